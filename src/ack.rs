@@ -1,0 +1,198 @@
+//! Who is still owed an answer for an event, and the receipt when nobody is.
+
+use std::task::{Context, Poll, Waker};
+
+use crate::foreign::{discard, wake};
+use crate::inspect::SubscriberId;
+use crate::sync::{Arc, AtomicUsize, Mutex, Ordering};
+
+/// What a [`Ticket`] waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Until {
+    /// The subscriber's `poll_next` has returned the event (`ack_notify`).
+    Received,
+    /// The subscriber is done with the event (`sync_notify`), or with all up to it (`flush`).
+    Finished,
+}
+
+/// Counts the answers still owed to one waiting future.
+///
+/// The subscribers answer on it directly, without the manager's lock: one decrement each.
+///
+/// # Invariants
+/// 1. Every subscriber counted by [`expect`](Self::expect) answers exactly once.
+/// 2. At zero it stays at zero, and its waker has been called or was never there.
+/// 3. Outside its future's hands it holds no waker: so dropping the manager's reference runs
+///    nobody's code.
+pub(crate) struct Ticket {
+    until: Until,
+    owed: AtomicUsize,
+    note: Mutex<Note>,
+}
+
+#[derive(Default)]
+struct Note {
+    dropped_by: Vec<SubscriberId>,
+    waker: Option<Waker>,
+}
+
+impl Ticket {
+    pub(crate) fn new(until: Until) -> Arc<Self> {
+        Arc::new(Self {
+            until,
+            owed: AtomicUsize::new(0),
+            note: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn until(&self) -> Until {
+        self.until
+    }
+
+    /// Waits for `subscribers` answers; called once, before any of them can see the ticket.
+    pub(crate) fn expect(&self, subscribers: usize) {
+        self.owed.store(subscribers, Ordering::Release);
+    }
+
+    pub(crate) fn is_settled(&self) -> bool {
+        self.owed.load(Ordering::Acquire) == 0
+    }
+
+    /// One subscriber has done its part; the last one wakes. Never under the manager's lock.
+    pub(crate) fn ack(&self) {
+        if self.owed.fetch_sub(1, Ordering::AcqRel) == 1 {
+            let waker = self.note.lock().waker.take();
+            if let Some(waker) = waker {
+                wake(waker);
+            }
+        }
+    }
+
+    /// One subscriber will never do its part. Never under the manager's lock.
+    pub(crate) fn drop_by(&self, subscriber: SubscriberId) {
+        self.note.lock().dropped_by.push(subscriber);
+        self.ack();
+    }
+
+    /// Ready with the subscribers that ended without an answer.
+    pub(crate) fn poll_settled(&self, cx: &Context<'_>) -> Poll<Vec<SubscriberId>> {
+        let mut spare = None;
+        loop {
+            let mut note = self.note.lock();
+            // Under the lock, with the waker in place: the last answer takes the same lock, so
+            // it either is seen here or finds the waker.
+            if self.is_settled() {
+                let dropped_by = std::mem::take(&mut note.dropped_by);
+                let old = note.waker.take();
+                drop(note);
+                drop(old);
+                return Poll::Ready(dropped_by);
+            }
+            if note.waker.as_ref().is_some_and(|w| w.will_wake(cx.waker())) {
+                drop(note);
+                return Poll::Pending;
+            }
+            if let Some(waker) = spare.take() {
+                let old = note.waker.replace(waker);
+                drop(note);
+                drop(old);
+                return Poll::Pending;
+            }
+            drop(note);
+            spare = Some(cx.waker().clone());
+        }
+    }
+
+    /// Nobody waits for it any more.
+    pub(crate) fn abandon(&self) {
+        let waker = self.note.lock().waker.take();
+        discard(waker);
+    }
+}
+
+/// What became of an event: how many subscribers finished with it, and which did not.
+///
+/// From [`sync_notify`], *finished* means that the subscriber came back for the next event or
+/// acknowledged it otherwise; from [`ack_notify`], that it received it. `acked + dropped` is
+/// the number of subscribers there were when the event took its place in the sequence.
+///
+/// # Examples
+/// ```
+/// use futures::{StreamExt, executor::block_on, join};
+/// use genevent::EventManager;
+///
+/// let manager = EventManager::new(8);
+/// let mut reader = manager.subscribe();
+/// let leaver = manager.subscribe();
+/// let left = leaver.id();
+///
+/// let receipt = block_on(async {
+///     let work = async {
+///         drop(leaver); // leaves with the event unread
+///         assert_eq!(reader.next().await, Some("saved"));
+///         reader.ack();
+///     };
+///     join!(manager.sync_notify("saved"), work).0.unwrap()
+/// });
+///
+/// assert_eq!((receipt.seq(), receipt.acked(), receipt.dropped()), (1, 1, 1));
+/// assert_eq!(receipt.dropped_by(), [left]);
+/// assert!(!receipt.all_acked());
+/// ```
+///
+/// [`sync_notify`]: crate::EventManager::sync_notify
+/// [`ack_notify`]: crate::EventManager::ack_notify
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Receipt {
+    seq: u64,
+    acked: usize,
+    dropped_by: Vec<SubscriberId>,
+}
+
+impl Receipt {
+    /// For an event that was stored for `audience` subscribers.
+    pub(crate) fn new(seq: u64, audience: usize, dropped_by: Vec<SubscriberId>) -> Self {
+        Self {
+            seq,
+            acked: audience - dropped_by.len(),
+            dropped_by,
+        }
+    }
+
+    /// The event's number in the manager's sequence, from 1.
+    #[must_use]
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// How many subscribers finished with the event (for `ack_notify`: received it).
+    #[must_use]
+    pub fn acked(&self) -> usize {
+        self.acked
+    }
+
+    /// How many subscribers ended without finishing: they left with it unread, panicked over
+    /// it, lost it to newer ones, or were disconnected.
+    #[must_use]
+    pub fn dropped(&self) -> usize {
+        self.dropped_by.len()
+    }
+
+    /// Those subscribers, in the order in which they gave it up.
+    #[must_use]
+    pub fn dropped_by(&self) -> &[SubscriberId] {
+        &self.dropped_by
+    }
+
+    /// Nobody dropped it. Also true if there was nobody: see [`is_unheard`](Self::is_unheard).
+    #[must_use]
+    pub fn all_acked(&self) -> bool {
+        self.dropped_by.is_empty()
+    }
+
+    /// There was no subscriber.
+    #[must_use]
+    pub fn is_unheard(&self) -> bool {
+        self.acked == 0 && self.dropped_by.is_empty()
+    }
+}

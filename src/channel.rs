@@ -1,0 +1,365 @@
+//! The one lock around the ring, and everybody who waits on it.
+//!
+//! Deciding is the ring's part; here is the waiting. Every operation has the same shape: lock,
+//! decide, unlock, and only then run the [`Effects`]. Where a future must leave its waker, the
+//! waker is cloned without the lock, and the question is asked again under it: what happened in
+//! between is seen.
+
+use std::panic::Location;
+use std::task::{Poll, Waker};
+
+use crate::ack::Ticket;
+use crate::effects::Effects;
+use crate::end::DisconnectCause;
+use crate::error::TryNotifyError;
+use crate::inspect::{SubscriberId, SubscriberInfo};
+use crate::line::{Line, Turn};
+use crate::options::SubscribeOptions;
+use crate::parking::Parking;
+use crate::place::Place;
+use crate::ring::{Batch, Rest, Ring, Stored};
+use crate::sync::{Arc, AtomicUsize, Mutex, Ordering};
+use crate::watchers::{Event, Watch, Watchers};
+
+pub(crate) struct Channel<E> {
+    state: Mutex<State<E>>,
+    /// Managers that keep it open.
+    handles: AtomicUsize,
+    name: Option<Arc<str>>,
+    capacity: usize,
+}
+
+struct State<E> {
+    ring: Ring<E>,
+    line: Line,
+    parking: Parking,
+    watchers: Watchers,
+}
+
+/// What a subscriber that has nothing left in its batch gets.
+pub(crate) enum Next<E> {
+    Batch(Batch<E>),
+    /// It has been disconnected; this is what it had not read.
+    Rest(Rest<E>),
+    /// Closed, and everything read.
+    Closed,
+    /// It will be woken.
+    Parked,
+    /// Nothing to read, and no waker to park with was given.
+    Empty,
+}
+
+impl<E> State<E> {
+    /// Tells the publisher at the head of the line that there is room, if there is.
+    fn call_line(&mut self, effects: &mut Effects<E>) {
+        if self.line.wants_room() && self.ring.has_room() {
+            effects.wakers.extend(self.line.call_head());
+        }
+    }
+
+    /// Keeps nothing that everybody has read, once everybody waits for more.
+    fn release_if_idle(&mut self, effects: &mut Effects<E>) {
+        if self.parking.len() == self.ring.attached() {
+            self.ring.release(effects);
+        }
+    }
+
+    fn store(
+        &mut self,
+        event: E,
+        ticket: Option<&Arc<Ticket>>,
+        effects: &mut Effects<E>,
+    ) -> (Stored, Option<E>) {
+        let stored = self.ring.store(event, ticket, effects);
+        if self.parking.len() > 0 {
+            effects.readers = self.parking.unpark_all();
+        }
+        self.call_line(effects);
+        stored
+    }
+}
+
+impl<E> Channel<E> {
+    pub(crate) fn new(capacity: usize, name: Option<Arc<str>>) -> Arc<Self> {
+        Arc::new(Self {
+            state: Mutex::new(State {
+                ring: Ring::new(capacity),
+                line: Line::default(),
+                parking: Parking::default(),
+                watchers: Watchers::default(),
+            }),
+            handles: AtomicUsize::new(1),
+            name,
+            capacity,
+        })
+    }
+
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Decides under the lock, then does what was decided.
+    fn run<R>(&self, decide: impl FnOnce(&mut State<E>, &mut Effects<E>) -> R) -> R {
+        let mut effects = Effects::new();
+        let result = decide(&mut self.state.lock(), &mut effects);
+        effects.run();
+        result
+    }
+
+    // ---- Publishers -------------------------------------------------------------------------
+
+    pub(crate) fn try_store(&self, event: E) -> Result<Stored, TryNotifyError<E>> {
+        let (stored, unheard) = self.run(|state, effects| {
+            if state.ring.is_closed() {
+                Err(TryNotifyError::Closed(event))
+            } else if !state.line.is_empty() || !state.ring.has_room() {
+                Err(TryNotifyError::Full(event))
+            } else {
+                Ok(state.store(event, None, effects))
+            }
+        })?;
+        drop(unheard);
+        Ok(stored)
+    }
+
+    /// Stores `event` when it is its turn and there is room; `Err` if closed.
+    ///
+    /// `turn` is the future's place in the line, which it keeps until this is ready.
+    pub(crate) fn poll_store(
+        &self,
+        event: &mut Option<E>,
+        ticket: Option<&Arc<Ticket>>,
+        turn: &mut Option<Turn>,
+        waker: &Waker,
+    ) -> Poll<Result<Stored, ()>> {
+        let mut spare = None;
+        loop {
+            let decided = self.run(|state, effects| {
+                let State { ring, line, .. } = state;
+                let first = turn.map_or(line.is_empty(), |turn| line.is_head(turn));
+                if ring.is_closed() {
+                    effects
+                        .stale
+                        .extend(turn.take().and_then(|turn| line.leave(turn)));
+                    effects.stale.extend(spare.take());
+                    return Some(Poll::Ready(Err(())));
+                }
+                if first && ring.has_room() {
+                    effects
+                        .stale
+                        .extend(turn.take().and_then(|turn| line.leave(turn)));
+                    effects.stale.extend(spare.take());
+                    let event = event.take().expect("a future is not polled once ready");
+                    return Some(Poll::Ready(Ok(state.store(event, ticket, effects))));
+                }
+                if turn.is_some_and(|turn| line.would_wake(turn, waker)) {
+                    effects.stale.extend(spare.take());
+                    return Some(Poll::Pending);
+                }
+                let spare = spare.take()?;
+                match *turn {
+                    Some(turn) => effects.stale.extend(line.stay(turn, spare)),
+                    None => *turn = Some(line.join(spare)),
+                }
+                Some(Poll::Pending)
+            });
+            if let Some(decided) = decided {
+                return decided.map_ok(|(stored, unheard)| {
+                    drop(unheard);
+                    stored
+                });
+            }
+            spare = Some(waker.clone());
+        }
+    }
+
+    /// A publisher gives up its place in the line.
+    pub(crate) fn leave_line(&self, turn: Turn) {
+        self.run(|state, effects| {
+            effects.stale.extend(state.line.leave(turn));
+            state.call_line(effects);
+        });
+    }
+
+    /// `ticket` waits until every event stored so far is settled.
+    pub(crate) fn flush(&self, ticket: &Arc<Ticket>) {
+        self.state.lock().ring.flush(ticket);
+    }
+
+    // ---- Subscribers ------------------------------------------------------------------------
+
+    /// A new subscriber; false if it is one of nothing, because the channel is closed.
+    pub(crate) fn subscribe(
+        &self,
+        options: SubscribeOptions,
+        created_at: &'static Location<'static>,
+    ) -> (Arc<Place>, bool) {
+        self.run(|state, effects| {
+            let place = state.ring.join(options, created_at);
+            if state.ring.is_closed() {
+                state.ring.leave(place.id.key, effects);
+                return (place, false);
+            }
+            let here = state.ring.attached();
+            effects.wakers = state
+                .watchers
+                .call(|event| matches!(event, Event::Subscribers(n) if n <= here));
+            (place, true)
+        })
+    }
+
+    /// What the subscriber reads next; with `spare` in hand, it is parked if there is nothing.
+    pub(crate) fn next(&self, place: &Place, waker: &Waker, spare: Option<Waker>) -> Next<E> {
+        let key = place.id.key;
+        self.run(|state, effects| {
+            if place.cursor.load().is_watched() && state.ring.report(key, None, effects) {
+                state.call_line(effects);
+            }
+            let next = if place.cursor.load().is_detached() {
+                let rest = state.ring.take_rest(key);
+                Next::Rest(rest.expect("a stream takes its rest once"))
+            } else if let Some(batch) = state.ring.take(key, effects) {
+                Next::Batch(batch)
+            } else if state.ring.is_closed() {
+                Next::Closed
+            } else if state.parking.would_wake(key, waker) {
+                Next::Parked
+            } else if let Some(spare) = spare {
+                effects.stale.extend(state.parking.park(key, spare));
+                state.release_if_idle(effects);
+                return Next::Parked;
+            } else {
+                Next::Empty
+            };
+            effects.stale.extend(spare);
+            next
+        })
+    }
+
+    /// A watched subscriber has claimed an event (`in_hand`) or finished with it (`None`).
+    pub(crate) fn report(&self, key: usize, in_hand: Option<u64>) {
+        self.run(|state, effects| {
+            if state.ring.report(key, in_hand, effects) {
+                state.call_line(effects);
+            }
+        });
+    }
+
+    /// The subscriber is gone, and has answered for the event in hand.
+    pub(crate) fn leave(&self, key: usize) {
+        self.run(|state, effects| {
+            effects.stale.extend(state.parking.unpark(key));
+            state.ring.leave(key, effects);
+            state.release_if_idle(effects);
+            state.call_line(effects);
+        });
+    }
+
+    pub(crate) fn disconnect(&self, id: SubscriberId) -> bool {
+        self.run(|state, effects| {
+            let cause = DisconnectCause::Requested;
+            let counted = state.ring.disconnect(id, cause, effects);
+            if counted {
+                effects.wakers.extend(state.parking.unpark(id.key));
+                state.release_if_idle(effects);
+                state.call_line(effects);
+            }
+            counted
+        })
+    }
+
+    // ---- The manager itself -----------------------------------------------------------------
+
+    pub(crate) fn close(&self) {
+        self.run(|state, effects| {
+            state.ring.close();
+            effects.readers = state.parking.unpark_all();
+            effects.wakers = state.watchers.call(|_| true);
+            effects.wakers.extend(state.line.call_all());
+        });
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state.lock().ring.is_closed()
+    }
+
+    pub(crate) fn subscriber_count(&self) -> usize {
+        self.state.lock().ring.attached()
+    }
+
+    pub(crate) fn subscribers(&self) -> Vec<SubscriberInfo> {
+        self.state.lock().ring.infos()
+    }
+
+    /// How many events the subscriber has yet to read, and whether these are the last.
+    pub(crate) fn backlog(&self, place: &Place) -> (usize, bool) {
+        self.state.lock().ring.backlog(place)
+    }
+
+    /// Ready with the number of subscribers when `event` has come, or the manager is closed.
+    pub(crate) fn poll_event(
+        &self,
+        event: Event,
+        watch: &mut Option<Watch>,
+        waker: &Waker,
+    ) -> Poll<usize> {
+        let mut spare = None;
+        loop {
+            let decided = self.run(|state, effects| {
+                let State { ring, watchers, .. } = state;
+                let here = ring.attached();
+                if ring.is_closed() || matches!(event, Event::Subscribers(n) if n <= here) {
+                    let known = watch.take().and_then(|watch| watchers.leave(watch));
+                    effects.stale.extend(known);
+                    effects.stale.extend(spare.take());
+                    return Some(Poll::Ready(here));
+                }
+                if watch.is_some_and(|watch| watchers.would_wake(watch, waker)) {
+                    effects.stale.extend(spare.take());
+                    return Some(Poll::Pending);
+                }
+                let (entry, old) = watchers.wait(*watch, event, spare.take()?);
+                *watch = Some(entry);
+                effects.stale.extend(old);
+                Some(Poll::Pending)
+            });
+            if let Some(decided) = decided {
+                return decided;
+            }
+            spare = Some(waker.clone());
+        }
+    }
+
+    pub(crate) fn leave_watch(&self, watch: Watch) {
+        self.run(|state, effects| effects.stale.extend(state.watchers.leave(watch)));
+    }
+
+    /// One more manager keeps it open, unless none does any more.
+    pub(crate) fn retain(&self) -> bool {
+        let mut handles = self.handles.load(Ordering::Acquire);
+        while handles > 0 {
+            let swap = self.handles.compare_exchange(
+                handles,
+                handles + 1,
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            );
+            match swap {
+                Ok(_) => return true,
+                Err(now) => handles = now,
+            }
+        }
+        false
+    }
+
+    /// One manager less; the last one closes.
+    pub(crate) fn release(&self) {
+        if self.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.close();
+        }
+    }
+}

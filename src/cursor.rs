@@ -1,0 +1,114 @@
+//! Where one subscriber stands: the single word it shares with the manager.
+//!
+//! ```text
+//!   63                          3   2          1         0
+//!  ┌─────────────────────────────┬──────────┬─────────┬──────────┐
+//!  │ position: last event yielded│ DETACHED │ WATCHED │ FINISHED │
+//!  └─────────────────────────────┴──────────┴─────────┴──────────┘
+//! ```
+//!
+//! The subscriber moves it without the lock, one compare-and-swap for each event; the manager
+//! changes it under its lock. Since both change *one* word, each always knows whether it came
+//! first: a subscriber that claims an event either sees [`Word::is_watched`], and then reports,
+//! or had claimed it before the manager looked, and then the manager has seen that it did. No
+//! fence and no second look are needed for "no wake-up is ever lost".
+
+use crate::sync::{AtomicU64, Ordering};
+
+/// A snapshot of a [`Cursor`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Word(u64);
+
+const FINISHED: u64 = 1;
+const WATCHED: u64 = 1 << 1;
+const DETACHED: u64 = 1 << 2;
+const SHIFT: u32 = 3;
+const ONE_EVENT: u64 = 1 << SHIFT;
+
+impl Word {
+    /// The number of the last event that was yielded, or skipped because it was overwritten.
+    pub(crate) fn position(self) -> u64 {
+        self.0 >> SHIFT
+    }
+
+    /// No event is in hand.
+    pub(crate) fn is_finished(self) -> bool {
+        self.0 & FINISHED != 0
+    }
+
+    /// The manager wants to hear of the next claim or finish.
+    pub(crate) fn is_watched(self) -> bool {
+        self.0 & WATCHED != 0
+    }
+
+    /// The subscriber no longer counts; its unread events have been answered for.
+    pub(crate) fn is_detached(self) -> bool {
+        self.0 & DETACHED != 0
+    }
+}
+
+/// # Invariants
+/// 1. The position never goes back.
+/// 2. Once detached, the position stands still and the cursor stays detached.
+/// 3. `FINISHED` is cleared by a claim alone, and only the subscriber claims.
+pub(crate) struct Cursor(AtomicU64);
+
+impl Cursor {
+    /// A cursor behind which nothing is unread: the next event is `position + 1`.
+    pub(crate) fn new(position: u64) -> Self {
+        Self(AtomicU64::new(position << SHIFT | FINISHED))
+    }
+
+    pub(crate) fn load(&self) -> Word {
+        Word(self.0.load(Ordering::Acquire))
+    }
+
+    /// The subscriber takes the next event in hand, and has finished with the one before.
+    ///
+    /// Fails with what the word is now if it is no longer as `seen`: watched, detached, or
+    /// moved on because the event was overwritten.
+    pub(crate) fn claim(&self, seen: Word) -> Result<Word, Word> {
+        let next = (seen.0 + ONE_EVENT) & !FINISHED;
+        self.swap(seen, next)
+    }
+
+    /// The subscriber has finished with the event in hand.
+    pub(crate) fn finish(&self) -> Word {
+        Word(self.0.fetch_or(FINISHED, Ordering::AcqRel) | FINISHED)
+    }
+
+    /// Asks the subscriber to report its next step, and tells where it was when asked.
+    pub(crate) fn watch(&self) -> Word {
+        Word(self.0.fetch_or(WATCHED, Ordering::AcqRel) | WATCHED)
+    }
+
+    pub(crate) fn unwatch(&self) {
+        self.0.fetch_and(!WATCHED, Ordering::AcqRel);
+    }
+
+    /// The manager skips the event after `position` on the subscriber's behalf.
+    ///
+    /// Fails if the subscriber has claimed it meanwhile.
+    pub(crate) fn overwrite(&self, position: u64) -> Result<Word, Word> {
+        let mut seen = self.load();
+        while seen.position() == position {
+            match self.swap(seen, seen.0 + ONE_EVENT) {
+                Ok(word) => return Ok(word),
+                Err(now) => seen = now,
+            }
+        }
+        Err(seen)
+    }
+
+    /// The subscriber no longer counts; what it had yielded until now is its last position.
+    pub(crate) fn detach(&self) -> Word {
+        Word(self.0.fetch_or(DETACHED, Ordering::AcqRel) | DETACHED)
+    }
+
+    fn swap(&self, seen: Word, next: u64) -> Result<Word, Word> {
+        self.0
+            .compare_exchange(seen.0, next, Ordering::AcqRel, Ordering::Acquire)
+            .map(|_| Word(next))
+            .map_err(Word)
+    }
+}

@@ -1,0 +1,58 @@
+//! Why a stream ended.
+
+use std::fmt;
+
+/// Why a subscription's stream ended: [`Subscription::end_reason`] after its `None`.
+///
+/// # Examples
+/// ```
+/// use futures::{StreamExt, executor::block_on};
+/// use genevent::{EndReason, EventManager, Overflow};
+///
+/// let manager = EventManager::new(2);
+/// let mut replica = manager.subscribe_with(Overflow::Disconnect);
+/// for n in 1..=3 {
+///     manager.try_notify(n).unwrap(); // the third is too much for it
+/// }
+/// let read: Vec<_> = block_on(replica.by_ref().collect());
+/// assert_eq!(read, [1, 2]);
+/// let reason = replica.end_reason().unwrap();
+/// assert!(matches!(reason, EndReason::Disconnected { .. }));
+/// assert_eq!(reason.to_string(), "disconnected: its window was full");
+/// ```
+///
+/// [`Subscription::end_reason`]: crate::Subscription::end_reason
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum EndReason {
+    /// The manager was closed, and everything that was stored has been read.
+    Closed,
+    /// The subscription alone was ended.
+    #[non_exhaustive]
+    Disconnected {
+        /// By what.
+        cause: DisconnectCause,
+    },
+}
+
+/// What disconnected a subscription.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DisconnectCause {
+    /// Its window was full ([`Overflow::Disconnect`](crate::Overflow::Disconnect)).
+    Overflow,
+    /// [`EventManager::disconnect`](crate::EventManager::disconnect).
+    Requested,
+}
+
+impl fmt::Display for EndReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Closed => "the event manager is closed",
+            Self::Disconnected { cause } => match cause {
+                DisconnectCause::Overflow => "disconnected: its window was full",
+                DisconnectCause::Requested => "disconnected on request",
+            },
+        })
+    }
+}

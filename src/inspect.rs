@@ -1,0 +1,128 @@
+//! Seeing who subscribes, and how far each of them is.
+
+use std::fmt;
+use std::panic::Location;
+
+use crate::options::Overflow;
+use crate::place::Place;
+use crate::sync::Arc;
+
+/// Names one subscription of one manager. Never used again for another one.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SubscriberId {
+    /// 1 for the first subscription that the manager gave out.
+    pub(crate) number: u64,
+    /// Where the ring keeps it.
+    pub(crate) key: usize,
+}
+
+impl fmt::Display for SubscriberId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.number)
+    }
+}
+
+impl fmt::Debug for SubscriberId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SubscriberId({})", self.number)
+    }
+}
+
+/// One subscription as [`EventManager::subscribers`] saw it.
+///
+/// Its `Display` is a line for people:
+///
+/// ```
+/// use genevent::{EventManager, SubscribeOptions};
+///
+/// let manager = EventManager::new(4);
+/// let mut audit = manager.subscribe_with(SubscribeOptions::new().name("audit"));
+/// manager.try_notify("login").unwrap();
+///
+/// let info = manager.subscribers().remove(0);
+/// assert_eq!(info.id(), audit.id());
+/// assert_eq!((info.pending(), info.unacked(), info.missed()), (1, 0, 0));
+/// let line = info.created_at().line();
+/// assert!(info.to_string().starts_with("#1 \"audit\" from "));
+/// assert!(info.to_string().ends_with(&format!(":{line}:25: 1 of 4 unread, 0 in hand")));
+/// # drop(audit);
+/// ```
+///
+/// [`EventManager::subscribers`]: crate::EventManager::subscribers
+#[derive(Debug, Clone)]
+pub struct SubscriberInfo {
+    pub(crate) place: Arc<Place>,
+    pub(crate) pending: usize,
+    pub(crate) unacked: usize,
+}
+
+impl SubscriberInfo {
+    /// The subscription's id.
+    #[must_use]
+    pub fn id(&self) -> SubscriberId {
+        self.place.id
+    }
+
+    /// Its name, if it was given one.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.place.name.as_deref()
+    }
+
+    /// The line that called `subscribe`.
+    #[must_use]
+    pub fn created_at(&self) -> &'static Location<'static> {
+        self.place.created_at
+    }
+
+    /// How many events may be unread before its overflow policy acts.
+    #[must_use]
+    pub fn window(&self) -> usize {
+        self.place.window
+    }
+
+    /// Its overflow policy.
+    #[must_use]
+    pub fn overflow(&self) -> Overflow {
+        self.place.overflow
+    }
+
+    /// Events it had not read.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.pending
+    }
+
+    /// Events it had received and not finished with.
+    #[must_use]
+    pub fn unacked(&self) -> usize {
+        self.unacked
+    }
+
+    /// Events it has lost to newer ones so far ([`Overflow::DropOldest`]).
+    #[must_use]
+    pub fn missed(&self) -> u64 {
+        self.place.missed()
+    }
+}
+
+impl fmt::Display for SubscriberInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.id())?;
+        if let Some(name) = self.name() {
+            write!(f, " {name:?}")?;
+        }
+        write!(
+            f,
+            " from {}: {} of {} unread, {} in hand",
+            self.created_at(),
+            self.pending(),
+            self.window(),
+            self.unacked(),
+        )?;
+        match self.missed() {
+            0 => Ok(()),
+            missed => write!(f, ", {missed} missed"),
+        }
+    }
+}

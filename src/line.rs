@@ -1,0 +1,74 @@
+//! Publishers that wait for room: first come, first served, one woken at a time.
+
+use std::collections::BTreeMap;
+use std::task::Waker;
+
+/// A place in the [`Line`]; later places are greater.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Turn(u64);
+
+/// # Invariants
+/// 1. Whoever is called is the head; nobody behind it is.
+/// 2. A publisher that is not called has a waker here.
+#[derive(Default)]
+pub(crate) struct Line {
+    waiting: BTreeMap<Turn, Option<Waker>>,
+    taken: u64,
+    /// The head has been woken and may store when it is next polled.
+    called: bool,
+}
+
+impl Line {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    pub(crate) fn is_head(&self, turn: Turn) -> bool {
+        self.waiting.keys().next() == Some(&turn)
+    }
+
+    /// Somebody waits, and does not yet know that there is room.
+    pub(crate) fn wants_room(&self) -> bool {
+        !self.called && !self.waiting.is_empty()
+    }
+
+    /// Stands at the end of the line.
+    pub(crate) fn join(&mut self, waker: Waker) -> Turn {
+        let turn = Turn(self.taken);
+        self.taken += 1;
+        self.waiting.insert(turn, Some(waker));
+        turn
+    }
+
+    /// Whether `waker` would be woken for `turn`, as things are.
+    pub(crate) fn would_wake(&self, turn: Turn, waker: &Waker) -> bool {
+        matches!(self.waiting.get(&turn), Some(Some(known)) if known.will_wake(waker))
+    }
+
+    /// Waits on, to be woken by `waker`; gives the waker it replaces back.
+    pub(crate) fn stay(&mut self, turn: Turn, waker: Waker) -> Option<Waker> {
+        if self.is_head(turn) {
+            self.called = false;
+        }
+        self.waiting.get_mut(&turn)?.replace(waker)
+    }
+
+    /// Leaves the line: stored, closed or cancelled.
+    pub(crate) fn leave(&mut self, turn: Turn) -> Option<Waker> {
+        if self.is_head(turn) {
+            self.called = false;
+        }
+        self.waiting.remove(&turn).flatten()
+    }
+
+    /// There is room: the head is told, once.
+    pub(crate) fn call_head(&mut self) -> Option<Waker> {
+        self.called = true;
+        self.waiting.values_mut().next()?.take()
+    }
+
+    /// Everybody is told: there will be no room any more.
+    pub(crate) fn call_all(&mut self) -> impl Iterator<Item = Waker> {
+        self.waiting.values_mut().filter_map(Option::take)
+    }
+}

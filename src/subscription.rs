@@ -1,0 +1,444 @@
+//! A place in the sequence, read as a stream.
+
+use std::fmt;
+use std::panic::Location;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_core::{FusedStream, Stream};
+
+use crate::ack::{Ticket, Until};
+use crate::channel::{Channel, Next};
+use crate::cursor::Word;
+use crate::end::EndReason;
+use crate::inspect::SubscriberId;
+use crate::options::SubscribeOptions;
+use crate::place::Place;
+use crate::ring::{Batch, Rest};
+use crate::sync::Arc;
+
+/// A stream of every event published after the call to [`subscribe`].
+///
+/// Coming back for the next event is the acknowledgement of the one before: polling the stream
+/// tells a waiting [`sync_notify`] that the event in hand is finished. So do [`ack`], without
+/// asking for another event, and dropping the stream; dropped while its thread panics, it counts
+/// as *not* finished. Whatever was unread when the stream is dropped is `dropped` in the receipts.
+///
+/// The stream ends, for good, once the manager is closed and everything stored has been read, or
+/// once the subscription has been disconnected; [`end_reason`] tells which.
+///
+/// Polling is lock-free but for one short lock for up to 64 events, and one more when the stream
+/// goes to sleep. Dropping the subscription takes time in proportion to the events that somebody
+/// waits on.
+///
+/// # Cancel safety
+/// Dropping the future of `next()` loses nothing: the event stays unread.
+///
+/// # Examples
+/// ```
+/// use futures::{StreamExt, executor::block_on};
+/// use genevent::EventManager;
+///
+/// let manager = EventManager::new(16);
+/// let lengths = manager.subscribe().map(|word: &str| word.len());
+/// manager.try_notify("lossless").unwrap();
+/// manager.try_notify("events").unwrap();
+/// drop(manager); // closes it: the stream ends when everything is read
+/// assert_eq!(block_on(lengths.collect::<Vec<_>>()), [8, 6]);
+/// ```
+///
+/// [`subscribe`]: crate::EventManager::subscribe
+/// [`sync_notify`]: crate::EventManager::sync_notify
+/// [`ack`]: Subscription::ack
+/// [`end_reason`]: Subscription::end_reason
+#[doc(alias = "GenEvent.stream")]
+#[must_use = "a subscription that is not read makes publishers wait once its window is full"]
+pub struct Subscription<E> {
+    channel: Arc<Channel<E>>,
+    place: Arc<Place>,
+    reading: Reading<E>,
+    /// The cursor's word as last seen.
+    word: Word,
+    /// Who waits for the event in hand to be finished.
+    in_hand: Option<Arc<Ticket>>,
+    /// Events lost since the last one that was yielded.
+    gap: u64,
+}
+
+/// Where the next event comes from.
+enum Reading<E> {
+    /// From the manager, under its lock.
+    Ask,
+    /// From here, without it.
+    Batch(Batch<E>),
+    /// From what was left when it was disconnected.
+    Rest(Rest<E>),
+    /// From nowhere any more. The member has left the ring.
+    Ended(EndReason),
+}
+
+impl<E> Subscription<E> {
+    /// Subscribes; on a closed channel, to nothing.
+    pub(crate) fn new(
+        channel: Arc<Channel<E>>,
+        options: SubscribeOptions,
+        created_at: &'static Location<'static>,
+    ) -> Self {
+        let (place, joined) = channel.subscribe(options, created_at);
+        Self {
+            channel,
+            word: place.cursor.load(),
+            place,
+            reading: if joined {
+                Reading::Ask
+            } else {
+                Reading::Ended(EndReason::Closed)
+            },
+            in_hand: None,
+            gap: 0,
+        }
+    }
+
+    /// Names this subscription: for [`disconnect`](crate::EventManager::disconnect) and in
+    /// [`Receipt::dropped_by`](crate::Receipt::dropped_by).
+    #[must_use]
+    pub fn id(&self) -> SubscriberId {
+        self.place.id
+    }
+
+    /// Finishes with the event in hand without asking for the next one.
+    ///
+    /// For a reader that goes on to something else after an event: without it, a
+    /// [`sync_notify`](crate::EventManager::sync_notify) waits until the stream is polled or
+    /// dropped. Does nothing if no event is in hand.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{FutureExt, StreamExt};
+    /// use genevent::EventManager;
+    ///
+    /// let manager = EventManager::new(4);
+    /// let mut reader = manager.subscribe();
+    /// let mut done = manager.sync_notify('x');
+    /// assert!((&mut done).now_or_never().is_none());
+    ///
+    /// assert_eq!(reader.next().now_or_never(), Some(Some('x')));
+    /// assert!((&mut done).now_or_never().is_none(), "still in hand");
+    /// reader.ack();
+    /// assert!(done.now_or_never().unwrap().unwrap().all_acked());
+    /// ```
+    pub fn ack(&mut self) {
+        self.finish();
+        if self.word.is_watched() && !self.is_ended() {
+            self.channel.report(self.place.id.key, None);
+            self.look_again(self.place.cursor.load());
+        }
+    }
+
+    /// How many events this subscription has lost to newer ones so far, with
+    /// [`Overflow::DropOldest`](crate::Overflow::DropOldest).
+    #[must_use]
+    pub fn missed(&self) -> u64 {
+        self.place.missed()
+    }
+
+    /// How many events wait to be read.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.backlog().0
+    }
+
+    /// How many events wait to be read, and whether these are the last.
+    fn backlog(&self) -> (usize, bool) {
+        match &self.reading {
+            Reading::Ask | Reading::Batch(_) => self.channel.backlog(&self.place),
+            Reading::Rest(rest) => (rest.len(), true),
+            Reading::Ended(_) => (0, true),
+        }
+    }
+
+    /// Why the stream ended; `None` until it has yielded its `None`.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{FutureExt, StreamExt};
+    /// use genevent::{EndReason, EventManager};
+    ///
+    /// let manager = EventManager::<()>::new(1);
+    /// let mut reader = manager.subscribe();
+    /// manager.close();
+    /// assert_eq!(reader.end_reason(), None);
+    /// assert_eq!(reader.next().now_or_never(), Some(None));
+    /// assert_eq!(reader.end_reason(), Some(EndReason::Closed));
+    /// ```
+    #[must_use]
+    pub fn end_reason(&self) -> Option<EndReason> {
+        match self.reading {
+            Reading::Ended(reason) => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// Yields losses as values, in their place among the events.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{FutureExt, StreamExt};
+    /// use genevent::{EventManager, Overflow, Received};
+    ///
+    /// let manager = EventManager::new(2);
+    /// let mut screen = manager.subscribe_with(Overflow::DropOldest).with_missed();
+    /// for n in 1..=5 {
+    ///     manager.try_notify(n).unwrap();
+    /// }
+    /// drop(manager);
+    /// let all = screen.collect::<Vec<_>>().now_or_never().unwrap();
+    /// assert_eq!(
+    ///     all,
+    ///     [Received::Missed(3), Received::Event(4), Received::Event(5)]
+    /// );
+    /// ```
+    pub fn with_missed(self) -> WithMissed<E> {
+        WithMissed { subscription: self }
+    }
+
+    fn is_ended(&self) -> bool {
+        matches!(self.reading, Reading::Ended(_))
+    }
+
+    /// The event in hand is done with. Whoever watches has yet to be told.
+    fn finish(&mut self) {
+        if let Some(ticket) = self.in_hand.take() {
+            ticket.ack();
+        }
+        if !self.word.is_finished() {
+            self.word = self.place.cursor.finish();
+        }
+    }
+
+    /// The cursor has moved without us: newer events have overwritten what was between.
+    fn look_again(&mut self, now: Word) {
+        self.gap += now.position() - self.word.position();
+        self.word = now;
+    }
+
+    fn end(&mut self, reason: EndReason) {
+        self.reading = Reading::Ended(reason);
+        self.channel.leave(self.place.id.key);
+    }
+}
+
+impl<E: Clone> Subscription<E> {
+    /// The next event. Tells of a gap before it, with `Missed`, if `tell_missed`.
+    fn poll_received(&mut self, cx: &Context<'_>, tell_missed: bool) -> Poll<Option<Received<E>>> {
+        if let Some(ticket) = self.in_hand.take() {
+            ticket.ack();
+        }
+        loop {
+            if tell_missed && self.gap > 0 {
+                self.ack();
+                return Poll::Ready(Some(Received::Missed(std::mem::take(&mut self.gap))));
+            }
+            match &mut self.reading {
+                Reading::Batch(batch) if self.word.position() < batch.end => {
+                    // Cloned before it is claimed: a `Clone` that panics loses nothing.
+                    let slot = batch.segment.get(self.word.position() + 1);
+                    let event = slot.event.clone();
+                    let ticket = slot.ticket.clone();
+                    if self.claim() {
+                        self.gap = 0;
+                        self.receive(ticket);
+                        return Poll::Ready(Some(Received::Event(event)));
+                    }
+                }
+                Reading::Ask | Reading::Batch(_) => ready!(self.poll_more(cx)),
+                Reading::Rest(rest) => {
+                    if let Some(event) = rest.take() {
+                        return Poll::Ready(Some(Received::Event(event)));
+                    }
+                    let cause = rest.cause;
+                    self.end(EndReason::Disconnected { cause });
+                }
+                Reading::Ended(_) => return Poll::Ready(None),
+            }
+        }
+    }
+
+    /// Claims the next event, which is in the batch. False if that is no longer so.
+    fn claim(&mut self) -> bool {
+        let position = self.word.position();
+        loop {
+            match self.place.cursor.claim(self.word) {
+                Ok(word) => {
+                    self.word = word;
+                    return true;
+                }
+                Err(now) if now.is_detached() || now.position() != position => {
+                    if now.is_detached() {
+                        self.reading = Reading::Ask;
+                    }
+                    self.look_again(now);
+                    return false;
+                }
+                Err(now) => self.word = now,
+            }
+        }
+    }
+
+    /// The claimed event is in hand: answers for that, and reports it if the manager watches.
+    fn receive(&mut self, ticket: Option<Arc<Ticket>>) {
+        if let Some(ticket) = ticket {
+            match ticket.until() {
+                Until::Finished => self.in_hand = Some(ticket),
+                Until::Received => ticket.ack(),
+            }
+        }
+        if self.word.is_watched() {
+            self.channel
+                .report(self.place.id.key, Some(self.word.position()));
+            // What has been overwritten since is noticed at the next claim.
+        }
+    }
+
+    /// Asks the manager for more; pending once it is parked.
+    fn poll_more(&mut self, cx: &Context<'_>) -> Poll<()> {
+        // Without the lock: if this is the last owner, it drops the events.
+        self.reading = Reading::Ask;
+        self.finish();
+        let mut spare = None;
+        loop {
+            let next = self.channel.next(&self.place, cx.waker(), spare.take());
+            self.look_again(self.place.cursor.load());
+            match next {
+                Next::Batch(batch) => self.reading = Reading::Batch(batch),
+                Next::Rest(rest) => self.reading = Reading::Rest(rest),
+                Next::Closed => self.end(EndReason::Closed),
+                Next::Parked => return Poll::Pending,
+                Next::Empty => {
+                    spare = Some(cx.waker().clone());
+                    continue;
+                }
+            }
+            return Poll::Ready(());
+        }
+    }
+}
+
+impl<E: Clone> Rest<E> {
+    fn take(&mut self) -> Option<E> {
+        if self.next > self.end {
+            return None;
+        }
+        while self.segments.front()?.last() < self.next {
+            self.segments.pop_front();
+        }
+        let event = self.segments.front()?.get(self.next).event.clone();
+        self.next += 1;
+        Some(event)
+    }
+}
+
+impl<E> Unpin for Subscription<E> {}
+
+impl<E: Clone> Stream for Subscription<E> {
+    type Item = E;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<E>> {
+        loop {
+            match ready!(self.poll_received(cx, false)) {
+                Some(Received::Event(event)) => return Poll::Ready(Some(event)),
+                Some(Received::Missed(_)) => {}
+                None => return Poll::Ready(None),
+            }
+        }
+    }
+
+    /// Exact below; above it only once nothing can follow.
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let (pending, last) = self.backlog();
+        (pending, last.then_some(pending))
+    }
+}
+
+impl<E: Clone> FusedStream for Subscription<E> {
+    fn is_terminated(&self) -> bool {
+        self.is_ended()
+    }
+}
+
+impl<E> Drop for Subscription<E> {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.in_hand.take() {
+            if std::thread::panicking() {
+                ticket.drop_by(self.place.id);
+            } else {
+                ticket.ack();
+            }
+        }
+        if !self.is_ended() {
+            self.channel.leave(self.place.id.key);
+        }
+    }
+}
+
+impl<E> fmt::Debug for Subscription<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription")
+            .field("id", &self.id())
+            .field("pending", &self.pending())
+            .field("end_reason", &self.end_reason())
+            .finish_non_exhaustive()
+    }
+}
+
+/// An event, or how many were lost before the next one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Received<E> {
+    /// The next event.
+    Event(E),
+    /// So many events, at least 1, have been overwritten here.
+    Missed(u64),
+}
+
+/// Stream of [`Subscription::with_missed`].
+#[derive(Debug)]
+#[must_use = "streams do nothing unless polled"]
+pub struct WithMissed<E> {
+    subscription: Subscription<E>,
+}
+
+impl<E> WithMissed<E> {
+    /// The subscription, which goes on without telling.
+    pub fn into_inner(self) -> Subscription<E> {
+        self.subscription
+    }
+
+    /// The subscription itself, for its `ack`, `missed` and the like.
+    pub fn get_ref(&self) -> &Subscription<E> {
+        &self.subscription
+    }
+
+    /// The subscription itself, for its `ack`.
+    pub fn get_mut(&mut self) -> &mut Subscription<E> {
+        &mut self.subscription
+    }
+}
+
+impl<E: Clone> Stream for WithMissed<E> {
+    type Item = Received<E>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Received<E>>> {
+        self.subscription.poll_received(cx, true)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let (events, _) = self.subscription.size_hint();
+        (events, None)
+    }
+}
+
+impl<E: Clone> FusedStream for WithMissed<E> {
+    fn is_terminated(&self) -> bool {
+        self.subscription.is_terminated()
+    }
+}

@@ -1,0 +1,40 @@
+//! The lock and the atomics: from `std`, or from a model checker under a private cfg.
+//!
+//! Everything that two threads touch at once goes through here, so that the models in
+//! `tests/shuttle.rs` and `tests/loom.rs` see every step of it. `Arc` and `OnceLock` stay
+//! those of `std`: slots are written before their number is told, under the lock.
+
+pub(crate) use std::sync::Arc;
+
+#[cfg(genevent_loom)]
+use loom::sync as imp;
+#[cfg(genevent_shuttle)]
+use shuttle::sync as imp;
+#[cfg(not(any(genevent_loom, genevent_shuttle)))]
+use std::sync as imp;
+
+pub(crate) use imp::MutexGuard;
+pub(crate) use imp::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+/// A mutex that a panic cannot poison.
+///
+/// None of the user's code runs under it, so there is nothing that could leave it half-way.
+pub(crate) struct Mutex<T>(imp::Mutex<T>);
+
+impl<T> Mutex<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(imp::Mutex::new(value))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        self.0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl<T: Default> Default for Mutex<T> {
+    fn default() -> Self {
+        Self::new(T::default())
+    }
+}
