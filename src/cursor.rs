@@ -68,6 +68,9 @@ impl Cursor {
     /// Fails with what the word is now if it is no longer as `seen`: watched, detached, or
     /// moved on because the event was overwritten.
     pub(crate) fn claim(&self, seen: Word) -> Result<Word, Word> {
+        if seen.is_detached() {
+            return Err(seen);
+        }
         let next = (seen.0 + ONE_EVENT) & !FINISHED;
         self.swap(seen, next)
     }

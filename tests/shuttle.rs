@@ -1,0 +1,300 @@
+//! Models of the concurrent core: random schedules of every lock and every atomic step.
+//!
+//! A schedule in which somebody waits for ever is a deadlock to the checker, so "no wake-up is
+//! lost" needs no assertion of its own: each model only has to come to its end. Run by
+//! `.ci/run`; `GENEVENT_SCHEDULES` says how many schedules a model tries.
+#![cfg(genevent_shuttle)]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use futures::{FutureExt, StreamExt, poll};
+use genevent::{EventManager, Overflow, Received, Subscription};
+use shuttle::future::{block_on, spawn, yield_now};
+
+fn model(story: impl Fn() + Send + Sync + 'static) {
+    let schedules = std::env::var("GENEVENT_SCHEDULES").map_or(10_000, |n| n.parse().unwrap());
+    shuttle::check_random(story, schedules);
+}
+
+async fn read_all(reader: Subscription<u64>) -> Vec<u64> {
+    reader.collect().await
+}
+
+#[test]
+fn what_is_published_is_read_and_nobody_sleeps_on() {
+    model(|| {
+        block_on(async {
+            let manager = EventManager::new(1);
+            let readers = [manager.subscribe(), manager.subscribe()].map(|r| spawn(read_all(r)));
+            for n in 1..=3 {
+                manager.notify(n).await.unwrap();
+            }
+            drop(manager);
+            for reader in readers {
+                assert_eq!(reader.await.unwrap(), [1, 2, 3]);
+            }
+        });
+    });
+}
+
+#[test]
+fn a_batch_frees_its_places_one_by_one() {
+    model(|| {
+        block_on(async {
+            let manager = EventManager::new(3);
+            let mut reader = manager.subscribe();
+            for n in 1..=3 {
+                manager.try_notify(n).unwrap();
+            }
+            // One event read is one place, also while the rest of the batch is in hand: the
+            // publisher gets it without the reader doing anything more.
+            let publisher = spawn(async move {
+                manager.notify(4).await.unwrap();
+                manager
+            });
+            assert_eq!(reader.next().await, Some(1));
+            let manager = publisher.await.unwrap();
+            assert!(manager.try_notify(5).is_err());
+            drop(manager);
+            assert_eq!(read_all(reader).await, [2, 3, 4]);
+        });
+    });
+}
+
+#[test]
+fn sync_notify_answers_after_the_work_however_a_subscriber_ends() {
+    model(|| {
+        block_on(async {
+            let manager = EventManager::new(2);
+            let done = Arc::new(AtomicU64::new(0));
+            let mut worker = manager.subscribe();
+            let leaver = manager.subscribe();
+            let stuck = manager.subscribe();
+            let (left, cut) = (leaver.id(), stuck.id());
+            let work = spawn({
+                let done = Arc::clone(&done);
+                async move {
+                    while let Some(n) = worker.next().await {
+                        yield_now().await;
+                        done.fetch_add(n, Ordering::SeqCst);
+                    }
+                }
+            });
+            let leaving = spawn(async move { drop(leaver) });
+            let cutting = spawn({
+                let manager = manager.clone();
+                async move { assert!(manager.disconnect(cut)) }
+            });
+            let receipt = manager.sync_notify(7).await.unwrap();
+            assert_eq!(done.load(Ordering::SeqCst), 7);
+            assert_eq!(receipt.acked(), 1);
+            let gone = receipt.dropped_by();
+            assert!(gone.iter().all(|id| [left, cut].contains(id)));
+            leaving.await.unwrap();
+            cutting.await.unwrap();
+            drop(manager);
+            work.await.unwrap();
+            drop(stuck);
+        });
+    });
+}
+
+#[test]
+fn a_cancelled_publisher_passes_its_turn_on() {
+    model(|| {
+        block_on(async {
+            let manager = EventManager::new(1);
+            let mut reader = manager.subscribe();
+            manager.try_notify(1).unwrap();
+            let quitter = spawn({
+                let manager = manager.clone();
+                async move {
+                    let mut first = manager.notify(2);
+                    let stored = poll!(&mut first).is_ready();
+                    yield_now().await;
+                    stored || first.now_or_never().is_some()
+                }
+            });
+            let patient = spawn({
+                let manager = manager.clone();
+                async move { manager.notify(3).await.unwrap() }
+            });
+            let mut read = vec![reader.next().await.unwrap(), reader.next().await.unwrap()];
+            let stored = quitter.await.unwrap();
+            if stored {
+                read.push(reader.next().await.unwrap());
+            }
+            patient.await.unwrap();
+            read.sort_unstable();
+            assert_eq!(read, if stored { vec![1, 2, 3] } else { vec![1, 3] });
+        });
+    });
+}
+
+#[test]
+fn two_publishers_share_one_place_in_turn() {
+    model(|| {
+        block_on(async {
+            let manager = EventManager::new(1);
+            let reader = spawn(read_all(manager.subscribe()));
+            let publishers = [10, 20].map(|base| {
+                let manager = manager.clone();
+                spawn(async move {
+                    manager.notify(base + 1).await.unwrap();
+                    manager.sync_notify(base + 2).await.unwrap();
+                })
+            });
+            for publisher in publishers {
+                publisher.await.unwrap();
+            }
+            drop(manager);
+            let read = reader.await.unwrap();
+            for base in [10, 20] {
+                let own: Vec<_> = read.iter().filter(|n| **n / 10 * 10 == base).collect();
+                assert_eq!(own, [&(base + 1), &(base + 2)]);
+            }
+            assert_eq!(read.len(), 4);
+        });
+    });
+}
+
+#[test]
+fn a_lossy_reader_accounts_for_every_event() {
+    model(|| {
+        block_on(async {
+            let manager = EventManager::new(2);
+            let lossy = manager.subscribe_with(Overflow::DropOldest).with_missed();
+            let reader = spawn(async move {
+                let mut lossy = lossy;
+                let mut next = 1;
+                while let Some(received) = lossy.next().await {
+                    match received {
+                        Received::Event(n) => {
+                            assert_eq!(n, next);
+                            next += 1;
+                        }
+                        Received::Missed(n) => next += n,
+                    }
+                }
+                (next - 1, lossy.get_ref().missed())
+            });
+            let mut acked = 0;
+            for n in 1..=4 {
+                if n == 2 {
+                    let receipt = manager.sync_notify(n).await.unwrap();
+                    acked += receipt.acked() + receipt.dropped();
+                } else {
+                    manager.try_notify(n).unwrap();
+                }
+            }
+            assert_eq!(acked, 1);
+            drop(manager);
+            let (seen, missed) = reader.await.unwrap();
+            assert_eq!(seen, 4);
+            assert!(missed <= 2);
+        });
+    });
+}
+
+#[test]
+fn a_disconnected_reader_still_reads_all_and_owes_only_what_it_holds() {
+    model(|| {
+        block_on(async {
+            let manager = EventManager::new(4);
+            let mut reader = manager.subscribe();
+            let id = reader.id();
+            for n in 1..=2 {
+                manager.try_notify(n).unwrap();
+            }
+            let cutting = spawn({
+                let manager = manager.clone();
+                async move { manager.disconnect(id) }
+            });
+            let flushing = spawn({
+                let manager = manager.clone();
+                async move { manager.flush().await }
+            });
+            let receipt = spawn({
+                let manager = manager.clone();
+                async move { manager.sync_notify(3).await.unwrap() }
+            });
+            let mut read = Vec::new();
+            while let Some(n) = reader.next().await {
+                read.push(n);
+            }
+            assert!(cutting.await.unwrap());
+            flushing.await.unwrap();
+            let receipt = receipt.await.unwrap();
+            assert_eq!(read.len(), if receipt.is_unheard() { 2 } else { 3 });
+            assert!(read.is_sorted());
+        });
+    });
+}
+
+#[test]
+fn a_flush_ends_with_the_last_event_it_waits_for() {
+    model(|| {
+        block_on(async {
+            let manager = EventManager::new(4);
+            let mut reader = manager.subscribe();
+            let worked = Arc::new(AtomicU64::new(0));
+            for n in 1..=2 {
+                manager.try_notify(n).unwrap();
+            }
+            let work = spawn({
+                let worked = Arc::clone(&worked);
+                async move {
+                    while let Some(n) = reader.next().await {
+                        worked.store(n, Ordering::SeqCst);
+                        if n == 2 {
+                            reader.ack();
+                        }
+                    }
+                }
+            });
+            manager.flush().await;
+            assert_eq!(worked.load(Ordering::SeqCst), 2);
+            drop(manager);
+            work.await.unwrap();
+        });
+    });
+}
+
+#[test]
+fn the_last_manager_may_go_while_a_subscriber_falls_asleep() {
+    model(|| {
+        block_on(async {
+            let manager = EventManager::<u64>::new(1);
+            let reader = spawn(read_all(manager.subscribe()));
+            let other = spawn({
+                let manager = manager.clone();
+                async move { drop(manager) }
+            });
+            drop(manager);
+            other.await.unwrap();
+            assert_eq!(reader.await.unwrap(), [0; 0]);
+        });
+    });
+}
+
+#[test]
+fn who_subscribes_while_an_event_is_stored_is_counted_or_does_not_see_it() {
+    model(|| {
+        block_on(async {
+            let manager = EventManager::new(1);
+            let late = spawn({
+                let manager = manager.clone();
+                async move {
+                    let late = manager.subscribe();
+                    drop(manager);
+                    read_all(late).await
+                }
+            });
+            let receipt = manager.sync_notify(1).await.unwrap();
+            drop(manager);
+            let read = late.await.unwrap();
+            assert_eq!(read.len(), receipt.acked());
+        });
+    });
+}
