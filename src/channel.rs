@@ -17,7 +17,8 @@ use crate::line::{Line, Turn};
 use crate::options::SubscribeOptions;
 use crate::parking::Parking;
 use crate::place::Place;
-use crate::ring::{Batch, Rest, Ring, Stored};
+use crate::log::Batch;
+use crate::ring::{Rest, Ring, Stored};
 use crate::sync::{Arc, AtomicUsize, Mutex, Ordering};
 use crate::watchers::{Event, Watch, Watchers};
 

@@ -4,21 +4,8 @@
 //! writes what must be done about it into [`Effects`], which [`channel`](crate::channel) runs
 //! after unlocking.
 //!
-//! ```text
-//!              oldest                                   newest
-//!  segments   ┌──┬──┐ ┌──┬──┬──┬──┐ ┌──┬──┬──┬──┬──┬──┬──┬──┐
-//!             │ 5│ 6│ │ 7│ 8│ 9│10│ │11│12│13│  │  │  │  │  │   beyond
-//!             └──┴──┘ └──┴──┴──┴──┘ └──┴──┴──┴──┴──┴──┴──┴──┘
-//!  readers       1         0                  2                   0
-//!                  ▲                           ▲
-//!   slow: position 5, unread 8                 │ tail = 13
-//!                                fast: position 13, unread 0
-//! ```
-//!
-//! Events are kept once for all subscribers, in segments that double in size from one slot to
-//! [`MAX_SLOTS`] while a backlog lasts. A subscriber is counted as a reader of the segment in
-//! which its next event is; segments without readers leave at the front. When every subscriber
-//! waits for more, all segments go: nothing that everybody has read stays in memory.
+//! The [`Log`] keeps the events; this decides who may add one, what that does to whom, and who is
+//! owed an answer.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -30,17 +17,11 @@ use crate::cursor::Word;
 use crate::effects::Effects;
 use crate::end::DisconnectCause;
 use crate::inspect::{SubscriberId, SubscriberInfo};
+use crate::log::{Batch, Log, Spot};
 use crate::options::{Overflow, SubscribeOptions};
 use crate::place::Place;
-use crate::segment::{MAX_SLOTS, Segment, Slot};
+use crate::segment::Segment;
 use crate::sync::Arc;
-
-/// Part of a segment for one reader: the events up to `end` have been stored.
-pub(crate) struct Batch<E> {
-    pub(crate) segment: Arc<Segment<E>>,
-    /// The number of the last event that may be read.
-    pub(crate) end: u64,
-}
 
 /// What a disconnected subscriber had not read; it owes nothing for these.
 pub(crate) struct Rest<E> {
@@ -68,25 +49,16 @@ pub(crate) struct Stored {
 
 /// # Invariants
 /// 1. For every attached member: `tail - position <= window <= capacity`.
-/// 2. The segments, if any, hold consecutive events up to `tail`, and every event that an
-///    attached member has not read.
-/// 3. The sum of all `readers` and `beyond` is the number of attached members; the first
-///    segment has readers.
-/// 4. Every attached member has exactly one entry in `limits` of its kind, at or before
+/// 2. The log keeps every event that an attached member has not read, and counts each attached
+///    member as one reader.
+/// 3. Every attached member has exactly one entry in the limits of its kind, at or before
 ///    `position + window`, unless it is blocking.
-/// 5. `blocking` counts the members with `blocking` set: they wait (policy), are at their limit
-///    as of the last look, and are watched.
-/// 6. `tickets` holds the awaited events that are still in segments, in order.
+/// 4. `blocking` counts the members with `blocking` set: they wait (policy), were at their limit
+///    when last looked at, and are watched.
 pub(crate) struct Ring<E> {
     capacity: u64,
-    /// The number of the newest event; 0 before the first.
-    tail: u64,
     closed: bool,
-    segments: VecDeque<Link<E>>,
-    /// The index that `segments[0]` has among all segments there ever were.
-    first_link: u64,
-    /// Members that have read every segment to its last slot.
-    beyond: usize,
+    log: Log<E>,
     members: Vec<Option<Member<E>>>,
     free: Vec<usize>,
     joined: u64,
@@ -96,20 +68,11 @@ pub(crate) struct Ring<E> {
     /// When one that makes nobody wait must be dealt with.
     yields: Limits,
     blocking: usize,
-    tickets: VecDeque<(u64, Arc<Ticket>)>,
-}
-
-/// One segment, and how it is used.
-struct Link<E> {
-    segment: Arc<Segment<E>>,
-    readers: usize,
 }
 
 struct Member<E> {
     place: Arc<Place>,
-    /// The segment it reads, counted from the first there ever was; if that is gone, the first
-    /// there is.
-    link: u64,
+    spot: Spot,
     blocking: bool,
     /// Flushes that wait for it, each up to an event; in order.
     flushes: VecDeque<(u64, Weak<Ticket>)>,
@@ -132,11 +95,8 @@ impl<E> Ring<E> {
     pub(crate) fn new(capacity: usize) -> Self {
         Self {
             capacity: (capacity as u64).min(MAX_CAPACITY),
-            tail: 0,
             closed: false,
-            segments: VecDeque::new(),
-            first_link: 0,
-            beyond: 0,
+            log: Log::new(),
             members: Vec::new(),
             free: Vec::new(),
             joined: 0,
@@ -144,7 +104,6 @@ impl<E> Ring<E> {
             waits: Limits::new(),
             yields: Limits::new(),
             blocking: 0,
-            tickets: VecDeque::new(),
         }
     }
 
@@ -184,20 +143,11 @@ impl<E> Ring<E> {
             created_at,
             options.overflow,
             options.window.unwrap_or(capacity).min(capacity),
-            self.tail,
+            self.log.tail(),
         );
-        // The last segment, if it has a slot left for the next event.
-        let mut link = self.first_link + self.segments.len() as u64;
-        match self.segments.back_mut() {
-            Some(last) if last.segment.last() > self.tail => {
-                last.readers += 1;
-                link -= 1;
-            }
-            _ => self.beyond += 1,
-        }
         self.members[key] = Some(Member {
             place: Arc::clone(&place),
-            link,
+            spot: self.log.join(),
             blocking: false,
             flushes: VecDeque::new(),
             rest: None,
@@ -232,17 +182,10 @@ impl<E> Ring<E> {
         let Some(member) = self.find(id).filter(|member| member.attached) else {
             return false;
         };
-        let position = member.place.cursor.load().position();
-        let start = self.link_of(id.key).saturating_sub(self.first_link);
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "below the number of segments"
-        )]
-        let unread = self.segments.iter().skip(start as usize);
         let mut rest = Rest {
-            segments: unread.map(|link| Arc::clone(&link.segment)).collect(),
-            next: position + 1,
-            end: self.tail,
+            segments: self.log.segments_from(member.spot),
+            next: 0,
+            end: self.log.tail(),
             cause,
         };
         // The position is final only now: what is claimed until here was received.
@@ -263,25 +206,20 @@ impl<E> Ring<E> {
 
     /// Takes the member out of all that counts it. Its unread events are dropped.
     fn detach(&mut self, key: usize, effects: &mut Effects<E>) -> Word {
-        let at = self.link_of(key);
         let member = self.member_mut(key);
         let word = member.place.cursor.detach();
         if !std::mem::replace(&mut member.attached, false) {
             return word;
         }
-        let place = Arc::clone(&member.place);
         let was_blocking = std::mem::replace(&mut member.blocking, false);
+        let (id, spot) = (member.place.id, member.spot);
+        // Before their segments go, and the tickets with them.
+        for ticket in self.log.awaited_after(word.position()) {
+            effects.dropped.push((Arc::clone(ticket), id));
+        }
+        self.log.leave(spot, effects);
         self.attached -= 1;
         self.blocking -= usize::from(was_blocking);
-        // Before their segments go, and the tickets with them.
-        let unread = self
-            .tickets
-            .partition_point(|&(seq, _)| seq <= word.position());
-        for (_, ticket) in self.tickets.range(unread..) {
-            effects.dropped.push((Arc::clone(ticket), place.id));
-        }
-        *self.readers_mut(at) -= 1;
-        self.trim(effects);
         self.forget_stale_limits();
         word
     }
@@ -292,11 +230,11 @@ impl<E> Ring<E> {
     /// none are watched from now on, and report when they read on.
     pub(crate) fn has_room(&mut self) -> bool {
         while let Some(&Reverse(limit)) = self.waits.peek() {
-            if limit.at > self.tail {
+            if limit.at > self.log.tail() {
                 break;
             }
             self.waits.pop();
-            let tail = self.tail;
+            let tail = self.log.tail();
             let Some(member) = self.current(limit) else {
                 continue;
             };
@@ -322,32 +260,27 @@ impl<E> Ring<E> {
     ) -> (Stored, Option<E>) {
         debug_assert!(self.blocking == 0, "an event is stored when there is room");
         self.make_way(effects);
-        self.tail += 1;
-        let stored = Stored {
-            seq: self.tail,
-            audience: self.attached,
-        };
-        if self.attached == 0 {
-            return (stored, Some(event));
+        let audience = self.attached;
+        if audience == 0 {
+            let seq = self.log.pass();
+            return (Stored { seq, audience }, Some(event));
         }
         if let Some(ticket) = ticket {
-            ticket.expect(self.attached);
-            self.tickets.push_back((self.tail, Arc::clone(ticket)));
+            ticket.expect(audience);
         }
-        let ticket = ticket.cloned();
-        self.last_segment().fill(stored.seq, Slot { event, ticket });
+        let seq = self.log.append(event, ticket.cloned());
         self.assert_invariants();
-        (stored, None)
+        (Stored { seq, audience }, None)
     }
 
     /// The policies of those that make nobody wait, where the next event would be too much.
     fn make_way(&mut self, effects: &mut Effects<E>) {
         while let Some(&Reverse(limit)) = self.yields.peek() {
-            if limit.at > self.tail {
+            if limit.at > self.log.tail() {
                 break;
             }
             self.yields.pop();
-            let tail = self.tail;
+            let tail = self.log.tail();
             let Some(member) = self.current(limit) else {
                 continue;
             };
@@ -375,34 +308,13 @@ impl<E> Ring<E> {
         };
         place.count_missed();
         let key = place.id.key;
-        if let Ok(index) = self
-            .tickets
-            .binary_search_by_key(&word.position(), |&(seq, _)| seq)
-        {
-            let ticket = Arc::clone(&self.tickets[index].1);
-            effects.dropped.push((ticket, place.id));
+        if let Some(ticket) = self.log.awaited(word.position()) {
+            effects.dropped.push((Arc::clone(ticket), place.id));
         }
         if word.is_finished() {
             self.settle(key, word.position(), effects);
         }
         self.advance(key, word.position(), effects);
-    }
-
-    /// The segment that has the slot for the event at `tail`.
-    fn last_segment(&mut self) -> &Segment<E> {
-        let slots = match self.segments.back() {
-            Some(last) if last.segment.last() >= self.tail => None,
-            Some(last) => Some((last.segment.slots() * 2).min(MAX_SLOTS)),
-            None => Some(1),
-        };
-        if let Some(slots) = slots {
-            self.segments.push_back(Link {
-                segment: Segment::new(self.tail, slots),
-                readers: std::mem::take(&mut self.beyond),
-            });
-        }
-        let last = self.segments.back().expect("one was just made sure of");
-        &last.segment
     }
 
     // ---- Reading ----------------------------------------------------------------------------
@@ -412,19 +324,10 @@ impl<E> Ring<E> {
         let position = self.member(key).place.cursor.load().position();
         self.advance(key, position, effects);
         self.assert_invariants();
-        if position == self.tail {
+        if position == self.log.tail() {
             return None;
         }
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "below the number of segments"
-        )]
-        let index = (self.link_of(key) - self.first_link) as usize;
-        let segment = &self.segments[index].segment;
-        Some(Batch {
-            segment: Arc::clone(segment),
-            end: segment.last().min(self.tail),
-        })
+        self.log.batch(self.member(key).spot)
     }
 
     /// What a disconnected subscriber had not read; once.
@@ -464,52 +367,21 @@ impl<E> Ring<E> {
 
     /// Every attached subscriber has read everything and waits: nothing need be kept.
     pub(crate) fn release(&mut self, effects: &mut Effects<E>) {
-        self.beyond = self.attached;
-        self.first_link += self.segments.len() as u64;
-        let old = std::mem::take(&mut self.segments);
-        effects
-            .segments
-            .extend(old.into_iter().map(|link| link.segment));
-        self.tickets.clear();
+        self.log.release(self.attached, effects);
         self.assert_invariants();
     }
 
-    /// Counts the member as a reader of the segment that holds what comes after `position`.
+    /// Counts the member as a reader of what comes after `position`.
     fn advance(&mut self, key: usize, position: u64, effects: &mut Effects<E>) {
-        let from = self.link_of(key);
-        let mut to = from;
-        while self
-            .link(to)
-            .is_some_and(|link| link.segment.last() <= position)
-        {
-            to += 1;
-        }
-        if from != to {
-            *self.readers_mut(from) -= 1;
-            *self.readers_mut(to) += 1;
-            self.member_mut(key).link = to;
-            self.trim(effects);
-        }
-    }
-
-    /// Lets go of the segments at the front that nobody will read.
-    fn trim(&mut self, effects: &mut Effects<E>) {
-        while self.segments.front().is_some_and(|link| link.readers == 0) {
-            let link = self.segments.pop_front().expect("there is a front");
-            self.first_link += 1;
-            let last = link.segment.last();
-            effects.segments.push(link.segment);
-            while self.tickets.front().is_some_and(|&(seq, _)| seq <= last) {
-                self.tickets.pop_front();
-            }
-        }
+        let member = self.members[key].as_mut().expect(MEMBER);
+        self.log.advance(&mut member.spot, position, effects);
     }
 
     // ---- Flushing ---------------------------------------------------------------------------
 
     /// `ticket` waits until every event stored so far is settled.
     pub(crate) fn flush(&mut self, ticket: &Arc<Ticket>) {
-        let tail = self.tail;
+        let tail = self.log.tail();
         let mut owing = 0;
         for member in self.members.iter_mut().flatten() {
             let owes = |word: Word, attached: bool| {
@@ -558,7 +430,7 @@ impl<E> Ring<E> {
     }
 
     fn unread(&self, place: &Place) -> usize {
-        let unread = self.tail - place.cursor.load().position();
+        let unread = self.log.tail() - place.cursor.load().position();
         usize::try_from(unread).expect("at most its window, which is a usize")
     }
 
@@ -600,23 +472,6 @@ impl<E> Ring<E> {
         member.filter(|member| member.place.id == limit.id && member.attached)
     }
 
-    fn link_of(&self, key: usize) -> u64 {
-        self.member(key).link.max(self.first_link)
-    }
-
-    fn link(&self, at: u64) -> Option<&Link<E>> {
-        let index = usize::try_from(at - self.first_link).ok()?;
-        self.segments.get(index)
-    }
-
-    fn readers_mut(&mut self, at: u64) -> &mut usize {
-        let index = usize::try_from(at - self.first_link).unwrap_or(usize::MAX);
-        match self.segments.get_mut(index) {
-            Some(link) => &mut link.readers,
-            None => &mut self.beyond,
-        }
-    }
-
     /// Notes when the member will be at its limit, if it reads nothing until then.
     fn push_limit(&mut self, key: usize) {
         let place = &self.member(key).place;
@@ -643,48 +498,31 @@ impl<E> Ring<E> {
         }
     }
 
-    #[cfg(not(debug_assertions))]
-    #[expect(clippy::unused_self, reason = "only a debug build looks")]
-    fn assert_invariants(&self) {}
-
-    #[cfg(debug_assertions)]
     fn assert_invariants(&self) {
-        let attached = || self.members.iter().flatten().filter(|m| m.attached);
-        let readers: usize = self.segments.iter().map(|link| link.readers).sum();
-        assert_eq!(readers + self.beyond, self.attached, "invariant 3");
-        assert!(
-            self.segments.front().is_none_or(|link| link.readers > 0),
-            "invariant 3"
-        );
-        // The rest takes a step for every subscriber: not with thousands of them.
+        if !cfg!(debug_assertions) {
+            return;
+        }
+        // Each step looks at every subscriber: not with thousands of them.
         if self.members.len() > 64 {
             return;
         }
-        let mut next = self.segments.front().map(|link| link.segment.first());
-        for link in &self.segments {
-            assert_eq!(next, Some(link.segment.first()), "invariant 2");
-            next = Some(link.segment.last() + 1);
-        }
-        assert!(next.is_none_or(|next| next > self.tail), "invariant 2");
-        assert_eq!(attached().count(), self.attached, "invariant 3");
+        self.log.check(self.attached);
+        let attached = || self.members.iter().flatten().filter(|m| m.attached);
+        assert_eq!(attached().count(), self.attached, "invariant 2");
         for member in attached() {
             let position = member.place.cursor.load().position();
             let window = member.place.window as u64;
-            assert!(position <= self.tail, "invariant 1");
-            assert!(self.tail - position <= window, "invariant 1");
+            assert!(position <= self.log.tail(), "invariant 1");
+            assert!(self.log.tail() - position <= window, "invariant 1");
             assert!(window <= self.capacity, "invariant 1");
-            let mut kept = self.segments.front().map(|link| link.segment.first());
-            kept = kept.or(Some(self.tail + 1));
-            assert!(kept <= Some(position + 1), "invariant 2");
+            assert!(self.log.first() <= position + 1, "invariant 2");
             let limits = self.waits.iter().chain(&self.yields);
             let mut entries = limits.filter(|limit| limit.0.id == member.place.id);
-            assert_eq!(entries.next().is_none(), member.blocking, "invariant 4");
-            assert!(entries.next().is_none(), "invariant 4");
+            assert_eq!(entries.next().is_none(), member.blocking, "invariant 3");
+            assert!(entries.next().is_none(), "invariant 3");
         }
         let blocking = attached().filter(|member| member.blocking).count();
-        assert_eq!(blocking, self.blocking, "invariant 5");
-        let seqs = self.tickets.iter().map(|&(seq, _)| seq);
-        assert!(seqs.is_sorted(), "invariant 6");
+        assert_eq!(blocking, self.blocking, "invariant 4");
     }
 }
 

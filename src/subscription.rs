@@ -14,7 +14,8 @@ use crate::end::EndReason;
 use crate::inspect::SubscriberId;
 use crate::options::SubscribeOptions;
 use crate::place::Place;
-use crate::ring::{Batch, Rest};
+use crate::log::Batch;
+use crate::ring::Rest;
 use crate::sync::Arc;
 
 /// A stream of every event published after the call to [`subscribe`].
@@ -212,7 +213,8 @@ impl<E> Subscription<E> {
             ticket.ack();
         }
         if !self.word.is_finished() {
-            self.word = self.place.cursor.finish();
+            let now = self.place.cursor.finish();
+            self.look_again(now);
         }
     }
 
@@ -237,6 +239,7 @@ impl<E: Clone> Subscription<E> {
         loop {
             if tell_missed && self.gap > 0 {
                 self.ack();
+                self.look_again(self.place.cursor.load());
                 return Poll::Ready(Some(Received::Missed(std::mem::take(&mut self.gap))));
             }
             match &mut self.reading {
@@ -254,6 +257,7 @@ impl<E: Clone> Subscription<E> {
                 Reading::Ask | Reading::Batch(_) => ready!(self.poll_more(cx)),
                 Reading::Rest(rest) => {
                     if let Some(event) = rest.take() {
+                        self.gap = 0;
                         return Poll::Ready(Some(Received::Event(event)));
                     }
                     let cause = rest.cause;
@@ -401,7 +405,6 @@ pub enum Received<E> {
 }
 
 /// Stream of [`Subscription::with_missed`].
-#[derive(Debug)]
 #[must_use = "streams do nothing unless polled"]
 pub struct WithMissed<E> {
     subscription: Subscription<E>,
@@ -421,6 +424,15 @@ impl<E> WithMissed<E> {
     /// The subscription itself, for its `ack`.
     pub fn get_mut(&mut self) -> &mut Subscription<E> {
         &mut self.subscription
+    }
+}
+
+// Not derived, which would ask `E` for `Debug`.
+impl<E> fmt::Debug for WithMissed<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WithMissed")
+            .field("subscription", &self.subscription)
+            .finish()
     }
 }
 

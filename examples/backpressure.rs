@@ -1,0 +1,39 @@
+//! A fast producer and a slow reader: the producer waits, nothing is lost, and there are never
+//! more events in flight than the capacity.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use genevent::EventManager;
+
+const CAPACITY: usize = 4;
+const EVENTS: u32 = 20;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    let manager = EventManager::new(CAPACITY);
+    let mut reader = manager.subscribe();
+
+    let slow = tokio::spawn(async move {
+        let mut read = Vec::new();
+        while let Some(event) = reader.next().await {
+            tokio::time::sleep(Duration::from_millis(5)).await; // the work
+            read.push(event);
+        }
+        read
+    });
+
+    let mut most = 0;
+    for event in 1..=EVENTS {
+        manager.notify(event).await.expect("it is open");
+        let in_flight = manager.subscribers()[0].pending();
+        most = most.max(in_flight);
+        println!("stored {event:2}, in flight {in_flight} of {CAPACITY}");
+    }
+    assert!(most <= CAPACITY, "bounded");
+
+    drop(manager);
+    let read = slow.await.expect("the reader does not panic");
+    assert!(read.into_iter().eq(1..=EVENTS), "lossless");
+    println!("read all {EVENTS} in order, never more than {most} in flight");
+}
