@@ -62,16 +62,25 @@ impl Ticket {
     pub(crate) fn ack(&self) {
         if self.owed.fetch_sub(1, Ordering::AcqRel) == 1 {
             let waker = self.note.lock().waker.take();
-            if let Some(waker) = waker {
-                wake(waker);
-            }
+            waker.into_iter().for_each(wake);
         }
     }
 
     /// One subscriber will never do its part. Never under the manager's lock.
     pub(crate) fn drop_by(&self, subscriber: SubscriberId) {
-        self.note.lock().dropped_by.push(subscriber);
-        self.ack();
+        let mut note = self.note.lock();
+        note.dropped_by.push(subscriber);
+        let last = self.owed.fetch_sub(1, Ordering::AcqRel) == 1;
+        let waker = last.then(|| note.waker.take()).flatten();
+        drop(note);
+        waker.into_iter().for_each(wake);
+    }
+
+    /// How many answers are still owed, and who has given up.
+    pub(crate) fn so_far(&self) -> (usize, Vec<SubscriberId>) {
+        let note = self.note.lock();
+        let owed = self.owed.load(Ordering::Acquire);
+        (owed, note.dropped_by.clone())
     }
 
     /// Ready with the subscribers that ended without an answer.
@@ -157,6 +166,12 @@ impl Receipt {
             acked: audience - dropped_by.len(),
             dropped_by,
         }
+    }
+
+    /// As far as `ticket` knows of an event that was stored for `audience` subscribers.
+    pub(crate) fn so_far(seq: u64, audience: usize, ticket: &Ticket) -> Self {
+        let (owed, dropped_by) = ticket.so_far();
+        Self::new(seq, audience - owed, dropped_by)
     }
 
     /// The event's number in the manager's sequence, from 1.

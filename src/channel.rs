@@ -8,17 +8,19 @@
 use std::panic::Location;
 use std::task::{Poll, Waker};
 
-use crate::ack::Ticket;
+use crate::ack::{Ticket, Until};
+use crate::clock::Instant;
 use crate::effects::Effects;
 use crate::end::DisconnectCause;
 use crate::error::TryNotifyError;
+use crate::held::Report;
 use crate::inspect::{SubscriberId, SubscriberInfo};
 use crate::line::{Line, Turn};
-use crate::options::SubscribeOptions;
+use crate::log::Batch;
+use crate::options::{Overflow, SubscribeOptions};
 use crate::parking::Parking;
 use crate::place::Place;
-use crate::log::Batch;
-use crate::ring::{Rest, Ring, Stored};
+use crate::ring::{Rest, Ring, Room, Stored};
 use crate::sync::{Arc, AtomicUsize, Mutex, Ordering};
 use crate::watchers::{Event, Watch, Watchers};
 
@@ -37,6 +39,12 @@ struct State<E> {
     watchers: Watchers,
 }
 
+/// A publisher waits in line.
+pub(crate) struct Wait {
+    /// If it is the head: when it must look again without being called.
+    pub(crate) until: Option<Instant>,
+}
+
 /// What a subscriber that has nothing left in its batch gets.
 pub(crate) enum Next<E> {
     Batch(Batch<E>),
@@ -51,10 +59,23 @@ pub(crate) enum Next<E> {
 }
 
 impl<E> State<E> {
-    /// Tells the publisher at the head of the line that there is room, if there is.
+    /// Tells the publisher at the head of the line that there is room, if there is, or that it
+    /// must look at the clock at another time.
     fn call_line(&mut self, effects: &mut Effects<E>) {
-        if self.line.wants_room() && self.ring.has_room() {
+        if !self.line.wants_room() {
+            return;
+        }
+        let look = self.ring.room(Instant::now) != Room::Full
+            || (self.ring.hold(Instant::now)).is_some_and(|time| !self.line.has_alarm(time));
+        if look {
             effects.wakers.extend(self.line.call_head());
+        }
+    }
+
+    /// After something was stored: everybody that sleeps has something to read.
+    fn wake_readers(&mut self, effects: &mut Effects<E>) {
+        if self.parking.len() > 0 {
+            effects.readers = self.parking.unpark_all();
         }
     }
 
@@ -72,19 +93,44 @@ impl<E> State<E> {
         effects: &mut Effects<E>,
     ) -> (Stored, Option<E>) {
         let stored = self.ring.store(event, ticket, effects);
-        if self.parking.len() > 0 {
-            effects.readers = self.parking.unpark_all();
-        }
+        self.wake_readers(effects);
         self.call_line(effects);
         stored
+    }
+
+    fn has_come(&self, event: Event) -> bool {
+        match event {
+            Event::Closed => self.ring.is_closed(),
+            Event::Complete => self.ring.is_complete(),
+            Event::Subscribers(n) => self.ring.is_closed() || n <= self.ring.attached(),
+        }
+    }
+
+    /// After something that futures or streams may wait for: that it closes, that nothing more
+    /// can come, that subscribers do.
+    fn tell_watchers(&mut self, effects: &mut Effects<E>) {
+        if self.ring.is_complete() {
+            self.wake_readers(effects);
+        }
+        if !self.watchers.is_empty() {
+            let mut watchers = std::mem::take(&mut self.watchers);
+            effects
+                .wakers
+                .extend(watchers.call(|event| self.has_come(event)));
+            self.watchers = watchers;
+        }
     }
 }
 
 impl<E> Channel<E> {
-    pub(crate) fn new(capacity: usize, name: Option<Arc<str>>) -> Arc<Self> {
+    pub(crate) fn new(
+        capacity: usize,
+        default_overflow: Overflow,
+        name: Option<Arc<str>>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::new(State {
-                ring: Ring::new(capacity),
+                ring: Ring::new(capacity, default_overflow),
                 line: Line::default(),
                 parking: Parking::default(),
                 watchers: Watchers::default(),
@@ -117,7 +163,7 @@ impl<E> Channel<E> {
         let (stored, unheard) = self.run(|state, effects| {
             if state.ring.is_closed() {
                 Err(TryNotifyError::Closed(event))
-            } else if !state.line.is_empty() || !state.ring.has_room() {
+            } else if !state.line.is_empty() || state.ring.room(Instant::now) == Room::Full {
                 Err(TryNotifyError::Full(event))
             } else {
                 Ok(state.store(event, None, effects))
@@ -127,55 +173,110 @@ impl<E> Channel<E> {
         Ok(stored)
     }
 
-    /// Stores `event` when it is its turn and there is room; `Err` if closed.
-    ///
-    /// `turn` is the future's place in the line, which it keeps until this is ready.
+    /// Waits in line until there is room, then stores `event`; `Err` if closed.
     pub(crate) fn poll_store(
         &self,
         event: &mut Option<E>,
         ticket: Option<&Arc<Ticket>>,
         turn: &mut Option<Turn>,
         waker: &Waker,
-    ) -> Poll<Result<Stored, ()>> {
+    ) -> Result<Result<Stored, ()>, Wait> {
+        let stored = self.poll_turn(turn, waker, |state, effects| {
+            let event = event.take().expect("a future is not polled once ready");
+            state.store(event, ticket, effects)
+        })?;
+        Ok(stored.map(|(stored, unheard)| {
+            drop(unheard);
+            stored
+        }))
+    }
+
+    /// Waits in line until there is room, then promises a place; `Err` if closed.
+    pub(crate) fn poll_reserve(
+        &self,
+        turn: &mut Option<Turn>,
+        waker: &Waker,
+    ) -> Result<Result<(), ()>, Wait> {
+        self.poll_turn(turn, waker, |state, effects| {
+            state.ring.reserve(effects);
+            state.call_line(effects);
+        })
+    }
+
+    /// Acts when it is its turn and there is room; `Err` if closed.
+    ///
+    /// `turn` is the future's place in the line, which it keeps until this is ready.
+    fn poll_turn<R>(
+        &self,
+        turn: &mut Option<Turn>,
+        waker: &Waker,
+        mut act: impl FnMut(&mut State<E>, &mut Effects<E>) -> R,
+    ) -> Result<Result<R, ()>, Wait> {
         let mut spare = None;
         loop {
             let decided = self.run(|state, effects| {
+                let first = turn.map_or(state.line.is_empty(), |turn| state.line.is_head(turn));
+                let closed = state.ring.is_closed();
+                if closed || (first && state.ring.room(Instant::now) != Room::Full) {
+                    let left = turn.take().and_then(|turn| state.line.leave(turn));
+                    effects.stale.extend(left);
+                    effects.stale.extend(spare.take());
+                    let result = if closed {
+                        Err(())
+                    } else {
+                        Ok(act(state, effects))
+                    };
+                    return Some(Ok(result));
+                }
                 let State { ring, line, .. } = state;
-                let first = turn.map_or(line.is_empty(), |turn| line.is_head(turn));
-                if ring.is_closed() {
-                    effects
-                        .stale
-                        .extend(turn.take().and_then(|turn| line.leave(turn)));
-                    effects.stale.extend(spare.take());
-                    return Some(Poll::Ready(Err(())));
+                let place = match *turn {
+                    Some(turn) if line.would_wake(turn, waker) => {
+                        effects.stale.extend(spare.take());
+                        turn
+                    }
+                    Some(turn) => {
+                        effects.stale.extend(line.stay(turn, spare.take()?));
+                        turn
+                    }
+                    None => line.join(spare.take()?),
+                };
+                *turn = Some(place);
+                let until = line
+                    .is_head(place)
+                    .then(|| ring.hold(Instant::now))
+                    .flatten();
+                if line.is_head(place) {
+                    line.set_alarm(until);
                 }
-                if first && ring.has_room() {
-                    effects
-                        .stale
-                        .extend(turn.take().and_then(|turn| line.leave(turn)));
-                    effects.stale.extend(spare.take());
-                    let event = event.take().expect("a future is not polled once ready");
-                    return Some(Poll::Ready(Ok(state.store(event, ticket, effects))));
-                }
-                if turn.is_some_and(|turn| line.would_wake(turn, waker)) {
-                    effects.stale.extend(spare.take());
-                    return Some(Poll::Pending);
-                }
-                let spare = spare.take()?;
-                match *turn {
-                    Some(turn) => effects.stale.extend(line.stay(turn, spare)),
-                    None => *turn = Some(line.join(spare)),
-                }
-                Some(Poll::Pending)
+                Some(Err(Wait { until }))
             });
             if let Some(decided) = decided {
-                return decided.map_ok(|(stored, unheard)| {
-                    drop(unheard);
-                    stored
-                });
+                return decided;
             }
             spare = Some(waker.clone());
         }
+    }
+
+    /// Stores an event in a promised place.
+    pub(crate) fn store_reserved(&self, event: E, ticket: Option<&Arc<Ticket>>) -> Stored {
+        let (stored, unheard) = self.run(|state, effects| {
+            let stored = state.ring.store_reserved(event, ticket, effects);
+            state.wake_readers(effects);
+            state.tell_watchers(effects);
+            state.call_line(effects);
+            stored
+        });
+        drop(unheard);
+        stored
+    }
+
+    /// A promised place is not needed.
+    pub(crate) fn give_back(&self) {
+        self.run(|state, effects| {
+            state.ring.give_back();
+            state.tell_watchers(effects);
+            state.call_line(effects);
+        });
     }
 
     /// A publisher gives up its place in the line.
@@ -205,10 +306,7 @@ impl<E> Channel<E> {
                 state.ring.leave(place.id.key, effects);
                 return (place, false);
             }
-            let here = state.ring.attached();
-            effects.wakers = state
-                .watchers
-                .call(|event| matches!(event, Event::Subscribers(n) if n <= here));
+            state.tell_watchers(effects);
             (place, true)
         })
     }
@@ -225,7 +323,7 @@ impl<E> Channel<E> {
                 Next::Rest(rest.expect("a stream takes its rest once"))
             } else if let Some(batch) = state.ring.take(key, effects) {
                 Next::Batch(batch)
-            } else if state.ring.is_closed() {
+            } else if state.ring.is_complete() {
                 Next::Closed
             } else if state.parking.would_wake(key, waker) {
                 Next::Parked
@@ -278,8 +376,7 @@ impl<E> Channel<E> {
     pub(crate) fn close(&self) {
         self.run(|state, effects| {
             state.ring.close();
-            effects.readers = state.parking.unpark_all();
-            effects.wakers = state.watchers.call(|_| true);
+            state.tell_watchers(effects);
             effects.wakers.extend(state.line.call_all());
         });
     }
@@ -296,12 +393,27 @@ impl<E> Channel<E> {
         self.state.lock().ring.infos()
     }
 
+    /// Those that hold up publishers.
+    pub(crate) fn blocking(&self) -> Vec<SubscriberInfo> {
+        self.state.lock().ring.infos_blocking()
+    }
+
+    /// Those that have not answered for event `seq`.
+    pub(crate) fn owing(&self, seq: u64, until: Until) -> Vec<SubscriberInfo> {
+        self.state.lock().ring.infos_owing(seq, until)
+    }
+
+    /// Those that `flush` waits for.
+    pub(crate) fn flushing(&self, flush: &Arc<Ticket>) -> Vec<SubscriberInfo> {
+        self.state.lock().ring.infos_flushing(flush)
+    }
+
     /// How many events the subscriber has yet to read, and whether these are the last.
     pub(crate) fn backlog(&self, place: &Place) -> (usize, bool) {
         self.state.lock().ring.backlog(place)
     }
 
-    /// Ready with the number of subscribers when `event` has come, or the manager is closed.
+    /// Ready with the number of subscribers when `event` has come.
     pub(crate) fn poll_event(
         &self,
         event: Event,
@@ -311,9 +423,10 @@ impl<E> Channel<E> {
         let mut spare = None;
         loop {
             let decided = self.run(|state, effects| {
-                let State { ring, watchers, .. } = state;
-                let here = ring.attached();
-                if ring.is_closed() || matches!(event, Event::Subscribers(n) if n <= here) {
+                let come = state.has_come(event);
+                let here = state.ring.attached();
+                let watchers = &mut state.watchers;
+                if come {
                     let known = watch.take().and_then(|watch| watchers.leave(watch));
                     effects.stale.extend(known);
                     effects.stale.extend(spare.take());
@@ -362,5 +475,11 @@ impl<E> Channel<E> {
         if self.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.close();
         }
+    }
+}
+
+impl<E: Send + Sync> Report for Channel<E> {
+    fn report_settled(&self, subscriber: SubscriberId) {
+        self.run(|state, effects| state.ring.report_settled(subscriber, effects));
     }
 }

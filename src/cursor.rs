@@ -63,16 +63,17 @@ impl Cursor {
         Word(self.0.load(Ordering::Acquire))
     }
 
-    /// The subscriber takes the next event in hand, and has finished with the one before.
+    /// The subscriber takes the next event, and has finished with the one before. It has the
+    /// event `in_hand` until [`finish`](Self::finish), or keeps account of it elsewhere.
     ///
     /// Fails with what the word is now if it is no longer as `seen`: watched, detached, or
     /// moved on because the event was overwritten.
-    pub(crate) fn claim(&self, seen: Word) -> Result<Word, Word> {
+    pub(crate) fn claim(&self, seen: Word, in_hand: bool) -> Result<Word, Word> {
         if seen.is_detached() {
             return Err(seen);
         }
-        let next = (seen.0 + ONE_EVENT) & !FINISHED;
-        self.swap(seen, next)
+        let finished = if in_hand { 0 } else { FINISHED };
+        self.swap(seen, ((seen.0 + ONE_EVENT) & !FINISHED) | finished)
     }
 
     /// The subscriber has finished with the event in hand.

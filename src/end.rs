@@ -43,6 +43,9 @@ pub enum DisconnectCause {
     Overflow,
     /// [`EventManager::disconnect`](crate::EventManager::disconnect).
     Requested,
+    /// It made publishers wait for longer than it may
+    /// ([`Overflow::WaitAtMost`](crate::Overflow)).
+    Overdue,
 }
 
 impl fmt::Display for EndReason {
@@ -52,6 +55,7 @@ impl fmt::Display for EndReason {
             Self::Disconnected { cause } => match cause {
                 DisconnectCause::Overflow => "disconnected: its window was full",
                 DisconnectCause::Requested => "disconnected on request",
+                DisconnectCause::Overdue => "disconnected: it made publishers wait for too long",
             },
         })
     }

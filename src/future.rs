@@ -3,25 +3,83 @@
 //! All of them are lazy, `Send`, `Unpin`, and may be dropped at any time; what that means is
 //! said at the method that makes each.
 
+#[cfg(feature = "rt")]
+pub use crate::deadline::Within;
+
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use crate::ack::{Receipt, Ticket, Until};
-use crate::channel::Channel;
-use crate::error::NotifyError;
+use crate::channel::{Channel, Wait};
+#[cfg(feature = "rt")]
+use crate::error::{DeadlineError, NotStored, Unanswered};
+use crate::error::{NotifyError, ReserveError};
 use crate::line::Turn;
+use crate::permit::Permit;
 use crate::ring::Stored;
 use crate::sync::Arc;
 use crate::watchers::{Event, Watch};
+
+/// A place in the line of publishers, and the alarm by which its head looks at the clock.
+#[derive(Default)]
+pub(crate) struct Queueing {
+    turn: Option<Turn>,
+    #[cfg(feature = "rt")]
+    alarm: Option<Pin<Box<tokio::time::Sleep>>>,
+}
+
+impl Queueing {
+    /// Polls `attempt` with the place in line, and again when its alarm rings.
+    pub(crate) fn poll<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut attempt: impl FnMut(&mut Option<Turn>, &Waker) -> Result<R, Wait>,
+    ) -> Poll<R> {
+        loop {
+            match attempt(&mut self.turn, cx.waker()) {
+                Ok(done) => return Poll::Ready(done),
+                Err(wait) => ready!(self.poll_alarm(&wait, cx)),
+            }
+        }
+    }
+
+    #[cfg(feature = "rt")]
+    fn poll_alarm(&mut self, wait: &Wait, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(until) = wait.until else {
+            self.alarm = None;
+            return Poll::Pending;
+        };
+        let alarm = self
+            .alarm
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
+        if alarm.deadline() != until {
+            alarm.as_mut().reset(until);
+        }
+        alarm.as_mut().poll(cx)
+    }
+
+    #[cfg(not(feature = "rt"))]
+    #[expect(clippy::unused_self, reason = "without tokio nobody waits for a time")]
+    fn poll_alarm(&mut self, _: &Wait, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Pending
+    }
+
+    /// Passes the place in line on.
+    pub(crate) fn leave<E>(&mut self, channel: &Channel<E>) {
+        if let Some(turn) = self.turn.take() {
+            channel.leave_line(turn);
+        }
+    }
+}
 
 /// Stores one event when its turn has come: the part that all three publishing futures share.
 struct Storing<'a, E> {
     channel: &'a Channel<E>,
     /// Taken when it is stored, or given back because the manager is closed.
     event: Option<E>,
-    turn: Option<Turn>,
+    queueing: Queueing,
 }
 
 impl<'a, E> Storing<'a, E> {
@@ -29,31 +87,30 @@ impl<'a, E> Storing<'a, E> {
         Self {
             channel,
             event: Some(event),
-            turn: None,
+            queueing: Queueing::default(),
         }
     }
 
     fn poll(
         &mut self,
         ticket: Option<&Arc<Ticket>>,
-        cx: &Context<'_>,
+        cx: &mut Context<'_>,
     ) -> Poll<Result<Stored, NotifyError<E>>> {
         let Self {
             channel,
             event,
-            turn,
+            queueing,
         } = self;
-        channel
-            .poll_store(event, ticket, turn, cx.waker())
-            .map_err(|()| NotifyError::Closed(event.take().expect(POLLED_AGAIN)))
+        let stored = ready!(queueing.poll(cx, |turn, waker| {
+            channel.poll_store(event, ticket, turn, waker)
+        }));
+        Poll::Ready(stored.map_err(|()| NotifyError::Closed(event.take().expect(POLLED_AGAIN))))
     }
 }
 
 impl<E> Drop for Storing<'_, E> {
     fn drop(&mut self) {
-        if let Some(turn) = self.turn.take() {
-            self.channel.leave_line(turn);
-        }
+        self.queueing.leave(self.channel);
     }
 }
 
@@ -95,7 +152,7 @@ impl<'a, E> Awaiting<'a, E> {
         }
     }
 
-    fn poll(&mut self, cx: &Context<'_>) -> Poll<Result<Receipt, NotifyError<E>>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Receipt, NotifyError<E>>> {
         let Stored { seq, audience } = match self.stored {
             Some(stored) => stored,
             None => *self
@@ -105,6 +162,24 @@ impl<'a, E> Awaiting<'a, E> {
         self.ticket
             .poll_settled(cx)
             .map(|dropped_by| Ok(Receipt::new(seq, audience, dropped_by)))
+    }
+}
+
+#[cfg(feature = "rt")]
+impl<E> Awaiting<'_, E> {
+    /// Gives up, unless it has been settled meanwhile.
+    fn give_up(&mut self, until: Until) -> Option<DeadlineError<E>> {
+        let channel = self.storing.channel;
+        let Some(Stored { seq, audience }) = self.stored else {
+            let event = self.storing.event.take().expect(POLLED_AGAIN);
+            let pending = channel.blocking();
+            self.storing.queueing.leave(channel);
+            return Some(DeadlineError::NotStored(NotStored { event, pending }));
+        };
+        let pending = channel.owing(seq, until);
+        let receipt = Some(Receipt::so_far(seq, audience, &self.ticket));
+        (!self.ticket.is_settled())
+            .then_some(DeadlineError::Unanswered(Unanswered { receipt, pending }))
     }
 }
 
@@ -123,6 +198,13 @@ macro_rules! awaiting_future {
         impl<'a, E> $name<'a, E> {
             pub(crate) fn new(channel: &'a Channel<E>, event: E) -> Self {
                 Self(Awaiting::new(channel, event, $until))
+            }
+        }
+
+        #[cfg(feature = "rt")]
+        impl<E> $name<'_, E> {
+            pub(crate) fn give_up(&mut self) -> Option<DeadlineError<E>> {
+                self.0.give_up($until)
             }
         }
 
@@ -173,6 +255,22 @@ impl<'a, E> Settling<'a, E> {
     }
 }
 
+#[cfg(feature = "rt")]
+impl<E> Settling<'_, E> {
+    /// Who is waited for, unless everything has been settled meanwhile.
+    fn unanswered(&self) -> Option<Unanswered> {
+        let pending = match &self.ticket {
+            Some(ticket) if ticket.is_settled() => return None,
+            Some(ticket) => self.channel.flushing(ticket),
+            None => Vec::new(),
+        };
+        Some(Unanswered {
+            receipt: None,
+            pending,
+        })
+    }
+}
+
 impl<E> Drop for Settling<'_, E> {
     fn drop(&mut self) {
         if let Some(ticket) = &self.ticket {
@@ -191,6 +289,13 @@ impl<'a, E> Flush<'a, E> {
     }
 }
 
+#[cfg(feature = "rt")]
+impl<E> Flush<'_, E> {
+    pub(crate) fn unanswered(&self) -> Option<Unanswered> {
+        self.0.unanswered()
+    }
+}
+
 impl<E> Future for Flush<'_, E> {
     type Output = ();
 
@@ -201,11 +306,25 @@ impl<E> Future for Flush<'_, E> {
 
 /// Future of [`EventManager::stop`](crate::EventManager::stop).
 #[must_use = "the manager is not closed until the future is polled"]
-pub struct Stop<'a, E>(Settling<'a, E>);
+pub struct Stop<'a, E> {
+    /// Until no permit is out.
+    complete: Option<Watching<'a, E>>,
+    settling: Settling<'a, E>,
+}
 
 impl<'a, E> Stop<'a, E> {
     pub(crate) fn new(channel: &'a Channel<E>) -> Self {
-        Self(Settling::new(channel))
+        Self {
+            complete: None,
+            settling: Settling::new(channel),
+        }
+    }
+}
+
+#[cfg(feature = "rt")]
+impl<E> Stop<'_, E> {
+    pub(crate) fn unanswered(&self) -> Option<Unanswered> {
+        self.settling.unanswered()
     }
 }
 
@@ -213,10 +332,13 @@ impl<E> Future for Stop<'_, E> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if self.0.ticket.is_none() {
-            self.0.channel.close();
-        }
-        self.0.poll(cx)
+        let channel = self.settling.channel;
+        let complete = self.complete.get_or_insert_with(|| {
+            channel.close();
+            Watching::new(channel, Event::Complete)
+        });
+        ready!(complete.poll(cx));
+        self.settling.poll(cx)
     }
 }
 
@@ -286,6 +408,37 @@ impl<E> Future for WaitForSubscribers<'_, E> {
     }
 }
 
+/// Future of [`EventManager::reserve`](crate::EventManager::reserve).
+#[must_use = "futures do nothing unless polled"]
+pub struct Reserve<'a, E> {
+    channel: &'a Arc<Channel<E>>,
+    queueing: Queueing,
+}
+
+impl<'a, E> Reserve<'a, E> {
+    pub(crate) fn new(channel: &'a Arc<Channel<E>>) -> Self {
+        Self {
+            channel,
+            queueing: Queueing::default(),
+        }
+    }
+}
+
+impl<E> Future for Reserve<'_, E> {
+    type Output = Result<Permit<E>, ReserveError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let channel = self.channel;
+        Permit::poll_reserve(channel, &mut self.queueing, cx)
+    }
+}
+
+impl<E> Drop for Reserve<'_, E> {
+    fn drop(&mut self) {
+        self.queueing.leave(self.channel);
+    }
+}
+
 macro_rules! opaque_debug {
     ($($name:ident)+) => {$(
         impl<E> fmt::Debug for $name<'_, E> {
@@ -296,4 +449,4 @@ macro_rules! opaque_debug {
     )+};
 }
 
-opaque_debug! { Notify AckNotify SyncNotify Flush Stop Closed WaitForSubscribers }
+opaque_debug! { Notify AckNotify SyncNotify Flush Stop Closed Reserve WaitForSubscribers }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::task::Waker;
 
+use crate::clock::Instant;
+
 /// A place in the [`Line`]; later places are greater.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Turn(u64);
@@ -14,8 +16,10 @@ pub(crate) struct Turn(u64);
 pub(crate) struct Line {
     waiting: BTreeMap<Turn, Option<Waker>>,
     taken: u64,
-    /// The head has been woken and may store when it is next polled.
+    /// The head has been woken, and looks for itself when it is next polled.
     called: bool,
+    /// When the head will look again by itself.
+    alarm: Option<Instant>,
 }
 
 impl Line {
@@ -30,6 +34,16 @@ impl Line {
     /// Somebody waits, and does not yet know that there is room.
     pub(crate) fn wants_room(&self) -> bool {
         !self.called && !self.waiting.is_empty()
+    }
+
+    /// Whether the head will look again at `time` without being called.
+    pub(crate) fn has_alarm(&self, time: Instant) -> bool {
+        self.alarm == Some(time)
+    }
+
+    /// The head will look again at `time`.
+    pub(crate) fn set_alarm(&mut self, time: Option<Instant>) {
+        self.alarm = time;
     }
 
     /// Stands at the end of the line.
@@ -57,11 +71,12 @@ impl Line {
     pub(crate) fn leave(&mut self, turn: Turn) -> Option<Waker> {
         if self.is_head(turn) {
             self.called = false;
+            self.alarm = None;
         }
         self.waiting.remove(&turn).flatten()
     }
 
-    /// There is room: the head is told, once.
+    /// The head is told to look: there is room, or another time to look at the clock.
     pub(crate) fn call_head(&mut self) -> Option<Waker> {
         self.called = true;
         self.waiting.values_mut().next()?.take()

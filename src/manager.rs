@@ -6,9 +6,12 @@ use std::panic::Location;
 
 use crate::channel::Channel;
 use crate::error::TryNotifyError;
-use crate::future::{AckNotify, Closed, Flush, Notify, Stop, SyncNotify, WaitForSubscribers};
+use crate::future::{
+    AckNotify, Closed, Flush, Notify, Reserve, Stop, SyncNotify, WaitForSubscribers,
+};
 use crate::inspect::{SubscriberId, SubscriberInfo};
-use crate::options::SubscribeOptions;
+use crate::options::{Overflow, SubscribeOptions};
+use crate::sink::{EventSink, SyncSink};
 use crate::subscription::Subscription;
 use crate::sync::Arc;
 
@@ -93,6 +96,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         EventManagerBuilder {
             name: None,
             capacity: DEFAULT_CAPACITY,
+            default_overflow: Overflow::Wait,
             events: PhantomData,
         }
     }
@@ -242,6 +246,69 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     #[doc(alias = "GenEvent.sync_notify")]
     pub fn sync_notify(&self, event: E) -> SyncNotify<'_, E> {
         SyncNotify::new(&self.channel, event)
+    }
+
+    /// Waits until there is room for one event, and holds it.
+    ///
+    /// For an event that is only made once it can be sent, or must be sent where nothing can be
+    /// awaited. The [`Permit`](crate::Permit) stores it without waiting and cannot fail. Stands in the same line
+    /// as [`notify`](Self::notify). At most `capacity` permits are out at once.
+    ///
+    /// # Errors
+    /// [`ReserveError::Closed`](crate::error::ReserveError::Closed) if the manager is closed.
+    ///
+    /// # Cancel safety
+    /// Dropping it holds no room, and passes the place in line on.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::executor::block_on;
+    /// use genevent::EventManager;
+    ///
+    /// let manager = EventManager::new(4);
+    /// let reader = manager.subscribe();
+    /// let permit = block_on(manager.reserve()).unwrap();
+    /// let event = "made only now";
+    /// assert_eq!(permit.notify(event), 1);
+    /// assert_eq!(reader.pending(), 1);
+    /// ```
+    pub fn reserve(&self) -> Reserve<'_, E> {
+        Reserve::new(&self.channel)
+    }
+
+    /// A sink whose items are published, for the end of a pipeline.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{SinkExt, executor::block_on};
+    /// use genevent::EventManager;
+    ///
+    /// let manager = EventManager::new(8);
+    /// let reader = manager.subscribe();
+    /// block_on(manager.sink().send("sent")).unwrap();
+    /// assert_eq!(reader.pending(), 1);
+    /// ```
+    pub fn sink(&self) -> EventSink<E> {
+        EventSink::new(self.clone())
+    }
+
+    /// A sink that is flushed when every subscriber has finished with what was sent.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{FutureExt, SinkExt};
+    /// use genevent::EventManager;
+    ///
+    /// let manager = EventManager::new(8);
+    /// let reader = manager.subscribe();
+    /// let mut sink = manager.sync_sink();
+    /// let mut sent = sink.send("sent");
+    /// assert!((&mut sent).now_or_never().is_none());
+    /// drop(reader);
+    /// assert!(sent.now_or_never().is_some());
+    /// ```
+    pub fn sync_sink(&self) -> SyncSink<E> {
+        SyncSink::new(self.clone())
     }
 
     /// Waits until every event stored before the first poll is settled: finished with, or
@@ -527,6 +594,12 @@ impl<E: Send + Sync + 'static> Default for EventManager<E> {
     }
 }
 
+impl<E> EventManager<E> {
+    pub(crate) fn channel(&self) -> &Arc<Channel<E>> {
+        &self.channel
+    }
+}
+
 impl<E> Clone for EventManager<E> {
     fn clone(&self) -> Self {
         let retained = self.channel.retain();
@@ -559,6 +632,7 @@ impl<E> fmt::Debug for EventManager<E> {
 pub struct EventManagerBuilder<E> {
     name: Option<Arc<str>>,
     capacity: usize,
+    default_overflow: Overflow,
     events: PhantomData<fn(E)>,
 }
 
@@ -583,11 +657,29 @@ impl<E: Send + Sync + 'static> EventManagerBuilder<E> {
         self
     }
 
+    /// The policy of subscriptions that do not set one. [`Overflow::Wait`] if not set.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::{EventManager, Overflow};
+    ///
+    /// let manager: EventManager<u8> = EventManager::builder()
+    ///     .default_overflow(Overflow::DropOldest)
+    ///     .build();
+    /// let reader = manager.subscribe();
+    /// assert_eq!(manager.subscribers()[0].overflow(), Overflow::DropOldest);
+    /// # drop(reader);
+    /// ```
+    pub fn default_overflow(mut self, overflow: Overflow) -> Self {
+        self.default_overflow = overflow;
+        self
+    }
+
     /// The manager.
     #[must_use]
     pub fn build(self) -> EventManager<E> {
         EventManager {
-            channel: Channel::new(self.capacity, self.name),
+            channel: Channel::new(self.capacity, self.default_overflow, self.name),
         }
     }
 }
@@ -597,6 +689,7 @@ impl<E> fmt::Debug for EventManagerBuilder<E> {
         f.debug_struct("EventManagerBuilder")
             .field("name", &self.name)
             .field("capacity", &self.capacity)
+            .field("default_overflow", &self.default_overflow)
             .finish()
     }
 }

@@ -1,6 +1,7 @@
 //! How a subscription behaves when its reader is slow.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What happens to a subscriber whose unread events fill its window.
 ///
@@ -27,6 +28,33 @@ pub enum Overflow {
     /// Publishers wait for it. Nothing is lost. The default.
     #[default]
     Wait,
+    /// Publishers wait for it so long, then it is disconnected as by
+    /// [`Disconnect`](Self::Disconnect): one stuck reader cannot hold everybody for longer.
+    ///
+    /// Time runs from when the first publisher began to wait for it. A publisher that is
+    /// cancelled does not start it anew; the subscriber's taking an event does. It limits waiting
+    /// for room, not waiting for answers. The publishers that wait look at the clock; there is no
+    /// task in the background, and it is tokio's clock (`# Panics`: such a publisher, outside of
+    /// a tokio runtime with time enabled).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use genevent::{EventManager, Overflow};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let manager = EventManager::new(1);
+    /// let stuck = manager.subscribe_with(Overflow::WaitAtMost(Duration::from_secs(5)));
+    /// manager.notify("first").await.unwrap();
+    ///
+    /// let start = tokio::time::Instant::now();
+    /// assert_eq!(manager.notify("second").await, Ok(0), "nobody is left to hear it");
+    /// assert_eq!(start.elapsed().as_secs(), 5);
+    /// # drop(stuck);
+    /// # }
+    /// ```
+    #[cfg(feature = "rt")]
+    WaitAtMost(Duration),
     /// It loses its oldest unread events; [`Subscription::missed`] counts them and
     /// [`Subscription::with_missed`] shows where. For readers that want what is new:
     /// displays, metrics.
@@ -40,6 +68,27 @@ pub enum Overflow {
     ///
     /// [`EndReason::Disconnected`]: crate::EndReason::Disconnected
     Disconnect,
+}
+
+impl Overflow {
+    /// Whether publishers wait for such a subscriber.
+    pub(crate) fn makes_wait(self) -> bool {
+        match self {
+            Self::Wait => true,
+            #[cfg(feature = "rt")]
+            Self::WaitAtMost(_) => true,
+            Self::DropOldest | Self::Disconnect => false,
+        }
+    }
+
+    /// For how long they do, if not for ever.
+    pub(crate) fn patience(self) -> Option<Duration> {
+        match self {
+            #[cfg(feature = "rt")]
+            Self::WaitAtMost(patience) => Some(patience),
+            _ => None,
+        }
+    }
 }
 
 /// Settings of a subscription, for [`EventManager::subscribe_with`].
@@ -64,20 +113,24 @@ pub enum Overflow {
 #[derive(Debug, Clone, Default)]
 #[must_use = "options do nothing until they are given to `subscribe_with`"]
 pub struct SubscribeOptions {
-    pub(crate) overflow: Overflow,
+    /// The manager's default if not set.
+    pub(crate) overflow: Option<Overflow>,
     pub(crate) window: Option<usize>,
+    pub(crate) max_unacked: Option<usize>,
     pub(crate) name: Option<Arc<str>>,
 }
 
 impl SubscribeOptions {
-    /// Lossless, the whole capacity as the window, no name.
+    /// The manager's default policy, the whole capacity as the window, no name.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// What happens when the window is full. [`Overflow::Wait`] if not set.
+    /// What happens when the window is full. If not set, the manager's
+    /// [`default_overflow`](crate::EventManagerBuilder::default_overflow), which is
+    /// [`Overflow::Wait`] if not set either.
     pub fn overflow(mut self, overflow: Overflow) -> Self {
-        self.overflow = overflow;
+        self.overflow = Some(overflow);
         self
     }
 
@@ -90,6 +143,19 @@ impl SubscribeOptions {
     pub fn window(mut self, events: usize) -> Self {
         assert!(events > 0, "a window holds at least one event");
         self.window = Some(events);
+        self
+    }
+
+    /// How many [deliveries](crate::Deliveries) may be out at once: while so many are neither
+    /// acknowledged nor dropped, the stream of deliveries is pending. If not set: the manager's
+    /// capacity, and at least 1,024. Plain subscriptions have at most one event in hand anyway.
+    ///
+    /// # Panics
+    /// If `deliveries` is 0: the stream would never yield one.
+    #[track_caller]
+    pub fn max_unacked(mut self, deliveries: usize) -> Self {
+        assert!(deliveries > 0, "at least one delivery may be out");
+        self.max_unacked = Some(deliveries);
         self
     }
 

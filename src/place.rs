@@ -1,9 +1,12 @@
-//! What a subscription and its manager share: who it is, and where it stands.
+//! What a subscription and its manager share: who it is, where it stands, what it has out.
 
 use std::fmt;
 use std::panic::Location;
+use std::sync::OnceLock;
+use std::task::Waker;
 
 use crate::cursor::Cursor;
+use crate::held::Held;
 use crate::inspect::SubscriberId;
 use crate::options::Overflow;
 use crate::sync::{Arc, AtomicU64, Ordering};
@@ -15,28 +18,20 @@ pub(crate) struct Place {
     pub(crate) overflow: Overflow,
     /// 1 to the manager's capacity.
     pub(crate) window: usize,
+    /// How many deliveries may be out at once.
+    pub(crate) max_unacked: usize,
     pub(crate) cursor: Cursor,
-    missed: AtomicU64,
+    /// The event in hand, if somebody waits until it is finished with; else 0.
+    pub(crate) awaited: AtomicU64,
+    pub(crate) missed: AtomicU64,
+    /// Set if it yields deliveries; what it has in hand is then kept there.
+    pub(crate) held: OnceLock<Held>,
 }
 
 impl Place {
-    pub(crate) fn new(
-        id: SubscriberId,
-        name: Option<Arc<str>>,
-        created_at: &'static Location<'static>,
-        overflow: Overflow,
-        window: usize,
-        position: u64,
-    ) -> Arc<Self> {
-        Arc::new(Self {
-            id,
-            name,
-            created_at,
-            overflow,
-            window,
-            cursor: Cursor::new(position),
-            missed: AtomicU64::new(0),
-        })
+    /// The length of the sequence at which it is at its limit, if it reads nothing until then.
+    pub(crate) fn limit(&self) -> u64 {
+        self.cursor.load().position() + self.window as u64
     }
 
     pub(crate) fn missed(&self) -> u64 {
@@ -46,6 +41,51 @@ impl Place {
     /// Counts one more event lost; by the manager, under its lock.
     pub(crate) fn count_missed(&self) {
         self.missed.fetch_add(1, Ordering::AcqRel);
+    }
+
+    // ---- Deliveries -------------------------------------------------------------------------
+
+    /// From now on it yields deliveries.
+    pub(crate) fn hold(&self, held: Held) {
+        let set = self.held.set(held);
+        debug_assert!(set.is_ok(), "a subscription is made into deliveries once");
+    }
+
+    pub(crate) fn held(&self) -> Option<&Held> {
+        self.held.get()
+    }
+
+    /// Events received and not finished with.
+    pub(crate) fn unacked(&self) -> usize {
+        match self.held() {
+            Some(held) => held.count(),
+            None => usize::from(!self.cursor.load().is_finished()),
+        }
+    }
+
+    /// Whether event `seq`, which it has received, is not finished with and awaited.
+    pub(crate) fn owes(&self, seq: u64) -> bool {
+        match self.held() {
+            Some(held) => held.contains(seq),
+            None => self.awaited.load(Ordering::Acquire) == seq,
+        }
+    }
+
+    /// Whether one more delivery may go out; if not, `waker` is called when one may.
+    pub(crate) fn has_room_out(&self, waker: &Waker) -> bool {
+        self.held().is_none_or(|held| held.has_room(waker))
+    }
+
+    /// A delivery is answered for. Tells the manager if it watches.
+    pub(crate) fn close(&self, seq: u64) {
+        let Some(held) = self.held() else { return };
+        held.close(seq);
+        // After closing: whoever watches from now on sees that it is closed.
+        if self.cursor.load().is_watched() {
+            if let Some(channel) = held.channel.upgrade() {
+                channel.report_settled(self.id);
+            }
+        }
     }
 }
 

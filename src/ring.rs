@@ -7,21 +7,22 @@
 //! The [`Log`] keeps the events; this decides who may add one, what that does to whom, and who is
 //! owed an answer.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::VecDeque;
 use std::panic::Location;
-use std::sync::Weak;
+use std::sync::{OnceLock, Weak};
 
-use crate::ack::Ticket;
-use crate::cursor::Word;
+use crate::ack::{Ticket, Until};
+use crate::clock::Instant;
+use crate::cursor::{Cursor, Word};
 use crate::effects::Effects;
 use crate::end::DisconnectCause;
 use crate::inspect::{SubscriberId, SubscriberInfo};
+use crate::limits::Limits;
 use crate::log::{Batch, Log, Spot};
 use crate::options::{Overflow, SubscribeOptions};
 use crate::place::Place;
 use crate::segment::Segment;
-use crate::sync::Arc;
+use crate::sync::{Arc, AtomicU64};
 
 /// What a disconnected subscriber had not read; it owes nothing for these.
 pub(crate) struct Rest<E> {
@@ -47,53 +48,87 @@ pub(crate) struct Stored {
     pub(crate) audience: usize,
 }
 
+/// Whether one more event may be stored.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Room {
+    Free,
+    /// All that are in the way have been so for longer than they may.
+    Overdue,
+    Full,
+}
+
 /// # Invariants
-/// 1. For every attached member: `tail - position <= window <= capacity`.
+/// 1. For every attached member: `tail - position <= capacity`; and `<= window`, if no permit was
+///    given before it joined.
 /// 2. The log keeps every event that an attached member has not read, and counts each attached
 ///    member as one reader.
 /// 3. Every attached member has exactly one entry in the limits of its kind, at or before
 ///    `position + window`, unless it is blocking.
-/// 4. `blocking` counts the members with `blocking` set: they wait (policy), were at their limit
-///    when last looked at, and are watched.
+/// 4. `blocking` lists the members that know their index in it: they make publishers wait, had
+///    no room for one event more than `tail + reserved` when last looked at, and are watched.
+/// 5. `reserved <= capacity`.
 pub(crate) struct Ring<E> {
     capacity: u64,
+    default_overflow: Overflow,
     closed: bool,
     log: Log<E>,
     members: Vec<Option<Member<E>>>,
     free: Vec<usize>,
     joined: u64,
     attached: usize,
-    /// When a member will be in the way of publishers ([`Overflow::Wait`]).
+    /// Places promised to permits.
+    reserved: u64,
+    /// When a member will be in the way of publishers.
     waits: Limits,
     /// When one that makes nobody wait must be dealt with.
     yields: Limits,
-    blocking: usize,
+    blocking: Vec<usize>,
 }
 
 struct Member<E> {
     place: Arc<Place>,
     spot: Spot,
-    blocking: bool,
+    /// Where it is in `blocking`.
+    blocking: Option<usize>,
+    /// Since when it has held publishers, counted from the last event it took.
+    holding: Option<Instant>,
     /// Flushes that wait for it, each up to an event; in order.
     flushes: VecDeque<(u64, Weak<Ticket>)>,
     /// Set when it is disconnected, taken when its stream has noticed.
     rest: Option<Rest<E>>,
     attached: bool,
+    /// Its stream is gone; it stays for the deliveries that are out.
+    gone: bool,
 }
 
-type Limits = BinaryHeap<Reverse<Limit>>;
+impl<E> Member<E> {
+    /// The last event up to which it owes nothing, when it has just taken `in_hand` in hand, if
+    /// that is not kept account of elsewhere.
+    fn settled(&self, in_hand: Option<u64>) -> u64 {
+        let received = match self.place.held() {
+            Some(held) => held.first(),
+            None => in_hand,
+        };
+        let unread = self
+            .attached
+            .then(|| self.place.cursor.load().position() + 1);
+        // What a detached member had not read was settled when it was detached.
+        let open = received.into_iter().chain(unread).min();
+        open.map_or(u64::MAX, |seq| seq - 1)
+    }
 
-/// With `at` events in the sequence, a member has no room for another one, or had none when it
-/// was last looked at: it may have read on since.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Limit {
-    at: u64,
-    id: SubscriberId,
+    /// Whether it owes anything for events up to `tail`, the newest one.
+    fn owes(&self, word: Word, tail: u64) -> bool {
+        (self.attached && word.position() < tail)
+            || !word.is_finished()
+            || self.place.held().is_some_and(|held| held.first().is_some())
+    }
 }
 
 impl<E> Ring<E> {
-    pub(crate) fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize, default_overflow: Overflow) -> Self {
         Self {
+            default_overflow,
             capacity: (capacity as u64).min(MAX_CAPACITY),
             closed: false,
             log: Log::new(),
@@ -101,10 +136,16 @@ impl<E> Ring<E> {
             free: Vec::new(),
             joined: 0,
             attached: 0,
-            waits: Limits::new(),
-            yields: Limits::new(),
-            blocking: 0,
+            reserved: 0,
+            waits: Limits::default(),
+            yields: Limits::default(),
+            blocking: Vec::new(),
         }
+    }
+
+    /// No more events will come: it is closed, and no permit is out.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.closed && self.reserved == 0
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -134,24 +175,30 @@ impl<E> Ring<E> {
         });
         self.joined += 1;
         let capacity = usize::try_from(self.capacity).expect("it was given as a usize");
-        let place = Place::new(
-            SubscriberId {
+        let place = Arc::new(Place {
+            id: SubscriberId {
                 number: self.joined,
                 key,
             },
-            options.name,
+            name: options.name,
             created_at,
-            options.overflow,
-            options.window.unwrap_or(capacity).min(capacity),
-            self.log.tail(),
-        );
+            overflow: options.overflow.unwrap_or(self.default_overflow),
+            window: options.window.unwrap_or(capacity).min(capacity),
+            max_unacked: options.max_unacked.unwrap_or(capacity.max(1024)),
+            cursor: Cursor::new(self.log.tail()),
+            awaited: AtomicU64::new(0),
+            missed: AtomicU64::new(0),
+            held: OnceLock::new(),
+        });
         self.members[key] = Some(Member {
             place: Arc::clone(&place),
             spot: self.log.join(),
-            blocking: false,
+            blocking: None,
+            holding: None,
             flushes: VecDeque::new(),
             rest: None,
             attached: true,
+            gone: false,
         });
         self.attached += 1;
         self.push_limit(key);
@@ -159,16 +206,32 @@ impl<E> Ring<E> {
         place
     }
 
-    /// The subscriber is gone, and has answered for the event in hand.
+    /// The subscriber is gone, and has answered for the event in hand, but not for deliveries.
     pub(crate) fn leave(&mut self, key: usize, effects: &mut Effects<E>) {
         self.detach(key, effects);
-        let member = self.members[key].take().expect("a member leaves once");
-        self.free.push(key);
-        Self::settle_flushes(member.flushes, effects);
-        if let Some(rest) = member.rest {
-            effects.segments.extend(rest.segments);
-        }
+        let member = self.member_mut(key);
+        member.gone = true;
+        let rest = member.rest.take();
+        effects
+            .segments
+            .extend(rest.into_iter().flat_map(|rest| rest.segments));
+        self.settle(key, None, effects);
+        self.remove_if_done(key);
         self.assert_invariants();
+    }
+
+    /// Forgets a member whose stream is gone once none of its deliveries is out.
+    fn remove_if_done(&mut self, key: usize) {
+        let member = self.member(key);
+        if member.gone
+            && member
+                .place
+                .held()
+                .is_none_or(|held| held.first().is_none())
+        {
+            self.members[key] = None;
+            self.free.push(key);
+        }
     }
 
     /// The subscriber no longer counts, but its stream goes on with what it had not read.
@@ -193,25 +256,20 @@ impl<E> Ring<E> {
         rest.next = word.position() + 1;
         let member = self.member_mut(id.key);
         member.rest = Some(rest);
-        if word.is_finished() {
-            let flushes = std::mem::take(&mut member.flushes);
-            Self::settle_flushes(flushes, effects);
-        } else {
-            // It still owes the event in hand, and says so when it is done.
-            member.place.cursor.watch();
-        }
+        self.settle(id.key, (!word.is_finished()).then_some(1), effects);
         self.assert_invariants();
         true
     }
 
-    /// Takes the member out of all that counts it. Its unread events are dropped.
+    /// Takes the member out of all that counts it. Its unread events are dropped; for those in
+    /// hand it is watched from now on.
     fn detach(&mut self, key: usize, effects: &mut Effects<E>) -> Word {
         let member = self.member_mut(key);
+        member.place.cursor.watch();
         let word = member.place.cursor.detach();
         if !std::mem::replace(&mut member.attached, false) {
             return word;
         }
-        let was_blocking = std::mem::replace(&mut member.blocking, false);
         let (id, spot) = (member.place.id, member.spot);
         // Before their segments go, and the tickets with them.
         for ticket in self.log.awaited_after(word.position()) {
@@ -219,36 +277,70 @@ impl<E> Ring<E> {
         }
         self.log.leave(spot, effects);
         self.attached -= 1;
-        self.blocking -= usize::from(was_blocking);
+        self.unblock(key);
         self.forget_stale_limits();
         word
     }
 
     // ---- Publishing -------------------------------------------------------------------------
 
-    /// Whether every waiting subscriber has room for one more event. If not, those that have
+    /// Whether there is a place that is not promised, and every waiting subscriber has room for
+    /// one more event. If not, those that have
     /// none are watched from now on, and report when they read on.
-    pub(crate) fn has_room(&mut self) -> bool {
-        while let Some(&Reverse(limit)) = self.waits.peek() {
-            if limit.at > self.log.tail() {
-                break;
-            }
-            self.waits.pop();
-            let tail = self.log.tail();
-            let Some(member) = self.current(limit) else {
+    pub(crate) fn room(&mut self, now: impl FnOnce() -> Instant) -> Room {
+        let claimed = self.log.tail() + self.reserved;
+        while let Some(id) = self.waits.pop_due(claimed) {
+            let Some(member) = self.current(id) else {
                 continue;
             };
-            let window = member.place.window as u64;
-            if member.place.cursor.load().position() + window <= tail
-                && member.place.cursor.watch().position() + window <= tail
-            {
-                member.blocking = true;
-                self.blocking += 1;
+            let full = |word: Word| word.position() + member.place.window as u64 <= claimed;
+            if full(member.place.cursor.load()) && full(member.place.cursor.watch()) {
+                self.block(id.key);
             } else {
-                self.push_limit(limit.id.key);
+                self.push_limit(id.key);
             }
         }
-        self.blocking == 0
+        if self.reserved == self.capacity {
+            Room::Full
+        } else if self.blocking.is_empty() {
+            Room::Free
+        } else if self.patience().is_some_and(|until| until <= now()) {
+            Room::Overdue
+        } else {
+            Room::Full
+        }
+    }
+
+    /// Publishers wait for those in the way, from now on or already. Gives when all of these
+    /// that may be waited for only so long will have had their time.
+    pub(crate) fn hold(&mut self, now: impl Fn() -> Instant) -> Option<Instant> {
+        let (members, blocking) = (&mut self.members, &self.blocking);
+        let ends = blocking.iter().filter_map(|&key| {
+            let member = members[key].as_mut().expect(MEMBER);
+            let patience = member.place.overflow.patience()?;
+            let start = member.holding.get_or_insert_with(&now);
+            start.checked_add(patience)
+        });
+        ends.max()
+    }
+
+    /// When all that are in the way will have had their time; `None` if one of them has no limit,
+    /// or nobody has begun to wait for it.
+    fn patience(&self) -> Option<Instant> {
+        let ends = self.blocking.iter().map(|&key| {
+            let member = self.member(key);
+            let patience = member.place.overflow.patience()?;
+            member.holding?.checked_add(patience)
+        });
+        ends.collect::<Option<Vec<_>>>()?.into_iter().max()
+    }
+
+    /// Those in the way have had their time.
+    fn clear_the_way(&mut self, effects: &mut Effects<E>) {
+        while let Some(&key) = self.blocking.last() {
+            let id = self.member(key).place.id;
+            self.disconnect(id, DisconnectCause::Overdue, effects);
+        }
     }
 
     /// Stores the event; there must be room. Gives it back if nobody is left to hear it.
@@ -258,7 +350,44 @@ impl<E> Ring<E> {
         ticket: Option<&Arc<Ticket>>,
         effects: &mut Effects<E>,
     ) -> (Stored, Option<E>) {
-        debug_assert!(self.blocking == 0, "an event is stored when there is room");
+        self.clear_the_way(effects);
+        self.append(event, ticket, effects)
+    }
+
+    /// Promises a place; there must be room.
+    pub(crate) fn reserve(&mut self, effects: &mut Effects<E>) {
+        self.clear_the_way(effects);
+        self.reserved += 1;
+        self.assert_invariants();
+    }
+
+    /// Stores the event in a promised place.
+    pub(crate) fn store_reserved(
+        &mut self,
+        event: E,
+        ticket: Option<&Arc<Ticket>>,
+        effects: &mut Effects<E>,
+    ) -> (Stored, Option<E>) {
+        self.reserved -= 1;
+        self.append(event, ticket, effects)
+    }
+
+    /// A promised place is not needed.
+    pub(crate) fn give_back(&mut self) {
+        self.reserved -= 1;
+        for key in std::mem::take(&mut self.blocking) {
+            self.member_mut(key).blocking = None;
+            self.push_limit(key);
+        }
+        self.assert_invariants();
+    }
+
+    fn append(
+        &mut self,
+        event: E,
+        ticket: Option<&Arc<Ticket>>,
+        effects: &mut Effects<E>,
+    ) -> (Stored, Option<E>) {
         self.make_way(effects);
         let audience = self.attached;
         if audience == 0 {
@@ -275,29 +404,21 @@ impl<E> Ring<E> {
 
     /// The policies of those that make nobody wait, where the next event would be too much.
     fn make_way(&mut self, effects: &mut Effects<E>) {
-        while let Some(&Reverse(limit)) = self.yields.peek() {
-            if limit.at > self.log.tail() {
-                break;
-            }
-            self.yields.pop();
-            let tail = self.log.tail();
-            let Some(member) = self.current(limit) else {
+        let tail = self.log.tail();
+        while let Some(id) = self.yields.pop_due(tail) {
+            let Some(member) = self.current(id) else {
                 continue;
             };
             let place = Arc::clone(&member.place);
             let position = place.cursor.load().position();
             if position + (place.window as u64) <= tail {
-                match place.overflow {
-                    Overflow::Disconnect => {
-                        self.disconnect(limit.id, DisconnectCause::Overflow, effects);
-                        continue;
-                    }
-                    Overflow::Wait | Overflow::DropOldest => {
-                        self.overwrite(&place, position, effects);
-                    }
+                if place.overflow == Overflow::Disconnect {
+                    self.disconnect(id, DisconnectCause::Overflow, effects);
+                    continue;
                 }
+                self.overwrite(&place, position, effects);
             }
-            self.push_limit(limit.id.key);
+            self.push_limit(id.key);
         }
     }
 
@@ -312,7 +433,7 @@ impl<E> Ring<E> {
             effects.dropped.push((Arc::clone(ticket), place.id));
         }
         if word.is_finished() {
-            self.settle(key, word.position(), effects);
+            self.settle(key, None, effects);
         }
         self.advance(key, word.position(), effects);
     }
@@ -337,32 +458,33 @@ impl<E> Ring<E> {
 
     /// A watched subscriber has claimed (`in_hand`: that event) or finished (`None`).
     ///
-    /// True if it was the last one in the way of publishers.
+    /// True if it was in the way of publishers.
     pub(crate) fn report(
         &mut self,
         key: usize,
         in_hand: Option<u64>,
         effects: &mut Effects<E>,
     ) -> bool {
-        let member = self.member_mut(key);
-        let settled = match in_hand {
-            Some(seq) => seq - 1,
-            None if member.attached => member.place.cursor.load().position(),
-            // All that it had not read was settled when it was disconnected.
-            None => u64::MAX,
-        };
-        let was_blocking = std::mem::replace(&mut member.blocking, false);
+        let was_blocking = self.member(key).blocking.is_some();
         if was_blocking {
-            self.blocking -= 1;
+            self.unblock(key);
             self.push_limit(key);
         }
-        self.settle(key, settled, effects);
+        self.settle(key, in_hand, effects);
         let member = self.member(key);
-        if member.flushes.is_empty() {
+        if member.attached && member.flushes.is_empty() {
             member.place.cursor.unwatch();
         }
         self.assert_invariants();
-        was_blocking && self.blocking == 0
+        was_blocking
+    }
+
+    /// A delivery of a watched subscriber has been answered for.
+    pub(crate) fn report_settled(&mut self, id: SubscriberId, effects: &mut Effects<E>) {
+        if self.find(id).is_some() {
+            self.settle(id.key, None, effects);
+            self.remove_if_done(id.key);
+        }
     }
 
     /// Every attached subscriber has read everything and waits: nothing need be kept.
@@ -384,13 +506,8 @@ impl<E> Ring<E> {
         let tail = self.log.tail();
         let mut owing = 0;
         for member in self.members.iter_mut().flatten() {
-            let owes = |word: Word, attached: bool| {
-                !word.is_finished() || (attached && word.position() < tail)
-            };
-            if !owes(member.place.cursor.load(), member.attached) {
-                continue;
-            }
-            if !owes(member.place.cursor.watch(), member.attached) {
+            let cursor = &member.place.cursor;
+            if !member.owes(cursor.load(), tail) || !member.owes(cursor.watch(), tail) {
                 continue;
             }
             owing += 1;
@@ -403,20 +520,21 @@ impl<E> Ring<E> {
         ticket.expect(owing);
     }
 
-    /// Answers the flushes that wait for the member up to `settled`.
-    fn settle(&mut self, key: usize, settled: u64, effects: &mut Effects<E>) {
-        let flushes = &mut self.member_mut(key).flushes;
-        while flushes.front().is_some_and(|&(upto, _)| upto <= settled) {
-            let (_, flush) = flushes.pop_front().expect("there is a front");
+    /// Answers the flushes that need not wait for the member any more; `in_hand` as in `report`.
+    fn settle(&mut self, key: usize, in_hand: Option<u64>, effects: &mut Effects<E>) {
+        let member = self.member_mut(key);
+        if member.flushes.is_empty() {
+            return;
+        }
+        let settled = member.settled(in_hand);
+        while member
+            .flushes
+            .front()
+            .is_some_and(|&(upto, _)| upto <= settled)
+        {
+            let (_, flush) = member.flushes.pop_front().expect("there is a front");
             effects.flushed.extend(flush.upgrade());
         }
-    }
-
-    fn settle_flushes(flushes: VecDeque<(u64, Weak<Ticket>)>, effects: &mut Effects<E>) {
-        let flushes = flushes.into_iter();
-        effects
-            .flushed
-            .extend(flushes.filter_map(|(_, flush)| flush.upgrade()));
     }
 
     // ---- Seeing -----------------------------------------------------------------------------
@@ -425,7 +543,7 @@ impl<E> Ring<E> {
     pub(crate) fn backlog(&self, place: &Place) -> (usize, bool) {
         match &self.member(place.id.key).rest {
             Some(rest) => (rest.len(), true),
-            None => (self.unread(place), self.closed),
+            None => (self.unread(place), self.is_complete()),
         }
     }
 
@@ -436,15 +554,45 @@ impl<E> Ring<E> {
 
     /// The subscribers that count, oldest first.
     pub(crate) fn infos(&self) -> Vec<SubscriberInfo> {
-        let mut infos: Vec<_> = self
-            .members
-            .iter()
-            .flatten()
-            .filter(|member| member.attached)
+        self.infos_of(|member| member.attached)
+    }
+
+    /// Those that hold up publishers.
+    pub(crate) fn infos_blocking(&self) -> Vec<SubscriberInfo> {
+        self.infos_of(|member| member.blocking.is_some())
+    }
+
+    /// Those that have not answered for event `seq`.
+    pub(crate) fn infos_owing(&self, seq: u64, until: Until) -> Vec<SubscriberInfo> {
+        self.infos_of(|member| {
+            (member.attached && member.place.cursor.load().position() < seq)
+                || (until == Until::Finished && member.place.owes(seq))
+        })
+    }
+
+    /// Those that `flush` waits for.
+    pub(crate) fn infos_flushing(&self, flush: &Arc<Ticket>) -> Vec<SubscriberInfo> {
+        let flush = Arc::as_ptr(flush);
+        self.infos_of(|member| {
+            member
+                .flushes
+                .iter()
+                .any(|(_, known)| known.as_ptr() == flush)
+        })
+    }
+
+    fn infos_of(&self, wanted: impl Fn(&Member<E>) -> bool) -> Vec<SubscriberInfo> {
+        let members = self.members.iter().flatten();
+        let mut infos: Vec<_> = members
+            .filter(|member| wanted(member))
             .map(|member| SubscriberInfo {
                 place: Arc::clone(&member.place),
-                pending: self.unread(&member.place),
-                unacked: usize::from(!member.place.cursor.load().is_finished()),
+                pending: if member.attached {
+                    self.unread(&member.place)
+                } else {
+                    0
+                },
+                unacked: member.place.unacked(),
             })
             .collect();
         infos.sort_unstable_by_key(SubscriberInfo::id);
@@ -467,21 +615,36 @@ impl<E> Ring<E> {
     }
 
     /// The member that a limit is about, if it still is.
-    fn current(&mut self, limit: Limit) -> Option<&mut Member<E>> {
-        let member = self.members[limit.id.key].as_mut();
-        member.filter(|member| member.place.id == limit.id && member.attached)
+    fn current(&self, id: SubscriberId) -> Option<&Member<E>> {
+        self.find(id).filter(|member| member.attached)
     }
 
     /// Notes when the member will be at its limit, if it reads nothing until then.
     fn push_limit(&mut self, key: usize) {
-        let place = &self.member(key).place;
-        let limit = Reverse(Limit {
-            at: place.cursor.load().position() + place.window as u64,
-            id: place.id,
-        });
-        match place.overflow {
-            Overflow::Wait => self.waits.push(limit),
-            Overflow::DropOldest | Overflow::Disconnect => self.yields.push(limit),
+        let place = &self.members[key].as_ref().expect(MEMBER).place;
+        if place.overflow.makes_wait() {
+            self.waits.push(place);
+        } else {
+            self.yields.push(place);
+        }
+    }
+
+    /// The member is in the way of publishers.
+    fn block(&mut self, key: usize) {
+        let index = self.blocking.len();
+        self.blocking.push(key);
+        self.member_mut(key).blocking = Some(index);
+    }
+
+    /// The member is not, or no longer: it took an event, or it left.
+    fn unblock(&mut self, key: usize) {
+        let member = self.member_mut(key);
+        member.holding = None;
+        if let Some(index) = member.blocking.take() {
+            self.blocking.swap_remove(index);
+            if let Some(&moved) = self.blocking.get(index) {
+                self.member_mut(moved).blocking = Some(index);
+            }
         }
     }
 
@@ -489,9 +652,9 @@ impl<E> Ring<E> {
     fn forget_stale_limits(&mut self) {
         if self.waits.len() + self.yields.len() > 2 * self.attached + 16 {
             let members = &self.members;
-            let is_current = |limit: &Reverse<Limit>| {
-                let member = members[limit.0.id.key].as_ref();
-                member.is_some_and(|member| member.place.id == limit.0.id && member.attached)
+            let is_current = |id: SubscriberId| {
+                let member = members[id.key].as_ref();
+                member.is_some_and(|member| member.place.id == id && member.attached)
             };
             self.waits.retain(is_current);
             self.yields.retain(is_current);
@@ -513,16 +676,20 @@ impl<E> Ring<E> {
             let position = member.place.cursor.load().position();
             let window = member.place.window as u64;
             assert!(position <= self.log.tail(), "invariant 1");
-            assert!(self.log.tail() - position <= window, "invariant 1");
+            assert!(self.log.tail() - position <= self.capacity, "invariant 1");
             assert!(window <= self.capacity, "invariant 1");
             assert!(self.log.first() <= position + 1, "invariant 2");
-            let limits = self.waits.iter().chain(&self.yields);
-            let mut entries = limits.filter(|limit| limit.0.id == member.place.id);
-            assert_eq!(entries.next().is_none(), member.blocking, "invariant 3");
-            assert!(entries.next().is_none(), "invariant 3");
+            let id = member.place.id;
+            let entries = self.waits.count(id) + self.yields.count(id);
+            let blocking = usize::from(member.blocking.is_some());
+            assert_eq!(entries + blocking, 1, "invariant 3");
         }
-        let blocking = attached().filter(|member| member.blocking).count();
-        assert_eq!(blocking, self.blocking, "invariant 4");
+        for (index, &key) in self.blocking.iter().enumerate() {
+            assert_eq!(self.member(key).blocking, Some(index), "invariant 4");
+        }
+        let blocking = attached().filter(|member| member.blocking.is_some());
+        assert_eq!(blocking.count(), self.blocking.len(), "invariant 4");
+        assert!(self.reserved <= self.capacity, "invariant 5");
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::panic::Location;
 use std::pin::Pin;
+use std::sync::Weak;
 use std::task::{Context, Poll, ready};
 
 use futures_core::{FusedStream, Stream};
@@ -10,13 +11,15 @@ use futures_core::{FusedStream, Stream};
 use crate::ack::{Ticket, Until};
 use crate::channel::{Channel, Next};
 use crate::cursor::Word;
+use crate::delivery::{Ack, Deliveries};
 use crate::end::EndReason;
+use crate::held::{Held, Report};
 use crate::inspect::SubscriberId;
+use crate::log::Batch;
 use crate::options::SubscribeOptions;
 use crate::place::Place;
-use crate::log::Batch;
 use crate::ring::Rest;
-use crate::sync::Arc;
+use crate::sync::{Arc, Ordering};
 
 /// A stream of every event published after the call to [`subscribe`].
 ///
@@ -203,15 +206,38 @@ impl<E> Subscription<E> {
         WithMissed { subscription: self }
     }
 
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// The duty that comes with the event just yielded, for a stream of deliveries.
+    pub(crate) fn take_ack(&mut self) -> Ack {
+        match &self.reading {
+            // Settled when it was disconnected.
+            Reading::Rest(rest) => Ack::new(rest.next - 1, None, None),
+            _ => Ack::new(
+                self.word.position(),
+                Some(Arc::clone(&self.place)),
+                self.in_hand.take(),
+            ),
+        }
+    }
+
     fn is_ended(&self) -> bool {
         matches!(self.reading, Reading::Ended(_))
     }
 
-    /// The event in hand is done with. Whoever watches has yet to be told.
-    fn finish(&mut self) {
+    /// Answers for the event in hand, if somebody waits.
+    fn answer(&mut self) {
         if let Some(ticket) = self.in_hand.take() {
+            self.place.awaited.store(0, Ordering::Release);
             ticket.ack();
         }
+    }
+
+    /// The event in hand is done with. Whoever watches has yet to be told.
+    fn finish(&mut self) {
+        self.answer();
         if !self.word.is_finished() {
             let now = self.place.cursor.finish();
             self.look_again(now);
@@ -230,12 +256,41 @@ impl<E> Subscription<E> {
     }
 }
 
+impl<E: Send + Sync + 'static> Subscription<E> {
+    /// A stream of deliveries, each with an acknowledgement of its own.
+    ///
+    /// For pipelines that read ahead: coming back for the next event no longer says that the one
+    /// before is finished, [`Delivery::ack`](crate::Delivery::ack) does. Finishes with the event
+    /// in hand, as [`ack`](Self::ack).
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{FutureExt, StreamExt};
+    /// use genevent::EventManager;
+    ///
+    /// let manager = EventManager::new(8);
+    /// let mut pairs = manager.subscribe().deliveries().chunks(2);
+    /// let mut done = manager.sync_notify('a');
+    /// assert!((&mut done).now_or_never().is_none());
+    /// manager.try_notify('b').unwrap();
+    ///
+    /// let pair = pairs.next().now_or_never().flatten().unwrap();
+    /// assert!((&mut done).now_or_never().is_none(), "in a chunk, and not finished with");
+    /// pair.into_iter().for_each(|delivery| drop(delivery.ack()));
+    /// assert!(done.now_or_never().is_some());
+    /// ```
+    pub fn deliveries(mut self) -> Deliveries<E> {
+        self.ack();
+        let channel: Weak<dyn Report> = Arc::downgrade(&self.channel) as _;
+        self.place.hold(Held::new(channel, self.place.max_unacked));
+        Deliveries::new(self)
+    }
+}
+
 impl<E: Clone> Subscription<E> {
     /// The next event. Tells of a gap before it, with `Missed`, if `tell_missed`.
     fn poll_received(&mut self, cx: &Context<'_>, tell_missed: bool) -> Poll<Option<Received<E>>> {
-        if let Some(ticket) = self.in_hand.take() {
-            ticket.ack();
-        }
+        self.answer();
         loop {
             if tell_missed && self.gap > 0 {
                 self.ack();
@@ -271,13 +326,20 @@ impl<E: Clone> Subscription<E> {
     /// Claims the next event, which is in the batch. False if that is no longer so.
     fn claim(&mut self) -> bool {
         let position = self.word.position();
+        let held = self.place.held();
+        if let Some(held) = held {
+            held.open(position + 1);
+        }
         loop {
-            match self.place.cursor.claim(self.word) {
+            match self.place.cursor.claim(self.word, held.is_none()) {
                 Ok(word) => {
                     self.word = word;
                     return true;
                 }
                 Err(now) if now.is_detached() || now.position() != position => {
+                    if let Some(held) = held {
+                        held.close(position + 1);
+                    }
                     if now.is_detached() {
                         self.reading = Reading::Ask;
                     }
@@ -293,7 +355,11 @@ impl<E: Clone> Subscription<E> {
     fn receive(&mut self, ticket: Option<Arc<Ticket>>) {
         if let Some(ticket) = ticket {
             match ticket.until() {
-                Until::Finished => self.in_hand = Some(ticket),
+                Until::Finished => {
+                    let seq = self.word.position();
+                    self.place.awaited.store(seq, Ordering::Release);
+                    self.in_hand = Some(ticket);
+                }
                 Until::Received => ticket.ack(),
             }
         }

@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::task::Waker;
 
-/// What a future waits for. Closing ends every wait.
+/// What a future waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Event {
+    /// The manager is closed.
     Closed,
-    /// At least so many subscribers.
+    /// It is closed, and no permit is out.
+    Complete,
+    /// At least so many subscribers, or that it is closed.
     Subscribers(usize),
 }
 
@@ -22,6 +25,10 @@ pub(crate) struct Watchers {
 }
 
 impl Watchers {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     pub(crate) fn would_wake(&self, watch: Watch, waker: &Waker) -> bool {
         let known = self.waiting.get(&watch);
         known.is_some_and(|(_, known)| known.will_wake(waker))
@@ -48,9 +55,6 @@ impl Watchers {
 
     /// Takes out the wakers of those whose time has come.
     pub(crate) fn call(&mut self, has_come: impl Fn(Event) -> bool) -> Vec<Waker> {
-        if self.waiting.is_empty() {
-            return Vec::new();
-        }
         let (come, waiting) = std::mem::take(&mut self.waiting)
             .into_iter()
             .partition(|(_, (event, _))| has_come(*event));

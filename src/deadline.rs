@@ -1,0 +1,124 @@
+//! Waiting only so long: `within` on everything that waits for answers.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use pin_project_lite::pin_project;
+use tokio::time::{Sleep, sleep};
+
+use crate::ack::Receipt;
+use crate::error::{DeadlineError, NotifyError, Unanswered};
+use crate::future::{AckNotify, Flush, Stop, SyncNotify};
+
+pin_project! {
+    /// Future of the `within` methods: the inner future, or an error that names who is waited
+    /// for.
+    ///
+    /// # Cancel safety
+    /// As the inner future.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Within<F> {
+        inner: F,
+        #[pin]
+        sleep: Sleep,
+    }
+}
+
+impl<F> Within<F> {
+    fn new(inner: F, duration: Duration) -> Self {
+        Self {
+            inner,
+            sleep: sleep(duration),
+        }
+    }
+}
+
+/// A future that knows whom it waits for.
+trait Late: Future + Unpin {
+    type Result;
+
+    /// Its own output, as a result.
+    fn in_time(output: Self::Output) -> Self::Result;
+
+    /// Gives up; `None` if it has become ready at the last moment.
+    fn late(&mut self) -> Option<Self::Result>;
+}
+
+fn poll_within<F: Late>(within: Pin<&mut Within<F>>, cx: &mut Context<'_>) -> Poll<F::Result> {
+    let mut this = within.project();
+    let mut is_late = false;
+    loop {
+        if let Poll::Ready(output) = Pin::new(&mut *this.inner).poll(cx) {
+            return Poll::Ready(F::in_time(output));
+        }
+        if is_late {
+            if let Some(result) = this.inner.late() {
+                return Poll::Ready(result);
+            }
+        } else if this.sleep.as_mut().poll(cx).is_pending() {
+            return Poll::Pending;
+        }
+        // What has come while we looked at the clock is in time.
+        is_late = true;
+    }
+}
+
+macro_rules! within {
+    ($($name:ident -> $result:ty, $late:ident, $in_time:expr;)+) => {$(
+        impl<'a, E> $name<'a, E> {
+            /// Waits for at most `duration`, counted from this call.
+            ///
+            /// # Errors
+            /// Names those that it still waits for, with the line that subscribed each; see the
+            /// error type for what has happened to the event then.
+            ///
+            /// # Panics
+            /// Outside of a tokio runtime with time enabled.
+            pub fn within(self, duration: Duration) -> Within<$name<'a, E>> {
+                Within::new(self, duration)
+            }
+        }
+
+        impl<E> Late for $name<'_, E> {
+            type Result = $result;
+
+            fn in_time(output: Self::Output) -> Self::Result {
+                $in_time(output)
+            }
+
+            fn late(&mut self) -> Option<Self::Result> {
+                self.$late().map(Err)
+            }
+        }
+
+        impl<E> Future for Within<$name<'_, E>> {
+            type Output = $result;
+
+            fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+                poll_within(self, cx)
+            }
+        }
+    )+};
+}
+
+within! {
+    SyncNotify -> Result<Receipt, DeadlineError<E>>, give_up, from_notify;
+    AckNotify -> Result<Receipt, DeadlineError<E>>, give_up, from_notify;
+    Flush -> Result<(), Unanswered>, unanswered, Ok;
+    Stop -> Result<(), Unanswered>, unanswered, Ok;
+}
+
+fn from_notify<E>(output: Result<Receipt, NotifyError<E>>) -> Result<Receipt, DeadlineError<E>> {
+    output.map_err(|error| match error {
+        NotifyError::Closed(event) => DeadlineError::Closed(event),
+    })
+}
+
+impl<F> fmt::Debug for Within<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Within").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,92 @@
+//! The deliveries that a subscriber has out: received, and not yet answered for.
+
+use std::collections::BTreeSet;
+use std::sync::Weak;
+use std::task::Waker;
+
+use crate::foreign::{discard, wake};
+use crate::inspect::SubscriberId;
+use crate::sync::Mutex;
+
+/// Whoever must hear that a watched subscriber has settled something: the channel.
+pub(crate) trait Report: Send + Sync {
+    fn report_settled(&self, subscriber: SubscriberId);
+}
+
+/// # Invariants
+/// 1. A number is in `open` from before the event is claimed until its delivery is answered for.
+/// 2. A stream waits in `full` only while `max` deliveries are out.
+pub(crate) struct Held {
+    pub(crate) channel: Weak<dyn Report>,
+    max: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    open: BTreeSet<u64>,
+    full: Option<Waker>,
+}
+
+impl Held {
+    pub(crate) fn new(channel: Weak<dyn Report>, max: usize) -> Self {
+        Self {
+            channel,
+            max,
+            state: Mutex::default(),
+        }
+    }
+
+    /// How many are out.
+    pub(crate) fn count(&self) -> usize {
+        self.state.lock().open.len()
+    }
+
+    /// The oldest one that is out.
+    pub(crate) fn first(&self) -> Option<u64> {
+        self.state.lock().open.first().copied()
+    }
+
+    pub(crate) fn contains(&self, seq: u64) -> bool {
+        self.state.lock().open.contains(&seq)
+    }
+
+    /// Whether one more may go out; if not, `waker` is called when one may.
+    pub(crate) fn has_room(&self, waker: &Waker) -> bool {
+        let mut spare = None;
+        loop {
+            let mut state = self.state.lock();
+            if state.open.len() < self.max {
+                let old = state.full.take();
+                drop(state);
+                discard((old, spare));
+                return true;
+            }
+            if state.full.as_ref().is_some_and(|w| w.will_wake(waker)) {
+                return false;
+            }
+            if let Some(waker) = spare.take() {
+                let old = state.full.replace(waker);
+                drop(state);
+                discard(old);
+                return false;
+            }
+            drop(state);
+            spare = Some(waker.clone());
+        }
+    }
+
+    pub(crate) fn open(&self, seq: u64) {
+        self.state.lock().open.insert(seq);
+    }
+
+    pub(crate) fn close(&self, seq: u64) {
+        let mut state = self.state.lock();
+        state.open.remove(&seq);
+        let waker = state.full.take();
+        drop(state);
+        if let Some(waker) = waker {
+            wake(waker);
+        }
+    }
+}
