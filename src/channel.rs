@@ -14,10 +14,10 @@ use crate::end::DisconnectCause;
 use crate::error::TryNotifyError;
 use crate::inspect::{SubscriberId, SubscriberInfo};
 use crate::line::{Line, Turn};
+use crate::log::Batch;
 use crate::options::SubscribeOptions;
 use crate::parking::Parking;
 use crate::place::Place;
-use crate::log::Batch;
 use crate::ring::{Rest, Ring, Stored};
 use crate::sync::{Arc, AtomicUsize, Mutex, Ordering};
 use crate::watchers::{Event, Watch, Watchers};
@@ -182,7 +182,9 @@ impl<E> Channel<E> {
     pub(crate) fn leave_line(&self, turn: Turn) {
         self.run(|state, effects| {
             effects.stale.extend(state.line.leave(turn));
-            state.call_line(effects);
+            if !planted!("cancelled-turn") {
+                state.call_line(effects);
+            }
         });
     }
 
@@ -278,7 +280,9 @@ impl<E> Channel<E> {
     pub(crate) fn close(&self) {
         self.run(|state, effects| {
             state.ring.close();
-            effects.readers = state.parking.unpark_all();
+            if !planted!("closed-asleep") {
+                effects.readers = state.parking.unpark_all();
+            }
             effects.wakers = state.watchers.call(|_| true);
             effects.wakers.extend(state.line.call_all());
         });

@@ -203,6 +203,10 @@ impl<E> Log<E> {
 
     /// The invariants, with the number of `readers` there should be.
     pub(crate) fn check(&self, readers: usize) {
+        // Each step looks at everything: not with a million of them.
+        if self.links.len().max(self.awaited.len()) > 256 {
+            return;
+        }
         let counted: usize = self.links.iter().map(|link| link.readers).sum();
         assert_eq!(counted + self.beyond, readers, "log: invariant 2");
         let front = self.links.front();

@@ -193,7 +193,7 @@ impl<E> Ring<E> {
         rest.next = word.position() + 1;
         let member = self.member_mut(id.key);
         member.rest = Some(rest);
-        if word.is_finished() {
+        if word.is_finished() || planted!("disconnected-hand") {
             let flushes = std::mem::take(&mut member.flushes);
             Self::settle_flushes(flushes, effects);
         } else {
@@ -215,7 +215,9 @@ impl<E> Ring<E> {
         let (id, spot) = (member.place.id, member.spot);
         // Before their segments go, and the tickets with them.
         for ticket in self.log.awaited_after(word.position()) {
-            effects.dropped.push((Arc::clone(ticket), id));
+            if !planted!("unread-unanswered") {
+                effects.dropped.push((Arc::clone(ticket), id));
+            }
         }
         self.log.leave(spot, effects);
         self.attached -= 1;
@@ -384,6 +386,9 @@ impl<E> Ring<E> {
         let tail = self.log.tail();
         let mut owing = 0;
         for member in self.members.iter_mut().flatten() {
+            if planted!("flush-forgets-detached") && !member.attached {
+                continue;
+            }
             let owes = |word: Word, attached: bool| {
                 !word.is_finished() || (attached && word.position() < tail)
             };
