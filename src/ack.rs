@@ -45,20 +45,24 @@ impl Ticket {
         })
     }
 
+    #[inline]
     pub(crate) fn until(&self) -> Until {
         self.until
     }
 
     /// Waits for `subscribers` answers; called once, before any of them can see the ticket.
+    #[inline]
     pub(crate) fn expect(&self, subscribers: usize) {
         self.owed.store(subscribers, Ordering::Release);
     }
 
+    #[inline]
     pub(crate) fn is_settled(&self) -> bool {
         self.owed.load(Ordering::Acquire) == 0
     }
 
     /// One subscriber has done its part; the last one wakes. Never under the manager's lock.
+    #[inline]
     pub(crate) fn ack(&self) {
         if self.owed.fetch_sub(1, Ordering::AcqRel) == 1 {
             let waker = self.note.lock().waker.take();

@@ -10,7 +10,7 @@ use std::task::{Poll, Waker};
 
 use crate::ack::{Ticket, Until};
 use crate::clock::Instant;
-use crate::effects::Effects;
+use crate::effects::{Effect, Effects};
 use crate::end::DisconnectCause;
 use crate::error::TryNotifyError;
 use crate::held::Report;
@@ -54,8 +54,6 @@ pub(crate) enum Next<E> {
     Closed,
     /// It will be woken.
     Parked,
-    /// Nothing to read, and no waker to park with was given.
-    Empty,
 }
 
 impl<E> State<E> {
@@ -68,14 +66,14 @@ impl<E> State<E> {
         let look = self.ring.room(Instant::now) != Room::Full
             || (self.ring.hold(Instant::now)).is_some_and(|time| !self.line.has_alarm(time));
         if look {
-            effects.wakers.extend(self.line.call_head());
+            effects.wake(self.line.call_head());
         }
     }
 
     /// After something was stored: everybody that sleeps has something to read.
     fn wake_readers(&mut self, effects: &mut Effects<E>) {
         if self.parking.len() > 0 {
-            effects.readers = self.parking.unpark_all();
+            effects.wake_readers(self.parking.unpark_all());
         }
     }
 
@@ -109,14 +107,12 @@ impl<E> State<E> {
     /// After something that futures or streams may wait for: that it closes, that nothing more
     /// can come, that subscribers do.
     fn tell_watchers(&mut self, effects: &mut Effects<E>) {
-        if self.ring.is_complete() {
+        if self.ring.is_complete() && !planted!("closed-asleep") {
             self.wake_readers(effects);
         }
         if !self.watchers.is_empty() {
             let mut watchers = std::mem::take(&mut self.watchers);
-            effects
-                .wakers
-                .extend(watchers.call(|event| self.has_come(event)));
+            effects.wake(watchers.call(|event| self.has_come(event)));
             self.watchers = watchers;
         }
     }
@@ -132,7 +128,7 @@ impl<E> Channel<E> {
             state: Mutex::new(State {
                 ring: Ring::new(capacity, default_overflow),
                 line: Line::default(),
-                parking: Parking::default(),
+                parking: Parking::new(),
                 watchers: Watchers::default(),
             }),
             handles: AtomicUsize::new(1),
@@ -219,8 +215,8 @@ impl<E> Channel<E> {
                 let closed = state.ring.is_closed();
                 if closed || (first && state.ring.room(Instant::now) != Room::Full) {
                     let left = turn.take().and_then(|turn| state.line.leave(turn));
-                    effects.stale.extend(left);
-                    effects.stale.extend(spare.take());
+                    effects.discard(left);
+                    effects.discard(spare.take());
                     let result = if closed {
                         Err(())
                     } else {
@@ -231,11 +227,11 @@ impl<E> Channel<E> {
                 let State { ring, line, .. } = state;
                 let place = match *turn {
                     Some(turn) if line.would_wake(turn, waker) => {
-                        effects.stale.extend(spare.take());
+                        effects.discard(spare.take());
                         turn
                     }
                     Some(turn) => {
-                        effects.stale.extend(line.stay(turn, spare.take()?));
+                        effects.discard(line.stay(turn, spare.take()?));
                         turn
                     }
                     None => line.join(spare.take()?),
@@ -282,8 +278,10 @@ impl<E> Channel<E> {
     /// A publisher gives up its place in the line.
     pub(crate) fn leave_line(&self, turn: Turn) {
         self.run(|state, effects| {
-            effects.stale.extend(state.line.leave(turn));
-            state.call_line(effects);
+            effects.discard(state.line.leave(turn));
+            if !planted!("cancelled-turn") {
+                state.call_line(effects);
+            }
         });
     }
 
@@ -311,31 +309,26 @@ impl<E> Channel<E> {
         })
     }
 
-    /// What the subscriber reads next; with `spare` in hand, it is parked if there is nothing.
-    pub(crate) fn next(&self, place: &Place, waker: &Waker, spare: Option<Waker>) -> Next<E> {
+    /// What the subscriber reads next; if there is nothing, it is parked.
+    pub(crate) fn next(&self, place: &Place, waker: &Arc<Waker>) -> Next<E> {
         let key = place.id.key;
         self.run(|state, effects| {
             if place.cursor.load().is_watched() && state.ring.report(key, None, effects) {
                 state.call_line(effects);
             }
-            let next = if place.cursor.load().is_detached() {
+            if place.cursor.load().is_detached() {
                 let rest = state.ring.take_rest(key);
                 Next::Rest(rest.expect("a stream takes its rest once"))
             } else if let Some(batch) = state.ring.take(key, effects) {
                 Next::Batch(batch)
             } else if state.ring.is_complete() {
                 Next::Closed
-            } else if state.parking.would_wake(key, waker) {
-                Next::Parked
-            } else if let Some(spare) = spare {
-                effects.stale.extend(state.parking.park(key, spare));
-                state.release_if_idle(effects);
-                return Next::Parked;
             } else {
-                Next::Empty
-            };
-            effects.stale.extend(spare);
-            next
+                let replaced = state.parking.park(key, waker);
+                effects.extend(replaced.map(Effect::Forget));
+                state.release_if_idle(effects);
+                Next::Parked
+            }
         })
     }
 
@@ -351,7 +344,8 @@ impl<E> Channel<E> {
     /// The subscriber is gone, and has answered for the event in hand.
     pub(crate) fn leave(&self, key: usize) {
         self.run(|state, effects| {
-            effects.stale.extend(state.parking.unpark(key));
+            let parked = state.parking.unpark(key);
+            effects.extend(parked.map(Effect::Forget));
             state.ring.leave(key, effects);
             state.release_if_idle(effects);
             state.call_line(effects);
@@ -363,7 +357,8 @@ impl<E> Channel<E> {
             let cause = DisconnectCause::Requested;
             let counted = state.ring.disconnect(id, cause, effects);
             if counted {
-                effects.wakers.extend(state.parking.unpark(id.key));
+                let parked = state.parking.unpark(id.key);
+                effects.extend(parked.map(Effect::WakeReader));
                 state.release_if_idle(effects);
                 state.call_line(effects);
             }
@@ -377,7 +372,7 @@ impl<E> Channel<E> {
         self.run(|state, effects| {
             state.ring.close();
             state.tell_watchers(effects);
-            effects.wakers.extend(state.line.call_all());
+            effects.wake(state.line.call_all());
         });
     }
 
@@ -428,17 +423,17 @@ impl<E> Channel<E> {
                 let watchers = &mut state.watchers;
                 if come {
                     let known = watch.take().and_then(|watch| watchers.leave(watch));
-                    effects.stale.extend(known);
-                    effects.stale.extend(spare.take());
+                    effects.discard(known);
+                    effects.discard(spare.take());
                     return Some(Poll::Ready(here));
                 }
                 if watch.is_some_and(|watch| watchers.would_wake(watch, waker)) {
-                    effects.stale.extend(spare.take());
+                    effects.discard(spare.take());
                     return Some(Poll::Pending);
                 }
                 let (entry, old) = watchers.wait(*watch, event, spare.take()?);
                 *watch = Some(entry);
-                effects.stale.extend(old);
+                effects.discard(old);
                 Some(Poll::Pending)
             });
             if let Some(decided) = decided {
@@ -449,7 +444,7 @@ impl<E> Channel<E> {
     }
 
     pub(crate) fn leave_watch(&self, watch: Watch) {
-        self.run(|state, effects| effects.stale.extend(state.watchers.leave(watch)));
+        self.run(|state, effects| effects.discard(state.watchers.leave(watch)));
     }
 
     /// One more manager keeps it open, unless none does any more.

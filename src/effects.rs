@@ -8,58 +8,85 @@ use std::task::Waker;
 use crate::ack::Ticket;
 use crate::foreign::{discard, wake};
 use crate::inspect::SubscriberId;
+use crate::parking::Parked;
 use crate::segment::Segment;
 use crate::sync::Arc;
 
+pub(crate) enum Effect<E> {
+    /// A publisher whose turn it is, or whoever waits for the manager itself, goes on.
+    Wake(Waker),
+    /// A subscriber goes on.
+    WakeReader(Parked),
+    /// A waker is not needed any more.
+    Discard(Waker),
+    /// A subscriber does not sleep any more, or with another waker.
+    Forget(Parked),
+    /// This subscriber will never finish with an event.
+    Dropped(Arc<Ticket>, SubscriberId),
+    /// One subscriber has caught up with a flush.
+    Flushed(Arc<Ticket>),
+    /// The ring let go of a segment; the last owner drops its events, each by itself.
+    Segment(Arc<Segment<E>>),
+}
+
 #[must_use = "nobody is woken until `run`"]
 pub(crate) struct Effects<E> {
-    /// Subscribers that have something to read.
-    pub(crate) readers: Vec<(usize, Waker)>,
-    /// Others: a publisher whose turn it is, whoever waits for the manager's end.
-    pub(crate) wakers: Vec<Waker>,
-    /// Events that this subscriber will never finish with.
-    pub(crate) dropped: Vec<(Arc<Ticket>, SubscriberId)>,
-    /// Flushes that one subscriber has caught up with.
-    pub(crate) flushed: Vec<Arc<Ticket>>,
-    /// Segments that the ring let go of; the last owner drops their events.
-    pub(crate) segments: Vec<Arc<Segment<E>>>,
-    /// Wakers that were replaced, only to be dropped.
-    pub(crate) stale: Vec<Waker>,
+    /// Subscribers that have something to read. First to be woken, before they sleep deeper.
+    readers: Vec<Parked>,
+    others: Vec<Effect<E>>,
 }
 
 impl<E> Effects<E> {
     pub(crate) fn new() -> Self {
         Self {
             readers: Vec::new(),
-            wakers: Vec::new(),
-            dropped: Vec::new(),
-            flushed: Vec::new(),
-            segments: Vec::new(),
-            stale: Vec::new(),
+            others: Vec::new(),
         }
     }
 
+    pub(crate) fn push(&mut self, effect: Effect<E>) {
+        self.others.push(effect);
+    }
+
+    pub(crate) fn extend(&mut self, effects: impl IntoIterator<Item = Effect<E>>) {
+        self.others.extend(effects);
+    }
+
+    pub(crate) fn wake(&mut self, wakers: impl IntoIterator<Item = Waker>) {
+        self.extend(wakers.into_iter().map(Effect::Wake));
+    }
+
+    pub(crate) fn discard(&mut self, waker: Option<Waker>) {
+        self.extend(waker.map(Effect::Discard));
+    }
+
+    pub(crate) fn wake_readers(&mut self, readers: Vec<Parked>) {
+        debug_assert!(self.readers.is_empty(), "everybody is woken once");
+        self.readers = readers;
+    }
+
+    #[inline]
     pub(crate) fn run(self) {
-        let Self {
-            readers,
-            wakers,
-            dropped,
-            flushed,
-            segments,
-            stale,
-        } = self;
-        for (_, waker) in readers {
-            wake(waker);
+        if !self.readers.is_empty() || !self.others.is_empty() {
+            self.run_all();
         }
-        wakers.into_iter().for_each(wake);
-        for (ticket, subscriber) in dropped {
-            ticket.drop_by(subscriber);
+    }
+
+    #[inline(never)]
+    fn run_all(self) {
+        for parked in self.readers {
+            parked.wake();
         }
-        for ticket in flushed {
-            ticket.ack();
+        for effect in self.others {
+            match effect {
+                Effect::Wake(waker) => wake(waker),
+                Effect::WakeReader(parked) => parked.wake(),
+                Effect::Discard(waker) => discard(waker),
+                Effect::Forget(parked) => discard(parked),
+                Effect::Dropped(ticket, subscriber) => ticket.drop_by(subscriber),
+                Effect::Flushed(ticket) => ticket.ack(),
+                Effect::Segment(segment) => drop(segment),
+            }
         }
-        stale.into_iter().for_each(discard);
-        // A segment catches the panics of its events itself.
-        drop(segments);
     }
 }

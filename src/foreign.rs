@@ -12,6 +12,7 @@ pub(crate) fn shield(code: impl FnOnce()) {
 }
 
 /// Wakes; a waker that panics has failed its own task, and nobody else's.
+#[inline]
 pub(crate) fn wake(waker: Waker) {
     shield(|| waker.wake());
 }

@@ -7,9 +7,14 @@ use crate::options::Overflow;
 use crate::place::Place;
 use crate::sync::Arc;
 
-/// Names one subscription of one manager. Never used again for another one.
+/// Names one subscription. Never used again for another one, of this manager or any other.
+///
+/// Shown as its number with its manager, which counts from 1. Ordered by age among the
+/// subscriptions of one manager.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SubscriberId {
+    /// Which of the process's managers, by age.
+    pub(crate) manager: u64,
     /// 1 for the first subscription that the manager gave out.
     pub(crate) number: u64,
     /// Where the ring keeps it.

@@ -1,8 +1,103 @@
-//! front page
+//! An event manager hands every subscriber a [`Stream`] of its events, over a bounded channel
+//! that loses nothing. A publisher can wait until an event is stored, received, or *finished
+//! with* by every subscriber, and gets a receipt that says so. It is Elixir's `GenEvent`, rebuilt
+//! for async Rust with streams first.
+//!
+//! ```
+//! use futures::StreamExt;
+//! use genevent::EventManager;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! let manager = EventManager::new(64);
+//!
+//! let mut orders = manager.subscribe();
+//! let kitchen = tokio::spawn(async move {
+//!     while let Some(order) = orders.next().await {
+//!         println!("cooking {order}"); // coming back for the next one says "done"
+//!     }
+//! });
+//!
+//! let receipt = manager.sync_notify("order 1").await.unwrap();
+//! assert_eq!(receipt.acked(), 1); // the kitchen has finished with it
+//!
+//! drop(manager); // closes it: the stream ends, and the task with it
+//! kitchen.await.unwrap();
+//! # }
+//! ```
+//!
+//! # The ladder
+//!
+//! Four ways to publish; each waits for more than the one before.
+//!
+//! | call | returns when | and gives |
+//! |---|---|---|
+//! | [`try_notify`] | at once | how many it was stored for, or the event back: `Full`, `Closed` |
+//! | [`notify`] | the event is stored: every waiting subscriber had room | how many it was stored for |
+//! | [`ack_notify`] | every subscriber has *received* it | a [`Receipt`] |
+//! | [`sync_notify`] | every subscriber has *finished* with it | a [`Receipt`] |
+//!
+//! A subscriber has finished with an event when it polls its stream for the next one, calls
+//! [`Subscription::ack`], or drops the stream. One that can no longer finish (it left, panicked,
+//! was disconnected) is not waited for; the receipt names it.
+//!
+//! # Room
+//!
+//! One sequence, numbered from 1, is kept once for all subscribers; each reads at its own pace
+//! and may have up to `capacity` events unread. What happens then is the subscriber's choice:
+//!
+//! | [`Overflow`] | a subscriber whose window is full |
+//! |---|---|
+//! | [`Wait`](Overflow::Wait), the default | makes publishers wait. Nothing is lost |
+//! | [`DropOldest`](Overflow::DropOldest) | loses its oldest unread events, counted in [`missed`](Subscription::missed) |
+//! | [`Disconnect`](Overflow::Disconnect) | is disconnected, reads what it had, and ends |
+//!
+//! An event counts until it is yielded, and the place it frees wakes the publisher at the head of
+//! the line, and only that one. When every subscriber waits for more, nothing is kept in memory.
+//!
+//! # What a combinator does to "finished"
+//!
+//! Adapters that ask for the next event only when they are done with the one before keep
+//! [`sync_notify`] exact: `while let`, `for_each`, `then`, `map`, `filter`, `filter_map`, `fold`,
+//! `scan`, `zip`, `take`, `select`, `merge`, `timeout`, `throttle`. Adapters that read ahead
+//! answer *early*, when they have the event and not when your work on it is done: `buffered(n)`
+//! and `buffer_unordered(n)` with `n > 1`, `for_each_concurrent`, `chunks`, `ready_chunks`,
+//! `flatten_unordered`, `forward`, and a spawned task for each event.
+//!
+//! # The registry
+//!
+//! Module [`kv`] is a key-value registry that publishes the creation and the end of its buckets
+//! as events: what the chapter on `GenEvent` in Elixir's guide builds.
+//!
+//! # Runtimes
+//!
+//! The manager and its streams need no runtime: they run under any executor. The registry lives
+//! on tokio, behind feature `rt`, which is on by default.
+//!
+//! # When to use something else
+//!
+//! - Only the latest value matters: `tokio::sync::watch`.
+//! - Each event is for *one* of many workers: an `mpsc` or `mpmc` channel.
+//! - Old events may be lost at any time and nobody asks when they were processed:
+//!   `tokio::sync::broadcast`.
+//! - Events must survive the process: a log or a broker.
+//!
+//! [`Stream`]: futures_core::Stream
+//! [`try_notify`]: EventManager::try_notify
+//! [`notify`]: EventManager::notify
+//! [`ack_notify`]: EventManager::ack_notify
+//! [`sync_notify`]: EventManager::sync_notify
+#![cfg_attr(
+    not(feature = "rt"),
+    doc = "[`kv`]: https://docs.rs/genevent/latest/genevent/kv/"
+)]
 #![forbid(unsafe_code)]
 // Without a clock, nobody asks the core some of the questions it can answer.
 #![cfg_attr(not(feature = "rt"), allow(dead_code))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[macro_use]
+mod planted;
 
 mod ack;
 mod channel;
@@ -18,6 +113,8 @@ mod foreign;
 pub mod future;
 mod held;
 mod inspect;
+#[cfg(feature = "rt")]
+pub mod kv;
 mod limits;
 mod line;
 mod log;

@@ -21,6 +21,7 @@ pub(crate) struct Limits(BinaryHeap<Reverse<Limit>>);
 
 impl Limits {
     /// Notes the limit as it is now.
+    #[inline]
     pub(crate) fn push(&mut self, place: &Place) {
         self.0.push(Reverse(Limit {
             at: place.limit(),
@@ -29,6 +30,7 @@ impl Limits {
     }
 
     /// Takes out one that may be at its limit with `length` events in the sequence.
+    #[inline]
     pub(crate) fn pop_due(&mut self, length: u64) -> Option<SubscriberId> {
         self.0.peek().filter(|limit| limit.0.at <= length)?;
         self.0.pop().map(|limit| limit.0.id)

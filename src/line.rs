@@ -23,15 +23,18 @@ pub(crate) struct Line {
 }
 
 impl Line {
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
 
+    #[inline]
     pub(crate) fn is_head(&self, turn: Turn) -> bool {
         self.waiting.keys().next() == Some(&turn)
     }
 
     /// Somebody waits, and does not yet know that there is room.
+    #[inline]
     pub(crate) fn wants_room(&self) -> bool {
         !self.called && !self.waiting.is_empty()
     }

@@ -2,76 +2,108 @@
 
 use std::task::Waker;
 
+use crate::foreign::shield;
+use crate::sync::Arc;
+
+/// A subscriber that sleeps.
+///
+/// The waker is shared with the subscription, which keeps it for the next time: going to sleep
+/// clones nothing of the user's, and so can be done under the lock.
+pub(crate) struct Parked {
+    key: usize,
+    waker: Arc<Waker>,
+}
+
+impl Parked {
+    /// Wakes it; not under the lock.
+    #[inline]
+    pub(crate) fn wake(self) {
+        shield(move || {
+            self.waker.wake_by_ref();
+            drop(self);
+        });
+    }
+}
+
 /// # Invariants
 /// 1. `spots[key]`, if it is of this `round`, is the index of `key`'s entry in `parked`.
 /// 2. Waking everybody begins a new round, so it costs the same for one as for a thousand.
-#[derive(Default)]
 pub(crate) struct Parking {
-    parked: Vec<(usize, Waker)>,
+    parked: Vec<Parked>,
     spots: Vec<Spot>,
+    /// One more than the number of times that everybody was woken.
     round: u64,
 }
 
 #[derive(Clone, Copy)]
 struct Spot {
-    /// 0 = never parked.
+    /// 0 = not parked.
     round: u64,
     index: usize,
 }
 
 impl Parking {
+    pub(crate) fn new() -> Self {
+        Self {
+            parked: Vec::new(),
+            spots: Vec::new(),
+            round: 1,
+        }
+    }
+
     /// How many are parked.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.parked.len()
     }
 
+    #[inline]
     fn index(&self, key: usize) -> Option<usize> {
-        self.spots
-            .get(key)
-            .filter(|spot| spot.round == self.round + 1)
-            .map(|spot| spot.index)
-    }
-
-    /// Whether `key` is parked already, to be woken by an equal waker.
-    pub(crate) fn would_wake(&self, key: usize, waker: &Waker) -> bool {
-        self.index(key)
-            .is_some_and(|index| self.parked[index].1.will_wake(waker))
+        let spot = self.spots.get(key)?;
+        (spot.round == self.round).then_some(spot.index)
     }
 
     /// Parks `key`, and gives the waker it replaces back.
-    pub(crate) fn park(&mut self, key: usize, waker: Waker) -> Option<Waker> {
+    #[inline]
+    pub(crate) fn park(&mut self, key: usize, waker: &Arc<Waker>) -> Option<Parked> {
+        let parked = Parked {
+            key,
+            waker: Arc::clone(waker),
+        };
         if let Some(index) = self.index(key) {
-            return Some(std::mem::replace(&mut self.parked[index].1, waker));
+            return Some(std::mem::replace(&mut self.parked[index], parked));
         }
         self.note(key, self.parked.len());
-        self.parked.push((key, waker));
+        self.parked.push(parked);
         None
     }
 
     /// Takes one out.
-    pub(crate) fn unpark(&mut self, key: usize) -> Option<Waker> {
+    pub(crate) fn unpark(&mut self, key: usize) -> Option<Parked> {
         let index = self.index(key)?;
         self.spots[key].round = 0;
-        let (_, waker) = self.parked.swap_remove(index);
-        if let Some(&(moved, _)) = self.parked.get(index) {
-            self.note(moved, index);
+        let out = self.parked.swap_remove(index);
+        if let Some(moved) = self.parked.get(index) {
+            self.note(moved.key, index);
         }
-        Some(waker)
+        Some(out)
     }
 
     /// Takes everybody out.
-    pub(crate) fn unpark_all(&mut self) -> Vec<(usize, Waker)> {
+    #[inline]
+    pub(crate) fn unpark_all(&mut self) -> Vec<Parked> {
         self.round += 1;
         let room = Vec::with_capacity(self.parked.len());
         std::mem::replace(&mut self.parked, room)
     }
 
+    #[inline]
     fn note(&mut self, key: usize, index: usize) {
         if key >= self.spots.len() {
             self.spots.resize(key + 1, Spot { round: 0, index: 0 });
         }
         self.spots[key] = Spot {
-            round: self.round + 1,
+            round: self.round,
             index,
         };
     }

@@ -30,6 +30,7 @@ pub(crate) struct Place {
 
 impl Place {
     /// The length of the sequence at which it is at its limit, if it reads nothing until then.
+    #[inline]
     pub(crate) fn limit(&self) -> u64 {
         self.cursor.load().position() + self.window as u64
     }
@@ -51,6 +52,7 @@ impl Place {
         debug_assert!(set.is_ok(), "a subscription is made into deliveries once");
     }
 
+    #[inline]
     pub(crate) fn held(&self) -> Option<&Held> {
         self.held.get()
     }

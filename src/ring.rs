@@ -7,14 +7,14 @@
 //! The [`Log`] keeps the events; this decides who may add one, what that does to whom, and who is
 //! owed an answer.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::panic::Location;
 use std::sync::{OnceLock, Weak};
 
 use crate::ack::{Ticket, Until};
 use crate::clock::Instant;
 use crate::cursor::{Cursor, Word};
-use crate::effects::Effects;
+use crate::effects::{Effect, Effects};
 use crate::end::DisconnectCause;
 use crate::inspect::{SubscriberId, SubscriberInfo};
 use crate::limits::Limits;
@@ -68,6 +68,8 @@ pub(crate) enum Room {
 ///    no room for one event more than `tail + reserved` when last looked at, and are watched.
 /// 5. `reserved <= capacity`.
 pub(crate) struct Ring<E> {
+    /// Which of the process's managers it belongs to.
+    id: u64,
     capacity: u64,
     default_overflow: Overflow,
     closed: bool,
@@ -83,6 +85,10 @@ pub(crate) struct Ring<E> {
     /// When one that makes nobody wait must be dealt with.
     yields: Limits,
     blocking: Vec<usize>,
+    /// The blocking members that have an `end`.
+    ends: BTreeSet<(Instant, usize)>,
+    /// Blocking members that publishers may not wait for for ever, and have yet to begin to.
+    fresh: BTreeSet<usize>,
 }
 
 struct Member<E> {
@@ -90,8 +96,9 @@ struct Member<E> {
     spot: Spot,
     /// Where it is in `blocking`.
     blocking: Option<usize>,
-    /// Since when it has held publishers, counted from the last event it took.
-    holding: Option<Instant>,
+    /// When publishers will have waited long enough for it to take an event, if they may not wait
+    /// for ever, and one has begun to.
+    end: Option<Instant>,
     /// Flushes that wait for it, each up to an event; in order.
     flushes: VecDeque<(u64, Weak<Ticket>)>,
     /// Set when it is disconnected, taken when its stream has noticed.
@@ -127,7 +134,10 @@ impl<E> Member<E> {
 
 impl<E> Ring<E> {
     pub(crate) fn new(capacity: usize, default_overflow: Overflow) -> Self {
+        // Not a step that a model need see.
+        static RINGS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
         Self {
+            id: RINGS.fetch_add(1, std::sync::atomic::Ordering::Relaxed),
             default_overflow,
             capacity: (capacity as u64).min(MAX_CAPACITY),
             closed: false,
@@ -140,6 +150,8 @@ impl<E> Ring<E> {
             waits: Limits::default(),
             yields: Limits::default(),
             blocking: Vec::new(),
+            ends: BTreeSet::new(),
+            fresh: BTreeSet::new(),
         }
     }
 
@@ -177,6 +189,7 @@ impl<E> Ring<E> {
         let capacity = usize::try_from(self.capacity).expect("it was given as a usize");
         let place = Arc::new(Place {
             id: SubscriberId {
+                manager: self.id,
                 number: self.joined,
                 key,
             },
@@ -194,7 +207,7 @@ impl<E> Ring<E> {
             place: Arc::clone(&place),
             spot: self.log.join(),
             blocking: None,
-            holding: None,
+            end: None,
             flushes: VecDeque::new(),
             rest: None,
             attached: true,
@@ -212,9 +225,11 @@ impl<E> Ring<E> {
         let member = self.member_mut(key);
         member.gone = true;
         let rest = member.rest.take();
-        effects
-            .segments
-            .extend(rest.into_iter().flat_map(|rest| rest.segments));
+        effects.extend(
+            rest.into_iter()
+                .flat_map(|rest| rest.segments)
+                .map(Effect::Segment),
+        );
         self.settle(key, None, effects);
         self.remove_if_done(key);
         self.assert_invariants();
@@ -256,7 +271,8 @@ impl<E> Ring<E> {
         rest.next = word.position() + 1;
         let member = self.member_mut(id.key);
         member.rest = Some(rest);
-        self.settle(id.key, (!word.is_finished()).then_some(1), effects);
+        let in_hand = !word.is_finished() && !planted!("disconnected-hand");
+        self.settle(id.key, in_hand.then_some(1), effects);
         self.assert_invariants();
         true
     }
@@ -273,7 +289,9 @@ impl<E> Ring<E> {
         let (id, spot) = (member.place.id, member.spot);
         // Before their segments go, and the tickets with them.
         for ticket in self.log.awaited_after(word.position()) {
-            effects.dropped.push((Arc::clone(ticket), id));
+            if !planted!("unread-unanswered") {
+                effects.push(Effect::Dropped(Arc::clone(ticket), id));
+            }
         }
         self.log.leave(spot, effects);
         self.attached -= 1;
@@ -304,35 +322,30 @@ impl<E> Ring<E> {
             Room::Full
         } else if self.blocking.is_empty() {
             Room::Free
-        } else if self.patience().is_some_and(|until| until <= now()) {
+        } else if self.last_end().is_some_and(|end| end <= now()) {
             Room::Overdue
         } else {
             Room::Full
         }
     }
 
-    /// Publishers wait for those in the way, from now on or already. Gives when all of these
-    /// that may be waited for only so long will have had their time.
+    /// Publishers wait for those in the way, from now on or already. Gives when all of these will
+    /// have had their time, if that is limited for every one.
     pub(crate) fn hold(&mut self, now: impl Fn() -> Instant) -> Option<Instant> {
-        let (members, blocking) = (&mut self.members, &self.blocking);
-        let ends = blocking.iter().filter_map(|&key| {
-            let member = members[key].as_mut().expect(MEMBER);
-            let patience = member.place.overflow.patience()?;
-            let start = member.holding.get_or_insert_with(&now);
-            start.checked_add(patience)
-        });
-        ends.max()
+        for key in std::mem::take(&mut self.fresh) {
+            let member = self.members[key].as_mut().expect(MEMBER);
+            let patience = member.place.overflow.patience();
+            member.end = patience.and_then(|patience| now().checked_add(patience));
+            self.ends.extend(member.end.map(|end| (end, key)));
+        }
+        self.last_end()
     }
 
     /// When all that are in the way will have had their time; `None` if one of them has no limit,
     /// or nobody has begun to wait for it.
-    fn patience(&self) -> Option<Instant> {
-        let ends = self.blocking.iter().map(|&key| {
-            let member = self.member(key);
-            let patience = member.place.overflow.patience()?;
-            member.holding?.checked_add(patience)
-        });
-        ends.collect::<Option<Vec<_>>>()?.into_iter().max()
+    fn last_end(&self) -> Option<Instant> {
+        let &(last, _) = self.ends.last()?;
+        (self.ends.len() == self.blocking.len()).then_some(last)
     }
 
     /// Those in the way have had their time.
@@ -375,6 +388,9 @@ impl<E> Ring<E> {
     /// A promised place is not needed.
     pub(crate) fn give_back(&mut self) {
         self.reserved -= 1;
+        // They wait no longer, but their time runs on.
+        self.ends.clear();
+        self.fresh.clear();
         for key in std::mem::take(&mut self.blocking) {
             self.member_mut(key).blocking = None;
             self.push_limit(key);
@@ -430,7 +446,7 @@ impl<E> Ring<E> {
         place.count_missed();
         let key = place.id.key;
         if let Some(ticket) = self.log.awaited(word.position()) {
-            effects.dropped.push((Arc::clone(ticket), place.id));
+            effects.push(Effect::Dropped(Arc::clone(ticket), place.id));
         }
         if word.is_finished() {
             self.settle(key, None, effects);
@@ -471,10 +487,7 @@ impl<E> Ring<E> {
             self.push_limit(key);
         }
         self.settle(key, in_hand, effects);
-        let member = self.member(key);
-        if member.attached && member.flushes.is_empty() {
-            member.place.cursor.unwatch();
-        }
+        self.unwatch_if_idle(key);
         self.assert_invariants();
         was_blocking
     }
@@ -483,7 +496,16 @@ impl<E> Ring<E> {
     pub(crate) fn report_settled(&mut self, id: SubscriberId, effects: &mut Effects<E>) {
         if self.find(id).is_some() {
             self.settle(id.key, None, effects);
+            self.unwatch_if_idle(id.key);
             self.remove_if_done(id.key);
+        }
+    }
+
+    /// Asks for no more reports if nobody waits for what the member does.
+    fn unwatch_if_idle(&self, key: usize) {
+        let member = self.member(key);
+        if member.attached && member.blocking.is_none() && member.flushes.is_empty() {
+            member.place.cursor.unwatch();
         }
     }
 
@@ -506,6 +528,9 @@ impl<E> Ring<E> {
         let tail = self.log.tail();
         let mut owing = 0;
         for member in self.members.iter_mut().flatten() {
+            if planted!("flush-forgets-detached") && !member.attached {
+                continue;
+            }
             let cursor = &member.place.cursor;
             if !member.owes(cursor.load(), tail) || !member.owes(cursor.watch(), tail) {
                 continue;
@@ -533,7 +558,7 @@ impl<E> Ring<E> {
             .is_some_and(|&(upto, _)| upto <= settled)
         {
             let (_, flush) = member.flushes.pop_front().expect("there is a front");
-            effects.flushed.extend(flush.upgrade());
+            effects.extend(flush.upgrade().map(Effect::Flushed));
         }
     }
 
@@ -633,13 +658,22 @@ impl<E> Ring<E> {
     fn block(&mut self, key: usize) {
         let index = self.blocking.len();
         self.blocking.push(key);
-        self.member_mut(key).blocking = Some(index);
+        let member = self.members[key].as_mut().expect(MEMBER);
+        member.blocking = Some(index);
+        match member.end {
+            Some(end) => drop(self.ends.insert((end, key))),
+            None if member.place.overflow.patience().is_some() => drop(self.fresh.insert(key)),
+            None => {}
+        }
     }
 
     /// The member is not, or no longer: it took an event, or it left.
     fn unblock(&mut self, key: usize) {
-        let member = self.member_mut(key);
-        member.holding = None;
+        let member = self.members[key].as_mut().expect(MEMBER);
+        match member.end.take() {
+            Some(end) => drop(self.ends.remove(&(end, key))),
+            None => drop(self.fresh.remove(&key)),
+        }
         if let Some(index) = member.blocking.take() {
             self.blocking.swap_remove(index);
             if let Some(&moved) = self.blocking.get(index) {

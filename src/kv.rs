@@ -1,0 +1,46 @@
+//! A registry of named key-value buckets that tells what happens to it.
+//!
+//! The registry of the `GenEvent` chapter in Elixir's guide, as a client of the event manager: it
+//! is handed an [`EventManager`], and whenever a bucket comes or goes, everybody who reads that
+//! manager's stream hears of it. One task delivers the events with
+//! [`sync_notify`], so the registry is never more than one event
+//! ahead of its observers, while its own calls never wait for them.
+//!
+//! # Examples
+//! ```
+//! use futures::StreamExt;
+//! use genevent::EventManager;
+//! use genevent::kv::{ExitReason, Registry, RegistryStreamExt};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), genevent::kv::CreateError> {
+//! let registry = Registry::new(EventManager::default());
+//! let mut exited = registry.events().exited();
+//!
+//! let shopping = registry.create("shopping").await?;
+//! shopping.put("milk", 3).await;
+//! assert_eq!(shopping.get("milk").await, Some(3));
+//!
+//! shopping.stop();
+//! assert_eq!(registry.lookup("shopping"), None);
+//! let (name, bucket, reason) = exited.next().await.unwrap();
+//! assert_eq!((&*name, bucket, reason), ("shopping", shopping, ExitReason::Stopped));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`EventManager`]: crate::EventManager
+//! [`sync_notify`]: crate::EventManager::sync_notify
+
+mod announcer;
+mod bucket;
+mod event;
+mod ext;
+mod registry;
+mod table;
+
+pub use bucket::{Bucket, ExitReason};
+pub use event::RegistryEvent;
+pub use ext::{Created, Exited, Named, RegistryStreamExt};
+pub use registry::{Registry, RegistryBuilder};
+pub use table::CreateError;

@@ -1,0 +1,55 @@
+//! The task that tells what is in line, one event at a time.
+
+use std::sync::Arc;
+use std::task::Poll;
+
+use tokio::sync::watch;
+
+use super::event::RegistryEvent;
+use super::table::Table;
+use crate::EventManager;
+
+pub(super) struct Announcer<V: Send + Sync + 'static> {
+    table: Arc<Table<V>>,
+    events: EventManager<RegistryEvent<V>>,
+    /// How many events observers have finished with.
+    told: watch::Sender<u64>,
+}
+
+impl<V: Send + Sync + 'static> Announcer<V> {
+    /// With it, what to read to know how many events have been told: it closes with the task.
+    pub(super) fn new(
+        table: Arc<Table<V>>,
+        events: EventManager<RegistryEvent<V>>,
+    ) -> (Self, watch::Receiver<u64>) {
+        let (told, heard) = watch::channel(0);
+        let announcer = Self {
+            table,
+            events,
+            told,
+        };
+        (announcer, heard)
+    }
+
+    /// Tells events until there will be no more.
+    pub(super) async fn run(self) {
+        loop {
+            match self.table.next_in_line() {
+                Poll::Ready(Some(event)) => {
+                    // An error: the manager is closed, nobody wants to know.
+                    let _ = self.events.sync_notify(event).await;
+                    self.told.send_modify(|told| *told += 1);
+                }
+                Poll::Ready(None) => return,
+                Poll::Pending => self.table.rung().await,
+            }
+        }
+    }
+}
+
+/// However the task ends, also with its runtime: nobody waits for it.
+impl<V: Send + Sync + 'static> Drop for Announcer<V> {
+    fn drop(&mut self) {
+        self.table.fall_silent();
+    }
+}

@@ -1,0 +1,375 @@
+//! One bucket: values by key, until it ends.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::future::Future;
+use std::hash::{Hash, Hasher};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use tokio::sync::{Mutex as Turn, watch};
+
+use crate::foreign::{discard, shield};
+use crate::sync::Mutex;
+
+/// A named place for values by key, made by [`Registry::create`](super::Registry::create).
+///
+/// Cheap to clone; all clones are the same bucket, and only they are equal. It lives until it is
+/// [stopped](Self::stop), a closure panics in [`update`](Self::update), or the last
+/// [`Registry`](super::Registry) is dropped; holding it does not keep it alive. Its values are
+/// dropped when it ends. From then on it is empty: `get`, `put` and `delete` give `None`, and
+/// `update` says why.
+///
+/// Changes happen one at a time, first come, first served; `get` waits for none of them.
+pub struct Bucket<V> {
+    inner: Arc<Inner<V>>,
+}
+
+pub(super) type Values<V> = HashMap<String, Arc<V>>;
+
+/// Where a bucket's name stands: it alone can end a bucket, in one step with its name.
+pub(super) trait Home<V>: Send + Sync {
+    /// Ends the bucket for this reason, unless it has ended already.
+    fn end(&self, bucket: &Bucket<V>, reason: ExitReason);
+}
+
+/// # Invariants
+/// 1. `values` turns into the reason once, under the lock of `home`: in one step with the name.
+/// 2. `exit` tells that reason, soon after.
+/// 3. Values are replaced by whoever has the `turn`. They are cloned and dropped outside of
+///    `values`' lock: that is other people's code.
+struct Inner<V> {
+    name: Arc<str>,
+    values: Mutex<Result<Values<V>, ExitReason>>,
+    turn: Turn<()>,
+    exit: watch::Sender<Option<ExitReason>>,
+    home: Arc<dyn Home<V>>,
+}
+
+impl<V> Inner<V> {
+    /// Runs our own `code` on the values, unless the bucket has ended.
+    fn with_values<T>(&self, code: impl FnOnce(&mut Values<V>) -> T) -> Result<T, ExitReason> {
+        // A local: unlocked before `code` and what it holds are dropped.
+        let mut values = self.values.lock();
+        values.as_mut().map(code).map_err(|reason| *reason)
+    }
+}
+
+impl<V: Clone> Bucket<V> {
+    /// The value of `key`: a clone. Never waits, not even for an `update` that is running.
+    ///
+    /// `None` if there is none, or once the bucket has ended.
+    ///
+    /// # Cancel safety
+    /// Dropping it changes nothing.
+    ///
+    /// # Examples
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let registry = genevent::kv::Registry::new(genevent::EventManager::default());
+    /// let bucket = registry.create("shopping").await.unwrap();
+    /// assert_eq!(bucket.get("milk").await, None);
+    /// bucket.put("milk", 3).await;
+    /// assert_eq!(bucket.get("milk").await, Some(3));
+    /// # }
+    /// ```
+    #[expect(
+        clippy::unused_async,
+        reason = "all access is; a bucket may yet be remote"
+    )]
+    pub async fn get(&self, key: &str) -> Option<V> {
+        let found = self.inner.with_values(|values| values.get(key).cloned());
+        found.ok()?.map(Arc::unwrap_or_clone)
+    }
+
+    /// Sets the value of `key`, and gives the one it had.
+    ///
+    /// Once the bucket has ended, this gives `None` and drops `value`.
+    ///
+    /// # Cancel safety
+    /// Dropped while another change is running: nothing is set. It is set in the poll that
+    /// returns `Ready`.
+    ///
+    /// # Examples
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let registry = genevent::kv::Registry::new(genevent::EventManager::default());
+    /// let bucket = registry.create("shopping").await.unwrap();
+    /// assert_eq!(bucket.put("milk", 3).await, None);
+    /// assert_eq!(bucket.put("milk", 4).await, Some(3));
+    ///
+    /// bucket.stop();
+    /// assert_eq!(bucket.put("milk", 5).await, None);
+    /// assert_eq!(bucket.get("milk").await, None);
+    /// # }
+    /// ```
+    pub async fn put(&self, key: impl Into<String>, value: V) -> Option<V> {
+        let (key, value) = (key.into(), Arc::new(value));
+        let turn = self.inner.turn.lock().await;
+        let old = self.inner.with_values(|values| values.insert(key, value));
+        drop(turn);
+        old.ok()?.map(Arc::unwrap_or_clone)
+    }
+
+    /// Removes `key`, and gives the value it had. `None` also once the bucket has ended.
+    ///
+    /// # Cancel safety
+    /// Dropped while another change is running: nothing is removed. It is removed in the poll
+    /// that returns `Ready`.
+    ///
+    /// # Examples
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let registry = genevent::kv::Registry::new(genevent::EventManager::default());
+    /// let bucket = registry.create("shopping").await.unwrap();
+    /// bucket.put("milk", 3).await;
+    /// assert_eq!(bucket.delete("milk").await, Some(3));
+    /// assert_eq!(bucket.delete("milk").await, None);
+    /// # }
+    /// ```
+    pub async fn delete(&self, key: &str) -> Option<V> {
+        let turn = self.inner.turn.lock().await;
+        let old = self.inner.with_values(|values| values.remove(key));
+        drop(turn);
+        old.ok()?.map(Arc::unwrap_or_clone)
+    }
+
+    /// Makes a new value of the old one, with no other change in between, and gives the new one.
+    ///
+    /// `change` gets `None` if there is no value, and removes it by giving `None`. It may be
+    /// long: nothing is locked while it runs, only other changes to this bucket wait. It may
+    /// call `stop`.
+    ///
+    /// If it panics, the bucket ends as [`Panicked`](ExitReason::Panicked): what it left
+    /// half-done is not kept. The registry and its other buckets go on.
+    ///
+    /// # Errors
+    /// Why the bucket ended, if it had before, or did while `change` ran.
+    ///
+    /// # Cancel safety
+    /// Dropped while another change is running: `change` is not called. It runs in the poll
+    /// that returns `Ready`.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::kv::ExitReason;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let registry = genevent::kv::Registry::new(genevent::EventManager::default());
+    /// let bucket = registry.create("shopping").await.unwrap();
+    /// let one_more = |milk: Option<u32>| Some(milk.unwrap_or(0) + 1);
+    /// assert_eq!(bucket.update("milk", one_more).await, Ok(Some(1)));
+    /// assert_eq!(bucket.update("milk", one_more).await, Ok(Some(2)));
+    ///
+    /// let spilt = bucket.update("milk", |_| panic!("spilt")).await;
+    /// assert_eq!(spilt, Err(ExitReason::Panicked));
+    /// assert_eq!(registry.lookup("shopping"), None);
+    /// # }
+    /// ```
+    pub async fn update<F>(
+        &self,
+        key: impl Into<String>,
+        change: F,
+    ) -> Result<Option<V>, ExitReason>
+    where
+        F: FnOnce(Option<V>) -> Option<V>,
+    {
+        let key = key.into();
+        let turn = self.inner.turn.lock().await;
+        let old = self.inner.with_values(|values| values.get(&key).cloned())?;
+        let changed = catch_unwind(AssertUnwindSafe(|| {
+            let new = change(old.as_deref().cloned());
+            (new.clone().map(Arc::new), new)
+        }));
+        let (kept, new) = match changed {
+            Ok(changed) => changed,
+            Err(payload) => {
+                self.inner.home.end(self, ExitReason::Panicked);
+                discard(payload);
+                discard(old);
+                // Another reason if `change` stopped it before.
+                return Err(self.exit_reason().unwrap_or(ExitReason::Panicked));
+            }
+        };
+        let replaced = self.inner.with_values(|values| match kept {
+            Some(kept) => values.insert(key, kept),
+            None => values.remove(&key),
+        });
+        drop(turn);
+        discard(old);
+        replaced.map(|replaced| {
+            discard(replaced);
+            new
+        })
+    }
+}
+
+impl<V> Bucket<V> {
+    /// An empty bucket, alive. It is up to `home` to end it.
+    pub(super) fn new(name: Arc<str>, home: Arc<dyn Home<V>>) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                name,
+                values: Mutex::new(Ok(Values::new())),
+                turn: Turn::new(()),
+                exit: watch::Sender::new(None),
+                home,
+            }),
+        }
+    }
+
+    /// The name it was created under. Once it has ended, that may be another bucket's.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.inner.name
+    }
+
+    /// Ends it. On return its name is free, and `Exited` is in line to be delivered.
+    ///
+    /// Never waits, and may be called again, from anywhere. Elixir's `Agent.stop`, except that
+    /// changes that still wait their turn find it ended.
+    ///
+    /// # Examples
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let registry = genevent::kv::Registry::<u8>::new(genevent::EventManager::default());
+    /// let first = registry.create("shopping").await.unwrap();
+    /// first.stop();
+    /// let second = registry.create("shopping").await.unwrap();
+    /// assert_ne!(first, second);
+    /// # }
+    /// ```
+    #[doc(alias = "Agent.stop")]
+    pub fn stop(&self) {
+        self.inner.home.end(self, ExitReason::Stopped);
+    }
+
+    /// Waits until it has ended, and tells why; at once if it has already.
+    ///
+    /// Any number may wait. The future does not borrow the bucket.
+    ///
+    /// # Cancel safety
+    /// Dropping it changes nothing.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::kv::ExitReason;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let registry = genevent::kv::Registry::<u8>::new(genevent::EventManager::default());
+    /// let bucket = registry.create("shopping").await.unwrap();
+    /// drop(registry);
+    /// assert_eq!(bucket.stopped().await, ExitReason::RegistryGone);
+    /// # }
+    /// ```
+    #[doc(alias = "Process.monitor")]
+    pub fn stopped(&self) -> impl Future<Output = ExitReason> + Send + use<V> {
+        let mut exit = self.inner.exit.subscribe();
+        async move {
+            let told = exit.wait_for(Option::is_some).await;
+            // Without an answer, the bucket was dropped with all there was.
+            told.ok()
+                .and_then(|told| *told)
+                .unwrap_or(ExitReason::RegistryGone)
+        }
+    }
+
+    fn exit_reason(&self) -> Option<ExitReason> {
+        self.inner.with_values(|_| ()).err()
+    }
+
+    /// Makes it empty for good. For its home, under the home's lock.
+    pub(super) fn end_locked(&self, reason: ExitReason) -> Ending<V> {
+        let live = std::mem::replace(&mut *self.inner.values.lock(), Err(reason));
+        debug_assert!(live.is_ok(), "a bucket that ended has no name to lose");
+        Ending {
+            bucket: self.clone(),
+            reason,
+            values: live.unwrap_or_default(),
+        }
+    }
+}
+
+/// What there is yet to do about a bucket that has ended, once nothing is locked.
+#[must_use = "whoever waits for the bucket's end is yet to be told"]
+pub(super) struct Ending<V> {
+    bucket: Bucket<V>,
+    reason: ExitReason,
+    values: Values<V>,
+}
+
+impl<V> Ending<V> {
+    /// Tells who waits for the end, and drops the values.
+    pub(super) fn run(self) {
+        shield(|| {
+            self.bucket.inner.exit.send_replace(Some(self.reason));
+        });
+        self.values.into_values().for_each(discard);
+    }
+}
+
+impl<V> Clone for Bucket<V> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+        }
+    }
+}
+
+impl<V> PartialEq for Bucket<V> {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+}
+
+impl<V> Eq for Bucket<V> {}
+
+impl<V> Hash for Bucket<V> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.inner).hash(state);
+    }
+}
+
+impl<V> fmt::Debug for Bucket<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bucket")
+            .field("name", &self.name())
+            .field("exit_reason", &self.exit_reason())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a bucket ended.
+///
+/// # Examples
+/// ```
+/// use genevent::kv::ExitReason;
+///
+/// assert_eq!(ExitReason::RegistryGone.to_string(), "registry gone");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ExitReason {
+    /// [`Bucket::stop`].
+    Stopped,
+    /// A closure panicked in [`Bucket::update`].
+    Panicked,
+    /// The last [`Registry`](super::Registry) was dropped.
+    RegistryGone,
+}
+
+impl fmt::Display for ExitReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Stopped => "stopped",
+            Self::Panicked => "panicked",
+            Self::RegistryGone => "registry gone",
+        })
+    }
+}

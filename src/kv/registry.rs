@@ -1,0 +1,302 @@
+//! The registry itself: what its users hold.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::announcer::Announcer;
+use super::bucket::Bucket;
+use super::event::RegistryEvent;
+use super::table::{CreateError, Table};
+use crate::{EventManager, Subscription};
+
+/// Buckets by name, and a stream of what happens to them.
+///
+/// Cheap to clone; all clones are the same registry. When the last one is dropped, its buckets
+/// end as [`RegistryGone`](super::ExitReason::RegistryGone), in the order of their names; their
+/// events are still delivered, and then the registry lets go of the manager.
+///
+/// # Order
+/// What [`lookup`](Self::lookup) says is ahead of the events: a name can be looked up before its
+/// `Created` is delivered, and is free before its `Exited` is. A task on the runtime delivers
+/// one event at a time, in the order in which they happened, and waits until every observer has
+/// finished with it. No call but [`flush`](Self::flush) waits for observers, so a pipeline or a
+/// handler may call the registry and its buckets while it holds one of their events.
+///
+/// If the manager is closed or the runtime shuts down, the registry goes on without events.
+///
+/// # Examples
+/// ```
+/// use futures::StreamExt;
+/// use genevent::EventManager;
+/// use genevent::kv::{Registry, RegistryStreamExt};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let registry = Registry::<u32>::new(EventManager::default());
+/// let created = registry.events().created().map(|(name, _)| name);
+/// registry.create("shopping").await.unwrap();
+/// registry.create("work").await.unwrap();
+/// drop(registry); // ends the stream as well: nobody else holds the manager
+/// assert_eq!(created.collect::<Vec<_>>().await, ["shopping", "work"]);
+/// # }
+/// ```
+#[doc(alias = "KV.Registry")]
+pub struct Registry<V> {
+    owner: Arc<Owner<V>>,
+}
+
+/// What all clones share, and what ends the buckets with the last of them.
+struct Owner<V> {
+    table: Arc<Table<V>>,
+    /// Buckets do not hold it: they wait in its line, and would keep it open.
+    events: EventManager<RegistryEvent<V>>,
+    told: watch::Receiver<u64>,
+}
+
+impl<V> Drop for Owner<V> {
+    fn drop(&mut self) {
+        self.table.end_all();
+    }
+}
+
+impl<V: Send + Sync + 'static> Registry<V> {
+    /// An empty registry that tells its events to this manager.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime: it spawns the task that delivers them.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::EventManager;
+    /// use genevent::kv::{Registry, RegistryEvent};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let events = EventManager::<RegistryEvent<String>>::new(16);
+    /// let registry = Registry::new(events.clone());
+    /// assert!(registry.names().is_empty());
+    /// # }
+    /// ```
+    #[doc(alias = "start_link")]
+    #[track_caller]
+    #[must_use]
+    pub fn new(events: EventManager<RegistryEvent<V>>) -> Self {
+        Self::builder().build(events)
+    }
+
+    /// A registry to be set up further: how many events may wait.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::EventManager;
+    /// use genevent::kv::Registry;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let registry = Registry::<u8>::builder()
+    ///     .line_capacity(1_000)
+    ///     .build(EventManager::default());
+    /// assert!(registry.create("shopping").await.is_ok());
+    /// # }
+    /// ```
+    pub fn builder() -> RegistryBuilder<V> {
+        RegistryBuilder {
+            line_capacity: DEFAULT_LINE_CAPACITY,
+            values: PhantomData,
+        }
+    }
+
+    /// The bucket of this name, new if there was none.
+    ///
+    /// Gives it as soon as the name stands and its `Created` is in line, and never waits for
+    /// observers. If there is one already, gives that, and tells nothing.
+    ///
+    /// # Errors
+    /// [`LineFull`](CreateError::LineFull) if it would be new, but too many events wait to be
+    /// delivered.
+    ///
+    /// # Cancel safety
+    /// Created in its only poll; not at all if never polled.
+    ///
+    /// # Examples
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), genevent::kv::CreateError> {
+    /// # let registry = genevent::kv::Registry::<u8>::new(genevent::EventManager::default());
+    /// let shopping = registry.create("shopping").await?;
+    /// assert_eq!(registry.create("shopping").await?, shopping);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[expect(clippy::unused_async, reason = "a registry may yet be remote")]
+    pub async fn create(&self, name: &str) -> Result<Bucket<V>, CreateError> {
+        self.owner.table.create(name)
+    }
+
+    /// The bucket that this name stands for now.
+    ///
+    /// # Examples
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let registry = genevent::kv::Registry::<u8>::new(genevent::EventManager::default());
+    /// assert_eq!(registry.lookup("shopping"), None);
+    /// let shopping = registry.create("shopping").await.unwrap();
+    /// assert_eq!(registry.lookup("shopping"), Some(shopping));
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn lookup(&self, name: &str) -> Option<Bucket<V>> {
+        self.owner.table.lookup(name)
+    }
+
+    /// The names that stand now, sorted.
+    ///
+    /// # Examples
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let registry = genevent::kv::Registry::<u8>::new(genevent::EventManager::default());
+    /// registry.create("work").await.unwrap();
+    /// registry.create("shopping").await.unwrap();
+    /// assert_eq!(registry.names(), ["shopping", "work"]);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.owner.table.names()
+    }
+
+    /// A stream of what is delivered from now on, lossless: the next event waits until this
+    /// stream has finished with the one before.
+    ///
+    /// It may begin with events of the past that were still in line. Short for `subscribe` on
+    /// the manager that the registry was given. Does not keep the registry alive.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::StreamExt;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let registry = genevent::kv::Registry::<u8>::new(genevent::EventManager::default());
+    /// let mut events = registry.events();
+    /// registry.create("shopping").await.unwrap();
+    /// assert_eq!(events.next().await.unwrap().name(), "shopping");
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn events(&self) -> Subscription<RegistryEvent<V>> {
+        self.owner.events.subscribe()
+    }
+
+    /// Waits until observers have finished with everything that had happened by the first poll.
+    ///
+    /// Resolves also if the events could not be delivered: the manager is closed, the runtime
+    /// has shut down. Not for a pipeline or handler that holds one of the events: it would wait
+    /// for itself.
+    ///
+    /// # Cancel safety
+    /// Dropping it changes nothing.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::StreamExt;
+    /// use std::sync::{Arc, Mutex};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let registry = genevent::kv::Registry::<u8>::new(genevent::EventManager::default());
+    /// let seen = Arc::new(Mutex::new(Vec::new()));
+    /// let log = seen.clone();
+    /// tokio::spawn(registry.events().for_each(move |event| {
+    ///     log.lock().unwrap().push(event.name().to_owned());
+    ///     async {}
+    /// }));
+    ///
+    /// registry.create("shopping").await.unwrap();
+    /// registry.flush().await;
+    /// assert_eq!(*seen.lock().unwrap(), ["shopping"]);
+    /// # }
+    /// ```
+    pub async fn flush(&self) {
+        let so_far = self.owner.table.lined_up();
+        let mut told = self.owner.told.clone();
+        // An error means that the task is gone: nothing will be told any more.
+        let _ = told.wait_for(|told| *told >= so_far).await;
+    }
+}
+
+impl<V> Clone for Registry<V> {
+    fn clone(&self) -> Self {
+        Self {
+            owner: Arc::clone(&self.owner),
+        }
+    }
+}
+
+impl<V> fmt::Debug for Registry<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registry")
+            .field("buckets", &self.owner.table.len())
+            .field("events", &self.owner.events)
+            .finish_non_exhaustive()
+    }
+}
+
+/// 65,536 events.
+const DEFAULT_LINE_CAPACITY: usize = 65_536;
+
+/// Settings of a registry to be: [`Registry::builder`].
+#[must_use = "a builder does nothing until `build`"]
+pub struct RegistryBuilder<V> {
+    line_capacity: usize,
+    values: PhantomData<fn(V)>,
+}
+
+impl<V: Send + Sync + 'static> RegistryBuilder<V> {
+    /// How many events may wait to be delivered before `create` refuses: 1 or more, 65,536 if
+    /// not set.
+    ///
+    /// The one that is being delivered does not count. Exits count and are never refused, so
+    /// the line may be longer by one event for each bucket alive.
+    ///
+    /// # Panics
+    /// If `events` is 0: no bucket could ever be created.
+    #[track_caller]
+    pub fn line_capacity(mut self, events: usize) -> Self {
+        assert!(events > 0, "a registry has room for at least one event");
+        self.line_capacity = events;
+        self
+    }
+
+    /// The registry, which tells its events to this manager.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime: it spawns the task that delivers them.
+    #[track_caller]
+    #[must_use]
+    pub fn build(self, events: EventManager<RegistryEvent<V>>) -> Registry<V> {
+        let table = Table::new(self.line_capacity);
+        let (announcer, told) = Announcer::new(Arc::clone(&table), events.clone());
+        tokio::spawn(announcer.run());
+        Registry {
+            owner: Arc::new(Owner {
+                table,
+                events,
+                told,
+            }),
+        }
+    }
+}
+
+impl<V> fmt::Debug for RegistryBuilder<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RegistryBuilder")
+            .field("line_capacity", &self.line_capacity)
+            .finish()
+    }
+}

@@ -1,0 +1,208 @@
+//! Which names stand, and what has yet to be told about them: changed together, under one lock.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::task::Poll;
+
+use tokio::sync::Notify;
+
+use super::bucket::{Bucket, Ending, ExitReason, Home};
+use super::event::RegistryEvent;
+use crate::sync::Mutex;
+
+pub(super) struct Table<V> {
+    state: Mutex<State<V>>,
+    /// Rung when there is something for the announcer. Heard also if it comes back later.
+    bell: Notify,
+    line_capacity: usize,
+}
+
+/// # Invariants
+/// 1. A bucket lives exactly as long as its name stands for it in `names`.
+/// 2. A name that comes or goes puts its event in line in the same step, unless the announcer
+///    has gone: then the line is empty for good.
+/// 3. `lined_up` counts the events that were ever put in line.
+///
+/// So nobody drops a bucket for good that still has values: dropping an event runs no code of
+/// the values' owner, and needs no care.
+struct State<V> {
+    names: BTreeMap<Arc<str>, Bucket<V>>,
+    line: VecDeque<RegistryEvent<V>>,
+    lined_up: u64,
+    /// No registry is left: nothing comes after what is in line.
+    last: bool,
+    announced: bool,
+}
+
+impl<V> State<V> {
+    fn line_up(&mut self, event: RegistryEvent<V>) {
+        if self.announced {
+            self.line.push_back(event);
+            self.lined_up += 1;
+        }
+    }
+
+    /// Ends a bucket that has just lost its name.
+    fn end(&mut self, bucket: Bucket<V>, reason: ExitReason) -> Ending<V> {
+        let ending = bucket.end_locked(reason);
+        self.line_up(RegistryEvent::Exited {
+            name: bucket.name().to_owned(),
+            bucket,
+            reason,
+        });
+        ending
+    }
+}
+
+impl<V: Send + Sync + 'static> Table<V> {
+    /// The bucket of this name: the one there is, or else a new one.
+    pub(super) fn create(self: &Arc<Self>, name: &str) -> Result<Bucket<V>, CreateError> {
+        let bucket = {
+            let mut state = self.state.lock();
+            if let Some(bucket) = state.names.get(name) {
+                return Ok(bucket.clone());
+            }
+            if state.line.len() >= self.line_capacity {
+                return Err(CreateError::LineFull);
+            }
+            let key = Arc::<str>::from(name);
+            let bucket = Bucket::new(Arc::clone(&key), Arc::clone(self) as _);
+            state.names.insert(key, bucket.clone());
+            state.line_up(RegistryEvent::Created {
+                name: name.to_owned(),
+                bucket: bucket.clone(),
+            });
+            bucket
+        };
+        self.bell.notify_one();
+        Ok(bucket)
+    }
+}
+
+impl<V> Table<V> {
+    pub(super) fn new(line_capacity: usize) -> Arc<Self> {
+        Arc::new(Self {
+            state: Mutex::new(State {
+                names: BTreeMap::new(),
+                line: VecDeque::new(),
+                lined_up: 0,
+                last: false,
+                announced: true,
+            }),
+            bell: Notify::new(),
+            line_capacity,
+        })
+    }
+
+    pub(super) fn lookup(&self, name: &str) -> Option<Bucket<V>> {
+        self.state.lock().names.get(name).cloned()
+    }
+
+    pub(super) fn names(&self) -> Vec<String> {
+        let state = self.state.lock();
+        state.names.keys().map(ToString::to_string).collect()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.state.lock().names.len()
+    }
+
+    /// How many events were put in line so far.
+    pub(super) fn lined_up(&self) -> u64 {
+        self.state.lock().lined_up
+    }
+
+    /// The last registry is gone: ends all buckets, and the line after them.
+    pub(super) fn end_all(&self) {
+        let endings: Vec<_> = {
+            let mut state = self.state.lock();
+            state.last = true;
+            let names = std::mem::take(&mut state.names);
+            let buckets = names.into_values();
+            buckets
+                .map(|bucket| state.end(bucket, ExitReason::RegistryGone))
+                .collect()
+        };
+        self.bell.notify_one();
+        endings.into_iter().for_each(Ending::run);
+    }
+
+    // ---- For the announcer ------------------------------------------------------------------
+
+    /// The event to be told next; pending if there is none yet, `None` if there never will be.
+    pub(super) fn next_in_line(&self) -> Poll<Option<RegistryEvent<V>>> {
+        let mut state = self.state.lock();
+        match state.line.pop_front() {
+            None if !state.last => Poll::Pending,
+            next => Poll::Ready(next),
+        }
+    }
+
+    /// Waits until there may be something new in line.
+    pub(super) async fn rung(&self) {
+        self.bell.notified().await;
+    }
+
+    /// The announcer is gone: nothing in line will be told any more.
+    pub(super) fn fall_silent(&self) {
+        let mut state = self.state.lock();
+        state.announced = false;
+        let untold = std::mem::take(&mut state.line);
+        drop(state);
+        drop(untold);
+    }
+}
+
+impl<V: Send + Sync> Home<V> for Table<V> {
+    fn end(&self, bucket: &Bucket<V>, reason: ExitReason) {
+        let ending = {
+            let mut state = self.state.lock();
+            // If it has ended, the name is free, or stands for its successor.
+            if state.names.get(bucket.name()) != Some(bucket) {
+                return;
+            }
+            let bucket = state.names.remove(bucket.name());
+            bucket.map(|bucket| state.end(bucket, reason))
+        };
+        self.bell.notify_one();
+        ending.into_iter().for_each(Ending::run);
+    }
+}
+
+/// Why [`Registry::create`](super::Registry::create) did not.
+///
+/// # Examples
+/// ```
+/// use genevent::EventManager;
+/// use genevent::kv::{CreateError, Registry};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let registry = Registry::<u8>::builder().line_capacity(1).build(EventManager::default());
+/// registry.create("a").await.unwrap();
+///
+/// let error = registry.create("b").await.unwrap_err(); // nothing was delivered in between
+/// assert_eq!(error, CreateError::LineFull);
+/// registry.flush().await;
+/// assert!(registry.create("b").await.is_ok());
+/// # }
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CreateError {
+    /// As many events as [allowed](super::RegistryBuilder::line_capacity) wait to be delivered.
+    /// [`flush`](super::Registry::flush) waits until there is room.
+    LineFull,
+}
+
+impl fmt::Display for CreateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::LineFull => "the line of registry events to be delivered is full",
+        })
+    }
+}
+
+impl Error for CreateError {}
