@@ -14,6 +14,7 @@ use crate::effects::{Effect, Effects};
 use crate::end::DisconnectCause;
 use crate::error::TryNotifyError;
 use crate::held::Report;
+use crate::inside;
 use crate::inspect::{SubscriberId, SubscriberInfo};
 use crate::line::{Line, Turn};
 use crate::log::Batch;
@@ -21,19 +22,26 @@ use crate::options::{Overflow, SubscribeOptions};
 use crate::parking::Parking;
 use crate::place::Place;
 use crate::ring::{Rest, Ring, Room, Stored};
+use crate::roster::Roster;
 use crate::sync::{Arc, AtomicUsize, Mutex, Ordering};
 use crate::watchers::{Event, Watch, Watchers};
 
 pub(crate) struct Channel<E> {
+    /// Which of the process's managers it belongs to.
+    id: u64,
     state: Mutex<State<E>>,
     /// Managers that keep it open.
     handles: AtomicUsize,
     name: Option<Arc<str>>,
     capacity: usize,
+    /// The names of its handlers, and of their groups.
+    roster: Arc<Roster>,
 }
 
 struct State<E> {
     ring: Ring<E>,
+    /// The handlers and groups whose tasks run.
+    running: Vec<Arc<Place>>,
     line: Line,
     parking: Parking,
     watchers: Watchers,
@@ -43,6 +51,14 @@ struct State<E> {
 pub(crate) struct Wait {
     /// If it is the head: when it must look again without being called.
     pub(crate) until: Option<Instant>,
+}
+
+/// Why a publisher gets nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    Closed,
+    /// It waits inside of a handler, for room that this handler holds.
+    WouldDeadlock,
 }
 
 /// What a subscriber that has nothing left in its batch gets.
@@ -57,13 +73,53 @@ pub(crate) enum Next<E> {
 }
 
 impl<E> State<E> {
+    /// Whether there is room; if not, handlers that hold it do not wait for themselves.
+    fn room(&mut self, effects: &mut Effects<E>) -> Room {
+        let room = self.ring.room(Instant::now);
+        if room != Room::Free {
+            let Self { ring, line, .. } = self;
+            effects.wake(line.call_inside(|handler| ring.is_blocking(handler)));
+        }
+        room
+    }
+
+    /// A publisher waits in line. `None`: not without a waker to spare.
+    fn stand<R>(
+        &mut self,
+        turn: &mut Option<Turn>,
+        waker: &Waker,
+        spare: &mut Option<Waker>,
+        inside: Option<SubscriberId>,
+        effects: &mut Effects<E>,
+    ) -> Option<Result<R, Wait>> {
+        let Self { ring, line, .. } = self;
+        let place = match *turn {
+            Some(turn) if line.would_wake(turn, waker) => {
+                effects.discard(spare.take());
+                turn
+            }
+            Some(turn) => {
+                effects.discard(line.stay(turn, spare.take()?));
+                turn
+            }
+            None => line.join(spare.take()?),
+        };
+        *turn = Some(place);
+        line.set_inside(place, inside);
+        let until = (line.is_head(place).then(|| ring.hold(Instant::now))).flatten();
+        if line.is_head(place) {
+            line.set_alarm(until);
+        }
+        Some(Err(Wait { until }))
+    }
+
     /// Tells the publisher at the head of the line that there is room, if there is, or that it
     /// must look at the clock at another time.
     fn call_line(&mut self, effects: &mut Effects<E>) {
         if !self.line.wants_room() {
             return;
         }
-        let look = self.ring.room(Instant::now) != Room::Full
+        let look = self.room(effects) != Room::Full
             || (self.ring.hold(Instant::now)).is_some_and(|time| !self.line.has_alarm(time));
         if look {
             effects.wake(self.line.call_head());
@@ -100,6 +156,7 @@ impl<E> State<E> {
         match event {
             Event::Closed => self.ring.is_closed(),
             Event::Complete => self.ring.is_complete(),
+            Event::Idle => self.running.is_empty(),
             Event::Subscribers(n) => self.ring.is_closed() || n <= self.ring.attached(),
         }
     }
@@ -110,6 +167,10 @@ impl<E> State<E> {
         if self.ring.is_complete() && !planted!("closed-asleep") {
             self.wake_readers(effects);
         }
+        self.call_watchers(effects);
+    }
+
+    fn call_watchers(&mut self, effects: &mut Effects<E>) {
         if !self.watchers.is_empty() {
             let mut watchers = std::mem::take(&mut self.watchers);
             effects.wake(watchers.call(|event| self.has_come(event)));
@@ -124,9 +185,12 @@ impl<E> Channel<E> {
         default_overflow: Overflow,
         name: Option<Arc<str>>,
     ) -> Arc<Self> {
+        let ring = Ring::new(capacity, default_overflow);
         Arc::new(Self {
+            id: ring.id(),
             state: Mutex::new(State {
-                ring: Ring::new(capacity, default_overflow),
+                ring,
+                running: Vec::new(),
                 line: Line::default(),
                 parking: Parking::new(),
                 watchers: Watchers::default(),
@@ -134,6 +198,7 @@ impl<E> Channel<E> {
             handles: AtomicUsize::new(1),
             name,
             capacity,
+            roster: Arc::default(),
         })
     }
 
@@ -159,7 +224,7 @@ impl<E> Channel<E> {
         let (stored, unheard) = self.run(|state, effects| {
             if state.ring.is_closed() {
                 Err(TryNotifyError::Closed(event))
-            } else if !state.line.is_empty() || state.ring.room(Instant::now) == Room::Full {
+            } else if !state.line.is_empty() || state.room(effects) == Room::Full {
                 Err(TryNotifyError::Full(event))
             } else {
                 Ok(state.store(event, None, effects))
@@ -169,14 +234,14 @@ impl<E> Channel<E> {
         Ok(stored)
     }
 
-    /// Waits in line until there is room, then stores `event`; `Err` if closed.
+    /// Waits in line until there is room, then stores `event`.
     pub(crate) fn poll_store(
         &self,
         event: &mut Option<E>,
         ticket: Option<&Arc<Ticket>>,
         turn: &mut Option<Turn>,
         waker: &Waker,
-    ) -> Result<Result<Stored, ()>, Wait> {
+    ) -> Result<Result<Stored, Refusal>, Wait> {
         let stored = self.poll_turn(turn, waker, |state, effects| {
             let event = event.take().expect("a future is not polled once ready");
             state.store(event, ticket, effects)
@@ -187,19 +252,19 @@ impl<E> Channel<E> {
         }))
     }
 
-    /// Waits in line until there is room, then promises a place; `Err` if closed.
+    /// Waits in line until there is room, then promises a place.
     pub(crate) fn poll_reserve(
         &self,
         turn: &mut Option<Turn>,
         waker: &Waker,
-    ) -> Result<Result<(), ()>, Wait> {
+    ) -> Result<Result<(), Refusal>, Wait> {
         self.poll_turn(turn, waker, |state, effects| {
             state.ring.reserve(effects);
             state.call_line(effects);
         })
     }
 
-    /// Acts when it is its turn and there is room; `Err` if closed.
+    /// Acts when it is its turn and there is room.
     ///
     /// `turn` is the future's place in the line, which it keeps until this is ready.
     fn poll_turn<R>(
@@ -207,44 +272,33 @@ impl<E> Channel<E> {
         turn: &mut Option<Turn>,
         waker: &Waker,
         mut act: impl FnMut(&mut State<E>, &mut Effects<E>) -> R,
-    ) -> Result<Result<R, ()>, Wait> {
+    ) -> Result<Result<R, Refusal>, Wait> {
+        let inside = self.inside();
         let mut spare = None;
         loop {
             let decided = self.run(|state, effects| {
                 let first = turn.map_or(state.line.is_empty(), |turn| state.line.is_head(turn));
-                let closed = state.ring.is_closed();
-                if closed || (first && state.ring.room(Instant::now) != Room::Full) {
-                    let left = turn.take().and_then(|turn| state.line.leave(turn));
-                    effects.discard(left);
-                    effects.discard(spare.take());
-                    let result = if closed {
-                        Err(())
-                    } else {
-                        Ok(act(state, effects))
-                    };
-                    return Some(Ok(result));
-                }
-                let State { ring, line, .. } = state;
-                let place = match *turn {
-                    Some(turn) if line.would_wake(turn, waker) => {
-                        effects.discard(spare.take());
-                        turn
-                    }
-                    Some(turn) => {
-                        effects.discard(line.stay(turn, spare.take()?));
-                        turn
-                    }
-                    None => line.join(spare.take()?),
+                let refusal = if state.ring.is_closed() {
+                    Some(Refusal::Closed)
+                } else if first && state.room(effects) != Room::Full {
+                    None
+                } else if inside.is_some_and(|handler| state.ring.is_blocking(handler)) {
+                    Some(Refusal::WouldDeadlock)
+                } else {
+                    return state.stand(turn, waker, &mut spare, inside, effects);
                 };
-                *turn = Some(place);
-                let until = line
-                    .is_head(place)
-                    .then(|| ring.hold(Instant::now))
-                    .flatten();
-                if line.is_head(place) {
-                    line.set_alarm(until);
-                }
-                Some(Err(Wait { until }))
+                let left = turn.take().and_then(|turn| state.line.leave(turn));
+                effects.discard(left);
+                effects.discard(spare.take());
+                Some(Ok(match refusal {
+                    None => Ok(act(state, effects)),
+                    Some(refusal) => {
+                        if refusal == Refusal::WouldDeadlock {
+                            state.call_line(effects);
+                        }
+                        Err(refusal)
+                    }
+                }))
             });
             if let Some(decided) = decided {
                 return decided;
@@ -363,6 +417,70 @@ impl<E> Channel<E> {
                 state.call_line(effects);
             }
             counted
+        })
+    }
+
+    // ---- Handlers ---------------------------------------------------------------------------
+
+    pub(crate) fn roster(&self) -> &Arc<Roster> {
+        &self.roster
+    }
+
+    /// The number of the newest event.
+    pub(crate) fn tail(&self) -> u64 {
+        self.state.lock().ring.tail()
+    }
+
+    /// A handler's task runs; `stop` waits for it.
+    pub(crate) fn enlist(&self, place: &Arc<Place>) {
+        self.state.lock().running.push(Arc::clone(place));
+    }
+
+    /// A handler's task has ended.
+    pub(crate) fn retire(&self, id: SubscriberId) {
+        self.run(|state, effects| {
+            state.running.retain(|place| place.id != id);
+            state.call_watchers(effects);
+        });
+    }
+
+    /// Those whose tasks have yet to end.
+    pub(crate) fn running(&self) -> Vec<SubscriberInfo> {
+        let state = self.state.lock();
+        let info = |place| state.ring.info(place);
+        state.running.iter().map(info).collect()
+    }
+
+    /// The handler that asks.
+    pub(crate) fn itself(&self) -> Vec<SubscriberInfo> {
+        let mut infos = self.running();
+        infos.retain(|info| Some(info.id()) == self.inside());
+        infos
+    }
+
+    /// The handler of this manager that the running code belongs to.
+    fn inside(&self) -> Option<SubscriberId> {
+        inside::handler().filter(|handler| handler.manager == self.id)
+    }
+
+    /// Whether whoever asks is a handler that the next event will be stored for.
+    pub(crate) fn would_hear_itself(&self) -> bool {
+        self.inside().is_some_and(|handler| {
+            let state = self.state.lock();
+            !state.ring.is_closed() && state.ring.counts(handler)
+        })
+    }
+
+    /// Whether whoever asks is a handler that has events to settle.
+    pub(crate) fn would_await_itself(&self) -> bool {
+        (self.inside()).is_some_and(|handler| self.state.lock().ring.owes(handler))
+    }
+
+    /// Whether whoever asks is a handler that has not ended.
+    pub(crate) fn is_running_itself(&self) -> bool {
+        self.inside().is_some_and(|handler| {
+            let state = self.state.lock();
+            state.running.iter().any(|place| place.id == handler)
         })
     }
 

@@ -10,7 +10,8 @@ use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep};
 
 use crate::ack::Receipt;
-use crate::error::{DeadlineError, NotifyError, Unanswered};
+use crate::channel::Channel;
+use crate::error::{DeadlineError, NotifyError, Unanswered, WouldDeadlock};
 use crate::future::{AckNotify, Flush, Stop, SyncNotify};
 
 pin_project! {
@@ -41,7 +42,7 @@ trait Late: Future + Unpin {
     type Result;
 
     /// Its own output, as a result.
-    fn in_time(output: Self::Output) -> Self::Result;
+    fn in_time(&self, output: Self::Output) -> Self::Result;
 
     /// Gives up; `None` if it has become ready at the last moment.
     fn late(&mut self) -> Option<Self::Result>;
@@ -52,7 +53,7 @@ fn poll_within<F: Late>(within: Pin<&mut Within<F>>, cx: &mut Context<'_>) -> Po
     let mut is_late = false;
     loop {
         if let Poll::Ready(output) = Pin::new(&mut *this.inner).poll(cx) {
-            return Poll::Ready(F::in_time(output));
+            return Poll::Ready(this.inner.in_time(output));
         }
         if is_late {
             if let Some(result) = this.inner.late() {
@@ -85,8 +86,8 @@ macro_rules! within {
         impl<E> Late for $name<'_, E> {
             type Result = $result;
 
-            fn in_time(output: Self::Output) -> Self::Result {
-                $in_time(output)
+            fn in_time(&self, output: Self::Output) -> Self::Result {
+                $in_time(self, output)
             }
 
             fn late(&mut self) -> Option<Self::Result> {
@@ -107,13 +108,24 @@ macro_rules! within {
 within! {
     SyncNotify -> Result<Receipt, DeadlineError<E>>, give_up, from_notify;
     AckNotify -> Result<Receipt, DeadlineError<E>>, give_up, from_notify;
-    Flush -> Result<(), Unanswered>, unanswered, Ok;
-    Stop -> Result<(), Unanswered>, unanswered, Ok;
+    Flush -> Result<(), Unanswered>, unanswered, |flush: &Self, output| from_wait(flush.channel(), output);
+    Stop -> Result<(), Unanswered>, unanswered, |stop: &Self, output| from_wait(stop.channel(), output);
 }
 
-fn from_notify<E>(output: Result<Receipt, NotifyError<E>>) -> Result<Receipt, DeadlineError<E>> {
+fn from_wait<E>(channel: &Channel<E>, output: Result<(), WouldDeadlock>) -> Result<(), Unanswered> {
+    output.map_err(|WouldDeadlock| Unanswered {
+        would_deadlock: true,
+        ..Unanswered::of(channel.itself())
+    })
+}
+
+fn from_notify<F, E>(
+    _: &F,
+    output: Result<Receipt, NotifyError<E>>,
+) -> Result<Receipt, DeadlineError<E>> {
     output.map_err(|error| match error {
         NotifyError::Closed(event) => DeadlineError::Closed(event),
+        NotifyError::WouldDeadlock(event) => DeadlineError::WouldDeadlock(event),
     })
 }
 

@@ -71,19 +71,22 @@ impl<E> TryNotifyError<E> {
 pub enum NotifyError<E> {
     /// The manager was closed before the event was stored.
     Closed(E),
+    /// A handler of this manager asked, and could only have waited for itself.
+    WouldDeadlock(E),
 }
 
 impl<E> NotifyError<E> {
     /// The event that was not stored.
     pub fn into_event(self) -> E {
         match self {
-            Self::Closed(event) => event,
+            Self::Closed(event) | Self::WouldDeadlock(event) => event,
         }
     }
 
     fn message(&self) -> &'static str {
         match self {
             Self::Closed(_) => CLOSED,
+            Self::WouldDeadlock(_) => WOULD_DEADLOCK,
         }
     }
 }
@@ -104,17 +107,63 @@ impl<E> NotifyError<E> {
 pub enum ReserveError {
     /// The manager has been closed.
     Closed,
+    /// A handler of this manager asked, and could only have waited for itself.
+    WouldDeadlock,
 }
 
 impl fmt::Display for ReserveError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Closed => f.write_str(CLOSED),
+            Self::WouldDeadlock => f.write_str(WOULD_DEADLOCK),
         }
     }
 }
 
 impl Error for ReserveError {}
+
+/// A handler asked to wait for what it could only do itself: [`flush`], [`stop`].
+///
+/// Nothing has been done. Found out only for code that the handler itself awaits, not for tasks
+/// that it spawns and waits for; for these there is [`Flush::within`].
+///
+/// # Examples
+/// ```
+/// use std::ops::ControlFlow;
+/// use genevent::{EventManager, Handler, WeakEventManager, error::WouldDeadlock};
+///
+/// struct Flushing(WeakEventManager<u8>);
+///
+/// impl Handler<u8> for Flushing {
+///     async fn handle_event(&mut self, _: &u8) -> ControlFlow<()> {
+///         let manager = self.0.upgrade().unwrap();
+///         assert_eq!(manager.flush().await, Err(WouldDeadlock), "it has an event in hand");
+///         ControlFlow::Continue(())
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let manager = EventManager::new(8);
+/// manager.add_handler("flushing", Flushing(manager.downgrade())).unwrap();
+/// assert!(manager.sync_notify(1).await.unwrap().all_acked());
+/// assert_eq!(manager.flush().await, Ok(()));
+/// # }
+/// ```
+///
+/// [`flush`]: crate::EventManager::flush
+/// [`stop`]: crate::EventManager::stop
+/// [`Flush::within`]: crate::future::Flush::within
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct WouldDeadlock;
+
+impl fmt::Display for WouldDeadlock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(WOULD_DEADLOCK)
+    }
+}
+
+impl Error for WouldDeadlock {}
 
 /// Why a publisher that waited only so long gave up: [`SyncNotify::within`] and
 /// [`AckNotify::within`].
@@ -149,6 +198,8 @@ impl Error for ReserveError {}
 pub enum DeadlineError<E> {
     /// The manager was closed before the event was stored.
     Closed(E),
+    /// A handler of this manager asked, and could only have waited for itself.
+    WouldDeadlock(E),
     /// It still stood in line. Delivered to nobody.
     NotStored(NotStored<E>),
     /// It is delivered, and stays so; these subscribers have yet to answer.
@@ -184,10 +235,25 @@ impl<E> NotStored<E> {
 pub struct Unanswered {
     pub(crate) receipt: Option<Receipt>,
     pub(crate) pending: Vec<SubscriberInfo>,
+    pub(crate) would_deadlock: bool,
 }
 
 #[cfg(feature = "rt")]
 impl Unanswered {
+    pub(crate) fn of(pending: Vec<SubscriberInfo>) -> Self {
+        Self {
+            receipt: None,
+            pending,
+            would_deadlock: false,
+        }
+    }
+
+    /// Not for want of time: a handler asked, at once told that it is what it would wait for.
+    #[must_use]
+    pub fn would_deadlock(&self) -> bool {
+        self.would_deadlock
+    }
+
     /// The subscribers that have yet to answer, oldest first. They may since have done so.
     #[must_use]
     pub fn pending(&self) -> &[SubscriberInfo] {
@@ -205,6 +271,9 @@ impl Unanswered {
 #[cfg(feature = "rt")]
 impl fmt::Display for Unanswered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.would_deadlock {
+            return f.write_str(WOULD_DEADLOCK);
+        }
         f.write_str("not answered in time by ")?;
         list(&self.pending, f)
     }
@@ -219,7 +288,7 @@ impl<E> DeadlineError<E> {
     #[must_use]
     pub fn pending(&self) -> &[SubscriberInfo] {
         match self {
-            Self::Closed(_) => &[],
+            Self::Closed(_) | Self::WouldDeadlock(_) => &[],
             Self::NotStored(not_stored) => not_stored.pending(),
             Self::Unanswered(unanswered) => unanswered.pending(),
         }
@@ -229,7 +298,7 @@ impl<E> DeadlineError<E> {
     #[must_use]
     pub fn into_event(self) -> Option<E> {
         match self {
-            Self::Closed(event) => Some(event),
+            Self::Closed(event) | Self::WouldDeadlock(event) => Some(event),
             Self::NotStored(not_stored) => Some(not_stored.into_event()),
             Self::Unanswered(_) => None,
         }
@@ -241,6 +310,7 @@ impl<E> fmt::Display for DeadlineError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Closed(_) => f.write_str(CLOSED),
+            Self::WouldDeadlock(_) => f.write_str(WOULD_DEADLOCK),
             Self::NotStored(not_stored) => fmt::Display::fmt(not_stored, f),
             Self::Unanswered(unanswered) => fmt::Display::fmt(unanswered, f),
         }
@@ -263,6 +333,7 @@ impl<E> fmt::Debug for DeadlineError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Closed(_) => f.write_str("Closed(..)"),
+            Self::WouldDeadlock(_) => f.write_str("WouldDeadlock(..)"),
             Self::NotStored(not_stored) => fmt::Debug::fmt(not_stored, f),
             Self::Unanswered(unanswered) => fmt::Debug::fmt(unanswered, f),
         }
@@ -296,6 +367,7 @@ fn list(pending: &[SubscriberInfo], f: &mut fmt::Formatter<'_>) -> fmt::Result {
 }
 
 const CLOSED: &str = "the event manager is closed";
+const WOULD_DEADLOCK: &str = "the handler would wait for itself";
 
 /// `Debug`, `Display` and `Error` without asking any of them of the event.
 macro_rules! error_without_event {
@@ -320,5 +392,5 @@ macro_rules! error_without_event {
 
 error_without_event! {
     TryNotifyError { Full, Closed }
-    NotifyError { Closed }
+    NotifyError { Closed, WouldDeadlock }
 }

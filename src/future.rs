@@ -12,10 +12,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
 use crate::ack::{Receipt, Ticket, Until};
-use crate::channel::{Channel, Wait};
+use crate::channel::{Channel, Refusal, Wait};
 #[cfg(feature = "rt")]
 use crate::error::{DeadlineError, NotStored, Unanswered};
-use crate::error::{NotifyError, ReserveError};
+use crate::error::{NotifyError, ReserveError, WouldDeadlock};
 use crate::line::Turn;
 use crate::permit::Permit;
 use crate::ring::Stored;
@@ -104,7 +104,13 @@ impl<'a, E> Storing<'a, E> {
         let stored = ready!(queueing.poll(cx, |turn, waker| {
             channel.poll_store(event, ticket, turn, waker)
         }));
-        Poll::Ready(stored.map_err(|()| NotifyError::Closed(event.take().expect(POLLED_AGAIN))))
+        Poll::Ready(stored.map_err(|refusal| {
+            let event = event.take().expect(POLLED_AGAIN);
+            match refusal {
+                Refusal::Closed => NotifyError::Closed(event),
+                Refusal::WouldDeadlock => NotifyError::WouldDeadlock(event),
+            }
+        }))
     }
 }
 
@@ -155,6 +161,11 @@ impl<'a, E> Awaiting<'a, E> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Receipt, NotifyError<E>>> {
         let Stored { seq, audience } = match self.stored {
             Some(stored) => stored,
+            None if self.storing.channel.would_hear_itself() => {
+                let event = self.storing.event.take().expect(POLLED_AGAIN);
+                self.storing.queueing.leave(self.storing.channel);
+                return Poll::Ready(Err(NotifyError::WouldDeadlock(event)));
+            }
             None => *self
                 .stored
                 .insert(ready!(self.storing.poll(Some(&self.ticket), cx))?),
@@ -178,8 +189,10 @@ impl<E> Awaiting<'_, E> {
         };
         let pending = channel.owing(seq, until);
         let receipt = Some(Receipt::so_far(seq, audience, &self.ticket));
-        (!self.ticket.is_settled())
-            .then_some(DeadlineError::Unanswered(Unanswered { receipt, pending }))
+        (!self.ticket.is_settled()).then_some(DeadlineError::Unanswered(Unanswered {
+            receipt,
+            ..Unanswered::of(pending)
+        }))
     }
 }
 
@@ -244,14 +257,17 @@ impl<'a, E> Settling<'a, E> {
         }
     }
 
-    fn poll(&mut self, cx: &Context<'_>) -> Poll<()> {
+    fn poll(&mut self, cx: &Context<'_>) -> Poll<Result<(), WouldDeadlock>> {
         let channel = self.channel;
+        if self.ticket.is_none() && channel.would_await_itself() {
+            return Poll::Ready(Err(WouldDeadlock));
+        }
         let ticket = self.ticket.get_or_insert_with(|| {
             let ticket = Ticket::new(Until::Finished);
             channel.flush(&ticket);
             ticket
         });
-        ticket.poll_settled(cx).map(|_| ())
+        ticket.poll_settled(cx).map(|_| Ok(()))
     }
 }
 
@@ -264,10 +280,7 @@ impl<E> Settling<'_, E> {
             Some(ticket) => self.channel.flushing(ticket),
             None => Vec::new(),
         };
-        Some(Unanswered {
-            receipt: None,
-            pending,
-        })
+        Some(Unanswered::of(pending))
     }
 }
 
@@ -294,12 +307,16 @@ impl<E> Flush<'_, E> {
     pub(crate) fn unanswered(&self) -> Option<Unanswered> {
         self.0.unanswered()
     }
+
+    pub(crate) fn channel(&self) -> &Channel<E> {
+        self.0.channel
+    }
 }
 
 impl<E> Future for Flush<'_, E> {
-    type Output = ();
+    type Output = Result<(), WouldDeadlock>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.0.poll(cx)
     }
 }
@@ -310,6 +327,8 @@ pub struct Stop<'a, E> {
     /// Until no permit is out.
     complete: Option<Watching<'a, E>>,
     settling: Settling<'a, E>,
+    /// Once everything is settled: until no handler runs.
+    idle: Option<Watching<'a, E>>,
 }
 
 impl<'a, E> Stop<'a, E> {
@@ -317,6 +336,7 @@ impl<'a, E> Stop<'a, E> {
         Self {
             complete: None,
             settling: Settling::new(channel),
+            idle: None,
         }
     }
 }
@@ -324,21 +344,39 @@ impl<'a, E> Stop<'a, E> {
 #[cfg(feature = "rt")]
 impl<E> Stop<'_, E> {
     pub(crate) fn unanswered(&self) -> Option<Unanswered> {
-        self.settling.unanswered()
+        match self.idle {
+            None => self.settling.unanswered(),
+            Some(_) => {
+                let running = self.settling.channel.running();
+                (!running.is_empty()).then(|| Unanswered::of(running))
+            }
+        }
+    }
+
+    pub(crate) fn channel(&self) -> &Channel<E> {
+        self.settling.channel
     }
 }
 
 impl<E> Future for Stop<'_, E> {
-    type Output = ();
+    type Output = Result<(), WouldDeadlock>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let channel = self.settling.channel;
+        if self.complete.is_none() && channel.is_running_itself() {
+            return Poll::Ready(Err(WouldDeadlock));
+        }
         let complete = self.complete.get_or_insert_with(|| {
             channel.close();
             Watching::new(channel, Event::Complete)
         });
         ready!(complete.poll(cx));
-        self.settling.poll(cx)
+        if self.idle.is_none() {
+            ready!(self.settling.poll(cx))?;
+        }
+        let idle = || Watching::new(channel, Event::Idle);
+        let idle = self.idle.get_or_insert_with(idle);
+        idle.poll(cx).map(|_| Ok(()))
     }
 }
 

@@ -33,6 +33,29 @@ impl fmt::Debug for SubscriberId {
     }
 }
 
+/// What reads a subscription.
+///
+/// # Examples
+/// ```
+/// use genevent::{EventManager, SubscriberKind};
+///
+/// let manager = EventManager::<u8>::default();
+/// let reader = manager.subscribe();
+/// assert_eq!(manager.subscribers()[0].kind(), SubscriberKind::Stream);
+/// # drop(reader);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum SubscriberKind {
+    /// A stream, read by whoever holds it.
+    #[default]
+    Stream,
+    /// A handler, run by a task of its own.
+    Handler,
+    /// Several handlers, run by one task.
+    Group,
+}
+
 /// One subscription as [`EventManager::subscribers`] saw it.
 ///
 /// Its `Display` is a line for people:
@@ -74,7 +97,13 @@ impl SubscriberInfo {
         self.place.name.as_deref()
     }
 
-    /// The line that called `subscribe`.
+    /// What reads it.
+    #[must_use]
+    pub fn kind(&self) -> SubscriberKind {
+        self.place.kind
+    }
+
+    /// The line that called `subscribe`, or added the handler.
     #[must_use]
     pub fn created_at(&self) -> &'static Location<'static> {
         self.place.created_at

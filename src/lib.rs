@@ -111,7 +111,10 @@ mod end;
 pub mod error;
 mod foreign;
 pub mod future;
+#[cfg(feature = "rt")]
+pub mod handler;
 mod held;
+mod inside;
 mod inspect;
 #[cfg(feature = "rt")]
 pub mod kv;
@@ -124,6 +127,7 @@ mod parking;
 mod permit;
 mod place;
 mod ring;
+mod roster;
 mod segment;
 mod sink;
 mod subscription;
@@ -133,7 +137,11 @@ mod watchers;
 pub use ack::Receipt;
 pub use delivery::{Ack, Deliveries, Delivery};
 pub use end::{DisconnectCause, EndReason};
-pub use inspect::{SubscriberId, SubscriberInfo};
+#[cfg(feature = "rt")]
+pub use handler::{
+    Handler, HandlerGroup, HandlerGuard, HandlerRef, Restart, StopReason, handler_fn,
+};
+pub use inspect::{SubscriberId, SubscriberInfo, SubscriberKind};
 pub use manager::{EventManager, EventManagerBuilder, WeakEventManager};
 pub use options::{Overflow, SubscribeOptions};
 pub use permit::Permit;

@@ -4,17 +4,20 @@ use std::collections::BTreeMap;
 use std::task::Waker;
 
 use crate::clock::Instant;
+use crate::inspect::SubscriberId;
 
 /// A place in the [`Line`]; later places are greater.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Turn(u64);
 
 /// # Invariants
-/// 1. Whoever is called is the head; nobody behind it is.
+/// 1. Whoever is called is the head, or could only wait for itself; nobody else is.
 /// 2. A publisher that is not called has a waker here.
+/// 3. `inside` holds those that wait inside of a handler, which must not wait for itself.
 #[derive(Default)]
 pub(crate) struct Line {
     waiting: BTreeMap<Turn, Option<Waker>>,
+    inside: BTreeMap<Turn, SubscriberId>,
     taken: u64,
     /// The head has been woken, and looks for itself when it is next polled.
     called: bool,
@@ -70,11 +73,31 @@ impl Line {
         self.waiting.get_mut(&turn)?.replace(waker)
     }
 
+    /// Waits inside of this handler, if of any.
+    pub(crate) fn set_inside(&mut self, turn: Turn, handler: Option<SubscriberId>) {
+        match handler {
+            Some(handler) => drop(self.inside.insert(turn, handler)),
+            None if self.inside.is_empty() => {}
+            None => drop(self.inside.remove(&turn)),
+        }
+    }
+
+    /// Those that wait inside of a handler that `is_blocking` are told to look.
+    pub(crate) fn call_inside(&mut self, is_blocking: impl Fn(SubscriberId) -> bool) -> Vec<Waker> {
+        let inside = self.inside.iter();
+        let stuck = inside.filter(|(_, handler)| is_blocking(**handler));
+        let stuck = stuck.filter_map(|(turn, _)| self.waiting.get_mut(turn)?.take());
+        stuck.collect()
+    }
+
     /// Leaves the line: stored, closed or cancelled.
     pub(crate) fn leave(&mut self, turn: Turn) -> Option<Waker> {
         if self.is_head(turn) {
             self.called = false;
             self.alarm = None;
+        }
+        if !self.inside.is_empty() {
+            self.inside.remove(&turn);
         }
         self.waiting.remove(&turn).flatten()
     }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::inspect::SubscriberKind;
+
 /// What happens to a subscriber whose unread events fill its window.
 ///
 /// A policy acts only when an event is really stored: a [`try_notify`] that answers `Full`, or a
@@ -118,6 +120,7 @@ pub struct SubscribeOptions {
     pub(crate) window: Option<usize>,
     pub(crate) max_unacked: Option<usize>,
     pub(crate) name: Option<Arc<str>>,
+    pub(crate) kind: SubscriberKind,
 }
 
 impl SubscribeOptions {
@@ -164,6 +167,12 @@ impl SubscribeOptions {
     /// [`EventManager::subscribers`]: crate::EventManager::subscribers
     pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
         self.name = Some(name.into());
+        self
+    }
+
+    #[cfg(feature = "rt")]
+    pub(crate) fn kind(mut self, kind: SubscriberKind) -> Self {
+        self.kind = kind;
         self
     }
 }

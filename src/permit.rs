@@ -4,7 +4,7 @@ use std::fmt;
 use std::task::{Context, Poll, ready};
 
 use crate::ack::Ticket;
-use crate::channel::Channel;
+use crate::channel::{Channel, Refusal};
 use crate::error::ReserveError;
 use crate::future::Queueing;
 use crate::sync::Arc;
@@ -54,7 +54,8 @@ impl<E> Permit<E> {
             Ok(()) => Ok(Self {
                 channel: Some(Arc::clone(channel)),
             }),
-            Err(()) => Err(ReserveError::Closed),
+            Err(Refusal::Closed) => Err(ReserveError::Closed),
+            Err(Refusal::WouldDeadlock) => Err(ReserveError::WouldDeadlock),
         })
     }
 

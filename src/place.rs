@@ -7,13 +7,14 @@ use std::task::Waker;
 
 use crate::cursor::Cursor;
 use crate::held::Held;
-use crate::inspect::SubscriberId;
+use crate::inspect::{SubscriberId, SubscriberKind};
 use crate::options::Overflow;
 use crate::sync::{Arc, AtomicU64, Ordering};
 
 pub(crate) struct Place {
     pub(crate) id: SubscriberId,
     pub(crate) name: Option<Arc<str>>,
+    pub(crate) kind: SubscriberKind,
     pub(crate) created_at: &'static Location<'static>,
     pub(crate) overflow: Overflow,
     /// 1 to the manager's capacity.

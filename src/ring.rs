@@ -168,6 +168,33 @@ impl<E> Ring<E> {
         self.closed = true;
     }
 
+    /// Which of the process's managers it belongs to.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The number of the newest event.
+    pub(crate) fn tail(&self) -> u64 {
+        self.log.tail()
+    }
+
+    /// Whether the next event would be stored for `id`, too.
+    pub(crate) fn counts(&self, id: SubscriberId) -> bool {
+        self.current(id).is_some()
+    }
+
+    /// Whether a flush now would wait for `id`.
+    pub(crate) fn owes(&self, id: SubscriberId) -> bool {
+        let owes = |member: &Member<E>| member.owes(member.place.cursor.load(), self.log.tail());
+        self.find(id).is_some_and(owes)
+    }
+
+    /// Whether publishers wait for `id`, as far as was looked.
+    pub(crate) fn is_blocking(&self, id: SubscriberId) -> bool {
+        self.find(id)
+            .is_some_and(|member| member.blocking.is_some())
+    }
+
     /// How many subscribers the next event would be stored for.
     pub(crate) fn attached(&self) -> usize {
         self.attached
@@ -194,6 +221,7 @@ impl<E> Ring<E> {
                 key,
             },
             name: options.name,
+            kind: options.kind,
             created_at,
             overflow: options.overflow.unwrap_or(self.default_overflow),
             window: options.window.unwrap_or(capacity).min(capacity),
@@ -606,19 +634,20 @@ impl<E> Ring<E> {
         })
     }
 
+    /// One subscriber, which may have left.
+    pub(crate) fn info(&self, place: &Arc<Place>) -> SubscriberInfo {
+        SubscriberInfo {
+            place: Arc::clone(place),
+            pending: (self.current(place.id)).map_or(0, |member| self.unread(&member.place)),
+            unacked: place.unacked(),
+        }
+    }
+
     fn infos_of(&self, wanted: impl Fn(&Member<E>) -> bool) -> Vec<SubscriberInfo> {
         let members = self.members.iter().flatten();
         let mut infos: Vec<_> = members
             .filter(|member| wanted(member))
-            .map(|member| SubscriberInfo {
-                place: Arc::clone(&member.place),
-                pending: if member.attached {
-                    self.unread(&member.place)
-                } else {
-                    0
-                },
-                unacked: member.place.unacked(),
-            })
+            .map(|member| self.info(&member.place))
             .collect();
         infos.sort_unstable_by_key(SubscriberInfo::id);
         infos

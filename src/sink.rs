@@ -20,7 +20,8 @@ use crate::sync::Arc;
 /// Closing the sink does not close the manager. It keeps the manager open as a clone of it does.
 ///
 /// # Errors
-/// Only `poll_ready` fails, with [`ReserveError::Closed`].
+/// Only `poll_ready` fails: with [`ReserveError::Closed`], or inside of a handler that holds the
+/// room itself, with [`ReserveError::WouldDeadlock`].
 ///
 /// # Panics
 /// `start_send` without a `poll_ready` before it.
@@ -116,6 +117,8 @@ impl<E> Drop for EventSink<E> {
 ///
 /// As [`EventSink`], but flushed means that every subscriber has finished with everything that
 /// was sent, or dropped it: `stream.forward(manager.sync_sink())` is acknowledged end to end.
+/// Flushing it inside of a handler of the same manager fails with
+/// [`ReserveError::WouldDeadlock`].
 ///
 /// # Examples
 /// ```
@@ -176,6 +179,10 @@ impl<E> Sink<E> for SyncSink<E> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), ReserveError>> {
         while let Some(ticket) = self.sent.front() {
+            let channel = self.sink.manager.channel();
+            if !ticket.is_settled() && channel.would_await_itself() {
+                return Poll::Ready(Err(ReserveError::WouldDeadlock));
+            }
             ready!(ticket.poll_settled(cx));
             self.sent.pop_front();
         }

@@ -209,7 +209,7 @@ impl<E> Subscription<E> {
         WithMissed { subscription: self }
     }
 
-    pub(crate) fn place(&self) -> &Place {
+    pub(crate) fn place(&self) -> &Arc<Place> {
         &self.place
     }
 
@@ -226,7 +226,7 @@ impl<E> Subscription<E> {
         }
     }
 
-    fn is_ended(&self) -> bool {
+    pub(crate) fn is_ended(&self) -> bool {
         matches!(self.reading, Reading::Ended(_))
     }
 
@@ -303,29 +303,103 @@ impl<E: Clone> Subscription<E> {
                 self.look_again(self.place.cursor.load());
                 return Poll::Ready(Some(Received::Missed(std::mem::take(&mut self.gap))));
             }
+            let more = ready!(self.poll_ahead(cx));
+            if tell_missed && self.gap > 0 {
+                continue;
+            }
+            if !more {
+                return Poll::Ready(None);
+            }
+            // Cloned before it is claimed: a `Clone` that panics loses nothing.
+            let event = self.ahead().clone();
+            if self.take_ahead() {
+                return Poll::Ready(Some(Received::Event(event)));
+            }
+        }
+    }
+}
+
+impl<E> Subscription<E> {
+    /// Ready when there is an event [`ahead`](Self::ahead), or with false when none will come.
+    ///
+    /// Finishes with the event in hand.
+    pub(crate) fn poll_ahead(&mut self, cx: &Context<'_>) -> Poll<bool> {
+        self.answer();
+        loop {
             match &mut self.reading {
                 Reading::Batch(batch) if self.word.position() < batch.end => {
-                    // Cloned before it is claimed: a `Clone` that panics loses nothing.
-                    let slot = batch.segment.get(self.word.position() + 1);
-                    let event = slot.event.clone();
-                    let ticket = slot.ticket.clone();
-                    if self.claim() {
-                        self.gap = 0;
-                        self.receive(ticket);
-                        return Poll::Ready(Some(Received::Event(event)));
-                    }
+                    return Poll::Ready(true);
                 }
                 Reading::Ask | Reading::Batch(_) => ready!(self.poll_more(cx)),
                 Reading::Rest(rest) => {
-                    if let Some(event) = rest.take() {
-                        self.gap = 0;
-                        return Poll::Ready(Some(Received::Event(event)));
+                    if rest.seek() {
+                        return Poll::Ready(true);
                     }
                     let cause = rest.cause;
                     self.end(EndReason::Disconnected { cause });
                 }
-                Reading::Ended(_) => return Poll::Ready(None),
+                Reading::Ended(_) => return Poll::Ready(false),
             }
+        }
+    }
+
+    /// The next event, not claimed, when `poll_ahead` has said that there is one.
+    fn ahead(&self) -> &E {
+        match &self.reading {
+            Reading::Batch(batch) => &batch.segment.get(self.word.position() + 1).event,
+            Reading::Rest(rest) => rest.get(rest.next),
+            Reading::Ask | Reading::Ended(_) => unreachable!("{AHEAD}"),
+        }
+    }
+
+    /// Takes the event ahead in hand. False if it has been overwritten, or is to be looked for
+    /// again.
+    pub(crate) fn take_ahead(&mut self) -> bool {
+        match &mut self.reading {
+            Reading::Batch(batch) => {
+                let slot = batch.segment.get(self.word.position() + 1);
+                let ticket = slot.ticket.clone();
+                if !self.claim() {
+                    return false;
+                }
+                self.gap = 0;
+                self.receive(ticket);
+            }
+            Reading::Rest(rest) => {
+                rest.next += 1;
+                self.gap = 0;
+            }
+            Reading::Ask | Reading::Ended(_) => unreachable!("{AHEAD}"),
+        }
+        true
+    }
+
+    /// The event that `take_ahead` has taken in hand; not after `ack` or another poll.
+    #[cfg(feature = "rt")]
+    pub(crate) fn current(&self) -> &E {
+        match &self.reading {
+            Reading::Batch(batch) => &batch.segment.get(self.word.position()).event,
+            Reading::Rest(rest) => rest.get(rest.next - 1),
+            Reading::Ask | Reading::Ended(_) => unreachable!("{AHEAD}"),
+        }
+    }
+
+    /// Gives the event in hand up: it will not be finished with.
+    #[cfg(feature = "rt")]
+    pub(crate) fn give_up(&mut self) {
+        if let Some(ticket) = self.in_hand.take() {
+            self.place.awaited.store(0, Ordering::Release);
+            ticket.drop_by(self.place.id);
+        }
+    }
+
+    /// Whether it has taken every event up to `seq` that it will ever see.
+    #[cfg(feature = "rt")]
+    pub(crate) fn has_taken(&self, seq: u64) -> bool {
+        match &self.reading {
+            Reading::Ask | Reading::Batch(_) => self.word.position() >= seq,
+            Reading::Rest(rest) => rest.next > seq.min(rest.end),
+            Reading::Ended(_) => true,
         }
     }
 
@@ -406,17 +480,25 @@ fn waker_for<'a>(known: &'a mut Option<Arc<Waker>>, cx: &Context<'_>) -> &'a Arc
     known.get_or_insert_with(|| Arc::new(cx.waker().clone()))
 }
 
-impl<E: Clone> Rest<E> {
-    fn take(&mut self) -> Option<E> {
-        if self.next > self.end {
-            return None;
+const AHEAD: &str = "`poll_ahead` said that there is an event";
+
+impl<E> Rest<E> {
+    /// Whether there is a next event; lets go of the segments before it.
+    fn seek(&mut self) -> bool {
+        while self.next <= self.end {
+            match self.segments.front() {
+                Some(front) if front.last() >= self.next => return true,
+                Some(_) => drop(self.segments.pop_front()),
+                None => return false,
+            }
         }
-        while self.segments.front()?.last() < self.next {
-            self.segments.pop_front();
-        }
-        let event = self.segments.front()?.get(self.next).event.clone();
-        self.next += 1;
-        Some(event)
+        false
+    }
+
+    /// Event number `seq`, which is in the first segment.
+    fn get(&self, seq: u64) -> &E {
+        let front = self.segments.front().expect(AHEAD);
+        &front.get(seq).event
     }
 }
 

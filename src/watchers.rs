@@ -10,6 +10,8 @@ pub(crate) enum Event {
     Closed,
     /// It is closed, and no permit is out.
     Complete,
+    /// No handler's task runs.
+    Idle,
     /// At least so many subscribers, or that it is closed.
     Subscribers(usize),
 }

@@ -89,7 +89,7 @@ fn a_disconnect_and_a_claim_agree_on_what_was_read() {
             assert_eq!(block_on(reader.next()), None);
         });
         assert!(manager.disconnect(id));
-        block_on(manager.flush());
+        block_on(manager.flush()).unwrap();
         reading.join().unwrap();
     });
 }

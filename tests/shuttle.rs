@@ -224,7 +224,7 @@ fn a_disconnected_reader_still_reads_all_and_owes_only_what_it_holds() {
                 read.push(n);
             }
             assert!(cutting.await.unwrap());
-            flushing.await.unwrap();
+            flushing.await.unwrap().unwrap();
             let receipt = receipt.await.unwrap();
             assert_eq!(read.len(), if receipt.is_unheard() { 2 } else { 3 });
             assert!(read.is_sorted());
@@ -253,7 +253,7 @@ fn a_flush_ends_with_the_last_event_it_waits_for() {
                     }
                 }
             });
-            manager.flush().await;
+            manager.flush().await.unwrap();
             assert_eq!(worked.load(Ordering::SeqCst), 2);
             drop(manager);
             work.await.unwrap();

@@ -24,7 +24,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use futures::Stream;
 use futures::stream::FusedStream;
-use genevent::error::{NotifyError, TryNotifyError};
+use genevent::error::{NotifyError, TryNotifyError, WouldDeadlock};
 use genevent::{
     DisconnectCause, EndReason, EventManager, Overflow, Received, SubscribeOptions, SubscriberId,
     Subscription, WithMissed, future,
@@ -614,14 +614,18 @@ impl Called<'_> {
             }
         };
         let done = |()| Answer::Done;
+        let waited = |result: Result<(), WouldDeadlock>| {
+            result.expect("no handler asks");
+            Answer::Done
+        };
         match self {
             Self::Notify(future) => Pin::new(future)
                 .poll(cx)
                 .map(|result| result.map_or_else(closed, Answer::Stored)),
             Self::AckNotify(future) => Pin::new(future).poll(cx).map(receipt),
             Self::SyncNotify(future) => Pin::new(future).poll(cx).map(receipt),
-            Self::Flush(future) => Pin::new(future).poll(cx).map(done),
-            Self::Stop(future) => Pin::new(future).poll(cx).map(done),
+            Self::Flush(future) => Pin::new(future).poll(cx).map(waited),
+            Self::Stop(future) => Pin::new(future).poll(cx).map(waited),
             Self::Closed(future) => Pin::new(future).poll(cx).map(done),
             Self::WaitForSubscribers(future) => Pin::new(future).poll(cx).map(Answer::Here),
         }

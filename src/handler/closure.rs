@@ -1,0 +1,98 @@
+//! Closures as handlers.
+
+use std::fmt;
+use std::future::{Future, ready};
+use std::ops::ControlFlow;
+
+use super::Handler;
+
+/// What a closure may answer to an event: `()` to go on, or a `ControlFlow<()>`.
+pub trait Answer: sealed::Sealed + Send + 'static {
+    #[doc(hidden)]
+    fn flow(self) -> ControlFlow<()>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for () {}
+    impl Sealed for std::ops::ControlFlow<()> {}
+}
+
+impl Answer for () {
+    fn flow(self) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+}
+
+impl Answer for ControlFlow<()> {
+    fn flow(self) -> ControlFlow<()> {
+        self
+    }
+}
+
+/// A handler from a closure that does not await. No future is made for it.
+///
+/// The closure gives `()`, or a `ControlFlow<()>` of which `Break` ends the handler. The type of
+/// its argument must be written out: `|event: &E|`.
+///
+/// # Examples
+/// ```
+/// use std::ops::ControlFlow;
+/// use genevent::{EventManager, StopReason, handler_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let manager = EventManager::<u8>::new(8);
+/// let mut left = 2;
+/// let two = manager.add_handler("two", handler_fn(move |_: &u8| {
+///     left -= 1;
+///     if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+/// })).unwrap();
+/// manager.sync_notify(1).await.unwrap();
+/// manager.sync_notify(2).await.unwrap();
+/// assert_eq!(two.stopped().await, StopReason::Finished);
+/// # }
+/// ```
+pub fn handler_fn<E, F, A>(f: F) -> HandlerFn<F>
+where
+    F: FnMut(&E) -> A + Send + 'static,
+    A: Answer,
+{
+    HandlerFn(f)
+}
+
+/// Handler of [`handler_fn`].
+pub struct HandlerFn<F>(F);
+
+impl<E, F, A> Handler<E> for HandlerFn<F>
+where
+    F: FnMut(&E) -> A + Send + 'static,
+    A: Answer,
+{
+    fn handle_event(&mut self, event: &E) -> impl Future<Output = ControlFlow<()>> + Send {
+        ready((self.0)(event).flow())
+    }
+
+    fn handle_now(&mut self, event: &E) -> Option<ControlFlow<()>> {
+        Some((self.0)(event).flow())
+    }
+}
+
+impl<F> fmt::Debug for HandlerFn<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HandlerFn").finish_non_exhaustive()
+    }
+}
+
+/// A closure that gives a future which does not borrow the event.
+impl<E, F, Fut> Handler<E> for F
+where
+    F: FnMut(&E) -> Fut + Send + 'static,
+    Fut: Future + Send + 'static,
+    Fut::Output: Answer,
+{
+    fn handle_event(&mut self, event: &E) -> impl Future<Output = ControlFlow<()>> + Send {
+        let work = self(event);
+        async { work.await.flow() }
+    }
+}

@@ -1,0 +1,190 @@
+//! Many handlers in one task.
+
+use std::fmt;
+use std::future::Future;
+
+use super::manage::{Candidate, find, remove};
+use super::member::{Life, Listed, reason};
+use super::runner::Command;
+use super::{AddHandlerError, Handler, HandlerRef, Restart, StopReason};
+use crate::foreign::discard;
+use crate::roster::Roster;
+use crate::sync::Arc;
+
+/// Many handlers in **one** task, on one subscription: `GenEvent`'s own shape.
+///
+/// From [`EventManager::handler_group`]. Each event is lent to the handlers one after the other,
+/// oldest first, and is not cloned; when the last one is done, it is acknowledged. For small
+/// callbacks this is the fast path: one wake-up for all of them. A slow one delays the others;
+/// one that panics or breaks ends alone, and the others still get that event. If all that got an
+/// event failed over it, it counts as dropped.
+///
+/// A group counts as one subscriber, from the start, with or without handlers. The names of its
+/// handlers are its own; the manager's [`which_handlers`] lists the group. When the manager is
+/// closed, the newest handler ends first. The group ends with the manager, or once this handle
+/// is dropped and no handler is left.
+///
+/// # Examples
+/// ```
+/// use genevent::{EventManager, handler_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let manager = EventManager::<String>::new(8); // a `String` is lent, not cloned
+/// let group = manager.handler_group("metrics").unwrap();
+/// let (tx, rx) = std::sync::mpsc::channel();
+/// for name in ["first", "second"] {
+///     let tx = tx.clone();
+///     group.add_handler(name, handler_fn(move |e: &String| {
+///         tx.send(format!("{name}: {e}")).unwrap();
+///     })).unwrap();
+/// }
+/// let receipt = manager.sync_notify("hit".into()).await.unwrap();
+/// assert_eq!(receipt.acked(), 1, "a group counts once");
+/// assert_eq!(rx.try_iter().collect::<Vec<_>>(), ["first: hit", "second: hit"]);
+/// # }
+/// ```
+///
+/// [`EventManager::handler_group`]: crate::EventManager::handler_group
+/// [`which_handlers`]: crate::EventManager::which_handlers
+#[must_use = "a group without handlers ends when it is dropped"]
+pub struct HandlerGroup<E> {
+    name: Arc<str>,
+    roster: Arc<Roster>,
+    listed: Listed<E>,
+}
+
+impl<E> HandlerGroup<E> {
+    pub(super) fn new(name: Arc<str>, listed: Listed<E>) -> Self {
+        Self {
+            name,
+            roster: Arc::default(),
+            listed,
+        }
+    }
+
+    /// The name that the manager lists it under.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The names of its handlers, oldest first. Answers at once.
+    #[doc(alias = "GenEvent.which_handlers")]
+    #[must_use]
+    pub fn which_handlers(&self) -> Vec<String> {
+        self.roster.names()
+    }
+
+    /// Waits until the group has ended, and tells why.
+    ///
+    /// # Cancel safety
+    /// Dropping it changes nothing.
+    pub fn stopped(&self) -> impl Future<Output = StopReason> + Send + 'static + use<E> {
+        reason(self.listed.told.clone())
+    }
+}
+
+impl<E: Send + Sync + 'static> HandlerGroup<E> {
+    /// As [`EventManager::add_handler`](crate::EventManager::add_handler), as the newest of the
+    /// group.
+    ///
+    /// # Errors
+    /// As there; the name must be free in the group.
+    pub fn add_handler<H: Handler<E>>(
+        &self,
+        name: impl Into<Arc<str>>,
+        handler: H,
+    ) -> Result<HandlerRef<E, H>, AddHandlerError<H>> {
+        self.add(name.into(), Candidate::plain(handler), false)
+            .map_err(|error| error.map(Candidate::into_handler))
+    }
+
+    /// As [`EventManager::add_mon_handler`](crate::EventManager::add_mon_handler).
+    ///
+    /// # Errors
+    /// As there; the name must be free in the group.
+    pub fn add_mon_handler<H: Handler<E>>(
+        &self,
+        name: impl Into<Arc<str>>,
+        handler: H,
+        owner: impl Future + Send + 'static,
+    ) -> Result<HandlerRef<E, H>, AddHandlerError<H>> {
+        self.add(name.into(), Candidate::owned(handler, owner), false)
+            .map_err(|error| error.map(Candidate::into_handler))
+    }
+
+    /// As [`EventManager::add_handler_with`](crate::EventManager::add_handler_with).
+    ///
+    /// # Errors
+    /// As there; the name must be free in the group.
+    ///
+    /// # Panics
+    /// If the factory does, when it is called for the first time.
+    pub fn add_handler_with<H, F>(
+        &self,
+        name: impl Into<Arc<str>>,
+        factory: F,
+        restart: Restart,
+    ) -> Result<HandlerRef<E, H>, AddHandlerError<F>>
+    where
+        H: Handler<E>,
+        F: FnMut() -> H + Send + 'static,
+    {
+        self.add(name.into(), Candidate::<E, H>::made(factory, restart), true)
+            .map_err(|error| error.map(Candidate::into_factory))
+    }
+
+    /// As [`EventManager::handler`](crate::EventManager::handler).
+    #[must_use]
+    pub fn handler<H: Handler<E>>(&self, name: &str) -> Option<HandlerRef<E, H>> {
+        find(&self.roster, name)
+    }
+
+    /// As [`EventManager::remove_handler`](crate::EventManager::remove_handler).
+    ///
+    /// # Cancel safety
+    /// As there.
+    pub async fn remove_handler(&self, name: &str) -> bool {
+        remove::<E>(&self.roster, name).await
+    }
+
+    fn add<H: Handler<E>>(
+        &self,
+        name: Arc<str>,
+        candidate: Candidate<E, H>,
+        is_made: bool,
+    ) -> Result<HandlerRef<E, H>, AddHandlerError<Candidate<E, H>>> {
+        let link = &self.listed.link;
+        if link.orders.is_closed() || link.channel.is_closed() {
+            return Err(AddHandlerError::Closed(candidate));
+        }
+        let Some(life) = Life::new(&self.roster, &name) else {
+            return Err(AddHandlerError::AlreadyPresent(candidate));
+        };
+        let (member, handler) = candidate.enter(&name, life, link);
+        match link.order(Command::Add(member)) {
+            Err(Command::Add(member)) => {
+                // It has just ended.
+                let candidate = Candidate::leave(member, is_made);
+                Err(AddHandlerError::Closed(candidate))
+            }
+            _ => Ok(handler),
+        }
+    }
+}
+
+impl<E> Drop for HandlerGroup<E> {
+    fn drop(&mut self) {
+        discard(self.listed.link.order(Command::LetGo));
+    }
+}
+
+impl<E> fmt::Debug for HandlerGroup<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HandlerGroup")
+            .field("name", &self.name)
+            .field("handlers", &self.which_handlers())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,428 @@
+//! What a manager can do with handlers.
+
+use std::any::TypeId;
+use std::collections::VecDeque;
+use std::future::Future;
+use std::panic::Location;
+
+use tokio::runtime;
+use tokio::sync::mpsc;
+
+use super::member::{AnyHandler, Boxed, Life, Link, Listed, Member, Owner, Revival, reason};
+use super::runner::{Command, Runner};
+use super::{AddHandlerError, Handler, HandlerGroup, HandlerRef, Restart, StopReason};
+use crate::channel::Channel;
+use crate::inspect::SubscriberKind;
+use crate::manager::EventManager;
+use crate::options::SubscribeOptions;
+use crate::roster::Roster;
+use crate::subscription::Subscription;
+use crate::sync::Arc;
+
+impl<E: Send + Sync + 'static> EventManager<E> {
+    /// Adds a handler, which sees every event published from now on; a task on the runtime runs
+    /// it.
+    ///
+    /// It is a subscriber like any other: publishers wait for it, `sync_notify` waits until it
+    /// has finished. Never waits itself.
+    ///
+    /// # Errors
+    /// [`AlreadyPresent`](AddHandlerError::AlreadyPresent) if a handler or a group has the name,
+    /// or [`Closed`](AddHandlerError::Closed). Both give the handler back.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::{EventManager, handler_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::new(8);
+    /// let (tx, rx) = std::sync::mpsc::channel();
+    /// manager.add_handler("forward", handler_fn(move |n: &u8| tx.send(*n).unwrap())).unwrap();
+    /// manager.sync_notify(7).await.unwrap();
+    /// assert_eq!(rx.try_recv(), Ok(7), "it has been handled");
+    /// # }
+    /// ```
+    #[doc(alias = "GenEvent.add_handler")]
+    #[track_caller]
+    pub fn add_handler<H: Handler<E>>(
+        &self,
+        name: impl Into<Arc<str>>,
+        handler: H,
+    ) -> Result<HandlerRef<E, H>, AddHandlerError<H>> {
+        self.add(name.into(), Candidate::plain(handler), Location::caller())
+            .map_err(|error| error.map(Candidate::into_handler))
+    }
+
+    /// As [`add_handler`](Self::add_handler), and the handler is removed when `owner` is ready.
+    ///
+    /// The owner is any future: a `JoinHandle`, a cancelled token, a oneshot's receiver. What is
+    /// stored when it wakes is still handled; later events are not. It is polled by the
+    /// handler's task, and here once. If it is ready already, the handler is removed at once.
+    ///
+    /// # Errors
+    /// As `add_handler`; the owner is dropped.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::{EventManager, StopReason, handler_fn};
+    /// use tokio::sync::oneshot;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::new(8);
+    /// let (connection, closed) = oneshot::channel::<()>();
+    /// let forward = manager.add_mon_handler("forward", handler_fn(|_: &u8| ()), closed).unwrap();
+    /// drop(connection);
+    /// assert_eq!(forward.stopped().await, StopReason::OwnerGone);
+    /// # }
+    /// ```
+    #[doc(alias = "GenEvent.add_mon_handler")]
+    #[track_caller]
+    pub fn add_mon_handler<H: Handler<E>>(
+        &self,
+        name: impl Into<Arc<str>>,
+        handler: H,
+        owner: impl Future + Send + 'static,
+    ) -> Result<HandlerRef<E, H>, AddHandlerError<H>> {
+        let candidate = Candidate::owned(handler, owner);
+        self.add(name.into(), candidate, Location::caller())
+            .map_err(|error| error.map(Candidate::into_handler))
+    }
+
+    /// Adds a handler that is made anew when it panics.
+    ///
+    /// The subscription survives: the event that it panicked over counts as dropped and is not
+    /// seen again; all others are seen, each by one of its lives. The old life's `terminate` is
+    /// called. [`stopped`](HandlerRef::stopped) tells when it has been given up, or ended
+    /// otherwise.
+    ///
+    /// # Errors
+    /// As [`add_handler`](Self::add_handler), with the factory, which has not been called.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime; or if the factory does, when it is called for the first time.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use genevent::{EventManager, Restart, handler_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::new(8);
+    /// let (tx, rx) = std::sync::mpsc::channel();
+    /// let inverse = move || {
+    ///     let tx = tx.clone();
+    ///     handler_fn(move |n: &i32| tx.send(10 / n).unwrap())
+    /// };
+    /// let twice = Restart::on_failure(2, Duration::from_secs(1));
+    /// manager.add_handler_with("inverse", inverse, twice).unwrap();
+    /// manager.notify(5).await.unwrap();
+    /// assert_eq!(manager.sync_notify(0).await.unwrap().dropped(), 1);
+    /// manager.sync_notify(2).await.unwrap();
+    /// assert_eq!(rx.try_iter().collect::<Vec<_>>(), [2, 5]);
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn add_handler_with<H, F>(
+        &self,
+        name: impl Into<Arc<str>>,
+        factory: F,
+        restart: Restart,
+    ) -> Result<HandlerRef<E, H>, AddHandlerError<F>>
+    where
+        H: Handler<E>,
+        F: FnMut() -> H + Send + 'static,
+    {
+        let candidate = Candidate::<E, H>::made(factory, restart);
+        self.add(name.into(), candidate, Location::caller())
+            .map_err(|error| error.map(Candidate::into_factory))
+    }
+
+    /// A task for many handlers: the [`HandlerGroup`] page tells when to use one.
+    ///
+    /// # Errors
+    /// As [`add_handler`](Self::add_handler), with nothing to give back.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    #[track_caller]
+    pub fn handler_group(
+        &self,
+        name: impl Into<Arc<str>>,
+    ) -> Result<HandlerGroup<E>, AddHandlerError<()>> {
+        let (runtime, name) = (runtime::Handle::current(), name.into());
+        let start = self.start(&name, (), SubscriberKind::Group, Location::caller());
+        let (life, (), runner, link) = start?;
+        let listed = Listed {
+            link,
+            id: None,
+            told: life.tell.subscribe(),
+            of: TypeId::of::<HandlerGroup<E>>(),
+        };
+        life.list(&listed);
+        runtime.spawn(runner.run_group(life));
+        Ok(HandlerGroup::new(name, listed))
+    }
+
+    /// The names of the handlers and groups, oldest first. Answers at once.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::{EventManager, handler_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::<u8>::new(8);
+    /// for name in ["log", "count"] {
+    ///     manager.add_handler(name, handler_fn(|_: &u8| ())).unwrap();
+    /// }
+    /// assert_eq!(manager.which_handlers(), ["log", "count"]);
+    /// # }
+    /// ```
+    #[doc(alias = "GenEvent.which_handlers")]
+    #[must_use]
+    pub fn which_handlers(&self) -> Vec<String> {
+        self.channel().roster().names()
+    }
+
+    /// One more reference to a handler; `None` if there is none of this name and type.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::ops::ControlFlow;
+    /// use genevent::{EventManager, Handler};
+    ///
+    /// struct Nothing;
+    ///
+    /// impl Handler<u8> for Nothing {
+    ///     async fn handle_event(&mut self, _: &u8) -> ControlFlow<()> {
+    ///         ControlFlow::Continue(())
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::<u8>::new(8);
+    /// manager.add_handler("nothing", Nothing).unwrap();
+    /// assert!(manager.handler::<Nothing>("nothing").is_some());
+    /// assert!(manager.handler::<Nothing>("something").is_none());
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn handler<H: Handler<E>>(&self, name: &str) -> Option<HandlerRef<E, H>> {
+        find(self.channel().roster(), name)
+    }
+
+    /// Removes a handler, or a group with all of its handlers, after all events stored before.
+    ///
+    /// True when that is done and the name is free. False if there is none of this name, if it
+    /// ended otherwise, or if this is called by the handler itself, which `Break` ends.
+    ///
+    /// # Cancel safety
+    /// Dropped before its first poll: nothing has happened. Later: it is removed.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::{EventManager, handler_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::<u8>::new(8);
+    /// manager.add_handler("log", handler_fn(|_: &u8| ())).unwrap();
+    /// assert!(manager.remove_handler("log").await);
+    /// assert!(!manager.remove_handler("log").await);
+    /// # }
+    /// ```
+    #[doc(alias = "GenEvent.remove_handler")]
+    pub async fn remove_handler(&self, name: &str) -> bool {
+        remove::<E>(self.channel().roster(), name).await
+    }
+
+    fn add<H: Handler<E>>(
+        &self,
+        name: Arc<str>,
+        candidate: Candidate<E, H>,
+        at: &'static Location<'static>,
+    ) -> Result<HandlerRef<E, H>, AddHandlerError<Candidate<E, H>>> {
+        let runtime = runtime::Handle::current();
+        let start = self.start(&name, candidate, SubscriberKind::Handler, at);
+        let (life, candidate, runner, link) = start?;
+        let (member, handler) = candidate.enter(&name, life, &link);
+        runtime.spawn(runner.run_one(member));
+        Ok(handler)
+    }
+
+    /// Takes the name and subscribes, or gives `it` back.
+    #[expect(clippy::type_complexity, reason = "the parts are taken apart at once")]
+    fn start<T>(
+        &self,
+        name: &Arc<str>,
+        it: T,
+        kind: SubscriberKind,
+        at: &'static Location<'static>,
+    ) -> Result<(Life, T, Runner<E>, Link<E>), AddHandlerError<T>> {
+        let channel: &Arc<Channel<E>> = self.channel();
+        if channel.is_closed() {
+            return Err(AddHandlerError::Closed(it));
+        }
+        let Some(life) = Life::new(channel.roster(), name) else {
+            return Err(AddHandlerError::AlreadyPresent(it));
+        };
+        let options = SubscribeOptions::new().name(Arc::clone(name)).kind(kind);
+        let subscription = Subscription::new(Arc::clone(channel), options, at);
+        if subscription.is_ended() {
+            return Err(AddHandlerError::Closed(it));
+        }
+        let (orders, ordered) = mpsc::unbounded_channel();
+        let (aborts, aborted) = mpsc::unbounded_channel();
+        let link = Link {
+            channel: Arc::clone(channel),
+            subscriber: subscription.id(),
+            orders,
+            aborts,
+        };
+        let runner = Runner::new(subscription, channel, ordered, aborted);
+        Ok((life, it, runner, link))
+    }
+}
+
+pub(super) fn find<E, H>(roster: &Roster, name: &str) -> Option<HandlerRef<E, H>>
+where
+    E: Send + Sync + 'static,
+    H: Handler<E>,
+{
+    let entry = roster.find(name)?.downcast::<Listed<E>>().ok()?;
+    let is_it = entry.of == TypeId::of::<H>() && entry.told.borrow().is_none();
+    is_it.then(|| HandlerRef::new(name.into(), (*entry).clone()))
+}
+
+pub(super) async fn remove<E: Send + Sync + 'static>(roster: &Roster, name: &str) -> bool {
+    loop {
+        let entry = roster.find(name);
+        let Some(entry) = entry.and_then(|entry| entry.downcast::<Listed<E>>().ok()) else {
+            return false;
+        };
+        if entry.link.is_inside() {
+            return false;
+        }
+        let ordered = entry.link.order(Command::Remove {
+            id: entry.id,
+            reason: StopReason::Removed,
+            give: None,
+        });
+        drop(ordered);
+        match reason(entry.told.clone()).await {
+            StopReason::Removed => return true,
+            // Another one has the name.
+            StopReason::Swapped => {}
+            _ => return false,
+        }
+    }
+}
+
+/// A handler that is to be added, and on what terms.
+pub(super) struct Candidate<E, H> {
+    handler: Option<H>,
+    owner: Option<Boxed<'static, ()>>,
+    /// Makes the handler, if there is none.
+    revival: Option<Revival<E>>,
+}
+
+impl<E: Send + Sync + 'static, H: Handler<E>> Candidate<E, H> {
+    pub(super) fn plain(handler: H) -> Self {
+        Self {
+            handler: Some(handler),
+            owner: None,
+            revival: None,
+        }
+    }
+
+    pub(super) fn owned(handler: H, owner: impl Future + Send + 'static) -> Self {
+        Self {
+            owner: Some(Box::pin(async move { drop(owner.await) })),
+            ..Self::plain(handler)
+        }
+    }
+
+    pub(super) fn made(factory: impl FnMut() -> H + Send + 'static, restart: Restart) -> Self {
+        Self {
+            handler: None,
+            owner: None,
+            revival: Some(Revival {
+                factory: Box::new(factory),
+                restart,
+                revived: VecDeque::new(),
+            }),
+        }
+    }
+
+    pub(super) fn into_handler(self) -> H {
+        self.handler.expect("it was added as it is")
+    }
+
+    pub(super) fn into_factory<F: 'static>(self) -> F {
+        let revival = self.revival.expect("it was added with a factory");
+        let factory = revival.factory.into_any().downcast();
+        *factory.expect("its type is known")
+    }
+
+    /// Lists it under its name, and looks at its owner for the first time.
+    pub(super) fn enter(
+        self,
+        name: &Arc<str>,
+        life: Life,
+        link: &Link<E>,
+    ) -> (Member<E>, HandlerRef<E, H>) {
+        let Self {
+            handler,
+            owner,
+            mut revival,
+        } = self;
+        let handler: Box<dyn AnyHandler<E>> = match (handler, &mut revival) {
+            (Some(handler), _) => Box::new(handler),
+            (None, Some(revival)) => revival.factory.make(),
+            (None, None) => unreachable!("there is one or the other"),
+        };
+        let listed = HandlerRef::<E, H>::listed(link.clone(), life.tell.subscribe());
+        let mut member = Member {
+            id: listed.id.expect("a handler has a number"),
+            handler: Some(handler),
+            owner: None,
+            revival,
+            life,
+        };
+        if let Some(owner) = owner {
+            member.owner = Owner::watch(owner, link);
+            if member.owner.is_none() {
+                let _ = link.order(Command::Remove {
+                    id: listed.id,
+                    reason: StopReason::OwnerGone,
+                    give: None,
+                });
+            }
+        }
+        member.life.list(&listed);
+        (member, HandlerRef::new(Arc::clone(name), listed))
+    }
+
+    /// Undoes `enter`.
+    pub(super) fn leave(member: Member<E>, was_made: bool) -> Self {
+        let Member {
+            handler, revival, ..
+        } = member;
+        let handler = handler.and_then(|handler| handler.into_any().downcast().ok());
+        Self {
+            handler: handler.filter(|_| !was_made).map(|handler| *handler),
+            owner: None,
+            revival,
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! How handlers end, and why a request to one fails.
+
+use std::error::Error;
+use std::fmt;
+
+use super::HandlerRef;
+use crate::end::DisconnectCause;
+
+/// Why a handler ended: [`HandlerRef::stopped`], and the argument of
+/// [`Handler::terminate`](crate::Handler::terminate).
+///
+/// # Examples
+/// ```
+/// use genevent::{EventManager, StopReason, handler_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let manager = EventManager::<u8>::new(8);
+/// let broken = manager.add_handler("broken", handler_fn(|n: &u8| assert!(*n < 2, "too much"))).unwrap();
+/// for n in 1..=3 {
+///     manager.notify(n).await.unwrap();
+/// }
+/// let reason = broken.stopped().await;
+/// assert_eq!(reason, StopReason::Panicked("too much".into()));
+/// assert_eq!(reason.to_string(), "it panicked: too much");
+/// # }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StopReason {
+    /// It was removed: by its name, its [`HandlerRef`] or its [`HandlerGuard`](crate::HandlerGuard).
+    Removed,
+    /// It answered `ControlFlow::Break`.
+    Finished,
+    /// It panicked, with this message, and is not to be restarted (again).
+    Panicked(String),
+    /// Another one has taken its place.
+    Swapped,
+    /// The future that it was added with is ready.
+    OwnerGone,
+    /// The manager was closed, and it has handled everything.
+    ManagerClosed,
+    /// [`HandlerRef::abort`], or the runtime that ran it is gone; in that case alone
+    /// `terminate` has not run.
+    Aborted,
+    /// Its subscription was disconnected, and it has handled what it had.
+    Disconnected(DisconnectCause),
+    /// No end: the answer to a handler that asked to remove or swap itself (or, in a group,
+    /// another one), and could only have waited for itself. Nothing has been done.
+    WouldDeadlock,
+}
+
+impl fmt::Display for StopReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Removed => "it was removed",
+            Self::Finished => "it had finished",
+            Self::Panicked(message) => return write!(f, "it panicked: {message}"),
+            Self::Swapped => "another handler has taken its place",
+            Self::OwnerGone => "its owner is gone",
+            Self::ManagerClosed => "the event manager is closed",
+            Self::Aborted => "it was aborted",
+            Self::Disconnected(_) => "its subscription was disconnected",
+            Self::WouldDeadlock => "the handler would wait for itself",
+        })
+    }
+}
+
+impl Error for StopReason {}
+
+/// Why a handler was not added; it comes back.
+///
+/// # Examples
+/// ```
+/// use genevent::{EventManager, handler::AddHandlerError, handler_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let manager = EventManager::<u8>::new(8);
+/// manager.add_handler("log", handler_fn(|_: &u8| ())).unwrap();
+/// let again = manager.add_handler("log", handler_fn(|_: &u8| ()));
+/// assert!(matches!(again, Err(AddHandlerError::AlreadyPresent(_))));
+/// # }
+/// ```
+#[non_exhaustive]
+pub enum AddHandlerError<H> {
+    /// The name is taken.
+    AlreadyPresent(H),
+    /// The manager is closed, or the group has ended.
+    Closed(H),
+}
+
+impl<H> AddHandlerError<H> {
+    /// The handler that was not added.
+    pub fn into_handler(self) -> H {
+        match self {
+            Self::AlreadyPresent(handler) | Self::Closed(handler) => handler,
+        }
+    }
+
+    pub(super) fn map<T>(self, f: impl FnOnce(H) -> T) -> AddHandlerError<T> {
+        match self {
+            Self::AlreadyPresent(handler) => AddHandlerError::AlreadyPresent(f(handler)),
+            Self::Closed(handler) => AddHandlerError::Closed(f(handler)),
+        }
+    }
+}
+
+impl<H> fmt::Debug for AddHandlerError<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AlreadyPresent(_) => "AlreadyPresent(..)",
+            Self::Closed(_) => "Closed(..)",
+        })
+    }
+}
+
+impl<H> fmt::Display for AddHandlerError<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AlreadyPresent(_) => "a handler of this name is already present",
+            Self::Closed(_) => "the event manager is closed",
+        })
+    }
+}
+
+impl<H> Error for AddHandlerError<H> {}
+
+/// Why [`HandlerRef::call`] has no answer.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CallError {
+    /// The handler has ended before its turn came.
+    Stopped(StopReason),
+    /// The closure panicked, with this message, and that has ended the handler, or made it be
+    /// restarted.
+    Panicked(String),
+    /// The handler (or, in a group, another one) asked itself, and could only have waited for
+    /// itself.
+    WouldDeadlock,
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stopped(_) => f.write_str("the handler has ended"),
+            Self::Panicked(message) => write!(f, "the call panicked: {message}"),
+            Self::WouldDeadlock => f.write_str("the handler would wait for itself"),
+        }
+    }
+}
+
+impl Error for CallError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Stopped(reason) => Some(reason),
+            Self::Panicked(_) | Self::WouldDeadlock => None,
+        }
+    }
+}
+
+/// Why [`HandlerRef::try_swap`] did not swap.
+#[non_exhaustive]
+pub enum TrySwapError<E, H> {
+    /// The closure gave the handler back. It goes on, and here is its reference again.
+    Refused(HandlerRef<E, H>),
+    /// It had ended already, or it ended because the closure panicked.
+    Stopped(StopReason),
+}
+
+impl<E, H> fmt::Debug for TrySwapError<E, H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(handler) => f.debug_tuple("Refused").field(handler).finish(),
+            Self::Stopped(reason) => f.debug_tuple("Stopped").field(reason).finish(),
+        }
+    }
+}
+
+impl<E, H> fmt::Display for TrySwapError<E, H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Refused(_) => "the handler was not to be swapped",
+            Self::Stopped(_) => "the handler has ended",
+        })
+    }
+}
+
+impl<E, H> Error for TrySwapError<E, H> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Refused(_) => None,
+            Self::Stopped(reason) => Some(reason),
+        }
+    }
+}

@@ -1,0 +1,430 @@
+//! What the users of a handler hold.
+
+use std::any::{Any, TypeId};
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::ops::Deref;
+
+use tokio::sync::{oneshot, watch};
+
+use super::member::{AnyHandler, Link, Listed, new_id, reason};
+use super::runner::{AnyBox, Command, Swapped};
+use super::{CallError, Handler, StopReason, TrySwapError};
+use crate::foreign::discard;
+use crate::sync::Arc;
+
+/// A handler that has been added: asks it things, replaces it, ends it.
+///
+/// From [`EventManager::add_handler`] and its kin, and [`EventManager::handler`]. Dropping it
+/// leaves the handler running. It does not keep the manager open.
+///
+/// [`call`](Self::call), [`swap`](Self::swap) and [`remove`](Self::remove) have their place in
+/// the sequence of events: what is stored before they are first polled is handled before, what
+/// is stored later is not. They are carried out by the handler's task, also if their future is
+/// dropped after its first poll. Inside of the handler itself they answer `WouldDeadlock`.
+///
+/// [`EventManager::add_handler`]: crate::EventManager::add_handler
+/// [`EventManager::handler`]: crate::EventManager::handler
+pub struct HandlerRef<E, H> {
+    name: Arc<str>,
+    listed: Listed<E>,
+    handler: PhantomData<fn() -> H>,
+}
+
+impl<E, H> HandlerRef<E, H> {
+    pub(super) fn new(name: Arc<str>, listed: Listed<E>) -> Self {
+        Self {
+            name,
+            listed,
+            handler: PhantomData,
+        }
+    }
+
+    fn id(&self) -> u64 {
+        self.listed.id.expect("a handler has a number")
+    }
+
+    /// The name it was added under.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Ends the handler at once, with whatever it is awaiting: that future is dropped.
+    ///
+    /// The event in hand counts as dropped, and so do those that it has not seen. Its
+    /// `terminate` is called; a second `abort` cuts that short as well. Code that does not await
+    /// cannot be interrupted. In a group, if another one is handling an event, it ends when that
+    /// one is done.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::{future::pending, ops::ControlFlow};
+    /// use genevent::{EventManager, StopReason};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::new(8);
+    /// let stuck = manager.add_handler("stuck", |_: &u8| pending::<()>()).unwrap();
+    /// manager.notify(1).await.unwrap();
+    /// stuck.abort();
+    /// assert_eq!(stuck.stopped().await, StopReason::Aborted);
+    /// # }
+    /// ```
+    pub fn abort(&self) {
+        let _ = self.listed.link.aborts.send(self.id());
+    }
+
+    /// Waits until the handler has ended, and tells why: after its `terminate` has run and its
+    /// name is free. The future does not borrow this.
+    ///
+    /// # Cancel safety
+    /// Dropping it changes nothing.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::{EventManager, StopReason, handler_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::new(8);
+    /// let log = manager.add_handler("log", handler_fn(|_: &u8| ())).unwrap();
+    /// let stopped = tokio::spawn(log.stopped());
+    /// drop(manager);
+    /// assert_eq!(stopped.await.unwrap(), StopReason::ManagerClosed);
+    /// # }
+    /// ```
+    #[doc(alias = "gen_event_EXIT")]
+    pub fn stopped(&self) -> impl Future<Output = StopReason> + Send + 'static + use<E, H> {
+        reason(self.listed.told.clone())
+    }
+}
+
+impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
+    pub(super) fn listed(link: Link<E>, told: super::member::Told) -> Listed<E> {
+        Listed {
+            link,
+            id: Some(new_id()),
+            told,
+            of: TypeId::of::<H>(),
+        }
+    }
+
+    /// Runs `f` with the handler, after all events stored before, and gives its answer.
+    ///
+    /// # Errors
+    /// [`CallError`]: the handler has ended, or the call would wait for itself. If `f` panics,
+    /// that is a panic of the handler.
+    ///
+    /// # Cancel safety
+    /// Dropped before its first poll: `f` is not called. Later: it is, and its answer is lost.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::ops::ControlFlow;
+    /// use genevent::{EventManager, Handler};
+    ///
+    /// struct Count(u32);
+    ///
+    /// impl Handler<&'static str> for Count {
+    ///     async fn handle_event(&mut self, _: &&'static str) -> ControlFlow<()> {
+    ///         self.0 += 1;
+    ///         ControlFlow::Continue(())
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::new(8);
+    /// let count = manager.add_handler("count", Count(0)).unwrap();
+    /// manager.notify("one").await.unwrap();
+    /// manager.notify("two").await.unwrap();
+    /// assert_eq!(count.call(|count| count.0).await, Ok(2));
+    /// # }
+    /// ```
+    #[doc(alias = "GenEvent.call")]
+    pub async fn call<R: Send + 'static>(
+        &self,
+        f: impl FnOnce(&mut H) -> R + Send + 'static,
+    ) -> Result<R, CallError> {
+        if self.listed.link.is_inside() {
+            return Err(CallError::WouldDeadlock);
+        }
+        let (answer, answered) = oneshot::channel();
+        let (failed, failure) = oneshot::channel();
+        let call = move |handler: &mut dyn Any| {
+            let handler = handler.downcast_mut::<H>().expect(TYPE);
+            discard(answer.send(f(handler)));
+        };
+        discard(self.listed.link.order(Command::Call {
+            id: self.id(),
+            call: Box::new(call),
+            failed,
+        }));
+        if let Ok(answer) = answered.await {
+            return Ok(answer);
+        }
+        Err(match failure.await {
+            Ok(message) => CallError::Panicked(message),
+            Err(_) => CallError::Stopped(self.stopped().await),
+        })
+    }
+
+    /// Puts the handler that `f` makes of this one in its place, between two events: none is
+    /// lost or seen twice. Name, place in the list, and owner stay.
+    ///
+    /// The old one's `terminate` is called with [`StopReason::Swapped`], then `f`. The new one
+    /// is not restarted if it panics, whatever the old one was added with.
+    ///
+    /// # Errors
+    /// The handler has ended already, and why; or just now, because `f` panicked; or
+    /// [`StopReason::WouldDeadlock`].
+    ///
+    /// # Cancel safety
+    /// Dropped before its first poll: nothing has happened. Later: it is swapped, and
+    /// [`EventManager::handler`](crate::EventManager::handler) finds the new one.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::{EventManager, StopReason, handler_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::new(8);
+    /// let quiet = manager.add_handler("log", handler_fn(|_: &u8| ())).unwrap();
+    /// let was = quiet.stopped();
+    /// let loud = quiet.swap(|_| handler_fn(|n: &u8| println!("{n}"))).await.unwrap();
+    /// assert_eq!(was.await, StopReason::Swapped);
+    /// assert_eq!((loud.name(), manager.which_handlers()), ("log", vec!["log".to_string()]));
+    /// # }
+    /// ```
+    #[doc(alias = "GenEvent.swap_handler")]
+    pub async fn swap<H2: Handler<E>>(
+        self,
+        f: impl FnOnce(H) -> H2 + Send + 'static,
+    ) -> Result<HandlerRef<E, H2>, StopReason> {
+        let swapped = self.exchange(true, |old| Ok(f(old))).await;
+        swapped.map_err(|error| match error {
+            TrySwapError::Stopped(reason) => reason,
+            TrySwapError::Refused(_) => unreachable!("the closure does not refuse"),
+        })
+    }
+
+    /// As [`swap`](Self::swap), but `f` may give the handler back, which then goes on.
+    ///
+    /// The old one's `terminate` is not called, as `f` may refuse: `f` has it whole.
+    ///
+    /// # Errors
+    /// [`TrySwapError::Refused`] with a reference to the handler, which goes on; or it has
+    /// ended, as in `swap`.
+    ///
+    /// # Cancel safety
+    /// As `swap`.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::{EventManager, handler::TrySwapError, handler_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::new(8);
+    /// let old = manager.add_handler("log", handler_fn(|_: &u8| ())).unwrap();
+    /// let mut new = Some(handler_fn(|n: &u8| println!("{n}")));
+    /// new = None; // it could not be made
+    /// let refused = old.try_swap(|old| new.ok_or(old)).await.unwrap_err();
+    /// let TrySwapError::Refused(old) = refused else { panic!() };
+    /// assert!(old.call(|_| ()).await.is_ok(), "it goes on");
+    /// # }
+    /// ```
+    #[doc(alias = "GenEvent.swap_handler")]
+    pub async fn try_swap<H2: Handler<E>>(
+        self,
+        f: impl FnOnce(H) -> Result<H2, H> + Send + 'static,
+    ) -> Result<HandlerRef<E, H2>, TrySwapError<E, H>> {
+        self.exchange(false, f).await
+    }
+
+    async fn exchange<H2: Handler<E>>(
+        self,
+        terminate: bool,
+        f: impl FnOnce(H) -> Result<H2, H> + Send + 'static,
+    ) -> Result<HandlerRef<E, H2>, TrySwapError<E, H>> {
+        let link = &self.listed.link;
+        if link.is_inside() {
+            return Err(TrySwapError::Stopped(StopReason::WouldDeadlock));
+        }
+        let (answer, answered) = oneshot::channel();
+        let (tell, told) = watch::channel(None);
+        let new = HandlerRef::<E, H2>::listed(link.clone(), told);
+        let with = move |old: AnyBox| -> Swapped<E> {
+            match f(*old.downcast().expect(TYPE)) {
+                Ok(new) => Ok(Box::new(new) as Box<dyn AnyHandler<E>>),
+                Err(old) => Err(Box::new(old)),
+            }
+        };
+        discard(link.order(Command::Swap {
+            id: self.id(),
+            terminate,
+            with: Box::new(with),
+            new: new.clone(),
+            tell,
+            answer,
+        }));
+        match answered.await {
+            Ok(true) => Ok(HandlerRef::new(self.name, new)),
+            Ok(false) => Err(TrySwapError::Refused(self)),
+            Err(_) => Err(TrySwapError::Stopped(self.stopped().await)),
+        }
+    }
+
+    /// Takes the handler out: after all events stored before, and its `terminate`.
+    ///
+    /// # Errors
+    /// It had ended already, and why; or its `terminate` panicked; or
+    /// [`StopReason::WouldDeadlock`].
+    ///
+    /// # Cancel safety
+    /// Dropped before its first poll: nothing has happened. Later: it is removed, and dropped.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::ops::ControlFlow;
+    /// use genevent::{EventManager, Handler};
+    ///
+    /// struct Collect(Vec<u8>);
+    ///
+    /// impl Handler<u8> for Collect {
+    ///     async fn handle_event(&mut self, n: &u8) -> ControlFlow<()> {
+    ///         self.0.push(*n);
+    ///         ControlFlow::Continue(())
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::new(8);
+    /// let collect = manager.add_handler("collect", Collect(Vec::new())).unwrap();
+    /// for n in 1..=3 {
+    ///     manager.notify(n).await.unwrap();
+    /// }
+    /// assert_eq!(collect.remove().await.ok().unwrap().0, [1, 2, 3]);
+    /// # }
+    /// ```
+    #[doc(alias = "GenEvent.remove_handler")]
+    pub async fn remove(self) -> Result<H, StopReason> {
+        if self.listed.link.is_inside() {
+            return Err(StopReason::WouldDeadlock);
+        }
+        let (answer, answered) = oneshot::channel();
+        let give = move |handler: Result<AnyBox, StopReason>| {
+            let handler = handler.map(|handler| *handler.downcast::<H>().expect(TYPE));
+            discard(answer.send(handler));
+        };
+        discard(self.listed.link.order(Command::Remove {
+            id: self.listed.id,
+            reason: StopReason::Removed,
+            give: Some(Box::new(give)),
+        }));
+        match answered.await {
+            Ok(removed) => removed,
+            Err(_) => Err(self.stopped().await),
+        }
+    }
+
+    /// Binds the handler to a guard: when that is dropped, the handler is removed, after the
+    /// events stored until then.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::{EventManager, StopReason, handler_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::new(8);
+    /// let log = manager.add_handler("log", handler_fn(|_: &u8| ())).unwrap();
+    /// let guard = log.drop_guard();
+    /// let stopped = guard.stopped();
+    /// drop(guard);
+    /// assert_eq!(stopped.await, StopReason::Removed);
+    /// # }
+    /// ```
+    pub fn drop_guard(self) -> HandlerGuard<E, H> {
+        HandlerGuard {
+            handler: Some(self),
+        }
+    }
+}
+
+const TYPE: &str = "a number stands for one handler of one type";
+
+impl<E, H> Clone for HandlerRef<E, H> {
+    fn clone(&self) -> Self {
+        Self::new(Arc::clone(&self.name), self.listed.clone())
+    }
+}
+
+impl<E, H> fmt::Debug for HandlerRef<E, H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HandlerRef")
+            .field("name", &self.name)
+            .field("stopped", &*self.listed.told.borrow())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Removes its handler when it is dropped: [`HandlerRef::drop_guard`].
+#[must_use = "the handler is removed when the guard is dropped"]
+pub struct HandlerGuard<E, H> {
+    /// Taken when it is disarmed.
+    handler: Option<HandlerRef<E, H>>,
+}
+
+impl<E, H> HandlerGuard<E, H> {
+    /// The handler stays.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::{EventManager, handler_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::new(8);
+    /// let guard = manager.add_handler("log", handler_fn(|_: &u8| ())).unwrap().drop_guard();
+    /// let log = guard.disarm();
+    /// assert_eq!(log.call(|_| "still there").await, Ok("still there"));
+    /// # }
+    /// ```
+    #[expect(clippy::missing_panics_doc, reason = "it is there until then")]
+    pub fn disarm(mut self) -> HandlerRef<E, H> {
+        self.handler.take().expect(ARMED)
+    }
+}
+
+const ARMED: &str = "only disarming takes it, and ends the guard";
+
+impl<E, H> Deref for HandlerGuard<E, H> {
+    type Target = HandlerRef<E, H>;
+
+    fn deref(&self) -> &HandlerRef<E, H> {
+        self.handler.as_ref().expect(ARMED)
+    }
+}
+
+impl<E, H> Drop for HandlerGuard<E, H> {
+    fn drop(&mut self) {
+        if let Some(handler) = self.handler.take() {
+            discard(handler.listed.link.order(Command::Remove {
+                id: handler.listed.id,
+                reason: StopReason::Removed,
+                give: None,
+            }));
+        }
+    }
+}
+
+impl<E, H> fmt::Debug for HandlerGuard<E, H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("HandlerGuard").field(&**self).finish()
+    }
+}
