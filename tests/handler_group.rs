@@ -1,0 +1,308 @@
+//! Groups: many handlers in one task, on one subscription.
+
+use std::future::pending;
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex};
+
+use futures::{FutureExt, poll};
+use genevent::handler::{AddHandlerError, CallError};
+use genevent::{EventManager, Handler, Restart, StopReason, handler_fn};
+use tokio::sync::oneshot;
+use tokio::task::yield_now;
+
+/// Not `Clone`: events are lent.
+struct Event(u32);
+
+#[derive(Clone, Default)]
+struct Diary(Arc<Mutex<Vec<String>>>);
+
+impl Diary {
+    fn note(&self, what: impl Into<String>) {
+        self.0.lock().unwrap().push(what.into());
+    }
+
+    fn read(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+/// Awaits over each event. 0 ends it, 13 makes it panic, if it is `fragile`.
+struct Scribe {
+    name: &'static str,
+    diary: Diary,
+    fragile: bool,
+}
+
+fn scribe(name: &'static str, diary: &Diary) -> Scribe {
+    let diary = diary.clone();
+    Scribe {
+        name,
+        diary,
+        fragile: false,
+    }
+}
+
+fn fragile(name: &'static str, diary: &Diary) -> Scribe {
+    Scribe {
+        fragile: true,
+        ..scribe(name, diary)
+    }
+}
+
+impl Handler<Event> for Scribe {
+    async fn handle_event(&mut self, event: &Event) -> ControlFlow<()> {
+        yield_now().await;
+        self.diary.note(format!("{} {}", self.name, event.0));
+        match event.0 {
+            0 if self.fragile => ControlFlow::Break(()),
+            13 if self.fragile => panic!("thirteen"),
+            _ => ControlFlow::Continue(()),
+        }
+    }
+
+    async fn terminate(&mut self, reason: &StopReason) {
+        self.diary.note(format!("{} ends: {reason}", self.name));
+    }
+}
+
+#[tokio::test]
+async fn a_group_lends_each_event_to_its_handlers_oldest_first_and_counts_once() {
+    // GenEvent cases 41, 51.
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    let group = manager.handler_group("group").unwrap();
+    for name in ["a", "b", "c"] {
+        group.add_handler(name, scribe(name, &diary)).unwrap();
+    }
+    assert_eq!(group.which_handlers(), ["a", "b", "c"]);
+    assert_eq!(manager.which_handlers(), ["group"]);
+    assert_eq!(manager.subscriber_count(), 1);
+    manager.notify(Event(1)).await.unwrap();
+    assert_eq!(manager.sync_notify(Event(2)).await.unwrap().acked(), 1);
+    assert_eq!(diary.read(), ["a 1", "b 1", "c 1", "a 2", "b 2", "c 2"]);
+}
+
+#[tokio::test]
+async fn who_panics_or_breaks_ends_alone_and_the_others_get_the_same_event() {
+    // GenEvent cases 57, 58, 60.
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    let group = manager.handler_group("group").unwrap();
+    let bad = group.add_handler("bad", fragile("bad", &diary)).unwrap();
+    let ends = group.add_handler("ends", fragile("ends", &diary)).unwrap();
+    group.add_handler("good", scribe("good", &diary)).unwrap();
+
+    let receipt = manager.sync_notify(Event(0)).await.unwrap();
+    assert!(receipt.all_acked());
+    assert_eq!(ends.stopped().await, StopReason::Finished);
+    assert_eq!(bad.stopped().await, StopReason::Finished);
+    assert_eq!(diary.read().last().unwrap(), "good 0");
+
+    let bad = group.add_handler("bad", fragile("bad", &diary)).unwrap();
+    let receipt = manager.sync_notify(Event(13)).await.unwrap();
+    assert!(receipt.all_acked(), "the others have finished with it");
+    assert_eq!(
+        bad.stopped().now_or_never(),
+        Some(StopReason::Panicked("thirteen".into()))
+    );
+    assert_eq!(group.which_handlers(), ["good"]);
+    assert_eq!(
+        diary.read(),
+        ["good 13", "bad 13", "bad ends: it panicked: thirteen"]
+    );
+    assert_eq!(manager.sync_notify(Event(2)).await.unwrap().acked(), 1);
+    assert_eq!(diary.read(), ["good 2"]);
+}
+
+#[tokio::test]
+async fn an_event_that_all_fail_over_counts_as_dropped() {
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    let group = manager.handler_group("group").unwrap();
+    for name in ["a", "b"] {
+        group.add_handler(name, fragile(name, &diary)).unwrap();
+    }
+    assert_eq!(manager.sync_notify(Event(13)).await.unwrap().dropped(), 1);
+    assert!(group.which_handlers().is_empty());
+    assert_eq!(manager.sync_notify(Event(1)).await.unwrap().acked(), 1);
+}
+
+#[tokio::test]
+async fn a_handler_joins_a_group_at_its_place_in_the_sequence() {
+    // GenEvent case 30.
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    let group = manager.handler_group("group").unwrap();
+    group.add_handler("a", scribe("a", &diary)).unwrap();
+    manager.notify(Event(1)).await.unwrap();
+    let b = group.add_handler("b", scribe("b", &diary)).unwrap();
+    manager.notify(Event(2)).await.unwrap();
+    let mut removal = Box::pin(b.remove());
+    assert!(poll!(&mut removal).is_pending());
+    manager.notify(Event(3)).await.unwrap();
+    assert!(removal.await.is_ok());
+    manager.flush().await.unwrap();
+    assert_eq!(
+        diary.read(),
+        ["a 1", "a 2", "b 2", "b ends: it was removed", "a 3"]
+    );
+}
+
+#[tokio::test]
+async fn names_are_unique_in_a_group_and_a_group_is_a_name_of_the_manager() {
+    // GenEvent case 27.
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    let group = manager.handler_group("group").unwrap();
+    group.add_handler("a", scribe("a", &diary)).unwrap();
+    let again = group.add_handler("a", scribe("again", &diary));
+    let Err(AddHandlerError::AlreadyPresent(back)) = again else {
+        panic!("it was added")
+    };
+    assert_eq!(back.name, "again");
+    manager.add_handler("a", scribe("a", &diary)).unwrap();
+    assert!(manager.handler_group("a").is_err());
+    assert!(manager.handler_group("group").is_err());
+    let refused = manager.add_handler("group", scribe("a", &diary));
+    assert!(matches!(refused, Err(AddHandlerError::AlreadyPresent(_))));
+    assert!(manager.handler::<Scribe>("group").is_none());
+}
+
+#[tokio::test]
+async fn members_are_called_swapped_owned_and_removed_as_single_handlers_are() {
+    // GenEvent cases 74, 83, 99.
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    let group = manager.handler_group("group").unwrap();
+    let (owner, gone) = oneshot::channel::<()>();
+    let a = group
+        .add_mon_handler("a", scribe("a", &diary), gone)
+        .unwrap();
+    let b = group.add_handler("b", scribe("b", &diary)).unwrap();
+    assert_eq!(a.call(|a| a.name).await, Ok("a"));
+    let swapped = b.swap(|b| scribe("new", &b.diary)).await.unwrap();
+    assert_eq!(group.which_handlers(), ["a", "b"]);
+    manager.notify(Event(1)).await.unwrap();
+    drop(owner);
+    manager.notify(Event(2)).await.unwrap();
+    assert_eq!(a.stopped().await, StopReason::OwnerGone);
+    manager.flush().await.unwrap();
+    assert_eq!(
+        diary.read(),
+        [
+            "b ends: another handler has taken its place",
+            "a 1",
+            "new 1",
+            "a ends: its owner is gone",
+            "new 2"
+        ]
+    );
+    assert!(group.remove_handler("b").await);
+    assert!(!group.remove_handler("b").await);
+    assert_eq!(swapped.stopped().await, StopReason::Removed);
+}
+
+#[tokio::test]
+async fn a_closed_manager_ends_the_newest_handler_first() {
+    // GenEvent cases 53, 91.
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    let group = manager.handler_group("group").unwrap();
+    for name in ["a", "b"] {
+        group.add_handler(name, scribe(name, &diary)).unwrap();
+    }
+    manager.notify(Event(1)).await.unwrap();
+    manager.stop().await.unwrap();
+    let closed = "the event manager is closed";
+    assert_eq!(
+        diary.read(),
+        [
+            "a 1".into(),
+            "b 1".into(),
+            format!("b ends: {closed}"),
+            format!("a ends: {closed}")
+        ]
+    );
+    assert_eq!(group.stopped().await, StopReason::ManagerClosed);
+    let late = group.add_handler("late", scribe("late", &diary));
+    let Err(AddHandlerError::Closed(late)) = late else {
+        panic!("it was added")
+    };
+    assert_eq!(late.name, "late");
+    let make = || handler_fn(|_: &Event| ());
+    assert!(
+        group
+            .add_handler_with("made", make, Restart::never())
+            .is_err()
+    );
+}
+
+#[tokio::test]
+async fn a_group_stays_while_it_is_held_or_has_a_handler() {
+    let manager = EventManager::<Event>::new(8);
+    let group = manager.handler_group("held").unwrap();
+    let stopped = group.stopped();
+    manager.sync_notify(Event(1)).await.unwrap();
+    assert_eq!(manager.which_handlers(), ["held"]);
+    drop(group);
+    assert_eq!(stopped.await, StopReason::Removed);
+    assert!(manager.which_handlers().is_empty());
+
+    let diary = Diary::default();
+    let group = manager.handler_group("peopled").unwrap();
+    let a = group.add_handler("a", scribe("a", &diary)).unwrap();
+    drop(group);
+    manager.sync_notify(Event(2)).await.unwrap();
+    assert_eq!(diary.read(), ["a 2"]);
+    a.remove().await.ok().unwrap();
+    assert_eq!(manager.subscriber_count(), 0);
+    manager.flush().await.unwrap();
+    yield_now().await;
+    assert!(manager.which_handlers().is_empty());
+}
+
+#[tokio::test]
+async fn a_group_is_removed_whole_by_its_name() {
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    let group = manager.handler_group("group").unwrap();
+    let a = group.add_handler("a", scribe("a", &diary)).unwrap();
+    manager.notify(Event(1)).await.unwrap();
+    assert!(manager.remove_handler("group").await);
+    assert_eq!(a.stopped().now_or_never(), Some(StopReason::Removed));
+    assert_eq!(group.stopped().now_or_never(), Some(StopReason::Removed));
+    assert_eq!(diary.read(), ["a 1", "a ends: it was removed"]);
+    assert_eq!(manager.subscriber_count(), 0);
+    let gone = a.call(|_| ()).await;
+    assert_eq!(gone, Err(CallError::Stopped(StopReason::Removed)));
+}
+
+#[tokio::test]
+async fn aborting_a_stuck_member_lets_the_others_go_on() {
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    let group = manager.handler_group("group").unwrap();
+    let stuck = group
+        .add_handler("stuck", |_: &Event| pending::<()>())
+        .unwrap();
+    group.add_handler("b", scribe("b", &diary)).unwrap();
+    let mut done = Box::pin(manager.sync_notify(Event(1)));
+    assert!(poll!(&mut done).is_pending());
+    yield_now().await;
+    stuck.abort();
+    assert!(done.await.unwrap().all_acked());
+    assert_eq!(stuck.stopped().await, StopReason::Aborted);
+    assert_eq!(diary.read(), ["b 1"]);
+}
+
+#[tokio::test]
+async fn a_member_may_be_aborted_before_its_first_event() {
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    let group = manager.handler_group("group").unwrap();
+    manager.notify(Event(1)).await.unwrap();
+    let a = group.add_handler("a", scribe("a", &diary)).unwrap();
+    a.abort();
+    assert_eq!(a.stopped().await, StopReason::Aborted);
+    assert_eq!(diary.read(), ["a ends: it was aborted"]);
+}

@@ -1,0 +1,218 @@
+//! Handlers that are made anew when they panic.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use futures::FutureExt;
+use genevent::handler::{AddHandlerError, CallError};
+use genevent::{EventManager, Handler, HandlerRef, Restart, StopReason};
+
+/// Tells what it sees, with the number of its life. Panics over multiples of 10.
+struct Fragile {
+    life: u32,
+    tx: Sender<(u32, u32)>,
+}
+
+impl Handler<u32> for Fragile {
+    async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
+        tokio::task::yield_now().await;
+        assert!(n % 10 != 0, "{n} is too round");
+        self.tx.send((self.life, *n)).unwrap();
+        if *n == 99 {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+
+    async fn terminate(&mut self, _: &StopReason) {
+        self.tx.send((self.life, 0)).unwrap();
+    }
+}
+
+type Seen = Receiver<(u32, u32)>;
+
+fn add(manager: &EventManager<u32>, restart: Restart) -> (HandlerRef<u32, Fragile>, Seen) {
+    let (tx, rx) = channel();
+    let mut life = 0;
+    let make = move || {
+        life += 1;
+        Fragile {
+            life,
+            tx: tx.clone(),
+        }
+    };
+    let handler = manager.add_handler_with("fragile", make, restart).unwrap();
+    (handler, rx)
+}
+
+#[tokio::test]
+async fn no_event_is_lost_or_seen_twice_between_two_lives() {
+    let manager = EventManager::new(64);
+    let second = Duration::from_secs(1);
+    let (handler, seen) = add(&manager, Restart::on_failure(5, second));
+    for n in [1, 2, 10, 11, 12, 20] {
+        manager.notify(n).await.unwrap();
+    }
+    let receipt = manager.sync_notify(30).await.unwrap();
+    assert_eq!(receipt.dropped(), 1, "it crashed over that one");
+    assert!(manager.sync_notify(31).await.unwrap().all_acked());
+    let seen: Vec<_> = seen.try_iter().collect();
+    assert_eq!(
+        seen,
+        [
+            (1, 1),
+            (1, 2),
+            (1, 0),
+            (2, 11),
+            (2, 12),
+            (2, 0),
+            (3, 0),
+            (4, 31)
+        ]
+    );
+    assert_eq!(
+        handler.call(|h| h.life).await,
+        Ok(4),
+        "the reference stays good"
+    );
+    assert_eq!(manager.which_handlers(), ["fragile"]);
+    assert!(handler.stopped().now_or_never().is_none());
+}
+
+#[tokio::test]
+async fn one_panic_too_many_gives_it_up() {
+    let manager = EventManager::new(64);
+    let (handler, seen) = add(&manager, Restart::on_failure(2, Duration::from_secs(1)));
+    for n in [10, 20, 1] {
+        assert!(manager.sync_notify(n).await.is_ok());
+    }
+    assert!(handler.stopped().now_or_never().is_none());
+    manager.sync_notify(30).await.unwrap();
+    let reason = StopReason::Panicked("30 is too round".into());
+    assert_eq!(handler.stopped().now_or_never(), Some(reason));
+    assert!(manager.which_handlers().is_empty());
+    assert!(manager.sync_notify(2).await.unwrap().is_unheard());
+    assert_eq!(seen.try_iter().last(), Some((3, 0)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn panics_far_apart_are_forgiven() {
+    let manager = EventManager::new(64);
+    let (handler, _seen) = add(&manager, Restart::on_failure(2, Duration::from_secs(10)));
+    for _ in 0..6 {
+        manager.sync_notify(10).await.unwrap();
+        tokio::time::advance(Duration::from_secs(6)).await;
+    }
+    assert_eq!(handler.call(|h| h.life).await, Ok(7));
+}
+
+#[tokio::test]
+async fn never_is_never_and_a_finished_handler_stays_finished() {
+    let manager = EventManager::new(64);
+    let (handler, _seen) = add(&manager, Restart::never());
+    manager.sync_notify(10).await.unwrap();
+    assert!(matches!(handler.stopped().await, StopReason::Panicked(_)));
+
+    let (handler, _seen) = add(&manager, Restart::on_failure(9, Duration::from_secs(1)));
+    manager.sync_notify(99).await.unwrap();
+    assert_eq!(handler.stopped().await, StopReason::Finished);
+}
+
+#[tokio::test]
+async fn a_call_that_panics_restarts_and_is_told() {
+    let manager = EventManager::new(64);
+    let (handler, _seen) = add(&manager, Restart::on_failure(1, Duration::from_secs(1)));
+    let failed = handler.call(|_| panic!("no")).await;
+    assert_eq!(failed, Err::<(), _>(CallError::Panicked("no".into())));
+    assert_eq!(handler.call(|h| h.life).await, Ok(2));
+}
+
+#[tokio::test]
+async fn a_factory_that_panics_gives_it_up() {
+    // GenEvent case 25: when it is added, nothing is left behind.
+    let manager = EventManager::<u32>::new(64);
+    let adding = || {
+        let make = || -> Fragile { panic!("no") };
+        let _ = manager.add_handler_with("a", make, Restart::never());
+    };
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(adding)).is_err());
+    assert!(manager.which_handlers().is_empty());
+    assert_eq!(manager.subscriber_count(), 0);
+
+    let (tx, _rx) = channel();
+    let mut made = false;
+    let make = move || {
+        assert!(!std::mem::replace(&mut made, true), "only once");
+        Fragile {
+            life: 1,
+            tx: tx.clone(),
+        }
+    };
+    let often = Restart::on_failure(9, Duration::from_secs(1));
+    let handler = manager.add_handler_with("a", make, often).unwrap();
+    manager.sync_notify(10).await.unwrap();
+    assert_eq!(
+        handler.stopped().await,
+        StopReason::Panicked("only once".into())
+    );
+    manager.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_refused_factory_comes_back_uncalled() {
+    let manager = EventManager::<u32>::new(64);
+    let _first = add(&manager, Restart::never());
+    let calls = Arc::new(AtomicU32::new(0));
+    let (tx, _rx) = channel();
+    let counting = Arc::clone(&calls);
+    let make = move || {
+        counting.fetch_add(1, Ordering::SeqCst);
+        Fragile {
+            life: 0,
+            tx: tx.clone(),
+        }
+    };
+    let refused = manager.add_handler_with("fragile", make, Restart::never());
+    let Err(AddHandlerError::AlreadyPresent(make)) = refused else {
+        panic!("it was added")
+    };
+    assert_eq!(calls.load(Ordering::SeqCst), 0);
+    assert!(
+        manager
+            .add_handler_with("other", make, Restart::never())
+            .is_ok()
+    );
+    assert_eq!(calls.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_group_restarts_one_of_its_handlers_alone() {
+    let manager = EventManager::new(64);
+    let group = manager.handler_group("group").unwrap();
+    let (tx, seen) = channel();
+    let mut life = 0;
+    let make = move || {
+        life += 1;
+        Fragile {
+            life,
+            tx: tx.clone(),
+        }
+    };
+    let often = Restart::on_failure(9, Duration::from_secs(1));
+    group.add_handler_with("fragile", make, often).unwrap();
+    let (all, others) = channel();
+    let other = genevent::handler_fn(move |n: &u32| all.send(*n).unwrap());
+    group.add_handler("other", other).unwrap();
+    for n in [1, 10, 2] {
+        assert!(manager.sync_notify(n).await.unwrap().all_acked());
+    }
+    assert_eq!(
+        seen.try_iter().collect::<Vec<_>>(),
+        [(1, 1), (1, 0), (2, 2)]
+    );
+    assert_eq!(others.try_iter().collect::<Vec<_>>(), [1, 10, 2]);
+}
