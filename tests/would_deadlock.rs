@@ -1,0 +1,311 @@
+//! What could only wait for itself says so instead of hanging.
+//!
+//! GenEvent cases 138, 139, 141, 142, 160.
+
+use std::ops::ControlFlow;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures::{FutureExt, SinkExt, StreamExt};
+use genevent::error::{DeadlineError, NotifyError, ReserveError, WouldDeadlock};
+use genevent::handler::{CallError, TrySwapError};
+use genevent::{EventManager, Handler, HandlerRef, StopReason, WeakEventManager, handler_fn};
+use tokio::sync::oneshot;
+use tokio::task::yield_now;
+
+type Work = Box<dyn FnOnce(EventManager<u32>) -> futures::future::BoxFuture<'static, ()> + Send>;
+
+/// Does one thing over its first event, with its own manager, and tells what it sees.
+struct Inside {
+    manager: WeakEventManager<u32>,
+    work: Option<Work>,
+    tx: Sender<u32>,
+}
+
+impl Handler<u32> for Inside {
+    async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
+        if let Some(work) = self.work.take() {
+            work(self.manager.upgrade().expect("it is held")).await;
+        }
+        self.tx.send(*n).unwrap();
+        ControlFlow::Continue(())
+    }
+}
+
+fn inside<F>(
+    manager: &EventManager<u32>,
+    work: impl FnOnce(EventManager<u32>) -> F + Send + 'static,
+) -> (Inside, Receiver<u32>)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let (tx, rx) = channel();
+    let handler = Inside {
+        manager: manager.downgrade(),
+        work: Some(Box::new(|manager| work(manager).boxed())),
+        tx,
+    };
+    (handler, rx)
+}
+
+/// Runs `work` in a handler over event 1, in a manager of this capacity.
+async fn run<F>(
+    capacity: usize,
+    work: impl FnOnce(EventManager<u32>) -> F + Send + 'static,
+) -> (EventManager<u32>, HandlerRef<u32, Inside>, Receiver<u32>)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let manager = EventManager::new(capacity);
+    let (handler, seen) = inside(&manager, work);
+    let handler = manager.add_handler("inside", handler).unwrap();
+    let receipt = manager.sync_notify(1).await.unwrap();
+    assert!(receipt.all_acked(), "the work did not panic");
+    (manager, handler, seen)
+}
+
+#[tokio::test]
+async fn a_plain_notify_works_and_is_seen_after_the_current_event() {
+    let (manager, _handler, seen) = run(8, async |manager| {
+        assert_eq!(manager.notify(2).await, Ok(1));
+        assert_eq!(manager.try_notify(3), Ok(1));
+    })
+    .await;
+    manager.flush().await.unwrap();
+    assert_eq!(seen.try_iter().collect::<Vec<_>>(), [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn waiting_for_its_own_answer_gives_the_event_back() {
+    let (manager, _handler, seen) = run(8, async |manager| {
+        let error = manager.sync_notify(2).await.unwrap_err();
+        assert!(matches!(error, NotifyError::WouldDeadlock(2)));
+        assert_eq!(error.to_string(), "the handler would wait for itself");
+        let error = manager.ack_notify(3).await.unwrap_err();
+        assert_eq!(error.into_event(), 3);
+        let error = manager.sync_notify(4).within(Duration::from_secs(1)).await;
+        assert!(matches!(error, Err(DeadlineError::WouldDeadlock(4))));
+        // Other managers are other matters.
+        let other = EventManager::new(1);
+        other
+            .add_handler("other", handler_fn(|_: &u32| ()))
+            .unwrap();
+        assert_eq!(other.sync_notify(5).await.unwrap().acked(), 1);
+    })
+    .await;
+    manager.flush().await.unwrap();
+    assert_eq!(
+        seen.try_iter().collect::<Vec<_>>(),
+        [1],
+        "nothing was stored"
+    );
+}
+
+#[tokio::test]
+async fn flush_and_stop_say_so_and_do_nothing() {
+    let (manager, _handler, _seen) = run(8, async |manager| {
+        assert_eq!(manager.flush().await, Err(WouldDeadlock));
+        assert_eq!(manager.stop().await, Err(WouldDeadlock));
+        let error = manager
+            .flush()
+            .within(Duration::from_secs(1))
+            .await
+            .unwrap_err();
+        assert!(error.would_deadlock());
+        assert_eq!(error.pending()[0].name(), Some("inside"));
+        let error = manager
+            .stop()
+            .within(Duration::from_secs(1))
+            .await
+            .unwrap_err();
+        assert_eq!(error.to_string(), "the handler would wait for itself");
+        assert!(!manager.is_closed());
+    })
+    .await;
+    manager.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_handler_may_close_its_manager_and_sees_its_end() {
+    let (_manager, handler, _seen) = run(8, async |manager| {
+        manager.close();
+        assert_eq!(manager.sync_notify(2).await, Err(NotifyError::Closed(2)));
+    })
+    .await;
+    assert_eq!(handler.stopped().await, StopReason::ManagerClosed);
+}
+
+#[tokio::test]
+async fn asking_itself_says_so_and_changes_nothing() {
+    let (manager, handler, _seen) = run(8, async |manager| {
+        let itself = manager.handler::<Inside>("inside").unwrap();
+        assert_eq!(itself.call(|_| ()).await, Err(CallError::WouldDeadlock));
+        let would = Some(StopReason::WouldDeadlock);
+        assert_eq!(itself.clone().remove().await.err(), would);
+        assert_eq!(itself.clone().swap(|old| old).await.err(), would);
+        let error = itself.clone().try_swap(Ok::<Inside, _>).await.unwrap_err();
+        assert!(matches!(
+            error,
+            TrySwapError::Stopped(StopReason::WouldDeadlock)
+        ));
+        assert!(!manager.remove_handler("inside").await);
+        assert_eq!(manager.which_handlers(), ["inside"]);
+        let added = manager.add_handler("more", handler_fn(|_: &u32| ()));
+        assert_eq!(added.unwrap().call(|_| 7).await, Ok(7), "not itself");
+    })
+    .await;
+    assert_eq!(manager.which_handlers(), ["inside", "more"]);
+    assert!(handler.call(|_| ()).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_handler_of_a_group_is_not_to_ask_another_one_of_it() {
+    let manager = EventManager::new(8);
+    let group = manager.handler_group("group").unwrap();
+    let other = group
+        .add_handler("other", handler_fn(|_: &u32| ()))
+        .unwrap();
+    let (handler, seen) = inside(&manager, async move |manager| {
+        assert_eq!(other.call(|_| ()).await, Err(CallError::WouldDeadlock));
+        assert_eq!(other.remove().await.err(), Some(StopReason::WouldDeadlock));
+        assert!(!manager.remove_handler("group").await);
+        assert!(manager.sync_notify(2).await.is_err());
+        assert_eq!(manager.notify(3).await, Ok(1));
+    });
+    group.add_handler("inside", handler).unwrap();
+    manager.notify(1).await.unwrap();
+    manager.flush().await.unwrap();
+    manager.stop().await.unwrap();
+    assert_eq!(seen.try_iter().collect::<Vec<_>>(), [1, 3]);
+}
+
+#[tokio::test]
+async fn a_full_buffer_that_it_holds_itself_gives_the_event_back() {
+    let (manager, _handler, seen) = run(1, async |manager| {
+        assert_eq!(manager.notify(2).await, Ok(1));
+        let error = manager.notify(3).await.unwrap_err();
+        assert!(matches!(error, NotifyError::WouldDeadlock(3)));
+        let error = manager.reserve().await.unwrap_err();
+        assert_eq!(error, ReserveError::WouldDeadlock);
+        let error = manager.sink().send(4).await.unwrap_err();
+        assert_eq!(error, ReserveError::WouldDeadlock);
+    })
+    .await;
+    manager.flush().await.unwrap();
+    assert_eq!(seen.try_iter().collect::<Vec<_>>(), [1, 2]);
+}
+
+#[tokio::test]
+async fn a_sync_sink_is_not_flushed_inside() {
+    let (manager, _handler, seen) = run(8, async |manager| {
+        let mut sink = manager.sync_sink();
+        sink.feed(2).await.unwrap();
+        assert_eq!(sink.flush().await, Err(ReserveError::WouldDeadlock));
+    })
+    .await;
+    manager.flush().await.unwrap();
+    assert_eq!(seen.try_iter().collect::<Vec<_>>(), [1, 2], "it was sent");
+}
+
+#[tokio::test]
+async fn a_full_buffer_of_another_subscriber_is_waited_for() {
+    let manager = EventManager::new(2);
+    let (handler, seen) = inside(&manager, async |manager| {
+        assert_eq!(manager.notify(3).await, Ok(2));
+    });
+    manager.add_handler("inside", handler).unwrap();
+    let mut slow = manager.subscribe();
+    manager.notify(1).await.unwrap();
+    yield_now().await; // it has 1 in hand, and waits for the slow one, which has 1 unread
+    manager.try_notify(2).unwrap_err();
+    assert_eq!(slow.next().await, Some(1));
+    assert_eq!(slow.next().await, Some(3));
+    slow.ack();
+    manager.flush().await.unwrap();
+    assert_eq!(seen.try_iter().collect::<Vec<_>>(), [1, 3]);
+}
+
+/// A handler waits behind other publishers, for room at somebody else; then the others' events
+/// fill its own window.
+#[tokio::test]
+async fn a_wait_that_comes_to_be_for_itself_ends_then() {
+    let manager = EventManager::new(2);
+    let (told, result) = oneshot::channel();
+    let told = Arc::new(Mutex::new(Some(told)));
+    let (go, wait) = oneshot::channel::<()>();
+    let (handler, seen) = inside(&manager, async move |manager| {
+        wait.await.unwrap();
+        let result = manager.notify(100).await;
+        told.lock().unwrap().take().unwrap().send(result).unwrap();
+    });
+    manager.add_handler("inside", handler).unwrap();
+    let mut slow = manager.subscribe();
+    manager.notify(1).await.unwrap();
+    yield_now().await; // in hand
+    manager.notify(2).await.unwrap();
+    // The slow one has two unread; the handler one, and room for one more.
+    let mut waiting: Vec<_> = [3, 4]
+        .map(|n| {
+            let manager = manager.clone();
+            tokio::spawn(async move { manager.notify(n).await })
+        })
+        .into();
+    yield_now().await;
+    go.send(()).unwrap();
+    let mut result = Box::pin(result);
+    for _ in 0..4 {
+        yield_now().await;
+        assert!(
+            (&mut result).now_or_never().is_none(),
+            "it waits for the slow one"
+        );
+    }
+    // Room for 3, which fills the handler's window; 4 is next, and waits for the handler.
+    assert_eq!(slow.next().await, Some(1));
+    let result = result.await.unwrap();
+    assert_eq!(result, Err(NotifyError::WouldDeadlock(100)));
+    let reading = tokio::spawn(slow.collect::<Vec<_>>());
+    for publisher in waiting.drain(..) {
+        assert_eq!(publisher.await.unwrap(), Ok(2));
+    }
+    manager.stop().await.unwrap();
+    assert_eq!(seen.try_iter().collect::<Vec<_>>(), [1, 2, 3, 4]);
+    assert_eq!(reading.await.unwrap(), [2, 3, 4]);
+}
+
+#[tokio::test]
+async fn terminate_does_not_wait_for_itself_either() {
+    struct Last(WeakEventManager<u32>, Sender<bool>);
+    impl Handler<u32> for Last {
+        async fn handle_event(&mut self, _: &u32) -> ControlFlow<()> {
+            ControlFlow::Continue(())
+        }
+        async fn terminate(&mut self, _: &StopReason) {
+            let manager = self.0.upgrade().unwrap();
+            let stopped = manager.stop().await;
+            let synced = manager.sync_notify(2).await;
+            self.1.send(stopped.is_err() && synced.is_err()).unwrap();
+        }
+    }
+    let manager = EventManager::new(8);
+    let (tx, rx) = channel();
+    let last = manager
+        .add_handler("last", Last(manager.downgrade(), tx))
+        .unwrap();
+    assert!(last.remove().await.is_ok());
+    assert_eq!(rx.try_recv(), Ok(true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_it_spawns_is_not_found_out_and_a_deadline_covers_it() {
+    run(8, async |manager| {
+        let task = tokio::spawn(async move {
+            let second = Duration::from_secs(1);
+            let late = manager.sync_notify(2).within(second).await.unwrap_err();
+            assert_eq!(late.pending()[0].name(), Some("inside"));
+        });
+        task.await.unwrap();
+    })
+    .await;
+}
