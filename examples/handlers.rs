@@ -57,9 +57,9 @@ async fn main() {
         println!("connection: got {first:?}, and hangs up");
         first
     });
-    let (hang_up, hung_up) = tokio::sync::oneshot::channel::<()>();
+    let (hang_up, closed) = tokio::sync::oneshot::channel::<()>();
     let forwarder = manager
-        .add_mon_handler("forwarder", Forwarder { to }, hung_up)
+        .add_mon_handler("forwarder", Forwarder { to }, closed)
         .expect("the name is free");
 
     let counter = manager

@@ -125,7 +125,7 @@ impl Error for ReserveError {}
 /// A handler asked to wait for what it could only do itself: [`flush`], [`stop`].
 ///
 /// Nothing has been done. Found out only for code that the handler itself awaits, not for tasks
-/// that it spawns and waits for; for these there is [`Flush::within`].
+/// that it spawns and waits for; for these there is `within`.
 ///
 /// # Examples
 /// ```
@@ -153,7 +153,6 @@ impl Error for ReserveError {}
 ///
 /// [`flush`]: crate::EventManager::flush
 /// [`stop`]: crate::EventManager::stop
-/// [`Flush::within`]: crate::future::Flush::within
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct WouldDeadlock;
 

@@ -344,13 +344,11 @@ impl<'a, E> Stop<'a, E> {
 #[cfg(feature = "rt")]
 impl<E> Stop<'_, E> {
     pub(crate) fn unanswered(&self) -> Option<Unanswered> {
-        match self.idle {
-            None => self.settling.unanswered(),
-            Some(_) => {
-                let running = self.settling.channel.running();
-                (!running.is_empty()).then(|| Unanswered::of(running))
-            }
+        if self.idle.is_none() {
+            return self.settling.unanswered();
         }
+        let running = self.settling.channel.running();
+        (!running.is_empty()).then(|| Unanswered::of(running))
     }
 
     pub(crate) fn channel(&self) -> &Channel<E> {

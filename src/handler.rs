@@ -53,10 +53,14 @@
 //! [`terminate`]: Handler::terminate
 //! [`notify`]: crate::EventManager::notify
 
+mod candidate;
 mod closure;
+mod floor;
 mod group;
+mod guard;
 mod manage;
 mod member;
+mod order;
 mod reason;
 mod reference;
 mod runner;
@@ -66,9 +70,10 @@ use std::ops::ControlFlow;
 
 pub use closure::{Answer, HandlerFn, handler_fn};
 pub use group::HandlerGroup;
+pub use guard::HandlerGuard;
 pub use member::Restart;
 pub use reason::{AddHandlerError, CallError, StopReason, TrySwapError};
-pub use reference::{HandlerGuard, HandlerRef};
+pub use reference::HandlerRef;
 
 /// What is done with every event.
 ///

@@ -607,7 +607,7 @@ async fn a_handler_is_aborted_while_it_is_idle_and_while_it_terminates() {
         }
         async fn terminate(&mut self, reason: &StopReason) {
             if *reason == StopReason::Removed {
-                pending().await
+                pending::<()>().await;
             }
         }
     }
@@ -772,6 +772,16 @@ async fn stop_waits_until_every_handler_has_handled_all_and_ended() {
     assert!(manager.which_handlers().is_empty());
 }
 
+struct Endless;
+impl Handler<u32> for Endless {
+    async fn handle_event(&mut self, _: &u32) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+    async fn terminate(&mut self, _: &StopReason) {
+        pending::<()>().await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_stop_that_waits_only_so_long_names_the_handler_that_is_stuck() {
     // GenEvent case 16.
@@ -790,15 +800,6 @@ async fn a_stop_that_waits_only_so_long_names_the_handler_that_is_stuck() {
     stuck.abort();
     manager.stop().await.unwrap();
 
-    struct Endless;
-    impl Handler<u32> for Endless {
-        async fn handle_event(&mut self, _: &u32) -> ControlFlow<()> {
-            ControlFlow::Continue(())
-        }
-        async fn terminate(&mut self, _: &StopReason) {
-            pending().await
-        }
-    }
     let manager = EventManager::<u32>::new(8);
     manager.add_handler("endless", Endless).unwrap();
     let late = manager

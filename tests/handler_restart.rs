@@ -144,9 +144,9 @@ async fn a_factory_that_panics_gives_it_up() {
     assert_eq!(manager.subscriber_count(), 0);
 
     let (tx, _rx) = channel();
-    let mut made = false;
+    let mut before = false;
     let make = move || {
-        assert!(!std::mem::replace(&mut made, true), "only once");
+        assert!(!std::mem::replace(&mut before, true), "only once");
         Fragile {
             life: 1,
             tx: tx.clone(),

@@ -1,6 +1,6 @@
 //! What could only wait for itself says so instead of hanging.
 //!
-//! GenEvent cases 138, 139, 141, 142, 160.
+//! `GenEvent` cases 138, 139, 141, 142, 160.
 
 use std::ops::ControlFlow;
 use std::sync::mpsc::{Receiver, Sender, channel};

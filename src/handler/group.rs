@@ -3,9 +3,10 @@
 use std::fmt;
 use std::future::Future;
 
-use super::manage::{Candidate, find, remove};
+use super::candidate::Candidate;
+use super::manage::{find, remove};
 use super::member::{Life, Listed, reason};
-use super::runner::Command;
+use super::order::Command;
 use super::{AddHandlerError, Handler, HandlerRef, Restart, StopReason};
 use crate::foreign::discard;
 use crate::roster::Roster;
@@ -96,7 +97,7 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
         name: impl Into<Arc<str>>,
         handler: H,
     ) -> Result<HandlerRef<E, H>, AddHandlerError<H>> {
-        self.add(name.into(), Candidate::plain(handler), false)
+        self.add(&name.into(), Candidate::plain(handler), false)
             .map_err(|error| error.map(Candidate::into_handler))
     }
 
@@ -110,7 +111,7 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
         handler: H,
         owner: impl Future + Send + 'static,
     ) -> Result<HandlerRef<E, H>, AddHandlerError<H>> {
-        self.add(name.into(), Candidate::owned(handler, owner), false)
+        self.add(&name.into(), Candidate::owned(handler, owner), false)
             .map_err(|error| error.map(Candidate::into_handler))
     }
 
@@ -131,8 +132,12 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
         H: Handler<E>,
         F: FnMut() -> H + Send + 'static,
     {
-        self.add(name.into(), Candidate::<E, H>::made(factory, restart), true)
-            .map_err(|error| error.map(Candidate::into_factory))
+        self.add(
+            &name.into(),
+            Candidate::<E, H>::made(factory, restart),
+            true,
+        )
+        .map_err(|error| error.map(Candidate::into_factory))
     }
 
     /// As [`EventManager::handler`](crate::EventManager::handler).
@@ -151,7 +156,7 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
 
     fn add<H: Handler<E>>(
         &self,
-        name: Arc<str>,
+        name: &Arc<str>,
         candidate: Candidate<E, H>,
         is_made: bool,
     ) -> Result<HandlerRef<E, H>, AddHandlerError<Candidate<E, H>>> {
@@ -159,10 +164,10 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
         if link.orders.is_closed() || link.channel.is_closed() {
             return Err(AddHandlerError::Closed(candidate));
         }
-        let Some(life) = Life::new(&self.roster, &name) else {
+        let Some(life) = Life::new(&self.roster, name) else {
             return Err(AddHandlerError::AlreadyPresent(candidate));
         };
-        let (member, handler) = candidate.enter(&name, life, link);
+        let (member, handler) = candidate.enter(name, life, link);
         match link.order(Command::Add(member)) {
             Err(Command::Add(member)) => {
                 // It has just ended.

@@ -1,15 +1,16 @@
 //! What a manager can do with handlers.
 
 use std::any::TypeId;
-use std::collections::VecDeque;
 use std::future::Future;
 use std::panic::Location;
 
 use tokio::runtime;
 use tokio::sync::mpsc;
 
-use super::member::{AnyHandler, Boxed, Life, Link, Listed, Member, Owner, Revival, reason};
-use super::runner::{Command, Runner};
+use super::candidate::Candidate;
+use super::member::{Life, Link, Listed, reason};
+use super::order::Command;
+use super::runner::Runner;
 use super::{AddHandlerError, Handler, HandlerGroup, HandlerRef, Restart, StopReason};
 use crate::channel::Channel;
 use crate::inspect::SubscriberKind;
@@ -53,7 +54,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         name: impl Into<Arc<str>>,
         handler: H,
     ) -> Result<HandlerRef<E, H>, AddHandlerError<H>> {
-        self.add(name.into(), Candidate::plain(handler), Location::caller())
+        self.add(&name.into(), Candidate::plain(handler), Location::caller())
             .map_err(|error| error.map(Candidate::into_handler))
     }
 
@@ -92,7 +93,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         owner: impl Future + Send + 'static,
     ) -> Result<HandlerRef<E, H>, AddHandlerError<H>> {
         let candidate = Candidate::owned(handler, owner);
-        self.add(name.into(), candidate, Location::caller())
+        self.add(&name.into(), candidate, Location::caller())
             .map_err(|error| error.map(Candidate::into_handler))
     }
 
@@ -142,7 +143,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         F: FnMut() -> H + Send + 'static,
     {
         let candidate = Candidate::<E, H>::made(factory, restart);
-        self.add(name.into(), candidate, Location::caller())
+        self.add(&name.into(), candidate, Location::caller())
             .map_err(|error| error.map(Candidate::into_factory))
     }
 
@@ -248,14 +249,14 @@ impl<E: Send + Sync + 'static> EventManager<E> {
 
     fn add<H: Handler<E>>(
         &self,
-        name: Arc<str>,
+        name: &Arc<str>,
         candidate: Candidate<E, H>,
         at: &'static Location<'static>,
     ) -> Result<HandlerRef<E, H>, AddHandlerError<Candidate<E, H>>> {
         let runtime = runtime::Handle::current();
-        let start = self.start(&name, candidate, SubscriberKind::Handler, at);
+        let start = self.start(name, candidate, SubscriberKind::Handler, at);
         let (life, candidate, runner, link) = start?;
-        let (member, handler) = candidate.enter(&name, life, &link);
+        let (member, handler) = candidate.enter(name, life, &link);
         runtime.spawn(runner.run_one(member));
         Ok(handler)
     }
@@ -324,105 +325,6 @@ pub(super) async fn remove<E: Send + Sync + 'static>(roster: &Roster, name: &str
             // Another one has the name.
             StopReason::Swapped => {}
             _ => return false,
-        }
-    }
-}
-
-/// A handler that is to be added, and on what terms.
-pub(super) struct Candidate<E, H> {
-    handler: Option<H>,
-    owner: Option<Boxed<'static, ()>>,
-    /// Makes the handler, if there is none.
-    revival: Option<Revival<E>>,
-}
-
-impl<E: Send + Sync + 'static, H: Handler<E>> Candidate<E, H> {
-    pub(super) fn plain(handler: H) -> Self {
-        Self {
-            handler: Some(handler),
-            owner: None,
-            revival: None,
-        }
-    }
-
-    pub(super) fn owned(handler: H, owner: impl Future + Send + 'static) -> Self {
-        Self {
-            owner: Some(Box::pin(async move { drop(owner.await) })),
-            ..Self::plain(handler)
-        }
-    }
-
-    pub(super) fn made(factory: impl FnMut() -> H + Send + 'static, restart: Restart) -> Self {
-        Self {
-            handler: None,
-            owner: None,
-            revival: Some(Revival {
-                factory: Box::new(factory),
-                restart,
-                revived: VecDeque::new(),
-            }),
-        }
-    }
-
-    pub(super) fn into_handler(self) -> H {
-        self.handler.expect("it was added as it is")
-    }
-
-    pub(super) fn into_factory<F: 'static>(self) -> F {
-        let revival = self.revival.expect("it was added with a factory");
-        let factory = revival.factory.into_any().downcast();
-        *factory.expect("its type is known")
-    }
-
-    /// Lists it under its name, and looks at its owner for the first time.
-    pub(super) fn enter(
-        self,
-        name: &Arc<str>,
-        life: Life,
-        link: &Link<E>,
-    ) -> (Member<E>, HandlerRef<E, H>) {
-        let Self {
-            handler,
-            owner,
-            mut revival,
-        } = self;
-        let handler: Box<dyn AnyHandler<E>> = match (handler, &mut revival) {
-            (Some(handler), _) => Box::new(handler),
-            (None, Some(revival)) => revival.factory.make(),
-            (None, None) => unreachable!("there is one or the other"),
-        };
-        let listed = HandlerRef::<E, H>::listed(link.clone(), life.tell.subscribe());
-        let mut member = Member {
-            id: listed.id.expect("a handler has a number"),
-            handler: Some(handler),
-            owner: None,
-            revival,
-            life,
-        };
-        if let Some(owner) = owner {
-            member.owner = Owner::watch(owner, link);
-            if member.owner.is_none() {
-                let _ = link.order(Command::Remove {
-                    id: listed.id,
-                    reason: StopReason::OwnerGone,
-                    give: None,
-                });
-            }
-        }
-        member.life.list(&listed);
-        (member, HandlerRef::new(Arc::clone(name), listed))
-    }
-
-    /// Undoes `enter`.
-    pub(super) fn leave(member: Member<E>, was_made: bool) -> Self {
-        let Member {
-            handler, revival, ..
-        } = member;
-        let handler = handler.and_then(|handler| handler.into_any().downcast().ok());
-        Self {
-            handler: handler.filter(|_| !was_made).map(|handler| *handler),
-            owner: None,
-            revival,
         }
     }
 }

@@ -12,7 +12,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use super::runner::{Command, Order};
+use super::floor::catch;
+use super::order::{Command, Order};
 use super::{Handler, StopReason};
 use crate::channel::Channel;
 use crate::foreign::discard;
@@ -75,6 +76,7 @@ impl<E> Clone for Link<E> {
 
 impl<E> Link<E> {
     /// To be done after all events stored until now. Gives the command back if nobody will.
+    #[expect(clippy::result_large_err, reason = "it is taken apart at once")]
     pub(super) fn order(&self, command: Command<E>) -> Result<(), Command<E>> {
         let after = self.channel.tail();
         let sent = self.orders.send(Order { after, command });
@@ -199,7 +201,7 @@ impl Owner {
     pub(super) fn is_gone(&mut self) -> bool {
         let Self { future, waker, .. } = self;
         let poll = || future.as_mut().poll(&mut Context::from_waker(waker));
-        !matches!(super::runner::catch(poll), Ok(Poll::Pending))
+        !matches!(catch(poll), Ok(Poll::Pending))
     }
 }
 

@@ -4,13 +4,12 @@ use std::any::{Any, TypeId};
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
-use std::ops::Deref;
 
 use tokio::sync::{oneshot, watch};
 
 use super::member::{AnyHandler, Link, Listed, new_id, reason};
-use super::runner::{AnyBox, Command, Swapped};
-use super::{CallError, Handler, StopReason, TrySwapError};
+use super::order::{AnyBox, Command, Swapped};
+use super::{CallError, Handler, HandlerGuard, StopReason, TrySwapError};
 use crate::foreign::discard;
 use crate::sync::Arc;
 
@@ -39,6 +38,15 @@ impl<E, H> HandlerRef<E, H> {
             listed,
             handler: PhantomData,
         }
+    }
+
+    /// Removes it after all events stored until now; nobody waits for that.
+    pub(super) fn let_go(&self) {
+        discard(self.listed.link.order(Command::Remove {
+            id: self.listed.id,
+            reason: StopReason::Removed,
+            give: None,
+        }));
     }
 
     fn id(&self) -> u64 {
@@ -144,6 +152,7 @@ impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
     /// # }
     /// ```
     #[doc(alias = "GenEvent.call")]
+    #[expect(clippy::missing_panics_doc, reason = "a number stands for one type")]
     pub async fn call<R: Send + 'static>(
         &self,
         f: impl FnOnce(&mut H) -> R + Send + 'static,
@@ -312,6 +321,7 @@ impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
     /// # }
     /// ```
     #[doc(alias = "GenEvent.remove_handler")]
+    #[expect(clippy::missing_panics_doc, reason = "a number stands for one type")]
     pub async fn remove(self) -> Result<H, StopReason> {
         if self.listed.link.is_inside() {
             return Err(StopReason::WouldDeadlock);
@@ -350,9 +360,7 @@ impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
     /// # }
     /// ```
     pub fn drop_guard(self) -> HandlerGuard<E, H> {
-        HandlerGuard {
-            handler: Some(self),
-        }
+        HandlerGuard::new(self)
     }
 }
 
@@ -370,61 +378,5 @@ impl<E, H> fmt::Debug for HandlerRef<E, H> {
             .field("name", &self.name)
             .field("stopped", &*self.listed.told.borrow())
             .finish_non_exhaustive()
-    }
-}
-
-/// Removes its handler when it is dropped: [`HandlerRef::drop_guard`].
-#[must_use = "the handler is removed when the guard is dropped"]
-pub struct HandlerGuard<E, H> {
-    /// Taken when it is disarmed.
-    handler: Option<HandlerRef<E, H>>,
-}
-
-impl<E, H> HandlerGuard<E, H> {
-    /// The handler stays.
-    ///
-    /// # Examples
-    /// ```
-    /// use genevent::{EventManager, handler_fn};
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() {
-    /// let manager = EventManager::new(8);
-    /// let guard = manager.add_handler("log", handler_fn(|_: &u8| ())).unwrap().drop_guard();
-    /// let log = guard.disarm();
-    /// assert_eq!(log.call(|_| "still there").await, Ok("still there"));
-    /// # }
-    /// ```
-    #[expect(clippy::missing_panics_doc, reason = "it is there until then")]
-    pub fn disarm(mut self) -> HandlerRef<E, H> {
-        self.handler.take().expect(ARMED)
-    }
-}
-
-const ARMED: &str = "only disarming takes it, and ends the guard";
-
-impl<E, H> Deref for HandlerGuard<E, H> {
-    type Target = HandlerRef<E, H>;
-
-    fn deref(&self) -> &HandlerRef<E, H> {
-        self.handler.as_ref().expect(ARMED)
-    }
-}
-
-impl<E, H> Drop for HandlerGuard<E, H> {
-    fn drop(&mut self) {
-        if let Some(handler) = self.handler.take() {
-            discard(handler.listed.link.order(Command::Remove {
-                id: handler.listed.id,
-                reason: StopReason::Removed,
-                give: None,
-            }));
-        }
-    }
-}
-
-impl<E, H> fmt::Debug for HandlerGuard<E, H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("HandlerGuard").field(&**self).finish()
     }
 }

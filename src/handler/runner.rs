@@ -5,205 +5,23 @@
 //! when it was given, and is carried out once the events up to that number are handled: so it
 //! has its place in the sequence, whoever is dropped meanwhile. Only aborts do not wait.
 
-use std::any::Any;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::ops::ControlFlow;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::StopReason;
-use super::member::{AnyHandler, Boxed, Life, Listed, Member};
+use super::floor::{Floor, Ran};
+use super::member::{AnyHandler, Life, Listed, Member, Owner};
+use super::order::{Call, Command, Give, Order, With};
 use crate::channel::Channel;
 use crate::end::EndReason;
 use crate::foreign::discard;
-use crate::inside;
 use crate::inspect::SubscriberId;
 use crate::subscription::Subscription;
 use crate::sync::Arc;
-
-pub(super) struct Order<E> {
-    /// The newest event when it was given.
-    pub(super) after: u64,
-    pub(super) command: Command<E>,
-}
-
-pub(super) type AnyBox = Box<dyn Any + Send>;
-/// The new handler, or the old one back.
-pub(super) type Swapped<E> = Result<Box<dyn AnyHandler<E>>, Box<dyn AnyHandler<E>>>;
-
-pub(super) enum Command<E> {
-    Add(Member<E>),
-    Call {
-        id: u64,
-        /// Also answers.
-        call: Box<dyn FnOnce(&mut dyn Any) + Send>,
-        /// Hears of a panic, when it has had its consequences.
-        failed: oneshot::Sender<String>,
-    },
-    Swap {
-        id: u64,
-        /// Call `terminate` first; `with` then cannot refuse.
-        terminate: bool,
-        with: Box<dyn FnOnce(AnyBox) -> Swapped<E> + Send>,
-        new: Listed<E>,
-        tell: watch::Sender<Option<StopReason>>,
-        /// Whether it was swapped.
-        answer: oneshot::Sender<bool>,
-    },
-    /// `None`: all of them, and the group.
-    Remove {
-        id: Option<u64>,
-        reason: StopReason,
-        /// Takes the handler, or hears that `terminate` panicked.
-        give: Option<Box<dyn FnOnce(Result<AnyBox, StopReason>) + Send>>,
-    },
-    LookAtOwner(u64),
-    /// Nobody holds the group any more: it ends with its last handler.
-    LetGo,
-}
-
-/// Runs code of the user's; a panic is its message.
-pub(super) fn catch<T>(code: impl FnOnce() -> T) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(code)).map_err(|payload| {
-        let message = match payload.downcast_ref::<&str>() {
-            Some(message) => Some((*message).to_owned()),
-            None => payload.downcast_ref::<String>().cloned(),
-        };
-        discard(payload);
-        message.unwrap_or_else(|| "a value that is no message".to_owned())
-    })
-}
-
-/// How code of a handler's ended.
-enum Ran<T> {
-    Done(T),
-    Panicked(String),
-    Aborted,
-}
-
-/// Where all code of handlers runs: caught, marked as inside of its subscription, and aborted on
-/// request.
-struct Floor<E> {
-    channel: Arc<Channel<E>>,
-    subscriber: SubscriberId,
-    aborts: mpsc::UnboundedReceiver<u64>,
-    /// Asked for, and not carried out.
-    aborted: Vec<u64>,
-}
-
-impl<E: Send + Sync + 'static> Floor<E> {
-    fn call<T>(&self, code: impl FnOnce() -> T) -> Result<T, String> {
-        inside::run(self.subscriber, || catch(code))
-    }
-
-    async fn run<T>(&mut self, id: u64, mut code: Boxed<'_, T>) -> Ran<T> {
-        let ran = poll_fn(|cx| {
-            self.hear_aborts(cx);
-            if self.take_abort(id) {
-                return Poll::Ready(Ran::Aborted);
-            }
-            match self.call(|| code.as_mut().poll(cx)) {
-                Ok(Poll::Ready(done)) => Poll::Ready(Ran::Done(done)),
-                Ok(Poll::Pending) => Poll::Pending,
-                Err(message) => Poll::Ready(Ran::Panicked(message)),
-            }
-        });
-        let ran = ran.await;
-        let _ = self.call(|| drop(code));
-        ran
-    }
-
-    fn hear_aborts(&mut self, cx: &mut Context<'_>) {
-        while let Poll::Ready(Some(id)) = self.aborts.poll_recv(cx) {
-            self.aborted.push(id);
-        }
-    }
-
-    fn take_abort(&mut self, id: u64) -> bool {
-        let asked = self.aborted.len();
-        self.aborted.retain(|aborted| *aborted != id);
-        self.aborted.len() < asked
-    }
-
-    /// Calls `terminate`. `Err`: it panicked.
-    async fn terminate(
-        &mut self,
-        id: u64,
-        handler: &mut dyn AnyHandler<E>,
-        reason: &StopReason,
-    ) -> Result<(), StopReason> {
-        match self.run(id, handler.terminate(reason)).await {
-            Ran::Done(()) => Ok(()),
-            Ran::Panicked(message) => Err(StopReason::Panicked(message)),
-            Ran::Aborted => Err(StopReason::Aborted),
-        }
-    }
-
-    /// Terminates the handler, frees its name and tells why it ended. Gives it out, unless its
-    /// `terminate` panicked. With the `last` one, the subscription counts no more.
-    async fn end(
-        &mut self,
-        member: Member<E>,
-        reason: StopReason,
-        last: bool,
-    ) -> Result<Box<dyn AnyHandler<E>>, StopReason> {
-        let Member {
-            life,
-            id,
-            handler,
-            owner,
-            revival,
-        } = member;
-        discard((owner, revival));
-        let Some(mut handler) = handler else {
-            self.leave_if(last);
-            life.end(reason.clone());
-            return Err(reason);
-        };
-        let terminated = self.terminate(id, &mut *handler, &reason).await;
-        self.leave_if(last);
-        life.end(reason);
-        match terminated {
-            Ok(()) => Ok(handler),
-            Err(reason) => {
-                discard(handler);
-                Err(reason)
-            }
-        }
-    }
-
-    fn leave_if(&self, last: bool) {
-        if last {
-            // Owes still what is in hand: that is answered for after the end is told.
-            self.channel.disconnect(self.subscriber);
-        }
-    }
-
-    /// The handler has panicked: makes it anew if it may, or else gives the reason to end it.
-    async fn revive(&mut self, member: &mut Member<E>, message: String) -> Option<StopReason> {
-        let reason = StopReason::Panicked(message);
-        let Some(revival) = &mut member.revival else {
-            return Some(reason);
-        };
-        if !revival.is_allowed() {
-            return Some(reason);
-        }
-        if let Some(mut broken) = member.handler.take() {
-            let _ = self.terminate(member.id, &mut *broken, &reason).await;
-            discard(broken);
-        }
-        match self.call(|| revival.factory.make()) {
-            Ok(anew) => {
-                member.handler = Some(anew);
-                None
-            }
-            Err(message) => Some(StopReason::Panicked(message)),
-        }
-    }
-}
 
 /// Tells `stop` that the task has ended, however it did.
 struct Running<E>(Arc<Channel<E>>, SubscriberId);
@@ -468,7 +286,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
                     return;
                 };
                 let member = &mut self.members[index];
-                if member.owner.as_mut().is_some_and(|owner| owner.is_gone()) {
+                if member.owner.as_mut().is_some_and(Owner::is_gone) {
                     self.remove(index, StopReason::OwnerGone, None).await;
                 }
             }
@@ -491,12 +309,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
         }
     }
 
-    async fn call(
-        &mut self,
-        index: usize,
-        call: Box<dyn FnOnce(&mut dyn Any) + Send>,
-        failed: oneshot::Sender<String>,
-    ) {
+    async fn call(&mut self, index: usize, call: Call, failed: oneshot::Sender<String>) {
         let member = &mut self.members[index];
         let handler = member.handler.as_mut().expect(HANDLER).as_any();
         if let Err(message) = self.floor.call(|| call(handler)) {
@@ -507,12 +320,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
         }
     }
 
-    async fn remove(
-        &mut self,
-        index: usize,
-        reason: StopReason,
-        give: Option<Box<dyn FnOnce(Result<AnyBox, StopReason>) + Send>>,
-    ) {
+    async fn remove(&mut self, index: usize, reason: StopReason, give: Option<Give>) {
         let member = self.members.remove(index);
         let last = self.members.is_empty() && !self.held;
         let handler = self.floor.end(member, reason, last).await;
@@ -527,7 +335,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
         &mut self,
         index: usize,
         terminate: bool,
-        with: Box<dyn FnOnce(AnyBox) -> Swapped<E> + Send>,
+        with: With<E>,
         new: Listed<E>,
         tell: watch::Sender<Option<StopReason>>,
     ) -> Option<bool> {
