@@ -64,6 +64,12 @@
 //! and `buffer_unordered(n)` with `n > 1`, `for_each_concurrent`, `chunks`, `ready_chunks`,
 //! `flatten_unordered`, `forward`, and a spawned task for each event.
 //!
+//! # Handlers
+//!
+//! Where a callback is all that is wanted: [`add_handler`] runs a [`Handler`] or a closure in a
+//! task that folds a subscription, and its [`HandlerRef`] asks it things, swaps it, removes it
+//! and tells how it ended. See module [`handler`].
+//!
 //! # The registry
 //!
 //! Module [`kv`] is a key-value registry that publishes the creation and the end of its buckets
@@ -71,8 +77,8 @@
 //!
 //! # Runtimes
 //!
-//! The manager and its streams need no runtime: they run under any executor. The registry lives
-//! on tokio, behind feature `rt`, which is on by default.
+//! The manager and its streams need no runtime: they run under any executor. Handlers and the
+//! registry live on tokio, behind feature `rt`, which is on by default.
 //!
 //! # When to use something else
 //!
@@ -89,8 +95,13 @@
 //! [`sync_notify`]: EventManager::sync_notify
 #![cfg_attr(
     not(feature = "rt"),
-    doc = "[`kv`]: https://docs.rs/genevent/latest/genevent/kv/"
+    doc = "[`kv`]: https://docs.rs/genevent/latest/genevent/kv/
+[`handler`]: https://docs.rs/genevent/latest/genevent/handler/
+[`add_handler`]: https://docs.rs/genevent/latest/genevent/struct.EventManager.html#method.add_handler
+[`Handler`]: https://docs.rs/genevent/latest/genevent/trait.Handler.html
+[`HandlerRef`]: https://docs.rs/genevent/latest/genevent/struct.HandlerRef.html"
 )]
+#![cfg_attr(feature = "rt", doc = "[`add_handler`]: EventManager::add_handler")]
 #![forbid(unsafe_code)]
 // Without a clock, nobody asks the core some of the questions it can answer.
 #![cfg_attr(not(feature = "rt"), allow(dead_code))]

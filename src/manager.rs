@@ -139,8 +139,9 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// bound.
     ///
     /// # Errors
-    /// [`NotifyError::Closed`](crate::error::NotifyError::Closed) with the event, if the
-    /// manager was closed before it was stored.
+    /// [`NotifyError`](crate::error::NotifyError) with the event: `Closed`, if the manager was
+    /// closed before it was stored; `WouldDeadlock`, if a handler of this manager waits for room
+    /// that it would have to make itself.
     ///
     /// # Cancel safety
     /// Dropped before the event is stored: delivered to nobody, and the place in line passes to
@@ -175,8 +176,9 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// manager takes the event up; this one knows more.
     ///
     /// # Errors
-    /// [`NotifyError::Closed`](crate::error::NotifyError::Closed) with the event, if the
-    /// manager was closed before it was stored.
+    /// [`NotifyError`](crate::error::NotifyError) with the event: `Closed`, if the manager was
+    /// closed before it was stored; `WouldDeadlock`, if a handler of this manager would wait for
+    /// its own answer.
     ///
     /// # Cancel safety
     /// Dropped before the event is stored: delivered to nobody. Later: delivered to all, only
@@ -214,8 +216,9 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// it from the task that reads: it would wait for itself.
     ///
     /// # Errors
-    /// [`NotifyError::Closed`](crate::error::NotifyError::Closed) with the event, if the
-    /// manager was closed before it was stored.
+    /// [`NotifyError`](crate::error::NotifyError) with the event: `Closed`, if the manager was
+    /// closed before it was stored; `WouldDeadlock`, if a handler of this manager would wait for
+    /// its own answer.
     ///
     /// # Cancel safety
     /// Dropped before the event is stored: delivered to nobody. Later: delivered to all, only
@@ -255,7 +258,8 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// as [`notify`](Self::notify). At most `capacity` permits are out at once.
     ///
     /// # Errors
-    /// [`ReserveError::Closed`](crate::error::ReserveError::Closed) if the manager is closed.
+    /// [`ReserveError`](crate::error::ReserveError): `Closed`, if the manager is closed;
+    /// `WouldDeadlock`, as in [`notify`](Self::notify).
     ///
     /// # Cancel safety
     /// Dropping it holds no room, and passes the place in line on.
@@ -313,6 +317,10 @@ impl<E: Send + Sync + 'static> EventManager<E> {
 
     /// Waits until every event stored before the first poll is settled: finished with, or
     /// dropped by whoever did not. Closes nothing.
+    ///
+    /// # Errors
+    /// [`WouldDeadlock`](crate::error::WouldDeadlock) if a handler of this manager asks, which
+    /// has an event in hand itself.
     ///
     /// # Cancel safety
     /// Dropping it changes nothing.
@@ -498,11 +506,16 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         self.channel.close();
     }
 
-    /// [Closes](Self::close) the manager, and waits until every stored event is settled.
+    /// [Closes](Self::close) the manager, and waits until every stored event is settled and
+    /// every handler has ended.
     ///
     /// As `GenEvent.stop`, except that nothing but the events themselves is waited for: a
     /// subscriber that is stuck keeps this from resolving, not from closing, and can be
     /// [disconnected](Self::disconnect).
+    ///
+    /// # Errors
+    /// [`WouldDeadlock`](crate::error::WouldDeadlock) if a handler of this manager asks; the
+    /// manager is not closed then.
     ///
     /// # Cancel safety
     /// The manager is closed from the first poll on, also if this is dropped then.
@@ -516,8 +529,10 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// let reader = manager.subscribe();
     /// manager.try_notify("last words").unwrap();
     ///
-    /// let (read, ()) = block_on(async { join!(reader.collect::<Vec<_>>(), manager.stop()) });
-    /// assert_eq!(read, ["last words"]);
+    /// let (read, stopped) = block_on(async {
+    ///     join!(reader.collect::<Vec<_>>(), manager.stop())
+    /// });
+    /// assert_eq!((read, stopped), (vec!["last words"], Ok(())));
     /// assert!(manager.is_closed());
     /// ```
     #[doc(alias = "GenEvent.stop")]
