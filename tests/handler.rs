@@ -823,7 +823,7 @@ async fn handlers_and_their_references_do_not_keep_the_manager_open() {
 
 #[test]
 fn a_runtime_that_goes_tells_the_end_too() {
-    // GenEvent cases 12, 92.
+    // GenEvent cases 12, 45, 92.
     let manager = EventManager::new(8);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()

@@ -151,6 +151,7 @@ fn add(run: &mut Run, owner: Option<oneshot::Receiver<()>>) -> HandlerRef<u64, W
     group.add_mon_handler("witness", witness, owner).unwrap()
 }
 
+// GenEvent cases 71, 73.
 #[test]
 fn a_removal_sees_exactly_what_was_stored_before_it() {
     model(async |mut run| {
@@ -177,6 +178,7 @@ fn a_removal_sees_exactly_what_was_stored_before_it() {
     });
 }
 
+// GenEvent case 79.
 #[test]
 fn a_swap_hands_over_between_two_events() {
     model(async |mut run| {
@@ -205,6 +207,7 @@ fn a_swap_hands_over_between_two_events() {
     });
 }
 
+// GenEvent case 85.
 #[test]
 fn an_owner_ends_its_handler_at_its_place_in_the_sequence() {
     model(async |mut run| {
