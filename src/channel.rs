@@ -12,6 +12,7 @@ use crate::ack::Ticket;
 use crate::effects::Effects;
 use crate::end::DisconnectCause;
 use crate::error::TryNotifyError;
+use crate::foreign::discard;
 use crate::inspect::{SubscriberId, SubscriberInfo};
 use crate::line::{Line, Turn};
 use crate::log::Batch;
@@ -123,7 +124,7 @@ impl<E> Channel<E> {
                 Ok(state.store(event, None, effects))
             }
         })?;
-        drop(unheard);
+        discard(unheard);
         Ok(stored)
     }
 
@@ -170,7 +171,7 @@ impl<E> Channel<E> {
             });
             if let Some(decided) = decided {
                 return decided.map_ok(|(stored, unheard)| {
-                    drop(unheard);
+                    discard(unheard);
                     stored
                 });
             }
