@@ -13,6 +13,7 @@ use crate::clock::Instant;
 use crate::effects::{Effect, Effects};
 use crate::end::DisconnectCause;
 use crate::error::TryNotifyError;
+use crate::foreign::discard;
 use crate::held::Report;
 use crate::inspect::{SubscriberId, SubscriberInfo};
 use crate::line::{Line, Turn};
@@ -165,7 +166,7 @@ impl<E> Channel<E> {
                 Ok(state.store(event, None, effects))
             }
         })?;
-        drop(unheard);
+        discard(unheard);
         Ok(stored)
     }
 
@@ -182,7 +183,7 @@ impl<E> Channel<E> {
             state.store(event, ticket, effects)
         })?;
         Ok(stored.map(|(stored, unheard)| {
-            drop(unheard);
+            discard(unheard);
             stored
         }))
     }
@@ -262,7 +263,7 @@ impl<E> Channel<E> {
             state.call_line(effects);
             stored
         });
-        drop(unheard);
+        discard(unheard);
         stored
     }
 
