@@ -22,11 +22,13 @@ use crate::options::{Overflow, SubscribeOptions};
 use crate::parking::Parking;
 use crate::place::Place;
 use crate::ring::{Rest, Ring, Room, Stored};
-use crate::sync::{Arc, AtomicUsize, Mutex, Ordering};
+use crate::sync::{Arc, AtomicU64, AtomicUsize, Mutex, Ordering};
 use crate::watchers::{Event, Watch, Watchers};
 
 pub(crate) struct Channel<E> {
     state: Mutex<State<E>>,
+    /// The number of the newest event, to look at without the lock.
+    newest: AtomicU64,
     /// Managers that keep it open.
     handles: AtomicUsize,
     name: Option<Arc<str>>,
@@ -55,6 +57,8 @@ pub(crate) enum Next<E> {
     Closed,
     /// It will be woken.
     Parked,
+    /// Nothing to read, and no waker to park with was given.
+    Empty,
 }
 
 impl<E> State<E> {
@@ -132,6 +136,7 @@ impl<E> Channel<E> {
                 parking: Parking::new(),
                 watchers: Watchers::default(),
             }),
+            newest: AtomicU64::new(0),
             handles: AtomicUsize::new(1),
             name,
             capacity,
@@ -154,6 +159,13 @@ impl<E> Channel<E> {
         result
     }
 
+    /// Under the lock: an event has been stored.
+    #[inline]
+    fn note(&self, stored: (Stored, Option<E>)) -> (Stored, Option<E>) {
+        self.newest.store(stored.0.seq, Ordering::Release);
+        stored
+    }
+
     // ---- Publishers -------------------------------------------------------------------------
 
     pub(crate) fn try_store(&self, event: E) -> Result<Stored, TryNotifyError<E>> {
@@ -163,7 +175,7 @@ impl<E> Channel<E> {
             } else if !state.line.is_empty() || state.ring.room(Instant::now) == Room::Full {
                 Err(TryNotifyError::Full(event))
             } else {
-                Ok(state.store(event, None, effects))
+                Ok(self.note(state.store(event, None, effects)))
             }
         })?;
         discard(unheard);
@@ -180,7 +192,7 @@ impl<E> Channel<E> {
     ) -> Result<Result<Stored, ()>, Wait> {
         let stored = self.poll_turn(turn, waker, |state, effects| {
             let event = event.take().expect("a future is not polled once ready");
-            state.store(event, ticket, effects)
+            self.note(state.store(event, ticket, effects))
         })?;
         Ok(stored.map(|(stored, unheard)| {
             discard(unheard);
@@ -261,7 +273,7 @@ impl<E> Channel<E> {
             state.wake_readers(effects);
             state.tell_watchers(effects);
             state.call_line(effects);
-            stored
+            self.note(stored)
         });
         discard(unheard);
         stored
@@ -310,27 +322,41 @@ impl<E> Channel<E> {
         })
     }
 
-    /// What the subscriber reads next; if there is nothing, it is parked.
-    pub(crate) fn next(&self, place: &Place, waker: &Arc<Waker>) -> Next<E> {
+    /// What the subscriber reads next; if there is nothing, it is parked, with `spare` if that is
+    /// at hand and needed.
+    pub(crate) fn next(&self, place: &Place, waker: &Waker, mut spare: Option<Waker>) -> Next<E> {
         let key = place.id.key;
         self.run(|state, effects| {
             if place.cursor.load().is_watched() && state.ring.report(key, None, effects) {
                 state.call_line(effects);
             }
-            if place.cursor.load().is_detached() {
+            let next = if place.cursor.load().is_detached() {
                 let rest = state.ring.take_rest(key);
                 Next::Rest(rest.expect("a stream takes its rest once"))
             } else if let Some(batch) = state.ring.take(key, effects) {
                 Next::Batch(batch)
             } else if state.ring.is_complete() {
                 Next::Closed
-            } else {
-                let replaced = state.parking.park(key, waker);
+            } else if state.parking.would_wake(key, waker) {
+                Next::Parked
+            } else if let Some(spare) = spare.take() {
+                let replaced = state.parking.park(key, spare);
                 effects.extend(replaced.map(Effect::Forget));
                 state.release_if_idle(effects);
                 Next::Parked
-            }
+            } else {
+                Next::Empty
+            };
+            effects.discard(spare);
+            next
         })
+    }
+
+    /// Whether there was nothing to read for the subscriber a moment ago: a hint, without the
+    /// lock.
+    #[inline]
+    pub(crate) fn seems_read(&self, position: u64) -> bool {
+        self.newest.load(Ordering::Acquire) <= position
     }
 
     /// A watched subscriber has claimed an event (`in_hand`) or finished with it (`None`).

@@ -8,6 +8,7 @@ pub use crate::deadline::Within;
 
 use std::fmt;
 use std::future::Future;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
@@ -29,6 +30,10 @@ pub(crate) struct Queueing {
     #[cfg(feature = "rt")]
     alarm: Option<Pin<Box<tokio::time::Sleep>>>,
 }
+
+// A timer is polled or dropped, and neither leaves it half-way.
+impl UnwindSafe for Queueing {}
+impl RefUnwindSafe for Queueing {}
 
 impl Queueing {
     /// Polls `attempt` with the place in line, and again when its alarm rings.

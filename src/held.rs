@@ -1,6 +1,7 @@
 //! The deliveries that a subscriber has out: received, and not yet answered for.
 
 use std::collections::BTreeSet;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Weak;
 use std::task::Waker;
 
@@ -21,6 +22,10 @@ pub(crate) struct Held {
     max: usize,
     state: Mutex<State>,
 }
+
+// No code but ours runs while its state is in between.
+impl UnwindSafe for Held {}
+impl RefUnwindSafe for Held {}
 
 #[derive(Default)]
 struct State {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Weak;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 
 use futures_core::{FusedStream, Stream};
 
@@ -67,8 +67,8 @@ pub struct Subscription<E> {
     in_hand: Option<Arc<Ticket>>,
     /// Events lost since the last one that was yielded.
     gap: u64,
-    /// The waker it last slept with.
-    waker: Option<Arc<Waker>>,
+    /// It was parked when last polled.
+    asleep: bool,
 }
 
 /// Where the next event comes from.
@@ -102,7 +102,7 @@ impl<E> Subscription<E> {
             },
             in_hand: None,
             gap: 0,
-            waker: None,
+            asleep: false,
         }
     }
 
@@ -381,29 +381,29 @@ impl<E: Clone> Subscription<E> {
         // Without the lock: if this is the last owner, it drops the events.
         self.reading = Reading::Ask;
         self.finish();
-        let next = self
-            .channel
-            .next(&self.place, waker_for(&mut self.waker, cx));
-        self.look_again(self.place.cursor.load());
-        match next {
-            Next::Batch(batch) => self.reading = Reading::Batch(batch),
-            Next::Rest(rest) => self.reading = Reading::Rest(rest),
-            Next::Closed => self.end(EndReason::Closed),
-            Next::Parked => return Poll::Pending,
+        // Likely to sleep, and not asleep yet: cloning the waker now saves taking the lock twice.
+        let sleepy = !self.asleep && self.channel.seems_read(self.word.position());
+        let mut spare = sleepy.then(|| cx.waker().clone());
+        self.asleep = false;
+        loop {
+            let next = self.channel.next(&self.place, cx.waker(), spare.take());
+            self.look_again(self.place.cursor.load());
+            match next {
+                Next::Batch(batch) => self.reading = Reading::Batch(batch),
+                Next::Rest(rest) => self.reading = Reading::Rest(rest),
+                Next::Closed => self.end(EndReason::Closed),
+                Next::Parked => {
+                    self.asleep = true;
+                    return Poll::Pending;
+                }
+                Next::Empty => {
+                    spare = Some(cx.waker().clone());
+                    continue;
+                }
+            }
+            return Poll::Ready(());
         }
-        Poll::Ready(())
     }
-}
-
-/// The waker to sleep with; cloned only if the last one would wake another task.
-fn waker_for<'a>(known: &'a mut Option<Arc<Waker>>, cx: &Context<'_>) -> &'a Arc<Waker> {
-    if known
-        .as_ref()
-        .is_some_and(|known| !known.will_wake(cx.waker()))
-    {
-        *known = None;
-    }
-    known.get_or_insert_with(|| Arc::new(cx.waker().clone()))
 }
 
 impl<E: Clone> Rest<E> {
