@@ -100,10 +100,7 @@ impl<E: Clone> Stream for Deliveries<E> {
             return Poll::Pending;
         }
         let event = ready!(Pin::new(&mut self.subscription).poll_next(cx));
-        Poll::Ready(event.map(|event| Delivery {
-            event,
-            ack: self.subscription.take_ack(),
-        }))
+        Poll::Ready(event.map(|event| Delivery::new(event, self.subscription.take_ack())))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -159,6 +156,10 @@ pub struct Delivery<E> {
 }
 
 impl<E> Delivery<E> {
+    pub(crate) fn new(event: E, ack: Ack) -> Self {
+        Self { event, ack }
+    }
+
     /// Finished with the event; gives it out.
     pub fn ack(self) -> E {
         self.ack.ack();
@@ -181,10 +182,7 @@ impl<E> Delivery<E> {
     /// ```
     pub fn map<T>(self, f: impl FnOnce(E) -> T) -> Delivery<T> {
         let (event, ack) = self.into_parts();
-        Delivery {
-            event: f(event),
-            ack,
-        }
+        Delivery::new(f(event), ack)
     }
 
     /// The event and its acknowledgement, apart.
