@@ -90,7 +90,8 @@ struct Member<E> {
     spot: Spot,
     /// Where it is in `blocking`.
     blocking: Option<usize>,
-    /// Since when it has held publishers, counted from the last event it took.
+    /// Since when it, by what it has not read, has held publishers; counted from the last event
+    /// it took.
     holding: Option<Instant>,
     /// Flushes that wait for it, each up to an event; in order.
     flushes: VecDeque<(u64, Weak<Ticket>)>,
@@ -215,20 +216,22 @@ impl<E> Ring<E> {
         effects
             .segments
             .extend(rest.into_iter().flat_map(|rest| rest.segments));
-        self.settle(key, None, effects);
-        self.remove_if_done(key);
+        self.settle_rest(key, effects);
         self.assert_invariants();
     }
 
-    /// Forgets a member whose stream is gone once none of its deliveries is out.
-    fn remove_if_done(&mut self, key: usize) {
+    /// As `settle`; forgets a member whose stream is gone once none of its deliveries is out.
+    fn settle_rest(&mut self, key: usize, effects: &mut Effects<E>) {
         let member = self.member(key);
-        if member.gone
+        // Looked at before settling: with the last delivery answered for in between, the member
+        // would go, and the flushes that wait for it with it.
+        let is_done = member.gone
             && member
                 .place
                 .held()
-                .is_none_or(|held| held.first().is_none())
-        {
+                .is_none_or(|held| held.first().is_none());
+        self.settle(key, None, effects);
+        if is_done {
             self.members[key] = None;
             self.free.push(key);
         }
@@ -311,17 +314,19 @@ impl<E> Ring<E> {
         }
     }
 
-    /// Publishers wait for those in the way, from now on or already. Gives when all of these
-    /// that may be waited for only so long will have had their time.
+    /// Publishers wait for those in the way, from now on or already. Gives when all of these will
+    /// have had their time, if they may be waited for only so long.
     pub(crate) fn hold(&mut self, now: impl Fn() -> Instant) -> Option<Instant> {
-        let (members, blocking) = (&mut self.members, &self.blocking);
-        let ends = blocking.iter().filter_map(|&key| {
+        let (members, tail) = (&mut self.members, self.log.tail());
+        for &key in &self.blocking {
             let member = members[key].as_mut().expect(MEMBER);
-            let patience = member.place.overflow.patience()?;
-            let start = member.holding.get_or_insert_with(&now);
-            start.checked_add(patience)
-        });
-        ends.max()
+            // One that has read everything is not to blame: permits hold its room.
+            let is_behind = member.place.cursor.load().position() < tail;
+            if is_behind && member.place.overflow.patience().is_some() {
+                member.holding.get_or_insert_with(&now);
+            }
+        }
+        self.patience()
     }
 
     /// When all that are in the way will have had their time; `None` if one of them has no limit,
@@ -375,9 +380,15 @@ impl<E> Ring<E> {
     /// A promised place is not needed.
     pub(crate) fn give_back(&mut self) {
         self.reserved -= 1;
-        for key in std::mem::take(&mut self.blocking) {
-            self.member_mut(key).blocking = None;
-            self.push_limit(key);
+        let claimed = self.log.tail() + self.reserved;
+        let mut index = 0;
+        while let Some(&key) = self.blocking.get(index) {
+            if self.member(key).place.limit() > claimed {
+                self.unblock(key);
+                self.push_limit(key);
+            } else {
+                index += 1;
+            }
         }
         self.assert_invariants();
     }
@@ -482,8 +493,7 @@ impl<E> Ring<E> {
     /// A delivery of a watched subscriber has been answered for.
     pub(crate) fn report_settled(&mut self, id: SubscriberId, effects: &mut Effects<E>) {
         if self.find(id).is_some() {
-            self.settle(id.key, None, effects);
-            self.remove_if_done(id.key);
+            self.settle_rest(id.key, effects);
         }
     }
 
@@ -570,6 +580,12 @@ impl<E> Ring<E> {
         })
     }
 
+    /// Those that have not settled everything that is stored.
+    pub(crate) fn infos_unsettled(&self) -> Vec<SubscriberInfo> {
+        let tail = self.log.tail();
+        self.infos_of(|member| member.owes(member.place.cursor.load(), tail))
+    }
+
     /// Those that `flush` waits for.
     pub(crate) fn infos_flushing(&self, flush: &Arc<Ticket>) -> Vec<SubscriberInfo> {
         let flush = Arc::as_ptr(flush);
@@ -636,7 +652,7 @@ impl<E> Ring<E> {
         self.member_mut(key).blocking = Some(index);
     }
 
-    /// The member is not, or no longer: it took an event, or it left.
+    /// The member is not, or no longer: it took an event, has room again, or left.
     fn unblock(&mut self, key: usize) {
         let member = self.member_mut(key);
         member.holding = None;
