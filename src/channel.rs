@@ -425,6 +425,11 @@ impl<E> Channel<E> {
         self.state.lock().ring.infos_owing(seq, until)
     }
 
+    /// Those that have not settled everything that is stored.
+    pub(crate) fn unsettled(&self) -> Vec<SubscriberInfo> {
+        self.state.lock().ring.infos_unsettled()
+    }
+
     /// Those that `flush` waits for.
     pub(crate) fn flushing(&self, flush: &Arc<Ticket>) -> Vec<SubscriberInfo> {
         self.state.lock().ring.infos_flushing(flush)

@@ -1,7 +1,7 @@
 //! The deliveries that a subscriber has out: received, and not yet answered for.
 
 use std::collections::BTreeSet;
-use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::panic::AssertUnwindSafe;
 use std::sync::Weak;
 use std::task::Waker;
 
@@ -18,14 +18,11 @@ pub(crate) trait Report: Send + Sync {
 /// 1. A number is in `open` from before the event is claimed until its delivery is answered for.
 /// 2. A stream waits in `full` only while `max` deliveries are out.
 pub(crate) struct Held {
-    pub(crate) channel: Weak<dyn Report>,
+    /// The channel leaves nothing half done when somebody's code panics.
+    pub(crate) channel: AssertUnwindSafe<Weak<dyn Report>>,
     max: usize,
     state: Mutex<State>,
 }
-
-// No code but ours runs while its state is in between.
-impl UnwindSafe for Held {}
-impl RefUnwindSafe for Held {}
 
 #[derive(Default)]
 struct State {
@@ -36,7 +33,7 @@ struct State {
 impl Held {
     pub(crate) fn new(channel: Weak<dyn Report>, max: usize) -> Self {
         Self {
-            channel,
+            channel: AssertUnwindSafe(channel),
             max,
             state: Mutex::default(),
         }

@@ -105,6 +105,7 @@ mod clock;
 mod cursor;
 #[cfg(feature = "rt")]
 mod deadline;
+pub mod deadlocks;
 mod delivery;
 mod effects;
 mod end;

@@ -97,7 +97,7 @@ struct Member<E> {
     /// Where it is in `blocking`.
     blocking: Option<usize>,
     /// When publishers will have waited long enough for it to take an event, if they may not wait
-    /// for ever, and one has begun to.
+    /// for ever, and one has begun to wait for what it has not read.
     end: Option<Instant>,
     /// Flushes that wait for it, each up to an event; in order.
     flushes: VecDeque<(u64, Weak<Ticket>)>,
@@ -230,22 +230,26 @@ impl<E> Ring<E> {
                 .flat_map(|rest| rest.segments)
                 .map(Effect::Segment),
         );
-        self.settle(key, None, effects);
-        self.remove_if_done(key);
+        self.settle_rest(key, effects);
         self.assert_invariants();
     }
 
-    /// Forgets a member whose stream is gone once none of its deliveries is out.
-    fn remove_if_done(&mut self, key: usize) {
+    /// As `settle`; forgets a member whose stream is gone once none of its deliveries is out.
+    fn settle_rest(&mut self, key: usize, effects: &mut Effects<E>) {
         let member = self.member(key);
-        if member.gone
+        // Looked at before settling: with the last delivery answered for in between, the member
+        // would go, and the flushes that wait for it with it.
+        let is_done = member.gone
             && member
                 .place
                 .held()
-                .is_none_or(|held| held.first().is_none())
-        {
+                .is_none_or(|held| held.first().is_none());
+        self.settle(key, None, effects);
+        if is_done {
             self.members[key] = None;
             self.free.push(key);
+        } else {
+            self.unwatch_if_idle(key);
         }
     }
 
@@ -332,12 +336,17 @@ impl<E> Ring<E> {
     /// Publishers wait for those in the way, from now on or already. Gives when all of these will
     /// have had their time, if that is limited for every one.
     pub(crate) fn hold(&mut self, now: impl Fn() -> Instant) -> Option<Instant> {
-        for key in std::mem::take(&mut self.fresh) {
-            let member = self.members[key].as_mut().expect(MEMBER);
-            let patience = member.place.overflow.patience();
-            member.end = patience.and_then(|patience| now().checked_add(patience));
-            self.ends.extend(member.end.map(|end| (end, key)));
-        }
+        let (members, ends, tail) = (&mut self.members, &mut self.ends, self.log.tail());
+        self.fresh.retain(|&key| {
+            let member = members[key].as_mut().expect(MEMBER);
+            // One that has read everything is not to blame: permits hold its room.
+            let is_behind = member.place.cursor.load().position() < tail;
+            if let (true, Some(patience)) = (is_behind, member.place.overflow.patience()) {
+                member.end = now().checked_add(patience);
+                ends.extend(member.end.map(|end| (end, key)));
+            }
+            !is_behind
+        });
         self.last_end()
     }
 
@@ -388,12 +397,15 @@ impl<E> Ring<E> {
     /// A promised place is not needed.
     pub(crate) fn give_back(&mut self) {
         self.reserved -= 1;
-        // They wait no longer, but their time runs on.
-        self.ends.clear();
-        self.fresh.clear();
-        for key in std::mem::take(&mut self.blocking) {
-            self.member_mut(key).blocking = None;
-            self.push_limit(key);
+        let claimed = self.log.tail() + self.reserved;
+        let mut index = 0;
+        while let Some(&key) = self.blocking.get(index) {
+            if self.member(key).place.limit() > claimed {
+                self.unblock(key);
+                self.push_limit(key);
+            } else {
+                index += 1;
+            }
         }
         self.assert_invariants();
     }
@@ -495,9 +507,7 @@ impl<E> Ring<E> {
     /// A delivery of a watched subscriber has been answered for.
     pub(crate) fn report_settled(&mut self, id: SubscriberId, effects: &mut Effects<E>) {
         if self.find(id).is_some() {
-            self.settle(id.key, None, effects);
-            self.unwatch_if_idle(id.key);
-            self.remove_if_done(id.key);
+            self.settle_rest(id.key, effects);
         }
     }
 
@@ -595,6 +605,12 @@ impl<E> Ring<E> {
         })
     }
 
+    /// Those that have not settled everything that is stored.
+    pub(crate) fn infos_unsettled(&self) -> Vec<SubscriberInfo> {
+        let tail = self.log.tail();
+        self.infos_of(|member| member.owes(member.place.cursor.load(), tail))
+    }
+
     /// Those that `flush` waits for.
     pub(crate) fn infos_flushing(&self, flush: &Arc<Ticket>) -> Vec<SubscriberInfo> {
         let flush = Arc::as_ptr(flush);
@@ -660,14 +676,12 @@ impl<E> Ring<E> {
         self.blocking.push(key);
         let member = self.members[key].as_mut().expect(MEMBER);
         member.blocking = Some(index);
-        match member.end {
-            Some(end) => drop(self.ends.insert((end, key))),
-            None if member.place.overflow.patience().is_some() => drop(self.fresh.insert(key)),
-            None => {}
+        if member.place.overflow.patience().is_some() {
+            self.fresh.insert(key);
         }
     }
 
-    /// The member is not, or no longer: it took an event, or it left.
+    /// The member is not, or no longer: it took an event, has room again, or left.
     fn unblock(&mut self, key: usize) {
         let member = self.members[key].as_mut().expect(MEMBER);
         match member.end.take() {

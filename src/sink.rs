@@ -162,8 +162,9 @@ impl<E> Sink<E> for SyncSink<E> {
     }
 
     fn start_send(mut self: Pin<&mut Self>, event: E) -> Result<(), ReserveError> {
-        while self.sent.front().is_some_and(|ticket| ticket.is_settled()) {
-            self.sent.pop_front();
+        // What is settled leaves before it can pile up behind an event that is not.
+        if self.sent.len() == self.sent.capacity() {
+            self.sent.retain(|ticket| !ticket.is_settled());
         }
         let ticket = Ticket::new(Until::Finished);
         self.sink.take_permit().notify_awaited(event, &ticket);

@@ -233,8 +233,8 @@ impl<E> Subscription<E> {
     /// Answers for the event in hand, if somebody waits.
     fn answer(&mut self) {
         if let Some(ticket) = self.in_hand.take() {
-            self.place.awaited.store(0, Ordering::Release);
             ticket.ack();
+            self.place.awaited.store(0, Ordering::Release);
         }
     }
 
@@ -309,7 +309,7 @@ impl<E: Clone> Subscription<E> {
                     let slot = batch.segment.get(self.word.position() + 1);
                     let event = slot.event.clone();
                     let ticket = slot.ticket.clone();
-                    if self.claim() {
+                    if self.claim(ticket.as_ref()) {
                         self.gap = 0;
                         self.receive(ticket);
                         return Poll::Ready(Some(Received::Event(event)));
@@ -330,11 +330,14 @@ impl<E: Clone> Subscription<E> {
     }
 
     /// Claims the next event, which is in the batch. False if that is no longer so.
-    fn claim(&mut self) -> bool {
+    fn claim(&mut self, ticket: Option<&Arc<Ticket>>) -> bool {
         let position = self.word.position();
         let held = self.place.held();
+        // Before it is claimed: whoever asks for those that owe it finds it unread or in hand.
         if let Some(held) = held {
             held.open(position + 1);
+        } else if ticket.is_some_and(|ticket| ticket.until() == Until::Finished) {
+            self.place.awaited.store(position + 1, Ordering::Release);
         }
         loop {
             match self.place.cursor.claim(self.word, held.is_none()) {
@@ -343,8 +346,9 @@ impl<E: Clone> Subscription<E> {
                     return true;
                 }
                 Err(now) if now.is_detached() || now.position() != position => {
-                    if let Some(held) = held {
-                        held.close(position + 1);
+                    match held {
+                        Some(held) => held.close(position + 1),
+                        None => self.place.awaited.store(0, Ordering::Release),
                     }
                     if now.is_detached() {
                         self.reading = Reading::Ask;
@@ -361,11 +365,7 @@ impl<E: Clone> Subscription<E> {
     fn receive(&mut self, ticket: Option<Arc<Ticket>>) {
         if let Some(ticket) = ticket {
             match ticket.until() {
-                Until::Finished => {
-                    let seq = self.word.position();
-                    self.place.awaited.store(seq, Ordering::Release);
-                    self.in_hand = Some(ticket);
-                }
+                Until::Finished => self.in_hand = Some(ticket),
                 Until::Received => ticket.ack(),
             }
         }
