@@ -205,8 +205,16 @@ impl Unanswered {
 #[cfg(feature = "rt")]
 impl fmt::Display for Unanswered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not answered in time by ")?;
-        list(&self.pending, f)
+        if !self.pending.is_empty() {
+            f.write_str("not answered in time by ")?;
+            return list(&self.pending, f);
+        }
+        f.write_str("not answered in time")?;
+        if self.receipt.is_none() {
+            // `stop`, which waits for them first.
+            f.write_str(": a permit is still out")?;
+        }
+        Ok(())
     }
 }
 
