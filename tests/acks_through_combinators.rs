@@ -140,7 +140,7 @@ impl Event for Delivery<u32> {
     }
 
     fn change(self) -> Self {
-        self.map(|value| value.change())
+        self.map(Event::change)
     }
 }
 

@@ -242,6 +242,7 @@ mod rt {
     type Done = Ready<()>;
     type Tried = Ready<Result<(), String>>;
     type Work<Fut> = fn(Event) -> Fut;
+    type OfCloned<Fut> = fn(Cloned) -> Fut;
 
     #[test]
     fn the_operators_that_work_may_be_sent() {
@@ -250,7 +251,6 @@ mod rt {
         shared::<GoOn<Deliveries<Event>, Tried, Work<Tried>, fn(String)>>();
         shared::<Batches<Deliveries<Event>, Event>>();
         stream::<Batches<Deliveries<Cloned>, Cloned>, Batch<Cloned>>();
-        type OfCloned<Fut> = fn(Cloned) -> Fut;
         future::<ForEachAcked<Deliveries<Cloned>, Done, OfCloned<Done>>, ()>();
         future::<
             TryForEachAcked<Deliveries<Cloned>, Tried, OfCloned<Tried>, String>,

@@ -13,6 +13,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker, ready};
+#[cfg(feature = "rt")]
 use std::time::Duration;
 
 use futures::future::LocalBoxFuture;
@@ -42,7 +43,8 @@ enum Call {
     /// `next` on what this makes of a subscription.
     Next(fn(Subscription<u32>) -> Box<dyn Source>),
     /// Reads deliveries on its own, and notes each event that it takes.
-    Work(for<'a> fn(&'a mut Deliveries<u32>, &'a RefCell<Vec<u32>>) -> LocalBoxFuture<'a, Outcome>),
+    #[cfg_attr(not(feature = "rt"), expect(dead_code, reason = "they need tokio"))]
+    Work(for<'a> fn(&'a mut Deliveries<u32>, &'a Taken) -> LocalBoxFuture<'a, Outcome>),
 }
 
 impl Row {
@@ -57,6 +59,9 @@ impl Row {
         self.name.ends_with("::within") || self.name.starts_with("Batches")
     }
 }
+
+/// The events that the future has taken.
+type Taken = RefCell<Vec<u32>>;
 
 /// What a future gave, if it was not dropped before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -297,6 +302,7 @@ const MANAGER_ROWS: &[Row] = &[
     },
 ];
 
+#[cfg(feature = "rt")]
 const MILLISECOND: Duration = Duration::from_millis(1);
 #[cfg(feature = "rt")]
 const A_LONG_TIME: Duration = Duration::from_secs(3_600);
@@ -325,10 +331,8 @@ async fn closed(mut sink: impl Sink<u32, Error = ReserveError> + Unpin) -> Outco
 
 #[cfg(feature = "rt")]
 fn in_time(result: Result<Receipt, DeadlineError<u32>>) -> Outcome {
-    match result {
-        Ok(_) | Err(DeadlineError::Unanswered(_)) => Outcome::Stored,
-        Err(_) => Outcome::Refused,
-    }
+    let back = result.err().and_then(DeadlineError::into_event);
+    back.map_or(Outcome::Stored, |_| Outcome::Refused)
 }
 
 /// Work that is done when it is polled again.
@@ -496,36 +500,39 @@ impl<S: OfDeliveries> Source for InHand<S> {
 // ---- Time ---------------------------------------------------------------------------------------
 
 /// Tokio's clock, which goes on only when told to.
-struct Clock {
-    #[cfg(feature = "rt")]
-    runtime: tokio::runtime::Runtime,
-}
+#[cfg(feature = "rt")]
+mod clock {
+    use tokio::runtime::{Builder, Runtime};
 
-thread_local! {
-    static CLOCK: Clock = Clock {
-        #[cfg(feature = "rt")]
-        runtime: tokio::runtime::Builder::new_current_thread()
+    thread_local! {
+        static RUNTIME: Runtime = Builder::new_current_thread()
             .enable_time()
             .start_paused(true)
             .build()
-            .expect("a runtime"),
-    };
-}
+            .expect("a runtime");
+    }
 
-impl Clock {
     /// Runs `story` where futures find the clock.
-    fn run(story: impl FnOnce()) {
-        CLOCK.with(|_clock| {
-            #[cfg(feature = "rt")]
-            let _guard = _clock.runtime.enter();
+    pub(crate) fn run(story: impl FnOnce()) {
+        RUNTIME.with(|runtime| {
+            let _guard = runtime.enter();
             story();
         });
     }
 
-    fn advance() {
-        #[cfg(feature = "rt")]
-        CLOCK.with(|clock| clock.runtime.block_on(tokio::time::advance(MILLISECOND)));
+    pub(crate) fn advance() {
+        RUNTIME.with(|runtime| runtime.block_on(tokio::time::advance(super::MILLISECOND)));
     }
+}
+
+/// Nobody looks at it.
+#[cfg(not(feature = "rt"))]
+mod clock {
+    pub(crate) fn run(story: impl FnOnce()) {
+        story();
+    }
+
+    pub(crate) fn advance() {}
 }
 
 /// What happens at some point of the future's life, all at once.
@@ -650,7 +657,7 @@ fn call<'a>(
     row: &Row,
     manager: &'a EventManager<u32>,
     mine: &'a mut Option<Reader>,
-    taken: &'a RefCell<Vec<u32>>,
+    taken: &'a Taken,
 ) -> LocalBoxFuture<'a, Outcome> {
     match row.call {
         Call::Manager(call) => call(manager),
@@ -813,7 +820,7 @@ impl<'a> World<'a> {
     fn settle_with_time(&mut self) {
         for _ in 0..8 {
             self.settle();
-            Clock::advance();
+            clock::advance();
         }
         self.settle();
     }
@@ -933,7 +940,7 @@ fn cancel(row: &Row, trouble: Trouble, at: usize, polls: usize) -> (bool, bool) 
                 world.step(step);
             }
             if row.looks_at_the_clock() {
-                Clock::advance();
+                clock::advance();
             }
         }
         if !struck && outcome.is_none() {
@@ -958,22 +965,20 @@ fn cancel(row: &Row, trouble: Trouble, at: usize, polls: usize) -> (bool, bool) 
 
 #[test]
 fn a_future_dropped_after_any_number_of_polls_harms_nobody() {
-    Clock::run(|| MANAGER_ROWS.iter().for_each(drop_after_any_number_of_polls));
+    clock::run(|| MANAGER_ROWS.iter().for_each(drop_after_any_number_of_polls));
 }
 
 fn drop_after_any_number_of_polls(row: &Row) {
     const MORE_THAN_ENOUGH: usize = 50;
-    {
-        for trouble in TROUBLES {
-            'moments: for at in 0.. {
-                for polls in at.. {
-                    assert!(polls < MORE_THAN_ENOUGH, "{} never becomes ready", row.name);
-                    let _said = OnPanic(|| format!("{}, {trouble:?} at {at} of {polls}", row.name));
-                    match cancel(row, trouble, at, polls) {
-                        (true, true) => break 'moments,
-                        (true, false) => break,
-                        (false, _) => {}
-                    }
+    for trouble in TROUBLES {
+        'moments: for at in 0.. {
+            for polls in at.. {
+                assert!(polls < MORE_THAN_ENOUGH, "{} never becomes ready", row.name);
+                let _said = OnPanic(|| format!("{}, {trouble:?} at {at} of {polls}", row.name));
+                match cancel(row, trouble, at, polls) {
+                    (true, true) => break 'moments,
+                    (true, false) => break,
+                    (false, _) => {}
                 }
             }
         }
@@ -983,43 +988,69 @@ fn drop_after_any_number_of_polls(row: &Row) {
 /// The other half of the promise: kept instead of dropped, it is woken when it can go on.
 #[test]
 fn a_future_that_is_kept_is_woken_through_any_trouble() {
-    Clock::run(|| MANAGER_ROWS.iter().for_each(keep_through_any_trouble));
+    clock::run(|| MANAGER_ROWS.iter().for_each(keep_through_any_trouble));
 }
 
 fn keep_through_any_trouble(row: &Row) {
-    {
-        for trouble in TROUBLES {
-            for at in 0..45 {
-                let _said = OnPanic(|| format!("{}, {trouble:?} at {at}", row.name));
-                let manager = EventManager::new(2);
-                let mut world = World::new(&manager, trouble, &row.call);
-                let reads = !matches!(row.call, Call::Manager(_));
-                let mut mine = reads.then(|| world.mine.take().expect("unused"));
-                let taken = RefCell::new(Vec::new());
-                let future = call(row, &manager, &mut mine, &taken);
-                let mut kept = Task::new(row.name, future);
+    for trouble in TROUBLES {
+        for at in 0..45 {
+            let _said = OnPanic(|| format!("{}, {trouble:?} at {at}", row.name));
+            let manager = EventManager::new(2);
+            let mut world = World::new(&manager, trouble, &row.call);
+            let reads = !matches!(row.call, Call::Manager(_));
+            let mut mine = reads.then(|| world.mine.take().expect("unused"));
+            let taken = RefCell::new(Vec::new());
+            let future = call(row, &manager, &mut mine, &taken);
+            let mut kept = Task::new(row.name, future);
+            kept.run();
+            world.queue_behind();
+            for step in (0..at).filter_map(script) {
+                world.step(step);
                 kept.run();
-                world.queue_behind();
-                for step in (0..at).filter_map(script) {
-                    world.step(step);
-                    kept.run();
-                }
-                world.strike();
-                for step in [Step::First, Step::Subscribe, Step::Close] {
-                    while kept.run() {}
-                    world.settle();
-                    while kept.run() {}
-                    world.settle();
-                    world.step(step);
-                }
-                world.settle();
-                while kept.run() {
-                    world.settle();
-                }
-                assert!(kept.outcome.is_some(), "it hangs");
             }
+            world.strike();
+            for step in [Step::First, Step::Subscribe, Step::Close] {
+                while kept.run() {}
+                world.settle();
+                while kept.run() {}
+                world.settle();
+                world.step(step);
+            }
+            world.settle();
+            while kept.run() {
+                world.settle();
+            }
+            assert!(kept.outcome.is_some(), "it hangs");
         }
     }
+}
+
+/// A sink outlives the futures of `send` and `flush`.
+#[test]
+fn a_sink_keeps_its_place_in_line_and_what_it_waits_for_when_a_future_of_it_is_dropped() {
+    let manager = EventManager::new(1);
+    let mut reader = manager.subscribe();
+    manager.try_notify(1).expect("room");
+    let mut sink = manager.sync_sink();
+    assert!(sink.send(2).now_or_never().is_none());
+    let mut behind = manager.notify(3);
+    assert!((&mut behind).now_or_never().is_none());
+
+    assert_eq!(reader.next().now_or_never(), Some(Some(1)));
+    assert!((&mut behind).now_or_never().is_none(), "the sink is first");
+    assert!(sink.send(4).now_or_never().is_none(), "sent, not answered");
+    assert_eq!(
+        reader.next().now_or_never(),
+        Some(Some(4)),
+        "2 was not sent"
+    );
+    assert_eq!(behind.now_or_never(), Some(Ok(1)));
+    assert!(sink.flush().now_or_never().is_none(), "it still waits");
+    reader.ack();
+    assert_eq!(sink.flush().now_or_never(), Some(Ok(())));
+    drop(sink);
+    assert_eq!(reader.next().now_or_never(), Some(Some(3)));
+    assert!(manager.try_notify(5).is_ok(), "no room is held");
 }
 
 /// Says where it happened, if it happens.

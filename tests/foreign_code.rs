@@ -594,7 +594,7 @@ fn a_clone_into_a_delivery_loses_nothing_either() {
                 assert!(first.is_err());
                 first = poll();
             }
-            let delivery = first.ok().expect("the event is still there");
+            let delivery = first.expect("the event is still there");
             assert_eq!(delivery.n, 1);
             assert!(jobs.unacked() <= 1, "only what is out");
             delivery.ack();

@@ -530,7 +530,7 @@ impl<'a> Waiter<'a> {
 fn with_every_waiter(story: impl FnOnce(&mut [Waiter<'_>], &mut dyn FnMut())) {
     let manager = EventManager::new(2);
     let stopping = EventManager::new(2);
-    let (limited, sunk) = (EventManager::new(2), EventManager::new(2));
+    let (limited, fed) = (EventManager::new(2), EventManager::new(2));
     let one_out = SubscribeOptions::new().max_unacked(1);
     let mut at_limit = limited.subscribe_with(one_out).deliveries();
     limited.try_notify('a').unwrap();
@@ -539,10 +539,10 @@ fn with_every_waiter(story: impl FnOnce(&mut [Waiter<'_>], &mut dyn FnMut())) {
     let mut slow = Some((
         manager.subscribe(),
         stopping.subscribe(),
-        sunk.subscribe(),
+        fed.subscribe(),
         out,
     ));
-    let (mut sink, mut sync_sink) = (manager.sink(), sunk.sync_sink());
+    let (mut sink, mut sync_sink) = (manager.sink(), fed.sync_sink());
     assert!(sync_sink.feed('c').now_or_never().is_some());
     let mut idle = manager.subscribe();
     let mut idle_too = manager.subscribe().with_missed();
