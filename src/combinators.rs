@@ -79,11 +79,12 @@
 //! acknowledges what it filters out.
 //!
 //! ```
+//! use std::future::ready;
 //! use futures::{FutureExt, StreamExt, executor::block_on};
 //! use genevent::{EventManager, EventStreamExt};
 //!
 //! let manager = EventManager::new(8);
-//! let dropping = manager.subscribe().deliveries().filter(|n| std::future::ready(n % 2 == 0));
+//! let dropping = manager.subscribe().deliveries().filter(|n| ready(**n % 2 == 0));
 //! let acking = manager.subscribe().deliveries().filter_acked(|n| n % 2 == 0);
 //! let mut done = manager.sync_notify(1);
 //! assert!((&mut done).now_or_never().is_none());
