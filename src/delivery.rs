@@ -114,6 +114,15 @@ impl<E: Clone> FusedStream for Deliveries<E> {
     }
 }
 
+impl<E> Drop for Deliveries<E> {
+    fn drop(&mut self) {
+        // The deliveries that are out would keep its waker, and wake it in vain.
+        if let Some(held) = self.subscription.place().held() {
+            held.stop_waiting();
+        }
+    }
+}
+
 impl<E> fmt::Debug for Deliveries<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Deliveries")

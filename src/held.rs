@@ -78,6 +78,12 @@ impl Held {
         }
     }
 
+    /// The stream waits no longer.
+    pub(crate) fn stop_waiting(&self) {
+        let waker = self.state.lock().full.take();
+        discard(waker);
+    }
+
     pub(crate) fn open(&self, seq: u64) {
         self.state.lock().open.insert(seq);
     }

@@ -58,11 +58,9 @@
 //! # What a combinator does to "finished"
 //!
 //! Adapters that ask for the next event only when they are done with the one before keep
-//! [`sync_notify`] exact: `while let`, `for_each`, `then`, `map`, `filter`, `filter_map`, `fold`,
-//! `scan`, `zip`, `take`, `select`, `merge`, `timeout`, `throttle`. Adapters that read ahead
-//! answer *early*, when they have the event and not when your work on it is done: `buffered(n)`
-//! and `buffer_unordered(n)` with `n > 1`, `for_each_concurrent`, `chunks`, `ready_chunks`,
-//! `flatten_unordered`, `forward`, and a spawned task for each event.
+//! [`sync_notify`] exact; those that read ahead answer early, unless they are given
+//! [deliveries](Subscription::deliveries). Page [`combinators`] has the whole table, and the
+//! operators of [`ext`] that acknowledge by themselves.
 //!
 //! # The registry
 //!
@@ -102,6 +100,7 @@ mod planted;
 mod ack;
 mod channel;
 mod clock;
+pub mod combinators;
 mod cursor;
 #[cfg(feature = "rt")]
 mod deadline;

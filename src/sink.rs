@@ -27,7 +27,8 @@ use crate::sync::Arc;
 ///
 /// # Cancel safety
 /// A sink that is ready and not used holds up other publishers, as a [`Permit`] does, until
-/// something is sent, or it is closed or dropped.
+/// something is sent, or it is closed or dropped. So does one that waits for room and is not
+/// polled: dropping the future of `send` keeps the sink's place in line.
 ///
 /// # Examples
 /// ```

@@ -6,13 +6,17 @@ use std::hash::Hash;
 use std::marker::PhantomPinned;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
-use futures::Stream;
 use futures::stream::FusedStream;
-use genevent::error::{NotifyError, TryNotifyError};
-use genevent::future::{AckNotify, Closed, Flush, Notify, Stop, SyncNotify, WaitForSubscribers};
+use futures::{Sink, Stream};
+use genevent::error::{NotifyError, ReserveError, TryNotifyError};
+use genevent::ext::{FilterAcked, ReadyBatches};
+use genevent::future::{
+    AckNotify, Closed, Flush, Notify, Reserve, Stop, SyncNotify, WaitForSubscribers,
+};
 use genevent::{
-    DisconnectCause, EndReason, EventManager, EventManagerBuilder, Overflow, Receipt, Received,
-    SubscribeOptions, SubscriberId, SubscriberInfo, Subscription, WeakEventManager, WithMissed,
+    Ack, Batch, Deliveries, Delivery, DisconnectCause, EndReason, EventManager,
+    EventManagerBuilder, EventSink, Overflow, Permit, Receipt, Received, SubscribeOptions,
+    SubscriberId, SubscriberInfo, Subscription, SyncSink, WeakEventManager, WithMissed,
 };
 
 /// `Send + Sync + 'static`, as asked for, and nothing else: not `Unpin`, `Clone` or `Debug`.
@@ -27,6 +31,8 @@ type Fragile = Box<dyn std::any::Any + Send + Sync>;
 
 /// What all types are: may be sent, shared, moved while in use, and shown.
 const fn at_ease<T: Send + Sync + Unpin + Debug + 'static>() {}
+/// What also those are that hold the event, or something else that may not be moved.
+const fn shared<T: Send + Sync + Debug + 'static>() {}
 /// May also be used after a panic was caught.
 const fn unwind_safe<T: UnwindSafe + RefUnwindSafe>() {}
 const fn clone<T: Clone>() {}
@@ -38,6 +44,7 @@ const fn copy<T: Copy>() {}
 const fn error<T: Error + Display>() {}
 const fn stream<T: FusedStream + Stream<Item = Item>, Item>() {}
 const fn future<T: Future<Output = Output>, Output>() {}
+const fn sink<T: Sink<Item, Error = ReserveError>, Item>() {}
 
 #[test]
 fn a_manager_goes_anywhere() {
@@ -62,6 +69,51 @@ fn a_subscription_goes_anywhere() {
     stream::<WithMissed<Cloned>, Received<Cloned>>();
 }
 
+/// A delivery holds the event, and may be moved while in use if that may.
+#[test]
+fn deliveries_and_their_acks_go_anywhere() {
+    at_ease::<Deliveries<Event>>();
+    unwind_safe::<Deliveries<Event>>();
+    stream::<Deliveries<Cloned>, Delivery<Cloned>>();
+    at_ease::<Delivery<String>>();
+    shared::<Delivery<Event>>();
+    unwind_safe::<Delivery<Event>>();
+    at_ease::<Ack>();
+    unwind_safe::<Ack>();
+}
+
+type Judge = fn(&Event) -> bool;
+
+#[test]
+fn the_operators_over_deliveries_are_as_good_as_what_they_adapt() {
+    at_ease::<Batch<String>>();
+    shared::<Batch<Event>>();
+    unwind_safe::<Batch<Event>>();
+    at_ease::<FilterAcked<Deliveries<Event>, Judge>>();
+    unwind_safe::<FilterAcked<Deliveries<Event>, Judge>>();
+    stream::<FilterAcked<Deliveries<Cloned>, fn(&Cloned) -> bool>, Delivery<Cloned>>();
+    at_ease::<ReadyBatches<Deliveries<Event>, Event>>();
+    unwind_safe::<ReadyBatches<Deliveries<Event>, Event>>();
+    stream::<ReadyBatches<Deliveries<Cloned>, Cloned>, Batch<Cloned>>();
+}
+
+#[test]
+fn reserved_room_and_sinks_go_anywhere() {
+    at_ease::<Permit<Event>>();
+    at_ease::<EventSink<Event>>();
+    at_ease::<SyncSink<Event>>();
+    unwind_safe::<Permit<Fragile>>();
+    unwind_safe::<EventSink<Fragile>>();
+    unwind_safe::<SyncSink<Fragile>>();
+    sink::<EventSink<Event>, Event>();
+    sink::<SyncSink<Event>, Event>();
+    at_ease::<ReserveError>();
+    unwind_safe::<ReserveError>();
+    copy::<ReserveError>();
+    equal::<ReserveError>();
+    error::<ReserveError>();
+}
+
 #[test]
 fn options_and_reasons_are_plain_values() {
     at_ease::<SubscribeOptions>();
@@ -77,10 +129,11 @@ fn options_and_reasons_are_plain_values() {
     hash::<(Overflow, EndReason, DisconnectCause)>();
 }
 
-/// It holds the event, and is what that is; `Debug` too.
+/// It holds the event, and is what that is; but `Debug` in any case.
 #[test]
 fn what_is_received_is_as_good_as_the_event() {
     at_ease::<Received<String>>();
+    shared::<Received<Event>>();
     unwind_safe::<Received<Event>>();
     clone::<Received<Cloned>>();
     copy::<Received<u8>>();
@@ -128,6 +181,7 @@ fn futures_may_be_sent_and_polled_without_being_pinned() {
     at_ease::<Stop<'static, Event>>();
     at_ease::<Closed<'static, Event>>();
     at_ease::<WaitForSubscribers<'static, Event>>();
+    at_ease::<Reserve<'static, Event>>();
     unwind_safe::<Notify<'_, Event>>();
     unwind_safe::<AckNotify<'_, Event>>();
     unwind_safe::<SyncNotify<'_, Event>>();
@@ -135,6 +189,7 @@ fn futures_may_be_sent_and_polled_without_being_pinned() {
     unwind_safe::<Stop<'_, Fragile>>();
     unwind_safe::<Closed<'_, Fragile>>();
     unwind_safe::<WaitForSubscribers<'_, Fragile>>();
+    unwind_safe::<Reserve<'_, Fragile>>();
     future::<Notify<'_, Event>, Result<usize, NotifyError<Event>>>();
     future::<AckNotify<'_, Event>, Result<Receipt, NotifyError<Event>>>();
     future::<SyncNotify<'_, Event>, Result<Receipt, NotifyError<Event>>>();
@@ -142,6 +197,67 @@ fn futures_may_be_sent_and_polled_without_being_pinned() {
     future::<Stop<'_, Event>, ()>();
     future::<Closed<'_, Event>, ()>();
     future::<WaitForSubscribers<'_, Event>, usize>();
+    future::<Reserve<'_, Event>, Result<Permit<Event>, ReserveError>>();
+}
+
+/// What sleeps on tokio's clock must be pinned, and is not `UnwindSafe`, as its timers.
+#[cfg(feature = "rt")]
+mod rt {
+    use std::future::Ready;
+
+    use genevent::error::{DeadlineError, NotStored, Unanswered};
+    use genevent::ext::{Batches, ForEachAcked, GoOn, TryForEachAcked};
+    use genevent::future::Within;
+
+    use super::{AckNotify, Batch, Cloned, Deliveries, Event, Flush, Receipt, Stop, SyncNotify};
+    use super::{at_ease, clone, error, future, shared, stream, unwind_safe};
+
+    #[test]
+    fn futures_with_a_deadline_may_be_sent() {
+        shared::<Within<SyncNotify<'static, Event>>>();
+        shared::<Within<AckNotify<'static, Event>>>();
+        shared::<Within<Flush<'static, Event>>>();
+        shared::<Within<Stop<'static, Event>>>();
+        future::<Within<SyncNotify<'_, Event>>, Result<Receipt, DeadlineError<Event>>>();
+        future::<Within<AckNotify<'_, Event>>, Result<Receipt, DeadlineError<Event>>>();
+        future::<Within<Flush<'_, Event>>, Result<(), Unanswered>>();
+        future::<Within<Stop<'_, Event>>, Result<(), Unanswered>>();
+    }
+
+    #[test]
+    fn deadline_errors_are_errors_whatever_the_event_is() {
+        error::<DeadlineError<Event>>();
+        error::<Unanswered>();
+        at_ease::<DeadlineError<String>>();
+        shared::<DeadlineError<Event>>();
+        at_ease::<NotStored<String>>();
+        shared::<NotStored<Event>>();
+        at_ease::<Unanswered>();
+        unwind_safe::<DeadlineError<Event>>();
+        unwind_safe::<NotStored<Event>>();
+        unwind_safe::<Unanswered>();
+        clone::<(DeadlineError<Cloned>, NotStored<Cloned>, Unanswered)>();
+    }
+
+    type Done = Ready<()>;
+    type Tried = Ready<Result<(), String>>;
+    type Work<Fut> = fn(Event) -> Fut;
+    type OfCloned<Fut> = fn(Cloned) -> Fut;
+
+    #[test]
+    fn the_operators_that_work_may_be_sent() {
+        shared::<ForEachAcked<Deliveries<Event>, Done, Work<Done>>>();
+        shared::<TryForEachAcked<Deliveries<Event>, Tried, Work<Tried>, String>>();
+        shared::<GoOn<Deliveries<Event>, Tried, Work<Tried>, fn(String)>>();
+        shared::<Batches<Deliveries<Event>, Event>>();
+        stream::<Batches<Deliveries<Cloned>, Cloned>, Batch<Cloned>>();
+        future::<ForEachAcked<Deliveries<Cloned>, Done, OfCloned<Done>>, ()>();
+        future::<
+            TryForEachAcked<Deliveries<Cloned>, Tried, OfCloned<Tried>, String>,
+            Result<(), String>,
+        >();
+        future::<GoOn<Deliveries<Cloned>, Tried, OfCloned<Tried>, fn(String)>, ()>();
+    }
 }
 
 /// Not `UnwindSafe`: who catches a panic amid a registry has to vouch for it.

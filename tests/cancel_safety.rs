@@ -4,16 +4,30 @@
 //! [`MANAGER_ROWS`] and [`kv::ROWS`] list every public function that waits; a test reads the
 //! sources and fails if one is missing. Whoever adds a function adds its row.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::future::poll_fn;
 use std::path::{Path, PathBuf};
+#[cfg(feature = "rt")]
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker, ready};
+#[cfg(feature = "rt")]
+use std::time::Duration;
 
 use futures::future::LocalBoxFuture;
-use futures::{FutureExt, StreamExt};
-use genevent::error::NotifyError;
-use genevent::{EndReason, EventManager, Receipt, Received, WithMissed};
+use futures::{FutureExt, Sink, SinkExt, Stream, StreamExt, TryFutureExt};
+#[cfg(feature = "rt")]
+use genevent::error::DeadlineError;
+use genevent::error::{NotifyError, ReserveError};
+#[cfg(feature = "rt")]
+use genevent::ext::Batches;
+use genevent::ext::{FilterAcked, ReadyBatches};
+use genevent::{
+    Batch, Deliveries, Delivery, EndReason, EventManager, EventStreamExt, Permit, Receipt,
+    Received, SubscribeOptions, SubscriberId, Subscription, WithMissed,
+};
 
 // ---- The rows -----------------------------------------------------------------------------------
 
@@ -26,15 +40,35 @@ struct Row {
 
 enum Call {
     Manager(for<'a> fn(&'a EventManager<u32>) -> LocalBoxFuture<'a, Outcome>),
-    Reader(for<'a> fn(&'a mut WithMissed<u32>) -> LocalBoxFuture<'a, Outcome>),
+    /// `next` on what this makes of a subscription.
+    Next(fn(Subscription<u32>) -> Box<dyn Source>),
+    /// Reads deliveries on its own, and notes each event that it takes.
+    #[cfg_attr(not(feature = "rt"), expect(dead_code, reason = "they need tokio"))]
+    Work(for<'a> fn(&'a mut Deliveries<u32>, &'a Taken) -> LocalBoxFuture<'a, Outcome>),
 }
+
+impl Row {
+    /// Stored in one poll, and ready in a later one.
+    fn waits_on_once_stored(&self) -> bool {
+        let publishes = ["ack_notify", "sync_notify", "Notify::within"];
+        self.name.contains("Sink::") || publishes.iter().any(|name| self.name.ends_with(name))
+    }
+
+    /// Time must pass for it.
+    fn looks_at_the_clock(&self) -> bool {
+        self.name.ends_with("::within") || self.name.starts_with("Batches")
+    }
+}
+
+/// The events that the future has taken.
+type Taken = RefCell<Vec<u32>>;
 
 /// What a future gave, if it was not dropped before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     Stored,
     Refused,
-    Read(Option<u32>),
+    Read,
     Done,
 }
 
@@ -71,22 +105,249 @@ const MANAGER_ROWS: &[Row] = &[
         call: Call::Manager(|manager| manager.wait_for_subscribers(4).map(done).boxed_local()),
     },
     Row {
-        name: "Subscription::next",
-        call: Call::Reader(|reader| {
-            let next = async { Outcome::Read(reader.get_mut().next().await) };
-            next.boxed_local()
+        name: "EventManager::reserve",
+        call: Call::Manager(|manager| manager.reserve().map_ok(used).map(sent).boxed_local()),
+    },
+    // The permit is not used.
+    Row {
+        name: "EventManager::reserve",
+        call: Call::Manager(|manager| manager.reserve().map(done).boxed_local()),
+    },
+    Row {
+        name: "EventSink::send",
+        call: Call::Manager(|manager| {
+            async move { sent(manager.sink().send(MINE).await) }.boxed_local()
         }),
     },
     Row {
+        name: "EventSink::flush",
+        call: Call::Manager(|manager| {
+            let sink = manager.sink();
+            flushed(sink).boxed_local()
+        }),
+    },
+    Row {
+        name: "EventSink::close",
+        call: Call::Manager(|manager| {
+            let sink = manager.sink();
+            closed(sink).boxed_local()
+        }),
+    },
+    Row {
+        name: "SyncSink::send",
+        call: Call::Manager(|manager| {
+            async move { sent(manager.sync_sink().send(MINE).await) }.boxed_local()
+        }),
+    },
+    Row {
+        name: "SyncSink::flush",
+        call: Call::Manager(|manager| {
+            let sink = manager.sync_sink();
+            flushed(sink).boxed_local()
+        }),
+    },
+    Row {
+        name: "SyncSink::close",
+        call: Call::Manager(|manager| {
+            let sink = manager.sync_sink();
+            closed(sink).boxed_local()
+        }),
+    },
+    Row {
+        name: "Subscription::next",
+        call: Call::Next(|subscription| Box::new(subscription)),
+    },
+    Row {
         name: "WithMissed::next",
-        call: Call::Reader(|reader| {
-            reader
-                .next()
-                .map(|next| Outcome::Read(event(next)))
+        call: Call::Next(|subscription| Box::new(subscription.with_missed())),
+    },
+    Row {
+        name: "Deliveries::next",
+        call: Call::Next(|subscription| Box::new(InHand::of(subscription.deliveries()))),
+    },
+    Row {
+        name: "FilterAcked::next",
+        call: Call::Next(|subscription| {
+            let all = subscription
+                .deliveries()
+                .filter_acked((|_| true) as fn(&u32) -> bool);
+            Box::new(InHand::of(all))
+        }),
+    },
+    Row {
+        name: "ReadyBatches::next",
+        call: Call::Next(|subscription| {
+            Box::new(InHand::of(subscription.deliveries().ready_batches(2)))
+        }),
+    },
+    #[cfg(feature = "rt")]
+    Row {
+        name: "Batches::next",
+        call: Call::Next(|subscription| {
+            let batches = subscription.deliveries().batches(2, 3 * MILLISECOND);
+            Box::new(InHand::of(Box::pin(batches)))
+        }),
+    },
+    #[cfg(feature = "rt")]
+    Row {
+        name: "EventStreamExt::for_each_acked",
+        call: Call::Work(|deliveries, taken| {
+            let work = |event| {
+                taken.borrow_mut().push(event);
+                one_poll_later()
+            };
+            deliveries.for_each_acked(2, work).map(done).boxed_local()
+        }),
+    },
+    #[cfg(feature = "rt")]
+    Row {
+        name: "EventStreamExt::try_for_each_acked",
+        call: Call::Work(|deliveries, taken| {
+            let work = |event| {
+                taken.borrow_mut().push(event);
+                // Fails at the event of him who stands in line.
+                one_poll_later().map(move |()| if event == 3 { Err(()) } else { Ok(()) })
+            };
+            let work = deliveries.try_for_each_acked(2, work);
+            work.map(done).boxed_local()
+        }),
+    },
+    #[cfg(feature = "rt")]
+    Row {
+        name: "TryForEachAcked::go_on",
+        call: Call::Work(|deliveries, taken| {
+            let work = |event| {
+                taken.borrow_mut().push(event);
+                one_poll_later().map(move |()| if event == 3 { Err(()) } else { Ok(()) })
+            };
+            let work = deliveries.try_for_each_acked(2, work).go_on(drop);
+            work.map(done).boxed_local()
+        }),
+    },
+    #[cfg(feature = "rt")]
+    Row {
+        name: "SyncNotify::within",
+        call: Call::Manager(|manager| {
+            manager
+                .sync_notify(MINE)
+                .within(5 * MILLISECOND)
+                .map(in_time)
                 .boxed_local()
         }),
     },
+    #[cfg(feature = "rt")]
+    Row {
+        name: "SyncNotify::within",
+        call: Call::Manager(|manager| {
+            manager
+                .sync_notify(MINE)
+                .within(A_LONG_TIME)
+                .map(in_time)
+                .boxed_local()
+        }),
+    },
+    #[cfg(feature = "rt")]
+    Row {
+        name: "AckNotify::within",
+        call: Call::Manager(|manager| {
+            manager
+                .ack_notify(MINE)
+                .within(5 * MILLISECOND)
+                .map(in_time)
+                .boxed_local()
+        }),
+    },
+    #[cfg(feature = "rt")]
+    Row {
+        name: "AckNotify::within",
+        call: Call::Manager(|manager| {
+            manager
+                .ack_notify(MINE)
+                .within(A_LONG_TIME)
+                .map(in_time)
+                .boxed_local()
+        }),
+    },
+    #[cfg(feature = "rt")]
+    Row {
+        name: "Flush::within",
+        call: Call::Manager(|manager| {
+            manager
+                .flush()
+                .within(5 * MILLISECOND)
+                .map(done)
+                .boxed_local()
+        }),
+    },
+    #[cfg(feature = "rt")]
+    Row {
+        name: "Flush::within",
+        call: Call::Manager(|manager| manager.flush().within(A_LONG_TIME).map(done).boxed_local()),
+    },
+    #[cfg(feature = "rt")]
+    Row {
+        name: "Stop::within",
+        call: Call::Manager(|manager| {
+            manager
+                .stop()
+                .within(5 * MILLISECOND)
+                .map(done)
+                .boxed_local()
+        }),
+    },
+    #[cfg(feature = "rt")]
+    Row {
+        name: "Stop::within",
+        call: Call::Manager(|manager| manager.stop().within(A_LONG_TIME).map(done).boxed_local()),
+    },
 ];
+
+#[cfg(feature = "rt")]
+const MILLISECOND: Duration = Duration::from_millis(1);
+#[cfg(feature = "rt")]
+const A_LONG_TIME: Duration = Duration::from_secs(3_600);
+
+fn used(permit: Permit<u32>) {
+    permit.notify(MINE);
+}
+
+fn sent(result: Result<(), ReserveError>) -> Outcome {
+    result.map_or(Outcome::Refused, |()| Outcome::Stored)
+}
+
+async fn flushed(mut sink: impl Sink<u32, Error = ReserveError> + Unpin) -> Outcome {
+    if sink.feed(MINE).await.is_err() {
+        return Outcome::Refused;
+    }
+    sent(sink.flush().await)
+}
+
+async fn closed(mut sink: impl Sink<u32, Error = ReserveError> + Unpin) -> Outcome {
+    if sink.feed(MINE).await.is_err() {
+        return Outcome::Refused;
+    }
+    sent(sink.close().await)
+}
+
+#[cfg(feature = "rt")]
+fn in_time(result: Result<Receipt, DeadlineError<u32>>) -> Outcome {
+    let back = result.err().and_then(DeadlineError::into_event);
+    back.map_or(Outcome::Stored, |_| Outcome::Refused)
+}
+
+/// Work that is done when it is polled again.
+#[cfg(feature = "rt")]
+async fn one_poll_later() {
+    let mut has_waited = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut has_waited, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
 
 fn stored(result: Result<usize, NotifyError<u32>>) -> Outcome {
     result.map_or(Outcome::Refused, |_| Outcome::Stored)
@@ -100,11 +361,178 @@ fn done<T>(_: T) -> Outcome {
     Outcome::Done
 }
 
-fn event(next: Option<Received<u32>>) -> Option<u32> {
-    next.map(|received| match received {
-        Received::Event(event) => event,
-        Received::Missed(_) => panic!("lossless readers miss nothing"),
-    })
+/// A stream of events, one or several at a time, that says "finished" when it is polled again.
+trait Source {
+    fn poll_events(&mut self, cx: &mut Context<'_>) -> Poll<Option<Vec<u32>>>;
+
+    fn subscription(&self) -> (SubscriberId, Option<EndReason>);
+
+    fn has_ended(&self) -> bool {
+        self.subscription().1.is_some()
+    }
+
+    fn as_deliveries(&mut self) -> Option<&mut Deliveries<u32>> {
+        None
+    }
+}
+
+impl Source for Subscription<u32> {
+    fn poll_events(&mut self, cx: &mut Context<'_>) -> Poll<Option<Vec<u32>>> {
+        self.poll_next_unpin(cx).map(|next| Some(vec![next?]))
+    }
+
+    fn subscription(&self) -> (SubscriberId, Option<EndReason>) {
+        (self.id(), self.end_reason())
+    }
+}
+
+impl Source for WithMissed<u32> {
+    fn poll_events(&mut self, cx: &mut Context<'_>) -> Poll<Option<Vec<u32>>> {
+        self.poll_next_unpin(cx).map(|next| match next? {
+            Received::Event(event) => Some(vec![event]),
+            Received::Missed(_) => panic!("lossless readers miss nothing"),
+        })
+    }
+
+    fn subscription(&self) -> (SubscriberId, Option<EndReason>) {
+        self.get_ref().subscription()
+    }
+}
+
+/// Acknowledges what it has in hand when it is polled again.
+struct InHand<S: Stream> {
+    stream: S,
+    item: Option<S::Item>,
+}
+
+impl<S: Stream> InHand<S> {
+    fn of(stream: S) -> Self {
+        Self { stream, item: None }
+    }
+}
+
+trait Item {
+    fn events(&self) -> Vec<u32>;
+    fn done(self);
+}
+
+impl Item for Delivery<u32> {
+    fn events(&self) -> Vec<u32> {
+        vec![**self]
+    }
+
+    fn done(self) {
+        self.ack();
+    }
+}
+
+impl Item for Batch<u32> {
+    fn events(&self) -> Vec<u32> {
+        self.to_vec()
+    }
+
+    fn done(self) {
+        self.ack();
+    }
+}
+
+/// What is made of deliveries, and lets one look at them.
+trait OfDeliveries: Stream<Item: Item> + Unpin {
+    fn deliveries(&self) -> &Deliveries<u32>;
+
+    fn deliveries_mut(&mut self) -> Option<&mut Deliveries<u32>> {
+        None
+    }
+}
+
+impl OfDeliveries for Deliveries<u32> {
+    fn deliveries(&self) -> &Deliveries<u32> {
+        self
+    }
+
+    fn deliveries_mut(&mut self) -> Option<&mut Deliveries<u32>> {
+        Some(self)
+    }
+}
+
+impl OfDeliveries for FilterAcked<Deliveries<u32>, fn(&u32) -> bool> {
+    fn deliveries(&self) -> &Deliveries<u32> {
+        self.get_ref()
+    }
+}
+
+impl OfDeliveries for ReadyBatches<Deliveries<u32>, u32> {
+    fn deliveries(&self) -> &Deliveries<u32> {
+        self.get_ref()
+    }
+}
+
+#[cfg(feature = "rt")]
+impl OfDeliveries for Pin<Box<Batches<Deliveries<u32>, u32>>> {
+    fn deliveries(&self) -> &Deliveries<u32> {
+        self.get_ref()
+    }
+}
+
+impl<S: OfDeliveries> Source for InHand<S> {
+    fn poll_events(&mut self, cx: &mut Context<'_>) -> Poll<Option<Vec<u32>>> {
+        self.item.take().into_iter().for_each(Item::done);
+        let next = ready!(self.stream.poll_next_unpin(cx));
+        self.item = next;
+        Poll::Ready(self.item.as_ref().map(Item::events))
+    }
+
+    fn subscription(&self) -> (SubscriberId, Option<EndReason>) {
+        let deliveries = self.stream.deliveries();
+        (deliveries.id(), deliveries.end_reason())
+    }
+
+    /// Its deliveries may end in the poll that yields the last batch.
+    fn has_ended(&self) -> bool {
+        self.item.is_none() && self.subscription().1.is_some()
+    }
+
+    fn as_deliveries(&mut self) -> Option<&mut Deliveries<u32>> {
+        self.stream.deliveries_mut()
+    }
+}
+
+// ---- Time ---------------------------------------------------------------------------------------
+
+/// Tokio's clock, which goes on only when told to.
+#[cfg(feature = "rt")]
+mod clock {
+    use tokio::runtime::{Builder, Runtime};
+
+    thread_local! {
+        static RUNTIME: Runtime = Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .expect("a runtime");
+    }
+
+    /// Runs `story` where futures find the clock.
+    pub(crate) fn run(story: impl FnOnce()) {
+        RUNTIME.with(|runtime| {
+            let _guard = runtime.enter();
+            story();
+        });
+    }
+
+    pub(crate) fn advance() {
+        RUNTIME.with(|runtime| runtime.block_on(tokio::time::advance(super::MILLISECOND)));
+    }
+}
+
+/// Nobody looks at it.
+#[cfg(not(feature = "rt"))]
+mod clock {
+    pub(crate) fn run(story: impl FnOnce()) {
+        story();
+    }
+
+    pub(crate) fn advance() {}
 }
 
 /// What happens at some point of the future's life, all at once.
@@ -179,21 +607,25 @@ impl<'a> Task<'a> {
 /// A task that reads one event, then does something else, and then comes back for the next.
 struct Reader {
     alarm: Arc<Alarm>,
-    stream: WithMissed<u32>,
+    source: Box<dyn Source>,
     got: Vec<u32>,
 }
 
 impl Reader {
-    fn new(manager: &EventManager<u32>) -> Self {
+    fn new(source: Box<dyn Source>) -> Self {
         Self {
             alarm: Arc::new(Alarm(AtomicBool::new(true))),
-            stream: manager.subscribe().with_missed(),
+            source,
             got: Vec::new(),
         }
     }
 
+    fn of(manager: &EventManager<u32>) -> Self {
+        Self::new(Box::new(manager.subscribe().with_missed()))
+    }
+
     fn has_ended(&self) -> bool {
-        self.stream.get_ref().end_reason().is_some()
+        self.source.has_ended()
     }
 
     fn run(&mut self) -> bool {
@@ -201,14 +633,47 @@ impl Reader {
             return false;
         }
         let waker = Waker::from(Arc::clone(&self.alarm));
-        if let Poll::Ready(next) = self
-            .stream
-            .poll_next_unpin(&mut Context::from_waker(&waker))
-        {
-            self.got.extend(event(next));
+        let mut cx = Context::from_waker(&waker);
+        if let Poll::Ready(next) = self.source.poll_events(&mut cx) {
+            self.got.extend(next.into_iter().flatten());
             self.alarm.0.store(true, Ordering::Relaxed);
         }
         true
+    }
+}
+
+/// The reader that runs beside the future, or the one that it reads from.
+fn make_mine(manager: &EventManager<u32>, call: &Call) -> Reader {
+    let mine = manager.subscribe_with(SubscribeOptions::new().max_unacked(2));
+    Reader::new(match call {
+        Call::Manager(_) => Box::new(mine),
+        Call::Next(make) => make(mine),
+        Call::Work(_) => Box::new(InHand::of(mine.deliveries())),
+    })
+}
+
+/// The future of `row`, which reads from `mine`, if it does.
+fn call<'a>(
+    row: &Row,
+    manager: &'a EventManager<u32>,
+    mine: &'a mut Option<Reader>,
+    taken: &'a Taken,
+) -> LocalBoxFuture<'a, Outcome> {
+    match row.call {
+        Call::Manager(call) => call(manager),
+        Call::Next(_) => {
+            let source = &mut mine.as_mut().expect("it was taken").source;
+            let next = poll_fn(|cx| source.poll_events(cx));
+            next.map(|next| {
+                taken.borrow_mut().extend(next.into_iter().flatten());
+                Outcome::Read
+            })
+            .boxed_local()
+        }
+        Call::Work(call) => {
+            let source = &mut mine.as_mut().expect("it was taken").source;
+            call(source.as_deliveries().expect("they are"), taken)
+        }
     }
 }
 
@@ -253,13 +718,13 @@ fn script(step: usize) -> Option<Step> {
 }
 
 impl<'a> World<'a> {
-    fn new(manager: &'a EventManager<u32>, trouble: Trouble) -> Self {
-        let (first, second) = (Reader::new(manager), Reader::new(manager));
+    fn new(manager: &'a EventManager<u32>, trouble: Trouble, call: &Call) -> Self {
+        let (first, second) = (Reader::of(manager), Reader::of(manager));
         assert_eq!(
             (manager.try_notify(1), manager.try_notify(2)),
             (Ok(2), Ok(2))
         );
-        let mine = Reader::new(manager);
+        let mine = make_mine(manager, call);
         let mut ahead = Task::new("ahead", manager.sync_notify(3).map(answered).boxed_local());
         let mut others = vec![
             Task::new("flush", manager.flush().map(done).boxed_local()),
@@ -298,7 +763,7 @@ impl<'a> World<'a> {
             Step::Second => _ = self.second.run(),
             Step::Mine => _ = self.mine.as_mut().is_some_and(Reader::run),
             Step::Ahead => _ = self.ahead.run(),
-            Step::Subscribe => self.late = Some(Reader::new(self.manager)),
+            Step::Subscribe => self.late = Some(Reader::of(self.manager)),
             Step::Close => self.manager.close(),
         }
     }
@@ -313,7 +778,7 @@ impl<'a> World<'a> {
             }
             Trouble::ReaderIsDisconnected => {
                 let first = self.first.as_ref().expect("it stays");
-                self.manager.disconnect(first.stream.get_ref().id());
+                self.manager.disconnect(first.source.subscription().0);
             }
             Trouble::RoomComesFree => {
                 for step in [Step::First, Step::Second, Step::Mine] {
@@ -351,6 +816,15 @@ impl<'a> World<'a> {
         }
     }
 
+    /// The same, and lets time pass, too.
+    fn settle_with_time(&mut self) {
+        for _ in 0..8 {
+            self.settle();
+            clock::advance();
+        }
+        self.settle();
+    }
+
     fn tasks(&self) -> impl Iterator<Item = &Task<'a>> {
         std::iter::once(&self.ahead)
             .chain(&self.behind)
@@ -358,8 +832,13 @@ impl<'a> World<'a> {
     }
 
     /// Lets everybody go on, and then checks that they did, and that all agree on what they saw.
-    fn check(mut self, mine_is_stored: Option<bool>) {
-        self.settle();
+    fn check(mut self, mine_is_stored: Option<bool>, takes_time: bool) {
+        let settle = if takes_time {
+            Self::settle_with_time
+        } else {
+            Self::settle
+        };
+        settle(&mut self);
         if !self.manager.is_closed() {
             for task in self
                 .tasks()
@@ -369,11 +848,11 @@ impl<'a> World<'a> {
             }
             let probe = self.manager.sync_notify(5).map(answered).boxed_local();
             self.others.push(Task::new("probe", probe));
-            self.settle();
+            settle(&mut self);
             let probe = self.others.last().expect("it was just added");
             assert_eq!(probe.outcome, Some(Outcome::Stored), "nobody can publish");
             self.manager.close();
-            self.settle();
+            settle(&mut self);
         }
         for task in self.tasks() {
             assert!(task.future.is_none(), "{} hangs at the close", task.name);
@@ -407,7 +886,7 @@ impl<'a> World<'a> {
             assert!(all.starts_with(&self.left_with));
             return;
         };
-        if first.stream.get_ref().end_reason() == Some(EndReason::Closed) {
+        if first.source.subscription().1 == Some(EndReason::Closed) {
             assert_eq!(&first.got, all, "delivered to some");
         } else {
             assert_eq!(self.trouble, Trouble::ReaderIsDisconnected);
@@ -436,15 +915,14 @@ impl<'a> World<'a> {
 /// future was ready, and whether that was before the trouble.
 fn cancel(row: &Row, trouble: Trouble, at: usize, polls: usize) -> (bool, bool) {
     let manager = EventManager::new(2);
-    let mut world = World::new(&manager, trouble);
-    let mut mine = None;
+    let mut world = World::new(&manager, trouble, &row.call);
+    let reads = !matches!(row.call, Call::Manager(_));
+    let mut mine = reads.then(|| world.mine.take().expect("unused"));
+    let taken = RefCell::new(Vec::new());
     let mut outcome = None;
     let mut struck = false;
     {
-        let mut future = match row.call {
-            Call::Manager(call) => call(&manager),
-            Call::Reader(call) => call(&mut mine.insert(world.mine.take().expect("unused")).stream),
-        };
+        let mut future = call(row, &manager, &mut mine, &taken);
         let mut cx = Context::from_waker(Waker::noop());
         for poll in 0..polls {
             if poll == at {
@@ -461,6 +939,9 @@ fn cancel(row: &Row, trouble: Trouble, at: usize, polls: usize) -> (bool, bool) 
             if let Some(step) = script(poll) {
                 world.step(step);
             }
+            if row.looks_at_the_clock() {
+                clock::advance();
+            }
         }
         if !struck && outcome.is_none() {
             world.strike();
@@ -469,37 +950,35 @@ fn cancel(row: &Row, trouble: Trouble, at: usize, polls: usize) -> (bool, bool) 
     if world.behind.is_none() {
         world.queue_behind();
     }
-    let publishes = row.name.ends_with("notify");
     let mine_is_stored = match outcome {
         Some(outcome) => Some(outcome == Outcome::Stored),
-        // Stored in the poll that is ready, or, for those that wait on, in any but no poll.
-        None if publishes && row.name != "EventManager::notify" && polls > 0 => None,
+        None if row.waits_on_once_stored() && polls > 0 => None,
         None => Some(false),
     };
     if let Some(mut reader) = mine {
-        if let Some(Outcome::Read(event)) = outcome {
-            reader.got.extend(event);
-        }
+        reader.got = taken.into_inner();
         world.mine = Some(reader);
     }
-    world.check(mine_is_stored);
+    world.check(mine_is_stored, row.looks_at_the_clock());
     (outcome.is_some(), outcome.is_some() && !struck)
 }
 
 #[test]
 fn a_future_dropped_after_any_number_of_polls_harms_nobody() {
+    clock::run(|| MANAGER_ROWS.iter().for_each(drop_after_any_number_of_polls));
+}
+
+fn drop_after_any_number_of_polls(row: &Row) {
     const MORE_THAN_ENOUGH: usize = 50;
-    for row in MANAGER_ROWS {
-        for trouble in TROUBLES {
-            'moments: for at in 0.. {
-                for polls in at.. {
-                    assert!(polls < MORE_THAN_ENOUGH, "{} never becomes ready", row.name);
-                    let _said = OnPanic(|| format!("{}, {trouble:?} at {at} of {polls}", row.name));
-                    match cancel(row, trouble, at, polls) {
-                        (true, true) => break 'moments,
-                        (true, false) => break,
-                        (false, _) => {}
-                    }
+    for trouble in TROUBLES {
+        'moments: for at in 0.. {
+            for polls in at.. {
+                assert!(polls < MORE_THAN_ENOUGH, "{} never becomes ready", row.name);
+                let _said = OnPanic(|| format!("{}, {trouble:?} at {at} of {polls}", row.name));
+                match cancel(row, trouble, at, polls) {
+                    (true, true) => break 'moments,
+                    (true, false) => break,
+                    (false, _) => {}
                 }
             }
         }
@@ -509,40 +988,69 @@ fn a_future_dropped_after_any_number_of_polls_harms_nobody() {
 /// The other half of the promise: kept instead of dropped, it is woken when it can go on.
 #[test]
 fn a_future_that_is_kept_is_woken_through_any_trouble() {
-    for row in MANAGER_ROWS {
-        for trouble in TROUBLES {
-            for at in 0..45 {
-                let _said = OnPanic(|| format!("{}, {trouble:?} at {at}", row.name));
-                let manager = EventManager::new(2);
-                let mut world = World::new(&manager, trouble);
-                let mut mine = None;
-                let future = match row.call {
-                    Call::Manager(call) => call(&manager),
-                    Call::Reader(call) => {
-                        call(&mut mine.insert(world.mine.take().expect("unused")).stream)
-                    }
-                };
-                let mut kept = Task::new(row.name, future);
+    clock::run(|| MANAGER_ROWS.iter().for_each(keep_through_any_trouble));
+}
+
+fn keep_through_any_trouble(row: &Row) {
+    for trouble in TROUBLES {
+        for at in 0..45 {
+            let _said = OnPanic(|| format!("{}, {trouble:?} at {at}", row.name));
+            let manager = EventManager::new(2);
+            let mut world = World::new(&manager, trouble, &row.call);
+            let reads = !matches!(row.call, Call::Manager(_));
+            let mut mine = reads.then(|| world.mine.take().expect("unused"));
+            let taken = RefCell::new(Vec::new());
+            let future = call(row, &manager, &mut mine, &taken);
+            let mut kept = Task::new(row.name, future);
+            kept.run();
+            world.queue_behind();
+            for step in (0..at).filter_map(script) {
+                world.step(step);
                 kept.run();
-                world.queue_behind();
-                for step in (0..at).filter_map(script) {
-                    world.step(step);
-                    kept.run();
-                }
-                world.strike();
-                for step in [Step::First, Step::Subscribe, Step::Close] {
-                    while kept.run() {}
-                    world.settle();
-                    while kept.run() {}
-                    world.settle();
-                    world.step(step);
-                }
-                world.settle();
-                kept.run();
-                assert!(kept.outcome.is_some(), "it hangs");
             }
+            world.strike();
+            for step in [Step::First, Step::Subscribe, Step::Close] {
+                while kept.run() {}
+                world.settle();
+                while kept.run() {}
+                world.settle();
+                world.step(step);
+            }
+            world.settle();
+            while kept.run() {
+                world.settle();
+            }
+            assert!(kept.outcome.is_some(), "it hangs");
         }
     }
+}
+
+/// A sink outlives the futures of `send` and `flush`.
+#[test]
+fn a_sink_keeps_its_place_in_line_and_what_it_waits_for_when_a_future_of_it_is_dropped() {
+    let manager = EventManager::new(1);
+    let mut reader = manager.subscribe();
+    manager.try_notify(1).expect("room");
+    let mut sink = manager.sync_sink();
+    assert!(sink.send(2).now_or_never().is_none());
+    let mut behind = manager.notify(3);
+    assert!((&mut behind).now_or_never().is_none());
+
+    assert_eq!(reader.next().now_or_never(), Some(Some(1)));
+    assert!((&mut behind).now_or_never().is_none(), "the sink is first");
+    assert!(sink.send(4).now_or_never().is_none(), "sent, not answered");
+    assert_eq!(
+        reader.next().now_or_never(),
+        Some(Some(4)),
+        "2 was not sent"
+    );
+    assert_eq!(behind.now_or_never(), Some(Ok(1)));
+    assert!(sink.flush().now_or_never().is_none(), "it still waits");
+    reader.ack();
+    assert_eq!(sink.flush().now_or_never(), Some(Ok(())));
+    drop(sink);
+    assert_eq!(reader.next().now_or_never(), Some(Some(3)));
+    assert!(manager.try_notify(5).is_ok(), "no room is held");
 }
 
 /// Says where it happened, if it happens.
@@ -978,6 +1486,7 @@ mod kv {
 
 // ---- The table is complete ----------------------------------------------------------------------
 
+#[cfg(feature = "rt")]
 #[test]
 fn every_public_function_that_waits_has_its_row() {
     let rows: BTreeSet<String> = rows().map(str::to_owned).collect();
@@ -998,21 +1507,19 @@ fn rows() -> impl Iterator<Item = &'static str> {
     rows
 }
 
-/// Every file under `src` that is compiled in, without its comments.
+/// Every file under `src`, without its comments, and with its macros expanded.
 fn sources() -> Vec<String> {
     fn read(folder: &Path, files: &mut Vec<String>) {
         for entry in std::fs::read_dir(folder).expect("src can be read") {
             let path: PathBuf = entry.expect("src can be read").path();
-            let is_left_out = !cfg!(feature = "rt") && path.file_stem().is_some_and(|s| s == "kv");
-            if is_left_out {
-            } else if path.is_dir() {
+            if path.is_dir() {
                 read(&path, files);
             } else {
                 let text = std::fs::read_to_string(path).expect("src can be read");
                 let code = text
                     .lines()
                     .filter(|line| !line.trim_start().starts_with("//"));
-                files.push(code.collect::<Vec<_>>().join("\n"));
+                files.push(expanded(&code.collect::<Vec<_>>().join("\n")));
             }
         }
     }
@@ -1024,8 +1531,37 @@ fn sources() -> Vec<String> {
     files
 }
 
-/// `Type::function` for every `pub async fn`, every public function that gives a future, and
-/// `Type::next` for every stream. Leans on rustfmt: an `impl` or a `trait` begins its line.
+/// Appends what each macro of the file makes of each type that it is called with, one a line:
+/// as far as `$name` goes.
+fn expanded(text: &str) -> String {
+    let mut made = Vec::new();
+    for definition in text.split("\nmacro_rules! ").skip(1) {
+        let name = words(definition).next().expect("a macro has a name");
+        let body = definition.split("\n}").next().unwrap_or_default();
+        let depth = |line: &str| line.len() - line.trim_start().len();
+        let is_impl = |line: &&str| line.trim_start().starts_with("impl");
+        let dedent = body.lines().find(is_impl).map_or(0, depth);
+        let body: Vec<_> = body
+            .lines()
+            .map(|line| &line[dedent.min(depth(line))..])
+            .collect();
+        for call in text.split(&format!("\n{name}! {{\n")).skip(1) {
+            let lines = call.split("\n}").next().unwrap_or_default().lines();
+            let types = lines.filter_map(|line| words(line).next());
+            let types = types.filter(|word| word.starts_with(char::is_uppercase));
+            made.extend(types.map(|name| body.join("\n").replace("$name", name)));
+        }
+    }
+    let mut parts = text.split("\nmacro_rules! ");
+    let before = parts.next().unwrap_or_default();
+    let after = parts.filter_map(|part| part.split_once("\n}"));
+    let code = std::iter::once(before).chain(after.map(|(_, after)| after));
+    let made = made.iter().map(String::as_str);
+    code.chain(made).collect::<Vec<_>>().join("\n")
+}
+
+/// `Type::function` for every `pub async fn`, every public function that gives a future,
+/// `Type::next` for every stream, and what waits on every sink. Leans on rustfmt: an `impl` or a `trait` begins its line.
 fn functions_that_wait(files: &[String]) -> BTreeSet<String> {
     let futures: BTreeSet<&str> = files
         .iter()
@@ -1040,6 +1576,10 @@ fn functions_that_wait(files: &[String]) -> BTreeSet<String> {
     for text in files {
         let streams = headers(text).filter(|header| header.contains(" Stream for "));
         found.extend(streams.map(|header| format!("{}::next", implementor(header))));
+        for sink in headers(text).filter(|header| header.contains(" Sink<")) {
+            let waits = ["send", "flush", "close"];
+            found.extend(waits.map(|waits| format!("{}::{waits}", implementor(sink))));
+        }
 
         let mut owner = "";
         for (start, line) in lines(text) {
@@ -1160,14 +1700,37 @@ pub trait Ext: Sized {
     fn named(self) -> Named<Self> {
     fn other(self) -> u8;
 }
+impl<E> Sink<E> for Drain<E> {
+}
+
+macro_rules! late {
+    ($($name:ident $result:ty;)+) => {$(
+        impl<E> $name<E> {
+            pub fn late(self) -> Late<$name<E>> {
+        }
+
+        impl<E> Future for Late<$name<E>> {
+        }
+    )+};
+}
+
+late! {
+    Slow u8;
+    Slower u8;
+}
 ";
-    let found = functions_that_wait(&[file.to_owned()]);
+    let found = functions_that_wait(&[expanded(file)]);
     let all = [
         "Batches::next",
+        "Drain::close",
+        "Drain::flush",
+        "Drain::send",
         "Ext::named",
         "Manager::asked",
         "Manager::later",
         "Manager::notify",
+        "Slow::late",
+        "Slower::late",
     ];
     assert_eq!(found, all.map(str::to_owned).into());
 }

@@ -4,6 +4,7 @@
 //! A call back that met a lock of ours would not return: that these stories end is the proof that
 //! none does.
 
+use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -11,8 +12,10 @@ use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 
 use futures::future::BoxFuture;
-use futures::{FutureExt, StreamExt};
-use genevent::{EventManager, Overflow, Received, SubscribeOptions, Subscription};
+use futures::{FutureExt, SinkExt, StreamExt};
+use genevent::{
+    Deliveries, Delivery, EventManager, Overflow, Received, SubscribeOptions, Subscription,
+};
 
 // ---- The foreign code ---------------------------------------------------------------------------
 
@@ -245,6 +248,10 @@ fn read(reader: &mut Subscription<Odd>) -> Option<u32> {
     now(reader.next()).map(|event| event.n)
 }
 
+fn next(jobs: &mut Deliveries<Odd>) -> Delivery<Odd> {
+    now(jobs.next()).expect("it has not ended")
+}
+
 fn narrow(overflow: Overflow) -> SubscribeOptions {
     SubscribeOptions::from(overflow).window(1)
 }
@@ -282,6 +289,60 @@ const ENDS: &[End] = &[
         world.desert();
         assert!(now(world.manager.sync_notify(odd)).is_ok_and(|receipt| receipt.is_unheard()));
     }),
+    ("nobody hears it: a permit", |world, odd| {
+        world.desert();
+        let permit = now(world.manager.reserve()).unwrap();
+        assert_eq!(permit.notify(odd), 0);
+    }),
+    ("nobody hears it: a sink", |world, odd| {
+        world.desert();
+        assert!(now(world.manager.sink().send(odd)).is_ok());
+    }),
+    ("nobody hears it: a sync sink", |world, odd| {
+        world.desert();
+        assert!(now(world.manager.sync_sink().send(odd)).is_ok());
+    }),
+    ("it is overwritten by a permit", |world, odd| {
+        let _lossy = world.manager.subscribe_with(narrow(Overflow::DropOldest));
+        world.publish(odd);
+        let permit = now(world.manager.reserve()).unwrap();
+        world.catch_up();
+        world.note(2, true);
+        permit.notify(Odd::plain(2));
+    }),
+    (
+        "it is overwritten by the last permit after the close",
+        |world, odd| {
+            let _lossy = world.manager.subscribe_with(narrow(Overflow::DropOldest));
+            world.publish(odd);
+            let permit = now(world.manager.reserve()).unwrap();
+            world.catch_up();
+            world.manager.close();
+            world.note(2, true);
+            permit.notify(Odd::plain(2));
+        },
+    ),
+    ("the last reader of deliveries reads on", |world, odd| {
+        let mut jobs = world.manager.subscribe().deliveries();
+        world.publish(odd);
+        world.publish(Odd::plain(2));
+        world.catch_up();
+        let (one, two) = (next(&mut jobs), next(&mut jobs));
+        two.ack();
+        let _ = jobs.next().now_or_never();
+        one.ack();
+    }),
+    (
+        "the last reader of deliveries leaves with one out",
+        |world, odd| {
+            let mut jobs = world.manager.subscribe().deliveries();
+            world.publish(odd);
+            world.catch_up();
+            let out = next(&mut jobs);
+            drop(jobs);
+            drop(out);
+        },
+    ),
     ("the last reader waits for more", |world, odd| {
         let mut reader = world.manager.subscribe();
         world.publish(odd);
@@ -519,6 +580,111 @@ fn a_clone_that_panics_or_calls_back_loses_nothing_wherever_it_runs() {
 }
 
 #[test]
+fn a_clone_into_a_delivery_loses_nothing_either() {
+    for (before, run) in BEFORE_CLONES {
+        for act in ACTS {
+            let _said = OnPanic(format!("{before}, {act:?}"));
+            let world = World::new();
+            let mut odd = Odd::plain(1);
+            odd.on_clone = Some(world.hook(act));
+            let mut jobs = run(&world, odd).deliveries();
+            let mut poll = || catch_unwind(AssertUnwindSafe(|| next(&mut jobs)));
+            let mut first = poll();
+            if act == Act::Panic {
+                assert!(first.is_err());
+                first = poll();
+            }
+            let delivery = first.expect("the event is still there");
+            assert_eq!(delivery.n, 1);
+            assert!(jobs.unacked() <= 1, "only what is out");
+            delivery.ack();
+            assert_eq!(jobs.unacked(), 0);
+            drop(jobs);
+            world.check();
+        }
+    }
+}
+
+#[test]
+fn a_clone_that_panics_over_and_over_leaves_no_delivery_out() {
+    let manager = EventManager::new(8);
+    let options = SubscribeOptions::new().max_unacked(1);
+    let mut jobs = manager.subscribe_with(options).deliveries();
+    let mut odd = Odd::plain(1);
+    let tries = AtomicUsize::new(0);
+    odd.on_clone = Some(Arc::new(move || {
+        if tries.fetch_add(1, Ordering::Relaxed) < 10 {
+            silent_panic();
+        }
+    }));
+    let mut done = manager.sync_notify(odd);
+    assert!((&mut done).now_or_never().is_none());
+    for _ in 0..10 {
+        assert!(catch_unwind(AssertUnwindSafe(|| next(&mut jobs))).is_err());
+        assert_eq!((jobs.unacked(), jobs.pending()), (0, 1));
+    }
+    next(&mut jobs).ack();
+    assert!(now(done).is_ok_and(|receipt| receipt.all_acked()));
+}
+
+// ---- What a delivery holds ----------------------------------------------------------------------
+
+/// What is done with a delivery of event 1, whose value is `odd` by then.
+type Settle = (&'static str, bool, fn(Delivery<Odd>));
+
+#[test]
+fn a_value_whose_drop_panics_or_calls_back_still_settles_its_delivery() {
+    let ways: [Settle; 5] = [
+        ("drop", false, drop),
+        ("ack", true, |delivery| drop(delivery.ack())),
+        ("ack of the parts, first", true, |delivery| {
+            let (event, ack) = delivery.into_parts();
+            ack.ack();
+            drop(event);
+        }),
+        ("map that drops the value", true, |delivery| {
+            delivery.map(drop).ack();
+        }),
+        ("map that panics", false, |delivery| {
+            drop(delivery.map(|_| silent_panic()));
+        }),
+    ];
+    for (way, acks, settle) in ways {
+        for act in ACTS {
+            let _said = OnPanic(format!("{way}, {act:?}"));
+            let world = World::new();
+            let options = SubscribeOptions::new().max_unacked(1);
+            let mut jobs = world.manager.subscribe_with(options).deliveries();
+            let mut done = world.manager.sync_notify(Odd::plain(1));
+            assert!((&mut done).now_or_never().is_none());
+            world.publish(Odd::plain(2));
+            world.note(1, true);
+            world.catch_up();
+            let mut odd = Odd::plain(1);
+            // A second panic while the first one unwinds would end the program.
+            let harmless = way == "map that panics" && act == Act::Panic;
+            odd.on_drop = Some(world.hook(if harmless { Act::Look } else { act }));
+            let delivery = next(&mut jobs).map(|_| odd);
+            world.has_run.store(false, Ordering::Relaxed);
+
+            let settled = catch_unwind(AssertUnwindSafe(|| settle(delivery)));
+            assert_eq!(
+                settled.is_err(),
+                act == Act::Panic || way == "map that panics"
+            );
+            world.catch_up();
+            let receipt = now(done).unwrap();
+            let dropped = usize::from(!acks || (act == Act::Panic && way.starts_with("map")));
+            assert_eq!(receipt.dropped(), dropped);
+            assert_eq!(jobs.unacked(), 0);
+            assert_eq!(next(&mut jobs).ack().n, 2, "there is room for the next");
+            drop(jobs);
+            world.check();
+        }
+    }
+}
+
+#[test]
 fn a_clone_may_panic_over_and_over_and_lose_nothing() {
     let manager = EventManager::new(8);
     let (mut reader, mut other) = (manager.subscribe(), manager.subscribe());
@@ -699,7 +865,176 @@ fn flushed(world: &World, waker: Waker, goes_on: impl FnOnce(Subscription<Odd>))
     goes_on(reader);
 }
 
+/// A stream of deliveries at its limit, and the delivery that is out.
+fn at_limit(world: &World, waker: Waker, goes_on: impl FnOnce(Deliveries<Odd>, Delivery<Odd>)) {
+    let options = SubscribeOptions::new().max_unacked(1);
+    let mut jobs = world.manager.subscribe_with(options).deliveries();
+    world.publish(Odd::plain(1));
+    world.publish(Odd::plain(2));
+    world.catch_up();
+    let out = next(&mut jobs);
+    wait(&mut jobs.next(), waker);
+    goes_on(jobs, out);
+}
+
+/// A story with a delivery out, which `waker` waits for through `sync_notify` or `flush`.
+fn delivered(world: &World, waker: Waker, flushes: bool, goes_on: impl FnOnce(Delivery<Odd>)) {
+    let mut jobs = world.manager.subscribe().deliveries();
+    let mut done = world.manager.sync_notify(Odd::plain(1));
+    let mut flush = world.manager.flush();
+    assert!((&mut done).now_or_never().is_none());
+    world.note(1, true);
+    world.catch_up();
+    let out = next(&mut jobs);
+    drop(jobs);
+    if flushes {
+        wait(&mut flush, waker);
+    } else {
+        wait(&mut done, waker);
+    }
+    goes_on(out);
+}
+
 const WAITS: &[Wait] = &[
+    wakes("a stream at its limit, woken by an ack", |world, waker| {
+        at_limit(world, waker, |mut jobs, out| {
+            out.ack();
+            assert_eq!(next(&mut jobs).ack().n, 2);
+        });
+    }),
+    wakes("a stream at its limit, woken by a drop", |world, waker| {
+        at_limit(world, waker, |mut jobs, out| {
+            drop(out);
+            assert_eq!(next(&mut jobs).ack().n, 2);
+        });
+    }),
+    drops("a stream at its limit that leaves", |world, waker| {
+        at_limit(world, waker, |jobs, out| {
+            drop(jobs);
+            out.ack();
+        });
+    }),
+    drops(
+        "a stream at its limit, moved to another task",
+        |world, waker| {
+            at_limit(world, waker, |mut jobs, out| {
+                assert!(jobs.next().now_or_never().is_none());
+                out.ack();
+            });
+        },
+    ),
+    drops("a stream at its limit, that finds room", |world, waker| {
+        at_limit(world, waker, |mut jobs, out| {
+            out.ack();
+            next(&mut jobs).ack();
+        });
+    }),
+    wakes(
+        "sync_notify, answered by a delivery's ack",
+        |world, waker| {
+            delivered(world, waker, false, |out| drop(out.ack()));
+        },
+    ),
+    wakes(
+        "sync_notify, answered by a delivery's drop",
+        |world, waker| {
+            delivered(world, waker, false, drop);
+        },
+    ),
+    wakes("sync_notify, answered by a panic in map", |world, waker| {
+        delivered(world, waker, false, |out| {
+            let map = || out.map(|_| silent_panic());
+            assert!(catch_unwind(AssertUnwindSafe(map)).is_err());
+        });
+    }),
+    wakes("flush, answered by a delivery's ack", |world, waker| {
+        delivered(world, waker, true, |out| drop(out.ack()));
+    }),
+    wakes("flush, answered by a delivery's drop", |world, waker| {
+        delivered(world, waker, true, drop);
+    }),
+    wakes("reserve in line, woken by a reader", |world, waker| {
+        let mut full = fill(world);
+        let mut reserve = world.manager.reserve();
+        wait(&mut reserve, waker);
+        assert_eq!(read(&mut full), Some(1));
+    }),
+    wakes("reserve in line, woken by a permit", |world, waker| {
+        let _full = world.manager.subscribe_with(narrow(Overflow::Wait));
+        let permit = now(world.manager.reserve()).unwrap();
+        let mut reserve = world.manager.reserve();
+        wait(&mut reserve, waker);
+        drop(permit);
+    }),
+    wakes("reserve in line, woken by the close", |world, waker| {
+        let _full = fill(world);
+        let mut reserve = world.manager.reserve();
+        wait(&mut reserve, waker);
+        world.manager.close();
+    }),
+    drops("reserve in line, cancelled", |world, waker| {
+        let _full = fill(world);
+        let mut reserve = world.manager.reserve();
+        wait(&mut reserve, waker);
+        drop(reserve);
+    }),
+    wakes("a sink in line, woken by a reader", |world, waker| {
+        let mut full = fill(world);
+        let mut sink = world.manager.sink();
+        wait(&mut sink.send(Odd::plain(2)), waker);
+        assert_eq!(read(&mut full), Some(1));
+    }),
+    drops("a sink in line that is dropped", |world, waker| {
+        let _full = fill(world);
+        let mut sink = world.manager.sink();
+        wait(&mut sink.send(Odd::plain(2)), waker);
+        drop(sink);
+    }),
+    drops("a sink in line that is closed", |world, waker| {
+        let _full = fill(world);
+        let mut sink = world.manager.sync_sink();
+        wait(&mut sink.send(Odd::plain(2)), waker);
+        assert!(now(sink.close()).is_ok());
+    }),
+    wakes("a sync sink's flush, answered", |world, waker| {
+        let mut reader = world.manager.subscribe();
+        let mut sink = world.manager.sync_sink();
+        wait(&mut sink.send(Odd::plain(1)), waker);
+        world.note(1, true);
+        world.catch_up();
+        assert_eq!(read(&mut reader), Some(1));
+        reader.ack();
+    }),
+    drops("a sync sink's flush, given up", |world, waker| {
+        let _reader = world.manager.subscribe();
+        let mut sink = world.manager.sync_sink();
+        wait(&mut sink.send(Odd::plain(1)), waker);
+        world.note(1, true);
+        world.catch_up();
+        drop(sink);
+    }),
+    wakes("stop, woken by the last permit", |world, waker| {
+        let permit = now(world.manager.reserve()).unwrap();
+        let mut stop = world.manager.stop();
+        wait(&mut stop, waker);
+        drop(permit);
+    }),
+    wakes("stop, woken by the last permit's event", |world, waker| {
+        let permit = now(world.manager.reserve()).unwrap();
+        let mut stop = world.manager.stop();
+        wait(&mut stop, waker);
+        world.note(1, true);
+        permit.notify(Odd::plain(1));
+        world.catch_up();
+    }),
+    wakes("a parked reader, woken by a permit", |world, waker| {
+        let mut reader = world.manager.subscribe();
+        let permit = now(world.manager.reserve()).unwrap();
+        wait(&mut reader.next(), waker);
+        world.note(1, true);
+        permit.notify(Odd::plain(1));
+        world.catch_up();
+    }),
     wakes("a parked reader, woken by an event", |world, waker| {
         let mut reader = world.manager.subscribe();
         wait(&mut reader.next(), waker);
@@ -1175,7 +1510,32 @@ fn first_poll<F: Future + Unpin>(mut future: F, waker: &Waker, act: Act) {
 #[test]
 fn a_waker_whose_clone_panics_or_calls_back_harms_its_own_task_at_most() {
     type First = (&'static str, fn(&World, &Waker, Act));
-    let places: [First; 9] = [
+    let places: [First; 13] = [
+        ("next, at the limit of deliveries", |world, waker, act| {
+            let options = SubscribeOptions::new().max_unacked(1);
+            let mut jobs = world.manager.subscribe_with(options).deliveries();
+            world.publish(Odd::plain(1));
+            world.publish(Odd::plain(2));
+            world.catch_up();
+            let _out = next(&mut jobs);
+            first_poll(jobs.next(), waker, act);
+        }),
+        ("reserve", |world, waker, act| {
+            let _full = fill(world);
+            first_poll(world.manager.reserve(), waker, act);
+        }),
+        ("a sink in line", |world, waker, act| {
+            let _full = fill(world);
+            let mut sink = world.manager.sink();
+            first_poll(poll_fn(|cx| sink.poll_ready_unpin(cx)), waker, act);
+        }),
+        ("a sync sink's flush", |world, waker, act| {
+            let _reader = world.manager.subscribe();
+            let mut sink = world.manager.sync_sink();
+            assert!(now(sink.feed(Odd::plain(1))).is_ok());
+            world.note(1, true);
+            first_poll(sink.flush(), waker, act);
+        }),
         ("next", |world, waker, act| {
             let mut reader = world.manager.subscribe();
             first_poll(reader.next(), waker, act);

@@ -1,12 +1,13 @@
 //! Who is woken, when, and how often: never too few, and nobody in vain.
 
+use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use futures::future::LocalBoxFuture;
-use futures::{FutureExt, Stream, StreamExt};
+use futures::{FutureExt, SinkExt, Stream, StreamExt};
 use genevent::{EventManager, Overflow, SubscribeOptions, Subscription};
 
 /// Counts how often it is woken; the `Arc`'s count tells how many wakers somebody holds.
@@ -529,7 +530,20 @@ impl<'a> Waiter<'a> {
 fn with_every_waiter(story: impl FnOnce(&mut [Waiter<'_>], &mut dyn FnMut())) {
     let manager = EventManager::new(2);
     let stopping = EventManager::new(2);
-    let mut slow = Some((manager.subscribe(), stopping.subscribe()));
+    let (limited, fed) = (EventManager::new(2), EventManager::new(2));
+    let one_out = SubscribeOptions::new().max_unacked(1);
+    let mut at_limit = limited.subscribe_with(one_out).deliveries();
+    limited.try_notify('a').unwrap();
+    limited.try_notify('b').unwrap();
+    let out = at_limit.next().now_or_never();
+    let mut slow = Some((
+        manager.subscribe(),
+        stopping.subscribe(),
+        fed.subscribe(),
+        out,
+    ));
+    let (mut sink, mut sync_sink) = (manager.sink(), fed.sync_sink());
+    assert!(sync_sink.feed('c').now_or_never().is_some());
     let mut idle = manager.subscribe();
     let mut idle_too = manager.subscribe().with_missed();
     stopping.try_notify(0).unwrap();
@@ -545,6 +559,10 @@ fn with_every_waiter(story: impl FnOnce(&mut [Waiter<'_>], &mut dyn FnMut())) {
         Waiter::new("notify, in line", manager.notify(3)),
         Waiter::new("ack_notify, in line", manager.ack_notify(4)),
         Waiter::new("sync_notify, in line", manager.sync_notify(5)),
+        Waiter::new("reserve, in line", manager.reserve()),
+        Waiter::new("a sink, in line", poll_fn(|cx| sink.poll_ready_unpin(cx))),
+        Waiter::new("a sync sink's flush", sync_sink.flush()),
+        Waiter::new("next, at the limit of deliveries", at_limit.next()),
         Waiter::new("flush", manager.flush()),
         Waiter::new("stop", stopping.stop()),
         Waiter::new("closed", manager.closed()),
@@ -641,6 +659,201 @@ fn a_publisher_moved_to_another_task_after_its_call_still_has_its_turn() {
 }
 
 #[test]
+fn a_stream_at_its_limit_is_woken_once_by_the_delivery_that_makes_room() {
+    let manager = EventManager::new(8);
+    let options = SubscribeOptions::new().max_unacked(2);
+    let mut jobs = manager.subscribe_with(options).deliveries();
+    (1..=5).for_each(|n| assert_eq!(manager.try_notify(n), Ok(1)));
+    let next = |jobs: &mut genevent::Deliveries<_>| jobs.next().now_or_never().flatten().unwrap();
+    let alarm = Alarm::new();
+    let (one, two) = (next(&mut jobs), next(&mut jobs));
+    assert!(alarm.poll_next(&mut jobs).is_pending());
+    manager.try_notify(6).unwrap();
+    assert_eq!(alarm.rings(), 0, "an event makes no room");
+
+    two.ack();
+    assert_eq!((alarm.rings(), alarm.held()), (1, 0));
+    drop(one);
+    assert_eq!(alarm.rings(), 1, "nobody waits");
+    let (three, _four) = (next(&mut jobs), next(&mut jobs));
+    assert!(alarm.poll_next(&mut jobs).is_pending());
+    drop(three);
+    assert_eq!(alarm.rings(), 2, "dropping makes room, too");
+    assert_eq!(*next(&mut jobs), 5);
+    assert_eq!(alarm.held(), 0);
+}
+
+#[test]
+fn a_stream_that_left_at_its_limit_is_not_woken_and_its_waker_is_gone() {
+    let manager = EventManager::new(8);
+    let options = SubscribeOptions::new().max_unacked(1);
+    let mut jobs = manager.subscribe_with(options).deliveries();
+    manager.try_notify(1).unwrap();
+    manager.try_notify(2).unwrap();
+    let alarm = Alarm::new();
+    let out = jobs.next().now_or_never().flatten().unwrap();
+    assert!(alarm.poll_next(&mut jobs).is_pending());
+    drop(jobs);
+    assert_eq!(alarm.held(), 0);
+    out.ack();
+    assert_eq!(alarm.rings(), 0);
+}
+
+#[test]
+fn deliveries_out_after_the_stream_is_gone_wake_who_waits_for_them() {
+    let manager = EventManager::new(8);
+    let mut jobs = manager.subscribe().deliveries();
+    let alarms: [_; 2] = std::array::from_fn(|_| Alarm::new());
+    let mut synced = manager.sync_notify(1);
+    assert!(alarms[0].poll(&mut synced).is_pending());
+    let mut flushed = manager.flush();
+    assert!(alarms[1].poll(&mut flushed).is_pending());
+    let out = jobs.next().now_or_never().flatten().unwrap();
+    drop(jobs);
+    assert_eq!(alarms.each_ref().map(|alarm| alarm.rings()), [0; 2]);
+    out.ack();
+    assert_eq!(alarms.each_ref().map(|alarm| alarm.rings()), [1; 2]);
+    assert!(alarms[0].poll(&mut synced).is_ready());
+    assert!(alarms[1].poll(&mut flushed).is_ready());
+}
+
+#[test]
+fn a_permit_calls_the_next_in_line_when_it_is_given_back_and_not_when_it_is_used() {
+    for used in [true, false] {
+        let manager = EventManager::new(1);
+        let mut reader = manager.subscribe();
+        let permit = manager.reserve().now_or_never().unwrap().unwrap();
+        let (first, second) = (Alarm::new(), Alarm::new());
+        let (mut one, mut two) = (manager.reserve(), manager.notify(2));
+        assert!(first.poll(&mut one).is_pending());
+        assert!(second.poll(&mut two).is_pending());
+        if used {
+            assert_eq!(permit.notify(1), 1);
+            assert_eq!(first.rings(), 0, "the room is used");
+            read(&mut reader);
+        } else {
+            drop(permit);
+        }
+        assert_eq!((first.rings(), second.rings()), (1, 0));
+        let Poll::Ready(Ok(permit)) = first.poll(&mut one) else {
+            panic!("there is room");
+        };
+        assert_eq!(second.rings(), 0, "its place is taken");
+        drop(permit);
+        assert_eq!((first.rings(), second.rings()), (1, 1));
+        assert_eq!(second.poll(&mut two), Poll::Ready(Ok(1)));
+    }
+}
+
+#[test]
+fn the_last_permit_after_the_close_wakes_the_readers_and_who_stops() {
+    for used in [true, false] {
+        let manager = EventManager::new(2);
+        let mut reader = manager.subscribe();
+        let permit = manager.reserve().now_or_never().unwrap().unwrap();
+        let (reads, stops) = (Alarm::new(), Alarm::new());
+        assert!(reads.poll_next(&mut reader).is_pending());
+        let mut stop = manager.stop();
+        assert!(stops.poll(&mut stop).is_pending());
+        assert_eq!((reads.rings(), stops.rings()), (0, 0), "more may come");
+        if used {
+            permit.notify('x');
+        } else {
+            drop(permit);
+        }
+        assert_eq!((reads.rings(), stops.rings()), (1, 1));
+        assert_eq!(
+            reads.poll_next(&mut reader),
+            Poll::Ready(used.then_some('x'))
+        );
+        assert_eq!(stops.poll(&mut stop).is_pending(), used, "it is in hand");
+        drop(reader);
+        assert_eq!(stops.rings(), 1 + usize::from(used));
+        assert_eq!(reads.held() + usize::from(used) * stops.held(), 0);
+    }
+}
+
+#[test]
+fn a_sync_sink_is_woken_by_its_oldest_event_and_looks_at_all() {
+    let manager = EventManager::new(4);
+    let mut reader = manager.subscribe();
+    let mut sink = manager.sync_sink();
+    for n in 1..=3 {
+        assert!(sink.feed(n).now_or_never().is_some());
+    }
+    let alarm = Alarm::new();
+    assert!(alarm.poll(&mut sink.flush()).is_pending());
+    assert_eq!(read(&mut reader), 1);
+    assert_eq!(alarm.rings(), 0);
+    assert_eq!((read(&mut reader), read(&mut reader)), (2, 3));
+    assert_eq!(alarm.rings(), 1, "the first is finished");
+    assert!(
+        alarm.poll(&mut sink.flush()).is_pending(),
+        "the third is not"
+    );
+    reader.ack();
+    assert_eq!(alarm.rings(), 2);
+    assert!(alarm.poll(&mut sink.flush()).is_ready());
+    assert_eq!(alarm.held(), 0);
+}
+
+#[cfg(feature = "rt")]
+#[tokio::test(start_paused = true)]
+async fn within_is_woken_by_the_answer_or_by_the_clock_and_lets_its_wakers_go() {
+    let second = std::time::Duration::from_secs(1);
+    let manager = EventManager::new(1);
+    let mut reader = manager.subscribe();
+    for answered in [true, false] {
+        let alarm = Alarm::new();
+        let mut done = Box::pin(manager.sync_notify(1).within(second));
+        assert!(alarm.poll(&mut done).is_pending());
+        read(&mut reader);
+        assert_eq!(alarm.rings(), 0);
+        if answered {
+            reader.ack();
+        } else {
+            tokio::time::advance(second).await;
+        }
+        assert_eq!(alarm.rings(), 1);
+        let Poll::Ready(result) = alarm.poll(&mut done) else {
+            panic!("it is answered, or late");
+        };
+        assert_eq!(result.is_ok(), answered);
+        drop(done);
+        assert_eq!(alarm.held(), 0);
+        reader.ack();
+        assert_eq!(alarm.rings(), 1);
+    }
+
+    let alarm = Alarm::new();
+    manager.try_notify(1).unwrap();
+    let mut in_line = Box::pin(manager.sync_notify(2).within(second));
+    assert!(alarm.poll(&mut in_line).is_pending());
+    drop(in_line);
+    assert_eq!(alarm.held(), 0);
+    tokio::time::advance(second).await;
+    assert_eq!(alarm.rings(), 0);
+}
+
+#[cfg(feature = "rt")]
+#[tokio::test(start_paused = true)]
+async fn a_stop_that_is_late_for_a_permit_says_so() {
+    let manager = EventManager::<u32>::new(1);
+    let permit = manager.reserve().await.unwrap();
+    let late = manager
+        .stop()
+        .within(std::time::Duration::from_secs(1))
+        .await;
+    let late = late.unwrap_err();
+    assert!(late.pending().is_empty());
+    assert_eq!(
+        late.to_string(),
+        "not answered in time: a permit is still out"
+    );
+    drop(permit);
+}
+
+#[test]
 fn a_future_that_is_dropped_lets_its_waker_go_and_is_not_woken() {
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
@@ -648,6 +861,12 @@ fn a_future_that_is_dropped_lets_its_waker_go_and_is_not_woken() {
     manager.try_notify(0).unwrap();
     {
         let mut in_line = pin!(manager.notify(1));
+        let mut reserve = pin!(manager.reserve());
+        let mut sink = manager.sink();
+        let mut ready = poll_fn(|cx| sink.poll_ready_unpin(cx));
+        assert!(alarm.poll(&mut reserve).is_pending());
+        assert!(alarm.poll(&mut ready).is_pending());
+        assert_eq!(alarm.held(), 2);
         let mut flush = pin!(manager.flush());
         let mut closed = pin!(manager.closed());
         let mut audience = pin!(manager.wait_for_subscribers(2));
@@ -655,7 +874,7 @@ fn a_future_that_is_dropped_lets_its_waker_go_and_is_not_woken() {
         assert!(alarm.poll(&mut flush).is_pending());
         assert!(alarm.poll(&mut closed).is_pending());
         assert!(alarm.poll(&mut audience).is_pending());
-        assert_eq!(alarm.held(), 4);
+        assert_eq!(alarm.held(), 6);
     }
     assert_eq!(alarm.held(), 0);
     read(&mut reader);
