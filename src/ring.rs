@@ -157,7 +157,7 @@ impl<E> Ring<E> {
 
     /// No more events will come: it is closed, and no permit is out.
     pub(crate) fn is_complete(&self) -> bool {
-        self.closed && self.reserved == 0
+        self.closed && (self.reserved == 0 || planted!("ended-over-permits"))
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -318,7 +318,7 @@ impl<E> Ring<E> {
                 self.push_limit(id.key);
             }
         }
-        if self.reserved == self.capacity {
+        if self.reserved == self.capacity && !planted!("permits-without-bound") {
             Room::Full
         } else if self.blocking.is_empty() {
             Room::Free
@@ -332,8 +332,18 @@ impl<E> Ring<E> {
     /// Publishers wait for those in the way, from now on or already. Gives when all of these will
     /// have had their time, if that is limited for every one.
     pub(crate) fn hold(&mut self, now: impl Fn() -> Instant) -> Option<Instant> {
+        if planted!("patience-restarts") {
+            let begun = std::mem::take(&mut self.ends);
+            self.fresh.extend(begun.into_iter().map(|(_, key)| key));
+        }
         for key in std::mem::take(&mut self.fresh) {
             let member = self.members[key].as_mut().expect(MEMBER);
+            // One that has read everything is not to blame: permits hold its room.
+            let position = member.place.cursor.load().position();
+            if position == self.log.tail() && !planted!("permits-blamed-on-readers") {
+                self.fresh.insert(key);
+                continue;
+            }
             let patience = member.place.overflow.patience();
             member.end = patience.and_then(|patience| now().checked_add(patience));
             self.ends.extend(member.end.map(|end| (end, key)));
@@ -342,8 +352,11 @@ impl<E> Ring<E> {
     }
 
     /// When all that are in the way will have had their time; `None` if one of them has no limit,
-    /// or nobody has begun to wait for it.
+    /// or nobody has begun to wait for it, or permits have every place, which no time gives back.
     fn last_end(&self) -> Option<Instant> {
+        if self.reserved == self.capacity {
+            return None;
+        }
         let &(last, _) = self.ends.last()?;
         (self.ends.len() == self.blocking.len()).then_some(last)
     }
@@ -388,12 +401,15 @@ impl<E> Ring<E> {
     /// A promised place is not needed.
     pub(crate) fn give_back(&mut self) {
         self.reserved -= 1;
-        // They wait no longer, but their time runs on.
-        self.ends.clear();
-        self.fresh.clear();
-        for key in std::mem::take(&mut self.blocking) {
-            self.member_mut(key).blocking = None;
-            self.push_limit(key);
+        let claimed = self.log.tail() + self.reserved;
+        let mut index = 0;
+        while let Some(&key) = self.blocking.get(index) {
+            if self.member(key).place.limit() > claimed {
+                self.unblock(key);
+                self.push_limit(key);
+            } else {
+                index += 1;
+            }
         }
         self.assert_invariants();
     }
@@ -474,7 +490,7 @@ impl<E> Ring<E> {
 
     /// A watched subscriber has claimed (`in_hand`: that event) or finished (`None`).
     ///
-    /// True if it was in the way of publishers.
+    /// True if it was in the way of publishers, and has taken an event.
     pub(crate) fn report(
         &mut self,
         key: usize,
@@ -482,14 +498,16 @@ impl<E> Ring<E> {
         effects: &mut Effects<E>,
     ) -> bool {
         let was_blocking = self.member(key).blocking.is_some();
-        if was_blocking {
+        // Finishing makes no room, and gives it no more time.
+        let took = was_blocking && (in_hand.is_some() || planted!("ack-restarts-patience"));
+        if took {
             self.unblock(key);
             self.push_limit(key);
         }
         self.settle(key, in_hand, effects);
         self.unwatch_if_idle(key);
         self.assert_invariants();
-        was_blocking
+        took
     }
 
     /// A delivery of a watched subscriber has been answered for.
@@ -591,8 +609,16 @@ impl<E> Ring<E> {
     pub(crate) fn infos_owing(&self, seq: u64, until: Until) -> Vec<SubscriberInfo> {
         self.infos_of(|member| {
             (member.attached && member.place.cursor.load().position() < seq)
-                || (until == Until::Finished && member.place.owes(seq))
+                || (until == Until::Finished
+                    && member.place.owes(seq)
+                    && !(planted!("pending-forgets-deliveries") && member.place.held().is_some()))
         })
+    }
+
+    /// Those that have not settled everything that is stored.
+    pub(crate) fn infos_unsettled(&self) -> Vec<SubscriberInfo> {
+        let tail = self.log.tail();
+        self.infos_of(|member| member.owes(member.place.cursor.load(), tail))
     }
 
     /// Those that `flush` waits for.
@@ -660,14 +686,12 @@ impl<E> Ring<E> {
         self.blocking.push(key);
         let member = self.members[key].as_mut().expect(MEMBER);
         member.blocking = Some(index);
-        match member.end {
-            Some(end) => drop(self.ends.insert((end, key))),
-            None if member.place.overflow.patience().is_some() => drop(self.fresh.insert(key)),
-            None => {}
+        if member.place.overflow.patience().is_some() {
+            self.fresh.insert(key);
         }
     }
 
-    /// The member is not, or no longer: it took an event, or it left.
+    /// The member is not, or no longer: it took an event, has room again, or left.
     fn unblock(&mut self, key: usize) {
         let member = self.members[key].as_mut().expect(MEMBER);
         match member.end.take() {
