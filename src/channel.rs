@@ -65,12 +65,13 @@ impl<E> State<E> {
     /// Tells the publisher at the head of the line that there is room, if there is, or that it
     /// must look at the clock at another time.
     fn call_line(&mut self, effects: &mut Effects<E>) {
-        if !self.line.wants_room() {
+        if self.line.is_empty() {
             return;
         }
+        // Also if the head has been called: those now in the way are waited for from now on.
         let look = self.ring.room(Instant::now) != Room::Full
             || (self.ring.hold(Instant::now)).is_some_and(|time| !self.line.has_alarm(time));
-        if look {
+        if look && self.line.wants_room() {
             effects.wake(self.line.call_head());
         }
     }
@@ -284,7 +285,9 @@ impl<E> Channel<E> {
         self.run(|state, effects| {
             state.ring.give_back();
             state.tell_watchers(effects);
-            state.call_line(effects);
+            if !planted!("permit-kept") {
+                state.call_line(effects);
+            }
         });
     }
 
@@ -318,6 +321,10 @@ impl<E> Channel<E> {
                 return (place, false);
             }
             state.tell_watchers(effects);
+            // While permits are out, it may be in the way at once.
+            if !planted!("joiner-unseen") {
+                state.call_line(effects);
+            }
             (place, true)
         })
     }
@@ -327,8 +334,8 @@ impl<E> Channel<E> {
     pub(crate) fn next(&self, place: &Place, waker: &Waker, mut spare: Option<Waker>) -> Next<E> {
         let key = place.id.key;
         self.run(|state, effects| {
-            if place.cursor.load().is_watched() && state.ring.report(key, None, effects) {
-                state.call_line(effects);
+            if place.cursor.load().is_watched() {
+                state.ring.report(key, None, effects);
             }
             let next = if place.cursor.load().is_detached() {
                 let rest = state.ring.take_rest(key);

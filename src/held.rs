@@ -93,7 +93,7 @@ impl Held {
         state.open.remove(&seq);
         let waker = state.full.take();
         drop(state);
-        if let Some(waker) = waker {
+        if let Some(waker) = waker.filter(|_| !planted!("unacked-asleep")) {
             wake(waker);
         }
     }

@@ -157,7 +157,7 @@ impl<E> Ring<E> {
 
     /// No more events will come: it is closed, and no permit is out.
     pub(crate) fn is_complete(&self) -> bool {
-        self.closed && self.reserved == 0
+        self.closed && (self.reserved == 0 || planted!("ended-over-permits"))
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -322,7 +322,7 @@ impl<E> Ring<E> {
                 self.push_limit(id.key);
             }
         }
-        if self.reserved == self.capacity {
+        if self.reserved == self.capacity && !planted!("permits-without-bound") {
             Room::Full
         } else if self.blocking.is_empty() {
             Room::Free
@@ -336,23 +336,31 @@ impl<E> Ring<E> {
     /// Publishers wait for those in the way, from now on or already. Gives when all of these will
     /// have had their time, if that is limited for every one.
     pub(crate) fn hold(&mut self, now: impl Fn() -> Instant) -> Option<Instant> {
-        let (members, ends, tail) = (&mut self.members, &mut self.ends, self.log.tail());
-        self.fresh.retain(|&key| {
-            let member = members[key].as_mut().expect(MEMBER);
+        if planted!("patience-restarts") {
+            let begun = std::mem::take(&mut self.ends);
+            self.fresh.extend(begun.into_iter().map(|(_, key)| key));
+        }
+        for key in std::mem::take(&mut self.fresh) {
+            let member = self.members[key].as_mut().expect(MEMBER);
             // One that has read everything is not to blame: permits hold its room.
-            let is_behind = member.place.cursor.load().position() < tail;
-            if let (true, Some(patience)) = (is_behind, member.place.overflow.patience()) {
-                member.end = now().checked_add(patience);
-                ends.extend(member.end.map(|end| (end, key)));
+            let position = member.place.cursor.load().position();
+            if position == self.log.tail() && !planted!("permits-blamed-on-readers") {
+                self.fresh.insert(key);
+                continue;
             }
-            !is_behind
-        });
+            let patience = member.place.overflow.patience();
+            member.end = patience.and_then(|patience| now().checked_add(patience));
+            self.ends.extend(member.end.map(|end| (end, key)));
+        }
         self.last_end()
     }
 
     /// When all that are in the way will have had their time; `None` if one of them has no limit,
-    /// or nobody has begun to wait for it.
+    /// or nobody has begun to wait for it, or permits have every place, which no time gives back.
     fn last_end(&self) -> Option<Instant> {
+        if self.reserved == self.capacity {
+            return None;
+        }
         let &(last, _) = self.ends.last()?;
         (self.ends.len() == self.blocking.len()).then_some(last)
     }
@@ -486,7 +494,7 @@ impl<E> Ring<E> {
 
     /// A watched subscriber has claimed (`in_hand`: that event) or finished (`None`).
     ///
-    /// True if it was in the way of publishers.
+    /// True if it was in the way of publishers, and has taken an event.
     pub(crate) fn report(
         &mut self,
         key: usize,
@@ -494,14 +502,16 @@ impl<E> Ring<E> {
         effects: &mut Effects<E>,
     ) -> bool {
         let was_blocking = self.member(key).blocking.is_some();
-        if was_blocking {
+        // Finishing makes no room, and gives it no more time.
+        let took = was_blocking && (in_hand.is_some() || planted!("ack-restarts-patience"));
+        if took {
             self.unblock(key);
             self.push_limit(key);
         }
         self.settle(key, in_hand, effects);
         self.unwatch_if_idle(key);
         self.assert_invariants();
-        was_blocking
+        took
     }
 
     /// A delivery of a watched subscriber has been answered for.
@@ -601,7 +611,9 @@ impl<E> Ring<E> {
     pub(crate) fn infos_owing(&self, seq: u64, until: Until) -> Vec<SubscriberInfo> {
         self.infos_of(|member| {
             (member.attached && member.place.cursor.load().position() < seq)
-                || (until == Until::Finished && member.place.owes(seq))
+                || (until == Until::Finished
+                    && member.place.owes(seq)
+                    && !(planted!("pending-forgets-deliveries") && member.place.held().is_some()))
         })
     }
 

@@ -75,7 +75,9 @@ impl<E> EventSink<E> {
     }
 
     fn let_go(&mut self) {
-        self.permit = None;
+        if !planted!("closed-sink-keeps-permit") {
+            self.permit = None;
+        }
         self.queueing.leave(self.manager.channel());
     }
 }

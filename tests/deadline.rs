@@ -483,7 +483,9 @@ async fn stop_tells_that_permits_are_out() {
 // ---- Every answer is seen -----------------------------------------------------------------------
 
 /// A waker that polls a future at once, while whoever wakes it has more to do.
-struct Hasty(Mutex<MaybeDone<BoxFuture<'static, Result<Receipt, DeadlineError<u8>>>>>);
+struct Hasty(Mutex<MaybeDone<Late>>);
+
+type Late = BoxFuture<'static, Result<Receipt, DeadlineError<u8>>>;
 
 impl Wake for Hasty {
     fn wake(self: Arc<Self>) {

@@ -846,10 +846,7 @@ async fn a_stop_that_is_late_for_a_permit_says_so() {
         .await;
     let late = late.unwrap_err();
     assert!(late.pending().is_empty());
-    assert_eq!(
-        late.to_string(),
-        "not answered in time: a permit is still out"
-    );
+    assert_eq!(late.to_string(), "not over in time: permits are out");
     drop(permit);
 }
 
