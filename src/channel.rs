@@ -21,7 +21,7 @@ use crate::log::Batch;
 use crate::options::{Overflow, SubscribeOptions};
 use crate::parking::Parking;
 use crate::place::Place;
-use crate::ring::{Rest, Ring, Room, Stored};
+use crate::ring::{Claim, Rest, Ring, Room, Stored};
 use crate::sync::{Arc, AtomicU64, AtomicUsize, Mutex, Ordering};
 use crate::watchers::{Event, Watch, Watchers};
 
@@ -69,7 +69,8 @@ impl<E> State<E> {
             return;
         }
         // Also if the head has been called: those now in the way are waited for from now on.
-        let look = self.ring.room(Instant::now) != Room::Full
+        let Some(head) = self.line.head() else { return };
+        let look = self.ring.room(head.claim, Instant::now) != Room::Full
             || (self.ring.hold(Instant::now)).is_some_and(|time| !self.line.has_alarm(time));
         if look && self.line.wants_room() {
             effects.wake(self.line.call_head());
@@ -116,10 +117,16 @@ impl<E> State<E> {
         if self.ring.is_complete() && !planted!("closed-asleep") {
             self.wake_readers(effects);
         }
-        if !self.watchers.is_empty() {
-            let mut watchers = std::mem::take(&mut self.watchers);
-            effects.wake(watchers.call(|event| self.has_come(event)));
-            self.watchers = watchers;
+        let here = if self.ring.is_closed() {
+            effects.wake(self.watchers.call(Event::Closed..=Event::Closed));
+            usize::MAX
+        } else {
+            self.ring.attached()
+        };
+        let come = Event::Subscribers(0)..=Event::Subscribers(here);
+        effects.wake(self.watchers.call(come));
+        if self.ring.is_complete() {
+            effects.wake(self.watchers.call(Event::Complete..=Event::Complete));
         }
     }
 }
@@ -173,7 +180,9 @@ impl<E> Channel<E> {
         let (stored, unheard) = self.run(|state, effects| {
             if state.ring.is_closed() {
                 Err(TryNotifyError::Closed(event))
-            } else if !state.line.is_empty() || state.ring.room(Instant::now) == Room::Full {
+            } else if !state.line.is_empty()
+                || state.ring.room(Claim::Event, Instant::now) == Room::Full
+            {
                 Err(TryNotifyError::Full(event))
             } else {
                 Ok(self.note(state.store(event, None, effects)))
@@ -191,7 +200,7 @@ impl<E> Channel<E> {
         turn: &mut Option<Turn>,
         waker: &Waker,
     ) -> Result<Result<Stored, ()>, Wait> {
-        let stored = self.poll_turn(turn, waker, |state, effects| {
+        let stored = self.poll_turn(Claim::Event, turn, waker, |state, effects| {
             let event = event.take().expect("a future is not polled once ready");
             self.note(state.store(event, ticket, effects))
         })?;
@@ -207,7 +216,7 @@ impl<E> Channel<E> {
         turn: &mut Option<Turn>,
         waker: &Waker,
     ) -> Result<Result<(), ()>, Wait> {
-        self.poll_turn(turn, waker, |state, effects| {
+        self.poll_turn(Claim::Permit, turn, waker, |state, effects| {
             state.ring.reserve(effects);
             state.call_line(effects);
         })
@@ -218,6 +227,7 @@ impl<E> Channel<E> {
     /// `turn` is the future's place in the line, which it keeps until this is ready.
     fn poll_turn<R>(
         &self,
+        claim: Claim,
         turn: &mut Option<Turn>,
         waker: &Waker,
         mut act: impl FnMut(&mut State<E>, &mut Effects<E>) -> R,
@@ -227,7 +237,7 @@ impl<E> Channel<E> {
             let decided = self.run(|state, effects| {
                 let first = turn.map_or(state.line.is_empty(), |turn| state.line.is_head(turn));
                 let closed = state.ring.is_closed();
-                if closed || (first && state.ring.room(Instant::now) != Room::Full) {
+                if closed || (first && state.ring.room(claim, Instant::now) != Room::Full) {
                     let left = turn.take().and_then(|turn| state.line.leave(turn));
                     effects.discard(left);
                     effects.discard(spare.take());
@@ -248,7 +258,7 @@ impl<E> Channel<E> {
                         effects.discard(line.stay(turn, spare.take()?));
                         turn
                     }
-                    None => line.join(spare.take()?),
+                    None => line.join(claim, spare.take()?),
                 };
                 *turn = Some(place);
                 let until = line

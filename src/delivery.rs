@@ -22,7 +22,9 @@ use crate::sync::Arc;
 /// [`Delivery::ack`], wherever and in whatever order that is called.
 ///
 /// An event leaves its window when it is yielded. So that reading ahead stays bounded, the stream
-/// is pending while [`max_unacked`] deliveries are out.
+/// is pending while [`max_unacked`] deliveries are out. That goes for its end, too: a pipeline that
+/// holds on to all of `max_unacked` deliveries and waits for one more, or for the end (`collect`,
+/// `chunks`), waits for itself.
 ///
 /// # Cancel safety
 /// Dropping the future of `next()` loses nothing: the event stays unread.

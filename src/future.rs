@@ -106,6 +106,8 @@ impl<'a, E> Storing<'a, E> {
             event,
             queueing,
         } = self;
+        // Before it could stand in line, where others would wait for it.
+        assert!(event.is_some(), "{POLLED_AGAIN}");
         let stored = ready!(queueing.poll(cx, |turn, waker| {
             channel.poll_store(event, ticket, turn, waker)
         }));
@@ -164,9 +166,9 @@ impl<'a, E> Awaiting<'a, E> {
                 .stored
                 .insert(ready!(self.storing.poll(Some(&self.ticket), cx))?),
         };
-        self.ticket
-            .poll_settled(cx)
-            .map(|dropped_by| Ok(Receipt::new(seq, audience, dropped_by)))
+        let dropped_by = ready!(self.ticket.poll_settled(cx));
+        self.stored = None;
+        Poll::Ready(Ok(Receipt::new(seq, audience, dropped_by)))
     }
 }
 

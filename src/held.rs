@@ -16,6 +16,8 @@ pub(crate) trait Report: Send + Sync {
 
 /// # Invariants
 /// 1. A number is in `open` from before the event is claimed until its delivery is answered for.
+///    So whoever looks at the cursor first and at `open` second misses none; the other way round
+///    it may.
 /// 2. A stream waits in `full` only while `max` deliveries are out.
 pub(crate) struct Held {
     /// The channel leaves nothing half done when somebody's code panics.

@@ -59,6 +59,7 @@ pub struct SubscriberInfo {
     pub(crate) place: Arc<Place>,
     pub(crate) pending: usize,
     pub(crate) unacked: usize,
+    pub(crate) missed: u64,
 }
 
 impl SubscriberInfo {
@@ -107,7 +108,7 @@ impl SubscriberInfo {
     /// Events it has lost to newer ones so far ([`Overflow::DropOldest`]).
     #[must_use]
     pub fn missed(&self) -> u64 {
-        self.place.missed()
+        self.missed
     }
 }
 

@@ -20,7 +20,7 @@ impl Parked {
 
 /// # Invariants
 /// 1. `spots[key]`, if it is of this `round`, is the index of `key`'s entry in `parked`.
-/// 2. Waking everybody begins a new round, so it costs the same for one as for a thousand.
+/// 2. Taking everybody out begins a new round, so that costs the same for one as for a thousand.
 pub(crate) struct Parking {
     parked: Vec<Parked>,
     spots: Vec<Spot>,

@@ -48,7 +48,16 @@ pub(crate) struct Stored {
     pub(crate) audience: usize,
 }
 
-/// Whether one more event may be stored.
+/// What a publisher wants.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Claim {
+    /// To store an event.
+    Event,
+    /// To be promised a place; at most `capacity` places are.
+    Permit,
+}
+
+/// Whether a publisher may have what it wants.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Room {
     Free,
@@ -112,13 +121,16 @@ impl<E> Member<E> {
     /// The last event up to which it owes nothing, when it has just taken `in_hand` in hand, if
     /// that is not kept account of elsewhere.
     fn settled(&self, in_hand: Option<u64>) -> u64 {
+        // Before what is out is looked at: an event is noted there before it is claimed.
+        let word = self.place.cursor.load();
         let received = match self.place.held() {
             Some(held) => held.first(),
+            // One that was claimed just now, and has yet to be reported: any number may be in
+            // hand, since overwriting may have moved the position on.
+            None if self.attached && !word.is_finished() => in_hand.or(Some(1)),
             None => in_hand,
         };
-        let unread = self
-            .attached
-            .then(|| self.place.cursor.load().position() + 1);
+        let unread = self.attached.then_some(word.position() + 1);
         // What a detached member had not read was settled when it was detached.
         let open = received.into_iter().chain(unread).min();
         open.map_or(u64::MAX, |seq| seq - 1)
@@ -306,10 +318,10 @@ impl<E> Ring<E> {
 
     // ---- Publishing -------------------------------------------------------------------------
 
-    /// Whether there is a place that is not promised, and every waiting subscriber has room for
-    /// one more event. If not, those that have
-    /// none are watched from now on, and report when they read on.
-    pub(crate) fn room(&mut self, now: impl FnOnce() -> Instant) -> Room {
+    /// Whether every waiting subscriber has room for one more event, and for a permit, whether a
+    /// place is left to promise. Subscribers that have no room are watched from now on, and report
+    /// when they read on.
+    pub(crate) fn room(&mut self, claim: Claim, now: impl FnOnce() -> Instant) -> Room {
         let claimed = self.log.tail() + self.reserved;
         while let Some(id) = self.waits.pop_due(claimed) {
             let Some(member) = self.current(id) else {
@@ -322,7 +334,8 @@ impl<E> Ring<E> {
                 self.push_limit(id.key);
             }
         }
-        if self.reserved == self.capacity && !planted!("permits-without-bound") {
+        let is_bound = claim == Claim::Permit && !planted!("permits-without-bound");
+        if is_bound && self.reserved == self.capacity {
             Room::Full
         } else if self.blocking.is_empty() {
             Room::Free
@@ -646,6 +659,7 @@ impl<E> Ring<E> {
                     0
                 },
                 unacked: member.place.unacked(),
+                missed: member.place.missed(),
             })
             .collect();
         infos.sort_unstable_by_key(SubscriberInfo::id);

@@ -119,8 +119,12 @@ async fn who_stood_behind_others_blames_those_that_have_no_room() {
 
 #[tokio::test(start_paused = true)]
 async fn who_stood_behind_permits_is_told_so() {
+    // A line behind somebody who waits for a permit: only that one can be in front without a
+    // subscriber being in the way.
     let manager = EventManager::<u8>::new(1);
     let permit = now(manager.reserve()).unwrap();
+    let mut in_front = manager.reserve();
+    assert!((&mut in_front).now_or_never().is_none());
     let late = not_stored(manager.sync_notify(3).within(SECOND).await);
     assert!(late.pending().is_empty());
     assert!(late.to_string().ends_with("permits hold the room"));

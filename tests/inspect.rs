@@ -316,3 +316,15 @@ fn every_error_gives_the_event_back() {
     assert_eq!(TryNotifyError::Closed('e').into_event(), 'e');
     assert_eq!(NotifyError::Closed('e').into_event(), 'e');
 }
+
+#[test]
+fn an_info_is_as_of_one_moment() {
+    let manager = EventManager::new(1);
+    let lossy = manager.subscribe_with(Overflow::DropOldest);
+    let before = manager.subscribers().remove(0);
+    for n in 1..=3 {
+        manager.try_notify(n).unwrap();
+    }
+    assert_eq!((before.pending(), before.missed()), (0, 0));
+    assert_eq!((lossy.pending(), lossy.missed()), (1, 2));
+}

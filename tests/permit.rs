@@ -312,12 +312,14 @@ fn a_closed_manager_gives_no_permit() {
 #[test]
 fn a_permit_given_back_after_the_end_lets_nobody_in() {
     let manager = EventManager::new(1);
+    let reader = manager.subscribe();
     let permit = reserve(&manager);
     let mut waiting = task::spawn(manager.notify(1));
     assert_pending!(waiting.poll());
     manager.close();
     drop(permit);
     assert_eq!(assert_ready!(waiting.poll()), Err(NotifyError::Closed(1)));
+    drop(reader);
 }
 
 #[test]
@@ -328,4 +330,17 @@ fn whoever_subscribes_after_the_close_hears_no_permit() {
     let mut late = manager.subscribe();
     assert_eq!(permit.notify(1), 0);
     assert_eq!(now(late.next()), None);
+}
+
+#[test]
+fn permits_hold_up_nobody_where_no_subscriber_makes_publishers_wait() {
+    let manager = EventManager::new(1);
+    let permit = reserve(&manager);
+    assert_eq!(now(manager.notify(1)), Ok(0), "nobody listens");
+    assert!(manager.reserve().now_or_never().is_none());
+
+    let lossy = manager.subscribe_with(Overflow::DropOldest);
+    assert_eq!(manager.try_notify(2), Ok(1));
+    permit.notify(3);
+    assert_eq!((lossy.pending(), lossy.missed()), (1, 1));
 }

@@ -9,6 +9,7 @@ use futures::future::join_all;
 use futures::{FutureExt, StreamExt};
 use genevent::error::TryNotifyError;
 use genevent::{EventManager, Overflow, Receipt, SubscribeOptions, Subscription};
+use tokio_test::{assert_pending, task};
 
 const MANY: usize = 10_000;
 
@@ -481,4 +482,25 @@ struct Nothing;
 
 impl Wake for Nothing {
     fn wake(self: Arc<Self>) {}
+}
+
+#[test]
+fn who_waits_for_the_end_costs_those_nothing_who_come_and_go() {
+    // Each of these steps looked at each of the waiting, under the lock.
+    let manager = EventManager::<u8>::new(4);
+    let mut ends: Vec<_> = (0..10_000).map(|_| task::spawn(manager.closed())).collect();
+    for end in &mut ends {
+        assert_pending!(end.poll());
+    }
+    for _ in 0..10_000 {
+        let reader = manager.subscribe();
+        let permit = manager.reserve().now_or_never().unwrap().unwrap();
+        permit.notify(1);
+        drop(reader);
+    }
+    manager.close();
+    assert!(
+        ends.iter_mut()
+            .all(|end| end.is_woken() && end.poll().is_ready())
+    );
 }

@@ -525,3 +525,54 @@ fn a_sync_sink_is_flushed_after_the_last_ack() {
         });
     });
 }
+
+#[test]
+fn a_flush_waits_for_a_delivery_that_is_taken_while_another_is_acked() {
+    model(|| {
+        block_on(async {
+            let manager = EventManager::new(4);
+            let mut jobs = manager.subscribe().deliveries();
+            manager.try_notify(1).unwrap();
+            manager.try_notify(2).unwrap();
+            let one = jobs.next().now_or_never().flatten().unwrap();
+            let mut flush = manager.flush();
+            assert!((&mut flush).now_or_never().is_none());
+            let acking = shuttle::thread::spawn(move || drop(one.ack()));
+            let two = jobs.next().now_or_never().flatten().unwrap();
+            acking.join().unwrap();
+            assert!((&mut flush).now_or_never().is_none(), "2 is out");
+            drop(two);
+            flush.await;
+        });
+    });
+}
+
+#[test]
+fn a_flush_waits_for_what_a_lossy_reader_takes_amid_overwriting() {
+    model(|| {
+        block_on(async {
+            let manager = EventManager::new(3);
+            let mut reader = manager.subscribe_with(Overflow::DropOldest);
+            for n in 1..=3 {
+                manager.try_notify(n).unwrap();
+            }
+            assert_eq!(reader.next().now_or_never(), Some(Some(1)));
+            reader.ack();
+            let mut flush = manager.flush();
+            assert!((&mut flush).now_or_never().is_none());
+            manager.try_notify(4).unwrap();
+            let publisher = manager.clone();
+            let publishing = shuttle::thread::spawn(move || drop(publisher.try_notify(5)));
+            let got = reader.next().now_or_never().flatten().unwrap();
+            publishing.join().unwrap();
+            if got == 3 {
+                assert!((&mut flush).now_or_never().is_none(), "3 is in hand");
+            }
+            reader.ack();
+            if got < 3 {
+                drop(reader);
+            }
+            flush.await;
+        });
+    });
+}

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use drive::{now, read, waits};
-use futures::{StreamExt, join};
+use futures::{FutureExt, StreamExt, join};
 use genevent::{EventManager, Overflow, SubscribeOptions, Subscription};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_test::{assert_pending, assert_ready, assert_ready_ok, task};
@@ -638,4 +638,34 @@ fn many_flushes_and_syncs_each_get_their_own_answer() {
         assert_ready_ok!(done.poll());
         assert_ready!(settled.poll());
     }
+}
+
+// ---- Polled once too often ----------------------------------------------------------------------
+
+#[test]
+fn a_publisher_polled_after_its_end_panics_and_stands_in_nobodys_way() {
+    // It joined the line, and the publisher behind it was never called.
+    let manager = EventManager::new(1);
+    let mut reader = manager.subscribe();
+    let mut over = task::spawn(manager.notify(1));
+    assert_ready!(over.poll()).unwrap();
+    let mut waiting = task::spawn(manager.notify(2));
+    assert_pending!(waiting.poll());
+    let again = catch_unwind(AssertUnwindSafe(|| drop(over.poll())));
+    assert!(again.is_err());
+    assert_eq!(reader.next().now_or_never(), Some(Some(1)));
+    assert!(waiting.is_woken());
+    assert_eq!(assert_ready!(waiting.poll()), Ok(1));
+}
+
+#[test]
+fn a_receipt_is_given_once() {
+    // The second one said that nobody had dropped it.
+    let manager = EventManager::new(1);
+    let reader = manager.subscribe();
+    let mut done = task::spawn(manager.sync_notify(1));
+    assert_pending!(done.poll());
+    drop(reader);
+    assert_eq!(assert_ready!(done.poll()).unwrap().dropped(), 1);
+    assert!(catch_unwind(AssertUnwindSafe(|| drop(done.poll()))).is_err());
 }

@@ -278,10 +278,17 @@ impl Reference {
         attached
     }
 
-    fn room(&self) -> Room {
-        if self.reserved == self.capacity {
+    fn room_for(&self, id: CallId) -> Room {
+        let is_permit = matches!(self.calls[id].question, Question::Reserve);
+        if is_permit && self.reserved == self.capacity {
             Room::Full
-        } else if self.in_the_way().is_empty() {
+        } else {
+            self.room()
+        }
+    }
+
+    fn room(&self) -> Room {
+        if self.in_the_way().is_empty() {
             Room::Free
         } else if self.end_of_patience().is_some_and(|end| end <= self.now) {
             Room::Overdue
@@ -558,7 +565,7 @@ impl Reference {
         }
         self.keep_time();
         let is_head = self.line[0] == id;
-        if is_head && self.room() != Room::Full {
+        if is_head && self.room_for(id) != Room::Full {
             self.line.remove(0);
             self.clear_the_way();
             return Poll::Ready(true);
@@ -683,7 +690,7 @@ impl Reference {
             Progress::Lazy | Progress::Over => false,
             Progress::InLine => {
                 let is_head = self.line[0] == id;
-                self.closed || (is_head && self.room() != Room::Full)
+                self.closed || (is_head && self.room_for(id) != Room::Full)
             }
             Progress::Stored(event) => self.answers(id, event).owing.is_empty(),
             Progress::Settling(events) => (0..events).all(|event| self.is_settled(event)),
