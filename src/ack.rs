@@ -98,7 +98,7 @@ impl Ticket {
                 let dropped_by = std::mem::take(&mut note.dropped_by);
                 let old = note.waker.take();
                 drop(note);
-                drop(old);
+                discard(old);
                 return Poll::Ready(dropped_by);
             }
             if note.waker.as_ref().is_some_and(|w| w.will_wake(cx.waker())) {
@@ -108,7 +108,7 @@ impl Ticket {
             if let Some(waker) = spare.take() {
                 let old = note.waker.replace(waker);
                 drop(note);
-                drop(old);
+                discard(old);
                 return Poll::Pending;
             }
             drop(note);

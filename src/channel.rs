@@ -13,6 +13,7 @@ use crate::clock::Instant;
 use crate::effects::{Effect, Effects};
 use crate::end::DisconnectCause;
 use crate::error::TryNotifyError;
+use crate::foreign::discard;
 use crate::held::Report;
 use crate::inside;
 use crate::inspect::{SubscriberId, SubscriberInfo};
@@ -21,15 +22,17 @@ use crate::log::Batch;
 use crate::options::{Overflow, SubscribeOptions};
 use crate::parking::Parking;
 use crate::place::Place;
-use crate::ring::{Rest, Ring, Room, Stored};
+use crate::ring::{Claim, Rest, Ring, Room, Stored};
 use crate::roster::Roster;
-use crate::sync::{Arc, AtomicUsize, Mutex, Ordering};
+use crate::sync::{Arc, AtomicU64, AtomicUsize, Mutex, Ordering};
 use crate::watchers::{Event, Watch, Watchers};
 
 pub(crate) struct Channel<E> {
     /// Which of the process's managers it belongs to.
     id: u64,
     state: Mutex<State<E>>,
+    /// The number of the newest event, to look at without the lock.
+    newest: AtomicU64,
     /// Managers that keep it open.
     handles: AtomicUsize,
     name: Option<Arc<str>>,
@@ -70,12 +73,14 @@ pub(crate) enum Next<E> {
     Closed,
     /// It will be woken.
     Parked,
+    /// Nothing to read, and no waker to park with was given.
+    Empty,
 }
 
 impl<E> State<E> {
     /// Whether there is room; if not, handlers that hold it do not wait for themselves.
-    fn room(&mut self, effects: &mut Effects<E>) -> Room {
-        let room = self.ring.room(Instant::now);
+    fn room(&mut self, claim: Claim, effects: &mut Effects<E>) -> Room {
+        let room = self.ring.room(claim, Instant::now);
         if room != Room::Free {
             let Self { ring, line, .. } = self;
             effects.wake(line.call_inside(|handler| ring.is_blocking(handler)));
@@ -86,6 +91,7 @@ impl<E> State<E> {
     /// A publisher waits in line. `None`: not without a waker to spare.
     fn stand<R>(
         &mut self,
+        claim: Claim,
         turn: &mut Option<Turn>,
         waker: &Waker,
         spare: &mut Option<Waker>,
@@ -102,7 +108,7 @@ impl<E> State<E> {
                 effects.discard(line.stay(turn, spare.take()?));
                 turn
             }
-            None => line.join(spare.take()?),
+            None => line.join(claim, spare.take()?),
         };
         *turn = Some(place);
         line.set_inside(place, inside);
@@ -116,12 +122,14 @@ impl<E> State<E> {
     /// Tells the publisher at the head of the line that there is room, if there is, or that it
     /// must look at the clock at another time.
     fn call_line(&mut self, effects: &mut Effects<E>) {
-        if !self.line.wants_room() {
+        if self.line.is_empty() {
             return;
         }
-        let look = self.room(effects) != Room::Full
+        // Also if the head has been called: those now in the way are waited for from now on.
+        let Some(head) = self.line.head() else { return };
+        let look = self.room(head.claim, effects) != Room::Full
             || (self.ring.hold(Instant::now)).is_some_and(|time| !self.line.has_alarm(time));
-        if look {
+        if look && self.line.wants_room() {
             effects.wake(self.line.call_head());
         }
     }
@@ -167,14 +175,19 @@ impl<E> State<E> {
         if self.ring.is_complete() && !planted!("closed-asleep") {
             self.wake_readers(effects);
         }
-        self.call_watchers(effects);
-    }
-
-    fn call_watchers(&mut self, effects: &mut Effects<E>) {
-        if !self.watchers.is_empty() {
-            let mut watchers = std::mem::take(&mut self.watchers);
-            effects.wake(watchers.call(|event| self.has_come(event)));
-            self.watchers = watchers;
+        let here = if self.ring.is_closed() {
+            effects.wake(self.watchers.call(Event::Closed..=Event::Closed));
+            usize::MAX
+        } else {
+            self.ring.attached()
+        };
+        let come = Event::Subscribers(0)..=Event::Subscribers(here);
+        effects.wake(self.watchers.call(come));
+        if self.ring.is_complete() {
+            effects.wake(self.watchers.call(Event::Complete..=Event::Complete));
+        }
+        if self.running.is_empty() {
+            effects.wake(self.watchers.call(Event::Idle..=Event::Idle));
         }
     }
 }
@@ -195,6 +208,7 @@ impl<E> Channel<E> {
                 parking: Parking::new(),
                 watchers: Watchers::default(),
             }),
+            newest: AtomicU64::new(0),
             handles: AtomicUsize::new(1),
             name,
             capacity,
@@ -218,19 +232,26 @@ impl<E> Channel<E> {
         result
     }
 
+    /// Under the lock: an event has been stored.
+    #[inline]
+    fn note(&self, stored: (Stored, Option<E>)) -> (Stored, Option<E>) {
+        self.newest.store(stored.0.seq, Ordering::Release);
+        stored
+    }
+
     // ---- Publishers -------------------------------------------------------------------------
 
     pub(crate) fn try_store(&self, event: E) -> Result<Stored, TryNotifyError<E>> {
         let (stored, unheard) = self.run(|state, effects| {
             if state.ring.is_closed() {
                 Err(TryNotifyError::Closed(event))
-            } else if !state.line.is_empty() || state.room(effects) == Room::Full {
+            } else if !state.line.is_empty() || state.room(Claim::Event, effects) == Room::Full {
                 Err(TryNotifyError::Full(event))
             } else {
-                Ok(state.store(event, None, effects))
+                Ok(self.note(state.store(event, None, effects)))
             }
         })?;
-        drop(unheard);
+        discard(unheard);
         Ok(stored)
     }
 
@@ -242,12 +263,12 @@ impl<E> Channel<E> {
         turn: &mut Option<Turn>,
         waker: &Waker,
     ) -> Result<Result<Stored, Refusal>, Wait> {
-        let stored = self.poll_turn(turn, waker, |state, effects| {
+        let stored = self.poll_turn(Claim::Event, turn, waker, |state, effects| {
             let event = event.take().expect("a future is not polled once ready");
-            state.store(event, ticket, effects)
+            self.note(state.store(event, ticket, effects))
         })?;
         Ok(stored.map(|(stored, unheard)| {
-            drop(unheard);
+            discard(unheard);
             stored
         }))
     }
@@ -258,7 +279,7 @@ impl<E> Channel<E> {
         turn: &mut Option<Turn>,
         waker: &Waker,
     ) -> Result<Result<(), Refusal>, Wait> {
-        self.poll_turn(turn, waker, |state, effects| {
+        self.poll_turn(Claim::Permit, turn, waker, |state, effects| {
             state.ring.reserve(effects);
             state.call_line(effects);
         })
@@ -269,6 +290,7 @@ impl<E> Channel<E> {
     /// `turn` is the future's place in the line, which it keeps until this is ready.
     fn poll_turn<R>(
         &self,
+        claim: Claim,
         turn: &mut Option<Turn>,
         waker: &Waker,
         mut act: impl FnMut(&mut State<E>, &mut Effects<E>) -> R,
@@ -280,12 +302,12 @@ impl<E> Channel<E> {
                 let first = turn.map_or(state.line.is_empty(), |turn| state.line.is_head(turn));
                 let refusal = if state.ring.is_closed() {
                     Some(Refusal::Closed)
-                } else if first && state.room(effects) != Room::Full {
+                } else if first && state.room(claim, effects) != Room::Full {
                     None
                 } else if inside.is_some_and(|handler| state.ring.is_blocking(handler)) {
                     Some(Refusal::WouldDeadlock)
                 } else {
-                    return state.stand(turn, waker, &mut spare, inside, effects);
+                    return state.stand(claim, turn, waker, &mut spare, inside, effects);
                 };
                 let left = turn.take().and_then(|turn| state.line.leave(turn));
                 effects.discard(left);
@@ -314,9 +336,9 @@ impl<E> Channel<E> {
             state.wake_readers(effects);
             state.tell_watchers(effects);
             state.call_line(effects);
-            stored
+            self.note(stored)
         });
-        drop(unheard);
+        discard(unheard);
         stored
     }
 
@@ -325,7 +347,9 @@ impl<E> Channel<E> {
         self.run(|state, effects| {
             state.ring.give_back();
             state.tell_watchers(effects);
-            state.call_line(effects);
+            if !planted!("permit-kept") {
+                state.call_line(effects);
+            }
         });
     }
 
@@ -359,31 +383,49 @@ impl<E> Channel<E> {
                 return (place, false);
             }
             state.tell_watchers(effects);
+            // While permits are out, it may be in the way at once.
+            if !planted!("joiner-unseen") {
+                state.call_line(effects);
+            }
             (place, true)
         })
     }
 
-    /// What the subscriber reads next; if there is nothing, it is parked.
-    pub(crate) fn next(&self, place: &Place, waker: &Arc<Waker>) -> Next<E> {
+    /// What the subscriber reads next; if there is nothing, it is parked, with `spare` if that is
+    /// at hand and needed.
+    pub(crate) fn next(&self, place: &Place, waker: &Waker, mut spare: Option<Waker>) -> Next<E> {
         let key = place.id.key;
         self.run(|state, effects| {
-            if place.cursor.load().is_watched() && state.ring.report(key, None, effects) {
-                state.call_line(effects);
+            if place.cursor.load().is_watched() {
+                state.ring.report(key, None, effects);
             }
-            if place.cursor.load().is_detached() {
+            let next = if place.cursor.load().is_detached() {
                 let rest = state.ring.take_rest(key);
                 Next::Rest(rest.expect("a stream takes its rest once"))
             } else if let Some(batch) = state.ring.take(key, effects) {
                 Next::Batch(batch)
             } else if state.ring.is_complete() {
                 Next::Closed
-            } else {
-                let replaced = state.parking.park(key, waker);
+            } else if state.parking.would_wake(key, waker) {
+                Next::Parked
+            } else if let Some(spare) = spare.take() {
+                let replaced = state.parking.park(key, spare);
                 effects.extend(replaced.map(Effect::Forget));
                 state.release_if_idle(effects);
                 Next::Parked
-            }
+            } else {
+                Next::Empty
+            };
+            effects.discard(spare);
+            next
         })
+    }
+
+    /// Whether there was nothing to read for the subscriber a moment ago: a hint, without the
+    /// lock.
+    #[inline]
+    pub(crate) fn seems_read(&self, position: u64) -> bool {
+        self.newest.load(Ordering::Acquire) <= position
     }
 
     /// A watched subscriber has claimed an event (`in_hand`) or finished with it (`None`).
@@ -440,7 +482,7 @@ impl<E> Channel<E> {
     pub(crate) fn retire(&self, id: SubscriberId) {
         self.run(|state, effects| {
             state.running.retain(|place| place.id != id);
-            state.call_watchers(effects);
+            state.tell_watchers(effects);
         });
     }
 
@@ -514,6 +556,11 @@ impl<E> Channel<E> {
     /// Those that have not answered for event `seq`.
     pub(crate) fn owing(&self, seq: u64, until: Until) -> Vec<SubscriberInfo> {
         self.state.lock().ring.infos_owing(seq, until)
+    }
+
+    /// Those that have not settled everything that is stored.
+    pub(crate) fn unsettled(&self) -> Vec<SubscriberInfo> {
+        self.state.lock().ring.infos_unsettled()
     }
 
     /// Those that `flush` waits for.

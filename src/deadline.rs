@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use pin_project_lite::pin_project;
@@ -44,26 +44,25 @@ trait Late: Future + Unpin {
     /// Its own output, as a result.
     fn in_time(&self, output: Self::Output) -> Self::Result;
 
-    /// Gives up; `None` if it has become ready at the last moment.
+    /// Gives up; `None` if nobody is waited for any more: the last answer is on its way.
     fn late(&mut self) -> Option<Self::Result>;
 }
 
 fn poll_within<F: Late>(within: Pin<&mut Within<F>>, cx: &mut Context<'_>) -> Poll<F::Result> {
     let mut this = within.project();
-    let mut is_late = false;
-    loop {
-        if let Poll::Ready(output) = Pin::new(&mut *this.inner).poll(cx) {
-            return Poll::Ready(this.inner.in_time(output));
-        }
-        if is_late {
-            if let Some(result) = this.inner.late() {
-                return Poll::Ready(result);
-            }
-        } else if this.sleep.as_mut().poll(cx).is_pending() {
-            return Poll::Pending;
-        }
-        // What has come while we looked at the clock is in time.
-        is_late = true;
+    let mut inner = Pin::new(this.inner);
+    if let Poll::Ready(output) = inner.as_mut().poll(cx) {
+        return Poll::Ready(inner.in_time(output));
+    }
+    ready!(this.sleep.as_mut().poll(cx));
+    // What has come while we looked at the clock is in time.
+    if let Poll::Ready(output) = inner.as_mut().poll(cx) {
+        return Poll::Ready(inner.in_time(output));
+    }
+    match inner.late() {
+        Some(result) => Poll::Ready(result),
+        // It has left its waker, which the last answer is about to call.
+        None => Poll::Pending,
     }
 }
 

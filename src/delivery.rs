@@ -22,7 +22,9 @@ use crate::sync::Arc;
 /// [`Delivery::ack`], wherever and in whatever order that is called.
 ///
 /// An event leaves its window when it is yielded. So that reading ahead stays bounded, the stream
-/// is pending while [`max_unacked`] deliveries are out.
+/// is pending while [`max_unacked`] deliveries are out. That goes for its end, too: a pipeline that
+/// holds on to all of `max_unacked` deliveries and waits for one more, or for the end (`collect`,
+/// `chunks`), waits for itself.
 ///
 /// # Cancel safety
 /// Dropping the future of `next()` loses nothing: the event stays unread.
@@ -100,10 +102,7 @@ impl<E: Clone> Stream for Deliveries<E> {
             return Poll::Pending;
         }
         let event = ready!(Pin::new(&mut self.subscription).poll_next(cx));
-        Poll::Ready(event.map(|event| Delivery {
-            event,
-            ack: self.subscription.take_ack(),
-        }))
+        Poll::Ready(event.map(|event| Delivery::new(event, self.subscription.take_ack())))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -114,6 +113,15 @@ impl<E: Clone> Stream for Deliveries<E> {
 impl<E: Clone> FusedStream for Deliveries<E> {
     fn is_terminated(&self) -> bool {
         self.subscription.is_terminated()
+    }
+}
+
+impl<E> Drop for Deliveries<E> {
+    fn drop(&mut self) {
+        // The deliveries that are out would keep its waker, and wake it in vain.
+        if let Some(held) = self.subscription.place().held() {
+            held.stop_waiting();
+        }
     }
 }
 
@@ -159,6 +167,10 @@ pub struct Delivery<E> {
 }
 
 impl<E> Delivery<E> {
+    pub(crate) fn new(event: E, ack: Ack) -> Self {
+        Self { event, ack }
+    }
+
     /// Finished with the event; gives it out.
     pub fn ack(self) -> E {
         self.ack.ack();
@@ -181,10 +193,7 @@ impl<E> Delivery<E> {
     /// ```
     pub fn map<T>(self, f: impl FnOnce(E) -> T) -> Delivery<T> {
         let (event, ack) = self.into_parts();
-        Delivery {
-            event: f(event),
-            ack,
-        }
+        Delivery::new(f(event), ack)
     }
 
     /// The event and its acknowledgement, apart.

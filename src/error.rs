@@ -215,7 +215,8 @@ pub struct NotStored<E> {
 
 #[cfg(feature = "rt")]
 impl<E> NotStored<E> {
-    /// The subscribers that have no room. Empty if it only stood behind other publishers.
+    /// The subscribers that have no room. Empty if there are none: it stood behind other
+    /// publishers, or permits hold all the room.
     #[must_use]
     pub fn pending(&self) -> &[SubscriberInfo] {
         &self.pending
@@ -253,7 +254,8 @@ impl Unanswered {
         self.would_deadlock
     }
 
-    /// The subscribers that have yet to answer, oldest first. They may since have done so.
+    /// The subscribers that have yet to answer, oldest first. They may since have done so. Empty
+    /// only from `stop`, if nothing but permits is waited for.
     #[must_use]
     pub fn pending(&self) -> &[SubscriberInfo] {
         &self.pending
@@ -272,6 +274,9 @@ impl fmt::Display for Unanswered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.would_deadlock {
             return f.write_str(WOULD_DEADLOCK);
+        }
+        if self.pending.is_empty() {
+            return f.write_str("not over in time: permits are out");
         }
         f.write_str("not answered in time by ")?;
         list(&self.pending, f)
@@ -320,7 +325,9 @@ impl<E> fmt::Display for DeadlineError<E> {
 impl<E> fmt::Display for NotStored<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.pending.is_empty() {
-            return f.write_str("not stored in time: other publishers wait in front");
+            return f.write_str(
+                "not stored in time: other publishers are in front, or permits hold the room",
+            );
         }
         f.write_str("not stored in time: no room at ")?;
         list(&self.pending, f)

@@ -8,6 +8,8 @@ pub use crate::deadline::Within;
 
 use std::fmt;
 use std::future::Future;
+#[cfg(feature = "rt")]
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
@@ -16,6 +18,8 @@ use crate::channel::{Channel, Refusal, Wait};
 #[cfg(feature = "rt")]
 use crate::error::{DeadlineError, NotStored, Unanswered};
 use crate::error::{NotifyError, ReserveError, WouldDeadlock};
+#[cfg(feature = "rt")]
+use crate::inspect::SubscriberInfo;
 use crate::line::Turn;
 use crate::permit::Permit;
 use crate::ring::Stored;
@@ -26,8 +30,9 @@ use crate::watchers::{Event, Watch};
 #[derive(Default)]
 pub(crate) struct Queueing {
     turn: Option<Turn>,
+    /// Tokio's timers leave nothing half done when somebody's code panics.
     #[cfg(feature = "rt")]
-    alarm: Option<Pin<Box<tokio::time::Sleep>>>,
+    alarm: Option<AssertUnwindSafe<Pin<Box<tokio::time::Sleep>>>>,
 }
 
 impl Queueing {
@@ -53,7 +58,7 @@ impl Queueing {
         };
         let alarm = self
             .alarm
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
+            .get_or_insert_with(|| AssertUnwindSafe(Box::pin(tokio::time::sleep_until(until))));
         if alarm.deadline() != until {
             alarm.as_mut().reset(until);
         }
@@ -101,6 +106,8 @@ impl<'a, E> Storing<'a, E> {
             event,
             queueing,
         } = self;
+        // Before it could stand in line, where others would wait for it.
+        assert!(event.is_some(), "{POLLED_AGAIN}");
         let stored = ready!(queueing.poll(cx, |turn, waker| {
             channel.poll_store(event, ticket, turn, waker)
         }));
@@ -170,15 +177,15 @@ impl<'a, E> Awaiting<'a, E> {
                 .stored
                 .insert(ready!(self.storing.poll(Some(&self.ticket), cx))?),
         };
-        self.ticket
-            .poll_settled(cx)
-            .map(|dropped_by| Ok(Receipt::new(seq, audience, dropped_by)))
+        let dropped_by = ready!(self.ticket.poll_settled(cx));
+        self.stored = None;
+        Poll::Ready(Ok(Receipt::new(seq, audience, dropped_by)))
     }
 }
 
 #[cfg(feature = "rt")]
 impl<E> Awaiting<'_, E> {
-    /// Gives up, unless it has been settled meanwhile.
+    /// Gives up, unless nobody is waited for any more.
     fn give_up(&mut self, until: Until) -> Option<DeadlineError<E>> {
         let channel = self.storing.channel;
         let Some(Stored { seq, audience }) = self.stored else {
@@ -189,11 +196,18 @@ impl<E> Awaiting<'_, E> {
         };
         let pending = channel.owing(seq, until);
         let receipt = Some(Receipt::so_far(seq, audience, &self.ticket));
-        (!self.ticket.is_settled()).then_some(DeadlineError::Unanswered(Unanswered {
+        is_late(&pending, &self.ticket).then_some(DeadlineError::Unanswered(Unanswered {
             receipt,
             ..Unanswered::of(pending)
         }))
     }
+}
+
+/// Whether those that were `pending` are still waited for. With nobody pending, the last answer
+/// has been decided on, and is on its way to the ticket.
+#[cfg(feature = "rt")]
+fn is_late(pending: &[SubscriberInfo], ticket: &Ticket) -> bool {
+    !pending.is_empty() && !ticket.is_settled()
 }
 
 impl<E> Drop for Awaiting<'_, E> {
@@ -273,12 +287,18 @@ impl<'a, E> Settling<'a, E> {
 
 #[cfg(feature = "rt")]
 impl<E> Settling<'_, E> {
-    /// Who is waited for, unless everything has been settled meanwhile.
+    /// Who is waited for, unless nobody is any more.
     fn unanswered(&self) -> Option<Unanswered> {
         let pending = match &self.ticket {
-            Some(ticket) if ticket.is_settled() => return None,
-            Some(ticket) => self.channel.flushing(ticket),
-            None => Vec::new(),
+            Some(ticket) => {
+                let pending = self.channel.flushing(ticket);
+                if !is_late(&pending, ticket) {
+                    return None;
+                }
+                pending
+            }
+            // Permits are out, and who will have to answer for their events is not known yet.
+            None => self.channel.unsettled(),
         };
         Some(Unanswered::of(pending))
     }
@@ -368,7 +388,9 @@ impl<E> Future for Stop<'_, E> {
             channel.close();
             Watching::new(channel, Event::Complete)
         });
-        ready!(complete.poll(cx));
+        if !planted!("stop-forgets-permits") {
+            ready!(complete.poll(cx));
+        }
         if self.idle.is_none() {
             ready!(self.settling.poll(cx))?;
         }

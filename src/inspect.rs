@@ -82,6 +82,7 @@ pub struct SubscriberInfo {
     pub(crate) place: Arc<Place>,
     pub(crate) pending: usize,
     pub(crate) unacked: usize,
+    pub(crate) missed: u64,
 }
 
 impl SubscriberInfo {
@@ -136,7 +137,7 @@ impl SubscriberInfo {
     /// Events it has lost to newer ones so far ([`Overflow::DropOldest`]).
     #[must_use]
     pub fn missed(&self) -> u64 {
-        self.place.missed()
+        self.missed
     }
 }
 

@@ -34,13 +34,18 @@
 
 mod announcer;
 mod bucket;
+mod builder;
+mod contents;
 mod event;
+mod exit;
 mod ext;
 mod registry;
 mod table;
 
-pub use bucket::{Bucket, ExitReason};
+pub use bucket::Bucket;
+pub use builder::RegistryBuilder;
 pub use event::RegistryEvent;
+pub use exit::ExitReason;
 pub use ext::{Created, Exited, Named, RegistryStreamExt};
-pub use registry::{Registry, RegistryBuilder};
+pub use registry::Registry;
 pub use table::CreateError;

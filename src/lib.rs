@@ -58,11 +58,9 @@
 //! # What a combinator does to "finished"
 //!
 //! Adapters that ask for the next event only when they are done with the one before keep
-//! [`sync_notify`] exact: `while let`, `for_each`, `then`, `map`, `filter`, `filter_map`, `fold`,
-//! `scan`, `zip`, `take`, `select`, `merge`, `timeout`, `throttle`. Adapters that read ahead
-//! answer *early*, when they have the event and not when your work on it is done: `buffered(n)`
-//! and `buffer_unordered(n)` with `n > 1`, `for_each_concurrent`, `chunks`, `ready_chunks`,
-//! `flatten_unordered`, `forward`, and a spawned task for each event.
+//! [`sync_notify`] exact; those that read ahead answer early, unless they are given
+//! [deliveries](Subscription::deliveries). Page [`combinators`] has the whole table, and the
+//! operators of [`ext`] that acknowledge by themselves.
 //!
 //! # Handlers
 //!
@@ -113,13 +111,16 @@ mod planted;
 mod ack;
 mod channel;
 mod clock;
+pub mod combinators;
 mod cursor;
 #[cfg(feature = "rt")]
 mod deadline;
+pub mod deadlocks;
 mod delivery;
 mod effects;
 mod end;
 pub mod error;
+pub mod ext;
 mod foreign;
 pub mod future;
 #[cfg(feature = "rt")]
@@ -148,6 +149,7 @@ mod watchers;
 pub use ack::Receipt;
 pub use delivery::{Ack, Deliveries, Delivery};
 pub use end::{DisconnectCause, EndReason};
+pub use ext::{Batch, EventStreamExt};
 #[cfg(feature = "rt")]
 pub use handler::{
     Handler, HandlerGroup, HandlerGuard, HandlerRef, Restart, StopReason, handler_fn,

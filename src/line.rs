@@ -5,10 +5,14 @@ use std::task::Waker;
 
 use crate::clock::Instant;
 use crate::inspect::SubscriberId;
+use crate::ring::Claim;
 
-/// A place in the [`Line`]; later places are greater.
+/// A place in the [`Line`], and what it is waited for; later places are greater.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Turn(u64);
+pub(crate) struct Turn {
+    number: u64,
+    pub(crate) claim: Claim,
+}
 
 /// # Invariants
 /// 1. Whoever is called is the head, or could only wait for itself; nobody else is.
@@ -33,7 +37,11 @@ impl Line {
 
     #[inline]
     pub(crate) fn is_head(&self, turn: Turn) -> bool {
-        self.waiting.keys().next() == Some(&turn)
+        self.head() == Some(turn)
+    }
+
+    pub(crate) fn head(&self) -> Option<Turn> {
+        self.waiting.keys().next().copied()
     }
 
     /// Somebody waits, and does not yet know that there is room.
@@ -53,8 +61,11 @@ impl Line {
     }
 
     /// Stands at the end of the line.
-    pub(crate) fn join(&mut self, waker: Waker) -> Turn {
-        let turn = Turn(self.taken);
+    pub(crate) fn join(&mut self, claim: Claim, waker: Waker) -> Turn {
+        let turn = Turn {
+            number: self.taken,
+            claim,
+        };
         self.taken += 1;
         self.waiting.insert(turn, Some(waker));
         turn

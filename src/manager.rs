@@ -108,8 +108,8 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// Gives the number of subscribers that it was stored for. With none, that is 0: the event
     /// takes its number in the sequence and is gone.
     ///
-    /// Takes O(log subscribers) at most, and O(1) unless a subscriber is at its limit; waking
-    /// costs one call for each subscriber that sleeps.
+    /// Takes O(1) while no subscriber has been left unlooked at for a whole window of events, and
+    /// O(log subscribers) for each that has; waking costs one call for each that sleeps.
     ///
     /// # Errors
     /// [`Full`](TryNotifyError::Full) if a lossless subscriber has no room for it, or if

@@ -35,7 +35,8 @@ pub enum Overflow {
     ///
     /// Time runs from when the first publisher began to wait for it. A publisher that is
     /// cancelled does not start it anew; the subscriber's taking an event does. It limits waiting
-    /// for room, not waiting for answers. The publishers that wait look at the clock; there is no
+    /// for room, not waiting for answers; and one that has read everything is not disconnected, if
+    /// [permits](crate::Permit) hold its room. The publishers that wait look at the clock; there is no
     /// task in the background, and it is tokio's clock (`# Panics`: such a publisher, outside of
     /// a tokio runtime with time enabled).
     ///

@@ -2,32 +2,25 @@
 
 use std::task::Waker;
 
-use crate::foreign::shield;
-use crate::sync::Arc;
+use crate::foreign::wake;
 
 /// A subscriber that sleeps.
-///
-/// The waker is shared with the subscription, which keeps it for the next time: going to sleep
-/// clones nothing of the user's, and so can be done under the lock.
 pub(crate) struct Parked {
     key: usize,
-    waker: Arc<Waker>,
+    waker: Waker,
 }
 
 impl Parked {
     /// Wakes it; not under the lock.
     #[inline]
     pub(crate) fn wake(self) {
-        shield(move || {
-            self.waker.wake_by_ref();
-            drop(self);
-        });
+        wake(self.waker);
     }
 }
 
 /// # Invariants
 /// 1. `spots[key]`, if it is of this `round`, is the index of `key`'s entry in `parked`.
-/// 2. Waking everybody begins a new round, so it costs the same for one as for a thousand.
+/// 2. Taking everybody out begins a new round, so that costs the same for one as for a thousand.
 pub(crate) struct Parking {
     parked: Vec<Parked>,
     spots: Vec<Spot>,
@@ -63,13 +56,17 @@ impl Parking {
         (spot.round == self.round).then_some(spot.index)
     }
 
+    /// Whether `key` is parked already, to be woken by an equal waker.
+    #[inline]
+    pub(crate) fn would_wake(&self, key: usize, waker: &Waker) -> bool {
+        self.index(key)
+            .is_some_and(|index| self.parked[index].waker.will_wake(waker))
+    }
+
     /// Parks `key`, and gives the waker it replaces back.
     #[inline]
-    pub(crate) fn park(&mut self, key: usize, waker: &Arc<Waker>) -> Option<Parked> {
-        let parked = Parked {
-            key,
-            waker: Arc::clone(waker),
-        };
+    pub(crate) fn park(&mut self, key: usize, waker: Waker) -> Option<Parked> {
+        let parked = Parked { key, waker };
         if let Some(index) = self.index(key) {
             return Some(std::mem::replace(&mut self.parked[index], parked));
         }

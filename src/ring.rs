@@ -48,7 +48,16 @@ pub(crate) struct Stored {
     pub(crate) audience: usize,
 }
 
-/// Whether one more event may be stored.
+/// What a publisher wants.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Claim {
+    /// To store an event.
+    Event,
+    /// To be promised a place; at most `capacity` places are.
+    Permit,
+}
+
+/// Whether a publisher may have what it wants.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Room {
     Free,
@@ -97,7 +106,7 @@ struct Member<E> {
     /// Where it is in `blocking`.
     blocking: Option<usize>,
     /// When publishers will have waited long enough for it to take an event, if they may not wait
-    /// for ever, and one has begun to.
+    /// for ever, and one has begun to wait for what it has not read.
     end: Option<Instant>,
     /// Flushes that wait for it, each up to an event; in order.
     flushes: VecDeque<(u64, Weak<Ticket>)>,
@@ -112,13 +121,16 @@ impl<E> Member<E> {
     /// The last event up to which it owes nothing, when it has just taken `in_hand` in hand, if
     /// that is not kept account of elsewhere.
     fn settled(&self, in_hand: Option<u64>) -> u64 {
+        // Before what is out is looked at: an event is noted there before it is claimed.
+        let word = self.place.cursor.load();
         let received = match self.place.held() {
             Some(held) => held.first(),
+            // One that was claimed just now, and has yet to be reported: any number may be in
+            // hand, since overwriting may have moved the position on.
+            None if self.attached && !word.is_finished() => in_hand.or(Some(1)),
             None => in_hand,
         };
-        let unread = self
-            .attached
-            .then(|| self.place.cursor.load().position() + 1);
+        let unread = self.attached.then_some(word.position() + 1);
         // What a detached member had not read was settled when it was detached.
         let open = received.into_iter().chain(unread).min();
         open.map_or(u64::MAX, |seq| seq - 1)
@@ -157,7 +169,7 @@ impl<E> Ring<E> {
 
     /// No more events will come: it is closed, and no permit is out.
     pub(crate) fn is_complete(&self) -> bool {
-        self.closed && self.reserved == 0
+        self.closed && (self.reserved == 0 || planted!("ended-over-permits"))
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -258,22 +270,26 @@ impl<E> Ring<E> {
                 .flat_map(|rest| rest.segments)
                 .map(Effect::Segment),
         );
-        self.settle(key, None, effects);
-        self.remove_if_done(key);
+        self.settle_rest(key, effects);
         self.assert_invariants();
     }
 
-    /// Forgets a member whose stream is gone once none of its deliveries is out.
-    fn remove_if_done(&mut self, key: usize) {
+    /// As `settle`; forgets a member whose stream is gone once none of its deliveries is out.
+    fn settle_rest(&mut self, key: usize, effects: &mut Effects<E>) {
         let member = self.member(key);
-        if member.gone
+        // Looked at before settling: with the last delivery answered for in between, the member
+        // would go, and the flushes that wait for it with it.
+        let is_done = member.gone
             && member
                 .place
                 .held()
-                .is_none_or(|held| held.first().is_none())
-        {
+                .is_none_or(|held| held.first().is_none());
+        self.settle(key, None, effects);
+        if is_done {
             self.members[key] = None;
             self.free.push(key);
+        } else {
+            self.unwatch_if_idle(key);
         }
     }
 
@@ -330,10 +346,10 @@ impl<E> Ring<E> {
 
     // ---- Publishing -------------------------------------------------------------------------
 
-    /// Whether there is a place that is not promised, and every waiting subscriber has room for
-    /// one more event. If not, those that have
-    /// none are watched from now on, and report when they read on.
-    pub(crate) fn room(&mut self, now: impl FnOnce() -> Instant) -> Room {
+    /// Whether every waiting subscriber has room for one more event, and for a permit, whether a
+    /// place is left to promise. Subscribers that have no room are watched from now on, and report
+    /// when they read on.
+    pub(crate) fn room(&mut self, claim: Claim, now: impl FnOnce() -> Instant) -> Room {
         let claimed = self.log.tail() + self.reserved;
         while let Some(id) = self.waits.pop_due(claimed) {
             let Some(member) = self.current(id) else {
@@ -346,7 +362,8 @@ impl<E> Ring<E> {
                 self.push_limit(id.key);
             }
         }
-        if self.reserved == self.capacity {
+        let is_bound = claim == Claim::Permit && !planted!("permits-without-bound");
+        if is_bound && self.reserved == self.capacity {
             Room::Full
         } else if self.blocking.is_empty() {
             Room::Free
@@ -360,8 +377,18 @@ impl<E> Ring<E> {
     /// Publishers wait for those in the way, from now on or already. Gives when all of these will
     /// have had their time, if that is limited for every one.
     pub(crate) fn hold(&mut self, now: impl Fn() -> Instant) -> Option<Instant> {
+        if planted!("patience-restarts") {
+            let begun = std::mem::take(&mut self.ends);
+            self.fresh.extend(begun.into_iter().map(|(_, key)| key));
+        }
         for key in std::mem::take(&mut self.fresh) {
             let member = self.members[key].as_mut().expect(MEMBER);
+            // One that has read everything is not to blame: permits hold its room.
+            let position = member.place.cursor.load().position();
+            if position == self.log.tail() && !planted!("permits-blamed-on-readers") {
+                self.fresh.insert(key);
+                continue;
+            }
             let patience = member.place.overflow.patience();
             member.end = patience.and_then(|patience| now().checked_add(patience));
             self.ends.extend(member.end.map(|end| (end, key)));
@@ -370,8 +397,11 @@ impl<E> Ring<E> {
     }
 
     /// When all that are in the way will have had their time; `None` if one of them has no limit,
-    /// or nobody has begun to wait for it.
+    /// or nobody has begun to wait for it, or permits have every place, which no time gives back.
     fn last_end(&self) -> Option<Instant> {
+        if self.reserved == self.capacity {
+            return None;
+        }
         let &(last, _) = self.ends.last()?;
         (self.ends.len() == self.blocking.len()).then_some(last)
     }
@@ -416,12 +446,15 @@ impl<E> Ring<E> {
     /// A promised place is not needed.
     pub(crate) fn give_back(&mut self) {
         self.reserved -= 1;
-        // They wait no longer, but their time runs on.
-        self.ends.clear();
-        self.fresh.clear();
-        for key in std::mem::take(&mut self.blocking) {
-            self.member_mut(key).blocking = None;
-            self.push_limit(key);
+        let claimed = self.log.tail() + self.reserved;
+        let mut index = 0;
+        while let Some(&key) = self.blocking.get(index) {
+            if self.member(key).place.limit() > claimed {
+                self.unblock(key);
+                self.push_limit(key);
+            } else {
+                index += 1;
+            }
         }
         self.assert_invariants();
     }
@@ -502,7 +535,7 @@ impl<E> Ring<E> {
 
     /// A watched subscriber has claimed (`in_hand`: that event) or finished (`None`).
     ///
-    /// True if it was in the way of publishers.
+    /// True if it was in the way of publishers, and has taken an event.
     pub(crate) fn report(
         &mut self,
         key: usize,
@@ -510,22 +543,22 @@ impl<E> Ring<E> {
         effects: &mut Effects<E>,
     ) -> bool {
         let was_blocking = self.member(key).blocking.is_some();
-        if was_blocking {
+        // Finishing makes no room, and gives it no more time.
+        let took = was_blocking && (in_hand.is_some() || planted!("ack-restarts-patience"));
+        if took {
             self.unblock(key);
             self.push_limit(key);
         }
         self.settle(key, in_hand, effects);
         self.unwatch_if_idle(key);
         self.assert_invariants();
-        was_blocking
+        took
     }
 
     /// A delivery of a watched subscriber has been answered for.
     pub(crate) fn report_settled(&mut self, id: SubscriberId, effects: &mut Effects<E>) {
         if self.find(id).is_some() {
-            self.settle(id.key, None, effects);
-            self.unwatch_if_idle(id.key);
-            self.remove_if_done(id.key);
+            self.settle_rest(id.key, effects);
         }
     }
 
@@ -619,8 +652,16 @@ impl<E> Ring<E> {
     pub(crate) fn infos_owing(&self, seq: u64, until: Until) -> Vec<SubscriberInfo> {
         self.infos_of(|member| {
             (member.attached && member.place.cursor.load().position() < seq)
-                || (until == Until::Finished && member.place.owes(seq))
+                || (until == Until::Finished
+                    && member.place.owes(seq)
+                    && !(planted!("pending-forgets-deliveries") && member.place.held().is_some()))
         })
+    }
+
+    /// Those that have not settled everything that is stored.
+    pub(crate) fn infos_unsettled(&self) -> Vec<SubscriberInfo> {
+        let tail = self.log.tail();
+        self.infos_of(|member| member.owes(member.place.cursor.load(), tail))
     }
 
     /// Those that `flush` waits for.
@@ -640,6 +681,7 @@ impl<E> Ring<E> {
             place: Arc::clone(place),
             pending: (self.current(place.id)).map_or(0, |member| self.unread(&member.place)),
             unacked: place.unacked(),
+            missed: place.missed(),
         }
     }
 
@@ -689,14 +731,12 @@ impl<E> Ring<E> {
         self.blocking.push(key);
         let member = self.members[key].as_mut().expect(MEMBER);
         member.blocking = Some(index);
-        match member.end {
-            Some(end) => drop(self.ends.insert((end, key))),
-            None if member.place.overflow.patience().is_some() => drop(self.fresh.insert(key)),
-            None => {}
+        if member.place.overflow.patience().is_some() {
+            self.fresh.insert(key);
         }
     }
 
-    /// The member is not, or no longer: it took an event, or it left.
+    /// The member is not, or no longer: it took an event, has room again, or left.
     fn unblock(&mut self, key: usize) {
         let member = self.members[key].as_mut().expect(MEMBER);
         match member.end.take() {

@@ -28,7 +28,8 @@ use crate::sync::Arc;
 ///
 /// # Cancel safety
 /// A sink that is ready and not used holds up other publishers, as a [`Permit`] does, until
-/// something is sent, or it is closed or dropped.
+/// something is sent, or it is closed or dropped. So does one that waits for room and is not
+/// polled: dropping the future of `send` keeps the sink's place in line.
 ///
 /// # Examples
 /// ```
@@ -75,7 +76,9 @@ impl<E> EventSink<E> {
     }
 
     fn let_go(&mut self) {
-        self.permit = None;
+        if !planted!("closed-sink-keeps-permit") {
+            self.permit = None;
+        }
         self.queueing.leave(self.manager.channel());
     }
 }
@@ -165,8 +168,9 @@ impl<E> Sink<E> for SyncSink<E> {
     }
 
     fn start_send(mut self: Pin<&mut Self>, event: E) -> Result<(), ReserveError> {
-        while self.sent.front().is_some_and(|ticket| ticket.is_settled()) {
-            self.sent.pop_front();
+        // What is settled leaves before it can pile up behind an event that is not.
+        if self.sent.len() == self.sent.capacity() {
+            self.sent.retain(|ticket| !ticket.is_settled());
         }
         let ticket = Ticket::new(Until::Finished);
         self.sink.take_permit().notify_awaited(event, &ticket);

@@ -4,7 +4,7 @@ use std::fmt;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Weak;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 
 use futures_core::{FusedStream, Stream};
 
@@ -67,8 +67,8 @@ pub struct Subscription<E> {
     in_hand: Option<Arc<Ticket>>,
     /// Events lost since the last one that was yielded.
     gap: u64,
-    /// The waker it last slept with.
-    waker: Option<Arc<Waker>>,
+    /// It was parked when last polled.
+    asleep: bool,
 }
 
 /// Where the next event comes from.
@@ -102,7 +102,7 @@ impl<E> Subscription<E> {
             },
             in_hand: None,
             gap: 0,
-            waker: None,
+            asleep: false,
         }
     }
 
@@ -233,8 +233,8 @@ impl<E> Subscription<E> {
     /// Answers for the event in hand, if somebody waits.
     fn answer(&mut self) {
         if let Some(ticket) = self.in_hand.take() {
-            self.place.awaited.store(0, Ordering::Release);
             ticket.ack();
+            self.place.awaited.store(0, Ordering::Release);
         }
     }
 
@@ -359,7 +359,7 @@ impl<E> Subscription<E> {
             Reading::Batch(batch) => {
                 let slot = batch.segment.get(self.word.position() + 1);
                 let ticket = slot.ticket.clone();
-                if !self.claim() {
+                if !self.claim(ticket.as_ref()) {
                     return false;
                 }
                 self.gap = 0;
@@ -404,11 +404,14 @@ impl<E> Subscription<E> {
     }
 
     /// Claims the next event, which is in the batch. False if that is no longer so.
-    fn claim(&mut self) -> bool {
+    fn claim(&mut self, ticket: Option<&Arc<Ticket>>) -> bool {
         let position = self.word.position();
         let held = self.place.held();
+        // Before it is claimed: whoever asks for those that owe it finds it unread or in hand.
         if let Some(held) = held {
             held.open(position + 1);
+        } else if ticket.is_some_and(|ticket| ticket.until() == Until::Finished) {
+            self.place.awaited.store(position + 1, Ordering::Release);
         }
         loop {
             match self.place.cursor.claim(self.word, held.is_none()) {
@@ -417,8 +420,9 @@ impl<E> Subscription<E> {
                     return true;
                 }
                 Err(now) if now.is_detached() || now.position() != position => {
-                    if let Some(held) = held {
-                        held.close(position + 1);
+                    match held {
+                        Some(held) => held.close(position + 1),
+                        None => self.place.awaited.store(0, Ordering::Release),
                     }
                     if now.is_detached() {
                         self.reading = Reading::Ask;
@@ -435,11 +439,7 @@ impl<E> Subscription<E> {
     fn receive(&mut self, ticket: Option<Arc<Ticket>>) {
         if let Some(ticket) = ticket {
             match ticket.until() {
-                Until::Finished => {
-                    let seq = self.word.position();
-                    self.place.awaited.store(seq, Ordering::Release);
-                    self.in_hand = Some(ticket);
-                }
+                Until::Finished => self.in_hand = Some(ticket),
                 Until::Received => ticket.ack(),
             }
         }
@@ -455,29 +455,29 @@ impl<E> Subscription<E> {
         // Without the lock: if this is the last owner, it drops the events.
         self.reading = Reading::Ask;
         self.finish();
-        let next = self
-            .channel
-            .next(&self.place, waker_for(&mut self.waker, cx));
-        self.look_again(self.place.cursor.load());
-        match next {
-            Next::Batch(batch) => self.reading = Reading::Batch(batch),
-            Next::Rest(rest) => self.reading = Reading::Rest(rest),
-            Next::Closed => self.end(EndReason::Closed),
-            Next::Parked => return Poll::Pending,
+        // Likely to sleep, and not asleep yet: cloning the waker now saves taking the lock twice.
+        let sleepy = !self.asleep && self.channel.seems_read(self.word.position());
+        let mut spare = sleepy.then(|| cx.waker().clone());
+        self.asleep = false;
+        loop {
+            let next = self.channel.next(&self.place, cx.waker(), spare.take());
+            self.look_again(self.place.cursor.load());
+            match next {
+                Next::Batch(batch) => self.reading = Reading::Batch(batch),
+                Next::Rest(rest) => self.reading = Reading::Rest(rest),
+                Next::Closed => self.end(EndReason::Closed),
+                Next::Parked => {
+                    self.asleep = true;
+                    return Poll::Pending;
+                }
+                Next::Empty => {
+                    spare = Some(cx.waker().clone());
+                    continue;
+                }
+            }
+            return Poll::Ready(());
         }
-        Poll::Ready(())
     }
-}
-
-/// The waker to sleep with; cloned only if the last one would wake another task.
-fn waker_for<'a>(known: &'a mut Option<Arc<Waker>>, cx: &Context<'_>) -> &'a Arc<Waker> {
-    if known
-        .as_ref()
-        .is_some_and(|known| !known.will_wake(cx.waker()))
-    {
-        *known = None;
-    }
-    known.get_or_insert_with(|| Arc::new(cx.waker().clone()))
 }
 
 const AHEAD: &str = "`poll_ahead` said that there is an event";

@@ -1,10 +1,11 @@
 //! Futures that wait for the manager itself: for its end, or for subscribers to come.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::task::Waker;
 
 /// What a future waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Event {
     /// The manager is closed.
     Closed,
@@ -18,22 +19,22 @@ pub(crate) enum Event {
 
 /// A future's entry, from its first poll until it is ready or dropped.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Watch(u64);
+pub(crate) struct Watch {
+    event: Event,
+    number: u64,
+}
 
+/// Ordered by what they wait for, so that nobody is looked at whose time has not come.
 #[derive(Default)]
 pub(crate) struct Watchers {
-    waiting: BTreeMap<Watch, (Event, Waker)>,
+    waiting: BTreeMap<Watch, Waker>,
     given: u64,
 }
 
 impl Watchers {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
-    }
-
     pub(crate) fn would_wake(&self, watch: Watch, waker: &Waker) -> bool {
         let known = self.waiting.get(&watch);
-        known.is_some_and(|(_, known)| known.will_wake(waker))
+        known.is_some_and(|known| known.will_wake(waker))
     }
 
     /// Waits (again), and gives the waker it replaces back.
@@ -45,23 +46,28 @@ impl Watchers {
     ) -> (Watch, Option<Waker>) {
         let watch = watch.unwrap_or_else(|| {
             self.given += 1;
-            Watch(self.given)
+            Watch {
+                event,
+                number: self.given,
+            }
         });
-        let old = self.waiting.insert(watch, (event, waker));
-        (watch, old.map(|(_, waker)| waker))
+        (watch, self.waiting.insert(watch, waker))
     }
 
     pub(crate) fn leave(&mut self, watch: Watch) -> Option<Waker> {
-        self.waiting.remove(&watch).map(|(_, waker)| waker)
+        self.waiting.remove(&watch)
     }
 
-    /// Takes out the wakers of those whose time has come.
-    pub(crate) fn call(&mut self, has_come: impl Fn(Event) -> bool) -> Vec<Waker> {
-        let (come, waiting) = std::mem::take(&mut self.waiting)
-            .into_iter()
-            .partition(|(_, (event, _))| has_come(*event));
-        self.waiting = waiting;
-        let come: BTreeMap<Watch, (Event, Waker)> = come;
-        come.into_values().map(|(_, waker)| waker).collect()
+    /// Takes out the wakers of those that wait for one of `events`.
+    pub(crate) fn call(&mut self, events: RangeInclusive<Event>) -> Vec<Waker> {
+        let (event, last) = events.into_inner();
+        let first = Watch { event, number: 0 };
+        let last = Watch {
+            event: last,
+            number: u64::MAX,
+        };
+        let called: Vec<_> = self.waiting.range(first..=last).map(|(k, _)| *k).collect();
+        let wakers = called.iter().filter_map(|watch| self.waiting.remove(watch));
+        wakers.collect()
     }
 }

@@ -31,13 +31,14 @@ impl<V: Send + Sync + 'static> Announcer<V> {
         (announcer, heard)
     }
 
-    /// Tells events until there will be no more.
+    /// Tells events until there will be no more, or nobody to hear them.
     pub(super) async fn run(self) {
         loop {
             match self.table.next_in_line() {
                 Poll::Ready(Some(event)) => {
-                    // An error: the manager is closed, nobody wants to know.
-                    let _ = self.events.sync_notify(event).await;
+                    if self.events.sync_notify(event).await.is_err() {
+                        return; // The manager is closed: nobody will hear any more.
+                    }
                     self.told.send_modify(|told| *told += 1);
                 }
                 Poll::Ready(None) => return,

@@ -1,16 +1,14 @@
 //! One bucket: values by key, until it ends.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use tokio::sync::{Mutex as Turn, watch};
-
-use crate::foreign::{discard, shield};
-use crate::sync::Mutex;
+use super::contents::{Contents, Values};
+use super::exit::ExitReason;
+use crate::foreign::discard;
 
 /// A named place for values by key, made by [`Registry::create`](super::Registry::create).
 ///
@@ -25,34 +23,16 @@ pub struct Bucket<V> {
     inner: Arc<Inner<V>>,
 }
 
-pub(super) type Values<V> = HashMap<String, Arc<V>>;
-
 /// Where a bucket's name stands: it alone can end a bucket, in one step with its name.
 pub(super) trait Home<V>: Send + Sync {
     /// Ends the bucket for this reason, unless it has ended already.
     fn end(&self, bucket: &Bucket<V>, reason: ExitReason);
 }
 
-/// # Invariants
-/// 1. `values` turns into the reason once, under the lock of `home`: in one step with the name.
-/// 2. `exit` tells that reason, soon after.
-/// 3. Values are replaced by whoever has the `turn`. They are cloned and dropped outside of
-///    `values`' lock: that is other people's code.
 struct Inner<V> {
     name: Arc<str>,
-    values: Mutex<Result<Values<V>, ExitReason>>,
-    turn: Turn<()>,
-    exit: watch::Sender<Option<ExitReason>>,
+    contents: Contents<V>,
     home: Arc<dyn Home<V>>,
-}
-
-impl<V> Inner<V> {
-    /// Runs our own `code` on the values, unless the bucket has ended.
-    fn with_values<T>(&self, code: impl FnOnce(&mut Values<V>) -> T) -> Result<T, ExitReason> {
-        // A local: unlocked before `code` and what it holds are dropped.
-        let mut values = self.values.lock();
-        values.as_mut().map(code).map_err(|reason| *reason)
-    }
 }
 
 impl<V: Clone> Bucket<V> {
@@ -79,7 +59,10 @@ impl<V: Clone> Bucket<V> {
         reason = "all access is; a bucket may yet be remote"
     )]
     pub async fn get(&self, key: &str) -> Option<V> {
-        let found = self.inner.with_values(|values| values.get(key).cloned());
+        let found = self
+            .inner
+            .contents
+            .with_values(|values| values.get(key).cloned());
         found.ok()?.map(Arc::unwrap_or_clone)
     }
 
@@ -107,8 +90,11 @@ impl<V: Clone> Bucket<V> {
     /// ```
     pub async fn put(&self, key: impl Into<String>, value: V) -> Option<V> {
         let (key, value) = (key.into(), Arc::new(value));
-        let turn = self.inner.turn.lock().await;
-        let old = self.inner.with_values(|values| values.insert(key, value));
+        let turn = self.inner.contents.turn().await;
+        let old = self
+            .inner
+            .contents
+            .with_values(|values| values.insert(key, value));
         drop(turn);
         old.ok()?.map(Arc::unwrap_or_clone)
     }
@@ -131,8 +117,8 @@ impl<V: Clone> Bucket<V> {
     /// # }
     /// ```
     pub async fn delete(&self, key: &str) -> Option<V> {
-        let turn = self.inner.turn.lock().await;
-        let old = self.inner.with_values(|values| values.remove(key));
+        let turn = self.inner.contents.turn().await;
+        let old = self.inner.contents.with_values(|values| values.remove(key));
         drop(turn);
         old.ok()?.map(Arc::unwrap_or_clone)
     }
@@ -179,8 +165,9 @@ impl<V: Clone> Bucket<V> {
         F: FnOnce(Option<V>) -> Option<V>,
     {
         let key = key.into();
-        let turn = self.inner.turn.lock().await;
-        let old = self.inner.with_values(|values| values.get(&key).cloned())?;
+        let contents = &self.inner.contents;
+        let turn = contents.turn().await;
+        let old = contents.with_values(|values| values.get(&key).cloned())?;
         let changed = catch_unwind(AssertUnwindSafe(|| {
             let new = change(old.as_deref().cloned());
             (new.clone().map(Arc::new), new)
@@ -192,10 +179,10 @@ impl<V: Clone> Bucket<V> {
                 discard(payload);
                 discard(old);
                 // Another reason if `change` stopped it before.
-                return Err(self.exit_reason().unwrap_or(ExitReason::Panicked));
+                return Err(contents.exit_reason().unwrap_or(ExitReason::Panicked));
             }
         };
-        let replaced = self.inner.with_values(|values| match kept {
+        let replaced = contents.with_values(|values| match kept {
             Some(kept) => values.insert(key, kept),
             None => values.remove(&key),
         });
@@ -214,9 +201,7 @@ impl<V> Bucket<V> {
         Self {
             inner: Arc::new(Inner {
                 name,
-                values: Mutex::new(Ok(Values::new())),
-                turn: Turn::new(()),
-                exit: watch::Sender::new(None),
+                contents: Contents::new(),
                 home,
             }),
         }
@@ -270,7 +255,7 @@ impl<V> Bucket<V> {
     /// ```
     #[doc(alias = "Process.monitor")]
     pub fn stopped(&self) -> impl Future<Output = ExitReason> + Send + use<V> {
-        let mut exit = self.inner.exit.subscribe();
+        let mut exit = self.inner.contents.exit();
         async move {
             let told = exit.wait_for(Option::is_some).await;
             // Without an answer, the bucket was dropped with all there was.
@@ -280,18 +265,12 @@ impl<V> Bucket<V> {
         }
     }
 
-    fn exit_reason(&self) -> Option<ExitReason> {
-        self.inner.with_values(|_| ()).err()
-    }
-
     /// Makes it empty for good. For its home, under the home's lock.
     pub(super) fn end_locked(&self, reason: ExitReason) -> Ending<V> {
-        let live = std::mem::replace(&mut *self.inner.values.lock(), Err(reason));
-        debug_assert!(live.is_ok(), "a bucket that ended has no name to lose");
         Ending {
             bucket: self.clone(),
             reason,
-            values: live.unwrap_or_default(),
+            values: self.inner.contents.end(reason),
         }
     }
 }
@@ -307,9 +286,7 @@ pub(super) struct Ending<V> {
 impl<V> Ending<V> {
     /// Tells who waits for the end, and drops the values.
     pub(super) fn run(self) {
-        shield(|| {
-            self.bucket.inner.exit.send_replace(Some(self.reason));
-        });
+        self.bucket.inner.contents.tell(self.reason);
         self.values.into_values().for_each(discard);
     }
 }
@@ -340,36 +317,7 @@ impl<V> fmt::Debug for Bucket<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Bucket")
             .field("name", &self.name())
-            .field("exit_reason", &self.exit_reason())
+            .field("exit_reason", &self.inner.contents.exit_reason())
             .finish_non_exhaustive()
-    }
-}
-
-/// Why a bucket ended.
-///
-/// # Examples
-/// ```
-/// use genevent::kv::ExitReason;
-///
-/// assert_eq!(ExitReason::RegistryGone.to_string(), "registry gone");
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ExitReason {
-    /// [`Bucket::stop`].
-    Stopped,
-    /// A closure panicked in [`Bucket::update`].
-    Panicked,
-    /// The last [`Registry`](super::Registry) was dropped.
-    RegistryGone,
-}
-
-impl fmt::Display for ExitReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Stopped => "stopped",
-            Self::Panicked => "panicked",
-            Self::RegistryGone => "registry gone",
-        })
     }
 }

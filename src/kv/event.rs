@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::bucket::{Bucket, ExitReason};
+use super::bucket::Bucket;
+use super::exit::ExitReason;
 
 /// Something that has happened to a registry.
 ///

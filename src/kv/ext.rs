@@ -6,8 +6,9 @@ use std::task::{Context, Poll, ready};
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 
-use super::bucket::{Bucket, ExitReason};
+use super::bucket::Bucket;
 use super::event::RegistryEvent;
+use super::exit::ExitReason;
 
 /// Picks events of a registry.
 ///

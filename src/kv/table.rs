@@ -8,8 +8,9 @@ use std::task::Poll;
 
 use tokio::sync::Notify;
 
-use super::bucket::{Bucket, Ending, ExitReason, Home};
+use super::bucket::{Bucket, Ending, Home};
 use super::event::RegistryEvent;
+use super::exit::ExitReason;
 use crate::sync::Mutex;
 
 pub(super) struct Table<V> {

@@ -8,64 +8,93 @@
 //! - whoever waits for something that is there has been woken, once, by the waker that it was
 //!   last polled with; nobody else has been woken.
 //!
-//! 20,000 sequences unless `PROPTEST_CASES` says otherwise. What once failed is in
+//! Time is tokio's, paused, and passes only by `Op::Advance`. What wakes by the clock may do so
+//! once too often: after time has passed, a future must still have been woken, but may have been
+//! for nothing.
+//!
+//! 20,000 sequences of each kind unless `PROPTEST_CASES` says otherwise. What once failed is in
 //! `proptest-regressions`, and is tried first.
 
+mod driven;
 mod ops;
 mod reference;
 
 use std::fmt;
-use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::rc::Rc;
+use std::task::Context;
+use std::time::Duration;
 
-use futures::Stream;
-use futures::stream::FusedStream;
-use genevent::error::{NotifyError, TryNotifyError, WouldDeadlock};
+use genevent::error::TryNotifyError;
 use genevent::{
-    DisconnectCause, EndReason, EventManager, Overflow, Received, SubscribeOptions, SubscriberId,
-    Subscription, WithMissed, future,
+    DisconnectCause, EndReason, EventManager, Overflow, Permit, SubscribeOptions, SubscriberId,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{
     Config, FailurePersistence, FileFailurePersistence, TestCaseError, TestRunner,
 };
+use tokio::runtime::{self, Runtime};
 
-use ops::{Ending, Kind, Op, Pick, Sequence, Which, sequences};
-use reference::{Answer, CallId, End, Item, Question, Reader, Reference, State, Who};
+use driven::{Called, EitherSink, Events, Held, Wakers, with_steps};
+use ops::{Bounded, Ending, Kind, Op, Pick, Sequence, Which, sequences, sequences_in_time};
+use reference::{CallId, End, Out, Question, Reader, Reference, State, Who};
 
 type Checked = Result<(), TestCaseError>;
 
 #[test]
 fn every_step_agrees_with_the_reference() {
+    agree("tests/model/proptest-regressions", &sequences());
+}
+
+#[test]
+fn every_step_agrees_with_the_reference_in_time() {
+    agree(
+        "tests/model/proptest-regressions-in-time",
+        &sequences_in_time(),
+    );
+}
+
+fn agree(regressions: &'static str, sequences: &impl Strategy<Value = Sequence>) {
     let mut config = Config::default();
     if std::env::var_os("PROPTEST_CASES").is_none() {
         config.cases = 20_000;
     }
-    let regressions = FileFailurePersistence::Direct("tests/model/proptest-regressions");
+    let regressions = FileFailurePersistence::Direct(regressions);
     config.failure_persistence = Some(Box::new(regressions) as Box<dyn FailurePersistence>);
     if cfg!(genevent_planted) {
         // It is enough that it fails, and it must find the bug by itself.
         config.failure_persistence = None;
         config.max_shrink_iters = 0;
     }
+    let mut builder = runtime::Builder::new_current_thread();
+    let runtime = Rc::new(builder.enable_time().start_paused(true).build().unwrap());
+    let _inside = runtime.enter();
     TestRunner::new(config)
-        .run(&sequences(), |sequence| run(&sequence))
-        .unwrap_or_else(|failure| panic!("{failure}"));
+        .run(sequences, |sequence| run(&sequence, &runtime))
+        .unwrap_or_else(|failure| {
+            if cfg!(genevent_planted) {
+                eprintln!("{failure}");
+                // One test has found it: the other need not go on.
+                std::process::exit(101);
+            }
+            panic!("{failure}")
+        });
 }
 
-fn run(sequence: &Sequence) -> Checked {
-    let manager = EventManager::new(sequence.capacity);
-    let mut world = World::new(&manager, sequence.capacity);
+fn run(sequence: &Sequence, runtime: &Rc<Runtime>) -> Checked {
+    let manager = EventManager::builder()
+        .capacity(sequence.capacity)
+        .default_overflow(sequence.default_overflow)
+        .build();
+    let mut world = World::new(&manager, sequence, Rc::clone(runtime));
     for &op in &sequence.ops {
         world.apply(op)?;
     }
     match sequence.ending {
         Ending::Close => {
             world.apply(Op::Close)?;
+            world.drop_sinks()?;
+            world.finish_permits()?;
             world.read_to_the_end()?;
             world.resolve_calls()
         }
@@ -73,9 +102,13 @@ fn run(sequence: &Sequence) -> Checked {
             while !world.streams.is_empty() {
                 world.apply(Op::Leave(0))?;
             }
+            world.settle_all()?;
+            world.drop_sinks()?;
+            world.finish_permits()?;
             // Publishers that were in line go ahead, each called by the one before.
             while world.has_woken() {
                 world.apply(Op::Run(0))?;
+                world.finish_permits()?;
             }
             world.apply(Op::Close)?;
             world.resolve_calls()
@@ -84,6 +117,7 @@ fn run(sequence: &Sequence) -> Checked {
             while !world.calls.is_empty() {
                 world.apply(Op::Cancel(0))?;
             }
+            world.drop_sinks()?;
             let mut world = world.without_its_manager();
             drop(manager);
             world.note_end_of_managers();
@@ -91,6 +125,7 @@ fn run(sequence: &Sequence) -> Checked {
             while !world.handles.is_empty() {
                 world.apply(Op::DropHandle)?;
             }
+            world.finish_permits()?;
             world.read_to_the_end()
         }
     }
@@ -99,12 +134,17 @@ fn run(sequence: &Sequence) -> Checked {
 /// The crate and the reference, side by side.
 struct World<'a> {
     reference: Reference,
-    capacity: usize,
+    default_overflow: Overflow,
+    runtime: Rc<Runtime>,
     manager: Option<&'a EventManager<u64>>,
     /// More handles to the same manager.
     handles: Vec<EventManager<u64>>,
     streams: Vec<Reading>,
     calls: Vec<Calling<'a>>,
+    /// Deliveries that are out, also those that owe nothing.
+    held: Vec<Holding>,
+    permits: Vec<Permit<u64>>,
+    sinks: Vec<Sinking>,
     /// Of all subscribers there ever were.
     ids: Vec<SubscriberId>,
     payload: u64,
@@ -116,9 +156,18 @@ struct Reading {
     wakers: Wakers,
 }
 
-enum Events {
-    Plain(Subscription<u64>),
-    WithMissed(WithMissed<u64>),
+struct Holding {
+    who: Who,
+    seq: u64,
+    held: Held,
+}
+
+struct Sinking {
+    /// Its index in the reference.
+    id: usize,
+    sink: EitherSink,
+    ready: Wakers,
+    flush: Wakers,
 }
 
 struct Calling<'a> {
@@ -127,69 +176,24 @@ struct Calling<'a> {
     wakers: Wakers,
 }
 
-enum Called<'a> {
-    Notify(future::Notify<'a, u64>),
-    AckNotify(future::AckNotify<'a, u64>),
-    SyncNotify(future::SyncNotify<'a, u64>),
-    Flush(future::Flush<'a, u64>),
-    Stop(future::Stop<'a, u64>),
-    Closed(future::Closed<'a, u64>),
-    WaitForSubscribers(future::WaitForSubscribers<'a, u64>),
-}
-
-/// Counts how often it is called.
-#[derive(Default)]
-struct Alarm(AtomicUsize);
-
-impl Wake for Alarm {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-/// Two wakers of one future or stream; it is to be woken by the one it was last polled with.
-#[derive(Default)]
-struct Wakers {
-    alarms: [Arc<Alarm>; 2],
-    last: Which,
-}
-
-impl Wakers {
-    /// For a poll: from here on, wake-ups count anew.
-    fn set(&mut self, which: Which) -> Waker {
-        self.last = which;
-        for alarm in &self.alarms {
-            alarm.0.store(0, Ordering::Relaxed);
-        }
-        Waker::from(Arc::clone(&self.alarms[usize::from(which)]))
-    }
-
-    fn check(&self, woken: bool) -> Checked {
-        let [first, second] = &self.alarms;
-        let count = (
-            first.0.load(Ordering::Relaxed),
-            second.0.load(Ordering::Relaxed),
-        );
-        let woken = usize::from(woken);
-        let expected = if self.last { (0, woken) } else { (woken, 0) };
-        prop_assert_eq!(count, expected, "calls of its first and second waker");
-        Ok(())
-    }
-}
-
 const MAX_ATTACHED: usize = 5;
 const MAX_STREAMS: usize = 8;
 const MAX_CALLS: usize = 10;
+const MAX_SINKS: usize = 3;
 
 impl<'a> World<'a> {
-    fn new(manager: &'a EventManager<u64>, capacity: usize) -> Self {
+    fn new(manager: &'a EventManager<u64>, sequence: &Sequence, runtime: Rc<Runtime>) -> Self {
         World {
-            reference: Reference::default(),
-            capacity,
+            reference: Reference::new(sequence.capacity),
+            default_overflow: sequence.default_overflow,
+            runtime,
             manager: Some(manager),
             handles: Vec::new(),
             streams: Vec::new(),
             calls: Vec::new(),
+            held: Vec::new(),
+            permits: Vec::new(),
+            sinks: Vec::new(),
             ids: Vec::new(),
             payload: 0,
         }
@@ -199,11 +203,15 @@ impl<'a> World<'a> {
     fn without_its_manager(self) -> World<'static> {
         World {
             reference: self.reference,
-            capacity: self.capacity,
+            default_overflow: self.default_overflow,
+            runtime: self.runtime,
             manager: None,
             handles: self.handles,
             streams: self.streams,
             calls: Vec::new(),
+            held: self.held,
+            permits: self.permits,
+            sinks: self.sinks,
             ids: self.ids,
             payload: self.payload,
         }
@@ -259,8 +267,10 @@ impl<'a> World<'a> {
             Op::Ack(pick) => {
                 if let Some(index) = choose(pick, self.streams.len()) {
                     let reading = &mut self.streams[index];
-                    reading.stream.subscription_mut().ack();
-                    self.reference.ack(reading.who);
+                    if let Some(subscription) = reading.stream.subscription_mut() {
+                        subscription.ack();
+                        self.reference.ack(reading.who);
+                    }
                 }
             }
             Op::Convert(pick) => {
@@ -268,6 +278,90 @@ impl<'a> World<'a> {
                     let mut reading = self.streams.remove(index);
                     reading.stream = reading.stream.convert();
                     self.streams.insert(index, reading);
+                }
+            }
+            Op::Deliver(pick) => {
+                if let Some(index) = choose(pick, self.streams.len()) {
+                    self.deliver(index);
+                }
+            }
+            Op::Settle(pick, ack) => {
+                if let Some(index) = choose(pick, self.held.len()) {
+                    self.settle(index, ack);
+                }
+            }
+            Op::Transform(pick, map) => {
+                if let Some(index) = choose(pick, self.held.len()) {
+                    let mut holding = self.held.remove(index);
+                    holding.held = holding.held.transform(map);
+                    self.held.insert(index, holding);
+                }
+            }
+            Op::CloneHandle => {
+                if let Some(manager) = self.manager() {
+                    let handle = manager.downgrade().upgrade();
+                    self.handles
+                        .push(handle.expect("a manager that exists can be upgraded to"));
+                }
+            }
+            Op::DropHandle => self.drop_handle()?,
+            Op::Close => {
+                if let Some(manager) = self.manager() {
+                    manager.close();
+                    self.reference.closed = true;
+                }
+            }
+            Op::Advance(ms) => {
+                let time = Duration::from_millis(ms.into());
+                self.runtime.block_on(tokio::time::advance(time));
+                self.reference.now += u64::from(ms);
+            }
+            op => self.operate_on_room(op)?,
+        }
+        Ok(())
+    }
+
+    /// Those on permits and sinks.
+    fn operate_on_room(&mut self, op: Op) -> Checked {
+        match op {
+            Op::UsePermit(pick) => {
+                if let Some(index) = choose(pick, self.permits.len()) {
+                    let payload = self.next_payload();
+                    let stored = self.permits.remove(index).notify(payload);
+                    prop_assert_eq!(stored, self.reference.use_permit(payload));
+                }
+            }
+            Op::DropPermit(pick) => {
+                if let Some(index) = choose(pick, self.permits.len()) {
+                    drop(self.permits.remove(index));
+                    self.reference.reserved -= 1;
+                }
+            }
+            Op::Sink(sync) => self.new_sink(sync),
+            Op::PollReady(pick, which) => {
+                if let Some(index) = choose(pick, self.sinks.len()) {
+                    self.poll_ready(index, which)?;
+                }
+            }
+            Op::Send(pick) => {
+                if let Some(index) = choose(pick, self.sinks.len()) {
+                    self.send(index);
+                }
+            }
+            Op::PollFlush(pick, which) => {
+                if let Some(index) = choose(pick, self.sinks.len()) {
+                    self.poll_flush(index, which, false)?;
+                }
+            }
+            Op::PollClose(pick, which) => {
+                if let Some(index) = choose(pick, self.sinks.len()) {
+                    self.poll_flush(index, which, true)?;
+                }
+            }
+            Op::DropSink(pick) => {
+                if let Some(index) = choose(pick, self.sinks.len()) {
+                    let sinking = self.sinks.remove(index);
+                    self.reference.drop_sink(sinking.id);
                 }
             }
             Op::Leave(pick) => {
@@ -284,20 +378,7 @@ impl<'a> World<'a> {
                 }
             }
             Op::Disconnect(pick) => self.disconnect(pick)?,
-            Op::CloneHandle => {
-                if let Some(manager) = self.manager() {
-                    let handle = manager.downgrade().upgrade();
-                    self.handles
-                        .push(handle.expect("a manager that exists can be upgraded to"));
-                }
-            }
-            Op::DropHandle => self.drop_handle()?,
-            Op::Close => {
-                if let Some(manager) = self.manager() {
-                    manager.close();
-                    self.reference.closed = true;
-                }
-            }
+            op => unreachable!("{op:?}"),
         }
         Ok(())
     }
@@ -328,6 +409,7 @@ impl<'a> World<'a> {
             return Ok(());
         }
         let payload = self.next_payload();
+        let mut limit = None;
         let (question, future) = match kind {
             Kind::Notify => (
                 Question::Notify(payload),
@@ -341,6 +423,31 @@ impl<'a> World<'a> {
                 Question::SyncNotify(payload),
                 Called::SyncNotify(manager.sync_notify(payload)),
             ),
+            Kind::Reserve => (Question::Reserve, Called::Reserve(manager.reserve())),
+            Kind::Within(bounded, ms) => {
+                limit = Some(u64::from(ms));
+                let time = Duration::from_millis(ms.into());
+                match bounded {
+                    Bounded::AckNotify => (
+                        Question::AckNotify(payload),
+                        Called::AckNotifyWithin(Box::pin(manager.ack_notify(payload).within(time))),
+                    ),
+                    Bounded::SyncNotify => (
+                        Question::SyncNotify(payload),
+                        Called::SyncNotifyWithin(Box::pin(
+                            manager.sync_notify(payload).within(time),
+                        )),
+                    ),
+                    Bounded::Flush => (
+                        Question::Flush,
+                        Called::FlushWithin(Box::pin(manager.flush().within(time))),
+                    ),
+                    Bounded::Stop => (
+                        Question::Stop,
+                        Called::StopWithin(Box::pin(manager.stop().within(time))),
+                    ),
+                }
+            }
             Kind::Flush => (Question::Flush, Called::Flush(manager.flush())),
             Kind::Stop => (Question::Stop, Called::Stop(manager.stop())),
             Kind::Closed => (Question::Closed, Called::Closed(manager.closed())),
@@ -350,7 +457,7 @@ impl<'a> World<'a> {
             ),
         };
         self.calls.push(Calling {
-            id: self.reference.call(question),
+            id: self.reference.call(question, limit),
             future,
             wakers: Wakers::default(),
         });
@@ -363,7 +470,8 @@ impl<'a> World<'a> {
     fn poll(&mut self, index: usize, which: Which) -> Checked {
         let Calling { id, future, wakers } = &mut self.calls[index];
         let waker = wakers.set(which);
-        let answer = future.poll(&mut Context::from_waker(&waker), &self.ids);
+        let mut cx = Context::from_waker(&waker);
+        let answer = future.poll(&mut cx, &self.ids, &mut self.permits);
         let expected = self.reference.poll(*id);
         prop_assert_eq!(with_steps(answer, &expected), expected);
         if self.reference.calls[*id].is_over() {
@@ -375,48 +483,183 @@ impl<'a> World<'a> {
 
     /// Polls one that has been woken.
     fn run(&mut self, pick: Pick) -> Checked {
-        let calls = self.calls.iter().enumerate();
-        let calls = calls.filter(|(_, call)| self.reference.calls[call.id].woken);
-        let calls: Vec<_> = calls.map(|(index, _)| index).collect();
-        let streams = self.streams.iter().enumerate();
-        let streams = streams.filter(|(_, reading)| self.reference.readers[reading.who].woken);
-        let streams: Vec<_> = streams.map(|(index, _)| index).collect();
-        match choose(pick, calls.len() + streams.len()) {
+        let all = self.woken();
+        match choose(pick, all.len()).map(|index| all[index]) {
             None => Ok(()),
-            Some(index) if index < calls.len() => {
-                let index = calls[index];
-                self.poll(index, self.calls[index].wakers.last)
-            }
-            Some(index) => {
-                let index = streams[index - calls.len()];
-                self.next(index, self.streams[index].wakers.last)
+            Some(Woken::Call(index)) => self.poll(index, self.calls[index].wakers.last),
+            Some(Woken::Stream(index)) => self.next(index, self.streams[index].wakers.last),
+            Some(Woken::Ready(index)) => self.poll_ready(index, self.sinks[index].ready.last),
+            Some(Woken::Flush(index)) => {
+                self.poll_flush(index, self.sinks[index].flush.last, false)
             }
         }
     }
 
-    fn has_woken(&self) -> bool {
-        let mut calls = self.calls.iter();
-        let mut streams = self.streams.iter();
-        calls.any(|call| self.reference.calls[call.id].woken)
-            || streams.any(|reading| self.reference.readers[reading.who].woken)
+    fn woken(&self) -> Vec<Woken> {
+        let mut woken = Vec::new();
+        for (index, call) in self.calls.iter().enumerate() {
+            woken.extend(
+                self.reference.calls[call.id]
+                    .woken
+                    .then_some(Woken::Call(index)),
+            );
+        }
+        for (index, reading) in self.streams.iter().enumerate() {
+            let reader = &self.reference.readers[reading.who];
+            woken.extend(reader.woken.then_some(Woken::Stream(index)));
+        }
+        for (index, sinking) in self.sinks.iter().enumerate() {
+            let (ready, _) = self.ready_woken(sinking);
+            woken.extend(ready.then_some(Woken::Ready(index)));
+            let flush = self.reference.sinks[sinking.id].flush_woken;
+            woken.extend(flush.then_some(Woken::Flush(index)));
+        }
+        woken
     }
 
-    fn subscribe(&mut self, overflow: Overflow, window: usize) -> Checked {
+    fn has_woken(&self) -> bool {
+        !self.woken().is_empty()
+    }
+
+    // ---- Deliveries -------------------------------------------------------------------------
+
+    fn deliver(&mut self, index: usize) {
+        let mut reading = self.streams.remove(index);
+        if reading.stream.subscription_mut().is_some() {
+            self.reference
+                .deliver(reading.who, max_unacked(reading.who));
+            reading.stream = reading.stream.deliver();
+        }
+        self.streams.insert(index, reading);
+    }
+
+    fn settle(&mut self, index: usize, ack: bool) {
+        let Holding { who, seq, held } = self.held.remove(index);
+        self.reference.settle(who, seq, ack);
+        match held {
+            Held::Delivery(delivery) if ack => drop(delivery.ack()),
+            Held::Ack(due) if ack => due.ack(),
+            Held::Delivery(_) | Held::Ack(_) => {}
+        }
+    }
+
+    fn settle_all(&mut self) -> Checked {
+        while !self.held.is_empty() {
+            self.apply(Op::Settle(0, true))?;
+        }
+        Ok(())
+    }
+
+    // ---- Permits and sinks ------------------------------------------------------------------
+
+    /// Uses every second one, and drops the others.
+    fn finish_permits(&mut self) -> Checked {
+        while !self.permits.is_empty() {
+            let is_even = self.permits.len() % 2 == 0;
+            self.apply(if is_even {
+                Op::UsePermit(0)
+            } else {
+                Op::DropPermit(0)
+            })?;
+        }
+        Ok(())
+    }
+
+    fn new_sink(&mut self, sync: bool) {
+        let Some(manager) = self.manager() else {
+            return;
+        };
+        if self.sinks.len() == MAX_SINKS {
+            return;
+        }
+        let sink = if sync {
+            EitherSink::Sync(manager.sync_sink())
+        } else {
+            EitherSink::Plain(manager.sink())
+        };
+        self.sinks.push(Sinking {
+            id: self.reference.sink(sync),
+            sink,
+            ready: Wakers::default(),
+            flush: Wakers::default(),
+        });
+    }
+
+    fn drop_sinks(&mut self) -> Checked {
+        while !self.sinks.is_empty() {
+            self.apply(Op::DropSink(0))?;
+        }
+        Ok(())
+    }
+
+    fn poll_ready(&mut self, index: usize, which: Which) -> Checked {
+        let Sinking {
+            id, sink, ready, ..
+        } = &mut self.sinks[index];
+        let waker = ready.set(which);
+        let is_ready = sink.poll_ready(&mut Context::from_waker(&waker));
+        prop_assert_eq!(is_ready, self.reference.poll_ready(*id), "poll_ready");
+        Ok(())
+    }
+
+    fn send(&mut self, index: usize) {
+        let payload = self.next_payload();
+        let Sinking { id, sink, .. } = &mut self.sinks[index];
+        if self.reference.sinks[*id].has_permit {
+            self.reference.send(*id, payload);
+            sink.send(payload);
+        }
+    }
+
+    fn poll_flush(&mut self, index: usize, which: Which, close: bool) -> Checked {
+        let Sinking {
+            id, sink, flush, ..
+        } = &mut self.sinks[index];
+        let waker = flush.set(which);
+        let mut cx = Context::from_waker(&waker);
+        let flushed = if close {
+            self.reference.let_go(*id);
+            sink.poll_close(&mut cx)
+        } else {
+            sink.poll_flush(&mut cx)
+        };
+        prop_assert_eq!(flushed, self.reference.poll_flush(*id), "poll_flush");
+        Ok(())
+    }
+
+    /// Whether the sink's `poll_ready` must have been woken, and whether that is exact.
+    fn ready_woken(&self, sinking: &Sinking) -> (bool, bool) {
+        let call = self.reference.sinks[sinking.id].ready;
+        let call = call.map(|id| &self.reference.calls[id]);
+        call.map_or((false, false), |call| {
+            (call.woken, call.polled_at == self.reference.now)
+        })
+    }
+
+    // ---- Subscribers ------------------------------------------------------------------------
+
+    fn subscribe(&mut self, overflow: Option<Overflow>, window: usize) -> Checked {
         if self.streams.len() == MAX_STREAMS || self.reference.attached().len() == MAX_ATTACHED {
             return Ok(());
         }
         let Some(manager) = self.manager() else {
             return Ok(());
         };
-        let options = SubscribeOptions::new().overflow(overflow).window(window);
+        let max_unacked = max_unacked(self.reference.readers.len());
+        let mut options = SubscribeOptions::new()
+            .window(window)
+            .max_unacked(max_unacked);
+        if let Some(overflow) = overflow {
+            options = options.overflow(overflow);
+        }
         let stream = manager.subscribe_with(options);
         let id = stream.id();
         prop_assert!(!self.ids.contains(&id), "{id} was given out before");
         self.ids.push(id);
+        let overflow = overflow.unwrap_or(self.default_overflow);
+        let window = window.min(self.reference.capacity);
         self.streams.push(Reading {
-            who: self
-                .reference
-                .subscribe(overflow, window.min(self.capacity)),
+            who: self.reference.subscribe(overflow, window),
             stream: Events::Plain(stream),
             wakers: Wakers::default(),
         });
@@ -430,9 +673,14 @@ impl<'a> World<'a> {
             wakers,
         } = &mut self.streams[index];
         let waker = wakers.set(which);
-        let item = stream.poll_next(&mut Context::from_waker(&waker));
         let tell_missed = matches!(stream, Events::WithMissed(_));
+        let (item, delivery) = stream.poll_next(&mut Context::from_waker(&waker));
         prop_assert_eq!(item, self.reference.next(*who, tell_missed));
+        self.held.extend(delivery.map(|delivery| Holding {
+            who: *who,
+            seq: delivery.seq(),
+            held: Held::Delivery(delivery),
+        }));
         Ok(())
     }
 
@@ -464,16 +712,20 @@ impl<'a> World<'a> {
 
     // ---- Ending -----------------------------------------------------------------------------
 
-    /// Everybody reads until `None`.
+    /// Everybody reads until `None`, and answers for all deliveries.
     fn read_to_the_end(&mut self) -> Checked {
         for index in 0..self.streams.len() {
             let who = self.streams[index].who;
             while !matches!(self.reference.readers[who].state, State::Ended(_)) {
+                let out = &self.reference.readers[who].out;
+                if out.as_ref().is_some_and(Out::is_full) {
+                    self.settle_all()?;
+                }
                 self.next(index, false)?;
                 self.check()?;
             }
         }
-        Ok(())
+        self.settle_all()
     }
 
     /// Nothing keeps any call waiting: all have been woken, and all are ready.
@@ -494,9 +746,19 @@ impl<'a> World<'a> {
         self.reference.end_step();
         for call in &self.calls {
             let expected = &self.reference.calls[call.id];
+            let exactly = expected.polled_at == self.reference.now;
             call.wakers
-                .check(expected.woken)
+                .check_in_time(expected.woken, exactly)
                 .map_err(|error| within(format_args!("{expected:?}"), &error))?;
+        }
+        for sinking in &self.sinks {
+            let expected = &self.reference.sinks[sinking.id];
+            let (woken, exactly) = self.ready_woken(sinking);
+            sinking
+                .ready
+                .check_in_time(woken, exactly)
+                .and_then(|()| sinking.flush.check(expected.flush_woken))
+                .map_err(|error| within(format_args!("a sink"), &error))?;
         }
         for reading in &self.streams {
             let expected = &self.reference.readers[reading.who];
@@ -513,23 +775,26 @@ impl<'a> World<'a> {
             wakers,
         } = reading;
         wakers.check(expected.woken)?;
-        let subscription = stream.subscription();
         let unread = expected.unread.len();
-        prop_assert_eq!(subscription.id(), self.ids[*who]);
-        prop_assert_eq!(subscription.pending(), unread, "pending");
-        prop_assert_eq!(subscription.missed(), expected.missed, "missed");
-        let is_last = self.reference.closed || expected.state != State::Attached;
-        let hint = (unread, is_last.then_some(unread));
-        prop_assert_eq!(subscription.size_hint(), hint, "size_hint");
-        if let Events::WithMissed(stream) = stream {
-            prop_assert_eq!(stream.size_hint(), (unread, None), "size_hint");
-        }
         let end = match expected.state {
             State::Ended(end) => Some(end),
             _ => None,
         };
-        prop_assert_eq!(subscription.end_reason().map(end_of), end, "end_reason");
-        prop_assert_eq!(subscription.is_terminated(), end.is_some());
+        let known = stream.known();
+        prop_assert_eq!(known.id, self.ids[*who]);
+        prop_assert_eq!(known.pending, unread, "pending");
+        prop_assert_eq!(known.missed, expected.missed, "missed");
+        let is_last = self.reference.is_complete() || expected.state != State::Attached;
+        let hint = match stream {
+            Events::WithMissed(_) => (unread, None),
+            _ => (unread, is_last.then_some(unread)),
+        };
+        prop_assert_eq!(known.size_hint, hint, "size_hint");
+        prop_assert_eq!(known.end_reason.map(end_of), end, "end_reason");
+        prop_assert_eq!(known.is_terminated, end.is_some());
+        if let Events::Deliveries(deliveries) = stream {
+            prop_assert_eq!(deliveries.unacked(), expected.unacked(), "unacked");
+        }
         Ok(())
     }
 
@@ -548,88 +813,20 @@ impl<'a> World<'a> {
             prop_assert_eq!(info.overflow(), expected.overflow);
             prop_assert_eq!(info.window(), expected.window);
             prop_assert_eq!(info.pending(), expected.unread.len());
-            prop_assert_eq!(info.unacked(), usize::from(expected.in_hand.is_some()));
+            prop_assert_eq!(info.unacked(), expected.unacked(), "unacked of {}", info);
             prop_assert_eq!(info.missed(), expected.missed);
         }
         Ok(())
     }
 }
 
-impl Events {
-    fn subscription(&self) -> &Subscription<u64> {
-        match self {
-            Self::Plain(stream) => stream,
-            Self::WithMissed(stream) => stream.get_ref(),
-        }
-    }
-
-    fn subscription_mut(&mut self) -> &mut Subscription<u64> {
-        match self {
-            Self::Plain(stream) => stream,
-            Self::WithMissed(stream) => stream.get_mut(),
-        }
-    }
-
-    fn convert(self) -> Self {
-        match self {
-            Self::Plain(stream) => Self::WithMissed(stream.with_missed()),
-            Self::WithMissed(stream) => Self::Plain(stream.into_inner()),
-        }
-    }
-
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item>> {
-        match self {
-            Self::Plain(stream) => Pin::new(stream).poll_next(cx).map(|e| e.map(Item::Event)),
-            Self::WithMissed(stream) => Pin::new(stream).poll_next(cx).map(|received| {
-                received.map(|received| match received {
-                    Received::Event(event) => Item::Event(event),
-                    Received::Missed(missed) => Item::Missed(missed),
-                })
-            }),
-        }
-    }
-}
-
-impl Called<'_> {
-    fn poll(&mut self, cx: &mut Context<'_>, ids: &[SubscriberId]) -> Poll<Answer> {
-        let receipt = |result: Result<genevent::Receipt, NotifyError<u64>>| {
-            let receipt = match result {
-                Ok(receipt) => receipt,
-                Err(error) => return closed(error),
-            };
-            let who = |id| ids.iter().position(|known| known == id);
-            let dropped = receipt.dropped_by().iter().map(who);
-            assert_eq!(receipt.dropped(), receipt.dropped_by().len());
-            assert_eq!(receipt.all_acked(), receipt.dropped() == 0);
-            assert_eq!(
-                receipt.is_unheard(),
-                receipt.acked() + receipt.dropped() == 0
-            );
-            Answer::Receipt {
-                seq: receipt.seq(),
-                acked: receipt.acked(),
-                dropped: dropped
-                    .map(|who| (0, who.expect("it was given out")))
-                    .collect(),
-            }
-        };
-        let done = |()| Answer::Done;
-        let waited = |result: Result<(), WouldDeadlock>| {
-            result.expect("no handler asks");
-            Answer::Done
-        };
-        match self {
-            Self::Notify(future) => Pin::new(future)
-                .poll(cx)
-                .map(|result| result.map_or_else(closed, Answer::Stored)),
-            Self::AckNotify(future) => Pin::new(future).poll(cx).map(receipt),
-            Self::SyncNotify(future) => Pin::new(future).poll(cx).map(receipt),
-            Self::Flush(future) => Pin::new(future).poll(cx).map(waited),
-            Self::Stop(future) => Pin::new(future).poll(cx).map(waited),
-            Self::Closed(future) => Pin::new(future).poll(cx).map(done),
-            Self::WaitForSubscribers(future) => Pin::new(future).poll(cx).map(Answer::Here),
-        }
-    }
+/// What has been woken.
+#[derive(Clone, Copy)]
+enum Woken {
+    Call(usize),
+    Stream(usize),
+    Ready(usize),
+    Flush(usize),
 }
 
 /// Says where the error happened.
@@ -640,17 +837,17 @@ fn within(place: fmt::Arguments<'_>, error: &TestCaseError) -> TestCaseError {
     }
 }
 
-/// The event comes back.
-fn closed(error: NotifyError<u64>) -> Answer {
-    Answer::Closed(error.into_event())
-}
-
 fn end_of(reason: EndReason) -> End {
     match reason {
         EndReason::Closed => End::Closed,
         EndReason::Disconnected { cause, .. } => End::Disconnected(cause),
         _ => unreachable!("there are no other reasons"),
     }
+}
+
+/// How many deliveries of each subscriber may be out.
+fn max_unacked(who: Who) -> usize {
+    1 + who % 4
 }
 
 fn choose(pick: Pick, len: usize) -> Option<usize> {
@@ -664,35 +861,4 @@ fn crash_with(reading: Reading) {
         resume_unwind(Box::new("a crash"));
     }));
     assert!(crash.is_err());
-}
-
-/// Puts the steps of `expected` to the subscribers in the receipt, which alone does not tell
-/// when each gave up; within one step, any order will do.
-fn with_steps(answer: Poll<Answer>, expected: &Poll<Answer>) -> Poll<Answer> {
-    match (answer, expected) {
-        (
-            Poll::Ready(Answer::Receipt {
-                seq,
-                acked,
-                mut dropped,
-            }),
-            Poll::Ready(Answer::Receipt {
-                dropped: expected, ..
-            }),
-        ) => {
-            for (step, who) in &mut dropped {
-                let known = expected.iter().find(|(_, known)| known == who);
-                *step = known.map_or(usize::MAX, |&(step, _)| step);
-            }
-            for same_step in dropped.chunk_by_mut(|one, other| one.0 == other.0) {
-                same_step.sort_unstable();
-            }
-            Poll::Ready(Answer::Receipt {
-                seq,
-                acked,
-                dropped,
-            })
-        }
-        (answer, _) => answer,
-    }
 }

@@ -1,6 +1,7 @@
 //! What may happen to a manager, and random sequences of it.
 
 use std::fmt;
+use std::time::Duration;
 
 use genevent::Overflow;
 use proptest::bool::weighted;
@@ -24,19 +25,38 @@ pub(crate) enum Op {
     /// What an executor does: polls a future or stream that has been woken.
     Run(Pick),
     Cancel(Pick),
-    Subscribe(Overflow, u8),
+    /// With this policy or the manager's.
+    Subscribe(Option<Overflow>, u8),
     Next(Pick, Which),
     Ack(Pick),
     /// From a plain stream to `with_missed()` or back.
     Convert(Pick),
+    /// To a stream of deliveries, for good.
+    Deliver(Pick),
+    /// A delivery is acknowledged, or dropped.
+    Settle(Pick, bool),
+    /// A delivery is mapped, or taken apart.
+    Transform(Pick, bool),
     Leave(Pick),
     /// The consumer panics and takes its stream with it.
     Crash(Pick),
     /// Any id there ever was.
     Disconnect(Pick),
+    UsePermit(Pick),
+    DropPermit(Pick),
+    /// A new sink, one that waits for acknowledgements or not.
+    Sink(bool),
+    PollReady(Pick, Which),
+    /// If it is ready.
+    Send(Pick),
+    PollFlush(Pick, Which),
+    PollClose(Pick, Which),
+    DropSink(Pick),
     CloneHandle,
     DropHandle,
     Close,
+    /// So many milliseconds pass.
+    Advance(u8),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -44,11 +64,22 @@ pub(crate) enum Kind {
     Notify,
     AckNotify,
     SyncNotify,
+    Reserve,
     Flush,
     /// Closes the manager, too.
     Stop,
     Closed,
     WaitForSubscribers(u8),
+    /// With so many milliseconds' time.
+    Within(Bounded, u8),
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Bounded {
+    AckNotify,
+    SyncNotify,
+    Flush,
+    Stop,
 }
 
 /// How everything comes to its end.
@@ -65,6 +96,7 @@ pub(crate) enum Ending {
 #[derive(Clone)]
 pub(crate) struct Sequence {
     pub(crate) capacity: usize,
+    pub(crate) default_overflow: Overflow,
     pub(crate) ops: Vec<Op>,
     pub(crate) ending: Ending,
 }
@@ -73,15 +105,41 @@ impl fmt::Debug for Sequence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "capacity {}, and {:?} at the end",
-            self.capacity, self.ending
+            "capacity {}, {:?} by default, and {:?} at the end",
+            self.capacity, self.default_overflow, self.ending
         )?;
         let mut ops = self.ops.iter();
         ops.try_for_each(|op| writeln!(f, "    {op:?}"))
     }
 }
 
+/// Without time.
 pub(crate) fn sequences() -> impl Strategy<Value = Sequence> {
+    sequences_of(op().boxed(), overflow().boxed())
+}
+
+/// With deadlines, limited patience, and time that passes.
+pub(crate) fn sequences_in_time() -> impl Strategy<Value = Sequence> {
+    let overflow = prop_oneof![
+        2 => overflow(),
+        3 => (0..=20u64).prop_map(|ms| Overflow::WaitAtMost(Duration::from_millis(ms))),
+    ];
+    let overflow = overflow.boxed();
+    let op = prop_oneof![
+        60 => op(),
+        8 => (1..=12u8).prop_map(Op::Advance),
+        5 => (proptest::option::weighted(0.9, overflow.clone()), 1..=3u8)
+            .prop_map(|(overflow, window)| Op::Subscribe(overflow, window)),
+        8 => (bounded(), 0..=30u8, weighted(0.9))
+            .prop_map(|(bounded, ms, poll)| Op::Start(Kind::Within(bounded, ms), poll)),
+    ];
+    sequences_of(op.boxed(), overflow)
+}
+
+fn sequences_of(
+    op: BoxedStrategy<Op>,
+    overflow: BoxedStrategy<Overflow>,
+) -> impl Strategy<Value = Sequence> {
     // Some have room for segments of many slots.
     let capacity = prop_oneof![9 => 1..=5usize, 1 => 6..=40usize];
     let ending = prop_oneof![
@@ -90,12 +148,15 @@ pub(crate) fn sequences() -> impl Strategy<Value = Sequence> {
         Just(Ending::DropManagers)
     ];
     // Every operation is kept, but a failing sequence shrinks by what can be left out.
-    let ops = vec((weighted(1.0), op()), 40..=100)
+    let ops = vec((weighted(1.0), op), 40..=100)
         .prop_map(|ops| ops.into_iter().filter(|op| op.0).map(|op| op.1).collect());
-    (capacity, ops, ending).prop_map(|(capacity, ops, ending)| Sequence {
-        capacity,
-        ops,
-        ending,
+    (capacity, overflow, ops, ending).prop_map(|(capacity, default_overflow, ops, ending)| {
+        Sequence {
+            capacity,
+            default_overflow,
+            ops,
+            ending,
+        }
     })
 }
 
@@ -111,7 +172,8 @@ fn op() -> impl Strategy<Value = Op> {
         80 => (pick(), which()).prop_map(|(pick, which)| Op::Poll(pick, which)),
         150 => pick().prop_map(Op::Run),
         30 => pick().prop_map(Op::Cancel),
-        60 => (overflow(), 1..=8u8).prop_map(|(overflow, window)| Op::Subscribe(overflow, window)),
+        60 => (proptest::option::weighted(0.8, overflow()), 1..=8u8)
+            .prop_map(|(overflow, window)| Op::Subscribe(overflow, window)),
         180 => (pick(), which()).prop_map(|(pick, which)| Op::Next(pick, which)),
         40 => pick().prop_map(Op::Ack),
         15 => pick().prop_map(Op::Convert),
@@ -121,6 +183,17 @@ fn op() -> impl Strategy<Value = Op> {
         6 => Just(Op::CloneHandle),
         5 => Just(Op::DropHandle),
         3 => Just(Op::Close),
+        30 => pick().prop_map(Op::Deliver),
+        70 => (pick(), weighted(0.7)).prop_map(|(pick, ack)| Op::Settle(pick, ack)),
+        10 => (pick(), any::<bool>()).prop_map(|(pick, map)| Op::Transform(pick, map)),
+        35 => pick().prop_map(Op::UsePermit),
+        20 => pick().prop_map(Op::DropPermit),
+        12 => weighted(0.6).prop_map(Op::Sink),
+        25 => (pick(), which()).prop_map(|(pick, which)| Op::PollReady(pick, which)),
+        35 => pick().prop_map(Op::Send),
+        20 => (pick(), which()).prop_map(|(pick, which)| Op::PollFlush(pick, which)),
+        6 => (pick(), which()).prop_map(|(pick, which)| Op::PollClose(pick, which)),
+        6 => pick().prop_map(Op::DropSink),
     ]
 }
 
@@ -129,10 +202,20 @@ fn kind() -> impl Strategy<Value = Kind> {
         30 => Just(Kind::Notify),
         30 => Just(Kind::SyncNotify),
         30 => Just(Kind::AckNotify),
+        25 => Just(Kind::Reserve),
         20 => Just(Kind::Flush),
         5 => (0..=6u8).prop_map(Kind::WaitForSubscribers),
         3 => Just(Kind::Closed),
         1 => Just(Kind::Stop),
+    ]
+}
+
+fn bounded() -> impl Strategy<Value = Bounded> {
+    prop_oneof![
+        8 => Just(Bounded::AckNotify),
+        12 => Just(Bounded::SyncNotify),
+        8 => Just(Bounded::Flush),
+        1 => Just(Bounded::Stop),
     ]
 }
 

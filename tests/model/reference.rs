@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::task::Poll;
+use std::time::Duration;
 
 use genevent::{DisconnectCause, Overflow};
 
@@ -15,12 +16,20 @@ pub(crate) type Who = usize;
 /// A call of a function that waits: its index among all calls.
 pub(crate) type CallId = usize;
 
+/// Milliseconds since the beginning.
+pub(crate) type Time = u64;
+
 #[derive(Default)]
 pub(crate) struct Reference {
+    pub(crate) capacity: usize,
+    pub(crate) now: Time,
     pub(crate) closed: bool,
+    /// How many permits are out.
+    pub(crate) reserved: usize,
     events: Vec<Stored>,
     pub(crate) readers: Vec<Reader>,
     pub(crate) calls: Vec<Call>,
+    pub(crate) sinks: Vec<Sink>,
     /// The publishers that wait for room, first come first.
     line: Vec<CallId>,
     /// Counts the operations. What is dropped in the same one is dropped in no special order.
@@ -65,13 +74,58 @@ pub(crate) struct Reader {
     pub(crate) window: usize,
     pub(crate) unread: VecDeque<Event>,
     pub(crate) in_hand: Option<Event>,
+    /// If it is a stream of deliveries.
+    pub(crate) out: Option<Out>,
+    /// Since when it has made publishers wait, if they wait only so long for it.
+    holding: Option<Time>,
     pub(crate) missed: u64,
     /// Missed since the last event that was yielded, and not told.
     gap: u64,
     pub(crate) state: State,
-    /// Its last poll was pending.
-    parked: bool,
+    /// What its last poll was pending for.
+    parked: Option<For>,
     pub(crate) woken: bool,
+}
+
+/// Deliveries that are out.
+pub(crate) struct Out {
+    pub(crate) max: usize,
+    pub(crate) open: Vec<Event>,
+}
+
+impl Out {
+    pub(crate) fn is_full(&self) -> bool {
+        self.open.len() >= self.max
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum For {
+    /// The next event, or the end.
+    More,
+    /// Fewer deliveries out.
+    RoomOut,
+}
+
+impl Reader {
+    pub(crate) fn unacked(&self) -> usize {
+        match &self.out {
+            Some(out) => out.open.len(),
+            None => usize::from(self.in_hand.is_some()),
+        }
+    }
+
+    /// How long publishers wait for it; `None` without end.
+    fn patience(&self) -> Option<Time> {
+        match self.overflow {
+            Overflow::WaitAtMost(patience) => Some(millis(patience)),
+            _ => None,
+        }
+    }
+}
+
+fn millis(duration: Duration) -> Time {
+    duration.as_millis().try_into().expect("it is short")
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,13 +149,41 @@ pub(crate) enum End {
 pub(crate) enum Item {
     Event(u64),
     Missed(u64),
+    Delivery { seq: u64, payload: u64 },
 }
 
 #[derive(Debug)]
 pub(crate) struct Call {
     question: Question,
     progress: Progress,
+    /// When it gives up.
+    deadline: Option<Time>,
+    /// At the head of the line: when it will look again by itself.
+    alarm: Option<Time>,
+    pub(crate) polled_at: Time,
     pub(crate) woken: bool,
+}
+
+/// A sink, ready or not.
+pub(crate) struct Sink {
+    /// It waits for acknowledgements.
+    sync: bool,
+    /// Its place in the line.
+    pub(crate) ready: Option<CallId>,
+    pub(crate) has_permit: bool,
+    sent: Vec<Event>,
+    /// The event whose acknowledgements it waits for.
+    flushing: Option<Event>,
+    pub(crate) flush_woken: bool,
+}
+
+/// Whether one more event may be stored, or permit given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Room {
+    Free,
+    /// All in the way have been so for longer than they may.
+    Overdue,
+    Full,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -109,6 +191,7 @@ pub(crate) enum Question {
     Notify(u64),
     AckNotify(u64),
     SyncNotify(u64),
+    Reserve,
     Flush,
     Stop,
     Closed,
@@ -124,6 +207,8 @@ enum Progress {
     Stored(Event),
     /// Waits for the answers to all events that were stored when it began.
     Settling(usize),
+    /// Waits until nothing more can be stored.
+    Completing,
     /// Waits for something to happen to the manager.
     Watching,
     /// Ready, or dropped.
@@ -134,8 +219,19 @@ enum Progress {
 pub(crate) enum Answer {
     /// To `notify`.
     Stored(usize),
+    /// To `reserve`, with a permit.
+    Reserved,
+    /// To `reserve`, without.
+    NothingReserved,
     /// To any publisher: the event comes back.
     Closed(u64),
+    /// To a publisher with a deadline: the event comes back.
+    NotStored { payload: u64, pending: Vec<Who> },
+    /// Too late for these; with the receipt so far, if there will be one.
+    Unanswered {
+        receipt: Option<Box<Answer>>,
+        pending: Vec<Who>,
+    },
     Receipt {
         seq: u64,
         acked: usize,
@@ -155,6 +251,13 @@ impl Call {
 }
 
 impl Reference {
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self {
+            capacity,
+            ..Self::default()
+        }
+    }
+
     // ---- Publishing -------------------------------------------------------------------------
 
     pub(crate) fn attached(&self) -> Vec<Who> {
@@ -163,17 +266,82 @@ impl Reference {
             .collect()
     }
 
-    fn has_room(&self) -> bool {
-        self.attached().into_iter().all(|who| {
+    /// Those that make publishers wait: what they have not read, and the permits that are out,
+    /// fill their windows.
+    fn in_the_way(&self) -> Vec<Who> {
+        let mut attached = self.attached();
+        attached.retain(|&who| {
             let reader = &self.readers[who];
-            reader.overflow != Overflow::Wait || reader.unread.len() < reader.window
-        })
+            let makes_wait = matches!(reader.overflow, Overflow::Wait | Overflow::WaitAtMost(_));
+            makes_wait && reader.unread.len() + self.reserved >= reader.window
+        });
+        attached
+    }
+
+    fn room_for(&self, id: CallId) -> Room {
+        let is_permit = matches!(self.calls[id].question, Question::Reserve);
+        if is_permit && self.reserved == self.capacity {
+            Room::Full
+        } else {
+            self.room()
+        }
+    }
+
+    fn room(&self) -> Room {
+        if self.in_the_way().is_empty() {
+            Room::Free
+        } else if self.end_of_patience().is_some_and(|end| end <= self.now) {
+            Room::Overdue
+        } else {
+            Room::Full
+        }
+    }
+
+    /// When all in the way will have had their time, if that will ever help.
+    fn end_of_patience(&self) -> Option<Time> {
+        let ends = self.in_the_way().into_iter().map(|who| {
+            let reader = &self.readers[who];
+            Some(reader.holding? + reader.patience()?)
+        });
+        let last = ends.collect::<Option<Vec<_>>>()?.into_iter().max();
+        last.filter(|_| self.reserved < self.capacity)
+    }
+
+    /// The time of those in the way begins when somebody waits for what they have not read, and
+    /// ends when they have room.
+    fn keep_time(&mut self) {
+        let in_the_way = self.in_the_way();
+        for (who, reader) in self.readers.iter_mut().enumerate() {
+            if !in_the_way.contains(&who) {
+                reader.holding = None;
+            } else if !self.line.is_empty()
+                && !reader.unread.is_empty()
+                && reader.patience().is_some()
+            {
+                reader.holding.get_or_insert(self.now);
+            }
+        }
+    }
+
+    /// Before something is stored or reserved by a publisher that waits its turn.
+    fn clear_the_way(&mut self) {
+        for who in self.in_the_way() {
+            self.disconnect(who, DisconnectCause::Overdue);
+        }
     }
 
     /// `Some` if the event was stored.
     pub(crate) fn try_notify(&mut self, payload: u64) -> Option<usize> {
-        let stores = !self.closed && self.line.is_empty() && self.has_room();
-        stores.then(|| self.store(payload))
+        let stores = !self.closed && self.line.is_empty() && self.room() != Room::Full;
+        stores.then(|| {
+            self.clear_the_way();
+            self.store(payload)
+        })
+    }
+
+    pub(crate) fn use_permit(&mut self, payload: u64) -> usize {
+        self.reserved -= 1;
+        self.store(payload)
     }
 
     fn store(&mut self, payload: u64) -> usize {
@@ -191,7 +359,7 @@ impl Reference {
                 Overflow::Disconnect => {
                     self.disconnect(who, DisconnectCause::Overflow);
                 }
-                _ => unreachable!("nothing is stored without room"),
+                _ => {} // It came while more permits were out than its window has room for.
             }
         }
         let audience = self.attached();
@@ -212,6 +380,15 @@ impl Reference {
         self.events[event].finished.give_up(who, self.step);
     }
 
+    /// No more events will come.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.closed && self.reserved == 0
+    }
+
+    fn is_settled(&self, event: Event) -> bool {
+        self.events[event].finished.owing.is_empty()
+    }
+
     // ---- Reading ----------------------------------------------------------------------------
 
     pub(crate) fn subscribe(&mut self, overflow: Overflow, window: usize) -> Who {
@@ -220,6 +397,8 @@ impl Reference {
             window,
             unread: VecDeque::new(),
             in_hand: None,
+            out: None,
+            holding: None,
             missed: 0,
             gap: 0,
             state: if self.closed {
@@ -227,7 +406,7 @@ impl Reference {
             } else {
                 State::Attached
             },
-            parked: false,
+            parked: None,
             woken: false,
         });
         self.readers.len() - 1
@@ -239,26 +418,62 @@ impl Reference {
         }
     }
 
+    /// Makes it a stream of deliveries.
+    pub(crate) fn deliver(&mut self, who: Who, max: usize) {
+        self.ack(who);
+        let open = Vec::new();
+        self.readers[who].out = Some(Out { max, open });
+    }
+
+    /// A delivery has been answered for. One that was not owed any more changes nothing.
+    pub(crate) fn settle(&mut self, who: Who, seq: u64, acked: bool) {
+        let out = self.readers[who].out.as_mut().expect("it has deliveries");
+        let known = out.open.iter().position(|&event| event as u64 + 1 == seq);
+        let Some(index) = known else { return };
+        let event = out.open.remove(index);
+        if acked {
+            self.events[event].finished.answer(who);
+        } else {
+            self.events[event].finished.give_up(who, self.step);
+        }
+    }
+
     pub(crate) fn next(&mut self, who: Who, tell_missed: bool) -> Poll<Option<Item>> {
         self.ack(who);
+        let is_complete = self.is_complete();
         let reader = &mut self.readers[who];
-        reader.parked = false;
+        reader.parked = None;
         reader.woken = false;
+        if reader.out.as_ref().is_some_and(Out::is_full) {
+            reader.parked = Some(For::RoomOut);
+            return Poll::Pending;
+        }
         if tell_missed && reader.gap > 0 {
             return Poll::Ready(Some(Item::Missed(std::mem::take(&mut reader.gap))));
         }
         if let Some(event) = reader.unread.pop_front() {
             reader.gap = 0;
+            reader.holding = None;
             if reader.state == State::Attached {
-                reader.in_hand = Some(event);
                 self.events[event].received.answer(who);
+                match &mut reader.out {
+                    Some(out) => out.open.push(event),
+                    None => reader.in_hand = Some(event),
+                }
             }
-            return Poll::Ready(Some(Item::Event(self.events[event].payload)));
+            let payload = self.events[event].payload;
+            return Poll::Ready(Some(match reader.out {
+                Some(_) => Item::Delivery {
+                    seq: event as u64 + 1,
+                    payload,
+                },
+                None => Item::Event(payload),
+            }));
         }
         match reader.state {
-            State::Attached if self.closed => reader.state = State::Ended(End::Closed),
+            State::Attached if is_complete => reader.state = State::Ended(End::Closed),
             State::Attached => {
-                reader.parked = true;
+                reader.parked = Some(For::More);
                 return Poll::Pending;
             }
             State::Disconnected(cause) => reader.state = State::Ended(End::Disconnected(cause)),
@@ -287,16 +502,20 @@ impl Reference {
             self.give_up(who, event);
         }
         self.readers[who].state = State::Gone;
-        self.readers[who].parked = false;
+        self.readers[who].parked = None;
         self.readers[who].woken = false;
     }
 
     // ---- Waiting ----------------------------------------------------------------------------
 
-    pub(crate) fn call(&mut self, question: Question) -> CallId {
+    /// `within`: how long it may take.
+    pub(crate) fn call(&mut self, question: Question, within: Option<Time>) -> CallId {
         self.calls.push(Call {
             question,
             progress: Progress::Lazy,
+            deadline: within.map(|time| self.now + time),
+            alarm: None,
+            polled_at: self.now,
             woken: false,
         });
         self.calls.len() - 1
@@ -304,15 +523,14 @@ impl Reference {
 
     pub(crate) fn poll(&mut self, id: CallId) -> Poll<Answer> {
         self.calls[id].woken = false;
-        let answer = match self.calls[id].question {
+        self.calls[id].polled_at = self.now;
+        let mut answer = match self.calls[id].question {
             Question::Notify(payload)
             | Question::AckNotify(payload)
             | Question::SyncNotify(payload) => self.poll_publisher(id, payload),
+            Question::Reserve => self.poll_reserve(id),
             Question::Flush => self.poll_settled(id),
-            Question::Stop => {
-                self.closed = true;
-                self.poll_settled(id)
-            }
+            Question::Stop => self.poll_stop(id),
             Question::Closed if self.closed => Poll::Ready(Answer::Done),
             Question::WaitForSubscribers(n) if self.closed || self.attached().len() >= n => {
                 Poll::Ready(Answer::Here(self.attached().len()))
@@ -322,52 +540,96 @@ impl Reference {
                 Poll::Pending
             }
         };
+        if answer.is_pending() && self.is_late(id) {
+            answer = Poll::Ready(self.give_up_waiting(id));
+        }
         if answer.is_ready() {
             self.cancel(id);
         }
         answer
     }
 
-    fn poll_publisher(&mut self, id: CallId, payload: u64) -> Poll<Answer> {
+    fn is_late(&self, id: CallId) -> bool {
+        let deadline = self.calls[id].deadline;
+        deadline.is_some_and(|deadline| deadline <= self.now)
+    }
+
+    /// In line, or out of it with leave to store or reserve; `false` if it is closed.
+    fn poll_turn(&mut self, id: CallId) -> Poll<bool> {
         if matches!(self.calls[id].progress, Progress::Lazy) {
             self.calls[id].progress = Progress::InLine;
             self.line.push(id);
         }
-        if matches!(self.calls[id].progress, Progress::InLine) {
-            if self.closed {
-                return Poll::Ready(Answer::Closed(payload));
-            }
-            if self.line[0] != id || !self.has_room() {
-                return Poll::Pending;
-            }
+        if self.closed {
+            return Poll::Ready(false);
+        }
+        self.keep_time();
+        let is_head = self.line[0] == id;
+        if is_head && self.room_for(id) != Room::Full {
             self.line.remove(0);
+            self.clear_the_way();
+            return Poll::Ready(true);
+        }
+        self.calls[id].alarm = self.end_of_patience().filter(|_| is_head);
+        Poll::Pending
+    }
+
+    fn poll_reserve(&mut self, id: CallId) -> Poll<Answer> {
+        self.poll_turn(id).map(|reserves| {
+            if reserves {
+                self.reserved += 1;
+                Answer::Reserved
+            } else {
+                Answer::NothingReserved
+            }
+        })
+    }
+
+    fn poll_publisher(&mut self, id: CallId, payload: u64) -> Poll<Answer> {
+        if !matches!(self.calls[id].progress, Progress::Stored(_)) {
+            match self.poll_turn(id) {
+                Poll::Ready(true) => {}
+                Poll::Ready(false) => return Poll::Ready(Answer::Closed(payload)),
+                Poll::Pending => return Poll::Pending,
+            }
             self.calls[id].progress = Progress::Stored(self.events.len());
             self.store(payload);
         }
         let Progress::Stored(event) = self.calls[id].progress else {
-            unreachable!("it is lazy, in line, or stored");
+            unreachable!("it has just been stored");
         };
-        let stored = &self.events[event];
-        let answers = match self.calls[id].question {
-            Question::AckNotify(_) => &stored.received,
-            Question::SyncNotify(_) => &stored.finished,
-            _ => return Poll::Ready(Answer::Stored(stored.audience)),
-        };
-        if answers.owing.is_empty() {
-            let mut dropped = answers.dropped.clone();
-            dropped.sort_unstable();
-            Poll::Ready(Answer::Receipt {
-                seq: event as u64 + 1,
-                acked: stored.audience - dropped.len(),
-                dropped,
-            })
+        if let Question::Notify(_) = self.calls[id].question {
+            return Poll::Ready(Answer::Stored(self.events[event].audience));
+        }
+        if self.is_due(id) {
+            Poll::Ready(self.receipt(id, event))
         } else {
             Poll::Pending
         }
     }
 
+    /// The answers that a publisher waits for.
+    fn answers(&self, id: CallId, event: Event) -> &Answers {
+        match self.calls[id].question {
+            Question::AckNotify(_) => &self.events[event].received,
+            _ => &self.events[event].finished,
+        }
+    }
+
+    /// The receipt as far as it is known.
+    fn receipt(&self, id: CallId, event: Event) -> Answer {
+        let answers = self.answers(id, event);
+        let mut dropped = answers.dropped.clone();
+        dropped.sort_unstable();
+        Answer::Receipt {
+            seq: event as u64 + 1,
+            acked: self.events[event].audience - answers.owing.len() - dropped.len(),
+            dropped,
+        }
+    }
+
     fn poll_settled(&mut self, id: CallId) -> Poll<Answer> {
-        if matches!(self.calls[id].progress, Progress::Lazy) {
+        if !matches!(self.calls[id].progress, Progress::Settling(_)) {
             self.calls[id].progress = Progress::Settling(self.events.len());
         }
         if self.is_due(id) {
@@ -377,25 +639,79 @@ impl Reference {
         }
     }
 
+    fn poll_stop(&mut self, id: CallId) -> Poll<Answer> {
+        if matches!(self.calls[id].progress, Progress::Lazy) {
+            self.closed = true;
+            self.calls[id].progress = Progress::Completing;
+        }
+        if self.is_complete() {
+            self.poll_settled(id)
+        } else {
+            Poll::Pending
+        }
+    }
+
+    /// What a call says when its time is up.
+    fn give_up_waiting(&self, id: CallId) -> Answer {
+        let owing = |events: &[Stored]| {
+            let owing = events.iter().flat_map(|event| &event.finished.owing);
+            let mut pending: Vec<Who> = owing.copied().collect();
+            pending.sort_unstable();
+            pending.dedup();
+            pending
+        };
+        match (&self.calls[id].progress, self.calls[id].question) {
+            (Progress::InLine, Question::AckNotify(payload) | Question::SyncNotify(payload)) => {
+                Answer::NotStored {
+                    payload,
+                    pending: self.in_the_way(),
+                }
+            }
+            (&Progress::Stored(event), _) => Answer::Unanswered {
+                receipt: Some(Box::new(self.receipt(id, event))),
+                pending: self.answers(id, event).owing.clone(),
+            },
+            (&Progress::Settling(events), _) => Answer::Unanswered {
+                receipt: None,
+                pending: owing(&self.events[..events]),
+            },
+            (Progress::Completing, _) => Answer::Unanswered {
+                receipt: None,
+                pending: owing(&self.events),
+            },
+            (progress, question) => unreachable!("{question:?} is late, and {progress:?}"),
+        }
+    }
+
     /// Is what the call waits for there?
     fn is_due(&self, id: CallId) -> bool {
         let call = &self.calls[id];
         match call.progress {
             Progress::Lazy | Progress::Over => false,
-            Progress::InLine => self.closed || (self.line[0] == id && self.has_room()),
-            Progress::Stored(event) => match call.question {
-                Question::AckNotify(_) => self.events[event].received.owing.is_empty(),
-                _ => self.events[event].finished.owing.is_empty(),
-            },
-            Progress::Settling(events) => {
-                let mut events = self.events[..events].iter();
-                events.all(|event| event.finished.owing.is_empty())
+            Progress::InLine => {
+                let is_head = self.line[0] == id;
+                self.closed || (is_head && self.room_for(id) != Room::Full)
             }
+            Progress::Stored(event) => self.answers(id, event).owing.is_empty(),
+            Progress::Settling(events) => (0..events).all(|event| self.is_settled(event)),
+            Progress::Completing => self.is_complete(),
             Progress::Watching => {
                 let here = self.attached().len();
                 self.closed || matches!(call.question, Question::WaitForSubscribers(n) if here >= n)
             }
         }
+    }
+
+    /// Must it be polled?
+    fn must_look(&self, id: CallId) -> bool {
+        let call = &self.calls[id];
+        let must_set_alarm = matches!(call.progress, Progress::InLine)
+            && self.line[0] == id
+            && self
+                .end_of_patience()
+                .is_some_and(|end| call.alarm != Some(end));
+        let is_waiting = !matches!(call.progress, Progress::Lazy | Progress::Over);
+        self.is_due(id) || must_set_alarm || (is_waiting && self.is_late(id))
     }
 
     pub(crate) fn cancel(&mut self, id: CallId) {
@@ -404,16 +720,95 @@ impl Reference {
         self.calls[id].woken = false;
     }
 
+    // ---- Sinks ------------------------------------------------------------------------------
+
+    pub(crate) fn sink(&mut self, sync: bool) -> usize {
+        self.sinks.push(Sink {
+            sync,
+            ready: None,
+            has_permit: false,
+            sent: Vec::new(),
+            flushing: None,
+            flush_woken: false,
+        });
+        self.sinks.len() - 1
+    }
+
+    /// Whether it is ready; `false` if it is closed.
+    pub(crate) fn poll_ready(&mut self, sink: usize) -> Poll<bool> {
+        if self.sinks[sink].has_permit {
+            return Poll::Ready(true);
+        }
+        let id = match self.sinks[sink].ready {
+            Some(id) => id,
+            None => self.call(Question::Reserve, None),
+        };
+        self.sinks[sink].ready = Some(id);
+        self.poll(id).map(|answer| {
+            self.sinks[sink].ready = None;
+            self.sinks[sink].has_permit = answer == Answer::Reserved;
+            self.sinks[sink].has_permit
+        })
+    }
+
+    pub(crate) fn send(&mut self, sink: usize, payload: u64) {
+        self.sinks[sink].has_permit = false;
+        if self.sinks[sink].sync {
+            self.sinks[sink].sent.push(self.events.len());
+        }
+        self.use_permit(payload);
+    }
+
+    pub(crate) fn poll_flush(&mut self, sink: usize) -> Poll<()> {
+        let mut sent = self.sinks[sink].sent.iter().copied();
+        let flushing = sent.find(|&event| !self.is_settled(event));
+        self.sinks[sink].flushing = flushing;
+        self.sinks[sink].flush_woken = false;
+        match flushing {
+            Some(_) => Poll::Pending,
+            None => Poll::Ready(()),
+        }
+    }
+
+    /// It needs no room any more.
+    pub(crate) fn let_go(&mut self, sink: usize) {
+        if std::mem::take(&mut self.sinks[sink].has_permit) {
+            self.reserved -= 1;
+        }
+        if let Some(id) = self.sinks[sink].ready.take() {
+            self.cancel(id);
+        }
+    }
+
+    pub(crate) fn drop_sink(&mut self, sink: usize) {
+        self.let_go(sink);
+        self.sinks[sink].flushing = None;
+        self.sinks[sink].flush_woken = false;
+    }
+
+    // ---- Time -------------------------------------------------------------------------------
+
     /// At the end of every operation: who must have been woken by now? Nobody else may be.
     pub(crate) fn end_step(&mut self) {
         self.step += 1;
+        self.keep_time();
         for id in 0..self.calls.len() {
-            self.calls[id].woken |= self.is_due(id);
+            self.calls[id].woken |= self.must_look(id);
         }
+        for sink in 0..self.sinks.len() {
+            let flushing = self.sinks[sink].flushing;
+            let is_flushed = flushing.is_some_and(|event| self.is_settled(event));
+            self.sinks[sink].flush_woken |= is_flushed;
+        }
+        let is_complete = self.is_complete();
         for reader in &mut self.readers {
-            let has_next =
-                !reader.unread.is_empty() || self.closed || reader.state != State::Attached;
-            reader.woken |= reader.parked && has_next;
+            reader.woken |= match reader.parked {
+                None => false,
+                Some(For::RoomOut) => !reader.out.as_ref().is_some_and(Out::is_full),
+                Some(For::More) => {
+                    !reader.unread.is_empty() || is_complete || reader.state != State::Attached
+                }
+            };
         }
     }
 }

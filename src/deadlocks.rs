@@ -1,0 +1,85 @@
+//! How a task comes to wait for itself, and how to find out which one does.
+//!
+//! Whoever waits for *every* subscriber, for its answer or for room, waits for its own
+//! subscription, too. None of this is detected: the manager cannot know which task reads which
+//! stream. But every wait can be given a limit, and the error then names the subscription with
+//! the line that created it:
+//!
+//! ```
+//! use std::time::Duration;
+//! use futures::StreamExt;
+//! use genevent::EventManager;
+//!
+//! # #[cfg(not(feature = "rt"))]
+//! # fn main() {}
+//! # #[cfg(feature = "rt")]
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() {
+//! let manager = EventManager::new(8);
+//! let mut orders = manager.subscribe();
+//! let line = line!() - 1;
+//! manager.try_notify("order").unwrap();
+//!
+//! while let Some(event) = orders.next().await {
+//!     if event == "order" {
+//!         let shipped = manager.sync_notify("shipped").within(Duration::from_secs(5)).await;
+//!         let error = shipped.unwrap_err();
+//!         assert_eq!(error.pending()[0].id(), orders.id()); // ourselves
+//!         assert!(error.to_string().contains(&format!(":{line}:")));
+//!         # manager.close();
+//!     }
+//! }
+//! # }
+//! ```
+//!
+//! # The shapes
+//!
+//! | what waits | for what | instead |
+//! |---|---|---|
+//! | [`sync_notify`] or [`ack_notify`] from the `while let` loop that reads the same manager | the loop to come back | [`notify`]; or from a task of its own |
+//! | the same from `then`, `for_each`, `fold`, … over a subscription | the stream to be polled again | [`notify`] |
+//! | [`flush`] or [`stop`] with an event in hand | that event | [`Subscription::ack`] first |
+//! | [`flush`] or [`stop`] while holding a [`Delivery`] | that delivery | [`Delivery::ack`] first |
+//! | [`sync_notify`] while holding as many deliveries as [`max_unacked`] allows | the next one, which is not let out | acknowledge first, or a higher limit |
+//! | [`notify`] when the buffer is full, in the only task that empties it | room | [`try_notify`]; a task of its own; [`Overflow::WaitAtMost`] |
+//! | [`sync_notify`] with `deliveries().chunks(n)` behind it, and fewer than `n` events to come | the chunk to fill | [`ready_batches`] or [`batches`], which do not wait for more |
+//! | everybody, for a forgotten `let _sub = manager.subscribe()` | a stream that nobody polls | drop it: `let _` without a name does so at once |
+//!
+//! The same can happen between two managers whose readers publish to each other, and across
+//! tasks: a task that awaits another one which awaits it by one of these.
+//!
+//! # The ways out
+//!
+//! With feature `rt`, which brings the clock:
+//!
+//! - `within`, on what [`sync_notify`], [`ack_notify`], [`flush`] and [`stop`] return, limits the
+//!   whole wait, for room and for answers. Its error tells whether the event was stored, and its
+//!   `pending()` who is waited for.
+//! - [`Overflow::WaitAtMost`], for a subscription or for [all of a manager], limits the wait for
+//!   room only, [`notify`]'s too: the subscription that holds everybody is disconnected, and its
+//!   [`end_reason`] says so. It does not help whoever waits for an answer.
+//!
+//! With or without:
+//!
+//! - [`EventManager::subscribers`] lists who is how far behind, at any time, and
+//!   [`EventManager::disconnect`] takes one out.
+//!
+//! Each shape is a test in `tests/deadlocks.rs`: that it hangs, and that the error names it.
+//!
+//! [`notify`]: crate::EventManager::notify
+//! [`try_notify`]: crate::EventManager::try_notify
+//! [`ack_notify`]: crate::EventManager::ack_notify
+//! [`sync_notify`]: crate::EventManager::sync_notify
+//! [`flush`]: crate::EventManager::flush
+//! [`stop`]: crate::EventManager::stop
+//! [`EventManager::subscribers`]: crate::EventManager::subscribers
+//! [`EventManager::disconnect`]: crate::EventManager::disconnect
+//! [`Subscription::ack`]: crate::Subscription::ack
+//! [`Delivery`]: crate::Delivery
+//! [`Delivery::ack`]: crate::Delivery::ack
+//! [`max_unacked`]: crate::SubscribeOptions::max_unacked
+//! [`Overflow::WaitAtMost`]: crate::Overflow
+//! [all of a manager]: crate::EventManagerBuilder::default_overflow
+//! [`end_reason`]: crate::Subscription::end_reason
+//! [`ready_batches`]: crate::EventStreamExt
+//! [`batches`]: crate::EventStreamExt

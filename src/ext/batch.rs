@@ -1,0 +1,148 @@
+//! Several deliveries with one acknowledgement.
+
+use std::fmt;
+use std::iter::zip;
+use std::ops::Deref;
+use std::slice;
+
+use crate::delivery::{Ack, Delivery};
+
+/// Deliveries to be finished with together: at least one event, oldest first, and the duty to
+/// say when all of them are finished with.
+///
+/// From [`ready_batches`] and `batches`. It dereferences to a slice of the events.
+/// [`ack`](Self::ack) says "all finished"; dropping it says "not finished" of each, and every
+/// receipt names the subscriber as one that dropped the event. What is finished in part can be
+/// answered for one by one: [`into_deliveries`](Self::into_deliveries).
+///
+/// # Examples
+/// ```
+/// use futures::{FutureExt, StreamExt};
+/// use genevent::{EventManager, EventStreamExt};
+///
+/// let manager = EventManager::new(8);
+/// let mut rows = manager.subscribe().deliveries().ready_batches(100);
+/// let mut saved = manager.sync_notify("row 1");
+/// assert!((&mut saved).now_or_never().is_none());
+/// manager.try_notify("row 2").unwrap();
+///
+/// let batch = rows.next().now_or_never().flatten().unwrap();
+/// assert_eq!(batch.join(", "), "row 1, row 2"); // one transaction for both
+/// assert!((&mut saved).now_or_never().is_none());
+/// batch.ack();
+/// assert!(saved.now_or_never().unwrap().unwrap().all_acked());
+/// ```
+///
+/// [`ready_batches`]: crate::EventStreamExt::ready_batches
+#[must_use = "dropping a batch says that its events were not finished with: call `ack`"]
+pub struct Batch<E> {
+    events: Vec<E>,
+    /// One for each event, in the same order.
+    acks: Vec<Ack>,
+}
+
+impl<E> Batch<E> {
+    pub(crate) fn new() -> Self {
+        Self {
+            events: Vec::new(),
+            acks: Vec::new(),
+        }
+    }
+
+    pub(crate) fn push(&mut self, delivery: Delivery<E>) {
+        let (event, ack) = delivery.into_parts();
+        self.events.push(event);
+        self.acks.push(ack);
+    }
+
+    /// What has been gathered, leaving nothing.
+    pub(crate) fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::new())
+    }
+
+    /// Finished with all of the events; gives them out.
+    pub fn ack(self) -> Vec<E> {
+        self.acks.into_iter().for_each(Ack::ack);
+        self.events
+    }
+
+    /// The deliveries, oldest first, each to be answered for by itself.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{FutureExt, StreamExt};
+    /// use genevent::{EventManager, EventStreamExt};
+    ///
+    /// let manager = EventManager::new(8);
+    /// let mut rows = manager.subscribe().deliveries().ready_batches(100);
+    /// let mut good = manager.sync_notify("good");
+    /// let mut bad = manager.sync_notify("bad");
+    /// assert!((&mut good).now_or_never().is_none() && (&mut bad).now_or_never().is_none());
+    ///
+    /// let batch = rows.next().now_or_never().flatten().unwrap();
+    /// for row in batch.into_deliveries() {
+    ///     if *row == "good" {
+    ///         row.ack();
+    ///     }
+    /// }
+    /// assert_eq!(good.now_or_never().unwrap().unwrap().acked(), 1);
+    /// assert_eq!(bad.now_or_never().unwrap().unwrap().dropped(), 1);
+    /// ```
+    #[must_use = "dropping deliveries says that their events were not finished with"]
+    pub fn into_deliveries(self) -> Vec<Delivery<E>> {
+        zip(self.events, self.acks)
+            .map(|(event, ack)| Delivery::new(event, ack))
+            .collect()
+    }
+
+    /// The events' numbers in the manager's sequence, in the order of the events.
+    ///
+    /// They rise; what was filtered out or overwritten before leaves gaps.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{FutureExt, StreamExt};
+    /// use genevent::{EventManager, EventStreamExt};
+    ///
+    /// let manager = EventManager::<&str>::new(8);
+    /// let lines = manager.subscribe().deliveries();
+    /// let mut lines = lines.filter_acked(|line| !line.is_empty()).ready_batches(100);
+    /// for line in ["a", "", "b"] {
+    ///     manager.try_notify(line).unwrap();
+    /// }
+    /// let batch = lines.next().now_or_never().flatten().unwrap();
+    /// assert!(batch.seqs().eq([1, 3]));
+    /// assert_eq!(batch.seqs().last(), Some(3)); // where to go on after a restart
+    /// # batch.ack();
+    /// ```
+    pub fn seqs(&self) -> impl DoubleEndedIterator<Item = u64> + ExactSizeIterator + '_ {
+        self.acks.iter().map(Ack::seq)
+    }
+}
+
+impl<E> Deref for Batch<E> {
+    type Target = [E];
+
+    fn deref(&self) -> &[E] {
+        &self.events
+    }
+}
+
+impl<'a, E> IntoIterator for &'a Batch<E> {
+    type Item = &'a E;
+    type IntoIter = slice::Iter<'a, E>;
+
+    fn into_iter(self) -> slice::Iter<'a, E> {
+        self.events.iter()
+    }
+}
+
+impl<E> fmt::Debug for Batch<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batch")
+            .field("len", &self.len())
+            .field("first_seq", &self.seqs().next())
+            .field("last_seq", &self.seqs().next_back())
+            .finish_non_exhaustive()
+    }
+}

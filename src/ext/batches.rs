@@ -1,0 +1,93 @@
+//! As many as fit, or as many as come in time.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use futures_core::{FusedStream, Stream};
+use pin_project_lite::pin_project;
+use tokio::time::{Sleep, sleep};
+
+use crate::delivery::Delivery;
+use crate::ext::batch::Batch;
+use crate::ext::gathering::{Gathering, Stopped};
+
+pin_project! {
+    /// Stream of [`EventStreamExt::batches`](crate::EventStreamExt::batches).
+    ///
+    /// ```text
+    ///  deliveries  ──1──2──3────4───────5────6─|     batches(3, duration)
+    ///                      │    ├──duration──┤ │
+    ///  yielded         [1 2 3]           [4 5] [6]   full; in time; the end
+    ///                      │               │    │
+    ///  receipts           ack?           ack?  ack?  one `ack()` for each batch
+    /// ```
+    #[must_use = "streams do nothing unless polled"]
+    pub struct Batches<S, E> {
+        #[pin]
+        gathering: Gathering<S, E>,
+        duration: Duration,
+        // There while a batch has been begun and the stream is pending. Boxed, so that
+        // `batches.next()` needs no pinning.
+        alarm: Option<Pin<Box<Sleep>>>,
+    }
+}
+
+impl<S, E> Batches<S, E> {
+    #[track_caller]
+    pub(crate) fn new(stream: S, max: usize, duration: Duration) -> Self {
+        Self {
+            gathering: Gathering::new(stream, max),
+            duration,
+            alarm: None,
+        }
+    }
+
+    /// The stream it reads from, for its `end_reason`, `missed` and the like.
+    pub fn get_ref(&self) -> &S {
+        self.gathering.stream()
+    }
+}
+
+impl<E, S: Stream<Item = Delivery<E>>> Stream for Batches<S, E> {
+    type Item = Batch<E>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Batch<E>>> {
+        let mut this = self.project();
+        if let Stopped::Waiting = this.gathering.as_mut().gather(cx) {
+            if this.gathering.len() == 0 {
+                return Poll::Pending;
+            }
+            // Set here and not when the first one is taken: that was in this very poll, and most
+            // batches of a busy stream are full by now.
+            let alarm = this
+                .alarm
+                .get_or_insert_with(|| Box::pin(sleep(*this.duration)));
+            ready!(alarm.as_mut().poll(cx));
+        }
+        *this.alarm = None;
+        Poll::Ready(this.gathering.take())
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.gathering.size_hint()
+    }
+}
+
+impl<E, S: Stream<Item = Delivery<E>>> FusedStream for Batches<S, E> {
+    fn is_terminated(&self) -> bool {
+        self.gathering.is_done()
+    }
+}
+
+impl<S: fmt::Debug, E> fmt::Debug for Batches<S, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batches")
+            .field("stream", self.get_ref())
+            .field("gathered", &self.gathering.len())
+            .field("duration", &self.duration)
+            .finish_non_exhaustive()
+    }
+}

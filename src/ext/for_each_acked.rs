@@ -1,0 +1,76 @@
+//! Each event is acknowledged when the work on it is done.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_core::{FusedFuture, Stream};
+use pin_project_lite::pin_project;
+
+use crate::delivery::Delivery;
+use crate::ext::under_way::UnderWay;
+
+pin_project! {
+    /// Future of [`EventStreamExt::for_each_acked`](crate::EventStreamExt::for_each_acked).
+    ///
+    /// ```text
+    ///  deliveries  ──1──2─────────3──|           for_each_acked(2, f)
+    ///                │  │         ┊
+    ///  f(1)          ├──────────────┤ack
+    ///  f(2)             ├─────────────────┤ack
+    ///  f(3)                       ┊ ├──┤ack      waits, unread, for one of two places
+    ///                                     │
+    ///  ready                              ()
+    /// ```
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ForEachAcked<S, Fut, F> {
+        #[pin]
+        under_way: UnderWay<S, Fut, F>,
+    }
+}
+
+impl<S, Fut, F> ForEachAcked<S, Fut, F> {
+    #[track_caller]
+    pub(crate) fn new(stream: S, limit: Option<usize>, f: F) -> Self {
+        Self {
+            under_way: UnderWay::new(stream, limit, f),
+        }
+    }
+}
+
+impl<E, S, Fut, F> Future for ForEachAcked<S, Fut, F>
+where
+    S: Stream<Item = Delivery<E>>,
+    F: FnMut(E) -> Fut,
+    Fut: Future<Output = ()>,
+{
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        while let Some(((), ack)) = ready!(this.under_way.as_mut().poll_done(cx)) {
+            ack.ack();
+        }
+        Poll::Ready(())
+    }
+}
+
+impl<E, S, Fut, F> FusedFuture for ForEachAcked<S, Fut, F>
+where
+    S: Stream<Item = Delivery<E>>,
+    F: FnMut(E) -> Fut,
+    Fut: Future<Output = ()>,
+{
+    fn is_terminated(&self) -> bool {
+        self.under_way.is_done()
+    }
+}
+
+impl<S, Fut, F> fmt::Debug for ForEachAcked<S, Fut, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ForEachAcked")
+            .field("under_way", &self.under_way.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,192 @@
+//! Work that may fail: what fails stays unacknowledged.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_core::{FusedFuture, Stream};
+use pin_project_lite::pin_project;
+
+use crate::delivery::Delivery;
+use crate::ext::under_way::UnderWay;
+
+pin_project! {
+    /// Future of [`EventStreamExt::try_for_each_acked`], which stops at the first error;
+    /// [`go_on`](Self::go_on) makes it go on.
+    ///
+    /// ```text
+    ///  deliveries  ──1──2──3──4──▶               try_for_each_acked(2, f)
+    ///                │  │
+    ///  f(1)          ├────┤error, dropped        takes no more: 3 and 4 stay unread
+    ///  f(2)             ├─────────┤ack           is let finish
+    ///                             │
+    ///  ready                      Err(error)
+    /// ```
+    ///
+    /// [`EventStreamExt::try_for_each_acked`]: crate::EventStreamExt::try_for_each_acked
+    #[must_use = "futures do nothing unless polled"]
+    pub struct TryForEachAcked<S, Fut, F, Error> {
+        #[pin]
+        under_way: UnderWay<S, Fut, F>,
+        first: Option<Error>,
+    }
+}
+
+impl<S, Fut, F, Error> TryForEachAcked<S, Fut, F, Error> {
+    #[track_caller]
+    pub(crate) fn new(stream: S, limit: Option<usize>, f: F) -> Self {
+        Self {
+            under_way: UnderWay::new(stream, limit, f),
+            first: None,
+        }
+    }
+
+    /// Goes on after errors, and gives each of them to `on_error` as it comes.
+    ///
+    /// A failed event counts as dropped in its receipt, before `on_error` is called. The future
+    /// is ready with `()` when the stream has ended and all work is done. An error that shall say
+    /// which event it was about takes that along, as `f` has the event.
+    ///
+    /// # Cancel safety
+    /// As [`try_for_each_acked`](crate::EventStreamExt::try_for_each_acked). A panic of
+    /// `on_error` is a panic of this future.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{executor::block_on, join};
+    /// use genevent::{EventManager, EventStreamExt};
+    ///
+    /// let manager = EventManager::<&str>::new(8);
+    /// let jobs = manager.subscribe().deliveries();
+    /// let mut failed = Vec::new();
+    /// let work = jobs
+    ///     .try_for_each_acked(4, async |job| job.parse::<u8>().map(drop).map_err(|_| job))
+    ///     .go_on(|job| failed.push(job));
+    ///
+    /// let publish = async {
+    ///     let bad = manager.sync_notify("seven").await.unwrap();
+    ///     let good = manager.sync_notify("7").await.unwrap();
+    ///     manager.close();
+    ///     (bad.dropped(), good.acked())
+    /// };
+    /// assert_eq!(block_on(async { join!(publish, work).0 }), (1, 1));
+    /// assert_eq!(failed, ["seven"]);
+    /// ```
+    pub fn go_on<H: FnMut(Error)>(self, mut on_error: H) -> GoOn<S, Fut, F, H> {
+        // It may have been polled before.
+        self.first.into_iter().for_each(&mut on_error);
+        GoOn {
+            under_way: self.under_way,
+            on_error,
+        }
+    }
+}
+
+impl<E, S, Fut, F, Error> Future for TryForEachAcked<S, Fut, F, Error>
+where
+    S: Stream<Item = Delivery<E>>,
+    F: FnMut(E) -> Fut,
+    Fut: Future<Output = Result<(), Error>>,
+{
+    type Output = Result<(), Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let mut this = self.project();
+        while let Some((result, ack)) = ready!(this.under_way.as_mut().poll_done(cx)) {
+            match result {
+                Ok(()) => ack.ack(),
+                Err(error) => {
+                    drop(ack);
+                    this.first.get_or_insert(error);
+                    this.under_way.as_mut().take_no_more();
+                }
+            }
+        }
+        Poll::Ready(this.first.take().map_or(Ok(()), Err))
+    }
+}
+
+impl<E, S, Fut, F, Error> FusedFuture for TryForEachAcked<S, Fut, F, Error>
+where
+    S: Stream<Item = Delivery<E>>,
+    F: FnMut(E) -> Fut,
+    Fut: Future<Output = Result<(), Error>>,
+{
+    fn is_terminated(&self) -> bool {
+        self.under_way.is_done() && self.first.is_none()
+    }
+}
+
+impl<S, Fut, F, Error> fmt::Debug for TryForEachAcked<S, Fut, F, Error> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TryForEachAcked")
+            .field("under_way", &self.under_way.len())
+            .field("failed", &self.first.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+pin_project! {
+    /// Future of [`TryForEachAcked::go_on`].
+    ///
+    /// ```text
+    ///  deliveries  ──1──2──3─────|               try_for_each_acked(2, f).go_on(on_error)
+    ///                │  │  ┊
+    ///  f(1)          ├────┤error, dropped ─▶ on_error(error)
+    ///  f(2)             ├─────────┤ack
+    ///  f(3)                ├──┤ack
+    ///                             │
+    ///  ready                      ()
+    /// ```
+    #[must_use = "futures do nothing unless polled"]
+    pub struct GoOn<S, Fut, F, H> {
+        #[pin]
+        under_way: UnderWay<S, Fut, F>,
+        on_error: H,
+    }
+}
+
+impl<E, S, Fut, F, Error, H> Future for GoOn<S, Fut, F, H>
+where
+    S: Stream<Item = Delivery<E>>,
+    F: FnMut(E) -> Fut,
+    Fut: Future<Output = Result<(), Error>>,
+    H: FnMut(Error),
+{
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        while let Some((result, ack)) = ready!(this.under_way.as_mut().poll_done(cx)) {
+            match result {
+                Ok(()) => ack.ack(),
+                Err(error) => {
+                    drop(ack);
+                    (this.on_error)(error);
+                }
+            }
+        }
+        Poll::Ready(())
+    }
+}
+
+impl<E, S, Fut, F, Error, H> FusedFuture for GoOn<S, Fut, F, H>
+where
+    S: Stream<Item = Delivery<E>>,
+    F: FnMut(E) -> Fut,
+    Fut: Future<Output = Result<(), Error>>,
+    H: FnMut(Error),
+{
+    fn is_terminated(&self) -> bool {
+        self.under_way.is_done()
+    }
+}
+
+impl<S, Fut, F, H> fmt::Debug for GoOn<S, Fut, F, H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GoOn")
+            .field("under_way", &self.under_way.len())
+            .finish_non_exhaustive()
+    }
+}

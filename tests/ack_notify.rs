@@ -1,0 +1,250 @@
+//! `ack_notify`: every subscriber has received the event, `poll_next` has returned it.
+
+#[path = "support/drive.rs"]
+mod drive;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use drive::{now, read};
+use futures::{StreamExt, join};
+use genevent::{EventManager, Overflow, SubscribeOptions};
+use tokio::time::{Instant, sleep};
+use tokio_test::{assert_pending, assert_ready_ok, task};
+
+#[test]
+fn it_resolves_when_the_last_subscriber_has_received_the_event() {
+    let manager = EventManager::new(8);
+    let (mut one, mut two) = (manager.subscribe(), manager.subscribe());
+    let mut received = task::spawn(manager.ack_notify('a'));
+    assert_pending!(received.poll());
+
+    assert_eq!(read(&mut one), Some('a'));
+    assert!(!received.is_woken());
+    assert_pending!(received.poll());
+    assert_eq!(read(&mut two), Some('a'));
+    assert!(received.is_woken());
+
+    let receipt = assert_ready_ok!(received.poll());
+    assert_eq!(
+        (receipt.seq(), receipt.acked(), receipt.dropped()),
+        (1, 2, 0)
+    );
+    assert!(receipt.all_acked() && !receipt.is_unheard());
+}
+
+#[test]
+fn an_event_that_was_fetched_ahead_is_not_received_yet() {
+    for ahead in [2, 64, 65, 200] {
+        let manager = EventManager::new(ahead);
+        let mut reader = manager.subscribe();
+        for n in 1..ahead {
+            manager.try_notify(n).unwrap();
+        }
+        let mut received = task::spawn(manager.ack_notify(ahead));
+        for n in 1..ahead {
+            assert_pending!(received.poll(), "{n} of {ahead}");
+            assert_eq!(read(&mut reader), Some(n));
+        }
+        assert_pending!(received.poll());
+        assert_eq!(read(&mut reader), Some(ahead));
+        assert_ready_ok!(received.poll());
+    }
+}
+
+#[test]
+fn it_does_not_wait_for_the_work_on_the_event() {
+    let manager = EventManager::new(8);
+    let mut reader = manager.subscribe();
+    let mut received = task::spawn(manager.ack_notify('a'));
+    assert_pending!(received.poll());
+    read(&mut reader);
+    assert_ready_ok!(received.poll());
+    assert_eq!(manager.subscribers()[0].unacked(), 1, "still in hand");
+}
+
+// GenEvent case 39
+#[tokio::test(start_paused = true)]
+async fn it_waits_for_the_work_on_earlier_events_and_not_for_its_own() {
+    let manager = EventManager::new(8);
+    let mut reader = manager.subscribe();
+    manager.try_notify(1).unwrap();
+    let begin = Instant::now();
+    let publish = async {
+        manager.ack_notify(2).await.unwrap();
+        assert_eq!(begin.elapsed(), Duration::from_millis(200));
+        manager.close();
+    };
+    let work = async {
+        while reader.next().await.is_some() {
+            sleep(Duration::from_millis(200)).await;
+        }
+    };
+    join!(publish, work);
+}
+
+#[test]
+fn it_waits_for_room_first() {
+    let manager = EventManager::new(1);
+    let mut reader = manager.subscribe();
+    manager.try_notify('a').unwrap();
+    let mut received = task::spawn(manager.ack_notify('b'));
+    assert_pending!(received.poll());
+    read(&mut reader);
+    assert!(received.is_woken());
+    assert_pending!(received.poll());
+    assert_eq!(read(&mut reader), Some('b'));
+    assert_eq!(assert_ready_ok!(received.poll()).seq(), 2);
+}
+
+#[test]
+fn later_subscribers_never_count() {
+    let manager = EventManager::new(8);
+    let mut reader = manager.subscribe();
+    let mut received = task::spawn(manager.ack_notify('a'));
+    assert_pending!(received.poll());
+    let _late = manager.subscribe();
+    read(&mut reader);
+    assert_eq!(assert_ready_ok!(received.poll()).acked(), 1);
+}
+
+#[test]
+fn the_receipt_names_who_left_without_receiving() {
+    let manager = EventManager::new(8);
+    let (mut reader, leaver) = (manager.subscribe(), manager.subscribe());
+    let left = leaver.id();
+    let mut received = task::spawn(manager.ack_notify('a'));
+    assert_pending!(received.poll());
+    read(&mut reader);
+    drop(leaver);
+    assert!(received.is_woken());
+
+    let receipt = assert_ready_ok!(received.poll());
+    assert_eq!((receipt.acked(), receipt.dropped()), (1, 1));
+    assert_eq!(receipt.dropped_by(), [left]);
+    assert!(!receipt.all_acked() && !receipt.is_unheard());
+}
+
+#[test]
+fn what_was_received_stays_received_however_its_reader_ends() {
+    let manager = EventManager::new(8);
+    let (mut leaver, mut stuck) = (manager.subscribe(), manager.subscribe());
+    let mut panicking = manager.subscribe();
+    let mut last = manager.subscribe();
+    let mut received = task::spawn(manager.ack_notify('a'));
+    assert_pending!(received.poll());
+
+    read(&mut leaver);
+    drop(leaver);
+    read(&mut stuck);
+    manager.disconnect(stuck.id());
+    let panicked = catch_unwind(AssertUnwindSafe(move || {
+        read(&mut panicking);
+        panic!("over the event in hand");
+    }));
+    panicked.unwrap_err();
+    assert_pending!(received.poll());
+    read(&mut last);
+
+    let receipt = assert_ready_ok!(received.poll());
+    assert_eq!((receipt.acked(), receipt.dropped()), (4, 0));
+}
+
+#[test]
+fn an_event_that_was_overwritten_was_not_received() {
+    let manager = EventManager::new(2);
+    let lossy = manager.subscribe_with(Overflow::DropOldest);
+    let mut received = task::spawn(manager.ack_notify(1));
+    assert_pending!(received.poll());
+    manager.try_notify(2).unwrap();
+    assert_pending!(received.poll());
+    manager.try_notify(3).unwrap();
+    assert!(received.is_woken());
+    assert_eq!(assert_ready_ok!(received.poll()).dropped_by(), [lossy.id()]);
+}
+
+#[test]
+fn an_unread_event_of_a_disconnected_subscriber_was_not_received_even_if_it_is_read_later() {
+    let manager = EventManager::new(2);
+    let mut reader = manager.subscribe();
+    let mut received = task::spawn(manager.ack_notify(1));
+    assert_pending!(received.poll());
+    manager.disconnect(reader.id());
+    assert_eq!(read(&mut reader), Some(1));
+    let receipt = assert_ready_ok!(received.poll());
+    assert_eq!((receipt.acked(), receipt.dropped()), (0, 1));
+}
+
+// GenEvent case 114
+#[test]
+fn behind_a_stuck_reader_with_a_window_of_one_two_events_are_taken_and_the_others_wait() {
+    let manager = EventManager::new(1);
+    let mut stuck = manager.subscribe();
+    let mut senders: Vec<_> = (1..=6)
+        .map(|n| task::spawn(manager.ack_notify(n)))
+        .collect();
+    for sender in &mut senders {
+        assert_pending!(sender.poll());
+    }
+    assert_eq!(read(&mut stuck), Some(1), "and gets stuck on it");
+
+    let mut ready = 0;
+    for sender in &mut senders {
+        ready += usize::from(sender.poll().is_ready());
+    }
+    assert_eq!(ready, 1, "the first was received");
+    assert_eq!(
+        stuck.pending(),
+        1,
+        "the second is stored, four wait in line"
+    );
+}
+
+// GenEvent case 121
+#[test]
+fn a_reader_that_ends_over_an_event_releases_whoever_waits_for_the_next() {
+    let manager = EventManager::new(8);
+    let mut ends = manager.subscribe_with(SubscribeOptions::new().name("ends"));
+    let mut goes_on = manager.subscribe();
+    manager.try_notify(1).unwrap();
+    assert_eq!(read(&mut ends), Some(1));
+    let mut received = task::spawn(manager.ack_notify(2));
+    assert_pending!(received.poll());
+    assert_eq!(read(&mut goes_on), Some(1));
+    assert_eq!(read(&mut goes_on), Some(2));
+    assert_pending!(received.poll());
+    drop(ends);
+    assert!(received.is_woken());
+    assert_ready_ok!(received.poll());
+}
+
+// GenEvent case 48: see also `an_event_nobody_hears_is_published_at_once_by_all_four_calls`
+#[test]
+fn a_reader_that_panics_harms_neither_the_publisher_nor_the_others() {
+    let manager = EventManager::new(8);
+    let (bad, mut good) = (manager.subscribe(), manager.subscribe());
+    let failed = bad.id();
+    let mut received = task::spawn(manager.ack_notify(1));
+    assert_pending!(received.poll());
+    let panicked = catch_unwind(AssertUnwindSafe(move || {
+        let _bad = bad;
+        panic!("before the event was received");
+    }));
+    panicked.unwrap_err();
+
+    assert_eq!(read(&mut good), Some(1));
+    assert_eq!(assert_ready_ok!(received.poll()).dropped_by(), [failed]);
+    assert_eq!(now(manager.notify(2)), Ok(1));
+    assert_eq!(read(&mut good), Some(2));
+}
+
+#[test]
+fn dropping_the_future_after_the_event_is_stored_withdraws_nothing() {
+    let manager = EventManager::new(8);
+    let mut reader = manager.subscribe();
+    let mut received = task::spawn(manager.ack_notify('a'));
+    assert_pending!(received.poll());
+    drop(received);
+    assert_eq!(read(&mut reader), Some('a'));
+    assert_eq!(now(manager.notify('b')), Ok(1));
+}

@@ -1,0 +1,382 @@
+//! What every public type can do, whatever the event can do: compiling this file is the test.
+
+use std::error::Error;
+use std::fmt::{Debug, Display};
+use std::hash::Hash;
+use std::marker::PhantomPinned;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+
+use futures::stream::FusedStream;
+use futures::{Sink, Stream};
+use genevent::error::{NotifyError, ReserveError, TryNotifyError};
+use genevent::ext::{FilterAcked, ReadyBatches};
+use genevent::future::{
+    AckNotify, Closed, Flush, Notify, Reserve, Stop, SyncNotify, WaitForSubscribers,
+};
+use genevent::{
+    Ack, Batch, Deliveries, Delivery, DisconnectCause, EndReason, EventManager,
+    EventManagerBuilder, EventSink, Overflow, Permit, Receipt, Received, SubscribeOptions,
+    SubscriberId, SubscriberInfo, Subscription, SyncSink, WeakEventManager, WithMissed,
+};
+
+/// `Send + Sync + 'static`, as asked for, and nothing else: not `Unpin`, `Clone` or `Debug`.
+struct Event(PhantomPinned);
+
+/// An event that can at least be yielded.
+#[derive(Clone)]
+struct Cloned(PhantomPinned);
+
+/// An event that does not even survive a panic unharmed, as far as the compiler knows.
+type Fragile = Box<dyn std::any::Any + Send + Sync>;
+
+/// What all types are: may be sent, shared, moved while in use, and shown.
+const fn at_ease<T: Send + Sync + Unpin + Debug + 'static>() {}
+/// What also those are that hold the event, or something else that may not be moved.
+const fn shared<T: Send + Sync + Debug + 'static>() {}
+/// May also be used after a panic was caught.
+const fn unwind_safe<T: UnwindSafe + RefUnwindSafe>() {}
+const fn clone<T: Clone>() {}
+const fn default<T: Default>() {}
+const fn equal<T: Eq>() {}
+const fn hash<T: Hash>() {}
+const fn ordered<T: Ord>() {}
+const fn copy<T: Copy>() {}
+const fn error<T: Error + Display>() {}
+const fn stream<T: FusedStream + Stream<Item = Item>, Item>() {}
+const fn future<T: Future<Output = Output>, Output>() {}
+const fn sink<T: Sink<Item, Error = ReserveError>, Item>() {}
+
+#[test]
+fn a_manager_goes_anywhere() {
+    at_ease::<EventManager<Event>>();
+    at_ease::<WeakEventManager<Event>>();
+    at_ease::<EventManagerBuilder<Event>>();
+    clone::<EventManager<Event>>();
+    clone::<WeakEventManager<Event>>();
+    default::<EventManager<Event>>();
+    unwind_safe::<EventManager<Fragile>>();
+    unwind_safe::<WeakEventManager<Fragile>>();
+    unwind_safe::<EventManagerBuilder<Fragile>>();
+}
+
+#[test]
+fn a_subscription_goes_anywhere() {
+    at_ease::<Subscription<Event>>();
+    at_ease::<WithMissed<Event>>();
+    unwind_safe::<Subscription<Event>>();
+    unwind_safe::<WithMissed<Event>>();
+    stream::<Subscription<Cloned>, Cloned>();
+    stream::<WithMissed<Cloned>, Received<Cloned>>();
+}
+
+/// A delivery holds the event, and may be moved while in use if that may.
+#[test]
+fn deliveries_and_their_acks_go_anywhere() {
+    at_ease::<Deliveries<Event>>();
+    unwind_safe::<Deliveries<Event>>();
+    stream::<Deliveries<Cloned>, Delivery<Cloned>>();
+    at_ease::<Delivery<String>>();
+    shared::<Delivery<Event>>();
+    unwind_safe::<Delivery<Event>>();
+    at_ease::<Ack>();
+    unwind_safe::<Ack>();
+}
+
+type Judge = fn(&Event) -> bool;
+
+#[test]
+fn the_operators_over_deliveries_are_as_good_as_what_they_adapt() {
+    at_ease::<Batch<String>>();
+    shared::<Batch<Event>>();
+    unwind_safe::<Batch<Event>>();
+    at_ease::<FilterAcked<Deliveries<Event>, Judge>>();
+    unwind_safe::<FilterAcked<Deliveries<Event>, Judge>>();
+    stream::<FilterAcked<Deliveries<Cloned>, fn(&Cloned) -> bool>, Delivery<Cloned>>();
+    at_ease::<ReadyBatches<Deliveries<Event>, Event>>();
+    unwind_safe::<ReadyBatches<Deliveries<Event>, Event>>();
+    stream::<ReadyBatches<Deliveries<Cloned>, Cloned>, Batch<Cloned>>();
+}
+
+#[test]
+fn reserved_room_and_sinks_go_anywhere() {
+    at_ease::<Permit<Event>>();
+    at_ease::<EventSink<Event>>();
+    at_ease::<SyncSink<Event>>();
+    unwind_safe::<Permit<Fragile>>();
+    unwind_safe::<EventSink<Fragile>>();
+    unwind_safe::<SyncSink<Fragile>>();
+    sink::<EventSink<Event>, Event>();
+    sink::<SyncSink<Event>, Event>();
+    at_ease::<ReserveError>();
+    unwind_safe::<ReserveError>();
+    copy::<ReserveError>();
+    equal::<ReserveError>();
+    error::<ReserveError>();
+}
+
+#[test]
+fn options_and_reasons_are_plain_values() {
+    at_ease::<SubscribeOptions>();
+    unwind_safe::<SubscribeOptions>();
+    clone::<SubscribeOptions>();
+    default::<SubscribeOptions>();
+    default::<Overflow>();
+    at_ease::<Overflow>();
+    at_ease::<EndReason>();
+    at_ease::<DisconnectCause>();
+    copy::<(Overflow, EndReason, DisconnectCause)>();
+    equal::<(Overflow, EndReason, DisconnectCause)>();
+    hash::<(Overflow, EndReason, DisconnectCause)>();
+}
+
+/// It holds the event, and is what that is; but `Debug` in any case.
+#[test]
+fn what_is_received_is_as_good_as_the_event() {
+    at_ease::<Received<String>>();
+    shared::<Received<Event>>();
+    unwind_safe::<Received<Event>>();
+    clone::<Received<Cloned>>();
+    copy::<Received<u8>>();
+    equal::<Received<u8>>();
+    hash::<Received<u8>>();
+}
+
+#[test]
+fn what_is_told_of_subscribers_is_plain_values() {
+    at_ease::<SubscriberId>();
+    unwind_safe::<SubscriberId>();
+    copy::<SubscriberId>();
+    equal::<SubscriberId>();
+    hash::<SubscriberId>();
+    ordered::<SubscriberId>();
+    at_ease::<SubscriberInfo>();
+    unwind_safe::<SubscriberInfo>();
+    clone::<SubscriberInfo>();
+    at_ease::<Receipt>();
+    unwind_safe::<Receipt>();
+    clone::<Receipt>();
+    equal::<Receipt>();
+    hash::<Receipt>();
+}
+
+#[test]
+fn errors_are_errors_whatever_the_event_is() {
+    error::<TryNotifyError<Event>>();
+    error::<NotifyError<Event>>();
+    at_ease::<TryNotifyError<String>>();
+    at_ease::<NotifyError<String>>();
+    unwind_safe::<TryNotifyError<Event>>();
+    unwind_safe::<NotifyError<Event>>();
+    clone::<(TryNotifyError<Cloned>, NotifyError<Cloned>)>();
+    copy::<(TryNotifyError<u8>, NotifyError<u8>)>();
+    equal::<(TryNotifyError<u8>, NotifyError<u8>)>();
+}
+
+#[test]
+fn futures_may_be_sent_and_polled_without_being_pinned() {
+    at_ease::<Notify<'static, Event>>();
+    at_ease::<AckNotify<'static, Event>>();
+    at_ease::<SyncNotify<'static, Event>>();
+    at_ease::<Flush<'static, Event>>();
+    at_ease::<Stop<'static, Event>>();
+    at_ease::<Closed<'static, Event>>();
+    at_ease::<WaitForSubscribers<'static, Event>>();
+    at_ease::<Reserve<'static, Event>>();
+    unwind_safe::<Notify<'_, Event>>();
+    unwind_safe::<AckNotify<'_, Event>>();
+    unwind_safe::<SyncNotify<'_, Event>>();
+    unwind_safe::<Flush<'_, Fragile>>();
+    unwind_safe::<Stop<'_, Fragile>>();
+    unwind_safe::<Closed<'_, Fragile>>();
+    unwind_safe::<WaitForSubscribers<'_, Fragile>>();
+    unwind_safe::<Reserve<'_, Fragile>>();
+    future::<Notify<'_, Event>, Result<usize, NotifyError<Event>>>();
+    future::<AckNotify<'_, Event>, Result<Receipt, NotifyError<Event>>>();
+    future::<SyncNotify<'_, Event>, Result<Receipt, NotifyError<Event>>>();
+    future::<Flush<'_, Event>, ()>();
+    future::<Stop<'_, Event>, ()>();
+    future::<Closed<'_, Event>, ()>();
+    future::<WaitForSubscribers<'_, Event>, usize>();
+    future::<Reserve<'_, Event>, Result<Permit<Event>, ReserveError>>();
+}
+
+/// What sleeps on tokio's clock must be pinned, and is not `UnwindSafe`, as its timers.
+#[cfg(feature = "rt")]
+mod rt {
+    use std::future::Ready;
+
+    use genevent::error::{DeadlineError, NotStored, Unanswered};
+    use genevent::ext::{Batches, ForEachAcked, GoOn, TryForEachAcked};
+    use genevent::future::Within;
+
+    use super::{AckNotify, Batch, Cloned, Deliveries, Event, Flush, Receipt, Stop, SyncNotify};
+    use super::{at_ease, clone, error, future, shared, stream, unwind_safe};
+
+    #[test]
+    fn futures_with_a_deadline_may_be_sent() {
+        shared::<Within<SyncNotify<'static, Event>>>();
+        shared::<Within<AckNotify<'static, Event>>>();
+        shared::<Within<Flush<'static, Event>>>();
+        shared::<Within<Stop<'static, Event>>>();
+        future::<Within<SyncNotify<'_, Event>>, Result<Receipt, DeadlineError<Event>>>();
+        future::<Within<AckNotify<'_, Event>>, Result<Receipt, DeadlineError<Event>>>();
+        future::<Within<Flush<'_, Event>>, Result<(), Unanswered>>();
+        future::<Within<Stop<'_, Event>>, Result<(), Unanswered>>();
+    }
+
+    #[test]
+    fn deadline_errors_are_errors_whatever_the_event_is() {
+        error::<DeadlineError<Event>>();
+        error::<Unanswered>();
+        at_ease::<DeadlineError<String>>();
+        shared::<DeadlineError<Event>>();
+        at_ease::<NotStored<String>>();
+        shared::<NotStored<Event>>();
+        at_ease::<Unanswered>();
+        unwind_safe::<DeadlineError<Event>>();
+        unwind_safe::<NotStored<Event>>();
+        unwind_safe::<Unanswered>();
+        clone::<(DeadlineError<Cloned>, NotStored<Cloned>, Unanswered)>();
+    }
+
+    type Done = Ready<()>;
+    type Tried = Ready<Result<(), String>>;
+    type Work<Fut> = fn(Event) -> Fut;
+    type OfCloned<Fut> = fn(Cloned) -> Fut;
+
+    #[test]
+    fn the_operators_that_work_may_be_sent() {
+        shared::<ForEachAcked<Deliveries<Event>, Done, Work<Done>>>();
+        shared::<TryForEachAcked<Deliveries<Event>, Tried, Work<Tried>, String>>();
+        shared::<GoOn<Deliveries<Event>, Tried, Work<Tried>, fn(String)>>();
+        shared::<Batches<Deliveries<Event>, Event>>();
+        stream::<Batches<Deliveries<Cloned>, Cloned>, Batch<Cloned>>();
+        future::<ForEachAcked<Deliveries<Cloned>, Done, OfCloned<Done>>, ()>();
+        future::<
+            TryForEachAcked<Deliveries<Cloned>, Tried, OfCloned<Tried>, String>,
+            Result<(), String>,
+        >();
+        future::<GoOn<Deliveries<Cloned>, Tried, OfCloned<Tried>, fn(String)>, ()>();
+    }
+}
+
+/// Not `UnwindSafe`: who catches a panic amid a registry has to vouch for it.
+#[cfg(feature = "rt")]
+mod kv {
+    use genevent::kv::{
+        Bucket, CreateError, Created, ExitReason, Exited, Named, Registry, RegistryBuilder,
+        RegistryEvent,
+    };
+
+    use super::{Cloned, Event, Subscription};
+    use super::{at_ease, clone, copy, equal, error, hash, stream, unwind_safe};
+
+    type Events = Subscription<RegistryEvent<Event>>;
+
+    #[test]
+    fn a_registry_and_its_buckets_go_anywhere() {
+        at_ease::<Registry<Event>>();
+        at_ease::<RegistryBuilder<Event>>();
+        at_ease::<Bucket<Event>>();
+        at_ease::<RegistryEvent<Event>>();
+        clone::<(Registry<Event>, Bucket<Event>, RegistryEvent<Event>)>();
+        equal::<Bucket<Event>>();
+        hash::<Bucket<Event>>();
+    }
+
+    #[test]
+    fn a_registrys_reasons_are_plain_values() {
+        at_ease::<ExitReason>();
+        at_ease::<CreateError>();
+        unwind_safe::<(ExitReason, CreateError)>();
+        copy::<(ExitReason, CreateError)>();
+        equal::<(ExitReason, CreateError)>();
+        hash::<(ExitReason, CreateError)>();
+        error::<CreateError>();
+    }
+
+    #[test]
+    fn the_adapters_are_as_good_as_what_they_adapt() {
+        at_ease::<Created<Events>>();
+        at_ease::<Exited<Events>>();
+        at_ease::<Named<Events>>();
+        stream::<Created<Events>, (String, Bucket<Event>)>();
+        stream::<Exited<Events>, (String, Bucket<Event>, ExitReason)>();
+        stream::<Named<Events>, RegistryEvent<Event>>();
+    }
+
+    #[test]
+    fn their_futures_may_be_spawned() {
+        fn may_be_sent<F: Future + Send>(_: &F) {}
+        fn may_be_spawned<F: Future + Send + 'static>(_: &F) {}
+        // Never called: that it compiles is enough.
+        let _ = |registry: Registry<Cloned>, bucket: Bucket<Cloned>, value: Cloned| {
+            may_be_sent(&registry.create("name"));
+            may_be_sent(&registry.flush());
+            may_be_sent(&bucket.get("key"));
+            may_be_sent(&bucket.put("key", value));
+            may_be_sent(&bucket.delete("key"));
+            may_be_sent(&bucket.update("key", |old| old));
+            may_be_spawned(&bucket.stopped());
+        };
+    }
+}
+
+/// A new public type must be entered above, or here with the reason why not.
+#[test]
+fn every_public_type_is_listed() {
+    let listed = include_str!("auto_traits.rs");
+    let is_listed = |name: &str| {
+        let mut words = listed.split(|c: char| !c.is_alphanumeric() && c != '_');
+        words.any(|word| word == name)
+    };
+    let missing: Vec<String> = sources()
+        .iter()
+        .flat_map(|text| public_types(text))
+        .collect();
+    assert!(missing.len() > 10, "the sources were read");
+    let missing: Vec<_> = missing.iter().filter(|name| !is_listed(name)).collect();
+    assert!(
+        missing.is_empty(),
+        "enter {missing:?} in tests/auto_traits.rs"
+    );
+}
+
+/// The text of every file under `src`.
+fn sources() -> Vec<String> {
+    let mut files = Vec::new();
+    let mut folders = vec![concat!(env!("CARGO_MANIFEST_DIR"), "/src").into()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir::<std::path::PathBuf>(folder).expect("src can be read") {
+            let path = entry.expect("src can be read").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                files.push(std::fs::read_to_string(path).expect("src can be read"));
+            }
+        }
+    }
+    files
+}
+
+/// Structs and enums that are declared `pub`, and the futures that a macro declares.
+fn public_types(text: &str) -> Vec<String> {
+    let name_after = |rest: &str| -> String {
+        let is_name = |c: &char| c.is_alphanumeric() || *c == '_';
+        rest.chars().take_while(is_name).collect()
+    };
+    let declared = text.lines().filter_map(|line| {
+        let line = line.trim_start();
+        let rest = ["pub struct ", "pub enum "]
+            .iter()
+            .find_map(|keyword| line.strip_prefix(keyword))?;
+        Some(name_after(rest)).filter(|name| !name.is_empty())
+    });
+    let imported = text
+        .split("use crate::future::{")
+        .skip(1)
+        .flat_map(|rest| rest.split('}').next().unwrap_or_default().split(','))
+        .map(|name| name.trim().to_owned())
+        .filter(|name| name.starts_with(char::is_uppercase));
+    declared.chain(imported).collect()
+}

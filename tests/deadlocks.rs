@@ -1,0 +1,298 @@
+//! The shapes of the page `genevent::deadlocks`: each hangs, each is broken by a time limit, and
+//! the error names the caller's own subscription with the line that created it.
+
+use std::time::Duration;
+
+use futures::{FutureExt, StreamExt};
+use genevent::{
+    DisconnectCause, EndReason, EventManager, Overflow, SubscribeOptions, SubscriberInfo,
+    Subscription,
+};
+use tokio::time::timeout;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Nothing comes of it, not in a day.
+async fn hangs<F: Future>(future: F) -> bool {
+    timeout(86_400 * SECOND, future).await.is_err()
+}
+
+/// Exactly one is waited for: the subscription made in `line` of this file.
+#[track_caller]
+fn assert_own(pending: &[SubscriberInfo], line: u32) {
+    let lines = pending.iter().map(|info| info.created_at().line());
+    assert_eq!(lines.collect::<Vec<_>>(), [line]);
+    assert!(pending[0].created_at().file().ends_with("deadlocks.rs"));
+}
+
+/// The message names that line, too.
+#[track_caller]
+fn assert_names(error: &dyn std::error::Error, line: u32) {
+    let place = format!("tests/deadlocks.rs:{line}:");
+    assert!(error.to_string().contains(&place), "{error}");
+}
+
+/// The subscription was disconnected because it held publishers.
+fn is_overdue<E: Clone>(reader: &Subscription<E>) -> bool {
+    matches!(
+        reader.end_reason(),
+        Some(EndReason::Disconnected {
+            cause: DisconnectCause::Overdue,
+            ..
+        })
+    )
+}
+
+// ---- sync_notify to one's own manager -----------------------------------------------------------
+
+#[tokio::test(start_paused = true)]
+async fn sync_notify_from_the_loop_that_reads_waits_for_itself() {
+    let manager = EventManager::new(8);
+    let (mut orders, line) = (manager.subscribe(), line!());
+    manager.try_notify("order").unwrap();
+
+    let mut rounds = 0;
+    while let Some(event) = orders.next().await {
+        if event == "order" {
+            rounds += 1;
+            let error = manager.sync_notify("shipped").within(SECOND).await;
+            let error = error.unwrap_err();
+            assert_own(error.pending(), line);
+            assert_eq!(error.pending()[0].id(), orders.id());
+            assert_names(&error, line);
+            assert!(hangs(manager.sync_notify("billed")).await);
+            manager.close();
+        }
+    }
+    assert_eq!(rounds, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn acknowledging_before_does_not_help_and_notify_does() {
+    let manager = EventManager::new(8);
+    let mut orders = manager.subscribe();
+    manager.try_notify("order").unwrap();
+    assert_eq!(orders.next().await, Some("order"));
+    orders.ack();
+    assert!(
+        hangs(manager.sync_notify("shipped")).await,
+        "it still has to read that"
+    );
+    assert!(!hangs(manager.notify("billed")).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn sync_notify_from_then_waits_for_itself() {
+    let manager = EventManager::new(8);
+    let (orders, line) = (manager.subscribe(), line!());
+    let publisher = manager.clone();
+    let shipped = orders.then(|order: u32| {
+        let manager = publisher.clone();
+        async move {
+            if order > 1 {
+                return None;
+            }
+            let error = manager.sync_notify(order + 1).within(SECOND).await;
+            error.err()
+        }
+    });
+    manager.try_notify(1).unwrap();
+    let mut shipped = std::pin::pin!(shipped);
+    let error = shipped.next().await.unwrap().unwrap();
+    assert_own(error.pending(), line);
+    assert_names(&error, line);
+    assert!(
+        shipped.next().await.unwrap().is_none(),
+        "the event was delivered all the same"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn ack_notify_from_the_loop_that_reads_waits_for_itself_too() {
+    let manager = EventManager::new(8);
+    let (mut orders, line) = (manager.subscribe(), line!());
+    manager.try_notify("order").unwrap();
+    assert_eq!(orders.next().await, Some("order"));
+    let error = manager.ack_notify("shipped").within(SECOND).await;
+    assert_own(error.unwrap_err().pending(), line);
+    assert!(hangs(manager.ack_notify("billed")).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn flush_and_stop_from_the_loop_that_reads_wait_for_the_event_in_hand() {
+    let manager = EventManager::new(8);
+    let (mut orders, line) = (manager.subscribe(), line!());
+    manager.try_notify("order").unwrap();
+    assert_eq!(orders.next().await, Some("order"));
+    assert!(hangs(manager.flush()).await);
+    let error = manager.flush().within(SECOND).await.unwrap_err();
+    assert_own(error.pending(), line);
+    let error = manager.stop().within(SECOND).await.unwrap_err();
+    assert_own(error.pending(), line);
+    assert_names(&error, line);
+    // The way out for these: finish with the event first.
+    orders.ack();
+    assert!(!hangs(manager.stop()).await);
+}
+
+// ---- Deliveries ---------------------------------------------------------------------------------
+
+#[tokio::test(start_paused = true)]
+async fn flush_while_holding_a_delivery_waits_for_itself() {
+    let manager = EventManager::new(8);
+    let (subscription, line) = (manager.subscribe(), line!());
+    let mut jobs = subscription.deliveries();
+    manager.try_notify("job").unwrap();
+    let job = jobs.next().await.unwrap();
+    assert!(hangs(manager.flush()).await);
+    let error = manager.flush().within(SECOND).await.unwrap_err();
+    assert_own(error.pending(), line);
+    assert_eq!(error.pending()[0].unacked(), 1);
+    assert_names(&error, line);
+    job.ack();
+    assert!(!hangs(manager.flush()).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn sync_notify_while_holding_the_only_delivery_allowed_waits_for_itself() {
+    let manager = EventManager::new(8);
+    let options = SubscribeOptions::new().max_unacked(1);
+    let (subscription, line) = (manager.subscribe_with(options), line!());
+    let jobs = subscription.deliveries();
+    manager.try_notify(1).unwrap();
+
+    // Concurrent, so that somebody else reads what it publishes: but for the limit, it would.
+    let publisher = manager.clone();
+    let work = jobs.for_each_concurrent(2, |job| {
+        let manager = publisher.clone();
+        async move {
+            if *job == 1 {
+                let error = manager.sync_notify(2).within(SECOND).await.unwrap_err();
+                assert_own(error.pending(), line);
+                let own = &error.pending()[0];
+                assert_eq!((own.pending(), own.unacked()), (1, 1));
+                assert_names(&error, line);
+                manager.close();
+            }
+            job.ack();
+        }
+    });
+    assert!(!hangs(work).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn chunks_over_too_few_events_wait_for_more() {
+    let manager = EventManager::new(8);
+    let (subscription, line) = (manager.subscribe(), line!());
+    let mut triples = subscription.deliveries().chunks(3);
+    let publish = async {
+        manager.notify(1).await.unwrap();
+        let error = manager.sync_notify(2).within(SECOND).await.unwrap_err();
+        assert_own(error.pending(), line);
+        assert_eq!(error.pending()[0].unacked(), 2, "both are in the chunk");
+        assert_names(&error, line);
+    };
+    tokio::select! {
+        _ = triples.next() => panic!("two are not three"),
+        () = publish => {}
+    }
+    assert!(hangs(triples.next()).await);
+
+    // The way out: what is there is enough.
+    let manager = EventManager::<u32>::new(8);
+    let pairs = manager.subscribe().deliveries().ready_chunks(3);
+    let work = pairs.for_each(|chunk| async move {
+        for job in chunk {
+            job.ack();
+        }
+    });
+    tokio::select! {
+        () = work => panic!("the manager is open"),
+        receipt = manager.sync_notify(1) => assert_eq!(receipt.unwrap().acked(), 1),
+    }
+}
+
+// ---- Room ---------------------------------------------------------------------------------------
+
+#[tokio::test(start_paused = true)]
+async fn notify_waits_for_room_that_only_its_own_task_can_make() {
+    let manager = EventManager::new(1);
+    let (mut orders, line) = (manager.subscribe(), line!());
+    manager.try_notify("order").unwrap();
+    assert_eq!(orders.next().await, Some("order"));
+    manager.notify("shipped").await.unwrap();
+    assert!(hangs(manager.notify("billed")).await);
+    let error = manager.sync_notify("billed").within(SECOND).await;
+    let error = error.unwrap_err();
+    assert_own(error.pending(), line);
+    assert_names(&error, line);
+    assert_eq!(error.into_event(), Some("billed"), "it was not stored");
+    assert_eq!(orders.next().await, Some("shipped"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_on_waiting_breaks_it_without_an_error() {
+    let manager: EventManager<_> = EventManager::builder()
+        .capacity(1)
+        .default_overflow(Overflow::WaitAtMost(SECOND))
+        .build();
+    let mut orders = manager.subscribe();
+    let other = manager.subscribe_with(Overflow::DropOldest);
+    manager.try_notify(1).unwrap();
+    let mut read = Vec::new();
+    while let Some(event) = orders.next().await {
+        read.push(event);
+        for more in [10, 20] {
+            let stored = manager.notify(event * more);
+            assert!(!hangs(stored).await);
+        }
+    }
+    assert_eq!(read, [1, 10], "and then it was disconnected");
+    assert!(is_overdue(&orders));
+    assert_eq!(manager.subscriber_count(), 1);
+    drop(other);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscription_that_nobody_reads_holds_everybody() {
+    let manager = EventManager::new(2);
+    let (_sub, line) = (manager.subscribe(), line!());
+    let mut reader = manager.subscribe();
+    let working = tokio::spawn(async move {
+        let mut read = 0;
+        while reader.next().await.is_some() {
+            read += 1;
+        }
+        read
+    });
+
+    let error = manager.sync_notify(1).within(SECOND).await.unwrap_err();
+    assert_own(error.pending(), line);
+    assert_eq!(error.pending()[0].pending(), 1, "unread");
+    assert_names(&error, line);
+    manager.notify(2).await.unwrap();
+    assert!(hangs(manager.notify(3)).await);
+    let error = manager.ack_notify(3).within(SECOND).await.unwrap_err();
+    assert_own(error.pending(), line);
+    // The way out, for whoever owns the manager.
+    assert!(manager.disconnect(error.pending()[0].id()));
+    assert!(!hangs(manager.sync_notify(3)).await);
+    drop(manager);
+    assert_eq!(working.await.unwrap(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_cuts_off_a_subscription_that_nobody_reads() {
+    let manager: EventManager<u32> = EventManager::builder()
+        .capacity(1)
+        .default_overflow(Overflow::WaitAtMost(SECOND))
+        .build();
+    let mut sub = manager.subscribe();
+    assert_eq!(manager.notify(1).await, Ok(1));
+    assert_eq!(manager.notify(2).await, Ok(0), "after a second");
+    assert_eq!(
+        sub.by_ref().collect::<Vec<_>>().now_or_never().unwrap(),
+        [1]
+    );
+    assert!(is_overdue(&sub));
+}

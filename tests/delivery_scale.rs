@@ -1,0 +1,114 @@
+//! 100,000 deliveries out at once. Each test is over in a second or two, also in a debug
+//! build; were settling one of them to cost time in proportion to those that are out, each would
+//! take minutes.
+
+use futures::{FutureExt, StreamExt};
+use genevent::{Deliveries, Delivery, EventManager, SubscribeOptions};
+
+const OUT: usize = 100_000;
+
+/// What the future gives without waiting.
+#[track_caller]
+fn now<F: Future>(future: F) -> F::Output {
+    future.now_or_never().expect("there is nothing to wait for")
+}
+
+type Receipts = Vec<genevent::future::SyncNotify<'static, usize>>;
+
+/// A manager, its one stream, and all its deliveries, each with a publisher that waits for it.
+fn all_out() -> (
+    &'static EventManager<usize>,
+    Deliveries<usize>,
+    Vec<Delivery<usize>>,
+    Receipts,
+) {
+    // Leaked, so that the publishers' futures can be handed around.
+    let manager: &_ = Box::leak(Box::new(EventManager::new(64)));
+    let options = SubscribeOptions::new().max_unacked(OUT);
+    let mut jobs = manager.subscribe_with(options).deliveries();
+    let mut receipts = Vec::with_capacity(OUT);
+    let mut out = Vec::with_capacity(OUT);
+    for event in 0..OUT {
+        let mut receipt = manager.sync_notify(event);
+        assert!((&mut receipt).now_or_never().is_none());
+        receipts.push(receipt);
+        out.push(now(jobs.next()).unwrap());
+    }
+    assert_eq!(jobs.unacked(), OUT);
+    (manager, jobs, out, receipts)
+}
+
+/// A permutation that looks like none, the same at each run.
+fn shuffle<T>(items: &mut [T]) {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    for end in (1..items.len()).rev() {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        let other = usize::try_from(state % (end as u64 + 1)).unwrap();
+        items.swap(end, other);
+    }
+}
+
+/// Acknowledges all while a flush waits for the last of them, as the hardest case: each ack then
+/// reports to the manager.
+fn settle(manager: &EventManager<usize>, out: Vec<Delivery<usize>>, receipts: Receipts) {
+    let mut flushed = manager.flush();
+    assert!((&mut flushed).now_or_never().is_none());
+    for (index, delivery) in out.into_iter().enumerate() {
+        delivery.ack();
+        if index % 10_000 == 0 {
+            assert!((&mut flushed).now_or_never().is_none());
+        }
+    }
+    now(flushed);
+    for receipt in receipts {
+        assert!(now(receipt).unwrap().all_acked());
+    }
+}
+
+#[test]
+fn deliveries_are_acknowledged_in_random_order_in_linear_time() {
+    let (manager, jobs, mut out, receipts) = all_out();
+    shuffle(&mut out);
+    settle(manager, out, receipts);
+    assert_eq!(jobs.unacked(), 0);
+}
+
+#[test]
+fn deliveries_are_acknowledged_in_reverse_without_their_stream_in_linear_time() {
+    let (manager, jobs, mut out, receipts) = all_out();
+    drop(jobs);
+    out.reverse();
+    settle(manager, out, receipts);
+    assert_eq!(manager.subscriber_count(), 0);
+}
+
+#[test]
+fn deliveries_are_dropped_all_at_once_in_linear_time() {
+    let (_, jobs, out, receipts) = all_out();
+    let id = jobs.id();
+    drop(out);
+    for receipt in receipts {
+        assert_eq!(now(receipt).unwrap().dropped_by(), [id]);
+    }
+}
+
+#[test]
+fn a_stream_that_has_the_most_out_is_woken_once_for_each_ack() {
+    let manager = EventManager::new(64);
+    let options = SubscribeOptions::new().max_unacked(OUT);
+    let mut jobs = tokio_test::task::spawn(manager.subscribe_with(options).deliveries());
+    let mut out = std::collections::VecDeque::new();
+    for event in 0..OUT {
+        manager.try_notify(event).unwrap();
+        out.extend(now(jobs.next()));
+    }
+    for event in OUT..OUT + 10_000 {
+        manager.try_notify(event).unwrap();
+        assert!(jobs.poll_next().is_pending());
+        out.pop_front().unwrap().ack();
+        assert!(jobs.is_woken());
+        out.extend(now(jobs.next()));
+    }
+}

@@ -1,0 +1,371 @@
+//! The streams, futures, sinks and deliveries that the model drives by hand.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+
+use futures::stream::FusedStream;
+use futures::{Sink, Stream};
+use genevent::error::{DeadlineError, NotifyError, Unanswered};
+use genevent::{
+    Ack, Deliveries, Delivery, EndReason, EventSink, Permit, Received, SubscriberId,
+    SubscriberInfo, Subscription, SyncSink, WithMissed, future,
+};
+use proptest::prelude::*;
+
+use crate::Checked;
+use crate::ops::Which;
+use crate::reference::{Answer, Item, Who};
+
+pub(crate) enum Called<'a> {
+    Notify(future::Notify<'a, u64>),
+    AckNotify(future::AckNotify<'a, u64>),
+    SyncNotify(future::SyncNotify<'a, u64>),
+    Reserve(future::Reserve<'a, u64>),
+    AckNotifyWithin(Timed<future::AckNotify<'a, u64>>),
+    SyncNotifyWithin(Timed<future::SyncNotify<'a, u64>>),
+    FlushWithin(Timed<future::Flush<'a, u64>>),
+    StopWithin(Timed<future::Stop<'a, u64>>),
+    Flush(future::Flush<'a, u64>),
+    Stop(future::Stop<'a, u64>),
+    Closed(future::Closed<'a, u64>),
+    WaitForSubscribers(future::WaitForSubscribers<'a, u64>),
+}
+
+type Timed<F> = Pin<Box<future::Within<F>>>;
+
+/// Counts how often it is called.
+#[derive(Default)]
+struct Alarm(AtomicUsize);
+
+impl Wake for Alarm {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Two wakers of one future or stream; it is to be woken by the one it was last polled with.
+#[derive(Default)]
+pub(crate) struct Wakers {
+    alarms: [Arc<Alarm>; 2],
+    pub(crate) last: Which,
+}
+
+impl Wakers {
+    /// For a poll: from here on, wake-ups count anew.
+    pub(crate) fn set(&mut self, which: Which) -> Waker {
+        self.last = which;
+        for alarm in &self.alarms {
+            alarm.0.store(0, Ordering::Relaxed);
+        }
+        Waker::from(Arc::clone(&self.alarms[usize::from(which)]))
+    }
+
+    /// `exactly` unless time has passed since the last poll.
+    pub(crate) fn check_in_time(&self, woken: bool, exactly: bool) -> Checked {
+        if exactly {
+            return self.check(woken);
+        }
+        let count = self.alarms[usize::from(self.last)]
+            .0
+            .load(Ordering::Relaxed);
+        prop_assert!(count >= usize::from(woken), "it was not woken");
+        Ok(())
+    }
+
+    pub(crate) fn check(&self, woken: bool) -> Checked {
+        let [first, second] = &self.alarms;
+        let count = (
+            first.0.load(Ordering::Relaxed),
+            second.0.load(Ordering::Relaxed),
+        );
+        let woken = usize::from(woken);
+        let expected = if self.last { (0, woken) } else { (woken, 0) };
+        prop_assert_eq!(count, expected, "calls of its first and second waker");
+        Ok(())
+    }
+}
+
+pub(crate) enum Events {
+    Plain(Subscription<u64>),
+    WithMissed(WithMissed<u64>),
+    Deliveries(Deliveries<u64>),
+}
+
+pub(crate) enum Held {
+    Delivery(Delivery<u64>),
+    Ack(Ack),
+}
+
+pub(crate) enum EitherSink {
+    Plain(EventSink<u64>),
+    Sync(SyncSink<u64>),
+}
+
+/// What a stream tells of itself.
+pub(crate) struct Known {
+    pub(crate) id: SubscriberId,
+    pub(crate) pending: usize,
+    pub(crate) missed: u64,
+    pub(crate) size_hint: (usize, Option<usize>),
+    pub(crate) end_reason: Option<EndReason>,
+    pub(crate) is_terminated: bool,
+}
+
+impl Events {
+    pub(crate) fn known(&self) -> Known {
+        macro_rules! known {
+            ($stream:expr, $of:expr) => {
+                Known {
+                    id: $of.id(),
+                    pending: $of.pending(),
+                    missed: $of.missed(),
+                    size_hint: $stream.size_hint(),
+                    end_reason: $of.end_reason(),
+                    is_terminated: $stream.is_terminated(),
+                }
+            };
+        }
+        match self {
+            Self::Plain(stream) => known!(stream, stream),
+            Self::WithMissed(stream) => known!(stream, stream.get_ref()),
+            Self::Deliveries(stream) => known!(stream, stream),
+        }
+    }
+
+    /// `None` of deliveries.
+    pub(crate) fn subscription_mut(&mut self) -> Option<&mut Subscription<u64>> {
+        match self {
+            Self::Plain(stream) => Some(stream),
+            Self::WithMissed(stream) => Some(stream.get_mut()),
+            Self::Deliveries(_) => None,
+        }
+    }
+
+    pub(crate) fn convert(self) -> Self {
+        match self {
+            Self::Plain(stream) => Self::WithMissed(stream.with_missed()),
+            Self::WithMissed(stream) => Self::Plain(stream.into_inner()),
+            Self::Deliveries(_) => self,
+        }
+    }
+
+    pub(crate) fn deliver(self) -> Self {
+        match self {
+            Self::Plain(stream) => Self::Deliveries(stream.deliveries()),
+            Self::WithMissed(stream) => Self::Deliveries(stream.into_inner().deliveries()),
+            Self::Deliveries(_) => self,
+        }
+    }
+
+    pub(crate) fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> (Poll<Option<Item>>, Option<Delivery<u64>>) {
+        let item = match self {
+            Self::Plain(stream) => Pin::new(stream).poll_next(cx).map(|e| e.map(Item::Event)),
+            Self::WithMissed(stream) => Pin::new(stream).poll_next(cx).map(|received| {
+                received.map(|received| match received {
+                    Received::Event(event) => Item::Event(event),
+                    Received::Missed(missed) => Item::Missed(missed),
+                })
+            }),
+            Self::Deliveries(stream) => match Pin::new(stream).poll_next(cx) {
+                Poll::Ready(Some(delivery)) => {
+                    let item = Item::Delivery {
+                        seq: delivery.seq(),
+                        payload: *delivery,
+                    };
+                    return (Poll::Ready(Some(item)), Some(delivery));
+                }
+                Poll::Ready(None) => Poll::Ready(None),
+                Poll::Pending => Poll::Pending,
+            },
+        };
+        (item, None)
+    }
+}
+
+impl Held {
+    pub(crate) fn transform(self, map: bool) -> Self {
+        match self {
+            Self::Delivery(delivery) if map => Self::Delivery(delivery.map(|event| event + 1)),
+            Self::Delivery(delivery) => Self::Ack(delivery.into_parts().1),
+            Self::Ack(ack) => Self::Ack(ack),
+        }
+    }
+}
+
+impl EitherSink {
+    pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        let ready = match self {
+            Self::Plain(sink) => Pin::new(sink).poll_ready(cx),
+            Self::Sync(sink) => Pin::new(sink).poll_ready(cx),
+        };
+        ready.map(|ready| ready.is_ok())
+    }
+
+    pub(crate) fn send(&mut self, payload: u64) {
+        let sent = match self {
+            Self::Plain(sink) => Pin::new(sink).start_send(payload),
+            Self::Sync(sink) => Pin::new(sink).start_send(payload),
+        };
+        sent.expect("it is ready");
+    }
+
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let flushed = match self {
+            Self::Plain(sink) => Pin::new(sink).poll_flush(cx),
+            Self::Sync(sink) => Pin::new(sink).poll_flush(cx),
+        };
+        flushed.map(|flushed| flushed.expect("only `poll_ready` fails"))
+    }
+
+    pub(crate) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let closed = match self {
+            Self::Plain(sink) => Pin::new(sink).poll_close(cx),
+            Self::Sync(sink) => Pin::new(sink).poll_close(cx),
+        };
+        closed.map(|closed| closed.expect("only `poll_ready` fails"))
+    }
+}
+
+impl Called<'_> {
+    pub(crate) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        ids: &[SubscriberId],
+        permits: &mut Vec<Permit<u64>>,
+    ) -> Poll<Answer> {
+        let receipt = |result: Result<genevent::Receipt, NotifyError<u64>>| match result {
+            Ok(receipt) => receipt_of(&receipt, ids),
+            Err(error) => closed(error),
+        };
+        let in_time = |result: Result<genevent::Receipt, DeadlineError<u64>>| match result {
+            Ok(receipt) => receipt_of(&receipt, ids),
+            Err(DeadlineError::Closed(payload)) => Answer::Closed(payload),
+            Err(DeadlineError::NotStored(error)) => Answer::NotStored {
+                pending: error
+                    .pending()
+                    .iter()
+                    .map(|info| who_is(info, ids))
+                    .collect(),
+                payload: error.into_event(),
+            },
+            Err(DeadlineError::Unanswered(error)) => unanswered(&error, ids),
+            Err(_) => unreachable!("there are no other errors"),
+        };
+        let done = |()| Answer::Done;
+        let done_in_time = |result: Result<(), Unanswered>| match result {
+            Ok(()) => Answer::Done,
+            Err(error) => unanswered(&error, ids),
+        };
+        match self {
+            Self::Notify(future) => Pin::new(future)
+                .poll(cx)
+                .map(|result| result.map_or_else(closed, Answer::Stored)),
+            Self::AckNotify(future) => Pin::new(future).poll(cx).map(receipt),
+            Self::SyncNotify(future) => Pin::new(future).poll(cx).map(receipt),
+            Self::Reserve(future) => Pin::new(future).poll(cx).map(|result| match result {
+                Ok(permit) => {
+                    permits.push(permit);
+                    Answer::Reserved
+                }
+                Err(_) => Answer::NothingReserved,
+            }),
+            Self::AckNotifyWithin(future) => future.as_mut().poll(cx).map(in_time),
+            Self::SyncNotifyWithin(future) => future.as_mut().poll(cx).map(in_time),
+            Self::FlushWithin(future) => future.as_mut().poll(cx).map(done_in_time),
+            Self::StopWithin(future) => future.as_mut().poll(cx).map(done_in_time),
+            Self::Flush(future) => Pin::new(future).poll(cx).map(done),
+            Self::Stop(future) => Pin::new(future).poll(cx).map(done),
+            Self::Closed(future) => Pin::new(future).poll(cx).map(done),
+            Self::WaitForSubscribers(future) => Pin::new(future).poll(cx).map(Answer::Here),
+        }
+    }
+}
+
+fn receipt_of(receipt: &genevent::Receipt, ids: &[SubscriberId]) -> Answer {
+    let who = |id| ids.iter().position(|known| known == id);
+    let dropped = receipt.dropped_by().iter().map(who);
+    assert_eq!(receipt.dropped(), receipt.dropped_by().len());
+    assert_eq!(receipt.all_acked(), receipt.dropped() == 0);
+    assert_eq!(
+        receipt.is_unheard(),
+        receipt.acked() + receipt.dropped() == 0
+    );
+    Answer::Receipt {
+        seq: receipt.seq(),
+        acked: receipt.acked(),
+        dropped: dropped
+            .map(|who| (0, who.expect("it was given out")))
+            .collect(),
+    }
+}
+
+fn unanswered(error: &Unanswered, ids: &[SubscriberId]) -> Answer {
+    let receipt = error.receipt().map(|receipt| receipt_of(receipt, ids));
+    Answer::Unanswered {
+        receipt: receipt.map(Box::new),
+        pending: error
+            .pending()
+            .iter()
+            .map(|info| who_is(info, ids))
+            .collect(),
+    }
+}
+
+fn who_is(info: &SubscriberInfo, ids: &[SubscriberId]) -> Who {
+    let known = ids.iter().position(|&known| known == info.id());
+    known.expect("it was given out")
+}
+
+/// The event comes back.
+fn closed(error: NotifyError<u64>) -> Answer {
+    Answer::Closed(error.into_event())
+}
+
+/// Puts the steps of `expected` to the subscribers in the receipt, which alone does not tell
+/// when each gave up; within one step, any order will do.
+pub(crate) fn with_steps(answer: Poll<Answer>, expected: &Poll<Answer>) -> Poll<Answer> {
+    if let Poll::Ready(expected) = expected {
+        answer.map(|answer| put_steps(answer, expected))
+    } else {
+        answer
+    }
+}
+
+fn put_steps(mut answer: Answer, expected: &Answer) -> Answer {
+    match (&mut answer, expected) {
+        (
+            Answer::Receipt { dropped, .. },
+            Answer::Receipt {
+                dropped: expected, ..
+            },
+        ) => {
+            for (step, who) in &mut *dropped {
+                let known = expected.iter().find(|(_, known)| known == who);
+                *step = known.map_or(usize::MAX, |&(step, _)| step);
+            }
+            for same_step in dropped.chunk_by_mut(|one, other| one.0 == other.0) {
+                same_step.sort_unstable();
+            }
+        }
+        (
+            Answer::Unanswered {
+                receipt: Some(receipt),
+                ..
+            },
+            Answer::Unanswered {
+                receipt: Some(expected),
+                ..
+            },
+        ) => {
+            let known = std::mem::replace(&mut **receipt, Answer::Done);
+            **receipt = put_steps(known, expected);
+        }
+        _ => {}
+    }
+    answer
+}

@@ -1,0 +1,375 @@
+//! One sequence, the same for all; and one line of publishers, first come, first served.
+
+#[path = "support/drive.rs"]
+mod drive;
+
+use std::pin::Pin;
+use std::thread;
+
+use drive::{now, read, read_all};
+use futures::executor::{block_on, block_on_stream};
+use futures::{FutureExt, StreamExt};
+use genevent::error::TryNotifyError;
+use genevent::{EventManager, Overflow, SubscribeOptions};
+use tokio_test::{assert_pending, assert_ready_eq, assert_ready_ok, task};
+
+// ---- The sequence -------------------------------------------------------------------------------
+
+#[test]
+fn events_are_numbered_from_one_without_gaps() {
+    let manager = EventManager::new(64);
+    let mut reader = manager.subscribe();
+    for round in 0..100 {
+        let mut done = task::spawn(manager.sync_notify('a'));
+        assert_pending!(done.poll());
+        let mut received = task::spawn(manager.ack_notify('b'));
+        assert_pending!(received.poll());
+        now(manager.notify('c')).unwrap();
+        manager.try_notify('d').unwrap();
+        while reader.pending() > 0 {
+            read(&mut reader);
+        }
+        assert_eq!(assert_ready_ok!(done.poll()).seq(), 4 * round + 1);
+        assert_eq!(assert_ready_ok!(received.poll()).seq(), 4 * round + 2);
+    }
+}
+
+// GenEvent case 49
+#[test]
+fn every_subscriber_sees_every_event_once_in_the_order_of_publishing() {
+    for capacity in [1, 2, 63, 64, 65, 1_000] {
+        let manager = EventManager::new(capacity);
+        let mut readers: Vec<_> = (0..3).map(|_| manager.subscribe()).collect();
+        let mut seen = vec![Vec::new(); 3];
+        for n in 0..1_000_usize {
+            while manager.try_notify(n).is_err() {
+                // Each at a pace of its own.
+                for (i, reader) in readers.iter_mut().enumerate() {
+                    for _ in 0..=(n + i) % (i + 2) {
+                        seen[i].extend(reader.next().now_or_never().flatten());
+                    }
+                }
+            }
+        }
+        manager.close();
+        for (reader, mut seen) in readers.iter_mut().zip(seen) {
+            seen.extend(read_all(reader));
+            assert!(seen.into_iter().eq(0..1_000), "capacity {capacity}");
+        }
+    }
+}
+
+// GenEvent case 46
+#[test]
+fn events_of_one_publisher_keep_their_order_across_all_four_calls() {
+    let manager = EventManager::new(100);
+    let mut reader = manager.subscribe();
+    for n in (0..100).step_by(4) {
+        manager.try_notify(n).unwrap();
+        now(manager.notify(n + 1)).unwrap();
+        // Stored at the first poll; nobody waits for the answer.
+        assert!(manager.ack_notify(n + 2).now_or_never().is_none());
+        assert!(manager.sync_notify(n + 3).now_or_never().is_none());
+    }
+    manager.close();
+    assert!(read_all(&mut reader).into_iter().eq(0..100));
+}
+
+// GenEvent case 50
+#[test]
+fn all_subscribers_see_the_same_interleaving_of_several_publishers() {
+    const EVENTS: usize = 300;
+    let manager = EventManager::new(7);
+    let readers: Vec<_> = (0..3).map(|_| manager.subscribe()).collect();
+    let seen: Vec<Vec<(usize, usize)>> = thread::scope(|scope| {
+        for publisher in 0..4 {
+            let manager = manager.clone();
+            scope.spawn(move || {
+                for n in 0..EVENTS {
+                    let event = (publisher, n);
+                    match (publisher + n) % 4 {
+                        0 => {
+                            let _ = block_on(manager.sync_notify(event)).unwrap();
+                        }
+                        1 => {
+                            let _ = block_on(manager.ack_notify(event)).unwrap();
+                        }
+                        2 => {
+                            block_on(manager.notify(event)).unwrap();
+                        }
+                        _ => {
+                            if let Err(TryNotifyError::Full(event)) = manager.try_notify(event) {
+                                block_on(manager.notify(event)).unwrap();
+                            }
+                        }
+                    }
+                }
+            });
+        }
+        drop(manager);
+        let readers: Vec<_> = readers
+            .into_iter()
+            .map(|reader| scope.spawn(|| block_on_stream(reader).collect()))
+            .collect();
+        readers.into_iter().map(|r| r.join().unwrap()).collect()
+    });
+
+    assert_eq!(seen[0], seen[1]);
+    assert_eq!(seen[0], seen[2]);
+    for publisher in 0..4 {
+        let own = seen[0].iter().filter(|(p, _)| *p == publisher);
+        assert!(own.map(|&(_, n)| n).eq(0..EVENTS));
+    }
+}
+
+#[test]
+fn a_lossy_subscriber_has_gaps_but_never_sees_an_event_late_or_twice() {
+    let manager = EventManager::new(8);
+    let small = SubscribeOptions::from(Overflow::DropOldest).window(3);
+    let mut lossy = manager.subscribe_with(small);
+    let mut last = 0;
+    for n in 1..=500 {
+        manager.try_notify(n).unwrap();
+        if n % 7 == 0 {
+            let seen = read(&mut lossy).unwrap();
+            assert!(seen > last && seen > n - 3 && seen <= n);
+            last = seen;
+        }
+    }
+}
+
+// GenEvent case 56
+#[test]
+fn a_subscriber_that_leaves_during_a_sync_event_changes_nobody_elses_order() {
+    let manager = EventManager::new(8);
+    let (mut leaver, mut reader) = (manager.subscribe(), manager.subscribe());
+    let mut done = task::spawn(manager.sync_notify(1));
+    assert_pending!(done.poll());
+    for n in 2..=4 {
+        manager.try_notify(n).unwrap();
+    }
+    read(&mut leaver);
+    drop(leaver);
+    for n in 1..=4 {
+        assert_eq!(read(&mut reader), Some(n));
+    }
+    assert_eq!(assert_ready_ok!(done.poll()).acked(), 2);
+}
+
+// GenEvent case 140
+#[test]
+fn slow_and_dead_subscribers_never_reorder_what_others_see() {
+    let manager = EventManager::new(200);
+    let _dead = manager.subscribe();
+    let mut slow = manager.subscribe();
+    let mut fast = manager.subscribe();
+    for n in 0..200 {
+        manager.try_notify(n).unwrap();
+        assert_eq!(read(&mut fast), Some(n));
+        if n % 10 == 0 {
+            assert_eq!(read(&mut slow), Some(n / 10));
+        }
+    }
+}
+
+// ---- The line -----------------------------------------------------------------------------------
+
+/// A manager with room for one, taken; and its reader.
+fn full() -> (EventManager<u32>, genevent::Subscription<u32>) {
+    let manager = EventManager::new(1);
+    let reader = manager.subscribe();
+    manager.try_notify(0).unwrap();
+    (manager, reader)
+}
+
+#[test]
+fn publishers_stand_in_one_line_whichever_call_they_made() {
+    let (manager, mut reader) = full();
+    let mut first = task::spawn(manager.sync_notify(1));
+    let mut second = task::spawn(manager.notify(2));
+    let mut third = task::spawn(manager.ack_notify(3));
+    assert_pending!(first.poll());
+    assert_pending!(second.poll());
+    assert_pending!(third.poll());
+
+    assert_eq!(read(&mut reader), Some(0));
+    assert!(first.is_woken() && !second.is_woken() && !third.is_woken());
+    assert_pending!(first.poll(), "stored; nobody has finished with it");
+    assert_eq!(read(&mut reader), Some(1));
+    assert!(second.is_woken() && !third.is_woken());
+    assert_ready_eq!(second.poll(), Ok(1));
+    assert_eq!(read(&mut reader), Some(2));
+    assert!(third.is_woken());
+    assert_eq!(assert_ready_ok!(first.poll()).seq(), 2);
+    assert_pending!(third.poll());
+    assert_eq!(read(&mut reader), Some(3));
+    assert_eq!(assert_ready_ok!(third.poll()).seq(), 4);
+}
+
+#[test]
+fn the_line_is_in_the_order_of_the_first_polls_not_of_the_calls() {
+    let (manager, mut reader) = full();
+    let mut called_first = task::spawn(manager.notify(2));
+    let mut polled_first = task::spawn(manager.notify(1));
+    assert_pending!(polled_first.poll());
+    assert_pending!(called_first.poll());
+    read(&mut reader);
+    assert!(polled_first.is_woken() && !called_first.is_woken());
+    assert_ready_eq!(polled_first.poll(), Ok(1));
+}
+
+#[test]
+fn a_freed_place_wakes_the_head_of_the_line_alone_and_at_once() {
+    let manager = EventManager::new(3);
+    let mut reader = manager.subscribe();
+    for n in 0..3 {
+        manager.try_notify(n).unwrap();
+    }
+    let mut line: Vec<_> = (3..6).map(|n| task::spawn(manager.notify(n))).collect();
+    for publish in &mut line {
+        assert_pending!(publish.poll());
+    }
+    let woken =
+        |line: &[task::Spawn<_>]| line.iter().map(task::Spawn::is_woken).collect::<Vec<_>>();
+
+    read(&mut reader);
+    assert_eq!(woken(&line), [true, false, false]);
+    read(&mut reader);
+    assert_eq!(
+        woken(&line),
+        [true, false, false],
+        "the next one's turn comes after"
+    );
+    assert_ready_eq!(line[0].poll(), Ok(1));
+    assert_eq!(
+        woken(&line)[1..],
+        [true, false],
+        "there is room for it already"
+    );
+    assert_ready_eq!(line[1].poll(), Ok(1));
+    assert_eq!(woken(&line)[2..], [false], "and none for this one");
+    read(&mut reader);
+    assert_eq!(woken(&line)[2..], [true]);
+}
+
+#[test]
+fn a_publisher_that_is_not_the_head_gets_nothing_by_polling() {
+    let (manager, mut reader) = full();
+    let mut head = task::spawn(manager.notify(1));
+    let mut eager = task::spawn(manager.notify(2));
+    assert_pending!(head.poll());
+    assert_pending!(eager.poll());
+    read(&mut reader);
+    assert_pending!(eager.poll());
+    assert_eq!(reader.pending(), 0);
+    let mut newcomer = task::spawn(manager.sync_notify(3));
+    assert_pending!(newcomer.poll());
+    assert_eq!(reader.pending(), 0);
+    assert_ready_eq!(head.poll(), Ok(1));
+    assert_eq!(read(&mut reader), Some(1));
+}
+
+#[test]
+fn the_event_is_stored_when_its_future_is_next_polled_not_before() {
+    let (manager, mut reader) = full();
+    let mut publish = task::spawn(manager.notify(1));
+    assert_pending!(publish.poll());
+    read(&mut reader);
+    assert!(publish.is_woken());
+    assert_eq!(reader.pending(), 0);
+    assert_ready_eq!(publish.poll(), Ok(1));
+    assert_eq!(reader.pending(), 1);
+}
+
+#[test]
+fn a_future_that_is_neither_polled_nor_dropped_holds_the_line() {
+    let (manager, mut reader) = full();
+    let mut forgotten = task::spawn(manager.notify(1));
+    let mut behind = task::spawn(manager.notify(2));
+    assert_pending!(forgotten.poll());
+    assert_pending!(behind.poll());
+    read(&mut reader);
+    assert_pending!(behind.poll());
+    assert_eq!(manager.try_notify(3), Err(TryNotifyError::Full(3)));
+    assert!(!behind.is_woken());
+    drop(forgotten);
+    assert!(behind.is_woken());
+    assert_ready_eq!(behind.poll(), Ok(1));
+}
+
+#[test]
+fn a_cancelled_publisher_passes_its_turn_on() {
+    for woken_before in [false, true] {
+        let (manager, mut reader) = full();
+        let mut head = task::spawn(manager.sync_notify(1));
+        let mut next = task::spawn(manager.notify(2));
+        assert_pending!(head.poll());
+        assert_pending!(next.poll());
+        if woken_before {
+            read(&mut reader);
+            assert!(head.is_woken() && !next.is_woken());
+            drop(head);
+        } else {
+            drop(head);
+            assert!(!next.is_woken(), "there is no room yet");
+            read(&mut reader);
+        }
+        assert!(next.is_woken());
+        assert_ready_eq!(next.poll(), Ok(1));
+        assert_eq!(
+            read(&mut reader),
+            Some(2),
+            "the cancelled one went to nobody"
+        );
+    }
+}
+
+#[test]
+fn a_publisher_cancelled_in_the_middle_leaves_the_others_in_their_order() {
+    let (manager, mut reader) = full();
+    let mut line: Vec<_> = (1..=5).map(|n| task::spawn(manager.notify(n))).collect();
+    for publish in &mut line {
+        assert_pending!(publish.poll());
+    }
+    drop(line.remove(2));
+    for (mut publish, n) in line.into_iter().zip([1, 2, 4, 5]) {
+        read(&mut reader);
+        assert!(publish.is_woken());
+        assert_ready_eq!(publish.poll(), Ok(1));
+        assert_eq!(reader.pending(), 1, "{n}");
+    }
+    assert_eq!(read(&mut reader), Some(5));
+}
+
+#[test]
+fn polling_again_keeps_the_place_in_line_and_moves_the_waker() {
+    let (manager, mut reader) = full();
+    let mut head = manager.notify(1);
+    let mut behind = task::spawn(manager.notify(2));
+    let (mut before, mut after) = (task::spawn(()), task::spawn(()));
+    before.enter(|cx, _| assert!(Pin::new(&mut head).poll(cx).is_pending()));
+    assert_pending!(behind.poll());
+    after.enter(|cx, _| assert!(Pin::new(&mut head).poll(cx).is_pending()));
+    read(&mut reader);
+    assert!(after.is_woken() && !before.is_woken() && !behind.is_woken());
+    assert_eq!(now(head), Ok(1));
+    assert_eq!(read(&mut reader), Some(1));
+}
+
+#[test]
+fn a_subscriber_that_comes_while_publishers_wait_sees_their_events() {
+    let (manager, mut reader) = full();
+    let mut line: Vec<_> = (1..=2).map(|n| task::spawn(manager.notify(n))).collect();
+    for publish in &mut line {
+        assert_pending!(publish.poll());
+    }
+    let mut late = manager.subscribe();
+    read(&mut reader);
+    assert_ready_eq!(line[0].poll(), Ok(2));
+    read(&mut reader);
+    assert!(!line[1].is_woken(), "now the late one is in the way");
+    assert_eq!(read(&mut late), Some(1));
+    assert!(line[1].is_woken());
+    assert_ready_eq!(line[1].poll(), Ok(2));
+    assert_eq!((read(&mut reader), read(&mut late)), (Some(2), Some(2)));
+}

@@ -1,0 +1,346 @@
+//! Permits: room for one event, held until it is used or given back.
+
+use futures::{FutureExt, Stream, StreamExt};
+use genevent::error::{NotifyError, ReserveError, TryNotifyError};
+use genevent::{EndReason, EventManager, Overflow, Permit, SubscribeOptions};
+use tokio_test::{assert_pending, assert_ready, task};
+
+/// What the future gives without waiting.
+#[track_caller]
+fn now<F: Future>(future: F) -> F::Output {
+    future.now_or_never().expect("there is nothing to wait for")
+}
+
+#[track_caller]
+fn reserve<E: Send + Sync + 'static>(manager: &EventManager<E>) -> Permit<E> {
+    now(manager.reserve()).expect("it is open")
+}
+
+fn window(events: usize) -> SubscribeOptions {
+    SubscribeOptions::new().window(events)
+}
+
+// ---- Room ---------------------------------------------------------------------------------------
+
+#[test]
+fn a_permit_holds_a_place_in_every_window_that_makes_publishers_wait() {
+    let manager = EventManager::new(4);
+    let wide = manager.subscribe();
+    let permits = [(); 3].map(|()| reserve(&manager));
+    manager.try_notify(1).unwrap();
+    assert_eq!(manager.try_notify(2), Err(TryNotifyError::Full(2)));
+    assert_eq!((wide.pending(), manager.subscribers()[0].pending()), (1, 1));
+    drop(permits);
+
+    let narrow = manager.subscribe_with(window(1));
+    let permit = reserve(&manager);
+    assert_eq!(manager.try_notify(3), Err(TryNotifyError::Full(3)));
+    assert_eq!(permit.notify(4), 2);
+    drop(narrow);
+    assert_eq!(manager.try_notify(5), Ok(1));
+}
+
+#[test]
+fn an_event_is_stored_when_its_permit_is_used_not_when_it_was_given() {
+    let manager = EventManager::new(4);
+    let reader = manager.subscribe();
+    let (first, second) = (reserve(&manager), reserve(&manager));
+    manager.try_notify('a').unwrap();
+    assert_eq!(second.notify('b'), 1);
+    manager.try_notify('c').unwrap();
+    assert_eq!(first.notify('d'), 1);
+    drop(manager);
+    assert_eq!(now(reader.collect::<String>()), "abcd");
+}
+
+#[test]
+fn whoever_subscribes_while_a_permit_is_out_gets_its_event() {
+    let manager = EventManager::new(4);
+    let permits = [(); 3].map(|()| reserve(&manager));
+    let mut late = manager.subscribe_with(window(1));
+    let mut waiting = task::spawn(manager.notify(9));
+    assert_pending!(waiting.poll(), "three places are promised, and it has one");
+    for (n, permit) in permits.into_iter().enumerate() {
+        assert_eq!(permit.notify(n), 1);
+    }
+    assert_eq!(late.pending(), 3, "more than its window");
+    for n in 0..3 {
+        assert_pending!(waiting.poll());
+        assert_eq!(now(late.next()), Some(n));
+    }
+    assert!(waiting.is_woken());
+    assert_eq!(assert_ready!(waiting.poll()), Ok(1));
+}
+
+#[test]
+fn a_permit_nobody_listens_to_is_used_for_nothing() {
+    let manager = EventManager::new(1);
+    assert_eq!(reserve(&manager).notify("unheard"), 0);
+    let reader = manager.subscribe();
+    let receipt = manager.sync_notify("heard");
+    let permit = reserve(&manager);
+    drop(reader);
+    assert_eq!(permit.notify("left"), 0);
+    assert_eq!(now(receipt).unwrap().seq(), 3, "each took its number");
+}
+
+#[test]
+fn policies_act_when_a_permit_is_used_not_when_it_is_given() {
+    let manager = EventManager::new(1);
+    let lossy = manager.subscribe_with(Overflow::DropOldest);
+    let mut strict = manager.subscribe_with(Overflow::Disconnect);
+    manager.try_notify(1).unwrap();
+    let permit = reserve(&manager);
+    assert_eq!((lossy.missed(), manager.subscriber_count()), (0, 2));
+    drop(reserve(&EventManager::<u8>::new(1)));
+    assert_eq!(permit.notify(2), 1);
+    assert_eq!((lossy.missed(), manager.subscriber_count()), (1, 1));
+    assert_eq!(now(strict.next()), Some(1));
+    assert_eq!(now(strict.next()), None);
+}
+
+#[test]
+fn at_most_capacity_permits_are_out() {
+    let manager = EventManager::<u8>::new(2);
+    let (first, second) = (reserve(&manager), reserve(&manager));
+    let mut third = task::spawn(manager.reserve());
+    assert_pending!(third.poll(), "also with nobody there");
+    assert_eq!(manager.try_notify(0), Err(TryNotifyError::Full(0)));
+    drop(first);
+    assert!(third.is_woken());
+    let third = assert_ready!(third.poll()).unwrap();
+    let mut fourth = task::spawn(manager.reserve());
+    assert_pending!(fourth.poll());
+    assert_eq!(second.notify(0), 0);
+    assert!(fourth.is_woken());
+    drop((assert_ready!(fourth.poll()), third));
+}
+
+// ---- The line -----------------------------------------------------------------------------------
+
+#[test]
+fn a_permit_given_back_wakes_the_head_of_the_line_at_once_and_it_alone() {
+    let manager = EventManager::new(1);
+    let mut reader = manager.subscribe();
+    let permit = reserve(&manager);
+    let mut first = task::spawn(manager.notify(1));
+    let mut second = task::spawn(manager.notify(2));
+    assert_pending!(first.poll());
+    assert_pending!(second.poll());
+    drop(permit);
+    assert!(first.is_woken() && !second.is_woken());
+    assert_eq!(
+        manager.try_notify(3),
+        Err(TryNotifyError::Full(3)),
+        "its turn"
+    );
+    assert_eq!(assert_ready!(first.poll()), Ok(1));
+    assert!(!second.is_woken());
+    assert_eq!(now(reader.next()), Some(1));
+    assert!(second.is_woken());
+}
+
+#[test]
+fn a_permit_used_wakes_nobody_until_its_event_is_read() {
+    let manager = EventManager::new(1);
+    let mut reader = manager.subscribe();
+    let permit = reserve(&manager);
+    let mut waiting = task::spawn(manager.notify(2));
+    assert_pending!(waiting.poll());
+    permit.notify(1);
+    assert!(!waiting.is_woken());
+    assert_eq!(now(reader.next()), Some(1));
+    assert!(waiting.is_woken());
+    assert_ready!(waiting.poll()).unwrap();
+}
+
+#[test]
+fn permits_and_publishers_stand_in_one_line() {
+    let manager = EventManager::new(1);
+    let mut reader = manager.subscribe();
+    manager.try_notify(1).unwrap();
+    let mut first = task::spawn(manager.notify(2));
+    let mut second = task::spawn(manager.reserve());
+    let mut third = task::spawn(manager.notify(4));
+    assert_pending!(first.poll());
+    assert_pending!(second.poll());
+    assert_pending!(third.poll());
+
+    assert_eq!(now(reader.next()), Some(1));
+    assert_pending!(third.poll(), "not its turn");
+    assert_pending!(second.poll(), "nor that of the permit");
+    assert_ready!(first.poll()).unwrap();
+    assert_eq!(now(reader.next()), Some(2));
+    assert!(second.is_woken() && !third.is_woken());
+    let permit = assert_ready!(second.poll()).unwrap();
+    assert_pending!(third.poll());
+    assert_eq!(permit.notify(3), 1);
+    assert_eq!(now(reader.next()), Some(3));
+    assert!(third.is_woken());
+    assert_ready!(third.poll()).unwrap();
+}
+
+#[test]
+fn a_reserve_that_was_never_polled_holds_nothing() {
+    let manager = EventManager::new(1);
+    let reader = manager.subscribe();
+    let lazy = manager.reserve();
+    assert_eq!(manager.try_notify(1), Ok(1));
+    drop((lazy, reader));
+}
+
+#[test]
+fn a_reserve_dropped_in_line_passes_its_turn_on() {
+    let manager = EventManager::new(1);
+    let mut reader = manager.subscribe();
+    manager.try_notify(1).unwrap();
+    for woken_before in [false, true] {
+        let mut quitter = task::spawn(manager.reserve());
+        let mut next = task::spawn(manager.notify(2));
+        assert_pending!(quitter.poll());
+        assert_pending!(next.poll());
+        if woken_before {
+            assert!(now(reader.next()).is_some());
+            assert!(quitter.is_woken() && !next.is_woken());
+            drop(quitter);
+            assert!(next.is_woken(), "the turn, and the room");
+        } else {
+            drop(quitter);
+            assert!(!next.is_woken());
+            assert!(now(reader.next()).is_some());
+            assert!(next.is_woken());
+        }
+        assert_ready!(next.poll()).unwrap();
+    }
+}
+
+#[test]
+fn a_permit_that_nobody_took_out_of_its_future_gives_its_room_back() {
+    let manager = EventManager::new(1);
+    let reader = manager.subscribe();
+    let mut waiting = task::spawn(manager.notify(1));
+    {
+        let mut reserving = task::spawn(manager.reserve());
+        let _permit = assert_ready!(reserving.poll()).unwrap();
+        assert_pending!(waiting.poll());
+    }
+    assert!(waiting.is_woken());
+    assert_ready!(waiting.poll()).unwrap();
+    assert_eq!(reader.pending(), 1);
+}
+
+// ---- The end ------------------------------------------------------------------------------------
+
+#[test]
+fn a_permit_given_before_the_manager_closes_still_delivers() {
+    let manager = EventManager::new(2);
+    let mut reader = task::spawn(manager.subscribe());
+    let permit = reserve(&manager);
+    manager.try_notify("stored").unwrap();
+    manager.close();
+    assert_eq!(
+        manager.try_notify("late"),
+        Err(TryNotifyError::Closed("late"))
+    );
+    assert_eq!(assert_ready!(reader.poll_next()), Some("stored"));
+    assert_pending!(reader.poll_next(), "one may still come");
+    assert_eq!(reader.size_hint(), (0, None));
+
+    assert_eq!(permit.notify("promised"), 1);
+    assert!(reader.is_woken());
+    assert_eq!(assert_ready!(reader.poll_next()), Some("promised"));
+    assert_eq!(assert_ready!(reader.poll_next()), None);
+    assert_eq!(reader.end_reason(), Some(EndReason::Closed));
+}
+
+#[test]
+fn streams_end_when_the_last_permit_is_given_back() {
+    let manager = EventManager::<u8>::new(2);
+    let permits = [reserve(&manager), reserve(&manager)];
+    let mut reader = task::spawn(manager.subscribe());
+    let weak = manager.downgrade();
+    drop(manager);
+    assert!(weak.upgrade().is_none(), "a permit does not keep it open");
+    assert_pending!(reader.poll_next());
+    let [first, last] = permits;
+    drop(first);
+    assert!(!reader.is_woken());
+    drop(last);
+    assert!(reader.is_woken());
+    assert_eq!(assert_ready!(reader.poll_next()), None);
+}
+
+#[test]
+fn stop_waits_for_permits_and_for_what_they_deliver() {
+    let manager = EventManager::new(2);
+    let mut reader = manager.subscribe();
+    let (used, unused) = (reserve(&manager), reserve(&manager));
+    let mut stopped = task::spawn(manager.stop());
+    let mut closed = task::spawn(manager.closed());
+    assert_pending!(stopped.poll());
+    assert_ready!(closed.poll(), "closed it is at once");
+    assert!(manager.is_closed());
+
+    used.notify(1);
+    assert_pending!(stopped.poll());
+    drop(unused);
+    assert!(stopped.is_woken());
+    assert_pending!(stopped.poll(), "the event is unread");
+    assert_eq!(now(reader.next()), Some(1));
+    assert_pending!(stopped.poll(), "and not finished with");
+    assert_eq!(now(reader.next()), None);
+    assert_ready!(stopped.poll());
+}
+
+#[test]
+fn a_closed_manager_gives_no_permit() {
+    let manager = EventManager::new(1);
+    let reader = manager.subscribe();
+    manager.try_notify(1).unwrap();
+    let mut waiting = task::spawn(manager.reserve());
+    assert_pending!(waiting.poll());
+    manager.close();
+    assert!(waiting.is_woken());
+    assert_eq!(
+        assert_ready!(waiting.poll()).unwrap_err(),
+        ReserveError::Closed
+    );
+    assert_eq!(now(manager.reserve()).unwrap_err(), ReserveError::Closed);
+    drop(reader);
+}
+
+#[test]
+fn a_permit_given_back_after_the_end_lets_nobody_in() {
+    let manager = EventManager::new(1);
+    let reader = manager.subscribe();
+    let permit = reserve(&manager);
+    let mut waiting = task::spawn(manager.notify(1));
+    assert_pending!(waiting.poll());
+    manager.close();
+    drop(permit);
+    assert_eq!(assert_ready!(waiting.poll()), Err(NotifyError::Closed(1)));
+    drop(reader);
+}
+
+#[test]
+fn whoever_subscribes_after_the_close_hears_no_permit() {
+    let manager = EventManager::new(1);
+    let permit = reserve(&manager);
+    manager.close();
+    let mut late = manager.subscribe();
+    assert_eq!(permit.notify(1), 0);
+    assert_eq!(now(late.next()), None);
+}
+
+#[test]
+fn permits_hold_up_nobody_where_no_subscriber_makes_publishers_wait() {
+    let manager = EventManager::new(1);
+    let permit = reserve(&manager);
+    assert_eq!(now(manager.notify(1)), Ok(0), "nobody listens");
+    assert!(manager.reserve().now_or_never().is_none());
+
+    let lossy = manager.subscribe_with(Overflow::DropOldest);
+    assert_eq!(manager.try_notify(2), Ok(1));
+    permit.notify(3);
+    assert_eq!((lossy.pending(), lossy.missed()), (1, 1));
+}

@@ -1,0 +1,29 @@
+//! Streams and futures driven by hand: what they have now, and what they still wait for.
+#![allow(dead_code, reason = "each test file uses its part of this")]
+
+use std::future::Future;
+
+use futures::{FutureExt, Stream, StreamExt};
+
+/// What the future gives at its first poll.
+#[track_caller]
+pub(crate) fn now<F: Future>(future: F) -> F::Output {
+    future.now_or_never().expect("there is nothing to wait for")
+}
+
+/// What the stream yields at the next poll: an event, or its end.
+#[track_caller]
+pub(crate) fn read<S: Stream + Unpin>(stream: &mut S) -> Option<S::Item> {
+    now(stream.next())
+}
+
+/// Everything up to the stream's end, which must not have to be waited for.
+#[track_caller]
+pub(crate) fn read_all<S: Stream + Unpin>(stream: &mut S) -> Vec<S::Item> {
+    std::iter::from_fn(|| read(stream)).collect()
+}
+
+/// Polls the stream once; true if it has nothing to yield now.
+pub(crate) fn waits<S: Stream + Unpin>(stream: &mut S) -> bool {
+    stream.next().now_or_never().is_none()
+}
