@@ -735,7 +735,7 @@ fn holding_the_stream_keeps_the_last_event_open_until_ack_the_next_poll_or_drop(
         assert_pending!(done.poll());
         let _held = end(s);
         assert!(assert_ready_ok!(done.poll()).all_acked());
-        assert_ready!(settled.poll());
+        assert_ready!(settled.poll()).unwrap();
     }
 }
 

@@ -8,7 +8,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use futures::stream::FusedStream;
 use futures::{Sink, Stream};
-use genevent::error::{NotifyError, ReserveError, TryNotifyError};
+use genevent::error::{NotifyError, ReserveError, TryNotifyError, WouldDeadlock};
 use genevent::ext::{FilterAcked, ReadyBatches};
 use genevent::future::{
     AckNotify, Closed, Flush, Notify, Reserve, Stop, SyncNotify, WaitForSubscribers,
@@ -193,8 +193,8 @@ fn futures_may_be_sent_and_polled_without_being_pinned() {
     future::<Notify<'_, Event>, Result<usize, NotifyError<Event>>>();
     future::<AckNotify<'_, Event>, Result<Receipt, NotifyError<Event>>>();
     future::<SyncNotify<'_, Event>, Result<Receipt, NotifyError<Event>>>();
-    future::<Flush<'_, Event>, ()>();
-    future::<Stop<'_, Event>, ()>();
+    future::<Flush<'_, Event>, Result<(), WouldDeadlock>>();
+    future::<Stop<'_, Event>, Result<(), WouldDeadlock>>();
     future::<Closed<'_, Event>, ()>();
     future::<WaitForSubscribers<'_, Event>, usize>();
     future::<Reserve<'_, Event>, Result<Permit<Event>, ReserveError>>();

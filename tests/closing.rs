@@ -35,7 +35,7 @@ fn dropping_a_subscription_settles_all_it_owed_at_once() {
     });
     assert!(receipts.eq([1, 0, 0, 0]), "one was in hand");
     assert!(settled.is_woken());
-    assert_ready!(settled.poll());
+    assert_ready!(settled.poll()).unwrap();
 }
 
 #[test]
@@ -317,7 +317,7 @@ fn stop_closes_and_waits_until_every_stored_event_is_settled() {
     assert_pending!(stopped.poll());
     drop(leaver);
     assert!(stopped.is_woken());
-    assert_ready!(stopped.poll());
+    assert_ready!(stopped.poll()).unwrap();
 }
 
 #[test]
@@ -330,7 +330,7 @@ fn stop_waits_for_an_event_in_hand() {
     assert_pending!(stopped.poll());
     reader.ack();
     assert!(stopped.is_woken());
-    assert_ready!(stopped.poll());
+    assert_ready!(stopped.poll()).unwrap();
     assert_eq!(read(&mut reader), None, "its `None` was not waited for");
 }
 
@@ -338,8 +338,8 @@ fn stop_waits_for_an_event_in_hand() {
 fn stop_is_ready_at_once_when_nothing_is_owed() {
     let manager = EventManager::<u8>::new(8);
     let _idle = manager.subscribe();
-    now(manager.stop());
-    now(manager.stop());
+    now(manager.stop()).unwrap();
+    now(manager.stop()).unwrap();
     assert!(manager.is_closed());
 }
 
@@ -372,7 +372,7 @@ async fn a_stop_that_times_out_stops_nevertheless() {
         let impatient = timeout(Duration::from_secs(1), manager.stop()).await;
         impatient.unwrap_err();
         assert!(manager.is_closed());
-        manager.stop().await;
+        manager.stop().await.unwrap();
     };
     let (end, ()) = join!(work, stop);
     assert_eq!(end, Some(EndReason::Closed));
@@ -546,7 +546,7 @@ fn a_subscriber_can_still_be_disconnected_after_close() {
         "the way out of a stuck one"
     );
     assert!(stopped.is_woken());
-    assert_ready!(stopped.poll());
+    assert_ready!(stopped.poll()).unwrap();
     assert_eq!(read_all(&mut reader), [1]);
     assert!(on_request(reader.end_reason()));
 }

@@ -248,7 +248,7 @@ async fn the_event_stays_delivered() {
     assert_pending!(settled.poll());
     assert_eq!(now(slow.next()), Some("event"));
     slow.ack();
-    assert_ready!(settled.poll());
+    assert_ready!(settled.poll()).unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -273,7 +273,7 @@ fn becoming_deliveries_finishes_the_event_in_hand_and_keeps_the_unread() {
     assert_pending!(flushed.poll());
     next(&mut jobs).ack();
     assert!(assert_ready!(done[1].poll()).unwrap().all_acked());
-    assert_ready!(flushed.poll());
+    assert_ready!(flushed.poll()).unwrap();
 }
 
 #[test]
@@ -421,7 +421,7 @@ fn flush_waits_for_every_delivery_that_is_out() {
     assert_pending!(flushed.poll());
     drop(one);
     assert!(flushed.is_woken());
-    assert_ready!(flushed.poll(), "and for none that came later");
+    assert_ready!(flushed.poll(), "and for none that came later").unwrap();
     drop(three);
 }
 
@@ -437,8 +437,8 @@ fn flush_and_stop_wait_for_deliveries_whose_stream_is_gone() {
     assert_pending!(flushed.poll());
     assert_pending!(stopped.poll());
     two.ack();
-    assert_ready!(flushed.poll());
-    assert_ready!(stopped.poll());
+    assert_ready!(flushed.poll()).unwrap();
+    assert_ready!(stopped.poll()).unwrap();
 }
 
 #[test]
@@ -451,7 +451,7 @@ fn the_stream_may_go_while_a_flush_waits_for_what_it_has_out() {
     assert_pending!(flushed.poll());
     one.ack();
     assert!(flushed.is_woken());
-    assert_ready!(flushed.poll());
+    assert_ready!(flushed.poll()).unwrap();
 }
 
 #[test]
@@ -468,7 +468,7 @@ fn deliveries_of_who_left_are_not_taken_for_those_of_who_came_after() {
     let mut last = manager.subscribe();
     assert!(waits(&mut last));
     next(&mut later).ack();
-    assert_ready!(flushed.poll());
+    assert_ready!(flushed.poll()).unwrap();
     assert_eq!(manager.subscriber_count(), 2);
 }
 
@@ -497,7 +497,7 @@ fn a_disconnected_subscription_owes_what_is_out_and_nothing_that_was_unread() {
     assert_eq!((*two, two.seq(), jobs.unacked()), (2, 2, 1));
     one.ack();
     assert!(assert_ready!(done[0].poll()).unwrap().all_acked());
-    assert_ready!(flushed.poll(), "the second delivery is not waited for");
+    assert_ready!(flushed.poll(), "the second delivery is not waited for").unwrap();
     drop(two);
     let three = next(&mut jobs);
     assert_eq!((three.seq(), three.ack()), (3, 3));
@@ -547,7 +547,7 @@ fn newer_events_overwrite_unread_ones_and_never_a_delivery() {
     assert_pending!(flushed.poll());
     one.ack();
     assert!(assert_ready!(done[0].poll()).unwrap().all_acked());
-    assert_ready!(flushed.poll());
+    assert_ready!(flushed.poll()).unwrap();
     let four = next(&mut jobs);
     assert_eq!((four.seq(), four.ack()), (4, 4));
 }

@@ -61,7 +61,7 @@ fn settle(manager: &EventManager<usize>, out: Vec<Delivery<usize>>, receipts: Re
             assert!((&mut flushed).now_or_never().is_none());
         }
     }
-    now(flushed);
+    now(flushed).unwrap();
     for receipt in receipts {
         assert!(now(receipt).unwrap().all_acked());
     }

@@ -30,7 +30,7 @@ async fn publish(manager: EventManager<u64>) {
         assert_eq!((receipt.seq(), receipt.acked()), (n, SUBSCRIBERS));
         assert!(receipt.all_acked());
     }
-    manager.flush().await;
+    manager.flush().await.unwrap();
 }
 
 /// Reads to the end: every event, once, in order. Gives their sum.

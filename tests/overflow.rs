@@ -313,7 +313,7 @@ fn being_told_of_a_loss_finishes_the_event_in_hand() {
     fill(&manager, 2);
     assert_eq!(read(&mut screen), Some(Received::Missed(1)));
     assert_ready_ok!(done.poll());
-    assert_ready_eq!(settled.poll(), ());
+    assert_ready_eq!(settled.poll(), Ok(()));
 }
 
 #[test]

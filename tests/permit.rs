@@ -289,7 +289,7 @@ fn stop_waits_for_permits_and_for_what_they_deliver() {
     assert_eq!(now(reader.next()), Some(1));
     assert_pending!(stopped.poll(), "and not finished with");
     assert_eq!(now(reader.next()), None);
-    assert_ready!(stopped.poll());
+    assert_ready!(stopped.poll()).unwrap();
 }
 
 #[test]

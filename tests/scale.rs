@@ -98,7 +98,7 @@ fn all_leave_unread(leave: impl FnOnce(&EventManager<u8>, Vec<Subscription<u8>>)
     let mut dropped_by = receipt.dropped_by().to_vec();
     dropped_by.sort_unstable();
     assert_eq!(dropped_by, ids);
-    now(settled);
+    now(settled).unwrap();
     assert_eq!(now(waiting), Ok(0));
 }
 
@@ -443,8 +443,8 @@ fn a_flush_given_up_over_and_over_is_forgotten() {
     assert!(is_pending(&mut kept));
     assert_eq!(read(&mut reader), Some(1));
     reader.ack();
-    now(kept);
-    now(manager.flush());
+    now(kept).unwrap();
+    now(manager.flush()).unwrap();
 }
 
 #[test]

@@ -464,6 +464,6 @@ fn clone_is_asked_for_only_where_an_event_is_yielded() {
     assert_eq!(reader.end_reason(), None);
     assert!(manager.disconnect(reader.id()));
     assert_eq!(assert_ready_ok!(done.poll()).dropped(), 1);
-    now(manager.stop());
+    now(manager.stop()).unwrap();
     assert!(manager.try_notify(Unique).is_err());
 }

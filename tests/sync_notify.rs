@@ -309,7 +309,7 @@ fn a_waiter_never_hangs_on_a_subscriber_that_no_longer_exists() {
         assert!(received.is_woken(), "ack_notify: {name}");
         assert_ready_ok!(received.poll(), "ack_notify: {name}");
         assert!(flushed.is_woken(), "flush: {name}");
-        assert_ready!(flushed.poll(), "flush: {name}");
+        assert_ready!(flushed.poll(), "flush: {name}").unwrap();
     }
 }
 
@@ -517,7 +517,7 @@ fn flush_waits_until_every_event_stored_so_far_is_settled() {
     assert_pending!(settled.poll(), "the hundredth is in hand");
     two.ack();
     assert!(settled.is_woken());
-    assert_ready!(settled.poll());
+    assert_ready!(settled.poll()).unwrap();
     assert!(!manager.is_closed());
     assert_eq!(
         (one.pending(), two.pending()),
@@ -536,19 +536,19 @@ fn flush_counts_an_event_in_hand_as_not_settled() {
     assert_pending!(settled.poll());
     assert!(waits(&mut reader), "which finishes it");
     assert!(settled.is_woken());
-    assert_ready!(settled.poll());
+    assert_ready!(settled.poll()).unwrap();
 }
 
 #[test]
 fn flush_is_ready_at_once_when_nothing_is_owed() {
     let manager = EventManager::new(8);
-    now(manager.flush());
+    now(manager.flush()).unwrap();
     let mut reader = manager.subscribe();
-    now(manager.flush());
+    now(manager.flush()).unwrap();
     manager.try_notify('a').unwrap();
     read(&mut reader);
     reader.ack();
-    now(manager.flush());
+    now(manager.flush()).unwrap();
 }
 
 #[test]
@@ -563,8 +563,8 @@ fn flush_waits_for_what_a_disconnected_subscriber_has_in_hand_and_for_nothing_el
     assert_pending!(settled.poll());
     assert_eq!(read(&mut reader), Some('b'));
     assert!(settled.is_woken());
-    assert_ready!(settled.poll());
-    now(manager.flush());
+    assert_ready!(settled.poll()).unwrap();
+    now(manager.flush()).unwrap();
 }
 
 #[test]
@@ -580,7 +580,7 @@ fn flush_counts_what_was_overwritten_as_settled() {
     assert_pending!(settled.poll());
     manager.try_notify(4).unwrap();
     assert!(settled.is_woken());
-    assert_ready!(settled.poll());
+    assert_ready!(settled.poll()).unwrap();
     assert_eq!(read(&mut lossy), Some(3));
 }
 
@@ -597,7 +597,7 @@ fn flush_waits_for_the_event_in_hand_also_when_all_after_it_is_overwritten() {
     assert_pending!(settled.poll());
     lossy.ack();
     assert!(settled.is_woken());
-    assert_ready!(settled.poll());
+    assert_ready!(settled.poll()).unwrap();
 }
 
 #[test]
@@ -613,7 +613,7 @@ fn flush_goes_on_waiting_for_an_event_in_hand_when_its_subscriber_is_disconnecte
     assert_pending!(settled.poll());
     reader.ack();
     assert!(settled.is_woken());
-    assert_ready!(settled.poll());
+    assert_ready!(settled.poll()).unwrap();
 }
 
 #[test]
@@ -636,7 +636,7 @@ fn many_flushes_and_syncs_each_get_their_own_answer() {
         assert_pending!(settled.poll());
         reader.ack();
         assert_ready_ok!(done.poll());
-        assert_ready!(settled.poll());
+        assert_ready!(settled.poll()).unwrap();
     }
 }
 

@@ -113,7 +113,7 @@ async fn without_anybody_waiting_nothing_happens() {
     assert_eq!(manager.subscriber_count(), 1);
     assert_eq!(now(reader.next()), Some(2));
     reader.ack();
-    manager.flush().await;
+    manager.flush().await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use futures::stream::FusedStream;
 use futures::{Sink, Stream};
-use genevent::error::{DeadlineError, NotifyError, Unanswered};
+use genevent::error::{DeadlineError, NotifyError, Unanswered, WouldDeadlock};
 use genevent::{
     Ack, Deliveries, Delivery, EndReason, EventSink, Permit, Received, SubscriberId,
     SubscriberInfo, Subscription, SyncSink, WithMissed, future,
@@ -257,6 +257,10 @@ impl Called<'_> {
             Err(_) => unreachable!("there are no other errors"),
         };
         let done = |()| Answer::Done;
+        let waited = |result: Result<(), WouldDeadlock>| {
+            result.expect("no handler asks");
+            Answer::Done
+        };
         let done_in_time = |result: Result<(), Unanswered>| match result {
             Ok(()) => Answer::Done,
             Err(error) => unanswered(&error, ids),
@@ -278,8 +282,8 @@ impl Called<'_> {
             Self::SyncNotifyWithin(future) => future.as_mut().poll(cx).map(in_time),
             Self::FlushWithin(future) => future.as_mut().poll(cx).map(done_in_time),
             Self::StopWithin(future) => future.as_mut().poll(cx).map(done_in_time),
-            Self::Flush(future) => Pin::new(future).poll(cx).map(done),
-            Self::Stop(future) => Pin::new(future).poll(cx).map(done),
+            Self::Flush(future) => Pin::new(future).poll(cx).map(waited),
+            Self::Stop(future) => Pin::new(future).poll(cx).map(waited),
             Self::Closed(future) => Pin::new(future).poll(cx).map(done),
             Self::WaitForSubscribers(future) => Pin::new(future).poll(cx).map(Answer::Here),
         }
