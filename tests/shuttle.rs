@@ -329,7 +329,7 @@ fn a_flush_hears_of_the_last_delivery_from_whatever_thread_also_without_the_stre
                 });
             }
             spawn(async move { drop(jobs) });
-            manager.flush().await;
+            manager.flush().await.unwrap();
             assert_eq!(done.load(Ordering::SeqCst), 2);
         });
     });
@@ -352,7 +352,7 @@ fn a_flush_waits_for_a_delivery_however_it_comes_between_looking_and_listening()
                     jobs // neither polled nor dropped any more
                 }
             });
-            manager.flush().await;
+            manager.flush().await.unwrap();
             assert_eq!(done.load(Ordering::SeqCst), 1);
             drop(worker.await.unwrap());
         });
@@ -382,7 +382,7 @@ fn a_flush_hears_of_deliveries_of_a_subscription_that_is_disconnected_meanwhile(
                 let manager = manager.clone();
                 async move { manager.disconnect(id) }
             });
-            manager.flush().await;
+            manager.flush().await.unwrap();
             assert_eq!(done.load(Ordering::SeqCst), 2);
             assert!(cutting.await.unwrap());
             assert_eq!(reader.await.unwrap(), (3, true));
@@ -409,7 +409,7 @@ fn an_ack_from_another_thread_lets_the_next_delivery_out() {
             for n in 1..=3 {
                 manager.notify(n).await.unwrap();
             }
-            manager.stop().await;
+            manager.stop().await.unwrap();
             assert_eq!(reader.await.unwrap(), [1, 2, 3]);
         });
     });
@@ -462,7 +462,7 @@ fn stop_waits_for_every_permit_that_was_given_used_or_not() {
                 })
             });
             yield_now().await;
-            manager.stop().await;
+            manager.stop().await.unwrap();
             assert_eq!(out.load(Ordering::SeqCst), 0);
             let mut delivered = 0;
             for holder in holders {
@@ -542,7 +542,7 @@ fn a_flush_waits_for_a_delivery_that_is_taken_while_another_is_acked() {
             acking.join().unwrap();
             assert!((&mut flush).now_or_never().is_none(), "2 is out");
             drop(two);
-            flush.await;
+            flush.await.unwrap();
         });
     });
 }
@@ -572,7 +572,7 @@ fn a_flush_waits_for_what_a_lossy_reader_takes_amid_overwriting() {
             if got < 3 {
                 drop(reader);
             }
-            flush.await;
+            flush.await.unwrap();
         });
     });
 }
