@@ -1,4 +1,4 @@
-//! Bugs planted on purpose: `.ci/planted-bugs` sees to it that the random model finds each.
+//! Bugs planted on purpose: `.ci/planted-bugs` sees to it that a model finds each.
 //!
 //! Only under `--cfg genevent_planted`, and then only the one that the environment names; in
 //! every other build `planted!` is `false`. Some of them were real ones once.

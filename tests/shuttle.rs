@@ -537,7 +537,7 @@ fn a_flush_waits_for_a_delivery_that_is_taken_while_another_is_acked() {
             let one = jobs.next().now_or_never().flatten().unwrap();
             let mut flush = manager.flush();
             assert!((&mut flush).now_or_never().is_none());
-            let acking = shuttle::thread::spawn(move || drop(one.ack()));
+            let acking = shuttle::thread::spawn(move || one.ack());
             let two = jobs.next().now_or_never().flatten().unwrap();
             acking.join().unwrap();
             assert!((&mut flush).now_or_never().is_none(), "2 is out");
@@ -562,7 +562,7 @@ fn a_flush_waits_for_what_a_lossy_reader_takes_amid_overwriting() {
             assert!((&mut flush).now_or_never().is_none());
             manager.try_notify(4).unwrap();
             let publisher = manager.clone();
-            let publishing = shuttle::thread::spawn(move || drop(publisher.try_notify(5)));
+            let publishing = shuttle::thread::spawn(move || publisher.try_notify(5));
             let got = reader.next().now_or_never().flatten().unwrap();
             publishing.join().unwrap();
             if got == 3 {
