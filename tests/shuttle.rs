@@ -564,7 +564,7 @@ fn a_flush_waits_for_what_a_lossy_reader_takes_amid_overwriting() {
             let publisher = manager.clone();
             let publishing = shuttle::thread::spawn(move || publisher.try_notify(5));
             let got = reader.next().now_or_never().flatten().unwrap();
-            publishing.join().unwrap();
+            publishing.join().unwrap().unwrap();
             if got == 3 {
                 assert!((&mut flush).now_or_never().is_none(), "3 is in hand");
             }
