@@ -306,3 +306,15 @@ async fn a_member_may_be_aborted_before_its_first_event() {
     assert_eq!(a.stopped().await, StopReason::Aborted);
     assert_eq!(diary.read(), ["a ends: it was aborted"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_member_whose_owner_is_gone_already_is_removed() {
+    // It was told to go before it had come, and stayed.
+    let manager = EventManager::<u8>::new(8);
+    let group = manager.handler_group("group").unwrap();
+    let owned = group
+        .add_mon_handler("owned", handler_fn(|_: &u8| ()), std::future::ready(()))
+        .unwrap();
+    assert_eq!(owned.stopped().await, StopReason::OwnerGone);
+    assert!(group.which_handlers().is_empty());
+}

@@ -216,3 +216,31 @@ async fn a_group_restarts_one_of_its_handlers_alone() {
     );
     assert_eq!(others.try_iter().collect::<Vec<_>>(), [1, 10, 2]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_abort_amid_a_restart_ends_the_handler() {
+    // It only cut `terminate` short, and a new life began.
+    struct Endless;
+
+    impl Handler<u8> for Endless {
+        async fn handle_event(&mut self, _: &u8) -> ControlFlow<()> {
+            panic!("every event is too much");
+        }
+
+        async fn terminate(&mut self, _: &StopReason) {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    let manager = EventManager::new(8);
+    let restart = Restart::on_failure(5, std::time::Duration::from_secs(1));
+    let handler = manager
+        .add_handler_with("endless", || Endless, restart)
+        .unwrap();
+    manager.notify(1).await.unwrap();
+    for _ in 0..8 {
+        tokio::task::yield_now().await;
+    }
+    handler.abort();
+    assert_eq!(handler.stopped().await, StopReason::Aborted);
+}

@@ -145,8 +145,11 @@ impl<E: Send + Sync + 'static> Floor<E> {
             return Some(reason);
         }
         if let Some(mut broken) = member.handler.take() {
-            let _ = self.terminate(member.id, &mut *broken, &reason).await;
+            let ended = self.terminate(member.id, &mut *broken, &reason).await;
             discard(broken);
+            if let Err(StopReason::Aborted) = ended {
+                return Some(StopReason::Aborted);
+            }
         }
         match self.call(|| revival.factory.make()) {
             Ok(anew) => {

@@ -16,7 +16,7 @@ use super::floor::catch;
 use super::order::{Command, Order};
 use super::{Handler, StopReason};
 use crate::channel::Channel;
-use crate::foreign::discard;
+use crate::foreign::{discard, shield};
 use crate::inspect::SubscriberId;
 use crate::roster::Roster;
 use crate::sync::Arc;
@@ -149,9 +149,14 @@ impl Life {
         self.roster.fill(self.key, Arc::new(listed.clone()));
     }
 
+    /// Wakes those who wait for it, whose wakers may panic.
+    fn tell_all(&self, reason: StopReason) {
+        shield(|| drop(self.tell.send_replace(Some(reason))));
+    }
+
     pub(super) fn end(self, reason: StopReason) {
         self.roster.free(self.key);
-        self.tell.send_replace(Some(reason));
+        self.tell_all(reason);
     }
 }
 
@@ -159,7 +164,7 @@ impl Drop for Life {
     fn drop(&mut self) {
         if self.tell.borrow().is_none() {
             self.roster.free(self.key);
-            self.tell.send_replace(Some(StopReason::Aborted));
+            self.tell_all(StopReason::Aborted);
         }
     }
 }

@@ -18,7 +18,7 @@ use super::member::{AnyHandler, Life, Listed, Member, Owner};
 use super::order::{Call, Command, Give, Order, With};
 use crate::channel::Channel;
 use crate::end::EndReason;
-use crate::foreign::discard;
+use crate::foreign::{discard, shield};
 use crate::inspect::SubscriberId;
 use crate::subscription::Subscription;
 use crate::sync::Arc;
@@ -41,6 +41,8 @@ pub(super) struct Runner<E> {
     floor: Floor<E>,
     /// Oldest first.
     members: Vec<Member<E>>,
+    /// Handlers and owners that were to be looked at when they were not there; the last few.
+    orphans: VecDeque<u64>,
     /// Somebody holds the group.
     held: bool,
     /// An event is being handled.
@@ -80,6 +82,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
                 aborted: Vec::new(),
             },
             members: Vec::new(),
+            orphans: VecDeque::new(),
             held: false,
             busy: false,
             subscription,
@@ -122,7 +125,10 @@ impl<E: Send + Sync + 'static> Runner<E> {
         };
         // Who comes now is refused; who came before still has an answer.
         self.orders.close();
-        self.receive();
+        // Not `try_recv`: an order that is being sent right now would be left behind.
+        while let Some(order) = self.orders.recv().await {
+            self.queue_up(order);
+        }
         while let Some(order) = self.queue.pop_front() {
             self.execute(order.command).await;
         }
@@ -225,6 +231,15 @@ impl<E: Send + Sync + 'static> Runner<E> {
         self.queue.insert(at, order);
     }
 
+    /// An owner has ended whose handler is not there: it has gone, or it has yet to come, which is
+    /// a matter of the moment between two calls.
+    fn remember(&mut self, id: u64) {
+        if self.orphans.len() == ORPHANS {
+            self.orphans.pop_front();
+        }
+        self.orphans.push_back(id);
+    }
+
     fn is_due(&self) -> bool {
         let first = self.queue.front();
         first.is_some_and(|order| self.subscription.has_taken(order.after))
@@ -255,7 +270,18 @@ impl<E: Send + Sync + 'static> Runner<E> {
 
     async fn execute(&mut self, command: Command<E>) {
         match command {
-            Command::Add(member) => self.members.push(member),
+            Command::Add(mut member) => {
+                // Its owner may have ended, and said so, before it came.
+                let is_orphan = self.orphans.contains(&member.id);
+                let owner = member.owner.as_mut();
+                let owner = owner.filter(|owner| self.orphans.contains(&owner.id));
+                let is_gone = is_orphan || owner.is_some_and(Owner::is_gone);
+                self.members.push(member);
+                if is_gone {
+                    self.remove(self.members.len() - 1, StopReason::OwnerGone, None)
+                        .await;
+                }
+            }
             Command::Call { id, call, failed } => {
                 if let Some(index) = self.find(id) {
                     self.call(index, call, failed).await;
@@ -271,6 +297,9 @@ impl<E: Send + Sync + 'static> Runner<E> {
                 if let Some(index) = self.find(id) {
                     self.remove(index, reason, give).await;
                 } else {
+                    if reason == StopReason::OwnerGone {
+                        self.remember(id);
+                    }
                     discard(give);
                 }
             }
@@ -283,7 +312,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
             Command::LookAtOwner(owner) => {
                 let owned_by = |m: &Member<E>| m.owner.as_ref().is_some_and(|o| o.id == owner);
                 let Some(index) = self.members.iter().position(owned_by) else {
-                    return;
+                    return self.remember(owner);
                 };
                 let member = &mut self.members[index];
                 if member.owner.as_mut().is_some_and(Owner::is_gone) {
@@ -303,7 +332,9 @@ impl<E: Send + Sync + 'static> Runner<E> {
                     return discard(with);
                 };
                 if let Some(swapped) = self.swap(index, terminate, with, new, tell).await {
-                    let _ = answer.send(swapped);
+                    shield(|| {
+                        let _ = answer.send(swapped);
+                    });
                 }
             }
         }
@@ -316,7 +347,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
             if let Some(reason) = self.floor.revive(member, message.clone()).await {
                 self.remove(index, reason, None).await;
             }
-            let _ = failed.send(message);
+            shield(|| drop(failed.send(message)));
         }
     }
 
@@ -350,10 +381,10 @@ impl<E: Send + Sync + 'static> Runner<E> {
             Ok(Ok(handler)) => {
                 member.handler = Some(handler);
                 member.id = new.id.expect("a handler has a number");
-                member.revival = None;
+                discard(member.revival.take());
                 member.life.list(&new);
                 let old = std::mem::replace(&mut member.life.tell, tell);
-                old.send_replace(Some(StopReason::Swapped));
+                shield(|| drop(old.send_replace(Some(StopReason::Swapped))));
                 Some(true)
             }
             Ok(Err(old)) => {
@@ -376,5 +407,8 @@ impl<E> Drop for Runner<E> {
         }
     }
 }
+
+/// More than are ever on their way into a group at once.
+const ORPHANS: usize = 64;
 
 const HANDLER: &str = "a handler is there unless it is being swapped";
