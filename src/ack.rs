@@ -21,12 +21,15 @@ pub(crate) enum Until {
 ///
 /// # Invariants
 /// 1. Every subscriber counted by [`expect`](Self::expect) answers exactly once.
-/// 2. At zero it stays at zero, and its waker has been called or was never there.
+/// 2. At zero it stays at zero; the last answer takes the waker out, if there is one, and calls
+///    it.
 /// 3. Outside its future's hands it holds no waker: so dropping the manager's reference runs
 ///    nobody's code.
 pub(crate) struct Ticket {
     until: Until,
     owed: AtomicUsize,
+    /// Not 0 once somebody is in `dropped_by`.
+    gave_up: AtomicUsize,
     note: Mutex<Note>,
 }
 
@@ -41,6 +44,7 @@ impl Ticket {
         Arc::new(Self {
             until,
             owed: AtomicUsize::new(0),
+            gave_up: AtomicUsize::new(0),
             note: Mutex::default(),
         })
     }
@@ -74,6 +78,8 @@ impl Ticket {
     pub(crate) fn drop_by(&self, subscriber: SubscriberId) {
         let mut note = self.note.lock();
         note.dropped_by.push(subscriber);
+        // Relaxed: the decrement carries it over to whoever sees zero.
+        self.gave_up.store(1, Ordering::Relaxed);
         let last = self.owed.fetch_sub(1, Ordering::AcqRel) == 1;
         let waker = last.then(|| note.waker.take()).flatten();
         drop(note);
@@ -88,18 +94,23 @@ impl Ticket {
     }
 
     /// Ready with the subscribers that ended without an answer.
-    pub(crate) fn poll_settled(&self, cx: &Context<'_>) -> Poll<Vec<SubscriberId>> {
-        let mut spare = None;
+    ///
+    /// When it is polled for the `first` time, it has no waker yet.
+    pub(crate) fn poll_settled(&self, cx: &Context<'_>, first: bool) -> Poll<Vec<SubscriberId>> {
+        if self.is_settled() {
+            return Poll::Ready(self.take_dropped_by());
+        }
+        let mut spare = first.then(|| cx.waker().clone());
         loop {
             let mut note = self.note.lock();
             // Under the lock, with the waker in place: the last answer takes the same lock, so
             // it either is seen here or finds the waker.
             if self.is_settled() {
-                let dropped_by = std::mem::take(&mut note.dropped_by);
                 let old = note.waker.take();
                 drop(note);
                 discard(old);
-                return Poll::Ready(dropped_by);
+                discard(spare);
+                return Poll::Ready(self.take_dropped_by());
             }
             if note.waker.as_ref().is_some_and(|w| w.will_wake(cx.waker())) {
                 drop(note);
@@ -116,8 +127,18 @@ impl Ticket {
         }
     }
 
+    fn take_dropped_by(&self) -> Vec<SubscriberId> {
+        match self.gave_up.load(Ordering::Relaxed) {
+            0 => Vec::new(),
+            _ => std::mem::take(&mut self.note.lock().dropped_by),
+        }
+    }
+
     /// Nobody waits for it any more.
     pub(crate) fn abandon(&self) {
+        if self.is_settled() {
+            return;
+        }
         let waker = self.note.lock().waker.take();
         discard(waker);
     }

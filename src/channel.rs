@@ -18,12 +18,12 @@ use crate::held::Report;
 use crate::inside;
 use crate::inspect::{SubscriberId, SubscriberInfo};
 use crate::line::{Line, Turn};
-use crate::log::Batch;
 use crate::options::{Overflow, SubscribeOptions};
 use crate::parking::Parking;
 use crate::place::Place;
 use crate::ring::{Claim, Rest, Ring, Room, Stored};
 use crate::roster::Roster;
+use crate::segment::Segment;
 use crate::sync::{Arc, AtomicU64, AtomicUsize, Mutex, Ordering};
 use crate::watchers::{Event, Watch, Watchers};
 
@@ -66,7 +66,7 @@ pub(crate) enum Refusal {
 
 /// What a subscriber that has nothing left in its batch gets.
 pub(crate) enum Next<E> {
-    Batch(Batch<E>),
+    Batch(Segment<E>),
     /// It has been disconnected; this is what it had not read.
     Rest(Rest<E>),
     /// Closed, and everything read.
@@ -241,7 +241,28 @@ impl<E> Channel<E> {
 
     // ---- Publishers -------------------------------------------------------------------------
 
+    /// The way that most events go: nobody waits in line, and nobody is near its limit.
+    #[inline]
+    fn store_quietly(&self, event: E, ticket: Option<&Arc<Ticket>>) -> Result<Stored, E> {
+        let mut state = self.state.lock();
+        if !state.line.is_empty() || !state.ring.is_quiet() {
+            return Err(event);
+        }
+        let stored = state.ring.put(event, ticket);
+        self.newest.store(stored.seq, Ordering::Release);
+        if state.parking.len() > 0 {
+            let readers = state.parking.unpark_all();
+            drop(state);
+            readers.wake();
+        }
+        Ok(stored)
+    }
+
     pub(crate) fn try_store(&self, event: E) -> Result<Stored, TryNotifyError<E>> {
+        let event = match self.store_quietly(event, None) {
+            Ok(stored) => return Ok(stored),
+            Err(event) => event,
+        };
         let (stored, unheard) = self.run(|state, effects| {
             if state.ring.is_closed() {
                 Err(TryNotifyError::Closed(event))
@@ -263,6 +284,13 @@ impl<E> Channel<E> {
         turn: &mut Option<Turn>,
         waker: &Waker,
     ) -> Result<Result<Stored, Refusal>, Wait> {
+        if turn.is_none() {
+            let quietly = event.take().expect("a future is not polled once ready");
+            match self.store_quietly(quietly, ticket) {
+                Ok(stored) => return Ok(Ok(stored)),
+                Err(back) => *event = Some(back),
+            }
+        }
         let stored = self.poll_turn(Claim::Event, turn, waker, |state, effects| {
             let event = event.take().expect("a future is not polled once ready");
             self.note(state.store(event, ticket, effects))
@@ -393,9 +421,12 @@ impl<E> Channel<E> {
 
     /// What the subscriber reads next; if there is nothing, it is parked, with `spare` if that is
     /// at hand and needed.
+    ///
+    /// It has finished with the event in hand.
     pub(crate) fn next(&self, place: &Place, waker: &Waker, mut spare: Option<Waker>) -> Next<E> {
         let key = place.id.key;
         self.run(|state, effects| {
+            place.cursor.finish_locked();
             if place.cursor.load().is_watched() {
                 state.ring.report(key, None, effects);
             }

@@ -89,6 +89,16 @@ impl Cursor {
         Word(self.0.fetch_or(FINISHED, Ordering::AcqRel) | FINISHED)
     }
 
+    /// As [`finish`](Self::finish), by the subscriber under the manager's lock: nobody else
+    /// changes the word meanwhile.
+    #[inline]
+    pub(crate) fn finish_locked(&self) {
+        let word = self.0.load(Ordering::Acquire);
+        if word & FINISHED == 0 {
+            self.0.store(word | FINISHED, Ordering::Release);
+        }
+    }
+
     /// Asks the subscriber to report its next step, and tells where it was when asked.
     #[inline]
     pub(crate) fn watch(&self) -> Word {

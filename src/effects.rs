@@ -8,7 +8,7 @@ use std::task::Waker;
 use crate::ack::Ticket;
 use crate::foreign::{discard, wake};
 use crate::inspect::SubscriberId;
-use crate::parking::Parked;
+use crate::parking::{Parked, Unparked};
 use crate::segment::Segment;
 use crate::sync::Arc;
 
@@ -26,30 +26,37 @@ pub(crate) enum Effect<E> {
     /// One subscriber has caught up with a flush.
     Flushed(Arc<Ticket>),
     /// The ring let go of a segment; the last owner drops its events, each by itself.
-    Segment(Arc<Segment<E>>),
+    Segment(Segment<E>),
 }
 
 #[must_use = "nobody is woken until `run`"]
 pub(crate) struct Effects<E> {
     /// Subscribers that have something to read. First to be woken, before they sleep deeper.
-    readers: Vec<Parked>,
+    readers: Unparked,
+    /// The first of the others, which needs no memory of its own: most often it is the only one.
+    first: Option<Effect<E>>,
     others: Vec<Effect<E>>,
 }
 
 impl<E> Effects<E> {
     pub(crate) fn new() -> Self {
         Self {
-            readers: Vec::new(),
+            readers: Unparked::default(),
+            first: None,
             others: Vec::new(),
         }
     }
 
     pub(crate) fn push(&mut self, effect: Effect<E>) {
-        self.others.push(effect);
+        if self.first.is_none() {
+            self.first = Some(effect);
+        } else {
+            self.others.push(effect);
+        }
     }
 
     pub(crate) fn extend(&mut self, effects: impl IntoIterator<Item = Effect<E>>) {
-        self.others.extend(effects);
+        effects.into_iter().for_each(|effect| self.push(effect));
     }
 
     pub(crate) fn wake(&mut self, wakers: impl IntoIterator<Item = Waker>) {
@@ -60,24 +67,22 @@ impl<E> Effects<E> {
         self.extend(waker.map(Effect::Discard));
     }
 
-    pub(crate) fn wake_readers(&mut self, readers: Vec<Parked>) {
+    pub(crate) fn wake_readers(&mut self, readers: Unparked) {
         debug_assert!(self.readers.is_empty(), "everybody is woken once");
         self.readers = readers;
     }
 
     #[inline]
     pub(crate) fn run(self) {
-        if !self.readers.is_empty() || !self.others.is_empty() {
+        if !self.readers.is_empty() || self.first.is_some() {
             self.run_all();
         }
     }
 
     #[inline(never)]
     fn run_all(self) {
-        for parked in self.readers {
-            parked.wake();
-        }
-        for effect in self.others {
+        self.readers.wake();
+        for effect in self.first.into_iter().chain(self.others) {
             match effect {
                 Effect::Wake(waker) => wake(waker),
                 Effect::WakeReader(parked) => parked.wake(),

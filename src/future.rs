@@ -166,6 +166,7 @@ impl<'a, E> Awaiting<'a, E> {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Receipt, NotifyError<E>>> {
+        let first = self.stored.is_none();
         let Stored { seq, audience } = match self.stored {
             Some(stored) => stored,
             None if self.storing.channel.would_hear_itself() => {
@@ -177,7 +178,7 @@ impl<'a, E> Awaiting<'a, E> {
                 .stored
                 .insert(ready!(self.storing.poll(Some(&self.ticket), cx))?),
         };
-        let dropped_by = ready!(self.ticket.poll_settled(cx));
+        let dropped_by = ready!(self.ticket.poll_settled(cx, first));
         self.stored = None;
         Poll::Ready(Ok(Receipt::new(seq, audience, dropped_by)))
     }
@@ -276,12 +277,13 @@ impl<'a, E> Settling<'a, E> {
         if self.ticket.is_none() && channel.would_await_itself() {
             return Poll::Ready(Err(WouldDeadlock));
         }
+        let first = self.ticket.is_none();
         let ticket = self.ticket.get_or_insert_with(|| {
             let ticket = Ticket::new(Until::Finished);
             channel.flush(&ticket);
             ticket
         });
-        ticket.poll_settled(cx).map(|_| Ok(()))
+        ticket.poll_settled(cx, first).map(|_| Ok(()))
     }
 }
 

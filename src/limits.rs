@@ -29,6 +29,12 @@ impl Limits {
         }));
     }
 
+    /// Whether somebody may be at its limit with `length` events in the sequence.
+    #[inline]
+    pub(crate) fn is_due(&self, length: u64) -> bool {
+        self.0.peek().is_some_and(|limit| limit.0.at <= length)
+    }
+
     /// Takes out one that may be at its limit with `length` events in the sequence.
     #[inline]
     pub(crate) fn pop_due(&mut self, length: u64) -> Option<SubscriberId> {

@@ -1,20 +1,23 @@
 //! The events that somebody has yet to read, in segments that are let go when nobody has.
 //!
 //! ```text
-//!              oldest                                   newest
-//!  segments   ┌──┬──┐ ┌──┬──┬──┬──┐ ┌──┬──┬──┬──┬──┬──┬──┬──┐
-//!             │ 5│ 6│ │ 7│ 8│ 9│10│ │11│12│13│  │  │  │  │  │   beyond
-//!             └──┴──┘ └──┴──┴──┴──┘ └──┴──┴──┴──┴──┴──┴──┴──┘
-//!  readers       1         0                  2                  0
-//!                  ▲                        ▲
-//!   slow: position 5, unread 8              │ tail = 13
-//!                              fast: position 13, unread 0
+//!              oldest                                    newest
+//!  segments   ┌──┬──┐ ┌──┬──┬──┬──┐ ┌──┬──┬──┐   open  ┌──┬──┐
+//!             │ 5│ 6│ │ 7│ 8│ 9│10│ │11│12│13│         │14│15│
+//!             └──┴──┘ └──┴──┴──┴──┘ └──┴──┴──┘         └──┴──┘
+//!  readers       1         0            2                 3
+//!                  ▲                        ▲               ▲
+//!   slow: position 5, unread 10             │  tail = 15 ───┘
+//!                           quick: position 12, unread 3
 //! ```
 //!
-//! Events are kept once for all subscribers. Segments double in size from one slot to
-//! [`MAX_SLOTS`] while a backlog lasts. A subscriber is counted as a reader of the segment in
-//! which its next event is, or as beyond the last one; segments without readers leave at the
-//! front.
+//! Events are kept once for all subscribers. New ones go to an open run that only the manager
+//! sees. When a subscriber asks for what is in it, or when it is [`MAX_SLOTS`] long, it is sealed
+//! into a segment, which is shared and never changes. While a backlog lasts, short segments that
+//! nobody holds are joined with their neighbours.
+//!
+//! A subscriber is counted as a reader of the segment in which its next event is, or of the open
+//! run; segments without readers leave at the front.
 
 use std::collections::VecDeque;
 
@@ -23,39 +26,33 @@ use crate::effects::{Effect, Effects};
 use crate::segment::{MAX_SLOTS, Segment, Slot};
 use crate::sync::Arc;
 
-/// Part of a segment for one reader: the events up to `end` have been stored.
-pub(crate) struct Batch<E> {
-    pub(crate) segment: Arc<Segment<E>>,
-    /// The number of the last event that may be read.
-    pub(crate) end: u64,
-}
-
-/// Which segment a reader is in, counted from the first there ever was; if that one is gone, the
-/// first there is.
+/// The segment in which a reader is counted: the number of one of its events, or, if that has
+/// left, of one before the first segment there is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Spot(u64);
 
 /// # Invariants
-/// 1. The segments, if any, hold consecutive events, the last of which is `tail`.
-/// 2. Each reader is counted once, in `readers` or in `beyond`; the first segment has readers.
-/// 3. `awaited` holds the awaited events that are still in segments, in order.
+/// 1. The segments and the open run hold consecutive events, the last of which is `tail`.
+/// 2. Each reader is counted once, in the segment of its spot or in `beyond`; the first segment
+///    has readers.
+/// 3. `awaited` holds the awaited events that are still kept, in order.
+/// 4. The open run is shorter than `MAX_SLOTS`.
 pub(crate) struct Log<E> {
     /// The number of the newest event; 0 before the first.
     tail: u64,
     links: VecDeque<Link<E>>,
-    /// How many segments have left at the front.
-    gone: u64,
-    /// Readers that have read every segment to its last slot.
+    open: Vec<Slot<E>>,
+    /// Readers of the open run: they have read every segment to its end.
     beyond: usize,
-    awaited: VecDeque<(u64, Arc<Ticket>)>,
+    awaited: VecDeque<u64>,
 }
 
-/// For so many segments and awaited events, room is kept when the log is empty.
+/// For so many segments, open and awaited events, room is kept when a large log is empty.
 const KEPT: usize = 8;
 
 /// One segment, and how many subscribers read it.
 struct Link<E> {
-    segment: Arc<Segment<E>>,
+    segment: Segment<E>,
     readers: usize,
 }
 
@@ -64,12 +61,13 @@ impl<E> Log<E> {
         Self {
             tail: 0,
             links: VecDeque::new(),
-            gone: 0,
+            open: Vec::new(),
             beyond: 0,
             awaited: VecDeque::new(),
         }
     }
 
+    #[inline]
     pub(crate) fn tail(&self) -> u64 {
         self.tail
     }
@@ -78,54 +76,51 @@ impl<E> Log<E> {
 
     /// A new reader, of what comes after the newest event.
     pub(crate) fn join(&mut self) -> Spot {
-        let mut spot = Spot(self.gone + self.links.len() as u64);
-        match self.links.back_mut() {
-            // The last segment has a slot left for the next event.
-            Some(last) if last.segment.last() > self.tail => {
-                last.readers += 1;
-                spot.0 -= 1;
-            }
-            _ => self.beyond += 1,
-        }
-        spot
+        self.beyond += 1;
+        self.open_spot()
     }
 
     pub(crate) fn leave(&mut self, spot: Spot, effects: &mut Effects<E>) {
-        *self.readers_mut(spot) -= 1;
+        let link = self.index(spot);
+        *self.readers_mut(link) -= 1;
         self.trim(effects);
     }
 
     /// Moves a reader on to the segment that has what comes after `position`.
     pub(crate) fn advance(&mut self, spot: &mut Spot, position: u64, effects: &mut Effects<E>) {
-        let mut to = Spot(spot.0.max(self.gone));
-        while self
-            .index(to)
-            .is_some_and(|index| self.links[index].segment.last() <= position)
-        {
-            to.0 += 1;
-        }
-        if to.0 > spot.0.max(self.gone) {
-            *self.readers_mut(*spot) -= 1;
+        let from = self.index(*spot);
+        let passed = self.links.iter().skip(from);
+        let passed = passed.take_while(|link| link.segment.last() <= position);
+        let to = from + passed.count();
+        if from < to {
+            *self.readers_mut(from) -= 1;
             *self.readers_mut(to) += 1;
+            *spot = match self.links.get(to) {
+                Some(link) => Spot(link.segment.first()),
+                None => self.open_spot(),
+            };
             self.trim(effects);
         }
-        *spot = to;
     }
 
-    /// What a reader that has been moved on there may read next.
-    pub(crate) fn batch(&self, spot: Spot) -> Option<Batch<E>> {
-        let segment = &self.links[self.index(spot)?].segment;
-        Some(Batch {
-            segment: Arc::clone(segment),
-            end: segment.last().min(self.tail),
-        })
+    /// What a reader that has been moved on there may read next; there must be something.
+    pub(crate) fn batch(&mut self, spot: Spot) -> Segment<E> {
+        let mut index = self.index(spot);
+        if index == self.links.len() {
+            self.seal();
+            // It may have been joined with the one before.
+            index = self.links.len() - 1;
+        }
+        self.links[index].segment.clone()
     }
 
     /// The segments that hold all that a reader has not read.
-    pub(crate) fn segments_from(&self, spot: Spot) -> VecDeque<Arc<Segment<E>>> {
-        let start = self.index(spot).unwrap_or(self.links.len());
-        let links = self.links.range(start..);
-        links.map(|link| Arc::clone(&link.segment)).collect()
+    pub(crate) fn segments_from(&mut self, spot: Spot) -> VecDeque<Segment<E>> {
+        if !self.open.is_empty() {
+            self.seal();
+        }
+        let links = self.links.range(self.index(spot)..);
+        links.map(|link| link.segment.clone()).collect()
     }
 
     // ---- Events -----------------------------------------------------------------------------
@@ -136,73 +131,118 @@ impl<E> Log<E> {
         self.tail
     }
 
-    pub(crate) fn append(&mut self, event: E, ticket: Option<Arc<Ticket>>) -> u64 {
+    #[inline]
+    pub(crate) fn append(&mut self, event: E, ticket: Option<&Arc<Ticket>>) -> u64 {
         self.tail += 1;
-        if let Some(ticket) = &ticket {
-            self.awaited.push_back((self.tail, Arc::clone(ticket)));
+        let mut slot = Slot::new(event);
+        if let Some(ticket) = ticket {
+            self.awaited.push_back(self.tail);
+            slot.ticket = Some(Arc::clone(ticket));
         }
-        let slots = match self.links.back() {
-            Some(last) if last.segment.last() >= self.tail => None,
-            Some(last) => Some((last.segment.slots() * 2).min(MAX_SLOTS)),
-            None => Some(1),
-        };
-        if let Some(slots) = slots {
-            self.links.push_back(Link {
-                segment: Segment::new(self.tail, slots),
-                readers: std::mem::take(&mut self.beyond),
-            });
+        self.open.push(slot);
+        if self.open.len() == MAX_SLOTS {
+            self.seal();
         }
-        let last = self.links.back().expect("one was just made sure of");
-        last.segment.fill(self.tail, Slot { event, ticket });
         self.tail
+    }
+
+    /// Makes a segment of the open run, which must not be empty.
+    fn seal(&mut self) {
+        let Spot(first) = self.open_spot();
+        self.links.push_back(Link {
+            segment: Segment::new(first, self.open.drain(..)),
+            readers: std::mem::take(&mut self.beyond),
+        });
+        // As in a binary counter: an event moves at most once for each time the length doubles.
+        while self.links.len() > 1 && self.join_last() {}
+    }
+
+    /// Makes one of the last two segments, if it pays.
+    fn join_last(&mut self) -> bool {
+        let mut last = self.links.pop_back().expect("there are two");
+        let before = self.links.back_mut().expect("there are two");
+        let joined = before.segment.join(&mut last.segment);
+        if joined {
+            before.readers += last.readers;
+        } else {
+            self.links.push_back(last);
+        }
+        joined
     }
 
     /// Who waits for answers to event `seq`, if it is kept.
     pub(crate) fn awaited(&self, seq: u64) -> Option<&Arc<Ticket>> {
-        let found = self.awaited.binary_search_by_key(&seq, |&(seq, _)| seq);
-        found.ok().map(|index| &self.awaited[index].1)
+        if seq < self.first() {
+            return None;
+        }
+        let slot = match self.links.get(self.index(Spot(seq))) {
+            Some(link) => link.segment.get(seq),
+            None => {
+                let index = seq.checked_sub(self.open_spot().0)?;
+                self.open.get(usize::try_from(index).ok()?)?
+            }
+        };
+        slot.ticket.as_ref()
     }
 
     /// Who waits for answers to what comes after `position`.
     pub(crate) fn awaited_after(&self, position: u64) -> impl Iterator<Item = &Arc<Ticket>> {
-        let start = self.awaited.partition_point(|&(seq, _)| seq <= position);
-        self.awaited.range(start..).map(|(_, ticket)| ticket)
+        let start = self.awaited.partition_point(|&seq| seq <= position);
+        self.awaited
+            .range(start..)
+            .filter_map(|&seq| self.awaited(seq))
     }
 
     /// Lets go of everything: all `readers` have read it.
     pub(crate) fn release(&mut self, readers: usize, effects: &mut Effects<E>) {
+        if !self.open.is_empty() {
+            self.seal();
+        }
         self.beyond = readers;
-        self.gone += self.links.len() as u64;
-        let links = self.links.drain(..);
-        effects.extend(links.map(|link| Effect::Segment(link.segment)));
+        while let Some(link) = self.links.pop_front() {
+            effects.push(Effect::Segment(link.segment));
+        }
         self.awaited.clear();
         // What a large backlog took is given back.
-        self.links.shrink_to(KEPT);
-        self.awaited.shrink_to(KEPT);
+        self.open.shrink_to(KEPT);
+        if self.links.capacity().max(self.awaited.capacity()) > MAX_SLOTS {
+            self.links.shrink_to(KEPT);
+            self.awaited.shrink_to(KEPT);
+        }
     }
 
     /// Lets go of the segments at the front that nobody will read.
     fn trim(&mut self, effects: &mut Effects<E>) {
         while self.links.front().is_some_and(|link| link.readers == 0) {
             let link = self.links.pop_front().expect("there is a front");
-            self.gone += 1;
             let last = link.segment.last();
             effects.push(Effect::Segment(link.segment));
-            while self.awaited.front().is_some_and(|&(seq, _)| seq <= last) {
+            while self.awaited.front().is_some_and(|&seq| seq <= last) {
                 self.awaited.pop_front();
             }
         }
     }
 
-    /// Where the segment of `spot` is, unless that is beyond the last.
-    fn index(&self, spot: Spot) -> Option<usize> {
-        let index = usize::try_from(spot.0.saturating_sub(self.gone)).ok()?;
-        (index < self.links.len()).then_some(index)
+    /// Where readers of the open run are counted: at its first event, there or not yet.
+    fn open_spot(&self) -> Spot {
+        Spot(self.tail + 1 - self.open.len() as u64)
     }
 
-    fn readers_mut(&mut self, spot: Spot) -> &mut usize {
-        match self.index(spot) {
-            Some(index) => &mut self.links[index].readers,
+    /// Which segment has `spot`; one more than the last: the open run.
+    fn index(&self, spot: Spot) -> usize {
+        if self
+            .links
+            .front()
+            .is_none_or(|link| link.segment.last() >= spot.0)
+        {
+            return 0;
+        }
+        (self.links).partition_point(|link| link.segment.last() < spot.0)
+    }
+
+    fn readers_mut(&mut self, index: usize) -> &mut usize {
+        match self.links.get_mut(index) {
+            Some(link) => &mut link.readers,
             None => &mut self.beyond,
         }
     }
@@ -217,22 +257,23 @@ impl<E> Log<E> {
         assert_eq!(counted + self.beyond, readers, "log: invariant 2");
         let front = self.links.front();
         assert!(front.is_none_or(|f| f.readers > 0), "log: invariant 2");
-        let mut next = front.map(|link| link.segment.first());
+        let mut next = self.first();
         for link in &self.links {
-            assert_eq!(next, Some(link.segment.first()), "log: invariant 1");
-            next = Some(link.segment.last() + 1);
+            assert_eq!(next, link.segment.first(), "log: invariant 1");
+            next = link.segment.last() + 1;
         }
-        assert!(next.is_none_or(|n| n > self.tail), "log: invariant 1");
-        let first = front.map_or(self.tail + 1, |link| link.segment.first());
-        let mut awaited = self.awaited.iter().map(|&(seq, _)| seq);
+        assert_eq!(next, self.open_spot().0, "log: invariant 1");
+        let mut awaited = self.awaited.iter().copied();
         assert!(awaited.clone().is_sorted(), "log: invariant 3");
-        assert!(awaited.all(|seq| seq >= first), "log: invariant 3");
+        assert!(awaited.all(|seq| seq >= self.first()), "log: invariant 3");
+        assert!(self.open.len() < MAX_SLOTS, "log: invariant 4");
     }
 
     /// The number of the oldest event that is kept, or of the next one.
     pub(crate) fn first(&self) -> u64 {
-        self.links
-            .front()
-            .map_or(self.tail + 1, |link| link.segment.first())
+        match self.links.front() {
+            Some(link) => link.segment.first(),
+            None => self.open_spot().0,
+        }
     }
 }

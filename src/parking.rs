@@ -18,6 +18,28 @@ impl Parked {
     }
 }
 
+/// Subscribers that were taken out to be woken. One alone needs no memory of its own.
+#[must_use = "they sleep until they are woken"]
+#[derive(Default)]
+pub(crate) struct Unparked {
+    one: Option<Parked>,
+    more: Vec<Parked>,
+}
+
+impl Unparked {
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.one.is_none() && self.more.is_empty()
+    }
+
+    /// Wakes them; not under the lock.
+    #[inline]
+    pub(crate) fn wake(self) {
+        self.one.into_iter().for_each(Parked::wake);
+        self.more.into_iter().for_each(Parked::wake);
+    }
+}
+
 /// # Invariants
 /// 1. `spots[key]`, if it is of this `round`, is the index of `key`'s entry in `parked`.
 /// 2. Taking everybody out begins a new round, so that costs the same for one as for a thousand.
@@ -88,10 +110,19 @@ impl Parking {
 
     /// Takes everybody out.
     #[inline]
-    pub(crate) fn unpark_all(&mut self) -> Vec<Parked> {
+    pub(crate) fn unpark_all(&mut self) -> Unparked {
         self.round += 1;
+        if self.parked.len() <= 1 {
+            return Unparked {
+                one: self.parked.pop(),
+                more: Vec::new(),
+            };
+        }
         let room = Vec::with_capacity(self.parked.len());
-        std::mem::replace(&mut self.parked, room)
+        Unparked {
+            one: None,
+            more: std::mem::replace(&mut self.parked, room),
+        }
     }
 
     #[inline]

@@ -18,7 +18,7 @@ use crate::effects::{Effect, Effects};
 use crate::end::DisconnectCause;
 use crate::inspect::{SubscriberId, SubscriberInfo};
 use crate::limits::Limits;
-use crate::log::{Batch, Log, Spot};
+use crate::log::{Log, Spot};
 use crate::options::{Overflow, SubscribeOptions};
 use crate::place::Place;
 use crate::segment::Segment;
@@ -26,7 +26,7 @@ use crate::sync::{Arc, AtomicU64};
 
 /// What a disconnected subscriber had not read; it owes nothing for these.
 pub(crate) struct Rest<E> {
-    pub(crate) segments: VecDeque<Arc<Segment<E>>>,
+    pub(crate) segments: VecDeque<Segment<E>>,
     /// The number of the next event to yield.
     pub(crate) next: u64,
     /// The number of the last one.
@@ -304,8 +304,9 @@ impl<E> Ring<E> {
         let Some(member) = self.find(id).filter(|member| member.attached) else {
             return false;
         };
+        let spot = member.spot;
         let mut rest = Rest {
-            segments: self.log.segments_from(member.spot),
+            segments: self.log.segments_from(spot),
             next: 0,
             end: self.log.tail(),
             cause,
@@ -414,6 +415,29 @@ impl<E> Ring<E> {
         }
     }
 
+    /// Whether an event can be stored without looking at anybody.
+    #[inline]
+    pub(crate) fn is_quiet(&self) -> bool {
+        let tail = self.log.tail();
+        !self.closed
+            && self.attached > 0
+            && self.blocking.is_empty()
+            && !self.waits.is_due(tail + self.reserved)
+            && !self.yields.is_due(tail)
+    }
+
+    /// Stores the event; somebody hears it, and nobody is in the way.
+    #[inline]
+    pub(crate) fn put(&mut self, event: E, ticket: Option<&Arc<Ticket>>) -> Stored {
+        let audience = self.attached;
+        if let Some(ticket) = ticket {
+            ticket.expect(audience);
+        }
+        let seq = self.log.append(event, ticket);
+        self.assert_invariants();
+        Stored { seq, audience }
+    }
+
     /// Stores the event; there must be room. Gives it back if nobody is left to hear it.
     pub(crate) fn store(
         &mut self,
@@ -466,17 +490,14 @@ impl<E> Ring<E> {
         effects: &mut Effects<E>,
     ) -> (Stored, Option<E>) {
         self.make_way(effects);
-        let audience = self.attached;
-        if audience == 0 {
-            let seq = self.log.pass();
-            return (Stored { seq, audience }, Some(event));
+        if self.attached == 0 {
+            let stored = Stored {
+                seq: self.log.pass(),
+                audience: 0,
+            };
+            return (stored, Some(event));
         }
-        if let Some(ticket) = ticket {
-            ticket.expect(audience);
-        }
-        let seq = self.log.append(event, ticket.cloned());
-        self.assert_invariants();
-        (Stored { seq, audience }, None)
+        (self.put(event, ticket), None)
     }
 
     /// The policies of those that make nobody wait, where the next event would be too much.
@@ -518,14 +539,14 @@ impl<E> Ring<E> {
     // ---- Reading ----------------------------------------------------------------------------
 
     /// The next events of a subscriber, as far as its next segment goes.
-    pub(crate) fn take(&mut self, key: usize, effects: &mut Effects<E>) -> Option<Batch<E>> {
+    pub(crate) fn take(&mut self, key: usize, effects: &mut Effects<E>) -> Option<Segment<E>> {
         let position = self.member(key).place.cursor.load().position();
         self.advance(key, position, effects);
         self.assert_invariants();
         if position == self.log.tail() {
             return None;
         }
-        self.log.batch(self.member(key).spot)
+        Some(self.log.batch(self.member(key).spot))
     }
 
     /// What a disconnected subscriber had not read; once.
@@ -764,10 +785,14 @@ impl<E> Ring<E> {
         }
     }
 
+    #[inline]
     fn assert_invariants(&self) {
-        if !cfg!(debug_assertions) {
-            return;
+        if cfg!(debug_assertions) {
+            self.check_invariants();
         }
+    }
+
+    fn check_invariants(&self) {
         // Each step looks at every subscriber: not with thousands of them.
         if self.members.len() > 64 {
             return;

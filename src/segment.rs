@@ -1,6 +1,4 @@
-//! A run of events in shared storage: written once under the lock, read without it.
-
-use std::sync::OnceLock;
+//! A run of events in shared storage, which never changes.
 
 use crate::ack::Ticket;
 use crate::foreign::discard;
@@ -12,69 +10,104 @@ pub(crate) const MAX_SLOTS: usize = 64;
 
 /// One event, and who waits for its answers.
 pub(crate) struct Slot<E> {
-    pub(crate) event: E,
+    /// `None` only in a slot whose content has moved on.
+    event: Option<E>,
     pub(crate) ticket: Option<Arc<Ticket>>,
 }
 
-/// # Invariants
-/// 1. Slots are filled from the front, under the manager's lock, before their number is told;
-///    a filled slot never changes.
+impl<E> Slot<E> {
+    #[inline]
+    pub(crate) fn new(event: E) -> Self {
+        Self {
+            event: Some(event),
+            ticket: None,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn event(&self) -> &E {
+        self.event.as_ref().expect("a shared slot is not emptied")
+    }
+
+    fn take(&mut self) -> Self {
+        Self {
+            event: self.event.take(),
+            ticket: self.ticket.take(),
+        }
+    }
+}
+
+impl<E> Drop for Slot<E> {
+    /// Drops every event by itself: one whose `Drop` panics harms none of its neighbours, nor
+    /// the publisher or subscriber that happened to be the last to let go.
+    #[inline]
+    fn drop(&mut self) {
+        if std::mem::needs_drop::<E>() {
+            if let Some(event) = self.event.take() {
+                discard(event);
+            }
+        }
+    }
+}
+
+/// Consecutive events; cheap to clone.
 pub(crate) struct Segment<E> {
     /// The number of the event in the first slot.
     first: u64,
-    slots: Box<[OnceLock<Slot<E>>]>,
+    /// At least one.
+    slots: Arc<[Slot<E>]>,
 }
 
 impl<E> Segment<E> {
-    pub(crate) fn new(first: u64, slots: usize) -> Arc<Self> {
-        Arc::new(Self {
+    /// Events number `first` and following.
+    pub(crate) fn new(first: u64, slots: impl Iterator<Item = Slot<E>>) -> Self {
+        Self {
             first,
-            slots: std::iter::repeat_with(OnceLock::new).take(slots).collect(),
-        })
+            slots: slots.collect(),
+        }
     }
 
+    /// The number of its first event.
+    #[inline]
     pub(crate) fn first(&self) -> u64 {
         self.first
     }
 
-    /// The number of the event in the last slot, filled or not.
+    /// The number of its last event.
+    #[inline]
     pub(crate) fn last(&self) -> u64 {
         self.first + self.slots.len() as u64 - 1
     }
 
-    pub(crate) fn slots(&self) -> usize {
-        self.slots.len()
-    }
-
-    /// Stores event number `seq`.
-    pub(crate) fn fill(&self, seq: u64, slot: Slot<E>) {
-        let stored = self.slots[self.index(seq)].set(slot);
-        debug_assert!(stored.is_ok(), "a slot is filled once");
-    }
-
-    /// Event number `seq`, which must have been stored.
-    pub(crate) fn get(&self, seq: u64) -> &Slot<E> {
-        self.slots[self.index(seq)]
-            .get()
-            .expect("a slot is filled before its number is told")
-    }
-
+    #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "below the number of slots")]
-    fn index(&self, seq: u64) -> usize {
-        (seq - self.first) as usize
+    pub(crate) fn get(&self, seq: u64) -> &Slot<E> {
+        &self.slots[(seq - self.first) as usize]
+    }
+
+    /// Makes one of two neighbours, unless that would be too long, or a reader holds one of them,
+    /// or `next` is so much shorter that moving the events would not pay.
+    pub(crate) fn join(&mut self, next: &mut Self) -> bool {
+        let (len, more) = (self.slots.len(), next.slots.len());
+        if len > more || len + more > MAX_SLOTS {
+            return false;
+        }
+        let (Some(slots), Some(others)) =
+            (Arc::get_mut(&mut self.slots), Arc::get_mut(&mut next.slots))
+        else {
+            return false;
+        };
+        self.slots = slots.iter_mut().chain(others).map(Slot::take).collect();
+        true
     }
 }
 
-impl<E> Drop for Segment<E> {
-    /// Drops every event by itself: one whose `Drop` panics harms none of its neighbours, nor
-    /// the publisher or subscriber that happened to be the last to let go.
-    fn drop(&mut self) {
-        if std::mem::needs_drop::<E>() {
-            for slot in &mut self.slots {
-                if let Some(slot) = slot.take() {
-                    discard(slot);
-                }
-            }
+// Not derived, which would ask `E` for `Clone`.
+impl<E> Clone for Segment<E> {
+    fn clone(&self) -> Self {
+        Self {
+            first: self.first,
+            slots: Arc::clone(&self.slots),
         }
     }
 }

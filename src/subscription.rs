@@ -15,10 +15,10 @@ use crate::delivery::{Ack, Deliveries};
 use crate::end::EndReason;
 use crate::held::{Held, Report};
 use crate::inspect::SubscriberId;
-use crate::log::Batch;
 use crate::options::SubscribeOptions;
 use crate::place::Place;
 use crate::ring::Rest;
+use crate::segment::Segment;
 use crate::sync::{Arc, Ordering};
 
 /// A stream of every event published after the call to [`subscribe`].
@@ -63,12 +63,14 @@ pub struct Subscription<E> {
     reading: Reading<E>,
     /// The cursor's word as last seen.
     word: Word,
-    /// Who waits for the event in hand to be finished.
-    in_hand: Option<Arc<Ticket>>,
+    /// The number of the event in hand, if somebody waits until it is finished with; else 0.
+    in_hand: u64,
     /// Events lost since the last one that was yielded.
     gap: u64,
     /// It was parked when last polled.
     asleep: bool,
+    /// It yields deliveries: what it has in hand is kept account of in its place.
+    holds: bool,
 }
 
 /// Where the next event comes from.
@@ -76,7 +78,7 @@ enum Reading<E> {
     /// From the manager, under its lock.
     Ask,
     /// From here, without it.
-    Batch(Batch<E>),
+    Batch(Segment<E>),
     /// From what was left when it was disconnected.
     Rest(Rest<E>),
     /// From nowhere any more. The member has left the ring.
@@ -100,9 +102,10 @@ impl<E> Subscription<E> {
             } else {
                 Reading::Ended(EndReason::Closed)
             },
-            in_hand: None,
+            in_hand: 0,
             gap: 0,
             asleep: false,
+            holds: false,
         }
     }
 
@@ -221,7 +224,7 @@ impl<E> Subscription<E> {
             _ => Ack::new(
                 self.word.position(),
                 Some(Arc::clone(&self.place)),
-                self.in_hand.take(),
+                self.take_in_hand(),
             ),
         }
     }
@@ -230,10 +233,28 @@ impl<E> Subscription<E> {
         matches!(self.reading, Reading::Ended(_))
     }
 
+    /// Who waits for answers to event `seq`, which is in the batch.
+    fn ticket(&self, seq: u64) -> Option<&Arc<Ticket>> {
+        match &self.reading {
+            Reading::Batch(batch) => batch.get(seq).ticket.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Who waits until the event in hand is finished with; they get their answer elsewhere.
+    fn take_in_hand(&mut self) -> Option<Arc<Ticket>> {
+        match std::mem::take(&mut self.in_hand) {
+            0 => None,
+            seq => self.ticket(seq).cloned(),
+        }
+    }
+
     /// Answers for the event in hand, if somebody waits.
+    #[inline]
     fn answer(&mut self) {
-        if let Some(ticket) = self.in_hand.take() {
-            ticket.ack();
+        if self.in_hand != 0 {
+            let seq = std::mem::take(&mut self.in_hand);
+            self.ticket(seq).into_iter().for_each(|ticket| ticket.ack());
             self.place.awaited.store(0, Ordering::Release);
         }
     }
@@ -289,11 +310,45 @@ impl<E: Send + Sync + 'static> Subscription<E> {
         self.ack();
         let channel: Weak<dyn Report> = Arc::downgrade(&self.channel) as _;
         self.place.hold(Held::new(channel, self.place.max_unacked));
+        self.holds = true;
         Deliveries::new(self)
     }
 }
 
 impl<E: Clone> Subscription<E> {
+    /// The way that most events go: the next one is in the batch, and nobody waits or watches.
+    #[inline]
+    fn next_quietly(&mut self) -> Option<E> {
+        let Reading::Batch(batch) = &self.reading else {
+            return None;
+        };
+        let seq = self.word.position() + 1;
+        if seq > batch.last() || self.in_hand != 0 || self.word.is_watched() {
+            return None;
+        }
+        let slot = batch.get(seq);
+        if slot.ticket.is_some() || self.holds {
+            return None;
+        }
+        let event = slot.event().clone();
+        // As seen, it is not watched: nothing to report.
+        self.word = self.place.cursor.claim(self.word, true).ok()?;
+        self.gap = 0;
+        Some(event)
+    }
+
+    /// The next event, whichever way it comes.
+    #[inline(never)]
+    fn poll_event(&mut self, cx: &Context<'_>) -> Poll<Option<E>> {
+        loop {
+            match ready!(self.poll_received(cx, false)) {
+                Some(Received::Event(event)) => return Poll::Ready(Some(event)),
+                Some(Received::Missed(_)) => {}
+                None => return Poll::Ready(None),
+            }
+        }
+    }
+
     /// The next event. Tells of a gap before it, with `Missed`, if `tell_missed`.
     fn poll_received(&mut self, cx: &Context<'_>, tell_missed: bool) -> Poll<Option<Received<E>>> {
         self.answer();
@@ -327,7 +382,7 @@ impl<E> Subscription<E> {
         self.answer();
         loop {
             match &mut self.reading {
-                Reading::Batch(batch) if self.word.position() < batch.end => {
+                Reading::Batch(batch) if self.word.position() < batch.last() => {
                     return Poll::Ready(true);
                 }
                 Reading::Ask | Reading::Batch(_) => ready!(self.poll_more(cx)),
@@ -346,7 +401,7 @@ impl<E> Subscription<E> {
     /// The next event, not claimed, when `poll_ahead` has said that there is one.
     fn ahead(&self) -> &E {
         match &self.reading {
-            Reading::Batch(batch) => &batch.segment.get(self.word.position() + 1).event,
+            Reading::Batch(batch) => batch.get(self.word.position() + 1).event(),
             Reading::Rest(rest) => rest.get(rest.next),
             Reading::Ask | Reading::Ended(_) => unreachable!("{AHEAD}"),
         }
@@ -357,13 +412,13 @@ impl<E> Subscription<E> {
     pub(crate) fn take_ahead(&mut self) -> bool {
         match &mut self.reading {
             Reading::Batch(batch) => {
-                let slot = batch.segment.get(self.word.position() + 1);
-                let ticket = slot.ticket.clone();
-                if !self.claim(ticket.as_ref()) {
+                let slot = batch.get(self.word.position() + 1);
+                let until = slot.ticket.as_ref().map(|ticket| ticket.until());
+                if !self.claim(until) {
                     return false;
                 }
                 self.gap = 0;
-                self.receive(ticket);
+                self.receive(until);
             }
             Reading::Rest(rest) => {
                 rest.next += 1;
@@ -378,7 +433,7 @@ impl<E> Subscription<E> {
     #[cfg(feature = "rt")]
     pub(crate) fn current(&self) -> &E {
         match &self.reading {
-            Reading::Batch(batch) => &batch.segment.get(self.word.position()).event,
+            Reading::Batch(batch) => batch.get(self.word.position()).event(),
             Reading::Rest(rest) => rest.get(rest.next - 1),
             Reading::Ask | Reading::Ended(_) => unreachable!("{AHEAD}"),
         }
@@ -387,7 +442,7 @@ impl<E> Subscription<E> {
     /// Gives the event in hand up: it will not be finished with.
     #[cfg(feature = "rt")]
     pub(crate) fn give_up(&mut self) {
-        if let Some(ticket) = self.in_hand.take() {
+        if let Some(ticket) = self.take_in_hand() {
             self.place.awaited.store(0, Ordering::Release);
             ticket.drop_by(self.place.id);
         }
@@ -404,13 +459,13 @@ impl<E> Subscription<E> {
     }
 
     /// Claims the next event, which is in the batch. False if that is no longer so.
-    fn claim(&mut self, ticket: Option<&Arc<Ticket>>) -> bool {
+    fn claim(&mut self, until: Option<Until>) -> bool {
         let position = self.word.position();
         let held = self.place.held();
         // Before it is claimed: whoever asks for those that owe it finds it unread or in hand.
         if let Some(held) = held {
             held.open(position + 1);
-        } else if ticket.is_some_and(|ticket| ticket.until() == Until::Finished) {
+        } else if until == Some(Until::Finished) {
             self.place.awaited.store(position + 1, Ordering::Release);
         }
         loop {
@@ -436,16 +491,15 @@ impl<E> Subscription<E> {
     }
 
     /// The claimed event is in hand: answers for that, and reports it if the manager watches.
-    fn receive(&mut self, ticket: Option<Arc<Ticket>>) {
-        if let Some(ticket) = ticket {
-            match ticket.until() {
-                Until::Finished => self.in_hand = Some(ticket),
-                Until::Received => ticket.ack(),
-            }
+    fn receive(&mut self, until: Option<Until>) {
+        let seq = self.word.position();
+        match until {
+            Some(Until::Finished) => self.in_hand = seq,
+            Some(Until::Received) => self.ticket(seq).into_iter().for_each(|ticket| ticket.ack()),
+            None => {}
         }
         if self.word.is_watched() && !planted!("late-room") {
-            self.channel
-                .report(self.place.id.key, Some(self.word.position()));
+            self.channel.report(self.place.id.key, Some(seq));
             // What has been overwritten since is noticed at the next claim.
         }
     }
@@ -454,7 +508,6 @@ impl<E> Subscription<E> {
     fn poll_more(&mut self, cx: &Context<'_>) -> Poll<()> {
         // Without the lock: if this is the last owner, it drops the events.
         self.reading = Reading::Ask;
-        self.finish();
         // Likely to sleep, and not asleep yet: cloning the waker now saves taking the lock twice.
         let sleepy = !self.asleep && self.channel.seems_read(self.word.position());
         let mut spare = sleepy.then(|| cx.waker().clone());
@@ -498,7 +551,7 @@ impl<E> Rest<E> {
     /// Event number `seq`, which is in the first segment.
     fn get(&self, seq: u64) -> &E {
         let front = self.segments.front().expect(AHEAD);
-        &front.get(seq).event
+        front.get(seq).event()
     }
 }
 
@@ -507,13 +560,11 @@ impl<E> Unpin for Subscription<E> {}
 impl<E: Clone> Stream for Subscription<E> {
     type Item = E;
 
+    #[inline]
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<E>> {
-        loop {
-            match ready!(self.poll_received(cx, false)) {
-                Some(Received::Event(event)) => return Poll::Ready(Some(event)),
-                Some(Received::Missed(_)) => {}
-                None => return Poll::Ready(None),
-            }
+        match self.next_quietly() {
+            Some(event) => Poll::Ready(Some(event)),
+            None => self.get_mut().poll_event(cx),
         }
     }
 
@@ -532,7 +583,7 @@ impl<E: Clone> FusedStream for Subscription<E> {
 
 impl<E> Drop for Subscription<E> {
     fn drop(&mut self) {
-        if let Some(ticket) = self.in_hand.take() {
+        if let Some(ticket) = self.take_in_hand() {
             if std::thread::panicking() {
                 ticket.drop_by(self.place.id);
             } else {
