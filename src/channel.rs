@@ -21,9 +21,9 @@ use crate::line::{Line, Turn};
 use crate::options::{Overflow, SubscribeOptions};
 use crate::parking::Parking;
 use crate::place::Place;
-use crate::ring::{Claim, Rest, Ring, Room, Stored};
+use crate::reading::Reading;
+use crate::ring::{Claim, Ring, Room, Stored};
 use crate::roster::Roster;
-use crate::segment::Segment;
 use crate::sync::{Arc, AtomicU64, AtomicUsize, Mutex, Ordering};
 use crate::watchers::{Event, Watch, Watchers};
 
@@ -65,10 +65,10 @@ pub(crate) enum Refusal {
 }
 
 /// What a subscriber that has nothing left in its batch gets.
-pub(crate) enum Next<E> {
-    Batch(Segment<E>),
-    /// It has been disconnected; this is what it had not read.
-    Rest(Rest<E>),
+#[derive(Clone, Copy)]
+pub(crate) enum Next {
+    /// More to read.
+    More,
     /// Closed, and everything read.
     Closed,
     /// It will be woken.
@@ -139,6 +139,47 @@ impl<E> State<E> {
         if self.parking.len() > 0 {
             effects.wake_readers(self.parking.unpark_all());
         }
+    }
+
+    #[inline]
+    fn next(
+        &mut self,
+        place: &Place,
+        reading: &mut Reading<E>,
+        waker: &Waker,
+        spare: &mut Option<Waker>,
+        effects: &mut Effects<E>,
+    ) -> Next {
+        let key = place.id.key;
+        let word = place.cursor.finish_locked();
+        if word.is_watched() {
+            self.ring.report(key, None, effects);
+        }
+        if word.is_detached() {
+            let rest = self.ring.take_rest(key);
+            *reading = Reading::Rest(rest.expect("a stream takes its rest once"));
+            return Next::More;
+        }
+        let look = !(planted!("parks-blindly") && spare.is_some());
+        if look {
+            if let Some(batch) = self.ring.take(key, effects) {
+                *reading = Reading::Batch(batch.clone());
+                return Next::More;
+            }
+        }
+        if self.ring.is_complete() {
+            return Next::Closed;
+        }
+        if self.parking.would_wake(key, waker) {
+            return Next::Parked;
+        }
+        let Some(waker) = spare.take() else {
+            return Next::Empty;
+        };
+        let replaced = self.parking.park(key, waker);
+        effects.extend(replaced.map(Effect::Forget));
+        self.release_if_idle(effects);
+        Next::Parked
     }
 
     /// Keeps nothing that everybody has read, once everybody waits for more.
@@ -243,7 +284,11 @@ impl<E> Channel<E> {
 
     /// The way that most events go: nobody waits in line, and nobody is near its limit.
     #[inline]
-    fn store_quietly(&self, event: E, ticket: Option<&Arc<Ticket>>) -> Result<Stored, E> {
+    pub(crate) fn store_quietly(
+        &self,
+        event: E,
+        ticket: Option<&Arc<Ticket>>,
+    ) -> Result<Stored, E> {
         let mut state = self.state.lock();
         if !state.line.is_empty() || !state.ring.is_quiet() {
             return Err(event);
@@ -284,13 +329,6 @@ impl<E> Channel<E> {
         turn: &mut Option<Turn>,
         waker: &Waker,
     ) -> Result<Result<Stored, Refusal>, Wait> {
-        if turn.is_none() {
-            let quietly = event.take().expect("a future is not polled once ready");
-            match self.store_quietly(quietly, ticket) {
-                Ok(stored) => return Ok(Ok(stored)),
-                Err(back) => *event = Some(back),
-            }
-        }
         let stored = self.poll_turn(Claim::Event, turn, waker, |state, effects| {
             let event = event.take().expect("a future is not polled once ready");
             self.note(state.store(event, ticket, effects))
@@ -419,38 +457,23 @@ impl<E> Channel<E> {
         })
     }
 
-    /// What the subscriber reads next; if there is nothing, it is parked, with `spare` if that is
-    /// at hand and needed.
-    ///
-    /// It has finished with the event in hand.
-    pub(crate) fn next(&self, place: &Place, waker: &Waker, mut spare: Option<Waker>) -> Next<E> {
-        let key = place.id.key;
-        self.run(|state, effects| {
-            place.cursor.finish_locked();
-            if place.cursor.load().is_watched() {
-                state.ring.report(key, None, effects);
-            }
-            let look = !(planted!("parks-blindly") && spare.is_some());
-            let next = if place.cursor.load().is_detached() {
-                let rest = state.ring.take_rest(key);
-                Next::Rest(rest.expect("a stream takes its rest once"))
-            } else if let Some(batch) = look.then(|| state.ring.take(key, effects)).flatten() {
-                Next::Batch(batch)
-            } else if state.ring.is_complete() {
-                Next::Closed
-            } else if state.parking.would_wake(key, waker) {
-                Next::Parked
-            } else if let Some(spare) = spare.take() {
-                let replaced = state.parking.park(key, spare);
-                effects.extend(replaced.map(Effect::Forget));
-                state.release_if_idle(effects);
-                Next::Parked
-            } else {
-                Next::Empty
-            };
-            effects.discard(spare);
-            next
-        })
+    /// What the subscriber reads next, into `reading`; if there is nothing, it is parked, with
+    /// `spare` if that is at hand and needed. It has finished with the event in hand.
+    #[inline]
+    pub(crate) fn next(
+        &self,
+        place: &Place,
+        reading: &mut Reading<E>,
+        waker: &Waker,
+        mut spare: Option<Waker>,
+    ) -> Next {
+        let mut effects = Effects::new();
+        let next = (self.state.lock()).next(place, reading, waker, &mut spare, &mut effects);
+        effects.run();
+        if let Some(unneeded) = spare {
+            discard(unneeded);
+        }
+        next
     }
 
     /// Whether there was nothing to read for the subscriber a moment ago: a hint, without the

@@ -92,11 +92,14 @@ impl Cursor {
     /// As [`finish`](Self::finish), by the subscriber under the manager's lock: nobody else
     /// changes the word meanwhile.
     #[inline]
-    pub(crate) fn finish_locked(&self) {
-        let word = self.0.load(Ordering::Acquire);
-        if word & FINISHED == 0 {
-            self.0.store(word | FINISHED, Ordering::Release);
+    pub(crate) fn finish_locked(&self) -> Word {
+        let word = self.load();
+        if word.is_finished() {
+            return word;
         }
+        let word = Word(word.0 | FINISHED);
+        self.0.store(word.0, Ordering::Release);
+        word
     }
 
     /// Asks the subscriber to report its next step, and tells where it was when asked.

@@ -84,7 +84,8 @@ struct Storing<'a, E> {
     channel: &'a Channel<E>,
     /// Taken when it is stored, or given back because the manager is closed.
     event: Option<E>,
-    queueing: Queueing,
+    /// Only once it has to wait: most need not, and a small future is a quick one.
+    queueing: Option<Box<Queueing>>,
 }
 
 impl<'a, E> Storing<'a, E> {
@@ -92,10 +93,11 @@ impl<'a, E> Storing<'a, E> {
         Self {
             channel,
             event: Some(event),
-            queueing: Queueing::default(),
+            queueing: None,
         }
     }
 
+    #[inline]
     fn poll(
         &mut self,
         ticket: Option<&Arc<Ticket>>,
@@ -106,11 +108,33 @@ impl<'a, E> Storing<'a, E> {
             event,
             queueing,
         } = self;
-        // Before it could stand in line, where others would wait for it.
-        assert!(event.is_some(), "{POLLED_AGAIN}");
-        let stored = ready!(queueing.poll(cx, |turn, waker| {
+        if queueing.is_none() {
+            // Before it could stand in line, where others would wait for it.
+            let quietly = event.take().expect(POLLED_AGAIN);
+            match channel.store_quietly(quietly, ticket) {
+                Ok(stored) => return Poll::Ready(Ok(stored)),
+                Err(back) => *event = Some(back),
+            }
+        }
+        self.poll_in_line(ticket, cx)
+    }
+
+    #[inline(never)]
+    fn poll_in_line(
+        &mut self,
+        ticket: Option<&Arc<Ticket>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Stored, NotifyError<E>>> {
+        let Self {
+            channel,
+            event,
+            queueing,
+        } = self;
+        let waiting = queueing.get_or_insert_default();
+        let stored = ready!(waiting.poll(cx, |turn, waker| {
             channel.poll_store(event, ticket, turn, waker)
         }));
+        *queueing = None;
         Poll::Ready(stored.map_err(|refusal| {
             let event = event.take().expect(POLLED_AGAIN);
             match refusal {
@@ -119,11 +143,21 @@ impl<'a, E> Storing<'a, E> {
             }
         }))
     }
+
+    /// Passes the place in line on.
+    fn leave(&mut self) {
+        if let Some(mut queueing) = self.queueing.take() {
+            queueing.leave(self.channel);
+        }
+    }
 }
 
 impl<E> Drop for Storing<'_, E> {
+    #[inline]
     fn drop(&mut self) {
-        self.queueing.leave(self.channel);
+        if self.queueing.is_some() {
+            self.leave();
+        }
     }
 }
 
@@ -171,7 +205,7 @@ impl<'a, E> Awaiting<'a, E> {
             Some(stored) => stored,
             None if self.storing.channel.would_hear_itself() => {
                 let event = self.storing.event.take().expect(POLLED_AGAIN);
-                self.storing.queueing.leave(self.storing.channel);
+                self.storing.leave();
                 return Poll::Ready(Err(NotifyError::WouldDeadlock(event)));
             }
             None => *self
@@ -192,7 +226,7 @@ impl<E> Awaiting<'_, E> {
         let Some(Stored { seq, audience }) = self.stored else {
             let event = self.storing.event.take().expect(POLLED_AGAIN);
             let pending = channel.blocking();
-            self.storing.queueing.leave(channel);
+            self.storing.leave();
             return Some(DeadlineError::NotStored(NotStored { event, pending }));
         };
         let pending = channel.owing(seq, until);

@@ -138,6 +138,7 @@ mod options;
 mod parking;
 mod permit;
 mod place;
+mod reading;
 mod ring;
 mod roster;
 mod segment;

@@ -104,14 +104,15 @@ impl<E> Log<E> {
     }
 
     /// What a reader that has been moved on there may read next; there must be something.
-    pub(crate) fn batch(&mut self, spot: Spot) -> Segment<E> {
+    #[inline]
+    pub(crate) fn batch(&mut self, spot: Spot) -> &Segment<E> {
         let mut index = self.index(spot);
         if index == self.links.len() {
             self.seal();
             // It may have been joined with the one before.
             index = self.links.len() - 1;
         }
-        self.links[index].segment.clone()
+        &self.links[index].segment
     }
 
     /// The segments that hold all that a reader has not read.
@@ -175,12 +176,11 @@ impl<E> Log<E> {
         if seq < self.first() {
             return None;
         }
-        let slot = match self.links.get(self.index(Spot(seq))) {
-            Some(link) => link.segment.get(seq),
-            None => {
-                let index = seq.checked_sub(self.open_spot().0)?;
-                self.open.get(usize::try_from(index).ok()?)?
-            }
+        let slot = if let Some(link) = self.links.get(self.index(Spot(seq))) {
+            link.segment.get(seq)
+        } else {
+            let index = seq.checked_sub(self.open_spot().0)?;
+            self.open.get(usize::try_from(index).ok()?)?
         };
         slot.ticket.as_ref()
     }

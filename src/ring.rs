@@ -21,24 +21,9 @@ use crate::limits::Limits;
 use crate::log::{Log, Spot};
 use crate::options::{Overflow, SubscribeOptions};
 use crate::place::Place;
+use crate::reading::Rest;
 use crate::segment::Segment;
 use crate::sync::{Arc, AtomicU64};
-
-/// What a disconnected subscriber had not read; it owes nothing for these.
-pub(crate) struct Rest<E> {
-    pub(crate) segments: VecDeque<Segment<E>>,
-    /// The number of the next event to yield.
-    pub(crate) next: u64,
-    /// The number of the last one.
-    pub(crate) end: u64,
-    pub(crate) cause: DisconnectCause,
-}
-
-impl<E> Rest<E> {
-    pub(crate) fn len(&self) -> usize {
-        usize::try_from(self.end + 1 - self.next).expect("at most a window, which is a usize")
-    }
-}
 
 /// Where an event went.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -111,7 +96,7 @@ struct Member<E> {
     /// Flushes that wait for it, each up to an event; in order.
     flushes: VecDeque<(u64, Weak<Ticket>)>,
     /// Set when it is disconnected, taken when its stream has noticed.
-    rest: Option<Rest<E>>,
+    rest: Option<Box<Rest<E>>>,
     attached: bool,
     /// Its stream is gone; it stays for the deliveries that are out.
     gone: bool,
@@ -305,12 +290,12 @@ impl<E> Ring<E> {
             return false;
         };
         let spot = member.spot;
-        let mut rest = Rest {
+        let mut rest = Box::new(Rest {
             segments: self.log.segments_from(spot),
             next: 0,
             end: self.log.tail(),
             cause,
-        };
+        });
         // The position is final only now: what is claimed until here was received.
         let word = self.detach(id.key, effects);
         rest.next = word.position() + 1;
@@ -539,7 +524,8 @@ impl<E> Ring<E> {
     // ---- Reading ----------------------------------------------------------------------------
 
     /// The next events of a subscriber, as far as its next segment goes.
-    pub(crate) fn take(&mut self, key: usize, effects: &mut Effects<E>) -> Option<Segment<E>> {
+    #[inline]
+    pub(crate) fn take(&mut self, key: usize, effects: &mut Effects<E>) -> Option<&Segment<E>> {
         let position = self.member(key).place.cursor.load().position();
         self.advance(key, position, effects);
         self.assert_invariants();
@@ -550,7 +536,7 @@ impl<E> Ring<E> {
     }
 
     /// What a disconnected subscriber had not read; once.
-    pub(crate) fn take_rest(&mut self, key: usize) -> Option<Rest<E>> {
+    pub(crate) fn take_rest(&mut self, key: usize) -> Option<Box<Rest<E>>> {
         self.member_mut(key).rest.take()
     }
 

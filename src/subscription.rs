@@ -17,8 +17,7 @@ use crate::held::{Held, Report};
 use crate::inspect::SubscriberId;
 use crate::options::SubscribeOptions;
 use crate::place::Place;
-use crate::ring::Rest;
-use crate::segment::Segment;
+use crate::reading::Reading;
 use crate::sync::{Arc, Ordering};
 
 /// A stream of every event published after the call to [`subscribe`].
@@ -71,18 +70,6 @@ pub struct Subscription<E> {
     asleep: bool,
     /// It yields deliveries: what it has in hand is kept account of in its place.
     holds: bool,
-}
-
-/// Where the next event comes from.
-enum Reading<E> {
-    /// From the manager, under its lock.
-    Ask,
-    /// From here, without it.
-    Batch(Segment<E>),
-    /// From what was left when it was disconnected.
-    Rest(Rest<E>),
-    /// From nowhere any more. The member has left the ring.
-    Ended(EndReason),
 }
 
 impl<E> Subscription<E> {
@@ -513,11 +500,11 @@ impl<E> Subscription<E> {
         let mut spare = sleepy.then(|| cx.waker().clone());
         self.asleep = false;
         loop {
-            let next = self.channel.next(&self.place, cx.waker(), spare.take());
+            let reading = &mut self.reading;
+            let next = (self.channel).next(&self.place, reading, cx.waker(), spare.take());
             self.look_again(self.place.cursor.load());
             match next {
-                Next::Batch(batch) => self.reading = Reading::Batch(batch),
-                Next::Rest(rest) => self.reading = Reading::Rest(rest),
+                Next::More => {}
                 Next::Closed => self.end(EndReason::Closed),
                 Next::Parked => {
                     self.asleep = true;
@@ -534,26 +521,6 @@ impl<E> Subscription<E> {
 }
 
 const AHEAD: &str = "`poll_ahead` said that there is an event";
-
-impl<E> Rest<E> {
-    /// Whether there is a next event; lets go of the segments before it.
-    fn seek(&mut self) -> bool {
-        while self.next <= self.end {
-            match self.segments.front() {
-                Some(front) if front.last() >= self.next => return true,
-                Some(_) => drop(self.segments.pop_front()),
-                None => return false,
-            }
-        }
-        false
-    }
-
-    /// Event number `seq`, which is in the first segment.
-    fn get(&self, seq: u64) -> &E {
-        let front = self.segments.front().expect(AHEAD);
-        front.get(seq).event()
-    }
-}
 
 impl<E> Unpin for Subscription<E> {}
 

@@ -1,0 +1,54 @@
+//! Where a subscriber's next events come from.
+
+use std::collections::VecDeque;
+
+use crate::end::{DisconnectCause, EndReason};
+use crate::segment::Segment;
+
+pub(crate) enum Reading<E> {
+    /// From the manager, under its lock.
+    Ask,
+    /// From here, without it.
+    Batch(Segment<E>),
+    /// From what was left when it was disconnected.
+    Rest(Box<Rest<E>>),
+    /// From nowhere any more. The member has left the ring.
+    Ended(EndReason),
+}
+
+/// What a disconnected subscriber had not read; it owes nothing for these.
+pub(crate) struct Rest<E> {
+    pub(crate) segments: VecDeque<Segment<E>>,
+    /// The number of the next event to yield.
+    pub(crate) next: u64,
+    /// The number of the last one.
+    pub(crate) end: u64,
+    pub(crate) cause: DisconnectCause,
+}
+
+impl<E> Rest<E> {
+    pub(crate) fn len(&self) -> usize {
+        usize::try_from(self.end + 1 - self.next).expect("at most a window, which is a usize")
+    }
+
+    /// Whether there is a next event; lets go of the segments before it.
+    pub(crate) fn seek(&mut self) -> bool {
+        while self.next <= self.end {
+            match self.segments.front() {
+                Some(front) if front.last() >= self.next => return true,
+                Some(_) => drop(self.segments.pop_front()),
+                None => return false,
+            }
+        }
+        false
+    }
+
+    /// Event number `seq`, which is in the first segment.
+    pub(crate) fn get(&self, seq: u64) -> &E {
+        let front = self
+            .segments
+            .front()
+            .expect("`seek` said that there is an event");
+        front.get(seq).event()
+    }
+}
