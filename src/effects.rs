@@ -73,16 +73,17 @@ impl<E> Effects<E> {
     }
 
     #[inline]
-    pub(crate) fn run(self) {
+    pub(crate) fn run(&mut self) {
         if !self.readers.is_empty() || self.first.is_some() {
             self.run_all();
         }
     }
 
     #[inline(never)]
-    fn run_all(self) {
-        self.readers.wake();
-        for effect in self.first.into_iter().chain(self.others) {
+    fn run_all(&mut self) {
+        std::mem::take(&mut self.readers).wake();
+        let others = std::mem::take(&mut self.others);
+        for effect in self.first.take().into_iter().chain(others) {
             match effect {
                 Effect::Wake(waker) => wake(waker),
                 Effect::WakeReader(parked) => parked.wake(),
