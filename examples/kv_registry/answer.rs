@@ -64,10 +64,10 @@ async fn obey(registry: &Registry<String>, line: &[u8]) -> Result<String, Refusa
 /// Why a line was not obeyed. The session goes on.
 enum Refusal {
     NotFound,
-    Wrong(Box<dyn Error>),
+    Wrong(Box<dyn Error + Send + Sync>),
 }
 
-impl<E: Error + 'static> From<E> for Refusal {
+impl<E: Error + Send + Sync + 'static> From<E> for Refusal {
     fn from(error: E) -> Self {
         Self::Wrong(error.into())
     }
