@@ -2,27 +2,25 @@
 //! their answers, and it can be closed.
 #![cfg(feature = "rt")]
 
-use std::future::Future;
 use std::time::Duration;
 
 use futures::future::join_all;
 use guest::{Guest, Running, flood, long_name, patient};
-use service::{Service, Settings};
+use service::Settings;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
-use tokio::sync::oneshot;
+use tokio::sync::Barrier;
 
-#[path = "../examples/kv_registry/answer.rs"]
+#[path = "../../examples/kv_registry/answer.rs"]
 mod answer;
-#[path = "../examples/service/client.rs"]
+#[path = "../../examples/service/client.rs"]
 mod client;
-#[path = "../examples/kv_registry/command.rs"]
+mod closing;
+#[path = "../../examples/kv_registry/command.rs"]
 mod command;
-#[path = "support/guest.rs"]
 mod guest;
-#[path = "../examples/kv_registry/line.rs"]
+#[path = "../../examples/kv_registry/line.rs"]
 mod line;
-#[path = "../examples/service/service.rs"]
+#[path = "../../examples/service/service.rs"]
 mod service;
 
 const GOODBYE: &str = "* goodbye: the service is shutting down";
@@ -34,7 +32,9 @@ const OVERDUE: &str = "* goodbye: disconnected: it made publishers wait for too 
 async fn the_sample_is_answered_as_by_kv_registry() {
     let service = Running::start(patient()).await;
     let mut guest = service.enter().await;
-    guest.send(include_str!("../examples/shopping.txt")).await;
+    guest
+        .send(include_str!("../../examples/shopping.txt"))
+        .await;
     guest.to.shutdown().await.unwrap();
     let expected = [
         "OK",
@@ -60,13 +60,13 @@ async fn the_sample_is_answered_as_by_kv_registry() {
     assert_eq!((drained.served, drained.cut_off), (1, 0));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn news_of_a_command_come_before_its_answer() {
     let service = Running::start(patient()).await;
     let mut guest = service.enter().await;
     assert_eq!(guest.ask("WATCH").await, "OK");
     assert_eq!(guest.ask(" WATCH\t").await, "OK", "to ask again is fine");
-    for n in 0..100 {
+    for n in 0..1_000 {
         assert_eq!(
             guest.ask(format!("CREATE b{n}")).await,
             format!("* created b{n}"),
@@ -76,7 +76,7 @@ async fn news_of_a_command_come_before_its_answer() {
     }
     assert_eq!(
         guest.ask("WATCH b").await,
-        "error on line 103: too many arguments, usage: WATCH"
+        "error on line 1003: too many arguments, usage: WATCH"
     );
     assert_eq!(guest.ask("STOP b7").await, "* exited b7 (stopped)");
     assert_eq!(guest.hear().await, "OK");
@@ -285,114 +285,52 @@ async fn one_client_more_than_allowed_waits_until_one_leaves() {
     assert_eq!(guests[0].ask("NAMES").await, "OK", "now it is");
 }
 
-// ---- Closing --------------------------------------------------------------------------------
-
 #[tokio::test]
-async fn at_the_end_watchers_hear_of_every_bucket_and_then_goodbye() {
-    let service = Running::start(patient()).await;
-    let mut watcher = service.enter().await;
-    assert_eq!(watcher.ask("WATCH").await, "OK");
-    let mut worker = service.enter().await;
-    assert_eq!(worker.ask("CREATE a").await, "OK");
-    assert_eq!(worker.ask("CREATE b").await, "OK");
-    worker.send("CREATE half a line").await;
-
-    let drained = tokio::spawn(service.drain());
-    let expected = [
-        "* created a",
-        "* created b",
-        "* exited a (registry gone)",
-        "* exited b (registry gone)",
-        GOODBYE,
-    ];
-    assert_eq!(watcher.hear_out().await, expected);
-    assert_eq!(worker.hear_out().await, [GOODBYE]);
-    assert_eq!(drained.await.unwrap().cut_off, 0);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_answered_before_goodbye_was_done_and_nothing_else() {
-    for _ in 0..20 {
-        let service = Running::start(patient()).await;
-        let mut watcher = service.enter().await;
-        assert_eq!(watcher.ask("WATCH").await, "OK");
-        let watcher = tokio::spawn(watcher.hear_out());
-
-        let (address, asked) = (service.address, 2_000);
-        let (begun, going) = oneshot::channel();
-        let client = tokio::spawn(async move {
-            let mut guest = Guest::of(TcpStream::connect(address).await.unwrap());
-            assert_eq!(guest.ask("CREATE 0").await, "OK");
-            begun.send(()).unwrap();
-            let Guest { mut from, mut to } = guest;
-            let asking = async {
-                for n in 1..asked {
-                    // Once the service has hung up, it fails.
-                    if to
-                        .write_all(format!("CREATE {n}\n").as_bytes())
-                        .await
-                        .is_err()
-                    {
-                        break;
-                    }
-                }
-            };
-            let mut text = String::new();
-            let hearing = from.read_to_string(&mut text);
-            let ((), heard) = tokio::join!(asking, hearing);
-            heard.unwrap();
-            text
-        });
-        going.await.unwrap();
-        assert_eq!(service.drain().await.cut_off, 0);
-
-        let text = client.await.unwrap();
-        let answers: Vec<_> = text.lines().collect();
-        let (last, answers) = answers.split_last().unwrap();
-        assert_eq!(*last, GOODBYE);
-        assert!(answers.iter().all(|answer| *answer == "OK"));
-        let done = answers.len() + 1;
-
-        let heard = watcher.await.unwrap();
-        let created = heard.iter().filter(|line| line.starts_with("* created"));
-        let exited = heard.iter().filter(|line| line.starts_with("* exited"));
-        assert_eq!((created.count(), exited.count()), (done, done));
-        assert_eq!(heard.last().unwrap(), GOODBYE);
-    }
-}
-
-#[tokio::test]
-async fn the_end_does_not_wait_for_a_watcher_that_never_reads() {
+async fn clients_that_watch_each_other_at_work_wait_for_nobody() {
+    const CLIENTS: usize = 20;
+    const BUCKETS: usize = 20;
+    // A command is done when all have room for its news: with room for one line each, and nobody
+    // impatient, this ends only if whoever waits for its own command goes on with the news.
     let service = Running::start(Settings {
-        drain: Duration::from_millis(50),
-        goodbye: Duration::from_millis(50),
+        window: 1,
         ..patient()
     })
     .await;
-    let mut stuck = service.enter_small().await;
-    assert_eq!(stuck.ask("WATCH").await, "OK");
-    let mut worker = service.enter().await;
-    flood(&mut worker).await;
-    drop(worker);
-    let drained = service.drain().await;
-    assert_eq!((drained.served, drained.cut_off), (1, 1));
-    drop(stuck);
-}
-
-/// The future of a whole service can be sent to another thread, and dropped.
-#[tokio::test]
-async fn a_service_that_is_dropped_hangs_up() {
-    fn is_send<T: Future + Send>(future: T) -> T {
-        future
+    let mut guests = Vec::new();
+    for _ in 0..CLIENTS {
+        let mut guest = service.enter().await;
+        assert_eq!(guest.ask("WATCH").await, "OK");
+        guests.push(guest);
     }
-    let service = Service::bind("127.0.0.1:0", patient()).await.unwrap();
-    let address = service.address().unwrap();
-    let running = tokio::spawn(is_send(service.run(std::future::pending())));
-    let mut guest = Guest::of(TcpStream::connect(address).await.unwrap());
-    assert_eq!(guest.ask("CREATE a").await, "OK");
-    running.abort();
-    assert!(running.await.unwrap_err().is_cancelled());
-    let mut rest = Vec::new();
-    let _reset = guest.from.read_to_end(&mut rest).await;
-    assert!(rest.is_empty());
+    let done = Barrier::new(CLIENTS + 1);
+    let work = async |(who, mut guest): (usize, Guest)| {
+        let mut heard = Vec::new();
+        for n in 0..BUCKETS {
+            guest.send(format!("CREATE {who}-{n}\n")).await;
+            loop {
+                match &*guest.hear().await {
+                    "OK" => break,
+                    news => heard.push(news.to_owned()),
+                }
+            }
+            let own = heard
+                .iter()
+                .any(|news| *news == format!("* created {who}-{n}"));
+            assert!(own, "before its answer");
+        }
+        let (rest, _) = futures::join!(guest.hear_out(), done.wait());
+        heard.extend(rest);
+        heard
+    };
+    let working = join_all(guests.into_iter().enumerate().map(work));
+    let closing = async {
+        done.wait().await;
+        service.drain().await
+    };
+    let (heard, drained) = futures::join!(working, closing);
+    assert_eq!((drained.served, drained.cut_off), (CLIENTS, 0));
+    for each in &heard {
+        assert_eq!(each, &heard[0], "all in the same order");
+    }
+    assert_eq!(heard[0].len(), 2 * CLIENTS * BUCKETS + 1);
 }

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use crate::service::{Drained, Service, Settings};
 
 /// Long enough that no test meets it, unless it fails.
-pub(crate) const AGES: Duration = Duration::from_secs(3_600);
+pub(crate) const AGES: Duration = Duration::from_secs(60);
 
 /// Nobody is impatient, but for what a test changes.
 pub(crate) fn patient() -> Settings {
