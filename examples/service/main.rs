@@ -5,10 +5,10 @@
 //! bucket that comes or goes, in lines that begin with `* `, between two answers. (A value may
 //! begin so, too: who must tell them apart watches on a connection of its own.) Ctrl-c drains it.
 
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
-use tokio::signal;
+use tokio::signal::ctrl_c;
 
 use crate::service::{Service, Settings};
 
@@ -39,15 +39,17 @@ async fn main() -> ExitCode {
 
 async fn serve(address: &str) -> io::Result<()> {
     let service = Service::bind(address, Settings::default()).await?;
-    println!("listening on {}", service.address()?);
+    writeln!(io::stdout(), "listening on {}", service.address()?)?;
 
-    let ctrl_c = async {
-        if let Err(error) = signal::ctrl_c().await {
-            eprintln!("ctrl-c cannot be heard, so this drains at once: {error}");
-        }
-        println!("draining");
+    let interrupted = async {
+        let heard = ctrl_c().await;
+        // Who started this may have stopped reading.
+        let _ = match heard {
+            Ok(()) => writeln!(io::stdout(), "draining"),
+            Err(error) => writeln!(io::stderr(), "draining, as ctrl-c cannot be heard: {error}"),
+        };
     };
-    let drained = service.run(ctrl_c).await;
-    println!("drained: {drained}");
+    let drained = service.run(interrupted).await;
+    let _ = writeln!(io::stdout(), "drained: {drained}");
     Ok(())
 }

@@ -11,7 +11,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::io;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -118,10 +118,15 @@ impl Service {
         }
         let deadline = Instant::now() + settings.drain;
         if let Err(late) = house.news.stop().within(settings.drain).await {
-            eprintln!("draining: {late}");
+            report(format_args!("draining: {late}"));
         }
         clients.finish(deadline + settings.goodbye).await
     }
+}
+
+/// Tells the operator. If nobody is there to read it, the service goes on.
+fn report(what: impl fmt::Display) {
+    let _ = writeln!(io::stderr(), "{what}");
 }
 
 /// Passes on what happens to the registry, in words.
@@ -166,7 +171,7 @@ impl Clients {
                         Ok((socket, peer)) => self.let_in(socket, peer, house.clone()),
                         Err(error) => {
                             // Out of descriptors, most likely: somebody has to leave first.
-                            eprintln!("cannot accept: {error}");
+                            report(format_args!("cannot accept: {error}"));
                             sleep(Duration::from_millis(50)).await;
                         }
                     }
@@ -208,7 +213,7 @@ impl Drained {
         match gone {
             Some((_, Ok(()))) => self.served += 1,
             Some((peer, Err(error))) => {
-                eprintln!("{peer}: {error}");
+                report(format_args!("{peer}: {error}"));
                 self.cut_off += 1;
             }
             None => self.cut_off += 1,
