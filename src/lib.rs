@@ -71,7 +71,8 @@
 //! # The registry
 //!
 //! Module [`kv`] is a key-value registry that publishes the creation and the end of its buckets
-//! as events: what the chapter on `GenEvent` in Elixir's guide builds.
+//! as events: what the chapter on `GenEvent` in Elixir's guide builds. Page [`guide`] retells that
+//! chapter, snippet by snippet, and says where this crate departs from it.
 //!
 //! # Runtimes
 //!
@@ -94,6 +95,7 @@
 #![cfg_attr(
     not(feature = "rt"),
     doc = "[`kv`]: https://docs.rs/genevent/latest/genevent/kv/
+[`guide`]: https://docs.rs/genevent/latest/genevent/guide/
 [`handler`]: https://docs.rs/genevent/latest/genevent/handler/
 [`add_handler`]: https://docs.rs/genevent/latest/genevent/struct.EventManager.html#method.add_handler
 [`Handler`]: https://docs.rs/genevent/latest/genevent/trait.Handler.html
@@ -123,6 +125,9 @@ pub mod error;
 pub mod ext;
 mod foreign;
 pub mod future;
+// All about handlers and the registry.
+#[cfg(feature = "rt")]
+pub mod guide;
 #[cfg(feature = "rt")]
 pub mod handler;
 mod held;

@@ -4,10 +4,15 @@
 use std::fmt::Write as _;
 use std::io::ErrorKind;
 
-use session::{MAX_LINE, SessionError};
+use line::MAX_LINE;
+use session::SessionError;
 
+#[path = "../examples/kv_registry/answer.rs"]
+mod answer;
 #[path = "../examples/kv_registry/command.rs"]
 mod command;
+#[path = "../examples/kv_registry/line.rs"]
+mod line;
 #[path = "../examples/kv_registry/session.rs"]
 mod session;
 

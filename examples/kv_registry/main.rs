@@ -13,7 +13,9 @@ use tokio::io::{BufReader, stdin, stdout};
 
 use crate::session::SessionError;
 
+mod answer;
 mod command;
+mod line;
 mod session;
 
 #[tokio::main(flavor = "current_thread")]

@@ -1,0 +1,147 @@
+//! The end of the service.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+
+use crate::GOODBYE;
+use crate::guest::{Guest, Running, flood, patient};
+use crate::service::{Service, Settings};
+
+#[tokio::test]
+async fn at_the_end_watchers_hear_of_every_bucket_and_then_goodbye() {
+    let service = Running::start(patient()).await;
+    let mut watcher = service.enter().await;
+    assert_eq!(watcher.ask("WATCH").await, "OK");
+    let mut worker = service.enter().await;
+    assert_eq!(worker.ask("CREATE a").await, "OK");
+    assert_eq!(worker.ask("CREATE b").await, "OK");
+    worker.send("CREATE half a line").await;
+
+    let drained = tokio::spawn(service.drain());
+    let expected = [
+        "* created a",
+        "* created b",
+        "* exited a (registry gone)",
+        "* exited b (registry gone)",
+        GOODBYE,
+    ];
+    assert_eq!(watcher.hear_out().await, expected);
+    assert_eq!(worker.hear_out().await, [GOODBYE]);
+    assert_eq!(drained.await.unwrap().cut_off, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_answered_before_goodbye_was_done_and_nothing_else() {
+    for _ in 0..20 {
+        let service = Running::start(patient()).await;
+        let mut watcher = service.enter().await;
+        assert_eq!(watcher.ask("WATCH").await, "OK");
+        let watcher = tokio::spawn(watcher.hear_out());
+
+        let (address, asked) = (service.address, 2_000);
+        let (begun, going) = oneshot::channel();
+        let client = tokio::spawn(async move {
+            let mut guest = Guest::of(TcpStream::connect(address).await.unwrap());
+            assert_eq!(guest.ask("CREATE 0").await, "OK");
+            begun.send(()).unwrap();
+            let Guest { mut from, mut to } = guest;
+            let asking = async {
+                for n in 1..asked {
+                    // Once the service has hung up, it fails.
+                    if to
+                        .write_all(format!("CREATE {n}\n").as_bytes())
+                        .await
+                        .is_err()
+                    {
+                        break;
+                    }
+                }
+            };
+            let mut text = String::new();
+            let hearing = from.read_to_string(&mut text);
+            let ((), heard) = tokio::join!(asking, hearing);
+            heard.unwrap();
+            text
+        });
+        going.await.unwrap();
+        assert_eq!(service.drain().await.cut_off, 0);
+
+        let text = client.await.unwrap();
+        let answers: Vec<_> = text.lines().collect();
+        let (last, answers) = answers.split_last().unwrap();
+        assert_eq!(*last, GOODBYE);
+        assert!(answers.iter().all(|answer| *answer == "OK"));
+        let done = answers.len() + 1;
+
+        let heard = watcher.await.unwrap();
+        let created = heard.iter().filter(|line| line.starts_with("* created"));
+        let exited = heard.iter().filter(|line| line.starts_with("* exited"));
+        assert_eq!((created.count(), exited.count()), (done, done));
+        assert_eq!(heard.last().unwrap(), GOODBYE);
+    }
+}
+
+#[tokio::test]
+async fn the_end_does_not_wait_for_a_watcher_that_never_reads() {
+    let service = Running::start(Settings {
+        drain: Duration::from_millis(50),
+        goodbye: Duration::from_millis(50),
+        ..patient()
+    })
+    .await;
+    let mut stuck = service.enter_small().await;
+    assert_eq!(stuck.ask("WATCH").await, "OK");
+    let mut worker = service.enter().await;
+    flood(&mut worker).await;
+    drop(worker);
+    let drained = service.drain().await;
+    assert_eq!((drained.served, drained.cut_off), (1, 1));
+    drop(stuck);
+}
+
+#[tokio::test]
+async fn the_end_is_told_although_somebody_does_not_take_its_answers() {
+    let service = Running::start(patient()).await;
+    let mut watcher = service.enter().await;
+    assert_eq!(watcher.ask("WATCH").await, "OK");
+    assert_eq!(watcher.ask("CREATE b").await, "* created b");
+    assert_eq!(watcher.hear().await, "OK");
+    let put = format!("PUT b k {}", "v".repeat(60_000));
+    assert_eq!(watcher.ask(put).await, "OK");
+
+    let mut deaf = service.enter_small().await;
+    deaf.send("GET b k\n".repeat(1_000)).await; // more than sockets hold
+    for _ in 0..100 {
+        assert_eq!(watcher.ask("NAMES").await, "b");
+        assert_eq!(watcher.hear().await, "OK");
+    }
+
+    let drained = tokio::spawn(service.drain());
+    let expected = ["* exited b (registry gone)", GOODBYE];
+    assert_eq!(watcher.hear_out().await, expected);
+    assert!(!drained.is_finished(), "there are answers to be taken");
+    drop(deaf);
+    assert_eq!(drained.await.unwrap().cut_off, 0);
+}
+
+/// The future of a whole service can be sent to another thread, and dropped.
+#[tokio::test]
+async fn a_service_that_is_dropped_hangs_up() {
+    fn is_send<T: Future + Send>(future: T) -> T {
+        future
+    }
+    let service = Service::bind("127.0.0.1:0", patient()).await.unwrap();
+    let address = service.address().unwrap();
+    let running = tokio::spawn(is_send(service.run(std::future::pending())));
+    let mut guest = Guest::of(TcpStream::connect(address).await.unwrap());
+    assert_eq!(guest.ask("CREATE a").await, "OK");
+    running.abort();
+    assert!(running.await.unwrap_err().is_cancelled());
+    let mut rest = Vec::new();
+    let _reset = guest.from.read_to_end(&mut rest).await;
+    assert!(rest.is_empty());
+}

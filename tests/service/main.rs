@@ -1,0 +1,336 @@
+//! The example `service`, end to end over real sockets: whatever one client does, the others have
+//! their answers, and it can be closed.
+#![cfg(feature = "rt")]
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use guest::{Guest, Running, flood, long_name, patient};
+use service::Settings;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::sync::Barrier;
+
+#[path = "../../examples/kv_registry/answer.rs"]
+mod answer;
+#[path = "../../examples/service/client.rs"]
+mod client;
+mod closing;
+#[path = "../../examples/kv_registry/command.rs"]
+mod command;
+mod guest;
+#[path = "../../examples/kv_registry/line.rs"]
+mod line;
+#[path = "../../examples/service/service.rs"]
+mod service;
+
+const GOODBYE: &str = "* goodbye: the service is shutting down";
+const OVERDUE: &str = "* goodbye: disconnected: it made publishers wait for too long";
+
+// ---- Answers --------------------------------------------------------------------------------
+
+#[tokio::test]
+async fn the_sample_is_answered_as_by_kv_registry() {
+    let service = Running::start(patient()).await;
+    let mut guest = service.enter().await;
+    guest
+        .send(include_str!("../../examples/shopping.txt"))
+        .await;
+    guest.to.shutdown().await.unwrap();
+    let expected = [
+        "OK",
+        "OK",
+        "OK",
+        "3",
+        "one dozen, free range",
+        "OK",
+        "NOT FOUND",
+        "OK",
+        "OK",
+        "shopping",
+        "work",
+        "OK",
+        "error on line 12: unknown command \"EAT\"",
+        "OK",
+        "NOT FOUND",
+        "work",
+        "OK",
+    ];
+    assert_eq!(guest.hear_out().await, expected);
+    let drained = service.drain().await;
+    assert_eq!((drained.served, drained.cut_off), (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn news_of_a_command_come_before_its_answer() {
+    let service = Running::start(patient()).await;
+    let mut guest = service.enter().await;
+    assert_eq!(guest.ask("WATCH").await, "OK");
+    assert_eq!(guest.ask(" WATCH\t").await, "OK", "to ask again is fine");
+    for n in 0..1_000 {
+        assert_eq!(
+            guest.ask(format!("CREATE b{n}")).await,
+            format!("* created b{n}"),
+            "and once only"
+        );
+        assert_eq!(guest.hear().await, "OK");
+    }
+    assert_eq!(
+        guest.ask("WATCH b").await,
+        "error on line 1003: too many arguments, usage: WATCH"
+    );
+    assert_eq!(guest.ask("STOP b7").await, "* exited b7 (stopped)");
+    assert_eq!(guest.hear().await, "OK");
+}
+
+#[tokio::test]
+async fn garbage_is_answered_with_errors_and_the_client_stays() {
+    let service = Running::start(patient()).await;
+    let mut guest = service.enter().await;
+    guest
+        .send(b"\xff\xfe\n\0\n\x80WATCH\nCREATE \xc3\x28\n")
+        .await;
+    guest.send(vec![b'x'; 1 << 20]).await;
+    guest.send("\nCREATE a\x1b[31m\nNAMES\n").await;
+    let expected = [
+        "error on line 1: invalid utf-8 sequence of 1 bytes from index 0",
+        r#"error on line 2: unknown command "\0""#,
+        "error on line 3: invalid utf-8 sequence of 1 bytes from index 0",
+        "error on line 4: invalid utf-8 sequence of 1 bytes from index 7",
+        "error on line 5: longer than 65536 bytes",
+        "OK",
+        r"a\u{1b}[31m",
+        "OK",
+    ];
+    for line in expected {
+        assert_eq!(guest.hear().await, line);
+    }
+}
+
+#[tokio::test]
+async fn half_a_line_is_not_obeyed() {
+    let service = Running::start(patient()).await;
+    let mut guest = service.enter().await;
+    assert_eq!(guest.ask("CREATE work").await, "OK");
+
+    let mut vanishing = service.enter().await;
+    vanishing.send("STOP work").await; // `STOP workshop`, had the line held
+    vanishing.to.shutdown().await.unwrap();
+    assert!(vanishing.hear_out().await.is_empty());
+
+    assert_eq!(guest.ask("NAMES").await, "work");
+}
+
+#[tokio::test]
+async fn a_gibibyte_without_a_line_end_takes_the_memory_of_one_line() {
+    let gibibyte = tokio::io::repeat(b'x').take(1 << 30);
+    let mut input = BufReader::with_capacity(1 << 16, gibibyte.chain(&b"\nNAMES\n"[..]));
+    let mut line = Vec::new();
+    let read = line::next_line(&mut input, &mut line).await.unwrap();
+    assert_eq!(read, Some(line::Line::TooLong));
+    assert!(line.capacity() <= 4 * line::MAX_LINE, "{}", line.capacity());
+    let read = line::next_line(&mut input, &mut line).await.unwrap();
+    assert_eq!((read, &*line), (Some(line::Line::Whole), &b"NAMES"[..]));
+}
+
+// ---- One against all ------------------------------------------------------------------------
+
+#[tokio::test]
+async fn a_stuck_watcher_is_disconnected_and_told_so_and_nobody_else_notices() {
+    let service = Running::start(Settings {
+        window: 8,
+        patience: Duration::from_millis(100),
+        ..patient()
+    })
+    .await;
+    let mut stuck = service.enter_small().await;
+    assert_eq!(stuck.ask("WATCH").await, "OK");
+    let mut watcher = service.enter().await;
+    assert_eq!(watcher.ask("WATCH").await, "OK");
+    let watcher = tokio::spawn(watcher.hear_out());
+
+    // Were it not disconnected, this would never end: nobody but the patience lets go of it.
+    let mut worker = service.enter().await;
+    let created = flood(&mut worker).await;
+    assert_eq!(worker.ask("GET nothing here").await, "NOT FOUND");
+
+    // It comes back, and hears what it had not missed, and why there is no more.
+    let heard = stuck.hear_out().await;
+    let (last, news) = heard.split_last().unwrap();
+    assert_eq!(last, OVERDUE);
+    assert!(news.len() < created, "{} of {created}", news.len());
+    for (n, line) in news.iter().enumerate() {
+        assert_eq!(*line, format!("* created {}", long_name(n)));
+    }
+
+    drop(worker);
+    let drained = service.drain().await;
+    assert_eq!((drained.served, drained.cut_off), (3, 0));
+    let heard = watcher.await.unwrap();
+    assert_eq!(
+        heard.len(),
+        2 * created + 1,
+        "every name twice, and goodbye"
+    );
+    assert!(heard[created - 1].starts_with(&format!("* created {:05}", created - 1)));
+    assert!(heard[created].starts_with("* exited 00000"));
+}
+
+#[tokio::test]
+async fn a_hundred_clients_have_their_answers_whatever_three_others_do() {
+    const CLIENTS: usize = 100;
+    let service = Running::start(Settings {
+        window: 128,
+        patience: Duration::from_millis(200),
+        drain: Duration::from_millis(500),
+        goodbye: Duration::from_millis(500),
+        ..patient()
+    })
+    .await;
+
+    let mut never_reads = service.enter_small().await;
+    assert_eq!(never_reads.ask("WATCH").await, "OK");
+    let mut garbage = service.enter().await;
+    let garbage = async move {
+        for n in 0..100_u8 {
+            garbage.send([b'\xff', n | 0x80, b'\n']).await;
+            let error = garbage.hear().await;
+            assert!(error.contains("invalid utf-8"), "{error}");
+        }
+        garbage
+    };
+    let mut vanishing = service.enter().await;
+    vanishing.send("PUT b0 k half a li").await;
+
+    let mut watcher = service.enter().await;
+    assert_eq!(watcher.ask("WATCH").await, "OK");
+    let watcher = tokio::spawn(watcher.hear_out());
+
+    let work = async |n: usize| {
+        let mut guest = service.enter().await;
+        let name = format!("b{n}-{}", "x".repeat(40_000));
+        for round in 0..3 {
+            assert_eq!(guest.ask(format!("CREATE {name}")).await, "OK");
+            assert_eq!(guest.ask(format!("PUT {name} k {n} {round}")).await, "OK");
+            let value = guest.ask(format!("GET {name} k")).await;
+            assert_eq!(value, format!("{n} {round}"));
+            assert_eq!(guest.ask(format!("DELETE {name} k")).await, "OK");
+            assert_eq!(guest.ask(format!("GET {name} k")).await, "NOT FOUND");
+            assert_eq!(guest.ask(format!("STOP {name}")).await, "OK");
+        }
+        guest
+    };
+    drop(vanishing);
+    let (guests, garbage) = futures::join!(join_all((0..CLIENTS).map(work)), garbage);
+    assert_eq!(guests.len(), CLIENTS);
+
+    let drained = tokio::spawn(service.drain());
+    for guest in guests.into_iter().chain([garbage]) {
+        assert_eq!(guest.hear_out().await, [GOODBYE]);
+    }
+    let heard = watcher.await.unwrap();
+    assert_eq!(heard.len(), CLIENTS * 3 * 2 + 1, "it missed nothing");
+    let drained = drained.await.unwrap();
+    assert_eq!((drained.served, drained.cut_off), (CLIENTS + 3, 1));
+    drop(never_reads);
+}
+
+#[tokio::test]
+async fn a_client_that_takes_no_answers_is_cut_off() {
+    let service = Running::start(Settings {
+        stall: Duration::from_millis(20),
+        ..patient()
+    })
+    .await;
+    let mut guest = service.enter().await;
+    assert_eq!(guest.ask("CREATE b").await, "OK");
+    assert_eq!(
+        guest.ask(format!("PUT b k {}", "v".repeat(60_000))).await,
+        "OK"
+    );
+
+    let mut deaf = service.enter_small().await;
+    let asked = 1_000;
+    deaf.send("GET b k\n".repeat(asked)).await;
+    assert_eq!(guest.ask("NAMES").await, "b", "nobody else notices");
+    assert_eq!(guest.hear().await, "OK");
+    // Its answers are three times what sockets hold. When it is gone, another one may be let in.
+    drop(guest);
+    let drained = tokio::spawn(service.drain());
+    let drained = drained.await.unwrap();
+    assert_eq!((drained.served, drained.cut_off), (1, 1));
+    let mut answers = Vec::new();
+    let _reset = deaf.from.read_to_end(&mut answers).await;
+    assert!(answers.len() < asked * 60_000, "{}", answers.len());
+}
+
+#[tokio::test]
+async fn one_client_more_than_allowed_waits_until_one_leaves() {
+    let service = Running::start(Settings {
+        clients: 2,
+        ..patient()
+    })
+    .await;
+    let mut guests = vec![service.enter().await, service.enter().await];
+    for guest in &mut guests {
+        assert_eq!(guest.ask("CREATE a").await, "OK");
+    }
+    let mut third = service.enter().await;
+    third.send("STOP a\n").await;
+    for guest in &mut guests {
+        assert_eq!(guest.ask("NAMES").await, "a", "it is not yet in");
+        assert_eq!(guest.hear().await, "OK");
+    }
+    guests.pop();
+    assert_eq!(third.hear().await, "OK");
+    assert_eq!(guests[0].ask("NAMES").await, "OK", "now it is");
+}
+
+#[tokio::test]
+async fn clients_that_watch_each_other_at_work_wait_for_nobody() {
+    const CLIENTS: usize = 20;
+    const BUCKETS: usize = 20;
+    // A command is done when all have room for its news: with room for one line each, and nobody
+    // impatient, this ends only if whoever waits for its own command goes on with the news.
+    let service = Running::start(Settings {
+        window: 1,
+        ..patient()
+    })
+    .await;
+    let mut guests = Vec::new();
+    for _ in 0..CLIENTS {
+        let mut guest = service.enter().await;
+        assert_eq!(guest.ask("WATCH").await, "OK");
+        guests.push(guest);
+    }
+    let done = Barrier::new(CLIENTS + 1);
+    let work = async |(who, mut guest): (usize, Guest)| {
+        let mut heard = Vec::new();
+        for n in 0..BUCKETS {
+            guest.send(format!("CREATE {who}-{n}\n")).await;
+            loop {
+                match &*guest.hear().await {
+                    "OK" => break,
+                    news => heard.push(news.to_owned()),
+                }
+            }
+            let own = heard
+                .iter()
+                .any(|news| *news == format!("* created {who}-{n}"));
+            assert!(own, "before its answer");
+        }
+        let (rest, _) = futures::join!(guest.hear_out(), done.wait());
+        heard.extend(rest);
+        heard
+    };
+    let working = join_all(guests.into_iter().enumerate().map(work));
+    let closing = async {
+        done.wait().await;
+        service.drain().await
+    };
+    let (heard, drained) = futures::join!(working, closing);
+    assert_eq!((drained.served, drained.cut_off), (CLIENTS, 0));
+    for each in &heard {
+        assert_eq!(each, &heard[0], "all in the same order");
+    }
+    assert_eq!(heard[0].len(), 2 * CLIENTS * BUCKETS + 1);
+}
