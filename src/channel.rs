@@ -137,7 +137,7 @@ impl<E> State<E> {
     /// After something was stored: everybody that sleeps has something to read.
     fn wake_readers(&mut self, effects: &mut Effects<E>) {
         if self.parking.len() > 0 {
-            effects.wake_readers(self.parking.unpark_all());
+            effects.push(Effect::WakeReaders(self.parking.unpark_all()));
         }
     }
 
@@ -162,7 +162,7 @@ impl<E> State<E> {
         }
         let look = !(planted!("parks-blindly") && spare.is_some());
         if look {
-            if let Some(batch) = self.ring.take(key, effects) {
+            if let Some(batch) = self.ring.take(key, word.position(), effects) {
                 *reading = Reading::Batch(batch.clone());
                 return Next::More;
             }

@@ -15,6 +15,8 @@ use crate::sync::Arc;
 pub(crate) enum Effect<E> {
     /// A publisher whose turn it is, or whoever waits for the manager itself, goes on.
     Wake(Waker),
+    /// Everybody that sleeps has something to read.
+    WakeReaders(Unparked),
     /// A subscriber goes on.
     WakeReader(Parked),
     /// A waker is not needed any more.
@@ -31,9 +33,7 @@ pub(crate) enum Effect<E> {
 
 #[must_use = "nobody is woken until `run`"]
 pub(crate) struct Effects<E> {
-    /// Subscribers that have something to read. First to be woken, before they sleep deeper.
-    readers: Unparked,
-    /// The first of the others, which needs no memory of its own: most often it is the only one.
+    /// Needs no memory of its own: most often it is the only one.
     first: Option<Effect<E>>,
     others: Vec<Effect<E>>,
 }
@@ -41,7 +41,6 @@ pub(crate) struct Effects<E> {
 impl<E> Effects<E> {
     pub(crate) fn new() -> Self {
         Self {
-            readers: Unparked::default(),
             first: None,
             others: Vec::new(),
         }
@@ -67,25 +66,20 @@ impl<E> Effects<E> {
         self.extend(waker.map(Effect::Discard));
     }
 
-    pub(crate) fn wake_readers(&mut self, readers: Unparked) {
-        debug_assert!(self.readers.is_empty(), "everybody is woken once");
-        self.readers = readers;
-    }
-
     #[inline]
     pub(crate) fn run(&mut self) {
-        if !self.readers.is_empty() || self.first.is_some() {
+        if self.first.is_some() {
             self.run_all();
         }
     }
 
     #[inline(never)]
     fn run_all(&mut self) {
-        std::mem::take(&mut self.readers).wake();
         let others = std::mem::take(&mut self.others);
         for effect in self.first.take().into_iter().chain(others) {
             match effect {
                 Effect::Wake(waker) => wake(waker),
+                Effect::WakeReaders(readers) => readers.wake(),
                 Effect::WakeReader(parked) => parked.wake(),
                 Effect::Discard(waker) => discard(waker),
                 Effect::Forget(parked) => discard(parked),

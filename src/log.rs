@@ -87,11 +87,13 @@ impl<E> Log<E> {
     }
 
     /// Moves a reader on to the segment that has what comes after `position`.
+    #[inline]
     pub(crate) fn advance(&mut self, spot: &mut Spot, position: u64, effects: &mut Effects<E>) {
         let from = self.index(*spot);
-        let passed = self.links.iter().skip(from);
-        let passed = passed.take_while(|link| link.segment.last() <= position);
-        let to = from + passed.count();
+        let mut to = from;
+        while (self.links.get(to)).is_some_and(|link| link.segment.last() <= position) {
+            to += 1;
+        }
         if from < to {
             *self.readers_mut(from) -= 1;
             *self.readers_mut(to) += 1;

@@ -20,18 +20,12 @@ impl Parked {
 
 /// Subscribers that were taken out to be woken. One alone needs no memory of its own.
 #[must_use = "they sleep until they are woken"]
-#[derive(Default)]
 pub(crate) struct Unparked {
     one: Option<Parked>,
     more: Vec<Parked>,
 }
 
 impl Unparked {
-    #[inline]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.one.is_none() && self.more.is_empty()
-    }
-
     /// Wakes them; not under the lock.
     #[inline]
     pub(crate) fn wake(self) {

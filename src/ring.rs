@@ -523,16 +523,21 @@ impl<E> Ring<E> {
 
     // ---- Reading ----------------------------------------------------------------------------
 
-    /// The next events of a subscriber, as far as its next segment goes.
+    /// The events after `position`, where the subscriber is, as far as its next segment goes.
     #[inline]
-    pub(crate) fn take(&mut self, key: usize, effects: &mut Effects<E>) -> Option<&Segment<E>> {
-        let position = self.member(key).place.cursor.load().position();
-        self.advance(key, position, effects);
+    pub(crate) fn take(
+        &mut self,
+        key: usize,
+        position: u64,
+        effects: &mut Effects<E>,
+    ) -> Option<&Segment<E>> {
         self.assert_invariants();
+        let member = self.members[key].as_mut().expect(MEMBER);
+        self.log.advance(&mut member.spot, position, effects);
         if position == self.log.tail() {
             return None;
         }
-        Some(self.log.batch(self.member(key).spot))
+        Some(self.log.batch(member.spot))
     }
 
     /// What a disconnected subscriber had not read; once.
