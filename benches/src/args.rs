@@ -1,59 +1,91 @@
 //! What to measure, from the command line.
 
+use std::path::PathBuf;
 use std::time::Duration;
+
+use crate::workloads::Cell;
 
 pub(crate) const USAGE: &str = "\
 usage: cargo run --release -p genevent-benches -- [options]
 
-  --only NAME       only cells whose name contains NAME (W1, W1-64, W1-64-current); may be repeated
-  --peer NAME       only peers whose name contains NAME; may be repeated
-  --rounds N        samples of each peer in each cell (default 7)
-  --sample-ms N     how long a sample should take, in milliseconds (default 220)
-  --list            the cells and their peers, without measuring";
+  --full            every cell, 11 samples of 80 ms each (half an hour), and judge by the lower
+                    quartile of the ratios; without it the main cells, 5 samples of 25 ms
+                    (under 2 minutes), and judge by the upper quartile
+  --only NAME       only cells whose name contains NAME (W1, W3-s64, -current); may be repeated
+  --peer NAME       only ours and the peers whose name contains NAME; may be repeated
+  --rounds N        samples of each peer in each cell
+  --sample-ms N     how long a sample should take, in milliseconds
+  --out DIR         where tables.md, samples.jsonl and chart.svg go (default target/bench)
+  --list            the cells and their peers, without measuring
+
+It fails if a cell is below its minimum (src/minima.rs) or a sample of ours is wrong.";
 
 pub(crate) struct Args {
+    pub(crate) mode: Mode,
+    pub(crate) full: bool,
     pub(crate) rounds: usize,
     pub(crate) sample: Duration,
-    pub(crate) list: bool,
-    pub(crate) help: bool,
+    pub(crate) out: PathBuf,
     only: Vec<String>,
     peers: Vec<String>,
 }
 
+pub(crate) enum Mode {
+    Measure,
+    List,
+    Help,
+    /// One sample, in this process: what the others start themselves for.
+    Sample {
+        cell: String,
+        peer: String,
+    },
+}
+
 impl Args {
-    pub(crate) fn wants_cell(&self, name: &str) -> bool {
-        wants(&self.only, name)
+    pub(crate) fn wants_cell(&self, cell: &Cell) -> bool {
+        if self.only.is_empty() {
+            return self.full || cell.headline;
+        }
+        // To its end, so that s1 is not s16 as well.
+        let name = format!("{}-", cell.name);
+        self.only.iter().any(|part| name.contains(part.as_str()))
     }
 
     pub(crate) fn wants_peer(&self, name: &str) -> bool {
-        wants(&self.peers, name)
+        self.peers.is_empty() || self.peers.iter().any(|part| name.contains(part.as_str()))
     }
 }
 
-fn wants(filters: &[String], name: &str) -> bool {
-    filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()))
-}
-
-pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Args, String> {
+pub(crate) fn parse(words: impl Iterator<Item = String>) -> Result<Args, String> {
+    let words: Vec<_> = words.collect();
+    let full = words.iter().any(|word| word == "--full");
     let mut args = Args {
-        rounds: 7,
-        sample: Duration::from_millis(220),
-        list: false,
-        help: false,
+        mode: Mode::Measure,
+        full,
+        rounds: if full { 11 } else { 5 },
+        sample: Duration::from_millis(if full { 80 } else { 25 }),
+        out: PathBuf::from("target/bench"),
         only: Vec::new(),
         peers: Vec::new(),
     };
+    let mut words = words.into_iter();
     while let Some(option) = words.next() {
         let mut value = || words.next().ok_or(format!("{option} needs a value"));
         match option.as_str() {
+            "--full" => {}
             "--only" => args.only.push(value()?),
             "--peer" => args.peers.push(value()?),
             "--rounds" => args.rounds = positive(&option, &value()?)?,
             "--sample-ms" => {
                 args.sample = Duration::from_millis(positive(&option, &value()?)? as u64);
             }
-            "--list" => args.list = true,
-            "--help" | "-h" => args.help = true,
+            "--out" => args.out = value()?.into(),
+            "--list" => args.mode = Mode::List,
+            "--sample" => {
+                let (cell, peer) = (value()?, value()?);
+                args.mode = Mode::Sample { cell, peer };
+            }
+            "--help" | "-h" => args.mode = Mode::Help,
             _ => return Err(format!("unknown option: {option}")),
         }
     }

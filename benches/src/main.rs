@@ -1,29 +1,44 @@
 //! How fast `genevent` is beside what a user would pick instead.
 //!
-//! `cargo run --release -p genevent-benches` takes about a minute and prints Markdown. Read the
-//! ratios, not the figures: the peers of a cell take turns (A B C A B C …), so whatever else the
-//! machine does slows all of them alike, and each sample of ours is compared with the one that a
-//! peer took right after it.
+//! `cargo run --release -p genevent-benches` takes under two minutes, prints Markdown, and leaves
+//! the samples as JSON lines and a chart under `target/bench`; with `--full` it measures
+//! everything, which takes about half an hour. Read the ratios, not the figures: the peers of a
+//! cell take turns (A B C A B C …), so whatever else the machine does slows all of them alike, and
+//! each sample of ours is compared with the one that a peer took right after it. Every sample is a
+//! process of its own.
 //!
 //! | file | |
 //! |---|---|
 //! | `workloads/` | what is done, and who takes part |
 //! | `peers/` | who does it: each the way a user would write it |
-//! | `cell.rs` | one workload at one size on one runtime: sizes the samples, takes them in turn |
+//! | `measure.rs`, `process.rs` | takes the samples of a cell in turn, each in its own process |
 //! | `tally.rs` | every subscriber checks what it received: a fast wrong channel is no peer |
+//! | `minima.rs` | what ours must reach; a cell below it makes the command fail |
+//! | `report.rs`, `chart.rs` | tables, JSON lines, the picture |
+//!
+//! All of them allocate from the system's allocator, by way of one that counts bytes for W6.
 
 mod args;
-mod cell;
+mod chart;
 mod event;
+mod measure;
+mod minima;
 mod peers;
+mod process;
 mod report;
 mod runtime;
 mod stats;
 mod tally;
 mod workloads;
 
+use std::error::Error;
+use std::fs;
 use std::process::ExitCode;
 use std::time::Instant;
+
+use args::{Args, Mode};
+use measure::Measured;
+use workloads::{Cell, Workload};
 
 fn main() -> ExitCode {
     let args = match args::parse(std::env::args().skip(1)) {
@@ -33,29 +48,64 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    if args.help {
-        println!("{}", args::USAGE);
-        return ExitCode::SUCCESS;
+    match &args.mode {
+        Mode::Help => println!("{}", args::USAGE),
+        Mode::List => list(&args),
+        Mode::Sample { cell, peer } => process::answer(cell, peer, args.sample),
+        Mode::Measure => match measure_all(&args) {
+            Ok(code) => return code,
+            Err(error) => {
+                eprintln!("{error}");
+                return ExitCode::FAILURE;
+            }
+        },
     }
-
-    let cells: Vec<_> = cell::all()
-        .into_iter()
-        .filter(|cell| args.wants_cell(&cell.name()))
-        .collect();
-    if args.list {
-        for cell in &cells {
-            println!("{}: {}", cell.name(), cell.peer_names().join(", "));
-        }
-        return ExitCode::SUCCESS;
-    }
-
-    let began = Instant::now();
-    let mut results = Vec::new();
-    for (index, cell) in cells.iter().enumerate() {
-        eprintln!("{}/{} {}", index + 1, cells.len(), cell.name());
-        results.push(cell.measure(&args));
-    }
-    report::print(&results, &args);
-    eprintln!("{:.0} s", began.elapsed().as_secs_f64());
     ExitCode::SUCCESS
+}
+
+/// The cells that `args` asks for, with their workloads.
+fn cells(args: &Args) -> Vec<(&'static Workload, Cell)> {
+    let all = workloads::ALL.iter();
+    let cells =
+        all.flat_map(|&workload| (workload.cells)().into_iter().map(move |c| (workload, c)));
+    cells.filter(|(_, cell)| args.wants_cell(cell)).collect()
+}
+
+fn list(args: &Args) {
+    for (_, cell) in cells(args) {
+        let peers: Vec<_> = cell.peers.iter().map(|peer| peer.name).collect();
+        println!("{}: {}", cell.name, peers.join("; "));
+    }
+}
+
+fn measure_all(args: &Args) -> Result<ExitCode, Box<dyn Error>> {
+    let began = Instant::now();
+    let cells = cells(args);
+    let mut results = Vec::new();
+    for (index, (workload, cell)) in cells.iter().enumerate() {
+        eprintln!("{}/{} {}", index + 1, cells.len(), cell.name);
+        results.push(Measured::of(workload, cell, args));
+    }
+
+    let verdicts = minima::judge(&results, args);
+    let tables = report::tables(&results, &verdicts, args);
+    print!("{tables}");
+    fs::create_dir_all(&args.out)?;
+    fs::write(args.out.join("tables.md"), tables)?;
+    fs::write(
+        args.out.join("samples.jsonl"),
+        report::json_lines(&results)?,
+    )?;
+    chart::draw(&args.out.join("chart.svg"), &results)?;
+    eprintln!(
+        "{:.0} s; see {}",
+        began.elapsed().as_secs_f64(),
+        args.out.display()
+    );
+
+    let failed = results.iter().any(Measured::ours_failed);
+    if failed || verdicts.iter().any(|verdict| !verdict.holds) {
+        return Ok(ExitCode::FAILURE);
+    }
+    Ok(ExitCode::SUCCESS)
 }

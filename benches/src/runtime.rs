@@ -21,15 +21,37 @@ impl Flavor {
         self,
         task: impl Future<Output = T> + Send + 'static,
     ) -> T {
-        let runtime = match self {
-            Self::Multi => Builder::new_multi_thread().worker_threads(2).build(),
-            Self::Current => Builder::new_current_thread().build(),
-        };
-        let runtime = runtime.expect("a runtime can be built");
-        // As a task, not in `block_on` itself, which is slower to spawn from and to wake.
-        let task = runtime.spawn(task);
-        runtime.block_on(task).expect("no check fails")
+        run(&mut self.builder(), task)
     }
+
+    /// The same, with a clock to sleep by.
+    pub(crate) fn run_with_clock<T: Send + 'static>(
+        self,
+        task: impl Future<Output = T> + Send + 'static,
+    ) -> T {
+        run(self.builder().enable_time(), task)
+    }
+
+    fn builder(self) -> Builder {
+        match self {
+            Self::Multi => {
+                let mut builder = Builder::new_multi_thread();
+                builder.worker_threads(2);
+                builder
+            }
+            Self::Current => Builder::new_current_thread(),
+        }
+    }
+}
+
+fn run<T: Send + 'static>(
+    builder: &mut Builder,
+    task: impl Future<Output = T> + Send + 'static,
+) -> T {
+    let runtime = builder.build().expect("a runtime can be built");
+    // As a task, not in `block_on` itself, which is slower to spawn from and to wake.
+    let task = runtime.spawn(task);
+    runtime.block_on(task).expect("no check fails")
 }
 
 impl fmt::Display for Flavor {

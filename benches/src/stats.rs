@@ -20,12 +20,14 @@ pub(crate) fn lower_quartile(values: &[f64]) -> f64 {
     quantile(values, 0.25)
 }
 
-/// `ours[i] / peer[i]`: how many times as fast, sample by sample.
-pub(crate) fn paired_ratios(ours: &[f64], peer: &[f64]) -> Vec<f64> {
-    ours.iter()
-        .zip(peer)
-        .map(|(ours, peer)| ours / peer)
-        .collect()
+pub(crate) fn upper_quartile(values: &[f64]) -> f64 {
+    quantile(values, 0.75)
+}
+
+/// `these[i] / those[i]`.
+pub(crate) fn paired(these: &[f64], those: &[f64]) -> Vec<f64> {
+    let pairs = these.iter().zip(those);
+    pairs.map(|(this, that)| this / that).collect()
 }
 
 #[cfg(test)]

@@ -1,34 +1,71 @@
 //! What one subscriber received, checked.
 
 /// Counts events numbered from 0, and notes whether they came in order.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Tally {
     count: u64,
     sum: u64,
-    in_order: bool,
+    /// The least number that may come next.
+    next: u64,
+    out_of_order: bool,
 }
 
 impl Tally {
-    pub(crate) fn new() -> Self {
-        Self {
-            count: 0,
-            sum: 0,
-            in_order: true,
-        }
-    }
-
     pub(crate) fn see(&mut self, number: u64) {
-        self.in_order &= number == self.count;
+        self.out_of_order |= number < self.next;
+        self.next = number + 1;
         self.count += 1;
         self.sum = self.sum.wrapping_add(number);
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        self.count
     }
 
     /// # Panics
     /// Unless all of `events` came, once each and in order.
     pub(crate) fn check(self, events: u64) {
         let sum = u128::from(events) * u128::from(events.saturating_sub(1)) / 2;
-        assert_eq!(self.count, events, "every event came once");
-        assert!(self.in_order, "the events came in order");
+        assert_eq!(self.check_some(events), 0, "every event came once");
         assert_eq!(self.sum, sum as u64, "the events came unharmed");
+    }
+
+    /// How many of `events` did not come.
+    ///
+    /// # Panics
+    /// If one came twice, out of order, or was never sent.
+    pub(crate) fn check_some(self, events: u64) -> u64 {
+        assert!(!self.out_of_order, "the events came in order, once each");
+        assert!(self.next <= events, "only what was sent came");
+        events - self.count
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(numbers: &[u64]) -> Tally {
+        let mut tally = Tally::default();
+        numbers.iter().for_each(|number| tally.see(*number));
+        tally
+    }
+
+    #[test]
+    fn what_is_missing_is_counted() {
+        of(&[0, 1, 2]).check(3);
+        assert_eq!(of(&[1, 4]).check_some(5), 3);
+    }
+
+    #[test]
+    #[should_panic(expected = "in order")]
+    fn an_event_that_comes_twice_is_found() {
+        of(&[0, 1, 1]).check(3);
+    }
+
+    #[test]
+    #[should_panic(expected = "every event came once")]
+    fn an_event_that_does_not_come_is_found() {
+        of(&[0, 2]).check(3);
     }
 }

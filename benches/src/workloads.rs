@@ -4,56 +4,185 @@
 //! who takes part. To add one: write its file, and list it in [`ALL`].
 
 mod w1;
+mod w2;
 mod w3;
+mod w4;
+mod w5;
+mod w6;
+mod w7;
+mod w8;
+mod w9;
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::runtime::Flavor;
 
-pub(crate) static ALL: &[&Workload] = &[&w1::WORKLOAD, &w3::WORKLOAD];
+pub(crate) static ALL: &[&Workload] = &[
+    &w1::WORKLOAD,
+    &w2::WORKLOAD,
+    &w3::WORKLOAD,
+    &w4::WORKLOAD,
+    &w5::WORKLOAD,
+    &w6::WORKLOAD,
+    &w7::WORKLOAD,
+    &w8::WORKLOAD,
+    &w9::WORKLOAD,
+];
 
-/// How many events a subscriber may have unread.
+/// How many events a subscriber may have unread, where nothing else is said.
 const CAPACITY: usize = 1024;
 
 pub(crate) struct Workload {
     pub(crate) name: &'static str,
     pub(crate) what: &'static str,
-    /// What the figure is, with its unit.
-    pub(crate) figure: &'static str,
-    /// So many per second make 1.0 in the table.
+    pub(crate) figure: Figure,
+    /// What else is told beside the figure.
+    pub(crate) beside: Beside,
+    pub(crate) cells: fn() -> Vec<Cell>,
+}
+
+pub(crate) struct Figure {
+    pub(crate) name: &'static str,
+    /// So many make 1.0 in the table.
     pub(crate) unit: f64,
-    pub(crate) has_latency: bool,
-    pub(crate) subscribers: &'static [usize],
+    pub(crate) better: Better,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Better {
+    More,
+    Less,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Beside {
+    Nothing,
+    Latency,
+    Lost,
+}
+
+/// One workload, at one size, on one runtime.
+pub(crate) struct Cell {
+    /// As `--only` takes it: `W1-u64-c1024-s64-multi`.
+    pub(crate) name: String,
+    pub(crate) load: Load,
+    /// Also measured in quick mode, and drawn in the chart.
+    pub(crate) headline: bool,
+    /// It mostly sleeps: its peers are measured side by side.
+    pub(crate) sleeps: bool,
     /// Ours first: the ratios are ours to each of the others.
-    pub(crate) peers: &'static [Peer],
+    pub(crate) peers: Vec<Peer>,
 }
 
 /// Who takes part, and how.
 pub(crate) struct Peer {
     pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
     pub(crate) run: fn(Load) -> Sample,
+    /// With how many events; `None`: with as many as take the time of a sample.
+    pub(crate) events: Option<u64>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Kind {
+    Ours,
+    Peer,
+    /// Does less than we promise: not judged against.
+    Loses,
+    /// What no channel can be faster than.
+    Floor,
 }
 
 /// How much, and where.
 #[derive(Clone, Copy)]
 pub(crate) struct Load {
     pub(crate) subscribers: usize,
+    pub(crate) capacity: usize,
     pub(crate) flavor: Flavor,
     pub(crate) events: u64,
+    /// What a sample should take, for those that do not count events.
+    pub(crate) time: Duration,
 }
 
 /// What came of it.
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Sample {
-    pub(crate) elapsed: Duration,
-    /// How many of what the workload counts were done.
-    pub(crate) done: u64,
-    /// How long single ones took, if the workload looks at that.
-    pub(crate) latencies: Vec<Duration>,
+    /// In what the workload counts: per second, seconds or bytes.
+    pub(crate) figure: f64,
+    /// In nanoseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) p50: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) p99: Option<f64>,
+    /// How many deliveries never came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) lost: Option<u64>,
 }
 
 impl Sample {
-    /// Per second.
-    pub(crate) fn rate(&self) -> f64 {
-        self.done as f64 / self.elapsed.as_secs_f64()
+    fn of(figure: f64) -> Self {
+        Self {
+            figure,
+            p50: None,
+            p99: None,
+            lost: None,
+        }
+    }
+
+    fn per_second(done: u64, elapsed: Duration) -> Self {
+        Self::of(done as f64 / elapsed.as_secs_f64())
+    }
+
+    fn seconds_each(elapsed: Duration, done: u64) -> Self {
+        Self::of(elapsed.as_secs_f64() / done as f64)
+    }
+}
+
+impl Peer {
+    fn new(kind: Kind, name: &'static str, run: fn(Load) -> Sample) -> Self {
+        Self {
+            name,
+            kind,
+            run,
+            events: None,
+        }
+    }
+
+    /// With just so many events, however long that takes.
+    fn with_events(mut self, events: u64) -> Self {
+        self.events = Some(events);
+        self
+    }
+}
+
+impl Cell {
+    /// With the name of the workload, the size and the runtime, and [`CAPACITY`].
+    fn new(name: &str, subscribers: usize, flavor: Flavor, peers: Vec<Peer>) -> Self {
+        Self {
+            name: format!("{name}-s{subscribers}-{flavor}"),
+            load: Load {
+                subscribers,
+                capacity: CAPACITY,
+                flavor,
+                events: 0,
+                time: Duration::ZERO,
+            },
+            headline: false,
+            sleeps: false,
+            peers,
+        }
+    }
+
+    fn headline(mut self, is: bool) -> Self {
+        self.headline = is;
+        self
+    }
+
+    fn with_capacity(mut self, capacity: usize) -> Self {
+        self.load.capacity = capacity;
+        self
     }
 }

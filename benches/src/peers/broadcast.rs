@@ -1,8 +1,8 @@
-//! Tokio's broadcast channel, made lossless by hand.
+//! Tokio's broadcast channel.
 //!
-//! It overwrites what a slow reader has not read. So the producer counts down the room that
-//! there was when it last asked, asks again when that is used up, and if there is none, waits
-//! until a reader says that it has come a good way further.
+//! It overwrites what a slow reader has not read. Made lossless by hand, the producer counts down
+//! the room that there was when it last asked, asks again when that is used up, and if there is
+//! none, waits until a reader says that it has come a good way further.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -10,14 +10,23 @@ use std::task::{Context, Poll};
 
 use futures::StreamExt;
 use futures::task::AtomicWaker;
+use tokio::sync::Mutex;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::broadcast::{self, Receiver, Sender};
 use tokio_stream::wrappers::BroadcastStream;
 
-use super::{Fanout, Reader};
+use super::{Fanout, Open, Reader};
 use crate::event::Event;
+use crate::workloads::Load;
 
-/// The producer's end, and what both kinds of readers have in common.
+fn channel<E: Event>(capacity: usize, readers: usize) -> (Sender<E>, Vec<Receiver<E>>) {
+    let (sender, first) = broadcast::channel(capacity);
+    drop(first);
+    let readers = (0..readers).map(|_| sender.subscribe()).collect();
+    (sender, readers)
+}
+
+/// The producer's end of the one that is made lossless.
 struct Producer<E> {
     sender: Sender<E>,
     capacity: usize,
@@ -27,23 +36,23 @@ struct Producer<E> {
 }
 
 impl<E: Event> Producer<E> {
-    fn open(capacity: usize, readers: usize) -> (Self, Vec<(Receiver<E>, Progress)>) {
-        let (sender, first) = broadcast::channel(capacity);
+    fn open(load: &Load) -> (Self, impl Iterator<Item = (Receiver<E>, Progress)>) {
+        let (sender, receivers) = channel(load.capacity, load.subscribers);
         let waiting = Arc::new(AtomicWaker::new());
-        let receivers = (1..readers).map(|_| sender.subscribe()).collect::<Vec<_>>();
-        let readers = std::iter::once(first).chain(receivers).map(|receiver| {
+        let step = (load.capacity / 4).max(1);
+        let producer = Arc::clone(&waiting);
+        let readers = receivers.into_iter().map(move |receiver| {
             let progress = Progress {
                 read: 0,
-                step: (capacity / 4).max(1),
-                producer: Arc::clone(&waiting),
+                step,
+                producer: Arc::clone(&producer),
             };
             (receiver, progress)
         });
-        let readers = readers.collect();
         let producer = Self {
             sender,
-            capacity,
-            room: capacity,
+            capacity: load.capacity,
+            room: load.capacity,
             waiting,
         };
         (producer, readers)
@@ -91,11 +100,13 @@ impl Progress {
 pub(crate) struct Lossless<E>(Producer<E>);
 
 impl<E: Event> Fanout<E> for Lossless<E> {
+    const NAME: &'static str = "tokio broadcast, recv()";
+
     type Reader = (Receiver<E>, Progress);
 
-    fn open(capacity: usize, readers: usize) -> (Self, Vec<Self::Reader>) {
-        let (producer, readers) = Producer::open(capacity, readers);
-        (Self(producer), readers)
+    fn open(load: &Load) -> (Self, Vec<Self::Reader>) {
+        let (producer, readers) = Producer::open(load);
+        (Self(producer), readers.collect())
     }
 
     async fn send(&mut self, event: E) {
@@ -106,14 +117,17 @@ impl<E: Event> Fanout<E> for Lossless<E> {
 impl<E: Event> Reader<E> for (Receiver<E>, Progress) {
     async fn next(&mut self) -> Option<E> {
         let (receiver, progress) = self;
-        match receiver.recv().await {
-            Ok(event) => {
-                progress.count();
-                Some(event)
-            }
-            Err(RecvError::Closed) => None,
-            Err(RecvError::Lagged(_)) => panic!("nothing is ever overwritten"),
-        }
+        let event = receive(receiver).await?;
+        progress.count();
+        Some(event)
+    }
+}
+
+async fn receive<E: Event>(receiver: &mut Receiver<E>) -> Option<E> {
+    match receiver.recv().await {
+        Ok(event) => Some(event),
+        Err(RecvError::Closed) => None,
+        Err(RecvError::Lagged(_)) => panic!("nothing is ever overwritten"),
     }
 }
 
@@ -121,15 +135,15 @@ impl<E: Event> Reader<E> for (Receiver<E>, Progress) {
 pub(crate) struct LosslessStream<E>(Producer<E>);
 
 impl<E: Event> Fanout<E> for LosslessStream<E> {
+    const NAME: &'static str = "tokio broadcast, BroadcastStream";
+
     type Reader = (BroadcastStream<E>, Progress);
 
-    fn open(capacity: usize, readers: usize) -> (Self, Vec<Self::Reader>) {
-        let (producer, readers) = Producer::open(capacity, readers);
-        let readers = readers
-            .into_iter()
-            .map(|(receiver, progress)| (BroadcastStream::new(receiver), progress));
-        let readers = readers.collect();
-        (Self(producer), readers)
+    fn open(load: &Load) -> (Self, Vec<Self::Reader>) {
+        let (producer, readers) = Producer::open(load);
+        let readers =
+            readers.map(|(receiver, progress)| (BroadcastStream::new(receiver), progress));
+        (Self(producer), readers.collect())
     }
 
     async fn send(&mut self, event: E) {
@@ -143,5 +157,113 @@ impl<E: Event> Reader<E> for (BroadcastStream<E>, Progress) {
         let event = stream.next().await?.expect("nothing is ever overwritten");
         progress.count();
         Some(event)
+    }
+}
+
+/// Made lossless by hand, and shared by several producers.
+pub(crate) struct Shared<F>(Arc<Mutex<F>>);
+
+impl<F> Clone for Shared<F> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<E: Event, F: Fanout<E>> Fanout<E> for Shared<F> {
+    const NAME: &'static str = F::NAME;
+
+    type Reader = F::Reader;
+
+    fn open(load: &Load) -> (Self, Vec<Self::Reader>) {
+        let (fanout, readers) = F::open(load);
+        (Self(Arc::new(Mutex::new(fanout))), readers)
+    }
+
+    async fn send(&mut self, event: E) {
+        self.0.lock().await.send(event).await;
+    }
+}
+
+/// As large as all that will be sent, so that nobody lags: no back-pressure at all.
+#[derive(Clone)]
+pub(crate) struct NeverLags<E>(Sender<E>);
+
+pub(crate) struct NeverLagging<E>(Receiver<E>);
+
+impl<E: Event> Fanout<E> for NeverLags<E> {
+    const NAME: &'static str = "tokio broadcast, as large as all";
+
+    type Reader = NeverLagging<E>;
+
+    fn open(load: &Load) -> (Self, Vec<Self::Reader>) {
+        let all = (load.events as usize).next_power_of_two();
+        let (sender, receivers) = channel(all, load.subscribers);
+        (
+            Self(sender),
+            receivers.into_iter().map(NeverLagging).collect(),
+        )
+    }
+
+    async fn send(&mut self, event: E) {
+        let sent = self.0.send(event);
+        assert!(sent.is_ok(), "every reader stays to the end");
+    }
+}
+
+impl<E: Event> Reader<E> for NeverLagging<E> {
+    async fn next(&mut self) -> Option<E> {
+        receive(&mut self.0).await
+    }
+}
+
+/// As it comes: who is slow loses events.
+#[derive(Clone)]
+pub(crate) struct Lossy<E>(Sender<E>);
+
+pub(crate) struct Lagging<E>(Receiver<E>);
+
+impl<E: Event> Fanout<E> for Lossy<E> {
+    const NAME: &'static str = "tokio broadcast (loses)";
+
+    type Reader = Lagging<E>;
+
+    fn open(load: &Load) -> (Self, Vec<Self::Reader>) {
+        let (sender, receivers) = channel(load.capacity, load.subscribers);
+        (Self(sender), receivers.into_iter().map(Lagging).collect())
+    }
+
+    async fn send(&mut self, event: E) {
+        self.publish(event).await;
+    }
+}
+
+impl<E: Event> Open<E> for Lossy<E> {
+    const NAME: &'static str = "tokio broadcast (loses)";
+
+    type Reader = Lagging<E>;
+
+    fn open(capacity: usize) -> Self {
+        Self(channel(capacity, 0).0)
+    }
+
+    fn subscribe(&self) -> Self::Reader {
+        Lagging(self.0.subscribe())
+    }
+
+    async fn publish(&mut self, event: E) {
+        // Without a reader, it is refused.
+        drop(self.0.send(event));
+    }
+}
+
+impl<E: Event> Reader<E> for Lagging<E> {
+    async fn next(&mut self) -> Option<E> {
+        loop {
+            match self.0.recv().await {
+                Ok(event) => return Some(event),
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return None,
+            }
+        }
     }
 }

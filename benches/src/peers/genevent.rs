@@ -2,22 +2,26 @@
 
 use futures::StreamExt;
 use genevent::error::{NotifyError, TryNotifyError};
-use genevent::{EventManager, Subscription};
+use genevent::{EventManager, Overflow, Subscription};
 
-use super::{Acked, Fanout, Reader, Worker};
+use super::{Acked, Fanout, Open, Reader, Worker};
 use crate::event::Event;
+use crate::workloads::Load;
 
-fn open<E: Event>(capacity: usize, subscribers: usize) -> (EventManager<E>, Vec<Subscription<E>>) {
-    let manager = EventManager::new(capacity);
-    let subscribers = (0..subscribers).map(|_| manager.subscribe()).collect();
+fn open<E: Event>(load: &Load) -> (EventManager<E>, Vec<Subscription<E>>) {
+    let manager = EventManager::new(load.capacity);
+    let subscribers = (0..load.subscribers).map(|_| manager.subscribe());
+    let subscribers = subscribers.collect();
     (manager, subscribers)
 }
 
 impl<E: Event> Fanout<E> for EventManager<E> {
+    const NAME: &'static str = "genevent";
+
     type Reader = Subscription<E>;
 
-    fn open(capacity: usize, readers: usize) -> (Self, Vec<Self::Reader>) {
-        open(capacity, readers)
+    fn open(load: &Load) -> (Self, Vec<Self::Reader>) {
+        open(load)
     }
 
     async fn send(&mut self, event: E) {
@@ -28,13 +32,16 @@ impl<E: Event> Fanout<E> for EventManager<E> {
 }
 
 /// With `try_notify`, and `notify` only if there is no room.
+#[derive(Clone)]
 pub(crate) struct TryFirst<E>(EventManager<E>);
 
 impl<E: Event> Fanout<E> for TryFirst<E> {
+    const NAME: &'static str = "genevent, try_notify first";
+
     type Reader = Subscription<E>;
 
-    fn open(capacity: usize, readers: usize) -> (Self, Vec<Self::Reader>) {
-        let (manager, readers) = open(capacity, readers);
+    fn open(load: &Load) -> (Self, Vec<Self::Reader>) {
+        let (manager, readers) = open(load);
         (Self(manager), readers)
     }
 
@@ -45,6 +52,27 @@ impl<E: Event> Fanout<E> for TryFirst<E> {
     }
 }
 
+/// The first reader alone loses its oldest events when it is slow.
+pub(crate) struct FirstLoses<E>(EventManager<E>);
+
+impl<E: Event> Fanout<E> for FirstLoses<E> {
+    const NAME: &'static str = "genevent, the slow one drops (loses)";
+
+    type Reader = Subscription<E>;
+
+    fn open(load: &Load) -> (Self, Vec<Self::Reader>) {
+        let manager = EventManager::new(load.capacity);
+        let first = manager.subscribe_with(Overflow::DropOldest);
+        let others = (1..load.subscribers).map(|_| manager.subscribe());
+        let readers = [first].into_iter().chain(others).collect();
+        (Self(manager), readers)
+    }
+
+    async fn send(&mut self, event: E) {
+        self.0.send(event).await;
+    }
+}
+
 impl<E: Event> Reader<E> for Subscription<E> {
     async fn next(&mut self) -> Option<E> {
         StreamExt::next(self).await
@@ -52,10 +80,12 @@ impl<E: Event> Reader<E> for Subscription<E> {
 }
 
 impl<E: Event> Acked<E> for EventManager<E> {
+    const NAME: &'static str = "genevent, sync_notify";
+
     type Worker = Subscription<E>;
 
-    fn open(capacity: usize, workers: usize) -> (Self, Vec<Self::Worker>) {
-        open(capacity, workers)
+    fn open(load: &Load) -> (Self, Vec<Self::Worker>) {
+        open(load)
     }
 
     async fn round_trip(&mut self, event: E) {
@@ -69,5 +99,45 @@ impl<E: Event> Acked<E> for EventManager<E> {
 impl<E: Event> Worker<E> for Subscription<E> {
     fn done(&mut self) {
         // Coming back for the next event says it.
+    }
+}
+
+impl<E: Event> Open<E> for EventManager<E> {
+    const NAME: &'static str = "genevent";
+
+    type Reader = Subscription<E>;
+
+    fn open(capacity: usize) -> Self {
+        EventManager::new(capacity)
+    }
+
+    fn subscribe(&self) -> Self::Reader {
+        EventManager::subscribe(self)
+    }
+
+    async fn publish(&mut self, event: E) {
+        self.send(event).await;
+    }
+}
+
+/// With `try_notify`.
+#[derive(Clone)]
+pub(crate) struct Trying<E>(EventManager<E>);
+
+impl<E: Event> Open<E> for Trying<E> {
+    const NAME: &'static str = "genevent, try_notify";
+
+    type Reader = Subscription<E>;
+
+    fn open(capacity: usize) -> Self {
+        Self(EventManager::new(capacity))
+    }
+
+    fn subscribe(&self) -> Self::Reader {
+        self.0.subscribe()
+    }
+
+    async fn publish(&mut self, event: E) {
+        drop(self.0.try_notify(event));
     }
 }

@@ -1,6 +1,4 @@
-//! The cheapest acknowledgement that can be written by hand: a shared counter and one waker.
-//!
-//! It knows one event at a time, and no worker that gives up.
+//! Acknowledgements by hand.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -8,21 +6,32 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use futures::task::AtomicWaker;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::{Acked, Fanout, Reader, Worker};
 use crate::event::Event;
+use crate::workloads::Load;
 
+/// How many still owe an answer, and who waits for them.
 #[derive(Default)]
-struct HandAck {
+pub(super) struct Owed {
     owed: AtomicUsize,
     producer: AtomicWaker,
 }
 
-impl HandAck {
-    fn done(&self) {
+impl Owed {
+    pub(super) fn by(&self, workers: usize) {
+        self.owed.store(workers, Ordering::Release);
+    }
+
+    pub(super) fn done(&self) {
         if self.owed.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.producer.wake();
         }
+    }
+
+    pub(super) async fn all_done(&self) {
+        poll_fn(|cx| self.poll_all_done(cx)).await;
     }
 
     fn poll_all_done(&self, cx: &Context<'_>) -> Poll<()> {
@@ -38,40 +47,44 @@ impl HandAck {
     }
 }
 
+/// The cheapest that can be written: one counter and one waker beside the channel. It knows one
+/// event at a time, and no worker that gives up.
 pub(crate) struct HandAcked<F> {
     fanout: F,
-    ack: Arc<HandAck>,
+    owed: Arc<Owed>,
     workers: usize,
 }
 
 pub(crate) struct HandAcking<R> {
     reader: R,
-    ack: Arc<HandAck>,
+    owed: Arc<Owed>,
 }
 
 impl<E: Event, F: Fanout<E>> Acked<E> for HandAcked<F> {
+    const NAME: &'static str = F::NAME;
+
     type Worker = HandAcking<F::Reader>;
 
-    fn open(capacity: usize, workers: usize) -> (Self, Vec<Self::Worker>) {
-        let (fanout, readers) = F::open(capacity, workers);
-        let ack = Arc::new(HandAck::default());
-        let readers = readers.into_iter().map(|reader| HandAcking {
+    fn open(load: &Load) -> (Self, Vec<Self::Worker>) {
+        let (fanout, readers) = F::open(load);
+        let owed = Arc::new(Owed::default());
+        let workers = readers.into_iter().map(|reader| HandAcking {
             reader,
-            ack: Arc::clone(&ack),
+            owed: Arc::clone(&owed),
         });
-        let readers = readers.collect();
+        let workers = workers.collect();
         let acked = Self {
             fanout,
-            ack,
-            workers,
+            owed,
+            workers: load.subscribers,
         };
-        (acked, readers)
+        (acked, workers)
     }
 
     async fn round_trip(&mut self, event: E) {
-        self.ack.owed.store(self.workers, Ordering::Release);
+        self.owed.by(self.workers);
         self.fanout.send(event).await;
-        poll_fn(|cx| self.ack.poll_all_done(cx)).await;
+        self.owed.all_done().await;
     }
 }
 
@@ -83,6 +96,72 @@ impl<E: Event, R: Reader<E>> Reader<E> for HandAcking<R> {
 
 impl<E: Event, R: Reader<E>> Worker<E> for HandAcking<R> {
     fn done(&mut self) {
-        self.ack.done();
+        self.owed.done();
+    }
+}
+
+/// An event with a counter of its own, which answers when it is dropped: any number of them may be
+/// under way, and a worker that gives up holds up nobody.
+struct Counted<E> {
+    event: E,
+    owed: Arc<Owed>,
+}
+
+impl<E> Drop for Counted<E> {
+    fn drop(&mut self) {
+        self.owed.done();
+    }
+}
+
+/// `tokio::sync::mpsc`, one each, with a counter in each event.
+pub(crate) struct CounterInEach<E>(Vec<Sender<Counted<E>>>);
+
+pub(crate) struct Counting<E> {
+    receiver: Receiver<Counted<E>>,
+    in_hand: Option<Counted<E>>,
+}
+
+impl<E: Event> Acked<E> for CounterInEach<E> {
+    const NAME: &'static str = "tokio mpsc, a counter in each event";
+
+    type Worker = Counting<E>;
+
+    fn open(load: &Load) -> (Self, Vec<Self::Worker>) {
+        let channels = (0..load.subscribers).map(|_| {
+            let (sender, receiver) = channel(load.capacity);
+            let in_hand = None;
+            (sender, Counting { receiver, in_hand })
+        });
+        let (senders, workers) = channels.unzip();
+        (Self(senders), workers)
+    }
+
+    async fn round_trip(&mut self, event: E) {
+        let owed = Arc::new(Owed::default());
+        owed.by(self.0.len());
+        for sender in &self.0 {
+            let counted = Counted {
+                event: event.clone(),
+                owed: Arc::clone(&owed),
+            };
+            if let Err(refused) = sender.try_send(counted) {
+                // If it has left, its answer is given by dropping the event.
+                drop(sender.send(refused.into_inner()).await);
+            }
+        }
+        owed.all_done().await;
+    }
+}
+
+impl<E: Event> Reader<E> for Counting<E> {
+    async fn next(&mut self) -> Option<E> {
+        self.in_hand = self.receiver.recv().await;
+        self.in_hand.as_ref().map(|counted| counted.event.clone())
+    }
+}
+
+impl<E: Event> Worker<E> for Counting<E> {
+    fn done(&mut self) {
+        self.in_hand = None;
     }
 }

@@ -4,40 +4,61 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use async_broadcast::Sender;
 use genevent::EventManager;
 
-use super::{CAPACITY, Load, Peer, Sample, Workload};
-use crate::event::Event;
-use crate::peers::hand_ack::HandAcked;
-use crate::peers::{Acked, Reader, Worker, broadcast, kanal};
+use super::{Beside, Better, Cell, Figure, Kind, Load, Peer, Sample, Workload};
+use crate::peers::each::{Crossfire, Flume, Kanal, OneEach, Tokio};
+use crate::peers::floor::WakeAndAck;
+use crate::peers::hand_ack::{CounterInEach, HandAcked};
+use crate::peers::{Acked, Reader, Worker, broadcast, postage};
+use crate::runtime::Flavor;
+use crate::stats::quantile;
 use crate::tally::Tally;
 
 pub(super) static WORKLOAD: Workload = Workload {
     name: "W3",
-    what: "acknowledged round trip to S subscribers; u64, capacity 1,024",
-    figure: "k round trips/s",
-    unit: 1e3,
-    has_latency: true,
-    subscribers: &[1, 64],
-    peers: &[
-        Peer {
-            name: "genevent, sync_notify",
-            run: sample::<u64, EventManager<u64>>,
-        },
-        Peer {
-            name: "tokio broadcast, recv() + hand ack",
-            run: sample::<u64, HandAcked<broadcast::Lossless<u64>>>,
-        },
-        Peer {
-            name: "tokio broadcast, BroadcastStream + hand ack",
-            run: sample::<u64, HandAcked<broadcast::LosslessStream<u64>>>,
-        },
-        Peer {
-            name: "kanal, one channel each + hand ack",
-            run: sample::<u64, HandAcked<kanal::OneEach<u64>>>,
-        },
-    ],
+    what: "acknowledged round trip to S subscribers; u64, capacity 1,024; peers with the cheapest \
+           acknowledgement by hand, where nothing else is said",
+    figure: Figure {
+        name: "k round trips/s",
+        unit: 1e3,
+        better: Better::More,
+    },
+    beside: Beside::Latency,
+    cells,
 };
+
+fn cells() -> Vec<Cell> {
+    let mut cells = Vec::new();
+    for flavor in Flavor::ALL {
+        for subscribers in [1, 4, 16, 64, 256] {
+            let cell = Cell::new("W3", subscribers, flavor, peers());
+            cells.push(cell.headline([1, 16, 64].contains(&subscribers)));
+        }
+    }
+    cells
+}
+
+fn peers() -> Vec<Peer> {
+    vec![
+        peer::<EventManager<u64>>(Kind::Ours),
+        peer::<HandAcked<broadcast::Lossless<u64>>>(Kind::Peer),
+        peer::<HandAcked<broadcast::LosslessStream<u64>>>(Kind::Peer),
+        peer::<HandAcked<Sender<u64>>>(Kind::Peer),
+        peer::<HandAcked<postage::Broadcast<u64>>>(Kind::Peer),
+        peer::<HandAcked<OneEach<Tokio, u64>>>(Kind::Peer),
+        peer::<HandAcked<OneEach<Flume, u64>>>(Kind::Peer),
+        peer::<HandAcked<OneEach<Kanal, u64>>>(Kind::Peer),
+        peer::<HandAcked<OneEach<Crossfire, u64>>>(Kind::Peer),
+        peer::<CounterInEach<u64>>(Kind::Peer),
+        peer::<WakeAndAck>(Kind::Floor),
+    ]
+}
+
+fn peer<A: Acked<u64>>(kind: Kind) -> Peer {
+    Peer::new(kind, A::NAME, sample::<A>)
+}
 
 /// Every so manyth round trip is timed: a clock costs a good part of the shortest ones.
 const TIMED: u64 = 7;
@@ -46,64 +67,87 @@ const TIMED: u64 = 7;
 const ALL_CHECKED: u64 = 1024;
 
 /// How many events a subscriber has processed; on a cache line of its own.
+#[derive(Default)]
 #[repr(align(128))]
-struct Processed(AtomicU64);
+pub(super) struct Processed(AtomicU64);
 
-fn sample<E: Event, A: Acked<E>>(load: Load) -> Sample {
-    load.flavor.run(round_trips::<E, A>(load))
+impl Processed {
+    pub(super) fn by_each(subscribers: usize) -> Arc<[Self]> {
+        (0..subscribers).map(|_| Self::default()).collect()
+    }
+
+    pub(super) fn note(&self, number: u64) {
+        // Relaxed: it is the answer that must carry this over to the producer.
+        self.0.store(number + 1, Ordering::Relaxed);
+    }
+
+    pub(super) fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
-async fn round_trips<E: Event, A: Acked<E>>(load: Load) -> Sample {
-    let (mut acked, workers) = A::open(CAPACITY, load.subscribers);
-    let processed: Arc<[_]> = (0..load.subscribers)
-        .map(|_| Processed(AtomicU64::new(0)))
-        .collect();
+pub(super) fn sample<A: Acked<u64>>(load: Load) -> Sample {
+    load.flavor.run(round_trips::<A>(load))
+}
+
+async fn round_trips<A: Acked<u64>>(load: Load) -> Sample {
+    let (acked, workers) = A::open(&load);
+    let processed = Processed::by_each(load.subscribers);
     let workers: Vec<_> = workers
         .into_iter()
         .enumerate()
         .map(|(index, mut worker)| {
             let processed = Arc::clone(&processed);
             tokio::spawn(async move {
-                let mut tally = Tally::new();
-                while let Some(event) = worker.next().await {
-                    let number = event.number();
+                let mut tally = Tally::default();
+                while let Some(number) = worker.next().await {
                     tally.see(number);
-                    // Relaxed: it is the answer that must carry this over to the producer.
-                    processed[index].0.store(number + 1, Ordering::Relaxed);
+                    processed[index].note(number);
                     worker.done();
                 }
                 tally
             })
         })
         .collect();
-    let producer = tokio::spawn(async move {
-        let mut latencies = Vec::with_capacity((load.events / TIMED + 1) as usize);
-        let mut looked_at = processed.iter().cycle();
-        let began = Instant::now();
-        for number in 0..load.events {
-            let sent = (number % TIMED == 0).then(Instant::now);
-            acked.round_trip(E::numbered(number)).await;
-            latencies.extend(sent.map(|sent| sent.elapsed()));
-            let all = if number % ALL_CHECKED == 0 {
-                load.subscribers
-            } else {
-                1
-            };
-            for processed in looked_at.by_ref().take(all) {
-                let processed = processed.0.load(Ordering::Relaxed);
-                assert_eq!(processed, number + 1, "the answer came after the work");
-            }
-        }
-        (began.elapsed(), latencies)
-    });
-    let (elapsed, latencies) = producer.await.expect("every answer comes after the work");
+    let producer = tokio::spawn(send_all(acked, load.events, processed));
+    let sample = producer.await.expect("every answer comes after the work");
     for worker in workers {
         let tally = worker.await.expect("a worker never fails");
         tally.check(load.events);
     }
+    sample
+}
+
+/// # Panics
+/// If an answer comes before the work.
+pub(super) async fn send_all<A: Acked<u64>>(
+    mut acked: A,
+    events: u64,
+    processed: Arc<[Processed]>,
+) -> Sample {
+    let mut latencies = Vec::with_capacity((events / TIMED + 1) as usize);
+    let mut looked_at = processed.iter().cycle();
+    let began = Instant::now();
+    for number in 0..events {
+        let sent = (number % TIMED == 0).then(Instant::now);
+        acked.round_trip(number).await;
+        latencies.extend(sent.map(|sent| sent.elapsed().as_nanos() as f64));
+        let all = if number % ALL_CHECKED == 0 {
+            processed.len()
+        } else {
+            1
+        };
+        for processed in looked_at.by_ref().take(all) {
+            assert_eq!(
+                processed.count(),
+                number + 1,
+                "the answer came after the work"
+            );
+        }
+    }
     Sample {
-        elapsed,
-        done: load.events,
-        latencies,
+        p50: Some(quantile(&latencies, 0.5)),
+        p99: Some(quantile(&latencies, 0.99)),
+        ..Sample::per_second(events, began.elapsed())
     }
 }

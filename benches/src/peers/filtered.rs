@@ -1,0 +1,116 @@
+//! Readers that want one event in a hundred.
+
+use futures::future::{Ready, ready};
+use futures::stream::{Filter, StreamExt};
+use genevent::{EventManager, Subscription};
+
+use super::each::{Channel, EachReader};
+use super::{Fanout, Reader};
+use crate::workloads::Load;
+
+/// One event in so many is wanted.
+pub(crate) const ONE_IN: u64 = 100;
+
+pub(crate) fn wants(reader: usize, number: u64) -> bool {
+    number % ONE_IN == reader as u64 % ONE_IN
+}
+
+/// Every reader gets everything, and passes over what it does not want.
+pub(crate) struct ByReaders<F>(F);
+
+pub(crate) struct Choosing<R> {
+    reader: R,
+    index: usize,
+}
+
+impl<F: Fanout<u64>> Fanout<u64> for ByReaders<F> {
+    const NAME: &'static str = F::NAME;
+
+    type Reader = Choosing<F::Reader>;
+
+    fn open(load: &Load) -> (Self, Vec<Self::Reader>) {
+        let (fanout, readers) = F::open(load);
+        let readers = readers.into_iter().enumerate();
+        let readers = readers.map(|(index, reader)| Choosing { reader, index });
+        (Self(fanout), readers.collect())
+    }
+
+    async fn send(&mut self, event: u64) {
+        self.0.send(event).await;
+    }
+}
+
+impl<R: Reader<u64>> Reader<u64> for Choosing<R> {
+    async fn next(&mut self) -> Option<u64> {
+        loop {
+            let event = self.reader.next().await?;
+            if wants(self.index, event) {
+                return Some(event);
+            }
+        }
+    }
+}
+
+/// Ours, with `filter` on the stream.
+pub(crate) struct Ours(EventManager<u64>);
+
+type Predicate = Box<dyn Fn(&u64) -> Ready<bool> + Send>;
+
+pub(crate) struct Filtered(Filter<Subscription<u64>, Ready<bool>, Predicate>);
+
+impl Fanout<u64> for Ours {
+    const NAME: &'static str = "genevent, filter() on the stream";
+
+    type Reader = Filtered;
+
+    fn open(load: &Load) -> (Self, Vec<Self::Reader>) {
+        let (manager, readers) = <EventManager<u64> as Fanout<u64>>::open(load);
+        let readers = readers.into_iter().enumerate().map(|(index, reader)| {
+            let predicate: Predicate = Box::new(move |event| ready(wants(index, *event)));
+            Filtered(reader.filter(predicate))
+        });
+        (Self(manager), readers.collect())
+    }
+
+    async fn send(&mut self, event: u64) {
+        self.0.send(event).await;
+    }
+}
+
+impl Reader<u64> for Filtered {
+    async fn next(&mut self) -> Option<u64> {
+        self.0.next().await
+    }
+}
+
+/// One channel each, with a predicate that the producer asks before it sends.
+pub(crate) struct BeforeSend<C: Channel<u64>>(Vec<Member<C>>);
+
+struct Member<C: Channel<u64>> {
+    wants: Box<dyn Fn(u64) -> bool + Send>,
+    sender: C::Tx,
+}
+
+impl<C: Channel<u64>> Fanout<u64> for BeforeSend<C> {
+    const NAME: &'static str = C::NAME;
+
+    type Reader = EachReader<C, u64>;
+
+    fn open(load: &Load) -> (Self, Vec<Self::Reader>) {
+        let members = (0..load.subscribers).map(|index| {
+            let (sender, receiver) = C::open(load.capacity);
+            let wants = Box::new(move |number| wants(index, number));
+            (Member { wants, sender }, EachReader(receiver))
+        });
+        let (members, readers) = members.unzip();
+        (Self(members), readers)
+    }
+
+    async fn send(&mut self, event: u64) {
+        for member in &mut self.0 {
+            if (member.wants)(event) {
+                assert!(C::send(&mut member.sender, event).await);
+            }
+        }
+    }
+}

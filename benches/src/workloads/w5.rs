@@ -1,0 +1,103 @@
+//! W5: subscribers that come and leave at once, while a producer runs.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use genevent::EventManager;
+
+use super::{Beside, Better, CAPACITY, Cell, Figure, Kind, Load, Peer, Sample, Workload};
+use crate::peers::each::{CrossfireMany, Flume, Kanal, Tokio};
+use crate::peers::{Open, Reader, async_broadcast, broadcast, hub::Hub, postage};
+use crate::runtime::Flavor;
+use crate::tally::Tally;
+
+pub(super) static WORKLOAD: Workload = Workload {
+    name: "W5",
+    what: "subscribe and drop, while a producer runs for one other subscriber; u64, capacity 1,024",
+    figure: Figure {
+        name: "ns",
+        unit: 1e-9,
+        better: Better::Less,
+    },
+    beside: Beside::Nothing,
+    cells,
+};
+
+/// So many come and leave between two turns of the others on the same thread.
+const AT_ONCE: u64 = 64;
+
+fn cells() -> Vec<Cell> {
+    let cell = |flavor| Cell::new("W5", 1, flavor, peers()).headline(true);
+    Flavor::ALL.map(cell).into()
+}
+
+fn peers() -> Vec<Peer> {
+    vec![
+        peer::<EventManager<u64>>(Kind::Ours),
+        peer::<broadcast::Lossy<u64>>(Kind::Peer),
+        peer::<async_broadcast::KeptOpen<u64>>(Kind::Peer),
+        peer::<postage::Broadcast<u64>>(Kind::Peer),
+        peer::<Hub<Tokio, u64>>(Kind::Peer),
+        peer::<Hub<Flume, u64>>(Kind::Peer),
+        peer::<Hub<Kanal, u64>>(Kind::Peer),
+        peer::<Hub<CrossfireMany, u64>>(Kind::Peer),
+    ]
+}
+
+fn peer<O: Open<u64>>(kind: Kind) -> Peer {
+    Peer::new(kind, O::NAME, sample::<O>)
+}
+
+fn sample<O: Open<u64>>(load: Load) -> Sample {
+    load.flavor.run(come_and_leave::<O>(load))
+}
+
+async fn come_and_leave<O: Open<u64>>(load: Load) -> Sample {
+    let open = O::open(CAPACITY);
+    let mut reader = open.subscribe();
+    let stays = tokio::spawn(async move {
+        let mut tally = Tally::default();
+        while let Some(event) = reader.next().await {
+            tally.see(event);
+        }
+        tally
+    });
+    let over = Arc::new(AtomicBool::new(false));
+    let producer = tokio::spawn({
+        let (mut open, over) = (open.clone(), Arc::clone(&over));
+        async move {
+            let mut number = 0;
+            while !over.load(Ordering::Relaxed) {
+                for _ in 0..32 {
+                    open.publish(number).await;
+                    number += 1;
+                }
+                tokio::task::yield_now().await;
+            }
+            number
+        }
+    });
+    let comers = tokio::spawn(async move {
+        let mut elapsed = Duration::ZERO;
+        let mut left = load.events;
+        while left > 0 {
+            let at_once = left.min(AT_ONCE);
+            let began = Instant::now();
+            for _ in 0..at_once {
+                drop(open.subscribe());
+            }
+            elapsed += began.elapsed();
+            left -= at_once;
+            tokio::task::yield_now().await;
+        }
+        over.store(true, Ordering::Relaxed);
+        elapsed
+    });
+    let elapsed = comers.await.expect("they come and leave");
+    let published = producer.await.expect("the producer never fails");
+    let tally = stays.await.expect("the other one stays");
+    tally.check_some(published);
+    assert!(published == 0 || tally.count() > 0, "the other one reads");
+    Sample::seconds_each(elapsed, load.events)
+}

@@ -1,0 +1,90 @@
+//! W7: ten thousand subscribers, and each wants one event in a hundred.
+
+use std::time::Instant;
+
+use async_broadcast::Sender;
+
+use super::{Beside, Better, Cell, Figure, Kind, Load, Peer, Sample, Workload};
+use crate::peers::each::{Crossfire, Flume, Kanal, Tokio};
+use crate::peers::filtered::{self, BeforeSend, ByReaders, ONE_IN};
+use crate::peers::{Fanout, Reader, broadcast, postage};
+use crate::runtime::Flavor;
+
+pub(super) static WORKLOAD: Workload = Workload {
+    name: "W7",
+    what: "10,000 subscribers, each wants one event in a hundred; u64, capacity 1,024. A channel \
+           each is asked by a predicate before the send; the others filter as they read, ours too: \
+           a filter before the queue does not exist yet, and nothing is judged",
+    figure: Figure {
+        name: "µs per publish",
+        unit: 1e-6,
+        better: Better::Less,
+    },
+    beside: Beside::Nothing,
+    cells,
+};
+
+fn cells() -> Vec<Cell> {
+    let cell = |flavor| Cell::new("W7", 10_000, flavor, peers()).headline(true);
+    Flavor::ALL.map(cell).into()
+}
+
+fn peers() -> Vec<Peer> {
+    vec![
+        peer::<filtered::Ours>(Kind::Ours),
+        peer::<ByReaders<broadcast::Lossless<u64>>>(Kind::Peer),
+        peer::<ByReaders<broadcast::LosslessStream<u64>>>(Kind::Peer),
+        peer::<ByReaders<Sender<u64>>>(Kind::Peer),
+        peer::<ByReaders<postage::Broadcast<u64>>>(Kind::Peer),
+        peer::<BeforeSend<Tokio>>(Kind::Peer),
+        peer::<BeforeSend<Flume>>(Kind::Peer),
+        peer::<BeforeSend<Kanal>>(Kind::Peer),
+        peer::<BeforeSend<Crossfire>>(Kind::Peer),
+    ]
+}
+
+fn peer<F: Fanout<u64>>(kind: Kind) -> Peer {
+    Peer::new(kind, F::NAME, sample::<F>)
+}
+
+fn sample<F: Fanout<u64>>(load: Load) -> Sample {
+    load.flavor.run(deliver_wanted::<F>(load))
+}
+
+async fn deliver_wanted<F: Fanout<u64>>(load: Load) -> Sample {
+    // In whole hundreds: all readers want the same number of them.
+    let wanted = load.events.div_ceil(ONE_IN);
+    let events = wanted * ONE_IN;
+    let (mut fanout, readers) = F::open(&Load { events, ..load });
+    let readers: Vec<_> = readers
+        .into_iter()
+        .enumerate()
+        .map(|(index, mut reader)| {
+            tokio::spawn(async move {
+                let mut count = 0;
+                let mut in_order = true;
+                while let Some(event) = reader.next().await {
+                    in_order &= event == count * ONE_IN + index as u64 % ONE_IN;
+                    count += 1;
+                }
+                (count, in_order)
+            })
+        })
+        .collect();
+    // With everybody there and waiting: it is the publishes that are measured.
+    tokio::task::yield_now().await;
+    let began = Instant::now();
+    let producer = tokio::spawn(async move {
+        for number in 0..events {
+            fanout.send(number).await;
+        }
+    });
+    producer.await.expect("the producer never fails");
+    let mut seen = Vec::with_capacity(load.subscribers);
+    for reader in readers {
+        seen.push(reader.await.expect("a reader never fails"));
+    }
+    let elapsed = began.elapsed();
+    assert!(seen.into_iter().all(|seen| seen == (wanted, true)));
+    Sample::seconds_each(elapsed, events)
+}
