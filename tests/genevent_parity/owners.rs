@@ -170,6 +170,10 @@ async fn case_091_at_a_stop_the_owner_is_told_once_for_each_of_its_handlers() {
     told.sort_unstable_by_key(|told| told.0);
     let closed = StopReason::ManagerClosed;
     assert_eq!(told, [("a", closed.clone()), ("b", closed)]);
+    let mut log = diary.read();
+    log.sort();
+    let ends = ["a", "b"].map(|name| format!("{name} ends: the event manager is closed"));
+    assert_eq!(log, ["a 1", &*ends[0], "b 1", &*ends[1]]);
 }
 
 #[test]

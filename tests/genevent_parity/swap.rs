@@ -1,8 +1,7 @@
 //! F. Swaps.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
 
 use futures::FutureExt;
 use genevent::handler::{AddHandlerError, TrySwapError};
@@ -117,41 +116,34 @@ async fn case_078_a_handler_can_be_swapped_for_one_of_its_own_type_and_name() {
     assert_eq!(diary.read(), ["a 1", ends, "again 2"]);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn case_079_under_load_every_event_is_seen_by_one_of_the_two() {
-    const EVENTS: u32 = 5_000;
+    const EVENTS: u32 = 1_000;
     let manager = EventManager::new(16);
     let diary = Diary::default();
     let mut a = add(&manager, "a", &diary);
     let source = manager.clone();
-    let done = Arc::new(AtomicBool::new(false));
-    let over = Arc::clone(&done);
     let load = tokio::spawn(async move {
         for n in 0..EVENTS {
             source.notify(n).await.unwrap();
         }
-        over.store(true, Ordering::Relaxed);
     });
-    let mut swaps = 0;
-    while !done.load(Ordering::Relaxed) || swaps == 0 {
-        // Each begins with nothing, and leaves what it has seen to the list.
-        a = a
-            .swap(|old: Scribe| {
-                for n in &old.seen {
-                    old.diary.note(format!("seen {n}"));
-                }
-                Scribe::new("a", &old.diary)
-            })
-            .await
-            .unwrap();
-        swaps += 1;
+    // Each begins with nothing, and leaves what it has seen behind.
+    let (tx, seen) = channel();
+    while !load.is_finished() {
+        let tx = tx.clone();
+        let swap = move |mut old: Scribe| {
+            tx.send(std::mem::take(&mut old.seen)).unwrap();
+            old
+        };
+        a = a.swap(swap).await.unwrap();
     }
     load.await.unwrap();
-    let last = a.remove().await.ok().unwrap();
-    let mut log = diary.read();
-    log.retain(|line| line.starts_with("seen"));
-    log.extend(last.seen.iter().map(|n| format!("seen {n}")));
-    assert!(log.into_iter().eq((0..EVENTS).map(|n| format!("seen {n}"))));
+    tx.send(a.remove().await.ok().unwrap().seen).unwrap();
+    let seen = all(&seen);
+    let busy = seen.iter().filter(|seen| !seen.is_empty()).count();
+    assert!(busy > 10, "{busy} of them have seen something");
+    assert!(seen.into_iter().flatten().eq(0..EVENTS));
 }
 
 #[tokio::test]
