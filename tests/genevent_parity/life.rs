@@ -67,27 +67,22 @@ async fn case_008_who_watches_is_told_the_end_and_why_once() {
     tokio::spawn(async move { tx.send(stopped.await).unwrap() });
     let watched = manager.clone();
     let watching = tokio::spawn(async move { watched.closed().await });
-    let stream = manager.subscribe();
+    let mut stream = manager.subscribe();
+    let reading = tokio::spawn(async move {
+        let read: Vec<_> = stream.by_ref().collect().await;
+        (read, stream.end_reason())
+    });
 
     manager.notify(1).await.unwrap();
     settle().await;
     assert!(!watching.is_finished());
     assert!(all(&notices).is_empty());
-    let (mut stream, read) = tokio::join!(
-        async {
-            let mut stream = stream;
-            let read: Vec<_> = stream.by_ref().collect().await;
-            (stream, read)
-        },
-        manager.stop(),
-    )
-    .0;
+    manager.stop().await.unwrap();
     watching.await.unwrap();
     settle().await;
     assert_eq!(all(&notices), [StopReason::ManagerClosed]);
-    assert_eq!(read, [1]);
-    assert_eq!(stream.next().await, None);
-    assert_eq!(stream.end_reason(), Some(EndReason::Closed));
+    let told = (vec![1], Some(EndReason::Closed));
+    assert_eq!(reading.await.unwrap(), told);
     assert_eq!(diary.read(), ["a 1", CLOSED]);
 }
 
