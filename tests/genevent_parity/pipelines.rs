@@ -71,7 +71,7 @@ async fn case_132_deliveries_cover_the_work_behind_chunks_as_well() {
             tokio::spawn(chunks.for_each(async |_chunk| sleep(ms(100)).await))
         };
         let (first, second) =
-            tokio::join!(timed(manager.sync_notify(1)), timed(manager.sync_notify(2)),);
+            tokio::join!(timed(manager.sync_notify(1)), timed(manager.sync_notify(2)));
         assert!(first.1.unwrap().all_acked() && second.1.unwrap().all_acked());
         results.push((first.0, second.0));
         drop(manager);
