@@ -153,7 +153,7 @@ fn only_tests_that_are_run_count() {
         fn case_003_is_none() {\n}\n\
         #[test]\n#[ignore]\nfn case_004_is_not_run() {\n}\n\
         #[test]\n// fn case_005_is_a_comment() {\n}\n\
-        #[test]\nfn helper() {\n}\n";
+        #[test]\nfn of_no_case() {\n}\n";
     assert_eq!(tests(source), ["case_001_is_run", "case_002_is_run"]);
     assert_eq!(tests(&source.replace("#[test]\n", "")).len(), 1);
     assert!(iter::empty::<&str>().eq(tests("")));
