@@ -1,6 +1,6 @@
 //! Handlers, one task each: what they see, how they end, what can be asked of them.
 //!
-//! The numbers are those of `genevent-cases.md`, the behaviour of `GenEvent` case by case.
+//! The numbers are those of `genevent_parity/CASES.md`, the behaviour of `GenEvent` case by case.
 
 use std::future::pending;
 use std::ops::ControlFlow;

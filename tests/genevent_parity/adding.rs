@@ -1,0 +1,156 @@
+//! B. Adding handlers.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use futures::StreamExt;
+use genevent::handler::AddHandlerError;
+use genevent::{EventManager, HandlerRef, Restart};
+use tokio::task::yield_now;
+use tokio::time::sleep;
+
+use crate::support::{Diary, Scribe, add, all, at_once, collector, ms, settle, timed};
+
+#[tokio::test]
+async fn case_023_once_added_a_handler_is_made_and_in_the_list() {
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    let noting = diary.clone();
+    let make = move || {
+        noting.note("made");
+        Scribe::new("a", &noting)
+    };
+    let added = manager.add_handler_with("a", make, Restart::never());
+    assert!(added.is_ok());
+    assert_eq!(diary.read(), ["made"]);
+    assert_eq!(manager.which_handlers(), ["a"]);
+    assert!(manager.sync_notify(1).await.unwrap().all_acked());
+    assert_eq!(diary.read(), ["a 1"]);
+}
+
+/// A handler that connects somewhere before it is added.
+async fn connected(
+    manager: &EventManager<u32>,
+    diary: &Diary,
+    answer: Result<(), &'static str>,
+) -> Result<HandlerRef<u32, Scribe>, &'static str> {
+    yield_now().await;
+    answer?;
+    Ok(add(manager, "connected", diary))
+}
+
+#[tokio::test]
+async fn case_024_a_handler_that_cannot_be_made_is_an_error_and_changes_nothing() {
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    add(&manager, "a", &diary);
+    let refused = connected(&manager, &diary, Err("no route")).await;
+    assert_eq!(refused.unwrap_err(), "no route");
+    assert_eq!(manager.which_handlers(), ["a"]);
+    assert_eq!(manager.sync_notify(1).await.unwrap().acked(), 1);
+    assert_eq!(diary.read(), ["a 1"]);
+
+    assert!(connected(&manager, &diary, Ok(())).await.is_ok());
+    assert_eq!(manager.sync_notify(2).await.unwrap().acked(), 2);
+}
+
+#[tokio::test]
+async fn case_025_a_handler_that_panics_while_it_is_made_harms_its_maker_alone() {
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    add(&manager, "a", &diary);
+    let make = || -> Scribe { panic!("no disk") };
+    let adding = || drop(manager.add_handler_with("b", make, Restart::never()));
+    let cause = catch_unwind(AssertUnwindSafe(adding)).unwrap_err();
+    assert_eq!(cause.downcast_ref(), Some(&"no disk"));
+
+    assert_eq!(manager.which_handlers(), ["a"]);
+    assert_eq!(manager.subscriber_count(), 1);
+    assert_eq!(manager.sync_notify(1).await.unwrap().acked(), 1);
+    add(&manager, "b", &diary);
+    assert_eq!(manager.sync_notify(2).await.unwrap().acked(), 2);
+    assert_eq!(diary.read()[..2], ["a 1", "a 2"]);
+}
+
+#[tokio::test]
+async fn case_027_a_name_in_use_is_refused_and_its_holder_keeps_its_state() {
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    let first = add(&manager, "a", &diary);
+    manager.notify(1).await.unwrap();
+    let second = manager.add_handler("a", Scribe::new("second", &diary));
+    let Err(AddHandlerError::AlreadyPresent(second)) = second else {
+        panic!("it was added")
+    };
+    assert_eq!(second.name, "second", "it comes back");
+    manager.notify(2).await.unwrap();
+    assert_eq!(first.call(|a| a.seen.clone()).await, Ok(vec![1, 2]));
+    assert_eq!(manager.which_handlers(), ["a"]);
+}
+
+#[tokio::test]
+async fn case_028_one_type_lives_under_two_names_and_both_get_each_event() {
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    let (one, two) = (add(&manager, "one", &diary), add(&manager, "two", &diary));
+    for n in 1..=3 {
+        assert_eq!(manager.sync_notify(n).await.unwrap().acked(), 2);
+    }
+    for handler in [one, two] {
+        assert_eq!(handler.call(|h| h.seen.clone()).await, Ok(vec![1, 2, 3]));
+    }
+}
+
+#[tokio::test]
+async fn case_030_a_handler_sees_exactly_what_was_notified_after_it_was_added() {
+    let manager = EventManager::new(8);
+    let stream = manager.subscribe();
+    for n in 1..=3 {
+        manager.notify(n).await.unwrap();
+    }
+    assert_eq!(stream.pending(), 3, "they are waiting to be handled");
+    let (late, seen) = collector();
+    manager.add_handler("late", late).unwrap();
+    for n in 4..=6 {
+        manager.notify(n).await.unwrap();
+    }
+    let read: Vec<_> = stream.take(6).collect().await;
+    manager.flush().await.unwrap();
+    assert_eq!(read, [1, 2, 3, 4, 5, 6]);
+    assert_eq!(all(&seen), [4, 5, 6]);
+}
+
+#[tokio::test]
+async fn case_032_the_list_is_in_the_order_of_adding_and_stays_so() {
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    for name in ["a", "b", "c"] {
+        add(&manager, name, &diary);
+    }
+    assert_eq!(manager.which_handlers(), ["a", "b", "c"]);
+    let stream = manager.subscribe();
+    let (read, receipt) = tokio::join!(stream.take(1).collect::<Vec<_>>(), manager.sync_notify(1));
+    assert_eq!((read, receipt.unwrap().acked()), (vec![1], 4));
+    assert_eq!(manager.which_handlers(), ["a", "b", "c"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn case_034_a_handler_that_takes_long_to_make_keeps_nobody_waiting() {
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    add(&manager, "a", &diary);
+    let (slow, seen) = collector();
+    let to = manager.clone();
+    let adding = tokio::spawn(async move {
+        sleep(ms(500)).await; // connects
+        to.add_handler("slow", slow).map(drop).is_ok()
+    });
+    settle().await;
+
+    let (took, receipt) = timed(manager.sync_notify(1)).await;
+    assert_eq!((took, receipt.unwrap().acked()), (0, 1));
+    assert!(!at_once(manager.remove_handler("nobody")));
+    assert_eq!(manager.which_handlers(), ["a"]);
+    assert!(adding.await.unwrap());
+    assert_eq!(manager.sync_notify(2).await.unwrap().acked(), 2);
+    assert_eq!(all(&seen), [2]);
+}

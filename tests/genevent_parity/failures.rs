@@ -1,0 +1,237 @@
+//! E. Failures of handlers.
+
+use std::future::pending;
+use std::ops::ControlFlow;
+
+use genevent::error::DeadlineError;
+use genevent::handler::CallError;
+use genevent::{EventManager, Handler, HandlerRef, StopReason};
+
+use crate::support::{Diary, Scribe, add, all, collector, ms, settle};
+
+#[tokio::test]
+async fn case_057_a_handler_that_fails_goes_alone_and_the_notifier_is_answered() {
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    let bad = Scribe::fragile("bad", &diary);
+    manager.add_handler("bad", bad).unwrap();
+    let (good, seen) = collector();
+    manager.add_handler("good", good).unwrap();
+    let bad = manager.subscribers()[0].id();
+
+    let receipt = manager.sync_notify(13).await.unwrap();
+    assert_eq!((receipt.acked(), receipt.dropped_by()), (1, &[bad][..]));
+    assert_eq!(manager.which_handlers(), ["good"]);
+    assert!(manager.sync_notify(2).await.unwrap().all_acked());
+    assert_eq!(all(&seen), [13, 2]);
+}
+
+#[tokio::test]
+async fn case_058_who_comes_after_the_one_that_fails_gets_the_same_event() {
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    let group = manager.handler_group("group").unwrap();
+    let bad = Scribe::fragile("bad", &diary);
+    group.add_handler("bad", bad).unwrap();
+    let good = Scribe::new("good", &diary);
+    group.add_handler("good", good).unwrap();
+    manager.sync_notify(13).await.unwrap();
+    manager.sync_notify(2).await.unwrap();
+    let log = [
+        "bad 13",
+        "bad ends: it panicked: thirteen",
+        "good 13",
+        "good 2",
+    ];
+    assert_eq!(diary.read(), log);
+    assert_eq!(group.which_handlers(), ["good"]);
+}
+
+/// Tells in the end what it had summed up, and why it ended.
+struct Sum(u32, Diary);
+
+impl Handler<u32> for Sum {
+    async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
+        assert!(*n < 10, "{n} is too much");
+        self.0 += n;
+        ControlFlow::Continue(())
+    }
+
+    async fn terminate(&mut self, reason: &StopReason) {
+        self.1.note(format!("{}; {reason}", self.0));
+    }
+}
+
+#[tokio::test]
+async fn case_059_terminate_has_the_cause_of_the_failure_and_the_last_state() {
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    let sum = manager.add_handler("sum", Sum(0, diary.clone())).unwrap();
+    for n in [1, 2, 99] {
+        manager.notify(n).await.unwrap();
+    }
+    let cause = StopReason::Panicked("99 is too much".into());
+    assert_eq!(sum.stopped().await, cause);
+    assert_eq!(diary.read(), ["3; it panicked: 99 is too much"]);
+}
+
+#[tokio::test]
+async fn case_060_a_handler_may_ask_to_be_removed_by_an_event_and_by_a_call() {
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    let other = add(&manager, "other", &diary);
+    let leaver = |name| -> HandlerRef<u32, Scribe> {
+        let leaver = Scribe::fragile(name, &diary);
+        manager.add_handler(name, leaver).unwrap()
+    };
+
+    let by_event = leaver("by event");
+    assert!(manager.sync_notify(0).await.unwrap().all_acked());
+    assert_eq!(by_event.stopped().await, StopReason::Finished);
+
+    let by_call = leaver("by call");
+    manager.notify(1).await.unwrap();
+    let guard = by_call.clone().drop_guard();
+    let asked = move |h: &mut Scribe| {
+        drop(guard); // takes it out, after this call
+        h.seen.clone()
+    };
+    assert_eq!(by_call.call(asked).await, Ok(vec![1]));
+    assert_eq!(by_call.stopped().await, StopReason::Removed);
+
+    assert_eq!(manager.which_handlers(), ["other"]);
+    let left = [
+        "by event ends: it had finished",
+        "by call ends: it was removed",
+    ];
+    let log = diary.read();
+    assert!(
+        left.iter().all(|left| log.iter().any(|l| l == left)),
+        "{log:?}"
+    );
+    assert!(manager.sync_notify(2).await.unwrap().all_acked());
+    assert_eq!(other.call(|h| h.seen.clone()).await, Ok(vec![0, 1, 2]));
+}
+
+#[tokio::test]
+async fn case_064_a_failure_in_terminate_does_not_keep_it_from_going() {
+    struct Sore(Diary);
+    impl Handler<u32> for Sore {
+        async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
+            self.0.note(format!("sore {n}"));
+            ControlFlow::Continue(())
+        }
+        async fn terminate(&mut self, _: &StopReason) {
+            panic!("sore")
+        }
+    }
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    let sore = manager.add_handler("sore", Sore(diary.clone())).unwrap();
+    manager.notify(1).await.unwrap();
+    let told = sore.stopped();
+    let removed = sore.remove().await;
+    assert_eq!(removed.err(), Some(StopReason::Panicked("sore".into())));
+    assert_eq!(told.await, StopReason::Removed, "the reason that it had");
+    assert!(manager.which_handlers().is_empty());
+    assert_eq!(manager.subscriber_count(), 0);
+    assert_eq!(diary.read(), ["sore 1"]);
+}
+
+/// Reports its own failure, and shows of event and state as much as it likes.
+struct Reporting {
+    id: &'static str,
+    manager: String,
+    last: u32,
+    handled: usize,
+    _secret: &'static str,
+    reports: Diary,
+}
+
+impl Handler<u32> for Reporting {
+    async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
+        self.last = *n;
+        assert_ne!((self.id, *n), ("bad", 13), "unlucky");
+        self.handled += 1;
+        ControlFlow::Continue(())
+    }
+
+    async fn terminate(&mut self, reason: &StopReason) {
+        if let StopReason::Panicked(_) = reason {
+            let Self {
+                id,
+                manager,
+                last,
+                handled,
+                ..
+            } = self;
+            let report = format!("{id} of {manager}, event {last} after {handled}: {reason}");
+            self.reports.note(report);
+        }
+    }
+}
+
+#[tokio::test]
+async fn case_065_a_failure_can_be_reported_in_full_and_no_other_end_is() {
+    let manager = EventManager::builder().name("orders").build();
+    let reports = Diary::default();
+    let [_bad, removed, swapped, _closed] = ["bad", "removed", "swapped", "closed"].map(|id| {
+        let reporting = Reporting {
+            id,
+            manager: manager.name().unwrap().to_owned(),
+            last: 0,
+            handled: 0,
+            _secret: "of no concern",
+            reports: reports.clone(),
+        };
+        manager.add_handler(id, reporting).unwrap()
+    });
+    manager.notify(1).await.unwrap();
+    manager.notify(13).await.unwrap();
+    assert_eq!(removed.remove().await.ok().unwrap().handled, 2);
+    assert!(swapped.swap(|_| collector().0).await.is_ok());
+    manager.stop().await.unwrap();
+    let report = "bad of orders, event 13 after 1: it panicked: ";
+    let reports = reports.read();
+    assert_eq!(reports.len(), 1, "{reports:?}");
+    assert!(reports[0].starts_with(report) && reports[0].contains("unlucky"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn case_066_a_handler_that_blocks_for_ever_blocks_nobody_else() {
+    let manager = EventManager::new(8);
+    let stuck = manager.add_handler("stuck", |_: &u32| pending::<()>());
+    let stuck = stuck.unwrap();
+    let diary = Diary::default();
+    let other = add(&manager, "other", &diary);
+    let late = manager.sync_notify(1).within(ms(100)).await.unwrap_err();
+    assert!(matches!(&late, DeadlineError::Unanswered(late) if late.pending().len() == 1));
+    assert_eq!(late.pending()[0].name(), Some("stuck"));
+    manager.notify(2).await.unwrap();
+    assert_eq!(other.call(|other| other.seen.clone()).await, Ok(vec![1, 2]));
+
+    stuck.abort();
+    assert_eq!(stuck.stopped().await, StopReason::Aborted);
+    assert!(manager.sync_notify(3).await.unwrap().all_acked());
+    assert_eq!(diary.read(), ["other 1", "other 2", "other 3"]);
+}
+
+#[tokio::test]
+async fn case_067_a_handler_need_not_say_how_it_ends() {
+    struct Plain(Vec<u32>);
+    impl Handler<u32> for Plain {
+        async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
+            self.0.push(*n);
+            ControlFlow::Continue(())
+        }
+    }
+    let manager = EventManager::new(8);
+    let plain = manager.add_handler("plain", Plain(Vec::new())).unwrap();
+    let told = plain.clone();
+    manager.notify(1).await.unwrap();
+    assert_eq!(plain.remove().await.ok().unwrap().0, [1]);
+    settle().await;
+    assert_eq!(told.stopped().await, StopReason::Removed);
+    let gone = CallError::Stopped(StopReason::Removed);
+    assert_eq!(told.call(|_| ()).await, Err(gone));
+}

@@ -1,0 +1,163 @@
+//! J. What a handler may do from inside, and what can be seen from outside.
+
+use std::ops::ControlFlow;
+use std::sync::mpsc::{Sender, channel};
+
+use futures::{StreamExt, poll};
+use genevent::error::{NotifyError, WouldDeadlock};
+use genevent::handler::CallError;
+use genevent::{EventManager, Handler, WeakEventManager, handler_fn};
+use tokio::sync::watch;
+
+use crate::support::{Diary, Scribe, add, all, at_once, reader, settle};
+
+/// Notifies its own manager of 2, over event 1.
+struct Echo(WeakEventManager<u32>, Diary);
+
+impl Handler<u32> for Echo {
+    async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
+        if *n == 1 {
+            let manager = self.0.upgrade().unwrap();
+            assert_eq!(manager.notify(2).await, Ok(2));
+        }
+        self.1.note(format!("echo {n}"));
+        ControlFlow::Continue(())
+    }
+}
+
+#[tokio::test]
+async fn case_141_a_handler_may_notify_its_own_manager_and_all_see_that_next() {
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    let group = manager.handler_group("group").unwrap();
+    let echo = Echo(manager.downgrade(), diary.clone());
+    group.add_handler("echo", echo).unwrap();
+    group.add_handler("b", Scribe::new("b", &diary)).unwrap();
+    let reading = reader(&manager, 0);
+    assert_eq!(manager.sync_notify(1).await.unwrap().acked(), 2);
+    manager.stop().await.unwrap();
+    let log = diary.read();
+    assert_eq!(log[..4], ["echo 1", "b 1", "echo 2", "b 2"]);
+    assert_eq!(reading.await.unwrap(), [1, 2]);
+}
+
+/// Tries over event 1 what could only wait for itself.
+struct Stubborn(WeakEventManager<u32>, Sender<u32>);
+
+impl Handler<u32> for Stubborn {
+    async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
+        if *n == 1 {
+            let manager = self.0.upgrade().unwrap();
+            let would = Err(NotifyError::WouldDeadlock(2));
+            assert_eq!(manager.sync_notify(2).await, would);
+            assert_eq!(manager.ack_notify(2).await, would);
+            assert_eq!(manager.flush().await, Err(WouldDeadlock));
+            assert_eq!(manager.stop().await, Err(WouldDeadlock));
+            let itself = manager.handler::<Stubborn>("stubborn").unwrap();
+            assert_eq!(itself.call(|_| ()).await, Err(CallError::WouldDeadlock));
+            assert!(itself.remove().await.is_err());
+            // This does not wait.
+            let more = handler_fn(|_: &u32| ());
+            assert!(manager.add_handler("more", more).is_ok());
+        }
+        self.1.send(*n).unwrap();
+        ControlFlow::Continue(())
+    }
+}
+
+#[tokio::test]
+async fn case_142_what_could_only_wait_for_itself_fails_and_the_handler_goes_on() {
+    let manager = EventManager::new(8);
+    let (tx, seen) = channel();
+    let stubborn = Stubborn(manager.downgrade(), tx);
+    manager.add_handler("stubborn", stubborn).unwrap();
+    assert!(manager.sync_notify(1).await.unwrap().all_acked());
+    assert!(manager.sync_notify(3).await.unwrap().all_acked());
+    assert_eq!(all(&seen), [1, 3]);
+    assert_eq!(manager.which_handlers(), ["stubborn", "more"]);
+}
+
+#[tokio::test]
+async fn case_146_the_state_of_all_handlers_can_be_read_with_their_names() {
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    add(&manager, "a", &diary);
+    manager.notify(1).await.unwrap();
+    add(&manager, "b", &diary);
+    manager.notify(2).await.unwrap();
+    let mut snapshot = Vec::new();
+    for name in manager.which_handlers() {
+        let handler = manager.handler::<Scribe>(&name).unwrap();
+        let state = handler.call(|handler| handler.seen.clone()).await;
+        snapshot.push((name, state.unwrap()));
+    }
+    assert_eq!(snapshot, [("a".into(), vec![1, 2]), ("b".into(), vec![2])]);
+}
+
+#[tokio::test]
+async fn case_148_while_handling_is_suspended_events_queue_and_then_come_in_order() {
+    let manager = EventManager::new(4);
+    let (resume, running) = watch::channel(false);
+    let (tx, handled) = channel();
+    let gated = move |n: &u32| {
+        let (mut running, tx, n) = (running.clone(), tx.clone(), *n);
+        async move {
+            running.wait_for(|running| *running).await.unwrap();
+            tx.send(n).unwrap();
+        }
+    };
+    manager.add_handler("gated", gated).unwrap();
+    // A stream is suspended as long as it is not polled.
+    let stream = manager.subscribe();
+    for n in 1..=4 {
+        assert_eq!(at_once(manager.notify(n)), Ok(2));
+    }
+    settle().await;
+    assert!(all(&handled).is_empty());
+    assert_eq!(stream.pending(), 4);
+    let mut fifth = Box::pin(manager.notify(5));
+    assert!(poll!(&mut fifth).is_pending(), "and no further");
+
+    resume.send(true).unwrap();
+    let reading = tokio::spawn(stream.collect::<Vec<_>>());
+    assert_eq!(fifth.await, Ok(2));
+    manager.stop().await.unwrap();
+    assert_eq!(reading.await.unwrap(), [1, 2, 3, 4, 5]);
+    assert_eq!(all(&handled), [1, 2, 3, 4, 5]);
+}
+
+/// Neither its `Debug` nor that of the events is to be trusted.
+struct Secretive(u32);
+
+impl std::fmt::Debug for Secretive {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        panic!("asked for {}", self.0)
+    }
+}
+
+impl Handler<Secretive> for Secretive {
+    async fn handle_event(&mut self, event: &Secretive) -> ControlFlow<()> {
+        self.0 += event.0;
+        ControlFlow::Continue(())
+    }
+}
+
+#[tokio::test]
+async fn case_149_status_shows_names_and_neither_state_nor_events() {
+    let manager = EventManager::builder().name("vault").build();
+    let added = manager.add_handler("safe", Secretive(7_000)).unwrap();
+    let group = manager.handler_group("group").unwrap();
+    group.add_handler("inner", Secretive(7_000)).unwrap();
+    let unread = manager.subscribe();
+    manager.notify(Secretive(777)).await.unwrap();
+    let all = (&manager, &added, &group, manager.subscribers());
+    let status = format!("{all:?} {:?}", manager.which_handlers());
+    for name in ["vault", "safe", "group", "inner"] {
+        assert!(status.contains(name), "{name} is not in {status}");
+    }
+    for secret in ["777", "7000", "7_000"] {
+        assert!(!status.contains(secret), "{status}");
+    }
+    drop(unread);
+    assert_eq!(added.call(|safe| safe.0).await, Ok(7_777));
+}

@@ -1,0 +1,263 @@
+//! G. Handlers with an owner.
+
+use std::future::pending;
+use std::sync::mpsc::channel;
+
+use futures::FutureExt;
+use futures::executor::block_on;
+use genevent::{EventManager, HandlerRef, StopReason};
+use tokio::runtime::Builder;
+use tokio::sync::oneshot;
+
+use crate::support::{Diary, Scribe, add, all, settle};
+
+fn add_owned(
+    manager: &EventManager<u32>,
+    name: &'static str,
+    diary: &Diary,
+    owner: impl Future + Send + 'static,
+) -> HandlerRef<u32, Scribe> {
+    let handler = Scribe::fragile(name, diary);
+    manager.add_mon_handler(name, handler, owner).unwrap()
+}
+
+#[tokio::test]
+async fn case_083_an_owner_that_dies_takes_its_handler_along_and_no_other() {
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    let other = add(&manager, "other", &diary);
+    let owner = tokio::spawn(pending::<()>());
+    let kill = owner.abort_handle();
+    let bound = add_owned(&manager, "owned", &diary, owner);
+    assert_eq!(manager.sync_notify(1).await.unwrap().acked(), 2);
+    kill.abort();
+    assert_eq!(bound.stopped().await, StopReason::OwnerGone);
+    assert_eq!(manager.which_handlers(), ["other"]);
+
+    assert_eq!(manager.sync_notify(2).await.unwrap().acked(), 1);
+    assert_eq!(other.call(|other| other.seen.clone()).await, Ok(vec![1, 2]));
+    let log = diary.read();
+    assert!(log.contains(&"owned ends: its owner is gone".into()));
+    assert!(!log.iter().any(|line| line.starts_with("other ends")));
+}
+
+#[tokio::test]
+async fn case_084_an_owner_that_ends_normally_takes_its_handler_along_as_well() {
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    let (end, wait) = oneshot::channel();
+    let owner = tokio::spawn(async move { wait.await.unwrap() });
+    let bound = add_owned(&manager, "owned", &diary, owner);
+    manager.sync_notify(1).await.unwrap();
+    end.send(()).unwrap();
+    assert_eq!(bound.stopped().await, StopReason::OwnerGone);
+    assert_eq!(diary.read(), ["owned 1", "owned ends: its owner is gone"]);
+    assert!(manager.sync_notify(2).await.unwrap().is_unheard());
+}
+
+#[tokio::test]
+async fn case_085_the_owners_end_has_its_place_among_the_events() {
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    let (owner, gone) = oneshot::channel::<()>();
+    let bound = add_owned(&manager, "owned", &diary, gone);
+    let guarded = add(&manager, "guarded", &diary);
+    let guard = guarded.clone().drop_guard();
+    manager.notify(1).await.unwrap();
+    manager.notify(2).await.unwrap();
+    drop((owner, guard));
+    manager.notify(3).await.unwrap();
+    assert_eq!(bound.stopped().await, StopReason::OwnerGone);
+    assert_eq!(guarded.stopped().await, StopReason::Removed);
+    let log = diary.read();
+    for name in ["owned", "guarded"] {
+        let own = log.iter().filter(|line| line.starts_with(name));
+        let own: Vec<_> = own.filter(|line| !line.contains("ends")).collect();
+        assert_eq!(own, [&format!("{name} 1"), &format!("{name} 2")]);
+    }
+}
+
+#[tokio::test]
+async fn case_086_an_owner_is_told_that_its_handler_was_removed_by_whomever() {
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    let (owner, gone) = oneshot::channel::<()>();
+    let bound = add_owned(&manager, "owned", &diary, gone);
+    manager.notify(1).await.unwrap();
+    assert!(manager.remove_handler("owned").await);
+    assert_eq!(bound.stopped().now_or_never(), Some(StopReason::Removed));
+    assert!(owner.is_closed(), "it is not watched any more");
+    assert_eq!(diary.read(), ["owned 1", "owned ends: it was removed"]);
+}
+
+#[tokio::test]
+async fn case_087_an_owner_is_told_that_its_handler_took_itself_out() {
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    let bound = add_owned(&manager, "owned", &diary, pending::<()>());
+    manager.notify(1).await.unwrap();
+    manager.notify(0).await.unwrap();
+    assert_eq!(bound.stopped().await, StopReason::Finished);
+    let log = ["owned 1", "owned 0", "owned ends: it had finished"];
+    assert_eq!(diary.read(), log);
+}
+
+#[tokio::test]
+async fn case_088_an_owner_is_told_why_its_handler_failed() {
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    let bound = add_owned(&manager, "owned", &diary, pending::<()>());
+    manager.notify(1).await.unwrap();
+    manager.notify(13).await.unwrap();
+    let cause = StopReason::Panicked("thirteen".into());
+    assert_eq!(bound.stopped().await, cause);
+    let log = ["owned 1", "owned 13", "owned ends: it panicked: thirteen"];
+    assert_eq!(diary.read(), log);
+}
+
+#[tokio::test]
+async fn case_089_in_a_swap_the_owner_is_told_and_has_the_new_one() {
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    let (owner, gone) = oneshot::channel::<()>();
+    let old = add_owned(&manager, "owned", &diary, gone);
+    let told = old.stopped();
+    manager.notify(1).await.unwrap();
+    let new = old.swap(|old| old.renamed("new")).await.unwrap();
+    assert_eq!(told.now_or_never(), Some(StopReason::Swapped));
+    manager.sync_notify(2).await.unwrap();
+    assert_eq!(new.call(|new| new.seen.clone()).await, Ok(vec![1, 2]));
+    drop(owner);
+    assert_eq!(new.stopped().await, StopReason::OwnerGone, "Erlang's way");
+}
+
+#[tokio::test]
+async fn case_090_a_swap_can_hand_the_handler_to_another_owner() {
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    let first_owner = add(&manager, "a", &diary).drop_guard();
+    let told = first_owner.stopped();
+    manager.notify(1).await.unwrap();
+    let new = first_owner.disarm();
+    let new = new.swap(|old| old.renamed("new")).await.unwrap();
+    let second_owner = new.clone().drop_guard();
+    assert_eq!(told.now_or_never(), Some(StopReason::Swapped));
+
+    manager.sync_notify(2).await.unwrap();
+    assert_eq!(new.call(|new| new.seen.clone()).await, Ok(vec![1, 2]));
+    let told = second_owner.stopped();
+    drop(second_owner);
+    assert_eq!(told.await, StopReason::Removed);
+    assert!(manager.which_handlers().is_empty());
+}
+
+#[tokio::test]
+async fn case_091_at_a_stop_the_owner_is_told_once_for_each_of_its_handlers() {
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    let (_owner, gone) = oneshot::channel::<()>();
+    let gone = gone.map(drop).shared();
+    let (tx, told) = channel();
+    for name in ["a", "b"] {
+        let stopped = add_owned(&manager, name, &diary, gone.clone()).stopped();
+        let tx = tx.clone();
+        tokio::spawn(async move { tx.send((name, stopped.await)).unwrap() });
+    }
+    assert_eq!(manager.sync_notify(1).await.unwrap().acked(), 2);
+    manager.stop().await.unwrap();
+    settle().await;
+    let mut told = all(&told);
+    told.sort_unstable_by_key(|told| told.0);
+    let closed = StopReason::ManagerClosed;
+    assert_eq!(told, [("a", closed.clone()), ("b", closed)]);
+    let mut log = diary.read();
+    log.sort();
+    let ends = ["a", "b"].map(|name| format!("{name} ends: the event manager is closed"));
+    assert_eq!(log, ["a 1", &*ends[0], "b 1", &*ends[1]]);
+}
+
+#[test]
+fn case_092_an_owner_is_told_even_when_the_runtime_goes() {
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    let runtime = Builder::new_current_thread().build().unwrap();
+    let (owner, gone) = oneshot::channel::<()>();
+    let bound = runtime.block_on(async {
+        let bound = add_owned(&manager, "owned", &diary, gone);
+        manager.sync_notify(1).await.unwrap();
+        bound
+    });
+    let told = bound.stopped();
+    assert_eq!(diary.read(), ["owned 1"]);
+    assert!(!owner.is_closed());
+    drop(runtime);
+    assert_eq!(block_on(told), StopReason::Aborted);
+    assert!(owner.is_closed());
+    assert!(manager.which_handlers().is_empty());
+}
+
+#[tokio::test]
+async fn case_093_the_owner_is_told_after_terminate_and_before_the_answer() {
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    let fails = add_owned(&manager, "fails", &diary, pending::<()>()).stopped();
+    manager.sync_notify(13).await.unwrap();
+    let cause = StopReason::Panicked("thirteen".into());
+    assert_eq!(fails.now_or_never(), Some(cause));
+    let log = ["fails 13", "fails ends: it panicked: thirteen"];
+    assert_eq!(diary.read(), log);
+
+    let goes = add_owned(&manager, "goes", &diary, pending::<()>());
+    let told = goes.stopped();
+    let noting = diary.clone();
+    let watching = tokio::spawn(async move { noting.note(format!("told: {}", told.await)) });
+    settle().await;
+    let told = goes.stopped();
+    assert!(goes.remove().await.is_ok());
+    assert_eq!(told.now_or_never(), Some(StopReason::Removed));
+    watching.await.unwrap();
+    assert_eq!(
+        diary.read(),
+        ["goes ends: it was removed", "told: it was removed"]
+    );
+}
+
+#[tokio::test]
+async fn case_094_all_handlers_of_an_owner_go_with_it() {
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    let (owner, gone) = oneshot::channel::<()>();
+    let gone = gone.map(drop).shared();
+    let group = manager.handler_group("group").unwrap();
+    let handlers = [
+        add_owned(&manager, "a", &diary, gone.clone()),
+        add_owned(&manager, "b", &diary, gone.clone()),
+        (group.add_mon_handler("c", Scribe::new("c", &diary), gone)).unwrap(),
+    ];
+    assert_eq!(manager.sync_notify(1).await.unwrap().acked(), 3);
+    drop(owner);
+    for bound in handlers {
+        assert_eq!(bound.stopped().await, StopReason::OwnerGone);
+    }
+    assert_eq!(manager.which_handlers(), ["group"]);
+    assert!(group.which_handlers().is_empty());
+    let mut log = diary.read();
+    log.sort();
+    assert_eq!(log[..2], ["a 1", "a ends: its owner is gone"]);
+    assert_eq!(log.len(), 6);
+}
+
+#[tokio::test]
+async fn case_096_an_owner_is_not_watched_for_a_handler_that_was_refused() {
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    add(&manager, "a", &diary);
+    let (owner, gone) = oneshot::channel::<()>();
+    let refused = manager.add_mon_handler("a", Scribe::new("b", &diary), gone);
+    assert!(refused.is_err());
+    assert!(owner.is_closed());
+    drop(owner);
+    settle().await;
+    assert!(manager.sync_notify(1).await.unwrap().all_acked());
+    assert_eq!(diary.read(), ["a 1"], "and nobody hears of its end");
+}

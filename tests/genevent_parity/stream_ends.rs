@@ -1,0 +1,184 @@
+//! I. Streams: how they end.
+
+use std::sync::mpsc::channel;
+
+use futures::{FutureExt, StreamExt, poll};
+use genevent::{EndReason, EventManager};
+use tokio::sync::oneshot;
+use tokio_test::{assert_pending, assert_ready, task};
+
+use crate::support::{all, at_once, ms, reader, settle, timed};
+
+#[tokio::test]
+async fn case_119_a_consumer_that_is_killed_while_idle_vanishes() {
+    let manager = EventManager::new(8);
+    let mut stream = manager.subscribe();
+    let (tx, read) = channel();
+    let consumer = tokio::spawn(async move {
+        while let Some(n) = stream.next().await {
+            tx.send(n).unwrap();
+        }
+    });
+    assert!(manager.sync_notify(1).await.unwrap().all_acked());
+    assert_eq!(all(&read), [1]);
+    assert_eq!(manager.subscriber_count(), 1);
+    consumer.abort();
+    assert!(consumer.await.unwrap_err().is_cancelled());
+    assert_eq!(manager.subscriber_count(), 0);
+    assert!(manager.sync_notify(2).await.unwrap().is_unheard());
+}
+
+#[tokio::test(start_paused = true)]
+async fn case_120_a_consumer_killed_in_a_sync_event_releases_the_notifier() {
+    let manager = EventManager::new(8);
+    let (stuck, other) = (reader(&manager, 1_000_000), reader(&manager, 0));
+    let mut sync = Box::pin(manager.sync_notify(1));
+    assert!(poll!(&mut sync).is_pending());
+    settle().await;
+    assert!(poll!(&mut sync).is_pending());
+    stuck.abort();
+    let (took, receipt) = timed(sync).await;
+    let receipt = receipt.unwrap();
+    assert_eq!((took, receipt.acked() + receipt.dropped()), (0, 2));
+    assert_eq!(manager.sync_notify(2).await.unwrap().acked(), 1);
+    drop(manager);
+    assert_eq!(other.await.unwrap(), [1, 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn case_121_a_consumer_killed_in_an_ack_event_releases_the_next_notifier() {
+    let manager = EventManager::new(1);
+    let (stuck, other) = (reader(&manager, 1_000_000), reader(&manager, 0));
+    assert_eq!(manager.ack_notify(1).await.unwrap().acked(), 2);
+    let mut second = Box::pin(manager.ack_notify(2));
+    let mut third = Box::pin(manager.notify(3));
+    assert!(poll!(&mut second).is_pending());
+    assert!(poll!(&mut third).is_pending());
+    settle().await;
+    assert!(poll!(&mut second).is_pending());
+    stuck.abort();
+    let (took, receipt) = timed(second).await;
+    let receipt = receipt.unwrap();
+    assert_eq!((took, receipt.acked(), receipt.dropped()), (0, 1, 1));
+    assert_eq!(third.await, Ok(1));
+    drop(manager);
+    assert_eq!(other.await.unwrap(), [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn case_122_a_consumer_that_breaks_out_of_its_loop_leaves_nothing_behind() {
+    for raises in [false, true] {
+        let manager = EventManager::new(8);
+        let mut stream = manager.subscribe();
+        let (go, wait) = oneshot::channel::<()>();
+        let consumer = tokio::spawn(async move {
+            let first = stream.next().await;
+            wait.await.unwrap();
+            assert!(!raises, "breaks out");
+            first
+        });
+        let other = reader(&manager, 0);
+        let mut sync = Box::pin(manager.sync_notify(1));
+        assert!(poll!(&mut sync).is_pending());
+        manager.notify(2).await.unwrap();
+        settle().await;
+        assert!(poll!(&mut sync).is_pending());
+        go.send(()).unwrap();
+
+        // Answered; only who panics over an event has not finished with it.
+        let receipt = sync.await.unwrap();
+        assert_eq!(receipt.dropped(), usize::from(raises));
+        assert_eq!(consumer.await.is_err(), raises);
+        assert_eq!(manager.subscriber_count(), 1);
+        manager.flush().await.unwrap();
+        drop(manager);
+        assert_eq!(other.await.unwrap(), [1, 2]);
+    }
+}
+
+#[tokio::test]
+async fn case_123_after_a_stop_a_stream_yields_what_it_had_and_ends() {
+    let manager = EventManager::new(8);
+    let mut stream = manager.subscribe();
+    for n in 1..=3 {
+        manager.notify(n).await.unwrap();
+    }
+    let mut stopping = Box::pin(manager.stop());
+    assert!(poll!(&mut stopping).is_pending());
+    for n in 1..=3 {
+        assert_eq!(stream.next().await, Some(n));
+    }
+    assert_eq!(stream.next().await, None);
+    assert_eq!(stream.end_reason(), Some(EndReason::Closed));
+    assert_eq!(stopping.await, Ok(()));
+}
+
+#[tokio::test]
+async fn case_124_a_stream_that_was_cut_off_tells_it_from_a_normal_end() {
+    let manager = EventManager::new(8);
+    let (mut cut, mut other) = (manager.subscribe(), manager.subscribe());
+    manager.notify(1).await.unwrap();
+    assert!(manager.disconnect(cut.id()));
+    manager.notify(2).await.unwrap();
+    manager.close();
+    assert_eq!(cut.by_ref().collect::<Vec<_>>().await, [1], "pending first");
+    assert_eq!(other.by_ref().collect::<Vec<_>>().await, [1, 2]);
+    let reasons = [cut, other].map(|stream| stream.end_reason().unwrap());
+    assert!(matches!(reasons[0], EndReason::Disconnected { .. }));
+    assert_eq!(reasons[1], EndReason::Closed);
+    assert_eq!(reasons[0].to_string(), "disconnected on request");
+}
+
+#[tokio::test]
+async fn case_125_a_stream_of_a_closed_manager_ends_at_once_and_tells_why() {
+    let manager = EventManager::new(8);
+    let early = manager.subscribe();
+    manager.notify(1).await.unwrap();
+    manager.close();
+    let mut late = manager.subscribe();
+    assert_eq!(at_once(late.next()), None);
+    assert_eq!(late.end_reason(), Some(EndReason::Closed));
+    assert_eq!(early.collect::<Vec<_>>().await, [1]);
+}
+
+#[tokio::test]
+async fn case_127_a_stream_removed_from_outside_yields_what_it_had_and_ends() {
+    let manager = EventManager::new(8);
+    let mut removed = manager.subscribe();
+    for n in 1..=3 {
+        manager.notify(n).await.unwrap();
+    }
+    assert_eq!(removed.next().await, Some(1));
+    assert!(manager.disconnect(removed.id()));
+    manager.notify(4).await.unwrap();
+    assert_eq!(removed.next().await, Some(2));
+    assert_eq!(removed.next().await, Some(3));
+    assert_eq!(at_once(removed.next()), None);
+    assert_eq!(manager.subscriber_count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn case_129_removing_a_stuck_stream_releases_who_waits_for_it() {
+    let manager = EventManager::new(1);
+    let mut stuck = manager.subscribe();
+    let mut first = task::spawn(manager.sync_notify(1));
+    assert_pending!(first.poll());
+    assert_eq!(stuck.next().await, Some(1)); // and is stuck
+    let mut second = task::spawn(manager.sync_notify(2));
+    let mut third = task::spawn(manager.sync_notify(3));
+    assert_pending!(second.poll());
+    assert_pending!(third.poll());
+
+    assert!(manager.disconnect(stuck.id()));
+    let receipt = assert_ready!(second.poll()).unwrap();
+    assert_eq!(receipt.dropped_by(), [stuck.id()]);
+    assert!(assert_ready!(third.poll()).unwrap().is_unheard());
+
+    // What it has in hand it owes, until its task ends: a deadline limits that.
+    assert_pending!(first.poll());
+    let late = manager.flush().within(ms(100)).await.unwrap_err();
+    assert_eq!(late.pending()[0].id(), stuck.id());
+    drop(stuck);
+    assert!(assert_ready!(first.poll()).unwrap().all_acked());
+    assert!(manager.flush().now_or_never().is_some());
+}

@@ -1,0 +1,207 @@
+//! I. Streams: what they yield, and how far ahead of them a publisher gets.
+
+use std::task::Poll;
+
+use futures::StreamExt;
+use genevent::{EventManager, Overflow, SubscribeOptions};
+use tokio_test::task::Spawn;
+use tokio_test::{assert_pending, assert_ready, task};
+
+use crate::support::{MODES, Mode, at_once, ms, publish, reader, timed};
+
+#[tokio::test]
+async fn case_111_a_stream_yields_what_was_notified_since_it_was_made() {
+    let manager = EventManager::new(8);
+    manager.notify(1).await.unwrap();
+    let mut stream = manager.subscribe();
+    manager.notify(2).await.unwrap();
+    manager.notify(3).await.unwrap();
+    assert_eq!(stream.next().await, Some(2), "before the first poll");
+    assert_eq!(stream.next().await, Some(3));
+}
+
+#[tokio::test]
+async fn case_112_a_stream_of_which_three_are_taken_yields_three_and_is_gone() {
+    for mode in MODES {
+        let manager = EventManager::new(8);
+        let three = manager.subscribe().take(3);
+        let taking = tokio::spawn(three.collect::<Vec<_>>());
+        for n in 1..=3 {
+            publish(&manager, mode, n).await;
+        }
+        assert_eq!(taking.await.unwrap(), [1, 2, 3], "{mode:?}");
+        assert_eq!(manager.subscriber_count(), 0);
+        assert!(manager.sync_notify(4).await.unwrap().is_unheard());
+    }
+}
+
+#[tokio::test]
+async fn case_113_a_stream_that_leaves_does_not_disturb_another_one() {
+    for mode in MODES {
+        let manager = EventManager::new(8);
+        let [three, five] = [3, 5].map(|n| {
+            let taken = manager.subscribe().take(n);
+            tokio::spawn(taken.collect::<Vec<_>>())
+        });
+        for n in 1..=5 {
+            publish(&manager, mode, n).await;
+        }
+        assert_eq!(three.await.unwrap(), [1, 2, 3], "{mode:?}");
+        assert_eq!(five.await.unwrap(), [1, 2, 3, 4, 5], "{mode:?}");
+        assert_eq!(manager.subscriber_count(), 0);
+    }
+}
+
+#[test]
+fn case_114_a_stuck_stream_lets_ack_notify_go_two_events_far() {
+    let manager = EventManager::new(1);
+    let mut stream = manager.subscribe();
+    let senders = (1..=6).map(|n| task::spawn(manager.ack_notify(n)));
+    let mut senders: Vec<_> = senders.collect();
+    for sender in &mut senders {
+        assert_pending!(sender.poll());
+    }
+    assert_eq!(at_once(stream.next()), Some(1)); // and is stuck
+    assert!(assert_ready!(senders[0].poll()).is_ok());
+    for sender in &mut senders[1..] {
+        assert_pending!(sender.poll());
+    }
+    assert_eq!((stream.pending(), senders.len()), (1, 6), "two are taken");
+
+    // The other four are not: who goes away takes its event along.
+    senders.truncate(2);
+    manager.close();
+    assert_eq!(at_once(stream.collect::<Vec<_>>()), [2]);
+    assert!(assert_ready!(senders[1].poll()).is_ok());
+}
+
+#[test]
+fn case_115_a_stuck_stream_lets_nobody_pass_who_sync_notifies() {
+    let manager = EventManager::new(1);
+    let mut stream = manager.subscribe();
+    let senders = (1..=6).map(|n| task::spawn(manager.sync_notify(n)));
+    let mut senders: Vec<_> = senders.collect();
+    for sender in &mut senders {
+        assert_pending!(sender.poll());
+    }
+    assert_eq!(at_once(stream.next()), Some(1)); // and is stuck
+    for sender in &mut senders {
+        assert_pending!(sender.poll());
+    }
+    assert_eq!(
+        stream.pending(),
+        1,
+        "stored ahead, as there is room for one"
+    );
+    // Once it is done with the first, one sender is answered; five wait.
+    stream.ack();
+    assert!(assert_ready!(senders[0].poll()).unwrap().all_acked());
+    for sender in &mut senders[1..] {
+        assert_pending!(sender.poll());
+    }
+    // Four stand in line: who goes away takes its event along.
+    senders.truncate(2);
+    assert_eq!(at_once(stream.next()), Some(2));
+    stream.ack();
+    assert!(assert_ready!(senders[1].poll()).unwrap().all_acked());
+    assert_eq!(stream.pending(), 0);
+}
+
+#[test]
+fn case_116_what_piles_up_at_a_stuck_stream_is_bounded_by_its_policy() {
+    // Publishers wait at the bound.
+    let manager = EventManager::new(2);
+    let mut stuck = manager.subscribe();
+    let senders = (1..=6).map(|n| task::spawn(manager.notify(n)));
+    let mut senders: Vec<_> = senders.collect();
+    let stored = senders.iter_mut().map(Spawn::poll);
+    assert_eq!(stored.filter(Poll::is_ready).count(), 2);
+    assert_eq!(at_once(stuck.next()), Some(1));
+    assert!(assert_ready!(senders[2].poll()).is_ok());
+    assert_pending!(senders[3].poll());
+
+    // Or none waits, and the oldest go, counted.
+    let manager = EventManager::new(2);
+    let mut stuck = manager.subscribe_with(Overflow::DropOldest);
+    for n in 1..=6 {
+        assert_eq!(at_once(manager.notify(n)), Ok(1));
+    }
+    assert_eq!((stuck.pending(), stuck.missed()), (2, 4));
+    assert_eq!(at_once(stuck.next()), Some(5));
+
+    // Or none waits, and the stream is taken out with what it has.
+    let manager = EventManager::new(2);
+    let stuck = manager.subscribe_with(Overflow::Disconnect);
+    for n in 1..=6 {
+        at_once(manager.notify(n)).unwrap();
+    }
+    assert_eq!(at_once(stuck.collect::<Vec<_>>()), [1, 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn case_117_the_mode_decides_how_long_a_slow_stream_keeps_the_publisher() {
+    for (mode, millis) in [(Mode::Async, 0), (Mode::Ack, 450), (Mode::Sync, 500)] {
+        let manager = EventManager::new(16);
+        let readers = [reader(&manager, 0), reader(&manager, 50)];
+        let producing = async {
+            for n in 1..=10 {
+                publish(&manager, mode, n).await;
+            }
+        };
+        let (took, ()) = timed(producing).await;
+        assert_eq!(took, millis, "{mode:?}");
+        drop(manager);
+        let sent: Vec<_> = (1..=10).collect();
+        for reader in readers {
+            assert_eq!(reader.await.unwrap(), sent, "{mode:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn case_118_a_consumer_that_gives_up_waiting_is_gone() {
+    let manager = EventManager::new(8);
+    let mut stream = Box::pin(tokio_stream::StreamExt::timeout(
+        manager.subscribe(),
+        ms(100),
+    ));
+    let consumer = tokio::spawn(async move {
+        let mut read = Vec::new();
+        while let Some(item) = stream.next().await {
+            match item {
+                Ok(n) => read.push(n),
+                Err(_elapsed) => return Err(read),
+            }
+        }
+        Ok(read)
+    });
+    manager.sync_notify(1).await.unwrap();
+    let (took, failed) = timed(consumer).await;
+    assert_eq!((took, failed.unwrap()), (100, Err(vec![1])));
+    assert_eq!(manager.subscriber_count(), 0);
+}
+
+#[tokio::test]
+async fn case_135_the_stream_chooses_its_policy_and_the_publisher_its_mode() {
+    for mode in [Mode::Async, Mode::Sync] {
+        let manager = EventManager::new(8);
+        let small = |overflow| SubscribeOptions::new().window(1).overflow(overflow);
+        let lossy = manager.subscribe_with(small(Overflow::DropOldest));
+        let brittle = manager.subscribe_with(small(Overflow::Disconnect));
+        let careful = manager.subscribe();
+        let reading = tokio::spawn(careful.collect::<Vec<_>>());
+        let mut publishing: Vec<_> = (1..=3)
+            .map(|n| task::spawn(publish(&manager, mode, n)))
+            .collect();
+        let answered = publishing.iter_mut().map(Spawn::poll);
+        let answered = answered.filter(Poll::is_ready).count();
+        assert_eq!(answered, if mode == Mode::Async { 3 } else { 0 });
+
+        assert_eq!(lossy.missed(), 2);
+        drop(publishing);
+        manager.close();
+        assert_eq!(lossy.collect::<Vec<_>>().await, [3]);
+        assert_eq!(brittle.collect::<Vec<_>>().await, [1]);
+        assert_eq!(reading.await.unwrap(), [1, 2, 3]);
+    }
+}

@@ -1,0 +1,164 @@
+//! What the cases share.
+
+use std::ops::ControlFlow;
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures::{FutureExt, StreamExt};
+use genevent::{EventManager, Handler, HandlerRef, StopReason, handler_fn};
+use tokio::task::{JoinHandle, yield_now};
+use tokio::time::{Instant, sleep};
+
+/// What happened, in order.
+#[derive(Clone, Default)]
+pub(crate) struct Diary(Arc<Mutex<Vec<String>>>);
+
+impl Diary {
+    pub(crate) fn note(&self, what: impl Into<String>) {
+        self.0.lock().unwrap().push(what.into());
+    }
+
+    /// What is new since it was read last.
+    pub(crate) fn read(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+/// Notes every event, and its end. A fragile one ends over 0, and panics over 13.
+pub(crate) struct Scribe {
+    pub(crate) name: &'static str,
+    pub(crate) diary: Diary,
+    pub(crate) seen: Vec<u32>,
+    takes: Duration,
+    fragile: bool,
+}
+
+impl Scribe {
+    pub(crate) fn new(name: &'static str, diary: &Diary) -> Self {
+        Self {
+            name,
+            diary: diary.clone(),
+            seen: Vec::new(),
+            takes: Duration::ZERO,
+            fragile: false,
+        }
+    }
+
+    pub(crate) fn fragile(name: &'static str, diary: &Diary) -> Self {
+        Self {
+            fragile: true,
+            ..Self::new(name, diary)
+        }
+    }
+
+    /// The same with another name.
+    pub(crate) fn renamed(self, name: &'static str) -> Self {
+        Self { name, ..self }
+    }
+
+    /// Takes that long over an event.
+    pub(crate) fn slow(name: &'static str, diary: &Diary, millis: u64) -> Self {
+        Self {
+            takes: ms(millis),
+            ..Self::new(name, diary)
+        }
+    }
+}
+
+impl Handler<u32> for Scribe {
+    async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
+        work(self.takes).await;
+        self.diary.note(format!("{} {n}", self.name));
+        match n {
+            0 if self.fragile => return ControlFlow::Break(()),
+            13 if self.fragile => panic!("thirteen"),
+            _ => self.seen.push(*n),
+        }
+        ControlFlow::Continue(())
+    }
+
+    async fn terminate(&mut self, reason: &StopReason) {
+        self.diary.note(format!("{} ends: {reason}", self.name));
+    }
+}
+
+pub(crate) fn add(
+    manager: &EventManager<u32>,
+    name: &'static str,
+    diary: &Diary,
+) -> HandlerRef<u32, Scribe> {
+    manager.add_handler(name, Scribe::new(name, diary)).unwrap()
+}
+
+/// A handler that passes its events on.
+pub(crate) fn collector() -> (impl Handler<u32>, Receiver<u32>) {
+    let (tx, rx) = channel();
+    (handler_fn(move |n: &u32| tx.send(*n).unwrap()), rx)
+}
+
+pub(crate) fn all<T>(rx: &Receiver<T>) -> Vec<T> {
+    rx.try_iter().collect()
+}
+
+/// A task that reads a stream until it ends, and takes so long over each event.
+pub(crate) fn reader(manager: &EventManager<u32>, millis: u64) -> JoinHandle<Vec<u32>> {
+    let mut stream = manager.subscribe();
+    tokio::spawn(async move {
+        let mut read = Vec::new();
+        while let Some(n) = stream.next().await {
+            work(ms(millis)).await;
+            read.push(n);
+        }
+        read
+    })
+}
+
+/// The three ways to notify that `GenEvent` has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Async,
+    Ack,
+    Sync,
+}
+
+pub(crate) const MODES: [Mode; 3] = [Mode::Async, Mode::Ack, Mode::Sync];
+
+pub(crate) async fn publish(manager: &EventManager<u32>, mode: Mode, n: u32) {
+    match mode {
+        Mode::Async => drop(manager.notify(n).await.unwrap()),
+        Mode::Ack => drop(manager.ack_notify(n).await.unwrap()),
+        Mode::Sync => drop(manager.sync_notify(n).await.unwrap()),
+    }
+}
+
+async fn work(takes: Duration) {
+    if takes.is_zero() {
+        yield_now().await;
+    } else {
+        sleep(takes).await;
+    }
+}
+
+pub(crate) fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// How many milliseconds of the (paused) clock it takes, and what it gives.
+pub(crate) async fn timed<F: Future>(future: F) -> (u128, F::Output) {
+    let start = Instant::now();
+    let output = future.await;
+    (start.elapsed().as_millis(), output)
+}
+
+/// Lets the other tasks of this thread go as far as they can.
+pub(crate) async fn settle() {
+    for _ in 0..100 {
+        yield_now().await;
+    }
+}
+
+/// What it gives without waiting.
+pub(crate) fn at_once<F: Future>(future: F) -> F::Output {
+    future.now_or_never().expect("it does not wait")
+}

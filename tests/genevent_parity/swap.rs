@@ -1,0 +1,275 @@
+//! F. Swaps.
+
+use std::ops::ControlFlow;
+use std::sync::mpsc::channel;
+
+use futures::FutureExt;
+use genevent::handler::{AddHandlerError, TrySwapError};
+use genevent::{EventManager, Handler, HandlerRef, StopReason};
+
+use crate::support::{Diary, Scribe, add, all, collector, settle};
+
+/// A handler that was made of another one.
+struct Heir {
+    heritage: Result<Vec<u32>, String>,
+    diary: Diary,
+}
+
+impl Handler<u32> for Heir {
+    async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
+        self.diary.note(format!("heir {n}"));
+        ControlFlow::Continue(())
+    }
+}
+
+fn heir(old: Scribe) -> Heir {
+    old.diary.note("the heir is made");
+    Heir {
+        heritage: Ok(old.seen),
+        diary: old.diary,
+    }
+}
+
+#[tokio::test]
+async fn case_074_in_a_swap_the_old_one_ends_and_the_new_one_is_made_of_it() {
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    let a = add(&manager, "a", &diary);
+    manager.notify(1).await.unwrap();
+    let new = a.swap(heir).await.unwrap();
+    manager.sync_notify(2).await.unwrap();
+    let ends = "a ends: another handler has taken its place";
+    assert_eq!(diary.read(), ["a 1", ends, "the heir is made", "heir 2"]);
+    assert_eq!(manager.which_handlers(), ["a"]);
+    assert!(manager.handler::<Scribe>("a").is_none());
+    let heritage = new.call(|new| new.heritage.clone()).await;
+    assert_eq!(heritage, Ok(Ok(vec![1])));
+}
+
+#[tokio::test]
+async fn case_075_who_is_not_there_is_not_swapped_and_its_heir_can_be_added() {
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    let a = add(&manager, "a", &diary);
+    let stale = a.clone();
+    assert!(a.remove().await.is_ok());
+    assert_eq!(diary.read(), ["a ends: it was removed"]);
+
+    let absent = stale.swap(heir).await.unwrap_err();
+    assert_eq!(absent, StopReason::Removed);
+    assert!(diary.read().is_empty(), "no heir is made");
+    let heir = Heir {
+        heritage: Err(absent.to_string()),
+        diary: diary.clone(),
+    };
+    let heir = manager.add_handler("a", heir).unwrap();
+    manager.sync_notify(1).await.unwrap();
+    assert_eq!(diary.read(), ["heir 1"]);
+    let heritage = heir.call(|heir| heir.heritage.clone()).await;
+    assert_eq!(heritage, Ok(Err("it was removed".into())));
+}
+
+#[tokio::test]
+async fn case_076_a_new_one_that_refuses_leaves_the_old_one_going() {
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    let a = add(&manager, "a", &diary);
+    manager.notify(1).await.unwrap();
+    let refused = a.try_swap(Err::<Heir, Scribe>).await;
+    let Err(TrySwapError::Refused(a)) = refused else {
+        panic!("it was swapped")
+    };
+    manager.notify(2).await.unwrap();
+    assert_eq!(a.call(|a| a.seen.clone()).await, Ok(vec![1, 2]));
+    assert_eq!(diary.read(), ["a 1", "a 2"], "it has not ended");
+}
+
+#[tokio::test]
+async fn case_077_the_name_of_a_third_one_cannot_be_taken_and_nobody_is_lost() {
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    let (a, c) = (add(&manager, "a", &diary), add(&manager, "c", &diary));
+    let taken = manager.add_handler("c", Scribe::new("new", &diary));
+    assert!(matches!(taken, Err(AddHandlerError::AlreadyPresent(new)) if new.name == "new"));
+    manager.notify(1).await.unwrap();
+    assert_eq!(a.call(|a| a.seen.clone()).await, Ok(vec![1]));
+
+    // A swap keeps the name, and so never meets a third one.
+    let new = a.swap(heir).await.unwrap();
+    assert_eq!(new.name(), "a");
+    assert_eq!(manager.which_handlers(), ["a", "c"]);
+    manager.notify(2).await.unwrap();
+    assert_eq!(c.call(|c| c.seen.clone()).await, Ok(vec![1, 2]));
+}
+
+#[tokio::test]
+async fn case_078_a_handler_can_be_swapped_for_one_of_its_own_type_and_name() {
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    let a = add(&manager, "a", &diary);
+    manager.notify(1).await.unwrap();
+    let a = a.swap(|old| old.renamed("again")).await.unwrap();
+    manager.notify(2).await.unwrap();
+    assert_eq!(a.call(|a| a.seen.clone()).await, Ok(vec![1, 2]));
+    assert_eq!(manager.which_handlers(), ["a"]);
+    let ends = "a ends: another handler has taken its place";
+    assert_eq!(diary.read(), ["a 1", ends, "again 2"]);
+}
+
+#[tokio::test]
+async fn case_079_under_load_every_event_is_seen_by_one_of_the_two() {
+    const EVENTS: u32 = 1_000;
+    let manager = EventManager::new(16);
+    let diary = Diary::default();
+    let mut a = add(&manager, "a", &diary);
+    let source = manager.clone();
+    let load = tokio::spawn(async move {
+        for n in 0..EVENTS {
+            source.notify(n).await.unwrap();
+        }
+    });
+    // Each begins with nothing, and leaves what it has seen behind.
+    let (tx, seen) = channel();
+    while !load.is_finished() {
+        let tx = tx.clone();
+        let swap = move |mut old: Scribe| {
+            tx.send(std::mem::take(&mut old.seen)).unwrap();
+            old
+        };
+        a = a.swap(swap).await.unwrap();
+    }
+    load.await.unwrap();
+    tx.send(a.remove().await.ok().unwrap().seen).unwrap();
+    let seen = all(&seen);
+    let busy = seen.iter().filter(|seen| !seen.is_empty()).count();
+    assert!(busy > 10, "{busy} of them have seen something");
+    assert!(seen.into_iter().flatten().eq(0..EVENTS));
+}
+
+#[tokio::test]
+async fn case_080_an_old_one_that_fails_to_end_does_not_keep_the_new_one_from_coming() {
+    struct Sore(Vec<u32>, Diary);
+    impl Handler<u32> for Sore {
+        async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
+            self.0.push(*n);
+            ControlFlow::Continue(())
+        }
+        async fn terminate(&mut self, _: &StopReason) {
+            self.0.clear();
+            panic!("sore")
+        }
+    }
+    impl Sore {
+        fn close(self) -> Result<Vec<u32>, String> {
+            Err(format!("{} not saved", self.0.len()))
+        }
+    }
+    let diary = Diary::default();
+    for told in [false, true] {
+        let manager = EventManager::new(8);
+        let old = Sore(Vec::new(), diary.clone());
+        let old = manager.add_handler("a", old).unwrap();
+        manager.notify(1).await.unwrap();
+        let new: HandlerRef<u32, Heir> = if told {
+            // The closure ends it itself, and so has its error.
+            let end = |old: Sore| {
+                let diary = old.1.clone();
+                let heritage = old.close();
+                Ok::<_, Sore>(Heir { heritage, diary })
+            };
+            old.try_swap(end).await.unwrap()
+        } else {
+            let make = |Sore(left, diary)| Heir {
+                heritage: Ok(left),
+                diary,
+            };
+            old.swap(make).await.unwrap()
+        };
+        let expected = if told {
+            Err("1 not saved".into())
+        } else {
+            Ok(vec![])
+        };
+        let heritage = new.call(|new| new.heritage.clone()).await;
+        assert_eq!(heritage, Ok(expected));
+        manager.sync_notify(2).await.unwrap();
+        assert_eq!(diary.read(), ["heir 2"]);
+    }
+}
+
+/// Gives its place up over 5: it asks for that in a task, as it cannot wait for itself.
+struct Tired {
+    diary: Diary,
+    place: Option<HandlerRef<u32, Tired>>,
+    heir_is_made: bool,
+}
+
+impl Handler<u32> for Tired {
+    async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
+        self.diary.note(format!("tired {n}"));
+        if *n == 5 {
+            let place = self.place.take().expect("it is given up once");
+            tokio::spawn(place.swap(|old| {
+                assert!(old.heir_is_made, "no heir");
+                let diary = old.diary;
+                Heir {
+                    heritage: Ok(vec![5]),
+                    diary,
+                }
+            }));
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+#[tokio::test]
+async fn case_081_a_handler_may_put_another_one_in_its_place() {
+    for heir_is_made in [true, false] {
+        let manager = EventManager::new(8);
+        let diary = Diary::default();
+        let tired = Tired {
+            diary: diary.clone(),
+            place: None,
+            heir_is_made,
+        };
+        let tired = manager.add_handler("tired", tired).unwrap();
+        add(&manager, "other", &diary);
+        let place = tired.clone();
+        tired.call(|tired| tired.place = Some(place)).await.unwrap();
+        let told = tired.stopped();
+        manager.sync_notify(4).await.unwrap();
+        manager.sync_notify(5).await.unwrap();
+        settle().await;
+        diary.read();
+        manager.sync_notify(6).await.unwrap();
+        let mut log = diary.read();
+        log.sort();
+        if heir_is_made {
+            assert_eq!(told.await, StopReason::Swapped);
+            assert_eq!(manager.which_handlers(), ["tired", "other"], "at its place");
+            assert_eq!(log, ["heir 6", "other 6"]);
+        } else {
+            assert_eq!(told.await, StopReason::Panicked("no heir".into()));
+            assert_eq!(manager.which_handlers(), ["other"]);
+            assert_eq!(log, ["other 6"]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn case_082_one_of_several_of_a_type_is_swapped_by_its_name() {
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    let [one, two, three] = ["h1", "h2", "h3"].map(|name| add(&manager, name, &diary));
+    manager.notify(1).await.unwrap();
+    let third = manager.handler::<Scribe>("h3").unwrap();
+    let (new, seen) = collector();
+    assert!(third.swap(move |_| new).await.is_ok());
+    manager.sync_notify(2).await.unwrap();
+    assert_eq!(all(&seen), [2]);
+    assert_eq!(three.stopped().now_or_never(), Some(StopReason::Swapped));
+    for same in [one, two] {
+        assert_eq!(same.call(|h| h.seen.clone()).await, Ok(vec![1, 2]));
+    }
+    assert_eq!(manager.which_handlers(), ["h1", "h2", "h3"]);
+}
