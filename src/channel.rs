@@ -216,6 +216,9 @@ impl<E> State<E> {
         if self.ring.is_complete() && !planted!("closed-asleep") {
             self.wake_readers(effects);
         }
+        if self.watchers.is_empty() {
+            return;
+        }
         let here = if self.ring.is_closed() {
             effects.wake(self.watchers.call(Event::Closed..=Event::Closed));
             usize::MAX
@@ -290,7 +293,16 @@ impl<E> Channel<E> {
         ticket: Option<&Arc<Ticket>>,
     ) -> Result<Stored, E> {
         let mut state = self.state.lock();
-        if !state.line.is_empty() || !state.ring.is_quiet() {
+        if !state.line.is_empty() {
+            return Err(event);
+        }
+        if let Some(stored) = state.ring.pass() {
+            self.newest.store(stored.seq, Ordering::Release);
+            drop(state);
+            discard(event);
+            return Ok(stored);
+        }
+        if !state.ring.is_quiet() {
             return Err(event);
         }
         let stored = state.ring.put(event, ticket);

@@ -89,6 +89,7 @@ struct Storing<'a, E> {
 }
 
 impl<'a, E> Storing<'a, E> {
+    #[inline]
     fn new(channel: &'a Channel<E>, event: E) -> Self {
         Self {
             channel,
@@ -168,6 +169,7 @@ const POLLED_AGAIN: &str = "a publishing future is not polled once it is ready";
 pub struct Notify<'a, E>(Storing<'a, E>);
 
 impl<'a, E> Notify<'a, E> {
+    #[inline]
     pub(crate) fn new(channel: &'a Channel<E>, event: E) -> Self {
         Self(Storing::new(channel, event))
     }
@@ -178,6 +180,7 @@ impl<E> Unpin for Notify<'_, E> {}
 impl<E> Future for Notify<'_, E> {
     type Output = Result<usize, NotifyError<E>>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.0.poll(None, cx).map_ok(|stored| stored.audience)
     }

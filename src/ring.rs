@@ -400,12 +400,20 @@ impl<E> Ring<E> {
         }
     }
 
-    /// Whether an event can be stored without looking at anybody.
+    /// If nobody is there to hear it, an event only takes its number.
+    #[inline]
+    pub(crate) fn pass(&mut self) -> Option<Stored> {
+        (!self.closed && self.attached == 0).then(|| Stored {
+            seq: self.log.pass(),
+            audience: 0,
+        })
+    }
+
+    /// Whether an event can be stored for those that are there without looking at any of them.
     #[inline]
     pub(crate) fn is_quiet(&self) -> bool {
         let tail = self.log.tail();
         !self.closed
-            && self.attached > 0
             && self.blocking.is_empty()
             && !self.waits.is_due(tail + self.reserved)
             && !self.yields.is_due(tail)
