@@ -4,10 +4,15 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use tokio::sync::watch;
+use tokio::task::yield_now;
 
 use super::event::RegistryEvent;
 use super::table::Table;
 use crate::EventManager;
+
+/// After so many events, other tasks have their turn: if nobody listens, nothing else makes the
+/// announcer pause.
+const PAUSE: usize = 32;
 
 pub(super) struct Announcer<V: Send + Sync + 'static> {
     table: Arc<Table<V>>,
@@ -33,6 +38,7 @@ impl<V: Send + Sync + 'static> Announcer<V> {
 
     /// Tells events until there will be no more, or nobody to hear them.
     pub(super) async fn run(self) {
+        let mut in_a_row = 0_usize;
         loop {
             match self.table.next_in_line() {
                 Poll::Ready(Some(event)) => {
@@ -40,6 +46,10 @@ impl<V: Send + Sync + 'static> Announcer<V> {
                         return; // The manager is closed: nobody will hear any more.
                     }
                     self.told.send_modify(|told| *told += 1);
+                    in_a_row += 1;
+                    if in_a_row % PAUSE == 0 {
+                        yield_now().await;
+                    }
                 }
                 Poll::Ready(None) => return,
                 Poll::Pending => self.table.rung().await,

@@ -9,7 +9,8 @@ use super::announcer::Announcer;
 use super::bucket::Bucket;
 use super::event::RegistryEvent;
 use super::table::{CreateError, Table};
-use crate::{EventManager, Subscription};
+use super::watch::Watch;
+use crate::{EventManager, SubscribeOptions, Subscription};
 
 /// Buckets by name, and a stream of what happens to them.
 ///
@@ -101,7 +102,15 @@ impl<V: Send + Sync + 'static> Registry<V> {
     /// ```
     #[expect(clippy::unused_async, reason = "a registry may yet be remote")]
     pub async fn create(&self, name: &str) -> Result<Bucket<V>, CreateError> {
-        self.owner.table.create(name)
+        let Owner { table, events, .. } = &*self.owner;
+        match table.create(name) {
+            // The announcer has yet to find that nobody will hear: not a reason to refuse.
+            Err(CreateError::LineFull) if events.is_closed() => {
+                table.fall_silent();
+                table.create(name)
+            }
+            created => created,
+        }
     }
 
     /// The bucket that this name stands for now.
@@ -159,6 +168,42 @@ impl<V: Send + Sync + 'static> Registry<V> {
     #[track_caller]
     pub fn events(&self) -> Subscription<RegistryEvent<V>> {
         self.owner.events.subscribe()
+    }
+
+    /// A stream of what exists, then [`Ready`](super::WatchEvent::Ready), then what changes:
+    /// without gap or double. See [`Watch`].
+    ///
+    /// What exists is taken at the call, in time and memory in proportion to the number of
+    /// buckets; other calls wait for that. Lossless, as [`events`](Self::events), and does not
+    /// keep the registry alive.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::StreamExt;
+    /// use genevent::kv::WatchEvent;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let registry = genevent::kv::Registry::<u8>::new(genevent::EventManager::default());
+    /// registry.create("shopping").await.unwrap();
+    /// let mut watch = registry.watch();
+    /// registry.create("work").await.unwrap();
+    ///
+    /// assert_eq!(watch.next().await.unwrap().name(), Some("shopping"));
+    /// assert!(matches!(watch.next().await, Some(WatchEvent::Ready)));
+    /// assert_eq!(watch.next().await.unwrap().name(), Some("work"));
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn watch(&self) -> Watch<V> {
+        self.watch_with(SubscribeOptions::new())
+    }
+
+    /// As [`watch`](Self::watch), with a policy, a window or a name of its own.
+    #[track_caller]
+    pub fn watch_with(&self, options: impl Into<SubscribeOptions>) -> Watch<V> {
+        let changes = self.owner.events.subscribe_with(options);
+        Watch::new(changes, Arc::clone(&self.owner.table))
     }
 
     /// Waits until observers have finished with everything that had happened by the first poll.
