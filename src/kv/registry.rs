@@ -25,7 +25,20 @@ use crate::{EventManager, SubscribeOptions, Subscription};
 /// finished with it. No call but [`flush`](Self::flush) waits for observers, so a pipeline or a
 /// handler may call the registry and its buckets while it holds one of their events.
 ///
+/// An observer that is slow holds up the events of all, for as long as it likes: lossless is the
+/// default here as well. One that subscribed with
+/// [`WaitAtMost`](crate::Overflow::WaitAtMost) has that time to finish with each event, counted
+/// from its delivery, and is disconnected after it (`# Panics`: that is in the registry's task, on
+/// a runtime without time). The other policies act on a full window, which the registry alone
+/// never fills; the owner of the manager can
+/// [disconnect](crate::EventManager::disconnect) any observer.
+///
 /// If the manager is closed or the runtime shuts down, the registry goes on without events.
+///
+/// # Names
+/// Any string is a name: empty, huge, or with control characters in it, compared byte by byte.
+/// `Debug` of everything here shows it quoted and escaped, so that a name cannot forge a line of a
+/// log; no `Display` shows it. Whoever prints a name by itself has to escape it.
 ///
 /// # Examples
 /// ```
@@ -200,6 +213,28 @@ impl<V: Send + Sync + 'static> Registry<V> {
     }
 
     /// As [`watch`](Self::watch), with a policy, a window or a name of its own.
+    ///
+    /// With [`WaitAtMost`](crate::Overflow::WaitAtMost), a watch that does not finish with an
+    /// event in time is disconnected, and the registry goes on.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::StreamExt;
+    /// use genevent::{EndReason, Overflow};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let registry = genevent::kv::Registry::<u8>::new(genevent::EventManager::default());
+    /// let mut stuck = registry.watch_with(Overflow::WaitAtMost(Duration::from_secs(5)));
+    /// registry.create("shopping").await.unwrap();
+    /// registry.flush().await; // takes the five seconds
+    ///
+    /// assert_eq!(stuck.by_ref().count().await, 2); // `Ready`, and what it had not read
+    /// let ended = stuck.subscription().end_reason();
+    /// assert!(matches!(ended, Some(EndReason::Disconnected { .. })));
+    /// # }
+    /// ```
     #[track_caller]
     pub fn watch_with(&self, options: impl Into<SubscribeOptions>) -> Watch<V> {
         let changes = self.owner.events.subscribe_with(options);
