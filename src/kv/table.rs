@@ -229,3 +229,35 @@ impl fmt::Display for CreateError {
 }
 
 impl Error for CreateError {}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::task::Poll;
+
+    use super::{SPARE_ROOM, Table};
+    use crate::kv::bucket::Home;
+    use crate::kv::{ExitReason, RegistryEvent};
+
+    #[test]
+    fn once_it_is_told_a_long_line_and_its_buckets_leave_nothing_behind() {
+        const TIMES: usize = 100_000;
+        let table = Table::<u8>::new(usize::MAX);
+        for _ in 0..TIMES {
+            let bucket = table.create("a").expect("there is room");
+            table.end(&bucket, ExitReason::Stopped);
+        }
+        // Each bucket holds its home.
+        assert_eq!(Arc::strong_count(&table), 1 + TIMES);
+        for n in 0..2 * TIMES {
+            match table.next_in_line() {
+                Poll::Ready(Some(RegistryEvent::Created { .. })) if n % 2 == 0 => {}
+                Poll::Ready(Some(RegistryEvent::Exited { .. })) if n % 2 == 1 => {}
+                other => panic!("unexpected: {other:?}"),
+            }
+        }
+        assert!(table.next_in_line().is_pending());
+        assert_eq!(Arc::strong_count(&table), 1);
+        assert!(table.state.lock().line.capacity() <= SPARE_ROOM);
+    }
+}
