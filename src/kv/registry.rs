@@ -10,6 +10,7 @@ use super::bucket::Bucket;
 use super::event::RegistryEvent;
 use super::table::{CreateError, Table};
 use super::watch::Watch;
+use crate::sync::spawn;
 use crate::{EventManager, SubscribeOptions, Subscription};
 
 /// Buckets by name, and a stream of what happens to them.
@@ -81,7 +82,7 @@ impl<V: Send + Sync + 'static> Registry<V> {
     pub(super) fn spawn(events: EventManager<RegistryEvent<V>>, line_capacity: usize) -> Self {
         let table = Table::new(line_capacity);
         let (announcer, told) = Announcer::new(Arc::clone(&table), events.clone());
-        tokio::spawn(announcer.run());
+        spawn(announcer.run());
         Self {
             owner: Arc::new(Owner {
                 table,
