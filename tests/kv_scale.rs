@@ -61,13 +61,12 @@ async fn one_name_created_and_stopped_a_hundred_thousand_times() {
     });
     let log = tokio::spawn(log);
     for n in 0..TIMES {
-        let bucket = match registry.create("a").await {
-            Ok(bucket) => bucket,
-            Err(_) => {
-                registry.flush().await;
-                registry.create("a").await.unwrap()
-            }
-        };
+        let mut created = registry.create("a").await;
+        if created.is_err() {
+            registry.flush().await;
+            created = registry.create("a").await;
+        }
+        let bucket = created.unwrap();
         bucket.put("k", Arc::clone(&value)).await;
         bucket.stop();
         assert_eq!(Arc::strong_count(&value), 1, "{n}: gone with the bucket");
