@@ -484,6 +484,19 @@ async fn an_update_may_call_the_registry_and_other_buckets() {
 }
 
 #[tokio::test]
+async fn the_last_registry_may_be_dropped_inside_an_update() {
+    let registry = new_registry();
+    let events = registry.events().map(|event| in_short(&event));
+    let bucket = registry.create("a").await.unwrap();
+    let changed = bucket.update("k", |_| {
+        drop(registry);
+        Some(1)
+    });
+    assert_eq!(changed.await, Err(ExitReason::RegistryGone));
+    assert_eq!(events.collect::<Vec<_>>().await, ["+a", "-a"]);
+}
+
+#[tokio::test]
 async fn an_observer_that_leaves_with_an_event_holds_nobody_up() {
     let registry = new_registry::<u8>();
     let mut leaver = registry.events();

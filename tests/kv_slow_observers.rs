@@ -116,6 +116,29 @@ async fn each_has_its_own_time_and_who_has_none_is_waited_for() {
     assert_eq!(patient.next().await.unwrap().name(), "b");
 }
 
+/// The one with a limit is in time; the other one may take for ever.
+#[tokio::test(start_paused = true)]
+async fn a_limit_that_is_kept_is_no_limit_for_the_others() {
+    let (events, registry) = new_registry(16);
+    let limited = events.subscribe_with(Overflow::WaitAtMost(LIMIT));
+    let limited = tokio::spawn(limited.map(|_| Instant::now()).collect::<Vec<_>>());
+    let mut patient = events.subscribe();
+    registry.create("a").await.unwrap();
+    registry.create("b").await.unwrap();
+    tokio::time::sleep(LIMIT * 10 + Duration::from_millis(7)).await;
+    assert_eq!(patient.next().await.unwrap().name(), "a");
+    tokio::time::sleep(LIMIT * 10 + Duration::from_millis(7)).await;
+    let start = Instant::now();
+    assert_eq!(patient.next().await.unwrap().name(), "b");
+    assert_eq!(
+        start.elapsed(),
+        Duration::ZERO,
+        "not by looking now and then"
+    );
+    drop((patient, registry, events));
+    assert_eq!(limited.await.unwrap().len(), 4);
+}
+
 /// The rare case: one was disconnected with an event in hand, and another is still waited for.
 #[tokio::test(start_paused = true)]
 async fn beside_one_that_will_never_answer_the_others_are_still_waited_for() {

@@ -49,7 +49,7 @@ impl<V: Send + Sync + 'static> Announcer<V> {
 
     /// Tells events until there will be no more, or nobody to hear them.
     pub(super) async fn run(self) {
-        let mut in_a_row = 0_usize;
+        let mut events = 0_usize;
         loop {
             match self.table.next_in_line() {
                 Poll::Ready(Some(event)) => {
@@ -57,8 +57,8 @@ impl<V: Send + Sync + 'static> Announcer<V> {
                         return;
                     };
                     self.told.send_modify(|told| *told += 1);
-                    in_a_row += 1;
-                    if in_a_row % PAUSE == 0 {
+                    events += 1;
+                    if events % PAUSE == 0 {
                         yield_now().await;
                     }
                 }
@@ -104,11 +104,14 @@ impl<V: Send + Sync + 'static> Announcer<V> {
     /// Disconnects those that have had their time, and waits for the others.
     async fn go_on_without(&self, unanswered: &Unanswered, start: Instant) {
         let mut waited_for = unanswered.pending().to_vec();
+        let mut left_behind = false;
         loop {
+            let waited = start.elapsed();
             waited_for.retain(|observer| {
-                let is_late = limit(observer).is_some_and(|limit| limit <= start.elapsed());
+                let is_late = limit(observer).is_some_and(|limit| limit <= waited);
                 if is_late {
                     self.events.disconnect(observer.id());
+                    left_behind = true;
                 }
                 !is_late
             });
@@ -116,13 +119,24 @@ impl<V: Send + Sync + 'static> Announcer<V> {
                 return;
             }
             // Who was disconnected may have an event in hand for ever, and a flush waits for that.
-            match self.events.flush().within(LOOK_AGAIN).await {
-                Ok(()) => return,
-                Err(unanswered) => waited_for.retain(|observer| {
-                    let mut pending = unanswered.pending().iter();
-                    pending.any(|pending| pending.id() == observer.id())
-                }),
-            }
+            let next = if left_behind {
+                Some(LOOK_AGAIN)
+            } else {
+                let limits = waited_for.iter().filter_map(limit);
+                limits.min().map(|limit| limit.saturating_sub(waited))
+            };
+            let flush = self.events.flush();
+            let Some(next) = next else {
+                let _ = flush.await; // It would only deadlock inside a handler.
+                return;
+            };
+            let Err(unanswered) = flush.within(next).await else {
+                return;
+            };
+            waited_for.retain(|observer| {
+                let mut pending = unanswered.pending().iter();
+                pending.any(|pending| pending.id() == observer.id())
+            });
         }
     }
 }

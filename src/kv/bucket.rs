@@ -132,7 +132,8 @@ impl<V: Clone> Bucket<V> {
     ///
     /// `change` gets `None` if there is no value, and removes it by giving `None`. It may be
     /// long: nothing is locked while it runs, only other changes to this bucket wait. It may
-    /// call `stop`.
+    /// call `stop`, the registry and other buckets. Another change to this one would wait for
+    /// itself.
     ///
     /// If it panics, the bucket ends as [`Panicked`](ExitReason::Panicked): what it left
     /// half-done is not kept. The registry and its other buckets go on.

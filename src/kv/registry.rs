@@ -216,7 +216,8 @@ impl<V: Send + Sync + 'static> Registry<V> {
     /// As [`watch`](Self::watch), with a policy, a window or a name of its own.
     ///
     /// With [`WaitAtMost`](crate::Overflow::WaitAtMost), a watch that does not finish with an
-    /// event in time is disconnected, and the registry goes on.
+    /// event in time is disconnected, and the registry goes on. That holds while it reads what
+    /// exists as well, as soon as something changes.
     ///
     /// # Examples
     /// ```
