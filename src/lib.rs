@@ -71,8 +71,7 @@
 //! # The registry
 //!
 //! Module [`kv`] is a key-value registry that publishes the creation and the end of its buckets
-//! as events: what the chapter on `GenEvent` in Elixir's guide builds. Its `watch()` tells what
-//! exists and then what changes, without gap or double.
+//! as events: what the chapter on `GenEvent` in Elixir's guide builds.
 //!
 //! # Runtimes
 //!
