@@ -139,6 +139,7 @@ mod limits;
 mod line;
 mod log;
 mod manager;
+pub mod migrating;
 mod options;
 mod parking;
 mod permit;
