@@ -286,7 +286,10 @@ impl<E> Channel<E> {
     // ---- Publishers -------------------------------------------------------------------------
 
     /// The way that most events go: nobody waits in line, and nobody is near its limit.
-    #[expect(clippy::inline_always, reason = "moving its result costs half as much as storing")]
+    #[expect(
+        clippy::inline_always,
+        reason = "moving its result costs half as much as storing"
+    )]
     #[inline(always)]
     pub(crate) fn store_quietly(
         &self,
