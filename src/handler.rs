@@ -55,15 +55,19 @@
 
 mod candidate;
 mod closure;
+mod fate;
 mod floor;
 mod group;
 mod guard;
+mod mailbox;
 mod manage;
 mod member;
 mod order;
+mod owner;
 mod reason;
 mod reference;
 mod runner;
+mod theirs;
 
 use std::future::Future;
 use std::ops::ControlFlow;

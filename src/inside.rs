@@ -4,8 +4,13 @@ use std::cell::Cell;
 
 use crate::inspect::SubscriberId;
 
+#[cfg(genevent_shuttle)]
+use shuttle::thread_local;
+#[cfg(not(genevent_shuttle))]
+use std::thread_local;
+
 thread_local! {
-    static INSIDE: Cell<Option<SubscriberId>> = const { Cell::new(None) };
+    static INSIDE: Cell<Option<SubscriberId>> = Cell::new(None);
 }
 
 /// The handler's subscription, if the running code was called by a handler's task.
@@ -22,10 +27,16 @@ pub(crate) fn run<R>(subscriber: SubscriberId, code: impl FnOnce() -> R) -> R {
 
     impl Drop for Leave {
         fn drop(&mut self) {
-            INSIDE.set(self.0);
+            set(self.0);
         }
     }
 
-    let _leave = Leave(INSIDE.replace(Some(subscriber)));
+    /// Gives what was set before. What is left to drop in a thread that ends is inside of nothing.
+    fn set(handler: Option<SubscriberId>) -> Option<SubscriberId> {
+        let set = INSIDE.try_with(|inside| inside.replace(handler));
+        set.unwrap_or(None)
+    }
+
+    let _leave = Leave(set(Some(subscriber)));
     code()
 }

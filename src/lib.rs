@@ -144,6 +144,8 @@ mod segment;
 mod sink;
 mod subscription;
 mod sync;
+#[cfg(feature = "rt")]
+mod tasks;
 mod watchers;
 
 pub use ack::Receipt;

@@ -14,6 +14,8 @@ use shuttle::sync as imp;
 use std::sync as imp;
 
 pub(crate) use imp::MutexGuard;
+#[cfg(feature = "rt")]
+pub(crate) use imp::atomic::AtomicBool;
 pub(crate) use imp::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// A mutex that a panic cannot poison.

@@ -4,8 +4,8 @@ use std::fmt;
 use std::future::Future;
 
 use super::candidate::Candidate;
+use super::fate::{Life, Listed};
 use super::manage::{find, remove};
-use super::member::{Life, Listed, reason};
 use super::order::Command;
 use super::{AddHandlerError, Handler, HandlerRef, Restart, StopReason};
 use crate::foreign::discard;
@@ -82,7 +82,7 @@ impl<E> HandlerGroup<E> {
     /// # Cancel safety
     /// Dropping it changes nothing.
     pub fn stopped(&self) -> impl Future<Output = StopReason> + Send + 'static + use<E> {
-        reason(self.listed.told.clone())
+        self.listed.fate.stopped()
     }
 }
 
@@ -97,7 +97,7 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
         name: impl Into<Arc<str>>,
         handler: H,
     ) -> Result<HandlerRef<E, H>, AddHandlerError<H>> {
-        self.add(&name.into(), Candidate::plain(handler), false)
+        self.add(&name.into(), Candidate::plain(handler))
             .map_err(|error| error.map(Candidate::into_handler))
     }
 
@@ -111,7 +111,7 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
         handler: H,
         owner: impl Future + Send + 'static,
     ) -> Result<HandlerRef<E, H>, AddHandlerError<H>> {
-        self.add(&name.into(), Candidate::owned(handler, owner), false)
+        self.add(&name.into(), Candidate::owned(handler, owner))
             .map_err(|error| error.map(Candidate::into_handler))
     }
 
@@ -132,12 +132,8 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
         H: Handler<E>,
         F: FnMut() -> H + Send + 'static,
     {
-        self.add(
-            &name.into(),
-            Candidate::<E, H>::made(factory, restart),
-            true,
-        )
-        .map_err(|error| error.map(Candidate::into_factory))
+        self.add(&name.into(), Candidate::<E, H>::made(factory, restart))
+            .map_err(|error| error.map(Candidate::into_factory))
     }
 
     /// As [`EventManager::handler`](crate::EventManager::handler).
@@ -158,10 +154,9 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
         &self,
         name: &Arc<str>,
         candidate: Candidate<E, H>,
-        is_made: bool,
     ) -> Result<HandlerRef<E, H>, AddHandlerError<Candidate<E, H>>> {
         let link = &self.listed.link;
-        if link.orders.is_closed() || link.channel.is_closed() {
+        if link.mailbox.is_closed() || link.channel.is_closed() {
             return Err(AddHandlerError::Closed(candidate));
         }
         let Some(life) = Life::new(&self.roster, name) else {
@@ -171,8 +166,7 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
         match link.order(Command::Add(member)) {
             Err(Command::Add(member)) => {
                 // It has just ended.
-                let candidate = Candidate::leave(member, is_made);
-                Err(AddHandlerError::Closed(candidate))
+                Err(AddHandlerError::Closed(Candidate::leave(member)))
             }
             _ => Ok(handler),
         }

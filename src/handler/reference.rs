@@ -5,10 +5,11 @@ use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 
-use super::member::{AnyHandler, Link, Listed, new_id, reason};
-use super::order::{AnyBox, Command, Swapped};
+use super::fate::{Fate, Listed};
+use super::member::AnyHandler;
+use super::order::{AnyBox, Command, Swap, Swapped};
 use super::{CallError, Handler, HandlerGuard, StopReason, TrySwapError};
 use crate::foreign::discard;
 use crate::sync::Arc;
@@ -42,15 +43,7 @@ impl<E, H> HandlerRef<E, H> {
 
     /// Removes it after all events stored until now; nobody waits for that.
     pub(super) fn let_go(&self) {
-        discard(self.listed.link.order(Command::Remove {
-            id: self.listed.id,
-            reason: StopReason::Removed,
-            give: None,
-        }));
-    }
-
-    fn id(&self) -> u64 {
-        self.listed.id.expect("a handler has a number")
+        self.listed.let_go();
     }
 
     /// The name it was added under.
@@ -81,7 +74,8 @@ impl<E, H> HandlerRef<E, H> {
     /// # }
     /// ```
     pub fn abort(&self) {
-        let _ = self.listed.link.aborts.send(self.id());
+        self.listed.fate.abort();
+        self.listed.link.mailbox.ring();
     }
 
     /// Waits until the handler has ended, and tells why: after its `terminate` has run and its
@@ -105,20 +99,11 @@ impl<E, H> HandlerRef<E, H> {
     /// ```
     #[doc(alias = "gen_event_EXIT")]
     pub fn stopped(&self) -> impl Future<Output = StopReason> + Send + 'static + use<E, H> {
-        reason(self.listed.told.clone())
+        self.listed.fate.stopped()
     }
 }
 
 impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
-    pub(super) fn listed(link: Link<E>, told: super::member::Told) -> Listed<E> {
-        Listed {
-            link,
-            id: Some(new_id()),
-            told,
-            of: TypeId::of::<H>(),
-        }
-    }
-
     /// Runs `f` with the handler, after all events stored before, and gives its answer.
     ///
     /// # Errors
@@ -157,27 +142,31 @@ impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
         &self,
         f: impl FnOnce(&mut H) -> R + Send + 'static,
     ) -> Result<R, CallError> {
-        if self.listed.link.is_inside() {
+        let Listed { link, fate, .. } = &self.listed;
+        if link.is_inside() {
             return Err(CallError::WouldDeadlock);
         }
         let (answer, answered) = oneshot::channel();
         let (failed, failure) = oneshot::channel();
+        let answer = link.theirs(answer);
         let call = move |handler: &mut dyn Any| {
-            let handler = handler.downcast_mut::<H>().expect(TYPE);
-            discard(answer.send(f(handler)));
+            answer.send(f(handler.downcast_mut::<H>().expect(TYPE)));
         };
-        discard(self.listed.link.order(Command::Call {
-            id: self.id(),
-            call: Box::new(call),
-            failed,
+        discard(link.order(Command::Call {
+            whom: Arc::clone(fate),
+            call: link.theirs(Box::new(call)),
+            failed: link.theirs(failed),
         }));
-        if let Ok(answer) = answered.await {
-            return Ok(answer);
-        }
-        Err(match failure.await {
-            Ok(message) => CallError::Panicked(message),
-            Err(_) => CallError::Stopped(self.stopped().await),
-        })
+        let answer = link.wait(async {
+            if let Ok(answer) = answered.await {
+                return Ok(answer);
+            }
+            Err(match failure.await {
+                Ok(message) => CallError::Panicked(message),
+                Err(_) => CallError::Stopped(fate.stopped().await),
+            })
+        });
+        answer.await.unwrap_or(Err(CallError::WouldDeadlock))
     }
 
     /// Puts the handler that `f` makes of this one in its place, between two events: none is
@@ -259,31 +248,40 @@ impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
         terminate: bool,
         f: impl FnOnce(H) -> Result<H2, H> + Send + 'static,
     ) -> Result<HandlerRef<E, H2>, TrySwapError<E, H>> {
-        let link = &self.listed.link;
+        let Listed { link, fate, .. } = &self.listed;
         if link.is_inside() {
             return Err(TrySwapError::Stopped(StopReason::WouldDeadlock));
         }
         let (answer, answered) = oneshot::channel();
-        let (tell, told) = watch::channel(None);
-        let new = HandlerRef::<E, H2>::listed(link.clone(), told);
+        let new = Listed {
+            link: link.clone(),
+            fate: Arc::<Fate>::default(),
+            of: TypeId::of::<H2>(),
+        };
         let with = move |old: AnyBox| -> Swapped<E> {
             match f(*old.downcast().expect(TYPE)) {
                 Ok(new) => Ok(Box::new(new) as Box<dyn AnyHandler<E>>),
                 Err(old) => Err(Box::new(old)),
             }
         };
-        discard(link.order(Command::Swap {
-            id: self.id(),
+        discard(link.order(Command::Swap(Swap {
+            whom: Arc::clone(fate),
             terminate,
-            with: Box::new(with),
+            with: link.theirs(Box::new(with)),
             new: new.clone(),
-            tell,
-            answer,
-        }));
-        match answered.await {
-            Ok(true) => Ok(HandlerRef::new(self.name, new)),
-            Ok(false) => Err(TrySwapError::Refused(self)),
-            Err(_) => Err(TrySwapError::Stopped(self.stopped().await)),
+            answer: link.theirs(answer),
+        })));
+        let answer = link.wait(async {
+            match answered.await {
+                Ok(is_new) => Ok(is_new),
+                Err(_) => Err(fate.stopped().await),
+            }
+        });
+        match answer.await {
+            Some(Ok(true)) => Ok(HandlerRef::new(self.name, new)),
+            Some(Ok(false)) => Err(TrySwapError::Refused(self)),
+            Some(Err(reason)) => Err(TrySwapError::Stopped(reason)),
+            None => Err(TrySwapError::Stopped(StopReason::WouldDeadlock)),
         }
     }
 
@@ -323,23 +321,26 @@ impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
     #[doc(alias = "GenEvent.remove_handler")]
     #[expect(clippy::missing_panics_doc, reason = "a number stands for one type")]
     pub async fn remove(self) -> Result<H, StopReason> {
-        if self.listed.link.is_inside() {
+        let Listed { link, fate, .. } = &self.listed;
+        if link.is_inside() {
             return Err(StopReason::WouldDeadlock);
         }
         let (answer, answered) = oneshot::channel();
+        let answer = link.theirs(answer);
         let give = move |handler: Result<AnyBox, StopReason>| {
-            let handler = handler.map(|handler| *handler.downcast::<H>().expect(TYPE));
-            discard(answer.send(handler));
+            answer.send(handler.map(|handler| *handler.downcast::<H>().expect(TYPE)));
         };
-        discard(self.listed.link.order(Command::Remove {
-            id: self.listed.id,
-            reason: StopReason::Removed,
-            give: Some(Box::new(give)),
+        discard(link.order(Command::Remove {
+            whom: Arc::clone(fate),
+            give: Some(link.theirs(Box::new(give))),
         }));
-        match answered.await {
-            Ok(removed) => removed,
-            Err(_) => Err(self.stopped().await),
-        }
+        let answer = link.wait(async {
+            match answered.await {
+                Ok(removed) => removed,
+                Err(_) => Err(fate.stopped().await),
+            }
+        });
+        answer.await.unwrap_or(Err(StopReason::WouldDeadlock))
     }
 
     /// Binds the handler to a guard: when that is dropped, the handler is removed, after the
@@ -376,7 +377,7 @@ impl<E, H> fmt::Debug for HandlerRef<E, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HandlerRef")
             .field("name", &self.name)
-            .field("stopped", &*self.listed.told.borrow())
+            .field("stopped", &self.listed.fate.told())
             .finish_non_exhaustive()
     }
 }
