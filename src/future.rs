@@ -273,15 +273,16 @@ impl<'a, E> Settling<'a, E> {
 
     fn poll(&mut self, cx: &Context<'_>) -> Poll<Result<(), WouldDeadlock>> {
         let channel = self.channel;
-        if self.ticket.is_none() && channel.would_await_itself() {
-            return Poll::Ready(Err(WouldDeadlock));
-        }
         let ticket = self.ticket.get_or_insert_with(|| {
             let ticket = Ticket::new(Until::Finished);
             channel.flush(&ticket);
             ticket
         });
-        ticket.poll_settled(cx).map(|_| Ok(()))
+        match ticket.poll_settled(cx) {
+            // At every poll: it may have been taken inside of a handler since the last one.
+            Poll::Pending if channel.is_flushed_itself(ticket) => Poll::Ready(Err(WouldDeadlock)),
+            poll => poll.map(|_| Ok(())),
+        }
     }
 }
 
@@ -381,7 +382,7 @@ impl<E> Future for Stop<'_, E> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let channel = self.settling.channel;
-        if self.complete.is_none() && channel.is_running_itself() {
+        if channel.is_running_itself() {
             return Poll::Ready(Err(WouldDeadlock));
         }
         let complete = self.complete.get_or_insert_with(|| {
