@@ -606,7 +606,7 @@ fn removal_abort_and_the_owners_end_meet_and_one_of_them_is_told() {
             let (owner, gone) = tokio::sync::oneshot::channel::<()>();
             let seen = Arc::new(AtomicU64::new(0));
             let sum = Arc::clone(&seen);
-            let handler = handler_fn(move |n: &u64| drop(sum.fetch_add(*n, Ordering::SeqCst)));
+            let handler = handler_fn(move |n: &u64| _ = sum.fetch_add(*n, Ordering::SeqCst));
             let group = manager.handler_group("group").unwrap();
             let handler = group.add_mon_handler("a", handler, gone).unwrap();
             let (removed, aborted) = (handler.clone(), handler.clone());
@@ -641,7 +641,7 @@ fn a_swap_hands_over_between_two_events_of_another_thread() {
             let (old, new) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
             let counting = |count: &Arc<AtomicU64>| {
                 let count = Arc::clone(count);
-                handler_fn(move |_: &u64| drop(count.fetch_add(1, Ordering::SeqCst)))
+                handler_fn(move |_: &u64| _ = count.fetch_add(1, Ordering::SeqCst))
             };
             let handler = manager.add_handler("a", counting(&old)).unwrap();
             let publisher = manager.clone();
