@@ -65,12 +65,40 @@ impl<E> HandlerGroup<E> {
     }
 
     /// The name that the manager lists it under.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::EventManager;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::<u8>::new(8);
+    /// let group = manager.handler_group("metrics").unwrap();
+    /// assert_eq!(group.name(), "metrics");
+    /// assert_eq!(manager.which_handlers(), ["metrics"]);
+    /// # }
+    /// ```
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
     /// The names of its handlers, oldest first. Answers at once.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::{EventManager, handler_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::<u8>::new(8);
+    /// let group = manager.handler_group("metrics").unwrap();
+    /// for name in ["errors", "hits"] {
+    ///     group.add_handler(name, handler_fn(|_: &u8| ())).unwrap();
+    /// }
+    /// assert_eq!(group.which_handlers(), ["errors", "hits"]);
+    /// # }
+    /// ```
     #[doc(alias = "GenEvent.which_handlers")]
     #[must_use]
     pub fn which_handlers(&self) -> Vec<String> {
@@ -81,6 +109,19 @@ impl<E> HandlerGroup<E> {
     ///
     /// # Cancel safety
     /// Dropping it changes nothing.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::{EventManager, StopReason};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::<u8>::new(8);
+    /// let group = manager.handler_group("metrics").unwrap();
+    /// assert!(manager.remove_handler("metrics").await);
+    /// assert_eq!(group.stopped().await, StopReason::Removed);
+    /// # }
+    /// ```
     pub fn stopped(&self) -> impl Future<Output = StopReason> + Send + 'static + use<E> {
         self.listed.fate.stopped()
     }
@@ -92,6 +133,21 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
     ///
     /// # Errors
     /// As there; the name must be free in the group.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::{EventManager, handler_fn, handler::AddHandlerError};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::<u8>::new(8);
+    /// let group = manager.handler_group("metrics").unwrap();
+    /// let hits = group.add_handler("hits", handler_fn(|_: &u8| ())).unwrap();
+    /// assert_eq!(hits.name(), "hits");
+    /// let again = group.add_handler("hits", handler_fn(|_: &u8| ()));
+    /// assert!(matches!(again, Err(AddHandlerError::AlreadyPresent(_))));
+    /// # }
+    /// ```
     pub fn add_handler<H: Handler<E>>(
         &self,
         name: impl Into<Arc<str>>,
@@ -105,6 +161,22 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
     ///
     /// # Errors
     /// As there; the name must be free in the group.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::{EventManager, StopReason, handler_fn};
+    /// use tokio::sync::oneshot;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::<u8>::new(8);
+    /// let group = manager.handler_group("connections").unwrap();
+    /// let (connection, closed) = oneshot::channel::<()>();
+    /// let one = group.add_mon_handler("one", handler_fn(|_: &u8| ()), closed).unwrap();
+    /// drop(connection);
+    /// assert_eq!(one.stopped().await, StopReason::OwnerGone);
+    /// # }
+    /// ```
     pub fn add_mon_handler<H: Handler<E>>(
         &self,
         name: impl Into<Arc<str>>,
@@ -122,6 +194,25 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
     ///
     /// # Panics
     /// If the factory does, when it is called for the first time.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use genevent::{EventManager, Restart, handler_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::<u8>::new(8);
+    /// let group = manager.handler_group("metrics").unwrap();
+    /// let picky = || handler_fn(|n: &u8| assert_ne!(*n, 13));
+    /// let once = Restart::on_failure(1, Duration::from_secs(60));
+    /// group.add_handler_with("picky", picky, once).unwrap();
+    /// manager.sync_notify(13).await.unwrap();
+    /// assert_eq!(group.which_handlers(), ["picky"], "made anew");
+    /// manager.sync_notify(13).await.unwrap();
+    /// assert!(group.which_handlers().is_empty(), "given up");
+    /// # }
+    /// ```
     pub fn add_handler_with<H, F>(
         &self,
         name: impl Into<Arc<str>>,
@@ -137,6 +228,31 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
     }
 
     /// As [`EventManager::handler`](crate::EventManager::handler).
+    ///
+    /// # Examples
+    /// ```
+    /// use std::ops::ControlFlow;
+    /// use genevent::{EventManager, Handler};
+    ///
+    /// struct Count(u32);
+    ///
+    /// impl Handler<u8> for Count {
+    ///     async fn handle_event(&mut self, _: &u8) -> ControlFlow<()> {
+    ///         self.0 += 1;
+    ///         ControlFlow::Continue(())
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::<u8>::new(8);
+    /// let group = manager.handler_group("metrics").unwrap();
+    /// group.add_handler("hits", Count(0)).unwrap();
+    /// manager.notify(1).await.unwrap();
+    /// let hits = group.handler::<Count>("hits").unwrap();
+    /// assert_eq!(hits.call(|hits| hits.0).await, Ok(1));
+    /// # }
+    /// ```
     #[must_use]
     pub fn handler<H: Handler<E>>(&self, name: &str) -> Option<HandlerRef<E, H>> {
         find(&self.roster, name)
@@ -146,6 +262,20 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
     ///
     /// # Cancel safety
     /// As there.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::{EventManager, handler_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::<u8>::new(8);
+    /// let group = manager.handler_group("metrics").unwrap();
+    /// group.add_handler("hits", handler_fn(|_: &u8| ())).unwrap();
+    /// assert!(group.remove_handler("hits").await);
+    /// assert!(!group.remove_handler("hits").await);
+    /// # }
+    /// ```
     pub async fn remove_handler(&self, name: &str) -> bool {
         remove::<E>(&self.roster, name).await
     }

@@ -151,6 +151,20 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     ///
     /// # Panics
     /// Outside of a tokio runtime.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::{EventManager, handler_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::<u8>::new(8);
+    /// let group = manager.handler_group("metrics").unwrap();
+    /// group.add_handler("hits", handler_fn(|_: &u8| ())).unwrap();
+    /// assert_eq!(manager.which_handlers(), ["metrics"]);
+    /// assert_eq!(manager.sync_notify(1).await.unwrap().acked(), 1);
+    /// # }
+    /// ```
     #[track_caller]
     pub fn handler_group(
         &self,

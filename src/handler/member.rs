@@ -75,12 +75,40 @@ pub struct Restart {
 
 impl Restart {
     /// The first panic ends it.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use genevent::Restart;
+    ///
+    /// assert_eq!(Restart::never(), Restart::on_failure(0, Duration::ZERO));
+    /// ```
     #[must_use]
     pub fn never() -> Self {
         Self::on_failure(0, Duration::ZERO)
     }
 
     /// Up to `max` times within any stretch of time as long as `within`; one panic more ends it.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use genevent::{EventManager, Restart, StopReason, handler_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::<u8>::new(8);
+    /// let broken = || handler_fn(|n: &u8| assert!(*n > 9, "broken"));
+    /// let twice = Restart::on_failure(2, Duration::from_secs(60));
+    /// let broken = manager.add_handler_with("broken", broken, twice).unwrap();
+    /// for n in 1..=2 {
+    ///     manager.sync_notify(n).await.unwrap();
+    /// }
+    /// assert_eq!(manager.which_handlers(), ["broken"], "made anew twice");
+    /// manager.sync_notify(3).await.unwrap();
+    /// assert_eq!(broken.stopped().await, StopReason::Panicked("broken".into()));
+    /// # }
+    /// ```
     #[must_use]
     pub fn on_failure(max: usize, within: Duration) -> Self {
         Self { max, within }

@@ -22,7 +22,34 @@ use crate::sync::Arc;
 /// [`call`](Self::call), [`swap`](Self::swap) and [`remove`](Self::remove) have their place in
 /// the sequence of events: what is stored before they are first polled is handled before, what
 /// is stored later is not. They are carried out by the handler's task, also if their future is
-/// dropped after its first poll. Inside of the handler itself they answer `WouldDeadlock`.
+/// dropped after its first poll. Inside of the handler itself they answer `WouldDeadlock`; if they
+/// were first polled outside, they are still carried out.
+///
+/// # Examples
+/// ```
+/// use std::ops::ControlFlow;
+/// use genevent::{EventManager, Handler};
+///
+/// struct Count(u32);
+///
+/// impl Handler<u8> for Count {
+///     async fn handle_event(&mut self, _: &u8) -> ControlFlow<()> {
+///         self.0 += 1;
+///         ControlFlow::Continue(())
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let manager = EventManager::<u8>::new(8);
+/// let count = manager.add_handler("count", Count(0)).unwrap();
+/// manager.notify(1).await.unwrap();
+/// assert_eq!(count.call(|count| count.0).await, Ok(1));
+/// drop(count); // the handler stays
+/// let count = manager.handler::<Count>("count").unwrap();
+/// assert_eq!(count.remove().await.ok().unwrap().0, 1);
+/// # }
+/// ```
 ///
 /// [`EventManager::add_handler`]: crate::EventManager::add_handler
 /// [`EventManager::handler`]: crate::EventManager::handler
@@ -47,6 +74,18 @@ impl<E, H> HandlerRef<E, H> {
     }
 
     /// The name it was added under.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::{EventManager, handler_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::<u8>::new(8);
+    /// let log = manager.add_handler("log", handler_fn(|_: &u8| ())).unwrap();
+    /// assert_eq!(log.name(), "log");
+    /// # }
+    /// ```
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -55,9 +94,10 @@ impl<E, H> HandlerRef<E, H> {
     /// Ends the handler at once, with whatever it is awaiting: that future is dropped.
     ///
     /// The event in hand counts as dropped, and so do those that it has not seen. Its
-    /// `terminate` is called; a second `abort` cuts that short as well. Code that does not await
-    /// cannot be interrupted. In a group, if another one is handling an event, it ends when that
-    /// one is done.
+    /// `terminate` is called; one more `abort` while that runs cuts it short. Code that does not
+    /// await cannot be interrupted. In a group, if another one is handling an event, it ends when
+    /// that one is done, and does not see that event. While it is being swapped, it ends and the
+    /// new one does not come; a reference to what has been swapped aborts nobody.
     ///
     /// # Examples
     /// ```
