@@ -10,7 +10,7 @@ use shuttle::thread_local;
 use std::thread_local;
 
 thread_local! {
-    static INSIDE: Cell<Option<SubscriberId>> = Cell::new(None);
+    static INSIDE: Cell<Option<SubscriberId>> = const { Cell::new(None) };
 }
 
 /// The handler's subscription, if the running code was called by a handler's task.

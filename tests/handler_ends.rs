@@ -212,7 +212,7 @@ async fn an_owner_that_wakes_itself_at_every_poll_leaves_others_their_turn() {
             Poll::Pending
         })
     };
-    let owned = manager
+    let handler = manager
         .add_mon_handler("owned", handler_fn(|_: &u32| ()), owner)
         .unwrap();
     for _ in 0..3 {
@@ -223,7 +223,7 @@ async fn an_owner_that_wakes_itself_at_every_poll_leaves_others_their_turn() {
     }
     assert!(manager.sync_notify(1).await.unwrap().all_acked());
     gone.store(true, Ordering::Relaxed);
-    assert_eq!(owned.stopped().await, StopReason::OwnerGone);
+    assert_eq!(handler.stopped().await, StopReason::OwnerGone);
 }
 
 #[tokio::test]
@@ -232,14 +232,14 @@ async fn a_member_on_its_way_in_sees_what_is_stored_before_its_owner_ends() {
     let group = manager.handler_group("group").unwrap();
     let diary = Diary::default();
     let (owner, gone) = oneshot::channel::<()>();
-    let owned = group
+    let handler = group
         .add_mon_handler("owned", Scribe::new("owned", &diary), gone)
         .unwrap();
     // The group's task has not run yet.
     manager.notify(1).await.unwrap();
     drop(owner);
     manager.notify(2).await.unwrap();
-    assert_eq!(owned.stopped().await, StopReason::OwnerGone);
+    assert_eq!(handler.stopped().await, StopReason::OwnerGone);
     assert_eq!(diary.read(), ["owned 1", "owned ends: its owner is gone"]);
 }
 

@@ -182,20 +182,20 @@ async fn requests_to_who_has_ended_are_dropped_in_peace() {
 }
 
 #[tokio::test]
-async fn an_owner_whose_wakers_panic_harms_nobody() {
+async fn an_owners_end_is_told_though_a_waker_panics_over_it() {
     let manager = EventManager::<u32>::new(8);
     let (bad, told) = (Arc::new(BadWaker), Arc::new(Mutex::new(None::<Waker>)));
     let kept = Arc::clone(&told);
-    let owner = poll_fn(
+    let end = poll_fn(
         move |cx| match kept.lock().unwrap().replace(cx.waker().clone()) {
             None => Poll::Pending,
             Some(_) => Poll::Ready(()),
         },
     );
-    let owned = manager
-        .add_mon_handler("owned", handler_fn(|_: &u32| ()), owner)
+    let handler = manager
+        .add_mon_handler("owned", handler_fn(|_: &u32| ()), end)
         .unwrap();
-    let mut stopped = Box::pin(owned.stopped());
+    let mut stopped = Box::pin(handler.stopped());
     let waker = Waker::from(bad);
     assert!(
         stopped
@@ -203,7 +203,7 @@ async fn an_owner_whose_wakers_panic_harms_nobody() {
             .is_pending()
     );
     told.lock().unwrap().take().unwrap().wake();
-    assert_eq!(owned.stopped().await, StopReason::OwnerGone);
+    assert_eq!(handler.stopped().await, StopReason::OwnerGone);
     assert_eq!(stopped.await, StopReason::OwnerGone);
 }
 

@@ -288,7 +288,7 @@ async fn begun_outside(
     let (handler, _seen) = inside(&manager, async move |_| {
         let asks = given.await.unwrap();
         tell.send(asks.await).unwrap();
-        std::future::pending().await
+        std::future::pending::<()>().await;
     });
     let handler = manager.add_handler("inside", handler).unwrap();
     manager.notify(1).await.unwrap();
