@@ -142,6 +142,28 @@ async fn a_reference_to_what_was_swapped_out_aborts_nobody() {
 }
 
 #[tokio::test]
+async fn an_abort_amid_an_event_that_it_panics_over_is_not_forgotten_by_a_new_life() {
+    struct Fragile(Arc<OnceLock<HandlerRef<u32, Fragile>>>);
+    impl Handler<u32> for Fragile {
+        async fn handle_event(&mut self, _: &u32) -> ControlFlow<()> {
+            self.0.get().unwrap().abort();
+            std::panic::resume_unwind(Box::new("at the same moment"));
+        }
+    }
+    let manager = EventManager::new(8);
+    let itself = Arc::new(OnceLock::new());
+    let make = {
+        let itself = Arc::clone(&itself);
+        move || Fragile(Arc::clone(&itself))
+    };
+    let always = Restart::on_failure(1_000, std::time::Duration::MAX);
+    let handler = manager.add_handler_with("a", make, always).unwrap();
+    assert!(itself.set(handler.clone()).is_ok());
+    manager.notify(1).await.unwrap();
+    assert_eq!(handler.stopped().await, StopReason::Aborted);
+}
+
+#[tokio::test]
 async fn an_aborted_member_gets_no_more_events_though_it_needs_no_future_for_them() {
     let manager = EventManager::new(8);
     let group = manager.handler_group("group").unwrap();

@@ -116,6 +116,10 @@ impl<E: Send + Sync + 'static> Floor<E> {
         member: &mut Member<E>,
         message: String,
     ) -> Option<StopReason> {
+        let fate = &member.life.fate;
+        if fate.is_aborted() {
+            return Some(StopReason::Aborted);
+        }
         let reason = StopReason::Panicked(message);
         let Some(revival) = member.revival.as_mut() else {
             return Some(reason);
@@ -124,9 +128,7 @@ impl<E: Send + Sync + 'static> Floor<E> {
             return Some(reason);
         }
         if let Some(mut broken) = member.handler.take() {
-            let fate = &member.life.fate;
-            let ended = self.terminate(fate, &mut **broken, &reason).await;
-            if let Err(StopReason::Aborted) = ended {
+            if let Ran::Aborted = self.run(fate, broken.terminate(&reason)).await {
                 return Some(StopReason::Aborted);
             }
         }

@@ -10,7 +10,7 @@ use crate::channel::Channel;
 use crate::foreign::wake;
 use crate::inside;
 use crate::inspect::SubscriberId;
-use crate::sync::{Arc, Mutex};
+use crate::sync::{Arc, Mutex, MutexGuard};
 
 /// Orders that the runner has not seen, and its waker.
 ///
@@ -19,6 +19,8 @@ pub(super) struct Mailbox<E>(Mutex<Mail<E>>);
 
 struct Mail<E> {
     orders: Vec<Order<E>>,
+    /// Some handler has been aborted.
+    rung: bool,
     closed: bool,
     /// Of the runner, while it sleeps.
     sleeper: Option<Waker>,
@@ -30,6 +32,7 @@ impl<E> Mailbox<E> {
     fn new() -> Self {
         Self(Mutex::new(Mail {
             orders: Vec::new(),
+            rung: false,
             closed: false,
             sleeper: None,
             engaged: false,
@@ -56,36 +59,37 @@ impl<E> Mailbox<E> {
 
     /// A handler is to be aborted.
     pub(super) fn ring(&self) {
-        let sleeper = self.0.lock().sleeper.take();
+        let mut mail = self.0.lock();
+        mail.rung = true;
+        let sleeper = mail.sleeper.take();
+        drop(mail);
         sleeper.into_iter().for_each(wake);
     }
 
-    /// Takes what has come. The runner is woken by whatever comes next.
-    pub(super) fn take(&self, cx: &Context<'_>) -> Vec<Order<E>> {
-        self.sleep(cx, false)
+    /// Takes what has come: orders, and whether it has rung. The runner is woken by whatever
+    /// comes next.
+    pub(super) fn take(&self, cx: &Context<'_>) -> (Vec<Order<E>>, bool) {
+        let mut mail = self.sleep(cx, false);
+        (
+            std::mem::take(&mut mail.orders),
+            std::mem::take(&mut mail.rung),
+        )
     }
 
     /// The runner is woken when it rings.
     pub(super) fn listen(&self, cx: &Context<'_>) {
-        self.sleep(cx, true);
+        drop(self.sleep(cx, true));
     }
 
-    fn sleep(&self, cx: &Context<'_>, engaged: bool) -> Vec<Order<E>> {
+    fn sleep(&self, cx: &Context<'_>, engaged: bool) -> MutexGuard<'_, Mail<E>> {
         let mut mail = self.0.lock();
         mail.engaged = engaged;
-        let mut old = None;
-        if !(mail.sleeper.as_ref()).is_some_and(|waker| waker.will_wake(cx.waker())) {
-            // A task's own waker: nobody else's code.
-            old = mail.sleeper.replace(cx.waker().clone());
+        let known = mail.sleeper.as_ref();
+        if !known.is_some_and(|waker| waker.will_wake(cx.waker())) {
+            // The waker of a task of tokio's: nobody else's code.
+            mail.sleeper = Some(cx.waker().clone());
         }
-        let orders = if engaged {
-            Vec::new()
-        } else {
-            std::mem::take(&mut mail.orders)
-        };
-        drop(mail);
-        drop(old);
-        orders
+        mail
     }
 
     pub(super) fn is_closed(&self) -> bool {

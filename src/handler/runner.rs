@@ -40,6 +40,8 @@ pub(super) struct Runner<E> {
     floor: Floor<E>,
     /// Oldest first.
     members: Vec<Member<E>>,
+    /// Some handler may have been aborted.
+    rung: bool,
     /// Somebody holds the group.
     held: bool,
     /// There is an event in hand that nobody, or not everybody, has dealt with.
@@ -71,6 +73,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
             queue: VecDeque::new(),
             floor: Floor(Link::new(channel, place.id)),
             members: Vec::new(),
+            rung: false,
             held: false,
             unfinished: false,
             stretch: 0,
@@ -139,11 +142,17 @@ impl<E: Send + Sync + 'static> Runner<E> {
         // Finishes with the event in hand.
         let ahead = self.subscription.poll_ahead(cx);
         // Only now: an order that was given before that event was stored is seen.
-        for order in self.floor.0.mailbox.take(cx) {
+        let (orders, rung) = self.floor.0.mailbox.take(cx);
+        for order in orders {
             self.queue_up(order);
         }
-        if let Some(index) = self.members.iter().position(|m| m.life.fate.is_aborted()) {
-            return Poll::Ready(Step::Abort(index));
+        self.rung |= rung;
+        if self.rung {
+            let aborted = |member: &Member<E>| member.life.fate.is_aborted();
+            if let Some(index) = self.members.iter().position(aborted) {
+                return Poll::Ready(Step::Abort(index));
+            }
+            self.rung = false;
         }
         let first = self.queue.front();
         if first.is_some_and(|order| self.subscription.has_taken(order.after)) {
@@ -210,6 +219,8 @@ impl<E: Send + Sync + 'static> Runner<E> {
     async fn execute(&mut self, command: Command<E>) {
         match command {
             Command::Add(member) => {
+                // It may have been aborted on its way in.
+                self.rung = true;
                 self.members.push(member);
                 self.look(self.members.len() - 1).await;
             }
