@@ -22,16 +22,19 @@ pub(crate) fn handler() -> Option<SubscriberId> {
 
 /// Runs the code of a handler that reads `subscriber`.
 #[cfg(feature = "rt")]
+#[inline]
 pub(crate) fn run<R>(subscriber: SubscriberId, code: impl FnOnce() -> R) -> R {
     struct Leave(Option<SubscriberId>);
 
     impl Drop for Leave {
+        #[inline]
         fn drop(&mut self) {
             set(self.0);
         }
     }
 
     /// Gives what was set before. What is left to drop in a thread that ends is inside of nothing.
+    #[inline]
     fn set(handler: Option<SubscriberId>) -> Option<SubscriberId> {
         let set = INSIDE.try_with(|inside| inside.replace(handler));
         set.unwrap_or(None)

@@ -32,6 +32,8 @@ pub(super) enum Ran<T> {
     Aborted,
 }
 
+pub(super) type Handled = Ran<ControlFlow<()>>;
+
 /// The handler; or why not, if its `terminate` came to no end of its own.
 pub(super) type Removed<E> = Result<Theirs<Box<dyn AnyHandler<E>>>, StopReason>;
 
@@ -40,6 +42,7 @@ pub(super) type Removed<E> = Result<Theirs<Box<dyn AnyHandler<E>>>, StopReason>;
 pub(super) struct Floor<E>(pub(super) Link<E>);
 
 impl<E: Send + Sync + 'static> Floor<E> {
+    #[inline]
     pub(super) fn call<T>(&self, code: impl FnOnce() -> T) -> Result<T, String> {
         inside::run(self.0.subscriber, || catch(code))
     }
@@ -59,16 +62,22 @@ impl<E: Send + Sync + 'static> Floor<E> {
         .await
     }
 
-    pub(super) async fn handle(&self, member: &mut Member<E>, event: &E) -> Ran<ControlFlow<()>> {
-        let handler = member.handler.as_mut().expect(HANDLER);
+    /// Without a future, if that can be done.
+    #[inline]
+    pub(super) fn handle_now(&self, member: &mut Member<E>, event: &E) -> Option<Handled> {
         if member.life.fate.is_aborted() {
-            return Ran::Aborted;
+            return Some(Ran::Aborted);
         }
+        let handler = member.handler.as_mut().expect(HANDLER);
         match self.call(|| handler.handle_now(event)) {
-            Ok(Some(flow)) => Ran::Done(flow),
-            Ok(None) => self.run(&member.life.fate, handler.handle(event)).await,
-            Err(message) => Ran::Panicked(message),
+            Ok(flow) => flow.map(Ran::Done),
+            Err(message) => Some(Ran::Panicked(message)),
         }
+    }
+
+    pub(super) async fn handle(&self, member: &mut Member<E>, event: &E) -> Handled {
+        let handler = member.handler.as_mut().expect(HANDLER);
+        self.run(&member.life.fate, handler.handle(event)).await
     }
 
     /// Calls `terminate`, which one more abort cuts short. `Err`: that, or a panic.

@@ -176,7 +176,10 @@ impl<E: Send + Sync + 'static> Runner<E> {
         while index < members.len() {
             let is_last = index + 1 == members.len();
             let member = &mut members[index];
-            let ran = floor.handle(member, event).await;
+            let ran = match floor.handle_now(member, event) {
+                Some(ran) => ran,
+                None => floor.handle(member, event).await,
+            };
             finished |= matches!(ran, Ran::Done(_));
             // What is awaited from here on is how a handler ends; the event is done with.
             self.unfinished = !(finished && is_last);
