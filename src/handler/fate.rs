@@ -5,6 +5,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use tokio::sync::oneshot::Receiver;
+
 use super::StopReason;
 use super::mailbox::Link;
 use super::order::Command;
@@ -127,6 +129,17 @@ impl<E> Listed<E> {
             whom: Arc::clone(&self.fate),
             give: None,
         }));
+    }
+
+    /// Awaits an answer; without one, it has ended, or what asks is itself.
+    pub(super) async fn answer<R>(&self, answered: Receiver<R>) -> Result<R, StopReason> {
+        let answer = self.link.wait(async {
+            match answered.await {
+                Ok(answer) => Ok(answer),
+                Err(_) => Err(self.fate.stopped().await),
+            }
+        });
+        answer.await.unwrap_or(Err(StopReason::WouldDeadlock))
     }
 }
 

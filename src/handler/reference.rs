@@ -299,17 +299,10 @@ impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
             new: new.clone(),
             answer: link.theirs(answer),
         })));
-        let answer = link.wait(async {
-            match answered.await {
-                Ok(is_new) => Ok(is_new),
-                Err(_) => Err(fate.stopped().await),
-            }
-        });
-        match answer.await {
-            Some(Ok(true)) => Ok(HandlerRef::new(self.name, new)),
-            Some(Ok(false)) => Err(TrySwapError::Refused(self)),
-            Some(Err(reason)) => Err(TrySwapError::Stopped(reason)),
-            None => Err(TrySwapError::Stopped(StopReason::WouldDeadlock)),
+        match self.listed.answer(answered).await {
+            Ok(true) => Ok(HandlerRef::new(self.name, new)),
+            Ok(false) => Err(TrySwapError::Refused(self)),
+            Err(reason) => Err(TrySwapError::Stopped(reason)),
         }
     }
 
@@ -362,13 +355,7 @@ impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
             whom: Arc::clone(fate),
             give: Some(link.theirs(Box::new(give))),
         }));
-        let answer = link.wait(async {
-            match answered.await {
-                Ok(removed) => removed,
-                Err(_) => Err(fate.stopped().await),
-            }
-        });
-        answer.await.unwrap_or(Err(StopReason::WouldDeadlock))
+        self.listed.answer(answered).await?
     }
 
     /// Binds the handler to a guard: when that is dropped, the handler is removed, after the
