@@ -215,6 +215,25 @@ async fn an_event_that_all_have_handled_is_settled_before_one_of_them_is_aborted
     assert!(receipt.unwrap().all_acked());
 }
 
+#[tokio::test]
+async fn a_flush_does_not_wait_for_the_end_of_a_handler_that_has_handled_it_all() {
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    let a = manager.add_handler("a", Scribe::slow("a", &diary)).unwrap();
+    manager.notify(1).await.unwrap();
+    manager.notify(2).await.unwrap();
+    let mut removal = Box::pin(a.clone().remove());
+    assert!(poll!(&mut removal).is_pending());
+    let mut flush = manager.flush();
+    assert!(poll!(&mut flush).is_pending());
+    manager.notify(3).await.unwrap(); // is read together with the second one
+    settle().await;
+    assert_eq!(diary.read(), ["a 1", "a 2", "a ends: it was removed"]);
+    assert_eq!(flush.now_or_never(), Some(Ok(())));
+    a.abort();
+    assert_eq!(removal.await.err(), Some(StopReason::Aborted));
+}
+
 // ---- Owners -------------------------------------------------------------------------------------
 
 #[tokio::test]

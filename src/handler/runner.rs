@@ -105,7 +105,12 @@ impl<E: Send + Sync + 'static> Runner<E> {
             if self.members.is_empty() && !self.held {
                 break StopReason::Removed;
             }
-            match poll_fn(|cx| self.poll_step(cx)).await {
+            let step = poll_fn(|cx| self.poll_step(cx)).await;
+            if !matches!(step, Step::Event) {
+                // The event in hand is done with; nobody waits for it behind this.
+                self.subscription.ack();
+            }
+            match step {
                 Step::Abort(index) => drop(self.remove(index, StopReason::Aborted).await),
                 Step::Order => self.carry_out().await,
                 Step::Event => self.handle().await,
@@ -139,7 +144,6 @@ impl<E: Send + Sync + 'static> Runner<E> {
     }
 
     fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
-        // Finishes with the event in hand.
         let ahead = self.subscription.poll_ahead(cx);
         // Only now: an order that was given before that event was stored is seen.
         let (orders, rung) = self.floor.0.mailbox.take(cx);
