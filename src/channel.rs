@@ -595,6 +595,14 @@ impl<E> Channel<E> {
         (self.inside()).is_some_and(|handler| self.state.lock().ring.owes(handler))
     }
 
+    /// Whether whoever asks is a handler that `flush` waits for.
+    pub(crate) fn is_flushed_itself(&self, flush: &Arc<Ticket>) -> bool {
+        self.inside().is_some_and(|handler| {
+            let flushing = self.flushing(flush);
+            flushing.iter().any(|info| info.id() == handler)
+        })
+    }
+
     /// Whether whoever asks is a handler that has not ended.
     pub(crate) fn is_running_itself(&self) -> bool {
         self.inside().is_some_and(|handler| {

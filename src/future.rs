@@ -311,16 +311,17 @@ impl<'a, E> Settling<'a, E> {
 
     fn poll(&mut self, cx: &Context<'_>) -> Poll<Result<(), WouldDeadlock>> {
         let channel = self.channel;
-        if self.ticket.is_none() && channel.would_await_itself() {
-            return Poll::Ready(Err(WouldDeadlock));
-        }
         let first = self.ticket.is_none();
         let ticket = self.ticket.get_or_insert_with(|| {
             let ticket = Ticket::new(Until::Finished);
             channel.flush(&ticket);
             ticket
         });
-        ticket.poll_settled(cx, first).map(|_| Ok(()))
+        match ticket.poll_settled(cx, first) {
+            // At every poll: it may have been taken inside of a handler since the last one.
+            Poll::Pending if channel.is_flushed_itself(ticket) => Poll::Ready(Err(WouldDeadlock)),
+            poll => poll.map(|_| Ok(())),
+        }
     }
 }
 
@@ -420,7 +421,7 @@ impl<E> Future for Stop<'_, E> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let channel = self.settling.channel;
-        if self.complete.is_none() && channel.is_running_itself() {
+        if channel.is_running_itself() {
             return Poll::Ready(Err(WouldDeadlock));
         }
         let complete = self.complete.get_or_insert_with(|| {

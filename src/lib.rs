@@ -180,6 +180,8 @@ mod segment;
 mod sink;
 mod subscription;
 mod sync;
+#[cfg(feature = "rt")]
+mod tasks;
 mod watchers;
 
 /// Every program in README, as a test.

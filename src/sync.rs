@@ -20,6 +20,8 @@ pub(crate) use shuttle::future::spawn;
 pub(crate) use tokio::spawn;
 
 pub(crate) use imp::MutexGuard;
+#[cfg(feature = "rt")]
+pub(crate) use imp::atomic::AtomicBool;
 pub(crate) use imp::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// A mutex that a panic cannot poison.
