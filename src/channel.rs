@@ -127,16 +127,11 @@ impl<E> State<E> {
         }
         // Also if the head has been called: those now in the way are waited for from now on.
         let Some(head) = self.line.head() else { return };
-        let places = match self.room(head.claim, effects) {
-            Room::Free => self.ring.places(),
-            Room::Overdue => 1,
-            Room::Full => {
-                let time = self.ring.hold(Instant::now);
-                let look = time.is_some_and(|time| !self.line.has_alarm(time));
-                usize::from(look && self.line.is_head_asleep())
-            }
-        };
-        effects.wake(self.line.call(places));
+        let look = self.room(head.claim, effects) != Room::Full
+            || (self.ring.hold(Instant::now)).is_some_and(|time| !self.line.has_alarm(time));
+        if look && self.line.wants_room() {
+            effects.wake(self.line.call_head());
+        }
     }
 
     /// After something was stored: everybody that sleeps has something to read.
@@ -201,9 +196,8 @@ impl<E> State<E> {
         effects: &mut Effects<E>,
     ) -> (Stored, Option<E>) {
         let stored = self.ring.store(event, ticket, effects);
-        // Publishers first: what they store meanwhile, the readers find when they wake.
-        self.call_line(effects);
         self.wake_readers(effects);
+        self.call_line(effects);
         stored
     }
 
@@ -617,7 +611,7 @@ impl<E> Channel<E> {
         self.run(|state, effects| {
             state.ring.close();
             state.tell_watchers(effects);
-            effects.wake(state.line.call(usize::MAX));
+            effects.wake(state.line.call_all());
         });
     }
 

@@ -360,13 +360,6 @@ impl<E> Ring<E> {
         }
     }
 
-    /// For how many more events there is room, at least, where there is for one.
-    pub(crate) fn places(&self) -> usize {
-        let claimed = self.log.tail() + self.reserved;
-        let places = (self.waits.next()).map_or(u64::MAX, |limit| limit.saturating_sub(claimed));
-        usize::try_from(places).unwrap_or(usize::MAX).max(1)
-    }
-
     /// Publishers wait for those in the way, from now on or already. Gives when all of these will
     /// have had their time, if that is limited for every one.
     pub(crate) fn hold(&mut self, now: impl Fn() -> Instant) -> Option<Instant> {
