@@ -62,17 +62,31 @@ impl<E: Send + Sync + 'static> Floor<E> {
         .await
     }
 
-    /// Without a future, if that can be done.
+    /// Without futures, as far as that can be done: how many of `members` are done with the event
+    /// and stay, and what the next one did, if there is one and it needs no future.
     #[inline]
-    pub(super) fn handle_now(&self, member: &mut Member<E>, event: &E) -> Option<Handled> {
-        if member.life.fate.is_aborted() {
-            return Some(Ran::Aborted);
-        }
-        let handler = member.handler.as_mut().expect(HANDLER);
-        match self.call(|| handler.handle_now(event)) {
-            Ok(flow) => flow.map(Ran::Done),
-            Err(message) => Some(Ran::Panicked(message)),
-        }
+    pub(super) fn handle_now(
+        &self,
+        members: &mut [Member<E>],
+        event: &E,
+    ) -> (usize, Option<Handled>) {
+        let mut done = 0;
+        // One mark and one net for all of them: a panic is that of whoever comes after `done`.
+        let stopped = self.call(|| {
+            for member in members {
+                if member.life.fate.is_aborted() {
+                    return Some(Ran::Aborted);
+                }
+                let handler = member.handler.as_mut().expect(HANDLER);
+                match handler.handle_now(event) {
+                    Some(ControlFlow::Continue(())) => done += 1,
+                    stopped => return stopped.map(Ran::Done),
+                }
+            }
+            None
+        });
+        let stopped = stopped.unwrap_or_else(|message| Some(Ran::Panicked(message)));
+        (done, stopped)
     }
 
     pub(super) async fn handle(&self, member: &mut Member<E>, event: &E) -> Handled {

@@ -178,9 +178,15 @@ impl<E: Send + Sync + 'static> Runner<E> {
         self.unfinished = !members.is_empty();
         let (mut finished, mut index) = (false, 0);
         while index < members.len() {
-            let is_last = index + 1 == members.len();
-            let member = &mut members[index];
-            let ran = match floor.handle_now(member, event) {
+            let (done, stopped) = floor.handle_now(&mut members[index..], event);
+            finished |= done > 0;
+            index += done;
+            let is_last = index + 1 >= members.len();
+            let Some(member) = members.get_mut(index) else {
+                self.unfinished = false;
+                break;
+            };
+            let ran = match stopped {
                 Some(ran) => ran,
                 None => floor.handle(member, event).await,
             };
