@@ -36,6 +36,8 @@ const CAPACITY: usize = 1024;
 
 pub(crate) struct Workload {
     pub(crate) name: &'static str,
+    /// In a few words, for the chart.
+    pub(crate) title: &'static str,
     pub(crate) what: &'static str,
     pub(crate) figure: Figure,
     /// What else is told beside the figure.

@@ -12,6 +12,7 @@ use crate::runtime::Flavor;
 
 pub(super) static WORKLOAD: Workload = Workload {
     name: "W8",
+    title: "nobody listens",
     what: "publish with no subscriber; u64, capacity 1,024",
     figure: Figure {
         name: "ns",
