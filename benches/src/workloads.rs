@@ -74,6 +74,8 @@ pub(crate) struct Cell {
     pub(crate) headline: bool,
     /// It mostly sleeps: its peers are measured side by side.
     pub(crate) sleeps: bool,
+    /// Its figures are counted, not timed: one sample says it all.
+    pub(crate) counted: bool,
     /// Ours first: the ratios are ours to each of the others.
     pub(crate) peers: Vec<Peer>,
 }
@@ -174,6 +176,7 @@ impl Cell {
             },
             headline: false,
             sleeps: false,
+            counted: false,
             peers,
         }
     }

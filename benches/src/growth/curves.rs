@@ -66,7 +66,7 @@ pub(crate) static ALL: &[Curve] = &[
         number_of: "subscribers",
         numbers: MANY,
         grows: Growth::Linear,
-        cost: sync_notify,
+        cost: |subscribers| round_trip(1024, subscribers),
     },
     Curve {
         name: "capacity",
@@ -75,6 +75,14 @@ pub(crate) static ALL: &[Curve] = &[
         numbers: CAPACITIES,
         grows: Growth::Level,
         cost: capacity,
+    },
+    Curve {
+        name: "capacity-sync-notify",
+        what: "sync_notify to one subscriber, from the call to the receipt",
+        number_of: "capacity",
+        numbers: CAPACITIES,
+        grows: Growth::Level,
+        cost: |capacity| round_trip(capacity, 1),
     },
     Curve {
         name: "waiting-publishers",
@@ -185,8 +193,8 @@ fn deliver(subscribers: usize) -> f64 {
     round / (CAPACITY * subscribers) as f64
 }
 
-fn sync_notify(subscribers: usize) -> f64 {
-    let manager = EventManager::new(1024);
+fn round_trip(capacity: usize, subscribers: usize) -> f64 {
+    let manager = EventManager::new(capacity);
     let mut readers: Vec<_> = (0..subscribers).map(|_| manager.subscribe()).collect();
     readers.iter_mut().for_each(park);
     typical(|| {

@@ -34,7 +34,9 @@ const READ: u64 = 10_000;
 fn cells() -> Vec<Cell> {
     // Nothing is spawned: the runtime does not matter.
     let cell = |name, subscribers, events, sample| {
-        Cell::new(name, subscribers, Flavor::Current, peers(sample, events)).headline(true)
+        let mut cell = Cell::new(name, subscribers, Flavor::Current, peers(sample, events));
+        cell.counted = true;
+        cell.headline(true)
     };
     vec![
         cell("W6-new", 100_000, 0, Measure::Subscriber),

@@ -45,7 +45,8 @@ fn peers() -> Vec<Peer> {
 }
 
 fn peer<F: Fanout<u64>>(kind: Kind) -> Peer {
-    Peer::new(kind, F::NAME, sample::<F>)
+    // Opening takes about as long as these: it is no use to size a sample by its time.
+    Peer::new(kind, F::NAME, sample::<F>).with_events(300)
 }
 
 fn sample<F: Fanout<u64>>(load: Load) -> Sample {
