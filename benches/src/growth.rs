@@ -105,6 +105,7 @@ impl Found {
         let mut chart = ChartBuilder::on(&area)
             .caption(self.curve.what, ("sans-serif", 13))
             .margin(10)
+            .margin_right(34)
             .x_label_area_size(36)
             .y_label_area_size(58)
             .build_cartesian_2d((1.0..last).log_scale(), (least..most).log_scale())?;
