@@ -52,6 +52,18 @@ pub(crate) struct Figure {
     pub(crate) better: Better,
 }
 
+const DELIVERIES: Figure = Figure {
+    name: "M deliveries/s",
+    unit: 1e6,
+    better: Better::More,
+};
+
+const NANOSECONDS: Figure = Figure {
+    name: "ns",
+    unit: 1e-9,
+    better: Better::Less,
+};
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Better {
     More,

@@ -7,7 +7,7 @@ use async_broadcast::Sender;
 use futures::StreamExt;
 use genevent::EventManager;
 
-use super::{Beside, Better, CAPACITY, Cell, Figure, Kind, Load, Peer, Sample, Workload};
+use super::{Beside, CAPACITY, Cell, DELIVERIES, Kind, Load, Peer, Sample, Workload};
 use crate::event::Event;
 use crate::peers::each::{Crossfire, Flume, Kanal, OneEach, Tokio};
 use crate::peers::floor::{self, AlwaysReady};
@@ -19,11 +19,7 @@ pub(super) static WORKLOAD: Workload = Workload {
     name: "W1",
     title: "one producer",
     what: "one producer, S subscribers read everything",
-    figure: Figure {
-        name: "M deliveries/s",
-        unit: 1e6,
-        better: Better::More,
-    },
+    figure: DELIVERIES,
     beside: Beside::Nothing,
     cells,
 };

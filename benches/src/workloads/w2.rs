@@ -8,7 +8,7 @@ use std::time::Instant;
 use async_broadcast::Sender;
 use genevent::EventManager;
 
-use super::{Beside, Better, Cell, Figure, Kind, Load, Peer, Sample, Workload};
+use super::{Beside, Cell, DELIVERIES, Kind, Load, Peer, Sample, Workload};
 use crate::peers::each::{CrossfireMany, Flume, Kanal, OneEach, Tokio};
 use crate::peers::{Fanout, Reader, broadcast, genevent::TryFirst, postage};
 use crate::runtime::{Flavor, joined, spawn};
@@ -18,11 +18,7 @@ pub(super) static WORKLOAD: Workload = Workload {
     name: "W2",
     title: "four producers",
     what: "four producers, S subscribers read everything; u64, capacity 1,024",
-    figure: Figure {
-        name: "M deliveries/s",
-        unit: 1e6,
-        better: Better::More,
-    },
+    figure: DELIVERIES,
     beside: Beside::Nothing,
     cells,
 };

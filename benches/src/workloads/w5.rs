@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use genevent::EventManager;
 
-use super::{Beside, Better, CAPACITY, Cell, Figure, Kind, Load, Peer, Sample, Workload};
+use super::{Beside, CAPACITY, Cell, Kind, Load, NANOSECONDS, Peer, Sample, Workload};
 use crate::peers::each::{CrossfireMany, Flume, Kanal, Tokio};
 use crate::peers::{Open, Reader, async_broadcast, broadcast, hub::Hub, postage};
 use crate::runtime::{Flavor, spawn};
@@ -16,11 +16,7 @@ pub(super) static WORKLOAD: Workload = Workload {
     name: "W5",
     title: "subscribe and drop",
     what: "subscribe and drop, while a producer runs for one other subscriber; u64, capacity 1,024",
-    figure: Figure {
-        name: "ns",
-        unit: 1e-9,
-        better: Better::Less,
-    },
+    figure: NANOSECONDS,
     beside: Beside::Nothing,
     cells,
 };
