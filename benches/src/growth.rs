@@ -48,13 +48,17 @@ pub(crate) fn run(args: &Args) -> Result<bool, Box<dyn Error>> {
 }
 
 impl Found {
+    /// In three passes, of which the fastest counts at each number: a pause of the machine hits
+    /// one of them.
     fn of(curve: &'static Curve) -> Self {
         let numbers = curve.numbers.iter();
-        let points = numbers.map(|&number| (number as f64, (curve.cost)(number)));
-        Self {
-            curve,
-            points: points.collect(),
+        let mut points: Vec<_> = numbers.map(|&number| (number as f64, f64::MAX)).collect();
+        for _ in 0..3 {
+            for (point, &number) in points.iter_mut().zip(curve.numbers) {
+                point.1 = point.1.min((curve.cost)(number));
+            }
         }
+        Self { curve, points }
     }
 
     /// From 100 on: before that, what does not grow hides what does.
