@@ -71,11 +71,11 @@ impl Found {
         exponents.fold(f64::MIN, f64::max)
     }
 
-    /// Half a power is left to caches: 100,000 of anything do not fit.
+    /// The rest is left to caches, which 100,000 of anything do not fit.
     fn holds(&self) -> bool {
         let most = match self.curve.grows {
-            Growth::Level => 0.5,
-            Growth::Linear => 1.5,
+            Growth::Level => 0.6,
+            Growth::Linear => 1.6,
         };
         self.exponent() <= most
     }
