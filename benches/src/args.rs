@@ -11,7 +11,7 @@ usage: cargo run --release -p genevent-benches -- [growth | memory] [options]
   growth            how the cost of an operation of ours grows; --only NAME chooses a curve
   memory            what ours takes on the heap
 
-  --full            every cell, 11 samples of 80 ms each (half an hour), and judge by the lower
+  --full            every cell, 11 samples of 80 ms each (some 20 minutes), and judge by the lower
                     quartile of the ratios; without it the main cells, 5 samples of 25 ms
                     (under 2 minutes), and judge by the upper quartile
   --only NAME       only cells whose name contains NAME (W1, W3-s64, -current); may be repeated

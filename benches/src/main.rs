@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release -p genevent-benches` takes under two minutes, prints Markdown, and leaves
 //! the samples as JSON lines and a chart under `target/bench`; with `--full` it measures
-//! everything, which takes about half an hour. Read the ratios, not the figures: the peers of a
+//! everything, which takes some twenty minutes. Read the ratios, not the figures: the peers of a
 //! cell take turns (A B C A B C …), so whatever else the machine does slows all of them alike, and
 //! each sample of ours is compared with the one that a peer took right after it. Every sample is a
 //! process of its own.
