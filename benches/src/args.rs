@@ -6,19 +6,23 @@ use std::time::Duration;
 use crate::workloads::Cell;
 
 pub(crate) const USAGE: &str = "\
-usage: cargo run --release -p genevent-benches -- [options]
+usage: cargo run --release -p genevent-benches -- [growth | memory] [options]
 
-  --full            every cell, 11 samples of 80 ms each (half an hour), and judge by the lower
+  growth            how the cost of an operation of ours grows; --only NAME chooses a curve
+  memory            what ours takes on the heap
+
+  --full            every cell, 11 samples of 80 ms each (some 20 minutes), and judge by the lower
                     quartile of the ratios; without it the main cells, 5 samples of 25 ms
                     (under 2 minutes), and judge by the upper quartile
   --only NAME       only cells whose name contains NAME (W1, W3-s64, -current); may be repeated
   --peer NAME       only ours and the peers whose name contains NAME; may be repeated
   --rounds N        samples of each peer in each cell
   --sample-ms N     how long a sample should take, in milliseconds
-  --out DIR         where tables.md, samples.jsonl and chart.svg go (default target/bench)
+  --out DIR         where tables, samples.jsonl and pictures go (default target/bench)
   --list            the cells and their peers, without measuring
 
-It fails if a cell is below its minimum (src/minima.rs) or a sample of ours is wrong.";
+It fails if a cell is below its minimum (src/minima.rs), a sample of ours is wrong, or a
+cost grows faster than it may.";
 
 pub(crate) struct Args {
     pub(crate) mode: Mode,
@@ -32,6 +36,8 @@ pub(crate) struct Args {
 
 pub(crate) enum Mode {
     Measure,
+    Growth,
+    Memory,
     List,
     Help,
     /// One sample, in this process: what the others start themselves for.
@@ -51,9 +57,17 @@ impl Args {
         self.only.iter().any(|part| name.contains(part.as_str()))
     }
 
-    pub(crate) fn wants_peer(&self, name: &str) -> bool {
-        self.peers.is_empty() || self.peers.iter().any(|part| name.contains(part.as_str()))
+    pub(crate) fn wants_curve(&self, name: &str) -> bool {
+        wants(&self.only, name)
     }
+
+    pub(crate) fn wants_peer(&self, name: &str) -> bool {
+        wants(&self.peers, name)
+    }
+}
+
+fn wants(parts: &[String], name: &str) -> bool {
+    parts.is_empty() || parts.iter().any(|part| name.contains(part.as_str()))
 }
 
 pub(crate) fn parse(words: impl Iterator<Item = String>) -> Result<Args, String> {
@@ -72,6 +86,8 @@ pub(crate) fn parse(words: impl Iterator<Item = String>) -> Result<Args, String>
     while let Some(option) = words.next() {
         let mut value = || words.next().ok_or(format!("{option} needs a value"));
         match option.as_str() {
+            "growth" => args.mode = Mode::Growth,
+            "memory" => args.mode = Mode::Memory,
             "--full" => {}
             "--only" => args.only.push(value()?),
             "--peer" => args.peers.push(value()?),

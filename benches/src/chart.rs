@@ -39,10 +39,8 @@ pub(crate) fn draw(path: &Path, results: &[Measured]) -> Result<(), Box<dyn Erro
     let mut groups: Vec<(String, Vec<Bar>)> = Vec::new();
     for measured in results.iter().filter(|measured| measured.headline) {
         let Some(bar) = bar(measured) else { continue };
-        let title = format!(
-            "{}, {}",
-            measured.workload.name, measured.workload.figure.name
-        );
+        let of = measured.workload;
+        let title = format!("{}: {} ({})", of.name, of.title, of.figure.name);
         match groups.last_mut() {
             Some((last, bars)) if *last == title => bars.push(bar),
             _ => groups.push((title, vec![bar])),
@@ -72,8 +70,7 @@ pub(crate) fn draw(path: &Path, results: &[Measured]) -> Result<(), Box<dyn Erro
             y += BAR as i32;
         }
     }
-    let legend = "how many times as good as the best peer (median; dot: lower quartile; bar across: \
-                  minimum)";
+    let legend = "ours / best peer, logarithmic: median; dot: lower quartile; line across: minimum";
     text(&area, legend, (8, bottom + 38), 12, &QUIET, HPos::Left)?;
     area.present()?;
     Ok(())
@@ -105,10 +102,16 @@ impl Scale {
 }
 
 fn ticks(area: &Area<'_>, scale: &Scale, bottom: i32) -> Result<(), Box<dyn Error>> {
-    for ratio in [0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0] {
+    for power in -6..=9 {
+        let ratio = 2_f64.powi(power);
         if ratio < scale.narrowest || ratio > scale.widest {
             continue;
         }
+        let said = if power < 0 {
+            format!("1/{}", ratio.recip())
+        } else {
+            format!("{ratio}")
+        };
         let x = scale.x(ratio);
         let style = if ratio == 1.0 {
             QUIET.stroke_width(1)
@@ -119,14 +122,7 @@ fn ticks(area: &Area<'_>, scale: &Scale, bottom: i32) -> Result<(), Box<dyn Erro
             [(x, HEAD as i32 - 4), (x, bottom)],
             style,
         ))?;
-        text(
-            area,
-            &format!("{ratio}"),
-            (x, bottom + 12),
-            12,
-            &QUIET,
-            HPos::Center,
-        )?;
+        text(area, &said, (x, bottom + 12), 12, &QUIET, HPos::Center)?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release -p genevent-benches` takes under two minutes, prints Markdown, and leaves
 //! the samples as JSON lines and a chart under `target/bench`; with `--full` it measures
-//! everything, which takes about half an hour. Read the ratios, not the figures: the peers of a
+//! everything, which takes some twenty minutes. Read the ratios, not the figures: the peers of a
 //! cell take turns (A B C A B C …), so whatever else the machine does slows all of them alike, and
 //! each sample of ours is compared with the one that a peer took right after it. Every sample is a
 //! process of its own.
@@ -15,13 +15,17 @@
 //! | `tally.rs` | every subscriber checks what it received: a fast wrong channel is no peer |
 //! | `minima.rs` | what ours must reach; a cell below it makes the command fail |
 //! | `report.rs`, `chart.rs` | tables, JSON lines, the picture |
+//! | `growth.rs`, `memory.rs` | ours alone: how costs grow, what lies on the heap |
 //!
 //! All of them allocate from the system's allocator, by way of one that counts bytes for W6.
 
 mod args;
+mod by_hand;
 mod chart;
 mod event;
+mod growth;
 mod measure;
+mod memory;
 mod minima;
 mod peers;
 mod process;
@@ -52,15 +56,23 @@ fn main() -> ExitCode {
         Mode::Help => println!("{}", args::USAGE),
         Mode::List => list(&args),
         Mode::Sample { cell, peer } => process::answer(cell, peer, args.sample),
-        Mode::Measure => match measure_all(&args) {
-            Ok(code) => return code,
-            Err(error) => {
-                eprintln!("{error}");
-                return ExitCode::FAILURE;
-            }
-        },
+        Mode::Memory => print!("{}", memory::table()),
+        Mode::Growth => return code(growth::run(&args)),
+        Mode::Measure => return code(measure_all(&args)),
     }
     ExitCode::SUCCESS
+}
+
+/// Whether all is as it must be.
+fn code(result: Result<bool, Box<dyn Error>>) -> ExitCode {
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// The cells that `args` asks for, with their workloads.
@@ -78,7 +90,7 @@ fn list(args: &Args) {
     }
 }
 
-fn measure_all(args: &Args) -> Result<ExitCode, Box<dyn Error>> {
+fn measure_all(args: &Args) -> Result<bool, Box<dyn Error>> {
     let began = Instant::now();
     let cells = cells(args);
     let mut results = Vec::new();
@@ -104,8 +116,5 @@ fn measure_all(args: &Args) -> Result<ExitCode, Box<dyn Error>> {
     );
 
     let failed = results.iter().any(Measured::ours_failed);
-    if failed || verdicts.iter().any(|verdict| !verdict.holds) {
-        return Ok(ExitCode::FAILURE);
-    }
-    Ok(ExitCode::SUCCESS)
+    Ok(!failed && verdicts.iter().all(|verdict| verdict.holds))
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::workloads::{self, Load, Peer, Sample};
 
-/// After this a sample is given up: some peers lose a wake-up now and then.
+/// After this a sample is given up, and named: one that hangs must not stop the others.
 const AT_MOST: Duration = Duration::from_secs(30);
 
 /// A sample that is being taken.

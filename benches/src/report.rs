@@ -19,7 +19,8 @@ pub(crate) fn json_lines(results: &[Measured]) -> serde_json::Result<String> {
 
 pub(crate) fn tables(results: &[Measured], verdicts: &[Verdict], args: &Args) -> String {
     let mut text = format!(
-        "{} interleaved samples of about {} ms each, every one in a process of its own. Ratios say \
+        "{} interleaved samples of about {} ms each, every one in a process of its own; what is \
+         counted (W6) has one. Ratios say \
          how many times as good ours is, pair by pair: above 1, ours is better.\n",
         args.rounds,
         args.sample.as_millis()

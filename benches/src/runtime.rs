@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::future::Future;
+use std::pin::Pin;
 
 use tokio::runtime::Builder;
+use tokio::task::JoinHandle;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Flavor {
@@ -50,8 +52,34 @@ fn run<T: Send + 'static>(
 ) -> T {
     let runtime = builder.build().expect("a runtime can be built");
     // As a task, not in `block_on` itself, which is slower to spawn from and to wake.
-    let task = runtime.spawn(task);
+    let task = runtime.spawn(boxed(task));
     runtime.block_on(task).expect("no check fails")
+}
+
+/// Spawns a task of which there is one in a sample.
+pub(crate) fn spawn<T: Send + 'static>(
+    task: impl Future<Output = T> + Send + 'static,
+) -> JoinHandle<T> {
+    tokio::spawn(boxed(task))
+}
+
+/// What all of them come to.
+///
+/// # Panics
+/// If one of them did.
+pub(crate) async fn joined<T>(tasks: Vec<JoinHandle<T>>) -> Vec<T> {
+    let mut results = Vec::with_capacity(tasks.len());
+    for task in tasks {
+        results.push(task.await.expect("no check fails"));
+    }
+    results
+}
+
+/// What runs it is compiled once then, and not for every peer.
+fn boxed<T>(
+    task: impl Future<Output = T> + Send + 'static,
+) -> Pin<Box<dyn Future<Output = T> + Send>> {
+    Box::pin(task)
 }
 
 impl fmt::Display for Flavor {

@@ -36,6 +36,8 @@ const CAPACITY: usize = 1024;
 
 pub(crate) struct Workload {
     pub(crate) name: &'static str,
+    /// In a few words, for the chart.
+    pub(crate) title: &'static str,
     pub(crate) what: &'static str,
     pub(crate) figure: Figure,
     /// What else is told beside the figure.
@@ -49,6 +51,18 @@ pub(crate) struct Figure {
     pub(crate) unit: f64,
     pub(crate) better: Better,
 }
+
+const DELIVERIES: Figure = Figure {
+    name: "M deliveries/s",
+    unit: 1e6,
+    better: Better::More,
+};
+
+const NANOSECONDS: Figure = Figure {
+    name: "ns",
+    unit: 1e-9,
+    better: Better::Less,
+};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Better {
@@ -72,6 +86,8 @@ pub(crate) struct Cell {
     pub(crate) headline: bool,
     /// It mostly sleeps: its peers are measured side by side.
     pub(crate) sleeps: bool,
+    /// Its figures are counted, not timed: one sample says it all.
+    pub(crate) counted: bool,
     /// Ours first: the ratios are ours to each of the others.
     pub(crate) peers: Vec<Peer>,
 }
@@ -172,6 +188,7 @@ impl Cell {
             },
             headline: false,
             sleeps: false,
+            counted: false,
             peers,
         }
     }

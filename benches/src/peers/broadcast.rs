@@ -238,7 +238,7 @@ impl<E: Event> Fanout<E> for Lossy<E> {
 }
 
 impl<E: Event> Open<E> for Lossy<E> {
-    const NAME: &'static str = "tokio broadcast (loses)";
+    const NAME: &'static str = "tokio broadcast";
 
     type Reader = Lagging<E>;
 

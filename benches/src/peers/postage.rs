@@ -1,4 +1,6 @@
-//! postage's broadcast channel: one ring for all, lossless.
+//! postage's broadcast channel: one ring for all, lossless but for its end: a reader that looks
+//! just as the producer sends its last event and leaves may be told of the end alone. Such a
+//! sample fails, and is named.
 
 pub(crate) use postage::broadcast::Sender as Broadcast;
 use postage::broadcast::{Receiver, channel};

@@ -7,22 +7,19 @@ use async_broadcast::Sender;
 use futures::StreamExt;
 use genevent::EventManager;
 
-use super::{Beside, Better, CAPACITY, Cell, Figure, Kind, Load, Peer, Sample, Workload};
+use super::{Beside, CAPACITY, Cell, DELIVERIES, Kind, Load, Peer, Sample, Workload};
 use crate::event::Event;
 use crate::peers::each::{Crossfire, Flume, Kanal, OneEach, Tokio};
 use crate::peers::floor::{self, AlwaysReady};
 use crate::peers::{Fanout, Reader, broadcast, genevent::TryFirst, postage};
-use crate::runtime::Flavor;
+use crate::runtime::{Flavor, joined, spawn};
 use crate::tally::Tally;
 
 pub(super) static WORKLOAD: Workload = Workload {
     name: "W1",
+    title: "one producer",
     what: "one producer, S subscribers read everything",
-    figure: Figure {
-        name: "M deliveries/s",
-        unit: 1e6,
-        better: Better::More,
-    },
+    figure: DELIVERIES,
     beside: Beside::Nothing,
     cells,
 };
@@ -97,17 +94,14 @@ async fn deliver_all<E: Event, F: Fanout<E>>(load: Load) -> Sample {
             })
         })
         .collect();
-    let producer = tokio::spawn(async move {
+    let producer = spawn(async move {
         for number in 0..load.events {
             fanout.send(E::numbered(number)).await;
         }
         // Dropped here: the readers come to their end.
     });
     producer.await.expect("the producer never fails");
-    let mut tallies = Vec::with_capacity(load.subscribers);
-    for reader in readers {
-        tallies.push(reader.await.expect("a reader never fails"));
-    }
+    let tallies = joined(readers).await;
     let elapsed = began.elapsed();
     for tally in tallies {
         tally.check(load.events);
@@ -136,10 +130,7 @@ async fn poll_and_clone<E: Event>(load: Load) -> Sample {
             })
         })
         .collect();
-    let mut seen = Vec::with_capacity(load.subscribers);
-    for reader in readers {
-        seen.push(reader.await.expect("a reader never fails"));
-    }
+    let seen = joined(readers).await;
     let elapsed = began.elapsed();
     assert!(seen.into_iter().all(|seen| seen == (load.events, true)));
     Sample::per_second(load.events * load.subscribers as u64, elapsed)

@@ -8,20 +8,17 @@ use std::time::Instant;
 use async_broadcast::Sender;
 use genevent::EventManager;
 
-use super::{Beside, Better, Cell, Figure, Kind, Load, Peer, Sample, Workload};
+use super::{Beside, Cell, DELIVERIES, Kind, Load, Peer, Sample, Workload};
 use crate::peers::each::{CrossfireMany, Flume, Kanal, OneEach, Tokio};
 use crate::peers::{Fanout, Reader, broadcast, genevent::TryFirst, postage};
-use crate::runtime::Flavor;
+use crate::runtime::{Flavor, joined, spawn};
 use crate::tally::Tally;
 
 pub(super) static WORKLOAD: Workload = Workload {
     name: "W2",
+    title: "four producers",
     what: "four producers, S subscribers read everything; u64, capacity 1,024",
-    figure: Figure {
-        name: "M deliveries/s",
-        unit: 1e6,
-        better: Better::More,
-    },
+    figure: DELIVERIES,
     beside: Beside::Nothing,
     cells,
 };
@@ -88,7 +85,7 @@ async fn deliver_all<F: Fanout<u64> + Clone>(load: Load) -> Sample {
         .collect();
     let producers = (0..PRODUCERS).map(|producer| {
         let mut fanout = fanout.clone();
-        tokio::spawn(async move {
+        spawn(async move {
             for number in 0..each {
                 fanout.send(producer << PRODUCER | number).await;
             }
@@ -96,13 +93,8 @@ async fn deliver_all<F: Fanout<u64> + Clone>(load: Load) -> Sample {
     });
     let producers: Vec<_> = producers.collect();
     drop(fanout);
-    for producer in producers {
-        producer.await.expect("a producer never fails");
-    }
-    let mut tallies = Vec::with_capacity(load.subscribers);
-    for reader in readers {
-        tallies.push(reader.await.expect("a reader never fails"));
-    }
+    joined(producers).await;
+    let tallies = joined(readers).await;
     let elapsed = began.elapsed();
     for tally in tallies.into_iter().flatten() {
         tally.check(each);

@@ -12,12 +12,13 @@ use crate::peers::each::{Crossfire, Flume, Kanal, OneEach, Tokio};
 use crate::peers::floor::WakeAndAck;
 use crate::peers::hand_ack::{CounterInEach, HandAcked};
 use crate::peers::{Acked, Reader, Worker, broadcast, postage};
-use crate::runtime::Flavor;
+use crate::runtime::{Flavor, joined, spawn};
 use crate::stats::quantile;
 use crate::tally::Tally;
 
 pub(super) static WORKLOAD: Workload = Workload {
     name: "W3",
+    title: "acknowledged round trips",
     what: "acknowledged round trip to S subscribers; u64, capacity 1,024; peers with the cheapest \
            acknowledgement by hand, where nothing else is said",
     figure: Figure {
@@ -109,10 +110,9 @@ async fn round_trips<A: Acked<u64>>(load: Load) -> Sample {
             })
         })
         .collect();
-    let producer = tokio::spawn(send_all(acked, load.events, processed));
+    let producer = spawn(send_all(acked, load.events, processed));
     let sample = producer.await.expect("every answer comes after the work");
-    for worker in workers {
-        let tally = worker.await.expect("a worker never fails");
+    for tally in joined(workers).await {
         tally.check(load.events);
     }
     sample

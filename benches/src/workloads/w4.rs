@@ -10,11 +10,12 @@ use crate::peers::each::{Crossfire, Flume, Kanal, OneEach, Tokio};
 use crate::peers::{
     Fanout, Reader, async_broadcast as lossy, broadcast, genevent::FirstLoses, postage,
 };
-use crate::runtime::Flavor;
+use crate::runtime::{Flavor, spawn};
 use crate::tally::Tally;
 
 pub(super) static WORKLOAD: Workload = Workload {
     name: "W4",
+    title: "one slow subscriber",
     what: "16 subscribers, of which one sleeps 1 ms for each event (tokio's clock makes about 2 of \
            it); capacity 64. Until all are done, and what was lost of all deliveries",
     figure: Figure {
@@ -89,7 +90,7 @@ async fn deliver_all<F: Fanout<u64>, const LOSES: bool>(load: Load) -> Sample {
             })
         })
         .collect();
-    let producer = tokio::spawn(async move {
+    let producer = spawn(async move {
         for number in 0..load.events {
             fanout.send(number).await;
         }

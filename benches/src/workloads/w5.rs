@@ -6,20 +6,17 @@ use std::time::{Duration, Instant};
 
 use genevent::EventManager;
 
-use super::{Beside, Better, CAPACITY, Cell, Figure, Kind, Load, Peer, Sample, Workload};
+use super::{Beside, CAPACITY, Cell, Kind, Load, NANOSECONDS, Peer, Sample, Workload};
 use crate::peers::each::{CrossfireMany, Flume, Kanal, Tokio};
 use crate::peers::{Open, Reader, async_broadcast, broadcast, hub::Hub, postage};
-use crate::runtime::Flavor;
+use crate::runtime::{Flavor, spawn};
 use crate::tally::Tally;
 
 pub(super) static WORKLOAD: Workload = Workload {
     name: "W5",
+    title: "subscribe and drop",
     what: "subscribe and drop, while a producer runs for one other subscriber; u64, capacity 1,024",
-    figure: Figure {
-        name: "ns",
-        unit: 1e-9,
-        better: Better::Less,
-    },
+    figure: NANOSECONDS,
     beside: Beside::Nothing,
     cells,
 };
@@ -56,7 +53,7 @@ fn sample<O: Open<u64>>(load: Load) -> Sample {
 async fn come_and_leave<O: Open<u64>>(load: Load) -> Sample {
     let open = O::open(CAPACITY);
     let mut reader = open.subscribe();
-    let stays = tokio::spawn(async move {
+    let stays = spawn(async move {
         let mut tally = Tally::default();
         while let Some(event) = reader.next().await {
             tally.see(event);
@@ -64,7 +61,7 @@ async fn come_and_leave<O: Open<u64>>(load: Load) -> Sample {
         tally
     });
     let over = Arc::new(AtomicBool::new(false));
-    let producer = tokio::spawn({
+    let producer = spawn({
         let (mut open, over) = (open.clone(), Arc::clone(&over));
         async move {
             let mut number = 0;
@@ -78,7 +75,7 @@ async fn come_and_leave<O: Open<u64>>(load: Load) -> Sample {
             number
         }
     });
-    let comers = tokio::spawn(async move {
+    let comers = spawn(async move {
         let mut elapsed = Duration::ZERO;
         let mut left = load.events;
         while left > 0 {

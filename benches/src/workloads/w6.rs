@@ -1,14 +1,13 @@
 //! W6: bytes on the heap, counted by the allocator.
 
-use std::future::Future;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 
 use allocation_counter::measure;
 use async_broadcast::Sender;
 use genevent::EventManager;
 
 use super::{Beside, Better, CAPACITY, Cell, Figure, Kind, Load, Peer, Sample, Workload};
+use crate::by_hand::poll;
 use crate::peers::each::{Crossfire, Flume, Kanal, OneEach, Tokio};
 use crate::peers::{Fanout, Reader, broadcast, postage};
 use crate::runtime::Flavor;
@@ -16,6 +15,7 @@ use crate::tally::Tally;
 
 pub(super) static WORKLOAD: Workload = Workload {
     name: "W6",
+    title: "heap",
     what: "heap for each subscriber that has read nothing yet (new) or 10,000 events (read) and \
            waits for the next one, and for each of 65,536 events that are buffered for one \
            subscriber, with the room for them; u64",
@@ -34,7 +34,9 @@ const READ: u64 = 10_000;
 fn cells() -> Vec<Cell> {
     // Nothing is spawned: the runtime does not matter.
     let cell = |name, subscribers, events, sample| {
-        Cell::new(name, subscribers, Flavor::Current, peers(sample, events)).headline(true)
+        let mut cell = Cell::new(name, subscribers, Flavor::Current, peers(sample, events));
+        cell.counted = true;
+        cell.headline(true)
     };
     vec![
         cell("W6-new", 100_000, 0, Measure::Subscriber),
@@ -129,8 +131,4 @@ fn per_event<F: Fanout<u64>>(load: Load) -> Sample {
     });
     drop(kept);
     Sample::of(info.bytes_current as f64 / load.events as f64)
-}
-
-fn poll<T>(future: impl Future<Output = T>) -> Poll<T> {
-    pin!(future).poll(&mut Context::from_waker(Waker::noop()))
 }

@@ -5,19 +5,16 @@ use std::time::Instant;
 
 use genevent::EventManager;
 
-use super::{Beside, Better, CAPACITY, Cell, Figure, Kind, Load, Peer, Sample, Workload};
+use super::{Beside, CAPACITY, Cell, Kind, Load, NANOSECONDS, Peer, Sample, Workload};
 use crate::peers::each::{CrossfireMany, Flume, Kanal, Tokio};
 use crate::peers::{Open, Reader, async_broadcast, broadcast, genevent::Trying, hub::Hub, postage};
 use crate::runtime::Flavor;
 
 pub(super) static WORKLOAD: Workload = Workload {
     name: "W8",
+    title: "nobody listens",
     what: "publish with no subscriber; u64, capacity 1,024",
-    figure: Figure {
-        name: "ns",
-        unit: 1e-9,
-        better: Better::Less,
-    },
+    figure: NANOSECONDS,
     beside: Beside::Nothing,
     cells,
 };

@@ -7,11 +7,12 @@ use genevent::{EventManager, handler_fn};
 use super::w3::{self, Processed};
 use super::{Beside, Better, CAPACITY, Cell, Figure, Kind, Load, Peer, Sample, Workload};
 use crate::peers::beam;
-use crate::runtime::Flavor;
+use crate::runtime::{Flavor, spawn};
 use crate::tally::Tally;
 
 pub(super) static WORKLOAD: Workload = Workload {
     name: "W9",
+    title: "callbacks, beside Elixir",
     what: "N callbacks and sync_notify, u64: many in one task (group; GenEvent's handlers), or with \
            a subscription each (GenEvent's streams). Elixir is another runtime",
     figure: Figure {
@@ -97,7 +98,7 @@ fn callback(index: usize, processed: &Arc<[Processed]>) -> impl FnMut(&u64) + Se
 
 async fn send_all(manager: EventManager<u64>, load: Load, processed: Arc<[Processed]>) -> Sample {
     let producer = w3::send_all(manager.clone(), load.events, Arc::clone(&processed));
-    let sample = tokio::spawn(producer).await;
+    let sample = spawn(producer).await;
     manager.stop().await.expect("nobody is inside of a handler");
     for processed in processed.iter() {
         assert_eq!(processed.count(), load.events, "every event came");
