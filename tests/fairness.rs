@@ -1,9 +1,10 @@
-//! Publishers that wait for room take turns, whoever polls them and however often.
+//! Publishers that wait for room take turns, whoever polls them and however often; and so do tasks
+//! on one thread, also beside a subscriber that always finds events.
 
 #[path = "support/drive.rs"]
 mod drive;
 
-use std::future::poll_fn;
+use std::future::{poll_fn, ready};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +12,7 @@ use std::task::Poll;
 
 use drive::read;
 use futures::StreamExt;
-use genevent::{EventManager, Subscription};
+use genevent::{EventManager, EventStreamExt, Subscription, handler_fn};
 use tokio::task::yield_now;
 use tokio_test::task;
 
@@ -118,4 +119,90 @@ fn no_producer_is_left_out_for_one_that_polls_first_and_without_being_woken() {
             assert_nobody_has_less_than_half_of_its_share(&ring);
         }
     }
+}
+
+// ---- Neighbours ---------------------------------------------------------------------------------
+
+/// Stored before anybody reads.
+const BACKLOG: usize = 100_000;
+/// What a task may take before its neighbours have a turn: 16 for each of the 128 units that tokio
+/// gives it, and what else it has got with the last of them.
+const AT_A_STRETCH: usize = 16 * 128 + 64;
+
+/// Counts the events that somebody takes.
+#[derive(Clone, Default)]
+struct Taken(Arc<AtomicUsize>);
+
+impl Taken {
+    fn one(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Is the neighbour: on the same thread, and never waits for anything.
+    async fn assert_neighbours_have_their_turns(&self) {
+        let mut before = 0;
+        while before < BACKLOG {
+            yield_now().await;
+            let now = self.get();
+            let stretch = now - before;
+            assert!(stretch <= AT_A_STRETCH, "{stretch} at a stretch");
+            before = now;
+        }
+    }
+}
+
+fn publish_backlog(manager: &EventManager<usize>) {
+    for n in 0..BACKLOG {
+        manager.try_notify(n).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_stream_that_always_has_events_leaves_its_neighbours_their_turns() {
+    let (manager, taken) = (EventManager::new(BACKLOG), Taken::default());
+    let reader = manager.subscribe();
+    publish_backlog(&manager);
+    let count = taken.clone();
+    tokio::spawn(reader.for_each(move |_| ready(count.one())));
+    taken.assert_neighbours_have_their_turns().await;
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_stream_that_is_fed_by_its_reader_leaves_its_neighbours_their_turns() {
+    let (manager, taken) = (EventManager::new(1), Taken::default());
+    let mut reader = manager.subscribe();
+    let count = taken.clone();
+    tokio::spawn(async move {
+        while count.get() < BACKLOG {
+            manager.try_notify(0).unwrap();
+            reader.next().await.unwrap();
+            count.one();
+        }
+    });
+    taken.assert_neighbours_have_their_turns().await;
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn deliveries_that_are_always_there_leave_their_neighbours_their_turns() {
+    let (manager, taken) = (EventManager::new(BACKLOG), Taken::default());
+    let deliveries = manager.subscribe().deliveries();
+    publish_backlog(&manager);
+    let count = taken.clone();
+    tokio::spawn(deliveries.for_each_acked(8, move |_| ready(count.one())));
+    taken.assert_neighbours_have_their_turns().await;
+}
+
+#[cfg(feature = "rt")]
+#[tokio::test(flavor = "current_thread")]
+async fn a_handler_that_always_has_events_leaves_its_neighbours_their_turns() {
+    let (manager, taken) = (EventManager::new(BACKLOG), Taken::default());
+    let count = taken.clone();
+    let handler = handler_fn(move |_: &usize| count.one());
+    manager.add_handler("counts", handler).unwrap();
+    publish_backlog(&manager);
+    taken.assert_neighbours_have_their_turns().await;
 }
