@@ -1,8 +1,8 @@
 //! How a task comes to wait for itself, and how to find out which one does.
 //!
 //! Whoever waits for *every* subscriber, for its answer or for room, waits for its own
-//! subscription, too. None of this is detected: the manager cannot know which task reads which
-//! stream. But every wait can be given a limit, and the error then names the subscription with
+//! subscription, too. Streams give no sign of it: the manager cannot know which task reads which
+//! one. (Of handlers it knows more: see [below](#in-handlers).) But every wait can be given a limit, and the error then names the subscription with
 //! the line that created it:
 //!
 //! ```
@@ -47,6 +47,20 @@
 //!
 //! The same can happen between two managers whose readers publish to each other, and across
 //! tasks: a task that awaits another one which awaits it by one of these.
+//!
+//! # In handlers
+//!
+//! Inside of a handler, what could only wait for that handler answers `WouldDeadlock` at once
+//! (module `handler`). What it awaits by other means is not found out, and hangs:
+//!
+//! | what waits, in a handler | for what | instead |
+//! |---|---|---|
+//! | a task that it spawned, which calls [`sync_notify`], `call`, [`flush`], … | the task, which waits for the handler | [`notify`]; not to await the task; `within` in the task |
+//! | `stopped()` of itself, or of another one of its group | its own end | end by `Break`; await it in a task of its own |
+//! | [`sync_notify`] to another manager, a handler of which calls `sync_notify` to this one | that handler, which waits for this one | [`notify`] one way; `within` |
+//! | the answer to [`sync_notify`] or [`ack_notify`] whose event was stored before, outside | itself, and the event cannot be given back | not to pass such futures in; `within` |
+//!
+//! From outside, `abort()` of its `HandlerRef` ends a handler whatever it awaits.
 //!
 //! # The ways out
 //!

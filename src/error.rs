@@ -124,7 +124,8 @@ impl Error for ReserveError {}
 
 /// A handler asked to wait for what it could only do itself: [`flush`], [`stop`].
 ///
-/// Nothing has been done. Found out only for code that the handler itself awaits, not for tasks
+/// Nothing has been done, unless the future was first polled outside of the handler: then `stop` has
+/// closed the manager. Found out only for code that the handler itself awaits, not for tasks
 /// that it spawns and waits for; for these there is `within`.
 ///
 /// # Examples

@@ -89,6 +89,7 @@ struct Storing<'a, E> {
 }
 
 impl<'a, E> Storing<'a, E> {
+    #[inline]
     fn new(channel: &'a Channel<E>, event: E) -> Self {
         Self {
             channel,
@@ -168,6 +169,7 @@ const POLLED_AGAIN: &str = "a publishing future is not polled once it is ready";
 pub struct Notify<'a, E>(Storing<'a, E>);
 
 impl<'a, E> Notify<'a, E> {
+    #[inline]
     pub(crate) fn new(channel: &'a Channel<E>, event: E) -> Self {
         Self(Storing::new(channel, event))
     }
@@ -178,6 +180,7 @@ impl<E> Unpin for Notify<'_, E> {}
 impl<E> Future for Notify<'_, E> {
     type Output = Result<usize, NotifyError<E>>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.0.poll(None, cx).map_ok(|stored| stored.audience)
     }
@@ -308,16 +311,17 @@ impl<'a, E> Settling<'a, E> {
 
     fn poll(&mut self, cx: &Context<'_>) -> Poll<Result<(), WouldDeadlock>> {
         let channel = self.channel;
-        if self.ticket.is_none() && channel.would_await_itself() {
-            return Poll::Ready(Err(WouldDeadlock));
-        }
         let first = self.ticket.is_none();
         let ticket = self.ticket.get_or_insert_with(|| {
             let ticket = Ticket::new(Until::Finished);
             channel.flush(&ticket);
             ticket
         });
-        ticket.poll_settled(cx, first).map(|_| Ok(()))
+        match ticket.poll_settled(cx, first) {
+            // At every poll: it may have been taken inside of a handler since the last one.
+            Poll::Pending if channel.is_flushed_itself(ticket) => Poll::Ready(Err(WouldDeadlock)),
+            poll => poll.map(|_| Ok(())),
+        }
     }
 }
 
@@ -417,7 +421,7 @@ impl<E> Future for Stop<'_, E> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let channel = self.settling.channel;
-        if self.complete.is_none() && channel.is_running_itself() {
+        if channel.is_running_itself() {
             return Poll::Ready(Err(WouldDeadlock));
         }
         let complete = self.complete.get_or_insert_with(|| {

@@ -42,8 +42,10 @@
 //! Itself. Inside of a handler, [`notify`] to its own manager is fine; that event is seen after
 //! the current one. What could only wait for the handler itself answers `WouldDeadlock` at once:
 //! `sync_notify`, `ack_notify`, `flush`, `stop`, `call`, `remove` and `swap` on itself (in a
-//! group: on any of it), and room that it would have to make itself. Tasks that it spawns and
-//! waits for are not found out: give those a deadline, with `within`.
+//! group: on any of it), and room that it would have to make itself; also where the wait began
+//! outside. What is not found out stands on page [`deadlocks`](crate::deadlocks#in-handlers), with
+//! the ways out: a task that it spawns and waits for, [`stopped`] on itself, another manager whose
+//! handler waits for this one.
 //!
 //! [`add_handler`]: crate::EventManager::add_handler
 //! [`call`]: HandlerRef::call
@@ -55,15 +57,19 @@
 
 mod candidate;
 mod closure;
+mod fate;
 mod floor;
 mod group;
 mod guard;
+mod mailbox;
 mod manage;
 mod member;
 mod order;
+mod owner;
 mod reason;
 mod reference;
 mod runner;
+mod theirs;
 
 use std::future::Future;
 use std::ops::ControlFlow;

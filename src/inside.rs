@@ -4,6 +4,11 @@ use std::cell::Cell;
 
 use crate::inspect::SubscriberId;
 
+#[cfg(genevent_shuttle)]
+use shuttle::thread_local;
+#[cfg(not(genevent_shuttle))]
+use std::thread_local;
+
 thread_local! {
     static INSIDE: Cell<Option<SubscriberId>> = const { Cell::new(None) };
 }
@@ -17,15 +22,24 @@ pub(crate) fn handler() -> Option<SubscriberId> {
 
 /// Runs the code of a handler that reads `subscriber`.
 #[cfg(feature = "rt")]
+#[inline]
 pub(crate) fn run<R>(subscriber: SubscriberId, code: impl FnOnce() -> R) -> R {
     struct Leave(Option<SubscriberId>);
 
     impl Drop for Leave {
+        #[inline]
         fn drop(&mut self) {
-            INSIDE.set(self.0);
+            set(self.0);
         }
     }
 
-    let _leave = Leave(INSIDE.replace(Some(subscriber)));
+    /// Gives what was set before. What is left to drop in a thread that ends is inside of nothing.
+    #[inline]
+    fn set(handler: Option<SubscriberId>) -> Option<SubscriberId> {
+        let set = INSIDE.try_with(|inside| inside.replace(handler));
+        set.unwrap_or(None)
+    }
+
+    let _leave = Leave(set(Some(subscriber)));
     code()
 }

@@ -6,6 +6,14 @@
 //! [`sync_notify`], so the registry is never more than one event
 //! ahead of its observers, while its own calls never wait for them.
 //!
+//! | stream | yields |
+//! |---|---|
+//! | [`Registry::events`] | what is delivered from now on |
+//! | [`Registry::watch`] | what exists, then [`Ready`](WatchEvent::Ready), then what changes, without gap or double |
+//!
+//! [`RegistryStreamExt`] picks events of the first; `reflect` keeps a [`View`] of what exists up
+//! to date with either.
+//!
 //! # Examples
 //! ```
 //! use futures::StreamExt;
@@ -39,13 +47,19 @@ mod contents;
 mod event;
 mod exit;
 mod ext;
+mod reflect;
 mod registry;
 mod table;
+mod view;
+mod watch;
 
 pub use bucket::Bucket;
 pub use builder::RegistryBuilder;
 pub use event::RegistryEvent;
 pub use exit::ExitReason;
 pub use ext::{Created, Exited, Named, RegistryStreamExt};
+pub use reflect::Reflect;
 pub use registry::Registry;
 pub use table::CreateError;
+pub use view::View;
+pub use watch::{Watch, WatchEvent};

@@ -49,6 +49,7 @@
 //! | [`Overflow`] | a subscriber whose window is full |
 //! |---|---|
 //! | [`Wait`](Overflow::Wait), the default | makes publishers wait. Nothing is lost |
+//! | [`WaitAtMost(duration)`](Overflow) | makes publishers wait that long, then is disconnected |
 //! | [`DropOldest`](Overflow::DropOldest) | loses its oldest unread events, counted in [`missed`](Subscription::missed) |
 //! | [`Disconnect`](Overflow::Disconnect) | is disconnected, reads what it had, and ends |
 //!
@@ -60,7 +61,26 @@
 //! Adapters that ask for the next event only when they are done with the one before keep
 //! [`sync_notify`] exact; those that read ahead answer early, unless they are given
 //! [deliveries](Subscription::deliveries). Page [`combinators`] has the whole table, and the
-//! operators of [`ext`] that acknowledge by themselves.
+//! operators of [`ext`] that acknowledge by themselves. In short (*exact*: the receipt says
+//! "finished" when the work is done; *early*: before that; *open*: not until somebody lets go;
+//! *dropped*: it names the subscriber as one that did not finish):
+//!
+//! | pipeline | plain events | deliveries |
+//! |---|---|---|
+//! | `while let`; `for_each`; `then`; `map`; `filter_map`; `take`; `select`; `timeout` | exact | exact |
+//! | `buffer_unordered(n)`; `for_each_concurrent(n)`; `chunks`; `forward`; a task for each event | early | exact |
+//! | holding the stream idle | open | exact |
+//! | what `filter` filters out | exact | dropped |
+//! | `filter_acked`; `for_each_acked`; `batches` | – | exact |
+//!
+//! # Deadlocks
+//!
+//! Whoever waits for every subscriber waits for its own subscription, too: [`sync_notify`] from
+//! the loop that reads the same manager never returns. A handler is told instead
+//! ([`WouldDeadlock`](error::WouldDeadlock)); of other tasks nobody can know. So waiting for
+//! answers takes a limit, `within(duration)`, and the error names who has not answered, with the
+//! line that subscribed it; for room, [`WaitAtMost`](Overflow) is the limit. Page [`deadlocks`] has
+//! every shape of this, with its way out.
 //!
 //! # Handlers
 //!
@@ -74,10 +94,19 @@
 //! as events: what the chapter on `GenEvent` in Elixir's guide builds. Page [`guide`] retells that
 //! chapter, snippet by snippet, and says where this crate departs from it.
 //!
-//! # Runtimes
+//! # Coming from something else
 //!
-//! The manager and its streams need no runtime: they run under any executor. Handlers and the
-//! registry live on tokio, behind feature `rt`, which is on by default.
+//! Page [`migrating`] has what one wrote and what one writes now, for tokio's `broadcast`, a
+//! vector of `mpsc` senders, `async-broadcast`, and `GenEvent`.
+//!
+//! # Features and runtimes
+//!
+//! | feature | default | brings | on |
+//! |---|---|---|---|
+//! | none | | managers, streams, deliveries, permits, sinks | any executor; `futures-core`, `futures-sink`, `pin-project-lite` |
+//! | `rt` | yes | handlers, the registry, `within`, `WaitAtMost`, `batches`, `for_each_acked`, `try_for_each_acked` | tokio |
+//!
+//! Rust 1.85 or later. No `unsafe`.
 //!
 //! # When to use something else
 //!
@@ -139,6 +168,7 @@ mod limits;
 mod line;
 mod log;
 mod manager;
+pub mod migrating;
 mod options;
 mod parking;
 mod permit;
@@ -150,7 +180,14 @@ mod segment;
 mod sink;
 mod subscription;
 mod sync;
+#[cfg(feature = "rt")]
+mod tasks;
 mod watchers;
+
+/// Every program in README, as a test.
+#[cfg(all(doctest, feature = "rt"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 pub use ack::Receipt;
 pub use delivery::{Ack, Deliveries, Delivery};

@@ -29,6 +29,12 @@ impl Limits {
         }));
     }
 
+    /// The least length at which somebody may be at its limit.
+    #[inline]
+    pub(crate) fn next(&self) -> Option<u64> {
+        self.0.peek().map(|limit| limit.0.at)
+    }
+
     /// Whether somebody may be at its limit with `length` events in the sequence.
     #[inline]
     pub(crate) fn is_due(&self, length: u64) -> bool {

@@ -1,6 +1,6 @@
-//! Publishers that wait for room: first come, first served, one woken at a time.
+//! Publishers that wait for room: first come, first served, one woken for each place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::task::Waker;
 
 use crate::clock::Instant;
@@ -15,16 +15,16 @@ pub(crate) struct Turn {
 }
 
 /// # Invariants
-/// 1. Whoever is called is the head, or could only wait for itself; nobody else is.
-/// 2. A publisher that is not called has a waker here.
+/// 1. A publisher is in one of `waiting` and `called`.
+/// 2. Whoever is called looks for itself when it is next polled; the others are woken by the
+///    waker that is here.
 /// 3. `inside` holds those that wait inside of a handler, which must not wait for itself.
 #[derive(Default)]
 pub(crate) struct Line {
-    waiting: BTreeMap<Turn, Option<Waker>>,
+    waiting: BTreeMap<Turn, Waker>,
+    called: BTreeSet<Turn>,
     inside: BTreeMap<Turn, SubscriberId>,
     taken: u64,
-    /// The head has been woken, and looks for itself when it is next polled.
-    called: bool,
     /// When the head will look again by itself.
     alarm: Option<Instant>,
 }
@@ -32,7 +32,7 @@ pub(crate) struct Line {
 impl Line {
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+        self.waiting.is_empty() && self.called.is_empty()
     }
 
     #[inline]
@@ -41,13 +41,15 @@ impl Line {
     }
 
     pub(crate) fn head(&self) -> Option<Turn> {
-        self.waiting.keys().next().copied()
+        let waiting = self.waiting.keys().next();
+        let called = self.called.first();
+        waiting.into_iter().chain(called).min().copied()
     }
 
-    /// Somebody waits, and does not yet know that there is room.
-    #[inline]
-    pub(crate) fn wants_room(&self) -> bool {
-        !self.called && !self.waiting.is_empty()
+    /// The head waits, and does not yet know that it had better look.
+    pub(crate) fn is_head_asleep(&self) -> bool {
+        let head = self.waiting.keys().next();
+        head.is_some_and(|head| self.called.first().is_none_or(|called| head < called))
     }
 
     /// Whether the head will look again at `time` without being called.
@@ -67,21 +69,19 @@ impl Line {
             claim,
         };
         self.taken += 1;
-        self.waiting.insert(turn, Some(waker));
+        self.waiting.insert(turn, waker);
         turn
     }
 
     /// Whether `waker` would be woken for `turn`, as things are.
     pub(crate) fn would_wake(&self, turn: Turn, waker: &Waker) -> bool {
-        matches!(self.waiting.get(&turn), Some(Some(known)) if known.will_wake(waker))
+        (self.waiting.get(&turn)).is_some_and(|known| known.will_wake(waker))
     }
 
     /// Waits on, to be woken by `waker`; gives the waker it replaces back.
     pub(crate) fn stay(&mut self, turn: Turn, waker: Waker) -> Option<Waker> {
-        if self.is_head(turn) {
-            self.called = false;
-        }
-        self.waiting.get_mut(&turn)?.replace(waker)
+        self.called.remove(&turn);
+        self.waiting.insert(turn, waker)
     }
 
     /// Waits inside of this handler, if of any.
@@ -95,32 +95,52 @@ impl Line {
 
     /// Those that wait inside of a handler that `is_blocking` are told to look.
     pub(crate) fn call_inside(&mut self, is_blocking: impl Fn(SubscriberId) -> bool) -> Vec<Waker> {
-        let inside = self.inside.iter();
-        let stuck = inside.filter(|(_, handler)| is_blocking(**handler));
-        let stuck = stuck.filter_map(|(turn, _)| self.waiting.get_mut(turn)?.take());
+        let Self {
+            waiting,
+            called,
+            inside,
+            ..
+        } = self;
+        let stuck = inside.iter().filter(|(_, handler)| is_blocking(**handler));
+        let stuck = stuck.filter_map(|(&turn, _)| {
+            let waker = waiting.remove(&turn)?;
+            called.insert(turn);
+            Some(waker)
+        });
         stuck.collect()
     }
 
     /// Leaves the line: stored, closed or cancelled.
     pub(crate) fn leave(&mut self, turn: Turn) -> Option<Waker> {
         if self.is_head(turn) {
-            self.called = false;
             self.alarm = None;
         }
         if !self.inside.is_empty() {
             self.inside.remove(&turn);
         }
-        self.waiting.remove(&turn).flatten()
+        self.called.remove(&turn);
+        self.waiting.remove(&turn)
     }
 
-    /// The head is told to look: there is room, or another time to look at the clock.
-    pub(crate) fn call_head(&mut self) -> Option<Waker> {
-        self.called = true;
-        self.waiting.values_mut().next()?.take()
+    /// The first `places` are told to look, unless they have been: there is room for so many, or
+    /// another time to look at the clock.
+    pub(crate) fn call(&mut self, places: usize) -> impl Iterator<Item = Waker> {
+        std::iter::from_fn(move || {
+            let (&first, _) = self.waiting.first_key_value()?;
+            if self.called_before(first, places) {
+                return None;
+            }
+            self.called.insert(first);
+            self.waiting.remove(&first)
+        })
     }
 
-    /// Everybody is told: there will be no room any more.
-    pub(crate) fn call_all(&mut self) -> impl Iterator<Item = Waker> {
-        self.waiting.values_mut().filter_map(Option::take)
+    /// Whether at least so many `places` belong to those that were called and stand before `turn`.
+    fn called_before(&self, turn: Turn, places: usize) -> bool {
+        let enough = self.called.len() >= places;
+        // Most often all of them do. Who was called and looked too early has none before it.
+        enough
+            && (self.called.last().is_some_and(|&last| last < turn)
+                || self.called.range(..turn).take(places).count() >= places)
     }
 }

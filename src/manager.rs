@@ -128,6 +128,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// assert_eq!(manager.try_notify('c'), Err(TryNotifyError::Full('c')));
     /// # drop(reader);
     /// ```
+    #[inline]
     pub fn try_notify(&self, event: E) -> Result<usize, TryNotifyError<E>> {
         self.channel.try_store(event).map(|stored| stored.audience)
     }
@@ -163,6 +164,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// assert_eq!(second.now_or_never(), Some(Ok(1)));
     /// ```
     #[doc(alias = "GenEvent.notify")]
+    #[inline]
     pub fn notify(&self, event: E) -> Notify<'_, E> {
         Notify::new(&self.channel, event)
     }

@@ -26,7 +26,7 @@ pub(crate) struct Place {
     pub(crate) awaited: AtomicU64,
     pub(crate) missed: AtomicU64,
     /// Set if it yields deliveries; what it has in hand is then kept there.
-    pub(crate) held: OnceLock<Held>,
+    pub(crate) held: OnceLock<Box<Held>>,
 }
 
 impl Place {
@@ -49,13 +49,13 @@ impl Place {
 
     /// From now on it yields deliveries.
     pub(crate) fn hold(&self, held: Held) {
-        let set = self.held.set(held);
+        let set = self.held.set(Box::new(held));
         debug_assert!(set.is_ok(), "a subscription is made into deliveries once");
     }
 
     #[inline]
     pub(crate) fn held(&self) -> Option<&Held> {
-        self.held.get()
+        self.held.get().map(Box::as_ref)
     }
 
     /// Events received and not finished with.

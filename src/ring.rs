@@ -360,6 +360,13 @@ impl<E> Ring<E> {
         }
     }
 
+    /// For how many more events there is room, at least, where there is for one.
+    pub(crate) fn places(&self) -> usize {
+        let claimed = self.log.tail() + self.reserved;
+        let places = (self.waits.next()).map_or(u64::MAX, |limit| limit.saturating_sub(claimed));
+        usize::try_from(places).unwrap_or(usize::MAX).max(1)
+    }
+
     /// Publishers wait for those in the way, from now on or already. Gives when all of these will
     /// have had their time, if that is limited for every one.
     pub(crate) fn hold(&mut self, now: impl Fn() -> Instant) -> Option<Instant> {
@@ -400,12 +407,20 @@ impl<E> Ring<E> {
         }
     }
 
-    /// Whether an event can be stored without looking at anybody.
+    /// If nobody is there to hear it, an event only takes its number.
+    #[inline]
+    pub(crate) fn pass(&mut self) -> Option<Stored> {
+        (!self.closed && self.attached == 0).then(|| Stored {
+            seq: self.log.pass(),
+            audience: 0,
+        })
+    }
+
+    /// Whether an event can be stored for those that are there without looking at any of them.
     #[inline]
     pub(crate) fn is_quiet(&self) -> bool {
         let tail = self.log.tail();
         !self.closed
-            && self.attached > 0
             && self.blocking.is_empty()
             && !self.waits.is_due(tail + self.reserved)
             && !self.yields.is_due(tail)

@@ -1,4 +1,5 @@
-//! The lock and the atomics: from `std`, or from a model checker under a private cfg.
+//! The lock, the atomics and the task of the registry: from `std` and tokio, or from a model
+//! checker under a private cfg.
 //!
 //! Everything that two threads touch at once goes through here, so that the models in
 //! `tests/shuttle.rs` and `tests/loom.rs` see every step of it. `Arc` and `OnceLock` stay
@@ -13,7 +14,14 @@ use shuttle::sync as imp;
 #[cfg(not(any(genevent_loom, genevent_shuttle)))]
 use std::sync as imp;
 
+#[cfg(genevent_shuttle)]
+pub(crate) use shuttle::future::spawn;
+#[cfg(all(feature = "rt", not(genevent_shuttle)))]
+pub(crate) use tokio::spawn;
+
 pub(crate) use imp::MutexGuard;
+#[cfg(feature = "rt")]
+pub(crate) use imp::atomic::AtomicBool;
 pub(crate) use imp::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// A mutex that a panic cannot poison.

@@ -32,6 +32,11 @@ pub(crate) struct Watchers {
 }
 
 impl Watchers {
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     pub(crate) fn would_wake(&self, watch: Watch, waker: &Waker) -> bool {
         let known = self.waiting.get(&watch);
         known.is_some_and(|known| known.will_wake(waker))

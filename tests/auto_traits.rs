@@ -264,12 +264,12 @@ mod rt {
 #[cfg(feature = "rt")]
 mod kv {
     use genevent::kv::{
-        Bucket, CreateError, Created, ExitReason, Exited, Named, Registry, RegistryBuilder,
-        RegistryEvent,
+        Bucket, CreateError, Created, ExitReason, Exited, Named, Reflect, Registry,
+        RegistryBuilder, RegistryEvent, View, Watch, WatchEvent,
     };
 
     use super::{Cloned, Event, Subscription};
-    use super::{at_ease, clone, copy, equal, error, hash, stream, unwind_safe};
+    use super::{at_ease, clone, copy, default, equal, error, hash, stream, unwind_safe};
 
     type Events = Subscription<RegistryEvent<Event>>;
 
@@ -296,10 +296,24 @@ mod kv {
     }
 
     #[test]
+    fn watches_and_views_go_anywhere() {
+        at_ease::<Watch<Event>>();
+        at_ease::<WatchEvent<Event>>();
+        at_ease::<View<Event>>();
+        clone::<(WatchEvent<Event>, View<Event>)>();
+        default::<View<Event>>();
+        stream::<Watch<Event>, WatchEvent<Event>>();
+        at_ease::<Reflect<Watch<Event>, Event>>();
+        stream::<Reflect<Watch<Event>, Event>, WatchEvent<Event>>();
+    }
+
+    #[test]
     fn the_adapters_are_as_good_as_what_they_adapt() {
         at_ease::<Created<Events>>();
         at_ease::<Exited<Events>>();
         at_ease::<Named<Events>>();
+        at_ease::<Reflect<Events, Event>>();
+        stream::<Reflect<Events, Event>, RegistryEvent<Event>>();
         stream::<Created<Events>, (String, Bucket<Event>)>();
         stream::<Exited<Events>, (String, Bucket<Event>, ExitReason)>();
         stream::<Named<Events>, RegistryEvent<Event>>();

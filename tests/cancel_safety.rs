@@ -1073,7 +1073,7 @@ mod kv {
     use futures::future::LocalBoxFuture;
     use futures::stream::LocalBoxStream;
     use futures::{FutureExt, StreamExt};
-    use genevent::kv::{Bucket, Registry, RegistryEvent, RegistryStreamExt};
+    use genevent::kv::{Bucket, Registry, RegistryEvent, RegistryStreamExt, View, WatchEvent};
     use genevent::{EventManager, SubscriberId, Subscription};
     use tokio::task::yield_now;
 
@@ -1088,6 +1088,8 @@ mod kv {
         Handles(fn(Registry<u32>, Bucket<u32>) -> LocalBoxFuture<'static, Outcome>),
         /// `next` on what this makes of the registry's events.
         Adapter(fn(Subscription<RegistryEvent<u32>>) -> Told),
+        /// `next` on what this makes of the registry.
+        Watch(fn(&Registry<u32>) -> Told),
     }
 
     /// What happened, as `+name` and `-name`.
@@ -1181,6 +1183,26 @@ mod kv {
             name: "Named::next",
             call: Call::Adapter(|events| events.named("main").map(|e| told(&e)).boxed_local()),
         },
+        Row {
+            name: "Reflect::next",
+            call: Call::Adapter(|events| {
+                let events = events.reflect(View::new());
+                events.map(|e| told(&e)).boxed_local()
+            }),
+        },
+        Row {
+            name: "Watch::next",
+            call: Call::Watch(|registry| {
+                let changes = registry.watch().filter_map(|event| async move {
+                    match event {
+                        WatchEvent::Created { name, .. } => Some(format!("+{name}")),
+                        WatchEvent::Exited { name, .. } => Some(format!("-{name}")),
+                        _ => None, // `Ready`: nothing exists before "main"
+                    }
+                });
+                changes.boxed_local()
+            }),
+        },
     ];
 
     impl Row {
@@ -1198,7 +1220,8 @@ mod kv {
             match self.name {
                 "Created::next" => told.starts_with('+'),
                 "Exited::next" => told.starts_with('-'),
-                _ => told.ends_with("main"),
+                "Named::next" => told.ends_with("main"),
+                _ => true,
             }
         }
     }
@@ -1267,11 +1290,12 @@ mod kv {
             let events = EventManager::new(2);
             let (first, second) = (events.subscribe(), events.subscribe());
             let first_id = first.id();
+            let registry = Registry::new(events.clone());
             let mine = match row.call {
                 Call::Adapter(adapt) => Some(adapt(events.subscribe())),
+                Call::Watch(watch) => Some(watch(&registry)),
                 Call::Handles(_) => None,
             };
-            let registry = Registry::new(events.clone());
             let bucket = registry.create("main").await.unwrap();
             bucket.put("key", BEFORE).await;
             Self {
@@ -1383,7 +1407,7 @@ mod kv {
                     world.registry.clone().expect("it stands"),
                     world.bucket.clone(),
                 ),
-                (Call::Adapter(_), mine) => {
+                (Call::Adapter(_) | Call::Watch(_), mine) => {
                     let stream = mine.as_mut().expect("it is an observer");
                     stream.next().map(Outcome::Told).boxed_local()
                 }

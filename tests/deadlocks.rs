@@ -1,13 +1,16 @@
 //! The shapes of the page `genevent::deadlocks`: each hangs, each is broken by a time limit, and
 //! the error names the caller's own subscription with the line that created it.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 use genevent::{
-    DisconnectCause, EndReason, EventManager, Overflow, SubscribeOptions, SubscriberInfo,
-    Subscription,
+    DisconnectCause, EndReason, EventManager, Handler, HandlerRef, Overflow, StopReason,
+    SubscribeOptions, SubscriberInfo, Subscription,
 };
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -295,4 +298,81 @@ async fn a_limit_cuts_off_a_subscription_that_nobody_reads() {
         [1]
     );
     assert!(is_overdue(&sub));
+}
+
+// ---- In handlers: what is not found out ---------------------------------------------------------
+
+/// Does one thing over its first event.
+struct Doing(Option<BoxFuture<'static, ()>>);
+
+impl Handler<u32> for Doing {
+    async fn handle_event(&mut self, _: &u32) -> ControlFlow<()> {
+        if let Some(work) = self.0.take() {
+            work.await;
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// A handler that does what `work` makes of a reference to it.
+fn doing<F: Future<Output = ()> + Send + 'static>(
+    manager: &EventManager<u32>,
+    work: impl FnOnce(oneshot::Receiver<HandlerRef<u32, Doing>>) -> F,
+) -> HandlerRef<u32, Doing> {
+    let (give, given) = oneshot::channel();
+    let handler = Doing(Some(work(given).boxed()));
+    let handler = manager.add_handler("doing", handler).unwrap();
+    let _ = give.send(handler.clone());
+    handler
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_awaits_its_own_end_waits_for_itself_until_it_is_aborted() {
+    let manager = EventManager::new(8);
+    let handler = doing(&manager, |itself| async {
+        itself.await.unwrap().stopped().await;
+    });
+    assert!(hangs(manager.sync_notify(1)).await);
+    handler.abort();
+    assert_eq!(handler.stopped().await, StopReason::Aborted);
+    assert!(!hangs(manager.stop()).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_awaits_a_task_that_asks_it_waits_for_itself() {
+    let manager = EventManager::new(8);
+    let handler = doing(&manager, |itself| async {
+        let itself = itself.await.unwrap();
+        let task = tokio::spawn(async move { itself.call(|_| ()).await });
+        let _ = task.await.unwrap();
+    });
+    assert!(hangs(manager.sync_notify(1)).await);
+    // Not to await the task is the way out.
+    handler.abort();
+    assert_eq!(handler.stopped().await, StopReason::Aborted);
+}
+
+#[tokio::test(start_paused = true)]
+async fn handlers_of_two_managers_that_wait_for_each_other_are_broken_by_a_limit() {
+    let (here, there) = (EventManager::new(8), EventManager::new(8));
+    for limit in [None, Some(SECOND)] {
+        let (other, back) = (there.clone(), here.clone());
+        let caller = doing(&here, move |_| async move {
+            match limit {
+                None => drop(other.sync_notify(2).await),
+                Some(limit) => {
+                    let error = other.sync_notify(2).within(limit).await.unwrap_err();
+                    assert_eq!(error.pending()[0].name(), Some("doing"));
+                }
+            }
+        });
+        let answerer = doing(&there, move |_| async move {
+            drop(back.sync_notify(3).await);
+        });
+        assert_eq!(hangs(here.sync_notify(1)).await, limit.is_none());
+        caller.abort();
+        answerer.abort();
+        caller.stopped().await;
+        answerer.stopped().await;
+    }
 }

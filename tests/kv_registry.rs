@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::executor::block_on;
 use futures::{FutureExt, StreamExt};
-use genevent::EventManager;
 use genevent::kv::{Bucket, CreateError, ExitReason, Registry, RegistryEvent, RegistryStreamExt};
+use genevent::{EventManager, handler_fn};
 use tokio_test::{assert_pending, assert_ready, assert_ready_eq, task};
 
 fn new_registry<V: Send + Sync + 'static>() -> Registry<V> {
@@ -419,6 +419,83 @@ async fn an_observer_may_call_the_registry_from_inside_an_event() {
     assert_eq!(told, ["+a", "+aa", "-a", "+aaaa", "-aa", "-aaaa"]);
 }
 
+/// The same from a handler, at a line without room: that is an error, and never a wait.
+#[tokio::test]
+async fn a_handler_may_call_the_registry_from_inside_an_event() {
+    let manager = EventManager::new(1);
+    let registry = Registry::<u8>::builder()
+        .line_capacity(2)
+        .build(manager.clone());
+    let inner = registry.clone();
+    let (log, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let handler = handler_fn(move |event: &RegistryEvent<u8>| {
+        let standing = inner.lookup("a");
+        if let RegistryEvent::Created { name, bucket } = event {
+            assert_eq!(inner.lookup(name).as_ref(), Some(bucket));
+            if name == "a" {
+                assert_eq!(inner.create("a").now_or_never(), Some(Ok(bucket.clone())));
+                for name in ["b", "c"] {
+                    inner.create(name).now_or_never().unwrap().unwrap();
+                }
+                let full = inner.create("d").now_or_never();
+                assert_eq!(full, Some(Err(CreateError::LineFull)));
+                bucket.stop();
+                assert_eq!(inner.lookup("a"), None);
+            }
+        } else {
+            assert_eq!(standing, None);
+        }
+        log.send(in_short(event)).unwrap();
+    });
+    let handler = manager.add_handler("log", handler).unwrap();
+    registry.create("a").await.unwrap();
+    for expected in ["+a", "+b", "+c", "-a"] {
+        assert_eq!(told.recv().await.as_deref(), Some(expected));
+    }
+    // The handler holds the registry, which holds the manager: somebody has to end one.
+    drop(registry);
+    handler.remove().await.unwrap();
+    assert_eq!(told.recv().await.as_deref(), None);
+}
+
+/// Without locks, other buckets and other names are free; so is the bucket's own end.
+#[tokio::test]
+async fn an_update_may_call_the_registry_and_other_buckets() {
+    let registry = new_registry();
+    let events = registry.events().map(|event| in_short(&event));
+    let a = registry.create("a").await.unwrap();
+    let b = registry.create("b").await.unwrap();
+    let changed = a.update("k", |_| {
+        assert_eq!(registry.create("a").now_or_never(), Some(Ok(a.clone())));
+        let nested = b.update("k", |_| {
+            registry.lookup("b").unwrap().stop();
+            registry.create("c").now_or_never().unwrap().unwrap();
+            Some(1)
+        });
+        assert_eq!(nested.now_or_never(), Some(Err(ExitReason::Stopped)));
+        assert_eq!(registry.names(), ["a", "c"]);
+        assert!(registry.watch().next().now_or_never().flatten().is_some());
+        Some(2)
+    });
+    assert_eq!(changed.await, Ok(Some(2)));
+    drop(registry);
+    let told: Vec<_> = events.collect().await;
+    assert_eq!(told, ["+a", "+b", "-b", "+c", "-a", "-c"]);
+}
+
+#[tokio::test]
+async fn the_last_registry_may_be_dropped_inside_an_update() {
+    let registry = new_registry();
+    let events = registry.events().map(|event| in_short(&event));
+    let bucket = registry.create("a").await.unwrap();
+    let changed = bucket.update("k", |_| {
+        drop(registry);
+        Some(1)
+    });
+    assert_eq!(changed.await, Err(ExitReason::RegistryGone));
+    assert_eq!(events.collect::<Vec<_>>().await, ["+a", "-a"]);
+}
+
 #[tokio::test]
 async fn an_observer_that_leaves_with_an_event_holds_nobody_up() {
     let registry = new_registry::<u8>();
@@ -473,6 +550,32 @@ async fn with_a_closed_manager_the_registry_goes_on_without_events() {
     registry.flush().await;
     assert_eq!(registry.names(), ["b0", "b2", "before"]);
     assert!(registry.events().next().await.is_none());
+}
+
+/// Nobody will hear what is in line, so it is no reason to refuse.
+#[tokio::test]
+async fn with_a_closed_manager_no_line_is_ever_full() {
+    let manager = EventManager::new(4);
+    let registry = Registry::<u8>::builder()
+        .line_capacity(1)
+        .build(manager.clone());
+    let mut reader = registry.events();
+    registry.create("before").await.unwrap();
+    let_others_run().await; // it is delivered, and in hand
+    assert_eq!(reader.next().await.unwrap().name(), "before");
+    registry.create("in line").await.unwrap();
+    assert!(registry.create("refused").await.is_err());
+    manager.close();
+    let mut flushed = task::spawn(registry.flush());
+    assert_pending!(flushed.poll());
+    for name in ["a", "b", "c"] {
+        registry.create(name).await.unwrap();
+    }
+    drop(reader);
+    let_others_run().await;
+    assert_ready!(flushed.poll());
+    assert_eq!(registry.names().len(), 5);
+    assert_eq!(registry.flush().now_or_never(), Some(()));
 }
 
 #[test]

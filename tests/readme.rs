@@ -1,6 +1,39 @@
-//! README shows the programs that are there.
+//! README and the front page say what is so. Every program in README is a doctest as well: see
+//! `Readme` in `src/lib.rs`.
+
+use std::collections::BTreeMap;
 
 const README: &str = include_str!("../README.md");
+const FRONT_PAGE: &str = include_str!("../src/lib.rs");
+const CARGO_TOML: &str = include_str!("../Cargo.toml");
+
+/// What is between the heading and the next one.
+fn section<'a>(page: &'a str, heading: &str) -> &'a str {
+    let (_, from_here) = page.split_once(heading).expect(heading);
+    from_here.split("# ").next().unwrap()
+}
+
+/// The rows of the first table, without its head, as cells.
+fn rows(text: &str) -> Vec<Vec<&str>> {
+    let lines = text.lines().map(|line| line.trim_start_matches("//! "));
+    let table = lines.skip_while(|line| !line.starts_with('|'));
+    let table = table.take_while(|line| line.starts_with('|'));
+    table
+        .skip(2)
+        .map(|row| row.trim_matches('|').split('|').map(str::trim).collect())
+        .collect()
+}
+
+/// What a table says of each pipeline: with plain events, and with deliveries.
+fn verdicts(text: &str) -> BTreeMap<&str, (&str, &str)> {
+    let mut said = BTreeMap::new();
+    for row in rows(text) {
+        for name in row[0].split("; ") {
+            said.insert(name, (row[1], row[2]));
+        }
+    }
+    said
+}
 
 #[test]
 fn the_first_example_is_the_one_in_readme_and_short() {
@@ -18,5 +51,50 @@ fn every_example_that_readme_names_is_there() {
     for name in names {
         let path = format!("{}/examples/{name}.rs", env!("CARGO_MANIFEST_DIR"));
         assert!(std::path::Path::new(&path).exists(), "{name}");
+    }
+}
+
+#[test]
+fn every_page_and_file_that_readme_links_to_is_there() {
+    let links: Vec<_> = README.split("](").skip(1).collect();
+    assert!(links.len() > 8);
+    for link in links {
+        let file = link.split(')').next().unwrap();
+        let path = format!("{}/{file}", env!("CARGO_MANIFEST_DIR"));
+        assert!(std::path::Path::new(&path).exists(), "{file}");
+    }
+}
+
+/// Those of the whole table are measured, in `tests/acks_through_combinators.rs`.
+#[test]
+fn the_short_tables_of_combinators_say_what_the_whole_one_says() {
+    let whole = verdicts(include_str!("../src/combinators.rs"));
+    let short = verdicts(section(README, "## Combinators"));
+    assert!(short.len() > 10);
+    for (name, verdict) in &short {
+        assert_eq!(whole.get(name), Some(verdict), "{name}");
+    }
+    let front = section(FRONT_PAGE, "# What a combinator does");
+    assert_eq!(short, verdicts(front), "the front page has the same");
+}
+
+#[test]
+fn the_features_and_the_rust_version_are_those_of_cargo_toml() {
+    let version = CARGO_TOML.split("rust-version = \"").nth(1).unwrap();
+    let version = version.split('"').next().unwrap();
+    let (_, features) = CARGO_TOML.split_once("[features]\n").unwrap();
+    let features = features.lines().take_while(|line| !line.is_empty());
+    let features: Vec<_> = features.filter(|line| line.contains(" = ")).collect();
+    assert_eq!(features[0], "default = [\"rt\"]");
+    assert_eq!(features.len(), 2, "and `rt` itself: {features:?}");
+    for (page, heading) in [
+        (README, "## Features and versions"),
+        (FRONT_PAGE, "# Features and runtimes"),
+    ] {
+        let features = section(page, heading);
+        assert!(features.contains(&format!("Rust {version} or later")));
+        let rows = rows(features);
+        let told: Vec<_> = rows.iter().map(|row| (row[0], row[1])).collect();
+        assert_eq!(told, [("none", ""), ("`rt`", "yes")]);
     }
 }

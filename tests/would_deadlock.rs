@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use futures::{FutureExt, SinkExt, StreamExt};
 use genevent::error::{DeadlineError, NotifyError, ReserveError, WouldDeadlock};
 use genevent::handler::{CallError, TrySwapError};
@@ -272,6 +273,89 @@ async fn a_wait_that_comes_to_be_for_itself_ends_then() {
     manager.stop().await.unwrap();
     assert_eq!(seen.try_iter().collect::<Vec<_>>(), [1, 2, 3, 4]);
     assert_eq!(reading.await.unwrap(), [2, 3, 4]);
+}
+
+type Asks = BoxFuture<'static, bool>;
+
+/// Begins to wait for a handler from outside of it, over event 1, and goes on inside. Gives
+/// whether that said so.
+async fn begun_outside(
+    begin: impl FnOnce(EventManager<u32>, HandlerRef<u32, Inside>) -> Asks,
+) -> (EventManager<u32>, HandlerRef<u32, Inside>, bool) {
+    let manager = EventManager::new(1);
+    let (give, given) = oneshot::channel::<Asks>();
+    let (tell, told) = oneshot::channel();
+    let (handler, _seen) = inside(&manager, async move |_| {
+        let asks = given.await.unwrap();
+        tell.send(asks.await).unwrap();
+        std::future::pending::<()>().await;
+    });
+    let handler = manager.add_handler("inside", handler).unwrap();
+    manager.notify(1).await.unwrap();
+    yield_now().await; // in hand
+    let mut asks = begin(manager.clone(), handler.clone());
+    assert!((&mut asks).now_or_never().is_none(), "it waits");
+    assert!(give.send(asks).is_ok());
+    (manager, handler, told.await.unwrap())
+}
+
+#[tokio::test]
+async fn a_wait_that_began_outside_says_so_when_it_goes_on_inside() {
+    type Begin = fn(EventManager<u32>, HandlerRef<u32, Inside>) -> Asks;
+    let rows: [(&str, Begin); 8] = [
+        ("flush", |manager, _| {
+            async move { manager.flush().await == Err(WouldDeadlock) }.boxed()
+        }),
+        ("stop", |manager, _| {
+            async move { manager.stop().await == Err(WouldDeadlock) }.boxed()
+        }),
+        ("notify", |manager, _| {
+            manager.try_notify(2).unwrap();
+            async move { manager.notify(3).await == Err(NotifyError::WouldDeadlock(3)) }.boxed()
+        }),
+        ("call", |_, handler| {
+            async move { handler.call(|_| ()).await == Err(CallError::WouldDeadlock) }.boxed()
+        }),
+        ("swap", |_, handler| {
+            async move { handler.swap(|old| old).await.err() == Some(StopReason::WouldDeadlock) }
+                .boxed()
+        }),
+        ("try_swap", |_, handler| {
+            async move {
+                let swap = handler.try_swap(Ok::<Inside, _>).await;
+                matches!(swap, Err(TrySwapError::Stopped(StopReason::WouldDeadlock)))
+            }
+            .boxed()
+        }),
+        ("remove", |_, handler| {
+            async move { handler.remove().await.err() == Some(StopReason::WouldDeadlock) }.boxed()
+        }),
+        ("remove_handler", |manager, _| {
+            async move { !manager.remove_handler("inside").await }.boxed()
+        }),
+    ];
+    for (name, begin) in rows {
+        let (_manager, handler, said_so) = begun_outside(begin).await;
+        assert!(said_so, "{name}");
+        handler.abort();
+        handler.stopped().await;
+    }
+}
+
+/// The event is stored, and cannot be given back.
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_awaited_inside_after_the_event_was_stored_outside_needs_a_deadline() {
+    let (_manager, _handler, in_time) = begun_outside(|manager, _| {
+        async move {
+            let hour = Duration::from_secs(3_600);
+            let late = manager.sync_notify(2).within(hour).await.unwrap_err();
+            assert_eq!(late.pending()[0].name(), Some("inside"));
+            matches!(late, DeadlineError::Unanswered(_))
+        }
+        .boxed()
+    })
+    .await;
+    assert!(in_time);
 }
 
 #[tokio::test]

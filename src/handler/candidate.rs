@@ -1,27 +1,33 @@
 //! A handler on its way in.
 
+use std::any::TypeId;
 use std::collections::VecDeque;
 use std::future::Future;
 
-use super::member::{AnyHandler, Boxed, Life, Link, Member, Owner, Revival};
-use super::order::Command;
-use super::{Handler, HandlerRef, Restart, StopReason};
+use super::fate::Life;
+use super::mailbox::Link;
+use super::member::{AnyFactory, AnyHandler, Boxed, Member, Revival};
+use super::owner::Owner;
+use super::{Handler, HandlerRef, Restart};
 use crate::sync::Arc;
 
 /// A handler that is to be added, and on what terms.
 pub(super) struct Candidate<E, H> {
-    handler: Option<H>,
+    from: From<E, H>,
     owner: Option<Boxed<'static, ()>>,
-    /// Makes the handler, if there is none.
-    revival: Option<Revival<E>>,
+}
+
+/// Where the handler comes from.
+enum From<E, H> {
+    Itself(H),
+    Factory(Box<dyn AnyFactory<E>>, Restart),
 }
 
 impl<E: Send + Sync + 'static, H: Handler<E>> Candidate<E, H> {
     pub(super) fn plain(handler: H) -> Self {
         Self {
-            handler: Some(handler),
+            from: From::Itself(handler),
             owner: None,
-            revival: None,
         }
     }
 
@@ -34,24 +40,23 @@ impl<E: Send + Sync + 'static, H: Handler<E>> Candidate<E, H> {
 
     pub(super) fn made(factory: impl FnMut() -> H + Send + 'static, restart: Restart) -> Self {
         Self {
-            handler: None,
+            from: From::Factory(Box::new(factory), restart),
             owner: None,
-            revival: Some(Revival {
-                factory: Box::new(factory),
-                restart,
-                revived: VecDeque::new(),
-            }),
         }
     }
 
     pub(super) fn into_handler(self) -> H {
-        self.handler.expect("it was added as it is")
+        match self.from {
+            From::Itself(handler) => handler,
+            From::Factory(..) => unreachable!("it was added as it is"),
+        }
     }
 
     pub(super) fn into_factory<F: 'static>(self) -> F {
-        let revival = self.revival.expect("it was added with a factory");
-        let factory = revival.factory.into_any().downcast();
-        *factory.expect("its type is known")
+        match self.from {
+            From::Itself(_) => unreachable!("it was added with a factory"),
+            From::Factory(factory, _) => *factory.into_any().downcast().expect("of its type"),
+        }
     }
 
     /// Lists it under its name, and looks at its owner for the first time.
@@ -61,48 +66,42 @@ impl<E: Send + Sync + 'static, H: Handler<E>> Candidate<E, H> {
         life: Life,
         link: &Link<E>,
     ) -> (Member<E>, HandlerRef<E, H>) {
-        let Self {
-            handler,
-            owner,
-            mut revival,
-        } = self;
-        let handler: Box<dyn AnyHandler<E>> = match (handler, &mut revival) {
-            (Some(handler), _) => Box::new(handler),
-            (None, Some(revival)) => revival.factory.make(),
-            (None, None) => unreachable!("there is one or the other"),
+        let (handler, revival): (Box<dyn AnyHandler<E>>, _) = match self.from {
+            From::Itself(handler) => (Box::new(handler), None),
+            From::Factory(mut factory, restart) => {
+                let handler = factory.make();
+                let factory = link.theirs(factory);
+                let revived = VecDeque::new();
+                (
+                    handler,
+                    Some(Revival {
+                        factory,
+                        restart,
+                        revived,
+                    }),
+                )
+            }
         };
-        let listed = HandlerRef::<E, H>::listed(link.clone(), life.tell.subscribe());
-        let mut member = Member {
-            id: listed.id.expect("a handler has a number"),
-            handler: Some(handler),
-            owner: None,
+        let member = Member {
+            handler: Some(link.theirs(handler)),
+            owner: self.owner.map(|owner| Owner::watch(owner, link)),
             revival,
             life,
         };
-        if let Some(owner) = owner {
-            member.owner = Owner::watch(owner, link);
-            if member.owner.is_none() {
-                let _ = link.order(Command::Remove {
-                    id: listed.id,
-                    reason: StopReason::OwnerGone,
-                    give: None,
-                });
-            }
-        }
-        member.life.list(&listed);
+        let listed = member.life.list(link, TypeId::of::<H>());
         (member, HandlerRef::new(Arc::clone(name), listed))
     }
 
     /// Undoes `enter`.
-    pub(super) fn leave(member: Member<E>, was_made: bool) -> Self {
-        let Member {
-            handler, revival, ..
-        } = member;
-        let handler = handler.and_then(|handler| handler.into_any().downcast().ok());
-        Self {
-            handler: handler.filter(|_| !was_made).map(|handler| *handler),
-            owner: None,
-            revival,
-        }
+    pub(super) fn leave(member: Member<E>) -> Self {
+        let from = match (member.revival, member.handler) {
+            (Some(revival), _) => From::Factory(revival.factory.take(), revival.restart),
+            (None, Some(handler)) => {
+                let handler = handler.take().into_any().downcast();
+                From::Itself(*handler.expect("of its type"))
+            }
+            (None, None) => unreachable!("nobody has taken it"),
+        };
+        Self { from, owner: None }
     }
 }

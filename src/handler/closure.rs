@@ -7,6 +7,21 @@ use std::ops::ControlFlow;
 use super::Handler;
 
 /// What a closure may answer to an event: `()` to go on, or a `ControlFlow<()>`.
+///
+/// # Examples
+/// ```
+/// use std::ops::ControlFlow;
+/// use genevent::{EventManager, handler_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let manager = EventManager::<u8>::new(8);
+/// manager.add_handler("always", handler_fn(|_: &u8| ())).unwrap();
+/// manager.add_handler("once", handler_fn(|_: &u8| ControlFlow::Break(()))).unwrap();
+/// manager.sync_notify(1).await.unwrap();
+/// assert_eq!(manager.which_handlers(), ["always"]);
+/// # }
+/// ```
 pub trait Answer: sealed::Sealed + Send + 'static {
     #[doc(hidden)]
     fn flow(self) -> ControlFlow<()>;
@@ -62,6 +77,21 @@ where
 }
 
 /// Handler of [`handler_fn`].
+///
+/// # Examples
+/// ```
+/// use genevent::{EventManager, HandlerRef, handler::HandlerFn, handler_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// // A plain function has a type that can be written down.
+/// type Log = HandlerFn<fn(&u8)>;
+/// let log: Log = handler_fn(|n: &u8| println!("{n}"));
+/// let manager = EventManager::new(8);
+/// let log: HandlerRef<u8, Log> = manager.add_handler("log", log).unwrap();
+/// assert!(log.call(|_| ()).await.is_ok());
+/// # }
+/// ```
 pub struct HandlerFn<F>(F);
 
 impl<E, F, A> Handler<E> for HandlerFn<F>

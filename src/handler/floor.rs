@@ -1,18 +1,17 @@
 //! Where the code of handlers runs.
 
 use std::future::poll_fn;
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::task::{Context, Poll};
-
-use tokio::sync::mpsc;
+use std::task::Poll;
 
 use super::StopReason;
+use super::fate::Fate;
+use super::mailbox::Link;
 use super::member::{AnyHandler, Boxed, Member};
-use crate::channel::Channel;
+use super::theirs::Theirs;
 use crate::foreign::discard;
 use crate::inside;
-use crate::inspect::SubscriberId;
-use crate::sync::Arc;
 
 /// Runs code of the user's; a panic is its message.
 pub(super) fn catch<T>(code: impl FnOnce() -> T) -> Result<T, String> {
@@ -33,130 +32,123 @@ pub(super) enum Ran<T> {
     Aborted,
 }
 
+pub(super) type Handled = Ran<ControlFlow<()>>;
+
+/// The handler; or why not, if its `terminate` came to no end of its own.
+pub(super) type Removed<E> = Result<Theirs<Box<dyn AnyHandler<E>>>, StopReason>;
+
 /// Where all code of handlers runs: caught, marked as inside of its subscription, and aborted on
 /// request.
-pub(super) struct Floor<E> {
-    pub(super) channel: Arc<Channel<E>>,
-    pub(super) subscriber: SubscriberId,
-    pub(super) aborts: mpsc::UnboundedReceiver<u64>,
-    /// Asked for, and not carried out.
-    pub(super) aborted: Vec<u64>,
-}
+pub(super) struct Floor<E>(pub(super) Link<E>);
 
 impl<E: Send + Sync + 'static> Floor<E> {
+    #[inline]
     pub(super) fn call<T>(&self, code: impl FnOnce() -> T) -> Result<T, String> {
-        inside::run(self.subscriber, || catch(code))
+        inside::run(self.0.subscriber, || catch(code))
     }
 
-    pub(super) async fn run<T>(&mut self, id: u64, mut code: Boxed<'_, T>) -> Ran<T> {
-        let ran = poll_fn(|cx| {
-            self.hear_aborts(cx);
-            if self.take_abort(id) {
-                return Poll::Ready(Ran::Aborted);
-            }
+    /// Polls it at least once, whoever aborts it.
+    pub(super) async fn run<T>(&self, fate: &Fate, code: Boxed<'_, T>) -> Ran<T> {
+        let mut code = self.0.theirs(code);
+        poll_fn(|cx| {
+            self.0.mailbox.listen(cx);
             match self.call(|| code.as_mut().poll(cx)) {
                 Ok(Poll::Ready(done)) => Poll::Ready(Ran::Done(done)),
+                Ok(Poll::Pending) if fate.is_aborted() => Poll::Ready(Ran::Aborted),
                 Ok(Poll::Pending) => Poll::Pending,
                 Err(message) => Poll::Ready(Ran::Panicked(message)),
             }
-        });
-        let ran = ran.await;
-        let _ = self.call(|| drop(code));
-        ran
+        })
+        .await
     }
 
-    pub(super) fn hear_aborts(&mut self, cx: &mut Context<'_>) {
-        while let Poll::Ready(Some(id)) = self.aborts.poll_recv(cx) {
-            self.aborted.push(id);
+    /// Without a future, if that can be done.
+    #[inline]
+    pub(super) fn handle_now(&self, member: &mut Member<E>, event: &E) -> Option<Handled> {
+        if member.life.fate.is_aborted() {
+            return Some(Ran::Aborted);
+        }
+        let handler = member.handler.as_mut().expect(HANDLER);
+        match self.call(|| handler.handle_now(event)) {
+            Ok(flow) => flow.map(Ran::Done),
+            Err(message) => Some(Ran::Panicked(message)),
         }
     }
 
-    pub(super) fn take_abort(&mut self, id: u64) -> bool {
-        let asked = self.aborted.len();
-        self.aborted.retain(|aborted| *aborted != id);
-        self.aborted.len() < asked
+    pub(super) async fn handle(&self, member: &mut Member<E>, event: &E) -> Handled {
+        let handler = member.handler.as_mut().expect(HANDLER);
+        self.run(&member.life.fate, handler.handle(event)).await
     }
 
-    /// Calls `terminate`. `Err`: it panicked.
-    pub(super) async fn terminate(
-        &mut self,
-        id: u64,
+    /// Calls `terminate`, which one more abort cuts short. `Err`: that, or a panic.
+    async fn terminate(
+        &self,
+        fate: &Fate,
         handler: &mut dyn AnyHandler<E>,
         reason: &StopReason,
     ) -> Result<(), StopReason> {
-        match self.run(id, handler.terminate(reason)).await {
+        fate.forget_abort();
+        match self.run(fate, handler.terminate(reason)).await {
             Ran::Done(()) => Ok(()),
             Ran::Panicked(message) => Err(StopReason::Panicked(message)),
             Ran::Aborted => Err(StopReason::Aborted),
         }
     }
 
-    /// Terminates the handler, frees its name and tells why it ended. Gives it out, unless its
-    /// `terminate` panicked. With the `last` one, the subscription counts no more.
+    /// Terminates the handler, frees its name and tells why it ended. With the `last`
+    /// one, the subscription counts no more.
     pub(super) async fn end(
-        &mut self,
+        &self,
         member: Member<E>,
         reason: StopReason,
         last: bool,
-    ) -> Result<Box<dyn AnyHandler<E>>, StopReason> {
-        let Member {
-            life,
-            id,
-            handler,
-            owner,
-            revival,
-        } = member;
-        discard((owner, revival));
-        let Some(mut handler) = handler else {
-            self.leave_if(last);
-            life.end(reason.clone());
-            return Err(reason);
-        };
-        let terminated = self.terminate(id, &mut *handler, &reason).await;
-        self.leave_if(last);
-        life.end(reason);
-        match terminated {
-            Ok(()) => Ok(handler),
-            Err(reason) => {
-                discard(handler);
-                Err(reason)
+    ) -> Removed<E> {
+        let Member { life, handler, .. } = member;
+        let ended = match handler {
+            Some(mut handler) => {
+                let ended = self.terminate(&life.fate, &mut **handler, &reason).await;
+                ended.map(|()| handler)
             }
-        }
-    }
-
-    fn leave_if(&self, last: bool) {
+            None => Err(reason.clone()),
+        };
         if last {
             // Owes still what is in hand: that is answered for after the end is told.
-            self.channel.disconnect(self.subscriber);
+            self.0.channel.disconnect(self.0.subscriber);
         }
+        life.end(reason);
+        ended
     }
 
     /// The handler has panicked: makes it anew if it may, or else gives the reason to end it.
     pub(super) async fn revive(
-        &mut self,
+        &self,
         member: &mut Member<E>,
         message: String,
     ) -> Option<StopReason> {
+        let fate = &member.life.fate;
+        if fate.is_aborted() {
+            return Some(StopReason::Aborted);
+        }
         let reason = StopReason::Panicked(message);
-        let Some(revival) = &mut member.revival else {
+        let Some(revival) = member.revival.as_mut() else {
             return Some(reason);
         };
         if !revival.is_allowed() {
             return Some(reason);
         }
         if let Some(mut broken) = member.handler.take() {
-            let ended = self.terminate(member.id, &mut *broken, &reason).await;
-            discard(broken);
-            if let Err(StopReason::Aborted) = ended {
+            if let Ran::Aborted = self.run(fate, broken.terminate(&reason)).await {
                 return Some(StopReason::Aborted);
             }
         }
         match self.call(|| revival.factory.make()) {
             Ok(anew) => {
-                member.handler = Some(anew);
+                member.handler = Some(self.0.theirs(anew));
                 None
             }
             Err(message) => Some(StopReason::Panicked(message)),
         }
     }
 }
+
+pub(super) const HANDLER: &str = "a handler is there until it ends";

@@ -4,8 +4,8 @@ use std::fmt;
 use std::future::Future;
 
 use super::candidate::Candidate;
+use super::fate::{Life, Listed};
 use super::manage::{find, remove};
-use super::member::{Life, Listed, reason};
 use super::order::Command;
 use super::{AddHandlerError, Handler, HandlerRef, Restart, StopReason};
 use crate::foreign::discard;
@@ -65,12 +65,40 @@ impl<E> HandlerGroup<E> {
     }
 
     /// The name that the manager lists it under.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::EventManager;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::<u8>::new(8);
+    /// let group = manager.handler_group("metrics").unwrap();
+    /// assert_eq!(group.name(), "metrics");
+    /// assert_eq!(manager.which_handlers(), ["metrics"]);
+    /// # }
+    /// ```
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
     /// The names of its handlers, oldest first. Answers at once.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::{EventManager, handler_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::<u8>::new(8);
+    /// let group = manager.handler_group("metrics").unwrap();
+    /// for name in ["errors", "hits"] {
+    ///     group.add_handler(name, handler_fn(|_: &u8| ())).unwrap();
+    /// }
+    /// assert_eq!(group.which_handlers(), ["errors", "hits"]);
+    /// # }
+    /// ```
     #[doc(alias = "GenEvent.which_handlers")]
     #[must_use]
     pub fn which_handlers(&self) -> Vec<String> {
@@ -81,8 +109,21 @@ impl<E> HandlerGroup<E> {
     ///
     /// # Cancel safety
     /// Dropping it changes nothing.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::{EventManager, StopReason};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::<u8>::new(8);
+    /// let group = manager.handler_group("metrics").unwrap();
+    /// assert!(manager.remove_handler("metrics").await);
+    /// assert_eq!(group.stopped().await, StopReason::Removed);
+    /// # }
+    /// ```
     pub fn stopped(&self) -> impl Future<Output = StopReason> + Send + 'static + use<E> {
-        reason(self.listed.told.clone())
+        self.listed.fate.stopped()
     }
 }
 
@@ -92,12 +133,27 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
     ///
     /// # Errors
     /// As there; the name must be free in the group.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::{EventManager, handler_fn, handler::AddHandlerError};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::<u8>::new(8);
+    /// let group = manager.handler_group("metrics").unwrap();
+    /// let hits = group.add_handler("hits", handler_fn(|_: &u8| ())).unwrap();
+    /// assert_eq!(hits.name(), "hits");
+    /// let again = group.add_handler("hits", handler_fn(|_: &u8| ()));
+    /// assert!(matches!(again, Err(AddHandlerError::AlreadyPresent(_))));
+    /// # }
+    /// ```
     pub fn add_handler<H: Handler<E>>(
         &self,
         name: impl Into<Arc<str>>,
         handler: H,
     ) -> Result<HandlerRef<E, H>, AddHandlerError<H>> {
-        self.add(&name.into(), Candidate::plain(handler), false)
+        self.add(&name.into(), Candidate::plain(handler))
             .map_err(|error| error.map(Candidate::into_handler))
     }
 
@@ -105,13 +161,29 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
     ///
     /// # Errors
     /// As there; the name must be free in the group.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::{EventManager, StopReason, handler_fn};
+    /// use tokio::sync::oneshot;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::<u8>::new(8);
+    /// let group = manager.handler_group("connections").unwrap();
+    /// let (connection, closed) = oneshot::channel::<()>();
+    /// let one = group.add_mon_handler("one", handler_fn(|_: &u8| ()), closed).unwrap();
+    /// drop(connection);
+    /// assert_eq!(one.stopped().await, StopReason::OwnerGone);
+    /// # }
+    /// ```
     pub fn add_mon_handler<H: Handler<E>>(
         &self,
         name: impl Into<Arc<str>>,
         handler: H,
         owner: impl Future + Send + 'static,
     ) -> Result<HandlerRef<E, H>, AddHandlerError<H>> {
-        self.add(&name.into(), Candidate::owned(handler, owner), false)
+        self.add(&name.into(), Candidate::owned(handler, owner))
             .map_err(|error| error.map(Candidate::into_handler))
     }
 
@@ -122,6 +194,25 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
     ///
     /// # Panics
     /// If the factory does, when it is called for the first time.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use genevent::{EventManager, Restart, handler_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::<u8>::new(8);
+    /// let group = manager.handler_group("metrics").unwrap();
+    /// let picky = || handler_fn(|n: &u8| assert_ne!(*n, 13));
+    /// let once = Restart::on_failure(1, Duration::from_secs(60));
+    /// group.add_handler_with("picky", picky, once).unwrap();
+    /// manager.sync_notify(13).await.unwrap();
+    /// assert_eq!(group.which_handlers(), ["picky"], "made anew");
+    /// manager.sync_notify(13).await.unwrap();
+    /// assert!(group.which_handlers().is_empty(), "given up");
+    /// # }
+    /// ```
     pub fn add_handler_with<H, F>(
         &self,
         name: impl Into<Arc<str>>,
@@ -132,15 +223,36 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
         H: Handler<E>,
         F: FnMut() -> H + Send + 'static,
     {
-        self.add(
-            &name.into(),
-            Candidate::<E, H>::made(factory, restart),
-            true,
-        )
-        .map_err(|error| error.map(Candidate::into_factory))
+        self.add(&name.into(), Candidate::<E, H>::made(factory, restart))
+            .map_err(|error| error.map(Candidate::into_factory))
     }
 
     /// As [`EventManager::handler`](crate::EventManager::handler).
+    ///
+    /// # Examples
+    /// ```
+    /// use std::ops::ControlFlow;
+    /// use genevent::{EventManager, Handler};
+    ///
+    /// struct Count(u32);
+    ///
+    /// impl Handler<u8> for Count {
+    ///     async fn handle_event(&mut self, _: &u8) -> ControlFlow<()> {
+    ///         self.0 += 1;
+    ///         ControlFlow::Continue(())
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::<u8>::new(8);
+    /// let group = manager.handler_group("metrics").unwrap();
+    /// group.add_handler("hits", Count(0)).unwrap();
+    /// manager.notify(1).await.unwrap();
+    /// let hits = group.handler::<Count>("hits").unwrap();
+    /// assert_eq!(hits.call(|hits| hits.0).await, Ok(1));
+    /// # }
+    /// ```
     #[must_use]
     pub fn handler<H: Handler<E>>(&self, name: &str) -> Option<HandlerRef<E, H>> {
         find(&self.roster, name)
@@ -150,6 +262,20 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
     ///
     /// # Cancel safety
     /// As there.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::{EventManager, handler_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::<u8>::new(8);
+    /// let group = manager.handler_group("metrics").unwrap();
+    /// group.add_handler("hits", handler_fn(|_: &u8| ())).unwrap();
+    /// assert!(group.remove_handler("hits").await);
+    /// assert!(!group.remove_handler("hits").await);
+    /// # }
+    /// ```
     pub async fn remove_handler(&self, name: &str) -> bool {
         remove::<E>(&self.roster, name).await
     }
@@ -158,10 +284,9 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
         &self,
         name: &Arc<str>,
         candidate: Candidate<E, H>,
-        is_made: bool,
     ) -> Result<HandlerRef<E, H>, AddHandlerError<Candidate<E, H>>> {
         let link = &self.listed.link;
-        if link.orders.is_closed() || link.channel.is_closed() {
+        if link.mailbox.is_closed() || link.channel.is_closed() {
             return Err(AddHandlerError::Closed(candidate));
         }
         let Some(life) = Life::new(&self.roster, name) else {
@@ -171,8 +296,7 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
         match link.order(Command::Add(member)) {
             Err(Command::Add(member)) => {
                 // It has just ended.
-                let candidate = Candidate::leave(member, is_made);
-                Err(AddHandlerError::Closed(candidate))
+                Err(AddHandlerError::Closed(Candidate::leave(member)))
             }
             _ => Ok(handler),
         }

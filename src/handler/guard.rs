@@ -6,6 +6,22 @@ use std::ops::Deref;
 use super::HandlerRef;
 
 /// Removes its handler when it is dropped: [`HandlerRef::drop_guard`].
+///
+/// # Examples
+/// ```
+/// use genevent::{EventManager, StopReason, handler_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let manager = EventManager::<u8>::new(8);
+/// let log = manager.add_handler("log", handler_fn(|_: &u8| ())).unwrap();
+/// let stopped = {
+///     let guard = log.drop_guard();
+///     guard.stopped()
+/// };
+/// assert_eq!(stopped.await, StopReason::Removed);
+/// # }
+/// ```
 #[must_use = "the handler is removed when the guard is dropped"]
 pub struct HandlerGuard<E, H> {
     /// Taken when it is disarmed.

@@ -4,12 +4,8 @@ use std::any::TypeId;
 use std::future::Future;
 use std::panic::Location;
 
-use tokio::runtime;
-use tokio::sync::mpsc;
-
 use super::candidate::Candidate;
-use super::member::{Life, Link, Listed, reason};
-use super::order::Command;
+use super::fate::{Life, Listed};
 use super::runner::Runner;
 use super::{AddHandlerError, Handler, HandlerGroup, HandlerRef, Restart, StopReason};
 use crate::channel::Channel;
@@ -19,6 +15,7 @@ use crate::options::SubscribeOptions;
 use crate::roster::Roster;
 use crate::subscription::Subscription;
 use crate::sync::Arc;
+use crate::tasks::Tasks;
 
 impl<E: Send + Sync + 'static> EventManager<E> {
     /// Adds a handler, which sees every event published from now on; a task on the runtime runs
@@ -154,22 +151,30 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     ///
     /// # Panics
     /// Outside of a tokio runtime.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::{EventManager, handler_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::<u8>::new(8);
+    /// let group = manager.handler_group("metrics").unwrap();
+    /// group.add_handler("hits", handler_fn(|_: &u8| ())).unwrap();
+    /// assert_eq!(manager.which_handlers(), ["metrics"]);
+    /// assert_eq!(manager.sync_notify(1).await.unwrap().acked(), 1);
+    /// # }
+    /// ```
     #[track_caller]
     pub fn handler_group(
         &self,
         name: impl Into<Arc<str>>,
     ) -> Result<HandlerGroup<E>, AddHandlerError<()>> {
-        let (runtime, name) = (runtime::Handle::current(), name.into());
+        let (tasks, name) = (Tasks::current(), name.into());
         let start = self.start(&name, (), SubscriberKind::Group, Location::caller());
-        let (life, (), runner, link) = start?;
-        let listed = Listed {
-            link,
-            id: None,
-            told: life.tell.subscribe(),
-            of: TypeId::of::<HandlerGroup<E>>(),
-        };
-        life.list(&listed);
-        runtime.spawn(runner.run_group(life));
+        let (life, (), runner) = start?;
+        let listed = life.list(runner.link(), TypeId::of::<HandlerGroup<E>>());
+        tasks.spawn(runner.run_group(life));
         Ok(HandlerGroup::new(name, listed))
     }
 
@@ -253,23 +258,22 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         candidate: Candidate<E, H>,
         at: &'static Location<'static>,
     ) -> Result<HandlerRef<E, H>, AddHandlerError<Candidate<E, H>>> {
-        let runtime = runtime::Handle::current();
+        let tasks = Tasks::current();
         let start = self.start(name, candidate, SubscriberKind::Handler, at);
-        let (life, candidate, runner, link) = start?;
-        let (member, handler) = candidate.enter(name, life, &link);
-        runtime.spawn(runner.run_one(member));
+        let (life, candidate, runner) = start?;
+        let (member, handler) = candidate.enter(name, life, runner.link());
+        tasks.spawn(runner.run_one(member));
         Ok(handler)
     }
 
     /// Takes the name and subscribes, or gives `it` back.
-    #[expect(clippy::type_complexity, reason = "the parts are taken apart at once")]
     fn start<T>(
         &self,
         name: &Arc<str>,
         it: T,
         kind: SubscriberKind,
         at: &'static Location<'static>,
-    ) -> Result<(Life, T, Runner<E>, Link<E>), AddHandlerError<T>> {
+    ) -> Result<(Life, T, Runner<E>), AddHandlerError<T>> {
         let channel: &Arc<Channel<E>> = self.channel();
         if channel.is_closed() {
             return Err(AddHandlerError::Closed(it));
@@ -282,16 +286,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         if subscription.is_ended() {
             return Err(AddHandlerError::Closed(it));
         }
-        let (orders, ordered) = mpsc::unbounded_channel();
-        let (aborts, aborted) = mpsc::unbounded_channel();
-        let link = Link {
-            channel: Arc::clone(channel),
-            subscriber: subscription.id(),
-            orders,
-            aborts,
-        };
-        let runner = Runner::new(subscription, channel, ordered, aborted);
-        Ok((life, it, runner, link))
+        Ok((life, it, Runner::new(subscription, channel)))
     }
 }
 
@@ -301,7 +296,7 @@ where
     H: Handler<E>,
 {
     let entry = roster.find(name)?.downcast::<Listed<E>>().ok()?;
-    let is_it = entry.of == TypeId::of::<H>() && entry.told.borrow().is_none();
+    let is_it = entry.of == TypeId::of::<H>() && entry.fate.told().is_none();
     is_it.then(|| HandlerRef::new(name.into(), (*entry).clone()))
 }
 
@@ -314,16 +309,11 @@ pub(super) async fn remove<E: Send + Sync + 'static>(roster: &Roster, name: &str
         if entry.link.is_inside() {
             return false;
         }
-        let ordered = entry.link.order(Command::Remove {
-            id: entry.id,
-            reason: StopReason::Removed,
-            give: None,
-        });
-        drop(ordered);
-        match reason(entry.told.clone()).await {
-            StopReason::Removed => return true,
+        entry.let_go();
+        match entry.link.wait(entry.fate.stopped()).await {
+            Some(StopReason::Removed) => return true,
             // Another one has the name.
-            StopReason::Swapped => {}
+            Some(StopReason::Swapped) => {}
             _ => return false,
         }
     }

@@ -1,25 +1,17 @@
-//! One handler as its task sees it: any type, with its name, its owner, its ways to end.
+//! One handler as its task sees it: of any type, with its life, its owner, and how it is revived.
 
-use std::any::{Any, TypeId};
+use std::any::Any;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::ops::ControlFlow;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
-use tokio::time::Instant;
-
-use super::floor::catch;
-use super::order::{Command, Order};
+use super::fate::Life;
+use super::owner::Owner;
+use super::theirs::Theirs;
 use super::{Handler, StopReason};
-use crate::channel::Channel;
-use crate::foreign::{discard, shield};
-use crate::inspect::SubscriberId;
-use crate::roster::Roster;
-use crate::sync::Arc;
+use crate::clock::Instant;
 
 pub(super) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -55,173 +47,13 @@ impl<E: Sync, H: Handler<E>> AnyHandler<E> for H {
     }
 }
 
-/// The way to a runner.
-pub(super) struct Link<E> {
-    pub(super) channel: Arc<Channel<E>>,
-    pub(super) subscriber: SubscriberId,
-    pub(super) orders: mpsc::UnboundedSender<Order<E>>,
-    pub(super) aborts: mpsc::UnboundedSender<u64>,
-}
-
-impl<E> Clone for Link<E> {
-    fn clone(&self) -> Self {
-        Self {
-            channel: Arc::clone(&self.channel),
-            subscriber: self.subscriber,
-            orders: self.orders.clone(),
-            aborts: self.aborts.clone(),
-        }
-    }
-}
-
-impl<E> Link<E> {
-    /// To be done after all events stored until now. Gives the command back if nobody will.
-    #[expect(clippy::result_large_err, reason = "it is taken apart at once")]
-    pub(super) fn order(&self, command: Command<E>) -> Result<(), Command<E>> {
-        let after = self.channel.tail();
-        let sent = self.orders.send(Order { after, command });
-        sent.map_err(|refused| refused.0.command)
-    }
-
-    /// Whether the running code belongs to the handlers of this runner.
-    pub(super) fn is_inside(&self) -> bool {
-        crate::inside::handler() == Some(self.subscriber)
-    }
-}
-
-/// How a handler, or a group, will be known to have ended.
-pub(super) type Told = watch::Receiver<Option<StopReason>>;
-
-/// Waits until it is told.
-pub(super) async fn reason(mut told: Told) -> StopReason {
-    let reason = told.wait_for(Option::is_some).await;
-    // Whoever does not tell is not there any more.
-    let reason = reason.ok().and_then(|reason| reason.clone());
-    reason.unwrap_or(StopReason::Aborted)
-}
-
-/// What a name stands for.
-pub(super) struct Listed<E> {
-    pub(super) link: Link<E>,
-    /// `None`: all handlers of a group.
-    pub(super) id: Option<u64>,
-    pub(super) told: Told,
-    pub(super) of: TypeId,
-}
-
-impl<E> Clone for Listed<E> {
-    fn clone(&self) -> Self {
-        Self {
-            link: self.link.clone(),
-            id: self.id,
-            told: self.told.clone(),
-            of: self.of,
-        }
-    }
-}
-
-/// A number for each handler that ever was: a stale reference reaches nobody else.
-pub(super) fn new_id() -> u64 {
-    static IDS: AtomicU64 = AtomicU64::new(0);
-    IDS.fetch_add(1, Ordering::Relaxed)
-}
-
-/// A name in use, and the duty to free it and to tell why, once.
-///
-/// Dropped (the runtime is gone), it tells [`StopReason::Aborted`].
-pub(super) struct Life {
-    roster: Arc<Roster>,
-    key: u64,
-    pub(super) tell: watch::Sender<Option<StopReason>>,
-}
-
-impl Life {
-    pub(super) fn new(roster: &Arc<Roster>, name: &Arc<str>) -> Option<Self> {
-        Some(Self {
-            roster: Arc::clone(roster),
-            key: roster.reserve(name)?,
-            tell: watch::Sender::new(None),
-        })
-    }
-
-    /// Another handler is found under the name from now on.
-    pub(super) fn list<E: Send + Sync + 'static>(&self, listed: &Listed<E>) {
-        self.roster.fill(self.key, Arc::new(listed.clone()));
-    }
-
-    /// Wakes those who wait for it, whose wakers may panic.
-    fn tell_all(&self, reason: StopReason) {
-        shield(|| drop(self.tell.send_replace(Some(reason))));
-    }
-
-    pub(super) fn end(self, reason: StopReason) {
-        self.roster.free(self.key);
-        self.tell_all(reason);
-    }
-}
-
-impl Drop for Life {
-    fn drop(&mut self) {
-        if self.tell.borrow().is_none() {
-            self.roster.free(self.key);
-            self.tell_all(StopReason::Aborted);
-        }
-    }
-}
-
 /// One handler in its runner.
 pub(super) struct Member<E> {
     pub(super) life: Life,
-    pub(super) id: u64,
-    /// Taken only while it is swapped, and when that went wrong.
-    pub(super) handler: Option<Box<dyn AnyHandler<E>>>,
-    pub(super) owner: Option<Owner>,
+    /// Taken when it was lost in a swap or a restart.
+    pub(super) handler: Option<Theirs<Box<dyn AnyHandler<E>>>>,
+    pub(super) owner: Option<Owner<E>>,
     pub(super) revival: Option<Revival<E>>,
-}
-
-/// The future that a handler is bound to, polled when it has woken.
-pub(super) struct Owner {
-    pub(super) id: u64,
-    future: Boxed<'static, ()>,
-    waker: Waker,
-}
-
-impl Owner {
-    /// `None` if it is ready at once.
-    pub(super) fn watch<E: Send + Sync + 'static>(
-        future: Boxed<'static, ()>,
-        link: &Link<E>,
-    ) -> Option<Self> {
-        let id = new_id();
-        let link = link.clone();
-        let mut owner = Self {
-            id,
-            future,
-            waker: Arc::new(OwnerWaker { id, link }).into(),
-        };
-        (!owner.is_gone()).then_some(owner)
-    }
-
-    /// Polls it. An owner that panics is gone.
-    pub(super) fn is_gone(&mut self) -> bool {
-        let Self { future, waker, .. } = self;
-        let poll = || future.as_mut().poll(&mut Context::from_waker(waker));
-        !matches!(catch(poll), Ok(Poll::Pending))
-    }
-}
-
-/// The runner looks at the owner after the events that were stored when it woke: exactly those
-/// reach the handler.
-struct OwnerWaker<E> {
-    id: u64,
-    link: Link<E>,
-}
-
-impl<E: Send + Sync + 'static> Wake for OwnerWaker<E> {
-    fn wake(self: Arc<Self>) {
-        // Nobody there: the handler has ended.
-        discard(self.link.order(Command::LookAtOwner(self.id)));
-    }
 }
 
 /// How often a handler that panics is made anew: for
@@ -243,12 +75,40 @@ pub struct Restart {
 
 impl Restart {
     /// The first panic ends it.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use genevent::Restart;
+    ///
+    /// assert_eq!(Restart::never(), Restart::on_failure(0, Duration::ZERO));
+    /// ```
     #[must_use]
     pub fn never() -> Self {
         Self::on_failure(0, Duration::ZERO)
     }
 
     /// Up to `max` times within any stretch of time as long as `within`; one panic more ends it.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use genevent::{EventManager, Restart, StopReason, handler_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::<u8>::new(8);
+    /// let broken = || handler_fn(|n: &u8| assert!(*n > 9, "broken"));
+    /// let twice = Restart::on_failure(2, Duration::from_secs(60));
+    /// let broken = manager.add_handler_with("broken", broken, twice).unwrap();
+    /// for n in 1..=2 {
+    ///     manager.sync_notify(n).await.unwrap();
+    /// }
+    /// assert_eq!(manager.which_handlers(), ["broken"], "made anew twice");
+    /// manager.sync_notify(3).await.unwrap();
+    /// assert_eq!(broken.stopped().await, StopReason::Panicked("broken".into()));
+    /// # }
+    /// ```
     #[must_use]
     pub fn on_failure(max: usize, within: Duration) -> Self {
         Self { max, within }
@@ -273,7 +133,7 @@ impl<E: Sync, H: Handler<E>, F: FnMut() -> H + Send + 'static> AnyFactory<E> for
 
 /// The means to make a handler anew.
 pub(super) struct Revival<E> {
-    pub(super) factory: Box<dyn AnyFactory<E>>,
+    pub(super) factory: Theirs<Box<dyn AnyFactory<E>>>,
     pub(super) restart: Restart,
     /// When it was, at most `max` times.
     pub(super) revived: VecDeque<Instant>,

@@ -41,12 +41,13 @@ pub enum StopReason {
     /// The manager was closed, and it has handled everything.
     ManagerClosed,
     /// [`HandlerRef::abort`], or the runtime that ran it is gone; in that case alone
-    /// `terminate` has not run.
+    /// `terminate` has not run to its end.
     Aborted,
     /// Its subscription was disconnected, and it has handled what it had.
     Disconnected(DisconnectCause),
     /// No end: the answer to a handler that asked to remove or swap itself (or, in a group,
-    /// another one), and could only have waited for itself. Nothing has been done.
+    /// another one), and could only have waited for itself. Nothing has been done, unless it began
+    /// to wait outside of itself: then it is done, and this is not told how.
     WouldDeadlock,
 }
 
@@ -92,6 +93,20 @@ pub enum AddHandlerError<H> {
 
 impl<H> AddHandlerError<H> {
     /// The handler that was not added.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::{EventManager, handler_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::<u8>::new(8);
+    /// manager.close();
+    /// let refused = manager.add_handler("log", handler_fn(|_: &u8| ())).unwrap_err();
+    /// let log = refused.into_handler();
+    /// assert!(EventManager::new(8).add_handler("log", log).is_ok());
+    /// # }
+    /// ```
     pub fn into_handler(self) -> H {
         match self {
             Self::AlreadyPresent(handler) | Self::Closed(handler) => handler,
@@ -127,6 +142,24 @@ impl<H> fmt::Display for AddHandlerError<H> {
 impl<H> Error for AddHandlerError<H> {}
 
 /// Why [`HandlerRef::call`] has no answer.
+///
+/// # Examples
+/// ```
+/// use genevent::{EventManager, StopReason, handler::CallError, handler_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let manager = EventManager::<u8>::new(8);
+/// let log = manager.add_handler("log", handler_fn(|_: &u8| ())).unwrap();
+///
+/// let panicked = log.call(|_| panic!("no answer")).await;
+/// assert_eq!(panicked, Err(CallError::Panicked("no answer".into())));
+///
+/// let error = log.call(|_| ()).await.unwrap_err();
+/// assert_eq!(error, CallError::Stopped(StopReason::Panicked("no answer".into())));
+/// assert_eq!(error.to_string(), "the handler has ended");
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CallError {
@@ -160,6 +193,27 @@ impl Error for CallError {
 }
 
 /// Why [`HandlerRef::try_swap`] did not swap.
+///
+/// # Examples
+/// ```
+/// use genevent::{EventManager, StopReason, handler::TrySwapError, handler_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let manager = EventManager::<u8>::new(8);
+/// let log = manager.add_handler("log", handler_fn(|_: &u8| ())).unwrap();
+/// let other = log.clone();
+///
+/// let same = handler_fn(|_: &u8| ());
+/// let refused = log.try_swap(|old| if manager_is_busy() { Err(old) } else { Ok(same) }).await;
+/// let Err(TrySwapError::Refused(log)) = refused else { panic!() };
+///
+/// assert!(other.remove().await.is_ok());
+/// let stopped = log.try_swap(|old| Ok::<_, _>(old)).await.unwrap_err();
+/// assert!(matches!(stopped, TrySwapError::Stopped(StopReason::Removed)));
+/// # }
+/// # fn manager_is_busy() -> bool { true }
+/// ```
 #[non_exhaustive]
 pub enum TrySwapError<E, H> {
     /// The closure gave the handler back. It goes on, and here is its reference again.

@@ -5,10 +5,11 @@ use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 
-use super::member::{AnyHandler, Link, Listed, new_id, reason};
-use super::order::{AnyBox, Command, Swapped};
+use super::fate::{Fate, Listed};
+use super::member::AnyHandler;
+use super::order::{AnyBox, Command, Swap, Swapped};
 use super::{CallError, Handler, HandlerGuard, StopReason, TrySwapError};
 use crate::foreign::discard;
 use crate::sync::Arc;
@@ -21,7 +22,22 @@ use crate::sync::Arc;
 /// [`call`](Self::call), [`swap`](Self::swap) and [`remove`](Self::remove) have their place in
 /// the sequence of events: what is stored before they are first polled is handled before, what
 /// is stored later is not. They are carried out by the handler's task, also if their future is
-/// dropped after its first poll. Inside of the handler itself they answer `WouldDeadlock`.
+/// dropped after its first poll. Inside of the handler itself they answer `WouldDeadlock`; if they
+/// were first polled outside, they are still carried out.
+///
+/// # Examples
+/// ```
+/// use genevent::{EventManager, handler_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let manager = EventManager::<u8>::new(8);
+/// let log = manager.add_handler("log", handler_fn(|_: &u8| ())).unwrap();
+/// let other = log.clone();
+/// drop(log); // the handler stays
+/// assert!(other.remove().await.is_ok());
+/// # }
+/// ```
 ///
 /// [`EventManager::add_handler`]: crate::EventManager::add_handler
 /// [`EventManager::handler`]: crate::EventManager::handler
@@ -42,18 +58,22 @@ impl<E, H> HandlerRef<E, H> {
 
     /// Removes it after all events stored until now; nobody waits for that.
     pub(super) fn let_go(&self) {
-        discard(self.listed.link.order(Command::Remove {
-            id: self.listed.id,
-            reason: StopReason::Removed,
-            give: None,
-        }));
-    }
-
-    fn id(&self) -> u64 {
-        self.listed.id.expect("a handler has a number")
+        self.listed.let_go();
     }
 
     /// The name it was added under.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::{EventManager, handler_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::<u8>::new(8);
+    /// let log = manager.add_handler("log", handler_fn(|_: &u8| ())).unwrap();
+    /// assert_eq!(log.name(), "log");
+    /// # }
+    /// ```
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -62,9 +82,10 @@ impl<E, H> HandlerRef<E, H> {
     /// Ends the handler at once, with whatever it is awaiting: that future is dropped.
     ///
     /// The event in hand counts as dropped, and so do those that it has not seen. Its
-    /// `terminate` is called; a second `abort` cuts that short as well. Code that does not await
-    /// cannot be interrupted. In a group, if another one is handling an event, it ends when that
-    /// one is done.
+    /// `terminate` is called; one more `abort` while that runs cuts it short. Code that does not
+    /// await cannot be interrupted. In a group, if another one is handling an event, it ends when
+    /// that one is done, and does not see that event. While it is being swapped, it ends and the
+    /// new one does not come; a reference to what has been swapped aborts nobody.
     ///
     /// # Examples
     /// ```
@@ -81,7 +102,8 @@ impl<E, H> HandlerRef<E, H> {
     /// # }
     /// ```
     pub fn abort(&self) {
-        let _ = self.listed.link.aborts.send(self.id());
+        self.listed.fate.abort();
+        self.listed.link.mailbox.ring();
     }
 
     /// Waits until the handler has ended, and tells why: after its `terminate` has run and its
@@ -105,20 +127,11 @@ impl<E, H> HandlerRef<E, H> {
     /// ```
     #[doc(alias = "gen_event_EXIT")]
     pub fn stopped(&self) -> impl Future<Output = StopReason> + Send + 'static + use<E, H> {
-        reason(self.listed.told.clone())
+        self.listed.fate.stopped()
     }
 }
 
 impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
-    pub(super) fn listed(link: Link<E>, told: super::member::Told) -> Listed<E> {
-        Listed {
-            link,
-            id: Some(new_id()),
-            told,
-            of: TypeId::of::<H>(),
-        }
-    }
-
     /// Runs `f` with the handler, after all events stored before, and gives its answer.
     ///
     /// # Errors
@@ -157,27 +170,31 @@ impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
         &self,
         f: impl FnOnce(&mut H) -> R + Send + 'static,
     ) -> Result<R, CallError> {
-        if self.listed.link.is_inside() {
+        let Listed { link, fate, .. } = &self.listed;
+        if link.is_inside() {
             return Err(CallError::WouldDeadlock);
         }
         let (answer, answered) = oneshot::channel();
         let (failed, failure) = oneshot::channel();
+        let answer = link.theirs(answer);
         let call = move |handler: &mut dyn Any| {
-            let handler = handler.downcast_mut::<H>().expect(TYPE);
-            discard(answer.send(f(handler)));
+            answer.send(f(handler.downcast_mut::<H>().expect(TYPE)));
         };
-        discard(self.listed.link.order(Command::Call {
-            id: self.id(),
-            call: Box::new(call),
-            failed,
+        discard(link.order(Command::Call {
+            whom: Arc::clone(fate),
+            call: link.theirs(Box::new(call)),
+            failed: link.theirs(failed),
         }));
-        if let Ok(answer) = answered.await {
-            return Ok(answer);
-        }
-        Err(match failure.await {
-            Ok(message) => CallError::Panicked(message),
-            Err(_) => CallError::Stopped(self.stopped().await),
-        })
+        let answer = link.wait(async {
+            if let Ok(answer) = answered.await {
+                return Ok(answer);
+            }
+            Err(match failure.await {
+                Ok(message) => CallError::Panicked(message),
+                Err(_) => CallError::Stopped(fate.stopped().await),
+            })
+        });
+        answer.await.unwrap_or(Err(CallError::WouldDeadlock))
     }
 
     /// Puts the handler that `f` makes of this one in its place, between two events: none is
@@ -259,31 +276,33 @@ impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
         terminate: bool,
         f: impl FnOnce(H) -> Result<H2, H> + Send + 'static,
     ) -> Result<HandlerRef<E, H2>, TrySwapError<E, H>> {
-        let link = &self.listed.link;
+        let Listed { link, fate, .. } = &self.listed;
         if link.is_inside() {
             return Err(TrySwapError::Stopped(StopReason::WouldDeadlock));
         }
         let (answer, answered) = oneshot::channel();
-        let (tell, told) = watch::channel(None);
-        let new = HandlerRef::<E, H2>::listed(link.clone(), told);
+        let new = Listed {
+            link: link.clone(),
+            fate: Arc::<Fate>::default(),
+            of: TypeId::of::<H2>(),
+        };
         let with = move |old: AnyBox| -> Swapped<E> {
             match f(*old.downcast().expect(TYPE)) {
                 Ok(new) => Ok(Box::new(new) as Box<dyn AnyHandler<E>>),
                 Err(old) => Err(Box::new(old)),
             }
         };
-        discard(link.order(Command::Swap {
-            id: self.id(),
+        discard(link.order(Command::Swap(Swap {
+            whom: Arc::clone(fate),
             terminate,
-            with: Box::new(with),
+            with: link.theirs(Box::new(with)),
             new: new.clone(),
-            tell,
-            answer,
-        }));
-        match answered.await {
+            answer: link.theirs(answer),
+        })));
+        match self.listed.answer(answered).await {
             Ok(true) => Ok(HandlerRef::new(self.name, new)),
             Ok(false) => Err(TrySwapError::Refused(self)),
-            Err(_) => Err(TrySwapError::Stopped(self.stopped().await)),
+            Err(reason) => Err(TrySwapError::Stopped(reason)),
         }
     }
 
@@ -323,23 +342,20 @@ impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
     #[doc(alias = "GenEvent.remove_handler")]
     #[expect(clippy::missing_panics_doc, reason = "a number stands for one type")]
     pub async fn remove(self) -> Result<H, StopReason> {
-        if self.listed.link.is_inside() {
+        let Listed { link, fate, .. } = &self.listed;
+        if link.is_inside() {
             return Err(StopReason::WouldDeadlock);
         }
         let (answer, answered) = oneshot::channel();
+        let answer = link.theirs(answer);
         let give = move |handler: Result<AnyBox, StopReason>| {
-            let handler = handler.map(|handler| *handler.downcast::<H>().expect(TYPE));
-            discard(answer.send(handler));
+            answer.send(handler.map(|handler| *handler.downcast::<H>().expect(TYPE)));
         };
-        discard(self.listed.link.order(Command::Remove {
-            id: self.listed.id,
-            reason: StopReason::Removed,
-            give: Some(Box::new(give)),
+        discard(link.order(Command::Remove {
+            whom: Arc::clone(fate),
+            give: Some(link.theirs(Box::new(give))),
         }));
-        match answered.await {
-            Ok(removed) => removed,
-            Err(_) => Err(self.stopped().await),
-        }
+        self.listed.answer(answered).await?
     }
 
     /// Binds the handler to a guard: when that is dropped, the handler is removed, after the
@@ -376,7 +392,7 @@ impl<E, H> fmt::Debug for HandlerRef<E, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HandlerRef")
             .field("name", &self.name)
-            .field("stopped", &*self.listed.told.borrow())
+            .field("stopped", &self.listed.fate.told())
             .finish_non_exhaustive()
     }
 }

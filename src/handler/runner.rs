@@ -7,18 +7,18 @@
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::ops::ControlFlow;
+use std::mem::take;
 use std::task::{Context, Poll};
 
-use tokio::sync::{mpsc, oneshot, watch};
-
 use super::StopReason;
-use super::floor::{Floor, Ran};
-use super::member::{AnyHandler, Life, Listed, Member, Owner};
-use super::order::{Call, Command, Give, Order, With};
+use super::fate::{Fate, Life};
+use super::floor::{Floor, HANDLER, Ran, Removed};
+use super::mailbox::Link;
+use super::member::Member;
+use super::order::{Answer, Call, Command, Order, Swap};
+use super::owner::Owner;
 use crate::channel::Channel;
 use crate::end::EndReason;
-use crate::foreign::{discard, shield};
 use crate::inspect::SubscriberId;
 use crate::subscription::Subscription;
 use crate::sync::Arc;
@@ -36,63 +36,60 @@ impl<E> Drop for Running<E> {
 /// 1. Orders in `queue` are sorted by the event they come after, and then by age.
 /// 2. An event is handled only when no order is due before it.
 pub(super) struct Runner<E> {
-    orders: mpsc::UnboundedReceiver<Order<E>>,
     queue: VecDeque<Order<E>>,
     floor: Floor<E>,
     /// Oldest first.
     members: Vec<Member<E>>,
-    /// Handlers and owners that were to be looked at when they were not there; the last few.
-    orphans: VecDeque<u64>,
+    /// Some handler may have been aborted.
+    rung: bool,
     /// Somebody holds the group.
     held: bool,
-    /// An event is being handled.
-    busy: bool,
+    /// There is an event in hand that nobody, or not everybody, has dealt with.
+    unfinished: bool,
+    /// Steps since other tasks had their turn.
+    stretch: u32,
     subscription: Subscription<E>,
     /// Of the group.
     life: Option<Life>,
     _running: Running<E>,
 }
 
-/// So many events are handled at a stretch; then other tasks have their turn.
+/// So many steps are taken at a stretch; then other tasks have their turn.
 const STRETCH: u32 = 64;
 
 enum Step {
+    Abort(usize),
+    Order,
     Event,
-    Orders,
     End(StopReason),
 }
 
 impl<E: Send + Sync + 'static> Runner<E> {
-    pub(super) fn new(
-        subscription: Subscription<E>,
-        channel: &Arc<Channel<E>>,
-        orders: mpsc::UnboundedReceiver<Order<E>>,
-        aborts: mpsc::UnboundedReceiver<u64>,
-    ) -> Self {
+    pub(super) fn new(subscription: Subscription<E>, channel: &Arc<Channel<E>>) -> Self {
         let place = subscription.place();
         channel.enlist(place);
         Self {
             _running: Running(Arc::clone(channel), place.id),
-            orders,
             queue: VecDeque::new(),
-            floor: Floor {
-                channel: Arc::clone(channel),
-                subscriber: place.id,
-                aborts,
-                aborted: Vec::new(),
-            },
+            floor: Floor(Link::new(channel, place.id)),
             members: Vec::new(),
-            orphans: VecDeque::new(),
+            rung: false,
             held: false,
-            busy: false,
+            unfinished: false,
+            stretch: 0,
             subscription,
             life: None,
         }
     }
 
+    /// The way to it.
+    pub(super) fn link(&self) -> &Link<E> {
+        &self.floor.0
+    }
+
     /// Runs one handler.
     pub(super) async fn run_one(mut self, member: Member<E>) {
-        self.members.push(member);
+        self.execute(Command::Add(member)).await;
         self.run().await;
     }
 
@@ -104,38 +101,33 @@ impl<E: Send + Sync + 'static> Runner<E> {
     }
 
     async fn run(mut self) {
-        let mut stretch = 0;
         let reason = loop {
-            self.carry_out().await;
             if self.members.is_empty() && !self.held {
                 break StopReason::Removed;
             }
-            match poll_fn(|cx| self.poll_step(cx)).await {
-                Step::Event => {
-                    self.handle().await;
-                    stretch += 1;
-                    if stretch == STRETCH {
-                        stretch = 0;
-                        tokio::task::yield_now().await;
-                    }
-                }
-                Step::Orders => {}
+            let step = poll_fn(|cx| self.poll_step(cx)).await;
+            if !matches!(step, Step::Event) {
+                // The event in hand is done with; nobody waits for it behind this.
+                self.subscription.ack();
+            }
+            match step {
+                Step::Abort(index) => drop(self.remove(index, StopReason::Aborted).await),
+                Step::Order => self.carry_out().await,
+                Step::Event => self.handle().await,
                 Step::End(reason) => break reason,
             }
+            self.rest().await;
         };
         // Who comes now is refused; who came before still has an answer.
-        self.orders.close();
-        // Not `try_recv`: an order that is being sent right now would be left behind.
-        while let Some(order) = self.orders.recv().await {
+        for order in self.floor.0.mailbox.close() {
             self.queue_up(order);
         }
-        while let Some(order) = self.queue.pop_front() {
-            self.execute(order.command).await;
+        while !self.queue.is_empty() {
+            self.carry_out().await;
+            self.rest().await;
         }
         // The newest first, as in GenEvent.
-        while let Some(last) = self.members.len().checked_sub(1) {
-            self.remove(last, reason.clone(), None).await;
-        }
+        self.remove_all(&reason).await;
         // Now that all is told.
         self.subscription.ack();
         if let Some(life) = self.life.take() {
@@ -143,25 +135,32 @@ impl<E: Send + Sync + 'static> Runner<E> {
         }
     }
 
-    fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
-        self.floor.hear_aborts(cx);
-        let Self { floor, members, .. } = self;
-        let aborted = |member: &Member<E>| floor.aborted.contains(&member.id);
-        if members.iter().any(aborted) {
-            return Poll::Ready(Step::Orders);
+    async fn rest(&mut self) {
+        self.stretch += 1;
+        if self.stretch == STRETCH {
+            self.stretch = 0;
+            tokio::task::yield_now().await;
         }
+    }
+
+    fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
         let ahead = self.subscription.poll_ahead(cx);
         // Only now: an order that was given before that event was stored is seen.
-        self.receive();
-        while let Poll::Ready(Some(order)) = self.orders.poll_recv(cx) {
+        let (orders, rung) = self.floor.0.mailbox.take(cx);
+        for order in orders {
             self.queue_up(order);
         }
-        if self.is_due() {
-            return Poll::Ready(Step::Orders);
+        self.rung |= rung;
+        if self.rung {
+            let aborted = |member: &Member<E>| member.life.fate.is_aborted();
+            if let Some(index) = self.members.iter().position(aborted) {
+                return Poll::Ready(Step::Abort(index));
+            }
+            self.rung = false;
         }
-        if self.queue.is_empty() {
-            // Those are no more; nobody is on the way in.
-            self.floor.aborted.clear();
+        let first = self.queue.front();
+        if first.is_some_and(|order| self.subscription.has_taken(order.after)) {
+            return Poll::Ready(Step::Order);
         }
         ahead.map(|more| match self.subscription.end_reason() {
             _ if more => Step::Event,
@@ -170,59 +169,39 @@ impl<E: Send + Sync + 'static> Runner<E> {
         })
     }
 
-    // ---- Events -----------------------------------------------------------------------------
-
     async fn handle(&mut self) {
         if !self.subscription.take_ahead() {
             return;
         }
-        self.busy = true;
+        let Self { floor, members, .. } = self;
         let event = self.subscription.current();
-        let (members, floor) = (&mut self.members, &mut self.floor);
-        let held = self.held;
-        let (mut finished, mut failed) = (0, 0);
-        let mut index = 0;
-        while let Some(member) = members.get_mut(index) {
-            let handler = member.handler.as_mut().expect(HANDLER);
-            let ran = match floor.call(|| handler.handle_now(event)) {
-                Ok(Some(flow)) => Ran::Done(flow),
-                Ok(None) => floor.run(member.id, handler.handle(event)).await,
-                Err(message) => Ran::Panicked(message),
+        self.unfinished = !members.is_empty();
+        let (mut finished, mut index) = (false, 0);
+        while index < members.len() {
+            let is_last = index + 1 == members.len();
+            let member = &mut members[index];
+            let ran = match floor.handle_now(member, event) {
+                Some(ran) => ran,
+                None => floor.handle(member, event).await,
             };
+            finished |= matches!(ran, Ran::Done(_));
+            // What is awaited from here on is how a handler ends; the event is done with.
+            self.unfinished = !(finished && is_last);
             let end = match ran {
-                Ran::Done(flow) => {
-                    finished += 1;
-                    matches!(flow, ControlFlow::Break(())).then_some(StopReason::Finished)
-                }
-                Ran::Panicked(message) => {
-                    failed += 1;
-                    floor.revive(member, message).await
-                }
-                Ran::Aborted => {
-                    failed += 1;
-                    Some(StopReason::Aborted)
-                }
+                Ran::Done(flow) => flow.is_break().then_some(StopReason::Finished),
+                Ran::Panicked(message) => floor.revive(member, message).await,
+                Ran::Aborted => Some(StopReason::Aborted),
             };
-            match end {
-                None => index += 1,
-                Some(reason) => {
-                    let member = members.remove(index);
-                    let last = members.is_empty() && !held;
-                    discard(floor.end(member, reason, last).await);
-                }
-            }
+            let Some(reason) = end else {
+                index += 1;
+                continue;
+            };
+            let member = members.remove(index);
+            let last = members.is_empty() && !self.held;
+            drop(floor.end(member, reason, last).await);
         }
-        self.busy = false;
-        if finished == 0 && failed > 0 {
+        if take(&mut self.unfinished) {
             self.subscription.give_up();
-        }
-    }
-
-    // ---- Orders -----------------------------------------------------------------------------
-
-    fn receive(&mut self) {
-        while let Ok(order) = self.orders.try_recv() {
-            self.queue_up(order);
         }
     }
 
@@ -231,184 +210,143 @@ impl<E: Send + Sync + 'static> Runner<E> {
         self.queue.insert(at, order);
     }
 
-    /// An owner has ended whose handler is not there: it has gone, or it has yet to come, which is
-    /// a matter of the moment between two calls.
-    fn remember(&mut self, id: u64) {
-        if self.orphans.len() == ORPHANS {
-            self.orphans.pop_front();
-        }
-        self.orphans.push_back(id);
-    }
-
-    fn is_due(&self) -> bool {
-        let first = self.queue.front();
-        first.is_some_and(|order| self.subscription.has_taken(order.after))
-    }
-
-    /// Carries out the aborts, and what is due.
+    /// Carries out the first order.
     async fn carry_out(&mut self) {
-        let mut index = 0;
-        while !self.floor.aborted.is_empty() && index < self.members.len() {
-            if self.floor.take_abort(self.members[index].id) {
-                self.remove(index, StopReason::Aborted, None).await;
-            } else {
-                index += 1;
-            }
-        }
-        if self.is_due() {
-            self.subscription.ack();
-        }
-        while self.is_due() {
-            let order = self.queue.pop_front().expect("there is a front");
+        if let Some(order) = self.queue.pop_front() {
             self.execute(order.command).await;
         }
     }
 
-    fn find(&self, id: u64) -> Option<usize> {
-        self.members.iter().position(|member| member.id == id)
+    fn find(&self, whom: &Arc<Fate>) -> Option<usize> {
+        let is_it = |member: &Member<E>| Arc::ptr_eq(&member.life.fate, whom);
+        self.members.iter().position(is_it)
     }
 
+    /// What is to be done with somebody who has ended is dropped, and says so by that.
     async fn execute(&mut self, command: Command<E>) {
         match command {
-            Command::Add(mut member) => {
-                // Its owner may have ended, and said so, before it came.
-                let is_orphan = self.orphans.contains(&member.id);
-                let owner = member.owner.as_mut();
-                let owner = owner.filter(|owner| self.orphans.contains(&owner.id));
-                let is_gone = is_orphan || owner.is_some_and(Owner::is_gone);
+            Command::Add(member) => {
+                // It may have been aborted on its way in.
+                self.rung = true;
                 self.members.push(member);
-                if is_gone {
-                    self.remove(self.members.len() - 1, StopReason::OwnerGone, None)
-                        .await;
-                }
+                self.look(self.members.len() - 1).await;
             }
-            Command::Call { id, call, failed } => {
-                if let Some(index) = self.find(id) {
+            Command::Call { whom, call, failed } => {
+                if let Some(index) = self.find(&whom) {
                     self.call(index, call, failed).await;
-                } else {
-                    discard(call);
                 }
             }
-            Command::Remove {
-                id: Some(id),
-                reason,
-                give,
-            } => {
-                if let Some(index) = self.find(id) {
-                    self.remove(index, reason, give).await;
-                } else {
-                    if reason == StopReason::OwnerGone {
-                        self.remember(id);
+            Command::Swap(swap) => {
+                if let Some(index) = self.find(&swap.whom) {
+                    self.swap(index, swap).await;
+                }
+            }
+            Command::Remove { whom, give } => {
+                if let Some(index) = self.find(&whom) {
+                    let removed = self.remove(index, StopReason::Removed).await;
+                    if let Some(give) = give {
+                        let removed = removed.map(|handler| handler.take().into_any());
+                        drop(self.floor.call(|| give.take()(removed)));
                     }
-                    discard(give);
+                } else if self
+                    .life
+                    .as_ref()
+                    .is_some_and(|life| Arc::ptr_eq(&life.fate, &whom))
+                {
+                    self.held = false;
+                    self.remove_all(&StopReason::Removed).await;
                 }
             }
-            Command::Remove { reason, .. } => {
-                self.held = false;
-                while let Some(last) = self.members.len().checked_sub(1) {
-                    self.remove(last, reason.clone(), None).await;
-                }
-            }
-            Command::LookAtOwner(owner) => {
-                let owned_by = |m: &Member<E>| m.owner.as_ref().is_some_and(|o| o.id == owner);
-                let Some(index) = self.members.iter().position(owned_by) else {
-                    return self.remember(owner);
-                };
-                let member = &mut self.members[index];
-                if member.owner.as_mut().is_some_and(Owner::is_gone) {
-                    self.remove(index, StopReason::OwnerGone, None).await;
+            Command::Look(bell) => {
+                let owns = |owner: &Owner<E>| Arc::ptr_eq(&owner.bell, &bell);
+                let owned = |member: &Member<E>| member.owner.as_ref().is_some_and(owns);
+                let index = self.members.iter().position(owned);
+                if let Some(index) = index {
+                    self.look(index).await;
                 }
             }
             Command::LetGo => self.held = false,
-            Command::Swap {
-                id,
-                terminate,
-                with,
-                new,
-                tell,
-                answer,
-            } => {
-                let Some(index) = self.find(id) else {
-                    return discard(with);
-                };
-                if let Some(swapped) = self.swap(index, terminate, with, new, tell).await {
-                    shield(|| {
-                        let _ = answer.send(swapped);
-                    });
-                }
-            }
         }
     }
 
-    async fn call(&mut self, index: usize, call: Call, failed: oneshot::Sender<String>) {
+    /// Looks whether a handler's owner is gone.
+    async fn look(&mut self, index: usize) {
+        let Some(owner) = &mut self.members[index].owner else {
+            return;
+        };
+        match owner.has_called() {
+            // Before its handler had come.
+            Some(after) if !self.subscription.has_taken(after) => {
+                let command = Command::Look(Arc::clone(&owner.bell));
+                self.queue_up(Order { after, command });
+            }
+            _ if owner.is_gone() => drop(self.remove(index, StopReason::OwnerGone).await),
+            _ => {}
+        }
+    }
+
+    async fn call(&mut self, index: usize, call: Call, failed: Answer<String>) {
         let member = &mut self.members[index];
         let handler = member.handler.as_mut().expect(HANDLER).as_any();
-        if let Err(message) = self.floor.call(|| call(handler)) {
+        if let Err(message) = self.floor.call(|| call.take()(handler)) {
             if let Some(reason) = self.floor.revive(member, message.clone()).await {
-                self.remove(index, reason, None).await;
+                drop(self.remove(index, reason).await);
             }
-            shield(|| drop(failed.send(message)));
+            failed.send(message);
         }
     }
 
-    async fn remove(&mut self, index: usize, reason: StopReason, give: Option<Give>) {
+    async fn remove(&mut self, index: usize, reason: StopReason) -> Removed<E> {
         let member = self.members.remove(index);
         let last = self.members.is_empty() && !self.held;
-        let handler = self.floor.end(member, reason, last).await;
-        match give {
-            Some(give) => discard(self.floor.call(|| give(handler.map(AnyHandler::into_any)))),
-            None => discard(handler),
+        self.floor.end(member, reason, last).await
+    }
+
+    async fn remove_all(&mut self, reason: &StopReason) {
+        while let Some(last) = self.members.len().checked_sub(1) {
+            drop(self.remove(last, reason.clone()).await);
         }
     }
 
-    /// `None` if that ended the handler.
-    async fn swap(
-        &mut self,
-        index: usize,
-        terminate: bool,
-        with: With<E>,
-        new: Listed<E>,
-        tell: watch::Sender<Option<StopReason>>,
-    ) -> Option<bool> {
-        let member = &mut self.members[index];
-        let mut old = member.handler.take().expect(HANDLER);
-        if terminate {
-            let _ = (self.floor)
-                .terminate(member.id, &mut *old, &StopReason::Swapped)
+    async fn swap(&mut self, index: usize, swap: Swap<E>) {
+        let Self { floor, members, .. } = self;
+        let member = &mut members[index];
+        let fate = Arc::clone(&member.life.fate);
+        if swap.terminate && !fate.is_aborted() {
+            let handler = member.handler.as_mut().expect(HANDLER);
+            let _ = floor
+                .run(&fate, handler.terminate(&StopReason::Swapped))
                 .await;
+            if fate.is_aborted() {
+                member.handler = None;
+            }
         }
-        match self.floor.call(|| with(old.into_any())) {
-            Ok(Ok(handler)) => {
-                member.handler = Some(handler);
-                member.id = new.id.expect("a handler has a number");
-                discard(member.revival.take());
-                member.life.list(&new);
-                let old = std::mem::replace(&mut member.life.tell, tell);
-                shield(|| drop(old.send_replace(Some(StopReason::Swapped))));
-                Some(true)
+        if fate.is_aborted() {
+            drop(self.remove(index, StopReason::Aborted).await);
+            return;
+        }
+        let old = member.handler.take().expect(HANDLER);
+        match floor.call(|| swap.with.take()(old.take().into_any())) {
+            Ok(swapped) => {
+                let is_new = swapped.is_ok();
+                let (Ok(handler) | Err(handler)) = swapped;
+                member.handler = Some(floor.0.theirs(handler));
+                if is_new {
+                    member.revival = None;
+                    member.life.hand_over(swap.new);
+                }
+                swap.answer.send(is_new);
             }
-            Ok(Err(old)) => {
-                member.handler = Some(old);
-                Some(false)
-            }
-            Err(message) => {
-                self.remove(index, StopReason::Panicked(message), None)
-                    .await;
-                None
-            }
+            Err(message) => drop(self.remove(index, StopReason::Panicked(message)).await),
         }
     }
 }
 
 impl<E> Drop for Runner<E> {
     fn drop(&mut self) {
-        if self.busy {
+        drop(self.floor.0.mailbox.close());
+        if self.unfinished {
             self.subscription.give_up();
         }
     }
 }
-
-/// More than are ever on their way into a group at once.
-const ORPHANS: usize = 64;
-
-const HANDLER: &str = "a handler is there unless it is being swapped";

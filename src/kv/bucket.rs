@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::contents::{Contents, Values};
 use super::exit::ExitReason;
 use crate::foreign::discard;
+use crate::sync::{AtomicU64, Ordering};
 
 /// A named place for values by key, made by [`Registry::create`](super::Registry::create).
 ///
@@ -33,6 +34,10 @@ struct Inner<V> {
     name: Arc<str>,
     contents: Contents<V>,
     home: Arc<dyn Home<V>>,
+    /// The number of its `Created` among the events of its home.
+    born: u64,
+    /// The number of its `Exited`; 0 while it lives.
+    ended: AtomicU64,
 }
 
 impl<V: Clone> Bucket<V> {
@@ -127,7 +132,8 @@ impl<V: Clone> Bucket<V> {
     ///
     /// `change` gets `None` if there is no value, and removes it by giving `None`. It may be
     /// long: nothing is locked while it runs, only other changes to this bucket wait. It may
-    /// call `stop`.
+    /// call `stop`, the registry and other buckets. Another change to this one would wait for
+    /// itself.
     ///
     /// If it panics, the bucket ends as [`Panicked`](ExitReason::Panicked): what it left
     /// half-done is not kept. The registry and its other buckets go on.
@@ -196,15 +202,36 @@ impl<V: Clone> Bucket<V> {
 }
 
 impl<V> Bucket<V> {
-    /// An empty bucket, alive. It is up to `home` to end it.
-    pub(super) fn new(name: Arc<str>, home: Arc<dyn Home<V>>) -> Self {
+    /// An empty bucket, alive, whose `Created` has this number. It is up to `home` to end it.
+    pub(super) fn new(name: Arc<str>, home: Arc<dyn Home<V>>, born: u64) -> Self {
         Self {
             inner: Arc::new(Inner {
                 name,
                 contents: Contents::new(),
                 home,
+                born,
+                ended: AtomicU64::new(0),
             }),
         }
+    }
+
+    pub(super) fn shared_name(&self) -> Arc<str> {
+        Arc::clone(&self.inner.name)
+    }
+
+    /// Whether this is its home.
+    pub(super) fn is_at<H>(&self, home: &Arc<H>) -> bool {
+        std::ptr::addr_eq(Arc::as_ptr(&self.inner.home), Arc::as_ptr(home))
+    }
+
+    /// The number of its `Created`.
+    pub(super) fn born(&self) -> u64 {
+        self.inner.born
+    }
+
+    /// The number of its `Exited`, once that is in line; 0 before.
+    pub(super) fn ended(&self) -> u64 {
+        self.inner.ended.load(Ordering::Acquire)
     }
 
     /// The name it was created under. Once it has ended, that may be another bucket's.
@@ -265,8 +292,10 @@ impl<V> Bucket<V> {
         }
     }
 
-    /// Makes it empty for good. For its home, under the home's lock.
-    pub(super) fn end_locked(&self, reason: ExitReason) -> Ending<V> {
+    /// Makes it empty for good; its `Exited` has this number. For its home, under the home's
+    /// lock.
+    pub(super) fn end_locked(&self, reason: ExitReason, ended: u64) -> Ending<V> {
+        self.inner.ended.store(ended, Ordering::Release);
         Ending {
             bucket: self.clone(),
             reason,

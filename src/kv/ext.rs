@@ -9,6 +9,8 @@ use pin_project_lite::pin_project;
 use super::bucket::Bucket;
 use super::event::RegistryEvent;
 use super::exit::ExitReason;
+use super::reflect::Reflect;
+use super::view::View;
 
 /// Picks events of a registry.
 ///
@@ -57,6 +59,33 @@ pub trait RegistryStreamExt<V>: Stream<Item = RegistryEvent<V>> {
             events: self,
             name: name.into(),
         }
+    }
+
+    /// Keeps `view` up to date with what passes through: all of it, as it is.
+    ///
+    /// The view starts empty, and shows what is created from here on. To start with what there
+    /// is: [`Watch::reflect`](super::Watch::reflect).
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::StreamExt;
+    /// use genevent::kv::{RegistryStreamExt, View};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let registry = genevent::kv::Registry::<u8>::new(genevent::EventManager::default());
+    /// let view = View::new();
+    /// let mut events = registry.events().reflect(view.clone());
+    /// let shopping = registry.create("shopping").await.unwrap();
+    /// assert_eq!(events.next().await.unwrap().name(), "shopping");
+    /// assert_eq!(view.get("shopping"), Some(shopping));
+    /// # }
+    /// ```
+    fn reflect(self, view: View<V>) -> Reflect<Self, V>
+    where
+        Self: Sized,
+    {
+        Reflect::new(self, view)
     }
 }
 

@@ -9,7 +9,9 @@ use super::announcer::Announcer;
 use super::bucket::Bucket;
 use super::event::RegistryEvent;
 use super::table::{CreateError, Table};
-use crate::{EventManager, Subscription};
+use super::watch::Watch;
+use crate::sync::spawn;
+use crate::{EventManager, SubscribeOptions, Subscription};
 
 /// Buckets by name, and a stream of what happens to them.
 ///
@@ -24,7 +26,20 @@ use crate::{EventManager, Subscription};
 /// finished with it. No call but [`flush`](Self::flush) waits for observers, so a pipeline or a
 /// handler may call the registry and its buckets while it holds one of their events.
 ///
+/// An observer that is slow holds up the events of all, for as long as it likes: lossless is the
+/// default here as well. One that subscribed with
+/// [`WaitAtMost`](crate::Overflow::WaitAtMost) has that time to finish with each event, counted
+/// from its delivery, and is disconnected after it (`# Panics`: that is in the registry's task, on
+/// a runtime without time). The other policies act on a full window, which the registry alone
+/// never fills; the owner of the manager can
+/// [disconnect](crate::EventManager::disconnect) any observer.
+///
 /// If the manager is closed or the runtime shuts down, the registry goes on without events.
+///
+/// # Names
+/// Any string is a name: empty, huge, or with control characters in it, compared byte by byte.
+/// `Debug` of everything here shows it quoted and escaped, so that a name cannot forge a line of a
+/// log; no `Display` shows it. Whoever prints a name by itself has to escape it.
 ///
 /// # Examples
 /// ```
@@ -67,7 +82,7 @@ impl<V: Send + Sync + 'static> Registry<V> {
     pub(super) fn spawn(events: EventManager<RegistryEvent<V>>, line_capacity: usize) -> Self {
         let table = Table::new(line_capacity);
         let (announcer, told) = Announcer::new(Arc::clone(&table), events.clone());
-        tokio::spawn(announcer.run());
+        spawn(announcer.run());
         Self {
             owner: Arc::new(Owner {
                 table,
@@ -101,7 +116,15 @@ impl<V: Send + Sync + 'static> Registry<V> {
     /// ```
     #[expect(clippy::unused_async, reason = "a registry may yet be remote")]
     pub async fn create(&self, name: &str) -> Result<Bucket<V>, CreateError> {
-        self.owner.table.create(name)
+        let Owner { table, events, .. } = &*self.owner;
+        match table.create(name) {
+            // The announcer has yet to find that nobody will hear: not a reason to refuse.
+            Err(CreateError::LineFull) if events.is_closed() => {
+                table.fall_silent();
+                table.create(name)
+            }
+            created => created,
+        }
     }
 
     /// The bucket that this name stands for now.
@@ -159,6 +182,65 @@ impl<V: Send + Sync + 'static> Registry<V> {
     #[track_caller]
     pub fn events(&self) -> Subscription<RegistryEvent<V>> {
         self.owner.events.subscribe()
+    }
+
+    /// A stream of what exists, then [`Ready`](super::WatchEvent::Ready), then what changes:
+    /// without gap or double. See [`Watch`].
+    ///
+    /// What exists is taken at the call, in time and memory in proportion to the number of
+    /// buckets; other calls wait for that. Lossless, as [`events`](Self::events), and does not
+    /// keep the registry alive.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::StreamExt;
+    /// use genevent::kv::WatchEvent;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let registry = genevent::kv::Registry::<u8>::new(genevent::EventManager::default());
+    /// registry.create("shopping").await.unwrap();
+    /// let mut watch = registry.watch();
+    /// registry.create("work").await.unwrap();
+    ///
+    /// assert_eq!(watch.next().await.unwrap().name(), Some("shopping"));
+    /// assert!(matches!(watch.next().await, Some(WatchEvent::Ready)));
+    /// assert_eq!(watch.next().await.unwrap().name(), Some("work"));
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn watch(&self) -> Watch<V> {
+        self.watch_with(SubscribeOptions::new())
+    }
+
+    /// As [`watch`](Self::watch), with a policy, a window or a name of its own.
+    ///
+    /// With [`WaitAtMost`](crate::Overflow::WaitAtMost), a watch that does not finish with an
+    /// event in time is disconnected, and the registry goes on. That holds while it reads what
+    /// exists as well, as soon as something changes.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::StreamExt;
+    /// use genevent::{EndReason, Overflow};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let registry = genevent::kv::Registry::<u8>::new(genevent::EventManager::default());
+    /// let mut stuck = registry.watch_with(Overflow::WaitAtMost(Duration::from_secs(5)));
+    /// registry.create("shopping").await.unwrap();
+    /// registry.flush().await; // takes the five seconds
+    ///
+    /// assert_eq!(stuck.by_ref().count().await, 2); // `Ready`, and what it had not read
+    /// let ended = stuck.subscription().end_reason();
+    /// assert!(matches!(ended, Some(EndReason::Disconnected { .. })));
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn watch_with(&self, options: impl Into<SubscribeOptions>) -> Watch<V> {
+        let changes = self.owner.events.subscribe_with(options);
+        Watch::new(changes, Arc::clone(&self.owner.table))
     }
 
     /// Waits until observers have finished with everything that had happened by the first poll.

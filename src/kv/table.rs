@@ -13,6 +13,9 @@ use super::event::RegistryEvent;
 use super::exit::ExitReason;
 use crate::sync::Mutex;
 
+/// Room in an empty line that is kept, in events. After a long line, memory comes back.
+const SPARE_ROOM: usize = 1_024;
+
 pub(super) struct Table<V> {
     state: Mutex<State<V>>,
     /// Rung when there is something for the announcer. Heard also if it comes back later.
@@ -24,7 +27,9 @@ pub(super) struct Table<V> {
 /// 1. A bucket lives exactly as long as its name stands for it in `names`.
 /// 2. A name that comes or goes puts its event in line in the same step, unless the announcer
 ///    has gone: then the line is empty for good.
-/// 3. `lined_up` counts the events that were ever put in line.
+/// 3. `lined_up` counts the events that were ever put in line, and so numbers them: a bucket
+///    knows the numbers of its two.
+/// 4. `names` is what comes of all events up to number `lined_up`.
 ///
 /// So nobody drops a bucket for good that still has values: dropping an event runs no code of
 /// the values' owner, and needs no care.
@@ -38,6 +43,11 @@ struct State<V> {
 }
 
 impl<V> State<V> {
+    /// The number of the next event.
+    fn next_number(&self) -> u64 {
+        self.lined_up + 1
+    }
+
     fn line_up(&mut self, event: RegistryEvent<V>) {
         if self.announced {
             self.line.push_back(event);
@@ -47,7 +57,7 @@ impl<V> State<V> {
 
     /// Ends a bucket that has just lost its name.
     fn end(&mut self, bucket: Bucket<V>, reason: ExitReason) -> Ending<V> {
-        let ending = bucket.end_locked(reason);
+        let ending = bucket.end_locked(reason, self.next_number());
         self.line_up(RegistryEvent::Exited {
             name: bucket.name().to_owned(),
             bucket,
@@ -69,7 +79,8 @@ impl<V: Send + Sync + 'static> Table<V> {
                 return Err(CreateError::LineFull);
             }
             let key = Arc::<str>::from(name);
-            let bucket = Bucket::new(Arc::clone(&key), Arc::clone(self) as _);
+            let home = Arc::clone(self) as _;
+            let bucket = Bucket::new(Arc::clone(&key), home, state.next_number());
             state.names.insert(key, bucket.clone());
             state.line_up(RegistryEvent::Created {
                 name: name.to_owned(),
@@ -102,8 +113,14 @@ impl<V> Table<V> {
     }
 
     pub(super) fn names(&self) -> Vec<String> {
+        let names: Vec<_> = self.state.lock().names.keys().cloned().collect();
+        names.iter().map(ToString::to_string).collect()
+    }
+
+    /// What exists, and the number of the last event that has made it so.
+    pub(super) fn snapshot(&self) -> (Vec<Bucket<V>>, u64) {
         let state = self.state.lock();
-        state.names.keys().map(ToString::to_string).collect()
+        (state.names.values().cloned().collect(), state.lined_up)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -135,8 +152,12 @@ impl<V> Table<V> {
     /// The event to be told next; pending if there is none yet, `None` if there never will be.
     pub(super) fn next_in_line(&self) -> Poll<Option<RegistryEvent<V>>> {
         let mut state = self.state.lock();
-        match state.line.pop_front() {
-            None if !state.last => Poll::Pending,
+        let next = state.line.pop_front();
+        if state.line.is_empty() && state.line.capacity() > SPARE_ROOM {
+            state.line = VecDeque::new();
+        }
+        match next {
+            None if state.announced && !state.last => Poll::Pending,
             next => Poll::Ready(next),
         }
     }
@@ -146,13 +167,14 @@ impl<V> Table<V> {
         self.bell.notified().await;
     }
 
-    /// The announcer is gone: nothing in line will be told any more.
+    /// Nothing in line will be told any more, and the announcer may go.
     pub(super) fn fall_silent(&self) {
         let mut state = self.state.lock();
         state.announced = false;
         let untold = std::mem::take(&mut state.line);
         drop(state);
         drop(untold);
+        self.bell.notify_one();
     }
 }
 
@@ -207,3 +229,35 @@ impl fmt::Display for CreateError {
 }
 
 impl Error for CreateError {}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::task::Poll;
+
+    use super::{SPARE_ROOM, Table};
+    use crate::kv::bucket::Home;
+    use crate::kv::{ExitReason, RegistryEvent};
+
+    #[test]
+    fn once_it_is_told_a_long_line_and_its_buckets_leave_nothing_behind() {
+        const TIMES: usize = 100_000;
+        let table = Table::<u8>::new(usize::MAX);
+        for _ in 0..TIMES {
+            let bucket = table.create("a").expect("there is room");
+            table.end(&bucket, ExitReason::Stopped);
+        }
+        // Each bucket holds its home.
+        assert_eq!(Arc::strong_count(&table), 1 + TIMES);
+        for n in 0..2 * TIMES {
+            match table.next_in_line() {
+                Poll::Ready(Some(RegistryEvent::Created { .. })) if n % 2 == 0 => {}
+                Poll::Ready(Some(RegistryEvent::Exited { .. })) if n % 2 == 1 => {}
+                other => panic!("unexpected: {other:?}"),
+            }
+        }
+        assert!(table.next_in_line().is_pending());
+        assert_eq!(Arc::strong_count(&table), 1);
+        assert!(table.state.lock().line.capacity() <= SPARE_ROOM);
+    }
+}

@@ -1,0 +1,165 @@
+//! The way to a runner.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use super::order::{Command, Order};
+use super::theirs::Theirs;
+use crate::channel::Channel;
+use crate::foreign::wake;
+use crate::inside;
+use crate::inspect::SubscriberId;
+use crate::sync::{Arc, Mutex, MutexGuard};
+
+/// Orders that the runner has not seen, and its waker.
+///
+/// Closing it and taking what is in it is one step: an order is either refused or carried out.
+pub(super) struct Mailbox<E>(Mutex<Mail<E>>);
+
+struct Mail<E> {
+    orders: Vec<Order<E>>,
+    /// Some handler has been aborted.
+    rung: bool,
+    closed: bool,
+    /// Of the runner, while it sleeps.
+    sleeper: Option<Waker>,
+    /// It sleeps in code of a handler's, and has time for orders when that is done.
+    engaged: bool,
+}
+
+impl<E> Mailbox<E> {
+    fn new() -> Self {
+        Self(Mutex::new(Mail {
+            orders: Vec::new(),
+            rung: false,
+            closed: false,
+            sleeper: None,
+            engaged: false,
+        }))
+    }
+
+    /// Gives the order back if nobody will carry it out.
+    #[expect(clippy::result_large_err, reason = "it is taken apart at once")]
+    fn send(&self, order: Order<E>) -> Result<(), Order<E>> {
+        let mut mail = self.0.lock();
+        if mail.closed && !planted!("orders-left-behind") {
+            return Err(order);
+        }
+        mail.orders.push(order);
+        let sleeper = if mail.engaged {
+            None
+        } else {
+            mail.sleeper.take()
+        };
+        drop(mail);
+        sleeper.into_iter().for_each(wake);
+        Ok(())
+    }
+
+    /// A handler is to be aborted.
+    pub(super) fn ring(&self) {
+        let mut mail = self.0.lock();
+        mail.rung = true;
+        let sleeper = mail.sleeper.take();
+        drop(mail);
+        sleeper.into_iter().for_each(wake);
+    }
+
+    /// Takes what has come: orders, and whether it has rung. The runner is woken by whatever
+    /// comes next.
+    pub(super) fn take(&self, cx: &Context<'_>) -> (Vec<Order<E>>, bool) {
+        let mut mail = self.sleep(cx, false);
+        (
+            std::mem::take(&mut mail.orders),
+            std::mem::take(&mut mail.rung),
+        )
+    }
+
+    /// The runner is woken when it rings.
+    pub(super) fn listen(&self, cx: &Context<'_>) {
+        drop(self.sleep(cx, true));
+    }
+
+    fn sleep(&self, cx: &Context<'_>, engaged: bool) -> MutexGuard<'_, Mail<E>> {
+        let mut mail = self.0.lock();
+        mail.engaged = engaged;
+        let known = mail.sleeper.as_ref();
+        if !known.is_some_and(|waker| waker.will_wake(cx.waker())) {
+            // The waker of a task of tokio's: nobody else's code.
+            mail.sleeper = Some(cx.waker().clone());
+        }
+        mail
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.0.lock().closed
+    }
+
+    /// Refuses orders from now on, and gives out those that have come.
+    pub(super) fn close(&self) -> Vec<Order<E>> {
+        let mut mail = self.0.lock();
+        mail.closed = true;
+        std::mem::take(&mut mail.orders)
+    }
+}
+
+/// Held by everybody who may ask something of a runner.
+pub(super) struct Link<E> {
+    pub(super) channel: Arc<Channel<E>>,
+    pub(super) subscriber: SubscriberId,
+    pub(super) mailbox: Arc<Mailbox<E>>,
+}
+
+impl<E> Clone for Link<E> {
+    fn clone(&self) -> Self {
+        Self {
+            channel: Arc::clone(&self.channel),
+            subscriber: self.subscriber,
+            mailbox: Arc::clone(&self.mailbox),
+        }
+    }
+}
+
+impl<E> Link<E> {
+    pub(super) fn new(channel: &Arc<Channel<E>>, subscriber: SubscriberId) -> Self {
+        Self {
+            channel: Arc::clone(channel),
+            subscriber,
+            mailbox: Arc::new(Mailbox::new()),
+        }
+    }
+
+    /// To be done after all events stored until now. Gives the command back if nobody will.
+    #[expect(clippy::result_large_err, reason = "it is taken apart at once")]
+    pub(super) fn order(&self, command: Command<E>) -> Result<(), Command<E>> {
+        self.order_after(self.channel.tail(), command)
+    }
+
+    #[expect(clippy::result_large_err, reason = "it is taken apart at once")]
+    pub(super) fn order_after(&self, after: u64, command: Command<E>) -> Result<(), Command<E>> {
+        let sent = self.mailbox.send(Order { after, command });
+        sent.map_err(|refused| refused.command)
+    }
+
+    /// What the runner is to hold, and to drop in its place.
+    pub(super) fn theirs<T>(&self, it: T) -> Theirs<T> {
+        Theirs::new(it, self.subscriber)
+    }
+
+    /// Whether the running code belongs to the handlers of this runner.
+    pub(super) fn is_inside(&self) -> bool {
+        inside::handler() == Some(self.subscriber)
+    }
+
+    /// Awaits something of the runner; `None` when that is to wait for itself.
+    pub(super) async fn wait<F: Future>(&self, answer: F) -> Option<F::Output> {
+        let mut answer = pin!(answer);
+        // At every poll: the future may have been taken inside since the last one.
+        poll_fn(|cx| match answer.as_mut().poll(cx) {
+            Poll::Pending if self.is_inside() => Poll::Ready(None),
+            poll => poll.map(Some),
+        })
+        .await
+    }
+}

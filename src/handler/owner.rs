@@ -1,0 +1,81 @@
+//! The future that a handler is bound to.
+
+use std::task::{Context, Poll, Wake, Waker};
+
+use super::floor::catch;
+use super::mailbox::Link;
+use super::member::Boxed;
+use super::order::Command;
+use super::theirs::Theirs;
+use crate::foreign::discard;
+use crate::sync::{Arc, AtomicU64, Ordering};
+
+/// Polled by the runner, when it has woken.
+pub(super) struct Owner<E> {
+    future: Theirs<Boxed<'static, ()>>,
+    pub(super) bell: Arc<Bell<E>>,
+    waker: Waker,
+    gone: bool,
+}
+
+/// Its waker. The runner looks at the owner after the events that were stored when it was called:
+/// exactly those reach the handler.
+pub(super) struct Bell<E> {
+    link: Link<E>,
+    /// The newest event when it was first called since the runner has last looked.
+    after: AtomicU64,
+}
+
+const QUIET: u64 = u64::MAX;
+
+impl<E: Send + Sync + 'static> Owner<E> {
+    /// Polls it for the first time. The runner is to look at it when the handler comes to it.
+    pub(super) fn watch(future: Boxed<'static, ()>, link: &Link<E>) -> Self {
+        let bell = Arc::new(Bell {
+            link: link.clone(),
+            after: AtomicU64::new(QUIET),
+        });
+        let mut owner = Self {
+            future: link.theirs(future),
+            waker: Arc::clone(&bell).into(),
+            bell,
+            gone: false,
+        };
+        owner.poll();
+        owner
+    }
+
+    /// After which event it is to be looked at, if it has called.
+    pub(super) fn has_called(&self) -> Option<u64> {
+        let after = self.bell.after.load(Ordering::Acquire);
+        (after != QUIET).then_some(after)
+    }
+
+    pub(super) fn is_gone(&mut self) -> bool {
+        // Before it is polled: it may call meanwhile.
+        self.bell.after.swap(QUIET, Ordering::AcqRel);
+        if !self.gone {
+            self.poll();
+        }
+        self.gone
+    }
+
+    /// An owner that panics is gone.
+    fn poll(&mut self) {
+        let Self { future, waker, .. } = self;
+        let poll = || future.as_mut().poll(&mut Context::from_waker(waker));
+        self.gone = !matches!(catch(poll), Ok(Poll::Pending));
+    }
+}
+
+impl<E: Send + Sync + 'static> Wake for Bell<E> {
+    fn wake(self: Arc<Self>) {
+        let after = self.link.channel.tail();
+        // Always written, so that the runner sees what it is called for. One order at a time.
+        if self.after.fetch_min(after, Ordering::AcqRel) == QUIET {
+            let link = self.link.clone();
+            // Nobody there: the handler has ended.
+            discard(link.order_after(after, Command::Look(self)));
+        }
+    }
+}

@@ -1,0 +1,362 @@
+//! What exists, and then what changes.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::vec;
+
+use futures_core::{FusedStream, Stream};
+
+use super::bucket::Bucket;
+use super::event::RegistryEvent;
+use super::exit::ExitReason;
+use super::reflect::Reflect;
+use super::table::Table;
+use super::view::View;
+use crate::Subscription;
+
+/// Something that a [`Watch`] tells.
+///
+/// # Examples
+/// ```
+/// use futures::StreamExt;
+/// use genevent::EventManager;
+/// use genevent::kv::{Registry, WatchEvent};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let registry = Registry::<u32>::new(EventManager::default());
+/// registry.create("old").await.unwrap();
+/// let mut watch = registry.watch();
+/// assert_eq!(watch.next().await.unwrap().name(), Some("old"));
+/// assert!(matches!(watch.next().await, Some(WatchEvent::Ready)));
+/// # }
+/// ```
+#[non_exhaustive]
+pub enum WatchEvent<V> {
+    /// A bucket that existed already. By the time this is heard, it may have ended.
+    Existing {
+        /// Its name.
+        name: String,
+        /// The bucket itself.
+        bucket: Bucket<V>,
+    },
+    /// That was all there was; changes follow.
+    Ready,
+    /// A bucket was created. By the time this is heard, it may have ended.
+    Created {
+        /// Its name.
+        name: String,
+        /// The bucket itself.
+        bucket: Bucket<V>,
+    },
+    /// A bucket that was told of before has ended.
+    Exited {
+        /// The name it had.
+        name: String,
+        /// The bucket itself, empty.
+        bucket: Bucket<V>,
+        /// Why it ended.
+        reason: ExitReason,
+    },
+}
+
+impl<V> WatchEvent<V> {
+    /// The name of the bucket that this is about; `None` for `Ready`.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Existing { name, .. }
+            | Self::Created { name, .. }
+            | Self::Exited { name, .. } => Some(name),
+            Self::Ready => None,
+        }
+    }
+
+    /// The bucket that this is about; `None` for `Ready`.
+    pub fn bucket(&self) -> Option<&Bucket<V>> {
+        match self {
+            Self::Existing { bucket, .. }
+            | Self::Created { bucket, .. }
+            | Self::Exited { bucket, .. } => Some(bucket),
+            Self::Ready => None,
+        }
+    }
+}
+
+impl<V> From<RegistryEvent<V>> for WatchEvent<V> {
+    fn from(event: RegistryEvent<V>) -> Self {
+        match event {
+            RegistryEvent::Created { name, bucket } => Self::Created { name, bucket },
+            RegistryEvent::Exited {
+                name,
+                bucket,
+                reason,
+            } => Self::Exited {
+                name,
+                bucket,
+                reason,
+            },
+        }
+    }
+}
+
+// Not derived, which would ask `V` for `Clone`.
+impl<V> Clone for WatchEvent<V> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Existing { name, bucket } => Self::Existing {
+                name: name.clone(),
+                bucket: bucket.clone(),
+            },
+            Self::Ready => Self::Ready,
+            Self::Created { name, bucket } => Self::Created {
+                name: name.clone(),
+                bucket: bucket.clone(),
+            },
+            Self::Exited {
+                name,
+                bucket,
+                reason,
+            } => Self::Exited {
+                name: name.clone(),
+                bucket: bucket.clone(),
+                reason: *reason,
+            },
+        }
+    }
+}
+
+impl<V> fmt::Debug for WatchEvent<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, name) = match self {
+            Self::Ready => return f.write_str("Ready"),
+            Self::Existing { name, .. } => ("Existing", name),
+            Self::Created { name, .. } => ("Created", name),
+            Self::Exited { name, reason, .. } => {
+                return f
+                    .debug_struct("Exited")
+                    .field("name", name)
+                    .field("reason", reason)
+                    .finish_non_exhaustive();
+            }
+        };
+        f.debug_struct(kind)
+            .field("name", name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A stream of what exists in a registry and then of what changes, without gap or double:
+/// [`Registry::watch`](super::Registry::watch).
+///
+/// First comes [`Existing`](WatchEvent::Existing) for each bucket, in the order of their names,
+/// then [`Ready`](WatchEvent::Ready), and then each change. What exists is taken at the call to
+/// `watch`: an event that was in line by then is part of it and is not told again. So an `Exited`
+/// is only ever told of a bucket that was told of before, and no bucket is told of twice.
+///
+/// It is one subscription. As with any other, coming back for the next event says that the one
+/// before is finished, and the stream ends once the manager is closed. Events that others publish
+/// to the manager, also those of another registry, are passed over.
+///
+/// # Losing events
+/// With [`Overflow::DropOldest`](crate::Overflow::DropOldest) and a manager that others publish to
+/// as well, it can lose events. Then it starts anew: `Existing` for all there is, and `Ready`.
+/// What is not told again by then exists no more. [`Reflect`] does the same with its view.
+///
+/// # Cancel safety
+/// Dropping the future of `next()` loses nothing.
+///
+/// # Examples
+/// ```
+/// use futures::StreamExt;
+/// use genevent::EventManager;
+/// use genevent::kv::Registry;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let registry = Registry::<u32>::new(EventManager::default());
+/// registry.create("gone").await.unwrap().stop();
+/// registry.create("old").await.unwrap();
+/// let watch = registry.watch();
+/// registry.create("new").await.unwrap();
+/// drop(registry);
+///
+/// let told: Vec<_> = watch.map(|event| format!("{event:?}")).collect().await;
+/// assert_eq!(
+///     told,
+///     [
+///         r#"Existing { name: "old", .. }"#,
+///         r#"Ready"#,
+///         r#"Created { name: "new", .. }"#,
+///         r#"Exited { name: "new", reason: RegistryGone, .. }"#,
+///         r#"Exited { name: "old", reason: RegistryGone, .. }"#,
+///     ]
+/// );
+/// # }
+/// ```
+#[must_use = "a watch that is not read holds up all events of the registry"]
+pub struct Watch<V> {
+    table: Arc<Table<V>>,
+    changes: Subscription<RegistryEvent<V>>,
+    /// What is yet to be told of what exists.
+    existing: vec::IntoIter<Bucket<V>>,
+    /// `Ready` is yet to be told.
+    starting: bool,
+    /// The number of the last event that is told, or part of what exists. The registry numbers
+    /// its events without gaps, so a later one that is not the next means that some were lost.
+    up_to: u64,
+}
+
+impl<V> Watch<V> {
+    /// The subscription comes first: what is delivered from now on is heard, and what is part of
+    /// the snapshot as well is known by its number.
+    pub(super) fn new(changes: Subscription<RegistryEvent<V>>, table: Arc<Table<V>>) -> Self {
+        let (existing, up_to) = table.snapshot();
+        Self {
+            table,
+            changes,
+            existing: existing.into_iter(),
+            starting: true,
+            up_to,
+        }
+    }
+
+    /// Finishes with the event in hand without asking for the next one, as
+    /// [`Subscription::ack`].
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::StreamExt;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let registry = genevent::kv::Registry::<u8>::new(genevent::EventManager::default());
+    /// let mut watch = registry.watch().skip(1); // nothing but `Ready`
+    /// registry.create("shopping").await.unwrap();
+    /// assert_eq!(watch.next().await.unwrap().name(), Some("shopping"));
+    /// watch.get_mut().ack();
+    /// registry.flush().await; // would wait for this task otherwise
+    /// assert_eq!(watch.get_ref().subscription().pending(), 0);
+    /// # }
+    /// ```
+    pub fn ack(&mut self) {
+        self.changes.ack();
+    }
+
+    /// The subscription behind it: its id, and why it has ended.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::StreamExt;
+    /// use genevent::{EndReason, EventManager};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let events = EventManager::default();
+    /// # let registry = genevent::kv::Registry::<u8>::new(events.clone());
+    /// let mut watch = registry.watch();
+    /// assert!(events.disconnect(watch.subscription().id()));
+    /// while watch.next().await.is_some() {}
+    /// let ended = watch.subscription().end_reason();
+    /// assert!(matches!(ended, Some(EndReason::Disconnected { .. })));
+    /// # }
+    /// ```
+    pub fn subscription(&self) -> &Subscription<RegistryEvent<V>> {
+        &self.changes
+    }
+
+    /// Keeps `view` up to date with what passes through. The view starts complete: with `Ready`.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::StreamExt;
+    /// use genevent::kv::{View, WatchEvent};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let registry = genevent::kv::Registry::<u8>::new(genevent::EventManager::default());
+    /// let shopping = registry.create("shopping").await.unwrap();
+    /// let view = View::new();
+    /// let mut watch = registry.watch().reflect(view.clone());
+    /// tokio::spawn(async move { while watch.next().await.is_some() {} });
+    ///
+    /// registry.create("work").await.unwrap();
+    /// registry.flush().await;
+    /// assert_eq!(view.names(), ["shopping", "work"]);
+    /// assert_eq!(view.get("shopping"), Some(shopping));
+    /// # }
+    /// ```
+    pub fn reflect(self, view: View<V>) -> Reflect<Self, V> {
+        Reflect::new(self, view)
+    }
+
+    /// Events were lost: what exists is told again.
+    fn start_anew(&mut self) {
+        let (existing, up_to) = self.table.snapshot();
+        self.existing = existing.into_iter();
+        self.starting = true;
+        self.up_to = up_to;
+    }
+
+    /// What is yet to be told before the next change.
+    fn next_of_start(&mut self) -> Option<WatchEvent<V>> {
+        if let Some(bucket) = self.existing.next() {
+            let name = bucket.name().to_owned();
+            return Some(WatchEvent::Existing { name, bucket });
+        }
+        // Its memory, that of a million buckets perhaps, is not needed any more.
+        self.existing = Vec::new().into_iter();
+        std::mem::take(&mut self.starting).then_some(WatchEvent::Ready)
+    }
+}
+
+impl<V> Stream for Watch<V> {
+    type Item = WatchEvent<V>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        loop {
+            if this.starting {
+                return Poll::Ready(this.next_of_start());
+            }
+            let Some(event) = ready!(Pin::new(&mut this.changes).poll_next(cx)) else {
+                return Poll::Ready(None);
+            };
+            if !event.bucket().is_at(&this.table) {
+                continue;
+            }
+            let number = match &event {
+                RegistryEvent::Created { bucket, .. } => bucket.born(),
+                RegistryEvent::Exited { bucket, .. } => bucket.ended(),
+            };
+            if number > this.up_to + 1 {
+                this.start_anew();
+            } else if number > this.up_to {
+                this.up_to = number;
+                return Poll::Ready(Some(event.into()));
+            }
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let start = self.existing.len() + usize::from(self.starting);
+        let last = self.changes.size_hint().1 == Some(0);
+        (start, last.then_some(start))
+    }
+}
+
+impl<V> FusedStream for Watch<V> {
+    fn is_terminated(&self) -> bool {
+        !self.starting && self.changes.is_terminated()
+    }
+}
+
+impl<V> fmt::Debug for Watch<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watch")
+            .field("existing", &self.existing.len())
+            .field("changes", &self.changes)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,381 @@
+//! Ends of handlers that meet: an abort and another end, an owner's end and an event, the end of
+//! the runtime and any of these.
+
+use std::future::{pending, poll_fn};
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::task::Poll;
+
+use futures::{FutureExt, poll};
+use genevent::handler::{CallError, TrySwapError};
+use genevent::{EventManager, Handler, HandlerRef, Restart, StopReason, handler_fn};
+use tokio::sync::oneshot;
+use tokio::task::yield_now;
+
+/// What happened, in order.
+#[derive(Clone, Default)]
+struct Diary(Arc<Mutex<Vec<String>>>);
+
+impl Diary {
+    fn note(&self, what: impl Into<String>) {
+        self.0.lock().unwrap().push(what.into());
+    }
+
+    fn read(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+/// Notes its events and its end, for which it takes its time if it is `slow`. 0 ends it.
+struct Scribe {
+    name: &'static str,
+    diary: Diary,
+    slow: bool,
+    itself: Arc<OnceLock<HandlerRef<u32, Scribe>>>,
+}
+
+impl Scribe {
+    fn new(name: &'static str, diary: &Diary) -> Self {
+        Self {
+            name,
+            diary: diary.clone(),
+            slow: false,
+            itself: Arc::default(),
+        }
+    }
+
+    fn slow(name: &'static str, diary: &Diary) -> Self {
+        Self {
+            slow: true,
+            ..Self::new(name, diary)
+        }
+    }
+}
+
+impl Handler<u32> for Scribe {
+    async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
+        self.diary.note(format!("{} {n}", self.name));
+        if let Some(itself) = self.itself.get() {
+            itself.abort();
+        }
+        match n {
+            0 => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        }
+    }
+
+    async fn terminate(&mut self, reason: &StopReason) {
+        self.diary.note(format!("{} ends: {reason}", self.name));
+        if self.slow {
+            pending::<()>().await;
+        }
+    }
+}
+
+async fn settle() {
+    for _ in 0..8 {
+        yield_now().await;
+    }
+}
+
+// ---- Aborts -------------------------------------------------------------------------------------
+
+#[tokio::test]
+async fn an_abort_that_is_pending_when_terminate_begins_does_not_skip_it() {
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    let scribe = Scribe::new("a", &diary);
+    let itself = Arc::clone(&scribe.itself);
+    let a = manager.add_handler("a", scribe).unwrap();
+    itself.set(a.clone()).unwrap();
+    manager.notify(0).await.unwrap();
+    assert_eq!(a.stopped().await, StopReason::Finished);
+    assert_eq!(diary.read(), ["a 0", "a ends: it had finished"]);
+}
+
+#[tokio::test]
+async fn an_abort_amid_a_swap_ends_the_handler() {
+    // Before: it cut `terminate` short, and the new one took over.
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    let a = manager.add_handler("a", Scribe::slow("a", &diary)).unwrap();
+    let other = a.clone();
+    let new = Scribe::new("b", &diary);
+    let swap = tokio::spawn(a.swap(|_| new));
+    settle().await;
+    assert_eq!(
+        diary.read(),
+        ["a ends: another handler has taken its place"]
+    );
+    other.abort();
+    assert_eq!(swap.await.unwrap().err(), Some(StopReason::Aborted));
+    assert_eq!(other.stopped().await, StopReason::Aborted);
+    assert!(manager.which_handlers().is_empty());
+    assert!(diary.read().is_empty(), "it is not told twice");
+}
+
+#[tokio::test]
+async fn an_abort_that_comes_before_a_swap_ends_the_handler_with_its_terminate() {
+    let manager = EventManager::<u32>::new(8);
+    let diary = Diary::default();
+    let a = manager.add_handler("a", Scribe::new("a", &diary)).unwrap();
+    let other = a.clone();
+    let mut swap = Box::pin(a.try_swap(Ok::<Scribe, Scribe>));
+    assert!(poll!(&mut swap).is_pending());
+    other.abort();
+    let error = swap.await.unwrap_err();
+    assert!(matches!(error, TrySwapError::Stopped(StopReason::Aborted)));
+    assert_eq!(diary.read(), ["a ends: it was aborted"]);
+}
+
+#[tokio::test]
+async fn a_reference_to_what_was_swapped_out_aborts_nobody() {
+    let manager = EventManager::<u32>::new(8);
+    let diary = Diary::default();
+    let a = manager.add_handler("a", Scribe::new("a", &diary)).unwrap();
+    let (old, new) = (a.clone(), Scribe::new("b", &diary));
+    let b = a.swap(|_| new).await.unwrap();
+    old.abort();
+    assert_eq!(b.call(|b| b.name).await, Ok("b"));
+}
+
+#[tokio::test]
+async fn an_abort_amid_an_event_that_it_panics_over_is_not_forgotten_by_a_new_life() {
+    struct Fragile(Arc<OnceLock<HandlerRef<u32, Fragile>>>);
+    impl Handler<u32> for Fragile {
+        async fn handle_event(&mut self, _: &u32) -> ControlFlow<()> {
+            self.0.get().unwrap().abort();
+            std::panic::resume_unwind(Box::new("at the same moment"));
+        }
+    }
+    let manager = EventManager::new(8);
+    let itself = Arc::new(OnceLock::new());
+    let make = {
+        let itself = Arc::clone(&itself);
+        move || Fragile(Arc::clone(&itself))
+    };
+    let always = Restart::on_failure(1_000, std::time::Duration::MAX);
+    let handler = manager.add_handler_with("a", make, always).unwrap();
+    assert!(itself.set(handler.clone()).is_ok());
+    manager.notify(1).await.unwrap();
+    assert_eq!(handler.stopped().await, StopReason::Aborted);
+}
+
+#[tokio::test]
+async fn an_aborted_member_gets_no_more_events_though_it_needs_no_future_for_them() {
+    let manager = EventManager::new(8);
+    let group = manager.handler_group("group").unwrap();
+    let (go, wait) = oneshot::channel::<()>();
+    let mut wait = Some(wait);
+    let slow = move |_: &u32| {
+        let wait = wait.take();
+        async move {
+            if let Some(wait) = wait {
+                wait.await.unwrap();
+            }
+        }
+    };
+    group.add_handler("slow", slow).unwrap();
+    let (tx, seen) = channel();
+    let quick = handler_fn(move |n: &u32| tx.send(*n).unwrap());
+    let quick = group.add_handler("quick", quick).unwrap();
+    manager.notify(1).await.unwrap();
+    settle().await;
+    quick.abort();
+    go.send(()).unwrap();
+    assert_eq!(quick.stopped().await, StopReason::Aborted);
+    assert_eq!(seen.try_iter().count(), 0);
+}
+
+#[tokio::test]
+async fn an_event_that_all_have_handled_is_settled_before_one_of_them_is_aborted() {
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    let group = manager.handler_group("group").unwrap();
+    let slow = group
+        .add_handler("slow", Scribe::slow("slow", &diary))
+        .unwrap();
+    let (go, wait) = oneshot::channel::<()>();
+    let mut wait = Some(wait);
+    let last = move |_: &u32| {
+        let wait = wait.take().unwrap();
+        async move { wait.await.unwrap() }
+    };
+    group.add_handler("last", last).unwrap();
+    let mut done = Box::pin(manager.sync_notify(1));
+    assert!(poll!(&mut done).is_pending());
+    settle().await;
+    slow.abort();
+    go.send(()).unwrap();
+    settle().await;
+    assert_eq!(diary.read(), ["slow 1", "slow ends: it was aborted"]);
+    let receipt = done.now_or_never().expect("not behind `terminate`");
+    assert!(receipt.unwrap().all_acked());
+}
+
+#[tokio::test]
+async fn a_flush_does_not_wait_for_the_end_of_a_handler_that_has_handled_it_all() {
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    let a = manager.add_handler("a", Scribe::slow("a", &diary)).unwrap();
+    manager.notify(1).await.unwrap();
+    manager.notify(2).await.unwrap();
+    let mut removal = Box::pin(a.clone().remove());
+    assert!(poll!(&mut removal).is_pending());
+    let mut flush = manager.flush();
+    assert!(poll!(&mut flush).is_pending());
+    manager.notify(3).await.unwrap(); // is read together with the second one
+    settle().await;
+    assert_eq!(diary.read(), ["a 1", "a 2", "a ends: it was removed"]);
+    assert_eq!(flush.now_or_never(), Some(Ok(())));
+    a.abort();
+    assert_eq!(removal.await.err(), Some(StopReason::Aborted));
+}
+
+// ---- Owners -------------------------------------------------------------------------------------
+
+#[tokio::test]
+async fn an_owner_that_wakes_itself_at_every_poll_leaves_others_their_turn() {
+    let manager = EventManager::new(8);
+    let polls = Arc::new(AtomicUsize::new(0));
+    let gone = Arc::new(AtomicBool::new(false));
+    let owner = {
+        let (polls, gone) = (Arc::clone(&polls), Arc::clone(&gone));
+        poll_fn(move |cx| {
+            polls.fetch_add(1, Ordering::Relaxed);
+            cx.waker().wake_by_ref();
+            cx.waker().wake_by_ref();
+            if gone.load(Ordering::Relaxed) {
+                return Poll::Ready(());
+            }
+            Poll::Pending
+        })
+    };
+    let handler = manager
+        .add_mon_handler("owned", handler_fn(|_: &u32| ()), owner)
+        .unwrap();
+    for _ in 0..3 {
+        let before = polls.load(Ordering::Relaxed);
+        settle().await;
+        let polls = polls.load(Ordering::Relaxed) - before;
+        assert!(0 < polls && polls < 100_000, "{polls}");
+    }
+    assert!(manager.sync_notify(1).await.unwrap().all_acked());
+    gone.store(true, Ordering::Relaxed);
+    assert_eq!(handler.stopped().await, StopReason::OwnerGone);
+}
+
+#[tokio::test]
+async fn a_member_on_its_way_in_sees_what_is_stored_before_its_owner_ends() {
+    let manager = EventManager::new(8);
+    let group = manager.handler_group("group").unwrap();
+    let diary = Diary::default();
+    let (owner, gone) = oneshot::channel::<()>();
+    let handler = group
+        .add_mon_handler("owned", Scribe::new("owned", &diary), gone)
+        .unwrap();
+    // The group's task has not run yet.
+    manager.notify(1).await.unwrap();
+    drop(owner);
+    manager.notify(2).await.unwrap();
+    assert_eq!(handler.stopped().await, StopReason::OwnerGone);
+    assert_eq!(diary.read(), ["owned 1", "owned ends: its owner is gone"]);
+}
+
+// ---- The runtime goes ---------------------------------------------------------------------------
+
+fn runtime() -> tokio::runtime::Runtime {
+    let builder = &mut tokio::runtime::Builder::new_current_thread();
+    builder.build().unwrap()
+}
+
+#[test]
+fn what_was_handled_counts_as_finished_though_the_runtime_goes_amid_terminate() {
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    let runtime = runtime();
+    let mut done = Box::pin(manager.sync_notify(0));
+    let a = runtime.block_on(async {
+        let a = manager.add_handler("a", Scribe::slow("a", &diary)).unwrap();
+        assert!(poll!(&mut done).is_pending());
+        settle().await;
+        a
+    });
+    assert_eq!(diary.read(), ["a 0", "a ends: it had finished"]);
+    drop(runtime);
+    assert!(done.now_or_never().unwrap().unwrap().all_acked());
+    assert_eq!(a.stopped().now_or_never(), Some(StopReason::Aborted));
+}
+
+#[test]
+fn what_a_member_had_yet_to_handle_counts_as_dropped_when_the_runtime_goes() {
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    let runtime = runtime();
+    let mut done = Box::pin(manager.sync_notify(0));
+    runtime.block_on(async {
+        let group = manager.handler_group("group").unwrap();
+        group.add_handler("a", Scribe::slow("a", &diary)).unwrap();
+        group.add_handler("b", Scribe::new("b", &diary)).unwrap();
+        assert!(poll!(&mut done).is_pending());
+        settle().await;
+    });
+    assert_eq!(diary.read(), ["a 0", "a ends: it had finished"]);
+    drop(runtime);
+    assert_eq!(done.now_or_never().unwrap().unwrap().dropped(), 1);
+}
+
+#[test]
+fn a_runtime_that_goes_in_any_phase_tells_everybody() {
+    type Start = fn(&EventManager<u32>, &Diary) -> HandlerRef<u32, Scribe>;
+    let add: Start = |manager, diary| manager.add_handler("a", Scribe::slow("a", diary)).unwrap();
+    let phases: [(&str, u32, Start); 5] = [
+        ("not begun", 0, add),
+        ("idle", 8, add),
+        ("terminating", 8, |manager, diary| {
+            let a = manager.add_handler("a", Scribe::slow("a", diary)).unwrap();
+            drop(a.clone().drop_guard());
+            a
+        }),
+        ("reviving", 8, |manager, diary| {
+            let diary = diary.clone();
+            let twice = Restart::on_failure(2, std::time::Duration::MAX);
+            let make = move || Scribe::slow("a", &diary);
+            let a = manager.add_handler_with("a", make, twice).unwrap();
+            let call = a.call(|_| -> () { panic!("it ends this life") });
+            assert!(call.now_or_never().is_none());
+            a
+        }),
+        ("swapping", 8, |manager, diary| {
+            let a = manager.add_handler("a", Scribe::slow("a", diary)).unwrap();
+            assert!(a.clone().swap(|old| old).now_or_never().is_none());
+            a
+        }),
+    ];
+    for (phase, turns, start) in phases {
+        let (manager, diary, runtime) = (EventManager::new(8), Diary::default(), runtime());
+        let (a, call, mut done) = runtime.block_on(async {
+            let a = start(&manager, &diary);
+            for _ in 0..turns {
+                yield_now().await;
+            }
+            let call = a.clone();
+            let mut call = Box::pin(async move { call.call(|a| a.name).await });
+            assert!(poll!(&mut call).is_pending(), "{phase}");
+            let mut done = Box::pin(manager.sync_notify(7));
+            assert!(poll!(&mut done).is_pending(), "{phase}");
+            (a, call, done)
+        });
+        drop(runtime);
+        let aborted = StopReason::Aborted;
+        assert_eq!(a.stopped().now_or_never(), Some(aborted.clone()), "{phase}");
+        let answer = call.now_or_never();
+        assert_eq!(answer, Some(Err(CallError::Stopped(aborted))), "{phase}");
+        let receipt = (&mut done).now_or_never().unwrap().unwrap();
+        assert_eq!(receipt.dropped(), 1, "{phase}");
+        assert!(manager.which_handlers().is_empty(), "{phase}");
+        assert!(manager.stop().now_or_never().is_some(), "{phase}");
+    }
+}

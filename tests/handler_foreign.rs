@@ -1,0 +1,283 @@
+//! Other people's code around handlers: `Drop`s and wakers that panic, several at once, or that
+//! ask the manager for what could only wait for the handler that drops them.
+
+use std::future::{Future, pending, poll_fn};
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use futures::FutureExt;
+use genevent::error::WouldDeadlock;
+use genevent::handler::CallError;
+use genevent::{EventManager, Handler, HandlerGroup, Restart, StopReason, handler_fn};
+use tokio::task::yield_now;
+
+/// A panic that the hook does not print.
+fn silent_panic() {
+    std::panic::resume_unwind(Box::new("foreign code panics"));
+}
+
+/// Does something when it is dropped.
+struct OnDrop(Arc<dyn Fn() + Send + Sync>);
+
+impl OnDrop {
+    fn new(hook: impl Fn() + Send + Sync + 'static) -> Self {
+        Self(Arc::new(hook))
+    }
+}
+
+impl Clone for OnDrop {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl Drop for OnDrop {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+impl Handler<u32> for OnDrop {
+    async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
+        match n {
+            0 => ControlFlow::Break(()),
+            13 => std::panic::resume_unwind(Box::new("thirteen")),
+            99 => pending().await,
+            _ => ControlFlow::Continue(()),
+        }
+    }
+}
+
+/// Pending for ever, and drops `hook` at its end.
+async fn holding(hook: OnDrop) {
+    pending::<()>().await;
+    drop(hook);
+}
+
+/// Its `wake` panics.
+struct BadWaker;
+
+impl Wake for BadWaker {
+    fn wake(self: Arc<Self>) {
+        silent_panic();
+    }
+}
+
+fn poll_badly<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(&Waker::from(Arc::new(BadWaker))))
+}
+
+async fn settle() {
+    for _ in 0..8 {
+        yield_now().await;
+    }
+}
+
+/// A group with all there is to be dropped, each with `hook`: two handlers with their owners, one
+/// that was made by a factory, and calls that are never made.
+fn furnish(manager: &EventManager<u32>, hook: &OnDrop) -> HandlerGroup<u32> {
+    let group = manager.handler_group("group").unwrap();
+    for name in ["a", "b"] {
+        let owner = holding(hook.clone());
+        group.add_mon_handler(name, hook.clone(), owner).unwrap();
+    }
+    let made = hook.clone();
+    let factory = move || made.clone();
+    let twice = Restart::on_failure(2, Duration::from_secs(1));
+    group.add_handler_with("made", factory, twice).unwrap();
+    group
+}
+
+/// Asks it for `n` things, with wakers that panic.
+fn ask(group: &HandlerGroup<u32>, hook: &OnDrop, n: usize) {
+    let a = group.handler::<OnDrop>("a").unwrap();
+    for _ in 0..n {
+        let (a, hook) = (a.clone(), hook.clone());
+        let call = async move { a.call(move |_| drop(hook)).await };
+        let mut call = Box::pin(call);
+        assert!(poll_badly(call.as_mut()).is_pending());
+        // Not dropped, so that it is woken.
+        std::mem::forget(call);
+    }
+}
+
+#[test]
+fn any_number_of_drops_may_panic_while_a_runtime_goes() {
+    for turns in [0, 8] {
+        let manager = EventManager::new(8);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let hook = OnDrop::new(silent_panic);
+        let group = runtime.block_on(async {
+            let group = furnish(&manager, &hook);
+            manager.notify(99).await.unwrap(); // in the hands of the first one
+            for _ in 0..turns {
+                yield_now().await;
+            }
+            ask(&group, &hook, 3);
+            group
+        });
+        drop(runtime);
+        assert_eq!(group.stopped().now_or_never(), Some(StopReason::Aborted));
+        assert!(group.which_handlers().is_empty());
+        assert!(manager.which_handlers().is_empty());
+        assert!(manager.stop().now_or_never().is_some());
+        std::mem::forget(hook);
+    }
+}
+
+#[tokio::test]
+async fn drops_that_panic_while_a_group_ends_harm_nobody() {
+    let manager = EventManager::new(8);
+    let hook = OnDrop::new(silent_panic);
+    let group = furnish(&manager, &hook);
+    settle().await;
+    manager.notify(13).await.unwrap();
+    settle().await;
+    assert_eq!(group.which_handlers(), ["made"]);
+    assert!(manager.remove_handler("group").await);
+    assert_eq!(group.stopped().await, StopReason::Removed);
+    manager.stop().await.unwrap();
+    std::mem::forget(hook);
+}
+
+#[tokio::test]
+async fn a_call_may_panic_though_its_callers_waker_does_too() {
+    // The second one came while the first one unwound.
+    let manager = EventManager::<u32>::new(8);
+    let a = manager.add_handler("a", handler_fn(|_: &u32| ())).unwrap();
+    let mut call = Box::pin(a.call(|_| silent_panic()));
+    assert!(poll_badly(call.as_mut()).is_pending());
+    assert!(matches!(a.stopped().await, StopReason::Panicked(_)));
+    assert!(matches!(call.await, Err(CallError::Panicked(_))));
+}
+
+#[tokio::test]
+async fn requests_to_who_has_ended_are_dropped_in_peace() {
+    let manager = EventManager::<u32>::new(8);
+    let group = manager.handler_group("group").unwrap();
+    let plain = OnDrop::new(|| ());
+    let a = group.add_handler("a", plain.clone()).unwrap();
+    let b = group.add_handler("b", plain).unwrap();
+    assert!(a.clone().remove().await.is_ok());
+    let hook = OnDrop::new(silent_panic);
+    let (one, two) = (hook.clone(), hook.clone());
+    let mut call = Box::pin(a.call(move |_| drop(one)));
+    let mut swap = Box::pin(a.clone().swap(move |_| two));
+    let mut removal = Box::pin(a.clone().remove());
+    assert!(poll_badly(call.as_mut()).is_pending());
+    assert!(poll_badly(swap.as_mut()).is_pending());
+    assert!(poll_badly(removal.as_mut()).is_pending());
+    assert!(b.call(|_| ()).await.is_ok(), "the others go on");
+    let removed = StopReason::Removed;
+    assert_eq!(call.await, Err(CallError::Stopped(removed.clone())));
+    assert_eq!(swap.await.err(), Some(removed.clone()));
+    assert_eq!(removal.await.err(), Some(removed));
+    std::mem::forget(hook);
+}
+
+#[tokio::test]
+async fn an_owners_end_is_told_though_a_waker_panics_over_it() {
+    let manager = EventManager::<u32>::new(8);
+    let (bad, told) = (Arc::new(BadWaker), Arc::new(Mutex::new(None::<Waker>)));
+    let kept = Arc::clone(&told);
+    let end = poll_fn(
+        move |cx| match kept.lock().unwrap().replace(cx.waker().clone()) {
+            None => Poll::Pending,
+            Some(_) => Poll::Ready(()),
+        },
+    );
+    let handler = manager
+        .add_mon_handler("owned", handler_fn(|_: &u32| ()), end)
+        .unwrap();
+    let mut stopped = Box::pin(handler.stopped());
+    let waker = Waker::from(bad);
+    assert!(
+        stopped
+            .poll_unpin(&mut Context::from_waker(&waker))
+            .is_pending()
+    );
+    told.lock().unwrap().take().unwrap().wake();
+    assert_eq!(handler.stopped().await, StopReason::OwnerGone);
+    assert_eq!(stopped.await, StopReason::OwnerGone);
+}
+
+// ---- Drops count as inside ----------------------------------------------------------------------
+
+/// Tells what the manager says to somebody who would wait for all of it.
+fn asking(manager: &EventManager<u32>, tx: &Sender<bool>) -> OnDrop {
+    let (manager, tx) = (manager.downgrade(), Mutex::new(tx.clone()));
+    OnDrop::new(move || {
+        if let Some(manager) = manager.upgrade() {
+            let stopped = manager.stop().now_or_never();
+            tx.lock()
+                .unwrap()
+                .send(stopped == Some(Err(WouldDeadlock)))
+                .unwrap();
+        }
+    })
+}
+
+#[tokio::test]
+async fn a_drop_by_the_handlers_task_does_not_wait_for_itself() {
+    let manager = EventManager::<u32>::new(8);
+    let (tx, answers) = channel();
+    let hook = asking(&manager, &tx);
+    let group = furnish(&manager, &hook);
+    group.add_handler("other", |_: &u32| yield_now()).unwrap();
+    settle().await;
+
+    // Two handlers and their owners.
+    manager.notify(13).await.unwrap();
+    settle().await;
+    assert_eq!(group.which_handlers(), ["made", "other"]);
+    let told: Vec<_> = answers.try_iter().collect();
+    assert_eq!(
+        told, [true; 5],
+        "and the first life of the one that is made anew"
+    );
+
+    // A factory with its handler.
+    manager.notify(0).await.unwrap();
+    settle().await;
+    assert_eq!(group.which_handlers(), ["other"]);
+    assert_eq!(answers.try_iter().collect::<Vec<_>>(), [true; 2]);
+
+    // What is asked of somebody who has ended.
+    let gone = group.add_handler("gone", OnDrop::new(|| ())).unwrap();
+    assert!(gone.clone().remove().await.is_ok());
+    let captured = hook.clone();
+    assert!(gone.call(move |_| drop(captured)).await.is_err());
+    assert_eq!(answers.try_iter().collect::<Vec<_>>(), [true]);
+    assert!(!manager.is_closed());
+    drop(group);
+    manager.close();
+    drop(manager);
+}
+
+#[tokio::test]
+async fn a_member_that_is_aborted_is_dropped_inside_with_what_it_awaited() {
+    struct Awaiting(OnDrop);
+    impl Handler<u32> for Awaiting {
+        async fn handle_event(&mut self, _: &u32) -> ControlFlow<()> {
+            holding(self.0.clone()).await;
+            ControlFlow::Continue(())
+        }
+    }
+    let manager = EventManager::<u32>::new(8);
+    let (tx, answers) = channel();
+    let hook = asking(&manager, &tx);
+    let group = manager.handler_group("group").unwrap();
+    let stuck = group.add_handler("stuck", Awaiting(hook)).unwrap();
+    manager.notify(1).await.unwrap();
+    settle().await;
+    stuck.abort();
+    assert_eq!(stuck.stopped().await, StopReason::Aborted);
+    settle().await;
+    assert_eq!(answers.try_iter().collect::<Vec<_>>(), [true, true]);
+}

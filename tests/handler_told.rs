@@ -1,0 +1,104 @@
+//! Nobody who waits for a handler is forgotten at its end.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Wake, Waker};
+
+use futures::FutureExt;
+use genevent::handler::CallError;
+use genevent::{EventManager, StopReason, handler_fn};
+use tokio::task::yield_now;
+
+async fn settle() {
+    for _ in 0..8 {
+        yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_waker_that_panics_keeps_nobody_else_from_being_told() {
+    struct Bad;
+    impl Wake for Bad {
+        fn wake(self: Arc<Self>) {
+            std::panic::resume_unwind(Box::new("waker"));
+        }
+    }
+    let manager = EventManager::<u32>::new(8);
+    let a = manager.add_handler("a", handler_fn(|_: &u32| ())).unwrap();
+    // Enough to meet the bad one, whoever is woken first.
+    let told: Vec<_> = (0..16).map(|_| tokio::spawn(a.stopped())).collect();
+    let mut bad: Vec<_> = (0..16).map(|_| Box::pin(a.stopped())).collect();
+    settle().await;
+    for future in &mut bad {
+        let waker = Waker::from(Arc::new(Bad));
+        let poll = future.poll_unpin(&mut Context::from_waker(&waker));
+        assert!(poll.is_pending());
+    }
+    let more: Vec<_> = (0..16).map(|_| tokio::spawn(a.stopped())).collect();
+    settle().await;
+    assert!(a.remove().await.is_ok());
+    for told in told.into_iter().chain(more) {
+        assert_eq!(told.await.unwrap(), StopReason::Removed);
+    }
+}
+
+#[tokio::test]
+async fn a_future_that_waits_for_an_end_lets_go_of_its_waker_when_it_is_dropped() {
+    struct Quiet;
+    impl Wake for Quiet {
+        fn wake(self: Arc<Self>) {}
+    }
+    let manager = EventManager::<u32>::new(8);
+    let a = manager.add_handler("a", handler_fn(|_: &u32| ())).unwrap();
+    let quiet = Arc::new(Quiet);
+    let waker = Waker::from(Arc::clone(&quiet));
+    let mut stopped = Box::pin(a.stopped());
+    let mut cx = Context::from_waker(&waker);
+    assert!(stopped.poll_unpin(&mut cx).is_pending());
+    assert!(stopped.poll_unpin(&mut cx).is_pending());
+    assert_eq!(Arc::strong_count(&quiet), 3);
+    drop(stopped);
+    assert_eq!(Arc::strong_count(&quiet), 2);
+}
+
+/// Callers keep asking while the manager closes and the handler ends: each has an answer, to
+/// every call, and a call that was answered was made.
+#[test]
+fn whoever_calls_while_the_handler_ends_has_an_answer() {
+    let builder = &mut tokio::runtime::Builder::new_multi_thread();
+    let runtime = builder.worker_threads(3).build().unwrap();
+    for round in 0..400 {
+        runtime.block_on(async {
+            let manager = EventManager::<u32>::new(8);
+            let made = Arc::new(AtomicUsize::new(0));
+            let a = manager.add_handler("a", handler_fn(|_: &u32| ())).unwrap();
+            let callers: Vec<_> = (0..6)
+                .map(|_| {
+                    let (a, made) = (a.clone(), Arc::clone(&made));
+                    tokio::spawn(async move {
+                        let mut answered = 0;
+                        loop {
+                            let made = Arc::clone(&made);
+                            let call = a.call(move |_| made.fetch_add(1, Ordering::Relaxed));
+                            match call.await {
+                                Ok(_) => answered += 1,
+                                Err(error) => return (answered, error),
+                            }
+                        }
+                    })
+                })
+                .collect();
+            for _ in 0..round % 16 {
+                yield_now().await;
+            }
+            drop(manager);
+            let mut all = 0;
+            for caller in callers {
+                let (answered, error) = caller.await.unwrap();
+                assert_eq!(error, CallError::Stopped(StopReason::ManagerClosed));
+                all += answered;
+            }
+            assert_eq!(made.load(Ordering::Relaxed), all);
+        });
+    }
+}

@@ -1,0 +1,260 @@
+//! What `GenEvent` has a word for and handlers do with the words they have: to replace or remove
+//! itself, to pass to another owner, to pause, to have its failure reported.
+
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex};
+
+use futures::{FutureExt, StreamExt, poll};
+use genevent::{EventManager, Handler, HandlerGuard, HandlerRef, StopReason, handler_fn};
+use tokio::sync::{oneshot, watch};
+use tokio::task::{JoinHandle, yield_now};
+
+/// What happened, in order.
+#[derive(Clone, Default)]
+struct Diary(Arc<Mutex<Vec<String>>>);
+
+impl Diary {
+    fn note(&self, what: impl Into<String>) {
+        self.0.lock().unwrap().push(what.into());
+    }
+
+    fn read(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+/// Notes its events and its end. 13 makes it panic.
+struct Scribe {
+    name: &'static str,
+    diary: Diary,
+    /// Its own, if it may end itself.
+    guard: Option<HandlerGuard<u32, Scribe>>,
+}
+
+impl Scribe {
+    fn new(name: &'static str, diary: &Diary) -> Self {
+        Self {
+            name,
+            diary: diary.clone(),
+            guard: None,
+        }
+    }
+}
+
+impl Handler<u32> for Scribe {
+    async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
+        self.diary.note(format!("{} {n}", self.name));
+        assert_ne!(*n, 13, "unlucky");
+        ControlFlow::Continue(())
+    }
+
+    async fn terminate(&mut self, reason: &StopReason) {
+        self.diary.note(format!("{} ends: {reason}", self.name));
+    }
+}
+
+// ---- Replacing itself ---------------------------------------------------------------------------
+
+/// Passes on to a `Scribe` over its first event.
+struct Herald {
+    manager: EventManager<u32>,
+    fails: bool,
+    task: oneshot::Sender<JoinHandle<Result<HandlerRef<u32, Scribe>, StopReason>>>,
+    diary: Diary,
+}
+
+/// Once it is done heralding.
+struct Once(Option<Herald>);
+
+impl Handler<u32> for Once {
+    async fn handle_event(&mut self, _: &u32) -> ControlFlow<()> {
+        if let Some(herald) = self.0.take() {
+            let itself = herald.manager.handler::<Once>("role").unwrap();
+            // A task may wait for the handler, which goes on, and is swapped after this event.
+            let swap = itself.swap(move |_| {
+                assert!(!herald.fails, "no successor");
+                Scribe::new("successor", &herald.diary)
+            });
+            let mut swap = Box::pin(swap);
+            let task = tokio::spawn(async move { swap.as_mut().await });
+            assert!(herald.task.send(task).is_ok());
+            yield_now().await; // The swap has its place in the sequence now.
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+async fn heralded(fails: bool) -> (EventManager<u32>, Diary, Result<(), StopReason>) {
+    let (manager, diary) = (EventManager::new(8), Diary::default());
+    let (task, tasked) = oneshot::channel();
+    let herald = Herald {
+        manager: manager.clone(),
+        fails,
+        task,
+        diary: diary.clone(),
+    };
+    let first = manager.add_handler("role", Once(Some(herald))).unwrap();
+    let last = Scribe::new("last", &diary);
+    manager.add_handler("last", last).unwrap();
+    manager.sync_notify(1).await.unwrap();
+    let swapped = tasked.await.unwrap().await.unwrap().map(drop);
+    let told = first.stopped().await;
+    assert_eq!(swapped.clone().err().unwrap_or(StopReason::Swapped), told);
+    manager.sync_notify(2).await.unwrap();
+    (manager, diary, swapped)
+}
+
+// GenEvent case 81.
+#[tokio::test]
+async fn a_handler_may_put_another_one_in_its_own_place() {
+    let (manager, diary, swapped) = heralded(false).await;
+    assert_eq!(swapped, Ok(()));
+    assert_eq!(
+        manager.which_handlers(),
+        ["role", "last"],
+        "in the same place"
+    );
+    let mut seen = diary.read();
+    seen.sort_unstable();
+    assert_eq!(seen, ["last 1", "last 2", "successor 2"]);
+}
+
+// GenEvent case 81.
+#[tokio::test]
+async fn a_successor_that_cannot_be_made_is_told_and_nothing_takes_the_place() {
+    let (manager, diary, swapped) = heralded(true).await;
+    assert_eq!(swapped, Err(StopReason::Panicked("no successor".into())));
+    assert_eq!(manager.which_handlers(), ["last"]);
+    assert_eq!(diary.read(), ["last 1", "last 2"]);
+}
+
+// ---- Removing itself ----------------------------------------------------------------------------
+
+// GenEvent case 101.
+#[tokio::test]
+async fn a_call_may_remove_the_handler_and_is_answered() {
+    let (manager, diary) = (EventManager::new(8), Diary::default());
+    let a = manager.add_handler("a", Scribe::new("a", &diary)).unwrap();
+    let guard = a.clone().drop_guard();
+    a.call(|a| a.guard = Some(guard)).await.unwrap();
+    manager.notify(1).await.unwrap();
+    let answer = a.call(|a| {
+        a.guard = None;
+        "goodbye"
+    });
+    assert_eq!(answer.await, Ok("goodbye"));
+    assert_eq!(a.stopped().await, StopReason::Removed);
+    assert_eq!(diary.read(), ["a 1", "a ends: it was removed"]);
+    assert!(manager.which_handlers().is_empty());
+}
+
+// ---- Another owner ------------------------------------------------------------------------------
+
+// GenEvent case 90.
+#[tokio::test]
+async fn a_swap_may_pass_the_handler_to_another_owner() {
+    let (manager, diary) = (EventManager::new(8), Diary::default());
+    let old = manager
+        .add_handler("a", Scribe::new("old", &diary))
+        .unwrap();
+    let old_owner = old.drop_guard();
+    let told = old_owner.stopped();
+
+    // The old owner gives it up, and hears that it was swapped.
+    let new = Scribe::new("new", &diary);
+    let new_owner = old_owner.disarm().swap(|_| new).await.unwrap().drop_guard();
+    assert_eq!(told.await, StopReason::Swapped);
+    manager.sync_notify(1).await.unwrap();
+
+    // What comes later is the new owner's.
+    let told = new_owner.stopped();
+    drop(new_owner);
+    assert_eq!(told.await, StopReason::Removed);
+    assert_eq!(
+        diary.read(),
+        [
+            "old ends: another handler has taken its place",
+            "new 1",
+            "new ends: it was removed"
+        ]
+    );
+}
+
+// ---- A pause ------------------------------------------------------------------------------------
+
+// GenEvent case 148.
+#[tokio::test]
+async fn events_queue_while_a_handler_is_paused_and_come_in_order_then() {
+    let manager = EventManager::new(2);
+    let diary = Diary::default();
+    let (pause, paused) = watch::channel(true);
+    let pausable = {
+        let diary = diary.clone();
+        move |n: &u32| {
+            let (n, diary, mut paused) = (*n, diary.clone(), paused.clone());
+            async move {
+                paused.wait_for(|paused| !paused).await.unwrap();
+                diary.note(n.to_string());
+            }
+        }
+    };
+    manager.add_handler("pausable", pausable).unwrap();
+    manager.notify(1).await.unwrap();
+    yield_now().await; // in hand
+    manager.notify(2).await.unwrap();
+    manager.notify(3).await.unwrap();
+    let mut more = Box::pin(manager.notify(4));
+    assert!(poll!(&mut more).is_pending(), "the queue is bounded");
+    assert!(diary.read().is_empty());
+
+    pause.send(false).unwrap();
+    more.await.unwrap();
+    manager.flush().await.unwrap();
+    assert_eq!(diary.read(), ["1", "2", "3", "4"]);
+}
+
+// ---- Reports ------------------------------------------------------------------------------------
+
+/// Reports a handler that ends by a failure, with its name and the cause.
+fn report(diary: &Diary, handler: &HandlerRef<u32, Scribe>) -> JoinHandle<()> {
+    let (diary, name, stopped) = (diary.clone(), handler.name().to_owned(), handler.stopped());
+    tokio::spawn(async move {
+        if let StopReason::Panicked(cause) = stopped.await {
+            diary.note(format!("{name} failed: {cause}"));
+        }
+    })
+}
+
+// GenEvent case 65.
+#[tokio::test]
+async fn a_failure_can_be_reported_with_its_cause_and_a_removal_or_a_swap_is_none() {
+    let (manager, diary, reports) = (EventManager::new(8), Diary::default(), Diary::default());
+    let [a, b, c, d] = ["a", "b", "c", "d"].map(|name| {
+        manager
+            .add_handler(name, Scribe::new(name, &diary))
+            .unwrap()
+    });
+    let told: Vec<_> = [&a, &b, &c, &d].map(|h| report(&reports, h)).into();
+    assert!(a.remove().await.is_ok());
+    assert!(b.swap(|_| handler_fn(|_: &u32| ())).await.is_ok());
+    assert!(c.call(|_| ()).await.is_ok());
+    // Who dropped the event is named by the receipt, too.
+    let dropped = manager.sync_notify(13).await.unwrap().dropped();
+    assert_eq!(dropped, 2);
+    manager.stop().await.unwrap();
+    futures::stream::iter(told)
+        .for_each(|told| told.map(Result::unwrap))
+        .await;
+    let mut reports = reports.read();
+    reports.sort_unstable();
+    let cause = "assertion `left != right` failed: unlucky\n  left: 13\n right: 13";
+    assert_eq!(
+        reports,
+        [format!("c failed: {cause}"), format!("d failed: {cause}")]
+    );
+    assert!(
+        diary
+            .read()
+            .contains(&format!("c ends: it panicked: {cause}"))
+    );
+}

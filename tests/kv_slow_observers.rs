@@ -1,0 +1,246 @@
+//! Who may hold up a registry's events, and for how long: as long as each observer's own policy
+//! says, and the others do not notice.
+#![cfg(feature = "rt")]
+
+use std::time::Duration;
+
+use futures::{FutureExt, StreamExt};
+use genevent::kv::{Registry, RegistryEvent};
+use genevent::{EndReason, EventManager, Overflow, SubscriberInfo};
+use tokio::time::{Instant, advance};
+
+const LIMIT: Duration = Duration::from_secs(5);
+/// A millisecond less.
+const NEARLY: Duration = Duration::from_millis(4_999);
+
+fn new_registry(capacity: usize) -> (EventManager<RegistryEvent<u8>>, Registry<u8>) {
+    let events = EventManager::new(capacity);
+    (events.clone(), Registry::new(events))
+}
+
+async fn let_others_run() {
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_reads_nothing_is_disconnected_after_its_time_and_the_others_go_on() {
+    let (events, registry) = new_registry(16);
+    let mut stuck = registry.watch_with(Overflow::WaitAtMost(LIMIT));
+    let start = Instant::now();
+    let names = registry
+        .events()
+        .map(move |event| (event.name().to_owned(), start.elapsed()));
+    let fine = tokio::spawn(names.take(3).collect::<Vec<_>>());
+    for name in ["a", "b", "c"] {
+        registry.create(name).await.unwrap();
+    }
+    let at = |name: &str, time| (name.to_owned(), time);
+    let told = fine.await.unwrap();
+    assert_eq!(
+        told,
+        [at("a", Duration::ZERO), at("b", LIMIT), at("c", LIMIT)]
+    );
+
+    assert_eq!(events.subscriber_count(), 0);
+    let told = stuck.by_ref().map(|event| event.name().map(str::to_owned));
+    assert_eq!(told.collect::<Vec<_>>().await, [None, Some("a".to_owned())]);
+    let ended = stuck.subscription().end_reason();
+    assert!(matches!(ended, Some(EndReason::Disconnected { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_never_finishes_with_an_event_in_hand_holds_up_nobody_for_longer() {
+    let (_, registry) = new_registry(16);
+    let mut stuck = registry.watch_with(Overflow::WaitAtMost(LIMIT)).skip(1);
+    registry.create("a").await.unwrap();
+    assert_eq!(stuck.next().await.unwrap().name(), Some("a"));
+    let start = Instant::now();
+    registry.flush().await;
+    assert_eq!(start.elapsed(), LIMIT);
+    registry.create("b").await.unwrap();
+    registry.flush().await;
+    assert_eq!(start.elapsed(), LIMIT, "it counts no more");
+    assert!(stuck.next().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_is_in_time_stays() {
+    let (events, registry) = new_registry(16);
+    let limited = events.subscribe_with(Overflow::WaitAtMost(LIMIT));
+    let work = limited.then(|event| async move {
+        tokio::time::sleep(NEARLY).await;
+        event.name().to_owned()
+    });
+    let work = tokio::spawn(work.collect::<Vec<_>>());
+    for name in ["a", "b", "c"] {
+        registry.create(name).await.unwrap();
+    }
+    registry.flush().await;
+    drop((registry, events));
+    assert_eq!(work.await.unwrap(), ["a", "b", "c", "a", "b", "c"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_has_its_own_time_and_who_has_none_is_waited_for() {
+    let (events, registry) = new_registry(16);
+    let short = events.subscribe_with(Overflow::WaitAtMost(LIMIT));
+    let long = events.subscribe_with(Overflow::WaitAtMost(LIMIT * 2));
+    let mut patient = events.subscribe();
+    registry.create("a").await.unwrap();
+    registry.create("b").await.unwrap();
+    assert_eq!(patient.next().await.unwrap().name(), "a");
+
+    let members = || -> Vec<_> {
+        events
+            .subscribers()
+            .iter()
+            .map(SubscriberInfo::id)
+            .collect()
+    };
+    let_others_run().await;
+    for (passed, left) in [
+        (NEARLY, vec![short.id(), long.id(), patient.id()]),
+        (Duration::from_millis(1), vec![long.id(), patient.id()]),
+        (NEARLY, vec![long.id(), patient.id()]),
+        (Duration::from_millis(50), vec![patient.id()]),
+        (LIMIT * 100, vec![patient.id()]),
+    ] {
+        advance(passed).await;
+        let_others_run().await;
+        assert_eq!(members(), left);
+        assert!(patient.pending() == 0, "the next waits for who is patient");
+    }
+    patient.ack();
+    assert_eq!(patient.next().await.unwrap().name(), "b");
+}
+
+/// The one with a limit is in time; the other one may take for ever.
+#[tokio::test(start_paused = true)]
+async fn a_limit_that_is_kept_is_no_limit_for_the_others() {
+    let (events, registry) = new_registry(16);
+    let limited = events.subscribe_with(Overflow::WaitAtMost(LIMIT));
+    let limited = tokio::spawn(limited.map(|_| Instant::now()).collect::<Vec<_>>());
+    let mut patient = events.subscribe();
+    registry.create("a").await.unwrap();
+    registry.create("b").await.unwrap();
+    tokio::time::sleep(LIMIT * 10 + Duration::from_millis(7)).await;
+    assert_eq!(patient.next().await.unwrap().name(), "a");
+    tokio::time::sleep(LIMIT * 10 + Duration::from_millis(7)).await;
+    let start = Instant::now();
+    assert_eq!(patient.next().await.unwrap().name(), "b");
+    assert_eq!(
+        start.elapsed(),
+        Duration::ZERO,
+        "not by looking now and then"
+    );
+    drop((patient, registry, events));
+    assert_eq!(limited.await.unwrap().len(), 4);
+}
+
+/// The rare case: one was disconnected with an event in hand, and another is still waited for.
+#[tokio::test(start_paused = true)]
+async fn beside_one_that_will_never_answer_the_others_are_still_waited_for() {
+    let (events, registry) = new_registry(16);
+    let mut stuck = events.subscribe_with(Overflow::WaitAtMost(LIMIT));
+    let mut patient = events.subscribe();
+    registry.create("a").await.unwrap();
+    registry.create("b").await.unwrap();
+    stuck.next().await.unwrap();
+    patient.next().await.unwrap();
+    tokio::time::sleep(LIMIT * 3).await;
+    assert_eq!(patient.pending(), 0);
+
+    let start = Instant::now();
+    assert_eq!(patient.next().await.unwrap().name(), "b");
+    assert!(start.elapsed() <= Duration::from_millis(100));
+    drop(stuck);
+}
+
+/// The room that an event of the registry waits for is full of somebody else's events.
+#[tokio::test(start_paused = true)]
+async fn events_of_others_in_the_way_are_the_managers_affair() {
+    let (events, registry) = new_registry(1);
+    let bucket = registry.create("a").await.unwrap();
+    registry.flush().await;
+    let mut patient = events.subscribe();
+    let limited = events.subscribe_with(Overflow::WaitAtMost(LIMIT));
+    let strange = RegistryEvent::Created {
+        name: "strange".to_owned(),
+        bucket,
+    };
+    events.try_notify(strange).unwrap();
+    registry.create("b").await.unwrap();
+    tokio::time::sleep(LIMIT * 10).await;
+    assert_eq!(patient.next().await.unwrap().name(), "strange");
+    assert_eq!(patient.next().await.unwrap().name(), "b");
+    patient.ack();
+    registry.flush().await;
+    assert_eq!(
+        events.subscribers().len(),
+        1,
+        "the limited one has had its time"
+    );
+    drop(limited);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_time_at_all_is_short_and_starves_nobody() {
+    let (events, registry) = new_registry(1);
+    let hopeless = events.subscribe_with(Overflow::WaitAtMost(Duration::ZERO));
+    let mut patient = events.subscribe();
+    let bucket = registry.create("a").await.unwrap();
+    assert_eq!(patient.next().await.unwrap().name(), "a");
+    patient.ack();
+    registry.flush().await;
+    assert_eq!(events.subscriber_count(), 1);
+
+    // Nor while the window of another one is full.
+    let hopeless = [
+        hopeless,
+        events.subscribe_with(Overflow::WaitAtMost(Duration::ZERO)),
+    ];
+    events
+        .try_notify(RegistryEvent::Created {
+            name: "strange".to_owned(),
+            bucket,
+        })
+        .unwrap();
+    registry.create("b").await.unwrap();
+    let_others_run().await;
+    assert_eq!(patient.next().await.unwrap().name(), "strange");
+    assert_eq!(patient.next().await.unwrap().name(), "b");
+    drop(hopeless);
+}
+
+#[test]
+fn without_a_limit_the_registry_needs_no_clock() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    runtime.unwrap().block_on(async {
+        let (_, registry) = new_registry(1);
+        let mut observer = registry.events();
+        registry.create("a").await.unwrap();
+        let_others_run().await;
+        assert_eq!(observer.next().now_or_never().unwrap().unwrap().name(), "a");
+        observer.ack();
+        registry.flush().await;
+    });
+}
+
+// ---- Nobody listens -----------------------------------------------------------------------------
+
+#[tokio::test]
+async fn a_long_line_that_nobody_hears_leaves_other_tasks_their_turns() {
+    let (_, registry) = new_registry(16);
+    for n in 0..10_000 {
+        registry.create(&n.to_string()).await.unwrap();
+    }
+    let mut turns = 0;
+    let mut flushed = registry.flush().boxed();
+    while (&mut flushed).now_or_never().is_none() {
+        tokio::task::yield_now().await;
+        turns += 1;
+    }
+    assert!(turns > 100, "{turns} turns");
+}

@@ -1,0 +1,161 @@
+//! Models of the registry's watch: random schedules of those that change the registry, of the
+//! task that tells, and of those that begin to watch. Run as `tests/shuttle.rs` is.
+//!
+//! Every lock and atomic of ours is a step of the schedule; what is tokio's own (`Notify`,
+//! `watch`) is one step as a whole.
+#![cfg(genevent_shuttle)]
+
+use std::collections::{BTreeMap, HashSet};
+
+use futures::StreamExt;
+use genevent::EventManager;
+use genevent::kv::{Registry, RegistryEvent, View, Watch, WatchEvent};
+use shuttle::future::{JoinHandle, block_on, spawn, yield_now};
+
+fn model(story: impl Fn() + Send + Sync + 'static) {
+    let schedules = std::env::var("GENEVENT_SCHEDULES").map_or(10_000, |n| n.parse().unwrap());
+    shuttle::check_random(story, schedules);
+}
+
+/// A task that creates and stops buckets of these names.
+fn change(registry: &Registry<u8>, names: &'static [&'static str]) -> JoinHandle<()> {
+    let registry = registry.clone();
+    spawn(async move {
+        for name in names {
+            let bucket = registry.create(name).await.unwrap();
+            yield_now().await;
+            bucket.stop();
+        }
+    })
+}
+
+/// Asserts that what is told until the end is one story without gap or double.
+async fn replay(watch: Watch<u8>) {
+    let mut standing = BTreeMap::new();
+    let mut seen = HashSet::new();
+    let mut ready = false;
+    let mut watch = Box::pin(watch);
+    while let Some(event) = watch.next().await {
+        match event {
+            WatchEvent::Existing { name, bucket } => {
+                assert!(!ready, "no event is lost, so it never starts anew");
+                assert!(seen.insert(bucket.clone()));
+                assert_eq!(standing.insert(name, bucket), None);
+            }
+            WatchEvent::Ready => assert!(!std::mem::replace(&mut ready, true)),
+            WatchEvent::Created { name, bucket } => {
+                assert!(ready);
+                assert!(seen.insert(bucket.clone()), "a double");
+                assert_eq!(standing.insert(name, bucket), None, "a gap");
+            }
+            WatchEvent::Exited { name, bucket, .. } => {
+                assert!(ready);
+                assert_eq!(standing.remove(&name), Some(bucket), "a gap, or a double");
+            }
+            other => panic!("unexpected: {other:?}"),
+        }
+    }
+    assert!(ready);
+    assert!(
+        standing.is_empty(),
+        "the registry is gone, and its buckets: {standing:?}"
+    );
+}
+
+#[test]
+fn no_gap_and_no_double_while_four_tasks_create_and_stop() {
+    model(|| {
+        block_on(async {
+            let registry = Registry::new(EventManager::new(1));
+            let names: [&[&str]; 4] = [&["a", "b"], &["a"], &["b", "a"], &["a"]];
+            let changes = names.map(|names| change(&registry, names));
+            let early = spawn(replay(registry.watch()));
+            yield_now().await;
+            let late = spawn(replay(registry.watch()));
+            drop(registry);
+            for task in changes {
+                task.await.unwrap();
+            }
+            early.await.unwrap();
+            late.await.unwrap();
+        });
+    });
+}
+
+#[test]
+fn a_watch_that_begins_amid_changes_agrees_with_those_that_see_all() {
+    model(|| {
+        block_on(async {
+            let registry = Registry::<u8>::new(EventManager::new(1));
+            let all = spawn(registry.events().collect::<Vec<_>>());
+            let changes = [change(&registry, &["a", "a"]), change(&registry, &["b"])];
+            let watch = registry.watch();
+            let told = spawn(watch.collect::<Vec<_>>());
+            drop(registry);
+            for task in changes {
+                task.await.unwrap();
+            }
+            let all: Vec<_> = all.await.unwrap().iter().map(in_short).collect();
+            let told = told.await.unwrap();
+            let ready = told
+                .iter()
+                .position(|event| matches!(event, WatchEvent::Ready));
+            let (start, rest) = told.split_at(ready.unwrap());
+            let rest: Vec<_> = rest[1..].iter().map(in_short_of_watch).collect();
+            // The start is what comes of all events before the rest.
+            assert!(all.ends_with(&rest), "{rest:?} of {all:?}");
+            let mut standing = BTreeMap::new();
+            for (is_created, bucket) in &all[..all.len() - rest.len()] {
+                if *is_created {
+                    assert_eq!(standing.insert(bucket.name(), bucket), None);
+                } else {
+                    assert_eq!(standing.remove(bucket.name()), Some(bucket));
+                }
+            }
+            assert!(
+                start
+                    .iter()
+                    .filter_map(WatchEvent::bucket)
+                    .eq(standing.into_values())
+            );
+        });
+    });
+}
+
+#[test]
+fn a_view_ends_as_the_registry_does_and_flush_waits_for_it() {
+    model(|| {
+        block_on(async {
+            let registry = Registry::<u8>::new(EventManager::new(1));
+            let changes = [change(&registry, &["a"]), change(&registry, &["a", "b"])];
+            let view = View::new();
+            let mut watch = registry.watch().reflect(view.clone());
+            let reading = spawn(async move { while watch.next().await.is_some() {} });
+            for task in changes {
+                task.await.unwrap();
+            }
+            registry.create("c").await.unwrap();
+            registry.flush().await;
+            // The watch may be yet to begin: its first event may have been part of what exists.
+            while !view.is_ready() {
+                yield_now().await;
+            }
+            assert_eq!(view.names(), ["c"]);
+            drop(registry);
+            reading.await.unwrap();
+            assert!(view.is_empty());
+        });
+    });
+}
+
+type Told = (bool, genevent::kv::Bucket<u8>);
+
+fn in_short(event: &RegistryEvent<u8>) -> Told {
+    let is_created = matches!(event, RegistryEvent::Created { .. });
+    (is_created, event.bucket().clone())
+}
+
+fn in_short_of_watch(event: &WatchEvent<u8>) -> Told {
+    let is_created = matches!(event, WatchEvent::Created { .. });
+    (is_created, event.bucket().unwrap().clone())
+}
