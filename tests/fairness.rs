@@ -1,0 +1,208 @@
+//! Publishers that wait for room take turns, whoever polls them and however often; and so do tasks
+//! on one thread, also beside a subscriber that always finds events.
+
+#[path = "support/drive.rs"]
+mod drive;
+
+use std::future::{poll_fn, ready};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
+
+use drive::read;
+use futures::StreamExt;
+use genevent::{EventManager, EventStreamExt, Subscription, handler_fn};
+use tokio::task::yield_now;
+use tokio_test::task;
+
+const PRODUCERS: usize = 4;
+const CAPACITY: usize = 2 * PRODUCERS;
+/// How often the full ring is read to its end.
+const ROUNDS: usize = 500;
+
+/// Of the events of a whole ring, in every round, not only in the long run.
+#[track_caller]
+fn assert_nobody_has_less_than_half_of_its_share(ring: &[Option<usize>]) {
+    for name in 0..PRODUCERS {
+        let its = ring.iter().filter(|&&event| event == Some(name)).count();
+        assert!(its >= CAPACITY / PRODUCERS / 2, "{name} of {ring:?}");
+    }
+}
+
+/// A ring that is full, of nobody's events.
+fn full() -> (EventManager<Option<usize>>, Subscription<Option<usize>>) {
+    let manager = EventManager::new(CAPACITY);
+    let reader = manager.subscribe();
+    for _ in 0..CAPACITY {
+        manager.try_notify(None).unwrap();
+    }
+    (manager, reader)
+}
+
+/// Publishes its own name, without end; `in_line` counts those that wait.
+async fn produce(manager: EventManager<Option<usize>>, name: usize, in_line: Arc<AtomicUsize>) {
+    loop {
+        let mut stored = pin!(manager.notify(Some(name)));
+        let mut waits = false;
+        let stored = poll_fn(|cx| {
+            if waits {
+                in_line.fetch_sub(1, Ordering::SeqCst);
+            }
+            let poll = stored.as_mut().poll(cx);
+            waits = poll.is_pending();
+            if waits {
+                in_line.fetch_add(1, Ordering::SeqCst);
+            }
+            poll
+        });
+        if stored.await.is_err() {
+            return; // closed
+        }
+    }
+}
+
+/// Reads a whole ring at a time, each when it is full and all producers are in line: so none is
+/// judged by when its thread had a processor.
+async fn read_full_rings() {
+    let (manager, mut reader) = full();
+    let in_line = Arc::new(AtomicUsize::new(0));
+    for name in 0..PRODUCERS {
+        tokio::spawn(produce(manager.clone(), name, Arc::clone(&in_line)));
+    }
+    for round in 0..=ROUNDS {
+        while in_line.load(Ordering::SeqCst) < PRODUCERS || reader.pending() < CAPACITY {
+            yield_now().await;
+        }
+        let ring: Vec<_> = (&mut reader).take(CAPACITY).collect().await;
+        if round > 0 {
+            assert_nobody_has_less_than_half_of_its_share(&ring);
+        }
+    }
+    manager.close();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_producer_is_left_out_while_the_ring_is_full_on_four_threads() {
+    tokio::spawn(read_full_rings()).await.unwrap();
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn no_producer_is_left_out_while_the_ring_is_full_on_one_thread() {
+    read_full_rings().await;
+}
+
+#[test]
+fn no_producer_is_left_out_for_one_that_polls_first_and_without_being_woken() {
+    let (manager, mut reader) = full();
+    let notify = |name| task::spawn(manager.notify(Some(name)));
+    let mut line: Vec<_> = (0..PRODUCERS).map(notify).collect();
+    for publish in &mut line {
+        assert!(publish.poll().is_pending());
+    }
+    for round in 0..=ROUNDS {
+        let mut ring = Vec::new();
+        for _ in 0..CAPACITY {
+            ring.extend(read(&mut reader));
+            for (name, publish) in line.iter_mut().enumerate() {
+                if name > 0 && !publish.is_woken() {
+                    continue;
+                }
+                if let Poll::Ready(stored) = publish.poll() {
+                    assert_eq!(stored, Ok(1));
+                    *publish = notify(name);
+                    assert!(publish.poll().is_pending(), "the place has been taken");
+                }
+            }
+        }
+        if round > 0 {
+            assert_nobody_has_less_than_half_of_its_share(&ring);
+        }
+    }
+}
+
+// ---- Neighbours ---------------------------------------------------------------------------------
+
+/// Stored before anybody reads.
+const BACKLOG: usize = 100_000;
+/// What a task may take before its neighbours have a turn: 16 for each of the 128 units that tokio
+/// gives it, and what else it has got with the last of them.
+const AT_A_STRETCH: usize = 16 * 128 + 64;
+
+/// Counts the events that somebody takes.
+#[derive(Clone, Default)]
+struct Taken(Arc<AtomicUsize>);
+
+impl Taken {
+    fn one(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Is the neighbour: on the same thread, and never waits for anything.
+    async fn assert_neighbours_have_their_turns(&self) {
+        let mut before = 0;
+        while before < BACKLOG {
+            yield_now().await;
+            let now = self.get();
+            let stretch = now - before;
+            assert!(stretch <= AT_A_STRETCH, "{stretch} at a stretch");
+            before = now;
+        }
+    }
+}
+
+fn publish_backlog(manager: &EventManager<usize>) {
+    for n in 0..BACKLOG {
+        manager.try_notify(n).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_stream_that_always_has_events_leaves_its_neighbours_their_turns() {
+    let (manager, taken) = (EventManager::new(BACKLOG), Taken::default());
+    let reader = manager.subscribe();
+    publish_backlog(&manager);
+    let count = taken.clone();
+    tokio::spawn(reader.for_each(move |_| ready(count.one())));
+    taken.assert_neighbours_have_their_turns().await;
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_stream_that_is_fed_by_its_reader_leaves_its_neighbours_their_turns() {
+    let (manager, taken) = (EventManager::new(1), Taken::default());
+    let mut reader = manager.subscribe();
+    let count = taken.clone();
+    tokio::spawn(async move {
+        while count.get() < BACKLOG {
+            manager.try_notify(0).unwrap();
+            reader.next().await.unwrap();
+            count.one();
+        }
+    });
+    taken.assert_neighbours_have_their_turns().await;
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn deliveries_that_are_always_there_leave_their_neighbours_their_turns() {
+    let (manager, taken) = (EventManager::new(BACKLOG), Taken::default());
+    let deliveries = manager.subscribe().deliveries();
+    publish_backlog(&manager);
+    let count = taken.clone();
+    tokio::spawn(deliveries.for_each_acked(8, move |_| ready(count.one())));
+    taken.assert_neighbours_have_their_turns().await;
+}
+
+#[cfg(feature = "rt")]
+#[tokio::test(flavor = "current_thread")]
+async fn a_handler_that_always_has_events_leaves_its_neighbours_their_turns() {
+    let (manager, taken) = (EventManager::new(BACKLOG), Taken::default());
+    let count = taken.clone();
+    let handler = handler_fn(move |_: &usize| count.one());
+    manager.add_handler("counts", handler).unwrap();
+    publish_backlog(&manager);
+    taken.assert_neighbours_have_their_turns().await;
+}
