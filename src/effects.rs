@@ -75,18 +75,29 @@ impl<E> Effects<E> {
 
     #[inline(never)]
     fn run_all(&mut self) {
-        let others = std::mem::take(&mut self.others);
-        for effect in self.first.take().into_iter().chain(others) {
-            match effect {
-                Effect::Wake(waker) => wake(waker),
-                Effect::WakeReaders(readers) => readers.wake(),
-                Effect::WakeReader(parked) => parked.wake(),
-                Effect::Discard(waker) => discard(waker),
-                Effect::Forget(parked) => discard(parked),
-                Effect::Dropped(ticket, subscriber) => ticket.drop_by(subscriber),
-                Effect::Flushed(ticket) => ticket.ack(),
-                Effect::Segment(segment) => drop(segment),
-            }
+        if let Some(first) = self.first.take() {
+            first.run();
+        }
+        if !self.others.is_empty() {
+            std::mem::take(&mut self.others)
+                .into_iter()
+                .for_each(Effect::run);
+        }
+    }
+}
+
+impl<E> Effect<E> {
+    #[inline]
+    fn run(self) {
+        match self {
+            Self::Wake(waker) => wake(waker),
+            Self::WakeReaders(readers) => readers.wake(),
+            Self::WakeReader(parked) => parked.wake(),
+            Self::Discard(waker) => discard(waker),
+            Self::Forget(parked) => discard(parked),
+            Self::Dropped(ticket, subscriber) => ticket.drop_by(subscriber),
+            Self::Flushed(ticket) => ticket.ack(),
+            Self::Segment(segment) => drop(segment),
         }
     }
 }

@@ -153,7 +153,7 @@ impl<E> Log<E> {
     fn seal(&mut self) {
         let Spot(first) = self.open_spot();
         self.links.push_back(Link {
-            segment: Segment::new(first, self.open.drain(..)),
+            segment: Segment::of(first, &mut self.open),
             readers: std::mem::take(&mut self.beyond),
         });
         // As in a binary counter: an event moves at most once for each time the length doubles.

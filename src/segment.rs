@@ -59,12 +59,15 @@ pub(crate) struct Segment<E> {
 }
 
 impl<E> Segment<E> {
-    /// Events number `first` and following.
-    pub(crate) fn new(first: u64, slots: impl Iterator<Item = Slot<E>>) -> Self {
-        Self {
-            first,
-            slots: slots.collect(),
-        }
+    /// Takes events number `first` and following, at least one, out of `open`.
+    pub(crate) fn of(first: u64, open: &mut Vec<Slot<E>>) -> Self {
+        let slots: Arc<[_]> = if open.len() == 1 {
+            // As most are where readers keep up: not worth a loop.
+            Arc::new([open.pop().expect("there is one")])
+        } else {
+            open.drain(..).collect()
+        };
+        Self { first, slots }
     }
 
     /// The number of its first event.
