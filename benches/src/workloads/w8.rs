@@ -26,8 +26,9 @@ fn cells() -> Vec<Cell> {
 
 fn peers() -> Vec<Peer> {
     vec![
-        peer::<EventManager<u64>>(Kind::Ours),
+        // As async-broadcast is asked: at once if there is room, and that is always so here.
         peer::<Trying<u64>>(Kind::Ours),
+        peer::<EventManager<u64>>(Kind::Ours),
         peer::<broadcast::Lossy<u64>>(Kind::Peer),
         peer::<async_broadcast::KeptOpen<u64>>(Kind::Peer),
         peer::<postage::Broadcast<u64>>(Kind::Peer),
