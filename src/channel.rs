@@ -81,7 +81,7 @@ impl<E> State<E> {
     /// Whether there is room; if not, handlers that hold it do not wait for themselves.
     fn room(&mut self, claim: Claim, effects: &mut Effects<E>) -> Room {
         let room = self.ring.room(claim, Instant::now);
-        if room != Room::Free {
+        if room != Room::Free && self.line.has_inside() {
             let Self { ring, line, .. } = self;
             effects.wake(line.call_inside(|handler| ring.is_blocking(handler)));
         }
@@ -378,7 +378,8 @@ impl<E> Channel<E> {
         mut act: impl FnMut(&mut State<E>, &mut Effects<E>) -> R,
     ) -> Result<Result<R, Refusal>, Wait> {
         let inside = self.inside();
-        let mut spare = None;
+        // Who comes here for the first time has found no room a moment ago.
+        let mut spare = turn.is_none().then(|| waker.clone());
         loop {
             let decided = self.run(|state, effects| {
                 let first = turn.map_or(state.line.is_empty(), |turn| state.line.is_head(turn));

@@ -93,6 +93,12 @@ impl Line {
         }
     }
 
+    /// Whether anybody waits inside of a handler.
+    #[inline]
+    pub(crate) fn has_inside(&self) -> bool {
+        !self.inside.is_empty()
+    }
+
     /// Those that wait inside of a handler that `is_blocking` are told to look.
     pub(crate) fn call_inside(&mut self, is_blocking: impl Fn(SubscriberId) -> bool) -> Vec<Waker> {
         let inside = self.inside.iter();

@@ -367,6 +367,9 @@ impl<E> Ring<E> {
             let begun = std::mem::take(&mut self.ends);
             self.fresh.extend(begun.into_iter().map(|(_, key)| key));
         }
+        if self.fresh.is_empty() && self.ends.is_empty() {
+            return None;
+        }
         for key in std::mem::take(&mut self.fresh) {
             let member = self.members[key].as_mut().expect(MEMBER);
             // One that has read everything is not to blame: permits hold its room.
