@@ -95,13 +95,17 @@ impl<E> Log<E> {
             to += 1;
         }
         if from < to {
-            *self.readers_mut(from) -= 1;
+            let left = self.readers_mut(from);
+            *left -= 1;
+            let was_last = *left == 0;
             *self.readers_mut(to) += 1;
             *spot = match self.links.get(to) {
                 Some(link) => Spot(link.segment.first()),
                 None => self.open_spot(),
             };
-            self.trim(effects);
+            if was_last {
+                self.trim(effects);
+            }
         }
     }
 
