@@ -380,6 +380,37 @@ async fn a_watch_that_has_lost_events_starts_anew() {
     assert_eq!(view.names(), ["new"]);
 }
 
+/// What it has lost may be the last thing that happens for a long time.
+#[tokio::test]
+async fn a_watch_starts_anew_also_when_nothing_happens_after_what_it_has_lost() {
+    let events = EventManager::new(1);
+    let registry = Registry::<u8>::new(events.clone());
+    let other = Registry::<u8>::new(EventManager::default());
+    let strange = RegistryEvent::Created {
+        name: "strange".to_owned(),
+        bucket: other.create("strange").await.unwrap(),
+    };
+    let view = View::new();
+    let mut watch = registry
+        .watch_with(Overflow::DropOldest)
+        .reflect(view.clone());
+    registry.create("keep").await.unwrap();
+    let go = registry.create("go").await.unwrap();
+    assert_eq!(so_far(&mut watch).await, [".", "+keep", "+go"]);
+
+    go.stop();
+    let_others_run().await;
+    events.try_notify(strange.clone()).unwrap(); // Overwrites the `Exited`.
+    assert_eq!(so_far(&mut watch).await, ["=keep", "."]);
+    assert_eq!(view.names(), ["keep"]);
+
+    // Nor does it when only somebody else's events are lost.
+    events.try_notify(strange.clone()).unwrap();
+    events.try_notify(strange).unwrap();
+    assert_eq!(watch.get_ref().subscription().missed(), 2);
+    assert_eq!(so_far(&mut watch).await, [""; 0]);
+}
+
 #[tokio::test]
 async fn from_inside_an_event_the_registry_can_be_called_and_watched() {
     let registry = new_registry();
