@@ -10,6 +10,7 @@ use super::bucket::Bucket;
 use super::event::RegistryEvent;
 use super::table::{CreateError, Table};
 use super::watch::Watch;
+use crate::foreign::gently;
 use crate::sync::spawn;
 use crate::{EventManager, SubscribeOptions, Subscription};
 
@@ -276,7 +277,7 @@ impl<V: Send + Sync + 'static> Registry<V> {
         let so_far = self.owner.table.lined_up();
         let mut told = self.owner.told.clone();
         // An error means that the task is gone: nothing will be told any more.
-        let _ = told.wait_for(|told| *told >= so_far).await;
+        let _ = gently(told.wait_for(|told| *told >= so_far)).await;
     }
 }
 
