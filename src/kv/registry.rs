@@ -162,11 +162,12 @@ impl<V: Send + Sync + 'static> Registry<V> {
         self.owner.table.names()
     }
 
-    /// A stream of what is delivered from now on, lossless: the next event waits until this
-    /// stream has finished with the one before.
+    /// A stream of what is delivered from now on, lossless unless the manager's default says
+    /// otherwise: the next event waits until this stream has finished with the one before.
     ///
     /// It may begin with events of the past that were still in line. Short for `subscribe` on
-    /// the manager that the registry was given. Does not keep the registry alive.
+    /// the manager that the registry was given, so it yields what others publish there as well,
+    /// also another registry. Does not keep the registry alive.
     ///
     /// # Examples
     /// ```
