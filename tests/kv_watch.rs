@@ -3,6 +3,7 @@
 #![allow(clippy::mutable_key_type)] // Buckets are hashed by identity, which does not change.
 
 use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
 
 use futures::stream::FusedStream;
 use futures::{FutureExt, Stream, StreamExt};
@@ -409,6 +410,59 @@ async fn a_watch_starts_anew_also_when_nothing_happens_after_what_it_has_lost() 
     events.try_notify(strange).unwrap();
     assert_eq!(watch.get_ref().subscription().missed(), 2);
     assert_eq!(so_far(&mut watch).await, [""; 0]);
+}
+
+/// Two registries push each other's events out of a window of one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_a_watch_has_lost_its_view_ends_as_the_registry_is() {
+    const ROUNDS: usize = 200;
+    let mut lost = 0;
+    for round in 0..ROUNDS {
+        let events = EventManager::new(1);
+        let registries = [(); 2].map(|()| Registry::<u8>::new(events.clone()));
+        let view = View::new();
+        let mut watch = registries[0]
+            .watch_with(Overflow::DropOldest)
+            .reflect(view.clone());
+        let watching = tokio::spawn(async move {
+            while watch.next().await.is_some() {
+                for _ in 0..round % 20 {
+                    tokio::task::yield_now().await;
+                }
+            }
+            watch.get_ref().subscription().missed()
+        });
+        let changing = registries.clone().map(|registry| {
+            tokio::spawn(async move {
+                for n in 0..4 {
+                    let bucket = registry.create(&format!("{n}")).await.unwrap();
+                    if (n + round) % 3 == 0 {
+                        bucket.stop();
+                    }
+                    tokio::task::yield_now().await;
+                }
+            })
+        });
+        for changing in changing {
+            changing.await.unwrap();
+        }
+        for registry in &registries {
+            registry.flush().await;
+        }
+        // Everything is told, or lost; the watch may yet be at what it was told for that.
+        events.flush().await.unwrap();
+        let settled = async {
+            while view.names() != registries[0].names() {
+                tokio::task::yield_now().await;
+            }
+        };
+        let in_time = tokio::time::timeout(Duration::from_secs(30), settled).await;
+        assert!(in_time.is_ok(), "it stays at {:?}", view.names());
+        drop((registries, events));
+        lost += watching.await.unwrap();
+        assert!(view.is_empty(), "{:?}", view.names());
+    }
+    assert!(lost > 0, "nothing was lost");
 }
 
 #[tokio::test]
