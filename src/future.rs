@@ -223,6 +223,12 @@ impl<'a, E> Awaiting<'a, E> {
 
 #[cfg(feature = "rt")]
 impl<E> Awaiting<'_, E> {
+    /// Who has yet to answer, once it is stored.
+    fn pending(&self, until: Until) -> Option<Vec<SubscriberInfo>> {
+        let Stored { seq, .. } = self.stored?;
+        Some(self.storing.channel.owing(seq, until))
+    }
+
     /// Gives up, unless nobody is waited for any more.
     fn give_up(&mut self, until: Until) -> Option<DeadlineError<E>> {
         let channel = self.storing.channel;
@@ -268,6 +274,32 @@ macro_rules! awaiting_future {
 
         #[cfg(feature = "rt")]
         impl<E> $name<'_, E> {
+            /// The subscribers that have yet to answer, oldest first: how far it is, without
+            /// giving it up as `within` does.
+            ///
+            /// `None` before the event is stored, and once the future is ready. Empty only for a
+            /// moment, while the last answer is on its way.
+            ///
+            /// # Examples
+            /// ```
+            /// use futures::FutureExt;
+            /// use genevent::EventManager;
+            ///
+            /// let manager = EventManager::new(1);
+            /// let (kitchen, billing) = (manager.subscribe(), manager.subscribe());
+            /// let mut done = manager.sync_notify("tea");
+            /// assert!(done.pending().is_none(), "it is not stored");
+            /// assert!((&mut done).now_or_never().is_none());
+            /// assert_eq!(done.pending().unwrap().len(), 2);
+            ///
+            /// drop(kitchen);
+            /// assert_eq!(done.pending().unwrap()[0].id(), billing.id());
+            /// ```
+            #[must_use]
+            pub fn pending(&self) -> Option<Vec<SubscriberInfo>> {
+                self.0.pending($until)
+            }
+
             pub(crate) fn give_up(&mut self) -> Option<DeadlineError<E>> {
                 self.0.give_up($until)
             }

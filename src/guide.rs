@@ -347,7 +347,7 @@
 //! - **Nobody hangs on what is gone**, and a handler that could only wait for itself is told
 //!   [`WouldDeadlock`](crate::error::NotifyError::WouldDeadlock). `GenEvent` crashes a handler
 //!   that calls its own manager, and a stream that does so hangs. For what cannot be found out,
-//!   every wait takes a limit, and its error names who is waited for: page
+//!   who waits for answers sets a limit (`within`), and its error names who is waited for: page
 //!   [`deadlocks`](crate::deadlocks).
 //! - **Asking never waits behind events.** A stuck consumer under `sync_notify` makes a `GenEvent`
 //!   unstoppable; here `subscribe`, `which_handlers`, `disconnect` or `close` answer at once.

@@ -185,6 +185,98 @@ async fn events_of_others_in_the_way_are_the_managers_affair() {
     drop(limited);
 }
 
+/// What somebody was disconnected with keeps a flush of the manager waiting, and nobody else.
+#[tokio::test(start_paused = true)]
+async fn one_that_was_disconnected_with_an_event_in_hand_holds_up_no_later_event() {
+    let (events, registry) = new_registry(16);
+    let mut stuck = events.subscribe_with(Overflow::WaitAtMost(LIMIT));
+    registry.create("a").await.unwrap();
+    assert_eq!(stuck.next().await.unwrap().name(), "a");
+    registry.flush().await;
+    assert_eq!(events.subscriber_count(), 0);
+
+    let limited = events.subscribe_with(Overflow::WaitAtMost(LIMIT));
+    let limited = tokio::spawn(limited.count());
+    let slow = events.subscribe().then(|event| async move {
+        tokio::time::sleep(LIMIT * 2).await;
+        event.name().to_owned()
+    });
+    let slow = tokio::spawn(slow.collect::<Vec<_>>());
+    let start = Instant::now();
+    registry.create("b").await.unwrap();
+    registry.create("c").await.unwrap();
+    registry.flush().await;
+    assert_eq!(start.elapsed(), LIMIT * 4);
+    drop((registry, events));
+    assert_eq!(slow.await.unwrap(), ["b", "c", "a", "b", "c"]);
+    assert_eq!(limited.await.unwrap(), 5);
+    drop(stuck);
+}
+
+/// Its time begins when the event is delivered, not while that waits for room.
+#[tokio::test(start_paused = true)]
+async fn the_wait_for_room_is_not_taken_from_anybodys_time() {
+    let (events, registry) = new_registry(1);
+    let bucket = registry.create("a").await.unwrap();
+    registry.flush().await;
+    let mut patient = events.subscribe();
+    let limited = events.subscribe_with(Overflow::WaitAtMost(LIMIT));
+    let limited = tokio::spawn(limited.for_each(|event| async move {
+        if event.name() == "b" {
+            tokio::time::sleep(NEARLY).await;
+        }
+    }));
+    events
+        .try_notify(RegistryEvent::Created {
+            name: "strange".to_owned(),
+            bucket,
+        })
+        .unwrap();
+    registry.create("b").await.unwrap();
+    tokio::time::sleep(NEARLY).await;
+    assert_eq!(patient.next().await.unwrap().name(), "strange");
+    assert_eq!(patient.next().await.unwrap().name(), "b");
+    patient.ack();
+    registry.flush().await;
+    assert_eq!(events.subscriber_count(), 2, "it was in time");
+    limited.abort();
+}
+
+/// Who has finished with the event of one registry may still be at that of another.
+#[tokio::test(start_paused = true)]
+async fn the_time_of_each_event_is_its_own_also_with_two_registries() {
+    let events = EventManager::new(16);
+    let one = Registry::<u8>::new(events.clone());
+    let other = Registry::<u8>::new(events.clone());
+    let quick = events.subscribe_with(Overflow::WaitAtMost(LIMIT / 5));
+    let quick = tokio::spawn(quick.count());
+    let slow = events.subscribe_with(Overflow::WaitAtMost(LIMIT));
+    let slow = slow.for_each(|_| tokio::time::sleep(LIMIT / 2 + Duration::from_millis(1)));
+    let slow = tokio::spawn(slow);
+    one.create("a").await.unwrap();
+    tokio::time::sleep(LIMIT / 10).await;
+    other.create("b").await.unwrap();
+    futures::join!(one.flush(), other.flush());
+    assert_eq!(events.subscriber_count(), 2, "each within its time");
+    slow.abort();
+    quick.abort();
+}
+
+/// A delivery answers for itself when its stream is gone; and is waited for no longer than that.
+#[tokio::test(start_paused = true)]
+async fn a_delivery_that_outlives_its_stream_has_the_time_of_its_stream() {
+    let (events, registry) = new_registry(16);
+    let limited = events.subscribe_with(Overflow::WaitAtMost(LIMIT));
+    let mut limited = limited.deliveries();
+    registry.create("a").await.unwrap();
+    let held = limited.next().await.unwrap();
+    drop(limited);
+    let start = Instant::now();
+    registry.flush().await;
+    assert_eq!(start.elapsed(), LIMIT);
+    drop(held);
+}
+
 #[tokio::test(start_paused = true)]
 async fn no_time_at_all_is_short_and_starves_nobody() {
     let (events, registry) = new_registry(1);

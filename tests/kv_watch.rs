@@ -3,6 +3,7 @@
 #![allow(clippy::mutable_key_type)] // Buckets are hashed by identity, which does not change.
 
 use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
 
 use futures::stream::FusedStream;
 use futures::{FutureExt, Stream, StreamExt};
@@ -378,6 +379,90 @@ async fn a_watch_that_has_lost_events_starts_anew() {
     keep.stop();
     assert_eq!(so_far(&mut watch).await, ["-keep"]);
     assert_eq!(view.names(), ["new"]);
+}
+
+/// What it has lost may be the last thing that happens for a long time.
+#[tokio::test]
+async fn a_watch_starts_anew_also_when_nothing_happens_after_what_it_has_lost() {
+    let events = EventManager::new(1);
+    let registry = Registry::<u8>::new(events.clone());
+    let other = Registry::<u8>::new(EventManager::default());
+    let strange = RegistryEvent::Created {
+        name: "strange".to_owned(),
+        bucket: other.create("strange").await.unwrap(),
+    };
+    let view = View::new();
+    let mut watch = registry
+        .watch_with(Overflow::DropOldest)
+        .reflect(view.clone());
+    registry.create("keep").await.unwrap();
+    let go = registry.create("go").await.unwrap();
+    assert_eq!(so_far(&mut watch).await, [".", "+keep", "+go"]);
+
+    go.stop();
+    let_others_run().await;
+    events.try_notify(strange.clone()).unwrap(); // Overwrites the `Exited`.
+    assert_eq!(so_far(&mut watch).await, ["=keep", "."]);
+    assert_eq!(view.names(), ["keep"]);
+
+    // Nor does it when only somebody else's events are lost.
+    events.try_notify(strange.clone()).unwrap();
+    events.try_notify(strange).unwrap();
+    assert_eq!(watch.get_ref().subscription().missed(), 2);
+    assert_eq!(so_far(&mut watch).await, [""; 0]);
+}
+
+/// Two registries push each other's events out of a window of one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_a_watch_has_lost_its_view_ends_as_the_registry_is() {
+    const ROUNDS: usize = 200;
+    let mut lost = 0;
+    for round in 0..ROUNDS {
+        let events = EventManager::new(1);
+        let registries = [(); 2].map(|()| Registry::<u8>::new(events.clone()));
+        let view = View::new();
+        let mut watch = registries[0]
+            .watch_with(Overflow::DropOldest)
+            .reflect(view.clone());
+        let watching = tokio::spawn(async move {
+            while watch.next().await.is_some() {
+                for _ in 0..round % 20 {
+                    tokio::task::yield_now().await;
+                }
+            }
+            watch.get_ref().subscription().missed()
+        });
+        let changing = registries.clone().map(|registry| {
+            tokio::spawn(async move {
+                for n in 0..4 {
+                    let bucket = registry.create(&format!("{n}")).await.unwrap();
+                    if (n + round) % 3 == 0 {
+                        bucket.stop();
+                    }
+                    tokio::task::yield_now().await;
+                }
+            })
+        });
+        for changing in changing {
+            changing.await.unwrap();
+        }
+        for registry in &registries {
+            registry.flush().await;
+        }
+        // Everything is told, or lost; the watch may yet be at what it was told for that.
+        events.flush().await.unwrap();
+        let settled = async {
+            while view.names() != registries[0].names() {
+                tokio::task::yield_now().await;
+            }
+        };
+        let in_time = tokio::time::timeout(Duration::from_secs(30), settled).await;
+        assert!(in_time.is_ok(), "it stays at {:?}", view.names());
+        drop((registries, events));
+        lost += watching.await.unwrap();
+        assert!(view.is_empty(), "{:?}", view.names());
+    }
+    assert!(lost > 0, "nothing was lost");
 }
 
 #[tokio::test]

@@ -4,10 +4,12 @@
 //!  clients ──commands──▶ registry ──its events──▶ relay ──notify──▶ news ──▶ clients that watch
 //! ```
 //!
-//! The registry waits until its observers have *finished* with an event, and no
-//! `Overflow::WaitAtMost` limits that: it is about room. So clients do not observe the registry
-//! itself. A relay does, and is done with an event when it stands in the news, a second manager
-//! with room for a whole window; there `WaitAtMost` disconnects whoever holds up the others.
+//! The registry waits until its observers have *finished* with an event before it tells the next.
+//! With `Overflow::WaitAtMost` an observer has a limited time for each, but still, all of them go
+//! at the pace of the slowest. So clients do not observe the registry itself. A relay does, and is
+//! done with an event when it stands in the news, a second manager with room for a whole window;
+//! there a client may fall behind by that before anybody waits for it, and `WaitAtMost`
+//! disconnects whoever holds up the others.
 
 use std::fmt;
 use std::future::Future;

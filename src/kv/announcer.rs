@@ -1,6 +1,6 @@
 //! The task that tells what is in line, one event at a time.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::yield_now;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::event::RegistryEvent;
 use super::table::Table;
-use crate::error::{DeadlineError, Unanswered};
+use crate::error::NotifyError;
 use crate::{EventManager, Overflow, SubscriberInfo};
 
 /// After so many events, other tasks have their turn: if nobody listens, nothing else makes the
@@ -28,9 +28,6 @@ pub(super) struct Announcer<V: Send + Sync + 'static> {
     /// How many events observers have finished with.
     told: watch::Sender<u64>,
 }
-
-/// The manager is closed: nobody will hear any more.
-struct Closed;
 
 impl<V: Send + Sync + 'static> Announcer<V> {
     /// With it, what to read to know how many events have been told: it closes with the task.
@@ -71,72 +68,46 @@ impl<V: Send + Sync + 'static> Announcer<V> {
     /// Waits until every observer has finished with the event, or has had the time that it is
     /// given by its `WaitAtMost`. That would never act otherwise: who has at most one event to
     /// read is never short of room.
-    async fn tell(&self, mut event: RegistryEvent<V>) -> Result<(), Closed> {
-        loop {
-            let mut telling = self.events.sync_notify(event);
-            let at_once = poll_fn(|cx| Poll::Ready(Pin::new(&mut telling).poll(cx))).await;
-            if let Poll::Ready(told) = at_once {
-                return told.map(drop).map_err(|_| Closed);
+    ///
+    /// An error means that the manager is closed: nobody will hear any more.
+    async fn tell(&self, event: RegistryEvent<V>) -> Result<(), NotifyError<RegistryEvent<V>>> {
+        let mut telling = self.events.sync_notify(event);
+        // First it may wait for room that events of others take: that is for the manager to
+        // settle, and nobody's time.
+        let stored = poll_fn(|cx| {
+            let told = Pin::new(&mut telling).poll(cx);
+            match telling.pending() {
+                None if told.is_pending() => Poll::Pending,
+                pending => Poll::Ready((told, pending.unwrap_or_default())),
             }
-            // Without a limit, without a clock.
-            let Some(time) = self.events.subscribers().iter().filter_map(limit).min() else {
-                return telling.await.map(drop).map_err(|_| Closed);
-            };
-            let start = Instant::now();
-            match telling.within(time).await {
-                Ok(_) => return Ok(()),
-                Err(DeadlineError::Unanswered(unanswered)) => {
-                    self.go_on_without(&unanswered, start).await;
-                    return Ok(());
-                }
-                // Events of others take all the room: that is for the manager to settle.
-                Err(DeadlineError::NotStored(not_stored)) => {
-                    event = not_stored.into_event();
-                    drop(self.events.reserve().await.map_err(|_| Closed)?);
-                }
-                Err(DeadlineError::Closed(_) | DeadlineError::WouldDeadlock(_)) => {
-                    return Err(Closed);
-                }
-            }
+        });
+        let (told, mut pending) = stored.await;
+        if let Poll::Ready(told) = told {
+            return told.map(drop);
         }
-    }
-
-    /// Disconnects those that have had their time, and waits for the others.
-    async fn go_on_without(&self, unanswered: &Unanswered, start: Instant) {
-        let mut waited_for = unanswered.pending().to_vec();
-        let mut left_behind = false;
+        let start = Instant::now();
         loop {
             let waited = start.elapsed();
-            waited_for.retain(|observer| {
-                let is_late = limit(observer).is_some_and(|limit| limit <= waited);
-                if is_late {
-                    self.events.disconnect(observer.id());
-                    left_behind = true;
-                }
-                !is_late
-            });
-            if waited_for.is_empty() {
-                return;
+            let is_late = |observer: &SubscriberInfo| limit(observer).is_some_and(|l| l <= waited);
+            let (late, in_time): (Vec<_>, Vec<_>) = pending.iter().partition(|o| is_late(o));
+            for observer in &late {
+                self.events.disconnect(observer.id());
             }
-            // Who was disconnected may have an event in hand for ever, and a flush waits for that.
-            let next = if left_behind {
-                Some(LOOK_AGAIN)
-            } else {
-                let limits = waited_for.iter().filter_map(limit);
-                limits.min().map(|limit| limit.saturating_sub(waited))
-            };
-            let flush = self.events.flush();
+            if in_time.is_empty() && !late.is_empty() {
+                return Ok(());
+            }
+            let limits = in_time.into_iter().filter_map(limit);
+            let next = limits.map(|limit| limit.saturating_sub(waited));
+            // Who was disconnected may have the event in hand for ever, and it is not over then.
+            let next = next.chain((!late.is_empty()).then_some(LOOK_AGAIN)).min();
+            // Without a limit, without a clock.
             let Some(next) = next else {
-                let _ = flush.await; // It would only deadlock inside a handler.
-                return;
+                return telling.await.map(drop);
             };
-            let Err(unanswered) = flush.within(next).await else {
-                return;
-            };
-            waited_for.retain(|observer| {
-                let mut pending = unanswered.pending().iter();
-                pending.any(|pending| pending.id() == observer.id())
-            });
+            if let Ok(told) = timeout(next, &mut telling).await {
+                return told.map(drop);
+            }
+            pending = telling.pending().unwrap_or_default();
         }
     }
 }

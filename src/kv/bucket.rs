@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::contents::{Contents, Values};
 use super::exit::ExitReason;
-use crate::foreign::discard;
+use crate::foreign::{discard, gently};
 use crate::sync::{AtomicU64, Ordering};
 
 /// A named place for values by key, made by [`Registry::create`](super::Registry::create).
@@ -284,7 +284,7 @@ impl<V> Bucket<V> {
     pub fn stopped(&self) -> impl Future<Output = ExitReason> + Send + use<V> {
         let mut exit = self.inner.contents.exit();
         async move {
-            let told = exit.wait_for(Option::is_some).await;
+            let told = gently(exit.wait_for(Option::is_some)).await;
             // Without an answer, the bucket was dropped with all there was.
             told.ok()
                 .and_then(|told| *told)

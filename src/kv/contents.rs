@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::{Mutex as Turn, MutexGuard as TurnGuard, watch};
 
 use super::exit::ExitReason;
-use crate::foreign::shield;
+use crate::foreign::gently;
 use crate::sync::Mutex;
 
 /// Shared, so that they can be taken out under the lock, and cloned and dropped after it.
@@ -35,7 +35,7 @@ impl<V> Contents<V> {
 
     /// The right to change values, first come, first served.
     pub(super) async fn turn(&self) -> TurnGuard<'_, ()> {
-        self.turn.lock().await
+        gently(self.turn.lock()).await
     }
 
     /// Runs our own `code` on the values, unless they are gone.
@@ -69,8 +69,6 @@ impl<V> Contents<V> {
 
     /// Tells the reason to all who wait for it.
     pub(super) fn tell(&self, reason: ExitReason) {
-        shield(|| {
-            self.exit.send_replace(Some(reason));
-        });
+        self.exit.send_replace(Some(reason));
     }
 }

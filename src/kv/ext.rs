@@ -63,8 +63,10 @@ pub trait RegistryStreamExt<V>: Stream<Item = RegistryEvent<V>> {
 
     /// Keeps `view` up to date with what passes through: all of it, as it is.
     ///
-    /// The view starts empty, and shows what is created from here on. To start with what there
-    /// is: [`Watch::reflect`](super::Watch::reflect).
+    /// The view starts empty, and shows what is created from here on. If the stream loses an
+    /// `Exited`, its bucket stays; and of two registries on one manager, one name is one entry.
+    /// To start with what there is, of one registry, and to notice what is lost:
+    /// [`Watch::reflect`](super::Watch::reflect).
     ///
     /// # Examples
     /// ```

@@ -10,6 +10,7 @@ use super::bucket::Bucket;
 use super::event::RegistryEvent;
 use super::table::{CreateError, Table};
 use super::watch::Watch;
+use crate::foreign::gently;
 use crate::sync::spawn;
 use crate::{EventManager, SubscribeOptions, Subscription};
 
@@ -161,11 +162,12 @@ impl<V: Send + Sync + 'static> Registry<V> {
         self.owner.table.names()
     }
 
-    /// A stream of what is delivered from now on, lossless: the next event waits until this
-    /// stream has finished with the one before.
+    /// A stream of what is delivered from now on, lossless unless the manager's default says
+    /// otherwise: the next event waits until this stream has finished with the one before.
     ///
     /// It may begin with events of the past that were still in line. Short for `subscribe` on
-    /// the manager that the registry was given. Does not keep the registry alive.
+    /// the manager that the registry was given, so it yields what others publish there as well,
+    /// also another registry. Does not keep the registry alive.
     ///
     /// # Examples
     /// ```
@@ -276,7 +278,7 @@ impl<V: Send + Sync + 'static> Registry<V> {
         let so_far = self.owner.table.lined_up();
         let mut told = self.owner.told.clone();
         // An error means that the task is gone: nothing will be told any more.
-        let _ = told.wait_for(|told| *told >= so_far).await;
+        let _ = gently(told.wait_for(|told| *told >= so_far)).await;
     }
 }
 

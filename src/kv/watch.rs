@@ -206,6 +206,8 @@ pub struct Watch<V> {
     /// The number of the last event that is told, or part of what exists. The registry numbers
     /// its events without gaps, so a later one that is not the next means that some were lost.
     up_to: u64,
+    /// How many events had been lost when the last one was read.
+    missed: u64,
 }
 
 impl<V> Watch<V> {
@@ -219,6 +221,7 @@ impl<V> Watch<V> {
             existing: existing.into_iter(),
             starting: true,
             up_to,
+            missed: 0,
         }
     }
 
@@ -323,7 +326,13 @@ impl<V> Stream for Watch<V> {
             let Some(event) = ready!(Pin::new(&mut this.changes).poll_next(cx)) else {
                 return Poll::Ready(None);
             };
+            let missed = this.changes.missed();
+            let has_lost = missed != std::mem::replace(&mut this.missed, missed);
             if !event.bucket().is_at(&this.table) {
+                // What it has lost may have been the last that this registry had to tell.
+                if has_lost && this.table.lined_up() > this.up_to {
+                    this.start_anew();
+                }
                 continue;
             }
             let number = match &event {

@@ -1,0 +1,90 @@
+//! Wakers of others that panic when the registry calls them: whoever they belong to fails, and
+//! nobody else.
+#![cfg(feature = "rt")]
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+
+use futures::StreamExt;
+use genevent::EventManager;
+use genevent::kv::{ExitReason, Registry};
+
+struct BadWaker;
+
+impl Wake for BadWaker {
+    fn wake(self: Arc<Self>) {
+        panic!("on purpose: wake");
+    }
+}
+
+fn poll_badly<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+    let waker = Waker::from(Arc::new(BadWaker));
+    future.poll(&mut Context::from_waker(&waker))
+}
+
+async fn let_others_run() {
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_bad_waker_in_a_flush_does_not_silence_the_registry() {
+    let registry = Registry::<u8>::new(EventManager::default());
+    let mut events = registry.events();
+    registry.create("a").await.unwrap();
+    {
+        let mut flush = pin!(registry.flush());
+        assert!(poll_badly(flush.as_mut()).is_pending());
+        let another = registry.clone();
+        let another = tokio::spawn(async move { another.flush().await });
+        assert_eq!(events.next().await.unwrap().name(), "a");
+        events.ack();
+        let_others_run().await;
+        assert!(another.is_finished(), "and strands nobody else");
+    }
+    registry.create("b").await.unwrap();
+    assert_eq!(events.next().await.unwrap().name(), "b");
+}
+
+#[tokio::test]
+async fn a_bad_waker_at_a_buckets_end_strands_nobody_else() {
+    let registry = Registry::<u8>::new(EventManager::default());
+    let bucket = registry.create("a").await.unwrap();
+    let mut stopped = pin!(bucket.stopped());
+    assert!(poll_badly(stopped.as_mut()).is_pending());
+    let others: Vec<_> = (0..32).map(|_| tokio::spawn(bucket.stopped())).collect();
+    let_others_run().await;
+    bucket.stop();
+    let_others_run().await;
+    for other in others {
+        assert!(other.is_finished());
+        assert_eq!(other.await.unwrap(), ExitReason::Stopped);
+    }
+}
+
+#[tokio::test]
+async fn a_bad_waker_that_waits_its_turn_is_not_whoever_lets_go_of_it() {
+    use std::sync::mpsc;
+    let registry = Registry::<u8>::new(EventManager::default());
+    let bucket = registry.create("a").await.unwrap();
+    let (inside, entered) = mpsc::channel();
+    let (go, wait) = mpsc::channel();
+    let busy = bucket.clone();
+    let busy = std::thread::spawn(move || {
+        futures::executor::block_on(busy.update("k", move |_| {
+            inside.send(()).unwrap();
+            wait.recv().unwrap();
+            Some(1)
+        }))
+    });
+    entered.recv().unwrap();
+    let mut put = Box::pin(bucket.put("k", 2));
+    assert!(poll_badly(put.as_mut()).is_pending());
+    go.send(()).unwrap();
+    assert_eq!(busy.join().expect("it has not panicked"), Ok(Some(1)));
+    drop(put);
+    assert_eq!(bucket.put("k", 3).await, Some(1));
+}
