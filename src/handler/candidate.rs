@@ -59,7 +59,8 @@ impl<E: Send + Sync + 'static, H: Handler<E>> Candidate<E, H> {
         }
     }
 
-    /// Lists it under its name, and looks at its owner for the first time.
+    /// Looks at its owner for the first time. It is not listed yet: whoever found it before the
+    /// runner is told of it would ask for what comes before it.
     pub(super) fn enter(
         self,
         name: &Arc<str>,
@@ -88,7 +89,7 @@ impl<E: Send + Sync + 'static, H: Handler<E>> Candidate<E, H> {
             revival,
             life,
         };
-        let listed = member.life.list(link, TypeId::of::<H>());
+        let listed = member.life.listed(link, TypeId::of::<H>());
         (member, HandlerRef::new(Arc::clone(name), listed))
     }
 

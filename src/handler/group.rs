@@ -292,13 +292,17 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
         let Some(life) = Life::new(&self.roster, name) else {
             return Err(AddHandlerError::AlreadyPresent(candidate));
         };
+        let key = life.key;
         let (member, handler) = candidate.enter(name, life, link);
         match link.order(Command::Add(member)) {
             Err(Command::Add(member)) => {
                 // It has just ended.
                 Err(AddHandlerError::Closed(Candidate::leave(member)))
             }
-            _ => Ok(handler),
+            _ => {
+                handler.listed.clone().list(&self.roster, key);
+                Ok(handler)
+            }
         }
     }
 }
