@@ -227,7 +227,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
         match command {
             Command::Add(member) => {
                 // It may have been aborted on its way in.
-                self.rung = true;
+                self.rung |= member.life.fate.is_aborted();
                 self.members.push(member);
                 self.look(self.members.len() - 1).await;
             }
