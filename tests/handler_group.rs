@@ -2,7 +2,9 @@
 
 use std::future::pending;
 use std::ops::ControlFlow;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Wake, Waker};
 
 use futures::{FutureExt, poll};
 use genevent::handler::{AddHandlerError, CallError};
@@ -317,4 +319,26 @@ async fn a_member_whose_owner_is_gone_already_is_removed() {
         .unwrap();
     assert_eq!(owned.stopped().await, StopReason::OwnerGone);
     assert!(group.which_handlers().is_empty());
+}
+
+/// Counts the subscribers of a manager when it is called.
+struct Counting(EventManager<u32>, Mutex<Option<usize>>);
+
+impl Wake for Counting {
+    fn wake(self: Arc<Self>) {
+        *self.1.lock().unwrap() = Some(self.0.subscribers().len());
+    }
+}
+
+#[tokio::test]
+async fn a_group_without_handlers_counts_no_more_when_its_end_is_told() {
+    let manager = EventManager::<u32>::new(8);
+    let group = manager.handler_group("group").unwrap();
+    let mut stopped = pin!(group.stopped());
+    let counting = Arc::new(Counting(manager.clone(), Mutex::default()));
+    let waker = Waker::from(Arc::clone(&counting));
+    let mut cx = Context::from_waker(&waker);
+    assert!(stopped.as_mut().poll(&mut cx).is_pending());
+    assert!(manager.remove_handler("group").await);
+    assert_eq!(*counting.1.lock().unwrap(), Some(0));
 }

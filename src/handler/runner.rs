@@ -131,6 +131,8 @@ impl<E: Send + Sync + 'static> Runner<E> {
         // Now that all is told.
         self.subscription.ack();
         if let Some(life) = self.life.take() {
+            // If there was no last handler to do it.
+            self.floor.0.channel.disconnect(self.floor.0.subscriber);
             life.end(reason);
         }
     }
