@@ -4,6 +4,8 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
+use tokio::task::unconstrained;
+
 use super::order::{Command, Order};
 use super::theirs::Theirs;
 use crate::channel::Channel;
@@ -154,7 +156,9 @@ impl<E> Link<E> {
 
     /// Awaits something of the runner; `None` when that is to wait for itself.
     pub(super) async fn wait<F: Future>(&self, answer: F) -> Option<F::Output> {
-        let mut answer = pin!(answer);
+        // An answer that is there counts, also when the task has used up its turn: to that,
+        // tokio's channels say that they are pending.
+        let mut answer = pin!(unconstrained(answer));
         // At every poll: the future may have been taken inside since the last one.
         poll_fn(|cx| match answer.as_mut().poll(cx) {
             Poll::Pending if self.is_inside() => Poll::Ready(None),
