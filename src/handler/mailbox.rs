@@ -102,7 +102,12 @@ impl<E> Mailbox<E> {
     pub(super) fn close(&self) -> Vec<Order<E>> {
         let mut mail = self.0.lock();
         mail.closed = true;
-        std::mem::take(&mut mail.orders)
+        let orders = std::mem::take(&mut mail.orders);
+        // It holds the task, which whoever holds the mailbox need not keep.
+        let sleeper = mail.sleeper.take();
+        drop(mail);
+        drop(sleeper);
+        orders
     }
 }
 
@@ -165,5 +170,30 @@ impl<E> Link<E> {
             poll => poll.map(Some),
         })
         .await
+    }
+}
+
+#[cfg(all(test, not(any(genevent_shuttle, genevent_loom))))]
+mod tests {
+    use std::task::Wake;
+
+    use super::*;
+
+    struct Quiet;
+
+    impl Wake for Quiet {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    #[test]
+    fn closed_it_keeps_no_task() {
+        let task = Arc::new(Quiet);
+        let waker = Waker::from(Arc::clone(&task));
+        let mailbox = Mailbox::<u32>::new();
+        drop(mailbox.take(&Context::from_waker(&waker)));
+        drop(waker);
+        assert_eq!(Arc::strong_count(&task), 2);
+        drop(mailbox.close());
+        assert_eq!(Arc::strong_count(&task), 1);
     }
 }
