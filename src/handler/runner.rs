@@ -57,6 +57,17 @@ pub(super) struct Runner<E> {
 /// So many steps are taken at a stretch; then other tasks have their turn.
 const STRETCH: u32 = 64;
 
+/// So many members that handle an event count as one more step.
+const CROWD: usize = 64;
+
+async fn rest(stretch: &mut u32) {
+    *stretch += 1;
+    if *stretch == STRETCH {
+        *stretch = 0;
+        tokio::task::yield_now().await;
+    }
+}
+
 enum Step {
     Abort(usize),
     Order,
@@ -138,11 +149,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
     }
 
     async fn rest(&mut self) {
-        self.stretch += 1;
-        if self.stretch == STRETCH {
-            self.stretch = 0;
-            tokio::task::yield_now().await;
-        }
+        rest(&mut self.stretch).await;
     }
 
     fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
@@ -175,7 +182,12 @@ impl<E: Send + Sync + 'static> Runner<E> {
         if !self.subscription.take_ahead() {
             return;
         }
-        let Self { floor, members, .. } = self;
+        let Self {
+            floor,
+            members,
+            stretch,
+            ..
+        } = self;
         let event = self.subscription.current();
         self.unfinished = !members.is_empty();
         let (mut finished, mut index) = (false, 0);
@@ -196,11 +208,15 @@ impl<E: Send + Sync + 'static> Runner<E> {
             };
             let Some(reason) = end else {
                 index += 1;
+                if index % CROWD == 0 {
+                    rest(stretch).await;
+                }
                 continue;
             };
             let member = members.remove(index);
             let last = members.is_empty() && !self.held;
             drop(floor.end(member, reason, last).await);
+            rest(stretch).await;
         }
         if take(&mut self.unfinished) {
             self.subscription.give_up();
@@ -307,6 +323,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
     async fn remove_all(&mut self, reason: &StopReason) {
         while let Some(last) = self.members.len().checked_sub(1) {
             drop(self.remove(last, reason.clone()).await);
+            self.rest().await;
         }
     }
 
