@@ -38,8 +38,8 @@ impl<E> Drop for Running<E> {
 pub(super) struct Runner<E> {
     queue: VecDeque<Order<E>>,
     floor: Floor<E>,
-    /// Oldest first.
-    members: Vec<Member<E>>,
+    /// Oldest first. A deque, as it is mostly the oldest or the newest that ends.
+    members: VecDeque<Member<E>>,
     /// Some handler may have been aborted.
     rung: bool,
     /// Somebody holds the group.
@@ -56,6 +56,8 @@ pub(super) struct Runner<E> {
 
 /// So many steps are taken at a stretch; then other tasks have their turn.
 const STRETCH: u32 = 64;
+
+const THERE: &str = "the index is of a member";
 
 /// So many members that handle an event count as one more step.
 const CROWD: usize = 64;
@@ -83,7 +85,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
             _running: Running(Arc::clone(channel), place.id),
             queue: VecDeque::new(),
             floor: Floor(Link::new(channel, place.id)),
-            members: Vec::new(),
+            members: VecDeque::new(),
             rung: false,
             held: false,
             unfinished: false,
@@ -213,7 +215,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
                 }
                 continue;
             };
-            let member = members.remove(index);
+            let member = members.remove(index).expect(THERE);
             let last = members.is_empty() && !self.held;
             drop(floor.end(member, reason, last).await);
             rest(stretch).await;
@@ -246,7 +248,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
             Command::Add(member) => {
                 // It may have been aborted on its way in.
                 self.rung |= member.life.fate.is_aborted();
-                self.members.push(member);
+                self.members.push_back(member);
                 self.look(self.members.len() - 1).await;
             }
             Command::Call { whom, call, failed } => {
@@ -315,7 +317,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
     }
 
     async fn remove(&mut self, index: usize, reason: StopReason) -> Removed<E> {
-        let member = self.members.remove(index);
+        let member = self.members.remove(index).expect(THERE);
         let last = self.members.is_empty() && !self.held;
         self.floor.end(member, reason, last).await
     }
