@@ -5,6 +5,7 @@
 //! waker is cloned without the lock, and the question is asked again under it: what happened in
 //! between is seen.
 
+use std::collections::BTreeMap;
 use std::panic::Location;
 use std::task::{Poll, Waker};
 
@@ -44,7 +45,7 @@ pub(crate) struct Channel<E> {
 struct State<E> {
     ring: Ring<E>,
     /// The handlers and groups whose tasks run.
-    running: Vec<Arc<Place>>,
+    running: BTreeMap<SubscriberId, Arc<Place>>,
     line: Line,
     parking: Parking,
     watchers: Watchers,
@@ -247,7 +248,7 @@ impl<E> Channel<E> {
             id: ring.id(),
             state: Mutex::new(State {
                 ring,
-                running: Vec::new(),
+                running: BTreeMap::new(),
                 line: Line::default(),
                 parking: Parking::new(),
                 watchers: Watchers::default(),
@@ -547,13 +548,14 @@ impl<E> Channel<E> {
 
     /// A handler's task runs; `stop` waits for it.
     pub(crate) fn enlist(&self, place: &Arc<Place>) {
-        self.state.lock().running.push(Arc::clone(place));
+        let mut state = self.state.lock();
+        state.running.insert(place.id, Arc::clone(place));
     }
 
     /// A handler's task has ended.
     pub(crate) fn retire(&self, id: SubscriberId) {
         self.run(|state, effects| {
-            state.running.retain(|place| place.id != id);
+            state.running.remove(&id);
             state.tell_watchers(effects);
         });
     }
@@ -562,7 +564,7 @@ impl<E> Channel<E> {
     pub(crate) fn running(&self) -> Vec<SubscriberInfo> {
         let state = self.state.lock();
         let info = |place| state.ring.info(place);
-        state.running.iter().map(info).collect()
+        state.running.values().map(info).collect()
     }
 
     /// The handler that asks.
@@ -600,10 +602,8 @@ impl<E> Channel<E> {
 
     /// Whether whoever asks is a handler that has not ended.
     pub(crate) fn is_running_itself(&self) -> bool {
-        self.inside().is_some_and(|handler| {
-            let state = self.state.lock();
-            state.running.iter().any(|place| place.id == handler)
-        })
+        self.inside()
+            .is_some_and(|handler| self.state.lock().running.contains_key(&handler))
     }
 
     // ---- The manager itself -----------------------------------------------------------------

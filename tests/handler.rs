@@ -896,3 +896,30 @@ fn all_that_is_handed_out_is_send() {
     };
     let _ = check;
 }
+
+/// To a task that has used up its turn, tokio's futures say that they are pending.
+#[tokio::test]
+async fn an_owners_end_keeps_its_place_though_the_handler_has_used_up_its_turn() {
+    let manager = EventManager::<u32>::new(8);
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let theirs = Arc::clone(&seen);
+    let exhausting = move |n: &u32| {
+        theirs.lock().unwrap().push(*n);
+        async {
+            loop {
+                let (tx, rx) = oneshot::channel();
+                tx.send(()).unwrap();
+                if poll!(rx).is_pending() {
+                    break;
+                }
+            }
+        }
+    };
+    let (owner, gone) = oneshot::channel::<()>();
+    let handler = manager.add_mon_handler("a", exhausting, gone).unwrap();
+    manager.notify(1).await.unwrap();
+    drop(owner);
+    manager.notify(2).await.unwrap();
+    assert_eq!(handler.stopped().await, StopReason::OwnerGone);
+    assert_eq!(*seen.lock().unwrap(), [1]);
+}

@@ -2,7 +2,10 @@
 
 use std::future::pending;
 use std::ops::ControlFlow;
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Wake, Waker};
 
 use futures::{FutureExt, poll};
 use genevent::handler::{AddHandlerError, CallError};
@@ -316,5 +319,72 @@ async fn a_member_whose_owner_is_gone_already_is_removed() {
         .add_mon_handler("owned", handler_fn(|_: &u8| ()), std::future::ready(()))
         .unwrap();
     assert_eq!(owned.stopped().await, StopReason::OwnerGone);
+    assert!(group.which_handlers().is_empty());
+}
+
+/// Counts the subscribers of a manager when it is called.
+struct Counting(EventManager<u32>, Mutex<Option<usize>>);
+
+impl Wake for Counting {
+    fn wake(self: Arc<Self>) {
+        *self.1.lock().unwrap() = Some(self.0.subscribers().len());
+    }
+}
+
+#[tokio::test]
+async fn a_group_without_handlers_counts_no_more_when_its_end_is_told() {
+    let manager = EventManager::<u32>::new(8);
+    let group = manager.handler_group("group").unwrap();
+    let mut stopped = pin!(group.stopped());
+    let counting = Arc::new(Counting(manager.clone(), Mutex::default()));
+    let waker = Waker::from(Arc::clone(&counting));
+    let mut cx = Context::from_waker(&waker);
+    assert!(stopped.as_mut().poll(&mut cx).is_pending());
+    assert!(manager.remove_handler("group").await);
+    assert_eq!(*counting.1.lock().unwrap(), Some(0));
+}
+
+#[tokio::test]
+async fn a_large_group_lets_other_tasks_run_also_amid_an_event() {
+    for members in [1_000, 20_000] {
+        let manager = EventManager::<u32>::new(100);
+        let group = manager.handler_group("group").unwrap();
+        let count = Arc::new(AtomicUsize::new(0));
+        for n in 0..members {
+            let counting = Arc::clone(&count);
+            let handler = handler_fn(move |_: &u32| {
+                counting.fetch_add(1, Ordering::Relaxed);
+            });
+            group.add_handler(n.to_string(), handler).unwrap();
+        }
+        manager.sync_notify(1).await.unwrap();
+        for n in 0..100 {
+            manager.try_notify(n).unwrap();
+        }
+        count.store(0, Ordering::Relaxed);
+        yield_now().await;
+        let seen = count.load(Ordering::Relaxed);
+        assert!(0 < seen && seen < 5_000, "{seen} of {members}");
+    }
+}
+
+#[tokio::test]
+async fn a_large_group_lets_other_tasks_run_while_it_ends() {
+    let manager = EventManager::<u32>::new(8);
+    let group = manager.handler_group("group").unwrap();
+    for n in 0..1_000 {
+        let once = handler_fn(|n: &u32| match n {
+            0 => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        });
+        group.add_handler(n.to_string(), once).unwrap();
+    }
+    manager.sync_notify(1).await.unwrap();
+    manager.notify(0).await.unwrap();
+    yield_now().await;
+    let left = group.which_handlers().len();
+    assert!((900..1_000).contains(&left), "{left} are left over a break");
+    manager.close();
+    manager.flush().await.unwrap();
     assert!(group.which_handlers().is_empty());
 }

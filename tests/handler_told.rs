@@ -1,7 +1,8 @@
 //! Nobody who waits for a handler is forgotten at its end.
 
-use std::sync::Arc;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Wake, Waker};
 
 use futures::FutureExt;
@@ -101,4 +102,34 @@ fn whoever_calls_while_the_handler_ends_has_an_answer() {
             assert_eq!(made.load(Ordering::Relaxed), all);
         });
     }
+}
+
+type Asked = Pin<Box<dyn Future<Output = Result<(), CallError>> + Send>>;
+
+/// tokio's channels say that they are pending to a task that has used up its turn.
+#[tokio::test]
+async fn answers_that_are_there_are_had_inside_however_many_they_are() {
+    let manager = EventManager::<u32>::new(8);
+    let asked = Arc::new(Mutex::new(Vec::<Asked>::new()));
+    let answers = Arc::new(Mutex::new(Vec::new()));
+    let (calls, had) = (Arc::clone(&asked), Arc::clone(&answers));
+    let awaits = move |_: &u32| {
+        let (calls, had) = (std::mem::take(&mut *calls.lock().unwrap()), had.clone());
+        async move {
+            for call in calls {
+                let answer = call.await;
+                had.lock().unwrap().push(answer);
+            }
+        }
+    };
+    let a = manager.add_handler("a", awaits).unwrap();
+    for _ in 0..300 {
+        let a = a.clone();
+        let mut call: Asked = Box::pin(async move { a.call(|_| ()).await });
+        // Outside, and before the event.
+        assert!(futures::poll!(&mut call).is_pending());
+        asked.lock().unwrap().push(call);
+    }
+    manager.sync_notify(1).await.unwrap();
+    assert_eq!(*answers.lock().unwrap(), vec![Ok(()); 300]);
 }

@@ -660,3 +660,25 @@ fn a_swap_hands_over_between_two_events_of_another_thread() {
         });
     });
 }
+
+/// Whoever finds a handler by its name asks for what comes after it, also while it is added.
+#[test]
+fn who_is_found_in_a_group_by_its_name_has_come_to_it() {
+    type Quiet = genevent::handler::HandlerFn<fn(&u64)>;
+    model(|| {
+        block_on(async {
+            let manager = EventManager::<u64>::new(8);
+            let group = Arc::new(manager.handler_group("group").unwrap());
+            let asking = Arc::clone(&group);
+            let asking = spawn(async move {
+                match asking.handler::<Quiet>("a") {
+                    Some(found) => found.call(|_| ()).await.is_ok(),
+                    None => true,
+                }
+            });
+            let quiet: Quiet = handler_fn(|_| ());
+            let _a = group.add_handler("a", quiet).unwrap();
+            assert!(asking.await.unwrap());
+        });
+    });
+}

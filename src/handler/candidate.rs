@@ -4,6 +4,8 @@ use std::any::TypeId;
 use std::collections::VecDeque;
 use std::future::Future;
 
+use tokio::task::unconstrained;
+
 use super::fate::Life;
 use super::mailbox::Link;
 use super::member::{AnyFactory, AnyHandler, Boxed, Member, Revival};
@@ -33,7 +35,9 @@ impl<E: Send + Sync + 'static, H: Handler<E>> Candidate<E, H> {
 
     pub(super) fn owned(handler: H, owner: impl Future + Send + 'static) -> Self {
         Self {
-            owner: Some(Box::pin(async move { drop(owner.await) })),
+            // Not as part of the task's turn: it would say that it is pending once that is used
+            // up, and its end would come later in the sequence.
+            owner: Some(Box::pin(unconstrained(async move { drop(owner.await) }))),
             ..Self::plain(handler)
         }
     }
@@ -59,7 +63,8 @@ impl<E: Send + Sync + 'static, H: Handler<E>> Candidate<E, H> {
         }
     }
 
-    /// Lists it under its name, and looks at its owner for the first time.
+    /// Looks at its owner for the first time. It is not listed yet: whoever found it before the
+    /// runner is told of it would ask for what comes before it.
     pub(super) fn enter(
         self,
         name: &Arc<str>,
@@ -88,7 +93,7 @@ impl<E: Send + Sync + 'static, H: Handler<E>> Candidate<E, H> {
             revival,
             life,
         };
-        let listed = member.life.list(link, TypeId::of::<H>());
+        let listed = member.life.listed(link, TypeId::of::<H>());
         (member, HandlerRef::new(Arc::clone(name), listed))
     }
 

@@ -122,6 +122,13 @@ impl<E> Clone for Listed<E> {
     }
 }
 
+impl<E: Send + Sync + 'static> Listed<E> {
+    /// Is found under its name from now on, unless it has ended.
+    pub(super) fn list(self, roster: &Roster, key: u64) {
+        roster.fill(key, Arc::new(self));
+    }
+}
+
 impl<E> Listed<E> {
     /// Ends it after all events stored until now; nobody waits for that.
     pub(super) fn let_go(&self) {
@@ -148,7 +155,7 @@ impl<E> Listed<E> {
 /// Dropped (the runtime is gone), it tells [`StopReason::Aborted`].
 pub(super) struct Life {
     roster: Arc<Roster>,
-    key: u64,
+    pub(super) key: u64,
     pub(super) fate: Arc<Fate>,
 }
 
@@ -161,21 +168,18 @@ impl Life {
         })
     }
 
-    /// Is found under its name from now on.
-    pub(super) fn list<E: Send + Sync + 'static>(&self, link: &Link<E>, of: TypeId) -> Listed<E> {
-        let listed = Listed {
+    pub(super) fn listed<E>(&self, link: &Link<E>, of: TypeId) -> Listed<E> {
+        Listed {
             link: link.clone(),
             fate: Arc::clone(&self.fate),
             of,
-        };
-        self.roster.fill(self.key, Arc::new(listed.clone()));
-        listed
+        }
     }
 
     /// Another handler is found under the name from now on, and this one is told so.
     pub(super) fn hand_over<E: Send + Sync + 'static>(&mut self, new: Listed<E>) {
         let old = std::mem::replace(&mut self.fate, Arc::clone(&new.fate));
-        self.roster.fill(self.key, Arc::new(new));
+        new.list(&self.roster, self.key);
         old.tell(StopReason::Swapped);
     }
 

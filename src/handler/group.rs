@@ -292,14 +292,14 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
         let Some(life) = Life::new(&self.roster, name) else {
             return Err(AddHandlerError::AlreadyPresent(candidate));
         };
+        let key = life.key;
         let (member, handler) = candidate.enter(name, life, link);
-        match link.order(Command::Add(member)) {
-            Err(Command::Add(member)) => {
-                // It has just ended.
-                Err(AddHandlerError::Closed(Candidate::leave(member)))
-            }
-            _ => Ok(handler),
+        if let Err(Command::Add(member)) = link.order(Command::Add(member)) {
+            // It has just ended.
+            return Err(AddHandlerError::Closed(Candidate::leave(member)));
         }
+        handler.listed.clone().list(&self.roster, key);
+        Ok(handler)
     }
 }
 

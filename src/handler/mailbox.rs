@@ -4,6 +4,8 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
+use tokio::task::unconstrained;
+
 use super::order::{Command, Order};
 use super::theirs::Theirs;
 use crate::channel::Channel;
@@ -100,7 +102,12 @@ impl<E> Mailbox<E> {
     pub(super) fn close(&self) -> Vec<Order<E>> {
         let mut mail = self.0.lock();
         mail.closed = true;
-        std::mem::take(&mut mail.orders)
+        let orders = std::mem::take(&mut mail.orders);
+        // It holds the task, which whoever holds the mailbox need not keep.
+        let sleeper = mail.sleeper.take();
+        drop(mail);
+        drop(sleeper);
+        orders
     }
 }
 
@@ -154,12 +161,39 @@ impl<E> Link<E> {
 
     /// Awaits something of the runner; `None` when that is to wait for itself.
     pub(super) async fn wait<F: Future>(&self, answer: F) -> Option<F::Output> {
-        let mut answer = pin!(answer);
+        // An answer that is there counts, also when the task has used up its turn: to that,
+        // tokio's channels say that they are pending.
+        let mut answer = pin!(unconstrained(answer));
         // At every poll: the future may have been taken inside since the last one.
         poll_fn(|cx| match answer.as_mut().poll(cx) {
             Poll::Pending if self.is_inside() => Poll::Ready(None),
             poll => poll.map(Some),
         })
         .await
+    }
+}
+
+#[cfg(all(test, not(any(genevent_shuttle, genevent_loom))))]
+mod tests {
+    use std::task::Wake;
+
+    use super::*;
+
+    struct Quiet;
+
+    impl Wake for Quiet {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    #[test]
+    fn closed_it_keeps_no_task() {
+        let task = Arc::new(Quiet);
+        let waker = Waker::from(Arc::clone(&task));
+        let mailbox = Mailbox::<u32>::new();
+        drop(mailbox.take(&Context::from_waker(&waker)));
+        drop(waker);
+        assert_eq!(Arc::strong_count(&task), 2);
+        drop(mailbox.close());
+        assert_eq!(Arc::strong_count(&task), 1);
     }
 }

@@ -173,7 +173,8 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         let (tasks, name) = (Tasks::current(), name.into());
         let start = self.start(&name, (), SubscriberKind::Group, Location::caller());
         let (life, (), runner) = start?;
-        let listed = life.list(runner.link(), TypeId::of::<HandlerGroup<E>>());
+        let listed = life.listed(runner.link(), TypeId::of::<HandlerGroup<E>>());
+        listed.clone().list(self.channel().roster(), life.key);
         tasks.spawn(runner.run_group(life));
         Ok(HandlerGroup::new(name, listed))
     }
@@ -261,7 +262,9 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         let tasks = Tasks::current();
         let start = self.start(name, candidate, SubscriberKind::Handler, at);
         let (life, candidate, runner) = start?;
+        let key = life.key;
         let (member, handler) = candidate.enter(name, life, runner.link());
+        handler.listed.clone().list(self.channel().roster(), key);
         tasks.spawn(runner.run_one(member));
         Ok(handler)
     }

@@ -135,7 +135,7 @@ impl<E: Sync, H: Handler<E>, F: FnMut() -> H + Send + 'static> AnyFactory<E> for
 pub(super) struct Revival<E> {
     pub(super) factory: Theirs<Box<dyn AnyFactory<E>>>,
     pub(super) restart: Restart,
-    /// When it was, at most `max` times.
+    /// When it was, within the last stretch, at most `max` times.
     pub(super) revived: VecDeque<Instant>,
 }
 
@@ -147,13 +147,42 @@ impl<E> Revival<E> {
             return false;
         }
         let now = Instant::now();
-        if self.revived.len() == max {
-            if now.duration_since(self.revived[0]) <= within {
-                return false;
-            }
+        let is_over = |then: &Instant| now.duration_since(*then) > within;
+        while self.revived.front().is_some_and(is_over) {
             self.revived.pop_front();
+        }
+        if self.revived.len() == max {
+            return false;
         }
         self.revived.push_back(now);
         true
+    }
+}
+
+#[cfg(all(test, not(any(genevent_shuttle, genevent_loom))))]
+mod tests {
+    use super::*;
+    use crate::handler::handler_fn;
+    use crate::inspect::SubscriberId;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_long_ago_is_not_kept_however_often_it_may_be() {
+        let id = SubscriberId {
+            manager: 0,
+            number: 0,
+            key: 0,
+        };
+        let factory = || handler_fn(|_: &u32| ());
+        let factory: Box<dyn AnyFactory<u32>> = Box::new(factory);
+        let mut revival = Revival {
+            factory: Theirs::new(factory, id),
+            restart: Restart::on_failure(usize::MAX, Duration::from_secs(10)),
+            revived: VecDeque::new(),
+        };
+        for _ in 0..100 {
+            tokio::time::advance(Duration::from_secs(6)).await;
+            assert!(revival.is_allowed());
+        }
+        assert_eq!(revival.revived.len(), 2);
     }
 }

@@ -43,7 +43,7 @@ use crate::sync::Arc;
 /// [`EventManager::handler`]: crate::EventManager::handler
 pub struct HandlerRef<E, H> {
     name: Arc<str>,
-    listed: Listed<E>,
+    pub(super) listed: Listed<E>,
     handler: PhantomData<fn() -> H>,
 }
 

@@ -38,8 +38,8 @@ impl<E> Drop for Running<E> {
 pub(super) struct Runner<E> {
     queue: VecDeque<Order<E>>,
     floor: Floor<E>,
-    /// Oldest first.
-    members: Vec<Member<E>>,
+    /// Oldest first. A deque, as it is mostly the oldest or the newest that ends.
+    members: VecDeque<Member<E>>,
     /// Some handler may have been aborted.
     rung: bool,
     /// Somebody holds the group.
@@ -57,6 +57,19 @@ pub(super) struct Runner<E> {
 /// So many steps are taken at a stretch; then other tasks have their turn.
 const STRETCH: u32 = 64;
 
+const THERE: &str = "the index is of a member";
+
+/// So many members that handle an event count as one more step.
+const CROWD: usize = 64;
+
+async fn rest(stretch: &mut u32) {
+    *stretch += 1;
+    if *stretch == STRETCH {
+        *stretch = 0;
+        tokio::task::yield_now().await;
+    }
+}
+
 enum Step {
     Abort(usize),
     Order,
@@ -72,7 +85,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
             _running: Running(Arc::clone(channel), place.id),
             queue: VecDeque::new(),
             floor: Floor(Link::new(channel, place.id)),
-            members: Vec::new(),
+            members: VecDeque::new(),
             rung: false,
             held: false,
             unfinished: false,
@@ -131,16 +144,14 @@ impl<E: Send + Sync + 'static> Runner<E> {
         // Now that all is told.
         self.subscription.ack();
         if let Some(life) = self.life.take() {
+            // If there was no last handler to do it.
+            self.floor.0.channel.disconnect(self.floor.0.subscriber);
             life.end(reason);
         }
     }
 
     async fn rest(&mut self) {
-        self.stretch += 1;
-        if self.stretch == STRETCH {
-            self.stretch = 0;
-            tokio::task::yield_now().await;
-        }
+        rest(&mut self.stretch).await;
     }
 
     fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
@@ -173,7 +184,12 @@ impl<E: Send + Sync + 'static> Runner<E> {
         if !self.subscription.take_ahead() {
             return;
         }
-        let Self { floor, members, .. } = self;
+        let Self {
+            floor,
+            members,
+            stretch,
+            ..
+        } = self;
         let event = self.subscription.current();
         self.unfinished = !members.is_empty();
         let (mut finished, mut index) = (false, 0);
@@ -200,11 +216,15 @@ impl<E: Send + Sync + 'static> Runner<E> {
             };
             let Some(reason) = end else {
                 index += 1;
+                if index % CROWD == 0 {
+                    rest(stretch).await;
+                }
                 continue;
             };
-            let member = members.remove(index);
+            let member = members.remove(index).expect(THERE);
             let last = members.is_empty() && !self.held;
             drop(floor.end(member, reason, last).await);
+            rest(stretch).await;
         }
         if take(&mut self.unfinished) {
             self.subscription.give_up();
@@ -233,8 +253,8 @@ impl<E: Send + Sync + 'static> Runner<E> {
         match command {
             Command::Add(member) => {
                 // It may have been aborted on its way in.
-                self.rung = true;
-                self.members.push(member);
+                self.rung |= member.life.fate.is_aborted();
+                self.members.push_back(member);
                 self.look(self.members.len() - 1).await;
             }
             Command::Call { whom, call, failed } => {
@@ -303,7 +323,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
     }
 
     async fn remove(&mut self, index: usize, reason: StopReason) -> Removed<E> {
-        let member = self.members.remove(index);
+        let member = self.members.remove(index).expect(THERE);
         let last = self.members.is_empty() && !self.held;
         self.floor.end(member, reason, last).await
     }
@@ -311,6 +331,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
     async fn remove_all(&mut self, reason: &StopReason) {
         while let Some(last) = self.members.len().checked_sub(1) {
             drop(self.remove(last, reason.clone()).await);
+            self.rest().await;
         }
     }
 

@@ -1,0 +1,61 @@
+//! 100,000 handlers. Each test is over in a second or two, also in a debug build; were one
+//! handler to cost time in proportion to those that are there, each would take minutes.
+
+use std::ops::ControlFlow;
+
+use genevent::{EventManager, HandlerRef, StopReason, handler_fn};
+
+const MANY: usize = 100_000;
+
+#[tokio::test]
+async fn a_handler_comes_and_goes_whatever_the_number_of_others() {
+    let manager = EventManager::<u32>::new(8);
+    for n in 0..MANY {
+        let quiet = handler_fn(|_: &u32| ());
+        manager.add_handler(n.to_string(), quiet).unwrap();
+    }
+    assert_eq!(manager.sync_notify(1).await.unwrap().acked(), MANY);
+    manager.stop().await.unwrap();
+    assert!(manager.which_handlers().is_empty());
+}
+
+#[tokio::test]
+async fn a_member_comes_to_its_group_whatever_the_number_of_others() {
+    let manager = EventManager::<u32>::new(8);
+    let group = manager.handler_group("group").unwrap();
+    for n in 0..MANY {
+        let quiet = handler_fn(|_: &u32| ());
+        group.add_handler(n.to_string(), quiet).unwrap();
+    }
+    assert_eq!(manager.sync_notify(1).await.unwrap().acked(), 1);
+    assert_eq!(group.which_handlers().len(), MANY);
+    manager.stop().await.unwrap();
+    assert!(group.which_handlers().is_empty());
+}
+
+#[tokio::test]
+async fn members_end_over_one_event_whatever_the_number_of_others() {
+    let manager = EventManager::<u32>::new(8);
+    let group = manager.handler_group("group").unwrap();
+    for n in 0..MANY {
+        let once = handler_fn(|_: &u32| ControlFlow::Break(()));
+        group.add_handler(n.to_string(), once).unwrap();
+    }
+    assert_eq!(manager.sync_notify(1).await.unwrap().acked(), 1);
+    assert!(group.which_handlers().is_empty());
+}
+
+#[tokio::test]
+async fn members_are_aborted_whatever_the_number_of_others() {
+    let manager = EventManager::<u32>::new(8);
+    let group = manager.handler_group("group").unwrap();
+    let add = |n: usize| {
+        let quiet = handler_fn(|_: &u32| ());
+        group.add_handler(n.to_string(), quiet).unwrap()
+    };
+    let members: Vec<_> = (0..MANY).map(add).collect();
+    members.iter().for_each(HandlerRef::abort);
+    for member in members {
+        assert_eq!(member.stopped().await, StopReason::Aborted);
+    }
+}
