@@ -65,9 +65,9 @@ impl<E: Send + Sync + 'static> Floor<E> {
     /// Without futures, as far as that can be done: how many of `members` are done with the event
     /// and stay, and what the next one did, if there is one and it needs no future.
     #[inline]
-    pub(super) fn handle_now(
+    pub(super) fn handle_now<'a>(
         &self,
-        members: &mut [Member<E>],
+        members: impl Iterator<Item = &'a mut Member<E>>,
         event: &E,
     ) -> (usize, Option<Handled>) {
         let mut done = 0;

@@ -194,14 +194,20 @@ impl<E: Send + Sync + 'static> Runner<E> {
         self.unfinished = !members.is_empty();
         let (mut finished, mut index) = (false, 0);
         while index < members.len() {
-            let (done, stopped) = floor.handle_now(&mut members[index..], event);
+            let crowd = index..members.len().min(index + CROWD);
+            let end = crowd.end;
+            let (done, stopped) = floor.handle_now(members.range_mut(crowd), event);
             finished |= done > 0;
             index += done;
-            let is_last = index + 1 >= members.len();
-            let Some(member) = members.get_mut(index) else {
-                self.unfinished = false;
-                break;
-            };
+            if index == end {
+                self.unfinished = index < members.len();
+                if done == CROWD {
+                    rest(stretch).await;
+                }
+                continue;
+            }
+            let is_last = index + 1 == members.len();
+            let member = &mut members[index];
             let ran = match stopped {
                 Some(ran) => ran,
                 None => floor.handle(member, event).await,
