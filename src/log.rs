@@ -161,18 +161,28 @@ impl<E> Log<E> {
             readers: std::mem::take(&mut self.beyond),
         });
         // As in a binary counter: an event moves at most once for each time the length doubles.
-        while self.links.len() > 1 && self.join_last() {}
+        // Readers at work may still hold the newest ones: those before them are tried as well.
+        let mut tries = 3;
+        for at in (1..self.links.len()).rev() {
+            if !self.join_at(at) {
+                tries -= 1;
+                if tries == 0 {
+                    break;
+                }
+            }
+        }
     }
 
-    /// Makes one of the last two segments, if it pays.
-    fn join_last(&mut self) -> bool {
-        let mut last = self.links.pop_back().expect("there are two");
-        let before = self.links.back_mut().expect("there are two");
-        let joined = before.segment.join(&mut last.segment);
+    /// Makes one of the segments `at - 1` and `at`, if it pays.
+    fn join_at(&mut self, at: usize) -> bool {
+        let mut pair = self.links.range_mut(at - 1..=at);
+        let (Some(before), Some(next)) = (pair.next(), pair.next()) else {
+            return false;
+        };
+        let joined = before.segment.join(&mut next.segment);
         if joined {
-            before.readers += last.readers;
-        } else {
-            self.links.push_back(last);
+            before.readers += next.readers;
+            self.links.remove(at);
         }
         joined
     }

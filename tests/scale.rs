@@ -263,6 +263,34 @@ fn what_everybody_has_read_is_not_kept() {
     assert_eq!(Arc::strong_count(&alive), 1);
 }
 
+/// What a slow reader has yet to read while `quick` others each have the newest event in hand
+/// costs no memory of its own for each event: a whole segment goes at once.
+fn a_backlog_is_joined(quick: usize) {
+    let alive = Arc::new(());
+    let manager = EventManager::new(MANY);
+    let mut slow = manager.subscribe();
+    let mut quick: Vec<_> = (0..quick).map(|_| manager.subscribe()).collect();
+    for _ in 0..MANY {
+        assert!(manager.try_notify(Counted(Arc::clone(&alive))).is_ok());
+        assert!(quick.iter_mut().all(|reader| read(reader).is_some()));
+    }
+    drop(quick);
+    let mut kept = Arc::strong_count(&alive);
+    let mut releases = 0;
+    for _ in 0..MANY {
+        drop(read(&mut slow).unwrap());
+        let now = Arc::strong_count(&alive);
+        releases += usize::from(now < kept);
+        kept = now;
+    }
+    assert!(releases <= MANY / 32, "{releases} segments");
+}
+
+#[test]
+fn a_backlog_takes_few_segments_whoever_reads_ahead_of_it() {
+    (0..5).for_each(a_backlog_is_joined);
+}
+
 // ---- Those who never come back ------------------------------------------------------------------
 
 #[test]
