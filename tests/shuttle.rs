@@ -136,6 +136,191 @@ fn a_cancelled_publisher_passes_its_turn_on() {
 }
 
 #[test]
+fn of_several_called_publishers_one_quits_and_the_others_store_in_turn() {
+    model(|| {
+        block_on(async {
+            let manager = EventManager::new(3);
+            let mut reader = manager.subscribe();
+            for n in 1..=3 {
+                manager.try_notify(n).unwrap();
+            }
+            let mut first = Box::pin(manager.notify(4));
+            assert!(poll!(&mut first).is_pending());
+            let publishers = [5, 6, 7].map(|n| {
+                let manager = manager.clone();
+                spawn(async move { manager.notify(n).await.unwrap() })
+            });
+            let reading = spawn(async move {
+                let mut read = Vec::new();
+                while let Some(n) = reader.next().await {
+                    read.push(n);
+                }
+                read
+            });
+            yield_now().await;
+            // At the head, called or not, it goes: with its event stored, or without.
+            let stored = poll!(&mut first).is_ready();
+            drop(first);
+            for publisher in publishers {
+                publisher.await.unwrap();
+            }
+            drop(manager);
+            let mut read = reading.await.unwrap();
+            let later = read.split_off(3);
+            assert_eq!(read, [1, 2, 3]);
+            assert_eq!(later.contains(&4), stored);
+            assert_eq!(later.len(), 3 + usize::from(stored));
+        });
+    });
+}
+
+#[test]
+fn a_close_reaches_every_publisher_in_line_called_or_not_and_however_it_looked() {
+    model(|| {
+        block_on(async {
+            let manager = EventManager::new(2);
+            let mut reader = manager.subscribe();
+            for n in 1..=2 {
+                manager.try_notify(n).unwrap();
+            }
+            let publishers = [3, 4, 5, 6].map(|n| {
+                let manager = manager.clone();
+                spawn(async move { u64::from(manager.notify(n).await.is_ok()) })
+            });
+            let closing = spawn({
+                let manager = manager.clone();
+                async move {
+                    yield_now().await;
+                    manager.close();
+                }
+            });
+            let reading = spawn(async move {
+                let mut read = Vec::new();
+                // Both at once: there is room for two publishers.
+                while let Some(n) = reader.next().await {
+                    read.push(n);
+                }
+                read
+            });
+            let mut stored = 2;
+            for publisher in publishers {
+                stored += publisher.await.unwrap();
+            }
+            closing.await.unwrap();
+            assert_eq!(reading.await.unwrap().len() as u64, stored);
+        });
+    });
+}
+
+#[test]
+fn permits_given_back_and_a_reader_that_joins_leave_no_called_publisher_asleep() {
+    model(|| {
+        block_on(async {
+            let manager = EventManager::new(3);
+            let reader = spawn(read_all(manager.subscribe()));
+            let permits = [
+                manager.reserve().await.unwrap(),
+                manager.reserve().await.unwrap(),
+                manager.reserve().await.unwrap(),
+            ];
+            let publishers = [1, 2, 3].map(|n| {
+                let manager = manager.clone();
+                spawn(async move { manager.notify(n).await.unwrap() })
+            });
+            let joining = spawn({
+                let manager = manager.clone();
+                async move {
+                    let narrow = SubscribeOptions::new().window(1);
+                    let late = manager.subscribe_with(narrow);
+                    drop(manager);
+                    read_all(late).await
+                }
+            });
+            for permit in permits {
+                spawn(async move { drop(permit) });
+            }
+            for publisher in publishers {
+                publisher.await.unwrap();
+            }
+            drop(manager);
+            let mut read = reader.await.unwrap();
+            read.sort_unstable();
+            assert_eq!(read, [1, 2, 3]);
+            joining.await.unwrap();
+        });
+    });
+}
+
+#[test]
+fn a_slow_and_two_quick_readers_see_all_however_segments_are_sealed_and_joined() {
+    model(|| {
+        block_on(async {
+            let manager = EventManager::new(8);
+            let mut slow = manager.subscribe();
+            let quick = [manager.subscribe(), manager.subscribe()].map(|r| spawn(read_all(r)));
+            let late = spawn({
+                let manager = manager.clone();
+                async move { read_all(manager.subscribe()).await }
+            });
+            for n in 1..=6 {
+                if n == 4 {
+                    assert_eq!(slow.next().await, Some(1));
+                }
+                manager.try_notify(n).unwrap();
+                yield_now().await;
+            }
+            drop(manager);
+            assert_eq!(read_all(slow).await, [2, 3, 4, 5, 6]);
+            for reader in quick {
+                assert_eq!(reader.await.unwrap(), [1, 2, 3, 4, 5, 6]);
+            }
+            let read = late.await.unwrap();
+            assert!(read.windows(2).all(|pair| pair[1] == pair[0] + 1));
+            assert!(read.last().is_none_or(|last| *last == 6));
+        });
+    });
+}
+
+#[test]
+fn an_awaited_event_in_hand_is_answered_for_once_amid_overwriting_and_disconnection() {
+    model(|| {
+        block_on(async {
+            let manager = EventManager::new(2);
+            let mut lossy = manager.subscribe_with(Overflow::DropOldest);
+            let quick = spawn(read_all(manager.subscribe_with(Overflow::DropOldest)));
+            let id = lossy.id();
+            let publisher = spawn({
+                let manager = manager.clone();
+                async move {
+                    let receipt = manager.sync_notify(1).await.unwrap();
+                    assert_eq!(receipt.acked() + receipt.dropped(), 2);
+                }
+            });
+            let reading = spawn(async move {
+                while lossy.next().await.is_some() {
+                    yield_now().await;
+                }
+            });
+            let flooding = shuttle::thread::spawn({
+                let manager = manager.clone();
+                move || (2..=6).for_each(|n| drop(manager.try_notify(n).unwrap()))
+            });
+            let cutting = shuttle::thread::spawn({
+                let manager = manager.clone();
+                move || drop(manager.disconnect(id))
+            });
+            publisher.await.unwrap();
+            flooding.join().unwrap();
+            cutting.join().unwrap();
+            manager.stop().await.unwrap();
+            drop(manager);
+            reading.await.unwrap();
+            quick.await.unwrap();
+        });
+    });
+}
+
+#[test]
 fn two_publishers_share_one_place_in_turn() {
     model(|| {
         block_on(async {
