@@ -11,48 +11,76 @@ use crate::place::Place;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Limit {
     at: u64,
-    id: SubscriberId,
+    /// Of the subscriber's id, of which there is one for each member.
+    number: u64,
+    key: usize,
+}
+
+impl Limit {
+    fn id(self, manager: u64) -> SubscriberId {
+        SubscriberId {
+            manager,
+            number: self.number,
+            key: self.key,
+        }
+    }
 }
 
 /// Subscribers by the length of the sequence at which each will be at its limit, if it reads
 /// nothing until then.
-#[derive(Default)]
-pub(crate) struct Limits(BinaryHeap<Reverse<Limit>>);
+pub(crate) struct Limits {
+    manager: u64,
+    heap: BinaryHeap<Reverse<Limit>>,
+}
 
 impl Limits {
+    /// Of subscribers of this manager.
+    pub(crate) fn new(manager: u64) -> Self {
+        Self {
+            manager,
+            heap: BinaryHeap::new(),
+        }
+    }
+
     /// Notes the limit as it is now.
     #[inline]
     pub(crate) fn push(&mut self, place: &Place) {
-        self.0.push(Reverse(Limit {
+        self.heap.push(Reverse(Limit {
             at: place.limit(),
-            id: place.id,
+            number: place.id.number,
+            key: place.id.key,
         }));
     }
 
     /// Whether somebody may be at its limit with `length` events in the sequence.
     #[inline]
     pub(crate) fn is_due(&self, length: u64) -> bool {
-        self.0.peek().is_some_and(|limit| limit.0.at <= length)
+        self.heap.peek().is_some_and(|limit| limit.0.at <= length)
     }
 
     /// Takes out one that may be at its limit with `length` events in the sequence.
     #[inline]
     pub(crate) fn pop_due(&mut self, length: u64) -> Option<SubscriberId> {
-        self.0.peek().filter(|limit| limit.0.at <= length)?;
-        self.0.pop().map(|limit| limit.0.id)
+        if !self.is_due(length) {
+            return None;
+        }
+        let Reverse(limit) = self.heap.pop()?;
+        Some(limit.id(self.manager))
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.heap.len()
     }
 
     /// Subscribers that left stay in here until somebody calls this.
     pub(crate) fn retain(&mut self, is_member: impl Fn(SubscriberId) -> bool) {
-        self.0.retain(|limit| is_member(limit.0.id));
+        let manager = self.manager;
+        self.heap.retain(|limit| is_member(limit.0.id(manager)));
     }
 
     /// How many entries `id` has.
     pub(crate) fn count(&self, id: SubscriberId) -> usize {
-        self.0.iter().filter(|limit| limit.0.id == id).count()
+        let ids = self.heap.iter().map(|limit| limit.0.id(self.manager));
+        ids.filter(|&other| other == id).count()
     }
 }

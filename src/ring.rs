@@ -133,8 +133,9 @@ impl<E> Ring<E> {
     pub(crate) fn new(capacity: usize, default_overflow: Overflow) -> Self {
         // Not a step that a model need see.
         static RINGS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+        let id = RINGS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         Self {
-            id: RINGS.fetch_add(1, std::sync::atomic::Ordering::Relaxed),
+            id,
             default_overflow,
             capacity: (capacity as u64).min(MAX_CAPACITY),
             closed: false,
@@ -144,8 +145,8 @@ impl<E> Ring<E> {
             joined: 0,
             attached: 0,
             reserved: 0,
-            waits: Limits::default(),
-            yields: Limits::default(),
+            waits: Limits::new(id),
+            yields: Limits::new(id),
             blocking: Vec::new(),
             ends: BTreeSet::new(),
             fresh: BTreeSet::new(),
