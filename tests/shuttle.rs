@@ -308,11 +308,15 @@ fn an_awaited_event_in_hand_is_answered_for_once_amid_overwriting_and_disconnect
             });
             let flooding = shuttle::thread::spawn({
                 let manager = manager.clone();
-                move || (2..=6).for_each(|n| drop(manager.try_notify(n).unwrap()))
+                move || {
+                    for n in 2..=6 {
+                        manager.try_notify(n).unwrap();
+                    }
+                }
             });
             let cutting = shuttle::thread::spawn({
                 let manager = manager.clone();
-                move || drop(manager.disconnect(id))
+                move || manager.disconnect(id)
             });
             publisher.await.unwrap();
             flooding.join().unwrap();
