@@ -14,19 +14,10 @@ use genevent::{EventManager, Handler, HandlerRef, StopReason, SubscriberKind, ha
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 
-/// What happened, in order.
-#[derive(Clone, Default)]
-struct Diary(Arc<Mutex<Vec<String>>>);
+#[path = "support/diary.rs"]
+mod diary;
 
-impl Diary {
-    fn note(&self, what: impl Into<String>) {
-        self.0.lock().unwrap().push(what.into());
-    }
-
-    fn read(&self) -> Vec<String> {
-        std::mem::take(&mut self.0.lock().unwrap())
-    }
-}
+use diary::Diary;
 
 /// Notes what it is called with. 0 ends it, 13 makes it panic.
 struct Scribe {

@@ -5,7 +5,7 @@ use std::future::{pending, poll_fn};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 
 use futures::{FutureExt, poll};
@@ -14,19 +14,10 @@ use genevent::{EventManager, Handler, HandlerRef, Restart, StopReason, handler_f
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 
-/// What happened, in order.
-#[derive(Clone, Default)]
-struct Diary(Arc<Mutex<Vec<String>>>);
+#[path = "support/diary.rs"]
+mod diary;
 
-impl Diary {
-    fn note(&self, what: impl Into<String>) {
-        self.0.lock().unwrap().push(what.into());
-    }
-
-    fn read(&self) -> Vec<String> {
-        std::mem::take(&mut self.0.lock().unwrap())
-    }
-}
+use diary::Diary;
 
 /// Notes its events and its end, for which it takes its time if it is `slow`. 0 ends it.
 struct Scribe {

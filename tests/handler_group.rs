@@ -13,21 +13,13 @@ use genevent::{EventManager, Handler, Restart, StopReason, handler_fn};
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 
+#[path = "support/diary.rs"]
+mod diary;
+
+use diary::Diary;
+
 /// Not `Clone`: events are lent.
 struct Event(u32);
-
-#[derive(Clone, Default)]
-struct Diary(Arc<Mutex<Vec<String>>>);
-
-impl Diary {
-    fn note(&self, what: impl Into<String>) {
-        self.0.lock().unwrap().push(what.into());
-    }
-
-    fn read(&self) -> Vec<String> {
-        std::mem::take(&mut self.0.lock().unwrap())
-    }
-}
 
 /// Awaits over each event. 0 ends it, 13 makes it panic, if it is `fragile`.
 struct Scribe {

@@ -2,26 +2,16 @@
 //! itself, to pass to another owner, to pause, to have its failure reported.
 
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex};
 
 use futures::{FutureExt, StreamExt, poll};
 use genevent::{EventManager, Handler, HandlerGuard, HandlerRef, StopReason, handler_fn};
 use tokio::sync::{oneshot, watch};
 use tokio::task::{JoinHandle, yield_now};
 
-/// What happened, in order.
-#[derive(Clone, Default)]
-struct Diary(Arc<Mutex<Vec<String>>>);
+#[path = "support/diary.rs"]
+mod diary;
 
-impl Diary {
-    fn note(&self, what: impl Into<String>) {
-        self.0.lock().unwrap().push(what.into());
-    }
-
-    fn read(&self) -> Vec<String> {
-        std::mem::take(&mut self.0.lock().unwrap())
-    }
-}
+use diary::Diary;
 
 /// Notes its events and its end. 13 makes it panic.
 struct Scribe {

@@ -2,7 +2,6 @@
 
 use std::ops::ControlFlow;
 use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
@@ -10,20 +9,10 @@ use genevent::{EventManager, Handler, HandlerRef, StopReason, handler_fn};
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{Instant, sleep};
 
-/// What happened, in order.
-#[derive(Clone, Default)]
-pub(crate) struct Diary(Arc<Mutex<Vec<String>>>);
+pub(crate) use diary::Diary;
 
-impl Diary {
-    pub(crate) fn note(&self, what: impl Into<String>) {
-        self.0.lock().unwrap().push(what.into());
-    }
-
-    /// What is new since it was read last.
-    pub(crate) fn read(&self) -> Vec<String> {
-        std::mem::take(&mut self.0.lock().unwrap())
-    }
-}
+#[path = "../support/diary.rs"]
+mod diary;
 
 /// Notes every event, and its end. A fragile one ends over 0, and panics over 13.
 pub(crate) struct Scribe {
