@@ -14,8 +14,6 @@ use shuttle::sync as imp;
 #[cfg(not(any(genevent_loom, genevent_shuttle)))]
 use std::sync as imp;
 
-#[cfg(genevent_shuttle)]
-pub(crate) use shuttle::future::spawn;
 #[cfg(all(feature = "rt", not(genevent_shuttle)))]
 pub(crate) use tokio::spawn;
 
@@ -23,6 +21,12 @@ pub(crate) use imp::MutexGuard;
 #[cfg(feature = "rt")]
 pub(crate) use imp::atomic::AtomicBool;
 pub(crate) use imp::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+/// A task that a model waits for before it ends, though nobody awaits it.
+#[cfg(genevent_shuttle)]
+pub(crate) fn spawn(task: impl std::future::Future<Output = ()> + Send + 'static) {
+    std::mem::forget(shuttle::future::spawn(task)); // to drop it would detach the task
+}
 
 /// A mutex that a panic cannot poison.
 ///

@@ -29,6 +29,6 @@ impl Tasks {
     }
 
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        drop(shuttle::future::spawn(task));
+        crate::sync::spawn(task);
     }
 }

@@ -13,12 +13,12 @@ use genevent::{
     Deliveries, Delivery, EventManager, Overflow, Received, StopReason, SubscribeOptions,
     Subscription, handler_fn,
 };
-use shuttle::future::{block_on, spawn, yield_now};
+use shuttle::future::{block_on, yield_now};
 
-fn model(story: impl Fn() + Send + Sync + 'static) {
-    let schedules = std::env::var("GENEVENT_SCHEDULES").map_or(10_000, |n| n.parse().unwrap());
-    shuttle::check_random(story, schedules);
-}
+#[path = "support/schedules.rs"]
+mod schedules;
+
+use schedules::{model, spawn};
 
 async fn read_all(reader: Subscription<u64>) -> Vec<u64> {
     reader.collect().await

@@ -10,15 +10,15 @@ use std::collections::{BTreeMap, HashSet};
 use futures::StreamExt;
 use genevent::EventManager;
 use genevent::kv::{Registry, RegistryEvent, View, Watch, WatchEvent};
-use shuttle::future::{JoinHandle, block_on, spawn, yield_now};
+use shuttle::future::{block_on, yield_now};
 
-fn model(story: impl Fn() + Send + Sync + 'static) {
-    let schedules = std::env::var("GENEVENT_SCHEDULES").map_or(10_000, |n| n.parse().unwrap());
-    shuttle::check_random(story, schedules);
-}
+#[path = "support/schedules.rs"]
+mod schedules;
+
+use schedules::{Task, model, spawn};
 
 /// A task that creates and stops buckets of these names.
-fn change(registry: &Registry<u8>, names: &'static [&'static str]) -> JoinHandle<()> {
+fn change(registry: &Registry<u8>, names: &'static [&'static str]) -> Task<()> {
     let registry = registry.clone();
     spawn(async move {
         for name in names {

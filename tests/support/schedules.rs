@@ -1,0 +1,43 @@
+//! How a model is run, and the tasks it starts.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use shuttle::future::{JoinError, JoinHandle};
+
+/// Tries a story with random schedules, as many as `GENEVENT_SCHEDULES` says.
+pub(crate) fn model(story: impl Fn() + Send + Sync + 'static) {
+    let schedules = std::env::var("GENEVENT_SCHEDULES").map_or(10_000, |n| n.parse().unwrap());
+    shuttle::check_random(story, schedules);
+}
+
+/// A task that the model ends after, also when nobody awaits it.
+///
+/// A model does not wait for a task whose handle was dropped: it would be cut off amid its step,
+/// which no program does to it. And whether such a task ends at all would not be seen.
+pub(crate) struct Task<T>(Option<JoinHandle<T>>);
+
+pub(crate) fn spawn<T: Send + 'static>(task: impl Future<Output = T> + Send + 'static) -> Task<T> {
+    Task(Some(shuttle::future::spawn(task)))
+}
+
+impl<T> Future for Task<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let handle = self
+            .0
+            .as_mut()
+            .expect("a task's handle stays until it is dropped");
+        Pin::new(handle).poll(cx)
+    }
+}
+
+impl<T> Drop for Task<T> {
+    fn drop(&mut self) {
+        if let Some(handle) = self.0.take().filter(|handle| !handle.is_finished()) {
+            std::mem::forget(handle);
+        }
+    }
+}
