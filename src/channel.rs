@@ -298,7 +298,7 @@ impl<E> Channel<E> {
         ticket: Option<&Arc<Ticket>>,
     ) -> Result<Stored, E> {
         let mut state = self.state.lock();
-        if !state.line.is_empty() {
+        if state.ring.is_closed() || !state.line.is_empty() {
             return Err(event);
         }
         if let Some(stored) = state.ring.pass() {

@@ -104,17 +104,12 @@ impl<'a, E> Storing<'a, E> {
         ticket: Option<&Arc<Ticket>>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Stored, NotifyError<E>>> {
-        let Self {
-            channel,
-            event,
-            queueing,
-        } = self;
-        if queueing.is_none() {
+        if self.queueing.is_none() {
             // Before it could stand in line, where others would wait for it.
-            let quietly = event.take().expect(POLLED_AGAIN);
-            match channel.store_quietly(quietly, ticket) {
+            let event = self.event.take().expect(POLLED_AGAIN);
+            match self.channel.store_quietly(event, ticket) {
                 Ok(stored) => return Poll::Ready(Ok(stored)),
-                Err(back) => *event = Some(back),
+                Err(event) => self.event = Some(event),
             }
         }
         self.poll_in_line(ticket, cx)

@@ -407,7 +407,7 @@ impl<E> Ring<E> {
     /// If nobody is there to hear it, an event only takes its number.
     #[inline]
     pub(crate) fn pass(&mut self) -> Option<Stored> {
-        (!self.closed && self.attached == 0).then(|| Stored {
+        (self.attached == 0).then(|| Stored {
             seq: self.log.pass(),
             audience: 0,
         })
@@ -417,8 +417,7 @@ impl<E> Ring<E> {
     #[inline]
     pub(crate) fn is_quiet(&self) -> bool {
         let tail = self.log.tail();
-        !self.closed
-            && self.blocking.is_empty()
+        self.blocking.is_empty()
             && !self.waits.is_due(tail + self.reserved)
             && !self.yields.is_due(tail)
     }
@@ -487,14 +486,10 @@ impl<E> Ring<E> {
         effects: &mut Effects<E>,
     ) -> (Stored, Option<E>) {
         self.make_way(effects);
-        if self.attached == 0 {
-            let stored = Stored {
-                seq: self.log.pass(),
-                audience: 0,
-            };
-            return (stored, Some(event));
+        match self.pass() {
+            Some(stored) => (stored, Some(event)),
+            None => (self.put(event, ticket), None),
         }
-        (self.put(event, ticket), None)
     }
 
     /// The policies of those that make nobody wait, where the next event would be too much.

@@ -347,7 +347,6 @@ impl<E: Clone> Subscription<E> {
 
     /// The next event. Tells of a gap before it, with `Missed`, if `tell_missed`.
     fn poll_received(&mut self, cx: &Context<'_>, tell_missed: bool) -> Poll<Option<Received<E>>> {
-        self.answer();
         loop {
             if tell_missed && self.gap > 0 {
                 self.ack();
