@@ -348,16 +348,26 @@ async fn an_event_that_somebody_else_repeats_is_not_told_again() {
     assert_eq!(so_far(&mut watch).await, ["-a"]);
 }
 
+/// A registry on a manager that others publish to as well, and an event of theirs.
+async fn shared(
+    capacity: usize,
+) -> (
+    EventManager<RegistryEvent<u8>>,
+    Registry<u8>,
+    RegistryEvent<u8>,
+) {
+    let events = EventManager::new(capacity);
+    let registry = Registry::new(events.clone());
+    let other = Registry::new(EventManager::default());
+    let bucket = other.create("strange").await.unwrap();
+    let name = "strange".to_owned();
+    (events, registry, RegistryEvent::Created { name, bucket })
+}
+
 /// It can only lose events if others publish to the manager as well.
 #[tokio::test]
 async fn a_watch_that_has_lost_events_starts_anew() {
-    let events = EventManager::new(2);
-    let registry = Registry::<u8>::new(events.clone());
-    let other = Registry::<u8>::new(EventManager::default());
-    let strange = RegistryEvent::Created {
-        name: "strange".to_owned(),
-        bucket: other.create("strange").await.unwrap(),
-    };
+    let (events, registry, strange) = shared(2).await;
     let view = View::new();
     let mut watch = registry
         .watch_with(Overflow::DropOldest)
@@ -384,13 +394,7 @@ async fn a_watch_that_has_lost_events_starts_anew() {
 /// What it has lost may be the last thing that happens for a long time.
 #[tokio::test]
 async fn a_watch_starts_anew_also_when_nothing_happens_after_what_it_has_lost() {
-    let events = EventManager::new(1);
-    let registry = Registry::<u8>::new(events.clone());
-    let other = Registry::<u8>::new(EventManager::default());
-    let strange = RegistryEvent::Created {
-        name: "strange".to_owned(),
-        bucket: other.create("strange").await.unwrap(),
-    };
+    let (events, registry, strange) = shared(1).await;
     let view = View::new();
     let mut watch = registry
         .watch_with(Overflow::DropOldest)

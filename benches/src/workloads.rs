@@ -15,8 +15,11 @@ mod w9;
 
 use std::time::Duration;
 
+use genevent::EventManager;
 use serde::{Deserialize, Serialize};
 
+use crate::peers::each::{CrossfireMany, Flume, Kanal, Tokio};
+use crate::peers::{Open, async_broadcast, broadcast, hub::Hub, postage};
 use crate::runtime::Flavor;
 
 pub(crate) static ALL: &[&Workload] = &[
@@ -172,6 +175,29 @@ impl Peer {
         self.events = Some(events);
         self
     }
+}
+
+/// A workload for whoever subscribers come to and leave.
+trait Run {
+    fn run<O: Open<u64>>(load: Load) -> Sample;
+}
+
+fn peer<W: Run, O: Open<u64>>(kind: Kind) -> Peer {
+    Peer::new(kind, O::NAME, W::run::<O>)
+}
+
+/// Ours, and everybody that has what it takes.
+fn all_open<W: Run>() -> Vec<Peer> {
+    vec![
+        peer::<W, EventManager<u64>>(Kind::Ours),
+        peer::<W, broadcast::Lossy<u64>>(Kind::Peer),
+        peer::<W, async_broadcast::KeptOpen<u64>>(Kind::Peer),
+        peer::<W, postage::Broadcast<u64>>(Kind::Peer),
+        peer::<W, Hub<Tokio, u64>>(Kind::Peer),
+        peer::<W, Hub<Flume, u64>>(Kind::Peer),
+        peer::<W, Hub<Kanal, u64>>(Kind::Peer),
+        peer::<W, Hub<CrossfireMany, u64>>(Kind::Peer),
+    ]
 }
 
 impl Cell {

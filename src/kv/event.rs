@@ -89,15 +89,23 @@ impl<V> Clone for RegistryEvent<V> {
 impl<V> fmt::Debug for RegistryEvent<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Created { name, .. } => f
-                .debug_struct("Created")
-                .field("name", name)
-                .finish_non_exhaustive(),
-            Self::Exited { name, reason, .. } => f
-                .debug_struct("Exited")
-                .field("name", name)
-                .field("reason", reason)
-                .finish_non_exhaustive(),
+            Self::Created { name, .. } => fmt_event(f, "Created", name, None),
+            Self::Exited { name, reason, .. } => fmt_event(f, "Exited", name, Some(*reason)),
         }
     }
+}
+
+/// An event about a bucket, which goes by its name: the bucket itself is left out.
+pub(super) fn fmt_event(
+    f: &mut fmt::Formatter<'_>,
+    kind: &str,
+    name: &str,
+    reason: Option<ExitReason>,
+) -> fmt::Result {
+    let mut all = f.debug_struct(kind);
+    all.field("name", &name);
+    if let Some(reason) = reason {
+        all.field("reason", &reason);
+    }
+    all.finish_non_exhaustive()
 }

@@ -9,7 +9,7 @@ use std::vec;
 use futures_core::{FusedStream, Stream};
 
 use super::bucket::Bucket;
-use super::event::RegistryEvent;
+use super::event::{RegistryEvent, fmt_event};
 use super::exit::ExitReason;
 use super::reflect::Reflect;
 use super::table::Table;
@@ -129,21 +129,12 @@ impl<V> Clone for WatchEvent<V> {
 
 impl<V> fmt::Debug for WatchEvent<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (kind, name) = match self {
-            Self::Ready => return f.write_str("Ready"),
-            Self::Existing { name, .. } => ("Existing", name),
-            Self::Created { name, .. } => ("Created", name),
-            Self::Exited { name, reason, .. } => {
-                return f
-                    .debug_struct("Exited")
-                    .field("name", name)
-                    .field("reason", reason)
-                    .finish_non_exhaustive();
-            }
-        };
-        f.debug_struct(kind)
-            .field("name", name)
-            .finish_non_exhaustive()
+        match self {
+            Self::Ready => f.write_str("Ready"),
+            Self::Existing { name, .. } => fmt_event(f, "Existing", name, None),
+            Self::Created { name, .. } => fmt_event(f, "Created", name, None),
+            Self::Exited { name, reason, .. } => fmt_event(f, "Exited", name, Some(*reason)),
+        }
     }
 }
 

@@ -4,11 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use genevent::EventManager;
-
-use super::{Beside, CAPACITY, Cell, Kind, Load, NANOSECONDS, Peer, Sample, Workload};
-use crate::peers::each::{CrossfireMany, Flume, Kanal, Tokio};
-use crate::peers::{Open, Reader, async_broadcast, broadcast, hub::Hub, postage};
+use super::{Beside, CAPACITY, Cell, Load, NANOSECONDS, Run, Sample, Workload};
+use crate::peers::{Open, Reader};
 use crate::runtime::{Flavor, spawn};
 use crate::tally::Tally;
 
@@ -25,29 +22,16 @@ pub(super) static WORKLOAD: Workload = Workload {
 const AT_ONCE: u64 = 64;
 
 fn cells() -> Vec<Cell> {
-    let cell = |flavor| Cell::new("W5", 1, flavor, peers()).headline(true);
+    let cell = |flavor| Cell::new("W5", 1, flavor, super::all_open::<W5>()).headline(true);
     Flavor::ALL.map(cell).into()
 }
 
-fn peers() -> Vec<Peer> {
-    vec![
-        peer::<EventManager<u64>>(Kind::Ours),
-        peer::<broadcast::Lossy<u64>>(Kind::Peer),
-        peer::<async_broadcast::KeptOpen<u64>>(Kind::Peer),
-        peer::<postage::Broadcast<u64>>(Kind::Peer),
-        peer::<Hub<Tokio, u64>>(Kind::Peer),
-        peer::<Hub<Flume, u64>>(Kind::Peer),
-        peer::<Hub<Kanal, u64>>(Kind::Peer),
-        peer::<Hub<CrossfireMany, u64>>(Kind::Peer),
-    ]
-}
+struct W5;
 
-fn peer<O: Open<u64>>(kind: Kind) -> Peer {
-    Peer::new(kind, O::NAME, sample::<O>)
-}
-
-fn sample<O: Open<u64>>(load: Load) -> Sample {
-    load.flavor.run(come_and_leave::<O>(load))
+impl Run for W5 {
+    fn run<O: Open<u64>>(load: Load) -> Sample {
+        load.flavor.run(come_and_leave::<O>(load))
+    }
 }
 
 async fn come_and_leave<O: Open<u64>>(load: Load) -> Sample {

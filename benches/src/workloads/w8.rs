@@ -3,11 +3,10 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use genevent::EventManager;
-
-use super::{Beside, CAPACITY, Cell, Kind, Load, NANOSECONDS, Peer, Sample, Workload};
-use crate::peers::each::{CrossfireMany, Flume, Kanal, Tokio};
-use crate::peers::{Open, Reader, async_broadcast, broadcast, genevent::Trying, hub::Hub, postage};
+use super::{
+    Beside, CAPACITY, Cell, Kind, Load, NANOSECONDS, Peer, Run, Sample, Workload, all_open, peer,
+};
+use crate::peers::{Open, Reader, genevent::Trying};
 use crate::runtime::Flavor;
 
 pub(super) static WORKLOAD: Workload = Workload {
@@ -25,26 +24,18 @@ fn cells() -> Vec<Cell> {
 }
 
 fn peers() -> Vec<Peer> {
-    vec![
-        // As async-broadcast is asked: at once if there is room, and that is always so here.
-        peer::<Trying<u64>>(Kind::Ours),
-        peer::<EventManager<u64>>(Kind::Ours),
-        peer::<broadcast::Lossy<u64>>(Kind::Peer),
-        peer::<async_broadcast::KeptOpen<u64>>(Kind::Peer),
-        peer::<postage::Broadcast<u64>>(Kind::Peer),
-        peer::<Hub<Tokio, u64>>(Kind::Peer),
-        peer::<Hub<Flume, u64>>(Kind::Peer),
-        peer::<Hub<Kanal, u64>>(Kind::Peer),
-        peer::<Hub<CrossfireMany, u64>>(Kind::Peer),
-    ]
+    // As async-broadcast is asked: at once if there is room, and that is always so here.
+    let mut peers = vec![peer::<W8, Trying<u64>>(Kind::Ours)];
+    peers.extend(all_open::<W8>());
+    peers
 }
 
-fn peer<O: Open<u64>>(kind: Kind) -> Peer {
-    Peer::new(kind, O::NAME, sample::<O>)
-}
+struct W8;
 
-fn sample<O: Open<u64>>(load: Load) -> Sample {
-    load.flavor.run(publish::<O>(load))
+impl Run for W8 {
+    fn run<O: Open<u64>>(load: Load) -> Sample {
+        load.flavor.run(publish::<O>(load))
+    }
 }
 
 async fn publish<O: Open<u64>>(load: Load) -> Sample {
