@@ -11,12 +11,12 @@ use std::collections::{BTreeSet, VecDeque};
 use std::panic::Location;
 use std::sync::{OnceLock, Weak};
 
-use crate::ack::{Ticket, Until};
+use crate::ack::Ticket;
 use crate::clock::Instant;
 use crate::cursor::{Cursor, Word};
 use crate::effects::{Effect, Effects};
 use crate::end::DisconnectCause;
-use crate::inspect::{SubscriberId, SubscriberInfo};
+use crate::inspect::SubscriberId;
 use crate::limits::Limits;
 use crate::log::{Log, Spot};
 use crate::options::{Overflow, SubscribeOptions};
@@ -24,6 +24,10 @@ use crate::place::Place;
 use crate::reading::Rest;
 use crate::segment::Segment;
 use crate::sync::{Arc, AtomicU64};
+
+mod flushing;
+mod seeing;
+mod way;
 
 /// Where an event went.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -102,33 +106,6 @@ struct Member<E> {
     gone: bool,
 }
 
-impl<E> Member<E> {
-    /// The last event up to which it owes nothing, when it has just taken `in_hand` in hand, if
-    /// that is not kept account of elsewhere.
-    fn settled(&self, in_hand: Option<u64>) -> u64 {
-        // Before what is out is looked at: an event is noted there before it is claimed.
-        let word = self.place.cursor.load();
-        let received = match self.place.held() {
-            Some(held) => held.first(),
-            // One that was claimed just now, and has yet to be reported: any number may be in
-            // hand, since overwriting may have moved the position on.
-            None if self.attached && !word.is_finished() => in_hand.or(Some(1)),
-            None => in_hand,
-        };
-        let unread = self.attached.then_some(word.position() + 1);
-        // What a detached member had not read was settled when it was detached.
-        let open = received.into_iter().chain(unread).min();
-        open.map_or(u64::MAX, |seq| seq - 1)
-    }
-
-    /// Whether it owes anything for events up to `tail`, the newest one.
-    fn owes(&self, word: Word, tail: u64) -> bool {
-        (self.attached && word.position() < tail)
-            || !word.is_finished()
-            || self.place.held().is_some_and(|held| held.first().is_some())
-    }
-}
-
 impl<E> Ring<E> {
     pub(crate) fn new(capacity: usize, default_overflow: Overflow) -> Self {
         // Not a step that a model need see.
@@ -179,18 +156,6 @@ impl<E> Ring<E> {
     /// Whether the next event would be stored for `id`, too.
     pub(crate) fn counts(&self, id: SubscriberId) -> bool {
         self.current(id).is_some()
-    }
-
-    /// Whether a flush now would wait for `id`.
-    pub(crate) fn owes(&self, id: SubscriberId) -> bool {
-        let owes = |member: &Member<E>| member.owes(member.place.cursor.load(), self.log.tail());
-        self.find(id).is_some_and(owes)
-    }
-
-    /// Whether publishers wait for `id`, as far as was looked.
-    pub(crate) fn is_blocking(&self, id: SubscriberId) -> bool {
-        self.find(id)
-            .is_some_and(|member| member.blocking.is_some())
     }
 
     /// How many subscribers the next event would be stored for.
@@ -260,25 +225,6 @@ impl<E> Ring<E> {
         self.assert_invariants();
     }
 
-    /// As `settle`; forgets a member whose stream is gone once none of its deliveries is out.
-    fn settle_rest(&mut self, key: usize, effects: &mut Effects<E>) {
-        let member = self.member(key);
-        // Looked at before settling: with the last delivery answered for in between, the member
-        // would go, and the flushes that wait for it with it.
-        let is_done = member.gone
-            && member
-                .place
-                .held()
-                .is_none_or(|held| held.first().is_none());
-        self.settle(key, None, effects);
-        if is_done {
-            self.members[key] = None;
-            self.free.push(key);
-        } else {
-            self.unwatch_if_idle(key);
-        }
-    }
-
     /// The subscriber no longer counts, but its stream goes on with what it had not read.
     /// Answers whether `id` was a subscriber that counted.
     pub(crate) fn disconnect(
@@ -332,77 +278,6 @@ impl<E> Ring<E> {
     }
 
     // ---- Publishing -------------------------------------------------------------------------
-
-    /// Whether every waiting subscriber has room for one more event, and for a permit, whether a
-    /// place is left to promise. Subscribers that have no room are watched from now on, and report
-    /// when they read on.
-    pub(crate) fn room(&mut self, claim: Claim, now: impl FnOnce() -> Instant) -> Room {
-        let claimed = self.log.tail() + self.reserved;
-        while let Some(id) = self.waits.pop_due(claimed) {
-            let Some(member) = self.current(id) else {
-                continue;
-            };
-            let full = |word: Word| word.position() + member.place.window as u64 <= claimed;
-            if full(member.place.cursor.load()) && full(member.place.cursor.watch()) {
-                self.block(id.key);
-            } else {
-                self.push_limit(id.key);
-            }
-        }
-        let is_bound = claim == Claim::Permit && !planted!("permits-without-bound");
-        if is_bound && self.reserved == self.capacity {
-            Room::Full
-        } else if self.blocking.is_empty() {
-            Room::Free
-        } else if self.last_end().is_some_and(|end| end <= now()) {
-            Room::Overdue
-        } else {
-            Room::Full
-        }
-    }
-
-    /// Publishers wait for those in the way, from now on or already. Gives when all of these will
-    /// have had their time, if that is limited for every one.
-    pub(crate) fn hold(&mut self, now: impl Fn() -> Instant) -> Option<Instant> {
-        if planted!("patience-restarts") {
-            let begun = std::mem::take(&mut self.ends);
-            self.fresh.extend(begun.into_iter().map(|(_, key)| key));
-        }
-        if self.fresh.is_empty() && self.ends.is_empty() {
-            return None;
-        }
-        for key in std::mem::take(&mut self.fresh) {
-            let member = self.members[key].as_mut().expect(MEMBER);
-            // One that has read everything is not to blame: permits hold its room.
-            let position = member.place.cursor.load().position();
-            if position == self.log.tail() && !planted!("permits-blamed-on-readers") {
-                self.fresh.insert(key);
-                continue;
-            }
-            let patience = member.place.overflow.patience();
-            member.end = patience.and_then(|patience| now().checked_add(patience));
-            self.ends.extend(member.end.map(|end| (end, key)));
-        }
-        self.last_end()
-    }
-
-    /// When all that are in the way will have had their time; `None` if one of them has no limit,
-    /// or nobody has begun to wait for it, or permits have every place, which no time gives back.
-    fn last_end(&self) -> Option<Instant> {
-        if self.reserved == self.capacity {
-            return None;
-        }
-        let &(last, _) = self.ends.last()?;
-        (self.ends.len() == self.blocking.len()).then_some(last)
-    }
-
-    /// Those in the way have had their time.
-    fn clear_the_way(&mut self, effects: &mut Effects<E>) {
-        while let Some(&key) = self.blocking.last() {
-            let id = self.member(key).place.id;
-            self.disconnect(id, DisconnectCause::Overdue, effects);
-        }
-    }
 
     /// If nobody is there to hear it, an event only takes its number.
     #[inline]
@@ -461,22 +336,6 @@ impl<E> Ring<E> {
     ) -> (Stored, Option<E>) {
         self.reserved -= 1;
         self.append(event, ticket, effects)
-    }
-
-    /// A promised place is not needed.
-    pub(crate) fn give_back(&mut self) {
-        self.reserved -= 1;
-        let claimed = self.log.tail() + self.reserved;
-        let mut index = 0;
-        while let Some(&key) = self.blocking.get(index) {
-            if self.member(key).place.limit() > claimed {
-                self.unblock(key);
-                self.push_limit(key);
-            } else {
-                index += 1;
-            }
-        }
-        self.assert_invariants();
     }
 
     fn append(
@@ -574,13 +433,6 @@ impl<E> Ring<E> {
         took
     }
 
-    /// A delivery of a watched subscriber has been answered for.
-    pub(crate) fn report_settled(&mut self, id: SubscriberId, effects: &mut Effects<E>) {
-        if self.find(id).is_some() {
-            self.settle_rest(id.key, effects);
-        }
-    }
-
     /// Asks for no more reports if nobody waits for what the member does.
     fn unwatch_if_idle(&self, key: usize) {
         let member = self.member(key);
@@ -601,120 +453,7 @@ impl<E> Ring<E> {
         self.log.advance(&mut member.spot, position, effects);
     }
 
-    // ---- Flushing ---------------------------------------------------------------------------
-
-    /// `ticket` waits until every event stored so far is settled.
-    pub(crate) fn flush(&mut self, ticket: &Arc<Ticket>) {
-        let tail = self.log.tail();
-        let mut owing = 0;
-        for member in self.members.iter_mut().flatten() {
-            if planted!("flush-forgets-detached") && !member.attached {
-                continue;
-            }
-            let cursor = &member.place.cursor;
-            if !member.owes(cursor.load(), tail) || !member.owes(cursor.watch(), tail) {
-                continue;
-            }
-            owing += 1;
-            // Flushes that were given up leave now, before they can pile up.
-            if member.flushes.len() == member.flushes.capacity() {
-                member.flushes.retain(|(_, flush)| flush.strong_count() > 0);
-            }
-            member.flushes.push_back((tail, Arc::downgrade(ticket)));
-        }
-        ticket.expect(owing);
-    }
-
-    /// Answers the flushes that need not wait for the member any more; `in_hand` as in `report`.
-    fn settle(&mut self, key: usize, in_hand: Option<u64>, effects: &mut Effects<E>) {
-        let member = self.member_mut(key);
-        if member.flushes.is_empty() {
-            return;
-        }
-        let settled = member.settled(in_hand);
-        while member
-            .flushes
-            .front()
-            .is_some_and(|&(upto, _)| upto <= settled)
-        {
-            let (_, flush) = member.flushes.pop_front().expect("there is a front");
-            effects.extend(flush.upgrade().map(Effect::Flushed));
-        }
-    }
-
-    // ---- Seeing -----------------------------------------------------------------------------
-
-    /// How many events the subscriber has yet to read, and whether these are the last.
-    pub(crate) fn backlog(&self, place: &Place) -> (usize, bool) {
-        match &self.member(place.id.key).rest {
-            Some(rest) => (rest.len(), true),
-            None => (self.unread(place), self.is_complete()),
-        }
-    }
-
-    fn unread(&self, place: &Place) -> usize {
-        let unread = self.log.tail() - place.cursor.load().position();
-        usize::try_from(unread).expect("at most its window, which is a usize")
-    }
-
-    /// The subscribers that count, oldest first.
-    pub(crate) fn infos(&self) -> Vec<SubscriberInfo> {
-        self.infos_of(|member| member.attached)
-    }
-
-    /// Those that hold up publishers.
-    pub(crate) fn infos_blocking(&self) -> Vec<SubscriberInfo> {
-        self.infos_of(|member| member.blocking.is_some())
-    }
-
-    /// Those that have not answered for event `seq`.
-    pub(crate) fn infos_owing(&self, seq: u64, until: Until) -> Vec<SubscriberInfo> {
-        self.infos_of(|member| {
-            (member.attached && member.place.cursor.load().position() < seq)
-                || (until == Until::Finished
-                    && member.place.owes(seq)
-                    && !(planted!("pending-forgets-deliveries") && member.place.held().is_some()))
-        })
-    }
-
-    /// Those that have not settled everything that is stored.
-    pub(crate) fn infos_unsettled(&self) -> Vec<SubscriberInfo> {
-        let tail = self.log.tail();
-        self.infos_of(|member| member.owes(member.place.cursor.load(), tail))
-    }
-
-    /// Those that `flush` waits for.
-    pub(crate) fn infos_flushing(&self, flush: &Arc<Ticket>) -> Vec<SubscriberInfo> {
-        let flush = Arc::as_ptr(flush);
-        self.infos_of(|member| {
-            member
-                .flushes
-                .iter()
-                .any(|(_, known)| known.as_ptr() == flush)
-        })
-    }
-
-    /// One subscriber, which may have left.
-    pub(crate) fn info(&self, place: &Arc<Place>) -> SubscriberInfo {
-        SubscriberInfo {
-            place: Arc::clone(place),
-            pending: (self.current(place.id)).map_or(0, |member| self.unread(&member.place)),
-            unacked: place.unacked(),
-            missed: place.missed(),
-        }
-    }
-
-    fn infos_of(&self, wanted: impl Fn(&Member<E>) -> bool) -> Vec<SubscriberInfo> {
-        let members = self.members.iter().flatten();
-        let mut infos: Vec<_> = members
-            .filter(|member| wanted(member))
-            .map(|member| self.info(&member.place))
-            .collect();
-        infos.sort_unstable_by_key(SubscriberInfo::id);
-        infos
-    }
-
-    // ---- Members, segments, limits ----------------------------------------------------------
+    // ---- Members -------------------------------------------------------------------------------
 
     fn member(&self, key: usize) -> &Member<E> {
         self.members[key].as_ref().expect(MEMBER)
@@ -732,55 +471,6 @@ impl<E> Ring<E> {
     /// The member that a limit is about, if it still is.
     fn current(&self, id: SubscriberId) -> Option<&Member<E>> {
         self.find(id).filter(|member| member.attached)
-    }
-
-    /// Notes when the member will be at its limit, if it reads nothing until then.
-    fn push_limit(&mut self, key: usize) {
-        let place = &self.members[key].as_ref().expect(MEMBER).place;
-        if place.overflow.makes_wait() {
-            self.waits.push(place);
-        } else {
-            self.yields.push(place);
-        }
-    }
-
-    /// The member is in the way of publishers.
-    fn block(&mut self, key: usize) {
-        let index = self.blocking.len();
-        self.blocking.push(key);
-        let member = self.members[key].as_mut().expect(MEMBER);
-        member.blocking = Some(index);
-        if member.place.overflow.patience().is_some() {
-            self.fresh.insert(key);
-        }
-    }
-
-    /// The member is not, or no longer: it took an event, has room again, or left.
-    fn unblock(&mut self, key: usize) {
-        let member = self.members[key].as_mut().expect(MEMBER);
-        match member.end.take() {
-            Some(end) => drop(self.ends.remove(&(end, key))),
-            None => drop(self.fresh.remove(&key)),
-        }
-        if let Some(index) = member.blocking.take() {
-            self.blocking.swap_remove(index);
-            if let Some(&moved) = self.blocking.get(index) {
-                self.member_mut(moved).blocking = Some(index);
-            }
-        }
-    }
-
-    /// Those who left stay in the limits until they outnumber the others.
-    fn forget_stale_limits(&mut self) {
-        if self.waits.len() + self.yields.len() > 2 * self.attached + 16 {
-            let members = &self.members;
-            let is_current = |id: SubscriberId| {
-                let member = members[id.key].as_ref();
-                member.is_some_and(|member| member.place.id == id && member.attached)
-            };
-            self.waits.retain(is_current);
-            self.yields.retain(is_current);
-        }
     }
 
     #[inline]

@@ -1,0 +1,108 @@
+//! Who has yet to settle what is stored, and the flushes that wait for them.
+
+use super::{Member, Ring};
+use crate::ack::Ticket;
+use crate::cursor::Word;
+use crate::effects::{Effect, Effects};
+use crate::inspect::SubscriberId;
+use crate::sync::Arc;
+
+impl<E> Member<E> {
+    /// The last event up to which it owes nothing, when it has just taken `in_hand` in hand, if
+    /// that is not kept account of elsewhere.
+    pub(super) fn settled(&self, in_hand: Option<u64>) -> u64 {
+        // Before what is out is looked at: an event is noted there before it is claimed.
+        let word = self.place.cursor.load();
+        let received = match self.place.held() {
+            Some(held) => held.first(),
+            // One that was claimed just now, and has yet to be reported: any number may be in
+            // hand, since overwriting may have moved the position on.
+            None if self.attached && !word.is_finished() => in_hand.or(Some(1)),
+            None => in_hand,
+        };
+        let unread = self.attached.then_some(word.position() + 1);
+        // What a detached member had not read was settled when it was detached.
+        let open = received.into_iter().chain(unread).min();
+        open.map_or(u64::MAX, |seq| seq - 1)
+    }
+
+    /// Whether it owes anything for events up to `tail`, the newest one.
+    pub(super) fn owes(&self, word: Word, tail: u64) -> bool {
+        (self.attached && word.position() < tail)
+            || !word.is_finished()
+            || self.place.held().is_some_and(|held| held.first().is_some())
+    }
+}
+
+impl<E> Ring<E> {
+    /// Whether a flush now would wait for `id`.
+    pub(crate) fn owes(&self, id: SubscriberId) -> bool {
+        let owes = |member: &Member<E>| member.owes(member.place.cursor.load(), self.log.tail());
+        self.find(id).is_some_and(owes)
+    }
+
+    /// `ticket` waits until every event stored so far is settled.
+    pub(crate) fn flush(&mut self, ticket: &Arc<Ticket>) {
+        let tail = self.log.tail();
+        let mut owing = 0;
+        for member in self.members.iter_mut().flatten() {
+            if planted!("flush-forgets-detached") && !member.attached {
+                continue;
+            }
+            let cursor = &member.place.cursor;
+            if !member.owes(cursor.load(), tail) || !member.owes(cursor.watch(), tail) {
+                continue;
+            }
+            owing += 1;
+            // Flushes that were given up leave now, before they can pile up.
+            if member.flushes.len() == member.flushes.capacity() {
+                member.flushes.retain(|(_, flush)| flush.strong_count() > 0);
+            }
+            member.flushes.push_back((tail, Arc::downgrade(ticket)));
+        }
+        ticket.expect(owing);
+    }
+
+    /// Answers the flushes that need not wait for the member any more; `in_hand` as in `report`.
+    pub(super) fn settle(&mut self, key: usize, in_hand: Option<u64>, effects: &mut Effects<E>) {
+        let member = self.member_mut(key);
+        if member.flushes.is_empty() {
+            return;
+        }
+        let settled = member.settled(in_hand);
+        while member
+            .flushes
+            .front()
+            .is_some_and(|&(upto, _)| upto <= settled)
+        {
+            let (_, flush) = member.flushes.pop_front().expect("there is a front");
+            effects.extend(flush.upgrade().map(Effect::Flushed));
+        }
+    }
+
+    /// As `settle`; forgets a member whose stream is gone once none of its deliveries is out.
+    pub(super) fn settle_rest(&mut self, key: usize, effects: &mut Effects<E>) {
+        let member = self.member(key);
+        // Looked at before settling: with the last delivery answered for in between, the member
+        // would go, and the flushes that wait for it with it.
+        let is_done = member.gone
+            && member
+                .place
+                .held()
+                .is_none_or(|held| held.first().is_none());
+        self.settle(key, None, effects);
+        if is_done {
+            self.members[key] = None;
+            self.free.push(key);
+        } else {
+            self.unwatch_if_idle(key);
+        }
+    }
+
+    /// A delivery of a watched subscriber has been answered for.
+    pub(crate) fn report_settled(&mut self, id: SubscriberId, effects: &mut Effects<E>) {
+        if self.find(id).is_some() {
+            self.settle_rest(id.key, effects);
+        }
+    }
+}
