@@ -9,15 +9,13 @@ use std::collections::BTreeMap;
 use std::panic::Location;
 use std::task::{Poll, Waker};
 
-use crate::ack::{Ticket, Until};
+use crate::ack::Ticket;
 use crate::clock::Instant;
 use crate::effects::{Effect, Effects};
 use crate::end::DisconnectCause;
-use crate::error::TryNotifyError;
 use crate::foreign::discard;
 use crate::held::Report;
-use crate::inside;
-use crate::inspect::{SubscriberId, SubscriberInfo};
+use crate::inspect::SubscriberId;
 use crate::line::{Line, Turn};
 use crate::options::{Overflow, SubscribeOptions};
 use crate::parking::Parking;
@@ -27,6 +25,12 @@ use crate::ring::{Claim, Ring, Room, Stored};
 use crate::roster::Roster;
 use crate::sync::{Arc, AtomicU64, AtomicUsize, Mutex, Ordering};
 use crate::watchers::{Event, Watch, Watchers};
+
+mod handlers;
+mod publishing;
+mod seeing;
+
+pub(crate) use publishing::{Refusal, Wait};
 
 pub(crate) struct Channel<E> {
     /// Which of the process's managers it belongs to.
@@ -49,20 +53,6 @@ struct State<E> {
     line: Line,
     parking: Parking,
     watchers: Watchers,
-}
-
-/// A publisher waits in line.
-pub(crate) struct Wait {
-    /// If it is the head: when it must look again without being called.
-    pub(crate) until: Option<Instant>,
-}
-
-/// Why a publisher gets nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    Closed,
-    /// It waits inside of a handler, for room that this handler holds.
-    WouldDeadlock,
 }
 
 /// What a subscriber that has nothing left in its batch gets.
@@ -277,176 +267,6 @@ impl<E> Channel<E> {
         result
     }
 
-    /// Under the lock: an event has been stored.
-    #[inline]
-    fn note(&self, stored: (Stored, Option<E>)) -> (Stored, Option<E>) {
-        self.newest.store(stored.0.seq, Ordering::Release);
-        stored
-    }
-
-    // ---- Publishers -------------------------------------------------------------------------
-
-    /// The way that most events go: nobody waits in line, and nobody is near its limit.
-    #[expect(
-        clippy::inline_always,
-        reason = "moving its result costs half as much as storing"
-    )]
-    #[inline(always)]
-    pub(crate) fn store_quietly(
-        &self,
-        event: E,
-        ticket: Option<&Arc<Ticket>>,
-    ) -> Result<Stored, E> {
-        let mut state = self.state.lock();
-        if state.ring.is_closed() || !state.line.is_empty() {
-            return Err(event);
-        }
-        if let Some(stored) = state.ring.pass() {
-            self.newest.store(stored.seq, Ordering::Release);
-            drop(state);
-            discard(event);
-            return Ok(stored);
-        }
-        if !state.ring.is_quiet() {
-            return Err(event);
-        }
-        let stored = state.ring.put(event, ticket);
-        self.newest.store(stored.seq, Ordering::Release);
-        if state.parking.len() > 0 {
-            let readers = state.parking.unpark_all();
-            drop(state);
-            readers.wake();
-        }
-        Ok(stored)
-    }
-
-    pub(crate) fn try_store(&self, event: E) -> Result<Stored, TryNotifyError<E>> {
-        let event = match self.store_quietly(event, None) {
-            Ok(stored) => return Ok(stored),
-            Err(event) => event,
-        };
-        let (stored, unheard) = self.run(|state, effects| {
-            if state.ring.is_closed() {
-                Err(TryNotifyError::Closed(event))
-            } else if !state.line.is_empty() || state.room(Claim::Event, effects) == Room::Full {
-                Err(TryNotifyError::Full(event))
-            } else {
-                Ok(self.note(state.store(event, None, effects)))
-            }
-        })?;
-        discard(unheard);
-        Ok(stored)
-    }
-
-    /// Waits in line until there is room, then stores `event`.
-    pub(crate) fn poll_store(
-        &self,
-        event: &mut Option<E>,
-        ticket: Option<&Arc<Ticket>>,
-        turn: &mut Option<Turn>,
-        waker: &Waker,
-    ) -> Result<Result<Stored, Refusal>, Wait> {
-        let stored = self.poll_turn(Claim::Event, turn, waker, |state, effects| {
-            let event = event.take().expect("a future is not polled once ready");
-            self.note(state.store(event, ticket, effects))
-        })?;
-        Ok(stored.map(|(stored, unheard)| {
-            discard(unheard);
-            stored
-        }))
-    }
-
-    /// Waits in line until there is room, then promises a place.
-    pub(crate) fn poll_reserve(
-        &self,
-        turn: &mut Option<Turn>,
-        waker: &Waker,
-    ) -> Result<Result<(), Refusal>, Wait> {
-        self.poll_turn(Claim::Permit, turn, waker, |state, effects| {
-            state.ring.reserve(effects);
-            state.call_line(effects);
-        })
-    }
-
-    /// Acts when it is its turn and there is room.
-    ///
-    /// `turn` is the future's place in the line, which it keeps until this is ready.
-    fn poll_turn<R>(
-        &self,
-        claim: Claim,
-        turn: &mut Option<Turn>,
-        waker: &Waker,
-        mut act: impl FnMut(&mut State<E>, &mut Effects<E>) -> R,
-    ) -> Result<Result<R, Refusal>, Wait> {
-        let inside = self.inside();
-        // Who comes here for the first time has found no room a moment ago.
-        let mut spare = turn.is_none().then(|| waker.clone());
-        loop {
-            let decided = self.run(|state, effects| {
-                let first = turn.map_or(state.line.is_empty(), |turn| state.line.is_head(turn));
-                let refusal = if state.ring.is_closed() {
-                    Some(Refusal::Closed)
-                } else if first && state.room(claim, effects) != Room::Full {
-                    None
-                } else if inside.is_some_and(|handler| state.ring.is_blocking(handler)) {
-                    Some(Refusal::WouldDeadlock)
-                } else {
-                    return state.stand(claim, turn, waker, &mut spare, inside, effects);
-                };
-                let left = turn.take().and_then(|turn| state.line.leave(turn));
-                effects.discard(left);
-                effects.discard(spare.take());
-                Some(Ok(match refusal {
-                    None => Ok(act(state, effects)),
-                    Some(refusal) => {
-                        if refusal == Refusal::WouldDeadlock {
-                            state.call_line(effects);
-                        }
-                        Err(refusal)
-                    }
-                }))
-            });
-            if let Some(decided) = decided {
-                return decided;
-            }
-            spare = Some(waker.clone());
-        }
-    }
-
-    /// Stores an event in a promised place.
-    pub(crate) fn store_reserved(&self, event: E, ticket: Option<&Arc<Ticket>>) -> Stored {
-        let (stored, unheard) = self.run(|state, effects| {
-            let stored = state.ring.store_reserved(event, ticket, effects);
-            state.wake_readers(effects);
-            state.tell_watchers(effects);
-            state.call_line(effects);
-            self.note(stored)
-        });
-        discard(unheard);
-        stored
-    }
-
-    /// A promised place is not needed.
-    pub(crate) fn give_back(&self) {
-        self.run(|state, effects| {
-            state.ring.give_back();
-            state.tell_watchers(effects);
-            if !planted!("permit-kept") {
-                state.call_line(effects);
-            }
-        });
-    }
-
-    /// A publisher gives up its place in the line.
-    pub(crate) fn leave_line(&self, turn: Turn) {
-        self.run(|state, effects| {
-            effects.discard(state.line.leave(turn));
-            if !planted!("cancelled-turn") {
-                state.call_line(effects);
-            }
-        });
-    }
-
     /// `ticket` waits until every event stored so far is settled.
     pub(crate) fn flush(&self, ticket: &Arc<Ticket>) {
         self.state.lock().ring.flush(ticket);
@@ -535,77 +355,6 @@ impl<E> Channel<E> {
         })
     }
 
-    // ---- Handlers ---------------------------------------------------------------------------
-
-    pub(crate) fn roster(&self) -> &Arc<Roster> {
-        &self.roster
-    }
-
-    /// The number of the newest event.
-    pub(crate) fn tail(&self) -> u64 {
-        self.state.lock().ring.tail()
-    }
-
-    /// A handler's task runs; `stop` waits for it.
-    pub(crate) fn enlist(&self, place: &Arc<Place>) {
-        let mut state = self.state.lock();
-        state.running.insert(place.id, Arc::clone(place));
-    }
-
-    /// A handler's task has ended.
-    pub(crate) fn retire(&self, id: SubscriberId) {
-        self.run(|state, effects| {
-            state.running.remove(&id);
-            state.tell_watchers(effects);
-        });
-    }
-
-    /// Those whose tasks have yet to end.
-    pub(crate) fn running(&self) -> Vec<SubscriberInfo> {
-        let state = self.state.lock();
-        let info = |place| state.ring.info(place);
-        state.running.values().map(info).collect()
-    }
-
-    /// The handler that asks.
-    pub(crate) fn itself(&self) -> Vec<SubscriberInfo> {
-        let mut infos = self.running();
-        infos.retain(|info| Some(info.id()) == self.inside());
-        infos
-    }
-
-    /// The handler of this manager that the running code belongs to.
-    fn inside(&self) -> Option<SubscriberId> {
-        inside::handler().filter(|handler| handler.manager == self.id)
-    }
-
-    /// Whether whoever asks is a handler that the next event will be stored for.
-    pub(crate) fn would_hear_itself(&self) -> bool {
-        self.inside().is_some_and(|handler| {
-            let state = self.state.lock();
-            !state.ring.is_closed() && state.ring.counts(handler)
-        })
-    }
-
-    /// Whether whoever asks is a handler that has events to settle.
-    pub(crate) fn would_await_itself(&self) -> bool {
-        (self.inside()).is_some_and(|handler| self.state.lock().ring.owes(handler))
-    }
-
-    /// Whether whoever asks is a handler that `flush` waits for.
-    pub(crate) fn is_flushed_itself(&self, flush: &Arc<Ticket>) -> bool {
-        self.inside().is_some_and(|handler| {
-            let flushing = self.flushing(flush);
-            flushing.iter().any(|info| info.id() == handler)
-        })
-    }
-
-    /// Whether whoever asks is a handler that has not ended.
-    pub(crate) fn is_running_itself(&self) -> bool {
-        self.inside()
-            .is_some_and(|handler| self.state.lock().running.contains_key(&handler))
-    }
-
     // ---- The manager itself -----------------------------------------------------------------
 
     pub(crate) fn close(&self) {
@@ -618,39 +367,6 @@ impl<E> Channel<E> {
 
     pub(crate) fn is_closed(&self) -> bool {
         self.state.lock().ring.is_closed()
-    }
-
-    pub(crate) fn subscriber_count(&self) -> usize {
-        self.state.lock().ring.attached()
-    }
-
-    pub(crate) fn subscribers(&self) -> Vec<SubscriberInfo> {
-        self.state.lock().ring.infos()
-    }
-
-    /// Those that hold up publishers.
-    pub(crate) fn blocking(&self) -> Vec<SubscriberInfo> {
-        self.state.lock().ring.infos_blocking()
-    }
-
-    /// Those that have not answered for event `seq`.
-    pub(crate) fn owing(&self, seq: u64, until: Until) -> Vec<SubscriberInfo> {
-        self.state.lock().ring.infos_owing(seq, until)
-    }
-
-    /// Those that have not settled everything that is stored.
-    pub(crate) fn unsettled(&self) -> Vec<SubscriberInfo> {
-        self.state.lock().ring.infos_unsettled()
-    }
-
-    /// Those that `flush` waits for.
-    pub(crate) fn flushing(&self, flush: &Arc<Ticket>) -> Vec<SubscriberInfo> {
-        self.state.lock().ring.infos_flushing(flush)
-    }
-
-    /// How many events the subscriber has yet to read, and whether these are the last.
-    pub(crate) fn backlog(&self, place: &Place) -> (usize, bool) {
-        self.state.lock().ring.backlog(place)
     }
 
     /// Ready with the number of subscribers when `event` has come.

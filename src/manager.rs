@@ -1,7 +1,6 @@
 //! The event manager: publish, subscribe, close.
 
 use std::fmt;
-use std::marker::PhantomData;
 use std::panic::Location;
 
 use crate::channel::Channel;
@@ -10,10 +9,16 @@ use crate::future::{
     AckNotify, Closed, Flush, Notify, Reserve, Stop, SyncNotify, WaitForSubscribers,
 };
 use crate::inspect::{SubscriberId, SubscriberInfo};
-use crate::options::{Overflow, SubscribeOptions};
+use crate::options::SubscribeOptions;
 use crate::sink::{EventSink, SyncSink};
 use crate::subscription::Subscription;
 use crate::sync::Arc;
+
+mod builder;
+mod weak;
+
+pub use builder::EventManagerBuilder;
+pub use weak::WeakEventManager;
 
 /// Hands every event to every subscriber: one bounded sequence, read by each at its own pace.
 ///
@@ -93,12 +98,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// assert_eq!(manager.name(), Some("audit"));
     /// ```
     pub fn builder() -> EventManagerBuilder<E> {
-        EventManagerBuilder {
-            name: None,
-            capacity: DEFAULT_CAPACITY,
-            default_overflow: Overflow::Wait,
-            events: PhantomData,
-        }
+        EventManagerBuilder::new()
     }
 
     // ---- Publishing -------------------------------------------------------------------------
@@ -583,9 +583,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// ```
     #[must_use]
     pub fn downgrade(&self) -> WeakEventManager<E> {
-        WeakEventManager {
-            channel: Arc::clone(&self.channel),
-        }
+        WeakEventManager::new(Arc::clone(&self.channel))
     }
 
     /// How many events a subscriber may have unread, at most.
@@ -600,9 +598,6 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         self.channel.name()
     }
 }
-
-/// 1,024 events.
-const DEFAULT_CAPACITY: usize = 1024;
 
 impl<E: Send + Sync + 'static> Default for EventManager<E> {
     /// A manager with a capacity of 1,024 events.
@@ -640,109 +635,6 @@ impl<E> fmt::Debug for EventManager<E> {
             .field("capacity", &self.channel.capacity())
             .field("subscribers", &self.channel.subscriber_count())
             .field("closed", &self.channel.is_closed())
-            .finish_non_exhaustive()
-    }
-}
-
-/// Settings of a manager to be: [`EventManager::builder`].
-#[must_use = "a builder does nothing until `build`"]
-pub struct EventManagerBuilder<E> {
-    name: Option<Arc<str>>,
-    capacity: usize,
-    default_overflow: Overflow,
-    events: PhantomData<fn(E)>,
-}
-
-impl<E: Send + Sync + 'static> EventManagerBuilder<E> {
-    /// A name for people to read.
-    pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
-        self.name = Some(name.into());
-        self
-    }
-
-    /// How many events a subscriber may have unread: 1 or more, 1,024 if not set.
-    ///
-    /// # Panics
-    /// If `events` is 0: nothing could ever be stored.
-    #[track_caller]
-    pub fn capacity(mut self, events: usize) -> Self {
-        assert!(
-            events > 0,
-            "an event manager has room for at least one event"
-        );
-        self.capacity = events;
-        self
-    }
-
-    /// The policy of subscriptions that do not set one. [`Overflow::Wait`] if not set.
-    ///
-    /// # Examples
-    /// ```
-    /// use genevent::{EventManager, Overflow};
-    ///
-    /// let manager: EventManager<u8> = EventManager::builder()
-    ///     .default_overflow(Overflow::DropOldest)
-    ///     .build();
-    /// let reader = manager.subscribe();
-    /// assert_eq!(manager.subscribers()[0].overflow(), Overflow::DropOldest);
-    /// # drop(reader);
-    /// ```
-    pub fn default_overflow(mut self, overflow: Overflow) -> Self {
-        self.default_overflow = overflow;
-        self
-    }
-
-    /// The manager.
-    #[must_use]
-    pub fn build(self) -> EventManager<E> {
-        EventManager {
-            channel: Channel::new(self.capacity, self.default_overflow, self.name),
-        }
-    }
-}
-
-impl<E> fmt::Debug for EventManagerBuilder<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EventManagerBuilder")
-            .field("name", &self.name)
-            .field("capacity", &self.capacity)
-            .field("default_overflow", &self.default_overflow)
-            .finish()
-    }
-}
-
-/// A handle to an [`EventManager`] that does not keep it open.
-///
-/// For parts that publish to a manager they do not own: a handler that is itself subscribed, a
-/// cache. From [`EventManager::downgrade`].
-pub struct WeakEventManager<E> {
-    channel: Arc<Channel<E>>,
-}
-
-impl<E: Send + Sync + 'static> WeakEventManager<E> {
-    /// The manager, unless its last handle has been dropped.
-    ///
-    /// A manager that was [closed](EventManager::close) but is still held is given.
-    #[must_use]
-    pub fn upgrade(&self) -> Option<EventManager<E>> {
-        self.channel.retain().then(|| EventManager {
-            channel: Arc::clone(&self.channel),
-        })
-    }
-}
-
-impl<E> Clone for WeakEventManager<E> {
-    fn clone(&self) -> Self {
-        Self {
-            channel: Arc::clone(&self.channel),
-        }
-    }
-}
-
-impl<E> fmt::Debug for WeakEventManager<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WeakEventManager")
-            .field("name", &self.channel.name())
             .finish_non_exhaustive()
     }
 }

@@ -1,0 +1,149 @@
+//! Standing in line for a place, and storing an event in it.
+
+#[cfg(feature = "rt")]
+use std::future::Future;
+#[cfg(feature = "rt")]
+use std::panic::AssertUnwindSafe;
+#[cfg(feature = "rt")]
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker, ready};
+
+use crate::ack::Ticket;
+use crate::channel::{Channel, Refusal, Wait};
+use crate::error::NotifyError;
+use crate::line::Turn;
+use crate::ring::Stored;
+use crate::sync::Arc;
+
+/// A place in the line of publishers, and the alarm by which its head looks at the clock.
+#[derive(Default)]
+pub(crate) struct Queueing {
+    turn: Option<Turn>,
+    /// Tokio's timers leave nothing half done when somebody's code panics.
+    #[cfg(feature = "rt")]
+    alarm: Option<AssertUnwindSafe<Pin<Box<tokio::time::Sleep>>>>,
+}
+
+impl Queueing {
+    /// Polls `attempt` with the place in line, and again when its alarm rings.
+    pub(crate) fn poll<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut attempt: impl FnMut(&mut Option<Turn>, &Waker) -> Result<R, Wait>,
+    ) -> Poll<R> {
+        loop {
+            match attempt(&mut self.turn, cx.waker()) {
+                Ok(done) => return Poll::Ready(done),
+                Err(wait) => ready!(self.poll_alarm(&wait, cx)),
+            }
+        }
+    }
+
+    #[cfg(feature = "rt")]
+    fn poll_alarm(&mut self, wait: &Wait, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(until) = wait.until else {
+            self.alarm = None;
+            return Poll::Pending;
+        };
+        let alarm = self
+            .alarm
+            .get_or_insert_with(|| AssertUnwindSafe(Box::pin(tokio::time::sleep_until(until))));
+        if alarm.deadline() != until {
+            alarm.as_mut().reset(until);
+        }
+        alarm.as_mut().poll(cx)
+    }
+
+    #[cfg(not(feature = "rt"))]
+    #[expect(clippy::unused_self, reason = "without tokio nobody waits for a time")]
+    fn poll_alarm(&mut self, _: &Wait, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Pending
+    }
+
+    /// Passes the place in line on.
+    pub(crate) fn leave<E>(&mut self, channel: &Channel<E>) {
+        if let Some(turn) = self.turn.take() {
+            channel.leave_line(turn);
+        }
+    }
+}
+
+/// Stores one event when its turn has come: the part that all three publishing futures share.
+pub(super) struct Storing<'a, E> {
+    pub(super) channel: &'a Channel<E>,
+    /// Taken when it is stored, or given back because the manager is closed.
+    pub(super) event: Option<E>,
+    /// Only once it has to wait: most need not, and a small future is a quick one.
+    queueing: Option<Box<Queueing>>,
+}
+
+impl<'a, E> Storing<'a, E> {
+    #[inline]
+    pub(super) fn new(channel: &'a Channel<E>, event: E) -> Self {
+        Self {
+            channel,
+            event: Some(event),
+            queueing: None,
+        }
+    }
+
+    #[inline]
+    pub(super) fn poll(
+        &mut self,
+        ticket: Option<&Arc<Ticket>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Stored, NotifyError<E>>> {
+        if self.queueing.is_none() {
+            // Before it could stand in line, where others would wait for it.
+            let event = self.event.take().expect(POLLED_AGAIN);
+            match self.channel.store_quietly(event, ticket) {
+                Ok(stored) => return Poll::Ready(Ok(stored)),
+                Err(event) => self.event = Some(event),
+            }
+        }
+        self.poll_in_line(ticket, cx)
+    }
+
+    #[inline(never)]
+    fn poll_in_line(
+        &mut self,
+        ticket: Option<&Arc<Ticket>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Stored, NotifyError<E>>> {
+        let Self {
+            channel,
+            event,
+            queueing,
+        } = self;
+        let waiting = queueing.get_or_insert_default();
+        let stored = ready!(waiting.poll(cx, |turn, waker| {
+            channel.poll_store(event, ticket, turn, waker)
+        }));
+        *queueing = None;
+        Poll::Ready(stored.map_err(|refusal| {
+            let event = event.take().expect(POLLED_AGAIN);
+            match refusal {
+                Refusal::Closed => NotifyError::Closed(event),
+                Refusal::WouldDeadlock => NotifyError::WouldDeadlock(event),
+            }
+        }))
+    }
+
+    /// Passes the place in line on.
+    pub(super) fn leave(&mut self) {
+        if let Some(mut queueing) = self.queueing.take() {
+            queueing.leave(self.channel);
+        }
+    }
+}
+
+impl<E> Drop for Storing<'_, E> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.queueing.is_some() {
+            self.leave();
+        }
+    }
+}
+
+pub(super) const POLLED_AGAIN: &str = "a publishing future is not polled once it is ready";

@@ -1,0 +1,88 @@
+//! Settings of a manager to be.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use super::EventManager;
+use crate::channel::Channel;
+use crate::options::Overflow;
+use crate::sync::Arc;
+
+/// Settings of a manager to be: [`EventManager::builder`].
+#[must_use = "a builder does nothing until `build`"]
+pub struct EventManagerBuilder<E> {
+    name: Option<Arc<str>>,
+    capacity: usize,
+    default_overflow: Overflow,
+    events: PhantomData<fn(E)>,
+}
+
+/// 1,024 events.
+const DEFAULT_CAPACITY: usize = 1024;
+
+impl<E: Send + Sync + 'static> EventManagerBuilder<E> {
+    pub(super) fn new() -> Self {
+        Self {
+            name: None,
+            capacity: DEFAULT_CAPACITY,
+            default_overflow: Overflow::Wait,
+            events: PhantomData,
+        }
+    }
+
+    /// A name for people to read.
+    pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// How many events a subscriber may have unread: 1 or more, 1,024 if not set.
+    ///
+    /// # Panics
+    /// If `events` is 0: nothing could ever be stored.
+    #[track_caller]
+    pub fn capacity(mut self, events: usize) -> Self {
+        assert!(
+            events > 0,
+            "an event manager has room for at least one event"
+        );
+        self.capacity = events;
+        self
+    }
+
+    /// The policy of subscriptions that do not set one. [`Overflow::Wait`] if not set.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::{EventManager, Overflow};
+    ///
+    /// let manager: EventManager<u8> = EventManager::builder()
+    ///     .default_overflow(Overflow::DropOldest)
+    ///     .build();
+    /// let reader = manager.subscribe();
+    /// assert_eq!(manager.subscribers()[0].overflow(), Overflow::DropOldest);
+    /// # drop(reader);
+    /// ```
+    pub fn default_overflow(mut self, overflow: Overflow) -> Self {
+        self.default_overflow = overflow;
+        self
+    }
+
+    /// The manager.
+    #[must_use]
+    pub fn build(self) -> EventManager<E> {
+        EventManager {
+            channel: Channel::new(self.capacity, self.default_overflow, self.name),
+        }
+    }
+}
+
+impl<E> fmt::Debug for EventManagerBuilder<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventManagerBuilder")
+            .field("name", &self.name)
+            .field("capacity", &self.capacity)
+            .field("default_overflow", &self.default_overflow)
+            .finish()
+    }
+}

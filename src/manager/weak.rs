@@ -1,0 +1,49 @@
+//! A manager that somebody else keeps open.
+
+use std::fmt;
+
+use super::EventManager;
+use crate::channel::Channel;
+use crate::sync::Arc;
+
+/// A handle to an [`EventManager`] that does not keep it open.
+///
+/// For parts that publish to a manager they do not own: a handler that is itself subscribed, a
+/// cache. From [`EventManager::downgrade`].
+pub struct WeakEventManager<E> {
+    channel: Arc<Channel<E>>,
+}
+
+impl<E> WeakEventManager<E> {
+    pub(super) fn new(channel: Arc<Channel<E>>) -> Self {
+        Self { channel }
+    }
+}
+
+impl<E: Send + Sync + 'static> WeakEventManager<E> {
+    /// The manager, unless its last handle has been dropped.
+    ///
+    /// A manager that was [closed](EventManager::close) but is still held is given.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<EventManager<E>> {
+        self.channel.retain().then(|| EventManager {
+            channel: Arc::clone(&self.channel),
+        })
+    }
+}
+
+impl<E> Clone for WeakEventManager<E> {
+    fn clone(&self) -> Self {
+        Self {
+            channel: Arc::clone(&self.channel),
+        }
+    }
+}
+
+impl<E> fmt::Debug for WeakEventManager<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WeakEventManager")
+            .field("name", &self.channel.name())
+            .finish_non_exhaustive()
+    }
+}
