@@ -279,9 +279,15 @@ impl<E> Ring<E> {
 
     // ---- Publishing -------------------------------------------------------------------------
 
-    /// If nobody is there to hear it, an event only takes its number.
+    /// As [`unheard`](Self::unheard), unless it is closed.
     #[inline]
     pub(crate) fn pass(&mut self) -> Option<Stored> {
+        if self.closed { None } else { self.unheard() }
+    }
+
+    /// If nobody is there to hear it, an event only takes its number.
+    #[inline]
+    fn unheard(&mut self) -> Option<Stored> {
         (self.attached == 0).then(|| Stored {
             seq: self.log.pass(),
             audience: 0,
@@ -292,7 +298,8 @@ impl<E> Ring<E> {
     #[inline]
     pub(crate) fn is_quiet(&self) -> bool {
         let tail = self.log.tail();
-        self.blocking.is_empty()
+        !self.closed
+            && self.blocking.is_empty()
             && !self.waits.is_due(tail + self.reserved)
             && !self.yields.is_due(tail)
     }
@@ -345,7 +352,7 @@ impl<E> Ring<E> {
         effects: &mut Effects<E>,
     ) -> (Stored, Option<E>) {
         self.make_way(effects);
-        match self.pass() {
+        match self.unheard() {
             Some(stored) => (stored, Some(event)),
             None => (self.put(event, ticket), None),
         }

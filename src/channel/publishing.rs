@@ -39,7 +39,7 @@ impl<E> Channel<E> {
         ticket: Option<&Arc<Ticket>>,
     ) -> Result<Stored, E> {
         let mut state = self.state.lock();
-        if state.ring.is_closed() || !state.line.is_empty() {
+        if !state.line.is_empty() {
             return Err(event);
         }
         if let Some(stored) = state.ring.pass() {
