@@ -1,27 +1,38 @@
 //! Publishers that wait for room: first come, first served, one woken at a time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::task::Waker;
 
 use crate::clock::Instant;
 use crate::inspect::SubscriberId;
 use crate::ring::Claim;
 
-/// A place in the [`Line`], and what it is waited for; later places are greater.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// A place in the [`Line`], and what it is waited for; later places have greater numbers.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Turn {
     number: u64,
     pub(crate) claim: Claim,
 }
 
+/// ```text
+///   head                                   end
+///  ┌──────────┬──────┬──────────┬──────────┐
+///  │ 7 called │ 8 ── │ 9 asleep │ 12 asleep│   8 has left; 10 and 11 as well, long ago
+///  └──────────┴──────┴──────────┴──────────┘
+/// ```
+///
 /// # Invariants
 /// 1. Whoever is called is the head, or could only wait for itself; nobody else is.
 /// 2. A publisher that is not called has a waker here.
 /// 3. `inside` holds those that wait inside of a handler, which must not wait for itself.
+/// 4. The numbers of the places rise. Somebody stands in the first one, and in at least half of
+///    them.
 #[derive(Default)]
 pub(crate) struct Line {
-    waiting: BTreeMap<Turn, Option<Waker>>,
-    inside: BTreeMap<Turn, SubscriberId>,
+    places: VecDeque<Place>,
+    /// How many of the places were left.
+    left: usize,
+    inside: BTreeMap<u64, SubscriberId>,
     taken: u64,
     /// The head has been woken, and looks for itself when it is next polled.
     called: bool,
@@ -29,10 +40,19 @@ pub(crate) struct Line {
     alarm: Option<Instant>,
 }
 
+struct Place {
+    turn: Turn,
+    here: bool,
+    waker: Option<Waker>,
+}
+
+/// Room for so many is kept when a long line is gone.
+const KEPT: usize = 16;
+
 impl Line {
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+        self.places.is_empty()
     }
 
     #[inline]
@@ -40,14 +60,15 @@ impl Line {
         self.head() == Some(turn)
     }
 
+    #[inline]
     pub(crate) fn head(&self) -> Option<Turn> {
-        self.waiting.keys().next().copied()
+        self.places.front().map(|place| place.turn)
     }
 
     /// Somebody waits, and does not yet know that there is room.
     #[inline]
     pub(crate) fn wants_room(&self) -> bool {
-        !self.called && !self.waiting.is_empty()
+        !self.called && !self.places.is_empty()
     }
 
     /// Whether the head will look again at `time` without being called.
@@ -67,13 +88,18 @@ impl Line {
             claim,
         };
         self.taken += 1;
-        self.waiting.insert(turn, Some(waker));
+        self.places.push_back(Place {
+            turn,
+            here: true,
+            waker: Some(waker),
+        });
         turn
     }
 
     /// Whether `waker` would be woken for `turn`, as things are.
     pub(crate) fn would_wake(&self, turn: Turn, waker: &Waker) -> bool {
-        matches!(self.waiting.get(&turn), Some(Some(known)) if known.will_wake(waker))
+        let known = self.index(turn.number).map(|at| &self.places[at].waker);
+        matches!(known, Some(Some(known)) if known.will_wake(waker))
     }
 
     /// Waits on, to be woken by `waker`; gives the waker it replaces back.
@@ -81,15 +107,15 @@ impl Line {
         if self.is_head(turn) {
             self.called = false;
         }
-        self.waiting.get_mut(&turn)?.replace(waker)
+        self.place_mut(turn.number)?.waker.replace(waker)
     }
 
     /// Waits inside of this handler, if of any.
     pub(crate) fn set_inside(&mut self, turn: Turn, handler: Option<SubscriberId>) {
         match handler {
-            Some(handler) => drop(self.inside.insert(turn, handler)),
+            Some(handler) => drop(self.inside.insert(turn.number, handler)),
             None if self.inside.is_empty() => {}
-            None => drop(self.inside.remove(&turn)),
+            None => drop(self.inside.remove(&turn.number)),
         }
     }
 
@@ -103,30 +129,66 @@ impl Line {
     pub(crate) fn call_inside(&mut self, is_blocking: impl Fn(SubscriberId) -> bool) -> Vec<Waker> {
         let inside = self.inside.iter();
         let stuck = inside.filter(|(_, handler)| is_blocking(**handler));
-        let stuck = stuck.filter_map(|(turn, _)| self.waiting.get_mut(turn)?.take());
-        stuck.collect()
+        let stuck: Vec<_> = stuck.map(|(number, _)| *number).collect();
+        let wakers = stuck
+            .into_iter()
+            .filter_map(|number| self.place_mut(number)?.waker.take());
+        wakers.collect()
     }
 
     /// Leaves the line: stored, closed or cancelled.
     pub(crate) fn leave(&mut self, turn: Turn) -> Option<Waker> {
+        if !self.inside.is_empty() {
+            self.inside.remove(&turn.number);
+        }
+        let place = self.place_mut(turn.number)?;
+        place.here = false;
+        let waker = place.waker.take();
+        self.left += 1;
         if self.is_head(turn) {
             self.called = false;
             self.alarm = None;
+            while self.places.front().is_some_and(|place| !place.here) {
+                self.places.pop_front();
+                self.left -= 1;
+            }
         }
-        if !self.inside.is_empty() {
-            self.inside.remove(&turn);
+        if self.left > self.places.len() / 2 {
+            self.places.retain(|place| place.here);
+            self.left = 0;
         }
-        self.waiting.remove(&turn).flatten()
+        if self.places.is_empty() && self.places.capacity() > KEPT {
+            self.places.shrink_to(KEPT);
+        }
+        waker
     }
 
     /// The head is told to look: there is room, or another time to look at the clock.
     pub(crate) fn call_head(&mut self) -> Option<Waker> {
         self.called = true;
-        self.waiting.values_mut().next()?.take()
+        self.places.front_mut()?.waker.take()
     }
 
     /// Everybody is told: there will be no room any more.
     pub(crate) fn call_all(&mut self) -> impl Iterator<Item = Waker> {
-        self.waiting.values_mut().filter_map(Option::take)
+        self.places
+            .iter_mut()
+            .filter_map(|place| place.waker.take())
+    }
+
+    fn place_mut(&mut self, number: u64) -> Option<&mut Place> {
+        let at = self.index(number)?;
+        self.places.get_mut(at)
+    }
+
+    /// Where the place of this number is: most often it is the first.
+    #[inline]
+    fn index(&self, number: u64) -> Option<usize> {
+        if self.places.front()?.turn.number == number {
+            return Some(0);
+        }
+        (self.places)
+            .binary_search_by_key(&number, |place| place.turn.number)
+            .ok()
     }
 }
