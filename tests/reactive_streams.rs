@@ -1,0 +1,336 @@
+//! The rules of the Reactive Streams specification (1.0.4) that make sense for a publisher of
+//! `Stream`s: a test for each, with the rule's number. A manager is the publisher, a reader's task
+//! the subscriber, a [`Subscription`](genevent::Subscription) the subscription; to poll is to
+//! request one event, to drop or to disconnect is to cancel.
+//!
+//! Those that have no test:
+//!
+//! | rule | why not |
+//! |---|---|
+//! | 1.3, 2.7 signals and requests are serial | `poll_next` takes `&mut self`: the compiler sees to it |
+//! | 1.4, 2.4 a failure is signalled by `onError` | a stream of events has no error; why it ended is asked with `end_reason`: see 1.5 and 1.6 |
+//! | 1.11 unicast or multicast, as the publisher likes | multicast: see 1.10 |
+//! | 2.1, 2.2, 2.3, 2.5, 2.6, 2.11, 2.12, 2.13 what a subscriber must do | about the reader's code; nothing here can break them |
+//! | 3.1 a subscription is used in its subscriber's context alone | it may be moved to any task: `Send` |
+//! | 3.8, 3.9, 3.17 requests add up; fewer than one is an error; up to 2^63 - 1 | a poll asks for one event, always |
+//! | 3.15, 3.16 `cancel` and `request` return normally | `Drop` and `poll_next` have no error to return |
+//! | 4.1, 4.2 a processor is both | a pipeline is: its stream and its sink are tested for themselves |
+
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+
+use futures::{FutureExt, Stream, StreamExt};
+use genevent::{DisconnectCause, EndReason, EventManager, Overflow, Subscription};
+
+#[path = "support/drive.rs"]
+mod drive;
+
+use drive::{read, read_all, waits};
+
+/// Counts its calls, and how many of it are kept.
+#[derive(Default)]
+struct Signal(AtomicUsize);
+
+impl Wake for Signal {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Signal {
+    fn count(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+fn poll<S: Stream + Unpin>(stream: &mut S, waker: &Waker) -> Poll<Option<S::Item>> {
+    Pin::new(stream).poll_next(&mut Context::from_waker(waker))
+}
+
+#[test]
+fn rule_1_1_no_more_events_are_signalled_than_were_requested() {
+    let manager = EventManager::new(8);
+    let mut reader = manager.subscribe();
+    let signal = Arc::new(Signal::default());
+    assert!(poll(&mut reader, &Waker::from(Arc::clone(&signal))).is_pending());
+    for n in 1..=5 {
+        manager.try_notify(n).unwrap();
+    }
+    assert_eq!(signal.count(), 1, "one request, one signal");
+    assert_eq!(read(&mut reader), Some(1));
+    assert_eq!(read(&mut reader), Some(2));
+    assert_eq!(
+        reader.pending(),
+        3,
+        "and what was not requested is still there"
+    );
+}
+
+#[test]
+fn rule_1_2_fewer_events_than_were_requested_may_come_before_the_end() {
+    let manager = EventManager::new(8);
+    let mut requested = manager.subscribe().take(5);
+    manager.try_notify(1).unwrap();
+    manager.close();
+    assert_eq!(read_all(&mut requested), [1]);
+}
+
+#[test]
+fn rule_1_5_a_finite_stream_that_ends_well_says_so() {
+    let manager = EventManager::new(8);
+    let mut reader = manager.subscribe();
+    manager.try_notify(1).unwrap();
+    drop(manager);
+    assert_eq!(read_all(&mut reader), [1]);
+    assert_eq!(reader.end_reason(), Some(EndReason::Closed));
+}
+
+#[test]
+fn rule_1_6_a_subscription_that_has_ended_is_cancelled() {
+    let manager = EventManager::new(1);
+    let mut cut = manager.subscribe_with(Overflow::Disconnect);
+    manager.try_notify(1).unwrap();
+    manager.try_notify(2).unwrap();
+    assert_eq!(read_all(&mut cut), [1]);
+    let why = cut.end_reason().unwrap();
+    assert!(matches!(
+        why,
+        EndReason::Disconnected {
+            cause: DisconnectCause::Overflow,
+            ..
+        }
+    ));
+    assert_eq!(manager.subscriber_count(), 0);
+    assert_eq!(manager.try_notify(3), Ok(0), "it is nobody's event");
+}
+
+#[test]
+fn rule_1_7_after_the_end_nothing_else_is_signalled() {
+    let manager = EventManager::new(8);
+    let mut reader = manager.subscribe();
+    manager.try_notify(1).unwrap();
+    manager.close();
+    assert_eq!(read_all(&mut reader), [1]);
+    let signal = Arc::new(Signal::default());
+    let waker = Waker::from(Arc::clone(&signal));
+    for _ in 0..3 {
+        assert_eq!(poll(&mut reader, &waker), Poll::Ready(None));
+    }
+    assert!(manager.try_notify(2).is_err());
+    drop(manager);
+    assert_eq!(signal.count(), 0);
+}
+
+#[test]
+fn rules_1_8_and_3_12_a_cancelled_subscription_is_signalled_no_more() {
+    let manager = EventManager::new(8);
+    let signal = Arc::new(Signal::default());
+    let waker = Waker::from(Arc::clone(&signal));
+    let mut dropped = manager.subscribe();
+    assert!(poll(&mut dropped, &waker).is_pending());
+    drop(dropped);
+    manager.try_notify(1).unwrap();
+    assert_eq!(signal.count(), 0);
+
+    let mut cut = manager.subscribe();
+    assert!(poll(&mut cut, &waker).is_pending());
+    assert!(manager.disconnect(cut.id()));
+    assert_eq!(signal.count(), 1, "told of its end, once");
+    manager.try_notify(2).unwrap();
+    assert_eq!(
+        poll(&mut cut, &waker),
+        Poll::Ready(None),
+        "and of nothing else"
+    );
+    assert_eq!(signal.count(), 1);
+}
+
+#[test]
+fn rule_1_9_to_subscribe_gives_a_subscription_whatever_the_publisher_is_at() {
+    let manager = EventManager::new(1);
+    let _full = manager.subscribe();
+    manager.try_notify(1).unwrap();
+    let mut while_full = manager.subscribe();
+    assert!(waits(&mut while_full));
+    manager.close();
+    let mut when_closed = manager.subscribe();
+    assert_eq!(
+        read(&mut when_closed),
+        None,
+        "no panic, no error: it has ended"
+    );
+}
+
+#[test]
+fn rule_1_10_one_publisher_is_subscribed_to_as_often_as_one_likes() {
+    let manager = EventManager::new(8);
+    let mut readers: Vec<_> = (0..100).map(|_| manager.subscribe()).collect();
+    assert_eq!(manager.try_notify(1), Ok(100));
+    assert!(readers.iter_mut().all(|reader| read(reader) == Some(1)));
+}
+
+#[test]
+fn rule_2_8_what_was_on_its_way_when_it_was_cancelled_may_still_be_received() {
+    let manager = EventManager::new(8);
+    let mut reader = manager.subscribe();
+    manager.try_notify(1).unwrap();
+    manager.try_notify(2).unwrap();
+    manager.disconnect(reader.id());
+    assert_eq!(read_all(&mut reader), [1, 2]);
+}
+
+#[test]
+fn rules_2_9_and_2_10_the_end_comes_also_to_who_has_requested_nothing() {
+    let manager = EventManager::<u8>::new(8);
+    let mut never_polled = manager.subscribe();
+    manager.close();
+    assert_eq!(read(&mut never_polled), None);
+}
+
+/// A waker that reads on at once, inside of `wake`, as `onNext` may call `request`.
+struct ReadsOn {
+    reader: Mutex<Option<Subscription<u32>>>,
+    read: Mutex<Vec<u32>>,
+}
+
+impl Wake for ReadsOn {
+    fn wake(self: Arc<Self>) {
+        // Absent while it is being read further up: no second one inside of the first.
+        let Some(mut reader) = self.reader.lock().unwrap().take() else {
+            return;
+        };
+        let waker = Waker::from(Arc::clone(&self));
+        while let Poll::Ready(Some(event)) = poll(&mut reader, &waker) {
+            self.read.lock().unwrap().push(event);
+        }
+        *self.reader.lock().unwrap() = Some(reader);
+    }
+}
+
+#[test]
+fn rules_3_2_and_3_10_one_may_request_from_inside_of_a_signal_and_is_served_there() {
+    let manager = EventManager::new(8);
+    let task = Arc::new(ReadsOn {
+        reader: Mutex::new(Some(manager.subscribe())),
+        read: Mutex::default(),
+    });
+    Arc::clone(&task).wake();
+    for n in 1..=5 {
+        manager.try_notify(n).unwrap();
+        assert_eq!(task.read.lock().unwrap().last(), Some(&n));
+    }
+    // Or it would keep itself.
+    drop(task.reader.lock().unwrap().take());
+}
+
+/// A waker that publishes one event more, until there are a hundred thousand.
+struct Publishes(EventManager<u32>, AtomicUsize);
+
+impl Wake for Publishes {
+    fn wake(self: Arc<Self>) {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        for n in 0..100_000 {
+            self.0.try_notify(n).unwrap();
+        }
+    }
+}
+
+#[test]
+fn rule_3_3_signals_and_requests_that_call_each_other_do_not_recurse_without_bound() {
+    let manager = EventManager::new(200_000);
+    let mut reader = manager.subscribe();
+    let task = Arc::new(Publishes(manager.clone(), AtomicUsize::new(0)));
+    assert!(poll(&mut reader, &Waker::from(Arc::clone(&task))).is_pending());
+    manager.try_notify(0).unwrap();
+    assert_eq!(
+        task.1.load(Ordering::Relaxed),
+        1,
+        "who is called is asleep no more"
+    );
+    assert_eq!(reader.pending(), 100_001);
+}
+
+#[test]
+fn rule_3_4_a_request_does_not_wait_for_anybody() {
+    let manager = EventManager::new(1);
+    let mut quick = manager.subscribe();
+    let mut stuck = manager.subscribe();
+    manager.try_notify(1).unwrap();
+    let mut waiting = manager.notify(2);
+    assert!((&mut waiting).now_or_never().is_none());
+    assert_eq!(read(&mut quick), Some(1));
+    assert!(
+        waits(&mut quick),
+        "pending at once, though a publisher and a reader stand still"
+    );
+    assert_eq!(read(&mut stuck), Some(1));
+}
+
+#[test]
+fn rules_3_5_and_3_7_cancelling_twice_is_as_cancelling_once() {
+    let manager = EventManager::<u8>::new(1);
+    let reader = manager.subscribe();
+    assert!(manager.disconnect(reader.id()));
+    assert!(!manager.disconnect(reader.id()));
+    drop(reader);
+    assert_eq!(manager.subscriber_count(), 0);
+}
+
+#[test]
+fn rule_3_6_a_request_after_the_cancellation_does_nothing() {
+    let manager = EventManager::<u8>::new(1);
+    let mut reader = manager.subscribe();
+    manager.disconnect(reader.id());
+    assert_eq!(read(&mut reader), None);
+    assert_eq!(read(&mut reader), None);
+}
+
+#[test]
+fn rule_3_11_a_request_may_be_served_to_another_subscriber_first() {
+    let manager = EventManager::new(1);
+    let mut slow = manager.subscribe();
+    let mut quick = manager.subscribe();
+    manager.try_notify(1).unwrap();
+    let mut second = manager.notify(2);
+    assert!((&mut second).now_or_never().is_none());
+    assert_eq!(read(&mut quick), Some(1));
+    // The slow one's request lets the publisher go on, whose event the quick one gets.
+    assert_eq!(read(&mut slow), Some(1));
+    assert!(second.now_or_never().is_some());
+    assert_eq!(read(&mut quick), Some(2));
+}
+
+#[test]
+fn rule_3_13_what_a_cancelled_subscription_held_is_let_go_at_once() {
+    let manager = EventManager::new(8);
+    let signal = Arc::new(Signal::default());
+    let event = Arc::new(());
+    let mut reader = manager.subscribe();
+    let mut other = manager.subscribe();
+    let waker = Waker::from(Arc::clone(&signal));
+    assert!(poll(&mut reader, &waker).is_pending());
+    drop(waker);
+    assert!(
+        Arc::strong_count(&signal) > 1,
+        "its waker is kept while it sleeps"
+    );
+    manager.try_notify(Arc::clone(&event)).unwrap();
+    drop(read(&mut other));
+    assert!(waits(&mut other));
+    drop(reader);
+    assert_eq!(Arc::strong_count(&signal), 1);
+    assert_eq!(Arc::strong_count(&event), 1);
+}
+
+#[test]
+fn rule_3_14_the_publisher_goes_on_when_the_last_subscription_is_cancelled() {
+    let manager = EventManager::new(8);
+    drop(manager.subscribe());
+    assert!(!manager.is_closed());
+    assert_eq!(manager.try_notify(1), Ok(0));
+    let mut later = manager.subscribe();
+    assert_eq!(manager.try_notify(2), Ok(1));
+    assert_eq!(read(&mut later), Some(2));
+}
