@@ -11,6 +11,7 @@ use std::task::{Poll, Waker};
 
 use crate::ack::Ticket;
 use crate::clock::Instant;
+use crate::cursor::Word;
 use crate::effects::{Effect, Effects};
 use crate::end::DisconnectCause;
 use crate::foreign::discard;
@@ -274,24 +275,27 @@ impl<E> Channel<E> {
 
     // ---- Subscribers ------------------------------------------------------------------------
 
-    /// A new subscriber; false if it is one of nothing, because the channel is closed.
+    /// A new subscriber and where it begins, unless the channel is closed: it is one of nothing
+    /// then.
     pub(crate) fn subscribe(
         &self,
         options: SubscribeOptions,
         created_at: &'static Location<'static>,
-    ) -> (Arc<Place>, bool) {
+    ) -> (Arc<Place>, Option<Word>) {
         self.run(|state, effects| {
             let place = state.ring.join(options, created_at);
             if state.ring.is_closed() {
                 state.ring.leave(place.id.key, effects);
-                return (place, false);
+                return (place, None);
             }
             state.tell_watchers(effects);
             // While permits are out, it may be in the way at once.
             if !planted!("joiner-unseen") {
                 state.call_line(effects);
             }
-            (place, true)
+            // Before the lock is free: what is overwritten from now on is lost to it.
+            let word = place.cursor.load();
+            (place, Some(word))
         })
     }
 

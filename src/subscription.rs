@@ -90,17 +90,16 @@ impl<E> Subscription<E> {
         options: SubscribeOptions,
         created_at: &'static Location<'static>,
     ) -> Self {
-        let (place, joined) = channel.subscribe(options, created_at);
+        let (place, begins) = channel.subscribe(options, created_at);
         Self {
             channel,
             #[cfg(feature = "rt")]
             paid: 0,
-            word: place.cursor.load(),
+            word: begins.unwrap_or_else(|| place.cursor.load()),
             place,
-            reading: if joined {
-                Reading::Ask
-            } else {
-                Reading::Ended(EndReason::Closed)
+            reading: match begins {
+                Some(_) => Reading::Ask,
+                None => Reading::Ended(EndReason::Closed),
             },
             in_hand: 0,
             gap: 0,

@@ -637,6 +637,34 @@ fn a_receipt_counts_each_delivery_once_whoever_settles_it() {
     });
 }
 
+/// Found by the soak: what was overwritten before `subscribe` returned was told to nobody.
+#[test]
+fn a_lossy_reader_that_joins_amid_a_flood_is_told_of_every_loss() {
+    model(|| {
+        block_on(async {
+            let manager = EventManager::new(1);
+            let flood = spawn({
+                let manager = manager.clone();
+                async move {
+                    for n in 1..=3 {
+                        manager.try_notify(n).unwrap();
+                    }
+                }
+            });
+            let mut late = manager.subscribe_with(Overflow::DropOldest).with_missed();
+            flood.await.unwrap();
+            drop(manager);
+            let mut told = 0;
+            while let Some(received) = late.next().await {
+                if let Received::Missed(events) = received {
+                    told += events;
+                }
+            }
+            assert_eq!(told, late.get_ref().missed());
+        });
+    });
+}
+
 #[test]
 fn stop_waits_for_every_permit_that_was_given_used_or_not() {
     model(|| {
