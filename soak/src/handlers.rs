@@ -1,0 +1,98 @@
+//! Handlers that crash and come back, and a group that loses its members.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fastrand::Rng;
+use genevent::{EventManager, Handler, Restart};
+
+use crate::book::{Book, Fate, Record};
+use crate::event::Event;
+use crate::executor::others;
+use crate::reader::Meant;
+
+struct Crashes {
+    record: Arc<Record>,
+    rng: Rng,
+}
+
+impl Handler<Event> for Crashes {
+    async fn handle_event(&mut self, event: &Event) -> ControlFlow<()> {
+        self.record.see(event.id);
+        match self.rng.u8(0..64) {
+            0 => {
+                self.record.decide(event.id, Fate::GivenUp);
+                std::panic::panic_any(Meant);
+            }
+            1..=8 => others().await,
+            _ => {}
+        }
+        self.record.decide(event.id, Fate::Finished);
+        ControlFlow::Continue(())
+    }
+}
+
+struct Member {
+    record: Option<Arc<Record>>,
+    lifetime: usize,
+}
+
+impl Handler<Event> for Member {
+    async fn handle_event(&mut self, event: &Event) -> ControlFlow<()> {
+        if let Some(record) = &self.record {
+            record.see(event.id);
+            return ControlFlow::Continue(());
+        }
+        if self.lifetime == 0 {
+            std::panic::panic_any(Meant);
+        }
+        self.lifetime -= 1;
+        ControlFlow::Continue(())
+    }
+}
+
+/// Adds them, before anything is published.
+pub(crate) fn add(manager: &EventManager<Event>, book: &Book, rng: &mut Rng) {
+    for name in ["one", "two"] {
+        let record = Record::unknown(false);
+        let factory = {
+            let (record, mut rng) = (Arc::clone(&record), Rng::with_seed(rng.u64(..)));
+            move || Crashes {
+                record: Arc::clone(&record),
+                rng: rng.fork(),
+            }
+        };
+        let restart = Restart::on_failure(usize::MAX, Duration::from_secs(1));
+        let added = manager.add_handler_with(name, factory, restart);
+        added.expect("its name is not in use");
+        enter(manager, book, record, name);
+    }
+    let group = manager
+        .handler_group("group")
+        .expect("its name is not in use");
+    let record = Record::unknown(true);
+    let steady = Member {
+        record: Some(Arc::clone(&record)),
+        lifetime: 0,
+    };
+    group
+        .add_handler("steady", steady)
+        .expect("its name is not in use");
+    for number in 0..rng.usize(0..100) {
+        let member = Member {
+            record: None,
+            lifetime: rng.usize(0..100),
+        };
+        let added = group.add_handler(format!("member {number}"), member);
+        added.expect("its name is not in use");
+    }
+    enter(manager, book, record, "group");
+}
+
+fn enter(manager: &EventManager<Event>, book: &Book, record: Arc<Record>, name: &str) {
+    let infos = manager.subscribers();
+    let info = infos.iter().find(|info| info.name() == Some(name));
+    record.is(info.expect("it has just been added").id());
+    book.enter(record);
+}

@@ -1,0 +1,133 @@
+//! Many lives of event managers, one after the other, on each kind of executor: subscribers that
+//! come, leave, panic, stand still and are aborted; handlers that crash and come back; publishers
+//! that give up; managers that are closed amid all this. Every event is accounted for: see
+//! [`book`].
+//!
+//! ```sh
+//! cargo run --release -p genevent-soak -- --seconds 600
+//! ```
+//!
+//! `--seed N` plays the rounds of one seed again (what a thread does when stays left to chance).
+
+mod book;
+mod event;
+mod executor;
+mod handlers;
+mod publisher;
+mod reader;
+mod round;
+
+use std::process::ExitCode;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use peak_alloc::PeakAlloc;
+
+use book::Totals;
+use executor::Executor;
+use reader::Meant;
+
+#[global_allocator]
+static MEMORY: PeakAlloc = PeakAlloc;
+
+/// A round takes well under a second; who waits for so long waits for ever.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Rounds until what is kept for good has been allocated.
+const WARM_UP: u64 = 60;
+/// Buffers of the runtimes and of the test itself come and go.
+const SLACK: usize = 256 * 1024;
+
+fn main() -> ExitCode {
+    let Some((time, first)) = arguments() else {
+        eprintln!("usage: genevent-soak [--seconds N] [--seed N]");
+        return ExitCode::from(2);
+    };
+    let print = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if !info.payload().is::<Meant>() {
+            print(info);
+        }
+    }));
+    let (tell, news) = channel();
+    let rounds = std::thread::spawn(move || {
+        let executors = Executor::all();
+        let began = Instant::now();
+        let mut totals = Totals::default();
+        let mut kept = None;
+        for (seed, executor) in (first..).zip(executors.iter().cycle()) {
+            if began.elapsed() >= time {
+                break;
+            }
+            tell.send((seed, executor.name())).ok();
+            round::play(executor, seed, &mut totals);
+            if totals.rounds == WARM_UP {
+                kept = Some(MEMORY.current_usage());
+            }
+        }
+        let now = MEMORY.current_usage();
+        (totals, kept.map(|kept| (kept, now)))
+    });
+    let mut last = None;
+    loop {
+        match news.recv_timeout(PATIENCE) {
+            Ok(round) => last = Some(round),
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => {
+                let alive = event::alive();
+                eprintln!("{last:?} has not ended within {PATIENCE:?}; {alive} events are left");
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    let Ok((totals, memory)) = rounds.join() else {
+        eprintln!("failed in {last:?}");
+        return ExitCode::FAILURE;
+    };
+    print_totals(&totals);
+    let Some((kept, now)) = memory else {
+        eprintln!("fewer than {WARM_UP} rounds: too few to compare memory");
+        return ExitCode::FAILURE;
+    };
+    println!("{kept} bytes on the heap after {WARM_UP} rounds, {now} at the end");
+    if now > kept + SLACK {
+        eprintln!("memory has grown");
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}
+
+fn print_totals(totals: &Totals) {
+    println!(
+        "{} rounds, {} subscribers",
+        totals.rounds, totals.subscribers
+    );
+    println!(
+        "{} events published, {} refused, {} given up on",
+        totals.published, totals.refused, totals.cancelled
+    );
+    println!(
+        "{} deliveries in order, none lost or doubled; {} losses, each told of",
+        totals.deliveries, totals.lost
+    );
+    println!(
+        "{} receipts, each right; {} readers panicked",
+        totals.receipts, totals.panics
+    );
+}
+
+fn arguments() -> Option<(Duration, u64)> {
+    let (mut seconds, mut seed) = (30, None);
+    let mut arguments = std::env::args().skip(1);
+    while let Some(name) = arguments.next() {
+        let value = arguments.next()?.parse().ok()?;
+        match &*name {
+            "--seconds" => seconds = value,
+            "--seed" => seed = Some(value),
+            _ => return None,
+        }
+    }
+    Some((
+        Duration::from_secs(seconds),
+        seed.unwrap_or_else(|| fastrand::u64(..)),
+    ))
+}

@@ -1,0 +1,236 @@
+//! Subscribers of every kind: those that keep up, and those that do not behave.
+
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+use std::time::Duration;
+
+use fastrand::Rng;
+use futures::future::Shared;
+use futures::{StreamExt, poll};
+use genevent::{Delivery, EventManager, Overflow, Received, SubscribeOptions, SubscriberId};
+
+use crate::book::{Book, Fate, Record};
+use crate::event::Event;
+use crate::executor::{Executor, Job, others};
+
+pub(crate) type Over = Shared<futures::channel::oneshot::Receiver<()>>;
+
+/// What readers share with the rest of their round.
+#[derive(Clone)]
+pub(crate) struct Hall {
+    pub(crate) executor: Executor,
+    pub(crate) manager: genevent::WeakEventManager<Event>,
+    pub(crate) book: Arc<Book>,
+    /// Those that stand still until the round is over, or somebody disconnects them.
+    pub(crate) stalled: Arc<Mutex<Vec<SubscriberId>>>,
+    pub(crate) over: Over,
+}
+
+impl Hall {
+    /// Subscribes somebody; who it is, is left to chance.
+    pub(crate) fn invite(&self, manager: &EventManager<Event>, rng: &mut Rng) -> Job {
+        let lifetime = rng.usize(0..200);
+        let own = Rng::with_seed(rng.u64(..));
+        match rng.u8(0..9) {
+            0 => self.lossless(manager, own, usize::MAX),
+            1 => self.lossless(manager, own, lifetime),
+            2 => self.panics(manager, own, lifetime),
+            3 => self.aborted(manager, own, lifetime),
+            4 => self.stalls(manager, lifetime),
+            5 => self.lossy(manager, own),
+            6 => self.impatient(manager, own, Overflow::Disconnect),
+            7 if self.executor.is_tokio() => {
+                let patience = Duration::from_micros(rng.u64(1..2_000));
+                self.impatient(manager, own, Overflow::WaitAtMost(patience))
+            }
+            _ => self.deliveries(manager, own, lifetime),
+        }
+    }
+
+    /// Reads to the end, or leaves after so many events.
+    pub(crate) fn lossless(
+        &self,
+        manager: &EventManager<Event>,
+        mut rng: Rng,
+        lifetime: usize,
+    ) -> Job {
+        let mut reader = manager.subscribe();
+        let record = self.book.record(reader.id(), false);
+        self.executor.spawn(async move {
+            for _ in 0..lifetime {
+                let Some(event) = reader.next().await else {
+                    record.finish_last();
+                    record.read_to_the_end();
+                    return;
+                };
+                record.finish_last();
+                record.see(event.id);
+                match rng.u8(0..32) {
+                    0 => reader.ack(),
+                    1..=4 => others().await,
+                    _ => {}
+                }
+            }
+        })
+    }
+
+    fn panics(&self, manager: &EventManager<Event>, mut rng: Rng, lifetime: usize) -> Job {
+        let mut reader = manager.subscribe();
+        let record = self.book.record(reader.id(), false);
+        self.executor.spawn(async move {
+            for _ in 0..lifetime {
+                let Some(event) = reader.next().await else {
+                    record.finish_last();
+                    return;
+                };
+                record.finish_last();
+                record.see(event.id);
+                if rng.u8(0..8) == 0 {
+                    others().await;
+                }
+            }
+            record.panicked();
+            // Owned by the task: dropped while it panics.
+            let _reader = reader;
+            std::panic::panic_any(Meant);
+        })
+    }
+
+    fn aborted(&self, manager: &EventManager<Event>, rng: Rng, after: usize) -> Job {
+        let job = self.lossless(manager, rng, usize::MAX);
+        let abort = job.abort.clone();
+        drop(self.executor.spawn(async move {
+            for _ in 0..after {
+                others().await;
+            }
+            abort.abort();
+        }));
+        job
+    }
+
+    /// Stands still over what it has not read, until the round is over. (With an event in hand, it
+    /// would still owe that when it is disconnected.)
+    fn stalls(&self, manager: &EventManager<Event>, lifetime: usize) -> Job {
+        let mut reader = manager.subscribe();
+        let record = self.book.record(reader.id(), true);
+        let (stalled, over) = (Arc::clone(&self.stalled), self.over.clone());
+        self.executor.spawn(async move {
+            for _ in 0..lifetime {
+                let Some(event) = reader.next().await else {
+                    record.finish_last();
+                    return;
+                };
+                record.finish_last();
+                record.see(event.id);
+            }
+            reader.ack();
+            stalled.lock().unwrap().push(reader.id());
+            over.await.ok();
+            while let Some(event) = reader.next().await {
+                record.finish_last();
+                record.see(event.id);
+            }
+            record.finish_last();
+        })
+    }
+
+    fn lossy(&self, manager: &EventManager<Event>, mut rng: Rng) -> Job {
+        let options = SubscribeOptions::new()
+            .overflow(Overflow::DropOldest)
+            .window(rng.usize(1..20));
+        let mut reader = manager.subscribe_with(options).with_missed();
+        let record = self.book.record(reader.get_ref().id(), false);
+        self.executor.spawn(async move {
+            let mut lost = 0;
+            while let Some(received) = reader.next().await {
+                record.finish_last();
+                match received {
+                    Received::Event(event) => record.see(event.id),
+                    Received::Missed(events) => {
+                        record.lost(events);
+                        lost += events;
+                    }
+                }
+                if rng.u8(0..4) == 0 {
+                    others().await;
+                }
+            }
+            record.finish_last();
+            record.read_to_the_end();
+            assert_eq!(lost, reader.get_ref().missed(), "every loss was told of");
+        })
+    }
+
+    /// One that is cut off when it does not keep up.
+    fn impatient(&self, manager: &EventManager<Event>, mut rng: Rng, overflow: Overflow) -> Job {
+        let options = SubscribeOptions::new()
+            .overflow(overflow)
+            .window(rng.usize(1..50));
+        let mut reader = manager.subscribe_with(options);
+        let record = self.book.record(reader.id(), true);
+        self.executor.spawn(async move {
+            while let Some(event) = reader.next().await {
+                record.finish_last();
+                record.see(event.id);
+                if rng.u8(0..8) == 0 {
+                    others().await;
+                }
+            }
+            record.finish_last();
+            record.read_to_the_end();
+        })
+    }
+
+    /// Acknowledges in any order, and drops some.
+    fn deliveries(&self, manager: &EventManager<Event>, mut rng: Rng, lifetime: usize) -> Job {
+        let most = rng.usize(1..10);
+        let options = SubscribeOptions::new().max_unacked(most);
+        let mut jobs = manager.subscribe_with(options).deliveries();
+        let record = self.book.record(jobs.id(), false);
+        self.executor.spawn(async move {
+            let mut held: Vec<Delivery<Event>> = Vec::new();
+            for _ in 0..lifetime {
+                // Whoever waits for what is held publishes nothing: it is not held for ever.
+                let next = loop {
+                    match poll!(jobs.next()) {
+                        Poll::Ready(next) => break next,
+                        Poll::Pending if held.is_empty() => break jobs.next().await,
+                        Poll::Pending => settle(&record, pick(&mut held, &mut rng), &mut rng),
+                    }
+                };
+                let Some(delivery) = next else {
+                    record.read_to_the_end();
+                    break;
+                };
+                record.see(delivery.id);
+                held.push(delivery);
+                if rng.bool() {
+                    settle(&record, pick(&mut held, &mut rng), &mut rng);
+                }
+            }
+            // They answer for themselves, also after the stream is gone.
+            drop(jobs);
+            rng.shuffle(&mut held);
+            for delivery in held {
+                others().await;
+                settle(&record, delivery, &mut rng);
+            }
+        })
+    }
+}
+
+fn pick(held: &mut Vec<Delivery<Event>>, rng: &mut Rng) -> Delivery<Event> {
+    held.swap_remove(rng.usize(..held.len()))
+}
+
+fn settle(record: &Record, delivery: Delivery<Event>, rng: &mut Rng) {
+    if rng.u8(0..4) == 0 {
+        record.decide(delivery.id, Fate::GivenUp);
+    } else {
+        record.decide(delivery.id, Fate::Finished);
+        delivery.ack();
+    }
+}
+
+/// The panics that are part of the show.
+pub(crate) struct Meant;
