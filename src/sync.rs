@@ -2,7 +2,7 @@
 //! checker under a private cfg.
 //!
 //! Everything that two threads touch at once goes through here, so that the models in
-//! `tests/shuttle.rs` and `tests/loom.rs` see every step of it. `Arc` and `OnceLock` stay
+//! `models/tests` see every step of it. `Arc` and `OnceLock` stay
 //! those of `std`: slots are written before their number is told, under the lock.
 
 pub(crate) use std::sync::Arc;

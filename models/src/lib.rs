@@ -1,4 +1,6 @@
-//! How a model is run, and the tasks it starts.
+//! How a model is run, and the tasks it starts. The models are in `tests`: random schedules under
+//! `--cfg genevent_shuttle`, every interleaving of small kernels under `--cfg genevent_loom`.
+#![cfg(genevent_shuttle)]
 
 use std::future::Future;
 use std::pin::Pin;
@@ -7,7 +9,7 @@ use std::task::{Context, Poll};
 use shuttle::future::{JoinError, JoinHandle};
 
 /// Tries a story with random schedules, as many as `GENEVENT_SCHEDULES` says.
-pub(crate) fn model(story: impl Fn() + Send + Sync + 'static) {
+pub fn model(story: impl Fn() + Send + Sync + 'static) {
     let schedules = std::env::var("GENEVENT_SCHEDULES").map_or(10_000, |n| n.parse().unwrap());
     shuttle::check_random(story, schedules);
 }
@@ -16,9 +18,9 @@ pub(crate) fn model(story: impl Fn() + Send + Sync + 'static) {
 ///
 /// A model does not wait for a task whose handle was dropped: it would be cut off amid its step,
 /// which no program does to it. And whether such a task ends at all would not be seen.
-pub(crate) struct Task<T>(Option<JoinHandle<T>>);
+pub struct Task<T>(Option<JoinHandle<T>>);
 
-pub(crate) fn spawn<T: Send + 'static>(task: impl Future<Output = T> + Send + 'static) -> Task<T> {
+pub fn spawn<T: Send + 'static>(task: impl Future<Output = T> + Send + 'static) -> Task<T> {
     Task(Some(shuttle::future::spawn(task)))
 }
 

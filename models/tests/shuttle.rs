@@ -13,12 +13,8 @@ use genevent::{
     Deliveries, Delivery, EventManager, Overflow, Received, StopReason, SubscribeOptions,
     Subscription, handler_fn,
 };
+use genevent_models::{model, spawn};
 use shuttle::future::{block_on, yield_now};
-
-#[path = "support/schedules.rs"]
-mod schedules;
-
-use schedules::{model, spawn};
 
 async fn read_all(reader: Subscription<u64>) -> Vec<u64> {
     reader.collect().await
@@ -825,7 +821,7 @@ fn removal_abort_and_the_owners_end_meet_and_one_of_them_is_told() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(1);
-            let (owner, gone) = tokio::sync::oneshot::channel::<()>();
+            let (owner, gone) = futures::channel::oneshot::channel::<()>();
             let seen = Arc::new(AtomicU64::new(0));
             let sum = Arc::clone(&seen);
             let handler = handler_fn(move |n: &u64| _ = sum.fetch_add(*n, Ordering::SeqCst));

@@ -1,5 +1,5 @@
 //! Models of the registry's watch: random schedules of those that change the registry, of the
-//! task that tells, and of those that begin to watch. Run as `tests/shuttle.rs` is.
+//! task that tells, and of those that begin to watch. Run as `shuttle.rs` is.
 //!
 //! Every lock and atomic of ours is a step of the schedule; what is tokio's own (`Notify`,
 //! `watch`) is one step as a whole.
@@ -10,12 +10,8 @@ use std::collections::{BTreeMap, HashSet};
 use futures::StreamExt;
 use genevent::EventManager;
 use genevent::kv::{Registry, RegistryEvent, View, Watch, WatchEvent};
+use genevent_models::{Task, model, spawn};
 use shuttle::future::{block_on, yield_now};
-
-#[path = "support/schedules.rs"]
-mod schedules;
-
-use schedules::{Task, model, spawn};
 
 /// A task that creates and stops buckets of these names.
 fn change(registry: &Registry<u8>, names: &'static [&'static str]) -> Task<()> {
