@@ -10,14 +10,13 @@ use std::sync::{Arc, Mutex};
 
 use futures::{FutureExt, StreamExt, poll};
 use genevent::handler::{AddHandlerError, CallError, TrySwapError};
+use genevent::test_util::Probe;
 use genevent::{EventManager, Handler, HandlerRef, StopReason, SubscriberKind, handler_fn};
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 
-#[path = "support/diary.rs"]
-mod diary;
-
-use diary::Diary;
+/// What handlers note.
+type Diary = Probe<String>;
 
 /// Notes what it is called with. 0 ends it, 13 makes it panic.
 struct Scribe {
@@ -35,7 +34,7 @@ impl Scribe {
 
 impl Handler<u32> for Scribe {
     async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
-        self.diary.note(format!("{} {n}", self.name));
+        self.diary.record(format!("{} {n}", self.name));
         self.seen.push(*n);
         yield_now().await;
         match n {
@@ -47,7 +46,7 @@ impl Handler<u32> for Scribe {
 
     async fn terminate(&mut self, reason: &StopReason) {
         yield_now().await;
-        self.diary.note(format!("{} ends: {reason}", self.name));
+        self.diary.record(format!("{} ends: {reason}", self.name));
     }
 }
 
@@ -206,11 +205,11 @@ async fn notify_returns_before_the_handler_runs_and_sync_notify_after() {
     let diary = Diary::default();
     add(&manager, "a", &diary);
     manager.notify(1).await.unwrap();
-    assert!(diary.read().is_empty());
+    assert!(diary.drain().is_empty());
     manager.ack_notify(2).await.unwrap();
     let receipt = manager.sync_notify(3).await.unwrap();
     assert!(receipt.all_acked());
-    assert_eq!(diary.read(), ["a 1", "a 2", "a 3"]);
+    assert_eq!(diary.drain(), ["a 1", "a 2", "a 3"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -338,7 +337,7 @@ async fn a_panic_ends_that_handler_alone_and_counts_as_dropped() {
         bad.stopped().now_or_never(),
         Some(StopReason::Panicked("thirteen".into()))
     );
-    assert_eq!(diary.read(), ["bad 13", "bad ends: it panicked: thirteen"]);
+    assert_eq!(diary.drain(), ["bad 13", "bad ends: it panicked: thirteen"]);
     assert_eq!(manager.which_handlers(), ["good"]);
     assert_eq!(manager.sync_notify(2).await.unwrap().acked(), 1);
     assert_eq!(all(&seen), [13, 2]);
@@ -353,7 +352,7 @@ async fn a_handler_may_end_itself() {
     let receipt = manager.sync_notify(0).await.unwrap();
     assert_eq!(receipt.acked(), 1, "it has finished with that one");
     assert_eq!(a.stopped().now_or_never(), Some(StopReason::Finished));
-    assert_eq!(diary.read(), ["a 0", "a ends: it had finished"]);
+    assert_eq!(diary.drain(), ["a 0", "a ends: it had finished"]);
     assert_eq!(manager.subscriber_count(), 0);
     assert!(manager.which_handlers().is_empty());
     assert_eq!(a.remove().await.err(), Some(StopReason::Finished));
@@ -421,9 +420,9 @@ async fn a_removal_has_its_place_in_the_sequence() {
     }
     assert_eq!(removal.await.ok().unwrap().seen, [1, 2, 3]);
     assert_eq!(stopped.now_or_never(), Some(StopReason::Removed));
-    assert_eq!(diary.read().last().unwrap(), "a ends: it was removed");
+    assert_eq!(diary.drain().last().unwrap(), "a ends: it was removed");
     assert!(manager.sync_notify(7).await.unwrap().is_unheard());
-    assert!(diary.read().is_empty());
+    assert!(diary.drain().is_empty());
 }
 
 #[tokio::test]
@@ -500,7 +499,7 @@ async fn a_swap_keeps_the_name_the_place_and_the_owner() {
     assert_eq!(manager.which_handlers(), ["a", "b"]);
     manager.sync_notify(2).await.unwrap();
     assert_eq!(swapped.call(|new| new.seen.clone()).await, Ok(vec![1, 2]));
-    let log = diary.read();
+    let log = diary.drain();
     assert_eq!(
         log.iter().filter(|l| l.contains("ends")).count(),
         1,
@@ -547,7 +546,7 @@ async fn a_refused_swap_leaves_the_old_one_going() {
     let b = a.try_swap(|a| Ok(Scribe { name: "b", ..a })).await.unwrap();
     assert_eq!(b.call(|b| b.name).await, Ok("b"));
     assert_eq!(
-        diary.read(),
+        diary.drain(),
         ["a 1", "a 2"],
         "the closure ends it, not `terminate`"
     );
@@ -631,7 +630,7 @@ async fn a_call_that_panics_ends_the_handler_and_tells_the_caller() {
         a.stopped().now_or_never(),
         Some(StopReason::Panicked("no".into()))
     );
-    assert_eq!(diary.read(), ["a ends: it panicked: no"]);
+    assert_eq!(diary.drain(), ["a ends: it panicked: no"]);
 }
 
 #[tokio::test]
@@ -756,7 +755,7 @@ async fn stop_waits_until_every_handler_has_handled_all_and_ended() {
     manager.notify(2).await.unwrap();
     manager.stop().await.unwrap();
     assert_eq!(
-        diary.read(),
+        diary.drain(),
         ["a 1", "a 2", "a ends: the event manager is closed"]
     );
     assert_eq!(a.stopped().now_or_never(), Some(StopReason::ManagerClosed));
@@ -809,7 +808,10 @@ async fn handlers_and_their_references_do_not_keep_the_manager_open() {
     manager.notify(1).await.unwrap();
     drop(manager);
     assert_eq!(a.stopped().await, StopReason::ManagerClosed);
-    assert_eq!(diary.read(), ["a 1", "a ends: the event manager is closed"]);
+    assert_eq!(
+        diary.drain(),
+        ["a 1", "a ends: the event manager is closed"]
+    );
 }
 
 #[test]
@@ -851,7 +853,7 @@ async fn a_disconnected_handler_handles_what_it_had_and_tells() {
     assert!(manager.disconnect(manager.subscribers()[0].id()));
     manager.notify(3).await.unwrap();
     assert!(matches!(a.stopped().await, StopReason::Disconnected(_)));
-    assert_eq!(diary.read()[..2], ["a 1", "a 2"]);
+    assert_eq!(diary.drain()[..2], ["a 1", "a 2"]);
 }
 
 #[tokio::test]

@@ -16,15 +16,15 @@ async fn case_023_once_added_a_handler_is_made_and_in_the_list() {
     let diary = Diary::default();
     let noting = diary.clone();
     let make = move || {
-        noting.note("made");
+        noting.record("made".into());
         Scribe::new("a", &noting)
     };
     let added = manager.add_handler_with("a", make, Restart::never());
     assert!(added.is_ok());
-    assert_eq!(diary.read(), ["made"]);
+    assert_eq!(diary.drain(), ["made"]);
     assert_eq!(manager.which_handlers(), ["a"]);
     assert!(manager.sync_notify(1).await.unwrap().all_acked());
-    assert_eq!(diary.read(), ["a 1"]);
+    assert_eq!(diary.drain(), ["a 1"]);
 }
 
 /// A handler that connects somewhere before it is added.
@@ -47,7 +47,7 @@ async fn case_024_a_handler_that_cannot_be_made_is_an_error_and_changes_nothing(
     assert_eq!(refused.unwrap_err(), "no route");
     assert_eq!(manager.which_handlers(), ["a"]);
     assert_eq!(manager.sync_notify(1).await.unwrap().acked(), 1);
-    assert_eq!(diary.read(), ["a 1"]);
+    assert_eq!(diary.drain(), ["a 1"]);
 
     assert!(connected(&manager, &diary, Ok(())).await.is_ok());
     assert_eq!(manager.sync_notify(2).await.unwrap().acked(), 2);
@@ -68,7 +68,7 @@ async fn case_025_a_handler_that_panics_while_it_is_made_harms_its_maker_alone()
     assert_eq!(manager.sync_notify(1).await.unwrap().acked(), 1);
     add(&manager, "b", &diary);
     assert_eq!(manager.sync_notify(2).await.unwrap().acked(), 2);
-    assert_eq!(diary.read()[..2], ["a 1", "a 2"]);
+    assert_eq!(diary.drain()[..2], ["a 1", "a 2"]);
 }
 
 #[tokio::test]

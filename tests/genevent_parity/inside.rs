@@ -20,7 +20,7 @@ impl Handler<u32> for Echo {
             let manager = self.0.upgrade().unwrap();
             assert_eq!(manager.notify(2).await, Ok(2));
         }
-        self.1.note(format!("echo {n}"));
+        self.1.record(format!("echo {n}"));
         ControlFlow::Continue(())
     }
 }
@@ -36,7 +36,7 @@ async fn case_141_a_handler_may_notify_its_own_manager_and_all_see_that_next() {
     let reading = reader(&manager, 0);
     assert_eq!(manager.sync_notify(1).await.unwrap().acked(), 2);
     manager.stop().await.unwrap();
-    let log = diary.read();
+    let log = diary.drain();
     assert_eq!(log[..4], ["echo 1", "b 1", "echo 2", "b 2"]);
     assert_eq!(reading.await.unwrap(), [1, 2]);
 }

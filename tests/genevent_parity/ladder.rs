@@ -33,9 +33,9 @@ async fn case_036_notify_answers_before_the_handler_has_run() {
     let diary = Diary::default();
     add(&manager, "a", &diary);
     assert_eq!(manager.notify(1).await, Ok(1));
-    assert!(diary.read().is_empty());
+    assert!(diary.drain().is_empty());
     settle().await;
-    assert_eq!(diary.read(), ["a 1"], "it arrives later");
+    assert_eq!(diary.drain(), ["a 1"], "it arrives later");
 }
 
 #[tokio::test]
@@ -45,7 +45,7 @@ async fn case_037_sync_notify_answers_when_the_handler_has_run() {
     add(&manager, "a", &diary);
     for n in 1..=3 {
         assert!(manager.sync_notify(n).await.unwrap().all_acked());
-        assert_eq!(diary.read(), [format!("a {n}")], "no waiting is needed");
+        assert_eq!(diary.drain(), [format!("a {n}")], "no waiting is needed");
     }
 }
 
@@ -60,7 +60,7 @@ async fn case_038_only_sync_notify_waits_for_the_handling_of_its_own_event() {
         let (took, ()) = timed(publish(&manager, mode, 1)).await;
         assert_eq!(took, millis, "{mode:?}");
         manager.flush().await.unwrap();
-        assert_eq!(diary.read(), ["a 1"]);
+        assert_eq!(diary.drain(), ["a 1"]);
     }
 }
 
@@ -74,10 +74,10 @@ async fn case_039_ack_notify_waits_for_what_is_ahead_and_not_for_its_own_handlin
     settle().await;
     let (took, receipt) = timed(manager.ack_notify(2)).await;
     assert_eq!((took, receipt.unwrap().acked()), (200, 1));
-    assert_eq!(diary.read(), ["a 1"], "it has only been received");
+    assert_eq!(diary.drain(), ["a 1"], "it has only been received");
     let (took, _) = timed(manager.flush()).await;
     assert_eq!(took, 200);
-    assert_eq!(diary.read(), ["a 2"]);
+    assert_eq!(diary.drain(), ["a 2"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -90,7 +90,7 @@ async fn case_040_sync_notify_waits_for_the_events_ahead_of_its_own() {
     manager.notify(2).await.unwrap();
     let (took, receipt) = timed(manager.sync_notify(3)).await;
     assert_eq!((took, receipt.unwrap().acked()), (300, 1));
-    assert_eq!(diary.read(), ["a 1", "a 2", "a 3"]);
+    assert_eq!(diary.drain(), ["a 1", "a 2", "a 3"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -103,7 +103,7 @@ async fn case_041_handlers_run_side_by_side_or_in_a_group_one_after_the_other() 
     }
     let (took, receipt) = timed(manager.sync_notify(1)).await;
     assert_eq!((took, receipt.unwrap().acked()), (100, 2));
-    assert_eq!(diary.read().len(), 2);
+    assert_eq!(diary.drain().len(), 2);
 
     let manager = EventManager::new(8);
     let group = manager.handler_group("both").unwrap();
@@ -112,7 +112,7 @@ async fn case_041_handlers_run_side_by_side_or_in_a_group_one_after_the_other() 
     }
     let (took, _) = timed(manager.sync_notify(1)).await;
     assert_eq!(took, 200);
-    assert_eq!(diary.read(), ["a 1", "b 1"]);
+    assert_eq!(diary.drain(), ["a 1", "b 1"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -136,7 +136,7 @@ async fn case_043_a_handler_and_a_stream_work_side_by_side() {
     let reading = reader(&manager, 150);
     let (took, receipt) = timed(manager.sync_notify(1)).await;
     assert_eq!((took, receipt.unwrap().acked()), (150, 2));
-    assert_eq!(diary.read(), ["a 1"]);
+    assert_eq!(diary.drain(), ["a 1"]);
     drop(manager);
     assert_eq!(reading.await.unwrap(), [1]);
 }
@@ -149,7 +149,7 @@ async fn case_044_a_sync_caller_that_goes_away_leaves_its_event_to_all() {
     let reading = reader(&manager, 0);
     assert!(manager.sync_notify(1).now_or_never().is_none());
     assert_eq!(manager.sync_notify(2).await.unwrap().acked(), 2);
-    assert_eq!(diary.read(), ["a 1", "a 2"]);
+    assert_eq!(diary.drain(), ["a 1", "a 2"]);
     drop(manager);
     assert_eq!(reading.await.unwrap(), [1, 2]);
 }
@@ -258,7 +258,7 @@ async fn case_048_handlers_fail_and_leave_alike_whatever_the_mode() {
         }
         manager.flush().await.unwrap();
         let ends = (bad.stopped().await, leaver.stopped().await);
-        results.push((ends, manager.which_handlers(), all(&seen), diary.read()));
+        results.push((ends, manager.which_handlers(), all(&seen), diary.drain()));
     }
     assert_eq!(results[0], results[1]);
     let (ends, left, seen, _) = &results[0];

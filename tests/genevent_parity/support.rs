@@ -5,14 +5,13 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
+use genevent::test_util::Probe;
 use genevent::{EventManager, Handler, HandlerRef, StopReason, handler_fn};
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{Instant, sleep};
 
-pub(crate) use diary::Diary;
-
-#[path = "../support/diary.rs"]
-mod diary;
+/// What handlers note.
+pub(crate) type Diary = Probe<String>;
 
 /// Notes every event, and its end. A fragile one ends over 0, and panics over 13.
 pub(crate) struct Scribe {
@@ -58,7 +57,7 @@ impl Scribe {
 impl Handler<u32> for Scribe {
     async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
         work(self.takes).await;
-        self.diary.note(format!("{} {n}", self.name));
+        self.diary.record(format!("{} {n}", self.name));
         match n {
             0 if self.fragile => return ControlFlow::Break(()),
             13 if self.fragile => panic!("thirteen"),
@@ -68,7 +67,7 @@ impl Handler<u32> for Scribe {
     }
 
     async fn terminate(&mut self, reason: &StopReason) {
-        self.diary.note(format!("{} ends: {reason}", self.name));
+        self.diary.record(format!("{} ends: {reason}", self.name));
     }
 }
 
