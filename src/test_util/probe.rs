@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::{Future, poll_fn};
+#[cfg(feature = "rt")]
+use std::ops::ControlFlow;
 use std::panic::Location;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
@@ -245,9 +247,14 @@ impl<T: Clone> Stream for Probe<T> {
 /// A handler that goes on for ever.
 #[cfg(feature = "rt")]
 impl<E: Clone + Send + Sync + 'static> crate::Handler<E> for Probe<E> {
-    async fn handle_event(&mut self, event: &E) -> std::ops::ControlFlow<()> {
+    async fn handle_event(&mut self, event: &E) -> ControlFlow<()> {
         self.record(event.clone());
-        std::ops::ControlFlow::Continue(())
+        ControlFlow::Continue(())
+    }
+
+    fn handle_now(&mut self, event: &E) -> Option<ControlFlow<()>> {
+        self.record(event.clone());
+        Some(ControlFlow::Continue(()))
     }
 }
 

@@ -5,9 +5,10 @@ use std::ops::ControlFlow;
 
 use genevent::error::DeadlineError;
 use genevent::handler::CallError;
+use genevent::test_util::Probe;
 use genevent::{EventManager, Handler, HandlerRef, StopReason};
 
-use crate::support::{Diary, Scribe, add, all, collector, ms, settle};
+use crate::support::{Diary, Scribe, add, ms, settle};
 
 #[tokio::test]
 async fn case_057_a_handler_that_fails_goes_alone_and_the_notifier_is_answered() {
@@ -15,15 +16,15 @@ async fn case_057_a_handler_that_fails_goes_alone_and_the_notifier_is_answered()
     let diary = Diary::default();
     let bad = Scribe::fragile("bad", &diary);
     manager.add_handler("bad", bad).unwrap();
-    let (good, seen) = collector();
-    manager.add_handler("good", good).unwrap();
+    let seen = Probe::new();
+    manager.add_handler("good", seen.clone()).unwrap();
     let bad = manager.subscribers()[0].id();
 
     let receipt = manager.sync_notify(13).await.unwrap();
     assert_eq!((receipt.acked(), receipt.dropped_by()), (1, &[bad][..]));
     assert_eq!(manager.which_handlers(), ["good"]);
     assert!(manager.sync_notify(2).await.unwrap().all_acked());
-    assert_eq!(all(&seen), [13, 2]);
+    assert_eq!(seen.drain(), [13, 2]);
 }
 
 #[tokio::test]
@@ -189,7 +190,7 @@ async fn case_065_a_failure_can_be_reported_in_full_and_no_other_end_is() {
     manager.notify(1).await.unwrap();
     manager.notify(13).await.unwrap();
     assert_eq!(removed.remove().await.ok().unwrap().handled, 2);
-    assert!(swapped.swap(|_| collector().0).await.is_ok());
+    assert!(swapped.swap(|_| Probe::new()).await.is_ok());
     manager.stop().await.unwrap();
     let report = "bad of orders, event 13 after 1: it panicked: ";
     let reports = reports.drain();

@@ -2,17 +2,15 @@
 
 use std::future::pending;
 use std::ops::ControlFlow;
-use std::sync::mpsc::channel;
 
 use futures::{FutureExt, StreamExt, poll};
 use genevent::error::{NotifyError, TryNotifyError};
+use genevent::test_util::Probe;
 use genevent::{EventManager, StopReason, handler_fn};
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
-use crate::support::{
-    Diary, Mode, Scribe, add, all, at_once, collector, publish, reader, settle, timed,
-};
+use crate::support::{Diary, Mode, Scribe, add, at_once, publish, reader, settle, timed};
 
 #[tokio::test]
 async fn case_035_without_subscribers_every_call_answers_at_once() {
@@ -169,18 +167,19 @@ fn case_045_a_sync_caller_is_told_when_there_is_nobody_to_answer_any_more() {
     // All who were to answer are gone with their runtime.
     let manager = EventManager::new(1);
     let runtime = Builder::new_current_thread().build().unwrap();
-    let (tx, seen) = channel();
+    let seen = Probe::new();
     let mut waiting = manager.sync_notify(3);
     runtime.block_on(async {
+        let noting = seen.clone();
         let stuck = move |n: &u32| {
-            tx.send(*n).unwrap();
+            noting.record(*n);
             pending::<()>()
         };
         manager.add_handler("stuck", stuck).unwrap();
         assert!(poll!(&mut waiting).is_pending());
         settle().await;
     });
-    assert_eq!(all(&seen), [3]);
+    assert_eq!(seen.drain(), [3]);
     drop(runtime);
     let receipt = at_once(waiting).unwrap();
     assert_eq!((receipt.acked(), receipt.dropped()), (0, 1));
@@ -210,12 +209,13 @@ async fn case_047_a_flood_waits_at_the_bound_and_nothing_is_lost() {
     let manager = EventManager::default(); // is bounded
     let (go, gate) = oneshot::channel::<()>();
     let gate = gate.map(drop).shared();
-    let (tx, seen) = channel();
+    let seen = Probe::new();
+    let noting = seen.clone();
     let busy = move |n: &u32| {
-        let (gate, tx, n) = (gate.clone(), tx.clone(), *n);
+        let (gate, noting, n) = (gate.clone(), noting.clone(), *n);
         async move {
             gate.await;
-            tx.send(n).unwrap();
+            noting.record(n);
         }
     };
     manager.add_handler("busy", busy).unwrap();
@@ -235,7 +235,7 @@ async fn case_047_a_flood_waits_at_the_bound_and_nothing_is_lost() {
     go.send(()).unwrap();
     flood.await.unwrap();
     manager.flush().await.unwrap();
-    assert!(all(&seen).into_iter().eq(0..EVENTS));
+    assert!(seen.drain().into_iter().eq(0..EVENTS));
 }
 
 #[tokio::test]
@@ -251,14 +251,14 @@ async fn case_048_handlers_fail_and_leave_alike_whatever_the_mode() {
             _ => ControlFlow::Continue(()),
         });
         let leaver = manager.add_handler("leaver", leaver).unwrap();
-        let (good, seen) = collector();
-        manager.add_handler("good", good).unwrap();
+        let seen = Probe::new();
+        manager.add_handler("good", seen.clone()).unwrap();
         for n in [1, 13, 2, 3] {
             publish(&manager, mode, n).await;
         }
         manager.flush().await.unwrap();
         let ends = (bad.stopped().await, leaver.stopped().await);
-        results.push((ends, manager.which_handlers(), all(&seen), diary.drain()));
+        results.push((ends, manager.which_handlers(), seen.drain(), diary.drain()));
     }
     assert_eq!(results[0], results[1]);
     let (ends, left, seen, _) = &results[0];

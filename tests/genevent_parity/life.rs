@@ -3,17 +3,17 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::channel;
 
-use futures::StreamExt;
 use futures::executor::block_on;
+use futures::{FutureExt, StreamExt};
 use genevent::error::{NotifyError, TryNotifyError};
 use genevent::handler::{AddHandlerError, CallError};
+use genevent::test_util::Probe;
 use genevent::{EndReason, EventManager, Restart, StopReason, handler_fn};
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
-use crate::support::{Diary, Scribe, add, all, collector, ms, settle, timed};
+use crate::support::{Diary, Scribe, add, ms, settle, timed};
 
 const CLOSED: &str = "a ends: the event manager is closed";
 
@@ -23,22 +23,22 @@ async fn case_001_a_new_manager_has_no_handlers() {
     assert!(manager.which_handlers().is_empty());
     assert!(manager.sync_notify(1).await.unwrap().is_unheard());
 
-    let (first, seen) = collector();
-    manager.add_handler("first", first).unwrap();
+    let seen = Probe::new();
+    manager.add_handler("first", seen.clone()).unwrap();
     manager.sync_notify(2).await.unwrap();
     assert_eq!(manager.which_handlers(), ["first"]);
-    assert_eq!(all(&seen), [2]);
+    assert_eq!(seen.drain(), [2]);
 }
 
 #[tokio::test]
 async fn case_002_stop_answers_ok_and_then_the_manager_is_gone() {
     let manager = EventManager::new(8);
-    let (handler, seen) = collector();
-    manager.add_handler("a", handler).unwrap();
+    let seen = Probe::new();
+    manager.add_handler("a", seen.clone()).unwrap();
     manager.notify(1).await.unwrap();
     assert_eq!(manager.stop().await, Ok(()));
 
-    assert_eq!(all(&seen), [1]);
+    assert_eq!(seen.drain(), [1]);
     assert!(manager.is_closed());
     assert!(manager.which_handlers().is_empty());
     assert_eq!(manager.subscriber_count(), 0);
@@ -50,11 +50,11 @@ async fn case_003_by_its_name_and_by_its_handle_it_is_the_same_manager() {
     let manager = EventManager::builder().name("orders").build();
     let name = manager.name().unwrap().to_owned();
     let names = HashMap::from([(name, manager.clone())]);
-    let (handler, seen) = collector();
-    names["orders"].add_handler("a", handler).unwrap();
+    let seen = Probe::new();
+    names["orders"].add_handler("a", seen.clone()).unwrap();
     names["orders"].notify(1).await.unwrap();
     manager.sync_notify(2).await.unwrap();
-    assert_eq!(all(&seen), [1, 2]);
+    assert_eq!(seen.drain(), [1, 2]);
     assert_eq!(manager.which_handlers(), ["a"]);
 }
 
@@ -63,8 +63,8 @@ async fn case_008_who_watches_is_told_the_end_and_why_once() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let stopped = add(&manager, "a", &diary).stopped();
-    let (tx, notices) = channel();
-    tokio::spawn(async move { tx.send(stopped.await).unwrap() });
+    let notices = Probe::new();
+    tokio::spawn(notices.follow(stopped.into_stream()));
     let watched = manager.clone();
     let watching = tokio::spawn(async move { watched.closed().await });
     let mut stream = manager.subscribe();
@@ -76,11 +76,11 @@ async fn case_008_who_watches_is_told_the_end_and_why_once() {
     manager.notify(1).await.unwrap();
     settle().await;
     assert!(!watching.is_finished());
-    assert!(all(&notices).is_empty());
+    assert!(notices.drain().is_empty());
     manager.stop().await.unwrap();
     watching.await.unwrap();
     settle().await;
-    assert_eq!(all(&notices), [StopReason::ManagerClosed]);
+    assert_eq!(notices.drain(), [StopReason::ManagerClosed]);
     let told = (vec![1], Some(EndReason::Closed));
     assert_eq!(reading.await.unwrap(), told);
     assert_eq!(diary.drain(), ["a 1", CLOSED]);
@@ -225,13 +225,13 @@ async fn case_017_after_a_stop_every_request_tells_that_there_is_no_manager() {
 #[tokio::test]
 async fn case_018_a_notify_that_nobody_can_hear_gives_the_event_back() {
     let manager = EventManager::new(8);
-    let (handler, seen) = collector();
-    manager.add_handler("a", handler).unwrap();
+    let seen = Probe::new();
+    manager.add_handler("a", seen.clone()).unwrap();
     assert_eq!(manager.notify(1).await, Ok(1));
     manager.stop().await.unwrap();
     assert_eq!(manager.notify(2).await, Err(NotifyError::Closed(2)));
     assert_eq!(manager.try_notify(3), Err(TryNotifyError::Closed(3)));
-    assert_eq!(all(&seen), [1]);
+    assert_eq!(seen.drain(), [1]);
 }
 
 #[tokio::test]

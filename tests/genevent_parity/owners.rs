@@ -1,15 +1,15 @@
 //! G. Handlers with an owner.
 
 use std::future::pending;
-use std::sync::mpsc::channel;
 
 use futures::FutureExt;
 use futures::executor::block_on;
+use genevent::test_util::Probe;
 use genevent::{EventManager, HandlerRef, StopReason};
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
-use crate::support::{Diary, Scribe, add, all, settle};
+use crate::support::{Diary, Scribe, add, settle};
 
 fn add_owned(
     manager: &EventManager<u32>,
@@ -157,16 +157,16 @@ async fn case_091_at_a_stop_the_owner_is_told_once_for_each_of_its_handlers() {
     let diary = Diary::default();
     let (_owner, gone) = oneshot::channel::<()>();
     let gone = gone.map(drop).shared();
-    let (tx, told) = channel();
+    let told = Probe::new();
     for name in ["a", "b"] {
         let stopped = add_owned(&manager, name, &diary, gone.clone()).stopped();
-        let tx = tx.clone();
-        tokio::spawn(async move { tx.send((name, stopped.await)).unwrap() });
+        let stopped = stopped.map(move |reason| (name, reason));
+        tokio::spawn(told.follow(stopped.into_stream()));
     }
     assert_eq!(manager.sync_notify(1).await.unwrap().acked(), 2);
     manager.stop().await.unwrap();
     settle().await;
-    let mut told = all(&told);
+    let mut told = told.drain();
     told.sort_unstable_by_key(|told| told.0);
     let closed = StopReason::ManagerClosed;
     assert_eq!(told, [("a", closed.clone()), ("b", closed)]);

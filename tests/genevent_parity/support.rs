@@ -1,12 +1,11 @@
 //! What the cases share.
 
 use std::ops::ControlFlow;
-use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
 use genevent::test_util::Probe;
-use genevent::{EventManager, Handler, HandlerRef, StopReason, handler_fn};
+use genevent::{EventManager, Handler, HandlerRef, StopReason};
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{Instant, sleep};
 
@@ -77,16 +76,6 @@ pub(crate) fn add(
     diary: &Diary,
 ) -> HandlerRef<u32, Scribe> {
     manager.add_handler(name, Scribe::new(name, diary)).unwrap()
-}
-
-/// A handler that passes its events on.
-pub(crate) fn collector() -> (impl Handler<u32>, Receiver<u32>) {
-    let (tx, rx) = channel();
-    (handler_fn(move |n: &u32| tx.send(*n).unwrap()), rx)
-}
-
-pub(crate) fn all<T>(rx: &Receiver<T>) -> Vec<T> {
-    rx.try_iter().collect()
 }
 
 /// A task that reads a stream until it ends, and takes so long over each event.

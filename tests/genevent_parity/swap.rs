@@ -1,13 +1,13 @@
 //! F. Swaps.
 
 use std::ops::ControlFlow;
-use std::sync::mpsc::channel;
 
 use futures::FutureExt;
 use genevent::handler::{AddHandlerError, TrySwapError};
+use genevent::test_util::Probe;
 use genevent::{EventManager, Handler, HandlerRef, StopReason};
 
-use crate::support::{Diary, Scribe, add, all, collector, settle};
+use crate::support::{Diary, Scribe, add, settle};
 
 /// A handler that was made of another one.
 struct Heir {
@@ -129,18 +129,18 @@ async fn case_079_under_load_every_event_is_seen_by_one_of_the_two() {
         }
     });
     // Each begins with nothing, and leaves what it has seen behind.
-    let (tx, seen) = channel();
+    let seen = Probe::new();
     while !load.is_finished() {
-        let tx = tx.clone();
+        let leaving = seen.clone();
         let swap = move |mut old: Scribe| {
-            tx.send(std::mem::take(&mut old.seen)).unwrap();
+            leaving.record(std::mem::take(&mut old.seen));
             old
         };
         a = a.swap(swap).await.unwrap();
     }
     load.await.unwrap();
-    tx.send(a.remove().await.ok().unwrap().seen).unwrap();
-    let seen = all(&seen);
+    seen.record(a.remove().await.ok().unwrap().seen);
+    let seen = seen.drain();
     let busy = seen.iter().filter(|seen| !seen.is_empty()).count();
     assert!(busy > 10, "{busy} of them have seen something");
     assert!(seen.into_iter().flatten().eq(0..EVENTS));
@@ -263,10 +263,11 @@ async fn case_082_one_of_several_of_a_type_is_swapped_by_its_name() {
     let [one, two, three] = ["h1", "h2", "h3"].map(|name| add(&manager, name, &diary));
     manager.notify(1).await.unwrap();
     let third = manager.handler::<Scribe>("h3").unwrap();
-    let (new, seen) = collector();
-    assert!(third.swap(move |_| new).await.is_ok());
+    let seen = Probe::new();
+    let heir = seen.clone();
+    assert!(third.swap(move |_| heir).await.is_ok());
     manager.sync_notify(2).await.unwrap();
-    assert_eq!(all(&seen), [2]);
+    assert_eq!(seen.drain(), [2]);
     assert_eq!(three.stopped().now_or_never(), Some(StopReason::Swapped));
     for same in [one, two] {
         assert_eq!(same.call(|h| h.seen.clone()).await, Ok(vec![1, 2]));
