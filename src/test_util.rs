@@ -14,8 +14,8 @@
 //!
 //! Each is an [`Assertion`], a future, which says how long it waits: `.await` for 100 ms as
 //! `ExUnit` does, `.within(duration).await` for so long, and `.now()` not at all, also outside of
-//! async code. `events` is a variable or a field that holds any `Stream + Unpin`, and stays where
-//! it is. All take a message after a comma, as `assert_eq!` does.
+//! async code. `events` is a variable or a field that holds any `Stream + Unpin`, or a `&mut` of one,
+//! and stays where it is. All take a message after a comma, as `assert_eq!` does.
 //!
 //! ```
 //! use genevent::EventManager;
@@ -89,6 +89,6 @@ pub use probe::Probe;
 /// What the macros are made of.
 #[doc(hidden)]
 pub mod hidden {
-    pub use super::asked::{ended, equal, next, pending};
+    pub use super::asked::{Lend, ended, equal, next, pending};
     pub use super::shown::{Opaque, Shown, WithDebug};
 }

@@ -9,6 +9,16 @@ use futures_core::Stream;
 
 use super::assertion::{Assertion, Look};
 
+/// Borrows a stream as a method's receiver does, also where it is a `&mut` already.
+pub trait Lend: Stream {
+    /// Itself.
+    fn lend(&mut self) -> &mut Self {
+        self
+    }
+}
+
+impl<S: Stream> Lend for S {}
+
 /// A stream, how to judge what comes of it, and how to fail at the caller's line.
 pub(super) struct Asked<'a, S, J, F> {
     stream: &'a mut S,

@@ -75,7 +75,7 @@
 macro_rules! assert_next {
     ($stream:expr $(,)?) => {
         $crate::test_util::hidden::next(
-            &mut $stream,
+            $crate::__genevent_lent!($stream),
             "an item",
             ::core::result::Result::Ok,
             |item| $crate::__genevent_shown!(item),
@@ -87,7 +87,7 @@ macro_rules! assert_next {
         matches $pattern:pat $(if $guard:expr)? $(=> $value:expr)? $(, $($message:tt)*)?
     ) => {
         $crate::test_util::hidden::next(
-            &mut $stream,
+            $crate::__genevent_lent!($stream),
             ::core::concat!(
                 "what matches ",
                 ::core::stringify!($pattern)
@@ -104,7 +104,7 @@ macro_rules! assert_next {
     };
     ($stream:expr, $expected:expr $(, $($message:tt)*)?) => {
         $crate::test_util::hidden::equal(
-            &mut $stream,
+            $crate::__genevent_lent!($stream),
             $expected,
             |item, expected| *item == *expected,
             |item| $crate::__genevent_shown!(item),
@@ -154,7 +154,7 @@ macro_rules! assert_next {
 macro_rules! assert_pending {
     ($stream:expr $(, $($message:tt)*)?) => {
         $crate::test_util::hidden::pending(
-            &mut $stream,
+            $crate::__genevent_lent!($stream),
             |item| $crate::__genevent_shown!(item),
             |told| $crate::__genevent_fail!(told, "assert_pending", $stream $(, $($message)*)?),
         )
@@ -199,11 +199,21 @@ macro_rules! assert_pending {
 macro_rules! assert_ended {
     ($stream:expr $(, $($message:tt)*)?) => {
         $crate::test_util::hidden::ended(
-            &mut $stream,
+            $crate::__genevent_lent!($stream),
             |item| $crate::__genevent_shown!(item),
             |told| $crate::__genevent_fail!(told, "assert_ended", $stream $(, $($message)*)?),
         )
     };
+}
+
+/// As `next()` of `StreamExt` takes it: a stream, or a `&mut` of one.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __genevent_lent {
+    ($stream:expr) => {{
+        use $crate::test_util::hidden::Lend as _;
+        $stream.lend()
+    }};
 }
 
 #[doc(hidden)]
