@@ -180,3 +180,17 @@ async fn a_probe_waits_for_what_other_tasks_make_it_see() {
     assert!(late.await.is_err());
     assert_eq!(start.elapsed(), Duration::from_millis(130));
 }
+
+#[test]
+fn in_a_runtime_without_a_clock_it_looks_and_panics_if_it_has_to_wait() {
+    let (_manager, mut reader) = with([1]);
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    runtime.unwrap().block_on(async {
+        assert_next!(reader, 1).await;
+        assert_pending!(reader).now();
+        let waiting = AssertUnwindSafe(assert_pending!(reader)).catch_unwind();
+        let payload = waiting.await.unwrap_err();
+        let told = payload.downcast_ref::<String>().unwrap();
+        assert!(told.contains("timers are disabled"), "{told}");
+    });
+}
