@@ -15,16 +15,16 @@
 //! Each is an [`Assertion`], a future, which says how long it waits: `.await` for 100 ms as
 //! `ExUnit` does, `.within(duration).await` for so long, and `.now()` not at all, also outside of
 //! async code. `events` is a variable or a field that holds any `Stream + Unpin`, or a `&mut` of one,
-//! and stays where it is. All take a message after a comma, as `assert_eq!` does.
+//! and stays where it is. All but the first take a message at the end, as `assert_eq!` does.
 //!
 //! ```
 //! use genevent::EventManager;
 //! use genevent::kv::{Registry, RegistryEvent};
 //! use genevent::test_util::{assert_ended, assert_next, assert_pending};
 //!
-//! #[tokio::main(flavor = "current_thread", start_paused = true)]
-//! # async fn main() { it_tells_of_its_buckets().await }
-//! # async fn it_tells_of_its_buckets() {
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() {
+//! // In a `#[tokio::test(start_paused = true)]`:
 //! let registry = Registry::<u32>::new(EventManager::default());
 //! let mut events = registry.events();
 //!

@@ -8,9 +8,10 @@
 /// - `assert_next!(stream, matches Pattern)`: one that matches; with ` if guard` as an arm of a
 ///   `match`, and with ` => value` made of what the pattern has bound. It gives the value, or `()`.
 ///
-/// All take a message at the end, as `assert_eq!`. The [`Assertion`](crate::test_util::Assertion)
-/// is to be awaited, which waits up to 100 ms, or asked with `now()`; see [`test_util`].
+/// The last two take a message at the end, as `assert_eq!`. The [`Assertion`] is to be awaited, which
+/// waits up to 100 ms, or asked with `now()`; see [`test_util`].
 ///
+/// [`Assertion`]: crate::test_util::Assertion
 /// [`test_util`]: crate::test_util
 ///
 /// # Panics
