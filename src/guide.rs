@@ -149,50 +149,40 @@
 //! assert_receive {:exit, "shopping", ^bucket}
 //! ```
 //!
-//! The same test, of the registry in module [`kv`]. What Elixir pins with `^` is compared;
-//! `assert_receive` with its half a second is a plain `recv`, or not even that:
-//! [`Registry::flush`] returns when everybody has finished with all that happened.
+//! The same test, of the registry in module [`kv`], with what feature `test-util` has for tests: a
+//! `Probe` is the forwarder and the mailbox, and `assert_next!` waits as `assert_receive` does. What
+//! Elixir pins with `^` is compared in the guard. Where the whole of what happened is asked for,
+//! nothing need be waited for: [`Registry::flush`] returns when everybody has finished with it.
 //!
 //! ```
-//! # use std::ops::ControlFlow;
-//! # use genevent::Handler;
-//! # struct Forwarder<E> { parent: mpsc::Sender<E> }
-//! # impl<E: Clone + Send + Sync + 'static> Handler<E> for Forwarder<E> {
-//! #     async fn handle_event(&mut self, event: &E) -> ControlFlow<()> {
-//! #         self.parent.send(event.clone()).await.unwrap();
-//! #         ControlFlow::Continue(())
-//! #     }
-//! # }
 //! use genevent::EventManager;
 //! use genevent::kv::{ExitReason, Registry, RegistryEvent};
-//! use tokio::sync::{mpsc, oneshot};
+//! use genevent::test_util::{Probe, assert_next};
+//! use tokio::sync::oneshot;
 //!
-//! # #[tokio::main(flavor = "current_thread")]
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
 //! # async fn main() {
 //! let manager = EventManager::default();
 //! let registry = Registry::<u32>::new(manager.clone());
-//! let (parent, mut mailbox) = mpsc::channel(8);
+//! let mut mailbox = Probe::new();
 //! let (myself, gone) = oneshot::channel::<()>();
-//! manager.add_mon_handler("forwarder", Forwarder { parent }, gone).unwrap();
+//! manager.add_mon_handler("forwarder", mailbox.clone(), gone).unwrap();
 //!
 //! registry.create("shopping").await.unwrap();
-//! let bucket = registry.lookup("shopping").unwrap();
-//! match mailbox.recv().await {
-//!     Some(RegistryEvent::Created { name, bucket: created }) => {
-//!         assert_eq!((&*name, &created), ("shopping", &bucket));
-//!     }
-//!     other => panic!("unexpected: {other:?}"),
-//! }
+//! let shopping = registry.lookup("shopping").unwrap();
+//! assert_next!(
+//!     mailbox,
+//!     matches RegistryEvent::Created { name, bucket } if *name == *"shopping" && bucket == shopping
+//! )
+//! .await;
 //!
-//! bucket.stop();
-//! registry.flush().await; // so there is nothing to wait for now
-//! match mailbox.try_recv() {
-//!     Ok(RegistryEvent::Exited { name, bucket: exited, reason }) => {
-//!         assert_eq!((&*name, &exited), ("shopping", &bucket));
-//!         assert_eq!(reason, ExitReason::Stopped);
-//!     }
-//!     other => panic!("unexpected: {other:?}"),
-//! }
+//! shopping.stop();
+//! let reason = assert_next!(
+//!     mailbox,
+//!     matches RegistryEvent::Exited { bucket, reason, .. } if bucket == shopping => reason
+//! )
+//! .await;
+//! assert_eq!(reason, ExitReason::Stopped);
 //! # drop(myself);
 //! # }
 //! ```

@@ -105,6 +105,7 @@
 //! |---|---|---|---|
 //! | none | | managers, streams, deliveries, permits, sinks | any executor; `futures-core`, `futures-sink`, `pin-project-lite` |
 //! | `rt` | yes | handlers, the registry, `within`, `WaitAtMost`, `batches`, `for_each_acked`, `try_for_each_acked` | tokio |
+//! | `test-util` | | for tests: module `test_util`, with `assert_next!`, `assert_pending!`, `assert_ended!` and a probe that records | any executor; on tokio its clock, also a paused one |
 //!
 //! Rust 1.85 or later. No `unsafe`.
 //!
@@ -182,6 +183,8 @@ mod subscription;
 mod sync;
 #[cfg(feature = "rt")]
 mod tasks;
+#[cfg(feature = "test-util")]
+pub mod test_util;
 mod watchers;
 
 /// Every program in README, as a test.

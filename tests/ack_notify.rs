@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use drive::{now, read};
 use futures::{StreamExt, join};
+use genevent::test_util::assert_next;
 use genevent::{EventManager, Overflow, SubscribeOptions};
 use tokio::time::{Instant, sleep};
 use tokio_test::{assert_pending, assert_ready_ok, task};
@@ -19,10 +20,10 @@ fn it_resolves_when_the_last_subscriber_has_received_the_event() {
     let mut received = task::spawn(manager.ack_notify('a'));
     assert_pending!(received.poll());
 
-    assert_eq!(read(&mut one), Some('a'));
+    assert_next!(one, 'a').now();
     assert!(!received.is_woken());
     assert_pending!(received.poll());
-    assert_eq!(read(&mut two), Some('a'));
+    assert_next!(two, 'a').now();
     assert!(received.is_woken());
 
     let receipt = assert_ready_ok!(received.poll());
@@ -44,10 +45,10 @@ fn an_event_that_was_fetched_ahead_is_not_received_yet() {
         let mut received = task::spawn(manager.ack_notify(ahead));
         for n in 1..ahead {
             assert_pending!(received.poll(), "{n} of {ahead}");
-            assert_eq!(read(&mut reader), Some(n));
+            assert_next!(reader, n).now();
         }
         assert_pending!(received.poll());
-        assert_eq!(read(&mut reader), Some(ahead));
+        assert_next!(reader, ahead).now();
         assert_ready_ok!(received.poll());
     }
 }
@@ -93,7 +94,7 @@ fn it_waits_for_room_first() {
     read(&mut reader);
     assert!(received.is_woken());
     assert_pending!(received.poll());
-    assert_eq!(read(&mut reader), Some('b'));
+    assert_next!(reader, 'b').now();
     assert_eq!(assert_ready_ok!(received.poll()).seq(), 2);
 }
 
@@ -170,7 +171,7 @@ fn an_unread_event_of_a_disconnected_subscriber_was_not_received_even_if_it_is_r
     let mut received = task::spawn(manager.ack_notify(1));
     assert_pending!(received.poll());
     manager.disconnect(reader.id());
-    assert_eq!(read(&mut reader), Some(1));
+    assert_next!(reader, 1).now();
     let receipt = assert_ready_ok!(received.poll());
     assert_eq!((receipt.acked(), receipt.dropped()), (0, 1));
 }
@@ -186,7 +187,7 @@ fn behind_a_stuck_reader_with_a_window_of_one_two_events_are_taken_and_the_other
     for sender in &mut senders {
         assert_pending!(sender.poll());
     }
-    assert_eq!(read(&mut stuck), Some(1), "and gets stuck on it");
+    assert_next!(stuck, 1, "and gets stuck on it").now();
 
     let mut ready = 0;
     for sender in &mut senders {
@@ -207,11 +208,11 @@ fn a_reader_that_ends_over_an_event_releases_whoever_waits_for_the_next() {
     let mut ends = manager.subscribe_with(SubscribeOptions::new().name("ends"));
     let mut goes_on = manager.subscribe();
     manager.try_notify(1).unwrap();
-    assert_eq!(read(&mut ends), Some(1));
+    assert_next!(ends, 1).now();
     let mut received = task::spawn(manager.ack_notify(2));
     assert_pending!(received.poll());
-    assert_eq!(read(&mut goes_on), Some(1));
-    assert_eq!(read(&mut goes_on), Some(2));
+    assert_next!(goes_on, 1).now();
+    assert_next!(goes_on, 2).now();
     assert_pending!(received.poll());
     drop(ends);
     assert!(received.is_woken());
@@ -232,10 +233,10 @@ fn a_reader_that_panics_harms_neither_the_publisher_nor_the_others() {
     }));
     panicked.unwrap_err();
 
-    assert_eq!(read(&mut good), Some(1));
+    assert_next!(good, 1).now();
     assert_eq!(assert_ready_ok!(received.poll()).dropped_by(), [failed]);
     assert_eq!(now(manager.notify(2)), Ok(1));
-    assert_eq!(read(&mut good), Some(2));
+    assert_next!(good, 2).now();
 }
 
 #[test]
@@ -245,6 +246,6 @@ fn dropping_the_future_after_the_event_is_stored_withdraws_nothing() {
     let mut received = task::spawn(manager.ack_notify('a'));
     assert_pending!(received.poll());
     drop(received);
-    assert_eq!(read(&mut reader), Some('a'));
+    assert_next!(reader, 'a').now();
     assert_eq!(now(manager.notify('b')), Ok(1));
 }

@@ -13,6 +13,7 @@ use genevent::ext::{FilterAcked, ReadyBatches};
 use genevent::future::{
     AckNotify, Closed, Flush, Notify, Reserve, Stop, SyncNotify, WaitForSubscribers,
 };
+use genevent::test_util::{Probe, assert_ended, assert_next, assert_pending};
 use genevent::{
     Ack, Batch, Deliveries, Delivery, DisconnectCause, EndReason, EventManager,
     EventManagerBuilder, EventSink, Overflow, Permit, Receipt, Received, SubscribeOptions,
@@ -388,6 +389,24 @@ mod handlers {
             may_be_spawned(&handler.remove());
         };
     }
+}
+
+/// What is in an `Assertion` is not for users to name, `WaitFor` either, nor is the macros' `Shown`.
+#[test]
+fn assertions_and_probes_go_anywhere() {
+    fn may_be_sent<A: Future + Send + Unpin + Debug>(_: &A) {}
+    at_ease::<Probe<Event>>();
+    unwind_safe::<Probe<Fragile>>();
+    clone::<Probe<Event>>();
+    default::<Probe<Event>>();
+    // Never called: that it compiles is enough.
+    let _ = |mut reader: Subscription<Cloned>, probe: Probe<Event>| {
+        may_be_sent(&assert_next!(reader));
+        may_be_sent(&assert_next!(reader, matches Cloned(_)));
+        may_be_sent(&assert_pending!(reader));
+        may_be_sent(&assert_ended!(reader));
+        may_be_sent(&probe.wait_for(1));
+    };
 }
 
 /// A new public type must be entered above, or here with the reason why not.

@@ -5,9 +5,10 @@ mod drive;
 
 use std::time::Duration;
 
-use drive::{now, read, read_all, waits};
+use drive::{now, read, read_all};
 use futures::{StreamExt, join};
 use genevent::error::{NotifyError, TryNotifyError};
+use genevent::test_util::{self, assert_ended, assert_next};
 use genevent::{DisconnectCause, EndReason, EventManager, Overflow, SubscribeOptions};
 use tokio::time::{sleep, timeout};
 use tokio_test::{assert_pending, assert_ready, assert_ready_eq, assert_ready_ok, task};
@@ -44,7 +45,7 @@ fn dropping_a_subscription_wakes_who_waits_for_its_room() {
     let slow = manager.subscribe();
     let mut fast = manager.subscribe();
     manager.try_notify(1).unwrap();
-    assert_eq!(read(&mut fast), Some(1));
+    assert_next!(fast, 1).now();
     let mut publish = task::spawn(manager.notify(2));
     assert_pending!(publish.poll());
     drop(slow);
@@ -111,7 +112,7 @@ fn a_publisher_that_was_called_but_not_polled_before_close_is_sent_home_too() {
     assert!(publish.is_woken());
     manager.close();
     assert_ready_eq!(publish.poll(), Err(NotifyError::Closed(2)));
-    assert_eq!(read(&mut reader), None);
+    assert_ended!(reader).now();
 }
 
 // GenEvent case 123
@@ -156,7 +157,7 @@ fn close_may_be_called_again() {
     manager.close();
     assert_eq!(read_all(&mut reader), [1]);
     manager.close();
-    assert_eq!(read(&mut reader), None);
+    assert_ended!(reader).now();
 }
 
 // GenEvent case 45: the wait for answers goes on, since the event is stored and is still answered
@@ -170,9 +171,9 @@ fn close_breaks_no_promise_about_what_is_stored() {
     assert_pending!(received.poll());
     manager.close();
     assert_pending!(done.poll());
-    assert_eq!(read(&mut reader), Some(1));
+    assert_next!(reader, 1).now();
     assert_pending!(done.poll());
-    assert_eq!(read(&mut reader), Some(2));
+    assert_next!(reader, 2).now();
     assert!(assert_ready_ok!(done.poll()).all_acked());
     assert!(assert_ready_ok!(received.poll()).all_acked());
 }
@@ -184,9 +185,9 @@ fn the_end_of_the_stream_finishes_the_last_event() {
     let mut done = task::spawn(manager.sync_notify(1));
     assert_pending!(done.poll());
     manager.close();
-    assert_eq!(read(&mut reader), Some(1));
+    assert_next!(reader, 1).now();
     assert_pending!(done.poll());
-    assert_eq!(read(&mut reader), None);
+    assert_ended!(reader).now();
     assert!(assert_ready_ok!(done.poll()).all_acked());
 }
 
@@ -195,9 +196,9 @@ fn a_reader_may_close_the_manager_it_reads() {
     let manager = EventManager::new(8);
     let mut reader = manager.subscribe();
     manager.try_notify(1).unwrap();
-    assert_eq!(read(&mut reader), Some(1));
+    assert_next!(reader, 1).now();
     manager.close();
-    assert_eq!(read(&mut reader), None);
+    assert_ended!(reader).now();
 }
 
 // GenEvent case 8
@@ -247,7 +248,7 @@ fn all_clones_are_the_same_manager() {
     assert_eq!(manager.subscriber_count(), 1);
     manager.try_notify(1).unwrap();
     assert!(clone.try_notify(2).is_err());
-    assert_eq!(read(&mut reader), Some(1));
+    assert_next!(reader, 1).now();
     clone.close();
     assert!(manager.is_closed());
 }
@@ -293,8 +294,8 @@ fn a_subscription_does_not_keep_it_open() {
     let (mut one, mut two) = (manager.subscribe(), manager.subscribe().with_missed());
     drop(manager);
     assert!(weak.upgrade().is_none());
-    assert_eq!(read(&mut one), None);
-    assert_eq!(read(&mut two), None);
+    assert_ended!(one).now();
+    assert_ended!(two).now();
 }
 
 // ---- stop ---------------------------------------------------------------------------------------
@@ -311,9 +312,9 @@ fn stop_closes_and_waits_until_every_stored_event_is_settled() {
     assert!(manager.is_closed());
     assert_eq!(manager.try_notify(3), Err(TryNotifyError::Closed(3)));
 
-    assert_eq!(read(&mut reader), Some(1));
-    assert_eq!(read(&mut reader), Some(2));
-    assert_eq!(read(&mut reader), None);
+    assert_next!(reader, 1).now();
+    assert_next!(reader, 2).now();
+    assert_ended!(reader).now();
     assert_pending!(stopped.poll());
     drop(leaver);
     assert!(stopped.is_woken());
@@ -331,7 +332,7 @@ fn stop_waits_for_an_event_in_hand() {
     reader.ack();
     assert!(stopped.is_woken());
     assert_ready!(stopped.poll()).unwrap();
-    assert_eq!(read(&mut reader), None, "its `None` was not waited for");
+    assert_ended!(reader, "its `None` was not waited for").now();
 }
 
 #[test]
@@ -400,7 +401,7 @@ fn a_disconnected_subscription_yields_what_it_had_not_read_and_ends() {
             manager.try_notify(n).unwrap();
         }
         for n in 0..read_before {
-            assert_eq!(read(&mut reader), Some(n));
+            assert_next!(reader, n).now();
         }
         assert!(manager.disconnect(reader.id()));
         assert_eq!(manager.subscriber_count(), 0);
@@ -409,7 +410,7 @@ fn a_disconnected_subscription_yields_what_it_had_not_read_and_ends() {
         assert_eq!(reader.end_reason(), None);
         assert!(read_all(&mut reader).into_iter().eq(read_before..200));
         assert!(on_request(reader.end_reason()));
-        assert_eq!(read(&mut reader), None);
+        assert_ended!(reader).now();
     }
 }
 
@@ -444,8 +445,8 @@ fn a_disconnected_subscription_owes_only_what_it_has_in_hand() {
         assert_pending!(waiter.poll());
     }
     // In the middle of a batch: 2 is in hand, 3 has been fetched ahead.
-    assert_eq!(read(&mut reader), Some(1));
-    assert_eq!(read(&mut reader), Some(2));
+    assert_next!(reader, 1).now();
+    assert_next!(reader, 2).now();
     assert!(assert_ready_ok!(waiters[0].poll()).all_acked());
 
     manager.disconnect(reader.id());
@@ -456,10 +457,10 @@ fn a_disconnected_subscription_owes_only_what_it_has_in_hand() {
     );
     assert_pending!(waiters[1].poll());
 
-    assert_eq!(read(&mut reader), Some(3));
+    assert_next!(reader, 3).now();
     assert!(waiters[1].is_woken());
     assert!(assert_ready_ok!(waiters[1].poll()).all_acked());
-    assert_eq!(read(&mut reader), None);
+    assert_ended!(reader).now();
 }
 
 #[test]
@@ -567,11 +568,11 @@ fn control_calls_wait_neither_for_a_stuck_subscriber_nor_behind_publishers() {
     assert_pending!(in_line.poll());
 
     let mut late = manager.subscribe();
-    assert!(waits(&mut late));
+    test_util::assert_pending!(late).now();
     assert_eq!(manager.subscriber_count(), 2);
     assert_eq!(manager.subscribers()[0].name(), Some("stuck"));
     assert!(manager.disconnect(late.id()));
-    assert_eq!(read(&mut late), None);
+    assert_ended!(late).now();
     assert_eq!(now(manager.wait_for_subscribers(1)), 1);
     assert!(!manager.is_closed());
     manager.close();

@@ -5,19 +5,17 @@
 use std::future::pending;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 
 use futures::{FutureExt, StreamExt, poll};
 use genevent::handler::{AddHandlerError, CallError, TrySwapError};
+use genevent::test_util::Probe;
 use genevent::{EventManager, Handler, HandlerRef, StopReason, SubscriberKind, handler_fn};
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 
-#[path = "support/diary.rs"]
-mod diary;
-
-use diary::Diary;
+/// What handlers note.
+type Diary = Probe<String>;
 
 /// Notes what it is called with. 0 ends it, 13 makes it panic.
 struct Scribe {
@@ -35,7 +33,7 @@ impl Scribe {
 
 impl Handler<u32> for Scribe {
     async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
-        self.diary.note(format!("{} {n}", self.name));
+        self.diary.record(format!("{} {n}", self.name));
         self.seen.push(*n);
         yield_now().await;
         match n {
@@ -47,17 +45,8 @@ impl Handler<u32> for Scribe {
 
     async fn terminate(&mut self, reason: &StopReason) {
         yield_now().await;
-        self.diary.note(format!("{} ends: {reason}", self.name));
+        self.diary.record(format!("{} ends: {reason}", self.name));
     }
-}
-
-fn collector() -> (impl Handler<u32>, Receiver<u32>) {
-    let (tx, rx) = channel();
-    (handler_fn(move |n: &u32| tx.send(*n).unwrap()), rx)
-}
-
-fn all<T>(rx: &Receiver<T>) -> Vec<T> {
-    rx.try_iter().collect()
 }
 
 fn add(manager: &EventManager<u32>, name: &'static str, diary: &Diary) -> HandlerRef<u32, Scribe> {
@@ -102,11 +91,11 @@ async fn a_name_in_use_gives_the_handler_back_and_leaves_all_as_it_was() {
 async fn one_type_lives_under_two_names_and_each_sees_every_event() {
     // GenEvent case 28.
     let manager = EventManager::new(8);
-    let ((one, ones), (two, twos)) = (collector(), collector());
-    manager.add_handler("one", one).unwrap();
-    manager.add_handler("two", two).unwrap();
+    let (ones, twos) = (Probe::new(), Probe::new());
+    manager.add_handler("one", ones.clone()).unwrap();
+    manager.add_handler("two", twos.clone()).unwrap();
     assert_eq!(manager.sync_notify(5).await.unwrap().acked(), 2);
-    assert_eq!((all(&ones), all(&twos)), (vec![5], vec![5]));
+    assert_eq!((ones.drain(), twos.drain()), (vec![5], vec![5]));
 }
 
 #[tokio::test]
@@ -115,12 +104,12 @@ async fn a_handler_sees_exactly_what_is_published_after_it_was_added() {
     let manager = EventManager::new(8);
     let reader = manager.subscribe();
     manager.notify(1).await.unwrap();
-    let (handler, seen) = collector();
-    manager.add_handler("late", handler).unwrap();
+    let seen = Probe::new();
+    manager.add_handler("late", seen.clone()).unwrap();
     manager.notify(2).await.unwrap();
     drop(reader);
     manager.flush().await.unwrap();
-    assert_eq!(all(&seen), [2]);
+    assert_eq!(seen.drain(), [2]);
 }
 
 #[tokio::test]
@@ -206,11 +195,11 @@ async fn notify_returns_before_the_handler_runs_and_sync_notify_after() {
     let diary = Diary::default();
     add(&manager, "a", &diary);
     manager.notify(1).await.unwrap();
-    assert!(diary.read().is_empty());
+    assert!(diary.drain().is_empty());
     manager.ack_notify(2).await.unwrap();
     let receipt = manager.sync_notify(3).await.unwrap();
     assert!(receipt.all_acked());
-    assert_eq!(diary.read(), ["a 1", "a 2", "a 3"]);
+    assert_eq!(diary.drain(), ["a 1", "a 2", "a 3"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -254,9 +243,9 @@ async fn a_call_comes_after_the_events_before_it_and_changes_the_handler() {
 async fn every_handler_and_stream_sees_the_same_order() {
     // GenEvent cases 49, 50.
     let manager = EventManager::new(4);
-    let ((one, ones), (two, twos)) = (collector(), collector());
-    manager.add_handler("one", one).unwrap();
-    manager.add_handler("two", two).unwrap();
+    let (ones, twos) = (Probe::new(), Probe::new());
+    manager.add_handler("one", ones.clone()).unwrap();
+    manager.add_handler("two", twos.clone()).unwrap();
     let stream = manager.subscribe();
     let senders = [100, 200].map(|base| {
         let manager = manager.clone();
@@ -274,7 +263,7 @@ async fn every_handler_and_stream_sees_the_same_order() {
     let order = reading.await.unwrap();
     manager.stop().await.unwrap();
     assert_eq!(order.len(), 100);
-    assert_eq!((all(&ones), all(&twos)), (order.clone(), order));
+    assert_eq!((ones.drain(), twos.drain()), (order.clone(), order));
 }
 
 #[tokio::test]
@@ -291,23 +280,25 @@ async fn a_cancelled_sync_notify_still_delivers() {
 async fn events_need_not_be_clone() {
     struct Whole(u32);
     let manager = EventManager::new(4);
-    let (tx, rx) = channel();
-    let handler = handler_fn(move |whole: &Whole| tx.send(whole.0).unwrap());
+    let seen = Probe::new();
+    let noting = seen.clone();
+    let handler = handler_fn(move |whole: &Whole| noting.record(whole.0));
     manager.add_handler("whole", handler).unwrap();
     manager.sync_notify(Whole(3)).await.unwrap();
-    assert_eq!(all(&rx), [3]);
+    assert_eq!(seen.drain(), [3]);
 }
 
 #[tokio::test]
 async fn closures_may_await_if_they_do_not_hold_the_event() {
     let manager = EventManager::new(4);
-    let (tx, rx) = channel();
+    let seen = Probe::new();
+    let noting = seen.clone();
     let handler = move |text: &String| {
-        let (tx, text) = (tx.clone(), text.clone());
+        let (noting, text) = (noting.clone(), text.clone());
         async move {
             yield_now().await;
             let end = text == "end";
-            tx.send(text).unwrap();
+            noting.record(text);
             if end {
                 ControlFlow::Break(())
             } else {
@@ -319,7 +310,7 @@ async fn closures_may_await_if_they_do_not_hold_the_event() {
     manager.notify("one".into()).await.unwrap();
     manager.notify("end".into()).await.unwrap();
     assert_eq!(handler.stopped().await, StopReason::Finished);
-    assert_eq!(all(&rx), ["one", "end"]);
+    assert_eq!(seen.drain(), ["one", "end"]);
 }
 
 // ---- Failing ------------------------------------------------------------------------------------
@@ -329,8 +320,8 @@ async fn a_panic_ends_that_handler_alone_and_counts_as_dropped() {
     // GenEvent cases 57, 58, 59.
     let manager = EventManager::new(4);
     let diary = Diary::default();
-    let (bad, (good, seen)) = (add(&manager, "bad", &diary), collector());
-    manager.add_handler("good", good).unwrap();
+    let (bad, seen) = (add(&manager, "bad", &diary), Probe::new());
+    manager.add_handler("good", seen.clone()).unwrap();
     let receipt = manager.sync_notify(13).await.unwrap();
     assert_eq!((receipt.acked(), receipt.dropped()), (1, 1));
     // GenEvent case 93: told before the answer.
@@ -338,10 +329,10 @@ async fn a_panic_ends_that_handler_alone_and_counts_as_dropped() {
         bad.stopped().now_or_never(),
         Some(StopReason::Panicked("thirteen".into()))
     );
-    assert_eq!(diary.read(), ["bad 13", "bad ends: it panicked: thirteen"]);
+    assert_eq!(diary.drain(), ["bad 13", "bad ends: it panicked: thirteen"]);
     assert_eq!(manager.which_handlers(), ["good"]);
     assert_eq!(manager.sync_notify(2).await.unwrap().acked(), 1);
-    assert_eq!(all(&seen), [13, 2]);
+    assert_eq!(seen.drain(), [13, 2]);
 }
 
 #[tokio::test]
@@ -353,7 +344,7 @@ async fn a_handler_may_end_itself() {
     let receipt = manager.sync_notify(0).await.unwrap();
     assert_eq!(receipt.acked(), 1, "it has finished with that one");
     assert_eq!(a.stopped().now_or_never(), Some(StopReason::Finished));
-    assert_eq!(diary.read(), ["a 0", "a ends: it had finished"]);
+    assert_eq!(diary.drain(), ["a 0", "a ends: it had finished"]);
     assert_eq!(manager.subscriber_count(), 0);
     assert!(manager.which_handlers().is_empty());
     assert_eq!(a.remove().await.err(), Some(StopReason::Finished));
@@ -421,9 +412,9 @@ async fn a_removal_has_its_place_in_the_sequence() {
     }
     assert_eq!(removal.await.ok().unwrap().seen, [1, 2, 3]);
     assert_eq!(stopped.now_or_never(), Some(StopReason::Removed));
-    assert_eq!(diary.read().last().unwrap(), "a ends: it was removed");
+    assert_eq!(diary.drain().last().unwrap(), "a ends: it was removed");
     assert!(manager.sync_notify(7).await.unwrap().is_unheard());
-    assert!(diary.read().is_empty());
+    assert!(diary.drain().is_empty());
 }
 
 #[tokio::test]
@@ -500,7 +491,7 @@ async fn a_swap_keeps_the_name_the_place_and_the_owner() {
     assert_eq!(manager.which_handlers(), ["a", "b"]);
     manager.sync_notify(2).await.unwrap();
     assert_eq!(swapped.call(|new| new.seen.clone()).await, Ok(vec![1, 2]));
-    let log = diary.read();
+    let log = diary.drain();
     assert_eq!(
         log.iter().filter(|l| l.contains("ends")).count(),
         1,
@@ -517,8 +508,9 @@ async fn a_swap_between_types_makes_old_references_stale() {
     let diary = Diary::default();
     let a = add(&manager, "a", &diary);
     let old = a.clone();
-    let (handler, seen) = collector();
-    a.swap(move |_| handler).await.unwrap();
+    let seen = Probe::new();
+    let heir = seen.clone();
+    a.swap(move |_| heir).await.unwrap();
     assert_eq!(
         old.call(|_| ()).await,
         Err(CallError::Stopped(StopReason::Swapped))
@@ -526,7 +518,7 @@ async fn a_swap_between_types_makes_old_references_stale() {
     assert!(manager.handler::<Scribe>("a").is_none());
     old.abort();
     manager.sync_notify(4).await.unwrap();
-    assert_eq!(all(&seen), [4], "a stale reference reaches nobody");
+    assert_eq!(seen.drain(), [4], "a stale reference reaches nobody");
     let gone = old.swap(|_| handler_fn(|_: &u32| ())).await;
     assert_eq!(gone.err(), Some(StopReason::Swapped));
 }
@@ -547,7 +539,7 @@ async fn a_refused_swap_leaves_the_old_one_going() {
     let b = a.try_swap(|a| Ok(Scribe { name: "b", ..a })).await.unwrap();
     assert_eq!(b.call(|b| b.name).await, Ok("b"));
     assert_eq!(
-        diary.read(),
+        diary.drain(),
         ["a 1", "a 2"],
         "the closure ends it, not `terminate`"
     );
@@ -631,7 +623,7 @@ async fn a_call_that_panics_ends_the_handler_and_tells_the_caller() {
         a.stopped().now_or_never(),
         Some(StopReason::Panicked("no".into()))
     );
-    assert_eq!(diary.read(), ["a ends: it panicked: no"]);
+    assert_eq!(diary.drain(), ["a ends: it panicked: no"]);
 }
 
 #[tokio::test]
@@ -680,27 +672,31 @@ async fn an_owner_takes_its_handler_along_at_its_place_in_the_sequence() {
     let manager = EventManager::new(8);
     let (owner, gone) = oneshot::channel::<()>();
     let gone = gone.map(drop).shared();
-    let ((one, ones), (two, twos)) = (collector(), collector());
-    let one = manager.add_mon_handler("one", one, gone.clone()).unwrap();
-    let two = manager.add_mon_handler("two", two, gone).unwrap();
+    let (ones, twos) = (Probe::new(), Probe::new());
+    let one = manager
+        .add_mon_handler("one", ones.clone(), gone.clone())
+        .unwrap();
+    let two = manager.add_mon_handler("two", twos.clone(), gone).unwrap();
     manager.notify(1).await.unwrap();
     manager.notify(2).await.unwrap();
     owner.send(()).unwrap();
     manager.notify(3).await.unwrap();
     assert_eq!(one.stopped().await, StopReason::OwnerGone);
     assert_eq!(two.stopped().await, StopReason::OwnerGone);
-    assert_eq!((all(&ones), all(&twos)), (vec![1, 2], vec![1, 2]));
+    assert_eq!((ones.drain(), twos.drain()), (vec![1, 2], vec![1, 2]));
     assert!(manager.which_handlers().is_empty());
 }
 
 #[tokio::test]
 async fn an_owner_that_is_gone_already_or_panics_is_gone() {
     let manager = EventManager::new(8);
-    let (handler, seen) = collector();
-    let late = manager.add_mon_handler("late", handler, async {}).unwrap();
+    let seen = Probe::new();
+    let late = manager
+        .add_mon_handler("late", seen.clone(), async {})
+        .unwrap();
     manager.notify(1).await.unwrap();
     assert_eq!(late.stopped().await, StopReason::OwnerGone);
-    assert!(all(&seen).is_empty());
+    assert!(seen.drain().is_empty());
 
     let panics = async { panic!("owner") };
     let handler = handler_fn(|_: &u32| ());
@@ -728,20 +724,20 @@ async fn a_handler_that_ends_lets_go_of_its_owner() {
 async fn a_guard_removes_its_handler_unless_disarmed() {
     // GenEvent case 83.
     let manager = EventManager::new(8);
-    let (handler, seen) = collector();
-    let guard = manager.add_handler("a", handler).unwrap().drop_guard();
+    let seen = Probe::new();
+    let guard = manager.add_handler("a", seen.clone()).unwrap().drop_guard();
     manager.notify(1).await.unwrap();
     let stopped = guard.stopped();
     drop(guard);
     manager.notify(2).await.unwrap();
     assert_eq!(stopped.await, StopReason::Removed);
-    assert_eq!(all(&seen), [1]);
+    assert_eq!(seen.drain(), [1]);
 
-    let (handler, seen) = collector();
-    let guard = manager.add_handler("a", handler).unwrap().drop_guard();
+    let seen = Probe::new();
+    let guard = manager.add_handler("a", seen.clone()).unwrap().drop_guard();
     drop(guard.disarm());
     manager.sync_notify(3).await.unwrap();
-    assert_eq!(all(&seen), [3]);
+    assert_eq!(seen.drain(), [3]);
 }
 
 // ---- The manager's end --------------------------------------------------------------------------
@@ -756,7 +752,7 @@ async fn stop_waits_until_every_handler_has_handled_all_and_ended() {
     manager.notify(2).await.unwrap();
     manager.stop().await.unwrap();
     assert_eq!(
-        diary.read(),
+        diary.drain(),
         ["a 1", "a 2", "a ends: the event manager is closed"]
     );
     assert_eq!(a.stopped().now_or_never(), Some(StopReason::ManagerClosed));
@@ -809,7 +805,10 @@ async fn handlers_and_their_references_do_not_keep_the_manager_open() {
     manager.notify(1).await.unwrap();
     drop(manager);
     assert_eq!(a.stopped().await, StopReason::ManagerClosed);
-    assert_eq!(diary.read(), ["a 1", "a ends: the event manager is closed"]);
+    assert_eq!(
+        diary.drain(),
+        ["a 1", "a ends: the event manager is closed"]
+    );
 }
 
 #[test]
@@ -851,7 +850,7 @@ async fn a_disconnected_handler_handles_what_it_had_and_tells() {
     assert!(manager.disconnect(manager.subscribers()[0].id()));
     manager.notify(3).await.unwrap();
     assert!(matches!(a.stopped().await, StopReason::Disconnected(_)));
-    assert_eq!(diary.read()[..2], ["a 1", "a 2"]);
+    assert_eq!(diary.drain()[..2], ["a 1", "a 2"]);
 }
 
 #[tokio::test]

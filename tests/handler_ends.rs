@@ -10,14 +10,13 @@ use std::task::Poll;
 
 use futures::{FutureExt, poll};
 use genevent::handler::{CallError, TrySwapError};
+use genevent::test_util::Probe;
 use genevent::{EventManager, Handler, HandlerRef, Restart, StopReason, handler_fn};
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 
-#[path = "support/diary.rs"]
-mod diary;
-
-use diary::Diary;
+/// What handlers note.
+type Diary = Probe<String>;
 
 /// Notes its events and its end, for which it takes its time if it is `slow`. 0 ends it.
 struct Scribe {
@@ -47,7 +46,7 @@ impl Scribe {
 
 impl Handler<u32> for Scribe {
     async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
-        self.diary.note(format!("{} {n}", self.name));
+        self.diary.record(format!("{} {n}", self.name));
         if let Some(itself) = self.itself.get() {
             itself.abort();
         }
@@ -58,7 +57,7 @@ impl Handler<u32> for Scribe {
     }
 
     async fn terminate(&mut self, reason: &StopReason) {
-        self.diary.note(format!("{} ends: {reason}", self.name));
+        self.diary.record(format!("{} ends: {reason}", self.name));
         if self.slow {
             pending::<()>().await;
         }
@@ -83,7 +82,7 @@ async fn an_abort_that_is_pending_when_terminate_begins_does_not_skip_it() {
     itself.set(a.clone()).unwrap();
     manager.notify(0).await.unwrap();
     assert_eq!(a.stopped().await, StopReason::Finished);
-    assert_eq!(diary.read(), ["a 0", "a ends: it had finished"]);
+    assert_eq!(diary.drain(), ["a 0", "a ends: it had finished"]);
 }
 
 #[tokio::test]
@@ -97,14 +96,14 @@ async fn an_abort_amid_a_swap_ends_the_handler() {
     let swap = tokio::spawn(a.swap(|_| new));
     settle().await;
     assert_eq!(
-        diary.read(),
+        diary.drain(),
         ["a ends: another handler has taken its place"]
     );
     other.abort();
     assert_eq!(swap.await.unwrap().err(), Some(StopReason::Aborted));
     assert_eq!(other.stopped().await, StopReason::Aborted);
     assert!(manager.which_handlers().is_empty());
-    assert!(diary.read().is_empty(), "it is not told twice");
+    assert!(diary.drain().is_empty(), "it is not told twice");
 }
 
 #[tokio::test]
@@ -118,7 +117,7 @@ async fn an_abort_that_comes_before_a_swap_ends_the_handler_with_its_terminate()
     other.abort();
     let error = swap.await.unwrap_err();
     assert!(matches!(error, TrySwapError::Stopped(StopReason::Aborted)));
-    assert_eq!(diary.read(), ["a ends: it was aborted"]);
+    assert_eq!(diary.drain(), ["a ends: it was aborted"]);
 }
 
 #[tokio::test]
@@ -201,7 +200,7 @@ async fn an_event_that_all_have_handled_is_settled_before_one_of_them_is_aborted
     slow.abort();
     go.send(()).unwrap();
     settle().await;
-    assert_eq!(diary.read(), ["slow 1", "slow ends: it was aborted"]);
+    assert_eq!(diary.drain(), ["slow 1", "slow ends: it was aborted"]);
     let receipt = done.now_or_never().expect("not behind `terminate`");
     assert!(receipt.unwrap().all_acked());
 }
@@ -219,7 +218,7 @@ async fn a_flush_does_not_wait_for_the_end_of_a_handler_that_has_handled_it_all(
     assert!(poll!(&mut flush).is_pending());
     manager.notify(3).await.unwrap(); // is read together with the second one
     settle().await;
-    assert_eq!(diary.read(), ["a 1", "a 2", "a ends: it was removed"]);
+    assert_eq!(diary.drain(), ["a 1", "a 2", "a ends: it was removed"]);
     assert_eq!(flush.now_or_never(), Some(Ok(())));
     a.abort();
     assert_eq!(removal.await.err(), Some(StopReason::Aborted));
@@ -272,7 +271,7 @@ async fn a_member_on_its_way_in_sees_what_is_stored_before_its_owner_ends() {
     drop(owner);
     manager.notify(2).await.unwrap();
     assert_eq!(handler.stopped().await, StopReason::OwnerGone);
-    assert_eq!(diary.read(), ["owned 1", "owned ends: its owner is gone"]);
+    assert_eq!(diary.drain(), ["owned 1", "owned ends: its owner is gone"]);
 }
 
 // ---- The runtime goes ---------------------------------------------------------------------------
@@ -294,7 +293,7 @@ fn what_was_handled_counts_as_finished_though_the_runtime_goes_amid_terminate() 
         settle().await;
         a
     });
-    assert_eq!(diary.read(), ["a 0", "a ends: it had finished"]);
+    assert_eq!(diary.drain(), ["a 0", "a ends: it had finished"]);
     drop(runtime);
     assert!(done.now_or_never().unwrap().unwrap().all_acked());
     assert_eq!(a.stopped().now_or_never(), Some(StopReason::Aborted));
@@ -313,7 +312,7 @@ fn what_a_member_had_yet_to_handle_counts_as_dropped_when_the_runtime_goes() {
         assert!(poll!(&mut done).is_pending());
         settle().await;
     });
-    assert_eq!(diary.read(), ["a 0", "a ends: it had finished"]);
+    assert_eq!(diary.drain(), ["a 0", "a ends: it had finished"]);
     drop(runtime);
     assert_eq!(done.now_or_never().unwrap().unwrap().dropped(), 1);
 }

@@ -9,14 +9,13 @@ use std::task::{Context, Wake, Waker};
 
 use futures::{FutureExt, poll};
 use genevent::handler::{AddHandlerError, CallError};
+use genevent::test_util::Probe;
 use genevent::{EventManager, Handler, Restart, StopReason, handler_fn};
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 
-#[path = "support/diary.rs"]
-mod diary;
-
-use diary::Diary;
+/// What handlers note.
+type Diary = Probe<String>;
 
 /// Not `Clone`: events are lent.
 struct Event(u32);
@@ -47,7 +46,7 @@ fn fragile(name: &'static str, diary: &Diary) -> Scribe {
 impl Handler<Event> for Scribe {
     async fn handle_event(&mut self, event: &Event) -> ControlFlow<()> {
         yield_now().await;
-        self.diary.note(format!("{} {}", self.name, event.0));
+        self.diary.record(format!("{} {}", self.name, event.0));
         match event.0 {
             0 if self.fragile => ControlFlow::Break(()),
             13 if self.fragile => panic!("thirteen"),
@@ -56,7 +55,7 @@ impl Handler<Event> for Scribe {
     }
 
     async fn terminate(&mut self, reason: &StopReason) {
-        self.diary.note(format!("{} ends: {reason}", self.name));
+        self.diary.record(format!("{} ends: {reason}", self.name));
     }
 }
 
@@ -74,7 +73,7 @@ async fn a_group_lends_each_event_to_its_handlers_oldest_first_and_counts_once()
     assert_eq!(manager.subscriber_count(), 1);
     manager.notify(Event(1)).await.unwrap();
     assert_eq!(manager.sync_notify(Event(2)).await.unwrap().acked(), 1);
-    assert_eq!(diary.read(), ["a 1", "b 1", "c 1", "a 2", "b 2", "c 2"]);
+    assert_eq!(diary.drain(), ["a 1", "b 1", "c 1", "a 2", "b 2", "c 2"]);
 }
 
 #[tokio::test]
@@ -91,7 +90,7 @@ async fn who_panics_or_breaks_ends_alone_and_the_others_get_the_same_event() {
     assert!(receipt.all_acked());
     assert_eq!(ends.stopped().await, StopReason::Finished);
     assert_eq!(bad.stopped().await, StopReason::Finished);
-    assert_eq!(diary.read().last().unwrap(), "good 0");
+    assert_eq!(diary.drain().last().unwrap(), "good 0");
 
     let bad = group.add_handler("bad", fragile("bad", &diary)).unwrap();
     let receipt = manager.sync_notify(Event(13)).await.unwrap();
@@ -102,11 +101,11 @@ async fn who_panics_or_breaks_ends_alone_and_the_others_get_the_same_event() {
     );
     assert_eq!(group.which_handlers(), ["good"]);
     assert_eq!(
-        diary.read(),
+        diary.drain(),
         ["good 13", "bad 13", "bad ends: it panicked: thirteen"]
     );
     assert_eq!(manager.sync_notify(Event(2)).await.unwrap().acked(), 1);
-    assert_eq!(diary.read(), ["good 2"]);
+    assert_eq!(diary.drain(), ["good 2"]);
 }
 
 #[tokio::test]
@@ -138,7 +137,7 @@ async fn a_handler_joins_a_group_at_its_place_in_the_sequence() {
     assert!(removal.await.is_ok());
     manager.flush().await.unwrap();
     assert_eq!(
-        diary.read(),
+        diary.drain(),
         ["a 1", "a 2", "b 2", "b ends: it was removed", "a 3"]
     );
 }
@@ -183,7 +182,7 @@ async fn members_are_called_swapped_owned_and_removed_as_single_handlers_are() {
     assert_eq!(a.stopped().await, StopReason::OwnerGone);
     manager.flush().await.unwrap();
     assert_eq!(
-        diary.read(),
+        diary.drain(),
         [
             "b ends: another handler has taken its place",
             "a 1",
@@ -210,7 +209,7 @@ async fn a_closed_manager_ends_the_newest_handler_first() {
     manager.stop().await.unwrap();
     let closed = "the event manager is closed";
     assert_eq!(
-        diary.read(),
+        diary.drain(),
         [
             "a 1".into(),
             "b 1".into(),
@@ -248,7 +247,7 @@ async fn a_group_stays_while_it_is_held_or_has_a_handler() {
     let a = group.add_handler("a", scribe("a", &diary)).unwrap();
     drop(group);
     manager.sync_notify(Event(2)).await.unwrap();
-    assert_eq!(diary.read(), ["a 2"]);
+    assert_eq!(diary.drain(), ["a 2"]);
     a.remove().await.ok().unwrap();
     assert_eq!(manager.subscriber_count(), 0);
     manager.flush().await.unwrap();
@@ -266,7 +265,7 @@ async fn a_group_is_removed_whole_by_its_name() {
     assert!(manager.remove_handler("group").await);
     assert_eq!(a.stopped().now_or_never(), Some(StopReason::Removed));
     assert_eq!(group.stopped().now_or_never(), Some(StopReason::Removed));
-    assert_eq!(diary.read(), ["a 1", "a ends: it was removed"]);
+    assert_eq!(diary.drain(), ["a 1", "a ends: it was removed"]);
     assert_eq!(manager.subscriber_count(), 0);
     let gone = a.call(|_| ()).await;
     assert_eq!(gone, Err(CallError::Stopped(StopReason::Removed)));
@@ -287,7 +286,7 @@ async fn aborting_a_stuck_member_lets_the_others_go_on() {
     stuck.abort();
     assert!(done.await.unwrap().all_acked());
     assert_eq!(stuck.stopped().await, StopReason::Aborted);
-    assert_eq!(diary.read(), ["b 1"]);
+    assert_eq!(diary.drain(), ["b 1"]);
 }
 
 #[tokio::test]
@@ -299,7 +298,7 @@ async fn a_member_may_be_aborted_before_its_first_event() {
     let a = group.add_handler("a", scribe("a", &diary)).unwrap();
     a.abort();
     assert_eq!(a.stopped().await, StopReason::Aborted);
-    assert_eq!(diary.read(), ["a ends: it was aborted"]);
+    assert_eq!(diary.drain(), ["a ends: it was aborted"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,14 +4,13 @@
 use std::ops::ControlFlow;
 
 use futures::{FutureExt, StreamExt, poll};
+use genevent::test_util::Probe;
 use genevent::{EventManager, Handler, HandlerGuard, HandlerRef, StopReason, handler_fn};
 use tokio::sync::{oneshot, watch};
 use tokio::task::{JoinHandle, yield_now};
 
-#[path = "support/diary.rs"]
-mod diary;
-
-use diary::Diary;
+/// What handlers note.
+type Diary = Probe<String>;
 
 /// Notes its events and its end. 13 makes it panic.
 struct Scribe {
@@ -33,13 +32,13 @@ impl Scribe {
 
 impl Handler<u32> for Scribe {
     async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
-        self.diary.note(format!("{} {n}", self.name));
+        self.diary.record(format!("{} {n}", self.name));
         assert_ne!(*n, 13, "unlucky");
         ControlFlow::Continue(())
     }
 
     async fn terminate(&mut self, reason: &StopReason) {
-        self.diary.note(format!("{} ends: {reason}", self.name));
+        self.diary.record(format!("{} ends: {reason}", self.name));
     }
 }
 
@@ -104,7 +103,7 @@ async fn a_handler_may_put_another_one_in_its_own_place() {
         ["role", "last"],
         "in the same place"
     );
-    let mut seen = diary.read();
+    let mut seen = diary.drain();
     seen.sort_unstable();
     assert_eq!(seen, ["last 1", "last 2", "successor 2"]);
 }
@@ -115,7 +114,7 @@ async fn a_successor_that_cannot_be_made_is_told_and_nothing_takes_the_place() {
     let (manager, diary, swapped) = heralded(true).await;
     assert_eq!(swapped, Err(StopReason::Panicked("no successor".into())));
     assert_eq!(manager.which_handlers(), ["last"]);
-    assert_eq!(diary.read(), ["last 1", "last 2"]);
+    assert_eq!(diary.drain(), ["last 1", "last 2"]);
 }
 
 // ---- Removing itself ----------------------------------------------------------------------------
@@ -134,7 +133,7 @@ async fn a_call_may_remove_the_handler_and_is_answered() {
     });
     assert_eq!(answer.await, Ok("goodbye"));
     assert_eq!(a.stopped().await, StopReason::Removed);
-    assert_eq!(diary.read(), ["a 1", "a ends: it was removed"]);
+    assert_eq!(diary.drain(), ["a 1", "a ends: it was removed"]);
     assert!(manager.which_handlers().is_empty());
 }
 
@@ -161,7 +160,7 @@ async fn a_swap_may_pass_the_handler_to_another_owner() {
     drop(new_owner);
     assert_eq!(told.await, StopReason::Removed);
     assert_eq!(
-        diary.read(),
+        diary.drain(),
         [
             "old ends: another handler has taken its place",
             "new 1",
@@ -184,7 +183,7 @@ async fn events_queue_while_a_handler_is_paused_and_come_in_order_then() {
             let (n, diary, mut paused) = (*n, diary.clone(), paused.clone());
             async move {
                 paused.wait_for(|paused| !paused).await.unwrap();
-                diary.note(n.to_string());
+                diary.record(n.to_string());
             }
         }
     };
@@ -195,12 +194,12 @@ async fn events_queue_while_a_handler_is_paused_and_come_in_order_then() {
     manager.notify(3).await.unwrap();
     let mut more = Box::pin(manager.notify(4));
     assert!(poll!(&mut more).is_pending(), "the queue is bounded");
-    assert!(diary.read().is_empty());
+    assert!(diary.drain().is_empty());
 
     pause.send(false).unwrap();
     more.await.unwrap();
     manager.flush().await.unwrap();
-    assert_eq!(diary.read(), ["1", "2", "3", "4"]);
+    assert_eq!(diary.drain(), ["1", "2", "3", "4"]);
 }
 
 // ---- Reports ------------------------------------------------------------------------------------
@@ -210,7 +209,7 @@ fn report(diary: &Diary, handler: &HandlerRef<u32, Scribe>) -> JoinHandle<()> {
     let (diary, name, stopped) = (diary.clone(), handler.name().to_owned(), handler.stopped());
     tokio::spawn(async move {
         if let StopReason::Panicked(cause) = stopped.await {
-            diary.note(format!("{name} failed: {cause}"));
+            diary.record(format!("{name} failed: {cause}"));
         }
     })
 }
@@ -235,7 +234,7 @@ async fn a_failure_can_be_reported_with_its_cause_and_a_removal_or_a_swap_is_non
     futures::stream::iter(told)
         .for_each(|told| told.map(Result::unwrap))
         .await;
-    let mut reports = reports.read();
+    let mut reports = reports.drain();
     reports.sort_unstable();
     let cause = "assertion `left != right` failed: unlucky\n  left: 13\n right: 13";
     assert_eq!(
@@ -244,7 +243,7 @@ async fn a_failure_can_be_reported_with_its_cause_and_a_removal_or_a_swap_is_non
     );
     assert!(
         diary
-            .read()
+            .drain()
             .contains(&format!("c ends: it panicked: {cause}"))
     );
 }

@@ -10,6 +10,7 @@ use drive::{now, read, read_all};
 use futures::executor::{block_on, block_on_stream};
 use futures::{FutureExt, StreamExt};
 use genevent::error::TryNotifyError;
+use genevent::test_util::assert_next;
 use genevent::{EventManager, Overflow, SubscribeOptions};
 use tokio_test::{assert_pending, assert_ready_eq, assert_ready_ok, task};
 
@@ -151,7 +152,7 @@ fn a_subscriber_that_leaves_during_a_sync_event_changes_nobody_elses_order() {
     read(&mut leaver);
     drop(leaver);
     for n in 1..=4 {
-        assert_eq!(read(&mut reader), Some(n));
+        assert_next!(reader, n).now();
     }
     assert_eq!(assert_ready_ok!(done.poll()).acked(), 2);
 }
@@ -165,9 +166,9 @@ fn slow_and_dead_subscribers_never_reorder_what_others_see() {
     let mut fast = manager.subscribe();
     for n in 0..200 {
         manager.try_notify(n).unwrap();
-        assert_eq!(read(&mut fast), Some(n));
+        assert_next!(fast, n).now();
         if n % 10 == 0 {
-            assert_eq!(read(&mut slow), Some(n / 10));
+            assert_next!(slow, n / 10).now();
         }
     }
 }
@@ -192,17 +193,17 @@ fn publishers_stand_in_one_line_whichever_call_they_made() {
     assert_pending!(second.poll());
     assert_pending!(third.poll());
 
-    assert_eq!(read(&mut reader), Some(0));
+    assert_next!(reader, 0).now();
     assert!(first.is_woken() && !second.is_woken() && !third.is_woken());
     assert_pending!(first.poll(), "stored; nobody has finished with it");
-    assert_eq!(read(&mut reader), Some(1));
+    assert_next!(reader, 1).now();
     assert!(second.is_woken() && !third.is_woken());
     assert_ready_eq!(second.poll(), Ok(1));
-    assert_eq!(read(&mut reader), Some(2));
+    assert_next!(reader, 2).now();
     assert!(third.is_woken());
     assert_eq!(assert_ready_ok!(first.poll()).seq(), 2);
     assert_pending!(third.poll());
-    assert_eq!(read(&mut reader), Some(3));
+    assert_next!(reader, 3).now();
     assert_eq!(assert_ready_ok!(third.poll()).seq(), 4);
 }
 
@@ -266,7 +267,7 @@ fn a_publisher_that_is_not_the_head_gets_nothing_by_polling() {
     assert_pending!(newcomer.poll());
     assert_eq!(reader.pending(), 0);
     assert_ready_eq!(head.poll(), Ok(1));
-    assert_eq!(read(&mut reader), Some(1));
+    assert_next!(reader, 1).now();
 }
 
 #[test]
@@ -316,11 +317,7 @@ fn a_cancelled_publisher_passes_its_turn_on() {
         }
         assert!(next.is_woken());
         assert_ready_eq!(next.poll(), Ok(1));
-        assert_eq!(
-            read(&mut reader),
-            Some(2),
-            "the cancelled one went to nobody"
-        );
+        assert_next!(reader, 2, "the cancelled one went to nobody").now();
     }
 }
 
@@ -338,7 +335,7 @@ fn a_publisher_cancelled_in_the_middle_leaves_the_others_in_their_order() {
         assert_ready_eq!(publish.poll(), Ok(1));
         assert_eq!(reader.pending(), 1, "{n}");
     }
-    assert_eq!(read(&mut reader), Some(5));
+    assert_next!(reader, 5).now();
 }
 
 #[test]
@@ -353,7 +350,7 @@ fn polling_again_keeps_the_place_in_line_and_moves_the_waker() {
     read(&mut reader);
     assert!(after.is_woken() && !before.is_woken() && !behind.is_woken());
     assert_eq!(now(head), Ok(1));
-    assert_eq!(read(&mut reader), Some(1));
+    assert_next!(reader, 1).now();
 }
 
 #[test]
@@ -368,7 +365,7 @@ fn a_subscriber_that_comes_while_publishers_wait_sees_their_events() {
     assert_ready_eq!(line[0].poll(), Ok(2));
     read(&mut reader);
     assert!(!line[1].is_woken(), "now the late one is in the way");
-    assert_eq!(read(&mut late), Some(1));
+    assert_next!(late, 1).now();
     assert!(line[1].is_woken());
     assert_ready_eq!(line[1].poll(), Ok(2));
     assert_eq!((read(&mut reader), read(&mut late)), (Some(2), Some(2)));

@@ -3,8 +3,9 @@
 #[path = "support/drive.rs"]
 mod drive;
 
-use drive::{now, read, read_all, waits};
+use drive::{now, read, read_all};
 use genevent::error::TryNotifyError;
+use genevent::test_util::{self, assert_ended, assert_next};
 use genevent::{
     DisconnectCause, EndReason, EventManager, Overflow, Received, SubscribeOptions, Subscription,
 };
@@ -30,7 +31,7 @@ fn capacity_counts_an_event_until_it_is_yielded() {
         for n in capacity + 1..=3 * capacity {
             assert_eq!(manager.try_notify(n), Err(TryNotifyError::Full(n)));
             assert_eq!(reader.pending(), capacity);
-            assert_eq!(read(&mut reader), Some(n - capacity));
+            assert_next!(reader, n - capacity).now();
             assert_eq!(manager.try_notify(n), Ok(1), "one yielded, one more fits");
         }
         manager.close();
@@ -81,7 +82,7 @@ fn a_window_counts_as_the_capacity_does() {
         fill(&manager, window);
         for n in window + 1..=2 * window {
             assert!(manager.try_notify(n).is_err());
-            assert_eq!(read(&mut narrow), Some(n - window));
+            assert_next!(narrow, n - window).now();
             assert_eq!(manager.try_notify(n), Ok(2));
         }
     }
@@ -131,7 +132,7 @@ fn an_enormous_capacity_costs_nothing() {
     for policy in [Overflow::Wait, Overflow::DropOldest, Overflow::Disconnect] {
         let mut reader = manager.subscribe_with(policy);
         fill(&manager, 100);
-        assert_eq!(read(&mut reader), Some(1));
+        assert_next!(reader, 1).now();
         assert_eq!(reader.pending(), 99);
     }
 }
@@ -193,9 +194,9 @@ fn what_a_lossy_subscriber_loses_the_others_still_see() {
     let mut lossy = manager.subscribe_with(small);
     let mut lossless = manager.subscribe();
     fill(&manager, 8);
-    assert_eq!(read(&mut lossy), Some(8));
+    assert_next!(lossy, 8).now();
     for n in 1..=8 {
-        assert_eq!(read(&mut lossless), Some(n));
+        assert_next!(lossless, n).now();
     }
     assert_eq!((lossy.missed(), lossless.missed()), (7, 0));
 }
@@ -211,7 +212,7 @@ fn the_event_in_hand_is_not_lost() {
         manager.try_notify(n).unwrap();
     }
     assert_pending!(done.poll());
-    assert_eq!(read(&mut lossy), Some(100));
+    assert_next!(lossy, 100).now();
     assert!(assert_ready_ok!(done.poll()).all_acked());
 }
 
@@ -247,7 +248,7 @@ fn what_a_lossy_subscriber_has_fetched_ahead_can_still_be_lost() {
     }
     // In the middle of what one lock has given it.
     for n in 1..=50 {
-        assert_eq!(read(&mut lossy), Some(n));
+        assert_next!(lossy, n).now();
     }
     for n in 101..=160 {
         manager.try_notify(n).unwrap();
@@ -255,7 +256,7 @@ fn what_a_lossy_subscriber_has_fetched_ahead_can_still_be_lost() {
     assert_eq!((lossy.pending(), lossy.missed()), (100, 10));
     assert_eq!(assert_ready_ok!(received.poll()).dropped_by(), [lossy.id()]);
     assert_eq!(assert_ready_ok!(done.poll()).dropped_by(), [lossy.id()]);
-    assert_eq!(read(&mut lossy), Some(61), "nor is it yielded");
+    assert_next!(lossy, 61, "nor is it yielded").now();
 }
 
 #[test]
@@ -263,12 +264,12 @@ fn losses_are_values_in_their_place() {
     let manager = EventManager::new(2);
     let mut screen = manager.subscribe_with(Overflow::DropOldest).with_missed();
     fill(&manager, 5);
-    assert_eq!(read(&mut screen), Some(Received::Missed(3)));
-    assert_eq!(read(&mut screen), Some(Received::Event(4)));
-    assert_eq!(read(&mut screen), Some(Received::Event(5)));
-    assert!(waits(&mut screen));
+    assert_next!(screen, Received::Missed(3)).now();
+    assert_next!(screen, Received::Event(4)).now();
+    assert_next!(screen, Received::Event(5)).now();
+    test_util::assert_pending!(screen).now();
     fill(&manager, 2);
-    assert_eq!(read(&mut screen), Some(Received::Event(1)));
+    assert_next!(screen, Received::Event(1)).now();
     assert_eq!(screen.get_ref().missed(), 3);
 }
 
@@ -278,15 +279,15 @@ fn a_loss_while_an_event_is_in_hand_is_told_too() {
         let manager = EventManager::new(2);
         let mut screen = manager.subscribe_with(Overflow::DropOldest).with_missed();
         fill(&manager, 1);
-        assert_eq!(read(&mut screen), Some(Received::Event(1)));
+        assert_next!(screen, Received::Event(1)).now();
         fill(&manager, 5);
         if acks {
             screen.get_mut().ack();
         }
-        assert_eq!(read(&mut screen), Some(Received::Missed(3)), "acks: {acks}");
-        assert_eq!(read(&mut screen), Some(Received::Event(4)));
-        assert_eq!(read(&mut screen), Some(Received::Event(5)));
-        assert!(waits(&mut screen));
+        assert_next!(screen, Received::Missed(3), "acks: {acks}").now();
+        assert_next!(screen, Received::Event(4)).now();
+        assert_next!(screen, Received::Event(5)).now();
+        test_util::assert_pending!(screen).now();
     }
 }
 
@@ -295,10 +296,10 @@ fn a_loss_from_before_the_last_event_that_was_read_is_not_told_late() {
     let manager = EventManager::new(2);
     let mut reader = manager.subscribe_with(Overflow::DropOldest);
     fill(&manager, 4);
-    assert_eq!(read(&mut reader), Some(3), "1 and 2 are behind it");
+    assert_next!(reader, 3, "1 and 2 are behind it").now();
     let mut screen = reader.with_missed();
-    assert_eq!(read(&mut screen), Some(Received::Event(4)));
-    assert!(waits(&mut screen));
+    assert_next!(screen, Received::Event(4)).now();
+    test_util::assert_pending!(screen).now();
 }
 
 #[test]
@@ -307,11 +308,11 @@ fn being_told_of_a_loss_finishes_the_event_in_hand() {
     let mut screen = manager.subscribe_with(Overflow::DropOldest).with_missed();
     let mut done = task::spawn(manager.sync_notify(1));
     assert_pending!(done.poll());
-    assert_eq!(read(&mut screen), Some(Received::Event(1)));
+    assert_next!(screen, Received::Event(1)).now();
     let mut settled = task::spawn(manager.flush());
     assert_pending!(settled.poll());
     fill(&manager, 2);
-    assert_eq!(read(&mut screen), Some(Received::Missed(1)));
+    assert_next!(screen, Received::Missed(1)).now();
     assert_ready_ok!(done.poll());
     assert_ready_eq!(settled.poll(), Ok(()));
 }
@@ -383,7 +384,7 @@ fn a_strict_subscriber_is_disconnected_reads_what_it_had_and_ends() {
         assert_eq!(strict.end_reason(), None);
         assert!(read_all(&mut strict).into_iter().eq(1..=window));
         assert!(overflown(strict.end_reason()));
-        assert_eq!(read(&mut strict), None);
+        assert_ended!(strict).now();
         assert_eq!(strict.missed(), 0);
     }
 }
@@ -406,7 +407,7 @@ fn what_a_strict_subscriber_had_not_read_is_dropped_at_once_and_the_event_in_han
     let mut strict = manager.subscribe_with(Overflow::Disconnect);
     let mut in_hand = task::spawn(manager.sync_notify(1));
     assert_pending!(in_hand.poll());
-    assert_eq!(read(&mut strict), Some(1));
+    assert_next!(strict, 1).now();
     let mut unread = task::spawn(manager.sync_notify(2));
     assert_pending!(unread.poll());
     let mut not_received = task::spawn(manager.ack_notify(3));
@@ -417,7 +418,7 @@ fn what_a_strict_subscriber_had_not_read_is_dropped_at_once_and_the_event_in_han
     assert_eq!(assert_ready_ok!(unread.poll()).dropped_by(), [strict.id()]);
     assert_eq!(assert_ready_ok!(not_received.poll()).dropped(), 1);
     assert_pending!(in_hand.poll());
-    assert_eq!(read(&mut strict), Some(2));
+    assert_next!(strict, 2).now();
     assert!(assert_ready_ok!(in_hand.poll()).all_acked());
     assert_eq!(read_all(&mut strict), [3]);
 }
@@ -499,9 +500,9 @@ fn every_policy_acts_once_the_event_is_stored() {
     assert_eq!((lossy.missed(), manager.subscriber_count()), (0, 3));
     assert_ready_eq!(publish.poll(), Ok(2));
     assert_eq!((lossy.missed(), lossy.pending()), (1, 2));
-    assert_eq!(read(&mut lossy), Some(2));
+    assert_next!(lossy, 2).now();
     assert_eq!(read_all(&mut strict), [1, 2]);
     assert!(overflown(strict.end_reason()));
-    assert_eq!(read(&mut lossless), Some(2));
-    assert_eq!(read(&mut lossless), Some(3));
+    assert_next!(lossless, 2).now();
+    assert_next!(lossless, 3).now();
 }

@@ -2,6 +2,7 @@
 
 use futures::{FutureExt, Stream, StreamExt};
 use genevent::error::{NotifyError, ReserveError, TryNotifyError};
+use genevent::test_util::{assert_ended, assert_next};
 use genevent::{EndReason, EventManager, Overflow, Permit, SubscribeOptions};
 use tokio_test::{assert_pending, assert_ready, task};
 
@@ -66,7 +67,7 @@ fn whoever_subscribes_while_a_permit_is_out_gets_its_event() {
     assert_eq!(late.pending(), 3, "more than its window");
     for n in 0..3 {
         assert_pending!(waiting.poll());
-        assert_eq!(now(late.next()), Some(n));
+        assert_next!(late, n).now();
     }
     assert!(waiting.is_woken());
     assert_eq!(assert_ready!(waiting.poll()), Ok(1));
@@ -95,8 +96,8 @@ fn policies_act_when_a_permit_is_used_not_when_it_is_given() {
     drop(reserve(&EventManager::<u8>::new(1)));
     assert_eq!(permit.notify(2), 1);
     assert_eq!((lossy.missed(), manager.subscriber_count()), (1, 1));
-    assert_eq!(now(strict.next()), Some(1));
-    assert_eq!(now(strict.next()), None);
+    assert_next!(strict, 1).now();
+    assert_ended!(strict).now();
 }
 
 #[test]
@@ -136,7 +137,7 @@ fn a_permit_given_back_wakes_the_head_of_the_line_at_once_and_it_alone() {
     );
     assert_eq!(assert_ready!(first.poll()), Ok(1));
     assert!(!second.is_woken());
-    assert_eq!(now(reader.next()), Some(1));
+    assert_next!(reader, 1).now();
     assert!(second.is_woken());
 }
 
@@ -149,7 +150,7 @@ fn a_permit_used_wakes_nobody_until_its_event_is_read() {
     assert_pending!(waiting.poll());
     permit.notify(1);
     assert!(!waiting.is_woken());
-    assert_eq!(now(reader.next()), Some(1));
+    assert_next!(reader, 1).now();
     assert!(waiting.is_woken());
     assert_ready!(waiting.poll()).unwrap();
 }
@@ -166,16 +167,16 @@ fn permits_and_publishers_stand_in_one_line() {
     assert_pending!(second.poll());
     assert_pending!(third.poll());
 
-    assert_eq!(now(reader.next()), Some(1));
+    assert_next!(reader, 1).now();
     assert_pending!(third.poll(), "not its turn");
     assert_pending!(second.poll(), "nor that of the permit");
     assert_ready!(first.poll()).unwrap();
-    assert_eq!(now(reader.next()), Some(2));
+    assert_next!(reader, 2).now();
     assert!(second.is_woken() && !third.is_woken());
     let permit = assert_ready!(second.poll()).unwrap();
     assert_pending!(third.poll());
     assert_eq!(permit.notify(3), 1);
-    assert_eq!(now(reader.next()), Some(3));
+    assert_next!(reader, 3).now();
     assert!(third.is_woken());
     assert_ready!(third.poll()).unwrap();
 }
@@ -286,9 +287,9 @@ fn stop_waits_for_permits_and_for_what_they_deliver() {
     drop(unused);
     assert!(stopped.is_woken());
     assert_pending!(stopped.poll(), "the event is unread");
-    assert_eq!(now(reader.next()), Some(1));
+    assert_next!(reader, 1).now();
     assert_pending!(stopped.poll(), "and not finished with");
-    assert_eq!(now(reader.next()), None);
+    assert_ended!(reader).now();
     assert_ready!(stopped.poll()).unwrap();
 }
 
@@ -329,7 +330,7 @@ fn whoever_subscribes_after_the_close_hears_no_permit() {
     manager.close();
     let mut late = manager.subscribe();
     assert_eq!(permit.notify(1), 0);
-    assert_eq!(now(late.next()), None);
+    assert_ended!(late).now();
 }
 
 #[test]

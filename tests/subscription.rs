@@ -11,6 +11,7 @@ use std::time::Duration;
 use drive::{now, read, read_all, waits};
 use futures::stream::FusedStream;
 use futures::{Stream, StreamExt, join};
+use genevent::test_util::{self, assert_ended, assert_next};
 use genevent::{EventManager, Overflow, SubscribeOptions};
 use tokio::time::{sleep, timeout};
 use tokio_test::{assert_pending, assert_ready_eq, assert_ready_ok, task};
@@ -25,8 +26,8 @@ fn it_takes_effect_at_the_call_not_at_the_first_poll() {
     let mut reader = manager.subscribe();
     assert_eq!(manager.subscriber_count(), 1);
     manager.try_notify("after").unwrap();
-    assert_eq!(read(&mut reader), Some("after"));
-    assert!(waits(&mut reader));
+    assert_next!(reader, "after").now();
+    test_util::assert_pending!(reader).now();
 }
 
 #[test]
@@ -55,8 +56,8 @@ fn on_a_closed_manager_it_is_a_stream_that_has_ended() {
     ] {
         assert!(late.is_terminated());
         assert_eq!(late.size_hint(), (0, Some(0)));
-        assert_eq!(read(&mut late), None);
-        assert_eq!(read(&mut late), None);
+        assert_ended!(late).now();
+        assert_ended!(late).now();
         late.ack();
         assert!(!manager.disconnect(late.id()));
     }
@@ -119,12 +120,12 @@ fn several_subscriptions_of_one_consumer_are_independent() {
     for n in 1..=3 {
         manager.try_notify(n).unwrap();
     }
-    assert_eq!(read(&mut one), Some(1));
-    assert_eq!(read(&mut one), Some(2));
-    assert_eq!(read(&mut two), Some(1));
+    assert_next!(one, 1).now();
+    assert_next!(one, 2).now();
+    assert_next!(two, 1).now();
     drop(one);
-    assert_eq!(read(&mut two), Some(2));
-    assert_eq!(read(&mut two), Some(3));
+    assert_next!(two, 2).now();
+    assert_next!(two, 3).now();
 }
 
 // GenEvent case 119
@@ -191,7 +192,7 @@ fn forwarding_event_by_event_carries_sync_across_two_managers() {
     let mut done = task::spawn(first.sync_notify('a'));
     assert_pending!(done.poll());
     assert_pending!(bridge.poll());
-    assert_eq!(read(&mut last), Some('a'));
+    assert_next!(last, 'a').now();
     assert!(!bridge.is_woken());
     last.ack();
     assert!(bridge.is_woken());
@@ -206,9 +207,9 @@ fn a_consumer_may_publish_to_its_own_manager_and_sees_that_event_next() {
     let manager = EventManager::new(8);
     let mut reader = manager.subscribe();
     manager.try_notify(1).unwrap();
-    assert_eq!(read(&mut reader), Some(1));
+    assert_next!(reader, 1).now();
     assert_eq!(now(manager.notify(2)), Ok(1));
-    assert_eq!(read(&mut reader), Some(2));
+    assert_next!(reader, 2).now();
 }
 
 // GenEvent case 135
@@ -220,7 +221,7 @@ fn the_consumer_chooses_its_policy_and_the_publisher_the_mode_of_each_event() {
     manager.try_notify(1).unwrap();
     let mut done = task::spawn(manager.sync_notify(2));
     assert_pending!(done.poll());
-    assert_eq!(read(&mut lossy), Some(2));
+    assert_next!(lossy, 2).now();
     assert_eq!(
         (read(&mut lossless), read(&mut lossless)),
         (Some(1), Some(2))
@@ -270,7 +271,7 @@ fn a_cancelled_next_loses_nothing() {
     }
     assert_eq!(reader.pending(), 1);
     drop(reader.next());
-    assert_eq!(read(&mut reader), Some('a'));
+    assert_next!(reader, 'a').now();
 }
 
 #[test]
@@ -279,11 +280,11 @@ fn a_subscription_can_be_read_from_one_task_after_the_other() {
     let mut reader = manager.subscribe();
     manager.try_notify(1).unwrap();
     manager.try_notify(2).unwrap();
-    assert_eq!(read(&mut reader), Some(1));
+    assert_next!(reader, 1).now();
     let other = std::thread::spawn(move || (read(&mut reader), reader));
     let (second, mut reader) = other.join().unwrap();
     assert_eq!(second, Some(2));
-    assert!(waits(&mut reader));
+    test_util::assert_pending!(reader).now();
 }
 
 // ---- What it knows ------------------------------------------------------------------------------
@@ -311,7 +312,7 @@ fn size_hint_is_exact_below_and_bounded_only_once_nothing_can_follow() {
         assert_eq!(cut_off.pending(), n);
         read(&mut cut_off);
     }
-    assert_eq!(read(&mut cut_off), None);
+    assert_ended!(cut_off).now();
     assert_eq!(cut_off.size_hint(), (0, Some(0)));
 
     manager.close();
@@ -349,8 +350,8 @@ fn it_is_a_fused_stream() {
     assert!(!reader.is_terminated(), "its `None` is still to come");
     assert!(!screen.is_terminated());
     for _ in 0..3 {
-        assert_eq!(read(&mut reader), None);
-        assert_eq!(read(&mut screen), None);
+        assert_ended!(reader).now();
+        assert_ended!(screen).now();
         assert!(reader.is_terminated() && screen.is_terminated());
     }
 }
@@ -371,7 +372,7 @@ fn with_missed_can_be_undone_and_seen_through() {
     }
     let mut plain = screen.into_inner();
     assert_eq!((plain.id(), plain.missed()), (id, 2));
-    assert_eq!(read(&mut plain), Some(4));
+    assert_next!(plain, 4).now();
 }
 
 // ---- What it costs ------------------------------------------------------------------------------
@@ -447,7 +448,7 @@ fn events_are_cloned_one_by_one_when_they_are_yielded_and_not_ahead() {
         assert_eq!(clones.load(Ordering::Relaxed), n);
         read(&mut reader);
     }
-    assert!(waits(&mut reader));
+    test_util::assert_pending!(reader).now();
     assert_eq!(clones.load(Ordering::Relaxed), 200);
 }
 

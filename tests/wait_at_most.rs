@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use futures::{FutureExt, StreamExt};
+use futures::FutureExt;
 use genevent::error::{NotifyError, TryNotifyError};
+use genevent::test_util::{assert_ended, assert_next};
 use genevent::{
     DisconnectCause, EndReason, EventManager, Overflow, Permit, SubscribeOptions, Subscription,
 };
@@ -48,12 +49,8 @@ async fn publishers_wait_that_long_and_then_go_on_without_it() {
     assert_eq!(start.elapsed(), secs(5));
     assert_eq!(manager.subscriber_count(), 1);
 
-    assert_eq!(
-        now(reader.next()),
-        Some(1),
-        "what it had not read, it still reads"
-    );
-    assert_eq!(now(reader.next()), None);
+    assert_next!(reader, 1, "what it had not read, it still reads").now();
+    assert_ended!(reader).now();
     let reason = reader.end_reason().unwrap();
     assert_eq!(
         reason.to_string(),
@@ -102,7 +99,7 @@ async fn without_anybody_waiting_nothing_happens() {
     let (manager, mut reader) = stuck();
     advance(secs(3600)).await;
     assert_eq!(manager.subscriber_count(), 1);
-    assert_eq!(now(reader.next()), Some(1));
+    assert_next!(reader, 1).now();
     assert_eq!(manager.try_notify(2), Ok(1));
 
     // Also in the hour after somebody did: the publisher looks at the clock, and no task.
@@ -111,7 +108,7 @@ async fn without_anybody_waiting_nothing_happens() {
     drop(quitter);
     advance(secs(3600)).await;
     assert_eq!(manager.subscriber_count(), 1);
-    assert_eq!(now(reader.next()), Some(2));
+    assert_next!(reader, 2).now();
     reader.ack();
     manager.flush().await.unwrap();
 }
@@ -166,7 +163,7 @@ async fn taking_an_event_starts_the_clock_anew() {
     assert_pending!(second.poll());
     assert_pending!(third.poll());
     advance(secs(4)).await;
-    assert_eq!(now(reader.next()), Some(1));
+    assert_next!(reader, 1).now();
     assert_eq!(assert_ready!(second.poll()), Ok(1));
     assert!(third.is_woken(), "to set its alarm");
     assert_pending!(third.poll());
@@ -190,7 +187,7 @@ async fn reading_one_event_of_many_is_enough() {
         assert_pending!(publisher.poll());
         advance(secs(4)).await;
         assert_pending!(publisher.poll());
-        assert_eq!(now(slow.next()), Some(event - 4));
+        assert_next!(slow, event - 4).now();
         assert_eq!(assert_ready!(publisher.poll()), Ok(1));
     }
 }
@@ -268,7 +265,7 @@ async fn waiting_for_room_is_limited_and_waiting_for_answers_is_not() {
     let mut reader = manager.subscribe_with(at_most(5));
     let mut done = task::spawn(manager.sync_notify(1));
     assert_pending!(done.poll());
-    assert_eq!(now(reader.next()), Some(1));
+    assert_next!(reader, 1).now();
     advance(secs(3600)).await;
     assert_pending!(done.poll());
     assert_eq!(manager.subscriber_count(), 1);
@@ -284,8 +281,8 @@ async fn a_manager_closed_meanwhile_disconnects_nobody() {
     advance(secs(6)).await;
     manager.close();
     assert_eq!(assert_ready!(publisher.poll()), Err(NotifyError::Closed(2)));
-    assert_eq!(now(reader.next()), Some(1));
-    assert_eq!(now(reader.next()), None);
+    assert_next!(reader, 1).now();
+    assert_ended!(reader).now();
     assert_eq!(reader.end_reason(), Some(EndReason::Closed));
 }
 
@@ -308,15 +305,15 @@ async fn one_that_may_hold_publishers_for_ever_keeps_the_others_connected() {
     assert!(!publisher.is_woken(), "it sleeps until somebody reads");
     assert_eq!(manager.subscriber_count(), 2, "nothing was stored");
 
-    assert_eq!(now(patient.next()), Some(2));
+    assert_next!(patient, 2).now();
     assert!(publisher.is_woken());
     assert_eq!(
         assert_ready!(publisher.poll()),
         Ok(1),
         "now the limit is long past"
     );
-    assert_eq!(now(limited.next()), Some(2));
-    assert_eq!(now(limited.next()), None);
+    assert_next!(limited, 2).now();
+    assert_ended!(limited).now();
 }
 
 #[tokio::test(start_paused = true)]
@@ -328,7 +325,7 @@ async fn one_that_may_hold_publishers_for_ever_does_not_stop_the_others_clock() 
     let mut publisher = task::spawn(manager.notify(2));
     assert_pending!(publisher.poll());
     advance(secs(2)).await;
-    assert_eq!(now(patient.next()), Some(1));
+    assert_next!(patient, 1).now();
     assert_pending!(publisher.poll(), "there is one more");
     advance(secs(2)).await;
     assert!(!publisher.is_woken());
@@ -356,8 +353,8 @@ async fn with_several_limits_the_event_is_stored_when_all_are_up() {
     assert_eq!(publisher.await, Ok(0));
     assert_eq!(start.elapsed(), secs(9));
     for reader in &mut readers {
-        assert_eq!(now(reader.next()), Some(1));
-        assert_eq!(now(reader.next()), None);
+        assert_next!(reader, 1).now();
+        assert_ended!(reader).now();
     }
 }
 
@@ -369,7 +366,7 @@ async fn one_that_reads_at_last_stays_and_those_that_are_overdue_go() {
     let mut publisher = task::spawn(manager.notify(2));
     assert_pending!(publisher.poll());
     advance(secs(7)).await;
-    assert_eq!(now(long.next()), Some(1));
+    assert_next!(long, 1).now();
     assert!(publisher.is_woken());
     assert_eq!(assert_ready!(publisher.poll()), Ok(1));
     assert_eq!(manager.subscribers()[0].id(), long.id());
@@ -432,7 +429,7 @@ async fn a_permit_that_outwaits_a_subscriber_wakes_its_stream_and_harms_no_other
     advance(secs(60)).await;
     let second = reserving.poll();
     drop(manager.subscribe());
-    assert_eq!(now(behind.next()), Some(1));
+    assert_next!(behind, 1).now();
     drop((first, second));
 }
 
@@ -524,7 +521,7 @@ async fn more_time_than_a_clock_can_tell_is_for_ever() {
         assert_pending!(publisher.poll());
         advance(secs(3600)).await;
         assert!(!publisher.is_woken());
-        assert_eq!(now(limited.next()), Some(1));
+        assert_next!(limited, 1).now();
         assert_eq!(assert_ready!(publisher.poll()), Ok(1));
     }
 }
@@ -536,7 +533,7 @@ fn who_need_not_wait_needs_no_runtime() {
     assert_eq!(now(manager.notify(1)), Ok(1));
     assert_eq!(manager.try_notify(2), Ok(1));
     assert_eq!(manager.try_notify(3), Err(TryNotifyError::Full(3)));
-    assert_eq!(now(limited.next()), Some(1));
+    assert_next!(limited, 1).now();
     assert_eq!(now(manager.notify(3)), Ok(1));
 }
 

@@ -4,11 +4,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use futures::StreamExt;
 use genevent::handler::AddHandlerError;
+use genevent::test_util::Probe;
 use genevent::{EventManager, HandlerRef, Restart};
 use tokio::task::yield_now;
 use tokio::time::sleep;
 
-use crate::support::{Diary, Scribe, add, all, at_once, collector, ms, settle, timed};
+use crate::support::{Diary, Scribe, add, at_once, ms, settle, timed};
 
 #[tokio::test]
 async fn case_023_once_added_a_handler_is_made_and_in_the_list() {
@@ -16,15 +17,15 @@ async fn case_023_once_added_a_handler_is_made_and_in_the_list() {
     let diary = Diary::default();
     let noting = diary.clone();
     let make = move || {
-        noting.note("made");
+        noting.record("made".into());
         Scribe::new("a", &noting)
     };
     let added = manager.add_handler_with("a", make, Restart::never());
     assert!(added.is_ok());
-    assert_eq!(diary.read(), ["made"]);
+    assert_eq!(diary.drain(), ["made"]);
     assert_eq!(manager.which_handlers(), ["a"]);
     assert!(manager.sync_notify(1).await.unwrap().all_acked());
-    assert_eq!(diary.read(), ["a 1"]);
+    assert_eq!(diary.drain(), ["a 1"]);
 }
 
 /// A handler that connects somewhere before it is added.
@@ -47,7 +48,7 @@ async fn case_024_a_handler_that_cannot_be_made_is_an_error_and_changes_nothing(
     assert_eq!(refused.unwrap_err(), "no route");
     assert_eq!(manager.which_handlers(), ["a"]);
     assert_eq!(manager.sync_notify(1).await.unwrap().acked(), 1);
-    assert_eq!(diary.read(), ["a 1"]);
+    assert_eq!(diary.drain(), ["a 1"]);
 
     assert!(connected(&manager, &diary, Ok(())).await.is_ok());
     assert_eq!(manager.sync_notify(2).await.unwrap().acked(), 2);
@@ -68,7 +69,7 @@ async fn case_025_a_handler_that_panics_while_it_is_made_harms_its_maker_alone()
     assert_eq!(manager.sync_notify(1).await.unwrap().acked(), 1);
     add(&manager, "b", &diary);
     assert_eq!(manager.sync_notify(2).await.unwrap().acked(), 2);
-    assert_eq!(diary.read()[..2], ["a 1", "a 2"]);
+    assert_eq!(diary.drain()[..2], ["a 1", "a 2"]);
 }
 
 #[tokio::test]
@@ -108,15 +109,15 @@ async fn case_030_a_handler_sees_exactly_what_was_notified_after_it_was_added() 
         manager.notify(n).await.unwrap();
     }
     assert_eq!(stream.pending(), 3, "they are waiting to be handled");
-    let (late, seen) = collector();
-    manager.add_handler("late", late).unwrap();
+    let seen = Probe::new();
+    manager.add_handler("late", seen.clone()).unwrap();
     for n in 4..=6 {
         manager.notify(n).await.unwrap();
     }
     let read: Vec<_> = stream.take(6).collect().await;
     manager.flush().await.unwrap();
     assert_eq!(read, [1, 2, 3, 4, 5, 6]);
-    assert_eq!(all(&seen), [4, 5, 6]);
+    assert_eq!(seen.drain(), [4, 5, 6]);
 }
 
 #[tokio::test]
@@ -138,8 +139,8 @@ async fn case_034_a_handler_that_takes_long_to_make_keeps_nobody_waiting() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     add(&manager, "a", &diary);
-    let (slow, seen) = collector();
-    let to = manager.clone();
+    let seen = Probe::new();
+    let (to, slow) = (manager.clone(), seen.clone());
     let adding = tokio::spawn(async move {
         sleep(ms(500)).await; // connects
         to.add_handler("slow", slow).map(drop).is_ok()
@@ -152,5 +153,5 @@ async fn case_034_a_handler_that_takes_long_to_make_keeps_nobody_waiting() {
     assert_eq!(manager.which_handlers(), ["a"]);
     assert!(adding.await.unwrap());
     assert_eq!(manager.sync_notify(2).await.unwrap().acked(), 2);
-    assert_eq!(all(&seen), [2]);
+    assert_eq!(seen.drain(), [2]);
 }

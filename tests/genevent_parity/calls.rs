@@ -52,7 +52,7 @@ async fn case_101_a_call_may_take_the_handler_out_and_is_answered() {
     };
     assert_eq!(a.call(last).await, Ok(vec![1]));
     assert_eq!(a.stopped().await, StopReason::Removed);
-    assert_eq!(diary.read(), ["a 1", "a ends: it was removed"]);
+    assert_eq!(diary.drain(), ["a 1", "a ends: it was removed"]);
     assert!(manager.which_handlers().is_empty());
 }
 
@@ -66,7 +66,7 @@ async fn case_102_a_call_that_fails_has_the_cause_and_ends_the_handler() {
     assert_eq!(failed, Err(CallError::Panicked("no".into())));
     let cause = StopReason::Panicked("no".into());
     assert_eq!(a.stopped().now_or_never(), Some(cause));
-    assert_eq!(diary.read(), ["a 1", "a ends: it panicked: no"]);
+    assert_eq!(diary.drain(), ["a 1", "a ends: it panicked: no"]);
     assert!(manager.which_handlers().is_empty());
 }
 
@@ -131,7 +131,7 @@ async fn case_105_a_late_answer_does_not_reach_the_caller_by_another_way() {
     assert!(poll!(&mut next).is_pending());
     let (took, answer) = timed(next).await;
     assert_eq!((took, answer), (100, Ok("next")));
-    assert_eq!(diary.read(), ["a 1"]);
+    assert_eq!(diary.drain(), ["a 1"]);
 }
 
 #[tokio::test(start_paused = true)]

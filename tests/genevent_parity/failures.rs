@@ -5,9 +5,10 @@ use std::ops::ControlFlow;
 
 use genevent::error::DeadlineError;
 use genevent::handler::CallError;
+use genevent::test_util::Probe;
 use genevent::{EventManager, Handler, HandlerRef, StopReason};
 
-use crate::support::{Diary, Scribe, add, all, collector, ms, settle};
+use crate::support::{Diary, Scribe, add, ms, settle};
 
 #[tokio::test]
 async fn case_057_a_handler_that_fails_goes_alone_and_the_notifier_is_answered() {
@@ -15,15 +16,15 @@ async fn case_057_a_handler_that_fails_goes_alone_and_the_notifier_is_answered()
     let diary = Diary::default();
     let bad = Scribe::fragile("bad", &diary);
     manager.add_handler("bad", bad).unwrap();
-    let (good, seen) = collector();
-    manager.add_handler("good", good).unwrap();
+    let seen = Probe::new();
+    manager.add_handler("good", seen.clone()).unwrap();
     let bad = manager.subscribers()[0].id();
 
     let receipt = manager.sync_notify(13).await.unwrap();
     assert_eq!((receipt.acked(), receipt.dropped_by()), (1, &[bad][..]));
     assert_eq!(manager.which_handlers(), ["good"]);
     assert!(manager.sync_notify(2).await.unwrap().all_acked());
-    assert_eq!(all(&seen), [13, 2]);
+    assert_eq!(seen.drain(), [13, 2]);
 }
 
 #[tokio::test]
@@ -43,7 +44,7 @@ async fn case_058_who_comes_after_the_one_that_fails_gets_the_same_event() {
         "good 13",
         "good 2",
     ];
-    assert_eq!(diary.read(), log);
+    assert_eq!(diary.drain(), log);
     assert_eq!(group.which_handlers(), ["good"]);
 }
 
@@ -58,7 +59,7 @@ impl Handler<u32> for Sum {
     }
 
     async fn terminate(&mut self, reason: &StopReason) {
-        self.1.note(format!("{}; {reason}", self.0));
+        self.1.record(format!("{}; {reason}", self.0));
     }
 }
 
@@ -72,7 +73,7 @@ async fn case_059_terminate_has_the_cause_of_the_failure_and_the_last_state() {
     }
     let cause = StopReason::Panicked("99 is too much".into());
     assert_eq!(sum.stopped().await, cause);
-    assert_eq!(diary.read(), ["3; it panicked: 99 is too much"]);
+    assert_eq!(diary.drain(), ["3; it panicked: 99 is too much"]);
 }
 
 #[tokio::test]
@@ -104,7 +105,7 @@ async fn case_060_a_handler_may_ask_to_be_removed_by_an_event_and_by_a_call() {
         "by event ends: it had finished",
         "by call ends: it was removed",
     ];
-    let log = diary.read();
+    let log = diary.drain();
     assert!(
         left.iter().all(|left| log.iter().any(|l| l == left)),
         "{log:?}"
@@ -118,7 +119,7 @@ async fn case_064_a_failure_in_terminate_does_not_keep_it_from_going() {
     struct Sore(Diary);
     impl Handler<u32> for Sore {
         async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
-            self.0.note(format!("sore {n}"));
+            self.0.record(format!("sore {n}"));
             ControlFlow::Continue(())
         }
         async fn terminate(&mut self, _: &StopReason) {
@@ -135,7 +136,7 @@ async fn case_064_a_failure_in_terminate_does_not_keep_it_from_going() {
     assert_eq!(told.await, StopReason::Removed, "the reason that it had");
     assert!(manager.which_handlers().is_empty());
     assert_eq!(manager.subscriber_count(), 0);
-    assert_eq!(diary.read(), ["sore 1"]);
+    assert_eq!(diary.drain(), ["sore 1"]);
 }
 
 /// Reports its own failure, and shows of event and state as much as it likes.
@@ -166,7 +167,7 @@ impl Handler<u32> for Reporting {
                 ..
             } = self;
             let report = format!("{id} of {manager}, event {last} after {handled}: {reason}");
-            self.reports.note(report);
+            self.reports.record(report);
         }
     }
 }
@@ -189,10 +190,10 @@ async fn case_065_a_failure_can_be_reported_in_full_and_no_other_end_is() {
     manager.notify(1).await.unwrap();
     manager.notify(13).await.unwrap();
     assert_eq!(removed.remove().await.ok().unwrap().handled, 2);
-    assert!(swapped.swap(|_| collector().0).await.is_ok());
+    assert!(swapped.swap(|_| Probe::new()).await.is_ok());
     manager.stop().await.unwrap();
     let report = "bad of orders, event 13 after 1: it panicked: ";
-    let reports = reports.read();
+    let reports = reports.drain();
     assert_eq!(reports.len(), 1, "{reports:?}");
     assert!(reports[0].starts_with(report) && reports[0].contains("unlucky"));
 }
@@ -213,7 +214,7 @@ async fn case_066_a_handler_that_blocks_for_ever_blocks_nobody_else() {
     stuck.abort();
     assert_eq!(stuck.stopped().await, StopReason::Aborted);
     assert!(manager.sync_notify(3).await.unwrap().all_acked());
-    assert_eq!(diary.read(), ["other 1", "other 2", "other 3"]);
+    assert_eq!(diary.drain(), ["other 1", "other 2", "other 3"]);
 }
 
 #[tokio::test]

@@ -1,15 +1,15 @@
 //! J. What a handler may do from inside, and what can be seen from outside.
 
 use std::ops::ControlFlow;
-use std::sync::mpsc::{Sender, channel};
 
 use futures::{StreamExt, poll};
 use genevent::error::{NotifyError, WouldDeadlock};
 use genevent::handler::CallError;
+use genevent::test_util::Probe;
 use genevent::{EventManager, Handler, WeakEventManager, handler_fn};
 use tokio::sync::watch;
 
-use crate::support::{Diary, Scribe, add, all, at_once, reader, settle};
+use crate::support::{Diary, Scribe, add, at_once, reader, settle};
 
 /// Notifies its own manager of 2, over event 1.
 struct Echo(WeakEventManager<u32>, Diary);
@@ -20,7 +20,7 @@ impl Handler<u32> for Echo {
             let manager = self.0.upgrade().unwrap();
             assert_eq!(manager.notify(2).await, Ok(2));
         }
-        self.1.note(format!("echo {n}"));
+        self.1.record(format!("echo {n}"));
         ControlFlow::Continue(())
     }
 }
@@ -36,13 +36,13 @@ async fn case_141_a_handler_may_notify_its_own_manager_and_all_see_that_next() {
     let reading = reader(&manager, 0);
     assert_eq!(manager.sync_notify(1).await.unwrap().acked(), 2);
     manager.stop().await.unwrap();
-    let log = diary.read();
+    let log = diary.drain();
     assert_eq!(log[..4], ["echo 1", "b 1", "echo 2", "b 2"]);
     assert_eq!(reading.await.unwrap(), [1, 2]);
 }
 
 /// Tries over event 1 what could only wait for itself.
-struct Stubborn(WeakEventManager<u32>, Sender<u32>);
+struct Stubborn(WeakEventManager<u32>, Probe<u32>);
 
 impl Handler<u32> for Stubborn {
     async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
@@ -60,7 +60,7 @@ impl Handler<u32> for Stubborn {
             let more = handler_fn(|_: &u32| ());
             assert!(manager.add_handler("more", more).is_ok());
         }
-        self.1.send(*n).unwrap();
+        self.1.record(*n);
         ControlFlow::Continue(())
     }
 }
@@ -68,12 +68,12 @@ impl Handler<u32> for Stubborn {
 #[tokio::test]
 async fn case_142_what_could_only_wait_for_itself_fails_and_the_handler_goes_on() {
     let manager = EventManager::new(8);
-    let (tx, seen) = channel();
-    let stubborn = Stubborn(manager.downgrade(), tx);
+    let seen = Probe::new();
+    let stubborn = Stubborn(manager.downgrade(), seen.clone());
     manager.add_handler("stubborn", stubborn).unwrap();
     assert!(manager.sync_notify(1).await.unwrap().all_acked());
     assert!(manager.sync_notify(3).await.unwrap().all_acked());
-    assert_eq!(all(&seen), [1, 3]);
+    assert_eq!(seen.drain(), [1, 3]);
     assert_eq!(manager.which_handlers(), ["stubborn", "more"]);
 }
 
@@ -98,12 +98,13 @@ async fn case_146_the_state_of_all_handlers_can_be_read_with_their_names() {
 async fn case_148_while_handling_is_suspended_events_queue_and_then_come_in_order() {
     let manager = EventManager::new(4);
     let (resume, running) = watch::channel(false);
-    let (tx, handled) = channel();
+    let handled = Probe::new();
+    let noting = handled.clone();
     let gated = move |n: &u32| {
-        let (mut running, tx, n) = (running.clone(), tx.clone(), *n);
+        let (mut running, noting, n) = (running.clone(), noting.clone(), *n);
         async move {
             running.wait_for(|running| *running).await.unwrap();
-            tx.send(n).unwrap();
+            noting.record(n);
         }
     };
     manager.add_handler("gated", gated).unwrap();
@@ -113,7 +114,7 @@ async fn case_148_while_handling_is_suspended_events_queue_and_then_come_in_orde
         assert_eq!(at_once(manager.notify(n)), Ok(2));
     }
     settle().await;
-    assert!(all(&handled).is_empty());
+    assert!(handled.drain().is_empty());
     assert_eq!(stream.pending(), 4);
     let mut fifth = Box::pin(manager.notify(5));
     assert!(poll!(&mut fifth).is_pending(), "and no further");
@@ -123,7 +124,7 @@ async fn case_148_while_handling_is_suspended_events_queue_and_then_come_in_orde
     assert_eq!(fifth.await, Ok(2));
     manager.stop().await.unwrap();
     assert_eq!(reading.await.unwrap(), [1, 2, 3, 4, 5]);
-    assert_eq!(all(&handled), [1, 2, 3, 4, 5]);
+    assert_eq!(handled.drain(), [1, 2, 3, 4, 5]);
 }
 
 /// Neither its `Debug` nor that of the events is to be trusted.

@@ -2,17 +2,15 @@
 
 use std::future::pending;
 use std::ops::ControlFlow;
-use std::sync::mpsc::channel;
 
 use futures::{FutureExt, StreamExt, poll};
 use genevent::error::{NotifyError, TryNotifyError};
+use genevent::test_util::Probe;
 use genevent::{EventManager, StopReason, handler_fn};
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
-use crate::support::{
-    Diary, Mode, Scribe, add, all, at_once, collector, publish, reader, settle, timed,
-};
+use crate::support::{Diary, Mode, Scribe, add, at_once, publish, reader, settle, timed};
 
 #[tokio::test]
 async fn case_035_without_subscribers_every_call_answers_at_once() {
@@ -33,9 +31,9 @@ async fn case_036_notify_answers_before_the_handler_has_run() {
     let diary = Diary::default();
     add(&manager, "a", &diary);
     assert_eq!(manager.notify(1).await, Ok(1));
-    assert!(diary.read().is_empty());
+    assert!(diary.drain().is_empty());
     settle().await;
-    assert_eq!(diary.read(), ["a 1"], "it arrives later");
+    assert_eq!(diary.drain(), ["a 1"], "it arrives later");
 }
 
 #[tokio::test]
@@ -45,7 +43,7 @@ async fn case_037_sync_notify_answers_when_the_handler_has_run() {
     add(&manager, "a", &diary);
     for n in 1..=3 {
         assert!(manager.sync_notify(n).await.unwrap().all_acked());
-        assert_eq!(diary.read(), [format!("a {n}")], "no waiting is needed");
+        assert_eq!(diary.drain(), [format!("a {n}")], "no waiting is needed");
     }
 }
 
@@ -60,7 +58,7 @@ async fn case_038_only_sync_notify_waits_for_the_handling_of_its_own_event() {
         let (took, ()) = timed(publish(&manager, mode, 1)).await;
         assert_eq!(took, millis, "{mode:?}");
         manager.flush().await.unwrap();
-        assert_eq!(diary.read(), ["a 1"]);
+        assert_eq!(diary.drain(), ["a 1"]);
     }
 }
 
@@ -74,10 +72,10 @@ async fn case_039_ack_notify_waits_for_what_is_ahead_and_not_for_its_own_handlin
     settle().await;
     let (took, receipt) = timed(manager.ack_notify(2)).await;
     assert_eq!((took, receipt.unwrap().acked()), (200, 1));
-    assert_eq!(diary.read(), ["a 1"], "it has only been received");
+    assert_eq!(diary.drain(), ["a 1"], "it has only been received");
     let (took, _) = timed(manager.flush()).await;
     assert_eq!(took, 200);
-    assert_eq!(diary.read(), ["a 2"]);
+    assert_eq!(diary.drain(), ["a 2"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -90,7 +88,7 @@ async fn case_040_sync_notify_waits_for_the_events_ahead_of_its_own() {
     manager.notify(2).await.unwrap();
     let (took, receipt) = timed(manager.sync_notify(3)).await;
     assert_eq!((took, receipt.unwrap().acked()), (300, 1));
-    assert_eq!(diary.read(), ["a 1", "a 2", "a 3"]);
+    assert_eq!(diary.drain(), ["a 1", "a 2", "a 3"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -103,7 +101,7 @@ async fn case_041_handlers_run_side_by_side_or_in_a_group_one_after_the_other() 
     }
     let (took, receipt) = timed(manager.sync_notify(1)).await;
     assert_eq!((took, receipt.unwrap().acked()), (100, 2));
-    assert_eq!(diary.read().len(), 2);
+    assert_eq!(diary.drain().len(), 2);
 
     let manager = EventManager::new(8);
     let group = manager.handler_group("both").unwrap();
@@ -112,7 +110,7 @@ async fn case_041_handlers_run_side_by_side_or_in_a_group_one_after_the_other() 
     }
     let (took, _) = timed(manager.sync_notify(1)).await;
     assert_eq!(took, 200);
-    assert_eq!(diary.read(), ["a 1", "b 1"]);
+    assert_eq!(diary.drain(), ["a 1", "b 1"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -136,7 +134,7 @@ async fn case_043_a_handler_and_a_stream_work_side_by_side() {
     let reading = reader(&manager, 150);
     let (took, receipt) = timed(manager.sync_notify(1)).await;
     assert_eq!((took, receipt.unwrap().acked()), (150, 2));
-    assert_eq!(diary.read(), ["a 1"]);
+    assert_eq!(diary.drain(), ["a 1"]);
     drop(manager);
     assert_eq!(reading.await.unwrap(), [1]);
 }
@@ -149,7 +147,7 @@ async fn case_044_a_sync_caller_that_goes_away_leaves_its_event_to_all() {
     let reading = reader(&manager, 0);
     assert!(manager.sync_notify(1).now_or_never().is_none());
     assert_eq!(manager.sync_notify(2).await.unwrap().acked(), 2);
-    assert_eq!(diary.read(), ["a 1", "a 2"]);
+    assert_eq!(diary.drain(), ["a 1", "a 2"]);
     drop(manager);
     assert_eq!(reading.await.unwrap(), [1, 2]);
 }
@@ -169,18 +167,19 @@ fn case_045_a_sync_caller_is_told_when_there_is_nobody_to_answer_any_more() {
     // All who were to answer are gone with their runtime.
     let manager = EventManager::new(1);
     let runtime = Builder::new_current_thread().build().unwrap();
-    let (tx, seen) = channel();
+    let seen = Probe::new();
     let mut waiting = manager.sync_notify(3);
     runtime.block_on(async {
+        let noting = seen.clone();
         let stuck = move |n: &u32| {
-            tx.send(*n).unwrap();
+            noting.record(*n);
             pending::<()>()
         };
         manager.add_handler("stuck", stuck).unwrap();
         assert!(poll!(&mut waiting).is_pending());
         settle().await;
     });
-    assert_eq!(all(&seen), [3]);
+    assert_eq!(seen.drain(), [3]);
     drop(runtime);
     let receipt = at_once(waiting).unwrap();
     assert_eq!((receipt.acked(), receipt.dropped()), (0, 1));
@@ -210,12 +209,13 @@ async fn case_047_a_flood_waits_at_the_bound_and_nothing_is_lost() {
     let manager = EventManager::default(); // is bounded
     let (go, gate) = oneshot::channel::<()>();
     let gate = gate.map(drop).shared();
-    let (tx, seen) = channel();
+    let seen = Probe::new();
+    let noting = seen.clone();
     let busy = move |n: &u32| {
-        let (gate, tx, n) = (gate.clone(), tx.clone(), *n);
+        let (gate, noting, n) = (gate.clone(), noting.clone(), *n);
         async move {
             gate.await;
-            tx.send(n).unwrap();
+            noting.record(n);
         }
     };
     manager.add_handler("busy", busy).unwrap();
@@ -235,7 +235,7 @@ async fn case_047_a_flood_waits_at_the_bound_and_nothing_is_lost() {
     go.send(()).unwrap();
     flood.await.unwrap();
     manager.flush().await.unwrap();
-    assert!(all(&seen).into_iter().eq(0..EVENTS));
+    assert!(seen.drain().into_iter().eq(0..EVENTS));
 }
 
 #[tokio::test]
@@ -251,14 +251,14 @@ async fn case_048_handlers_fail_and_leave_alike_whatever_the_mode() {
             _ => ControlFlow::Continue(()),
         });
         let leaver = manager.add_handler("leaver", leaver).unwrap();
-        let (good, seen) = collector();
-        manager.add_handler("good", good).unwrap();
+        let seen = Probe::new();
+        manager.add_handler("good", seen.clone()).unwrap();
         for n in [1, 13, 2, 3] {
             publish(&manager, mode, n).await;
         }
         manager.flush().await.unwrap();
         let ends = (bad.stopped().await, leaver.stopped().await);
-        results.push((ends, manager.which_handlers(), all(&seen), diary.read()));
+        results.push((ends, manager.which_handlers(), seen.drain(), diary.drain()));
     }
     assert_eq!(results[0], results[1]);
     let (ends, left, seen, _) = &results[0];

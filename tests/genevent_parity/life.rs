@@ -3,17 +3,17 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::channel;
 
-use futures::StreamExt;
 use futures::executor::block_on;
+use futures::{FutureExt, StreamExt};
 use genevent::error::{NotifyError, TryNotifyError};
 use genevent::handler::{AddHandlerError, CallError};
+use genevent::test_util::Probe;
 use genevent::{EndReason, EventManager, Restart, StopReason, handler_fn};
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
-use crate::support::{Diary, Scribe, add, all, collector, ms, settle, timed};
+use crate::support::{Diary, Scribe, add, ms, settle, timed};
 
 const CLOSED: &str = "a ends: the event manager is closed";
 
@@ -23,22 +23,22 @@ async fn case_001_a_new_manager_has_no_handlers() {
     assert!(manager.which_handlers().is_empty());
     assert!(manager.sync_notify(1).await.unwrap().is_unheard());
 
-    let (first, seen) = collector();
-    manager.add_handler("first", first).unwrap();
+    let seen = Probe::new();
+    manager.add_handler("first", seen.clone()).unwrap();
     manager.sync_notify(2).await.unwrap();
     assert_eq!(manager.which_handlers(), ["first"]);
-    assert_eq!(all(&seen), [2]);
+    assert_eq!(seen.drain(), [2]);
 }
 
 #[tokio::test]
 async fn case_002_stop_answers_ok_and_then_the_manager_is_gone() {
     let manager = EventManager::new(8);
-    let (handler, seen) = collector();
-    manager.add_handler("a", handler).unwrap();
+    let seen = Probe::new();
+    manager.add_handler("a", seen.clone()).unwrap();
     manager.notify(1).await.unwrap();
     assert_eq!(manager.stop().await, Ok(()));
 
-    assert_eq!(all(&seen), [1]);
+    assert_eq!(seen.drain(), [1]);
     assert!(manager.is_closed());
     assert!(manager.which_handlers().is_empty());
     assert_eq!(manager.subscriber_count(), 0);
@@ -50,11 +50,11 @@ async fn case_003_by_its_name_and_by_its_handle_it_is_the_same_manager() {
     let manager = EventManager::builder().name("orders").build();
     let name = manager.name().unwrap().to_owned();
     let names = HashMap::from([(name, manager.clone())]);
-    let (handler, seen) = collector();
-    names["orders"].add_handler("a", handler).unwrap();
+    let seen = Probe::new();
+    names["orders"].add_handler("a", seen.clone()).unwrap();
     names["orders"].notify(1).await.unwrap();
     manager.sync_notify(2).await.unwrap();
-    assert_eq!(all(&seen), [1, 2]);
+    assert_eq!(seen.drain(), [1, 2]);
     assert_eq!(manager.which_handlers(), ["a"]);
 }
 
@@ -63,8 +63,8 @@ async fn case_008_who_watches_is_told_the_end_and_why_once() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let stopped = add(&manager, "a", &diary).stopped();
-    let (tx, notices) = channel();
-    tokio::spawn(async move { tx.send(stopped.await).unwrap() });
+    let notices = Probe::new();
+    tokio::spawn(notices.follow(stopped.into_stream()));
     let watched = manager.clone();
     let watching = tokio::spawn(async move { watched.closed().await });
     let mut stream = manager.subscribe();
@@ -76,14 +76,14 @@ async fn case_008_who_watches_is_told_the_end_and_why_once() {
     manager.notify(1).await.unwrap();
     settle().await;
     assert!(!watching.is_finished());
-    assert!(all(&notices).is_empty());
+    assert!(notices.drain().is_empty());
     manager.stop().await.unwrap();
     watching.await.unwrap();
     settle().await;
-    assert_eq!(all(&notices), [StopReason::ManagerClosed]);
+    assert_eq!(notices.drain(), [StopReason::ManagerClosed]);
     let told = (vec![1], Some(EndReason::Closed));
     assert_eq!(reading.await.unwrap(), told);
-    assert_eq!(diary.read(), ["a 1", CLOSED]);
+    assert_eq!(diary.drain(), ["a 1", CLOSED]);
 }
 
 #[tokio::test]
@@ -97,7 +97,7 @@ async fn case_009_a_parent_that_dies_ends_the_manager_it_held_in_good_order() {
     });
     assert!(parent.await.unwrap_err().is_panic());
     assert_eq!(a.stopped().await, StopReason::ManagerClosed);
-    assert_eq!(diary.read(), ["a 1", CLOSED], "terminate is called");
+    assert_eq!(diary.drain(), ["a 1", CLOSED], "terminate is called");
 }
 
 #[tokio::test]
@@ -109,11 +109,11 @@ async fn case_010_a_manager_lives_until_the_last_handle_is_dropped() {
     let parent = tokio::spawn(async move { held.notify(1).await.unwrap() });
     parent.await.unwrap();
     assert!(manager.sync_notify(2).await.unwrap().all_acked());
-    assert_eq!(diary.read(), ["a 1", "a 2"], "it lives on");
+    assert_eq!(diary.drain(), ["a 1", "a 2"], "it lives on");
 
     drop(manager);
     assert_eq!(a.stopped().await, StopReason::ManagerClosed);
-    assert_eq!(diary.read(), [CLOSED]);
+    assert_eq!(diary.drain(), [CLOSED]);
 }
 
 #[tokio::test]
@@ -128,7 +128,7 @@ async fn case_011_a_stop_terminates_each_handler_and_then_the_manager_is_over() 
     let held = manager.clone();
     held.stop().await.unwrap();
 
-    let mut diary = diary.read();
+    let mut diary = diary.drain();
     diary.sort();
     let ends = "b ends: the event manager is closed";
     assert_eq!(diary, ["a 1", CLOSED, "b 1", ends]);
@@ -147,7 +147,7 @@ fn case_012_a_runtime_that_goes_calls_no_terminate() {
     });
     drop(runtime);
     assert_eq!(block_on(a.stopped()), StopReason::Aborted, "but it is told");
-    assert_eq!(diary.read(), ["a 1"]);
+    assert_eq!(diary.drain(), ["a 1"]);
 }
 
 #[tokio::test]
@@ -158,9 +158,9 @@ async fn case_015_what_was_notified_before_a_stop_is_handled_first() {
     for n in 1..=3 {
         manager.notify(n).await.unwrap();
     }
-    assert!(diary.read().is_empty(), "all of it waits");
+    assert!(diary.drain().is_empty(), "all of it waits");
     manager.stop().await.unwrap();
-    assert_eq!(diary.read(), ["a 1", "a 2", "a 3", CLOSED]);
+    assert_eq!(diary.drain(), ["a 1", "a 2", "a 3", CLOSED]);
     assert_eq!(a.stopped().await, StopReason::ManagerClosed);
 
     // Or else, at once.
@@ -172,7 +172,7 @@ async fn case_015_what_was_notified_before_a_stop_is_handled_first() {
     }
     a.abort();
     manager.stop().await.unwrap();
-    assert_eq!(diary.read(), ["a 1", "a ends: it was aborted"]);
+    assert_eq!(diary.drain(), ["a 1", "a ends: it was aborted"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -186,11 +186,11 @@ async fn case_016_a_stop_that_waits_in_vain_still_stops_the_manager_later() {
     let (took, late) = timed(manager.stop().within(ms(100))).await;
     assert_eq!(took, 100);
     assert_eq!(late.unwrap_err().pending()[0].name(), Some("busy"));
-    assert!(diary.read().is_empty());
+    assert!(diary.drain().is_empty());
 
     let (took, reason) = timed(busy.stopped()).await;
     assert_eq!((took, reason), (200, StopReason::ManagerClosed));
-    assert_eq!(diary.read(), ["a 1", CLOSED]);
+    assert_eq!(diary.drain(), ["a 1", CLOSED]);
 }
 
 #[tokio::test]
@@ -200,7 +200,7 @@ async fn case_017_after_a_stop_every_request_tells_that_there_is_no_manager() {
     let a = add(&manager, "a", &diary);
     assert!(manager.sync_notify(1).await.unwrap().all_acked());
     manager.stop().await.unwrap();
-    assert_eq!(diary.read(), ["a 1", CLOSED]);
+    assert_eq!(diary.drain(), ["a 1", CLOSED]);
 
     assert_eq!(manager.ack_notify(2).await, Err(NotifyError::Closed(2)));
     assert_eq!(manager.sync_notify(3).await, Err(NotifyError::Closed(3)));
@@ -219,19 +219,19 @@ async fn case_017_after_a_stop_every_request_tells_that_there_is_no_manager() {
     assert_eq!(swap.err(), Some(gone.clone()));
     assert_eq!(a.remove().await.err(), Some(gone));
     assert_eq!(manager.stop().await, Ok(()), "that is so already");
-    assert!(diary.read().is_empty());
+    assert!(diary.drain().is_empty());
 }
 
 #[tokio::test]
 async fn case_018_a_notify_that_nobody_can_hear_gives_the_event_back() {
     let manager = EventManager::new(8);
-    let (handler, seen) = collector();
-    manager.add_handler("a", handler).unwrap();
+    let seen = Probe::new();
+    manager.add_handler("a", seen.clone()).unwrap();
     assert_eq!(manager.notify(1).await, Ok(1));
     manager.stop().await.unwrap();
     assert_eq!(manager.notify(2).await, Err(NotifyError::Closed(2)));
     assert_eq!(manager.try_notify(3), Err(TryNotifyError::Closed(3)));
-    assert_eq!(all(&seen), [1]);
+    assert_eq!(seen.drain(), [1]);
 }
 
 #[tokio::test]
@@ -259,5 +259,5 @@ async fn case_022_a_start_that_fails_leaves_nothing_behind() {
     assert_eq!(manager.which_handlers(), ["a"]);
     assert_eq!(manager.subscriber_count(), 1);
     assert_eq!(manager.sync_notify(1).await.unwrap().acked(), 1);
-    assert_eq!(diary.read(), ["a 1"]);
+    assert_eq!(diary.drain(), ["a 1"]);
 }

@@ -1,27 +1,27 @@
 //! D. Order.
 
 use std::future::pending;
-use std::sync::mpsc::channel;
 
 use futures::{FutureExt, StreamExt, poll};
 use genevent::EventManager;
+use genevent::test_util::Probe;
 use tokio::sync::oneshot;
 
-use crate::support::{Diary, Scribe, add, all, at_once, collector, reader, settle};
+use crate::support::{Diary, Scribe, add, at_once, reader, settle};
 
 #[tokio::test]
 async fn case_049_everybody_sees_the_events_of_a_sender_in_order_and_once() {
     let manager = EventManager::new(8);
-    let ((one, ones), (two, twos)) = (collector(), collector());
-    manager.add_handler("one", one).unwrap();
-    manager.add_handler("two", two).unwrap();
+    let (ones, twos) = (Probe::new(), Probe::new());
+    manager.add_handler("one", ones.clone()).unwrap();
+    manager.add_handler("two", twos.clone()).unwrap();
     let readers = [reader(&manager, 0), reader(&manager, 0)];
     for n in 1..=200 {
         assert_eq!(manager.notify(n).await, Ok(4));
     }
     manager.stop().await.unwrap();
     let sent: Vec<_> = (1..=200).collect();
-    assert_eq!((all(&ones), all(&twos)), (sent.clone(), sent.clone()));
+    assert_eq!((ones.drain(), twos.drain()), (sent.clone(), sent.clone()));
     for reader in readers {
         assert_eq!(reader.await.unwrap(), sent);
     }
@@ -30,10 +30,10 @@ async fn case_049_everybody_sees_the_events_of_a_sender_in_order_and_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn case_050_everybody_sees_the_same_interleaving_of_several_senders() {
     let manager = EventManager::new(8);
-    let ((one, ones), (two, twos)) = (collector(), collector());
-    manager.add_handler("one", one).unwrap();
+    let (ones, twos) = (Probe::new(), Probe::new());
+    manager.add_handler("one", ones.clone()).unwrap();
     let group = manager.handler_group("group").unwrap();
-    group.add_handler("two", two).unwrap();
+    group.add_handler("two", twos.clone()).unwrap();
     let readers = [reader(&manager, 0), reader(&manager, 0)];
     let senders: Vec<_> = (0..4)
         .map(|sender| {
@@ -50,12 +50,12 @@ async fn case_050_everybody_sees_the_same_interleaving_of_several_senders() {
     }
     manager.stop().await.unwrap();
 
-    let order = all(&ones);
+    let order = ones.drain();
     for sender in 0..4 {
         let own = order.iter().filter(|n| **n / 1_000 == sender);
         assert!(own.copied().eq(1_000 * sender..1_000 * sender + 250));
     }
-    assert_eq!(all(&twos), order);
+    assert_eq!(twos.drain(), order);
     for reader in readers {
         assert_eq!(reader.await.unwrap(), order);
     }
@@ -71,7 +71,7 @@ async fn case_051_within_an_event_handlers_of_a_group_are_called_oldest_first() 
     }
     manager.notify(1).await.unwrap();
     manager.sync_notify(2).await.unwrap();
-    assert_eq!(diary.read(), ["a 1", "b 1", "c 1", "a 2", "b 2", "c 2"]);
+    assert_eq!(diary.drain(), ["a 1", "b 1", "c 1", "a 2", "b 2", "c 2"]);
 }
 
 #[tokio::test]
@@ -85,7 +85,7 @@ async fn case_053_at_a_stop_the_newest_of_a_group_is_terminated_first() {
     manager.notify(1).await.unwrap();
     manager.stop().await.unwrap();
     let ends = ["c", "b", "a"].map(|name| format!("{name} ends: the event manager is closed"));
-    let log = diary.read();
+    let log = diary.drain();
     assert_eq!(log[..3], ["a 1", "b 1", "c 1"]);
     assert_eq!(log[3..], ends);
 }
@@ -100,7 +100,7 @@ async fn case_054_a_stream_and_a_handler_do_not_wait_for_each_other() {
     manager.notify(1).await.unwrap();
     assert_eq!(at_once(stream.next()), Some(1));
     stream.ack();
-    assert!(diary.read().is_empty());
+    assert!(diary.drain().is_empty());
 
     // The handler is done with it while the stream has yet to read it.
     manager.notify(2).await.unwrap();
@@ -110,16 +110,17 @@ async fn case_054_a_stream_and_a_handler_do_not_wait_for_each_other() {
 
     // The stream goes on while the handler is at it.
     let manager = EventManager::new(8);
-    let (tx, begun) = channel();
+    let begun = Probe::new();
+    let noting = begun.clone();
     let stuck = move |n: &u32| {
-        tx.send(*n).unwrap();
+        noting.record(*n);
         pending::<()>()
     };
     manager.add_handler("stuck", stuck).unwrap();
     let mut stream = manager.subscribe();
     manager.notify(3).await.unwrap();
     settle().await;
-    assert_eq!(all(&begun), [3]);
+    assert_eq!(begun.drain(), [3]);
     assert_eq!(at_once(stream.next()), Some(3));
 }
 
@@ -131,7 +132,7 @@ async fn case_055_a_call_sees_the_effects_of_earlier_notifies() {
     for n in 1..=3 {
         manager.notify(n).await.unwrap();
     }
-    assert!(diary.read().is_empty(), "nothing is handled yet");
+    assert!(diary.drain().is_empty(), "nothing is handled yet");
     assert_eq!(a.call(|a| a.seen.clone()).await, Ok(vec![1, 2, 3]));
 }
 

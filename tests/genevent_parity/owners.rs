@@ -1,15 +1,15 @@
 //! G. Handlers with an owner.
 
 use std::future::pending;
-use std::sync::mpsc::channel;
 
 use futures::FutureExt;
 use futures::executor::block_on;
+use genevent::test_util::Probe;
 use genevent::{EventManager, HandlerRef, StopReason};
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
-use crate::support::{Diary, Scribe, add, all, settle};
+use crate::support::{Diary, Scribe, add, settle};
 
 fn add_owned(
     manager: &EventManager<u32>,
@@ -36,7 +36,7 @@ async fn case_083_an_owner_that_dies_takes_its_handler_along_and_no_other() {
 
     assert_eq!(manager.sync_notify(2).await.unwrap().acked(), 1);
     assert_eq!(other.call(|other| other.seen.clone()).await, Ok(vec![1, 2]));
-    let log = diary.read();
+    let log = diary.drain();
     assert!(log.contains(&"owned ends: its owner is gone".into()));
     assert!(!log.iter().any(|line| line.starts_with("other ends")));
 }
@@ -51,7 +51,7 @@ async fn case_084_an_owner_that_ends_normally_takes_its_handler_along_as_well() 
     manager.sync_notify(1).await.unwrap();
     end.send(()).unwrap();
     assert_eq!(bound.stopped().await, StopReason::OwnerGone);
-    assert_eq!(diary.read(), ["owned 1", "owned ends: its owner is gone"]);
+    assert_eq!(diary.drain(), ["owned 1", "owned ends: its owner is gone"]);
     assert!(manager.sync_notify(2).await.unwrap().is_unheard());
 }
 
@@ -69,7 +69,7 @@ async fn case_085_the_owners_end_has_its_place_among_the_events() {
     manager.notify(3).await.unwrap();
     assert_eq!(bound.stopped().await, StopReason::OwnerGone);
     assert_eq!(guarded.stopped().await, StopReason::Removed);
-    let log = diary.read();
+    let log = diary.drain();
     for name in ["owned", "guarded"] {
         let own = log.iter().filter(|line| line.starts_with(name));
         let own: Vec<_> = own.filter(|line| !line.contains("ends")).collect();
@@ -87,7 +87,7 @@ async fn case_086_an_owner_is_told_that_its_handler_was_removed_by_whomever() {
     assert!(manager.remove_handler("owned").await);
     assert_eq!(bound.stopped().now_or_never(), Some(StopReason::Removed));
     assert!(owner.is_closed(), "it is not watched any more");
-    assert_eq!(diary.read(), ["owned 1", "owned ends: it was removed"]);
+    assert_eq!(diary.drain(), ["owned 1", "owned ends: it was removed"]);
 }
 
 #[tokio::test]
@@ -99,7 +99,7 @@ async fn case_087_an_owner_is_told_that_its_handler_took_itself_out() {
     manager.notify(0).await.unwrap();
     assert_eq!(bound.stopped().await, StopReason::Finished);
     let log = ["owned 1", "owned 0", "owned ends: it had finished"];
-    assert_eq!(diary.read(), log);
+    assert_eq!(diary.drain(), log);
 }
 
 #[tokio::test]
@@ -112,7 +112,7 @@ async fn case_088_an_owner_is_told_why_its_handler_failed() {
     let cause = StopReason::Panicked("thirteen".into());
     assert_eq!(bound.stopped().await, cause);
     let log = ["owned 1", "owned 13", "owned ends: it panicked: thirteen"];
-    assert_eq!(diary.read(), log);
+    assert_eq!(diary.drain(), log);
 }
 
 #[tokio::test]
@@ -157,20 +157,20 @@ async fn case_091_at_a_stop_the_owner_is_told_once_for_each_of_its_handlers() {
     let diary = Diary::default();
     let (_owner, gone) = oneshot::channel::<()>();
     let gone = gone.map(drop).shared();
-    let (tx, told) = channel();
+    let told = Probe::new();
     for name in ["a", "b"] {
         let stopped = add_owned(&manager, name, &diary, gone.clone()).stopped();
-        let tx = tx.clone();
-        tokio::spawn(async move { tx.send((name, stopped.await)).unwrap() });
+        let stopped = stopped.map(move |reason| (name, reason));
+        tokio::spawn(told.follow(stopped.into_stream()));
     }
     assert_eq!(manager.sync_notify(1).await.unwrap().acked(), 2);
     manager.stop().await.unwrap();
     settle().await;
-    let mut told = all(&told);
+    let mut told = told.drain();
     told.sort_unstable_by_key(|told| told.0);
     let closed = StopReason::ManagerClosed;
     assert_eq!(told, [("a", closed.clone()), ("b", closed)]);
-    let mut log = diary.read();
+    let mut log = diary.drain();
     log.sort();
     let ends = ["a", "b"].map(|name| format!("{name} ends: the event manager is closed"));
     assert_eq!(log, ["a 1", &*ends[0], "b 1", &*ends[1]]);
@@ -188,7 +188,7 @@ fn case_092_an_owner_is_told_even_when_the_runtime_goes() {
         bound
     });
     let told = bound.stopped();
-    assert_eq!(diary.read(), ["owned 1"]);
+    assert_eq!(diary.drain(), ["owned 1"]);
     assert!(!owner.is_closed());
     drop(runtime);
     assert_eq!(block_on(told), StopReason::Aborted);
@@ -205,19 +205,19 @@ async fn case_093_the_owner_is_told_after_terminate_and_before_the_answer() {
     let cause = StopReason::Panicked("thirteen".into());
     assert_eq!(fails.now_or_never(), Some(cause));
     let log = ["fails 13", "fails ends: it panicked: thirteen"];
-    assert_eq!(diary.read(), log);
+    assert_eq!(diary.drain(), log);
 
     let goes = add_owned(&manager, "goes", &diary, pending::<()>());
     let told = goes.stopped();
     let noting = diary.clone();
-    let watching = tokio::spawn(async move { noting.note(format!("told: {}", told.await)) });
+    let watching = tokio::spawn(async move { noting.record(format!("told: {}", told.await)) });
     settle().await;
     let told = goes.stopped();
     assert!(goes.remove().await.is_ok());
     assert_eq!(told.now_or_never(), Some(StopReason::Removed));
     watching.await.unwrap();
     assert_eq!(
-        diary.read(),
+        diary.drain(),
         ["goes ends: it was removed", "told: it was removed"]
     );
 }
@@ -241,7 +241,7 @@ async fn case_094_all_handlers_of_an_owner_go_with_it() {
     }
     assert_eq!(manager.which_handlers(), ["group"]);
     assert!(group.which_handlers().is_empty());
-    let mut log = diary.read();
+    let mut log = diary.drain();
     log.sort();
     assert_eq!(log[..2], ["a 1", "a ends: its owner is gone"]);
     assert_eq!(log.len(), 6);
@@ -259,5 +259,5 @@ async fn case_096_an_owner_is_not_watched_for_a_handler_that_was_refused() {
     drop(owner);
     settle().await;
     assert!(manager.sync_notify(1).await.unwrap().all_acked());
-    assert_eq!(diary.read(), ["a 1"], "and nobody hears of its end");
+    assert_eq!(diary.drain(), ["a 1"], "and nobody hears of its end");
 }

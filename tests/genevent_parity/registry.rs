@@ -1,14 +1,14 @@
 //! K. The registry of the chapter.
 
 use std::ops::ControlFlow;
-use std::sync::mpsc::{Sender, channel};
 
 use futures::{FutureExt, StreamExt};
 use genevent::kv::{Bucket, ExitReason, Registry, RegistryEvent, RegistryStreamExt};
+use genevent::test_util::{Probe, assert_next};
 use genevent::{EventManager, Handler, StopReason, handler_fn};
 use tokio::task::JoinHandle;
 
-use crate::support::{all, settle};
+use crate::support::settle;
 
 type Event = RegistryEvent<u32>;
 
@@ -24,6 +24,12 @@ fn in_short(event: &Event) -> String {
         RegistryEvent::Exited { name, reason, .. } => format!("-{name}: {reason}"),
         other => panic!("unexpected: {other:?}"),
     }
+}
+
+/// The chapter's: passes on what it hears.
+fn forwarder(to: &Probe<String>) -> impl Handler<Event> + use<> {
+    let to = to.clone();
+    handler_fn(move |event: &Event| to.record(in_short(event)))
 }
 
 /// A task that collects all events until there are no more.
@@ -90,13 +96,12 @@ async fn case_154_creating_an_existing_name_does_and_tells_nothing() {
 #[tokio::test]
 async fn case_155_lookups_do_not_wait_for_observers_and_flush_does() {
     let (manager, registry) = new_registry();
-    let (tx, told) = channel();
-    let handler = handler_fn(move |event: &Event| tx.send(in_short(event)).unwrap());
-    manager.add_handler("a", handler).unwrap();
+    let told = Probe::new();
+    manager.add_handler("a", forwarder(&told)).unwrap();
     let mut slow = registry.events();
     let bucket = registry.create("shopping").await.unwrap();
     assert_eq!(registry.lookup("shopping"), Some(bucket));
-    assert!(all(&told).is_empty(), "nobody has been told yet");
+    assert!(told.drain().is_empty(), "nobody has been told yet");
 
     let mut flush = Box::pin(registry.flush());
     assert!((&mut flush).now_or_never().is_none());
@@ -105,7 +110,7 @@ async fn case_155_lookups_do_not_wait_for_observers_and_flush_does() {
     assert!((&mut flush).now_or_never().is_none(), "one is at it");
     slow.ack();
     flush.await;
-    assert_eq!(all(&told), ["+shopping"]);
+    assert_eq!(told.drain(), ["+shopping"]);
 }
 
 #[tokio::test]
@@ -146,18 +151,15 @@ async fn case_157_a_bucket_that_crashes_is_told_and_the_registry_lives() {
     assert_eq!(told[..4], first);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn case_158_a_subscriber_that_dies_takes_its_forwarder_along_and_no_more() {
     let (manager, registry) = new_registry();
     let told = collect(&registry);
-    let (tx, mut rx) = tokio::sync::mpsc::unbounded_channel();
+    let mut mailbox = Probe::new();
+    let forwarder = forwarder(&mailbox);
     let subscriber = tokio::spawn(async move {
-        let first = rx.recv().await;
-        assert_eq!(first.as_deref(), Some("+a"));
+        assert_next!(mailbox, "+a").await;
         panic!("the subscriber dies");
-    });
-    let forwarder = handler_fn(move |event: &Event| {
-        let _ = tx.send(in_short(event));
     });
     let forwarder = manager.add_mon_handler("forwarder", forwarder, subscriber);
     let forwarder = forwarder.unwrap();
@@ -189,7 +191,7 @@ async fn case_159_without_its_manager_the_registry_goes_on_without_events() {
 }
 
 /// Calls the registry over each event, from inside.
-struct Nosy(Registry<u32>, Sender<String>);
+struct Nosy(Registry<u32>, Probe<String>);
 
 impl Handler<Event> for Nosy {
     async fn handle_event(&mut self, event: &Event) -> ControlFlow<()> {
@@ -200,7 +202,7 @@ impl Handler<Event> for Nosy {
                 bucket.stop();
             }
         }
-        self.1.send(in_short(event)).unwrap();
+        self.1.record(in_short(event));
         ControlFlow::Continue(())
     }
 }
@@ -208,10 +210,9 @@ impl Handler<Event> for Nosy {
 #[tokio::test]
 async fn case_160_handlers_and_streams_may_call_the_registry_from_inside_an_event() {
     let (manager, registry) = new_registry();
-    let (tx, told) = channel();
-    manager
-        .add_handler("nosy", Nosy(registry.clone(), tx))
-        .unwrap();
+    let told = Probe::new();
+    let nosy = Nosy(registry.clone(), told.clone());
+    manager.add_handler("nosy", nosy).unwrap();
     let inner = registry.clone();
     let stream = registry.events().take(1).then(move |event| {
         let registry = inner.clone();
@@ -225,7 +226,7 @@ async fn case_160_handlers_and_streams_may_call_the_registry_from_inside_an_even
     registry.create("a").await.unwrap();
     assert_eq!(reading.await.unwrap(), ["+a"]);
     registry.flush().await;
-    let mut told = all(&told);
+    let mut told = told.drain();
     assert_eq!(told.remove(0), "+a");
     told.sort();
     assert_eq!(told, ["+b", "+c", "-a: stopped"]);
@@ -262,26 +263,22 @@ async fn case_162_a_stream_collects_the_events_as_they_come() {
 
 #[tokio::test]
 async fn case_163_a_manager_that_is_started_anew_has_no_handlers_and_a_new_registry() {
-    let forwarder = |to: &Sender<String>| {
-        let to = to.clone();
-        handler_fn(move |event: &Event| to.send(in_short(event)).unwrap())
-    };
-    let (tx, told) = channel();
+    let told = Probe::new();
     let (manager, registry) = new_registry();
-    let first = manager.add_handler("forwarder", forwarder(&tx)).unwrap();
+    let first = manager.add_handler("forwarder", forwarder(&told)).unwrap();
     registry.create("a").await.unwrap();
     registry.flush().await;
     manager.stop().await.unwrap();
     assert_eq!(first.stopped().await, StopReason::ManagerClosed);
-    assert_eq!(all(&told), ["+a"]);
+    assert_eq!(told.drain(), ["+a"]);
 
     // First the manager, then the registry, which cannot be made without it.
     let (manager, registry) = new_registry();
     assert!(manager.which_handlers().is_empty());
     registry.create("unheard").await.unwrap();
     registry.flush().await;
-    manager.add_handler("forwarder", forwarder(&tx)).unwrap();
+    manager.add_handler("forwarder", forwarder(&told)).unwrap();
     registry.create("b").await.unwrap();
     registry.flush().await;
-    assert_eq!(all(&told), ["+b"]);
+    assert_eq!(told.drain(), ["+b"]);
 }

@@ -25,7 +25,7 @@ async fn case_069_a_removal_terminates_the_handler_and_gives_it_back() {
     manager.notify(1).await.unwrap();
     let a = a.remove().await.ok().unwrap();
     assert_eq!(a.seen, [1], "all that it had");
-    assert_eq!(diary.read(), ["a 1", "a ends: it was removed"]);
+    assert_eq!(diary.drain(), ["a 1", "a ends: it was removed"]);
     assert!(manager.which_handlers().is_empty());
     assert!(manager.sync_notify(2).await.unwrap().is_unheard());
 }
@@ -40,7 +40,7 @@ async fn case_070_nobody_of_that_name_or_type_is_nobody_and_changes_nothing() {
     assert!(manager.handler::<Scribe>("b").is_none());
     assert_eq!(manager.which_handlers(), ["a"]);
     assert!(manager.sync_notify(1).await.unwrap().all_acked());
-    assert_eq!(diary.read(), ["a 1"]);
+    assert_eq!(diary.drain(), ["a 1"]);
     assert!(manager.remove_handler("a").await);
     assert!(!manager.remove_handler("a").await);
 }
@@ -71,7 +71,7 @@ async fn case_072_a_removal_waits_for_the_event_in_work() {
     settle().await;
     let (took, a) = timed(a.remove()).await;
     assert_eq!((took, a.ok().unwrap().seen), (150, vec![1]));
-    assert_eq!(diary.read(), ["a 1", "a ends: it was removed"]);
+    assert_eq!(diary.drain(), ["a 1", "a ends: it was removed"]);
 }
 
 #[tokio::test]
@@ -82,15 +82,15 @@ async fn case_073_once_removed_nothing_of_it_is_called_any_more() {
     let again: HandlerRef<u32, Scribe> = a.clone();
     manager.notify(1).await.unwrap();
     let removed = a.remove().await.ok().unwrap();
-    assert_eq!(diary.read(), ["a 1", "a ends: it was removed"]);
+    assert_eq!(diary.drain(), ["a 1", "a ends: it was removed"]);
 
     manager.notify(2).await.unwrap();
     let gone = StopReason::Removed;
-    let call = again.call(|a| a.diary.note("called")).await;
+    let call = again.call(|a| a.diary.record("called".into())).await;
     assert_eq!(call, Err(CallError::Stopped(gone.clone())));
     again.abort();
     assert_eq!(again.remove().await.err(), Some(gone));
     manager.stop().await.unwrap();
-    assert!(diary.read().is_empty());
+    assert!(diary.drain().is_empty());
     assert_eq!(removed.seen, [1]);
 }

@@ -1,26 +1,20 @@
 //! I. Streams: how they end.
 
-use std::sync::mpsc::channel;
-
 use futures::{FutureExt, StreamExt, poll};
+use genevent::test_util::Probe;
 use genevent::{EndReason, EventManager};
 use tokio::sync::oneshot;
 use tokio_test::{assert_pending, assert_ready, task};
 
-use crate::support::{all, at_once, ms, reader, settle, timed};
+use crate::support::{at_once, ms, reader, settle, timed};
 
 #[tokio::test]
 async fn case_119_a_consumer_that_is_killed_while_idle_vanishes() {
     let manager = EventManager::new(8);
-    let mut stream = manager.subscribe();
-    let (tx, read) = channel();
-    let consumer = tokio::spawn(async move {
-        while let Some(n) = stream.next().await {
-            tx.send(n).unwrap();
-        }
-    });
+    let read = Probe::new();
+    let consumer = tokio::spawn(read.follow(manager.subscribe()));
     assert!(manager.sync_notify(1).await.unwrap().all_acked());
-    assert_eq!(all(&read), [1]);
+    assert_eq!(read.drain(), [1]);
     assert_eq!(manager.subscriber_count(), 1);
     consumer.abort();
     assert!(consumer.await.unwrap_err().is_cancelled());

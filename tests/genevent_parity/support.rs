@@ -1,18 +1,16 @@
 //! What the cases share.
 
 use std::ops::ControlFlow;
-use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
-use genevent::{EventManager, Handler, HandlerRef, StopReason, handler_fn};
+use genevent::test_util::Probe;
+use genevent::{EventManager, Handler, HandlerRef, StopReason};
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{Instant, sleep};
 
-pub(crate) use diary::Diary;
-
-#[path = "../support/diary.rs"]
-mod diary;
+/// What handlers note.
+pub(crate) type Diary = Probe<String>;
 
 /// Notes every event, and its end. A fragile one ends over 0, and panics over 13.
 pub(crate) struct Scribe {
@@ -58,7 +56,7 @@ impl Scribe {
 impl Handler<u32> for Scribe {
     async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
         work(self.takes).await;
-        self.diary.note(format!("{} {n}", self.name));
+        self.diary.record(format!("{} {n}", self.name));
         match n {
             0 if self.fragile => return ControlFlow::Break(()),
             13 if self.fragile => panic!("thirteen"),
@@ -68,7 +66,7 @@ impl Handler<u32> for Scribe {
     }
 
     async fn terminate(&mut self, reason: &StopReason) {
-        self.diary.note(format!("{} ends: {reason}", self.name));
+        self.diary.record(format!("{} ends: {reason}", self.name));
     }
 }
 
@@ -78,16 +76,6 @@ pub(crate) fn add(
     diary: &Diary,
 ) -> HandlerRef<u32, Scribe> {
     manager.add_handler(name, Scribe::new(name, diary)).unwrap()
-}
-
-/// A handler that passes its events on.
-pub(crate) fn collector() -> (impl Handler<u32>, Receiver<u32>) {
-    let (tx, rx) = channel();
-    (handler_fn(move |n: &u32| tx.send(*n).unwrap()), rx)
-}
-
-pub(crate) fn all<T>(rx: &Receiver<T>) -> Vec<T> {
-    rx.try_iter().collect()
 }
 
 /// A task that reads a stream until it ends, and takes so long over each event.

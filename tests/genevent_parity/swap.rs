@@ -1,13 +1,13 @@
 //! F. Swaps.
 
 use std::ops::ControlFlow;
-use std::sync::mpsc::channel;
 
 use futures::FutureExt;
 use genevent::handler::{AddHandlerError, TrySwapError};
+use genevent::test_util::Probe;
 use genevent::{EventManager, Handler, HandlerRef, StopReason};
 
-use crate::support::{Diary, Scribe, add, all, collector, settle};
+use crate::support::{Diary, Scribe, add, settle};
 
 /// A handler that was made of another one.
 struct Heir {
@@ -17,13 +17,13 @@ struct Heir {
 
 impl Handler<u32> for Heir {
     async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
-        self.diary.note(format!("heir {n}"));
+        self.diary.record(format!("heir {n}"));
         ControlFlow::Continue(())
     }
 }
 
 fn heir(old: Scribe) -> Heir {
-    old.diary.note("the heir is made");
+    old.diary.record("the heir is made".into());
     Heir {
         heritage: Ok(old.seen),
         diary: old.diary,
@@ -39,7 +39,7 @@ async fn case_074_in_a_swap_the_old_one_ends_and_the_new_one_is_made_of_it() {
     let new = a.swap(heir).await.unwrap();
     manager.sync_notify(2).await.unwrap();
     let ends = "a ends: another handler has taken its place";
-    assert_eq!(diary.read(), ["a 1", ends, "the heir is made", "heir 2"]);
+    assert_eq!(diary.drain(), ["a 1", ends, "the heir is made", "heir 2"]);
     assert_eq!(manager.which_handlers(), ["a"]);
     assert!(manager.handler::<Scribe>("a").is_none());
     let heritage = new.call(|new| new.heritage.clone()).await;
@@ -53,18 +53,18 @@ async fn case_075_who_is_not_there_is_not_swapped_and_its_heir_can_be_added() {
     let a = add(&manager, "a", &diary);
     let stale = a.clone();
     assert!(a.remove().await.is_ok());
-    assert_eq!(diary.read(), ["a ends: it was removed"]);
+    assert_eq!(diary.drain(), ["a ends: it was removed"]);
 
     let absent = stale.swap(heir).await.unwrap_err();
     assert_eq!(absent, StopReason::Removed);
-    assert!(diary.read().is_empty(), "no heir is made");
+    assert!(diary.drain().is_empty(), "no heir is made");
     let heir = Heir {
         heritage: Err(absent.to_string()),
         diary: diary.clone(),
     };
     let heir = manager.add_handler("a", heir).unwrap();
     manager.sync_notify(1).await.unwrap();
-    assert_eq!(diary.read(), ["heir 1"]);
+    assert_eq!(diary.drain(), ["heir 1"]);
     let heritage = heir.call(|heir| heir.heritage.clone()).await;
     assert_eq!(heritage, Ok(Err("it was removed".into())));
 }
@@ -81,7 +81,7 @@ async fn case_076_a_new_one_that_refuses_leaves_the_old_one_going() {
     };
     manager.notify(2).await.unwrap();
     assert_eq!(a.call(|a| a.seen.clone()).await, Ok(vec![1, 2]));
-    assert_eq!(diary.read(), ["a 1", "a 2"], "it has not ended");
+    assert_eq!(diary.drain(), ["a 1", "a 2"], "it has not ended");
 }
 
 #[tokio::test]
@@ -113,7 +113,7 @@ async fn case_078_a_handler_can_be_swapped_for_one_of_its_own_type_and_name() {
     assert_eq!(a.call(|a| a.seen.clone()).await, Ok(vec![1, 2]));
     assert_eq!(manager.which_handlers(), ["a"]);
     let ends = "a ends: another handler has taken its place";
-    assert_eq!(diary.read(), ["a 1", ends, "again 2"]);
+    assert_eq!(diary.drain(), ["a 1", ends, "again 2"]);
 }
 
 #[tokio::test]
@@ -129,18 +129,18 @@ async fn case_079_under_load_every_event_is_seen_by_one_of_the_two() {
         }
     });
     // Each begins with nothing, and leaves what it has seen behind.
-    let (tx, seen) = channel();
+    let seen = Probe::new();
     while !load.is_finished() {
-        let tx = tx.clone();
+        let leaving = seen.clone();
         let swap = move |mut old: Scribe| {
-            tx.send(std::mem::take(&mut old.seen)).unwrap();
+            leaving.record(std::mem::take(&mut old.seen));
             old
         };
         a = a.swap(swap).await.unwrap();
     }
     load.await.unwrap();
-    tx.send(a.remove().await.ok().unwrap().seen).unwrap();
-    let seen = all(&seen);
+    seen.record(a.remove().await.ok().unwrap().seen);
+    let seen = seen.drain();
     let busy = seen.iter().filter(|seen| !seen.is_empty()).count();
     assert!(busy > 10, "{busy} of them have seen something");
     assert!(seen.into_iter().flatten().eq(0..EVENTS));
@@ -193,7 +193,7 @@ async fn case_080_an_old_one_that_fails_to_end_does_not_keep_the_new_one_from_co
         let heritage = new.call(|new| new.heritage.clone()).await;
         assert_eq!(heritage, Ok(expected));
         manager.sync_notify(2).await.unwrap();
-        assert_eq!(diary.read(), ["heir 2"]);
+        assert_eq!(diary.drain(), ["heir 2"]);
     }
 }
 
@@ -206,7 +206,7 @@ struct Tired {
 
 impl Handler<u32> for Tired {
     async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
-        self.diary.note(format!("tired {n}"));
+        self.diary.record(format!("tired {n}"));
         if *n == 5 {
             let place = self.place.take().expect("it is given up once");
             tokio::spawn(place.swap(|old| {
@@ -240,9 +240,9 @@ async fn case_081_a_handler_may_put_another_one_in_its_place() {
         manager.sync_notify(4).await.unwrap();
         manager.sync_notify(5).await.unwrap();
         settle().await;
-        diary.read();
+        diary.drain();
         manager.sync_notify(6).await.unwrap();
-        let mut log = diary.read();
+        let mut log = diary.drain();
         log.sort();
         if heir_is_made {
             assert_eq!(told.await, StopReason::Swapped);
@@ -263,10 +263,11 @@ async fn case_082_one_of_several_of_a_type_is_swapped_by_its_name() {
     let [one, two, three] = ["h1", "h2", "h3"].map(|name| add(&manager, name, &diary));
     manager.notify(1).await.unwrap();
     let third = manager.handler::<Scribe>("h3").unwrap();
-    let (new, seen) = collector();
-    assert!(third.swap(move |_| new).await.is_ok());
+    let seen = Probe::new();
+    let heir = seen.clone();
+    assert!(third.swap(move |_| heir).await.is_ok());
     manager.sync_notify(2).await.unwrap();
-    assert_eq!(all(&seen), [2]);
+    assert_eq!(seen.drain(), [2]);
     assert_eq!(three.stopped().now_or_never(), Some(StopReason::Swapped));
     for same in [one, two] {
         assert_eq!(same.call(|h| h.seen.clone()).await, Ok(vec![1, 2]));

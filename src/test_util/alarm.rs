@@ -1,0 +1,81 @@
+//! Time for assertions: tokio's clock inside of a runtime, elsewhere a thread that waits.
+
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::task::{Context, Poll, Waker};
+use std::thread;
+use std::time::Duration;
+
+use crate::foreign;
+use crate::sync::{Arc, Mutex};
+
+pub(super) enum Alarm {
+    #[cfg(feature = "rt")]
+    Tokio(std::pin::Pin<Box<tokio::time::Sleep>>),
+    System(Bell),
+}
+
+impl Alarm {
+    /// # Panics
+    /// Inside of a tokio runtime without time.
+    pub(super) fn after(duration: Duration) -> Self {
+        #[cfg(feature = "rt")]
+        if tokio::runtime::Handle::try_current().is_ok() {
+            return Self::Tokio(Box::pin(tokio::time::sleep(duration)));
+        }
+        Self::System(Bell::after(duration))
+    }
+
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match self {
+            #[cfg(feature = "rt")]
+            Self::Tokio(sleep) => sleep.as_mut().poll(cx),
+            Self::System(bell) => bell.poll(cx),
+        }
+    }
+}
+
+/// Rung by a thread, which ends when this is dropped.
+pub(super) struct Bell {
+    state: Arc<Mutex<State>>,
+    _thread_stays: Sender<()>,
+}
+
+#[derive(Default)]
+struct State {
+    has_rung: bool,
+    waker: Option<Waker>,
+}
+
+impl Bell {
+    fn after(duration: Duration) -> Self {
+        let state = Arc::new(Mutex::new(State::default()));
+        let (thread_stays, dropped) = channel();
+        let bell = Arc::clone(&state);
+        thread::spawn(move || {
+            if dropped.recv_timeout(duration) == Err(RecvTimeoutError::Timeout) {
+                let waker = {
+                    let mut state = bell.lock();
+                    state.has_rung = true;
+                    state.waker.take()
+                };
+                waker.into_iter().for_each(foreign::wake);
+            }
+        });
+        Self {
+            state,
+            _thread_stays: thread_stays,
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let waker = cx.waker().clone();
+        let mut state = self.state.lock();
+        if state.has_rung {
+            return Poll::Ready(());
+        }
+        let former = state.waker.replace(waker);
+        drop(state);
+        drop(former);
+        Poll::Pending
+    }
+}

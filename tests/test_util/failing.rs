@@ -1,0 +1,100 @@
+//! What an assertion says when it fails.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::{Context, Waker};
+
+use futures::executor::block_on;
+use futures::{FutureExt, stream};
+use genevent::test_util::{Probe, assert_ended, assert_next, assert_pending};
+
+use super::{A_LONG_TIME, Opaque, failure, message, with};
+
+#[test]
+fn a_failure_names_the_line_the_stream_what_was_expected_and_what_came() {
+    let (manager, mut orders) = with(["coffee", "milk"]);
+    let (told, line) = failure(|| assert_next!(orders, "tea").now());
+    assert_eq!(line, line!() - 1);
+    assert_eq!(
+        told,
+        "assert_next!(orders)\n expected: \"tea\"\n     came: \"coffee\"\n   within: 0ns"
+    );
+    let (told, line) = failure(|| {
+        let milk = 5;
+        block_on(assert_pending!(orders, "after {} cups of {milk}", 2).within(A_LONG_TIME));
+    });
+    assert_eq!(line, line!() - 2);
+    assert_eq!(
+        told,
+        "assert_pending!(orders): after 2 cups of 5\n expected: nothing\n     came: \"milk\"\n   \
+         within: 3600s"
+    );
+    let (told, line) = failure(|| assert_ended!(orders).now());
+    assert_eq!(line, line!() - 1);
+    assert_eq!(
+        told,
+        "assert_ended!(orders)\n expected: the end of the stream\n     came: nothing\n   \
+         within: 0ns"
+    );
+    manager.try_notify("tea").unwrap();
+    assert!(message(|| assert_ended!(orders).now()).contains("came: \"tea\""));
+    assert!(message(|| assert_next!(orders).now()).contains("an item\n     came: nothing"));
+}
+
+#[test]
+fn a_failed_pattern_is_named_with_its_guard() {
+    let (_manager, mut orders) = with([Some(1), Some(1)]);
+    let told = message(|| assert_next!(orders, matches None).now());
+    assert!(told.contains("expected: what matches None\n     came: Some(1)"));
+    let told = message(|| assert_next!(orders, matches Some(n) if n > 1 => n, "{}", "why").now());
+    assert!(told.starts_with("assert_next!(orders): why\n"), "{told}");
+    assert!(told.contains("expected: what matches Some(n) if n > 1\n"));
+}
+
+#[test]
+fn items_without_debug_are_named_by_their_type() {
+    fn generic<T>(item: T) -> String {
+        let mut items = stream::iter([item]);
+        message(|| assert_ended!(items).now())
+    }
+    let mut items = stream::iter([Opaque]);
+    let told = message(|| assert_pending!(items).now());
+    assert!(told.contains("came: an item, of type test_util::Opaque"));
+    assert!(generic(1_u8).contains("came: an item, of type u8"));
+}
+
+#[test]
+fn an_assertion_that_is_never_made_fails() {
+    let (_manager, mut reader) = with([1]);
+    let (told, line) = failure(|| drop(assert_next!(reader, 2)));
+    assert_eq!(line, line!() - 1);
+    assert_eq!(
+        told,
+        "assert_next!(reader) asserts nothing: it was neither awaited nor asked with `now()`"
+    );
+    assert_next!(reader, 1).now();
+    let probe = Probe::<u32>::new();
+    let told = message(|| drop(probe.wait_for(2)));
+    let place = format!("wait_for(2) at {}:{}:", file!(), line!() - 1);
+    assert!(told.starts_with(&place), "{told}");
+}
+
+#[test]
+fn an_assertion_dropped_while_it_waits_says_and_takes_nothing() {
+    let (manager, mut reader) = with([]);
+    let (mut next, mut cx) = (assert_next!(reader, 2), Context::from_waker(Waker::noop()));
+    assert!(next.poll_unpin(&mut cx).is_pending());
+    drop(next);
+    manager.try_notify(1).unwrap();
+    assert_next!(reader, 1).now();
+}
+
+#[test]
+fn an_assertion_polled_after_it_was_ready_panics_and_takes_nothing_more() {
+    let (_manager, mut reader) = with([1, 2]);
+    let mut next = assert_next!(reader);
+    assert_eq!((&mut next).now_or_never(), Some(1));
+    let again = catch_unwind(AssertUnwindSafe(|| (&mut next).now_or_never()));
+    assert!(again.is_err());
+    drop(next);
+    assert_next!(reader, 2).now();
+}

@@ -1,0 +1,118 @@
+//! The probe, without a runtime.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Waker};
+
+use futures::executor::block_on;
+use futures::{FutureExt, StreamExt, join};
+use genevent::test_util::{Probe, assert_next, assert_pending};
+
+use super::{A_LONG_TIME, message, with};
+
+#[test]
+fn a_probe_keeps_what_it_was_told_in_order_until_it_is_taken() {
+    let mut probe = Probe::default();
+    let other = probe.clone();
+    for n in 1..=4 {
+        other.record(n);
+    }
+    assert_next!(probe, 1).now();
+    assert_eq!(probe.seen(), [2, 3, 4]);
+    assert_eq!(other.drain(), [2, 3, 4]);
+    assert_pending!(probe).now();
+    assert!(probe.seen().is_empty());
+}
+
+#[test]
+fn a_probe_that_follows_a_stream_has_seen_what_is_acknowledged() {
+    let (manager, reader) = with([]);
+    let probe = Probe::new();
+    let mut following = pin!(probe.follow(reader));
+    block_on(async {
+        let publishing = async {
+            for n in 1..=3 {
+                assert!(manager.sync_notify(n).await.unwrap().all_acked());
+                assert_eq!(probe.seen().last(), Some(&n));
+            }
+            manager.close();
+        };
+        join!(following.as_mut(), publishing);
+    });
+    assert_eq!(probe.drain(), [1, 2, 3]);
+}
+
+#[test]
+fn waiting_for_a_number_ends_as_soon_as_there_are_as_many_and_takes_none() {
+    let probe = Probe::new();
+    probe.wait_for(0).now();
+    let mut waiting = probe.wait_for(2).within(A_LONG_TIME);
+    let mut also = probe.wait_for(1).within(A_LONG_TIME);
+    assert!((&mut waiting).now_or_never().is_none());
+    assert!((&mut also).now_or_never().is_none());
+    probe.record('a');
+    assert!((&mut waiting).now_or_never().is_none());
+    assert!(also.now_or_never().is_some());
+    probe.record('b');
+    assert!(waiting.now_or_never().is_some());
+    probe.wait_for(1).now();
+    assert_eq!(probe.drain(), ['a', 'b']);
+    let told = message(|| probe.wait_for(1).now());
+    assert!(told.ends_with("expected: 1 items\n     came: 0\n   within: 0ns"));
+}
+
+#[test]
+fn all_that_wait_for_a_probe_are_woken_also_when_one_of_their_wakers_panics() {
+    struct Panics;
+    impl std::task::Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic!("on purpose");
+        }
+    }
+    let probe = Probe::new();
+    let mut bad = probe.wait_for(1).within(A_LONG_TIME);
+    let waker = Waker::from(Arc::new(Panics));
+    assert!(
+        bad.poll_unpin(&mut Context::from_waker(&waker))
+            .is_pending()
+    );
+    let mut good = tokio_test::task::spawn(probe.clone());
+    tokio_test::assert_pending!(good.poll_next());
+    probe.record(1);
+    assert!(good.is_woken());
+    tokio_test::assert_ready_eq!(good.poll_next(), Some(1));
+}
+
+#[test]
+fn an_item_may_use_its_probe_while_it_is_cloned() {
+    struct Nosy(Probe<Nosy>);
+    impl Clone for Nosy {
+        fn clone(&self) -> Self {
+            self.0.record(Self(self.0.clone()));
+            Self(self.0.clone())
+        }
+    }
+    let probe = Probe::new();
+    probe.record(Nosy(probe.clone()));
+    assert_eq!(probe.seen().len(), 1);
+    assert_eq!(probe.drain().len(), 2);
+}
+
+#[test]
+fn polling_with_a_new_waker_each_time_loses_no_waking() {
+    let probe = Probe::<u32>::new();
+    let mut waiting = tokio_test::task::spawn(probe.clone());
+    for _ in 0..3 {
+        let mut elsewhere = tokio_test::task::spawn(probe.clone());
+        tokio_test::assert_pending!(elsewhere.poll_next());
+    }
+    tokio_test::assert_pending!(waiting.poll_next());
+    probe.record(1);
+    assert!(waiting.is_woken());
+    let mut last = probe.clone();
+    assert_eq!(
+        poll_fn(|cx| last.poll_next_unpin(cx)).now_or_never(),
+        Some(Some(1))
+    );
+}
