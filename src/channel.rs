@@ -103,10 +103,11 @@ impl<E> State<E> {
         };
         *turn = Some(place);
         line.set_inside(place, inside);
-        let until = (line.is_head(place).then(|| ring.hold(Instant::now))).flatten();
-        if line.is_head(place) {
-            line.set_alarm(until);
+        if !line.is_head(place) {
+            return Some(Err(Wait { until: None }));
         }
+        let until = ring.hold(Instant::now);
+        line.set_alarm(until);
         Some(Err(Wait { until }))
     }
 

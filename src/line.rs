@@ -17,10 +17,13 @@ pub(crate) struct Turn {
 /// # Invariants
 /// 1. Whoever is called is the head, or could only wait for itself; nobody else is.
 /// 2. A publisher that is not called has a waker here.
-/// 3. `inside` holds those that wait inside of a handler, which must not wait for itself.
+/// 3. `head` is the first of `waiting`.
+/// 4. `inside` holds those that wait inside of a handler, which must not wait for itself.
 #[derive(Default)]
 pub(crate) struct Line {
     waiting: BTreeMap<Turn, Option<Waker>>,
+    /// Asked for more often than anything else.
+    head: Option<Turn>,
     inside: BTreeMap<Turn, SubscriberId>,
     taken: u64,
     /// The head has been woken, and looks for itself when it is next polled.
@@ -32,22 +35,23 @@ pub(crate) struct Line {
 impl Line {
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+        self.head.is_none()
     }
 
     #[inline]
     pub(crate) fn is_head(&self, turn: Turn) -> bool {
-        self.head() == Some(turn)
+        self.head == Some(turn)
     }
 
+    #[inline]
     pub(crate) fn head(&self) -> Option<Turn> {
-        self.waiting.keys().next().copied()
+        self.head
     }
 
     /// Somebody waits, and does not yet know that there is room.
     #[inline]
     pub(crate) fn wants_room(&self) -> bool {
-        !self.called && !self.waiting.is_empty()
+        !self.called && !self.is_empty()
     }
 
     /// Whether the head will look again at `time` without being called.
@@ -68,6 +72,7 @@ impl Line {
         };
         self.taken += 1;
         self.waiting.insert(turn, Some(waker));
+        self.head.get_or_insert(turn);
         turn
     }
 
@@ -109,14 +114,16 @@ impl Line {
 
     /// Leaves the line: stored, closed or cancelled.
     pub(crate) fn leave(&mut self, turn: Turn) -> Option<Waker> {
-        if self.is_head(turn) {
-            self.called = false;
-            self.alarm = None;
-        }
         if !self.inside.is_empty() {
             self.inside.remove(&turn);
         }
-        self.waiting.remove(&turn).flatten()
+        let waker = self.waiting.remove(&turn).flatten();
+        if self.is_head(turn) {
+            self.called = false;
+            self.alarm = None;
+            self.head = self.waiting.keys().next().copied();
+        }
+        waker
     }
 
     /// The head is told to look: there is room, or another time to look at the clock.

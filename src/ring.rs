@@ -65,6 +65,7 @@ pub(crate) enum Room {
 /// 4. `blocking` lists the members that know their index in it: they make publishers wait, had
 ///    no room for one event more than `tail + reserved` when last looked at, and are watched.
 /// 5. `reserved <= capacity`.
+/// 6. The first `held` of `blocking` are those that have a `since`.
 pub(crate) struct Ring<E> {
     /// Which of the process's managers it belongs to.
     id: u64,
@@ -82,11 +83,16 @@ pub(crate) struct Ring<E> {
     waits: Limits,
     /// When one that makes nobody wait must be dealt with.
     yields: Limits,
+    /// First those that a publisher has begun to wait for.
     blocking: Vec<usize>,
+    /// How many of the blocking members these are.
+    held: usize,
+    /// The blocking members before this index, but for those, had read everything up to the event
+    /// `looked_at`: nobody waits for what they have not read.
+    looked: usize,
+    looked_at: u64,
     /// The blocking members that have an `end`.
     ends: BTreeSet<(Instant, usize)>,
-    /// Blocking members that publishers may not wait for for ever, and have yet to begin to.
-    fresh: BTreeSet<usize>,
 }
 
 struct Member<E> {
@@ -94,6 +100,8 @@ struct Member<E> {
     spot: Spot,
     /// Where it is in `blocking`.
     blocking: Option<usize>,
+    /// Since when a publisher has waited for what it has not read.
+    since: Option<Instant>,
     /// When publishers will have waited long enough for it to take an event, if they may not wait
     /// for ever, and one has begun to wait for what it has not read.
     end: Option<Instant>,
@@ -125,8 +133,10 @@ impl<E> Ring<E> {
             waits: Limits::new(id),
             yields: Limits::new(id),
             blocking: Vec::new(),
+            held: 0,
+            looked: 0,
+            looked_at: 0,
             ends: BTreeSet::new(),
-            fresh: BTreeSet::new(),
         }
     }
 
@@ -198,6 +208,7 @@ impl<E> Ring<E> {
             place: Arc::clone(&place),
             spot: self.log.join(),
             blocking: None,
+            since: None,
             end: None,
             flushes: VecDeque::new(),
             rest: None,
@@ -508,7 +519,9 @@ impl<E> Ring<E> {
             assert_eq!(entries + blocking, 1, "invariant 3");
         }
         for (index, &key) in self.blocking.iter().enumerate() {
-            assert_eq!(self.member(key).blocking, Some(index), "invariant 4");
+            let member = self.member(key);
+            assert_eq!(member.blocking, Some(index), "invariant 4");
+            assert_eq!(member.since.is_some(), index < self.held, "invariant 6");
         }
         let blocking = attached().filter(|member| member.blocking.is_some());
         assert_eq!(blocking.count(), self.blocking.len(), "invariant 4");

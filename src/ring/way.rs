@@ -46,25 +46,45 @@ impl<E> Ring<E> {
     /// have had their time, if that is limited for every one.
     pub(crate) fn hold(&mut self, now: impl Fn() -> Instant) -> Option<Instant> {
         if planted!("patience-restarts") {
-            let begun = std::mem::take(&mut self.ends);
-            self.fresh.extend(begun.into_iter().map(|(_, key)| key));
+            self.ends.clear();
+            (self.held, self.looked) = (0, 0);
         }
-        if self.fresh.is_empty() && self.ends.is_empty() {
-            return None;
-        }
-        for key in std::mem::take(&mut self.fresh) {
+        let tail = self.log.tail();
+        // Those that were looked at since the newest event was stored have no more to read.
+        let looked = if self.looked_at == tail {
+            self.looked
+        } else {
+            0
+        };
+        for index in looked.max(self.held)..self.blocking.len() {
+            let key = self.blocking[index];
             let member = self.members[key].as_mut().expect(MEMBER);
             // One that has read everything is not to blame: permits hold its room.
             let position = member.place.cursor.load().position();
-            if position == self.log.tail() && !planted!("permits-blamed-on-readers") {
-                self.fresh.insert(key);
+            if position == tail && !planted!("permits-blamed-on-readers") {
                 continue;
             }
-            let patience = member.place.overflow.patience();
-            member.end = patience.and_then(|patience| now().checked_add(patience));
-            self.ends.extend(member.end.map(|end| (end, key)));
+            let since = now();
+            member.since = Some(since);
+            if let Some(patience) = member.place.overflow.patience() {
+                member.end = since.checked_add(patience);
+                self.ends.extend(member.end.map(|end| (end, key)));
+            }
+            if index != self.held {
+                self.swap_blocking(index, self.held);
+            }
+            self.held += 1;
         }
+        (self.looked, self.looked_at) = (self.blocking.len(), tail);
         self.last_end()
+    }
+
+    fn swap_blocking(&mut self, one: usize, other: usize) {
+        self.blocking.swap(one, other);
+        for index in [one, other] {
+            let key = self.blocking[index];
+            self.member_mut(key).blocking = Some(index);
+        }
     }
 
     /// When all that are in the way will have had their time; `None` if one of them has no limit,
@@ -117,23 +137,32 @@ impl<E> Ring<E> {
         self.blocking.push(key);
         let member = self.members[key].as_mut().expect(MEMBER);
         member.blocking = Some(index);
-        if member.place.overflow.patience().is_some() {
-            self.fresh.insert(key);
-        }
     }
 
     /// The member is not, or no longer: it took an event, has room again, or left.
     pub(super) fn unblock(&mut self, key: usize) {
         let member = self.members[key].as_mut().expect(MEMBER);
-        match member.end.take() {
-            Some(end) => drop(self.ends.remove(&(end, key))),
-            None => drop(self.fresh.remove(&key)),
+        let Some(mut index) = member.blocking.take() else {
+            return;
+        };
+        member.since = None;
+        if let Some(end) = member.end.take() {
+            self.ends.remove(&(end, key));
         }
-        if let Some(index) = member.blocking.take() {
-            self.blocking.swap_remove(index);
-            if let Some(&moved) = self.blocking.get(index) {
-                self.member_mut(moved).blocking = Some(index);
+        if index < self.held {
+            self.held -= 1;
+            if index != self.held {
+                self.swap_blocking(index, self.held);
+                self.member_mut(key).blocking = None;
+                index = self.held;
             }
+        }
+        let last = self.blocking.len() - 1;
+        let all_looked_at = last < self.looked;
+        self.looked = self.looked.min(if all_looked_at { last } else { index });
+        self.blocking.swap_remove(index);
+        if let Some(&moved) = self.blocking.get(index) {
+            self.member_mut(moved).blocking = Some(index);
         }
     }
 
