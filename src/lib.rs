@@ -178,6 +178,7 @@ mod ring;
 mod roster;
 mod segment;
 mod sink;
+mod stats;
 mod subscription;
 mod sync;
 #[cfg(feature = "rt")]
@@ -202,4 +203,5 @@ pub use manager::{EventManager, EventManagerBuilder, WeakEventManager};
 pub use options::{Overflow, SubscribeOptions};
 pub use permit::Permit;
 pub use sink::{EventSink, SyncSink};
+pub use stats::Stats;
 pub use subscription::{Received, Subscription, WithMissed};

@@ -54,6 +54,15 @@ impl Line {
         !self.called && !self.is_empty()
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Whether the head has been woken, and has yet to look.
+    pub(crate) fn is_called(&self) -> bool {
+        self.called
+    }
+
     /// Whether the head will look again at `time` without being called.
     pub(crate) fn has_alarm(&self, time: Instant) -> bool {
         self.alarm == Some(time)

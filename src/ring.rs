@@ -163,6 +163,11 @@ impl<E> Ring<E> {
         self.log.tail()
     }
 
+    /// How many places are promised.
+    pub(crate) fn reserved(&self) -> usize {
+        usize::try_from(self.reserved).expect("at most the capacity, which is a usize")
+    }
+
     /// Whether the next event would be stored for `id`, too.
     pub(crate) fn counts(&self, id: SubscriberId) -> bool {
         self.current(id).is_some()

@@ -15,7 +15,7 @@ use genevent::future::{
 };
 use genevent::{
     Ack, Batch, Deliveries, Delivery, DisconnectCause, EndReason, EventManager,
-    EventManagerBuilder, EventSink, Overflow, Permit, Receipt, Received, SubscribeOptions,
+    EventManagerBuilder, EventSink, Overflow, Permit, Receipt, Received, Stats, SubscribeOptions,
     SubscriberId, SubscriberInfo, Subscription, SyncSink, WeakEventManager, WithMissed,
 };
 
@@ -152,6 +152,9 @@ fn what_is_told_of_subscribers_is_plain_values() {
     at_ease::<SubscriberInfo>();
     unwind_safe::<SubscriberInfo>();
     clone::<SubscriberInfo>();
+    at_ease::<Stats>();
+    unwind_safe::<Stats>();
+    clone::<Stats>();
     at_ease::<Receipt>();
     unwind_safe::<Receipt>();
     clone::<Receipt>();

@@ -1,10 +1,13 @@
 //! Who the subscribers are, and who is waited for.
 
+use std::collections::BTreeSet;
+
 use super::{Channel, State};
 use crate::ack::{Ticket, Until};
 use crate::clock::Instant;
 use crate::inspect::SubscriberInfo;
 use crate::place::Place;
+use crate::stats::Stats;
 use crate::sync::Arc;
 
 impl<E> State<E> {
@@ -22,6 +25,34 @@ impl<E> Channel<E> {
     pub(crate) fn subscribers(&self) -> Vec<SubscriberInfo> {
         let state = self.state.lock();
         state.ring.infos(state.now())
+    }
+
+    /// Everything at once.
+    pub(crate) fn stats(&self) -> Stats {
+        let state = self.state.lock();
+        let State {
+            ring,
+            running,
+            line,
+            ..
+        } = &*state;
+        let mut leaving = ring.infos_leaving();
+        let known: BTreeSet<_> = leaving.iter().map(SubscriberInfo::id).collect();
+        let ending = running.values();
+        let ending = ending.filter(|place| !ring.counts(place.id) && !known.contains(&place.id));
+        leaving.extend(ending.map(|place| ring.info(None, place)));
+        leaving.sort_unstable_by_key(SubscriberInfo::id);
+        Stats {
+            name: self.name.clone(),
+            capacity: self.capacity,
+            published: ring.tail(),
+            closed: ring.is_closed(),
+            permits: ring.reserved(),
+            waiting: line.len(),
+            head_called: line.is_called(),
+            subscribers: ring.infos(state.now()),
+            leaving,
+        }
     }
 
     /// Those that hold up publishers.

@@ -27,6 +27,14 @@ impl<E> Ring<E> {
         self.infos_of(now, |member| member.attached)
     }
 
+    /// Those that do not, and have yet to settle what they received.
+    pub(crate) fn infos_leaving(&self) -> Vec<SubscriberInfo> {
+        let tail = self.log.tail();
+        self.infos_of(None, |member| {
+            !member.attached && member.owes(member.place.cursor.load(), tail)
+        })
+    }
+
     /// Those that hold up publishers.
     pub(crate) fn infos_blocking(&self, now: Option<Instant>) -> Vec<SubscriberInfo> {
         self.infos_of(now, |member| member.blocking.is_some())
