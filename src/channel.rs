@@ -107,6 +107,8 @@ impl<E> State<E> {
             return Some(Err(Wait { until: None }));
         }
         let until = ring.hold(Instant::now);
+        #[cfg(all(feature = "tracing", feature = "rt"))]
+        let until = until.and_then(|_| ring.warn(line.len(), Instant::now, effects));
         line.set_alarm(until);
         Some(Err(Wait { until }))
     }
@@ -234,7 +236,13 @@ impl<E> Channel<E> {
         default_overflow: Overflow,
         name: Option<Arc<str>>,
     ) -> Arc<Self> {
-        let ring = Ring::new(capacity, default_overflow);
+        #[cfg_attr(
+            not(feature = "tracing"),
+            expect(unused_mut, reason = "it needs no name")
+        )]
+        let mut ring = Ring::new(capacity, default_overflow);
+        #[cfg(feature = "tracing")]
+        ring.name.clone_from(&name);
         Arc::new(Self {
             id: ring.id(),
             state: Mutex::new(State {
@@ -343,10 +351,26 @@ impl<E> Channel<E> {
     }
 
     pub(crate) fn disconnect(&self, id: SubscriberId) -> bool {
+        self.take_out(id, "disconnected on request")
+    }
+
+    /// A handler's subscription, which has no handler any more.
+    #[cfg(feature = "rt")]
+    pub(crate) fn withdraw(&self, id: SubscriberId) {
+        self.take_out(id, "no handler reads it any more");
+    }
+
+    #[cfg_attr(
+        not(feature = "tracing"),
+        expect(unused_variables, reason = "nobody is told why")
+    )]
+    fn take_out(&self, id: SubscriberId, why: &'static str) -> bool {
         self.run(|state, effects| {
             let cause = DisconnectCause::Requested;
             let counted = state.ring.disconnect(id, cause, effects);
             if counted {
+                #[cfg(feature = "tracing")]
+                state.ring.tell_left(id, why, effects);
                 let parked = state.parking.unpark(id.key);
                 effects.extend(parked.map(Effect::WakeReader));
                 state.release_if_idle(effects);

@@ -131,7 +131,10 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// ```
     #[inline]
     pub fn try_notify(&self, event: E) -> Result<usize, TryNotifyError<E>> {
-        self.channel.try_store(event).map(|stored| stored.audience)
+        self.channel.try_store(event).map(|stored| {
+            trace!(published(self.channel.name(), stored));
+            stored.audience
+        })
     }
 
     /// Stores `event` once every waiting subscriber has room for it.

@@ -14,6 +14,9 @@ use crate::sync::{Arc, AtomicU64, Ordering};
 pub(crate) struct Place {
     pub(crate) id: SubscriberId,
     pub(crate) name: Option<Arc<str>>,
+    /// Its manager's name.
+    #[cfg(feature = "tracing")]
+    pub(crate) manager: Option<Arc<str>>,
     pub(crate) kind: SubscriberKind,
     pub(crate) created_at: &'static Location<'static>,
     pub(crate) overflow: Overflow,

@@ -27,6 +27,8 @@ use crate::sync::{Arc, AtomicU64};
 
 mod flushing;
 mod seeing;
+#[cfg(all(feature = "tracing", feature = "rt"))]
+mod warning;
 mod way;
 
 /// Where an event went.
@@ -93,6 +95,14 @@ pub(crate) struct Ring<E> {
     looked_at: u64,
     /// The blocking members that have an `end`.
     ends: BTreeSet<(Instant, usize)>,
+    /// The manager's name.
+    #[cfg(feature = "tracing")]
+    pub(crate) name: Option<Arc<str>>,
+    #[cfg(all(feature = "tracing", feature = "rt"))]
+    warn_after: Option<std::time::Duration>,
+    /// The blocking members that have a `warning`.
+    #[cfg(all(feature = "tracing", feature = "rt"))]
+    warnings: BTreeSet<(Instant, usize)>,
 }
 
 struct Member<E> {
@@ -105,6 +115,9 @@ struct Member<E> {
     /// When publishers will have waited long enough for it to take an event, if they may not wait
     /// for ever, and one has begun to wait for what it has not read.
     end: Option<Instant>,
+    /// When somebody is to be told that publishers still wait for it.
+    #[cfg(all(feature = "tracing", feature = "rt"))]
+    warning: Option<Instant>,
     /// Flushes that wait for it, each up to an event; in order.
     flushes: VecDeque<(u64, Weak<Ticket>)>,
     /// Set when it is disconnected, taken when its stream has noticed.
@@ -137,6 +150,12 @@ impl<E> Ring<E> {
             looked: 0,
             looked_at: 0,
             ends: BTreeSet::new(),
+            #[cfg(feature = "tracing")]
+            name: None,
+            #[cfg(all(feature = "tracing", feature = "rt"))]
+            warn_after: None,
+            #[cfg(all(feature = "tracing", feature = "rt"))]
+            warnings: BTreeSet::new(),
         }
     }
 
@@ -199,6 +218,8 @@ impl<E> Ring<E> {
                 key,
             },
             name: options.name,
+            #[cfg(feature = "tracing")]
+            manager: self.name.clone(),
             kind: options.kind,
             created_at,
             overflow: options.overflow.unwrap_or(self.default_overflow),
@@ -215,6 +236,8 @@ impl<E> Ring<E> {
             blocking: None,
             since: None,
             end: None,
+            #[cfg(all(feature = "tracing", feature = "rt"))]
+            warning: None,
             flushes: VecDeque::new(),
             rest: None,
             attached: true,
@@ -386,6 +409,8 @@ impl<E> Ring<E> {
             if position + (place.window as u64) <= tail {
                 if place.overflow == Overflow::Disconnect {
                     self.disconnect(id, DisconnectCause::Overflow, effects);
+                    #[cfg(feature = "tracing")]
+                    self.tell_left(id, "disconnected: its window was full", effects);
                     continue;
                 }
                 self.overwrite(&place, position, effects);
@@ -395,11 +420,13 @@ impl<E> Ring<E> {
     }
 
     /// Drops the event after `position` for one subscriber, unless it has just taken it.
-    fn overwrite(&mut self, place: &Place, position: u64, effects: &mut Effects<E>) {
+    fn overwrite(&mut self, place: &Arc<Place>, position: u64, effects: &mut Effects<E>) {
         let Ok(word) = place.cursor.overwrite(position) else {
             return;
         };
         place.count_missed();
+        #[cfg(feature = "tracing")]
+        effects.extend(crate::trace::News::lost(place, word.position()).map(Effect::Tell));
         let key = place.id.key;
         if let Some(ticket) = self.log.awaited(word.position()) {
             effects.push(Effect::Dropped(Arc::clone(ticket), place.id));

@@ -27,6 +27,11 @@ impl<E> Channel<E> {
         state.ring.infos(state.now())
     }
 
+    #[cfg(all(feature = "tracing", feature = "rt"))]
+    pub(crate) fn set_warn_after(&self, time: Option<std::time::Duration>) {
+        self.state.lock().ring.set_warn_after(time);
+    }
+
     /// Everything at once.
     pub(crate) fn stats(&self) -> Stats {
         let state = self.state.lock();

@@ -4,9 +4,15 @@ use super::{Member, Ring};
 use crate::ack::{Ticket, Until};
 use crate::clock::Instant;
 use crate::cursor::Word;
+#[cfg(feature = "tracing")]
+use crate::effects::{Effect, Effects};
+#[cfg(feature = "tracing")]
+use crate::inspect::SubscriberId;
 use crate::inspect::SubscriberInfo;
 use crate::place::Place;
 use crate::sync::Arc;
+#[cfg(feature = "tracing")]
+use crate::trace::News;
 
 impl<E> Ring<E> {
     /// How many events the subscriber has yet to read, and whether these are the last.
@@ -20,6 +26,15 @@ impl<E> Ring<E> {
     fn unread(&self, word: Word) -> usize {
         let unread = self.log.tail() - word.position();
         usize::try_from(unread).expect("at most its window, which is a usize")
+    }
+
+    /// A subscriber has left, and somebody may want to know why.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn tell_left(&self, id: SubscriberId, why: &'static str, effects: &mut Effects<E>) {
+        if let Some(member) = self.find(id) {
+            let place = Arc::clone(&member.place);
+            effects.push(Effect::Tell(News::Left(place, why)));
+        }
     }
 
     /// The subscribers that count, oldest first.

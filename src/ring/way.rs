@@ -42,8 +42,9 @@ impl<E> Ring<E> {
         }
     }
 
-    /// Publishers wait for those in the way, from now on or already. Gives when all of these will
-    /// have had their time, if that is limited for every one.
+    /// Publishers wait for those in the way, from now on or already. Gives when the head of the
+    /// line must look at the clock: when all of these will have had their time, if that is limited
+    /// for every one.
     pub(crate) fn hold(&mut self, now: impl Fn() -> Instant) -> Option<Instant> {
         if planted!("patience-restarts") {
             self.ends.clear();
@@ -74,8 +75,16 @@ impl<E> Ring<E> {
                 self.swap_blocking(index, self.held);
             }
             self.held += 1;
+            #[cfg(all(feature = "tracing", feature = "rt"))]
+            self.plan_warning(key, since);
         }
         (self.looked, self.looked_at) = (self.blocking.len(), tail);
+        self.next_look()
+    }
+
+    /// When the head of the line must look at the clock.
+    #[cfg(not(all(feature = "tracing", feature = "rt")))]
+    fn next_look(&self) -> Option<Instant> {
         self.last_end()
     }
 
@@ -102,6 +111,12 @@ impl<E> Ring<E> {
         while let Some(&key) = self.blocking.last() {
             let id = self.member(key).place.id;
             self.disconnect(id, DisconnectCause::Overdue, effects);
+            #[cfg(feature = "tracing")]
+            self.tell_left(
+                id,
+                "disconnected: it made publishers wait for too long",
+                effects,
+            );
         }
     }
 
@@ -149,6 +164,8 @@ impl<E> Ring<E> {
         if let Some(end) = member.end.take() {
             self.ends.remove(&(end, key));
         }
+        #[cfg(all(feature = "tracing", feature = "rt"))]
+        self.cancel_warning(key);
         if index < self.held {
             self.held -= 1;
             if index != self.held {
