@@ -100,7 +100,8 @@ pub(crate) struct Ring<E> {
     pub(crate) name: Option<Arc<str>>,
     #[cfg(all(feature = "tracing", feature = "rt"))]
     warn_after: Option<std::time::Duration>,
-    /// The blocking members that have a `warning`.
+    /// The blocking members that have a `since`, and of which nobody has been warned, with the
+    /// moment for that.
     #[cfg(all(feature = "tracing", feature = "rt"))]
     warnings: BTreeSet<(Instant, usize)>,
 }
@@ -112,12 +113,6 @@ struct Member<E> {
     blocking: Option<usize>,
     /// Since when a publisher has waited for what it has not read.
     since: Option<Instant>,
-    /// When publishers will have waited long enough for it to take an event, if they may not wait
-    /// for ever, and one has begun to wait for what it has not read.
-    end: Option<Instant>,
-    /// When somebody is to be told that publishers still wait for it.
-    #[cfg(all(feature = "tracing", feature = "rt"))]
-    warning: Option<Instant>,
     /// Flushes that wait for it, each up to an event; in order.
     flushes: VecDeque<(u64, Weak<Ticket>)>,
     /// Set when it is disconnected, taken when its stream has noticed.
@@ -235,9 +230,6 @@ impl<E> Ring<E> {
             spot: self.log.join(),
             blocking: None,
             since: None,
-            end: None,
-            #[cfg(all(feature = "tracing", feature = "rt"))]
-            warning: None,
             flushes: VecDeque::new(),
             rest: None,
             attached: true,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{MEMBER, Ring};
+use super::Ring;
 use crate::clock::Instant;
 use crate::effects::{Effect, Effects};
 use crate::sync::Arc;
@@ -16,15 +16,14 @@ impl<E> Ring<E> {
 
     /// A publisher has begun to wait for the member.
     pub(super) fn plan_warning(&mut self, key: usize, since: Instant) {
-        if let Some(at) = self.warn_after.and_then(|time| since.checked_add(time)) {
-            self.members[key].as_mut().expect(MEMBER).warning = Some(at);
-            self.warnings.insert((at, key));
-        }
+        let at = self.warn_after.and_then(|time| since.checked_add(time));
+        self.warnings.extend(at.map(|at| (at, key)));
     }
 
     /// It is not in the way any more.
     pub(super) fn cancel_warning(&mut self, key: usize) {
-        if let Some(at) = self.member_mut(key).warning.take() {
+        let warn_after = self.member(key).since.zip(self.warn_after);
+        if let Some(at) = warn_after.and_then(|(since, time)| since.checked_add(time)) {
             self.warnings.remove(&(at, key));
         }
     }
@@ -48,7 +47,7 @@ impl<E> Ring<E> {
             if now < at {
                 break;
             }
-            self.cancel_warning(key);
+            self.warnings.pop_first();
             let place = Arc::clone(&self.member(key).place);
             let info = Box::new(self.info(Some(now), &place));
             effects.push(Effect::Tell(News::Holds(info, waiting)));

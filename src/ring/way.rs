@@ -1,11 +1,20 @@
 //! Who is in the way of publishers, since when, and for how long they may be.
 
-use super::{Claim, MEMBER, Ring, Room};
+use super::{Claim, MEMBER, Member, Ring, Room};
 use crate::clock::Instant;
 use crate::cursor::Word;
 use crate::effects::Effects;
 use crate::end::DisconnectCause;
 use crate::inspect::SubscriberId;
+
+impl<E> Member<E> {
+    /// When publishers will have waited long enough for it to take an event, if they may not wait
+    /// for ever, and one has begun to wait for what it has not read.
+    fn end(&self) -> Option<Instant> {
+        let patience = self.place.overflow.patience()?;
+        self.since?.checked_add(patience)
+    }
+}
 
 impl<E> Ring<E> {
     /// Whether publishers wait for `id`, as far as was looked.
@@ -67,9 +76,8 @@ impl<E> Ring<E> {
             }
             let since = now();
             member.since = Some(since);
-            if let Some(patience) = member.place.overflow.patience() {
-                member.end = since.checked_add(patience);
-                self.ends.extend(member.end.map(|end| (end, key)));
+            if let Some(end) = member.end() {
+                self.ends.insert((end, key));
             }
             if index != self.held {
                 self.swap_blocking(index, self.held);
@@ -156,16 +164,16 @@ impl<E> Ring<E> {
 
     /// The member is not, or no longer: it took an event, has room again, or left.
     pub(super) fn unblock(&mut self, key: usize) {
+        #[cfg(all(feature = "tracing", feature = "rt"))]
+        self.cancel_warning(key);
         let member = self.members[key].as_mut().expect(MEMBER);
         let Some(mut index) = member.blocking.take() else {
             return;
         };
-        member.since = None;
-        if let Some(end) = member.end.take() {
+        if let Some(end) = member.end() {
             self.ends.remove(&(end, key));
         }
-        #[cfg(all(feature = "tracing", feature = "rt"))]
-        self.cancel_warning(key);
+        member.since = None;
         if index < self.held {
             self.held -= 1;
             if index != self.held {
