@@ -104,10 +104,13 @@ impl<E> State<E> {
         };
         *turn = Some(place);
         line.set_inside(place, inside);
-        let until = (line.is_head(place).then(|| ring.hold(Instant::now))).flatten();
-        if line.is_head(place) {
-            line.set_alarm(until);
+        if !line.is_head(place) {
+            return Some(Err(Wait { until: None }));
         }
+        let until = ring.hold(Instant::now);
+        #[cfg(all(feature = "tracing", feature = "rt"))]
+        let until = until.and_then(|_| ring.warn(line.len(), Instant::now, effects));
+        line.set_alarm(until);
         Some(Err(Wait { until }))
     }
 
@@ -234,7 +237,13 @@ impl<E> Channel<E> {
         default_overflow: Overflow,
         name: Option<Arc<str>>,
     ) -> Arc<Self> {
-        let ring = Ring::new(capacity, default_overflow);
+        #[cfg_attr(
+            not(feature = "tracing"),
+            expect(unused_mut, reason = "it needs no name")
+        )]
+        let mut ring = Ring::new(capacity, default_overflow);
+        #[cfg(feature = "tracing")]
+        ring.name.clone_from(&name);
         Arc::new(Self {
             id: ring.id(),
             state: Mutex::new(State {
@@ -346,10 +355,26 @@ impl<E> Channel<E> {
     }
 
     pub(crate) fn disconnect(&self, id: SubscriberId) -> bool {
+        self.take_out(id, "disconnected on request")
+    }
+
+    /// A handler's subscription, which has no handler any more.
+    #[cfg(feature = "rt")]
+    pub(crate) fn withdraw(&self, id: SubscriberId) {
+        self.take_out(id, "no handler reads it any more");
+    }
+
+    #[cfg_attr(
+        not(feature = "tracing"),
+        expect(unused_variables, reason = "nobody is told why")
+    )]
+    fn take_out(&self, id: SubscriberId, why: &'static str) -> bool {
         self.run(|state, effects| {
             let cause = DisconnectCause::Requested;
             let counted = state.ring.disconnect(id, cause, effects);
             if counted {
+                #[cfg(feature = "tracing")]
+                state.ring.tell_left(id, why, effects);
                 let parked = state.parking.unpark(id.key);
                 effects.extend(parked.map(Effect::WakeReader));
                 state.release_if_idle(effects);

@@ -72,7 +72,8 @@ impl<E> Deliveries<E> {
     /// How many deliveries are out: received, and neither acknowledged nor dropped.
     #[must_use]
     pub fn unacked(&self) -> usize {
-        self.subscription.place().unacked()
+        let place = self.subscription.place();
+        place.unacked(place.cursor.load())
     }
 
     /// How many events have been lost to newer ones, as [`Subscription::missed`].

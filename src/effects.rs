@@ -29,6 +29,9 @@ pub(crate) enum Effect<E> {
     Flushed(Arc<Ticket>),
     /// The ring let go of a segment; the last owner drops its events, each by itself.
     Segment(Segment<E>),
+    /// Something to be told to whoever listens.
+    #[cfg(feature = "tracing")]
+    Tell(crate::trace::News),
 }
 
 #[must_use = "nobody is woken until `run`"]
@@ -98,6 +101,8 @@ impl<E> Effect<E> {
             Self::Dropped(ticket, subscriber) => ticket.drop_by(subscriber),
             Self::Flushed(ticket) => ticket.ack(),
             Self::Segment(segment) => drop(segment),
+            #[cfg(feature = "tracing")]
+            Self::Tell(news) => news.tell(),
         }
     }
 }

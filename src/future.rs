@@ -49,7 +49,10 @@ impl<E> Future for Notify<'_, E> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll(None, cx).map_ok(|stored| stored.audience)
+        self.0.poll(None, cx).map_ok(|stored| {
+            trace!(published(self.0.channel.name(), stored));
+            stored.audience
+        })
     }
 }
 
@@ -78,13 +81,18 @@ impl<'a, E> Awaiting<'a, E> {
                 self.storing.leave();
                 return Poll::Ready(Err(NotifyError::WouldDeadlock(event)));
             }
-            None => *self
-                .stored
-                .insert(ready!(self.storing.poll(Some(&self.ticket), cx))?),
+            None => {
+                let stored = ready!(self.storing.poll(Some(&self.ticket), cx))?;
+                self.stored = Some(stored);
+                trace!(published(self.storing.channel.name(), stored));
+                stored
+            }
         };
         let dropped_by = ready!(self.ticket.poll_settled(cx, first));
         self.stored = None;
-        Poll::Ready(Ok(Receipt::new(seq, audience, dropped_by)))
+        let receipt = Receipt::new(seq, audience, dropped_by);
+        trace!(settled(self.storing.channel.name(), &receipt));
+        Poll::Ready(Ok(receipt))
     }
 }
 

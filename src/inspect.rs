@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::panic::Location;
+use std::time::Duration;
 
 use crate::options::Overflow;
 use crate::place::Place;
@@ -83,6 +84,7 @@ pub struct SubscriberInfo {
     pub(crate) pending: usize,
     pub(crate) unacked: usize,
     pub(crate) missed: u64,
+    pub(crate) holding: Option<Duration>,
 }
 
 impl SubscriberInfo {
@@ -139,6 +141,34 @@ impl SubscriberInfo {
     pub fn missed(&self) -> u64 {
         self.missed
     }
+
+    /// For how long publishers have been waiting for it to read on; `None` if none waits, or
+    /// none because of this subscriber.
+    ///
+    /// Time runs from when the first publisher began to wait for it, not from when its window was
+    /// full, and on tokio it is tokio's. A publisher that is cancelled does not start it anew; the
+    /// subscriber's taking an event does. While [permits](crate::Permit) hold the room of a
+    /// subscriber that has read everything, it is not to blame.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::FutureExt;
+    /// use genevent::EventManager;
+    ///
+    /// let manager = EventManager::new(1);
+    /// let slow = manager.subscribe();
+    /// manager.try_notify("fills it").unwrap();
+    /// assert_eq!(manager.subscribers()[0].holding(), None, "full, but nobody waits");
+    ///
+    /// let mut waits = manager.notify("too much");
+    /// assert!((&mut waits).now_or_never().is_none());
+    /// assert!(manager.subscribers()[0].holding().is_some());
+    /// # drop(slow);
+    /// ```
+    #[must_use]
+    pub fn holding(&self) -> Option<Duration> {
+        self.holding
+    }
 }
 
 impl fmt::Display for SubscriberInfo {
@@ -156,8 +186,12 @@ impl fmt::Display for SubscriberInfo {
             self.unacked(),
         )?;
         match self.missed() {
-            0 => Ok(()),
-            missed => write!(f, ", {missed} missed"),
+            0 => {}
+            missed => write!(f, ", {missed} missed")?,
+        }
+        match self.holding() {
+            None => Ok(()),
+            Some(time) => write!(f, ", holding publishers for {time:.1?}"),
         }
     }
 }

@@ -94,6 +94,19 @@
 //! as events: what the chapter on `GenEvent` in Elixir's guide builds. Page [`guide`] retells that
 //! chapter, snippet by snippet, and says where this crate departs from it.
 //!
+//! # Seeing
+//!
+//! [`EventManager::stats`] says who waits for whom, and since when: as values, as text for people,
+//! and as a drawing ([`Stats::to_dot`]).
+//!
+//! Feature `tracing` tells, under target `genevent` and by the names of manager and subscriber, of
+//! every publish (`TRACE`, and with the counts of its receipt once that is there), of subscribers
+//! that join, leave and lose events, with the reason, and of handlers that end (`DEBUG`; `WARN` for
+//! a panic). Code of handlers runs in span `handler`. With `rt`, a manager that is built with
+//! `warn_after(duration)` warns of each subscriber that holds publishers for longer. Events are
+//! never formatted. Whoever listens is called without a lock, may call back, and harms nobody
+//! with a panic.
+//!
 //! # Coming from something else
 //!
 //! Page [`migrating`] has what one wrote and what one writes now, for tokio's `broadcast`, a
@@ -105,6 +118,7 @@
 //! |---|---|---|---|
 //! | none | | managers, streams, deliveries, permits, sinks | any executor; `futures-core`, `futures-sink`, `pin-project-lite` |
 //! | `rt` | yes | handlers, the registry, `within`, `WaitAtMost`, `batches`, `for_each_acked`, `try_for_each_acked` | tokio |
+//! | `tracing` | | what happens, told to whoever listens with `tracing`; with `rt`, `warn_after` | `tracing` |
 //! | `test-util` | | for tests: module `test_util`, with `assert_next!`, `assert_pending!`, `assert_ended!` and a probe that records | any executor; on tokio its clock, also a paused one |
 //!
 //! Rust 1.85 or later. No `unsafe`.
@@ -139,6 +153,8 @@
 
 #[macro_use]
 mod planted;
+#[macro_use]
+mod trace;
 
 mod ack;
 mod channel;
@@ -179,6 +195,7 @@ mod ring;
 mod roster;
 mod segment;
 mod sink;
+mod stats;
 mod subscription;
 mod sync;
 #[cfg(feature = "rt")]
@@ -205,4 +222,5 @@ pub use manager::{EventManager, EventManagerBuilder, WeakEventManager};
 pub use options::{Overflow, SubscribeOptions};
 pub use permit::Permit;
 pub use sink::{EventSink, SyncSink};
+pub use stats::Stats;
 pub use subscription::{Received, Subscription, WithMissed};

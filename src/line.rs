@@ -71,6 +71,16 @@ impl Line {
         !self.called && !self.places.is_empty()
     }
 
+    /// How many stand in it.
+    pub(crate) fn len(&self) -> usize {
+        self.places.len() - self.left
+    }
+
+    /// Whether the head has been woken, and has yet to look.
+    pub(crate) fn is_called(&self) -> bool {
+        self.called
+    }
+
     /// Whether the head will look again at `time` without being called.
     pub(crate) fn has_alarm(&self, time: Instant) -> bool {
         self.alarm == Some(time)

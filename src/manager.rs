@@ -11,6 +11,7 @@ use crate::future::{
 use crate::inspect::{SubscriberId, SubscriberInfo};
 use crate::options::SubscribeOptions;
 use crate::sink::{EventSink, SyncSink};
+use crate::stats::Stats;
 use crate::subscription::Subscription;
 use crate::sync::Arc;
 
@@ -130,7 +131,10 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// ```
     #[inline]
     pub fn try_notify(&self, event: E) -> Result<usize, TryNotifyError<E>> {
-        self.channel.try_store(event).map(|stored| stored.audience)
+        self.channel.try_store(event).map(|stored| {
+            trace!(published(self.channel.name(), stored));
+            stored.audience
+        })
     }
 
     /// Stores `event` once every waiting subscriber has room for it.
@@ -458,6 +462,28 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     #[must_use]
     pub fn subscribers(&self) -> Vec<SubscriberInfo> {
         self.channel.subscribers()
+    }
+
+    /// How the manager stands, all at one moment: who reads, who waits for whom.
+    ///
+    /// For people and dashboards that ask why nothing moves. It takes the manager's lock for as
+    /// long as it takes to copy the counts of every subscriber.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::EventManager;
+    ///
+    /// let manager = EventManager::new(8);
+    /// let reader = manager.subscribe();
+    /// manager.try_notify('a').unwrap();
+    /// let stats = manager.stats();
+    /// assert_eq!((stats.published(), stats.subscribers()[0].pending()), (1, 1));
+    /// assert_eq!((stats.waiting(), stats.permits()), (0, 0));
+    /// # drop(reader);
+    /// ```
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.channel.stats()
     }
 
     /// Waits until there are at least `subscribers`, and gives how many there are.

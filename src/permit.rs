@@ -72,7 +72,9 @@ impl<E> Permit<E> {
 
     fn store(&mut self, event: E, ticket: Option<&Arc<Ticket>>) -> usize {
         let channel = self.channel.take().expect("a permit is used once");
-        channel.store_reserved(event, ticket).audience
+        let stored = channel.store_reserved(event, ticket);
+        trace!(published(channel.name(), stored));
+        stored.audience
     }
 }
 

@@ -5,7 +5,7 @@ use std::panic::Location;
 use std::sync::OnceLock;
 use std::task::Waker;
 
-use crate::cursor::Cursor;
+use crate::cursor::{Cursor, Word};
 use crate::held::Held;
 use crate::inspect::{SubscriberId, SubscriberKind};
 use crate::options::Overflow;
@@ -14,6 +14,9 @@ use crate::sync::{Arc, AtomicU64, Ordering};
 pub(crate) struct Place {
     pub(crate) id: SubscriberId,
     pub(crate) name: Option<Arc<str>>,
+    /// Its manager's name.
+    #[cfg(feature = "tracing")]
+    pub(crate) manager: Option<Arc<str>>,
     pub(crate) kind: SubscriberKind,
     pub(crate) created_at: &'static Location<'static>,
     pub(crate) overflow: Overflow,
@@ -58,11 +61,11 @@ impl Place {
         self.held.get().map(Box::as_ref)
     }
 
-    /// Events received and not finished with.
-    pub(crate) fn unacked(&self) -> usize {
+    /// Events received and not finished with, with the cursor as `word` says.
+    pub(crate) fn unacked(&self, word: Word) -> usize {
         match self.held() {
             Some(held) => held.count(),
-            None => usize::from(!self.cursor.load().is_finished()),
+            None => usize::from(!word.is_finished()),
         }
     }
 

@@ -27,6 +27,8 @@ use crate::sync::{Arc, AtomicU64};
 
 mod flushing;
 mod seeing;
+#[cfg(all(feature = "tracing", feature = "rt"))]
+mod warning;
 mod way;
 
 /// Where an event went.
@@ -65,6 +67,7 @@ pub(crate) enum Room {
 /// 4. `blocking` lists the members that know their index in it: they make publishers wait, had
 ///    no room for one event more than `tail + reserved` when last looked at, and are watched.
 /// 5. `reserved <= capacity`.
+/// 6. The first `held` of `blocking` are those that have a `since`.
 pub(crate) struct Ring<E> {
     /// Which of the process's managers it belongs to.
     id: u64,
@@ -82,11 +85,25 @@ pub(crate) struct Ring<E> {
     waits: Limits,
     /// When one that makes nobody wait must be dealt with.
     yields: Limits,
+    /// First those that a publisher has begun to wait for.
     blocking: Vec<usize>,
+    /// How many of the blocking members these are.
+    held: usize,
+    /// The blocking members before this index, but for those, had read everything up to the event
+    /// `looked_at`: nobody waits for what they have not read.
+    looked: usize,
+    looked_at: u64,
     /// The blocking members that have an `end`.
     ends: BTreeSet<(Instant, usize)>,
-    /// Blocking members that publishers may not wait for for ever, and have yet to begin to.
-    fresh: BTreeSet<usize>,
+    /// The manager's name.
+    #[cfg(feature = "tracing")]
+    pub(crate) name: Option<Arc<str>>,
+    #[cfg(all(feature = "tracing", feature = "rt"))]
+    warn_after: Option<std::time::Duration>,
+    /// The blocking members that have a `since`, and of which nobody has been warned, with the
+    /// moment for that.
+    #[cfg(all(feature = "tracing", feature = "rt"))]
+    warnings: BTreeSet<(Instant, usize)>,
 }
 
 struct Member<E> {
@@ -94,9 +111,8 @@ struct Member<E> {
     spot: Spot,
     /// Where it is in `blocking`.
     blocking: Option<usize>,
-    /// When publishers will have waited long enough for it to take an event, if they may not wait
-    /// for ever, and one has begun to wait for what it has not read.
-    end: Option<Instant>,
+    /// Since when a publisher has waited for what it has not read.
+    since: Option<Instant>,
     /// Flushes that wait for it, each up to an event; in order.
     flushes: VecDeque<(u64, Weak<Ticket>)>,
     /// Set when it is disconnected, taken when its stream has noticed.
@@ -125,8 +141,16 @@ impl<E> Ring<E> {
             waits: Limits::new(id),
             yields: Limits::new(id),
             blocking: Vec::new(),
+            held: 0,
+            looked: 0,
+            looked_at: 0,
             ends: BTreeSet::new(),
-            fresh: BTreeSet::new(),
+            #[cfg(feature = "tracing")]
+            name: None,
+            #[cfg(all(feature = "tracing", feature = "rt"))]
+            warn_after: None,
+            #[cfg(all(feature = "tracing", feature = "rt"))]
+            warnings: BTreeSet::new(),
         }
     }
 
@@ -151,6 +175,11 @@ impl<E> Ring<E> {
     /// The number of the newest event.
     pub(crate) fn tail(&self) -> u64 {
         self.log.tail()
+    }
+
+    /// How many places are promised.
+    pub(crate) fn reserved(&self) -> usize {
+        usize::try_from(self.reserved).expect("at most the capacity, which is a usize")
     }
 
     /// Whether the next event would be stored for `id`, too.
@@ -184,6 +213,8 @@ impl<E> Ring<E> {
                 key,
             },
             name: options.name,
+            #[cfg(feature = "tracing")]
+            manager: self.name.clone(),
             kind: options.kind,
             created_at,
             overflow: options.overflow.unwrap_or(self.default_overflow),
@@ -198,7 +229,7 @@ impl<E> Ring<E> {
             place: Arc::clone(&place),
             spot: self.log.join(),
             blocking: None,
-            end: None,
+            since: None,
             flushes: VecDeque::new(),
             rest: None,
             attached: true,
@@ -370,6 +401,8 @@ impl<E> Ring<E> {
             if position + (place.window as u64) <= tail {
                 if place.overflow == Overflow::Disconnect {
                     self.disconnect(id, DisconnectCause::Overflow, effects);
+                    #[cfg(feature = "tracing")]
+                    self.tell_left(id, "disconnected: its window was full", effects);
                     continue;
                 }
                 self.overwrite(&place, position, effects);
@@ -379,11 +412,13 @@ impl<E> Ring<E> {
     }
 
     /// Drops the event after `position` for one subscriber, unless it has just taken it.
-    fn overwrite(&mut self, place: &Place, position: u64, effects: &mut Effects<E>) {
+    fn overwrite(&mut self, place: &Arc<Place>, position: u64, effects: &mut Effects<E>) {
         let Ok(word) = place.cursor.overwrite(position) else {
             return;
         };
         place.count_missed();
+        #[cfg(feature = "tracing")]
+        effects.extend(crate::trace::News::lost(place, word.position()).map(Effect::Tell));
         let key = place.id.key;
         if let Some(ticket) = self.log.awaited(word.position()) {
             effects.push(Effect::Dropped(Arc::clone(ticket), place.id));
@@ -508,7 +543,9 @@ impl<E> Ring<E> {
             assert_eq!(entries + blocking, 1, "invariant 3");
         }
         for (index, &key) in self.blocking.iter().enumerate() {
-            assert_eq!(self.member(key).blocking, Some(index), "invariant 4");
+            let member = self.member(key);
+            assert_eq!(member.blocking, Some(index), "invariant 4");
+            assert_eq!(member.since.is_some(), index < self.held, "invariant 6");
         }
         let blocking = attached().filter(|member| member.blocking.is_some());
         assert_eq!(blocking.count(), self.blocking.len(), "invariant 4");

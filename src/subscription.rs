@@ -91,6 +91,7 @@ impl<E> Subscription<E> {
         created_at: &'static Location<'static>,
     ) -> Self {
         let (place, begins) = channel.subscribe(options, created_at);
+        trace!(joined(&place, begins.is_some()));
         Self {
             channel,
             #[cfg(feature = "rt")]
@@ -279,6 +280,7 @@ impl<E> Subscription<E> {
     fn end(&mut self, reason: EndReason) {
         self.reading = Reading::Ended(reason);
         self.channel.leave(self.place.id.key);
+        trace!(ended(&self.place, reason));
     }
 }
 
@@ -597,7 +599,10 @@ impl<E> Drop for Subscription<E> {
             }
         }
         if !self.is_ended() {
+            #[cfg(feature = "tracing")]
+            let counted = !self.place.cursor.load().is_detached();
             self.channel.leave(self.place.id.key);
+            trace!(dropped(&self.place, counted));
         }
     }
 }

@@ -16,7 +16,7 @@ use genevent::future::{
 use genevent::test_util::{Probe, assert_ended, assert_next, assert_pending};
 use genevent::{
     Ack, Batch, Deliveries, Delivery, DisconnectCause, EndReason, EventManager,
-    EventManagerBuilder, EventSink, Overflow, Permit, Receipt, Received, SubscribeOptions,
+    EventManagerBuilder, EventSink, Overflow, Permit, Receipt, Received, Stats, SubscribeOptions,
     SubscriberId, SubscriberInfo, Subscription, SyncSink, WeakEventManager, WithMissed,
 };
 
@@ -153,6 +153,9 @@ fn what_is_told_of_subscribers_is_plain_values() {
     at_ease::<SubscriberInfo>();
     unwind_safe::<SubscriberInfo>();
     clone::<SubscriberInfo>();
+    at_ease::<Stats>();
+    unwind_safe::<Stats>();
+    clone::<Stats>();
     at_ease::<Receipt>();
     unwind_safe::<Receipt>();
     clone::<Receipt>();

@@ -35,7 +35,8 @@ impl<E> Channel<E> {
     /// Those whose tasks have yet to end.
     pub(crate) fn running(&self) -> Vec<SubscriberInfo> {
         let state = self.state.lock();
-        let info = |place| state.ring.info(place);
+        let now = state.now();
+        let info = |place| state.ring.info(now, place);
         state.running.values().map(info).collect()
     }
 

@@ -13,6 +13,7 @@ use super::order::Command;
 use crate::foreign::{discard, wake};
 use crate::roster::Roster;
 use crate::sync::{Arc, AtomicBool, Mutex, Ordering};
+use crate::trace::Called;
 use crate::watchers::{Event, Watch, Watchers};
 
 /// Of one handler that ever was: a stale reference reaches nobody else.
@@ -157,14 +158,22 @@ pub(super) struct Life {
     roster: Arc<Roster>,
     pub(super) key: u64,
     pub(super) fate: Arc<Fate>,
+    #[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "nobody is told"))]
+    pub(super) called: Called,
 }
 
 impl Life {
-    pub(super) fn new(roster: &Arc<Roster>, name: &Arc<str>) -> Option<Self> {
+    /// `manager`: its name, if it has one.
+    pub(super) fn new(
+        roster: &Arc<Roster>,
+        name: &Arc<str>,
+        manager: Option<&str>,
+    ) -> Option<Self> {
         Some(Self {
             roster: Arc::clone(roster),
             key: roster.reserve(name)?,
             fate: Arc::default(),
+            called: Called::new(manager, name),
         })
     }
 
@@ -180,11 +189,13 @@ impl Life {
     pub(super) fn hand_over<E: Send + Sync + 'static>(&mut self, new: Listed<E>) {
         let old = std::mem::replace(&mut self.fate, Arc::clone(&new.fate));
         new.list(&self.roster, self.key);
+        trace!(stopped(&self.called, &StopReason::Swapped));
         old.tell(StopReason::Swapped);
     }
 
     pub(super) fn end(self, reason: StopReason) {
         self.roster.free(self.key);
+        trace!(stopped(&self.called, &reason));
         self.fate.tell(reason);
     }
 }
@@ -193,6 +204,7 @@ impl Drop for Life {
     fn drop(&mut self) {
         if self.fate.told().is_none() {
             self.roster.free(self.key);
+            trace!(stopped(&self.called, &StopReason::Aborted));
             self.fate.tell(StopReason::Aborted);
         }
     }

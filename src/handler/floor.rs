@@ -12,6 +12,7 @@ use super::member::{AnyHandler, Boxed, Member};
 use super::theirs::Theirs;
 use crate::foreign::discard;
 use crate::inside;
+use crate::trace::Scope;
 
 /// Runs code of the user's; a panic is its message.
 pub(super) fn catch<T>(code: impl FnOnce() -> T) -> Result<T, String> {
@@ -39,12 +40,12 @@ pub(super) type Removed<E> = Result<Theirs<Box<dyn AnyHandler<E>>>, StopReason>;
 
 /// Where all code of handlers runs: caught, marked as inside of its subscription, and aborted on
 /// request.
-pub(super) struct Floor<E>(pub(super) Link<E>);
+pub(super) struct Floor<E>(pub(super) Link<E>, pub(super) Scope);
 
 impl<E: Send + Sync + 'static> Floor<E> {
     #[inline]
     pub(super) fn call<T>(&self, code: impl FnOnce() -> T) -> Result<T, String> {
-        inside::run(self.0.subscriber, || catch(code))
+        inside::run(self.0.subscriber, || self.1.run(|| catch(code)))
     }
 
     /// Polls it at least once, whoever aborts it.
@@ -127,7 +128,7 @@ impl<E: Send + Sync + 'static> Floor<E> {
         };
         if last {
             // Owes still what is in hand: that is answered for after the end is told.
-            self.0.channel.disconnect(self.0.subscriber);
+            self.0.channel.withdraw(self.0.subscriber);
         }
         life.end(reason);
         ended
@@ -157,6 +158,7 @@ impl<E: Send + Sync + 'static> Floor<E> {
         }
         match self.call(|| revival.factory.make()) {
             Ok(anew) => {
+                trace!(revived(&member.life.called, &reason));
                 member.handler = Some(self.0.theirs(anew));
                 None
             }

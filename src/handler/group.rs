@@ -289,7 +289,7 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
         if link.mailbox.is_closed() || link.channel.is_closed() {
             return Err(AddHandlerError::Closed(candidate));
         }
-        let Some(life) = Life::new(&self.roster, name) else {
+        let Some(life) = Life::new(&self.roster, name, link.channel.name()) else {
             return Err(AddHandlerError::AlreadyPresent(candidate));
         };
         let key = life.key;

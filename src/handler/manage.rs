@@ -281,7 +281,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         if channel.is_closed() {
             return Err(AddHandlerError::Closed(it));
         }
-        let Some(life) = Life::new(channel.roster(), name) else {
+        let Some(life) = Life::new(channel.roster(), name, channel.name()) else {
             return Err(AddHandlerError::AlreadyPresent(it));
         };
         let options = SubscribeOptions::new().name(Arc::clone(name)).kind(kind);

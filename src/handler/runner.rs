@@ -22,6 +22,7 @@ use crate::end::EndReason;
 use crate::inspect::SubscriberId;
 use crate::subscription::Subscription;
 use crate::sync::Arc;
+use crate::trace::Scope;
 
 /// Tells `stop` that the task has ended, however it did.
 struct Running<E>(Arc<Channel<E>>, SubscriberId);
@@ -84,7 +85,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
         Self {
             _running: Running(Arc::clone(channel), place.id),
             queue: VecDeque::new(),
-            floor: Floor(Link::new(channel, place.id)),
+            floor: Floor(Link::new(channel, place.id), Scope::new(place)),
             members: VecDeque::new(),
             rung: false,
             held: false,
@@ -145,7 +146,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
         self.subscription.ack();
         if let Some(life) = self.life.take() {
             // If there was no last handler to do it.
-            self.floor.0.channel.disconnect(self.floor.0.subscriber);
+            self.floor.0.channel.withdraw(self.floor.0.subscriber);
             life.end(reason);
         }
     }

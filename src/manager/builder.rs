@@ -14,6 +14,8 @@ pub struct EventManagerBuilder<E> {
     name: Option<Arc<str>>,
     capacity: usize,
     default_overflow: Overflow,
+    #[cfg(all(feature = "tracing", feature = "rt"))]
+    warn_after: Option<std::time::Duration>,
     events: PhantomData<fn(E)>,
 }
 
@@ -26,6 +28,8 @@ impl<E: Send + Sync + 'static> EventManagerBuilder<E> {
             name: None,
             capacity: DEFAULT_CAPACITY,
             default_overflow: Overflow::Wait,
+            #[cfg(all(feature = "tracing", feature = "rt"))]
+            warn_after: None,
             events: PhantomData,
         }
     }
@@ -68,21 +72,51 @@ impl<E: Send + Sync + 'static> EventManagerBuilder<E> {
         self
     }
 
+    /// After how long a subscriber that publishers wait for is warned of, in an event of crate
+    /// `tracing`: its name and its line, how many events it has unread, for how long it has held
+    /// publishers, and how many wait. Not if not set; at once, if the time is zero.
+    ///
+    /// Once for each time that it is in the way; its time runs as that of
+    /// [`WaitAtMost`](Overflow::WaitAtMost) does. The publisher at the head of the line looks at the
+    /// clock; there is no task in the background, and it is tokio's clock (`# Panics`: a
+    /// publisher that waits, outside of a tokio runtime with time enabled).
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use genevent::EventManager;
+    ///
+    /// let manager: EventManager<u8> = EventManager::builder()
+    ///     .name("orders")
+    ///     .warn_after(Duration::from_secs(5))
+    ///     .build();
+    /// assert_eq!(manager.name(), Some("orders"));
+    /// ```
+    #[cfg(all(feature = "tracing", feature = "rt"))]
+    pub fn warn_after(mut self, time: std::time::Duration) -> Self {
+        self.warn_after = Some(time);
+        self
+    }
+
     /// The manager.
     #[must_use]
     pub fn build(self) -> EventManager<E> {
-        EventManager {
-            channel: Channel::new(self.capacity, self.default_overflow, self.name),
-        }
+        let channel = Channel::new(self.capacity, self.default_overflow, self.name);
+        #[cfg(all(feature = "tracing", feature = "rt"))]
+        channel.set_warn_after(self.warn_after);
+        EventManager { channel }
     }
 }
 
 impl<E> fmt::Debug for EventManagerBuilder<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EventManagerBuilder")
+        let mut shown = f.debug_struct("EventManagerBuilder");
+        shown
             .field("name", &self.name)
             .field("capacity", &self.capacity)
-            .field("default_overflow", &self.default_overflow)
-            .finish()
+            .field("default_overflow", &self.default_overflow);
+        #[cfg(all(feature = "tracing", feature = "rt"))]
+        shown.field("warn_after", &self.warn_after);
+        shown.finish()
     }
 }

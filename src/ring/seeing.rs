@@ -2,37 +2,67 @@
 
 use super::{Member, Ring};
 use crate::ack::{Ticket, Until};
+use crate::clock::Instant;
+use crate::cursor::Word;
+#[cfg(feature = "tracing")]
+use crate::effects::{Effect, Effects};
+#[cfg(feature = "tracing")]
+use crate::inspect::SubscriberId;
 use crate::inspect::SubscriberInfo;
 use crate::place::Place;
 use crate::sync::Arc;
+#[cfg(feature = "tracing")]
+use crate::trace::News;
 
 impl<E> Ring<E> {
     /// How many events the subscriber has yet to read, and whether these are the last.
     pub(crate) fn backlog(&self, place: &Place) -> (usize, bool) {
         match &self.member(place.id.key).rest {
             Some(rest) => (rest.len(), true),
-            None => (self.unread(place), self.is_complete()),
+            None => (self.unread(place.cursor.load()), self.is_complete()),
         }
     }
 
-    fn unread(&self, place: &Place) -> usize {
-        let unread = self.log.tail() - place.cursor.load().position();
+    fn unread(&self, word: Word) -> usize {
+        let unread = self.log.tail() - word.position();
         usize::try_from(unread).expect("at most its window, which is a usize")
     }
 
+    /// A subscriber has left, and somebody may want to know why.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn tell_left(&self, id: SubscriberId, why: &'static str, effects: &mut Effects<E>) {
+        if let Some(member) = self.find(id) {
+            let place = Arc::clone(&member.place);
+            effects.push(Effect::Tell(News::Left(place, why)));
+        }
+    }
+
     /// The subscribers that count, oldest first.
-    pub(crate) fn infos(&self) -> Vec<SubscriberInfo> {
-        self.infos_of(|member| member.attached)
+    pub(crate) fn infos(&self, now: Option<Instant>) -> Vec<SubscriberInfo> {
+        self.infos_of(now, |member| member.attached)
+    }
+
+    /// Those that do not, and have yet to settle what they received.
+    pub(crate) fn infos_leaving(&self) -> Vec<SubscriberInfo> {
+        let tail = self.log.tail();
+        self.infos_of(None, |member| {
+            !member.attached && member.owes(member.place.cursor.load(), tail)
+        })
     }
 
     /// Those that hold up publishers.
-    pub(crate) fn infos_blocking(&self) -> Vec<SubscriberInfo> {
-        self.infos_of(|member| member.blocking.is_some())
+    pub(crate) fn infos_blocking(&self, now: Option<Instant>) -> Vec<SubscriberInfo> {
+        self.infos_of(now, |member| member.blocking.is_some())
     }
 
     /// Those that have not answered for event `seq`.
-    pub(crate) fn infos_owing(&self, seq: u64, until: Until) -> Vec<SubscriberInfo> {
-        self.infos_of(|member| {
+    pub(crate) fn infos_owing(
+        &self,
+        now: Option<Instant>,
+        seq: u64,
+        until: Until,
+    ) -> Vec<SubscriberInfo> {
+        self.infos_of(now, |member| {
             (member.attached && member.place.cursor.load().position() < seq)
                 || (until == Until::Finished
                     && member.place.owes(seq)
@@ -41,15 +71,19 @@ impl<E> Ring<E> {
     }
 
     /// Those that have not settled everything that is stored.
-    pub(crate) fn infos_unsettled(&self) -> Vec<SubscriberInfo> {
+    pub(crate) fn infos_unsettled(&self, now: Option<Instant>) -> Vec<SubscriberInfo> {
         let tail = self.log.tail();
-        self.infos_of(|member| member.owes(member.place.cursor.load(), tail))
+        self.infos_of(now, |member| member.owes(member.place.cursor.load(), tail))
     }
 
     /// Those that `flush` waits for.
-    pub(crate) fn infos_flushing(&self, flush: &Arc<Ticket>) -> Vec<SubscriberInfo> {
+    pub(crate) fn infos_flushing(
+        &self,
+        now: Option<Instant>,
+        flush: &Arc<Ticket>,
+    ) -> Vec<SubscriberInfo> {
         let flush = Arc::as_ptr(flush);
-        self.infos_of(|member| {
+        self.infos_of(now, |member| {
             member
                 .flushes
                 .iter()
@@ -57,21 +91,32 @@ impl<E> Ring<E> {
         })
     }
 
-    /// One subscriber, which may have left.
-    pub(crate) fn info(&self, place: &Arc<Place>) -> SubscriberInfo {
+    /// One subscriber, which may have left. `now`: if publishers wait.
+    pub(crate) fn info(&self, now: Option<Instant>, place: &Arc<Place>) -> SubscriberInfo {
+        // Looked at once, so that an event which is taken meanwhile is counted once.
+        let word = place.cursor.load();
+        let member = self.current(place.id);
+        let since = member.and_then(|member| member.since);
         SubscriberInfo {
             place: Arc::clone(place),
-            pending: (self.current(place.id)).map_or(0, |member| self.unread(&member.place)),
-            unacked: place.unacked(),
+            pending: member.map_or(0, |_| self.unread(word)),
+            unacked: place.unacked(word),
             missed: place.missed(),
+            holding: now
+                .zip(since)
+                .map(|(now, since)| now.saturating_duration_since(since)),
         }
     }
 
-    fn infos_of(&self, wanted: impl Fn(&Member<E>) -> bool) -> Vec<SubscriberInfo> {
+    fn infos_of(
+        &self,
+        now: Option<Instant>,
+        wanted: impl Fn(&Member<E>) -> bool,
+    ) -> Vec<SubscriberInfo> {
         let members = self.members.iter().flatten();
         let mut infos: Vec<_> = members
             .filter(|member| wanted(member))
-            .map(|member| self.info(&member.place))
+            .map(|member| self.info(now, &member.place))
             .collect();
         infos.sort_unstable_by_key(SubscriberInfo::id);
         infos

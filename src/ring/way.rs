@@ -1,11 +1,20 @@
 //! Who is in the way of publishers, since when, and for how long they may be.
 
-use super::{Claim, MEMBER, Ring, Room};
+use super::{Claim, MEMBER, Member, Ring, Room};
 use crate::clock::Instant;
 use crate::cursor::Word;
 use crate::effects::Effects;
 use crate::end::DisconnectCause;
 use crate::inspect::SubscriberId;
+
+impl<E> Member<E> {
+    /// When publishers will have waited long enough for it to take an event, if they may not wait
+    /// for ever, and one has begun to wait for what it has not read.
+    fn end(&self) -> Option<Instant> {
+        let patience = self.place.overflow.patience()?;
+        self.since?.checked_add(patience)
+    }
+}
 
 impl<E> Ring<E> {
     /// Whether publishers wait for `id`, as far as was looked.
@@ -42,29 +51,57 @@ impl<E> Ring<E> {
         }
     }
 
-    /// Publishers wait for those in the way, from now on or already. Gives when all of these will
-    /// have had their time, if that is limited for every one.
+    /// Publishers wait for those in the way, from now on or already. Gives when the head of the
+    /// line must look at the clock: when all of these will have had their time, if that is limited
+    /// for every one.
     pub(crate) fn hold(&mut self, now: impl Fn() -> Instant) -> Option<Instant> {
         if planted!("patience-restarts") {
-            let begun = std::mem::take(&mut self.ends);
-            self.fresh.extend(begun.into_iter().map(|(_, key)| key));
+            self.ends.clear();
+            (self.held, self.looked) = (0, 0);
         }
-        if self.fresh.is_empty() && self.ends.is_empty() {
-            return None;
-        }
-        for key in std::mem::take(&mut self.fresh) {
+        let tail = self.log.tail();
+        // Those that were looked at since the newest event was stored have no more to read.
+        let looked = if self.looked_at == tail {
+            self.looked
+        } else {
+            0
+        };
+        for index in looked.max(self.held)..self.blocking.len() {
+            let key = self.blocking[index];
             let member = self.members[key].as_mut().expect(MEMBER);
             // One that has read everything is not to blame: permits hold its room.
             let position = member.place.cursor.load().position();
-            if position == self.log.tail() && !planted!("permits-blamed-on-readers") {
-                self.fresh.insert(key);
+            if position == tail && !planted!("permits-blamed-on-readers") {
                 continue;
             }
-            let patience = member.place.overflow.patience();
-            member.end = patience.and_then(|patience| now().checked_add(patience));
-            self.ends.extend(member.end.map(|end| (end, key)));
+            let since = now();
+            member.since = Some(since);
+            if let Some(end) = member.end() {
+                self.ends.insert((end, key));
+            }
+            if index != self.held {
+                self.swap_blocking(index, self.held);
+            }
+            self.held += 1;
+            #[cfg(all(feature = "tracing", feature = "rt"))]
+            self.plan_warning(key, since);
         }
+        (self.looked, self.looked_at) = (self.blocking.len(), tail);
+        self.next_look()
+    }
+
+    /// When the head of the line must look at the clock.
+    #[cfg(not(all(feature = "tracing", feature = "rt")))]
+    fn next_look(&self) -> Option<Instant> {
         self.last_end()
+    }
+
+    fn swap_blocking(&mut self, one: usize, other: usize) {
+        self.blocking.swap(one, other);
+        for index in [one, other] {
+            let key = self.blocking[index];
+            self.member_mut(key).blocking = Some(index);
+        }
     }
 
     /// When all that are in the way will have had their time; `None` if one of them has no limit,
@@ -82,6 +119,12 @@ impl<E> Ring<E> {
         while let Some(&key) = self.blocking.last() {
             let id = self.member(key).place.id;
             self.disconnect(id, DisconnectCause::Overdue, effects);
+            #[cfg(feature = "tracing")]
+            self.tell_left(
+                id,
+                "disconnected: it made publishers wait for too long",
+                effects,
+            );
         }
     }
 
@@ -117,23 +160,34 @@ impl<E> Ring<E> {
         self.blocking.push(key);
         let member = self.members[key].as_mut().expect(MEMBER);
         member.blocking = Some(index);
-        if member.place.overflow.patience().is_some() {
-            self.fresh.insert(key);
-        }
     }
 
     /// The member is not, or no longer: it took an event, has room again, or left.
     pub(super) fn unblock(&mut self, key: usize) {
+        #[cfg(all(feature = "tracing", feature = "rt"))]
+        self.cancel_warning(key);
         let member = self.members[key].as_mut().expect(MEMBER);
-        match member.end.take() {
-            Some(end) => drop(self.ends.remove(&(end, key))),
-            None => drop(self.fresh.remove(&key)),
+        let Some(mut index) = member.blocking.take() else {
+            return;
+        };
+        if let Some(end) = member.end() {
+            self.ends.remove(&(end, key));
         }
-        if let Some(index) = member.blocking.take() {
-            self.blocking.swap_remove(index);
-            if let Some(&moved) = self.blocking.get(index) {
-                self.member_mut(moved).blocking = Some(index);
+        member.since = None;
+        if index < self.held {
+            self.held -= 1;
+            if index != self.held {
+                self.swap_blocking(index, self.held);
+                self.member_mut(key).blocking = None;
+                index = self.held;
             }
+        }
+        let last = self.blocking.len() - 1;
+        let all_looked_at = last < self.looked;
+        self.looked = self.looked.min(if all_looked_at { last } else { index });
+        self.blocking.swap_remove(index);
+        if let Some(&moved) = self.blocking.get(index) {
+            self.member_mut(moved).blocking = Some(index);
         }
     }
 

@@ -28,6 +28,7 @@ use std::time::Duration;
 use genevent::error::TryNotifyError;
 use genevent::{
     DisconnectCause, EndReason, EventManager, Overflow, Permit, SubscribeOptions, SubscriberId,
+    SubscriberInfo,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{
@@ -805,7 +806,16 @@ impl<'a> World<'a> {
         prop_assert_eq!(manager.is_closed(), self.reference.closed);
         let attached = self.reference.attached();
         prop_assert_eq!(manager.subscriber_count(), attached.len());
-        let infos = manager.subscribers();
+        let stats = manager.stats();
+        prop_assert_eq!(stats.is_closed(), self.reference.closed);
+        prop_assert_eq!(stats.published(), self.reference.published() as u64);
+        prop_assert_eq!(stats.permits(), self.reference.reserved, "permits out");
+        prop_assert_eq!(stats.waiting(), self.reference.waiting(), "in line");
+        let leaving: Vec<_> = stats.leaving().iter().map(SubscriberInfo::id).collect();
+        let expected = self.reference.leaving().into_iter();
+        let expected: Vec<_> = expected.map(|who| self.ids[who]).collect();
+        prop_assert_eq!(leaving, expected, "those that are leaving");
+        let infos = stats.subscribers();
         prop_assert_eq!(infos.len(), attached.len());
         for (info, who) in infos.iter().zip(attached) {
             let expected = &self.reference.readers[who];
@@ -815,6 +825,8 @@ impl<'a> World<'a> {
             prop_assert_eq!(info.pending(), expected.unread.len());
             prop_assert_eq!(info.unacked(), expected.unacked(), "unacked of {}", info);
             prop_assert_eq!(info.missed(), expected.missed);
+            let holding = self.reference.holding(who);
+            prop_assert_eq!(info.holding(), holding, "holding of {}", info);
         }
         Ok(())
     }

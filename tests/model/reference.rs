@@ -76,7 +76,7 @@ pub(crate) struct Reader {
     pub(crate) in_hand: Option<Event>,
     /// If it is a stream of deliveries.
     pub(crate) out: Option<Out>,
-    /// Since when it has made publishers wait, if they wait only so long for it.
+    /// Since when it has made publishers wait.
     holding: Option<Time>,
     pub(crate) missed: u64,
     /// Missed since the last event that was yielded, and not told.
@@ -314,10 +314,7 @@ impl Reference {
         for (who, reader) in self.readers.iter_mut().enumerate() {
             if !in_the_way.contains(&who) {
                 reader.holding = None;
-            } else if !self.line.is_empty()
-                && !reader.unread.is_empty()
-                && reader.patience().is_some()
-            {
+            } else if !self.line.is_empty() && !reader.unread.is_empty() {
                 reader.holding.get_or_insert(self.now);
             }
         }
@@ -383,6 +380,32 @@ impl Reference {
     /// No more events will come.
     pub(crate) fn is_complete(&self) -> bool {
         self.closed && self.reserved == 0
+    }
+
+    pub(crate) fn published(&self) -> usize {
+        self.events.len()
+    }
+
+    /// How many publishers stand in line.
+    pub(crate) fn waiting(&self) -> usize {
+        self.line.len()
+    }
+
+    /// For how long publishers have waited for it.
+    pub(crate) fn holding(&self, who: Who) -> Option<Duration> {
+        let since = self.readers[who].holding.filter(|_| self.waiting() > 0)?;
+        Some(Duration::from_millis(self.now - since))
+    }
+
+    /// Those that do not count, and have yet to settle what they received.
+    pub(crate) fn leaving(&self) -> Vec<Who> {
+        let owes = |reader: &Reader| match reader.state {
+            State::Attached => false,
+            State::Gone => reader.out.as_ref().is_some_and(|out| !out.open.is_empty()),
+            _ => reader.unacked() > 0,
+        };
+        let all = 0..self.readers.len();
+        all.filter(|&who| owes(&self.readers[who])).collect()
     }
 
     fn is_settled(&self, event: Event) -> bool {

@@ -1,0 +1,132 @@
+//! The stats of an event manager as a live table: who reads how far, who waits for whom.
+//!
+//! `cargo run -p genevent-top` shows a manager of the demo's own, with one reader that is slow:
+//! `s` stalls it and lets it go on, `q` quits. With `--once`, one picture of it goes to standard
+//! output as text, and no terminal is needed.
+
+mod demo;
+mod table;
+
+use std::io;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use demo::Demo;
+use genevent::Stats;
+use ratatui::backend::TestBackend;
+use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
+use ratatui::{DefaultTerminal, Terminal};
+use table::View;
+use tokio::time::{Instant, sleep};
+
+/// How often the table is drawn.
+const TICK: Duration = Duration::from_millis(100);
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let shown = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => {
+            let shown = live(ratatui::init()).await;
+            ratatui::restore();
+            shown
+        }
+        ["--once"] => once().await,
+        _ => {
+            eprintln!("usage: genevent-top [--once]");
+            return ExitCode::from(2);
+        }
+    };
+    match shown {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("the terminal: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn live(mut terminal: DefaultTerminal) -> io::Result<()> {
+    let demo = Demo::start();
+    let mut rate = Rate::new();
+    loop {
+        let stats = demo.stats();
+        let view = View {
+            rate: rate.of(&stats),
+            stalled: demo.is_stalled(),
+            stats,
+        };
+        terminal.draw(|frame| table::draw(frame, &view))?;
+        while event::poll(Duration::ZERO)? {
+            match key(&event::read()?) {
+                Some(KeyCode::Char('q')) => return Ok(()),
+                Some(KeyCode::Char('s')) => demo.stall_or_go_on(),
+                _ => {}
+            }
+        }
+        sleep(TICK).await;
+    }
+}
+
+/// The key that was pressed, if one was; ctrl-c is `q`.
+fn key(event: &Event) -> Option<KeyCode> {
+    let Event::Key(key) = event else { return None };
+    if key.kind != KeyEventKind::Press {
+        return None;
+    }
+    let is_ctrl_c = key.code == KeyCode::Char('c') && key.modifiers == KeyModifiers::CONTROL;
+    Some(if is_ctrl_c {
+        KeyCode::Char('q')
+    } else {
+        key.code
+    })
+}
+
+/// One picture, of a reader that has been stalled for a while.
+async fn once() -> io::Result<()> {
+    let demo = Demo::start();
+    let mut rate = Rate::new();
+    demo.stall_or_go_on();
+    sleep(Duration::from_millis(600)).await;
+    let stats = demo.stats();
+    let view = View {
+        rate: rate.of(&stats),
+        stalled: demo.is_stalled(),
+        stats,
+    };
+    let mut terminal = Terminal::new(TestBackend::new(100, 15))?;
+    terminal.draw(|frame| table::draw(frame, &view))?;
+    let buffer = terminal.backend().buffer();
+    for row in buffer.content.chunks(usize::from(buffer.area.width)) {
+        let line: String = row.iter().map(ratatui::buffer::Cell::symbol).collect();
+        println!("{}", line.trim_end());
+    }
+    Ok(())
+}
+
+/// Events published in a second, looked at twice a second.
+struct Rate {
+    since: Instant,
+    published: u64,
+    last: u64,
+}
+
+impl Rate {
+    fn new() -> Self {
+        Self {
+            since: Instant::now(),
+            published: 0,
+            last: 0,
+        }
+    }
+
+    fn of(&mut self, stats: &Stats) -> u64 {
+        let millis = self.since.elapsed().as_millis();
+        if millis >= 500 {
+            let new = u128::from(stats.published() - self.published);
+            self.last = u64::try_from(new * 1000 / millis).unwrap_or(u64::MAX);
+            (self.since, self.published) = (Instant::now(), stats.published());
+        }
+        self.last
+    }
+}

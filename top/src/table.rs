@@ -1,0 +1,154 @@
+//! Stats as a picture: a heading, a line on who waits, a row for each subscriber, the keys.
+
+use genevent::{Stats, SubscriberInfo, SubscriberKind};
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout};
+use ratatui::style::{Color, Style, Stylize};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, BorderType, Cell, Padding, Row, Table};
+
+pub(crate) struct View {
+    pub(crate) stats: Stats,
+    /// Events published in a second.
+    pub(crate) rate: u64,
+    /// The slow reader.
+    pub(crate) stalled: bool,
+}
+
+pub(crate) fn draw(frame: &mut Frame<'_>, view: &View) {
+    let stats = &view.stats;
+    let open = if stats.is_closed() { "closed" } else { "open" };
+    let name = stats.name().unwrap_or("an event manager");
+    let block = Block::bordered()
+        .border_type(BorderType::Rounded)
+        .border_style(Color::DarkGray)
+        .padding(Padding::horizontal(1))
+        .title(Line::from(vec![" ".into(), name.bold(), " ".into()]))
+        .title_bottom(keys(view.stalled));
+    let area = block.inner(frame.area());
+    frame.render_widget(block, frame.area());
+
+    let [heading, waiting, _, table] = Layout::vertical([
+        Constraint::Length(1),
+        Constraint::Length(1),
+        Constraint::Length(1),
+        Constraint::Min(0),
+    ])
+    .areas(area);
+    let published = format!(
+        "{} published, {}/s · capacity {} · {} · permits out: {}",
+        stats.published(),
+        view.rate,
+        stats.capacity(),
+        open,
+        stats.permits(),
+    );
+    frame.render_widget(Line::from(published), heading);
+    frame.render_widget(who_waits(stats), waiting);
+    frame.render_widget(rows(stats), table);
+}
+
+fn keys(stalled: bool) -> Line<'static> {
+    let stalls = if stalled {
+        " lets the archive go on "
+    } else {
+        " stalls the archive "
+    };
+    Line::from(vec![
+        " q".bold(),
+        " quits · ".into(),
+        "s".bold(),
+        stalls.into(),
+    ])
+}
+
+fn who_waits(stats: &Stats) -> Line<'_> {
+    let names: Vec<_> = stats.in_the_way().map(name).collect();
+    let line = match (stats.waiting(), names.as_slice()) {
+        (0, _) => return Line::from("nobody waits".green()),
+        (waiting, []) => format!("publishers in line: {waiting}"),
+        (waiting, names) => format!("publishers in line: {waiting}, for {}", names.join(", ")),
+    };
+    let line = Span::from(line);
+    Line::from(if names.is_empty() {
+        line.yellow()
+    } else {
+        line.red().bold()
+    })
+}
+
+fn name(info: &SubscriberInfo) -> String {
+    match info.name() {
+        Some(name) => name.to_owned(),
+        None => info.id().to_string(),
+    }
+}
+
+fn rows(stats: &Stats) -> Table<'_> {
+    let head = [
+        "",
+        "name",
+        "kind",
+        "unread",
+        "",
+        "in hand",
+        "missed",
+        "holds for",
+        "from",
+    ];
+    let widths = [3, 10, 8, 12, 7, 7, 6, 9, 19].map(Constraint::Length);
+    let leaving = stats.leaving().iter();
+    let leaving = leaving.map(|info| row(info).style(Style::new().dim().italic()));
+    let all = stats.subscribers().iter().map(row).chain(leaving);
+    Table::new(all, widths)
+        .header(Row::new(head).style(Style::new().dark_gray()))
+        .column_spacing(1)
+}
+
+fn row(info: &SubscriberInfo) -> Row<'_> {
+    let kind = match info.kind() {
+        SubscriberKind::Stream => "stream",
+        SubscriberKind::Handler => "handler",
+        SubscriberKind::Group => "group",
+        _ => "?",
+    };
+    let (held, style) = match info.holding() {
+        Some(time) => (format!("{:.1} s", time.as_secs_f32()), Style::new().red()),
+        None => (String::new(), Style::new()),
+    };
+    let place = info.created_at();
+    let file = place.file().rsplit('/').next().unwrap_or_default();
+    Row::new([
+        Cell::from(info.id().to_string()),
+        Cell::from(info.name().unwrap_or("–").bold()),
+        Cell::from(kind),
+        Cell::from(bar(info.pending(), info.window())),
+        Cell::from(right(format!("{}/{}", info.pending(), info.window()))),
+        Cell::from(right(info.unacked().to_string())),
+        Cell::from(right(info.missed().to_string())),
+        Cell::from(right(held)),
+        Cell::from(format!("{file}:{}", place.line()).dark_gray()),
+    ])
+    .style(style)
+}
+
+fn right(text: String) -> Line<'static> {
+    Line::from(text).right_aligned()
+}
+
+/// How full a window is, in eighths of a character.
+fn bar(unread: usize, window: usize) -> Line<'static> {
+    const WIDTH: usize = 12;
+    const PARTS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+    let eighths = (unread * WIDTH * 8).div_ceil(window.max(1)).min(WIDTH * 8);
+    let full = format!("{}{}", "█".repeat(eighths / 8), PARTS[eighths % 8]);
+    let rest = "·".repeat(WIDTH - eighths.div_ceil(8));
+    let color = if unread >= window {
+        Color::Red
+    } else if unread * 2 > window {
+        Color::Yellow
+    } else {
+        Color::Green
+    };
+    Line::from(vec![full.fg(color), rest.dark_gray()])
+}
