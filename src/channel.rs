@@ -12,7 +12,7 @@ use std::task::{Poll, Waker};
 use crate::ack::Ticket;
 use crate::clock::Instant;
 use crate::effects::{Effect, Effects};
-use crate::end::DisconnectCause;
+use crate::end::{DisconnectCause, EndReason};
 use crate::foreign::discard;
 use crate::held::Report;
 use crate::inspect::SubscriberId;
@@ -232,8 +232,9 @@ impl<E> Channel<E> {
         capacity: usize,
         default_overflow: Overflow,
         name: Option<Arc<str>>,
+        retain: usize,
     ) -> Arc<Self> {
-        let ring = Ring::new(capacity, default_overflow);
+        let ring = Ring::new(capacity, default_overflow, retain);
         Arc::new(Self {
             id: ring.id(),
             state: Mutex::new(State {
@@ -274,24 +275,24 @@ impl<E> Channel<E> {
 
     // ---- Subscribers ------------------------------------------------------------------------
 
-    /// A new subscriber; false if it is one of nothing, because the channel is closed.
+    /// A new subscriber, and what it reads first.
     pub(crate) fn subscribe(
         &self,
         options: SubscribeOptions,
         created_at: &'static Location<'static>,
-    ) -> (Arc<Place>, bool) {
+    ) -> (Arc<Place>, Reading<E>) {
         self.run(|state, effects| {
-            let place = state.ring.join(options, created_at);
+            let (place, replayed) = state.ring.join(options, created_at);
             if state.ring.is_closed() {
                 state.ring.leave(place.id.key, effects);
-                return (place, false);
+                return (place, Reading::Ended(EndReason::Closed));
             }
             state.tell_watchers(effects);
             // While permits are out, it may be in the way at once.
             if !planted!("joiner-unseen") {
                 state.call_line(effects);
             }
-            (place, true)
+            (place, replayed.map_or(Reading::Ask, Reading::Rest))
         })
     }
 
@@ -359,7 +360,9 @@ impl<E> Channel<E> {
 
     pub(crate) fn close(&self) {
         self.run(|state, effects| {
-            state.ring.close();
+            state.ring.close(effects);
+            // Before those that sleep are woken: what was retained goes.
+            state.release_if_idle(effects);
             state.tell_watchers(effects);
             effects.wake(state.line.call_all());
         });

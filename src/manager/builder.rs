@@ -14,6 +14,7 @@ pub struct EventManagerBuilder<E> {
     name: Option<Arc<str>>,
     capacity: usize,
     default_overflow: Overflow,
+    retain: usize,
     events: PhantomData<fn(E)>,
 }
 
@@ -26,6 +27,7 @@ impl<E: Send + Sync + 'static> EventManagerBuilder<E> {
             name: None,
             capacity: DEFAULT_CAPACITY,
             default_overflow: Overflow::Wait,
+            retain: 0,
             events: PhantomData,
         }
     }
@@ -68,11 +70,36 @@ impl<E: Send + Sync + 'static> EventManagerBuilder<E> {
         self
     }
 
+    /// How many of the newest events are kept for subscribers that come late and ask for them with
+    /// [`replay`](crate::SubscribeOptions::replay). 0 if not set.
+    ///
+    /// They are kept when everybody has read them, and when nobody was there to hear them; then
+    /// publishing still gives 0, and waits for nobody. They take no room: publishers never wait
+    /// for what is only retained. Memory is taken as events come; up to two segments of 64 events
+    /// stay for a while beyond those that are asked for. All go when the manager is closed.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{FutureExt, StreamExt};
+    /// use genevent::{EventManager, SubscribeOptions};
+    ///
+    /// let manager = EventManager::builder().retain(2).build();
+    /// for price in [100, 101, 102] {
+    ///     assert_eq!(manager.try_notify(price), Ok(0), "nobody listens");
+    /// }
+    /// let mut late = manager.subscribe_with(SubscribeOptions::new().replay(2));
+    /// assert_eq!(late.next().now_or_never(), Some(Some(101)));
+    /// ```
+    pub fn retain(mut self, events: usize) -> Self {
+        self.retain = events;
+        self
+    }
+
     /// The manager.
     #[must_use]
     pub fn build(self) -> EventManager<E> {
         EventManager {
-            channel: Channel::new(self.capacity, self.default_overflow, self.name),
+            channel: Channel::new(self.capacity, self.default_overflow, self.name, self.retain),
         }
     }
 }
@@ -83,6 +110,7 @@ impl<E> fmt::Debug for EventManagerBuilder<E> {
             .field("name", &self.name)
             .field("capacity", &self.capacity)
             .field("default_overflow", &self.default_overflow)
+            .field("retain", &self.retain)
             .finish()
     }
 }
