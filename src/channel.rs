@@ -13,7 +13,7 @@ use crate::ack::Ticket;
 use crate::clock::Instant;
 use crate::cursor::Word;
 use crate::effects::{Effect, Effects};
-use crate::end::DisconnectCause;
+use crate::end::{DisconnectCause, EndReason};
 use crate::foreign::discard;
 use crate::held::Report;
 use crate::inspect::SubscriberId;
@@ -236,12 +236,13 @@ impl<E> Channel<E> {
         capacity: usize,
         default_overflow: Overflow,
         name: Option<Arc<str>>,
+        retain: usize,
     ) -> Arc<Self> {
         #[cfg_attr(
             not(feature = "tracing"),
             expect(unused_mut, reason = "it needs no name")
         )]
-        let mut ring = Ring::new(capacity, default_overflow);
+        let mut ring = Ring::new(capacity, default_overflow, retain);
         #[cfg(feature = "tracing")]
         ring.name.clone_from(&name);
         Arc::new(Self {
@@ -284,27 +285,26 @@ impl<E> Channel<E> {
 
     // ---- Subscribers ------------------------------------------------------------------------
 
-    /// A new subscriber and where it begins, unless the channel is closed: it is one of nothing
-    /// then.
+    /// A new subscriber, where it begins, and what it reads first.
     pub(crate) fn subscribe(
         &self,
         options: SubscribeOptions,
         created_at: &'static Location<'static>,
-    ) -> (Arc<Place>, Option<Word>) {
+    ) -> (Arc<Place>, Word, Reading<E>) {
         self.run(|state, effects| {
-            let place = state.ring.join(options, created_at);
+            let (place, replayed) = state.ring.join(options, created_at);
+            // Before the lock is free: what is overwritten from then on is lost to it.
+            let word = place.cursor.load();
             if state.ring.is_closed() {
                 state.ring.leave(place.id.key, effects);
-                return (place, None);
+                return (place, word, Reading::Ended(EndReason::Closed));
             }
             state.tell_watchers(effects);
             // While permits are out, it may be in the way at once.
             if !planted!("joiner-unseen") {
                 state.call_line(effects);
             }
-            // Before the lock is free: what is overwritten from now on is lost to it.
-            let word = place.cursor.load();
-            (place, Some(word))
+            (place, word, replayed.map_or(Reading::Ask, Reading::Rest))
         })
     }
 
@@ -388,7 +388,9 @@ impl<E> Channel<E> {
 
     pub(crate) fn close(&self) {
         self.run(|state, effects| {
-            state.ring.close();
+            state.ring.close(effects);
+            // Before those that sleep are woken: what was retained goes.
+            state.release_if_idle(effects);
             state.tell_watchers(effects);
             effects.wake(state.line.call_all());
         });

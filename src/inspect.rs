@@ -124,7 +124,8 @@ impl SubscriberInfo {
         self.place.overflow
     }
 
-    /// Events it had not read.
+    /// Events it had not read, of those that fill its window: not what is
+    /// [replayed](crate::SubscribeOptions::replay).
     #[must_use]
     pub fn pending(&self) -> usize {
         self.pending

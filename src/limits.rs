@@ -26,6 +26,9 @@ impl Limit {
     }
 }
 
+/// In place of a subscriber's number, which is 1 or more.
+pub(crate) const KEEPER: u64 = 0;
+
 /// Subscribers by the length of the sequence at which each will be at its limit, if it reads
 /// nothing until then.
 pub(crate) struct Limits {
@@ -52,6 +55,12 @@ impl Limits {
         }));
     }
 
+    /// Notes when the keeper of the newest events must be looked at: a limit of nobody's.
+    pub(crate) fn push_keeper(&mut self, at: u64) {
+        let (number, key) = (KEEPER, usize::MAX);
+        self.heap.push(Reverse(Limit { at, number, key }));
+    }
+
     /// Whether somebody may be at its limit with `length` events in the sequence.
     #[inline]
     pub(crate) fn is_due(&self, length: u64) -> bool {
@@ -72,10 +81,11 @@ impl Limits {
         self.heap.len()
     }
 
-    /// Subscribers that left stay in here until somebody calls this.
+    /// Subscribers that left stay in here until somebody calls this. The keeper stays.
     pub(crate) fn retain(&mut self, is_member: impl Fn(SubscriberId) -> bool) {
         let manager = self.manager;
-        self.heap.retain(|limit| is_member(limit.0.id(manager)));
+        self.heap
+            .retain(|limit| limit.0.number == KEEPER || is_member(limit.0.id(manager)));
     }
 
     /// How many entries `id` has.

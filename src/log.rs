@@ -17,7 +17,8 @@
 //! nobody holds are joined with their neighbours.
 //!
 //! A subscriber is counted as a reader of the segment in which its next event is, or of the open
-//! run; segments without readers leave at the front.
+//! run; segments without readers leave at the front, but for those that hold one of the newest
+//! `retain` events.
 
 use std::collections::VecDeque;
 
@@ -34,9 +35,10 @@ pub(crate) struct Spot(u64);
 /// # Invariants
 /// 1. The segments and the open run hold consecutive events, the last of which is `tail`.
 /// 2. Each reader is counted once, in the segment of its spot or in `beyond`; the first segment
-///    has readers.
+///    has readers, unless events are retained.
 /// 3. `awaited` holds the awaited events that are still kept, in order.
 /// 4. The open run is shorter than `MAX_SLOTS`.
+/// 5. The newest `retain` events are kept, if `retain` has not changed since they were stored.
 pub(crate) struct Log<E> {
     /// The number of the newest event; 0 before the first.
     tail: u64,
@@ -45,6 +47,8 @@ pub(crate) struct Log<E> {
     /// Readers of the open run: they have read every segment to its end.
     beyond: usize,
     awaited: VecDeque<u64>,
+    /// How many of the newest events are kept, also when everybody has read them.
+    retain: u64,
 }
 
 /// For so many segments, open and awaited events, room is kept when a large log is empty.
@@ -57,8 +61,9 @@ struct Link<E> {
 }
 
 impl<E> Log<E> {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(retain: u64) -> Self {
         Self {
+            retain,
             tail: 0,
             links: VecDeque::new(),
             open: Vec::new(),
@@ -128,6 +133,41 @@ impl<E> Log<E> {
         }
         let links = self.links.range(self.index(spot)..);
         links.map(|link| link.segment.clone()).collect()
+    }
+
+    // ---- What is retained -------------------------------------------------------------------
+
+    /// The number of the first of the newest `events` that are retained, and the segments that
+    /// hold these.
+    pub(crate) fn newest(&mut self, events: u64) -> (u64, VecDeque<Segment<E>>) {
+        let first = self.tail + 1 - events.min(self.retain).min(self.tail);
+        if first > self.tail {
+            return (first, VecDeque::new());
+        }
+        (first, self.segments_from(Spot(first)))
+    }
+
+    pub(crate) fn retains(&self) -> bool {
+        self.retain > 0
+    }
+
+    /// Lets go of what need not be retained, and gives the length of the sequence at which there
+    /// will be more to let go of: about a segment's worth.
+    pub(crate) fn let_go(&mut self, effects: &mut Effects<E>) -> u64 {
+        self.trim(effects);
+        let full = self.first() + self.retain + MAX_SLOTS as u64 - 1;
+        if full > self.tail {
+            full
+        } else {
+            // Readers keep it; when they move on, they let go of it.
+            self.tail + MAX_SLOTS as u64
+        }
+    }
+
+    /// From now on, nothing is kept that everybody has read.
+    pub(crate) fn retain_nothing(&mut self, effects: &mut Effects<E>) {
+        self.retain = 0;
+        self.trim(effects);
     }
 
     // ---- Events -----------------------------------------------------------------------------
@@ -209,8 +249,11 @@ impl<E> Log<E> {
             .filter_map(|&seq| self.awaited(seq))
     }
 
-    /// Lets go of everything: all `readers` have read it.
+    /// Lets go of everything that is not retained: all `readers` have read it.
     pub(crate) fn release(&mut self, readers: usize, effects: &mut Effects<E>) {
+        if self.retain > 0 {
+            return self.trim(effects);
+        }
         if !self.open.is_empty() {
             self.seal();
         }
@@ -227,9 +270,11 @@ impl<E> Log<E> {
         }
     }
 
-    /// Lets go of the segments at the front that nobody will read.
+    /// Lets go of the segments at the front that nobody reads and that need not be retained.
     fn trim(&mut self, effects: &mut Effects<E>) {
-        while self.links.front().is_some_and(|link| link.readers == 0) {
+        let is_free = |link: &Link<E>, past: u64| link.readers == 0 && link.segment.last() <= past;
+        let past = self.tail.saturating_sub(self.retain) + u64::from(planted!("retained-too-few"));
+        while self.links.front().is_some_and(|link| is_free(link, past)) {
             let link = self.links.pop_front().expect("there is a front");
             let last = link.segment.last();
             effects.push(Effect::Segment(link.segment));
@@ -272,7 +317,10 @@ impl<E> Log<E> {
         let counted: usize = self.links.iter().map(|link| link.readers).sum();
         assert_eq!(counted + self.beyond, readers, "log: invariant 2");
         let front = self.links.front();
-        assert!(front.is_none_or(|f| f.readers > 0), "log: invariant 2");
+        assert!(
+            self.retain > 0 || front.is_none_or(|f| f.readers > 0),
+            "log: invariant 2"
+        );
         let mut next = self.first();
         for link in &self.links {
             assert_eq!(next, link.segment.first(), "log: invariant 1");

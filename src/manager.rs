@@ -107,7 +107,8 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// Stores `event` if that needs no waiting.
     ///
     /// Gives the number of subscribers that it was stored for. With none, that is 0: the event
-    /// takes its number in the sequence and is gone.
+    /// takes its number in the sequence and is gone, unless the manager
+    /// [retains](EventManagerBuilder::retain) it.
     ///
     /// Takes O(1) while no subscriber has been left unlooked at for a whole window of events, and
     /// O(log subscribers) for each that has; waking costs one call for each that sleeps.
@@ -356,7 +357,8 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     ///
     /// It takes effect at the call, not at the first poll, so nothing in between is missed
     /// (Elixir's `GenEvent.stream` subscribes when it is enumerated). On a closed manager: a
-    /// stream that has ended.
+    /// stream that has ended. To begin with events that came before:
+    /// [`replay`](SubscribeOptions::replay).
     ///
     /// # Examples
     /// ```

@@ -120,6 +120,7 @@ pub struct SubscribeOptions {
     pub(crate) overflow: Option<Overflow>,
     pub(crate) window: Option<usize>,
     pub(crate) max_unacked: Option<usize>,
+    pub(crate) replay: usize,
     pub(crate) name: Option<Arc<str>>,
     pub(crate) kind: SubscriberKind,
 }
@@ -160,6 +161,48 @@ impl SubscribeOptions {
     pub fn max_unacked(mut self, deliveries: usize) -> Self {
         assert!(deliveries > 0, "at least one delivery may be out");
         self.max_unacked = Some(deliveries);
+        self
+    }
+
+    /// Begins with the newest events that were published before, in their order: as many as the
+    /// manager still [retains](crate::EventManagerBuilder::retain), and at most so many. 0 if not
+    /// set. More than are retained means all of them.
+    ///
+    /// They join what is published from now on without a gap or a double, also while publishers
+    /// are at work. Nobody waits for them: they are in no receipt, a [`flush`] does not ask for
+    /// them, and a [`Delivery`](crate::Delivery) of one has no duty and is not among those that
+    /// are out. They take no room in the window, so no overflow policy touches them: one that
+    /// loses its oldest events, or is disconnected, before it has read them still yields them
+    /// first, and then tells. What is published meanwhile counts as ever.
+    ///
+    /// [`Subscription::pending`] and the stream's `size_hint` count them, as events to be read;
+    /// [`SubscriberInfo::pending`] does not, as it tells what fills the window. They stay in memory
+    /// until this subscription has read them. Subscribing takes time in proportion to
+    /// `events / 64`.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{FutureExt, StreamExt};
+    /// use genevent::{EventManager, SubscribeOptions};
+    ///
+    /// let manager = EventManager::builder().capacity(1).retain(100).build();
+    /// for line in ["one", "two", "three"] {
+    ///     manager.try_notify(line).unwrap();
+    /// }
+    /// let tail = manager.subscribe_with(SubscribeOptions::new().replay(2));
+    /// assert_eq!(tail.pending(), 2);
+    /// assert_eq!(manager.try_notify("four"), Ok(1), "its window is empty");
+    ///
+    /// drop(manager);
+    /// let lines = tail.collect::<Vec<_>>().now_or_never().unwrap();
+    /// assert_eq!(lines, ["two", "three", "four"]);
+    /// ```
+    ///
+    /// [`flush`]: crate::EventManager::flush
+    /// [`Subscription::pending`]: crate::Subscription::pending
+    /// [`SubscriberInfo::pending`]: crate::inspect::SubscriberInfo::pending
+    pub fn replay(mut self, events: usize) -> Self {
+        self.replay = events;
         self
     }
 

@@ -10,25 +10,35 @@ pub(crate) enum Reading<E> {
     Ask,
     /// From here, without it.
     Batch(Segment<E>),
-    /// From what was left when it was disconnected.
+    /// From what it need not answer for.
     Rest(Box<Rest<E>>),
     /// From nowhere any more. The member has left the ring.
     Ended(EndReason),
 }
 
-/// What a disconnected subscriber had not read; it owes nothing for these.
+/// Events that a subscriber owes nothing for: those that were retained when it joined, or those
+/// that it had not read when it was disconnected.
 pub(crate) struct Rest<E> {
     pub(crate) segments: VecDeque<Segment<E>>,
     /// The number of the next event to yield.
     pub(crate) next: u64,
     /// The number of the last one.
     pub(crate) end: u64,
-    pub(crate) cause: DisconnectCause,
+    pub(crate) after: After,
+}
+
+/// What comes after the rest.
+#[derive(Clone, Copy)]
+pub(crate) enum After {
+    /// What has been published since.
+    Live,
+    /// The end.
+    End(DisconnectCause),
 }
 
 impl<E> Rest<E> {
     pub(crate) fn len(&self) -> usize {
-        usize::try_from(self.end + 1 - self.next).expect("at most a window, which is a usize")
+        usize::try_from(self.end + 1 - self.next).expect("they are in memory, each with its slot")
     }
 
     /// Whether there is a next event; lets go of the segments before it.

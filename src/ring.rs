@@ -17,15 +17,16 @@ use crate::cursor::{Cursor, Word};
 use crate::effects::{Effect, Effects};
 use crate::end::DisconnectCause;
 use crate::inspect::SubscriberId;
-use crate::limits::Limits;
+use crate::limits::{KEEPER, Limits};
 use crate::log::{Log, Spot};
 use crate::options::{Overflow, SubscribeOptions};
 use crate::place::Place;
-use crate::reading::Rest;
+use crate::reading::{After, Rest};
 use crate::segment::Segment;
 use crate::sync::{Arc, AtomicU64};
 
 mod flushing;
+mod keeper;
 mod seeing;
 #[cfg(all(feature = "tracing", feature = "rt"))]
 mod warning;
@@ -68,6 +69,7 @@ pub(crate) enum Room {
 ///    no room for one event more than `tail + reserved` when last looked at, and are watched.
 /// 5. `reserved <= capacity`.
 /// 6. The first `held` of `blocking` are those that have a `since`.
+/// 7. `listeners` is one more than `attached` while events are retained, and else the same.
 pub(crate) struct Ring<E> {
     /// Which of the process's managers it belongs to.
     id: u64,
@@ -79,6 +81,9 @@ pub(crate) struct Ring<E> {
     free: Vec<usize>,
     joined: u64,
     attached: usize,
+    /// For how many an event is stored: those attached, and the keeper of the newest events, if
+    /// there is one.
+    listeners: usize,
     /// Places promised to permits.
     reserved: u64,
     /// When a member will be in the way of publishers.
@@ -123,20 +128,23 @@ struct Member<E> {
 }
 
 impl<E> Ring<E> {
-    pub(crate) fn new(capacity: usize, default_overflow: Overflow) -> Self {
+    /// `retain`: how many of the newest events are kept for those who come late.
+    pub(crate) fn new(capacity: usize, default_overflow: Overflow, retain: usize) -> Self {
         // Not a step that a model need see.
         static RINGS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
         let id = RINGS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        Self {
+        let retain = (retain as u64).min(MAX_CAPACITY);
+        let mut ring = Self {
             id,
             default_overflow,
             capacity: (capacity as u64).min(MAX_CAPACITY),
             closed: false,
-            log: Log::new(),
+            log: Log::new(retain),
             members: Vec::new(),
             free: Vec::new(),
             joined: 0,
             attached: 0,
+            listeners: usize::from(retain > 0),
             reserved: 0,
             waits: Limits::new(id),
             yields: Limits::new(id),
@@ -151,7 +159,11 @@ impl<E> Ring<E> {
             warn_after: None,
             #[cfg(all(feature = "tracing", feature = "rt"))]
             warnings: BTreeSet::new(),
+        };
+        if retain > 0 {
+            ring.let_go(&mut Effects::new());
         }
+        ring
     }
 
     /// No more events will come: it is closed, and no permit is out.
@@ -163,8 +175,12 @@ impl<E> Ring<E> {
         self.closed
     }
 
-    pub(crate) fn close(&mut self) {
+    pub(crate) fn close(&mut self, effects: &mut Effects<E>) {
         self.closed = true;
+        self.listeners = self.attached;
+        // Nobody can come any more.
+        self.log.retain_nothing(effects);
+        self.assert_invariants();
     }
 
     /// Which of the process's managers it belongs to.
@@ -194,12 +210,14 @@ impl<E> Ring<E> {
 
     // ---- Joining, leaving -------------------------------------------------------------------
 
-    /// A new subscriber that sees every event after the newest one.
+    /// A new subscriber that sees every event after the newest one, and the retained ones before
+    /// that it wants to.
     pub(crate) fn join(
         &mut self,
         options: SubscribeOptions,
         created_at: &'static Location<'static>,
-    ) -> Arc<Place> {
+    ) -> (Arc<Place>, Option<Box<Rest<E>>>) {
+        let replayed = self.replay(options.replay);
         let key = self.free.pop().unwrap_or_else(|| {
             self.members.push(None);
             self.members.len() - 1
@@ -236,9 +254,10 @@ impl<E> Ring<E> {
             gone: false,
         });
         self.attached += 1;
+        self.listeners += 1;
         self.push_limit(key);
         self.assert_invariants();
-        place
+        (place, replayed)
     }
 
     /// The subscriber is gone, and has answered for the event in hand, but not for deliveries.
@@ -272,7 +291,7 @@ impl<E> Ring<E> {
             segments: self.log.segments_from(spot),
             next: 0,
             end: self.log.tail(),
-            cause,
+            after: After::End(cause),
         });
         // The position is final only now: what is claimed until here was received.
         let word = self.detach(id.key, effects);
@@ -303,6 +322,7 @@ impl<E> Ring<E> {
         }
         self.log.leave(spot, effects);
         self.attached -= 1;
+        self.listeners -= 1;
         self.unblock(key);
         self.forget_stale_limits();
         word
@@ -316,10 +336,10 @@ impl<E> Ring<E> {
         if self.closed { None } else { self.unheard() }
     }
 
-    /// If nobody is there to hear it, an event only takes its number.
+    /// If nobody is there to hear it, nor may come late, an event only takes its number.
     #[inline]
     fn unheard(&mut self) -> Option<Stored> {
-        (self.attached == 0).then(|| Stored {
+        (self.listeners == 0).then(|| Stored {
             seq: self.log.pass(),
             audience: 0,
         })
@@ -335,7 +355,7 @@ impl<E> Ring<E> {
             && !self.yields.is_due(tail)
     }
 
-    /// Stores the event; somebody hears it, and nobody is in the way.
+    /// Stores the event; somebody hears it or may come late, and nobody is in the way.
     #[inline]
     pub(crate) fn put(&mut self, event: E, ticket: Option<&Arc<Ticket>>) -> Stored {
         let audience = self.attached;
@@ -347,7 +367,8 @@ impl<E> Ring<E> {
         Stored { seq, audience }
     }
 
-    /// Stores the event; there must be room. Gives it back if nobody is left to hear it.
+    /// Stores the event; there must be room. Gives it back if nobody is left to hear it, nor may
+    /// come late.
     pub(crate) fn store(
         &mut self,
         event: E,
@@ -394,6 +415,9 @@ impl<E> Ring<E> {
         let tail = self.log.tail();
         while let Some(id) = self.yields.pop_due(tail) {
             let Some(member) = self.current(id) else {
+                if id.number == KEEPER {
+                    self.let_go(effects);
+                }
                 continue;
             };
             let place = Arc::clone(&member.place);
@@ -483,7 +507,8 @@ impl<E> Ring<E> {
         }
     }
 
-    /// Every attached subscriber has read everything and waits: nothing need be kept.
+    /// Every attached subscriber has read everything and waits: nothing need be kept but what is
+    /// retained.
     pub(crate) fn release(&mut self, effects: &mut Effects<E>) {
         self.log.release(self.attached, effects);
         self.assert_invariants();
@@ -550,6 +575,8 @@ impl<E> Ring<E> {
         let blocking = attached().filter(|member| member.blocking.is_some());
         assert_eq!(blocking.count(), self.blocking.len(), "invariant 4");
         assert!(self.reserved <= self.capacity, "invariant 5");
+        let keeper = usize::from(self.log.retains());
+        assert_eq!(self.listeners, self.attached + keeper, "invariant 6");
     }
 }
 

@@ -17,14 +17,15 @@ use crate::held::{Held, Report};
 use crate::inspect::SubscriberId;
 use crate::options::SubscribeOptions;
 use crate::place::Place;
-use crate::reading::Reading;
+use crate::reading::{After, Reading};
 use crate::sync::{Arc, Ordering};
 
 mod missed;
 
 pub use missed::{Received, WithMissed};
 
-/// A stream of every event published after the call to [`subscribe`].
+/// A stream of every event published after the call to [`subscribe`], and of those before it that
+/// it asked to have [replayed](SubscribeOptions::replay).
 ///
 /// Coming back for the next event is the acknowledgement of the one before: polling the stream
 /// tells a waiting [`sync_notify`] that the event in hand is finished. So do [`ack`], without
@@ -90,18 +91,15 @@ impl<E> Subscription<E> {
         options: SubscribeOptions,
         created_at: &'static Location<'static>,
     ) -> Self {
-        let (place, begins) = channel.subscribe(options, created_at);
-        trace!(joined(&place, begins.is_some()));
+        let (place, word, reading) = channel.subscribe(options, created_at);
+        trace!(joined(&place, !matches!(reading, Reading::Ended(_))));
         Self {
             channel,
             #[cfg(feature = "rt")]
             paid: 0,
-            word: begins.unwrap_or_else(|| place.cursor.load()),
+            word,
             place,
-            reading: match begins {
-                Some(_) => Reading::Ask,
-                None => Reading::Ended(EndReason::Closed),
-            },
+            reading,
             in_hand: 0,
             gap: 0,
             asleep: false,
@@ -152,7 +150,7 @@ impl<E> Subscription<E> {
         self.place.missed()
     }
 
-    /// How many events wait to be read.
+    /// How many events wait to be read, [replayed](SubscribeOptions::replay) ones among them.
     #[must_use]
     pub fn pending(&self) -> usize {
         self.backlog().0
@@ -162,7 +160,13 @@ impl<E> Subscription<E> {
     fn backlog(&self) -> (usize, bool) {
         match &self.reading {
             Reading::Ask | Reading::Batch(_) => self.channel.backlog(&self.place),
-            Reading::Rest(rest) => (rest.len(), true),
+            Reading::Rest(rest) => match rest.after {
+                After::Live => {
+                    let (unread, last) = self.channel.backlog(&self.place);
+                    (rest.len() + unread, last)
+                }
+                After::End(_) => (rest.len(), true),
+            },
             Reading::Ended(_) => (0, true),
         }
     }
@@ -219,7 +223,7 @@ impl<E> Subscription<E> {
     /// The duty that comes with the event just yielded, for a stream of deliveries.
     pub(crate) fn take_ack(&mut self) -> Ack {
         match &self.reading {
-            // Settled when it was disconnected.
+            // Settled when it was disconnected, or never owed.
             Reading::Rest(rest) => Ack::new(rest.next - 1, None, None),
             _ => Ack::new(
                 self.word.position(),
@@ -386,12 +390,10 @@ impl<E> Subscription<E> {
                     return Poll::Ready(true);
                 }
                 Reading::Ask | Reading::Batch(_) => ready!(self.poll_more(cx)),
-                Reading::Rest(rest) => {
-                    if rest.seek() {
+                Reading::Rest(_) => {
+                    if ready!(self.poll_rest(cx)) {
                         return Poll::Ready(true);
                     }
-                    let cause = rest.cause;
-                    self.end(EndReason::Disconnected { cause });
                 }
                 Reading::Ended(_) => return Poll::Ready(false),
             }
@@ -453,7 +455,10 @@ impl<E> Subscription<E> {
     pub(crate) fn has_taken(&self, seq: u64) -> bool {
         match &self.reading {
             Reading::Ask | Reading::Batch(_) => self.word.position() >= seq,
-            Reading::Rest(rest) => rest.next > seq.min(rest.end),
+            Reading::Rest(rest) => match rest.after {
+                After::Live => rest.next > rest.end && self.word.position() >= seq,
+                After::End(_) => rest.next > seq.min(rest.end),
+            },
             Reading::Ended(_) => true,
         }
     }
@@ -513,7 +518,10 @@ impl<E> Subscription<E> {
     #[cold]
     #[inline(never)]
     fn pay(&mut self, cx: &Context<'_>) -> Poll<()> {
-        let position = self.word.position();
+        let position = match &self.reading {
+            Reading::Rest(rest) => rest.next - 1,
+            _ => self.word.position(),
+        };
         // What was lost is not paid for.
         self.paid = self.paid.max(position.saturating_sub(64));
         while position - self.paid >= PAID_TOGETHER {
@@ -522,6 +530,28 @@ impl<E> Subscription<E> {
             self.paid += PAID_TOGETHER;
         }
         Poll::Ready(())
+    }
+
+    /// Ready when the rest has an event ahead, or with false when it has not: then there is
+    /// something else to read from.
+    #[cold]
+    #[inline(never)]
+    fn poll_rest(&mut self, cx: &Context<'_>) -> Poll<bool> {
+        #[cfg(feature = "rt")]
+        ready!(self.pay(cx));
+        #[cfg(not(feature = "rt"))]
+        let _ = cx;
+        let Reading::Rest(rest) = &mut self.reading else {
+            return Poll::Ready(false);
+        };
+        if rest.seek() {
+            return Poll::Ready(true);
+        }
+        match rest.after {
+            After::Live => self.reading = Reading::Ask,
+            After::End(cause) => self.end(EndReason::Disconnected { cause }),
+        }
+        Poll::Ready(false)
     }
 
     /// Asks the manager for more; pending once it is parked, or when others have a turn.

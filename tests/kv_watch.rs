@@ -52,6 +52,18 @@ async fn so_far<V>(watch: &mut (impl Stream<Item = WatchEvent<V>> + Unpin)) -> V
 // ---- What exists, and what follows --------------------------------------------------------------
 
 #[tokio::test]
+async fn what_is_replayed_to_a_watch_it_knows_already() {
+    let registry = Registry::<u8>::new(EventManager::builder().retain(10).build());
+    registry.create("gone").await.unwrap().stop();
+    registry.create("here").await.unwrap();
+    registry.flush().await;
+    let mut watch = registry.watch_with(SubscribeOptions::new().replay(10));
+    assert_eq!(so_far(&mut watch).await, ["=here", "."]);
+    registry.create("new").await.unwrap();
+    assert_eq!(so_far(&mut watch).await, ["+new"]);
+}
+
+#[tokio::test]
 async fn an_empty_registry_is_ready_at_once() {
     let mut watch = task::spawn(new_registry().watch());
     assert_eq!(in_short(&assert_ready!(watch.poll_next()).unwrap()), ".");

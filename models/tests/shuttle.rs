@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::{FutureExt, StreamExt, poll};
 use genevent::{
-    Deliveries, Delivery, EventManager, Overflow, Received, StopReason, SubscribeOptions,
-    Subscription, handler_fn,
+    Deliveries, Delivery, EndReason, EventManager, Overflow, Received, StopReason,
+    SubscribeOptions, Subscription, handler_fn,
 };
 use genevent_models::{model, spawn};
 use shuttle::future::{block_on, yield_now};
@@ -321,6 +321,46 @@ fn an_awaited_event_in_hand_is_answered_for_once_amid_overwriting_and_disconnect
             drop(manager);
             reading.await.unwrap();
             quick.await.unwrap();
+        });
+    });
+}
+
+#[test]
+fn those_who_come_late_join_replayed_and_live_events_without_a_gap_or_a_double() {
+    model(|| {
+        block_on(async {
+            let manager: EventManager<u64> = EventManager::builder().capacity(2).retain(3).build();
+            let quick = spawn(read_all(manager.subscribe()));
+            let late = [Overflow::Wait, Overflow::Wait, Overflow::Disconnect].map(|overflow| {
+                let manager = manager.clone();
+                spawn(async move {
+                    yield_now().await;
+                    let options = SubscribeOptions::new().overflow(overflow).replay(3);
+                    let mut late = manager.subscribe_with(options);
+                    drop(manager);
+                    let read: Vec<_> = late.by_ref().collect().await;
+                    let first = read.first().copied().unwrap_or(1);
+                    let all = read.len() as u64;
+                    assert!(read.into_iter().eq(first..first + all), "in a row");
+                    (first + all, late.end_reason() == Some(EndReason::Closed))
+                })
+            });
+            for n in 1..=5 {
+                if n % 2 == 0 {
+                    manager.sync_notify(n).await.unwrap();
+                } else {
+                    manager.notify(n).await.unwrap();
+                }
+            }
+            let mut last = manager.subscribe_with(SubscribeOptions::new().replay(2));
+            drop(manager);
+            for late in late {
+                let (next, to_the_end) = late.await.unwrap();
+                assert!(next == 6 || !to_the_end);
+            }
+            assert_eq!(quick.await.unwrap(), [1, 2, 3, 4, 5]);
+            assert_eq!(last.next().await, Some(4));
+            assert_eq!(read_all(last).await, [5]);
         });
     });
 }

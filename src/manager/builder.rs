@@ -14,6 +14,7 @@ pub struct EventManagerBuilder<E> {
     name: Option<Arc<str>>,
     capacity: usize,
     default_overflow: Overflow,
+    retain: usize,
     #[cfg(all(feature = "tracing", feature = "rt"))]
     warn_after: Option<std::time::Duration>,
     events: PhantomData<fn(E)>,
@@ -28,6 +29,7 @@ impl<E: Send + Sync + 'static> EventManagerBuilder<E> {
             name: None,
             capacity: DEFAULT_CAPACITY,
             default_overflow: Overflow::Wait,
+            retain: 0,
             #[cfg(all(feature = "tracing", feature = "rt"))]
             warn_after: None,
             events: PhantomData,
@@ -72,6 +74,31 @@ impl<E: Send + Sync + 'static> EventManagerBuilder<E> {
         self
     }
 
+    /// How many of the newest events are kept for subscribers that come late and ask for them with
+    /// [`replay`](crate::SubscribeOptions::replay). 0 if not set.
+    ///
+    /// They are kept when everybody has read them, and when nobody was there to hear them; then
+    /// publishing still gives 0, and waits for nobody. They take no room: publishers never wait
+    /// for what is only retained. Memory is taken as events come; up to two segments of 64 events
+    /// stay for a while beyond those that are asked for. All go when the manager is closed.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{FutureExt, StreamExt};
+    /// use genevent::{EventManager, SubscribeOptions};
+    ///
+    /// let manager = EventManager::builder().retain(2).build();
+    /// for price in [100, 101, 102] {
+    ///     assert_eq!(manager.try_notify(price), Ok(0), "nobody listens");
+    /// }
+    /// let mut late = manager.subscribe_with(SubscribeOptions::new().replay(2));
+    /// assert_eq!(late.next().now_or_never(), Some(Some(101)));
+    /// ```
+    pub fn retain(mut self, events: usize) -> Self {
+        self.retain = events;
+        self
+    }
+
     /// After how long a subscriber that publishers wait for is warned of, in an event of crate
     /// `tracing`: its name and its line, how many events it has unread, for how long it has held
     /// publishers, and how many wait. Not if not set; at once, if the time is zero.
@@ -101,7 +128,7 @@ impl<E: Send + Sync + 'static> EventManagerBuilder<E> {
     /// The manager.
     #[must_use]
     pub fn build(self) -> EventManager<E> {
-        let channel = Channel::new(self.capacity, self.default_overflow, self.name);
+        let channel = Channel::new(self.capacity, self.default_overflow, self.name, self.retain);
         #[cfg(all(feature = "tracing", feature = "rt"))]
         channel.set_warn_after(self.warn_after);
         EventManager { channel }
@@ -114,7 +141,8 @@ impl<E> fmt::Debug for EventManagerBuilder<E> {
         shown
             .field("name", &self.name)
             .field("capacity", &self.capacity)
-            .field("default_overflow", &self.default_overflow);
+            .field("default_overflow", &self.default_overflow)
+            .field("retain", &self.retain);
         #[cfg(all(feature = "tracing", feature = "rt"))]
         shown.field("warn_after", &self.warn_after);
         shown.finish()

@@ -85,6 +85,7 @@ fn agree(regressions: &'static str, sequences: &impl Strategy<Value = Sequence>)
 fn run(sequence: &Sequence, runtime: &Rc<Runtime>) -> Checked {
     let manager = EventManager::builder()
         .capacity(sequence.capacity)
+        .retain(sequence.retain)
         .default_overflow(sequence.default_overflow)
         .build();
     let mut world = World::new(&manager, sequence, Rc::clone(runtime));
@@ -185,7 +186,7 @@ const MAX_SINKS: usize = 3;
 impl<'a> World<'a> {
     fn new(manager: &'a EventManager<u64>, sequence: &Sequence, runtime: Rc<Runtime>) -> Self {
         World {
-            reference: Reference::new(sequence.capacity),
+            reference: Reference::new(sequence.capacity, sequence.retain),
             default_overflow: sequence.default_overflow,
             runtime,
             manager: Some(manager),
@@ -259,7 +260,9 @@ impl<'a> World<'a> {
                     self.reference.cancel(call.id);
                 }
             }
-            Op::Subscribe(overflow, window) => self.subscribe(overflow, window.into())?,
+            Op::Subscribe(overflow, window, replay) => {
+                self.subscribe(overflow, window.into(), replay.into())?;
+            }
             Op::Next(pick, which) => {
                 if let Some(index) = choose(pick, self.streams.len()) {
                     self.next(index, which)?;
@@ -639,7 +642,7 @@ impl<'a> World<'a> {
 
     // ---- Subscribers ------------------------------------------------------------------------
 
-    fn subscribe(&mut self, overflow: Option<Overflow>, window: usize) -> Checked {
+    fn subscribe(&mut self, overflow: Option<Overflow>, window: usize, replay: usize) -> Checked {
         if self.streams.len() == MAX_STREAMS || self.reference.attached().len() == MAX_ATTACHED {
             return Ok(());
         }
@@ -649,6 +652,7 @@ impl<'a> World<'a> {
         let max_unacked = max_unacked(self.reference.readers.len());
         let mut options = SubscribeOptions::new()
             .window(window)
+            .replay(replay)
             .max_unacked(max_unacked);
         if let Some(overflow) = overflow {
             options = options.overflow(overflow);
@@ -660,7 +664,7 @@ impl<'a> World<'a> {
         let overflow = overflow.unwrap_or(self.default_overflow);
         let window = window.min(self.reference.capacity);
         self.streams.push(Reading {
-            who: self.reference.subscribe(overflow, window),
+            who: self.reference.subscribe(overflow, window, replay),
             stream: Events::Plain(stream),
             wakers: Wakers::default(),
         });
@@ -776,7 +780,7 @@ impl<'a> World<'a> {
             wakers,
         } = reading;
         wakers.check(expected.woken)?;
-        let unread = expected.unread.len();
+        let unread = expected.pending();
         let end = match expected.state {
             State::Ended(end) => Some(end),
             _ => None,

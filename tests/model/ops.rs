@@ -25,8 +25,8 @@ pub(crate) enum Op {
     /// What an executor does: polls a future or stream that has been woken.
     Run(Pick),
     Cancel(Pick),
-    /// With this policy or the manager's.
-    Subscribe(Option<Overflow>, u8),
+    /// With this policy or the manager's, a window, and so many retained events first.
+    Subscribe(Option<Overflow>, u8, u8),
     Next(Pick, Which),
     Ack(Pick),
     /// From a plain stream to `with_missed()` or back.
@@ -96,6 +96,7 @@ pub(crate) enum Ending {
 #[derive(Clone)]
 pub(crate) struct Sequence {
     pub(crate) capacity: usize,
+    pub(crate) retain: usize,
     pub(crate) default_overflow: Overflow,
     pub(crate) ops: Vec<Op>,
     pub(crate) ending: Ending,
@@ -105,8 +106,8 @@ impl fmt::Debug for Sequence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "capacity {}, {:?} by default, and {:?} at the end",
-            self.capacity, self.default_overflow, self.ending
+            "capacity {}, {} retained, {:?} by default, and {:?} at the end",
+            self.capacity, self.retain, self.default_overflow, self.ending
         )?;
         let mut ops = self.ops.iter();
         ops.try_for_each(|op| writeln!(f, "    {op:?}"))
@@ -128,8 +129,8 @@ pub(crate) fn sequences_in_time() -> impl Strategy<Value = Sequence> {
     let op = prop_oneof![
         60 => op(),
         8 => (1..=12u8).prop_map(Op::Advance),
-        5 => (proptest::option::weighted(0.9, overflow.clone()), 1..=3u8)
-            .prop_map(|(overflow, window)| Op::Subscribe(overflow, window)),
+        5 => (proptest::option::weighted(0.9, overflow.clone()), 1..=3u8, 0..=4u8)
+            .prop_map(|(overflow, window, replay)| Op::Subscribe(overflow, window, replay)),
         8 => (bounded(), 0..=30u8, weighted(0.9))
             .prop_map(|(bounded, ms, poll)| Op::Start(Kind::Within(bounded, ms), poll)),
     ];
@@ -150,14 +151,21 @@ fn sequences_of(
     // Every operation is kept, but a failing sequence shrinks by what can be left out.
     let ops = vec((weighted(1.0), op), 40..=100)
         .prop_map(|ops| ops.into_iter().filter(|op| op.0).map(|op| op.1).collect());
-    (capacity, overflow, ops, ending).prop_map(|(capacity, default_overflow, ops, ending)| {
-        Sequence {
+    let retain = prop_oneof![2 => Just(0), 3 => 1..=6usize, 1 => 7..=100usize];
+    (capacity, retain, overflow, ops, ending).prop_map(
+        |(capacity, retain, default_overflow, ops, ending)| Sequence {
             capacity,
+            retain,
             default_overflow,
             ops,
             ending,
-        }
-    })
+        },
+    )
+}
+
+/// How many retained events a subscriber wants.
+fn replay() -> impl Strategy<Value = u8> {
+    prop_oneof![2 => Just(0), 3 => 1..=8u8, 1 => 9..=u8::MAX]
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -172,8 +180,8 @@ fn op() -> impl Strategy<Value = Op> {
         80 => (pick(), which()).prop_map(|(pick, which)| Op::Poll(pick, which)),
         150 => pick().prop_map(Op::Run),
         30 => pick().prop_map(Op::Cancel),
-        60 => (proptest::option::weighted(0.8, overflow()), 1..=8u8)
-            .prop_map(|(overflow, window)| Op::Subscribe(overflow, window)),
+        60 => (proptest::option::weighted(0.8, overflow()), 1..=8u8, replay())
+            .prop_map(|(overflow, window, replay)| Op::Subscribe(overflow, window, replay)),
         180 => (pick(), which()).prop_map(|(pick, which)| Op::Next(pick, which)),
         40 => pick().prop_map(Op::Ack),
         15 => pick().prop_map(Op::Convert),

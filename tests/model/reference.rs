@@ -22,6 +22,8 @@ pub(crate) type Time = u64;
 #[derive(Default)]
 pub(crate) struct Reference {
     pub(crate) capacity: usize,
+    /// How many events are kept for those who come late.
+    retain: usize,
     pub(crate) now: Time,
     pub(crate) closed: bool,
     /// How many permits are out.
@@ -72,6 +74,8 @@ impl Answers {
 pub(crate) struct Reader {
     pub(crate) overflow: Overflow,
     pub(crate) window: usize,
+    /// Replayed, and not read yet.
+    pub(crate) replayed: VecDeque<Event>,
     pub(crate) unread: VecDeque<Event>,
     pub(crate) in_hand: Option<Event>,
     /// If it is a stream of deliveries.
@@ -108,6 +112,11 @@ enum For {
 }
 
 impl Reader {
+    /// How many events it has yet to read.
+    pub(crate) fn pending(&self) -> usize {
+        self.replayed.len() + self.unread.len()
+    }
+
     pub(crate) fn unacked(&self) -> usize {
         match &self.out {
             Some(out) => out.open.len(),
@@ -251,9 +260,10 @@ impl Call {
 }
 
 impl Reference {
-    pub(crate) fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize, retain: usize) -> Self {
         Self {
             capacity,
+            retain,
             ..Self::default()
         }
     }
@@ -414,10 +424,16 @@ impl Reference {
 
     // ---- Reading ----------------------------------------------------------------------------
 
-    pub(crate) fn subscribe(&mut self, overflow: Overflow, window: usize) -> Who {
+    pub(crate) fn subscribe(&mut self, overflow: Overflow, window: usize, replay: usize) -> Who {
+        let replayed = if self.closed {
+            0
+        } else {
+            replay.min(self.retain).min(self.events.len())
+        };
         self.readers.push(Reader {
             overflow,
             window,
+            replayed: (self.events.len() - replayed..self.events.len()).collect(),
             unread: VecDeque::new(),
             in_hand: None,
             out: None,
@@ -471,6 +487,9 @@ impl Reference {
             reader.parked = Some(For::RoomOut);
             return Poll::Pending;
         }
+        if let Some(event) = reader.replayed.pop_front() {
+            return Poll::Ready(Some(self.item(who, event)));
+        }
         if tell_missed && reader.gap > 0 {
             return Poll::Ready(Some(Item::Missed(std::mem::take(&mut reader.gap))));
         }
@@ -484,14 +503,7 @@ impl Reference {
                     None => reader.in_hand = Some(event),
                 }
             }
-            let payload = self.events[event].payload;
-            return Poll::Ready(Some(match reader.out {
-                Some(_) => Item::Delivery {
-                    seq: event as u64 + 1,
-                    payload,
-                },
-                None => Item::Event(payload),
-            }));
+            return Poll::Ready(Some(self.item(who, event)));
         }
         match reader.state {
             State::Attached if is_complete => reader.state = State::Ended(End::Closed),
@@ -503,6 +515,18 @@ impl Reference {
             State::Ended(_) | State::Gone => {}
         }
         Poll::Ready(None)
+    }
+
+    /// As `who` is given it.
+    fn item(&self, who: Who, event: Event) -> Item {
+        let payload = self.events[event].payload;
+        match self.readers[who].out {
+            Some(_) => Item::Delivery {
+                seq: event as u64 + 1,
+                payload,
+            },
+            None => Item::Event(payload),
+        }
     }
 
     pub(crate) fn disconnect(&mut self, who: Who, cause: DisconnectCause) -> bool {
