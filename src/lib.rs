@@ -118,8 +118,8 @@
 //! |---|---|---|---|
 //! | none | | managers, streams, deliveries, permits, sinks | any executor; `futures-core`, `futures-sink`, `pin-project-lite` |
 //! | `rt` | yes | handlers, the registry, `within`, `WaitAtMost`, `batches`, `for_each_acked`, `try_for_each_acked` | tokio |
-//! | `tracing` | | what happens, told to whoever listens with `tracing`; with `rt`, `warn_after` | `tracing` |
 //! | `test-util` | | for tests: module `test_util`, with `assert_next!`, `assert_pending!`, `assert_ended!` and a probe that records | any executor; on tokio its clock, also a paused one |
+//! | `tracing` | | what happens, told to whoever listens with `tracing`; with `rt`, `warn_after` | `tracing` |
 //!
 //! Rust 1.85 or later. No `unsafe`.
 //!
