@@ -103,7 +103,9 @@ impl<E> State<E> {
             None => line.join(claim, spare.take()?),
         };
         *turn = Some(place);
-        line.set_inside(place, inside);
+        if inside.is_some() || line.has_inside() {
+            line.set_inside(place, inside);
+        }
         if !line.is_head(place) {
             return Some(Err(Wait { until: None }));
         }

@@ -174,6 +174,12 @@ impl<E> Ring<E> {
             self.ends.remove(&(end, key));
         }
         member.since = None;
+        // Mostly it is one alone.
+        if self.blocking.len() == 1 {
+            self.blocking.clear();
+            (self.held, self.looked) = (0, 0);
+            return;
+        }
         if index < self.held {
             self.held -= 1;
             if index != self.held {
