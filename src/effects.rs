@@ -8,6 +8,7 @@ use std::task::Waker;
 use crate::ack::Ticket;
 use crate::foreign::{discard, wake};
 use crate::inspect::SubscriberId;
+use crate::judging::{Filters, Judge};
 use crate::parking::{Parked, Unparked};
 use crate::segment::Segment;
 use crate::sync::Arc;
@@ -29,6 +30,10 @@ pub(crate) enum Effect<E> {
     Flushed(Arc<Ticket>),
     /// The ring let go of a segment; the last owner drops its events, each by itself.
     Segment(Segment<E>),
+    /// A filter is not asked any more.
+    Filter(Arc<dyn Judge<E>>),
+    /// None of these is.
+    Filters(Filters<E>),
 }
 
 #[must_use = "nobody is woken until `run`"]
@@ -98,6 +103,8 @@ impl<E> Effect<E> {
             Self::Dropped(ticket, subscriber) => ticket.drop_by(subscriber),
             Self::Flushed(ticket) => ticket.ack(),
             Self::Segment(segment) => drop(segment),
+            Self::Filter(filter) => drop(filter),
+            Self::Filters(filters) => drop(filters),
         }
     }
 }

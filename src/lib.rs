@@ -152,6 +152,7 @@ mod effects;
 mod end;
 pub mod error;
 pub mod ext;
+pub mod filter;
 mod foreign;
 pub mod future;
 // All about handlers and the registry.
@@ -162,8 +163,10 @@ pub mod handler;
 mod held;
 mod inside;
 mod inspect;
+mod judging;
 #[cfg(feature = "rt")]
 pub mod kv;
+mod lane;
 mod limits;
 mod line;
 mod log;
@@ -193,6 +196,7 @@ pub use ack::Receipt;
 pub use delivery::{Ack, Deliveries, Delivery};
 pub use end::{DisconnectCause, EndReason};
 pub use ext::{Batch, EventStreamExt};
+pub use filter::{Filtered, FilteredDeliveries, FilteredWithMissed};
 #[cfg(feature = "rt")]
 pub use handler::{
     Handler, HandlerGroup, HandlerGuard, HandlerRef, Restart, StopReason, handler_fn,

@@ -6,17 +6,30 @@ use crate::inspect::SubscriberInfo;
 use crate::place::Place;
 use crate::sync::Arc;
 
+impl<E> Member<E> {
+    /// Whether event `seq`, which was stored for it, is one that it has not read.
+    fn has_unread(&self, seq: u64) -> bool {
+        match &self.lane {
+            Some(lane) => lane.holds(seq),
+            None => self.place.cursor.load().position() < seq,
+        }
+    }
+}
+
 impl<E> Ring<E> {
     /// How many events the subscriber has yet to read, and whether these are the last.
     pub(crate) fn backlog(&self, place: &Place) -> (usize, bool) {
         match &self.member(place.id.key).rest {
             Some(rest) => (rest.len(), true),
-            None => (self.unread(place), self.is_complete()),
+            None => (self.unread(self.member(place.id.key)), self.is_complete()),
         }
     }
 
-    fn unread(&self, place: &Place) -> usize {
-        let unread = self.log.tail() - place.cursor.load().position();
+    fn unread(&self, member: &Member<E>) -> usize {
+        if let Some(lane) = &member.lane {
+            return lane.len();
+        }
+        let unread = self.log.tail() - member.place.cursor.load().position();
         usize::try_from(unread).expect("at most its window, which is a usize")
     }
 
@@ -33,7 +46,7 @@ impl<E> Ring<E> {
     /// Those that have not answered for event `seq`.
     pub(crate) fn infos_owing(&self, seq: u64, until: Until) -> Vec<SubscriberInfo> {
         self.infos_of(|member| {
-            (member.attached && member.place.cursor.load().position() < seq)
+            (member.attached && member.has_unread(seq))
                 || (until == Until::Finished
                     && member.place.owes(seq)
                     && !(planted!("pending-forgets-deliveries") && member.place.held().is_some()))
@@ -43,7 +56,7 @@ impl<E> Ring<E> {
     /// Those that have not settled everything that is stored.
     pub(crate) fn infos_unsettled(&self) -> Vec<SubscriberInfo> {
         let tail = self.log.tail();
-        self.infos_of(|member| member.owes(member.place.cursor.load(), tail))
+        self.infos_of(|member| member.owes(tail))
     }
 
     /// Those that `flush` waits for.
@@ -61,7 +74,7 @@ impl<E> Ring<E> {
     pub(crate) fn info(&self, place: &Arc<Place>) -> SubscriberInfo {
         SubscriberInfo {
             place: Arc::clone(place),
-            pending: (self.current(place.id)).map_or(0, |member| self.unread(&member.place)),
+            pending: (self.current(place.id)).map_or(0, |member| self.unread(member)),
             unacked: place.unacked(),
             missed: place.missed(),
         }

@@ -55,8 +55,11 @@ impl<E> Ring<E> {
         for key in std::mem::take(&mut self.fresh) {
             let member = self.members[key].as_mut().expect(MEMBER);
             // One that has read everything is not to blame: permits hold its room.
-            let position = member.place.cursor.load().position();
-            if position == self.log.tail() && !planted!("permits-blamed-on-readers") {
+            let has_read_all = match &member.lane {
+                Some(lane) => lane.len() == 0,
+                None => member.place.cursor.load().position() == self.log.tail(),
+            };
+            if has_read_all && !planted!("permits-blamed-on-readers") {
                 self.fresh.insert(key);
                 continue;
             }
@@ -91,13 +94,15 @@ impl<E> Ring<E> {
         let claimed = self.log.tail() + self.reserved;
         let mut index = 0;
         while let Some(&key) = self.blocking.get(index) {
-            if self.member(key).place.limit() > claimed {
+            let member = self.member(key);
+            if member.lane.is_none() && member.place.limit() > claimed {
                 self.unblock(key);
                 self.push_limit(key);
             } else {
                 index += 1;
             }
         }
+        self.free_lanes();
         self.assert_invariants();
     }
 
@@ -117,7 +122,10 @@ impl<E> Ring<E> {
         self.blocking.push(key);
         let member = self.members[key].as_mut().expect(MEMBER);
         member.blocking = Some(index);
-        if member.place.overflow.patience().is_some() {
+        if let Some(end) = member.end {
+            // It was in the way of another publisher, and has taken nothing since.
+            self.ends.insert((end, key));
+        } else if member.place.overflow.patience().is_some() {
             self.fresh.insert(key);
         }
     }
