@@ -176,6 +176,7 @@ impl<E> Roll<E> {
         Filters {
             entries: std::mem::take(&mut self.entries),
             from: 0,
+            newest: self.newest,
         }
     }
 
@@ -193,6 +194,7 @@ impl<E> Roll<E> {
         Some(Filters {
             from: self.entries.partition_point(|e| e.number <= judged.seen),
             entries: Arc::clone(&self.entries),
+            newest: self.newest,
         })
     }
 }
@@ -201,6 +203,8 @@ impl<E> Roll<E> {
 pub(crate) struct Filters<E> {
     entries: Arc<Vec<Entry<E>>>,
     from: usize,
+    /// The newest filter then, which may have left already.
+    newest: u64,
 }
 
 /// What the filters made of one event.
@@ -236,8 +240,7 @@ impl Judged {
                 Err(panicked) => self.panicked.push(panicked),
             }
         }
-        let last = filters.entries.last();
-        self.seen = last.map_or(self.seen, |entry| entry.number);
+        self.seen = filters.newest;
     }
 }
 

@@ -96,6 +96,9 @@ pub(crate) struct Ring<E> {
     blocking: Vec<usize>,
     /// The blocking members that have an `end`.
     ends: BTreeSet<(Instant, usize)>,
+    /// Members with a lane that have an `end`, and are not blocking: of a publisher that was
+    /// cancelled.
+    aside: BTreeSet<usize>,
     /// Blocking members that publishers may not wait for for ever, and have yet to begin to.
     fresh: BTreeSet<usize>,
 }
@@ -159,6 +162,7 @@ impl<E> Ring<E> {
             yields: Limits::new(id),
             blocking: Vec::new(),
             ends: BTreeSet::new(),
+            aside: BTreeSet::new(),
             fresh: BTreeSet::new(),
         }
     }

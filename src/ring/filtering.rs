@@ -130,33 +130,40 @@ impl<E> Ring<E> {
     }
 
     /// The head of the line has gone: those in its way need not be in that of the next. Their
-    /// time goes on, until they take something.
+    /// time goes on, until they take something or have room.
     pub(crate) fn step_aside(&mut self) {
-        if self.filtered > 0 {
-            self.unblock_lanes(|_, _| true);
+        if self.filtered == 0 {
+            return;
         }
-    }
-
-    /// Those that have room again are not in the way.
-    pub(super) fn free_lanes(&mut self) {
-        if self.filtered > 0 {
-            self.unblock_lanes(Self::has_room);
-        }
-    }
-
-    fn unblock_lanes(&mut self, is_free: impl Fn(&Self, &Member<E>) -> bool) {
-        let mut index = 0;
-        while let Some(&key) = self.blocking.get(index) {
-            let member = self.member(key);
-            if member.lane.is_none() || !is_free(self, member) {
-                index += 1;
-                continue;
-            }
-            let end = member.end;
+        for key in self.blocking_lanes() {
+            let end = self.member(key).end;
             self.unblock(key);
-            self.member_mut(key).end = end;
+            if end.is_some() {
+                self.member_mut(key).end = end;
+                self.aside.insert(key);
+            }
             self.unwatch_if_idle(key);
         }
+    }
+
+    /// Those that have room again are not in the way, and not blamed any more.
+    pub(super) fn free_lanes(&mut self) {
+        if self.filtered == 0 {
+            return;
+        }
+        let mut full = self.blocking_lanes();
+        full.extend(&self.aside);
+        for key in full {
+            if self.has_room(self.member(key)) {
+                self.unblock(key);
+                self.unwatch_if_idle(key);
+            }
+        }
+    }
+
+    fn blocking_lanes(&self) -> Vec<usize> {
+        let keys = self.blocking.iter().copied();
+        keys.filter(|&key| self.member(key).lane.is_some()).collect()
     }
 
     /// Stores the event for all that read the log, and for those that want it.

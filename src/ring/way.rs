@@ -124,6 +124,7 @@ impl<E> Ring<E> {
         member.blocking = Some(index);
         if let Some(end) = member.end {
             // It was in the way of another publisher, and has taken nothing since.
+            self.aside.remove(&key);
             self.ends.insert((end, key));
         } else if member.place.overflow.patience().is_some() {
             self.fresh.insert(key);
@@ -134,6 +135,10 @@ impl<E> Ring<E> {
     pub(super) fn unblock(&mut self, key: usize) {
         let member = self.members[key].as_mut().expect(MEMBER);
         match member.end.take() {
+            Some(end) if member.blocking.is_none() => {
+                debug_assert!(member.lane.is_some() && !self.ends.contains(&(end, key)));
+                self.aside.remove(&key);
+            }
             Some(end) => drop(self.ends.remove(&(end, key))),
             None => drop(self.fresh.remove(&key)),
         }

@@ -258,7 +258,10 @@ impl<'a> World<'a> {
                     self.reference.cancel(call.id);
                 }
             }
-            Op::Subscribe(overflow, window) => self.subscribe(overflow, window.into())?,
+            Op::Subscribe(overflow, window) => self.subscribe(overflow, window.into(), None)?,
+            Op::SubscribeWhere(overflow, window, n) => {
+                self.subscribe(overflow, window.into(), Some(n.into()))?;
+            }
             Op::Next(pick, which) => {
                 if let Some(index) = choose(pick, self.streams.len()) {
                     self.next(index, which)?;
@@ -267,8 +270,8 @@ impl<'a> World<'a> {
             Op::Ack(pick) => {
                 if let Some(index) = choose(pick, self.streams.len()) {
                     let reading = &mut self.streams[index];
-                    if let Some(subscription) = reading.stream.subscription_mut() {
-                        subscription.ack();
+                    if !reading.stream.is_deliveries() {
+                        reading.stream.ack();
                         self.reference.ack(reading.who);
                     }
                 }
@@ -525,7 +528,7 @@ impl<'a> World<'a> {
 
     fn deliver(&mut self, index: usize) {
         let mut reading = self.streams.remove(index);
-        if reading.stream.subscription_mut().is_some() {
+        if !reading.stream.is_deliveries() {
             self.reference
                 .deliver(reading.who, max_unacked(reading.who));
             reading.stream = reading.stream.deliver();
@@ -638,7 +641,13 @@ impl<'a> World<'a> {
 
     // ---- Subscribers ------------------------------------------------------------------------
 
-    fn subscribe(&mut self, overflow: Option<Overflow>, window: usize) -> Checked {
+    /// `wants`: only the payloads that this divides.
+    fn subscribe(
+        &mut self,
+        overflow: Option<Overflow>,
+        window: usize,
+        wants: Option<u64>,
+    ) -> Checked {
         if self.streams.len() == MAX_STREAMS || self.reference.attached().len() == MAX_ATTACHED {
             return Ok(());
         }
@@ -652,15 +661,20 @@ impl<'a> World<'a> {
         if let Some(overflow) = overflow {
             options = options.overflow(overflow);
         }
-        let stream = manager.subscribe_with(options);
-        let id = stream.id();
+        let stream = match wants {
+            None => Events::Plain(manager.subscribe_with(options)),
+            Some(n) => Events::Filtered(
+                manager.subscribe_where_with(options, move |payload| payload.is_multiple_of(n)),
+            ),
+        };
+        let id = stream.known().id;
         prop_assert!(!self.ids.contains(&id), "{id} was given out before");
         self.ids.push(id);
         let overflow = overflow.unwrap_or(self.default_overflow);
         let window = window.min(self.reference.capacity);
         self.streams.push(Reading {
-            who: self.reference.subscribe(overflow, window),
-            stream: Events::Plain(stream),
+            who: self.reference.subscribe(overflow, window, wants),
+            stream,
             wakers: Wakers::default(),
         });
         Ok(())
@@ -673,7 +687,7 @@ impl<'a> World<'a> {
             wakers,
         } = &mut self.streams[index];
         let waker = wakers.set(which);
-        let tell_missed = matches!(stream, Events::WithMissed(_));
+        let tell_missed = stream.tells_missed();
         let (item, delivery) = stream.poll_next(&mut Context::from_waker(&waker));
         prop_assert_eq!(item, self.reference.next(*who, tell_missed));
         self.held.extend(delivery.map(|delivery| Holding {
@@ -785,15 +799,16 @@ impl<'a> World<'a> {
         prop_assert_eq!(known.pending, unread, "pending");
         prop_assert_eq!(known.missed, expected.missed, "missed");
         let is_last = self.reference.is_complete() || expected.state != State::Attached;
-        let hint = match stream {
-            Events::WithMissed(_) => (unread, None),
-            _ => (unread, is_last.then_some(unread)),
+        let hint = if stream.tells_missed() {
+            (unread, None)
+        } else {
+            (unread, is_last.then_some(unread))
         };
         prop_assert_eq!(known.size_hint, hint, "size_hint");
         prop_assert_eq!(known.end_reason.map(end_of), end, "end_reason");
         prop_assert_eq!(known.is_terminated, end.is_some());
-        if let Events::Deliveries(deliveries) = stream {
-            prop_assert_eq!(deliveries.unacked(), expected.unacked(), "unacked");
+        if let Some(unacked) = stream.unacked() {
+            prop_assert_eq!(unacked, expected.unacked(), "unacked");
         }
         Ok(())
     }

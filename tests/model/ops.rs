@@ -27,6 +27,8 @@ pub(crate) enum Op {
     Cancel(Pick),
     /// With this policy or the manager's.
     Subscribe(Option<Overflow>, u8),
+    /// As `Subscribe`, to what this divides.
+    SubscribeWhere(Option<Overflow>, u8, u8),
     Next(Pick, Which),
     Ack(Pick),
     /// From a plain stream to `with_missed()` or back.
@@ -130,6 +132,8 @@ pub(crate) fn sequences_in_time() -> impl Strategy<Value = Sequence> {
         8 => (1..=12u8).prop_map(Op::Advance),
         5 => (proptest::option::weighted(0.9, overflow.clone()), 1..=3u8)
             .prop_map(|(overflow, window)| Op::Subscribe(overflow, window)),
+        3 => (proptest::option::weighted(0.9, overflow.clone()), 1..=3u8, 1..=3u8)
+            .prop_map(|(overflow, window, n)| Op::SubscribeWhere(overflow, window, n)),
         8 => (bounded(), 0..=30u8, weighted(0.9))
             .prop_map(|(bounded, ms, poll)| Op::Start(Kind::Within(bounded, ms), poll)),
     ];
@@ -174,6 +178,8 @@ fn op() -> impl Strategy<Value = Op> {
         30 => pick().prop_map(Op::Cancel),
         60 => (proptest::option::weighted(0.8, overflow()), 1..=8u8)
             .prop_map(|(overflow, window)| Op::Subscribe(overflow, window)),
+        30 => (proptest::option::weighted(0.8, overflow()), 1..=8u8, 1..=3u8)
+            .prop_map(|(overflow, window, n)| Op::SubscribeWhere(overflow, window, n)),
         180 => (pick(), which()).prop_map(|(pick, which)| Op::Next(pick, which)),
         40 => pick().prop_map(Op::Ack),
         15 => pick().prop_map(Op::Convert),
