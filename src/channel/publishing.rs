@@ -221,7 +221,11 @@ impl<E> Channel<E> {
                     let wait = state.stand(claim, turn, waker, &mut spare, inside, effects);
                     return wait.map_or(Step::Waker, Step::Done);
                 };
-                let left = turn.take().and_then(|turn| state.leave_line(turn));
+                // Those in the way are dealt with by what it does, unless it is refused.
+                let left = turn.take().and_then(|turn| match refusal {
+                    None => state.line.leave(turn),
+                    Some(_) => state.leave_line(turn),
+                });
                 effects.discard(left);
                 effects.discard(spare.take());
                 Step::Done(Ok(match refusal {
