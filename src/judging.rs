@@ -182,7 +182,10 @@ impl<E> Roll<E> {
 
     /// All there are.
     pub(crate) fn places(&self) -> impl Iterator<Item = &Arc<Place>> {
-        let filters = self.entries.iter().filter_map(|entry| entry.filter.as_ref());
+        let filters = self
+            .entries
+            .iter()
+            .filter_map(|entry| entry.filter.as_ref());
         filters.map(|filter| filter.place())
     }
 

@@ -15,8 +15,9 @@ use genevent::future::{
 };
 use genevent::{
     Ack, Batch, Deliveries, Delivery, DisconnectCause, EndReason, EventManager,
-    EventManagerBuilder, EventSink, Overflow, Permit, Receipt, Received, SubscribeOptions,
-    SubscriberId, SubscriberInfo, Subscription, SyncSink, WeakEventManager, WithMissed,
+    EventManagerBuilder, EventSink, Filtered, FilteredDeliveries, FilteredWithMissed, Overflow,
+    Permit, Receipt, Received, SubscribeOptions, SubscriberId, SubscriberInfo, Subscription,
+    SyncSink, WeakEventManager, WithMissed,
 };
 
 /// `Send + Sync + 'static`, as asked for, and nothing else: not `Unpin`, `Clone` or `Debug`.
@@ -67,6 +68,21 @@ fn a_subscription_goes_anywhere() {
     unwind_safe::<WithMissed<Event>>();
     stream::<Subscription<Cloned>, Cloned>();
     stream::<WithMissed<Cloned>, Received<Cloned>>();
+}
+
+/// What a filter gives may be anything that can be sent: not `Sync`, `Unpin` or `Clone`.
+#[test]
+fn a_filtered_subscription_goes_anywhere() {
+    struct Sent(PhantomPinned, std::cell::Cell<u8>);
+    at_ease::<Filtered<Sent>>();
+    at_ease::<FilteredWithMissed<Sent>>();
+    at_ease::<FilteredDeliveries<Sent>>();
+    unwind_safe::<Filtered<Sent>>();
+    unwind_safe::<FilteredWithMissed<Sent>>();
+    unwind_safe::<FilteredDeliveries<Sent>>();
+    stream::<Filtered<Sent>, Sent>();
+    stream::<FilteredWithMissed<Sent>, Received<Sent>>();
+    stream::<FilteredDeliveries<Sent>, Delivery<Sent>>();
 }
 
 /// A delivery holds the event, and may be moved while in use if that may.

@@ -6,7 +6,7 @@ use super::{Member, Ring, Stored};
 use crate::ack::Ticket;
 use crate::effects::{Effect, Effects};
 use crate::end::DisconnectCause;
-use crate::inspect::SubscriberId;
+use crate::inspect::{SubscriberId, SubscriberKind};
 use crate::judging::{Filters, Judge, Judged};
 use crate::lane::Queued;
 use crate::log::Spot;
@@ -27,7 +27,8 @@ impl<E> Ring<E> {
         created_at: &'static Location<'static>,
         gate: impl FnOnce(&Arc<Place>) -> Gate<E>,
     ) -> Arc<Place> {
-        let place = self.new_place(options, created_at);
+        let kind = SubscriberKind::Filtered;
+        let place = self.new_place(SubscribeOptions { kind, ..options }, created_at);
         let (lane, filter) = gate(&place);
         self.members[place.id.key] = Some(Member::new(&place, Some(lane), Spot::NOWHERE));
         self.filtered += 1;
@@ -163,7 +164,8 @@ impl<E> Ring<E> {
 
     fn blocking_lanes(&self) -> Vec<usize> {
         let keys = self.blocking.iter().copied();
-        keys.filter(|&key| self.member(key).lane.is_some()).collect()
+        keys.filter(|&key| self.member(key).lane.is_some())
+            .collect()
     }
 
     /// Stores the event for all that read the log, and for those that want it.
@@ -203,7 +205,12 @@ impl<E> Ring<E> {
         let Some(member) = self.current(id) else {
             return false;
         };
-        let is_full = || member.lane.as_ref().is_some_and(|lane| lane.len() >= member.place.window);
+        let is_full = || {
+            member
+                .lane
+                .as_ref()
+                .is_some_and(|lane| lane.len() >= member.place.window)
+        };
         if member.place.overflow == Overflow::Disconnect && is_full() {
             self.disconnect(id, DisconnectCause::Overflow, effects);
             return false;

@@ -10,8 +10,8 @@ use futures::{Sink, Stream};
 use genevent::error::{DeadlineError, NotifyError, Unanswered, WouldDeadlock};
 use genevent::{
     Ack, Deliveries, Delivery, EndReason, EventSink, Filtered, FilteredDeliveries,
-    FilteredWithMissed, Permit, Received, SubscriberId,
-    SubscriberInfo, Subscription, SyncSink, WithMissed, future,
+    FilteredWithMissed, Permit, Received, SubscriberId, SubscriberInfo, Subscription, SyncSink,
+    WithMissed, future,
 };
 use proptest::prelude::*;
 
