@@ -56,6 +56,10 @@
 //! An event counts until it is yielded, and the place it frees wakes the publisher at the head of
 //! the line, and only that one. When every subscriber waits for more, nothing is kept in memory.
 //!
+//! Who wants few of the events says which: [`subscribe_where`](EventManager::subscribe_where) and
+//! [`subscribe_map`](EventManager::subscribe_map) have the publisher judge them before the queue, so
+//! that the others cost this subscriber nothing. See module [`filter`].
+//!
 //! # What a combinator does to "finished"
 //!
 //! Adapters that ask for the next event only when they are done with the one before keep

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt::{Debug, Display};
 use std::hash::Hash;
-use std::marker::PhantomPinned;
+use std::marker::{PhantomData, PhantomPinned};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use futures::stream::FusedStream;
@@ -73,7 +73,7 @@ fn a_subscription_goes_anywhere() {
 /// What a filter gives may be anything that can be sent: not `Sync`, `Unpin` or `Clone`.
 #[test]
 fn a_filtered_subscription_goes_anywhere() {
-    struct Sent(PhantomPinned, std::cell::Cell<u8>);
+    struct Sent(PhantomData<std::cell::Cell<u8>>, PhantomPinned);
     at_ease::<Filtered<Sent>>();
     at_ease::<FilteredWithMissed<Sent>>();
     at_ease::<FilteredDeliveries<Sent>>();
