@@ -17,6 +17,7 @@ use crate::end::{DisconnectCause, EndReason};
 use crate::foreign::discard;
 use crate::held::Report;
 use crate::inspect::SubscriberId;
+use crate::judging::Judged;
 use crate::line::{Line, Turn};
 use crate::options::{Overflow, SubscribeOptions};
 use crate::parking::Parking;
@@ -27,6 +28,7 @@ use crate::roster::Roster;
 use crate::sync::{Arc, AtomicU64, AtomicUsize, Mutex, Ordering};
 use crate::watchers::{Event, Watch, Watchers};
 
+mod filtering;
 mod handlers;
 mod publishing;
 mod seeing;
@@ -131,6 +133,14 @@ impl<E> State<E> {
         }
     }
 
+    /// A publisher leaves the line; gives its waker back.
+    fn leave_line(&mut self, turn: Turn) -> Option<Waker> {
+        if self.line.is_head(turn) {
+            self.ring.step_aside();
+        }
+        self.line.leave(turn)
+    }
+
     /// After something was stored: everybody that sleeps has something to read.
     fn wake_readers(&mut self, effects: &mut Effects<E>) {
         if self.parking.len() > 0 {
@@ -181,7 +191,7 @@ impl<E> State<E> {
 
     /// Keeps nothing that everybody has read, once everybody waits for more.
     fn release_if_idle(&mut self, effects: &mut Effects<E>) {
-        if self.parking.len() == self.ring.attached() {
+        if self.parking.len() == self.ring.readers() {
             self.ring.release(effects);
         }
     }
@@ -190,9 +200,10 @@ impl<E> State<E> {
         &mut self,
         event: E,
         ticket: Option<&Arc<Ticket>>,
+        judged: &mut Judged,
         effects: &mut Effects<E>,
     ) -> (Stored, Option<E>) {
-        let stored = self.ring.store(event, ticket, effects);
+        let stored = self.ring.store(event, ticket, judged, effects);
         self.wake_readers(effects);
         self.call_line(effects);
         stored
@@ -212,6 +223,7 @@ impl<E> State<E> {
     fn tell_watchers(&mut self, effects: &mut Effects<E>) {
         if self.ring.is_complete() && !planted!("closed-asleep") {
             self.wake_readers(effects);
+            self.ring.complete_lanes(effects);
         }
         if self.watchers.is_empty() {
             return;
@@ -470,5 +482,17 @@ impl<E> Channel<E> {
 impl<E: Send + Sync> Report for Channel<E> {
     fn report_settled(&self, subscriber: SubscriberId) {
         self.run(|state, effects| state.ring.report_settled(subscriber, effects));
+    }
+
+    fn report_lane(&self, subscriber: SubscriberId, took: bool) {
+        self.run(|state, effects| {
+            if state.ring.report_lane(subscriber, took, effects) {
+                state.call_line(effects);
+            }
+        });
+    }
+
+    fn report_gone(&self, subscriber: SubscriberId) {
+        self.leave(subscriber.key);
     }
 }

@@ -83,6 +83,20 @@ impl Cursor {
         self.swap(seen, ((seen.0 + ONE_EVENT) & !FINISHED) | finished)
     }
 
+    /// The subscriber takes event `position`, which is not the next one if those between were
+    /// not wanted. `in_hand` as in [`claim`](Self::claim).
+    pub(crate) fn move_to(&self, position: u64, in_hand: bool) -> Word {
+        let finished = if in_hand { 0 } else { FINISHED };
+        let mut seen = self.load();
+        loop {
+            let flags = seen.0 & (WATCHED | DETACHED);
+            match self.swap(seen, position << SHIFT | flags | finished) {
+                Ok(word) => return word,
+                Err(now) => seen = now,
+            }
+        }
+    }
+
     /// The subscriber has finished with the event in hand.
     #[inline]
     pub(crate) fn finish(&self) -> Word {

@@ -8,6 +8,7 @@ use std::task::Waker;
 use crate::ack::Ticket;
 use crate::foreign::{discard, wake};
 use crate::inspect::SubscriberId;
+use crate::judging::{Filters, Judge};
 use crate::parking::{Parked, Unparked};
 use crate::segment::Segment;
 use crate::sync::Arc;
@@ -32,6 +33,10 @@ pub(crate) enum Effect<E> {
     /// Something to be told to whoever listens.
     #[cfg(feature = "tracing")]
     Tell(crate::trace::News),
+    /// A filter is not asked any more.
+    Filter(Arc<dyn Judge<E>>),
+    /// None of these is.
+    Filters(Filters<E>),
 }
 
 #[must_use = "nobody is woken until `run`"]
@@ -103,6 +108,8 @@ impl<E> Effect<E> {
             Self::Segment(segment) => drop(segment),
             #[cfg(feature = "tracing")]
             Self::Tell(news) => news.tell(),
+            Self::Filter(filter) => drop(filter),
+            Self::Filters(filters) => drop(filters),
         }
     }
 }

@@ -46,6 +46,8 @@ pub enum DisconnectCause {
     /// It made publishers wait for longer than it may
     /// ([`Overflow::WaitAtMost`](crate::Overflow)).
     Overdue,
+    /// Its filter panicked ([`subscribe_map`](crate::EventManager::subscribe_map)).
+    Panicked,
 }
 
 impl fmt::Display for EndReason {
@@ -56,6 +58,7 @@ impl fmt::Display for EndReason {
                 DisconnectCause::Overflow => "disconnected: its window was full",
                 DisconnectCause::Requested => "disconnected on request",
                 DisconnectCause::Overdue => "disconnected: it made publishers wait for too long",
+                DisconnectCause::Panicked => "disconnected: its filter panicked",
             },
         })
     }

@@ -9,9 +9,16 @@ use crate::foreign::{discard, wake};
 use crate::inspect::SubscriberId;
 use crate::sync::Mutex;
 
-/// Whoever must hear that a watched subscriber has settled something: the channel.
+/// Whoever must hear what a subscriber does, whatever its events are: the channel.
 pub(crate) trait Report: Send + Sync {
+    /// A watched subscriber has settled something.
     fn report_settled(&self, subscriber: SubscriberId);
+
+    /// A watched subscriber has taken from its lane, or else only finished.
+    fn report_lane(&self, subscriber: SubscriberId, took: bool);
+
+    /// A subscriber is gone, and has answered for the event in hand.
+    fn report_gone(&self, subscriber: SubscriberId);
 }
 
 /// # Invariants

@@ -55,6 +55,8 @@ pub enum SubscriberKind {
     Handler,
     /// Several handlers, run by one task.
     Group,
+    /// A stream of what its filter lets through ([`Filtered`](crate::Filtered)).
+    Filtered,
 }
 
 /// One subscription as [`EventManager::subscribers`] saw it.

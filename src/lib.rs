@@ -56,6 +56,10 @@
 //! An event counts until it is yielded, and the place it frees wakes the publisher at the head of
 //! the line, and only that one. When every subscriber waits for more, nothing is kept in memory.
 //!
+//! Who wants few of the events says which: [`subscribe_where`](EventManager::subscribe_where) and
+//! [`subscribe_map`](EventManager::subscribe_map) have the publisher judge them before the queue, so
+//! that the others cost this subscriber nothing. See module [`filter`].
+//!
 //! # What a combinator does to "finished"
 //!
 //! Adapters that ask for the next event only when they are done with the one before keep
@@ -169,6 +173,7 @@ mod effects;
 mod end;
 pub mod error;
 pub mod ext;
+pub mod filter;
 mod foreign;
 pub mod future;
 // All about handlers and the registry.
@@ -179,8 +184,10 @@ pub mod handler;
 mod held;
 mod inside;
 mod inspect;
+mod judging;
 #[cfg(feature = "rt")]
 pub mod kv;
+mod lane;
 mod limits;
 mod line;
 mod log;
@@ -213,6 +220,7 @@ pub use ack::Receipt;
 pub use delivery::{Ack, Deliveries, Delivery};
 pub use end::{DisconnectCause, EndReason};
 pub use ext::{Batch, EventStreamExt};
+pub use filter::{Filtered, FilteredDeliveries, FilteredWithMissed};
 #[cfg(feature = "rt")]
 pub use handler::{
     Handler, HandlerGroup, HandlerGuard, HandlerRef, Restart, StopReason, handler_fn,

@@ -32,6 +32,11 @@ use crate::sync::Arc;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Spot(u64);
 
+impl Spot {
+    /// Of who reads elsewhere, and is counted nowhere.
+    pub(crate) const NOWHERE: Self = Self(0);
+}
+
 /// # Invariants
 /// 1. The segments and the open run hold consecutive events, the last of which is `tail`.
 /// 2. Each reader is counted once, in the segment of its spot or in `beyond`; the first segment

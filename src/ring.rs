@@ -17,6 +17,8 @@ use crate::cursor::{Cursor, Word};
 use crate::effects::{Effect, Effects};
 use crate::end::DisconnectCause;
 use crate::inspect::SubscriberId;
+use crate::judging::{Judged, Roll};
+use crate::lane::Queued;
 use crate::limits::{KEEPER, Limits};
 use crate::log::{Log, Spot};
 use crate::options::{Overflow, SubscribeOptions};
@@ -25,6 +27,7 @@ use crate::reading::{After, Rest};
 use crate::segment::Segment;
 use crate::sync::{Arc, AtomicU64};
 
+mod filtering;
 mod flushing;
 mod keeper;
 mod seeing;
@@ -70,20 +73,28 @@ pub(crate) enum Room {
 /// 5. `reserved <= capacity`.
 /// 6. The first `held` of `blocking` are those that have a `since`.
 /// 7. `listeners` is one more than `attached` while events are retained, and else the same.
+/// 8. Members with a lane are no readers of the log, and not in the limits. Of these, `blocking`
+///    lists only those that the head of the line waits for.
 pub(crate) struct Ring<E> {
     /// Which of the process's managers it belongs to.
     id: u64,
     capacity: u64,
     default_overflow: Overflow,
     closed: bool,
+    /// It is closed, or has filters to ask: the quick way is barred.
+    barred: bool,
     log: Log<E>,
     members: Vec<Option<Member<E>>>,
     free: Vec<usize>,
     joined: u64,
+    /// Those that read the log.
     attached: usize,
     /// For how many an event is stored: those attached, and the keeper of the newest events, if
     /// there is one.
     listeners: usize,
+    /// Those that have a lane.
+    filtered: usize,
+    roll: Roll<E>,
     /// Places promised to permits.
     reserved: u64,
     /// When a member will be in the way of publishers.
@@ -100,6 +111,9 @@ pub(crate) struct Ring<E> {
     looked_at: u64,
     /// The blocking members that have an `end`.
     ends: BTreeSet<(Instant, usize)>,
+    /// Members with a lane that publishers have waited for, and that are not in the way of the one
+    /// that is first now: their time goes on until they take something or have room.
+    aside: BTreeSet<usize>,
     /// The manager's name.
     #[cfg(feature = "tracing")]
     pub(crate) name: Option<Arc<str>>,
@@ -113,11 +127,17 @@ pub(crate) struct Ring<E> {
 
 struct Member<E> {
     place: Arc<Place>,
+    /// Its own queue, if it does not read the log.
+    lane: Option<Arc<dyn Queued>>,
+    /// Where it reads the log, unless it has a lane.
     spot: Spot,
     /// Where it is in `blocking`.
     blocking: Option<usize>,
     /// Since when a publisher has waited for what it has not read.
     since: Option<Instant>,
+    /// Somebody was warned of that.
+    #[cfg(all(feature = "tracing", feature = "rt"))]
+    warned: bool,
     /// Flushes that wait for it, each up to an event; in order.
     flushes: VecDeque<(u64, Weak<Ticket>)>,
     /// Set when it is disconnected, taken when its stream has noticed.
@@ -125,6 +145,24 @@ struct Member<E> {
     attached: bool,
     /// Its stream is gone; it stays for the deliveries that are out.
     gone: bool,
+}
+
+impl<E> Member<E> {
+    fn new(place: &Arc<Place>, lane: Option<Arc<dyn Queued>>, spot: Spot) -> Self {
+        Self {
+            place: Arc::clone(place),
+            lane,
+            spot,
+            blocking: None,
+            since: None,
+            #[cfg(all(feature = "tracing", feature = "rt"))]
+            warned: false,
+            flushes: VecDeque::new(),
+            rest: None,
+            attached: true,
+            gone: false,
+        }
+    }
 }
 
 impl<E> Ring<E> {
@@ -139,12 +177,15 @@ impl<E> Ring<E> {
             default_overflow,
             capacity: (capacity as u64).min(MAX_CAPACITY),
             closed: false,
+            barred: false,
             log: Log::new(retain),
             members: Vec::new(),
             free: Vec::new(),
             joined: 0,
             attached: 0,
             listeners: usize::from(retain > 0),
+            filtered: 0,
+            roll: Roll::new(),
             reserved: 0,
             waits: Limits::new(id),
             yields: Limits::new(id),
@@ -153,6 +194,7 @@ impl<E> Ring<E> {
             looked: 0,
             looked_at: 0,
             ends: BTreeSet::new(),
+            aside: BTreeSet::new(),
             #[cfg(feature = "tracing")]
             name: None,
             #[cfg(all(feature = "tracing", feature = "rt"))]
@@ -177,6 +219,7 @@ impl<E> Ring<E> {
 
     pub(crate) fn close(&mut self, effects: &mut Effects<E>) {
         self.closed = true;
+        self.barred = true;
         self.listeners = self.attached;
         // Nobody can come any more.
         self.log.retain_nothing(effects);
@@ -203,8 +246,13 @@ impl<E> Ring<E> {
         self.current(id).is_some()
     }
 
-    /// How many subscribers the next event would be stored for.
+    /// How many subscribers count: the next event is for all that want it.
     pub(crate) fn attached(&self) -> usize {
+        self.attached + self.filtered
+    }
+
+    /// How many of these read the log.
+    pub(crate) fn readers(&self) -> usize {
         self.attached
     }
 
@@ -218,13 +266,28 @@ impl<E> Ring<E> {
         created_at: &'static Location<'static>,
     ) -> (Arc<Place>, Option<Box<Rest<E>>>) {
         let replayed = self.replay(options.replay);
+        let place = self.new_place(options, created_at);
+        let key = place.id.key;
+        self.members[key] = Some(Member::new(&place, None, self.log.join()));
+        self.attached += 1;
+        self.listeners += 1;
+        self.push_limit(key);
+        self.assert_invariants();
+        (place, replayed)
+    }
+
+    fn new_place(
+        &mut self,
+        options: SubscribeOptions,
+        created_at: &'static Location<'static>,
+    ) -> Arc<Place> {
         let key = self.free.pop().unwrap_or_else(|| {
             self.members.push(None);
             self.members.len() - 1
         });
         self.joined += 1;
         let capacity = usize::try_from(self.capacity).expect("it was given as a usize");
-        let place = Arc::new(Place {
+        Arc::new(Place {
             id: SubscriberId {
                 manager: self.id,
                 number: self.joined,
@@ -242,22 +305,7 @@ impl<E> Ring<E> {
             awaited: AtomicU64::new(0),
             missed: AtomicU64::new(0),
             held: OnceLock::new(),
-        });
-        self.members[key] = Some(Member {
-            place: Arc::clone(&place),
-            spot: self.log.join(),
-            blocking: None,
-            since: None,
-            flushes: VecDeque::new(),
-            rest: None,
-            attached: true,
-            gone: false,
-        });
-        self.attached += 1;
-        self.listeners += 1;
-        self.push_limit(key);
-        self.assert_invariants();
-        (place, replayed)
+        })
     }
 
     /// The subscriber is gone, and has answered for the event in hand, but not for deliveries.
@@ -286,6 +334,12 @@ impl<E> Ring<E> {
         let Some(member) = self.find(id).filter(|member| member.attached) else {
             return false;
         };
+        if member.lane.is_some() {
+            self.cut_lane(id.key, cause, effects);
+            self.settle(id.key, None, effects);
+            self.assert_invariants();
+            return true;
+        }
         let spot = member.spot;
         let mut rest = Box::new(Rest {
             segments: self.log.segments_from(spot),
@@ -309,6 +363,10 @@ impl<E> Ring<E> {
     fn detach(&mut self, key: usize, effects: &mut Effects<E>) -> Word {
         let member = self.member_mut(key);
         member.place.cursor.watch();
+        if member.lane.is_some() {
+            self.cut_lane(key, DisconnectCause::Requested, effects);
+            return self.member(key).place.cursor.load();
+        }
         let word = member.place.cursor.detach();
         if !std::mem::replace(&mut member.attached, false) {
             return word;
@@ -330,10 +388,10 @@ impl<E> Ring<E> {
 
     // ---- Publishing -------------------------------------------------------------------------
 
-    /// As [`unheard`](Self::unheard), unless it is closed.
+    /// As [`unheard`](Self::unheard), unless it is closed, or there are filters.
     #[inline]
     pub(crate) fn pass(&mut self) -> Option<Stored> {
-        if self.closed { None } else { self.unheard() }
+        if self.barred { None } else { self.unheard() }
     }
 
     /// If nobody is there to hear it, nor may come late, an event only takes its number.
@@ -349,7 +407,7 @@ impl<E> Ring<E> {
     #[inline]
     pub(crate) fn is_quiet(&self) -> bool {
         let tail = self.log.tail();
-        !self.closed
+        !self.barred
             && self.blocking.is_empty()
             && !self.waits.is_due(tail + self.reserved)
             && !self.yields.is_due(tail)
@@ -367,16 +425,17 @@ impl<E> Ring<E> {
         Stored { seq, audience }
     }
 
-    /// Stores the event; there must be room. Gives it back if nobody is left to hear it, nor may
-    /// come late.
+    /// Stores the event; there must be room. Gives it back if nobody is left to read it here, nor
+    /// may come late.
     pub(crate) fn store(
         &mut self,
         event: E,
         ticket: Option<&Arc<Ticket>>,
+        judged: &mut Judged,
         effects: &mut Effects<E>,
     ) -> (Stored, Option<E>) {
         self.clear_the_way(effects);
-        self.append(event, ticket, effects)
+        self.append(event, ticket, judged, effects)
     }
 
     /// Promises a place; there must be room.
@@ -391,19 +450,27 @@ impl<E> Ring<E> {
         &mut self,
         event: E,
         ticket: Option<&Arc<Ticket>>,
+        judged: &mut Judged,
         effects: &mut Effects<E>,
     ) -> (Stored, Option<E>) {
         self.reserved -= 1;
-        self.append(event, ticket, effects)
+        let stored = self.append(event, ticket, judged, effects);
+        // Who did not want it has one place more.
+        self.free_lanes();
+        stored
     }
 
     fn append(
         &mut self,
         event: E,
         ticket: Option<&Arc<Ticket>>,
+        judged: &mut Judged,
         effects: &mut Effects<E>,
     ) -> (Stored, Option<E>) {
         self.make_way(effects);
+        if !judged.wanted.is_empty() {
+            return self.append_wanted(event, ticket, judged, effects);
+        }
         match self.unheard() {
             Some(stored) => (stored, Some(event)),
             None => (self.put(event, ticket), None),
@@ -502,7 +569,8 @@ impl<E> Ring<E> {
     /// Asks for no more reports if nobody waits for what the member does.
     fn unwatch_if_idle(&self, key: usize) {
         let member = self.member(key);
-        if member.attached && member.blocking.is_none() && member.flushes.is_empty() {
+        let is_idle = member.blocking.is_none() && member.since.is_none();
+        if member.attached && is_idle && member.flushes.is_empty() {
             member.place.cursor.unwatch();
         }
     }
@@ -554,8 +622,10 @@ impl<E> Ring<E> {
         }
         self.log.check(self.attached);
         let attached = || self.members.iter().flatten().filter(|m| m.attached);
-        assert_eq!(attached().count(), self.attached, "invariant 2");
-        for member in attached() {
+        let readers = || attached().filter(|m| m.lane.is_none());
+        assert_eq!(readers().count(), self.attached, "invariant 2");
+        assert_eq!(attached().count(), self.attached(), "invariant 6");
+        for member in readers() {
             let position = member.place.cursor.load().position();
             let window = member.place.window as u64;
             assert!(position <= self.log.tail(), "invariant 1");

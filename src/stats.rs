@@ -188,6 +188,7 @@ impl fmt::Display for Stats {
 fn kind(info: &SubscriberInfo) -> &'static str {
     match info.kind() {
         SubscriberKind::Stream => "stream ",
+        SubscriberKind::Filtered => "filter ",
         SubscriberKind::Handler => "handler",
         SubscriberKind::Group => "group  ",
     }

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt::{Debug, Display};
 use std::hash::Hash;
-use std::marker::PhantomPinned;
+use std::marker::{PhantomData, PhantomPinned};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use futures::stream::FusedStream;
@@ -16,8 +16,9 @@ use genevent::future::{
 use genevent::test_util::{Probe, assert_ended, assert_next, assert_pending};
 use genevent::{
     Ack, Batch, Deliveries, Delivery, DisconnectCause, EndReason, EventManager,
-    EventManagerBuilder, EventSink, Overflow, Permit, Receipt, Received, Stats, SubscribeOptions,
-    SubscriberId, SubscriberInfo, Subscription, SyncSink, WeakEventManager, WithMissed,
+    EventManagerBuilder, EventSink, Filtered, FilteredDeliveries, FilteredWithMissed, Overflow,
+    Permit, Receipt, Received, Stats, SubscribeOptions, SubscriberId, SubscriberInfo, Subscription,
+    SyncSink, WeakEventManager, WithMissed,
 };
 
 /// `Send + Sync + 'static`, as asked for, and nothing else: not `Unpin`, `Clone` or `Debug`.
@@ -68,6 +69,21 @@ fn a_subscription_goes_anywhere() {
     unwind_safe::<WithMissed<Event>>();
     stream::<Subscription<Cloned>, Cloned>();
     stream::<WithMissed<Cloned>, Received<Cloned>>();
+}
+
+/// What a filter gives may be anything that can be sent: not `Sync`, `Unpin` or `Clone`.
+#[test]
+fn a_filtered_subscription_goes_anywhere() {
+    struct Sent(PhantomData<std::cell::Cell<u8>>, PhantomPinned);
+    at_ease::<Filtered<Sent>>();
+    at_ease::<FilteredWithMissed<Sent>>();
+    at_ease::<FilteredDeliveries<Sent>>();
+    unwind_safe::<Filtered<Sent>>();
+    unwind_safe::<FilteredWithMissed<Sent>>();
+    unwind_safe::<FilteredDeliveries<Sent>>();
+    stream::<Filtered<Sent>, Sent>();
+    stream::<FilteredWithMissed<Sent>, Received<Sent>>();
+    stream::<FilteredDeliveries<Sent>, Delivery<Sent>>();
 }
 
 /// A delivery holds the event, and may be moved while in use if that may.

@@ -26,8 +26,9 @@ use genevent::error::{NotifyError, ReserveError};
 use genevent::ext::Batches;
 use genevent::ext::{FilterAcked, ReadyBatches};
 use genevent::{
-    Batch, Deliveries, Delivery, EndReason, EventManager, EventStreamExt, Permit, Receipt,
-    Received, SubscribeOptions, SubscriberId, Subscription, WithMissed,
+    Batch, Deliveries, Delivery, EndReason, EventManager, EventStreamExt, Filtered,
+    FilteredDeliveries, FilteredWithMissed, Permit, Receipt, Received, SubscribeOptions,
+    SubscriberId, Subscription, WithMissed,
 };
 
 // ---- The rows -----------------------------------------------------------------------------------
@@ -43,6 +44,8 @@ enum Call {
     Manager(for<'a> fn(&'a EventManager<u32>) -> LocalBoxFuture<'a, Outcome>),
     /// `next` on what this makes of a subscription.
     Next(fn(Subscription<u32>) -> Box<dyn Source>),
+    /// The same of a filtered one, which wants everything.
+    Filtered(fn(Filtered<u32>) -> Box<dyn Source>),
     /// Reads deliveries on its own, and notes each event that it takes.
     #[cfg_attr(not(feature = "rt"), expect(dead_code, reason = "they need tokio"))]
     Work(for<'a> fn(&'a mut Deliveries<u32>, &'a Taken) -> LocalBoxFuture<'a, Outcome>),
@@ -165,6 +168,23 @@ const MANAGER_ROWS: &[Row] = &[
     Row {
         name: "Deliveries::next",
         call: Call::Next(|subscription| Box::new(InHand::of(subscription.deliveries()))),
+    },
+    Row {
+        name: "Filtered::next",
+        call: Call::Filtered(|filtered| Box::new(filtered)),
+    },
+    Row {
+        name: "FilteredWithMissed::next",
+        call: Call::Filtered(|filtered| Box::new(filtered.with_missed())),
+    },
+    Row {
+        name: "FilteredDeliveries::next",
+        call: Call::Filtered(|filtered| {
+            Box::new(OneOut {
+                stream: filtered.deliveries(),
+                out: None,
+            })
+        }),
     },
     Row {
         name: "FilterAcked::next",
@@ -397,6 +417,47 @@ impl Source for WithMissed<u32> {
 
     fn subscription(&self) -> (SubscriberId, Option<EndReason>) {
         self.get_ref().subscription()
+    }
+}
+
+impl Source for Filtered<u32> {
+    fn poll_events(&mut self, cx: &mut Context<'_>) -> Poll<Option<Vec<u32>>> {
+        self.poll_next_unpin(cx).map(|next| Some(vec![next?]))
+    }
+
+    fn subscription(&self) -> (SubscriberId, Option<EndReason>) {
+        (self.id(), self.end_reason())
+    }
+}
+
+impl Source for FilteredWithMissed<u32> {
+    fn poll_events(&mut self, cx: &mut Context<'_>) -> Poll<Option<Vec<u32>>> {
+        self.poll_next_unpin(cx).map(|next| match next? {
+            Received::Event(event) => Some(vec![event]),
+            Received::Missed(_) => panic!("lossless readers miss nothing"),
+        })
+    }
+
+    fn subscription(&self) -> (SubscriberId, Option<EndReason>) {
+        self.get_ref().subscription()
+    }
+}
+
+/// As `InHand`, of what a filter lets through.
+struct OneOut {
+    stream: FilteredDeliveries<u32>,
+    out: Option<Delivery<u32>>,
+}
+
+impl Source for OneOut {
+    fn poll_events(&mut self, cx: &mut Context<'_>) -> Poll<Option<Vec<u32>>> {
+        self.out.take().into_iter().for_each(Item::done);
+        self.out = ready!(self.stream.poll_next_unpin(cx));
+        Poll::Ready(self.out.as_ref().map(Item::events))
+    }
+
+    fn subscription(&self) -> (SubscriberId, Option<EndReason>) {
+        (self.stream.id(), self.stream.end_reason())
     }
 }
 
@@ -645,9 +706,13 @@ impl Reader {
 
 /// The reader that runs beside the future, or the one that it reads from.
 fn make_mine(manager: &EventManager<u32>, call: &Call) -> Reader {
-    let mine = manager.subscribe_with(SubscribeOptions::new().max_unacked(2));
+    let options = SubscribeOptions::new().max_unacked(2);
+    if let Call::Filtered(make) = call {
+        return Reader::new(make(manager.subscribe_where_with(options, |_| true)));
+    }
+    let mine = manager.subscribe_with(options);
     Reader::new(match call {
-        Call::Manager(_) => Box::new(mine),
+        Call::Manager(_) | Call::Filtered(_) => Box::new(mine),
         Call::Next(make) => make(mine),
         Call::Work(_) => Box::new(InHand::of(mine.deliveries())),
     })
@@ -662,7 +727,7 @@ fn call<'a>(
 ) -> LocalBoxFuture<'a, Outcome> {
     match row.call {
         Call::Manager(call) => call(manager),
-        Call::Next(_) => {
+        Call::Next(_) | Call::Filtered(_) => {
             let source = &mut mine.as_mut().expect("it was taken").source;
             let next = poll_fn(|cx| source.poll_events(cx));
             next.map(|next| {

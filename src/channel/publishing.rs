@@ -8,6 +8,7 @@ use crate::clock::Instant;
 use crate::effects::Effects;
 use crate::error::TryNotifyError;
 use crate::foreign::discard;
+use crate::judging::{Filters, Judged};
 use crate::line::Turn;
 use crate::ring::{Claim, Room, Stored};
 use crate::sync::{Arc, Ordering};
@@ -24,6 +25,57 @@ pub(crate) enum Refusal {
     Closed,
     /// It waits inside of a handler, for room that this handler holds.
     WouldDeadlock,
+}
+
+/// What a publisher waits in line for.
+enum Wish<'a, E> {
+    /// To store this event, which filters judge before.
+    Store {
+        event: &'a mut Option<E>,
+        judged: &'a mut Judged,
+    },
+    Permit,
+}
+
+impl<E> Wish<'_, E> {
+    fn claim(&self) -> Claim {
+        match self {
+            Self::Store { .. } => Claim::Event,
+            Self::Permit => Claim::Permit,
+        }
+    }
+
+    /// Under the lock: the filters that must be asked without it.
+    fn unasked(&self, state: &State<E>) -> Option<Filters<E>> {
+        match self {
+            Self::Store { judged, .. } => state.ring.unasked(judged),
+            Self::Permit => None,
+        }
+    }
+
+    /// Asks them.
+    fn ask(&mut self, filters: &Filters<E>) {
+        if let Self::Store { event, judged } = self {
+            judged.ask(filters, event.as_ref().expect(UNPUBLISHED));
+        }
+    }
+
+    /// Under the lock: whose queues are in the way of it.
+    fn look(&mut self, state: &mut State<E>, effects: &mut Effects<E>) {
+        match self {
+            Self::Store { judged, .. } => state.look(judged, effects),
+            Self::Permit => state.ring.find_any_in_the_way(),
+        }
+    }
+}
+
+/// What is to be done about a wish.
+enum Step<E, R> {
+    Done(R),
+    /// Once more, with a waker to spare.
+    Waker,
+    /// Once more, when these filters have judged the event.
+    Ask(Filters<E>),
 }
 
 impl<E> Channel<E> {
@@ -66,30 +118,56 @@ impl<E> Channel<E> {
             Ok(stored) => return Ok(stored),
             Err(event) => event,
         };
-        let (stored, unheard) = self.run(|state, effects| {
-            if state.ring.is_closed() {
-                Err(TryNotifyError::Closed(event))
-            } else if !state.line.is_empty() || state.room(Claim::Event, effects) == Room::Full {
-                Err(TryNotifyError::Full(event))
-            } else {
-                Ok(self.note(state.store(event, None, effects)))
+        let mut event = Some(event);
+        let mut judged = Judged::default();
+        loop {
+            let step = self.run(|state, effects| {
+                let mut take = || event.take().expect(UNPUBLISHED);
+                if state.ring.is_closed() {
+                    return Step::Done(Err(TryNotifyError::Closed(take())));
+                }
+                if !state.line.is_empty() {
+                    return Step::Done(Err(TryNotifyError::Full(take())));
+                }
+                if let Some(filters) = state.ring.unasked(&judged) {
+                    return Step::Ask(filters);
+                }
+                state.look(&mut judged, effects);
+                if state.room(Claim::Event, effects) == Room::Full {
+                    state.ring.step_aside();
+                    return Step::Done(Err(TryNotifyError::Full(take())));
+                }
+                let stored = state.store(take(), None, &mut judged, effects);
+                Step::Done(Ok(self.note(stored)))
+            });
+            match step {
+                Step::Done(stored) => {
+                    let (stored, unheard) = stored?;
+                    discard(unheard);
+                    return Ok(stored);
+                }
+                Step::Ask(filters) => judged.ask(&filters, event.as_ref().expect(UNPUBLISHED)),
+                Step::Waker => unreachable!("who does not wait needs no waker"),
             }
-        })?;
-        discard(unheard);
-        Ok(stored)
+        }
     }
 
-    /// Waits in line until there is room, then stores `event`.
+    /// Waits in line until there is room, then stores the event.
     pub(crate) fn poll_store(
         &self,
         event: &mut Option<E>,
         ticket: Option<&Arc<Ticket>>,
+        judged: &mut Judged,
         turn: &mut Option<Turn>,
         waker: &Waker,
     ) -> Result<Result<Stored, Refusal>, Wait> {
-        let stored = self.poll_turn(Claim::Event, turn, waker, |state, effects| {
-            let event = event.take().expect("a future is not polled once ready");
-            self.note(state.store(event, ticket, effects))
+        let wish = Wish::Store { event, judged };
+        let stored = self.poll_turn(wish, turn, waker, |state, wish, effects| {
+            let Wish::Store { event, judged } = wish else {
+                unreachable!("it is an event")
+            };
+            let event = event.take().expect(UNPUBLISHED);
+            self.note(state.store(event, ticket, judged, effects))
         })?;
         Ok(stored.map(|(stored, unheard)| {
             discard(unheard);
@@ -103,7 +181,7 @@ impl<E> Channel<E> {
         turn: &mut Option<Turn>,
         waker: &Waker,
     ) -> Result<Result<(), Refusal>, Wait> {
-        self.poll_turn(Claim::Permit, turn, waker, |state, effects| {
+        self.poll_turn(Wish::Permit, turn, waker, |state, _, effects| {
             state.ring.reserve(effects);
             state.call_line(effects);
         })
@@ -114,31 +192,44 @@ impl<E> Channel<E> {
     /// `turn` is the future's place in the line, which it keeps until this is ready.
     fn poll_turn<R>(
         &self,
-        claim: Claim,
+        mut wish: Wish<'_, E>,
         turn: &mut Option<Turn>,
         waker: &Waker,
-        mut act: impl FnMut(&mut State<E>, &mut Effects<E>) -> R,
+        mut act: impl FnMut(&mut State<E>, &mut Wish<'_, E>, &mut Effects<E>) -> R,
     ) -> Result<Result<R, Refusal>, Wait> {
+        let claim = wish.claim();
         let inside = self.inside();
         // Who comes here for the first time has found no room a moment ago.
         let mut spare = turn.is_none().then(|| waker.clone());
         loop {
-            let decided = self.run(|state, effects| {
+            let step = self.run(|state, effects| {
                 let first = turn.map_or(state.line.is_empty(), |turn| state.line.is_head(turn));
-                let refusal = if state.ring.is_closed() {
+                let is_closed = state.ring.is_closed();
+                if first && !is_closed {
+                    if let Some(filters) = wish.unasked(state) {
+                        return Step::Ask(filters);
+                    }
+                    wish.look(state, effects);
+                }
+                let refusal = if is_closed {
                     Some(Refusal::Closed)
                 } else if first && state.room(claim, effects) != Room::Full {
                     None
                 } else if inside.is_some_and(|handler| state.ring.is_blocking(handler)) {
                     Some(Refusal::WouldDeadlock)
                 } else {
-                    return state.stand(claim, turn, waker, &mut spare, inside, effects);
+                    let wait = state.stand(claim, turn, waker, &mut spare, inside, effects);
+                    return wait.map_or(Step::Waker, Step::Done);
                 };
-                let left = turn.take().and_then(|turn| state.line.leave(turn));
+                // Those in the way are dealt with by what it does, unless it is refused.
+                let left = turn.take().and_then(|turn| match refusal {
+                    None => state.line.leave(turn),
+                    Some(_) => state.leave_line(turn),
+                });
                 effects.discard(left);
                 effects.discard(spare.take());
-                Some(Ok(match refusal {
-                    None => Ok(act(state, effects)),
+                Step::Done(Ok(match refusal {
+                    None => Ok(act(state, &mut wish, effects)),
                     Some(refusal) => {
                         if refusal == Refusal::WouldDeadlock {
                             state.call_line(effects);
@@ -147,24 +238,40 @@ impl<E> Channel<E> {
                     }
                 }))
             });
-            if let Some(decided) = decided {
-                return decided;
+            match step {
+                Step::Done(decided) => return decided,
+                Step::Waker => spare = Some(waker.clone()),
+                Step::Ask(filters) => wish.ask(&filters),
             }
-            spare = Some(waker.clone());
         }
     }
 
     /// Stores an event in a promised place.
     pub(crate) fn store_reserved(&self, event: E, ticket: Option<&Arc<Ticket>>) -> Stored {
-        let (stored, unheard) = self.run(|state, effects| {
-            let stored = state.ring.store_reserved(event, ticket, effects);
-            state.wake_readers(effects);
-            state.tell_watchers(effects);
-            state.call_line(effects);
-            self.note(stored)
-        });
-        discard(unheard);
-        stored
+        let mut event = Some(event);
+        let mut judged = Judged::default();
+        loop {
+            let step = self.run(|state, effects| {
+                if let Some(filters) = state.ring.unasked(&judged) {
+                    return Step::Ask(filters);
+                }
+                state.ring.expel(&mut judged, effects);
+                let event = event.take().expect(UNPUBLISHED);
+                let stored = (state.ring).store_reserved(event, ticket, &mut judged, effects);
+                state.wake_readers(effects);
+                state.tell_watchers(effects);
+                state.call_line(effects);
+                Step::Done(self.note(stored))
+            });
+            match step {
+                Step::Done((stored, unheard)) => {
+                    discard(unheard);
+                    return stored;
+                }
+                Step::Ask(filters) => judged.ask(&filters, event.as_ref().expect(UNPUBLISHED)),
+                Step::Waker => unreachable!("who does not wait needs no waker"),
+            }
+        }
     }
 
     /// A promised place is not needed.
@@ -181,7 +288,7 @@ impl<E> Channel<E> {
     /// A publisher gives up its place in the line.
     pub(crate) fn leave_line(&self, turn: Turn) {
         self.run(|state, effects| {
-            effects.discard(state.line.leave(turn));
+            effects.discard(state.leave_line(turn));
             if !planted!("cancelled-turn") {
                 state.call_line(effects);
             }
@@ -195,3 +302,5 @@ impl<E> Channel<E> {
         stored
     }
 }
+
+const UNPUBLISHED: &str = "an event is stored once";

@@ -6,11 +6,13 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 #[cfg(feature = "rt")]
 use std::pin::Pin;
+use std::sync::PoisonError;
 use std::task::{Context, Poll, Waker, ready};
 
 use crate::ack::Ticket;
 use crate::channel::{Channel, Refusal, Wait};
 use crate::error::NotifyError;
+use crate::judging::Judged;
 use crate::line::Turn;
 use crate::ring::Stored;
 use crate::sync::Arc;
@@ -74,7 +76,15 @@ pub(super) struct Storing<'a, E> {
     /// Taken when it is stored, or given back because the manager is closed.
     pub(super) event: Option<E>,
     /// Only once it has to wait: most need not, and a small future is a quick one.
-    queueing: Option<Box<Queueing>>,
+    waiting: Option<Box<Waiting>>,
+}
+
+/// A place in line, and what filters have made of the event.
+#[derive(Default)]
+struct Waiting {
+    queueing: Queueing,
+    /// Never locked: what filters give may not be shared between threads, and the future may.
+    judged: std::sync::Mutex<Judged>,
 }
 
 impl<'a, E> Storing<'a, E> {
@@ -83,7 +93,7 @@ impl<'a, E> Storing<'a, E> {
         Self {
             channel,
             event: Some(event),
-            queueing: None,
+            waiting: None,
         }
     }
 
@@ -93,7 +103,7 @@ impl<'a, E> Storing<'a, E> {
         ticket: Option<&Arc<Ticket>>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Stored, NotifyError<E>>> {
-        if self.queueing.is_none() {
+        if self.waiting.is_none() {
             // Before it could stand in line, where others would wait for it.
             let event = self.event.take().expect(POLLED_AGAIN);
             match self.channel.store_quietly(event, ticket) {
@@ -113,13 +123,14 @@ impl<'a, E> Storing<'a, E> {
         let Self {
             channel,
             event,
-            queueing,
+            waiting,
         } = self;
-        let waiting = queueing.get_or_insert_default();
-        let stored = ready!(waiting.poll(cx, |turn, waker| {
-            channel.poll_store(event, ticket, turn, waker)
+        let Waiting { queueing, judged } = &mut **waiting.get_or_insert_default();
+        let judged = judged.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let stored = ready!(queueing.poll(cx, |turn, waker| {
+            channel.poll_store(event, ticket, judged, turn, waker)
         }));
-        *queueing = None;
+        *waiting = None;
         Poll::Ready(stored.map_err(|refusal| {
             let event = event.take().expect(POLLED_AGAIN);
             match refusal {
@@ -131,8 +142,8 @@ impl<'a, E> Storing<'a, E> {
 
     /// Passes the place in line on.
     pub(super) fn leave(&mut self) {
-        if let Some(mut queueing) = self.queueing.take() {
-            queueing.leave(self.channel);
+        if let Some(mut waiting) = self.waiting.take() {
+            waiting.queueing.leave(self.channel);
         }
     }
 }
@@ -140,7 +151,7 @@ impl<'a, E> Storing<'a, E> {
 impl<E> Drop for Storing<'_, E> {
     #[inline]
     fn drop(&mut self) {
-        if self.queueing.is_some() {
+        if self.waiting.is_some() {
             self.leave();
         }
     }

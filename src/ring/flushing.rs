@@ -12,23 +12,36 @@ impl<E> Member<E> {
     /// that is not kept account of elsewhere.
     pub(super) fn settled(&self, in_hand: Option<u64>) -> u64 {
         // Before what is out is looked at: an event is noted there before it is claimed.
-        let word = self.place.cursor.load();
+        let (unread, word) = self.look();
         let received = match self.place.held() {
             Some(held) => held.first(),
             // One that was claimed just now, and has yet to be reported: any number may be in
             // hand, since overwriting may have moved the position on.
+            None if self.lane.is_some() => (!word.is_finished()).then(|| word.position()),
             None if self.attached && !word.is_finished() => in_hand.or(Some(1)),
             None => in_hand,
         };
-        let unread = self.attached.then_some(word.position() + 1);
         // What a detached member had not read was settled when it was detached.
         let open = received.into_iter().chain(unread).min();
         open.map_or(u64::MAX, |seq| seq - 1)
     }
 
+    /// The next event that it has yet to read and to settle, there or not, and where it stands.
+    fn look(&self) -> (Option<u64>, Word) {
+        let (next, word) = match &self.lane {
+            Some(lane) => lane.look(),
+            None => {
+                let word = self.place.cursor.load();
+                (Some(word.position() + 1), word)
+            }
+        };
+        (next.filter(|_| self.attached), word)
+    }
+
     /// Whether it owes anything for events up to `tail`, the newest one.
-    pub(super) fn owes(&self, word: Word, tail: u64) -> bool {
-        (self.attached && word.position() < tail)
+    pub(super) fn owes(&self, tail: u64) -> bool {
+        let (unread, word) = self.look();
+        unread.is_some_and(|next| next <= tail)
             || !word.is_finished()
             || self.place.held().is_some_and(|held| held.first().is_some())
     }
@@ -37,7 +50,7 @@ impl<E> Member<E> {
 impl<E> Ring<E> {
     /// Whether a flush now would wait for `id`.
     pub(crate) fn owes(&self, id: SubscriberId) -> bool {
-        let owes = |member: &Member<E>| member.owes(member.place.cursor.load(), self.log.tail());
+        let owes = |member: &Member<E>| member.owes(self.log.tail());
         self.find(id).is_some_and(owes)
     }
 
@@ -49,8 +62,12 @@ impl<E> Ring<E> {
             if planted!("flush-forgets-detached") && !member.attached {
                 continue;
             }
-            let cursor = &member.place.cursor;
-            if !member.owes(cursor.load(), tail) || !member.owes(cursor.watch(), tail) {
+            if !member.owes(tail) {
+                continue;
+            }
+            // Again, now that it reports: it may have settled all meanwhile.
+            member.place.cursor.watch();
+            if !member.owes(tail) {
                 continue;
             }
             owing += 1;

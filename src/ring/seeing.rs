@@ -14,16 +14,32 @@ use crate::sync::Arc;
 #[cfg(feature = "tracing")]
 use crate::trace::News;
 
+impl<E> Member<E> {
+    /// Whether event `seq`, which was stored for it, is one that it has not read.
+    fn has_unread(&self, seq: u64) -> bool {
+        match &self.lane {
+            Some(lane) => lane.holds(seq),
+            None => self.place.cursor.load().position() < seq,
+        }
+    }
+}
+
 impl<E> Ring<E> {
     /// How many events the subscriber has yet to read, and whether these are the last.
     pub(crate) fn backlog(&self, place: &Place) -> (usize, bool) {
         match &self.member(place.id.key).rest {
             Some(rest) => (rest.len(), true),
-            None => (self.unread(place.cursor.load()), self.is_complete()),
+            None => (
+                self.unread(self.member(place.id.key), place.cursor.load()),
+                self.is_complete(),
+            ),
         }
     }
 
-    fn unread(&self, word: Word) -> usize {
+    fn unread(&self, member: &Member<E>, word: Word) -> usize {
+        if let Some(lane) = &member.lane {
+            return lane.len();
+        }
         let unread = self.log.tail() - word.position();
         usize::try_from(unread).expect("at most its window, which is a usize")
     }
@@ -45,9 +61,7 @@ impl<E> Ring<E> {
     /// Those that do not, and have yet to settle what they received.
     pub(crate) fn infos_leaving(&self) -> Vec<SubscriberInfo> {
         let tail = self.log.tail();
-        self.infos_of(None, |member| {
-            !member.attached && member.owes(member.place.cursor.load(), tail)
-        })
+        self.infos_of(None, |member| !member.attached && member.owes(tail))
     }
 
     /// Those that hold up publishers.
@@ -63,7 +77,7 @@ impl<E> Ring<E> {
         until: Until,
     ) -> Vec<SubscriberInfo> {
         self.infos_of(now, |member| {
-            (member.attached && member.place.cursor.load().position() < seq)
+            (member.attached && member.has_unread(seq))
                 || (until == Until::Finished
                     && member.place.owes(seq)
                     && !(planted!("pending-forgets-deliveries") && member.place.held().is_some()))
@@ -73,7 +87,7 @@ impl<E> Ring<E> {
     /// Those that have not settled everything that is stored.
     pub(crate) fn infos_unsettled(&self, now: Option<Instant>) -> Vec<SubscriberInfo> {
         let tail = self.log.tail();
-        self.infos_of(now, |member| member.owes(member.place.cursor.load(), tail))
+        self.infos_of(now, |member| member.owes(tail))
     }
 
     /// Those that `flush` waits for.
@@ -96,10 +110,12 @@ impl<E> Ring<E> {
         // Looked at once, so that an event which is taken meanwhile is counted once.
         let word = place.cursor.load();
         let member = self.current(place.id);
-        let since = member.and_then(|member| member.since);
+        let since = member
+            .filter(|member| member.blocking.is_some())
+            .and_then(|member| member.since);
         SubscriberInfo {
             place: Arc::clone(place),
-            pending: member.map_or(0, |_| self.unread(word)),
+            pending: member.map_or(0, |member| self.unread(member, word)),
             unacked: place.unacked(word),
             missed: place.missed(),
             holding: now

@@ -16,6 +16,9 @@ impl<E> Ring<E> {
 
     /// A publisher has begun to wait for the member.
     pub(super) fn plan_warning(&mut self, key: usize, since: Instant) {
+        if self.member(key).warned {
+            return;
+        }
         let at = self.warn_after.and_then(|time| since.checked_add(time));
         self.warnings.extend(at.map(|at| (at, key)));
     }
@@ -26,6 +29,7 @@ impl<E> Ring<E> {
         if let Some(at) = warn_after.and_then(|(since, time)| since.checked_add(time)) {
             self.warnings.remove(&(at, key));
         }
+        self.member_mut(key).warned = false;
     }
 
     /// When the head of the line must look at the clock.
@@ -48,7 +52,9 @@ impl<E> Ring<E> {
                 break;
             }
             self.warnings.pop_first();
-            let place = Arc::clone(&self.member(key).place);
+            let member = self.member_mut(key);
+            member.warned = true;
+            let place = Arc::clone(&member.place);
             let info = Box::new(self.info(Some(now), &place));
             effects.push(Effect::Tell(News::Holds(info, waiting)));
         }

@@ -70,21 +70,14 @@ impl<E> Ring<E> {
             let key = self.blocking[index];
             let member = self.members[key].as_mut().expect(MEMBER);
             // One that has read everything is not to blame: permits hold its room.
-            let position = member.place.cursor.load().position();
-            if position == tail && !planted!("permits-blamed-on-readers") {
+            let has_read_all = match &member.lane {
+                Some(lane) => lane.len() == 0,
+                None => member.place.cursor.load().position() == tail,
+            };
+            if has_read_all && !planted!("permits-blamed-on-readers") {
                 continue;
             }
-            let since = now();
-            member.since = Some(since);
-            if let Some(end) = member.end() {
-                self.ends.insert((end, key));
-            }
-            if index != self.held {
-                self.swap_blocking(index, self.held);
-            }
-            self.held += 1;
-            #[cfg(all(feature = "tracing", feature = "rt"))]
-            self.plan_warning(key, since);
+            self.count_as_held(index, now());
         }
         (self.looked, self.looked_at) = (self.blocking.len(), tail);
         self.next_look()
@@ -94,6 +87,22 @@ impl<E> Ring<E> {
     #[cfg(not(all(feature = "tracing", feature = "rt")))]
     fn next_look(&self) -> Option<Instant> {
         self.last_end()
+    }
+
+    /// The blocking member at `index` has been waited for since then.
+    fn count_as_held(&mut self, index: usize, since: Instant) {
+        let key = self.blocking[index];
+        let member = self.members[key].as_mut().expect(MEMBER);
+        member.since = Some(since);
+        if let Some(end) = member.end() {
+            self.ends.insert((end, key));
+        }
+        if index != self.held {
+            self.swap_blocking(index, self.held);
+        }
+        self.held += 1;
+        #[cfg(all(feature = "tracing", feature = "rt"))]
+        self.plan_warning(key, since);
     }
 
     fn swap_blocking(&mut self, one: usize, other: usize) {
@@ -134,13 +143,15 @@ impl<E> Ring<E> {
         let claimed = self.log.tail() + self.reserved;
         let mut index = 0;
         while let Some(&key) = self.blocking.get(index) {
-            if self.member(key).place.limit() > claimed {
+            let member = self.member(key);
+            if member.lane.is_none() && member.place.limit() > claimed {
                 self.unblock(key);
                 self.push_limit(key);
             } else {
                 index += 1;
             }
         }
+        self.free_lanes();
         self.assert_invariants();
     }
 
@@ -160,6 +171,11 @@ impl<E> Ring<E> {
         self.blocking.push(key);
         let member = self.members[key].as_mut().expect(MEMBER);
         member.blocking = Some(index);
+        if let Some(since) = member.since {
+            // It was in the way of another publisher, and has taken nothing since.
+            self.aside.remove(&key);
+            self.count_as_held(index, since);
+        }
     }
 
     /// The member is not, or no longer: it took an event, has room again, or left.
@@ -168,6 +184,9 @@ impl<E> Ring<E> {
         self.cancel_warning(key);
         let member = self.members[key].as_mut().expect(MEMBER);
         let Some(mut index) = member.blocking.take() else {
+            if member.since.take().is_some() {
+                self.aside.remove(&key);
+            }
             return;
         };
         if let Some(end) = member.end() {

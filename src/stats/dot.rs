@@ -90,6 +90,7 @@ impl fmt::Display for Drawing<'_> {
 fn draw_subscriber(to: &mut fmt::Formatter<'_>, info: &SubscriberInfo, style: &str) -> fmt::Result {
     let shape = match info.kind() {
         SubscriberKind::Stream => "ellipse",
+        SubscriberKind::Filtered => "invtrapezium",
         SubscriberKind::Handler => "component",
         SubscriberKind::Group => "folder",
     };

@@ -9,8 +9,9 @@ use futures::stream::FusedStream;
 use futures::{Sink, Stream};
 use genevent::error::{DeadlineError, NotifyError, Unanswered, WouldDeadlock};
 use genevent::{
-    Ack, Deliveries, Delivery, EndReason, EventSink, Permit, Received, SubscriberId,
-    SubscriberInfo, Subscription, SyncSink, WithMissed, future,
+    Ack, Deliveries, Delivery, EndReason, EventSink, Filtered, FilteredDeliveries,
+    FilteredWithMissed, Permit, Received, SubscriberId, SubscriberInfo, Subscription, SyncSink,
+    WithMissed, future,
 };
 use proptest::prelude::*;
 
@@ -91,6 +92,9 @@ pub(crate) enum Events {
     Plain(Subscription<u64>),
     WithMissed(WithMissed<u64>),
     Deliveries(Deliveries<u64>),
+    Filtered(Filtered<u64>),
+    FilteredWithMissed(FilteredWithMissed<u64>),
+    FilteredDeliveries(FilteredDeliveries<u64>),
 }
 
 pub(crate) enum Held {
@@ -131,15 +135,36 @@ impl Events {
             Self::Plain(stream) => known!(stream, stream),
             Self::WithMissed(stream) => known!(stream, stream.get_ref()),
             Self::Deliveries(stream) => known!(stream, stream),
+            Self::Filtered(stream) => known!(stream, stream),
+            Self::FilteredWithMissed(stream) => known!(stream, stream.get_ref()),
+            Self::FilteredDeliveries(stream) => known!(stream, stream),
         }
     }
 
-    /// `None` of deliveries.
-    pub(crate) fn subscription_mut(&mut self) -> Option<&mut Subscription<u64>> {
+    pub(crate) fn is_deliveries(&self) -> bool {
+        self.unacked().is_some()
+    }
+
+    pub(crate) fn tells_missed(&self) -> bool {
+        matches!(self, Self::WithMissed(_) | Self::FilteredWithMissed(_))
+    }
+
+    /// `Some` of deliveries.
+    pub(crate) fn unacked(&self) -> Option<usize> {
         match self {
-            Self::Plain(stream) => Some(stream),
-            Self::WithMissed(stream) => Some(stream.get_mut()),
-            Self::Deliveries(_) => None,
+            Self::Deliveries(stream) => Some(stream.unacked()),
+            Self::FilteredDeliveries(stream) => Some(stream.unacked()),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn ack(&mut self) {
+        match self {
+            Self::Plain(stream) => stream.ack(),
+            Self::WithMissed(stream) => stream.get_mut().ack(),
+            Self::Filtered(stream) => stream.ack(),
+            Self::FilteredWithMissed(stream) => stream.get_mut().ack(),
+            Self::Deliveries(_) | Self::FilteredDeliveries(_) => {}
         }
     }
 
@@ -147,7 +172,9 @@ impl Events {
         match self {
             Self::Plain(stream) => Self::WithMissed(stream.with_missed()),
             Self::WithMissed(stream) => Self::Plain(stream.into_inner()),
-            Self::Deliveries(_) => self,
+            Self::Filtered(stream) => Self::FilteredWithMissed(stream.with_missed()),
+            Self::FilteredWithMissed(stream) => Self::Filtered(stream.into_inner()),
+            deliveries => deliveries,
         }
     }
 
@@ -155,7 +182,11 @@ impl Events {
         match self {
             Self::Plain(stream) => Self::Deliveries(stream.deliveries()),
             Self::WithMissed(stream) => Self::Deliveries(stream.into_inner().deliveries()),
-            Self::Deliveries(_) => self,
+            Self::Filtered(stream) => Self::FilteredDeliveries(stream.deliveries()),
+            Self::FilteredWithMissed(stream) => {
+                Self::FilteredDeliveries(stream.into_inner().deliveries())
+            }
+            deliveries => deliveries,
         }
     }
 
@@ -163,27 +194,36 @@ impl Events {
         &mut self,
         cx: &mut Context<'_>,
     ) -> (Poll<Option<Item>>, Option<Delivery<u64>>) {
-        let item = match self {
-            Self::Plain(stream) => Pin::new(stream).poll_next(cx).map(|e| e.map(Item::Event)),
-            Self::WithMissed(stream) => Pin::new(stream).poll_next(cx).map(|received| {
-                received.map(|received| match received {
-                    Received::Event(event) => Item::Event(event),
-                    Received::Missed(missed) => Item::Missed(missed),
-                })
-            }),
-            Self::Deliveries(stream) => match Pin::new(stream).poll_next(cx) {
-                Poll::Ready(Some(delivery)) => {
-                    let item = Item::Delivery {
-                        seq: delivery.seq(),
-                        payload: *delivery,
-                    };
-                    return (Poll::Ready(Some(item)), Some(delivery));
-                }
-                Poll::Ready(None) => Poll::Ready(None),
-                Poll::Pending => Poll::Pending,
-            },
+        let event = |event: Option<u64>| event.map(Item::Event);
+        let received = |received: Option<Received<u64>>| {
+            received.map(|received| match received {
+                Received::Event(event) => Item::Event(event),
+                Received::Missed(missed) => Item::Missed(missed),
+            })
         };
-        (item, None)
+        let delivery = match self {
+            Self::Plain(stream) => return (Pin::new(stream).poll_next(cx).map(event), None),
+            Self::Filtered(stream) => return (Pin::new(stream).poll_next(cx).map(event), None),
+            Self::WithMissed(stream) => {
+                return (Pin::new(stream).poll_next(cx).map(received), None);
+            }
+            Self::FilteredWithMissed(stream) => {
+                return (Pin::new(stream).poll_next(cx).map(received), None);
+            }
+            Self::Deliveries(stream) => Pin::new(stream).poll_next(cx),
+            Self::FilteredDeliveries(stream) => Pin::new(stream).poll_next(cx),
+        };
+        match delivery {
+            Poll::Ready(Some(delivery)) => {
+                let item = Item::Delivery {
+                    seq: delivery.seq(),
+                    payload: *delivery,
+                };
+                (Poll::Ready(Some(item)), Some(delivery))
+            }
+            Poll::Ready(None) => (Poll::Ready(None), None),
+            Poll::Pending => (Poll::Pending, None),
+        }
     }
 }
 

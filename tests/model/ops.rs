@@ -27,6 +27,8 @@ pub(crate) enum Op {
     Cancel(Pick),
     /// With this policy or the manager's, a window, and so many retained events first.
     Subscribe(Option<Overflow>, u8, u8),
+    /// With a policy and a window, to what the last one divides.
+    SubscribeWhere(Option<Overflow>, u8, u8),
     Next(Pick, Which),
     Ack(Pick),
     /// From a plain stream to `with_missed()` or back.
@@ -131,6 +133,8 @@ pub(crate) fn sequences_in_time() -> impl Strategy<Value = Sequence> {
         8 => (1..=12u8).prop_map(Op::Advance),
         5 => (proptest::option::weighted(0.9, overflow.clone()), 1..=3u8, 0..=4u8)
             .prop_map(|(overflow, window, replay)| Op::Subscribe(overflow, window, replay)),
+        3 => (proptest::option::weighted(0.9, overflow.clone()), 1..=3u8, 1..=3u8)
+            .prop_map(|(overflow, window, n)| Op::SubscribeWhere(overflow, window, n)),
         8 => (bounded(), 0..=30u8, weighted(0.9))
             .prop_map(|(bounded, ms, poll)| Op::Start(Kind::Within(bounded, ms), poll)),
     ];
@@ -182,6 +186,8 @@ fn op() -> impl Strategy<Value = Op> {
         30 => pick().prop_map(Op::Cancel),
         60 => (proptest::option::weighted(0.8, overflow()), 1..=8u8, replay())
             .prop_map(|(overflow, window, replay)| Op::Subscribe(overflow, window, replay)),
+        30 => (proptest::option::weighted(0.8, overflow()), 1..=8u8, 1..=3u8)
+            .prop_map(|(overflow, window, n)| Op::SubscribeWhere(overflow, window, n)),
         180 => (pick(), which()).prop_map(|(pick, which)| Op::Next(pick, which)),
         40 => pick().prop_map(Op::Ack),
         15 => pick().prop_map(Op::Convert),

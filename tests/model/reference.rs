@@ -73,6 +73,8 @@ impl Answers {
 
 pub(crate) struct Reader {
     pub(crate) overflow: Overflow,
+    /// Only the payloads that this divides, and nothing else touches it.
+    wants: Option<u64>,
     pub(crate) window: usize,
     /// Replayed, and not read yet.
     pub(crate) replayed: VecDeque<Event>,
@@ -169,6 +171,8 @@ pub(crate) struct Call {
     deadline: Option<Time>,
     /// At the head of the line: when it will look again by itself.
     alarm: Option<Time>,
+    /// At the head of the line: whose filters it has asked.
+    asked: Vec<Who>,
     pub(crate) polled_at: Time,
     pub(crate) woken: bool,
 }
@@ -184,6 +188,13 @@ pub(crate) struct Sink {
     /// The event whose acknowledgements it waits for.
     flushing: Option<Event>,
     pub(crate) flush_woken: bool,
+}
+
+/// What a publisher waits for.
+#[derive(Debug, Clone, Copy)]
+enum Wish {
+    Event(u64),
+    Permit,
 }
 
 /// Whether one more event may be stored, or permit given.
@@ -276,9 +287,15 @@ impl Reference {
             .collect()
     }
 
-    /// Those that make publishers wait: what they have not read, and the permits that are out,
-    /// fill their windows.
-    fn in_the_way(&self) -> Vec<Who> {
+    fn filtered(&self) -> Vec<Who> {
+        let mut attached = self.attached();
+        attached.retain(|&who| self.readers[who].wants.is_some());
+        attached
+    }
+
+    /// Those that may be waited for, and have no room: what they have not read, and the permits
+    /// that are out, fill their windows.
+    fn full(&self) -> Vec<Who> {
         let mut attached = self.attached();
         attached.retain(|&who| {
             let reader = &self.readers[who];
@@ -288,19 +305,53 @@ impl Reference {
         attached
     }
 
+    /// Those that make this publisher wait, which has asked the filters of some.
+    fn in_the_way_of(&self, wish: Wish, asked: &[Who]) -> Vec<Who> {
+        let mut full = self.full();
+        full.retain(|who| match (self.readers[*who].wants, wish) {
+            (None, _) => true,
+            (Some(_), Wish::Permit) => asked.contains(who),
+            (Some(wants), Wish::Event(payload)) => {
+                asked.contains(who) && payload.is_multiple_of(wants)
+            }
+        });
+        full
+    }
+
+    /// Those that make the head of the line wait; or would, if they want everything.
+    fn in_the_way(&self) -> Vec<Who> {
+        match self.line.first() {
+            Some(&head) => self.in_the_way_of(self.wish(head), &self.calls[head].asked),
+            None => self.in_the_way_of(Wish::Permit, &[]),
+        }
+    }
+
+    fn wish(&self, id: CallId) -> Wish {
+        match self.calls[id].question {
+            Question::Notify(payload)
+            | Question::AckNotify(payload)
+            | Question::SyncNotify(payload) => Wish::Event(payload),
+            _ => Wish::Permit,
+        }
+    }
+
+    /// For whoever is at the head of the line.
     fn room_for(&self, id: CallId) -> Room {
         let is_permit = matches!(self.calls[id].question, Question::Reserve);
         if is_permit && self.reserved == self.capacity {
             Room::Full
         } else {
-            self.room()
+            self.room_beside(&self.in_the_way())
         }
     }
 
-    fn room(&self) -> Room {
-        if self.in_the_way().is_empty() {
+    fn room_beside(&self, in_the_way: &[Who]) -> Room {
+        if in_the_way.is_empty() {
             Room::Free
-        } else if self.end_of_patience().is_some_and(|end| end <= self.now) {
+        } else if self
+            .end_of_patience(in_the_way)
+            .is_some_and(|end| end <= self.now)
+        {
             Room::Overdue
         } else {
             Room::Full
@@ -308,8 +359,8 @@ impl Reference {
     }
 
     /// When all in the way will have had their time, if that will ever help.
-    fn end_of_patience(&self) -> Option<Time> {
-        let ends = self.in_the_way().into_iter().map(|who| {
+    fn end_of_patience(&self, in_the_way: &[Who]) -> Option<Time> {
+        let ends = in_the_way.iter().map(|&who| {
             let reader = &self.readers[who];
             Some(reader.holding? + reader.patience()?)
         });
@@ -320,28 +371,34 @@ impl Reference {
     /// The time of those in the way begins when somebody waits for what they have not read, and
     /// ends when they have room.
     fn keep_time(&mut self) {
+        let full = self.full();
         let in_the_way = self.in_the_way();
         for (who, reader) in self.readers.iter_mut().enumerate() {
-            if !in_the_way.contains(&who) {
+            if !full.contains(&who) {
                 reader.holding = None;
-            } else if !self.line.is_empty() && !reader.unread.is_empty() {
+            } else if in_the_way.contains(&who)
+                && !self.line.is_empty()
+                && !reader.unread.is_empty()
+            {
                 reader.holding.get_or_insert(self.now);
             }
         }
     }
 
     /// Before something is stored or reserved by a publisher that waits its turn.
-    fn clear_the_way(&mut self) {
-        for who in self.in_the_way() {
+    fn clear_the_way(&mut self, in_the_way: Vec<Who>) {
+        for who in in_the_way {
             self.disconnect(who, DisconnectCause::Overdue);
         }
     }
 
     /// `Some` if the event was stored.
     pub(crate) fn try_notify(&mut self, payload: u64) -> Option<usize> {
-        let stores = !self.closed && self.line.is_empty() && self.room() != Room::Full;
+        let in_the_way = self.in_the_way_of(Wish::Event(payload), &self.filtered());
+        let has_room = self.room_beside(&in_the_way) != Room::Full;
+        let stores = !self.closed && self.line.is_empty() && has_room;
         stores.then(|| {
-            self.clear_the_way();
+            self.clear_the_way(in_the_way);
             self.store(payload)
         })
     }
@@ -351,8 +408,18 @@ impl Reference {
         self.store(payload)
     }
 
+    /// Those whom an event concerns.
+    fn concerned(&self, payload: u64) -> Vec<Who> {
+        let mut attached = self.attached();
+        attached.retain(|&who| {
+            let wants = self.readers[who].wants;
+            wants.is_none_or(|wants| payload.is_multiple_of(wants))
+        });
+        attached
+    }
+
     fn store(&mut self, payload: u64) -> usize {
-        for who in self.attached() {
+        for who in self.concerned(payload) {
             if self.readers[who].unread.len() < self.readers[who].window {
                 continue;
             }
@@ -369,7 +436,7 @@ impl Reference {
                 _ => {} // It came while more permits were out than its window has room for.
             }
         }
-        let audience = self.attached();
+        let audience = self.concerned(payload);
         for &who in &audience {
             self.readers[who].unread.push_back(self.events.len());
         }
@@ -424,7 +491,14 @@ impl Reference {
 
     // ---- Reading ----------------------------------------------------------------------------
 
-    pub(crate) fn subscribe(&mut self, overflow: Overflow, window: usize, replay: usize) -> Who {
+    /// `wants`: only the payloads that this divides.
+    pub(crate) fn subscribe(
+        &mut self,
+        overflow: Overflow,
+        window: usize,
+        replay: usize,
+        wants: Option<u64>,
+    ) -> Who {
         let replayed = if self.closed {
             0
         } else {
@@ -432,6 +506,7 @@ impl Reference {
         };
         self.readers.push(Reader {
             overflow,
+            wants,
             window,
             replayed: (self.events.len() - replayed..self.events.len()).collect(),
             unread: VecDeque::new(),
@@ -562,6 +637,7 @@ impl Reference {
             progress: Progress::Lazy,
             deadline: within.map(|time| self.now + time),
             alarm: None,
+            asked: Vec::new(),
             polled_at: self.now,
             woken: false,
         });
@@ -610,14 +686,18 @@ impl Reference {
         if self.closed {
             return Poll::Ready(false);
         }
-        self.keep_time();
         let is_head = self.line[0] == id;
+        if is_head {
+            self.calls[id].asked = self.filtered();
+        }
+        self.keep_time();
+        let in_the_way = self.in_the_way();
         if is_head && self.room_for(id) != Room::Full {
             self.line.remove(0);
-            self.clear_the_way();
+            self.clear_the_way(in_the_way);
             return Poll::Ready(true);
         }
-        self.calls[id].alarm = self.end_of_patience().filter(|_| is_head);
+        self.calls[id].alarm = self.end_of_patience(&in_the_way).filter(|_| is_head);
         Poll::Pending
     }
 
@@ -755,7 +835,7 @@ impl Reference {
         let must_set_alarm = matches!(call.progress, Progress::InLine)
             && self.line[0] == id
             && self
-                .end_of_patience()
+                .end_of_patience(&self.in_the_way())
                 .is_some_and(|end| call.alarm != Some(end));
         let is_waiting = !matches!(call.progress, Progress::Lazy | Progress::Over);
         self.is_due(id) || must_set_alarm || (is_waiting && self.is_late(id))

@@ -1,0 +1,47 @@
+//! Filtered subscriptions: joining, and what publishers must look at for them.
+
+use std::panic::Location;
+
+use super::{Channel, State};
+use crate::effects::Effects;
+use crate::judging::{Filter, Judge, Judged};
+use crate::lane::{Lane, Queued};
+use crate::options::SubscribeOptions;
+use crate::sync::Arc;
+
+impl<E> State<E> {
+    /// Before the event that was judged is stored: whose queues are in its way.
+    pub(super) fn look(&mut self, judged: &mut Judged, effects: &mut Effects<E>) {
+        self.ring.expel(judged, effects);
+        self.ring.find_in_the_way(judged);
+    }
+}
+
+impl<E: 'static> Channel<E> {
+    /// A new subscriber to what `judge` makes of the events. False if the channel is closed: it
+    /// is one of nothing then.
+    pub(crate) fn subscribe_filtered<T: Send + 'static>(
+        &self,
+        options: SubscribeOptions,
+        created_at: &'static Location<'static>,
+        judge: impl Fn(&E) -> Option<T> + Send + Sync + 'static,
+    ) -> (Arc<Lane<T>>, bool) {
+        let mut made = None;
+        let is_open = self.run(|state, effects| {
+            let place = state.ring.join_filtered(options, created_at, |place| {
+                let lane = Arc::new(Lane::new(Arc::clone(place)));
+                let filter = Filter::new(Arc::clone(&lane), judge);
+                let filter: Arc<dyn Judge<E>> = Arc::new(filter);
+                made = Some(Arc::clone(&lane));
+                (lane as Arc<dyn Queued>, filter)
+            });
+            if state.ring.is_closed() {
+                state.ring.leave(place.id.key, effects);
+                return false;
+            }
+            state.tell_watchers(effects);
+            true
+        });
+        (made.expect("it has joined"), is_open)
+    }
+}

@@ -1,0 +1,230 @@
+//! The queue of a filtered subscription: what the publishers found to concern it, in sequence.
+//!
+//! It has a lock of its own, which is taken for a few words at a time: by its reader without the
+//! manager's, by publishers under the manager's. No value is dropped and no waker called under it.
+
+use std::collections::VecDeque;
+use std::task::Waker;
+
+use crate::ack::{Ticket, Until};
+use crate::cursor::Word;
+use crate::end::{DisconnectCause, EndReason};
+use crate::foreign::discard;
+use crate::options::Overflow;
+use crate::place::Place;
+use crate::sync::{Arc, Mutex, Ordering};
+
+/// # Invariants
+/// 1. The numbers of the items rise, and are above the position of the place's cursor.
+/// 2. The cursor moves on, and finishes, under the lock, but for an acknowledgement without a
+///    poll. So whoever looks at both under the lock misses no event between queue and hand.
+/// 3. A waker is here only while the queue is empty, and more may come.
+pub(crate) struct Lane<T> {
+    place: Arc<Place>,
+    queue: Mutex<Queue<T>>,
+}
+
+struct Queue<T> {
+    items: VecDeque<Item<T>>,
+    waker: Option<Waker>,
+    /// Lost since the last one that was yielded.
+    gap: u64,
+    /// It was disconnected: nothing more comes, and what is left owes nothing.
+    cut: Option<DisconnectCause>,
+    /// The manager is closed, and no permit is out.
+    complete: bool,
+}
+
+/// What the filter made of event `seq`.
+pub(crate) struct Item<T> {
+    pub(crate) seq: u64,
+    pub(crate) value: T,
+    /// Who waits for an answer. `None` if nobody does, or it was answered by disconnecting.
+    pub(crate) ticket: Option<Arc<Ticket>>,
+    /// It was taken while the subscription counted.
+    pub(crate) owes: bool,
+}
+
+/// What a reader gets.
+pub(crate) enum Taken<T> {
+    Item(Item<T>),
+    /// So many were lost before the next one.
+    Missed(u64),
+    Ended(EndReason),
+    /// It will be woken.
+    Parked,
+}
+
+/// What a push leaves to be done when the manager's lock is free.
+pub(crate) struct Pushed<T> {
+    pub(crate) lost: Option<Item<T>>,
+    pub(crate) waker: Option<Waker>,
+}
+
+/// A longer queue gives its memory back when it is empty.
+const KEPT: usize = 64;
+
+impl<T> Lane<T> {
+    pub(crate) fn new(place: Arc<Place>) -> Self {
+        Self {
+            place,
+            queue: Mutex::new(Queue {
+                items: VecDeque::new(),
+                waker: None,
+                gap: 0,
+                cut: None,
+                complete: false,
+            }),
+        }
+    }
+
+    pub(crate) fn place(&self) -> &Arc<Place> {
+        &self.place
+    }
+
+    /// Takes the next value, or leaves the waker; the event in hand is finished with. Gives the
+    /// cursor as it is then.
+    pub(crate) fn take(&self, waker: &Waker, tell_missed: bool) -> (Taken<T>, Word) {
+        let mut spare = None;
+        loop {
+            let mut queue = self.queue.lock();
+            let taken = if tell_missed && queue.gap > 0 {
+                Taken::Missed(std::mem::take(&mut queue.gap))
+            } else if let Some(item) = queue.items.pop_front() {
+                queue.gap = 0;
+                let old = queue.waker.take();
+                let (item, word) = self.claim(item, queue.cut.is_none());
+                drop(queue);
+                discard((old, spare));
+                return (Taken::Item(item), word);
+            } else if let Some(cause) = queue.cut {
+                Taken::Ended(EndReason::Disconnected { cause })
+            } else if queue.complete {
+                Taken::Ended(EndReason::Closed)
+            } else if queue.waker.as_ref().is_some_and(|w| w.will_wake(waker)) {
+                Taken::Parked
+            } else if let Some(waker) = spare.take() {
+                spare = queue.waker.replace(waker);
+                if queue.items.capacity() > KEPT {
+                    queue.items.shrink_to(0);
+                }
+                Taken::Parked
+            } else {
+                drop(queue);
+                spare = Some(waker.clone());
+                continue;
+            };
+            let word = self.place.cursor.finish();
+            drop(queue);
+            discard(spare);
+            return (taken, word);
+        }
+    }
+
+    /// Under the lock: the item is in hand, or noted among the deliveries that are out.
+    fn claim(&self, mut item: Item<T>, attached: bool) -> (Item<T>, Word) {
+        let place = &self.place;
+        item.owes = attached;
+        // Nobody is told of a disconnected subscription's end by what it goes on to read.
+        if !attached {
+            return (item, place.cursor.finish());
+        }
+        let held = place.held();
+        if let Some(held) = held {
+            held.open(item.seq);
+        } else if (item.ticket.as_ref()).is_some_and(|ticket| ticket.until() == Until::Finished) {
+            place.awaited.store(item.seq, Ordering::Release);
+        }
+        let word = place.cursor.move_to(item.seq, held.is_none());
+        (item, word)
+    }
+
+    /// Under the manager's lock: one more value, which there is room for, or which its policy
+    /// makes room for.
+    pub(crate) fn push(&self, seq: u64, value: T, ticket: Option<&Arc<Ticket>>) -> Pushed<T> {
+        let place = &self.place;
+        let mut queue = self.queue.lock();
+        let is_over = place.overflow == Overflow::DropOldest && queue.items.len() >= place.window;
+        let lost = is_over.then(|| queue.items.pop_front()).flatten();
+        if lost.is_some() {
+            queue.gap += 1;
+            place.count_missed();
+        }
+        queue.items.push_back(Item {
+            seq,
+            value,
+            ticket: ticket.cloned(),
+            owes: true,
+        });
+        let waker = queue.waker.take();
+        Pushed { lost, waker }
+    }
+
+    /// Drops what is unread, each by itself; nothing more comes.
+    pub(crate) fn clear(&self) {
+        let mut queue = self.queue.lock();
+        let items = std::mem::take(&mut queue.items);
+        let waker = queue.waker.take();
+        drop(queue);
+        discard(waker);
+        items.into_iter().for_each(discard);
+    }
+}
+
+/// A lane as the manager sees it, whatever it holds.
+pub(crate) trait Queued: Send + Sync {
+    fn len(&self) -> usize;
+
+    /// The first event that is unread, and where the reader stands, as of one moment.
+    fn look(&self) -> (Option<u64>, Word);
+
+    /// Whether event `seq` is unread.
+    fn holds(&self, seq: u64) -> bool;
+
+    /// Nothing more comes. What is unread stays to be read; those that wait for answers to it
+    /// are given out, and the waker.
+    fn cut(&self, cause: DisconnectCause) -> (Vec<Arc<Ticket>>, Option<Waker>);
+
+    /// Nothing more comes, but the reader goes on to count.
+    fn complete(&self) -> Option<Waker>;
+}
+
+impl<T> Lane<T> {
+    /// How many are unread, and whether these are the last.
+    pub(crate) fn backlog(&self) -> (usize, bool) {
+        let queue = self.queue.lock();
+        (queue.items.len(), queue.complete || queue.cut.is_some())
+    }
+}
+
+impl<T: Send> Queued for Lane<T> {
+    fn len(&self) -> usize {
+        self.queue.lock().items.len()
+    }
+
+    fn look(&self) -> (Option<u64>, Word) {
+        let queue = self.queue.lock();
+        let first = queue.items.front().map(|item| item.seq);
+        (first, self.place.cursor.load())
+    }
+
+    fn holds(&self, seq: u64) -> bool {
+        let queue = self.queue.lock();
+        let found = queue.items.binary_search_by_key(&seq, |item| item.seq);
+        found.is_ok()
+    }
+
+    fn cut(&self, cause: DisconnectCause) -> (Vec<Arc<Ticket>>, Option<Waker>) {
+        let mut queue = self.queue.lock();
+        queue.cut = Some(cause);
+        let tickets = queue.items.iter_mut().filter_map(|item| item.ticket.take());
+        let tickets = tickets.collect();
+        (tickets, queue.waker.take())
+    }
+
+    fn complete(&self) -> Option<Waker> {
+        let mut queue = self.queue.lock();
+        queue.complete = true;
+        queue.waker.take()
+    }
+}

@@ -1,0 +1,254 @@
+//! Members with a lane of their own: whom an event concerns, and which of these are in the way.
+
+use std::panic::Location;
+
+use super::{Member, Ring, Stored};
+use crate::ack::Ticket;
+use crate::effects::{Effect, Effects};
+use crate::end::DisconnectCause;
+use crate::inspect::{SubscriberId, SubscriberKind};
+use crate::judging::{Filters, Judge, Judged};
+use crate::lane::Queued;
+use crate::log::Spot;
+use crate::options::{Overflow, SubscribeOptions};
+use crate::place::Place;
+use crate::sync::Arc;
+
+/// A lane, and the filter before it.
+pub(crate) type Gate<E> = (Arc<dyn Queued>, Arc<dyn Judge<E>>);
+
+impl<E> Ring<E> {
+    // ---- Joining, leaving -------------------------------------------------------------------
+
+    /// A new subscriber that sees every event after the newest one that its filter lets through.
+    pub(crate) fn join_filtered(
+        &mut self,
+        options: SubscribeOptions,
+        created_at: &'static Location<'static>,
+        gate: impl FnOnce(&Arc<Place>) -> Gate<E>,
+    ) -> Arc<Place> {
+        let kind = SubscriberKind::Filtered;
+        let place = self.new_place(SubscribeOptions { kind, ..options }, created_at);
+        let (lane, filter) = gate(&place);
+        self.members[place.id.key] = Some(Member::new(&place, Some(lane), Spot::NOWHERE));
+        self.filtered += 1;
+        self.roll.join(filter);
+        self.barred = true;
+        self.assert_invariants();
+        place
+    }
+
+    /// The part of detaching that is about the lane.
+    pub(super) fn cut_lane(
+        &mut self,
+        key: usize,
+        cause: DisconnectCause,
+        effects: &mut Effects<E>,
+    ) {
+        let member = self.member_mut(key);
+        if !std::mem::replace(&mut member.attached, false) {
+            return;
+        }
+        let id = member.place.id;
+        let lane = member.lane.as_ref().expect("it has a lane");
+        member.place.cursor.watch();
+        let (unread, waker) = lane.cut(cause);
+        let dropped = unread.into_iter().map(|ticket| Effect::Dropped(ticket, id));
+        effects.extend(dropped);
+        effects.wake(waker);
+        self.filtered -= 1;
+        self.unblock(key);
+        effects.extend(self.roll.leave(id).map(Effect::Filter));
+        self.barred = self.closed || !self.roll.is_empty();
+    }
+
+    /// Nothing more will come: whoever has read all of its lane has read all there is.
+    pub(crate) fn complete_lanes(&mut self, effects: &mut Effects<E>) {
+        if self.roll.is_empty() {
+            return;
+        }
+        effects.push(Effect::Filters(self.roll.take()));
+        let lanes = self.members.iter().flatten().filter(|m| m.attached);
+        let lanes = lanes.filter_map(|member| member.lane.as_ref());
+        effects.wake(lanes.filter_map(|lane| lane.complete()));
+    }
+
+    // ---- Publishing -------------------------------------------------------------------------
+
+    /// The filters that have yet to judge an event.
+    #[inline]
+    pub(crate) fn unasked(&self, judged: &Judged) -> Option<Filters<E>> {
+        self.roll.after(judged)
+    }
+
+    /// Those whose filter panicked count no more.
+    pub(crate) fn expel(&mut self, judged: &mut Judged, effects: &mut Effects<E>) {
+        for id in judged.panicked.drain(..) {
+            self.disconnect(id, DisconnectCause::Panicked, effects);
+        }
+    }
+
+    /// Those that want the event and have no room for it are in the way, until
+    /// [`step_aside`](Self::step_aside).
+    pub(crate) fn find_in_the_way(&mut self, judged: &Judged) {
+        for wanted in &judged.wanted {
+            self.block_lane(wanted.value.place().id);
+        }
+    }
+
+    /// As [`find_in_the_way`](Self::find_in_the_way), of an event that any may want.
+    pub(crate) fn find_any_in_the_way(&mut self) {
+        let mut waiting = Vec::new();
+        for place in self.roll.places() {
+            if place.overflow.makes_wait() {
+                waiting.push(place.id);
+            }
+        }
+        waiting.into_iter().for_each(|id| self.block_lane(id));
+    }
+
+    fn block_lane(&mut self, id: SubscriberId) {
+        let Some(member) = self.current(id) else {
+            return;
+        };
+        let is_known = member.blocking.is_some();
+        if is_known || !member.place.overflow.makes_wait() || self.has_room(member) {
+            return;
+        }
+        // Again, now that it reports: it may have taken something meanwhile.
+        member.place.cursor.watch();
+        if self.has_room(member) && !planted!("filter-blocked-blindly") {
+            self.unwatch_if_idle(id.key);
+        } else {
+            self.block(id.key);
+        }
+    }
+
+    /// Whether its lane has room for one event more than was promised.
+    fn has_room(&self, member: &Member<E>) -> bool {
+        let unread = member.lane.as_ref().map_or(0, |lane| lane.len());
+        (unread as u64) + self.reserved < member.place.window as u64
+    }
+
+    /// The head of the line has gone: those in its way need not be in that of the next. Their
+    /// time goes on, until they take something or have room.
+    pub(crate) fn step_aside(&mut self) {
+        if self.filtered == 0 {
+            return;
+        }
+        for key in self.blocking_lanes() {
+            let since = self.member(key).since;
+            #[cfg(all(feature = "tracing", feature = "rt"))]
+            let warned = self.member(key).warned;
+            self.unblock(key);
+            if since.is_some() {
+                let member = self.member_mut(key);
+                member.since = since;
+                #[cfg(all(feature = "tracing", feature = "rt"))]
+                {
+                    member.warned = warned;
+                }
+                self.aside.insert(key);
+            }
+            self.unwatch_if_idle(key);
+        }
+    }
+
+    /// Those that have room again are not in the way, and not blamed any more.
+    pub(super) fn free_lanes(&mut self) {
+        if self.filtered == 0 {
+            return;
+        }
+        let mut full = self.blocking_lanes();
+        full.extend(&self.aside);
+        for key in full {
+            if self.has_room(self.member(key)) {
+                self.unblock(key);
+                self.unwatch_if_idle(key);
+            }
+        }
+    }
+
+    fn blocking_lanes(&self) -> Vec<usize> {
+        let keys = self.blocking.iter().copied();
+        keys.filter(|&key| self.member(key).lane.is_some())
+            .collect()
+    }
+
+    /// Stores the event for all that read the log, and for those that want it.
+    pub(super) fn append_wanted(
+        &mut self,
+        event: E,
+        ticket: Option<&Arc<Ticket>>,
+        judged: &mut Judged,
+        effects: &mut Effects<E>,
+    ) -> (Stored, Option<E>) {
+        let mut audience = self.attached;
+        for wanted in &mut judged.wanted {
+            wanted.counts = self.admits(wanted.value.place().id, effects);
+            audience += usize::from(wanted.counts);
+        }
+        if let Some(ticket) = ticket {
+            ticket.expect(audience);
+        }
+        let (seq, unread) = match self.listeners {
+            0 => (self.log.pass(), Some(event)),
+            _ => (self.log.append(event, ticket), None),
+        };
+        for wanted in judged.wanted.iter_mut().filter(|wanted| wanted.counts) {
+            let id = wanted.value.place().id;
+            let told = wanted.value.store(seq, ticket);
+            effects.wake(told.reader);
+            effects.extend(told.lost.map(|ticket| Effect::Dropped(ticket, id)));
+            // What a flush waits for may be what was lost.
+            self.settle(id.key, None, effects);
+        }
+        self.assert_invariants();
+        (Stored { seq, audience }, unread)
+    }
+
+    /// Whether it still counts, and does when it gets one event more.
+    fn admits(&mut self, id: SubscriberId, effects: &mut Effects<E>) -> bool {
+        let Some(member) = self.current(id) else {
+            return false;
+        };
+        let is_full = || {
+            member
+                .lane
+                .as_ref()
+                .is_some_and(|lane| lane.len() >= member.place.window)
+        };
+        if member.place.overflow == Overflow::Disconnect && is_full() {
+            self.disconnect(id, DisconnectCause::Overflow, effects);
+            return false;
+        }
+        true
+    }
+
+    // ---- Reading ----------------------------------------------------------------------------
+
+    /// A watched subscriber has taken from its lane, or only finished. True if it was in the way
+    /// of publishers, and has taken an event.
+    pub(crate) fn report_lane(
+        &mut self,
+        id: SubscriberId,
+        took: bool,
+        effects: &mut Effects<E>,
+    ) -> bool {
+        let Some(member) = self.find(id) else {
+            return false;
+        };
+        let was_blocking = member.blocking.is_some();
+        if took {
+            // Also the time that it has.
+            self.unblock(id.key);
+            if was_blocking {
+                self.block_lane(id);
+            }
+        }
+        self.settle(id.key, None, effects);
+        self.unwatch_if_idle(id.key);
+        self.assert_invariants();
+        took && was_blocking
+    }
+}
