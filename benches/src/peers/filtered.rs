@@ -2,7 +2,7 @@
 
 use futures::future::{Ready, ready};
 use futures::stream::{Filter, StreamExt};
-use genevent::{EventManager, Subscription};
+use genevent::{EventManager, Subscription, error::NotifyError};
 
 use super::each::{Channel, EachReader};
 use super::{Fanout, Reader};
@@ -80,6 +80,35 @@ impl Fanout<u64> for Ours {
 impl Reader<u64> for Filtered {
     async fn next(&mut self) -> Option<u64> {
         self.0.next().await
+    }
+}
+
+/// Ours, with `subscribe_where`: judged before the queue.
+pub(crate) struct OursBefore(EventManager<u64>);
+
+impl Fanout<u64> for OursBefore {
+    const NAME: &'static str = "genevent, subscribe_where";
+
+    type Reader = genevent::Filtered<u64>;
+
+    fn open(load: &Load) -> (Self, Vec<Self::Reader>) {
+        let manager = EventManager::new(load.capacity);
+        let readers = (0..load.subscribers)
+            .map(|index| manager.subscribe_where(move |event| wants(index, *event)));
+        let readers = readers.collect();
+        (Self(manager), readers)
+    }
+
+    async fn send(&mut self, event: u64) {
+        if let Err(NotifyError::Closed(_)) = self.0.notify(event).await {
+            unreachable!("nobody closes it");
+        }
+    }
+}
+
+impl Reader<u64> for genevent::Filtered<u64> {
+    async fn next(&mut self) -> Option<u64> {
+        StreamExt::next(self).await
     }
 }
 

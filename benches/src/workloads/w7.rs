@@ -14,8 +14,8 @@ pub(super) static WORKLOAD: Workload = Workload {
     name: "W7",
     title: "one event in a hundred is wanted",
     what: "10,000 subscribers, each wants one event in a hundred; u64, capacity 1,024. A channel \
-           each is asked by a predicate before the send; the others filter as they read, ours too: \
-           a filter before the queue does not exist yet, and nothing is judged",
+           each is asked by a predicate before the send, and so is ours with `subscribe_where`; the \
+           others filter as they read",
     figure: Figure {
         name: "µs per publish",
         unit: 1e-6,
@@ -32,6 +32,7 @@ fn cells() -> Vec<Cell> {
 
 fn peers() -> Vec<Peer> {
     vec![
+        peer::<filtered::OursBefore>(Kind::Ours),
         peer::<filtered::Ours>(Kind::Ours),
         peer::<ByReaders<broadcast::Lossless<u64>>>(Kind::Peer),
         peer::<ByReaders<broadcast::LosslessStream<u64>>>(Kind::Peer),
