@@ -26,7 +26,8 @@ use genevent::ext::Batches;
 use genevent::ext::{FilterAcked, ReadyBatches};
 use genevent::{
     Batch, Deliveries, Delivery, EndReason, EventManager, EventStreamExt, Filtered,
-    FilteredDeliveries, FilteredWithMissed, Permit, Receipt, Received, SubscribeOptions, SubscriberId, Subscription, WithMissed,
+    FilteredDeliveries, FilteredWithMissed, Permit, Receipt, Received, SubscribeOptions,
+    SubscriberId, Subscription, WithMissed,
 };
 
 // ---- The rows -----------------------------------------------------------------------------------

@@ -53,8 +53,12 @@ fn who_subscribes_while_an_event_is_judged_is_counted_or_does_not_see_it() {
             drop(leaver);
             let heard = publishing.await.unwrap();
             drop(manager);
-            let seen = first.collect::<Vec<_>>().await.len() + later.collect::<Vec<_>>().await.len();
-            assert!(heard == seen || heard == seen + 1, "the leaver may have been counted");
+            let seen =
+                first.collect::<Vec<_>>().await.len() + later.collect::<Vec<_>>().await.len();
+            assert!(
+                heard == seen || heard == seen + 1,
+                "the leaver may have been counted"
+            );
         });
     });
 }
@@ -71,7 +75,10 @@ fn receipts_and_flushes_hear_of_all_that_a_filtered_reader_takes_or_leaves() {
             let id = stuck.id();
             let reading = spawn(async move { while reader.next().await.is_some() {} });
             let lossy = spawn(async move {
-                lossy.deliveries().for_each(async |two| drop(two.ack())).await;
+                lossy
+                    .deliveries()
+                    .for_each(async |two| drop(two.ack()))
+                    .await;
             });
             let (cutting, flushing) = (manager.clone(), manager.clone());
             let cutting = spawn(async move { assert!(cutting.disconnect(id)) });

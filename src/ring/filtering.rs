@@ -104,7 +104,9 @@ impl<E> Ring<E> {
                 waiting.push(place.id);
             }
         }
-        waiting.into_iter().for_each(|id| self.block_lane(id));
+        for id in waiting {
+            self.block_lane(id);
+        }
     }
 
     fn block_lane(&mut self, id: SubscriberId) {

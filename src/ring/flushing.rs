@@ -28,12 +28,11 @@ impl<E> Member<E> {
 
     /// The next event that it has yet to read and to settle, there or not, and where it stands.
     fn look(&self) -> (Option<u64>, Word) {
-        let (next, word) = match &self.lane {
-            Some(lane) => lane.look(),
-            None => {
-                let word = self.place.cursor.load();
-                (Some(word.position() + 1), word)
-            }
+        let (next, word) = if let Some(lane) = &self.lane {
+            lane.look()
+        } else {
+            let word = self.place.cursor.load();
+            (Some(word.position() + 1), word)
         };
         (next.filter(|_| self.attached), word)
     }
