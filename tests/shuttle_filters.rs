@@ -11,6 +11,10 @@ mod schedules;
 
 use schedules::{model, spawn};
 
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "a filter is given a reference"
+)]
 fn even(n: &u64) -> bool {
     n % 2 == 0
 }
