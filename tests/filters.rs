@@ -17,6 +17,10 @@ mod drive;
 
 use drive::{now, read, read_all, waits};
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "a filter is given a reference"
+)]
 fn even(n: &u32) -> bool {
     n % 2 == 0
 }
@@ -120,7 +124,7 @@ fn wanted_events_come_in_sequence_with_their_numbers_beside_plain_subscriptions(
         assert_eq!(manager.try_notify(n), Ok(heard));
     }
     manager.close();
-    assert_eq!(read_all(&mut plain), Vec::from_iter(1..=10));
+    assert_eq!(read_all(&mut plain), (1..=10).collect::<Vec<_>>());
     let even: Vec<_> = read_all(&mut even)
         .into_iter()
         .map(|d| (d.seq(), d.ack()))

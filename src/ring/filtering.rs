@@ -119,7 +119,7 @@ impl<E> Ring<E> {
         }
         // Again, now that it reports: it may have taken something meanwhile.
         member.place.cursor.watch();
-        if self.has_room(member) && !planted!("filter-blocked-blindly") {
+        if self.has_room(member) {
             self.unwatch_if_idle(id.key);
         } else {
             self.block(id.key);

@@ -670,7 +670,7 @@ impl<'a> World<'a> {
         let stream = match wants {
             None => Events::Plain(manager.subscribe_with(options)),
             Some(n) => Events::Filtered(
-                manager.subscribe_where_with(options, move |payload| payload.is_multiple_of(n)),
+                manager.subscribe_where_with(options, move |payload| payload % n == 0),
             ),
         };
         let id = stream.known().id;

@@ -311,9 +311,7 @@ impl Reference {
         full.retain(|who| match (self.readers[*who].wants, wish) {
             (None, _) => true,
             (Some(_), Wish::Permit) => asked.contains(who),
-            (Some(wants), Wish::Event(payload)) => {
-                asked.contains(who) && payload.is_multiple_of(wants)
-            }
+            (Some(wants), Wish::Event(payload)) => asked.contains(who) && payload % wants == 0,
         });
         full
     }
@@ -413,7 +411,7 @@ impl Reference {
         let mut attached = self.attached();
         attached.retain(|&who| {
             let wants = self.readers[who].wants;
-            wants.is_none_or(|wants| payload.is_multiple_of(wants))
+            wants.is_none_or(|wants| payload % wants == 0)
         });
         attached
     }
