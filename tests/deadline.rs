@@ -144,7 +144,8 @@ async fn all_that_hold_the_room_are_named_with_their_lines() {
     let message = late.to_string();
     let expected = format!(
         "not stored in time: no room at #1 \"one\" from tests/deadline.rs:{line}:26: 1 of 1 \
-         unread, 0 in hand, #2 from tests/deadline.rs:{}:27: 1 of 1 unread, 0 in hand",
+         unread, 0 in hand, holding publishers for 1.0s, #2 from tests/deadline.rs:{}:27: 1 of 1 \
+         unread, 0 in hand, holding publishers for 1.0s",
         line + 2
     );
     assert_eq!(message, expected);
