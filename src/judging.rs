@@ -142,6 +142,7 @@ impl<E> Roll<E> {
         }
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -190,12 +191,13 @@ impl<E> Roll<E> {
     }
 
     /// The filters that have not judged yet, unless all have.
+    #[inline]
     pub(crate) fn after(&self, judged: &Judged) -> Option<Filters<E>> {
-        if self.newest <= judged.seen || self.is_empty() {
+        if self.is_empty() || self.newest <= judged.seen() {
             return None;
         }
         Some(Filters {
-            from: self.entries.partition_point(|e| e.number <= judged.seen),
+            from: self.entries.partition_point(|e| e.number <= judged.seen()),
             entries: Arc::clone(&self.entries),
             newest: self.newest,
         })
@@ -210,14 +212,18 @@ pub(crate) struct Filters<E> {
     newest: u64,
 }
 
-/// What the filters made of one event.
+/// What the filters made of one event. Nothing, while there are none: most publishers wait
+/// without.
 #[derive(Default)]
-pub(crate) struct Judged {
+pub(crate) struct Judged(Option<Box<Answers>>);
+
+#[derive(Default)]
+struct Answers {
     /// The number of the newest filter that was asked.
     seen: u64,
-    pub(crate) wanted: Vec<Claimant>,
+    wanted: Vec<Claimant>,
     /// Those whose filter panicked.
-    pub(crate) panicked: Vec<SubscriberId>,
+    panicked: Vec<SubscriberId>,
 }
 
 /// One that wants the event.
@@ -228,26 +234,56 @@ pub(crate) struct Claimant {
 }
 
 impl Judged {
+    /// There were filters to ask.
+    #[inline]
+    pub(crate) fn is_asked(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Those that want the event.
+    pub(crate) fn wanted(&self) -> &[Claimant] {
+        self.0.as_ref().map_or(&[], |answers| &answers.wanted)
+    }
+
+    pub(crate) fn wanted_mut(&mut self) -> &mut [Claimant] {
+        match &mut self.0 {
+            Some(answers) => &mut answers.wanted,
+            None => &mut [],
+        }
+    }
+
+    /// Those whose filter panicked, once.
+    pub(crate) fn take_panicked(&mut self) -> Vec<SubscriberId> {
+        let answers = self.0.as_mut();
+        answers.map_or_else(Vec::new, |answers| std::mem::take(&mut answers.panicked))
+    }
+
+    #[inline]
+    fn seen(&self) -> u64 {
+        self.0.as_ref().map_or(0, |answers| answers.seen)
+    }
+
     /// Asks the filters; not under a lock.
     pub(crate) fn ask<E>(&mut self, filters: &Filters<E>, event: &E) {
+        let answers = self.0.get_or_insert_default();
         for entry in &filters.entries[filters.from..] {
             let Some(filter) = &entry.filter else {
                 continue;
             };
             match filter.judge(event) {
                 Ok(None) => {}
-                Ok(Some(value)) => self.wanted.push(Claimant {
+                Ok(Some(value)) => answers.wanted.push(Claimant {
                     value,
                     counts: true,
                 }),
-                Err(panicked) => self.panicked.push(panicked),
+                Err(panicked) => answers.panicked.push(panicked),
             }
         }
-        self.seen = filters.newest;
+        answers.seen = filters.newest;
     }
 }
 
-impl Drop for Judged {
+impl Drop for Answers {
     fn drop(&mut self) {
         self.wanted.drain(..).for_each(discard);
     }

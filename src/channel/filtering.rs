@@ -11,9 +11,12 @@ use crate::sync::Arc;
 
 impl<E> State<E> {
     /// Before the event that was judged is stored: whose queues are in its way.
+    #[inline]
     pub(super) fn look(&mut self, judged: &mut Judged, effects: &mut Effects<E>) {
-        self.ring.expel(judged, effects);
-        self.ring.find_in_the_way(judged);
+        if judged.is_asked() {
+            self.ring.expel(judged, effects);
+            self.ring.find_in_the_way(judged);
+        }
     }
 }
 

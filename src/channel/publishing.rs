@@ -114,10 +114,14 @@ impl<E> Channel<E> {
     }
 
     pub(crate) fn try_store(&self, event: E) -> Result<Stored, TryNotifyError<E>> {
-        let event = match self.store_quietly(event, None) {
-            Ok(stored) => return Ok(stored),
-            Err(event) => event,
-        };
+        match self.store_quietly(event, None) {
+            Ok(stored) => Ok(stored),
+            Err(event) => self.store_if_room(event),
+        }
+    }
+
+    #[inline(never)]
+    fn store_if_room(&self, event: E) -> Result<Stored, TryNotifyError<E>> {
         let mut event = Some(event);
         let mut judged = Judged::default();
         loop {

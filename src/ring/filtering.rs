@@ -83,7 +83,7 @@ impl<E> Ring<E> {
 
     /// Those whose filter panicked count no more.
     pub(crate) fn expel(&mut self, judged: &mut Judged, effects: &mut Effects<E>) {
-        for id in judged.panicked.drain(..) {
+        for id in judged.take_panicked() {
             self.disconnect(id, DisconnectCause::Panicked, effects);
         }
     }
@@ -91,7 +91,7 @@ impl<E> Ring<E> {
     /// Those that want the event and have no room for it are in the way, until
     /// [`step_aside`](Self::step_aside).
     pub(crate) fn find_in_the_way(&mut self, judged: &Judged) {
-        for wanted in &judged.wanted {
+        for wanted in judged.wanted() {
             self.block_lane(wanted.value.place().id);
         }
     }
@@ -178,6 +178,7 @@ impl<E> Ring<E> {
     }
 
     /// Stores the event for all that read the log, and for those that want it.
+    #[cold]
     pub(super) fn append_wanted(
         &mut self,
         event: E,
@@ -186,7 +187,7 @@ impl<E> Ring<E> {
         effects: &mut Effects<E>,
     ) -> (Stored, Option<E>) {
         let mut audience = self.attached;
-        for wanted in &mut judged.wanted {
+        for wanted in judged.wanted_mut() {
             wanted.counts = self.admits(wanted.value.place().id, effects);
             audience += usize::from(wanted.counts);
         }
@@ -197,7 +198,11 @@ impl<E> Ring<E> {
             0 => (self.log.pass(), Some(event)),
             _ => (self.log.append(event, ticket), None),
         };
-        for wanted in judged.wanted.iter_mut().filter(|wanted| wanted.counts) {
+        for wanted in judged
+            .wanted_mut()
+            .iter_mut()
+            .filter(|wanted| wanted.counts)
+        {
             let id = wanted.value.place().id;
             let told = wanted.value.store(seq, ticket);
             effects.wake(told.reader);

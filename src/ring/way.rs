@@ -90,6 +90,7 @@ impl<E> Ring<E> {
     }
 
     /// The blocking member at `index` has been waited for since then.
+    #[inline]
     fn count_as_held(&mut self, index: usize, since: Instant) {
         let key = self.blocking[index];
         let member = self.members[key].as_mut().expect(MEMBER);
@@ -105,6 +106,7 @@ impl<E> Ring<E> {
         self.plan_warning(key, since);
     }
 
+    #[cold]
     fn swap_blocking(&mut self, one: usize, other: usize) {
         self.blocking.swap(one, other);
         for index in [one, other] {
@@ -166,6 +168,7 @@ impl<E> Ring<E> {
     }
 
     /// The member is in the way of publishers.
+    #[inline]
     pub(super) fn block(&mut self, key: usize) {
         let index = self.blocking.len();
         self.blocking.push(key);
