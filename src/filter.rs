@@ -1,9 +1,10 @@
 //! Subscriptions to what concerns them: judged by the publisher, before the queue.
 //!
-//! [`EventManager::subscribe_map`] and [`subscribe_where`](EventManager::subscribe_where) take a
-//! closure that says of each event whether it is wanted, and what of it. The publisher asks it, so
-//! an unwanted event costs the subscriber nothing: it takes no room, wakes nobody, is not cloned,
-//! owes nothing, and is not in the receipt's count.
+//! [`EventManager::subscribe_map`](crate::EventManager::subscribe_map) and
+//! [`subscribe_where`](crate::EventManager::subscribe_where) take a closure that says of each event
+//! whether it is wanted, and what of it. The publisher asks it, so an unwanted event costs the
+//! subscriber nothing: it takes no room, wakes nobody, is not cloned, owes nothing, and is not in
+//! the receipt's count.
 //!
 //! A [`Filtered`] subscription is otherwise like a [`Subscription`](crate::Subscription) that
 //! happens to see fewer events: the same order, the same policies, [deliveries](FilteredDeliveries),
@@ -17,14 +18,13 @@
 //! that is then not published at all. It may call back into the manager (of what it publishes
 //! itself it is asked as well). If it panics, its subscription alone is disconnected, with
 //! [`DisconnectCause::Panicked`](crate::DisconnectCause::Panicked); the publisher notices nothing.
-//! A closure that holds an [`EventManager`] keeps it open for as long as its subscription exists; a
-//! [`WeakEventManager`](crate::WeakEventManager) does not.
+//! A closure that holds an [`EventManager`](crate::EventManager) keeps it open for as long as its
+//! subscription exists; a [`WeakEventManager`](crate::WeakEventManager) does not.
 //!
 //! # Cost
 //! Publishing asks all closures, one after the other, and does more only for those that want the
-//! event. With thousands that each want a few this is what a predicate before a send costs. For
-//! a reader that wants most events, `filter` on a plain subscription is cheaper: events are stored
-//! once for all of these.
+//! event: much as a predicate before each send would. For a reader that wants most events, `filter`
+//! on a plain subscription is cheaper: events are stored once for all of these.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, Location};

@@ -180,6 +180,8 @@ impl SubscribeOptions {
     /// until this subscription has read them. Subscribing takes time in proportion to
     /// `events / 64`.
     ///
+    /// A [filtered](crate::filter) subscription begins with the next event, whatever is set here.
+    ///
     /// # Examples
     /// ```
     /// use futures::{FutureExt, StreamExt};

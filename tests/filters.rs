@@ -527,6 +527,20 @@ async fn collect(stream: impl Stream<Item = u32>) -> Vec<u32> {
     stream.collect().await
 }
 
+#[test]
+fn it_begins_with_the_next_event_also_where_events_are_retained() {
+    let manager = EventManager::builder().retain(10).build();
+    manager.try_notify(2).unwrap();
+    let options = SubscribeOptions::new().replay(10);
+    let mut even = manager.subscribe_where_with(options, |n: &u32| n % 2 == 0);
+    assert!(waits(&mut even));
+    assert_eq!(manager.try_notify(4), Ok(1));
+    assert_eq!(read(&mut even), Some(4));
+    // One that comes late gets it also when only a filtered one was there to hear it.
+    let mut late = manager.subscribe_with(SubscribeOptions::new().replay(10));
+    assert_eq!([read(&mut late), read(&mut late)], [Some(2), Some(4)]);
+}
+
 #[tokio::test]
 async fn its_neighbours_on_the_thread_have_their_turns() {
     let manager = EventManager::new(5_000);
