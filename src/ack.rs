@@ -134,13 +134,23 @@ impl Ticket {
         }
     }
 
+    /// As if it had been polled with `waker`, or not at all; gives back what it was polled with
+    /// before.
+    pub(crate) fn replace_waker(&self, waker: Option<Waker>) -> Option<Waker> {
+        std::mem::replace(&mut self.note.lock().waker, waker)
+    }
+
+    pub(crate) fn would_wake(&self, waker: &Waker) -> bool {
+        let note = self.note.lock();
+        note.waker.as_ref().is_some_and(|w| w.will_wake(waker))
+    }
+
     /// Nobody waits for it any more.
     pub(crate) fn abandon(&self) {
         if self.is_settled() {
             return;
         }
-        let waker = self.note.lock().waker.take();
-        discard(waker);
+        discard(self.replace_waker(None));
     }
 }
 

@@ -32,6 +32,7 @@ mod filtering;
 mod handlers;
 mod publishing;
 mod seeing;
+mod stages;
 
 pub(crate) use publishing::{Refusal, Wait};
 
@@ -161,6 +162,11 @@ impl<E> State<E> {
         let word = place.cursor.finish_locked();
         if word.is_watched() {
             self.ring.report(key, None, effects);
+            if place.stage().is_some() {
+                if let Some(next) = self.next_stage(place, reading, waker, spare, effects) {
+                    return next;
+                }
+            }
         }
         if word.is_detached() {
             let rest = self.ring.take_rest(key);

@@ -43,6 +43,7 @@
 //! | [`sync_notify`] while holding as many deliveries as [`max_unacked`] allows | the next one, which is not let out | acknowledge first, or a higher limit |
 //! | [`notify`] when the buffer is full, in the only task that empties it | room | [`try_notify`]; a task of its own; [`Overflow::WaitAtMost`] |
 //! | [`sync_notify`] with `deliveries().chunks(n)` behind it, and fewer than `n` events to come | the chunk to fill | [`ready_batches`] or [`batches`], which do not wait for more |
+//! | `zip`, or one loop, over a subscription and another one that comes [after] it | the first one to be polled again, which finishes its event | a task for each; [`Subscription::ack`] |
 //! | everybody, for a forgotten `let _sub = manager.subscribe()` | a stream that nobody polls | drop it: `let _` without a name does so at once |
 //!
 //! The same can happen between two managers whose readers publish to each other, and across
@@ -80,6 +81,7 @@
 //!
 //! Each shape is a test in `tests/deadlocks.rs`: that it hangs, and that the error names it.
 //!
+//! [after]: crate::EventManager::subscribe_after
 //! [`notify`]: crate::EventManager::notify
 //! [`try_notify`]: crate::EventManager::try_notify
 //! [`ack_notify`]: crate::EventManager::ack_notify

@@ -99,7 +99,7 @@ impl SubscriberInfo {
     /// Its name, if it was given one.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
-        self.place.name.as_deref()
+        self.place.name()
     }
 
     /// What reads it.
@@ -124,6 +124,23 @@ impl SubscriberInfo {
     #[must_use]
     pub fn overflow(&self) -> Overflow {
         self.place.overflow
+    }
+
+    /// Those that it comes [after](crate::SubscribeOptions::after), left or not.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::EventManager;
+    ///
+    /// let manager = EventManager::<u8>::new(8);
+    /// let journal = manager.subscribe();
+    /// let business = manager.subscribe_after(&journal);
+    /// assert_eq!(manager.subscribers()[1].after(), [journal.id()]);
+    /// # drop(business);
+    /// ```
+    #[must_use]
+    pub fn after(&self) -> &[SubscriberId] {
+        self.place.stage().map_or(&[], |stage| stage.after())
     }
 
     /// Events it had not read, of those that fill its window: not what is
@@ -188,6 +205,9 @@ impl fmt::Display for SubscriberInfo {
             self.window(),
             self.unacked(),
         )?;
+        for other in self.after() {
+            write!(f, ", after {other}")?;
+        }
         match self.missed() {
             0 => {}
             missed => write!(f, ", {missed} missed")?,

@@ -58,7 +58,8 @@
 //!
 //! Who wants few of the events says which: [`subscribe_where`](EventManager::subscribe_where) and
 //! [`subscribe_map`](EventManager::subscribe_map) have the publisher judge them before the queue, so
-//! that the others cost this subscriber nothing. See module [`filter`].
+//! that the others cost this subscriber nothing. See module [`filter`]. And who must not see an event
+//! before another one is done with it, subscribes [`after`](EventManager::subscribe_after) that one.
 //!
 //! # What a combinator does to "finished"
 //!
@@ -202,6 +203,7 @@ mod ring;
 mod roster;
 mod segment;
 mod sink;
+mod stage;
 mod stats;
 mod subscription;
 mod sync;

@@ -97,7 +97,11 @@ impl<E> Log<E> {
     }
 
     /// Moves a reader on to the segment that has what comes after `position`.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "called for every batch, and once more where nobody hurries"
+    )]
+    #[inline(always)]
     pub(crate) fn advance(&mut self, spot: &mut Spot, position: u64, effects: &mut Effects<E>) {
         let from = self.index(*spot);
         let mut to = from;
@@ -120,7 +124,11 @@ impl<E> Log<E> {
     }
 
     /// What a reader that has been moved on there may read next; there must be something.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "called for every batch, and once more where nobody hurries"
+    )]
+    #[inline(always)]
     pub(crate) fn batch(&mut self, spot: Spot) -> &Segment<E> {
         let mut index = self.index(spot);
         if index == self.links.len() {

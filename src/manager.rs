@@ -385,6 +385,9 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     ///
     /// Takes [`SubscribeOptions`], or an [`Overflow`](crate::Overflow) alone.
     ///
+    /// # Panics
+    /// If it is to come [after](SubscribeOptions::after) a subscription of another manager.
+    ///
     /// # Examples
     /// ```
     /// use genevent::{EventManager, Overflow, SubscribeOptions};
@@ -399,11 +402,54 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// ```
     #[track_caller]
     pub fn subscribe_with(&self, options: impl Into<SubscribeOptions>) -> Subscription<E> {
-        Subscription::new(
-            Arc::clone(&self.channel),
-            options.into(),
-            Location::caller(),
-        )
+        let options = options.into();
+        assert!(
+            self.channel.owns(&options.after),
+            "a subscription comes after others of its own manager"
+        );
+        Subscription::new(Arc::clone(&self.channel), options, Location::caller())
+    }
+
+    /// A stream that is the next stage after `other`: it sees an event only once `other` has settled
+    /// it and all before.
+    ///
+    /// As the stages of a Disruptor's graph, but they may come and go at any time. It is a
+    /// subscriber like any other: publishers wait for its room, which what it may not see yet takes
+    /// up as well, and `sync_notify` waits for both. Settled is what `other` has finished with,
+    /// given up, or lost to newer events; of an `other` that yields deliveries, each must be
+    /// answered for. Once `other` has left, nothing is waited for but deliveries that are out; one
+    /// that is disconnected is waited for while it has an event in hand.
+    ///
+    /// A stage that has read everything is woken by a new event as every subscriber is, and once
+    /// more when it may see it. What is [replayed](SubscribeOptions::replay), and what it still
+    /// yields after it was disconnected, does not wait. There can be no cycle: who is waited for
+    /// came first. With options of its own, or after several: [`SubscribeOptions::after`].
+    ///
+    /// Do not read both in one task so that one waits for the other (`zip`): page
+    /// [`deadlocks`](crate::deadlocks).
+    ///
+    /// # Panics
+    /// If `other` is a subscription of another manager.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{FutureExt, StreamExt};
+    /// use genevent::EventManager;
+    ///
+    /// let manager = EventManager::new(8);
+    /// let mut journal = manager.subscribe();
+    /// let mut business = manager.subscribe_after(&journal);
+    ///
+    /// manager.try_notify("order").unwrap();
+    /// assert_eq!(business.next().now_or_never(), None);
+    /// assert_eq!(journal.next().now_or_never(), Some(Some("order")));
+    /// assert_eq!(business.next().now_or_never(), None, "the journal has it in hand");
+    /// journal.ack();
+    /// assert_eq!(business.next().now_or_never(), Some(Some("order")));
+    /// ```
+    #[track_caller]
+    pub fn subscribe_after(&self, other: &Subscription<E>) -> Subscription<E> {
+        self.subscribe_with(SubscribeOptions::new().after(other.id()))
     }
 
     /// Ends a subscription from outside: the way out of a reader that is stuck.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::inspect::SubscriberKind;
+use crate::inspect::{SubscriberId, SubscriberKind};
 
 /// What happens to a subscriber whose unread events fill its window.
 ///
@@ -121,6 +121,7 @@ pub struct SubscribeOptions {
     pub(crate) window: Option<usize>,
     pub(crate) max_unacked: Option<usize>,
     pub(crate) replay: usize,
+    pub(crate) after: Vec<SubscriberId>,
     pub(crate) name: Option<Arc<str>>,
     pub(crate) kind: SubscriberKind,
 }
@@ -205,6 +206,49 @@ impl SubscribeOptions {
     /// [`SubscriberInfo::pending`]: crate::inspect::SubscriberInfo::pending
     pub fn replay(mut self, events: usize) -> Self {
         self.replay = events;
+        self
+    }
+
+    /// Sees an event only once `other` has settled it and all before: the next stage of a graph,
+    /// as [`subscribe_after`], which says what that means. Called again, it waits for each of
+    /// them.
+    ///
+    /// One that has left by then is not waited for. [Filtered](crate::filter) subscriptions and
+    /// handlers can be waited for, too, by their [ids](crate::inspect::SubscriberInfo::id).
+    ///
+    /// # Panics
+    /// [`subscribe_with`] panics if `other` is of another manager; and
+    /// [`subscribe_map_with`] and [`subscribe_where_with`] do, whatever it is: they do not wait for
+    /// others.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{FutureExt, StreamExt};
+    /// use genevent::{EventManager, SubscribeOptions};
+    ///
+    /// let manager = EventManager::new(8);
+    /// let mut journal = manager.subscribe();
+    /// let mut replica = manager.subscribe();
+    /// let both = SubscribeOptions::new().after(journal.id()).after(replica.id());
+    /// let mut business = manager.subscribe_with(both);
+    ///
+    /// manager.try_notify("order").unwrap();
+    /// for stage in [&mut journal, &mut replica] {
+    ///     assert_eq!(business.next().now_or_never(), None);
+    ///     stage.next().now_or_never();
+    ///     stage.ack();
+    /// }
+    /// assert_eq!(business.next().now_or_never(), Some(Some("order")));
+    /// ```
+    ///
+    /// [`subscribe_after`]: crate::EventManager::subscribe_after
+    /// [`subscribe_with`]: crate::EventManager::subscribe_with
+    /// [`subscribe_map_with`]: crate::EventManager::subscribe_map_with
+    /// [`subscribe_where_with`]: crate::EventManager::subscribe_where_with
+    pub fn after(mut self, other: SubscriberId) -> Self {
+        if !self.after.contains(&other) {
+            self.after.push(other);
+        }
         self
     }
 

@@ -9,11 +9,12 @@ use crate::cursor::{Cursor, Word};
 use crate::held::Held;
 use crate::inspect::{SubscriberId, SubscriberKind};
 use crate::options::Overflow;
+use crate::stage::Stage;
 use crate::sync::{Arc, AtomicU64, Ordering};
 
 pub(crate) struct Place {
     pub(crate) id: SubscriberId,
-    pub(crate) name: Option<Arc<str>>,
+    pub(crate) details: Option<Box<Details>>,
     /// Its manager's name.
     #[cfg(feature = "tracing")]
     pub(crate) manager: Option<Arc<str>>,
@@ -32,7 +33,31 @@ pub(crate) struct Place {
     pub(crate) held: OnceLock<Box<Held>>,
 }
 
+/// What most subscribers do not have.
+pub(crate) struct Details {
+    pub(crate) name: Option<Arc<str>>,
+    /// It sees events after others.
+    pub(crate) stage: Option<Stage>,
+}
+
+impl Details {
+    /// `after`: those that it sees events after.
+    pub(crate) fn of(name: Option<Arc<str>>, after: Vec<SubscriberId>) -> Option<Box<Self>> {
+        let stage = (!after.is_empty()).then(|| Stage::new(after));
+        (name.is_some() || stage.is_some()).then(|| Box::new(Self { name, stage }))
+    }
+}
+
 impl Place {
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.details.as_ref()?.name.as_deref()
+    }
+
+    #[inline]
+    pub(crate) fn stage(&self) -> Option<&Stage> {
+        self.details.as_ref()?.stage.as_ref()
+    }
+
     /// The length of the sequence at which it is at its limit, if it reads nothing until then.
     #[inline]
     pub(crate) fn limit(&self) -> u64 {
@@ -99,7 +124,7 @@ impl fmt::Debug for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Place")
             .field("id", &self.id)
-            .field("name", &self.name)
+            .field("name", &self.name())
             .field("overflow", &self.overflow)
             .field("window", &self.window)
             .finish_non_exhaustive()

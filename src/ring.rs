@@ -7,9 +7,9 @@
 //! The [`Log`] keeps the events; this decides who may add one, what that does to whom, and who is
 //! owed an answer.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::panic::Location;
-use std::sync::{OnceLock, Weak};
+use std::sync::OnceLock;
 
 use crate::ack::Ticket;
 use crate::clock::Instant;
@@ -22,7 +22,7 @@ use crate::lane::Queued;
 use crate::limits::{KEEPER, Limits};
 use crate::log::{Log, Spot};
 use crate::options::{Overflow, SubscribeOptions};
-use crate::place::Place;
+use crate::place::{Details, Place};
 use crate::reading::{After, Rest};
 use crate::segment::Segment;
 use crate::sync::{Arc, AtomicU64};
@@ -31,6 +31,7 @@ mod filtering;
 mod flushing;
 mod keeper;
 mod seeing;
+mod stages;
 #[cfg(all(feature = "tracing", feature = "rt"))]
 mod warning;
 mod way;
@@ -125,6 +126,8 @@ pub(crate) struct Ring<E> {
     warnings: BTreeSet<(Instant, usize)>,
 }
 
+use flushing::Flushes;
+
 struct Member<E> {
     place: Arc<Place>,
     /// Its own queue, if it does not read the log.
@@ -138,8 +141,8 @@ struct Member<E> {
     /// Somebody was warned of that.
     #[cfg(all(feature = "tracing", feature = "rt"))]
     warned: bool,
-    /// Flushes that wait for it, each up to an event; in order.
-    flushes: VecDeque<(u64, Weak<Ticket>)>,
+    /// Those that wait until it has settled all up to an event. Mostly nobody does.
+    flushes: Option<Box<Flushes>>,
     /// Set when it is disconnected, taken when its stream has noticed.
     rest: Option<Box<Rest<E>>>,
     attached: bool,
@@ -157,7 +160,7 @@ impl<E> Member<E> {
             since: None,
             #[cfg(all(feature = "tracing", feature = "rt"))]
             warned: false,
-            flushes: VecDeque::new(),
+            flushes: None,
             rest: None,
             attached: true,
             gone: false,
@@ -272,6 +275,9 @@ impl<E> Ring<E> {
         self.attached += 1;
         self.listeners += 1;
         self.push_limit(key);
+        if place.stage().is_some() {
+            place.cursor.watch();
+        }
         self.assert_invariants();
         (place, replayed)
     }
@@ -293,7 +299,7 @@ impl<E> Ring<E> {
                 number: self.joined,
                 key,
             },
-            name: options.name,
+            details: Details::of(options.name, options.after),
             #[cfg(feature = "tracing")]
             manager: self.name.clone(),
             kind: options.kind,
@@ -352,8 +358,7 @@ impl<E> Ring<E> {
         rest.next = word.position() + 1;
         let member = self.member_mut(id.key);
         member.rest = Some(rest);
-        let in_hand = !word.is_finished() && !planted!("disconnected-hand");
-        self.settle(id.key, in_hand.then_some(1), effects);
+        self.settle(id.key, None, effects);
         self.assert_invariants();
         true
     }
@@ -368,6 +373,9 @@ impl<E> Ring<E> {
             return self.member(key).place.cursor.load();
         }
         let word = member.place.cursor.detach();
+        if let Some(stage) = member.place.stage() {
+            effects.wake(stage.stop_waiting());
+        }
         if !std::mem::replace(&mut member.attached, false) {
             return word;
         }
@@ -570,7 +578,8 @@ impl<E> Ring<E> {
     fn unwatch_if_idle(&self, key: usize) {
         let member = self.member(key);
         let is_idle = member.blocking.is_none() && member.since.is_none();
-        if member.attached && is_idle && member.flushes.is_empty() {
+        let is_stage = member.place.stage().is_some();
+        if member.attached && is_idle && member.flushes.is_none() && !is_stage {
             member.place.cursor.unwatch();
         }
     }

@@ -54,6 +54,8 @@ impl<E> Drop for Slot<E> {
 pub(crate) struct Segment<E> {
     /// The number of the event in the first slot.
     first: u64,
+    /// The number of the last one to be read.
+    last: u64,
     /// At least one.
     slots: Arc<[Slot<E>]>,
 }
@@ -67,7 +69,8 @@ impl<E> Segment<E> {
         } else {
             open.drain(..).collect()
         };
-        Self { first, slots }
+        let last = first + slots.len() as u64 - 1;
+        Self { first, last, slots }
     }
 
     /// The number of its first event.
@@ -76,10 +79,18 @@ impl<E> Segment<E> {
         self.first
     }
 
+    /// The same events, but none after `last` to be read.
+    pub(crate) fn up_to(&self, last: u64) -> Self {
+        Self {
+            last: self.last.min(last),
+            ..self.clone()
+        }
+    }
+
     /// The number of its last event.
     #[inline]
     pub(crate) fn last(&self) -> u64 {
-        self.first + self.slots.len() as u64 - 1
+        self.last
     }
 
     #[inline]
@@ -101,6 +112,7 @@ impl<E> Segment<E> {
             return false;
         };
         self.slots = slots.iter_mut().chain(others).map(Slot::take).collect();
+        self.last = next.last;
         true
     }
 }
@@ -110,6 +122,7 @@ impl<E> Clone for Segment<E> {
     fn clone(&self) -> Self {
         Self {
             first: self.first,
+            last: self.last,
             slots: Arc::clone(&self.slots),
         }
     }

@@ -13,6 +13,7 @@ use crate::channel::{Channel, Next};
 use crate::cursor::Word;
 use crate::delivery::{Ack, Deliveries};
 use crate::end::EndReason;
+use crate::foreign::discard;
 use crate::held::{Held, Report};
 use crate::inspect::SubscriberId;
 use crate::options::SubscribeOptions;
@@ -360,13 +361,17 @@ impl<E: Clone> Subscription<E> {
             if tell_missed && self.gap > 0 {
                 self.ack();
                 self.look_again(self.place.cursor.load());
+                if let Some(stage) = self.place.stage() {
+                    // It may have been about to wait.
+                    discard(stage.stop_waiting());
+                }
                 return Poll::Ready(Some(Received::Missed(std::mem::take(&mut self.gap))));
             }
-            let more = ready!(self.poll_ahead(cx));
+            let more = self.poll_ahead(cx);
             if tell_missed && self.gap > 0 {
                 continue;
             }
-            if !more {
+            if !ready!(more) {
                 return Poll::Ready(None);
             }
             // Cloned before it is claimed: a `Clone` that panics loses nothing.
@@ -627,6 +632,9 @@ impl<E> Drop for Subscription<E> {
             } else {
                 ticket.ack();
             }
+        }
+        if let Some(stage) = self.place.stage() {
+            discard(stage.stop_waiting());
         }
         if !self.is_ended() {
             #[cfg(feature = "tracing")]

@@ -51,7 +51,7 @@ mod told {
                 $level,
                 manager = place.manager.as_deref(),
                 subscriber = place.id.number,
-                name = place.name.as_deref(),
+                name = place.name(),
                 $($fields)+
             );
         }};
@@ -211,7 +211,7 @@ mod handlers {
                         "handler",
                         manager = place.manager.as_deref(),
                         subscriber = place.id.number,
-                        name = place.name.as_deref(),
+                        name = place.name(),
                     ));
                 });
             }

@@ -215,6 +215,30 @@ async fn chunks_over_too_few_events_wait_for_more() {
     }
 }
 
+// ---- Stages -------------------------------------------------------------------------------------
+
+#[tokio::test(start_paused = true)]
+async fn zip_of_a_stage_with_the_one_before_waits_for_itself_and_ack_breaks_it() {
+    let manager = EventManager::new(4);
+    let (mut first, line) = (manager.subscribe(), line!());
+    let second = manager.subscribe_after(&first);
+    manager.try_notify("order").unwrap();
+    {
+        let mut both = (&mut first).zip(second);
+        assert!(hangs(both.next()).await);
+        // The stage cannot be named, as it is not late: the one before it is.
+        let error = manager.flush().within(SECOND).await.unwrap_err();
+        assert_own(&error.pending()[..1], line);
+    }
+    let mut second = manager.subscribe_after(&first);
+    manager.try_notify("shipped").unwrap();
+    first.ack();
+    assert_eq!(first.next().await, Some("shipped"));
+    assert!(hangs(second.next()).await);
+    first.ack();
+    assert_eq!(second.next().await, Some("shipped"));
+}
+
 // ---- Room ---------------------------------------------------------------------------------------
 
 #[tokio::test(start_paused = true)]

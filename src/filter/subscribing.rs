@@ -45,6 +45,9 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     ///
     /// The window counts events that it wants; if not set, it is the manager's capacity.
     ///
+    /// # Panics
+    /// If it is to come [after](SubscribeOptions::after) others.
+    ///
     /// # Examples
     /// ```
     /// use genevent::{EventManager, SubscribeOptions};
@@ -67,7 +70,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         T: Send + 'static,
         F: Fn(&E) -> Option<T> + Send + Sync + 'static,
     {
-        Filtered::new(self.channel(), options.into(), Location::caller(), filter)
+        Filtered::new(self.channel(), checked(options), Location::caller(), filter)
     }
 
     /// A stream of the events from now on that `wanted` says yes to, as
@@ -101,6 +104,9 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// As [`subscribe_where`](Self::subscribe_where), with a policy, a window or a name of its
     /// own.
     ///
+    /// # Panics
+    /// If it is to come [after](SubscribeOptions::after) others.
+    ///
     /// # Examples
     /// ```
     /// use genevent::{EventManager, Overflow};
@@ -123,6 +129,17 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         F: Fn(&E) -> bool + Send + Sync + 'static,
     {
         let filter = move |event: &E| wanted(event).then(|| event.clone());
-        Filtered::new(self.channel(), options.into(), Location::caller(), filter)
+        Filtered::new(self.channel(), checked(options), Location::caller(), filter)
     }
+}
+
+/// The options, of somebody who waits for nobody.
+#[track_caller]
+fn checked(options: impl Into<SubscribeOptions>) -> SubscribeOptions {
+    let options = options.into();
+    assert!(
+        options.after.is_empty(),
+        "a filtered subscription does not wait for others"
+    );
+    options
 }

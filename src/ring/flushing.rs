@@ -1,13 +1,31 @@
 //! Who has yet to settle what is stored, and the flushes that wait for them.
 
+use std::collections::VecDeque;
+use std::sync::Weak;
+
 use super::{Member, Ring};
 use crate::ack::Ticket;
 use crate::cursor::Word;
 use crate::effects::{Effect, Effects};
 use crate::inspect::SubscriberId;
+use crate::options::Overflow;
 use crate::sync::Arc;
 
+/// Each with the event up to which it waits, in order. Not empty.
+pub(super) type Flushes = VecDeque<(u64, Weak<Ticket>)>;
+
 impl<E> Member<E> {
+    /// `ticket` waits until the member has settled everything up to `upto`. It must be watched.
+    pub(super) fn wait_for(&mut self, upto: u64, ticket: &Arc<Ticket>) {
+        let flushes = self.flushes.get_or_insert_default();
+        // Those that were given up leave now, before they can pile up.
+        if flushes.len() == flushes.capacity() {
+            flushes.retain(|(_, flush)| flush.strong_count() > 0);
+        }
+        let at = flushes.partition_point(|&(other, _)| other <= upto);
+        flushes.insert(at, (upto, Arc::downgrade(ticket)));
+    }
+
     /// The last event up to which it owes nothing, when it has just taken `in_hand` in hand, if
     /// that is not kept account of elsewhere.
     pub(super) fn settled(&self, in_hand: Option<u64>) -> u64 {
@@ -15,10 +33,14 @@ impl<E> Member<E> {
         let (unread, word) = self.look();
         let received = match self.place.held() {
             Some(held) => held.first(),
-            // One that was claimed just now, and has yet to be reported: any number may be in
-            // hand, since overwriting may have moved the position on.
             None if self.lane.is_some() => (!word.is_finished()).then(|| word.position()),
-            None if self.attached && !word.is_finished() => in_hand.or(Some(1)),
+            None if self.gone => None,
+            None if !word.is_finished() && (self.attached || !planted!("disconnected-hand")) => {
+                in_hand.or(Some(match self.place.overflow {
+                    Overflow::DropOldest => 1,
+                    _ => word.position(),
+                }))
+            }
             None => in_hand,
         };
         // What a detached member had not read was settled when it was detached.
@@ -70,11 +92,7 @@ impl<E> Ring<E> {
                 continue;
             }
             owing += 1;
-            // Flushes that were given up leave now, before they can pile up.
-            if member.flushes.len() == member.flushes.capacity() {
-                member.flushes.retain(|(_, flush)| flush.strong_count() > 0);
-            }
-            member.flushes.push_back((tail, Arc::downgrade(ticket)));
+            member.wait_for(tail, ticket);
         }
         ticket.expect(owing);
     }
@@ -82,17 +100,19 @@ impl<E> Ring<E> {
     /// Answers the flushes that need not wait for the member any more; `in_hand` as in `report`.
     pub(super) fn settle(&mut self, key: usize, in_hand: Option<u64>, effects: &mut Effects<E>) {
         let member = self.member_mut(key);
-        if member.flushes.is_empty() {
+        if member.flushes.is_none() {
             return;
         }
         let settled = member.settled(in_hand);
-        while member
-            .flushes
-            .front()
-            .is_some_and(|&(upto, _)| upto <= settled)
-        {
-            let (_, flush) = member.flushes.pop_front().expect("there is a front");
+        let Some(flushes) = &mut member.flushes else {
+            return;
+        };
+        while flushes.front().is_some_and(|&(upto, _)| upto <= settled) {
+            let (_, flush) = flushes.pop_front().expect("there is a front");
             effects.extend(flush.upgrade().map(Effect::Flushed));
+        }
+        if flushes.is_empty() {
+            member.flushes = None;
         }
     }
 

@@ -98,9 +98,7 @@ impl<E> Ring<E> {
     ) -> Vec<SubscriberInfo> {
         let flush = Arc::as_ptr(flush);
         self.infos_of(now, |member| {
-            member
-                .flushes
-                .iter()
+            (member.flushes.iter().flat_map(|flushes| flushes.iter()))
                 .any(|(_, known)| known.as_ptr() == flush)
         })
     }

@@ -11,7 +11,8 @@ impl Stats {
     ///
     /// A stream is an ellipse, a handler a component, a group of them a folder; what is dashed no
     /// longer counts, and has yet to finish. Red arrows go from the publishers that wait to those
-    /// they wait for, with the time for which they have.
+    /// they wait for, with the time for which they have. Blue ones go from a subscriber to those that
+    /// come [after](crate::SubscribeOptions::after) it.
     ///
     /// Names may contain anything: what is not printable is shown as an escape.
     ///
@@ -51,6 +52,15 @@ impl Stats {
         }
         for info in &self.leaving {
             draw_subscriber(to, info, "dashed")?;
+        }
+        let drawn = || self.subscribers.iter().chain(&self.leaving);
+        for info in drawn() {
+            for other in info.after() {
+                if drawn().any(|known| known.id() == *other) {
+                    let (first, then) = (other.number, info.id().number);
+                    writeln!(to, "  s{first} -> s{then} [color=blue, label=after];")?;
+                }
+            }
         }
         if self.permits > 0 {
             let label = format!("permits out: {}", self.permits);

@@ -38,7 +38,7 @@ use tokio::runtime::{self, Runtime};
 
 use driven::{Called, EitherSink, Events, Held, Wakers, with_steps};
 use ops::{Bounded, Ending, Kind, Op, Pick, Sequence, Which, sequences, sequences_in_time};
-use reference::{CallId, End, Out, Question, Reader, Reference, State, Who};
+use reference::{CallId, End, Out, Question, Reader, Reference, Sees, State, Who};
 
 type Checked = Result<(), TestCaseError>;
 
@@ -261,10 +261,22 @@ impl<'a> World<'a> {
                 }
             }
             Op::Subscribe(overflow, window, replay) => {
-                self.subscribe(overflow, window.into(), replay.into(), None)?;
+                let sees = Sees::default();
+                self.subscribe(overflow, window.into(), replay.into(), sees)?;
             }
             Op::SubscribeWhere(overflow, window, n) => {
-                self.subscribe(overflow, window.into(), 0, Some(n.into()))?;
+                let sees = Sees {
+                    wants: Some(n.into()),
+                    ..Sees::default()
+                };
+                self.subscribe(overflow, window.into(), 0, sees)?;
+            }
+            Op::SubscribeAfter(overflow, window, pick) => {
+                let sees = Sees {
+                    after: self.one_to_come_after(pick),
+                    ..Sees::default()
+                };
+                self.subscribe(overflow, window.into(), 0, sees)?;
             }
             Op::Next(pick, which) => {
                 if let Some(index) = choose(pick, self.streams.len()) {
@@ -645,13 +657,20 @@ impl<'a> World<'a> {
 
     // ---- Subscribers ------------------------------------------------------------------------
 
-    /// `wants`: only the payloads that this divides.
+    /// A subscriber that there ever was, if what it has settled is known exactly: of one that
+    /// loses events, and may have done so with another one in hand, it is not.
+    fn one_to_come_after(&self, pick: Pick) -> Option<Who> {
+        let who = choose(pick, self.reference.readers.len())?;
+        let reader = &self.reference.readers[who];
+        (reader.overflow != Overflow::DropOldest || reader.sees.wants.is_some()).then_some(who)
+    }
+
     fn subscribe(
         &mut self,
         overflow: Option<Overflow>,
         window: usize,
         replay: usize,
-        wants: Option<u64>,
+        sees: Sees,
     ) -> Checked {
         if self.streams.len() == MAX_STREAMS || self.reference.attached().len() == MAX_ATTACHED {
             return Ok(());
@@ -667,7 +686,10 @@ impl<'a> World<'a> {
         if let Some(overflow) = overflow {
             options = options.overflow(overflow);
         }
-        let stream = match wants {
+        if let Some(other) = sees.after {
+            options = options.after(self.ids[other]);
+        }
+        let stream = match sees.wants {
             None => Events::Plain(manager.subscribe_with(options)),
             Some(n) => Events::Filtered(
                 manager.subscribe_where_with(options, move |payload| payload % n == 0),
@@ -679,7 +701,7 @@ impl<'a> World<'a> {
         let overflow = overflow.unwrap_or(self.default_overflow);
         let window = window.min(self.reference.capacity);
         self.streams.push(Reading {
-            who: self.reference.subscribe(overflow, window, replay, wants),
+            who: self.reference.subscribe(overflow, window, replay, sees),
             stream,
             wakers: Wakers::default(),
         });
@@ -738,7 +760,7 @@ impl<'a> World<'a> {
             let who = self.streams[index].who;
             while !matches!(self.reference.readers[who].state, State::Ended(_)) {
                 let out = &self.reference.readers[who].out;
-                if out.as_ref().is_some_and(Out::is_full) {
+                if out.as_ref().is_some_and(Out::is_full) || self.reference.is_held_back(who) {
                     self.settle_all()?;
                 }
                 self.next(index, false)?;

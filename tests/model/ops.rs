@@ -29,6 +29,8 @@ pub(crate) enum Op {
     Subscribe(Option<Overflow>, u8, u8),
     /// With a policy and a window, to what the last one divides.
     SubscribeWhere(Option<Overflow>, u8, u8),
+    /// With a policy and a window, after a subscriber that there ever was.
+    SubscribeAfter(Option<Overflow>, u8, Pick),
     Next(Pick, Which),
     Ack(Pick),
     /// From a plain stream to `with_missed()` or back.
@@ -135,6 +137,8 @@ pub(crate) fn sequences_in_time() -> impl Strategy<Value = Sequence> {
             .prop_map(|(overflow, window, replay)| Op::Subscribe(overflow, window, replay)),
         3 => (proptest::option::weighted(0.9, overflow.clone()), 1..=3u8, 1..=3u8)
             .prop_map(|(overflow, window, n)| Op::SubscribeWhere(overflow, window, n)),
+        3 => (proptest::option::weighted(0.9, overflow.clone()), 1..=3u8, any::<Pick>())
+            .prop_map(|(overflow, window, other)| Op::SubscribeAfter(overflow, window, other)),
         8 => (bounded(), 0..=30u8, weighted(0.9))
             .prop_map(|(bounded, ms, poll)| Op::Start(Kind::Within(bounded, ms), poll)),
     ];
@@ -188,6 +192,8 @@ fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(overflow, window, replay)| Op::Subscribe(overflow, window, replay)),
         30 => (proptest::option::weighted(0.8, overflow()), 1..=8u8, 1..=3u8)
             .prop_map(|(overflow, window, n)| Op::SubscribeWhere(overflow, window, n)),
+        25 => (proptest::option::weighted(0.8, overflow()), 1..=8u8, pick())
+            .prop_map(|(overflow, window, other)| Op::SubscribeAfter(overflow, window, other)),
         180 => (pick(), which()).prop_map(|(pick, which)| Op::Next(pick, which)),
         40 => pick().prop_map(Op::Ack),
         15 => pick().prop_map(Op::Convert),

@@ -73,8 +73,7 @@ impl Answers {
 
 pub(crate) struct Reader {
     pub(crate) overflow: Overflow,
-    /// Only the payloads that this divides, and nothing else touches it.
-    wants: Option<u64>,
+    pub(crate) sees: Sees,
     pub(crate) window: usize,
     /// Replayed, and not read yet.
     pub(crate) replayed: VecDeque<Event>,
@@ -93,6 +92,15 @@ pub(crate) struct Reader {
     pub(crate) woken: bool,
 }
 
+/// What of it all a reader sees.
+#[derive(Default, Clone, Copy)]
+pub(crate) struct Sees {
+    /// Only the payloads that this divides, and nothing else touches it.
+    pub(crate) wants: Option<u64>,
+    /// What this one has settled, with all before.
+    pub(crate) after: Option<Who>,
+}
+
 /// Deliveries that are out.
 pub(crate) struct Out {
     pub(crate) max: usize,
@@ -109,6 +117,8 @@ impl Out {
 enum For {
     /// The next event, or the end.
     More,
+    /// That the one before it has settled this event, and all before.
+    Settled(Event),
     /// Fewer deliveries out.
     RoomOut,
 }
@@ -289,7 +299,7 @@ impl Reference {
 
     fn filtered(&self) -> Vec<Who> {
         let mut attached = self.attached();
-        attached.retain(|&who| self.readers[who].wants.is_some());
+        attached.retain(|&who| self.readers[who].sees.wants.is_some());
         attached
     }
 
@@ -308,7 +318,7 @@ impl Reference {
     /// Those that make this publisher wait, which has asked the filters of some.
     fn in_the_way_of(&self, wish: Wish, asked: &[Who]) -> Vec<Who> {
         let mut full = self.full();
-        full.retain(|who| match (self.readers[*who].wants, wish) {
+        full.retain(|who| match (self.readers[*who].sees.wants, wish) {
             (None, _) => true,
             (Some(_), Wish::Permit) => asked.contains(who),
             (Some(wants), Wish::Event(payload)) => asked.contains(who) && payload % wants == 0,
@@ -410,7 +420,7 @@ impl Reference {
     fn concerned(&self, payload: u64) -> Vec<Who> {
         let mut attached = self.attached();
         attached.retain(|&who| {
-            let wants = self.readers[who].wants;
+            let wants = self.readers[who].sees.wants;
             wants.is_none_or(|wants| payload % wants == 0)
         });
         attached
@@ -489,13 +499,12 @@ impl Reference {
 
     // ---- Reading ----------------------------------------------------------------------------
 
-    /// `wants`: only the payloads that this divides.
     pub(crate) fn subscribe(
         &mut self,
         overflow: Overflow,
         window: usize,
         replay: usize,
-        wants: Option<u64>,
+        sees: Sees,
     ) -> Who {
         let replayed = if self.closed {
             0
@@ -504,7 +513,7 @@ impl Reference {
         };
         self.readers.push(Reader {
             overflow,
-            wants,
+            sees,
             window,
             replayed: (self.events.len() - replayed..self.events.len()).collect(),
             unread: VecDeque::new(),
@@ -566,6 +575,12 @@ impl Reference {
         if tell_missed && reader.gap > 0 {
             return Poll::Ready(Some(Item::Missed(std::mem::take(&mut reader.gap))));
         }
+        if self.is_held_back(who) {
+            let reader = &mut self.readers[who];
+            reader.parked = reader.unread.front().map(|&event| For::Settled(event));
+            return Poll::Pending;
+        }
+        let reader = &mut self.readers[who];
         if let Some(event) = reader.unread.pop_front() {
             reader.gap = 0;
             reader.holding = None;
@@ -588,6 +603,23 @@ impl Reference {
             State::Ended(_) | State::Gone => {}
         }
         Poll::Ready(None)
+    }
+
+    /// Its next event is there, and it may not see that yet.
+    pub(crate) fn is_held_back(&self, who: Who) -> bool {
+        let reader = &self.readers[who];
+        let next = reader.unread.front().filter(|_| reader.replayed.is_empty());
+        reader.state == State::Attached && next.is_some_and(|&event| !self.may_see(who, event))
+    }
+
+    fn may_see(&self, who: Who, event: Event) -> bool {
+        let owes = |other| {
+            let before = &self.events[..=event];
+            before
+                .iter()
+                .any(|event| event.finished.owing.contains(&other))
+        };
+        !self.readers[who].sees.after.is_some_and(owes)
     }
 
     /// As `who` is given it.
@@ -926,10 +958,15 @@ impl Reference {
             self.sinks[sink].flush_woken |= is_flushed;
         }
         let is_complete = self.is_complete();
-        for reader in &mut self.readers {
+        for who in 0..self.readers.len() {
+            let may_see = |event| self.may_see(who, event);
+            let sees =
+                matches!(self.readers[who].parked, Some(For::Settled(event)) if may_see(event));
+            let reader = &mut self.readers[who];
             reader.woken |= match reader.parked {
                 None => false,
                 Some(For::RoomOut) => !reader.out.as_ref().is_some_and(Out::is_full),
+                Some(For::Settled(_)) => sees || reader.state != State::Attached,
                 Some(For::More) => {
                     !reader.unread.is_empty() || is_complete || reader.state != State::Attached
                 }

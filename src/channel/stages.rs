@@ -1,0 +1,63 @@
+//! Subscribers that see an event only once others have settled it.
+
+use std::task::Waker;
+
+use super::{Channel, Next, State};
+use crate::effects::Effects;
+use crate::inspect::SubscriberId;
+use crate::place::Place;
+use crate::reading::Reading;
+
+impl<E> State<E> {
+    /// The subscriber comes after others, has finished with the event in hand, and asks for more.
+    /// `None`: as everybody else, it may have what there is, which is nothing or its rest.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn next_stage(
+        &mut self,
+        place: &Place,
+        reading: &mut Reading<E>,
+        waker: &Waker,
+        spare: &mut Option<Waker>,
+        effects: &mut Effects<E>,
+    ) -> Option<Next> {
+        let word = place.cursor.load();
+        let stage = place.stage().filter(|_| !word.is_detached())?;
+        let position = word.position();
+        if position == self.ring.tail() {
+            return None;
+        }
+        let key = place.id.key;
+        let next = position + 1;
+        Some(stage.with_gate(|gate| {
+            if !gate.waits_for(next) && gate.settled < next {
+                effects.discard(gate.stop_waiting());
+                let ticket = gate.wait_for(next);
+                if let Some(settled) = self.ring.settled_by(stage.after(), next, &ticket) {
+                    gate.settled = settled;
+                }
+            }
+            if next <= gate.settled {
+                effects.discard(gate.stop_waiting());
+                let batch = self.ring.take_settled(key, position, gate.settled, effects);
+                *reading = Reading::Batch(batch);
+                return Next::More;
+            }
+            if gate.would_wake(waker) {
+                return Next::Parked;
+            }
+            let Some(waker) = spare.take() else {
+                return Next::Empty;
+            };
+            effects.discard(gate.sleep(waker));
+            Next::Parked
+        }))
+    }
+}
+
+impl<E> Channel<E> {
+    /// Whether all of these are, or were, subscribers of this channel.
+    pub(crate) fn owns(&self, subscribers: &[SubscriberId]) -> bool {
+        subscribers.iter().all(|id| id.manager == self.id)
+    }
+}
