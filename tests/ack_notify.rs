@@ -1,12 +1,9 @@
 //! `ack_notify`: every subscriber has received the event, `poll_next` has returned it.
 
-#[path = "support/drive.rs"]
-mod drive;
-
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use drive::{now, read};
+use crate::drive::{now, read};
 use futures::{StreamExt, join};
 use genevent::test_util::assert_next;
 use genevent::{EventManager, Overflow, SubscribeOptions};

@@ -1,11 +1,8 @@
 //! Leaving, closing, stopping, disconnecting: how things end, and that nobody is left behind.
 
-#[path = "support/drive.rs"]
-mod drive;
-
 use std::time::Duration;
 
-use drive::{now, read, read_all};
+use crate::drive::{now, read, read_all};
 use futures::{StreamExt, join};
 use genevent::error::{NotifyError, TryNotifyError};
 use genevent::test_util::{self, assert_ended, assert_next};

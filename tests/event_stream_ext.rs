@@ -1,8 +1,6 @@
 //! Operators over deliveries keep the acknowledgement exact: an event is acknowledged when the
 //! operator says so, dropped when it cannot be any more, and never left hanging.
 
-#![cfg(feature = "rt")]
-
 use std::cell::{Cell, RefCell};
 use std::future::{pending, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,16 +1,13 @@
 //! Publishers that wait for room take turns, whoever polls them and however often; and so do tasks
 //! on one thread, also beside a subscriber that always finds events.
 
-#[path = "support/drive.rs"]
-mod drive;
-
 use std::future::{poll_fn, ready};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 
-use drive::read;
+use crate::drive::read;
 use futures::StreamExt;
 use genevent::{EventManager, EventStreamExt, Subscription, handler_fn};
 use tokio::task::yield_now;

@@ -1,5 +1,4 @@
 //! Filtered subscriptions whose queue is full of what they want: the four policies.
-#![cfg(feature = "rt")]
 
 use std::time::Duration;
 
@@ -10,10 +9,7 @@ use genevent::{
 };
 use tokio::time::{Instant, advance};
 
-#[path = "support/drive.rs"]
-mod drive;
-
-use drive::{now, read, read_all};
+use crate::drive::{now, read, read_all};
 
 const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)

@@ -12,10 +12,7 @@ use genevent::{
     SubscriberKind,
 };
 
-#[path = "support/drive.rs"]
-mod drive;
-
-use drive::{now, read, read_all, waits};
+use crate::drive::{now, read, read_all, waits};
 
 #[expect(
     clippy::trivially_copy_pass_by_ref,

@@ -1,13 +1,10 @@
 //! What can be seen from outside: ids, infos, counts, `Debug`, the texts of errors.
 
-#[path = "support/drive.rs"]
-mod drive;
-
 use std::collections::HashSet;
 use std::error::Error;
 use std::fmt::{Debug, Display};
 
-use drive::{now, read, read_all};
+use crate::drive::{now, read, read_all};
 use genevent::error::{NotifyError, TryNotifyError};
 use genevent::{EndReason, EventManager, Overflow, SubscribeOptions};
 use tokio_test::{assert_pending, assert_ready_eq, task};

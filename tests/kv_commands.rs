@@ -1,5 +1,4 @@
 //! The example `kv_registry`: exact answers to exact input, whatever the input.
-#![cfg(feature = "rt")]
 
 use std::fmt::Write as _;
 use std::io::ErrorKind;

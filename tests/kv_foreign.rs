@@ -1,6 +1,5 @@
 //! Wakers of others that panic when the registry calls them: whoever they belong to fails, and
 //! nobody else.
-#![cfg(feature = "rt")]
 
 use std::future::Future;
 use std::pin::{Pin, pin};

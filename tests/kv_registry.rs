@@ -1,6 +1,5 @@
 //! The registry keeps its promises: one `Created` and one `Exited` for each bucket, in order,
 //! whatever its observers and its values do.
-#![cfg(feature = "rt")]
 #![allow(clippy::mutable_key_type)] // Buckets are hashed by identity, which does not change.
 
 use std::cell::RefCell;

@@ -1,6 +1,5 @@
 //! A registry with very many names, very strange ones, and one that comes and goes all the time.
 //! All of it, in a debug build, takes a few seconds.
-#![cfg(feature = "rt")]
 
 use std::sync::Arc;
 

@@ -1,6 +1,5 @@
 //! Who may hold up a registry's events, and for how long: as long as each observer's own policy
 //! says, and the others do not notice.
-#![cfg(feature = "rt")]
 
 use std::time::Duration;
 

@@ -1,5 +1,4 @@
 //! A watch tells what exists and then what changes: no gap, no double, whenever it begins.
-#![cfg(feature = "rt")]
 #![allow(clippy::mutable_key_type)] // Buckets are hashed by identity, which does not change.
 
 use std::collections::{BTreeMap, HashSet};

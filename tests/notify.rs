@@ -1,9 +1,6 @@
 //! `try_notify` and `notify`: stored at once, or as soon as there is room.
 
-#[path = "support/drive.rs"]
-mod drive;
-
-use drive::{now, read};
+use crate::drive::{now, read};
 use genevent::error::TryNotifyError;
 use genevent::{EventManager, SubscribeOptions};
 use tokio_test::{assert_pending, assert_ready_eq, task};

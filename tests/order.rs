@@ -1,12 +1,9 @@
 //! One sequence, the same for all; and one line of publishers, first come, first served.
 
-#[path = "support/drive.rs"]
-mod drive;
-
 use std::pin::Pin;
 use std::thread;
 
-use drive::{now, read, read_all};
+use crate::drive::{now, read, read_all};
 use futures::executor::{block_on, block_on_stream};
 use futures::{FutureExt, StreamExt};
 use genevent::error::TryNotifyError;

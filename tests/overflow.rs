@@ -1,9 +1,6 @@
 //! Room: how much there is, and what each policy does when a subscriber has none left.
 
-#[path = "support/drive.rs"]
-mod drive;
-
-use drive::{now, read, read_all};
+use crate::drive::{now, read, read_all};
 use genevent::error::TryNotifyError;
 use genevent::test_util::{self, assert_ended, assert_next};
 use genevent::{

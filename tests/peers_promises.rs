@@ -19,10 +19,7 @@ use genevent::error::{NotifyError, ReserveError, TryNotifyError};
 use genevent::{EventManager, Overflow, Received, SubscribeOptions};
 use tokio_test::task;
 
-#[path = "support/drive.rs"]
-mod drive;
-
-use drive::{now, read, read_all, waits};
+use crate::drive::{now, read, read_all, waits};
 
 // ---- tokio::sync::broadcast ---------------------------------------------------------------------
 

@@ -24,10 +24,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use futures::{FutureExt, Stream, StreamExt};
 use genevent::{DisconnectCause, EndReason, EventManager, Overflow, Subscription};
 
-#[path = "support/drive.rs"]
-mod drive;
-
-use drive::{read, read_all, waits};
+use crate::drive::{read, read_all, waits};
 
 /// Counts its calls, and how many of it are kept.
 #[derive(Default)]

@@ -1,14 +1,11 @@
 //! What is retained, and how a late subscriber comes to see it.
 
-#[path = "support/drive.rs"]
-mod drive;
-
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use drive::{now, read, read_all, waits};
+use crate::drive::{now, read, read_all, waits};
 use futures::executor::block_on;
 use futures::{Stream, StreamExt};
 use genevent::error::TryNotifyError;

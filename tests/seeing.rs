@@ -1,11 +1,8 @@
 //! Who holds whom: `SubscriberInfo::holding`, `stats()`, as text and as a drawing.
 
-#[path = "support/drive.rs"]
-mod drive;
-
 use std::time::Duration;
 
-use drive::{now, read};
+use crate::drive::{now, read};
 use futures::StreamExt;
 use genevent::{EventManager, Overflow, SubscribeOptions, SubscriberInfo};
 use tokio_test::{assert_pending, assert_ready, task};

@@ -1,14 +1,11 @@
 //! `Subscription`: a place in the sequence, and a plain stream.
 
-#[path = "support/drive.rs"]
-mod drive;
-
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use drive::{now, read, read_all, waits};
+use crate::drive::{now, read, read_all, waits};
 use futures::stream::FusedStream;
 use futures::{Stream, StreamExt, join};
 use genevent::test_util::{self, assert_ended, assert_next};

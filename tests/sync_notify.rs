@@ -1,12 +1,9 @@
 //! `sync_notify`: every subscriber has finished with the event; and `flush`, with all of them.
 
-#[path = "support/drive.rs"]
-mod drive;
-
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use drive::{now, read, waits};
+use crate::drive::{now, read, waits};
 use futures::{FutureExt, StreamExt, join};
 use genevent::{EventManager, Overflow, SubscribeOptions, Subscription};
 use tokio::time::{Instant, sleep, timeout};

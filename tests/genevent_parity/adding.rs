@@ -9,7 +9,7 @@ use genevent::{EventManager, HandlerRef, Restart};
 use tokio::task::yield_now;
 use tokio::time::sleep;
 
-use crate::support::{Diary, Scribe, add, at_once, ms, settle, timed};
+use super::support::{Diary, Scribe, add, at_once, ms, settle, timed};
 
 #[tokio::test]
 async fn case_023_once_added_a_handler_is_made_and_in_the_list() {

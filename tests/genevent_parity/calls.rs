@@ -9,7 +9,7 @@ use genevent::handler::CallError;
 use genevent::{EventManager, Handler, StopReason, SubscribeOptions};
 use tokio::time::timeout;
 
-use crate::support::{Diary, Scribe, add, ms, settle, timed};
+use super::support::{Diary, Scribe, add, ms, settle, timed};
 
 #[tokio::test]
 async fn case_099_a_call_runs_in_that_handler_alone_and_may_change_it() {

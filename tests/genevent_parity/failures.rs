@@ -8,7 +8,7 @@ use genevent::handler::CallError;
 use genevent::test_util::Probe;
 use genevent::{EventManager, Handler, HandlerRef, StopReason};
 
-use crate::support::{Diary, Scribe, add, ms, settle};
+use super::support::{Diary, Scribe, add, ms, settle};
 
 #[tokio::test]
 async fn case_057_a_handler_that_fails_goes_alone_and_the_notifier_is_answered() {

@@ -9,7 +9,7 @@ use genevent::test_util::Probe;
 use genevent::{EventManager, Handler, WeakEventManager, handler_fn};
 use tokio::sync::watch;
 
-use crate::support::{Diary, Scribe, add, at_once, reader, settle};
+use super::support::{Diary, Scribe, add, at_once, reader, settle};
 
 /// Notifies its own manager of 2, over event 1.
 struct Echo(WeakEventManager<u32>, Diary);

@@ -10,7 +10,7 @@ use genevent::{EventManager, StopReason, handler_fn};
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
-use crate::support::{Diary, Mode, Scribe, add, at_once, publish, reader, settle, timed};
+use super::support::{Diary, Mode, Scribe, add, at_once, publish, reader, settle, timed};
 
 #[tokio::test]
 async fn case_035_without_subscribers_every_call_answers_at_once() {

@@ -13,7 +13,7 @@ use genevent::{EndReason, EventManager, Restart, StopReason, handler_fn};
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
-use crate::support::{Diary, Scribe, add, ms, settle, timed};
+use super::support::{Diary, Scribe, add, ms, settle, timed};
 
 const CLOSED: &str = "a ends: the event manager is closed";
 

@@ -7,7 +7,7 @@ use genevent::EventManager;
 use genevent::test_util::Probe;
 use tokio::sync::oneshot;
 
-use crate::support::{Diary, Scribe, add, at_once, reader, settle};
+use super::support::{Diary, Scribe, add, at_once, reader, settle};
 
 #[tokio::test]
 async fn case_049_everybody_sees_the_events_of_a_sender_in_order_and_once() {

@@ -9,7 +9,7 @@ use genevent::{EventManager, HandlerRef, StopReason};
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
-use crate::support::{Diary, Scribe, add, settle};
+use super::support::{Diary, Scribe, add, settle};
 
 fn add_owned(
     manager: &EventManager<u32>,

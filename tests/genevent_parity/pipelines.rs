@@ -5,7 +5,7 @@ use genevent::{EventManager, SubscribeOptions};
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
-use crate::support::{Diary, Mode, add, at_once, ms, publish, reader, settle, timed};
+use super::support::{Diary, Mode, add, at_once, ms, publish, reader, settle, timed};
 
 #[tokio::test(start_paused = true)]
 async fn case_130_with_a_stuck_stream_everything_else_is_answered_at_once() {

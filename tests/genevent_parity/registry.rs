@@ -8,7 +8,7 @@ use genevent::test_util::{Probe, assert_next};
 use genevent::{EventManager, Handler, StopReason, handler_fn};
 use tokio::task::JoinHandle;
 
-use crate::support::settle;
+use super::support::settle;
 
 type Event = RegistryEvent<u32>;
 

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use futures::poll;
 
-use crate::support::{Diary, Scribe, add, settle, timed};
+use super::support::{Diary, Scribe, add, settle, timed};
 
 /// A handler of another type.
 struct Nothing;

@@ -6,7 +6,7 @@ use genevent::{EndReason, EventManager};
 use tokio::sync::oneshot;
 use tokio_test::{assert_pending, assert_ready, task};
 
-use crate::support::{at_once, ms, reader, settle, timed};
+use super::support::{at_once, ms, reader, settle, timed};
 
 #[tokio::test]
 async fn case_119_a_consumer_that_is_killed_while_idle_vanishes() {

@@ -7,7 +7,7 @@ use genevent::{EventManager, Overflow, SubscribeOptions};
 use tokio_test::task::Spawn;
 use tokio_test::{assert_pending, assert_ready, task};
 
-use crate::support::{MODES, Mode, at_once, ms, publish, reader, timed};
+use super::support::{MODES, Mode, at_once, ms, publish, reader, timed};
 
 #[tokio::test]
 async fn case_111_a_stream_yields_what_was_notified_since_it_was_made() {

@@ -7,7 +7,7 @@ use genevent::handler::{AddHandlerError, TrySwapError};
 use genevent::test_util::Probe;
 use genevent::{EventManager, Handler, HandlerRef, StopReason};
 
-use crate::support::{Diary, Scribe, add, settle};
+use super::support::{Diary, Scribe, add, settle};
 
 /// A handler that was made of another one.
 struct Heir {

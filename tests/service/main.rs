@@ -1,6 +1,5 @@
 //! The example `service`, end to end over real sockets: whatever one client does, the others have
 //! their answers, and it can be closed.
-#![cfg(feature = "rt")]
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
 //! Streams and futures driven by hand: what they have now, and what they still wait for.
-#![allow(dead_code, reason = "each test file uses its part of this")]
+#![allow(dead_code, reason = "each program of tests uses its part of this")]
 
 use std::future::Future;
 
