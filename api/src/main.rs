@@ -3,7 +3,9 @@
 use std::error::Error;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let json = std::env::args().nth(1).ok_or("say which JSON of rustdoc's")?;
+    let json = std::env::args()
+        .nth(1)
+        .ok_or("say which JSON of rustdoc's")?;
     let api = public_api::Builder::from_rustdoc_json(json)
         .omit_blanket_impls(true)
         .omit_auto_trait_impls(true)
