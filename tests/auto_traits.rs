@@ -305,7 +305,7 @@ mod kv {
     }
 
     #[test]
-    fn a_registrys_reasons_are_plain_values() {
+    fn reasons_of_a_registry_are_plain_values() {
         at_ease::<ExitReason>();
         at_ease::<CreateError>();
         unwind_safe::<(ExitReason, CreateError)>();
