@@ -11,24 +11,29 @@ fn new_registry<V: Send + Sync + 'static>() -> Registry<V> {
     Registry::new(EventManager::default())
 }
 
+/// Ten million of them with `cargo test --release`.
 #[tokio::test]
-async fn a_million_names() {
-    const MANY: usize = 1_000_000;
+async fn names_without_number() {
+    const MANY: usize = if cfg!(debug_assertions) {
+        100_000
+    } else {
+        10_000_000
+    };
     let registry = new_registry::<u8>();
     let mut refused = 0;
     for n in 0..MANY {
-        let name = format!("{n:06}");
+        let name = format!("{n:07}");
         while let Err(error) = registry.create(&name).await {
             assert_eq!(error, CreateError::LineFull);
             refused += 1;
             registry.flush().await;
         }
     }
-    assert!(refused > 10, "the line is bounded");
+    assert!(refused > 0, "the line is bounded");
     let names = registry.names();
     assert_eq!(names.len(), MANY);
     assert!(names.is_sorted());
-    assert_eq!(registry.lookup("314159").unwrap().name(), "314159");
+    assert_eq!(registry.lookup("0031415").unwrap().name(), "0031415");
 
     let view = View::new();
     let mut watch = registry.watch().reflect(view.clone());
@@ -37,7 +42,7 @@ async fn a_million_names() {
     assert!(matches!(last, Some(WatchEvent::Ready)));
     assert_eq!(view.len(), MANY);
 
-    let one = registry.lookup("271828").unwrap();
+    let one = registry.lookup("0027182").unwrap();
     drop(registry);
     assert_eq!(one.stopped().now_or_never(), Some(ExitReason::RegistryGone));
     assert_eq!(watch.count().await, MANY, "exits are never refused");

@@ -74,6 +74,7 @@ mod scale;
 #[cfg(feature = "rt")]
 mod seeing;
 mod sink;
+mod stages;
 mod subscription;
 mod sync_notify;
 #[cfg(feature = "rt")]

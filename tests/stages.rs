@@ -1,11 +1,8 @@
 //! Stages: who sees an event only once others have settled it.
 
-#[path = "support/drive.rs"]
-mod drive;
-
 use std::thread;
 
-use drive::{now, read, read_all, waits};
+use crate::drive::{now, read, read_all, waits};
 use futures::StreamExt;
 use futures::executor::block_on;
 use genevent::error::TryNotifyError;

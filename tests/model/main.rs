@@ -12,7 +12,7 @@
 //! once too often: after time has passed, a future must still have been woken, but may have been
 //! for nothing.
 //!
-//! 20,000 sequences of each kind unless `PROPTEST_CASES` says otherwise. What once failed is in
+//! 4,000 sequences of each kind unless `PROPTEST_CASES` says otherwise. What once failed is in
 //! `proptest-regressions`, and is tried first.
 
 mod driven;
@@ -58,7 +58,7 @@ fn every_step_agrees_with_the_reference_in_time() {
 fn agree(regressions: &'static str, sequences: &impl Strategy<Value = Sequence>) {
     let mut config = Config::default();
     if std::env::var_os("PROPTEST_CASES").is_none() {
-        config.cases = 20_000;
+        config.cases = 4_000;
     }
     let regressions = FileFailurePersistence::Direct(regressions);
     config.failure_persistence = Some(Box::new(regressions) as Box<dyn FailurePersistence>);
