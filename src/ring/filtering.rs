@@ -84,9 +84,8 @@ impl<E> Ring<E> {
     /// Those whose filter panicked count no more.
     pub(crate) fn expel(&mut self, judged: &mut Judged, effects: &mut Effects<E>) {
         for id in judged.take_panicked() {
-            let counted = self.disconnect(id, DisconnectCause::Panicked, effects);
-            #[cfg(feature = "tracing")]
-            if counted {
+            if self.disconnect(id, DisconnectCause::Panicked, effects) {
+                #[cfg(feature = "tracing")]
                 self.tell_left(id, "disconnected: its filter panicked", effects);
             }
         }
