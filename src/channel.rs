@@ -363,15 +363,16 @@ impl<E> Channel<E> {
         });
     }
 
-    /// The subscriber is gone, and has answered for the event in hand.
-    pub(crate) fn leave(&self, key: usize) {
+    /// The subscriber is gone, and has answered for the event in hand. True if it counted.
+    pub(crate) fn leave(&self, key: usize) -> bool {
         self.run(|state, effects| {
             let parked = state.parking.unpark(key);
             effects.extend(parked.map(Effect::Forget));
-            state.ring.leave(key, effects);
+            let counted = state.ring.leave(key, effects);
             state.release_if_idle(effects);
             state.call_line(effects);
-        });
+            counted
+        })
     }
 
     pub(crate) fn disconnect(&self, id: SubscriberId) -> bool {
@@ -498,7 +499,7 @@ impl<E: Send + Sync> Report for Channel<E> {
         });
     }
 
-    fn report_gone(&self, subscriber: SubscriberId) {
-        self.leave(subscriber.key);
+    fn report_gone(&self, subscriber: SubscriberId) -> bool {
+        self.leave(subscriber.key)
     }
 }

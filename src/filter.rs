@@ -110,6 +110,7 @@ impl<T: Send + 'static> Filtered<T> {
         judge: impl Fn(&E) -> Option<T> + Send + Sync + 'static,
     ) -> Self {
         let (lane, is_open) = channel.subscribe_filtered(options, created_at, judge);
+        trace!(joined(lane.place(), is_open));
         Self {
             channel: AssertUnwindSafe(Arc::clone(channel) as _),
             lane,
@@ -290,6 +291,7 @@ impl<T> Filtered<T> {
             Taken::Ended(reason) => {
                 self.ended = Some(reason);
                 self.channel.report_gone(self.id());
+                trace!(ended(self.place(), reason));
                 Poll::Ready(None)
             }
         }
@@ -358,7 +360,10 @@ impl<T> Drop for Filtered<T> {
             self.place().cursor.finish();
         }
         if self.ended.is_none() {
-            self.channel.report_gone(self.id());
+            let counted = self.channel.report_gone(self.id());
+            if counted {
+                trace!(dropped(self.place()));
+            }
         }
         self.lane.clear();
     }

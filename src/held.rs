@@ -17,8 +17,8 @@ pub(crate) trait Report: Send + Sync {
     /// A watched subscriber has taken from its lane, or else only finished.
     fn report_lane(&self, subscriber: SubscriberId, took: bool);
 
-    /// A subscriber is gone, and has answered for the event in hand.
-    fn report_gone(&self, subscriber: SubscriberId);
+    /// A subscriber is gone, and has answered for the event in hand. True if it counted.
+    fn report_gone(&self, subscriber: SubscriberId) -> bool;
 }
 
 /// # Invariants

@@ -32,6 +32,9 @@ pub(crate) struct Told {
     /// Who waits for an answer to what was overwritten.
     pub(crate) lost: Option<Arc<Ticket>>,
     pub(crate) reader: Option<Waker>,
+    /// The number of the event that was overwritten.
+    #[cfg(feature = "tracing")]
+    pub(crate) overwrote: Option<u64>,
 }
 
 pub(crate) struct Filter<T, F> {
@@ -93,6 +96,8 @@ impl<T: Send> Wanted for Found<T> {
     fn store(&mut self, seq: u64, ticket: Option<&Arc<Ticket>>) -> Told {
         let value = self.value.take().expect("it is stored once");
         let pushed = self.lane.push(seq, value, ticket);
+        #[cfg(feature = "tracing")]
+        let overwrote = pushed.lost.as_ref().map(|item| item.seq);
         let (value, lost) = match pushed.lost {
             Some(item) => (Some(item.value), item.ticket),
             None => (None, None),
@@ -101,6 +106,8 @@ impl<T: Send> Wanted for Found<T> {
         Told {
             lost,
             reader: pushed.waker,
+            #[cfg(feature = "tracing")]
+            overwrote,
         }
     }
 }

@@ -315,7 +315,9 @@ impl<E> Ring<E> {
     }
 
     /// The subscriber is gone, and has answered for the event in hand, but not for deliveries.
-    pub(crate) fn leave(&mut self, key: usize, effects: &mut Effects<E>) {
+    /// True if it counted until now.
+    pub(crate) fn leave(&mut self, key: usize, effects: &mut Effects<E>) -> bool {
+        let counted = self.member(key).attached;
         self.detach(key, effects);
         let member = self.member_mut(key);
         member.gone = true;
@@ -327,6 +329,7 @@ impl<E> Ring<E> {
         );
         self.settle_rest(key, effects);
         self.assert_invariants();
+        counted
     }
 
     /// The subscriber no longer counts, but its stream goes on with what it had not read.

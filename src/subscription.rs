@@ -637,10 +637,10 @@ impl<E> Drop for Subscription<E> {
             discard(stage.stop_waiting());
         }
         if !self.is_ended() {
-            #[cfg(feature = "tracing")]
-            let counted = !self.place.cursor.load().is_detached();
-            self.channel.leave(self.place.id.key);
-            trace!(dropped(&self.place, counted));
+            let counted = self.channel.leave(self.place.id.key);
+            if counted {
+                trace!(dropped(&self.place));
+            }
         }
     }
 }

@@ -83,12 +83,9 @@ mod told {
         );
     }
 
-    /// The stream has been dropped before its end; if it did not count any more, why has been
-    /// told.
-    pub(crate) fn dropped(place: &Place, counted: bool) {
-        if counted {
-            left(place, "its stream was dropped");
-        }
+    /// The stream has been dropped before its end, and counted until then.
+    pub(crate) fn dropped(place: &Place) {
+        left(place, "its stream was dropped");
     }
 
     /// The stream has come to its end.
@@ -106,24 +103,32 @@ mod told {
     pub(crate) enum News {
         /// It was disconnected, and why.
         Left(Arc<Place>, &'static str),
-        /// It has lost the event of this number.
-        Lost(Arc<Place>, u64),
+        /// It has lost the event of number `seq`, and so many `missed` with it.
+        Lost {
+            place: Arc<Place>,
+            seq: u64,
+            missed: u64,
+        },
         /// It has held so many publishers for as long as it says.
         #[cfg(feature = "rt")]
         Holds(Box<SubscriberInfo>, usize),
     }
 
     impl News {
-        /// That `place` loses event `seq`, if anybody might listen.
+        /// That `place` has just lost event `seq`, if anybody might listen.
         pub(crate) fn lost(place: &Arc<Place>, seq: u64) -> Option<Self> {
-            level_enabled!(Level::DEBUG).then(|| Self::Lost(Arc::clone(place), seq))
+            level_enabled!(Level::DEBUG).then(|| Self::Lost {
+                place: Arc::clone(place),
+                seq,
+                missed: place.missed(),
+            })
         }
 
         pub(crate) fn tell(self) {
             match self {
                 Self::Left(place, why) => left(&place, why),
-                Self::Lost(place, seq) => {
-                    tell_of!(DEBUG, &place, seq, missed = place.missed(), "lost an event");
+                Self::Lost { place, seq, missed } => {
+                    tell_of!(DEBUG, &place, seq, missed, "lost an event");
                 }
                 #[cfg(feature = "rt")]
                 Self::Holds(info, waiting) => tell_of!(
@@ -186,14 +191,14 @@ mod handlers {
 
     pub(crate) fn stopped(called: &Called, reason: &StopReason) {
         if let StopReason::Panicked(_) = reason {
-            tell_of!(WARN, called, why = %reason, "handler stopped");
+            tell_of!(WARN, called, why = reason.to_string(), "handler stopped");
         } else {
-            tell_of!(DEBUG, called, why = %reason, "handler stopped");
+            tell_of!(DEBUG, called, why = reason.to_string(), "handler stopped");
         }
     }
 
     pub(crate) fn revived(called: &Called, reason: &StopReason) {
-        tell_of!(WARN, called, why = %reason, "handler made anew");
+        tell_of!(WARN, called, why = reason.to_string(), "handler made anew");
     }
 
     /// What the code of a handler, or of the handlers of a group, runs in.

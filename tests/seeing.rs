@@ -137,6 +137,27 @@ mod in_time {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_filtered_one_is_to_blame_for_what_it_wants_and_has_not_read_and_not_for_permits() {
+        let manager = EventManager::<u8>::new(1);
+        let odd = manager.subscribe_where(|n| n % 2 == 1);
+        let permit = now(manager.reserve()).unwrap();
+        let mut waits = task::spawn(manager.notify(3));
+        assert_pending!(waits.poll());
+        advance(secs(1)).await;
+        assert_eq!(holding(&manager), [None], "the permit has its room");
+        let mut even = task::spawn(manager.notify(2));
+        assert_pending!(even.poll());
+        permit.notify(1);
+        assert_pending!(waits.poll());
+        advance(secs(1)).await;
+        assert_eq!(holding(&manager), [Some(secs(1))], "now it has an event");
+        drop(waits);
+        assert_eq!(assert_ready!(even.poll()), Ok(0));
+        assert_eq!(holding(&manager), [None], "nobody waits");
+        drop(odd);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_deadline_tells_for_how_long_each_has_held_it_up() {
         let manager = EventManager::new(1);
         let slow = manager.subscribe();
@@ -355,6 +376,34 @@ fn whatever_is_in_a_name_a_drawing_has_one_statement_on_each_line() {
     assert_eq!(lines.len(), 6, "{drawing}");
     assert!(!drawing.contains(|c: char| c.is_control() && c != '\n'));
     drop(reader);
+}
+
+#[test]
+fn thousands_of_subscribers_are_all_seen_and_all_drawn() {
+    const MANY: usize = 10_000;
+    let manager = EventManager::<u8>::new(1);
+    let readers: Vec<_> = (0..MANY / 2).map(|_| manager.subscribe()).collect();
+    let filtered: Vec<_> = (0..MANY / 2)
+        .map(|_| manager.subscribe_where(|n| *n == 1))
+        .collect();
+    manager.try_notify(1).unwrap();
+    let mut waits = task::spawn(manager.notify(1));
+    assert_pending!(waits.poll());
+    let stats = manager.stats();
+    assert_eq!(stats.subscribers().len(), MANY);
+    assert_eq!(stats.in_the_way().count(), MANY);
+    // The first line, who waits, how many there are, and each of them.
+    assert_eq!(stats.to_string().lines().count(), 3 + MANY);
+    let drawing = stats.to_dot();
+    let arrows = |from: &str| {
+        drawing
+            .lines()
+            .filter(|line| line.starts_with(from))
+            .count()
+    };
+    assert_eq!(arrows("  manager -> s"), MANY);
+    assert_eq!(arrows("  publishers -> s"), MANY);
+    drop((readers, filtered));
 }
 
 #[test]

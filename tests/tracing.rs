@@ -6,6 +6,7 @@ mod drive;
 use std::cell::Cell;
 use std::fmt::{Debug, Write};
 use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -128,6 +129,11 @@ const fn secs(seconds: u64) -> Duration {
 #[derive(Clone)]
 struct Opaque;
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as a filter is called")]
+fn is_odd(n: &u8) -> bool {
+    n % 2 == 1
+}
+
 // ---- What is told -------------------------------------------------------------------------------
 
 #[test]
@@ -224,6 +230,154 @@ fn what_a_subscriber_loses_and_its_being_cut_off_for_that_is_told() {
     drop((screen, replica));
 }
 
+#[test]
+fn a_filtered_subscription_is_told_of_as_any_other() {
+    let (told, _listening) = listen();
+    let manager = orders::<u8>(4);
+    let (odd, line) = (manager.subscribe_where_with(named("odd"), is_odd), line!());
+    let at = format!("{}:{line}:32", file!());
+    let subscribed = news(&told);
+    assert_eq!(
+        subscribed,
+        [format!(
+            "DEBUG subscribed: manager=\"orders\" subscriber=1 name=\"odd\" \
+             kind=Filtered at={at} overflow=Wait window=4"
+        )]
+    );
+    drop(odd);
+    let left = "DEBUG left: manager=\"orders\" subscriber";
+    assert_eq!(
+        news(&told),
+        [format!(
+            "{left}=1 name=\"odd\" why=\"its stream was dropped\""
+        )]
+    );
+
+    let mut last = manager.subscribe_where(is_odd);
+    manager.close();
+    assert!(now(last.next()).is_none());
+    drop((last, manager.subscribe_where(is_odd)));
+    assert_eq!(
+        news(&told)[1..],
+        [format!("{left}=2 why=\"the event manager is closed\"")],
+        "once, and nothing of one that came too late"
+    );
+}
+
+#[test]
+fn why_a_filtered_subscription_does_not_count_any_more_is_told_once() {
+    let (told, _listening) = listen();
+    let manager = orders::<u8>(1);
+    let left = "DEBUG left: manager=\"orders\" subscriber";
+
+    let cut = manager.subscribe_where(is_odd);
+    news(&told);
+    assert!(manager.disconnect(cut.id()));
+    assert!(!manager.disconnect(cut.id()));
+    drop(cut);
+    let requested = format!("{left}=1 why=\"disconnected on request\"");
+    assert_eq!(news(&told), [requested]);
+
+    let full = manager.subscribe_where_with(Overflow::Disconnect, is_odd);
+    manager.try_notify(1).unwrap();
+    news(&told);
+    manager.try_notify(2).unwrap();
+    manager.try_notify(3).unwrap();
+    manager.try_notify(5).unwrap();
+    drop(full);
+    let overflow = format!("{left}=2 why=\"disconnected: its window was full\"");
+    assert_eq!(news_at(&told, Level::DEBUG), [overflow]);
+
+    let mut broken = manager.subscribe_map(|_: &u8| -> Option<u8> { resume_unwind(Box::new(())) });
+    news(&told);
+    manager.try_notify(7).unwrap();
+    manager.try_notify(9).unwrap();
+    assert!(now(broken.next()).is_none());
+    drop(broken);
+    let panicked = format!("{left}=3 why=\"disconnected: its filter panicked\"");
+    assert_eq!(news_at(&told, Level::DEBUG), [panicked]);
+}
+
+#[test]
+fn what_a_filtered_subscription_loses_is_told_by_its_number() {
+    let (told, _listening) = listen();
+    let manager = orders::<u8>(2);
+    let odd = manager.subscribe_where_with(named("odd").overflow(Overflow::DropOldest), is_odd);
+    for n in 1..=4 {
+        manager.try_notify(n).unwrap();
+    }
+    news(&told);
+    let lost = "DEBUG lost an event: manager=\"orders\" subscriber=1 name=\"odd\" seq";
+    manager.try_notify(5).unwrap();
+    assert_eq!(news_at(&told, Level::DEBUG), [format!("{lost}=1 missed=1")]);
+    manager.try_notify(7).unwrap();
+    assert_eq!(news_at(&told, Level::DEBUG), [format!("{lost}=3 missed=2")]);
+    assert_eq!((odd.pending(), odd.missed()), (2, 2));
+}
+
+#[test]
+fn each_loss_is_told_with_the_count_of_its_own_moment() {
+    thread_local!(static BUSY: Cell<bool> = const { Cell::new(false) });
+
+    let manager = orders::<u8>(1);
+    let [first, second] = ["first", "second"]
+        .map(|name| manager.subscribe_with(named(name).overflow(Overflow::DropOldest)));
+    let filtered = named("filtered").overflow(Overflow::DropOldest);
+    let filtered = manager.subscribe_where_with(filtered, is_odd);
+    manager.try_notify(1).unwrap();
+    let weak = manager.downgrade();
+    // Told of the first loss, it makes all of them lose one more before it hears of the others. Of
+    // that it hears nothing: `tracing` keeps from it what it does while it is told.
+    let (told, _listening) = listen_and(move |line| {
+        if line.starts_with("DEBUG lost") && !BUSY.replace(true) {
+            weak.upgrade().unwrap().try_notify(5).unwrap();
+        }
+    });
+    manager.try_notify(3).unwrap();
+    let mut lost = news_at(&told, Level::DEBUG);
+    for line in &mut lost {
+        *line = line.split_off(line.find("subscriber=").unwrap());
+    }
+    lost.sort();
+    let expected = [
+        "1 name=\"first\"",
+        "2 name=\"second\"",
+        "3 name=\"filtered\"",
+    ];
+    let expected = expected.map(|who| format!("subscriber={who} seq=1 missed=1"));
+    assert_eq!(lost, expected);
+    assert_eq!([first.missed(), second.missed(), filtered.missed()], [2; 3]);
+    drop((first, second, filtered));
+}
+
+#[tokio::test]
+async fn what_is_in_a_name_or_in_a_panic_message_forges_no_line() {
+    const EVIL: &str = "x\nWARN forged: \u{1b}[31m\"quoted\"";
+    const SHOWN: &str = r#""x\nWARN forged: \u{1b}[31m\"quoted\"""#;
+
+    let (told, _listening) = listen();
+    let manager = EventManager::<u8>::builder().name(EVIL).capacity(1).build();
+    drop(manager.subscribe_with(named(EVIL)));
+    let screen = manager.subscribe_with(named(EVIL).overflow(Overflow::DropOldest));
+    let bad = handler_fn(|n: &u8| assert!(*n > 1, "{EVIL}"));
+    manager.add_handler(EVIL, bad).unwrap();
+    manager.try_notify(1).unwrap();
+    tokio::task::yield_now().await;
+    manager.try_notify(2).unwrap();
+    let all = news(&told);
+    for line in &all {
+        assert!(!line.contains(char::is_control), "{line}");
+        assert!(!line.contains("manager=") || line.contains(&format!("manager={SHOWN}")));
+    }
+    let stopped = format!(
+        "WARN handler stopped: manager={SHOWN} handler={SHOWN} why=\"it panicked: {}",
+        &SHOWN[1..]
+    );
+    assert!(all.contains(&stopped), "{all:?}");
+    assert!(all.iter().any(|line| line.starts_with("DEBUG lost")));
+    drop(screen);
+}
+
 #[tokio::test]
 async fn a_handler_is_told_of_from_its_beginning_to_its_end() {
     let (told, _listening) = listen();
@@ -248,7 +402,7 @@ async fn a_handler_is_told_of_from_its_beginning_to_its_end() {
             "DEBUG left: manager=\"orders\" subscriber=1 name=\"picky\" \
              why=\"no handler reads it any more\"",
             "WARN handler stopped: manager=\"orders\" handler=\"picky\" \
-             why=it panicked: too much",
+             why=\"it panicked: too much\"",
         ]
     );
 }
@@ -273,7 +427,7 @@ async fn the_end_of_a_handler_is_told_with_its_reason_also_in_a_group() {
             ("metrics", "the event manager is closed"),
         ]
         .map(|(name, why)| format!(
-            "DEBUG handler stopped: manager=\"orders\" handler=\"{name}\" why={why}"
+            "DEBUG handler stopped: manager=\"orders\" handler=\"{name}\" why=\"{why}\""
         ))
     );
 }
@@ -438,6 +592,117 @@ async fn each_that_is_in_the_way_is_warned_of_by_its_own_time() {
     assert_ready!(waits.poll()).unwrap();
 }
 
+/// One that wants odd numbers and has no room for another, and one publisher of an odd number
+/// behind one of an even number; the first in line is in the way of nobody.
+#[tokio::test(start_paused = true)]
+async fn a_filtered_one_that_steps_aside_and_comes_back_is_warned_of_once() {
+    let (told, _listening) = listen();
+    let builder = EventManager::<u8>::builder().name("orders").capacity(1);
+    let manager = builder.warn_after(secs(5)).build();
+    let mut odd = manager.subscribe_where_with(named("odd"), is_odd);
+    let mut all = manager.subscribe_with(named("all"));
+    manager.try_notify(1).unwrap();
+
+    // In the way for 3 s, aside for 1 s, in the way again.
+    let mut first = task::spawn(manager.notify(3));
+    assert_pending!(first.poll());
+    advance(secs(3)).await;
+    drop(first);
+    assert!(read(&mut all).is_some());
+    advance(secs(1)).await;
+    assert_eq!(manager.stats().in_the_way().count(), 0, "aside");
+    let mut second = task::spawn(manager.notify(5));
+    assert_pending!(second.poll());
+    let held = |manager: &EventManager<u8>| manager.subscribers()[0].holding();
+    assert_eq!(held(&manager), Some(secs(4)), "its time went on");
+    advance(Duration::from_millis(999)).await;
+    assert_pending!(second.poll());
+    assert_eq!(news_at(&told, Level::WARN), [""; 0]);
+    advance(Duration::from_millis(1)).await;
+    assert!(second.is_woken());
+    assert_pending!(second.poll());
+    let warnings = news_at(&told, Level::WARN);
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].contains("name=\"odd\"") && warnings[0].contains("held=5s"));
+
+    // Warned of, aside, and back: no second.
+    drop(second);
+    let mut third = task::spawn(manager.notify(7));
+    assert_pending!(third.poll());
+    advance(secs(60)).await;
+    assert_pending!(third.poll());
+    assert_eq!(held(&manager), Some(secs(65)));
+    assert_eq!(news_at(&told, Level::WARN), [""; 0], "once");
+
+    // It takes one: time starts anew, and with it the warning.
+    assert_eq!(now(odd.next()), Some(1));
+    assert_ready!(third.poll()).unwrap();
+    assert!(read(&mut all).is_some());
+    let mut fourth = task::spawn(manager.notify(9));
+    assert_pending!(fourth.poll());
+    assert_eq!(held(&manager), Some(Duration::ZERO));
+    advance(secs(5)).await;
+    assert!(fourth.is_woken());
+    assert_pending!(fourth.poll());
+    let again = news_at(&told, Level::WARN);
+    assert_eq!(again.len(), 1, "{again:?}");
+    assert!(again[0].contains("held=5s"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_whose_time_comes_while_it_is_aside_is_warned_of_when_it_is_back() {
+    let (told, _listening) = listen();
+    let manager = EventManager::<u8>::builder().capacity(1);
+    let manager = manager.warn_after(secs(5)).build();
+    let odd = manager.subscribe_where(is_odd);
+    manager.try_notify(1).unwrap();
+    let mut first = task::spawn(manager.notify(3));
+    assert_pending!(first.poll());
+    drop(first);
+    advance(secs(60)).await;
+    manager.try_notify(2).unwrap();
+    assert_eq!(news_at(&told, Level::WARN), [""; 0], "nobody waits for it");
+    let mut second = task::spawn(manager.notify(5));
+    assert_pending!(second.poll());
+    let warnings = news_at(&told, Level::WARN);
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].contains("held=60s") && warnings[0].contains("waiting=1"));
+    drop(odd);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_patience_with_a_filtered_one_does_not_start_anew_when_it_steps_aside() {
+    let (told, _listening) = listen();
+    let manager = EventManager::<u8>::builder().name("orders").capacity(1);
+    let manager = manager.warn_after(secs(2)).build();
+    let odd = manager.subscribe_where_with(Overflow::WaitAtMost(secs(5)), is_odd);
+    manager.try_notify(1).unwrap();
+    let mut first = task::spawn(manager.notify(3));
+    assert_pending!(first.poll());
+    advance(secs(3)).await;
+    assert_pending!(first.poll());
+    assert_eq!(news_at(&told, Level::WARN).len(), 1);
+    drop(first);
+    manager.try_notify(2).unwrap();
+    advance(secs(1)).await;
+    let mut second = task::spawn(manager.notify(5));
+    assert_pending!(second.poll());
+    advance(Duration::from_millis(999)).await;
+    assert!(!second.is_woken());
+    assert_pending!(second.poll());
+    advance(Duration::from_millis(1)).await;
+    assert!(second.is_woken(), "after 5 s in all");
+    assert_eq!(assert_ready!(second.poll()), Ok(0));
+    let mut told = news(&told);
+    told.retain(|line| !line.starts_with("TRACE"));
+    assert_eq!(
+        told,
+        ["DEBUG left: manager=\"orders\" subscriber=1 \
+          why=\"disconnected: it made publishers wait for too long\""]
+    );
+    drop(odd);
+}
+
 // ---- Whoever listens can do no harm -------------------------------------------------------------
 
 /// A round of everything that is told of, and that all of it keeps its promises meanwhile.
@@ -529,6 +794,44 @@ async fn whoever_listens_may_call_back_into_the_manager() {
     drop(other);
     keeps_its_promises(&manager).await;
     assert!(news(&told).len() > 10);
+}
+
+#[test]
+fn whoever_listens_may_close_the_manager_publish_and_drop_subscriptions() {
+    // At each thing that is told of, one after the other.
+    for stop in 0..11 {
+        let manager = orders::<u8>(1);
+        let kept = Mutex::new(None);
+        let weak = manager.downgrade();
+        let count = AtomicUsize::new(0);
+        let (told, _listening) = listen_and(move |_| {
+            let n = count.fetch_add(1, Ordering::Relaxed);
+            let Some(manager) = weak.upgrade().filter(|_| n == stop) else {
+                return;
+            };
+            let all = manager.subscribe();
+            let former = kept
+                .lock()
+                .unwrap()
+                .replace(manager.subscribe_where(is_odd));
+            drop(former);
+            manager.try_notify(1).ok();
+            drop(all);
+            manager.close();
+        });
+        let odd = manager.subscribe_where_with(Overflow::DropOldest, is_odd);
+        let mut all = manager.subscribe_with(Overflow::Disconnect);
+        let broken = manager.subscribe_map(|n: &u8| -> Option<u8> {
+            (*n == 1).then(|| resume_unwind(Box::new("it breaks")))
+        });
+        for n in [1, 3, 5] {
+            manager.try_notify(n).ok();
+        }
+        while read(&mut all).is_some() {}
+        drop((odd, all, broken));
+        assert!(manager.is_closed(), "at {stop}: {:?}", news(&told));
+        assert!(manager.stats().published() <= 4);
+    }
 }
 
 #[test]

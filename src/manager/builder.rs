@@ -103,7 +103,7 @@ impl<E: Send + Sync + 'static> EventManagerBuilder<E> {
     /// `tracing`: its name and its line, how many events it has unread, for how long it has held
     /// publishers, and how many wait. Not if not set; at once, if the time is zero.
     ///
-    /// Once for each time that it is in the way; its time runs as that of
+    /// Once until it takes an event, whoever waits meanwhile; its time runs as that of
     /// [`WaitAtMost`](Overflow::WaitAtMost) does. The publisher at the head of the line looks at the
     /// clock; there is no task in the background, and it is tokio's clock (`# Panics`: a
     /// publisher that waits, outside of a tokio runtime with time enabled).

@@ -84,7 +84,10 @@ impl<E> Ring<E> {
     /// Those whose filter panicked count no more.
     pub(crate) fn expel(&mut self, judged: &mut Judged, effects: &mut Effects<E>) {
         for id in judged.take_panicked() {
-            self.disconnect(id, DisconnectCause::Panicked, effects);
+            if self.disconnect(id, DisconnectCause::Panicked, effects) {
+                #[cfg(feature = "tracing")]
+                self.tell_left(id, "disconnected: its filter panicked", effects);
+            }
         }
     }
 
@@ -207,6 +210,11 @@ impl<E> Ring<E> {
             let told = wanted.value.store(seq, ticket);
             effects.wake(told.reader);
             effects.extend(told.lost.map(|ticket| Effect::Dropped(ticket, id)));
+            #[cfg(feature = "tracing")]
+            effects.extend(told.overwrote.and_then(|seq| {
+                let news = crate::trace::News::lost(wanted.value.place(), seq);
+                news.map(Effect::Tell)
+            }));
             // What a flush waits for may be what was lost.
             self.settle(id.key, None, effects);
         }
@@ -227,6 +235,8 @@ impl<E> Ring<E> {
         };
         if member.place.overflow == Overflow::Disconnect && is_full() {
             self.disconnect(id, DisconnectCause::Overflow, effects);
+            #[cfg(feature = "tracing")]
+            self.tell_left(id, "disconnected: its window was full", effects);
             return false;
         }
         true

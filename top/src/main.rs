@@ -26,11 +26,14 @@ const TICK: Duration = Duration::from_millis(100);
 async fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let shown = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => {
-            let shown = live(ratatui::init()).await;
-            ratatui::restore();
-            shown
-        }
+        [] => match ratatui::try_init() {
+            Ok(terminal) => {
+                let shown = live(terminal).await;
+                ratatui::restore();
+                shown
+            }
+            Err(error) => Err(error),
+        },
         ["--once"] => once().await,
         _ => {
             eprintln!("usage: genevent-top [--once]");

@@ -108,6 +108,7 @@ fn rows(stats: &Stats) -> Table<'_> {
 fn row(info: &SubscriberInfo) -> Row<'_> {
     let kind = match info.kind() {
         SubscriberKind::Stream => "stream",
+        SubscriberKind::Filtered => "filter",
         SubscriberKind::Handler => "handler",
         SubscriberKind::Group => "group",
         _ => "?",
