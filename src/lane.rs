@@ -56,9 +56,11 @@ pub(crate) enum Taken<T> {
 }
 
 /// What a push leaves to be done when the manager's lock is free.
-pub(crate) struct Pushed<T> {
-    pub(crate) lost: Option<Item<T>>,
-    pub(crate) waker: Option<Waker>,
+pub(crate) struct Told<'a> {
+    pub(crate) place: &'a Place,
+    /// Who waits for an answer to what was overwritten.
+    pub(crate) lost: Option<Arc<Ticket>>,
+    pub(crate) reader: Option<Waker>,
 }
 
 /// A longer queue gives its memory back when it is empty.
@@ -140,10 +142,19 @@ impl<T> Lane<T> {
     }
 
     /// Under the manager's lock: one more value, which there is room for, or which its policy
-    /// makes room for.
-    pub(crate) fn push(&self, seq: u64, value: T, ticket: Option<&Arc<Ticket>>) -> Pushed<T> {
-        let place = &self.place;
+    /// makes room for; unless the lane is cut. What it leaves in place of the value is to be
+    /// dropped without the lock.
+    pub(crate) fn push(
+        &self,
+        seq: u64,
+        value: &mut Option<T>,
+        ticket: Option<&Arc<Ticket>>,
+    ) -> Option<Told<'_>> {
+        let place = &*self.place;
         let mut queue = self.queue.lock();
+        if queue.cut.is_some() {
+            return None;
+        }
         let is_over = place.overflow == Overflow::DropOldest && queue.items.len() >= place.window;
         let lost = is_over.then(|| queue.items.pop_front()).flatten();
         if lost.is_some() {
@@ -152,12 +163,20 @@ impl<T> Lane<T> {
         }
         queue.items.push_back(Item {
             seq,
-            value,
+            value: value.take().expect("it is stored once"),
             ticket: ticket.cloned(),
             owes: true,
         });
-        let waker = queue.waker.take();
-        Pushed { lost, waker }
+        let mut told = Told {
+            place,
+            lost: None,
+            reader: queue.waker.take(),
+        };
+        if let Some(item) = lost {
+            *value = Some(item.value);
+            told.lost = item.ticket;
+        }
+        Some(told)
     }
 
     /// Drops what is unread, each by itself; nothing more comes.
@@ -173,6 +192,8 @@ impl<T> Lane<T> {
 
 /// A lane as the manager sees it, whatever it holds.
 pub(crate) trait Queued: Send + Sync {
+    fn place(&self) -> &Arc<Place>;
+
     fn len(&self) -> usize;
 
     /// The first event that is unread, and where the reader stands, as of one moment.
@@ -198,6 +219,10 @@ impl<T> Lane<T> {
 }
 
 impl<T: Send> Queued for Lane<T> {
+    fn place(&self) -> &Arc<Place> {
+        &self.place
+    }
+
     fn len(&self) -> usize {
         self.queue.lock().items.len()
     }

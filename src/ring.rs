@@ -468,7 +468,7 @@ impl<E> Ring<E> {
         effects: &mut Effects<E>,
     ) -> (Stored, Option<E>) {
         self.make_way(effects);
-        if judged.is_asked() && !judged.wanted().is_empty() {
+        if judged.is_asked() {
             return self.append_wanted(event, ticket, judged, effects);
         }
         match self.unheard() {
