@@ -4,7 +4,7 @@
 use crate::ack::Ticket;
 use crate::foreign::discard;
 use crate::inspect::SubscriberId;
-use crate::lane::{Lane, Queued, Told};
+use crate::lane::{Lane, Told};
 use crate::sync::Arc;
 
 mod roll;
@@ -36,8 +36,11 @@ struct Wanted<T> {
 
 /// The same, whatever they give.
 trait AnyWanted: Send {
-    /// The lanes of those that want it.
-    fn lanes(&self, look: &mut dyn FnMut(&dyn Queued));
+    /// How many want it.
+    fn count(&self) -> usize;
+
+    /// Those that may have no room for one more than `promised`.
+    fn full(&self, promised: u64, look: &mut dyn FnMut(SubscriberId));
 
     /// Puts it into those that are not cut.
     fn store(&mut self, seq: u64, ticket: Option<&Arc<Ticket>>, tell: &mut dyn FnMut(Told<'_>));
@@ -47,8 +50,14 @@ trait AnyWanted: Send {
 }
 
 impl<T: Send> AnyWanted for Wanted<T> {
-    fn lanes(&self, look: &mut dyn FnMut(&dyn Queued)) {
-        self.found.iter().for_each(|found| look(&*found.lane));
+    fn count(&self) -> usize {
+        self.found.len()
+    }
+
+    fn full(&self, promised: u64, look: &mut dyn FnMut(SubscriberId)) {
+        let lanes = self.found.iter().map(|found| &found.lane);
+        let full = lanes.filter(|lane| !lane.has_room(promised));
+        full.for_each(|lane| look(lane.place().id));
     }
 
     fn store(&mut self, seq: u64, ticket: Option<&Arc<Ticket>>, tell: &mut dyn FnMut(Told<'_>)) {
@@ -80,11 +89,16 @@ impl Judged {
         self.seen > 0
     }
 
-    /// The lanes of those that want the event.
-    pub(crate) fn lanes(&self, mut look: impl FnMut(&dyn Queued)) {
-        self.wanted
-            .iter()
-            .for_each(|wanted| wanted.lanes(&mut look));
+    /// How many want the event.
+    pub(crate) fn count(&self) -> usize {
+        self.wanted.iter().map(|wanted| wanted.count()).sum()
+    }
+
+    /// Those of them that may have no room for one event more than `promised`, or are gone.
+    pub(crate) fn full(&self, promised: u64, mut look: impl FnMut(SubscriberId)) {
+        for wanted in &self.wanted {
+            wanted.full(promised, &mut look);
+        }
     }
 
     /// Puts what they want into their lanes.

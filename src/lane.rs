@@ -12,15 +12,21 @@ use crate::end::{DisconnectCause, EndReason};
 use crate::foreign::discard;
 use crate::options::Overflow;
 use crate::place::Place;
-use crate::sync::{Arc, Mutex, Ordering};
+use crate::sync::{Arc, AtomicU64, Mutex, Ordering};
 
 /// # Invariants
 /// 1. The numbers of the items rise, and are above the position of the place's cursor.
 /// 2. The cursor moves on, and finishes, under the lock, but for an acknowledgement without a
 ///    poll. So whoever looks at both under the lock misses no event between queue and hand.
 /// 3. A waker is here only while the queue is empty, and more may come.
+/// 4. `unread` is the length of the queue, and whether it is cut. It is stored under the lock,
+///    before the cursor moves on: so whoever watches the cursor first, and looks at this second,
+///    misses no room that is not reported.
 pub(crate) struct Lane<T> {
     place: Arc<Place>,
+    /// As in `place`: here it is beside what else publishers look at.
+    window: u64,
+    unread: AtomicU64,
     queue: Mutex<Queue<T>>,
 }
 
@@ -58,10 +64,15 @@ pub(crate) enum Taken<T> {
 /// What a push leaves to be done when the manager's lock is free.
 pub(crate) struct Told<'a> {
     pub(crate) place: &'a Place,
-    /// Who waits for an answer to what was overwritten.
-    pub(crate) lost: Option<Arc<Ticket>>,
+    /// Something was overwritten.
+    pub(crate) lost: bool,
+    /// Who waits for an answer to that.
+    pub(crate) ticket: Option<Arc<Ticket>>,
     pub(crate) reader: Option<Waker>,
 }
+
+/// Beside the length: more than any window.
+const CUT: u64 = 1 << 62;
 
 /// A longer queue gives its memory back when it is empty.
 const KEPT: usize = 64;
@@ -69,7 +80,9 @@ const KEPT: usize = 64;
 impl<T> Lane<T> {
     pub(crate) fn new(place: Arc<Place>) -> Self {
         Self {
+            window: place.window as u64,
             place,
+            unread: AtomicU64::new(0),
             queue: Mutex::new(Queue {
                 items: VecDeque::new(),
                 waker: None,
@@ -84,6 +97,20 @@ impl<T> Lane<T> {
         &self.place
     }
 
+    /// Whether it has room for one more than `promised`, as of a moment ago. Not once it is cut.
+    #[inline]
+    pub(crate) fn has_room(&self, promised: u64) -> bool {
+        self.unread.load(Ordering::Acquire) + promised < self.window
+    }
+
+    /// Under the lock: it is as long as this from now on.
+    #[inline]
+    fn note_length(&self, queue: &Queue<T>) {
+        let cut = if queue.cut.is_some() { CUT } else { 0 };
+        let unread = queue.items.len() as u64 | cut;
+        self.unread.store(unread, Ordering::Release);
+    }
+
     /// Takes the next value, or leaves the waker; the event in hand is finished with. Gives the
     /// cursor as it is then.
     pub(crate) fn take(&self, waker: &Waker, tell_missed: bool) -> (Taken<T>, Word) {
@@ -94,6 +121,7 @@ impl<T> Lane<T> {
                 Taken::Missed(std::mem::take(&mut queue.gap))
             } else if let Some(item) = queue.items.pop_front() {
                 queue.gap = 0;
+                self.note_length(&queue);
                 let old = queue.waker.take();
                 let (item, word) = self.claim(item, queue.cut.is_none());
                 drop(queue);
@@ -155,7 +183,8 @@ impl<T> Lane<T> {
         if queue.cut.is_some() {
             return None;
         }
-        let is_over = place.overflow == Overflow::DropOldest && queue.items.len() >= place.window;
+        let is_full = queue.items.len() as u64 >= self.window;
+        let is_over = is_full && place.overflow == Overflow::DropOldest;
         let lost = is_over.then(|| queue.items.pop_front()).flatten();
         if lost.is_some() {
             queue.gap += 1;
@@ -167,14 +196,16 @@ impl<T> Lane<T> {
             ticket: ticket.cloned(),
             owes: true,
         });
+        self.note_length(&queue);
         let mut told = Told {
             place,
-            lost: None,
+            lost: lost.is_some(),
+            ticket: None,
             reader: queue.waker.take(),
         };
         if let Some(item) = lost {
             *value = Some(item.value);
-            told.lost = item.ticket;
+            told.ticket = item.ticket;
         }
         Some(told)
     }
@@ -183,6 +214,7 @@ impl<T> Lane<T> {
     pub(crate) fn clear(&self) {
         let mut queue = self.queue.lock();
         let items = std::mem::take(&mut queue.items);
+        self.note_length(&queue);
         let waker = queue.waker.take();
         drop(queue);
         discard(waker);
@@ -224,7 +256,8 @@ impl<T: Send> Queued for Lane<T> {
     }
 
     fn len(&self) -> usize {
-        self.queue.lock().items.len()
+        let unread = self.unread.load(Ordering::Acquire) & !CUT;
+        usize::try_from(unread).expect("it was the length of a queue")
     }
 
     fn look(&self) -> (Option<u64>, Word) {
@@ -242,6 +275,7 @@ impl<T: Send> Queued for Lane<T> {
     fn cut(&self, cause: DisconnectCause) -> (Vec<Arc<Ticket>>, Option<Waker>) {
         let mut queue = self.queue.lock();
         queue.cut = Some(cause);
+        self.note_length(&queue);
         let tickets = queue.items.iter_mut().filter_map(|item| item.ticket.take());
         let tickets = tickets.collect();
         (tickets, queue.waker.take())

@@ -92,7 +92,7 @@ impl<E> Ring<E> {
     /// Those that want the event and have no room for it are in the way, until
     /// [`step_aside`](Self::step_aside).
     pub(crate) fn find_in_the_way(&mut self, judged: &Judged) {
-        judged.lanes(|lane| self.block_lane(lane.place().id));
+        judged.full(self.reserved, |id| self.block_lane(id));
     }
 
     /// As [`find_in_the_way`](Self::find_in_the_way), of an event that any may want.
@@ -186,8 +186,8 @@ impl<E> Ring<E> {
         judged: &mut Judged,
         effects: &mut Effects<E>,
     ) -> (Stored, Option<E>) {
-        let mut audience = self.attached;
-        judged.lanes(|lane| audience += usize::from(self.admits(lane.place().id, effects)));
+        let mut audience = self.attached + judged.count();
+        judged.full(0, |id| audience -= usize::from(!self.admits(id, effects)));
         if let Some(ticket) = ticket {
             ticket.expect(audience);
         }
@@ -197,11 +197,13 @@ impl<E> Ring<E> {
         };
         // Those that it was not counted for are cut.
         judged.store(seq, ticket, |told| {
-            let id = told.place.id;
             effects.wake(told.reader);
-            effects.extend(told.lost.map(|ticket| Effect::Dropped(ticket, id)));
-            // What a flush waits for may be what was lost.
-            self.settle(id.key, None, effects);
+            if told.lost {
+                let id = told.place.id;
+                effects.extend(told.ticket.map(|ticket| Effect::Dropped(ticket, id)));
+                // What a flush waits for may be what was lost.
+                self.settle(id.key, None, effects);
+            }
         });
         self.assert_invariants();
         (Stored { seq, audience }, unread)
