@@ -7,10 +7,13 @@ use crate::inspect::SubscriberId;
 use crate::lane::{Lane, Told};
 use crate::sync::Arc;
 
+mod few;
 mod roll;
 mod row;
 
 pub(crate) use roll::{Filters, Gone, Roll};
+
+use few::Few;
 
 /// What a filter made of an event, on its way into the lane behind it.
 struct Found<T> {
@@ -29,7 +32,7 @@ impl<T> Drop for Found<T> {
 
 /// What the filters of a row made of an event.
 struct Wanted<T> {
-    found: Vec<Found<T>>,
+    found: Few<Found<T>>,
     /// Those that panicked.
     panicked: Vec<SubscriberId>,
 }
@@ -61,7 +64,7 @@ impl<T: Send> AnyWanted for Wanted<T> {
     }
 
     fn store(&mut self, seq: u64, ticket: Option<&Arc<Ticket>>, tell: &mut dyn FnMut(Told<'_>)) {
-        for Found { lane, value } in &mut self.found {
+        for Found { lane, value } in self.found.iter_mut() {
             if let Some(told) = lane.push(seq, value, ticket) {
                 tell(told);
             }
@@ -76,19 +79,50 @@ impl<T: Send> AnyWanted for Wanted<T> {
 /// What the filters made of one event. Nothing, while there are none: most publishers wait
 /// without.
 #[derive(Default)]
-pub(crate) struct Judged {
-    /// The number of the newest filter that was asked; 0: none was.
+pub(crate) struct Judged(Option<Box<Answers>>);
+
+#[derive(Default)]
+pub(crate) struct Answers {
+    /// The number of the newest filter that was asked.
     seen: u64,
-    wanted: Vec<Box<dyn AnyWanted>>,
+    wanted: Few<Box<dyn AnyWanted>>,
 }
 
 impl Judged {
-    /// There were filters to ask.
+    /// If there were filters to ask.
     #[inline]
-    pub(crate) fn is_asked(&self) -> bool {
-        self.seen > 0
+    pub(crate) fn answers(&mut self) -> Option<&mut Answers> {
+        self.0.as_deref_mut()
     }
 
+    #[inline]
+    fn seen(&self) -> u64 {
+        self.0.as_ref().map_or(0, |answers| answers.seen)
+    }
+
+    /// Asks the filters; not under a lock.
+    pub(crate) fn ask<E>(&mut self, filters: &Filters<E>, event: &E) {
+        let answers = self.0.get_or_insert_default();
+        filters.ask(event, |wanted| answers.wanted.push(wanted));
+        answers.seen = filters.newest;
+    }
+}
+
+impl Drop for Judged {
+    /// Out of line for most publishers, which have nothing to drop here.
+    #[inline]
+    fn drop(&mut self) {
+        #[inline(never)]
+        fn let_go(answers: Box<Answers>) {
+            drop(answers);
+        }
+        if let Some(answers) = self.0.take() {
+            let_go(answers);
+        }
+    }
+}
+
+impl Answers {
     /// How many want the event.
     pub(crate) fn count(&self) -> usize {
         self.wanted.iter().map(|wanted| wanted.count()).sum()
@@ -96,7 +130,7 @@ impl Judged {
 
     /// Those of them that may have no room for one event more than `promised`, or are gone.
     pub(crate) fn full(&self, promised: u64, mut look: impl FnMut(SubscriberId)) {
-        for wanted in &self.wanted {
+        for wanted in self.wanted.iter() {
             wanted.full(promised, &mut look);
         }
     }
@@ -108,7 +142,7 @@ impl Judged {
         ticket: Option<&Arc<Ticket>>,
         mut tell: impl FnMut(Told<'_>),
     ) {
-        for wanted in &mut self.wanted {
+        for wanted in self.wanted.iter_mut() {
             wanted.store(seq, ticket, &mut tell);
         }
     }
@@ -116,11 +150,5 @@ impl Judged {
     /// Those whose filter panicked, once.
     pub(crate) fn take_panicked(&mut self) -> impl Iterator<Item = SubscriberId> {
         (self.wanted.iter_mut()).flat_map(|wanted| wanted.take_panicked())
-    }
-
-    /// Asks the filters; not under a lock.
-    pub(crate) fn ask<E>(&mut self, filters: &Filters<E>, event: &E) {
-        self.wanted.extend(filters.ask(event));
-        self.seen = filters.newest;
     }
 }

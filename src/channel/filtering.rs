@@ -13,9 +13,8 @@ impl<E> State<E> {
     /// Before the event that was judged is stored: whose queues are in its way.
     #[inline]
     pub(super) fn look(&mut self, judged: &mut Judged, effects: &mut Effects<E>) {
-        if judged.is_asked() {
-            self.ring.expel(judged, effects);
-            self.ring.find_in_the_way(judged);
+        if let Some(answers) = judged.answers() {
+            self.ring.find_in_the_way(answers, effects);
         }
     }
 }

@@ -139,12 +139,12 @@ impl<E> Roll<E> {
     /// The filters that have not judged yet, unless all have.
     #[inline]
     pub(crate) fn after(&self, judged: &Judged) -> Option<Filters<E>> {
-        if self.is_empty() || self.newest <= judged.seen {
+        if self.is_empty() || self.newest <= judged.seen() {
             return None;
         }
         Some(Filters {
             rows: Arc::clone(&self.rows),
-            seen: judged.seen,
+            seen: judged.seen(),
             newest: self.newest,
         })
     }
@@ -168,7 +168,8 @@ pub(crate) struct Filters<E> {
 }
 
 impl<E> Filters<E> {
-    pub(super) fn ask(&self, event: &E) -> impl Iterator<Item = Box<dyn AnyWanted>> {
-        (self.rows.iter()).filter_map(|row| row.ask(self.seen, event))
+    pub(super) fn ask(&self, event: &E, tell: impl FnMut(Box<dyn AnyWanted>)) {
+        let asked = self.rows.iter().filter_map(|row| row.ask(self.seen, event));
+        asked.for_each(tell);
     }
 }

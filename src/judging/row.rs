@@ -1,7 +1,9 @@
 //! Filters of one type.
 
+use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::few::Few;
 use super::{Found, Wanted};
 use crate::foreign::discard;
 use crate::lane::Lane;
@@ -111,7 +113,7 @@ impl<T: Send + 'static, F> Row<T, F> {
         let from = self.entries.partition_point(|e| e.number <= seen);
         let entries = &self.entries[from..];
         let mut rest = entries.iter();
-        let mut found = Vec::new();
+        let mut wanted = Few::default();
         let mut panicked = Vec::new();
         loop {
             // Once for all, and again after each that panics.
@@ -123,10 +125,7 @@ impl<T: Send + 'static, F> Row<T, F> {
                     let judge = filter.judge.as_ref();
                     let judge = judge.expect("it is taken by `drop` alone");
                     if let Some(value) = judge(event) {
-                        found.push(Found {
-                            lane: Arc::clone(&filter.lane),
-                            value: Some(value),
-                        });
+                        wanted.push((&filter.lane, Some(value)));
                     }
                 }
             }));
@@ -137,7 +136,18 @@ impl<T: Send + 'static, F> Row<T, F> {
             let filter = entries[last].filter.iter();
             panicked.extend(filter.map(|filter| filter.lane.place().id));
         }
-        let is_any = !found.is_empty() || !panicked.is_empty();
-        is_any.then_some(Wanted { found, panicked })
+        if wanted.is_empty() && panicked.is_empty() {
+            return None;
+        }
+        // Their lanes are in no cache. Looking at one does not wait for the one before; counting a
+        // reference does.
+        for (lane, _) in wanted.iter() {
+            black_box(lane.has_room(0));
+        }
+        let found = wanted.map(|(lane, value)| Found {
+            lane: Arc::clone(lane),
+            value,
+        });
+        Some(Wanted { found, panicked })
     }
 }

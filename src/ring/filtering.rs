@@ -7,7 +7,7 @@ use crate::ack::Ticket;
 use crate::effects::{Effect, Effects};
 use crate::end::DisconnectCause;
 use crate::inspect::{SubscriberId, SubscriberKind};
-use crate::judging::{Filters, Judged};
+use crate::judging::{Answers, Filters, Judged};
 use crate::lane::Lane;
 use crate::log::Spot;
 use crate::options::{Overflow, SubscribeOptions};
@@ -83,16 +83,18 @@ impl<E> Ring<E> {
     }
 
     /// Those whose filter panicked count no more.
-    pub(crate) fn expel(&mut self, judged: &mut Judged, effects: &mut Effects<E>) {
-        for id in judged.take_panicked() {
+    pub(crate) fn expel(&mut self, answers: &mut Answers, effects: &mut Effects<E>) {
+        for id in answers.take_panicked() {
             self.disconnect(id, DisconnectCause::Panicked, effects);
         }
     }
 
     /// Those that want the event and have no room for it are in the way, until
     /// [`step_aside`](Self::step_aside).
-    pub(crate) fn find_in_the_way(&mut self, judged: &Judged) {
-        judged.full(self.reserved, |id| self.block_lane(id));
+    #[cold]
+    pub(crate) fn find_in_the_way(&mut self, answers: &mut Answers, effects: &mut Effects<E>) {
+        self.expel(answers, effects);
+        answers.full(self.reserved, |id| self.block_lane(id));
     }
 
     /// As [`find_in_the_way`](Self::find_in_the_way), of an event that any may want.
@@ -183,11 +185,11 @@ impl<E> Ring<E> {
         &mut self,
         event: E,
         ticket: Option<&Arc<Ticket>>,
-        judged: &mut Judged,
+        answers: &mut Answers,
         effects: &mut Effects<E>,
     ) -> (Stored, Option<E>) {
-        let mut audience = self.attached + judged.count();
-        judged.full(0, |id| audience -= usize::from(!self.admits(id, effects)));
+        let mut audience = self.attached + answers.count();
+        answers.full(0, |id| audience -= usize::from(!self.admits(id, effects)));
         if let Some(ticket) = ticket {
             ticket.expect(audience);
         }
@@ -196,7 +198,7 @@ impl<E> Ring<E> {
             _ => (self.log.append(event, ticket), None),
         };
         // Those that it was not counted for are cut.
-        judged.store(seq, ticket, |told| {
+        answers.store(seq, ticket, |told| {
             effects.wake(told.reader);
             if told.lost {
                 let id = told.place.id;
