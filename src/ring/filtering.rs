@@ -68,10 +68,11 @@ impl<E> Ring<E> {
         if self.roll.is_empty() {
             return;
         }
-        effects.push(Effect::Filters(self.roll.take()));
         let lanes = self.members.iter().flatten().filter(|m| m.attached);
         let lanes = lanes.filter_map(|member| member.lane.as_ref());
         effects.wake(lanes.filter_map(|lane| lane.complete()));
+        // Last, which may take long: those that were woken need not wait for it.
+        effects.push(Effect::Filters(self.roll.take()));
     }
 
     // ---- Publishing -------------------------------------------------------------------------
