@@ -63,11 +63,11 @@ pub(crate) enum Taken<T> {
 
 /// What a push leaves to be done when the manager's lock is free.
 pub(crate) struct Told<'a> {
-    pub(crate) place: &'a Place,
-    /// Something was overwritten.
-    pub(crate) lost: bool,
+    pub(crate) place: &'a Arc<Place>,
+    /// The number of the event that was overwritten.
+    pub(crate) overwrote: Option<u64>,
     /// Who waits for an answer to that.
-    pub(crate) ticket: Option<Arc<Ticket>>,
+    pub(crate) lost: Option<Arc<Ticket>>,
     pub(crate) reader: Option<Waker>,
 }
 
@@ -178,7 +178,7 @@ impl<T> Lane<T> {
         value: &mut Option<T>,
         ticket: Option<&Arc<Ticket>>,
     ) -> Option<Told<'_>> {
-        let place = &*self.place;
+        let place = &self.place;
         let mut queue = self.queue.lock();
         if queue.cut.is_some() {
             return None;
@@ -199,13 +199,13 @@ impl<T> Lane<T> {
         self.note_length(&queue);
         let mut told = Told {
             place,
-            lost: lost.is_some(),
-            ticket: None,
+            overwrote: lost.as_ref().map(|item| item.seq),
+            lost: None,
             reader: queue.waker.take(),
         };
         if let Some(item) = lost {
             *value = Some(item.value);
-            told.ticket = item.ticket;
+            told.lost = item.ticket;
         }
         Some(told)
     }

@@ -201,9 +201,9 @@ impl<E> Ring<E> {
         // Those that it was not counted for are cut.
         answers.store(seq, ticket, |told| {
             effects.wake(told.reader);
-            if told.lost {
+            if told.overwrote.is_some() {
                 let id = told.place.id;
-                effects.extend(told.ticket.map(|ticket| Effect::Dropped(ticket, id)));
+                effects.extend(told.lost.map(|ticket| Effect::Dropped(ticket, id)));
                 // What a flush waits for may be what was lost.
                 self.settle(id.key, None, effects);
             }
