@@ -8,7 +8,7 @@ use std::task::Waker;
 use crate::ack::Ticket;
 use crate::foreign::{discard, wake};
 use crate::inspect::SubscriberId;
-use crate::judging::{Filters, Judge};
+use crate::judging::{Filters, Gone};
 use crate::parking::{Parked, Unparked};
 use crate::segment::Segment;
 use crate::sync::Arc;
@@ -34,7 +34,7 @@ pub(crate) enum Effect<E> {
     #[cfg(feature = "tracing")]
     Tell(crate::trace::News),
     /// A filter is not asked any more.
-    Filter(Arc<dyn Judge<E>>),
+    Filter(Gone),
     /// None of these is.
     Filters(Filters<E>),
 }

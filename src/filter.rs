@@ -23,7 +23,8 @@
 //!
 //! # Cost
 //! Publishing asks all closures, one after the other, and does more only for those that want the
-//! event: much as a predicate before each send would. For a reader that wants most events, `filter`
+//! event: much as a predicate before each send would. Closures of one type, which one line of
+//! code makes however often it runs, are asked in one loop, which is the cheapest. For a reader that wants most events, `filter`
 //! on a plain subscription is cheaper: events are stored once for all of these.
 
 use std::fmt;

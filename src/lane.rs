@@ -12,15 +12,21 @@ use crate::end::{DisconnectCause, EndReason};
 use crate::foreign::discard;
 use crate::options::Overflow;
 use crate::place::Place;
-use crate::sync::{Arc, Mutex, Ordering};
+use crate::sync::{Arc, AtomicU64, Mutex, Ordering};
 
 /// # Invariants
 /// 1. The numbers of the items rise, and are above the position of the place's cursor.
 /// 2. The cursor moves on, and finishes, under the lock, but for an acknowledgement without a
 ///    poll. So whoever looks at both under the lock misses no event between queue and hand.
 /// 3. A waker is here only while the queue is empty, and more may come.
+/// 4. `unread` is the length of the queue, and whether it is cut. It is stored under the lock,
+///    before the cursor moves on: so whoever watches the cursor first, and looks at this second,
+///    misses no room that is not reported.
 pub(crate) struct Lane<T> {
     place: Arc<Place>,
+    /// As in `place`: here it is beside what else publishers look at.
+    window: u64,
+    unread: AtomicU64,
     queue: Mutex<Queue<T>>,
 }
 
@@ -56,10 +62,17 @@ pub(crate) enum Taken<T> {
 }
 
 /// What a push leaves to be done when the manager's lock is free.
-pub(crate) struct Pushed<T> {
-    pub(crate) lost: Option<Item<T>>,
-    pub(crate) waker: Option<Waker>,
+pub(crate) struct Told<'a> {
+    pub(crate) place: &'a Arc<Place>,
+    /// The number of the event that was overwritten.
+    pub(crate) overwrote: Option<u64>,
+    /// Who waits for an answer to that.
+    pub(crate) lost: Option<Arc<Ticket>>,
+    pub(crate) reader: Option<Waker>,
 }
+
+/// Beside the length: more than any window.
+const CUT: u64 = 1 << 62;
 
 /// A longer queue gives its memory back when it is empty.
 const KEPT: usize = 64;
@@ -67,7 +80,9 @@ const KEPT: usize = 64;
 impl<T> Lane<T> {
     pub(crate) fn new(place: Arc<Place>) -> Self {
         Self {
+            window: place.window as u64,
             place,
+            unread: AtomicU64::new(0),
             queue: Mutex::new(Queue {
                 items: VecDeque::new(),
                 waker: None,
@@ -82,6 +97,20 @@ impl<T> Lane<T> {
         &self.place
     }
 
+    /// Whether it has room for one more than `promised`, as of a moment ago. Not once it is cut.
+    #[inline]
+    pub(crate) fn has_room(&self, promised: u64) -> bool {
+        self.unread.load(Ordering::Acquire) + promised < self.window
+    }
+
+    /// Under the lock: it is as long as this from now on.
+    #[inline]
+    fn note_length(&self, queue: &Queue<T>) {
+        let cut = if queue.cut.is_some() { CUT } else { 0 };
+        let unread = queue.items.len() as u64 | cut;
+        self.unread.store(unread, Ordering::Release);
+    }
+
     /// Takes the next value, or leaves the waker; the event in hand is finished with. Gives the
     /// cursor as it is then.
     pub(crate) fn take(&self, waker: &Waker, tell_missed: bool) -> (Taken<T>, Word) {
@@ -92,6 +121,7 @@ impl<T> Lane<T> {
                 Taken::Missed(std::mem::take(&mut queue.gap))
             } else if let Some(item) = queue.items.pop_front() {
                 queue.gap = 0;
+                self.note_length(&queue);
                 let old = queue.waker.take();
                 let (item, word) = self.claim(item, queue.cut.is_none());
                 drop(queue);
@@ -140,11 +170,21 @@ impl<T> Lane<T> {
     }
 
     /// Under the manager's lock: one more value, which there is room for, or which its policy
-    /// makes room for.
-    pub(crate) fn push(&self, seq: u64, value: T, ticket: Option<&Arc<Ticket>>) -> Pushed<T> {
+    /// makes room for; unless the lane is cut. What it leaves in place of the value is to be
+    /// dropped without the lock.
+    pub(crate) fn push(
+        &self,
+        seq: u64,
+        value: &mut Option<T>,
+        ticket: Option<&Arc<Ticket>>,
+    ) -> Option<Told<'_>> {
         let place = &self.place;
         let mut queue = self.queue.lock();
-        let is_over = place.overflow == Overflow::DropOldest && queue.items.len() >= place.window;
+        if queue.cut.is_some() {
+            return None;
+        }
+        let is_full = queue.items.len() as u64 >= self.window;
+        let is_over = is_full && place.overflow == Overflow::DropOldest;
         let lost = is_over.then(|| queue.items.pop_front()).flatten();
         if lost.is_some() {
             queue.gap += 1;
@@ -152,18 +192,29 @@ impl<T> Lane<T> {
         }
         queue.items.push_back(Item {
             seq,
-            value,
+            value: value.take().expect("it is stored once"),
             ticket: ticket.cloned(),
             owes: true,
         });
-        let waker = queue.waker.take();
-        Pushed { lost, waker }
+        self.note_length(&queue);
+        let mut told = Told {
+            place,
+            overwrote: lost.as_ref().map(|item| item.seq),
+            lost: None,
+            reader: queue.waker.take(),
+        };
+        if let Some(item) = lost {
+            *value = Some(item.value);
+            told.lost = item.ticket;
+        }
+        Some(told)
     }
 
     /// Drops what is unread, each by itself; nothing more comes.
     pub(crate) fn clear(&self) {
         let mut queue = self.queue.lock();
         let items = std::mem::take(&mut queue.items);
+        self.note_length(&queue);
         let waker = queue.waker.take();
         drop(queue);
         discard(waker);
@@ -173,6 +224,8 @@ impl<T> Lane<T> {
 
 /// A lane as the manager sees it, whatever it holds.
 pub(crate) trait Queued: Send + Sync {
+    fn place(&self) -> &Arc<Place>;
+
     fn len(&self) -> usize;
 
     /// The first event that is unread, and where the reader stands, as of one moment.
@@ -198,8 +251,13 @@ impl<T> Lane<T> {
 }
 
 impl<T: Send> Queued for Lane<T> {
+    fn place(&self) -> &Arc<Place> {
+        &self.place
+    }
+
     fn len(&self) -> usize {
-        self.queue.lock().items.len()
+        let unread = self.unread.load(Ordering::Acquire) & !CUT;
+        usize::try_from(unread).expect("it was the length of a queue")
     }
 
     fn look(&self) -> (Option<u64>, Word) {
@@ -217,6 +275,7 @@ impl<T: Send> Queued for Lane<T> {
     fn cut(&self, cause: DisconnectCause) -> (Vec<Arc<Ticket>>, Option<Waker>) {
         let mut queue = self.queue.lock();
         queue.cut = Some(cause);
+        self.note_length(&queue);
         let tickets = queue.items.iter_mut().filter_map(|item| item.ticket.take());
         let tickets = tickets.collect();
         (tickets, queue.waker.take())

@@ -479,8 +479,8 @@ impl<E> Ring<E> {
         effects: &mut Effects<E>,
     ) -> (Stored, Option<E>) {
         self.make_way(effects);
-        if judged.is_asked() && !judged.wanted().is_empty() {
-            return self.append_wanted(event, ticket, judged, effects);
+        if let Some(answers) = judged.answers() {
+            return self.append_wanted(event, ticket, answers, effects);
         }
         match self.unheard() {
             Some(stored) => (stored, Some(event)),

@@ -359,6 +359,32 @@ fn a_filter_that_panics_ends_its_subscription_alone() {
 }
 
 #[test]
+fn of_filters_of_one_kind_those_that_panic_end_and_the_others_are_asked() {
+    let manager = EventManager::new(4);
+    let mut readers: Vec<_> = (0..5)
+        .map(|index| {
+            manager.subscribe_map(move |n: &u32| {
+                assert_ne!((*n, index % 3), (1, 1), "the second and the last break");
+                Some(n + index)
+            })
+        })
+        .collect();
+    assert_eq!(manager.try_notify(1), Ok(3));
+    assert_eq!(manager.try_notify(2), Ok(3));
+    for (index, reader) in (0..).zip(&mut readers) {
+        if index % 3 == 1 {
+            assert_eq!(read(reader), None);
+            assert_eq!(cause(reader), Some(DisconnectCause::Panicked));
+        } else {
+            assert_eq!(
+                [read(reader), read(reader)],
+                [Some(1 + index), Some(2 + index)]
+            );
+        }
+    }
+}
+
+#[test]
 fn a_filter_may_call_back_into_the_manager() {
     let manager = EventManager::new(8);
     let mut plain = manager.subscribe();

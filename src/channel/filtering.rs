@@ -4,8 +4,8 @@ use std::panic::Location;
 
 use super::{Channel, State};
 use crate::effects::Effects;
-use crate::judging::{Filter, Judge, Judged};
-use crate::lane::{Lane, Queued};
+use crate::judging::Judged;
+use crate::lane::Lane;
 use crate::options::SubscribeOptions;
 use crate::sync::Arc;
 
@@ -13,9 +13,8 @@ impl<E> State<E> {
     /// Before the event that was judged is stored: whose queues are in its way.
     #[inline]
     pub(super) fn look(&mut self, judged: &mut Judged, effects: &mut Effects<E>) {
-        if judged.is_asked() {
-            self.ring.expel(judged, effects);
-            self.ring.find_in_the_way(judged);
+        if let Some(answers) = judged.answers() {
+            self.ring.find_in_the_way(answers, effects);
         }
     }
 }
@@ -29,22 +28,14 @@ impl<E: 'static> Channel<E> {
         created_at: &'static Location<'static>,
         judge: impl Fn(&E) -> Option<T> + Send + Sync + 'static,
     ) -> (Arc<Lane<T>>, bool) {
-        let mut made = None;
-        let is_open = self.run(|state, effects| {
-            let place = state.ring.join_filtered(options, created_at, |place| {
-                let lane = Arc::new(Lane::new(Arc::clone(place)));
-                let filter = Filter::new(Arc::clone(&lane), judge);
-                let filter: Arc<dyn Judge<E>> = Arc::new(filter);
-                made = Some(Arc::clone(&lane));
-                (lane as Arc<dyn Queued>, filter)
-            });
+        self.run(|state, effects| {
+            let lane = state.ring.join_filtered(options, created_at, judge);
             if state.ring.is_closed() {
-                state.ring.leave(place.id.key, effects);
-                return false;
+                state.ring.leave(lane.place().id.key, effects);
+                return (lane, false);
             }
             state.tell_watchers(effects);
-            true
-        });
-        (made.expect("it has joined"), is_open)
+            (lane, true)
+        })
     }
 }

@@ -259,7 +259,9 @@ impl<E> Channel<E> {
                 if let Some(filters) = state.ring.unasked(&judged) {
                     return Step::Ask(filters);
                 }
-                state.ring.expel(&mut judged, effects);
+                if let Some(answers) = judged.answers() {
+                    state.ring.expel(answers, effects);
+                }
                 let event = event.take().expect(UNPUBLISHED);
                 let stored = (state.ring).store_reserved(event, ticket, &mut judged, effects);
                 state.wake_readers(effects);

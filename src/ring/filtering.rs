@@ -7,35 +7,36 @@ use crate::ack::Ticket;
 use crate::effects::{Effect, Effects};
 use crate::end::DisconnectCause;
 use crate::inspect::{SubscriberId, SubscriberKind};
-use crate::judging::{Filters, Judge, Judged};
-use crate::lane::Queued;
+use crate::judging::{Answers, Filters, Judged};
+use crate::lane::Lane;
 use crate::log::Spot;
 use crate::options::{Overflow, SubscribeOptions};
-use crate::place::Place;
 use crate::sync::Arc;
-
-/// A lane, and the filter before it.
-pub(crate) type Gate<E> = (Arc<dyn Queued>, Arc<dyn Judge<E>>);
 
 impl<E> Ring<E> {
     // ---- Joining, leaving -------------------------------------------------------------------
 
-    /// A new subscriber that sees every event after the newest one that its filter lets through.
-    pub(crate) fn join_filtered(
+    /// A new subscriber that sees what `judge` makes of every event after the newest one.
+    pub(crate) fn join_filtered<T, F>(
         &mut self,
         options: SubscribeOptions,
         created_at: &'static Location<'static>,
-        gate: impl FnOnce(&Arc<Place>) -> Gate<E>,
-    ) -> Arc<Place> {
+        judge: F,
+    ) -> Arc<Lane<T>>
+    where
+        T: Send + 'static,
+        F: Fn(&E) -> Option<T> + Send + Sync + 'static,
+    {
         let kind = SubscriberKind::Filtered;
         let place = self.new_place(SubscribeOptions { kind, ..options }, created_at);
-        let (lane, filter) = gate(&place);
-        self.members[place.id.key] = Some(Member::new(&place, Some(lane), Spot::NOWHERE));
+        let lane = Arc::new(Lane::new(Arc::clone(&place)));
+        let member = Member::new(&place, Some(Arc::clone(&lane) as _), Spot::NOWHERE);
+        self.members[place.id.key] = Some(member);
         self.filtered += 1;
-        self.roll.join(filter);
+        self.roll.join(Arc::clone(&lane), judge);
         self.barred = true;
         self.assert_invariants();
-        place
+        lane
     }
 
     /// The part of detaching that is about the lane.
@@ -58,7 +59,7 @@ impl<E> Ring<E> {
         effects.wake(waker);
         self.filtered -= 1;
         self.unblock(key);
-        effects.extend(self.roll.leave(id).map(Effect::Filter));
+        effects.extend(self.roll.leave(id.number).map(Effect::Filter));
         self.barred = self.closed || !self.roll.is_empty();
     }
 
@@ -67,10 +68,11 @@ impl<E> Ring<E> {
         if self.roll.is_empty() {
             return;
         }
-        effects.push(Effect::Filters(self.roll.take()));
         let lanes = self.members.iter().flatten().filter(|m| m.attached);
         let lanes = lanes.filter_map(|member| member.lane.as_ref());
         effects.wake(lanes.filter_map(|lane| lane.complete()));
+        // Last, which may take long: those that were woken need not wait for it.
+        effects.push(Effect::Filters(self.roll.take()));
     }
 
     // ---- Publishing -------------------------------------------------------------------------
@@ -82,8 +84,8 @@ impl<E> Ring<E> {
     }
 
     /// Those whose filter panicked count no more.
-    pub(crate) fn expel(&mut self, judged: &mut Judged, effects: &mut Effects<E>) {
-        for id in judged.take_panicked() {
+    pub(crate) fn expel(&mut self, answers: &mut Answers, effects: &mut Effects<E>) {
+        for id in answers.take_panicked() {
             if self.disconnect(id, DisconnectCause::Panicked, effects) {
                 #[cfg(feature = "tracing")]
                 self.tell_left(id, "disconnected: its filter panicked", effects);
@@ -93,20 +95,21 @@ impl<E> Ring<E> {
 
     /// Those that want the event and have no room for it are in the way, until
     /// [`step_aside`](Self::step_aside).
-    pub(crate) fn find_in_the_way(&mut self, judged: &Judged) {
-        for wanted in judged.wanted() {
-            self.block_lane(wanted.value.place().id);
-        }
+    #[cold]
+    pub(crate) fn find_in_the_way(&mut self, answers: &mut Answers, effects: &mut Effects<E>) {
+        self.expel(answers, effects);
+        answers.full(self.reserved, |id| self.block_lane(id));
     }
 
     /// As [`find_in_the_way`](Self::find_in_the_way), of an event that any may want.
     pub(crate) fn find_any_in_the_way(&mut self) {
         let mut waiting = Vec::new();
-        for place in self.roll.places() {
+        self.roll.lanes(|lane| {
+            let place = lane.place();
             if place.overflow.makes_wait() {
                 waiting.push(place.id);
             }
-        }
+        });
         for id in waiting {
             self.block_lane(id);
         }
@@ -186,14 +189,11 @@ impl<E> Ring<E> {
         &mut self,
         event: E,
         ticket: Option<&Arc<Ticket>>,
-        judged: &mut Judged,
+        answers: &mut Answers,
         effects: &mut Effects<E>,
     ) -> (Stored, Option<E>) {
-        let mut audience = self.attached;
-        for wanted in judged.wanted_mut() {
-            wanted.counts = self.admits(wanted.value.place().id, effects);
-            audience += usize::from(wanted.counts);
-        }
+        let mut audience = self.attached + answers.count();
+        answers.full(0, |id| audience -= usize::from(!self.admits(id, effects)));
         if let Some(ticket) = ticket {
             ticket.expect(audience);
         }
@@ -201,23 +201,21 @@ impl<E> Ring<E> {
             0 => (self.log.pass(), Some(event)),
             _ => (self.log.append(event, ticket), None),
         };
-        for wanted in judged
-            .wanted_mut()
-            .iter_mut()
-            .filter(|wanted| wanted.counts)
-        {
-            let id = wanted.value.place().id;
-            let told = wanted.value.store(seq, ticket);
+        // Those that it was not counted for are cut.
+        answers.store(seq, ticket, |told| {
             effects.wake(told.reader);
-            effects.extend(told.lost.map(|ticket| Effect::Dropped(ticket, id)));
-            #[cfg(feature = "tracing")]
-            effects.extend(told.overwrote.and_then(|seq| {
-                let news = crate::trace::News::lost(wanted.value.place(), seq);
-                news.map(Effect::Tell)
-            }));
-            // What a flush waits for may be what was lost.
-            self.settle(id.key, None, effects);
-        }
+            if told.overwrote.is_some() {
+                let id = told.place.id;
+                effects.extend(told.lost.map(|ticket| Effect::Dropped(ticket, id)));
+                #[cfg(feature = "tracing")]
+                effects.extend(told.overwrote.and_then(|seq| {
+                    let news = crate::trace::News::lost(told.place, seq);
+                    news.map(Effect::Tell)
+                }));
+                // What a flush waits for may be what was lost.
+                self.settle(id.key, None, effects);
+            }
+        });
         self.assert_invariants();
         (Stored { seq, audience }, unread)
     }

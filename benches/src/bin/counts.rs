@@ -47,6 +47,10 @@ static ROWS: &[Row] = &[
     row("delivery", delivery),
     // An event that goes through `filter`; one in eight comes out.
     row("filter", filter),
+    // An event that one of so many filters wants: it is asked of all, and its reader, which
+    // sleeps, is woken, takes it, and comes back for more.
+    row("filtered/1", || filtered(1)),
+    row("filtered/64", || filtered(64)),
 ];
 
 const fn row(name: &'static str, run: fn() -> u64) -> Row {
@@ -314,4 +318,28 @@ fn filter() -> u64 {
         });
     });
     rounds * BATCH
+}
+
+/// With an event of another type, so that how the other rows are compiled is left alone.
+fn filtered(subscribers: u32) -> u64 {
+    let manager = EventManager::<u32>::new(1_024);
+    let (task, waker) = task();
+    let readers = (0..subscribers).map(|index| {
+        let mut reader = manager.subscribe_where(move |n| n % subscribers == index);
+        assert!(next(&mut reader, &waker).is_pending());
+        reader
+    });
+    let mut readers: Vec<_> = readers.collect();
+    let rounds = each_round(u64::from(1_000 / subscribers), |section| {
+        section.run(|| {
+            for (n, reader) in (0..).zip(&mut readers) {
+                manager.try_notify(n).expect("there is room");
+                read(reader, &waker, 1);
+                assert!(next(reader, &waker).is_pending());
+            }
+        });
+    });
+    let wakes = (WARM_UP + rounds) * u64::from(subscribers);
+    assert_eq!(task.woken.load(Ordering::Relaxed), wakes);
+    rounds * u64::from(subscribers)
 }

@@ -1,0 +1,54 @@
+//! Often one, seldom many.
+
+/// A list whose first element needs no memory of its own.
+pub(super) struct Few<T> {
+    first: Option<T>,
+    others: Vec<T>,
+}
+
+// Not derived, which would ask `T` for `Default`.
+impl<T> Default for Few<T> {
+    fn default() -> Self {
+        Self {
+            first: None,
+            others: Vec::new(),
+        }
+    }
+}
+
+impl<T> Few<T> {
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        usize::from(self.first.is_some()) + self.others.len()
+    }
+
+    #[inline]
+    pub(super) fn push(&mut self, element: T) {
+        if self.first.is_none() {
+            self.first = Some(element);
+        } else {
+            self.others.push(element);
+        }
+    }
+
+    pub(super) fn map<U>(self, mut to: impl FnMut(T) -> U) -> Few<U> {
+        Few {
+            first: self.first.map(&mut to),
+            others: self.others.into_iter().map(to).collect(),
+        }
+    }
+
+    #[inline]
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.first.iter().chain(&self.others)
+    }
+
+    #[inline]
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.first.iter_mut().chain(&mut self.others)
+    }
+}
