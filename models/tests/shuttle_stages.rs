@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use genevent::{EventManager, Overflow, SubscribeOptions};
 use genevent_models::{model, spawn};
 use shuttle::future::block_on;
@@ -128,6 +128,27 @@ fn deliveries_and_losses_of_the_one_before_release_a_stage() {
             for stage in reading {
                 assert_eq!(stage.await.unwrap(), [1, 2, 3, 4]);
             }
+        });
+    });
+}
+
+#[test]
+fn a_stage_that_goes_to_sleep_while_the_one_before_finishes_wakes_up() {
+    model(|| {
+        block_on(async {
+            let manager = EventManager::new(4);
+            let mut first = manager.subscribe();
+            let mut stage = manager.subscribe_after(&first);
+            manager.try_notify(1).unwrap();
+            assert_eq!(first.next().await, Some(1));
+            assert!(stage.next().now_or_never().is_none(), "with another waker");
+            let finishing = spawn(async move {
+                first.ack();
+                first
+            });
+            // The first one stays, and does nothing more: only its `ack` can wake the stage.
+            assert_eq!(stage.next().await, Some(1));
+            drop(finishing.await.unwrap());
         });
     });
 }

@@ -50,7 +50,12 @@ impl<E> State<E> {
                 return Next::Empty;
             };
             effects.discard(gate.sleep(waker));
-            Next::Parked
+            // The last one answers without the lock: it may have before the waker was there.
+            if gate.waits_for(next) {
+                Next::Parked
+            } else {
+                Next::More
+            }
         }))
     }
 }
