@@ -3,7 +3,7 @@
 use std::thread;
 
 use crate::drive::{now, read, read_all, waits};
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use futures::executor::block_on;
 use genevent::error::TryNotifyError;
 use genevent::{EventManager, Overflow, Received, SubscribeOptions, Subscription};
@@ -383,6 +383,41 @@ fn what_the_one_before_loses_is_settled_for_it() {
         assert_ready_eq!(second.poll_next(), Some(n));
     }
     assert_pending!(second.poll_next());
+}
+
+#[test]
+fn what_a_lossy_one_has_settled_is_seen_while_it_has_a_later_event_in_hand() {
+    let manager = EventManager::new(64);
+    let mut first = manager.subscribe_with(Overflow::DropOldest);
+    let mut second = manager.subscribe_after(&first);
+    publish(&manager, 1..=10);
+    for n in 1..=10 {
+        assert_eq!(read(&mut first), Some(n));
+    }
+    for n in 1..=9 {
+        assert_eq!(second.next().now_or_never(), Some(Some(n)));
+    }
+    assert!(waits(&mut second), "10 is in hand");
+}
+
+#[test]
+fn a_lossy_one_that_loses_events_never_releases_the_one_in_hand() {
+    let manager = EventManager::new(64);
+    let lossy = SubscribeOptions::new()
+        .overflow(Overflow::DropOldest)
+        .window(4);
+    let mut first = manager.subscribe_with(lossy);
+    let mut second = manager.subscribe_after(&first);
+    publish(&manager, 1..=10);
+    assert_eq!(read(&mut first), Some(7));
+    assert_eq!(read(&mut first), Some(8));
+    publish(&manager, 11..=20);
+    while let Some(event) = second.next().now_or_never() {
+        assert!(event.unwrap() < 8, "8 is in hand");
+    }
+    first.ack();
+    let all = std::iter::from_fn(|| second.next().now_or_never().flatten());
+    assert_eq!(all.last(), Some(16));
 }
 
 #[test]

@@ -8,7 +8,6 @@ use crate::ack::Ticket;
 use crate::cursor::Word;
 use crate::effects::{Effect, Effects};
 use crate::inspect::SubscriberId;
-use crate::options::Overflow;
 use crate::sync::Arc;
 
 /// Each with the event up to which it waits, in order. Not empty.
@@ -18,9 +17,11 @@ impl<E> Member<E> {
     /// `ticket` waits until the member has settled everything up to `upto`. It must be watched.
     pub(super) fn wait_for(&mut self, upto: u64, ticket: &Arc<Ticket>) {
         let flushes = self.flushes.get_or_insert_default();
-        // Those that were given up leave now, before they can pile up.
+        // Those that were given up leave now, before they can pile up; and not at every call, if few
+        // were.
         if flushes.len() == flushes.capacity() {
             flushes.retain(|(_, flush)| flush.strong_count() > 0);
+            flushes.reserve(flushes.len());
         }
         let at = flushes.partition_point(|&(other, _)| other <= upto);
         flushes.insert(at, (upto, Arc::downgrade(ticket)));
@@ -36,10 +37,8 @@ impl<E> Member<E> {
             None if self.lane.is_some() => (!word.is_finished()).then(|| word.position()),
             None if self.gone => None,
             None if !word.is_finished() && (self.attached || !planted!("disconnected-hand")) => {
-                in_hand.or(Some(match self.place.overflow {
-                    Overflow::DropOldest => 1,
-                    _ => word.position(),
-                }))
+                // Or a later one: some of what it has lost may have moved the position on since.
+                in_hand.or(Some(word.position() - self.place.missed()))
             }
             None => in_hand,
         };
