@@ -1,5 +1,6 @@
 //! Stats as a drawing.
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Write};
 
 use super::{Named, Stats};
@@ -54,9 +55,10 @@ impl Stats {
             draw_subscriber(to, info, "dashed")?;
         }
         let drawn = || self.subscribers.iter().chain(&self.leaving);
+        let known: BTreeSet<_> = drawn().map(SubscriberInfo::id).collect();
         for info in drawn() {
             for other in info.after() {
-                if drawn().any(|known| known.id() == *other) {
+                if known.contains(other) {
                     let (first, then) = (other.number, info.id().number);
                     writeln!(to, "  s{first} -> s{then} [color=blue, label=after];")?;
                 }
