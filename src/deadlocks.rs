@@ -59,6 +59,7 @@
 //! | a task that it spawned, which calls [`sync_notify`], `call`, [`flush`], … | the task, which waits for the handler | [`notify`]; not to await the task; `within` in the task |
 //! | `stopped()` of itself, or of another one of its group | its own end | end by `Break`; await it in a task of its own |
 //! | [`sync_notify`] to another manager, a handler of which calls `sync_notify` to this one | that handler, which waits for this one | [`notify`] one way; `within` |
+//! | [`notify`], when another subscription that comes [after] the handler has no room, and the handler itself has | that one, which waits for the handler's event | [`try_notify`]; no smaller window for that one |
 //! | the answer to [`sync_notify`] or [`ack_notify`] whose event was stored before, outside | itself, and the event cannot be given back | not to pass such futures in; `within` |
 //!
 //! From outside, `abort()` of its `HandlerRef` ends a handler whatever it awaits.

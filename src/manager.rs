@@ -418,7 +418,13 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// up as well, and `sync_notify` waits for both. Settled is what `other` has finished with,
     /// given up, or lost to newer events; of an `other` that yields deliveries, each must be
     /// answered for. Once `other` has left, nothing is waited for but deliveries that are out; one
-    /// that is disconnected is waited for while it has an event in hand.
+    /// that is disconnected is waited for while it has an event in hand. Of one that loses its oldest
+    /// events, while it has an event in hand, as many before it may have to wait as it ever lost.
+    ///
+    /// What it may not see yet counts against it as every unread event: with
+    /// [`Overflow::WaitAtMost`](crate::Overflow) or `Disconnect`, a stage is disconnected for the
+    /// slowness of `other`; with `DropOldest`, it loses events for that. To disconnect the stage
+    /// releases publishers; to disconnect an `other` that is stuck with an event in hand does not.
     ///
     /// A stage that has read everything is woken by a new event as every subscriber is, and once
     /// more when it may see it. What is [replayed](SubscribeOptions::replay), and what it still

@@ -9,7 +9,7 @@ use crate::sync::{Arc, Mutex};
 /// A subscriber that comes after others, and what it waits for.
 ///
 /// # Invariants
-/// 1. It is looked at and changed under the manager's lock.
+/// 1. It begins to wait under the manager's lock; its own subscriber may stop without.
 /// 2. Those of `after` are older than the subscriber: nobody waits for itself, however far one
 ///    follows them.
 /// 3. The ticket has a waker while the subscriber sleeps for what it counts.

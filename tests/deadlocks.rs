@@ -363,6 +363,25 @@ async fn a_handler_that_awaits_its_own_end_waits_for_itself_until_it_is_aborted(
 }
 
 #[tokio::test(start_paused = true)]
+async fn notify_in_a_handler_waits_for_who_comes_after_it_and_has_less_room() {
+    let manager = EventManager::<u32>::new(8);
+    let inside = manager.clone();
+    let work = async move { drop(inside.notify(3).await) }.boxed();
+    let handler = manager.add_handler("first", Doing(Some(work))).unwrap();
+    let id = manager.subscribers()[0].id();
+    let narrow = SubscribeOptions::new().after(id).window(2);
+    let mut second = manager.subscribe_with(narrow);
+    manager.notify(1).await.unwrap();
+    manager.notify(2).await.unwrap();
+    assert!(hangs(second.next()).await);
+    // The way out.
+    assert!(manager.disconnect(second.id()));
+    assert_eq!(second.next().await, Some(1));
+    manager.flush().await.unwrap();
+    drop(handler);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_handler_that_awaits_a_task_that_asks_it_waits_for_itself() {
     let manager = EventManager::new(8);
     let handler = doing(&manager, |itself| async {
