@@ -16,6 +16,7 @@ mod handlers;
 mod publisher;
 mod reader;
 mod round;
+mod stages;
 
 use std::process::ExitCode;
 use std::sync::mpsc::{RecvTimeoutError, channel};

@@ -11,7 +11,8 @@ use genevent::{Delivery, EventManager, Overflow, Received, SubscribeOptions, Sub
 
 use crate::book::{Book, Fate, Record};
 use crate::event::Event;
-use crate::executor::{Executor, Job, others};
+use crate::executor::{Executor, Job, Outcome, others};
+use crate::stages::Before;
 
 pub(crate) type Over = Shared<futures::channel::oneshot::Receiver<()>>;
 
@@ -31,7 +32,7 @@ impl Hall {
     pub(crate) fn invite(&self, manager: &EventManager<Event>, rng: &mut Rng) -> Job {
         let lifetime = rng.usize(0..200);
         let own = Rng::with_seed(rng.u64(..));
-        match rng.u8(0..9) {
+        match rng.u8(0..11) {
             0 => self.lossless(manager, own, usize::MAX),
             1 => self.lossless(manager, own, lifetime),
             2 => self.panics(manager, own, lifetime),
@@ -43,6 +44,7 @@ impl Hall {
                 let patience = Duration::from_micros(rng.u64(1..2_000));
                 self.impatient(manager, own, Overflow::WaitAtMost(patience))
             }
+            8 | 9 => self.stages(manager, own, lifetime),
             _ => self.deliveries(manager, own, lifetime),
         }
     }
@@ -178,6 +180,69 @@ impl Hall {
             }
             record.finish_last();
             record.read_to_the_end();
+        })
+    }
+
+    /// One that may leave, and one that comes after it; each may be lossy.
+    fn stages(&self, manager: &EventManager<Event>, mut rng: Rng, lifetime: usize) -> Job {
+        let first_is_lossy = rng.bool();
+        let mut options = |lossy: bool| {
+            let policy = if lossy {
+                Overflow::DropOldest
+            } else {
+                Overflow::Wait
+            };
+            let window = rng.usize(1..20);
+            SubscribeOptions::new().overflow(policy).window(window)
+        };
+        let mut first = manager
+            .subscribe_with(options(first_is_lossy))
+            .with_missed();
+        let second_is_lossy = lifetime % 2 == 0;
+        let after = options(second_is_lossy).after(first.get_ref().id());
+        let mut second = manager.subscribe_with(after).with_missed();
+        let before = Arc::new(Before::default());
+        let record = self.book.record(first.get_ref().id(), false);
+        let known = Arc::clone(&before);
+        let mut own = rng.fork();
+        let job = self.executor.spawn(async move {
+            for _ in 0..lifetime {
+                before.finish();
+                let Some(received) = first.next().await else {
+                    break;
+                };
+                record.finish_last();
+                match received {
+                    Received::Event(event) => {
+                        record.see(event.id);
+                        before.take(event.id);
+                    }
+                    Received::Missed(events) => record.lost(events),
+                }
+                if own.u8(0..4) == 0 {
+                    others().await;
+                }
+            }
+            before.leave();
+        });
+        let record = self.book.record(second.get_ref().id(), false);
+        self.executor.spawn(async move {
+            while let Some(received) = second.next().await {
+                record.finish_last();
+                match received {
+                    Received::Event(event) => {
+                        known.check(event.id, first_is_lossy);
+                        record.see(event.id);
+                    }
+                    Received::Missed(events) => record.lost(events),
+                }
+                if rng.u8(0..8) == 0 {
+                    others().await;
+                }
+            }
+            record.finish_last();
+            record.read_to_the_end();
+            assert_eq!(job.outcome().await, Outcome::Done, "the one before");
         })
     }
 
