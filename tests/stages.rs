@@ -3,8 +3,8 @@
 use std::thread;
 
 use crate::drive::{now, read, read_all, waits};
-use futures::{FutureExt, StreamExt};
 use futures::executor::block_on;
+use futures::{FutureExt, StreamExt};
 use genevent::error::TryNotifyError;
 use genevent::{EventManager, Overflow, Received, SubscribeOptions, Subscription};
 use tokio_test::{assert_pending, assert_ready, assert_ready_eq, assert_ready_ok, task};
