@@ -366,7 +366,10 @@ async fn a_handler_that_awaits_its_own_end_waits_for_itself_until_it_is_aborted(
 async fn notify_in_a_handler_waits_for_who_comes_after_it_and_has_less_room() {
     let manager = EventManager::<u32>::new(8);
     let inside = manager.clone();
-    let work = async move { drop(inside.notify(3).await) }.boxed();
+    let work = async move {
+        let _ = inside.notify(3).await;
+    }
+    .boxed();
     let handler = manager.add_handler("first", Doing(Some(work))).unwrap();
     let id = manager.subscribers()[0].id();
     let narrow = SubscribeOptions::new().after(id).window(2);
