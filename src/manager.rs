@@ -418,8 +418,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// up as well, and `sync_notify` waits for both. Settled is what `other` has finished with,
     /// given up, or lost to newer events; of an `other` that yields deliveries, each must be
     /// answered for. Once `other` has left, nothing is waited for but deliveries that are out; one
-    /// that is disconnected is waited for while it has an event in hand. Of one that loses its oldest
-    /// events, while it has an event in hand, as many before it may have to wait as it ever lost.
+    /// that is disconnected is waited for while it has an event in hand.
     ///
     /// What it may not see yet counts against it as every unread event: with
     /// [`Overflow::WaitAtMost`](crate::Overflow) or `Disconnect`, a stage is disconnected for the

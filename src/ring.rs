@@ -145,6 +145,10 @@ struct Member<E> {
     flushes: Option<Box<Flushes>>,
     /// Set when it is disconnected, taken when its stream has noticed.
     rest: Option<Box<Rest<E>>>,
+    /// Where its cursor was moved to, past what it lost while it had an event in hand.
+    moved_to: u64,
+    /// From that event; `u32::MAX` means that or more.
+    moved_by: u32,
     attached: bool,
     /// Its stream is gone; it stays for the deliveries that are out.
     gone: bool,
@@ -162,8 +166,31 @@ impl<E> Member<E> {
             warned: false,
             flushes: None,
             rest: None,
+            moved_to: 0,
+            moved_by: 0,
             attached: true,
             gone: false,
+        }
+    }
+}
+
+impl<E> Member<E> {
+    /// It has an event in hand, and has lost the one after `position`.
+    fn move_past(&mut self, position: u64) {
+        if self.moved_to != position {
+            // It has taken one since, and that is in hand.
+            self.moved_by = 0;
+        }
+        self.moved_to = position + 1;
+        self.moved_by = self.moved_by.saturating_add(1);
+    }
+
+    /// The event in hand, with the cursor at `position`; or an earlier one.
+    fn in_hand(&self, position: u64) -> u64 {
+        match self.moved_by {
+            _ if self.moved_to != position => position,
+            u32::MAX => 1,
+            events => position - u64::from(events),
         }
     }
 }
@@ -527,6 +554,8 @@ impl<E> Ring<E> {
         }
         if word.is_finished() {
             self.settle(key, None, effects);
+        } else {
+            self.member_mut(key).move_past(position);
         }
         self.advance(key, word.position(), effects);
     }

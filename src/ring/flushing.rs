@@ -37,8 +37,7 @@ impl<E> Member<E> {
             None if self.lane.is_some() => (!word.is_finished()).then(|| word.position()),
             None if self.gone => None,
             None if !word.is_finished() && (self.attached || !planted!("disconnected-hand")) => {
-                // Or a later one: some of what it has lost may have moved the position on since.
-                in_hand.or(Some(word.position() - self.place.missed()))
+                in_hand.or(Some(self.in_hand(word.position())))
             }
             None => in_hand,
         };

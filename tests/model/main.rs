@@ -273,7 +273,7 @@ impl<'a> World<'a> {
             }
             Op::SubscribeAfter(overflow, window, pick) => {
                 let sees = Sees {
-                    after: self.one_to_come_after(pick),
+                    after: choose(pick, self.reference.readers.len()),
                     ..Sees::default()
                 };
                 self.subscribe(overflow, window.into(), 0, sees)?;
@@ -656,14 +656,6 @@ impl<'a> World<'a> {
     }
 
     // ---- Subscribers ------------------------------------------------------------------------
-
-    /// A subscriber that there ever was, if what it has settled is known exactly: of one that
-    /// loses events, and may have done so with another one in hand, it is not.
-    fn one_to_come_after(&self, pick: Pick) -> Option<Who> {
-        let who = choose(pick, self.reference.readers.len())?;
-        let reader = &self.reference.readers[who];
-        (reader.overflow != Overflow::DropOldest || reader.sees.wants.is_some()).then_some(who)
-    }
 
     fn subscribe(
         &mut self,
