@@ -15,9 +15,9 @@ use genevent::{
 };
 use proptest::prelude::*;
 
-use crate::Checked;
-use crate::ops::Which;
-use crate::reference::{Answer, Item, Who};
+use super::Checked;
+use super::ops::Which;
+use super::reference::{Answer, Item, Who};
 
 pub(crate) enum Called<'a> {
     Notify(future::Notify<'a, u64>),

@@ -37,10 +37,11 @@ use proptest::test_runner::{
 use tokio::runtime::{self, Runtime};
 
 use driven::{Called, EitherSink, Events, Held, Wakers, with_steps};
-use ops::{Bounded, Ending, Kind, Op, Pick, Sequence, Which, sequences, sequences_in_time};
+pub(crate) use ops::{Bounded, Ending, Kind, Op, Sequence};
+use ops::{Pick, Which, sequences, sequences_in_time};
 use reference::{CallId, End, Out, Question, Reader, Reference, Sees, State, Who};
 
-type Checked = Result<(), TestCaseError>;
+pub(crate) type Checked = Result<(), TestCaseError>;
 
 #[test]
 fn every_step_agrees_with_the_reference() {
@@ -82,7 +83,7 @@ fn agree(regressions: &'static str, sequences: &impl Strategy<Value = Sequence>)
         });
 }
 
-fn run(sequence: &Sequence, runtime: &Rc<Runtime>) -> Checked {
+pub(crate) fn run(sequence: &Sequence, runtime: &Rc<Runtime>) -> Checked {
     let manager = EventManager::builder()
         .capacity(sequence.capacity)
         .retain(sequence.retain)
