@@ -20,6 +20,25 @@ use crate::sync::{AtomicU64, Ordering};
 /// `update` says why.
 ///
 /// Changes happen one at a time, first come, first served; `get` waits for none of them.
+///
+/// # Examples
+/// ```
+/// use genevent::EventManager;
+/// use genevent::kv::{ExitReason, Registry};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let registry = Registry::new(EventManager::default());
+/// let shopping = registry.create("shopping").await.unwrap();
+/// shopping.put("milk", 1).await;
+/// let more = shopping.update("milk", |n| n.map(|n| n + 1)).await;
+/// assert_eq!(more, Ok(Some(2)));
+///
+/// shopping.stop();
+/// assert_eq!(shopping.get("milk").await, None);
+/// assert_eq!(shopping.stopped().await, ExitReason::Stopped);
+/// # }
+/// ```
 pub struct Bucket<V> {
     inner: Arc<Inner<V>>,
 }

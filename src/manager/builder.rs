@@ -9,6 +9,15 @@ use crate::options::Overflow;
 use crate::sync::Arc;
 
 /// Settings of a manager to be: [`EventManager::builder`].
+///
+/// # Examples
+/// ```
+/// use genevent::{EventManager, Overflow};
+///
+/// let builder = EventManager::builder().name("orders").capacity(16).retain(4);
+/// let manager: EventManager<u32> = builder.default_overflow(Overflow::DropOldest).build();
+/// assert_eq!((manager.name(), manager.capacity()), (Some("orders"), 16));
+/// ```
 #[must_use = "a builder does nothing until `build`"]
 pub struct EventManagerBuilder<E> {
     name: Option<Arc<str>>,

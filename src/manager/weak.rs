@@ -10,6 +10,17 @@ use crate::sync::Arc;
 ///
 /// For parts that publish to a manager they do not own: a handler that is itself subscribed, a
 /// cache. From [`EventManager::downgrade`].
+///
+/// # Examples
+/// ```
+/// use genevent::EventManager;
+///
+/// let manager = EventManager::<u32>::new(4);
+/// let weak = manager.downgrade();
+/// assert!(weak.upgrade().is_some());
+/// drop(manager); // the last handle: closes it
+/// assert!(weak.upgrade().is_none());
+/// ```
 pub struct WeakEventManager<E> {
     channel: Arc<Channel<E>>,
 }

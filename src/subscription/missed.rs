@@ -9,6 +9,22 @@ use futures_core::{FusedStream, Stream};
 use super::Subscription;
 
 /// An event, or how many were lost before the next one.
+///
+/// # Examples
+/// ```
+/// use futures::{FutureExt, StreamExt};
+/// use genevent::{EventManager, Overflow, Received};
+///
+/// let manager = EventManager::new(1);
+/// let mut newest = manager.subscribe_with(Overflow::DropOldest).with_missed();
+/// manager.try_notify("old").unwrap();
+/// manager.try_notify("new").unwrap();
+/// let told = match newest.next().now_or_never().flatten().unwrap() {
+///     Received::Missed(events) => format!("{events} missed"),
+///     Received::Event(event) => event.to_owned(),
+/// };
+/// assert_eq!(told, "1 missed");
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Received<E> {
     /// The next event.
