@@ -24,8 +24,9 @@
 //! # Cost
 //! Publishing asks all closures, one after the other, and does more only for those that want the
 //! event: much as a predicate before each send would. Closures of one type, which one line of
-//! code makes however often it runs, are asked in one loop, which is the cheapest. For a reader that wants most events, `filter`
-//! on a plain subscription is cheaper: events are stored once for all of these.
+//! code makes however often it runs, are asked in one loop, which is the cheapest. For a reader that
+//! wants most events, `filter` on a plain subscription is cheaper: events are stored once for all of
+//! these.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, Location};

@@ -27,6 +27,7 @@ mod event_stream_ext;
 mod executors;
 #[cfg(feature = "rt")]
 mod fairness;
+mod filter_foreign;
 #[cfg(feature = "rt")]
 mod filter_policies;
 mod filters;

@@ -270,6 +270,26 @@ fn losses_amid_a_replay_are_told_between_what_is_replayed_and_what_is_live() {
 }
 
 #[test]
+fn losses_of_a_stage_amid_its_replay_are_told_there_too() {
+    let manager = retaining(3);
+    publish(&manager, 1..=3);
+    let mut first = manager.subscribe_with(Overflow::DropOldest);
+    let lossy = replay(3).overflow(Overflow::DropOldest).window(1);
+    let mut late = manager
+        .subscribe_with(lossy.after(first.id()))
+        .with_missed();
+    assert_eq!(read(&mut late), Some(Received::Event(1)));
+    publish(&manager, 4..=6);
+    late.get_mut().ack();
+    assert_eq!(read(&mut late), Some(Received::Event(2)));
+    assert_eq!(read(&mut late), Some(Received::Event(3)));
+    manager.close();
+    read_all(&mut first);
+    let live = [Received::Missed(2), Received::Event(6)];
+    assert_eq!(read_all(&mut late), live);
+}
+
+#[test]
 fn one_disconnected_amid_its_replay_reads_that_then_what_it_had_not_read_and_ends() {
     for expected in [DisconnectCause::Requested, DisconnectCause::Overflow] {
         let overflow = match expected {

@@ -198,6 +198,28 @@ async fn a_full_buffer_that_it_holds_itself_gives_the_event_back() {
 }
 
 #[tokio::test]
+async fn what_is_refused_leaves_no_filter_in_the_way_of_others() {
+    let manager = EventManager::new(1);
+    let (handler, _seen) = inside(&manager, async |manager| {
+        assert_eq!(
+            manager.notify(2).await,
+            Ok(2),
+            "it is full, and so is the filter's queue"
+        );
+        let error = manager.notify(4).await.unwrap_err();
+        assert!(matches!(error, NotifyError::WouldDeadlock(4)));
+        let error = manager.reserve().await.unwrap_err();
+        assert_eq!(error, ReserveError::WouldDeadlock);
+    });
+    let even = manager.subscribe_where(|n| n % 2 == 0);
+    let handler = manager.add_handler("inside", handler).unwrap();
+    assert!(manager.sync_notify(1).await.unwrap().all_acked());
+    handler.call(|_| ()).await.unwrap();
+    assert_eq!(manager.try_notify(3), Ok(1), "the filter does not want it");
+    assert_eq!(even.pending(), 1);
+}
+
+#[tokio::test]
 async fn a_sync_sink_is_not_flushed_inside() {
     let (manager, _handler, seen) = run(8, async |manager| {
         let mut sink = manager.sync_sink();

@@ -123,3 +123,114 @@ fn a_cancelled_publisher_and_a_permit_leave_the_way_to_the_next() {
         });
     });
 }
+
+#[test]
+fn an_event_that_is_judged_while_the_manager_closes_is_seen_or_refused() {
+    model(|| {
+        block_on(async {
+            let manager = EventManager::new(1);
+            let reading = spawn(manager.subscribe_where(even).collect::<Vec<_>>());
+            let publishing = [2, 4].map(|n| {
+                let manager = manager.clone();
+                spawn(async move {
+                    manager
+                        .sync_notify(n)
+                        .await
+                        .ok()
+                        .map(|receipt| (n, receipt))
+                })
+            });
+            let promised = manager.clone();
+            let promised = spawn(async move {
+                let permit = promised.reserve().await.ok()?;
+                Some((6, permit.notify(6)))
+            });
+            manager.close();
+            manager.stop().await.unwrap();
+            let mut stored = Vec::new();
+            for publishing in publishing {
+                let Some((n, receipt)) = publishing.await.unwrap() else {
+                    continue;
+                };
+                assert_eq!((receipt.acked(), receipt.dropped()), (1, 0));
+                stored.push(n);
+            }
+            if let Some((n, heard)) = promised.await.unwrap() {
+                assert_eq!(heard, 1);
+                stored.push(n);
+            }
+            let mut seen = reading.await.unwrap();
+            seen.sort_unstable();
+            assert_eq!(seen, stored);
+        });
+    });
+}
+
+#[test]
+fn one_whose_filter_panics_or_who_leaves_amid_everything_holds_nobody() {
+    struct Meant;
+    model(|| {
+        block_on(async {
+            let manager = EventManager::new(1);
+            let broken = manager.subscribe_where(|&n: &u64| {
+                if n == 7 {
+                    std::panic::resume_unwind(Box::new(Meant));
+                }
+                even(&n)
+            });
+            let leaver = manager.subscribe_where(even).deliveries();
+            let keeper = spawn(manager.subscribe_where(even).collect::<Vec<_>>());
+            let permit = manager.reserve().await.unwrap();
+            let breaking = spawn(async move { permit.notify(7) });
+            let (waiting, flushing) = (manager.clone(), manager.clone());
+            let waiting = spawn(async move {
+                let receipt = waiting.sync_notify(2).await.unwrap();
+                waiting.notify(4).await.unwrap();
+                receipt
+            });
+            let leaving = spawn(async move {
+                let mut leaver = leaver;
+                let first = leaver.next().await.unwrap();
+                drop(leaver);
+                drop(first);
+            });
+            let flushing = spawn(async move { flushing.flush().await.unwrap() });
+            assert_eq!(breaking.await.unwrap(), 0);
+            let receipt = waiting.await.unwrap();
+            assert_eq!(receipt.acked(), 1, "the keeper");
+            assert!((1..=2).contains(&receipt.dropped()));
+            flushing.await.unwrap();
+            leaving.await.unwrap();
+            assert_eq!(manager.subscriber_count(), 1);
+            manager.stop().await.unwrap();
+            drop(manager);
+            assert_eq!(keeper.await.unwrap(), [2, 4]);
+            assert!([2].starts_with(&broken.collect::<Vec<_>>().await));
+        });
+    });
+}
+
+#[test]
+fn a_stage_after_a_filter_sees_what_that_has_settled_and_ends() {
+    model(|| {
+        block_on(async {
+            let manager = EventManager::new(2);
+            let options = SubscribeOptions::new().window(1);
+            let mut first = manager.subscribe_where_with(options, even);
+            let after = SubscribeOptions::new().after(first.id());
+            let late = spawn(manager.subscribe_with(after).collect::<Vec<_>>());
+            let reading = spawn(async move {
+                first.next().await;
+                first.ack();
+                first.next().await;
+            });
+            for n in [1, 2, 3, 4] {
+                manager.notify(n).await.unwrap();
+            }
+            manager.sync_notify(6).await.unwrap();
+            reading.await.unwrap();
+            drop(manager);
+            assert_eq!(late.await.unwrap(), [1, 2, 3, 4, 6]);
+        });
+    });
+}

@@ -15,11 +15,27 @@ pub(crate) enum Fate {
     GivenUp,
 }
 
+/// Which events concern a subscriber: of so many one after the other, one.
+#[derive(Clone, Copy)]
+pub(crate) struct Wants {
+    pub(crate) of: u64,
+    pub(crate) one: u64,
+}
+
+impl Wants {
+    const ALL: Self = Self { of: 1, one: 0 };
+
+    pub(crate) fn this(self, event: u64) -> bool {
+        event % self.of == self.one
+    }
+}
+
 /// One subscriber's notes.
 pub(crate) struct Record {
     id: OnceLock<SubscriberId>,
     /// It may be cut off, and then reads what it does not owe any more.
     cuttable: bool,
+    wants: Wants,
     notes: Mutex<Notes>,
 }
 
@@ -36,9 +52,14 @@ struct Notes {
 impl Record {
     /// Who it is, is found out later.
     pub(crate) fn unknown(cuttable: bool) -> Arc<Self> {
+        Self::new(cuttable, Wants::ALL)
+    }
+
+    fn new(cuttable: bool, wants: Wants) -> Arc<Self> {
         Arc::new(Self {
             id: OnceLock::new(),
             cuttable,
+            wants,
             notes: Mutex::default(),
         })
     }
@@ -120,7 +141,12 @@ pub(crate) struct Totals {
 
 impl Book {
     pub(crate) fn record(&self, id: SubscriberId, cuttable: bool) -> Arc<Record> {
-        let record = Record::unknown(cuttable);
+        self.filtered(id, cuttable, Wants::ALL)
+    }
+
+    /// Of one that sees what it wants alone.
+    pub(crate) fn filtered(&self, id: SubscriberId, cuttable: bool, wants: Wants) -> Arc<Record> {
+        let record = Record::new(cuttable, wants);
         record.is(id);
         self.enter(Arc::clone(&record));
         record
@@ -198,12 +224,24 @@ impl Book {
 }
 
 impl Record {
-    /// No gap but those it was told of, no double, no event that never was.
+    /// As `check_all`, among the events that it wants.
     fn check(&self, all: &[u64], place: &HashMap<u64, usize>, totals: &mut Totals) {
+        if self.wants.of == 1 {
+            return self.check_all(all, place, totals);
+        }
+        let wanted: Vec<u64> = (all.iter().copied())
+            .filter(|&event| self.wants.this(event))
+            .collect();
+        let place = wanted.iter().enumerate().map(|(at, &e)| (e, at));
+        self.check_all(&wanted, &place.collect(), totals);
+    }
+
+    /// No gap but those it was told of, no double, no event that never was.
+    fn check_all(&self, all: &[u64], place: &HashMap<u64, usize>, totals: &mut Totals) {
         let mut notes = self.notes.lock().unwrap();
         let mut next = None;
         for &(event, lost) in &notes.seen {
-            let at = *place.get(&event).expect("it was published");
+            let at = *place.get(&event).expect("it was published, and wanted");
             if let Some(next) = next {
                 assert_eq!(
                     next + usize::try_from(lost).unwrap(),

@@ -12,6 +12,7 @@
 mod book;
 mod event;
 mod executor;
+mod filters;
 mod handlers;
 mod publisher;
 mod reader;

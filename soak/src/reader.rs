@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use futures::future::Shared;
-use futures::{StreamExt, poll};
+use futures::{Stream, StreamExt, poll};
 use genevent::{Delivery, EventManager, Overflow, Received, SubscribeOptions, SubscriberId};
 
 use crate::book::{Book, Fate, Record};
@@ -32,7 +32,7 @@ impl Hall {
     pub(crate) fn invite(&self, manager: &EventManager<Event>, rng: &mut Rng) -> Job {
         let lifetime = rng.usize(0..200);
         let own = Rng::with_seed(rng.u64(..));
-        match rng.u8(0..11) {
+        match rng.u8(0..14) {
             0 => self.lossless(manager, own, usize::MAX),
             1 => self.lossless(manager, own, lifetime),
             2 => self.panics(manager, own, lifetime),
@@ -45,6 +45,8 @@ impl Hall {
                 self.impatient(manager, own, Overflow::WaitAtMost(patience))
             }
             8 | 9 => self.stages(manager, own, lifetime),
+            10 | 11 => self.filtered(manager, own, lifetime),
+            12 => self.filtered_deliveries(manager, own, lifetime),
             _ => self.deliveries(manager, own, lifetime),
         }
     }
@@ -250,37 +252,45 @@ impl Hall {
     fn deliveries(&self, manager: &EventManager<Event>, mut rng: Rng, lifetime: usize) -> Job {
         let most = rng.usize(1..10);
         let options = SubscribeOptions::new().max_unacked(most);
-        let mut jobs = manager.subscribe_with(options).deliveries();
+        let jobs = manager.subscribe_with(options).deliveries();
         let record = self.book.record(jobs.id(), false);
-        self.executor.spawn(async move {
-            let mut held: Vec<Delivery<Event>> = Vec::new();
-            for _ in 0..lifetime {
-                // Whoever waits for what is held publishes nothing: it is not held for ever.
-                let next = loop {
-                    match poll!(jobs.next()) {
-                        Poll::Ready(next) => break next,
-                        Poll::Pending if held.is_empty() => break jobs.next().await,
-                        Poll::Pending => settle(&record, pick(&mut held, &mut rng), &mut rng),
-                    }
-                };
-                let Some(delivery) = next else {
-                    record.read_to_the_end();
-                    break;
-                };
-                record.see(delivery.id);
-                held.push(delivery);
-                if rng.bool() {
-                    settle(&record, pick(&mut held, &mut rng), &mut rng);
-                }
+        self.executor.spawn(work(jobs, record, rng, lifetime))
+    }
+}
+
+/// Acknowledges so many deliveries in any order, and drops some.
+pub(crate) async fn work(
+    mut jobs: impl Stream<Item = Delivery<Event>> + Unpin,
+    record: Arc<Record>,
+    mut rng: Rng,
+    lifetime: usize,
+) {
+    let mut held: Vec<Delivery<Event>> = Vec::new();
+    for _ in 0..lifetime {
+        // Whoever waits for what is held publishes nothing: it is not held for ever.
+        let next = loop {
+            match poll!(jobs.next()) {
+                Poll::Ready(next) => break next,
+                Poll::Pending if held.is_empty() => break jobs.next().await,
+                Poll::Pending => settle(&record, pick(&mut held, &mut rng), &mut rng),
             }
-            // They answer for themselves, also after the stream is gone.
-            drop(jobs);
-            rng.shuffle(&mut held);
-            for delivery in held {
-                others().await;
-                settle(&record, delivery, &mut rng);
-            }
-        })
+        };
+        let Some(delivery) = next else {
+            record.read_to_the_end();
+            break;
+        };
+        record.see(delivery.id);
+        held.push(delivery);
+        if rng.bool() {
+            settle(&record, pick(&mut held, &mut rng), &mut rng);
+        }
+    }
+    // They answer for themselves, also after the stream is gone.
+    drop(jobs);
+    rng.shuffle(&mut held);
+    for delivery in held {
+        others().await;
+        settle(&record, delivery, &mut rng);
     }
 }
 

@@ -225,11 +225,12 @@ impl<E> Channel<E> {
                     let wait = state.stand(claim, turn, waker, &mut spare, inside, effects);
                     return wait.map_or(Step::Waker, Step::Done);
                 };
-                // Those in the way are dealt with by what it does, unless it is refused.
-                let left = turn.take().and_then(|turn| match refusal {
-                    None => state.line.leave(turn),
-                    Some(_) => state.leave_line(turn),
-                });
+                // Those in the way are dealt with by what it does, unless it is refused: which it
+                // may be before it stands in line.
+                if first && refusal.is_some() {
+                    state.ring.step_aside();
+                }
+                let left = turn.take().and_then(|turn| state.line.leave(turn));
                 effects.discard(left);
                 effects.discard(spare.take());
                 Step::Done(Ok(match refusal {

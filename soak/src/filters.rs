@@ -1,0 +1,126 @@
+//! Subscribers to what concerns them, of every kind.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fastrand::Rng;
+use futures::StreamExt;
+use genevent::{EventManager, Overflow, Received, SubscribeOptions};
+
+use crate::book::Wants;
+use crate::event::Event;
+use crate::executor::{Job, others};
+use crate::reader::{Hall, Meant, work};
+
+/// What one does that has seen enough.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Leaves,
+    Panics,
+    /// Until the round is over, or somebody disconnects it.
+    Stalls,
+}
+
+impl Hall {
+    /// With any policy, and a filter that may panic, or wants all.
+    pub(crate) fn filtered(
+        &self,
+        manager: &EventManager<Event>,
+        mut rng: Rng,
+        lifetime: usize,
+    ) -> Job {
+        let overflow = match rng.u8(0..6) {
+            0 => Overflow::DropOldest,
+            1 => Overflow::Disconnect,
+            2 if self.executor.is_tokio() => {
+                Overflow::WaitAtMost(Duration::from_micros(rng.u64(1..2_000)))
+            }
+            _ => Overflow::Wait,
+        };
+        let end = match rng.u8(0..4) {
+            0 => End::Panics,
+            1 => End::Stalls,
+            _ => End::Leaves,
+        };
+        let wants = wants(&mut rng);
+        // Filters of both kinds stand in rows of their own.
+        let fails = (rng.u8(0..4) == 0).then(|| rng.u64(0..200));
+        let window = rng.usize(1..20);
+        let options = SubscribeOptions::new().overflow(overflow).window(window);
+        let reader = match fails {
+            None => manager.subscribe_where_with(options, move |e: &Event| wants.this(e.id)),
+            Some(fails) => manager.subscribe_map_with(options, move |e: &Event| {
+                if e.id & 0xff == fails {
+                    std::panic::panic_any(Meant);
+                }
+                wants.this(e.id).then(|| e.clone())
+            }),
+        };
+        let is_lossless = matches!(overflow, Overflow::Wait | Overflow::DropOldest);
+        let cuttable = !is_lossless || fails.is_some() || end == End::Stalls;
+        let record = self.book.filtered(reader.id(), cuttable, wants);
+        let (stalled, over) = (Arc::clone(&self.stalled), self.over.clone());
+        let mut reader = reader.with_missed();
+        self.executor.spawn(async move {
+            for at in 0.. {
+                if at == lifetime {
+                    match end {
+                        End::Leaves => return,
+                        End::Panics => {
+                            record.panicked();
+                            // Owned by the task: dropped while it panics.
+                            let _reader = reader;
+                            std::panic::panic_any(Meant);
+                        }
+                        End::Stalls => {
+                            reader.get_mut().ack();
+                            record.finish_last();
+                            stalled.lock().unwrap().push(reader.get_ref().id());
+                            over.clone().await.ok();
+                        }
+                    }
+                }
+                let Some(received) = reader.next().await else {
+                    break;
+                };
+                record.finish_last();
+                match received {
+                    Received::Event(event) => record.see(event.id),
+                    Received::Missed(events) => record.lost(events),
+                }
+                match rng.u8(0..32) {
+                    0 => {
+                        reader.get_mut().ack();
+                        record.finish_last();
+                    }
+                    1..=4 => others().await,
+                    _ => {}
+                }
+            }
+            record.finish_last();
+            record.read_to_the_end();
+        })
+    }
+
+    pub(crate) fn filtered_deliveries(
+        &self,
+        manager: &EventManager<Event>,
+        mut rng: Rng,
+        lifetime: usize,
+    ) -> Job {
+        let wants = wants(&mut rng);
+        let options = SubscribeOptions::new()
+            .max_unacked(rng.usize(1..10))
+            .window(rng.usize(1..20));
+        let jobs = manager.subscribe_where_with(options, move |e: &Event| wants.this(e.id));
+        let jobs = jobs.deliveries();
+        let record = self.book.filtered(jobs.id(), false, wants);
+        self.executor.spawn(work(jobs, record, rng, lifetime))
+    }
+}
+
+fn wants(rng: &mut Rng) -> Wants {
+    let of = rng.u64(1..8);
+    let one = rng.u64(0..of);
+    Wants { of, one }
+}

@@ -1,0 +1,73 @@
+//! Filters, values and wakers of users that end their own subscription, or call back, amid it all.
+
+use std::panic::panic_any;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Wake, Waker};
+
+use futures::{FutureExt, StreamExt};
+use genevent::{EventManager, Filtered};
+
+use crate::drive::now;
+
+type Slot = Arc<Mutex<Option<Filtered<u32>>>>;
+
+#[test]
+fn a_filter_that_drops_its_own_subscription_is_not_counted_whatever_it_says_then() {
+    for panics in [false, true] {
+        let manager = EventManager::<u32>::new(4);
+        let other = manager.subscribe_where(|_| true);
+        let slot = Slot::default();
+        let own = Arc::clone(&slot);
+        let leaver = manager.subscribe_map(move |n: &u32| {
+            let itself = own.lock().unwrap().take();
+            if panics {
+                panic_any(itself);
+            }
+            drop(itself);
+            Some(*n)
+        });
+        *slot.lock().unwrap() = Some(leaver);
+        assert_eq!(manager.try_notify(1), Ok(1));
+        assert_eq!(manager.subscriber_count(), 1);
+        assert_eq!(other.pending(), 1);
+    }
+}
+
+type Deed = Box<dyn FnOnce() + Send>;
+
+/// Does it when it is woken, and panics.
+struct Doing(Mutex<Option<Deed>>);
+
+impl Wake for Doing {
+    fn wake(self: Arc<Self>) {
+        if let Some(deed) = self.0.lock().unwrap().take() {
+            deed();
+            panic!("woken");
+        }
+    }
+}
+
+#[test]
+fn a_waker_that_drops_or_disconnects_its_own_subscription_leaves_a_receipt() {
+    for drops in [false, true] {
+        let manager = EventManager::new(2);
+        let mut reader = manager.subscribe_where(|_| true);
+        let (slot, id) = (Slot::default(), reader.id());
+        let (own, there) = (Arc::clone(&slot), manager.clone());
+        let deed: Deed = Box::new(move || {
+            if drops {
+                let itself = own.lock().unwrap().take();
+                drop(itself);
+            } else {
+                assert!(there.disconnect(id));
+            }
+        });
+        let waker = Waker::from(Arc::new(Doing(Mutex::new(Some(deed)))));
+        let mut cx = Context::from_waker(&waker);
+        assert!(reader.poll_next_unpin(&mut cx).is_pending());
+        *slot.lock().unwrap() = Some(reader);
+        let receipt = now(manager.sync_notify(2)).unwrap();
+        assert_eq!(receipt.dropped_by(), [id]);
+        assert!(manager.flush().now_or_never().is_some());
+    }
+}
