@@ -76,6 +76,7 @@ pub(crate) enum Room {
 /// 7. `listeners` is one more than `attached` while events are retained, and else the same.
 /// 8. Members with a lane are no readers of the log, and not in the limits. Of these, `blocking`
 ///    lists only those that the head of the line waits for.
+/// 9. Those who left take no more room in the limits than those who are there, but for a few.
 pub(crate) struct Ring<E> {
     /// Which of the process's managers it belongs to.
     id: u64,
@@ -687,7 +688,9 @@ impl<E> Ring<E> {
         assert_eq!(blocking.count(), self.blocking.len(), "invariant 4");
         assert!(self.reserved <= self.capacity, "invariant 5");
         let keeper = usize::from(self.log.retains());
-        assert_eq!(self.listeners, self.attached + keeper, "invariant 6");
+        assert_eq!(self.listeners, self.attached + keeper, "invariant 7");
+        let limits = self.waits.len() + self.yields.len();
+        assert!(limits <= 2 * self.attached + 16 + keeper, "invariant 9");
     }
 }
 
