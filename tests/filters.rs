@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Wake, Waker};
 
-use futures::{FutureExt, SinkExt, Stream, StreamExt, poll};
+use futures::{FutureExt, SinkExt, Stream, StreamExt};
 use genevent::error::TryNotifyError;
 use genevent::{
     DisconnectCause, EndReason, EventManager, EventStreamExt, Filtered, SubscribeOptions,
@@ -564,6 +564,7 @@ fn it_begins_with_the_next_event_also_where_events_are_retained() {
     assert_eq!([read(&mut late), read(&mut late)], [Some(2), Some(4)]);
 }
 
+#[cfg(feature = "rt")] // Turns are tokio's.
 #[tokio::test]
 async fn its_neighbours_on_the_thread_have_their_turns() {
     let manager = EventManager::new(5_000);
@@ -572,7 +573,7 @@ async fn its_neighbours_on_the_thread_have_their_turns() {
         manager.try_notify(n).unwrap();
     }
     let mut read = 0;
-    while poll!(reader.next()).is_ready() {
+    while futures::poll!(reader.next()).is_ready() {
         read += 1;
     }
     assert!(read < 5_000, "it was pending once with more to come");

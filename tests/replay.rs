@@ -436,6 +436,7 @@ fn events_that_are_not_retained_any_more_may_call_back_when_they_are_dropped() {
 
 // ---- Others -------------------------------------------------------------------------------------
 
+#[cfg(feature = "rt")] // Turns are tokio's.
 #[test]
 fn a_long_replay_leaves_its_neighbours_their_turns() {
     let manager = retaining(10_000);
