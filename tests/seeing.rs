@@ -322,6 +322,23 @@ fn stats_tell_who_stands_in_line_and_what_is_promised() {
 }
 
 #[test]
+fn who_leaves_the_line_is_not_counted_in_it_any_more() {
+    let manager = EventManager::new(1);
+    let reader = manager.subscribe();
+    manager.try_notify(0).unwrap();
+    let mut publishers: Vec<_> = (1..=10).map(|n| task::spawn(manager.notify(n))).collect();
+    for publisher in &mut publishers {
+        assert_pending!(publisher.poll());
+    }
+    // From the middle, and each time its head.
+    for (gone, left) in [(4, 9), (0, 8), (0, 7), (0, 6), (0, 5)] {
+        drop(publishers.remove(gone));
+        assert_eq!(manager.stats().waiting(), left);
+    }
+    drop(reader);
+}
+
+#[test]
 fn those_that_left_and_still_owe_are_told_apart() {
     let manager = EventManager::new(4);
     let mut jobs = manager.subscribe_with(named("jobs")).deliveries();

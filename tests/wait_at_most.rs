@@ -67,6 +67,20 @@ async fn publishers_wait_that_long_and_then_go_on_without_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_publisher_that_looks_again_at_the_right_time_anyway_is_not_woken_for_that() {
+    let manager = EventManager::new(1);
+    let _stuck = manager.subscribe_with(at_most(5));
+    let mut quick = [2, 3].map(|seconds| manager.subscribe_with(at_most(seconds)));
+    manager.try_notify(1).unwrap();
+    let mut waits = task::spawn(manager.notify(2));
+    assert_pending!(waits.poll());
+    for reader in &mut quick {
+        assert_next!(reader, 1).now();
+        assert!(!waits.is_woken(), "there still is no room");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_receipt_names_who_was_disconnected_with_the_event_unread() {
     let (manager, reader) = stuck();
     let mut first = task::spawn(manager.sync_notify(2));
