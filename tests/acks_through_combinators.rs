@@ -682,7 +682,6 @@ fn told_by_the_page() -> Told {
     told
 }
 
-#[cfg_attr(not(feature = "rt"), ignore = "some operators are not there")]
 #[test]
 fn the_docs_tell_what_is_measured_here() {
     let word = |verdict: Option<Verdict>| verdict.map_or("–", Verdict::word).to_owned();

@@ -11,6 +11,7 @@ const TESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests");
 mod drive;
 
 mod ack_notify;
+#[cfg(feature = "rt")]
 mod acks_through_combinators;
 mod auto_traits;
 #[cfg(feature = "rt")]
