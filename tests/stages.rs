@@ -82,6 +82,19 @@ fn a_stage_that_waits_is_woken_when_the_one_before_settles_and_not_when_more_is_
 }
 
 #[test]
+fn a_stage_that_slept_reads_what_was_settled_meanwhile() {
+    let manager = EventManager::new(4);
+    let mut first = manager.subscribe();
+    let mut second = manager.subscribe_after(&first);
+    for n in 1..=4 {
+        assert!(waits(&mut second), "there is nothing");
+        publish(&manager, [n]);
+        assert_eq!(finish(&mut first), n);
+        assert_eq!(finish(&mut second), n);
+    }
+}
+
+#[test]
 fn stages_form_a_line_and_a_diamond() {
     let manager = EventManager::new(8);
     let mut source = manager.subscribe();
