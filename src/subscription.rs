@@ -139,8 +139,7 @@ impl<E> Subscription<E> {
     pub fn ack(&mut self) {
         self.finish();
         // Amid a rest nothing is in hand, and what is lost meanwhile is told after it.
-        let is_live = matches!(self.reading, Reading::Ask | Reading::Batch(_));
-        if is_live && self.word.is_watched() {
+        if self.word.is_watched() && matches!(self.reading, Reading::Ask | Reading::Batch(_)) {
             self.channel.report(self.place.id.key, None);
             self.look_again(self.place.cursor.load());
         }
