@@ -55,6 +55,8 @@ mod handler_told;
 mod handler_ways;
 mod inspect;
 #[cfg(feature = "rt")]
+mod kv_bounds;
+#[cfg(feature = "rt")]
 mod kv_foreign;
 #[cfg(feature = "rt")]
 mod kv_registry;
@@ -79,6 +81,7 @@ mod sink;
 mod stages;
 mod subscription;
 mod sync_notify;
+mod texts;
 #[cfg(feature = "rt")]
 mod wait_at_most;
 mod wakeups;

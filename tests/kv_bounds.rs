@@ -1,0 +1,45 @@
+//! What the registry's combinators say about how much is to come, and about their end.
+
+use futures::stream::{self, FusedStream};
+use futures::{Stream, StreamExt};
+use genevent::EventManager;
+use genevent::kv::{Registry, RegistryEvent, RegistryStreamExt, View};
+
+use crate::drive::read_all;
+
+/// Two buckets created, and one of them stopped.
+async fn three_events() -> Vec<RegistryEvent<u8>> {
+    let manager = EventManager::new(8);
+    let events = manager.subscribe();
+    let registry = Registry::<u8>::new(manager);
+    let gone = registry.create("gone").await.unwrap();
+    registry.create("here").await.unwrap();
+    gone.stop();
+    events.take(3).collect().await
+}
+
+#[tokio::test]
+async fn who_picks_from_events_may_pick_none_or_all_of_them() {
+    let events = three_events().await;
+    let all = || stream::iter(events.clone());
+    assert_eq!(all().created().size_hint(), (0, Some(3)));
+    assert_eq!(all().exited().size_hint(), (0, Some(3)));
+    assert_eq!(all().named("here").size_hint(), (0, Some(3)));
+    let endless = || stream::iter(events.iter().cloned().cycle());
+    assert_eq!(endless().created().size_hint(), (0, None));
+    assert_eq!(endless().exited().size_hint(), (0, None));
+    assert_eq!(endless().named("here").size_hint(), (0, None));
+}
+
+#[tokio::test]
+async fn to_reflect_events_changes_neither_their_number_nor_their_end() {
+    let events = three_events().await;
+    let view = View::new();
+    let mut reflected = stream::iter(events).fuse().reflect(view.clone());
+    assert_eq!(reflected.size_hint(), (3, Some(3)));
+    assert!(!reflected.is_terminated());
+    assert_eq!(read_all(&mut reflected).len(), 3);
+    assert_eq!(reflected.size_hint(), (0, Some(0)));
+    assert!(reflected.is_terminated());
+    assert_eq!(view.names(), ["here"]);
+}

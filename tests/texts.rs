@@ -1,0 +1,203 @@
+//! What values and errors say of themselves. None of it asks the event, which has no `Debug`.
+
+use std::error::Error;
+use std::fmt;
+
+use futures::{FutureExt, StreamExt};
+use genevent::error::{NotifyError, ReserveError, TryNotifyError, WouldDeadlock};
+use genevent::{EventManager, Received};
+
+use crate::drive::{now, read};
+
+/// An event that cannot be formatted.
+#[derive(Clone)]
+struct Opaque;
+
+#[track_caller]
+fn shows(value: &impl fmt::Debug, text: &str) {
+    assert_eq!(format!("{value:?}"), text);
+}
+
+#[track_caller]
+fn says(error: &(dyn Error + 'static), text: &str) {
+    assert_eq!(error.to_string(), text);
+}
+
+#[test]
+fn subscriptions_say_who_they_are_and_what_they_have_to_read() {
+    let manager = EventManager::<Opaque>::new(4);
+    let reader = manager.subscribe();
+    now(manager.notify(Opaque)).unwrap();
+    let id = reader.id();
+    let text = format!("Subscription {{ id: {id:?}, pending: 1, end_reason: None, .. }}");
+    shows(&reader, &text);
+    let reader = reader.with_missed();
+    shows(&reader, &format!("WithMissed {{ subscription: {text} }}"));
+
+    let filtered = manager.subscribe_where(|_| true);
+    let id = filtered.id();
+    let text = format!("Filtered {{ id: {id:?}, pending: 0, end_reason: None, .. }}");
+    shows(&filtered, &text);
+    shows(
+        &filtered.with_missed(),
+        &format!("FilteredWithMissed {{ filtered: {text} }}"),
+    );
+
+    shows(&Received::Event(Opaque), "Event(..)");
+    shows(&Received::<Opaque>::Missed(3), "Missed(3)");
+}
+
+#[test]
+fn deliveries_say_which_event_they_are_for_and_how_many_are_out() {
+    let manager = EventManager::<Opaque>::new(4);
+    let mut deliveries = manager.subscribe().deliveries();
+    let mut filtered = manager.subscribe_where(|_| true).deliveries();
+    now(manager.notify(Opaque)).unwrap();
+    let delivery = read(&mut deliveries).unwrap();
+    shows(&delivery, "Delivery { seq: 1, .. }");
+    let kept = read(&mut filtered).unwrap();
+    assert!(format!("{deliveries:?}").ends_with(", unacked: 1 }"));
+    assert!(format!("{filtered:?}").ends_with(", unacked: 1 }"));
+    assert!(format!("{filtered:?}").starts_with("FilteredDeliveries { filtered: Filtered {"));
+    let (_, ack) = delivery.into_parts();
+    shows(&ack, "Ack { seq: 1, .. }");
+    ack.ack();
+    drop(kept);
+    assert!(format!("{deliveries:?}").ends_with(", unacked: 0 }"));
+}
+
+#[test]
+fn publishers_parts_say_how_far_they_are() {
+    let manager = EventManager::<Opaque>::new(4);
+    shows(&now(manager.reserve()).unwrap(), "Permit { .. }");
+    let mut sink = manager.sink();
+    shows(&sink, "EventSink { ready: false, .. }");
+    now(futures::future::poll_fn(|cx| {
+        futures::Sink::<Opaque>::poll_ready(std::pin::Pin::new(&mut sink), cx)
+    }))
+    .unwrap();
+    shows(&sink, "EventSink { ready: true, .. }");
+}
+
+#[test]
+fn errors_say_what_is_wrong_in_words() {
+    let closed = "the event manager is closed";
+    let deadlock = "the handler would wait for itself";
+    says(&ReserveError::Closed, closed);
+    says(&ReserveError::WouldDeadlock, deadlock);
+    says(&WouldDeadlock, deadlock);
+    says(&NotifyError::Closed(Opaque), closed);
+    says(&NotifyError::WouldDeadlock(Opaque), deadlock);
+    says(&TryNotifyError::Closed(Opaque), closed);
+}
+
+#[test]
+fn a_stream_that_was_told_of_losses_goes_on_as_it_says() {
+    let manager = EventManager::<Opaque>::new(4);
+    let mut reader = manager.subscribe().with_missed();
+    assert!(reader.next().now_or_never().is_none());
+    drop(manager);
+    assert!(read(&mut reader).is_none());
+    assert!(format!("{reader:?}").contains("end_reason: Some(Closed)"));
+}
+
+#[cfg(feature = "rt")]
+mod with_tokio {
+    use std::time::Duration;
+
+    use genevent::error::DeadlineError;
+    use genevent::handler::{AddHandlerError, CallError, TrySwapError};
+    use genevent::kv::Registry;
+    use genevent::{StopReason, handler_fn};
+
+    use super::*;
+
+    /// A swap that does not take place.
+    fn refuse<H>(handler: H) -> Result<H, H> {
+        Err(handler)
+    }
+
+    #[tokio::test]
+    async fn handlers_say_their_name_and_whether_they_have_stopped() {
+        let manager = EventManager::<Opaque>::new(4);
+        let quiet = || handler_fn(|_: &Opaque| {});
+        shows(&quiet(), "HandlerFn { .. }");
+        let handler = manager.add_handler("quiet", quiet()).unwrap();
+        shows(
+            &handler,
+            r#"HandlerRef { name: "quiet", stopped: None, .. }"#,
+        );
+
+        let guard = manager
+            .add_handler("guarded", quiet())
+            .unwrap()
+            .drop_guard();
+        let text = r#"HandlerGuard(HandlerRef { name: "guarded", stopped: None, .. })"#;
+        shows(&guard, text);
+
+        let group = manager.handler_group("metrics").unwrap();
+        assert_eq!(group.name(), "metrics");
+        group.add_handler("count", quiet()).unwrap();
+        let text = r#"HandlerGroup { name: "metrics", handlers: ["count"], .. }"#;
+        shows(&group, text);
+
+        let again = manager.add_handler("quiet", quiet()).unwrap_err();
+        shows(&again, "AlreadyPresent(..)");
+        says(&again, "a handler of this name is already present");
+        manager.close();
+        let late = manager.add_handler("late", quiet()).unwrap_err();
+        shows(&late, "Closed(..)");
+        says(&late, "the event manager is closed");
+        assert!(matches!(late, AddHandlerError::Closed(_)));
+        handler.stopped().await;
+        let text = r#"HandlerRef { name: "quiet", stopped: Some(ManagerClosed), .. }"#;
+        shows(&handler, text);
+    }
+
+    #[tokio::test]
+    async fn what_went_wrong_with_a_handler_names_its_cause() {
+        let stopped = CallError::Stopped(StopReason::Removed);
+        says(&stopped, "the handler has ended");
+        says(stopped.source().unwrap(), "it was removed");
+        let panicked = CallError::Panicked("no".to_owned());
+        says(&panicked, "the call panicked: no");
+        assert!(panicked.source().is_none());
+        says(
+            &CallError::WouldDeadlock,
+            "the handler would wait for itself",
+        );
+
+        let manager = EventManager::<Opaque>::new(4);
+        let quiet = || handler_fn(|_: &Opaque| {});
+        let handler = manager.add_handler("quiet", quiet()).unwrap();
+        let refused = handler.clone().try_swap(refuse).await.unwrap_err();
+        says(&refused, "the handler was not to be swapped");
+        assert!(refused.source().is_none());
+        let text = r#"Refused(HandlerRef { name: "quiet", stopped: None, .. })"#;
+        shows(&refused, text);
+        assert!(manager.remove_handler("quiet").await);
+        let stopped = handler.try_swap(refuse).await.unwrap_err();
+        says(&stopped, "the handler has ended");
+        says(stopped.source().unwrap(), "it was removed");
+        shows(&stopped, "Stopped(Removed)");
+        assert!(matches!(stopped, TrySwapError::Stopped(_)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_late_names_who_was_waited_for() {
+        let manager = EventManager::<Opaque>::new(4);
+        let _reader = manager.subscribe();
+        let waiting = manager.sync_notify(Opaque).within(Duration::from_secs(1));
+        shows(&waiting, "Within { .. }");
+        let late = waiting.await.unwrap_err();
+        assert!(late.to_string().starts_with("not answered in time by "));
+        assert!(format!("{late:?}").starts_with("Unanswered {"));
+        assert!(matches!(late, DeadlineError::Unanswered(_)));
+    }
+
+    #[tokio::test]
+    async fn a_registry_says_how_it_will_be_built() {
+        let builder = Registry::<Opaque>::builder().line_capacity(9);
+        shows(&builder, "RegistryBuilder { line_capacity: 9 }");
+    }
+}
