@@ -8,33 +8,33 @@
 //! owed an answer.
 
 use std::collections::BTreeSet;
-use std::panic::Location;
-use std::sync::OnceLock;
 
-use crate::ack::Ticket;
 use crate::clock::Instant;
-use crate::cursor::{Cursor, Word};
-use crate::effects::{Effect, Effects};
-use crate::end::DisconnectCause;
+use crate::effects::Effects;
 use crate::inspect::SubscriberId;
-use crate::judging::{Judged, Roll};
+use crate::judging::Roll;
 use crate::lane::Queued;
-use crate::limits::{KEEPER, Limits};
+use crate::limits::Limits;
 use crate::log::{Log, Spot};
-use crate::options::{Overflow, SubscribeOptions};
-use crate::place::{Details, Place};
-use crate::reading::{After, Rest};
-use crate::segment::Segment;
-use crate::sync::{Arc, AtomicU64};
+use crate::options::Overflow;
+use crate::place::Place;
+use crate::reading::Rest;
+use crate::sync::Arc;
 
 mod filtering;
 mod flushing;
+mod invariants;
+mod joining;
 mod keeper;
+mod publishing;
+mod reading;
 mod seeing;
 mod stages;
 #[cfg(all(feature = "tracing", feature = "rt"))]
 mod warning;
 mod way;
+
+use flushing::Flushes;
 
 /// Where an event went.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -126,8 +126,6 @@ pub(crate) struct Ring<E> {
     #[cfg(all(feature = "tracing", feature = "rt"))]
     warnings: BTreeSet<(Instant, usize)>,
 }
-
-use flushing::Flushes;
 
 struct Member<E> {
     place: Arc<Place>,
@@ -287,351 +285,6 @@ impl<E> Ring<E> {
         self.attached
     }
 
-    // ---- Joining, leaving -------------------------------------------------------------------
-
-    /// A new subscriber that sees every event after the newest one, and the retained ones before
-    /// that it wants to.
-    pub(crate) fn join(
-        &mut self,
-        options: SubscribeOptions,
-        created_at: &'static Location<'static>,
-    ) -> (Arc<Place>, Option<Box<Rest<E>>>) {
-        let replayed = self.replay(options.replay);
-        let place = self.new_place(options, created_at);
-        let key = place.id.key;
-        self.members[key] = Some(Member::new(&place, None, self.log.join()));
-        self.attached += 1;
-        self.listeners += 1;
-        self.push_limit(key);
-        if place.stage().is_some() {
-            place.cursor.watch();
-        }
-        self.assert_invariants();
-        (place, replayed)
-    }
-
-    fn new_place(
-        &mut self,
-        options: SubscribeOptions,
-        created_at: &'static Location<'static>,
-    ) -> Arc<Place> {
-        let key = self.free.pop().unwrap_or_else(|| {
-            self.members.push(None);
-            self.members.len() - 1
-        });
-        self.joined += 1;
-        let capacity = usize::try_from(self.capacity).expect("it was given as a usize");
-        Arc::new(Place {
-            id: SubscriberId {
-                manager: self.id,
-                number: self.joined,
-                key,
-            },
-            details: Details::of(options.name, options.after),
-            #[cfg(feature = "tracing")]
-            manager: self.name.clone(),
-            kind: options.kind,
-            created_at,
-            overflow: options.overflow.unwrap_or(self.default_overflow),
-            window: options.window.unwrap_or(capacity).min(capacity),
-            max_unacked: options.max_unacked.unwrap_or(capacity.max(1024)),
-            cursor: Cursor::new(self.log.tail()),
-            awaited: AtomicU64::new(0),
-            missed: AtomicU64::new(0),
-            held: OnceLock::new(),
-        })
-    }
-
-    /// The subscriber is gone, and has answered for the event in hand, but not for deliveries.
-    /// True if it counted until now.
-    pub(crate) fn leave(&mut self, key: usize, effects: &mut Effects<E>) -> bool {
-        let counted = self.member(key).attached;
-        self.detach(key, effects);
-        let member = self.member_mut(key);
-        member.gone = true;
-        let rest = member.rest.take();
-        effects.extend(
-            rest.into_iter()
-                .flat_map(|rest| rest.segments)
-                .map(Effect::Segment),
-        );
-        self.settle_rest(key, effects);
-        self.assert_invariants();
-        counted
-    }
-
-    /// The subscriber no longer counts, but its stream goes on with what it had not read.
-    /// Answers whether `id` was a subscriber that counted.
-    pub(crate) fn disconnect(
-        &mut self,
-        id: SubscriberId,
-        cause: DisconnectCause,
-        effects: &mut Effects<E>,
-    ) -> bool {
-        let Some(member) = self.find(id).filter(|member| member.attached) else {
-            return false;
-        };
-        if member.lane.is_some() {
-            self.cut_lane(id.key, cause, effects);
-            self.settle(id.key, None, effects);
-            self.assert_invariants();
-            return true;
-        }
-        let spot = member.spot;
-        let mut rest = Box::new(Rest {
-            segments: self.log.segments_from(spot),
-            next: 0,
-            end: self.log.tail(),
-            after: After::End(cause),
-        });
-        // The position is final only now: what is claimed until here was received.
-        let word = self.detach(id.key, effects);
-        rest.next = word.position() + 1;
-        let member = self.member_mut(id.key);
-        member.rest = Some(rest);
-        self.settle(id.key, None, effects);
-        self.assert_invariants();
-        true
-    }
-
-    /// Takes the member out of all that counts it. Its unread events are dropped; for those in
-    /// hand it is watched from now on.
-    fn detach(&mut self, key: usize, effects: &mut Effects<E>) -> Word {
-        let member = self.member_mut(key);
-        member.place.cursor.watch();
-        if member.lane.is_some() {
-            self.cut_lane(key, DisconnectCause::Requested, effects);
-            return self.member(key).place.cursor.load();
-        }
-        let word = member.place.cursor.detach();
-        if let Some(stage) = member.place.stage() {
-            effects.wake(stage.stop_waiting());
-        }
-        if !std::mem::replace(&mut member.attached, false) {
-            return word;
-        }
-        let (id, spot) = (member.place.id, member.spot);
-        // Before their segments go, and the tickets with them.
-        for ticket in self.log.awaited_after(word.position()) {
-            if !planted!("unread-unanswered") {
-                effects.push(Effect::Dropped(Arc::clone(ticket), id));
-            }
-        }
-        self.log.leave(spot, effects);
-        self.attached -= 1;
-        self.listeners -= 1;
-        self.unblock(key);
-        self.forget_stale_limits();
-        word
-    }
-
-    // ---- Publishing -------------------------------------------------------------------------
-
-    /// As [`unheard`](Self::unheard), unless it is closed, or there are filters.
-    #[inline]
-    pub(crate) fn pass(&mut self) -> Option<Stored> {
-        if self.barred { None } else { self.unheard() }
-    }
-
-    /// If nobody is there to hear it, nor may come late, an event only takes its number.
-    #[inline]
-    fn unheard(&mut self) -> Option<Stored> {
-        (self.listeners == 0).then(|| Stored {
-            seq: self.log.pass(),
-            audience: 0,
-        })
-    }
-
-    /// Whether an event can be stored for those that are there without looking at any of them.
-    #[inline]
-    pub(crate) fn is_quiet(&self) -> bool {
-        let tail = self.log.tail();
-        !self.barred
-            && self.blocking.is_empty()
-            && !self.waits.is_due(tail + self.reserved)
-            && !self.yields.is_due(tail)
-    }
-
-    /// Stores the event; somebody hears it or may come late, and nobody is in the way.
-    #[inline]
-    pub(crate) fn put(&mut self, event: E, ticket: Option<&Arc<Ticket>>) -> Stored {
-        let audience = self.attached;
-        if let Some(ticket) = ticket {
-            ticket.expect(audience);
-        }
-        let seq = self.log.append(event, ticket);
-        self.assert_invariants();
-        Stored { seq, audience }
-    }
-
-    /// Stores the event; there must be room. Gives it back if nobody is left to read it here, nor
-    /// may come late.
-    pub(crate) fn store(
-        &mut self,
-        event: E,
-        ticket: Option<&Arc<Ticket>>,
-        judged: &mut Judged,
-        effects: &mut Effects<E>,
-    ) -> (Stored, Option<E>) {
-        self.clear_the_way(effects);
-        self.append(event, ticket, judged, effects)
-    }
-
-    /// Promises a place; there must be room.
-    pub(crate) fn reserve(&mut self, effects: &mut Effects<E>) {
-        self.clear_the_way(effects);
-        self.reserved += 1;
-        self.assert_invariants();
-    }
-
-    /// Stores the event in a promised place.
-    pub(crate) fn store_reserved(
-        &mut self,
-        event: E,
-        ticket: Option<&Arc<Ticket>>,
-        judged: &mut Judged,
-        effects: &mut Effects<E>,
-    ) -> (Stored, Option<E>) {
-        self.reserved -= 1;
-        let stored = self.append(event, ticket, judged, effects);
-        // Who did not want it has one place more.
-        self.free_lanes();
-        stored
-    }
-
-    fn append(
-        &mut self,
-        event: E,
-        ticket: Option<&Arc<Ticket>>,
-        judged: &mut Judged,
-        effects: &mut Effects<E>,
-    ) -> (Stored, Option<E>) {
-        self.make_way(effects);
-        if let Some(answers) = judged.answers() {
-            return self.append_wanted(event, ticket, answers, effects);
-        }
-        match self.unheard() {
-            Some(stored) => (stored, Some(event)),
-            None => (self.put(event, ticket), None),
-        }
-    }
-
-    /// The policies of those that make nobody wait, where the next event would be too much.
-    fn make_way(&mut self, effects: &mut Effects<E>) {
-        let tail = self.log.tail();
-        while let Some(id) = self.yields.pop_due(tail) {
-            let Some(member) = self.current(id) else {
-                if id.number == KEEPER {
-                    self.let_go(effects);
-                }
-                continue;
-            };
-            let place = Arc::clone(&member.place);
-            let position = place.cursor.load().position();
-            if position + (place.window as u64) <= tail {
-                if place.overflow == Overflow::Disconnect {
-                    self.disconnect(id, DisconnectCause::Overflow, effects);
-                    #[cfg(feature = "tracing")]
-                    self.tell_left(id, "disconnected: its window was full", effects);
-                    continue;
-                }
-                self.overwrite(&place, position, effects);
-            }
-            self.push_limit(id.key);
-        }
-    }
-
-    /// Drops the event after `position` for one subscriber, unless it has just taken it.
-    fn overwrite(&mut self, place: &Arc<Place>, position: u64, effects: &mut Effects<E>) {
-        let Ok(word) = place.cursor.overwrite(position) else {
-            return;
-        };
-        place.count_missed();
-        #[cfg(feature = "tracing")]
-        effects.extend(crate::trace::News::lost(place, word.position()).map(Effect::Tell));
-        let key = place.id.key;
-        if let Some(ticket) = self.log.awaited(word.position()) {
-            effects.push(Effect::Dropped(Arc::clone(ticket), place.id));
-        }
-        if word.is_finished() {
-            self.settle(key, None, effects);
-        } else {
-            self.member_mut(key).move_past(position);
-        }
-        self.advance(key, word.position(), effects);
-    }
-
-    // ---- Reading ----------------------------------------------------------------------------
-
-    /// The events after `position`, where the subscriber is, as far as its next segment goes.
-    #[inline]
-    pub(crate) fn take(
-        &mut self,
-        key: usize,
-        position: u64,
-        effects: &mut Effects<E>,
-    ) -> Option<&Segment<E>> {
-        self.assert_invariants();
-        let member = self.members[key].as_mut().expect(MEMBER);
-        self.log.advance(&mut member.spot, position, effects);
-        if position == self.log.tail() {
-            return None;
-        }
-        Some(self.log.batch(member.spot))
-    }
-
-    /// What a disconnected subscriber had not read; once.
-    pub(crate) fn take_rest(&mut self, key: usize) -> Option<Box<Rest<E>>> {
-        self.member_mut(key).rest.take()
-    }
-
-    /// A watched subscriber has claimed (`in_hand`: that event) or finished (`None`).
-    ///
-    /// True if it was in the way of publishers, and has taken an event.
-    pub(crate) fn report(
-        &mut self,
-        key: usize,
-        in_hand: Option<u64>,
-        effects: &mut Effects<E>,
-    ) -> bool {
-        let was_blocking = self.member(key).blocking.is_some();
-        // Finishing makes no room, and gives it no more time.
-        let took = was_blocking && (in_hand.is_some() || planted!("ack-restarts-patience"));
-        if took {
-            self.unblock(key);
-            self.push_limit(key);
-        }
-        self.settle(key, in_hand, effects);
-        self.unwatch_if_idle(key);
-        self.assert_invariants();
-        took
-    }
-
-    /// Asks for no more reports if nobody waits for what the member does.
-    fn unwatch_if_idle(&self, key: usize) {
-        let member = self.member(key);
-        let is_idle = member.blocking.is_none() && member.since.is_none();
-        let is_stage = member.place.stage().is_some();
-        if member.attached && is_idle && member.flushes.is_none() && !is_stage {
-            member.place.cursor.unwatch();
-        }
-    }
-
-    /// Every attached subscriber has read everything and waits: nothing need be kept but what is
-    /// retained.
-    pub(crate) fn release(&mut self, effects: &mut Effects<E>) {
-        self.log.release(self.attached, effects);
-        self.assert_invariants();
-    }
-
-    /// Counts the member as a reader of what comes after `position`.
-    fn advance(&mut self, key: usize, position: u64, effects: &mut Effects<E>) {
-        let member = self.members[key].as_mut().expect(MEMBER);
-        self.log.advance(&mut member.spot, position, effects);
-    }
-
-    // ---- Members -------------------------------------------------------------------------------
-
     fn member(&self, key: usize) -> &Member<E> {
         self.members[key].as_ref().expect(MEMBER)
     }
@@ -648,49 +301,6 @@ impl<E> Ring<E> {
     /// The member that a limit is about, if it still is.
     fn current(&self, id: SubscriberId) -> Option<&Member<E>> {
         self.find(id).filter(|member| member.attached)
-    }
-
-    #[inline]
-    fn assert_invariants(&self) {
-        if cfg!(debug_assertions) {
-            self.check_invariants();
-        }
-    }
-
-    fn check_invariants(&self) {
-        // Each step looks at every subscriber: not with thousands of them.
-        if self.members.len() > 64 {
-            return;
-        }
-        self.log.check(self.attached);
-        let attached = || self.members.iter().flatten().filter(|m| m.attached);
-        let readers = || attached().filter(|m| m.lane.is_none());
-        assert_eq!(readers().count(), self.attached, "invariant 2");
-        assert_eq!(attached().count(), self.attached(), "invariant 6");
-        for member in readers() {
-            let position = member.place.cursor.load().position();
-            let window = member.place.window as u64;
-            assert!(position <= self.log.tail(), "invariant 1");
-            assert!(self.log.tail() - position <= self.capacity, "invariant 1");
-            assert!(window <= self.capacity, "invariant 1");
-            assert!(self.log.first() <= position + 1, "invariant 2");
-            let id = member.place.id;
-            let entries = self.waits.count(id) + self.yields.count(id);
-            let blocking = usize::from(member.blocking.is_some());
-            assert_eq!(entries + blocking, 1, "invariant 3");
-        }
-        for (index, &key) in self.blocking.iter().enumerate() {
-            let member = self.member(key);
-            assert_eq!(member.blocking, Some(index), "invariant 4");
-            assert_eq!(member.since.is_some(), index < self.held, "invariant 6");
-        }
-        let blocking = attached().filter(|member| member.blocking.is_some());
-        assert_eq!(blocking.count(), self.blocking.len(), "invariant 4");
-        assert!(self.reserved <= self.capacity, "invariant 5");
-        let keeper = usize::from(self.log.retains());
-        assert_eq!(self.listeners, self.attached + keeper, "invariant 7");
-        let limits = self.waits.len() + self.yields.len();
-        assert!(limits <= 2 * self.attached + 16 + keeper, "invariant 9");
     }
 }
 

@@ -1,0 +1,48 @@
+//! What always holds, asserted in debug builds.
+
+use super::Ring;
+
+impl<E> Ring<E> {
+    #[inline]
+    pub(super) fn assert_invariants(&self) {
+        if cfg!(debug_assertions) {
+            self.check_invariants();
+        }
+    }
+
+    fn check_invariants(&self) {
+        // Each step looks at every subscriber: not with thousands of them.
+        if self.members.len() > 64 {
+            return;
+        }
+        self.log.check(self.attached);
+        let attached = || self.members.iter().flatten().filter(|m| m.attached);
+        let readers = || attached().filter(|m| m.lane.is_none());
+        assert_eq!(readers().count(), self.attached, "invariant 2");
+        assert_eq!(attached().count(), self.attached(), "invariant 6");
+        for member in readers() {
+            let position = member.place.cursor.load().position();
+            let window = member.place.window as u64;
+            assert!(position <= self.log.tail(), "invariant 1");
+            assert!(self.log.tail() - position <= self.capacity, "invariant 1");
+            assert!(window <= self.capacity, "invariant 1");
+            assert!(self.log.first() <= position + 1, "invariant 2");
+            let id = member.place.id;
+            let entries = self.waits.count(id) + self.yields.count(id);
+            let blocking = usize::from(member.blocking.is_some());
+            assert_eq!(entries + blocking, 1, "invariant 3");
+        }
+        for (index, &key) in self.blocking.iter().enumerate() {
+            let member = self.member(key);
+            assert_eq!(member.blocking, Some(index), "invariant 4");
+            assert_eq!(member.since.is_some(), index < self.held, "invariant 6");
+        }
+        let blocking = attached().filter(|member| member.blocking.is_some());
+        assert_eq!(blocking.count(), self.blocking.len(), "invariant 4");
+        assert!(self.reserved <= self.capacity, "invariant 5");
+        let keeper = usize::from(self.log.retains());
+        assert_eq!(self.listeners, self.attached + keeper, "invariant 7");
+        let limits = self.waits.len() + self.yields.len();
+        assert!(limits <= 2 * self.attached + 16 + keeper, "invariant 9");
+    }
+}

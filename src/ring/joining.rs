@@ -1,0 +1,152 @@
+//! Subscribers that come and go, and what those that were disconnected may still read.
+
+use std::panic::Location;
+use std::sync::OnceLock;
+
+use super::{Member, Ring};
+use crate::cursor::{Cursor, Word};
+use crate::effects::{Effect, Effects};
+use crate::end::DisconnectCause;
+use crate::inspect::SubscriberId;
+use crate::options::SubscribeOptions;
+use crate::place::{Details, Place};
+use crate::reading::{After, Rest};
+use crate::sync::{Arc, AtomicU64};
+
+impl<E> Ring<E> {
+    /// A new subscriber that sees every event after the newest one, and the retained ones before
+    /// that it wants to.
+    pub(crate) fn join(
+        &mut self,
+        options: SubscribeOptions,
+        created_at: &'static Location<'static>,
+    ) -> (Arc<Place>, Option<Box<Rest<E>>>) {
+        let replayed = self.replay(options.replay);
+        let place = self.new_place(options, created_at);
+        let key = place.id.key;
+        self.members[key] = Some(Member::new(&place, None, self.log.join()));
+        self.attached += 1;
+        self.listeners += 1;
+        self.push_limit(key);
+        if place.stage().is_some() {
+            place.cursor.watch();
+        }
+        self.assert_invariants();
+        (place, replayed)
+    }
+
+    pub(super) fn new_place(
+        &mut self,
+        options: SubscribeOptions,
+        created_at: &'static Location<'static>,
+    ) -> Arc<Place> {
+        let key = self.free.pop().unwrap_or_else(|| {
+            self.members.push(None);
+            self.members.len() - 1
+        });
+        self.joined += 1;
+        let capacity = usize::try_from(self.capacity).expect("it was given as a usize");
+        Arc::new(Place {
+            id: SubscriberId {
+                manager: self.id,
+                number: self.joined,
+                key,
+            },
+            details: Details::of(options.name, options.after),
+            #[cfg(feature = "tracing")]
+            manager: self.name.clone(),
+            kind: options.kind,
+            created_at,
+            overflow: options.overflow.unwrap_or(self.default_overflow),
+            window: options.window.unwrap_or(capacity).min(capacity),
+            max_unacked: options.max_unacked.unwrap_or(capacity.max(1024)),
+            cursor: Cursor::new(self.log.tail()),
+            awaited: AtomicU64::new(0),
+            missed: AtomicU64::new(0),
+            held: OnceLock::new(),
+        })
+    }
+
+    /// The subscriber is gone, and has answered for the event in hand, but not for deliveries.
+    /// True if it counted until now.
+    pub(crate) fn leave(&mut self, key: usize, effects: &mut Effects<E>) -> bool {
+        let counted = self.member(key).attached;
+        self.detach(key, effects);
+        let member = self.member_mut(key);
+        member.gone = true;
+        let rest = member.rest.take();
+        effects.extend(
+            rest.into_iter()
+                .flat_map(|rest| rest.segments)
+                .map(Effect::Segment),
+        );
+        self.settle_rest(key, effects);
+        self.assert_invariants();
+        counted
+    }
+
+    /// The subscriber no longer counts, but its stream goes on with what it had not read.
+    /// Answers whether `id` was a subscriber that counted.
+    pub(crate) fn disconnect(
+        &mut self,
+        id: SubscriberId,
+        cause: DisconnectCause,
+        effects: &mut Effects<E>,
+    ) -> bool {
+        let Some(member) = self.find(id).filter(|member| member.attached) else {
+            return false;
+        };
+        if member.lane.is_some() {
+            self.cut_lane(id.key, cause, effects);
+            self.settle(id.key, None, effects);
+            self.assert_invariants();
+            return true;
+        }
+        let spot = member.spot;
+        let mut rest = Box::new(Rest {
+            segments: self.log.segments_from(spot),
+            next: 0,
+            end: self.log.tail(),
+            after: After::End(cause),
+        });
+        // The position is final only now: what is claimed until here was received.
+        let word = self.detach(id.key, effects);
+        rest.next = word.position() + 1;
+        let member = self.member_mut(id.key);
+        member.rest = Some(rest);
+        self.settle(id.key, None, effects);
+        self.assert_invariants();
+        true
+    }
+
+    /// Takes the member out of all that counts it. Its unread events are dropped; for those in
+    /// hand it is watched from now on.
+    fn detach(&mut self, key: usize, effects: &mut Effects<E>) -> Word {
+        let member = self.member_mut(key);
+        member.place.cursor.watch();
+        if member.lane.is_some() {
+            self.cut_lane(key, DisconnectCause::Requested, effects);
+            return self.member(key).place.cursor.load();
+        }
+        let word = member.place.cursor.detach();
+        if let Some(stage) = member.place.stage() {
+            effects.wake(stage.stop_waiting());
+        }
+        if !std::mem::replace(&mut member.attached, false) {
+            return word;
+        }
+        let (id, spot) = (member.place.id, member.spot);
+        // Before their segments go, and the tickets with them.
+        for ticket in self.log.awaited_after(word.position()) {
+            if !planted!("unread-unanswered") {
+                effects.push(Effect::Dropped(Arc::clone(ticket), id));
+            }
+        }
+        self.log.leave(spot, effects);
+        self.attached -= 1;
+        self.listeners -= 1;
+        self.unblock(key);
+        self.forget_stale_limits();
+        word
+    }
+}

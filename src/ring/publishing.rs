@@ -1,0 +1,147 @@
+//! Storing events, and the policies of those that make nobody wait.
+
+use super::{Ring, Stored};
+use crate::ack::Ticket;
+use crate::effects::{Effect, Effects};
+use crate::end::DisconnectCause;
+use crate::judging::Judged;
+use crate::limits::KEEPER;
+use crate::options::Overflow;
+use crate::place::Place;
+use crate::sync::Arc;
+
+impl<E> Ring<E> {
+    /// As [`unheard`](Self::unheard), unless it is closed, or there are filters.
+    #[inline]
+    pub(crate) fn pass(&mut self) -> Option<Stored> {
+        if self.barred { None } else { self.unheard() }
+    }
+
+    /// If nobody is there to hear it, nor may come late, an event only takes its number.
+    #[inline]
+    fn unheard(&mut self) -> Option<Stored> {
+        (self.listeners == 0).then(|| Stored {
+            seq: self.log.pass(),
+            audience: 0,
+        })
+    }
+
+    /// Whether an event can be stored for those that are there without looking at any of them.
+    #[inline]
+    pub(crate) fn is_quiet(&self) -> bool {
+        let tail = self.log.tail();
+        !self.barred
+            && self.blocking.is_empty()
+            && !self.waits.is_due(tail + self.reserved)
+            && !self.yields.is_due(tail)
+    }
+
+    /// Stores the event; somebody hears it or may come late, and nobody is in the way.
+    #[inline]
+    pub(crate) fn put(&mut self, event: E, ticket: Option<&Arc<Ticket>>) -> Stored {
+        let audience = self.attached;
+        if let Some(ticket) = ticket {
+            ticket.expect(audience);
+        }
+        let seq = self.log.append(event, ticket);
+        self.assert_invariants();
+        Stored { seq, audience }
+    }
+
+    /// Stores the event; there must be room. Gives it back if nobody is left to read it here, nor
+    /// may come late.
+    pub(crate) fn store(
+        &mut self,
+        event: E,
+        ticket: Option<&Arc<Ticket>>,
+        judged: &mut Judged,
+        effects: &mut Effects<E>,
+    ) -> (Stored, Option<E>) {
+        self.clear_the_way(effects);
+        self.append(event, ticket, judged, effects)
+    }
+
+    /// Promises a place; there must be room.
+    pub(crate) fn reserve(&mut self, effects: &mut Effects<E>) {
+        self.clear_the_way(effects);
+        self.reserved += 1;
+        self.assert_invariants();
+    }
+
+    /// Stores the event in a promised place.
+    pub(crate) fn store_reserved(
+        &mut self,
+        event: E,
+        ticket: Option<&Arc<Ticket>>,
+        judged: &mut Judged,
+        effects: &mut Effects<E>,
+    ) -> (Stored, Option<E>) {
+        self.reserved -= 1;
+        let stored = self.append(event, ticket, judged, effects);
+        // Who did not want it has one place more.
+        self.free_lanes();
+        stored
+    }
+
+    fn append(
+        &mut self,
+        event: E,
+        ticket: Option<&Arc<Ticket>>,
+        judged: &mut Judged,
+        effects: &mut Effects<E>,
+    ) -> (Stored, Option<E>) {
+        self.make_way(effects);
+        if let Some(answers) = judged.answers() {
+            return self.append_wanted(event, ticket, answers, effects);
+        }
+        match self.unheard() {
+            Some(stored) => (stored, Some(event)),
+            None => (self.put(event, ticket), None),
+        }
+    }
+
+    /// The policies of those that make nobody wait, where the next event would be too much.
+    fn make_way(&mut self, effects: &mut Effects<E>) {
+        let tail = self.log.tail();
+        while let Some(id) = self.yields.pop_due(tail) {
+            let Some(member) = self.current(id) else {
+                if id.number == KEEPER {
+                    self.let_go(effects);
+                }
+                continue;
+            };
+            let place = Arc::clone(&member.place);
+            let position = place.cursor.load().position();
+            if position + (place.window as u64) <= tail {
+                if place.overflow == Overflow::Disconnect {
+                    self.disconnect(id, DisconnectCause::Overflow, effects);
+                    #[cfg(feature = "tracing")]
+                    self.tell_left(id, "disconnected: its window was full", effects);
+                    continue;
+                }
+                self.overwrite(&place, position, effects);
+            }
+            self.push_limit(id.key);
+        }
+    }
+
+    /// Drops the event after `position` for one subscriber, unless it has just taken it.
+    fn overwrite(&mut self, place: &Arc<Place>, position: u64, effects: &mut Effects<E>) {
+        let Ok(word) = place.cursor.overwrite(position) else {
+            return;
+        };
+        place.count_missed();
+        #[cfg(feature = "tracing")]
+        effects.extend(crate::trace::News::lost(place, word.position()).map(Effect::Tell));
+        let key = place.id.key;
+        if let Some(ticket) = self.log.awaited(word.position()) {
+            effects.push(Effect::Dropped(Arc::clone(ticket), place.id));
+        }
+        if word.is_finished() {
+            self.settle(key, None, effects);
+        } else {
+            self.member_mut(key).move_past(position);
+        }
+        self.advance(key, word.position(), effects);
+    }
+}

@@ -1,0 +1,75 @@
+//! What subscribers take, and what they report.
+
+use super::{MEMBER, Ring};
+use crate::effects::Effects;
+use crate::reading::Rest;
+use crate::segment::Segment;
+
+impl<E> Ring<E> {
+    /// The events after `position`, where the subscriber is, as far as its next segment goes.
+    #[inline]
+    pub(crate) fn take(
+        &mut self,
+        key: usize,
+        position: u64,
+        effects: &mut Effects<E>,
+    ) -> Option<&Segment<E>> {
+        self.assert_invariants();
+        let member = self.members[key].as_mut().expect(MEMBER);
+        self.log.advance(&mut member.spot, position, effects);
+        if position == self.log.tail() {
+            return None;
+        }
+        Some(self.log.batch(member.spot))
+    }
+
+    /// What a disconnected subscriber had not read; once.
+    pub(crate) fn take_rest(&mut self, key: usize) -> Option<Box<Rest<E>>> {
+        self.member_mut(key).rest.take()
+    }
+
+    /// A watched subscriber has claimed (`in_hand`: that event) or finished (`None`).
+    ///
+    /// True if it was in the way of publishers, and has taken an event.
+    pub(crate) fn report(
+        &mut self,
+        key: usize,
+        in_hand: Option<u64>,
+        effects: &mut Effects<E>,
+    ) -> bool {
+        let was_blocking = self.member(key).blocking.is_some();
+        // Finishing makes no room, and gives it no more time.
+        let took = was_blocking && (in_hand.is_some() || planted!("ack-restarts-patience"));
+        if took {
+            self.unblock(key);
+            self.push_limit(key);
+        }
+        self.settle(key, in_hand, effects);
+        self.unwatch_if_idle(key);
+        self.assert_invariants();
+        took
+    }
+
+    /// Asks for no more reports if nobody waits for what the member does.
+    pub(super) fn unwatch_if_idle(&self, key: usize) {
+        let member = self.member(key);
+        let is_idle = member.blocking.is_none() && member.since.is_none();
+        let is_stage = member.place.stage().is_some();
+        if member.attached && is_idle && member.flushes.is_none() && !is_stage {
+            member.place.cursor.unwatch();
+        }
+    }
+
+    /// Every attached subscriber has read everything and waits: nothing need be kept but what is
+    /// retained.
+    pub(crate) fn release(&mut self, effects: &mut Effects<E>) {
+        self.log.release(self.attached, effects);
+        self.assert_invariants();
+    }
+
+    /// Counts the member as a reader of what comes after `position`.
+    pub(super) fn advance(&mut self, key: usize, position: u64, effects: &mut Effects<E>) {
+        let member = self.members[key].as_mut().expect(MEMBER);
+        self.log.advance(&mut member.spot, position, effects);
+    }
+}
