@@ -78,6 +78,21 @@ enum Step<E, R> {
     Ask(Filters<E>),
 }
 
+impl<E> State<E> {
+    fn store(
+        &mut self,
+        event: E,
+        ticket: Option<&Arc<Ticket>>,
+        judged: &mut Judged,
+        effects: &mut Effects<E>,
+    ) -> (Stored, Option<E>) {
+        let stored = self.ring.store(event, ticket, judged, effects);
+        self.wake_readers(effects);
+        self.call_line(effects);
+        stored
+    }
+}
+
 impl<E> Channel<E> {
     /// The way that most events go: nobody waits in line, and nobody is near its limit.
     #[expect(

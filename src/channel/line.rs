@@ -1,0 +1,81 @@
+//! The line that publishers wait in: who stands in it, and when the head is called.
+
+use std::task::Waker;
+
+use super::{State, Wait};
+use crate::clock::Instant;
+use crate::effects::Effects;
+use crate::inspect::SubscriberId;
+use crate::line::Turn;
+use crate::ring::{Claim, Room};
+
+impl<E> State<E> {
+    /// Whether there is room; if not, handlers that hold it do not wait for themselves.
+    pub(super) fn room(&mut self, claim: Claim, effects: &mut Effects<E>) -> Room {
+        let room = self.ring.room(claim, Instant::now);
+        if room != Room::Free && self.line.has_inside() {
+            let Self { ring, line, .. } = self;
+            effects.wake(line.call_inside(|handler| ring.is_blocking(handler)));
+        }
+        room
+    }
+
+    /// A publisher waits in line. `None`: not without a waker to spare.
+    pub(super) fn stand<R>(
+        &mut self,
+        claim: Claim,
+        turn: &mut Option<Turn>,
+        waker: &Waker,
+        spare: &mut Option<Waker>,
+        inside: Option<SubscriberId>,
+        effects: &mut Effects<E>,
+    ) -> Option<Result<R, Wait>> {
+        let Self { ring, line, .. } = self;
+        let place = match *turn {
+            Some(turn) if line.would_wake(turn, waker) => {
+                effects.discard(spare.take());
+                turn
+            }
+            Some(turn) => {
+                effects.discard(line.stay(turn, spare.take()?));
+                turn
+            }
+            None => line.join(claim, spare.take()?),
+        };
+        *turn = Some(place);
+        if inside.is_some() || line.has_inside() {
+            line.set_inside(place, inside);
+        }
+        if !line.is_head(place) {
+            return Some(Err(Wait { until: None }));
+        }
+        let until = ring.hold(Instant::now);
+        #[cfg(all(feature = "tracing", feature = "rt"))]
+        let until = until.and_then(|_| ring.warn(line.len(), Instant::now, effects));
+        line.set_alarm(until);
+        Some(Err(Wait { until }))
+    }
+
+    /// Tells the publisher at the head of the line that there is room, if there is, or that it
+    /// must look at the clock at another time.
+    pub(super) fn call_line(&mut self, effects: &mut Effects<E>) {
+        if self.line.is_empty() {
+            return;
+        }
+        // Also if the head has been called: those now in the way are waited for from now on.
+        let Some(head) = self.line.head() else { return };
+        let look = self.room(head.claim, effects) != Room::Full
+            || (self.ring.hold(Instant::now)).is_some_and(|time| !self.line.has_alarm(time));
+        if look && self.line.wants_room() {
+            effects.wake(self.line.call_head());
+        }
+    }
+
+    /// A publisher leaves the line; gives its waker back.
+    pub(super) fn leave_line(&mut self, turn: Turn) -> Option<Waker> {
+        if self.line.is_head(turn) {
+            self.ring.step_aside();
+        }
+        self.line.leave(turn)
+    }
+}
