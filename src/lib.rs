@@ -161,6 +161,9 @@ mod planted;
 #[macro_use]
 mod trace;
 
+// Before those that add to the manager: in this order its docs show what it can do.
+mod manager;
+
 mod ack;
 mod channel;
 mod clock;
@@ -192,7 +195,6 @@ mod lane;
 mod limits;
 mod line;
 mod log;
-mod manager;
 pub mod migrating;
 mod options;
 mod parking;

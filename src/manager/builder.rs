@@ -8,6 +8,42 @@ use crate::channel::Channel;
 use crate::options::Overflow;
 use crate::sync::Arc;
 
+impl<E: Send + Sync + 'static> EventManager<E> {
+    /// A manager whose subscribers may have up to `capacity` events unread.
+    ///
+    /// Memory is taken as events come, not ahead; the capacity is only a bound.
+    ///
+    /// # Panics
+    /// If `capacity` is 0: nothing could ever be stored.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::EventManager;
+    ///
+    /// let manager = EventManager::<String>::new(256);
+    /// assert_eq!(manager.capacity(), 256);
+    /// ```
+    #[doc(alias = "GenEvent.start_link")]
+    #[track_caller]
+    #[must_use]
+    pub fn new(capacity: usize) -> Self {
+        Self::builder().capacity(capacity).build()
+    }
+
+    /// A manager to be set up further: a name, a capacity.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::EventManager;
+    ///
+    /// let manager: EventManager<u8> = EventManager::builder().name("audit").capacity(8).build();
+    /// assert_eq!(manager.name(), Some("audit"));
+    /// ```
+    pub fn builder() -> EventManagerBuilder<E> {
+        EventManagerBuilder::new()
+    }
+}
+
 /// Settings of a manager to be: [`EventManager::builder`].
 ///
 /// # Examples

@@ -1,0 +1,89 @@
+//! Closing, and waiting for the end.
+
+use super::EventManager;
+use crate::future::{Closed, Stop};
+
+impl<E: Send + Sync + 'static> EventManager<E> {
+    /// Lets nothing more in. Never waits, and may be called again.
+    ///
+    /// Later publishers get `Closed` with their event, and so do those that wait for room.
+    /// Subscribers read what is stored, then their streams end.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{FutureExt, StreamExt};
+    /// use genevent::EventManager;
+    ///
+    /// let manager = EventManager::new(2);
+    /// let mut reader = manager.subscribe();
+    /// manager.try_notify(1).unwrap();
+    /// manager.close();
+    /// assert!(manager.try_notify(2).is_err());
+    /// assert_eq!(reader.next().now_or_never(), Some(Some(1)));
+    /// assert_eq!(reader.next().now_or_never(), Some(None));
+    /// ```
+    pub fn close(&self) {
+        self.channel.close();
+    }
+
+    /// [Closes](Self::close) the manager, and waits until every stored event is settled and
+    /// every handler has ended.
+    ///
+    /// As `GenEvent.stop`, except that nothing but the events themselves is waited for: a
+    /// subscriber that is stuck keeps this from resolving, not from closing, and can be
+    /// [disconnected](Self::disconnect).
+    ///
+    /// # Errors
+    /// [`WouldDeadlock`](crate::error::WouldDeadlock) if a handler of this manager asks; the
+    /// manager is not closed then.
+    ///
+    /// # Cancel safety
+    /// The manager is closed from the first poll on, also if this is dropped then.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{StreamExt, executor::block_on, join};
+    /// use genevent::EventManager;
+    ///
+    /// let manager = EventManager::new(8);
+    /// let reader = manager.subscribe();
+    /// manager.try_notify("last words").unwrap();
+    ///
+    /// let (read, stopped) = block_on(async {
+    ///     join!(reader.collect::<Vec<_>>(), manager.stop())
+    /// });
+    /// assert_eq!((read, stopped), (vec!["last words"], Ok(())));
+    /// assert!(manager.is_closed());
+    /// ```
+    #[doc(alias = "GenEvent.stop")]
+    pub fn stop(&self) -> Stop<'_, E> {
+        Stop::new(&self.channel)
+    }
+
+    /// Waits until the manager is closed.
+    ///
+    /// # Cancel safety
+    /// Dropping it changes nothing.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::FutureExt;
+    /// use genevent::EventManager;
+    ///
+    /// let manager = EventManager::<()>::default();
+    /// let other = manager.clone();
+    /// let mut closed = manager.closed();
+    /// assert!((&mut closed).now_or_never().is_none());
+    /// other.close();
+    /// assert!(closed.now_or_never().is_some());
+    /// ```
+    pub fn closed(&self) -> Closed<'_, E> {
+        Closed::new(&self.channel)
+    }
+
+    /// Whether nothing more is let in.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.channel.is_closed()
+    }
+}

@@ -1,0 +1,140 @@
+//! Subscribing, and ending a subscription from outside.
+
+use std::panic::Location;
+
+use super::EventManager;
+use crate::inspect::SubscriberId;
+use crate::options::SubscribeOptions;
+use crate::subscription::Subscription;
+use crate::sync::Arc;
+
+impl<E: Send + Sync + 'static> EventManager<E> {
+    /// A stream of every event published from now on, lossless: publishers wait for it.
+    ///
+    /// It takes effect at the call, not at the first poll, so nothing in between is missed
+    /// (Elixir's `GenEvent.stream` subscribes when it is enumerated). On a closed manager: a
+    /// stream that has ended. To begin with events that came before:
+    /// [`replay`](SubscribeOptions::replay).
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{FutureExt, StreamExt};
+    /// use genevent::EventManager;
+    ///
+    /// let manager = EventManager::new(8);
+    /// manager.try_notify("before").unwrap();
+    /// let mut reader = manager.subscribe();
+    /// manager.try_notify("after").unwrap();
+    /// assert_eq!(reader.next().now_or_never(), Some(Some("after")));
+    ///
+    /// manager.close();
+    /// let mut late = manager.subscribe();
+    /// assert_eq!(late.next().now_or_never(), Some(None));
+    /// ```
+    #[doc(alias = "GenEvent.stream")]
+    #[track_caller]
+    pub fn subscribe(&self) -> Subscription<E> {
+        self.subscribe_with(SubscribeOptions::new())
+    }
+
+    /// A stream with a policy, a window or a name of its own.
+    ///
+    /// Takes [`SubscribeOptions`], or an [`Overflow`](crate::Overflow) alone.
+    ///
+    /// # Panics
+    /// If it is to come [after](SubscribeOptions::after) a subscription of another manager.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::{EventManager, Overflow, SubscribeOptions};
+    ///
+    /// let manager = EventManager::new(1_000);
+    /// let log = manager.subscribe_with(SubscribeOptions::new().name("log").window(2));
+    /// let metrics = manager.subscribe_with(Overflow::DropOldest);
+    /// manager.try_notify(1).unwrap();
+    /// manager.try_notify(2).unwrap();
+    /// assert!(manager.try_notify(3).is_err(), "the log's window is full");
+    /// # drop((log, metrics));
+    /// ```
+    #[track_caller]
+    pub fn subscribe_with(&self, options: impl Into<SubscribeOptions>) -> Subscription<E> {
+        let options = options.into();
+        assert!(
+            self.channel.owns(&options.after),
+            "a subscription comes after others of its own manager"
+        );
+        Subscription::new(Arc::clone(&self.channel), options, Location::caller())
+    }
+
+    /// A stream that is the next stage after `other`: it sees an event only once `other` has settled
+    /// it and all before.
+    ///
+    /// As the stages of a Disruptor's graph, but they may come and go at any time. It is a
+    /// subscriber like any other: publishers wait for its room, which what it may not see yet takes
+    /// up as well, and `sync_notify` waits for both. Settled is what `other` has finished with,
+    /// given up, or lost to newer events; of an `other` that yields deliveries, each must be
+    /// answered for. Once `other` has left, nothing is waited for but deliveries that are out; one
+    /// that is disconnected is waited for while it has an event in hand.
+    ///
+    /// What it may not see yet counts against it as every unread event: with
+    /// [`Overflow::WaitAtMost`](crate::Overflow) or `Disconnect`, a stage is disconnected for the
+    /// slowness of `other`; with `DropOldest`, it loses events for that. To disconnect the stage
+    /// releases publishers; to disconnect an `other` that is stuck with an event in hand does not.
+    ///
+    /// A stage that has read everything is woken by a new event as every subscriber is, and once
+    /// more when it may see it. What is [replayed](SubscribeOptions::replay), and what it still
+    /// yields after it was disconnected, does not wait. There can be no cycle: who is waited for
+    /// came first. With options of its own, or after several: [`SubscribeOptions::after`].
+    ///
+    /// Do not read both in one task so that one waits for the other (`zip`): page
+    /// [`deadlocks`](crate::deadlocks).
+    ///
+    /// # Panics
+    /// If `other` is a subscription of another manager.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{FutureExt, StreamExt};
+    /// use genevent::EventManager;
+    ///
+    /// let manager = EventManager::new(8);
+    /// let mut journal = manager.subscribe();
+    /// let mut business = manager.subscribe_after(&journal);
+    ///
+    /// manager.try_notify("order").unwrap();
+    /// assert_eq!(business.next().now_or_never(), None);
+    /// assert_eq!(journal.next().now_or_never(), Some(Some("order")));
+    /// assert_eq!(business.next().now_or_never(), None, "the journal has it in hand");
+    /// journal.ack();
+    /// assert_eq!(business.next().now_or_never(), Some(Some("order")));
+    /// ```
+    #[track_caller]
+    pub fn subscribe_after(&self, other: &Subscription<E>) -> Subscription<E> {
+        self.subscribe_with(SubscribeOptions::new().after(other.id()))
+    }
+
+    /// Ends a subscription from outside: the way out of a reader that is stuck.
+    ///
+    /// It no longer counts, at once: what it had not read is `dropped` in the receipts, and
+    /// publishers that waited for it go on. Its stream still yields what it had not read, then
+    /// ends. What it has in hand it still owes. Gives false if there is no such subscription
+    /// any more.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::FutureExt;
+    /// use genevent::EventManager;
+    ///
+    /// let manager = EventManager::new(1);
+    /// let stuck = manager.subscribe();
+    /// let mut saved = manager.sync_notify("save");
+    /// assert!((&mut saved).now_or_never().is_none());
+    ///
+    /// assert!(manager.disconnect(stuck.id()));
+    /// let receipt = saved.now_or_never().unwrap().unwrap();
+    /// assert_eq!(receipt.dropped_by(), [stuck.id()]);
+    /// ```
+    pub fn disconnect(&self, subscriber: SubscriberId) -> bool {
+        self.channel.disconnect(subscriber)
+    }
+}
