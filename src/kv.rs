@@ -2,9 +2,8 @@
 //!
 //! The registry of the `GenEvent` chapter in Elixir's guide, as a client of the event manager: it
 //! is handed an [`EventManager`], and whenever a bucket comes or goes, everybody who reads that
-//! manager's stream hears of it. One task delivers the events with
-//! [`sync_notify`], so the registry is never more than one event
-//! ahead of its observers, while its own calls never wait for them.
+//! manager's stream hears of it. One task delivers the events with [`sync_notify`], so the registry
+//! is never more than one event ahead of its observers, while its own calls never wait for them.
 //!
 //! | stream | yields |
 //! |---|---|

@@ -210,6 +210,12 @@ impl<T> Lane<T> {
         Some(told)
     }
 
+    /// How many are unread, and whether these are the last.
+    pub(crate) fn backlog(&self) -> (usize, bool) {
+        let queue = self.queue.lock();
+        (queue.items.len(), queue.complete || queue.cut.is_some())
+    }
+
     /// Drops what is unread, each by itself; nothing more comes.
     pub(crate) fn clear(&self) {
         let mut queue = self.queue.lock();
@@ -240,14 +246,6 @@ pub(crate) trait Queued: Send + Sync {
 
     /// Nothing more comes, but the reader goes on to count.
     fn complete(&self) -> Option<Waker>;
-}
-
-impl<T> Lane<T> {
-    /// How many are unread, and whether these are the last.
-    pub(crate) fn backlog(&self) -> (usize, bool) {
-        let queue = self.queue.lock();
-        (queue.items.len(), queue.complete || queue.cut.is_some())
-    }
 }
 
 impl<T: Send> Queued for Lane<T> {

@@ -171,9 +171,7 @@ impl<E> Member<E> {
             gone: false,
         }
     }
-}
 
-impl<E> Member<E> {
     /// It has an event in hand, and has lost the one after `position`.
     fn move_past(&mut self, position: u64) {
         if self.moved_to != position {

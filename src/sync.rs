@@ -2,8 +2,8 @@
 //! checker under a private cfg.
 //!
 //! Everything that two threads touch at once goes through here, so that the models in
-//! `models/tests` see every step of it. `Arc` and `OnceLock` stay
-//! those of `std`: slots are written before their number is told, under the lock.
+//! `models/tests` see every step of it. `Arc` and `OnceLock` stay those of `std`: a slot is written
+//! before its number is told, under the lock, and the place for deliveries before one is claimed.
 
 pub(crate) use std::sync::Arc;
 

@@ -17,8 +17,8 @@ impl<E> Member<E> {
     /// `ticket` waits until the member has settled everything up to `upto`. It must be watched.
     pub(super) fn wait_for(&mut self, upto: u64, ticket: &Arc<Ticket>) {
         let flushes = self.flushes.get_or_insert_default();
-        // Those that were given up leave now, before they can pile up; and not at every call, if few
-        // were.
+        // Those that were given up leave now, before they can pile up; and not at every call, if
+        // few were.
         if flushes.len() == flushes.capacity() {
             flushes.retain(|(_, flush)| flush.strong_count() > 0);
             flushes.reserve(flushes.len());

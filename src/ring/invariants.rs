@@ -19,7 +19,7 @@ impl<E> Ring<E> {
         let attached = || self.members.iter().flatten().filter(|m| m.attached);
         let readers = || attached().filter(|m| m.lane.is_none());
         assert_eq!(readers().count(), self.attached, "invariant 2");
-        assert_eq!(attached().count(), self.attached(), "invariant 6");
+        assert_eq!(attached().count(), self.attached(), "invariant 8");
         for member in readers() {
             let position = member.place.cursor.load().position();
             let window = member.place.window as u64;
