@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::error::CLOSED;
+
 /// Why a subscription's stream ended: [`Subscription::end_reason`] after its `None`.
 ///
 /// # Examples
@@ -53,7 +55,7 @@ pub enum DisconnectCause {
 impl fmt::Display for EndReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Closed => "the event manager is closed",
+            Self::Closed => CLOSED,
             Self::Disconnected { cause } => match cause {
                 DisconnectCause::Overflow => "disconnected: its window was full",
                 DisconnectCause::Requested => "disconnected on request",

@@ -166,8 +166,8 @@ impl fmt::Display for WouldDeadlock {
 
 impl Error for WouldDeadlock {}
 
-const CLOSED: &str = "the event manager is closed";
-const WOULD_DEADLOCK: &str = "the handler would wait for itself";
+pub(crate) const CLOSED: &str = "the event manager is closed";
+pub(crate) const WOULD_DEADLOCK: &str = "the handler would wait for itself";
 
 /// `Debug`, `Display` and `Error` without asking any of them of the event.
 macro_rules! error_without_event {

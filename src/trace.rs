@@ -27,6 +27,7 @@ mod told {
 
     use crate::ack::Receipt;
     use crate::end::EndReason;
+    use crate::error::CLOSED;
     use crate::foreign::shield;
     #[cfg(feature = "rt")]
     use crate::inspect::SubscriberInfo;
@@ -91,7 +92,7 @@ mod told {
     /// The stream has come to its end.
     pub(crate) fn ended(place: &Place, reason: EndReason) {
         if reason == EndReason::Closed {
-            left(place, "the event manager is closed");
+            left(place, CLOSED);
         }
     }
 

@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::HandlerRef;
 use crate::end::DisconnectCause;
+use crate::error::{CLOSED, WOULD_DEADLOCK};
 
 /// Why a handler ended: [`HandlerRef::stopped`], and the argument of
 /// [`Handler::terminate`](crate::Handler::terminate).
@@ -59,10 +60,10 @@ impl fmt::Display for StopReason {
             Self::Panicked(message) => return write!(f, "it panicked: {message}"),
             Self::Swapped => "another handler has taken its place",
             Self::OwnerGone => "its owner is gone",
-            Self::ManagerClosed => "the event manager is closed",
+            Self::ManagerClosed => CLOSED,
             Self::Aborted => "it was aborted",
             Self::Disconnected(_) => "its subscription was disconnected",
-            Self::WouldDeadlock => "the handler would wait for itself",
+            Self::WouldDeadlock => WOULD_DEADLOCK,
         })
     }
 }
@@ -134,7 +135,7 @@ impl<H> fmt::Display for AddHandlerError<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::AlreadyPresent(_) => "a handler of this name is already present",
-            Self::Closed(_) => "the event manager is closed",
+            Self::Closed(_) => CLOSED,
         })
     }
 }
@@ -178,7 +179,7 @@ impl fmt::Display for CallError {
         match self {
             Self::Stopped(_) => f.write_str("the handler has ended"),
             Self::Panicked(message) => write!(f, "the call panicked: {message}"),
-            Self::WouldDeadlock => f.write_str("the handler would wait for itself"),
+            Self::WouldDeadlock => f.write_str(WOULD_DEADLOCK),
         }
     }
 }
