@@ -44,6 +44,8 @@ use crate::inspect::SubscriberId;
 use crate::lane::{Item, Lane, Queued, Taken};
 use crate::options::SubscribeOptions;
 use crate::place::Place;
+#[cfg(feature = "rt")]
+use crate::subscription::PAID_TOGETHER;
 use crate::subscription::Received;
 use crate::sync::{Arc, Ordering};
 
@@ -313,10 +315,10 @@ impl<T> Filtered<T> {
         item.value
     }
 
-    /// As a plain subscription: a unit of the task's budget for sixteen events.
+    /// As a plain subscription pays, for what was taken.
     #[cfg(feature = "rt")]
     fn poll_paid(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.unpaid >= 16 {
+        if u64::from(self.unpaid) >= PAID_TOGETHER {
             ready!(tokio::task::coop::poll_proceed(cx)).made_progress();
             self.unpaid = 0;
         }

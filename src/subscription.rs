@@ -21,6 +21,8 @@ mod missed;
 mod polling;
 
 pub use missed::{Received, WithMissed};
+#[cfg(feature = "rt")]
+pub(crate) use polling::PAID_TOGETHER;
 
 /// A stream of every event published after the call to [`subscribe`], and of those before it that
 /// it asked to have [replayed](SubscribeOptions::replay).

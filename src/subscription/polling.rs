@@ -314,6 +314,6 @@ impl<E> Subscription<E> {
 
 /// How many events one unit of tokio's budget pays for.
 #[cfg(feature = "rt")]
-const PAID_TOGETHER: u64 = 16;
+pub(crate) const PAID_TOGETHER: u64 = 16;
 
 const AHEAD: &str = "`poll_ahead` said that there is an event";
