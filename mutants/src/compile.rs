@@ -1,0 +1,166 @@
+//! The copy of the project with the mutants in it, and the programs of its tests.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::cargo;
+use crate::list::Mutant;
+use crate::plant::{SWITCH, plant};
+
+pub(crate) struct Planted {
+    /// Those in the copy.
+    pub(crate) ids: BTreeSet<usize>,
+    /// Those for which there is no place: in constants, or of a kind that is not supported.
+    pub(crate) not_planted: BTreeSet<usize>,
+}
+
+/// Makes the copy, with every mutant that compiles.
+pub(crate) fn plant_what_compiles(home: &Path, tree: &Path, mutants: &[Mutant]) -> Planted {
+    copy(home, tree);
+    let all: BTreeSet<usize> = (0..mutants.len()).collect();
+    let mut wanted = all.clone();
+    let mut first: Option<BTreeSet<usize>> = None;
+    loop {
+        let planted = plant_all(home, tree, mutants, &wanted);
+        let placed = first.get_or_insert_with(|| planted.clone());
+        let wrong = do_not_compile(tree);
+        println!(
+            "{} mutants in the copy, {} too many",
+            planted.len(),
+            wrong.len()
+        );
+        if wrong.is_empty() {
+            return Planted {
+                not_planted: all.difference(placed).copied().collect(),
+                ids: planted,
+            };
+        }
+        let before = wanted.len();
+        wanted.retain(|id| planted.contains(id) && !wrong.contains(id));
+        assert!(wanted.len() < before, "the copy does not compile");
+    }
+}
+
+/// Everything that git knows of, but for what the mutants' places would lose.
+fn copy(home: &Path, tree: &Path) {
+    let list = Command::new("git")
+        .args(["ls-files", "--cached", "--others", "--exclude-standard"])
+        .current_dir(home)
+        .output()
+        .expect("git can be run");
+    let list = String::from_utf8(list.stdout).expect("names in UTF-8");
+    // What has been taken out of the project since must not stay; what was built may.
+    for entry in ["src", "tests"] {
+        let _ = fs::remove_dir_all(tree.join(entry));
+    }
+    for name in list.lines().filter(|name| home.join(name).is_file()) {
+        let to = tree.join(name);
+        fs::create_dir_all(to.parent().expect("it is in the tree")).expect("a folder");
+        fs::copy(home.join(name), to).expect("a copy");
+    }
+}
+
+fn plant_all(
+    home: &Path,
+    tree: &Path,
+    mutants: &[Mutant],
+    wanted: &BTreeSet<usize>,
+) -> BTreeSet<usize> {
+    let files: BTreeSet<&str> = mutants.iter().map(|mutant| mutant.file.as_str()).collect();
+    let mut all = BTreeSet::new();
+    for file in files {
+        let text = fs::read_to_string(home.join(file)).expect("a file of the library");
+        let (text, planted) = plant(&text, file, mutants, wanted);
+        write_if_new(&tree.join(file), &text);
+        all.extend(planted);
+    }
+    write_if_new(&tree.join("src/mutant.rs"), SWITCH);
+    let lib = tree.join("src/lib.rs");
+    let text = fs::read_to_string(home.join("src/lib.rs")).expect("the library");
+    write_if_new(&lib, &format!("{text}\nmod mutant;\n"));
+    all
+}
+
+/// What has not changed need not be built again.
+fn write_if_new(path: &Path, text: &str) {
+    if fs::read_to_string(path).is_ok_and(|old| old == text) {
+        return;
+    }
+    fs::write(path, text).expect("it can be written to");
+}
+
+/// The mutants that the compiler complains about.
+fn do_not_compile(tree: &Path) -> BTreeSet<usize> {
+    let arguments = ["build", "--lib", "--all-features", "--message-format=json"];
+    let output = (cargo(tree, &arguments).output()).expect("cargo can be run");
+    let mut wrong = BTreeSet::new();
+    for message in messages(&output.stdout) {
+        let message = &message["message"];
+        if message["level"] == "error" {
+            let spans = message["spans"].as_array().into_iter().flatten();
+            let mut spans: Vec<&Value> = spans.collect();
+            spans.sort_by_key(|span| span["is_primary"] != true);
+            // What a `match` lacks is one of its arms, further down.
+            let down = message["code"]["code"] == "E0004";
+            wrong.extend(
+                spans
+                    .into_iter()
+                    .find_map(|span| mutant_at(tree, span, down)),
+            );
+        }
+    }
+    assert!(
+        output.status.success() || !wrong.is_empty(),
+        "the copy does not compile:\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    wrong
+}
+
+/// The mutant around the place that the compiler speaks of: its switch is there, or just above;
+/// or `down` from there.
+fn mutant_at(tree: &Path, span: &Value, down: bool) -> Option<usize> {
+    let text = fs::read_to_string(tree.join(span["file_name"].as_str()?)).ok()?;
+    let line = usize::try_from(span["line_start"].as_u64()?).ok()?;
+    let id_in = |line: &str| {
+        let (_, id) = line.rsplit_once("mutant::is(")?;
+        id.split_once(')')?.0.parse().ok()
+    };
+    if down {
+        return text.lines().skip(line).find_map(id_in);
+    }
+    let up_to_there: Vec<&str> = text.lines().take(line).collect();
+    up_to_there.into_iter().rev().take(6).find_map(id_in)
+}
+
+/// Builds the tests, with every feature.
+pub(crate) fn test_programs(tree: &Path) -> Vec<PathBuf> {
+    let arguments = [
+        "test",
+        "--no-run",
+        "--tests",
+        "--all-features",
+        "--message-format=json",
+    ];
+    let output = (cargo(tree, &arguments).output()).expect("cargo can be run");
+    assert!(
+        output.status.success(),
+        "the tests do not compile:\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let is_test = |message: &Value| message["profile"]["test"] == true;
+    let messages = messages(&output.stdout).filter(is_test);
+    messages
+        .filter_map(|message| Some(message["executable"].as_str()?.into()))
+        .collect()
+}
+
+/// One of JSON on each line.
+fn messages(output: &[u8]) -> impl Iterator<Item = Value> {
+    let lines = output.split(|byte| *byte == b'\n');
+    lines.filter_map(|line| serde_json::from_slice(line).ok())
+}

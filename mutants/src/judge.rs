@@ -1,0 +1,95 @@
+//! Whether a mutant is noticed: a test that reaches it fails, or does not end.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::list::Mutant;
+use crate::reach::{Test, in_parallel, run};
+
+/// Where so many tests reach a mutant, those that take longer than [`LONG`] are left out.
+const MANY: usize = 12;
+const LONG: Duration = Duration::from_millis(1_500);
+/// The first tests that are run together take so long together; the next ones four times that.
+const FIRST: Duration = Duration::from_millis(300);
+const MOST: Duration = Duration::from_secs(6);
+
+/// Names those of `judged` that no test notices, and counts them.
+pub(crate) fn missed(
+    tree: &Path,
+    tests: &[Test],
+    judged: &BTreeSet<usize>,
+    mutants: &[Mutant],
+) -> usize {
+    let left = Mutex::new(judged.iter().copied());
+    let missed = AtomicUsize::new(0);
+    in_parallel(|_| {
+        loop {
+            let Some(id) = left.lock().unwrap().next() else {
+                return;
+            };
+            if !is_noticed(tree, tests, id) {
+                println!("missed: {}", mutants[id].name);
+                missed.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    });
+    missed.into_inner()
+}
+
+fn is_noticed(tree: &Path, tests: &[Test], id: usize) -> bool {
+    let mut reaching: Vec<&Test> = (tests.iter()).filter(|t| t.reaches.contains(&id)).collect();
+    if reaching.len() > MANY {
+        // But not the random model.
+        reaching.retain(|test| test.takes < LONG || test.name.contains("the_reference"));
+    }
+    let (mut rest, mut most) = (&reaching[..], FIRST);
+    while !rest.is_empty() {
+        let mut takes = Duration::ZERO;
+        let more = rest.iter().position(|test| {
+            takes += test.takes;
+            takes > most
+        });
+        let (together, later) = rest.split_at(more.unwrap_or(rest.len()).max(1));
+        if fails(tree, together, id) {
+            return true;
+        }
+        (rest, most) = (later, (most * 4).min(MOST));
+    }
+    false
+}
+
+/// Runs these tests, each program's in one process.
+fn fails(tree: &Path, tests: &[&Test], id: usize) -> bool {
+    let programs: BTreeSet<&Path> = tests.iter().map(|test| test.program.as_path()).collect();
+    programs.into_iter().any(|program| {
+        let its = || tests.iter().filter(|test| test.program == program);
+        let takes: Duration = its().map(|test| test.takes).sum();
+        let mut command = run(tree, program, its().map(|test| test.name.as_str()));
+        !passes(
+            command.env("MUTANT", id.to_string()),
+            Duration::from_secs(4) + takes * 4,
+        )
+    })
+}
+
+/// Whether the program ends well, in time.
+fn passes(command: &mut Command, within: Duration) -> bool {
+    let end = Instant::now() + within;
+    let mut child = command.spawn().expect("it has run before");
+    loop {
+        if let Some(status) = child.try_wait().expect("it is our child") {
+            return status.success();
+        }
+        if Instant::now() > end {
+            child.kill().expect("it is our child");
+            child.wait().expect("it is our child");
+            return false;
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+}
