@@ -9,22 +9,16 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::future::poll_fn;
 use std::path::{Path, PathBuf};
-#[cfg(feature = "rt")]
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker, ready};
-#[cfg(feature = "rt")]
 use std::time::Duration;
 
 use futures::future::LocalBoxFuture;
 use futures::{FutureExt, Sink, SinkExt, Stream, StreamExt, TryFutureExt};
-#[cfg(feature = "rt")]
-use genevent::error::DeadlineError;
-use genevent::error::{NotifyError, ReserveError};
-#[cfg(feature = "rt")]
-use genevent::ext::Batches;
-use genevent::ext::{FilterAcked, ReadyBatches};
+use genevent::error::{DeadlineError, NotifyError, ReserveError};
+use genevent::ext::{Batches, FilterAcked, ReadyBatches};
 use genevent::{
     Batch, Deliveries, Delivery, EndReason, EventManager, EventStreamExt, Filtered,
     FilteredDeliveries, FilteredWithMissed, Permit, Receipt, Received, SubscribeOptions,
@@ -47,7 +41,6 @@ enum Call {
     /// The same of a filtered one, which wants everything.
     Filtered(fn(Filtered<u32>) -> Box<dyn Source>),
     /// Reads deliveries on its own, and notes each event that it takes.
-    #[cfg_attr(not(feature = "rt"), expect(dead_code, reason = "they need tokio"))]
     Work(for<'a> fn(&'a mut Deliveries<u32>, &'a Taken) -> LocalBoxFuture<'a, Outcome>),
 }
 
@@ -201,7 +194,6 @@ const MANAGER_ROWS: &[Row] = &[
             Box::new(InHand::of(subscription.deliveries().ready_batches(2)))
         }),
     },
-    #[cfg(feature = "rt")]
     Row {
         name: "Batches::next",
         call: Call::Next(|subscription| {
@@ -209,7 +201,6 @@ const MANAGER_ROWS: &[Row] = &[
             Box::new(InHand::of(Box::pin(batches)))
         }),
     },
-    #[cfg(feature = "rt")]
     Row {
         name: "EventStreamExt::for_each_acked",
         call: Call::Work(|deliveries, taken| {
@@ -220,7 +211,6 @@ const MANAGER_ROWS: &[Row] = &[
             deliveries.for_each_acked(2, work).map(done).boxed_local()
         }),
     },
-    #[cfg(feature = "rt")]
     Row {
         name: "EventStreamExt::try_for_each_acked",
         call: Call::Work(|deliveries, taken| {
@@ -233,7 +223,6 @@ const MANAGER_ROWS: &[Row] = &[
             work.map(done).boxed_local()
         }),
     },
-    #[cfg(feature = "rt")]
     Row {
         name: "TryForEachAcked::go_on",
         call: Call::Work(|deliveries, taken| {
@@ -245,7 +234,6 @@ const MANAGER_ROWS: &[Row] = &[
             work.map(done).boxed_local()
         }),
     },
-    #[cfg(feature = "rt")]
     Row {
         name: "SyncNotify::within",
         call: Call::Manager(|manager| {
@@ -256,7 +244,6 @@ const MANAGER_ROWS: &[Row] = &[
                 .boxed_local()
         }),
     },
-    #[cfg(feature = "rt")]
     Row {
         name: "SyncNotify::within",
         call: Call::Manager(|manager| {
@@ -267,7 +254,6 @@ const MANAGER_ROWS: &[Row] = &[
                 .boxed_local()
         }),
     },
-    #[cfg(feature = "rt")]
     Row {
         name: "AckNotify::within",
         call: Call::Manager(|manager| {
@@ -278,7 +264,6 @@ const MANAGER_ROWS: &[Row] = &[
                 .boxed_local()
         }),
     },
-    #[cfg(feature = "rt")]
     Row {
         name: "AckNotify::within",
         call: Call::Manager(|manager| {
@@ -289,7 +274,6 @@ const MANAGER_ROWS: &[Row] = &[
                 .boxed_local()
         }),
     },
-    #[cfg(feature = "rt")]
     Row {
         name: "Flush::within",
         call: Call::Manager(|manager| {
@@ -300,12 +284,10 @@ const MANAGER_ROWS: &[Row] = &[
                 .boxed_local()
         }),
     },
-    #[cfg(feature = "rt")]
     Row {
         name: "Flush::within",
         call: Call::Manager(|manager| manager.flush().within(A_LONG_TIME).map(done).boxed_local()),
     },
-    #[cfg(feature = "rt")]
     Row {
         name: "Stop::within",
         call: Call::Manager(|manager| {
@@ -316,16 +298,13 @@ const MANAGER_ROWS: &[Row] = &[
                 .boxed_local()
         }),
     },
-    #[cfg(feature = "rt")]
     Row {
         name: "Stop::within",
         call: Call::Manager(|manager| manager.stop().within(A_LONG_TIME).map(done).boxed_local()),
     },
 ];
 
-#[cfg(feature = "rt")]
 const MILLISECOND: Duration = Duration::from_millis(1);
-#[cfg(feature = "rt")]
 const A_LONG_TIME: Duration = Duration::from_secs(3_600);
 
 fn used(permit: Permit<u32>) {
@@ -350,14 +329,12 @@ async fn closed(mut sink: impl Sink<u32, Error = ReserveError> + Unpin) -> Outco
     sent(sink.close().await)
 }
 
-#[cfg(feature = "rt")]
 fn in_time(result: Result<Receipt, DeadlineError<u32>>) -> Outcome {
     let back = result.err().and_then(DeadlineError::into_event);
     back.map_or(Outcome::Stored, |_| Outcome::Refused)
 }
 
 /// Work that is done when it is polled again.
-#[cfg(feature = "rt")]
 async fn one_poll_later() {
     let mut has_waited = false;
     poll_fn(|cx| {
@@ -529,7 +506,6 @@ impl OfDeliveries for ReadyBatches<Deliveries<u32>, u32> {
     }
 }
 
-#[cfg(feature = "rt")]
 impl OfDeliveries for Pin<Box<Batches<Deliveries<u32>, u32>>> {
     fn deliveries(&self) -> &Deliveries<u32> {
         self.get_ref()
@@ -562,7 +538,6 @@ impl<S: OfDeliveries> Source for InHand<S> {
 // ---- Time ---------------------------------------------------------------------------------------
 
 /// Tokio's clock, which goes on only when told to.
-#[cfg(feature = "rt")]
 mod clock {
     use tokio::runtime::{Builder, Runtime};
 
@@ -585,16 +560,6 @@ mod clock {
     pub(crate) fn advance() {
         RUNTIME.with(|runtime| runtime.block_on(tokio::time::advance(super::MILLISECOND)));
     }
-}
-
-/// Nobody looks at it.
-#[cfg(not(feature = "rt"))]
-mod clock {
-    pub(crate) fn run(story: impl FnOnce()) {
-        story();
-    }
-
-    pub(crate) fn advance() {}
 }
 
 /// What happens at some point of the future's life, all at once.
@@ -1132,7 +1097,6 @@ impl<F: Fn() -> String> Drop for OnPanic<F> {
 
 // ---- The registry -------------------------------------------------------------------------------
 
-#[cfg(feature = "rt")]
 mod kv {
     use std::task::{Context, Poll, Waker};
 
@@ -1576,7 +1540,6 @@ mod kv {
 
 // ---- Handlers -----------------------------------------------------------------------------------
 
-#[cfg(feature = "rt")]
 mod handlers {
     use std::ops::ControlFlow;
     use std::sync::{Arc, Mutex};
@@ -1734,7 +1697,6 @@ mod handlers {
 
 // ---- The testing kit ----------------------------------------------------------------------------
 
-#[cfg(feature = "rt")]
 mod kit {
     use std::task::Poll;
 
@@ -1868,7 +1830,6 @@ mod kit {
 
 // ---- The table is complete ----------------------------------------------------------------------
 
-#[cfg(feature = "rt")]
 #[test]
 fn every_public_function_that_waits_has_its_row() {
     let rows: BTreeSet<String> = rows().map(str::to_owned).collect();
@@ -1884,17 +1845,13 @@ fn every_public_function_that_waits_has_its_row() {
 
 fn rows() -> impl Iterator<Item = &'static str> {
     let rows = MANAGER_ROWS.iter().map(|row| row.name);
-    #[cfg(feature = "rt")]
-    let rows = rows
-        .chain(kv::ROWS.iter().map(|row| row.name))
+    rows.chain(kv::ROWS.iter().map(|row| row.name))
         .chain(handlers::ROWS.iter().map(|row| row.name))
         .chain(kit::ROWS.iter().map(|row| row.name))
-        .chain(WRITTEN_BY_USERS.iter().copied());
-    rows
+        .chain(WRITTEN_BY_USERS.iter().copied())
 }
 
 /// These are called by the crate; what dropping them means is for who writes them to say.
-#[cfg(feature = "rt")]
 const WRITTEN_BY_USERS: &[&str] = &["Handler::handle_event", "Handler::terminate"];
 
 /// Every file under `src`, without its comments, and with its macros expanded.
