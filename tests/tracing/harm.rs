@@ -5,7 +5,6 @@ use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use crate::drive::read;
 use futures::StreamExt;
 use genevent::{EventManager, Overflow, handler_fn};
 use tokio::time::advance;
@@ -13,6 +12,7 @@ use tokio_test::{assert_pending, task};
 
 use super::listener::{listen_and, news};
 use super::{Opaque, is_odd, named, orders, secs};
+use crate::drive::read;
 
 /// A round of everything that is told of, and that all of it keeps its promises meanwhile.
 async fn keeps_its_promises(manager: &EventManager<u8>) {

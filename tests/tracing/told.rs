@@ -3,7 +3,6 @@
 use std::cell::Cell;
 use std::panic::resume_unwind;
 
-use crate::drive::{now, read};
 use futures::StreamExt;
 use genevent::{EventManager, Overflow, handler_fn};
 use tokio_test::{assert_pending, assert_ready, task};
@@ -11,6 +10,7 @@ use tracing::Level;
 
 use super::listener::{listen, listen_and, news, news_at};
 use super::{Opaque, is_odd, named, orders};
+use crate::drive::{now, read};
 
 #[test]
 fn who_joins_and_who_leaves_is_told_and_why() {

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::drive::{now, read};
 use futures::StreamExt;
 use genevent::{EventManager, Overflow};
 use tokio::time::advance;
@@ -11,6 +10,7 @@ use tracing::Level;
 
 use super::listener::{listen, news, news_at};
 use super::{Opaque, is_odd, named, secs};
+use crate::drive::{now, read};
 
 fn warned(after: Duration) -> EventManager<Opaque> {
     let builder = EventManager::builder().name("orders").capacity(1);
