@@ -14,7 +14,7 @@ use super::{Calling, World, choose};
 
 const MAX_CALLS: usize = 10;
 
-impl<'a> World<'a> {
+impl World<'_> {
     pub(crate) fn try_notify(&mut self) -> Checked {
         let payload = self.next_payload();
         let Some(manager) = self.manager() else {
