@@ -1,5 +1,5 @@
 //! Models of filtered subscriptions: random schedules of every lock and every atomic step, as in
-//! `shuttle.rs`. "No wake-up is lost" needs no assertion: each only has to come to its end.
+//! `shuttle`. "No wake-up is lost" needs no assertion: each only has to come to its end.
 #![cfg(genevent_shuttle)]
 
 use futures::StreamExt;
@@ -71,10 +71,7 @@ fn receipts_and_flushes_hear_of_all_that_a_filtered_reader_takes_or_leaves() {
             let id = stuck.id();
             let reading = spawn(async move { while reader.next().await.is_some() {} });
             let lossy = spawn(async move {
-                lossy
-                    .deliveries()
-                    .for_each(async |two| drop(two.ack()))
-                    .await;
+                lossy.deliveries().for_each(async |two| _ = two.ack()).await;
             });
             let (cutting, flushing) = (manager.clone(), manager.clone());
             let cutting = spawn(async move { assert!(cutting.disconnect(id)) });

@@ -1,5 +1,5 @@
 //! Models of the registry's watch: random schedules of those that change the registry, of the
-//! task that tells, and of those that begin to watch. Run as `shuttle.rs` is.
+//! task that tells, and of those that begin to watch. Run as `shuttle` is.
 //!
 //! Every lock and atomic of ours is a step of the schedule; what is tokio's own (`Notify`,
 //! `watch`) is one step as a whole.

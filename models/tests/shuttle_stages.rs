@@ -1,4 +1,4 @@
-//! Models of stages: random schedules of every lock and every atomic step, as in `shuttle.rs`.
+//! Models of stages: random schedules of every lock and every atomic step, as in `shuttle`.
 //! "No wake-up is lost" needs no assertion: each only has to come to its end.
 #![cfg(genevent_shuttle)]
 

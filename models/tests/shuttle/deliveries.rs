@@ -1,0 +1,227 @@
+//! Deliveries, answered for from any thread.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use futures::{FutureExt, StreamExt};
+use genevent::{Deliveries, Delivery, EventManager, Overflow, Received, SubscribeOptions};
+use genevent_models::{model, spawn};
+use shuttle::future::block_on;
+
+/// Two deliveries, out of order: each is counted in `done` before it is acknowledged.
+async fn two_deliveries(
+    manager: &EventManager<u64>,
+) -> (Deliveries<u64>, [Delivery<u64>; 2], Arc<AtomicU64>) {
+    let mut jobs = manager.subscribe().deliveries();
+    manager.try_notify(1).unwrap();
+    manager.try_notify(2).unwrap();
+    let one = jobs.next().await.unwrap();
+    let two = jobs.next().await.unwrap();
+    (jobs, [two, one], Arc::default())
+}
+
+#[test]
+fn a_flush_hears_of_the_last_delivery_from_whatever_thread_also_without_the_stream() {
+    model(|| {
+        block_on(async {
+            let manager = EventManager::new(4);
+            let (jobs, out, done) = two_deliveries(&manager).await;
+            for delivery in out {
+                let done = Arc::clone(&done);
+                spawn(async move {
+                    done.fetch_add(1, Ordering::SeqCst);
+                    delivery.ack();
+                });
+            }
+            spawn(async move { drop(jobs) });
+            manager.flush().await.unwrap();
+            assert_eq!(done.load(Ordering::SeqCst), 2);
+        });
+    });
+}
+
+#[test]
+fn a_flush_waits_for_a_delivery_however_it_comes_between_looking_and_listening() {
+    model(|| {
+        block_on(async {
+            let manager = EventManager::new(4);
+            let mut jobs = manager.subscribe().deliveries();
+            let done = Arc::new(AtomicU64::new(0));
+            manager.try_notify(1).unwrap();
+            let worker = spawn({
+                let done = Arc::clone(&done);
+                async move {
+                    let delivery = jobs.next().await.unwrap();
+                    done.fetch_add(*delivery, Ordering::SeqCst);
+                    delivery.ack();
+                    jobs // neither polled nor dropped any more
+                }
+            });
+            manager.flush().await.unwrap();
+            assert_eq!(done.load(Ordering::SeqCst), 1);
+            drop(worker.await.unwrap());
+        });
+    });
+}
+
+#[test]
+fn a_flush_hears_of_deliveries_of_a_subscription_that_is_disconnected_meanwhile() {
+    model(|| {
+        block_on(async {
+            let manager = EventManager::new(4);
+            let (mut jobs, out, done) = two_deliveries(&manager).await;
+            let id = jobs.id();
+            manager.try_notify(3).unwrap();
+            for delivery in out {
+                let done = Arc::clone(&done);
+                spawn(async move {
+                    done.fetch_add(1, Ordering::SeqCst);
+                    drop(delivery);
+                });
+            }
+            let reader = spawn(async move {
+                let three = jobs.next().await.unwrap().ack();
+                (three, jobs.next().await.is_none())
+            });
+            let cutting = spawn({
+                let manager = manager.clone();
+                async move { manager.disconnect(id) }
+            });
+            manager.flush().await.unwrap();
+            assert_eq!(done.load(Ordering::SeqCst), 2);
+            assert!(cutting.await.unwrap());
+            assert_eq!(reader.await.unwrap(), (3, true));
+        });
+    });
+}
+
+#[test]
+fn an_ack_from_another_thread_lets_the_next_delivery_out() {
+    model(|| {
+        block_on(async {
+            let manager = EventManager::<u64>::new(4);
+            let options = SubscribeOptions::new().max_unacked(1);
+            let mut jobs = manager.subscribe_with(options).deliveries();
+            let reader = spawn(async move {
+                let mut read = Vec::new();
+                while let Some(delivery) = jobs.next().await {
+                    assert_eq!(jobs.unacked(), 1);
+                    read.push(*delivery);
+                    spawn(async move { delivery.ack() });
+                }
+                read
+            });
+            for n in 1..=3 {
+                manager.notify(n).await.unwrap();
+            }
+            manager.stop().await.unwrap();
+            assert_eq!(reader.await.unwrap(), [1, 2, 3]);
+        });
+    });
+}
+
+#[test]
+fn a_receipt_counts_each_delivery_once_whoever_settles_it() {
+    model(|| {
+        block_on(async {
+            let manager = EventManager::<u64>::new(4);
+            let readers = [true, false].map(|finishes| {
+                let mut jobs = manager.subscribe().deliveries();
+                let id = jobs.id();
+                spawn(async move {
+                    let delivery = jobs.next().await.unwrap();
+                    let settled = spawn(async move {
+                        if finishes {
+                            delivery.ack();
+                        }
+                    });
+                    drop(jobs);
+                    settled.await.unwrap();
+                });
+                id
+            });
+            let receipt = manager.sync_notify(1).await.unwrap();
+            assert_eq!(receipt.acked(), 1);
+            assert_eq!(receipt.dropped_by(), [readers[1]]);
+        });
+    });
+}
+
+/// Found by the soak: what was overwritten before `subscribe` returned was told to nobody.
+#[test]
+fn a_lossy_reader_that_joins_amid_a_flood_is_told_of_every_loss() {
+    model(|| {
+        block_on(async {
+            let manager = EventManager::new(1);
+            let flood = spawn({
+                let manager = manager.clone();
+                async move {
+                    for n in 1..=3 {
+                        manager.try_notify(n).unwrap();
+                    }
+                }
+            });
+            let mut late = manager.subscribe_with(Overflow::DropOldest).with_missed();
+            flood.await.unwrap();
+            drop(manager);
+            let mut told = 0;
+            while let Some(received) = late.next().await {
+                if let Received::Missed(events) = received {
+                    told += events;
+                }
+            }
+            assert_eq!(told, late.get_ref().missed());
+        });
+    });
+}
+
+#[test]
+fn a_flush_waits_for_a_delivery_that_is_taken_while_another_is_acked() {
+    model(|| {
+        block_on(async {
+            let manager = EventManager::new(4);
+            let mut jobs = manager.subscribe().deliveries();
+            manager.try_notify(1).unwrap();
+            manager.try_notify(2).unwrap();
+            let one = jobs.next().now_or_never().flatten().unwrap();
+            let mut flush = manager.flush();
+            assert!((&mut flush).now_or_never().is_none());
+            let acking = shuttle::thread::spawn(move || one.ack());
+            let two = jobs.next().now_or_never().flatten().unwrap();
+            acking.join().unwrap();
+            assert!((&mut flush).now_or_never().is_none(), "2 is out");
+            drop(two);
+            flush.await.unwrap();
+        });
+    });
+}
+
+#[test]
+fn a_flush_waits_for_what_a_lossy_reader_takes_amid_overwriting() {
+    model(|| {
+        block_on(async {
+            let manager = EventManager::new(3);
+            let mut reader = manager.subscribe_with(Overflow::DropOldest);
+            for n in 1..=3 {
+                manager.try_notify(n).unwrap();
+            }
+            assert_eq!(reader.next().now_or_never(), Some(Some(1)));
+            reader.ack();
+            let mut flush = manager.flush();
+            assert!((&mut flush).now_or_never().is_none());
+            manager.try_notify(4).unwrap();
+            let publisher = manager.clone();
+            let publishing = shuttle::thread::spawn(move || publisher.try_notify(5));
+            let got = reader.next().now_or_never().flatten().unwrap();
+            publishing.join().unwrap().unwrap();
+            if got == 3 {
+                assert!((&mut flush).now_or_never().is_none(), "3 is in hand");
+            }
+            reader.ack();
+            if got < 3 {
+                drop(reader);
+            }
+            flush.await.unwrap();
+        });
+    });
+}

@@ -1,0 +1,113 @@
+//! Handlers: their ends, swaps and groups.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use genevent::{EventManager, StopReason, handler_fn};
+use genevent_models::{model, spawn};
+use shuttle::future::block_on;
+
+#[test]
+fn whoever_asks_a_handler_while_it_ends_has_an_answer() {
+    model(|| {
+        block_on(async {
+            let manager = EventManager::<u64>::new(2);
+            let handler = manager.add_handler("a", handler_fn(|_: &u64| ())).unwrap();
+            let callers = [1, 2].map(|_| {
+                let handler = handler.clone();
+                spawn(async move { while handler.call(|_| ()).await.is_ok() {} })
+            });
+            manager.notify(1).await.unwrap();
+            drop(manager);
+            for caller in callers {
+                caller.await.unwrap();
+            }
+            assert_eq!(handler.stopped().await, StopReason::ManagerClosed);
+        });
+    });
+}
+
+#[test]
+fn removal_abort_and_the_owners_end_meet_and_one_of_them_is_told() {
+    model(|| {
+        block_on(async {
+            let manager = EventManager::new(1);
+            let (owner, gone) = futures::channel::oneshot::channel::<()>();
+            let seen = Arc::new(AtomicU64::new(0));
+            let sum = Arc::clone(&seen);
+            let handler = handler_fn(move |n: &u64| _ = sum.fetch_add(*n, Ordering::SeqCst));
+            let group = manager.handler_group("group").unwrap();
+            let handler = group.add_mon_handler("a", handler, gone).unwrap();
+            let (removed, aborted) = (handler.clone(), handler.clone());
+            let publisher = manager.clone();
+            let others = [
+                spawn(async move { drop(removed.remove().await) }),
+                spawn(async move { aborted.abort() }),
+                spawn(async move { drop(owner) }),
+                spawn(async move { drop(publisher.sync_notify(1).await.unwrap()) }),
+            ];
+            let reason = handler.stopped().await;
+            assert!(matches!(
+                reason,
+                StopReason::Removed | StopReason::Aborted | StopReason::OwnerGone
+            ));
+            let then = seen.load(Ordering::SeqCst);
+            for other in others {
+                other.await.unwrap();
+            }
+            drop(group);
+            manager.stop().await.unwrap();
+            assert_eq!(seen.load(Ordering::SeqCst), then, "nothing after the end");
+        });
+    });
+}
+
+#[test]
+fn a_swap_hands_over_between_two_events_of_another_thread() {
+    model(|| {
+        block_on(async {
+            let manager = EventManager::new(2);
+            let (old, new) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+            let counting = |count: &Arc<AtomicU64>| {
+                let count = Arc::clone(count);
+                handler_fn(move |_: &u64| _ = count.fetch_add(1, Ordering::SeqCst))
+            };
+            let handler = manager.add_handler("a", counting(&old)).unwrap();
+            let publisher = manager.clone();
+            let publishing = spawn(async move {
+                for n in 1..=3 {
+                    publisher.notify(n).await.unwrap();
+                }
+            });
+            let next = counting(&new);
+            handler.swap(|_| next).await.unwrap();
+            let before = old.load(Ordering::SeqCst);
+            publishing.await.unwrap();
+            manager.stop().await.unwrap();
+            assert_eq!(old.load(Ordering::SeqCst), before);
+            assert_eq!(before + new.load(Ordering::SeqCst), 3);
+        });
+    });
+}
+
+/// Whoever finds a handler by its name asks for what comes after it, also while it is added.
+#[test]
+fn who_is_found_in_a_group_by_its_name_has_come_to_it() {
+    type Quiet = genevent::handler::HandlerFn<fn(&u64)>;
+    model(|| {
+        block_on(async {
+            let manager = EventManager::<u64>::new(8);
+            let group = Arc::new(manager.handler_group("group").unwrap());
+            let asking = Arc::clone(&group);
+            let asking = spawn(async move {
+                match asking.handler::<Quiet>("a") {
+                    Some(found) => found.call(|_| ()).await.is_ok(),
+                    None => true,
+                }
+            });
+            let quiet: Quiet = handler_fn(|_| ());
+            let _a = group.add_handler("a", quiet).unwrap();
+            assert!(asking.await.unwrap());
+        });
+    });
+}

@@ -1,0 +1,207 @@
+//! The line of publishers: turns, cancelled ones, the close.
+
+use futures::{FutureExt, StreamExt, poll};
+use genevent::{EventManager, SubscribeOptions};
+use genevent_models::{model, spawn};
+use shuttle::future::{block_on, yield_now};
+
+use super::read_all;
+
+#[test]
+fn a_batch_frees_its_places_one_by_one() {
+    model(|| {
+        block_on(async {
+            let manager = EventManager::new(3);
+            let mut reader = manager.subscribe();
+            for n in 1..=3 {
+                manager.try_notify(n).unwrap();
+            }
+            // One event read is one place, also while the rest of the batch is in hand: the
+            // publisher gets it without the reader doing anything more.
+            let publisher = spawn(async move {
+                manager.notify(4).await.unwrap();
+                manager
+            });
+            assert_eq!(reader.next().await, Some(1));
+            let manager = publisher.await.unwrap();
+            assert!(manager.try_notify(5).is_err());
+            drop(manager);
+            assert_eq!(read_all(reader).await, [2, 3, 4]);
+        });
+    });
+}
+
+#[test]
+fn a_cancelled_publisher_passes_its_turn_on() {
+    model(|| {
+        block_on(async {
+            let manager = EventManager::new(1);
+            let mut reader = manager.subscribe();
+            manager.try_notify(1).unwrap();
+            let quitter = spawn({
+                let manager = manager.clone();
+                async move {
+                    let mut first = manager.notify(2);
+                    let stored = poll!(&mut first).is_ready();
+                    yield_now().await;
+                    stored || first.now_or_never().is_some()
+                }
+            });
+            let patient = spawn({
+                let manager = manager.clone();
+                async move { manager.notify(3).await.unwrap() }
+            });
+            let mut read = vec![reader.next().await.unwrap(), reader.next().await.unwrap()];
+            let stored = quitter.await.unwrap();
+            if stored {
+                read.push(reader.next().await.unwrap());
+            }
+            patient.await.unwrap();
+            read.sort_unstable();
+            assert_eq!(read, if stored { vec![1, 2, 3] } else { vec![1, 3] });
+        });
+    });
+}
+
+#[test]
+fn of_several_called_publishers_one_quits_and_the_others_store_in_turn() {
+    model(|| {
+        block_on(async {
+            let manager = EventManager::new(3);
+            let mut reader = manager.subscribe();
+            for n in 1..=3 {
+                manager.try_notify(n).unwrap();
+            }
+            let mut first = Box::pin(manager.notify(4));
+            assert!(poll!(&mut first).is_pending());
+            let publishers = [5, 6, 7].map(|n| {
+                let manager = manager.clone();
+                spawn(async move { manager.notify(n).await.unwrap() })
+            });
+            let reading = spawn(async move {
+                let mut read = Vec::new();
+                while let Some(n) = reader.next().await {
+                    read.push(n);
+                }
+                read
+            });
+            yield_now().await;
+            // At the head, called or not, it goes: with its event stored, or without.
+            let stored = poll!(&mut first).is_ready();
+            drop(first);
+            for publisher in publishers {
+                publisher.await.unwrap();
+            }
+            drop(manager);
+            let mut read = reading.await.unwrap();
+            let later = read.split_off(3);
+            assert_eq!(read, [1, 2, 3]);
+            assert_eq!(later.contains(&4), stored);
+            assert_eq!(later.len(), 3 + usize::from(stored));
+        });
+    });
+}
+
+#[test]
+fn a_close_reaches_every_publisher_in_line_called_or_not_and_however_it_looked() {
+    model(|| {
+        block_on(async {
+            let manager = EventManager::new(2);
+            let mut reader = manager.subscribe();
+            for n in 1..=2 {
+                manager.try_notify(n).unwrap();
+            }
+            let publishers = [3, 4, 5, 6].map(|n| {
+                let manager = manager.clone();
+                spawn(async move { u64::from(manager.notify(n).await.is_ok()) })
+            });
+            let closing = spawn({
+                let manager = manager.clone();
+                async move {
+                    yield_now().await;
+                    manager.close();
+                }
+            });
+            let reading = spawn(async move {
+                let mut read = Vec::new();
+                // Both at once: there is room for two publishers.
+                while let Some(n) = reader.next().await {
+                    read.push(n);
+                }
+                read
+            });
+            let mut stored = 2;
+            for publisher in publishers {
+                stored += publisher.await.unwrap();
+            }
+            closing.await.unwrap();
+            assert_eq!(reading.await.unwrap().len() as u64, stored);
+        });
+    });
+}
+
+#[test]
+fn permits_given_back_and_a_reader_that_joins_leave_no_called_publisher_asleep() {
+    model(|| {
+        block_on(async {
+            let manager = EventManager::new(3);
+            let reader = spawn(read_all(manager.subscribe()));
+            let permits = [
+                manager.reserve().await.unwrap(),
+                manager.reserve().await.unwrap(),
+                manager.reserve().await.unwrap(),
+            ];
+            let publishers = [1, 2, 3].map(|n| {
+                let manager = manager.clone();
+                spawn(async move { manager.notify(n).await.unwrap() })
+            });
+            let joining = spawn({
+                let manager = manager.clone();
+                async move {
+                    let narrow = SubscribeOptions::new().window(1);
+                    let late = manager.subscribe_with(narrow);
+                    drop(manager);
+                    read_all(late).await
+                }
+            });
+            for permit in permits {
+                spawn(async move { drop(permit) });
+            }
+            for publisher in publishers {
+                publisher.await.unwrap();
+            }
+            drop(manager);
+            let mut read = reader.await.unwrap();
+            read.sort_unstable();
+            assert_eq!(read, [1, 2, 3]);
+            joining.await.unwrap();
+        });
+    });
+}
+
+#[test]
+fn two_publishers_share_one_place_in_turn() {
+    model(|| {
+        block_on(async {
+            let manager = EventManager::new(1);
+            let reader = spawn(read_all(manager.subscribe()));
+            let publishers = [10, 20].map(|base| {
+                let manager = manager.clone();
+                spawn(async move {
+                    manager.notify(base + 1).await.unwrap();
+                    manager.sync_notify(base + 2).await.unwrap();
+                })
+            });
+            for publisher in publishers {
+                publisher.await.unwrap();
+            }
+            drop(manager);
+            let read = reader.await.unwrap();
+            for base in [10, 20] {
+                let own: Vec<_> = read.iter().filter(|n| **n / 10 * 10 == base).collect();
+                assert_eq!(own, [&(base + 1), &(base + 2)]);
+            }
+            assert_eq!(read.len(), 4);
+        });
+    });
+}

@@ -1,0 +1,210 @@
+//! What readers see, whoever comes late, is slow, loses or is cut off.
+
+use futures::StreamExt;
+use genevent::{EndReason, EventManager, Overflow, Received, SubscribeOptions};
+use genevent_models::{model, spawn};
+use shuttle::future::{block_on, yield_now};
+
+use super::read_all;
+
+#[test]
+fn what_is_published_is_read_and_nobody_sleeps_on() {
+    model(|| {
+        block_on(async {
+            let manager = EventManager::new(1);
+            let readers = [manager.subscribe(), manager.subscribe()].map(|r| spawn(read_all(r)));
+            for n in 1..=3 {
+                manager.notify(n).await.unwrap();
+            }
+            drop(manager);
+            for reader in readers {
+                assert_eq!(reader.await.unwrap(), [1, 2, 3]);
+            }
+        });
+    });
+}
+
+#[test]
+fn a_slow_and_two_quick_readers_see_all_however_segments_are_sealed_and_joined() {
+    model(|| {
+        block_on(async {
+            let manager = EventManager::new(8);
+            let mut slow = manager.subscribe();
+            let quick = [manager.subscribe(), manager.subscribe()].map(|r| spawn(read_all(r)));
+            let late = spawn({
+                let manager = manager.clone();
+                async move {
+                    let late = manager.subscribe();
+                    drop(manager);
+                    read_all(late).await
+                }
+            });
+            for n in 1..=6 {
+                if n == 4 {
+                    assert_eq!(slow.next().await, Some(1));
+                }
+                manager.try_notify(n).unwrap();
+                yield_now().await;
+            }
+            drop(manager);
+            assert_eq!(read_all(slow).await, [2, 3, 4, 5, 6]);
+            for reader in quick {
+                assert_eq!(reader.await.unwrap(), [1, 2, 3, 4, 5, 6]);
+            }
+            let read = late.await.unwrap();
+            assert!(read.windows(2).all(|pair| pair[1] == pair[0] + 1));
+            assert!(read.last().is_none_or(|last| *last == 6));
+        });
+    });
+}
+
+#[test]
+fn those_who_come_late_join_replayed_and_live_events_without_a_gap_or_a_double() {
+    model(|| {
+        block_on(async {
+            let manager: EventManager<u64> = EventManager::builder().capacity(2).retain(3).build();
+            let quick = spawn(read_all(manager.subscribe()));
+            let late = [Overflow::Wait, Overflow::Wait, Overflow::Disconnect].map(|overflow| {
+                let manager = manager.clone();
+                spawn(async move {
+                    yield_now().await;
+                    let options = SubscribeOptions::new().overflow(overflow).replay(3);
+                    let mut late = manager.subscribe_with(options);
+                    drop(manager);
+                    let read: Vec<_> = late.by_ref().collect().await;
+                    let first = read.first().copied().unwrap_or(1);
+                    let all = read.len() as u64;
+                    assert!(read.into_iter().eq(first..first + all), "in a row");
+                    (first + all, late.end_reason() == Some(EndReason::Closed))
+                })
+            });
+            for n in 1..=5 {
+                if n % 2 == 0 {
+                    manager.sync_notify(n).await.unwrap();
+                } else {
+                    manager.notify(n).await.unwrap();
+                }
+            }
+            let mut last = manager.subscribe_with(SubscribeOptions::new().replay(2));
+            drop(manager);
+            for late in late {
+                let (next, to_the_end) = late.await.unwrap();
+                assert!(next == 6 || !to_the_end);
+            }
+            assert_eq!(quick.await.unwrap(), [1, 2, 3, 4, 5]);
+            assert_eq!(last.next().await, Some(4));
+            assert_eq!(read_all(last).await, [5]);
+        });
+    });
+}
+
+#[test]
+fn a_lossy_reader_accounts_for_every_event() {
+    model(|| {
+        block_on(async {
+            let manager = EventManager::new(2);
+            let lossy = manager.subscribe_with(Overflow::DropOldest).with_missed();
+            let reader = spawn(async move {
+                let mut lossy = lossy;
+                let mut next = 1;
+                while let Some(received) = lossy.next().await {
+                    match received {
+                        Received::Event(n) => {
+                            assert_eq!(n, next);
+                            next += 1;
+                        }
+                        Received::Missed(n) => next += n,
+                    }
+                }
+                (next - 1, lossy.get_ref().missed())
+            });
+            let mut acked = 0;
+            for n in 1..=4 {
+                if n == 2 {
+                    let receipt = manager.sync_notify(n).await.unwrap();
+                    acked += receipt.acked() + receipt.dropped();
+                } else {
+                    manager.try_notify(n).unwrap();
+                }
+            }
+            assert_eq!(acked, 1);
+            drop(manager);
+            let (seen, missed) = reader.await.unwrap();
+            assert_eq!(seen, 4);
+            assert!(missed <= 2);
+        });
+    });
+}
+
+#[test]
+fn a_disconnected_reader_still_reads_all_and_owes_only_what_it_holds() {
+    model(|| {
+        block_on(async {
+            let manager = EventManager::new(4);
+            let mut reader = manager.subscribe();
+            let id = reader.id();
+            for n in 1..=2 {
+                manager.try_notify(n).unwrap();
+            }
+            let cutting = spawn({
+                let manager = manager.clone();
+                async move { manager.disconnect(id) }
+            });
+            let flushing = spawn({
+                let manager = manager.clone();
+                async move { manager.flush().await }
+            });
+            let receipt = spawn({
+                let manager = manager.clone();
+                async move { manager.sync_notify(3).await.unwrap() }
+            });
+            let mut read = Vec::new();
+            while let Some(n) = reader.next().await {
+                read.push(n);
+            }
+            assert!(cutting.await.unwrap());
+            flushing.await.unwrap().unwrap();
+            let receipt = receipt.await.unwrap();
+            assert_eq!(read.len(), if receipt.is_unheard() { 2 } else { 3 });
+            assert!(read.is_sorted());
+        });
+    });
+}
+
+#[test]
+fn the_last_manager_may_go_while_a_subscriber_falls_asleep() {
+    model(|| {
+        block_on(async {
+            let manager = EventManager::<u64>::new(1);
+            let reader = spawn(read_all(manager.subscribe()));
+            let other = spawn({
+                let manager = manager.clone();
+                async move { drop(manager) }
+            });
+            drop(manager);
+            other.await.unwrap();
+            assert_eq!(reader.await.unwrap(), [0; 0]);
+        });
+    });
+}
+
+#[test]
+fn who_subscribes_while_an_event_is_stored_is_counted_or_does_not_see_it() {
+    model(|| {
+        block_on(async {
+            let manager = EventManager::new(1);
+            let late = spawn({
+                let manager = manager.clone();
+                async move {
+                    let late = manager.subscribe();
+                    drop(manager);
+                    read_all(late).await
+                }
+            });
+            let receipt = manager.sync_notify(1).await.unwrap();
+            drop(manager);
+            let read = late.await.unwrap();
+            assert_eq!(read.len(), receipt.acked());
+        });
+    });
+}

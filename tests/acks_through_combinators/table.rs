@@ -1,0 +1,347 @@
+//! The table of the docs page, as programs.
+
+use std::future::{pending, ready};
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::time::Duration;
+
+use futures::{FutureExt, SinkExt, StreamExt, sink, stream};
+use genevent::{Delivery, EventStreamExt, Subscription};
+use tokio_stream::{StreamExt as TokioStreamExt, StreamMap};
+
+use super::Verdict::{Dropped, Early, Exact, Open};
+use super::items::Event;
+use super::work::{all_done, one_by_one, work_and_panic};
+use super::{MILLISECOND, Row};
+
+/// The same code in both columns, or different code, or in one column alone.
+macro_rules! row {
+    ($name:literal, $implicit:ident, $deliveries:ident, |$s:ident, $work:ident| $body:expr) => {
+        Row {
+            name: $name,
+            implicit: Some(($implicit, |$s, $work| Box::pin($body))),
+            deliveries: Some(($deliveries, |$s, $work| Box::pin($body))),
+        }
+    };
+    ($name:literal, implicit: $verdict:ident, |$s:ident, $work:ident| $body:expr) => {
+        Row {
+            name: $name,
+            implicit: Some(($verdict, |$s, $work| Box::pin($body))),
+            deliveries: None,
+        }
+    };
+    ($name:literal, deliveries: $verdict:ident, |$s:ident, $work:ident| $body:expr) => {
+        Row {
+            name: $name,
+            implicit: None,
+            deliveries: Some(($verdict, |$s, $work| Box::pin($body))),
+        }
+    };
+}
+const HOUR: Duration = Duration::from_secs(3_600);
+
+/// The table of the docs page. `GenEvent` cases 131 and 132.
+pub(crate) const TABLE: &[Row] = &[
+    // ---- They ask for the next event when the work on the one before is done ----
+    row!("while let", Exact, Exact, |s, work| async move {
+        let mut s = s;
+        while let Some(event) = StreamExt::next(&mut s).await {
+            work.on(event).await;
+        }
+    }),
+    row!("for_each", Exact, Exact, |s, work| s
+        .for_each(move |event| work.on(event).map(drop))),
+    row!("then", Exact, Exact, |s, work| all_done(StreamExt::then(
+        s,
+        move |event| work.on(event)
+    ))),
+    row!("fold", Exact, Exact, |s, work| {
+        let sum = move |sum, event| work.on(event).map(move |event| sum + event);
+        StreamExt::fold(s, 0, sum).map(drop)
+    }),
+    row!("scan", Exact, Exact, |s, work| all_done(
+        s.scan((), move |(), event| work.on(event).map(Some))
+    )),
+    row!("map", Exact, Exact, |s, work| one_by_one(
+        StreamExt::map(s, Event::change),
+        work
+    )),
+    // To a future, which is awaited before the next one is asked for.
+    row!("map", Exact, Exact, |s, work| {
+        let map = StreamExt::map(s, move |event| work.on(event));
+        map.for_each(|work| work.map(drop))
+    }),
+    row!("buffered(1)", Exact, Exact, |s, work| {
+        let map = StreamExt::map(s, move |event| work.on(event));
+        all_done(map.buffered(1))
+    }),
+    row!("filter", Exact, Exact, |s, work| one_by_one(
+        StreamExt::filter(s, |_| ready(true)),
+        work
+    )),
+    // It works itself.
+    row!("filter", Exact, Exact, |s, work| {
+        let filter = move |event: &_| work.on(Event::value(event)).map(|_| true);
+        all_done(StreamExt::filter(s, filter))
+    }),
+    row!("filter_map", Exact, Exact, |s, work| {
+        let filter_map = move |event| work.on(event).map(Some);
+        all_done(StreamExt::filter_map(s, filter_map))
+    }),
+    row!("flat_map", Exact, Exact, |s, work| all_done(
+        s.flat_map(move |event| stream::once(work.on(event)))
+    )),
+    row!("flatten", Exact, Exact, |s, work| {
+        let streams = StreamExt::map(s, move |event| stream::once(work.on(event)));
+        all_done(streams.flatten())
+    }),
+    row!("zip", Exact, Exact, |s, work| one_by_one(
+        s.zip(stream::repeat('x')),
+        work
+    )),
+    row!("select", Exact, Exact, |s, work| one_by_one(
+        stream::select(s, stream::pending()),
+        work
+    )),
+    row!("select", Exact, Exact, |s, work| one_by_one(
+        stream::select(stream::pending(), s),
+        work
+    )),
+    row!("merge", Exact, Exact, |s, work| one_by_one(
+        TokioStreamExt::merge(s, stream::pending()),
+        work
+    )),
+    row!("StreamMap", Exact, Exact, |s, work| async move {
+        let mut streams = StreamMap::new();
+        streams.insert("idle", stream::pending().left_stream());
+        streams.insert("events", s.right_stream());
+        one_by_one(streams, work).await;
+    }),
+    row!("take", Exact, Exact, |s, work| one_by_one(
+        StreamExt::take(s, 1),
+        work
+    )),
+    row!("timeout", Exact, Exact, |s, work| one_by_one(
+        TokioStreamExt::timeout(s, HOUR),
+        work
+    )),
+    row!("throttle", Exact, Exact, |s, work| one_by_one(
+        TokioStreamExt::throttle(s, MILLISECOND),
+        work
+    )),
+    row!("select!", Exact, Exact, |s, work| async move {
+        let mut s = s;
+        let mut other = stream::pending::<()>();
+        loop {
+            futures::select! {
+                event = s.select_next_some() => { work.on(event).await; }
+                _ = StreamExt::next(&mut other).fuse() => {}
+                complete => break,
+            }
+        }
+    }),
+    // That of tokio.
+    row!("select!", Exact, Exact, |s, work| async move {
+        let mut s = s;
+        loop {
+            tokio::select! {
+                Some(event) = StreamExt::next(&mut s) => { work.on(event).await; }
+                () = pending() => {}
+                else => break,
+            }
+        }
+    }),
+    row!("async_stream::stream!", Exact, Exact, |s, work| {
+        let derived = async_stream::stream! {
+            let mut s = s;
+            while let Some(event) = StreamExt::next(&mut s).await {
+                yield event.change();
+            }
+        };
+        one_by_one(derived, work)
+    }),
+    row!("peekable", Exact, Exact, |s, work| one_by_one(
+        StreamExt::peekable(s),
+        work
+    )),
+    // It peeks between events.
+    row!("peekable", Exact, Exact, |s, work| async move {
+        let mut s = pin!(StreamExt::peekable(s));
+        while s.as_mut().peek().await.is_some() {
+            let event = StreamExt::next(&mut s).await.unwrap();
+            work.on(event).await;
+        }
+    }),
+    row!("dropping the stream", Exact, Exact, |s, work| async move {
+        let mut s = s;
+        let event = StreamExt::next(&mut s).await.unwrap();
+        work.on(event).await;
+        drop(s);
+        pending::<()>().await;
+    }),
+    // ---- They read ahead ----
+    row!("buffered(n)", Early, Exact, |s, work| {
+        let map = StreamExt::map(s, move |event| work.on(event));
+        all_done(map.buffered(2))
+    }),
+    row!("buffer_unordered(n)", Early, Exact, |s, work| {
+        let map = StreamExt::map(s, move |event| work.on(event));
+        all_done(map.buffer_unordered(2))
+    }),
+    row!("for_each_concurrent(n)", Early, Exact, |s, work| s
+        .for_each_concurrent(2, move |event| work
+            .on(event)
+            .map(drop))),
+    row!("chunks", Early, Exact, |s, work| one_by_one(
+        s.chunks(2),
+        work
+    )),
+    row!("ready_chunks", Early, Exact, |s, work| one_by_one(
+        s.ready_chunks(2),
+        work
+    )),
+    row!("chunks_timeout", Early, Exact, |s, work| one_by_one(
+        TokioStreamExt::chunks_timeout(s, 9, MILLISECOND),
+        work
+    )),
+    row!("flatten_unordered", Early, Exact, |s, work| {
+        let streams = StreamExt::map(s, move |event| stream::once(work.on(event)).boxed_local());
+        all_done(streams.flatten_unordered(2))
+    }),
+    row!("forward", Early, Exact, |s, work| {
+        let sink = sink::unfold((), move |(), event| work.on(event).map(|_| Ok::<_, ()>(())));
+        StreamExt::map(s, Ok).forward(sink).map(drop)
+    }),
+    row!("send_all", Early, Exact, |s, work| async move {
+        let sink = sink::unfold((), move |(), event| work.on(event).map(|_| Ok::<_, ()>(())));
+        pin!(sink)
+            .send_all(&mut StreamExt::map(s, Ok))
+            .await
+            .unwrap();
+    }),
+    row!("a task for each event", Early, Exact, |s, work| s.for_each(
+        move |event| {
+            tokio::spawn(work.on(event));
+            ready(())
+        }
+    )),
+    row!(
+        "peekable while an event is in hand",
+        Early,
+        Exact,
+        |s, work| async move {
+            let mut s = pin!(StreamExt::peekable(s));
+            while let Some(event) = StreamExt::next(&mut s).await {
+                let _ = s.as_mut().peek().now_or_never();
+                work.on(event).await;
+            }
+        }
+    ),
+    // ---- They never come back ----
+    row!(
+        "holding the stream idle",
+        Open,
+        Exact,
+        |s, work| async move {
+            let mut s = s;
+            let event = StreamExt::next(&mut s).await.unwrap();
+            work.on(event).await;
+            pending::<()>().await; // and never looks at it again
+            drop(s);
+        }
+    ),
+    row!(
+        "Subscription::ack before going idle",
+        implicit: Exact,
+        |s, work| async move {
+            let mut s: Subscription<_> = s;
+            let event = StreamExt::next(&mut s).await.unwrap();
+            work.on(event).await;
+            s.ack();
+            pending::<()>().await;
+        }
+    ),
+    // ---- They part the event from its acknowledgement ----
+    row!("map that acknowledges", deliveries: Early, |s, work| one_by_one(
+        StreamExt::map(s, Delivery::ack),
+        work
+    )),
+    row!(
+        "map that copies the value out",
+        Exact,
+        Dropped,
+        |s, work| one_by_one(StreamExt::map(s, |event| event.value()), work)
+    ),
+    row!("what filter filters out", Exact, Dropped, |s, work| {
+        let filter = move |event: &_| work.on(Event::value(event)).map(|_| false);
+        all_done(StreamExt::filter(s, filter))
+    }),
+    row!("keeping the item", Exact, Open, |s, work| async move {
+        let (mut s, mut kept) = (s, Vec::new());
+        while let Some(event) = StreamExt::next(&mut s).await {
+            work.on(event.value()).await;
+            kept.push(event);
+        }
+    }),
+    // ---- They panic, and that is caught ----
+    row!(
+        "a caught panic, the stream lives on",
+        Exact,
+        Dropped,
+        |s, work| {
+            let consumer = s.for_each(move |event| work_and_panic(event, work.clone()));
+            let caught = AssertUnwindSafe(consumer).catch_unwind();
+            caught.map(|result| drop(result.unwrap_err()))
+        }
+    ),
+    // It is held outside, and read on.
+    row!(
+        "a caught panic, the stream lives on",
+        Exact,
+        Dropped,
+        |s, work| async move {
+            let mut s = s;
+            loop {
+                let consumer = (&mut s).for_each(|event| work_and_panic(event, work.clone()));
+                let result = AssertUnwindSafe(consumer).catch_unwind().await;
+                result.unwrap_err();
+            }
+        }
+    ),
+    row!(
+        "a caught panic, the stream goes with it",
+        Dropped,
+        Dropped,
+        |s, work| {
+            let consumer = async move {
+                let mut s = s;
+                while let Some(event) = StreamExt::next(&mut s).await {
+                    work_and_panic(event, work.clone()).await;
+                }
+            };
+            let caught = AssertUnwindSafe(consumer).catch_unwind();
+            caught.map(|result| drop(result.unwrap_err()))
+        }
+    ),
+    // ---- They acknowledge themselves ----
+    row!("filter_acked", deliveries: Exact, |s, work| one_by_one(
+        s.filter_acked(|_| true),
+        work
+    )),
+    row!("ready_batches", deliveries: Exact, |s, work| one_by_one(
+        s.ready_batches(2),
+        work
+    )),
+    #[cfg(feature = "rt")]
+    row!("batches", deliveries: Exact, |s, work| one_by_one(
+        s.batches(9, MILLISECOND),
+        work
+    )),
+    #[cfg(feature = "rt")]
+    row!("for_each_acked", deliveries: Exact, |s, work| s
+        .for_each_acked(2, move |event| work.on(event).map(drop))),
+    #[cfg(feature = "rt")]
+    row!("try_for_each_acked", deliveries: Exact, |s, work| s
+        .try_for_each_acked(2, move |event| work.on(event).map(|_| Ok::<_, ()>(())))
+        .map(drop)),
+];

@@ -1,0 +1,345 @@
+//! Every function that waits, and how to call it.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::task::Poll;
+use std::time::Duration;
+
+use futures::future::LocalBoxFuture;
+use futures::{FutureExt, Sink, SinkExt, TryFutureExt};
+use genevent::error::{DeadlineError, NotifyError, ReserveError};
+use genevent::{Deliveries, EventManager, EventStreamExt, Filtered, Permit, Receipt, Subscription};
+
+use super::streams::{InHand, OneOut, Source};
+
+/// A function that waits, and how to call it.
+pub(crate) struct Row {
+    /// As `Type::function`.
+    pub(crate) name: &'static str,
+    pub(crate) call: Call,
+}
+
+pub(crate) enum Call {
+    Manager(for<'a> fn(&'a EventManager<u32>) -> LocalBoxFuture<'a, Outcome>),
+    /// `next` on what this makes of a subscription.
+    Next(fn(Subscription<u32>) -> Box<dyn Source>),
+    /// The same of a filtered one, which wants everything.
+    Filtered(fn(Filtered<u32>) -> Box<dyn Source>),
+    /// Reads deliveries on its own, and notes each event that it takes.
+    Work(for<'a> fn(&'a mut Deliveries<u32>, &'a Taken) -> LocalBoxFuture<'a, Outcome>),
+}
+
+impl Row {
+    /// Stored in one poll, and ready in a later one.
+    pub(crate) fn waits_on_once_stored(&self) -> bool {
+        let publishes = ["ack_notify", "sync_notify", "Notify::within"];
+        self.name.contains("Sink::") || publishes.iter().any(|name| self.name.ends_with(name))
+    }
+
+    /// Time must pass for it.
+    pub(crate) fn looks_at_the_clock(&self) -> bool {
+        self.name.ends_with("::within") || self.name.starts_with("Batches")
+    }
+}
+
+/// The events that the future has taken.
+pub(crate) type Taken = RefCell<Vec<u32>>;
+
+/// What a future gave, if it was not dropped before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Stored,
+    Refused,
+    Read,
+    Done,
+}
+
+/// The event that the functions to be cancelled publish.
+pub(crate) const MINE: u32 = 100;
+
+pub(crate) const ROWS: &[Row] = &[
+    Row {
+        name: "EventManager::notify",
+        call: Call::Manager(|manager| manager.notify(MINE).map(stored).boxed_local()),
+    },
+    Row {
+        name: "EventManager::ack_notify",
+        call: Call::Manager(|manager| manager.ack_notify(MINE).map(answered).boxed_local()),
+    },
+    Row {
+        name: "EventManager::sync_notify",
+        call: Call::Manager(|manager| manager.sync_notify(MINE).map(answered).boxed_local()),
+    },
+    Row {
+        name: "EventManager::flush",
+        call: Call::Manager(|manager| manager.flush().map(done).boxed_local()),
+    },
+    Row {
+        name: "EventManager::stop",
+        call: Call::Manager(|manager| manager.stop().map(done).boxed_local()),
+    },
+    Row {
+        name: "EventManager::closed",
+        call: Call::Manager(|manager| manager.closed().map(done).boxed_local()),
+    },
+    Row {
+        name: "EventManager::wait_for_subscribers",
+        call: Call::Manager(|manager| manager.wait_for_subscribers(4).map(done).boxed_local()),
+    },
+    Row {
+        name: "EventManager::reserve",
+        call: Call::Manager(|manager| manager.reserve().map_ok(used).map(sent).boxed_local()),
+    },
+    // The permit is not used.
+    Row {
+        name: "EventManager::reserve",
+        call: Call::Manager(|manager| manager.reserve().map(done).boxed_local()),
+    },
+    Row {
+        name: "EventSink::send",
+        call: Call::Manager(|manager| {
+            async move { sent(manager.sink().send(MINE).await) }.boxed_local()
+        }),
+    },
+    Row {
+        name: "EventSink::flush",
+        call: Call::Manager(|manager| {
+            let sink = manager.sink();
+            flushed(sink).boxed_local()
+        }),
+    },
+    Row {
+        name: "EventSink::close",
+        call: Call::Manager(|manager| {
+            let sink = manager.sink();
+            closed(sink).boxed_local()
+        }),
+    },
+    Row {
+        name: "SyncSink::send",
+        call: Call::Manager(|manager| {
+            async move { sent(manager.sync_sink().send(MINE).await) }.boxed_local()
+        }),
+    },
+    Row {
+        name: "SyncSink::flush",
+        call: Call::Manager(|manager| {
+            let sink = manager.sync_sink();
+            flushed(sink).boxed_local()
+        }),
+    },
+    Row {
+        name: "SyncSink::close",
+        call: Call::Manager(|manager| {
+            let sink = manager.sync_sink();
+            closed(sink).boxed_local()
+        }),
+    },
+    Row {
+        name: "Subscription::next",
+        call: Call::Next(|subscription| Box::new(subscription)),
+    },
+    Row {
+        name: "WithMissed::next",
+        call: Call::Next(|subscription| Box::new(subscription.with_missed())),
+    },
+    Row {
+        name: "Deliveries::next",
+        call: Call::Next(|subscription| Box::new(InHand::of(subscription.deliveries()))),
+    },
+    Row {
+        name: "Filtered::next",
+        call: Call::Filtered(|filtered| Box::new(filtered)),
+    },
+    Row {
+        name: "FilteredWithMissed::next",
+        call: Call::Filtered(|filtered| Box::new(filtered.with_missed())),
+    },
+    Row {
+        name: "FilteredDeliveries::next",
+        call: Call::Filtered(|filtered| {
+            Box::new(OneOut {
+                stream: filtered.deliveries(),
+                out: None,
+            })
+        }),
+    },
+    Row {
+        name: "FilterAcked::next",
+        call: Call::Next(|subscription| {
+            let all = subscription
+                .deliveries()
+                .filter_acked((|_| true) as fn(&u32) -> bool);
+            Box::new(InHand::of(all))
+        }),
+    },
+    Row {
+        name: "ReadyBatches::next",
+        call: Call::Next(|subscription| {
+            Box::new(InHand::of(subscription.deliveries().ready_batches(2)))
+        }),
+    },
+    Row {
+        name: "Batches::next",
+        call: Call::Next(|subscription| {
+            let batches = subscription.deliveries().batches(2, 3 * MILLISECOND);
+            Box::new(InHand::of(Box::pin(batches)))
+        }),
+    },
+    Row {
+        name: "EventStreamExt::for_each_acked",
+        call: Call::Work(|deliveries, taken| {
+            let work = |event| {
+                taken.borrow_mut().push(event);
+                one_poll_later()
+            };
+            deliveries.for_each_acked(2, work).map(done).boxed_local()
+        }),
+    },
+    Row {
+        name: "EventStreamExt::try_for_each_acked",
+        call: Call::Work(|deliveries, taken| {
+            let work = |event| {
+                taken.borrow_mut().push(event);
+                // Fails at the event of him who stands in line.
+                one_poll_later().map(move |()| if event == 3 { Err(()) } else { Ok(()) })
+            };
+            let work = deliveries.try_for_each_acked(2, work);
+            work.map(done).boxed_local()
+        }),
+    },
+    Row {
+        name: "TryForEachAcked::go_on",
+        call: Call::Work(|deliveries, taken| {
+            let work = |event| {
+                taken.borrow_mut().push(event);
+                one_poll_later().map(move |()| if event == 3 { Err(()) } else { Ok(()) })
+            };
+            let work = deliveries.try_for_each_acked(2, work).go_on(drop);
+            work.map(done).boxed_local()
+        }),
+    },
+    Row {
+        name: "SyncNotify::within",
+        call: Call::Manager(|manager| {
+            manager
+                .sync_notify(MINE)
+                .within(5 * MILLISECOND)
+                .map(in_time)
+                .boxed_local()
+        }),
+    },
+    Row {
+        name: "SyncNotify::within",
+        call: Call::Manager(|manager| {
+            manager
+                .sync_notify(MINE)
+                .within(A_LONG_TIME)
+                .map(in_time)
+                .boxed_local()
+        }),
+    },
+    Row {
+        name: "AckNotify::within",
+        call: Call::Manager(|manager| {
+            manager
+                .ack_notify(MINE)
+                .within(5 * MILLISECOND)
+                .map(in_time)
+                .boxed_local()
+        }),
+    },
+    Row {
+        name: "AckNotify::within",
+        call: Call::Manager(|manager| {
+            manager
+                .ack_notify(MINE)
+                .within(A_LONG_TIME)
+                .map(in_time)
+                .boxed_local()
+        }),
+    },
+    Row {
+        name: "Flush::within",
+        call: Call::Manager(|manager| {
+            manager
+                .flush()
+                .within(5 * MILLISECOND)
+                .map(done)
+                .boxed_local()
+        }),
+    },
+    Row {
+        name: "Flush::within",
+        call: Call::Manager(|manager| manager.flush().within(A_LONG_TIME).map(done).boxed_local()),
+    },
+    Row {
+        name: "Stop::within",
+        call: Call::Manager(|manager| {
+            manager
+                .stop()
+                .within(5 * MILLISECOND)
+                .map(done)
+                .boxed_local()
+        }),
+    },
+    Row {
+        name: "Stop::within",
+        call: Call::Manager(|manager| manager.stop().within(A_LONG_TIME).map(done).boxed_local()),
+    },
+];
+
+pub(crate) const MILLISECOND: Duration = Duration::from_millis(1);
+const A_LONG_TIME: Duration = Duration::from_secs(3_600);
+
+fn used(permit: Permit<u32>) {
+    permit.notify(MINE);
+}
+
+fn sent(result: Result<(), ReserveError>) -> Outcome {
+    result.map_or(Outcome::Refused, |()| Outcome::Stored)
+}
+
+async fn flushed(mut sink: impl Sink<u32, Error = ReserveError> + Unpin) -> Outcome {
+    if sink.feed(MINE).await.is_err() {
+        return Outcome::Refused;
+    }
+    sent(sink.flush().await)
+}
+
+async fn closed(mut sink: impl Sink<u32, Error = ReserveError> + Unpin) -> Outcome {
+    if sink.feed(MINE).await.is_err() {
+        return Outcome::Refused;
+    }
+    sent(sink.close().await)
+}
+
+fn in_time(result: Result<Receipt, DeadlineError<u32>>) -> Outcome {
+    let back = result.err().and_then(DeadlineError::into_event);
+    back.map_or(Outcome::Stored, |_| Outcome::Refused)
+}
+
+/// Work that is done when it is polled again.
+async fn one_poll_later() {
+    let mut has_waited = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut has_waited, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+fn stored(result: Result<usize, NotifyError<u32>>) -> Outcome {
+    result.map_or(Outcome::Refused, |_| Outcome::Stored)
+}
+
+pub(crate) fn answered(result: Result<Receipt, NotifyError<u32>>) -> Outcome {
+    result.map_or(Outcome::Refused, |_| Outcome::Stored)
+}
+
+pub(crate) fn done<T>(_: T) -> Outcome {
+    Outcome::Done
+}

@@ -1,0 +1,187 @@
+//! Streams of events, one or several at a time, that say "finished" when they are polled again.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures::{Stream, StreamExt};
+use genevent::ext::{Batches, FilterAcked, ReadyBatches};
+use genevent::{
+    Batch, Deliveries, Delivery, EndReason, Filtered, FilteredDeliveries, FilteredWithMissed,
+    Received, SubscriberId, Subscription, WithMissed,
+};
+
+/// A stream of events, one or several at a time, that says "finished" when it is polled again.
+pub(crate) trait Source {
+    fn poll_events(&mut self, cx: &mut Context<'_>) -> Poll<Option<Vec<u32>>>;
+
+    fn subscription(&self) -> (SubscriberId, Option<EndReason>);
+
+    fn has_ended(&self) -> bool {
+        self.subscription().1.is_some()
+    }
+
+    fn as_deliveries(&mut self) -> Option<&mut Deliveries<u32>> {
+        None
+    }
+}
+
+impl Source for Subscription<u32> {
+    fn poll_events(&mut self, cx: &mut Context<'_>) -> Poll<Option<Vec<u32>>> {
+        self.poll_next_unpin(cx).map(|next| Some(vec![next?]))
+    }
+
+    fn subscription(&self) -> (SubscriberId, Option<EndReason>) {
+        (self.id(), self.end_reason())
+    }
+}
+
+impl Source for WithMissed<u32> {
+    fn poll_events(&mut self, cx: &mut Context<'_>) -> Poll<Option<Vec<u32>>> {
+        self.poll_next_unpin(cx).map(|next| match next? {
+            Received::Event(event) => Some(vec![event]),
+            Received::Missed(_) => panic!("lossless readers miss nothing"),
+        })
+    }
+
+    fn subscription(&self) -> (SubscriberId, Option<EndReason>) {
+        self.get_ref().subscription()
+    }
+}
+
+impl Source for Filtered<u32> {
+    fn poll_events(&mut self, cx: &mut Context<'_>) -> Poll<Option<Vec<u32>>> {
+        self.poll_next_unpin(cx).map(|next| Some(vec![next?]))
+    }
+
+    fn subscription(&self) -> (SubscriberId, Option<EndReason>) {
+        (self.id(), self.end_reason())
+    }
+}
+
+impl Source for FilteredWithMissed<u32> {
+    fn poll_events(&mut self, cx: &mut Context<'_>) -> Poll<Option<Vec<u32>>> {
+        self.poll_next_unpin(cx).map(|next| match next? {
+            Received::Event(event) => Some(vec![event]),
+            Received::Missed(_) => panic!("lossless readers miss nothing"),
+        })
+    }
+
+    fn subscription(&self) -> (SubscriberId, Option<EndReason>) {
+        self.get_ref().subscription()
+    }
+}
+
+/// As `InHand`, of what a filter lets through.
+pub(crate) struct OneOut {
+    pub(crate) stream: FilteredDeliveries<u32>,
+    pub(crate) out: Option<Delivery<u32>>,
+}
+
+impl Source for OneOut {
+    fn poll_events(&mut self, cx: &mut Context<'_>) -> Poll<Option<Vec<u32>>> {
+        self.out.take().into_iter().for_each(Item::done);
+        self.out = ready!(self.stream.poll_next_unpin(cx));
+        Poll::Ready(self.out.as_ref().map(Item::events))
+    }
+
+    fn subscription(&self) -> (SubscriberId, Option<EndReason>) {
+        (self.stream.id(), self.stream.end_reason())
+    }
+}
+
+/// Acknowledges what it has in hand when it is polled again.
+pub(crate) struct InHand<S: Stream> {
+    stream: S,
+    item: Option<S::Item>,
+}
+
+impl<S: Stream> InHand<S> {
+    pub(crate) fn of(stream: S) -> Self {
+        Self { stream, item: None }
+    }
+}
+
+trait Item {
+    fn events(&self) -> Vec<u32>;
+    fn done(self);
+}
+
+impl Item for Delivery<u32> {
+    fn events(&self) -> Vec<u32> {
+        vec![**self]
+    }
+
+    fn done(self) {
+        self.ack();
+    }
+}
+
+impl Item for Batch<u32> {
+    fn events(&self) -> Vec<u32> {
+        self.to_vec()
+    }
+
+    fn done(self) {
+        self.ack();
+    }
+}
+
+/// What is made of deliveries, and lets one look at them.
+trait OfDeliveries: Stream<Item: Item> + Unpin {
+    fn deliveries(&self) -> &Deliveries<u32>;
+
+    fn deliveries_mut(&mut self) -> Option<&mut Deliveries<u32>> {
+        None
+    }
+}
+
+impl OfDeliveries for Deliveries<u32> {
+    fn deliveries(&self) -> &Deliveries<u32> {
+        self
+    }
+
+    fn deliveries_mut(&mut self) -> Option<&mut Deliveries<u32>> {
+        Some(self)
+    }
+}
+
+impl OfDeliveries for FilterAcked<Deliveries<u32>, fn(&u32) -> bool> {
+    fn deliveries(&self) -> &Deliveries<u32> {
+        self.get_ref()
+    }
+}
+
+impl OfDeliveries for ReadyBatches<Deliveries<u32>, u32> {
+    fn deliveries(&self) -> &Deliveries<u32> {
+        self.get_ref()
+    }
+}
+
+impl OfDeliveries for Pin<Box<Batches<Deliveries<u32>, u32>>> {
+    fn deliveries(&self) -> &Deliveries<u32> {
+        self.get_ref()
+    }
+}
+
+impl<S: OfDeliveries> Source for InHand<S> {
+    fn poll_events(&mut self, cx: &mut Context<'_>) -> Poll<Option<Vec<u32>>> {
+        self.item.take().into_iter().for_each(Item::done);
+        let next = ready!(self.stream.poll_next_unpin(cx));
+        self.item = next;
+        Poll::Ready(self.item.as_ref().map(Item::events))
+    }
+
+    fn subscription(&self) -> (SubscriberId, Option<EndReason>) {
+        let deliveries = self.stream.deliveries();
+        (deliveries.id(), deliveries.end_reason())
+    }
+
+    /// Its deliveries may end in the poll that yields the last batch.
+    fn has_ended(&self) -> bool {
+        self.item.is_none() && self.subscription().1.is_some()
+    }
+
+    fn as_deliveries(&mut self) -> Option<&mut Deliveries<u32>> {
+        self.stream.deliveries_mut()
+    }
+}

@@ -1,0 +1,94 @@
+//! Tasks that an executor would run: not while they wait and have not been woken.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+
+use futures::FutureExt;
+use futures::future::LocalBoxFuture;
+use genevent::EventManager;
+
+use super::rows::Outcome;
+use super::streams::Source;
+
+/// Whether a task is woken; a task that waits is polled again only then.
+struct Alarm(AtomicBool);
+
+impl Wake for Alarm {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A task that an executor would run: not while it waits and has not been woken.
+pub(crate) struct Task<'a> {
+    pub(crate) name: &'static str,
+    alarm: Arc<Alarm>,
+    pub(crate) future: Option<LocalBoxFuture<'a, Outcome>>,
+    pub(crate) outcome: Option<Outcome>,
+}
+
+impl<'a> Task<'a> {
+    pub(crate) fn new(name: &'static str, future: LocalBoxFuture<'a, Outcome>) -> Self {
+        Self {
+            name,
+            alarm: Arc::new(Alarm(AtomicBool::new(true))),
+            future: Some(future),
+            outcome: None,
+        }
+    }
+
+    /// Polls it if it has something to do; false if not.
+    pub(crate) fn run(&mut self) -> bool {
+        let Some(future) = &mut self.future else {
+            return false;
+        };
+        if !self.alarm.0.swap(false, Ordering::Relaxed) {
+            return false;
+        }
+        let waker = Waker::from(Arc::clone(&self.alarm));
+        if let Poll::Ready(outcome) = future.poll_unpin(&mut Context::from_waker(&waker)) {
+            self.outcome = Some(outcome);
+            self.future = None;
+        }
+        true
+    }
+}
+
+/// A task that reads one event, then does something else, and then comes back for the next.
+pub(crate) struct Reader {
+    alarm: Arc<Alarm>,
+    pub(crate) source: Box<dyn Source>,
+    pub(crate) got: Vec<u32>,
+}
+
+impl Reader {
+    pub(crate) fn new(source: Box<dyn Source>) -> Self {
+        Self {
+            alarm: Arc::new(Alarm(AtomicBool::new(true))),
+            source,
+            got: Vec::new(),
+        }
+    }
+
+    pub(crate) fn of(manager: &EventManager<u32>) -> Self {
+        Self::new(Box::new(manager.subscribe().with_missed()))
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.source.has_ended()
+    }
+
+    pub(crate) fn run(&mut self) -> bool {
+        if self.has_ended() || !self.alarm.0.swap(false, Ordering::Relaxed) {
+            return false;
+        }
+        let waker = Waker::from(Arc::clone(&self.alarm));
+        let mut cx = Context::from_waker(&waker);
+        if let Poll::Ready(next) = self.source.poll_events(&mut cx) {
+            self.got.extend(next.into_iter().flatten());
+            self.alarm.0.store(true, Ordering::Relaxed);
+        }
+        true
+    }
+}

@@ -1,0 +1,91 @@
+//! `flush` and `stop` name whom they wait for.
+
+use futures::StreamExt;
+use genevent::EventManager;
+use tokio::time::advance;
+use tokio_test::{assert_pending, assert_ready, task};
+
+use super::{SECOND, ids, named, now};
+
+#[tokio::test(start_paused = true)]
+async fn flush_names_whom_it_waits_for() {
+    let manager = EventManager::new(4);
+    let mut in_hand = manager.subscribe_with(named("in hand"));
+    let mut out = manager.subscribe_with(named("out")).deliveries();
+    let mut done = manager.subscribe_with(named("done"));
+    manager.try_notify(1).unwrap();
+    assert_eq!(now(in_hand.next()), Some(1));
+    let delivery = now(out.next()).unwrap();
+    assert_eq!(now(done.next()), Some(1));
+    done.ack();
+    let (first, second) = (in_hand.id(), out.id());
+    drop(out);
+
+    let late = manager.flush().within(SECOND).await.unwrap_err();
+    assert_eq!(ids(late.pending()), [first, second]);
+    assert_eq!(late.receipt(), None);
+    assert!(
+        late.to_string()
+            .starts_with("not answered in time by #1 \"in hand\" from ")
+    );
+    in_hand.ack();
+    let late = manager.flush().within(SECOND).await.unwrap_err();
+    assert_eq!(ids(late.pending()), [second]);
+    delivery.ack();
+    manager.flush().within(SECOND).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flush_does_not_name_those_that_only_have_newer_events() {
+    let manager = EventManager::new(4);
+    let mut quick = manager.subscribe();
+    let slow = manager.subscribe();
+    manager.try_notify(1).unwrap();
+    assert_eq!(now(quick.next()), Some(1));
+    quick.ack();
+    let mut late = task::spawn(manager.flush().within(SECOND));
+    assert_pending!(late.poll());
+    manager.try_notify(2).unwrap();
+    assert_eq!(now(quick.next()), Some(2));
+    advance(SECOND).await;
+    let late = assert_ready!(late.poll()).unwrap_err();
+    assert_eq!(ids(late.pending()), [slow.id()]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn stop_names_whom_it_waits_for_and_the_manager_is_closed() {
+    let manager = EventManager::new(4);
+    let mut reader = manager.subscribe_with(named("reader"));
+    manager.try_notify(1).unwrap();
+    let late = manager.stop().within(SECOND).await.unwrap_err();
+    assert_eq!(ids(late.pending()), [reader.id()]);
+    assert!(manager.is_closed());
+    assert_eq!(now(reader.next()), Some(1));
+    let late = manager.stop().within(SECOND).await.unwrap_err();
+    assert_eq!(late.pending()[0].unacked(), 1);
+    assert_eq!(now(reader.next()), None);
+    manager.stop().within(SECOND).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn stop_tells_that_permits_are_out() {
+    let manager = EventManager::new(4);
+    let permit = now(manager.reserve()).unwrap();
+    let late = manager.stop().within(SECOND).await.unwrap_err();
+    assert!(late.pending().is_empty());
+    assert_eq!(late.to_string(), "not over in time: permits are out");
+
+    // And who else is waited for.
+    let mut reader = manager.subscribe();
+    assert_eq!(now(reader.next()), None, "too late to be one");
+    permit.notify(1);
+    manager.stop().within(SECOND).await.unwrap();
+
+    let manager = EventManager::new(4);
+    let reader = manager.subscribe();
+    let permit = now(manager.reserve()).unwrap();
+    manager.try_notify(1).unwrap();
+    let late = manager.stop().within(SECOND).await.unwrap_err();
+    assert_eq!(ids(late.pending()), [reader.id()]);
+    drop(permit);
+}

@@ -1,0 +1,108 @@
+//! What is in time.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use genevent::EventManager;
+use tokio::time::{Instant, advance};
+use tokio_test::{assert_pending, assert_ready, task};
+
+use super::{SECOND, ids, not_stored, now, unanswered};
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_at_the_last_moment_is_in_time() {
+    let manager = EventManager::new(1);
+    let mut reader = manager.subscribe();
+    let mut done = task::spawn(manager.sync_notify(1).within(SECOND));
+    assert_pending!(done.poll());
+    advance(SECOND).await;
+    assert!(done.is_woken());
+    assert_eq!(now(reader.next()), Some(1));
+    reader.ack();
+    let receipt = assert_ready!(done.poll()).unwrap();
+    assert_eq!(receipt.acked(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn room_at_the_last_moment_is_in_time_to_be_stored() {
+    let manager = EventManager::new(1);
+    let mut reader = manager.subscribe();
+    manager.try_notify(1).unwrap();
+    let mut done = task::spawn(manager.sync_notify(2).within(SECOND));
+    assert_pending!(done.poll());
+    advance(SECOND).await;
+    assert_eq!(now(reader.next()), Some(1));
+    let late = unanswered(assert_ready!(done.poll()));
+    assert_eq!(ids(late.pending()), [reader.id()]);
+    assert_eq!(now(reader.next()), Some(2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_nothing_is_in_time_with_no_time_at_all() {
+    let manager = EventManager::new(1);
+    assert!(
+        manager
+            .sync_notify(1)
+            .within(Duration::ZERO)
+            .await
+            .unwrap()
+            .is_unheard()
+    );
+    assert!(
+        manager
+            .ack_notify(1)
+            .within(Duration::ZERO)
+            .await
+            .unwrap()
+            .is_unheard()
+    );
+    manager.flush().within(Duration::ZERO).await.unwrap();
+
+    let reader = manager.subscribe();
+    let start = Instant::now();
+    let late = manager.sync_notify(2).within(Duration::ZERO).await;
+    assert_eq!(ids(unanswered(late).pending()), [reader.id()]);
+    let late = manager.sync_notify(3).within(Duration::ZERO).await;
+    assert_eq!(not_stored(late).into_event(), 3);
+    assert!(start.elapsed() <= Duration::from_millis(2));
+    drop(reader);
+    manager.stop().within(Duration::ZERO).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_time_than_a_clock_can_tell_is_for_ever() {
+    let manager = EventManager::new(1);
+    let mut reader = manager.subscribe();
+    let mut done = task::spawn(manager.sync_notify(1).within(Duration::MAX));
+    assert_pending!(done.poll());
+    advance(1_000_000 * SECOND).await;
+    assert_pending!(done.poll());
+    assert_eq!(now(reader.next()), Some(1));
+    reader.ack();
+    assert_ready!(done.poll()).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn time_runs_from_the_call_and_nothing_happens_before_the_first_poll() {
+    let manager = EventManager::new(1);
+    let reader = manager.subscribe();
+    let late = manager.sync_notify(1).within(SECOND);
+    advance(2 * SECOND).await;
+    assert_eq!(reader.pending(), 0);
+    assert_eq!(ids(unanswered(late.await).pending()), [reader.id()]);
+    assert_eq!(reader.pending(), 1, "the first look comes before the clock");
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropped_before_the_deadline_it_is_as_what_it_waits_for() {
+    let manager = EventManager::new(1);
+    let mut reader = manager.subscribe();
+    let mut stored = task::spawn(manager.sync_notify(1).within(SECOND));
+    let mut waiting = task::spawn(manager.sync_notify(2).within(SECOND));
+    assert_pending!(stored.poll());
+    assert_pending!(waiting.poll());
+    drop((stored, waiting));
+    assert_eq!(now(reader.next()), Some(1));
+    assert_eq!(manager.try_notify(3), Ok(1));
+    assert_eq!(now(reader.next()), Some(3));
+}

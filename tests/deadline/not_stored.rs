@@ -1,0 +1,136 @@
+//! An event that is not stored in time comes back.
+
+use futures::{FutureExt, StreamExt};
+use genevent::error::DeadlineError;
+use genevent::{EventManager, Overflow};
+use tokio::time::{Instant, advance};
+use tokio_test::{assert_pending, assert_ready, task};
+
+use super::{SECOND, ids, named, not_stored, now};
+
+#[tokio::test(start_paused = true)]
+async fn an_event_still_in_line_comes_back_and_nobody_sees_it() {
+    let manager = EventManager::new(1);
+    let mut full = manager.subscribe_with(named("full"));
+    manager.try_notify("stored").unwrap();
+    let mut free = manager.subscribe_with(named("free"));
+    let start = Instant::now();
+
+    for sync in [true, false] {
+        let result = if sync {
+            manager.sync_notify("late").within(SECOND).await
+        } else {
+            manager.ack_notify("late").within(SECOND).await
+        };
+        let error = result.unwrap_err();
+        assert_eq!(ids(error.pending()), [full.id()]);
+        let not_stored = not_stored::<(), _>(Err(error));
+        assert_eq!(ids(not_stored.pending()), [full.id()], "who holds the room");
+        assert_eq!(not_stored.into_event(), "late");
+    }
+    assert_eq!(start.elapsed(), 2 * SECOND);
+    drop(manager);
+    assert_eq!(now(full.next()), Some("stored"));
+    assert_eq!((now(full.next()), now(free.next())), (None, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_line_goes_on_behind_who_gave_up() {
+    let manager = EventManager::new(1);
+    let mut reader = manager.subscribe();
+    manager.try_notify(1).unwrap();
+    let mut late = task::spawn(manager.sync_notify(2).within(SECOND));
+    let mut patient = task::spawn(manager.notify(3));
+    assert_pending!(late.poll());
+    assert_pending!(patient.poll());
+    advance(SECOND).await;
+    assert!(late.is_woken());
+    let error = assert_ready!(late.poll()).unwrap_err();
+    assert_eq!(now(reader.next()), Some(1));
+    assert!(
+        patient.is_woken(),
+        "though the future that gave up is still there"
+    );
+    assert_eq!(assert_ready!(patient.poll()), Ok(1));
+    assert_eq!(error.into_event(), Some(2));
+    drop(late);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_stood_behind_others_blames_those_that_have_no_room() {
+    let manager = EventManager::new(1);
+    let mut reader = manager.subscribe();
+    manager.try_notify(1).unwrap();
+    let mut head = task::spawn(manager.notify(2));
+    assert_pending!(head.poll());
+    let behind = manager.sync_notify(3).within(SECOND).await;
+    assert_eq!(ids(not_stored(behind).pending()), [reader.id()]);
+
+    // Or nobody, once there is room and the head of the line does not take it.
+    assert_eq!(now(reader.next()), Some(1));
+    let behind = not_stored(manager.sync_notify(3).within(SECOND).await);
+    assert!(behind.pending().is_empty());
+    assert_eq!(
+        behind.to_string(),
+        "not stored in time: other publishers are in front, or permits hold the room"
+    );
+    assert_ready!(head.poll()).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_stood_behind_permits_is_told_so() {
+    // A line behind somebody who waits for a permit: only that one can be in front without a
+    // subscriber being in the way.
+    let manager = EventManager::<u8>::new(1);
+    let permit = now(manager.reserve()).unwrap();
+    let mut in_front = manager.reserve();
+    assert!((&mut in_front).now_or_never().is_none());
+    let late = not_stored(manager.sync_notify(3).within(SECOND).await);
+    assert!(late.pending().is_empty());
+    assert!(late.to_string().ends_with("permits hold the room"));
+    drop(permit);
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_that_hold_the_room_are_named_with_their_lines() {
+    let manager = EventManager::new(1);
+    let reader = manager.subscribe_with(named("one"));
+    let line = line!() - 1;
+    let limited = manager.subscribe_with(Overflow::WaitAtMost(5 * SECOND));
+    let lossy = manager.subscribe_with(Overflow::DropOldest);
+    manager.try_notify(1).unwrap();
+    let late = not_stored(manager.sync_notify(2).within(SECOND).await);
+    assert_eq!(ids(late.pending()), [reader.id(), limited.id()]);
+    let message = late.to_string();
+    let expected = format!(
+        "not stored in time: no room at #1 \"one\" from tests/deadline/not_stored.rs:{line}:26: 1 of 1 \
+         unread, 0 in hand, holding publishers for 1.0s, #2 from tests/deadline/not_stored.rs:{}:27: 1 of 1 \
+         unread, 0 in hand, holding publishers for 1.0s",
+        line + 2
+    );
+    assert_eq!(message, expected);
+    assert_eq!(DeadlineError::NotStored(late).to_string(), expected);
+    drop(lossy);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closed_manager_gives_the_event_back_at_once() {
+    let manager = EventManager::new(1);
+    let reader = manager.subscribe();
+    manager.try_notify(1).unwrap();
+    let mut waiting = task::spawn(manager.sync_notify(2).within(SECOND));
+    assert_pending!(waiting.poll());
+    manager.close();
+    assert!(waiting.is_woken());
+    for result in [
+        assert_ready!(waiting.poll()),
+        manager.ack_notify(2).within(SECOND).await,
+    ] {
+        let error = result.unwrap_err();
+        assert!(matches!(error, DeadlineError::Closed(2)));
+        assert_eq!(error.to_string(), "the event manager is closed");
+        assert!(error.pending().is_empty());
+        assert_eq!(error.into_event(), Some(2));
+    }
+    drop(reader);
+}

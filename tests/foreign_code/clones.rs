@@ -1,0 +1,127 @@
+//! The clone of an event, wherever it runs.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures::{FutureExt, StreamExt};
+use genevent::{EventManager, Overflow, Received, SubscribeOptions, Subscription};
+
+use super::{ACTS, Act, Odd, OnPanic, World, next, now, read, silent_panic};
+
+/// A reader whose next event is number 1, which is `odd`.
+type Before = (&'static str, fn(&World, Odd) -> Subscription<Odd>);
+
+const BEFORE_CLONES: &[Before] = &[
+    ("a subscription", |world, odd| {
+        let reader = world.manager.subscribe();
+        world.publish(odd);
+        reader
+    }),
+    ("a subscription amid others", |world, odd| {
+        let mut reader = world.manager.subscribe();
+        world.publish(Odd::plain(2));
+        world.publish(Odd::plain(3));
+        world.publish(odd);
+        world.publish(Odd::plain(4));
+        assert_eq!((read(&mut reader), read(&mut reader)), (Some(2), Some(3)));
+        reader
+    }),
+    ("a lossy subscription", |world, odd| {
+        let reader = world.manager.subscribe_with(Overflow::DropOldest);
+        world.publish(odd);
+        reader
+    }),
+    ("a disconnected subscription", |world, odd| {
+        let reader = world.manager.subscribe();
+        world.publish(odd);
+        world.manager.disconnect(reader.id());
+        reader
+    }),
+    ("a closed manager", |world, odd| {
+        let reader = world.manager.subscribe();
+        world.publish(odd);
+        world.manager.close();
+        reader
+    }),
+];
+
+#[test]
+fn a_clone_that_panics_or_calls_back_loses_nothing_wherever_it_runs() {
+    for (before, run) in BEFORE_CLONES {
+        for (act, with_missed) in ACTS.into_iter().flat_map(|act| [(act, false), (act, true)]) {
+            let _said = OnPanic(format!("{before}, {act:?}, with_missed: {with_missed}"));
+            let world = World::new();
+            let mut odd = Odd::plain(1);
+            odd.on_clone = Some(world.hook(act));
+            let mut reader = run(&world, odd).with_missed();
+            let mut poll = || {
+                catch_unwind(AssertUnwindSafe(|| {
+                    if !with_missed {
+                        return read(reader.get_mut());
+                    }
+                    now(reader.next()).map(|received| match received {
+                        Received::Event(event) => event.n,
+                        Received::Missed(_) => panic!("nothing was missed"),
+                    })
+                }))
+            };
+            let mut first = poll();
+            if act == Act::Panic {
+                first.unwrap_err();
+                first = poll();
+            }
+            assert_eq!(first.ok(), Some(Some(1)), "the event is still there");
+            drop(reader);
+            world.check();
+        }
+    }
+}
+
+#[test]
+fn a_clone_into_a_delivery_loses_nothing_either() {
+    for (before, run) in BEFORE_CLONES {
+        for act in ACTS {
+            let _said = OnPanic(format!("{before}, {act:?}"));
+            let world = World::new();
+            let mut odd = Odd::plain(1);
+            odd.on_clone = Some(world.hook(act));
+            let mut jobs = run(&world, odd).deliveries();
+            let mut poll = || catch_unwind(AssertUnwindSafe(|| next(&mut jobs)));
+            let mut first = poll();
+            if act == Act::Panic {
+                assert!(first.is_err());
+                first = poll();
+            }
+            let delivery = first.expect("the event is still there");
+            assert_eq!(delivery.n, 1);
+            assert!(jobs.unacked() <= 1, "only what is out");
+            delivery.ack();
+            assert_eq!(jobs.unacked(), 0);
+            drop(jobs);
+            world.check();
+        }
+    }
+}
+
+#[test]
+fn a_clone_that_panics_over_and_over_leaves_no_delivery_out() {
+    let manager = EventManager::new(8);
+    let options = SubscribeOptions::new().max_unacked(1);
+    let mut jobs = manager.subscribe_with(options).deliveries();
+    let mut odd = Odd::plain(1);
+    let tries = AtomicUsize::new(0);
+    odd.on_clone = Some(Arc::new(move || {
+        if tries.fetch_add(1, Ordering::Relaxed) < 10 {
+            silent_panic();
+        }
+    }));
+    let mut done = manager.sync_notify(odd);
+    assert!((&mut done).now_or_never().is_none());
+    for _ in 0..10 {
+        assert!(catch_unwind(AssertUnwindSafe(|| next(&mut jobs))).is_err());
+        assert_eq!((jobs.unacked(), jobs.pending()), (0, 1));
+    }
+    next(&mut jobs).ack();
+    assert!(now(done).is_ok_and(|receipt| receipt.all_acked()));
+}

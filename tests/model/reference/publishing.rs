@@ -1,0 +1,217 @@
+//! Room for events and permits, and who is in its way.
+
+use std::time::Duration;
+
+use genevent::{DisconnectCause, Overflow};
+
+use super::{
+    Answers, CallId, Event, Question, Reader, Reference, Room, State, Stored, Time, Who, Wish,
+};
+
+impl Reference {
+    pub(crate) fn attached(&self) -> Vec<Who> {
+        let all = 0..self.readers.len();
+        all.filter(|&who| self.readers[who].state == State::Attached)
+            .collect()
+    }
+
+    pub(crate) fn filtered(&self) -> Vec<Who> {
+        let mut attached = self.attached();
+        attached.retain(|&who| self.readers[who].sees.wants.is_some());
+        attached
+    }
+
+    /// Those that may be waited for, and have no room: what they have not read, and the permits
+    /// that are out, fill their windows.
+    fn full(&self) -> Vec<Who> {
+        let mut attached = self.attached();
+        attached.retain(|&who| {
+            let reader = &self.readers[who];
+            let makes_wait = matches!(reader.overflow, Overflow::Wait | Overflow::WaitAtMost(_));
+            makes_wait && reader.unread.len() + self.reserved >= reader.window
+        });
+        attached
+    }
+
+    /// Those that make this publisher wait, which has asked the filters of some.
+    fn in_the_way_of(&self, wish: Wish, asked: &[Who]) -> Vec<Who> {
+        let mut full = self.full();
+        full.retain(|who| match (self.readers[*who].sees.wants, wish) {
+            (None, _) => true,
+            (Some(_), Wish::Permit) => asked.contains(who),
+            (Some(wants), Wish::Event(payload)) => asked.contains(who) && payload % wants == 0,
+        });
+        full
+    }
+
+    /// Those that make the head of the line wait; or would, if they want everything.
+    pub(crate) fn in_the_way(&self) -> Vec<Who> {
+        match self.line.first() {
+            Some(&head) => self.in_the_way_of(self.wish(head), &self.calls[head].asked),
+            None => self.in_the_way_of(Wish::Permit, &[]),
+        }
+    }
+
+    fn wish(&self, id: CallId) -> Wish {
+        match self.calls[id].question {
+            Question::Notify(payload)
+            | Question::AckNotify(payload)
+            | Question::SyncNotify(payload) => Wish::Event(payload),
+            _ => Wish::Permit,
+        }
+    }
+
+    /// For whoever is at the head of the line.
+    pub(crate) fn room_for(&self, id: CallId) -> Room {
+        let is_permit = matches!(self.calls[id].question, Question::Reserve);
+        if is_permit && self.reserved == self.capacity {
+            Room::Full
+        } else {
+            self.room_beside(&self.in_the_way())
+        }
+    }
+
+    fn room_beside(&self, in_the_way: &[Who]) -> Room {
+        if in_the_way.is_empty() {
+            Room::Free
+        } else if self
+            .end_of_patience(in_the_way)
+            .is_some_and(|end| end <= self.now)
+        {
+            Room::Overdue
+        } else {
+            Room::Full
+        }
+    }
+
+    /// When all in the way will have had their time, if that will ever help.
+    pub(crate) fn end_of_patience(&self, in_the_way: &[Who]) -> Option<Time> {
+        let ends = in_the_way.iter().map(|&who| {
+            let reader = &self.readers[who];
+            Some(reader.holding? + reader.patience()?)
+        });
+        let last = ends.collect::<Option<Vec<_>>>()?.into_iter().max();
+        last.filter(|_| self.reserved < self.capacity)
+    }
+
+    /// The time of those in the way begins when somebody waits for what they have not read, and
+    /// ends when they have room.
+    pub(crate) fn keep_time(&mut self) {
+        let full = self.full();
+        let in_the_way = self.in_the_way();
+        for (who, reader) in self.readers.iter_mut().enumerate() {
+            if !full.contains(&who) {
+                reader.holding = None;
+            } else if in_the_way.contains(&who)
+                && !self.line.is_empty()
+                && !reader.unread.is_empty()
+            {
+                reader.holding.get_or_insert(self.now);
+            }
+        }
+    }
+
+    /// Before something is stored or reserved by a publisher that waits its turn.
+    pub(crate) fn clear_the_way(&mut self, in_the_way: Vec<Who>) {
+        for who in in_the_way {
+            self.disconnect(who, DisconnectCause::Overdue);
+        }
+    }
+
+    /// `Some` if the event was stored.
+    pub(crate) fn try_notify(&mut self, payload: u64) -> Option<usize> {
+        let in_the_way = self.in_the_way_of(Wish::Event(payload), &self.filtered());
+        let has_room = self.room_beside(&in_the_way) != Room::Full;
+        let stores = !self.closed && self.line.is_empty() && has_room;
+        stores.then(|| {
+            self.clear_the_way(in_the_way);
+            self.store(payload)
+        })
+    }
+
+    pub(crate) fn use_permit(&mut self, payload: u64) -> usize {
+        self.reserved -= 1;
+        self.store(payload)
+    }
+
+    /// Those whom an event concerns.
+    fn concerned(&self, payload: u64) -> Vec<Who> {
+        let mut attached = self.attached();
+        attached.retain(|&who| {
+            let wants = self.readers[who].sees.wants;
+            wants.is_none_or(|wants| payload % wants == 0)
+        });
+        attached
+    }
+
+    pub(crate) fn store(&mut self, payload: u64) -> usize {
+        for who in self.concerned(payload) {
+            if self.readers[who].unread.len() < self.readers[who].window {
+                continue;
+            }
+            match self.readers[who].overflow {
+                Overflow::DropOldest => {
+                    let event = self.readers[who].unread.pop_front().unwrap();
+                    self.readers[who].missed += 1;
+                    self.readers[who].gap += 1;
+                    self.give_up(who, event);
+                }
+                Overflow::Disconnect => {
+                    self.disconnect(who, DisconnectCause::Overflow);
+                }
+                _ => {} // It came while more permits were out than its window has room for.
+            }
+        }
+        let audience = self.concerned(payload);
+        for &who in &audience {
+            self.readers[who].unread.push_back(self.events.len());
+        }
+        self.events.push(Stored {
+            payload,
+            audience: audience.len(),
+            received: Answers::new(&audience),
+            finished: Answers::new(&audience),
+        });
+        audience.len()
+    }
+
+    pub(crate) fn give_up(&mut self, who: Who, event: Event) {
+        self.events[event].received.give_up(who, self.step);
+        self.events[event].finished.give_up(who, self.step);
+    }
+
+    /// No more events will come.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.closed && self.reserved == 0
+    }
+
+    pub(crate) fn published(&self) -> usize {
+        self.events.len()
+    }
+
+    /// How many publishers stand in line.
+    pub(crate) fn waiting(&self) -> usize {
+        self.line.len()
+    }
+
+    /// For how long publishers have waited for it.
+    pub(crate) fn holding(&self, who: Who) -> Option<Duration> {
+        let since = self.readers[who].holding.filter(|_| self.waiting() > 0)?;
+        Some(Duration::from_millis(self.now - since))
+    }
+
+    /// Those that do not count, and have yet to settle what they received.
+    pub(crate) fn leaving(&self) -> Vec<Who> {
+        let owes = |reader: &Reader| match reader.state {
+            State::Attached => false,
+            State::Gone => reader.out.as_ref().is_some_and(|out| !out.open.is_empty()),
+            _ => reader.unacked() > 0,
+        };
+        let all = 0..self.readers.len();
+        all.filter(|&who| owes(&self.readers[who])).collect()
+    }
+
+    pub(crate) fn is_settled(&self, event: Event) -> bool {
+        self.events[event].finished.owing.is_empty()
+    }
+}

@@ -1,0 +1,226 @@
+//! Calls of functions that wait.
+
+use std::task::Poll;
+
+use super::{
+    Answer, Answers, Call, CallId, Event, Progress, Question, Reference, Room, Stored, Time, Who,
+};
+
+impl Reference {
+    /// `within`: how long it may take.
+    pub(crate) fn call(&mut self, question: Question, within: Option<Time>) -> CallId {
+        self.calls.push(Call {
+            question,
+            progress: Progress::Lazy,
+            deadline: within.map(|time| self.now + time),
+            alarm: None,
+            asked: Vec::new(),
+            polled_at: self.now,
+            woken: false,
+        });
+        self.calls.len() - 1
+    }
+
+    pub(crate) fn poll(&mut self, id: CallId) -> Poll<Answer> {
+        self.calls[id].woken = false;
+        self.calls[id].polled_at = self.now;
+        let mut answer = match self.calls[id].question {
+            Question::Notify(payload)
+            | Question::AckNotify(payload)
+            | Question::SyncNotify(payload) => self.poll_publisher(id, payload),
+            Question::Reserve => self.poll_reserve(id),
+            Question::Flush => self.poll_settled(id),
+            Question::Stop => self.poll_stop(id),
+            Question::Closed if self.closed => Poll::Ready(Answer::Done),
+            Question::WaitForSubscribers(n) if self.closed || self.attached().len() >= n => {
+                Poll::Ready(Answer::Here(self.attached().len()))
+            }
+            Question::Closed | Question::WaitForSubscribers(_) => {
+                self.calls[id].progress = Progress::Watching;
+                Poll::Pending
+            }
+        };
+        if answer.is_pending() && self.is_late(id) {
+            answer = Poll::Ready(self.give_up_waiting(id));
+        }
+        if answer.is_ready() {
+            self.cancel(id);
+        }
+        answer
+    }
+
+    fn is_late(&self, id: CallId) -> bool {
+        let deadline = self.calls[id].deadline;
+        deadline.is_some_and(|deadline| deadline <= self.now)
+    }
+
+    /// In line, or out of it with leave to store or reserve; `false` if it is closed.
+    fn poll_turn(&mut self, id: CallId) -> Poll<bool> {
+        if matches!(self.calls[id].progress, Progress::Lazy) {
+            self.calls[id].progress = Progress::InLine;
+            self.line.push(id);
+        }
+        if self.closed {
+            return Poll::Ready(false);
+        }
+        let is_head = self.line[0] == id;
+        if is_head {
+            self.calls[id].asked = self.filtered();
+        }
+        self.keep_time();
+        let in_the_way = self.in_the_way();
+        if is_head && self.room_for(id) != Room::Full {
+            self.line.remove(0);
+            self.clear_the_way(in_the_way);
+            return Poll::Ready(true);
+        }
+        self.calls[id].alarm = self.end_of_patience(&in_the_way).filter(|_| is_head);
+        Poll::Pending
+    }
+
+    fn poll_reserve(&mut self, id: CallId) -> Poll<Answer> {
+        self.poll_turn(id).map(|reserves| {
+            if reserves {
+                self.reserved += 1;
+                Answer::Reserved
+            } else {
+                Answer::NothingReserved
+            }
+        })
+    }
+
+    fn poll_publisher(&mut self, id: CallId, payload: u64) -> Poll<Answer> {
+        if !matches!(self.calls[id].progress, Progress::Stored(_)) {
+            match self.poll_turn(id) {
+                Poll::Ready(true) => {}
+                Poll::Ready(false) => return Poll::Ready(Answer::Closed(payload)),
+                Poll::Pending => return Poll::Pending,
+            }
+            self.calls[id].progress = Progress::Stored(self.events.len());
+            self.store(payload);
+        }
+        let Progress::Stored(event) = self.calls[id].progress else {
+            unreachable!("it has just been stored");
+        };
+        if let Question::Notify(_) = self.calls[id].question {
+            return Poll::Ready(Answer::Stored(self.events[event].audience));
+        }
+        if self.is_due(id) {
+            Poll::Ready(self.receipt(id, event))
+        } else {
+            Poll::Pending
+        }
+    }
+
+    /// The answers that a publisher waits for.
+    fn answers(&self, id: CallId, event: Event) -> &Answers {
+        match self.calls[id].question {
+            Question::AckNotify(_) => &self.events[event].received,
+            _ => &self.events[event].finished,
+        }
+    }
+
+    /// The receipt as far as it is known.
+    fn receipt(&self, id: CallId, event: Event) -> Answer {
+        let answers = self.answers(id, event);
+        let mut dropped = answers.dropped.clone();
+        dropped.sort_unstable();
+        Answer::Receipt {
+            seq: event as u64 + 1,
+            acked: self.events[event].audience - answers.owing.len() - dropped.len(),
+            dropped,
+        }
+    }
+
+    fn poll_settled(&mut self, id: CallId) -> Poll<Answer> {
+        if !matches!(self.calls[id].progress, Progress::Settling(_)) {
+            self.calls[id].progress = Progress::Settling(self.events.len());
+        }
+        if self.is_due(id) {
+            Poll::Ready(Answer::Done)
+        } else {
+            Poll::Pending
+        }
+    }
+
+    fn poll_stop(&mut self, id: CallId) -> Poll<Answer> {
+        if matches!(self.calls[id].progress, Progress::Lazy) {
+            self.closed = true;
+            self.calls[id].progress = Progress::Completing;
+        }
+        if self.is_complete() {
+            self.poll_settled(id)
+        } else {
+            Poll::Pending
+        }
+    }
+
+    /// What a call says when its time is up.
+    fn give_up_waiting(&self, id: CallId) -> Answer {
+        let owing = |events: &[Stored]| {
+            let owing = events.iter().flat_map(|event| &event.finished.owing);
+            let mut pending: Vec<Who> = owing.copied().collect();
+            pending.sort_unstable();
+            pending.dedup();
+            pending
+        };
+        match (&self.calls[id].progress, self.calls[id].question) {
+            (Progress::InLine, Question::AckNotify(payload) | Question::SyncNotify(payload)) => {
+                Answer::NotStored {
+                    payload,
+                    pending: self.in_the_way(),
+                }
+            }
+            (&Progress::Stored(event), _) => Answer::Unanswered {
+                receipt: Some(Box::new(self.receipt(id, event))),
+                pending: self.answers(id, event).owing.clone(),
+            },
+            (&Progress::Settling(events), _) => Answer::Unanswered {
+                receipt: None,
+                pending: owing(&self.events[..events]),
+            },
+            (Progress::Completing, _) => Answer::Unanswered {
+                receipt: None,
+                pending: owing(&self.events),
+            },
+            (progress, question) => unreachable!("{question:?} is late, and {progress:?}"),
+        }
+    }
+
+    /// Is what the call waits for there?
+    fn is_due(&self, id: CallId) -> bool {
+        let call = &self.calls[id];
+        match call.progress {
+            Progress::Lazy | Progress::Over => false,
+            Progress::InLine => {
+                let is_head = self.line[0] == id;
+                self.closed || (is_head && self.room_for(id) != Room::Full)
+            }
+            Progress::Stored(event) => self.answers(id, event).owing.is_empty(),
+            Progress::Settling(events) => (0..events).all(|event| self.is_settled(event)),
+            Progress::Completing => self.is_complete(),
+            Progress::Watching => {
+                let here = self.attached().len();
+                self.closed || matches!(call.question, Question::WaitForSubscribers(n) if here >= n)
+            }
+        }
+    }
+
+    /// Must it be polled?
+    pub(crate) fn must_look(&self, id: CallId) -> bool {
+        let call = &self.calls[id];
+        let must_set_alarm = matches!(call.progress, Progress::InLine)
+            && self.line[0] == id
+            && self
+                .end_of_patience(&self.in_the_way())
+                .is_some_and(|end| call.alarm != Some(end));
+        let is_waiting = !matches!(call.progress, Progress::Lazy | Progress::Over);
+        self.is_due(id) || must_set_alarm || (is_waiting && self.is_late(id))
+    }
+
+    pub(crate) fn cancel(&mut self, id: CallId) {
+        self.line.retain(|&waiting| waiting != id);
+        self.calls[id].progress = Progress::Over;
+        self.calls[id].woken = false;
+    }
+}

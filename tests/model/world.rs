@@ -1,0 +1,158 @@
+//! The crate and the reference, side by side.
+
+mod calls;
+mod checks;
+mod operations;
+mod sinks;
+mod streams;
+
+use std::fmt;
+use std::rc::Rc;
+
+use genevent::{EventManager, Overflow, Permit, SubscriberId};
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
+use tokio::runtime::Runtime;
+
+use super::driven::{Called, EitherSink, Events, Held, Wakers};
+use super::ops::Pick;
+use super::reference::{CallId, Out, Reference, State, Who};
+use super::{Checked, Sequence};
+
+/// The crate and the reference, side by side.
+pub(crate) struct World<'a> {
+    reference: Reference,
+    default_overflow: Overflow,
+    runtime: Rc<Runtime>,
+    manager: Option<&'a EventManager<u64>>,
+    /// More handles to the same manager.
+    pub(crate) handles: Vec<EventManager<u64>>,
+    pub(crate) streams: Vec<Reading>,
+    pub(crate) calls: Vec<Calling<'a>>,
+    /// Deliveries that are out, also those that owe nothing.
+    held: Vec<Holding>,
+    permits: Vec<Permit<u64>>,
+    sinks: Vec<Sinking>,
+    /// Of all subscribers there ever were.
+    ids: Vec<SubscriberId>,
+    payload: u64,
+}
+
+pub(crate) struct Reading {
+    who: Who,
+    stream: Events,
+    wakers: Wakers,
+}
+
+struct Holding {
+    who: Who,
+    seq: u64,
+    held: Held,
+}
+
+pub(crate) struct Sinking {
+    /// Its index in the reference.
+    id: usize,
+    sink: EitherSink,
+    ready: Wakers,
+    flush: Wakers,
+}
+
+pub(crate) struct Calling<'a> {
+    id: CallId,
+    future: Called<'a>,
+    wakers: Wakers,
+}
+
+impl<'a> World<'a> {
+    pub(crate) fn new(
+        manager: &'a EventManager<u64>,
+        sequence: &Sequence,
+        runtime: Rc<Runtime>,
+    ) -> Self {
+        World {
+            reference: Reference::new(sequence.capacity, sequence.retain),
+            default_overflow: sequence.default_overflow,
+            runtime,
+            manager: Some(manager),
+            handles: Vec::new(),
+            streams: Vec::new(),
+            calls: Vec::new(),
+            held: Vec::new(),
+            permits: Vec::new(),
+            sinks: Vec::new(),
+            ids: Vec::new(),
+            payload: 0,
+        }
+    }
+
+    /// Its first manager may go now; there are no futures that would need it.
+    pub(crate) fn without_its_manager(self) -> World<'static> {
+        World {
+            reference: self.reference,
+            default_overflow: self.default_overflow,
+            runtime: self.runtime,
+            manager: None,
+            handles: self.handles,
+            streams: self.streams,
+            calls: Vec::new(),
+            held: self.held,
+            permits: self.permits,
+            sinks: self.sinks,
+            ids: self.ids,
+            payload: self.payload,
+        }
+    }
+
+    /// Any handle is as good as another.
+    fn manager(&self) -> Option<&EventManager<u64>> {
+        self.handles.last().or(self.manager)
+    }
+
+    fn next_payload(&mut self) -> u64 {
+        self.payload += 1;
+        // Not the number in the sequence, which it must not be taken for.
+        1000 + self.payload
+    }
+}
+
+impl World<'_> {
+    /// Everybody reads until `None`, and answers for all deliveries.
+    pub(crate) fn read_to_the_end(&mut self) -> Checked {
+        for index in 0..self.streams.len() {
+            let who = self.streams[index].who;
+            while !matches!(self.reference.readers[who].state, State::Ended(_)) {
+                let out = &self.reference.readers[who].out;
+                if out.as_ref().is_some_and(Out::is_full) || self.reference.is_held_back(who) {
+                    self.settle_all()?;
+                }
+                self.next(index, false)?;
+                self.check()?;
+            }
+        }
+        self.settle_all()
+    }
+
+    /// Nothing keeps any call waiting: all have been woken, and all are ready.
+    pub(crate) fn resolve_calls(&mut self) -> Checked {
+        while let Some(call) = self.calls.first() {
+            let id = call.id;
+            self.poll(0, false)?;
+            prop_assert!(self.reference.calls[id].is_over(), "a call that hangs");
+            self.check()?;
+        }
+        Ok(())
+    }
+}
+
+/// Says where the error happened.
+fn within(place: fmt::Arguments<'_>, error: &TestCaseError) -> TestCaseError {
+    match error {
+        TestCaseError::Fail(reason) => TestCaseError::fail(format!("{place}: {reason}")),
+        TestCaseError::Reject(reason) => TestCaseError::reject(format!("{place}: {reason}")),
+    }
+}
+
+fn choose(pick: Pick, len: usize) -> Option<usize> {
+    (len > 0).then(|| usize::from(pick) % len)
+}

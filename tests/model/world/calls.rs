@@ -1,0 +1,166 @@
+//! Calls of functions that publish or wait, and what has been woken.
+
+use std::task::Context;
+use std::time::Duration;
+
+use genevent::error::TryNotifyError;
+use proptest::prelude::*;
+
+use super::super::driven::{Called, Wakers, with_steps};
+use super::super::ops::{Pick, Which};
+use super::super::reference::Question;
+use super::super::{Bounded, Checked, Kind};
+use super::{Calling, World, choose};
+
+const MAX_CALLS: usize = 10;
+
+impl World<'_> {
+    pub(crate) fn try_notify(&mut self) -> Checked {
+        let payload = self.next_payload();
+        let Some(manager) = self.manager() else {
+            return Ok(());
+        };
+        let result = manager.try_notify(payload);
+        let expected = match self.reference.try_notify(payload) {
+            Some(audience) => Ok(audience),
+            None if self.reference.closed => Err(TryNotifyError::Closed(payload)),
+            None => Err(TryNotifyError::Full(payload)),
+        };
+        prop_assert!(
+            result == expected,
+            "{result:?} instead of {expected:?}, for {payload}"
+        );
+        Ok(())
+    }
+
+    pub(crate) fn start(&mut self, kind: Kind, poll: bool) -> Checked {
+        let Some(manager) = self.manager else {
+            return Ok(());
+        };
+        if self.calls.len() == MAX_CALLS {
+            return Ok(());
+        }
+        let payload = self.next_payload();
+        let mut limit = None;
+        let (question, future) = match kind {
+            Kind::Notify => (
+                Question::Notify(payload),
+                Called::Notify(manager.notify(payload)),
+            ),
+            Kind::AckNotify => (
+                Question::AckNotify(payload),
+                Called::AckNotify(manager.ack_notify(payload)),
+            ),
+            Kind::SyncNotify => (
+                Question::SyncNotify(payload),
+                Called::SyncNotify(manager.sync_notify(payload)),
+            ),
+            Kind::Reserve => (Question::Reserve, Called::Reserve(manager.reserve())),
+            Kind::Within(bounded, ms) => {
+                limit = Some(u64::from(ms));
+                let time = Duration::from_millis(ms.into());
+                match bounded {
+                    Bounded::AckNotify => (
+                        Question::AckNotify(payload),
+                        Called::AckNotifyWithin(Box::pin(manager.ack_notify(payload).within(time))),
+                    ),
+                    Bounded::SyncNotify => (
+                        Question::SyncNotify(payload),
+                        Called::SyncNotifyWithin(Box::pin(
+                            manager.sync_notify(payload).within(time),
+                        )),
+                    ),
+                    Bounded::Flush => (
+                        Question::Flush,
+                        Called::FlushWithin(Box::pin(manager.flush().within(time))),
+                    ),
+                    Bounded::Stop => (
+                        Question::Stop,
+                        Called::StopWithin(Box::pin(manager.stop().within(time))),
+                    ),
+                }
+            }
+            Kind::Flush => (Question::Flush, Called::Flush(manager.flush())),
+            Kind::Stop => (Question::Stop, Called::Stop(manager.stop())),
+            Kind::Closed => (Question::Closed, Called::Closed(manager.closed())),
+            Kind::WaitForSubscribers(n) => (
+                Question::WaitForSubscribers(n.into()),
+                Called::WaitForSubscribers(manager.wait_for_subscribers(n.into())),
+            ),
+        };
+        self.calls.push(Calling {
+            id: self.reference.call(question, limit),
+            future,
+            wakers: Wakers::default(),
+        });
+        if poll {
+            self.poll(self.calls.len() - 1, false)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn poll(&mut self, index: usize, which: Which) -> Checked {
+        let Calling { id, future, wakers } = &mut self.calls[index];
+        let waker = wakers.set(which);
+        let mut cx = Context::from_waker(&waker);
+        let answer = future.poll(&mut cx, &self.ids, &mut self.permits);
+        let expected = self.reference.poll(*id);
+        prop_assert_eq!(with_steps(answer, &expected), expected);
+        if self.reference.calls[*id].is_over() {
+            let call = self.calls.remove(index);
+            call.wakers.check(false)?;
+        }
+        Ok(())
+    }
+}
+
+impl World<'_> {
+    /// Polls one that has been woken.
+    pub(crate) fn run(&mut self, pick: Pick) -> Checked {
+        let all = self.woken();
+        match choose(pick, all.len()).map(|index| all[index]) {
+            None => Ok(()),
+            Some(Woken::Call(index)) => self.poll(index, self.calls[index].wakers.last),
+            Some(Woken::Stream(index)) => self.next(index, self.streams[index].wakers.last),
+            Some(Woken::Ready(index)) => self.poll_ready(index, self.sinks[index].ready.last),
+            Some(Woken::Flush(index)) => {
+                self.poll_flush(index, self.sinks[index].flush.last, false)
+            }
+        }
+    }
+
+    fn woken(&self) -> Vec<Woken> {
+        let mut woken = Vec::new();
+        for (index, call) in self.calls.iter().enumerate() {
+            woken.extend(
+                self.reference.calls[call.id]
+                    .woken
+                    .then_some(Woken::Call(index)),
+            );
+        }
+        for (index, reading) in self.streams.iter().enumerate() {
+            let reader = &self.reference.readers[reading.who];
+            woken.extend(reader.woken.then_some(Woken::Stream(index)));
+        }
+        for (index, sinking) in self.sinks.iter().enumerate() {
+            let (ready, _) = self.ready_woken(sinking);
+            woken.extend(ready.then_some(Woken::Ready(index)));
+            let flush = self.reference.sinks[sinking.id].flush_woken;
+            woken.extend(flush.then_some(Woken::Flush(index)));
+        }
+        woken
+    }
+
+    pub(crate) fn has_woken(&self) -> bool {
+        !self.woken().is_empty()
+    }
+}
+
+/// What has been woken.
+#[derive(Clone, Copy)]
+enum Woken {
+    Call(usize),
+    Stream(usize),
+    Ready(usize),
+    Flush(usize),
+}

@@ -1,0 +1,191 @@
+//! What each operation does.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::super::reference::Sees;
+use super::super::{Checked, Op};
+use super::{Reading, World, choose, within};
+
+impl World<'_> {
+    pub(crate) fn apply(&mut self, op: Op) -> Checked {
+        let done = self.operate(op).and_then(|()| self.check());
+        done.map_err(|error| within(format_args!("{op:?}"), &error))
+    }
+
+    fn operate(&mut self, op: Op) -> Checked {
+        match op {
+            Op::TryNotify => self.try_notify()?,
+            Op::Flood(events) => {
+                for _ in 1..events {
+                    self.try_notify()?;
+                    self.check()?;
+                }
+                self.try_notify()?;
+            }
+            Op::Start(kind, poll) => self.start(kind, poll)?,
+            Op::Poll(pick, which) => {
+                if let Some(index) = choose(pick, self.calls.len()) {
+                    self.poll(index, which)?;
+                }
+            }
+            Op::Run(pick) => self.run(pick)?,
+            Op::Cancel(pick) => {
+                if let Some(index) = choose(pick, self.calls.len()) {
+                    let call = self.calls.remove(index);
+                    self.reference.cancel(call.id);
+                }
+            }
+            Op::Subscribe(overflow, window, replay) => {
+                let sees = Sees::default();
+                self.subscribe(overflow, window.into(), replay.into(), sees)?;
+            }
+            Op::SubscribeWhere(overflow, window, n) => {
+                let sees = Sees {
+                    wants: Some(n.into()),
+                    ..Sees::default()
+                };
+                self.subscribe(overflow, window.into(), 0, sees)?;
+            }
+            Op::SubscribeAfter(overflow, window, pick) => {
+                let sees = Sees {
+                    after: choose(pick, self.reference.readers.len()),
+                    ..Sees::default()
+                };
+                self.subscribe(overflow, window.into(), 0, sees)?;
+            }
+            Op::Next(pick, which) => {
+                if let Some(index) = choose(pick, self.streams.len()) {
+                    self.next(index, which)?;
+                }
+            }
+            Op::Ack(pick) => {
+                if let Some(index) = choose(pick, self.streams.len()) {
+                    let reading = &mut self.streams[index];
+                    if !reading.stream.is_deliveries() {
+                        reading.stream.ack();
+                        self.reference.ack(reading.who);
+                    }
+                }
+            }
+            Op::Convert(pick) => {
+                if let Some(index) = choose(pick, self.streams.len()) {
+                    let mut reading = self.streams.remove(index);
+                    reading.stream = reading.stream.convert();
+                    self.streams.insert(index, reading);
+                }
+            }
+            Op::Deliver(pick) => {
+                if let Some(index) = choose(pick, self.streams.len()) {
+                    self.deliver(index);
+                }
+            }
+            Op::Settle(pick, ack) => {
+                if let Some(index) = choose(pick, self.held.len()) {
+                    self.settle(index, ack);
+                }
+            }
+            Op::Transform(pick, map) => {
+                if let Some(index) = choose(pick, self.held.len()) {
+                    let mut holding = self.held.remove(index);
+                    holding.held = holding.held.transform(map);
+                    self.held.insert(index, holding);
+                }
+            }
+            Op::CloneHandle => {
+                if let Some(manager) = self.manager() {
+                    let handle = manager.downgrade().upgrade();
+                    self.handles
+                        .push(handle.expect("a manager that exists can be upgraded to"));
+                }
+            }
+            Op::DropHandle => self.drop_handle()?,
+            Op::Close => {
+                if let Some(manager) = self.manager() {
+                    manager.close();
+                    self.reference.closed = true;
+                }
+            }
+            Op::Advance(ms) => {
+                let time = Duration::from_millis(ms.into());
+                self.runtime.block_on(tokio::time::advance(time));
+                self.reference.now += u64::from(ms);
+            }
+            op => self.operate_on_room(op)?,
+        }
+        Ok(())
+    }
+
+    /// Those on permits and sinks.
+    fn operate_on_room(&mut self, op: Op) -> Checked {
+        match op {
+            Op::UsePermit(pick) => {
+                if let Some(index) = choose(pick, self.permits.len()) {
+                    let payload = self.next_payload();
+                    let stored = self.permits.remove(index).notify(payload);
+                    prop_assert_eq!(stored, self.reference.use_permit(payload));
+                }
+            }
+            Op::DropPermit(pick) => {
+                if let Some(index) = choose(pick, self.permits.len()) {
+                    drop(self.permits.remove(index));
+                    self.reference.reserved -= 1;
+                }
+            }
+            Op::Sink(sync) => self.new_sink(sync),
+            Op::PollReady(pick, which) => {
+                if let Some(index) = choose(pick, self.sinks.len()) {
+                    self.poll_ready(index, which)?;
+                }
+            }
+            Op::Send(pick) => {
+                if let Some(index) = choose(pick, self.sinks.len()) {
+                    self.send(index);
+                }
+            }
+            Op::PollFlush(pick, which) => {
+                if let Some(index) = choose(pick, self.sinks.len()) {
+                    self.poll_flush(index, which, false)?;
+                }
+            }
+            Op::PollClose(pick, which) => {
+                if let Some(index) = choose(pick, self.sinks.len()) {
+                    self.poll_flush(index, which, true)?;
+                }
+            }
+            Op::DropSink(pick) => {
+                if let Some(index) = choose(pick, self.sinks.len()) {
+                    let sinking = self.sinks.remove(index);
+                    self.reference.drop_sink(sinking.id);
+                }
+            }
+            Op::Leave(pick) => {
+                if let Some(index) = choose(pick, self.streams.len()) {
+                    let reading = self.streams.remove(index);
+                    self.reference.leave(reading.who, false);
+                }
+            }
+            Op::Crash(pick) => {
+                if let Some(index) = choose(pick, self.streams.len()) {
+                    let reading = self.streams.remove(index);
+                    self.reference.leave(reading.who, true);
+                    crash_with(reading);
+                }
+            }
+            Op::Disconnect(pick) => self.disconnect(pick)?,
+            op => unreachable!("{op:?}"),
+        }
+        Ok(())
+    }
+}
+
+/// Drops it as a panicking consumer does; no message is printed.
+fn crash_with(reading: Reading) {
+    let crash = catch_unwind(AssertUnwindSafe(move || {
+        let _reading = reading;
+        resume_unwind(Box::new("a crash"));
+    }));
+    assert!(crash.is_err());
+}

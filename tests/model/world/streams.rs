@@ -1,0 +1,138 @@
+//! Subscriptions, and deliveries that are out.
+
+use std::task::Context;
+
+use genevent::{DisconnectCause, Overflow, SubscribeOptions};
+use proptest::prelude::*;
+
+use super::super::driven::{Events, Held, Wakers};
+use super::super::ops::{Pick, Which};
+use super::super::reference::{Sees, Who};
+use super::super::{Checked, Op};
+use super::{Holding, Reading, World, choose};
+
+const MAX_ATTACHED: usize = 5;
+const MAX_STREAMS: usize = 8;
+
+impl World<'_> {
+    pub(crate) fn deliver(&mut self, index: usize) {
+        let mut reading = self.streams.remove(index);
+        if !reading.stream.is_deliveries() {
+            self.reference
+                .deliver(reading.who, max_unacked(reading.who));
+            reading.stream = reading.stream.deliver();
+        }
+        self.streams.insert(index, reading);
+    }
+
+    pub(crate) fn settle(&mut self, index: usize, ack: bool) {
+        let Holding { who, seq, held } = self.held.remove(index);
+        self.reference.settle(who, seq, ack);
+        match held {
+            Held::Delivery(delivery) if ack => drop(delivery.ack()),
+            Held::Ack(due) if ack => due.ack(),
+            Held::Delivery(_) | Held::Ack(_) => {}
+        }
+    }
+
+    pub(crate) fn settle_all(&mut self) -> Checked {
+        while !self.held.is_empty() {
+            self.apply(Op::Settle(0, true))?;
+        }
+        Ok(())
+    }
+}
+
+impl World<'_> {
+    pub(crate) fn subscribe(
+        &mut self,
+        overflow: Option<Overflow>,
+        window: usize,
+        replay: usize,
+        sees: Sees,
+    ) -> Checked {
+        if self.streams.len() == MAX_STREAMS || self.reference.attached().len() == MAX_ATTACHED {
+            return Ok(());
+        }
+        let Some(manager) = self.manager() else {
+            return Ok(());
+        };
+        let max_unacked = max_unacked(self.reference.readers.len());
+        let mut options = SubscribeOptions::new()
+            .window(window)
+            .replay(replay)
+            .max_unacked(max_unacked);
+        if let Some(overflow) = overflow {
+            options = options.overflow(overflow);
+        }
+        if let Some(other) = sees.after {
+            options = options.after(self.ids[other]);
+        }
+        let stream = match sees.wants {
+            None => Events::Plain(manager.subscribe_with(options)),
+            Some(n) => Events::Filtered(
+                manager.subscribe_where_with(options, move |payload| payload % n == 0),
+            ),
+        };
+        let id = stream.known().id;
+        prop_assert!(!self.ids.contains(&id), "{id} was given out before");
+        self.ids.push(id);
+        let overflow = overflow.unwrap_or(self.default_overflow);
+        let window = window.min(self.reference.capacity);
+        self.streams.push(Reading {
+            who: self.reference.subscribe(overflow, window, replay, sees),
+            stream,
+            wakers: Wakers::default(),
+        });
+        Ok(())
+    }
+
+    pub(crate) fn next(&mut self, index: usize, which: Which) -> Checked {
+        let Reading {
+            who,
+            stream,
+            wakers,
+        } = &mut self.streams[index];
+        let waker = wakers.set(which);
+        let tell_missed = stream.tells_missed();
+        let (item, delivery) = stream.poll_next(&mut Context::from_waker(&waker));
+        prop_assert_eq!(item, self.reference.next(*who, tell_missed));
+        self.held.extend(delivery.map(|delivery| Holding {
+            who: *who,
+            seq: delivery.seq(),
+            held: Held::Delivery(delivery),
+        }));
+        Ok(())
+    }
+
+    pub(crate) fn disconnect(&mut self, pick: Pick) -> Checked {
+        let (Some(who), Some(manager)) = (choose(pick, self.ids.len()), self.manager()) else {
+            return Ok(());
+        };
+        let counted = manager.disconnect(self.ids[who]);
+        let expected = self.reference.disconnect(who, DisconnectCause::Requested);
+        prop_assert_eq!(counted, expected, "whether {} counted", self.ids[who]);
+        Ok(())
+    }
+
+    pub(crate) fn drop_handle(&mut self) -> Checked {
+        if let Some(handle) = self.handles.pop() {
+            let weak = handle.downgrade();
+            drop(handle);
+            self.note_end_of_managers();
+            let is_held = self.manager().is_some();
+            prop_assert_eq!(weak.upgrade().is_some(), is_held, "whether one can upgrade");
+        }
+        Ok(())
+    }
+
+    /// The last manager that is dropped closes.
+    pub(crate) fn note_end_of_managers(&mut self) {
+        self.reference.closed |= self.manager().is_none();
+    }
+}
+
+/// How many deliveries of each subscriber may be out.
+fn max_unacked(who: Who) -> usize {
+    1 + who % 4
+}

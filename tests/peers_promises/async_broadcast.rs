@@ -1,0 +1,72 @@
+//! `async-broadcast`.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Poll;
+
+use futures::{FutureExt, Stream, StreamExt};
+use genevent::{EventManager, Overflow, SubscribeOptions};
+use tokio_test::task;
+
+use crate::drive::{now, read};
+
+#[test]
+fn a_full_channel_waits_for_its_slowest_receiver() {
+    let manager = EventManager::new(2);
+    let (mut quick, mut slow) = (manager.subscribe(), manager.subscribe());
+    now(manager.notify(1)).unwrap();
+    now(manager.notify(2)).unwrap();
+    let mut third = task::spawn(manager.notify(3));
+    assert!(third.poll().is_pending());
+    assert_eq!([read(&mut quick), read(&mut quick)], [Some(1), Some(2)]);
+    assert!(third.poll().is_pending());
+    assert_eq!(read(&mut slow), Some(1));
+    assert!(third.is_woken());
+    assert!(third.poll().is_ready());
+}
+
+/// There one idle receiver stalls everybody, unless the whole channel overflows; here each
+/// receiver says what it wants.
+#[test]
+fn an_idle_receiver_need_not_stall_anybody() {
+    let manager = EventManager::new(2);
+    let idle = manager.subscribe_with(SubscribeOptions::new().overflow(Overflow::DropOldest));
+    let mut busy = manager.subscribe();
+    for n in 1..=100 {
+        now(manager.notify(n)).unwrap();
+        assert_eq!(read(&mut busy), Some(n));
+    }
+    assert_eq!((idle.missed(), idle.pending()), (98, 2));
+}
+
+#[test]
+fn a_sender_may_wait_until_somebody_listens() {
+    let manager = EventManager::new(2);
+    let mut ready = task::spawn(manager.wait_for_subscribers(1));
+    assert!(ready.poll().is_pending());
+    let mut reader = manager.subscribe();
+    assert!(ready.is_woken());
+    assert_eq!(ready.poll(), Poll::Ready(1));
+    manager.try_notify(1).unwrap();
+    assert_eq!(read(&mut reader), Some(1));
+}
+
+#[test]
+fn a_channel_without_receivers_stays_open() {
+    let manager = EventManager::new(2);
+    drop(manager.subscribe());
+    assert!(!manager.is_closed());
+    let mut later = manager.subscribe();
+    assert_eq!(manager.try_notify(1), Ok(1));
+    assert_eq!(read(&mut later), Some(1));
+}
+
+#[test]
+fn receivers_are_streams_that_can_be_polled_by_hand() {
+    let manager = EventManager::new(2);
+    let mut reader = manager.subscribe();
+    manager.try_notify(1).unwrap();
+    let polled = poll_fn(|cx| Pin::new(&mut reader).poll_next(cx));
+    assert_eq!(polled.now_or_never(), Some(Some(1)));
+    assert!(reader.next().now_or_never().is_none());
+}

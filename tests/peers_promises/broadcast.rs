@@ -1,0 +1,212 @@
+//! `tokio::sync::broadcast`.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+
+use futures::Stream;
+use genevent::{EventManager, Overflow, Received};
+use tokio_test::task;
+
+use crate::drive::{read, read_all, waits};
+
+#[test]
+fn every_receiver_gets_every_value_in_order() {
+    let manager = EventManager::new(16);
+    let (mut one, mut two) = (manager.subscribe(), manager.subscribe());
+    assert_eq!(manager.try_notify("hello"), Ok(2));
+    assert_eq!(manager.try_notify("world"), Ok(2));
+    drop(manager);
+    assert_eq!(read_all(&mut one), ["hello", "world"]);
+    assert_eq!(read_all(&mut two), ["hello", "world"]);
+}
+
+/// There an error, with the value in it; here it is nobody's event, and no failure.
+#[test]
+fn sending_to_nobody_is_told() {
+    let manager = EventManager::new(16);
+    assert_eq!(manager.try_notify(1), Ok(0));
+    let mut late = manager.subscribe();
+    assert!(waits(&mut late), "and a late receiver does not get it");
+}
+
+/// There the values are lost; here that is asked for.
+#[test]
+fn a_lagging_receiver_is_told_how_much_it_lost_and_goes_on_with_the_oldest() {
+    let manager = EventManager::new(2);
+    let mut lagging = manager.subscribe_with(Overflow::DropOldest).with_missed();
+    for n in 1..=5 {
+        manager.try_notify(n).unwrap();
+    }
+    assert_eq!(read(&mut lagging), Some(Received::Missed(3)));
+    assert_eq!(read(&mut lagging), Some(Received::Event(4)));
+    manager.try_notify(6).unwrap();
+    drop(manager);
+    assert_eq!(
+        read_all(&mut lagging),
+        [Received::Event(5), Received::Event(6)]
+    );
+}
+
+#[test]
+fn a_lagging_receiver_recovers_after_the_sender_is_gone() {
+    let manager = EventManager::new(2);
+    let mut lagging = manager.subscribe_with(Overflow::DropOldest);
+    for n in 1..=5 {
+        manager.try_notify(n).unwrap();
+    }
+    drop(manager);
+    assert_eq!(lagging.size_hint(), (2, Some(2)));
+    assert_eq!(read_all(&mut lagging), [4, 5]);
+    assert_eq!(lagging.missed(), 3);
+}
+
+#[test]
+fn a_slow_receiver_does_not_take_from_a_quick_one() {
+    let manager = EventManager::new(16);
+    let (mut quick, mut slow) = (manager.subscribe(), manager.subscribe());
+    for n in 1..=10 {
+        manager.try_notify(n).unwrap();
+        assert_eq!(read(&mut quick), Some(n));
+        assert!(waits(&mut quick));
+    }
+    drop(manager);
+    assert!(read_all(&mut slow).into_iter().eq(1..=10));
+}
+
+#[test]
+fn values_that_nobody_has_left_to_read_are_dropped() {
+    let value = Arc::new(());
+    let manager = EventManager::new(16);
+    let (mut one, two) = (manager.subscribe(), manager.subscribe());
+    manager.try_notify(Arc::clone(&value)).unwrap();
+    manager.try_notify(Arc::clone(&value)).unwrap();
+    drop(read(&mut one));
+    drop(two);
+    assert!(Arc::strong_count(&value) > 1);
+    drop(one);
+    assert_eq!(Arc::strong_count(&value), 1);
+}
+
+#[test]
+#[should_panic(expected = "room for at least one event")]
+fn a_capacity_of_zero_panics() {
+    drop(EventManager::<u8>::new(0));
+}
+
+/// There a panic; here it is a bound that will never be reached.
+#[test]
+fn a_capacity_too_big_for_memory_costs_nothing() {
+    let manager = EventManager::new(usize::MAX);
+    let mut reader = manager.subscribe();
+    manager.try_notify(1).unwrap();
+    assert_eq!(read(&mut reader), Some(1));
+}
+
+#[derive(Debug)]
+struct PanicsOnce(Arc<AtomicUsize>);
+
+impl Clone for PanicsOnce {
+    fn clone(&self) -> Self {
+        assert_ne!(self.0.fetch_add(1, Ordering::Relaxed), 0, "a bad clone");
+        Self(Arc::clone(&self.0))
+    }
+}
+
+/// There the value is lost to that receiver; here it is still there.
+#[test]
+fn a_panic_in_clone_spoils_nothing() {
+    let manager = EventManager::new(4);
+    let mut reader = manager.subscribe();
+    manager.try_notify(PanicsOnce(Arc::default())).unwrap();
+    assert!(catch_unwind(AssertUnwindSafe(|| read(&mut reader))).is_err());
+    assert!(read(&mut reader).is_some());
+}
+
+#[test]
+fn dropping_the_last_sender_wakes_every_receiver() {
+    let manager = EventManager::<u8>::new(4);
+    let clone = manager.clone();
+    let mut readers = [manager.subscribe(), manager.subscribe()].map(task::spawn);
+    for reader in &mut readers {
+        assert!(reader.poll_next().is_pending());
+    }
+    drop(manager);
+    assert!(
+        readers.iter().all(|reader| !reader.is_woken()),
+        "a clone is left"
+    );
+    drop(clone);
+    for reader in &mut readers {
+        assert!(reader.is_woken());
+        assert_eq!(reader.poll_next(), Poll::Ready(None));
+    }
+}
+
+#[test]
+fn a_receiver_may_change_tasks_while_it_waits() {
+    let manager = EventManager::new(4);
+    let mut reader = manager.subscribe();
+    let mut first = task::spawn(());
+    let mut second = task::spawn(());
+    let mut poll = |cx: &mut Context<'_>| Pin::new(&mut reader).poll_next(cx);
+    assert!(first.enter(|cx, _| poll(cx)).is_pending());
+    assert!(second.enter(|cx, _| poll(cx)).is_pending());
+    manager.try_notify(1).unwrap();
+    assert!(second.is_woken());
+    assert!(
+        !first.is_woken(),
+        "there as well: the last one to wait is woken"
+    );
+}
+
+/// Sends when it is dropped, as the waker of a task that holds a sender may.
+struct SendsWhenDropped(EventManager<u8>);
+
+impl Wake for SendsWhenDropped {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for SendsWhenDropped {
+    fn drop(&mut self) {
+        self.0.try_notify(9).unwrap();
+    }
+}
+
+#[test]
+fn a_waker_that_sends_when_it_is_dropped_does_not_deadlock() {
+    let manager = EventManager::new(4);
+    let mut reader = manager.subscribe();
+    let waker = Waker::from(Arc::new(SendsWhenDropped(manager.clone())));
+    let mut cx = Context::from_waker(&waker);
+    assert!(Pin::new(&mut reader).poll_next(&mut cx).is_pending());
+    drop(waker);
+    // Replaces that waker, the last of its kind.
+    assert!(waits(&mut reader));
+    assert_eq!(read(&mut reader), Some(9));
+}
+
+#[test]
+fn len_counts_what_is_left_also_after_a_lag() {
+    let manager = EventManager::new(3);
+    let mut reader = manager.subscribe_with(Overflow::DropOldest);
+    for (n, left) in [(1, 1), (2, 2), (3, 3), (4, 3)] {
+        manager.try_notify(n).unwrap();
+        assert_eq!(reader.pending(), left);
+    }
+    assert_eq!(read(&mut reader), Some(2));
+    assert_eq!(reader.pending(), 2);
+}
+
+#[tokio::test]
+async fn waiting_for_the_channel_to_be_closed_ends_with_it() {
+    let manager = EventManager::<u8>::new(3);
+    let other = manager.clone();
+    let closed = tokio::spawn(async move { other.closed().await });
+    tokio::task::yield_now().await;
+    assert!(!closed.is_finished());
+    manager.close();
+    closed.await.unwrap();
+}

@@ -1,0 +1,128 @@
+//! `tokio::sync::mpsc`, `futures::channel::mpsc`.
+
+use std::sync::Arc;
+use std::task::Poll;
+
+use futures::executor::block_on;
+use futures::{SinkExt, StreamExt, join};
+use genevent::EventManager;
+use genevent::error::{NotifyError, ReserveError, TryNotifyError};
+use tokio_test::task;
+
+use crate::drive::{now, read, read_all};
+
+#[test]
+fn a_full_channel_gives_the_value_back() {
+    let manager = EventManager::new(1);
+    let mut reader = manager.subscribe();
+    manager.try_notify(1).unwrap();
+    let back = manager.try_notify(2).unwrap_err();
+    assert!(matches!(back, TryNotifyError::Full(2)));
+    assert_eq!(read(&mut reader), Some(1));
+    manager.try_notify(back.into_event()).unwrap();
+}
+
+#[test]
+fn a_sender_that_waits_goes_on_when_a_value_is_taken() {
+    let manager = EventManager::new(1);
+    let mut reader = manager.subscribe();
+    now(manager.notify(1)).unwrap();
+    let mut second = task::spawn(manager.notify(2));
+    assert!(second.poll().is_pending());
+    assert_eq!(read(&mut reader), Some(1));
+    assert!(second.is_woken());
+    assert!(second.poll().is_ready());
+}
+
+#[test]
+fn a_sender_that_gives_up_does_not_keep_its_place() {
+    let manager = EventManager::new(1);
+    let mut reader = manager.subscribe();
+    now(manager.notify(1)).unwrap();
+    let mut gives_up = task::spawn(manager.notify(2));
+    let mut stays = task::spawn(manager.notify(3));
+    assert!(gives_up.poll().is_pending());
+    assert!(stays.poll().is_pending());
+    assert_eq!(read(&mut reader), Some(1));
+    drop(gives_up);
+    assert!(stays.is_woken());
+    assert!(stays.poll().is_ready());
+    assert_eq!(read(&mut reader), Some(3));
+}
+
+#[test]
+fn a_dropped_permit_gives_its_room_back() {
+    let manager = EventManager::new(1);
+    let _reader = manager.subscribe();
+    let permit = now(manager.reserve()).unwrap();
+    assert!(matches!(
+        manager.try_notify(1),
+        Err(TryNotifyError::Full(1))
+    ));
+    let mut waiting = task::spawn(manager.reserve());
+    assert!(waiting.poll().is_pending());
+    drop(permit);
+    assert!(waiting.is_woken());
+    assert!(waiting.poll().is_ready());
+}
+
+/// The receiver closes there, the manager here.
+#[test]
+fn a_permit_that_is_out_when_it_closes_may_still_be_used_and_is_waited_for() {
+    let manager = EventManager::new(2);
+    let mut reader = task::spawn(manager.subscribe());
+    let permit = now(manager.reserve()).unwrap();
+    manager.close();
+    assert!(reader.poll_next().is_pending());
+    assert!(matches!(now(manager.reserve()), Err(ReserveError::Closed)));
+    permit.notify(1);
+    assert_eq!(reader.poll_next(), Poll::Ready(Some(1)));
+    assert_eq!(reader.poll_next(), Poll::Ready(None));
+}
+
+#[test]
+fn closing_lets_what_is_stored_be_read_and_turns_senders_away() {
+    let manager = EventManager::new(1);
+    let mut reader = manager.subscribe();
+    now(manager.notify(1)).unwrap();
+    let mut waiting = task::spawn(manager.notify(2));
+    assert!(waiting.poll().is_pending());
+    manager.close();
+    assert!(waiting.is_woken());
+    let Poll::Ready(Err(NotifyError::Closed(2))) = waiting.poll() else {
+        panic!("it gets its event back");
+    };
+    assert_eq!(read_all(&mut reader), [1]);
+}
+
+/// There a send to a receiver that is gone fails; here others may come.
+#[test]
+fn values_for_a_receiver_that_is_dropped_are_dropped_with_it() {
+    let value = Arc::new(());
+    let manager = EventManager::new(4);
+    let reader = manager.subscribe();
+    manager.try_notify(Arc::clone(&value)).unwrap();
+    drop(reader);
+    assert_eq!(Arc::strong_count(&value), 1);
+    assert_eq!(manager.try_notify(value), Ok(0));
+}
+
+#[test]
+fn the_values_of_each_sender_keep_their_order() {
+    let manager = EventManager::new(1);
+    let reader = manager.subscribe();
+    let senders = [100, 200].map(|base| {
+        let mut sink = manager.sink();
+        async move {
+            for n in 0..50 {
+                sink.send(base + n).await.unwrap();
+            }
+        }
+    });
+    drop(manager);
+    let [one, two] = senders;
+    let (all, (), ()) = block_on(async { join!(reader.collect::<Vec<_>>(), one, two) });
+    let of = |base| all.iter().copied().filter(move |n| n / 100 == base / 100);
+    assert!(of(100).eq(100..150));
+    assert!(of(200).eq(200..250));
+}

@@ -1,0 +1,86 @@
+//! What is kept for those who come late, and no more.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use genevent::{EventManager, Subscription};
+
+use super::{replay, retaining};
+use crate::drive::{read, waits};
+
+/// Counts those that are there.
+#[derive(Clone)]
+struct Counted(#[expect(dead_code, reason = "it is counted")] Arc<()>);
+
+#[test]
+fn what_stays_in_memory_is_what_is_retained_and_at_most_two_segments_more() {
+    for retain in [0, 1, 64, 100, 1_000] {
+        for readers in 0..=2 {
+            let there = Arc::new(());
+            let manager = retaining(retain);
+            let mut readers: Vec<_> = (0..readers).map(|_| manager.subscribe()).collect();
+            for n in 1..=3_000 {
+                let event = Counted(Arc::clone(&there));
+                manager.try_notify(event).ok().unwrap();
+                // The first one reads everything at once, the second in spurts.
+                for (index, reader) in readers.iter_mut().enumerate() {
+                    if index == 0 || n % 500 == 0 {
+                        while !waits(reader) {}
+                    }
+                }
+                let unread = readers.iter().map(Subscription::pending).max();
+                let kept = Arc::strong_count(&there) - 1;
+                let wanted = retain.max(unread.unwrap_or(0));
+                assert!(kept >= retain.min(n), "{kept} of {retain} after {n}");
+                assert!(kept <= wanted + 128, "{kept} for {wanted} after {n}");
+            }
+            manager.close();
+            drop(readers);
+            assert_eq!(Arc::strong_count(&there), 1, "closing lets go of it");
+        }
+    }
+}
+
+#[test]
+fn what_a_replay_has_yet_to_yield_goes_with_it() {
+    let there = Arc::new(());
+    let manager = retaining(100);
+    let late = || {
+        let mut late = manager.subscribe_with(replay(100));
+        assert!(read(&mut late).is_some());
+        late
+    };
+    for _ in 0..100 {
+        let event = Counted(Arc::clone(&there));
+        manager.try_notify(event).ok().unwrap();
+    }
+    let replays = [late(), late()];
+    manager.close();
+    assert_eq!(Arc::strong_count(&there) - 1, 100);
+    drop(replays);
+    assert_eq!(Arc::strong_count(&there) - 1, 0);
+}
+
+#[test]
+fn events_that_are_not_retained_any_more_may_call_back_when_they_are_dropped() {
+    struct CallsBack(Option<EventManager<CallsBack>>, Arc<AtomicUsize>);
+
+    impl Drop for CallsBack {
+        fn drop(&mut self) {
+            if let Some(manager) = self.0.take() {
+                assert_eq!(manager.subscriber_count(), 0);
+                self.1.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    let manager = retaining(10);
+    let dropped = Arc::new(AtomicUsize::new(0));
+    for _ in 0..1_000 {
+        let event = CallsBack(Some(manager.clone()), Arc::clone(&dropped));
+        assert!(manager.try_notify(event).is_ok());
+    }
+    assert!(dropped.load(Ordering::Relaxed) >= 1_000 - 10 - 128);
+    manager.close();
+    assert_eq!(dropped.load(Ordering::Relaxed), 1_000);
+}

@@ -1,0 +1,269 @@
+//! Who holds publishers up for too long is warned of.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use genevent::{EventManager, Overflow};
+use tokio::time::advance;
+use tokio_test::{assert_pending, assert_ready, task};
+use tracing::Level;
+
+use super::listener::{listen, news, news_at};
+use super::{Opaque, is_odd, named, secs};
+use crate::drive::{now, read};
+
+fn warned(after: Duration) -> EventManager<Opaque> {
+    let builder = EventManager::builder().name("orders").capacity(1);
+    builder.warn_after(after).build()
+}
+
+/// The text of a warning, for so many publishers, after so long, of a subscriber from `line`.
+fn warning(subscriber: &str, line: &str, held: &str, waiting: usize) -> String {
+    format!(
+        "WARN a subscriber holds publishers up: manager=\"orders\" subscriber={subscriber} \
+         at={line} unread=1 window=1 held={held} waiting={waiting}"
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_holds_publishers_for_too_long_is_warned_of_once_for_each_time() {
+    let (told, _listening) = listen();
+    let manager = warned(secs(5));
+    let mut slow = manager.subscribe_with(named("slow"));
+    let line = manager.subscribers()[0].created_at().to_string();
+    manager.try_notify(Opaque).unwrap();
+    advance(secs(60)).await;
+    let mut first = task::spawn(manager.notify(Opaque));
+    let mut second = task::spawn(manager.notify(Opaque));
+    assert_pending!(first.poll());
+    assert_pending!(second.poll());
+
+    advance(Duration::from_millis(4_999)).await;
+    assert!(!first.is_woken());
+    advance(Duration::from_millis(1)).await;
+    assert!(first.is_woken(), "without anybody else's doing");
+    assert_eq!(news_at(&told, Level::WARN), [""; 0]);
+    assert_pending!(first.poll());
+    assert_eq!(
+        news_at(&told, Level::WARN),
+        [warning("1 name=\"slow\"", &line, "5s", 2)]
+    );
+    advance(secs(100)).await;
+    assert_pending!(first.poll());
+    assert_eq!(news_at(&told, Level::WARN), [""; 0], "once");
+
+    assert!(read(&mut slow).is_some());
+    assert_ready!(first.poll()).unwrap();
+    assert_pending!(second.poll());
+    advance(secs(5)).await;
+    assert!(second.is_woken());
+    assert_pending!(second.poll());
+    assert_eq!(
+        news_at(&told, Level::WARN),
+        [warning("1 name=\"slow\"", &line, "5s", 1)],
+        "and once more"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_no_time_at_all_it_is_warned_of_at_once() {
+    let (told, _listening) = listen();
+    let manager = warned(Duration::ZERO);
+    let slow = manager.subscribe();
+    let line = manager.subscribers()[0].created_at().to_string();
+    manager.try_notify(Opaque).unwrap();
+    assert!(manager.try_notify(Opaque).is_err());
+    assert_eq!(news_at(&told, Level::WARN), [""; 0], "nobody waits");
+    let mut waits = task::spawn(manager.notify(Opaque));
+    assert_pending!(waits.poll());
+    assert_eq!(news_at(&told, Level::WARN), [warning("1", &line, "0ns", 1)]);
+    drop(slow);
+    assert_ready!(waits.poll()).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_reads_in_time_is_not_warned_of() {
+    let (told, _listening) = listen();
+    let manager = warned(secs(5));
+    let mut slow = manager.subscribe();
+    manager.try_notify(Opaque).unwrap();
+    for _ in 0..3 {
+        let mut waits = task::spawn(manager.notify(Opaque));
+        assert_pending!(waits.poll());
+        advance(secs(4)).await;
+        assert!(read(&mut slow).is_some());
+        assert_ready!(waits.poll()).unwrap();
+    }
+    assert_eq!(news_at(&told, Level::WARN), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_warning_comes_although_the_publisher_at_the_head_gives_up() {
+    let (told, _listening) = listen();
+    let manager = warned(secs(5));
+    let slow = manager.subscribe();
+    manager.try_notify(Opaque).unwrap();
+    let mut first = task::spawn(manager.notify(Opaque));
+    assert_pending!(first.poll());
+    let mut second = task::spawn(manager.reserve());
+    assert_pending!(second.poll());
+    advance(secs(3)).await;
+    drop(first);
+    assert!(second.is_woken(), "to set an alarm of its own");
+    assert_pending!(second.poll());
+    advance(secs(2)).await;
+    assert!(second.is_woken());
+    assert_pending!(second.poll());
+    assert_eq!(news_at(&told, Level::WARN).len(), 1);
+    drop(slow);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_with_limited_patience_is_warned_of_before_it_is_cut_off() {
+    let (told, _listening) = listen();
+    let manager = warned(secs(2));
+    let stuck = manager.subscribe_with(Overflow::WaitAtMost(secs(5)));
+    let line = manager.subscribers()[0].created_at().to_string();
+    manager.try_notify(Opaque).unwrap();
+    let start = tokio::time::Instant::now();
+    assert_eq!(manager.notify(Opaque).await.unwrap(), 0);
+    assert_eq!(start.elapsed(), secs(5));
+    let told = news(&told);
+    let at = |line: &str| told.iter().position(|told| told == line);
+    let cut = "DEBUG left: manager=\"orders\" subscriber=1 \
+               why=\"disconnected: it made publishers wait for too long\"";
+    assert!(at(&warning("1", &line, "2s", 1)) < at(cut), "{told:?}");
+    assert!(at(cut).is_some());
+    drop(stuck);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_that_is_in_the_way_is_warned_of_by_its_own_time() {
+    let (told, _listening) = listen();
+    let manager = warned(secs(5));
+    let mut one = manager.subscribe_with(named("one"));
+    let other = manager.subscribe_with(named("other"));
+    manager.try_notify(Opaque).unwrap();
+    let mut waits = task::spawn(manager.notify(Opaque));
+    assert_pending!(waits.poll());
+    advance(secs(3)).await;
+    assert!(read(&mut one).is_some());
+    advance(secs(2)).await;
+    assert_pending!(waits.poll());
+    let warnings = news_at(&told, Level::WARN);
+    assert_eq!(warnings.len(), 1);
+    assert!(warnings[0].contains("name=\"other\""));
+    drop(other);
+    assert_ready!(waits.poll()).unwrap();
+}
+
+/// One that wants odd numbers and has no room for another, and one publisher of an odd number
+/// behind one of an even number; the first in line is in the way of nobody.
+#[tokio::test(start_paused = true)]
+async fn a_filtered_one_that_steps_aside_and_comes_back_is_warned_of_once() {
+    let (told, _listening) = listen();
+    let builder = EventManager::<u8>::builder().name("orders").capacity(1);
+    let manager = builder.warn_after(secs(5)).build();
+    let mut odd = manager.subscribe_where_with(named("odd"), is_odd);
+    let mut all = manager.subscribe_with(named("all"));
+    manager.try_notify(1).unwrap();
+
+    // In the way for 3 s, aside for 1 s, in the way again.
+    let mut first = task::spawn(manager.notify(3));
+    assert_pending!(first.poll());
+    advance(secs(3)).await;
+    drop(first);
+    assert!(read(&mut all).is_some());
+    advance(secs(1)).await;
+    assert_eq!(manager.stats().in_the_way().count(), 0, "aside");
+    let mut second = task::spawn(manager.notify(5));
+    assert_pending!(second.poll());
+    let held = |manager: &EventManager<u8>| manager.subscribers()[0].holding();
+    assert_eq!(held(&manager), Some(secs(4)), "its time went on");
+    advance(Duration::from_millis(999)).await;
+    assert_pending!(second.poll());
+    assert_eq!(news_at(&told, Level::WARN), [""; 0]);
+    advance(Duration::from_millis(1)).await;
+    assert!(second.is_woken());
+    assert_pending!(second.poll());
+    let warnings = news_at(&told, Level::WARN);
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].contains("name=\"odd\"") && warnings[0].contains("held=5s"));
+
+    // Warned of, aside, and back: no second.
+    drop(second);
+    let mut third = task::spawn(manager.notify(7));
+    assert_pending!(third.poll());
+    advance(secs(60)).await;
+    assert_pending!(third.poll());
+    assert_eq!(held(&manager), Some(secs(65)));
+    assert_eq!(news_at(&told, Level::WARN), [""; 0], "once");
+
+    // It takes one: time starts anew, and with it the warning.
+    assert_eq!(now(odd.next()), Some(1));
+    assert_ready!(third.poll()).unwrap();
+    assert!(read(&mut all).is_some());
+    let mut fourth = task::spawn(manager.notify(9));
+    assert_pending!(fourth.poll());
+    assert_eq!(held(&manager), Some(Duration::ZERO));
+    advance(secs(5)).await;
+    assert!(fourth.is_woken());
+    assert_pending!(fourth.poll());
+    let again = news_at(&told, Level::WARN);
+    assert_eq!(again.len(), 1, "{again:?}");
+    assert!(again[0].contains("held=5s"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_whose_time_comes_while_it_is_aside_is_warned_of_when_it_is_back() {
+    let (told, _listening) = listen();
+    let manager = EventManager::<u8>::builder().capacity(1);
+    let manager = manager.warn_after(secs(5)).build();
+    let odd = manager.subscribe_where(is_odd);
+    manager.try_notify(1).unwrap();
+    let mut first = task::spawn(manager.notify(3));
+    assert_pending!(first.poll());
+    drop(first);
+    advance(secs(60)).await;
+    manager.try_notify(2).unwrap();
+    assert_eq!(news_at(&told, Level::WARN), [""; 0], "nobody waits for it");
+    let mut second = task::spawn(manager.notify(5));
+    assert_pending!(second.poll());
+    let warnings = news_at(&told, Level::WARN);
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].contains("held=60s") && warnings[0].contains("waiting=1"));
+    drop(odd);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_patience_with_a_filtered_one_does_not_start_anew_when_it_steps_aside() {
+    let (told, _listening) = listen();
+    let manager = EventManager::<u8>::builder().name("orders").capacity(1);
+    let manager = manager.warn_after(secs(2)).build();
+    let odd = manager.subscribe_where_with(Overflow::WaitAtMost(secs(5)), is_odd);
+    manager.try_notify(1).unwrap();
+    let mut first = task::spawn(manager.notify(3));
+    assert_pending!(first.poll());
+    advance(secs(3)).await;
+    assert_pending!(first.poll());
+    assert_eq!(news_at(&told, Level::WARN).len(), 1);
+    drop(first);
+    manager.try_notify(2).unwrap();
+    advance(secs(1)).await;
+    let mut second = task::spawn(manager.notify(5));
+    assert_pending!(second.poll());
+    advance(Duration::from_millis(999)).await;
+    assert!(!second.is_woken());
+    assert_pending!(second.poll());
+    advance(Duration::from_millis(1)).await;
+    assert!(second.is_woken(), "after 5 s in all");
+    assert_eq!(assert_ready!(second.poll()), Ok(0));
+    let mut told = news(&told);
+    told.retain(|line| !line.starts_with("TRACE"));
+    assert_eq!(
+        told,
+        ["DEBUG left: manager=\"orders\" subscriber=1 \
+          why=\"disconnected: it made publishers wait for too long\""]
+    );
+    drop(odd);
+}

@@ -1,0 +1,102 @@
+//! Who waits: each kind of publisher, at the head of the line and behind it.
+
+use futures::FutureExt;
+use genevent::error::NotifyError;
+use genevent::test_util::{assert_ended, assert_next};
+use genevent::{EndReason, EventManager};
+use tokio::time::{Instant, advance};
+use tokio_test::{assert_pending, assert_ready, task};
+
+use super::{at_most, secs, stuck};
+
+#[tokio::test(start_paused = true)]
+async fn time_runs_from_when_the_first_publisher_began_to_wait() {
+    let (manager, reader) = stuck();
+    let mut first = task::spawn(manager.notify(2));
+    assert_pending!(first.poll());
+    advance(secs(3)).await;
+    let mut second = task::spawn(manager.notify(3));
+    assert_pending!(second.poll());
+    advance(secs(2)).await;
+    assert!(first.is_woken() && !second.is_woken());
+    assert_eq!(assert_ready!(first.poll()), Ok(0));
+    assert!(second.is_woken(), "its turn");
+    assert_eq!(assert_ready!(second.poll()), Ok(0));
+    drop(reader);
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_the_head_is_cancelled_the_next_one_takes_its_alarm_over() {
+    let (manager, reader) = stuck();
+    let start = Instant::now();
+    let mut head = task::spawn(manager.notify(2));
+    assert_pending!(head.poll());
+    let next = tokio::spawn({
+        let manager = manager.clone();
+        async move { manager.notify(3).await }
+    });
+    advance(secs(3)).await;
+    assert_pending!(head.poll());
+    drop(head);
+    assert_eq!(next.await.unwrap(), Ok(0));
+    assert_eq!(start.elapsed(), secs(5));
+    drop(reader);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_that_is_moved_to_another_task_still_wakes_in_time() {
+    let (manager, reader) = stuck();
+    let start = Instant::now();
+    let mut publisher = Box::pin(async move { (manager.notify(2).await, manager) });
+    assert!((&mut publisher).now_or_never().is_none());
+    let (stored, _manager) = tokio::spawn(publisher).await.unwrap();
+    assert_eq!(stored, Ok(0));
+    assert_eq!(start.elapsed(), secs(5));
+    drop(reader);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_kind_of_publisher_looks_at_the_clock() {
+    use futures::SinkExt;
+
+    for kind in 0..5 {
+        let (manager, reader) = stuck();
+        let start = Instant::now();
+        match kind {
+            0 => drop(manager.notify(2).await.unwrap()),
+            1 => drop(manager.ack_notify(2).await.unwrap()),
+            2 => drop(manager.sync_notify(2).await.unwrap()),
+            3 => drop(manager.reserve().await.unwrap()),
+            _ => manager.sync_sink().send(2).await.unwrap(),
+        }
+        assert_eq!(start.elapsed(), secs(5), "{kind}");
+        drop(reader);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_for_room_is_limited_and_waiting_for_answers_is_not() {
+    let manager = EventManager::new(1);
+    let mut reader = manager.subscribe_with(at_most(5));
+    let mut done = task::spawn(manager.sync_notify(1));
+    assert_pending!(done.poll());
+    assert_next!(reader, 1).now();
+    advance(secs(3600)).await;
+    assert_pending!(done.poll());
+    assert_eq!(manager.subscriber_count(), 1);
+    reader.ack();
+    assert!(assert_ready!(done.poll()).unwrap().all_acked());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manager_closed_meanwhile_disconnects_nobody() {
+    let (manager, mut reader) = stuck();
+    let mut publisher = task::spawn(manager.notify(2));
+    assert_pending!(publisher.poll());
+    advance(secs(6)).await;
+    manager.close();
+    assert_eq!(assert_ready!(publisher.poll()), Err(NotifyError::Closed(2)));
+    assert_next!(reader, 1).now();
+    assert_ended!(reader).now();
+    assert_eq!(reader.end_reason(), Some(EndReason::Closed));
+}

@@ -1,0 +1,88 @@
+//! Permits and sinks wake who waits for their room or their answers.
+
+use std::task::Poll;
+
+use futures::{FutureExt, SinkExt};
+use genevent::EventManager;
+
+use super::{Alarm, read};
+
+#[test]
+fn a_permit_calls_the_next_in_line_when_it_is_given_back_and_not_when_it_is_used() {
+    for used in [true, false] {
+        let manager = EventManager::new(1);
+        let mut reader = manager.subscribe();
+        let permit = manager.reserve().now_or_never().unwrap().unwrap();
+        let (first, second) = (Alarm::new(), Alarm::new());
+        let (mut one, mut two) = (manager.reserve(), manager.notify(2));
+        assert!(first.poll(&mut one).is_pending());
+        assert!(second.poll(&mut two).is_pending());
+        if used {
+            assert_eq!(permit.notify(1), 1);
+            assert_eq!(first.rings(), 0, "the room is used");
+            read(&mut reader);
+        } else {
+            drop(permit);
+        }
+        assert_eq!((first.rings(), second.rings()), (1, 0));
+        let Poll::Ready(Ok(permit)) = first.poll(&mut one) else {
+            panic!("there is room");
+        };
+        assert_eq!(second.rings(), 0, "its place is taken");
+        drop(permit);
+        assert_eq!((first.rings(), second.rings()), (1, 1));
+        assert_eq!(second.poll(&mut two), Poll::Ready(Ok(1)));
+    }
+}
+
+#[test]
+fn the_last_permit_after_the_close_wakes_the_readers_and_who_stops() {
+    for used in [true, false] {
+        let manager = EventManager::new(2);
+        let mut reader = manager.subscribe();
+        let permit = manager.reserve().now_or_never().unwrap().unwrap();
+        let (reads, stops) = (Alarm::new(), Alarm::new());
+        assert!(reads.poll_next(&mut reader).is_pending());
+        let mut stop = manager.stop();
+        assert!(stops.poll(&mut stop).is_pending());
+        assert_eq!((reads.rings(), stops.rings()), (0, 0), "more may come");
+        if used {
+            permit.notify('x');
+        } else {
+            drop(permit);
+        }
+        assert_eq!((reads.rings(), stops.rings()), (1, 1));
+        assert_eq!(
+            reads.poll_next(&mut reader),
+            Poll::Ready(used.then_some('x'))
+        );
+        assert_eq!(stops.poll(&mut stop).is_pending(), used, "it is in hand");
+        drop(reader);
+        assert_eq!(stops.rings(), 1 + usize::from(used));
+        assert_eq!(reads.held() + usize::from(used) * stops.held(), 0);
+    }
+}
+
+#[test]
+fn a_sync_sink_is_woken_by_its_oldest_event_and_looks_at_all() {
+    let manager = EventManager::new(4);
+    let mut reader = manager.subscribe();
+    let mut sink = manager.sync_sink();
+    for n in 1..=3 {
+        assert!(sink.feed(n).now_or_never().is_some());
+    }
+    let alarm = Alarm::new();
+    assert!(alarm.poll(&mut sink.flush()).is_pending());
+    assert_eq!(read(&mut reader), 1);
+    assert_eq!(alarm.rings(), 0);
+    assert_eq!((read(&mut reader), read(&mut reader)), (2, 3));
+    assert_eq!(alarm.rings(), 1, "the first is finished");
+    assert!(
+        alarm.poll(&mut sink.flush()).is_pending(),
+        "the third is not"
+    );
+    reader.ack();
+    assert_eq!(alarm.rings(), 2);
+    assert!(alarm.poll(&mut sink.flush()).is_ready());
+    assert_eq!(alarm.held(), 0);
+}

@@ -1,0 +1,60 @@
+//! Who waits only so long is woken by the answer or by the clock.
+
+use std::task::Poll;
+
+use genevent::EventManager;
+
+use super::{Alarm, read};
+
+#[cfg(feature = "rt")]
+#[tokio::test(start_paused = true)]
+async fn within_is_woken_by_the_answer_or_by_the_clock_and_lets_its_wakers_go() {
+    let second = std::time::Duration::from_secs(1);
+    let manager = EventManager::new(1);
+    let mut reader = manager.subscribe();
+    for answered in [true, false] {
+        let alarm = Alarm::new();
+        let mut done = Box::pin(manager.sync_notify(1).within(second));
+        assert!(alarm.poll(&mut done).is_pending());
+        read(&mut reader);
+        assert_eq!(alarm.rings(), 0);
+        if answered {
+            reader.ack();
+        } else {
+            tokio::time::advance(second).await;
+        }
+        assert_eq!(alarm.rings(), 1);
+        let Poll::Ready(result) = alarm.poll(&mut done) else {
+            panic!("it is answered, or late");
+        };
+        assert_eq!(result.is_ok(), answered);
+        drop(done);
+        assert_eq!(alarm.held(), 0);
+        reader.ack();
+        assert_eq!(alarm.rings(), 1);
+    }
+
+    let alarm = Alarm::new();
+    manager.try_notify(1).unwrap();
+    let mut in_line = Box::pin(manager.sync_notify(2).within(second));
+    assert!(alarm.poll(&mut in_line).is_pending());
+    drop(in_line);
+    assert_eq!(alarm.held(), 0);
+    tokio::time::advance(second).await;
+    assert_eq!(alarm.rings(), 0);
+}
+
+#[cfg(feature = "rt")]
+#[tokio::test(start_paused = true)]
+async fn a_stop_that_is_late_for_a_permit_says_so() {
+    let manager = EventManager::<u32>::new(1);
+    let permit = manager.reserve().await.unwrap();
+    let late = manager
+        .stop()
+        .within(std::time::Duration::from_secs(1))
+        .await;
+    let late = late.unwrap_err();
+    assert!(late.pending().is_empty());
+    assert_eq!(late.to_string(), "not over in time: permits are out");
+    drop(permit);
+}
