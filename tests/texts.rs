@@ -147,7 +147,7 @@ mod with_tokio {
         manager.close();
         let late = manager.add_handler("late", quiet()).unwrap_err();
         shows(&late, "Closed(..)");
-        says(&late, "the event manager is closed");
+        says(&late, "the event manager is closed, or the group has ended");
         assert!(matches!(late, AddHandlerError::Closed(_)));
         handler.stopped().await;
         let text = r#"HandlerRef { name: "quiet", stopped: Some(ManagerClosed), .. }"#;

@@ -135,7 +135,7 @@ impl<H> fmt::Display for AddHandlerError<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::AlreadyPresent(_) => "a handler of this name is already present",
-            Self::Closed(_) => CLOSED,
+            Self::Closed(_) => "the event manager is closed, or the group has ended",
         })
     }
 }
