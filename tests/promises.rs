@@ -44,6 +44,8 @@ mod handler_foreign;
 #[cfg(feature = "rt")]
 mod handler_group;
 #[cfg(feature = "rt")]
+mod handler_group_ends;
+#[cfg(feature = "rt")]
 mod handler_model;
 #[cfg(feature = "rt")]
 mod handler_restart;
