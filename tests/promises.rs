@@ -54,6 +54,8 @@ mod handler_scale;
 #[cfg(feature = "rt")]
 mod handler_told;
 #[cfg(feature = "rt")]
+mod handler_turns;
+#[cfg(feature = "rt")]
 mod handler_ways;
 mod inspect;
 #[cfg(feature = "rt")]
