@@ -27,6 +27,8 @@ mod delivery_scale;
 mod event_stream_ext;
 mod executors;
 #[cfg(feature = "rt")]
+mod ext_bounds;
+#[cfg(feature = "rt")]
 mod fairness;
 mod filter_foreign;
 #[cfg(feature = "rt")]
