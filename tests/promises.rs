@@ -71,6 +71,8 @@ mod kv_scale;
 #[cfg(feature = "rt")]
 mod kv_slow_observers;
 #[cfg(feature = "rt")]
+mod kv_values;
+#[cfg(feature = "rt")]
 mod kv_watch;
 mod notify;
 mod order;
