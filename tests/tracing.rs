@@ -2,6 +2,8 @@
 
 #[path = "support/drive.rs"]
 mod drive;
+#[path = "tracing/handlers.rs"]
+mod handlers;
 
 use std::cell::Cell;
 use std::fmt::{Debug, Write};
