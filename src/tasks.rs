@@ -2,33 +2,26 @@
 
 use std::future::Future;
 
-/// The runtime of whoever asks.
-#[cfg(not(genevent_shuttle))]
-pub(crate) struct Tasks(tokio::runtime::Handle);
+/// The runtime of whoever asks. A model checker has but one.
+pub(crate) struct Tasks {
+    #[cfg(not(genevent_shuttle))]
+    runtime: tokio::runtime::Handle,
+}
 
-#[cfg(genevent_shuttle)]
-pub(crate) struct Tasks;
-
-#[cfg(not(genevent_shuttle))]
 impl Tasks {
     /// # Panics
     /// Outside of a runtime.
     pub(crate) fn current() -> Self {
-        Self(tokio::runtime::Handle::current())
+        Self {
+            #[cfg(not(genevent_shuttle))]
+            runtime: tokio::runtime::Handle::current(),
+        }
     }
 
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.0.spawn(task);
-    }
-}
-
-#[cfg(genevent_shuttle)]
-impl Tasks {
-    pub(crate) fn current() -> Self {
-        Self
-    }
-
-    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        #[cfg(not(genevent_shuttle))]
+        self.runtime.spawn(task);
+        #[cfg(genevent_shuttle)]
         crate::sync::spawn(task);
     }
 }

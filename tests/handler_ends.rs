@@ -1,6 +1,8 @@
 //! Ends of handlers that meet: an abort and another end, an owner's end and an event, the end of
 //! the runtime and any of these.
 
+mod runtime;
+
 use std::future::{pending, poll_fn};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -9,7 +11,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 
 use futures::{FutureExt, poll};
-use genevent::handler::{CallError, TrySwapError};
+use genevent::handler::TrySwapError;
 use genevent::test_util::Probe;
 use genevent::{EventManager, Handler, HandlerRef, Restart, StopReason, handler_fn};
 use tokio::sync::oneshot;
@@ -83,6 +85,29 @@ async fn an_abort_that_is_pending_when_terminate_begins_does_not_skip_it() {
     manager.notify(0).await.unwrap();
     assert_eq!(a.stopped().await, StopReason::Finished);
     assert_eq!(diary.drain(), ["a 0", "a ends: it had finished"]);
+}
+
+#[tokio::test]
+async fn an_abort_does_not_cut_short_the_terminate_that_it_brings_about() {
+    struct Thorough(Diary);
+    impl Handler<u32> for Thorough {
+        async fn handle_event(&mut self, _: &u32) -> ControlFlow<()> {
+            pending().await
+        }
+
+        async fn terminate(&mut self, reason: &StopReason) {
+            yield_now().await;
+            self.0.record(reason.to_string());
+        }
+    }
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    let handler = manager.add_handler("a", Thorough(diary.clone())).unwrap();
+    manager.notify(1).await.unwrap();
+    settle().await;
+    handler.abort();
+    assert_eq!(handler.stopped().await, StopReason::Aborted);
+    assert_eq!(diary.drain(), ["it was aborted"]);
 }
 
 #[tokio::test]
@@ -224,6 +249,26 @@ async fn a_flush_does_not_wait_for_the_end_of_a_handler_that_has_handled_it_all(
     assert_eq!(removal.await.err(), Some(StopReason::Aborted));
 }
 
+#[tokio::test]
+async fn a_removal_by_name_that_meets_a_swap_removes_who_has_the_name_then() {
+    let manager = EventManager::<u32>::new(8);
+    let diary = Diary::default();
+    let a = manager.add_handler("a", Scribe::new("a", &diary)).unwrap();
+    let new = Scribe::new("b", &diary);
+    let mut swap = Box::pin(a.swap(|_| new));
+    assert!(poll!(&mut swap).is_pending());
+    assert!(manager.remove_handler("a").await);
+    let b = swap.await.unwrap();
+    assert_eq!(b.stopped().now_or_never(), Some(StopReason::Removed));
+    assert_eq!(
+        diary.drain(),
+        [
+            "a ends: another handler has taken its place",
+            "b ends: it was removed"
+        ]
+    );
+}
+
 // ---- Owners -------------------------------------------------------------------------------------
 
 #[tokio::test]
@@ -272,100 +317,4 @@ async fn a_member_on_its_way_in_sees_what_is_stored_before_its_owner_ends() {
     manager.notify(2).await.unwrap();
     assert_eq!(handler.stopped().await, StopReason::OwnerGone);
     assert_eq!(diary.drain(), ["owned 1", "owned ends: its owner is gone"]);
-}
-
-// ---- The runtime goes ---------------------------------------------------------------------------
-
-fn runtime() -> tokio::runtime::Runtime {
-    let builder = &mut tokio::runtime::Builder::new_current_thread();
-    builder.build().unwrap()
-}
-
-#[test]
-fn what_was_handled_counts_as_finished_though_the_runtime_goes_amid_terminate() {
-    let manager = EventManager::new(8);
-    let diary = Diary::default();
-    let runtime = runtime();
-    let mut done = Box::pin(manager.sync_notify(0));
-    let a = runtime.block_on(async {
-        let a = manager.add_handler("a", Scribe::slow("a", &diary)).unwrap();
-        assert!(poll!(&mut done).is_pending());
-        settle().await;
-        a
-    });
-    assert_eq!(diary.drain(), ["a 0", "a ends: it had finished"]);
-    drop(runtime);
-    assert!(done.now_or_never().unwrap().unwrap().all_acked());
-    assert_eq!(a.stopped().now_or_never(), Some(StopReason::Aborted));
-}
-
-#[test]
-fn what_a_member_had_yet_to_handle_counts_as_dropped_when_the_runtime_goes() {
-    let manager = EventManager::new(8);
-    let diary = Diary::default();
-    let runtime = runtime();
-    let mut done = Box::pin(manager.sync_notify(0));
-    runtime.block_on(async {
-        let group = manager.handler_group("group").unwrap();
-        group.add_handler("a", Scribe::slow("a", &diary)).unwrap();
-        group.add_handler("b", Scribe::new("b", &diary)).unwrap();
-        assert!(poll!(&mut done).is_pending());
-        settle().await;
-    });
-    assert_eq!(diary.drain(), ["a 0", "a ends: it had finished"]);
-    drop(runtime);
-    assert_eq!(done.now_or_never().unwrap().unwrap().dropped(), 1);
-}
-
-#[test]
-fn a_runtime_that_goes_in_any_phase_tells_everybody() {
-    type Start = fn(&EventManager<u32>, &Diary) -> HandlerRef<u32, Scribe>;
-    let add: Start = |manager, diary| manager.add_handler("a", Scribe::slow("a", diary)).unwrap();
-    let phases: [(&str, u32, Start); 5] = [
-        ("not begun", 0, add),
-        ("idle", 8, add),
-        ("terminating", 8, |manager, diary| {
-            let a = manager.add_handler("a", Scribe::slow("a", diary)).unwrap();
-            drop(a.clone().drop_guard());
-            a
-        }),
-        ("reviving", 8, |manager, diary| {
-            let diary = diary.clone();
-            let twice = Restart::on_failure(2, std::time::Duration::MAX);
-            let make = move || Scribe::slow("a", &diary);
-            let a = manager.add_handler_with("a", make, twice).unwrap();
-            let call = a.call(|_| -> () { panic!("it ends this life") });
-            assert!(call.now_or_never().is_none());
-            a
-        }),
-        ("swapping", 8, |manager, diary| {
-            let a = manager.add_handler("a", Scribe::slow("a", diary)).unwrap();
-            assert!(a.clone().swap(|old| old).now_or_never().is_none());
-            a
-        }),
-    ];
-    for (phase, turns, start) in phases {
-        let (manager, diary, runtime) = (EventManager::new(8), Diary::default(), runtime());
-        let (a, call, mut done) = runtime.block_on(async {
-            let a = start(&manager, &diary);
-            for _ in 0..turns {
-                yield_now().await;
-            }
-            let call = a.clone();
-            let mut call = Box::pin(async move { call.call(|a| a.name).await });
-            assert!(poll!(&mut call).is_pending(), "{phase}");
-            let mut done = Box::pin(manager.sync_notify(7));
-            assert!(poll!(&mut done).is_pending(), "{phase}");
-            (a, call, done)
-        });
-        drop(runtime);
-        let aborted = StopReason::Aborted;
-        assert_eq!(a.stopped().now_or_never(), Some(aborted.clone()), "{phase}");
-        let answer = call.now_or_never();
-        assert_eq!(answer, Some(Err(CallError::Stopped(aborted))), "{phase}");
-        let receipt = (&mut done).now_or_never().unwrap().unwrap();
-        assert_eq!(receipt.dropped(), 1, "{phase}");
-        assert!(manager.which_handlers().is_empty(), "{phase}");
-        assert!(manager.stop().now_or_never().is_some(), "{phase}");
-    }
 }

@@ -110,6 +110,20 @@ async fn panics_far_apart_are_forgiven() {
     assert_eq!(handler.call(|h| h.life).await, Ok(7));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_stretch_of_time_has_both_of_its_ends() {
+    const WITHIN: Duration = Duration::from_secs(10);
+    for (later, forgiven) in [(WITHIN, false), (WITHIN + Duration::from_nanos(1), true)] {
+        let manager = EventManager::new(64);
+        let (handler, _seen) = add(&manager, Restart::on_failure(1, WITHIN));
+        manager.sync_notify(10).await.unwrap();
+        tokio::time::advance(later).await;
+        manager.sync_notify(10).await.unwrap();
+        let stopped = handler.stopped().now_or_never();
+        assert_eq!(stopped.is_none(), forgiven, "after {later:?}");
+    }
+}
+
 #[tokio::test]
 async fn never_is_never_and_a_finished_handler_stays_finished() {
     let manager = EventManager::new(64);

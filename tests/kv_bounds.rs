@@ -1,11 +1,11 @@
-//! What the registry's combinators say about how much is to come, and about their end.
+//! What the registry's streams and combinators say about how much is to come, and about their end.
 
 use futures::stream::{self, FusedStream};
 use futures::{Stream, StreamExt};
 use genevent::EventManager;
-use genevent::kv::{Registry, RegistryEvent, RegistryStreamExt, View};
+use genevent::kv::{Registry, RegistryEvent, RegistryStreamExt, View, WatchEvent};
 
-use crate::drive::read_all;
+use crate::drive::{read, read_all};
 
 /// Two buckets created, and one of them stopped.
 async fn three_events() -> Vec<RegistryEvent<u8>> {
@@ -42,4 +42,25 @@ async fn to_reflect_events_changes_neither_their_number_nor_their_end() {
     assert_eq!(reflected.size_hint(), (0, Some(0)));
     assert!(reflected.is_terminated());
     assert_eq!(view.names(), ["here"]);
+}
+
+#[tokio::test]
+async fn a_watch_has_ended_when_all_is_told_also_what_existed() {
+    let manager = EventManager::new(8);
+    let registry = Registry::<u8>::new(manager.clone());
+    registry.create("here").await.unwrap();
+    registry.flush().await;
+    let mut watch = registry.watch();
+    assert!(!watch.is_terminated());
+    assert_eq!(read(&mut watch).unwrap().name(), Some("here"));
+    assert!(matches!(read(&mut watch), Some(WatchEvent::Ready)));
+    assert!(!watch.is_terminated(), "there may be changes");
+
+    manager.close();
+    assert!(read(&mut watch).is_none());
+    assert!(watch.is_terminated());
+    let mut late = registry.watch();
+    assert!(!late.is_terminated(), "what exists is yet to be told");
+    assert_eq!(read_all(&mut late).len(), 2);
+    assert!(late.is_terminated());
 }

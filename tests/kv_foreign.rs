@@ -10,11 +10,26 @@ use futures::StreamExt;
 use genevent::EventManager;
 use genevent::kv::{ExitReason, Registry};
 
+use crate::drive::read;
+
 struct BadWaker;
 
 impl Wake for BadWaker {
     fn wake(self: Arc<Self>) {
         panic!("on purpose: wake");
+    }
+}
+
+/// Also a waker may panic when it is dropped.
+struct BadToDrop;
+
+impl Wake for BadToDrop {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for BadToDrop {
+    fn drop(&mut self) {
+        panic!("on purpose: drop");
     }
 }
 
@@ -46,6 +61,26 @@ async fn a_bad_waker_in_a_flush_does_not_silence_the_registry() {
     }
     registry.create("b").await.unwrap();
     assert_eq!(events.next().await.unwrap().name(), "b");
+}
+
+#[tokio::test]
+async fn a_waker_that_is_bad_to_drop_does_not_silence_the_registry() {
+    let registry = Registry::<u8>::new(EventManager::default());
+    let mut events = registry.events();
+    registry.create("a").await.unwrap();
+    {
+        let mut flush = pin!(registry.flush());
+        let waker = Waker::from(Arc::new(BadToDrop));
+        let poll = flush.as_mut().poll(&mut Context::from_waker(&waker));
+        assert!(poll.is_pending());
+        drop(waker); // and now the registry has the last of it
+        assert_eq!(events.next().await.unwrap().name(), "a");
+        events.ack();
+        let_others_run().await;
+    }
+    registry.create("b").await.unwrap();
+    let_others_run().await;
+    assert_eq!(read(&mut events).unwrap().name(), "b");
 }
 
 #[tokio::test]

@@ -27,6 +27,8 @@ mod delivery_scale;
 mod event_stream_ext;
 mod executors;
 #[cfg(feature = "rt")]
+mod ext_bounds;
+#[cfg(feature = "rt")]
 mod fairness;
 mod filter_foreign;
 #[cfg(feature = "rt")]
@@ -44,6 +46,8 @@ mod handler_foreign;
 #[cfg(feature = "rt")]
 mod handler_group;
 #[cfg(feature = "rt")]
+mod handler_group_ends;
+#[cfg(feature = "rt")]
 mod handler_model;
 #[cfg(feature = "rt")]
 mod handler_restart;
@@ -51,6 +55,8 @@ mod handler_restart;
 mod handler_scale;
 #[cfg(feature = "rt")]
 mod handler_told;
+#[cfg(feature = "rt")]
+mod handler_turns;
 #[cfg(feature = "rt")]
 mod handler_ways;
 mod inspect;
@@ -64,6 +70,8 @@ mod kv_registry;
 mod kv_scale;
 #[cfg(feature = "rt")]
 mod kv_slow_observers;
+#[cfg(feature = "rt")]
+mod kv_values;
 #[cfg(feature = "rt")]
 mod kv_watch;
 mod notify;

@@ -108,6 +108,7 @@ mod with_tokio {
     use genevent::error::DeadlineError;
     use genevent::handler::{AddHandlerError, CallError, TrySwapError};
     use genevent::kv::Registry;
+    use genevent::test_util::Probe;
     use genevent::{StopReason, handler_fn};
 
     use super::*;
@@ -193,6 +194,16 @@ mod with_tokio {
         assert!(late.to_string().starts_with("not answered in time by "));
         assert!(format!("{late:?}").starts_with("Unanswered {"));
         assert!(matches!(late, DeadlineError::Unanswered(_)));
+    }
+
+    #[test]
+    fn what_is_looked_for_says_for_how_long() {
+        let probe = Probe::<Opaque>::new();
+        probe.record(Opaque);
+        shows(&probe, "Probe { items: 1, .. }");
+        let assertion = probe.wait_for(1).within(Duration::from_secs(9));
+        shows(&assertion, "Assertion { limit: 9s, progress: Unasked, .. }");
+        assertion.now();
     }
 
     #[tokio::test]

@@ -7,17 +7,13 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::yield_now;
+use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, timeout};
 
 use super::event::RegistryEvent;
 use super::table::Table;
 use crate::error::NotifyError;
 use crate::{EventManager, Overflow, SubscriberInfo};
-
-/// After so many events, other tasks have their turn: if nobody listens, nothing else makes the
-/// announcer pause.
-const PAUSE: usize = 32;
 
 /// How often to look who is still waited for, beside one that will never answer.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
@@ -46,7 +42,6 @@ impl<V: Send + Sync + 'static> Announcer<V> {
 
     /// Tells events until there will be no more, or nobody to hear them.
     pub(super) async fn run(self) {
-        let mut events = 0_usize;
         loop {
             match self.table.next_in_line() {
                 Poll::Ready(Some(event)) => {
@@ -54,10 +49,8 @@ impl<V: Send + Sync + 'static> Announcer<V> {
                         return;
                     };
                     self.told.send_modify(|told| *told += 1);
-                    events += 1;
-                    if events % PAUSE == 0 {
-                        yield_now().await;
-                    }
+                    // If nobody listens, nothing else makes it pause.
+                    consume_budget().await;
                 }
                 Poll::Ready(None) => return,
                 Poll::Pending => self.table.rung().await,

@@ -251,11 +251,6 @@ impl<E: Clone + Send + Sync + 'static> crate::Handler<E> for Probe<E> {
         self.record(event.clone());
         ControlFlow::Continue(())
     }
-
-    fn handle_now(&mut self, event: &E) -> Option<ControlFlow<()>> {
-        self.record(event.clone());
-        Some(ControlFlow::Continue(()))
-    }
 }
 
 impl<T> Clone for Probe<T> {

@@ -2,6 +2,7 @@
 
 #[path = "../support/drive.rs"]
 mod drive;
+mod handlers;
 mod harm;
 mod listener;
 mod told;

@@ -1,0 +1,127 @@
+//! The runtime goes, whatever its handlers are at.
+
+use std::future::pending;
+
+use futures::{FutureExt, poll};
+use genevent::handler::CallError;
+use genevent::{EventManager, HandlerRef, Restart, StopReason, handler_fn};
+use tokio::task::yield_now;
+
+use super::{Diary, Scribe, settle};
+use crate::drive::now;
+
+fn runtime() -> tokio::runtime::Runtime {
+    let builder = &mut tokio::runtime::Builder::new_current_thread();
+    builder.build().unwrap()
+}
+
+#[test]
+fn what_was_handled_counts_as_finished_though_the_runtime_goes_amid_terminate() {
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    let runtime = runtime();
+    let mut done = Box::pin(manager.sync_notify(0));
+    let a = runtime.block_on(async {
+        let a = manager.add_handler("a", Scribe::slow("a", &diary)).unwrap();
+        assert!(poll!(&mut done).is_pending());
+        settle().await;
+        a
+    });
+    assert_eq!(diary.drain(), ["a 0", "a ends: it had finished"]);
+    drop(runtime);
+    assert!(done.now_or_never().unwrap().unwrap().all_acked());
+    assert_eq!(a.stopped().now_or_never(), Some(StopReason::Aborted));
+}
+
+#[test]
+fn what_a_member_had_yet_to_handle_counts_as_dropped_when_the_runtime_goes() {
+    let manager = EventManager::new(8);
+    let diary = Diary::default();
+    let runtime = runtime();
+    let mut done = Box::pin(manager.sync_notify(0));
+    runtime.block_on(async {
+        let group = manager.handler_group("group").unwrap();
+        group.add_handler("a", Scribe::slow("a", &diary)).unwrap();
+        group.add_handler("b", Scribe::new("b", &diary)).unwrap();
+        assert!(poll!(&mut done).is_pending());
+        settle().await;
+    });
+    assert_eq!(diary.drain(), ["a 0", "a ends: it had finished"]);
+    drop(runtime);
+    assert_eq!(done.now_or_never().unwrap().unwrap().dropped(), 1);
+}
+
+#[test]
+fn a_runtime_that_goes_in_any_phase_tells_everybody() {
+    type Start = fn(&EventManager<u32>, &Diary) -> HandlerRef<u32, Scribe>;
+    let add: Start = |manager, diary| manager.add_handler("a", Scribe::slow("a", diary)).unwrap();
+    let phases: [(&str, u32, Start); 5] = [
+        ("not begun", 0, add),
+        ("idle", 8, add),
+        ("terminating", 8, |manager, diary| {
+            let a = manager.add_handler("a", Scribe::slow("a", diary)).unwrap();
+            drop(a.clone().drop_guard());
+            a
+        }),
+        ("reviving", 8, |manager, diary| {
+            let diary = diary.clone();
+            let twice = Restart::on_failure(2, std::time::Duration::MAX);
+            let make = move || Scribe::slow("a", &diary);
+            let a = manager.add_handler_with("a", make, twice).unwrap();
+            let call = a.call(|_| -> () { panic!("it ends this life") });
+            assert!(call.now_or_never().is_none());
+            a
+        }),
+        ("swapping", 8, |manager, diary| {
+            let a = manager.add_handler("a", Scribe::slow("a", diary)).unwrap();
+            assert!(a.clone().swap(|old| old).now_or_never().is_none());
+            a
+        }),
+    ];
+    for (phase, turns, start) in phases {
+        let (manager, diary, runtime) = (EventManager::new(8), Diary::default(), runtime());
+        let (a, call, mut done) = runtime.block_on(async {
+            let a = start(&manager, &diary);
+            for _ in 0..turns {
+                yield_now().await;
+            }
+            let call = a.clone();
+            let mut call = Box::pin(async move { call.call(|a| a.name).await });
+            assert!(poll!(&mut call).is_pending(), "{phase}");
+            let mut done = Box::pin(manager.sync_notify(7));
+            assert!(poll!(&mut done).is_pending(), "{phase}");
+            (a, call, done)
+        });
+        drop(runtime);
+        let aborted = StopReason::Aborted;
+        assert_eq!(a.stopped().now_or_never(), Some(aborted.clone()), "{phase}");
+        let answer = call.now_or_never();
+        assert_eq!(answer, Some(Err(CallError::Stopped(aborted))), "{phase}");
+        let receipt = (&mut done).now_or_never().unwrap().unwrap();
+        assert_eq!(receipt.dropped(), 1, "{phase}");
+        assert!(manager.which_handlers().is_empty(), "{phase}");
+        assert!(manager.stop().now_or_never().is_some(), "{phase}");
+    }
+}
+
+#[test]
+fn an_event_that_the_last_of_many_is_at_counts_as_dropped_when_the_runtime_goes() {
+    let manager = EventManager::new(8);
+    let runtime = runtime();
+    let mut done = Box::pin(manager.sync_notify(1));
+    runtime.block_on(async {
+        let group = manager.handler_group("group").unwrap();
+        for n in 0..64 {
+            let quick = handler_fn(|_: &u32| ());
+            group.add_handler(n.to_string(), quick).unwrap();
+        }
+        group
+            .add_handler("slow", |_: &u32| pending::<()>())
+            .unwrap();
+        assert!(poll!(&mut done).is_pending());
+        settle().await;
+        assert!(poll!(&mut done).is_pending());
+    });
+    drop(runtime);
+    assert_eq!(now(done).unwrap().dropped(), 1);
+}

@@ -1,0 +1,58 @@
+//! How an event ends for a group of which one fails, and what becomes of who comes too late.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use genevent::handler::{AddHandlerError, HandlerFn};
+use genevent::{EventManager, HandlerGroup, Restart, handler_fn};
+use tokio::task::yield_now;
+
+type Quiet = HandlerFn<fn(&u32)>;
+
+fn quiet() -> Quiet {
+    handler_fn(|_: &u32| ())
+}
+
+#[tokio::test]
+async fn an_event_that_one_has_handled_is_finished_though_the_last_one_panics_over_it() {
+    let manager = EventManager::new(8);
+    let group = manager.handler_group("group").unwrap();
+    group.add_handler("fine", quiet()).unwrap();
+    let bad = handler_fn(|n: &u32| assert_eq!(*n, 0, "at once"));
+    group.add_handler("bad", bad).unwrap();
+    let receipt = manager.sync_notify(1).await.unwrap();
+    assert_eq!((receipt.acked(), receipt.dropped()), (1, 0));
+    assert_eq!(group.which_handlers(), ["fine"]);
+}
+
+/// Wants to add a handler, and has it back; nobody has asked for its first life.
+fn comes_too_late(group: &HandlerGroup<u32>) {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counting = Arc::clone(&calls);
+    let make = move || {
+        counting.fetch_add(1, Ordering::Relaxed);
+        quiet()
+    };
+    let added = group.add_handler_with("late", make, Restart::never());
+    assert!(matches!(added, Err(AddHandlerError::Closed(_))));
+    assert_eq!(calls.load(Ordering::Relaxed), 0);
+    assert!(group.which_handlers().is_empty());
+}
+
+#[tokio::test]
+async fn who_comes_to_a_group_that_has_ended_comes_back_untouched() {
+    let manager = EventManager::new(8);
+    let group = manager.handler_group("group").unwrap();
+    assert!(manager.remove_handler("group").await);
+    yield_now().await;
+    comes_too_late(&group);
+}
+
+#[tokio::test]
+async fn who_comes_to_a_group_whose_manager_is_closed_comes_back_before_the_group_knows() {
+    let manager = EventManager::new(8);
+    let group = manager.handler_group("group").unwrap();
+    yield_now().await;
+    manager.close();
+    comes_too_late(&group);
+}
