@@ -119,7 +119,7 @@ impl Cursor {
     /// Asks the subscriber to report its next step, and tells where it was when asked.
     #[inline]
     pub(crate) fn watch(&self) -> Word {
-        Word(self.0.fetch_or(WATCHED, Ordering::AcqRel) | WATCHED)
+        Word(self.0.fetch_or(WATCHED, Ordering::AcqRel))
     }
 
     #[inline]

@@ -194,7 +194,7 @@ impl<T> Filtered<T> {
         self.answer();
         if std::mem::take(&mut self.last.1) && self.place().held().is_none() {
             let word = self.place().cursor.finish();
-            if word.is_watched() && self.ended.is_none() {
+            if word.is_watched() {
                 self.channel.report_lane(self.id(), false);
             }
         }

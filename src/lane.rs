@@ -74,7 +74,7 @@ pub(crate) struct Told<'a> {
 /// Beside the length: more than any window.
 const CUT: u64 = 1 << 62;
 
-/// A longer queue gives its memory back when it is empty.
+/// Room for so many is kept when a long queue is empty.
 const KEPT: usize = 64;
 
 impl<T> Lane<T> {
@@ -135,9 +135,7 @@ impl<T> Lane<T> {
                 Taken::Parked
             } else if let Some(waker) = spare.take() {
                 spare = queue.waker.replace(waker);
-                if queue.items.capacity() > KEPT {
-                    queue.items.shrink_to(0);
-                }
+                queue.items.shrink_to(KEPT);
                 Taken::Parked
             } else {
                 drop(queue);

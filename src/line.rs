@@ -65,12 +65,6 @@ impl Line {
         self.places.front().map(|place| place.turn)
     }
 
-    /// Somebody waits, and does not yet know that there is room.
-    #[inline]
-    pub(crate) fn wants_room(&self) -> bool {
-        !self.called && !self.places.is_empty()
-    }
-
     /// How many stand in it.
     pub(crate) fn len(&self) -> usize {
         self.places.len() - self.left
@@ -124,7 +118,6 @@ impl Line {
     pub(crate) fn set_inside(&mut self, turn: Turn, handler: Option<SubscriberId>) {
         match handler {
             Some(handler) => drop(self.inside.insert(turn.number, handler)),
-            None if self.inside.is_empty() => {}
             None => drop(self.inside.remove(&turn.number)),
         }
     }
@@ -148,9 +141,7 @@ impl Line {
 
     /// Leaves the line: stored, closed or cancelled.
     pub(crate) fn leave(&mut self, turn: Turn) -> Option<Waker> {
-        if !self.inside.is_empty() {
-            self.inside.remove(&turn.number);
-        }
+        self.inside.remove(&turn.number);
         let place = self.place_mut(turn.number)?;
         place.here = false;
         let waker = place.waker.take();
@@ -167,13 +158,14 @@ impl Line {
             self.places.retain(|place| place.here);
             self.left = 0;
         }
-        if self.places.is_empty() && self.places.capacity() > KEPT {
+        if self.places.is_empty() {
             self.places.shrink_to(KEPT);
         }
         waker
     }
 
-    /// The head is told to look: there is room, or another time to look at the clock.
+    /// The head is told to look: there is room, or another time to look at the clock. It may have
+    /// been told already.
     pub(crate) fn call_head(&mut self) -> Option<Waker> {
         self.called = true;
         self.places.front_mut()?.waker.take()
@@ -200,5 +192,39 @@ impl Line {
         (self.places)
             .binary_search_by_key(&number, |place| place.turn.number)
             .ok()
+    }
+}
+
+#[cfg(all(test, not(any(genevent_shuttle, genevent_loom))))]
+mod tests {
+    use super::*;
+
+    fn stand(line: &mut Line) -> Turn {
+        line.join(Claim::Event, Waker::noop().clone())
+    }
+
+    #[test]
+    fn those_who_leave_take_no_more_room_than_those_who_stay() {
+        let mut line = Line::default();
+        let head = stand(&mut line);
+        for stay in 1..100 {
+            stand(&mut line);
+            for _ in 0..100 {
+                let turn = stand(&mut line);
+                drop(line.leave(turn));
+            }
+            assert_eq!(line.len(), 1 + stay);
+            assert!(line.places.len() <= 2 * line.len() + 1);
+        }
+        assert!(line.is_head(head));
+    }
+
+    #[test]
+    fn an_empty_line_keeps_little_room() {
+        let mut line = Line::default();
+        let turns: Vec<_> = (0..1_000).map(|_| stand(&mut line)).collect();
+        turns.into_iter().for_each(|turn| drop(line.leave(turn)));
+        assert!(line.is_empty());
+        assert!(line.places.capacity() <= KEPT);
     }
 }

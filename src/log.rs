@@ -354,3 +354,26 @@ impl<E> Log<E> {
         }
     }
 }
+
+#[cfg(all(test, not(any(genevent_shuttle, genevent_loom))))]
+mod tests {
+    use super::*;
+    use crate::ack::Until;
+
+    #[test]
+    fn a_large_backlog_that_is_released_keeps_little_room() {
+        let mut log = Log::new(0);
+        let mut effects = Effects::new();
+        log.join();
+        let ticket = Ticket::new(Until::Finished);
+        for _ in 0..1_000 * MAX_SLOTS {
+            log.append((), Some(&ticket));
+        }
+        assert!(log.links.len() > MAX_SLOTS && log.awaited.len() > MAX_SLOTS);
+        log.release(1, &mut effects);
+        effects.run();
+        assert!(log.links.capacity() <= MAX_SLOTS);
+        assert!(log.awaited.capacity() <= MAX_SLOTS);
+        assert!(log.open.capacity() <= MAX_SLOTS);
+    }
+}

@@ -6,6 +6,7 @@ use std::task::{Context, Wake, Waker};
 
 use futures::{FutureExt, StreamExt};
 use genevent::{EventManager, Filtered};
+use tokio_test::{assert_pending, assert_ready, task};
 
 use crate::drive::now;
 
@@ -69,5 +70,60 @@ fn a_waker_that_drops_or_disconnects_its_own_subscription_leaves_a_receipt() {
         let receipt = now(manager.sync_notify(2)).unwrap();
         assert_eq!(receipt.dropped_by(), [id]);
         assert!(manager.flush().now_or_never().is_some());
+    }
+}
+
+/// Part of a filter.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("dropped");
+    }
+}
+
+fn filter(bomb: Bomb) -> impl Fn(&u32) -> bool + Send + Sync + 'static {
+    move |_| {
+        let _ = &bomb;
+        true
+    }
+}
+
+#[test]
+fn a_filter_that_panics_when_it_is_dropped_harms_nobody_wherever_that_happens() {
+    // Whoever lets go of it: its subscription, the one who disconnects it, or closes all.
+    type Ending = fn(&EventManager<u32>, Filtered<u32>) -> usize;
+    let endings: [Ending; 3] = [
+        |_, broken| {
+            drop(broken);
+            1
+        },
+        |manager, broken| {
+            assert!(manager.disconnect(broken.id()));
+            1
+        },
+        |manager, broken| {
+            manager.close();
+            drop(broken);
+            0
+        },
+    ];
+    for ending in endings {
+        let manager = EventManager::new(4);
+        let broken = manager.subscribe_where(filter(Bomb));
+        let mut other = manager.subscribe_where(|_| true);
+        let mut woken = task::spawn(manager.sync_notify(1));
+        assert_pending!(woken.poll());
+        assert_eq!(other.next().now_or_never(), Some(Some(1)));
+        other.ack();
+        let heard = ending(&manager, broken);
+        assert!(woken.is_woken(), "nobody waits any more");
+        let receipt = assert_ready!(woken.poll()).unwrap();
+        assert_eq!((receipt.acked(), receipt.dropped()), (1, 1));
+        if heard > 0 {
+            assert_eq!(manager.try_notify(2), Ok(heard));
+        } else {
+            assert_eq!(other.next().now_or_never(), Some(None));
+        }
     }
 }

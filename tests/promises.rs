@@ -23,6 +23,7 @@ mod deadline;
 mod deadlocks;
 mod deliveries;
 mod delivery_scale;
+mod drawing;
 #[cfg(feature = "rt")]
 mod event_stream_ext;
 mod executors;
@@ -40,6 +41,8 @@ mod genevent_parity;
 #[cfg(feature = "rt")]
 mod handler;
 #[cfg(feature = "rt")]
+mod handler_cut;
+#[cfg(feature = "rt")]
 mod handler_ends;
 #[cfg(feature = "rt")]
 mod handler_foreign;
@@ -47,6 +50,8 @@ mod handler_foreign;
 mod handler_group;
 #[cfg(feature = "rt")]
 mod handler_group_ends;
+#[cfg(feature = "rt")]
+mod handler_lines;
 #[cfg(feature = "rt")]
 mod handler_model;
 #[cfg(feature = "rt")]
@@ -86,10 +91,12 @@ mod scale;
 #[cfg(feature = "rt")]
 mod seeing;
 mod sink;
+mod stage_losses;
 mod stages;
 mod subscription;
 mod sync_notify;
 mod texts;
+mod turnover;
 #[cfg(feature = "rt")]
 mod wait_at_most;
 mod wakeups;

@@ -306,6 +306,24 @@ fn a_sync_sink_that_is_dropped_leaves_its_events_delivered() {
 }
 
 #[test]
+fn a_sync_sink_that_is_dropped_amid_its_flush_wakes_nobody() {
+    let manager = EventManager::new(4);
+    let mut reader = manager.subscribe();
+    let mut sink = manager.sync_sink();
+    now(sink.feed(1)).unwrap();
+    let mut flushing = task::spawn(Some(sink));
+    let flushed = flushing.enter(|cx, sink| {
+        let sink = sink.get_mut().as_mut().expect("it is there");
+        sink.poll_flush_unpin(cx)
+    });
+    assert!(flushed.is_pending());
+    drop(flushing.take());
+    assert_eq!(now(reader.next()), Some(1));
+    reader.ack();
+    assert!(!flushing.is_woken());
+}
+
+#[test]
 fn what_was_acknowledged_behind_a_stuck_event_is_not_remembered() {
     // The sink keeps what may not be settled, not everything since the oldest of these.
     let manager = EventManager::new(4);

@@ -13,7 +13,7 @@ impl<E> State<E> {
     /// Whether there is room; if not, handlers that hold it do not wait for themselves.
     pub(super) fn room(&mut self, claim: Claim, effects: &mut Effects<E>) -> Room {
         let room = self.ring.room(claim, Instant::now);
-        if room != Room::Free && self.line.has_inside() {
+        if self.line.has_inside() {
             let Self { ring, line, .. } = self;
             effects.wake(line.call_inside(|handler| ring.is_blocking(handler)));
         }
@@ -66,7 +66,7 @@ impl<E> State<E> {
         let Some(head) = self.line.head() else { return };
         let look = self.room(head.claim, effects) != Room::Full
             || (self.ring.hold(Instant::now)).is_some_and(|time| !self.line.has_alarm(time));
-        if look && self.line.wants_room() {
+        if look {
             effects.wake(self.line.call_head());
         }
     }

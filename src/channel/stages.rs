@@ -33,9 +33,7 @@ impl<E> State<E> {
             if !gate.waits_for(next) && gate.settled < next {
                 effects.discard(gate.stop_waiting());
                 let ticket = gate.wait_for(next);
-                if let Some(settled) = self.ring.settled_by(stage.after(), next, &ticket) {
-                    gate.settled = settled;
-                }
+                gate.settled = self.ring.settled_by(stage.after(), next, &ticket);
             }
             if next <= gate.settled {
                 effects.discard(gate.stop_waiting());

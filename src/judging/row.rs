@@ -95,7 +95,17 @@ impl<T, F> Row<T, F> {
             self.entries.shrink_to(2 * self.entries.len());
             self.gone = 0;
         }
+        self.assert_invariants();
         filter
+    }
+
+    fn assert_invariants(&self) {
+        // Each step looks at every filter: not with thousands of them.
+        if cfg!(debug_assertions) && self.entries.len() <= 64 {
+            let gone = self.entries.iter().filter(|e| e.filter.is_none());
+            assert_eq!(gone.count(), self.gone, "row: invariant 2");
+            assert!(2 * self.gone <= self.entries.len(), "row: invariant 2");
+        }
     }
 
     pub(super) fn lanes(&self) -> impl Iterator<Item = &Lane<T>> {

@@ -140,3 +140,30 @@ impl<E> Ring<E> {
         }
     }
 }
+
+#[cfg(all(test, not(any(genevent_shuttle, genevent_loom))))]
+mod tests {
+    use std::panic::Location;
+
+    use super::*;
+    use crate::ack::Until;
+    use crate::options::{Overflow, SubscribeOptions};
+
+    #[test]
+    fn flushes_that_are_given_up_do_not_pile_up() {
+        let mut ring = Ring::new(4, Overflow::Wait, 0);
+        let (reader, _) = ring.join(SubscribeOptions::new(), Location::caller());
+        ring.put((), None);
+        let flush = |ring: &mut Ring<()>| {
+            let ticket = Ticket::new(Until::Finished);
+            ring.flush(&ticket);
+            ticket
+        };
+        let kept: Vec<_> = (0..10).map(|_| flush(&mut ring)).collect();
+        for _ in 0..1_000 {
+            drop(flush(&mut ring));
+        }
+        let flushes = ring.member(reader.id.key).flushes.as_ref().unwrap();
+        assert!((kept.len()..100).contains(&flushes.len()));
+    }
+}

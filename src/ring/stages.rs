@@ -21,8 +21,8 @@ impl<E> Ring<E> {
         self.log.batch(spot).up_to(settled)
     }
 
-    /// The last event up to which all of `before` have settled everything, if that is `next` or a
-    /// later one. If not, `ticket` waits until they have settled everything up to `next`.
+    /// The last event up to which all of `before` have settled everything. If that comes before
+    /// `next`, `ticket` waits until they have settled everything up to `next`.
     ///
     /// Those that have left have nothing to settle.
     pub(crate) fn settled_by(
@@ -30,7 +30,7 @@ impl<E> Ring<E> {
         before: &[SubscriberId],
         next: u64,
         ticket: &Arc<Ticket>,
-    ) -> Option<u64> {
+    ) -> u64 {
         // What is yet to come, nobody has settled; also not who owes nothing now.
         let (mut settled, mut owing) = (self.tail(), 0);
         for &id in before {
@@ -51,6 +51,6 @@ impl<E> Ring<E> {
             settled = settled.min(upto);
         }
         ticket.expect(owing);
-        (owing == 0).then_some(settled)
+        settled
     }
 }

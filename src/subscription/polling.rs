@@ -175,15 +175,13 @@ impl<E> Subscription<E> {
         }
     }
 
-    /// Whether it has taken every event up to `seq` that it will ever see.
+    /// Whether it has taken every event up to `seq` that it will ever see. Of a handler's, to which
+    /// nothing is replayed: its rest is what is left when it was disconnected.
     #[cfg(feature = "rt")]
     pub(crate) fn has_taken(&self, seq: u64) -> bool {
         match &self.reading {
             Reading::Ask | Reading::Batch(_) => self.word.position() >= seq,
-            Reading::Rest(rest) => match rest.after {
-                After::Live => rest.next > rest.end && self.word.position() >= seq,
-                After::End(_) => rest.next > seq.min(rest.end),
-            },
+            Reading::Rest(rest) => rest.next > seq.min(rest.end),
             Reading::Ended(_) => true,
         }
     }

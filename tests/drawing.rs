@@ -1,0 +1,80 @@
+//! Stats as a drawing: what is shown besides the subscribers, and only when it is there.
+
+use genevent::{EventManager, Overflow};
+use tokio_test::{assert_pending, task};
+
+use crate::drive::now;
+
+fn drawing(manager: &EventManager<u8>) -> String {
+    manager.stats().to_dot()
+}
+
+#[test]
+fn losses_are_drawn_if_there_are_any() {
+    let manager = EventManager::new(1);
+    let reader = manager.subscribe_with(Overflow::DropOldest);
+    manager.try_notify(1).unwrap();
+    assert!(!drawing(&manager).contains("missed"));
+    manager.try_notify(2).unwrap();
+    manager.try_notify(3).unwrap();
+    assert!(drawing(&manager).contains("0 in hand\\n2 missed\""));
+    drop(reader);
+}
+
+const PERMITS: &str = "  permits [shape=note, label=\"permits out: 1\"];\n  \
+                       permits -> manager [style=dotted];\n";
+const LINE: &str = "  publishers [shape=cds, label=\"publishers in line: 1\"];\n";
+const FOR_PERMITS: &str = "  publishers -> permits [color=red];\n";
+
+#[test]
+fn permits_are_drawn_and_waited_for_if_nobody_else_has_the_room() {
+    let manager = EventManager::new(1);
+    let reader = manager.subscribe();
+    assert!(!drawing(&manager).contains("permits"));
+    let permit = now(manager.reserve()).unwrap();
+    let alone = drawing(&manager);
+    assert!(alone.contains(PERMITS) && !alone.contains("publishers"));
+
+    let mut waits = task::spawn(manager.notify(1));
+    assert_pending!(waits.poll());
+    let waited_for = drawing(&manager);
+    assert!(waited_for.contains(PERMITS) && waited_for.contains(LINE));
+    assert!(waited_for.contains(FOR_PERMITS));
+
+    drop(permit);
+    let called = drawing(&manager);
+    assert!(!called.contains("permits"));
+    assert!(called.contains("line: 1\\nthe first has been woken\""));
+    drop(reader);
+}
+
+#[test]
+fn who_waits_for_a_subscriber_is_not_drawn_as_waiting_for_permits() {
+    let manager = EventManager::new(2);
+    let reader = manager.subscribe();
+    let permit = now(manager.reserve()).unwrap();
+    manager.try_notify(1).unwrap();
+    let mut waits = task::spawn(manager.notify(2));
+    assert_pending!(waits.poll());
+    let drawn = drawing(&manager);
+    assert!(drawn.contains(PERMITS) && drawn.contains(LINE));
+    assert!(drawn.contains("  publishers -> s1 [color=red"));
+    assert!(!drawn.contains(FOR_PERMITS));
+
+    drop(permit);
+    let called = drawing(&manager);
+    assert!(called.contains("woken") && !called.contains("[color=red"));
+    drop(reader);
+}
+
+#[test]
+fn who_waits_without_permits_waits_for_none() {
+    let manager = EventManager::new(1);
+    let reader = manager.subscribe();
+    manager.try_notify(1).unwrap();
+    let mut waits = task::spawn(manager.notify(2));
+    assert_pending!(waits.poll());
+    assert!(drawing(&manager).contains("  publishers -> s1 [color=red"));
+    assert!(!drawing(&manager).contains("permits"));
+    drop(reader);
+}

@@ -1,0 +1,143 @@
+//! Publishers inside of a handler and outside of it, in one line; and what a handler may wait for.
+
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex};
+
+use futures::future::BoxFuture;
+use futures::{FutureExt, SinkExt};
+use genevent::error::{NotifyError, ReserveError};
+use genevent::{EventManager, Handler, StopReason, SyncSink};
+use tokio::sync::oneshot;
+use tokio::task::yield_now;
+use tokio_test::{assert_pending, assert_ready_eq, task};
+
+use crate::drive::read;
+
+type Work = BoxFuture<'static, ()>;
+type Publishing = BoxFuture<'static, Result<usize, NotifyError<u32>>>;
+
+/// Does one thing over its first event.
+struct Working(Option<Work>, Arc<Mutex<Vec<u32>>>);
+
+impl Handler<u32> for Working {
+    async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
+        if let Some(work) = self.0.take() {
+            work.await;
+        }
+        self.1.lock().unwrap().push(*n);
+        ControlFlow::Continue(())
+    }
+}
+
+/// With room for one event. A handler of it does this over event 1; gives what it has seen.
+async fn working(manager: &EventManager<u32>, work: Work) -> Arc<Mutex<Vec<u32>>> {
+    let seen = Arc::<Mutex<Vec<u32>>>::default();
+    let handler = Working(Some(work), Arc::clone(&seen));
+    manager.add_handler("working", handler).unwrap();
+    manager.try_notify(1).unwrap();
+    yield_now().await; // in hand
+    seen
+}
+
+#[tokio::test]
+async fn one_outside_stands_behind_one_inside() {
+    let manager = EventManager::new(1);
+    let mut slow = manager.subscribe();
+    let own = manager.clone();
+    let work = async move { assert_eq!(own.notify(2).await, Ok(2)) };
+    let seen = working(&manager, work.boxed()).await;
+    assert_eq!(manager.stats().waiting(), 1);
+    let mut outside = task::spawn(manager.notify(3));
+    assert_pending!(outside.poll());
+    assert_eq!(manager.stats().waiting(), 2);
+
+    for n in 1..=2 {
+        assert_eq!(read(&mut slow), Some(n));
+        yield_now().await;
+        yield_now().await;
+    }
+    assert!(outside.is_woken());
+    assert_ready_eq!(outside.poll(), Ok(2));
+    assert_eq!(read(&mut slow), Some(3));
+    slow.ack();
+    manager.flush().await.unwrap();
+    assert_eq!(*seen.lock().unwrap(), [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn one_that_goes_on_outside_is_not_woken_for_the_handler_it_was_inside_of() {
+    let manager = EventManager::new(1);
+    let mut slow = manager.subscribe();
+    let own = manager.clone();
+    let (give, given) = oneshot::channel::<Publishing>();
+    let (go, wait) = oneshot::channel::<()>();
+    let (told, outside) = oneshot::channel::<Publishing>();
+    let work = async move {
+        let mut publishing = given.await.unwrap();
+        assert!((&mut publishing).now_or_never().is_none());
+        assert!(told.send(publishing).is_ok());
+        wait.await.unwrap();
+    };
+    let seen = working(&manager, work.boxed()).await;
+    let mut first = task::spawn(manager.notify(2));
+    assert_pending!(first.poll());
+    assert!(
+        give.send(async move { own.notify(3).await }.boxed())
+            .is_ok()
+    );
+    let mut second = task::spawn(outside.await.unwrap());
+    assert_pending!(second.poll());
+
+    // The first one's event fills the handler's window, too.
+    assert_eq!(read(&mut slow), Some(1));
+    assert!(first.is_woken());
+    assert_ready_eq!(first.poll(), Ok(2));
+    assert!(!second.is_woken(), "which is nothing to it");
+    go.send(()).unwrap();
+    assert_eq!(read(&mut slow), Some(2));
+    yield_now().await;
+    assert!(second.is_woken());
+    assert_ready_eq!(second.poll(), Ok(2));
+    assert_eq!(read(&mut slow), Some(3));
+    slow.ack();
+    manager.flush().await.unwrap();
+    assert_eq!(*seen.lock().unwrap(), [1, 2, 3]);
+}
+
+/// Flushes a sink when it ends.
+struct Flushing(Option<BoxFuture<'static, Result<(), ReserveError>>>);
+
+impl Handler<u32> for Flushing {
+    async fn handle_event(&mut self, _: &u32) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    async fn terminate(&mut self, _: &StopReason) {
+        let flush = self.0.take().expect("it ends once");
+        assert_eq!(flush.await, Ok(()));
+    }
+}
+
+#[tokio::test]
+async fn a_handler_that_has_settled_all_may_wait_for_what_others_have_not() {
+    let manager = EventManager::new(4);
+    let mut slow = manager.subscribe();
+    let mut sink = manager.sync_sink();
+    let (give, given) = oneshot::channel();
+    let flush = async move {
+        let mut sink: SyncSink<u32> = given.await.unwrap();
+        sink.flush().await
+    };
+    let handler = Flushing(Some(flush.boxed()));
+    let handler = manager.add_handler("flushing", handler).unwrap();
+    sink.feed(1).await.unwrap();
+    let mut removal = task::spawn(handler.remove());
+    assert!(removal.poll().is_pending());
+    yield_now().await; // it has handled the event, and ends
+    assert!(give.send(sink).is_ok());
+    yield_now().await;
+    assert!(removal.poll().is_pending(), "the slow one has not read it");
+    assert_eq!(read(&mut slow), Some(1));
+    slow.ack();
+    assert!(removal.await.is_ok(), "it did not panic");
+}

@@ -1,0 +1,85 @@
+//! Those who come and go, in the place of one another: nothing of them is left, which the
+//! assertions of debug builds look at.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use genevent::{EventManager, Overflow, SubscribeOptions};
+
+use crate::drive::{read, waits};
+
+/// `there` are there at once; each that comes takes the place of the oldest.
+fn turn_over<S>(there: usize, mut come: impl FnMut() -> S) {
+    let mut readers: VecDeque<_> = (0..there).map(|_| come()).collect();
+    for _ in 0..500 {
+        readers.pop_front();
+        readers.push_back(come());
+    }
+}
+
+#[test]
+fn subscribers_that_take_the_place_of_one_another_leave_nothing_behind() {
+    for overflow in [Overflow::Wait, Overflow::DropOldest] {
+        for there in [1, 2, 20] {
+            let manager = EventManager::<u8>::new(4);
+            turn_over(there, || manager.subscribe_with(overflow));
+            assert_eq!(manager.try_notify(1), Ok(0));
+        }
+    }
+}
+
+#[test]
+fn guests_before_one_that_stays_leave_nothing_behind_when_others_go() {
+    let manager = EventManager::<u8>::new(4);
+    let mut residents = Vec::new();
+    for n in 1..=3 {
+        let others: Vec<_> = (0..20).map(|_| manager.subscribe()).collect();
+        (0..20).for_each(|_| drop(manager.subscribe()));
+        residents.push(manager.subscribe());
+        drop(others);
+        assert_eq!(manager.subscriber_count(), n);
+    }
+}
+
+#[test]
+fn filters_that_take_the_place_of_one_another_leave_nothing_behind() {
+    for there in [1, 2, 3, 20] {
+        let manager = EventManager::<u8>::new(4);
+        let alive = Arc::new(());
+        turn_over(there, || {
+            let own = Arc::clone(&alive);
+            manager.subscribe_map(move |n: &u8| Some((*n, Arc::clone(&own))))
+        });
+        assert_eq!(manager.try_notify(1), Ok(0));
+        assert_eq!(Arc::strong_count(&alive), 1);
+    }
+}
+
+#[test]
+fn what_a_slow_reader_kept_beyond_what_is_retained_goes_when_newer_events_come() {
+    let alive = Arc::new(());
+    let manager = EventManager::builder().capacity(1_000).retain(1).build();
+    let mut slow = manager.subscribe();
+    let publish = |n| (0..n).for_each(|_| drop(manager.try_notify(Arc::clone(&alive))));
+    publish(300);
+    assert_eq!(slow.pending(), 300);
+    drop(read(&mut slow));
+    drop(slow);
+    for _ in 0..1_000 {
+        publish(1);
+        let kept = Arc::strong_count(&alive) - 1;
+        assert!(kept <= 1 + 128, "{kept} of 1");
+    }
+}
+
+#[test]
+fn a_lossy_one_in_the_place_of_one_that_slept_is_woken_by_the_next_event() {
+    let manager = EventManager::new(4);
+    let lossy = SubscribeOptions::from(Overflow::DropOldest).window(1);
+    for n in 0..100 {
+        let mut guest = manager.subscribe_with(lossy.clone());
+        assert!(waits(&mut guest));
+        assert_eq!(manager.try_notify(n), Ok(1));
+        assert_eq!(read(&mut guest), Some(n));
+    }
+}
