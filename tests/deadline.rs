@@ -505,18 +505,19 @@ impl Wake for Hasty {
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_is_on_its_way_is_waited_for() {
     // It gave up with an error that named nobody.
-    let manager: &EventManager<u8> = Box::leak(Box::new(EventManager::new(1)));
+    let manager: &EventManager<u8> = Box::leak(Box::new(EventManager::new(2)));
     let stuck = manager.subscribe();
-    let mut late = manager.sync_notify(1).within(SECOND).boxed();
-    assert!((&mut late).now_or_never().is_none());
+    let late = manager.sync_notify(2).within(SECOND).boxed();
     let hasty = Arc::new(Hasty(Mutex::new(maybe_done(late))));
     let waker = Waker::from(Arc::clone(&hasty));
-    let mut waiting = manager.notify(2);
+    // Of the event before, so its answer comes before that to the late one.
+    let mut before = manager.sync_notify(1);
     assert!(
-        waiting
+        before
             .poll_unpin(&mut Context::from_waker(&waker))
             .is_pending()
     );
+    assert!((&mut *hasty.0.lock().unwrap()).now_or_never().is_none());
 
     advance(SECOND).await;
     assert!(manager.disconnect(stuck.id()));
