@@ -554,3 +554,50 @@ fn whoever_is_waited_for_is_named_while_readers_answer_on_other_threads() {
     drop(manager);
     reading.join().unwrap();
 }
+
+/// Part of a filter: does this when it is dropped.
+struct OnDrop(Option<Deed>);
+
+type Deed = Box<dyn FnOnce() + Send + Sync>;
+
+impl Drop for OnDrop {
+    fn drop(&mut self) {
+        self.0.take().expect("it is dropped once")();
+    }
+}
+
+/// A filter that panics when it is asked; whoever asked lets go of it then.
+fn panicking(deed: impl FnOnce() + Send + Sync + 'static) -> impl Fn(&u8) -> bool + Send + Sync {
+    let part = OnDrop(Some(Box::new(deed)));
+    move |_| {
+        let _ = &part;
+        panic!("asked")
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn room_that_comes_when_it_is_about_to_give_up_is_taken() {
+    // It gave up with an error that named nobody, as readers on other threads could see.
+    let manager = EventManager::new(1);
+    let mut reader = manager.subscribe();
+    let id = reader.id();
+    manager.try_notify(1).unwrap();
+    let mut late = task::spawn(manager.sync_notify(2).within(SECOND));
+    assert_pending!(late.poll());
+    advance(SECOND).await;
+
+    // It looks twice: for room, and once more when its time is over. After that it is read.
+    let (keep, kept) = std::sync::mpsc::channel();
+    let last = panicking(move || {
+        assert_eq!(now(reader.next()), Some(1));
+        keep.send(reader).unwrap();
+    });
+    let (own, (slot, filtered)) = (manager.clone(), std::sync::mpsc::channel());
+    let first = panicking(move || slot.send(own.subscribe_where(last)).unwrap());
+    let first = manager.subscribe_where(first);
+    assert_pending!(late.poll());
+    assert!(late.is_woken());
+    let late = unanswered(assert_ready!(late.poll()));
+    assert_eq!(ids(late.pending()), [id]);
+    drop((first, filtered, kept));
+}
