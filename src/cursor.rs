@@ -145,7 +145,7 @@ impl Cursor {
     /// The subscriber no longer counts; what it had yielded until now is its last position.
     #[inline]
     pub(crate) fn detach(&self) -> Word {
-        Word(self.0.fetch_or(DETACHED, Ordering::AcqRel) | DETACHED)
+        Word(self.0.fetch_or(DETACHED, Ordering::AcqRel))
     }
 
     #[inline]

@@ -44,7 +44,7 @@ trait Late: Future + Unpin {
     /// Its own output, as a result.
     fn in_time(&self, output: Self::Output) -> Self::Result;
 
-    /// Gives up; `None` if nobody is waited for any more: the last answer is on its way.
+    /// Gives up; `None` if nobody is waited for any more: room, or the last answer, is on its way.
     fn late(&mut self) -> Option<Self::Result>;
 }
 
@@ -61,7 +61,7 @@ fn poll_within<F: Late>(within: Pin<&mut Within<F>>, cx: &mut Context<'_>) -> Po
     }
     match inner.late() {
         Some(result) => Poll::Ready(result),
-        // It has left its waker, which the last answer is about to call.
+        // It has left its waker, which is about to be called.
         None => Poll::Pending,
     }
 }

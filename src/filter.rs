@@ -192,7 +192,7 @@ impl<T> Filtered<T> {
     /// ```
     pub fn ack(&mut self) {
         self.answer();
-        if std::mem::take(&mut self.last.1) && self.place().held().is_none() {
+        if std::mem::take(&mut self.last.1) {
             let word = self.place().cursor.finish();
             if word.is_watched() {
                 self.channel.report_lane(self.id(), false);
@@ -360,9 +360,7 @@ impl<T> Drop for Filtered<T> {
                 ticket.ack();
             }
         }
-        if self.last.1 && self.place().held().is_none() {
-            self.place().cursor.finish();
-        }
+        self.place().cursor.finish();
         if self.ended.is_none() {
             let counted = self.channel.report_gone(self.id());
             if counted {

@@ -108,8 +108,12 @@ impl<E> Awaiting<'_, E> {
     fn give_up(&mut self, until: Until) -> Option<DeadlineError<E>> {
         let channel = self.storing.channel;
         let Some(Stored { seq, audience }) = self.stored else {
-            let event = self.storing.event.take().expect(POLLED_AGAIN);
             let pending = channel.blocking();
+            if pending.is_empty() && self.storing.is_called() {
+                // Room has come since the last poll, and a call of its waker with it.
+                return None;
+            }
+            let event = self.storing.event.take().expect(POLLED_AGAIN);
             self.storing.leave();
             return Some(DeadlineError::NotStored(NotStored { event, pending }));
         };

@@ -102,7 +102,9 @@ mod tests {
     #[test]
     fn they_come_due_in_order_and_are_counted_until_then() {
         let mut limits = Limits::new(0);
-        [7, 3, 5].map(|at| limits.push_keeper(at));
+        for at in [7, 3, 5] {
+            limits.push_keeper(at);
+        }
         assert_eq!(limits.len(), 3);
         assert!(limits.pop_due(2).is_none());
         assert!(limits.pop_due(5).is_some() && limits.pop_due(5).is_some());

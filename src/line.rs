@@ -223,7 +223,9 @@ mod tests {
     fn an_empty_line_keeps_little_room() {
         let mut line = Line::default();
         let turns: Vec<_> = (0..1_000).map(|_| stand(&mut line)).collect();
-        turns.into_iter().for_each(|turn| drop(line.leave(turn)));
+        for turn in turns {
+            drop(line.leave(turn));
+        }
         assert!(line.is_empty());
         assert!(line.places.capacity() <= KEPT);
     }

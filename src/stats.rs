@@ -145,7 +145,7 @@ impl Stats {
         }
         if self.head_called {
             f.write_str("; the first has been woken, and not been polled since")
-        } else if separator == " for " && self.permits > 0 {
+        } else if separator == " for " {
             f.write_str(" for permits")
         } else {
             Ok(())

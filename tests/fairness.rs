@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 
 use crate::drive::read;
-use futures::StreamExt;
+use futures::{Stream, StreamExt};
 use genevent::{EventManager, EventStreamExt, Subscription, handler_fn};
 use tokio::task::yield_now;
 use tokio_test::task;
@@ -197,6 +197,31 @@ async fn deliveries_that_are_always_there_leave_their_neighbours_their_turns() {
         ready(())
     }));
     taken.assert_neighbours_have_their_turns().await;
+}
+
+/// What the stream yields until it leaves its neighbours their turn.
+async fn in_one_turn(mut stream: impl Stream<Item = usize> + Unpin) -> usize {
+    // Begins with a turn of its own.
+    tokio::task::yield_now().await;
+    poll_fn(|cx| {
+        let yielded = std::iter::from_fn(|| match stream.poll_next_unpin(cx) {
+            Poll::Ready(event) => event,
+            Poll::Pending => None,
+        });
+        Poll::Ready(yielded.count())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_stream_takes_some_two_thousand_events_in_one_turn_filtered_or_not() {
+    let manager = EventManager::new(BACKLOG);
+    let plain = manager.subscribe();
+    let filtered = manager.subscribe_where(|_| true);
+    publish_backlog(&manager);
+    for taken in [in_one_turn(plain).await, in_one_turn(filtered).await] {
+        assert!((1_900..=2_200).contains(&taken), "{taken}");
+    }
 }
 
 #[cfg(feature = "rt")]

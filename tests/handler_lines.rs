@@ -2,13 +2,15 @@
 
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, pending};
 use futures::{FutureExt, SinkExt};
 use genevent::error::{NotifyError, ReserveError};
-use genevent::{EventManager, Handler, StopReason, SyncSink};
+use genevent::{EventManager, Handler, Overflow, StopReason, SyncSink};
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
+use tokio::time::timeout;
 use tokio_test::{assert_pending, assert_ready_eq, task};
 
 use crate::drive::read;
@@ -102,6 +104,34 @@ async fn one_that_goes_on_outside_is_not_woken_for_the_handler_it_was_inside_of(
     slow.ack();
     manager.flush().await.unwrap();
     assert_eq!(*seen.lock().unwrap(), [1, 2, 3]);
+}
+
+/// The head of the line is refused, and whoever is next must look at the clock in its place.
+#[tokio::test(start_paused = true)]
+async fn one_that_is_refused_passes_on_for_how_long_its_handler_may_hold_the_line() {
+    let second = Duration::from_secs(1);
+    let overflow = Overflow::WaitAtMost(second);
+    let manager = EventManager::builder().capacity(1);
+    let manager = manager.default_overflow(overflow).build();
+    let own = manager.clone();
+    let (give, given) = oneshot::channel::<Publishing>();
+    let (told, refused) = oneshot::channel();
+    let work = async move {
+        told.send(given.await.unwrap().await).unwrap();
+        pending::<()>().await;
+    };
+    working(&manager, work.boxed()).await;
+    manager.try_notify(2).unwrap();
+    let mut head = task::spawn(async move { own.notify(3).await }.boxed());
+    assert_pending!(head.poll());
+    let own = manager.clone();
+    let next = tokio::spawn(async move { own.notify(4).await });
+    yield_now().await;
+    assert_eq!(manager.stats().waiting(), 2);
+    assert!(give.send(head.into_inner()).is_ok());
+    assert_eq!(refused.await, Ok(Err(NotifyError::WouldDeadlock(3))));
+    let stored = timeout(10 * second, next).await;
+    assert_eq!(stored.unwrap().unwrap(), Ok(0), "the handler is gone");
 }
 
 /// Flushes a sink when it ends.

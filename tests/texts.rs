@@ -48,6 +48,16 @@ fn subscriptions_say_who_they_are_and_what_they_have_to_read() {
 }
 
 #[test]
+fn what_is_known_of_a_subscriber_says_who_it_is() {
+    let manager = EventManager::<Opaque>::new(4);
+    let reader = manager.subscribe();
+    let id = reader.id();
+    let info = format!("{:?}", manager.subscribers()[0]);
+    let place = format!("Place {{ id: {id:?}, name: None, overflow: Wait, window: 4, .. }}");
+    assert!(info.contains(&place), "{info}");
+}
+
+#[test]
 fn deliveries_say_which_event_they_are_for_and_how_many_are_out() {
     let manager = EventManager::<Opaque>::new(4);
     let mut deliveries = manager.subscribe().deliveries();

@@ -4,7 +4,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use genevent::{EventManager, Overflow, SubscribeOptions};
+use futures::{Stream, StreamExt};
+use genevent::{Delivery, EventManager, Overflow, SubscribeOptions};
+
+use tokio_test::task;
 
 use crate::drive::{read, waits};
 
@@ -82,4 +85,32 @@ fn a_lossy_one_in_the_place_of_one_that_slept_is_woken_by_the_next_event() {
         assert_eq!(manager.try_notify(n), Ok(1));
         assert_eq!(read(&mut guest), Some(n));
     }
+}
+
+/// With one delivery out, which is the most, the stream waits; then it is dropped.
+fn dropped_while_it_waits<S: Stream<Item = Delivery<u8>> + Unpin>(
+    manager: &EventManager<u8>,
+    stream: S,
+) {
+    let mut stream = task::spawn(Some(stream));
+    manager.try_notify(1).unwrap();
+    let out = read(stream.as_mut().unwrap()).unwrap();
+    let polled = stream.enter(|cx, stream| {
+        let stream = stream.get_mut().as_mut().unwrap();
+        stream.poll_next_unpin(cx).is_pending()
+    });
+    assert!(polled);
+    drop(stream.take());
+    out.ack();
+    assert!(!stream.is_woken());
+}
+
+#[test]
+fn a_stream_of_deliveries_that_is_dropped_while_it_waits_for_one_is_not_woken() {
+    let manager = EventManager::new(4);
+    let options = || SubscribeOptions::new().max_unacked(1);
+    let plain = manager.subscribe_with(options());
+    dropped_while_it_waits(&manager, plain.deliveries());
+    let filtered = manager.subscribe_where_with(options(), |_| true);
+    dropped_while_it_waits(&manager, filtered.deliveries());
 }

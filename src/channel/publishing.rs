@@ -307,6 +307,13 @@ impl<E> Channel<E> {
         });
     }
 
+    /// Whether the publisher has been told to look once more, and has yet to do so.
+    #[cfg(feature = "rt")]
+    pub(crate) fn is_called(&self, turn: Turn) -> bool {
+        let line = &self.state.lock().line;
+        line.is_called() && line.is_head(turn)
+    }
+
     /// A publisher gives up its place in the line.
     pub(crate) fn leave_line(&self, turn: Turn) {
         self.run(|state, effects| {

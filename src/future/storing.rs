@@ -140,6 +140,14 @@ impl<'a, E> Storing<'a, E> {
         }))
     }
 
+    /// Whether it has been told to look once more, and has yet to do so.
+    #[cfg(feature = "rt")]
+    pub(super) fn is_called(&self) -> bool {
+        let waiting = self.waiting.as_ref();
+        let turn = waiting.and_then(|waiting| waiting.queueing.turn);
+        turn.is_some_and(|turn| self.channel.is_called(turn))
+    }
+
     /// Passes the place in line on.
     pub(super) fn leave(&mut self) {
         if let Some(mut waiting) = self.waiting.take() {

@@ -34,7 +34,6 @@ impl<E> Member<E> {
         let (unread, word) = self.look();
         let received = match self.place.held() {
             Some(held) => held.first(),
-            None if self.lane.is_some() => (!word.is_finished()).then(|| word.position()),
             None if self.gone => None,
             None if !word.is_finished() && (self.attached || !planted!("disconnected-hand")) => {
                 in_hand.or(Some(self.in_hand(word.position())))

@@ -210,13 +210,19 @@ impl<E> Ring<E> {
                 index = self.held;
             }
         }
-        let last = self.blocking.len() - 1;
-        let all_looked_at = last < self.looked;
-        self.looked = self.looked.min(if all_looked_at { last } else { index });
+        self.forget_look(index);
         self.blocking.swap_remove(index);
         if let Some(&moved) = self.blocking.get(index) {
             self.member_mut(moved).blocking = Some(index);
         }
+    }
+
+    /// The last of the blocking members comes to this index: if it was not looked at, the next look
+    /// begins there.
+    fn forget_look(&mut self, index: usize) {
+        let last = self.blocking.len() - 1;
+        let all_looked_at = last < self.looked;
+        self.looked = self.looked.min(if all_looked_at { last } else { index });
     }
 
     /// Those who left stay in the limits until they outnumber the others.

@@ -84,7 +84,7 @@ impl Stats {
             writeln!(to, "  publishers -> s{number} [color=red, label={time}];")?;
             for_somebody = true;
         }
-        if self.waiting > 0 && self.permits > 0 && !for_somebody && !self.head_called {
+        if self.waiting > 0 && !for_somebody && !self.head_called {
             writeln!(to, "  publishers -> permits [color=red];")?;
         }
         writeln!(to, "}}")

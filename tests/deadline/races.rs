@@ -10,8 +10,9 @@ use futures::{FutureExt, StreamExt};
 use genevent::error::DeadlineError;
 use genevent::{EventManager, Receipt};
 use tokio::time::advance;
+use tokio_test::{assert_pending, assert_ready, task};
 
-use super::{SECOND, now};
+use super::{SECOND, ids, now, unanswered};
 
 /// A waker that polls a future at once, while whoever wakes it has more to do.
 struct Hasty(Mutex<MaybeDone<Late>>);
@@ -28,18 +29,19 @@ impl Wake for Hasty {
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_is_on_its_way_is_waited_for() {
     // It gave up with an error that named nobody.
-    let manager: &EventManager<u8> = Box::leak(Box::new(EventManager::new(1)));
+    let manager: &EventManager<u8> = Box::leak(Box::new(EventManager::new(2)));
     let stuck = manager.subscribe();
-    let mut late = manager.sync_notify(1).within(SECOND).boxed();
-    assert!((&mut late).now_or_never().is_none());
+    let late = manager.sync_notify(2).within(SECOND).boxed();
     let hasty = Arc::new(Hasty(Mutex::new(maybe_done(late))));
     let waker = Waker::from(Arc::clone(&hasty));
-    let mut waiting = manager.notify(2);
+    // Of the event before, so its answer comes before that to the late one.
+    let mut before = manager.sync_notify(1);
     assert!(
-        waiting
+        before
             .poll_unpin(&mut Context::from_waker(&waker))
             .is_pending()
     );
+    assert!((&mut *hasty.0.lock().unwrap()).now_or_never().is_none());
 
     advance(SECOND).await;
     assert!(manager.disconnect(stuck.id()));
@@ -75,4 +77,51 @@ fn whoever_is_waited_for_is_named_while_readers_answer_on_other_threads() {
     });
     drop(manager);
     reading.join().unwrap();
+}
+
+/// Part of a filter: does this when it is dropped.
+struct OnDrop(Option<Deed>);
+
+type Deed = Box<dyn FnOnce() + Send + Sync>;
+
+impl Drop for OnDrop {
+    fn drop(&mut self) {
+        self.0.take().expect("it is dropped once")();
+    }
+}
+
+/// A filter that panics when it is asked; whoever asked lets go of it then.
+fn panicking(deed: impl FnOnce() + Send + Sync + 'static) -> impl Fn(&u8) -> bool + Send + Sync {
+    let part = OnDrop(Some(Box::new(deed)));
+    move |_| {
+        let _ = &part;
+        panic!("asked")
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn room_that_comes_when_it_is_about_to_give_up_is_taken() {
+    // It gave up with an error that named nobody, as readers on other threads could see.
+    let manager = EventManager::new(1);
+    let mut reader = manager.subscribe();
+    let id = reader.id();
+    manager.try_notify(1).unwrap();
+    let mut late = task::spawn(manager.sync_notify(2).within(SECOND));
+    assert_pending!(late.poll());
+    advance(SECOND).await;
+
+    // It looks twice: for room, and once more when its time is over. After that it is read.
+    let (keep, kept) = std::sync::mpsc::channel();
+    let last = panicking(move || {
+        assert_eq!(now(reader.next()), Some(1));
+        keep.send(reader).unwrap();
+    });
+    let (own, (slot, filtered)) = (manager.clone(), std::sync::mpsc::channel());
+    let first = panicking(move || slot.send(own.subscribe_where(last)).unwrap());
+    let first = manager.subscribe_where(first);
+    assert_pending!(late.poll());
+    assert!(late.is_woken());
+    let late = unanswered(assert_ready!(late.poll()));
+    assert_eq!(ids(late.pending()), [id]);
+    drop((first, filtered, kept));
 }
