@@ -3,7 +3,7 @@
 //! `cargo run --release -p genevent-mutants` takes the list of `cargo mutants` (which honours
 //! `.cargo/mutants.toml`), and plants all of it into one copy of the library, each mutant behind
 //! a switch. So the tests are built once, and each mutant costs no more than the tests that reach
-//! it: under an hour for what takes `cargo mutants`, which builds for each, a night and a day.
+//! it.
 //!
 //! With words behind it, only mutants whose names contain one of them are judged. Those that
 //! cannot be planted are named, for `cargo mutants -F 'their name'`.
