@@ -45,7 +45,7 @@ pub(crate) fn plant_what_compiles(home: &Path, tree: &Path, mutants: &[Mutant]) 
     }
 }
 
-/// Everything that git knows of, but for what the mutants' places would lose.
+/// Everything that git knows of.
 fn copy(home: &Path, tree: &Path) {
     let list = Command::new("git")
         .args(["ls-files", "--cached", "--others", "--exclude-standard"])
@@ -54,8 +54,11 @@ fn copy(home: &Path, tree: &Path) {
         .expect("git can be run");
     let list = String::from_utf8(list.stdout).expect("names in UTF-8");
     // What has been taken out of the project since must not stay; what was built may.
-    for entry in ["src", "tests"] {
-        let _ = fs::remove_dir_all(tree.join(entry));
+    for entry in fs::read_dir(tree).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() && !path.ends_with("target") {
+            fs::remove_dir_all(path).expect("a folder of the copy");
+        }
     }
     for name in list.lines().filter(|name| home.join(name).is_file()) {
         let to = tree.join(name);
