@@ -33,19 +33,32 @@ pub(crate) struct Ticket {
     note: Mutex<Note>,
 }
 
-#[derive(Default)]
 struct Note {
     dropped_by: Vec<SubscriberId>,
     waker: Option<Waker>,
 }
 
 impl Ticket {
+    /// Without a waker: of who looks at it by [`poll_settled`](Self::poll_settled) first.
     pub(crate) fn new(until: Until) -> Arc<Self> {
+        Self::of(until, None)
+    }
+
+    /// As if it had been polled with `waker` already. Who is the first to ask whether it
+    /// [`is_settled`](Self::is_settled) then needs no lock for that.
+    pub(crate) fn with_waker(until: Until, waker: Waker) -> Arc<Self> {
+        Self::of(until, Some(waker))
+    }
+
+    fn of(until: Until, waker: Option<Waker>) -> Arc<Self> {
         Arc::new(Self {
             until,
             owed: AtomicUsize::new(0),
             gave_up: AtomicUsize::new(0),
-            note: Mutex::default(),
+            note: Mutex::new(Note {
+                dropped_by: Vec::new(),
+                waker,
+            }),
         })
     }
 
@@ -94,14 +107,13 @@ impl Ticket {
     }
 
     /// Ready with the subscribers that ended without an answer.
-    ///
-    /// When it is polled for the `first` time, it has no waker yet.
-    pub(crate) fn poll_settled(&self, cx: &Context<'_>, first: bool) -> Poll<Vec<SubscriberId>> {
-        if self.is_settled() {
-            return Poll::Ready(self.take_dropped_by());
-        }
-        let mut spare = first.then(|| cx.waker().clone());
+    pub(crate) fn poll_settled(&self, cx: &Context<'_>) -> Poll<Vec<SubscriberId>> {
+        let mut spare = None;
         loop {
+            if self.is_settled() {
+                discard(spare);
+                return Poll::Ready(self.take_dropped_by());
+            }
             let mut note = self.note.lock();
             // Under the lock, with the waker in place: the last answer takes the same lock, so
             // it either is seen here or finds the waker.
@@ -109,11 +121,11 @@ impl Ticket {
                 let old = note.waker.take();
                 drop(note);
                 discard(old);
-                discard(spare);
-                return Poll::Ready(self.take_dropped_by());
+                continue;
             }
             if note.waker.as_ref().is_some_and(|w| w.will_wake(cx.waker())) {
                 drop(note);
+                discard(spare);
                 return Poll::Pending;
             }
             if let Some(waker) = spare.take() {
@@ -147,9 +159,6 @@ impl Ticket {
 
     /// Nobody waits for it any more.
     pub(crate) fn abandon(&self) {
-        if self.is_settled() {
-            return;
-        }
         discard(self.replace_waker(None));
     }
 }

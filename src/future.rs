@@ -59,7 +59,9 @@ impl<E> Future for Notify<'_, E> {
 /// Stores an event, then waits for its subscribers' answers.
 struct Awaiting<'a, E> {
     storing: Storing<'a, E>,
-    ticket: Arc<Ticket>,
+    until: Until,
+    /// From the first poll on, until it is settled.
+    ticket: Option<Arc<Ticket>>,
     stored: Option<Stored>,
 }
 
@@ -67,29 +69,43 @@ impl<'a, E> Awaiting<'a, E> {
     fn new(channel: &'a Channel<E>, event: E, until: Until) -> Self {
         Self {
             storing: Storing::new(channel, event),
-            ticket: Ticket::new(until),
+            until,
+            ticket: None,
             stored: None,
         }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Receipt, NotifyError<E>>> {
-        let first = self.stored.is_none();
-        let Stored { seq, audience } = match self.stored {
-            Some(stored) => stored,
-            None if self.storing.channel.would_hear_itself() => {
-                let event = self.storing.event.take().expect(POLLED_AGAIN);
-                self.storing.leave();
-                return Poll::Ready(Err(NotifyError::WouldDeadlock(event)));
-            }
-            None => {
-                let stored = ready!(self.storing.poll(Some(&self.ticket), cx))?;
-                self.stored = Some(stored);
-                trace!(published(self.storing.channel.name(), stored));
-                stored
-            }
+        if self.stored.is_none() && self.storing.channel.would_hear_itself() {
+            let event = self.storing.event.take().expect(POLLED_AGAIN);
+            self.storing.leave();
+            return Poll::Ready(Err(NotifyError::WouldDeadlock(event)));
+        }
+        // Mostly it is stored at once: then its waker is in place before anybody could answer.
+        let is_first = self.ticket.is_none();
+        let ticket =
+            (self.ticket).get_or_insert_with(|| Ticket::with_waker(self.until, cx.waker().clone()));
+        let Stored { seq, audience } = if let Some(stored) = self.stored {
+            stored
+        } else {
+            let Poll::Ready(stored) = self.storing.poll(Some(ticket), cx) else {
+                // In line it is called by another one.
+                ticket.abandon();
+                return Poll::Pending;
+            };
+            let stored = stored?;
+            self.stored = Some(stored);
+            trace!(published(self.storing.channel.name(), stored));
+            stored
         };
-        let dropped_by = ready!(self.ticket.poll_settled(cx, first));
-        self.stored = None;
+        if is_first && !ticket.is_settled() {
+            return Poll::Pending;
+        }
+        let dropped_by = ready!(ticket.poll_settled(cx));
+        if is_first {
+            ticket.abandon();
+        }
+        (self.stored, self.ticket) = (None, None);
         let receipt = Receipt::new(seq, audience, dropped_by);
         trace!(settled(self.storing.channel.name(), &receipt));
         Poll::Ready(Ok(receipt))
@@ -99,15 +115,15 @@ impl<'a, E> Awaiting<'a, E> {
 #[cfg(feature = "rt")]
 impl<E> Awaiting<'_, E> {
     /// Who has yet to answer, once it is stored.
-    fn pending(&self, until: Until) -> Option<Vec<SubscriberInfo>> {
+    fn pending(&self) -> Option<Vec<SubscriberInfo>> {
         let Stored { seq, .. } = self.stored?;
-        Some(self.storing.channel.owing(seq, until))
+        Some(self.storing.channel.owing(seq, self.until))
     }
 
     /// Gives up, unless nobody is waited for any more.
-    fn give_up(&mut self, until: Until) -> Option<DeadlineError<E>> {
+    fn give_up(&mut self) -> Option<DeadlineError<E>> {
         let channel = self.storing.channel;
-        let Some(Stored { seq, audience }) = self.stored else {
+        let (Some(Stored { seq, audience }), Some(ticket)) = (self.stored, &self.ticket) else {
             let pending = channel.blocking();
             if pending.is_empty() && self.storing.is_called() {
                 // Room has come since the last poll, and a call of its waker with it.
@@ -117,9 +133,9 @@ impl<E> Awaiting<'_, E> {
             self.storing.leave();
             return Some(DeadlineError::NotStored(NotStored { event, pending }));
         };
-        let pending = channel.owing(seq, until);
-        let receipt = Some(Receipt::so_far(seq, audience, &self.ticket));
-        is_late(&pending, &self.ticket).then_some(DeadlineError::Unanswered(Unanswered {
+        let pending = channel.owing(seq, self.until);
+        let receipt = Some(Receipt::so_far(seq, audience, ticket));
+        is_late(&pending, ticket).then_some(DeadlineError::Unanswered(Unanswered {
             receipt,
             ..Unanswered::of(pending)
         }))
@@ -135,7 +151,9 @@ fn is_late(pending: &[SubscriberInfo], ticket: &Ticket) -> bool {
 
 impl<E> Drop for Awaiting<'_, E> {
     fn drop(&mut self) {
-        self.ticket.abandon();
+        if let Some(ticket) = &self.ticket {
+            ticket.abandon();
+        }
     }
 }
 
@@ -176,11 +194,11 @@ macro_rules! awaiting_future {
             /// ```
             #[must_use]
             pub fn pending(&self) -> Option<Vec<SubscriberInfo>> {
-                self.0.pending($until)
+                self.0.pending()
             }
 
             pub(crate) fn give_up(&mut self) -> Option<DeadlineError<E>> {
-                self.0.give_up($until)
+                self.0.give_up()
             }
         }
 

@@ -187,7 +187,7 @@ impl<E> Sink<E> for SyncSink<E> {
             if !ticket.is_settled() && channel.would_await_itself() {
                 return Poll::Ready(Err(ReserveError::WouldDeadlock));
             }
-            ready!(ticket.poll_settled(cx, false));
+            ready!(ticket.poll_settled(cx));
             self.sent.pop_front();
         }
         Poll::Ready(Ok(()))

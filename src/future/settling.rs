@@ -31,13 +31,12 @@ impl<'a, E> Settling<'a, E> {
 
     fn poll(&mut self, cx: &Context<'_>) -> Poll<Result<(), WouldDeadlock>> {
         let channel = self.channel;
-        let first = self.ticket.is_none();
         let ticket = self.ticket.get_or_insert_with(|| {
-            let ticket = Ticket::new(Until::Finished);
+            let ticket = Ticket::with_waker(Until::Finished, cx.waker().clone());
             channel.flush(&ticket);
             ticket
         });
-        match ticket.poll_settled(cx, first) {
+        match ticket.poll_settled(cx) {
             // At every poll: it may have been taken inside of a handler since the last one.
             Poll::Pending if channel.is_flushed_itself(ticket) => Poll::Ready(Err(WouldDeadlock)),
             poll => poll.map(|_| Ok(())),

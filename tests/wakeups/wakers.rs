@@ -149,6 +149,21 @@ fn a_waiter_that_is_woken_can_go_on() {
 }
 
 #[test]
+fn a_receipt_that_is_there_at_once_keeps_no_waker() {
+    for retained in [0, 4] {
+        let manager = EventManager::builder().retain(retained).build();
+        let alarm = Alarm::new();
+        let mut unheard = manager.sync_notify(1);
+        assert!(alarm.poll(&mut unheard).is_ready());
+        assert_eq!(alarm.held(), 0, "{retained} retained");
+        let mut nothing_to_flush = manager.flush();
+        assert!(alarm.poll(&mut nothing_to_flush).is_ready());
+        drop(nothing_to_flush);
+        assert_eq!(alarm.held(), 0, "{retained} retained");
+    }
+}
+
+#[test]
 fn a_publisher_moved_to_another_task_after_its_call_still_has_its_turn() {
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
