@@ -12,12 +12,20 @@ use crate::channel::Channel;
 use crate::foreign::wake;
 use crate::inside;
 use crate::inspect::SubscriberId;
-use crate::sync::{Arc, Mutex, MutexGuard};
+use crate::sync::{Arc, AtomicBool, Mutex, MutexGuard, Ordering};
 
 /// Orders that the runner has not seen, and its waker.
 ///
 /// Closing it and taking what is in it is one step: an order is either refused or carried out.
-pub(super) struct Mailbox<E>(Mutex<Mail<E>>);
+///
+/// # Invariants
+/// 1. While `stirred` is false, there is nothing in it, and whatever comes next wakes the runner,
+///    which is one task for all its life.
+pub(super) struct Mailbox<E> {
+    mail: Mutex<Mail<E>>,
+    /// Set under the lock; the runner, at every event, looks at it without.
+    stirred: AtomicBool,
+}
 
 struct Mail<E> {
     orders: Vec<Order<E>>,
@@ -32,19 +40,35 @@ struct Mail<E> {
 
 impl<E> Mailbox<E> {
     fn new() -> Self {
-        Self(Mutex::new(Mail {
-            orders: Vec::new(),
-            rung: false,
-            closed: false,
-            sleeper: None,
-            engaged: false,
-        }))
+        Self {
+            mail: Mutex::new(Mail {
+                orders: Vec::new(),
+                rung: false,
+                closed: false,
+                sleeper: None,
+                engaged: false,
+            }),
+            stirred: AtomicBool::new(true),
+        }
+    }
+
+    /// To do something that the runner must see.
+    fn stir(&self) -> MutexGuard<'_, Mail<E>> {
+        let early = planted!("stirred-too-early");
+        if early {
+            self.stirred.store(true, Ordering::Release);
+        }
+        let mail = self.mail.lock();
+        if !early {
+            self.stirred.store(true, Ordering::Release);
+        }
+        mail
     }
 
     /// Gives the order back if nobody will carry it out.
     #[expect(clippy::result_large_err, reason = "it is taken apart at once")]
     fn send(&self, order: Order<E>) -> Result<(), Order<E>> {
-        let mut mail = self.0.lock();
+        let mut mail = self.stir();
         if mail.closed && !planted!("orders-left-behind") {
             return Err(order);
         }
@@ -61,17 +85,25 @@ impl<E> Mailbox<E> {
 
     /// A handler is to be aborted.
     pub(super) fn ring(&self) {
-        let mut mail = self.0.lock();
+        let mut mail = self.stir();
         mail.rung = true;
         let sleeper = mail.sleeper.take();
         drop(mail);
         sleeper.into_iter().for_each(wake);
     }
 
-    /// Takes what has come: orders, and whether it has rung. The runner is woken by whatever
-    /// comes next.
-    pub(super) fn take(&self, cx: &Context<'_>) -> (Vec<Order<E>>, bool) {
-        let mut mail = self.sleep(cx, false);
+    /// Takes what has come, if anything may have: orders, and whether it has rung. The runner is
+    /// woken by whatever comes next.
+    #[inline]
+    pub(super) fn take(&self, cx: &Context<'_>) -> Option<(Vec<Order<E>>, bool)> {
+        (self.stirred.load(Ordering::Acquire)).then(|| self.empty(cx))
+    }
+
+    #[inline(never)]
+    fn empty(&self, cx: &Context<'_>) -> (Vec<Order<E>>, bool) {
+        let mut mail = self.mail.lock();
+        self.stirred.store(false, Ordering::Relaxed);
+        mail.sleep(cx, false);
         (
             std::mem::take(&mut mail.orders),
             std::mem::take(&mut mail.rung),
@@ -80,27 +112,16 @@ impl<E> Mailbox<E> {
 
     /// The runner is woken when it rings.
     pub(super) fn listen(&self, cx: &Context<'_>) {
-        drop(self.sleep(cx, true));
-    }
-
-    fn sleep(&self, cx: &Context<'_>, engaged: bool) -> MutexGuard<'_, Mail<E>> {
-        let mut mail = self.0.lock();
-        mail.engaged = engaged;
-        let known = mail.sleeper.as_ref();
-        if !known.is_some_and(|waker| waker.will_wake(cx.waker())) {
-            // The waker of a task of tokio's: nobody else's code.
-            mail.sleeper = Some(cx.waker().clone());
-        }
-        mail
+        self.stir().sleep(cx, true);
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        self.0.lock().closed
+        self.mail.lock().closed
     }
 
     /// Refuses orders from now on, and gives out those that have come.
     pub(super) fn close(&self) -> Vec<Order<E>> {
-        let mut mail = self.0.lock();
+        let mut mail = self.stir();
         mail.closed = true;
         let orders = std::mem::take(&mut mail.orders);
         // It holds the task, which whoever holds the mailbox need not keep.
@@ -108,6 +129,17 @@ impl<E> Mailbox<E> {
         drop(mail);
         drop(sleeper);
         orders
+    }
+}
+
+impl<E> Mail<E> {
+    fn sleep(&mut self, cx: &Context<'_>, engaged: bool) {
+        self.engaged = engaged;
+        let known = self.sleeper.as_ref();
+        if !known.is_some_and(|waker| waker.will_wake(cx.waker())) {
+            // The waker of a task of tokio's: nobody else's code.
+            self.sleeper = Some(cx.waker().clone());
+        }
     }
 }
 

@@ -158,11 +158,12 @@ impl<E: Send + Sync + 'static> Runner<E> {
     fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
         let ahead = self.subscription.poll_ahead(cx);
         // Only now: an order that was given before that event was stored is seen.
-        let (orders, rung) = self.floor.0.mailbox.take(cx);
-        for order in orders {
-            self.queue_up(order);
+        if let Some((orders, rung)) = self.floor.0.mailbox.take(cx) {
+            for order in orders {
+                self.queue_up(order);
+            }
+            self.rung |= rung;
         }
-        self.rung |= rung;
         if self.rung {
             let aborted = |member: &Member<E>| member.life.fate.is_aborted();
             if let Some(index) = self.members.iter().position(aborted) {
