@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use futures::{Stream, StreamExt};
-use genevent::{EventManager, Subscription};
+use genevent::{EventManager, Subscription, handler_fn};
 
 /// Events in a round, where a round is not about a single one: as many as one lock gives a reader.
 const BATCH: u64 = 64;
@@ -51,6 +51,9 @@ static ROWS: &[Row] = &[
     // sleeps, is woken, takes it, and comes back for more.
     row("filtered/1", || filtered(1)),
     row("filtered/64", || filtered(64)),
+    // A whole round trip through so many callbacks in a group, with tokio's share in it.
+    row("group/1", || group(1)),
+    row("group/64", || group(64)),
 ];
 
 const fn row(name: &'static str, run: fn() -> u64) -> Row {
@@ -342,4 +345,37 @@ fn filtered(subscribers: u32) -> u64 {
     let wakes = (WARM_UP + rounds) * u64::from(subscribers);
     assert_eq!(task.woken.load(Ordering::Relaxed), wakes);
     rounds * u64::from(subscribers)
+}
+
+/// With an event of another type again.
+fn group(callbacks: u64) -> u64 {
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let runtime = runtime.expect("this is a thread");
+    let manager = EventManager::<u16>::new(1_024);
+    let handled = Arc::new(AtomicU64::new(0));
+    let notify_batch = async || {
+        for n in 0..BATCH as u16 {
+            let receipt = manager.sync_notify(n).await.expect("it is open");
+            assert!(receipt.all_acked());
+        }
+    };
+    let _group = {
+        let _inside = runtime.enter();
+        let group = manager.handler_group("callbacks").expect("it is the first");
+        for name in 0..callbacks {
+            let handled = Arc::clone(&handled);
+            let callback = handler_fn(move |_: &u16| {
+                handled.fetch_add(1, Ordering::Relaxed);
+            });
+            let added = group.add_handler(name.to_string(), callback);
+            assert!(added.is_ok(), "the names differ");
+        }
+        group
+    };
+    let rounds = each_round(10, |section| {
+        section.run(|| runtime.block_on(notify_batch()));
+    });
+    let all = (WARM_UP + rounds) * BATCH * callbacks;
+    assert_eq!(handled.load(Ordering::Relaxed), all);
+    rounds * BATCH
 }
