@@ -64,6 +64,8 @@ mod handler_told;
 mod handler_turns;
 #[cfg(feature = "rt")]
 mod handler_ways;
+#[cfg(feature = "rt")]
+mod in_the_way;
 mod inspect;
 #[cfg(feature = "rt")]
 mod kv_bounds;

@@ -1,0 +1,82 @@
+//! Who is in the way of publishers, and for whom of these they have begun to wait, while others
+//! come and go.
+
+use std::time::Duration;
+
+use crate::drive::read;
+use futures::FutureExt;
+use genevent::{EventManager, Overflow, SubscribeOptions, SubscriberInfo};
+use tokio_test::{assert_pending, assert_ready, task};
+
+fn window(events: usize) -> SubscribeOptions {
+    SubscribeOptions::new().window(events)
+}
+
+/// Whom publishers wait for, of all.
+fn are_waited_for<E: Send + Sync + 'static>(manager: &EventManager<E>) -> Vec<bool> {
+    let holding = |info: &SubscriberInfo| info.holding().is_some();
+    manager.subscribers().iter().map(holding).collect()
+}
+
+#[test]
+fn who_reads_leaves_those_who_do_not_in_the_way_and_whom_permits_block_unblamed() {
+    let manager = EventManager::new(2);
+    let (mut quick, mut slow) = (manager.subscribe(), manager.subscribe());
+    manager.try_notify(1).unwrap();
+    let permit = manager.reserve().now_or_never().unwrap().unwrap();
+    let mut waits = task::spawn(manager.notify(2));
+    assert_pending!(waits.poll());
+    // Its only place is promised already.
+    let _late = manager.subscribe_with(window(1));
+    assert_pending!(waits.poll());
+    assert_eq!(are_waited_for(&manager), [true, true, false]);
+
+    assert_eq!(read(&mut quick), Some(1));
+    assert_pending!(waits.poll());
+    assert_eq!(are_waited_for(&manager), [false, true, false]);
+    assert_eq!(read(&mut slow), Some(1));
+    assert_pending!(waits.poll());
+    assert_eq!(are_waited_for(&manager), [false, false, false]);
+
+    drop(permit);
+    assert!(waits.is_woken());
+    assert_ready!(waits.poll()).unwrap();
+}
+
+#[test]
+fn each_head_of_the_line_waits_for_the_filters_that_are_in_its_own_way() {
+    let manager = EventManager::new(2);
+    let _slow = manager.subscribe();
+    let _odd = manager.subscribe_where_with(window(1), |n| n % 2 == 1);
+    let _even = manager.subscribe_where_with(window(1), |n| n % 2 == 0);
+    manager.try_notify(1).unwrap();
+    manager.try_notify(2).unwrap();
+
+    let mut third = task::spawn(manager.notify(3));
+    assert_pending!(third.poll());
+    assert_eq!(are_waited_for(&manager), [true, true, false]);
+    drop(third);
+    let mut fourth = task::spawn(manager.notify(4));
+    assert_pending!(fourth.poll());
+    assert_eq!(are_waited_for(&manager), [true, false, true]);
+}
+
+#[cfg(feature = "rt")]
+#[tokio::test(start_paused = true)]
+async fn the_time_of_a_filter_that_comes_into_the_way_begins_with_the_head_it_is_in_the_way_of() {
+    let second = Duration::from_secs(1);
+    let patient = || window(1).overflow(Overflow::WaitAtMost(second));
+    let manager = EventManager::new(2);
+    let _slow = manager.subscribe_with(Overflow::WaitAtMost(second));
+    let _odd = manager.subscribe_where_with(patient(), |n| n % 2 == 1);
+    let _even = manager.subscribe_where_with(patient(), |n| n % 2 == 0);
+    manager.try_notify(1).unwrap();
+    manager.try_notify(2).unwrap();
+
+    let mut third = task::spawn(manager.notify(3));
+    assert_pending!(third.poll());
+    drop(third);
+    let heard_by = manager.notify(4).await.unwrap();
+    assert_eq!(heard_by, 0, "those in its way have had their time");
+    assert_eq!(manager.subscriber_count(), 1);
+}
