@@ -96,13 +96,19 @@ impl<E> Log<E> {
         self.trim(effects);
     }
 
-    /// Moves a reader on to the segment that has what comes after `position`.
+    /// Moves a reader on to the segment that has what comes after `position`, and tells which one
+    /// that is.
     #[expect(
         clippy::inline_always,
         reason = "called for every batch, and once more where nobody hurries"
     )]
     #[inline(always)]
-    pub(crate) fn advance(&mut self, spot: &mut Spot, position: u64, effects: &mut Effects<E>) {
+    pub(crate) fn advance(
+        &mut self,
+        spot: &mut Spot,
+        position: u64,
+        effects: &mut Effects<E>,
+    ) -> usize {
         let from = self.index(*spot);
         let mut to = from;
         while (self.links.get(to)).is_some_and(|link| link.segment.last() <= position) {
@@ -119,18 +125,42 @@ impl<E> Log<E> {
             };
             if was_last {
                 self.trim(effects);
+                return self.index(*spot);
             }
+        }
+        to
+    }
+
+    /// As [`advance`](Self::advance), of a reader that has read everything.
+    #[inline]
+    pub(crate) fn advance_to_end(&mut self, spot: &mut Spot, effects: &mut Effects<E>) {
+        let Some(newest) = self.links.back() else {
+            return;
+        };
+        if spot.0 > newest.segment.last() {
+            return;
+        }
+        let left = match self.links.len() {
+            1 => self.readers_mut(0),
+            _ => self.readers_mut(self.index(*spot)),
+        };
+        *left -= 1;
+        let was_last = *left == 0;
+        self.beyond += 1;
+        *spot = self.open_spot();
+        if was_last {
+            self.trim(effects);
         }
     }
 
-    /// What a reader that has been moved on there may read next; there must be something.
+    /// What a reader that has been moved on to segment `index` may read next; there must be
+    /// something.
     #[expect(
         clippy::inline_always,
         reason = "called for every batch, and once more where nobody hurries"
     )]
     #[inline(always)]
-    pub(crate) fn batch(&mut self, spot: Spot) -> &Segment<E> {
-        let mut index = self.index(spot);
+    pub(crate) fn batch(&mut self, mut index: usize) -> &Segment<E> {
         if index == self.links.len() {
             self.seal();
             // It may have been joined with the one before.

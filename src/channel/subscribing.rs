@@ -78,15 +78,20 @@ impl<E> State<E> {
         };
         let replaced = self.parking.park(key, waker);
         effects.extend(replaced.map(Effect::Forget));
-        self.release_if_idle(effects);
+        if !self.release_if_idle(effects) {
+            self.ring.sleep(key, effects);
+        }
         Next::Parked
     }
 
-    /// Keeps nothing that everybody has read, once everybody waits for more.
-    pub(super) fn release_if_idle(&mut self, effects: &mut Effects<E>) {
-        if self.parking.len() == self.ring.readers() {
+    /// Keeps nothing that everybody has read, once everybody waits for more. False if somebody
+    /// does not.
+    pub(super) fn release_if_idle(&mut self, effects: &mut Effects<E>) -> bool {
+        let is_idle = self.parking.len() == self.ring.readers();
+        if is_idle {
             self.ring.release(effects);
         }
+        is_idle
     }
 }
 

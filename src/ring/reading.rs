@@ -15,12 +15,12 @@ impl<E> Ring<E> {
         effects: &mut Effects<E>,
     ) -> Option<&Segment<E>> {
         self.assert_invariants();
-        let member = self.members[key].as_mut().expect(MEMBER);
-        self.log.advance(&mut member.spot, position, effects);
         if position == self.log.tail() {
             return None;
         }
-        Some(self.log.batch(member.spot))
+        let member = self.members[key].as_mut().expect(MEMBER);
+        let index = self.log.advance(&mut member.spot, position, effects);
+        Some(self.log.batch(index))
     }
 
     /// What a disconnected subscriber had not read; once.
@@ -67,9 +67,17 @@ impl<E> Ring<E> {
         self.assert_invariants();
     }
 
-    /// Counts the member as a reader of what comes after `position`.
-    pub(super) fn advance(&mut self, key: usize, position: u64, effects: &mut Effects<E>) {
+    /// The member sleeps until there is more than it has read, unlike others.
+    #[inline]
+    pub(crate) fn sleep(&mut self, key: usize, effects: &mut Effects<E>) {
         let member = self.members[key].as_mut().expect(MEMBER);
-        self.log.advance(&mut member.spot, position, effects);
+        self.log.advance_to_end(&mut member.spot, effects);
+    }
+
+    /// Counts the member as a reader of what comes after `position`, and tells which segment that
+    /// is.
+    pub(super) fn advance(&mut self, key: usize, position: u64, effects: &mut Effects<E>) -> usize {
+        let member = self.members[key].as_mut().expect(MEMBER);
+        self.log.advance(&mut member.spot, position, effects)
     }
 }

@@ -16,9 +16,8 @@ impl<E> Ring<E> {
         settled: u64,
         effects: &mut Effects<E>,
     ) -> Segment<E> {
-        self.advance(key, position, effects);
-        let spot = self.member(key).spot;
-        self.log.batch(spot).up_to(settled)
+        let index = self.advance(key, position, effects);
+        self.log.batch(index).up_to(settled)
     }
 
     /// The last event up to which all of `before` have settled everything. If that comes before
