@@ -117,7 +117,7 @@ fn what_everybody_has_read_is_not_kept() {
 }
 
 /// In events: enough for many segments.
-const BACKLOG: usize = 10_000;
+const BACKLOG: usize = 2_000;
 
 /// What a slow reader has yet to read while `quick` others each have the newest event in hand
 /// costs no memory of its own for each event: a whole segment goes at once.
