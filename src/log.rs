@@ -12,8 +12,8 @@
 //! ```
 //!
 //! Events are kept once for all subscribers. New ones go to an open run that only the manager
-//! sees. When a subscriber asks for what is in it, or when it is [`MAX_SLOTS`] long, it is sealed
-//! into a segment, which is shared and never changes. While a backlog lasts, short segments that
+//! sees. When a subscriber asks for what is in it, or when it is as long as a segment may be, it is
+//! sealed into one, which is shared and never changes. While a backlog lasts, short segments that
 //! nobody holds are joined with their neighbours.
 //!
 //! A subscriber is counted as a reader of the segment in which its next event is, or of the open
@@ -24,7 +24,7 @@ use std::collections::VecDeque;
 
 use crate::ack::Ticket;
 use crate::effects::{Effect, Effects};
-use crate::segment::{MAX_SLOTS, Segment, Slot};
+use crate::segment::{Segment, Slot, slots_for};
 use crate::sync::Arc;
 
 /// The segment in which a reader is counted: the number of one of its events, or, if that has
@@ -42,7 +42,7 @@ impl Spot {
 /// 2. Each reader is counted once, in the segment of its spot or in `beyond`; the first segment
 ///    has readers, unless events are retained.
 /// 3. `awaited` holds the awaited events that are still kept, in order.
-/// 4. The open run is shorter than `MAX_SLOTS`.
+/// 4. The open run is shorter than `slots`, and no segment is longer.
 /// 5. The newest `retain` events are kept, if `retain` has not changed since they were stored.
 pub(crate) struct Log<E> {
     /// The number of the newest event; 0 before the first.
@@ -54,6 +54,8 @@ pub(crate) struct Log<E> {
     awaited: VecDeque<u64>,
     /// How many of the newest events are kept, also when everybody has read them.
     retain: u64,
+    /// The most events that one segment holds.
+    slots: usize,
 }
 
 /// For so many segments, open and awaited events, room is kept when a large log is empty.
@@ -66,9 +68,11 @@ struct Link<E> {
 }
 
 impl<E> Log<E> {
-    pub(crate) fn new(retain: u64) -> Self {
+    /// For `capacity` events, and those that are kept when everybody has read them.
+    pub(crate) fn new(capacity: u64, retain: u64) -> Self {
         Self {
             retain,
+            slots: slots_for(if retain > 0 { retain } else { capacity }),
             tail: 0,
             links: VecDeque::new(),
             open: Vec::new(),
@@ -198,12 +202,12 @@ impl<E> Log<E> {
     /// will be more to let go of: about a segment's worth.
     pub(crate) fn let_go(&mut self, effects: &mut Effects<E>) -> u64 {
         self.trim(effects);
-        let full = self.first() + self.retain + MAX_SLOTS as u64 - 1;
+        let full = self.first() + self.retain + self.slots as u64 - 1;
         if full > self.tail {
             full
         } else {
             // Readers keep it; when they move on, they let go of it.
-            self.tail + MAX_SLOTS as u64
+            self.tail + self.slots as u64
         }
     }
 
@@ -230,7 +234,7 @@ impl<E> Log<E> {
             slot.ticket = Some(Arc::clone(ticket));
         }
         self.open.push(slot);
-        if self.open.len() == MAX_SLOTS {
+        if self.open.len() == self.slots {
             self.seal();
         }
         self.tail
@@ -262,7 +266,7 @@ impl<E> Log<E> {
         let (Some(before), Some(next)) = (pair.next(), pair.next()) else {
             return false;
         };
-        let joined = before.segment.join(&mut next.segment);
+        let joined = before.segment.join(&mut next.segment, self.slots);
         if joined {
             before.readers += next.readers;
             self.links.remove(at);
@@ -307,7 +311,7 @@ impl<E> Log<E> {
         self.awaited.clear();
         // What a large backlog took is given back.
         self.open.shrink_to(KEPT);
-        if self.links.capacity().max(self.awaited.capacity()) > MAX_SLOTS {
+        if self.links.capacity().max(self.awaited.capacity()) > self.slots {
             self.links.shrink_to(KEPT);
             self.awaited.shrink_to(KEPT);
         }
@@ -368,12 +372,14 @@ impl<E> Log<E> {
         for link in &self.links {
             assert_eq!(next, link.segment.first(), "log: invariant 1");
             next = link.segment.last() + 1;
+            let len = next - link.segment.first();
+            assert!(len <= self.slots as u64, "log: invariant 4");
         }
         assert_eq!(next, self.open_spot().0, "log: invariant 1");
         let mut awaited = self.awaited.iter().copied();
         assert!(awaited.clone().is_sorted(), "log: invariant 3");
         assert!(awaited.all(|seq| seq >= self.first()), "log: invariant 3");
-        assert!(self.open.len() < MAX_SLOTS, "log: invariant 4");
+        assert!(self.open.len() < self.slots, "log: invariant 4");
     }
 
     /// The number of the oldest event that is kept, or of the next one.
@@ -392,18 +398,18 @@ mod tests {
 
     #[test]
     fn a_large_backlog_that_is_released_keeps_little_room() {
-        let mut log = Log::new(0);
+        let mut log = Log::new(1_024, 0);
         let mut effects = Effects::new();
         log.join();
         let ticket = Ticket::new(Until::Finished);
-        for _ in 0..1_000 * MAX_SLOTS {
+        for _ in 0..1_000 * log.slots {
             log.append((), Some(&ticket));
         }
-        assert!(log.links.len() > MAX_SLOTS && log.awaited.len() > MAX_SLOTS);
+        assert!(log.links.len() > log.slots && log.awaited.len() > log.slots);
         log.release(1, &mut effects);
         effects.run();
-        assert!(log.links.capacity() <= MAX_SLOTS);
-        assert!(log.awaited.capacity() <= MAX_SLOTS);
-        assert!(log.open.capacity() <= MAX_SLOTS);
+        assert!(log.links.capacity() <= log.slots);
+        assert!(log.awaited.capacity() <= log.slots);
+        assert!(log.open.capacity() <= log.slots);
     }
 }

@@ -199,13 +199,14 @@ impl<E> Ring<E> {
         static RINGS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
         let id = RINGS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let retain = (retain as u64).min(MAX_CAPACITY);
+        let capacity = (capacity as u64).min(MAX_CAPACITY);
         let mut ring = Self {
             id,
             default_overflow,
-            capacity: (capacity as u64).min(MAX_CAPACITY),
+            capacity,
             closed: false,
             barred: false,
-            log: Log::new(retain),
+            log: Log::new(capacity, retain),
             members: Vec::new(),
             free: Vec::new(),
             joined: 0,

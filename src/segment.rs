@@ -4,9 +4,17 @@ use crate::ack::Ticket;
 use crate::foreign::discard;
 use crate::sync::Arc;
 
-/// The most events one segment holds. An event stays in memory while a neighbour in its segment
-/// is unread, so this bounds what lingers; it also is how many events one lock gives a reader.
-pub(crate) const MAX_SLOTS: usize = 64;
+/// The most events that any segment holds.
+pub(crate) const MAX_SLOTS: usize = 256;
+
+/// The most events that a segment holds where there is room for `room` of them: a quarter of these,
+/// but no fewer than 64.
+///
+/// It is how many events one lock gives a reader. But an event stays in memory while a neighbour in
+/// its segment is unread, so this also bounds what lingers.
+pub(crate) fn slots_for(room: u64) -> usize {
+    usize::try_from(room / 4).map_or(MAX_SLOTS, |quarter| quarter.clamp(64, MAX_SLOTS))
+}
 
 /// One event, and who waits for its answers.
 pub(crate) struct Slot<E> {
@@ -66,8 +74,11 @@ impl<E> Segment<E> {
         let slots: Arc<[_]> = if open.len() == 1 {
             // As most are where readers keep up: not worth a loop.
             Arc::new([open.pop().expect("there is one")])
-        } else {
+        } else if open.len() < 32 {
             open.drain(..).collect()
+        } else {
+            // Moved as one piece.
+            std::mem::take(open).into()
         };
         let last = first + slots.len() as u64 - 1;
         Self { first, last, slots }
@@ -99,11 +110,11 @@ impl<E> Segment<E> {
         &self.slots[(seq - self.first) as usize]
     }
 
-    /// Makes one of two neighbours, unless that would be too long, or a reader holds one of them,
-    /// or `next` is so much shorter that moving the events would not pay.
-    pub(crate) fn join(&mut self, next: &mut Self) -> bool {
+    /// Makes one of two neighbours, unless that would be longer than `max`, or a reader holds one of
+    /// them, or `next` is so much shorter that moving the events would not pay.
+    pub(crate) fn join(&mut self, next: &mut Self, max: usize) -> bool {
         let (len, more) = (self.slots.len(), next.slots.len());
-        if len > more || len + more > MAX_SLOTS {
+        if len > more || len + more > max {
             return false;
         }
         let (Some(slots), Some(others)) =

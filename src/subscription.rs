@@ -39,9 +39,10 @@ pub(crate) use polling::PAID_TOGETHER;
 /// their turns: it takes part in the task's budget, as tokio's own channels do, with a unit for
 /// sixteen events. So after some 2,000 events in one turn it is pending once, with more to come.
 ///
-/// Polling is lock-free but for one short lock for up to 64 events, and one more when the stream
-/// goes to sleep. Dropping the subscription takes time in proportion to the events that somebody
-/// waits on.
+/// Polling is lock-free but for one short lock for many events (up to a quarter of the capacity,
+/// but not below 64, nor above 256), and one more when the stream goes to sleep. An event may stay
+/// in memory until all of those have been read. Dropping the subscription takes time in proportion
+/// to the events that somebody waits on.
 ///
 /// # Cancel safety
 /// Dropping the future of `next()` loses nothing: the event stays unread.

@@ -124,7 +124,7 @@ fn no_producer_is_left_out_for_one_that_polls_first_and_without_being_woken() {
 const BACKLOG: usize = 100_000;
 /// What a task may take before its neighbours have a turn: 16 for each of the 128 units that tokio
 /// gives it, and what else it has got with the last of them.
-const AT_A_STRETCH: usize = 16 * 128 + 64;
+const AT_A_STRETCH: usize = 16 * 128 + 256;
 
 /// Counts the events that somebody takes.
 #[derive(Clone, Default)]
@@ -220,7 +220,7 @@ async fn a_stream_takes_some_two_thousand_events_in_one_turn_filtered_or_not() {
     let filtered = manager.subscribe_where(|_| true);
     publish_backlog(&manager);
     for taken in [in_one_turn(plain).await, in_one_turn(filtered).await] {
-        assert!((1_900..=2_200).contains(&taken), "{taken}");
+        assert!((1_900..=2_400).contains(&taken), "{taken}");
     }
 }
 

@@ -11,6 +11,8 @@ use crate::channel::Next;
 use crate::end::EndReason;
 use crate::foreign::discard;
 use crate::reading::{After, Reading};
+#[cfg(feature = "rt")]
+use crate::segment::MAX_SLOTS;
 use crate::sync::Ordering;
 
 impl<E: Clone> Stream for Subscription<E> {
@@ -236,7 +238,7 @@ impl<E> Subscription<E> {
     /// events. Pending when the task has none left, and its neighbours have their turn. Outside of
     /// tokio there is nobody to pay.
     ///
-    /// Out of the way: asked once in sixteen events at most, and mostly once in 64.
+    /// Out of the way: asked once in sixteen events at most, and mostly once in a segment.
     #[cfg(feature = "rt")]
     #[cold]
     #[inline(never)]
@@ -246,7 +248,7 @@ impl<E> Subscription<E> {
             _ => self.word.position(),
         };
         // What was lost is not paid for.
-        self.paid = self.paid.max(position.saturating_sub(64));
+        self.paid = self.paid.max(position.saturating_sub(MAX_SLOTS as u64));
         while position - self.paid >= PAID_TOGETHER {
             let mut cx = Context::from_waker(cx.waker());
             ready!(tokio::task::coop::poll_proceed(&mut cx)).made_progress();

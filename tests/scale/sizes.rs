@@ -116,6 +116,23 @@ fn what_everybody_has_read_is_not_kept() {
     assert_eq!(Arc::strong_count(&alive), 1);
 }
 
+#[test]
+fn what_has_been_read_lingers_with_its_neighbours_and_these_are_few() {
+    for (capacity, neighbours) in [(100, 64), (1_000, 250), (10_000, 256)] {
+        let alive = Arc::new(());
+        let manager = EventManager::new(capacity);
+        let mut reader = manager.subscribe();
+        for _ in 0..capacity {
+            assert!(manager.try_notify(Counted(Arc::clone(&alive))).is_ok());
+        }
+        for unread in (0..capacity).rev() {
+            drop(read(&mut reader).unwrap());
+            let kept = Arc::strong_count(&alive) - 1;
+            assert!(kept <= unread + neighbours, "{kept} for {unread}");
+        }
+    }
+}
+
 /// In events: enough for many segments.
 const BACKLOG: usize = 2_000;
 
