@@ -90,6 +90,10 @@ impl<E> Log<E> {
 
     /// A new reader, of what comes after the newest event.
     pub(crate) fn join(&mut self) -> Spot {
+        if self.retain > 0 && !self.open.is_empty() {
+            // Counted behind what is retained, so that this need not stay for it.
+            self.seal();
+        }
         self.beyond += 1;
         self.open_spot()
     }
@@ -296,10 +300,12 @@ impl<E> Log<E> {
             .filter_map(|&seq| self.awaited(seq))
     }
 
-    /// Lets go of everything that is not retained: all `readers` have read it.
-    pub(crate) fn release(&mut self, readers: usize, effects: &mut Effects<E>) {
+    /// Lets go of everything that is not retained: all `readers` have read it. False if events are
+    /// retained; then readers stay where they are counted.
+    pub(crate) fn release(&mut self, readers: usize, effects: &mut Effects<E>) -> bool {
         if self.retain > 0 {
-            return self.trim(effects);
+            self.trim(effects);
+            return false;
         }
         if !self.open.is_empty() {
             self.seal();
@@ -315,6 +321,7 @@ impl<E> Log<E> {
             self.links.shrink_to(KEPT);
             self.awaited.shrink_to(KEPT);
         }
+        true
     }
 
     /// Lets go of the segments at the front that nobody reads and that need not be retained.

@@ -85,13 +85,12 @@ impl<E> State<E> {
     }
 
     /// Keeps nothing that everybody has read, once everybody waits for more. False if somebody
-    /// does not.
+    /// does not, or if events are retained.
     pub(super) fn release_if_idle(&mut self, effects: &mut Effects<E>) -> bool {
-        let is_idle = self.parking.len() == self.ring.readers();
-        if is_idle {
-            self.ring.release(effects);
+        if self.parking.len() != self.ring.readers() {
+            return false;
         }
-        is_idle
+        self.ring.release(effects)
     }
 }
 

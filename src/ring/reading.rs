@@ -61,10 +61,11 @@ impl<E> Ring<E> {
     }
 
     /// Every attached subscriber has read everything and waits: nothing need be kept but what is
-    /// retained.
-    pub(crate) fn release(&mut self, effects: &mut Effects<E>) {
-        self.log.release(self.attached, effects);
+    /// retained. False if that is so of any events.
+    pub(crate) fn release(&mut self, effects: &mut Effects<E>) -> bool {
+        let is_all = self.log.release(self.attached, effects);
         self.assert_invariants();
+        is_all
     }
 
     /// The member sleeps until there is more than it has read, unlike others.

@@ -43,6 +43,27 @@ fn what_stays_in_memory_is_what_is_retained_and_at_most_half_as_much_more() {
 }
 
 #[test]
+fn what_is_retained_goes_when_the_manager_is_closed_whoever_is_there() {
+    for (sleepers, late) in (0..=2).flat_map(|sleepers| (0..=2).map(move |late| (sleepers, late))) {
+        let there = Arc::new(());
+        let manager = retaining(4);
+        let mut sleepers: Vec<_> = (0..sleepers).map(|_| manager.subscribe()).collect();
+        for _ in 0..3 {
+            manager.try_notify(Arc::clone(&there)).unwrap();
+        }
+        for sleeper in &mut sleepers {
+            while !waits(sleeper) {}
+        }
+        // They have not been polled yet.
+        let late: Vec<_> = (0..late).map(|_| manager.subscribe()).collect();
+        manager.close();
+        let (sleepers, late) = (sleepers.len(), late.len());
+        let kept = Arc::strong_count(&there) - 1;
+        assert_eq!(kept, 0, "{sleepers} sleep, {late} are late");
+    }
+}
+
+#[test]
 fn what_a_replay_has_yet_to_yield_goes_with_it() {
     let there = Arc::new(());
     let manager = retaining(100);
