@@ -93,7 +93,8 @@ impl<'a, E> Awaiting<'a, E> {
                 ticket.abandon();
                 return Poll::Pending;
             };
-            let stored = stored?;
+            // Refused, nobody will answer.
+            let stored = stored.inspect_err(|_| ticket.abandon())?;
             self.stored = Some(stored);
             trace!(published(self.storing.channel.name(), stored));
             stored
@@ -102,7 +103,8 @@ impl<'a, E> Awaiting<'a, E> {
             return Poll::Pending;
         }
         let dropped_by = ready!(ticket.poll_settled(cx));
-        if is_first {
+        // Where nobody answers, nobody has taken the waker; a panic may have left it at an earlier poll.
+        if is_first || audience == 0 {
             ticket.abandon();
         }
         (self.stored, self.ticket) = (None, None);

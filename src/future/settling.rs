@@ -39,7 +39,12 @@ impl<'a, E> Settling<'a, E> {
         match ticket.poll_settled(cx) {
             // At every poll: it may have been taken inside of a handler since the last one.
             Poll::Pending if channel.is_flushed_itself(ticket) => Poll::Ready(Err(WouldDeadlock)),
-            poll => poll.map(|_| Ok(())),
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(_) => {
+                // `stop` may wait for something else now, and in another task.
+                ticket.abandon();
+                Poll::Ready(Ok(()))
+            }
         }
     }
 }

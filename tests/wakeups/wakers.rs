@@ -1,5 +1,7 @@
 //! Which waker is called: the one of the last poll, and none that is not needed any more.
 
+#[cfg(feature = "rt")]
+use std::future::pending;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
@@ -158,9 +160,25 @@ fn a_receipt_that_is_there_at_once_keeps_no_waker() {
         assert_eq!(alarm.held(), 0, "{retained} retained");
         let mut nothing_to_flush = manager.flush();
         assert!(alarm.poll(&mut nothing_to_flush).is_ready());
-        drop(nothing_to_flush);
+        assert_eq!(alarm.held(), 0, "{retained} retained");
+        manager.close();
+        let mut refused = manager.sync_notify(1);
+        assert!(alarm.poll(&mut refused).is_ready());
         assert_eq!(alarm.held(), 0, "{retained} retained");
     }
+}
+
+#[cfg(feature = "rt")]
+#[tokio::test]
+async fn a_stop_that_waits_for_handlers_wakes_the_task_it_has_moved_to() {
+    let manager = EventManager::<u8>::new(1);
+    let stuck = manager.add_handler("stuck", |_: &u8| pending::<()>());
+    assert!(stuck.is_ok());
+    let (before, now) = (Alarm::new(), Alarm::new());
+    let mut stop = manager.stop();
+    assert!(before.poll(&mut stop).is_pending());
+    assert!(now.poll(&mut stop).is_pending());
+    assert_eq!((before.held(), now.held()), (0, 1));
 }
 
 #[test]
