@@ -52,13 +52,19 @@ impl<E: Send + Sync + 'static> Floor<E> {
     pub(super) async fn run<T>(&self, fate: &Fate, code: Boxed<'_, T>) -> Ran<T> {
         let mut code = self.0.theirs(code);
         poll_fn(|cx| {
-            self.0.mailbox.listen(cx);
-            match self.call(|| code.as_mut().poll(cx)) {
-                Ok(Poll::Ready(done)) => Poll::Ready(Ran::Done(done)),
-                Ok(Poll::Pending) if fate.is_aborted() => Poll::Ready(Ran::Aborted),
-                Ok(Poll::Pending) => Poll::Pending,
-                Err(message) => Poll::Ready(Ran::Panicked(message)),
-            }
+            let ran = match self.call(|| code.as_mut().poll(cx)) {
+                Ok(Poll::Ready(done)) => Ran::Done(done),
+                Ok(Poll::Pending) => {
+                    self.0.mailbox.listen(cx);
+                    // After that: whoever aborts it from now on rings.
+                    if !fate.is_aborted() {
+                        return Poll::Pending;
+                    }
+                    Ran::Aborted
+                }
+                Err(message) => Ran::Panicked(message),
+            };
+            Poll::Ready(ran)
         })
         .await
     }
