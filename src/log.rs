@@ -24,6 +24,7 @@ use std::collections::VecDeque;
 
 use crate::ack::Ticket;
 use crate::effects::{Effect, Effects};
+use crate::place::Place;
 use crate::segment::{Segment, Slot, slots_for};
 use crate::sync::Arc;
 
@@ -33,8 +34,16 @@ use crate::sync::Arc;
 pub(crate) struct Spot(u64);
 
 impl Spot {
-    /// Of who reads elsewhere, and is counted nowhere.
-    pub(crate) const NOWHERE: Self = Self(0);
+    /// As it was noted last.
+    #[inline]
+    pub(crate) fn of(place: &Place) -> Self {
+        Self(place.notes.spot.get())
+    }
+
+    #[inline]
+    pub(crate) fn note(self, place: &Place) {
+        place.notes.spot.set(self.0);
+    }
 }
 
 /// # Invariants

@@ -3,6 +3,7 @@
 use std::task::Waker;
 
 use crate::foreign::wake;
+use crate::place::Place;
 
 /// A subscriber that sleeps.
 pub(crate) struct Parked {
@@ -35,27 +36,18 @@ impl Unparked {
 }
 
 /// # Invariants
-/// 1. `spots[key]`, if it is of this `round`, is the index of `key`'s entry in `parked`.
+/// 1. A place that is of this `round` has the index of its entry in `parked`.
 /// 2. Taking everybody out begins a new round, so that costs the same for one as for a thousand.
 pub(crate) struct Parking {
     parked: Vec<Parked>,
-    spots: Vec<Spot>,
     /// One more than the number of times that everybody was woken.
     round: u64,
-}
-
-#[derive(Clone, Copy)]
-struct Spot {
-    /// 0 = not parked.
-    round: u64,
-    index: usize,
 }
 
 impl Parking {
     pub(crate) fn new() -> Self {
         Self {
             parked: Vec::new(),
-            spots: Vec::new(),
             round: 1,
         }
     }
@@ -67,37 +59,44 @@ impl Parking {
     }
 
     #[inline]
-    fn index(&self, key: usize) -> Option<usize> {
-        let spot = self.spots.get(key)?;
-        (spot.round == self.round).then_some(spot.index)
+    fn index(&self, place: &Place) -> Option<usize> {
+        let is_parked = place.notes.round.get() == self.round;
+        is_parked.then(|| usize::try_from(place.notes.index.get()).expect(INDEX))
     }
 
-    /// Whether `key` is parked already, to be woken by an equal waker.
+    /// Whether it is parked already, to be woken by an equal waker.
     #[inline]
-    pub(crate) fn would_wake(&self, key: usize, waker: &Waker) -> bool {
-        self.index(key)
+    pub(crate) fn would_wake(&self, place: &Place, waker: &Waker) -> bool {
+        self.index(place)
             .is_some_and(|index| self.parked[index].waker.will_wake(waker))
     }
 
-    /// Parks `key`, and gives the waker it replaces back.
+    /// Parks it, and gives the waker it replaces back.
     #[inline]
-    pub(crate) fn park(&mut self, key: usize, waker: Waker) -> Option<Parked> {
+    pub(crate) fn park(&mut self, place: &Place, waker: Waker) -> Option<Parked> {
+        let key = place.id.key;
         let parked = Parked { key, waker };
-        if let Some(index) = self.index(key) {
+        if let Some(index) = self.index(place) {
             return Some(std::mem::replace(&mut self.parked[index], parked));
         }
-        self.note(key, self.parked.len());
+        place.notes.round.set(self.round);
+        place.notes.index.set(self.parked.len() as u64);
         self.parked.push(parked);
         None
     }
 
-    /// Takes one out.
-    pub(crate) fn unpark(&mut self, key: usize) -> Option<Parked> {
-        let index = self.index(key)?;
-        self.spots[key].round = 0;
+    /// Takes one out; `place_of` knows them all.
+    pub(crate) fn unpark<'a>(
+        &mut self,
+        key: usize,
+        place_of: impl Fn(usize) -> &'a Place,
+    ) -> Option<Parked> {
+        let place = place_of(key);
+        let index = self.index(place)?;
+        place.notes.round.set(0);
         let out = self.parked.swap_remove(index);
         if let Some(moved) = self.parked.get(index) {
-            self.note(moved.key, index);
+            place_of(moved.key).notes.index.set(index as u64);
         }
         Some(out)
     }
@@ -118,15 +117,6 @@ impl Parking {
             more: std::mem::replace(&mut self.parked, room),
         }
     }
-
-    #[inline]
-    fn note(&mut self, key: usize, index: usize) {
-        if key >= self.spots.len() {
-            self.spots.resize(key + 1, Spot { round: 0, index: 0 });
-        }
-        self.spots[key] = Spot {
-            round: self.round,
-            index,
-        };
-    }
 }
+
+const INDEX: &str = "it was a usize";

@@ -10,7 +10,7 @@ use crate::held::Held;
 use crate::inspect::{SubscriberId, SubscriberKind};
 use crate::options::Overflow;
 use crate::stage::Stage;
-use crate::sync::{Arc, AtomicU64, Ordering};
+use crate::sync::{Arc, AtomicU64, Noted, Ordering};
 
 pub(crate) struct Place {
     pub(crate) id: SubscriberId,
@@ -26,11 +26,34 @@ pub(crate) struct Place {
     /// How many deliveries may be out at once.
     pub(crate) max_unacked: usize,
     pub(crate) cursor: Cursor,
+    pub(crate) notes: Notes,
     /// The event in hand, if somebody waits until it is finished with; else 0.
     pub(crate) awaited: AtomicU64,
     pub(crate) missed: AtomicU64,
     /// Set if it yields deliveries; what it has in hand is then kept there.
     pub(crate) held: OnceLock<Box<Held>>,
+}
+
+/// What the manager notes of a subscriber, under its lock. It lies beside what the subscriber itself
+/// has just written, and not in a table of the manager's: a reader on another thread than the last
+/// one then waits for no other memory than this.
+pub(crate) struct Notes {
+    /// In which segment of the log it is counted.
+    pub(crate) spot: Noted,
+    /// The round in which it was parked; 0: in none.
+    pub(crate) round: Noted,
+    /// Where it is then among those that are parked.
+    pub(crate) index: Noted,
+}
+
+impl Notes {
+    pub(crate) fn new() -> Self {
+        Self {
+            spot: Noted::new(0),
+            round: Noted::new(0),
+            index: Noted::new(0),
+        }
+    }
 }
 
 /// What most subscribers do not have.

@@ -15,7 +15,7 @@ use crate::inspect::SubscriberId;
 use crate::judging::Roll;
 use crate::lane::Queued;
 use crate::limits::Limits;
-use crate::log::{Log, Spot};
+use crate::log::Log;
 use crate::options::Overflow;
 use crate::place::Place;
 use crate::reading::Rest;
@@ -131,8 +131,6 @@ struct Member<E> {
     place: Arc<Place>,
     /// Its own queue, if it does not read the log.
     lane: Option<Arc<dyn Queued>>,
-    /// Where it reads the log, unless it has a lane.
-    spot: Spot,
     /// Where it is in `blocking`.
     blocking: Option<usize>,
     /// Since when a publisher has waited for what it has not read.
@@ -154,11 +152,10 @@ struct Member<E> {
 }
 
 impl<E> Member<E> {
-    fn new(place: &Arc<Place>, lane: Option<Arc<dyn Queued>>, spot: Spot) -> Self {
+    fn new(place: &Arc<Place>, lane: Option<Arc<dyn Queued>>) -> Self {
         Self {
             place: Arc::clone(place),
             lane,
-            spot,
             blocking: None,
             since: None,
             #[cfg(all(feature = "tracing", feature = "rt"))]
@@ -282,6 +279,11 @@ impl<E> Ring<E> {
     /// How many of these read the log.
     pub(crate) fn readers(&self) -> usize {
         self.attached
+    }
+
+    /// The place of a member.
+    pub(crate) fn place(&self, key: usize) -> &Place {
+        &self.member(key).place
     }
 
     fn member(&self, key: usize) -> &Member<E> {

@@ -45,6 +45,26 @@ impl<T> Mutex<T> {
     }
 }
 
+/// A number that is read and written under one lock, although it lies where that lock cannot guard
+/// it. Not a step that a model need see.
+pub(crate) struct Noted(std::sync::atomic::AtomicU64);
+
+impl Noted {
+    pub(crate) const fn new(number: u64) -> Self {
+        Self(std::sync::atomic::AtomicU64::new(number))
+    }
+
+    #[inline]
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    #[inline]
+    pub(crate) fn set(&self, number: u64) {
+        self.0.store(number, std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
 impl<T: Default> Default for Mutex<T> {
     fn default() -> Self {
         Self::new(T::default())

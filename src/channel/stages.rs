@@ -27,7 +27,6 @@ impl<E> State<E> {
         if position == self.ring.tail() {
             return None;
         }
-        let key = place.id.key;
         let next = position + 1;
         Some(stage.with_gate(|gate| {
             if !gate.waits_for(next) && gate.settled < next {
@@ -37,7 +36,9 @@ impl<E> State<E> {
             }
             if next <= gate.settled {
                 effects.discard(gate.stop_waiting());
-                let batch = self.ring.take_settled(key, position, gate.settled, effects);
+                let batch = self
+                    .ring
+                    .take_settled(place, position, gate.settled, effects);
                 *reading = Reading::Batch(batch);
                 return Next::More;
             }

@@ -11,6 +11,7 @@ use crate::foreign::discard;
 use crate::held::Report;
 use crate::inspect::SubscriberId;
 use crate::options::SubscribeOptions;
+use crate::parking::Parked;
 use crate::place::Place;
 use crate::reading::Reading;
 use crate::sync::{Arc, Ordering};
@@ -34,6 +35,12 @@ impl<E> State<E> {
         if self.parking.len() > 0 {
             effects.push(Effect::WakeReaders(self.parking.unpark_all()));
         }
+    }
+
+    /// Takes one out of those that sleep.
+    fn unpark(&mut self, key: usize) -> Option<Parked> {
+        let ring = &self.ring;
+        self.parking.unpark(key, |key| ring.place(key))
     }
 
     #[inline]
@@ -62,7 +69,7 @@ impl<E> State<E> {
         }
         let look = !(planted!("parks-blindly") && spare.is_some());
         if look {
-            if let Some(batch) = self.ring.take(key, word.position(), effects) {
+            if let Some(batch) = self.ring.take(place, word.position(), effects) {
                 *reading = Reading::Batch(batch.clone());
                 return Next::More;
             }
@@ -70,16 +77,16 @@ impl<E> State<E> {
         if self.ring.is_complete() {
             return Next::Closed;
         }
-        if self.parking.would_wake(key, waker) {
+        if self.parking.would_wake(place, waker) {
             return Next::Parked;
         }
         let Some(waker) = spare.take() else {
             return Next::Empty;
         };
-        let replaced = self.parking.park(key, waker);
+        let replaced = self.parking.park(place, waker);
         effects.extend(replaced.map(Effect::Forget));
         if !self.release_if_idle(effects) {
-            self.ring.sleep(key, effects);
+            self.ring.sleep(place, effects);
         }
         Next::Parked
     }
@@ -156,7 +163,7 @@ impl<E> Channel<E> {
     /// The subscriber is gone, and has answered for the event in hand. True if it counted.
     pub(crate) fn leave(&self, key: usize) -> bool {
         self.run(|state, effects| {
-            let parked = state.parking.unpark(key);
+            let parked = state.unpark(key);
             effects.extend(parked.map(Effect::Forget));
             let counted = state.ring.leave(key, effects);
             state.release_if_idle(effects);
@@ -186,7 +193,7 @@ impl<E> Channel<E> {
             if counted {
                 #[cfg(feature = "tracing")]
                 state.ring.tell_left(id, why, effects);
-                let parked = state.parking.unpark(id.key);
+                let parked = state.unpark(id.key);
                 effects.extend(parked.map(Effect::WakeReader));
                 state.release_if_idle(effects);
                 state.call_line(effects);

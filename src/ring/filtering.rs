@@ -9,7 +9,6 @@ use crate::end::DisconnectCause;
 use crate::inspect::{SubscriberId, SubscriberKind};
 use crate::judging::{Answers, Filters, Judged};
 use crate::lane::Lane;
-use crate::log::Spot;
 use crate::options::{Overflow, SubscribeOptions};
 use crate::sync::Arc;
 
@@ -30,7 +29,7 @@ impl<E> Ring<E> {
         let kind = SubscriberKind::Filtered;
         let place = self.new_place(SubscribeOptions { kind, ..options }, created_at);
         let lane = Arc::new(Lane::new(Arc::clone(&place)));
-        let member = Member::new(&place, Some(Arc::clone(&lane) as _), Spot::NOWHERE);
+        let member = Member::new(&place, Some(Arc::clone(&lane) as _));
         self.members[place.id.key] = Some(member);
         self.filtered += 1;
         self.roll.join(Arc::clone(&lane), judge);

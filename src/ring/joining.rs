@@ -8,8 +8,9 @@ use crate::cursor::{Cursor, Word};
 use crate::effects::{Effect, Effects};
 use crate::end::DisconnectCause;
 use crate::inspect::SubscriberId;
+use crate::log::Spot;
 use crate::options::SubscribeOptions;
-use crate::place::{Details, Place};
+use crate::place::{Details, Notes, Place};
 use crate::reading::{After, Rest};
 use crate::sync::{Arc, AtomicU64};
 
@@ -24,7 +25,8 @@ impl<E> Ring<E> {
         let replayed = self.replay(options.replay);
         let place = self.new_place(options, created_at);
         let key = place.id.key;
-        self.members[key] = Some(Member::new(&place, None, self.log.join()));
+        self.members[key] = Some(Member::new(&place, None));
+        self.log.join().note(&place);
         self.attached += 1;
         self.listeners += 1;
         self.push_limit(key);
@@ -61,6 +63,7 @@ impl<E> Ring<E> {
             window: options.window.unwrap_or(capacity).min(capacity),
             max_unacked: options.max_unacked.unwrap_or(capacity.max(1024)),
             cursor: Cursor::new(self.log.tail()),
+            notes: Notes::new(),
             awaited: AtomicU64::new(0),
             missed: AtomicU64::new(0),
             held: OnceLock::new(),
@@ -102,7 +105,7 @@ impl<E> Ring<E> {
             self.assert_invariants();
             return true;
         }
-        let spot = member.spot;
+        let spot = Spot::of(&member.place);
         let mut rest = Box::new(Rest {
             segments: self.log.segments_from(spot),
             next: 0,
@@ -135,7 +138,7 @@ impl<E> Ring<E> {
         if !std::mem::replace(&mut member.attached, false) {
             return word;
         }
-        let (id, spot) = (member.place.id, member.spot);
+        let (id, spot) = (member.place.id, Spot::of(&member.place));
         // Before their segments go, and the tickets with them.
         for ticket in self.log.awaited_after(word.position()) {
             if !planted!("unread-unanswered") {

@@ -142,6 +142,6 @@ impl<E> Ring<E> {
         } else {
             self.member_mut(key).move_past(position);
         }
-        self.advance(key, word.position(), effects);
+        self.advance(place, word.position(), effects);
     }
 }

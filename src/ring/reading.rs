@@ -1,7 +1,9 @@
 //! What subscribers take, and what they report.
 
-use super::{MEMBER, Ring};
+use super::Ring;
 use crate::effects::Effects;
+use crate::log::Spot;
+use crate::place::Place;
 use crate::reading::Rest;
 use crate::segment::Segment;
 
@@ -10,7 +12,7 @@ impl<E> Ring<E> {
     #[inline]
     pub(crate) fn take(
         &mut self,
-        key: usize,
+        place: &Place,
         position: u64,
         effects: &mut Effects<E>,
     ) -> Option<&Segment<E>> {
@@ -18,8 +20,9 @@ impl<E> Ring<E> {
         if position == self.log.tail() {
             return None;
         }
-        let member = self.members[key].as_mut().expect(MEMBER);
-        let index = self.log.advance(&mut member.spot, position, effects);
+        let mut spot = Spot::of(place);
+        let index = self.log.advance(&mut spot, position, effects);
+        spot.note(place);
         Some(self.log.batch(index))
     }
 
@@ -70,15 +73,23 @@ impl<E> Ring<E> {
 
     /// The member sleeps until there is more than it has read, unlike others.
     #[inline]
-    pub(crate) fn sleep(&mut self, key: usize, effects: &mut Effects<E>) {
-        let member = self.members[key].as_mut().expect(MEMBER);
-        self.log.advance_to_end(&mut member.spot, effects);
+    pub(crate) fn sleep(&mut self, place: &Place, effects: &mut Effects<E>) {
+        let mut spot = Spot::of(place);
+        self.log.advance_to_end(&mut spot, effects);
+        spot.note(place);
     }
 
     /// Counts the member as a reader of what comes after `position`, and tells which segment that
     /// is.
-    pub(super) fn advance(&mut self, key: usize, position: u64, effects: &mut Effects<E>) -> usize {
-        let member = self.members[key].as_mut().expect(MEMBER);
-        self.log.advance(&mut member.spot, position, effects)
+    pub(super) fn advance(
+        &mut self,
+        place: &Place,
+        position: u64,
+        effects: &mut Effects<E>,
+    ) -> usize {
+        let mut spot = Spot::of(place);
+        let index = self.log.advance(&mut spot, position, effects);
+        spot.note(place);
+        index
     }
 }

@@ -4,6 +4,7 @@ use super::Ring;
 use crate::ack::Ticket;
 use crate::effects::Effects;
 use crate::inspect::SubscriberId;
+use crate::place::Place;
 use crate::segment::Segment;
 use crate::sync::Arc;
 
@@ -11,12 +12,12 @@ impl<E> Ring<E> {
     /// As [`take`](Self::take), of events that are there, and none after `settled`.
     pub(crate) fn take_settled(
         &mut self,
-        key: usize,
+        place: &Place,
         position: u64,
         settled: u64,
         effects: &mut Effects<E>,
     ) -> Segment<E> {
-        let index = self.advance(key, position, effects);
+        let index = self.advance(place, position, effects);
         self.log.batch(index).up_to(settled)
     }
 
