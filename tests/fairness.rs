@@ -121,7 +121,7 @@ fn no_producer_is_left_out_for_one_that_polls_first_and_without_being_woken() {
 // ---- Neighbours ---------------------------------------------------------------------------------
 
 /// Stored before anybody reads.
-const BACKLOG: usize = 100_000;
+const BACKLOG: usize = 20_000;
 /// What a task may take before its neighbours have a turn: 16 for each of the 128 units that tokio
 /// gives it, and what else it has got with the last of them.
 const AT_A_STRETCH: usize = 16 * 128 + 256;

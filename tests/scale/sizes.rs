@@ -134,10 +134,10 @@ fn what_has_been_read_lingers_with_its_neighbours_and_these_are_few() {
 }
 
 /// In events: enough for many segments.
-const BACKLOG: usize = 2_000;
+const BACKLOG: usize = 4_000;
 
 /// What a slow reader has yet to read while `quick` others each have the newest event in hand
-/// costs no memory of its own for each event: a whole segment goes at once.
+/// costs no memory of its own for each event: a whole segment goes at once, of 256 events mostly.
 fn a_backlog_is_joined(quick: usize) {
     let alive = Arc::new(());
     let manager = EventManager::new(BACKLOG);
@@ -156,10 +156,10 @@ fn a_backlog_is_joined(quick: usize) {
         releases += usize::from(now < kept);
         kept = now;
     }
-    assert!(releases <= BACKLOG / 32, "{releases} segments");
+    assert!(releases <= BACKLOG / 180, "{releases} segments");
 }
 
 #[test]
 fn a_backlog_takes_few_segments_whoever_reads_ahead_of_it() {
-    (0..5).for_each(a_backlog_is_joined);
+    [0, 1, 4].into_iter().for_each(a_backlog_is_joined);
 }
