@@ -1,7 +1,7 @@
 //! When each subscriber will be at its limit, so that nobody need be looked at before.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 
 use crate::inspect::SubscriberId;
 use crate::place::Place;
@@ -31,8 +31,16 @@ pub(crate) const KEEPER: u64 = 0;
 
 /// Subscribers by the length of the sequence at which each will be at its limit, if it reads
 /// nothing until then.
+///
+/// # Invariants
+/// 1. `row` is sorted.
+/// 2. `next` is the least `at` of all, `u64::MAX` if there are none.
 pub(crate) struct Limits {
     manager: u64,
+    next: u64,
+    /// Where most are: who is looked at later has mostly read further.
+    row: VecDeque<Limit>,
+    /// Those that were to be noted when the row went on beyond them already.
     heap: BinaryHeap<Reverse<Limit>>,
 }
 
@@ -41,6 +49,8 @@ impl Limits {
     pub(crate) fn new(manager: u64) -> Self {
         Self {
             manager,
+            next: u64::MAX,
+            row: VecDeque::new(),
             heap: BinaryHeap::new(),
         }
     }
@@ -48,23 +58,33 @@ impl Limits {
     /// Notes the limit as it is now.
     #[inline]
     pub(crate) fn push(&mut self, place: &Place) {
-        self.heap.push(Reverse(Limit {
+        self.push_limit(Limit {
             at: place.limit(),
             number: place.id.number,
             key: place.id.key,
-        }));
+        });
     }
 
     /// Notes when the keeper of the newest events must be looked at: a limit of nobody's.
     pub(crate) fn push_keeper(&mut self, at: u64) {
         let (number, key) = (KEEPER, usize::MAX);
-        self.heap.push(Reverse(Limit { at, number, key }));
+        self.push_limit(Limit { at, number, key });
+    }
+
+    #[inline]
+    fn push_limit(&mut self, limit: Limit) {
+        self.next = self.next.min(limit.at);
+        if self.row.back().is_none_or(|last| last.at <= limit.at) {
+            self.row.push_back(limit);
+        } else {
+            self.heap.push(Reverse(limit));
+        }
     }
 
     /// Whether somebody may be at its limit with `length` events in the sequence.
     #[inline]
     pub(crate) fn is_due(&self, length: u64) -> bool {
-        self.heap.peek().is_some_and(|limit| limit.0.at <= length)
+        self.next <= length
     }
 
     /// Takes out one that may be at its limit with `length` events in the sequence.
@@ -73,25 +93,40 @@ impl Limits {
         if !self.is_due(length) {
             return None;
         }
-        let Reverse(limit) = self.heap.pop()?;
+        let limit = match self.row.front() {
+            Some(first) if first.at == self.next => self.row.pop_front(),
+            _ => self.heap.pop().map(|limit| limit.0),
+        }?;
+        self.look();
         Some(limit.id(self.manager))
     }
 
+    /// Restores invariant 2.
+    #[inline]
+    fn look(&mut self) {
+        let row = self.row.front().map_or(u64::MAX, |limit| limit.at);
+        let heap = self.heap.peek().map_or(u64::MAX, |limit| limit.0.at);
+        self.next = row.min(heap);
+    }
+
     pub(crate) fn len(&self) -> usize {
-        self.heap.len()
+        self.row.len() + self.heap.len()
     }
 
     /// Subscribers that left stay in here until somebody calls this. The keeper stays.
     pub(crate) fn retain(&mut self, is_member: impl Fn(SubscriberId) -> bool) {
         let manager = self.manager;
-        self.heap
-            .retain(|limit| limit.0.number == KEEPER || is_member(limit.0.id(manager)));
+        let stays = |limit: &Limit| limit.number == KEEPER || is_member(limit.id(manager));
+        self.row.retain(stays);
+        self.heap.retain(|limit| stays(&limit.0));
+        self.look();
     }
 
     /// How many entries `id` has.
     pub(crate) fn count(&self, id: SubscriberId) -> usize {
-        let ids = self.heap.iter().map(|limit| limit.0.id(self.manager));
-        ids.filter(|&other| other == id).count()
+        let heap = self.heap.iter().map(|limit| limit.0);
+        let all = self.row.iter().copied().chain(heap);
+        all.filter(|limit| limit.id(self.manager) == id).count()
     }
 }
 
@@ -102,13 +137,16 @@ mod tests {
     #[test]
     fn they_come_due_in_order_and_are_counted_until_then() {
         let mut limits = Limits::new(0);
-        for at in [7, 3, 5] {
+        for at in [7, 3, 5, 9] {
             limits.push_keeper(at);
         }
-        assert_eq!(limits.len(), 3);
+        assert_eq!(limits.len(), 4);
         assert!(limits.pop_due(2).is_none());
         assert!(limits.pop_due(5).is_some() && limits.pop_due(5).is_some());
         assert!(limits.pop_due(6).is_none());
-        assert_eq!(limits.len(), 1);
+        assert_eq!(limits.len(), 2);
+        limits.retain(|_| false); // the keeper stays
+        assert!(limits.pop_due(8).is_some() && limits.pop_due(8).is_none());
+        assert!(limits.pop_due(9).is_some() && limits.pop_due(u64::MAX - 1).is_none());
     }
 }
