@@ -39,10 +39,10 @@ pub(crate) use polling::PAID_TOGETHER;
 /// their turns: it takes part in the task's budget, as tokio's own channels do, with a unit for
 /// sixteen events. So after some 2,000 events in one turn it is pending once, with more to come.
 ///
-/// Polling is lock-free but for one short lock for many events (up to a quarter of the capacity,
-/// but not below 64, nor above 256), and one more when the stream goes to sleep. An event may stay
-/// in memory until all of those have been read. Dropping the subscription takes time in proportion
-/// to the events that somebody waits on.
+/// Polling is lock-free but for one short lock for many events (up to a quarter of the capacity, or
+/// of what is [retained](crate::EventManagerBuilder::retain), but not below 64, nor above 256), and one more
+/// when the stream goes to sleep. An event may stay in memory until all of those have been read.
+/// Dropping the subscription takes time in proportion to the events that somebody waits on.
 ///
 /// # Cancel safety
 /// Dropping the future of `next()` loses nothing: the event stays unread.
@@ -96,8 +96,12 @@ impl<E> Subscription<E> {
         trace!(joined(&place, !matches!(reading, Reading::Ended(_))));
         Self {
             channel,
+            // What was there before it is not paid for.
             #[cfg(feature = "rt")]
-            paid: 0,
+            paid: match &reading {
+                Reading::Rest(rest) => rest.next - 1,
+                _ => word.position(),
+            },
             word,
             place,
             reading,
@@ -277,10 +281,25 @@ impl<E> Subscription<E> {
         }
     }
 
-    /// The cursor has moved without us: newer events have overwritten what was between.
+    /// The cursor may have moved without us: newer events have overwritten what was between.
+    #[inline]
     fn look_again(&mut self, now: Word) {
-        self.gap += now.position() - self.word.position();
+        let lost = now.position() - self.word.position();
+        if lost > 0 {
+            self.lose(lost);
+        }
         self.word = now;
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn lose(&mut self, events: u64) {
+        self.gap += events;
+        #[cfg(feature = "rt")]
+        {
+            // What it does not get is not paid for.
+            self.paid += events;
+        }
     }
 
     fn end(&mut self, reason: EndReason) {

@@ -8,8 +8,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 
 use crate::drive::read;
-use futures::{Stream, StreamExt};
-use genevent::{EventManager, EventStreamExt, Subscription, handler_fn};
+use futures::{FutureExt, Stream, StreamExt};
+use genevent::{
+    EventManager, EventStreamExt, Overflow, SubscribeOptions, Subscription, handler_fn,
+};
 use tokio::task::yield_now;
 use tokio_test::task;
 
@@ -184,6 +186,45 @@ async fn a_stream_that_is_fed_by_its_reader_leaves_its_neighbours_their_turns() 
         }
     });
     taken.assert_neighbours_have_their_turns().await;
+}
+
+/// Far more turns of a subscription than a task has units in its budget, each with one event taken.
+const TURNS: usize = 100;
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_stream_costs_no_turn_for_what_was_published_before_it_came() {
+    let manager = EventManager::new(BACKLOG);
+    publish_backlog(&manager);
+    for n in 0..TURNS {
+        let mut reader = manager.subscribe();
+        manager.try_notify(n).unwrap();
+        assert_eq!(reader.next().now_or_never(), Some(Some(n)));
+    }
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_replay_costs_no_turn_for_what_it_does_not_replay() {
+    let manager = EventManager::builder().retain(BACKLOG).build();
+    publish_backlog(&manager);
+    for n in 0..TURNS {
+        let mut reader = manager.subscribe_with(SubscribeOptions::new().replay(1));
+        let newest = n.checked_sub(1).unwrap_or(BACKLOG - 1);
+        assert_eq!(reader.next().now_or_never(), Some(Some(newest)));
+        manager.try_notify(n).unwrap();
+        assert_eq!(reader.next().now_or_never(), Some(Some(n)));
+    }
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn what_a_stream_has_lost_costs_it_no_turn() {
+    let manager = EventManager::new(BACKLOG);
+    let newest = SubscribeOptions::from(Overflow::DropOldest).window(1);
+    let mut reader = manager.subscribe_with(newest);
+    for _ in 0..TURNS {
+        publish_backlog(&manager);
+        assert_eq!(reader.next().now_or_never(), Some(Some(BACKLOG - 1)));
+    }
+    assert_eq!(reader.missed(), (TURNS * (BACKLOG - 1)) as u64);
 }
 
 #[tokio::test(flavor = "current_thread")]

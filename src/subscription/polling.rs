@@ -11,8 +11,6 @@ use crate::channel::Next;
 use crate::end::EndReason;
 use crate::foreign::discard;
 use crate::reading::{After, Reading};
-#[cfg(feature = "rt")]
-use crate::segment::MAX_SLOTS;
 use crate::sync::Ordering;
 
 impl<E: Clone> Stream for Subscription<E> {
@@ -247,8 +245,6 @@ impl<E> Subscription<E> {
             Reading::Rest(rest) => rest.next - 1,
             _ => self.word.position(),
         };
-        // What was lost is not paid for.
-        self.paid = self.paid.max(position.saturating_sub(MAX_SLOTS as u64));
         while position - self.paid >= PAID_TOGETHER {
             let mut cx = Context::from_waker(cx.waker());
             ready!(tokio::task::coop::poll_proceed(&mut cx)).made_progress();
