@@ -76,7 +76,8 @@ pub(crate) enum Room {
 /// 7. `listeners` is one more than `attached` while events are retained, and else the same.
 /// 8. Members with a lane are no readers of the log, and not in the limits. Of these, `blocking`
 ///    lists only those that the head of the line waits for.
-/// 9. Those who left take no more room in the limits than those who are there, but for a few.
+/// 9. Those who left take no more room in the limits than those who are there, but for a few. Those
+///    that are in the way count as being in there, where they will be again.
 pub(crate) struct Ring<E> {
     /// Which of the process's managers it belongs to.
     id: u64,

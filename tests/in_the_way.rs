@@ -44,6 +44,19 @@ fn who_reads_leaves_those_who_do_not_in_the_way_and_whom_permits_block_unblamed(
 }
 
 #[test]
+fn who_is_in_the_way_reads_on_however_many_have_left_meanwhile() {
+    for left in 0..40 {
+        let manager = EventManager::new(2);
+        let mut slow = manager.subscribe_with(window(1));
+        manager.try_notify(1).unwrap();
+        manager.try_notify(2).unwrap_err();
+        (0..left).for_each(|_| drop(manager.subscribe()));
+        assert_eq!(read(&mut slow), Some(1));
+        manager.try_notify(2).unwrap();
+    }
+}
+
+#[test]
 fn each_head_of_the_line_waits_for_the_filters_that_are_in_its_own_way() {
     let manager = EventManager::new(2);
     let _slow = manager.subscribe();

@@ -42,7 +42,8 @@ impl<E> Ring<E> {
         assert!(self.reserved <= self.capacity, "invariant 5");
         let keeper = usize::from(self.log.retains());
         assert_eq!(self.listeners, self.attached + keeper, "invariant 7");
-        let limits = self.waits.len() + self.yields.len();
+        let blocking = readers().filter(|m| m.blocking.is_some()).count();
+        let limits = self.waits.len() + self.yields.len() + blocking;
         assert!(limits <= 2 * self.attached + 16 + keeper, "invariant 9");
     }
 }

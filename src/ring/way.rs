@@ -227,7 +227,9 @@ impl<E> Ring<E> {
 
     /// Those who left stay in the limits until they outnumber the others.
     pub(super) fn forget_stale_limits(&mut self) {
-        if self.waits.len() + self.yields.len() > 2 * self.attached + 16 {
+        // Those that are in the way come back to the limits. (Those with a lane do not.)
+        let away = self.blocking.len().min(self.attached);
+        if self.waits.len() + self.yields.len() + away > 2 * self.attached + 16 {
             let members = &self.members;
             let is_current = |id: SubscriberId| {
                 let member = members[id.key].as_ref();
