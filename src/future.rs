@@ -79,6 +79,8 @@ impl<'a, E> Awaiting<'a, E> {
         if self.stored.is_none() && self.storing.channel.would_hear_itself() {
             let event = self.storing.event.take().expect(POLLED_AGAIN);
             self.storing.leave();
+            // A panic may have left its waker at an earlier poll, elsewhere.
+            self.abandon();
             return Poll::Ready(Err(NotifyError::WouldDeadlock(event)));
         }
         // Mostly it is stored at once: then its waker is in place before anybody could answer.
@@ -111,6 +113,13 @@ impl<'a, E> Awaiting<'a, E> {
         let receipt = Receipt::new(seq, audience, dropped_by);
         trace!(settled(self.storing.channel.name(), &receipt));
         Poll::Ready(Ok(receipt))
+    }
+
+    /// Nobody need call it any more.
+    fn abandon(&self) {
+        if let Some(ticket) = &self.ticket {
+            ticket.abandon();
+        }
     }
 }
 
@@ -153,9 +162,7 @@ fn is_late(pending: &[SubscriberInfo], ticket: &Ticket) -> bool {
 
 impl<E> Drop for Awaiting<'_, E> {
     fn drop(&mut self) {
-        if let Some(ticket) = &self.ticket {
-            ticket.abandon();
-        }
+        self.abandon();
     }
 }
 

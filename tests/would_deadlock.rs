@@ -5,6 +5,7 @@
 use std::ops::ControlFlow;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -412,6 +413,28 @@ async fn a_task_that_it_spawns_is_not_found_out_and_a_deadline_covers_it() {
             assert_eq!(late.pending()[0].name(), Some("inside"));
         });
         task.await.unwrap();
+    })
+    .await;
+}
+
+/// Does nothing.
+struct Sleep;
+
+impl Wake for Sleep {
+    fn wake(self: Arc<Self>) {}
+}
+
+#[tokio::test]
+async fn a_flush_that_would_wait_for_itself_keeps_no_waker() {
+    run(4, |manager| async move {
+        let task = Arc::new(Sleep);
+        let mut flush = manager.flush();
+        let waker = Arc::clone(&task).into();
+        let polled = flush.poll_unpin(&mut Context::from_waker(&waker));
+        assert!(matches!(polled, Poll::Ready(Err(WouldDeadlock))));
+        drop(waker);
+        assert_eq!(Arc::strong_count(&task), 1);
+        drop(flush);
     })
     .await;
 }

@@ -38,7 +38,10 @@ impl<'a, E> Settling<'a, E> {
         });
         match ticket.poll_settled(cx) {
             // At every poll: it may have been taken inside of a handler since the last one.
-            Poll::Pending if channel.is_flushed_itself(ticket) => Poll::Ready(Err(WouldDeadlock)),
+            Poll::Pending if channel.is_flushed_itself(ticket) => {
+                ticket.abandon();
+                Poll::Ready(Err(WouldDeadlock))
+            }
             Poll::Pending => Poll::Pending,
             Poll::Ready(_) => {
                 // `stop` may wait for something else now, and in another task.

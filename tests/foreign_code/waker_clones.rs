@@ -221,3 +221,40 @@ fn what_a_wakers_clone_changes_is_seen_by_the_poll_that_made_it() {
     let settled = manager.flush().poll_unpin(&mut Context::from_waker(&waker));
     assert!(settled.is_ready(), "the clone finished with it");
 }
+
+#[cfg(feature = "rt")]
+#[tokio::test]
+async fn who_would_wait_for_itself_keeps_no_waker_of_a_poll_that_panicked() {
+    use genevent::error::NotifyError;
+    use tokio::sync::oneshot;
+
+    // It waits in line outside of the handler first, whose poll panics at each clone of its waker.
+    let manager: &EventManager<u32> = Box::leak(Box::new(EventManager::new(1)));
+    for at in 1..3 {
+        let unread = manager.subscribe();
+        manager.try_notify(1).unwrap();
+        let mut waits = Box::pin(manager.sync_notify(2));
+        let waker = cloned::waker(at, Arc::new(|| panic!("cloned")));
+        let poll = || drop(waits.poll_unpin(&mut Context::from_waker(&waker)));
+        catch_unwind(AssertUnwindSafe(poll)).unwrap_err();
+        drop((waker, unread));
+
+        let (tx, alive) = oneshot::channel();
+        let mut work = Some((waits, tx));
+        let handler = manager.add_handler("inside", move |_: &u32| {
+            let (mut waits, tx) = work.take().expect("there is one event");
+            async move {
+                let told = waits.poll_unpin(&mut Context::from_waker(Waker::noop()));
+                assert!(matches!(
+                    told,
+                    Poll::Ready(Err(NotifyError::WouldDeadlock(2)))
+                ));
+                tx.send(cloned::alive()).unwrap();
+                drop(waits);
+            }
+        });
+        manager.notify(3).await.unwrap();
+        assert_eq!(alive.await.unwrap(), 0, "clone {at}");
+        drop(handler.unwrap().remove().await);
+    }
+}
