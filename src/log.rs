@@ -77,7 +77,8 @@ struct Link<E> {
 }
 
 impl<E> Log<E> {
-    /// For `capacity` events, and those that are kept when everybody has read them.
+    /// For `capacity` events, and those that are kept when everybody has read them. How long segments
+    /// are goes by these, if there are any.
     pub(crate) fn new(capacity: u64, retain: u64) -> Self {
         Self {
             retain,

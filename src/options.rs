@@ -178,8 +178,8 @@ impl SubscribeOptions {
     ///
     /// [`Subscription::pending`] and the stream's `size_hint` count them, as events to be read;
     /// [`SubscriberInfo::pending`] does not, as it tells what fills the window. They stay in memory
-    /// until this subscription has read them. Subscribing takes time in proportion to
-    /// `events / 64`.
+    /// until this subscription has read them. Subscribing takes time in proportion to the segments
+    /// that hold them, of up to 256 events each; of one, at worst, where each was read alone.
     ///
     /// A [filtered](crate::filter) subscription begins with the next event, whatever is set here.
     ///

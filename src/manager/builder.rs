@@ -124,8 +124,9 @@ impl<E: Send + Sync + 'static> EventManagerBuilder<E> {
     ///
     /// They are kept when everybody has read them, and when nobody was there to hear them; then
     /// publishing still gives 0, and waits for nobody. They take no room: publishers never wait
-    /// for what is only retained. Memory is taken as events come; beyond those that are asked for, up
-    /// to half as many more (but no fewer than 128, and no more than 512) stay for a while. All go when the manager is closed.
+    /// for what is only retained. Memory is taken as events come; beyond those that are asked for,
+    /// up to half as many more (but no fewer than 128, and no more than 512) stay for a while. All go
+    /// when the manager is closed.
     ///
     /// # Examples
     /// ```
