@@ -33,7 +33,7 @@ pub(crate) const KEEPER: u64 = 0;
 /// nothing until then.
 ///
 /// # Invariants
-/// 1. `row` is sorted.
+/// 1. `row` is sorted by `at`.
 /// 2. `next` is the least `at` of all, `u64::MAX` if there are none.
 pub(crate) struct Limits {
     manager: u64,

@@ -40,7 +40,7 @@ pub(crate) struct Place {
 pub(crate) struct Notes {
     /// In which segment of the log it is counted.
     pub(crate) spot: Noted,
-    /// The round in which it was parked; 0: in none.
+    /// The last round in which it was parked; 0: in none.
     pub(crate) round: Noted,
     /// Where it is then among those that are parked.
     pub(crate) index: Noted,

@@ -185,6 +185,8 @@ impl<E> Sink<E> for SyncSink<E> {
         while let Some(ticket) = self.sent.front() {
             let channel = self.sink.manager.channel();
             if !ticket.is_settled() && channel.would_await_itself() {
+                // It may have been flushed elsewhere before.
+                ticket.abandon();
                 return Poll::Ready(Err(ReserveError::WouldDeadlock));
             }
             ready!(ticket.poll_settled(cx));

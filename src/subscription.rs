@@ -285,7 +285,7 @@ impl<E> Subscription<E> {
     #[inline]
     fn look_again(&mut self, now: Word) {
         let lost = now.position() - self.word.position();
-        if lost > 0 {
+        if lost != 0 {
             self.lose(lost);
         }
         self.word = now;

@@ -93,7 +93,8 @@ impl<T> Mutex<T> {
 #[cfg(not(any(genevent_loom, genevent_shuttle)))]
 const LOOKS: usize = 8;
 
-/// How long it is not looked at in between: about a microsecond, some ten turns of one thread.
+/// How long it is not looked at in between: from a third of a microsecond to more than one, as
+/// processors differ; some ten turns of one thread.
 #[cfg(not(any(genevent_loom, genevent_shuttle)))]
 const PAUSES: usize = 32;
 

@@ -5,7 +5,7 @@
 use std::ops::ControlFlow;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Wake};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -424,17 +424,62 @@ impl Wake for Sleep {
     fn wake(self: Arc<Self>) {}
 }
 
+/// What `waits` gives is polled in a task first, and then in the handler that it waits for, which
+/// refuses it: it keeps no waker of the task.
+async fn assert_keeps_no_waker<W: Send + 'static, E: 'static>(
+    waits: impl FnOnce(&'static EventManager<u32>) -> W,
+    poll: fn(&mut W, &mut Context<'_>) -> Poll<Result<(), E>>,
+) {
+    let manager = Box::leak(Box::new(EventManager::new(4)));
+    let (work, task) = (Arc::new(Mutex::new(None::<W>)), Arc::new(Sleep));
+    let (tx, seen) = channel();
+    let (taken, wakers) = (Arc::clone(&work), Arc::clone(&task));
+    let handler = handler_fn(move |_: &u32| {
+        let mut waits = taken.lock().unwrap().take().unwrap();
+        let told = poll(&mut waits, &mut Context::from_waker(Waker::noop()));
+        assert!(matches!(told, Poll::Ready(Err(_))));
+        tx.send(Arc::strong_count(&wakers)).unwrap();
+    });
+    let handler = manager.add_handler("inside", handler).unwrap();
+
+    let mut waits = waits(manager);
+    let waker = Arc::clone(&task).into();
+    assert!(poll(&mut waits, &mut Context::from_waker(&waker)).is_pending());
+    drop(waker);
+    *work.lock().unwrap() = Some(waits);
+    while Arc::strong_count(&work) == 2 && work.lock().unwrap().is_some() {
+        yield_now().await;
+    }
+    assert_eq!(seen.try_recv(), Ok(2), "here, and in the handler");
+    handler.abort();
+}
+
 #[tokio::test]
-async fn a_flush_that_would_wait_for_itself_keeps_no_waker() {
-    run(4, |manager| async move {
-        let task = Arc::new(Sleep);
-        let mut flush = manager.flush();
-        let waker = Arc::clone(&task).into();
-        let polled = flush.poll_unpin(&mut Context::from_waker(&waker));
-        assert!(matches!(polled, Poll::Ready(Err(WouldDeadlock))));
-        drop(waker);
-        assert_eq!(Arc::strong_count(&task), 1);
-        drop(flush);
-    })
+async fn what_would_wait_for_itself_keeps_no_waker_of_where_it_waited_before() {
+    let publish = |manager: &EventManager<u32>| manager.try_notify(1).unwrap();
+    assert_keeps_no_waker(
+        |manager| {
+            publish(manager);
+            manager.flush()
+        },
+        FutureExt::poll_unpin,
+    )
+    .await;
+    assert_keeps_no_waker(
+        |manager| {
+            publish(manager);
+            manager.stop()
+        },
+        FutureExt::poll_unpin,
+    )
+    .await;
+    assert_keeps_no_waker(
+        |manager| {
+            let mut sink = manager.sync_sink();
+            sink.feed(1).now_or_never().unwrap().unwrap();
+            sink
+        },
+        SinkExt::poll_flush_unpin,
+    )
     .await;
 }

@@ -39,15 +39,22 @@ impl<'a, E> Settling<'a, E> {
         match ticket.poll_settled(cx) {
             // At every poll: it may have been taken inside of a handler since the last one.
             Poll::Pending if channel.is_flushed_itself(ticket) => {
-                ticket.abandon();
+                self.abandon();
                 Poll::Ready(Err(WouldDeadlock))
             }
             Poll::Pending => Poll::Pending,
             Poll::Ready(_) => {
                 // `stop` may wait for something else now, and in another task.
-                ticket.abandon();
+                self.abandon();
                 Poll::Ready(Ok(()))
             }
+        }
+    }
+
+    /// Nobody need call it any more.
+    fn abandon(&self) {
+        if let Some(ticket) = &self.ticket {
+            ticket.abandon();
         }
     }
 }
@@ -73,9 +80,7 @@ impl<E> Settling<'_, E> {
 
 impl<E> Drop for Settling<'_, E> {
     fn drop(&mut self) {
-        if let Some(ticket) = &self.ticket {
-            ticket.abandon();
-        }
+        self.abandon();
     }
 }
 
@@ -149,6 +154,9 @@ impl<E> Future for Stop<'_, E> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let channel = self.settling.channel;
         if channel.is_running_itself() {
+            // It may have waited elsewhere before.
+            self.settling.abandon();
+            (self.complete, self.idle) = (None, None);
             return Poll::Ready(Err(WouldDeadlock));
         }
         let complete = self.complete.get_or_insert_with(|| {
