@@ -22,7 +22,8 @@ use crate::sync::Arc;
 /// [`Delivery::ack`], wherever and in whatever order that is called.
 ///
 /// An event leaves its window when it is yielded. So that reading ahead stays bounded, the stream
-/// is pending while [`max_unacked`] deliveries are out. That goes for its end, too: a pipeline that
+/// is pending while [`max_unacked`] deliveries are out, also once the subscription is disconnected
+/// and its deliveries owe nothing. That goes for its end, too: a pipeline that
 /// holds on to all of `max_unacked` deliveries and waits for one more, or for the end (`collect`,
 /// `chunks`), waits for itself.
 ///
@@ -244,13 +245,15 @@ impl<E> fmt::Debug for Delivery<E> {
 #[must_use = "dropping an ack says that its event was not finished with: call `ack`"]
 pub struct Ack {
     seq: u64,
-    /// Taken when it is answered for. `None` from the start if it owes nothing.
-    place: Option<Arc<Place>>,
+    place: Arc<Place>,
+    /// Who waits for the answer, until it is given. `None` from the start if nobody does, or if
+    /// the delivery owes nothing.
     ticket: Option<Arc<Ticket>>,
 }
 
 impl Ack {
-    pub(crate) fn new(seq: u64, place: Option<Arc<Place>>, ticket: Option<Arc<Ticket>>) -> Self {
+    /// `place` has noted the delivery as out.
+    pub(crate) fn new(seq: u64, place: Arc<Place>, ticket: Option<Arc<Ticket>>) -> Self {
         Self { seq, place, ticket }
     }
 
@@ -271,12 +274,10 @@ impl Ack {
 
 impl Drop for Ack {
     fn drop(&mut self) {
-        if let Some(place) = self.place.take() {
-            if let Some(ticket) = self.ticket.take() {
-                ticket.drop_by(place.id);
-            }
-            place.close(self.seq);
+        if let Some(ticket) = self.ticket.take() {
+            ticket.drop_by(self.place.id);
         }
+        self.place.close(self.seq);
     }
 }
 

@@ -257,9 +257,9 @@ impl<T> Filtered<T> {
 
     /// The duty that comes with the item just yielded, for a stream of deliveries.
     fn take_ack(&mut self) -> Ack {
-        let (seq, owes) = self.last;
-        let place = owes.then(|| Arc::clone(self.place()));
-        Ack::new(seq, place, self.in_hand.take())
+        let (seq, _) = self.last;
+        let ticket = self.in_hand.take();
+        Ack::new(seq, Arc::clone(self.place()), ticket)
     }
 
     /// Answers for the event in hand, if somebody waits.

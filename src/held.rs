@@ -22,10 +22,10 @@ pub(crate) trait Report: Send + Sync {
 }
 
 /// # Invariants
-/// 1. A number is in `open` from before the event is claimed until its delivery is answered for.
+/// 1. The number of a delivery that is owed is in `open` from before the event is claimed until its delivery is answered for.
 ///    So whoever looks at the cursor first and at `open` second misses none; the other way round
 ///    it may.
-/// 2. A stream waits in `full` only while `max` deliveries are out.
+/// 2. A stream waits in `full` only while `max` deliveries are out, owed or not.
 pub(crate) struct Held {
     /// The channel leaves nothing half done when somebody's code panics.
     pub(crate) channel: AssertUnwindSafe<Weak<dyn Report>>,
@@ -36,7 +36,20 @@ pub(crate) struct Held {
 #[derive(Default)]
 struct State {
     open: BTreeSet<u64>,
+    /// How many are out that owe nothing: they were replayed, or read after a disconnect.
+    free: usize,
     full: Option<Waker>,
+}
+
+impl State {
+    fn count(&self) -> usize {
+        let free = if planted!("unowed-without-bound") {
+            0
+        } else {
+            self.free
+        };
+        self.open.len() + free
+    }
 }
 
 impl Held {
@@ -50,10 +63,10 @@ impl Held {
 
     /// How many are out.
     pub(crate) fn count(&self) -> usize {
-        self.state.lock().open.len()
+        self.state.lock().count()
     }
 
-    /// The oldest one that is out.
+    /// The oldest one that is out and owed.
     pub(crate) fn first(&self) -> Option<u64> {
         self.state.lock().open.first().copied()
     }
@@ -67,7 +80,7 @@ impl Held {
         let mut spare = None;
         loop {
             let mut state = self.state.lock();
-            if state.open.len() < self.max {
+            if state.count() < self.max {
                 let old = state.full.take();
                 drop(state);
                 discard((old, spare));
@@ -97,9 +110,17 @@ impl Held {
         self.state.lock().open.insert(seq);
     }
 
+    /// One more is out, which owes nothing.
+    pub(crate) fn let_out(&self) {
+        self.state.lock().free += 1;
+    }
+
+    /// One that was out is not any more.
     pub(crate) fn close(&self, seq: u64) {
         let mut state = self.state.lock();
-        state.open.remove(&seq);
+        if !state.open.remove(&seq) {
+            state.free -= 1;
+        }
         let waker = state.full.take();
         drop(state);
         if let Some(waker) = waker.filter(|_| !planted!("unacked-asleep")) {

@@ -153,11 +153,14 @@ impl<T> Lane<T> {
     fn claim(&self, mut item: Item<T>, attached: bool) -> (Item<T>, Word) {
         let place = &self.place;
         item.owes = attached;
+        let held = place.held();
         // Nobody is told of a disconnected subscription's end by what it goes on to read.
         if !attached {
+            if let Some(held) = held {
+                held.let_out();
+            }
             return (item, place.cursor.finish());
         }
-        let held = place.held();
         if let Some(held) = held {
             held.open(item.seq);
         } else if (item.ticket.as_ref()).is_some_and(|ticket| ticket.until() == Until::Finished) {

@@ -156,6 +156,9 @@ impl SubscribeOptions {
     /// acknowledged nor dropped, the stream of deliveries is pending. If not set: the manager's
     /// capacity, and at least 1,024. Plain subscriptions have at most one event in hand anyway.
     ///
+    /// Deliveries that owe nothing count as well: of [replayed](Self::replay) events, and of the
+    /// backlog of a subscription that was disconnected.
+    ///
     /// # Panics
     /// If `deliveries` is 0: the stream would never yield one.
     #[track_caller]
@@ -171,8 +174,8 @@ impl SubscribeOptions {
     ///
     /// They join what is published from now on without a gap or a double, also while publishers
     /// are at work. Nobody waits for them: they are in no receipt, a [`flush`] does not ask for
-    /// them, and a [`Delivery`](crate::Delivery) of one has no duty and is not among those that
-    /// are out. They take no room in the window, so no overflow policy touches them: one that
+    /// them, and a [`Delivery`](crate::Delivery) of one has no duty, although it counts against
+    /// [`max_unacked`](Self::max_unacked). They take no room in the window, so no overflow policy touches them: one that
     /// loses its oldest events, or is disconnected, before it has read them still yields them
     /// first, and then tells. What is published meanwhile counts as ever.
     ///

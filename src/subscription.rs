@@ -228,15 +228,12 @@ impl<E> Subscription<E> {
 
     /// The duty that comes with the event just yielded, for a stream of deliveries.
     pub(crate) fn take_ack(&mut self) -> Ack {
-        match &self.reading {
+        let (seq, ticket) = match &self.reading {
             // Settled when it was disconnected, or never owed.
-            Reading::Rest(rest) => Ack::new(rest.next - 1, None, None),
-            _ => Ack::new(
-                self.word.position(),
-                Some(Arc::clone(&self.place)),
-                self.take_in_hand(),
-            ),
-        }
+            Reading::Rest(rest) => (rest.next - 1, None),
+            _ => (self.word.position(), self.take_in_hand()),
+        };
+        Ack::new(seq, Arc::clone(&self.place), ticket)
     }
 
     pub(crate) fn is_ended(&self) -> bool {

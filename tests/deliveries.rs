@@ -1,6 +1,7 @@
 //! Deliveries: an event is finished with when its delivery says so, whoever holds it by then.
 
 mod becoming;
+mod bound;
 mod ends;
 mod foreign;
 mod limit;

@@ -150,6 +150,9 @@ impl<E> Subscription<E> {
             Reading::Rest(rest) => {
                 rest.next += 1;
                 self.gap = 0;
+                if let Some(held) = self.place.held() {
+                    held.let_out();
+                }
             }
             Reading::Ask | Reading::Ended(_) => unreachable!("{AHEAD}"),
         }

@@ -67,18 +67,19 @@ fn a_flush_asks_for_nothing_that_is_replayed_and_for_all_that_is_live() {
 fn deliveries_of_replayed_events_have_their_numbers_and_no_duty() {
     let manager = retaining(3);
     publish(&manager, 1..=5);
-    let late = manager.subscribe_with(replay(3).max_unacked(1));
+    let late = manager.subscribe_with(replay(3).max_unacked(4));
     let mut late = late.deliveries();
     let mut live = task::spawn(manager.sync_notify(6));
     assert_pending!(live.poll());
     let held: Vec<_> = (0..3).map(|_| read(&mut late).unwrap()).collect();
     let seen: Vec<_> = held.iter().map(|d| (d.seq(), **d)).collect();
     assert_eq!(seen, [(3, 3), (4, 4), (5, 5)]);
-    assert_eq!(late.unacked(), 0);
+    assert_eq!(late.unacked(), 3);
 
     let delivery = read(&mut late).unwrap();
-    assert_eq!((delivery.seq(), late.unacked()), (6, 1));
+    assert_eq!((delivery.seq(), late.unacked()), (6, 4));
     drop(held);
+    assert_eq!(late.unacked(), 1);
     assert_pending!(live.poll());
     delivery.ack();
     assert!(assert_ready_ok!(live.poll()).all_acked());
