@@ -44,6 +44,18 @@ impl Word {
         self.0 & WATCHED != 0
     }
 
+    /// For a subscriber that has claimed an event and has not yielded it: as long as this is what
+    /// it last saw, it claims nothing, and has nothing to finish or to report.
+    pub(crate) fn unyielded(self) -> Self {
+        Self((self.0 | FINISHED | DETACHED) & !WATCHED)
+    }
+
+    /// As [`Cursor::claim`] gave it, before [`unyielded`](Self::unyielded), but not watched.
+    pub(crate) fn claimed(self, in_hand: bool) -> Self {
+        let finished = if in_hand { 0 } else { FINISHED };
+        Self(self.position() << SHIFT | finished)
+    }
+
     /// The subscriber no longer counts; its unread events have been answered for.
     #[inline]
     pub(crate) fn is_detached(self) -> bool {

@@ -23,9 +23,9 @@ use crate::sync::Arc;
 ///
 /// An event leaves its window when it is yielded. So that reading ahead stays bounded, the stream
 /// is pending while [`max_unacked`] deliveries are out, also once the subscription is disconnected
-/// and its deliveries owe nothing. That goes for its end, too: a pipeline that
-/// holds on to all of `max_unacked` deliveries and waits for one more, or for the end (`collect`,
-/// `chunks`), waits for itself.
+/// and its deliveries owe nothing. That goes for its end, too: a pipeline that holds on to all of
+/// `max_unacked` deliveries and waits for one more, or for the end (`collect`, `chunks`), waits for
+/// itself.
 ///
 /// # Cancel safety
 /// Dropping the future of `next()` loses nothing: the event stays unread.
@@ -74,7 +74,8 @@ impl<E> Deliveries<E> {
     #[must_use]
     pub fn unacked(&self) -> usize {
         let place = self.subscription.place();
-        place.unacked(place.cursor.load())
+        // A delivery whose `Clone` panicked is noted as out, and nobody has it.
+        place.unacked(place.cursor.load()) - usize::from(self.subscription.has_unyielded())
     }
 
     /// How many events have been lost to newer ones, as [`Subscription::missed`].
@@ -100,7 +101,8 @@ impl<E: Clone> Stream for Deliveries<E> {
     type Item = Delivery<E>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Delivery<E>>> {
-        if !self.subscription.place().has_room_out(cx.waker()) {
+        let is_out = self.subscription.has_unyielded();
+        if !is_out && !self.subscription.place().has_room_out(cx.waker()) {
             return Poll::Pending;
         }
         let event = ready!(Pin::new(&mut self.subscription).poll_next(cx));

@@ -290,7 +290,14 @@ impl<T> Filtered<T> {
         }
         match taken {
             Taken::Item(item) => Poll::Ready(Some(Received::Event(self.receive(item)))),
-            Taken::Missed(lost) => Poll::Ready(Some(Received::Missed(lost))),
+            Taken::Missed(lost) => {
+                #[cfg(feature = "rt")]
+                {
+                    // A reader that is told of losses alone leaves its neighbours turns, too.
+                    self.unpaid += 1;
+                }
+                Poll::Ready(Some(Received::Missed(lost)))
+            }
             Taken::Parked => Poll::Pending,
             Taken::Ended(reason) => {
                 self.ended = Some(reason);

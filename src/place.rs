@@ -5,6 +5,7 @@ use std::panic::Location;
 use std::sync::OnceLock;
 use std::task::Waker;
 
+use crate::ack::Until;
 use crate::cursor::{Cursor, Word};
 use crate::held::Held;
 use crate::inspect::{SubscriberId, SubscriberKind};
@@ -27,7 +28,8 @@ pub(crate) struct Place {
     pub(crate) max_unacked: usize,
     pub(crate) cursor: Cursor,
     pub(crate) notes: Notes,
-    /// The event in hand, if somebody waits until it is finished with; else 0.
+    /// The event in hand, if somebody waits until it is finished with, or the event that is
+    /// claimed and not yielded, if somebody waits until it is received; else 0.
     pub(crate) awaited: AtomicU64,
     pub(crate) missed: AtomicU64,
     /// Set if it yields deliveries; what it has in hand is then kept there.
@@ -96,6 +98,38 @@ impl Place {
         self.missed.fetch_add(1, Ordering::AcqRel);
     }
 
+    /// The subscriber takes the event after `seen`; `until`: what somebody waits for, if anybody
+    /// does.
+    ///
+    /// Fails with the word as it is now if that event is not the next one any more.
+    #[inline]
+    pub(crate) fn claim(&self, mut seen: Word, until: Option<Until>) -> Result<Word, Word> {
+        let position = seen.position();
+        let held = self.held();
+        // Noted before the claim: whoever asks for those that owe the event finds it unread or
+        // noted.
+        if let Some(held) = held {
+            held.open(position + 1);
+        }
+        let awaits = |until| until == Until::Received || held.is_none();
+        if until.is_some_and(awaits) {
+            self.awaited.store(position + 1, Ordering::Release);
+        }
+        loop {
+            match self.cursor.claim(seen, held.is_none()) {
+                Ok(word) => return Ok(word),
+                Err(now) if now.is_detached() || now.position() != position => {
+                    if let Some(held) = held {
+                        held.close(position + 1);
+                    }
+                    self.awaited.store(0, Ordering::Release);
+                    return Err(now);
+                }
+                Err(now) => seen = now,
+            }
+        }
+    }
+
     // ---- Deliveries -------------------------------------------------------------------------
 
     /// From now on it yields deliveries.
@@ -123,6 +157,11 @@ impl Place {
             Some(held) => held.contains(seq),
             None => self.awaited.load(Ordering::Acquire) == seq,
         }
+    }
+
+    /// Whether event `seq`, which somebody waits for to be received, is claimed and not yielded.
+    pub(crate) fn has_yet_to_yield(&self, seq: u64) -> bool {
+        self.awaited.load(Ordering::Acquire) == seq
     }
 
     /// Whether one more delivery may go out; if not, `waker` is called when one may.

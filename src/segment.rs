@@ -1,6 +1,6 @@
 //! A run of events in shared storage, which never changes.
 
-use crate::ack::Ticket;
+use crate::ack::{Ticket, Until};
 use crate::foreign::discard;
 use crate::sync::Arc;
 
@@ -35,6 +35,12 @@ impl<E> Slot<E> {
     #[inline]
     pub(crate) fn event(&self) -> &E {
         self.event.as_ref().expect("a shared slot is not emptied")
+    }
+
+    /// What somebody waits for, if anybody does.
+    #[inline]
+    pub(crate) fn until(&self) -> Option<Until> {
+        self.ticket.as_ref().map(|ticket| ticket.until())
     }
 
     fn take(&mut self) -> Self {

@@ -17,6 +17,7 @@ use crate::place::Place;
 use crate::reading::{After, Reading};
 use crate::sync::{Arc, Ordering};
 
+mod cloning;
 mod missed;
 mod polling;
 
@@ -43,6 +44,10 @@ pub(crate) use polling::PAID_TOGETHER;
 /// of what is [retained](crate::EventManagerBuilder::retain), but not below 64, nor above 256), and one more
 /// when the stream goes to sleep. An event may stay in memory until all of those have been read.
 /// Dropping the subscription takes time in proportion to the events that somebody waits on.
+///
+/// An event is out of the window before it is cloned, and nothing overwrites the event during a long
+/// `clone`. If `Clone` panics, the panic is one of this stream's poll, the event counts as not
+/// received, and the next poll yields the same event.
 ///
 /// # Cancel safety
 /// Dropping the future of `next()` loses nothing: the event stays unread.
@@ -76,6 +81,9 @@ pub struct Subscription<E> {
     in_hand: u64,
     /// Events lost since the last one that was yielded.
     gap: u64,
+    /// The event at `word`, in the batch, is claimed, and its `Clone` panicked: the next poll
+    /// yields it. Until then `word` is as [`Word::unyielded`] says, and nothing is in hand.
+    unyielded: bool,
     /// It was parked when last polled.
     asleep: bool,
     /// The position up to which its events are paid for out of the task's budget.
@@ -107,6 +115,7 @@ impl<E> Subscription<E> {
             reading,
             in_hand: 0,
             gap: 0,
+            unyielded: false,
             asleep: false,
             holds: false,
         }
@@ -165,7 +174,10 @@ impl<E> Subscription<E> {
     /// How many events wait to be read, and whether these are the last.
     fn backlog(&self) -> (usize, bool) {
         match &self.reading {
-            Reading::Ask | Reading::Batch(_) => self.channel.backlog(&self.place),
+            Reading::Ask | Reading::Batch(_) => {
+                let (unread, last) = self.channel.backlog(&self.place);
+                (unread + usize::from(self.unyielded), last)
+            }
             Reading::Rest(rest) => match rest.after {
                 After::Live => {
                     let (unread, last) = self.channel.backlog(&self.place);
@@ -294,8 +306,9 @@ impl<E> Subscription<E> {
         self.gap += events;
         #[cfg(feature = "rt")]
         {
-            // What it does not get is not paid for.
-            self.paid += events;
+            // What it does not get is not paid for, but noticing that is: a reader that is told of
+            // losses alone would otherwise never leave its neighbours a turn.
+            self.paid += events - 1;
         }
     }
 
@@ -332,7 +345,15 @@ impl<E: Send + Sync + 'static> Subscription<E> {
     pub fn deliveries(mut self) -> Deliveries<E> {
         self.ack();
         let channel: Weak<dyn Report> = Arc::downgrade(&self.channel) as _;
-        self.place.hold(Held::new(channel, self.place.max_unacked));
+        let held = Held::new(channel, self.place.max_unacked);
+        if self.unyielded {
+            // Noted as out before it is no longer in hand: a flush misses it in neither.
+            held.open(self.word.position());
+        }
+        self.place.hold(held);
+        if self.unyielded {
+            self.place.cursor.finish();
+        }
         self.holds = true;
         Deliveries::new(self)
     }
@@ -348,6 +369,11 @@ impl<E> Drop for Subscription<E> {
             } else {
                 ticket.ack();
             }
+        }
+        if self.unyielded {
+            let seq = self.word.position();
+            let ticket = self.ticket(seq).cloned();
+            drop(Ack::new(seq, Arc::clone(&self.place), ticket));
         }
         if let Some(stage) = self.place.stage() {
             discard(stage.stop_waiting());

@@ -7,8 +7,10 @@
 mod clones;
 mod deliveries;
 mod drops;
+mod failing_clones;
 #[cfg(feature = "rt")]
 mod kv;
+mod slow_clones;
 mod waker_clones;
 mod wakers;
 

@@ -78,9 +78,13 @@ impl<E> Ring<E> {
     ) -> Vec<SubscriberInfo> {
         self.infos_of(now, |member| {
             (member.attached && member.has_unread(seq))
-                || (until == Until::Finished
-                    && member.place.owes(seq)
-                    && !(planted!("pending-forgets-deliveries") && member.place.held().is_some()))
+                || match until {
+                    Until::Received => member.place.has_yet_to_yield(seq),
+                    Until::Finished => {
+                        let forgets = planted!("pending-forgets-deliveries");
+                        member.place.owes(seq) && !(forgets && member.place.held().is_some())
+                    }
+                }
         })
     }
 

@@ -5,9 +5,11 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::{FusedStream, Stream};
 
+use super::cloning::clone_claimed;
 use super::{Received, Subscription};
 use crate::ack::Until;
 use crate::channel::Next;
+use crate::cursor::Word;
 use crate::end::EndReason;
 use crate::foreign::discard;
 use crate::reading::{After, Reading};
@@ -52,11 +54,11 @@ impl<E: Clone> Subscription<E> {
         if slot.ticket.is_some() || self.holds {
             return None;
         }
-        let event = slot.event().clone();
-        // As seen, it is not watched: nothing to report.
+        let event = slot.event();
+        // As seen, the word is not watched: nobody waits for a report of this claim.
         self.word = self.place.cursor.claim(self.word, true).ok()?;
         self.gap = 0;
-        Some(event)
+        Some(clone_claimed(event, &mut self.word, &mut self.unyielded))
     }
 
     /// The next event, whichever way it comes.
@@ -77,15 +79,13 @@ impl<E: Clone> Subscription<E> {
         cx: &Context<'_>,
         tell_missed: bool,
     ) -> Poll<Option<Received<E>>> {
+        if self.unyielded {
+            return Poll::Ready(Some(Received::Event(self.yield_claimed())));
+        }
+        let mut tries = TRIES;
         loop {
             if tell_missed && self.gap > 0 {
-                self.ack();
-                self.look_again(self.place.cursor.load());
-                if let Some(stage) = self.place.stage() {
-                    // It may have been about to wait.
-                    discard(stage.stop_waiting());
-                }
-                return Poll::Ready(Some(Received::Missed(std::mem::take(&mut self.gap))));
+                return Poll::Ready(Some(Received::Missed(self.take_gap())));
             }
             let more = self.poll_ahead(cx);
             if tell_missed && self.gap > 0 {
@@ -94,19 +94,50 @@ impl<E: Clone> Subscription<E> {
             if !ready!(more) {
                 return Poll::Ready(None);
             }
-            // Cloned before it is claimed: a `Clone` that panics loses nothing.
-            let event = self.ahead().clone();
-            if self.take_ahead() {
+            let Reading::Batch(batch) = &self.reading else {
+                let event = self.clone_of_rest();
                 return Poll::Ready(Some(Received::Event(event)));
+            };
+            let seq = self.word.position() + 1;
+            if seq <= batch.last() {
+                let slot = batch.get(seq);
+                let (event, until) = (slot.event(), slot.until());
+                // Claimed before it is cloned: nothing overwrites it during a long `clone`, which
+                // would have to be repeated without end.
+                let early = planted!("cloned-before-claimed").then(|| event.clone());
+                match self.place.claim(self.word, until) {
+                    Ok(word) => {
+                        self.word = word;
+                        self.gap = 0;
+                        // Before the clone, which may panic: there is room now in either case.
+                        if word.is_watched() && !planted!("late-room") {
+                            self.channel.report(self.place.id.key, Some(seq));
+                        }
+                        let event = early.unwrap_or_else(|| {
+                            clone_claimed(event, &mut self.word, &mut self.unyielded)
+                        });
+                        // Only now is it received.
+                        self.receive(seq, until);
+                        return Poll::Ready(Some(Received::Event(event)));
+                    }
+                    Err(now) => self.overtaken(now),
+                }
+            }
+            tries -= 1;
+            if tries == 0 {
+                // Publishers were quicker at each of the tries.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
             }
         }
     }
 }
 
 impl<E> Subscription<E> {
-    /// Ready when there is an event [`ahead`](Self::ahead), or with false when none will come.
+    /// Ready when there is an event ahead, or with false when none will come.
     ///
-    /// Finishes with the event in hand.
+    /// Finishes with the event in hand. The event ahead may be overwritten before it is claimed,
+    /// and is then to be asked for again.
     pub(crate) fn poll_ahead(&mut self, cx: &Context<'_>) -> Poll<bool> {
         self.answer();
         loop {
@@ -114,7 +145,14 @@ impl<E> Subscription<E> {
                 Reading::Batch(batch) if self.word.position() < batch.last() => {
                     return Poll::Ready(true);
                 }
-                Reading::Ask | Reading::Batch(_) => ready!(self.poll_more(cx)),
+                Reading::Ask | Reading::Batch(_) => {
+                    ready!(self.poll_more(cx));
+                    // Also if that is overwritten already: with a publisher that is always quicker,
+                    // asking again would go on without end.
+                    if let Reading::Batch(_) = &self.reading {
+                        return Poll::Ready(true);
+                    }
+                }
                 Reading::Rest(_) => {
                     if ready!(self.poll_rest(cx)) {
                         return Poll::Ready(true);
@@ -125,34 +163,33 @@ impl<E> Subscription<E> {
         }
     }
 
-    /// The next event, not claimed, when `poll_ahead` has said that there is one.
-    fn ahead(&self) -> &E {
-        match &self.reading {
-            Reading::Batch(batch) => batch.get(self.word.position() + 1).event(),
-            Reading::Rest(rest) => rest.get(rest.next),
-            Reading::Ask | Reading::Ended(_) => unreachable!("{AHEAD}"),
-        }
-    }
-
-    /// Takes the event ahead in hand. False if it has been overwritten, or is to be looked for
-    /// again.
+    /// Takes the event ahead in hand, to be read in place. False if it has been overwritten, or is
+    /// to be looked for again.
+    #[cfg(feature = "rt")]
     pub(crate) fn take_ahead(&mut self) -> bool {
         match &mut self.reading {
             Reading::Batch(batch) => {
-                let slot = batch.get(self.word.position() + 1);
-                let until = slot.ticket.as_ref().map(|ticket| ticket.until());
-                if !self.claim(until) {
+                let seq = self.word.position() + 1;
+                if seq > batch.last() {
                     return false;
                 }
+                let until = batch.get(seq).until();
+                match self.place.claim(self.word, until) {
+                    Ok(word) => self.word = word,
+                    Err(now) => {
+                        self.overtaken(now);
+                        return false;
+                    }
+                }
                 self.gap = 0;
-                self.receive(until);
+                if self.word.is_watched() && !planted!("late-room") {
+                    self.channel.report(self.place.id.key, Some(seq));
+                }
+                self.receive(seq, until);
             }
             Reading::Rest(rest) => {
                 rest.next += 1;
                 self.gap = 0;
-                if let Some(held) = self.place.held() {
-                    held.let_out();
-                }
             }
             Reading::Ask | Reading::Ended(_) => unreachable!("{AHEAD}"),
         }
@@ -165,7 +202,7 @@ impl<E> Subscription<E> {
         match &self.reading {
             Reading::Batch(batch) => batch.get(self.word.position()).event(),
             Reading::Rest(rest) => rest.get(rest.next - 1),
-            Reading::Ask | Reading::Ended(_) => unreachable!("{AHEAD}"),
+            _ => unreachable!("{AHEAD}"),
         }
     }
 
@@ -189,50 +226,40 @@ impl<E> Subscription<E> {
         }
     }
 
-    /// Claims the next event, which is in the batch. False if that is no longer so.
-    fn claim(&mut self, until: Option<Until>) -> bool {
-        let position = self.word.position();
-        let held = self.place.held();
-        // Before it is claimed: whoever asks for those that owe it finds it unread or in hand.
-        if let Some(held) = held {
-            held.open(position + 1);
-        } else if until == Some(Until::Finished) {
-            self.place.awaited.store(position + 1, Ordering::Release);
+    /// The event ahead was not claimed: it is overwritten, or left to be read after a disconnect.
+    #[cold]
+    #[inline(never)]
+    fn overtaken(&mut self, now: Word) {
+        if now.is_detached() {
+            self.reading = Reading::Ask;
         }
-        loop {
-            match self.place.cursor.claim(self.word, held.is_none()) {
-                Ok(word) => {
-                    self.word = word;
-                    return true;
-                }
-                Err(now) if now.is_detached() || now.position() != position => {
-                    match held {
-                        Some(held) => held.close(position + 1),
-                        None => self.place.awaited.store(0, Ordering::Release),
-                    }
-                    if now.is_detached() {
-                        self.reading = Reading::Ask;
-                    }
-                    self.look_again(now);
-                    return false;
-                }
-                Err(now) => self.word = now,
+        self.look_again(now);
+    }
+
+    /// The claimed event is in hand: answers for that.
+    #[inline]
+    pub(super) fn receive(&mut self, seq: u64, until: Option<Until>) {
+        match until {
+            Some(Until::Finished) => self.in_hand = seq,
+            Some(Until::Received) => {
+                self.place.awaited.store(0, Ordering::Release);
+                self.ticket(seq).into_iter().for_each(|ticket| ticket.ack());
             }
+            None => {}
         }
     }
 
-    /// The claimed event is in hand: answers for that, and reports it if the manager watches.
-    fn receive(&mut self, until: Option<Until>) {
-        let seq = self.word.position();
-        match until {
-            Some(Until::Finished) => self.in_hand = seq,
-            Some(Until::Received) => self.ticket(seq).into_iter().for_each(|ticket| ticket.ack()),
-            None => {}
+    /// The losses that were not told; finishes with the event in hand.
+    #[cold]
+    #[inline(never)]
+    fn take_gap(&mut self) -> u64 {
+        self.ack();
+        self.look_again(self.place.cursor.load());
+        if let Some(stage) = self.place.stage() {
+            // It may have been about to wait.
+            discard(stage.stop_waiting());
         }
-        if self.word.is_watched() && !planted!("late-room") {
-            self.channel.report(self.place.id.key, Some(seq));
-            // What has been overwritten since is noticed at the next claim.
-        }
+        std::mem::take(&mut self.gap)
     }
 
     /// Pays tokio for what was taken since it last did: a unit of the task's budget for sixteen
@@ -315,4 +342,8 @@ impl<E> Subscription<E> {
 #[cfg(feature = "rt")]
 pub(crate) const PAID_TOGETHER: u64 = 16;
 
-const AHEAD: &str = "`poll_ahead` said that there is an event";
+/// How often one poll looks for another event when the event ahead was overwritten, before other
+/// tasks have their turn.
+const TRIES: u32 = 16;
+
+pub(super) const AHEAD: &str = "`poll_ahead` said that there is an event";
