@@ -9,6 +9,7 @@ use futures_core::{FusedStream, Stream};
 
 use crate::ack::Ticket;
 use crate::end::EndReason;
+use crate::foreign::Shielded;
 use crate::inspect::SubscriberId;
 use crate::place::Place;
 use crate::subscription::Subscription;
@@ -144,6 +145,9 @@ impl<E> fmt::Debug for Deliveries<E> {
 /// finished", and the receipt names the subscriber as one that dropped the event. Both may happen
 /// in any order among deliveries, from any task or thread, and after the stream is gone.
 ///
+/// If the event's own `Drop` panics when a delivery is dropped, the panic hook tells of that, and
+/// the panic goes no further.
+///
 /// # Examples
 /// ```
 /// use futures::{FutureExt, StreamExt};
@@ -166,19 +170,20 @@ impl<E> fmt::Debug for Deliveries<E> {
 /// ```
 #[must_use = "dropping a delivery says that its event was not finished with: call `ack`"]
 pub struct Delivery<E> {
-    event: E,
+    event: Shielded<E>,
     ack: Ack,
 }
 
 impl<E> Delivery<E> {
     pub(crate) fn new(event: E, ack: Ack) -> Self {
+        let event = Shielded::new(event);
         Self { event, ack }
     }
 
     /// Finished with the event; gives it out.
     pub fn ack(self) -> E {
         self.ack.ack();
-        self.event
+        self.event.into_inner()
     }
 
     /// Changes the event, and keeps the acknowledgement with it.
@@ -216,7 +221,7 @@ impl<E> Delivery<E> {
     /// assert_eq!(jobs.unacked(), 0);
     /// ```
     pub fn into_parts(self) -> (E, Ack) {
-        (self.event, self.ack)
+        (self.event.into_inner(), self.ack)
     }
 
     /// The event's number in the manager's sequence, from 1.

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "rt")]
 use std::future::{Future, poll_fn};
+use std::ops::{Deref, DerefMut};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 #[cfg(feature = "rt")]
 use std::pin::pin;
@@ -28,6 +29,89 @@ pub(crate) fn wake(waker: Waker) {
 /// Drops what is not needed any more.
 pub(crate) fn discard<T>(unneeded: T) {
     shield(|| drop(unneeded));
+}
+
+/// A value of the user's, whose panic when it is dropped goes no further: so any number of them can
+/// be dropped together, also while the thread panics already.
+pub(crate) struct Shielded<T>(Option<T>);
+
+impl<T> Shielded<T> {
+    #[inline]
+    pub(crate) fn new(value: T) -> Self {
+        Self(Some(value))
+    }
+
+    #[inline]
+    pub(crate) fn into_inner(mut self) -> T {
+        self.0.take().expect(THERE)
+    }
+}
+
+const THERE: &str = "only `into_inner` takes the value";
+
+impl<T> Deref for Shielded<T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        self.0.as_ref().expect(THERE)
+    }
+}
+
+impl<T> DerefMut for Shielded<T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        self.0.as_mut().expect(THERE)
+    }
+}
+
+impl<T> Drop for Shielded<T> {
+    #[inline]
+    fn drop(&mut self) {
+        if std::mem::needs_drop::<T>() {
+            if let Some(value) = self.0.take() {
+                discard(value);
+            }
+        }
+    }
+}
+
+/// Values of the user's in a row, each [shielded](Shielded) by itself.
+pub(crate) struct AllShielded<T>(Vec<T>);
+
+impl<T> AllShielded<T> {
+    pub(crate) fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    pub(crate) fn push(&mut self, value: T) {
+        self.0.push(value);
+    }
+
+    pub(crate) fn into_vec(mut self) -> Vec<T> {
+        std::mem::take(&mut self.0)
+    }
+}
+
+impl<T> Deref for AllShielded<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.0
+    }
+}
+
+impl<T> Drop for AllShielded<T> {
+    fn drop(&mut self) {
+        discard_all(std::mem::take(&mut self.0));
+    }
+}
+
+/// Drops each of these by itself.
+pub(crate) fn discard_all<T>(unneeded: impl IntoIterator<Item = T>) {
+    if std::mem::needs_drop::<T>() {
+        unneeded.into_iter().for_each(discard);
+    }
 }
 
 /// A waker of somebody else, to be called where its panic would harm others.

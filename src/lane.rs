@@ -9,7 +9,7 @@ use std::task::Waker;
 use crate::ack::{Ticket, Until};
 use crate::cursor::Word;
 use crate::end::{DisconnectCause, EndReason};
-use crate::foreign::discard;
+use crate::foreign::{discard, discard_all};
 use crate::options::Overflow;
 use crate::place::Place;
 use crate::sync::{Arc, AtomicU64, Mutex, Ordering};
@@ -225,7 +225,7 @@ impl<T> Lane<T> {
         let waker = queue.waker.take();
         drop(queue);
         discard(waker);
-        items.into_iter().for_each(discard);
+        discard_all(items);
     }
 }
 

@@ -6,6 +6,7 @@ use std::ops::Deref;
 use std::slice;
 
 use crate::delivery::{Ack, Delivery};
+use crate::foreign::AllShielded;
 
 /// Deliveries to be finished with together: at least one event, oldest first, and the duty to
 /// say when all of them are finished with.
@@ -14,6 +15,9 @@ use crate::delivery::{Ack, Delivery};
 /// [`ack`](Self::ack) says "all finished"; dropping it says "not finished" of each, and every
 /// receipt names the subscriber as one that dropped the event. What is finished in part can be
 /// answered for one by one: [`into_deliveries`](Self::into_deliveries).
+///
+/// If the `Drop` of any of the events panics when a batch is dropped, the panic hook tells of
+/// that, and the panic goes no further.
 ///
 /// # Examples
 /// ```
@@ -36,7 +40,7 @@ use crate::delivery::{Ack, Delivery};
 /// [`ready_batches`]: crate::EventStreamExt::ready_batches
 #[must_use = "dropping a batch says that its events were not finished with: call `ack`"]
 pub struct Batch<E> {
-    events: Vec<E>,
+    events: AllShielded<E>,
     /// One for each event, in the same order.
     acks: Vec<Ack>,
 }
@@ -44,7 +48,7 @@ pub struct Batch<E> {
 impl<E> Batch<E> {
     pub(crate) fn new() -> Self {
         Self {
-            events: Vec::new(),
+            events: AllShielded::new(),
             acks: Vec::new(),
         }
     }
@@ -63,7 +67,7 @@ impl<E> Batch<E> {
     /// Finished with all of the events; gives them out.
     pub fn ack(self) -> Vec<E> {
         self.acks.into_iter().for_each(Ack::ack);
-        self.events
+        self.events.into_vec()
     }
 
     /// The deliveries, oldest first, each to be answered for by itself.
@@ -90,7 +94,7 @@ impl<E> Batch<E> {
     /// ```
     #[must_use = "dropping deliveries says that their events were not finished with"]
     pub fn into_deliveries(self) -> Vec<Delivery<E>> {
-        zip(self.events, self.acks)
+        zip(self.events.into_vec(), self.acks)
             .map(|(event, ack)| Delivery::new(event, ack))
             .collect()
     }

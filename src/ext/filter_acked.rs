@@ -8,6 +8,7 @@ use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 
 use crate::delivery::Delivery;
+use crate::foreign::{Shielded, discard};
 
 pin_project! {
     /// Stream of [`EventStreamExt::filter_acked`](crate::EventStreamExt::filter_acked).
@@ -23,12 +24,13 @@ pin_project! {
     pub struct FilterAcked<S, P> {
         #[pin]
         stream: S,
-        pred: P,
+        pred: Shielded<P>,
     }
 }
 
 impl<S, P> FilterAcked<S, P> {
     pub(crate) fn new(stream: S, pred: P) -> Self {
+        let pred = Shielded::new(pred);
         Self { stream, pred }
     }
 
@@ -59,7 +61,7 @@ where
             if (this.pred)(&delivery) {
                 return Poll::Ready(Some(delivery));
             }
-            delivery.ack();
+            discard(delivery.ack());
         }
     }
 

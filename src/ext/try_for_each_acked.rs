@@ -10,6 +10,7 @@ use pin_project_lite::pin_project;
 
 use crate::delivery::Delivery;
 use crate::ext::under_way::UnderWay;
+use crate::foreign::Shielded;
 
 pin_project! {
     /// Future of [`EventStreamExt::try_for_each_acked`], which stops at the first error;
@@ -29,7 +30,7 @@ pin_project! {
     pub struct TryForEachAcked<S, Fut, F, Error> {
         #[pin]
         under_way: UnderWay<S, Fut, F>,
-        first: Option<Error>,
+        first: Option<Shielded<Error>>,
     }
 }
 
@@ -75,10 +76,11 @@ impl<S, Fut, F, Error> TryForEachAcked<S, Fut, F, Error> {
     /// ```
     pub fn go_on<H: FnMut(Error)>(self, mut on_error: H) -> GoOn<S, Fut, F, H> {
         // It may have been polled before.
-        self.first.into_iter().for_each(&mut on_error);
+        let first = self.first.map(Shielded::into_inner);
+        first.into_iter().for_each(&mut on_error);
         GoOn {
             under_way: self.under_way,
-            on_error,
+            on_error: Shielded::new(on_error),
         }
     }
 }
@@ -98,12 +100,14 @@ where
                 Ok(()) => ack.ack(),
                 Err(error) => {
                     drop(ack);
+                    let error = Shielded::new(error);
                     this.first.get_or_insert(error);
                     this.under_way.as_mut().take_no_more();
                 }
             }
         }
-        Poll::Ready(this.first.take().map_or(Ok(()), Err))
+        let first = this.first.take();
+        Poll::Ready(first.map_or(Ok(()), |error| Err(error.into_inner())))
     }
 }
 
@@ -143,7 +147,7 @@ pin_project! {
     pub struct GoOn<S, Fut, F, H> {
         #[pin]
         under_way: UnderWay<S, Fut, F>,
-        on_error: H,
+        on_error: Shielded<H>,
     }
 }
 

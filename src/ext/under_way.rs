@@ -9,7 +9,7 @@ use futures_util::stream::FuturesUnordered;
 use pin_project_lite::pin_project;
 
 use crate::delivery::{Ack, Delivery};
-use crate::foreign::shield;
+use crate::foreign::{Shielded, shield};
 
 pin_project! {
     /// A stream of deliveries, and the work that is being done on what came out of it.
@@ -23,8 +23,14 @@ pin_project! {
         #[pin]
         stream: Option<S>,
         limit: usize,
-        start: F,
+        start: Shielded<F>,
         work: FuturesUnordered<Work<Fut>>,
+    }
+
+    impl<S, Fut, F> PinnedDrop for UnderWay<S, Fut, F> {
+        fn drop(this: Pin<&mut Self>) {
+            this.drop_stream();
+        }
     }
 }
 
@@ -38,7 +44,7 @@ impl<S, Fut, F> UnderWay<S, Fut, F> {
         Self {
             stream: Some(stream),
             limit: limit.unwrap_or(usize::MAX),
-            start,
+            start: Shielded::new(start),
             work: FuturesUnordered::new(),
         }
     }
@@ -55,7 +61,13 @@ impl<S, Fut, F> UnderWay<S, Fut, F> {
 
     /// Takes no more events: the stream is dropped, what is under way goes on.
     pub(crate) fn take_no_more(self: Pin<&mut Self>) {
-        self.project().stream.set(None);
+        self.drop_stream();
+    }
+
+    /// Shielded: more of the user's is dropped after it, which may panic as well.
+    fn drop_stream(self: Pin<&mut Self>) {
+        let mut stream = self.project().stream;
+        shield(|| stream.set(None));
     }
 }
 

@@ -12,6 +12,7 @@ use std::task::{Context, Poll, Waker, ready};
 use crate::ack::Ticket;
 use crate::channel::{Channel, Refusal, Wait};
 use crate::error::NotifyError;
+use crate::foreign::discard;
 use crate::judging::Judged;
 use crate::line::Turn;
 use crate::ring::Stored;
@@ -161,6 +162,11 @@ impl<E> Drop for Storing<'_, E> {
     fn drop(&mut self) {
         if self.waiting.is_some() {
             self.leave();
+        }
+        if std::mem::needs_drop::<E>() {
+            if let Some(event) = self.event.take() {
+                discard(event);
+            }
         }
     }
 }

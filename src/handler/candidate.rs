@@ -11,12 +11,14 @@ use super::mailbox::Link;
 use super::member::{AnyFactory, AnyHandler, Boxed, Member, Revival};
 use super::owner::Owner;
 use super::{Handler, HandlerRef, Restart};
+use crate::foreign::Shielded;
 use crate::sync::Arc;
 
 /// A handler that is to be added, and on what terms.
 pub(super) struct Candidate<E, H> {
     from: From<E, H>,
-    owner: Option<Boxed<'static, ()>>,
+    /// Shielded: a handler or a factory that is dropped beside it may panic as well.
+    owner: Option<Shielded<Boxed<'static, ()>>>,
 }
 
 /// Where the handler comes from.
@@ -37,7 +39,9 @@ impl<E: Send + Sync + 'static, H: Handler<E>> Candidate<E, H> {
         Self {
             // Not as part of the task's turn: it would say that it is pending once that is used
             // up, and its end would come later in the sequence.
-            owner: Some(Box::pin(unconstrained(async move { drop(owner.await) }))),
+            owner: Some(Shielded::new(Box::pin(unconstrained(async move {
+                drop(owner.await);
+            })))),
             ..Self::plain(handler)
         }
     }
@@ -89,7 +93,7 @@ impl<E: Send + Sync + 'static, H: Handler<E>> Candidate<E, H> {
         };
         let member = Member {
             handler: Some(link.theirs(handler)),
-            owner: self.owner.map(|owner| Owner::watch(owner, link)),
+            owner: (self.owner).map(|owner| Owner::watch(owner.into_inner(), link)),
             revival,
             life,
         };

@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Waker};
 use futures_core::Stream;
 
 use super::assertion::{Assertion, Look};
-use crate::foreign;
+use crate::foreign::{self, AllShielded, Shielded};
 use crate::sync::{Arc, Mutex};
 
 /// Records what a handler or a stream sees, in order, to be asked at any time. Cheap to clone; all
@@ -73,6 +73,12 @@ struct Notes<T> {
     /// Shared, so that they are cloned without the lock.
     items: VecDeque<Arc<T>>,
     wakers: Vec<Waker>,
+}
+
+impl<T> Drop for Notes<T> {
+    fn drop(&mut self) {
+        foreign::discard_all(std::mem::take(&mut self.items));
+    }
 }
 
 impl<T> Probe<T> {
@@ -215,7 +221,7 @@ impl<T: Clone> Probe<T> {
     /// ```
     pub fn seen(&self) -> Vec<T> {
         let items = self.0.lock().items.clone();
-        items.into_iter().map(Arc::unwrap_or_clone).collect()
+        take_out(items)
     }
 
     /// As [`seen`](Self::seen), and takes it all.
@@ -231,8 +237,21 @@ impl<T: Clone> Probe<T> {
     /// ```
     pub fn drain(&self) -> Vec<T> {
         let items = std::mem::take(&mut self.0.lock().items);
-        items.into_iter().map(Arc::unwrap_or_clone).collect()
+        take_out(items)
     }
+}
+
+/// Shielded one by one: if a `Clone` panics on the way, what is dropped with it may panic as well.
+fn take_out<T: Clone>(items: VecDeque<Arc<T>>) -> Vec<T> {
+    let mut items: VecDeque<_> = items.into_iter().map(Shielded::new).collect();
+    let mut all = AllShielded::new();
+    while let Some(item) = items.pop_front() {
+        all.push(match Arc::try_unwrap(item.into_inner()) {
+            Ok(item) => item,
+            Err(shared) => T::clone(&Shielded::new(shared)),
+        });
+    }
+    all.into_vec()
 }
 
 /// Takes the oldest; pending while there is none.

@@ -48,9 +48,11 @@ fn a_value_whose_drop_panics_or_calls_back_still_settles_its_delivery() {
             world.has_run.store(false, Ordering::Relaxed);
 
             let settled = catch_unwind(AssertUnwindSafe(|| settle(delivery)));
+            // What is still in the delivery then is dropped by us, and harms nobody.
+            let is_ours = way == "drop";
             assert_eq!(
                 settled.is_err(),
-                act == Act::Panic || way == "map that panics"
+                (act == Act::Panic && !is_ours) || way == "map that panics"
             );
             world.catch_up();
             let receipt = now(done).unwrap();

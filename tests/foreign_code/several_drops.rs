@@ -1,0 +1,353 @@
+//! Several values whose `Drop` panics, dropped together, or while a panic unwinds: a panic that got
+//! out of one of them then would abort the process. That these stories end is the proof that none
+//! does.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures::channel::oneshot;
+use futures::future::pending;
+use futures::{FutureExt, StreamExt};
+use genevent::test_util::Probe;
+use genevent::{
+    Deliveries, Delivery, EventManager, EventStreamExt, Overflow, SubscribeOptions, Subscription,
+};
+
+use super::{now, silent_panic};
+
+/// Panics when it is dropped, as do its clones. Counts the drops.
+struct Bomb(Arc<AtomicUsize>);
+
+impl Clone for Bomb {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        silent_panic();
+    }
+}
+
+/// A manager with bombs, and how many of them have gone off.
+struct Field {
+    manager: EventManager<Bomb>,
+    drops: Arc<AtomicUsize>,
+}
+
+impl Field {
+    fn new() -> Self {
+        Self {
+            manager: EventManager::new(8),
+            drops: Arc::default(),
+        }
+    }
+
+    fn bomb(&self) -> Bomb {
+        Bomb(Arc::clone(&self.drops))
+    }
+
+    fn publish(&self, events: usize) {
+        for _ in 0..events {
+            assert!(self.manager.try_notify(self.bomb()).is_ok());
+        }
+    }
+
+    /// Three deliveries are ready, of each of which the log still has the event.
+    fn jobs(&self) -> (Deliveries<Bomb>, Subscription<Bomb>) {
+        let jobs = self.manager.subscribe().deliveries();
+        let other = self.manager.subscribe();
+        self.publish(3);
+        (jobs, other)
+    }
+
+    /// What was dropped since the last time.
+    fn take_drops(&self) -> usize {
+        self.drops.swap(0, Ordering::Relaxed)
+    }
+
+    #[track_caller]
+    fn assert_drops<T>(&self, count: usize, unneeded: T) {
+        drop(unneeded);
+        assert_eq!(self.take_drops(), count);
+    }
+}
+
+#[track_caller]
+fn panics(code: impl FnOnce()) {
+    assert!(catch_unwind(AssertUnwindSafe(code)).is_err());
+}
+
+#[test]
+fn a_batch_drops_each_of_its_events() {
+    let field = Field::new();
+    let (jobs, _other) = field.jobs();
+    let mut batches = jobs.ready_batches(8);
+    let batch = now(batches.next()).unwrap();
+    assert_eq!(batch.len(), 3);
+    field.assert_drops(3, batch);
+    assert_eq!(batches.get_ref().unacked(), 0, "each is answered for");
+}
+
+#[test]
+fn deliveries_in_a_collection_drop_each_of_their_events() {
+    let field = Field::new();
+    let (jobs, _other) = field.jobs();
+    let mut batches = jobs.ready_batches(8);
+    let deliveries = now(batches.next()).unwrap().into_deliveries();
+    field.assert_drops(3, deliveries);
+
+    field.publish(3);
+    let mut half = now(batches.next()).unwrap().into_deliveries().into_iter();
+    std::mem::forget(half.next().unwrap().ack());
+    field.assert_drops(2, half);
+
+    field.publish(2);
+    let mut chunks = batches.into_inner().chunks(3);
+    assert!(chunks.next().now_or_never().is_none());
+    field.assert_drops(2, chunks);
+}
+
+#[test]
+fn a_batch_or_delivery_in_the_hands_of_who_panics_does_no_more_harm() {
+    let field = Field::new();
+    let (jobs, _other) = field.jobs();
+    let mut batches = jobs.ready_batches(2);
+    let batch = now(batches.next()).unwrap();
+    panics(|| {
+        let _batch = batch;
+        silent_panic();
+    });
+    assert_eq!(field.take_drops(), 2);
+    let mut jobs = batches.into_inner();
+    let delivery = now(jobs.next()).unwrap();
+    panics(|| {
+        let _delivery = delivery;
+        silent_panic();
+    });
+    assert_eq!((field.take_drops(), jobs.unacked()), (1, 0));
+}
+
+#[test]
+fn an_acknowledged_batch_gives_its_events_out_whole() {
+    let field = Field::new();
+    let (jobs, _other) = field.jobs();
+    let events = now(jobs.ready_batches(8).next()).unwrap().ack();
+    assert_eq!((events.len(), field.take_drops()), (3, 0));
+    events.into_iter().for_each(std::mem::forget);
+}
+
+#[cfg(feature = "rt")]
+#[tokio::test(start_paused = true)]
+async fn a_stream_of_batches_drops_what_it_has_gathered() {
+    use std::time::Duration;
+
+    let field = Field::new();
+    let (jobs, _other) = field.jobs();
+    let mut batches = jobs.batches(8, Duration::from_secs(1));
+    assert!(batches.next().now_or_never().is_none());
+    field.assert_drops(3, batches);
+}
+
+#[test]
+fn filter_acked_goes_on_past_what_it_drops_also_if_its_predicate_panics() {
+    let field = Field::new();
+    let (jobs, _other) = field.jobs();
+    let own = field.bomb();
+    let mut asked = 0;
+    let mut wanted = jobs.filter_acked(move |_| {
+        let _own = &own;
+        asked += 1;
+        assert!(asked < 3, "the predicate panics");
+        false
+    });
+    panics(|| _ = wanted.next().now_or_never());
+    assert_eq!((field.take_drops(), wanted.get_ref().unacked()), (3, 0));
+    field.assert_drops(1, wanted);
+}
+
+#[test]
+fn work_that_is_under_way_drops_each_event_and_its_closure() {
+    let field = Field::new();
+    let (jobs, _other) = field.jobs();
+    let own = field.bomb();
+    let mut work = jobs.for_each_acked(None, move |event| {
+        let _own = &own;
+        async move {
+            let _event = event;
+            pending::<()>().await;
+        }
+    });
+    assert!((&mut work).now_or_never().is_none());
+    field.assert_drops(4, work);
+}
+
+#[test]
+fn work_that_fails_drops_its_errors_and_its_closures() {
+    let field = Field::new();
+    let (jobs, _other) = field.jobs();
+    let (fail, failed) = oneshot::channel::<()>();
+    let failed = failed.shared();
+    let mut begun = 0;
+    let mut work = jobs.try_for_each_acked(None, |event| {
+        begun += 1;
+        let (failed, is_last) = (failed.clone(), begun == 3);
+        async move {
+            failed.await.unwrap();
+            if is_last {
+                pending::<()>().await;
+            }
+            Err::<(), _>(event)
+        }
+    });
+    assert!((&mut work).now_or_never().is_none());
+    fail.send(()).unwrap();
+    assert!((&mut work).now_or_never().is_none());
+    assert_eq!(field.take_drops(), 1, "the second error");
+    field.assert_drops(2, work);
+
+    let (jobs, _other) = field.jobs();
+    let (own, handed) = (field.bomb(), field.bomb());
+    let work = jobs.try_for_each_acked(None, move |event| {
+        let _own = &own;
+        async move {
+            pending::<Result<(), ()>>()
+                .map(|done| (done, event).0)
+                .await
+        }
+    });
+    let mut work = work.go_on(move |()| drop(handed.clone()));
+    assert!((&mut work).now_or_never().is_none());
+    field.assert_drops(5, work);
+}
+
+#[test]
+fn a_stream_and_the_closure_beside_it_are_dropped_one_by_one() {
+    let field = Field::new();
+    let (own, its) = (field.bomb(), field.bomb());
+    let stream = field.manager.subscribe().deliveries().map(move |delivery| {
+        let _its = &its;
+        delivery
+    });
+    field.assert_drops(
+        2,
+        stream.for_each_acked(None, move |event| {
+            let _own = &own;
+            async move { std::mem::forget(event) }
+        }),
+    );
+}
+
+#[test]
+fn whoever_lets_go_of_a_backlog_drops_each_of_its_events() {
+    let field = Field::new();
+    let reader = field.manager.subscribe();
+    field.publish(8);
+    field.assert_drops(8, reader);
+
+    let cut = field.manager.subscribe();
+    field.publish(8);
+    field.manager.disconnect(cut.id());
+    field.assert_drops(8, cut);
+
+    let lossy = field.manager.subscribe_with(Overflow::DropOldest);
+    field.publish(16);
+    field.assert_drops(16, lossy);
+}
+
+#[test]
+fn a_filtered_subscription_drops_each_of_its_items() {
+    let field = Field::new();
+    let items = field.manager.subscribe_map(|event| Some(event.clone()));
+    field.publish(3);
+    assert_eq!(field.take_drops(), 3, "the events themselves");
+    field.assert_drops(3, items);
+
+    let jobs = field.manager.subscribe_map(|event| Some(event.clone()));
+    let mut batches = jobs.deliveries().ready_batches(8);
+    field.publish(3);
+    field.take_drops();
+    let batch = now(batches.next()).unwrap();
+    field.publish(2);
+    field.take_drops();
+    field.assert_drops(3, batch);
+    field.assert_drops(2, batches);
+}
+
+#[test]
+fn retained_events_are_dropped_one_by_one() {
+    let mut field = Field::new();
+    field.manager = EventManager::builder().capacity(8).retain(8).build();
+    field.publish(8);
+    let late = SubscribeOptions::new().replay(8);
+    let late = field.manager.subscribe_with(late);
+    field.manager.close();
+    assert_eq!(field.take_drops(), 0);
+    field.assert_drops(8, late);
+}
+
+#[test]
+fn publishing_futures_drop_each_of_their_events() {
+    let field = Field::new();
+    let manager = EventManager::new(1);
+    let _reader = manager.subscribe();
+    assert!(manager.try_notify(field.bomb()).is_ok());
+    let mut waiting = Vec::new();
+    for _ in 0..2 {
+        waiting.push(manager.notify(field.bomb()).boxed());
+        let bomb = field.bomb();
+        waiting.push(
+            manager
+                .sync_notify(bomb)
+                .map(|told| told.map(|_| 1))
+                .boxed(),
+        );
+        let bomb = field.bomb();
+        waiting.push(manager.ack_notify(bomb).map(|told| told.map(|_| 1)).boxed());
+    }
+    for future in &mut waiting[..3] {
+        assert!(future.now_or_never().is_none());
+    }
+    field.assert_drops(6, waiting);
+}
+
+/// Its third clone panics.
+struct Fragile(Bomb, Arc<AtomicUsize>);
+
+impl Clone for Fragile {
+    fn clone(&self) -> Self {
+        if self.1.fetch_add(1, Ordering::Relaxed) == 2 {
+            silent_panic();
+        }
+        Self(self.0.clone(), Arc::clone(&self.1))
+    }
+}
+
+#[test]
+fn a_probe_drops_each_of_its_items() {
+    let field = Field::new();
+    let probe = Probe::new();
+    probe.record(field.bomb());
+    probe.record(field.bomb());
+    field.assert_drops(2, probe);
+
+    let (probe, clones) = (Probe::new(), Arc::default());
+    for _ in 0..4 {
+        probe.record(Fragile(field.bomb(), Arc::clone(&clones)));
+    }
+    panics(|| _ = probe.seen());
+    assert_eq!(field.take_drops(), 2, "those that were cloned by then");
+    field.assert_drops(4, probe);
+}
+
+#[test]
+fn a_delivery_of_what_a_closure_made_of_the_event_is_shielded_too() {
+    let field = Field::new();
+    let (jobs, _other) = field.jobs();
+    let made: Vec<Delivery<(Bomb, u32)>> =
+        now(jobs.take(3).map(|job| job.map(|bomb| (bomb, 1))).collect());
+    field.assert_drops(3, made);
+}
