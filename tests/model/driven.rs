@@ -18,6 +18,7 @@ use proptest::prelude::*;
 pub(crate) use self::called::{Called, with_steps};
 use super::Checked;
 use super::ops::Which;
+use super::payload::Payload;
 use super::reference::Item;
 
 /// Counts how often it is called.
@@ -73,9 +74,9 @@ impl Wakers {
 }
 
 pub(crate) enum Events {
-    Plain(Subscription<u64>),
-    WithMissed(WithMissed<u64>),
-    Deliveries(Deliveries<u64>),
+    Plain(Subscription<Payload>),
+    WithMissed(WithMissed<Payload>),
+    Deliveries(Deliveries<Payload>),
     Filtered(Filtered<u64>),
     FilteredWithMissed(FilteredWithMissed<u64>),
     FilteredDeliveries(FilteredDeliveries<u64>),
@@ -87,8 +88,8 @@ pub(crate) enum Held {
 }
 
 pub(crate) enum EitherSink {
-    Plain(EventSink<u64>),
-    Sync(SyncSink<u64>),
+    Plain(EventSink<Payload>),
+    Sync(SyncSink<Payload>),
 }
 
 /// What a stream tells of itself.
@@ -178,7 +179,10 @@ impl Events {
         &mut self,
         cx: &mut Context<'_>,
     ) -> (Poll<Option<Item>>, Option<Delivery<u64>>) {
-        let event = |event: Option<u64>| event.map(Item::Event);
+        let number = |event: Received<Payload>| match event {
+            Received::Event(event) => Received::Event(event.0),
+            Received::Missed(missed) => Received::Missed(missed),
+        };
         let received = |received: Option<Received<u64>>| {
             received.map(|received| match received {
                 Received::Event(event) => Item::Event(event),
@@ -186,15 +190,28 @@ impl Events {
             })
         };
         let delivery = match self {
-            Self::Plain(stream) => return (Pin::new(stream).poll_next(cx).map(event), None),
-            Self::Filtered(stream) => return (Pin::new(stream).poll_next(cx).map(event), None),
+            Self::Plain(stream) => {
+                let event = Pin::new(stream).poll_next(cx);
+                return (
+                    event.map(|event| event.map(|event| Item::Event(event.0))),
+                    None,
+                );
+            }
+            Self::Filtered(stream) => {
+                let event = Pin::new(stream).poll_next(cx);
+                return (event.map(|event| event.map(Item::Event)), None);
+            }
             Self::WithMissed(stream) => {
-                return (Pin::new(stream).poll_next(cx).map(received), None);
+                let event = Pin::new(stream).poll_next(cx);
+                return (event.map(|event| received(event.map(number))), None);
             }
             Self::FilteredWithMissed(stream) => {
                 return (Pin::new(stream).poll_next(cx).map(received), None);
             }
-            Self::Deliveries(stream) => Pin::new(stream).poll_next(cx),
+            Self::Deliveries(stream) => {
+                let delivery = Pin::new(stream).poll_next(cx);
+                delivery.map(|delivery| delivery.map(|delivery| delivery.map(|event| event.0)))
+            }
             Self::FilteredDeliveries(stream) => Pin::new(stream).poll_next(cx),
         };
         match delivery {
@@ -232,8 +249,8 @@ impl EitherSink {
 
     pub(crate) fn send(&mut self, payload: u64) {
         let sent = match self {
-            Self::Plain(sink) => Pin::new(sink).start_send(payload),
-            Self::Sync(sink) => Pin::new(sink).start_send(payload),
+            Self::Plain(sink) => Pin::new(sink).start_send(Payload(payload)),
+            Self::Sync(sink) => Pin::new(sink).start_send(Payload(payload)),
         };
         sent.expect("it is ready");
     }

@@ -8,6 +8,9 @@
 //! - whoever waits for something that is there has been woken, once, by the waker that it was
 //!   last polled with; nobody else has been woken.
 //!
+//! The `Clone` of an event, which a poll runs, may take long or panic: in the first case other events
+//! are published from within, in the second one the next poll yields that event.
+//!
 //! Time is tokio's, paused, and passes only by `Op::Advance`. What wakes by the clock may do so
 //! once too often: after time has passed, a future must still have been woken, but may have been
 //! for nothing.
@@ -17,13 +20,14 @@
 
 mod driven;
 mod ops;
+mod payload;
 mod reference;
 mod world;
 
 use std::rc::Rc;
 
 use genevent::EventManager;
-pub(crate) use ops::{Bounded, Ending, Kind, Op, Sequence};
+pub(crate) use ops::{Bounded, During, Ending, Kind, Op, Sequence};
 use ops::{sequences, sequences_in_time};
 use proptest::prelude::*;
 use proptest::test_runner::{
@@ -31,6 +35,7 @@ use proptest::test_runner::{
 };
 use tokio::runtime::{self, Runtime};
 
+use payload::Payload;
 use world::World;
 
 pub(crate) type Checked = Result<(), TestCaseError>;
@@ -76,7 +81,7 @@ fn agree(regressions: &'static str, sequences: &impl Strategy<Value = Sequence>)
 }
 
 pub(crate) fn run(sequence: &Sequence, runtime: &Rc<Runtime>) -> Checked {
-    let manager = EventManager::builder()
+    let manager: EventManager<Payload> = EventManager::builder()
         .capacity(sequence.capacity)
         .retain(sequence.retain)
         .default_overflow(sequence.default_overflow)

@@ -32,6 +32,8 @@ pub(crate) enum Op {
     /// With a policy and a window, after a subscriber that there ever was.
     SubscribeAfter(Option<Overflow>, u8, Pick),
     Next(Pick, Which),
+    /// As `Next`; if that clones the event, this happens amid it.
+    NextAmid(Pick, Which, During),
     Ack(Pick),
     /// From a plain stream to `with_missed()` or back.
     Convert(Pick),
@@ -61,6 +63,15 @@ pub(crate) enum Op {
     Close,
     /// So many milliseconds pass.
     Advance(u8),
+}
+
+/// What the `Clone` of an event does.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum During {
+    /// It takes so long that this many others come meanwhile.
+    Publish(u8),
+    /// It panics.
+    Fail,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -195,6 +206,8 @@ fn op() -> impl Strategy<Value = Op> {
         25 => (proptest::option::weighted(0.8, overflow()), 1..=8u8, pick())
             .prop_map(|(overflow, window, other)| Op::SubscribeAfter(overflow, window, other)),
         180 => (pick(), which()).prop_map(|(pick, which)| Op::Next(pick, which)),
+        40 => (pick(), which(), during())
+            .prop_map(|(pick, which, during)| Op::NextAmid(pick, which, during)),
         40 => pick().prop_map(Op::Ack),
         15 => pick().prop_map(Op::Convert),
         25 => pick().prop_map(Op::Leave),
@@ -215,6 +228,10 @@ fn op() -> impl Strategy<Value = Op> {
         6 => (pick(), which()).prop_map(|(pick, which)| Op::PollClose(pick, which)),
         6 => pick().prop_map(Op::DropSink),
     ]
+}
+
+fn during() -> impl Strategy<Value = During> {
+    prop_oneof![(1..=3u8).prop_map(During::Publish), Just(During::Fail)]
 }
 
 fn kind() -> impl Strategy<Value = Kind> {

@@ -83,6 +83,8 @@ pub(crate) struct Reader {
     pub(crate) replayed: VecDeque<Event>,
     pub(crate) unread: VecDeque<Event>,
     pub(crate) in_hand: Option<Event>,
+    /// Taken, and not yielded, as its clone has panicked.
+    pub(crate) unyielded: Option<Event>,
     /// If it is a stream of deliveries.
     pub(crate) out: Option<Out>,
     /// Since when it has made publishers wait.
@@ -109,11 +111,17 @@ pub(crate) struct Sees {
 pub(crate) struct Out {
     pub(crate) max: usize,
     pub(crate) open: Vec<Event>,
+    /// Those that owe nothing.
+    pub(crate) free: Vec<Event>,
 }
 
 impl Out {
     pub(crate) fn is_full(&self) -> bool {
-        self.open.len() >= self.max
+        self.len() >= self.max
+    }
+
+    fn len(&self) -> usize {
+        self.open.len() + self.free.len()
     }
 }
 
@@ -130,14 +138,20 @@ enum For {
 impl Reader {
     /// How many events it has yet to read.
     pub(crate) fn pending(&self) -> usize {
-        self.replayed.len() + self.unread.len()
+        self.replayed.len() + self.unread.len() + usize::from(self.unyielded.is_some())
     }
 
     pub(crate) fn unacked(&self) -> usize {
         match &self.out {
-            Some(out) => out.open.len(),
+            Some(out) => out.len(),
             None => usize::from(self.in_hand.is_some()),
         }
+    }
+
+    /// Whether it has received an event that it has yet to settle.
+    pub(crate) fn owes(&self) -> bool {
+        let has_open = self.out.as_ref().is_some_and(|out| !out.open.is_empty());
+        has_open || self.in_hand.is_some() || self.unyielded.is_some()
     }
 
     /// How long publishers wait for it; `None` without end.
@@ -176,6 +190,10 @@ pub(crate) enum Item {
     Missed(u64),
     Delivery { seq: u64, payload: u64 },
 }
+
+/// A poll panicked, as the clone of an event did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ClonePanics;
 
 #[derive(Debug)]
 pub(crate) struct Call {

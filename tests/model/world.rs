@@ -16,6 +16,7 @@ use tokio::runtime::Runtime;
 
 use super::driven::{Called, EitherSink, Events, Held, Wakers};
 use super::ops::Pick;
+use super::payload::Payload;
 use super::reference::{CallId, Out, Reference, State, Who};
 use super::{Checked, Sequence};
 
@@ -24,14 +25,14 @@ pub(crate) struct World<'a> {
     reference: Reference,
     default_overflow: Overflow,
     runtime: Rc<Runtime>,
-    manager: Option<&'a EventManager<u64>>,
+    manager: Option<&'a EventManager<Payload>>,
     /// More handles to the same manager.
-    pub(crate) handles: Vec<EventManager<u64>>,
+    pub(crate) handles: Vec<EventManager<Payload>>,
     pub(crate) streams: Vec<Reading>,
     pub(crate) calls: Vec<Calling<'a>>,
     /// Deliveries that are out, also those that owe nothing.
     held: Vec<Holding>,
-    permits: Vec<Permit<u64>>,
+    permits: Vec<Permit<Payload>>,
     sinks: Vec<Sinking>,
     /// Of all subscribers there ever were.
     ids: Vec<SubscriberId>,
@@ -66,7 +67,7 @@ pub(crate) struct Calling<'a> {
 
 impl<'a> World<'a> {
     pub(crate) fn new(
-        manager: &'a EventManager<u64>,
+        manager: &'a EventManager<Payload>,
         sequence: &Sequence,
         runtime: Rc<Runtime>,
     ) -> Self {
@@ -105,7 +106,7 @@ impl<'a> World<'a> {
     }
 
     /// Any handle is as good as another.
-    fn manager(&self) -> Option<&EventManager<u64>> {
+    fn manager(&self) -> Option<&EventManager<Payload>> {
         self.handles.last().or(self.manager)
     }
 

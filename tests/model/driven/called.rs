@@ -6,21 +6,22 @@ use std::task::{Context, Poll};
 use genevent::error::{DeadlineError, NotifyError, Unanswered, WouldDeadlock};
 use genevent::{Permit, SubscriberId, SubscriberInfo, future};
 
+use super::super::payload::Payload;
 use super::super::reference::{Answer, Who};
 
 pub(crate) enum Called<'a> {
-    Notify(future::Notify<'a, u64>),
-    AckNotify(future::AckNotify<'a, u64>),
-    SyncNotify(future::SyncNotify<'a, u64>),
-    Reserve(future::Reserve<'a, u64>),
-    AckNotifyWithin(Timed<future::AckNotify<'a, u64>>),
-    SyncNotifyWithin(Timed<future::SyncNotify<'a, u64>>),
-    FlushWithin(Timed<future::Flush<'a, u64>>),
-    StopWithin(Timed<future::Stop<'a, u64>>),
-    Flush(future::Flush<'a, u64>),
-    Stop(future::Stop<'a, u64>),
-    Closed(future::Closed<'a, u64>),
-    WaitForSubscribers(future::WaitForSubscribers<'a, u64>),
+    Notify(future::Notify<'a, Payload>),
+    AckNotify(future::AckNotify<'a, Payload>),
+    SyncNotify(future::SyncNotify<'a, Payload>),
+    Reserve(future::Reserve<'a, Payload>),
+    AckNotifyWithin(Timed<future::AckNotify<'a, Payload>>),
+    SyncNotifyWithin(Timed<future::SyncNotify<'a, Payload>>),
+    FlushWithin(Timed<future::Flush<'a, Payload>>),
+    StopWithin(Timed<future::Stop<'a, Payload>>),
+    Flush(future::Flush<'a, Payload>),
+    Stop(future::Stop<'a, Payload>),
+    Closed(future::Closed<'a, Payload>),
+    WaitForSubscribers(future::WaitForSubscribers<'a, Payload>),
 }
 
 type Timed<F> = Pin<Box<future::Within<F>>>;
@@ -30,22 +31,22 @@ impl Called<'_> {
         &mut self,
         cx: &mut Context<'_>,
         ids: &[SubscriberId],
-        permits: &mut Vec<Permit<u64>>,
+        permits: &mut Vec<Permit<Payload>>,
     ) -> Poll<Answer> {
-        let receipt = |result: Result<genevent::Receipt, NotifyError<u64>>| match result {
+        let receipt = |result: Result<genevent::Receipt, NotifyError<Payload>>| match result {
             Ok(receipt) => receipt_of(&receipt, ids),
             Err(error) => closed(error),
         };
-        let in_time = |result: Result<genevent::Receipt, DeadlineError<u64>>| match result {
+        let in_time = |result: Result<genevent::Receipt, DeadlineError<Payload>>| match result {
             Ok(receipt) => receipt_of(&receipt, ids),
-            Err(DeadlineError::Closed(payload)) => Answer::Closed(payload),
+            Err(DeadlineError::Closed(payload)) => Answer::Closed(payload.0),
             Err(DeadlineError::NotStored(error)) => Answer::NotStored {
                 pending: error
                     .pending()
                     .iter()
                     .map(|info| who_is(info, ids))
                     .collect(),
-                payload: error.into_event(),
+                payload: error.into_event().0,
             },
             Err(DeadlineError::Unanswered(error)) => unanswered(&error, ids),
             Err(_) => unreachable!("there are no other errors"),
@@ -120,8 +121,8 @@ fn who_is(info: &SubscriberInfo, ids: &[SubscriberId]) -> Who {
 }
 
 /// The event comes back.
-pub(crate) fn closed(error: NotifyError<u64>) -> Answer {
-    Answer::Closed(error.into_event())
+pub(crate) fn closed(error: NotifyError<Payload>) -> Answer {
+    Answer::Closed(error.into_event().0)
 }
 
 /// Puts the steps of `expected` to the subscribers in the receipt, which alone does not tell

@@ -205,7 +205,7 @@ impl Reference {
         let owes = |reader: &Reader| match reader.state {
             State::Attached => false,
             State::Gone => reader.out.as_ref().is_some_and(|out| !out.open.is_empty()),
-            _ => reader.unacked() > 0,
+            _ => reader.owes(),
         };
         let all = 0..self.readers.len();
         all.filter(|&who| owes(&self.readers[who])).collect()

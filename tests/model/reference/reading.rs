@@ -5,7 +5,7 @@ use std::task::Poll;
 
 use genevent::{DisconnectCause, Overflow};
 
-use super::{End, Event, For, Item, Out, Reader, Reference, Sees, State, Who};
+use super::{ClonePanics, End, Event, For, Item, Out, Reader, Reference, Sees, State, Who};
 
 impl Reference {
     pub(crate) fn subscribe(
@@ -27,6 +27,7 @@ impl Reference {
             replayed: (self.events.len() - replayed..self.events.len()).collect(),
             unread: VecDeque::new(),
             in_hand: None,
+            unyielded: None,
             out: None,
             holding: None,
             missed: 0,
@@ -51,15 +52,19 @@ impl Reference {
     /// Makes it a stream of deliveries.
     pub(crate) fn deliver(&mut self, who: Who, max: usize) {
         self.ack(who);
-        let open = Vec::new();
-        self.readers[who].out = Some(Out { max, open });
+        let (open, free) = (Vec::new(), Vec::new());
+        self.readers[who].out = Some(Out { max, open, free });
     }
 
-    /// A delivery has been answered for. One that was not owed any more changes nothing.
+    /// A delivery has been answered for. One that owed nothing only makes room for another one.
     pub(crate) fn settle(&mut self, who: Who, seq: u64, acked: bool) {
         let out = self.readers[who].out.as_mut().expect("it has deliveries");
-        let known = out.open.iter().position(|&event| event as u64 + 1 == seq);
-        let Some(index) = known else { return };
+        let is_it = |event: &Event| *event as u64 + 1 == seq;
+        let Some(index) = out.open.iter().position(is_it) else {
+            let index = out.free.iter().position(is_it).expect("it is out");
+            out.free.remove(index);
+            return;
+        };
         let event = out.open.remove(index);
         if acked {
             self.events[event].finished.answer(who);
@@ -68,50 +73,92 @@ impl Reference {
         }
     }
 
-    pub(crate) fn next(&mut self, who: Who, tell_missed: bool) -> Poll<Option<Item>> {
+    /// `fails`: if it clones an event for that, the clone panics.
+    pub(crate) fn next(
+        &mut self,
+        who: Who,
+        tell_missed: bool,
+        fails: bool,
+    ) -> Result<Poll<Option<Item>>, ClonePanics> {
         self.ack(who);
         let is_complete = self.is_complete();
         let reader = &mut self.readers[who];
+        // Filtered ones are given what the filter has made.
+        let fails = fails && reader.sees.wants.is_none();
         reader.parked = None;
         reader.woken = false;
+        if reader.unyielded.is_some() {
+            return self.yield_taken(who, fails);
+        }
         if reader.out.as_ref().is_some_and(Out::is_full) {
             reader.parked = Some(For::RoomOut);
-            return Poll::Pending;
+            return Ok(Poll::Pending);
         }
-        if let Some(event) = reader.replayed.pop_front() {
-            return Poll::Ready(Some(self.item(who, event)));
+        if !reader.replayed.is_empty() {
+            return self.yield_free(who, fails, |reader| &mut reader.replayed);
         }
         if tell_missed && reader.gap > 0 {
-            return Poll::Ready(Some(Item::Missed(std::mem::take(&mut reader.gap))));
+            let missed = std::mem::take(&mut reader.gap);
+            return Ok(Poll::Ready(Some(Item::Missed(missed))));
         }
         if self.is_held_back(who) {
             let reader = &mut self.readers[who];
             reader.parked = reader.unread.front().map(|&event| For::Settled(event));
-            return Poll::Pending;
+            return Ok(Poll::Pending);
         }
         let reader = &mut self.readers[who];
-        if let Some(event) = reader.unread.pop_front() {
+        if !reader.unread.is_empty() {
             reader.gap = 0;
             reader.holding = None;
-            if reader.state == State::Attached {
-                self.events[event].received.answer(who);
-                match &mut reader.out {
-                    Some(out) => out.open.push(event),
-                    None => reader.in_hand = Some(event),
-                }
+            if reader.state != State::Attached {
+                return self.yield_free(who, fails, |reader| &mut reader.unread);
             }
-            return Poll::Ready(Some(self.item(who, event)));
+            reader.unyielded = reader.unread.pop_front();
+            return self.yield_taken(who, fails);
         }
         match reader.state {
             State::Attached if is_complete => reader.state = State::Ended(End::Closed),
             State::Attached => {
                 reader.parked = Some(For::More);
-                return Poll::Pending;
+                return Ok(Poll::Pending);
             }
             State::Disconnected(cause) => reader.state = State::Ended(End::Disconnected(cause)),
             State::Ended(_) | State::Gone => {}
         }
-        Poll::Ready(None)
+        Ok(Poll::Ready(None))
+    }
+
+    /// Yields the event that is out of its window already.
+    fn yield_taken(&mut self, who: Who, fails: bool) -> Result<Poll<Option<Item>>, ClonePanics> {
+        if fails {
+            return Err(ClonePanics);
+        }
+        let reader = &mut self.readers[who];
+        let event = reader.unyielded.take().expect("it has one");
+        match &mut reader.out {
+            Some(out) => out.open.push(event),
+            None => reader.in_hand = Some(event),
+        }
+        self.events[event].received.answer(who);
+        Ok(Poll::Ready(Some(self.item(who, event))))
+    }
+
+    /// Yields an event that owes nothing.
+    fn yield_free(
+        &mut self,
+        who: Who,
+        fails: bool,
+        from: impl FnOnce(&mut Reader) -> &mut VecDeque<Event>,
+    ) -> Result<Poll<Option<Item>>, ClonePanics> {
+        if fails {
+            return Err(ClonePanics);
+        }
+        let reader = &mut self.readers[who];
+        let event = from(reader).pop_front().expect("it has one");
+        if let Some(out) = &mut reader.out {
+            out.free.push(event);
+        }
+        Ok(Poll::Ready(Some(self.item(who, event))))
     }
 
     /// Its next event is there, and it may not see that yet.
@@ -159,7 +206,9 @@ impl Reference {
             Some(event) if panicking => self.give_up(who, event),
             _ => self.ack(who),
         }
-        for event in std::mem::take(&mut self.readers[who].unread) {
+        let unyielded = self.readers[who].unyielded.take();
+        let unread = std::mem::take(&mut self.readers[who].unread);
+        for event in unyielded.into_iter().chain(unread) {
             self.give_up(who, event);
         }
         self.readers[who].state = State::Gone;

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 
 use super::super::driven::{Called, Wakers, with_steps};
 use super::super::ops::{Pick, Which};
+use super::super::payload::Payload;
 use super::super::reference::Question;
 use super::super::{Bounded, Checked, Kind};
 use super::{Calling, World, choose};
@@ -20,14 +21,23 @@ impl World<'_> {
         let Some(manager) = self.manager() else {
             return Ok(());
         };
-        let result = manager.try_notify(payload);
+        let result = manager.try_notify(Payload(payload));
+        self.check_published(payload, &result)
+    }
+
+    /// The reference does the same, and has the same to say.
+    pub(crate) fn check_published(
+        &mut self,
+        payload: u64,
+        result: &Result<usize, TryNotifyError<Payload>>,
+    ) -> Checked {
         let expected = match self.reference.try_notify(payload) {
             Some(audience) => Ok(audience),
-            None if self.reference.closed => Err(TryNotifyError::Closed(payload)),
-            None => Err(TryNotifyError::Full(payload)),
+            None if self.reference.closed => Err(TryNotifyError::Closed(Payload(payload))),
+            None => Err(TryNotifyError::Full(Payload(payload))),
         };
         prop_assert!(
-            result == expected,
+            *result == expected,
             "{result:?} instead of {expected:?}, for {payload}"
         );
         Ok(())
@@ -45,15 +55,15 @@ impl World<'_> {
         let (question, future) = match kind {
             Kind::Notify => (
                 Question::Notify(payload),
-                Called::Notify(manager.notify(payload)),
+                Called::Notify(manager.notify(Payload(payload))),
             ),
             Kind::AckNotify => (
                 Question::AckNotify(payload),
-                Called::AckNotify(manager.ack_notify(payload)),
+                Called::AckNotify(manager.ack_notify(Payload(payload))),
             ),
             Kind::SyncNotify => (
                 Question::SyncNotify(payload),
-                Called::SyncNotify(manager.sync_notify(payload)),
+                Called::SyncNotify(manager.sync_notify(Payload(payload))),
             ),
             Kind::Reserve => (Question::Reserve, Called::Reserve(manager.reserve())),
             Kind::Within(bounded, ms) => {
@@ -62,12 +72,14 @@ impl World<'_> {
                 match bounded {
                     Bounded::AckNotify => (
                         Question::AckNotify(payload),
-                        Called::AckNotifyWithin(Box::pin(manager.ack_notify(payload).within(time))),
+                        Called::AckNotifyWithin(Box::pin(
+                            manager.ack_notify(Payload(payload)).within(time),
+                        )),
                     ),
                     Bounded::SyncNotify => (
                         Question::SyncNotify(payload),
                         Called::SyncNotifyWithin(Box::pin(
-                            manager.sync_notify(payload).within(time),
+                            manager.sync_notify(Payload(payload)).within(time),
                         )),
                     ),
                     Bounded::Flush => (

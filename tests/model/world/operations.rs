@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
+use super::super::payload::Payload;
 use super::super::reference::Sees;
 use super::super::{Checked, Op};
 use super::{Reading, World, choose, within};
@@ -113,18 +114,18 @@ impl World<'_> {
                 self.runtime.block_on(tokio::time::advance(time));
                 self.reference.now += u64::from(ms);
             }
-            op => self.operate_on_room(op)?,
+            op => self.operate_further(op)?,
         }
         Ok(())
     }
 
-    /// Those on permits and sinks.
-    fn operate_on_room(&mut self, op: Op) -> Checked {
+    /// Those on permits and sinks, and more on readers.
+    fn operate_further(&mut self, op: Op) -> Checked {
         match op {
             Op::UsePermit(pick) => {
                 if let Some(index) = choose(pick, self.permits.len()) {
                     let payload = self.next_payload();
-                    let stored = self.permits.remove(index).notify(payload);
+                    let stored = self.permits.remove(index).notify(Payload(payload));
                     prop_assert_eq!(stored, self.reference.use_permit(payload));
                 }
             }
@@ -172,6 +173,11 @@ impl World<'_> {
                     let reading = self.streams.remove(index);
                     self.reference.leave(reading.who, true);
                     crash_with(reading);
+                }
+            }
+            Op::NextAmid(pick, which, during) => {
+                if let Some(index) = choose(pick, self.streams.len()) {
+                    self.next_amid(index, which, during)?;
                 }
             }
             Op::Disconnect(pick) => self.disconnect(pick)?,

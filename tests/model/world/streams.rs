@@ -1,14 +1,17 @@
 //! Subscriptions, and deliveries that are out.
 
-use std::task::Context;
+use std::iter::zip;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::{Context, Poll};
 
-use genevent::{DisconnectCause, Overflow, SubscribeOptions};
+use genevent::{DisconnectCause, EventManager, Overflow, SubscribeOptions};
 use proptest::prelude::*;
 
 use super::super::driven::{Events, Held, Wakers};
 use super::super::ops::{Pick, Which};
-use super::super::reference::{Sees, Who};
-use super::super::{Checked, Op};
+use super::super::payload::{self, Amid, Payload};
+use super::super::reference::{ClonePanics, Item, Sees, Who};
+use super::super::{Checked, During, Op};
 use super::{Holding, Reading, World, choose};
 
 const MAX_ATTACHED: usize = 5;
@@ -71,7 +74,9 @@ impl World<'_> {
         let stream = match sees.wants {
             None => Events::Plain(manager.subscribe_with(options)),
             Some(n) => Events::Filtered(
-                manager.subscribe_where_with(options, move |payload| payload % n == 0),
+                manager.subscribe_map_with(options, move |&Payload(payload)| {
+                    (payload % n == 0).then_some(payload)
+                }),
             ),
         };
         let id = stream.known().id;
@@ -88,6 +93,23 @@ impl World<'_> {
     }
 
     pub(crate) fn next(&mut self, index: usize, which: Which) -> Checked {
+        self.next_with(index, which, Amid::Nothing)
+    }
+
+    /// The next one, the clone of which takes long or fails.
+    pub(crate) fn next_amid(&mut self, index: usize, which: Which, during: During) -> Checked {
+        let amid = match (during, self.manager().map(EventManager::downgrade)) {
+            (During::Fail, _) => Amid::Panic,
+            (During::Publish(_), None) => Amid::Nothing,
+            (During::Publish(events), Some(manager)) => {
+                let payloads = (0..events).map(|_| self.next_payload());
+                Amid::Publish(manager, payloads.collect())
+            }
+        };
+        self.next_with(index, which, amid)
+    }
+
+    fn next_with(&mut self, index: usize, which: Which, amid: Amid) -> Checked {
         let Reading {
             who,
             stream,
@@ -95,13 +117,39 @@ impl World<'_> {
         } = &mut self.streams[index];
         let waker = wakers.set(which);
         let tell_missed = stream.tells_missed();
-        let (item, delivery) = stream.poll_next(&mut Context::from_waker(&waker));
-        prop_assert_eq!(item, self.reference.next(*who, tell_missed));
+        let fails = matches!(amid, Amid::Panic);
+        let payloads = match &amid {
+            Amid::Publish(_, payloads) => payloads.clone(),
+            _ => Vec::new(),
+        };
+        payload::plan(amid);
+        let mut cx = Context::from_waker(&waker);
+        let came = catch_unwind(AssertUnwindSafe(|| stream.poll_next(&mut cx)));
+        let outcome = payload::outcome();
+
+        let expected = self.reference.next(*who, tell_missed, fails);
+        let clones = match &expected {
+            Err(ClonePanics) => 1,
+            Ok(Poll::Ready(Some(Item::Event(_) | Item::Delivery { .. }))) => {
+                usize::from(self.reference.readers[*who].sees.wants.is_none())
+            }
+            Ok(_) => 0,
+        };
+        let (item, delivery) = match came {
+            Ok((item, delivery)) => (Ok(item), delivery),
+            Err(_) => (Err(ClonePanics), None),
+        };
+        prop_assert_eq!(item, expected);
+        prop_assert_eq!(outcome.clones, clones, "clones in one poll");
         self.held.extend(delivery.map(|delivery| Holding {
             who: *who,
             seq: delivery.seq(),
             held: Held::Delivery(delivery),
         }));
+        // After it was taken: it is not overwritten any more.
+        for (payload, result) in zip(payloads, outcome.published) {
+            self.check_published(payload, &result)?;
+        }
         Ok(())
     }
 

@@ -1,0 +1,71 @@
+//! The event: a number whose `Clone` does what the model wants of it.
+
+use std::cell::RefCell;
+
+use genevent::WeakEventManager;
+use genevent::error::TryNotifyError;
+
+/// What every event carries. It is cloned by readers alone, when they are given it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Payload(pub(crate) u64);
+
+/// What the first clone of a poll does.
+#[derive(Default)]
+pub(crate) enum Amid {
+    #[default]
+    Nothing,
+    /// It takes so long that these come meanwhile.
+    Publish(WeakEventManager<Payload>, Vec<u64>),
+    Panic,
+}
+
+/// What has come of it.
+#[derive(Default)]
+pub(crate) struct Cloned {
+    pub(crate) clones: usize,
+    /// One for each that was to be published.
+    pub(crate) published: Vec<Result<usize, TryNotifyError<Payload>>>,
+}
+
+#[derive(Default)]
+struct Plan {
+    amid: Amid,
+    cloned: Cloned,
+}
+
+thread_local! {
+    static PLAN: RefCell<Plan> = RefCell::default();
+}
+
+/// From now on; the first clone does this.
+pub(crate) fn plan(amid: Amid) {
+    let cloned = Cloned::default();
+    PLAN.set(Plan { amid, cloned });
+}
+
+/// Since the last call of `plan`; from now on clones do nothing.
+pub(crate) fn outcome() -> Cloned {
+    PLAN.take().cloned
+}
+
+impl Clone for Payload {
+    fn clone(&self) -> Self {
+        let amid = PLAN.with_borrow_mut(|plan| {
+            plan.cloned.clones += 1;
+            std::mem::take(&mut plan.amid)
+        });
+        match amid {
+            Amid::Nothing => {}
+            Amid::Publish(manager, payloads) => {
+                let manager = manager.upgrade().expect("it is held");
+                for payload in payloads {
+                    let published = manager.try_notify(Self(payload));
+                    PLAN.with_borrow_mut(|plan| plan.cloned.published.push(published));
+                }
+            }
+            // Nothing is printed.
+            Amid::Panic => std::panic::resume_unwind(Box::new("a clone")),
+        }
+        Self(self.0)
+    }
+}
