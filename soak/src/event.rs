@@ -1,6 +1,20 @@
 //! An event that is counted from its making to its end.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicI64, Ordering};
+
+thread_local! {
+    /// How many clones were made so far, of a poll in which they take long.
+    static CLONES: Cell<Option<u32>> = const { Cell::new(None) };
+}
+
+/// Runs `poll`, amid which a clone takes longer than the next event takes to come, and counts the
+/// clones.
+pub(crate) fn with_slow_clones<R>(poll: impl FnOnce() -> R) -> (R, u32) {
+    CLONES.set(Some(0));
+    let polled = poll();
+    (polled, CLONES.take().unwrap_or_default())
+}
 
 static ALIVE: AtomicI64 = AtomicI64::new(0);
 
@@ -30,6 +44,10 @@ impl Event {
 
 impl Clone for Event {
     fn clone(&self) -> Self {
+        if let Some(clones) = CLONES.get() {
+            CLONES.set(Some(clones + 1));
+            (0..5).for_each(|_| std::thread::yield_now());
+        }
         Self::of(self.id)
     }
 }

@@ -10,7 +10,7 @@ use genevent::{EventManager, Overflow, Received, SubscribeOptions};
 use crate::book::Wants;
 use crate::event::Event;
 use crate::executor::{Job, others};
-use crate::reader::{Hall, Meant, work};
+use crate::reader::{Hall, Meant, work, work_options};
 
 /// What one does that has seen enough.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -109,13 +109,12 @@ impl Hall {
         lifetime: usize,
     ) -> Job {
         let wants = wants(&mut rng);
-        let options = SubscribeOptions::new()
-            .max_unacked(rng.usize(1..10))
-            .window(rng.usize(1..20));
+        let most = rng.usize(1..10);
+        let (options, is_cuttable) = work_options(&mut rng, most);
         let jobs = manager.subscribe_where_with(options, move |e: &Event| wants.this(e.id));
         let jobs = jobs.deliveries();
-        let record = self.book.filtered(jobs.id(), false, wants);
-        self.executor.spawn(work(jobs, record, rng, lifetime))
+        let record = self.book.filtered(jobs.id(), is_cuttable, wants);
+        self.executor.spawn(work(jobs, record, rng, lifetime, most))
     }
 }
 

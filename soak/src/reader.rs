@@ -1,16 +1,19 @@
 //! Subscribers of every kind: those that keep up, and those that do not behave.
 
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use fastrand::Rng;
 use futures::future::Shared;
 use futures::{Stream, StreamExt, poll};
-use genevent::{Delivery, EventManager, Overflow, Received, SubscribeOptions, SubscriberId};
+use genevent::{
+    Delivery, EventManager, Overflow, Received, SubscribeOptions, SubscriberId, WithMissed,
+};
 
 use crate::book::{Book, Fate, Record};
-use crate::event::Event;
+use crate::event::{Event, with_slow_clones};
 use crate::executor::{Executor, Job, Outcome, others};
 use crate::stages::Before;
 
@@ -141,12 +144,12 @@ impl Hall {
     fn lossy(&self, manager: &EventManager<Event>, mut rng: Rng) -> Job {
         let options = SubscribeOptions::new()
             .overflow(Overflow::DropOldest)
-            .window(rng.usize(1..20));
+            .window(*rng.choice(&[1, 1, 2, 5, 20]).expect("there are some"));
         let mut reader = manager.subscribe_with(options).with_missed();
         let record = self.book.record(reader.get_ref().id(), false);
         self.executor.spawn(async move {
             let mut lost = 0;
-            while let Some(received) = reader.next().await {
+            while let Some(received) = poll_fn(|cx| poll_slowly(&mut reader, cx)).await {
                 record.finish_last();
                 match received {
                     Received::Event(event) => record.see(event.id),
@@ -248,22 +251,47 @@ impl Hall {
         })
     }
 
-    /// Acknowledges in any order, and drops some.
+    /// Acknowledges in any order, and drops some. It may be cut off.
     fn deliveries(&self, manager: &EventManager<Event>, mut rng: Rng, lifetime: usize) -> Job {
         let most = rng.usize(1..10);
-        let options = SubscribeOptions::new().max_unacked(most);
+        let (options, is_cuttable) = work_options(&mut rng, most);
         let jobs = manager.subscribe_with(options).deliveries();
-        let record = self.book.record(jobs.id(), false);
-        self.executor.spawn(work(jobs, record, rng, lifetime))
+        let record = self.book.record(jobs.id(), is_cuttable);
+        self.executor.spawn(work(jobs, record, rng, lifetime, most))
     }
 }
 
-/// Acknowledges so many deliveries in any order, and drops some.
+/// Those of a stream of deliveries, and whether it may be cut off.
+pub(crate) fn work_options(rng: &mut Rng, most: usize) -> (SubscribeOptions, bool) {
+    let options = SubscribeOptions::new().max_unacked(most);
+    if rng.bool() {
+        return (options, false);
+    }
+    let window = rng.usize(1..20);
+    let options = options.overflow(Overflow::Disconnect).window(window);
+    (options, true)
+}
+
+/// The reader is slower than its publishers, and has its share all the same: what it clones, it
+/// yields.
+fn poll_slowly(
+    reader: &mut WithMissed<Event>,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Received<Event>>> {
+    let (polled, clones) = with_slow_clones(|| reader.poll_next_unpin(cx));
+    let is_event = matches!(polled, Poll::Ready(Some(Received::Event(_))));
+    assert_eq!(clones, u32::from(is_event), "clones of one poll");
+    polled
+}
+
+/// Acknowledges so many deliveries in any order, and drops some; at most `most` are out at once, also
+/// once it is cut off.
 pub(crate) async fn work(
     mut jobs: impl Stream<Item = Delivery<Event>> + Unpin,
     record: Arc<Record>,
     mut rng: Rng,
     lifetime: usize,
+    most: usize,
 ) {
     let mut held: Vec<Delivery<Event>> = Vec::new();
     for _ in 0..lifetime {
@@ -281,6 +309,7 @@ pub(crate) async fn work(
         };
         record.see(delivery.id);
         held.push(delivery);
+        assert!(held.len() <= most, "more are out than may be");
         if rng.bool() {
             settle(&record, pick(&mut held, &mut rng), &mut rng);
         }
