@@ -50,6 +50,7 @@ static MINIMA: &[Minimum] = &[
     Minimum { cells: "W9-group-s64", bound: Times(4.0, ALL) },
     Minimum { cells: "W9-group-s512", bound: Times(6.0, ALL) },
     Minimum { cells: "W9-each", bound: Times(2.0, ALL) },
+    Minimum { cells: "W10", bound: Times(0.8, "tokio broadcast") },
 ];
 
 /// A minimum, and whether it holds.

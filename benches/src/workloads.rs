@@ -4,6 +4,7 @@
 //! who takes part. To add one: write its file, and list it in [`ALL`].
 
 mod w1;
+mod w10;
 mod w2;
 mod w3;
 mod w4;
@@ -32,6 +33,7 @@ pub(crate) static ALL: &[&Workload] = &[
     &w7::WORKLOAD,
     &w8::WORKLOAD,
     &w9::WORKLOAD,
+    &w10::WORKLOAD,
 ];
 
 /// How many events a subscriber may have unread, where nothing else is said.
