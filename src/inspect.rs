@@ -59,6 +59,13 @@ pub enum SubscriberKind {
     Filtered,
 }
 
+impl SubscriberKind {
+    /// Whether a task of the manager's own reads the subscription: `stop` waits for its end.
+    pub(crate) fn has_task(self) -> bool {
+        matches!(self, Self::Handler | Self::Group)
+    }
+}
+
 /// One subscription as [`EventManager::subscribers`] saw it.
 ///
 /// Its `Display` is a line for people:

@@ -102,7 +102,8 @@ impl<E> State<E> {
 }
 
 impl<E> Channel<E> {
-    /// A new subscriber, where it begins, and what it reads first.
+    /// A new subscriber, where it begins, and what it reads first. The task of a handler or a
+    /// group counts as running from here on, until [`retire`](Self::retire).
     pub(crate) fn subscribe(
         &self,
         options: SubscribeOptions,
@@ -115,6 +116,11 @@ impl<E> Channel<E> {
             if state.ring.is_closed() {
                 state.ring.leave(place.id.key, effects);
                 return (place, word, Reading::Ended(EndReason::Closed));
+            }
+            // Under the same lock as joining: `stop` waits for the task of every handler that joined
+            // before the manager was closed.
+            if place.kind.has_task() && !planted!("enlisted-late") {
+                state.running.insert(place.id, Arc::clone(&place));
             }
             state.tell_watchers(effects);
             // While permits are out, it may be in the way at once.

@@ -24,7 +24,7 @@ use crate::subscription::Subscription;
 use crate::sync::Arc;
 use crate::trace::Scope;
 
-/// Tells `stop` that the task has ended, however it did.
+/// Tells `stop` that the task has ended, however it did; also if it was never spawned.
 struct Running<E>(Arc<Channel<E>>, SubscriberId);
 
 impl<E> Drop for Running<E> {
@@ -79,11 +79,15 @@ enum Step {
 }
 
 impl<E: Send + Sync + 'static> Runner<E> {
+    /// `subscription`: of a handler or a group, which counts as running since it joined. Dropping
+    /// the runner ends that.
     pub(super) fn new(subscription: Subscription<E>, channel: &Arc<Channel<E>>) -> Self {
         let place = subscription.place();
-        channel.enlist(place);
+        let running = Running(Arc::clone(channel), place.id);
+        #[cfg(genevent_planted)]
+        channel.enlist_late(place);
         Self {
-            _running: Running(Arc::clone(channel), place.id),
+            _running: running,
             queue: VecDeque::new(),
             floor: Floor(Link::new(channel, place.id), Scope::new(place)),
             members: VecDeque::new(),

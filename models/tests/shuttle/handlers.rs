@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use genevent::{EventManager, StopReason, handler_fn};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use genevent::{EventManager, Restart, StopReason, handler_fn};
 use genevent_models::{model, spawn};
 use shuttle::future::block_on;
 
@@ -109,5 +112,69 @@ fn who_is_found_in_a_group_by_its_name_has_come_to_it() {
             let _a = group.add_handler("a", quiet).unwrap();
             assert!(asking.await.unwrap());
         });
+    });
+}
+
+/// `stop` waits for every handler whose `add_handler` returned `Ok`, however the two calls meet.
+fn stopped_handlers_have_ended(
+    add: impl Fn(&EventManager<u64>) -> Option<BoxFuture<'static, StopReason>> + Send + Sync + 'static,
+) {
+    model(move || {
+        block_on(async {
+            let manager = EventManager::<u64>::new(2);
+            let closing = manager.clone();
+            let stopping = spawn(async move { closing.stop().await.unwrap() });
+            let added = add(&manager);
+            stopping.await.unwrap();
+            if let Some(stopped) = added {
+                let reason = stopped.now_or_never();
+                assert_eq!(reason, Some(StopReason::ManagerClosed), "`stop` returned");
+            }
+        });
+    });
+}
+
+#[test]
+fn stop_waits_for_a_handler_that_is_added_meanwhile() {
+    stopped_handlers_have_ended(|manager| {
+        let added = manager.add_handler("a", handler_fn(|_: &u64| ()));
+        Some(added.ok()?.stopped().boxed())
+    });
+}
+
+#[test]
+fn stop_waits_for_a_handler_with_restarts_that_is_added_meanwhile() {
+    stopped_handlers_have_ended(|manager| {
+        let factory = || handler_fn(|_: &u64| ());
+        let restart = Restart::on_failure(1, Duration::from_secs(1));
+        let added = manager.add_handler_with("a", factory, restart);
+        Some(added.ok()?.stopped().boxed())
+    });
+}
+
+#[test]
+fn stop_waits_for_a_handler_with_an_owner_that_is_added_meanwhile() {
+    stopped_handlers_have_ended(|manager| {
+        let owner = std::future::pending::<()>();
+        let added = manager.add_mon_handler("a", handler_fn(|_: &u64| ()), owner);
+        Some(added.ok()?.stopped().boxed())
+    });
+}
+
+#[test]
+fn stop_waits_for_a_group_that_is_added_meanwhile_and_for_its_handlers() {
+    stopped_handlers_have_ended(|manager| {
+        let group = manager.handler_group("group").ok()?;
+        let handler = group.add_handler("a", handler_fn(|_: &u64| ()));
+        Some(
+            async move {
+                if let Ok(handler) = handler {
+                    let reason = handler.stopped().now_or_never();
+                    assert_eq!(reason, Some(StopReason::ManagerClosed), "`stop` returned");
+                }
+                group.stopped().await
+            }
+            .boxed(),
+        )
     });
 }
