@@ -18,6 +18,7 @@ mod publisher;
 mod reader;
 mod round;
 mod stages;
+mod stops;
 
 use std::process::ExitCode;
 use std::sync::mpsc::{RecvTimeoutError, channel};

@@ -19,7 +19,6 @@ impl<E> Channel<E> {
     }
 
     /// With the planted bug `enlisted-late`, a handler's task counts as running only from here on.
-    #[cfg(genevent_planted)]
     pub(crate) fn enlist_late(&self, place: &Arc<Place>) {
         if planted!("enlisted-late") {
             let mut state = self.state.lock();

@@ -84,7 +84,6 @@ impl<E: Send + Sync + 'static> Runner<E> {
     pub(super) fn new(subscription: Subscription<E>, channel: &Arc<Channel<E>>) -> Self {
         let place = subscription.place();
         let running = Running(Arc::clone(channel), place.id);
-        #[cfg(genevent_planted)]
         channel.enlist_late(place);
         Self {
             _running: running,
