@@ -9,6 +9,7 @@ mod deliveries;
 mod drops;
 #[cfg(feature = "rt")]
 mod kv;
+mod payloads;
 mod waker_clones;
 mod wakers;
 

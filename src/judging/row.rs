@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::few::Few;
 use super::{Found, Wanted};
-use crate::foreign::discard;
+use crate::foreign::{discard, drop_payload};
 use crate::lane::Lane;
 use crate::sync::Arc;
 
@@ -140,8 +140,7 @@ impl<T: Send + 'static, F> Row<T, F> {
                 }
             }));
             let Err(payload) = asked else { break };
-            // Dropping the payload could panic once more.
-            std::mem::forget(payload);
+            drop_payload(payload);
             let last = entries.len() - rest.len() - 1;
             let filter = entries[last].filter.iter();
             panicked.extend(filter.map(|filter| filter.lane.place().id));

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::contents::{Contents, Values};
 use super::exit::ExitReason;
-use crate::foreign::{discard, gently};
+use crate::foreign::{discard, drop_payload, gently};
 use crate::sync::{AtomicU64, Ordering};
 
 /// A named place for values by key, made by [`Registry::create`](super::Registry::create).
@@ -201,7 +201,7 @@ impl<V: Clone> Bucket<V> {
             Ok(changed) => changed,
             Err(payload) => {
                 self.inner.home.end(self, ExitReason::Panicked);
-                discard(payload);
+                drop_payload(payload);
                 discard(old);
                 // Another reason if `change` stopped it before.
                 return Err(contents.exit_reason().unwrap_or(ExitReason::Panicked));
