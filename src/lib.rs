@@ -109,8 +109,8 @@
 //! that join, leave and lose events, with the reason, and of handlers that end (`DEBUG`; `WARN` for
 //! a panic). Code of handlers runs in span `handler`. With `rt`, a manager that is built with
 //! `warn_after(duration)` warns of each subscriber that holds publishers for longer. Events are
-//! never formatted. Whoever listens is called without a lock, may call back, and harms nobody
-//! with a panic.
+//! never formatted. A listener is called without a lock, may call back, and harms nobody with a
+//! panic; what a listener causes on its thread while it is told something is not told again.
 //!
 //! # Coming from something else
 //!
