@@ -128,10 +128,13 @@ impl Line {
         !self.inside.is_empty()
     }
 
-    /// Those that wait inside of a handler that `is_blocking` are told to look.
-    pub(crate) fn call_inside(&mut self, is_blocking: impl Fn(SubscriberId) -> bool) -> Vec<Waker> {
+    /// Those that wait inside of a handler that `waits_for_itself` are told to look.
+    pub(crate) fn call_inside(
+        &mut self,
+        waits_for_itself: impl Fn(SubscriberId) -> bool,
+    ) -> Vec<Waker> {
         let inside = self.inside.iter();
-        let stuck = inside.filter(|(_, handler)| is_blocking(**handler));
+        let stuck = inside.filter(|(_, handler)| waits_for_itself(**handler));
         let stuck: Vec<_> = stuck.map(|(number, _)| *number).collect();
         let wakers = stuck
             .into_iter()

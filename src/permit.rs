@@ -7,6 +7,7 @@ use crate::ack::Ticket;
 use crate::channel::{Channel, Refusal};
 use crate::error::ReserveError;
 use crate::future::Queueing;
+use crate::inspect::SubscriberId;
 use crate::sync::Arc;
 
 /// Room for one event: in every waiting window a place is held for it.
@@ -41,6 +42,9 @@ use crate::sync::Arc;
 pub struct Permit<E> {
     /// Taken when it is used.
     channel: Option<Arc<Channel<E>>>,
+    /// The handler that it was given inside of, if any: room of a handler's own permits is not waited
+    /// for in the handler.
+    inside: Option<SubscriberId>,
 }
 
 impl<E> Permit<E> {
@@ -51,8 +55,9 @@ impl<E> Permit<E> {
     ) -> Poll<Result<Self, ReserveError>> {
         let reserved = ready!(queueing.poll(cx, |turn, waker| channel.poll_reserve(turn, waker)));
         Poll::Ready(match reserved {
-            Ok(()) => Ok(Self {
+            Ok(inside) => Ok(Self {
                 channel: Some(Arc::clone(channel)),
+                inside,
             }),
             Err(Refusal::Closed) => Err(ReserveError::Closed),
             Err(Refusal::WouldDeadlock) => Err(ReserveError::WouldDeadlock),
@@ -72,7 +77,7 @@ impl<E> Permit<E> {
 
     fn store(&mut self, event: E, ticket: Option<&Arc<Ticket>>) -> usize {
         let channel = self.channel.take().expect("a permit is used once");
-        let stored = channel.store_reserved(event, ticket);
+        let stored = channel.store_reserved(event, ticket, self.inside);
         trace!(published(channel.name(), stored));
         stored.audience
     }
@@ -81,7 +86,7 @@ impl<E> Permit<E> {
 impl<E> Drop for Permit<E> {
     fn drop(&mut self) {
         if let Some(channel) = self.channel.take() {
-            channel.give_back();
+            channel.give_back(self.inside);
         }
     }
 }

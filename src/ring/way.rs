@@ -17,10 +17,13 @@ impl<E> Member<E> {
 }
 
 impl<E> Ring<E> {
-    /// Whether publishers wait for `id`, as far as was looked.
-    pub(crate) fn is_blocking(&self, id: SubscriberId) -> bool {
-        self.find(id)
-            .is_some_and(|member| member.blocking.is_some())
+    /// Whether publishers wait for handler `id`, as far as was looked, and would wait for it also if
+    /// of all permits only `own` were out, which the handler has. Other permits are used or dropped
+    /// without it; its own, and its unread events, hold room until the handler goes on.
+    pub(crate) fn is_blocking_itself(&self, id: SubscriberId, own: u64) -> bool {
+        self.find(id).is_some_and(|member| {
+            member.blocking.is_some() && member.place.limit() <= self.log.tail() + own
+        })
     }
 
     /// Whether every waiting subscriber has room for one more event, and for a permit, whether a
