@@ -60,6 +60,7 @@
 //! | `stopped()` of itself, or of another one of its group | its own end | end by `Break`; await it in a task of its own |
 //! | [`sync_notify`] to another manager, a handler of which calls `sync_notify` to this one | that handler, which waits for this one | [`notify`] one way; `within` |
 //! | [`notify`], when another subscription that comes [after] the handler has no room, and the handler itself has | that one, which waits for the handler's event | [`try_notify`]; no smaller window for that one |
+//! | [`notify`], for room that a [`Permit`] holds whose task waits for the handler (by [`sync_notify`], `call`, [`flush`], …) | that task, to use or drop the permit | the task to use or drop it first; [`try_notify`] |
 //! | the answer to [`sync_notify`] or [`ack_notify`] whose event was stored before, outside | itself, and the event cannot be given back | not to pass such futures in; `within` |
 //!
 //! From outside, `abort()` of its `HandlerRef` ends a handler whatever it awaits.
@@ -94,6 +95,7 @@
 //! [`Subscription::ack`]: crate::Subscription::ack
 //! [`Delivery`]: crate::Delivery
 //! [`Delivery::ack`]: crate::Delivery::ack
+//! [`Permit`]: crate::Permit
 //! [`max_unacked`]: crate::SubscribeOptions::max_unacked
 //! [`Overflow::WaitAtMost`]: crate::Overflow
 //! [all of a manager]: crate::EventManagerBuilder::default_overflow

@@ -1,12 +1,13 @@
 //! Handlers: their ends, swaps and groups.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use genevent::{EventManager, Restart, StopReason, handler_fn};
+use genevent::{EventManager, Handler, Restart, StopReason, WeakEventManager, handler_fn};
 use genevent_models::{model, spawn};
 use shuttle::future::block_on;
 
@@ -177,4 +178,57 @@ fn stop_waits_for_a_group_that_is_added_meanwhile_and_for_its_handlers() {
             .boxed(),
         )
     });
+}
+
+/// Publishes 9 over event 1, and counts how often it was refused.
+struct Publishing {
+    manager: WeakEventManager<u64>,
+    refused: Arc<AtomicU64>,
+}
+
+impl Handler<u64> for Publishing {
+    async fn handle_event(&mut self, n: &u64) -> ControlFlow<()> {
+        if *n == 1 {
+            let manager = self.manager.upgrade().unwrap();
+            let stored = manager.notify(9).await;
+            let refused = u64::from(stored.is_err());
+            self.refused.fetch_add(refused, Ordering::SeqCst);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// A permit holds the only place. Used, it fills the handler's window; dropped, it does not.
+#[test]
+fn a_handler_that_waits_for_a_permit_goes_on_when_that_is_used_or_dropped() {
+    for is_used in [false, true] {
+        model(move || {
+            block_on(async {
+                let manager = EventManager::new(1);
+                let refused = Arc::new(AtomicU64::new(0));
+                let handler = Publishing {
+                    manager: manager.downgrade(),
+                    refused: Arc::clone(&refused),
+                };
+                let handler = manager.add_handler("a", handler).unwrap();
+                manager.notify(1).await.unwrap();
+                let permit = manager.reserve().await.unwrap();
+                let ending = spawn(async move {
+                    if is_used {
+                        permit.notify(2);
+                    }
+                });
+                handler.call(|_| ()).await.unwrap();
+                ending.await.unwrap();
+                manager.stop().await.unwrap();
+                if !is_used {
+                    assert_eq!(
+                        refused.load(Ordering::SeqCst),
+                        0,
+                        "it never waits for itself"
+                    );
+                }
+            });
+        });
+    }
 }
