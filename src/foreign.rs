@@ -24,6 +24,8 @@ const PAYLOADS: usize = 8;
 
 /// Drops the payload of a caught panic. Its `Drop` is user code and may panic with another payload,
 /// which is dropped the same way.
+#[cold]
+#[inline(never)]
 pub(crate) fn drop_payload(mut payload: Box<dyn Any + Send>) {
     for _ in 0..PAYLOADS {
         match catch_unwind(AssertUnwindSafe(|| drop(payload))) {

@@ -19,8 +19,8 @@ type Publish = fn(EventManager<u32>) -> BoxFuture<'static, Result<(), Refused>>;
 #[derive(Debug, PartialEq, Eq)]
 struct Refused;
 
-fn refused(error: &ReserveError) -> Refused {
-    assert_eq!(*error, ReserveError::WouldDeadlock);
+fn refused(error: ReserveError) -> Refused {
+    assert_eq!(error, ReserveError::WouldDeadlock);
     Refused
 }
 
@@ -37,16 +37,16 @@ const WAYS: [(&str, Publish); 5] = [
     ("reserve", |manager| {
         let reserve = async move { manager.reserve().await };
         let used = |permit: Permit<u32>| _ = permit.notify(9);
-        let told = reserve.map(move |reserved| reserved.map(used).map_err(|e| refused(&e)));
+        let told = reserve.map(move |reserved| reserved.map(used).map_err(refused));
         told.boxed()
     }),
     ("a sink", |manager| {
         let send = async move { manager.sink().send(9).await };
-        send.map(|sent| sent.map_err(|e| refused(&e))).boxed()
+        send.map(|sent| sent.map_err(refused)).boxed()
     }),
     ("a sync sink", |manager| {
         let feed = async move { manager.sync_sink().feed(9).await };
-        feed.map(|sent| sent.map_err(|e| refused(&e))).boxed()
+        feed.map(|sent| sent.map_err(refused)).boxed()
     }),
     ("notify, begun outside", |manager| {
         let mut notify = Box::pin(async move { manager.notify(9).await });
