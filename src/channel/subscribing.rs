@@ -173,26 +173,12 @@ impl<E> Channel<E> {
     }
 
     pub(crate) fn disconnect(&self, id: SubscriberId) -> bool {
-        self.take_out(id, "disconnected on request")
-    }
-
-    /// A handler's subscription, which has no handler any more.
-    #[cfg(feature = "rt")]
-    pub(crate) fn withdraw(&self, id: SubscriberId) {
-        self.take_out(id, "no handler reads it any more");
-    }
-
-    #[cfg_attr(
-        not(feature = "tracing"),
-        expect(unused_variables, reason = "nobody is told why")
-    )]
-    fn take_out(&self, id: SubscriberId, why: &'static str) -> bool {
         self.run(|state, effects| {
             let cause = DisconnectCause::Requested;
             let counted = state.ring.disconnect(id, cause, effects);
             if counted {
                 #[cfg(feature = "tracing")]
-                state.ring.tell_left(id, why, effects);
+                (state.ring).tell_left(id, "disconnected on request", effects);
                 let parked = state.unpark(id.key);
                 effects.extend(parked.map(Effect::WakeReader));
                 state.release_if_idle(effects);
@@ -200,6 +186,21 @@ impl<E> Channel<E> {
             }
             counted
         })
+    }
+
+    /// A handler's subscription, which has no handler any more: asked for by the handler's task.
+    #[cfg(feature = "rt")]
+    pub(crate) fn withdraw(&self, id: SubscriberId) {
+        self.run(|state, effects| {
+            if state.ring.withdraw(id, effects) {
+                #[cfg(feature = "tracing")]
+                (state.ring).tell_left(id, "no handler reads it any more", effects);
+                let parked = state.unpark(id.key);
+                effects.extend(parked.map(Effect::Forget));
+                state.release_if_idle(effects);
+                state.call_line(effects);
+            }
+        });
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::panic::Location;
 
+use super::joining::By;
 use super::{Member, Ring, Stored};
 use crate::ack::Ticket;
 use crate::effects::{Effect, Effects};
@@ -43,6 +44,7 @@ impl<E> Ring<E> {
         &mut self,
         key: usize,
         cause: DisconnectCause,
+        by: By,
         effects: &mut Effects<E>,
     ) {
         let member = self.member_mut(key);
@@ -55,7 +57,7 @@ impl<E> Ring<E> {
         let (unread, waker) = lane.cut(cause);
         let dropped = unread.into_iter().map(|ticket| Effect::Dropped(ticket, id));
         effects.extend(dropped);
-        effects.wake(waker);
+        by.release(waker, effects);
         self.filtered -= 1;
         self.unblock(key);
         effects.extend(self.roll.leave(id.number).map(Effect::Filter));

@@ -2,6 +2,7 @@
 
 use std::panic::Location;
 use std::sync::OnceLock;
+use std::task::Waker;
 
 use super::{Member, Ring};
 use crate::cursor::{Cursor, Word};
@@ -13,6 +14,26 @@ use crate::options::SubscribeOptions;
 use crate::place::{Details, Notes, Place};
 use crate::reading::{After, Rest};
 use crate::sync::{Arc, AtomicU64};
+
+/// Who takes a subscriber out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    /// Its own task, which is running: waking that task would make it run once more for nothing,
+    /// and a loop that subscribes in each turn would spin.
+    Itself,
+    /// Somebody else: the subscriber's task must see the end of its stream.
+    Other,
+}
+
+impl By {
+    /// Deals with the waker of the subscriber's task, if the subscriber was parked.
+    pub(super) fn release<E>(self, waker: Option<Waker>, effects: &mut Effects<E>) {
+        match self {
+            Self::Itself => effects.discard(waker),
+            Self::Other => effects.wake(waker),
+        }
+    }
+}
 
 impl<E> Ring<E> {
     /// A new subscriber that sees every event after the newest one, and the retained ones before
@@ -74,7 +95,7 @@ impl<E> Ring<E> {
     /// True if it counted until now.
     pub(crate) fn leave(&mut self, key: usize, effects: &mut Effects<E>) -> bool {
         let counted = self.member(key).attached;
-        self.detach(key, effects);
+        self.detach(key, By::Itself, effects);
         let member = self.member_mut(key);
         member.gone = true;
         let rest = member.rest.take();
@@ -96,11 +117,27 @@ impl<E> Ring<E> {
         cause: DisconnectCause,
         effects: &mut Effects<E>,
     ) -> bool {
+        self.end(id, cause, By::Other, effects)
+    }
+
+    /// As [`disconnect`](Self::disconnect), asked for by the task that reads the subscription.
+    #[cfg(feature = "rt")]
+    pub(crate) fn withdraw(&mut self, id: SubscriberId, effects: &mut Effects<E>) -> bool {
+        self.end(id, DisconnectCause::Requested, By::Itself, effects)
+    }
+
+    fn end(
+        &mut self,
+        id: SubscriberId,
+        cause: DisconnectCause,
+        by: By,
+        effects: &mut Effects<E>,
+    ) -> bool {
         let Some(member) = self.find(id).filter(|member| member.attached) else {
             return false;
         };
         if member.lane.is_some() {
-            self.cut_lane(id.key, cause, effects);
+            self.cut_lane(id.key, cause, by, effects);
             self.settle(id.key, None, effects);
             self.assert_invariants();
             return true;
@@ -113,7 +150,7 @@ impl<E> Ring<E> {
             after: After::End(cause),
         });
         // The position is final only now: what is claimed until here was received.
-        let word = self.detach(id.key, effects);
+        let word = self.detach(id.key, by, effects);
         rest.next = word.position() + 1;
         let member = self.member_mut(id.key);
         member.rest = Some(rest);
@@ -124,16 +161,16 @@ impl<E> Ring<E> {
 
     /// Takes the member out of all that counts it. Its unread events are dropped; for those in
     /// hand it is watched from now on.
-    fn detach(&mut self, key: usize, effects: &mut Effects<E>) -> Word {
+    fn detach(&mut self, key: usize, by: By, effects: &mut Effects<E>) -> Word {
         let member = self.member_mut(key);
         member.place.cursor.watch();
         if member.lane.is_some() {
-            self.cut_lane(key, DisconnectCause::Requested, effects);
+            self.cut_lane(key, DisconnectCause::Requested, by, effects);
             return self.member(key).place.cursor.load();
         }
         let word = member.place.cursor.detach();
         if let Some(stage) = member.place.stage() {
-            effects.wake(stage.stop_waiting());
+            by.release(stage.stop_waiting(), effects);
         }
         if !std::mem::replace(&mut member.attached, false) {
             return word;
