@@ -79,3 +79,11 @@ impl Bell {
         Poll::Pending
     }
 }
+
+/// The thread ends a moment later; it must not keep the task until then.
+impl Drop for Bell {
+    fn drop(&mut self) {
+        let waker = self.state.lock().waker.take();
+        foreign::discard(waker);
+    }
+}
