@@ -213,6 +213,8 @@ mod sync;
 mod tasks;
 #[cfg(feature = "test-util")]
 pub mod test_util;
+#[cfg(feature = "rt")]
+mod timer;
 mod watchers;
 
 /// Every program in README, as a test.

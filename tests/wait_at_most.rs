@@ -3,6 +3,7 @@
 mod limit;
 mod permits;
 mod publishers;
+mod runtimes;
 mod several;
 
 use std::time::Duration;

@@ -181,7 +181,9 @@ pub(crate) enum Item {
 pub(crate) struct Call {
     question: Question,
     progress: Progress,
-    /// When it gives up.
+    /// For how long it waits.
+    within: Option<Time>,
+    /// When it gives up, once it has been polled.
     deadline: Option<Time>,
     /// At the head of the line: when it will look again by itself.
     alarm: Option<Time>,

@@ -194,6 +194,16 @@ impl Reference {
         self.line.len()
     }
 
+    /// Whether the first in line has been woken and not polled since; `None` if it may have been
+    /// by the clock.
+    pub(crate) fn is_head_called(&self) -> Option<bool> {
+        let Some(&head) = self.line.first() else {
+            return Some(false);
+        };
+        let head = &self.calls[head];
+        (head.polled_at == self.now).then_some(head.woken)
+    }
+
     /// For how long publishers have waited for it.
     pub(crate) fn holding(&self, who: Who) -> Option<Duration> {
         let since = self.readers[who].holding.filter(|_| self.waiting() > 0)?;

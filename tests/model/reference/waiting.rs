@@ -12,7 +12,8 @@ impl Reference {
         self.calls.push(Call {
             question,
             progress: Progress::Lazy,
-            deadline: within.map(|time| self.now + time),
+            within,
+            deadline: None,
             alarm: None,
             asked: Vec::new(),
             polled_at: self.now,
@@ -24,6 +25,9 @@ impl Reference {
     pub(crate) fn poll(&mut self, id: CallId) -> Poll<Answer> {
         self.calls[id].woken = false;
         self.calls[id].polled_at = self.now;
+        if let Some(time) = self.calls[id].within {
+            self.calls[id].deadline.get_or_insert(self.now + time);
+        }
         let mut answer = match self.calls[id].question {
             Question::Notify(payload)
             | Question::AckNotify(payload)
