@@ -8,8 +8,8 @@
 //! owed an answer.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use crate::clock::Instant;
 use crate::effects::Effects;
 use crate::inspect::SubscriberId;
 use crate::judging::Roll;
@@ -30,11 +30,13 @@ mod publishing;
 mod reading;
 mod seeing;
 mod stages;
+mod waiting;
 #[cfg(all(feature = "tracing", feature = "rt"))]
 mod warning;
 mod way;
 
 use flushing::Flushes;
+use waiting::{WaitClock, Waited};
 
 /// Where an event went.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -72,12 +74,15 @@ pub(crate) enum Room {
 /// 4. `blocking` lists the members that know their index in it: they make publishers wait, had
 ///    no room for one event more than `tail + reserved` when last looked at, and are watched.
 /// 5. `reserved <= capacity`.
-/// 6. The first `held` of `blocking` are those that have a `since`.
+/// 6. The first `held` of `blocking` are those that have `waited`. While there are none, `clock`
+///    stands still.
 /// 7. `listeners` is one more than `attached` while events are retained, and else the same.
 /// 8. Members with a lane are no readers of the log, and not in the limits. Of these, `blocking`
 ///    lists only those that the head of the line waits for.
 /// 9. Those who left take no more room in the limits than those who are there, but for a few. Those
 ///    that are in the way count as being in there, where they will be again.
+/// 10. Where permits are out past a subscriber's window, it joined while they were, or it is in
+///     `passed`.
 pub(crate) struct Ring<E> {
     /// Which of the process's managers it belongs to.
     id: u64,
@@ -112,20 +117,26 @@ pub(crate) struct Ring<E> {
     /// `looked_at`: nobody waits for what they have not read.
     looked: usize,
     looked_at: u64,
-    /// The blocking members that have an `end`.
-    ends: BTreeSet<(Instant, usize)>,
+    /// Runs while publishers wait for some of the blocking members.
+    clock: WaitClock,
+    /// The blocking members that have an `end`, with what the clock will tell then.
+    ends: BTreeSet<(Duration, usize)>,
     /// Members with a lane that publishers have waited for, and that are not in the way of the one
-    /// that is first now: their time goes on until they take something or have room.
+    /// that is first now: their time stands still, and is kept until they take something or have
+    /// room.
     aside: BTreeSet<usize>,
+    /// Members whose time was up when a permit was given that they have no room for, and maybe
+    /// some that have made room since.
+    passed: BTreeSet<usize>,
     /// The manager's name.
     #[cfg(feature = "tracing")]
     pub(crate) name: Option<Arc<str>>,
     #[cfg(all(feature = "tracing", feature = "rt"))]
     warn_after: Option<std::time::Duration>,
-    /// The blocking members that have a `since`, and of which nobody has been warned, with the
-    /// moment for that.
+    /// The blocking members that have `waited`, and of which nobody has been warned, with what the
+    /// clock will tell when it is time for that.
     #[cfg(all(feature = "tracing", feature = "rt"))]
-    warnings: BTreeSet<(Instant, usize)>,
+    warnings: BTreeSet<(Duration, usize)>,
 }
 
 struct Member<E> {
@@ -134,8 +145,8 @@ struct Member<E> {
     lane: Option<Arc<dyn Queued>>,
     /// Where it is in `blocking`.
     blocking: Option<usize>,
-    /// Since when a publisher has waited for what it has not read.
-    since: Option<Instant>,
+    /// For how long publishers have waited for what it has not read, once they have.
+    waited: Option<Waited>,
     /// Somebody was warned of that.
     #[cfg(all(feature = "tracing", feature = "rt"))]
     warned: bool,
@@ -158,7 +169,7 @@ impl<E> Member<E> {
             place: Arc::clone(place),
             lane,
             blocking: None,
-            since: None,
+            waited: None,
             #[cfg(all(feature = "tracing", feature = "rt"))]
             warned: false,
             flushes: None,
@@ -219,8 +230,10 @@ impl<E> Ring<E> {
             held: 0,
             looked: 0,
             looked_at: 0,
+            clock: WaitClock::default(),
             ends: BTreeSet::new(),
             aside: BTreeSet::new(),
+            passed: BTreeSet::new(),
             #[cfg(feature = "tracing")]
             name: None,
             #[cfg(all(feature = "tracing", feature = "rt"))]

@@ -3,6 +3,7 @@
 use std::panic::Location;
 
 use super::{Channel, State};
+use crate::clock::Instant;
 use crate::effects::Effects;
 use crate::judging::Judged;
 use crate::lane::Lane;
@@ -14,7 +15,7 @@ impl<E> State<E> {
     #[inline]
     pub(super) fn look(&mut self, judged: &mut Judged, effects: &mut Effects<E>) {
         if let Some(answers) = judged.answers() {
-            self.ring.find_in_the_way(answers, effects);
+            self.ring.find_in_the_way(answers, Instant::now, effects);
         }
     }
 }

@@ -74,8 +74,17 @@ impl<E> State<E> {
     /// A publisher leaves the line; gives its waker back.
     pub(super) fn leave_line(&mut self, turn: Turn) -> Option<Waker> {
         if self.line.is_head(turn) {
-            self.ring.step_aside();
+            self.ring.step_aside(Instant::now);
         }
-        self.line.leave(turn)
+        let waker = self.line.leave(turn);
+        self.note_departure();
+        waker
+    }
+
+    /// A publisher has left the line, or has not stood in it.
+    pub(super) fn note_departure(&mut self) {
+        if self.line.is_empty() {
+            self.ring.pause(Instant::now);
+        }
     }
 }

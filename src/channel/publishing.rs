@@ -64,7 +64,7 @@ impl<E> Wish<'_, E> {
     fn look(&mut self, state: &mut State<E>, effects: &mut Effects<E>) {
         match self {
             Self::Store { judged, .. } => state.look(judged, effects),
-            Self::Permit => state.ring.find_any_in_the_way(),
+            Self::Permit => state.ring.find_any_in_the_way(Instant::now),
         }
     }
 }
@@ -153,7 +153,7 @@ impl<E> Channel<E> {
                 }
                 state.look(&mut judged, effects);
                 if state.room(Claim::Event, effects) == Room::Full {
-                    state.ring.step_aside();
+                    state.ring.step_aside(Instant::now);
                     return Step::Done(Err(TryNotifyError::Full(take())));
                 }
                 let stored = state.store(take(), None, &mut judged, effects);
@@ -201,7 +201,7 @@ impl<E> Channel<E> {
         waker: &Waker,
     ) -> Result<Result<(), Refusal>, Wait> {
         self.poll_turn(Wish::Permit, turn, waker, |state, _, effects| {
-            state.ring.reserve(effects);
+            state.ring.reserve(Instant::now, effects);
             state.call_line(effects);
         })
     }
@@ -243,9 +243,10 @@ impl<E> Channel<E> {
                 // Those in the way are dealt with by what it does, unless it is refused: which it
                 // may be before it stands in line.
                 if first && refusal.is_some() {
-                    state.ring.step_aside();
+                    state.ring.step_aside(Instant::now);
                 }
                 let left = turn.take().and_then(|turn| state.line.leave(turn));
+                state.note_departure();
                 effects.discard(left);
                 effects.discard(spare.take());
                 Step::Done(Ok(match refusal {

@@ -3,8 +3,10 @@
 use std::panic::Location;
 
 use super::joining::By;
+use super::waiting::Waited;
 use super::{Member, Ring, Stored};
 use crate::ack::Ticket;
+use crate::clock::Instant;
 use crate::effects::{Effect, Effects};
 use crate::end::DisconnectCause;
 use crate::inspect::{SubscriberId, SubscriberKind};
@@ -60,6 +62,7 @@ impl<E> Ring<E> {
         by.release(waker, effects);
         self.filtered -= 1;
         self.unblock(key);
+        self.passed.remove(&key);
         effects.extend(self.roll.leave(id.number).map(Effect::Filter));
         self.barred = self.closed || !self.roll.is_empty();
     }
@@ -97,13 +100,18 @@ impl<E> Ring<E> {
     /// Those that want the event and have no room for it are in the way, until
     /// [`step_aside`](Self::step_aside).
     #[cold]
-    pub(crate) fn find_in_the_way(&mut self, answers: &mut Answers, effects: &mut Effects<E>) {
+    pub(crate) fn find_in_the_way(
+        &mut self,
+        answers: &mut Answers,
+        now: impl Fn() -> Instant,
+        effects: &mut Effects<E>,
+    ) {
         self.expel(answers, effects);
-        answers.full(self.reserved, |id| self.block_lane(id));
+        answers.full(self.reserved, |id| self.find_lane_in_the_way(id, &now));
     }
 
     /// As [`find_in_the_way`](Self::find_in_the_way), of an event that any may want.
-    pub(crate) fn find_any_in_the_way(&mut self) {
+    pub(crate) fn find_any_in_the_way(&mut self, now: impl Fn() -> Instant) {
         let mut waiting = Vec::new();
         self.roll.lanes(|lane| {
             let place = lane.place();
@@ -112,25 +120,33 @@ impl<E> Ring<E> {
             }
         });
         for id in waiting {
-            self.block_lane(id);
+            self.find_lane_in_the_way(id, &now);
         }
     }
 
-    fn block_lane(&mut self, id: SubscriberId) {
+    fn find_lane_in_the_way(&mut self, id: SubscriberId, now: impl FnOnce() -> Instant) {
+        if self.block_lane(id) {
+            self.resume(id.key, now);
+        }
+    }
+
+    /// True if the lane has come into the way.
+    fn block_lane(&mut self, id: SubscriberId) -> bool {
         let Some(member) = self.current(id) else {
-            return;
+            return false;
         };
         let is_known = member.blocking.is_some();
         if is_known || !member.place.overflow.makes_wait() || self.has_room(member) {
-            return;
+            return false;
         }
         // Again, now that it reports: it may have taken something meanwhile.
         member.place.cursor.watch();
         if self.has_room(member) {
             self.unwatch_if_idle(id.key);
-        } else {
-            self.block(id.key);
+            return false;
         }
+        self.block(id.key);
+        true
     }
 
     /// Whether its lane has room for one event more than was promised.
@@ -140,19 +156,23 @@ impl<E> Ring<E> {
     }
 
     /// The head of the line has gone: those in its way need not be in that of the next. Their
-    /// time goes on, until they take something or have room.
-    pub(crate) fn step_aside(&mut self) {
+    /// time stands still until they are again, and is kept until they take something or have room.
+    pub(crate) fn step_aside(&mut self, now: impl Fn() -> Instant) {
         if self.filtered == 0 {
             return;
         }
         for key in self.blocking_lanes() {
-            let since = self.member(key).since;
+            let waited = self.member(key).waited;
+            let waited = waited.map(|waited| Waited {
+                before: waited.so_far(self.clock.read(&now)),
+                ..waited
+            });
             #[cfg(all(feature = "tracing", feature = "rt"))]
             let warned = self.member(key).warned;
             self.unblock(key);
-            if since.is_some() {
+            if waited.is_some() {
                 let member = self.member_mut(key);
-                member.since = since;
+                member.waited = waited;
                 #[cfg(all(feature = "tracing", feature = "rt"))]
                 {
                     member.warned = warned;
@@ -238,6 +258,10 @@ impl<E> Ring<E> {
             self.tell_left(id, "disconnected: its window was full", effects);
             return false;
         }
+        if self.is_passed(id.key) && is_full() {
+            self.disconnect_overdue(id.key, effects);
+            return false;
+        }
         true
     }
 
@@ -259,6 +283,7 @@ impl<E> Ring<E> {
             // Also the time that it has.
             self.unblock(id.key);
             if was_blocking {
+                // Nobody has waited for what is left.
                 self.block_lane(id);
             }
         }

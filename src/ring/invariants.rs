@@ -35,8 +35,9 @@ impl<E> Ring<E> {
         for (index, &key) in self.blocking.iter().enumerate() {
             let member = self.member(key);
             assert_eq!(member.blocking, Some(index), "invariant 4");
-            assert_eq!(member.since.is_some(), index < self.held, "invariant 6");
+            assert_eq!(member.waited.is_some(), index < self.held, "invariant 6");
         }
+        assert!(self.held > 0 || !self.clock.is_running(), "invariant 6");
         let blocking = attached().filter(|member| member.blocking.is_some());
         assert_eq!(blocking.count(), self.blocking.len(), "invariant 4");
         assert!(self.reserved <= self.capacity, "invariant 5");

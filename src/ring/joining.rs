@@ -186,6 +186,7 @@ impl<E> Ring<E> {
         self.attached -= 1;
         self.listeners -= 1;
         self.unblock(key);
+        self.passed.remove(&key);
         self.forget_stale_limits();
         word
     }

@@ -56,7 +56,7 @@ impl<E> Ring<E> {
     /// Asks for no more reports if nobody waits for what the member does.
     pub(super) fn unwatch_if_idle(&self, key: usize) {
         let member = self.member(key);
-        let is_idle = member.blocking.is_none() && member.since.is_none();
+        let is_idle = member.blocking.is_none() && member.waited.is_none();
         let is_stage = member.place.stage().is_some();
         if member.attached && is_idle && member.flushes.is_none() && !is_stage {
             member.place.cursor.unwatch();

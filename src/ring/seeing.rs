@@ -108,17 +108,17 @@ impl<E> Ring<E> {
         // Looked at once, so that an event which is taken meanwhile is counted once.
         let word = place.cursor.load();
         let member = self.current(place.id);
-        let since = member
+        let waited = member
             .filter(|member| member.blocking.is_some())
-            .and_then(|member| member.since);
+            .and_then(|member| member.waited);
         SubscriberInfo {
             place: Arc::clone(place),
             pending: member.map_or(0, |member| self.unread(member, word)),
             unacked: place.unacked(word),
             missed: place.missed(),
             holding: now
-                .zip(since)
-                .map(|(now, since)| now.saturating_duration_since(since)),
+                .zip(waited)
+                .map(|(now, waited)| waited.so_far(self.clock.read(|| now))),
         }
     }
 

@@ -85,8 +85,10 @@ pub(crate) struct Reader {
     pub(crate) in_hand: Option<Event>,
     /// If it is a stream of deliveries.
     pub(crate) out: Option<Out>,
-    /// Since when it has made publishers wait.
-    holding: Option<Time>,
+    /// For how long it has made publishers wait, since it began to.
+    waited: Option<Time>,
+    /// A permit was given when its time was up.
+    passed: bool,
     pub(crate) missed: u64,
     /// Missed since the last event that was yielded, and not told.
     gap: u64,

@@ -28,7 +28,8 @@ impl Reference {
             unread: VecDeque::new(),
             in_hand: None,
             out: None,
-            holding: None,
+            waited: None,
+            passed: false,
             missed: 0,
             gap: 0,
             state: if self.closed {
@@ -92,7 +93,7 @@ impl Reference {
         let reader = &mut self.readers[who];
         if let Some(event) = reader.unread.pop_front() {
             reader.gap = 0;
-            reader.holding = None;
+            reader.waited = None;
             if reader.state == State::Attached {
                 self.events[event].received.answer(who);
                 match &mut reader.out {
