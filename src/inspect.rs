@@ -165,9 +165,10 @@ impl SubscriberInfo {
     /// For how long publishers have been waiting for it to read on; `None` if none waits, or
     /// none because of this subscriber.
     ///
-    /// Time runs from when the first publisher began to wait for it, not from when its window was
-    /// full, and on tokio it is tokio's. A publisher that is cancelled does not start it anew; the
-    /// subscriber's taking an event does. While [permits](crate::Permit) hold the room of a
+    /// The time counts from when the first publisher began to wait for the subscriber, not from when
+    /// its window was full, and on tokio the clock is tokio's. Time in which nobody waits does not
+    /// count. A publisher that is cancelled does not reset the time; the subscriber's reading an
+    /// event does. While [permits](crate::Permit) hold the room of a
     /// subscriber that has read everything, it is not to blame.
     ///
     /// # Examples

@@ -19,6 +19,9 @@ use crate::sync::Arc;
 /// subscriber that joins while permits are out gets their events, too, even past a window that is
 /// smaller than their number.
 ///
+/// A permit may be given past a [`WaitAtMost`](crate::Overflow) subscriber whose time is up. The
+/// subscriber is disconnected when the permit's event is stored, unless it has made room by then.
+///
 /// # Examples
 /// ```
 /// use futures::{FutureExt, StreamExt};

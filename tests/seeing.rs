@@ -326,30 +326,6 @@ fn stats_tell_who_stands_in_line_and_what_is_promised() {
 }
 
 #[test]
-fn after_the_close_the_head_is_called_until_the_last_publisher_has_been_polled() {
-    let manager = EventManager::new(1);
-    let reader = manager.subscribe();
-    manager.try_notify(0).unwrap();
-    let mut publishers = [1, 2, 3].map(|event| task::spawn(manager.notify(event)));
-    let mut permit = task::spawn(manager.reserve());
-    for publisher in &mut publishers {
-        assert_pending!(publisher.poll());
-    }
-    assert_pending!(permit.poll());
-    assert!(!manager.stats().is_head_called());
-    manager.close();
-    for publisher in &mut publishers {
-        assert!(manager.stats().is_head_called(), "woken, and not polled");
-        assert!(publisher.is_woken());
-        assert!(assert_ready!(publisher.poll()).is_err());
-    }
-    assert!(manager.stats().is_head_called());
-    drop(permit);
-    assert!(!manager.stats().is_head_called(), "nobody waits");
-    drop(reader);
-}
-
-#[test]
 fn who_leaves_the_line_is_not_counted_in_it_any_more() {
     let manager = EventManager::new(1);
     let reader = manager.subscribe();

@@ -1,6 +1,8 @@
 //! What waits with a timer may be polled in one runtime after another, or in none.
 
+use std::cell::Cell;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use futures::future::LocalBoxFuture;
@@ -103,15 +105,18 @@ fn what_waited_in_a_block_on_goes_on_in_a_task_and_in_a_block_on_again() {
     for_each_waiting(|name, mut future, first| {
         let second = runtime();
         let local = LocalSet::new();
-        let future = local.block_on(&second, async {
+        let moved = Rc::new(Cell::new(None));
+        let back = Rc::clone(&moved);
+        local.block_on(&second, async {
             let in_a_task = spawn_local(async move {
                 for _ in 0..3 {
                     assert!(poll_with(&mut future, &noop_waker()).is_pending(), "{name}");
                 }
-                future
+                back.set(Some(future));
             });
-            in_a_task.await.unwrap()
+            in_a_task.await.unwrap();
         });
+        let future = moved.take().expect("the task has put it back");
         drop((first, local, second));
         runtime().block_on(async {
             let begun = Instant::now();
