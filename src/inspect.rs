@@ -18,8 +18,6 @@ pub struct SubscriberId {
     pub(crate) manager: u64,
     /// 1 for the first subscription that the manager gave out.
     pub(crate) number: u64,
-    /// Where the ring keeps it.
-    pub(crate) key: usize,
 }
 
 impl fmt::Display for SubscriberId {

@@ -12,6 +12,7 @@ use crate::end::{DisconnectCause, EndReason};
 use crate::foreign::discard;
 use crate::options::Overflow;
 use crate::place::Place;
+use crate::room::Room;
 use crate::sync::{Arc, AtomicU64, Mutex, Ordering};
 
 /// # Invariants
@@ -121,6 +122,7 @@ impl<T> Lane<T> {
                 Taken::Missed(std::mem::take(&mut queue.gap))
             } else if let Some(item) = queue.items.pop_front() {
                 queue.gap = 0;
+                queue.items.give_back(KEPT);
                 self.note_length(&queue);
                 let old = queue.waker.take();
                 let (item, word) = self.claim(item, queue.cut.is_none());
@@ -135,7 +137,6 @@ impl<T> Lane<T> {
                 Taken::Parked
             } else if let Some(waker) = spare.take() {
                 spare = queue.waker.replace(waker);
-                queue.items.shrink_to(KEPT);
                 Taken::Parked
             } else {
                 drop(queue);

@@ -202,6 +202,7 @@ mod permit;
 mod place;
 mod reading;
 mod ring;
+mod room;
 mod roster;
 mod segment;
 mod sink;

@@ -6,6 +6,7 @@ use std::task::Waker;
 use crate::clock::Instant;
 use crate::inspect::SubscriberId;
 use crate::ring::Claim;
+use crate::room::Room;
 
 /// A place in the [`Line`], and what it is waited for; later places have greater numbers.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -158,9 +159,7 @@ impl Line {
             self.places.retain(|place| place.here);
             self.left = 0;
         }
-        if self.places.is_empty() {
-            self.places.shrink_to(KEPT);
-        }
+        self.places.give_back(KEPT);
         waker
     }
 

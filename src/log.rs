@@ -25,6 +25,7 @@ use std::collections::VecDeque;
 use crate::ack::Ticket;
 use crate::effects::{Effect, Effects};
 use crate::place::Place;
+use crate::room::Room;
 use crate::segment::{Segment, Slot, slots_for};
 use crate::sync::Arc;
 
@@ -334,6 +335,12 @@ impl<E> Log<E> {
         true
     }
 
+    /// Gives memory back that a larger backlog took.
+    fn give_back(&mut self) {
+        self.links.give_back(self.slots);
+        self.awaited.give_back(self.slots);
+    }
+
     /// Lets go of the segments at the front that nobody reads and that need not be retained.
     fn trim(&mut self, effects: &mut Effects<E>) {
         let is_free = |link: &Link<E>, past: u64| link.readers == 0 && link.segment.last() <= past;
@@ -346,6 +353,7 @@ impl<E> Log<E> {
                 self.awaited.pop_front();
             }
         }
+        self.give_back();
     }
 
     /// Where readers of the open run are counted: at its first event, there or not yet.

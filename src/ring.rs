@@ -26,6 +26,7 @@ mod flushing;
 mod invariants;
 mod joining;
 mod keeper;
+mod members;
 mod publishing;
 mod reading;
 mod seeing;
@@ -35,6 +36,7 @@ mod warning;
 mod way;
 
 use flushing::Flushes;
+use members::Members;
 
 /// Where an event went.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -78,6 +80,7 @@ pub(crate) enum Room {
 ///    lists only those that the head of the line waits for.
 /// 9. Those who left take no more room in the limits than those who are there, but for a few. Those
 ///    that are in the way count as being in there, where they will be again.
+/// 10. `blocking_lanes` counts the members in `blocking` that have a lane.
 pub(crate) struct Ring<E> {
     /// Which of the process's managers it belongs to.
     id: u64,
@@ -87,8 +90,8 @@ pub(crate) struct Ring<E> {
     /// It is closed, or has filters to ask: the quick way is barred.
     barred: bool,
     log: Log<E>,
-    members: Vec<Option<Member<E>>>,
-    free: Vec<usize>,
+    /// By the numbers of their ids.
+    members: Members<Member<E>>,
     joined: u64,
     /// Those that read the log.
     attached: usize,
@@ -105,7 +108,9 @@ pub(crate) struct Ring<E> {
     /// When one that makes nobody wait must be dealt with.
     yields: Limits,
     /// First those that a publisher has begun to wait for.
-    blocking: Vec<usize>,
+    blocking: Vec<u64>,
+    /// How many of the blocking members have a lane.
+    blocking_lanes: usize,
     /// How many of the blocking members these are.
     held: usize,
     /// The blocking members before this index, but for those, had read everything up to the event
@@ -113,10 +118,10 @@ pub(crate) struct Ring<E> {
     looked: usize,
     looked_at: u64,
     /// The blocking members that have an `end`.
-    ends: BTreeSet<(Instant, usize)>,
+    ends: BTreeSet<(Instant, u64)>,
     /// Members with a lane that publishers have waited for, and that are not in the way of the one
     /// that is first now: their time goes on until they take something or have room.
-    aside: BTreeSet<usize>,
+    aside: BTreeSet<u64>,
     /// The manager's name.
     #[cfg(feature = "tracing")]
     pub(crate) name: Option<Arc<str>>,
@@ -125,7 +130,7 @@ pub(crate) struct Ring<E> {
     /// The blocking members that have a `since`, and of which nobody has been warned, with the
     /// moment for that.
     #[cfg(all(feature = "tracing", feature = "rt"))]
-    warnings: BTreeSet<(Instant, usize)>,
+    warnings: BTreeSet<(Instant, u64)>,
 }
 
 struct Member<E> {
@@ -205,8 +210,7 @@ impl<E> Ring<E> {
             closed: false,
             barred: false,
             log: Log::new(capacity, retain),
-            members: Vec::new(),
-            free: Vec::new(),
+            members: Members::new(),
             joined: 0,
             attached: 0,
             listeners: usize::from(retain > 0),
@@ -216,6 +220,7 @@ impl<E> Ring<E> {
             waits: Limits::new(id),
             yields: Limits::new(id),
             blocking: Vec::new(),
+            blocking_lanes: 0,
             held: 0,
             looked: 0,
             looked_at: 0,
@@ -283,21 +288,22 @@ impl<E> Ring<E> {
     }
 
     /// The place of a member.
-    pub(crate) fn place(&self, key: usize) -> &Place {
+    pub(crate) fn place(&self, key: u64) -> &Place {
         &self.member(key).place
     }
 
-    fn member(&self, key: usize) -> &Member<E> {
-        self.members[key].as_ref().expect(MEMBER)
+    fn member(&self, key: u64) -> &Member<E> {
+        self.members.get(key).expect(MEMBER)
     }
 
-    fn member_mut(&mut self, key: usize) -> &mut Member<E> {
-        self.members[key].as_mut().expect(MEMBER)
+    fn member_mut(&mut self, key: u64) -> &mut Member<E> {
+        self.members.get_mut(key).expect(MEMBER)
     }
 
     fn find(&self, id: SubscriberId) -> Option<&Member<E>> {
-        let member = self.members.get(id.key)?.as_ref();
-        member.filter(|member| member.place.id == id)
+        // Numbers are those of one manager, and are never given again.
+        let is_ours = id.manager == self.id;
+        is_ours.then(|| self.members.get(id.number)).flatten()
     }
 
     /// The member that a limit is about, if it still is.
@@ -308,5 +314,8 @@ impl<E> Ring<E> {
 
 /// More than fits into any memory, and little enough to be added to any position.
 const MAX_CAPACITY: u64 = 1 << 60;
+
+/// Room for so many that are in the way is kept when there are fewer subscribers.
+const KEPT: usize = 16;
 
 const MEMBER: &str = "a subscription stays a member until it leaves";

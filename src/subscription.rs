@@ -144,7 +144,7 @@ impl<E> Subscription<E> {
         self.finish();
         // Amid a rest nothing is in hand, and what is lost meanwhile is told after it.
         if self.word.is_watched() && matches!(self.reading, Reading::Ask | Reading::Batch(_)) {
-            self.channel.report(self.place.id.key, None);
+            self.channel.report(self.place.id.number, None);
             self.look_again(self.place.cursor.load());
         }
     }
@@ -304,7 +304,7 @@ impl<E> Subscription<E> {
 
     fn end(&mut self, reason: EndReason) {
         self.reading = Reading::Ended(reason);
-        self.channel.leave(self.place.id.key);
+        self.channel.leave(self.place.id.number);
         trace!(ended(&self.place, reason));
     }
 }
@@ -356,7 +356,7 @@ impl<E> Drop for Subscription<E> {
             discard(stage.stop_waiting());
         }
         if !self.is_ended() {
-            let counted = self.channel.leave(self.place.id.key);
+            let counted = self.channel.leave(self.place.id.number);
             if counted {
                 trace!(dropped(&self.place));
             }

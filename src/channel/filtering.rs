@@ -31,7 +31,7 @@ impl<E: 'static> Channel<E> {
         self.run(|state, effects| {
             let lane = state.ring.join_filtered(options, created_at, judge);
             if state.ring.is_closed() {
-                state.ring.leave(lane.place().id.key, effects);
+                state.ring.leave(lane.place().id.number, effects);
                 return (lane, false);
             }
             state.tell_watchers(effects);

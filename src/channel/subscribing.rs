@@ -38,7 +38,7 @@ impl<E> State<E> {
     }
 
     /// Takes one out of those that sleep.
-    fn unpark(&mut self, key: usize) -> Option<Parked> {
+    fn unpark(&mut self, key: u64) -> Option<Parked> {
         let ring = &self.ring;
         self.parking.unpark(key, |key| ring.place(key))
     }
@@ -52,7 +52,7 @@ impl<E> State<E> {
         spare: &mut Option<Waker>,
         effects: &mut Effects<E>,
     ) -> Next {
-        let key = place.id.key;
+        let key = place.id.number;
         let word = place.cursor.finish_locked();
         if word.is_watched() {
             self.ring.report(key, None, effects);
@@ -113,7 +113,7 @@ impl<E> Channel<E> {
             // Before the lock is free: what is overwritten from then on is lost to it.
             let word = place.cursor.load();
             if state.ring.is_closed() {
-                state.ring.leave(place.id.key, effects);
+                state.ring.leave(place.id.number, effects);
                 return (place, word, Reading::Ended(EndReason::Closed));
             }
             state.tell_watchers(effects);
@@ -152,7 +152,7 @@ impl<E> Channel<E> {
     }
 
     /// A watched subscriber has claimed an event (`in_hand`) or finished with it (`None`).
-    pub(crate) fn report(&self, key: usize, in_hand: Option<u64>) {
+    pub(crate) fn report(&self, key: u64, in_hand: Option<u64>) {
         self.run(|state, effects| {
             if state.ring.report(key, in_hand, effects) {
                 state.call_line(effects);
@@ -161,11 +161,12 @@ impl<E> Channel<E> {
     }
 
     /// The subscriber is gone, and has answered for the event in hand. True if it counted.
-    pub(crate) fn leave(&self, key: usize) -> bool {
+    pub(crate) fn leave(&self, key: u64) -> bool {
         self.run(|state, effects| {
             let parked = state.unpark(key);
             effects.extend(parked.map(Effect::Forget));
             let counted = state.ring.leave(key, effects);
+            state.parking.give_back(state.ring.readers());
             state.release_if_idle(effects);
             state.call_line(effects);
             counted
@@ -193,8 +194,9 @@ impl<E> Channel<E> {
             if counted {
                 #[cfg(feature = "tracing")]
                 state.ring.tell_left(id, why, effects);
-                let parked = state.unpark(id.key);
+                let parked = state.unpark(id.number);
                 effects.extend(parked.map(Effect::WakeReader));
+                state.parking.give_back(state.ring.readers());
                 state.release_if_idle(effects);
                 state.call_line(effects);
             }
@@ -217,6 +219,6 @@ impl<E: Send + Sync> Report for Channel<E> {
     }
 
     fn report_gone(&self, subscriber: SubscriberId) -> bool {
-        self.leave(subscriber.key)
+        self.leave(subscriber.number)
     }
 }

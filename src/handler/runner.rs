@@ -20,6 +20,7 @@ use super::owner::Owner;
 use crate::channel::Channel;
 use crate::end::EndReason;
 use crate::inspect::SubscriberId;
+use crate::room::Room;
 use crate::subscription::Subscription;
 use crate::sync::Arc;
 use crate::trace::Scope;
@@ -54,6 +55,9 @@ pub(super) struct Runner<E> {
     life: Option<Life>,
     _running: Running<E>,
 }
+
+/// Room for so many members and orders is kept when there are fewer.
+const KEPT: usize = 8;
 
 /// So many steps are taken at a stretch; then other tasks have their turn.
 const STRETCH: u32 = 64;
@@ -230,6 +234,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
                 continue;
             };
             let member = members.remove(index).expect(THERE);
+            members.give_back(KEPT);
             let last = members.is_empty() && !self.held;
             drop(floor.end(member, reason, last).await);
             rest(stretch).await;
@@ -247,6 +252,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
     /// Carries out the first order.
     async fn carry_out(&mut self) {
         if let Some(order) = self.queue.pop_front() {
+            self.queue.give_back(KEPT);
             self.execute(order.command).await;
         }
     }
@@ -332,6 +338,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
 
     async fn remove(&mut self, index: usize, reason: StopReason) -> Removed<E> {
         let member = self.members.remove(index).expect(THERE);
+        self.members.give_back(KEPT);
         let last = self.members.is_empty() && !self.held;
         self.floor.end(member, reason, last).await
     }

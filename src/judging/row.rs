@@ -7,6 +7,7 @@ use super::few::Few;
 use super::{Found, Wanted};
 use crate::foreign::discard;
 use crate::lane::Lane;
+use crate::room::Room;
 use crate::sync::Arc;
 
 /// A filter, and the lane behind it.
@@ -22,6 +23,9 @@ impl<T, F> Drop for Filter<T, F> {
         discard(self.judge.take());
     }
 }
+
+/// Room for so many filters is kept when a long row is short.
+const KEPT: usize = 8;
 
 /// Those that joined first are first, so that asking them is one loop.
 ///
@@ -92,9 +96,9 @@ impl<T, F> Row<T, F> {
         self.gone += 1;
         if self.gone > self.entries.len() / 2 {
             self.entries.retain(|entry| entry.filter.is_some());
-            self.entries.shrink_to(2 * self.entries.len());
             self.gone = 0;
         }
+        self.entries.give_back(KEPT);
         self.assert_invariants();
         filter
     }

@@ -2,7 +2,7 @@
 
 use std::panic::Location;
 
-use super::{Member, Ring, Stored};
+use super::{KEPT, Member, Ring, Stored};
 use crate::ack::Ticket;
 use crate::effects::{Effect, Effects};
 use crate::end::DisconnectCause;
@@ -10,6 +10,7 @@ use crate::inspect::{SubscriberId, SubscriberKind};
 use crate::judging::{Answers, Filters, Judged};
 use crate::lane::Lane;
 use crate::options::{Overflow, SubscribeOptions};
+use crate::room::Room;
 use crate::sync::Arc;
 
 impl<E> Ring<E> {
@@ -30,7 +31,7 @@ impl<E> Ring<E> {
         let place = self.new_place(SubscribeOptions { kind, ..options }, created_at);
         let lane = Arc::new(Lane::new(Arc::clone(&place)));
         let member = Member::new(&place, Some(Arc::clone(&lane) as _));
-        self.members[place.id.key] = Some(member);
+        self.members.insert(place.id.number, member);
         self.filtered += 1;
         self.roll.join(Arc::clone(&lane), judge);
         self.barred = true;
@@ -39,12 +40,7 @@ impl<E> Ring<E> {
     }
 
     /// The part of detaching that is about the lane.
-    pub(super) fn cut_lane(
-        &mut self,
-        key: usize,
-        cause: DisconnectCause,
-        effects: &mut Effects<E>,
-    ) {
+    pub(super) fn cut_lane(&mut self, key: u64, cause: DisconnectCause, effects: &mut Effects<E>) {
         let member = self.member_mut(key);
         if !std::mem::replace(&mut member.attached, false) {
             return;
@@ -58,6 +54,7 @@ impl<E> Ring<E> {
         effects.wake(waker);
         self.filtered -= 1;
         self.unblock(key);
+        self.blocking.give_back_beyond(self.attached(), KEPT);
         effects.extend(self.roll.leave(id.number).map(Effect::Filter));
         self.barred = self.closed || !self.roll.is_empty();
     }
@@ -67,7 +64,7 @@ impl<E> Ring<E> {
         if self.roll.is_empty() {
             return;
         }
-        let lanes = self.members.iter().flatten().filter(|m| m.attached);
+        let lanes = self.members.iter().filter(|m| m.attached);
         let lanes = lanes.filter_map(|member| member.lane.as_ref());
         effects.wake(lanes.filter_map(|lane| lane.complete()));
         // Last, which may take long: those that were woken need not wait for it.
@@ -125,9 +122,9 @@ impl<E> Ring<E> {
         // Again, now that it reports: it may have taken something meanwhile.
         member.place.cursor.watch();
         if self.has_room(member) {
-            self.unwatch_if_idle(id.key);
+            self.unwatch_if_idle(id.number);
         } else {
-            self.block(id.key);
+            self.block(id.number);
         }
     }
 
@@ -176,7 +173,7 @@ impl<E> Ring<E> {
         }
     }
 
-    fn blocking_lanes(&self) -> Vec<usize> {
+    fn blocking_lanes(&self) -> Vec<u64> {
         let keys = self.blocking.iter().copied();
         keys.filter(|&key| self.member(key).lane.is_some())
             .collect()
@@ -212,7 +209,7 @@ impl<E> Ring<E> {
                     news.map(Effect::Tell)
                 }));
                 // What a flush waits for may be what was lost.
-                self.settle(id.key, None, effects);
+                self.settle(id.number, None, effects);
             }
         });
         self.assert_invariants();
@@ -255,13 +252,13 @@ impl<E> Ring<E> {
         let was_blocking = member.blocking.is_some();
         if took {
             // Also the time that it has.
-            self.unblock(id.key);
+            self.unblock(id.number);
             if was_blocking {
                 self.block_lane(id);
             }
         }
-        self.settle(id.key, None, effects);
-        self.unwatch_if_idle(id.key);
+        self.settle(id.number, None, effects);
+        self.unwatch_if_idle(id.number);
         self.assert_invariants();
         took && was_blocking
     }

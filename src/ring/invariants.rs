@@ -16,7 +16,7 @@ impl<E> Ring<E> {
             return;
         }
         self.log.check(self.attached);
-        let attached = || self.members.iter().flatten().filter(|m| m.attached);
+        let attached = || self.members.iter().filter(|m| m.attached);
         let readers = || attached().filter(|m| m.lane.is_none());
         assert_eq!(readers().count(), self.attached, "invariant 2");
         assert_eq!(attached().count(), self.attached(), "invariant 8");
@@ -43,6 +43,8 @@ impl<E> Ring<E> {
         let keeper = usize::from(self.log.retains());
         assert_eq!(self.listeners, self.attached + keeper, "invariant 7");
         let blocking = readers().filter(|m| m.blocking.is_some()).count();
+        let lanes = self.blocking.len() - blocking;
+        assert_eq!(lanes, self.blocking_lanes, "invariant 10");
         let limits = self.waits.len() + self.yields.len() + blocking;
         assert!(limits <= 2 * self.attached + 16 + keeper, "invariant 9");
     }

@@ -3,7 +3,7 @@
 use std::panic::Location;
 use std::sync::OnceLock;
 
-use super::{Member, Ring};
+use super::{KEPT, Member, Ring};
 use crate::cursor::{Cursor, Word};
 use crate::effects::{Effect, Effects};
 use crate::end::DisconnectCause;
@@ -12,6 +12,7 @@ use crate::log::Spot;
 use crate::options::SubscribeOptions;
 use crate::place::{Details, Notes, Place};
 use crate::reading::{After, Rest};
+use crate::room::Room;
 use crate::sync::{Arc, AtomicU64};
 
 impl<E> Ring<E> {
@@ -24,8 +25,8 @@ impl<E> Ring<E> {
     ) -> (Arc<Place>, Option<Box<Rest<E>>>) {
         let replayed = self.replay(options.replay);
         let place = self.new_place(options, created_at);
-        let key = place.id.key;
-        self.members[key] = Some(Member::new(&place, None));
+        let key = place.id.number;
+        self.members.insert(key, Member::new(&place, None));
         self.log.join().note(&place);
         self.attached += 1;
         self.listeners += 1;
@@ -42,17 +43,12 @@ impl<E> Ring<E> {
         options: SubscribeOptions,
         created_at: &'static Location<'static>,
     ) -> Arc<Place> {
-        let key = self.free.pop().unwrap_or_else(|| {
-            self.members.push(None);
-            self.members.len() - 1
-        });
         self.joined += 1;
         let capacity = usize::try_from(self.capacity).expect("it was given as a usize");
         Arc::new(Place {
             id: SubscriberId {
                 manager: self.id,
                 number: self.joined,
-                key,
             },
             details: Details::of(options.name, options.after),
             #[cfg(feature = "tracing")]
@@ -72,7 +68,7 @@ impl<E> Ring<E> {
 
     /// The subscriber is gone, and has answered for the event in hand, but not for deliveries.
     /// True if it counted until now.
-    pub(crate) fn leave(&mut self, key: usize, effects: &mut Effects<E>) -> bool {
+    pub(crate) fn leave(&mut self, key: u64, effects: &mut Effects<E>) -> bool {
         let counted = self.member(key).attached;
         self.detach(key, effects);
         let member = self.member_mut(key);
@@ -100,8 +96,8 @@ impl<E> Ring<E> {
             return false;
         };
         if member.lane.is_some() {
-            self.cut_lane(id.key, cause, effects);
-            self.settle(id.key, None, effects);
+            self.cut_lane(id.number, cause, effects);
+            self.settle(id.number, None, effects);
             self.assert_invariants();
             return true;
         }
@@ -113,18 +109,18 @@ impl<E> Ring<E> {
             after: After::End(cause),
         });
         // The position is final only now: what is claimed until here was received.
-        let word = self.detach(id.key, effects);
+        let word = self.detach(id.number, effects);
         rest.next = word.position() + 1;
-        let member = self.member_mut(id.key);
+        let member = self.member_mut(id.number);
         member.rest = Some(rest);
-        self.settle(id.key, None, effects);
+        self.settle(id.number, None, effects);
         self.assert_invariants();
         true
     }
 
     /// Takes the member out of all that counts it. Its unread events are dropped; for those in
     /// hand it is watched from now on.
-    fn detach(&mut self, key: usize, effects: &mut Effects<E>) -> Word {
+    fn detach(&mut self, key: u64, effects: &mut Effects<E>) -> Word {
         let member = self.member_mut(key);
         member.place.cursor.watch();
         if member.lane.is_some() {
@@ -150,6 +146,7 @@ impl<E> Ring<E> {
         self.listeners -= 1;
         self.unblock(key);
         self.forget_stale_limits();
+        self.blocking.give_back_beyond(self.attached(), KEPT);
         word
     }
 }

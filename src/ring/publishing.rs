@@ -120,7 +120,7 @@ impl<E> Ring<E> {
                 }
                 self.overwrite(&place, position, effects);
             }
-            self.push_limit(id.key);
+            self.push_limit(id.number);
         }
     }
 
@@ -132,7 +132,7 @@ impl<E> Ring<E> {
         place.count_missed();
         #[cfg(feature = "tracing")]
         effects.extend(crate::trace::News::lost(place, word.position()).map(Effect::Tell));
-        let key = place.id.key;
+        let key = place.id.number;
         if let Some(ticket) = self.log.awaited(word.position()) {
             effects.push(Effect::Dropped(Arc::clone(ticket), place.id));
         }

@@ -15,7 +15,7 @@ impl<E> Ring<E> {
     }
 
     /// A publisher has begun to wait for the member.
-    pub(super) fn plan_warning(&mut self, key: usize, since: Instant) {
+    pub(super) fn plan_warning(&mut self, key: u64, since: Instant) {
         if self.member(key).warned {
             return;
         }
@@ -24,7 +24,7 @@ impl<E> Ring<E> {
     }
 
     /// It is not in the way any more.
-    pub(super) fn cancel_warning(&mut self, key: usize) {
+    pub(super) fn cancel_warning(&mut self, key: u64) {
         let warn_after = self.member(key).since.zip(self.warn_after);
         if let Some(at) = warn_after.and_then(|(since, time)| since.checked_add(time)) {
             self.warnings.remove(&(at, key));

@@ -34,9 +34,9 @@ impl<E> Ring<E> {
             };
             let full = |word: Word| word.position() + member.place.window as u64 <= claimed;
             if full(member.place.cursor.load()) && full(member.place.cursor.watch()) {
-                self.block(id.key);
+                self.block(id.number);
             } else {
-                self.push_limit(id.key);
+                self.push_limit(id.number);
             }
         }
         let is_bound = claim == Claim::Permit && !planted!("permits-without-bound");
@@ -68,7 +68,7 @@ impl<E> Ring<E> {
         };
         for index in looked.max(self.held)..self.blocking.len() {
             let key = self.blocking[index];
-            let member = self.members[key].as_mut().expect(MEMBER);
+            let member = self.members.get_mut(key).expect(MEMBER);
             // One that has read everything is not to blame: permits hold its room.
             let has_read_all = match &member.lane {
                 Some(lane) => lane.len() == 0,
@@ -77,7 +77,10 @@ impl<E> Ring<E> {
             if has_read_all && !planted!("permits-blamed-on-readers") {
                 continue;
             }
-            self.count_as_held(index, now());
+            let since = now();
+            member.since = Some(since);
+            let end = member.end();
+            self.count_as_held(index, since, end);
         }
         (self.looked, self.looked_at) = (self.blocking.len(), tail);
         self.next_look()
@@ -89,13 +92,15 @@ impl<E> Ring<E> {
         self.last_end()
     }
 
-    /// The blocking member at `index` has been waited for since then.
+    /// The blocking member at `index` has been waited for `since` then, and may be until `end`.
     #[inline]
-    fn count_as_held(&mut self, index: usize, since: Instant) {
+    #[cfg_attr(
+        not(all(feature = "tracing", feature = "rt")),
+        expect(unused_variables, reason = "nobody is warned")
+    )]
+    fn count_as_held(&mut self, index: usize, since: Instant, end: Option<Instant>) {
         let key = self.blocking[index];
-        let member = self.members[key].as_mut().expect(MEMBER);
-        member.since = Some(since);
-        if let Some(end) = member.end() {
+        if let Some(end) = end {
             self.ends.insert((end, key));
         }
         if index != self.held {
@@ -158,8 +163,8 @@ impl<E> Ring<E> {
     }
 
     /// Notes when the member will be at its limit, if it reads nothing until then.
-    pub(super) fn push_limit(&mut self, key: usize) {
-        let place = &self.members[key].as_ref().expect(MEMBER).place;
+    pub(super) fn push_limit(&mut self, key: u64) {
+        let place = &self.members.get(key).expect(MEMBER).place;
         if place.overflow.makes_wait() {
             self.waits.push(place);
         } else {
@@ -169,23 +174,25 @@ impl<E> Ring<E> {
 
     /// The member is in the way of publishers.
     #[inline]
-    pub(super) fn block(&mut self, key: usize) {
+    pub(super) fn block(&mut self, key: u64) {
         let index = self.blocking.len();
         self.blocking.push(key);
-        let member = self.members[key].as_mut().expect(MEMBER);
+        let member = self.members.get_mut(key).expect(MEMBER);
         member.blocking = Some(index);
+        self.blocking_lanes += usize::from(member.lane.is_some());
         if let Some(since) = member.since {
             // It was in the way of another publisher, and has taken nothing since.
+            let end = member.end();
             self.aside.remove(&key);
-            self.count_as_held(index, since);
+            self.count_as_held(index, since, end);
         }
     }
 
     /// The member is not, or no longer: it took an event, has room again, or left.
-    pub(super) fn unblock(&mut self, key: usize) {
+    pub(super) fn unblock(&mut self, key: u64) {
         #[cfg(all(feature = "tracing", feature = "rt"))]
         self.cancel_warning(key);
-        let member = self.members[key].as_mut().expect(MEMBER);
+        let member = self.members.get_mut(key).expect(MEMBER);
         let Some(mut index) = member.blocking.take() else {
             if member.since.take().is_some() {
                 self.aside.remove(&key);
@@ -196,6 +203,7 @@ impl<E> Ring<E> {
             self.ends.remove(&(end, key));
         }
         member.since = None;
+        self.blocking_lanes -= usize::from(member.lane.is_some());
         // Mostly it is one alone.
         if self.blocking.len() == 1 {
             self.blocking.clear();
@@ -227,16 +235,16 @@ impl<E> Ring<E> {
 
     /// Those who left stay in the limits until they outnumber the others.
     pub(super) fn forget_stale_limits(&mut self) {
-        // Those that are in the way come back to the limits. (Those with a lane do not.)
-        let away = self.blocking.len().min(self.attached);
+        // Those that are in the way come back to the limits. Those with a lane do not.
+        let away = self.blocking.len() - self.blocking_lanes;
         if self.waits.len() + self.yields.len() + away > 2 * self.attached + 16 {
             let members = &self.members;
-            let is_current = |id: SubscriberId| {
-                let member = members[id.key].as_ref();
-                member.is_some_and(|member| member.place.id == id && member.attached)
-            };
+            let is_current =
+                |number| (members.get(number)).is_some_and(|member: &Member<E>| member.attached);
             self.waits.retain(is_current);
             self.yields.retain(is_current);
         }
+        self.waits.give_back(self.attached);
+        self.yields.give_back(self.attached);
     }
 }

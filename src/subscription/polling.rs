@@ -227,7 +227,7 @@ impl<E> Subscription<E> {
             None => {}
         }
         if self.word.is_watched() && !planted!("late-room") {
-            self.channel.report(self.place.id.key, Some(seq));
+            self.channel.report(self.place.id.number, Some(seq));
             // What has been overwritten since is noticed at the next claim.
         }
     }

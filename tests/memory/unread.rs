@@ -1,0 +1,97 @@
+//! Events that were unread, awaited or out, and are not any more.
+
+use std::collections::VecDeque;
+
+use futures::FutureExt;
+use genevent::{EventManager, Overflow, SubscribeOptions};
+
+use super::{CROWD, FEW_TABLES, leaves, leaves_little};
+use crate::drive::{now, read, waits};
+
+/// Room for all of them, and windows as large.
+fn manager() -> EventManager<usize> {
+    EventManager::new(2 * CROWD)
+}
+
+/// Neither reader ever waits, so the manager never finds everybody asleep.
+#[test]
+fn awaited_events_that_were_read_leave_no_memory_behind_while_one_is_unread() {
+    let manager = manager();
+    let mut reader = manager.subscribe();
+    // What was read goes a segment at a time, with what counts the answers to each event.
+    leaves(FEW_TABLES + 256 * 128, || {
+        let mut waiting = VecDeque::new();
+        for n in 0..=CROWD {
+            let mut done = manager.sync_notify(n);
+            assert!((&mut done).now_or_never().is_none());
+            waiting.push_back(done);
+        }
+        (0..CROWD).for_each(|n| assert_eq!(read(&mut reader), Some(n)));
+        assert_eq!(reader.pending(), 1);
+    });
+}
+
+#[test]
+fn a_backlog_that_was_read_leaves_no_memory_behind_while_one_is_unread() {
+    let mut managers = vec![manager()];
+    managers.push(
+        EventManager::builder()
+            .capacity(2 * CROWD)
+            .retain(4)
+            .build(),
+    );
+    for manager in managers {
+        let mut slow = manager.subscribe();
+        // It reads each event by itself, so that runs of one event are sealed.
+        let mut quick = manager.subscribe();
+        assert!(waits(&mut quick));
+        leaves_little(|| {
+            for n in 0..=CROWD {
+                manager.try_notify(n).unwrap();
+                assert_eq!(read(&mut quick), Some(n));
+            }
+            (0..CROWD).for_each(|n| assert_eq!(read(&mut slow), Some(n)));
+            assert_eq!(slow.pending(), 1);
+        });
+    }
+}
+
+#[test]
+fn a_filtered_backlog_that_was_read_leaves_no_memory_behind_while_one_is_unread() {
+    let manager = manager();
+    let mut reader = manager.subscribe_map(|n| Some([*n; 4]));
+    leaves_little(|| {
+        (0..=CROWD).for_each(|n| assert!(manager.try_notify(n).is_ok()));
+        (0..CROWD).for_each(|n| assert_eq!(read(&mut reader), Some([n; 4])));
+        assert_eq!(reader.pending(), 1);
+    });
+}
+
+#[test]
+fn deliveries_that_were_answered_for_leave_no_memory_behind_while_one_is_out() {
+    let manager = manager();
+    let mut jobs = manager
+        .subscribe_with(SubscribeOptions::new().max_unacked(2 * CROWD))
+        .deliveries();
+    let last = leaves_little(|| {
+        (0..=CROWD).for_each(|n| assert!(manager.try_notify(n).is_ok()));
+        let mut out: Vec<_> = (0..=CROWD).map(|_| read(&mut jobs).unwrap()).collect();
+        let last = out.pop();
+        drop(out);
+        last
+    });
+    assert_eq!(jobs.unacked(), 1);
+    drop(last);
+}
+
+#[test]
+fn events_that_were_lost_leave_no_memory_behind() {
+    let manager = EventManager::new(4);
+    let lossy = manager.subscribe_with(Overflow::DropOldest);
+    leaves_little(|| {
+        for n in 0..CROWD {
+            now(manager.notify(n)).unwrap();
+        }
+        assert_eq!(lossy.missed(), CROWD as u64 - 4);
+    });
+}
