@@ -20,7 +20,9 @@ use crate::sync::{Arc, AtomicU64, Mutex, Ordering};
 /// 2. The cursor moves on, and finishes, under the lock, but for an acknowledgement without a
 ///    poll. So whoever looks at both under the lock misses no event between queue and hand.
 /// 3. A waker is here only while the queue is empty, and more may come.
-/// 4. `unread` is the length of the queue, and whether it is cut. It is stored under the lock,
+/// 4. Once the lane is cut, whoever takes a ticket out of an item answers for it: the subscriber
+///    that takes the item, or drops it, or the one that cut the lane.
+/// 5. `unread` is the length of the queue, and whether it is cut. It is stored under the lock,
 ///    before the cursor moves on: so whoever watches the cursor first, and looks at this second,
 ///    misses no room that is not reported.
 pub(crate) struct Lane<T> {
@@ -46,7 +48,7 @@ struct Queue<T> {
 pub(crate) struct Item<T> {
     pub(crate) seq: u64,
     pub(crate) value: T,
-    /// Who waits for an answer. `None` if nobody does, or it was answered by disconnecting.
+    /// Who waits for an answer. `None` if nobody does, or it was answered for when the lane was cut.
     pub(crate) ticket: Option<Arc<Ticket>>,
     /// It was taken while the subscription counted.
     pub(crate) owes: bool,
@@ -74,6 +76,9 @@ pub(crate) struct Told<'a> {
 
 /// Beside the length: more than any window.
 const CUT: u64 = 1 << 62;
+
+/// So many items are answered for in one turn of the lock.
+const ANSWERED_AT_ONCE: usize = 64;
 
 /// Room for so many is kept when a long queue is empty.
 const KEPT: usize = 64;
@@ -125,9 +130,12 @@ impl<T> Lane<T> {
                 queue.items.give_back(KEPT);
                 self.note_length(&queue);
                 let old = queue.waker.take();
-                let (item, word) = self.claim(item, queue.cut.is_none());
+                let (mut item, word) = self.claim(item, queue.cut.is_none());
                 drop(queue);
                 discard((old, spare));
+                if !item.owes {
+                    self.answer(item.ticket.take());
+                }
                 return (Taken::Item(item), word);
             } else if let Some(cause) = queue.cut {
                 Taken::Ended(EndReason::Disconnected { cause })
@@ -215,7 +223,7 @@ impl<T> Lane<T> {
         (queue.items.len(), queue.complete || queue.cut.is_some())
     }
 
-    /// Drops what is unread, each by itself; nothing more comes.
+    /// Drops what is unread, each by itself, and answers for it; the lane is cut.
     pub(crate) fn clear(&self) {
         let mut queue = self.queue.lock();
         let items = std::mem::take(&mut queue.items);
@@ -223,7 +231,17 @@ impl<T> Lane<T> {
         let waker = queue.waker.take();
         drop(queue);
         discard(waker);
-        items.into_iter().for_each(discard);
+        for mut item in items {
+            self.answer(item.ticket.take());
+            discard(item);
+        }
+    }
+
+    /// Of an item that was cut off: nobody will finish with it. Who cut it off may have come first.
+    fn answer(&self, ticket: Option<Arc<Ticket>>) {
+        if let Some(ticket) = ticket {
+            ticket.drop_by(self.place.id);
+        }
     }
 }
 
@@ -239,9 +257,13 @@ pub(crate) trait Queued: Send + Sync {
     /// Whether event `seq` is unread.
     fn holds(&self, seq: u64) -> bool;
 
-    /// Nothing more comes. What is unread stays to be read; those that wait for answers to it
-    /// are given out, and the waker.
-    fn cut(&self, cause: DisconnectCause) -> (Vec<Arc<Ticket>>, Option<Waker>);
+    /// Nothing more comes. What is unread stays to be read, and is to be
+    /// [answered for](Self::answer_unread); gives the waker.
+    fn cut(&self, cause: DisconnectCause) -> Option<Waker>;
+
+    /// Of a lane that is cut: the reader will not answer for what is left. Not under the manager's
+    /// lock.
+    fn answer_unread(&self);
 
     /// Nothing more comes, but the reader goes on to count.
     fn complete(&self) -> Option<Waker>;
@@ -269,13 +291,34 @@ impl<T: Send> Queued for Lane<T> {
         found.is_ok()
     }
 
-    fn cut(&self, cause: DisconnectCause) -> (Vec<Arc<Ticket>>, Option<Waker>) {
+    fn cut(&self, cause: DisconnectCause) -> Option<Waker> {
         let mut queue = self.queue.lock();
         queue.cut = Some(cause);
         self.note_length(&queue);
-        let tickets = queue.items.iter_mut().filter_map(|item| item.ticket.take());
-        let tickets = tickets.collect();
-        (tickets, queue.waker.take())
+        queue.waker.take()
+    }
+
+    fn answer_unread(&self) {
+        let mut next = 0;
+        loop {
+            // A few at a time: the reader takes from the queue meanwhile, and answers for those.
+            let mut tickets = Vec::new();
+            let mut queue = self.queue.lock();
+            let from = queue.items.partition_point(|item| item.seq < next);
+            let items = queue.items.range_mut(from..).take(ANSWERED_AT_ONCE);
+            for item in items {
+                next = item.seq + 1;
+                tickets.extend(item.ticket.take());
+            }
+            let is_last = queue.items.back().is_none_or(|last| last.seq < next);
+            drop(queue);
+            for ticket in tickets {
+                ticket.drop_by(self.place.id);
+            }
+            if is_last {
+                return;
+            }
+        }
     }
 
     fn complete(&self) -> Option<Waker> {

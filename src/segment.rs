@@ -110,6 +110,14 @@ impl<E> Segment<E> {
         &self.slots[(seq - self.first) as usize]
     }
 
+    /// Those who wait for answers to what comes after `position`.
+    pub(crate) fn tickets_after(&self, position: u64) -> impl Iterator<Item = &Arc<Ticket>> {
+        let before = (position + 1).saturating_sub(self.first);
+        let before = usize::try_from(before).unwrap_or(usize::MAX);
+        let after = self.slots.get(before..).unwrap_or_default();
+        after.iter().filter_map(|slot| slot.ticket.as_ref())
+    }
+
     /// Makes one of two neighbours, unless that would be longer than `max`, or a reader holds one of
     /// them, or `next` is so much shorter that moving the events would not pay.
     pub(crate) fn join(&mut self, next: &mut Self, max: usize) -> bool {

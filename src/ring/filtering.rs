@@ -48,10 +48,10 @@ impl<E> Ring<E> {
         let id = member.place.id;
         let lane = member.lane.as_ref().expect("it has a lane");
         member.place.cursor.watch();
-        let (unread, waker) = lane.cut(cause);
-        let dropped = unread.into_iter().map(|ticket| Effect::Dropped(ticket, id));
-        effects.extend(dropped);
-        effects.wake(waker);
+        effects.wake(lane.cut(cause));
+        if lane.len() > 0 {
+            effects.push(Effect::Lane(Arc::clone(lane)));
+        }
         self.filtered -= 1;
         self.unblock(key);
         self.blocking.give_back_beyond(self.attached(), KEPT);

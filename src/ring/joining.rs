@@ -11,7 +11,7 @@ use crate::inspect::SubscriberId;
 use crate::log::Spot;
 use crate::options::SubscribeOptions;
 use crate::place::{Details, Notes, Place};
-use crate::reading::{After, Rest};
+use crate::reading::{After, Rest, Unread};
 use crate::room::Room;
 use crate::sync::{Arc, AtomicU64};
 
@@ -136,10 +136,14 @@ impl<E> Ring<E> {
         }
         let (id, spot) = (member.place.id, Spot::of(&member.place));
         // Before their segments go, and the tickets with them.
-        for ticket in self.log.awaited_after(word.position()) {
-            if !planted!("unread-unanswered") {
-                effects.push(Effect::Dropped(Arc::clone(ticket), id));
-            }
+        let position = word.position();
+        let segments = self.log.awaited_after(spot, position);
+        if !segments.is_empty() && !planted!("unread-unanswered") {
+            effects.push(Effect::Unread(Box::new(Unread {
+                subscriber: id,
+                position,
+                segments,
+            })));
         }
         self.log.leave(spot, effects);
         self.attached -= 1;

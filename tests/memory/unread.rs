@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 
 use futures::FutureExt;
-use genevent::{EventManager, Overflow, SubscribeOptions};
+use genevent::{EventManager, Overflow, SubscribeOptions, SubscriberId};
 
-use super::{CROWD, FEW_TABLES, leaves, leaves_little};
+use super::{CROWD, FEW_TABLES, leaves, leaves_little, measure};
 use crate::drive::{now, read, waits};
 
 /// Room for all of them, and windows as large.
@@ -93,5 +93,49 @@ fn events_that_were_lost_leave_no_memory_behind() {
             now(manager.notify(n)).unwrap();
         }
         assert_eq!(lossy.missed(), CROWD as u64 - 4);
+    });
+}
+
+/// How a subscriber with unread events ends.
+type End<S> = fn(&EventManager<usize>, S);
+
+/// Asserts that nothing is listed for each of the events that a subscriber has not read, but who
+/// dropped it, on its own receipt.
+#[track_caller]
+fn ends_without_a_list<S>(come: fn(&EventManager<usize>) -> S, end: End<S>) {
+    let manager = manager();
+    let reader = come(&manager);
+    let mut awaited: Vec<_> = (0..CROWD).map(|n| manager.sync_notify(n)).collect();
+    for event in &mut awaited {
+        assert!(event.now_or_never().is_none());
+    }
+    let info = measure(|| end(&manager, reader));
+    let receipts = CROWD * 4 * size_of::<SubscriberId>();
+    let most = u64::try_from(FEW_TABLES).unwrap() + receipts as u64;
+    assert!(info.bytes_max <= most, "{} of {most} bytes", info.bytes_max);
+    for event in awaited {
+        let receipt = now(event).unwrap();
+        assert_eq!((receipt.acked(), receipt.dropped()), (0, 1));
+    }
+}
+
+#[test]
+fn a_reader_that_ends_far_behind_makes_no_list_of_what_it_has_not_read() {
+    ends_without_a_list(EventManager::subscribe, |_, reader| drop(reader));
+    ends_without_a_list(EventManager::subscribe, |manager, reader| {
+        assert!(manager.disconnect(reader.id()));
+    });
+    let deliveries = |manager: &EventManager<usize>| manager.subscribe().deliveries();
+    ends_without_a_list(deliveries, |_, jobs| drop(jobs));
+    let lossy = |manager: &EventManager<usize>| manager.subscribe_with(Overflow::DropOldest);
+    ends_without_a_list(lossy, |_, reader| drop(reader));
+}
+
+#[test]
+fn a_filtered_reader_that_ends_far_behind_makes_no_list_of_what_it_has_not_read() {
+    let filtered = |manager: &EventManager<usize>| manager.subscribe_map(|n| Some(*n));
+    ends_without_a_list(filtered, |_, reader| drop(reader));
+    ends_without_a_list(filtered, |manager, reader| {
+        assert!(manager.disconnect(reader.id()));
     });
 }
