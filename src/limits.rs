@@ -116,9 +116,9 @@ impl Limits {
 
     /// Subscribers that left stay in here until somebody calls this, with the numbers of those that
     /// are there. The keeper stays.
-    pub(crate) fn retain(&mut self, is_member: impl Fn(u64) -> bool) {
-        let stays = |limit: &Limit| limit.number == KEEPER || is_member(limit.number);
-        self.row.retain(stays);
+    pub(crate) fn retain(&mut self, mut is_member: impl FnMut(u64) -> bool) {
+        let mut stays = |limit: &Limit| limit.number == KEEPER || is_member(limit.number);
+        self.row.retain(&mut stays);
         self.heap.retain(|limit| stays(&limit.0));
         self.look();
     }

@@ -238,10 +238,9 @@ impl<E> Ring<E> {
         // Those that are in the way come back to the limits. Those with a lane do not.
         let away = self.blocking.len() - self.blocking_lanes;
         if self.waits.len() + self.yields.len() + away > 2 * self.attached + 16 {
-            let members = &self.members;
-            let is_current =
-                |number| (members.get(number)).is_some_and(|member: &Member<E>| member.attached);
-            self.waits.retain(is_current);
+            let mut members = self.members.in_turn();
+            let mut is_current = |number| members(number).is_some_and(|member| member.attached);
+            self.waits.retain(&mut is_current);
             self.yields.retain(is_current);
         }
         self.waits.give_back(self.attached);
