@@ -72,6 +72,9 @@ pub(crate) struct Log<E> {
 /// For so many segments and open events, room is kept when a large log is empty.
 const KEPT: usize = 8;
 
+/// With room for so many segments, a log is large.
+const LONG: usize = 64;
+
 /// One segment, and how many subscribers read it.
 struct Link<E> {
     segment: Segment<E>,
@@ -146,6 +149,7 @@ impl<E> Log<E> {
                 None => self.open_spot(),
             };
             if was_last {
+                self.join_back(from);
                 self.trim(effects);
                 return self.index(*spot);
             }
@@ -162,15 +166,17 @@ impl<E> Log<E> {
         if spot.0 > newest.segment.last() {
             return;
         }
-        let left = match self.links.len() {
-            1 => self.readers_mut(0),
-            _ => self.readers_mut(self.index(*spot)),
+        let from = match self.links.len() {
+            1 => 0,
+            _ => self.index(*spot),
         };
+        let left = self.readers_mut(from);
         *left -= 1;
         let was_last = *left == 0;
         self.beyond += 1;
         *spot = self.open_spot();
         if was_last {
+            self.join_back(from);
             self.trim(effects);
         }
     }
@@ -266,16 +272,15 @@ impl<E> Log<E> {
             segment: Segment::of(first, &mut self.open),
             readers: std::mem::take(&mut self.beyond),
         });
-        // As in a binary counter: an event moves at most once for each time the length doubles.
-        // Readers at work may still hold the newest ones: those before them are tried as well.
-        let mut tries = 3;
-        for at in (1..self.links.len()).rev() {
-            if !self.join_at(at) {
-                tries -= 1;
-                if tries == 0 {
-                    break;
-                }
-            }
+        self.join_back(self.links.len() - 1);
+    }
+
+    /// Joins a segment with those before it, as far as that pays: as in a binary counter. Called for
+    /// a segment that is new, and again when the last reader moves on from it: until then, readers
+    /// that are one event apart each hold one of the newest segments.
+    fn join_back(&mut self, mut at: usize) {
+        while at > 0 && self.join_at(at) {
+            at -= 1;
         }
     }
 
@@ -340,7 +345,7 @@ impl<E> Log<E> {
         }
         // What a large backlog took is given back.
         self.open.shrink_to(KEPT);
-        if self.links.capacity() > self.slots {
+        if self.links.capacity() >= LONG {
             self.links.shrink_to(KEPT);
         }
         true
@@ -354,7 +359,7 @@ impl<E> Log<E> {
             let link = self.links.pop_front().expect("there is a front");
             effects.push(Effect::Segment(link.segment));
         }
-        self.links.give_back(self.slots);
+        self.links.give_back(LONG);
     }
 
     /// Where readers of the open run are counted: at its first event, there or not yet.
@@ -432,10 +437,10 @@ mod tests {
         for _ in 0..1_000 * log.slots {
             log.append((), Some(&ticket));
         }
-        assert!(log.links.len() > log.slots);
+        assert!(log.links.len() > LONG);
         log.release(1, &mut effects);
         effects.run();
-        assert!(log.links.capacity() <= log.slots);
+        assert!(log.links.capacity() <= LONG);
         assert!(log.open.capacity() <= log.slots);
     }
 }

@@ -16,6 +16,9 @@ pub(crate) fn slots_for(room: u64) -> usize {
     usize::try_from(room / 4).map_or(MAX_SLOTS, |quarter| quarter.clamp(64, MAX_SLOTS))
 }
 
+/// So few events are moved into one segment however they are spread.
+const SHORT: usize = 32;
+
 /// One event, and who waits for its answers.
 pub(crate) struct Slot<E> {
     /// `None` only in a slot whose content has moved on.
@@ -119,10 +122,14 @@ impl<E> Segment<E> {
     }
 
     /// Makes one of two neighbours, unless that would be longer than `max`, or a reader holds one of
-    /// them, or `next` is so much shorter that moving the events would not pay.
+    /// them, or one is so much shorter than the other that moving the events would not pay.
+    ///
+    /// So each of them is at least a fifth of what comes of it, but for short ones: a row of these
+    /// moves some thousand events, of which each moves a few times, and not each of them once for
+    /// every segment in the row.
     pub(crate) fn join(&mut self, next: &mut Self, max: usize) -> bool {
         let (len, more) = (self.slots.len(), next.slots.len());
-        if len > more || len + more > max {
+        if len > more || len + more > max || (len + more > SHORT && len < more / 4) {
             return false;
         }
         let (Some(slots), Some(others)) =
