@@ -18,7 +18,7 @@ mod unread;
 use allocation_counter::measure;
 
 /// How many come at once.
-const CROWD: usize = 5_000;
+const CROWD: usize = 3_000;
 
 /// A few entries of each table are kept, so that small numbers of anything cost no allocation.
 const FEW_TABLES: i64 = 12 * 1024;

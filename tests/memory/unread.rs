@@ -139,3 +139,46 @@ fn a_filtered_reader_that_ends_far_behind_makes_no_list_of_what_it_has_not_read(
         assert!(manager.disconnect(reader.id()));
     });
 }
+
+#[test]
+fn an_unread_event_takes_as_little_beside_many_readers_as_beside_one() {
+    for readers in [1, 2, 3, 4, 16] {
+        let manager = manager();
+        let slow = manager.subscribe();
+        let mut quick: Vec<_> = (0..readers).map(|_| manager.subscribe()).collect();
+        let info = measure(|| {
+            for n in 0..CROWD {
+                manager.try_notify(n).unwrap();
+                // Each of them is one event behind the one before it.
+                for reader in quick.iter_mut().take(n + 1) {
+                    assert!(read(reader).is_some());
+                }
+            }
+        });
+        assert_eq!(slow.pending(), CROWD);
+        let each = usize::try_from(info.bytes_current).unwrap() / CROWD;
+        assert!(each < 30, "{each} bytes beside {readers}");
+    }
+}
+
+#[test]
+fn a_long_run_after_many_short_ones_is_not_moved_once_for_each_of_them() {
+    let manager = EventManager::new(1_024);
+    let slow = manager.subscribe();
+    // Each holds the run of one event that it has read last.
+    let mut crowd: Vec<_> = (0..128).map(|_| manager.subscribe()).collect();
+    for n in 0..128 {
+        manager.try_notify(n).unwrap();
+        for reader in &mut crowd[n..] {
+            assert_eq!(read(reader), Some(n));
+        }
+    }
+    let mut quick = crowd.pop().unwrap();
+    drop(crowd);
+    for n in 128..256 {
+        manager.try_notify(n).unwrap();
+    }
+    let info = measure(|| assert_eq!(read(&mut quick), Some(128)));
+    assert!(info.bytes_total < 64 * 1_024, "{} bytes", info.bytes_total);
+    assert_eq!(slow.pending(), 256);
+}
