@@ -122,7 +122,11 @@ pub(crate) static ALL: &[Curve] = &[
         number_of: "subscribers that have left",
         numbers: MANY,
         grows: Growth::Level,
-        cost: |left| after_many(left, |manager| drop(ready(manager.flush()))),
+        cost: |left| {
+            after_many(left, |manager| {
+                ready(manager.flush()).expect("it waits for nobody")
+            })
+        },
     },
     Curve {
         name: "stats-after",
