@@ -27,7 +27,7 @@ use crate::inspect::{SubscriberId, SubscriberKind};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Overflow {
-    /// Publishers wait for it. Nothing is lost. The default.
+    /// Publishers wait for it. Nothing is lost. The default, and the policy of every handler.
     #[default]
     Wait,
     /// Publishers wait for it so long, then it is disconnected as by

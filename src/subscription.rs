@@ -24,8 +24,9 @@ pub use missed::{Received, WithMissed};
 #[cfg(feature = "rt")]
 pub(crate) use polling::PAID_TOGETHER;
 
-/// A stream of every event published after the call to [`subscribe`], and of those before it that
-/// it asked to have [replayed](SubscribeOptions::replay).
+/// A stream of the events published after the call to [`subscribe`], and of those before it that
+/// it asked to have [replayed](SubscribeOptions::replay). With [`Overflow::Wait`], the stream
+/// yields every event; the other policies say what is lost.
 ///
 /// Coming back for the next event is the acknowledgement of the one before: polling the stream
 /// tells a waiting [`sync_notify`] that the event in hand is finished. So do [`ack`], without
@@ -60,6 +61,7 @@ pub(crate) use polling::PAID_TOGETHER;
 /// assert_eq!(block_on(lengths.collect::<Vec<_>>()), [8, 6]);
 /// ```
 ///
+/// [`Overflow::Wait`]: crate::Overflow::Wait
 /// [`subscribe`]: crate::EventManager::subscribe
 /// [`sync_notify`]: crate::EventManager::sync_notify
 /// [`ack`]: Subscription::ack

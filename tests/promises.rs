@@ -55,6 +55,8 @@ mod handler_lines;
 #[cfg(feature = "rt")]
 mod handler_model;
 #[cfg(feature = "rt")]
+mod handler_overflow;
+#[cfg(feature = "rt")]
 mod handler_restart;
 #[cfg(feature = "rt")]
 mod handler_scale;

@@ -190,8 +190,8 @@ impl<V: Send + Sync + 'static> Registry<V> {
     /// without gap or double. See [`Watch`].
     ///
     /// What exists is taken at the call, in time and memory in proportion to the number of
-    /// buckets; other calls wait for that. Lossless, as [`events`](Self::events), and does not
-    /// keep the registry alive.
+    /// buckets; other calls wait for that. Lossless unless the manager's default says otherwise, as
+    /// [`events`](Self::events). Does not keep the registry alive.
     ///
     /// # Examples
     /// ```
