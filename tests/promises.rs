@@ -57,6 +57,8 @@ mod handler_model;
 #[cfg(feature = "rt")]
 mod handler_overflow;
 #[cfg(feature = "rt")]
+mod handler_reasons;
+#[cfg(feature = "rt")]
 mod handler_restart;
 #[cfg(feature = "rt")]
 mod handler_scale;
