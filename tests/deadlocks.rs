@@ -1,6 +1,8 @@
 //! The shapes of the page `genevent::deadlocks`: each hangs, each is broken by a time limit, and
 //! the error names the caller's own subscription with the line that created it.
 
+mod publishers;
+
 use std::ops::ControlFlow;
 use std::time::Duration;
 
