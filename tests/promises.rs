@@ -90,6 +90,7 @@ mod order;
 mod overflow;
 mod peers_promises;
 mod permit;
+mod public_api;
 mod reactive_streams;
 mod readme;
 mod replay;

@@ -154,6 +154,7 @@ impl Hall {
                         record.lost(events);
                         lost += events;
                     }
+                    _ => unreachable!("an event, or a loss"),
                 }
                 if rng.u8(0..4) == 0 {
                     others().await;
@@ -220,6 +221,7 @@ impl Hall {
                         before.take(event.id);
                     }
                     Received::Missed(events) => record.lost(events),
+                    _ => unreachable!("an event, or a loss"),
                 }
                 if own.u8(0..4) == 0 {
                     others().await;
@@ -237,6 +239,7 @@ impl Hall {
                         record.see(event.id);
                     }
                     Received::Missed(events) => record.lost(events),
+                    _ => unreachable!("an event, or a loss"),
                 }
                 if rng.u8(0..8) == 0 {
                     others().await;

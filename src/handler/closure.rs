@@ -28,6 +28,10 @@ pub trait Answer: sealed::Sealed + Send + 'static {
 }
 
 mod sealed {
+    #[expect(
+        unnameable_types,
+        reason = "an answer has a meaning to the handler's task"
+    )]
     pub trait Sealed {}
     impl Sealed for () {}
     impl Sealed for std::ops::ControlFlow<()> {}

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
 
-use super::assertion::{Assertion, Look};
+use super::assertion::{Assertion, Look, sealed};
 use crate::foreign;
 use crate::sync::{Arc, Mutex};
 
@@ -274,7 +274,17 @@ impl<T> fmt::Debug for Probe<T> {
     }
 }
 
-/// What [`Probe::wait_for`] looks for.
+/// The question of [`Probe::wait_for`], for the type of its [`Assertion`].
+///
+/// # Examples
+/// ```
+/// use genevent::test_util::{Assertion, Probe, WaitFor};
+///
+/// let probe = Probe::new();
+/// probe.record("tea");
+/// let one: Assertion<WaitFor<&str>> = probe.wait_for(1);
+/// one.now();
+/// ```
 pub struct WaitFor<T> {
     probe: Probe<T>,
     n: usize,
@@ -286,6 +296,8 @@ impl<T> fmt::Debug for WaitFor<T> {
         f.debug_struct("WaitFor").finish_non_exhaustive()
     }
 }
+
+impl<T> sealed::Sealed for WaitFor<T> {}
 
 impl<T> Look for WaitFor<T> {
     type Output = ();

@@ -183,6 +183,7 @@ impl Events {
             received.map(|received| match received {
                 Received::Event(event) => Item::Event(event),
                 Received::Missed(missed) => Item::Missed(missed),
+                _ => unreachable!("an event, or a loss"),
             })
         };
         let delivery = match self {
