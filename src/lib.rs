@@ -53,6 +53,9 @@
 //! | [`DropOldest`](Overflow::DropOldest) | loses its oldest unread events, counted in [`missed`](Subscription::missed) |
 //! | [`Disconnect`](Overflow::Disconnect) | is disconnected, reads what it had, and ends |
 //!
+//! A manager may be built with another [default](EventManagerBuilder::default_overflow) for its
+//! streams. Handlers are always waited for.
+//!
 //! An event counts until it is yielded, and the place it frees wakes the publisher at the head of
 //! the line, and only that one. When every subscriber waits for more, nothing is kept in memory.
 //!

@@ -132,7 +132,7 @@ async fn terminate_runs_to_its_end_for_an_abort_and_not_at_all_for_a_try_swap() 
 
     let (_manager, diary, handler) = scribe(false);
     let old = handler.stopped();
-    let swapped = handler.try_swap(|old| Ok::<_, Scribe>(old)).await;
+    let swapped = handler.try_swap(Ok::<_, Scribe>).await;
     assert!(swapped.is_ok());
     assert_eq!(old.await, StopReason::Swapped);
     assert_eq!(diary.drain(), [""; 0]);

@@ -16,6 +16,8 @@
 //! | 4.1, 4.2 a processor is both | a pipeline is: its stream and its sink are tested for themselves |
 
 mod cancelling;
+#[cfg(feature = "rt")]
+mod handlers;
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -257,7 +259,7 @@ fn rule_3_4_a_request_does_not_wait_for_anybody() {
     assert_eq!(read(&mut stuck), Some(1));
 }
 
-/// 3.10: "Subscription.request(long n) MAY synchronously call onNext on this (or other)
+/// 3.10: "`Subscription.request(long n)` MAY synchronously call onNext on this (or other)
 /// subscriber(s)."
 #[test]
 fn rule_3_10_a_request_may_be_served_to_another_subscriber_first() {
@@ -274,7 +276,7 @@ fn rule_3_10_a_request_may_be_served_to_another_subscriber_first() {
     assert_eq!(read(&mut quick), Some(2));
 }
 
-/// 3.11: "Subscription.request(long n) MAY synchronously call onComplete or onError on this (or
+/// 3.11: "`Subscription.request(long n)` MAY synchronously call onComplete or onError on this (or
 /// other) subscriber(s)."
 #[test]
 fn rule_3_11_a_request_may_end_the_stream_of_its_own_subscriber_and_of_another_one() {

@@ -7,7 +7,7 @@ use std::thread;
 
 use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt};
-use genevent::{EventManager, Received, SubscribeOptions, SubscriberId, Subscription};
+use genevent::{Delivery, EventManager, Received, SubscribeOptions, SubscriberId, Subscription};
 
 use super::{Signal, poll};
 use crate::drive::{now, read};
@@ -66,10 +66,7 @@ where
         }
         "deliveries" => {
             let (id, stream) = plain(options);
-            (
-                id,
-                stream.deliveries().map(|delivery| delivery.ack()).boxed(),
-            )
+            (id, stream.deliveries().map(Delivery::ack).boxed())
         }
         "filtered" => {
             let (id, stream) = filtered();
@@ -81,10 +78,7 @@ where
         }
         "filtered deliveries" => {
             let (id, stream) = filtered();
-            (
-                id,
-                stream.deliveries().map(|delivery| delivery.ack()).boxed(),
-            )
+            (id, stream.deliveries().map(Delivery::ack).boxed())
         }
         "replaying" => {
             let (id, stream) = plain(options.replay(8));
@@ -127,7 +121,7 @@ fn retaining<E: Send + Sync + 'static>(first: E) -> EventManager<E> {
 }
 
 /// 1.8: "If a Subscription is cancelled its Subscriber MUST eventually stop being signaled." 3.12:
-/// "Subscription.cancel() MUST request the Publisher to eventually stop signaling its Subscriber."
+/// "`Subscription.cancel()` MUST request the Publisher to eventually stop signaling its Subscriber."
 #[test]
 fn rules_1_8_and_3_12_a_cancelled_subscription_is_signalled_no_more() {
     for name in KINDS {
@@ -161,7 +155,7 @@ fn rules_1_8_and_3_12_a_cancelled_subscription_is_signalled_no_more() {
 }
 
 /// 2.8: "A Subscriber MUST be prepared to receive one or more onNext signals after having called
-/// Subscription.cancel() if there are still requested elements pending."
+/// `Subscription.cancel()` if there are still requested elements pending."
 #[test]
 fn rule_2_8_what_was_on_its_way_when_it_was_cancelled_may_still_be_received() {
     for name in KINDS {
@@ -197,7 +191,7 @@ impl Clone for Slow {
     }
 }
 
-/// 3.5: "Subscription.cancel MUST respect the responsivity of its caller by returning in a timely
+/// 3.5: "`Subscription.cancel` MUST respect the responsivity of its caller by returning in a timely
 /// manner, MUST be idempotent and MUST be thread-safe."
 #[test]
 fn rule_3_5_cancelling_does_not_wait_for_a_subscriber_that_is_busy() {
@@ -262,7 +256,7 @@ fn rule_3_5_one_of_all_threads_that_cancel_at_once_has_done_it() {
     }
 }
 
-/// 3.6: "After the Subscription is cancelled, additional Subscription.request(long n) MUST be
+/// 3.6: "After the Subscription is cancelled, additional `Subscription.request(long n)` MUST be
 /// NOPs." 3.7: the same of `cancel()`.
 #[test]
 fn rules_3_6_and_3_7_requests_and_cancellations_after_the_first_one_do_nothing() {
@@ -286,7 +280,7 @@ fn rules_3_6_and_3_7_requests_and_cancellations_after_the_first_one_do_nothing()
     }
 }
 
-/// 3.13: "Subscription.cancel() MUST request the Publisher to eventually drop any references to
+/// 3.13: "`Subscription.cancel()` MUST request the Publisher to eventually drop any references to
 /// the corresponding subscriber."
 #[test]
 fn rule_3_13_what_a_cancelled_subscription_held_is_let_go_at_once() {
@@ -332,89 +326,4 @@ fn rule_3_13_what_is_replayed_goes_with_the_subscription_as_well() {
     assert_eq!(Arc::strong_count(&event), 2);
     drop(reader);
     assert_eq!(Arc::strong_count(&event), 1);
-}
-
-#[cfg(feature = "rt")]
-mod handlers {
-    use std::ops::ControlFlow;
-
-    use genevent::test_util::Probe;
-    use genevent::{Handler, HandlerRef, StopReason};
-    use tokio::sync::Semaphore;
-    use tokio::task::yield_now;
-
-    use super::*;
-
-    type Event = Arc<u32>;
-
-    /// Spends a permit of `go` on each event.
-    struct Slow {
-        go: Arc<Semaphore>,
-        seen: Probe<u32>,
-    }
-
-    impl Handler<Event> for Slow {
-        async fn handle_event(&mut self, event: &Event) -> ControlFlow<()> {
-            self.seen.record(**event);
-            self.go.acquire().await.expect("it stays open").forget();
-            ControlFlow::Continue(())
-        }
-    }
-
-    type Cancel = fn(&EventManager<Event>, &HandlerRef<Event, Slow>);
-
-    const CANCELS: [(&str, Cancel); 2] = [
-        ("aborted", |_, handler| handler.abort()),
-        ("disconnected", |manager, _| {
-            assert!(manager.disconnect(manager.subscribers()[0].id()));
-        }),
-    ];
-
-    #[tokio::test]
-    async fn rules_1_8_and_3_13_a_cancelled_handler_is_called_no_more_and_let_go() {
-        for (name, cancel) in CANCELS {
-            let manager = EventManager::new(8);
-            let (go, seen) = (Arc::new(Semaphore::new(0)), Probe::new());
-            let slow = Slow {
-                go: Arc::clone(&go),
-                seen: seen.clone(),
-            };
-            let handler = manager.add_handler("slow", slow).unwrap();
-            let events = [1, 2, 3].map(Arc::new);
-            for event in &events[..2] {
-                manager.try_notify(Arc::clone(event)).unwrap();
-            }
-            yield_now().await; // and it is at work on the first one
-            cancel(&manager, &handler);
-            assert!(manager.try_notify(Arc::clone(&events[2])).is_ok());
-            go.add_permits(8);
-            // Which 2.8 allows: what was stored before it was disconnected is handled.
-            let handled = match handler.stopped().await {
-                StopReason::Aborted => vec![1],
-                StopReason::Disconnected(_) => vec![1, 2],
-                other => panic!("{name}: {other}"),
-            };
-            assert_eq!(seen.drain(), handled, "{name}");
-            assert_eq!(manager.subscriber_count(), 0, "{name}");
-            for event in &events {
-                assert_eq!(Arc::strong_count(event), 1, "{name}");
-            }
-            assert_eq!(Arc::strong_count(&go), 1, "{name}: the handler itself");
-        }
-    }
-
-    #[tokio::test]
-    async fn rules_3_5_and_3_7_cancelling_a_handler_twice_is_as_cancelling_it_once() {
-        for (name, cancel) in CANCELS {
-            let manager = EventManager::new(8);
-            let (go, seen) = (Arc::new(Semaphore::new(8)), Probe::new());
-            let handler = manager.add_handler("slow", Slow { go, seen }).unwrap();
-            let id = manager.subscribers()[0].id();
-            cancel(&manager, &handler);
-            let reason = handler.stopped().await;
-            handler.abort();
-            assert!(!manager.disconnect(id), "{name}");
-            assert_eq!(handler.stopped().await, reason, "{name}");
-        }
-    }
 }
