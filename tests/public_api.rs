@@ -4,7 +4,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use futures::Stream;
 use genevent::test_util::{Assertion, Look, Probe, WaitFor};
 
 #[test]
@@ -19,6 +18,7 @@ fn the_question_of_an_assertion_can_be_named() {
 #[cfg(feature = "rt")]
 #[test]
 fn the_events_of_a_reflection_can_be_named() {
+    use futures::Stream;
     use genevent::Subscription;
     use genevent::kv::{Reflect, Reflected, RegistryEvent, Watch};
 
