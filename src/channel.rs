@@ -49,6 +49,8 @@ struct State<E> {
     ring: Ring<E>,
     /// The handlers and groups whose tasks run.
     running: BTreeMap<SubscriberId, Arc<Place>>,
+    /// How many permits are out that were given inside of each handler.
+    permits_inside: BTreeMap<SubscriberId, u64>,
     line: Line,
     parking: Parking,
     watchers: Watchers,
@@ -73,6 +75,7 @@ impl<E> Channel<E> {
             state: Mutex::new(State {
                 ring,
                 running: BTreeMap::new(),
+                permits_inside: BTreeMap::new(),
                 line: Line::default(),
                 parking: Parking::new(),
                 watchers: Watchers::default(),

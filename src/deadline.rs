@@ -6,33 +6,30 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use pin_project_lite::pin_project;
-use tokio::time::{Sleep, sleep};
-
 use crate::ack::Receipt;
 use crate::channel::Channel;
 use crate::error::{DeadlineError, NotifyError, Unanswered, WouldDeadlock};
 use crate::future::{AckNotify, Flush, Stop, SyncNotify};
+use crate::timer::Deadline;
 
-pin_project! {
-    /// Future of the `within` methods: the inner future, or an error that names who is waited
-    /// for.
-    ///
-    /// # Cancel safety
-    /// As the inner future.
-    #[must_use = "futures do nothing unless polled"]
-    pub struct Within<F> {
-        inner: F,
-        #[pin]
-        sleep: Sleep,
-    }
+/// Future of the `within` methods: the inner future, or an error that names who is waited for.
+///
+/// # Cancel safety
+/// As the inner future.
+#[must_use = "futures do nothing unless polled"]
+pub struct Within<F> {
+    inner: F,
+    duration: Duration,
+    /// From the first poll on.
+    deadline: Option<Deadline>,
 }
 
 impl<F> Within<F> {
     fn new(inner: F, duration: Duration) -> Self {
         Self {
             inner,
-            sleep: sleep(duration),
+            duration,
+            deadline: None,
         }
     }
 }
@@ -48,15 +45,17 @@ trait Late: Future + Unpin {
     fn late(&mut self) -> Option<Self::Result>;
 }
 
-fn poll_within<F: Late>(within: Pin<&mut Within<F>>, cx: &mut Context<'_>) -> Poll<F::Result> {
-    let mut this = within.project();
-    let mut inner = Pin::new(this.inner);
-    if let Poll::Ready(output) = inner.as_mut().poll(cx) {
+fn poll_within<F: Late>(within: &mut Within<F>, cx: &mut Context<'_>) -> Poll<F::Result> {
+    // Before the inner future is polled: the time of its first poll counts.
+    let duration = within.duration;
+    let deadline = (within.deadline).get_or_insert_with(|| Deadline::after(duration));
+    let inner = &mut within.inner;
+    if let Poll::Ready(output) = Pin::new(&mut *inner).poll(cx) {
         return Poll::Ready(inner.in_time(output));
     }
-    ready!(this.sleep.as_mut().poll(cx));
+    ready!(deadline.poll(cx));
     // What has come while we looked at the clock is in time.
-    if let Poll::Ready(output) = inner.as_mut().poll(cx) {
+    if let Poll::Ready(output) = Pin::new(&mut *inner).poll(cx) {
         return Poll::Ready(inner.in_time(output));
     }
     match inner.late() {
@@ -69,14 +68,14 @@ fn poll_within<F: Late>(within: Pin<&mut Within<F>>, cx: &mut Context<'_>) -> Po
 macro_rules! within {
     ($($name:ident -> $result:ty, $late:ident, $in_time:expr;)+) => {$(
         impl<'a, E> $name<'a, E> {
-            /// Waits for at most `duration`, counted from this call.
+            /// Waits for at most `duration`, counted from the first poll.
             ///
             /// # Errors
             /// Names those that it still waits for, with the line that subscribed each; see the
             /// error type for what has happened to the event then.
             ///
             /// # Panics
-            /// Outside of a tokio runtime with time enabled.
+            /// When it has to wait outside of a tokio runtime with time enabled.
             pub fn within(self, duration: Duration) -> Within<$name<'a, E>> {
                 Within::new(self, duration)
             }
@@ -98,7 +97,7 @@ macro_rules! within {
             type Output = $result;
 
             fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-                poll_within(self, cx)
+                poll_within(self.get_mut(), cx)
             }
         }
     )+};

@@ -42,9 +42,15 @@
 //! | [`flush`] or [`stop`] while holding a [`Delivery`] | that delivery | [`Delivery::ack`] first |
 //! | [`sync_notify`] while holding as many deliveries as [`max_unacked`] allows | the next one, which is not let out | acknowledge first, or a higher limit |
 //! | [`notify`] when the buffer is full, in the only task that empties it | room | [`try_notify`]; a task of its own; [`Overflow::WaitAtMost`] |
+//! | [`notify`] or [`reserve`] behind a publishing future of the same task that `select!` has put aside (`&mut first`) | the first future, which has the earlier turn and is not polled | dropping the first future; `join!`, which polls both |
+//! | [`notify`] or [`reserve`] after a `timeout` around `sink.send(event)` has elapsed | the sink, which keeps its turn | closing or dropping the sink; sending with that sink again |
+//! | [`notify`], [`stop`], or the end of a stream, while holding a [`Permit`] or a sink that is ready | the permit | [`Permit::notify`], or dropping the permit, first |
 //! | [`sync_notify`] with `deliveries().chunks(n)` behind it, and fewer than `n` events to come | the chunk to fill | [`ready_batches`] or [`batches`], which do not wait for more |
 //! | `zip`, or one loop, over a subscription and another one that comes [after] it | the first one to be polled again, which finishes its event | a task for each; [`Subscription::ack`] |
 //! | everybody, for a forgotten `let _sub = manager.subscribe()` | a stream that nobody polls | drop it: `let _` without a name does so at once |
+//!
+//! No subscriber is to blame when a permit or another publisher is waited for: the error of `within`
+//! then names none, or subscribers with nothing unread.
 //!
 //! The same can happen between two managers whose readers publish to each other, and across
 //! tasks: a task that awaits another one which awaits it by one of these.
@@ -52,7 +58,9 @@
 //! # In handlers
 //!
 //! Inside of a handler, what could only wait for that handler answers `WouldDeadlock` at once
-//! (module `handler`). What it awaits by other means is not found out, and hangs:
+//! (module `handler`). What it awaits by other means is not found out, and hangs. So do the
+//! shapes above with a future that was put aside, with a sink, and with a permit that holds no room
+//! of the handler itself. And:
 //!
 //! | what waits, in a handler | for what | instead |
 //! |---|---|---|
@@ -60,6 +68,7 @@
 //! | `stopped()` of itself, or of another one of its group | its own end | end by `Break`; await it in a task of its own |
 //! | [`sync_notify`] to another manager, a handler of which calls `sync_notify` to this one | that handler, which waits for this one | [`notify`] one way; `within` |
 //! | [`notify`], when another subscription that comes [after] the handler has no room, and the handler itself has | that one, which waits for the handler's event | [`try_notify`]; no smaller window for that one |
+//! | [`notify`], for room that a [`Permit`] holds whose task waits for the handler (by [`sync_notify`], `call`, [`flush`], …) | that task, to use or drop the permit | the task to use or drop it first; [`try_notify`] |
 //! | the answer to [`sync_notify`] or [`ack_notify`] whose event was stored before, outside | itself, and the event cannot be given back | not to pass such futures in; `within` |
 //!
 //! From outside, `abort()` of its `HandlerRef` ends a handler whatever it awaits.
@@ -80,13 +89,15 @@
 //! - [`EventManager::subscribers`] lists who is how far behind, at any time, and
 //!   [`EventManager::disconnect`] takes one out.
 //!
-//! Each shape is a test in `tests/deadlocks.rs`: that it hangs, and that the error names it.
+//! Each shape is a test in `tests/deadlocks.rs`: that it hangs, what breaks it, and whom the error
+//! names.
 //!
 //! [after]: crate::EventManager::subscribe_after
 //! [`notify`]: crate::EventManager::notify
 //! [`try_notify`]: crate::EventManager::try_notify
 //! [`ack_notify`]: crate::EventManager::ack_notify
 //! [`sync_notify`]: crate::EventManager::sync_notify
+//! [`reserve`]: crate::EventManager::reserve
 //! [`flush`]: crate::EventManager::flush
 //! [`stop`]: crate::EventManager::stop
 //! [`EventManager::subscribers`]: crate::EventManager::subscribers
@@ -94,6 +105,8 @@
 //! [`Subscription::ack`]: crate::Subscription::ack
 //! [`Delivery`]: crate::Delivery
 //! [`Delivery::ack`]: crate::Delivery::ack
+//! [`Permit`]: crate::Permit
+//! [`Permit::notify`]: crate::Permit::notify
 //! [`max_unacked`]: crate::SubscribeOptions::max_unacked
 //! [`Overflow::WaitAtMost`]: crate::Overflow
 //! [all of a manager]: crate::EventManagerBuilder::default_overflow

@@ -24,9 +24,9 @@ use crate::sync::Arc;
 ///
 /// An event leaves its window when it is yielded. So that reading ahead stays bounded, the stream
 /// is pending while [`max_unacked`] deliveries are out, also once the subscription is disconnected
-/// and its deliveries owe nothing. That goes for its end, too: a pipeline that holds on to all of
-/// `max_unacked` deliveries and waits for one more, or for the end (`collect`, `chunks`), waits for
-/// itself.
+/// and its deliveries owe nothing. That goes for its end, too: a pipeline that
+/// holds on to all of `max_unacked` deliveries and waits for one more, or for the end (`collect`,
+/// `chunks`), waits for itself.
 ///
 /// # Cancel safety
 /// Dropping the future of `next()` loses nothing: the event stays unread.

@@ -9,7 +9,9 @@ use crate::ack::Ticket;
 use crate::foreign::{discard, wake};
 use crate::inspect::SubscriberId;
 use crate::judging::{Filters, Gone};
+use crate::lane::Queued;
 use crate::parking::{Parked, Unparked};
+use crate::reading::Unread;
 use crate::segment::Segment;
 use crate::sync::Arc;
 
@@ -26,6 +28,10 @@ pub(crate) enum Effect<E> {
     Forget(Parked),
     /// This subscriber will never finish with an event.
     Dropped(Arc<Ticket>, SubscriberId),
+    /// A subscriber will never read these.
+    Unread(Box<Unread<E>>),
+    /// What is left in the lane of a subscriber that was cut off is answered for.
+    Lane(Arc<dyn Queued>),
     /// One subscriber has caught up with a flush.
     Flushed(Arc<Ticket>),
     /// The ring let go of a segment; the last owner drops its events, each by itself.
@@ -104,6 +110,8 @@ impl<E> Effect<E> {
             Self::Discard(waker) => discard(waker),
             Self::Forget(parked) => discard(parked),
             Self::Dropped(ticket, subscriber) => ticket.drop_by(subscriber),
+            Self::Unread(unread) => unread.answer(),
+            Self::Lane(lane) => lane.answer_unread(),
             Self::Flushed(ticket) => ticket.ack(),
             Self::Segment(segment) => drop(segment),
             #[cfg(feature = "tracing")]

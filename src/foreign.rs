@@ -1,5 +1,6 @@
 //! Running other people's code where its panic must stop: their wakers and their `Drop`s.
 
+use std::any::Any;
 #[cfg(feature = "rt")]
 use std::future::{Future, poll_fn};
 use std::ops::{Deref, DerefMut};
@@ -15,9 +16,26 @@ use std::task::{Context, Wake};
 /// Runs `code`; if it panics, the panic hook has told of it and that is the end of it.
 pub(crate) fn shield(code: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(code)) {
-        // Dropping the payload could panic once more.
-        std::mem::forget(payload);
+        drop_payload(payload);
     }
+}
+
+/// So many payloads are dropped, each of which the `Drop` of the one before panicked with.
+const PAYLOADS: usize = 8;
+
+/// Drops the payload of a caught panic. Its `Drop` is user code and may panic with another payload,
+/// which is dropped the same way.
+#[cold]
+#[inline(never)]
+pub(crate) fn drop_payload(mut payload: Box<dyn Any + Send>) {
+    for _ in 0..PAYLOADS {
+        match catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            Ok(()) => return,
+            Err(next) => payload = next,
+        }
+    }
+    // Each `Drop` panics anew, and might for ever: the last payload is leaked.
+    std::mem::forget(payload);
 }
 
 /// Wakes; a waker that panics has failed its own task, and nobody else's.

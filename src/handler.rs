@@ -125,10 +125,14 @@ pub trait Handler<E>: Send + 'static {
     /// counts as dropped and the handler ends; in a group, the others still handle the event.
     fn handle_event(&mut self, event: &E) -> impl Future<Output = ControlFlow<()>> + Send;
 
-    /// Called once, when the handler ends, whyever. Does nothing if not given.
+    /// Called once, when the handler ends, or when a [restart](crate::Restart) puts a new handler
+    /// in its place. Does nothing if not given.
     ///
-    /// After a panic in `handle_event` the handler may be in any state. A panic in here changes
-    /// nothing about the end.
+    /// Not called when the runtime goes, nor when [`try_swap`](HandlerRef::try_swap) has given the
+    /// handler away. [`StopReason::Aborted`] says when `terminate` is cut short.
+    ///
+    /// After a panic in `handle_event` the handler may be in any state. A panic in `terminate`
+    /// changes nothing about the end.
     fn terminate(&mut self, reason: &StopReason) -> impl Future<Output = ()> + Send {
         let _ = reason;
         async {}

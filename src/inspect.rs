@@ -18,8 +18,6 @@ pub struct SubscriberId {
     pub(crate) manager: u64,
     /// 1 for the first subscription that the manager gave out.
     pub(crate) number: u64,
-    /// Where the ring keeps it.
-    pub(crate) key: usize,
 }
 
 impl fmt::Display for SubscriberId {
@@ -57,6 +55,13 @@ pub enum SubscriberKind {
     Group,
     /// A stream of what its filter lets through ([`Filtered`](crate::Filtered)).
     Filtered,
+}
+
+impl SubscriberKind {
+    /// Whether a task of the manager's own reads the subscription: `stop` waits for its end.
+    pub(crate) fn has_task(self) -> bool {
+        matches!(self, Self::Handler | Self::Group)
+    }
 }
 
 /// One subscription as [`EventManager::subscribers`] saw it.
@@ -165,9 +170,10 @@ impl SubscriberInfo {
     /// For how long publishers have been waiting for it to read on; `None` if none waits, or
     /// none because of this subscriber.
     ///
-    /// Time runs from when the first publisher began to wait for it, not from when its window was
-    /// full, and on tokio it is tokio's. A publisher that is cancelled does not start it anew; the
-    /// subscriber's taking an event does. While [permits](crate::Permit) hold the room of a
+    /// The time counts from when the first publisher began to wait for the subscriber, not from when
+    /// its window was full, and on tokio the clock is tokio's. Time in which nobody waits does not
+    /// count. A publisher that is cancelled does not reset the time; the subscriber's reading an
+    /// event does. While [permits](crate::Permit) hold the room of a
     /// subscriber that has read everything, it is not to blame.
     ///
     /// # Examples

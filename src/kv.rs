@@ -57,7 +57,7 @@ pub use builder::RegistryBuilder;
 pub use event::RegistryEvent;
 pub use exit::ExitReason;
 pub use ext::{Created, Exited, Named, RegistryStreamExt};
-pub use reflect::Reflect;
+pub use reflect::{Reflect, Reflected};
 pub use registry::Registry;
 pub use table::CreateError;
 pub use view::View;

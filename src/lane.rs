@@ -9,9 +9,10 @@ use std::task::Waker;
 use crate::ack::{Ticket, Until};
 use crate::cursor::Word;
 use crate::end::{DisconnectCause, EndReason};
-use crate::foreign::{discard, discard_all};
+use crate::foreign::discard;
 use crate::options::Overflow;
 use crate::place::Place;
+use crate::room::Room;
 use crate::sync::{Arc, AtomicU64, Mutex, Ordering};
 
 /// # Invariants
@@ -19,7 +20,9 @@ use crate::sync::{Arc, AtomicU64, Mutex, Ordering};
 /// 2. The cursor moves on, and finishes, under the lock, but for an acknowledgement without a
 ///    poll. So whoever looks at both under the lock misses no event between queue and hand.
 /// 3. A waker is here only while the queue is empty, and more may come.
-/// 4. `unread` is the length of the queue, and whether it is cut. It is stored under the lock,
+/// 4. Once the lane is cut, whoever takes a ticket out of an item answers for it: the subscriber
+///    that takes the item, or drops it, or the one that cut the lane.
+/// 5. `unread` is the length of the queue, and whether it is cut. It is stored under the lock,
 ///    before the cursor moves on: so whoever watches the cursor first, and looks at this second,
 ///    misses no room that is not reported.
 pub(crate) struct Lane<T> {
@@ -45,7 +48,7 @@ struct Queue<T> {
 pub(crate) struct Item<T> {
     pub(crate) seq: u64,
     pub(crate) value: T,
-    /// Who waits for an answer. `None` if nobody does, or it was answered by disconnecting.
+    /// Who waits for an answer. `None` if nobody does, or it was answered for when the lane was cut.
     pub(crate) ticket: Option<Arc<Ticket>>,
     /// It was taken while the subscription counted.
     pub(crate) owes: bool,
@@ -73,6 +76,9 @@ pub(crate) struct Told<'a> {
 
 /// Beside the length: more than any window.
 const CUT: u64 = 1 << 62;
+
+/// So many items are answered for in one turn of the lock.
+const ANSWERED_AT_ONCE: usize = 64;
 
 /// Room for so many is kept when a long queue is empty.
 const KEPT: usize = 64;
@@ -121,11 +127,15 @@ impl<T> Lane<T> {
                 Taken::Missed(std::mem::take(&mut queue.gap))
             } else if let Some(item) = queue.items.pop_front() {
                 queue.gap = 0;
+                queue.items.give_back(KEPT);
                 self.note_length(&queue);
                 let old = queue.waker.take();
-                let (item, word) = self.claim(item, queue.cut.is_none());
+                let (mut item, word) = self.claim(item, queue.cut.is_none());
                 drop(queue);
                 discard((old, spare));
+                if !item.owes {
+                    self.answer(item.ticket.take());
+                }
                 return (Taken::Item(item), word);
             } else if let Some(cause) = queue.cut {
                 Taken::Ended(EndReason::Disconnected { cause })
@@ -135,7 +145,6 @@ impl<T> Lane<T> {
                 Taken::Parked
             } else if let Some(waker) = spare.take() {
                 spare = queue.waker.replace(waker);
-                queue.items.shrink_to(KEPT);
                 Taken::Parked
             } else {
                 drop(queue);
@@ -217,7 +226,7 @@ impl<T> Lane<T> {
         (queue.items.len(), queue.complete || queue.cut.is_some())
     }
 
-    /// Drops what is unread, each by itself; nothing more comes.
+    /// Drops what is unread, each by itself, and answers for it; the lane is cut.
     pub(crate) fn clear(&self) {
         let mut queue = self.queue.lock();
         let items = std::mem::take(&mut queue.items);
@@ -225,7 +234,17 @@ impl<T> Lane<T> {
         let waker = queue.waker.take();
         drop(queue);
         discard(waker);
-        discard_all(items);
+        for mut item in items {
+            self.answer(item.ticket.take());
+            discard(item);
+        }
+    }
+
+    /// Of an item that was cut off: nobody will finish with it. Who cut it off may have come first.
+    fn answer(&self, ticket: Option<Arc<Ticket>>) {
+        if let Some(ticket) = ticket {
+            ticket.drop_by(self.place.id);
+        }
     }
 }
 
@@ -241,9 +260,13 @@ pub(crate) trait Queued: Send + Sync {
     /// Whether event `seq` is unread.
     fn holds(&self, seq: u64) -> bool;
 
-    /// Nothing more comes. What is unread stays to be read; those that wait for answers to it
-    /// are given out, and the waker.
-    fn cut(&self, cause: DisconnectCause) -> (Vec<Arc<Ticket>>, Option<Waker>);
+    /// Nothing more comes. What is unread stays to be read, and is to be
+    /// [answered for](Self::answer_unread); gives the waker.
+    fn cut(&self, cause: DisconnectCause) -> Option<Waker>;
+
+    /// Of a lane that is cut: the reader will not answer for what is left. Not under the manager's
+    /// lock.
+    fn answer_unread(&self);
 
     /// Nothing more comes, but the reader goes on to count.
     fn complete(&self) -> Option<Waker>;
@@ -271,13 +294,34 @@ impl<T: Send> Queued for Lane<T> {
         found.is_ok()
     }
 
-    fn cut(&self, cause: DisconnectCause) -> (Vec<Arc<Ticket>>, Option<Waker>) {
+    fn cut(&self, cause: DisconnectCause) -> Option<Waker> {
         let mut queue = self.queue.lock();
         queue.cut = Some(cause);
         self.note_length(&queue);
-        let tickets = queue.items.iter_mut().filter_map(|item| item.ticket.take());
-        let tickets = tickets.collect();
-        (tickets, queue.waker.take())
+        queue.waker.take()
+    }
+
+    fn answer_unread(&self) {
+        let mut next = 0;
+        loop {
+            // A few at a time: the reader takes from the queue meanwhile, and answers for those.
+            let mut tickets = Vec::new();
+            let mut queue = self.queue.lock();
+            let from = queue.items.partition_point(|item| item.seq < next);
+            let items = queue.items.range_mut(from..).take(ANSWERED_AT_ONCE);
+            for item in items {
+                next = item.seq + 1;
+                tickets.extend(item.ticket.take());
+            }
+            let is_last = queue.items.back().is_none_or(|last| last.seq < next);
+            drop(queue);
+            for ticket in tickets {
+                ticket.drop_by(self.place.id);
+            }
+            if is_last {
+                return;
+            }
+        }
     }
 
     fn complete(&self) -> Option<Waker> {

@@ -53,6 +53,9 @@
 //! | [`DropOldest`](Overflow::DropOldest) | loses its oldest unread events, counted in [`missed`](Subscription::missed) |
 //! | [`Disconnect`](Overflow::Disconnect) | is disconnected, reads what it had, and ends |
 //!
+//! A manager may be built with another [default](EventManagerBuilder::default_overflow) for its
+//! streams. Handlers are always waited for.
+//!
 //! An event counts until it is yielded, and the place it frees wakes the publisher at the head of
 //! the line, and only that one. When every subscriber waits for more, nothing is kept in memory.
 //!
@@ -109,8 +112,8 @@
 //! that join, leave and lose events, with the reason, and of handlers that end (`DEBUG`; `WARN` for
 //! a panic). Code of handlers runs in span `handler`. With `rt`, a manager that is built with
 //! `warn_after(duration)` warns of each subscriber that holds publishers for longer. Events are
-//! never formatted. Whoever listens is called without a lock, may call back, and harms nobody
-//! with a panic.
+//! never formatted. A listener is called without a lock, may call back, and harms nobody with a
+//! panic; what a listener causes on its thread while it is told something is not told again.
 //!
 //! # Coming from something else
 //!
@@ -202,6 +205,7 @@ mod permit;
 mod place;
 mod reading;
 mod ring;
+mod room;
 mod roster;
 mod segment;
 mod sink;
@@ -213,6 +217,8 @@ mod sync;
 mod tasks;
 #[cfg(feature = "test-util")]
 pub mod test_util;
+#[cfg(feature = "rt")]
+mod timer;
 mod watchers;
 
 /// Every program in README, as a test.

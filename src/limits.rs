@@ -5,6 +5,7 @@ use std::collections::{BinaryHeap, VecDeque};
 
 use crate::inspect::SubscriberId;
 use crate::place::Place;
+use crate::room::Room;
 
 /// With `at` events in the sequence, the subscriber has no room for another one, or had none
 /// when it was last looked at: it may have read on since.
@@ -13,7 +14,6 @@ struct Limit {
     at: u64,
     /// Of the subscriber's id, of which there is one for each member.
     number: u64,
-    key: usize,
 }
 
 impl Limit {
@@ -21,13 +21,15 @@ impl Limit {
         SubscriberId {
             manager,
             number: self.number,
-            key: self.key,
         }
     }
 }
 
 /// In place of a subscriber's number, which is 1 or more.
 pub(crate) const KEEPER: u64 = 0;
+
+/// Room for so many is kept when there are fewer subscribers.
+const KEPT: usize = 16;
 
 /// Subscribers by the length of the sequence at which each will be at its limit, if it reads
 /// nothing until then.
@@ -61,14 +63,13 @@ impl Limits {
         self.push_limit(Limit {
             at: place.limit(),
             number: place.id.number,
-            key: place.id.key,
         });
     }
 
     /// Notes when the keeper of the newest events must be looked at: a limit of nobody's.
     pub(crate) fn push_keeper(&mut self, at: u64) {
-        let (number, key) = (KEEPER, usize::MAX);
-        self.push_limit(Limit { at, number, key });
+        let number = KEEPER;
+        self.push_limit(Limit { at, number });
     }
 
     #[inline]
@@ -113,13 +114,20 @@ impl Limits {
         self.row.len() + self.heap.len()
     }
 
-    /// Subscribers that left stay in here until somebody calls this. The keeper stays.
-    pub(crate) fn retain(&mut self, is_member: impl Fn(SubscriberId) -> bool) {
-        let manager = self.manager;
-        let stays = |limit: &Limit| limit.number == KEEPER || is_member(limit.id(manager));
-        self.row.retain(stays);
+    /// Subscribers that left stay in here until somebody calls this, with the numbers of those that
+    /// are there. The keeper stays.
+    pub(crate) fn retain(&mut self, mut is_member: impl FnMut(u64) -> bool) {
+        let mut stays = |limit: &Limit| limit.number == KEEPER || is_member(limit.number);
+        self.row.retain(&mut stays);
         self.heap.retain(|limit| stays(&limit.0));
         self.look();
+    }
+
+    /// Gives memory back, if so few `subscribers` are there that much of it is not needed.
+    #[inline]
+    pub(crate) fn give_back(&mut self, subscribers: usize) {
+        self.row.give_back_beyond(subscribers, KEPT);
+        self.heap.give_back_beyond(subscribers, KEPT);
     }
 
     /// How many entries `id` has.

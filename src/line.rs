@@ -6,6 +6,7 @@ use std::task::Waker;
 use crate::clock::Instant;
 use crate::inspect::SubscriberId;
 use crate::ring::Claim;
+use crate::room::Room;
 
 /// A place in the [`Line`], and what it is waited for; later places have greater numbers.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -22,8 +23,9 @@ pub(crate) struct Turn {
 /// ```
 ///
 /// # Invariants
-/// 1. Whoever is called is the head, or could only wait for itself; nobody else is.
-/// 2. A publisher that is not called has a waker here.
+/// 1. Whoever is called is the head, or could only wait for itself; nobody else is, unless the
+///    manager is closed: then all are.
+/// 2. A publisher that is not called has a waker here, and one that is has none.
 /// 3. `inside` holds those that wait inside of a handler, which must not wait for itself.
 /// 4. The numbers of the places rise. Somebody stands in the first one, and in at least half of
 ///    them.
@@ -34,8 +36,6 @@ pub(crate) struct Line {
     left: usize,
     inside: BTreeMap<u64, SubscriberId>,
     taken: u64,
-    /// The head has been woken, and looks for itself when it is next polled.
-    called: bool,
     /// When the head will look again by itself.
     alarm: Option<Instant>,
 }
@@ -70,9 +70,10 @@ impl Line {
         self.places.len() - self.left
     }
 
-    /// Whether the head has been woken, and has yet to look.
+    /// Whether the head has been woken, and has yet to look: then its waker has gone (invariant 2).
     pub(crate) fn is_called(&self) -> bool {
-        self.called
+        let head = self.places.front();
+        head.is_some_and(|head| head.waker.is_none())
     }
 
     /// Whether the head will look again at `time` without being called.
@@ -108,9 +109,6 @@ impl Line {
 
     /// Waits on, to be woken by `waker`; gives the waker it replaces back.
     pub(crate) fn stay(&mut self, turn: Turn, waker: Waker) -> Option<Waker> {
-        if self.is_head(turn) {
-            self.called = false;
-        }
         self.place_mut(turn.number)?.waker.replace(waker)
     }
 
@@ -128,10 +126,13 @@ impl Line {
         !self.inside.is_empty()
     }
 
-    /// Those that wait inside of a handler that `is_blocking` are told to look.
-    pub(crate) fn call_inside(&mut self, is_blocking: impl Fn(SubscriberId) -> bool) -> Vec<Waker> {
+    /// Those that wait inside of a handler that `waits_for_itself` are told to look.
+    pub(crate) fn call_inside(
+        &mut self,
+        waits_for_itself: impl Fn(SubscriberId) -> bool,
+    ) -> Vec<Waker> {
         let inside = self.inside.iter();
-        let stuck = inside.filter(|(_, handler)| is_blocking(**handler));
+        let stuck = inside.filter(|(_, handler)| waits_for_itself(**handler));
         let stuck: Vec<_> = stuck.map(|(number, _)| *number).collect();
         let wakers = stuck
             .into_iter()
@@ -147,7 +148,6 @@ impl Line {
         let waker = place.waker.take();
         self.left += 1;
         if self.is_head(turn) {
-            self.called = false;
             self.alarm = None;
             while self.places.front().is_some_and(|place| !place.here) {
                 self.places.pop_front();
@@ -158,16 +158,13 @@ impl Line {
             self.places.retain(|place| place.here);
             self.left = 0;
         }
-        if self.places.is_empty() {
-            self.places.shrink_to(KEPT);
-        }
+        self.places.give_back(KEPT);
         waker
     }
 
     /// The head is told to look: there is room, or another time to look at the clock. It may have
     /// been told already.
     pub(crate) fn call_head(&mut self) -> Option<Waker> {
-        self.called = true;
         self.places.front_mut()?.waker.take()
     }
 

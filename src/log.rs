@@ -25,6 +25,7 @@ use std::collections::VecDeque;
 use crate::ack::Ticket;
 use crate::effects::{Effect, Effects};
 use crate::place::Place;
+use crate::room::Room;
 use crate::segment::{Segment, Slot, slots_for};
 use crate::sync::Arc;
 
@@ -50,7 +51,7 @@ impl Spot {
 /// 1. The segments and the open run hold consecutive events, the last of which is `tail`.
 /// 2. Each reader is counted once, in the segment of its spot or in `beyond`; the first segment
 ///    has readers, unless events are retained.
-/// 3. `awaited` holds the awaited events that are still kept, in order.
+/// 3. `awaited` is the newest event that has a ticket, and each link with a ticket says so.
 /// 4. The open run is shorter than `slots`, and no segment is longer.
 /// 5. The newest `retain` events are kept, if `retain` has not changed since they were stored.
 pub(crate) struct Log<E> {
@@ -60,20 +61,26 @@ pub(crate) struct Log<E> {
     open: Vec<Slot<E>>,
     /// Readers of the open run: they have read every segment to its end.
     beyond: usize,
-    awaited: VecDeque<u64>,
+    /// The number of the newest event that was stored with a ticket; 0 before the first.
+    awaited: u64,
     /// How many of the newest events are kept, also when everybody has read them.
     retain: u64,
     /// The most events that one segment holds.
     slots: usize,
 }
 
-/// For so many segments, open and awaited events, room is kept when a large log is empty.
+/// For so many segments and open events, room is kept when a large log is empty.
 const KEPT: usize = 8;
+
+/// With room for so many segments, a log is large.
+const LONG: usize = 64;
 
 /// One segment, and how many subscribers read it.
 struct Link<E> {
     segment: Segment<E>,
     readers: usize,
+    /// Whether one of the events has a ticket.
+    awaited: bool,
 }
 
 impl<E> Log<E> {
@@ -87,7 +94,7 @@ impl<E> Log<E> {
             links: VecDeque::new(),
             open: Vec::new(),
             beyond: 0,
-            awaited: VecDeque::new(),
+            awaited: 0,
         }
     }
 
@@ -142,6 +149,7 @@ impl<E> Log<E> {
                 None => self.open_spot(),
             };
             if was_last {
+                self.join_back(from);
                 self.trim(effects);
                 return self.index(*spot);
             }
@@ -158,15 +166,17 @@ impl<E> Log<E> {
         if spot.0 > newest.segment.last() {
             return;
         }
-        let left = match self.links.len() {
-            1 => self.readers_mut(0),
-            _ => self.readers_mut(self.index(*spot)),
+        let from = match self.links.len() {
+            1 => 0,
+            _ => self.index(*spot),
         };
+        let left = self.readers_mut(from);
         *left -= 1;
         let was_last = *left == 0;
         self.beyond += 1;
         *spot = self.open_spot();
         if was_last {
+            self.join_back(from);
             self.trim(effects);
         }
     }
@@ -244,7 +254,7 @@ impl<E> Log<E> {
         self.tail += 1;
         let mut slot = Slot::new(event);
         if let Some(ticket) = ticket {
-            self.awaited.push_back(self.tail);
+            self.awaited = self.tail;
             slot.ticket = Some(Arc::clone(ticket));
         }
         self.open.push(slot);
@@ -258,19 +268,19 @@ impl<E> Log<E> {
     fn seal(&mut self) {
         let Spot(first) = self.open_spot();
         self.links.push_back(Link {
+            awaited: self.awaited >= first,
             segment: Segment::of(first, &mut self.open),
             readers: std::mem::take(&mut self.beyond),
         });
-        // As in a binary counter: an event moves at most once for each time the length doubles.
-        // Readers at work may still hold the newest ones: those before them are tried as well.
-        let mut tries = 3;
-        for at in (1..self.links.len()).rev() {
-            if !self.join_at(at) {
-                tries -= 1;
-                if tries == 0 {
-                    break;
-                }
-            }
+        self.join_back(self.links.len() - 1);
+    }
+
+    /// Joins a segment with those before it, as far as that pays: as in a binary counter. Called for
+    /// a segment that is new, and again when the last reader moves on from it: until then, readers
+    /// that are one event apart each hold one of the newest segments.
+    fn join_back(&mut self, mut at: usize) {
+        while at > 0 && self.join_at(at) {
+            at -= 1;
         }
     }
 
@@ -283,6 +293,7 @@ impl<E> Log<E> {
         let joined = before.segment.join(&mut next.segment, self.slots);
         if joined {
             before.readers += next.readers;
+            before.awaited |= next.awaited;
             self.links.remove(at);
         }
         joined
@@ -302,12 +313,20 @@ impl<E> Log<E> {
         slot.ticket.as_ref()
     }
 
-    /// Who waits for answers to what comes after `position`.
-    pub(crate) fn awaited_after(&self, position: u64) -> impl Iterator<Item = &Arc<Ticket>> {
-        let start = self.awaited.partition_point(|&seq| seq <= position);
-        self.awaited
-            .range(start..)
-            .filter_map(|&seq| self.awaited(seq))
+    /// The segments with events after `position` that somebody waits for answers to, of a reader
+    /// that is counted at `spot`.
+    ///
+    /// O(segments): what is in them is looked at without the lock.
+    pub(crate) fn awaited_after(&mut self, spot: Spot, position: u64) -> Vec<Segment<E>> {
+        if self.awaited <= position {
+            return Vec::new();
+        }
+        if !self.open.is_empty() {
+            self.seal();
+        }
+        let links = self.links.range(self.index(spot)..);
+        let awaited = links.filter(|link| link.awaited && link.segment.last() > position);
+        awaited.map(|link| link.segment.clone()).collect()
     }
 
     /// Lets go of everything that is not retained: all `readers` have read it. False if events are
@@ -324,12 +343,10 @@ impl<E> Log<E> {
         while let Some(link) = self.links.pop_front() {
             effects.push(Effect::Segment(link.segment));
         }
-        self.awaited.clear();
         // What a large backlog took is given back.
         self.open.shrink_to(KEPT);
-        if self.links.capacity().max(self.awaited.capacity()) > self.slots {
+        if self.links.capacity() >= LONG {
             self.links.shrink_to(KEPT);
-            self.awaited.shrink_to(KEPT);
         }
         true
     }
@@ -340,12 +357,9 @@ impl<E> Log<E> {
         let past = self.tail.saturating_sub(self.retain) + u64::from(planted!("retained-too-few"));
         while self.links.front().is_some_and(|link| is_free(link, past)) {
             let link = self.links.pop_front().expect("there is a front");
-            let last = link.segment.last();
             effects.push(Effect::Segment(link.segment));
-            while self.awaited.front().is_some_and(|&seq| seq <= last) {
-                self.awaited.pop_front();
-            }
         }
+        self.links.give_back(LONG);
     }
 
     /// Where readers of the open run are counted: at its first event, there or not yet.
@@ -375,7 +389,7 @@ impl<E> Log<E> {
     /// The invariants, with the number of `readers` there should be.
     pub(crate) fn check(&self, readers: usize) {
         // Each step looks at everything: not with a million of them.
-        if self.links.len().max(self.awaited.len()) > 256 {
+        if self.links.len() > 256 {
             return;
         }
         let counted: usize = self.links.iter().map(|link| link.readers).sum();
@@ -391,11 +405,12 @@ impl<E> Log<E> {
             next = link.segment.last() + 1;
             let len = next - link.segment.first();
             assert!(len <= self.slots as u64, "log: invariant 4");
+            let awaited = link.segment.tickets_after(0).next().is_some();
+            assert_eq!(link.awaited, awaited, "log: invariant 3");
         }
         assert_eq!(next, self.open_spot().0, "log: invariant 1");
-        let mut awaited = self.awaited.iter().copied();
-        assert!(awaited.clone().is_sorted(), "log: invariant 3");
-        assert!(awaited.all(|seq| seq >= self.first()), "log: invariant 3");
+        let awaited = self.open.iter().any(|slot| slot.ticket.is_some());
+        assert_eq!(awaited, self.awaited >= next, "log: invariant 3");
         assert!(self.open.len() < self.slots, "log: invariant 4");
     }
 
@@ -422,11 +437,10 @@ mod tests {
         for _ in 0..1_000 * log.slots {
             log.append((), Some(&ticket));
         }
-        assert!(log.links.len() > log.slots && log.awaited.len() > log.slots);
+        assert!(log.links.len() > LONG);
         log.release(1, &mut effects);
         effects.run();
-        assert!(log.links.capacity() <= log.slots);
-        assert!(log.awaited.capacity() <= log.slots);
+        assert!(log.links.capacity() <= LONG);
         assert!(log.open.capacity() <= log.slots);
     }
 }

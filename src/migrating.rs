@@ -177,7 +177,23 @@
 //!   [`Overflow::DropOldest`] loses the oldest.
 //! - A vector that sends each event to *one* of its readers in turn is a queue for workers: stay
 //!   with a channel.
-//! - If readers get different events, they all see all of them here, and `filter` what they want.
+//! - If readers get different events, each of them subscribes with a filter: [`subscribe_where`],
+//!   or [`subscribe_map`] for a part of each event. The publisher asks the filter before the queue,
+//!   so an event that a reader does not want takes no room there, and that reader is not waited
+//!   for. `StreamExt::filter` comes behind the queue, where every event takes room:
+//!
+//! ```
+//! use futures::{FutureExt, StreamExt};
+//! use genevent::EventManager;
+//!
+//! let orders = EventManager::new(1);
+//! let mut teas = orders.subscribe_where(|order: &&str| order.starts_with("tea"));
+//! let mut cakes = orders.subscribe_map(|order: &&str| order.strip_prefix("cake ").map(str::len));
+//! assert_eq!(orders.try_notify("tea for two"), Ok(1));
+//! assert_eq!(orders.try_notify("cake plain"), Ok(1), "the full window of `teas` is no matter");
+//! assert_eq!(teas.next().now_or_never(), Some(Some("tea for two")));
+//! assert_eq!(cakes.next().now_or_never(), Some(Some(5)));
+//! ```
 //!
 //! # From async-broadcast
 //!
@@ -333,6 +349,8 @@
 //! [`Overflow::Disconnect`]: crate::Overflow::Disconnect
 //! [`Overflow::DropOldest`]: crate::Overflow::DropOldest
 //! [`subscribe`]: crate::EventManager::subscribe
+//! [`subscribe_map`]: crate::EventManager::subscribe_map
+//! [`subscribe_where`]: crate::EventManager::subscribe_where
 //! [`subscribe_with`]: crate::EventManager::subscribe_with
 //! [`subscriber_count`]: crate::EventManager::subscriber_count
 //! [`sync_notify`]: crate::EventManager::sync_notify

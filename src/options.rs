@@ -27,18 +27,27 @@ use crate::inspect::{SubscriberId, SubscriberKind};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Overflow {
-    /// Publishers wait for it. Nothing is lost. The default.
+    /// Publishers wait for it. Nothing is lost. The default, and the policy of every handler.
     #[default]
     Wait,
     /// Publishers wait for it so long, then it is disconnected as by
     /// [`Disconnect`](Self::Disconnect): one stuck reader cannot hold everybody for longer.
     ///
-    /// Time runs from when the first publisher began to wait for it. A publisher that is
-    /// cancelled does not start it anew; the subscriber's taking an event does. It limits waiting
-    /// for room, not waiting for answers; and one that has read everything is not disconnected, if
-    /// [permits](crate::Permit) hold its room. The publishers that wait look at the clock; there is no
-    /// task in the background, and it is tokio's clock (`# Panics`: such a publisher, outside of
-    /// a tokio runtime with time enabled).
+    /// Time counts while at least one publisher waits for the subscriber. A publisher that is
+    /// cancelled does not reset the time; time in which nobody waits does not count; the
+    /// subscriber's reading an event resets the time. For a filtered subscriber, only the first
+    /// publisher in the queue is known to wait: the filters judge an event when its publisher is
+    /// first. The policy limits waiting for room, not waiting for answers. A subscriber that has
+    /// read everything is not disconnected if [permits](crate::Permit) hold its room.
+    ///
+    /// The subscriber is disconnected when an event is stored that it has no room for, and not
+    /// before. A permit that is given when the time is up disconnects nobody until its event is
+    /// stored; a subscriber that has made room by then stays.
+    ///
+    /// The publishers that wait look at the clock. There is no task in the background. The clock
+    /// is tokio's (`# Panics`: a publisher that has to wait for such a subscriber outside of a tokio
+    /// runtime with time enabled). A publisher that has begun to wait in one runtime may be polled
+    /// in another one.
     ///
     /// ```
     /// use std::time::Duration;

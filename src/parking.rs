@@ -4,10 +4,11 @@ use std::task::Waker;
 
 use crate::foreign::wake;
 use crate::place::Place;
+use crate::room::Room;
 
 /// A subscriber that sleeps.
 pub(crate) struct Parked {
-    key: usize,
+    key: u64,
     waker: Waker,
 }
 
@@ -34,6 +35,9 @@ impl Unparked {
         self.more.into_iter().for_each(Parked::wake);
     }
 }
+
+/// Room for so many is kept when there are fewer subscribers.
+const KEPT: usize = 16;
 
 /// # Invariants
 /// 1. A place that is of this `round` has the index of its entry in `parked`.
@@ -74,7 +78,7 @@ impl Parking {
     /// Parks it, and gives the waker it replaces back.
     #[inline]
     pub(crate) fn park(&mut self, place: &Place, waker: Waker) -> Option<Parked> {
-        let key = place.id.key;
+        let key = place.id.number;
         let parked = Parked { key, waker };
         if let Some(index) = self.index(place) {
             return Some(std::mem::replace(&mut self.parked[index], parked));
@@ -88,8 +92,8 @@ impl Parking {
     /// Takes one out; `place_of` knows them all.
     pub(crate) fn unpark<'a>(
         &mut self,
-        key: usize,
-        place_of: impl Fn(usize) -> &'a Place,
+        key: u64,
+        place_of: impl Fn(u64) -> &'a Place,
     ) -> Option<Parked> {
         let place = place_of(key);
         let index = self.index(place)?;
@@ -99,6 +103,11 @@ impl Parking {
             place_of(moved.key).notes.index.set(index as u64);
         }
         Some(out)
+    }
+
+    /// Gives memory back, if so few `subscribers` are there that much of it is not needed.
+    pub(crate) fn give_back(&mut self, subscribers: usize) {
+        self.parked.give_back_beyond(subscribers, KEPT);
     }
 
     /// Takes everybody out.

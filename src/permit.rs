@@ -7,6 +7,7 @@ use crate::ack::Ticket;
 use crate::channel::{Channel, Refusal};
 use crate::error::ReserveError;
 use crate::future::Queueing;
+use crate::inspect::SubscriberId;
 use crate::sync::Arc;
 
 /// Room for one event: in every waiting window a place is held for it.
@@ -18,6 +19,9 @@ use crate::sync::Arc;
 /// A permit holds up other publishers as an unread event would: do not keep it for long. A
 /// subscriber that joins while permits are out gets their events, too, even past a window that is
 /// smaller than their number.
+///
+/// A permit may be given past a [`WaitAtMost`](crate::Overflow) subscriber whose time is up. The
+/// subscriber is disconnected when the permit's event is stored, unless it has made room by then.
 ///
 /// # Examples
 /// ```
@@ -41,6 +45,9 @@ use crate::sync::Arc;
 pub struct Permit<E> {
     /// Taken when it is used.
     channel: Option<Arc<Channel<E>>>,
+    /// The handler that it was given inside of, if any: room of a handler's own permits is not waited
+    /// for in the handler.
+    inside: Option<SubscriberId>,
 }
 
 impl<E> Permit<E> {
@@ -51,8 +58,9 @@ impl<E> Permit<E> {
     ) -> Poll<Result<Self, ReserveError>> {
         let reserved = ready!(queueing.poll(cx, |turn, waker| channel.poll_reserve(turn, waker)));
         Poll::Ready(match reserved {
-            Ok(()) => Ok(Self {
+            Ok(inside) => Ok(Self {
                 channel: Some(Arc::clone(channel)),
+                inside,
             }),
             Err(Refusal::Closed) => Err(ReserveError::Closed),
             Err(Refusal::WouldDeadlock) => Err(ReserveError::WouldDeadlock),
@@ -72,7 +80,7 @@ impl<E> Permit<E> {
 
     fn store(&mut self, event: E, ticket: Option<&Arc<Ticket>>) -> usize {
         let channel = self.channel.take().expect("a permit is used once");
-        let stored = channel.store_reserved(event, ticket);
+        let stored = channel.store_reserved(event, ticket, self.inside);
         trace!(published(channel.name(), stored));
         stored.audience
     }
@@ -81,7 +89,7 @@ impl<E> Permit<E> {
 impl<E> Drop for Permit<E> {
     fn drop(&mut self) {
         if let Some(channel) = self.channel.take() {
-            channel.give_back();
+            channel.give_back(self.inside);
         }
     }
 }

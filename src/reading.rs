@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::end::{DisconnectCause, EndReason};
+use crate::inspect::SubscriberId;
 use crate::segment::Segment;
 
 pub(crate) enum Reading<E> {
@@ -25,6 +26,26 @@ pub(crate) struct Rest<E> {
     /// The number of the last one.
     pub(crate) end: u64,
     pub(crate) after: After,
+}
+
+/// Events that a subscriber ended without reading, and that somebody waits for answers to.
+pub(crate) struct Unread<E> {
+    pub(crate) subscriber: SubscriberId,
+    /// The number of the last event that it has read.
+    pub(crate) position: u64,
+    pub(crate) segments: Vec<Segment<E>>,
+}
+
+impl<E> Unread<E> {
+    /// Answers on the subscriber's behalf; not under the lock, which this would hold for as long as
+    /// there are events.
+    pub(crate) fn answer(self) {
+        for segment in self.segments {
+            for ticket in segment.tickets_after(self.position) {
+                ticket.drop_by(self.subscriber);
+            }
+        }
+    }
 }
 
 /// What comes after the rest.

@@ -8,8 +8,8 @@
 //! owed an answer.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use crate::clock::Instant;
 use crate::effects::Effects;
 use crate::inspect::SubscriberId;
 use crate::judging::Roll;
@@ -26,15 +26,19 @@ mod flushing;
 mod invariants;
 mod joining;
 mod keeper;
+mod members;
 mod publishing;
 mod reading;
 mod seeing;
 mod stages;
+mod waiting;
 #[cfg(all(feature = "tracing", feature = "rt"))]
 mod warning;
 mod way;
 
 use flushing::Flushes;
+use members::Members;
+use waiting::{WaitClock, Waited};
 
 /// Where an event went.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -72,12 +76,16 @@ pub(crate) enum Room {
 /// 4. `blocking` lists the members that know their index in it: they make publishers wait, had
 ///    no room for one event more than `tail + reserved` when last looked at, and are watched.
 /// 5. `reserved <= capacity`.
-/// 6. The first `held` of `blocking` are those that have a `since`.
+/// 6. The first `held` of `blocking` are those that have `waited`. While there are none, `clock`
+///    stands still.
 /// 7. `listeners` is one more than `attached` while events are retained, and else the same.
 /// 8. Members with a lane are no readers of the log, and not in the limits. Of these, `blocking`
 ///    lists only those that the head of the line waits for.
 /// 9. Those who left take no more room in the limits than those who are there, but for a few. Those
 ///    that are in the way count as being in there, where they will be again.
+/// 10. Where permits are out past a subscriber's window, it joined while they were, or it is in
+///     `passed`.
+/// 11. `blocking_lanes` counts the members in `blocking` that have a lane.
 pub(crate) struct Ring<E> {
     /// Which of the process's managers it belongs to.
     id: u64,
@@ -87,8 +95,8 @@ pub(crate) struct Ring<E> {
     /// It is closed, or has filters to ask: the quick way is barred.
     barred: bool,
     log: Log<E>,
-    members: Vec<Option<Member<E>>>,
-    free: Vec<usize>,
+    /// By the numbers of their ids.
+    members: Members<Member<E>>,
     joined: u64,
     /// Those that read the log.
     attached: usize,
@@ -105,27 +113,35 @@ pub(crate) struct Ring<E> {
     /// When one that makes nobody wait must be dealt with.
     yields: Limits,
     /// First those that a publisher has begun to wait for.
-    blocking: Vec<usize>,
+    blocking: Vec<u64>,
+    /// How many of the blocking members have a lane.
+    blocking_lanes: usize,
     /// How many of the blocking members these are.
     held: usize,
     /// The blocking members before this index, but for those, had read everything up to the event
     /// `looked_at`: nobody waits for what they have not read.
     looked: usize,
     looked_at: u64,
-    /// The blocking members that have an `end`.
-    ends: BTreeSet<(Instant, usize)>,
+    /// Runs while publishers wait for some of the blocking members.
+    clock: WaitClock,
+    /// The blocking members that have an `end`, with what the clock will tell then.
+    ends: BTreeSet<(Duration, u64)>,
     /// Members with a lane that publishers have waited for, and that are not in the way of the one
-    /// that is first now: their time goes on until they take something or have room.
-    aside: BTreeSet<usize>,
+    /// that is first now: their time stands still, and is kept until they take something or have
+    /// room.
+    aside: BTreeSet<u64>,
+    /// Members whose time was up when a permit was given that they have no room for, and maybe
+    /// some that have made room since.
+    passed: BTreeSet<u64>,
     /// The manager's name.
     #[cfg(feature = "tracing")]
     pub(crate) name: Option<Arc<str>>,
     #[cfg(all(feature = "tracing", feature = "rt"))]
     warn_after: Option<std::time::Duration>,
-    /// The blocking members that have a `since`, and of which nobody has been warned, with the
-    /// moment for that.
+    /// The blocking members that have `waited`, and of which nobody has been warned, with what the
+    /// clock will tell when it is time for that.
     #[cfg(all(feature = "tracing", feature = "rt"))]
-    warnings: BTreeSet<(Instant, usize)>,
+    warnings: BTreeSet<(Duration, u64)>,
 }
 
 struct Member<E> {
@@ -134,8 +150,8 @@ struct Member<E> {
     lane: Option<Arc<dyn Queued>>,
     /// Where it is in `blocking`.
     blocking: Option<usize>,
-    /// Since when a publisher has waited for what it has not read.
-    since: Option<Instant>,
+    /// For how long publishers have waited for what it has not read, once they have.
+    waited: Option<Waited>,
     /// Somebody was warned of that.
     #[cfg(all(feature = "tracing", feature = "rt"))]
     warned: bool,
@@ -158,7 +174,7 @@ impl<E> Member<E> {
             place: Arc::clone(place),
             lane,
             blocking: None,
-            since: None,
+            waited: None,
             #[cfg(all(feature = "tracing", feature = "rt"))]
             warned: false,
             flushes: None,
@@ -205,8 +221,7 @@ impl<E> Ring<E> {
             closed: false,
             barred: false,
             log: Log::new(capacity, retain),
-            members: Vec::new(),
-            free: Vec::new(),
+            members: Members::new(),
             joined: 0,
             attached: 0,
             listeners: usize::from(retain > 0),
@@ -216,11 +231,14 @@ impl<E> Ring<E> {
             waits: Limits::new(id),
             yields: Limits::new(id),
             blocking: Vec::new(),
+            blocking_lanes: 0,
             held: 0,
             looked: 0,
             looked_at: 0,
+            clock: WaitClock::default(),
             ends: BTreeSet::new(),
             aside: BTreeSet::new(),
+            passed: BTreeSet::new(),
             #[cfg(feature = "tracing")]
             name: None,
             #[cfg(all(feature = "tracing", feature = "rt"))]
@@ -283,21 +301,22 @@ impl<E> Ring<E> {
     }
 
     /// The place of a member.
-    pub(crate) fn place(&self, key: usize) -> &Place {
+    pub(crate) fn place(&self, key: u64) -> &Place {
         &self.member(key).place
     }
 
-    fn member(&self, key: usize) -> &Member<E> {
-        self.members[key].as_ref().expect(MEMBER)
+    fn member(&self, key: u64) -> &Member<E> {
+        self.members.get(key).expect(MEMBER)
     }
 
-    fn member_mut(&mut self, key: usize) -> &mut Member<E> {
-        self.members[key].as_mut().expect(MEMBER)
+    fn member_mut(&mut self, key: u64) -> &mut Member<E> {
+        self.members.get_mut(key).expect(MEMBER)
     }
 
     fn find(&self, id: SubscriberId) -> Option<&Member<E>> {
-        let member = self.members.get(id.key)?.as_ref();
-        member.filter(|member| member.place.id == id)
+        // Numbers are those of one manager, and are never given again.
+        let is_ours = id.manager == self.id;
+        is_ours.then(|| self.members.get(id.number)).flatten()
     }
 
     /// The member that a limit is about, if it still is.
@@ -308,5 +327,8 @@ impl<E> Ring<E> {
 
 /// More than fits into any memory, and little enough to be added to any position.
 const MAX_CAPACITY: u64 = 1 << 60;
+
+/// Room for so many that are in the way is kept when there are fewer subscribers.
+const KEPT: usize = 16;
 
 const MEMBER: &str = "a subscription stays a member until it leaves";

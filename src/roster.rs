@@ -3,10 +3,14 @@
 use std::any::Any;
 use std::collections::{BTreeMap, HashMap};
 
+use crate::room::Room;
 use crate::sync::{Arc, Mutex};
 
 /// What a name stands for; the roster does not ask.
 pub(crate) type Entry = Arc<dyn Any + Send + Sync>;
+
+/// Room for so many names is kept when there are fewer.
+const KEPT: usize = 16;
 
 /// # Invariants
 /// 1. `keys` and `listed` hold the same names.
@@ -51,6 +55,7 @@ impl Roster {
         let old = state.listed.remove(&key);
         if let Some((name, _)) = &old {
             state.keys.remove(name);
+            state.keys.give_back(KEPT);
         }
         drop(state);
         drop(old);

@@ -16,6 +16,9 @@ pub(crate) fn slots_for(room: u64) -> usize {
     usize::try_from(room / 4).map_or(MAX_SLOTS, |quarter| quarter.clamp(64, MAX_SLOTS))
 }
 
+/// So few events are moved into one segment however they are spread.
+const SHORT: usize = 32;
+
 /// One event, and who waits for its answers.
 pub(crate) struct Slot<E> {
     /// `None` only in a slot whose content has moved on.
@@ -116,11 +119,23 @@ impl<E> Segment<E> {
         &self.slots[(seq - self.first) as usize]
     }
 
+    /// Those who wait for answers to what comes after `position`.
+    pub(crate) fn tickets_after(&self, position: u64) -> impl Iterator<Item = &Arc<Ticket>> {
+        let before = (position + 1).saturating_sub(self.first);
+        let before = usize::try_from(before).unwrap_or(usize::MAX);
+        let after = self.slots.get(before..).unwrap_or_default();
+        after.iter().filter_map(|slot| slot.ticket.as_ref())
+    }
+
     /// Makes one of two neighbours, unless that would be longer than `max`, or a reader holds one of
-    /// them, or `next` is so much shorter that moving the events would not pay.
+    /// them, or one is so much shorter than the other that moving the events would not pay.
+    ///
+    /// So each of them is at least a fifth of what comes of it, but for short ones: a row of these
+    /// moves some thousand events, of which each moves a few times, and not each of them once for
+    /// every segment in the row.
     pub(crate) fn join(&mut self, next: &mut Self, max: usize) -> bool {
         let (len, more) = (self.slots.len(), next.slots.len());
-        if len > more || len + more > max {
+        if len > more || len + more > max || (len + more > SHORT && len < more / 4) {
             return false;
         }
         let (Some(slots), Some(others)) =

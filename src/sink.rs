@@ -12,6 +12,7 @@ use crate::error::ReserveError;
 use crate::future::Queueing;
 use crate::manager::EventManager;
 use crate::permit::Permit;
+use crate::room::Room;
 use crate::sync::Arc;
 
 /// A sink whose items are published: [`EventManager::sink`].
@@ -146,6 +147,9 @@ pub struct SyncSink<E> {
     sent: VecDeque<Arc<Ticket>>,
 }
 
+/// Room for so many tickets is kept when fewer are not settled.
+const KEPT: usize = 16;
+
 impl<E> SyncSink<E> {
     pub(crate) fn new(manager: EventManager<E>) -> Self {
         Self {
@@ -171,6 +175,7 @@ impl<E> Sink<E> for SyncSink<E> {
         // What is settled leaves before it can pile up behind an event that is not.
         if self.sent.len() == self.sent.capacity() {
             self.sent.retain(|ticket| !ticket.is_settled());
+            self.sent.give_back(KEPT);
         }
         let ticket = Ticket::new(Until::Finished);
         self.sink.take_permit().notify_awaited(event, &ticket);
@@ -191,6 +196,7 @@ impl<E> Sink<E> for SyncSink<E> {
             }
             ready!(ticket.poll_settled(cx));
             self.sent.pop_front();
+            self.sent.give_back(KEPT);
         }
         Poll::Ready(Ok(()))
     }

@@ -25,8 +25,9 @@ pub use missed::{Received, WithMissed};
 #[cfg(feature = "rt")]
 pub(crate) use polling::PAID_TOGETHER;
 
-/// A stream of every event published after the call to [`subscribe`], and of those before it that
-/// it asked to have [replayed](SubscribeOptions::replay).
+/// A stream of the events published after the call to [`subscribe`], and of those before it that
+/// it asked to have [replayed](SubscribeOptions::replay). With [`Overflow::Wait`], the stream
+/// yields every event; the other policies say what is lost.
 ///
 /// Coming back for the next event is the acknowledgement of the one before: polling the stream
 /// tells a waiting [`sync_notify`] that the event in hand is finished. So do [`ack`], without
@@ -65,6 +66,7 @@ pub(crate) use polling::PAID_TOGETHER;
 /// assert_eq!(block_on(lengths.collect::<Vec<_>>()), [8, 6]);
 /// ```
 ///
+/// [`Overflow::Wait`]: crate::Overflow::Wait
 /// [`subscribe`]: crate::EventManager::subscribe
 /// [`sync_notify`]: crate::EventManager::sync_notify
 /// [`ack`]: Subscription::ack
@@ -153,7 +155,7 @@ impl<E> Subscription<E> {
         self.finish();
         // Amid a rest nothing is in hand, and what is lost meanwhile is told after it.
         if self.word.is_watched() && matches!(self.reading, Reading::Ask | Reading::Batch(_)) {
-            self.channel.report(self.place.id.key, None);
+            self.channel.report(self.place.id.number, None);
             self.look_again(self.place.cursor.load());
         }
     }
@@ -314,7 +316,7 @@ impl<E> Subscription<E> {
 
     fn end(&mut self, reason: EndReason) {
         self.reading = Reading::Ended(reason);
-        self.channel.leave(self.place.id.key);
+        self.channel.leave(self.place.id.number);
         trace!(ended(&self.place, reason));
     }
 }
@@ -379,7 +381,7 @@ impl<E> Drop for Subscription<E> {
             discard(stage.stop_waiting());
         }
         if !self.is_ended() {
-            let counted = self.channel.leave(self.place.id.key);
+            let counted = self.channel.leave(self.place.id.number);
             if counted {
                 trace!(dropped(&self.place));
             }

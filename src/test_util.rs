@@ -83,8 +83,8 @@ mod shown;
 
 #[doc(inline)]
 pub use crate::{assert_ended, assert_next, assert_pending};
-pub use assertion::Assertion;
-pub use probe::Probe;
+pub use assertion::{Assertion, Look};
+pub use probe::{Probe, WaitFor};
 
 /// What the macros are made of.
 #[doc(hidden)]

@@ -3,6 +3,9 @@
 //! Whoever listens is other people's code, which may call back into the manager and may panic: it
 //! is called without any lock of ours, and shielded. What the ring decides is told as
 //! [`News`] among the effects. Events of the user are not formatted, nor even at hand here.
+//!
+//! What a listener causes on its thread while it is told something is not told again
+//! ([`listener`]): one that publishes over each event would call itself until the stack overflows.
 
 /// Tells something, by a function of module `trace`; without the feature, its arguments are not
 /// even looked at.
@@ -22,13 +25,59 @@ macro_rules! trace {
 pub(crate) use told::*;
 
 #[cfg(feature = "tracing")]
+mod listener {
+    use std::cell::Cell;
+
+    use crate::foreign::shield;
+
+    thread_local! {
+        /// The listener is being called on this thread.
+        static CALLED: Cell<bool> = const { Cell::new(false) };
+    }
+
+    /// Resets `CALLED` to its value before the call, however the call ends.
+    struct Return(bool);
+
+    impl Return {
+        fn after_call() -> Self {
+            // The flag has no destructor: a thread that is ending has it, too.
+            Self(CALLED.replace(true))
+        }
+    }
+
+    impl Drop for Return {
+        fn drop(&mut self) {
+            CALLED.set(self.0);
+        }
+    }
+
+    /// Calls the listener, shielded, unless this is caused by a call of it on the same thread.
+    /// Gives whether it was called.
+    pub(super) fn call(code: impl FnOnce()) -> bool {
+        let back = Return::after_call();
+        if !back.0 {
+            shield(code);
+        }
+        !back.0
+    }
+
+    /// Calls the listener, shielded, whatever causes this: it must hear of the end of a span, or would
+    /// keep its data for ever.
+    #[cfg(feature = "rt")]
+    pub(super) fn call_always(code: impl FnOnce()) {
+        let _back = Return::after_call();
+        shield(code);
+    }
+}
+
+#[cfg(feature = "tracing")]
 mod told {
     use tracing::{Level, event, level_enabled};
 
+    use super::listener;
     use crate::ack::Receipt;
     use crate::end::EndReason;
     use crate::error::CLOSED;
-    use crate::foreign::shield;
     #[cfg(feature = "rt")]
     use crate::inspect::SubscriberInfo;
     use crate::place::Place;
@@ -39,7 +88,7 @@ mod told {
     macro_rules! tell {
         ($level:ident, $($fields:tt)+) => {
             if level_enabled!(Level::$level) {
-                shield(|| event!(target: "genevent", Level::$level, $($fields)+));
+                listener::call(|| event!(target: "genevent", Level::$level, $($fields)+));
             }
         };
     }
@@ -155,7 +204,7 @@ pub(crate) use handlers::*;
 mod handlers {
     use tracing::{Dispatch, Level, Span, event, level_enabled, span};
 
-    use crate::foreign::{discard, shield};
+    use super::listener;
     use crate::handler::StopReason;
     use crate::place::Place;
     use crate::sync::Arc;
@@ -179,7 +228,7 @@ mod handlers {
         ($level:ident, $called:expr, $($fields:tt)+) => {{
             let Called { manager, name } = $called;
             if level_enabled!(Level::$level) {
-                shield(|| event!(
+                listener::call(|| event!(
                     target: "genevent",
                     Level::$level,
                     manager = manager.as_deref(),
@@ -202,14 +251,15 @@ mod handlers {
         tell_of!(WARN, called, why = reason.to_string(), "handler made anew");
     }
 
-    /// What the code of a handler, or of the handlers of a group, runs in.
+    /// What the code of a handler, or of the handlers of a group, runs in. There is no span for those
+    /// that a listener adds while it is told something.
     pub(crate) struct Scope(Option<Span>);
 
     impl Scope {
         pub(crate) fn new(place: &Place) -> Self {
             let mut scope = None;
             if level_enabled!(Level::INFO) {
-                shield(|| {
+                listener::call(|| {
                     scope = Some(span!(
                         target: "genevent",
                         parent: None,
@@ -226,14 +276,15 @@ mod handlers {
 
         #[inline]
         pub(crate) fn run<R>(&self, code: impl FnOnce() -> R) -> R {
-            let _leave = self.0.as_ref().map(Inside::new);
+            let _leave = self.0.as_ref().and_then(Inside::enter);
             code()
         }
     }
 
     impl Drop for Scope {
         fn drop(&mut self) {
-            discard(self.0.take());
+            let span = self.0.take();
+            listener::call_always(|| drop(span));
         }
     }
 
@@ -241,9 +292,10 @@ mod handlers {
     struct Inside<'a>(&'a Span);
 
     impl<'a> Inside<'a> {
-        fn new(span: &'a Span) -> Self {
-            with(span, Dispatch::enter);
-            Self(span)
+        /// `None` if a listener runs the handler's task while it is told something: it does not hear
+        /// of the exit then, either.
+        fn enter(span: &'a Span) -> Option<Self> {
+            with(span, Dispatch::enter).then(|| Self(span))
         }
     }
 
@@ -253,10 +305,10 @@ mod handlers {
         }
     }
 
-    fn with(span: &Span, step: impl FnOnce(&Dispatch, &tracing::span::Id)) {
-        shield(|| {
+    fn with(span: &Span, step: impl FnOnce(&Dispatch, &tracing::span::Id)) -> bool {
+        listener::call(|| {
             span.with_subscriber(|(id, dispatch)| step(dispatch, id));
-        });
+        })
     }
 }
 

@@ -13,7 +13,7 @@ use genevent::ext::{FilterAcked, ReadyBatches};
 use genevent::future::{
     AckNotify, Closed, Flush, Notify, Reserve, Stop, SyncNotify, WaitForSubscribers,
 };
-use genevent::test_util::{Probe, assert_ended, assert_next, assert_pending};
+use genevent::test_util::{Assertion, Probe, WaitFor, assert_ended, assert_next, assert_pending};
 use genevent::{
     Ack, Batch, Deliveries, Delivery, DisconnectCause, EndReason, EventManager,
     EventManagerBuilder, EventSink, Filtered, FilteredDeliveries, FilteredWithMissed, Overflow,
@@ -220,7 +220,7 @@ fn futures_may_be_sent_and_polled_without_being_pinned() {
     future::<Reserve<'_, Event>, Result<Permit<Event>, ReserveError>>();
 }
 
-/// What sleeps on tokio's clock must be pinned, and is not `UnwindSafe`, as its timers.
+/// What sleeps on tokio's clock.
 #[cfg(feature = "rt")]
 mod rt {
     use std::future::Ready;
@@ -233,11 +233,11 @@ mod rt {
     use super::{at_ease, clone, error, future, shared, stream, unwind_safe};
 
     #[test]
-    fn futures_with_a_deadline_may_be_sent() {
-        shared::<Within<SyncNotify<'static, Event>>>();
-        shared::<Within<AckNotify<'static, Event>>>();
-        shared::<Within<Flush<'static, Event>>>();
-        shared::<Within<Stop<'static, Event>>>();
+    fn futures_with_a_deadline_may_be_sent_and_polled_without_being_pinned() {
+        at_ease::<Within<SyncNotify<'static, Event>>>();
+        at_ease::<Within<AckNotify<'static, Event>>>();
+        at_ease::<Within<Flush<'static, Event>>>();
+        at_ease::<Within<Stop<'static, Event>>>();
         future::<Within<SyncNotify<'_, Event>>, Result<Receipt, DeadlineError<Event>>>();
         future::<Within<AckNotify<'_, Event>>, Result<Receipt, DeadlineError<Event>>>();
         future::<Within<Flush<'_, Event>>, Result<(), Unanswered>>();
@@ -410,7 +410,7 @@ mod handlers {
     }
 }
 
-/// What is in an `Assertion` is not for users to name, `WaitFor` either, nor is the macros' `Shown`.
+/// The questions of the macros are not for users to name, nor is the macros' `Shown`.
 #[test]
 fn assertions_and_probes_go_anywhere() {
     fn may_be_sent<A: Future + Send + Unpin + Debug>(_: &A) {}
@@ -418,6 +418,7 @@ fn assertions_and_probes_go_anywhere() {
     unwind_safe::<Probe<Fragile>>();
     clone::<Probe<Event>>();
     default::<Probe<Event>>();
+    at_ease::<Assertion<WaitFor<Event>>>();
     // Never called: that it compiles is enough.
     let _ = |mut reader: Subscription<Cloned>, probe: Probe<Event>| {
         may_be_sent(&assert_next!(reader));

@@ -1,6 +1,8 @@
 //! The shapes of the page `genevent::deadlocks`: each hangs, each is broken by a time limit, and
 //! the error names the caller's own subscription with the line that created it.
 
+mod publishers;
+
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -382,6 +384,28 @@ async fn notify_in_a_handler_waits_for_who_comes_after_it_and_has_less_room() {
     assert_eq!(second.next().await, Some(1));
     manager.flush().await.unwrap();
     drop(handler);
+}
+
+#[tokio::test(start_paused = true)]
+async fn notify_in_a_handler_waits_for_a_permit_whose_task_waits_for_the_handler() {
+    let manager = EventManager::<u32>::new(1);
+    let inside = manager.clone();
+    let work = async move {
+        let _ = inside.notify(2).await;
+    };
+    let handler = doing(&manager, |_| work);
+    manager.notify(1).await.unwrap();
+    let permit = manager.reserve().now_or_never();
+    assert!(permit.is_none(), "the handler has yet to read the event");
+    let holder = async {
+        let permit = manager.reserve().await;
+        let answer = handler.call(|_| ()).await;
+        drop(permit);
+        answer
+    };
+    assert!(hangs(holder).await);
+    // The way out: not to hold the permit meanwhile.
+    assert!(!hangs(handler.call(|_| ())).await);
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,6 +2,7 @@
 //! in sequence, beside plain subscriptions.
 
 mod closure;
+mod cut_off;
 mod like_any_other;
 mod wanted;
 

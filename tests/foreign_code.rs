@@ -10,6 +10,7 @@ mod drops;
 mod failing_clones;
 #[cfg(feature = "rt")]
 mod kv;
+mod payloads;
 mod several_drops;
 mod slow_clones;
 mod waker_clones;

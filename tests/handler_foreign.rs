@@ -217,7 +217,7 @@ fn asking(manager: &EventManager<u32>, tx: &Sender<bool>) -> OnDrop {
             let stopped = manager.stop().now_or_never();
             tx.lock()
                 .unwrap()
-                .send(stopped == Some(Err(WouldDeadlock)))
+                .send(matches!(stopped, Some(Err(WouldDeadlock { .. }))))
                 .unwrap();
         }
     })

@@ -7,10 +7,10 @@ use std::time::Duration;
 use futures::future::{BoxFuture, pending};
 use futures::{FutureExt, SinkExt};
 use genevent::error::{NotifyError, ReserveError};
-use genevent::{EventManager, Handler, Overflow, StopReason, SyncSink};
+use genevent::{EventManager, Handler, Overflow, StopReason, SubscriberKind, SyncSink};
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 use tokio_test::{assert_pending, assert_ready_eq, task};
 
 use crate::drive::read;
@@ -106,13 +106,13 @@ async fn one_that_goes_on_outside_is_not_woken_for_the_handler_it_was_inside_of(
     assert_eq!(*seen.lock().unwrap(), [1, 2, 3]);
 }
 
-/// The head of the line is refused, and whoever is next must look at the clock in its place.
+/// A limited reader and a handler have no room. The first publisher in the wait queue is refused,
+/// because the handler polls it; the time of the reader goes on for the next publisher.
 #[tokio::test(start_paused = true)]
-async fn one_that_is_refused_passes_on_for_how_long_its_handler_may_hold_the_line() {
+async fn one_that_is_refused_passes_on_for_how_long_a_reader_may_be_waited_for() {
     let second = Duration::from_secs(1);
-    let overflow = Overflow::WaitAtMost(second);
-    let manager = EventManager::builder().capacity(1);
-    let manager = manager.default_overflow(overflow).build();
+    let manager = EventManager::new(1);
+    let mut stuck = manager.subscribe_with(Overflow::WaitAtMost(second));
     let own = manager.clone();
     let (give, given) = oneshot::channel::<Publishing>();
     let (told, refused) = oneshot::channel();
@@ -121,6 +121,7 @@ async fn one_that_is_refused_passes_on_for_how_long_its_handler_may_hold_the_lin
         pending::<()>().await;
     };
     working(&manager, work.boxed()).await;
+    assert_eq!(read(&mut stuck), Some(1));
     manager.try_notify(2).unwrap();
     let mut head = task::spawn(async move { own.notify(3).await }.boxed());
     assert_pending!(head.poll());
@@ -130,8 +131,19 @@ async fn one_that_is_refused_passes_on_for_how_long_its_handler_may_hold_the_lin
     assert_eq!(manager.stats().waiting(), 2);
     assert!(give.send(head.into_inner()).is_ok());
     assert_eq!(refused.await, Ok(Err(NotifyError::WouldDeadlock(3))));
+    sleep(second / 2).await;
+    let mut subscribers = manager.subscribers().into_iter();
+    let handler = subscribers.find(|info| info.kind() == SubscriberKind::Handler);
+    assert!(manager.disconnect(handler.unwrap().id()));
+    let start = Instant::now();
     let stored = timeout(10 * second, next).await;
-    assert_eq!(stored.unwrap().unwrap(), Ok(0), "the handler is gone");
+    assert_eq!(
+        stored.unwrap().unwrap(),
+        Ok(0),
+        "the reader is gone as well"
+    );
+    assert_eq!(start.elapsed(), second / 2);
+    assert!(!manager.disconnect(stuck.id()));
 }
 
 /// Flushes a sink when it ends.

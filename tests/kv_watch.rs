@@ -1,6 +1,7 @@
 //! A watch tells what exists and then what changes: no gap, no double, whenever it begins.
 #![allow(clippy::mutable_key_type)] // Buckets are hashed by identity, which does not change.
 
+mod losses;
 mod story;
 mod subscription;
 mod views;

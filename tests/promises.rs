@@ -55,6 +55,12 @@ mod handler_lines;
 #[cfg(feature = "rt")]
 mod handler_model;
 #[cfg(feature = "rt")]
+mod handler_overflow;
+#[cfg(feature = "rt")]
+mod handler_permits;
+#[cfg(feature = "rt")]
+mod handler_reasons;
+#[cfg(feature = "rt")]
 mod handler_restart;
 #[cfg(feature = "rt")]
 mod handler_scale;
@@ -86,6 +92,7 @@ mod order;
 mod overflow;
 mod peers_promises;
 mod permit;
+mod public_api;
 mod reactive_streams;
 mod readme;
 mod replay;

@@ -9,12 +9,15 @@
 //! |---|---|
 //! | 1.3, 2.7 signals and requests are serial | `poll_next` takes `&mut self`: the compiler sees to it |
 //! | 1.4, 2.4 a failure is signalled by `onError` | a stream of events has no error; why it ended is asked with `end_reason`: see 1.5 and 1.6 |
-//! | 1.11 unicast or multicast, as the publisher likes | multicast: see 1.10 |
 //! | 2.1, 2.2, 2.3, 2.5, 2.6, 2.11, 2.12, 2.13 what a subscriber must do | about the reader's code; nothing here can break them |
 //! | 3.1 a subscription is used in its subscriber's context alone | it may be moved to any task: `Send` |
 //! | 3.8, 3.9, 3.17 requests add up; fewer than one is an error; up to 2^63 - 1 | a poll asks for one event, always |
 //! | 3.15, 3.16 `cancel` and `request` return normally | `Drop` and `poll_next` have no error to return |
 //! | 4.1, 4.2 a processor is both | a pipeline is: its stream and its sink are tested for themselves |
+
+mod cancelling;
+#[cfg(feature = "rt")]
+mod handlers;
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,7 +25,9 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
 use futures::{FutureExt, Stream, StreamExt};
-use genevent::{DisconnectCause, EndReason, EventManager, Overflow, Subscription};
+use genevent::{
+    DisconnectCause, EndReason, EventManager, Overflow, SubscribeOptions, Subscription,
+};
 
 use crate::drive::{read, read_all, waits};
 
@@ -121,30 +126,6 @@ fn rule_1_7_after_the_end_nothing_else_is_signalled() {
 }
 
 #[test]
-fn rules_1_8_and_3_12_a_cancelled_subscription_is_signalled_no_more() {
-    let manager = EventManager::new(8);
-    let signal = Arc::new(Signal::default());
-    let waker = Waker::from(Arc::clone(&signal));
-    let mut dropped = manager.subscribe();
-    assert!(poll(&mut dropped, &waker).is_pending());
-    drop(dropped);
-    manager.try_notify(1).unwrap();
-    assert_eq!(signal.count(), 0);
-
-    let mut cut = manager.subscribe();
-    assert!(poll(&mut cut, &waker).is_pending());
-    assert!(manager.disconnect(cut.id()));
-    assert_eq!(signal.count(), 1, "told of its end, once");
-    manager.try_notify(2).unwrap();
-    assert_eq!(
-        poll(&mut cut, &waker),
-        Poll::Ready(None),
-        "and of nothing else"
-    );
-    assert_eq!(signal.count(), 1);
-}
-
-#[test]
 fn rule_1_9_to_subscribe_gives_a_subscription_whatever_the_publisher_is_at() {
     let manager = EventManager::new(1);
     let _full = manager.subscribe();
@@ -168,14 +149,27 @@ fn rule_1_10_one_publisher_is_subscribed_to_as_often_as_one_likes() {
     assert!(readers.iter_mut().all(|reader| read(reader) == Some(1)));
 }
 
+/// 1.11: "A Publisher MAY support multiple Subscribers and decides whether each Subscription is
+/// unicast or multicast." Each is multicast here, and a filter is the subscriber's own.
 #[test]
-fn rule_2_8_what_was_on_its_way_when_it_was_cancelled_may_still_be_received() {
-    let manager = EventManager::new(8);
-    let mut reader = manager.subscribe();
-    manager.try_notify(1).unwrap();
-    manager.try_notify(2).unwrap();
-    manager.disconnect(reader.id());
-    assert_eq!(read_all(&mut reader), [1, 2]);
+fn rule_1_11_every_subscriber_is_given_every_event_in_one_order() {
+    let manager = EventManager::builder().capacity(8).retain(2).build();
+    manager.try_notify(0).unwrap();
+    let (mut one, mut two) = (manager.subscribe(), manager.subscribe());
+    let mut even = manager.subscribe_where(|n| n % 2 == 0);
+    let mut late = manager.subscribe_with(SubscribeOptions::new().replay(1));
+    let mut stage = manager.subscribe_after(&one);
+    for n in 1..=3 {
+        assert_eq!(manager.try_notify(n), Ok(4 + usize::from(n % 2 == 0)));
+    }
+    assert_eq!(read(&mut one), Some(1), "one that reads at another pace");
+    manager.try_notify(4).unwrap();
+    manager.close();
+    assert_eq!(read_all(&mut one), [2, 3, 4]);
+    assert_eq!(read_all(&mut two), [1, 2, 3, 4]);
+    assert_eq!(read_all(&mut even), [2, 4]);
+    assert_eq!(read_all(&mut late), [0, 1, 2, 3, 4]);
+    assert_eq!(read_all(&mut stage), [1, 2, 3, 4]);
 }
 
 #[test]
@@ -265,27 +259,10 @@ fn rule_3_4_a_request_does_not_wait_for_anybody() {
     assert_eq!(read(&mut stuck), Some(1));
 }
 
+/// 3.10: "`Subscription.request(long n)` MAY synchronously call onNext on this (or other)
+/// subscriber(s)."
 #[test]
-fn rules_3_5_and_3_7_cancelling_twice_is_as_cancelling_once() {
-    let manager = EventManager::<u8>::new(1);
-    let reader = manager.subscribe();
-    assert!(manager.disconnect(reader.id()));
-    assert!(!manager.disconnect(reader.id()));
-    drop(reader);
-    assert_eq!(manager.subscriber_count(), 0);
-}
-
-#[test]
-fn rule_3_6_a_request_after_the_cancellation_does_nothing() {
-    let manager = EventManager::<u8>::new(1);
-    let mut reader = manager.subscribe();
-    manager.disconnect(reader.id());
-    assert_eq!(read(&mut reader), None);
-    assert_eq!(read(&mut reader), None);
-}
-
-#[test]
-fn rule_3_11_a_request_may_be_served_to_another_subscriber_first() {
+fn rule_3_10_a_request_may_be_served_to_another_subscriber_first() {
     let manager = EventManager::new(1);
     let mut slow = manager.subscribe();
     let mut quick = manager.subscribe();
@@ -299,26 +276,38 @@ fn rule_3_11_a_request_may_be_served_to_another_subscriber_first() {
     assert_eq!(read(&mut quick), Some(2));
 }
 
+/// 3.11: "`Subscription.request(long n)` MAY synchronously call onComplete or onError on this (or
+/// other) subscriber(s)."
 #[test]
-fn rule_3_13_what_a_cancelled_subscription_held_is_let_go_at_once() {
+fn rule_3_11_a_request_may_end_the_stream_of_its_own_subscriber_and_of_another_one() {
     let manager = EventManager::new(8);
-    let signal = Arc::new(Signal::default());
-    let event = Arc::new(());
+    let (mut first, signal) = (manager.subscribe(), Arc::new(Signal::default()));
+    let mut second = manager.subscribe_after(&first);
+    manager.try_notify(1).unwrap();
+    manager.close();
+    assert_eq!(read(&mut first), Some(1));
+    // The first one has the last event in hand, and so the second one cannot end.
+    assert!(poll(&mut second, &Waker::from(Arc::clone(&signal))).is_pending());
+    assert_eq!(signal.count(), 0);
+    assert_eq!(read(&mut first), None, "its own end, in the request itself");
+    assert_eq!(signal.count(), 1, "and the other one is called");
+    assert_eq!(read_all(&mut second), [1]);
+
+    // `onError`, as far as there is one: whoever makes others wait for too long is cut off by
+    // what another one requests.
+    let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
-    let mut other = manager.subscribe();
-    let waker = Waker::from(Arc::clone(&signal));
-    assert!(poll(&mut reader, &waker).is_pending());
-    drop(waker);
-    assert!(
-        Arc::strong_count(&signal) > 1,
-        "its waker is kept while it sleeps"
-    );
-    manager.try_notify(Arc::clone(&event)).unwrap();
-    drop(read(&mut other));
-    assert!(waits(&mut other));
-    drop(reader);
-    assert_eq!(Arc::strong_count(&signal), 1);
-    assert_eq!(Arc::strong_count(&event), 1);
+    let mut strict = manager.subscribe_with(Overflow::Disconnect);
+    manager.try_notify(1).unwrap();
+    let mut waiting = manager.notify(2);
+    assert!((&mut waiting).now_or_never().is_none());
+    assert_eq!(read(&mut reader), Some(1));
+    assert!(waiting.now_or_never().is_some());
+    assert_eq!(read_all(&mut strict), [1]);
+    assert!(matches!(
+        strict.end_reason(),
+        Some(EndReason::Disconnected { .. })
+    ));
 }
 
 #[test]

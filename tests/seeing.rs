@@ -84,7 +84,11 @@ mod in_time {
         );
         assert_pending!(second.poll());
         assert_pending!(third.poll());
-        assert_eq!(holding(&manager), [Some(secs(2))]);
+        assert_eq!(
+            holding(&manager),
+            [Some(secs(1))],
+            "one second in which somebody waited"
+        );
 
         assert_eq!(read(&mut slow), Some(1));
         assert_ready!(second.poll()).unwrap();

@@ -1,8 +1,12 @@
 //! `Overflow::WaitAtMost`: a subscriber that holds publishers for too long is disconnected.
 
+mod kinds;
 mod limit;
+mod paused;
 mod permits;
+mod promised;
 mod publishers;
+mod runtimes;
 mod several;
 
 use std::time::Duration;

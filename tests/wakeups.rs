@@ -2,6 +2,7 @@
 
 mod answers;
 mod deliveries;
+mod leaving;
 mod permits;
 mod publishers;
 mod subscribers;

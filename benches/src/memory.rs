@@ -32,6 +32,18 @@ pub(crate) fn table() -> String {
     );
     row("an event, buffered (of 1,024)", buffered(1024));
     row("an event, buffered (of 1,048,576)", buffered(LARGE));
+    for readers in [1, 2, 4, 16] {
+        row(
+            &format!(
+                "an event, unread by one subscriber, beside {readers} that read on, each one event behind the next"
+            ),
+            unread_beside(readers),
+        );
+    }
+    row(
+        "a manager, once a million subscribers have left but one",
+        after_a_million(),
+    );
     row(
         "an outstanding sync_notify, its future and its event with it",
         sync_notify(),
@@ -107,6 +119,34 @@ fn buffered(events: usize) -> f64 {
     let mut reader = manager.subscribe();
     park(&mut reader);
     added(&mut reader, |_| fill(&manager, events)) / events as f64
+}
+
+/// Each of the `readers` is one event behind the one before it, and so reads each event while the
+/// next one is read.
+fn unread_beside(readers: usize) -> f64 {
+    const EVENTS: usize = 100_000;
+    let manager = Manager::new(LARGE);
+    let mut slow = manager.subscribe();
+    let mut quick: Vec<_> = (0..readers).map(|_| manager.subscribe()).collect();
+    added(&mut slow, |_| {
+        for event in 0..EVENTS {
+            fill(&manager, 1);
+            for reader in quick.iter_mut().take(event + 1) {
+                take(reader);
+            }
+        }
+    }) / EVENTS as f64
+}
+
+fn after_a_million() -> f64 {
+    heap(|| {
+        let manager = Manager::new(1024);
+        let mut crowd: Vec<_> = (0..1_000_000).map(|_| manager.subscribe()).collect();
+        crowd.iter_mut().for_each(park);
+        let latest = crowd.pop();
+        drop(crowd);
+        (manager, latest)
+    })
 }
 
 fn sync_notify() -> f64 {

@@ -85,16 +85,59 @@ impl fmt::Display for TooLong {
 
 impl Error for TooLong {}
 
-/// A name as it is printed: control characters cannot reach the terminal, and no two names look
-/// the same for it.
+/// A name as it is printed: only characters that a terminal shows, each in its own place, reach the
+/// terminal. The others are escaped, and so is the backslash: different names are printed
+/// differently, though letters of different alphabets may still look alike.
 pub(crate) struct Printable<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Printable<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.chars().try_for_each(|c| match c {
             '\\' => f.write_str(r"\\"),
-            c if c.is_control() => write!(f, "{}", c.escape_default()),
+            c if is_hidden(c) => write!(f, "{}", c.escape_default()),
             c => write!(f, "{c}"),
         })
+    }
+}
+
+/// Whether a terminal obeys this character, shows nothing of it, or draws it over another one.
+///
+/// The standard library knows these characters: `escape_debug` escapes control and format
+/// characters (those that turn the direction of writing, those without a width), separators,
+/// combining marks, and what no character is assigned to.
+fn is_hidden(c: char) -> bool {
+    /// Letters and a symbol that are drawn as nothing.
+    const BLANK: [char; 5] = ['\u{115f}', '\u{1160}', '\u{2800}', '\u{3164}', '\u{ffa0}'];
+
+    let is_quote = matches!(c, '\'' | '"');
+    c.escape_debug().len() > 1 && !is_quote || BLANK.contains(&c)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Printable;
+
+    #[test]
+    fn nothing_that_a_terminal_hides_or_obeys_is_printed() {
+        for (name, printed) in [
+            ("it's \"œuf\" 東京 🥚", "it's \"œuf\" 東京 🥚"),
+            (r"a\u{202e}", r"a\\u{202e}"),
+            ("\0\u{1b}[31m\u{9b}\u{7f}", r"\u{0}\u{1b}[31m\u{9b}\u{7f}"),
+            ("gpj\u{202e}exe", r"gpj\u{202e}exe"),
+            (
+                "\u{2066}\u{2069}\u{61c}\u{200f}",
+                r"\u{2066}\u{2069}\u{61c}\u{200f}",
+            ),
+            ("ad\u{200b}min\u{feff}", r"ad\u{200b}min\u{feff}"),
+            (
+                "\u{200d}\u{ad}\u{2028}\u{a0}",
+                r"\u{200d}\u{ad}\u{2028}\u{a0}",
+            ),
+            ("e\u{301}\u{fe0f}", r"e\u{301}\u{fe0f}"),
+            ("\u{3164}\u{115f}\u{2800}", r"\u{3164}\u{115f}\u{2800}"),
+            ("\u{e0041}\u{e000}\u{378}", r"\u{e0041}\u{e000}\u{378}"),
+        ] {
+            assert_eq!(Printable(name).to_string(), printed);
+        }
     }
 }

@@ -2,12 +2,27 @@
 //!
 //! `cargo run --example service -- 127.0.0.1:0` prints the address it listens on. Clients send
 //! the commands of the example `kv_registry`, and `WATCH`: from then on they are told of every
-//! bucket that comes or goes, in lines that begin with `* `, between two answers. (A value may
-//! begin so, too: who must tell them apart watches on a connection of its own.) Ctrl-c drains it.
+//! bucket that comes or goes, in lines that begin with `* `, between two answers. Ctrl-c drains it.
+//!
+//! Strangers may connect, so everything that a client can make the service do is bounded
+//! ([`Settings`]), and a client that is slow, silent or broken harms itself alone:
+//!
+//! - It reads nothing, or a byte now and then: what waits for it is bounded (`outgoing.rs`), and it
+//!   is cut off if that takes too long. News that it is too slow for are lost to it, and it is told
+//!   how many.
+//! - It says nothing: if it does not watch either, it loses its place to the next client.
+//! - It sends garbage, or a line without an end: it gets an error, and the line is skipped.
+//! - It chooses names: they are printed with everything escaped that could fool a terminal. Values
+//!   are sent as they were put, byte for byte. (A value may begin with `* `, too: who must tell them
+//!   apart watches on a connection of its own.)
+//!
+//! There is no limit to how many buckets and values clients may store. A service for strangers
+//! needs one, and access control.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use tokio::net::TcpListener;
 use tokio::signal::ctrl_c;
 
 use crate::service::{Service, Settings};
@@ -17,8 +32,10 @@ mod answer;
 mod client;
 #[path = "../kv_registry/command.rs"]
 mod command;
+mod directory;
 #[path = "../kv_registry/line.rs"]
 mod line;
+mod outgoing;
 mod service;
 
 #[tokio::main]
@@ -38,8 +55,8 @@ async fn main() -> ExitCode {
 }
 
 async fn serve(address: &str) -> io::Result<()> {
-    let service = Service::bind(address, Settings::default()).await?;
-    writeln!(io::stdout(), "listening on {}", service.address()?)?;
+    let listener = TcpListener::bind(address).await?;
+    writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
 
     let interrupted = async {
         let heard = ctrl_c().await;
@@ -49,7 +66,9 @@ async fn serve(address: &str) -> io::Result<()> {
             Err(error) => writeln!(io::stderr(), "draining, as ctrl-c cannot be heard: {error}"),
         };
     };
-    let drained = service.run(interrupted).await;
+    let drained = Service::start(Settings::default())
+        .run(listener, interrupted)
+        .await;
     let _ = writeln!(io::stdout(), "drained: {drained}");
     Ok(())
 }

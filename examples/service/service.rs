@@ -1,15 +1,14 @@
-//! The house: who is let in, what they are told, and how it is closed.
+//! The service: who is connected, what they share, and how it ends.
 //!
 //! ```text
 //!  clients ──commands──▶ registry ──its events──▶ relay ──notify──▶ news ──▶ clients that watch
 //! ```
 //!
-//! The registry waits until its observers have *finished* with an event before it tells the next.
-//! With `Overflow::WaitAtMost` an observer has a limited time for each, but still, all of them go
-//! at the pace of the slowest. So clients do not observe the registry itself. A relay does, and is
-//! done with an event when it stands in the news, a second manager with room for a whole window;
-//! there a client may fall behind by that before anybody waits for it, and `WaitAtMost`
-//! disconnects whoever holds up the others.
+//! A command that creates or stops a bucket is answered when the observers of the registry have
+//! *finished* with its event. If each client that watches were such an observer, all of them would
+//! go at the pace of the slowest. So the relay is the only one. It publishes each event once more as
+//! a line of news, to a second manager whose subscribers are lossy (`DropOldest`): a client that
+//! falls behind by more than a window loses the oldest lines, and nobody waits for it.
 
 use std::fmt;
 use std::future::Future;
@@ -22,13 +21,15 @@ use std::time::Duration;
 use futures::StreamExt;
 use genevent::kv::{Registry, RegistryEvent};
 use genevent::{EventManager, Overflow, Subscription};
-use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
-use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::answer::Printable;
 use crate::client;
+use crate::directory::Directory;
+use crate::outgoing::Queued;
 
 /// A line of news, made once for all who watch.
 pub(crate) type News = Arc<str>;
@@ -36,14 +37,16 @@ pub(crate) type News = Arc<str>;
 /// What the service puts up with.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Settings {
-    /// How many clients may be in at once; more wait outside.
+    /// How many clients may be connected at once. More wait until one leaves.
     pub(crate) clients: usize,
-    /// How many lines of news may wait for each client that watches.
+    /// How many of them may watch. They may be silent, so they must not take all places.
+    pub(crate) watchers: usize,
+    /// How many lines of news may wait for a client that watches, before it loses the oldest.
     pub(crate) window: usize,
-    /// For how long a client whose window is full may hold up everybody.
-    pub(crate) patience: Duration,
-    /// For how long a client may take nothing of what is written to it. That harms nobody else.
-    pub(crate) stall: Duration,
+    /// How long a client that does not watch may take for its next command.
+    pub(crate) idle: Duration,
+    /// How long a client may take for everything that waits to be sent to it.
+    pub(crate) send_within: Duration,
     /// How long each step of the drain may take: to tell what has happened, and to hear it.
     pub(crate) drain: Duration,
     /// How long a client that was told goodbye may take to hang up.
@@ -54,9 +57,10 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             clients: 500,
+            watchers: 250,
             window: 1_024,
-            patience: Duration::from_secs(2),
-            stall: Duration::from_secs(30),
+            idle: Duration::from_secs(300),
+            send_within: Duration::from_secs(30),
             drain: Duration::from_secs(5),
             goodbye: Duration::from_secs(1),
         }
@@ -65,64 +69,85 @@ impl Default for Settings {
 
 /// What all clients share.
 #[derive(Debug, Clone)]
-pub(crate) struct House {
-    /// `None` once no more commands are taken. Held only while one is carried out, as the
-    /// registry ends with the last of them.
+pub(crate) struct Shared {
+    /// `None` once no more commands are taken.
     pub(crate) open: watch::Receiver<Option<Registry<String>>>,
     pub(crate) news: EventManager<News>,
+    pub(crate) directory: Directory,
+    /// A permit for each client that may still begin to watch.
+    pub(crate) watchers: Arc<Semaphore>,
+    pub(crate) queued: Queued,
     pub(crate) settings: Settings,
 }
 
-/// A service that listens already.
-#[derive(Debug)]
+/// A service with no clients yet.
 pub(crate) struct Service {
-    listener: TcpListener,
-    settings: Settings,
+    open: watch::Sender<Option<Registry<String>>>,
+    relay: JoinHandle<()>,
+    shared: Shared,
 }
 
 impl Service {
-    pub(crate) async fn bind(address: impl ToSocketAddrs, settings: Settings) -> io::Result<Self> {
-        let listener = TcpListener::bind(address).await?;
-        Ok(Self { listener, settings })
-    }
-
-    pub(crate) fn address(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
-    }
-
-    /// Serves until `stop` is ready, then drains: commands that were begun are answered, buckets
-    /// end, whoever watches hears of it, and everybody is told goodbye. Who does not take that
-    /// in time is cut off.
-    pub(crate) async fn run(self, stop: impl Future<Output = ()>) -> Drained {
-        let settings = self.settings;
+    pub(crate) fn start(settings: Settings) -> Self {
         let registry = Registry::new(EventManager::default());
         let news = EventManager::builder()
             .name("news")
             .capacity(settings.window)
-            .default_overflow(Overflow::WaitAtMost(settings.patience))
+            .default_overflow(Overflow::DropOldest)
             .build();
-        let relay = tokio::spawn(relay(registry.events(), news.clone()));
+        let directory = Directory::default();
+        let relay = relay(registry.events(), directory.clone(), news.clone());
         let (open, opened) = watch::channel(Some(registry));
-        let house = House {
-            open: opened,
-            news,
-            settings,
-        };
-        let mut clients = Clients::default();
-        clients.welcome(self.listener, &house, stop).await;
+        Self {
+            open,
+            relay: tokio::spawn(relay),
+            shared: Shared {
+                open: opened,
+                news,
+                directory,
+                watchers: Arc::new(Semaphore::new(settings.watchers)),
+                queued: Queued::default(),
+                settings,
+            },
+        }
+    }
 
-        // The registry goes with the last command; its manager with it, when all is told; and
-        // then the relay, which has nothing more to hear.
-        open.send_replace(None);
-        let overdue = relay.abort_handle();
-        if timeout(settings.drain, relay).await.is_err() {
+    /// Serves until `stop` is ready, then drains: commands that were begun are answered, buckets
+    /// end, clients that watch hear of it, and everybody is told goodbye. A client that does not
+    /// take that in time is cut off.
+    pub(crate) async fn run(
+        self,
+        listener: TcpListener,
+        stop: impl Future<Output = ()>,
+    ) -> Drained {
+        let mut clients = Clients::default();
+        clients.welcome(listener, &self.shared, stop).await;
+        let deadline = self.close().await;
+        clients.finish(deadline).await
+    }
+
+    /// Takes no more commands and tells the rest of the news. Gives the time when the clients must
+    /// have taken it.
+    async fn close(self) -> Instant {
+        let Settings { drain, goodbye, .. } = self.shared.settings;
+        // The registry goes with the last command, its manager when all is told, and then the
+        // relay, which has nothing more to hear.
+        self.open.send_replace(None);
+        let overdue = self.relay.abort_handle();
+        if timeout(drain, self.relay).await.is_err() {
             overdue.abort();
         }
-        let deadline = Instant::now() + settings.drain;
-        if let Err(late) = house.news.stop().within(settings.drain).await {
+        let deadline = Instant::now() + drain;
+        if let Err(late) = self.shared.news.stop().within(drain).await {
             report(format_args!("draining: {late}"));
         }
-        clients.finish(deadline + settings.goodbye).await
+        deadline + goodbye
+    }
+
+    /// What a client of this service shares with the others.
+    #[cfg(test)]
+    pub(crate) fn shared(&self) -> Shared {
+        self.shared.clone()
     }
 }
 
@@ -132,8 +157,13 @@ fn report(what: impl fmt::Display) {
 }
 
 /// Passes on what happens to the registry, in words.
-async fn relay(mut events: Subscription<RegistryEvent<String>>, news: EventManager<News>) {
+async fn relay(
+    mut events: Subscription<RegistryEvent<String>>,
+    directory: Directory,
+    news: EventManager<News>,
+) {
     while let Some(event) = events.next().await {
+        directory.update(&event);
         let line = match event {
             RegistryEvent::Created { name, .. } => format!("* created {}\n", Printable(&name)),
             RegistryEvent::Exited { name, reason, .. } => {
@@ -148,7 +178,7 @@ async fn relay(mut events: Subscription<RegistryEvent<String>>, news: EventManag
     }
 }
 
-/// Those who are in, and what became of the others.
+/// Those who are connected, and what became of the others.
 #[derive(Default)]
 struct Clients {
     tasks: JoinSet<(SocketAddr, io::Result<()>)>,
@@ -156,11 +186,11 @@ struct Clients {
 }
 
 impl Clients {
-    /// Lets clients in until `stop` is ready.
+    /// Accepts clients until `stop` is ready.
     async fn welcome(
         &mut self,
         listener: TcpListener,
-        house: &House,
+        shared: &Shared,
         stop: impl Future<Output = ()>,
     ) {
         let mut stop = pin!(stop);
@@ -168,11 +198,11 @@ impl Clients {
             tokio::select! {
                 () = &mut stop => return,
                 Some(gone) = self.tasks.join_next() => self.gone.count(gone.ok()),
-                accepted = listener.accept(), if self.tasks.len() < house.settings.clients => {
+                accepted = listener.accept(), if self.tasks.len() < shared.settings.clients => {
                     match accepted {
-                        Ok((socket, peer)) => self.let_in(socket, peer, house.clone()),
+                        Ok((socket, peer)) => self.let_in(socket, peer, shared.clone()),
                         Err(error) => {
-                            // Out of descriptors, most likely: somebody has to leave first.
+                            // Most likely, no more files can be opened until a client leaves.
                             report(format_args!("cannot accept: {error}"));
                             sleep(Duration::from_millis(50)).await;
                         }
@@ -182,12 +212,15 @@ impl Clients {
         }
     }
 
-    fn let_in(&mut self, socket: TcpStream, peer: SocketAddr, house: House) {
-        let client = client::serve(socket, peer, house);
+    fn let_in(&mut self, socket: TcpStream, peer: SocketAddr, shared: Shared) {
+        // Answers are written whole. If this fails, they are slower, or the client has gone.
+        let _ = socket.set_nodelay(true);
+        let (input, output) = socket.into_split();
+        let client = client::serve(input, output, peer.to_string(), shared);
         self.tasks.spawn(async move { (peer, client.await) });
     }
 
-    /// Waits for those who are still in, and cuts off who is there after the deadline.
+    /// Waits for those who are still connected, and cuts off who is there after the deadline.
     async fn finish(mut self, deadline: Instant) -> Drained {
         while let Ok(Some(gone)) = timeout_at(deadline, self.tasks.join_next()).await {
             self.gone.count(gone.ok());

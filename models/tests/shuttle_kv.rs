@@ -8,8 +8,8 @@
 use std::collections::{BTreeMap, HashSet};
 
 use futures::StreamExt;
-use genevent::EventManager;
 use genevent::kv::{Registry, RegistryEvent, View, Watch, WatchEvent};
+use genevent::{EventManager, Overflow, SubscribeOptions};
 use genevent_models::{Task, model, spawn};
 use shuttle::future::{block_on, yield_now};
 
@@ -140,6 +140,75 @@ fn a_view_ends_as_the_registry_does_and_flush_waits_for_it() {
             drop(registry);
             reading.await.unwrap();
             assert!(view.is_empty());
+        });
+    });
+}
+
+/// Publishes an old event of the registry again: it may be all that comes after a loss.
+fn repeat(events: &EventManager<RegistryEvent<u8>>, old: &RegistryEvent<u8>) -> Task<()> {
+    let (events, old) = (events.clone(), old.clone());
+    spawn(async move {
+        for _ in 0..3 {
+            let _ = events.try_notify(old.clone());
+            yield_now().await;
+        }
+    })
+}
+
+#[test]
+fn whatever_a_lossy_watch_loses_and_others_repeat_its_view_ends_as_the_registry_is() {
+    model(|| {
+        block_on(async {
+            let events = EventManager::builder().capacity(1).retain(2).build();
+            let registry = Registry::<u8>::new(events.clone());
+            let bucket = registry.create("old").await.unwrap();
+            let name = bucket.name().to_owned();
+            let old = RegistryEvent::Created { name, bucket };
+            let changes = [change(&registry, &["a"]), change(&registry, &["a"])];
+            let view = View::new();
+            let lossy = SubscribeOptions::new().overflow(Overflow::DropOldest);
+            let mut watch = registry.watch_with(lossy.replay(2)).reflect(view.clone());
+            let reading = spawn(async move {
+                while watch.next().await.is_some() {
+                    yield_now().await;
+                }
+            });
+            for task in changes.into_iter().chain([repeat(&events, &old)]) {
+                task.await.unwrap();
+            }
+            let repeated = repeat(&events, &old);
+            registry.create("c").await.unwrap();
+            repeated.await.unwrap();
+            registry.flush().await;
+            // Nothing more is published, and so nothing more is lost.
+            while view.names() != ["c", "old"] {
+                yield_now().await;
+            }
+            drop((registry, events));
+            reading.await.unwrap();
+        });
+    });
+}
+
+#[test]
+fn a_flush_resolves_when_the_manager_is_closed_while_an_observer_holds_an_event() {
+    model(|| {
+        block_on(async {
+            let events = EventManager::new(1);
+            let registry = Registry::<u8>::new(events.clone());
+            let holder = registry.events();
+            let changes = [change(&registry, &["a"]), change(&registry, &["b"])];
+            let flushing = registry.clone();
+            let flushed = spawn(async move { flushing.flush().await });
+            let closed = spawn(async move { events.close() });
+            flushed.await.unwrap();
+            closed.await.unwrap();
+            // Nobody has read anything, and whatever has happened by now resolves at once.
+            for task in changes {
+                task.await.unwrap();
+            }
+            registry.flush().await;
+            drop(holder);
         });
     });
 }

@@ -87,6 +87,7 @@ impl Hall {
                 match received {
                     Received::Event(event) => record.see(event.id),
                     Received::Missed(events) => record.lost(events),
+                    _ => unreachable!("an event, or a loss"),
                 }
                 match rng.u8(0..32) {
                     0 => {

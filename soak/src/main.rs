@@ -18,6 +18,8 @@ mod publisher;
 mod reader;
 mod round;
 mod stages;
+mod stops;
+mod tide;
 
 use std::process::ExitCode;
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -36,6 +38,8 @@ static MEMORY: PeakAlloc = PeakAlloc;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Rounds until what is kept for good has been allocated.
 const WARM_UP: u64 = 60;
+/// Once in so many rounds, a crowd comes and goes while its manager lives on: see [`tide`].
+const TIDE: u64 = 10;
 /// Buffers of the runtimes and of the test itself come and go.
 const SLACK: usize = 256 * 1024;
 
@@ -63,6 +67,9 @@ fn main() -> ExitCode {
             }
             tell.send((seed, executor.name())).ok();
             round::play(executor, seed, &mut totals);
+            if totals.rounds % TIDE == 0 {
+                tide::rise_and_fall(seed, || MEMORY.current_usage());
+            }
             if totals.rounds == WARM_UP {
                 kept = MEMORY.current_usage();
             }

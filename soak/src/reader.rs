@@ -157,6 +157,7 @@ impl Hall {
                         record.lost(events);
                         lost += events;
                     }
+                    _ => unreachable!("an event, or a loss"),
                 }
                 if rng.u8(0..4) == 0 {
                     others().await;
@@ -223,6 +224,7 @@ impl Hall {
                         before.take(event.id);
                     }
                     Received::Missed(events) => record.lost(events),
+                    _ => unreachable!("an event, or a loss"),
                 }
                 if own.u8(0..4) == 0 {
                     others().await;
@@ -240,6 +242,7 @@ impl Hall {
                         record.see(event.id);
                     }
                     Received::Missed(events) => record.lost(events),
+                    _ => unreachable!("an event, or a loss"),
                 }
                 if rng.u8(0..8) == 0 {
                     others().await;

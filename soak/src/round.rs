@@ -15,6 +15,7 @@ use crate::executor::{Executor, Job, Outcome, others};
 use crate::handlers;
 use crate::publisher::publish;
 use crate::reader::Hall;
+use crate::stops;
 
 /// Plays one round, and checks what was noted.
 pub(crate) fn play(executor: &Executor, seed: u64, totals: &mut Totals) {
@@ -85,6 +86,7 @@ async fn life(executor: &Executor, seed: u64, book: &Arc<Book>) {
     drop(manager);
     janitor.stop().await;
     end.send(()).ok();
+    stops::race(executor, &mut rng).await;
     for job in jobs {
         assert_ne!(job.outcome().await, Outcome::Failed);
     }

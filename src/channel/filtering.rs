@@ -3,6 +3,7 @@
 use std::panic::Location;
 
 use super::{Channel, State};
+use crate::clock::Instant;
 use crate::effects::Effects;
 use crate::judging::Judged;
 use crate::lane::Lane;
@@ -14,7 +15,7 @@ impl<E> State<E> {
     #[inline]
     pub(super) fn look(&mut self, judged: &mut Judged, effects: &mut Effects<E>) {
         if let Some(answers) = judged.answers() {
-            self.ring.find_in_the_way(answers, effects);
+            self.ring.find_in_the_way(answers, Instant::now, effects);
         }
     }
 }
@@ -31,7 +32,7 @@ impl<E: 'static> Channel<E> {
         self.run(|state, effects| {
             let lane = state.ring.join_filtered(options, created_at, judge);
             if state.ring.is_closed() {
-                state.ring.leave(lane.place().id.key, effects);
+                state.ring.leave(lane.place().id.number, effects);
                 return (lane, false);
             }
             state.tell_watchers(effects);

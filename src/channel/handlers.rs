@@ -18,10 +18,12 @@ impl<E> Channel<E> {
         self.state.lock().ring.tail()
     }
 
-    /// A handler's task runs; `stop` waits for it.
-    pub(crate) fn enlist(&self, place: &Arc<Place>) {
-        let mut state = self.state.lock();
-        state.running.insert(place.id, Arc::clone(place));
+    /// With the planted bug `enlisted-late`, a handler's task counts as running only from here on.
+    pub(crate) fn enlist_late(&self, place: &Arc<Place>) {
+        if planted!("enlisted-late") {
+            let mut state = self.state.lock();
+            state.running.insert(place.id, Arc::clone(place));
+        }
     }
 
     /// A handler's task has ended.

@@ -14,10 +14,41 @@ impl<E> State<E> {
     pub(super) fn room(&mut self, claim: Claim, effects: &mut Effects<E>) -> Room {
         let room = self.ring.room(claim, Instant::now);
         if self.line.has_inside() {
-            let Self { ring, line, .. } = self;
-            effects.wake(line.call_inside(|handler| ring.is_blocking(handler)));
+            let Self {
+                ring,
+                permits_inside,
+                line,
+                ..
+            } = self;
+            let own = |handler| permits_inside.get(&handler).copied().unwrap_or(0);
+            let stuck = |handler| ring.is_blocking_itself(handler, own(handler));
+            effects.wake(line.call_inside(stuck));
         }
         room
+    }
+
+    /// Whether a publisher inside of `handler` could only wait for that handler.
+    pub(super) fn waits_for_itself(&self, handler: SubscriberId) -> bool {
+        let own = self.permits_inside.get(&handler).copied().unwrap_or(0);
+        self.ring.is_blocking_itself(handler, own)
+    }
+
+    /// A permit is given; `inside` of a handler, if of any.
+    pub(super) fn count_permit(&mut self, inside: Option<SubscriberId>) {
+        if let Some(handler) = inside {
+            *self.permits_inside.entry(handler).or_default() += 1;
+        }
+    }
+
+    /// That permit is used or dropped.
+    pub(super) fn uncount_permit(&mut self, inside: Option<SubscriberId>) {
+        let Some(handler) = inside else { return };
+        let own = self.permits_inside.get_mut(&handler);
+        let own = own.expect("a permit is counted while it is out");
+        *own -= 1;
+        if *own == 0 {
+            self.permits_inside.remove(&handler);
+        }
     }
 
     /// A publisher waits in line. `None`: not without a waker to spare.
@@ -74,8 +105,17 @@ impl<E> State<E> {
     /// A publisher leaves the line; gives its waker back.
     pub(super) fn leave_line(&mut self, turn: Turn) -> Option<Waker> {
         if self.line.is_head(turn) {
-            self.ring.step_aside();
+            self.ring.step_aside(Instant::now);
         }
-        self.line.leave(turn)
+        let waker = self.line.leave(turn);
+        self.note_departure();
+        waker
+    }
+
+    /// A publisher has left the line, or has not stood in it.
+    pub(super) fn note_departure(&mut self) {
+        if self.line.is_empty() {
+            self.ring.pause(Instant::now);
+        }
     }
 }

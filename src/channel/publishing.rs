@@ -8,6 +8,7 @@ use crate::clock::Instant;
 use crate::effects::Effects;
 use crate::error::TryNotifyError;
 use crate::foreign::discard;
+use crate::inspect::SubscriberId;
 use crate::judging::{Filters, Judged};
 use crate::line::Turn;
 use crate::ring::{Claim, Room, Stored};
@@ -23,7 +24,8 @@ pub(crate) struct Wait {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refusal {
     Closed,
-    /// It waits inside of a handler, for room that this handler holds.
+    /// It waits inside of a handler, for room that this handler holds itself: by what it has not
+    /// read, and by its own permits.
     WouldDeadlock,
 }
 
@@ -64,7 +66,7 @@ impl<E> Wish<'_, E> {
     fn look(&mut self, state: &mut State<E>, effects: &mut Effects<E>) {
         match self {
             Self::Store { judged, .. } => state.look(judged, effects),
-            Self::Permit => state.ring.find_any_in_the_way(),
+            Self::Permit => state.ring.find_any_in_the_way(Instant::now),
         }
     }
 }
@@ -153,7 +155,7 @@ impl<E> Channel<E> {
                 }
                 state.look(&mut judged, effects);
                 if state.room(Claim::Event, effects) == Room::Full {
-                    state.ring.step_aside();
+                    state.ring.step_aside(Instant::now);
                     return Step::Done(Err(TryNotifyError::Full(take())));
                 }
                 let stored = state.store(take(), None, &mut judged, effects);
@@ -194,15 +196,19 @@ impl<E> Channel<E> {
         }))
     }
 
-    /// Waits in line until there is room, then promises a place.
+    /// Waits in line until there is room, then promises a place. Gives the handler that this was
+    /// called inside of: it is named again when the place is used or given back.
     pub(crate) fn poll_reserve(
         &self,
         turn: &mut Option<Turn>,
         waker: &Waker,
-    ) -> Result<Result<(), Refusal>, Wait> {
+    ) -> Result<Result<Option<SubscriberId>, Refusal>, Wait> {
+        let inside = self.inside();
         self.poll_turn(Wish::Permit, turn, waker, |state, _, effects| {
-            state.ring.reserve(effects);
+            state.ring.reserve(Instant::now, effects);
+            state.count_permit(inside);
             state.call_line(effects);
+            inside
         })
     }
 
@@ -234,7 +240,7 @@ impl<E> Channel<E> {
                     Some(Refusal::Closed)
                 } else if first && state.room(claim, effects) != Room::Full {
                     None
-                } else if inside.is_some_and(|handler| state.ring.is_blocking(handler)) {
+                } else if inside.is_some_and(|handler| state.waits_for_itself(handler)) {
                     Some(Refusal::WouldDeadlock)
                 } else {
                     let wait = state.stand(claim, turn, waker, &mut spare, inside, effects);
@@ -243,9 +249,10 @@ impl<E> Channel<E> {
                 // Those in the way are dealt with by what it does, unless it is refused: which it
                 // may be before it stands in line.
                 if first && refusal.is_some() {
-                    state.ring.step_aside();
+                    state.ring.step_aside(Instant::now);
                 }
                 let left = turn.take().and_then(|turn| state.line.leave(turn));
+                state.note_departure();
                 effects.discard(left);
                 effects.discard(spare.take());
                 Step::Done(Ok(match refusal {
@@ -267,7 +274,12 @@ impl<E> Channel<E> {
     }
 
     /// Stores an event in a promised place.
-    pub(crate) fn store_reserved(&self, event: E, ticket: Option<&Arc<Ticket>>) -> Stored {
+    pub(crate) fn store_reserved(
+        &self,
+        event: E,
+        ticket: Option<&Arc<Ticket>>,
+        inside: Option<SubscriberId>,
+    ) -> Stored {
         let mut event = Some(event);
         let mut judged = Judged::default();
         loop {
@@ -280,6 +292,7 @@ impl<E> Channel<E> {
                 }
                 let event = event.take().expect(UNPUBLISHED);
                 let stored = (state.ring).store_reserved(event, ticket, &mut judged, effects);
+                state.uncount_permit(inside);
                 state.wake_readers(effects);
                 state.tell_watchers(effects);
                 state.call_line(effects);
@@ -297,9 +310,10 @@ impl<E> Channel<E> {
     }
 
     /// A promised place is not needed.
-    pub(crate) fn give_back(&self) {
+    pub(crate) fn give_back(&self, inside: Option<SubscriberId>) {
         self.run(|state, effects| {
             state.ring.give_back();
+            state.uncount_permit(inside);
             state.tell_watchers(effects);
             if !planted!("permit-kept") {
                 state.call_line(effects);

@@ -38,7 +38,7 @@ impl<E> State<E> {
     }
 
     /// Takes one out of those that sleep.
-    fn unpark(&mut self, key: usize) -> Option<Parked> {
+    fn unpark(&mut self, key: u64) -> Option<Parked> {
         let ring = &self.ring;
         self.parking.unpark(key, |key| ring.place(key))
     }
@@ -52,7 +52,7 @@ impl<E> State<E> {
         spare: &mut Option<Waker>,
         effects: &mut Effects<E>,
     ) -> Next {
-        let key = place.id.key;
+        let key = place.id.number;
         let word = place.cursor.finish_locked();
         if word.is_watched() {
             self.ring.report(key, None, effects);
@@ -102,7 +102,8 @@ impl<E> State<E> {
 }
 
 impl<E> Channel<E> {
-    /// A new subscriber, where it begins, and what it reads first.
+    /// A new subscriber, where it begins, and what it reads first. The task of a handler or a
+    /// group counts as running from here on, until [`retire`](Self::retire).
     pub(crate) fn subscribe(
         &self,
         options: SubscribeOptions,
@@ -113,8 +114,13 @@ impl<E> Channel<E> {
             // Before the lock is free: what is overwritten from then on is lost to it.
             let word = place.cursor.load();
             if state.ring.is_closed() {
-                state.ring.leave(place.id.key, effects);
+                state.ring.leave(place.id.number, effects);
                 return (place, word, Reading::Ended(EndReason::Closed));
+            }
+            // Under the same lock as joining: `stop` waits for the task of every handler that joined
+            // before the manager was closed.
+            if place.kind.has_task() && !planted!("enlisted-late") {
+                state.running.insert(place.id, Arc::clone(&place));
             }
             state.tell_watchers(effects);
             // While permits are out, it may be in the way at once.
@@ -152,7 +158,7 @@ impl<E> Channel<E> {
     }
 
     /// A watched subscriber has claimed an event (`in_hand`) or finished with it (`None`).
-    pub(crate) fn report(&self, key: usize, in_hand: Option<u64>) {
+    pub(crate) fn report(&self, key: u64, in_hand: Option<u64>) {
         self.run(|state, effects| {
             if state.ring.report(key, in_hand, effects) {
                 state.call_line(effects);
@@ -161,11 +167,12 @@ impl<E> Channel<E> {
     }
 
     /// The subscriber is gone, and has answered for the event in hand. True if it counted.
-    pub(crate) fn leave(&self, key: usize) -> bool {
+    pub(crate) fn leave(&self, key: u64) -> bool {
         self.run(|state, effects| {
             let parked = state.unpark(key);
             effects.extend(parked.map(Effect::Forget));
             let counted = state.ring.leave(key, effects);
+            state.parking.give_back(state.ring.readers());
             state.release_if_idle(effects);
             state.call_line(effects);
             counted
@@ -173,33 +180,36 @@ impl<E> Channel<E> {
     }
 
     pub(crate) fn disconnect(&self, id: SubscriberId) -> bool {
-        self.take_out(id, "disconnected on request")
-    }
-
-    /// A handler's subscription, which has no handler any more.
-    #[cfg(feature = "rt")]
-    pub(crate) fn withdraw(&self, id: SubscriberId) {
-        self.take_out(id, "no handler reads it any more");
-    }
-
-    #[cfg_attr(
-        not(feature = "tracing"),
-        expect(unused_variables, reason = "nobody is told why")
-    )]
-    fn take_out(&self, id: SubscriberId, why: &'static str) -> bool {
         self.run(|state, effects| {
             let cause = DisconnectCause::Requested;
             let counted = state.ring.disconnect(id, cause, effects);
             if counted {
                 #[cfg(feature = "tracing")]
-                state.ring.tell_left(id, why, effects);
-                let parked = state.unpark(id.key);
+                (state.ring).tell_left(id, "disconnected on request", effects);
+                let parked = state.unpark(id.number);
                 effects.extend(parked.map(Effect::WakeReader));
+                state.parking.give_back(state.ring.readers());
                 state.release_if_idle(effects);
                 state.call_line(effects);
             }
             counted
         })
+    }
+
+    /// A handler's subscription, which has no handler any more: asked for by the handler's task.
+    #[cfg(feature = "rt")]
+    pub(crate) fn withdraw(&self, id: SubscriberId) {
+        self.run(|state, effects| {
+            if state.ring.withdraw(id, effects) {
+                #[cfg(feature = "tracing")]
+                (state.ring).tell_left(id, "no handler reads it any more", effects);
+                let parked = state.unpark(id.number);
+                effects.extend(parked.map(Effect::Forget));
+                state.parking.give_back(state.ring.readers());
+                state.release_if_idle(effects);
+                state.call_line(effects);
+            }
+        });
     }
 }
 
@@ -217,6 +227,6 @@ impl<E: Send + Sync> Report for Channel<E> {
     }
 
     fn report_gone(&self, subscriber: SubscriberId) -> bool {
-        self.leave(subscriber.key)
+        self.leave(subscriber.number)
     }
 }

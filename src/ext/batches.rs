@@ -1,18 +1,17 @@
 //! As many as fit, or as many as come in time.
 
 use std::fmt;
-use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
-use tokio::time::{Sleep, sleep};
 
 use crate::delivery::Delivery;
 use crate::ext::batch::Batch;
 use crate::ext::gathering::{Gathering, Stopped};
+use crate::timer::Deadline;
 
 pin_project! {
     /// Stream of [`EventStreamExt::batches`](crate::EventStreamExt::batches).
@@ -29,9 +28,8 @@ pin_project! {
         #[pin]
         gathering: Gathering<S, E>,
         duration: Duration,
-        // There while a batch has been begun and the stream is pending. Boxed, so that
-        // `batches.next()` needs no pinning.
-        alarm: Option<Pin<Box<Sleep>>>,
+        // There while a batch has been begun and the stream is pending.
+        alarm: Option<Deadline>,
     }
 }
 
@@ -64,8 +62,8 @@ impl<E, S: Stream<Item = Delivery<E>>> Stream for Batches<S, E> {
             // batches of a busy stream are full by now.
             let alarm = this
                 .alarm
-                .get_or_insert_with(|| Box::pin(sleep(*this.duration)));
-            ready!(alarm.as_mut().poll(cx));
+                .get_or_insert_with(|| Deadline::after(*this.duration));
+            ready!(alarm.poll(cx));
         }
         *this.alarm = None;
         Poll::Ready(this.gathering.take())

@@ -12,9 +12,11 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     ///
     /// The publisher asks `filter` before the event is stored, outside of every lock. What it
     /// answers with `None` takes no room here, wakes nobody, owes nothing, and is not in the
-    /// receipt's count. What it gives waits in a queue of this subscriber's own, lossless:
-    /// publishers of events that it wants wait while its window is full. On a closed manager: a
-    /// stream that has ended.
+    /// receipt's count. What it gives waits in a queue of this subscriber's own. The policy of that
+    /// queue is the manager's [`default_overflow`](crate::EventManagerBuilder::default_overflow),
+    /// as with [`subscribe`](Self::subscribe); with [`Overflow::Wait`](crate::Overflow::Wait),
+    /// nothing is lost, and publishers of events that the filter wants wait while the window is
+    /// full. On a closed manager: a stream that has ended.
     ///
     /// Keep the closure short and pure: it may be asked more than once about an event, and of
     /// events that are then not published. One that panics ends this subscription alone. See

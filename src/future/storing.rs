@@ -1,11 +1,5 @@
 //! Standing in line for a place, and storing an event in it.
 
-#[cfg(feature = "rt")]
-use std::future::Future;
-#[cfg(feature = "rt")]
-use std::panic::AssertUnwindSafe;
-#[cfg(feature = "rt")]
-use std::pin::Pin;
 use std::sync::PoisonError;
 use std::task::{Context, Poll, Waker, ready};
 
@@ -17,14 +11,15 @@ use crate::judging::Judged;
 use crate::line::Turn;
 use crate::ring::Stored;
 use crate::sync::Arc;
+#[cfg(feature = "rt")]
+use crate::timer::Timer;
 
 /// A place in the line of publishers, and the alarm by which its head looks at the clock.
 #[derive(Default)]
 pub(crate) struct Queueing {
     turn: Option<Turn>,
-    /// Tokio's timers leave nothing half done when somebody's code panics.
     #[cfg(feature = "rt")]
-    alarm: Option<AssertUnwindSafe<Pin<Box<tokio::time::Sleep>>>>,
+    alarm: Option<Timer>,
 }
 
 impl Queueing {
@@ -48,13 +43,7 @@ impl Queueing {
             self.alarm = None;
             return Poll::Pending;
         };
-        let alarm = self
-            .alarm
-            .get_or_insert_with(|| AssertUnwindSafe(Box::pin(tokio::time::sleep_until(until))));
-        if alarm.deadline() != until {
-            alarm.as_mut().reset(until);
-        }
-        alarm.as_mut().poll(cx)
+        self.alarm.get_or_insert_default().poll(until, cx)
     }
 
     #[cfg(not(feature = "rt"))]

@@ -28,6 +28,10 @@ pub trait Answer: sealed::Sealed + Send + 'static {
 }
 
 mod sealed {
+    #[expect(
+        unnameable_types,
+        reason = "an answer has a meaning to the handler's task"
+    )]
     pub trait Sealed {}
     impl Sealed for () {}
     impl Sealed for std::ops::ControlFlow<()> {}
@@ -47,8 +51,50 @@ impl Answer for ControlFlow<()> {
 
 /// A handler from a closure that does not await. No future is made for it.
 ///
-/// The closure gives `()`, or a `ControlFlow<()>` of which `Break` ends the handler. The type of
-/// its argument must be written out: `|event: &E|`.
+/// The closure gives `()`, or a `ControlFlow<()>` of which `Break` ends the handler.
+///
+/// # The type of the argument
+/// The compiler checks the body of a closure before the compiler knows the events of the manager.
+/// So the type of the argument must be written, `|event: &E|`, when the body calls a method of the
+/// event or reads a field:
+///
+/// ```compile_fail,E0282
+/// # let manager = genevent::EventManager::<String>::new(8);
+/// manager.add_handler("log", genevent::handler_fn(|line| println!("{}", line.len())));
+/// ```
+///
+/// The type must be written as well when the closure is bound to a variable before `handler_fn`
+/// gets the closure:
+///
+/// ```compile_fail,E0277
+/// # let manager = genevent::EventManager::<String>::new(8);
+/// let ignore = |_| ();
+/// manager.add_handler("ignore", genevent::handler_fn(ignore));
+/// ```
+///
+/// Everywhere else the type can be left out: in a closure that only ignores the event, prints the
+/// event or passes the event to a function, and for a named function.
+///
+/// ```
+/// use genevent::{EventManager, handler_fn};
+///
+/// fn save(line: &String) {
+///     println!("saved {line}");
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let manager = EventManager::<String>::new(8);
+/// manager.add_handler("ignore", handler_fn(|_| ())).unwrap();
+/// manager.add_handler("print", handler_fn(|line| println!("{line}"))).unwrap();
+/// manager.add_handler("pass on", handler_fn(|line| save(line))).unwrap();
+/// manager.add_handler("save", handler_fn(save)).unwrap();
+/// manager.add_handler("count", handler_fn(|line: &String| println!("{}", line.len()))).unwrap();
+/// let named = handler_fn::<String, _, _>(|line| println!("{}", line.len()));
+/// manager.add_handler("named", named).unwrap();
+/// assert_eq!(manager.sync_notify("hello".into()).await.unwrap().acked(), 6);
+/// # }
+/// ```
 ///
 /// # Examples
 /// ```

@@ -10,7 +10,7 @@ use super::fate::Fate;
 use super::mailbox::Link;
 use super::member::{AnyHandler, Boxed, Member};
 use super::theirs::Theirs;
-use crate::foreign::discard;
+use crate::foreign::drop_payload;
 use crate::inside;
 use crate::trace::Scope;
 
@@ -21,7 +21,7 @@ pub(super) fn catch<T>(code: impl FnOnce() -> T) -> Result<T, String> {
             Some(message) => Some((*message).to_owned()),
             None => payload.downcast_ref::<String>().cloned(),
         };
-        discard(payload);
+        drop_payload(payload);
         message.unwrap_or_else(|| "a value that is no message".to_owned())
     })
 }

@@ -11,7 +11,7 @@ use super::{AddHandlerError, Handler, HandlerGroup, HandlerRef, Restart, StopRea
 use crate::channel::Channel;
 use crate::inspect::SubscriberKind;
 use crate::manager::EventManager;
-use crate::options::SubscribeOptions;
+use crate::options::{Overflow, SubscribeOptions};
 use crate::roster::Roster;
 use crate::subscription::Subscription;
 use crate::sync::Arc;
@@ -21,8 +21,10 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// Adds a handler, which sees every event published from now on; a task on the runtime runs
     /// it.
     ///
-    /// It is a subscriber like any other: publishers wait for it, `sync_notify` waits until it
-    /// has finished. Never waits itself.
+    /// The handler is a subscriber with policy [`Overflow::Wait`], also on a manager with another
+    /// [`default_overflow`](crate::EventManagerBuilder::default_overflow): publishers wait for room
+    /// at the handler, and `sync_notify` waits until the handler has finished. Handlers that are
+    /// added with an owner or with a restart, and groups, have the same policy. Adding never waits.
     ///
     /// # Errors
     /// [`AlreadyPresent`](AddHandlerError::AlreadyPresent) if a handler or a group has the name,
@@ -285,6 +287,9 @@ impl<E: Send + Sync + 'static> EventManager<E> {
             return Err(AddHandlerError::AlreadyPresent(it));
         };
         let options = SubscribeOptions::new().name(Arc::clone(name)).kind(kind);
+        // Not the manager's default: a callback that loses events, or ends, because the callback
+        // is slow would contradict "sees every event".
+        let options = options.overflow(Overflow::Wait);
         let subscription = Subscription::new(Arc::clone(channel), options, at);
         if subscription.is_ended() {
             return Err(AddHandlerError::Closed(it));

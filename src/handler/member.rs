@@ -170,7 +170,6 @@ mod tests {
         let id = SubscriberId {
             manager: 0,
             number: 0,
-            key: 0,
         };
         let factory = || handler_fn(|_: &u32| ());
         let factory: Box<dyn AnyFactory<u32>> = Box::new(factory);

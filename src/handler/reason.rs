@@ -26,6 +26,35 @@ use crate::error::{CLOSED, WOULD_DEADLOCK};
 /// assert_eq!(reason.to_string(), "it panicked: too much");
 /// # }
 /// ```
+///
+/// An abort ends a `terminate` that takes too long, and leaves the reason as it was:
+///
+/// ```
+/// use std::{future::pending, ops::ControlFlow};
+/// use genevent::{EventManager, Handler, StopReason};
+///
+/// struct Slow;
+///
+/// impl Handler<u8> for Slow {
+///     async fn handle_event(&mut self, _: &u8) -> ControlFlow<()> {
+///         ControlFlow::Break(())
+///     }
+///
+///     async fn terminate(&mut self, _: &StopReason) {
+///         pending().await
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// let manager = EventManager::<u8>::new(8);
+/// let slow = manager.add_handler("slow", Slow).unwrap();
+/// manager.notify(1).await.unwrap();
+/// tokio::time::sleep(std::time::Duration::from_secs(1)).await; // and `terminate` runs
+/// slow.abort();
+/// assert_eq!(slow.stopped().await, StopReason::Finished);
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StopReason {
@@ -33,16 +62,27 @@ pub enum StopReason {
     Removed,
     /// It answered `ControlFlow::Break`.
     Finished,
-    /// It panicked, with this message, and is not to be restarted (again).
+    /// The handler panicked, with this message; or a closure of `call`, `swap` or `try_swap` did,
+    /// or the factory of a restart.
+    ///
+    /// `terminate` of a [restarted](crate::Restart) handler is called with this reason at every
+    /// panic, also when a new handler follows. `stopped` gives this reason only when none follows.
+    /// [`HandlerRef::remove`] gives it as well when `terminate` panicked over the removal; then
+    /// `stopped` gives [`Removed`](Self::Removed).
     Panicked(String),
-    /// Another one has taken its place.
+    /// Another handler has taken the place of this one.
     Swapped,
-    /// The future that it was added with is ready.
+    /// The future that the handler was added with is ready, or panicked.
     OwnerGone,
     /// The manager was closed, and it has handled everything.
     ManagerClosed,
-    /// [`HandlerRef::abort`], or the runtime that ran it is gone; in that case alone
-    /// `terminate` has not run to its end.
+    /// [`HandlerRef::abort`], or the runtime that ran the handler is gone.
+    ///
+    /// `terminate` is called after an abort, with this reason. An abort while `terminate` already
+    /// runs drops the future of `terminate`: during a swap or a restart, the reason becomes this
+    /// one, and `terminate` is not called again; at any other end, the reason stays, and
+    /// [`HandlerRef::remove`] alone gives this one. When the runtime goes, the reason is this one
+    /// even if another end had begun, and `terminate` is dropped where it was, or is not called.
     Aborted,
     /// Its subscription was disconnected, and it has handled what it had.
     Disconnected(DisconnectCause),

@@ -165,7 +165,7 @@ impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
     /// # }
     /// ```
     #[doc(alias = "GenEvent.call")]
-    #[expect(clippy::missing_panics_doc, reason = "a number stands for one type")]
+    #[expect(clippy::missing_panics_doc, reason = "its fate is that of an `H`")]
     pub async fn call<R: Send + 'static>(
         &self,
         f: impl FnOnce(&mut H) -> R + Send + 'static,
@@ -340,7 +340,7 @@ impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
     /// # }
     /// ```
     #[doc(alias = "GenEvent.remove_handler")]
-    #[expect(clippy::missing_panics_doc, reason = "a number stands for one type")]
+    #[expect(clippy::missing_panics_doc, reason = "its fate is that of an `H`")]
     pub async fn remove(self) -> Result<H, StopReason> {
         let Listed { link, fate, .. } = &self.listed;
         if link.is_inside() {
@@ -380,7 +380,8 @@ impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
     }
 }
 
-const TYPE: &str = "a number stands for one handler of one type";
+// Commands find a handler by its fate, and a swap gives the new handler another fate.
+const TYPE: &str = "the fate of this reference is that of a handler of type `H`";
 
 impl<E, H> Clone for HandlerRef<E, H> {
     fn clone(&self) -> Self {

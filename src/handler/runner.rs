@@ -20,11 +20,12 @@ use super::owner::Owner;
 use crate::channel::Channel;
 use crate::end::EndReason;
 use crate::inspect::SubscriberId;
+use crate::room::Room;
 use crate::subscription::Subscription;
 use crate::sync::Arc;
 use crate::trace::Scope;
 
-/// Tells `stop` that the task has ended, however it did.
+/// Tells `stop` that the task has ended, however it did; also if it was never spawned.
 struct Running<E>(Arc<Channel<E>>, SubscriberId);
 
 impl<E> Drop for Running<E> {
@@ -55,6 +56,9 @@ pub(super) struct Runner<E> {
     _running: Running<E>,
 }
 
+/// Room for so many members and orders is kept when there are fewer.
+const KEPT: usize = 8;
+
 /// So many steps are taken at a stretch; then other tasks have their turn.
 const STRETCH: u32 = 64;
 
@@ -79,11 +83,14 @@ enum Step {
 }
 
 impl<E: Send + Sync + 'static> Runner<E> {
+    /// `subscription`: of a handler or a group, which counts as running since it joined. Dropping
+    /// the runner ends that.
     pub(super) fn new(subscription: Subscription<E>, channel: &Arc<Channel<E>>) -> Self {
         let place = subscription.place();
-        channel.enlist(place);
+        let running = Running(Arc::clone(channel), place.id);
+        channel.enlist_late(place);
         Self {
-            _running: Running(Arc::clone(channel), place.id),
+            _running: running,
             queue: VecDeque::new(),
             floor: Floor(Link::new(channel, place.id), Scope::new(place)),
             members: VecDeque::new(),
@@ -230,6 +237,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
                 continue;
             };
             let member = members.remove(index).expect(THERE);
+            members.give_back(KEPT);
             let last = members.is_empty() && !self.held;
             drop(floor.end(member, reason, last).await);
             rest(stretch).await;
@@ -247,6 +255,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
     /// Carries out the first order.
     async fn carry_out(&mut self) {
         if let Some(order) = self.queue.pop_front() {
+            self.queue.give_back(KEPT);
             self.execute(order.command).await;
         }
     }
@@ -332,6 +341,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
 
     async fn remove(&mut self, index: usize, reason: StopReason) -> Removed<E> {
         let member = self.members.remove(index).expect(THERE);
+        self.members.give_back(KEPT);
         let last = self.members.is_empty() && !self.held;
         self.floor.end(member, reason, last).await
     }

@@ -5,8 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::few::Few;
 use super::{Found, Wanted};
-use crate::foreign::discard;
+use crate::foreign::{discard, drop_payload};
 use crate::lane::Lane;
+use crate::room::Room;
 use crate::sync::Arc;
 
 /// A filter, and the lane behind it.
@@ -22,6 +23,9 @@ impl<T, F> Drop for Filter<T, F> {
         discard(self.judge.take());
     }
 }
+
+/// Room for so many filters is kept when a long row is short.
+const KEPT: usize = 8;
 
 /// Those that joined first are first, so that asking them is one loop.
 ///
@@ -92,9 +96,9 @@ impl<T, F> Row<T, F> {
         self.gone += 1;
         if self.gone > self.entries.len() / 2 {
             self.entries.retain(|entry| entry.filter.is_some());
-            self.entries.shrink_to(2 * self.entries.len());
             self.gone = 0;
         }
+        self.entries.give_back(KEPT);
         self.assert_invariants();
         filter
     }
@@ -140,8 +144,7 @@ impl<T: Send + 'static, F> Row<T, F> {
                 }
             }));
             let Err(payload) = asked else { break };
-            // Dropping the payload could panic once more.
-            std::mem::forget(payload);
+            drop_payload(payload);
             let last = entries.len() - rest.len() - 1;
             let filter = entries[last].filter.iter();
             panicked.extend(filter.map(|filter| filter.lane.place().id));

@@ -6,9 +6,9 @@ use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::contents::{Contents, Values};
+use super::contents::{Contents, Values, remove};
 use super::exit::ExitReason;
-use crate::foreign::{discard, gently};
+use crate::foreign::{discard, drop_payload, gently};
 use crate::sync::{AtomicU64, Ordering};
 
 /// A named place for values by key, made by [`Registry::create`](super::Registry::create).
@@ -142,7 +142,10 @@ impl<V: Clone> Bucket<V> {
     /// ```
     pub async fn delete(&self, key: &str) -> Option<V> {
         let turn = self.inner.contents.turn().await;
-        let old = self.inner.contents.with_values(|values| values.remove(key));
+        let old = self
+            .inner
+            .contents
+            .with_values(|values| remove(values, key));
         drop(turn);
         old.ok()?.map(Arc::unwrap_or_clone)
     }
@@ -201,7 +204,7 @@ impl<V: Clone> Bucket<V> {
             Ok(changed) => changed,
             Err(payload) => {
                 self.inner.home.end(self, ExitReason::Panicked);
-                discard(payload);
+                drop_payload(payload);
                 discard(old);
                 // Another reason if `change` stopped it before.
                 return Err(contents.exit_reason().unwrap_or(ExitReason::Panicked));
@@ -209,7 +212,7 @@ impl<V: Clone> Bucket<V> {
         };
         let replaced = contents.with_values(|values| match kept {
             Some(kept) => values.insert(key, kept),
-            None => values.remove(&key),
+            None => remove(values, &key),
         });
         drop(turn);
         discard(old);

@@ -7,10 +7,21 @@ use tokio::sync::{Mutex as Turn, MutexGuard as TurnGuard, watch};
 
 use super::exit::ExitReason;
 use crate::foreign::gently;
+use crate::room::Room;
 use crate::sync::Mutex;
 
 /// Shared, so that they can be taken out under the lock, and cloned and dropped after it.
 pub(super) type Values<V> = HashMap<String, Arc<V>>;
+
+/// Room for so many values is kept when there are fewer.
+const KEPT: usize = 16;
+
+/// Takes one value out.
+pub(super) fn remove<V>(values: &mut Values<V>, key: &str) -> Option<Arc<V>> {
+    let removed = values.remove(key);
+    values.give_back(KEPT);
+    removed
+}
 
 /// # Invariants
 /// 1. `values` turns into the reason once, in one step with the name: under the lock of the

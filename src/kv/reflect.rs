@@ -53,10 +53,48 @@ impl<S, V> Reflect<S, V> {
     }
 }
 
-/// What changes a view. Not for others to implement.
-pub trait Reflected<V> {
+/// An event that changes a view: [`RegistryEvent`] and [`WatchEvent`]. No other type implements
+/// this.
+///
+/// For the bounds of code that takes a [`Reflect`] over any stream.
+///
+/// # Examples
+/// ```
+/// use futures::{Stream, StreamExt};
+/// use genevent::EventManager;
+/// use genevent::kv::{Reflect, Reflected, Registry, RegistryStreamExt, View};
+///
+/// /// Reads one event, and tells how many buckets the view has then.
+/// async fn step<S, V>(reflect: &mut Reflect<S, V>) -> usize
+/// where
+///     S: Stream + Unpin,
+///     S::Item: Reflected<V>,
+/// {
+///     reflect.next().await;
+///     reflect.view().len()
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let registry = Registry::<u32>::new(EventManager::default());
+/// let mut events = registry.events().reflect(View::new());
+/// let mut watch = registry.watch().reflect(View::new());
+/// registry.create("shopping").await.unwrap();
+/// assert_eq!(step(&mut watch).await, 0, "`Ready`, of nothing");
+/// let created = futures::join!(step(&mut events), step(&mut watch));
+/// assert_eq!(created, (1, 1));
+/// # }
+/// ```
+pub trait Reflected<V>: sealed::Sealed {
     #[doc(hidden)]
     fn reflect_in(&self, view: &View<V>, arriving: &mut Vec<Bucket<V>>);
+}
+
+mod sealed {
+    #[expect(unnameable_types, reason = "a view knows the events that change it")]
+    pub trait Sealed {}
+    impl<V> Sealed for super::RegistryEvent<V> {}
+    impl<V> Sealed for super::WatchEvent<V> {}
 }
 
 impl<V> Reflected<V> for RegistryEvent<V> {

@@ -1,7 +1,10 @@
 //! The registry itself: what its users hold.
 
 use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 
 use tokio::sync::watch;
 
@@ -190,8 +193,8 @@ impl<V: Send + Sync + 'static> Registry<V> {
     /// without gap or double. See [`Watch`].
     ///
     /// What exists is taken at the call, in time and memory in proportion to the number of
-    /// buckets; other calls wait for that. Lossless, as [`events`](Self::events), and does not
-    /// keep the registry alive.
+    /// buckets; other calls wait for that. Lossless unless the manager's default says otherwise, as
+    /// [`events`](Self::events). Does not keep the registry alive.
     ///
     /// # Examples
     /// ```
@@ -247,9 +250,11 @@ impl<V: Send + Sync + 'static> Registry<V> {
 
     /// Waits until observers have finished with everything that had happened by the first poll.
     ///
-    /// Resolves also if the events could not be delivered: the manager is closed, the runtime
-    /// has shut down. Not for a pipeline or handler that holds one of the events: it would wait
-    /// for itself.
+    /// Resolves also if the events could not be delivered: as soon as the manager is closed, or
+    /// the runtime has shut down. An event that was delivered before the manager was closed may
+    /// still be in the hands of an observer then;
+    /// [`EventManager::flush`](crate::EventManager::flush) waits for that one. Not for a pipeline
+    /// or handler that holds one of the events: it would wait for itself.
     ///
     /// # Cancel safety
     /// Dropping it changes nothing.
@@ -275,10 +280,26 @@ impl<V: Send + Sync + 'static> Registry<V> {
     /// # }
     /// ```
     pub async fn flush(&self) {
-        let so_far = self.owner.table.lined_up();
-        let mut told = self.owner.told.clone();
+        let Owner {
+            table,
+            events,
+            told,
+        } = &*self.owner;
+        let so_far = table.lined_up();
+        let mut told = told.clone();
         // An error means that the task is gone: nothing will be told any more.
-        let _ = gently(told.wait_for(|told| *told >= so_far)).await;
+        let mut is_told = pin!(gently(told.wait_for(|told| *told >= so_far)));
+        let mut closed = events.closed();
+        let is_closed = poll_fn(|cx| match is_told.as_mut().poll(cx) {
+            Poll::Ready(_) => Poll::Ready(false),
+            Poll::Pending if planted!("flush-deaf-to-close") => Poll::Pending,
+            Poll::Pending => Pin::new(&mut closed).poll(cx).map(|()| true),
+        });
+        if is_closed.await {
+            // The registry's task finds the manager closed only when it comes to the next event,
+            // and until then it waits for the observers of the last one, for ever perhaps.
+            table.fall_silent();
+        }
     }
 }
 

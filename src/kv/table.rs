@@ -11,9 +11,10 @@ use tokio::sync::Notify;
 use super::bucket::{Bucket, Ending, Home};
 use super::event::RegistryEvent;
 use super::exit::ExitReason;
+use crate::room::Room;
 use crate::sync::Mutex;
 
-/// Room in an empty line that is kept, in events. After a long line, memory comes back.
+/// Room in a short line that is kept, in events. After a long line, memory comes back.
 const SPARE_ROOM: usize = 1_024;
 
 pub(super) struct Table<V> {
@@ -153,9 +154,7 @@ impl<V> Table<V> {
     pub(super) fn next_in_line(&self) -> Poll<Option<RegistryEvent<V>>> {
         let mut state = self.state.lock();
         let next = state.line.pop_front();
-        if state.line.is_empty() && state.line.capacity() > SPARE_ROOM {
-            state.line = VecDeque::new();
-        }
+        state.line.give_back(SPARE_ROOM);
         match next {
             None if state.announced && !state.last => Poll::Pending,
             next => Poll::Ready(next),

@@ -154,6 +154,8 @@ impl<V> fmt::Debug for WatchEvent<V> {
 /// With [`Overflow::DropOldest`](crate::Overflow::DropOldest) and a manager that others publish to
 /// as well, it can lose events. Then it starts anew: `Existing` for all there is, and `Ready`.
 /// What is not told again by then exists no more. [`Reflect`] does the same with its view.
+/// A watch does not start anew if it has told everything that the registry had to tell, because
+/// then all of the lost events were published by others.
 ///
 /// # Cancel safety
 /// Dropping the future of `next()` loses nothing.
@@ -195,9 +197,9 @@ pub struct Watch<V> {
     /// `Ready` is yet to be told.
     starting: bool,
     /// The number of the last event that is told, or part of what exists. The registry numbers
-    /// its events without gaps, so a later one that is not the next means that some were lost.
+    /// its events without gaps.
     up_to: u64,
-    /// How many events had been lost when the last one was read.
+    /// How many events the subscription had lost when `up_to` was last known to cover them all.
     missed: u64,
 }
 
@@ -205,6 +207,8 @@ impl<V> Watch<V> {
     /// The subscription comes first: what is delivered from now on is heard, and what is part of
     /// the snapshot as well is known by its number.
     pub(super) fn new(changes: Subscription<RegistryEvent<V>>, table: Arc<Table<V>>) -> Self {
+        // Read before the snapshot, as in `start_anew`.
+        let missed = changes.missed();
         let (existing, up_to) = table.snapshot();
         Self {
             table,
@@ -212,7 +216,7 @@ impl<V> Watch<V> {
             existing: existing.into_iter(),
             starting: true,
             up_to,
-            missed: 0,
+            missed,
         }
     }
 
@@ -287,10 +291,26 @@ impl<V> Watch<V> {
 
     /// Events were lost: what exists is told again.
     fn start_anew(&mut self) {
+        // The count is read before the snapshot. A loss in between would be covered by the
+        // snapshot and forgotten at no cost, but a loss after the snapshot must not be forgotten.
+        self.missed = self.changes.missed();
         let (existing, up_to) = self.table.snapshot();
         self.existing = existing.into_iter();
         self.starting = true;
         self.up_to = up_to;
+    }
+
+    /// Whether the subscription has lost events since the last look, and the registry has put more
+    /// in line than was told here.
+    ///
+    /// The subscription's own count decides, not the event that comes next: that one may be
+    /// replayed, or published again by somebody else, and then its number says nothing about the
+    /// events before it. An event of the registry is in line before it is stored, and stored before
+    /// it is lost, so `lined_up` covers each loss that is counted.
+    fn has_lost(&mut self) -> bool {
+        let missed = self.changes.missed();
+        let before = std::mem::replace(&mut self.missed, missed);
+        missed != before && self.table.lined_up() > self.up_to && !planted!("loss-unheeded")
     }
 
     /// What is yet to be told before the next change.
@@ -317,13 +337,13 @@ impl<V> Stream for Watch<V> {
             let Some(event) = ready!(Pin::new(&mut this.changes).poll_next(cx)) else {
                 return Poll::Ready(None);
             };
-            let missed = this.changes.missed();
-            let has_lost = missed != std::mem::replace(&mut this.missed, missed);
+            // An event is lost only when a newer one is stored, so a loss is always noticed here:
+            // the newer event, or one after it, is still to be read.
+            if this.has_lost() {
+                this.start_anew();
+                continue;
+            }
             if !event.bucket().is_at(&this.table) {
-                // What it has lost may have been the last that this registry had to tell.
-                if has_lost && this.table.lined_up() > this.up_to {
-                    this.start_anew();
-                }
                 continue;
             }
             let number = match &event {
@@ -331,6 +351,8 @@ impl<V> Stream for Watch<V> {
                 RegistryEvent::Exited { bucket, .. } => bucket.ended(),
             };
             if number > this.up_to + 1 {
+                // The loss is not counted yet (the reader may be ahead of the count by an event),
+                // or somebody has published an event before the registry's task did.
                 this.start_anew();
             } else if number > this.up_to {
                 this.up_to = number;

@@ -101,7 +101,11 @@ impl<E: Send + Sync + 'static> EventManagerBuilder<E> {
         self
     }
 
-    /// The policy of subscriptions that do not set one. [`Overflow::Wait`] if not set.
+    /// The policy of streams that do not set one: plain, filtered, and later stages.
+    /// [`Overflow::Wait`] if not set.
+    ///
+    /// Handlers and groups are not affected. Publishers wait for a handler whatever the default,
+    /// because a handler promises to see every event.
     ///
     /// # Examples
     /// ```

@@ -26,10 +26,10 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         self.channel.close();
     }
 
-    /// [Closes](Self::close) the manager, and waits until every stored event is settled and
-    /// every handler has ended.
+    /// [Closes](Self::close) the manager, and waits until every stored event is settled, every
+    /// [`Permit`](crate::Permit) is used or dropped, and every handler has ended.
     ///
-    /// As `GenEvent.stop`, except that nothing but the events themselves is waited for: a
+    /// As `GenEvent.stop`, except that nothing else is waited for: a
     /// subscriber that is stuck keeps this from resolving, not from closing, and can be
     /// [disconnected](Self::disconnect).
     ///

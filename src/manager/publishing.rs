@@ -49,7 +49,8 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// # Errors
     /// [`NotifyError`](crate::error::NotifyError) with the event: `Closed`, if the manager was
     /// closed before it was stored; `WouldDeadlock`, if a handler of this manager waits for room
-    /// that it would have to make itself.
+    /// that it would have to make itself: its unread events, and permits that it was given, fill its
+    /// window. For room that permits of other tasks hold, a handler waits as everybody.
     ///
     /// # Cancel safety
     /// Dropped before the event is stored: delivered to nobody, and the place in line passes to

@@ -9,12 +9,27 @@ use crate::subscription::Subscription;
 use crate::sync::Arc;
 
 impl<E: Send + Sync + 'static> EventManager<E> {
-    /// A stream of every event published from now on, lossless: publishers wait for it.
+    /// A stream of the events published from now on.
+    ///
+    /// The stream follows the manager's [`default_overflow`], which is
+    /// [`Overflow::Wait`](crate::Overflow::Wait) if the builder was not told otherwise: then the
+    /// stream yields every event, and publishers wait for the stream. With another default, the
+    /// stream may lose events or be disconnected; `subscribe_with(Overflow::Wait)` is lossless
+    /// whatever the default.
     ///
     /// It takes effect at the call, not at the first poll, so nothing in between is missed
     /// (Elixir's `GenEvent.stream` subscribes when it is enumerated). On a closed manager: a
     /// stream that has ended. To begin with events that came before:
     /// [`replay`](SubscribeOptions::replay).
+    ///
+    /// # An event that cannot be cloned
+    /// The stream claims an event and then clones it. A panic of `Clone` loses nothing: the next poll
+    /// clones the same event again. A stream whose next event always panics in `Clone` therefore
+    /// never gets past that event: every poll panics, and publishers wait once the window is full
+    /// of the events after it. Dropping the stream is the way out for the reader.
+    /// [`disconnect`](Self::disconnect) is the way out for publishers; the disconnected stream still
+    /// stops at that event. Handlers and [`subscribe_map`](Self::subscribe_map) borrow events and
+    /// clone none.
     ///
     /// # Examples
     /// ```
@@ -31,6 +46,25 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// let mut late = manager.subscribe();
     /// assert_eq!(late.next().now_or_never(), Some(None));
     /// ```
+    ///
+    /// With another default, and lossless all the same:
+    ///
+    /// ```
+    /// use genevent::{EventManager, Overflow};
+    ///
+    /// let builder = EventManager::builder().capacity(1);
+    /// let manager = builder.default_overflow(Overflow::DropOldest).build();
+    /// let lossy = manager.subscribe();
+    /// assert_eq!((manager.try_notify(1), manager.try_notify(2)), (Ok(1), Ok(1)));
+    /// assert_eq!(lossy.missed(), 1);
+    ///
+    /// let lossless = manager.subscribe_with(Overflow::Wait);
+    /// assert_eq!(manager.try_notify(3), Ok(2));
+    /// assert!(manager.try_notify(4).is_err(), "the lossless one has no room");
+    /// # drop(lossless);
+    /// ```
+    ///
+    /// [`default_overflow`]: crate::EventManagerBuilder::default_overflow
     #[doc(alias = "GenEvent.stream")]
     #[track_caller]
     pub fn subscribe(&self) -> Subscription<E> {
@@ -69,9 +103,10 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// A stream that is the next stage after `other`: it sees an event only once `other` has settled
     /// it and all before.
     ///
-    /// As the stages of a Disruptor's graph, but they may come and go at any time. It is a
-    /// subscriber like any other: publishers wait for its room, which what it may not see yet takes
-    /// up as well, and `sync_notify` waits for both. Settled is what `other` has finished with,
+    /// As the stages of a Disruptor's graph, but they may come and go at any time. A stage is a
+    /// subscriber with the policy of [`subscribe`](Self::subscribe). With
+    /// [`Overflow::Wait`](crate::Overflow::Wait), publishers wait for the room of the stage, which
+    /// what it may not see yet takes up as well, and `sync_notify` waits for both. Settled is what `other` has finished with,
     /// given up, or lost to newer events; of an `other` that yields deliveries, each must be
     /// answered for. Once `other` has left, nothing is waited for but deliveries that are out; one
     /// that is disconnected is waited for while it has an event in hand.

@@ -2,14 +2,18 @@
 
 use std::panic::Location;
 
-use super::{Member, Ring, Stored};
+use super::joining::By;
+use super::waiting::Waited;
+use super::{KEPT, Member, Ring, Stored};
 use crate::ack::Ticket;
+use crate::clock::Instant;
 use crate::effects::{Effect, Effects};
 use crate::end::DisconnectCause;
 use crate::inspect::{SubscriberId, SubscriberKind};
 use crate::judging::{Answers, Filters, Judged};
 use crate::lane::Lane;
 use crate::options::{Overflow, SubscribeOptions};
+use crate::room::Room;
 use crate::sync::Arc;
 
 impl<E> Ring<E> {
@@ -30,7 +34,7 @@ impl<E> Ring<E> {
         let place = self.new_place(SubscribeOptions { kind, ..options }, created_at);
         let lane = Arc::new(Lane::new(Arc::clone(&place)));
         let member = Member::new(&place, Some(Arc::clone(&lane) as _));
-        self.members[place.id.key] = Some(member);
+        self.members.insert(place.id.number, member);
         self.filtered += 1;
         self.roll.join(Arc::clone(&lane), judge);
         self.barred = true;
@@ -41,8 +45,9 @@ impl<E> Ring<E> {
     /// The part of detaching that is about the lane.
     pub(super) fn cut_lane(
         &mut self,
-        key: usize,
+        key: u64,
         cause: DisconnectCause,
+        by: By,
         effects: &mut Effects<E>,
     ) {
         let member = self.member_mut(key);
@@ -52,12 +57,14 @@ impl<E> Ring<E> {
         let id = member.place.id;
         let lane = member.lane.as_ref().expect("it has a lane");
         member.place.cursor.watch();
-        let (unread, waker) = lane.cut(cause);
-        let dropped = unread.into_iter().map(|ticket| Effect::Dropped(ticket, id));
-        effects.extend(dropped);
-        effects.wake(waker);
+        by.release(lane.cut(cause), effects);
+        if lane.len() > 0 {
+            effects.push(Effect::Lane(Arc::clone(lane)));
+        }
         self.filtered -= 1;
         self.unblock(key);
+        self.passed.remove(&key);
+        self.blocking.give_back_beyond(self.attached(), KEPT);
         effects.extend(self.roll.leave(id.number).map(Effect::Filter));
         self.barred = self.closed || !self.roll.is_empty();
     }
@@ -67,7 +74,7 @@ impl<E> Ring<E> {
         if self.roll.is_empty() {
             return;
         }
-        let lanes = self.members.iter().flatten().filter(|m| m.attached);
+        let lanes = self.members.iter().filter(|m| m.attached);
         let lanes = lanes.filter_map(|member| member.lane.as_ref());
         effects.wake(lanes.filter_map(|lane| lane.complete()));
         // Last, which may take long: those that were woken need not wait for it.
@@ -95,13 +102,18 @@ impl<E> Ring<E> {
     /// Those that want the event and have no room for it are in the way, until
     /// [`step_aside`](Self::step_aside).
     #[cold]
-    pub(crate) fn find_in_the_way(&mut self, answers: &mut Answers, effects: &mut Effects<E>) {
+    pub(crate) fn find_in_the_way(
+        &mut self,
+        answers: &mut Answers,
+        now: impl Fn() -> Instant,
+        effects: &mut Effects<E>,
+    ) {
         self.expel(answers, effects);
-        answers.full(self.reserved, |id| self.block_lane(id));
+        answers.full(self.reserved, |id| self.find_lane_in_the_way(id, &now));
     }
 
     /// As [`find_in_the_way`](Self::find_in_the_way), of an event that any may want.
-    pub(crate) fn find_any_in_the_way(&mut self) {
+    pub(crate) fn find_any_in_the_way(&mut self, now: impl Fn() -> Instant) {
         let mut waiting = Vec::new();
         self.roll.lanes(|lane| {
             let place = lane.place();
@@ -110,25 +122,33 @@ impl<E> Ring<E> {
             }
         });
         for id in waiting {
-            self.block_lane(id);
+            self.find_lane_in_the_way(id, &now);
         }
     }
 
-    fn block_lane(&mut self, id: SubscriberId) {
+    fn find_lane_in_the_way(&mut self, id: SubscriberId, now: impl FnOnce() -> Instant) {
+        if self.block_lane(id) {
+            self.resume(id.number, now);
+        }
+    }
+
+    /// True if the lane has come into the way.
+    fn block_lane(&mut self, id: SubscriberId) -> bool {
         let Some(member) = self.current(id) else {
-            return;
+            return false;
         };
         let is_known = member.blocking.is_some();
         if is_known || !member.place.overflow.makes_wait() || self.has_room(member) {
-            return;
+            return false;
         }
         // Again, now that it reports: it may have taken something meanwhile.
         member.place.cursor.watch();
         if self.has_room(member) {
-            self.unwatch_if_idle(id.key);
-        } else {
-            self.block(id.key);
+            self.unwatch_if_idle(id.number);
+            return false;
         }
+        self.block(id.number);
+        true
     }
 
     /// Whether its lane has room for one event more than was promised.
@@ -138,19 +158,23 @@ impl<E> Ring<E> {
     }
 
     /// The head of the line has gone: those in its way need not be in that of the next. Their
-    /// time goes on, until they take something or have room.
-    pub(crate) fn step_aside(&mut self) {
+    /// time stands still until they are again, and is kept until they take something or have room.
+    pub(crate) fn step_aside(&mut self, now: impl Fn() -> Instant) {
         if self.filtered == 0 {
             return;
         }
         for key in self.blocking_lanes() {
-            let since = self.member(key).since;
+            let waited = self.member(key).waited;
+            let waited = waited.map(|waited| Waited {
+                before: waited.so_far(self.clock.read(&now)),
+                ..waited
+            });
             #[cfg(all(feature = "tracing", feature = "rt"))]
             let warned = self.member(key).warned;
             self.unblock(key);
-            if since.is_some() {
+            if waited.is_some() {
                 let member = self.member_mut(key);
-                member.since = since;
+                member.waited = waited;
                 #[cfg(all(feature = "tracing", feature = "rt"))]
                 {
                     member.warned = warned;
@@ -176,7 +200,7 @@ impl<E> Ring<E> {
         }
     }
 
-    fn blocking_lanes(&self) -> Vec<usize> {
+    fn blocking_lanes(&self) -> Vec<u64> {
         let keys = self.blocking.iter().copied();
         keys.filter(|&key| self.member(key).lane.is_some())
             .collect()
@@ -212,7 +236,7 @@ impl<E> Ring<E> {
                     news.map(Effect::Tell)
                 }));
                 // What a flush waits for may be what was lost.
-                self.settle(id.key, None, effects);
+                self.settle(id.number, None, effects);
             }
         });
         self.assert_invariants();
@@ -236,6 +260,10 @@ impl<E> Ring<E> {
             self.tell_left(id, "disconnected: its window was full", effects);
             return false;
         }
+        if self.is_passed(id.number) && is_full() {
+            self.disconnect_overdue(id.number, effects);
+            return false;
+        }
         true
     }
 
@@ -255,13 +283,14 @@ impl<E> Ring<E> {
         let was_blocking = member.blocking.is_some();
         if took {
             // Also the time that it has.
-            self.unblock(id.key);
+            self.unblock(id.number);
             if was_blocking {
+                // Nobody has waited for what is left.
                 self.block_lane(id);
             }
         }
-        self.settle(id.key, None, effects);
-        self.unwatch_if_idle(id.key);
+        self.settle(id.number, None, effects);
+        self.unwatch_if_idle(id.number);
         self.assert_invariants();
         took && was_blocking
     }

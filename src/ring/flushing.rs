@@ -8,6 +8,7 @@ use crate::ack::Ticket;
 use crate::cursor::Word;
 use crate::effects::{Effect, Effects};
 use crate::inspect::SubscriberId;
+use crate::room::Room;
 use crate::sync::Arc;
 
 /// Each with the event up to which it waits, in order. Not empty.
@@ -21,6 +22,7 @@ impl<E> Member<E> {
         // few were.
         if flushes.len() == flushes.capacity() {
             flushes.retain(|(_, flush)| flush.strong_count() > 0);
+            flushes.give_back(4);
             flushes.reserve(flushes.len());
         }
         let at = flushes.partition_point(|&(other, _)| other <= upto);
@@ -76,7 +78,7 @@ impl<E> Ring<E> {
     pub(crate) fn flush(&mut self, ticket: &Arc<Ticket>) {
         let tail = self.log.tail();
         let mut owing = 0;
-        for member in self.members.iter_mut().flatten() {
+        for member in self.members.iter_mut() {
             if planted!("flush-forgets-detached") && !member.attached {
                 continue;
             }
@@ -95,7 +97,7 @@ impl<E> Ring<E> {
     }
 
     /// Answers the flushes that need not wait for the member any more; `in_hand` as in `report`.
-    pub(super) fn settle(&mut self, key: usize, in_hand: Option<u64>, effects: &mut Effects<E>) {
+    pub(super) fn settle(&mut self, key: u64, in_hand: Option<u64>, effects: &mut Effects<E>) {
         let member = self.member_mut(key);
         if member.flushes.is_none() {
             return;
@@ -110,11 +112,13 @@ impl<E> Ring<E> {
         }
         if flushes.is_empty() {
             member.flushes = None;
+        } else {
+            flushes.give_back(4);
         }
     }
 
     /// As `settle`; forgets a member whose stream is gone once none of its deliveries is out.
-    pub(super) fn settle_rest(&mut self, key: usize, effects: &mut Effects<E>) {
+    pub(super) fn settle_rest(&mut self, key: u64, effects: &mut Effects<E>) {
         let member = self.member(key);
         // Looked at before settling: with the last delivery answered for in between, the member
         // would go, and the flushes that wait for it with it.
@@ -125,8 +129,7 @@ impl<E> Ring<E> {
                 .is_none_or(|held| held.first().is_none());
         self.settle(key, None, effects);
         if is_done {
-            self.members[key] = None;
-            self.free.push(key);
+            self.members.remove(key);
         } else {
             self.unwatch_if_idle(key);
         }
@@ -135,7 +138,7 @@ impl<E> Ring<E> {
     /// A delivery of a watched subscriber has been answered for.
     pub(crate) fn report_settled(&mut self, id: SubscriberId, effects: &mut Effects<E>) {
         if self.find(id).is_some() {
-            self.settle_rest(id.key, effects);
+            self.settle_rest(id.number, effects);
         }
     }
 }
@@ -162,7 +165,7 @@ mod tests {
         for _ in 0..1_000 {
             drop(flush(&mut ring));
         }
-        let flushes = ring.member(reader.id.key).flushes.as_ref().unwrap();
+        let flushes = ring.member(reader.id.number).flushes.as_ref().unwrap();
         assert!((kept.len()..100).contains(&flushes.len()));
     }
 }

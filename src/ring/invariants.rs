@@ -16,7 +16,7 @@ impl<E> Ring<E> {
             return;
         }
         self.log.check(self.attached);
-        let attached = || self.members.iter().flatten().filter(|m| m.attached);
+        let attached = || self.members.iter().filter(|m| m.attached);
         let readers = || attached().filter(|m| m.lane.is_none());
         assert_eq!(readers().count(), self.attached, "invariant 2");
         assert_eq!(attached().count(), self.attached(), "invariant 8");
@@ -35,14 +35,17 @@ impl<E> Ring<E> {
         for (index, &key) in self.blocking.iter().enumerate() {
             let member = self.member(key);
             assert_eq!(member.blocking, Some(index), "invariant 4");
-            assert_eq!(member.since.is_some(), index < self.held, "invariant 6");
+            assert_eq!(member.waited.is_some(), index < self.held, "invariant 6");
         }
+        assert!(self.held > 0 || !self.clock.is_running(), "invariant 6");
         let blocking = attached().filter(|member| member.blocking.is_some());
         assert_eq!(blocking.count(), self.blocking.len(), "invariant 4");
         assert!(self.reserved <= self.capacity, "invariant 5");
         let keeper = usize::from(self.log.retains());
         assert_eq!(self.listeners, self.attached + keeper, "invariant 7");
         let blocking = readers().filter(|m| m.blocking.is_some()).count();
+        let lanes = self.blocking.len() - blocking;
+        assert_eq!(lanes, self.blocking_lanes, "invariant 10");
         let limits = self.waits.len() + self.yields.len() + blocking;
         assert!(limits <= 2 * self.attached + 16 + keeper, "invariant 9");
     }

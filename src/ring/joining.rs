@@ -2,8 +2,9 @@
 
 use std::panic::Location;
 use std::sync::OnceLock;
+use std::task::Waker;
 
-use super::{Member, Ring};
+use super::{KEPT, Member, Ring};
 use crate::cursor::{Cursor, Word};
 use crate::effects::{Effect, Effects};
 use crate::end::DisconnectCause;
@@ -11,8 +12,29 @@ use crate::inspect::SubscriberId;
 use crate::log::Spot;
 use crate::options::SubscribeOptions;
 use crate::place::{Details, Notes, Place};
-use crate::reading::{After, Rest};
+use crate::reading::{After, Rest, Unread};
+use crate::room::Room;
 use crate::sync::{Arc, AtomicU64};
+
+/// Who takes a subscriber out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    /// Its own task, which is running: waking that task would make it run once more for nothing,
+    /// and a loop that subscribes in each turn would spin.
+    Itself,
+    /// Somebody else: the subscriber's task must see the end of its stream.
+    Other,
+}
+
+impl By {
+    /// Deals with the waker of the subscriber's task, if the subscriber was parked.
+    pub(super) fn release<E>(self, waker: Option<Waker>, effects: &mut Effects<E>) {
+        match self {
+            Self::Itself => effects.discard(waker),
+            Self::Other => effects.wake(waker),
+        }
+    }
+}
 
 impl<E> Ring<E> {
     /// A new subscriber that sees every event after the newest one, and the retained ones before
@@ -24,8 +46,8 @@ impl<E> Ring<E> {
     ) -> (Arc<Place>, Option<Box<Rest<E>>>) {
         let replayed = self.replay(options.replay);
         let place = self.new_place(options, created_at);
-        let key = place.id.key;
-        self.members[key] = Some(Member::new(&place, None));
+        let key = place.id.number;
+        self.members.insert(key, Member::new(&place, None));
         self.log.join().note(&place);
         self.attached += 1;
         self.listeners += 1;
@@ -42,17 +64,12 @@ impl<E> Ring<E> {
         options: SubscribeOptions,
         created_at: &'static Location<'static>,
     ) -> Arc<Place> {
-        let key = self.free.pop().unwrap_or_else(|| {
-            self.members.push(None);
-            self.members.len() - 1
-        });
         self.joined += 1;
         let capacity = usize::try_from(self.capacity).expect("it was given as a usize");
         Arc::new(Place {
             id: SubscriberId {
                 manager: self.id,
                 number: self.joined,
-                key,
             },
             details: Details::of(options.name, options.after),
             #[cfg(feature = "tracing")]
@@ -72,9 +89,9 @@ impl<E> Ring<E> {
 
     /// The subscriber is gone, and has answered for the event in hand, but not for deliveries.
     /// True if it counted until now.
-    pub(crate) fn leave(&mut self, key: usize, effects: &mut Effects<E>) -> bool {
+    pub(crate) fn leave(&mut self, key: u64, effects: &mut Effects<E>) -> bool {
         let counted = self.member(key).attached;
-        self.detach(key, effects);
+        self.detach(key, By::Itself, effects);
         let member = self.member_mut(key);
         member.gone = true;
         let rest = member.rest.take();
@@ -96,12 +113,28 @@ impl<E> Ring<E> {
         cause: DisconnectCause,
         effects: &mut Effects<E>,
     ) -> bool {
+        self.end(id, cause, By::Other, effects)
+    }
+
+    /// As [`disconnect`](Self::disconnect), asked for by the task that reads the subscription.
+    #[cfg(feature = "rt")]
+    pub(crate) fn withdraw(&mut self, id: SubscriberId, effects: &mut Effects<E>) -> bool {
+        self.end(id, DisconnectCause::Requested, By::Itself, effects)
+    }
+
+    fn end(
+        &mut self,
+        id: SubscriberId,
+        cause: DisconnectCause,
+        by: By,
+        effects: &mut Effects<E>,
+    ) -> bool {
         let Some(member) = self.find(id).filter(|member| member.attached) else {
             return false;
         };
         if member.lane.is_some() {
-            self.cut_lane(id.key, cause, effects);
-            self.settle(id.key, None, effects);
+            self.cut_lane(id.number, cause, by, effects);
+            self.settle(id.number, None, effects);
             self.assert_invariants();
             return true;
         }
@@ -113,43 +146,49 @@ impl<E> Ring<E> {
             after: After::End(cause),
         });
         // The position is final only now: what is claimed until here was received.
-        let word = self.detach(id.key, effects);
+        let word = self.detach(id.number, by, effects);
         rest.next = word.position() + 1;
-        let member = self.member_mut(id.key);
+        let member = self.member_mut(id.number);
         member.rest = Some(rest);
-        self.settle(id.key, None, effects);
+        self.settle(id.number, None, effects);
         self.assert_invariants();
         true
     }
 
     /// Takes the member out of all that counts it. Its unread events are dropped; for those in
     /// hand it is watched from now on.
-    fn detach(&mut self, key: usize, effects: &mut Effects<E>) -> Word {
+    fn detach(&mut self, key: u64, by: By, effects: &mut Effects<E>) -> Word {
         let member = self.member_mut(key);
         member.place.cursor.watch();
         if member.lane.is_some() {
-            self.cut_lane(key, DisconnectCause::Requested, effects);
+            self.cut_lane(key, DisconnectCause::Requested, by, effects);
             return self.member(key).place.cursor.load();
         }
         let word = member.place.cursor.detach();
         if let Some(stage) = member.place.stage() {
-            effects.wake(stage.stop_waiting());
+            by.release(stage.stop_waiting(), effects);
         }
         if !std::mem::replace(&mut member.attached, false) {
             return word;
         }
         let (id, spot) = (member.place.id, Spot::of(&member.place));
         // Before their segments go, and the tickets with them.
-        for ticket in self.log.awaited_after(word.position()) {
-            if !planted!("unread-unanswered") {
-                effects.push(Effect::Dropped(Arc::clone(ticket), id));
-            }
+        let position = word.position();
+        let segments = self.log.awaited_after(spot, position);
+        if !segments.is_empty() && !planted!("unread-unanswered") {
+            effects.push(Effect::Unread(Box::new(Unread {
+                subscriber: id,
+                position,
+                segments,
+            })));
         }
         self.log.leave(spot, effects);
         self.attached -= 1;
         self.listeners -= 1;
         self.unblock(key);
+        self.passed.remove(&key);
         self.forget_stale_limits();
+        self.blocking.give_back_beyond(self.attached(), KEPT);
         word
     }
 }

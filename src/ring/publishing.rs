@@ -2,6 +2,7 @@
 
 use super::{Ring, Stored};
 use crate::ack::Ticket;
+use crate::clock::Instant;
 use crate::effects::{Effect, Effects};
 use crate::end::DisconnectCause;
 use crate::judging::Judged;
@@ -61,8 +62,11 @@ impl<E> Ring<E> {
     }
 
     /// Promises a place; there must be room.
-    pub(crate) fn reserve(&mut self, effects: &mut Effects<E>) {
-        self.clear_the_way(effects);
+    pub(crate) fn reserve(&mut self, now: impl Fn() -> Instant, effects: &mut Effects<E>) {
+        if planted!("permit-disconnects") {
+            self.clear_the_way(effects);
+        }
+        self.pass_by(now);
         self.reserved += 1;
         self.assert_invariants();
     }
@@ -75,8 +79,10 @@ impl<E> Ring<E> {
         judged: &mut Judged,
         effects: &mut Effects<E>,
     ) -> (Stored, Option<E>) {
+        self.clear_the_passed(effects);
         self.reserved -= 1;
         let stored = self.append(event, ticket, judged, effects);
+        self.forget_passed();
         // Who did not want it has one place more.
         self.free_lanes();
         stored
@@ -120,7 +126,7 @@ impl<E> Ring<E> {
                 }
                 self.overwrite(&place, position, effects);
             }
-            self.push_limit(id.key);
+            self.push_limit(id.number);
         }
     }
 
@@ -132,7 +138,7 @@ impl<E> Ring<E> {
         place.count_missed();
         #[cfg(feature = "tracing")]
         effects.extend(crate::trace::News::lost(place, word.position()).map(Effect::Tell));
-        let key = place.id.key;
+        let key = place.id.number;
         if let Some(ticket) = self.log.awaited(word.position()) {
             effects.push(Effect::Dropped(Arc::clone(ticket), place.id));
         }

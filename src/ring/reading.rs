@@ -27,7 +27,7 @@ impl<E> Ring<E> {
     }
 
     /// What a disconnected subscriber had not read; once.
-    pub(crate) fn take_rest(&mut self, key: usize) -> Option<Box<Rest<E>>> {
+    pub(crate) fn take_rest(&mut self, key: u64) -> Option<Box<Rest<E>>> {
         self.member_mut(key).rest.take()
     }
 
@@ -36,27 +36,30 @@ impl<E> Ring<E> {
     /// True if it was in the way of publishers, and has taken an event.
     pub(crate) fn report(
         &mut self,
-        key: usize,
+        key: u64,
         in_hand: Option<u64>,
         effects: &mut Effects<E>,
     ) -> bool {
-        let was_blocking = self.member(key).blocking.is_some();
+        let member = self.member(key);
+        let (was_blocking, has_flushes) = (member.blocking.is_some(), member.flushes.is_some());
         // Finishing makes no room, and gives it no more time.
         let took = was_blocking && (in_hand.is_some() || planted!("ack-restarts-patience"));
         if took {
             self.unblock(key);
             self.push_limit(key);
         }
-        self.settle(key, in_hand, effects);
+        if has_flushes {
+            self.settle(key, in_hand, effects);
+        }
         self.unwatch_if_idle(key);
         self.assert_invariants();
         took
     }
 
     /// Asks for no more reports if nobody waits for what the member does.
-    pub(super) fn unwatch_if_idle(&self, key: usize) {
+    pub(super) fn unwatch_if_idle(&self, key: u64) {
         let member = self.member(key);
-        let is_idle = member.blocking.is_none() && member.since.is_none();
+        let is_idle = member.blocking.is_none() && member.waited.is_none();
         let is_stage = member.place.stage().is_some();
         if member.attached && is_idle && member.flushes.is_none() && !is_stage {
             member.place.cursor.unwatch();

@@ -27,10 +27,10 @@ impl<E> Member<E> {
 impl<E> Ring<E> {
     /// How many events the subscriber has yet to read, and whether these are the last.
     pub(crate) fn backlog(&self, place: &Place) -> (usize, bool) {
-        match &self.member(place.id.key).rest {
+        match &self.member(place.id.number).rest {
             Some(rest) => (rest.len(), true),
             None => (
-                self.unread(self.member(place.id.key), place.cursor.load()),
+                self.unread(self.member(place.id.number), place.cursor.load()),
                 self.is_complete(),
             ),
         }
@@ -112,17 +112,17 @@ impl<E> Ring<E> {
         // Looked at once, so that an event which is taken meanwhile is counted once.
         let word = place.cursor.load();
         let member = self.current(place.id);
-        let since = member
+        let waited = member
             .filter(|member| member.blocking.is_some())
-            .and_then(|member| member.since);
+            .and_then(|member| member.waited);
         SubscriberInfo {
             place: Arc::clone(place),
             pending: member.map_or(0, |member| self.unread(member, word)),
             unacked: place.unacked(word),
             missed: place.missed(),
             holding: now
-                .zip(since)
-                .map(|(now, since)| now.saturating_duration_since(since)),
+                .zip(waited)
+                .map(|(now, waited)| waited.so_far(self.clock.read(|| now))),
         }
     }
 
@@ -131,12 +131,10 @@ impl<E> Ring<E> {
         now: Option<Instant>,
         wanted: impl Fn(&Member<E>) -> bool,
     ) -> Vec<SubscriberInfo> {
-        let members = self.members.iter().flatten();
-        let mut infos: Vec<_> = members
-            .filter(|member| wanted(member))
+        // In the order of their numbers, and so of their ids.
+        let members = self.members.iter().filter(|member| wanted(member));
+        members
             .map(|member| self.info(now, &member.place))
-            .collect();
-        infos.sort_unstable_by_key(SubscriberInfo::id);
-        infos
+            .collect()
     }
 }

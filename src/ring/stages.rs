@@ -37,7 +37,7 @@ impl<E> Ring<E> {
             if self.find(id).is_none() {
                 continue;
             }
-            let member = self.member_mut(id.key);
+            let member = self.member_mut(id.number);
             let mut upto = member.settled(None);
             if upto < next && !planted!("stage-unwatched") {
                 // Again, now that it reports: it may have settled more meanwhile.

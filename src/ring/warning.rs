@@ -15,18 +15,21 @@ impl<E> Ring<E> {
     }
 
     /// A publisher has begun to wait for the member.
-    pub(super) fn plan_warning(&mut self, key: usize, since: Instant) {
-        if self.member(key).warned {
-            return;
+    pub(super) fn plan_warning(&mut self, key: u64) {
+        if !self.member(key).warned {
+            let at = self.time_of_warning(key);
+            self.warnings.extend(at.map(|at| (at, key)));
         }
-        let at = self.warn_after.and_then(|time| since.checked_add(time));
-        self.warnings.extend(at.map(|at| (at, key)));
+    }
+
+    /// What the clock will tell when it is time to warn of the member.
+    fn time_of_warning(&self, key: u64) -> Option<Duration> {
+        self.member(key).waited?.end(self.warn_after?)
     }
 
     /// It is not in the way any more.
-    pub(super) fn cancel_warning(&mut self, key: usize) {
-        let warn_after = self.member(key).since.zip(self.warn_after);
-        if let Some(at) = warn_after.and_then(|(since, time)| since.checked_add(time)) {
+    pub(super) fn cancel_warning(&mut self, key: u64) {
+        if let Some(at) = self.time_of_warning(key) {
             self.warnings.remove(&(at, key));
         }
         self.member_mut(key).warned = false;
@@ -35,7 +38,8 @@ impl<E> Ring<E> {
     /// When the head of the line must look at the clock.
     pub(super) fn next_look(&self) -> Option<Instant> {
         let warning = self.warnings.first().map(|&(at, _)| at);
-        warning.into_iter().chain(self.last_end()).min()
+        let next = warning.into_iter().chain(self.last_end()).min();
+        self.clock.moment(next?)
     }
 
     /// Warns of those whose time has come, once, while so many publishers are `waiting`; gives
@@ -48,7 +52,7 @@ impl<E> Ring<E> {
     ) -> Option<Instant> {
         while let Some(&(at, key)) = self.warnings.first() {
             let now = now();
-            if now < at {
+            if self.clock.read(|| now) < at {
                 break;
             }
             self.warnings.pop_first();

@@ -1,6 +1,8 @@
 //! Who is in the way of publishers, since when, and for how long they may be.
 
-use super::{Claim, MEMBER, Member, Ring, Room};
+use std::time::Duration;
+
+use super::{Claim, MEMBER, Member, Ring, Room, Waited};
 use crate::clock::Instant;
 use crate::cursor::Word;
 use crate::effects::Effects;
@@ -8,19 +10,22 @@ use crate::end::DisconnectCause;
 use crate::inspect::SubscriberId;
 
 impl<E> Member<E> {
-    /// When publishers will have waited long enough for it to take an event, if they may not wait
-    /// for ever, and one has begun to wait for what it has not read.
-    fn end(&self) -> Option<Instant> {
+    /// What the clock will tell when publishers have waited long enough for it to take an event,
+    /// if they may not wait for ever, and one has begun to wait for what it has not read.
+    fn end(&self) -> Option<Duration> {
         let patience = self.place.overflow.patience()?;
-        self.since?.checked_add(patience)
+        self.waited?.end(patience)
     }
 }
 
 impl<E> Ring<E> {
-    /// Whether publishers wait for `id`, as far as was looked.
-    pub(crate) fn is_blocking(&self, id: SubscriberId) -> bool {
-        self.find(id)
-            .is_some_and(|member| member.blocking.is_some())
+    /// Whether publishers wait for handler `id`, as far as was looked, and would wait for it also if
+    /// of all permits only `own` were out, which the handler has. Other permits are used or dropped
+    /// without it; its own, and its unread events, hold room until the handler goes on.
+    pub(crate) fn is_blocking_itself(&self, id: SubscriberId, own: u64) -> bool {
+        self.find(id).is_some_and(|member| {
+            member.blocking.is_some() && member.place.limit() <= self.log.tail() + own
+        })
     }
 
     /// Whether every waiting subscriber has room for one more event, and for a permit, whether a
@@ -34,9 +39,9 @@ impl<E> Ring<E> {
             };
             let full = |word: Word| word.position() + member.place.window as u64 <= claimed;
             if full(member.place.cursor.load()) && full(member.place.cursor.watch()) {
-                self.block(id.key);
+                self.block(id.number);
             } else {
-                self.push_limit(id.key);
+                self.push_limit(id.number);
             }
         }
         let is_bound = claim == Claim::Permit && !planted!("permits-without-bound");
@@ -44,7 +49,10 @@ impl<E> Ring<E> {
             Room::Full
         } else if self.blocking.is_empty() {
             Room::Free
-        } else if self.last_end().is_some_and(|end| end <= now()) {
+        } else if self
+            .last_end()
+            .is_some_and(|end| end <= self.clock.read(now))
+        {
             Room::Overdue
         } else {
             Room::Full
@@ -59,6 +67,10 @@ impl<E> Ring<E> {
             self.ends.clear();
             (self.held, self.looked) = (0, 0);
         }
+        if self.held > 0 && !self.clock.is_running() {
+            // Nobody has waited for these for a while.
+            self.clock.start(&now);
+        }
         let tail = self.log.tail();
         // Those that were looked at since the newest event was stored have no more to read.
         let looked = if self.looked_at == tail {
@@ -68,7 +80,7 @@ impl<E> Ring<E> {
         };
         for index in looked.max(self.held)..self.blocking.len() {
             let key = self.blocking[index];
-            let member = self.members[key].as_mut().expect(MEMBER);
+            let member = self.members.get_mut(key).expect(MEMBER);
             // One that has read everything is not to blame: permits hold its room.
             let has_read_all = match &member.lane {
                 Some(lane) => lane.len() == 0,
@@ -77,7 +89,11 @@ impl<E> Ring<E> {
             if has_read_all && !planted!("permits-blamed-on-readers") {
                 continue;
             }
-            self.count_as_held(index, now());
+            let waited = Waited {
+                before: Duration::ZERO,
+                since: self.clock.start(&now),
+            };
+            self.count_as_held(index, waited);
         }
         (self.looked, self.looked_at) = (self.blocking.len(), tail);
         self.next_look()
@@ -86,15 +102,15 @@ impl<E> Ring<E> {
     /// When the head of the line must look at the clock.
     #[cfg(not(all(feature = "tracing", feature = "rt")))]
     fn next_look(&self) -> Option<Instant> {
-        self.last_end()
+        self.clock.moment(self.last_end()?)
     }
 
-    /// The blocking member at `index` has been waited for since then.
+    /// Publishers wait for the blocking member at `index`.
     #[inline]
-    fn count_as_held(&mut self, index: usize, since: Instant) {
+    fn count_as_held(&mut self, index: usize, waited: Waited) {
         let key = self.blocking[index];
-        let member = self.members[key].as_mut().expect(MEMBER);
-        member.since = Some(since);
+        let member = self.members.get_mut(key).expect(MEMBER);
+        member.waited = Some(waited);
         if let Some(end) = member.end() {
             self.ends.insert((end, key));
         }
@@ -103,7 +119,15 @@ impl<E> Ring<E> {
         }
         self.held += 1;
         #[cfg(all(feature = "tracing", feature = "rt"))]
-        self.plan_warning(key, since);
+        self.plan_warning(key);
+    }
+
+    /// No publisher waits any more: the time of those in the way stands still, also if they were
+    /// in the way of the last one. It is kept until they take something or have room.
+    pub(crate) fn pause(&mut self, now: impl FnOnce() -> Instant) {
+        if self.clock.is_running() && !planted!("idle-time-counts") {
+            self.clock.stop(now);
+        }
     }
 
     #[cold]
@@ -115,9 +139,10 @@ impl<E> Ring<E> {
         }
     }
 
-    /// When all that are in the way will have had their time; `None` if one of them has no limit,
-    /// or nobody has begun to wait for it, or permits have every place, which no time gives back.
-    pub(super) fn last_end(&self) -> Option<Instant> {
+    /// What the clock will tell when all that are in the way have had their time; `None` if one of
+    /// them has no limit, or nobody has begun to wait for it, or permits have every place, which no
+    /// time gives back.
+    pub(super) fn last_end(&self) -> Option<Duration> {
         if self.reserved == self.capacity {
             return None;
         }
@@ -128,20 +153,57 @@ impl<E> Ring<E> {
     /// Those in the way have had their time.
     pub(super) fn clear_the_way(&mut self, effects: &mut Effects<E>) {
         while let Some(&key) = self.blocking.last() {
-            let id = self.member(key).place.id;
-            self.disconnect(id, DisconnectCause::Overdue, effects);
-            #[cfg(feature = "tracing")]
-            self.tell_left(
-                id,
-                "disconnected: it made publishers wait for too long",
-                effects,
-            );
+            self.disconnect_overdue(key, effects);
+        }
+    }
+
+    pub(super) fn disconnect_overdue(&mut self, key: u64, effects: &mut Effects<E>) {
+        let id = self.member(key).place.id;
+        self.disconnect(id, DisconnectCause::Overdue, effects);
+        #[cfg(feature = "tracing")]
+        self.tell_left(
+            id,
+            "disconnected: it made publishers wait for too long",
+            effects,
+        );
+    }
+
+    /// A permit is given, and those in the way have had their time. Its event may never be stored,
+    /// so they stay until it is.
+    pub(super) fn pass_by(&mut self, now: impl Fn() -> Instant) {
+        self.passed.extend(&self.blocking);
+        self.step_aside(now);
+    }
+
+    /// The event of a permit comes: those that the permit was given past, and that have made no
+    /// room for it since, must not hold more than their windows. (Those with a lane are looked at
+    /// when it is known to concern them.)
+    pub(super) fn clear_the_passed(&mut self, effects: &mut Effects<E>) {
+        let tail = self.log.tail();
+        for key in self.passed.clone() {
+            let member = self.member(key);
+            if member.lane.is_none() && member.place.limit() <= tail {
+                self.disconnect_overdue(key, effects);
+            }
+        }
+    }
+
+    /// Whether its time was up when a permit was given that may still be out.
+    pub(super) fn is_passed(&self, key: u64) -> bool {
+        self.passed.contains(&key)
+    }
+
+    /// One permit less is out, and maybe none.
+    pub(super) fn forget_passed(&mut self) {
+        if self.reserved == 0 {
+            self.passed.clear();
         }
     }
 
     /// A promised place is not needed.
     pub(crate) fn give_back(&mut self) {
         self.reserved -= 1;
+        self.forget_passed();
         let claimed = self.log.tail() + self.reserved;
         let mut index = 0;
         while let Some(&key) = self.blocking.get(index) {
@@ -158,8 +220,8 @@ impl<E> Ring<E> {
     }
 
     /// Notes when the member will be at its limit, if it reads nothing until then.
-    pub(super) fn push_limit(&mut self, key: usize) {
-        let place = &self.members[key].as_ref().expect(MEMBER).place;
+    pub(super) fn push_limit(&mut self, key: u64) {
+        let place = &self.members.get(key).expect(MEMBER).place;
         if place.overflow.makes_wait() {
             self.waits.push(place);
         } else {
@@ -169,25 +231,31 @@ impl<E> Ring<E> {
 
     /// The member is in the way of publishers.
     #[inline]
-    pub(super) fn block(&mut self, key: usize) {
+    pub(super) fn block(&mut self, key: u64) {
         let index = self.blocking.len();
         self.blocking.push(key);
-        let member = self.members[key].as_mut().expect(MEMBER);
+        let member = self.members.get_mut(key).expect(MEMBER);
         member.blocking = Some(index);
-        if let Some(since) = member.since {
-            // It was in the way of another publisher, and has taken nothing since.
+        self.blocking_lanes += usize::from(member.lane.is_some());
+    }
+
+    /// The member that has come into the way, the last of these, was in that of another publisher
+    /// before and has taken nothing since: its time goes on where it stood.
+    pub(super) fn resume(&mut self, key: u64, now: impl FnOnce() -> Instant) {
+        if let Some(waited) = self.member(key).waited {
             self.aside.remove(&key);
-            self.count_as_held(index, since);
+            let since = self.clock.read(now);
+            self.count_as_held(self.blocking.len() - 1, Waited { since, ..waited });
         }
     }
 
     /// The member is not, or no longer: it took an event, has room again, or left.
-    pub(super) fn unblock(&mut self, key: usize) {
+    pub(super) fn unblock(&mut self, key: u64) {
         #[cfg(all(feature = "tracing", feature = "rt"))]
         self.cancel_warning(key);
-        let member = self.members[key].as_mut().expect(MEMBER);
+        let member = self.members.get_mut(key).expect(MEMBER);
         let Some(mut index) = member.blocking.take() else {
-            if member.since.take().is_some() {
+            if member.waited.take().is_some() {
                 self.aside.remove(&key);
             }
             return;
@@ -195,15 +263,20 @@ impl<E> Ring<E> {
         if let Some(end) = member.end() {
             self.ends.remove(&(end, key));
         }
-        member.since = None;
+        member.waited = None;
+        self.blocking_lanes -= usize::from(member.lane.is_some());
         // Mostly it is one alone.
         if self.blocking.len() == 1 {
             self.blocking.clear();
             (self.held, self.looked) = (0, 0);
+            self.clock.halt();
             return;
         }
         if index < self.held {
             self.held -= 1;
+            if self.held == 0 {
+                self.clock.halt();
+            }
             if index != self.held {
                 self.swap_blocking(index, self.held);
                 self.member_mut(key).blocking = None;
@@ -227,16 +300,15 @@ impl<E> Ring<E> {
 
     /// Those who left stay in the limits until they outnumber the others.
     pub(super) fn forget_stale_limits(&mut self) {
-        // Those that are in the way come back to the limits. (Those with a lane do not.)
-        let away = self.blocking.len().min(self.attached);
+        // Those that are in the way come back to the limits. Those with a lane do not.
+        let away = self.blocking.len() - self.blocking_lanes;
         if self.waits.len() + self.yields.len() + away > 2 * self.attached + 16 {
-            let members = &self.members;
-            let is_current = |id: SubscriberId| {
-                let member = members[id.key].as_ref();
-                member.is_some_and(|member| member.place.id == id && member.attached)
-            };
-            self.waits.retain(is_current);
+            let mut members = self.members.in_turn();
+            let mut is_current = |number| members(number).is_some_and(|member| member.attached);
+            self.waits.retain(&mut is_current);
             self.yields.retain(is_current);
         }
+        self.waits.give_back(self.attached);
+        self.yields.give_back(self.attached);
     }
 }

@@ -22,10 +22,12 @@ use super::Subscription;
 /// let told = match newest.next().now_or_never().flatten().unwrap() {
 ///     Received::Missed(events) => format!("{events} missed"),
 ///     Received::Event(event) => event.to_owned(),
+///     other => panic!("a version after this example: {other:?}"),
 /// };
 /// assert_eq!(told, "1 missed");
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Received<E> {
     /// The next event.
     Event(E),

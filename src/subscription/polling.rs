@@ -111,7 +111,7 @@ impl<E: Clone> Subscription<E> {
                         self.gap = 0;
                         // Before the clone, which may panic: there is room now in either case.
                         if word.is_watched() && !planted!("late-room") {
-                            self.channel.report(self.place.id.key, Some(seq));
+                            self.channel.report(self.place.id.number, Some(seq));
                         }
                         let event = early.unwrap_or_else(|| {
                             clone_claimed(event, &mut self.word, &mut self.unyielded)
@@ -183,7 +183,7 @@ impl<E> Subscription<E> {
                 }
                 self.gap = 0;
                 if self.word.is_watched() && !planted!("late-room") {
-                    self.channel.report(self.place.id.key, Some(seq));
+                    self.channel.report(self.place.id.number, Some(seq));
                 }
                 self.receive(seq, until);
             }

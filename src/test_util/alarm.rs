@@ -10,17 +10,15 @@ use crate::sync::{Arc, Mutex};
 
 pub(super) enum Alarm {
     #[cfg(feature = "rt")]
-    Tokio(std::pin::Pin<Box<tokio::time::Sleep>>),
+    Tokio(crate::timer::Deadline),
     System(Bell),
 }
 
 impl Alarm {
-    /// # Panics
-    /// Inside of a tokio runtime without time.
     pub(super) fn after(duration: Duration) -> Self {
         #[cfg(feature = "rt")]
         if tokio::runtime::Handle::try_current().is_ok() {
-            return Self::Tokio(Box::pin(tokio::time::sleep(duration)));
+            return Self::Tokio(crate::timer::Deadline::after(duration));
         }
         Self::System(Bell::after(duration))
     }
@@ -28,7 +26,7 @@ impl Alarm {
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match self {
             #[cfg(feature = "rt")]
-            Self::Tokio(sleep) => sleep.as_mut().poll(cx),
+            Self::Tokio(deadline) => deadline.poll(cx),
             Self::System(bell) => bell.poll(cx),
         }
     }
@@ -77,5 +75,13 @@ impl Bell {
         drop(state);
         drop(former);
         Poll::Pending
+    }
+}
+
+/// The thread ends a moment later; it must not keep the task until then.
+impl Drop for Bell {
+    fn drop(&mut self) {
+        let waker = self.state.lock().waker.take();
+        foreign::discard(waker);
     }
 }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use futures_core::Stream;
 
-use super::assertion::{Assertion, Look};
+use super::assertion::{Assertion, Look, sealed};
 
 /// Borrows a stream as a method's receiver does, also where it is a `&mut` already.
 pub trait Lend: Stream {
@@ -25,6 +25,8 @@ pub(super) struct Asked<'a, S, J, F> {
     judge: Option<J>,
     fail: F,
 }
+
+impl<S, J, F> sealed::Sealed for Asked<'_, S, J, F> {}
 
 impl<S, J, F, T> Look for Asked<'_, S, J, F>
 where

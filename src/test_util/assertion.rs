@@ -12,17 +12,43 @@ use super::alarm::Alarm;
 /// As `assert_receive` of `ExUnit`.
 const LIMIT: Duration = Duration::from_millis(100);
 
-/// What an assertion looks for. Not to be implemented, nor named.
-pub trait Look {
+/// A question that an [`Assertion`] asks. Only this module implements it.
+///
+/// For the type of a function that returns an assertion.
+///
+/// # Examples
+/// ```
+/// use genevent::Subscription;
+/// use genevent::test_util::{Assertion, Look, assert_next};
+///
+/// fn begins<'a>(orders: &'a mut Subscription<u32>) -> Assertion<impl Look<Output = u32> + 'a> {
+///     assert_next!(orders, 1)
+/// }
+///
+/// let manager = genevent::EventManager::new(8);
+/// let mut orders = manager.subscribe();
+/// manager.try_notify(1).unwrap();
+/// assert_eq!(begins(&mut orders).now(), 1);
+/// ```
+pub trait Look: sealed::Sealed {
+    /// The answer.
     type Output;
 
     /// `Err` tells what was expected, and what came instead.
+    #[doc(hidden)]
     fn look(&mut self, cx: &mut Context<'_>) -> Poll<Result<Self::Output, String>>;
 
     /// The same when time is up and the last look was pending.
+    #[doc(hidden)]
     fn late(&mut self) -> Result<Self::Output, String>;
 
+    #[doc(hidden)]
     fn fail(&self, told: &str) -> !;
+}
+
+pub(super) mod sealed {
+    #[expect(unnameable_types, reason = "the macros make the questions")]
+    pub trait Sealed {}
 }
 
 /// An assertion about what comes, made by the [macros](super) and by

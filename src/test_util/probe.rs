@@ -1,6 +1,6 @@
 //! What was seen, in order.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::future::{Future, poll_fn};
 #[cfg(feature = "rt")]
@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
 
-use super::assertion::{Assertion, Look};
+use super::assertion::{Assertion, Look, sealed};
 use crate::foreign::{self, AllShielded, Shielded};
 use crate::sync::{Arc, Mutex};
 
@@ -67,12 +67,19 @@ use crate::sync::{Arc, Mutex};
 /// assert!((&mut reading).now_or_never().is_none(), "there may be more");
 /// assert_eq!(probe.seen(), [3]);
 /// ```
-pub struct Probe<T>(Arc<Mutex<Notes<T>>>);
+pub struct Probe<T> {
+    notes: Arc<Mutex<Notes<T>>>,
+    /// Names this clone's waker in `wakers`, once it has waited.
+    waiter: Option<u64>,
+}
 
 struct Notes<T> {
     /// Shared, so that they are cloned without the lock.
     items: VecDeque<Arc<T>>,
-    wakers: Vec<Waker>,
+    /// The waker of each clone that waits: the one of its last poll, until the clone is dropped.
+    wakers: BTreeMap<u64, Waker>,
+    /// How many clones have waited so far.
+    waiters: u64,
 }
 
 impl<T> Drop for Notes<T> {
@@ -84,10 +91,15 @@ impl<T> Drop for Notes<T> {
 impl<T> Probe<T> {
     /// A probe that has seen nothing.
     pub fn new() -> Self {
-        Self(Arc::new(Mutex::new(Notes {
+        let notes = Notes {
             items: VecDeque::new(),
-            wakers: Vec::new(),
-        })))
+            wakers: BTreeMap::new(),
+            waiters: 0,
+        };
+        Self {
+            notes: Arc::new(Mutex::new(notes)),
+            waiter: None,
+        }
     }
 
     /// Records `item`, and wakes who waits for it.
@@ -111,11 +123,11 @@ impl<T> Probe<T> {
     pub fn record(&self, item: T) {
         let item = Arc::new(item);
         let wakers = {
-            let mut notes = self.0.lock();
+            let mut notes = self.notes.lock();
             notes.items.push_back(item);
             std::mem::take(&mut notes.wakers)
         };
-        wakers.into_iter().for_each(foreign::wake);
+        wakers.into_values().for_each(foreign::wake);
     }
 
     /// Reads `stream` to its end, and records what it yields: a future, for a task or to be polled.
@@ -189,21 +201,39 @@ impl<T> Probe<T> {
         })
     }
 
-    /// Leaves the waker of `cx` if what `look` finds is not there.
+    /// Leaves the waker of `cx`, in place of this clone's former one, if what `look` finds is not
+    /// there.
     fn poll<R>(
-        &self,
+        &mut self,
         cx: &mut Context<'_>,
         look: impl FnOnce(&mut VecDeque<Arc<T>>) -> Option<R>,
     ) -> Poll<R> {
         let waker = cx.waker().clone();
-        let mut notes = self.0.lock();
-        if let Some(found) = look(&mut notes.items) {
-            return Poll::Ready(found);
+        let mut notes = self.notes.lock();
+        let found = look(&mut notes.items);
+        let former = if found.is_some() {
+            let waiter = self.waiter.as_ref();
+            waiter.and_then(|waiter| notes.wakers.remove(waiter))
+        } else {
+            let waiter = *self.waiter.get_or_insert_with(|| {
+                notes.waiters += 1;
+                notes.waiters
+            });
+            notes.wakers.insert(waiter, waker)
+        };
+        drop(notes);
+        foreign::discard(former);
+        found.map_or(Poll::Pending, Poll::Ready)
+    }
+}
+
+/// The waker goes with the clone that waited: kept on, it would keep the task as well.
+impl<T> Drop for Probe<T> {
+    fn drop(&mut self) {
+        if let Some(waiter) = self.waiter {
+            let waker = self.notes.lock().wakers.remove(&waiter);
+            foreign::discard(waker);
         }
-        if !notes.wakers.iter().any(|known| known.will_wake(&waker)) {
-            notes.wakers.push(waker);
-        }
-        Poll::Pending
     }
 }
 
@@ -220,7 +250,7 @@ impl<T: Clone> Probe<T> {
     /// assert_eq!(probe.seen(), ["tea"], "it stays");
     /// ```
     pub fn seen(&self) -> Vec<T> {
-        let items = self.0.lock().items.clone();
+        let items = self.notes.lock().items.clone();
         take_out(items)
     }
 
@@ -236,7 +266,7 @@ impl<T: Clone> Probe<T> {
     /// assert!(probe.drain().is_empty());
     /// ```
     pub fn drain(&self) -> Vec<T> {
-        let items = std::mem::take(&mut self.0.lock().items);
+        let items = std::mem::take(&mut self.notes.lock().items);
         take_out(items)
     }
 }
@@ -259,7 +289,7 @@ impl<T: Clone> Stream for Probe<T> {
     type Item = T;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        Self::poll(&self, cx, VecDeque::pop_front).map(|item| Some(Arc::unwrap_or_clone(item)))
+        (self.get_mut().poll(cx, VecDeque::pop_front)).map(|item| Some(Arc::unwrap_or_clone(item)))
     }
 }
 
@@ -274,7 +304,10 @@ impl<E: Clone + Send + Sync + 'static> crate::Handler<E> for Probe<E> {
 
 impl<T> Clone for Probe<T> {
     fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
+        Self {
+            notes: Arc::clone(&self.notes),
+            waiter: None,
+        }
     }
 }
 
@@ -286,14 +319,24 @@ impl<T> Default for Probe<T> {
 
 impl<T> fmt::Debug for Probe<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let items = self.0.lock().items.len();
+        let items = self.notes.lock().items.len();
         f.debug_struct("Probe")
             .field("items", &items)
             .finish_non_exhaustive()
     }
 }
 
-/// What [`Probe::wait_for`] looks for.
+/// The question of [`Probe::wait_for`], for the type of its [`Assertion`].
+///
+/// # Examples
+/// ```
+/// use genevent::test_util::{Assertion, Probe, WaitFor};
+///
+/// let probe = Probe::new();
+/// probe.record("tea");
+/// let one: Assertion<WaitFor<&str>> = probe.wait_for(1);
+/// one.now();
+/// ```
 pub struct WaitFor<T> {
     probe: Probe<T>,
     n: usize,
@@ -306,16 +349,19 @@ impl<T> fmt::Debug for WaitFor<T> {
     }
 }
 
+impl<T> sealed::Sealed for WaitFor<T> {}
+
 impl<T> Look for WaitFor<T> {
     type Output = ();
 
     fn look(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), String>> {
-        let found = |items: &mut VecDeque<_>| (items.len() >= self.n).then_some(Ok(()));
+        let n = self.n;
+        let found = |items: &mut VecDeque<_>| (items.len() >= n).then_some(Ok(()));
         self.probe.poll(cx, found)
     }
 
     fn late(&mut self) -> Result<(), String> {
-        let (n, there) = (self.n, self.probe.0.lock().items.len());
+        let (n, there) = (self.n, self.probe.notes.lock().items.len());
         Err(format!(" expected: {n} items\n     came: {there}"))
     }
 

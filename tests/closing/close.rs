@@ -157,3 +157,27 @@ fn closed_resolves_for_everybody_who_waits_for_it() {
     assert_ready!(two.poll());
     now(manager.closed());
 }
+
+#[test]
+fn after_the_close_the_head_is_called_until_the_last_publisher_has_been_polled() {
+    let manager = EventManager::new(1);
+    let reader = manager.subscribe();
+    manager.try_notify(0).unwrap();
+    let mut publishers = [1, 2, 3].map(|event| task::spawn(manager.notify(event)));
+    let mut permit = task::spawn(manager.reserve());
+    for publisher in &mut publishers {
+        assert_pending!(publisher.poll());
+    }
+    assert_pending!(permit.poll());
+    assert!(!manager.stats().is_head_called());
+    manager.close();
+    for publisher in &mut publishers {
+        assert!(manager.stats().is_head_called(), "woken, and not polled");
+        assert!(publisher.is_woken());
+        assert!(assert_ready!(publisher.poll()).is_err());
+    }
+    assert!(manager.stats().is_head_called());
+    drop(permit);
+    assert!(!manager.stats().is_head_called(), "nobody waits");
+    drop(reader);
+}

@@ -83,14 +83,50 @@ async fn more_time_than_a_clock_can_tell_is_for_ever() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn time_runs_from_the_call_and_nothing_happens_before_the_first_poll() {
+async fn time_runs_from_the_first_poll_and_nothing_happens_before() {
     let manager = EventManager::new(1);
     let reader = manager.subscribe();
-    let late = manager.sync_notify(1).within(SECOND);
+    let mut late = task::spawn(manager.sync_notify(1).within(SECOND));
+    let mut flush = task::spawn(manager.flush().within(SECOND));
+    let mut stop = task::spawn(manager.stop().within(SECOND));
+    let mut behind = task::spawn(manager.ack_notify(2).within(SECOND));
     advance(2 * SECOND).await;
     assert_eq!(reader.pending(), 0);
-    assert_eq!(ids(unanswered(late.await).pending()), [reader.id()]);
-    assert_eq!(reader.pending(), 1, "the first look comes before the clock");
+    assert_pending!(late.poll());
+    assert_eq!(reader.pending(), 1);
+    assert_pending!(flush.poll());
+    assert_pending!(behind.poll());
+    advance(SECOND / 2).await;
+    assert!(!late.is_woken() && !flush.is_woken() && !behind.is_woken());
+    advance(SECOND / 2).await;
+    assert_eq!(
+        ids(unanswered(assert_ready!(late.poll())).pending()),
+        [reader.id()]
+    );
+    assert_eq!(
+        ids(assert_ready!(flush.poll()).unwrap_err().pending()),
+        [reader.id()]
+    );
+    assert_eq!(not_stored(assert_ready!(behind.poll())).into_event(), 2);
+    assert!(!manager.is_closed(), "`stop` has not been polled");
+    assert_pending!(stop.poll());
+    advance(SECOND).await;
+    assert_eq!(
+        ids(assert_ready!(stop.poll()).unwrap_err().pending()),
+        [reader.id()]
+    );
+}
+
+#[test]
+fn what_need_not_wait_needs_no_runtime() {
+    let manager = EventManager::<u8>::new(1);
+    assert!(
+        now(manager.sync_notify(1).within(SECOND))
+            .unwrap()
+            .is_unheard()
+    );
+    now(manager.flush().within(SECOND)).unwrap();
+    now(manager.stop().within(SECOND)).unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -62,7 +62,7 @@ fn a_clone_that_panics_or_calls_back_loses_nothing_wherever_it_runs() {
                     }
                     now(reader.next()).map(|received| match received {
                         Received::Event(event) => event.n,
-                        Received::Missed(_) => panic!("nothing was missed"),
+                        other => panic!("nothing was missed: {other:?}"),
                     })
                 }))
             };
@@ -124,4 +124,67 @@ fn a_clone_that_panics_over_and_over_leaves_no_delivery_out() {
     }
     next(&mut jobs).ack();
     assert!(now(done).is_ok_and(|receipt| receipt.all_acked()));
+}
+
+/// A reader of event 1, whose `Clone` always panics. Event 2 is an ordinary one.
+fn before_poison() -> (EventManager<Odd>, Subscription<Odd>) {
+    let manager = EventManager::new(1);
+    let reader = manager.subscribe();
+    let mut odd = Odd::plain(1);
+    odd.on_clone = Some(Arc::new(silent_panic));
+    assert!(manager.try_notify(odd).is_ok());
+    (manager, reader)
+}
+
+fn panics<T>(poll: impl FnOnce() -> T) -> bool {
+    catch_unwind(AssertUnwindSafe(poll)).is_err()
+}
+
+#[test]
+fn an_event_whose_clone_always_panics_is_passed_by_dropping_the_stream_alone() {
+    let (manager, mut reader) = before_poison();
+    assert!(panics(|| read(&mut reader)));
+    // The reader has claimed the event, so there is room for one more; the reader yields neither.
+    assert_eq!(manager.try_notify(Odd::plain(2)).ok(), Some(1));
+    let mut next = manager.notify(Odd::plain(3));
+    for _ in 0..3 {
+        assert!(panics(|| read(&mut reader)));
+        assert!((&mut next).now_or_never().is_none(), "there is no room");
+    }
+    drop(reader);
+    assert_eq!(now(next).ok(), Some(0));
+
+    // A disconnected stream makes nobody wait, and stops at the same event.
+    let (manager, mut reader) = before_poison();
+    let mut next = manager.notify(Odd::plain(2));
+    assert!((&mut next).now_or_never().is_none());
+    assert!(manager.disconnect(reader.id()));
+    assert_eq!(now(next).ok(), Some(0));
+    for _ in 0..3 {
+        assert!(panics(|| read(&mut reader)));
+    }
+    assert_eq!(reader.end_reason(), None);
+}
+
+#[test]
+fn an_event_whose_clone_always_panics_stops_deliveries_as_well() {
+    let (manager, reader) = before_poison();
+    let mut jobs = reader.deliveries();
+    for _ in 0..3 {
+        assert!(panics(|| next(&mut jobs)));
+    }
+    assert_eq!(manager.try_notify(Odd::plain(2)).ok(), Some(1));
+    assert!(manager.try_notify(Odd::plain(3)).is_err());
+    drop(jobs);
+    assert_eq!(manager.try_notify(Odd::plain(3)).ok(), Some(0));
+}
+
+#[test]
+fn an_event_whose_clone_always_panics_is_no_matter_to_who_borrows_it() {
+    let manager = EventManager::new(1);
+    let mut numbers = manager.subscribe_map(|odd: &Odd| Some(odd.n));
+    let mut odd = Odd::plain(1);
+    odd.on_clone = Some(Arc::new(silent_panic));
+    assert!(manager.try_notify(odd).is_ok());
+    assert_eq!(now(numbers.next()), Some(1));
 }

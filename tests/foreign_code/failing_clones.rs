@@ -256,6 +256,7 @@ fn an_event_is_not_overwritten_in_between_and_losses_are_told_after_it() {
         told.push(match now(reader.next()).unwrap() {
             Received::Event(event) => format!("{}", event.n),
             Received::Missed(n) => format!("{n} missed"),
+            other => panic!("{other:?}"),
         });
     }
     assert_eq!(told, ["1", "2 missed", "4", "5"]);

@@ -123,6 +123,7 @@ fn a_slow_reader_that_is_told_of_losses_has_an_event_after_each() {
         Received::Event(Slow { n, .. }) => Some(n),
         Received::Missed(2) => None,
         Received::Missed(n) => panic!("{n} were missed at once"),
+        other => panic!("{other:?}"),
     };
     assert_gets_its_share("with_missed", &source, &mut reader, number_of);
 }

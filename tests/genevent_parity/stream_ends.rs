@@ -1,12 +1,14 @@
 //! I. Streams: how they end.
 
+use std::task::Poll;
+
 use futures::{FutureExt, StreamExt, poll};
 use genevent::test_util::Probe;
 use genevent::{EndReason, EventManager};
 use tokio::sync::oneshot;
 use tokio_test::{assert_pending, assert_ready, task};
 
-use super::support::{at_once, ms, reader, settle, timed};
+use super::support::{MODES, Mode, at_once, ms, reader, receipt, settle, timed};
 
 #[tokio::test]
 async fn case_119_a_consumer_that_is_killed_while_idle_vanishes() {
@@ -61,7 +63,11 @@ async fn case_121_a_consumer_killed_in_an_ack_event_releases_the_next_notifier()
 
 #[tokio::test]
 async fn case_122_a_consumer_that_breaks_out_of_its_loop_leaves_nothing_behind() {
-    for raises in [false, true] {
+    for (mode, raises) in MODES
+        .into_iter()
+        .flat_map(|mode| [(mode, false), (mode, true)])
+    {
+        let case = format!("{mode:?}, raises: {raises}");
         let manager = EventManager::new(8);
         let mut stream = manager.subscribe();
         let (go, wait) = oneshot::channel::<()>();
@@ -72,39 +78,69 @@ async fn case_122_a_consumer_that_breaks_out_of_its_loop_leaves_nothing_behind()
             first
         });
         let other = reader(&manager, 0);
-        let mut sync = Box::pin(manager.sync_notify(1));
-        assert!(poll!(&mut sync).is_pending());
+        let mut first = Box::pin(receipt(&manager, mode, 1));
+        let mut answer = poll!(&mut first);
+        assert_eq!(answer.is_ready(), mode == Mode::Async, "{case}");
         manager.notify(2).await.unwrap();
         settle().await;
-        assert!(poll!(&mut sync).is_pending());
+        if answer.is_pending() {
+            // An ack comes before the body runs, a sync after that.
+            answer = poll!(&mut first);
+            assert_eq!(answer.is_ready(), mode == Mode::Ack, "{case}");
+        }
         go.send(()).unwrap();
 
         // Answered; only who panics over an event has not finished with it.
-        let receipt = sync.await.unwrap();
-        assert_eq!(receipt.dropped(), usize::from(raises));
+        let receipt = match answer {
+            Poll::Ready(receipt) => {
+                drop(first);
+                receipt
+            }
+            Poll::Pending => first.await,
+        };
+        let told = receipt.map(|receipt| (receipt.acked(), receipt.dropped()));
+        let expected = match mode {
+            Mode::Async => None,
+            Mode::Ack => Some((2, 0)),
+            Mode::Sync => Some((2 - usize::from(raises), usize::from(raises))),
+        };
+        assert_eq!(told, expected, "{case}");
         assert_eq!(consumer.await.is_err(), raises);
         assert_eq!(manager.subscriber_count(), 1);
         manager.flush().await.unwrap();
+        assert!(manager.sync_notify(3).await.unwrap().all_acked(), "{case}");
         drop(manager);
-        assert_eq!(other.await.unwrap(), [1, 2]);
+        assert_eq!(other.await.unwrap(), [1, 2, 3], "{case}");
     }
 }
 
 #[tokio::test]
 async fn case_123_after_a_stop_a_stream_yields_what_it_had_and_ends() {
-    let manager = EventManager::new(8);
-    let mut stream = manager.subscribe();
-    for n in 1..=3 {
-        manager.notify(n).await.unwrap();
+    for mode in MODES {
+        let manager = EventManager::new(8);
+        let mut stream = manager.subscribe();
+        let mut notifying = [1, 2, 3].map(|n| task::spawn(receipt(&manager, mode, n)));
+        for notify in &mut notifying {
+            let answer = notify.poll();
+            assert_eq!(answer.is_ready(), mode == Mode::Async, "{mode:?}");
+        }
+        let mut stopping = Box::pin(manager.stop());
+        assert!(poll!(&mut stopping).is_pending());
+        for n in 1..=3 {
+            assert_eq!(stream.next().await, Some(n), "{mode:?}");
+        }
+        assert!(poll!(&mut stopping).is_pending(), "the last one is in hand");
+        assert_eq!(stream.next().await, None);
+        assert_eq!(stream.end_reason(), Some(EndReason::Closed));
+        assert_eq!(stopping.await, Ok(()));
+        if mode != Mode::Async {
+            // Who notified hears of it after the stop as well.
+            for notify in &mut notifying {
+                let receipt = assert_ready!(notify.poll());
+                assert!(receipt.unwrap().all_acked(), "{mode:?}");
+            }
+        }
     }
-    let mut stopping = Box::pin(manager.stop());
-    assert!(poll!(&mut stopping).is_pending());
-    for n in 1..=3 {
-        assert_eq!(stream.next().await, Some(n));
-    }
-    assert_eq!(stream.next().await, None);
-    assert_eq!(stream.end_reason(), Some(EndReason::Closed));
-    assert_eq!(stopping.await, Ok(()));
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
 use genevent::test_util::Probe;
-use genevent::{EventManager, Handler, HandlerRef, StopReason};
+use genevent::{EventManager, Handler, HandlerRef, Receipt, StopReason};
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{Instant, sleep};
 
@@ -102,10 +102,18 @@ pub(crate) enum Mode {
 pub(crate) const MODES: [Mode; 3] = [Mode::Async, Mode::Ack, Mode::Sync];
 
 pub(crate) async fn publish(manager: &EventManager<u32>, mode: Mode, n: u32) {
+    drop(receipt(manager, mode, n).await);
+}
+
+/// The receipt of the event, in the modes that have one.
+pub(crate) async fn receipt(manager: &EventManager<u32>, mode: Mode, n: u32) -> Option<Receipt> {
     match mode {
-        Mode::Async => drop(manager.notify(n).await.unwrap()),
-        Mode::Ack => drop(manager.ack_notify(n).await.unwrap()),
-        Mode::Sync => drop(manager.sync_notify(n).await.unwrap()),
+        Mode::Async => {
+            manager.notify(n).await.unwrap();
+            None
+        }
+        Mode::Ack => Some(manager.ack_notify(n).await.unwrap()),
+        Mode::Sync => Some(manager.sync_notify(n).await.unwrap()),
     }
 }
 

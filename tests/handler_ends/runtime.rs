@@ -1,6 +1,7 @@
 //! The runtime goes, whatever its handlers are at.
 
 use std::future::pending;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use futures::{FutureExt, poll};
 use genevent::handler::CallError;
@@ -124,4 +125,40 @@ fn an_event_that_the_last_of_many_is_at_counts_as_dropped_when_the_runtime_goes(
     });
     drop(runtime);
     assert_eq!(now(done).unwrap().dropped(), 1);
+}
+
+/// The factory panics, there is no runtime, or the runtime is gone: nothing of it runs then.
+#[test]
+fn stop_does_not_wait_for_a_handler_that_could_not_be_started() {
+    type Start = fn(&EventManager<u32>);
+    let broken: Start = |manager| {
+        let make = || -> Scribe { resume_unwind(Box::new("no handler")) };
+        drop(manager.add_handler_with("a", make, Restart::never()));
+    };
+    let plain: Start = |manager| drop(manager.add_handler("a", handler_fn(|_| ())));
+    let group: Start = |manager| drop(manager.handler_group("a"));
+
+    let runtime = runtime();
+    let handle = runtime.handle().clone();
+    for start in [plain, group] {
+        let manager = EventManager::<u32>::new(1);
+        assert!(catch_unwind(AssertUnwindSafe(|| start(&manager))).is_err());
+        has_started_nothing(&manager, "without a runtime");
+    }
+    let _inside = handle.enter();
+    let manager = EventManager::<u32>::new(1);
+    assert!(catch_unwind(AssertUnwindSafe(|| broken(&manager))).is_err());
+    has_started_nothing(&manager, "its factory panics");
+    drop(runtime);
+    for start in [plain, group] {
+        let manager = EventManager::<u32>::new(1);
+        start(&manager);
+        has_started_nothing(&manager, "the runtime is gone");
+    }
+}
+
+fn has_started_nothing(manager: &EventManager<u32>, why: &str) {
+    assert!(manager.which_handlers().is_empty(), "{why}");
+    assert_eq!(manager.subscriber_count(), 0, "{why}");
+    assert_eq!(manager.stop().now_or_never(), Some(Ok(())), "{why}");
 }

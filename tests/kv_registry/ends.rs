@@ -1,9 +1,13 @@
 //! The registry goes on, or ends, when observers leave, the manager is closed, the runtime goes.
 
+use std::ops::ControlFlow;
+use std::time::Duration;
+
 use futures::executor::block_on;
-use futures::{FutureExt, StreamExt};
-use genevent::EventManager;
-use genevent::kv::{ExitReason, Registry};
+use futures::{FutureExt, Stream, StreamExt};
+use genevent::kv::{ExitReason, Registry, RegistryEvent};
+use genevent::{EventManager, Handler, Overflow};
+use tokio::time::Instant;
 use tokio_test::{assert_pending, assert_ready, assert_ready_eq, task};
 
 use super::{let_others_run, new_registry};
@@ -56,16 +60,102 @@ async fn with_a_closed_manager_no_line_is_ever_full() {
     registry.create("in line").await.unwrap();
     assert!(registry.create("refused").await.is_err());
     manager.close();
-    let mut flushed = task::spawn(registry.flush());
-    assert_pending!(flushed.poll());
     for name in ["a", "b", "c"] {
         registry.create(name).await.unwrap();
     }
     drop(reader);
-    let_others_run().await;
-    assert_ready!(flushed.poll());
     assert_eq!(registry.names().len(), 5);
     assert_eq!(registry.flush().now_or_never(), Some(()));
+}
+
+/// An observer that has the event in hand for ever, in each way that there is. A flush waits for it
+/// until the manager is closed, and no longer: what is still in line will never be delivered.
+#[tokio::test]
+async fn a_flush_resolves_when_the_manager_is_closed_whatever_observers_have_in_hand() {
+    type Events = EventManager<RegistryEvent<u8>>;
+    /// Subscribes, and gives what takes the event in hand.
+    type Hold = fn(&Events, &Registry<u8>) -> Box<dyn FnMut()>;
+    fn take_from(mut stream: impl Stream + Unpin + 'static) -> Box<dyn FnMut()> {
+        let mut taken = Vec::new();
+        Box::new(move || taken.extend(stream.next().now_or_never()))
+    }
+    let ways: [(&str, Hold); 6] = [
+        ("unread", |_, registry| {
+            let events = registry.events();
+            Box::new(move || assert_eq!(events.pending(), 1))
+        }),
+        ("plain", |_, registry| take_from(registry.events())),
+        ("watch", |_, registry| take_from(registry.watch().skip(1))),
+        ("deliveries", |_, registry| {
+            take_from(registry.events().deliveries())
+        }),
+        ("filtered", |events, _| {
+            take_from(events.subscribe_where(|_| true))
+        }),
+        ("limited", |events, _| {
+            let limit = Overflow::WaitAtMost(Duration::from_secs(60));
+            take_from(events.subscribe_with(limit))
+        }),
+    ];
+    for (way, hold) in ways {
+        let events = EventManager::new(4);
+        let registry = Registry::<u8>::new(events.clone());
+        let mut take = hold(&events, &registry);
+        registry.create("delivered").await.unwrap();
+        let_others_run().await;
+        take();
+        let_others_run().await;
+        registry.create("in line").await.unwrap();
+        let mut before = task::spawn(registry.flush());
+        assert_pending!(before.poll(), "{way}");
+
+        events.close();
+        assert!(before.is_woken(), "{way}");
+        assert_ready!(before.poll(), "{way}");
+        assert_eq!(registry.flush().now_or_never(), Some(()), "{way}");
+        registry.create("after").await.unwrap();
+        assert_eq!(registry.flush().now_or_never(), Some(()), "{way}");
+    }
+}
+
+/// As before, with a handler that never returns.
+#[tokio::test]
+async fn a_flush_resolves_when_the_manager_is_closed_while_a_handler_is_stuck() {
+    struct Stuck;
+
+    impl Handler<RegistryEvent<u8>> for Stuck {
+        async fn handle_event(&mut self, _: &RegistryEvent<u8>) -> ControlFlow<()> {
+            std::future::pending().await
+        }
+    }
+    let events = EventManager::new(4);
+    let registry = Registry::<u8>::new(events.clone());
+    events.add_handler("stuck", Stuck).unwrap();
+    registry.create("a").await.unwrap();
+    let_others_run().await;
+    let mut flushed = task::spawn(registry.flush());
+    assert_pending!(flushed.poll());
+    events.close();
+    assert!(flushed.is_woken());
+    assert_ready!(flushed.poll());
+}
+
+/// The registry's task goes on to look after the event that is delivered already.
+#[tokio::test(start_paused = true)]
+async fn closing_takes_nothing_from_the_time_that_an_observer_has() {
+    let events = EventManager::new(4);
+    let registry = Registry::<u8>::new(events.clone());
+    let limit = Duration::from_secs(5);
+    let stuck = events.subscribe_with(Overflow::WaitAtMost(limit));
+    registry.create("a").await.unwrap();
+    let_others_run().await;
+    events.close();
+    registry.flush().await;
+    assert_eq!(events.subscriber_count(), 1);
+    let start = Instant::now();
+    events.stop().await.unwrap();
+    assert_eq!(start.elapsed(), limit);
+    drop(stuck);
 }
 
 #[test]

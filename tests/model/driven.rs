@@ -182,11 +182,13 @@ impl Events {
         let number = |event: Received<Payload>| match event {
             Received::Event(event) => Received::Event(event.0),
             Received::Missed(missed) => Received::Missed(missed),
+            other => panic!("{other:?}"),
         };
         let received = |received: Option<Received<u64>>| {
             received.map(|received| match received {
                 Received::Event(event) => Item::Event(event),
                 Received::Missed(missed) => Item::Missed(missed),
+                _ => unreachable!("an event, or a loss"),
             })
         };
         let delivery = match self {

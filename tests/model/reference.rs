@@ -87,8 +87,10 @@ pub(crate) struct Reader {
     pub(crate) unyielded: Option<Event>,
     /// If it is a stream of deliveries.
     pub(crate) out: Option<Out>,
-    /// Since when it has made publishers wait.
-    holding: Option<Time>,
+    /// For how long it has made publishers wait, since it began to.
+    waited: Option<Time>,
+    /// A permit was given when its time was up.
+    passed: bool,
     pub(crate) missed: u64,
     /// Missed since the last event that was yielded, and not told.
     gap: u64,
@@ -199,7 +201,9 @@ pub(crate) struct ClonePanics;
 pub(crate) struct Call {
     question: Question,
     progress: Progress,
-    /// When it gives up.
+    /// For how long it waits.
+    within: Option<Time>,
+    /// When it gives up, once it has been polled.
     deadline: Option<Time>,
     /// At the head of the line: when it will look again by itself.
     alarm: Option<Time>,

@@ -172,6 +172,7 @@ fn events_and_losses_add_up_to_what_was_published() {
                 assert!(missed > 0);
                 seen += usize::try_from(missed).unwrap();
             }
+            _ => unreachable!("an event, or a loss"),
         };
         let mut published = 0;
         for step in 0..2_000_usize {

@@ -4,11 +4,11 @@ use std::future::Future;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
 use crate::GOODBYE;
-use crate::guest::{Guest, Running, flood, patient};
+use crate::guest::{Guest, Running, patient};
 use crate::service::{Service, Settings};
 
 #[tokio::test]
@@ -93,10 +93,16 @@ async fn the_end_does_not_wait_for_a_watcher_that_never_reads() {
         ..patient()
     })
     .await;
+    let mut worker = service.enter().await;
+    assert_eq!(worker.ask("CREATE b").await, "OK");
+    let put = format!("PUT b k {}", "v".repeat(60_000));
+    assert_eq!(worker.ask(put).await, "OK");
     let mut stuck = service.enter_small().await;
     assert_eq!(stuck.ask("WATCH").await, "OK");
-    let mut worker = service.enter().await;
-    flood(&mut worker).await;
+    stuck.send("GET b k\n".repeat(1_000)).await; // more than sockets hold
+    for n in 0..100 {
+        assert_eq!(worker.ask(format!("CREATE b{n}")).await, "OK");
+    }
     drop(worker);
     let drained = service.drain().await;
     assert_eq!((drained.served, drained.cut_off), (1, 1));
@@ -134,9 +140,10 @@ async fn a_service_that_is_dropped_hangs_up() {
     fn is_send<T: Future + Send>(future: T) -> T {
         future
     }
-    let service = Service::bind("127.0.0.1:0", patient()).await.unwrap();
-    let address = service.address().unwrap();
-    let running = tokio::spawn(is_send(service.run(std::future::pending())));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let service = Service::start(patient());
+    let running = tokio::spawn(is_send(service.run(listener, std::future::pending())));
     let mut guest = Guest::of(TcpStream::connect(address).await.unwrap());
     assert_eq!(guest.ask("CREATE a").await, "OK");
     running.abort();

@@ -1,26 +1,30 @@
 //! The service under test, and its clients as a test plays them.
 
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::io::{
+    AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, duplex, split,
+};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::service::{Drained, Service, Settings};
+use crate::client;
+use crate::service::{Drained, Service, Settings, Shared};
 
 /// Long enough that no test meets it, unless it fails.
 pub(crate) const AGES: Duration = Duration::from_secs(60);
 
-/// Nobody is impatient, but for what a test changes.
+/// Nobody is impatient and nothing is lost, but for what a test changes.
 pub(crate) fn patient() -> Settings {
     Settings {
         clients: 500,
-        window: 1_024,
-        patience: AGES,
-        stall: AGES,
+        watchers: 500,
+        window: 1 << 16,
+        idle: AGES,
+        send_within: AGES,
         drain: AGES,
         goodbye: AGES,
     }
@@ -29,19 +33,23 @@ pub(crate) fn patient() -> Settings {
 /// A service under test.
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
+    pub(crate) shared: Shared,
     stop: oneshot::Sender<()>,
     drained: JoinHandle<Drained>,
 }
 
 impl Running {
     pub(crate) async fn start(settings: Settings) -> Self {
-        let service = Service::bind("127.0.0.1:0", settings).await.unwrap();
-        let address = service.address().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let stopped = async { stopped.await.unwrap() };
-        let drained = tokio::spawn(service.run(stopped));
+        let service = Service::start(settings);
+        let shared = service.shared();
+        let drained = tokio::spawn(service.run(listener, stopped));
         Self {
             address,
+            shared,
             stop,
             drained,
         }
@@ -58,6 +66,15 @@ impl Running {
         Guest::of(socket.connect(self.address).await.unwrap())
     }
 
+    /// A client over a pipe of so many bytes, for tests that need to know what is underway or stop
+    /// the clock. With it, how serving it ends. It does not count in what the service says.
+    pub(crate) fn enter_by_pipe(&self, bytes: usize) -> (Guest, JoinHandle<io::Result<()>>) {
+        let (here, there) = duplex(bytes);
+        let (input, output) = split(there);
+        let served = client::serve(input, output, "pipe".to_owned(), self.shared.clone());
+        (Guest::of_halves(split(here)), tokio::spawn(served))
+    }
+
     pub(crate) async fn drain(self) -> Drained {
         self.stop.send(()).unwrap();
         self.drained.await.unwrap()
@@ -66,16 +83,23 @@ impl Running {
 
 /// A client, as the test plays it.
 pub(crate) struct Guest {
-    pub(crate) from: BufReader<OwnedReadHalf>,
-    pub(crate) to: OwnedWriteHalf,
+    pub(crate) from: BufReader<Box<dyn AsyncRead + Send + Unpin>>,
+    pub(crate) to: Box<dyn AsyncWrite + Send + Unpin>,
 }
 
 impl Guest {
     pub(crate) fn of(socket: TcpStream) -> Self {
-        let (from, to) = socket.into_split();
+        Self::of_halves(socket.into_split())
+    }
+
+    fn of_halves<R, W>((from, to): (R, W)) -> Self
+    where
+        R: AsyncRead + Send + Unpin + 'static,
+        W: AsyncWrite + Send + Unpin + 'static,
+    {
         Self {
-            from: BufReader::new(from),
-            to,
+            from: BufReader::new(Box::new(from)),
+            to: Box::new(to),
         }
     }
 
@@ -102,18 +126,4 @@ impl Guest {
         self.from.read_to_string(&mut text).await.unwrap();
         text.lines().map(str::to_owned).collect()
     }
-}
-
-/// A name that fills buffers.
-pub(crate) fn long_name(n: usize) -> String {
-    format!("{n:05}-{}", "x".repeat(60_000))
-}
-
-/// Creates buckets of long names until far more was told than a socket and a window can hold.
-pub(crate) async fn flood(guest: &mut Guest) -> usize {
-    const BUCKETS: usize = 400;
-    for n in 0..BUCKETS {
-        assert_eq!(guest.ask(format!("CREATE {}", long_name(n))).await, "OK");
-    }
-    BUCKETS
 }

@@ -116,3 +116,72 @@ fn polling_with_a_new_waker_each_time_loses_no_waking() {
         Some(Some(1))
     );
 }
+
+/// A waker, and how many clones of it are held elsewhere.
+fn counted() -> (Waker, impl Fn() -> usize) {
+    struct Task;
+    impl std::task::Wake for Task {
+        fn wake(self: Arc<Self>) {}
+    }
+    let task = Arc::new(Task);
+    let waker = Waker::from(Arc::clone(&task));
+    (waker, move || Arc::strong_count(&task) - 2)
+}
+
+#[test]
+fn what_waits_for_a_probe_in_vain_and_is_dropped_leaves_no_waker_there() {
+    let probe = Probe::<u32>::new();
+    for _ in 0..3 {
+        let (waker, held) = counted();
+        let mut cx = Context::from_waker(&waker);
+        let mut waiting = probe.wait_for(1).within(A_LONG_TIME);
+        let mut also = probe.wait_for(2).within(A_LONG_TIME);
+        let mut stream = probe.clone();
+        for _ in 0..2 {
+            assert!(waiting.poll_unpin(&mut cx).is_pending());
+            assert!(also.poll_unpin(&mut cx).is_pending());
+            assert!(stream.poll_next_unpin(&mut cx).is_pending());
+            assert_eq!(held(), 3 + 2, "in the probe, and in two clocks");
+        }
+        drop(waiting);
+        assert_eq!(held(), 2 + 1);
+        probe.record(1);
+        assert_eq!(held(), 1, "those in the probe have been called");
+        assert_eq!(probe.drain(), [1]);
+        assert!(also.poll_unpin(&mut cx).is_pending());
+        assert!(stream.poll_next_unpin(&mut cx).is_pending());
+        assert_eq!(held(), 2 + 1);
+        drop((also, stream));
+        assert_eq!(held(), 0);
+    }
+}
+
+#[test]
+fn a_probe_that_is_polled_by_one_task_after_another_holds_the_last_one_alone() {
+    let mut probe = Probe::<u32>::new();
+    let (before, held_before) = counted();
+    let (now, held_now) = counted();
+    assert!((probe.poll_next_unpin(&mut Context::from_waker(&before))).is_pending());
+    assert!((probe.poll_next_unpin(&mut Context::from_waker(&now))).is_pending());
+    assert_eq!((held_before(), held_now()), (0, 1));
+    let other = probe.clone();
+    other.record(1);
+    assert_next!(probe, 1).now();
+    assert_eq!(held_now(), 0);
+}
+
+#[test]
+fn an_assertion_about_a_probe_that_has_failed_keeps_no_task() {
+    let mut probe = Probe::<u32>::new();
+    let (waker, held) = counted();
+    let mut cx = Context::from_waker(&waker);
+    let mut failing = probe.wait_for(1).within(std::time::Duration::ZERO);
+    let told = message(|| assert!(failing.poll_unpin(&mut cx).is_ready()));
+    assert!(told.contains("came: 0"), "{told}");
+    assert_eq!(held(), 1, "until it is dropped");
+    drop(failing);
+    assert_eq!(held(), 0);
+    assert!(probe.poll_next_unpin(&mut cx).is_pending());
+    drop(probe);
+    assert_eq!(held(), 0);
+}

@@ -1,15 +1,17 @@
 //! What is told of handlers that are made anew, and of those that never come to be.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures::FutureExt;
 use genevent::handler::HandlerFn;
-use genevent::{EventManager, Restart, handler_fn};
+use genevent::{EventManager, Restart, StopReason, handler_fn};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::set_default;
 use tracing::{Event, Level, Metadata, Subscriber};
 
-use super::listener::{listen, news_at};
+use super::listener::{listen, listen_and, news_at};
 use super::orders;
 
 #[tokio::test]
@@ -70,4 +72,31 @@ async fn a_listener_that_panics_over_the_end_of_a_span_ends_no_more_than_that() 
     assert_eq!(panic.downcast_ref(), Some(&"no handler"));
     assert!(manager.which_handlers().is_empty());
     assert_eq!(manager.subscriber_count(), 0);
+}
+
+/// The listener is told of the subscription while its handler is being added.
+#[tokio::test]
+async fn stop_waits_for_a_handler_whose_subscription_has_joined() {
+    for in_group in [false, true] {
+        let manager = orders::<u8>(4);
+        let weak = manager.downgrade();
+        let stopped = Arc::new(Mutex::new(None));
+        let answer = Arc::clone(&stopped);
+        let (_told, _listening) = listen_and(move |line| {
+            if line.starts_with("DEBUG subscribed") {
+                let manager = weak.upgrade().unwrap();
+                *answer.lock().unwrap() = Some(manager.stop().now_or_never());
+            }
+        });
+        if in_group {
+            let group = manager.handler_group("a").unwrap();
+            assert_eq!(*stopped.lock().unwrap(), Some(None), "the group runs");
+            assert_eq!(group.stopped().await, StopReason::ManagerClosed);
+        } else {
+            let handler = manager.add_handler("a", handler_fn(|_| ())).unwrap();
+            assert_eq!(*stopped.lock().unwrap(), Some(None), "the handler runs");
+            assert_eq!(handler.stopped().await, StopReason::ManagerClosed);
+        }
+        assert_eq!(manager.stop().await, Ok(()));
+    }
 }

@@ -157,6 +157,32 @@ async fn each_that_is_in_the_way_is_warned_of_by_its_own_time() {
     assert_ready!(waits.poll()).unwrap();
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_plain_one_is_warned_of_by_the_time_in_which_somebody_waits() {
+    let (told, _listening) = listen();
+    let manager = warned(secs(5));
+    let slow = manager.subscribe();
+    manager.try_notify(Opaque).unwrap();
+    for _ in 0..2 {
+        let mut waits = task::spawn(manager.notify(Opaque));
+        assert_pending!(waits.poll());
+        advance(secs(2)).await;
+        assert_pending!(waits.poll());
+        drop(waits);
+        advance(secs(3600)).await;
+    }
+    let mut waits = task::spawn(manager.notify(Opaque));
+    assert_pending!(waits.poll());
+    assert_eq!(news_at(&told, Level::WARN), [""; 0]);
+    advance(secs(1)).await;
+    assert!(waits.is_woken());
+    assert_pending!(waits.poll());
+    let warnings = news_at(&told, Level::WARN);
+    assert_eq!(warnings.len(), 1);
+    assert!(warnings[0].contains("held=5s"));
+    drop(slow);
+}
+
 /// One that wants odd numbers and has no room for another, and one publisher of an odd number
 /// behind one of an even number; the first in line is in the way of nobody.
 #[tokio::test(start_paused = true)]
@@ -168,7 +194,7 @@ async fn a_filtered_one_that_steps_aside_and_comes_back_is_warned_of_once() {
     let mut all = manager.subscribe_with(named("all"));
     manager.try_notify(1).unwrap();
 
-    // In the way for 3 s, aside for 1 s, in the way again.
+    // In the way for 3 s, aside for 1 s, which does not count, in the way again.
     let mut first = task::spawn(manager.notify(3));
     assert_pending!(first.poll());
     advance(secs(3)).await;
@@ -179,8 +205,8 @@ async fn a_filtered_one_that_steps_aside_and_comes_back_is_warned_of_once() {
     let mut second = task::spawn(manager.notify(5));
     assert_pending!(second.poll());
     let held = |manager: &EventManager<u8>| manager.subscribers()[0].holding();
-    assert_eq!(held(&manager), Some(secs(4)), "its time went on");
-    advance(Duration::from_millis(999)).await;
+    assert_eq!(held(&manager), Some(secs(3)), "its time goes on");
+    advance(Duration::from_millis(1999)).await;
     assert_pending!(second.poll());
     assert_eq!(news_at(&told, Level::WARN), [""; 0]);
     advance(Duration::from_millis(1)).await;
@@ -215,7 +241,7 @@ async fn a_filtered_one_that_steps_aside_and_comes_back_is_warned_of_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_whose_time_comes_while_it_is_aside_is_warned_of_when_it_is_back() {
+async fn time_in_which_nobody_waits_for_it_does_not_count_for_the_warning() {
     let (told, _listening) = listen();
     let manager = EventManager::<u8>::builder().capacity(1);
     let manager = manager.warn_after(secs(5)).build();
@@ -223,15 +249,19 @@ async fn one_whose_time_comes_while_it_is_aside_is_warned_of_when_it_is_back() {
     manager.try_notify(1).unwrap();
     let mut first = task::spawn(manager.notify(3));
     assert_pending!(first.poll());
+    advance(secs(4)).await;
     drop(first);
     advance(secs(60)).await;
     manager.try_notify(2).unwrap();
-    assert_eq!(news_at(&told, Level::WARN), [""; 0], "nobody waits for it");
     let mut second = task::spawn(manager.notify(5));
+    assert_pending!(second.poll());
+    assert_eq!(news_at(&told, Level::WARN), [""; 0], "nobody waited for it");
+    advance(secs(1)).await;
+    assert!(second.is_woken());
     assert_pending!(second.poll());
     let warnings = news_at(&told, Level::WARN);
     assert_eq!(warnings.len(), 1, "{warnings:?}");
-    assert!(warnings[0].contains("held=60s") && warnings[0].contains("waiting=1"));
+    assert!(warnings[0].contains("held=5s") && warnings[0].contains("waiting=1"));
     drop(odd);
 }
 
@@ -252,11 +282,11 @@ async fn the_patience_with_a_filtered_one_does_not_start_anew_when_it_steps_asid
     advance(secs(1)).await;
     let mut second = task::spawn(manager.notify(5));
     assert_pending!(second.poll());
-    advance(Duration::from_millis(999)).await;
+    advance(Duration::from_millis(1999)).await;
     assert!(!second.is_woken());
     assert_pending!(second.poll());
     advance(Duration::from_millis(1)).await;
-    assert!(second.is_woken(), "after 5 s in all");
+    assert!(second.is_woken(), "after 5 s of waiting in all");
     assert_eq!(assert_ready!(second.poll()), Ok(0));
     let mut told = news(&told);
     told.retain(|line| !line.starts_with("TRACE"));

@@ -117,6 +117,26 @@ pub(crate) static ALL: &[Curve] = &[
         cost: all_leave,
     },
     Curve {
+        name: "flush-after",
+        what: "flush with one subscriber, once all others have left",
+        number_of: "subscribers that have left",
+        numbers: MANY,
+        grows: Growth::Level,
+        cost: |left| {
+            after_many(left, |manager| {
+                ready(manager.flush()).expect("it waits for nobody")
+            })
+        },
+    },
+    Curve {
+        name: "stats-after",
+        what: "stats with one subscriber, once all others have left",
+        number_of: "subscribers that have left",
+        numbers: MANY,
+        grows: Growth::Level,
+        cost: |left| after_many(left, |manager| drop(manager.stats())),
+    },
+    Curve {
         name: "all-cancelled",
         what: "all waiting publishers are cancelled, the head first, per publisher",
         number_of: "waiting publishers",
@@ -305,6 +325,15 @@ fn all_leave(subscribers: usize) -> f64 {
         elapsed
     });
     all / subscribers as f64
+}
+
+fn after_many(left: usize, look: impl Fn(&EventManager<u64>)) -> f64 {
+    let manager = EventManager::new(16);
+    let crowd: Vec<_> = (0..left).map(|_| manager.subscribe()).collect();
+    let _latest = manager.subscribe();
+    drop(crowd);
+    let each = typical(|| time(|| (0..BATCH).for_each(|_| look(&manager))));
+    each / BATCH as f64
 }
 
 fn all_cancelled(publishers: usize, last_first: bool) -> f64 {

@@ -1,9 +1,13 @@
 //! Handlers: their ends, swaps and groups.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use genevent::{EventManager, StopReason, handler_fn};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use genevent::{EventManager, Handler, Restart, StopReason, WeakEventManager, handler_fn};
 use genevent_models::{model, spawn};
 use shuttle::future::block_on;
 
@@ -110,4 +114,121 @@ fn who_is_found_in_a_group_by_its_name_has_come_to_it() {
             assert!(asking.await.unwrap());
         });
     });
+}
+
+/// `stop` waits for every handler whose `add_handler` returned `Ok`, however the two calls meet.
+fn stopped_handlers_have_ended(
+    add: impl Fn(&EventManager<u64>) -> Option<BoxFuture<'static, StopReason>> + Send + Sync + 'static,
+) {
+    model(move || {
+        block_on(async {
+            let manager = EventManager::<u64>::new(2);
+            let closing = manager.clone();
+            let stopping = spawn(async move { closing.stop().await.unwrap() });
+            let added = add(&manager);
+            stopping.await.unwrap();
+            if let Some(stopped) = added {
+                let reason = stopped.now_or_never();
+                assert_eq!(reason, Some(StopReason::ManagerClosed), "`stop` returned");
+            }
+        });
+    });
+}
+
+#[test]
+fn stop_waits_for_a_handler_that_is_added_meanwhile() {
+    stopped_handlers_have_ended(|manager| {
+        let added = manager.add_handler("a", handler_fn(|_: &u64| ()));
+        Some(added.ok()?.stopped().boxed())
+    });
+}
+
+#[test]
+fn stop_waits_for_a_handler_with_restarts_that_is_added_meanwhile() {
+    stopped_handlers_have_ended(|manager| {
+        let factory = || handler_fn(|_: &u64| ());
+        let restart = Restart::on_failure(1, Duration::from_secs(1));
+        let added = manager.add_handler_with("a", factory, restart);
+        Some(added.ok()?.stopped().boxed())
+    });
+}
+
+#[test]
+fn stop_waits_for_a_handler_with_an_owner_that_is_added_meanwhile() {
+    stopped_handlers_have_ended(|manager| {
+        let owner = std::future::pending::<()>();
+        let added = manager.add_mon_handler("a", handler_fn(|_: &u64| ()), owner);
+        Some(added.ok()?.stopped().boxed())
+    });
+}
+
+#[test]
+fn stop_waits_for_a_group_that_is_added_meanwhile_and_for_its_handlers() {
+    stopped_handlers_have_ended(|manager| {
+        let group = manager.handler_group("group").ok()?;
+        let handler = group.add_handler("a", handler_fn(|_: &u64| ()));
+        Some(
+            async move {
+                if let Ok(handler) = handler {
+                    let reason = handler.stopped().now_or_never();
+                    assert_eq!(reason, Some(StopReason::ManagerClosed), "`stop` returned");
+                }
+                group.stopped().await
+            }
+            .boxed(),
+        )
+    });
+}
+
+/// Publishes 9 over event 1, and counts how often it was refused.
+struct Publishing {
+    manager: WeakEventManager<u64>,
+    refused: Arc<AtomicU64>,
+}
+
+impl Handler<u64> for Publishing {
+    async fn handle_event(&mut self, n: &u64) -> ControlFlow<()> {
+        if *n == 1 {
+            let manager = self.manager.upgrade().unwrap();
+            let stored = manager.notify(9).await;
+            let refused = u64::from(stored.is_err());
+            self.refused.fetch_add(refused, Ordering::SeqCst);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// A permit holds the only place. Used, it fills the handler's window; dropped, it does not.
+#[test]
+fn a_handler_that_waits_for_a_permit_goes_on_when_that_is_used_or_dropped() {
+    for is_used in [false, true] {
+        model(move || {
+            block_on(async {
+                let manager = EventManager::new(1);
+                let refused = Arc::new(AtomicU64::new(0));
+                let handler = Publishing {
+                    manager: manager.downgrade(),
+                    refused: Arc::clone(&refused),
+                };
+                let handler = manager.add_handler("a", handler).unwrap();
+                manager.notify(1).await.unwrap();
+                let permit = manager.reserve().await.unwrap();
+                let ending = spawn(async move {
+                    if is_used {
+                        permit.notify(2);
+                    }
+                });
+                handler.call(|_| ()).await.unwrap();
+                ending.await.unwrap();
+                manager.stop().await.unwrap();
+                if !is_used {
+                    assert_eq!(
+                        refused.load(Ordering::SeqCst),
+                        0,
+                        "it never waits for itself"
+                    );
+                }
+            });
+        });
+    }
 }

@@ -114,6 +114,7 @@ fn a_lossy_reader_accounts_for_every_event() {
                             next += 1;
                         }
                         Received::Missed(n) => next += n,
+                        _ => unreachable!("an event, or a loss"),
                     }
                 }
                 (next - 1, lossy.get_ref().missed())

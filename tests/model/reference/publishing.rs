@@ -88,30 +88,46 @@ impl Reference {
     pub(crate) fn end_of_patience(&self, in_the_way: &[Who]) -> Option<Time> {
         let ends = in_the_way.iter().map(|&who| {
             let reader = &self.readers[who];
-            Some(reader.holding? + reader.patience()?)
+            Some(self.now + reader.patience()? - reader.waited?)
         });
         let last = ends.collect::<Option<Vec<_>>>()?.into_iter().max();
         last.filter(|_| self.reserved < self.capacity)
+    }
+
+    /// Those that a publisher waits for at this moment, to read what they have not read.
+    fn waited_for(&self) -> Vec<Who> {
+        if self.line.is_empty() {
+            return Vec::new();
+        }
+        let mut waited_for = self.in_the_way();
+        waited_for.retain(|&who| !self.readers[who].unread.is_empty());
+        waited_for
     }
 
     /// The time of those in the way begins when somebody waits for what they have not read, and
     /// ends when they have room.
     pub(crate) fn keep_time(&mut self) {
         let full = self.full();
-        let in_the_way = self.in_the_way();
+        for who in self.waited_for() {
+            self.readers[who].waited.get_or_insert(0);
+        }
         for (who, reader) in self.readers.iter_mut().enumerate() {
             if !full.contains(&who) {
-                reader.holding = None;
-            } else if in_the_way.contains(&who)
-                && !self.line.is_empty()
-                && !reader.unread.is_empty()
-            {
-                reader.holding.get_or_insert(self.now);
+                reader.waited = None;
             }
         }
     }
 
-    /// Before something is stored or reserved by a publisher that waits its turn.
+    /// Time passes: it counts for those that somebody waits for, and for nobody else.
+    pub(crate) fn advance(&mut self, time: Time) {
+        for who in self.waited_for() {
+            let waited = &mut self.readers[who].waited;
+            *waited = waited.map(|waited| waited + time);
+        }
+        self.now += time;
+    }
+
+    /// Before something is stored by a publisher that waits its turn.
     pub(crate) fn clear_the_way(&mut self, in_the_way: Vec<Who>) {
         for who in in_the_way {
             self.disconnect(who, DisconnectCause::Overdue);
@@ -129,9 +145,32 @@ impl Reference {
         })
     }
 
+    /// A permit is given past those in the way, and harms nobody before it is used.
+    pub(crate) fn give_permit(&mut self, in_the_way: Vec<Who>) {
+        for who in in_the_way {
+            self.readers[who].passed = true;
+        }
+        self.reserved += 1;
+    }
+
     pub(crate) fn use_permit(&mut self, payload: u64) -> usize {
-        self.reserved -= 1;
+        for who in self.concerned(payload) {
+            let reader = &self.readers[who];
+            if reader.passed && reader.unread.len() >= reader.window {
+                self.disconnect(who, DisconnectCause::Overdue);
+            }
+        }
+        self.end_permit();
         self.store(payload)
+    }
+
+    pub(crate) fn end_permit(&mut self) {
+        self.reserved -= 1;
+        if self.reserved == 0 {
+            self.readers
+                .iter_mut()
+                .for_each(|reader| reader.passed = false);
+        }
     }
 
     /// Those whom an event concerns.
@@ -194,10 +233,20 @@ impl Reference {
         self.line.len()
     }
 
+    /// Whether the first in line has been woken and not polled since; `None` if it may have been
+    /// by the clock.
+    pub(crate) fn is_head_called(&self) -> Option<bool> {
+        let Some(&head) = self.line.first() else {
+            return Some(false);
+        };
+        let head = &self.calls[head];
+        (head.polled_at == self.now).then_some(head.woken)
+    }
+
     /// For how long publishers have waited for it.
     pub(crate) fn holding(&self, who: Who) -> Option<Duration> {
-        let since = self.readers[who].holding.filter(|_| self.waiting() > 0)?;
-        Some(Duration::from_millis(self.now - since))
+        let waited = self.readers[who].waited.filter(|_| self.waiting() > 0)?;
+        Some(Duration::from_millis(waited))
     }
 
     /// Those that do not count, and have yet to settle what they received.

@@ -29,7 +29,8 @@ impl Reference {
             in_hand: None,
             unyielded: None,
             out: None,
-            holding: None,
+            waited: None,
+            passed: false,
             missed: 0,
             gap: 0,
             state: if self.closed {
@@ -109,7 +110,7 @@ impl Reference {
         let reader = &mut self.readers[who];
         if !reader.unread.is_empty() {
             reader.gap = 0;
-            reader.holding = None;
+            reader.waited = None;
             if reader.state != State::Attached {
                 return self.yield_free(who, fails, |reader| &mut reader.unread);
             }

@@ -56,7 +56,7 @@ impl Reference {
     /// It needs no room any more.
     pub(crate) fn let_go(&mut self, sink: usize) {
         if std::mem::take(&mut self.sinks[sink].has_permit) {
-            self.reserved -= 1;
+            self.end_permit();
         }
         if let Some(id) = self.sinks[sink].ready.take() {
             self.cancel(id);

@@ -12,7 +12,8 @@ impl Reference {
         self.calls.push(Call {
             question,
             progress: Progress::Lazy,
-            deadline: within.map(|time| self.now + time),
+            within,
+            deadline: None,
             alarm: None,
             asked: Vec::new(),
             polled_at: self.now,
@@ -24,6 +25,9 @@ impl Reference {
     pub(crate) fn poll(&mut self, id: CallId) -> Poll<Answer> {
         self.calls[id].woken = false;
         self.calls[id].polled_at = self.now;
+        if let Some(time) = self.calls[id].within {
+            self.calls[id].deadline.get_or_insert(self.now + time);
+        }
         let mut answer = match self.calls[id].question {
             Question::Notify(payload)
             | Question::AckNotify(payload)
@@ -54,14 +58,15 @@ impl Reference {
         deadline.is_some_and(|deadline| deadline <= self.now)
     }
 
-    /// In line, or out of it with leave to store or reserve; `false` if it is closed.
-    fn poll_turn(&mut self, id: CallId) -> Poll<bool> {
+    /// In line, or out of it with leave to store or reserve, past those in the way, whose time is
+    /// up; `None` if it is closed.
+    fn poll_turn(&mut self, id: CallId) -> Poll<Option<Vec<Who>>> {
         if matches!(self.calls[id].progress, Progress::Lazy) {
             self.calls[id].progress = Progress::InLine;
             self.line.push(id);
         }
         if self.closed {
-            return Poll::Ready(false);
+            return Poll::Ready(None);
         }
         let is_head = self.line[0] == id;
         if is_head {
@@ -71,29 +76,27 @@ impl Reference {
         let in_the_way = self.in_the_way();
         if is_head && self.room_for(id) != Room::Full {
             self.line.remove(0);
-            self.clear_the_way(in_the_way);
-            return Poll::Ready(true);
+            return Poll::Ready(Some(in_the_way));
         }
         self.calls[id].alarm = self.end_of_patience(&in_the_way).filter(|_| is_head);
         Poll::Pending
     }
 
     fn poll_reserve(&mut self, id: CallId) -> Poll<Answer> {
-        self.poll_turn(id).map(|reserves| {
-            if reserves {
-                self.reserved += 1;
+        self.poll_turn(id).map(|turn| match turn {
+            Some(in_the_way) => {
+                self.give_permit(in_the_way);
                 Answer::Reserved
-            } else {
-                Answer::NothingReserved
             }
+            None => Answer::NothingReserved,
         })
     }
 
     fn poll_publisher(&mut self, id: CallId, payload: u64) -> Poll<Answer> {
         if !matches!(self.calls[id].progress, Progress::Stored(_)) {
             match self.poll_turn(id) {
-                Poll::Ready(true) => {}
-                Poll::Ready(false) => return Poll::Ready(Answer::Closed(payload)),
+                Poll::Ready(Some(in_the_way)) => self.clear_the_way(in_the_way),
+                Poll::Ready(None) => return Poll::Ready(Answer::Closed(payload)),
                 Poll::Pending => return Poll::Pending,
             }
             self.calls[id].progress = Progress::Stored(self.events.len());

@@ -78,6 +78,10 @@ impl World<'_> {
         prop_assert_eq!(stats.published(), self.reference.published() as u64);
         prop_assert_eq!(stats.permits(), self.reference.reserved, "permits out");
         prop_assert_eq!(stats.waiting(), self.reference.waiting(), "in line");
+        // One that may have been woken by its own alarm has not been called.
+        if let Some(called) = self.reference.is_head_called() {
+            prop_assert_eq!(stats.is_head_called(), called, "whether the head is called");
+        }
         let leaving: Vec<_> = stats.leaving().iter().map(SubscriberInfo::id).collect();
         let expected = self.reference.leaving().into_iter();
         let expected: Vec<_> = expected.map(|who| self.ids[who]).collect();

@@ -112,7 +112,7 @@ impl World<'_> {
             Op::Advance(ms) => {
                 let time = Duration::from_millis(ms.into());
                 self.runtime.block_on(tokio::time::advance(time));
-                self.reference.now += u64::from(ms);
+                self.reference.advance(u64::from(ms));
             }
             op => self.operate_further(op)?,
         }
@@ -132,7 +132,7 @@ impl World<'_> {
             Op::DropPermit(pick) => {
                 if let Some(index) = choose(pick, self.permits.len()) {
                     drop(self.permits.remove(index));
-                    self.reference.reserved -= 1;
+                    self.reference.end_permit();
                 }
             }
             Op::Sink(sync) => self.new_sink(sync),

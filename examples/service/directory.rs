@@ -1,0 +1,46 @@
+//! The names of all buckets, to be read in pages.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::ops::Bound;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use genevent::kv::RegistryEvent;
+
+/// The names that stand, as far as the registry has told.
+///
+/// [`Registry::names`](genevent::kv::Registry::names) copies all of them. If each client that asks
+/// had such a copy until it has read the answer, a few clients that ask and do not read would fill
+/// the memory. A client that reads page by page has to remember one name.
+#[derive(Clone, Default)]
+pub(crate) struct Directory(Arc<Mutex<BTreeSet<Arc<str>>>>);
+
+impl Directory {
+    /// Keeps the names up to date. To be called with each event, in order.
+    pub(crate) fn update(&self, event: &RegistryEvent<String>) {
+        let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            RegistryEvent::Created { name, .. } => {
+                names.insert(name.as_str().into());
+            }
+            RegistryEvent::Exited { name, .. } => {
+                names.remove(name.as_str());
+            }
+            _ => {}
+        }
+    }
+
+    /// The first names after this one in alphabetical order, up to `limit` of them.
+    pub(crate) fn page(&self, after: Option<&str>, limit: usize) -> Vec<Arc<str>> {
+        let names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let page = names.range::<str, _>((start, Bound::Unbounded));
+        page.take(limit).cloned().collect()
+    }
+}
+
+impl fmt::Debug for Directory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Directory").finish_non_exhaustive()
+    }
+}

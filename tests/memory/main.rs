@@ -1,0 +1,72 @@
+//! Memory goes by what there is, not by the most there ever was.
+//!
+//! Each test has a crowd of something come and go, and compares the heap before with the heap
+//! after, while the manager lives on. The allocator counts for each thread, and every test polls
+//! by hand on its own thread: the figures are exact, however many tests run beside.
+
+#[path = "../support/drive.rs"]
+mod drive;
+
+#[cfg(feature = "rt")]
+mod handlers;
+#[cfg(feature = "rt")]
+mod kv;
+mod publishers;
+mod subscribers;
+mod unread;
+
+use allocation_counter::measure;
+
+/// How many come at once.
+const CROWD: usize = 3_000;
+
+/// A few entries of each table are kept, so that small numbers of anything cost no allocation.
+const FEW_TABLES: i64 = 12 * 1024;
+
+/// Asserts that `work` leaves no more on the heap than a few short tables, and gives its result.
+#[track_caller]
+fn leaves_little<T>(work: impl FnOnce() -> T) -> T {
+    leaves(FEW_TABLES, work)
+}
+
+/// Asserts that `work` leaves no more than so many bytes on the heap, and gives its result.
+#[track_caller]
+fn leaves<T>(most: i64, work: impl FnOnce() -> T) -> T {
+    let mut result = None;
+    let info = measure(|| result = Some(work()));
+    assert!(
+        info.bytes_current <= most,
+        "{} bytes are left, of {} at the most",
+        info.bytes_current,
+        info.bytes_max
+    );
+    result.expect("it has run")
+}
+
+/// In which order a crowd leaves.
+#[derive(Clone, Copy, Debug)]
+enum Order {
+    OldestFirst,
+    NewestFirst,
+    /// Neighbours seldom leave one after the other.
+    Mixed,
+}
+
+const ORDERS: [Order; 3] = [Order::OldestFirst, Order::NewestFirst, Order::Mixed];
+
+impl Order {
+    /// Takes everybody out of `crowd`, in this order.
+    fn drain<T>(self, crowd: &mut Vec<T>, mut leave: impl FnMut(T)) {
+        match self {
+            Self::OldestFirst => crowd.drain(..).for_each(leave),
+            Self::NewestFirst => crowd.drain(..).rev().for_each(leave),
+            Self::Mixed => {
+                let mut at = 0;
+                while !crowd.is_empty() {
+                    at = (at + 7_919) % crowd.len();
+                    leave(crowd.swap_remove(at));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Subscribers of every kind that have left.
+
+use std::pin::Pin;
+
+use futures::Stream;
+use genevent::{EventManager, Overflow, SubscribeOptions};
+
+use super::{CROWD, ORDERS, leaves_little};
+use crate::drive::{now, read, waits};
+
+type Reader = Pin<Box<dyn Stream<Item = ()>>>;
+
+fn boxed<T: 'static>(stream: impl Stream<Item = T> + 'static) -> Reader {
+    use futures::StreamExt;
+    Box::pin(stream.map(drop))
+}
+
+/// A new subscriber of the manager's, of some kind.
+type Come = fn(&EventManager<u64>) -> Reader;
+
+const KINDS: [(&str, Come); 9] = [
+    ("plain", |manager| boxed(manager.subscribe())),
+    ("lossy", |manager| {
+        boxed(manager.subscribe_with(SubscribeOptions::from(Overflow::DropOldest).window(2)))
+    }),
+    ("disconnected when it is slow", |manager| {
+        boxed(manager.subscribe_with(Overflow::Disconnect))
+    }),
+    ("deliveries", |manager| {
+        boxed(manager.subscribe().deliveries())
+    }),
+    ("filtered", |manager| {
+        boxed(manager.subscribe_where(|n| *n > 0))
+    }),
+    ("filtered deliveries", |manager| {
+        boxed(manager.subscribe_map(|n| Some(n + 1)).deliveries())
+    }),
+    ("replaying", |manager| {
+        boxed(manager.subscribe_with(SubscribeOptions::new().replay(2)))
+    }),
+    ("named", |manager| {
+        boxed(manager.subscribe_with(SubscribeOptions::new().name("somebody")))
+    }),
+    ("staged", |manager| {
+        let first = manager.subscribe();
+        let second = manager.subscribe_after(&first);
+        boxed(futures::stream::select(first, second))
+    }),
+];
+
+/// What a crowd does before it leaves.
+#[derive(Clone, Copy, Debug)]
+enum Did {
+    Nothing,
+    /// Everybody waits for an event.
+    Waited,
+    /// Everybody is at its limit, and a publisher has looked at all of them.
+    HeldAPublisher,
+}
+
+fn crowd_leaves(manager: &EventManager<u64>, come: Come, did: Did) {
+    for order in ORDERS {
+        let latest = leaves_little(|| {
+            let mut crowd: Vec<_> = (0..CROWD).map(|_| come(manager)).collect();
+            // It stays, and so do all tables that go by the newest of them.
+            let latest = come(manager);
+            match did {
+                Did::Nothing => {}
+                Did::Waited => assert!(crowd.iter_mut().all(waits)),
+                Did::HeldAPublisher => {
+                    while manager.try_notify(1).is_ok() {
+                        // Lossy ones are never in the way.
+                        if manager.stats().published() % 8 == 0 {
+                            break;
+                        }
+                    }
+                }
+            }
+            order.drain(&mut crowd, drop);
+            drop(crowd);
+            latest
+        });
+        drop(latest);
+        now(manager.flush()).unwrap();
+    }
+}
+
+fn every_kind_leaves(did: Did) {
+    for (kind, come) in KINDS {
+        println!("{kind}");
+        let manager = EventManager::builder().capacity(4).retain(2).build();
+        crowd_leaves(&manager, come, did);
+        let manager = EventManager::new(4);
+        crowd_leaves(&manager, come, did);
+    }
+}
+
+#[test]
+fn a_crowd_that_has_left_leaves_no_memory_behind() {
+    every_kind_leaves(Did::Nothing);
+}
+
+#[test]
+fn a_crowd_that_waited_leaves_no_memory_behind() {
+    every_kind_leaves(Did::Waited);
+}
+
+#[test]
+fn a_crowd_that_held_a_publisher_leaves_no_memory_behind() {
+    every_kind_leaves(Did::HeldAPublisher);
+}
+
+#[test]
+fn a_crowd_that_was_woken_and_has_left_leaves_no_memory_behind() {
+    let manager = EventManager::new(4);
+    let mut latest = leaves_little(|| {
+        let mut crowd: Vec<_> = (0..CROWD).map(|_| manager.subscribe()).collect();
+        let mut latest = manager.subscribe();
+        assert!(crowd.iter_mut().all(waits) && waits(&mut latest));
+        assert_eq!(manager.try_notify(1), Ok(CROWD + 1));
+        drop(crowd);
+        latest
+    });
+    assert_eq!(read(&mut latest), Some(1));
+}
+
+#[test]
+fn a_crowd_that_was_disconnected_leaves_no_memory_behind() {
+    let manager = EventManager::new(4);
+    let latest = leaves_little(|| {
+        let crowd: Vec<_> = (0..CROWD).map(|_| manager.subscribe()).collect();
+        let latest = manager.subscribe();
+        manager.try_notify(1).unwrap();
+        for reader in &crowd {
+            assert!(manager.disconnect(reader.id()));
+        }
+        drop(crowd);
+        latest
+    });
+    drop(latest);
+}
+
+#[test]
+fn a_crowd_with_deliveries_out_leaves_no_memory_behind_once_they_are_answered_for() {
+    let manager = EventManager::new(4);
+    let latest = leaves_little(|| {
+        let mut crowd: Vec<_> = (0..CROWD)
+            .map(|_| manager.subscribe().deliveries())
+            .collect();
+        let latest = manager.subscribe();
+        manager.try_notify(1).unwrap();
+        let out: Vec<_> = crowd.iter_mut().map(|jobs| read(jobs).unwrap()).collect();
+        drop(crowd);
+        let mut flush = manager.flush();
+        assert!(!manager.stats().leaving().is_empty());
+        drop(latest);
+        assert!(futures::FutureExt::now_or_never(&mut flush).is_none());
+        drop(out);
+        now(flush).unwrap();
+        manager.subscribe()
+    });
+    assert!(manager.stats().leaving().is_empty());
+    drop(latest);
+}
+
+#[test]
+fn subscribers_that_take_the_place_of_one_another_do_not_allocate_tables_again_and_again() {
+    let manager = EventManager::<u64>::new(4);
+    let mut here: std::collections::VecDeque<_> = (0..1_000).map(|_| manager.subscribe()).collect();
+    let mut turn_over = |times: usize| {
+        let info = allocation_counter::measure(|| {
+            for _ in 0..times {
+                drop(here.pop_front());
+                here.push_back(manager.subscribe());
+            }
+        });
+        info.count_total
+    };
+    turn_over(10_000);
+    // What each subscriber shares with the manager, and the handle's own.
+    let each = turn_over(10_000);
+    assert_eq!(each, 10_000, "one allocation for each subscriber");
+}

@@ -1,0 +1,184 @@
+//! Events that were unread, awaited or out, and are not any more.
+
+use std::collections::VecDeque;
+
+use futures::FutureExt;
+use genevent::{EventManager, Overflow, SubscribeOptions, SubscriberId};
+
+use super::{CROWD, FEW_TABLES, leaves, leaves_little, measure};
+use crate::drive::{now, read, waits};
+
+/// Room for all of them, and windows as large.
+fn manager() -> EventManager<usize> {
+    EventManager::new(2 * CROWD)
+}
+
+/// Neither reader ever waits, so the manager never finds everybody asleep.
+#[test]
+fn awaited_events_that_were_read_leave_no_memory_behind_while_one_is_unread() {
+    let manager = manager();
+    let mut reader = manager.subscribe();
+    // What was read goes a segment at a time, with what counts the answers to each event.
+    leaves(FEW_TABLES + 256 * 128, || {
+        let mut waiting = VecDeque::new();
+        for n in 0..=CROWD {
+            let mut done = manager.sync_notify(n);
+            assert!((&mut done).now_or_never().is_none());
+            waiting.push_back(done);
+        }
+        (0..CROWD).for_each(|n| assert_eq!(read(&mut reader), Some(n)));
+        assert_eq!(reader.pending(), 1);
+    });
+}
+
+#[test]
+fn a_backlog_that_was_read_leaves_no_memory_behind_while_one_is_unread() {
+    let mut managers = vec![manager()];
+    managers.push(
+        EventManager::builder()
+            .capacity(2 * CROWD)
+            .retain(4)
+            .build(),
+    );
+    for manager in managers {
+        let mut slow = manager.subscribe();
+        // It reads each event by itself, so that runs of one event are sealed.
+        let mut quick = manager.subscribe();
+        assert!(waits(&mut quick));
+        leaves_little(|| {
+            for n in 0..=CROWD {
+                manager.try_notify(n).unwrap();
+                assert_eq!(read(&mut quick), Some(n));
+            }
+            (0..CROWD).for_each(|n| assert_eq!(read(&mut slow), Some(n)));
+            assert_eq!(slow.pending(), 1);
+        });
+    }
+}
+
+#[test]
+fn a_filtered_backlog_that_was_read_leaves_no_memory_behind_while_one_is_unread() {
+    let manager = manager();
+    let mut reader = manager.subscribe_map(|n| Some([*n; 4]));
+    leaves_little(|| {
+        (0..=CROWD).for_each(|n| assert!(manager.try_notify(n).is_ok()));
+        (0..CROWD).for_each(|n| assert_eq!(read(&mut reader), Some([n; 4])));
+        assert_eq!(reader.pending(), 1);
+    });
+}
+
+#[test]
+fn deliveries_that_were_answered_for_leave_no_memory_behind_while_one_is_out() {
+    let manager = manager();
+    let mut jobs = manager
+        .subscribe_with(SubscribeOptions::new().max_unacked(2 * CROWD))
+        .deliveries();
+    let last = leaves_little(|| {
+        (0..=CROWD).for_each(|n| assert!(manager.try_notify(n).is_ok()));
+        let mut out: Vec<_> = (0..=CROWD).map(|_| read(&mut jobs).unwrap()).collect();
+        let last = out.pop();
+        drop(out);
+        last
+    });
+    assert_eq!(jobs.unacked(), 1);
+    drop(last);
+}
+
+#[test]
+fn events_that_were_lost_leave_no_memory_behind() {
+    let manager = EventManager::new(4);
+    let lossy = manager.subscribe_with(Overflow::DropOldest);
+    leaves_little(|| {
+        for n in 0..CROWD {
+            now(manager.notify(n)).unwrap();
+        }
+        assert_eq!(lossy.missed(), CROWD as u64 - 4);
+    });
+}
+
+/// How a subscriber with unread events ends.
+type End<S> = fn(&EventManager<usize>, S);
+
+/// Asserts that nothing is listed for each of the events that a subscriber has not read, but who
+/// dropped it, on its own receipt.
+#[track_caller]
+fn ends_without_a_list<S>(come: fn(&EventManager<usize>) -> S, end: End<S>) {
+    let manager = manager();
+    let reader = come(&manager);
+    let mut awaited: Vec<_> = (0..CROWD).map(|n| manager.sync_notify(n)).collect();
+    for event in &mut awaited {
+        assert!(event.now_or_never().is_none());
+    }
+    let info = measure(|| end(&manager, reader));
+    let receipts = CROWD * 4 * size_of::<SubscriberId>();
+    let most = u64::try_from(FEW_TABLES).unwrap() + receipts as u64;
+    assert!(info.bytes_max <= most, "{} of {most} bytes", info.bytes_max);
+    for event in awaited {
+        let receipt = now(event).unwrap();
+        assert_eq!((receipt.acked(), receipt.dropped()), (0, 1));
+    }
+}
+
+#[test]
+fn a_reader_that_ends_far_behind_makes_no_list_of_what_it_has_not_read() {
+    ends_without_a_list(EventManager::subscribe, |_, reader| drop(reader));
+    ends_without_a_list(EventManager::subscribe, |manager, reader| {
+        assert!(manager.disconnect(reader.id()));
+    });
+    let deliveries = |manager: &EventManager<usize>| manager.subscribe().deliveries();
+    ends_without_a_list(deliveries, |_, jobs| drop(jobs));
+    let lossy = |manager: &EventManager<usize>| manager.subscribe_with(Overflow::DropOldest);
+    ends_without_a_list(lossy, |_, reader| drop(reader));
+}
+
+#[test]
+fn a_filtered_reader_that_ends_far_behind_makes_no_list_of_what_it_has_not_read() {
+    let filtered = |manager: &EventManager<usize>| manager.subscribe_map(|n| Some(*n));
+    ends_without_a_list(filtered, |_, reader| drop(reader));
+    ends_without_a_list(filtered, |manager, reader| {
+        assert!(manager.disconnect(reader.id()));
+    });
+}
+
+#[test]
+fn an_unread_event_takes_as_little_beside_many_readers_as_beside_one() {
+    for readers in [1, 2, 3, 4, 16] {
+        let manager = manager();
+        let slow = manager.subscribe();
+        let mut quick: Vec<_> = (0..readers).map(|_| manager.subscribe()).collect();
+        let info = measure(|| {
+            for n in 0..CROWD {
+                manager.try_notify(n).unwrap();
+                // Each of them is one event behind the one before it.
+                for reader in quick.iter_mut().take(n + 1) {
+                    assert!(read(reader).is_some());
+                }
+            }
+        });
+        assert_eq!(slow.pending(), CROWD);
+        let each = usize::try_from(info.bytes_current).unwrap() / CROWD;
+        assert!(each < 30, "{each} bytes beside {readers}");
+    }
+}
+
+#[test]
+fn a_long_run_after_many_short_ones_is_not_moved_once_for_each_of_them() {
+    let manager = EventManager::new(1_024);
+    let slow = manager.subscribe();
+    // Each holds the run of one event that it has read last.
+    let mut crowd: Vec<_> = (0..128).map(|_| manager.subscribe()).collect();
+    for n in 0..128 {
+        manager.try_notify(n).unwrap();
+        for reader in &mut crowd[n..] {
+            assert_eq!(read(reader), Some(n));
+        }
+    }
+    let mut quick = crowd.pop().unwrap();
+    drop(crowd);
+    for n in 128..256 {
+        manager.try_notify(n).unwrap();
+    }
+    let info = measure(|| assert_eq!(read(&mut quick), Some(128)));
+    assert!(info.bytes_total < 64 * 1_024, "{} bytes", info.bytes_total);
+    assert_eq!(slow.pending(), 256);
+}

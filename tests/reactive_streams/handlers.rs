@@ -1,0 +1,82 @@
+//! The rules about cancelling, for handlers.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use genevent::test_util::Probe;
+use genevent::{EventManager, Handler, HandlerRef, StopReason};
+use tokio::sync::Semaphore;
+use tokio::task::yield_now;
+
+type Event = Arc<u32>;
+
+/// Spends a permit of `go` on each event.
+struct Slow {
+    go: Arc<Semaphore>,
+    seen: Probe<u32>,
+}
+
+impl Handler<Event> for Slow {
+    async fn handle_event(&mut self, event: &Event) -> ControlFlow<()> {
+        self.seen.record(**event);
+        self.go.acquire().await.expect("it stays open").forget();
+        ControlFlow::Continue(())
+    }
+}
+
+type Cancel = fn(&EventManager<Event>, &HandlerRef<Event, Slow>);
+
+const CANCELS: [(&str, Cancel); 2] = [
+    ("aborted", |_, handler| handler.abort()),
+    ("disconnected", |manager, _| {
+        assert!(manager.disconnect(manager.subscribers()[0].id()));
+    }),
+];
+
+#[tokio::test]
+async fn rules_1_8_and_3_13_a_cancelled_handler_is_called_no_more_and_let_go() {
+    for (name, cancel) in CANCELS {
+        let manager = EventManager::new(8);
+        let (go, seen) = (Arc::new(Semaphore::new(0)), Probe::new());
+        let slow = Slow {
+            go: Arc::clone(&go),
+            seen: seen.clone(),
+        };
+        let handler = manager.add_handler("slow", slow).unwrap();
+        let events = [1, 2, 3].map(Arc::new);
+        for event in &events[..2] {
+            manager.try_notify(Arc::clone(event)).unwrap();
+        }
+        yield_now().await; // and it is at work on the first one
+        cancel(&manager, &handler);
+        assert!(manager.try_notify(Arc::clone(&events[2])).is_ok());
+        go.add_permits(8);
+        // Which 2.8 allows: what was stored before it was disconnected is handled.
+        let expected = match handler.stopped().await {
+            StopReason::Aborted => vec![1],
+            StopReason::Disconnected(_) => vec![1, 2],
+            other => panic!("{name}: {other}"),
+        };
+        assert_eq!(seen.drain(), expected, "{name}");
+        assert_eq!(manager.subscriber_count(), 0, "{name}");
+        for event in &events {
+            assert_eq!(Arc::strong_count(event), 1, "{name}");
+        }
+        assert_eq!(Arc::strong_count(&go), 1, "{name}: the handler itself");
+    }
+}
+
+#[tokio::test]
+async fn rules_3_5_and_3_7_cancelling_a_handler_twice_is_as_cancelling_it_once() {
+    for (name, cancel) in CANCELS {
+        let manager = EventManager::new(8);
+        let (go, seen) = (Arc::new(Semaphore::new(8)), Probe::new());
+        let handler = manager.add_handler("slow", Slow { go, seen }).unwrap();
+        let id = manager.subscribers()[0].id();
+        cancel(&manager, &handler);
+        let reason = handler.stopped().await;
+        handler.abort();
+        assert!(!manager.disconnect(id), "{name}");
+        assert_eq!(handler.stopped().await, reason, "{name}");
+    }
+}

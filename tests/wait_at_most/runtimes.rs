@@ -1,0 +1,173 @@
+//! What waits with a timer may be polled in one runtime after another, or in none.
+
+use std::cell::Cell;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use futures::future::LocalBoxFuture;
+use futures::task::noop_waker;
+use futures::{FutureExt, SinkExt, StreamExt};
+use genevent::test_util::assert_next;
+use genevent::{EventManager, EventStreamExt, Overflow, SubscribeOptions, Subscription};
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::{LocalSet, spawn_local};
+use tokio::time::{Instant, advance};
+use tokio_test::task;
+
+use super::{at_most, secs};
+
+/// A runtime with a paused clock.
+fn runtime() -> Runtime {
+    let mut builder = Builder::new_current_thread();
+    builder.enable_time().start_paused(true).build().unwrap()
+}
+
+fn poll_with(future: &mut LocalBoxFuture<'_, ()>, waker: &Waker) -> Poll<()> {
+    Pin::new(future).poll(&mut Context::from_waker(waker))
+}
+
+/// A manager for one event, which a subscriber that may hold publishers for an hour has not read.
+fn held_up() -> (EventManager<u32>, Subscription<u32>) {
+    let manager = EventManager::new(1);
+    let reader = manager.subscribe_with(at_most(3600));
+    manager.try_notify(1).unwrap();
+    (manager, reader)
+}
+
+/// Everything that waits with a timer, for the event in the only place, for an hour.
+fn with_a_timer(manager: &EventManager<u32>) -> Vec<(&'static str, LocalBoxFuture<'static, ()>)> {
+    macro_rules! waits {
+        ($($name:literal: $manager:ident => $future:expr;)+) => {vec![$({
+            let $manager = manager.clone();
+            ($name, async move { let _ = $future.await; }.boxed_local())
+        }),+]};
+    }
+    waits! {
+        "notify": manager => manager.notify(2);
+        "ack_notify": manager => manager.ack_notify(2);
+        "sync_notify": manager => manager.sync_notify(2);
+        "reserve": manager => manager.reserve();
+        "a sink": manager => manager.sink().send(2);
+        "a sync sink": manager => manager.sync_sink().send(2);
+        "ack_notify, with a deadline": manager => manager.ack_notify(2).within(secs(3600));
+        "sync_notify, with a deadline": manager => manager.sync_notify(2).within(secs(3600));
+        "flush, with a deadline": manager => manager.flush().within(secs(3600));
+        "stop, with a deadline": manager => manager.stop().within(secs(3600));
+    }
+}
+
+/// Runs `story` for each, with the future polled once in a runtime.
+fn for_each_waiting(story: impl Fn(&'static str, LocalBoxFuture<'static, ()>, Runtime)) {
+    for index in 0..10 {
+        let (manager, reader) = held_up();
+        let (name, mut future) = with_a_timer(&manager).swap_remove(index);
+        let first = runtime();
+        first.block_on(async {
+            assert!(poll_with(&mut future, &noop_waker()).is_pending(), "{name}");
+        });
+        story(name, future, first);
+        drop(reader);
+    }
+}
+
+#[test]
+fn what_waited_in_a_runtime_that_is_gone_goes_on_in_the_next_one() {
+    for_each_waiting(|name, future, first| {
+        drop(first);
+        runtime().block_on(async move {
+            let mut waits = task::spawn(future);
+            assert!(waits.poll().is_pending(), "{name}");
+            advance(secs(3599)).await;
+            assert!(!waits.is_woken(), "{name}");
+            advance(secs(2)).await;
+            assert!(waits.is_woken(), "{name}");
+            assert!(waits.poll().is_ready(), "{name}");
+        });
+    });
+}
+
+#[test]
+fn what_waited_in_a_runtime_that_nobody_runs_goes_on_in_another_one() {
+    for_each_waiting(|name, future, _first| {
+        runtime().block_on(async move {
+            let mut waits = task::spawn(future);
+            assert!(waits.poll().is_pending(), "{name}");
+            advance(secs(3601)).await;
+            assert!(waits.is_woken(), "{name}");
+            assert!(waits.poll().is_ready(), "{name}");
+        });
+    });
+}
+
+#[test]
+fn what_waited_in_a_block_on_goes_on_in_a_task_and_in_a_block_on_again() {
+    for_each_waiting(|name, mut future, first| {
+        let second = runtime();
+        let local = LocalSet::new();
+        let moved = Rc::new(Cell::new(None));
+        let back = Rc::clone(&moved);
+        local.block_on(&second, async {
+            let in_a_task = spawn_local(async move {
+                for _ in 0..3 {
+                    assert!(poll_with(&mut future, &noop_waker()).is_pending(), "{name}");
+                }
+                back.set(Some(future));
+            });
+            in_a_task.await.unwrap();
+        });
+        let future = moved.take().expect("the task has put it back");
+        drop((first, local, second));
+        runtime().block_on(async {
+            let begun = Instant::now();
+            future.await;
+            assert!(begun.elapsed() >= secs(3599), "{name}");
+        });
+    });
+}
+
+#[test]
+fn what_waited_in_a_runtime_that_is_gone_does_not_panic_outside_of_any() {
+    for_each_waiting(|name, mut future, first| {
+        drop(first);
+        for _ in 0..2 {
+            assert!(poll_with(&mut future, &noop_waker()).is_pending(), "{name}");
+        }
+        // And comes to know the time again.
+        runtime().block_on(async {
+            let mut waits = task::spawn(future);
+            assert!(waits.poll().is_pending(), "{name}");
+            advance(secs(3601)).await;
+            assert!(waits.is_woken(), "{name}");
+            assert!(waits.poll().is_ready(), "{name}");
+        });
+    });
+}
+
+#[test]
+fn room_is_found_outside_of_the_runtime_that_has_gone() {
+    let (manager, mut reader) = held_up();
+    let mut publisher = task::spawn(manager.notify(2));
+    let first = runtime();
+    first.block_on(async { assert!(publisher.poll().is_pending()) });
+    drop(first);
+    assert!(publisher.poll().is_pending());
+    assert_next!(reader, 1).now();
+    assert!(publisher.is_woken());
+    assert_eq!(publisher.poll(), Poll::Ready(Ok(1)));
+}
+
+#[test]
+fn a_batch_that_was_begun_in_a_runtime_that_is_gone_is_yielded_in_the_next_one() {
+    let manager = EventManager::new(4);
+    let options = SubscribeOptions::new().overflow(Overflow::Wait);
+    let deliveries = manager.subscribe_with(options).deliveries();
+    let mut batches = task::spawn(deliveries.batches(2, secs(60)));
+    manager.try_notify(1).unwrap();
+    let first = runtime();
+    first.block_on(async { assert!(batches.poll_next().is_pending()) });
+    drop(first);
+    assert!(batches.poll_next().is_pending());
+    let batch = runtime().block_on(batches.next());
+    assert_eq!(batch.map(|batch| batch.len()), Some(1));
+}
