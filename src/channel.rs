@@ -7,29 +7,42 @@
 
 use std::collections::BTreeMap;
 
-use crate::ack::Ticket;
-use crate::effects::Effects;
-use crate::inspect::SubscriberId;
-use crate::line::Line;
+use crate::channel::effects::Effects;
+use crate::channel::handlers::names::Roster;
+use crate::channel::machine::Ring;
+use crate::channel::parked::Parking;
+use crate::channel::subscriber::Place;
+use crate::channel::ticket::Ticket;
+use crate::channel::wait_queue::Line;
+use crate::channel::watchers::Watchers;
 use crate::options::Overflow;
-use crate::parking::Parking;
-use crate::place::Place;
-use crate::ring::Ring;
-use crate::roster::Roster;
-use crate::sync::{Arc, AtomicU64, AtomicUsize, Mutex, Ordering};
-use crate::watchers::Watchers;
+use crate::subscriber_id::SubscriberId;
+use crate::util::sync::{Arc, AtomicU64, AtomicUsize, Mutex, Ordering};
 
-mod filtering;
-mod handlers;
-mod line;
-mod publishing;
-mod seeing;
+#[macro_use]
+pub(crate) mod trace;
+
+mod backpressure;
+mod effects;
+pub(crate) mod filter;
+mod filters;
+pub(crate) mod handlers;
+mod inspect;
+mod lifecycle;
+pub(crate) mod log;
+mod machine;
+mod parked;
+mod publish;
+pub(crate) mod source;
 mod stages;
-mod subscribing;
-mod watching;
+mod subscribe;
+pub(crate) mod subscriber;
+pub(crate) mod ticket;
+pub(crate) mod wait_queue;
+pub(crate) mod watchers;
 
-pub(crate) use publishing::{Refusal, Wait};
-pub(crate) use subscribing::Next;
+pub(crate) use publish::{Refusal, Wait};
+pub(crate) use subscribe::Next;
 
 pub(crate) struct Channel<E> {
     /// Which of the process's managers it belongs to.

@@ -7,13 +7,13 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::{FusedStream, Stream};
 
-use crate::ack::Ticket;
-use crate::end::EndReason;
-use crate::foreign::Shielded;
-use crate::inspect::SubscriberId;
-use crate::place::Place;
+use crate::channel::subscriber::Place;
+use crate::channel::ticket::Ticket;
+use crate::end_reason::EndReason;
+use crate::subscriber_id::SubscriberId;
 use crate::subscription::Subscription;
-use crate::sync::Arc;
+use crate::util::panic_guard::Shielded;
+use crate::util::sync::Arc;
 
 /// A stream of [deliveries](Delivery): each event is finished with when its delivery says so,
 /// not when the stream is polled again.

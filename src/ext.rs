@@ -15,17 +15,17 @@
 //! dropped counts as dropped in the receipts.
 
 mod batch;
+mod batch_buffer;
 #[cfg(feature = "rt")]
 mod batches;
 mod filter_acked;
 #[cfg(feature = "rt")]
 mod for_each_acked;
-mod gathering;
+#[cfg(feature = "rt")]
+mod in_flight;
 mod ready_batches;
 #[cfg(feature = "rt")]
 mod try_for_each_acked;
-#[cfg(feature = "rt")]
-mod under_way;
 
 pub use batch::Batch;
 #[cfg(feature = "rt")]

@@ -35,26 +35,26 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::{FusedStream, Stream};
 
-use crate::ack::{Ticket, Until};
 use crate::channel::Channel;
+use crate::channel::filter::queue::{Item, Lane, Queued, Taken};
+use crate::channel::subscriber::Place;
+use crate::channel::subscriber::unacked::{Held, Report};
+use crate::channel::ticket::{Ticket, Until};
 use crate::delivery::Ack;
-use crate::end::EndReason;
-use crate::held::{Held, Report};
-use crate::inspect::SubscriberId;
-use crate::lane::{Item, Lane, Queued, Taken};
+use crate::end_reason::EndReason;
 use crate::options::SubscribeOptions;
-use crate::place::Place;
+use crate::subscriber_id::SubscriberId;
 #[cfg(feature = "rt")]
 use crate::subscription::PAID_TOGETHER;
 use crate::subscription::Received;
-use crate::sync::{Arc, Ordering};
+use crate::util::sync::{Arc, Ordering};
 
 mod deliveries;
-mod missed;
-mod subscribing;
+mod subscribe;
+mod with_missed;
 
 pub use deliveries::FilteredDeliveries;
-pub use missed::FilteredWithMissed;
+pub use with_missed::FilteredWithMissed;
 
 /// A stream of what its filter makes of the events: of
 /// [`subscribe_map`](crate::EventManager::subscribe_map) and

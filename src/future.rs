@@ -4,32 +4,35 @@
 //! said at the method that makes each.
 
 #[cfg(feature = "rt")]
-pub use crate::deadline::Within;
+pub use within::Within;
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use crate::ack::{Receipt, Ticket, Until};
 use crate::channel::Channel;
+use crate::channel::ticket::{Ticket, Until};
 #[cfg(feature = "rt")]
 use crate::error::{DeadlineError, NotStored, Unanswered};
 use crate::error::{NotifyError, ReserveError};
 #[cfg(feature = "rt")]
 use crate::inspect::SubscriberInfo;
 use crate::permit::Permit;
-use crate::ring::Stored;
-use crate::sync::Arc;
+use crate::receipt::Receipt;
+use crate::receipt::Stored;
+use crate::util::sync::Arc;
 
-mod settling;
-mod storing;
-mod watching;
+mod flush;
+mod lifecycle;
+mod publish;
+#[cfg(feature = "rt")]
+mod within;
 
-pub use settling::{Flush, Stop};
-pub(crate) use storing::Queueing;
-use storing::{POLLED_AGAIN, Storing};
-pub use watching::{Closed, WaitForSubscribers};
+pub use flush::{Flush, Stop};
+pub use lifecycle::{Closed, WaitForSubscribers};
+pub(crate) use publish::Queueing;
+use publish::{POLLED_AGAIN, Storing};
 
 /// Future of [`EventManager::notify`](crate::EventManager::notify).
 #[must_use = "an event is not published until its future is polled"]
@@ -145,7 +148,7 @@ impl<E> Awaiting<'_, E> {
             return Some(DeadlineError::NotStored(NotStored { event, pending }));
         };
         let pending = channel.owing(seq, self.until);
-        let receipt = Some(Receipt::so_far(seq, audience, ticket));
+        let receipt = Some(ticket.receipt_so_far(seq, audience));
         is_late(&pending, ticket).then_some(DeadlineError::Unanswered(Unanswered {
             receipt,
             ..Unanswered::of(pending)

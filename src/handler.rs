@@ -55,21 +55,21 @@
 //! [`terminate`]: Handler::terminate
 //! [`notify`]: crate::EventManager::notify
 
-mod candidate;
 mod closure;
-mod fate;
-mod floor;
+mod command;
+mod exit;
 mod group;
 mod guard;
+mod handler_ref;
 mod mailbox;
-mod manage;
+mod manager_ext;
 mod member;
-mod order;
+mod new_handler;
 mod owner;
 mod reason;
-mod reference;
 mod runner;
-mod theirs;
+mod user_code;
+mod user_value;
 
 use std::future::Future;
 use std::ops::ControlFlow;
@@ -77,9 +77,9 @@ use std::ops::ControlFlow;
 pub use closure::{Answer, HandlerFn, handler_fn};
 pub use group::HandlerGroup;
 pub use guard::HandlerGuard;
+pub use handler_ref::HandlerRef;
 pub use member::Restart;
 pub use reason::{AddHandlerError, CallError, StopReason, TrySwapError};
-pub use reference::HandlerRef;
 
 /// What is done with every event.
 ///

@@ -160,85 +160,65 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[macro_use]
-mod planted;
+mod util;
 #[macro_use]
-mod trace;
+mod channel;
 
-// Before those that add to the manager: in this order its docs show what it can do.
+// In this order the docs of `EventManager` list its own methods before those of handlers.
 mod manager;
 
-mod ack;
-mod channel;
-mod clock;
-pub mod combinators;
-mod cursor;
-#[cfg(feature = "rt")]
-mod deadline;
-pub mod deadlocks;
+#[doc = include_str!("../docs/combinators.md")]
+pub mod combinators {}
+#[doc = include_str!("../docs/deadlocks.md")]
+pub mod deadlocks {}
 mod delivery;
-mod effects;
-mod end;
+mod end_reason;
 pub mod error;
 pub mod ext;
 pub mod filter;
-mod foreign;
 pub mod future;
-// All about handlers and the registry.
 #[cfg(feature = "rt")]
-pub mod guide;
+#[doc = include_str!("../docs/guide.md")]
+pub mod guide {}
 #[cfg(feature = "rt")]
 pub mod handler;
-mod held;
-mod inside;
 mod inspect;
-mod judging;
 #[cfg(feature = "rt")]
 pub mod kv;
-mod lane;
-mod limits;
-mod line;
-mod log;
-pub mod migrating;
+#[doc = include_str!("../docs/migrating.md")]
+#[cfg_attr(feature = "rt", doc = "[`guide`]: crate::guide")]
+#[cfg_attr(
+    not(feature = "rt"),
+    doc = "[`guide`]: https://docs.rs/genevent/latest/genevent/guide/"
+)]
+pub mod migrating {}
 mod options;
-mod parking;
 mod permit;
-mod place;
-mod reading;
-mod ring;
-mod room;
-mod roster;
-mod segment;
+mod receipt;
 mod sink;
-mod stage;
-mod stats;
+mod subscriber_id;
 mod subscription;
-mod sync;
-#[cfg(feature = "rt")]
-mod tasks;
 #[cfg(feature = "test-util")]
 pub mod test_util;
-#[cfg(feature = "rt")]
-mod timer;
-mod watchers;
 
 /// Every program in README, as a test.
 #[cfg(all(doctest, feature = "rt"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-pub use ack::Receipt;
 pub use delivery::{Ack, Deliveries, Delivery};
-pub use end::{DisconnectCause, EndReason};
+pub use end_reason::{DisconnectCause, EndReason};
 pub use ext::{Batch, EventStreamExt};
 pub use filter::{Filtered, FilteredDeliveries, FilteredWithMissed};
 #[cfg(feature = "rt")]
 pub use handler::{
     Handler, HandlerGroup, HandlerGuard, HandlerRef, Restart, StopReason, handler_fn,
 };
-pub use inspect::{SubscriberId, SubscriberInfo, SubscriberKind};
+pub use inspect::{Stats, SubscriberInfo};
 pub use manager::{EventManager, EventManagerBuilder, WeakEventManager};
 pub use options::{Overflow, SubscribeOptions};
 pub use permit::Permit;
+pub use receipt::Receipt;
 pub use sink::{EventSink, SyncSink};
-pub use stats::Stats;
+pub use subscriber_id::{SubscriberId, SubscriberKind};
 pub use subscription::{Received, Subscription, WithMissed};

@@ -3,18 +3,18 @@
 use std::fmt;
 
 use crate::channel::Channel;
-use crate::sync::Arc;
+use crate::util::sync::Arc;
 
 // In the order in which the docs of the manager show what is in them.
 mod builder;
 
-mod publishing;
+mod publish;
 
-mod subscribing;
+mod subscribe;
 
-mod seeing;
+mod inspect;
 
-mod ending;
+mod close;
 
 mod weak;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::inspect::{SubscriberId, SubscriberKind};
+use crate::subscriber_id::{SubscriberId, SubscriberKind};
 
 /// What happens to a subscriber whose unread events fill its window.
 ///

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::task::{Context, Poll, ready};
 
-use crate::ack::Ticket;
+use crate::channel::ticket::Ticket;
 use crate::channel::{Channel, Refusal};
 use crate::error::ReserveError;
 use crate::future::Queueing;
-use crate::inspect::SubscriberId;
-use crate::sync::Arc;
+use crate::subscriber_id::SubscriberId;
+use crate::util::sync::Arc;
 
 /// Room for one event: in every waiting window a place is held for it.
 ///

@@ -7,13 +7,13 @@ use std::task::{Context, Poll, ready};
 
 use futures_sink::Sink;
 
-use crate::ack::{Ticket, Until};
+use crate::channel::ticket::{Ticket, Until};
 use crate::error::ReserveError;
 use crate::future::Queueing;
 use crate::manager::EventManager;
 use crate::permit::Permit;
-use crate::room::Room;
-use crate::sync::Arc;
+use crate::util::shrink::Room;
+use crate::util::sync::Arc;
 
 /// A sink whose items are published: [`EventManager::sink`].
 ///

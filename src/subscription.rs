@@ -4,26 +4,26 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::Weak;
 
-use crate::ack::Ticket;
 use crate::channel::Channel;
-use crate::cursor::Word;
+use crate::channel::source::{After, Reading};
+use crate::channel::subscriber::Place;
+use crate::channel::subscriber::cursor::Word;
+use crate::channel::subscriber::unacked::{Held, Report};
+use crate::channel::ticket::Ticket;
 use crate::delivery::{Ack, Deliveries};
-use crate::end::EndReason;
-use crate::foreign::discard;
-use crate::held::{Held, Report};
-use crate::inspect::SubscriberId;
+use crate::end_reason::EndReason;
 use crate::options::SubscribeOptions;
-use crate::place::Place;
-use crate::reading::{After, Reading};
-use crate::sync::{Arc, Ordering};
+use crate::subscriber_id::SubscriberId;
+use crate::util::panic_guard::discard;
+use crate::util::sync::{Arc, Ordering};
 
 mod cloning;
-mod missed;
-mod polling;
+mod poll;
+mod with_missed;
 
-pub use missed::{Received, WithMissed};
 #[cfg(feature = "rt")]
-pub(crate) use polling::PAID_TOGETHER;
+pub(crate) use poll::PAID_TOGETHER;
+pub use with_missed::{Received, WithMissed};
 
 /// A stream of the events published after the call to [`subscribe`], and of those before it that
 /// it asked to have [replayed](SubscribeOptions::replay). With [`Overflow::Wait`], the stream

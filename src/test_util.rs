@@ -74,12 +74,12 @@
 //! anyone does who comes back for the next; also [`assert_pending!`], which takes nothing else. It
 //! polls no more once the stream has yielded something or ended.
 
-mod alarm;
-mod asked;
 mod assertion;
+mod check;
 mod macros;
 mod probe;
 mod shown;
+mod timer;
 
 #[doc(inline)]
 pub use crate::{assert_ended, assert_next, assert_pending};
@@ -89,6 +89,6 @@ pub use probe::{Probe, WaitFor};
 /// What the macros are made of.
 #[doc(hidden)]
 pub mod hidden {
-    pub use super::asked::{Lend, ended, equal, next, pending};
+    pub use super::check::{Lend, ended, equal, next, pending};
     pub use super::shown::{Opaque, Shown, WithDebug};
 }

@@ -68,7 +68,7 @@ fn every_page_and_file_that_readme_links_to_is_there() {
 /// Those of the whole table are measured, in `tests/acks_through_combinators.rs`.
 #[test]
 fn the_short_tables_of_combinators_say_what_the_whole_one_says() {
-    let whole = verdicts(include_str!("../src/combinators.rs"));
+    let whole = verdicts(include_str!("../docs/combinators.md"));
     let short = verdicts(section(README, "## Combinators"));
     assert!(short.len() > 10);
     for (name, verdict) in &short {

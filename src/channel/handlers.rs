@@ -1,12 +1,15 @@
 //! Handlers: which tasks run, and what a handler must not wait for.
 
 use super::Channel;
-use crate::ack::Ticket;
-use crate::inside;
-use crate::inspect::{SubscriberId, SubscriberInfo};
-use crate::place::Place;
-use crate::roster::Roster;
-use crate::sync::Arc;
+use crate::channel::handlers::names::Roster;
+use crate::channel::subscriber::Place;
+use crate::channel::ticket::Ticket;
+use crate::inspect::SubscriberInfo;
+use crate::subscriber_id::SubscriberId;
+use crate::util::sync::Arc;
+
+pub(crate) mod current;
+pub(crate) mod names;
 
 impl<E> Channel<E> {
     pub(crate) fn roster(&self) -> &Arc<Roster> {
@@ -51,7 +54,7 @@ impl<E> Channel<E> {
 
     /// The handler of this manager that the running code belongs to.
     pub(super) fn inside(&self) -> Option<SubscriberId> {
-        inside::handler().filter(|handler| handler.manager == self.id)
+        current::handler().filter(|handler| handler.manager == self.id)
     }
 
     /// Whether whoever asks is a handler that the next event will be stored for.

@@ -3,10 +3,10 @@
 use std::task::Waker;
 
 use super::{Channel, Next, State};
-use crate::effects::Effects;
-use crate::inspect::SubscriberId;
-use crate::place::Place;
-use crate::reading::Reading;
+use crate::channel::effects::Effects;
+use crate::channel::source::Reading;
+use crate::channel::subscriber::Place;
+use crate::subscriber_id::SubscriberId;
 
 impl<E> State<E> {
     /// The subscriber comes after others, has finished with the event in hand, and asks for more.

@@ -4,8 +4,8 @@ use std::error::Error;
 use std::fmt;
 
 use super::{CLOSED, WOULD_DEADLOCK};
-use crate::ack::Receipt;
 use crate::inspect::SubscriberInfo;
+use crate::receipt::Receipt;
 
 /// Why a publisher that waited only so long gave up: [`SyncNotify::within`] and
 /// [`AckNotify::within`].

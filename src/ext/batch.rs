@@ -6,7 +6,7 @@ use std::ops::Deref;
 use std::slice;
 
 use crate::delivery::{Ack, Delivery};
-use crate::foreign::AllShielded;
+use crate::util::panic_guard::AllShielded;
 
 /// Deliveries to be finished with together: at least one event, oldest first, and the duty to
 /// say when all of them are finished with.

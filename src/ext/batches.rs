@@ -10,8 +10,8 @@ use pin_project_lite::pin_project;
 
 use crate::delivery::Delivery;
 use crate::ext::batch::Batch;
-use crate::ext::gathering::{Gathering, Stopped};
-use crate::timer::Deadline;
+use crate::ext::batch_buffer::{Gathering, Stopped};
+use crate::util::timer::Deadline;
 
 pin_project! {
     /// Stream of [`EventStreamExt::batches`](crate::EventStreamExt::batches).

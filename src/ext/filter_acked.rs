@@ -8,7 +8,7 @@ use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 
 use crate::delivery::Delivery;
-use crate::foreign::{Shielded, discard};
+use crate::util::panic_guard::{Shielded, discard};
 
 pin_project! {
     /// Stream of [`EventStreamExt::filter_acked`](crate::EventStreamExt::filter_acked).

@@ -9,7 +9,7 @@ use futures_core::{FusedFuture, Stream};
 use pin_project_lite::pin_project;
 
 use crate::delivery::Delivery;
-use crate::ext::under_way::UnderWay;
+use crate::ext::in_flight::UnderWay;
 
 pin_project! {
     /// Future of [`EventStreamExt::for_each_acked`](crate::EventStreamExt::for_each_acked).

@@ -9,7 +9,7 @@ use pin_project_lite::pin_project;
 
 use crate::delivery::Delivery;
 use crate::ext::batch::Batch;
-use crate::ext::gathering::{Gathering, Stopped};
+use crate::ext::batch_buffer::{Gathering, Stopped};
 
 pin_project! {
     /// Stream of [`EventStreamExt::ready_batches`](crate::EventStreamExt::ready_batches).

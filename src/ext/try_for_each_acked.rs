@@ -9,8 +9,8 @@ use futures_core::{FusedFuture, Stream};
 use pin_project_lite::pin_project;
 
 use crate::delivery::Delivery;
-use crate::ext::under_way::UnderWay;
-use crate::foreign::Shielded;
+use crate::ext::in_flight::UnderWay;
+use crate::util::panic_guard::Shielded;
 
 pin_project! {
     /// Future of [`EventStreamExt::try_for_each_acked`], which stops at the first error;

@@ -8,8 +8,8 @@ use futures_core::{FusedStream, Stream};
 
 use super::Filtered;
 use crate::delivery::Delivery;
-use crate::end::EndReason;
-use crate::inspect::SubscriberId;
+use crate::end_reason::EndReason;
+use crate::subscriber_id::SubscriberId;
 
 /// A stream of [deliveries](Delivery) of what a filter lets through: [`Filtered::deliveries`].
 ///

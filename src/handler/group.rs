@@ -3,14 +3,14 @@
 use std::fmt;
 use std::future::Future;
 
-use super::candidate::Candidate;
-use super::fate::{Life, Listed};
-use super::manage::{find, remove};
-use super::order::Command;
+use super::command::Command;
+use super::exit::{Life, Listed};
+use super::manager_ext::{find, remove};
+use super::new_handler::Candidate;
 use super::{AddHandlerError, Handler, HandlerRef, Restart, StopReason};
-use crate::foreign::discard;
-use crate::roster::Roster;
-use crate::sync::Arc;
+use crate::channel::handlers::names::Roster;
+use crate::util::panic_guard::discard;
+use crate::util::sync::Arc;
 
 /// Many handlers in **one** task, on one subscription: `GenEvent`'s own shape.
 ///

@@ -6,13 +6,13 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::task::unconstrained;
 
-use super::order::{Command, Order};
-use super::theirs::Theirs;
+use super::command::{Command, Order};
+use super::user_value::Theirs;
 use crate::channel::Channel;
-use crate::foreign::wake;
-use crate::inside;
-use crate::inspect::SubscriberId;
-use crate::sync::{Arc, AtomicBool, Mutex, MutexGuard, Ordering};
+use crate::channel::handlers::current;
+use crate::subscriber_id::SubscriberId;
+use crate::util::panic_guard::wake;
+use crate::util::sync::{Arc, AtomicBool, Mutex, MutexGuard, Ordering};
 
 /// Orders that the runner has not seen, and its waker.
 ///
@@ -188,7 +188,7 @@ impl<E> Link<E> {
 
     /// Whether the running code belongs to the handlers of this runner.
     pub(super) fn is_inside(&self) -> bool {
-        inside::handler() == Some(self.subscriber)
+        current::handler() == Some(self.subscriber)
     }
 
     /// Awaits something of the runner; `None` when that is to wait for itself.

@@ -7,11 +7,11 @@ use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::time::Duration;
 
-use super::fate::Life;
+use super::exit::Life;
 use super::owner::Owner;
-use super::theirs::Theirs;
+use super::user_value::Theirs;
 use super::{Handler, StopReason};
-use crate::clock::Instant;
+use crate::util::clock::Instant;
 
 pub(super) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -163,7 +163,7 @@ impl<E> Revival<E> {
 mod tests {
     use super::*;
     use crate::handler::handler_fn;
-    use crate::inspect::SubscriberId;
+    use crate::subscriber_id::SubscriberId;
 
     #[tokio::test(start_paused = true)]
     async fn what_is_long_ago_is_not_kept_however_often_it_may_be() {

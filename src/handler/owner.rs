@@ -2,13 +2,13 @@
 
 use std::task::{Context, Poll, Wake, Waker};
 
-use super::floor::catch;
+use super::command::Command;
 use super::mailbox::Link;
 use super::member::Boxed;
-use super::order::Command;
-use super::theirs::Theirs;
-use crate::foreign::discard;
-use crate::sync::{Arc, AtomicU64, Ordering};
+use super::user_code::catch;
+use super::user_value::Theirs;
+use crate::util::panic_guard::discard;
+use crate::util::sync::{Arc, AtomicU64, Ordering};
 
 /// Polled by the runner, when it has woken.
 pub(super) struct Owner<E> {

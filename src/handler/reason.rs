@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use super::HandlerRef;
-use crate::end::DisconnectCause;
+use crate::end_reason::DisconnectCause;
 use crate::error::{CLOSED, WOULD_DEADLOCK};
 
 /// Why a handler ended: [`HandlerRef::stopped`], and the argument of

@@ -11,19 +11,19 @@ use std::mem::take;
 use std::task::{Context, Poll};
 
 use super::StopReason;
-use super::fate::{Fate, Life};
-use super::floor::{Floor, HANDLER, Ran, Removed};
+use super::command::{Answer, Call, Command, Order, Swap};
+use super::exit::{Fate, Life};
 use super::mailbox::Link;
 use super::member::Member;
-use super::order::{Answer, Call, Command, Order, Swap};
 use super::owner::Owner;
+use super::user_code::{Floor, HANDLER, Ran, Removed};
 use crate::channel::Channel;
-use crate::end::EndReason;
-use crate::inspect::SubscriberId;
-use crate::room::Room;
+use crate::channel::trace::Scope;
+use crate::end_reason::EndReason;
+use crate::subscriber_id::SubscriberId;
 use crate::subscription::Subscription;
-use crate::sync::Arc;
-use crate::trace::Scope;
+use crate::util::shrink::Room;
+use crate::util::sync::Arc;
 
 /// Tells `stop` that the task has ended, however it did; also if it was never spawned.
 struct Running<E>(Arc<Channel<E>>, SubscriberId);

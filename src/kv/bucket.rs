@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use super::contents::{Contents, Values, remove};
 use super::exit::ExitReason;
-use crate::foreign::{discard, drop_payload, gently};
-use crate::sync::{AtomicU64, Ordering};
+use crate::util::panic_guard::{discard, drop_payload, gently};
+use crate::util::sync::{AtomicU64, Ordering};
 
 /// A named place for values by key, made by [`Registry::create`](super::Registry::create).
 ///

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use tokio::sync::{Mutex as Turn, MutexGuard as TurnGuard, watch};
 
 use super::exit::ExitReason;
-use crate::foreign::gently;
-use crate::room::Room;
-use crate::sync::Mutex;
+use crate::util::panic_guard::gently;
+use crate::util::shrink::Room;
+use crate::util::sync::Mutex;
 
 /// Shared, so that they can be taken out under the lock, and cloned and dropped after it.
 pub(super) type Values<V> = HashMap<String, Arc<V>>;

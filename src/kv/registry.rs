@@ -13,8 +13,8 @@ use super::bucket::Bucket;
 use super::event::RegistryEvent;
 use super::table::{CreateError, Table};
 use super::watch::Watch;
-use crate::foreign::gently;
-use crate::sync::spawn;
+use crate::util::panic_guard::gently;
+use crate::util::sync::spawn;
 use crate::{EventManager, SubscribeOptions, Subscription};
 
 /// Buckets by name, and a stream of what happens to them.

@@ -11,8 +11,8 @@ use tokio::sync::Notify;
 use super::bucket::{Bucket, Ending, Home};
 use super::event::RegistryEvent;
 use super::exit::ExitReason;
-use crate::room::Room;
-use crate::sync::Mutex;
+use crate::util::shrink::Room;
+use crate::util::sync::Mutex;
 
 /// Room in a short line that is kept, in events. After a long line, memory comes back.
 const SPARE_ROOM: usize = 1_024;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::bucket::Bucket;
-use crate::sync::Mutex;
+use crate::util::sync::Mutex;
 
 /// The buckets that exist, as far as a stream has told: kept up to date by
 /// [`reflect`](super::RegistryStreamExt::reflect).

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use super::EventManager;
 use crate::channel::Channel;
 use crate::options::Overflow;
-use crate::sync::Arc;
+use crate::util::sync::Arc;
 
 impl<E: Send + Sync + 'static> EventManager<E> {
     /// A manager whose subscribers may have up to `capacity` events unread.

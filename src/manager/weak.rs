@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::EventManager;
 use crate::channel::Channel;
-use crate::sync::Arc;
+use crate::util::sync::Arc;
 
 /// A handle to an [`EventManager`] that does not keep it open.
 ///

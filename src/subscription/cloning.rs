@@ -4,9 +4,9 @@
 //! claimed, and the next poll clones it again.
 
 use super::Subscription;
-use super::polling::AHEAD;
-use crate::cursor::Word;
-use crate::reading::Reading;
+use super::poll::AHEAD;
+use crate::channel::source::Reading;
+use crate::channel::subscriber::cursor::Word;
 
 /// Clones an event that is claimed. If `Clone` panics, notes that the next poll has to yield it.
 #[inline]

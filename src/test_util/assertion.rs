@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker, ready};
 use std::thread;
 use std::time::Duration;
 
-use super::alarm::Alarm;
+use super::timer::Alarm;
 
 /// As `assert_receive` of `ExUnit`.
 const LIMIT: Duration = Duration::from_millis(100);

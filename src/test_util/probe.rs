@@ -12,8 +12,8 @@ use std::task::{Context, Poll, Waker};
 use futures_core::Stream;
 
 use super::assertion::{Assertion, Look, sealed};
-use crate::foreign::{self, AllShielded, Shielded};
-use crate::sync::{Arc, Mutex};
+use crate::util::panic_guard::{self, AllShielded, Shielded};
+use crate::util::sync::{Arc, Mutex};
 
 /// Records what a handler or a stream sees, in order, to be asked at any time. Cheap to clone; all
 /// clones are the same probe.
@@ -84,7 +84,7 @@ struct Notes<T> {
 
 impl<T> Drop for Notes<T> {
     fn drop(&mut self) {
-        foreign::discard_all(std::mem::take(&mut self.items));
+        panic_guard::discard_all(std::mem::take(&mut self.items));
     }
 }
 
@@ -127,7 +127,7 @@ impl<T> Probe<T> {
             notes.items.push_back(item);
             std::mem::take(&mut notes.wakers)
         };
-        wakers.into_values().for_each(foreign::wake);
+        wakers.into_values().for_each(panic_guard::wake);
     }
 
     /// Reads `stream` to its end, and records what it yields: a future, for a task or to be polled.
@@ -222,7 +222,7 @@ impl<T> Probe<T> {
             notes.wakers.insert(waiter, waker)
         };
         drop(notes);
-        foreign::discard(former);
+        panic_guard::discard(former);
         found.map_or(Poll::Pending, Poll::Ready)
     }
 }
@@ -232,7 +232,7 @@ impl<T> Drop for Probe<T> {
     fn drop(&mut self) {
         if let Some(waiter) = self.waiter {
             let waker = self.notes.lock().wakers.remove(&waiter);
-            foreign::discard(waker);
+            panic_guard::discard(waker);
         }
     }
 }

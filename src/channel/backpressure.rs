@@ -1,0 +1,121 @@
+//! The line that publishers wait in: who stands in it, and when the head is called.
+
+use std::task::Waker;
+
+use super::{State, Wait};
+use crate::channel::effects::Effects;
+use crate::channel::machine::{Claim, Room};
+use crate::channel::wait_queue::Turn;
+use crate::subscriber_id::SubscriberId;
+use crate::util::clock::Instant;
+
+impl<E> State<E> {
+    /// Whether there is room; if not, handlers that hold it do not wait for themselves.
+    pub(super) fn room(&mut self, claim: Claim, effects: &mut Effects<E>) -> Room {
+        let room = self.ring.room(claim, Instant::now);
+        if self.line.has_inside() {
+            let Self {
+                ring,
+                permits_inside,
+                line,
+                ..
+            } = self;
+            let own = |handler| permits_inside.get(&handler).copied().unwrap_or(0);
+            let stuck = |handler| ring.is_blocking_itself(handler, own(handler));
+            effects.wake(line.call_inside(stuck));
+        }
+        room
+    }
+
+    /// Whether a publisher inside of `handler` could only wait for that handler.
+    pub(super) fn waits_for_itself(&self, handler: SubscriberId) -> bool {
+        let own = self.permits_inside.get(&handler).copied().unwrap_or(0);
+        self.ring.is_blocking_itself(handler, own)
+    }
+
+    /// A permit is given; `inside` of a handler, if of any.
+    pub(super) fn count_permit(&mut self, inside: Option<SubscriberId>) {
+        if let Some(handler) = inside {
+            *self.permits_inside.entry(handler).or_default() += 1;
+        }
+    }
+
+    /// That permit is used or dropped.
+    pub(super) fn uncount_permit(&mut self, inside: Option<SubscriberId>) {
+        let Some(handler) = inside else { return };
+        let own = self.permits_inside.get_mut(&handler);
+        let own = own.expect("a permit is counted while it is out");
+        *own -= 1;
+        if *own == 0 {
+            self.permits_inside.remove(&handler);
+        }
+    }
+
+    /// A publisher waits in line. `None`: not without a waker to spare.
+    pub(super) fn stand<R>(
+        &mut self,
+        claim: Claim,
+        turn: &mut Option<Turn>,
+        waker: &Waker,
+        spare: &mut Option<Waker>,
+        inside: Option<SubscriberId>,
+        effects: &mut Effects<E>,
+    ) -> Option<Result<R, Wait>> {
+        let Self { ring, line, .. } = self;
+        let place = match *turn {
+            Some(turn) if line.would_wake(turn, waker) => {
+                effects.discard(spare.take());
+                turn
+            }
+            Some(turn) => {
+                effects.discard(line.stay(turn, spare.take()?));
+                turn
+            }
+            None => line.join(claim, spare.take()?),
+        };
+        *turn = Some(place);
+        if inside.is_some() || line.has_inside() {
+            line.set_inside(place, inside);
+        }
+        if !line.is_head(place) {
+            return Some(Err(Wait { until: None }));
+        }
+        let until = ring.hold(Instant::now);
+        #[cfg(all(feature = "tracing", feature = "rt"))]
+        let until = until.and_then(|_| ring.warn(line.len(), Instant::now, effects));
+        line.set_alarm(until);
+        Some(Err(Wait { until }))
+    }
+
+    /// Tells the publisher at the head of the line that there is room, if there is, or that it
+    /// must look at the clock at another time.
+    pub(super) fn call_line(&mut self, effects: &mut Effects<E>) {
+        if self.line.is_empty() {
+            return;
+        }
+        // Also if the head has been called: those now in the way are waited for from now on.
+        let Some(head) = self.line.head() else { return };
+        let look = self.room(head.claim, effects) != Room::Full
+            || (self.ring.hold(Instant::now)).is_some_and(|time| !self.line.has_alarm(time));
+        if look {
+            effects.wake(self.line.call_head());
+        }
+    }
+
+    /// A publisher leaves the line; gives its waker back.
+    pub(super) fn leave_line(&mut self, turn: Turn) -> Option<Waker> {
+        if self.line.is_head(turn) {
+            self.ring.step_aside(Instant::now);
+        }
+        let waker = self.line.leave(turn);
+        self.note_departure();
+        waker
+    }
+
+    /// A publisher has left the line, or has not stood in it.
+    pub(super) fn note_departure(&mut self) {
+        if self.line.is_empty() {
+            self.ring.pause(Instant::now);
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Filtered subscriptions: joining, and what publishers must look at for them.
+
+use std::panic::Location;
+
+use super::{Channel, State};
+use crate::channel::effects::Effects;
+use crate::channel::filter::Judged;
+use crate::channel::filter::queue::Lane;
+use crate::options::SubscribeOptions;
+use crate::util::clock::Instant;
+use crate::util::sync::Arc;
+
+impl<E> State<E> {
+    /// Before the event that was judged is stored: whose queues are in its way.
+    #[inline]
+    pub(super) fn look(&mut self, judged: &mut Judged, effects: &mut Effects<E>) {
+        if let Some(answers) = judged.answers() {
+            self.ring.find_in_the_way(answers, Instant::now, effects);
+        }
+    }
+}
+
+impl<E: 'static> Channel<E> {
+    /// A new subscriber to what `judge` makes of the events. False if the channel is closed: it
+    /// is one of nothing then.
+    pub(crate) fn subscribe_filtered<T: Send + 'static>(
+        &self,
+        options: SubscribeOptions,
+        created_at: &'static Location<'static>,
+        judge: impl Fn(&E) -> Option<T> + Send + Sync + 'static,
+    ) -> (Arc<Lane<T>>, bool) {
+        self.run(|state, effects| {
+            let lane = state.ring.join_filtered(options, created_at, judge);
+            if state.ring.is_closed() {
+                state.ring.leave(lane.place().id.number, effects);
+                return (lane, false);
+            }
+            state.tell_watchers(effects);
+            (lane, true)
+        })
+    }
+}

@@ -1,0 +1,91 @@
+//! Who the subscribers are, and who is waited for.
+
+use std::collections::BTreeSet;
+
+use super::{Channel, State};
+use crate::channel::subscriber::Place;
+use crate::channel::ticket::{Ticket, Until};
+use crate::inspect::Stats;
+use crate::inspect::SubscriberInfo;
+use crate::util::clock::Instant;
+use crate::util::sync::Arc;
+
+impl<E> State<E> {
+    /// Now, if publishers wait: nobody is held up while none does.
+    pub(super) fn now(&self) -> Option<Instant> {
+        (!self.line.is_empty()).then(Instant::now)
+    }
+}
+
+impl<E> Channel<E> {
+    pub(crate) fn subscriber_count(&self) -> usize {
+        self.state.lock().ring.attached()
+    }
+
+    pub(crate) fn subscribers(&self) -> Vec<SubscriberInfo> {
+        let state = self.state.lock();
+        state.ring.infos(state.now())
+    }
+
+    #[cfg(all(feature = "tracing", feature = "rt"))]
+    pub(crate) fn set_warn_after(&self, time: Option<std::time::Duration>) {
+        self.state.lock().ring.set_warn_after(time);
+    }
+
+    /// Everything at once.
+    pub(crate) fn stats(&self) -> Stats {
+        let state = self.state.lock();
+        let State {
+            ring,
+            running,
+            line,
+            ..
+        } = &*state;
+        let mut leaving = ring.infos_leaving();
+        let known: BTreeSet<_> = leaving.iter().map(SubscriberInfo::id).collect();
+        let ending = running.values();
+        let ending = ending.filter(|place| !ring.counts(place.id) && !known.contains(&place.id));
+        leaving.extend(ending.map(|place| ring.info(None, place)));
+        leaving.sort_unstable_by_key(SubscriberInfo::id);
+        Stats {
+            name: self.name.clone(),
+            capacity: self.capacity,
+            published: ring.tail(),
+            closed: ring.is_closed(),
+            permits: ring.reserved(),
+            waiting: line.len(),
+            head_called: line.is_called(),
+            subscribers: ring.infos(state.now()),
+            leaving,
+        }
+    }
+
+    /// Those that hold up publishers.
+    pub(crate) fn blocking(&self) -> Vec<SubscriberInfo> {
+        let state = self.state.lock();
+        state.ring.infos_blocking(state.now())
+    }
+
+    /// Those that have not answered for event `seq`.
+    pub(crate) fn owing(&self, seq: u64, until: Until) -> Vec<SubscriberInfo> {
+        let state = self.state.lock();
+        state.ring.infos_owing(state.now(), seq, until)
+    }
+
+    /// Those that have not settled everything that is stored.
+    pub(crate) fn unsettled(&self) -> Vec<SubscriberInfo> {
+        let state = self.state.lock();
+        state.ring.infos_unsettled(state.now())
+    }
+
+    /// Those that `flush` waits for.
+    pub(crate) fn flushing(&self, flush: &Arc<Ticket>) -> Vec<SubscriberInfo> {
+        let state = self.state.lock();
+        state.ring.infos_flushing(state.now(), flush)
+    }
+
+    /// How many events the subscriber has yet to read, and whether these are the last.
+    pub(crate) fn backlog(&self, place: &Place) -> (usize, bool) {
+        self.state.lock().ring.backlog(place)
+    }
+}

@@ -1,0 +1,232 @@
+//! Subscribers: joining and leaving, what each reads next, and who sleeps until there is more.
+
+use std::panic::Location;
+use std::task::Waker;
+
+use super::{Channel, State};
+use crate::channel::effects::{Effect, Effects};
+use crate::channel::parked::Parked;
+use crate::channel::source::Reading;
+use crate::channel::subscriber::Place;
+use crate::channel::subscriber::cursor::Word;
+use crate::channel::subscriber::unacked::Report;
+use crate::end_reason::{DisconnectCause, EndReason};
+use crate::options::SubscribeOptions;
+use crate::subscriber_id::SubscriberId;
+use crate::util::panic_guard::discard;
+use crate::util::sync::{Arc, Ordering};
+
+/// What a subscriber that has nothing left in its batch gets.
+#[derive(Clone, Copy)]
+pub(crate) enum Next {
+    /// More to read.
+    More,
+    /// Closed, and everything read.
+    Closed,
+    /// It will be woken.
+    Parked,
+    /// Nothing to read, and no waker to park with was given.
+    Empty,
+}
+
+impl<E> State<E> {
+    /// After something was stored: everybody that sleeps has something to read.
+    pub(super) fn wake_readers(&mut self, effects: &mut Effects<E>) {
+        if self.parking.len() > 0 {
+            effects.push(Effect::WakeReaders(self.parking.unpark_all()));
+        }
+    }
+
+    /// Takes one out of those that sleep.
+    fn unpark(&mut self, key: u64) -> Option<Parked> {
+        let ring = &self.ring;
+        self.parking.unpark(key, |key| ring.place(key))
+    }
+
+    #[inline]
+    fn next(
+        &mut self,
+        place: &Place,
+        reading: &mut Reading<E>,
+        waker: &Waker,
+        spare: &mut Option<Waker>,
+        effects: &mut Effects<E>,
+    ) -> Next {
+        let key = place.id.number;
+        let word = place.cursor.finish_locked();
+        if word.is_watched() {
+            self.ring.report(key, None, effects);
+            if place.stage().is_some() {
+                if let Some(next) = self.next_stage(place, reading, waker, spare, effects) {
+                    return next;
+                }
+            }
+        }
+        if word.is_detached() {
+            let rest = self.ring.take_rest(key);
+            *reading = Reading::Rest(rest.expect("a stream takes its rest once"));
+            return Next::More;
+        }
+        let look = !(planted!("parks-blindly") && spare.is_some());
+        if look {
+            if let Some(batch) = self.ring.take(place, word.position(), effects) {
+                *reading = Reading::Batch(batch.clone());
+                return Next::More;
+            }
+        }
+        if self.ring.is_complete() {
+            return Next::Closed;
+        }
+        if self.parking.would_wake(place, waker) {
+            return Next::Parked;
+        }
+        let Some(waker) = spare.take() else {
+            return Next::Empty;
+        };
+        let replaced = self.parking.park(place, waker);
+        effects.extend(replaced.map(Effect::Forget));
+        if !self.release_if_idle(effects) {
+            self.ring.sleep(place, effects);
+        }
+        Next::Parked
+    }
+
+    /// Keeps nothing that everybody has read, once everybody waits for more. False if somebody
+    /// does not, or if events are retained.
+    pub(super) fn release_if_idle(&mut self, effects: &mut Effects<E>) -> bool {
+        if self.parking.len() != self.ring.readers() {
+            return false;
+        }
+        self.ring.release(effects)
+    }
+}
+
+impl<E> Channel<E> {
+    /// A new subscriber, where it begins, and what it reads first. The task of a handler or a
+    /// group counts as running from here on, until [`retire`](Self::retire).
+    pub(crate) fn subscribe(
+        &self,
+        options: SubscribeOptions,
+        created_at: &'static Location<'static>,
+    ) -> (Arc<Place>, Word, Reading<E>) {
+        self.run(|state, effects| {
+            let (place, replayed) = state.ring.join(options, created_at);
+            // Before the lock is free: what is overwritten from then on is lost to it.
+            let word = place.cursor.load();
+            if state.ring.is_closed() {
+                state.ring.leave(place.id.number, effects);
+                return (place, word, Reading::Ended(EndReason::Closed));
+            }
+            // Under the same lock as joining: `stop` waits for the task of every handler that joined
+            // before the manager was closed.
+            if place.kind.has_task() && !planted!("enlisted-late") {
+                state.running.insert(place.id, Arc::clone(&place));
+            }
+            state.tell_watchers(effects);
+            // While permits are out, it may be in the way at once.
+            if !planted!("joiner-unseen") {
+                state.call_line(effects);
+            }
+            (place, word, replayed.map_or(Reading::Ask, Reading::Rest))
+        })
+    }
+
+    /// What the subscriber reads next, into `reading`; if there is nothing, it is parked, with
+    /// `spare` if that is at hand and needed. It has finished with the event in hand.
+    #[inline]
+    pub(crate) fn next(
+        &self,
+        place: &Place,
+        reading: &mut Reading<E>,
+        waker: &Waker,
+        mut spare: Option<Waker>,
+    ) -> Next {
+        let mut effects = Effects::new();
+        let next = (self.state.lock()).next(place, reading, waker, &mut spare, &mut effects);
+        effects.run();
+        if let Some(unneeded) = spare {
+            discard(unneeded);
+        }
+        next
+    }
+
+    /// Whether there was nothing to read for the subscriber a moment ago: a hint, without the
+    /// lock.
+    #[inline]
+    pub(crate) fn seems_read(&self, position: u64) -> bool {
+        self.newest.load(Ordering::Acquire) <= position
+    }
+
+    /// A watched subscriber has claimed an event (`in_hand`) or finished with it (`None`).
+    pub(crate) fn report(&self, key: u64, in_hand: Option<u64>) {
+        self.run(|state, effects| {
+            if state.ring.report(key, in_hand, effects) {
+                state.call_line(effects);
+            }
+        });
+    }
+
+    /// The subscriber is gone, and has answered for the event in hand. True if it counted.
+    pub(crate) fn leave(&self, key: u64) -> bool {
+        self.run(|state, effects| {
+            let parked = state.unpark(key);
+            effects.extend(parked.map(Effect::Forget));
+            let counted = state.ring.leave(key, effects);
+            state.parking.give_back(state.ring.readers());
+            state.release_if_idle(effects);
+            state.call_line(effects);
+            counted
+        })
+    }
+
+    pub(crate) fn disconnect(&self, id: SubscriberId) -> bool {
+        self.run(|state, effects| {
+            let cause = DisconnectCause::Requested;
+            let counted = state.ring.disconnect(id, cause, effects);
+            if counted {
+                #[cfg(feature = "tracing")]
+                (state.ring).tell_left(id, "disconnected on request", effects);
+                let parked = state.unpark(id.number);
+                effects.extend(parked.map(Effect::WakeReader));
+                state.parking.give_back(state.ring.readers());
+                state.release_if_idle(effects);
+                state.call_line(effects);
+            }
+            counted
+        })
+    }
+
+    /// A handler's subscription, which has no handler any more: asked for by the handler's task.
+    #[cfg(feature = "rt")]
+    pub(crate) fn withdraw(&self, id: SubscriberId) {
+        self.run(|state, effects| {
+            if state.ring.withdraw(id, effects) {
+                #[cfg(feature = "tracing")]
+                (state.ring).tell_left(id, "no handler reads it any more", effects);
+                let parked = state.unpark(id.number);
+                effects.extend(parked.map(Effect::Forget));
+                state.parking.give_back(state.ring.readers());
+                state.release_if_idle(effects);
+                state.call_line(effects);
+            }
+        });
+    }
+}
+
+impl<E: Send + Sync> Report for Channel<E> {
+    fn report_settled(&self, subscriber: SubscriberId) {
+        self.run(|state, effects| state.ring.report_settled(subscriber, effects));
+    }
+
+    fn report_lane(&self, subscriber: SubscriberId, took: bool) {
+        self.run(|state, effects| {
+            if state.ring.report_lane(subscriber, took, effects) {
+                state.call_line(effects);
+            }
+        });
+    }
+
+    fn report_gone(&self, subscriber: SubscriberId) -> bool {
+        self.leave(subscriber.number)
+    }
+}

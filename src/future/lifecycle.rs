@@ -1,0 +1,74 @@
+//! Waiting for the manager itself: for its end, for subscribers.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use crate::channel::Channel;
+use crate::channel::watchers::{Event, Watch};
+
+/// Waits for something to happen to the manager.
+pub(super) struct Watching<'a, E> {
+    channel: &'a Channel<E>,
+    event: Event,
+    watch: Option<Watch>,
+}
+
+impl<'a, E> Watching<'a, E> {
+    pub(super) fn new(channel: &'a Channel<E>, event: Event) -> Self {
+        Self {
+            channel,
+            event,
+            watch: None,
+        }
+    }
+
+    pub(super) fn poll(&mut self, cx: &Context<'_>) -> Poll<usize> {
+        self.channel
+            .poll_event(self.event, &mut self.watch, cx.waker())
+    }
+}
+
+impl<E> Drop for Watching<'_, E> {
+    fn drop(&mut self) {
+        if let Some(watch) = self.watch.take() {
+            self.channel.leave_watch(watch);
+        }
+    }
+}
+
+/// Future of [`EventManager::closed`](crate::EventManager::closed).
+#[must_use = "futures do nothing unless polled"]
+pub struct Closed<'a, E>(Watching<'a, E>);
+
+impl<'a, E> Closed<'a, E> {
+    pub(crate) fn new(channel: &'a Channel<E>) -> Self {
+        Self(Watching::new(channel, Event::Closed))
+    }
+}
+
+impl<E> Future for Closed<'_, E> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.poll(cx).map(|_| ())
+    }
+}
+
+/// Future of [`EventManager::wait_for_subscribers`](crate::EventManager::wait_for_subscribers).
+#[must_use = "futures do nothing unless polled"]
+pub struct WaitForSubscribers<'a, E>(Watching<'a, E>);
+
+impl<'a, E> WaitForSubscribers<'a, E> {
+    pub(crate) fn new(channel: &'a Channel<E>, subscribers: usize) -> Self {
+        Self(Watching::new(channel, Event::Subscribers(subscribers)))
+    }
+}
+
+impl<E> Future for WaitForSubscribers<'_, E> {
+    type Output = usize;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<usize> {
+        self.0.poll(cx)
+    }
+}

@@ -1,0 +1,142 @@
+//! Stats as a drawing.
+
+use std::collections::BTreeSet;
+use std::fmt::{self, Write};
+
+use super::stats::{Named, Stats};
+use crate::inspect::SubscriberInfo;
+use crate::subscriber_id::SubscriberKind;
+
+impl Stats {
+    /// A drawing in DOT, the language of Graphviz: the manager, who reads from it, and who waits
+    /// for whom.
+    ///
+    /// A stream is an ellipse, a handler a component, a group of them a folder; what is dashed no
+    /// longer counts, and has yet to finish. Red arrows go from the publishers that wait to those
+    /// they wait for, with the time for which they have. Blue ones go from a subscriber to those that
+    /// come [after](crate::SubscribeOptions::after) it.
+    ///
+    /// Names may contain anything: what is not printable is shown as an escape.
+    ///
+    /// # Examples
+    /// `dot -Tsvg` draws what this prints:
+    ///
+    /// ```
+    /// use genevent::{EventManager, SubscribeOptions};
+    ///
+    /// let manager = EventManager::<u8>::builder().name("orders").capacity(2).build();
+    /// let kitchen = manager.subscribe_with(SubscribeOptions::new().name("kitchen"));
+    /// let drawing = manager.stats().to_dot();
+    /// assert!(drawing.starts_with("digraph genevent {"));
+    /// assert!(drawing.contains("manager -> s1"));
+    /// # drop(kitchen);
+    /// ```
+    #[must_use]
+    pub fn to_dot(&self) -> String {
+        Drawing(self).to_string()
+    }
+
+    fn draw(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(to, "digraph genevent {{")?;
+        writeln!(to, "  rankdir=LR;")?;
+        let mut label = match self.name() {
+            Some(name) => format!("{name:?}\n"),
+            None => String::new(),
+        };
+        let (published, capacity) = (self.published, self.capacity);
+        write!(label, "{published} published, capacity {capacity}")?;
+        if self.closed {
+            label.push_str(", closed");
+        }
+        writeln!(to, "  manager [shape=box, label={}];", Quoted(&label))?;
+        for info in &self.subscribers {
+            draw_subscriber(to, info, "solid")?;
+        }
+        for info in &self.leaving {
+            draw_subscriber(to, info, "dashed")?;
+        }
+        let drawn = || self.subscribers.iter().chain(&self.leaving);
+        let known: BTreeSet<_> = drawn().map(SubscriberInfo::id).collect();
+        for info in drawn() {
+            for other in info.after() {
+                if known.contains(other) {
+                    let (first, then) = (other.number, info.id().number);
+                    writeln!(to, "  s{first} -> s{then} [color=blue, label=after];")?;
+                }
+            }
+        }
+        if self.permits > 0 {
+            let label = format!("permits out: {}", self.permits);
+            writeln!(to, "  permits [shape=note, label={}];", Quoted(&label))?;
+            writeln!(to, "  permits -> manager [style=dotted];")?;
+        }
+        if self.waiting > 0 {
+            let mut label = format!("publishers in line: {}", self.waiting);
+            if self.head_called {
+                label.push_str("\nthe first has been woken");
+            }
+            writeln!(to, "  publishers [shape=cds, label={}];", Quoted(&label))?;
+            writeln!(to, "  publishers -> manager;")?;
+        }
+        let mut for_somebody = false;
+        for info in self.in_the_way() {
+            let time = format!("{:.1?}", info.holding().unwrap_or_default());
+            let (number, time) = (info.id().number, Quoted(&time));
+            writeln!(to, "  publishers -> s{number} [color=red, label={time}];")?;
+            for_somebody = true;
+        }
+        if self.waiting > 0 && !for_somebody && !self.head_called {
+            writeln!(to, "  publishers -> permits [color=red];")?;
+        }
+        writeln!(to, "}}")
+    }
+}
+
+struct Drawing<'a>(&'a Stats);
+
+impl fmt::Display for Drawing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.draw(f)
+    }
+}
+
+fn draw_subscriber(to: &mut fmt::Formatter<'_>, info: &SubscriberInfo, style: &str) -> fmt::Result {
+    let shape = match info.kind() {
+        SubscriberKind::Stream => "ellipse",
+        SubscriberKind::Filtered => "invtrapezium",
+        SubscriberKind::Handler => "component",
+        SubscriberKind::Group => "folder",
+    };
+    let (unread, window) = (info.pending(), info.window());
+    let mut label = format!("{}\n{unread} of {window} unread", Named(info));
+    write!(label, ", {} in hand", info.unacked())?;
+    if info.missed() > 0 {
+        write!(label, "\n{} missed", info.missed())?;
+    }
+    let (number, label) = (info.id().number, Quoted(&label));
+    writeln!(
+        to,
+        "  s{number} [shape={shape}, style={style}, label={label}];"
+    )?;
+    writeln!(to, "  manager -> s{number} [style={style}];")
+}
+
+/// Text as a label: between quotes, with what means something there escaped.
+struct Quoted<'a>(&'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_char('"')?;
+        for c in self.0.chars() {
+            match c {
+                '"' => f.write_str("\\\"")?,
+                '\\' => f.write_str("\\\\")?,
+                '\n' => f.write_str("\\n")?,
+                // Graphviz knows the entities of HTML.
+                '&' => f.write_str("&amp;")?,
+                c => f.write_char(c)?,
+            }
+        }
+        f.write_char('"')
+    }
+}

@@ -1,0 +1,12 @@
+//! Plumbing that knows nothing of events: locks, clocks, tasks, guards around user code.
+
+#[macro_use]
+pub(crate) mod fault;
+pub(crate) mod clock;
+pub(crate) mod panic_guard;
+pub(crate) mod shrink;
+#[cfg(feature = "rt")]
+pub(crate) mod spawn;
+pub(crate) mod sync;
+#[cfg(feature = "rt")]
+pub(crate) mod timer;

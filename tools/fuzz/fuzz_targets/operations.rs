@@ -1,0 +1,152 @@
+//! Sequences of operations, as the bytes choose them: the crate agrees with the reference of
+//! `tests/model` after each.
+#![no_main]
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use genevent::Overflow;
+use libfuzzer_sys::fuzz_target;
+use model::{Bounded, Ending, Kind, Op, Sequence};
+use tokio::runtime::{Builder, Runtime};
+
+#[allow(dead_code, unused_imports, reason = "its tests are not built here")]
+#[path = "../../../tests/model/main.rs"]
+mod model;
+
+thread_local! {
+    static RUNTIME: Rc<Runtime> = {
+        let mut builder = Builder::new_current_thread();
+        Rc::new(builder.enable_time().start_paused(true).build().expect("it needs no threads"))
+    };
+}
+
+fuzz_target!(|data: &[u8]| {
+    let sequence = Choices(data).sequence();
+    RUNTIME.with(|runtime| {
+        let _inside = runtime.enter();
+        if let Err(error) = model::run(&sequence, runtime) {
+            panic!("{error}\n{sequence:?}");
+        }
+    });
+});
+
+/// Bytes, each of which chooses something; zeros after the last one.
+struct Choices<'a>(&'a [u8]);
+
+impl Choices<'_> {
+    fn sequence(mut self) -> Sequence {
+        let capacity = usize::from(self.below(40)) + 1;
+        let retain = usize::from(self.below(8));
+        let default_overflow = self.overflow();
+        let ending = match self.below(3) {
+            0 => Ending::Close,
+            1 => Ending::Leave,
+            _ => Ending::DropManagers,
+        };
+        let mut ops = Vec::new();
+        while !self.0.is_empty() && ops.len() < 300 {
+            ops.push(self.op());
+        }
+        Sequence {
+            capacity,
+            retain,
+            default_overflow,
+            ops,
+            ending,
+        }
+    }
+
+    fn byte(&mut self) -> u8 {
+        match self.0.split_first() {
+            Some((&first, others)) => {
+                self.0 = others;
+                first
+            }
+            None => 0,
+        }
+    }
+
+    fn below(&mut self, end: u8) -> u8 {
+        self.byte() % end
+    }
+
+    fn flag(&mut self) -> bool {
+        self.below(2) == 1
+    }
+
+    fn overflow(&mut self) -> Overflow {
+        match self.below(4) {
+            0 => Overflow::Wait,
+            1 => Overflow::DropOldest,
+            2 => Overflow::Disconnect,
+            _ => Overflow::WaitAtMost(Duration::from_millis(self.below(20).into())),
+        }
+    }
+
+    fn policy(&mut self) -> Option<Overflow> {
+        self.flag().then(|| self.overflow())
+    }
+
+    fn window(&mut self) -> u8 {
+        self.below(8) + 1
+    }
+
+    fn kind(&mut self) -> Kind {
+        match self.below(9) {
+            0 => Kind::Notify,
+            1 => Kind::AckNotify,
+            2 => Kind::SyncNotify,
+            3 => Kind::Reserve,
+            4 => Kind::Flush,
+            5 => Kind::Stop,
+            6 => Kind::Closed,
+            7 => Kind::WaitForSubscribers(self.below(7)),
+            _ => {
+                let bounded = match self.below(4) {
+                    0 => Bounded::AckNotify,
+                    1 => Bounded::SyncNotify,
+                    2 => Bounded::Flush,
+                    _ => Bounded::Stop,
+                };
+                Kind::Within(bounded, self.below(30))
+            }
+        }
+    }
+
+    fn op(&mut self) -> Op {
+        match self.below(32) {
+            0 => Op::TryNotify,
+            1 => Op::Flood(self.below(20) + 1),
+            2 => Op::Start(self.kind(), true),
+            3 => Op::Start(self.kind(), false),
+            4 => Op::Poll(self.byte(), self.flag()),
+            5 | 6 => Op::Run(self.byte()),
+            7 => Op::Cancel(self.byte()),
+            8 => Op::Subscribe(self.policy(), self.window(), self.below(9)),
+            9 => Op::SubscribeWhere(self.policy(), self.window(), self.below(3) + 1),
+            10 => Op::SubscribeAfter(self.policy(), self.window(), self.byte()),
+            11 | 12 => Op::Next(self.byte(), self.flag()),
+            13 => Op::Ack(self.byte()),
+            14 => Op::Convert(self.byte()),
+            15 => Op::Deliver(self.byte()),
+            16 => Op::Settle(self.byte(), self.flag()),
+            17 => Op::Transform(self.byte(), self.flag()),
+            18 => Op::Leave(self.byte()),
+            19 => Op::Crash(self.byte()),
+            20 => Op::Disconnect(self.byte()),
+            21 => Op::UsePermit(self.byte()),
+            22 => Op::DropPermit(self.byte()),
+            23 => Op::Sink(self.flag()),
+            24 => Op::PollReady(self.byte(), self.flag()),
+            25 => Op::Send(self.byte()),
+            26 => Op::PollFlush(self.byte(), self.flag()),
+            27 => Op::PollClose(self.byte(), self.flag()),
+            28 => Op::DropSink(self.byte()),
+            29 => Op::CloneHandle,
+            30 => Op::DropHandle,
+            _ if self.below(8) == 0 => Op::Close,
+            _ => Op::Advance(self.below(12) + 1),
+        }
+    }
+}
