@@ -8,12 +8,12 @@
 use std::collections::BTreeMap;
 
 use crate::channel::effects::Effects;
-use crate::channel::handlers::names::Roster;
-use crate::channel::machine::Ring;
-use crate::channel::parked::Parking;
-use crate::channel::subscriber::Place;
+use crate::channel::handlers::names::HandlerNames;
+use crate::channel::machine::Machine;
+use crate::channel::parked::ParkedReaders;
+use crate::channel::subscriber::SubscriberState;
 use crate::channel::ticket::Ticket;
-use crate::channel::wait_queue::Line;
+use crate::channel::wait_queue::WaitQueue;
 use crate::channel::watchers::Watchers;
 use crate::options::Overflow;
 use crate::subscriber_id::SubscriberId;
@@ -41,7 +41,7 @@ pub(crate) mod ticket;
 pub(crate) mod wait_queue;
 pub(crate) mod watchers;
 
-pub(crate) use publish::{Refusal, Wait};
+pub(crate) use publish::{Rejected, Wait};
 pub(crate) use subscribe::Next;
 
 pub(crate) struct Channel<E> {
@@ -55,17 +55,17 @@ pub(crate) struct Channel<E> {
     name: Option<Arc<str>>,
     capacity: usize,
     /// The names of its handlers, and of their groups.
-    roster: Arc<Roster>,
+    handler_names: Arc<HandlerNames>,
 }
 
 struct State<E> {
-    ring: Ring<E>,
+    ring: Machine<E>,
     /// The handlers and groups whose tasks run.
-    running: BTreeMap<SubscriberId, Arc<Place>>,
+    running: BTreeMap<SubscriberId, Arc<SubscriberState>>,
     /// How many permits are out that were given inside of each handler.
     permits_inside: BTreeMap<SubscriberId, u64>,
-    line: Line,
-    parking: Parking,
+    queue: WaitQueue,
+    parked: ParkedReaders,
     watchers: Watchers,
 }
 
@@ -80,7 +80,7 @@ impl<E> Channel<E> {
             not(feature = "tracing"),
             expect(unused_mut, reason = "it needs no name")
         )]
-        let mut ring = Ring::new(capacity, default_overflow, retain);
+        let mut ring = Machine::new(capacity, default_overflow, retain);
         #[cfg(feature = "tracing")]
         ring.name.clone_from(&name);
         Arc::new(Self {
@@ -89,15 +89,15 @@ impl<E> Channel<E> {
                 ring,
                 running: BTreeMap::new(),
                 permits_inside: BTreeMap::new(),
-                line: Line::default(),
-                parking: Parking::new(),
+                queue: WaitQueue::default(),
+                parked: ParkedReaders::new(),
                 watchers: Watchers::default(),
             }),
             newest: AtomicU64::new(0),
             handles: AtomicUsize::new(1),
             name,
             capacity,
-            roster: Arc::default(),
+            handler_names: Arc::default(),
         })
     }
 
@@ -127,8 +127,8 @@ impl<E> Channel<E> {
             state.ring.close(effects);
             // Before those that sleep are woken: what was retained goes.
             state.release_if_idle(effects);
-            state.tell_watchers(effects);
-            effects.wake(state.line.call_all());
+            state.notify_watchers(effects);
+            effects.wake(state.queue.notify_all());
         });
     }
 

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::{FusedStream, Stream};
 
-use crate::channel::subscriber::Place;
+use crate::channel::subscriber::SubscriberState;
 use crate::channel::ticket::Ticket;
 use crate::end_reason::EndReason;
 use crate::subscriber_id::SubscriberId;
@@ -103,7 +103,7 @@ impl<E: Clone> Stream for Deliveries<E> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Delivery<E>>> {
         let is_out = self.subscription.has_unyielded();
-        if !is_out && !self.subscription.place().has_room_out(cx.waker()) {
+        if !is_out && !self.subscription.place().may_deliver(cx.waker()) {
             return Poll::Pending;
         }
         let event = ready!(Pin::new(&mut self.subscription).poll_next(cx));
@@ -124,7 +124,7 @@ impl<E: Clone> FusedStream for Deliveries<E> {
 impl<E> Drop for Deliveries<E> {
     fn drop(&mut self) {
         // The deliveries that are out would keep its waker, and wake it in vain.
-        if let Some(held) = self.subscription.place().held() {
+        if let Some(held) = self.subscription.place().unacked_set() {
             held.stop_waiting();
         }
     }
@@ -252,7 +252,7 @@ impl<E> fmt::Debug for Delivery<E> {
 #[must_use = "dropping an ack says that its event was not finished with: call `ack`"]
 pub struct Ack {
     seq: u64,
-    place: Arc<Place>,
+    place: Arc<SubscriberState>,
     /// Who waits for the answer, until it is given. `None` from the start if nobody does, or if
     /// the delivery owes nothing.
     ticket: Option<Arc<Ticket>>,
@@ -260,7 +260,7 @@ pub struct Ack {
 
 impl Ack {
     /// `place` has noted the delivery as out.
-    pub(crate) fn new(seq: u64, place: Arc<Place>, ticket: Option<Arc<Ticket>>) -> Self {
+    pub(crate) fn new(seq: u64, place: Arc<SubscriberState>, ticket: Option<Arc<Ticket>>) -> Self {
         Self { seq, place, ticket }
     }
 
@@ -284,7 +284,7 @@ impl Drop for Ack {
         if let Some(ticket) = self.ticket.take() {
             ticket.drop_by(self.place.id);
         }
-        self.place.close(self.seq);
+        self.place.settle_delivery(self.seq);
     }
 }
 

@@ -36,16 +36,16 @@ use std::task::{Context, Poll, ready};
 use futures_core::{FusedStream, Stream};
 
 use crate::channel::Channel;
-use crate::channel::filter::queue::{Item, Lane, Queued, Taken};
-use crate::channel::subscriber::Place;
-use crate::channel::subscriber::unacked::{Held, Report};
-use crate::channel::ticket::{Ticket, Until};
+use crate::channel::filter::queue::{AnyQueue, FilterQueue, Popped, QueuedEvent};
+use crate::channel::subscriber::SubscriberState;
+use crate::channel::subscriber::unacked::{ChannelReports, UnackedSet};
+use crate::channel::ticket::{AckLevel, Ticket};
 use crate::delivery::Ack;
 use crate::end_reason::EndReason;
 use crate::options::SubscribeOptions;
 use crate::subscriber_id::SubscriberId;
 #[cfg(feature = "rt")]
-use crate::subscription::PAID_TOGETHER;
+use crate::subscription::EVENTS_PER_COOP_UNIT;
 use crate::subscription::Received;
 use crate::util::sync::{Arc, Ordering};
 
@@ -93,8 +93,8 @@ pub use with_missed::FilteredWithMissed;
 #[must_use = "a subscription that is not read makes publishers wait once its window is full"]
 pub struct Filtered<T> {
     /// The channel leaves nothing half done when somebody's code panics.
-    channel: AssertUnwindSafe<Arc<dyn Report>>,
-    lane: Arc<Lane<T>>,
+    channel: AssertUnwindSafe<Arc<dyn ChannelReports>>,
+    queue: Arc<FilterQueue<T>>,
     /// Who waits until the event in hand is finished with.
     in_hand: Option<Arc<Ticket>>,
     /// The number of the last event taken, and whether it is in hand or out as a delivery.
@@ -117,7 +117,7 @@ impl<T: Send + 'static> Filtered<T> {
         trace!(joined(lane.place(), is_open));
         Self {
             channel: AssertUnwindSafe(Arc::clone(channel) as _),
-            lane,
+            queue: lane,
             in_hand: None,
             last: (0, false),
             ended: (!is_open).then_some(EndReason::Closed),
@@ -146,20 +146,20 @@ impl<T: Send + 'static> Filtered<T> {
     /// ```
     pub fn deliveries(mut self) -> FilteredDeliveries<T> {
         self.ack();
-        let place = self.lane.place();
+        let place = self.queue.place();
         let channel = Arc::downgrade(&self.channel);
-        place.hold(Held::new(channel, place.max_unacked));
+        place.set_unacked(UnackedSet::new(channel, place.max_unacked));
         FilteredDeliveries::new(self)
     }
 
     /// How many items wait to be read.
     #[must_use]
     pub fn pending(&self) -> usize {
-        self.lane.len()
+        self.queue.len()
     }
 
     fn hint(&self) -> (usize, Option<usize>) {
-        let (pending, is_last) = self.lane.backlog();
+        let (pending, is_last) = self.queue.backlog();
         (pending, is_last.then_some(pending))
     }
 }
@@ -194,8 +194,8 @@ impl<T> Filtered<T> {
         self.answer();
         if std::mem::take(&mut self.last.1) {
             let word = self.place().cursor.finish();
-            if word.is_watched() {
-                self.channel.report_lane(self.id(), false);
+            if word.must_report() {
+                self.channel.report_queue(self.id(), false);
             }
         }
     }
@@ -251,8 +251,8 @@ impl<T> Filtered<T> {
         FilteredWithMissed::new(self)
     }
 
-    fn place(&self) -> &Arc<Place> {
-        self.lane.place()
+    fn place(&self) -> &Arc<SubscriberState> {
+        self.queue.place()
     }
 
     /// The duty that comes with the item just yielded, for a stream of deliveries.
@@ -266,7 +266,7 @@ impl<T> Filtered<T> {
     fn answer(&mut self) {
         if let Some(ticket) = self.in_hand.take() {
             ticket.ack();
-            self.place().awaited.store(0, Ordering::Release);
+            self.place().awaited_seq.store(0, Ordering::Release);
         }
     }
 
@@ -282,15 +282,15 @@ impl<T> Filtered<T> {
         }
         #[cfg(feature = "rt")]
         ready!(self.poll_paid(cx));
-        let (taken, word) = self.lane.take(cx.waker(), tell_missed);
-        let took = matches!(&taken, Taken::Item(item) if item.owes);
+        let (taken, word) = self.queue.pop(cx.waker(), tell_missed);
+        let took = matches!(&taken, Popped::Event(item) if item.needs_ack);
         let had = std::mem::take(&mut self.last.1);
-        if word.is_watched() && (took || had) && !planted!("filter-late-room") {
-            self.channel.report_lane(self.id(), took);
+        if word.must_report() && (took || had) && !seeded_bug!("filter-late-room") {
+            self.channel.report_queue(self.id(), took);
         }
         match taken {
-            Taken::Item(item) => Poll::Ready(Some(Received::Event(self.receive(item)))),
-            Taken::Missed(lost) => {
+            Popped::Event(item) => Poll::Ready(Some(Received::Event(self.receive(item)))),
+            Popped::Missed(lost) => {
                 #[cfg(feature = "rt")]
                 {
                     // A reader that is told of losses alone leaves its neighbours turns, too.
@@ -298,8 +298,8 @@ impl<T> Filtered<T> {
                 }
                 Poll::Ready(Some(Received::Missed(lost)))
             }
-            Taken::Parked => Poll::Pending,
-            Taken::Ended(reason) => {
+            Popped::Parked => Poll::Pending,
+            Popped::Ended(reason) => {
                 self.ended = Some(reason);
                 self.channel.report_gone(self.id());
                 trace!(ended(self.place(), reason));
@@ -309,10 +309,10 @@ impl<T> Filtered<T> {
     }
 
     /// The item is in hand: answers for that.
-    fn receive(&mut self, item: Item<T>) -> T {
-        self.last = (item.seq, item.owes);
+    fn receive(&mut self, item: QueuedEvent<T>) -> T {
+        self.last = (item.seq, item.needs_ack);
         match item.ticket {
-            Some(ticket) if ticket.until() == Until::Received => ticket.ack(),
+            Some(ticket) if ticket.until() == AckLevel::Received => ticket.ack(),
             ticket => self.in_hand = ticket,
         }
         #[cfg(feature = "rt")]
@@ -325,7 +325,7 @@ impl<T> Filtered<T> {
     /// As a plain subscription pays, for what was taken.
     #[cfg(feature = "rt")]
     fn poll_paid(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if u64::from(self.unpaid) >= PAID_TOGETHER {
+        if u64::from(self.unpaid) >= EVENTS_PER_COOP_UNIT {
             ready!(tokio::task::coop::poll_proceed(cx)).made_progress();
             self.unpaid = 0;
         }
@@ -374,7 +374,7 @@ impl<T> Drop for Filtered<T> {
                 trace!(dropped(self.place()));
             }
         }
-        self.lane.clear();
+        self.queue.clear();
     }
 }
 

@@ -12,7 +12,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use crate::channel::Channel;
-use crate::channel::ticket::{Ticket, Until};
+use crate::channel::ticket::{AckLevel, Ticket};
 #[cfg(feature = "rt")]
 use crate::error::{DeadlineError, NotStored, Unanswered};
 use crate::error::{NotifyError, ReserveError};
@@ -31,17 +31,17 @@ mod within;
 
 pub use flush::{Flush, Stop};
 pub use lifecycle::{Closed, WaitForSubscribers};
-pub(crate) use publish::Queueing;
-use publish::{POLLED_AGAIN, Storing};
+pub(crate) use publish::QueueEntry;
+use publish::{POLLED_AGAIN, StoreEvent};
 
 /// Future of [`EventManager::notify`](crate::EventManager::notify).
 #[must_use = "an event is not published until its future is polled"]
-pub struct Notify<'a, E>(Storing<'a, E>);
+pub struct Notify<'a, E>(StoreEvent<'a, E>);
 
 impl<'a, E> Notify<'a, E> {
     #[inline]
     pub(crate) fn new(channel: &'a Channel<E>, event: E) -> Self {
-        Self(Storing::new(channel, event))
+        Self(StoreEvent::new(channel, event))
     }
 }
 
@@ -60,18 +60,18 @@ impl<E> Future for Notify<'_, E> {
 }
 
 /// Stores an event, then waits for its subscribers' answers.
-struct Awaiting<'a, E> {
-    storing: Storing<'a, E>,
-    until: Until,
+struct StoreAndAwaitAcks<'a, E> {
+    storing: StoreEvent<'a, E>,
+    until: AckLevel,
     /// From the first poll on, until it is settled.
     ticket: Option<Arc<Ticket>>,
     stored: Option<Stored>,
 }
 
-impl<'a, E> Awaiting<'a, E> {
-    fn new(channel: &'a Channel<E>, event: E, until: Until) -> Self {
+impl<'a, E> StoreAndAwaitAcks<'a, E> {
+    fn new(channel: &'a Channel<E>, event: E, until: AckLevel) -> Self {
         Self {
-            storing: Storing::new(channel, event),
+            storing: StoreEvent::new(channel, event),
             until,
             ticket: None,
             stored: None,
@@ -79,7 +79,7 @@ impl<'a, E> Awaiting<'a, E> {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Receipt, NotifyError<E>>> {
-        if self.stored.is_none() && self.storing.channel.would_hear_itself() {
+        if self.stored.is_none() && self.storing.channel.current_handler_is_subscribed() {
             let event = self.storing.event.take().expect(POLLED_AGAIN);
             self.storing.leave();
             // A panic may have left its waker at an earlier poll, elsewhere.
@@ -127,7 +127,7 @@ impl<'a, E> Awaiting<'a, E> {
 }
 
 #[cfg(feature = "rt")]
-impl<E> Awaiting<'_, E> {
+impl<E> StoreAndAwaitAcks<'_, E> {
     /// Who has yet to answer, once it is stored.
     fn pending(&self) -> Option<Vec<SubscriberInfo>> {
         let Stored { seq, .. } = self.stored?;
@@ -163,7 +163,7 @@ fn is_late(pending: &[SubscriberInfo], ticket: &Ticket) -> bool {
     !pending.is_empty() && !ticket.is_settled()
 }
 
-impl<E> Drop for Awaiting<'_, E> {
+impl<E> Drop for StoreAndAwaitAcks<'_, E> {
     fn drop(&mut self) {
         self.abandon();
     }
@@ -173,11 +173,11 @@ macro_rules! awaiting_future {
     ($(#[$doc:meta])* $name:ident, $until:expr) => {
         $(#[$doc])*
         #[must_use = "an event is not published until its future is polled"]
-        pub struct $name<'a, E>(Awaiting<'a, E>);
+        pub struct $name<'a, E>(StoreAndAwaitAcks<'a, E>);
 
         impl<'a, E> $name<'a, E> {
             pub(crate) fn new(channel: &'a Channel<E>, event: E) -> Self {
-                Self(Awaiting::new(channel, event, $until))
+                Self(StoreAndAwaitAcks::new(channel, event, $until))
             }
         }
 
@@ -228,26 +228,26 @@ macro_rules! awaiting_future {
 
 awaiting_future! {
     /// Future of [`EventManager::ack_notify`](crate::EventManager::ack_notify).
-    AckNotify, Until::Received
+    AckNotify, AckLevel::Received
 }
 
 awaiting_future! {
     /// Future of [`EventManager::sync_notify`](crate::EventManager::sync_notify).
-    SyncNotify, Until::Finished
+    SyncNotify, AckLevel::Finished
 }
 
 /// Future of [`EventManager::reserve`](crate::EventManager::reserve).
 #[must_use = "futures do nothing unless polled"]
 pub struct Reserve<'a, E> {
     channel: &'a Arc<Channel<E>>,
-    queueing: Queueing,
+    queueing: QueueEntry,
 }
 
 impl<'a, E> Reserve<'a, E> {
     pub(crate) fn new(channel: &'a Arc<Channel<E>>) -> Self {
         Self {
             channel,
-            queueing: Queueing::default(),
+            queueing: QueueEntry::default(),
         }
     }
 }

@@ -74,7 +74,7 @@ mod user_value;
 use std::future::Future;
 use std::ops::ControlFlow;
 
-pub use closure::{Answer, HandlerFn, handler_fn};
+pub use closure::{HandlerFn, IntoControlFlow, handler_fn};
 pub use group::HandlerGroup;
 pub use guard::HandlerGuard;
 pub use handler_ref::HandlerRef;

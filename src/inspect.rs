@@ -4,7 +4,7 @@ use std::fmt;
 use std::panic::Location;
 use std::time::Duration;
 
-use crate::channel::subscriber::Place;
+use crate::channel::subscriber::SubscriberState;
 use crate::options::Overflow;
 use crate::subscriber_id::{SubscriberId, SubscriberKind};
 use crate::util::sync::Arc;
@@ -37,7 +37,7 @@ pub use stats::Stats;
 /// [`EventManager::subscribers`]: crate::EventManager::subscribers
 #[derive(Debug, Clone)]
 pub struct SubscriberInfo {
-    pub(crate) place: Arc<Place>,
+    pub(crate) place: Arc<SubscriberState>,
     pub(crate) pending: usize,
     pub(crate) unacked: usize,
     pub(crate) missed: u64,

@@ -84,7 +84,7 @@ pub enum Overflow {
 
 impl Overflow {
     /// Whether publishers wait for such a subscriber.
-    pub(crate) fn makes_wait(self) -> bool {
+    pub(crate) fn is_lossless(self) -> bool {
         match self {
             Self::Wait => true,
             #[cfg(feature = "rt")]
@@ -94,7 +94,7 @@ impl Overflow {
     }
 
     /// For how long they do, if not for ever.
-    pub(crate) fn patience(self) -> Option<Duration> {
+    pub(crate) fn max_wait(self) -> Option<Duration> {
         match self {
             #[cfg(feature = "rt")]
             Self::WaitAtMost(patience) => Some(patience),

@@ -4,9 +4,9 @@ use std::fmt;
 use std::task::{Context, Poll, ready};
 
 use crate::channel::ticket::Ticket;
-use crate::channel::{Channel, Refusal};
+use crate::channel::{Channel, Rejected};
 use crate::error::ReserveError;
-use crate::future::Queueing;
+use crate::future::QueueEntry;
 use crate::subscriber_id::SubscriberId;
 use crate::util::sync::Arc;
 
@@ -53,7 +53,7 @@ pub struct Permit<E> {
 impl<E> Permit<E> {
     pub(crate) fn poll_reserve(
         channel: &Arc<Channel<E>>,
-        queueing: &mut Queueing,
+        queueing: &mut QueueEntry,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Self, ReserveError>> {
         let reserved = ready!(queueing.poll(cx, |turn, waker| channel.poll_reserve(turn, waker)));
@@ -62,8 +62,8 @@ impl<E> Permit<E> {
                 channel: Some(Arc::clone(channel)),
                 inside,
             }),
-            Err(Refusal::Closed) => Err(ReserveError::Closed),
-            Err(Refusal::WouldDeadlock) => Err(ReserveError::WouldDeadlock),
+            Err(Rejected::Closed) => Err(ReserveError::Closed),
+            Err(Rejected::WouldDeadlock) => Err(ReserveError::WouldDeadlock),
         })
     }
 
@@ -89,7 +89,7 @@ impl<E> Permit<E> {
 impl<E> Drop for Permit<E> {
     fn drop(&mut self) {
         if let Some(channel) = self.channel.take() {
-            channel.give_back(self.inside);
+            channel.release_permit(self.inside);
         }
     }
 }

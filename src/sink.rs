@@ -7,12 +7,12 @@ use std::task::{Context, Poll, ready};
 
 use futures_sink::Sink;
 
-use crate::channel::ticket::{Ticket, Until};
+use crate::channel::ticket::{AckLevel, Ticket};
 use crate::error::ReserveError;
-use crate::future::Queueing;
+use crate::future::QueueEntry;
 use crate::manager::EventManager;
 use crate::permit::Permit;
-use crate::util::shrink::Room;
+use crate::util::shrink::Shrink;
 use crate::util::sync::Arc;
 
 /// A sink whose items are published: [`EventManager::sink`].
@@ -48,7 +48,7 @@ use crate::util::sync::Arc;
 #[must_use = "sinks do nothing unless polled"]
 pub struct EventSink<E> {
     manager: EventManager<E>,
-    queueing: Queueing,
+    queueing: QueueEntry,
     permit: Option<Permit<E>>,
 }
 
@@ -56,7 +56,7 @@ impl<E> EventSink<E> {
     pub(crate) fn new(manager: EventManager<E>) -> Self {
         Self {
             manager,
-            queueing: Queueing::default(),
+            queueing: QueueEntry::default(),
             permit: None,
         }
     }
@@ -77,7 +77,7 @@ impl<E> EventSink<E> {
     }
 
     fn let_go(&mut self) {
-        if !planted!("closed-sink-keeps-permit") {
+        if !seeded_bug!("closed-sink-keeps-permit") {
             self.permit = None;
         }
         self.queueing.leave(self.manager.channel());
@@ -175,9 +175,9 @@ impl<E> Sink<E> for SyncSink<E> {
         // What is settled leaves before it can pile up behind an event that is not.
         if self.sent.len() == self.sent.capacity() {
             self.sent.retain(|ticket| !ticket.is_settled());
-            self.sent.give_back(KEPT);
+            self.sent.shrink_if_sparse(KEPT);
         }
-        let ticket = Ticket::new(Until::Finished);
+        let ticket = Ticket::new(AckLevel::Finished);
         self.sink.take_permit().notify_awaited(event, &ticket);
         self.sent.push_back(ticket);
         Ok(())
@@ -189,14 +189,14 @@ impl<E> Sink<E> for SyncSink<E> {
     ) -> Poll<Result<(), ReserveError>> {
         while let Some(ticket) = self.sent.front() {
             let channel = self.sink.manager.channel();
-            if !ticket.is_settled() && channel.would_await_itself() {
+            if !ticket.is_settled() && channel.current_handler_has_unsettled() {
                 // It may have been flushed elsewhere before.
                 ticket.abandon();
                 return Poll::Ready(Err(ReserveError::WouldDeadlock));
             }
             ready!(ticket.poll_settled(cx));
             self.sent.pop_front();
-            self.sent.give_back(KEPT);
+            self.sent.shrink_if_sparse(KEPT);
         }
         Poll::Ready(Ok(()))
     }

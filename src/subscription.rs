@@ -5,16 +5,16 @@ use std::panic::Location;
 use std::sync::Weak;
 
 use crate::channel::Channel;
-use crate::channel::source::{After, Reading};
-use crate::channel::subscriber::Place;
-use crate::channel::subscriber::cursor::Word;
-use crate::channel::subscriber::unacked::{Held, Report};
+use crate::channel::source::{Source, Then};
+use crate::channel::subscriber::SubscriberState;
+use crate::channel::subscriber::cursor::CursorState;
+use crate::channel::subscriber::unacked::{ChannelReports, UnackedSet};
 use crate::channel::ticket::Ticket;
 use crate::delivery::{Ack, Deliveries};
 use crate::end_reason::EndReason;
 use crate::options::SubscribeOptions;
 use crate::subscriber_id::SubscriberId;
-use crate::util::panic_guard::discard;
+use crate::util::panic_guard::drop_caught;
 use crate::util::sync::{Arc, Ordering};
 
 mod cloning;
@@ -22,7 +22,7 @@ mod poll;
 mod with_missed;
 
 #[cfg(feature = "rt")]
-pub(crate) use poll::PAID_TOGETHER;
+pub(crate) use poll::EVENTS_PER_COOP_UNIT;
 pub use with_missed::{Received, WithMissed};
 
 /// A stream of the events published after the call to [`subscribe`], and of those before it that
@@ -75,24 +75,24 @@ pub use with_missed::{Received, WithMissed};
 #[must_use = "a subscription that is not read makes publishers wait once its window is full"]
 pub struct Subscription<E> {
     channel: Arc<Channel<E>>,
-    place: Arc<Place>,
-    reading: Reading<E>,
+    subscriber: Arc<SubscriberState>,
+    source: Source<E>,
     /// The cursor's word as last seen.
-    word: Word,
+    state: CursorState,
     /// The number of the event in hand, if somebody waits until it is finished with; else 0.
-    in_hand: u64,
+    in_flight: u64,
     /// Events lost since the last one that was yielded.
-    gap: u64,
-    /// The event at `word`, in the batch, is claimed, and its `Clone` panicked: the next poll
-    /// yields it. Until then `word` is as [`Word::unyielded`] says, and nothing is in hand.
+    missed_before_next: u64,
+    /// The event at `state`, in the batch, is claimed, and its `Clone` panicked: the next poll
+    /// yields it. Until then `state` is as [`CursorState::unyielded`] says, and nothing is in hand.
     unyielded: bool,
     /// It was parked when last polled.
-    asleep: bool,
+    parked: bool,
     /// The position up to which its events are paid for out of the task's budget.
     #[cfg(feature = "rt")]
-    paid: u64,
+    coop_paid_to: u64,
     /// It yields deliveries: what it has in hand is kept account of in its place.
-    holds: bool,
+    explicit_acks: bool,
 }
 
 impl<E> Subscription<E> {
@@ -103,23 +103,23 @@ impl<E> Subscription<E> {
         created_at: &'static Location<'static>,
     ) -> Self {
         let (place, word, reading) = channel.subscribe(options, created_at);
-        trace!(joined(&place, !matches!(reading, Reading::Ended(_))));
+        trace!(joined(&place, !matches!(reading, Source::Ended(_))));
         Self {
             channel,
             // What was there before it is not paid for.
             #[cfg(feature = "rt")]
-            paid: match &reading {
-                Reading::Rest(rest) => rest.next - 1,
+            coop_paid_to: match &reading {
+                Source::Backlog(rest) => rest.next - 1,
                 _ => word.position(),
             },
-            word,
-            place,
-            reading,
-            in_hand: 0,
-            gap: 0,
+            state: word,
+            subscriber: place,
+            source: reading,
+            in_flight: 0,
+            missed_before_next: 0,
             unyielded: false,
-            asleep: false,
-            holds: false,
+            parked: false,
+            explicit_acks: false,
         }
     }
 
@@ -127,7 +127,7 @@ impl<E> Subscription<E> {
     /// [`Receipt::dropped_by`](crate::Receipt::dropped_by).
     #[must_use]
     pub fn id(&self) -> SubscriberId {
-        self.place.id
+        self.subscriber.id
     }
 
     /// Finishes with the event in hand without asking for the next one.
@@ -154,9 +154,9 @@ impl<E> Subscription<E> {
     pub fn ack(&mut self) {
         self.finish();
         // Amid a rest nothing is in hand, and what is lost meanwhile is told after it.
-        if self.word.is_watched() && matches!(self.reading, Reading::Ask | Reading::Batch(_)) {
-            self.channel.report(self.place.id.number, None);
-            self.look_again(self.place.cursor.load());
+        if self.state.must_report() && matches!(self.source, Source::Channel | Source::Segment(_)) {
+            self.channel.report(self.subscriber.id.number, None);
+            self.sync_cursor(self.subscriber.cursor.load());
         }
     }
 
@@ -164,7 +164,7 @@ impl<E> Subscription<E> {
     /// [`Overflow::DropOldest`](crate::Overflow::DropOldest).
     #[must_use]
     pub fn missed(&self) -> u64 {
-        self.place.missed()
+        self.subscriber.missed()
     }
 
     /// How many events wait to be read, [replayed](SubscribeOptions::replay) ones among them.
@@ -175,19 +175,19 @@ impl<E> Subscription<E> {
 
     /// How many events wait to be read, and whether these are the last.
     fn backlog(&self) -> (usize, bool) {
-        match &self.reading {
-            Reading::Ask | Reading::Batch(_) => {
-                let (unread, last) = self.channel.backlog(&self.place);
+        match &self.source {
+            Source::Channel | Source::Segment(_) => {
+                let (unread, last) = self.channel.backlog(&self.subscriber);
                 (unread + usize::from(self.unyielded), last)
             }
-            Reading::Rest(rest) => match rest.after {
-                After::Live => {
-                    let (unread, last) = self.channel.backlog(&self.place);
+            Source::Backlog(rest) => match rest.after {
+                Then::Live => {
+                    let (unread, last) = self.channel.backlog(&self.subscriber);
                     (rest.len() + unread, last)
                 }
-                After::End(_) => (rest.len(), true),
+                Then::Disconnected(_) => (rest.len(), true),
             },
-            Reading::Ended(_) => (0, true),
+            Source::Ended(_) => (0, true),
         }
     }
 
@@ -207,8 +207,8 @@ impl<E> Subscription<E> {
     /// ```
     #[must_use]
     pub fn end_reason(&self) -> Option<EndReason> {
-        match self.reading {
-            Reading::Ended(reason) => Some(reason),
+        match self.source {
+            Source::Ended(reason) => Some(reason),
             _ => None,
         }
     }
@@ -236,35 +236,35 @@ impl<E> Subscription<E> {
         WithMissed::new(self)
     }
 
-    pub(crate) fn place(&self) -> &Arc<Place> {
-        &self.place
+    pub(crate) fn place(&self) -> &Arc<SubscriberState> {
+        &self.subscriber
     }
 
     /// The duty that comes with the event just yielded, for a stream of deliveries.
     pub(crate) fn take_ack(&mut self) -> Ack {
-        let (seq, ticket) = match &self.reading {
+        let (seq, ticket) = match &self.source {
             // Settled when it was disconnected, or never owed.
-            Reading::Rest(rest) => (rest.next - 1, None),
-            _ => (self.word.position(), self.take_in_hand()),
+            Source::Backlog(rest) => (rest.next - 1, None),
+            _ => (self.state.position(), self.take_in_flight()),
         };
-        Ack::new(seq, Arc::clone(&self.place), ticket)
+        Ack::new(seq, Arc::clone(&self.subscriber), ticket)
     }
 
     pub(crate) fn is_ended(&self) -> bool {
-        matches!(self.reading, Reading::Ended(_))
+        matches!(self.source, Source::Ended(_))
     }
 
     /// Who waits for answers to event `seq`, which is in the batch.
     fn ticket(&self, seq: u64) -> Option<&Arc<Ticket>> {
-        match &self.reading {
-            Reading::Batch(batch) => batch.get(seq).ticket.as_ref(),
+        match &self.source {
+            Source::Segment(batch) => batch.get(seq).ticket.as_ref(),
             _ => None,
         }
     }
 
     /// Who waits until the event in hand is finished with; they get their answer elsewhere.
-    fn take_in_hand(&mut self) -> Option<Arc<Ticket>> {
-        match std::mem::take(&mut self.in_hand) {
+    fn take_in_flight(&mut self) -> Option<Arc<Ticket>> {
+        match std::mem::take(&mut self.in_flight) {
             0 => None,
             seq => self.ticket(seq).cloned(),
         }
@@ -272,52 +272,52 @@ impl<E> Subscription<E> {
 
     /// Answers for the event in hand, if somebody waits.
     #[inline]
-    fn answer(&mut self) {
-        if self.in_hand != 0 {
-            let seq = std::mem::take(&mut self.in_hand);
+    fn ack_current(&mut self) {
+        if self.in_flight != 0 {
+            let seq = std::mem::take(&mut self.in_flight);
             self.ticket(seq).into_iter().for_each(|ticket| ticket.ack());
-            self.place.awaited.store(0, Ordering::Release);
+            self.subscriber.awaited_seq.store(0, Ordering::Release);
         }
     }
 
     /// The event in hand is done with. Whoever watches has yet to be told.
     fn finish(&mut self) {
-        self.answer();
-        if !self.word.is_finished() {
-            let now = self.place.cursor.finish();
-            if planted!("lost-gap") {
-                self.word = now;
+        self.ack_current();
+        if !self.state.is_finished() {
+            let now = self.subscriber.cursor.finish();
+            if seeded_bug!("lost-gap") {
+                self.state = now;
             }
-            self.look_again(now);
+            self.sync_cursor(now);
         }
     }
 
     /// The cursor may have moved without us: newer events have overwritten what was between.
     #[inline]
-    fn look_again(&mut self, now: Word) {
-        let lost = now.position() - self.word.position();
+    fn sync_cursor(&mut self, now: CursorState) {
+        let lost = now.position() - self.state.position();
         if lost != 0 {
-            self.lose(lost);
+            self.note_missed(lost);
         }
-        self.word = now;
+        self.state = now;
     }
 
     #[cold]
     #[inline(never)]
-    fn lose(&mut self, events: u64) {
-        self.gap += events;
+    fn note_missed(&mut self, events: u64) {
+        self.missed_before_next += events;
         #[cfg(feature = "rt")]
         {
             // What it does not get is not paid for, but noticing that is: a reader that is told of
             // losses alone would otherwise never leave its neighbours a turn.
-            self.paid += events - 1;
+            self.coop_paid_to += events - 1;
         }
     }
 
     fn end(&mut self, reason: EndReason) {
-        self.reading = Reading::Ended(reason);
-        self.channel.leave(self.place.id.number);
-        trace!(ended(&self.place, reason));
+        self.source = Source::Ended(reason);
+        self.channel.leave(self.subscriber.id.number);
+        trace!(ended(&self.subscriber, reason));
     }
 }
 
@@ -346,17 +346,17 @@ impl<E: Send + Sync + 'static> Subscription<E> {
     /// ```
     pub fn deliveries(mut self) -> Deliveries<E> {
         self.ack();
-        let channel: Weak<dyn Report> = Arc::downgrade(&self.channel) as _;
-        let held = Held::new(channel, self.place.max_unacked);
+        let channel: Weak<dyn ChannelReports> = Arc::downgrade(&self.channel) as _;
+        let held = UnackedSet::new(channel, self.subscriber.max_unacked);
         if self.unyielded {
             // Noted as out before it is no longer in hand: a flush misses it in neither.
-            held.open(self.word.position());
+            held.insert(self.state.position());
         }
-        self.place.hold(held);
+        self.subscriber.set_unacked(held);
         if self.unyielded {
-            self.place.cursor.finish();
+            self.subscriber.cursor.finish();
         }
-        self.holds = true;
+        self.explicit_acks = true;
         Deliveries::new(self)
     }
 }
@@ -365,25 +365,25 @@ impl<E> Unpin for Subscription<E> {}
 
 impl<E> Drop for Subscription<E> {
     fn drop(&mut self) {
-        if let Some(ticket) = self.take_in_hand() {
+        if let Some(ticket) = self.take_in_flight() {
             if std::thread::panicking() {
-                ticket.drop_by(self.place.id);
+                ticket.drop_by(self.subscriber.id);
             } else {
                 ticket.ack();
             }
         }
         if self.unyielded {
-            let seq = self.word.position();
+            let seq = self.state.position();
             let ticket = self.ticket(seq).cloned();
-            drop(Ack::new(seq, Arc::clone(&self.place), ticket));
+            drop(Ack::new(seq, Arc::clone(&self.subscriber), ticket));
         }
-        if let Some(stage) = self.place.stage() {
-            discard(stage.stop_waiting());
+        if let Some(stage) = self.subscriber.stage() {
+            drop_caught(stage.stop_waiting());
         }
         if !self.is_ended() {
-            let counted = self.channel.leave(self.place.id.number);
+            let counted = self.channel.leave(self.subscriber.id.number);
             if counted {
-                trace!(dropped(&self.place));
+                trace!(dropped(&self.subscriber));
             }
         }
     }

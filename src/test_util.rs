@@ -83,7 +83,7 @@ mod timer;
 
 #[doc(inline)]
 pub use crate::{assert_ended, assert_next, assert_pending};
-pub use assertion::{Assertion, Look};
+pub use assertion::{Assertion, Check};
 pub use probe::{Probe, WaitFor};
 
 /// What the macros are made of.

@@ -4,11 +4,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use genevent::test_util::{Assertion, Look, Probe, WaitFor};
+use genevent::test_util::{Assertion, Check, Probe, WaitFor};
 
 #[test]
 fn the_question_of_an_assertion_can_be_named() {
-    struct Pending<L: Look>(Assertion<L>);
+    struct Pending<L: Check>(Assertion<L>);
     let probe = Probe::<u32>::new();
     probe.record(1);
     let pending: Pending<WaitFor<u32>> = Pending(probe.wait_for(1));

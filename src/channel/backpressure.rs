@@ -4,25 +4,25 @@ use std::task::Waker;
 
 use super::{State, Wait};
 use crate::channel::effects::Effects;
-use crate::channel::machine::{Claim, Room};
-use crate::channel::wait_queue::Turn;
+use crate::channel::machine::{Request, Room};
+use crate::channel::wait_queue::QueueKey;
 use crate::subscriber_id::SubscriberId;
 use crate::util::clock::Instant;
 
 impl<E> State<E> {
     /// Whether there is room; if not, handlers that hold it do not wait for themselves.
-    pub(super) fn room(&mut self, claim: Claim, effects: &mut Effects<E>) -> Room {
+    pub(super) fn room(&mut self, claim: Request, effects: &mut Effects<E>) -> Room {
         let room = self.ring.room(claim, Instant::now);
-        if self.line.has_inside() {
+        if self.queue.has_handler_waiters() {
             let Self {
                 ring,
                 permits_inside,
-                line,
+                queue: line,
                 ..
             } = self;
             let own = |handler| permits_inside.get(&handler).copied().unwrap_or(0);
             let stuck = |handler| ring.is_blocking_itself(handler, own(handler));
-            effects.wake(line.call_inside(stuck));
+            effects.wake(line.notify_handler_waiters(stuck));
         }
         room
     }
@@ -52,69 +52,74 @@ impl<E> State<E> {
     }
 
     /// A publisher waits in line. `None`: not without a waker to spare.
-    pub(super) fn stand<R>(
+    pub(super) fn enqueue_or_rearm<R>(
         &mut self,
-        claim: Claim,
-        turn: &mut Option<Turn>,
+        claim: Request,
+        turn: &mut Option<QueueKey>,
         waker: &Waker,
         spare: &mut Option<Waker>,
         inside: Option<SubscriberId>,
         effects: &mut Effects<E>,
     ) -> Option<Result<R, Wait>> {
-        let Self { ring, line, .. } = self;
+        let Self {
+            ring, queue: line, ..
+        } = self;
         let place = match *turn {
             Some(turn) if line.would_wake(turn, waker) => {
-                effects.discard(spare.take());
+                effects.drop_waker(spare.take());
                 turn
             }
             Some(turn) => {
-                effects.discard(line.stay(turn, spare.take()?));
+                effects.drop_waker(line.rearm(turn, spare.take()?));
                 turn
             }
-            None => line.join(claim, spare.take()?),
+            None => line.enqueue(claim, spare.take()?),
         };
         *turn = Some(place);
-        if inside.is_some() || line.has_inside() {
-            line.set_inside(place, inside);
+        if inside.is_some() || line.has_handler_waiters() {
+            line.set_handler(place, inside);
         }
-        if !line.is_head(place) {
+        if !line.is_front(place) {
             return Some(Err(Wait { until: None }));
         }
-        let until = ring.hold(Instant::now);
+        let until = ring.start_clocks(Instant::now);
         #[cfg(all(feature = "tracing", feature = "rt"))]
         let until = until.and_then(|_| ring.warn(line.len(), Instant::now, effects));
-        line.set_alarm(until);
+        line.set_timer(until);
         Some(Err(Wait { until }))
     }
 
     /// Tells the publisher at the head of the line that there is room, if there is, or that it
     /// must look at the clock at another time.
-    pub(super) fn call_line(&mut self, effects: &mut Effects<E>) {
-        if self.line.is_empty() {
+    pub(super) fn notify_front(&mut self, effects: &mut Effects<E>) {
+        if self.queue.is_empty() {
             return;
         }
         // Also if the head has been called: those now in the way are waited for from now on.
-        let Some(head) = self.line.head() else { return };
+        let Some(head) = self.queue.front() else {
+            return;
+        };
         let look = self.room(head.claim, effects) != Room::Full
-            || (self.ring.hold(Instant::now)).is_some_and(|time| !self.line.has_alarm(time));
+            || (self.ring.start_clocks(Instant::now))
+                .is_some_and(|time| !self.queue.has_timer(time));
         if look {
-            effects.wake(self.line.call_head());
+            effects.wake(self.queue.notify_front());
         }
     }
 
     /// A publisher leaves the line; gives its waker back.
-    pub(super) fn leave_line(&mut self, turn: Turn) -> Option<Waker> {
-        if self.line.is_head(turn) {
-            self.ring.step_aside(Instant::now);
+    pub(super) fn leave_queue(&mut self, turn: QueueKey) -> Option<Waker> {
+        if self.queue.is_front(turn) {
+            self.ring.unblock_queues(Instant::now);
         }
-        let waker = self.line.leave(turn);
+        let waker = self.queue.remove(turn);
         self.note_departure();
         waker
     }
 
     /// A publisher has left the line, or has not stood in it.
     pub(super) fn note_departure(&mut self) {
-        if self.line.is_empty() {
+        if self.queue.is_empty() {
             self.ring.pause(Instant::now);
         }
     }

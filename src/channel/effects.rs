@@ -5,14 +5,14 @@
 
 use std::task::Waker;
 
-use crate::channel::filter::queue::Queued;
-use crate::channel::filter::{Filters, Gone};
+use crate::channel::filter::queue::AnyQueue;
+use crate::channel::filter::{FilterSnapshot, RemovedFilter};
 use crate::channel::log::segment::Segment;
-use crate::channel::parked::{Parked, Unparked};
+use crate::channel::parked::{ParkedReader, Unparked};
 use crate::channel::source::Unread;
 use crate::channel::ticket::Ticket;
 use crate::subscriber_id::SubscriberId;
-use crate::util::panic_guard::{discard, wake};
+use crate::util::panic_guard::{drop_caught, wake};
 use crate::util::sync::Arc;
 
 pub(crate) enum Effect<E> {
@@ -21,28 +21,28 @@ pub(crate) enum Effect<E> {
     /// Everybody that sleeps has something to read.
     WakeReaders(Unparked),
     /// A subscriber goes on.
-    WakeReader(Parked),
+    WakeReader(ParkedReader),
     /// A waker is not needed any more.
-    Discard(Waker),
+    DropWaker(Waker),
     /// A subscriber does not sleep any more, or with another waker.
-    Forget(Parked),
+    DropParked(ParkedReader),
     /// This subscriber will never finish with an event.
     Dropped(Arc<Ticket>, SubscriberId),
     /// A subscriber will never read these.
     Unread(Box<Unread<E>>),
     /// What is left in the lane of a subscriber that was cut off is answered for.
-    Lane(Arc<dyn Queued>),
+    FilterQueue(Arc<dyn AnyQueue>),
     /// One subscriber has caught up with a flush.
     Flushed(Arc<Ticket>),
     /// The ring let go of a segment; the last owner drops its events, each by itself.
     Segment(Segment<E>),
     /// Something to be told to whoever listens.
     #[cfg(feature = "tracing")]
-    Tell(crate::channel::trace::News),
+    Trace(crate::channel::trace::Record),
     /// A filter is not asked any more.
-    Filter(Gone),
+    DropFilter(RemovedFilter),
     /// None of these is.
-    Filters(Filters<E>),
+    DropFilters(FilterSnapshot<E>),
 }
 
 #[must_use = "nobody is woken until `run`"]
@@ -76,8 +76,8 @@ impl<E> Effects<E> {
         self.extend(wakers.into_iter().map(Effect::Wake));
     }
 
-    pub(crate) fn discard(&mut self, waker: Option<Waker>) {
-        self.extend(waker.map(Effect::Discard));
+    pub(crate) fn drop_waker(&mut self, waker: Option<Waker>) {
+        self.extend(waker.map(Effect::DropWaker));
     }
 
     #[inline]
@@ -107,17 +107,17 @@ impl<E> Effect<E> {
             Self::Wake(waker) => wake(waker),
             Self::WakeReaders(readers) => readers.wake(),
             Self::WakeReader(parked) => parked.wake(),
-            Self::Discard(waker) => discard(waker),
-            Self::Forget(parked) => discard(parked),
+            Self::DropWaker(waker) => drop_caught(waker),
+            Self::DropParked(parked) => drop_caught(parked),
             Self::Dropped(ticket, subscriber) => ticket.drop_by(subscriber),
             Self::Unread(unread) => unread.answer(),
-            Self::Lane(lane) => lane.answer_unread(),
+            Self::FilterQueue(lane) => lane.answer_unread(),
             Self::Flushed(ticket) => ticket.ack(),
             Self::Segment(segment) => drop(segment),
             #[cfg(feature = "tracing")]
-            Self::Tell(news) => news.tell(),
-            Self::Filter(filter) => drop(filter),
-            Self::Filters(filters) => drop(filters),
+            Self::Trace(news) => news.emit(),
+            Self::DropFilter(filter) => drop(filter),
+            Self::DropFilters(filters) => drop(filters),
         }
     }
 }

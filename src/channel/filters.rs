@@ -4,8 +4,8 @@ use std::panic::Location;
 
 use super::{Channel, State};
 use crate::channel::effects::Effects;
-use crate::channel::filter::Judged;
-use crate::channel::filter::queue::Lane;
+use crate::channel::filter::Evaluation;
+use crate::channel::filter::queue::FilterQueue;
 use crate::options::SubscribeOptions;
 use crate::util::clock::Instant;
 use crate::util::sync::Arc;
@@ -13,9 +13,9 @@ use crate::util::sync::Arc;
 impl<E> State<E> {
     /// Before the event that was judged is stored: whose queues are in its way.
     #[inline]
-    pub(super) fn look(&mut self, judged: &mut Judged, effects: &mut Effects<E>) {
-        if let Some(answers) = judged.answers() {
-            self.ring.find_in_the_way(answers, Instant::now, effects);
+    pub(super) fn block_full_queues(&mut self, judged: &mut Evaluation, effects: &mut Effects<E>) {
+        if let Some(answers) = judged.matches() {
+            self.ring.block_full_queues(answers, Instant::now, effects);
         }
     }
 }
@@ -28,14 +28,14 @@ impl<E: 'static> Channel<E> {
         options: SubscribeOptions,
         created_at: &'static Location<'static>,
         judge: impl Fn(&E) -> Option<T> + Send + Sync + 'static,
-    ) -> (Arc<Lane<T>>, bool) {
+    ) -> (Arc<FilterQueue<T>>, bool) {
         self.run(|state, effects| {
             let lane = state.ring.join_filtered(options, created_at, judge);
             if state.ring.is_closed() {
                 state.ring.leave(lane.place().id.number, effects);
                 return (lane, false);
             }
-            state.tell_watchers(effects);
+            state.notify_watchers(effects);
             (lane, true)
         })
     }

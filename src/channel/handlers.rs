@@ -1,8 +1,8 @@
 //! Handlers: which tasks run, and what a handler must not wait for.
 
 use super::Channel;
-use crate::channel::handlers::names::Roster;
-use crate::channel::subscriber::Place;
+use crate::channel::handlers::names::HandlerNames;
+use crate::channel::subscriber::SubscriberState;
 use crate::channel::ticket::Ticket;
 use crate::inspect::SubscriberInfo;
 use crate::subscriber_id::SubscriberId;
@@ -12,8 +12,8 @@ pub(crate) mod current;
 pub(crate) mod names;
 
 impl<E> Channel<E> {
-    pub(crate) fn roster(&self) -> &Arc<Roster> {
-        &self.roster
+    pub(crate) fn handler_names(&self) -> &Arc<HandlerNames> {
+        &self.handler_names
     }
 
     /// The number of the newest event.
@@ -22,18 +22,18 @@ impl<E> Channel<E> {
     }
 
     /// With the planted bug `enlisted-late`, a handler's task counts as running only from here on.
-    pub(crate) fn enlist_late(&self, place: &Arc<Place>) {
-        if planted!("enlisted-late") {
+    pub(crate) fn enlist_late(&self, place: &Arc<SubscriberState>) {
+        if seeded_bug!("enlisted-late") {
             let mut state = self.state.lock();
             state.running.insert(place.id, Arc::clone(place));
         }
     }
 
     /// A handler's task has ended.
-    pub(crate) fn retire(&self, id: SubscriberId) {
+    pub(crate) fn task_ended(&self, id: SubscriberId) {
         self.run(|state, effects| {
             state.running.remove(&id);
-            state.tell_watchers(effects);
+            state.notify_watchers(effects);
         });
     }
 
@@ -46,41 +46,41 @@ impl<E> Channel<E> {
     }
 
     /// The handler that asks.
-    pub(crate) fn itself(&self) -> Vec<SubscriberInfo> {
+    pub(crate) fn current_handler_info(&self) -> Vec<SubscriberInfo> {
         let mut infos = self.running();
-        infos.retain(|info| Some(info.id()) == self.inside());
+        infos.retain(|info| Some(info.id()) == self.current_handler());
         infos
     }
 
     /// The handler of this manager that the running code belongs to.
-    pub(super) fn inside(&self) -> Option<SubscriberId> {
+    pub(super) fn current_handler(&self) -> Option<SubscriberId> {
         current::handler().filter(|handler| handler.manager == self.id)
     }
 
     /// Whether whoever asks is a handler that the next event will be stored for.
-    pub(crate) fn would_hear_itself(&self) -> bool {
-        self.inside().is_some_and(|handler| {
+    pub(crate) fn current_handler_is_subscribed(&self) -> bool {
+        self.current_handler().is_some_and(|handler| {
             let state = self.state.lock();
-            !state.ring.is_closed() && state.ring.counts(handler)
+            !state.ring.is_closed() && state.ring.is_attached(handler)
         })
     }
 
     /// Whether whoever asks is a handler that has events to settle.
-    pub(crate) fn would_await_itself(&self) -> bool {
-        (self.inside()).is_some_and(|handler| self.state.lock().ring.owes(handler))
+    pub(crate) fn current_handler_has_unsettled(&self) -> bool {
+        (self.current_handler()).is_some_and(|handler| self.state.lock().ring.owes(handler))
     }
 
     /// Whether whoever asks is a handler that `flush` waits for.
-    pub(crate) fn is_flushed_itself(&self, flush: &Arc<Ticket>) -> bool {
-        self.inside().is_some_and(|handler| {
+    pub(crate) fn flush_waits_for_current_handler(&self, flush: &Arc<Ticket>) -> bool {
+        self.current_handler().is_some_and(|handler| {
             let flushing = self.flushing(flush);
             flushing.iter().any(|info| info.id() == handler)
         })
     }
 
     /// Whether whoever asks is a handler that has not ended.
-    pub(crate) fn is_running_itself(&self) -> bool {
-        self.inside()
+    pub(crate) fn current_handler_is_running(&self) -> bool {
+        self.current_handler()
             .is_some_and(|handler| self.state.lock().running.contains_key(&handler))
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{Channel, State};
-use crate::channel::subscriber::Place;
-use crate::channel::ticket::{Ticket, Until};
+use crate::channel::subscriber::SubscriberState;
+use crate::channel::ticket::{AckLevel, Ticket};
 use crate::inspect::Stats;
 use crate::inspect::SubscriberInfo;
 use crate::util::clock::Instant;
@@ -13,7 +13,7 @@ use crate::util::sync::Arc;
 impl<E> State<E> {
     /// Now, if publishers wait: nobody is held up while none does.
     pub(super) fn now(&self) -> Option<Instant> {
-        (!self.line.is_empty()).then(Instant::now)
+        (!self.queue.is_empty()).then(Instant::now)
     }
 }
 
@@ -38,13 +38,14 @@ impl<E> Channel<E> {
         let State {
             ring,
             running,
-            line,
+            queue: line,
             ..
         } = &*state;
         let mut leaving = ring.infos_leaving();
         let known: BTreeSet<_> = leaving.iter().map(SubscriberInfo::id).collect();
         let ending = running.values();
-        let ending = ending.filter(|place| !ring.counts(place.id) && !known.contains(&place.id));
+        let ending =
+            ending.filter(|place| !ring.is_attached(place.id) && !known.contains(&place.id));
         leaving.extend(ending.map(|place| ring.info(None, place)));
         leaving.sort_unstable_by_key(SubscriberInfo::id);
         Stats {
@@ -54,7 +55,7 @@ impl<E> Channel<E> {
             closed: ring.is_closed(),
             permits: ring.reserved(),
             waiting: line.len(),
-            head_called: line.is_called(),
+            head_called: line.is_front_notified(),
             subscribers: ring.infos(state.now()),
             leaving,
         }
@@ -67,7 +68,7 @@ impl<E> Channel<E> {
     }
 
     /// Those that have not answered for event `seq`.
-    pub(crate) fn owing(&self, seq: u64, until: Until) -> Vec<SubscriberInfo> {
+    pub(crate) fn owing(&self, seq: u64, until: AckLevel) -> Vec<SubscriberInfo> {
         let state = self.state.lock();
         state.ring.infos_owing(state.now(), seq, until)
     }
@@ -85,7 +86,7 @@ impl<E> Channel<E> {
     }
 
     /// How many events the subscriber has yet to read, and whether these are the last.
-    pub(crate) fn backlog(&self, place: &Place) -> (usize, bool) {
+    pub(crate) fn backlog(&self, place: &SubscriberState) -> (usize, bool) {
         self.state.lock().ring.backlog(place)
     }
 }

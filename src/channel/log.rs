@@ -24,9 +24,9 @@ use std::collections::VecDeque;
 
 use crate::channel::effects::{Effect, Effects};
 use crate::channel::log::segment::{Segment, Slot, slots_for};
-use crate::channel::subscriber::Place;
+use crate::channel::subscriber::SubscriberState;
 use crate::channel::ticket::Ticket;
-use crate::util::shrink::Room;
+use crate::util::shrink::Shrink;
 use crate::util::sync::Arc;
 
 pub(crate) mod segment;
@@ -34,37 +34,37 @@ pub(crate) mod segment;
 /// The segment in which a reader is counted: the number of one of its events, or, if that has
 /// left, of one before the first segment there is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Spot(u64);
+pub(crate) struct ReaderPos(u64);
 
-impl Spot {
+impl ReaderPos {
     /// As it was noted last.
     #[inline]
-    pub(crate) fn of(place: &Place) -> Self {
-        Self(place.notes.spot.get())
+    pub(crate) fn of(place: &SubscriberState) -> Self {
+        Self(place.slots.reader_pos.get())
     }
 
     #[inline]
-    pub(crate) fn note(self, place: &Place) {
-        place.notes.spot.set(self.0);
+    pub(crate) fn store(self, place: &SubscriberState) {
+        place.slots.reader_pos.set(self.0);
     }
 }
 
 /// # Invariants
 /// 1. The segments and the open run hold consecutive events, the last of which is `tail`.
-/// 2. Each reader is counted once, in the segment of its spot or in `beyond`; the first segment
+/// 2. Each reader is counted once, in the segment of its spot or in `active_readers`; the first segment
 ///    has readers, unless events are retained.
-/// 3. `awaited` is the newest event that has a ticket, and each link with a ticket says so.
+/// 3. `ticketed` is the newest event that has a ticket, and each link with a ticket says so.
 /// 4. The open run is shorter than `slots`, and no segment is longer.
 /// 5. The newest `retain` events are kept, if `retain` has not changed since they were stored.
 pub(crate) struct Log<E> {
     /// The number of the newest event; 0 before the first.
     tail: u64,
-    links: VecDeque<Link<E>>,
-    open: Vec<Slot<E>>,
+    segments: VecDeque<CountedSegment<E>>,
+    active: Vec<Slot<E>>,
     /// Readers of the open run: they have read every segment to its end.
-    beyond: usize,
+    active_readers: usize,
     /// The number of the newest event that was stored with a ticket; 0 before the first.
-    awaited: u64,
+    ticketed: u64,
     /// How many of the newest events are kept, also when everybody has read them.
     retain: u64,
     /// The most events that one segment holds.
@@ -72,17 +72,17 @@ pub(crate) struct Log<E> {
 }
 
 /// For so many segments and open events, room is kept when a large log is empty.
-const KEPT: usize = 8;
+const RETAINED_CAPACITY: usize = 8;
 
 /// With room for so many segments, a log is large.
 const LONG: usize = 64;
 
 /// One segment, and how many subscribers read it.
-struct Link<E> {
+struct CountedSegment<E> {
     segment: Segment<E>,
     readers: usize,
     /// Whether one of the events has a ticket.
-    awaited: bool,
+    ticketed: bool,
 }
 
 impl<E> Log<E> {
@@ -93,10 +93,10 @@ impl<E> Log<E> {
             retain,
             slots: slots_for(if retain > 0 { retain } else { capacity }),
             tail: 0,
-            links: VecDeque::new(),
-            open: Vec::new(),
-            beyond: 0,
-            awaited: 0,
+            segments: VecDeque::new(),
+            active: Vec::new(),
+            active_readers: 0,
+            ticketed: 0,
         }
     }
 
@@ -108,16 +108,16 @@ impl<E> Log<E> {
     // ---- Readers ----------------------------------------------------------------------------
 
     /// A new reader, of what comes after the newest event.
-    pub(crate) fn join(&mut self) -> Spot {
-        if self.retain > 0 && !self.open.is_empty() {
+    pub(crate) fn join(&mut self) -> ReaderPos {
+        if self.retain > 0 && !self.active.is_empty() {
             // Counted behind what is retained, so that this need not stay for it.
             self.seal();
         }
-        self.beyond += 1;
-        self.open_spot()
+        self.active_readers += 1;
+        self.active_pos()
     }
 
-    pub(crate) fn leave(&mut self, spot: Spot, effects: &mut Effects<E>) {
+    pub(crate) fn leave(&mut self, spot: ReaderPos, effects: &mut Effects<E>) {
         let link = self.index(spot);
         *self.readers_mut(link) -= 1;
         self.trim(effects);
@@ -132,13 +132,13 @@ impl<E> Log<E> {
     #[inline(always)]
     pub(crate) fn advance(
         &mut self,
-        spot: &mut Spot,
+        spot: &mut ReaderPos,
         position: u64,
         effects: &mut Effects<E>,
     ) -> usize {
         let from = self.index(*spot);
         let mut to = from;
-        while (self.links.get(to)).is_some_and(|link| link.segment.last() <= position) {
+        while (self.segments.get(to)).is_some_and(|link| link.segment.last() <= position) {
             to += 1;
         }
         if from < to {
@@ -146,9 +146,9 @@ impl<E> Log<E> {
             *left -= 1;
             let was_last = *left == 0;
             *self.readers_mut(to) += 1;
-            *spot = match self.links.get(to) {
-                Some(link) => Spot(link.segment.first()),
-                None => self.open_spot(),
+            *spot = match self.segments.get(to) {
+                Some(link) => ReaderPos(link.segment.first()),
+                None => self.active_pos(),
             };
             if was_last {
                 self.join_back(from);
@@ -161,22 +161,22 @@ impl<E> Log<E> {
 
     /// As [`advance`](Self::advance), of a reader that has read everything.
     #[inline]
-    pub(crate) fn advance_to_end(&mut self, spot: &mut Spot, effects: &mut Effects<E>) {
-        let Some(newest) = self.links.back() else {
+    pub(crate) fn advance_to_end(&mut self, spot: &mut ReaderPos, effects: &mut Effects<E>) {
+        let Some(newest) = self.segments.back() else {
             return;
         };
         if spot.0 > newest.segment.last() {
             return;
         }
-        let from = match self.links.len() {
+        let from = match self.segments.len() {
             1 => 0,
             _ => self.index(*spot),
         };
         let left = self.readers_mut(from);
         *left -= 1;
         let was_last = *left == 0;
-        self.beyond += 1;
-        *spot = self.open_spot();
+        self.active_readers += 1;
+        *spot = self.active_pos();
         if was_last {
             self.join_back(from);
             self.trim(effects);
@@ -191,21 +191,21 @@ impl<E> Log<E> {
     )]
     #[inline(always)]
     pub(crate) fn batch(&mut self, mut index: usize) -> &Segment<E> {
-        if index == self.links.len() {
+        if index == self.segments.len() {
             self.seal();
             // It may have been joined with the one before.
-            index = self.links.len() - 1;
+            index = self.segments.len() - 1;
         }
-        &self.links[index].segment
+        &self.segments[index].segment
     }
 
     /// The segments that hold all that a reader has not read.
-    pub(crate) fn segments_from(&mut self, spot: Spot) -> VecDeque<Segment<E>> {
-        if !self.open.is_empty() {
+    pub(crate) fn segments_from(&mut self, spot: ReaderPos) -> VecDeque<Segment<E>> {
+        if !self.active.is_empty() {
             self.seal();
         }
-        let links = self.links.range(self.index(spot)..);
-        links.map(|link| link.segment.clone()).collect()
+        let segments = self.segments.range(self.index(spot)..);
+        segments.map(|link| link.segment.clone()).collect()
     }
 
     // ---- What is retained -------------------------------------------------------------------
@@ -217,7 +217,7 @@ impl<E> Log<E> {
         if first > self.tail {
             return (first, VecDeque::new());
         }
-        (first, self.segments_from(Spot(first)))
+        (first, self.segments_from(ReaderPos(first)))
     }
 
     pub(crate) fn retains(&self) -> bool {
@@ -226,7 +226,7 @@ impl<E> Log<E> {
 
     /// Lets go of what need not be retained, and gives the length of the sequence at which there
     /// will be more to let go of: about a segment's worth.
-    pub(crate) fn let_go(&mut self, effects: &mut Effects<E>) -> u64 {
+    pub(crate) fn trim_retained(&mut self, effects: &mut Effects<E>) -> u64 {
         self.trim(effects);
         let full = self.first() + self.retain + self.slots as u64 - 1;
         if full > self.tail {
@@ -246,7 +246,7 @@ impl<E> Log<E> {
     // ---- Events -----------------------------------------------------------------------------
 
     /// An event that nobody hears takes its number, and no room.
-    pub(crate) fn pass(&mut self) -> u64 {
+    pub(crate) fn skip_seq(&mut self) -> u64 {
         self.tail += 1;
         self.tail
     }
@@ -256,11 +256,11 @@ impl<E> Log<E> {
         self.tail += 1;
         let mut slot = Slot::new(event);
         if let Some(ticket) = ticket {
-            self.awaited = self.tail;
+            self.ticketed = self.tail;
             slot.ticket = Some(Arc::clone(ticket));
         }
-        self.open.push(slot);
-        if self.open.len() == self.slots {
+        self.active.push(slot);
+        if self.active.len() == self.slots {
             self.seal();
         }
         self.tail
@@ -268,13 +268,13 @@ impl<E> Log<E> {
 
     /// Makes a segment of the open run, which must not be empty.
     fn seal(&mut self) {
-        let Spot(first) = self.open_spot();
-        self.links.push_back(Link {
-            awaited: self.awaited >= first,
-            segment: Segment::of(first, &mut self.open),
-            readers: std::mem::take(&mut self.beyond),
+        let ReaderPos(first) = self.active_pos();
+        self.segments.push_back(CountedSegment {
+            ticketed: self.ticketed >= first,
+            segment: Segment::of(first, &mut self.active),
+            readers: std::mem::take(&mut self.active_readers),
         });
-        self.join_back(self.links.len() - 1);
+        self.join_back(self.segments.len() - 1);
     }
 
     /// Joins a segment with those before it, as far as that pays: as in a binary counter. Called for
@@ -288,29 +288,29 @@ impl<E> Log<E> {
 
     /// Makes one of the segments `at - 1` and `at`, if it pays.
     fn join_at(&mut self, at: usize) -> bool {
-        let mut pair = self.links.range_mut(at - 1..=at);
+        let mut pair = self.segments.range_mut(at - 1..=at);
         let (Some(before), Some(next)) = (pair.next(), pair.next()) else {
             return false;
         };
         let joined = before.segment.join(&mut next.segment, self.slots);
         if joined {
             before.readers += next.readers;
-            before.awaited |= next.awaited;
-            self.links.remove(at);
+            before.ticketed |= next.ticketed;
+            self.segments.remove(at);
         }
         joined
     }
 
     /// Who waits for answers to event `seq`, if it is kept.
-    pub(crate) fn awaited(&self, seq: u64) -> Option<&Arc<Ticket>> {
+    pub(crate) fn ticketed(&self, seq: u64) -> Option<&Arc<Ticket>> {
         if seq < self.first() {
             return None;
         }
-        let slot = if let Some(link) = self.links.get(self.index(Spot(seq))) {
+        let slot = if let Some(link) = self.segments.get(self.index(ReaderPos(seq))) {
             link.segment.get(seq)
         } else {
-            let index = seq.checked_sub(self.open_spot().0)?;
-            self.open.get(usize::try_from(index).ok()?)?
+            let index = seq.checked_sub(self.active_pos().0)?;
+            self.active.get(usize::try_from(index).ok()?)?
         };
         slot.ticket.as_ref()
     }
@@ -319,16 +319,16 @@ impl<E> Log<E> {
     /// that is counted at `spot`.
     ///
     /// O(segments): what is in them is looked at without the lock.
-    pub(crate) fn awaited_after(&mut self, spot: Spot, position: u64) -> Vec<Segment<E>> {
-        if self.awaited <= position {
+    pub(crate) fn ticketed_after(&mut self, spot: ReaderPos, position: u64) -> Vec<Segment<E>> {
+        if self.ticketed <= position {
             return Vec::new();
         }
-        if !self.open.is_empty() {
+        if !self.active.is_empty() {
             self.seal();
         }
-        let links = self.links.range(self.index(spot)..);
-        let awaited = links.filter(|link| link.awaited && link.segment.last() > position);
-        awaited.map(|link| link.segment.clone()).collect()
+        let segments = self.segments.range(self.index(spot)..);
+        let ticketed = segments.filter(|link| link.ticketed && link.segment.last() > position);
+        ticketed.map(|link| link.segment.clone()).collect()
     }
 
     /// Lets go of everything that is not retained: all `readers` have read it. False if events are
@@ -338,89 +338,95 @@ impl<E> Log<E> {
             self.trim(effects);
             return false;
         }
-        if !self.open.is_empty() {
+        if !self.active.is_empty() {
             self.seal();
         }
-        self.beyond = readers;
-        while let Some(link) = self.links.pop_front() {
+        self.active_readers = readers;
+        while let Some(link) = self.segments.pop_front() {
             effects.push(Effect::Segment(link.segment));
         }
         // What a large backlog took is given back.
-        self.open.shrink_to(KEPT);
-        if self.links.capacity() >= LONG {
-            self.links.shrink_to(KEPT);
+        self.active.shrink_to(RETAINED_CAPACITY);
+        if self.segments.capacity() >= LONG {
+            self.segments.shrink_to(RETAINED_CAPACITY);
         }
         true
     }
 
     /// Lets go of the segments at the front that nobody reads and that need not be retained.
     fn trim(&mut self, effects: &mut Effects<E>) {
-        let is_free = |link: &Link<E>, past: u64| link.readers == 0 && link.segment.last() <= past;
-        let past = self.tail.saturating_sub(self.retain) + u64::from(planted!("retained-too-few"));
-        while self.links.front().is_some_and(|link| is_free(link, past)) {
-            let link = self.links.pop_front().expect("there is a front");
+        let is_free =
+            |link: &CountedSegment<E>, past: u64| link.readers == 0 && link.segment.last() <= past;
+        let past =
+            self.tail.saturating_sub(self.retain) + u64::from(seeded_bug!("retained-too-few"));
+        while self
+            .segments
+            .front()
+            .is_some_and(|link| is_free(link, past))
+        {
+            let link = self.segments.pop_front().expect("there is a front");
             effects.push(Effect::Segment(link.segment));
         }
-        self.links.give_back(LONG);
+        self.segments.shrink_if_sparse(LONG);
     }
 
     /// Where readers of the open run are counted: at its first event, there or not yet.
-    fn open_spot(&self) -> Spot {
-        Spot(self.tail + 1 - self.open.len() as u64)
+    fn active_pos(&self) -> ReaderPos {
+        ReaderPos(self.tail + 1 - self.active.len() as u64)
     }
 
     /// Which segment has `spot`; one more than the last: the open run.
-    fn index(&self, spot: Spot) -> usize {
+    fn index(&self, spot: ReaderPos) -> usize {
         if self
-            .links
+            .segments
             .front()
             .is_none_or(|link| link.segment.last() >= spot.0)
         {
             return 0;
         }
-        (self.links).partition_point(|link| link.segment.last() < spot.0)
+        (self.segments).partition_point(|link| link.segment.last() < spot.0)
     }
 
     fn readers_mut(&mut self, index: usize) -> &mut usize {
-        match self.links.get_mut(index) {
+        match self.segments.get_mut(index) {
             Some(link) => &mut link.readers,
-            None => &mut self.beyond,
+            None => &mut self.active_readers,
         }
     }
 
     /// The invariants, with the number of `readers` there should be.
     pub(crate) fn check(&self, readers: usize) {
         // Each step looks at everything: not with a million of them.
-        if self.links.len() > 256 {
+        if self.segments.len() > 256 {
             return;
         }
-        let counted: usize = self.links.iter().map(|link| link.readers).sum();
-        assert_eq!(counted + self.beyond, readers, "log: invariant 2");
-        let front = self.links.front();
+        let counted: usize = self.segments.iter().map(|link| link.readers).sum();
+        assert_eq!(counted + self.active_readers, readers, "log: invariant 2");
+        let front = self.segments.front();
         assert!(
             self.retain > 0 || front.is_none_or(|f| f.readers > 0),
             "log: invariant 2"
         );
         let mut next = self.first();
-        for link in &self.links {
+        for link in &self.segments {
             assert_eq!(next, link.segment.first(), "log: invariant 1");
             next = link.segment.last() + 1;
             let len = next - link.segment.first();
             assert!(len <= self.slots as u64, "log: invariant 4");
-            let awaited = link.segment.tickets_after(0).next().is_some();
-            assert_eq!(link.awaited, awaited, "log: invariant 3");
+            let ticketed = link.segment.tickets_after(0).next().is_some();
+            assert_eq!(link.ticketed, ticketed, "log: invariant 3");
         }
-        assert_eq!(next, self.open_spot().0, "log: invariant 1");
-        let awaited = self.open.iter().any(|slot| slot.ticket.is_some());
-        assert_eq!(awaited, self.awaited >= next, "log: invariant 3");
-        assert!(self.open.len() < self.slots, "log: invariant 4");
+        assert_eq!(next, self.active_pos().0, "log: invariant 1");
+        let ticketed = self.active.iter().any(|slot| slot.ticket.is_some());
+        assert_eq!(ticketed, self.ticketed >= next, "log: invariant 3");
+        assert!(self.active.len() < self.slots, "log: invariant 4");
     }
 
     /// The number of the oldest event that is kept, or of the next one.
     pub(crate) fn first(&self) -> u64 {
-        match self.links.front() {
+        match self.segments.front() {
             Some(link) => link.segment.first(),
-            None => self.open_spot().0,
+            None => self.active_pos().0,
         }
     }
 }
@@ -428,21 +434,21 @@ impl<E> Log<E> {
 #[cfg(all(test, not(any(genevent_shuttle, genevent_loom))))]
 mod tests {
     use super::*;
-    use crate::channel::ticket::Until;
+    use crate::channel::ticket::AckLevel;
 
     #[test]
     fn a_large_backlog_that_is_released_keeps_little_room() {
         let mut log = Log::new(1_024, 0);
         let mut effects = Effects::new();
         log.join();
-        let ticket = Ticket::new(Until::Finished);
+        let ticket = Ticket::new(AckLevel::Finished);
         for _ in 0..1_000 * log.slots {
             log.append((), Some(&ticket));
         }
-        assert!(log.links.len() > LONG);
+        assert!(log.segments.len() > LONG);
         log.release(1, &mut effects);
         effects.run();
-        assert!(log.links.capacity() <= LONG);
-        assert!(log.open.capacity() <= log.slots);
+        assert!(log.segments.capacity() <= LONG);
+        assert!(log.active.capacity() <= log.slots);
     }
 }

@@ -11,12 +11,12 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::channel::effects::Effects;
-use crate::channel::filter::Roll;
-use crate::channel::filter::queue::Queued;
+use crate::channel::filter::FilterRegistry;
+use crate::channel::filter::queue::AnyQueue;
 use crate::channel::log::Log;
-use crate::channel::machine::full_at::Limits;
-use crate::channel::source::Rest;
-use crate::channel::subscriber::Place;
+use crate::channel::machine::full_at::FullAt;
+use crate::channel::source::Backlog;
+use crate::channel::subscriber::SubscriberState;
 use crate::options::Overflow;
 use crate::subscriber_id::SubscriberId;
 use crate::util::sync::Arc;
@@ -43,7 +43,7 @@ use wait_clock::{WaitClock, Waited};
 
 /// What a publisher wants.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) enum Claim {
+pub(crate) enum Request {
     /// To store an event.
     Event,
     /// To be promised a place; at most `capacity` places are.
@@ -71,61 +71,61 @@ pub(crate) enum Room {
 /// 5. `reserved <= capacity`.
 /// 6. The first `held` of `blocking` are those that have `waited`. While there are none, `clock`
 ///    stands still.
-/// 7. `listeners` is one more than `attached` while events are retained, and else the same.
+/// 7. `log_readers` is one more than `attached` while events are retained, and else the same.
 /// 8. Members with a lane are no readers of the log, and not in the limits. Of these, `blocking`
 ///    lists only those that the head of the line waits for.
 /// 9. Those who left take no more room in the limits than those who are there, but for a few. Those
 ///    that are in the way count as being in there, where they will be again.
 /// 10. Where permits are out past a subscriber's window, it joined while they were, or it is in
-///     `passed`.
-/// 11. `blocking_lanes` counts the members in `blocking` that have a lane.
-pub(crate) struct Ring<E> {
+///     `overdue_at_permit`.
+/// 11. `blocking_queue_count` counts the members in `blocking` that have a lane.
+pub(crate) struct Machine<E> {
     /// Which of the process's managers it belongs to.
     id: u64,
     capacity: u64,
     default_overflow: Overflow,
     closed: bool,
     /// It is closed, or has filters to ask: the quick way is barred.
-    barred: bool,
+    fast_path_disabled: bool,
     log: Log<E>,
     /// By the numbers of their ids.
     members: Members<Member<E>>,
-    joined: u64,
+    ids_issued: u64,
     /// Those that read the log.
     attached: usize,
     /// For how many an event is stored: those attached, and the keeper of the newest events, if
     /// there is one.
-    listeners: usize,
+    log_readers: usize,
     /// Those that have a lane.
     filtered: usize,
-    roll: Roll<E>,
+    filters: FilterRegistry<E>,
     /// Places promised to permits.
     reserved: u64,
     /// When a member will be in the way of publishers.
-    waits: Limits,
+    lossless: FullAt,
     /// When one that makes nobody wait must be dealt with.
-    yields: Limits,
+    lossy: FullAt,
     /// First those that a publisher has begun to wait for.
     blocking: Vec<u64>,
     /// How many of the blocking members have a lane.
-    blocking_lanes: usize,
+    blocking_queue_count: usize,
     /// How many of the blocking members these are.
-    held: usize,
+    timed: usize,
     /// The blocking members before this index, but for those, had read everything up to the event
-    /// `looked_at`: nobody waits for what they have not read.
-    looked: usize,
-    looked_at: u64,
+    /// `checked_at`: nobody waits for what they have not read.
+    checked_to: usize,
+    checked_at: u64,
     /// Runs while publishers wait for some of the blocking members.
     clock: WaitClock,
     /// The blocking members that have an `end`, with what the clock will tell then.
-    ends: BTreeSet<(Duration, u64)>,
+    deadlines: BTreeSet<(Duration, u64)>,
     /// Members with a lane that publishers have waited for, and that are not in the way of the one
     /// that is first now: their time stands still, and is kept until they take something or have
     /// room.
-    aside: BTreeSet<u64>,
+    suspended: BTreeSet<u64>,
     /// Members whose time was up when a permit was given that they have no room for, and maybe
     /// some that have made room since.
-    passed: BTreeSet<u64>,
+    overdue_at_permit: BTreeSet<u64>,
     /// The manager's name.
     #[cfg(feature = "tracing")]
     pub(crate) name: Option<Arc<str>>,
@@ -138,9 +138,9 @@ pub(crate) struct Ring<E> {
 }
 
 struct Member<E> {
-    place: Arc<Place>,
+    subscriber: Arc<SubscriberState>,
     /// Its own queue, if it does not read the log.
-    lane: Option<Arc<dyn Queued>>,
+    queue: Option<Arc<dyn AnyQueue>>,
     /// Where it is in `blocking`.
     blocking: Option<usize>,
     /// For how long publishers have waited for what it has not read, once they have.
@@ -151,60 +151,60 @@ struct Member<E> {
     /// Those that wait until it has settled all up to an event. Mostly nobody does.
     flushes: Option<Box<Flushes>>,
     /// Set when it is disconnected, taken when its stream has noticed.
-    rest: Option<Box<Rest<E>>>,
+    backlog: Option<Box<Backlog<E>>>,
     /// Where its cursor was moved to, past what it lost while it had an event in hand.
-    moved_to: u64,
+    skipped_to: u64,
     /// From that event; `u32::MAX` means that or more.
-    moved_by: u32,
+    skipped: u32,
     attached: bool,
     /// Its stream is gone; it stays for the deliveries that are out.
     gone: bool,
 }
 
 impl<E> Member<E> {
-    fn new(place: &Arc<Place>, lane: Option<Arc<dyn Queued>>) -> Self {
+    fn new(place: &Arc<SubscriberState>, lane: Option<Arc<dyn AnyQueue>>) -> Self {
         Self {
-            place: Arc::clone(place),
-            lane,
+            subscriber: Arc::clone(place),
+            queue: lane,
             blocking: None,
             waited: None,
             #[cfg(all(feature = "tracing", feature = "rt"))]
             warned: false,
             flushes: None,
-            rest: None,
-            moved_to: 0,
-            moved_by: 0,
+            backlog: None,
+            skipped_to: 0,
+            skipped: 0,
             attached: true,
             gone: false,
         }
     }
 
     /// It has an event in hand, and has lost the one after `position`.
-    fn move_past(&mut self, position: u64) {
-        if self.moved_to != position {
+    fn skip_past(&mut self, position: u64) {
+        if self.skipped_to != position {
             // It has taken one since, and that is in hand.
-            self.moved_by = 0;
+            self.skipped = 0;
         }
-        self.moved_to = position + 1;
-        self.moved_by = self.moved_by.saturating_add(1);
+        self.skipped_to = position + 1;
+        self.skipped = self.skipped.saturating_add(1);
     }
 
     /// The event in hand, with the cursor at `position`; or an earlier one.
-    fn in_hand(&self, position: u64) -> u64 {
-        match self.moved_by {
-            _ if self.moved_to != position => position,
+    fn in_flight(&self, position: u64) -> u64 {
+        match self.skipped {
+            _ if self.skipped_to != position => position,
             u32::MAX => 1,
             events => position - u64::from(events),
         }
     }
 }
 
-impl<E> Ring<E> {
+impl<E> Machine<E> {
     /// `retain`: how many of the newest events are kept for those who come late.
     pub(crate) fn new(capacity: usize, default_overflow: Overflow, retain: usize) -> Self {
         // Not a step that a model need see.
-        static RINGS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
-        let id = RINGS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        static NEXT_ID: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+        let id = NEXT_ID.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let retain = (retain as u64).min(MAX_CAPACITY);
         let capacity = (capacity as u64).min(MAX_CAPACITY);
         let mut ring = Self {
@@ -212,26 +212,26 @@ impl<E> Ring<E> {
             default_overflow,
             capacity,
             closed: false,
-            barred: false,
+            fast_path_disabled: false,
             log: Log::new(capacity, retain),
             members: Members::new(),
-            joined: 0,
+            ids_issued: 0,
             attached: 0,
-            listeners: usize::from(retain > 0),
+            log_readers: usize::from(retain > 0),
             filtered: 0,
-            roll: Roll::new(),
+            filters: FilterRegistry::new(),
             reserved: 0,
-            waits: Limits::new(id),
-            yields: Limits::new(id),
+            lossless: FullAt::new(id),
+            lossy: FullAt::new(id),
             blocking: Vec::new(),
-            blocking_lanes: 0,
-            held: 0,
-            looked: 0,
-            looked_at: 0,
+            blocking_queue_count: 0,
+            timed: 0,
+            checked_to: 0,
+            checked_at: 0,
             clock: WaitClock::default(),
-            ends: BTreeSet::new(),
-            aside: BTreeSet::new(),
-            passed: BTreeSet::new(),
+            deadlines: BTreeSet::new(),
+            suspended: BTreeSet::new(),
+            overdue_at_permit: BTreeSet::new(),
             #[cfg(feature = "tracing")]
             name: None,
             #[cfg(all(feature = "tracing", feature = "rt"))]
@@ -240,14 +240,14 @@ impl<E> Ring<E> {
             warnings: BTreeSet::new(),
         };
         if retain > 0 {
-            ring.let_go(&mut Effects::new());
+            ring.trim_retained(&mut Effects::new());
         }
         ring
     }
 
     /// No more events will come: it is closed, and no permit is out.
     pub(crate) fn is_complete(&self) -> bool {
-        self.closed && (self.reserved == 0 || planted!("ended-over-permits"))
+        self.closed && (self.reserved == 0 || seeded_bug!("ended-over-permits"))
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -256,8 +256,8 @@ impl<E> Ring<E> {
 
     pub(crate) fn close(&mut self, effects: &mut Effects<E>) {
         self.closed = true;
-        self.barred = true;
-        self.listeners = self.attached;
+        self.fast_path_disabled = true;
+        self.log_readers = self.attached;
         // Nobody can come any more.
         self.log.retain_nothing(effects);
         self.assert_invariants();
@@ -279,7 +279,7 @@ impl<E> Ring<E> {
     }
 
     /// Whether the next event would be stored for `id`, too.
-    pub(crate) fn counts(&self, id: SubscriberId) -> bool {
+    pub(crate) fn is_attached(&self, id: SubscriberId) -> bool {
         self.current(id).is_some()
     }
 
@@ -294,8 +294,8 @@ impl<E> Ring<E> {
     }
 
     /// The place of a member.
-    pub(crate) fn place(&self, key: u64) -> &Place {
-        &self.member(key).place
+    pub(crate) fn subscriber(&self, key: u64) -> &SubscriberState {
+        &self.member(key).subscriber
     }
 
     fn member(&self, key: u64) -> &Member<E> {

@@ -4,15 +4,15 @@ use std::task::Waker;
 
 use super::{Channel, State};
 use crate::channel::effects::Effects;
-use crate::channel::filter::{Filters, Judged};
-use crate::channel::machine::{Claim, Room};
+use crate::channel::filter::{Evaluation, FilterSnapshot};
+use crate::channel::machine::{Request, Room};
 use crate::channel::ticket::Ticket;
-use crate::channel::wait_queue::Turn;
+use crate::channel::wait_queue::QueueKey;
 use crate::error::TryNotifyError;
 use crate::receipt::Stored;
 use crate::subscriber_id::SubscriberId;
 use crate::util::clock::Instant;
-use crate::util::panic_guard::discard;
+use crate::util::panic_guard::drop_caught;
 use crate::util::sync::{Arc, Ordering};
 
 /// A publisher waits in line.
@@ -23,7 +23,7 @@ pub(crate) struct Wait {
 
 /// Why a publisher gets nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Refusal {
+pub(crate) enum Rejected {
     Closed,
     /// It waits inside of a handler, for room that this handler holds itself: by what it has not
     /// read, and by its own permits.
@@ -31,43 +31,43 @@ pub(crate) enum Refusal {
 }
 
 /// What a publisher waits in line for.
-enum Wish<'a, E> {
+enum Pending<'a, E> {
     /// To store this event, which filters judge before.
     Store {
         event: &'a mut Option<E>,
-        judged: &'a mut Judged,
+        judged: &'a mut Evaluation,
     },
     Permit,
 }
 
-impl<E> Wish<'_, E> {
-    fn claim(&self) -> Claim {
+impl<E> Pending<'_, E> {
+    fn claim(&self) -> Request {
         match self {
-            Self::Store { .. } => Claim::Event,
-            Self::Permit => Claim::Permit,
+            Self::Store { .. } => Request::Event,
+            Self::Permit => Request::Permit,
         }
     }
 
     /// Under the lock: the filters that must be asked without it.
-    fn unasked(&self, state: &State<E>) -> Option<Filters<E>> {
+    fn unasked(&self, state: &State<E>) -> Option<FilterSnapshot<E>> {
         match self {
-            Self::Store { judged, .. } => state.ring.unasked(judged),
+            Self::Store { judged, .. } => state.ring.not_yet_evaluated(judged),
             Self::Permit => None,
         }
     }
 
     /// Asks them.
-    fn ask(&mut self, filters: &Filters<E>) {
+    fn ask(&mut self, filters: &FilterSnapshot<E>) {
         if let Self::Store { event, judged } = self {
-            judged.ask(filters, event.as_ref().expect(UNPUBLISHED));
+            judged.evaluate(filters, event.as_ref().expect(UNPUBLISHED));
         }
     }
 
     /// Under the lock: whose queues are in the way of it.
     fn look(&mut self, state: &mut State<E>, effects: &mut Effects<E>) {
         match self {
-            Self::Store { judged, .. } => state.look(judged, effects),
-            Self::Permit => state.ring.find_any_in_the_way(Instant::now),
+            Self::Store { judged, .. } => state.block_full_queues(judged, effects),
+            Self::Permit => state.ring.block_all_full_queues(Instant::now),
         }
     }
 }
@@ -78,7 +78,7 @@ enum Step<E, R> {
     /// Once more, with a waker to spare.
     Waker,
     /// Once more, when these filters have judged the event.
-    Ask(Filters<E>),
+    Ask(FilterSnapshot<E>),
 }
 
 impl<E> State<E> {
@@ -86,12 +86,12 @@ impl<E> State<E> {
         &mut self,
         event: E,
         ticket: Option<&Arc<Ticket>>,
-        judged: &mut Judged,
+        judged: &mut Evaluation,
         effects: &mut Effects<E>,
     ) -> (Stored, Option<E>) {
         let stored = self.ring.store(event, ticket, judged, effects);
         self.wake_readers(effects);
-        self.call_line(effects);
+        self.notify_front(effects);
         stored
     }
 }
@@ -103,28 +103,28 @@ impl<E> Channel<E> {
         reason = "moving its result costs half as much as storing"
     )]
     #[inline(always)]
-    pub(crate) fn store_quietly(
+    pub(crate) fn try_store_fast(
         &self,
         event: E,
         ticket: Option<&Arc<Ticket>>,
     ) -> Result<Stored, E> {
         let mut state = self.state.lock();
-        if !state.line.is_empty() {
+        if !state.queue.is_empty() {
             return Err(event);
         }
-        if let Some(stored) = state.ring.pass() {
+        if let Some(stored) = state.ring.try_skip_fast() {
             self.newest.store(stored.seq, Ordering::Release);
             drop(state);
-            discard(event);
+            drop_caught(event);
             return Ok(stored);
         }
-        if !state.ring.is_quiet() {
+        if !state.ring.can_store_fast() {
             return Err(event);
         }
-        let stored = state.ring.put(event, ticket);
+        let stored = state.ring.push_event(event, ticket);
         self.newest.store(stored.seq, Ordering::Release);
-        if state.parking.len() > 0 {
-            let readers = state.parking.unpark_all();
+        if state.parked.len() > 0 {
+            let readers = state.parked.unpark_all();
             drop(state);
             readers.wake();
         }
@@ -132,43 +132,43 @@ impl<E> Channel<E> {
     }
 
     pub(crate) fn try_store(&self, event: E) -> Result<Stored, TryNotifyError<E>> {
-        match self.store_quietly(event, None) {
+        match self.try_store_fast(event, None) {
             Ok(stored) => Ok(stored),
-            Err(event) => self.store_if_room(event),
+            Err(event) => self.try_store_slow(event),
         }
     }
 
     #[inline(never)]
-    fn store_if_room(&self, event: E) -> Result<Stored, TryNotifyError<E>> {
+    fn try_store_slow(&self, event: E) -> Result<Stored, TryNotifyError<E>> {
         let mut event = Some(event);
-        let mut judged = Judged::default();
+        let mut judged = Evaluation::default();
         loop {
             let step = self.run(|state, effects| {
                 let mut take = || event.take().expect(UNPUBLISHED);
                 if state.ring.is_closed() {
                     return Step::Done(Err(TryNotifyError::Closed(take())));
                 }
-                if !state.line.is_empty() {
+                if !state.queue.is_empty() {
                     return Step::Done(Err(TryNotifyError::Full(take())));
                 }
-                if let Some(filters) = state.ring.unasked(&judged) {
+                if let Some(filters) = state.ring.not_yet_evaluated(&judged) {
                     return Step::Ask(filters);
                 }
-                state.look(&mut judged, effects);
-                if state.room(Claim::Event, effects) == Room::Full {
-                    state.ring.step_aside(Instant::now);
+                state.block_full_queues(&mut judged, effects);
+                if state.room(Request::Event, effects) == Room::Full {
+                    state.ring.unblock_queues(Instant::now);
                     return Step::Done(Err(TryNotifyError::Full(take())));
                 }
                 let stored = state.store(take(), None, &mut judged, effects);
-                Step::Done(Ok(self.note(stored)))
+                Step::Done(Ok(self.publish_tail(stored)))
             });
             match step {
                 Step::Done(stored) => {
                     let (stored, unheard) = stored?;
-                    discard(unheard);
+                    drop_caught(unheard);
                     return Ok(stored);
                 }
-                Step::Ask(filters) => judged.ask(&filters, event.as_ref().expect(UNPUBLISHED)),
+                Step::Ask(filters) => judged.evaluate(&filters, event.as_ref().expect(UNPUBLISHED)),
                 Step::Waker => unreachable!("who does not wait needs no waker"),
             }
         }
@@ -179,20 +179,20 @@ impl<E> Channel<E> {
         &self,
         event: &mut Option<E>,
         ticket: Option<&Arc<Ticket>>,
-        judged: &mut Judged,
-        turn: &mut Option<Turn>,
+        judged: &mut Evaluation,
+        turn: &mut Option<QueueKey>,
         waker: &Waker,
-    ) -> Result<Result<Stored, Refusal>, Wait> {
-        let wish = Wish::Store { event, judged };
-        let stored = self.poll_turn(wish, turn, waker, |state, wish, effects| {
-            let Wish::Store { event, judged } = wish else {
+    ) -> Result<Result<Stored, Rejected>, Wait> {
+        let wish = Pending::Store { event, judged };
+        let stored = self.poll_admission(wish, turn, waker, |state, wish, effects| {
+            let Pending::Store { event, judged } = wish else {
                 unreachable!("it is an event")
             };
             let event = event.take().expect(UNPUBLISHED);
-            self.note(state.store(event, ticket, judged, effects))
+            self.publish_tail(state.store(event, ticket, judged, effects))
         })?;
         Ok(stored.map(|(stored, unheard)| {
-            discard(unheard);
+            drop_caught(unheard);
             stored
         }))
     }
@@ -201,14 +201,14 @@ impl<E> Channel<E> {
     /// called inside of: it is named again when the place is used or given back.
     pub(crate) fn poll_reserve(
         &self,
-        turn: &mut Option<Turn>,
+        turn: &mut Option<QueueKey>,
         waker: &Waker,
-    ) -> Result<Result<Option<SubscriberId>, Refusal>, Wait> {
-        let inside = self.inside();
-        self.poll_turn(Wish::Permit, turn, waker, |state, _, effects| {
+    ) -> Result<Result<Option<SubscriberId>, Rejected>, Wait> {
+        let inside = self.current_handler();
+        self.poll_admission(Pending::Permit, turn, waker, |state, _, effects| {
             state.ring.reserve(Instant::now, effects);
             state.count_permit(inside);
-            state.call_line(effects);
+            state.notify_front(effects);
             inside
         })
     }
@@ -216,20 +216,20 @@ impl<E> Channel<E> {
     /// Acts when it is its turn and there is room.
     ///
     /// `turn` is the future's place in the line, which it keeps until this is ready.
-    fn poll_turn<R>(
+    fn poll_admission<R>(
         &self,
-        mut wish: Wish<'_, E>,
-        turn: &mut Option<Turn>,
+        mut wish: Pending<'_, E>,
+        turn: &mut Option<QueueKey>,
         waker: &Waker,
-        mut act: impl FnMut(&mut State<E>, &mut Wish<'_, E>, &mut Effects<E>) -> R,
-    ) -> Result<Result<R, Refusal>, Wait> {
+        mut act: impl FnMut(&mut State<E>, &mut Pending<'_, E>, &mut Effects<E>) -> R,
+    ) -> Result<Result<R, Rejected>, Wait> {
         let claim = wish.claim();
-        let inside = self.inside();
+        let inside = self.current_handler();
         // Who comes here for the first time has found no room a moment ago.
         let mut spare = turn.is_none().then(|| waker.clone());
         loop {
             let step = self.run(|state, effects| {
-                let first = turn.map_or(state.line.is_empty(), |turn| state.line.is_head(turn));
+                let first = turn.map_or(state.queue.is_empty(), |turn| state.queue.is_front(turn));
                 let is_closed = state.ring.is_closed();
                 if first && !is_closed {
                     if let Some(filters) = wish.unasked(state) {
@@ -238,29 +238,30 @@ impl<E> Channel<E> {
                     wish.look(state, effects);
                 }
                 let refusal = if is_closed {
-                    Some(Refusal::Closed)
+                    Some(Rejected::Closed)
                 } else if first && state.room(claim, effects) != Room::Full {
                     None
                 } else if inside.is_some_and(|handler| state.waits_for_itself(handler)) {
-                    Some(Refusal::WouldDeadlock)
+                    Some(Rejected::WouldDeadlock)
                 } else {
-                    let wait = state.stand(claim, turn, waker, &mut spare, inside, effects);
+                    let wait =
+                        state.enqueue_or_rearm(claim, turn, waker, &mut spare, inside, effects);
                     return wait.map_or(Step::Waker, Step::Done);
                 };
                 // Those in the way are dealt with by what it does, unless it is refused: which it
                 // may be before it stands in line.
                 if first && refusal.is_some() {
-                    state.ring.step_aside(Instant::now);
+                    state.ring.unblock_queues(Instant::now);
                 }
-                let left = turn.take().and_then(|turn| state.line.leave(turn));
+                let left = turn.take().and_then(|turn| state.queue.remove(turn));
                 state.note_departure();
-                effects.discard(left);
-                effects.discard(spare.take());
+                effects.drop_waker(left);
+                effects.drop_waker(spare.take());
                 Step::Done(Ok(match refusal {
                     None => Ok(act(state, &mut wish, effects)),
                     Some(refusal) => {
-                        if refusal == Refusal::WouldDeadlock {
-                            state.call_line(effects);
+                        if refusal == Rejected::WouldDeadlock {
+                            state.notify_front(effects);
                         }
                         Err(refusal)
                     }
@@ -282,66 +283,66 @@ impl<E> Channel<E> {
         inside: Option<SubscriberId>,
     ) -> Stored {
         let mut event = Some(event);
-        let mut judged = Judged::default();
+        let mut judged = Evaluation::default();
         loop {
             let step = self.run(|state, effects| {
-                if let Some(filters) = state.ring.unasked(&judged) {
+                if let Some(filters) = state.ring.not_yet_evaluated(&judged) {
                     return Step::Ask(filters);
                 }
-                if let Some(answers) = judged.answers() {
-                    state.ring.expel(answers, effects);
+                if let Some(answers) = judged.matches() {
+                    state.ring.disconnect_panicked(answers, effects);
                 }
                 let event = event.take().expect(UNPUBLISHED);
                 let stored = (state.ring).store_reserved(event, ticket, &mut judged, effects);
                 state.uncount_permit(inside);
                 state.wake_readers(effects);
-                state.tell_watchers(effects);
-                state.call_line(effects);
-                Step::Done(self.note(stored))
+                state.notify_watchers(effects);
+                state.notify_front(effects);
+                Step::Done(self.publish_tail(stored))
             });
             match step {
                 Step::Done((stored, unheard)) => {
-                    discard(unheard);
+                    drop_caught(unheard);
                     return stored;
                 }
-                Step::Ask(filters) => judged.ask(&filters, event.as_ref().expect(UNPUBLISHED)),
+                Step::Ask(filters) => judged.evaluate(&filters, event.as_ref().expect(UNPUBLISHED)),
                 Step::Waker => unreachable!("who does not wait needs no waker"),
             }
         }
     }
 
     /// A promised place is not needed.
-    pub(crate) fn give_back(&self, inside: Option<SubscriberId>) {
+    pub(crate) fn release_permit(&self, inside: Option<SubscriberId>) {
         self.run(|state, effects| {
-            state.ring.give_back();
+            state.ring.release_reserved();
             state.uncount_permit(inside);
-            state.tell_watchers(effects);
-            if !planted!("permit-kept") {
-                state.call_line(effects);
+            state.notify_watchers(effects);
+            if !seeded_bug!("permit-kept") {
+                state.notify_front(effects);
             }
         });
     }
 
     /// Whether the publisher has been told to look once more, and has yet to do so.
     #[cfg(feature = "rt")]
-    pub(crate) fn is_called(&self, turn: Turn) -> bool {
-        let line = &self.state.lock().line;
-        line.is_called() && line.is_head(turn)
+    pub(crate) fn is_front_notified(&self, turn: QueueKey) -> bool {
+        let line = &self.state.lock().queue;
+        line.is_front_notified() && line.is_front(turn)
     }
 
     /// A publisher gives up its place in the line.
-    pub(crate) fn leave_line(&self, turn: Turn) {
+    pub(crate) fn leave_queue(&self, turn: QueueKey) {
         self.run(|state, effects| {
-            effects.discard(state.leave_line(turn));
-            if !planted!("cancelled-turn") {
-                state.call_line(effects);
+            effects.drop_waker(state.leave_queue(turn));
+            if !seeded_bug!("cancelled-turn") {
+                state.notify_front(effects);
             }
         });
     }
 
     /// Under the lock: an event has been stored.
     #[inline]
-    fn note(&self, stored: (Stored, Option<E>)) -> (Stored, Option<E>) {
+    fn publish_tail(&self, stored: (Stored, Option<E>)) -> (Stored, Option<E>) {
         self.newest.store(stored.0.seq, Ordering::Release);
         stored
     }

@@ -6,26 +6,26 @@ use crate::channel::log::segment::Segment;
 use crate::end_reason::{DisconnectCause, EndReason};
 use crate::subscriber_id::SubscriberId;
 
-pub(crate) enum Reading<E> {
+pub(crate) enum Source<E> {
     /// From the manager, under its lock.
-    Ask,
+    Channel,
     /// From here, without it.
-    Batch(Segment<E>),
+    Segment(Segment<E>),
     /// From what it need not answer for.
-    Rest(Box<Rest<E>>),
+    Backlog(Box<Backlog<E>>),
     /// From nowhere any more. The member has left the ring.
     Ended(EndReason),
 }
 
 /// Events that a subscriber owes nothing for: those that were retained when it joined, or those
 /// that it had not read when it was disconnected.
-pub(crate) struct Rest<E> {
+pub(crate) struct Backlog<E> {
     pub(crate) segments: VecDeque<Segment<E>>,
     /// The number of the next event to yield.
     pub(crate) next: u64,
     /// The number of the last one.
     pub(crate) end: u64,
-    pub(crate) after: After,
+    pub(crate) after: Then,
 }
 
 /// Events that a subscriber ended without reading, and that somebody waits for answers to.
@@ -50,14 +50,14 @@ impl<E> Unread<E> {
 
 /// What comes after the rest.
 #[derive(Clone, Copy)]
-pub(crate) enum After {
+pub(crate) enum Then {
     /// What has been published since.
     Live,
     /// The end.
-    End(DisconnectCause),
+    Disconnected(DisconnectCause),
 }
 
-impl<E> Rest<E> {
+impl<E> Backlog<E> {
     pub(crate) fn len(&self) -> usize {
         usize::try_from(self.end + 1 - self.next).expect("they are in memory, each with its slot")
     }

@@ -4,8 +4,8 @@ use std::task::Waker;
 
 use super::{Channel, Next, State};
 use crate::channel::effects::Effects;
-use crate::channel::source::Reading;
-use crate::channel::subscriber::Place;
+use crate::channel::source::Source;
+use crate::channel::subscriber::SubscriberState;
 use crate::subscriber_id::SubscriberId;
 
 impl<E> State<E> {
@@ -15,8 +15,8 @@ impl<E> State<E> {
     #[inline(never)]
     pub(super) fn next_stage(
         &mut self,
-        place: &Place,
-        reading: &mut Reading<E>,
+        place: &SubscriberState,
+        reading: &mut Source<E>,
         waker: &Waker,
         spare: &mut Option<Waker>,
         effects: &mut Effects<E>,
@@ -30,25 +30,25 @@ impl<E> State<E> {
         let next = position + 1;
         Some(stage.with_gate(|gate| {
             if !gate.waits_for(next) && gate.settled < next {
-                effects.discard(gate.stop_waiting());
+                effects.drop_waker(gate.stop_waiting());
                 let ticket = gate.wait_for(next);
                 gate.settled = self.ring.settled_by(stage.after(), next, &ticket);
             }
             if next <= gate.settled {
-                effects.discard(gate.stop_waiting());
+                effects.drop_waker(gate.stop_waiting());
                 let batch = self
                     .ring
                     .take_settled(place, position, gate.settled, effects);
-                *reading = Reading::Batch(batch);
+                *reading = Source::Segment(batch);
                 return Next::More;
             }
             if gate.would_wake(waker) {
                 return Next::Parked;
             }
             let Some(waker) = spare.take() else {
-                return Next::Empty;
+                return Next::NeedWaker;
             };
-            effects.discard(gate.sleep(waker));
+            effects.drop_waker(gate.sleep(waker));
             // The last one answers without the lock: it may have before the waker was there.
             if gate.waits_for(next) {
                 Next::Parked

@@ -5,15 +5,15 @@ use std::task::Waker;
 
 use super::{Channel, State};
 use crate::channel::effects::{Effect, Effects};
-use crate::channel::parked::Parked;
-use crate::channel::source::Reading;
-use crate::channel::subscriber::Place;
-use crate::channel::subscriber::cursor::Word;
-use crate::channel::subscriber::unacked::Report;
+use crate::channel::parked::ParkedReader;
+use crate::channel::source::Source;
+use crate::channel::subscriber::SubscriberState;
+use crate::channel::subscriber::cursor::CursorState;
+use crate::channel::subscriber::unacked::ChannelReports;
 use crate::end_reason::{DisconnectCause, EndReason};
 use crate::options::SubscribeOptions;
 use crate::subscriber_id::SubscriberId;
-use crate::util::panic_guard::discard;
+use crate::util::panic_guard::drop_caught;
 use crate::util::sync::{Arc, Ordering};
 
 /// What a subscriber that has nothing left in its batch gets.
@@ -26,35 +26,35 @@ pub(crate) enum Next {
     /// It will be woken.
     Parked,
     /// Nothing to read, and no waker to park with was given.
-    Empty,
+    NeedWaker,
 }
 
 impl<E> State<E> {
     /// After something was stored: everybody that sleeps has something to read.
     pub(super) fn wake_readers(&mut self, effects: &mut Effects<E>) {
-        if self.parking.len() > 0 {
-            effects.push(Effect::WakeReaders(self.parking.unpark_all()));
+        if self.parked.len() > 0 {
+            effects.push(Effect::WakeReaders(self.parked.unpark_all()));
         }
     }
 
     /// Takes one out of those that sleep.
-    fn unpark(&mut self, key: u64) -> Option<Parked> {
+    fn unpark(&mut self, key: u64) -> Option<ParkedReader> {
         let ring = &self.ring;
-        self.parking.unpark(key, |key| ring.place(key))
+        self.parked.unpark(key, |key| ring.subscriber(key))
     }
 
     #[inline]
     fn next(
         &mut self,
-        place: &Place,
-        reading: &mut Reading<E>,
+        place: &SubscriberState,
+        reading: &mut Source<E>,
         waker: &Waker,
         spare: &mut Option<Waker>,
         effects: &mut Effects<E>,
     ) -> Next {
         let key = place.id.number;
         let word = place.cursor.finish_locked();
-        if word.is_watched() {
+        if word.must_report() {
             self.ring.report(key, None, effects);
             if place.stage().is_some() {
                 if let Some(next) = self.next_stage(place, reading, waker, spare, effects) {
@@ -63,30 +63,30 @@ impl<E> State<E> {
             }
         }
         if word.is_detached() {
-            let rest = self.ring.take_rest(key);
-            *reading = Reading::Rest(rest.expect("a stream takes its rest once"));
+            let rest = self.ring.take_backlog(key);
+            *reading = Source::Backlog(rest.expect("a stream takes its rest once"));
             return Next::More;
         }
-        let look = !(planted!("parks-blindly") && spare.is_some());
+        let look = !(seeded_bug!("parks-blindly") && spare.is_some());
         if look {
-            if let Some(batch) = self.ring.take(place, word.position(), effects) {
-                *reading = Reading::Batch(batch.clone());
+            if let Some(batch) = self.ring.next_batch(place, word.position(), effects) {
+                *reading = Source::Segment(batch.clone());
                 return Next::More;
             }
         }
         if self.ring.is_complete() {
             return Next::Closed;
         }
-        if self.parking.would_wake(place, waker) {
+        if self.parked.would_wake(place, waker) {
             return Next::Parked;
         }
         let Some(waker) = spare.take() else {
-            return Next::Empty;
+            return Next::NeedWaker;
         };
-        let replaced = self.parking.park(place, waker);
-        effects.extend(replaced.map(Effect::Forget));
+        let replaced = self.parked.park(place, waker);
+        effects.extend(replaced.map(Effect::DropParked));
         if !self.release_if_idle(effects) {
-            self.ring.sleep(place, effects);
+            self.ring.park_caught_up(place, effects);
         }
         Next::Parked
     }
@@ -94,7 +94,7 @@ impl<E> State<E> {
     /// Keeps nothing that everybody has read, once everybody waits for more. False if somebody
     /// does not, or if events are retained.
     pub(super) fn release_if_idle(&mut self, effects: &mut Effects<E>) -> bool {
-        if self.parking.len() != self.ring.readers() {
+        if self.parked.len() != self.ring.readers() {
             return false;
         }
         self.ring.release(effects)
@@ -108,26 +108,30 @@ impl<E> Channel<E> {
         &self,
         options: SubscribeOptions,
         created_at: &'static Location<'static>,
-    ) -> (Arc<Place>, Word, Reading<E>) {
+    ) -> (Arc<SubscriberState>, CursorState, Source<E>) {
         self.run(|state, effects| {
             let (place, replayed) = state.ring.join(options, created_at);
             // Before the lock is free: what is overwritten from then on is lost to it.
             let word = place.cursor.load();
             if state.ring.is_closed() {
                 state.ring.leave(place.id.number, effects);
-                return (place, word, Reading::Ended(EndReason::Closed));
+                return (place, word, Source::Ended(EndReason::Closed));
             }
             // Under the same lock as joining: `stop` waits for the task of every handler that joined
             // before the manager was closed.
-            if place.kind.has_task() && !planted!("enlisted-late") {
+            if place.kind.has_task() && !seeded_bug!("enlisted-late") {
                 state.running.insert(place.id, Arc::clone(&place));
             }
-            state.tell_watchers(effects);
+            state.notify_watchers(effects);
             // While permits are out, it may be in the way at once.
-            if !planted!("joiner-unseen") {
-                state.call_line(effects);
+            if !seeded_bug!("joiner-unseen") {
+                state.notify_front(effects);
             }
-            (place, word, replayed.map_or(Reading::Ask, Reading::Rest))
+            (
+                place,
+                word,
+                replayed.map_or(Source::Channel, Source::Backlog),
+            )
         })
     }
 
@@ -136,8 +140,8 @@ impl<E> Channel<E> {
     #[inline]
     pub(crate) fn next(
         &self,
-        place: &Place,
-        reading: &mut Reading<E>,
+        place: &SubscriberState,
+        reading: &mut Source<E>,
         waker: &Waker,
         mut spare: Option<Waker>,
     ) -> Next {
@@ -145,7 +149,7 @@ impl<E> Channel<E> {
         let next = (self.state.lock()).next(place, reading, waker, &mut spare, &mut effects);
         effects.run();
         if let Some(unneeded) = spare {
-            discard(unneeded);
+            drop_caught(unneeded);
         }
         next
     }
@@ -153,7 +157,7 @@ impl<E> Channel<E> {
     /// Whether there was nothing to read for the subscriber a moment ago: a hint, without the
     /// lock.
     #[inline]
-    pub(crate) fn seems_read(&self, position: u64) -> bool {
+    pub(crate) fn seems_caught_up(&self, position: u64) -> bool {
         self.newest.load(Ordering::Acquire) <= position
     }
 
@@ -161,7 +165,7 @@ impl<E> Channel<E> {
     pub(crate) fn report(&self, key: u64, in_hand: Option<u64>) {
         self.run(|state, effects| {
             if state.ring.report(key, in_hand, effects) {
-                state.call_line(effects);
+                state.notify_front(effects);
             }
         });
     }
@@ -170,11 +174,11 @@ impl<E> Channel<E> {
     pub(crate) fn leave(&self, key: u64) -> bool {
         self.run(|state, effects| {
             let parked = state.unpark(key);
-            effects.extend(parked.map(Effect::Forget));
+            effects.extend(parked.map(Effect::DropParked));
             let counted = state.ring.leave(key, effects);
-            state.parking.give_back(state.ring.readers());
+            state.parked.give_back(state.ring.readers());
             state.release_if_idle(effects);
-            state.call_line(effects);
+            state.notify_front(effects);
             counted
         })
     }
@@ -185,12 +189,12 @@ impl<E> Channel<E> {
             let counted = state.ring.disconnect(id, cause, effects);
             if counted {
                 #[cfg(feature = "tracing")]
-                (state.ring).tell_left(id, "disconnected on request", effects);
+                (state.ring).trace_left(id, "disconnected on request", effects);
                 let parked = state.unpark(id.number);
                 effects.extend(parked.map(Effect::WakeReader));
-                state.parking.give_back(state.ring.readers());
+                state.parked.give_back(state.ring.readers());
                 state.release_if_idle(effects);
-                state.call_line(effects);
+                state.notify_front(effects);
             }
             counted
         })
@@ -198,30 +202,30 @@ impl<E> Channel<E> {
 
     /// A handler's subscription, which has no handler any more: asked for by the handler's task.
     #[cfg(feature = "rt")]
-    pub(crate) fn withdraw(&self, id: SubscriberId) {
+    pub(crate) fn disconnect_handler(&self, id: SubscriberId) {
         self.run(|state, effects| {
             if state.ring.withdraw(id, effects) {
                 #[cfg(feature = "tracing")]
-                (state.ring).tell_left(id, "no handler reads it any more", effects);
+                (state.ring).trace_left(id, "no handler reads it any more", effects);
                 let parked = state.unpark(id.number);
-                effects.extend(parked.map(Effect::Forget));
-                state.parking.give_back(state.ring.readers());
+                effects.extend(parked.map(Effect::DropParked));
+                state.parked.give_back(state.ring.readers());
                 state.release_if_idle(effects);
-                state.call_line(effects);
+                state.notify_front(effects);
             }
         });
     }
 }
 
-impl<E: Send + Sync> Report for Channel<E> {
+impl<E: Send + Sync> ChannelReports for Channel<E> {
     fn report_settled(&self, subscriber: SubscriberId) {
         self.run(|state, effects| state.ring.report_settled(subscriber, effects));
     }
 
-    fn report_lane(&self, subscriber: SubscriberId, took: bool) {
+    fn report_queue(&self, subscriber: SubscriberId, took: bool) {
         self.run(|state, effects| {
-            if state.ring.report_lane(subscriber, took, effects) {
-                state.call_line(effects);
+            if state.ring.report_queue(subscriber, took, effects) {
+                state.notify_front(effects);
             }
         });
     }

@@ -2,7 +2,7 @@
 //!
 //! Whoever listens is other people's code, which may call back into the manager and may panic: it
 //! is called without any lock of ours, and shielded. What the ring decides is told as
-//! [`News`] among the effects. Events of the user are not formatted, nor even at hand here.
+//! [`Record`] among the effects. Events of the user are not formatted, nor even at hand here.
 //!
 //! What a listener causes on its thread while it is told something is not told again
 //! ([`listener`]): one that publishes over each event would call itself until the stack overflows.
@@ -22,13 +22,13 @@ macro_rules! trace {
 }
 
 #[cfg(feature = "tracing")]
-pub(crate) use told::*;
+pub(crate) use events::*;
 
 #[cfg(feature = "tracing")]
 mod listener {
     use std::cell::Cell;
 
-    use crate::util::panic_guard::shield;
+    use crate::util::panic_guard::catch;
 
     thread_local! {
         /// The listener is being called on this thread.
@@ -56,7 +56,7 @@ mod listener {
     pub(super) fn call(code: impl FnOnce()) -> bool {
         let back = Return::after_call();
         if !back.0 {
-            shield(code);
+            catch(code);
         }
         !back.0
     }
@@ -66,16 +66,16 @@ mod listener {
     #[cfg(feature = "rt")]
     pub(super) fn call_always(code: impl FnOnce()) {
         let _back = Return::after_call();
-        shield(code);
+        catch(code);
     }
 }
 
 #[cfg(feature = "tracing")]
-mod told {
+mod events {
     use tracing::{Level, event, level_enabled};
 
     use super::listener;
-    use crate::channel::subscriber::Place;
+    use crate::channel::subscriber::SubscriberState;
     use crate::end_reason::EndReason;
     use crate::error::CLOSED;
     #[cfg(feature = "rt")]
@@ -85,7 +85,7 @@ mod told {
     use crate::util::sync::Arc;
 
     /// Tells, if anybody might listen.
-    macro_rules! tell {
+    macro_rules! emit {
         ($level:ident, $($fields:tt)+) => {
             if level_enabled!(Level::$level) {
                 listener::call(|| event!(target: "genevent", Level::$level, $($fields)+));
@@ -93,11 +93,11 @@ mod told {
         };
     }
 
-    /// As [`tell!`], of a subscriber.
-    macro_rules! tell_of {
+    /// As [`emit!`], of a subscriber.
+    macro_rules! emit_for {
         ($level:ident, $place:expr, $($fields:tt)+) => {{
-            let place: &Place = $place;
-            tell!(
+            let place: &SubscriberState = $place;
+            emit!(
                 $level,
                 manager = place.manager.as_deref(),
                 subscriber = place.id.number,
@@ -109,20 +109,20 @@ mod told {
 
     pub(crate) fn published(manager: Option<&str>, stored: Stored) {
         let Stored { seq, audience } = stored;
-        tell!(TRACE, manager, seq, subscribers = audience, "published");
+        emit!(TRACE, manager, seq, subscribers = audience, "published");
     }
 
     pub(crate) fn settled(manager: Option<&str>, receipt: &Receipt) {
         let (seq, acked, dropped) = (receipt.seq(), receipt.acked(), receipt.dropped());
-        tell!(TRACE, manager, seq, acked, dropped, "settled");
+        emit!(TRACE, manager, seq, acked, dropped, "settled");
     }
 
     /// `joined`: not if the manager is closed.
-    pub(crate) fn joined(place: &Place, joined: bool) {
+    pub(crate) fn joined(place: &SubscriberState, joined: bool) {
         if !joined {
             return;
         }
-        tell_of!(
+        emit_for!(
             DEBUG,
             place,
             kind = ?place.kind,
@@ -134,28 +134,28 @@ mod told {
     }
 
     /// The stream has been dropped before its end, and counted until then.
-    pub(crate) fn dropped(place: &Place) {
+    pub(crate) fn dropped(place: &SubscriberState) {
         left(place, "its stream was dropped");
     }
 
     /// The stream has come to its end.
-    pub(crate) fn ended(place: &Place, reason: EndReason) {
+    pub(crate) fn ended(place: &SubscriberState, reason: EndReason) {
         if reason == EndReason::Closed {
             left(place, CLOSED);
         }
     }
 
-    fn left(place: &Place, why: &str) {
-        tell_of!(DEBUG, place, why, "left");
+    fn left(place: &SubscriberState, why: &str) {
+        emit_for!(DEBUG, place, why, "left");
     }
 
     /// What the ring has decided, to be told once its lock is free.
-    pub(crate) enum News {
+    pub(crate) enum Record {
         /// It was disconnected, and why.
-        Left(Arc<Place>, &'static str),
+        Left(Arc<SubscriberState>, &'static str),
         /// It has lost the event of number `seq`, and so many `missed` with it.
         Lost {
-            place: Arc<Place>,
+            place: Arc<SubscriberState>,
             seq: u64,
             missed: u64,
         },
@@ -164,9 +164,9 @@ mod told {
         Holds(Box<SubscriberInfo>, usize),
     }
 
-    impl News {
+    impl Record {
         /// That `place` has just lost event `seq`, if anybody might listen.
-        pub(crate) fn lost(place: &Arc<Place>, seq: u64) -> Option<Self> {
+        pub(crate) fn lost(place: &Arc<SubscriberState>, seq: u64) -> Option<Self> {
             level_enabled!(Level::DEBUG).then(|| Self::Lost {
                 place: Arc::clone(place),
                 seq,
@@ -174,14 +174,14 @@ mod told {
             })
         }
 
-        pub(crate) fn tell(self) {
+        pub(crate) fn emit(self) {
             match self {
                 Self::Left(place, why) => left(&place, why),
                 Self::Lost { place, seq, missed } => {
-                    tell_of!(DEBUG, &place, seq, missed, "lost an event");
+                    emit_for!(DEBUG, &place, seq, missed, "lost an event");
                 }
                 #[cfg(feature = "rt")]
-                Self::Holds(info, waiting) => tell_of!(
+                Self::Holds(info, waiting) => emit_for!(
                     WARN,
                     &info.place,
                     at = %info.created_at(),
@@ -205,17 +205,17 @@ mod handlers {
     use tracing::{Dispatch, Level, Span, event, level_enabled, span};
 
     use super::listener;
-    use crate::channel::subscriber::Place;
+    use crate::channel::subscriber::SubscriberState;
     use crate::handler::StopReason;
     use crate::util::sync::Arc;
 
     /// What a handler is called.
-    pub(crate) struct Called {
+    pub(crate) struct HandlerLabel {
         manager: Option<Arc<str>>,
         name: Arc<str>,
     }
 
-    impl Called {
+    impl HandlerLabel {
         pub(crate) fn new(manager: Option<&str>, name: &Arc<str>) -> Self {
             Self {
                 manager: manager.map(Arc::from),
@@ -224,9 +224,9 @@ mod handlers {
         }
     }
 
-    macro_rules! tell_of {
+    macro_rules! emit_for {
         ($level:ident, $called:expr, $($fields:tt)+) => {{
-            let Called { manager, name } = $called;
+            let HandlerLabel { manager, name } = $called;
             if level_enabled!(Level::$level) {
                 listener::call(|| event!(
                     target: "genevent",
@@ -239,16 +239,16 @@ mod handlers {
         }};
     }
 
-    pub(crate) fn stopped(called: &Called, reason: &StopReason) {
+    pub(crate) fn stopped(called: &HandlerLabel, reason: &StopReason) {
         if let StopReason::Panicked(_) = reason {
-            tell_of!(WARN, called, why = reason.to_string(), "handler stopped");
+            emit_for!(WARN, called, why = reason.to_string(), "handler stopped");
         } else {
-            tell_of!(DEBUG, called, why = reason.to_string(), "handler stopped");
+            emit_for!(DEBUG, called, why = reason.to_string(), "handler stopped");
         }
     }
 
-    pub(crate) fn revived(called: &Called, reason: &StopReason) {
-        tell_of!(WARN, called, why = reason.to_string(), "handler made anew");
+    pub(crate) fn restarted(called: &HandlerLabel, reason: &StopReason) {
+        emit_for!(WARN, called, why = reason.to_string(), "handler made anew");
     }
 
     /// What the code of a handler, or of the handlers of a group, runs in. There is no span for those
@@ -256,7 +256,7 @@ mod handlers {
     pub(crate) struct Scope(Option<Span>);
 
     impl Scope {
-        pub(crate) fn new(place: &Place) -> Self {
+        pub(crate) fn new(place: &SubscriberState) -> Self {
             let mut scope = None;
             if level_enabled!(Level::INFO) {
                 listener::call(|| {
@@ -276,7 +276,7 @@ mod handlers {
 
         #[inline]
         pub(crate) fn run<R>(&self, code: impl FnOnce() -> R) -> R {
-            let _leave = self.0.as_ref().and_then(Inside::enter);
+            let _leave = self.0.as_ref().and_then(Entered::enter);
             code()
         }
     }
@@ -289,9 +289,9 @@ mod handlers {
     }
 
     /// In the span until it is dropped. As `Span::enter`, but shielded.
-    struct Inside<'a>(&'a Span);
+    struct Entered<'a>(&'a Span);
 
-    impl<'a> Inside<'a> {
+    impl<'a> Entered<'a> {
         /// `None` if a listener runs the handler's task while it is told something: it does not hear
         /// of the exit then, either.
         fn enter(span: &'a Span) -> Option<Self> {
@@ -299,7 +299,7 @@ mod handlers {
         }
     }
 
-    impl Drop for Inside<'_> {
+    impl Drop for Entered<'_> {
         fn drop(&mut self) {
             with(self.0, Dispatch::exit);
         }
@@ -313,16 +313,16 @@ mod handlers {
 }
 
 #[cfg(all(not(feature = "tracing"), feature = "rt"))]
-pub(crate) use nothing::*;
+pub(crate) use disabled::*;
 
 #[cfg(all(not(feature = "tracing"), feature = "rt"))]
-mod nothing {
-    use crate::channel::subscriber::Place;
+mod disabled {
+    use crate::channel::subscriber::SubscriberState;
     use crate::util::sync::Arc;
 
-    pub(crate) struct Called;
+    pub(crate) struct HandlerLabel;
 
-    impl Called {
+    impl HandlerLabel {
         #[inline]
         pub(crate) fn new(_: Option<&str>, _: &Arc<str>) -> Self {
             Self
@@ -333,7 +333,7 @@ mod nothing {
 
     impl Scope {
         #[inline]
-        pub(crate) fn new(_: &Place) -> Self {
+        pub(crate) fn new(_: &SubscriberState) -> Self {
             Self
         }
 

@@ -3,16 +3,16 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::task::Waker;
 
-use crate::channel::machine::Claim;
+use crate::channel::machine::Request;
 use crate::subscriber_id::SubscriberId;
 use crate::util::clock::Instant;
-use crate::util::shrink::Room;
+use crate::util::shrink::Shrink;
 
-/// A place in the [`Line`], and what it is waited for; later places have greater numbers.
+/// A place in the [`WaitQueue`], and what it is waited for; later places have greater numbers.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Turn {
+pub(crate) struct QueueKey {
     number: u64,
-    pub(crate) claim: Claim,
+    pub(crate) claim: Request,
 }
 
 /// ```text
@@ -26,168 +26,168 @@ pub(crate) struct Turn {
 /// 1. Whoever is called is the head, or could only wait for itself; nobody else is, unless the
 ///    manager is closed: then all are.
 /// 2. A publisher that is not called has a waker here, and one that is has none.
-/// 3. `inside` holds those that wait inside of a handler, which must not wait for itself.
+/// 3. `handler_waiters` holds those that wait inside of a handler, which must not wait for itself.
 /// 4. The numbers of the places rise. Somebody stands in the first one, and in at least half of
 ///    them.
 #[derive(Default)]
-pub(crate) struct Line {
-    places: VecDeque<Place>,
+pub(crate) struct WaitQueue {
+    waiters: VecDeque<Waiter>,
     /// How many of the places were left.
-    left: usize,
-    inside: BTreeMap<u64, SubscriberId>,
-    taken: u64,
+    tombstones: usize,
+    handler_waiters: BTreeMap<u64, SubscriberId>,
+    next_number: u64,
     /// When the head will look again by itself.
-    alarm: Option<Instant>,
+    timer_at: Option<Instant>,
 }
 
-struct Place {
-    turn: Turn,
-    here: bool,
+struct Waiter {
+    turn: QueueKey,
+    live: bool,
     waker: Option<Waker>,
 }
 
 /// Room for so many is kept when a long line is gone.
-const KEPT: usize = 16;
+const RETAINED_CAPACITY: usize = 16;
 
-impl Line {
+impl WaitQueue {
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.places.is_empty()
+        self.waiters.is_empty()
     }
 
     #[inline]
-    pub(crate) fn is_head(&self, turn: Turn) -> bool {
-        self.head() == Some(turn)
+    pub(crate) fn is_front(&self, turn: QueueKey) -> bool {
+        self.front() == Some(turn)
     }
 
     #[inline]
-    pub(crate) fn head(&self) -> Option<Turn> {
-        self.places.front().map(|place| place.turn)
+    pub(crate) fn front(&self) -> Option<QueueKey> {
+        self.waiters.front().map(|waiter| waiter.turn)
     }
 
     /// How many stand in it.
     pub(crate) fn len(&self) -> usize {
-        self.places.len() - self.left
+        self.waiters.len() - self.tombstones
     }
 
     /// Whether the head has been woken, and has yet to look: then its waker has gone (invariant 2).
-    pub(crate) fn is_called(&self) -> bool {
-        let head = self.places.front();
+    pub(crate) fn is_front_notified(&self) -> bool {
+        let head = self.waiters.front();
         head.is_some_and(|head| head.waker.is_none())
     }
 
     /// Whether the head will look again at `time` without being called.
-    pub(crate) fn has_alarm(&self, time: Instant) -> bool {
-        self.alarm == Some(time)
+    pub(crate) fn has_timer(&self, time: Instant) -> bool {
+        self.timer_at == Some(time)
     }
 
     /// The head will look again at `time`.
-    pub(crate) fn set_alarm(&mut self, time: Option<Instant>) {
-        self.alarm = time;
+    pub(crate) fn set_timer(&mut self, time: Option<Instant>) {
+        self.timer_at = time;
     }
 
     /// Stands at the end of the line.
-    pub(crate) fn join(&mut self, claim: Claim, waker: Waker) -> Turn {
-        let turn = Turn {
-            number: self.taken,
+    pub(crate) fn enqueue(&mut self, claim: Request, waker: Waker) -> QueueKey {
+        let turn = QueueKey {
+            number: self.next_number,
             claim,
         };
-        self.taken += 1;
-        self.places.push_back(Place {
+        self.next_number += 1;
+        self.waiters.push_back(Waiter {
             turn,
-            here: true,
+            live: true,
             waker: Some(waker),
         });
         turn
     }
 
     /// Whether `waker` would be woken for `turn`, as things are.
-    pub(crate) fn would_wake(&self, turn: Turn, waker: &Waker) -> bool {
-        let known = self.index(turn.number).map(|at| &self.places[at].waker);
+    pub(crate) fn would_wake(&self, turn: QueueKey, waker: &Waker) -> bool {
+        let known = self.index(turn.number).map(|at| &self.waiters[at].waker);
         matches!(known, Some(Some(known)) if known.will_wake(waker))
     }
 
     /// Waits on, to be woken by `waker`; gives the waker it replaces back.
-    pub(crate) fn stay(&mut self, turn: Turn, waker: Waker) -> Option<Waker> {
-        self.place_mut(turn.number)?.waker.replace(waker)
+    pub(crate) fn rearm(&mut self, turn: QueueKey, waker: Waker) -> Option<Waker> {
+        self.waiter_mut(turn.number)?.waker.replace(waker)
     }
 
     /// Waits inside of this handler, if of any.
-    pub(crate) fn set_inside(&mut self, turn: Turn, handler: Option<SubscriberId>) {
+    pub(crate) fn set_handler(&mut self, turn: QueueKey, handler: Option<SubscriberId>) {
         match handler {
-            Some(handler) => drop(self.inside.insert(turn.number, handler)),
-            None => drop(self.inside.remove(&turn.number)),
+            Some(handler) => drop(self.handler_waiters.insert(turn.number, handler)),
+            None => drop(self.handler_waiters.remove(&turn.number)),
         }
     }
 
     /// Whether anybody waits inside of a handler.
     #[inline]
-    pub(crate) fn has_inside(&self) -> bool {
-        !self.inside.is_empty()
+    pub(crate) fn has_handler_waiters(&self) -> bool {
+        !self.handler_waiters.is_empty()
     }
 
     /// Those that wait inside of a handler that `waits_for_itself` are told to look.
-    pub(crate) fn call_inside(
+    pub(crate) fn notify_handler_waiters(
         &mut self,
         waits_for_itself: impl Fn(SubscriberId) -> bool,
     ) -> Vec<Waker> {
-        let inside = self.inside.iter();
-        let stuck = inside.filter(|(_, handler)| waits_for_itself(**handler));
+        let handler_waiters = self.handler_waiters.iter();
+        let stuck = handler_waiters.filter(|(_, handler)| waits_for_itself(**handler));
         let stuck: Vec<_> = stuck.map(|(number, _)| *number).collect();
         let wakers = stuck
             .into_iter()
-            .filter_map(|number| self.place_mut(number)?.waker.take());
+            .filter_map(|number| self.waiter_mut(number)?.waker.take());
         wakers.collect()
     }
 
     /// Leaves the line: stored, closed or cancelled.
-    pub(crate) fn leave(&mut self, turn: Turn) -> Option<Waker> {
-        self.inside.remove(&turn.number);
-        let place = self.place_mut(turn.number)?;
-        place.here = false;
-        let waker = place.waker.take();
-        self.left += 1;
-        if self.is_head(turn) {
-            self.alarm = None;
-            while self.places.front().is_some_and(|place| !place.here) {
-                self.places.pop_front();
-                self.left -= 1;
+    pub(crate) fn remove(&mut self, turn: QueueKey) -> Option<Waker> {
+        self.handler_waiters.remove(&turn.number);
+        let waiter = self.waiter_mut(turn.number)?;
+        waiter.live = false;
+        let waker = waiter.waker.take();
+        self.tombstones += 1;
+        if self.is_front(turn) {
+            self.timer_at = None;
+            while self.waiters.front().is_some_and(|waiter| !waiter.live) {
+                self.waiters.pop_front();
+                self.tombstones -= 1;
             }
         }
-        if self.left > self.places.len() / 2 {
-            self.places.retain(|place| place.here);
-            self.left = 0;
+        if self.tombstones > self.waiters.len() / 2 {
+            self.waiters.retain(|waiter| waiter.live);
+            self.tombstones = 0;
         }
-        self.places.give_back(KEPT);
+        self.waiters.shrink_if_sparse(RETAINED_CAPACITY);
         waker
     }
 
     /// The head is told to look: there is room, or another time to look at the clock. It may have
     /// been told already.
-    pub(crate) fn call_head(&mut self) -> Option<Waker> {
-        self.places.front_mut()?.waker.take()
+    pub(crate) fn notify_front(&mut self) -> Option<Waker> {
+        self.waiters.front_mut()?.waker.take()
     }
 
     /// Everybody is told: there will be no room any more.
-    pub(crate) fn call_all(&mut self) -> impl Iterator<Item = Waker> {
-        self.places
+    pub(crate) fn notify_all(&mut self) -> impl Iterator<Item = Waker> {
+        self.waiters
             .iter_mut()
-            .filter_map(|place| place.waker.take())
+            .filter_map(|waiter| waiter.waker.take())
     }
 
-    fn place_mut(&mut self, number: u64) -> Option<&mut Place> {
+    fn waiter_mut(&mut self, number: u64) -> Option<&mut Waiter> {
         let at = self.index(number)?;
-        self.places.get_mut(at)
+        self.waiters.get_mut(at)
     }
 
     /// Where the place of this number is: most often it is the first.
     #[inline]
     fn index(&self, number: u64) -> Option<usize> {
-        if self.places.front()?.turn.number == number {
+        if self.waiters.front()?.turn.number == number {
             return Some(0);
         }
-        (self.places)
-            .binary_search_by_key(&number, |place| place.turn.number)
+        (self.waiters)
+            .binary_search_by_key(&number, |waiter| waiter.turn.number)
             .ok()
     }
 }
@@ -196,34 +196,34 @@ impl Line {
 mod tests {
     use super::*;
 
-    fn stand(line: &mut Line) -> Turn {
-        line.join(Claim::Event, Waker::noop().clone())
+    fn stand(line: &mut WaitQueue) -> QueueKey {
+        line.enqueue(Request::Event, Waker::noop().clone())
     }
 
     #[test]
     fn those_who_leave_take_no_more_room_than_those_who_stay() {
-        let mut line = Line::default();
+        let mut line = WaitQueue::default();
         let head = stand(&mut line);
         for stay in 1..100 {
             stand(&mut line);
             for _ in 0..100 {
                 let turn = stand(&mut line);
-                drop(line.leave(turn));
+                drop(line.remove(turn));
             }
             assert_eq!(line.len(), 1 + stay);
-            assert!(line.places.len() <= 2 * line.len() + 1);
+            assert!(line.waiters.len() <= 2 * line.len() + 1);
         }
-        assert!(line.is_head(head));
+        assert!(line.is_front(head));
     }
 
     #[test]
     fn an_empty_line_keeps_little_room() {
-        let mut line = Line::default();
+        let mut line = WaitQueue::default();
         let turns: Vec<_> = (0..1_000).map(|_| stand(&mut line)).collect();
         for turn in turns {
-            drop(line.leave(turn));
+            drop(line.remove(turn));
         }
         assert!(line.is_empty());
-        assert!(line.places.capacity() <= KEPT);
+        assert!(line.waiters.capacity() <= RETAINED_CAPACITY);
     }
 }

@@ -6,7 +6,7 @@ use std::task::Waker;
 
 /// What a future waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Event {
+pub(crate) enum Condition {
     /// The manager is closed.
     Closed,
     /// It is closed, and no permit is out.
@@ -19,15 +19,15 @@ pub(crate) enum Event {
 
 /// A future's entry, from its first poll until it is ready or dropped.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Watch {
-    event: Event,
+pub(crate) struct WatcherKey {
+    event: Condition,
     number: u64,
 }
 
 /// Ordered by what they wait for, so that nobody is looked at whose time has not come.
 #[derive(Default)]
 pub(crate) struct Watchers {
-    waiting: BTreeMap<Watch, Waker>,
+    waiting: BTreeMap<WatcherKey, Waker>,
     given: u64,
 }
 
@@ -37,7 +37,7 @@ impl Watchers {
         self.waiting.is_empty()
     }
 
-    pub(crate) fn would_wake(&self, watch: Watch, waker: &Waker) -> bool {
+    pub(crate) fn would_wake(&self, watch: WatcherKey, waker: &Waker) -> bool {
         let known = self.waiting.get(&watch);
         known.is_some_and(|known| known.will_wake(waker))
     }
@@ -45,13 +45,13 @@ impl Watchers {
     /// Waits (again), and gives the waker it replaces back.
     pub(crate) fn wait(
         &mut self,
-        watch: Option<Watch>,
-        event: Event,
+        watch: Option<WatcherKey>,
+        event: Condition,
         waker: Waker,
-    ) -> (Watch, Option<Waker>) {
+    ) -> (WatcherKey, Option<Waker>) {
         let watch = watch.unwrap_or_else(|| {
             self.given += 1;
-            Watch {
+            WatcherKey {
                 event,
                 number: self.given,
             }
@@ -59,15 +59,15 @@ impl Watchers {
         (watch, self.waiting.insert(watch, waker))
     }
 
-    pub(crate) fn leave(&mut self, watch: Watch) -> Option<Waker> {
+    pub(crate) fn leave(&mut self, watch: WatcherKey) -> Option<Waker> {
         self.waiting.remove(&watch)
     }
 
     /// Takes out the wakers of those that wait for one of `events`.
-    pub(crate) fn call(&mut self, events: RangeInclusive<Event>) -> Vec<Waker> {
+    pub(crate) fn notify(&mut self, events: RangeInclusive<Condition>) -> Vec<Waker> {
         let (event, last) = events.into_inner();
-        let first = Watch { event, number: 0 };
-        let last = Watch {
+        let first = WatcherKey { event, number: 0 };
+        let last = WatcherKey {
             event: last,
             number: u64::MAX,
         };

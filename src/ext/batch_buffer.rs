@@ -10,7 +10,7 @@ use crate::delivery::Delivery;
 use crate::ext::batch::Batch;
 
 /// Why a batch grows no further for now.
-pub(crate) enum Stopped {
+pub(crate) enum Gathered {
     /// It has all that fits in, or all there will ever be.
     Complete,
     /// The stream is pending.
@@ -23,7 +23,7 @@ pin_project! {
     /// # Invariants
     /// 1. `batch` holds less than `max` between polls.
     /// 2. Once it has `ended`, the stream is not polled any more.
-    pub(crate) struct Gathering<S, E> {
+    pub(crate) struct BatchBuffer<S, E> {
         #[pin]
         stream: S,
         ended: bool,
@@ -33,7 +33,7 @@ pin_project! {
     }
 }
 
-impl<S, E> Gathering<S, E> {
+impl<S, E> BatchBuffer<S, E> {
     #[track_caller]
     pub(crate) fn new(stream: S, max: usize) -> Self {
         assert!(max > 0, "a batch has room for at least one event");
@@ -70,18 +70,18 @@ impl<S, E> Gathering<S, E> {
     }
 }
 
-impl<E, S: Stream<Item = Delivery<E>>> Gathering<S, E> {
+impl<E, S: Stream<Item = Delivery<E>>> BatchBuffer<S, E> {
     /// Takes all that is ready, as far as it fits in.
-    pub(crate) fn gather(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Stopped {
+    pub(crate) fn gather(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Gathered {
         let mut this = self.project();
         while !*this.ended && this.batch.len() < *this.max {
             match this.stream.as_mut().poll_next(cx) {
                 Poll::Ready(Some(delivery)) => this.batch.push(delivery),
                 Poll::Ready(None) => *this.ended = true,
-                Poll::Pending => return Stopped::Waiting,
+                Poll::Pending => return Gathered::Waiting,
             }
         }
-        Stopped::Complete
+        Gathered::Complete
     }
 
     /// How many batches follow.

@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 
 use crate::delivery::Delivery;
 use crate::ext::batch::Batch;
-use crate::ext::batch_buffer::{Gathering, Stopped};
+use crate::ext::batch_buffer::{BatchBuffer, Gathered};
 use crate::util::timer::Deadline;
 
 pin_project! {
@@ -26,10 +26,10 @@ pin_project! {
     #[must_use = "streams do nothing unless polled"]
     pub struct Batches<S, E> {
         #[pin]
-        gathering: Gathering<S, E>,
+        buffer: BatchBuffer<S, E>,
         duration: Duration,
         // There while a batch has been begun and the stream is pending.
-        alarm: Option<Deadline>,
+        timer: Option<Deadline>,
     }
 }
 
@@ -37,15 +37,15 @@ impl<S, E> Batches<S, E> {
     #[track_caller]
     pub(crate) fn new(stream: S, max: usize, duration: Duration) -> Self {
         Self {
-            gathering: Gathering::new(stream, max),
+            buffer: BatchBuffer::new(stream, max),
             duration,
-            alarm: None,
+            timer: None,
         }
     }
 
     /// The stream it reads from, for its `end_reason`, `missed` and the like.
     pub fn get_ref(&self) -> &S {
-        self.gathering.stream()
+        self.buffer.stream()
     }
 }
 
@@ -54,29 +54,29 @@ impl<E, S: Stream<Item = Delivery<E>>> Stream for Batches<S, E> {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Batch<E>>> {
         let mut this = self.project();
-        if let Stopped::Waiting = this.gathering.as_mut().gather(cx) {
-            if this.gathering.len() == 0 {
+        if let Gathered::Waiting = this.buffer.as_mut().gather(cx) {
+            if this.buffer.len() == 0 {
                 return Poll::Pending;
             }
             // Set here and not when the first one is taken: that was in this very poll, and most
             // batches of a busy stream are full by now.
             let alarm = this
-                .alarm
+                .timer
                 .get_or_insert_with(|| Deadline::after(*this.duration));
             ready!(alarm.poll(cx));
         }
-        *this.alarm = None;
-        Poll::Ready(this.gathering.take())
+        *this.timer = None;
+        Poll::Ready(this.buffer.take())
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.gathering.size_hint()
+        self.buffer.size_hint()
     }
 }
 
 impl<E, S: Stream<Item = Delivery<E>>> FusedStream for Batches<S, E> {
     fn is_terminated(&self) -> bool {
-        self.gathering.is_done()
+        self.buffer.is_done()
     }
 }
 
@@ -84,7 +84,7 @@ impl<S: fmt::Debug, E> fmt::Debug for Batches<S, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Batches")
             .field("stream", self.get_ref())
-            .field("gathered", &self.gathering.len())
+            .field("gathered", &self.buffer.len())
             .field("duration", &self.duration)
             .finish_non_exhaustive()
     }

@@ -8,7 +8,7 @@ use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 
 use crate::delivery::Delivery;
-use crate::util::panic_guard::{Shielded, discard};
+use crate::util::panic_guard::{Shielded, drop_caught};
 
 pin_project! {
     /// Stream of [`EventStreamExt::filter_acked`](crate::EventStreamExt::filter_acked).
@@ -61,7 +61,7 @@ where
             if (this.pred)(&delivery) {
                 return Poll::Ready(Some(delivery));
             }
-            discard(delivery.ack());
+            drop_caught(delivery.ack());
         }
     }
 

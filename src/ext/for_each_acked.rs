@@ -9,7 +9,7 @@ use futures_core::{FusedFuture, Stream};
 use pin_project_lite::pin_project;
 
 use crate::delivery::Delivery;
-use crate::ext::in_flight::UnderWay;
+use crate::ext::in_flight::InFlight;
 
 pin_project! {
     /// Future of [`EventStreamExt::for_each_acked`](crate::EventStreamExt::for_each_acked).
@@ -26,7 +26,7 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct ForEachAcked<S, Fut, F> {
         #[pin]
-        under_way: UnderWay<S, Fut, F>,
+        in_flight: InFlight<S, Fut, F>,
     }
 }
 
@@ -34,7 +34,7 @@ impl<S, Fut, F> ForEachAcked<S, Fut, F> {
     #[track_caller]
     pub(crate) fn new(stream: S, limit: Option<usize>, f: F) -> Self {
         Self {
-            under_way: UnderWay::new(stream, limit, f),
+            in_flight: InFlight::new(stream, limit, f),
         }
     }
 }
@@ -49,7 +49,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
-        while let Some(((), ack)) = ready!(this.under_way.as_mut().poll_done(cx)) {
+        while let Some(((), ack)) = ready!(this.in_flight.as_mut().poll_done(cx)) {
             ack.ack();
         }
         Poll::Ready(())
@@ -63,14 +63,14 @@ where
     Fut: Future<Output = ()>,
 {
     fn is_terminated(&self) -> bool {
-        self.under_way.is_done()
+        self.in_flight.is_done()
     }
 }
 
 impl<S, Fut, F> fmt::Debug for ForEachAcked<S, Fut, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ForEachAcked")
-            .field("under_way", &self.under_way.len())
+            .field("under_way", &self.in_flight.len())
             .finish_non_exhaustive()
     }
 }

@@ -9,7 +9,7 @@ use futures_util::stream::FuturesUnordered;
 use pin_project_lite::pin_project;
 
 use crate::delivery::{Ack, Delivery};
-use crate::util::panic_guard::{Shielded, shield};
+use crate::util::panic_guard::{Shielded, catch};
 
 pin_project! {
     /// A stream of deliveries, and the work that is being done on what came out of it.
@@ -18,7 +18,7 @@ pin_project! {
     /// 1. At most `limit` pieces of work are under way.
     /// 2. The ack of an event is beside its work until that is done: whatever ends the work
     ///    early (a panic, this being dropped) drops the ack with it.
-    pub(crate) struct UnderWay<S, Fut, F> {
+    pub(crate) struct InFlight<S, Fut, F> {
         // `None` once it has ended, or nothing more is wanted from it.
         #[pin]
         stream: Option<S>,
@@ -27,14 +27,14 @@ pin_project! {
         work: FuturesUnordered<Work<Fut>>,
     }
 
-    impl<S, Fut, F> PinnedDrop for UnderWay<S, Fut, F> {
+    impl<S, Fut, F> PinnedDrop for InFlight<S, Fut, F> {
         fn drop(this: Pin<&mut Self>) {
             this.drop_stream();
         }
     }
 }
 
-impl<S, Fut, F> UnderWay<S, Fut, F> {
+impl<S, Fut, F> InFlight<S, Fut, F> {
     #[track_caller]
     pub(crate) fn new(stream: S, limit: Option<usize>, start: F) -> Self {
         assert!(
@@ -60,18 +60,18 @@ impl<S, Fut, F> UnderWay<S, Fut, F> {
     }
 
     /// Takes no more events: the stream is dropped, what is under way goes on.
-    pub(crate) fn take_no_more(self: Pin<&mut Self>) {
+    pub(crate) fn stop_taking(self: Pin<&mut Self>) {
         self.drop_stream();
     }
 
     /// Shielded: more of the user's is dropped after it, which may panic as well.
     fn drop_stream(self: Pin<&mut Self>) {
         let mut stream = self.project().stream;
-        shield(|| stream.set(None));
+        catch(|| stream.set(None));
     }
 }
 
-impl<E, S, Fut, F> UnderWay<S, Fut, F>
+impl<E, S, Fut, F> InFlight<S, Fut, F>
 where
     S: Stream<Item = Delivery<E>>,
     F: FnMut(E) -> Fut,
@@ -122,7 +122,7 @@ pin_project! {
         // and whoever waits for those would wait for ever.
         fn drop(this: Pin<&mut Self>) {
             let mut work = this.project().work;
-            shield(|| work.set(None));
+            catch(|| work.set(None));
         }
     }
 }

@@ -9,7 +9,7 @@ use pin_project_lite::pin_project;
 
 use crate::delivery::Delivery;
 use crate::ext::batch::Batch;
-use crate::ext::batch_buffer::{Gathering, Stopped};
+use crate::ext::batch_buffer::{BatchBuffer, Gathered};
 
 pin_project! {
     /// Stream of [`EventStreamExt::ready_batches`](crate::EventStreamExt::ready_batches).
@@ -26,7 +26,7 @@ pin_project! {
     #[must_use = "streams do nothing unless polled"]
     pub struct ReadyBatches<S, E> {
         #[pin]
-        gathering: Gathering<S, E>,
+        buffer: BatchBuffer<S, E>,
     }
 }
 
@@ -34,18 +34,18 @@ impl<S, E> ReadyBatches<S, E> {
     #[track_caller]
     pub(crate) fn new(stream: S, max: usize) -> Self {
         Self {
-            gathering: Gathering::new(stream, max),
+            buffer: BatchBuffer::new(stream, max),
         }
     }
 
     /// The stream it reads from, for its `end_reason`, `missed` and the like.
     pub fn get_ref(&self) -> &S {
-        self.gathering.stream()
+        self.buffer.stream()
     }
 
     /// The stream it reads from, which goes on one by one.
     pub fn into_inner(self) -> S {
-        self.gathering.into_stream()
+        self.buffer.into_stream()
     }
 }
 
@@ -53,22 +53,22 @@ impl<E, S: Stream<Item = Delivery<E>>> Stream for ReadyBatches<S, E> {
     type Item = Batch<E>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Batch<E>>> {
-        let mut gathering = self.project().gathering;
+        let mut gathering = self.project().buffer;
         let stopped = gathering.as_mut().gather(cx);
         match (gathering.take(), stopped) {
-            (None, Stopped::Waiting) => Poll::Pending,
+            (None, Gathered::Waiting) => Poll::Pending,
             (batch, _) => Poll::Ready(batch),
         }
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.gathering.size_hint()
+        self.buffer.size_hint()
     }
 }
 
 impl<E, S: Stream<Item = Delivery<E>>> FusedStream for ReadyBatches<S, E> {
     fn is_terminated(&self) -> bool {
-        self.gathering.is_done()
+        self.buffer.is_done()
     }
 }
 

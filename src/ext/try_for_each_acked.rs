@@ -9,7 +9,7 @@ use futures_core::{FusedFuture, Stream};
 use pin_project_lite::pin_project;
 
 use crate::delivery::Delivery;
-use crate::ext::in_flight::UnderWay;
+use crate::ext::in_flight::InFlight;
 use crate::util::panic_guard::Shielded;
 
 pin_project! {
@@ -29,7 +29,7 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct TryForEachAcked<S, Fut, F, Error> {
         #[pin]
-        under_way: UnderWay<S, Fut, F>,
+        in_flight: InFlight<S, Fut, F>,
         first: Option<Shielded<Error>>,
     }
 }
@@ -38,7 +38,7 @@ impl<S, Fut, F, Error> TryForEachAcked<S, Fut, F, Error> {
     #[track_caller]
     pub(crate) fn new(stream: S, limit: Option<usize>, f: F) -> Self {
         Self {
-            under_way: UnderWay::new(stream, limit, f),
+            in_flight: InFlight::new(stream, limit, f),
             first: None,
         }
     }
@@ -79,7 +79,7 @@ impl<S, Fut, F, Error> TryForEachAcked<S, Fut, F, Error> {
         let first = self.first.map(Shielded::into_inner);
         first.into_iter().for_each(&mut on_error);
         GoOn {
-            under_way: self.under_way,
+            in_flight: self.in_flight,
             on_error: Shielded::new(on_error),
         }
     }
@@ -95,14 +95,14 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let mut this = self.project();
-        while let Some((result, ack)) = ready!(this.under_way.as_mut().poll_done(cx)) {
+        while let Some((result, ack)) = ready!(this.in_flight.as_mut().poll_done(cx)) {
             match result {
                 Ok(()) => ack.ack(),
                 Err(error) => {
                     drop(ack);
                     let error = Shielded::new(error);
                     this.first.get_or_insert(error);
-                    this.under_way.as_mut().take_no_more();
+                    this.in_flight.as_mut().stop_taking();
                 }
             }
         }
@@ -118,14 +118,14 @@ where
     Fut: Future<Output = Result<(), Error>>,
 {
     fn is_terminated(&self) -> bool {
-        self.under_way.is_done() && self.first.is_none()
+        self.in_flight.is_done() && self.first.is_none()
     }
 }
 
 impl<S, Fut, F, Error> fmt::Debug for TryForEachAcked<S, Fut, F, Error> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TryForEachAcked")
-            .field("under_way", &self.under_way.len())
+            .field("under_way", &self.in_flight.len())
             .field("failed", &self.first.is_some())
             .finish_non_exhaustive()
     }
@@ -146,7 +146,7 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct GoOn<S, Fut, F, H> {
         #[pin]
-        under_way: UnderWay<S, Fut, F>,
+        in_flight: InFlight<S, Fut, F>,
         on_error: Shielded<H>,
     }
 }
@@ -162,7 +162,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
-        while let Some((result, ack)) = ready!(this.under_way.as_mut().poll_done(cx)) {
+        while let Some((result, ack)) = ready!(this.in_flight.as_mut().poll_done(cx)) {
             match result {
                 Ok(()) => ack.ack(),
                 Err(error) => {
@@ -183,14 +183,14 @@ where
     H: FnMut(Error),
 {
     fn is_terminated(&self) -> bool {
-        self.under_way.is_done()
+        self.in_flight.is_done()
     }
 }
 
 impl<S, Fut, F, H> fmt::Debug for GoOn<S, Fut, F, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GoOn")
-            .field("under_way", &self.under_way.len())
+            .field("under_way", &self.in_flight.len())
             .finish_non_exhaustive()
     }
 }

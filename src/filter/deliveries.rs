@@ -86,7 +86,7 @@ impl<T: Send + 'static> Stream for FilteredDeliveries<T> {
     type Item = Delivery<T>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Delivery<T>>> {
-        if !self.filtered.place().has_room_out(cx.waker()) {
+        if !self.filtered.place().may_deliver(cx.waker()) {
             return Poll::Pending;
         }
         let item = ready!(Pin::new(&mut self.filtered).poll_next(cx));
@@ -107,7 +107,7 @@ impl<T: Send + 'static> FusedStream for FilteredDeliveries<T> {
 impl<T> Drop for FilteredDeliveries<T> {
     fn drop(&mut self) {
         // The deliveries that are out would keep its waker, and wake it in vain.
-        if let Some(held) = self.filtered.place().held() {
+        if let Some(held) = self.filtered.place().unacked_set() {
             held.stop_waiting();
         }
     }

@@ -6,22 +6,22 @@ use std::task::{Context, Poll, ready};
 
 #[cfg(feature = "rt")]
 use super::is_late;
-use super::lifecycle::Watching;
+use super::lifecycle::AwaitCondition;
 use crate::channel::Channel;
-use crate::channel::ticket::{Ticket, Until};
-use crate::channel::watchers::Event;
+use crate::channel::ticket::{AckLevel, Ticket};
+use crate::channel::watchers::Condition;
 #[cfg(feature = "rt")]
 use crate::error::Unanswered;
 use crate::error::WouldDeadlock;
 use crate::util::sync::Arc;
 
 /// Waits until every event stored before its first poll is settled.
-struct Settling<'a, E> {
+struct AwaitSettled<'a, E> {
     channel: &'a Channel<E>,
     ticket: Option<Arc<Ticket>>,
 }
 
-impl<'a, E> Settling<'a, E> {
+impl<'a, E> AwaitSettled<'a, E> {
     fn new(channel: &'a Channel<E>) -> Self {
         Self {
             channel,
@@ -32,13 +32,13 @@ impl<'a, E> Settling<'a, E> {
     fn poll(&mut self, cx: &Context<'_>) -> Poll<Result<(), WouldDeadlock>> {
         let channel = self.channel;
         let ticket = self.ticket.get_or_insert_with(|| {
-            let ticket = Ticket::with_waker(Until::Finished, cx.waker().clone());
+            let ticket = Ticket::with_waker(AckLevel::Finished, cx.waker().clone());
             channel.flush(&ticket);
             ticket
         });
         match ticket.poll_settled(cx) {
             // At every poll: it may have been taken inside of a handler since the last one.
-            Poll::Pending if channel.is_flushed_itself(ticket) => {
+            Poll::Pending if channel.flush_waits_for_current_handler(ticket) => {
                 self.abandon();
                 Poll::Ready(Err(WouldDeadlock))
             }
@@ -60,7 +60,7 @@ impl<'a, E> Settling<'a, E> {
 }
 
 #[cfg(feature = "rt")]
-impl<E> Settling<'_, E> {
+impl<E> AwaitSettled<'_, E> {
     /// Who is waited for, unless nobody is any more.
     fn unanswered(&self) -> Option<Unanswered> {
         let pending = match &self.ticket {
@@ -78,7 +78,7 @@ impl<E> Settling<'_, E> {
     }
 }
 
-impl<E> Drop for Settling<'_, E> {
+impl<E> Drop for AwaitSettled<'_, E> {
     fn drop(&mut self) {
         self.abandon();
     }
@@ -86,11 +86,11 @@ impl<E> Drop for Settling<'_, E> {
 
 /// Future of [`EventManager::flush`](crate::EventManager::flush).
 #[must_use = "futures do nothing unless polled"]
-pub struct Flush<'a, E>(Settling<'a, E>);
+pub struct Flush<'a, E>(AwaitSettled<'a, E>);
 
 impl<'a, E> Flush<'a, E> {
     pub(crate) fn new(channel: &'a Channel<E>) -> Self {
-        Self(Settling::new(channel))
+        Self(AwaitSettled::new(channel))
     }
 }
 
@@ -117,17 +117,17 @@ impl<E> Future for Flush<'_, E> {
 #[must_use = "the manager is not closed until the future is polled"]
 pub struct Stop<'a, E> {
     /// Until no permit is out.
-    complete: Option<Watching<'a, E>>,
-    settling: Settling<'a, E>,
+    complete: Option<AwaitCondition<'a, E>>,
+    settling: AwaitSettled<'a, E>,
     /// Once everything is settled: until no handler runs.
-    idle: Option<Watching<'a, E>>,
+    idle: Option<AwaitCondition<'a, E>>,
 }
 
 impl<'a, E> Stop<'a, E> {
     pub(crate) fn new(channel: &'a Channel<E>) -> Self {
         Self {
             complete: None,
-            settling: Settling::new(channel),
+            settling: AwaitSettled::new(channel),
             idle: None,
         }
     }
@@ -153,7 +153,7 @@ impl<E> Future for Stop<'_, E> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let channel = self.settling.channel;
-        if channel.is_running_itself() {
+        if channel.current_handler_is_running() {
             // It may have waited elsewhere before.
             self.settling.abandon();
             (self.complete, self.idle) = (None, None);
@@ -161,15 +161,15 @@ impl<E> Future for Stop<'_, E> {
         }
         let complete = self.complete.get_or_insert_with(|| {
             channel.close();
-            Watching::new(channel, Event::Complete)
+            AwaitCondition::new(channel, Condition::Complete)
         });
-        if !planted!("stop-forgets-permits") {
+        if !seeded_bug!("stop-forgets-permits") {
             ready!(complete.poll(cx));
         }
         if self.idle.is_none() {
             ready!(self.settling.poll(cx))?;
         }
-        let idle = || Watching::new(channel, Event::Idle);
+        let idle = || AwaitCondition::new(channel, Condition::Idle);
         let idle = self.idle.get_or_insert_with(idle);
         idle.poll(cx).map(|_| Ok(()))
     }

@@ -5,17 +5,17 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::channel::Channel;
-use crate::channel::watchers::{Event, Watch};
+use crate::channel::watchers::{Condition, WatcherKey};
 
 /// Waits for something to happen to the manager.
-pub(super) struct Watching<'a, E> {
+pub(super) struct AwaitCondition<'a, E> {
     channel: &'a Channel<E>,
-    event: Event,
-    watch: Option<Watch>,
+    event: Condition,
+    watch: Option<WatcherKey>,
 }
 
-impl<'a, E> Watching<'a, E> {
-    pub(super) fn new(channel: &'a Channel<E>, event: Event) -> Self {
+impl<'a, E> AwaitCondition<'a, E> {
+    pub(super) fn new(channel: &'a Channel<E>, event: Condition) -> Self {
         Self {
             channel,
             event,
@@ -25,25 +25,25 @@ impl<'a, E> Watching<'a, E> {
 
     pub(super) fn poll(&mut self, cx: &Context<'_>) -> Poll<usize> {
         self.channel
-            .poll_event(self.event, &mut self.watch, cx.waker())
+            .poll_condition(self.event, &mut self.watch, cx.waker())
     }
 }
 
-impl<E> Drop for Watching<'_, E> {
+impl<E> Drop for AwaitCondition<'_, E> {
     fn drop(&mut self) {
         if let Some(watch) = self.watch.take() {
-            self.channel.leave_watch(watch);
+            self.channel.remove_watcher(watch);
         }
     }
 }
 
 /// Future of [`EventManager::closed`](crate::EventManager::closed).
 #[must_use = "futures do nothing unless polled"]
-pub struct Closed<'a, E>(Watching<'a, E>);
+pub struct Closed<'a, E>(AwaitCondition<'a, E>);
 
 impl<'a, E> Closed<'a, E> {
     pub(crate) fn new(channel: &'a Channel<E>) -> Self {
-        Self(Watching::new(channel, Event::Closed))
+        Self(AwaitCondition::new(channel, Condition::Closed))
     }
 }
 
@@ -57,11 +57,14 @@ impl<E> Future for Closed<'_, E> {
 
 /// Future of [`EventManager::wait_for_subscribers`](crate::EventManager::wait_for_subscribers).
 #[must_use = "futures do nothing unless polled"]
-pub struct WaitForSubscribers<'a, E>(Watching<'a, E>);
+pub struct WaitForSubscribers<'a, E>(AwaitCondition<'a, E>);
 
 impl<'a, E> WaitForSubscribers<'a, E> {
     pub(crate) fn new(channel: &'a Channel<E>, subscribers: usize) -> Self {
-        Self(Watching::new(channel, Event::Subscribers(subscribers)))
+        Self(AwaitCondition::new(
+            channel,
+            Condition::Subscribers(subscribers),
+        ))
     }
 }
 

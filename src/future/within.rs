@@ -113,7 +113,7 @@ within! {
 fn from_wait<E>(channel: &Channel<E>, output: Result<(), WouldDeadlock>) -> Result<(), Unanswered> {
     output.map_err(|WouldDeadlock| Unanswered {
         would_deadlock: true,
-        ..Unanswered::of(channel.itself())
+        ..Unanswered::of(channel.current_handler_info())
     })
 }
 

@@ -22,7 +22,7 @@ use super::Handler;
 /// assert_eq!(manager.which_handlers(), ["always"]);
 /// # }
 /// ```
-pub trait Answer: sealed::Sealed + Send + 'static {
+pub trait IntoControlFlow: sealed::Sealed + Send + 'static {
     #[doc(hidden)]
     fn flow(self) -> ControlFlow<()>;
 }
@@ -37,13 +37,13 @@ mod sealed {
     impl Sealed for std::ops::ControlFlow<()> {}
 }
 
-impl Answer for () {
+impl IntoControlFlow for () {
     fn flow(self) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
 }
 
-impl Answer for ControlFlow<()> {
+impl IntoControlFlow for ControlFlow<()> {
     fn flow(self) -> ControlFlow<()> {
         self
     }
@@ -117,7 +117,7 @@ impl Answer for ControlFlow<()> {
 pub fn handler_fn<E, F, A>(f: F) -> HandlerFn<F>
 where
     F: FnMut(&E) -> A + Send + 'static,
-    A: Answer,
+    A: IntoControlFlow,
 {
     HandlerFn(f)
 }
@@ -143,7 +143,7 @@ pub struct HandlerFn<F>(F);
 impl<E, F, A> Handler<E> for HandlerFn<F>
 where
     F: FnMut(&E) -> A + Send + 'static,
-    A: Answer,
+    A: IntoControlFlow,
 {
     fn handle_event(&mut self, event: &E) -> impl Future<Output = ControlFlow<()>> + Send {
         ready((self.0)(event).flow())
@@ -165,7 +165,7 @@ impl<E, F, Fut> Handler<E> for F
 where
     F: FnMut(&E) -> Fut + Send + 'static,
     Fut: Future + Send + 'static,
-    Fut::Output: Answer,
+    Fut::Output: IntoControlFlow,
 {
     fn handle_event(&mut self, event: &E) -> impl Future<Output = ControlFlow<()>> + Send {
         let work = self(event);

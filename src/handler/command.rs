@@ -5,54 +5,54 @@ use std::any::Any;
 use tokio::sync::oneshot;
 
 use super::StopReason;
-use super::exit::{Fate, Listed};
+use super::exit::{ExitState, HandlerAddress};
 use super::member::{AnyHandler, Member};
-use super::owner::Bell;
-use super::user_value::Theirs;
+use super::owner::OwnerWaker;
+use super::user_value::UserValue;
 use crate::util::sync::Arc;
 
-pub(super) struct Order<E> {
+pub(super) struct QueuedCommand<E> {
     /// The newest event when it was given.
-    pub(super) after: u64,
+    pub(super) not_before: u64,
     pub(super) command: Command<E>,
 }
 
 pub(super) type AnyBox = Box<dyn Any + Send>;
-pub(super) type Answer<T> = Theirs<oneshot::Sender<T>>;
-pub(super) type Call = Theirs<Box<dyn FnOnce(&mut dyn Any) + Send>>;
-pub(super) type Give = Theirs<Box<dyn FnOnce(Result<AnyBox, StopReason>) + Send>>;
-pub(super) type With<E> = Theirs<Box<dyn FnOnce(AnyBox) -> Swapped<E> + Send>>;
+pub(super) type Reply<T> = UserValue<oneshot::Sender<T>>;
+pub(super) type CallFn = UserValue<Box<dyn FnOnce(&mut dyn Any) + Send>>;
+pub(super) type GiveFn = UserValue<Box<dyn FnOnce(Result<AnyBox, StopReason>) + Send>>;
+pub(super) type SwapFn<E> = UserValue<Box<dyn FnOnce(AnyBox) -> Swapped<E> + Send>>;
 /// The new handler, or the old one back.
 pub(super) type Swapped<E> = Result<Box<dyn AnyHandler<E>>, Box<dyn AnyHandler<E>>>;
 
 pub(super) enum Command<E> {
     Add(Member<E>),
-    Call {
-        whom: Arc<Fate>,
+    CallFn {
+        target: Arc<ExitState>,
         /// Also answers.
-        call: Call,
+        call: CallFn,
         /// Hears of a panic, when it has had its consequences.
-        failed: Answer<String>,
+        on_panic: Reply<String>,
     },
     Swap(Swap<E>),
     /// The handler of that fate, or the group with all of them.
     Remove {
-        whom: Arc<Fate>,
+        target: Arc<ExitState>,
         /// Takes the handler, or hears that `terminate` panicked.
-        give: Option<Give>,
+        give: Option<GiveFn>,
     },
     /// At this owner.
-    Look(Arc<Bell<E>>),
+    CheckOwner(Arc<OwnerWaker<E>>),
     /// Nobody holds the group any more: it ends with its last handler.
     LetGo,
 }
 
 pub(super) struct Swap<E> {
-    pub(super) whom: Arc<Fate>,
+    pub(super) target: Arc<ExitState>,
     /// Call `terminate` first; `with` then cannot refuse.
     pub(super) terminate: bool,
-    pub(super) with: With<E>,
-    pub(super) new: Listed<E>,
+    pub(super) replace: SwapFn<E>,
+    pub(super) successor: HandlerAddress<E>,
     /// Whether it was swapped.
-    pub(super) answer: Answer<bool>,
+    pub(super) reply: Reply<bool>,
 }

@@ -9,27 +9,27 @@ use tokio::sync::oneshot::Receiver;
 
 use super::StopReason;
 use super::command::Command;
-use super::mailbox::Link;
-use crate::channel::handlers::names::Roster;
-use crate::channel::trace::Called;
-use crate::channel::watchers::{Event, Watch, Watchers};
-use crate::util::panic_guard::{discard, wake};
+use super::mailbox::RunnerHandle;
+use crate::channel::handlers::names::HandlerNames;
+use crate::channel::trace::HandlerLabel;
+use crate::channel::watchers::{Condition, WatcherKey, Watchers};
+use crate::util::panic_guard::{drop_caught, wake};
 use crate::util::sync::{Arc, AtomicBool, Mutex, Ordering};
 
 /// Of one handler that ever was: a stale reference reaches nobody else.
 #[derive(Default)]
-pub(super) struct Fate {
+pub(super) struct ExitState {
     aborted: AtomicBool,
-    told: Mutex<Told>,
+    told: Mutex<ExitStateInner>,
 }
 
 #[derive(Default)]
-struct Told {
+struct ExitStateInner {
     reason: Option<StopReason>,
     waiting: Watchers,
 }
 
-impl Fate {
+impl ExitState {
     /// To be noticed by the runner, which has to be woken.
     pub(super) fn abort(&self) {
         self.aborted.store(true, Ordering::Release);
@@ -44,51 +44,54 @@ impl Fate {
         self.aborted.store(false, Ordering::Release);
     }
 
-    pub(super) fn told(&self) -> Option<StopReason> {
+    pub(super) fn reason(&self) -> Option<StopReason> {
         self.told.lock().reason.clone()
     }
 
-    fn tell(&self, reason: StopReason) {
+    fn set_reason(&self, reason: StopReason) {
         let mut told = self.told.lock();
         told.reason = Some(reason);
-        let waiting = told.waiting.call(Event::Closed..=Event::Closed);
+        let waiting = told.waiting.notify(Condition::Closed..=Condition::Closed);
         drop(told);
         waiting.into_iter().for_each(wake);
     }
 
     pub(super) fn stopped(self: &Arc<Self>) -> Stopped {
         let fate = Arc::clone(self);
-        Stopped { fate, watch: None }
+        Stopped {
+            exit: fate,
+            watch: None,
+        }
     }
 }
 
 /// Waits until it is told.
 pub(super) struct Stopped {
-    fate: Arc<Fate>,
-    watch: Option<Watch>,
+    exit: Arc<ExitState>,
+    watch: Option<WatcherKey>,
 }
 
 impl Future for Stopped {
     type Output = StopReason;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<StopReason> {
-        let Self { fate, watch } = &mut *self;
+        let Self { exit: fate, watch } = &mut *self;
         let mut spare = None;
         loop {
             let mut told = fate.told.lock();
             if let Some(reason) = told.reason.clone() {
                 drop(told);
-                discard(spare);
+                drop_caught(spare);
                 return Poll::Ready(reason);
             }
             if watch.is_some_and(|watch| told.waiting.would_wake(watch, cx.waker())) {
                 return Poll::Pending;
             }
             if let Some(waker) = spare.take() {
-                let (entry, old) = told.waiting.wait(*watch, Event::Closed, waker);
+                let (entry, old) = told.waiting.wait(*watch, Condition::Closed, waker);
                 drop(told);
                 *watch = Some(entry);
-                discard(old);
+                drop_caught(old);
                 return Poll::Pending;
             }
             drop(told);
@@ -100,51 +103,51 @@ impl Future for Stopped {
 impl Drop for Stopped {
     fn drop(&mut self) {
         if let Some(watch) = self.watch {
-            let waker = self.fate.told.lock().waiting.leave(watch);
-            discard(waker);
+            let waker = self.exit.told.lock().waiting.leave(watch);
+            drop_caught(waker);
         }
     }
 }
 
 /// What a name stands for.
-pub(super) struct Listed<E> {
-    pub(super) link: Link<E>,
-    pub(super) fate: Arc<Fate>,
-    pub(super) of: TypeId,
+pub(super) struct HandlerAddress<E> {
+    pub(super) runner: RunnerHandle<E>,
+    pub(super) exit: Arc<ExitState>,
+    pub(super) handler_type: TypeId,
 }
 
-impl<E> Clone for Listed<E> {
+impl<E> Clone for HandlerAddress<E> {
     fn clone(&self) -> Self {
         Self {
-            link: self.link.clone(),
-            fate: Arc::clone(&self.fate),
-            of: self.of,
+            runner: self.runner.clone(),
+            exit: Arc::clone(&self.exit),
+            handler_type: self.handler_type,
         }
     }
 }
 
-impl<E: Send + Sync + 'static> Listed<E> {
+impl<E: Send + Sync + 'static> HandlerAddress<E> {
     /// Is found under its name from now on, unless it has ended.
-    pub(super) fn list(self, roster: &Roster, key: u64) {
+    pub(super) fn list(self, roster: &HandlerNames, key: u64) {
         roster.fill(key, Arc::new(self));
     }
 }
 
-impl<E> Listed<E> {
+impl<E> HandlerAddress<E> {
     /// Ends it after all events stored until now; nobody waits for that.
-    pub(super) fn let_go(&self) {
-        discard(self.link.order(Command::Remove {
-            whom: Arc::clone(&self.fate),
+    pub(super) fn request_removal(&self) {
+        drop_caught(self.runner.send_now(Command::Remove {
+            target: Arc::clone(&self.exit),
             give: None,
         }));
     }
 
     /// Awaits an answer; without one, it has ended, or what asks is itself.
     pub(super) async fn answer<R>(&self, answered: Receiver<R>) -> Result<R, StopReason> {
-        let answer = self.link.wait(async {
+        let answer = self.runner.wait(async {
             match answered.await {
                 Ok(answer) => Ok(answer),
-                Err(_) => Err(self.fate.stopped().await),
+                Err(_) => Err(self.exit.stopped().await),
             }
         });
         answer.await.unwrap_or(Err(StopReason::WouldDeadlock))
@@ -154,58 +157,58 @@ impl<E> Listed<E> {
 /// A name in use, and the duty to free it and to tell why, once.
 ///
 /// Dropped (the runtime is gone), it tells [`StopReason::Aborted`].
-pub(super) struct Life {
-    roster: Arc<Roster>,
+pub(super) struct NameRegistration {
+    roster: Arc<HandlerNames>,
     pub(super) key: u64,
-    pub(super) fate: Arc<Fate>,
+    pub(super) exit: Arc<ExitState>,
     #[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "nobody is told"))]
-    pub(super) called: Called,
+    pub(super) label: HandlerLabel,
 }
 
-impl Life {
+impl NameRegistration {
     /// `manager`: its name, if it has one.
     pub(super) fn new(
-        roster: &Arc<Roster>,
+        roster: &Arc<HandlerNames>,
         name: &Arc<str>,
         manager: Option<&str>,
     ) -> Option<Self> {
         Some(Self {
             roster: Arc::clone(roster),
             key: roster.reserve(name)?,
-            fate: Arc::default(),
-            called: Called::new(manager, name),
+            exit: Arc::default(),
+            label: HandlerLabel::new(manager, name),
         })
     }
 
-    pub(super) fn listed<E>(&self, link: &Link<E>, of: TypeId) -> Listed<E> {
-        Listed {
-            link: link.clone(),
-            fate: Arc::clone(&self.fate),
-            of,
+    pub(super) fn address<E>(&self, link: &RunnerHandle<E>, of: TypeId) -> HandlerAddress<E> {
+        HandlerAddress {
+            runner: link.clone(),
+            exit: Arc::clone(&self.exit),
+            handler_type: of,
         }
     }
 
     /// Another handler is found under the name from now on, and this one is told so.
-    pub(super) fn hand_over<E: Send + Sync + 'static>(&mut self, new: Listed<E>) {
-        let old = std::mem::replace(&mut self.fate, Arc::clone(&new.fate));
+    pub(super) fn hand_over<E: Send + Sync + 'static>(&mut self, new: HandlerAddress<E>) {
+        let old = std::mem::replace(&mut self.exit, Arc::clone(&new.exit));
         new.list(&self.roster, self.key);
-        trace!(stopped(&self.called, &StopReason::Swapped));
-        old.tell(StopReason::Swapped);
+        trace!(stopped(&self.label, &StopReason::Swapped));
+        old.set_reason(StopReason::Swapped);
     }
 
     pub(super) fn end(self, reason: StopReason) {
         self.roster.free(self.key);
-        trace!(stopped(&self.called, &reason));
-        self.fate.tell(reason);
+        trace!(stopped(&self.label, &reason));
+        self.exit.set_reason(reason);
     }
 }
 
-impl Drop for Life {
+impl Drop for NameRegistration {
     fn drop(&mut self) {
-        if self.fate.told().is_none() {
+        if self.exit.reason().is_none() {
             self.roster.free(self.key);
-            trace!(stopped(&self.called, &StopReason::Aborted));
-            self.fate.tell(StopReason::Aborted);
+            trace!(stopped(&self.label, &StopReason::Aborted));
+            self.exit.set_reason(StopReason::Aborted);
         }
     }
 }

@@ -4,12 +4,12 @@ use std::fmt;
 use std::future::Future;
 
 use super::command::Command;
-use super::exit::{Life, Listed};
+use super::exit::{HandlerAddress, NameRegistration};
 use super::manager_ext::{find, remove};
-use super::new_handler::Candidate;
+use super::new_handler::NewHandler;
 use super::{AddHandlerError, Handler, HandlerRef, Restart, StopReason};
-use crate::channel::handlers::names::Roster;
-use crate::util::panic_guard::discard;
+use crate::channel::handlers::names::HandlerNames;
+use crate::util::panic_guard::drop_caught;
 use crate::util::sync::Arc;
 
 /// Many handlers in **one** task, on one subscription: `GenEvent`'s own shape.
@@ -51,16 +51,16 @@ use crate::util::sync::Arc;
 #[must_use = "a group without handlers ends when it is dropped"]
 pub struct HandlerGroup<E> {
     name: Arc<str>,
-    roster: Arc<Roster>,
-    listed: Listed<E>,
+    roster: Arc<HandlerNames>,
+    address: HandlerAddress<E>,
 }
 
 impl<E> HandlerGroup<E> {
-    pub(super) fn new(name: Arc<str>, listed: Listed<E>) -> Self {
+    pub(super) fn new(name: Arc<str>, listed: HandlerAddress<E>) -> Self {
         Self {
             name,
             roster: Arc::default(),
-            listed,
+            address: listed,
         }
     }
 
@@ -123,7 +123,7 @@ impl<E> HandlerGroup<E> {
     /// # }
     /// ```
     pub fn stopped(&self) -> impl Future<Output = StopReason> + Send + 'static + use<E> {
-        self.listed.fate.stopped()
+        self.address.exit.stopped()
     }
 }
 
@@ -153,8 +153,8 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
         name: impl Into<Arc<str>>,
         handler: H,
     ) -> Result<HandlerRef<E, H>, AddHandlerError<H>> {
-        self.add(&name.into(), Candidate::plain(handler))
-            .map_err(|error| error.map(Candidate::into_handler))
+        self.add(&name.into(), NewHandler::plain(handler))
+            .map_err(|error| error.map(NewHandler::into_handler))
     }
 
     /// As [`EventManager::add_mon_handler`](crate::EventManager::add_mon_handler).
@@ -183,8 +183,8 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
         handler: H,
         owner: impl Future + Send + 'static,
     ) -> Result<HandlerRef<E, H>, AddHandlerError<H>> {
-        self.add(&name.into(), Candidate::owned(handler, owner))
-            .map_err(|error| error.map(Candidate::into_handler))
+        self.add(&name.into(), NewHandler::owned(handler, owner))
+            .map_err(|error| error.map(NewHandler::into_handler))
     }
 
     /// As [`EventManager::add_handler_with`](crate::EventManager::add_handler_with).
@@ -223,8 +223,8 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
         H: Handler<E>,
         F: FnMut() -> H + Send + 'static,
     {
-        self.add(&name.into(), Candidate::<E, H>::made(factory, restart))
-            .map_err(|error| error.map(Candidate::into_factory))
+        self.add(&name.into(), NewHandler::<E, H>::made(factory, restart))
+            .map_err(|error| error.map(NewHandler::into_factory))
     }
 
     /// As [`EventManager::handler`](crate::EventManager::handler).
@@ -283,29 +283,29 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
     fn add<H: Handler<E>>(
         &self,
         name: &Arc<str>,
-        candidate: Candidate<E, H>,
-    ) -> Result<HandlerRef<E, H>, AddHandlerError<Candidate<E, H>>> {
-        let link = &self.listed.link;
+        candidate: NewHandler<E, H>,
+    ) -> Result<HandlerRef<E, H>, AddHandlerError<NewHandler<E, H>>> {
+        let link = &self.address.runner;
         if link.mailbox.is_closed() || link.channel.is_closed() {
             return Err(AddHandlerError::Closed(candidate));
         }
-        let Some(life) = Life::new(&self.roster, name, link.channel.name()) else {
+        let Some(life) = NameRegistration::new(&self.roster, name, link.channel.name()) else {
             return Err(AddHandlerError::AlreadyPresent(candidate));
         };
         let key = life.key;
-        let (member, handler) = candidate.enter(name, life, link);
-        if let Err(Command::Add(member)) = link.order(Command::Add(member)) {
+        let (member, handler) = candidate.register(name, life, link);
+        if let Err(Command::Add(member)) = link.send_now(Command::Add(member)) {
             // It has just ended.
-            return Err(AddHandlerError::Closed(Candidate::leave(member)));
+            return Err(AddHandlerError::Closed(NewHandler::unregister(member)));
         }
-        handler.listed.clone().list(&self.roster, key);
+        handler.address.clone().list(&self.roster, key);
         Ok(handler)
     }
 }
 
 impl<E> Drop for HandlerGroup<E> {
     fn drop(&mut self) {
-        discard(self.listed.link.order(Command::LetGo));
+        drop_caught(self.address.runner.send_now(Command::LetGo));
     }
 }
 

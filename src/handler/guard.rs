@@ -68,7 +68,7 @@ impl<E, H> Deref for HandlerGuard<E, H> {
 impl<E, H> Drop for HandlerGuard<E, H> {
     fn drop(&mut self) {
         if let Some(handler) = self.handler.take() {
-            handler.let_go();
+            handler.request_removal();
         }
     }
 }

@@ -8,10 +8,10 @@ use std::marker::PhantomData;
 use tokio::sync::oneshot;
 
 use super::command::{AnyBox, Command, Swap, Swapped};
-use super::exit::{Fate, Listed};
+use super::exit::{ExitState, HandlerAddress};
 use super::member::AnyHandler;
 use super::{CallError, Handler, HandlerGuard, StopReason, TrySwapError};
-use crate::util::panic_guard::discard;
+use crate::util::panic_guard::drop_caught;
 use crate::util::sync::Arc;
 
 /// A handler that has been added: asks it things, replaces it, ends it.
@@ -43,22 +43,22 @@ use crate::util::sync::Arc;
 /// [`EventManager::handler`]: crate::EventManager::handler
 pub struct HandlerRef<E, H> {
     name: Arc<str>,
-    pub(super) listed: Listed<E>,
+    pub(super) address: HandlerAddress<E>,
     handler: PhantomData<fn() -> H>,
 }
 
 impl<E, H> HandlerRef<E, H> {
-    pub(super) fn new(name: Arc<str>, listed: Listed<E>) -> Self {
+    pub(super) fn new(name: Arc<str>, listed: HandlerAddress<E>) -> Self {
         Self {
             name,
-            listed,
+            address: listed,
             handler: PhantomData,
         }
     }
 
     /// Removes it after all events stored until now; nobody waits for that.
-    pub(super) fn let_go(&self) {
-        self.listed.let_go();
+    pub(super) fn request_removal(&self) {
+        self.address.request_removal();
     }
 
     /// The name it was added under.
@@ -102,8 +102,8 @@ impl<E, H> HandlerRef<E, H> {
     /// # }
     /// ```
     pub fn abort(&self) {
-        self.listed.fate.abort();
-        self.listed.link.mailbox.ring();
+        self.address.exit.abort();
+        self.address.runner.mailbox.request_abort();
     }
 
     /// Waits until the handler has ended, and tells why: after its `terminate` has run and its
@@ -127,7 +127,7 @@ impl<E, H> HandlerRef<E, H> {
     /// ```
     #[doc(alias = "gen_event_EXIT")]
     pub fn stopped(&self) -> impl Future<Output = StopReason> + Send + 'static + use<E, H> {
-        self.listed.fate.stopped()
+        self.address.exit.stopped()
     }
 }
 
@@ -170,20 +170,24 @@ impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
         &self,
         f: impl FnOnce(&mut H) -> R + Send + 'static,
     ) -> Result<R, CallError> {
-        let Listed { link, fate, .. } = &self.listed;
+        let HandlerAddress {
+            runner: link,
+            exit: fate,
+            ..
+        } = &self.address;
         if link.is_inside() {
             return Err(CallError::WouldDeadlock);
         }
         let (answer, answered) = oneshot::channel();
         let (failed, failure) = oneshot::channel();
-        let answer = link.theirs(answer);
+        let answer = link.wrap_user_value(answer);
         let call = move |handler: &mut dyn Any| {
             answer.send(f(handler.downcast_mut::<H>().expect(TYPE)));
         };
-        discard(link.order(Command::Call {
-            whom: Arc::clone(fate),
-            call: link.theirs(Box::new(call)),
-            failed: link.theirs(failed),
+        drop_caught(link.send_now(Command::CallFn {
+            target: Arc::clone(fate),
+            call: link.wrap_user_value(Box::new(call)),
+            on_panic: link.wrap_user_value(failed),
         }));
         let answer = link.wait(async {
             if let Ok(answer) = answered.await {
@@ -276,15 +280,19 @@ impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
         terminate: bool,
         f: impl FnOnce(H) -> Result<H2, H> + Send + 'static,
     ) -> Result<HandlerRef<E, H2>, TrySwapError<E, H>> {
-        let Listed { link, fate, .. } = &self.listed;
+        let HandlerAddress {
+            runner: link,
+            exit: fate,
+            ..
+        } = &self.address;
         if link.is_inside() {
             return Err(TrySwapError::Stopped(StopReason::WouldDeadlock));
         }
         let (answer, answered) = oneshot::channel();
-        let new = Listed {
-            link: link.clone(),
-            fate: Arc::<Fate>::default(),
-            of: TypeId::of::<H2>(),
+        let new = HandlerAddress {
+            runner: link.clone(),
+            exit: Arc::<ExitState>::default(),
+            handler_type: TypeId::of::<H2>(),
         };
         let with = move |old: AnyBox| -> Swapped<E> {
             match f(*old.downcast().expect(TYPE)) {
@@ -292,14 +300,14 @@ impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
                 Err(old) => Err(Box::new(old)),
             }
         };
-        discard(link.order(Command::Swap(Swap {
-            whom: Arc::clone(fate),
+        drop_caught(link.send_now(Command::Swap(Swap {
+            target: Arc::clone(fate),
             terminate,
-            with: link.theirs(Box::new(with)),
-            new: new.clone(),
-            answer: link.theirs(answer),
+            replace: link.wrap_user_value(Box::new(with)),
+            successor: new.clone(),
+            reply: link.wrap_user_value(answer),
         })));
-        match self.listed.answer(answered).await {
+        match self.address.answer(answered).await {
             Ok(true) => Ok(HandlerRef::new(self.name, new)),
             Ok(false) => Err(TrySwapError::Refused(self)),
             Err(reason) => Err(TrySwapError::Stopped(reason)),
@@ -342,20 +350,24 @@ impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
     #[doc(alias = "GenEvent.remove_handler")]
     #[expect(clippy::missing_panics_doc, reason = "its fate is that of an `H`")]
     pub async fn remove(self) -> Result<H, StopReason> {
-        let Listed { link, fate, .. } = &self.listed;
+        let HandlerAddress {
+            runner: link,
+            exit: fate,
+            ..
+        } = &self.address;
         if link.is_inside() {
             return Err(StopReason::WouldDeadlock);
         }
         let (answer, answered) = oneshot::channel();
-        let answer = link.theirs(answer);
+        let answer = link.wrap_user_value(answer);
         let give = move |handler: Result<AnyBox, StopReason>| {
             answer.send(handler.map(|handler| *handler.downcast::<H>().expect(TYPE)));
         };
-        discard(link.order(Command::Remove {
-            whom: Arc::clone(fate),
-            give: Some(link.theirs(Box::new(give))),
+        drop_caught(link.send_now(Command::Remove {
+            target: Arc::clone(fate),
+            give: Some(link.wrap_user_value(Box::new(give))),
         }));
-        self.listed.answer(answered).await?
+        self.address.answer(answered).await?
     }
 
     /// Binds the handler to a guard: when that is dropped, the handler is removed, after the
@@ -385,7 +397,7 @@ const TYPE: &str = "the fate of this reference is that of a handler of type `H`"
 
 impl<E, H> Clone for HandlerRef<E, H> {
     fn clone(&self) -> Self {
-        Self::new(Arc::clone(&self.name), self.listed.clone())
+        Self::new(Arc::clone(&self.name), self.address.clone())
     }
 }
 
@@ -393,7 +405,7 @@ impl<E, H> fmt::Debug for HandlerRef<E, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HandlerRef")
             .field("name", &self.name)
-            .field("stopped", &self.listed.fate.told())
+            .field("stopped", &self.address.exit.reason())
             .finish_non_exhaustive()
     }
 }

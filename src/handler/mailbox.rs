@@ -6,8 +6,8 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::task::unconstrained;
 
-use super::command::{Command, Order};
-use super::user_value::Theirs;
+use super::command::{Command, QueuedCommand};
+use super::user_value::UserValue;
 use crate::channel::Channel;
 use crate::channel::handlers::current;
 use crate::subscriber_id::SubscriberId;
@@ -19,64 +19,64 @@ use crate::util::sync::{Arc, AtomicBool, Mutex, MutexGuard, Ordering};
 /// Closing it and taking what is in it is one step: an order is either refused or carried out.
 ///
 /// # Invariants
-/// 1. While `stirred` is false, there is nothing in it, and whatever comes next wakes the runner,
+/// 1. While `has_mail` is false, there is nothing in it, and whatever comes next wakes the runner,
 ///    which is one task for all its life.
 pub(super) struct Mailbox<E> {
     mail: Mutex<Mail<E>>,
     /// Set under the lock; the runner, at every event, looks at it without.
-    stirred: AtomicBool,
+    has_mail: AtomicBool,
 }
 
 struct Mail<E> {
-    orders: Vec<Order<E>>,
+    commands: Vec<QueuedCommand<E>>,
     /// Some handler has been aborted.
-    rung: bool,
+    abort_requested: bool,
     closed: bool,
     /// Of the runner, while it sleeps.
-    sleeper: Option<Waker>,
+    runner_waker: Option<Waker>,
     /// It sleeps in code of a handler's, and has time for orders when that is done.
-    engaged: bool,
+    in_user_code: bool,
 }
 
 impl<E> Mailbox<E> {
     fn new() -> Self {
         Self {
             mail: Mutex::new(Mail {
-                orders: Vec::new(),
-                rung: false,
+                commands: Vec::new(),
+                abort_requested: false,
                 closed: false,
-                sleeper: None,
-                engaged: false,
+                runner_waker: None,
+                in_user_code: false,
             }),
-            stirred: AtomicBool::new(true),
+            has_mail: AtomicBool::new(true),
         }
     }
 
     /// To do something that the runner must see.
-    fn stir(&self) -> MutexGuard<'_, Mail<E>> {
-        let early = planted!("stirred-too-early");
+    fn lock_and_mark(&self) -> MutexGuard<'_, Mail<E>> {
+        let early = seeded_bug!("stirred-too-early");
         if early {
-            self.stirred.store(true, Ordering::Release);
+            self.has_mail.store(true, Ordering::Release);
         }
         let mail = self.mail.lock();
         if !early {
-            self.stirred.store(true, Ordering::Release);
+            self.has_mail.store(true, Ordering::Release);
         }
         mail
     }
 
     /// Gives the order back if nobody will carry it out.
     #[expect(clippy::result_large_err, reason = "it is taken apart at once")]
-    fn send(&self, order: Order<E>) -> Result<(), Order<E>> {
-        let mut mail = self.stir();
-        if mail.closed && !planted!("orders-left-behind") {
+    fn send(&self, order: QueuedCommand<E>) -> Result<(), QueuedCommand<E>> {
+        let mut mail = self.lock_and_mark();
+        if mail.closed && !seeded_bug!("orders-left-behind") {
             return Err(order);
         }
-        mail.orders.push(order);
-        let sleeper = if mail.engaged {
+        mail.commands.push(order);
+        let sleeper = if mail.in_user_code {
             None
         } else {
-            mail.sleeper.take()
+            mail.runner_waker.take()
         };
         drop(mail);
         sleeper.into_iter().for_each(wake);
@@ -84,10 +84,10 @@ impl<E> Mailbox<E> {
     }
 
     /// A handler is to be aborted.
-    pub(super) fn ring(&self) {
-        let mut mail = self.stir();
-        mail.rung = true;
-        let sleeper = mail.sleeper.take();
+    pub(super) fn request_abort(&self) {
+        let mut mail = self.lock_and_mark();
+        mail.abort_requested = true;
+        let sleeper = mail.runner_waker.take();
         drop(mail);
         sleeper.into_iter().for_each(wake);
     }
@@ -95,24 +95,24 @@ impl<E> Mailbox<E> {
     /// Takes what has come, if anything may have: orders, and whether it has rung. The runner is
     /// woken by whatever comes next.
     #[inline]
-    pub(super) fn take(&self, cx: &Context<'_>) -> Option<(Vec<Order<E>>, bool)> {
-        (self.stirred.load(Ordering::Acquire)).then(|| self.empty(cx))
+    pub(super) fn take(&self, cx: &Context<'_>) -> Option<(Vec<QueuedCommand<E>>, bool)> {
+        (self.has_mail.load(Ordering::Acquire)).then(|| self.drain(cx))
     }
 
     #[inline(never)]
-    fn empty(&self, cx: &Context<'_>) -> (Vec<Order<E>>, bool) {
+    fn drain(&self, cx: &Context<'_>) -> (Vec<QueuedCommand<E>>, bool) {
         let mut mail = self.mail.lock();
-        self.stirred.store(false, Ordering::Relaxed);
-        mail.sleep(cx, false);
+        self.has_mail.store(false, Ordering::Relaxed);
+        mail.register_runner(cx, false);
         (
-            std::mem::take(&mut mail.orders),
-            std::mem::take(&mut mail.rung),
+            std::mem::take(&mut mail.commands),
+            std::mem::take(&mut mail.abort_requested),
         )
     }
 
     /// The runner is woken when it rings.
-    pub(super) fn listen(&self, cx: &Context<'_>) {
-        self.stir().sleep(cx, true);
+    pub(super) fn wake_on_abort(&self, cx: &Context<'_>) {
+        self.lock_and_mark().register_runner(cx, true);
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -120,12 +120,12 @@ impl<E> Mailbox<E> {
     }
 
     /// Refuses orders from now on, and gives out those that have come.
-    pub(super) fn close(&self) -> Vec<Order<E>> {
-        let mut mail = self.stir();
+    pub(super) fn close(&self) -> Vec<QueuedCommand<E>> {
+        let mut mail = self.lock_and_mark();
         mail.closed = true;
-        let orders = std::mem::take(&mut mail.orders);
+        let orders = std::mem::take(&mut mail.commands);
         // It holds the task, which whoever holds the mailbox need not keep.
-        let sleeper = mail.sleeper.take();
+        let sleeper = mail.runner_waker.take();
         drop(mail);
         drop(sleeper);
         orders
@@ -133,24 +133,24 @@ impl<E> Mailbox<E> {
 }
 
 impl<E> Mail<E> {
-    fn sleep(&mut self, cx: &Context<'_>, engaged: bool) {
-        self.engaged = engaged;
-        let known = self.sleeper.as_ref();
+    fn register_runner(&mut self, cx: &Context<'_>, engaged: bool) {
+        self.in_user_code = engaged;
+        let known = self.runner_waker.as_ref();
         if !known.is_some_and(|waker| waker.will_wake(cx.waker())) {
             // The waker of a task of tokio's: nobody else's code.
-            self.sleeper = Some(cx.waker().clone());
+            self.runner_waker = Some(cx.waker().clone());
         }
     }
 }
 
 /// Held by everybody who may ask something of a runner.
-pub(super) struct Link<E> {
+pub(super) struct RunnerHandle<E> {
     pub(super) channel: Arc<Channel<E>>,
     pub(super) subscriber: SubscriberId,
     pub(super) mailbox: Arc<Mailbox<E>>,
 }
 
-impl<E> Clone for Link<E> {
+impl<E> Clone for RunnerHandle<E> {
     fn clone(&self) -> Self {
         Self {
             channel: Arc::clone(&self.channel),
@@ -160,7 +160,7 @@ impl<E> Clone for Link<E> {
     }
 }
 
-impl<E> Link<E> {
+impl<E> RunnerHandle<E> {
     pub(super) fn new(channel: &Arc<Channel<E>>, subscriber: SubscriberId) -> Self {
         Self {
             channel: Arc::clone(channel),
@@ -171,19 +171,22 @@ impl<E> Link<E> {
 
     /// To be done after all events stored until now. Gives the command back if nobody will.
     #[expect(clippy::result_large_err, reason = "it is taken apart at once")]
-    pub(super) fn order(&self, command: Command<E>) -> Result<(), Command<E>> {
-        self.order_after(self.channel.tail(), command)
+    pub(super) fn send_now(&self, command: Command<E>) -> Result<(), Command<E>> {
+        self.send_after(self.channel.tail(), command)
     }
 
     #[expect(clippy::result_large_err, reason = "it is taken apart at once")]
-    pub(super) fn order_after(&self, after: u64, command: Command<E>) -> Result<(), Command<E>> {
-        let sent = self.mailbox.send(Order { after, command });
+    pub(super) fn send_after(&self, after: u64, command: Command<E>) -> Result<(), Command<E>> {
+        let sent = self.mailbox.send(QueuedCommand {
+            not_before: after,
+            command,
+        });
         sent.map_err(|refused| refused.command)
     }
 
     /// What the runner is to hold, and to drop in its place.
-    pub(super) fn theirs<T>(&self, it: T) -> Theirs<T> {
-        Theirs::new(it, self.subscriber)
+    pub(super) fn wrap_user_value<T>(&self, it: T) -> UserValue<T> {
+        UserValue::new(it, self.subscriber)
     }
 
     /// Whether the running code belongs to the handlers of this runner.

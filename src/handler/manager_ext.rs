@@ -4,17 +4,17 @@ use std::any::TypeId;
 use std::future::Future;
 use std::panic::Location;
 
-use super::exit::{Life, Listed};
-use super::new_handler::Candidate;
+use super::exit::{HandlerAddress, NameRegistration};
+use super::new_handler::NewHandler;
 use super::runner::Runner;
 use super::{AddHandlerError, Handler, HandlerGroup, HandlerRef, Restart, StopReason};
 use crate::channel::Channel;
-use crate::channel::handlers::names::Roster;
+use crate::channel::handlers::names::HandlerNames;
 use crate::manager::EventManager;
 use crate::options::{Overflow, SubscribeOptions};
 use crate::subscriber_id::SubscriberKind;
 use crate::subscription::Subscription;
-use crate::util::spawn::Tasks;
+use crate::util::spawn::Spawner;
 use crate::util::sync::Arc;
 
 impl<E: Send + Sync + 'static> EventManager<E> {
@@ -53,8 +53,8 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         name: impl Into<Arc<str>>,
         handler: H,
     ) -> Result<HandlerRef<E, H>, AddHandlerError<H>> {
-        self.add(&name.into(), Candidate::plain(handler), Location::caller())
-            .map_err(|error| error.map(Candidate::into_handler))
+        self.add(&name.into(), NewHandler::plain(handler), Location::caller())
+            .map_err(|error| error.map(NewHandler::into_handler))
     }
 
     /// As [`add_handler`](Self::add_handler), and the handler is removed when `owner` is ready.
@@ -91,9 +91,9 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         handler: H,
         owner: impl Future + Send + 'static,
     ) -> Result<HandlerRef<E, H>, AddHandlerError<H>> {
-        let candidate = Candidate::owned(handler, owner);
+        let candidate = NewHandler::owned(handler, owner);
         self.add(&name.into(), candidate, Location::caller())
-            .map_err(|error| error.map(Candidate::into_handler))
+            .map_err(|error| error.map(NewHandler::into_handler))
     }
 
     /// Adds a handler that is made anew when it panics.
@@ -141,9 +141,9 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         H: Handler<E>,
         F: FnMut() -> H + Send + 'static,
     {
-        let candidate = Candidate::<E, H>::made(factory, restart);
+        let candidate = NewHandler::<E, H>::made(factory, restart);
         self.add(&name.into(), candidate, Location::caller())
-            .map_err(|error| error.map(Candidate::into_factory))
+            .map_err(|error| error.map(NewHandler::into_factory))
     }
 
     /// A task for many handlers: the [`HandlerGroup`] page tells when to use one.
@@ -172,11 +172,13 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         &self,
         name: impl Into<Arc<str>>,
     ) -> Result<HandlerGroup<E>, AddHandlerError<()>> {
-        let (tasks, name) = (Tasks::current(), name.into());
+        let (tasks, name) = (Spawner::current(), name.into());
         let start = self.start(&name, (), SubscriberKind::Group, Location::caller());
         let (life, (), runner) = start?;
-        let listed = life.listed(runner.link(), TypeId::of::<HandlerGroup<E>>());
-        listed.clone().list(self.channel().roster(), life.key);
+        let listed = life.address(runner.runner_handle(), TypeId::of::<HandlerGroup<E>>());
+        listed
+            .clone()
+            .list(self.channel().handler_names(), life.key);
         tasks.spawn(runner.run_group(life));
         Ok(HandlerGroup::new(name, listed))
     }
@@ -199,7 +201,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     #[doc(alias = "GenEvent.which_handlers")]
     #[must_use]
     pub fn which_handlers(&self) -> Vec<String> {
-        self.channel().roster().names()
+        self.channel().handler_names().names()
     }
 
     /// One more reference to a handler; `None` if there is none of this name and type.
@@ -227,7 +229,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// ```
     #[must_use]
     pub fn handler<H: Handler<E>>(&self, name: &str) -> Option<HandlerRef<E, H>> {
-        find(self.channel().roster(), name)
+        find(self.channel().handler_names(), name)
     }
 
     /// Removes a handler, or a group with all of its handlers, after all events stored before.
@@ -252,21 +254,24 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// ```
     #[doc(alias = "GenEvent.remove_handler")]
     pub async fn remove_handler(&self, name: &str) -> bool {
-        remove::<E>(self.channel().roster(), name).await
+        remove::<E>(self.channel().handler_names(), name).await
     }
 
     fn add<H: Handler<E>>(
         &self,
         name: &Arc<str>,
-        candidate: Candidate<E, H>,
+        candidate: NewHandler<E, H>,
         at: &'static Location<'static>,
-    ) -> Result<HandlerRef<E, H>, AddHandlerError<Candidate<E, H>>> {
-        let tasks = Tasks::current();
+    ) -> Result<HandlerRef<E, H>, AddHandlerError<NewHandler<E, H>>> {
+        let tasks = Spawner::current();
         let start = self.start(name, candidate, SubscriberKind::Handler, at);
         let (life, candidate, runner) = start?;
         let key = life.key;
-        let (member, handler) = candidate.enter(name, life, runner.link());
-        handler.listed.clone().list(self.channel().roster(), key);
+        let (member, handler) = candidate.register(name, life, runner.runner_handle());
+        handler
+            .address
+            .clone()
+            .list(self.channel().handler_names(), key);
         tasks.spawn(runner.run_one(member));
         Ok(handler)
     }
@@ -278,12 +283,13 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         it: T,
         kind: SubscriberKind,
         at: &'static Location<'static>,
-    ) -> Result<(Life, T, Runner<E>), AddHandlerError<T>> {
+    ) -> Result<(NameRegistration, T, Runner<E>), AddHandlerError<T>> {
         let channel: &Arc<Channel<E>> = self.channel();
         if channel.is_closed() {
             return Err(AddHandlerError::Closed(it));
         }
-        let Some(life) = Life::new(channel.roster(), name, channel.name()) else {
+        let Some(life) = NameRegistration::new(channel.handler_names(), name, channel.name())
+        else {
             return Err(AddHandlerError::AlreadyPresent(it));
         };
         let options = SubscribeOptions::new().name(Arc::clone(name)).kind(kind);
@@ -298,27 +304,27 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     }
 }
 
-pub(super) fn find<E, H>(roster: &Roster, name: &str) -> Option<HandlerRef<E, H>>
+pub(super) fn find<E, H>(roster: &HandlerNames, name: &str) -> Option<HandlerRef<E, H>>
 where
     E: Send + Sync + 'static,
     H: Handler<E>,
 {
-    let entry = roster.find(name)?.downcast::<Listed<E>>().ok()?;
-    let is_it = entry.of == TypeId::of::<H>() && entry.fate.told().is_none();
+    let entry = roster.find(name)?.downcast::<HandlerAddress<E>>().ok()?;
+    let is_it = entry.handler_type == TypeId::of::<H>() && entry.exit.reason().is_none();
     is_it.then(|| HandlerRef::new(name.into(), (*entry).clone()))
 }
 
-pub(super) async fn remove<E: Send + Sync + 'static>(roster: &Roster, name: &str) -> bool {
+pub(super) async fn remove<E: Send + Sync + 'static>(roster: &HandlerNames, name: &str) -> bool {
     loop {
         let entry = roster.find(name);
-        let Some(entry) = entry.and_then(|entry| entry.downcast::<Listed<E>>().ok()) else {
+        let Some(entry) = entry.and_then(|entry| entry.downcast::<HandlerAddress<E>>().ok()) else {
             return false;
         };
-        if entry.link.is_inside() {
+        if entry.runner.is_inside() {
             return false;
         }
-        entry.let_go();
-        match entry.link.wait(entry.fate.stopped()).await {
+        entry.request_removal();
+        match entry.runner.wait(entry.exit.stopped()).await {
             Some(StopReason::Removed) => return true,
             // Another one has the name.
             Some(StopReason::Swapped) => {}

@@ -7,9 +7,9 @@ use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::time::Duration;
 
-use super::exit::Life;
+use super::exit::NameRegistration;
 use super::owner::Owner;
-use super::user_value::Theirs;
+use super::user_value::UserValue;
 use super::{Handler, StopReason};
 use crate::util::clock::Instant;
 
@@ -49,11 +49,11 @@ impl<E: Sync, H: Handler<E>> AnyHandler<E> for H {
 
 /// One handler in its runner.
 pub(super) struct Member<E> {
-    pub(super) life: Life,
+    pub(super) registration: NameRegistration,
     /// Taken when it was lost in a swap or a restart.
-    pub(super) handler: Option<Theirs<Box<dyn AnyHandler<E>>>>,
+    pub(super) handler: Option<UserValue<Box<dyn AnyHandler<E>>>>,
     pub(super) owner: Option<Owner<E>>,
-    pub(super) revival: Option<Revival<E>>,
+    pub(super) restart_state: Option<RestartState<E>>,
 }
 
 /// How often a handler that panics is made anew: for
@@ -132,14 +132,14 @@ impl<E: Sync, H: Handler<E>, F: FnMut() -> H + Send + 'static> AnyFactory<E> for
 }
 
 /// The means to make a handler anew.
-pub(super) struct Revival<E> {
-    pub(super) factory: Theirs<Box<dyn AnyFactory<E>>>,
+pub(super) struct RestartState<E> {
+    pub(super) factory: UserValue<Box<dyn AnyFactory<E>>>,
     pub(super) restart: Restart,
     /// When it was, within the last stretch, at most `max` times.
-    pub(super) revived: VecDeque<Instant>,
+    pub(super) restarts: VecDeque<Instant>,
 }
 
-impl<E> Revival<E> {
+impl<E> RestartState<E> {
     /// Whether it may be done once more, which is then counted.
     pub(super) fn is_allowed(&mut self) -> bool {
         let Restart { max, within } = self.restart;
@@ -148,13 +148,13 @@ impl<E> Revival<E> {
         }
         let now = Instant::now();
         let is_over = |then: &Instant| now.duration_since(*then) > within;
-        while self.revived.front().is_some_and(is_over) {
-            self.revived.pop_front();
+        while self.restarts.front().is_some_and(is_over) {
+            self.restarts.pop_front();
         }
-        if self.revived.len() == max {
+        if self.restarts.len() == max {
             return false;
         }
-        self.revived.push_back(now);
+        self.restarts.push_back(now);
         true
     }
 }
@@ -173,15 +173,15 @@ mod tests {
         };
         let factory = || handler_fn(|_: &u32| ());
         let factory: Box<dyn AnyFactory<u32>> = Box::new(factory);
-        let mut revival = Revival {
-            factory: Theirs::new(factory, id),
+        let mut revival = RestartState {
+            factory: UserValue::new(factory, id),
             restart: Restart::on_failure(usize::MAX, Duration::from_secs(10)),
-            revived: VecDeque::new(),
+            restarts: VecDeque::new(),
         };
         for _ in 0..100 {
             tokio::time::advance(Duration::from_secs(6)).await;
             assert!(revival.is_allowed());
         }
-        assert_eq!(revival.revived.len(), 2);
+        assert_eq!(revival.restarts.len(), 2);
     }
 }

@@ -11,18 +11,18 @@ use std::mem::take;
 use std::task::{Context, Poll};
 
 use super::StopReason;
-use super::command::{Answer, Call, Command, Order, Swap};
-use super::exit::{Fate, Life};
-use super::mailbox::Link;
+use super::command::{CallFn, Command, QueuedCommand, Reply, Swap};
+use super::exit::{ExitState, NameRegistration};
+use super::mailbox::RunnerHandle;
 use super::member::Member;
 use super::owner::Owner;
-use super::user_code::{Floor, HANDLER, Ran, Removed};
+use super::user_code::{HANDLER, Outcome, Removed, UserCodeScope};
 use crate::channel::Channel;
 use crate::channel::trace::Scope;
 use crate::end_reason::EndReason;
 use crate::subscriber_id::SubscriberId;
 use crate::subscription::Subscription;
-use crate::util::shrink::Room;
+use crate::util::shrink::Shrink;
 use crate::util::sync::Arc;
 
 /// Tells `stop` that the task has ended, however it did; also if it was never spawned.
@@ -30,7 +30,7 @@ struct Running<E>(Arc<Channel<E>>, SubscriberId);
 
 impl<E> Drop for Running<E> {
     fn drop(&mut self) {
-        self.0.retire(self.1);
+        self.0.task_ended(self.1);
     }
 }
 
@@ -38,21 +38,21 @@ impl<E> Drop for Running<E> {
 /// 1. Orders in `queue` are sorted by the event they come after, and then by age.
 /// 2. An event is handled only when no order is due before it.
 pub(super) struct Runner<E> {
-    queue: VecDeque<Order<E>>,
-    floor: Floor<E>,
+    queue: VecDeque<QueuedCommand<E>>,
+    user_code: UserCodeScope<E>,
     /// Oldest first. A deque, as it is mostly the oldest or the newest that ends.
     members: VecDeque<Member<E>>,
     /// Some handler may have been aborted.
-    rung: bool,
+    abort_requested: bool,
     /// Somebody holds the group.
-    held: bool,
+    has_owner: bool,
     /// There is an event in hand that nobody, or not everybody, has dealt with.
     unfinished: bool,
     /// Steps since other tasks had their turn.
-    stretch: u32,
+    steps_since_yield: u32,
     subscription: Subscription<E>,
     /// Of the group.
-    life: Option<Life>,
+    registration: Option<NameRegistration>,
     _running: Running<E>,
 }
 
@@ -60,16 +60,16 @@ pub(super) struct Runner<E> {
 const KEPT: usize = 8;
 
 /// So many steps are taken at a stretch; then other tasks have their turn.
-const STRETCH: u32 = 64;
+const STEP_BUDGET: u32 = 64;
 
-const THERE: &str = "the index is of a member";
+const MEMBER_INDEX: &str = "the index is of a member";
 
 /// So many members that handle an event count as one more step.
-const CROWD: usize = 64;
+const GROUP_CHUNK: usize = 64;
 
-async fn rest(stretch: &mut u32) {
+async fn yield_if_due(stretch: &mut u32) {
     *stretch += 1;
-    if *stretch == STRETCH {
+    if *stretch == STEP_BUDGET {
         *stretch = 0;
         tokio::task::yield_now().await;
     }
@@ -77,7 +77,7 @@ async fn rest(stretch: &mut u32) {
 
 enum Step {
     Abort(usize),
-    Order,
+    QueuedCommand,
     Event,
     End(StopReason),
 }
@@ -92,20 +92,20 @@ impl<E: Send + Sync + 'static> Runner<E> {
         Self {
             _running: running,
             queue: VecDeque::new(),
-            floor: Floor(Link::new(channel, place.id), Scope::new(place)),
+            user_code: UserCodeScope(RunnerHandle::new(channel, place.id), Scope::new(place)),
             members: VecDeque::new(),
-            rung: false,
-            held: false,
+            abort_requested: false,
+            has_owner: false,
             unfinished: false,
-            stretch: 0,
+            steps_since_yield: 0,
             subscription,
-            life: None,
+            registration: None,
         }
     }
 
     /// The way to it.
-    pub(super) fn link(&self) -> &Link<E> {
-        &self.floor.0
+    pub(super) fn runner_handle(&self) -> &RunnerHandle<E> {
+        &self.user_code.0
     }
 
     /// Runs one handler.
@@ -115,15 +115,15 @@ impl<E: Send + Sync + 'static> Runner<E> {
     }
 
     /// Runs handlers that come and go, until there is none and nobody holds the group.
-    pub(super) async fn run_group(mut self, life: Life) {
-        self.held = true;
-        self.life = Some(life);
+    pub(super) async fn run_group(mut self, life: NameRegistration) {
+        self.has_owner = true;
+        self.registration = Some(life);
         self.run().await;
     }
 
     async fn run(mut self) {
         let reason = loop {
-            if self.members.is_empty() && !self.held {
+            if self.members.is_empty() && !self.has_owner {
                 break StopReason::Removed;
             }
             let step = poll_fn(|cx| self.poll_step(cx)).await;
@@ -133,54 +133,57 @@ impl<E: Send + Sync + 'static> Runner<E> {
             }
             match step {
                 Step::Abort(index) => drop(self.remove(index, StopReason::Aborted).await),
-                Step::Order => self.carry_out().await,
+                Step::QueuedCommand => self.carry_out().await,
                 Step::Event => self.handle().await,
                 Step::End(reason) => break reason,
             }
-            self.rest().await;
+            self.yield_if_due().await;
         };
         // Who comes now is refused; who came before still has an answer.
-        for order in self.floor.0.mailbox.close() {
+        for order in self.user_code.0.mailbox.close() {
             self.queue_up(order);
         }
         while !self.queue.is_empty() {
             self.carry_out().await;
-            self.rest().await;
+            self.yield_if_due().await;
         }
         // The newest first, as in GenEvent.
         self.remove_all(&reason).await;
         // Now that all is told.
         self.subscription.ack();
-        if let Some(life) = self.life.take() {
+        if let Some(life) = self.registration.take() {
             // If there was no last handler to do it.
-            self.floor.0.channel.withdraw(self.floor.0.subscriber);
+            self.user_code
+                .0
+                .channel
+                .disconnect_handler(self.user_code.0.subscriber);
             life.end(reason);
         }
     }
 
-    async fn rest(&mut self) {
-        rest(&mut self.stretch).await;
+    async fn yield_if_due(&mut self) {
+        yield_if_due(&mut self.steps_since_yield).await;
     }
 
     fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
         let ahead = self.subscription.poll_ahead(cx);
         // Only now: an order that was given before that event was stored is seen.
-        if let Some((orders, rung)) = self.floor.0.mailbox.take(cx) {
+        if let Some((orders, rung)) = self.user_code.0.mailbox.take(cx) {
             for order in orders {
                 self.queue_up(order);
             }
-            self.rung |= rung;
+            self.abort_requested |= rung;
         }
-        if self.rung {
-            let aborted = |member: &Member<E>| member.life.fate.is_aborted();
+        if self.abort_requested {
+            let aborted = |member: &Member<E>| member.registration.exit.is_aborted();
             if let Some(index) = self.members.iter().position(aborted) {
                 return Poll::Ready(Step::Abort(index));
             }
-            self.rung = false;
+            self.abort_requested = false;
         }
         let first = self.queue.front();
-        if first.is_some_and(|order| self.subscription.has_taken(order.after)) {
-            return Poll::Ready(Step::Order);
+        if first.is_some_and(|order| self.subscription.has_taken(order.not_before)) {
+            return Poll::Ready(Step::QueuedCommand);
         }
         ahead.map(|more| match self.subscription.end_reason() {
             _ if more => Step::Event,
@@ -194,24 +197,24 @@ impl<E: Send + Sync + 'static> Runner<E> {
             return;
         }
         let Self {
-            floor,
+            user_code: floor,
             members,
-            stretch,
+            steps_since_yield: stretch,
             ..
         } = self;
         let event = self.subscription.current();
         self.unfinished = !members.is_empty();
         let (mut finished, mut index) = (false, 0);
         while index < members.len() {
-            let crowd = index..members.len().min(index + CROWD);
+            let crowd = index..members.len().min(index + GROUP_CHUNK);
             let end = crowd.end;
             let (done, stopped) = floor.handle_now(members.range_mut(crowd), event);
             finished |= done > 0;
             index += done;
             if index == end {
                 self.unfinished = index < members.len();
-                if done == CROWD {
-                    rest(stretch).await;
+                if done == GROUP_CHUNK {
+                    yield_if_due(stretch).await;
                 }
                 continue;
             }
@@ -221,47 +224,49 @@ impl<E: Send + Sync + 'static> Runner<E> {
                 Some(ran) => ran,
                 None => floor.handle(member, event).await,
             };
-            finished |= matches!(ran, Ran::Done(_));
+            finished |= matches!(ran, Outcome::Done(_));
             // What is awaited from here on is how a handler ends; the event is done with.
             self.unfinished = !(finished && is_last);
             let end = match ran {
-                Ran::Done(flow) => flow.is_break().then_some(StopReason::Finished),
-                Ran::Panicked(message) => floor.revive(member, message).await,
-                Ran::Aborted => Some(StopReason::Aborted),
+                Outcome::Done(flow) => flow.is_break().then_some(StopReason::Finished),
+                Outcome::Panicked(message) => floor.restart(member, message).await,
+                Outcome::Aborted => Some(StopReason::Aborted),
             };
             let Some(reason) = end else {
                 index += 1;
-                if index % CROWD == 0 {
-                    rest(stretch).await;
+                if index % GROUP_CHUNK == 0 {
+                    yield_if_due(stretch).await;
                 }
                 continue;
             };
-            let member = members.remove(index).expect(THERE);
-            members.give_back(KEPT);
-            let last = members.is_empty() && !self.held;
+            let member = members.remove(index).expect(MEMBER_INDEX);
+            members.shrink_if_sparse(KEPT);
+            let last = members.is_empty() && !self.has_owner;
             drop(floor.end(member, reason, last).await);
-            rest(stretch).await;
+            yield_if_due(stretch).await;
         }
         if take(&mut self.unfinished) {
             self.subscription.give_up();
         }
     }
 
-    fn queue_up(&mut self, order: Order<E>) {
-        let at = self.queue.partition_point(|o| o.after <= order.after);
+    fn queue_up(&mut self, order: QueuedCommand<E>) {
+        let at = self
+            .queue
+            .partition_point(|o| o.not_before <= order.not_before);
         self.queue.insert(at, order);
     }
 
     /// Carries out the first order.
     async fn carry_out(&mut self) {
         if let Some(order) = self.queue.pop_front() {
-            self.queue.give_back(KEPT);
+            self.queue.shrink_if_sparse(KEPT);
             self.execute(order.command).await;
         }
     }
 
-    fn find(&self, whom: &Arc<Fate>) -> Option<usize> {
-        let is_it = |member: &Member<E>| Arc::ptr_eq(&member.life.fate, whom);
+    fn find(&self, whom: &Arc<ExitState>) -> Option<usize> {
+        let is_it = |member: &Member<E>| Arc::ptr_eq(&member.registration.exit, whom);
         self.members.iter().position(is_it)
     }
 
@@ -270,45 +275,49 @@ impl<E: Send + Sync + 'static> Runner<E> {
         match command {
             Command::Add(member) => {
                 // It may have been aborted on its way in.
-                self.rung |= member.life.fate.is_aborted();
+                self.abort_requested |= member.registration.exit.is_aborted();
                 self.members.push_back(member);
                 self.look(self.members.len() - 1).await;
             }
-            Command::Call { whom, call, failed } => {
+            Command::CallFn {
+                target: whom,
+                call,
+                on_panic: failed,
+            } => {
                 if let Some(index) = self.find(&whom) {
                     self.call(index, call, failed).await;
                 }
             }
             Command::Swap(swap) => {
-                if let Some(index) = self.find(&swap.whom) {
+                if let Some(index) = self.find(&swap.target) {
                     self.swap(index, swap).await;
                 }
             }
-            Command::Remove { whom, give } => {
+            Command::Remove { target: whom, give } => {
                 if let Some(index) = self.find(&whom) {
                     let removed = self.remove(index, StopReason::Removed).await;
                     if let Some(give) = give {
                         let removed = removed.map(|handler| handler.take().into_any());
-                        drop(self.floor.call(|| give.take()(removed)));
+                        drop(self.user_code.call(|| give.take()(removed)));
                     }
                 } else if self
-                    .life
+                    .registration
                     .as_ref()
-                    .is_some_and(|life| Arc::ptr_eq(&life.fate, &whom))
+                    .is_some_and(|life| Arc::ptr_eq(&life.exit, &whom))
                 {
-                    self.held = false;
+                    self.has_owner = false;
                     self.remove_all(&StopReason::Removed).await;
                 }
             }
-            Command::Look(bell) => {
-                let owns = |owner: &Owner<E>| Arc::ptr_eq(&owner.bell, &bell);
+            Command::CheckOwner(bell) => {
+                let owns = |owner: &Owner<E>| Arc::ptr_eq(&owner.owner_waker, &bell);
                 let owned = |member: &Member<E>| member.owner.as_ref().is_some_and(owns);
                 let index = self.members.iter().position(owned);
                 if let Some(index) = index {
                     self.look(index).await;
                 }
             }
-            Command::LetGo => self.held = false,
+            Command::LetGo => self.has_owner = false,
         }
     }
 
@@ -320,19 +329,22 @@ impl<E: Send + Sync + 'static> Runner<E> {
         match owner.has_called() {
             // Before its handler had come.
             Some(after) if !self.subscription.has_taken(after) => {
-                let command = Command::Look(Arc::clone(&owner.bell));
-                self.queue_up(Order { after, command });
+                let command = Command::CheckOwner(Arc::clone(&owner.owner_waker));
+                self.queue_up(QueuedCommand {
+                    not_before: after,
+                    command,
+                });
             }
             _ if owner.is_gone() => drop(self.remove(index, StopReason::OwnerGone).await),
             _ => {}
         }
     }
 
-    async fn call(&mut self, index: usize, call: Call, failed: Answer<String>) {
+    async fn call(&mut self, index: usize, call: CallFn, failed: Reply<String>) {
         let member = &mut self.members[index];
         let handler = member.handler.as_mut().expect(HANDLER).as_any();
-        if let Err(message) = self.floor.call(|| call.take()(handler)) {
-            if let Some(reason) = self.floor.revive(member, message.clone()).await {
+        if let Err(message) = self.user_code.call(|| call.take()(handler)) {
+            if let Some(reason) = self.user_code.restart(member, message.clone()).await {
                 drop(self.remove(index, reason).await);
             }
             failed.send(message);
@@ -340,23 +352,27 @@ impl<E: Send + Sync + 'static> Runner<E> {
     }
 
     async fn remove(&mut self, index: usize, reason: StopReason) -> Removed<E> {
-        let member = self.members.remove(index).expect(THERE);
-        self.members.give_back(KEPT);
-        let last = self.members.is_empty() && !self.held;
-        self.floor.end(member, reason, last).await
+        let member = self.members.remove(index).expect(MEMBER_INDEX);
+        self.members.shrink_if_sparse(KEPT);
+        let last = self.members.is_empty() && !self.has_owner;
+        self.user_code.end(member, reason, last).await
     }
 
     async fn remove_all(&mut self, reason: &StopReason) {
         while let Some(last) = self.members.len().checked_sub(1) {
             drop(self.remove(last, reason.clone()).await);
-            self.rest().await;
+            self.yield_if_due().await;
         }
     }
 
     async fn swap(&mut self, index: usize, swap: Swap<E>) {
-        let Self { floor, members, .. } = self;
+        let Self {
+            user_code: floor,
+            members,
+            ..
+        } = self;
         let member = &mut members[index];
-        let fate = Arc::clone(&member.life.fate);
+        let fate = Arc::clone(&member.registration.exit);
         if swap.terminate && !fate.is_aborted() {
             let handler = member.handler.as_mut().expect(HANDLER);
             let _ = floor
@@ -371,16 +387,16 @@ impl<E: Send + Sync + 'static> Runner<E> {
             return;
         }
         let old = member.handler.take().expect(HANDLER);
-        match floor.call(|| swap.with.take()(old.take().into_any())) {
+        match floor.call(|| swap.replace.take()(old.take().into_any())) {
             Ok(swapped) => {
                 let is_new = swapped.is_ok();
                 let (Ok(handler) | Err(handler)) = swapped;
-                member.handler = Some(floor.0.theirs(handler));
+                member.handler = Some(floor.0.wrap_user_value(handler));
                 if is_new {
-                    member.revival = None;
-                    member.life.hand_over(swap.new);
+                    member.restart_state = None;
+                    member.registration.hand_over(swap.successor);
                 }
-                swap.answer.send(is_new);
+                swap.reply.send(is_new);
             }
             Err(message) => drop(self.remove(index, StopReason::Panicked(message)).await),
         }
@@ -389,7 +405,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
 
 impl<E> Drop for Runner<E> {
     fn drop(&mut self) {
-        drop(self.floor.0.mailbox.close());
+        drop(self.user_code.0.mailbox.close());
         if self.unfinished {
             self.subscription.give_up();
         }

@@ -6,10 +6,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Poll;
 
 use super::StopReason;
-use super::exit::Fate;
-use super::mailbox::Link;
+use super::exit::ExitState;
+use super::mailbox::RunnerHandle;
 use super::member::{AnyHandler, Boxed, Member};
-use super::user_value::Theirs;
+use super::user_value::UserValue;
 use crate::channel::handlers::current;
 use crate::channel::trace::Scope;
 use crate::util::panic_guard::drop_payload;
@@ -27,42 +27,42 @@ pub(super) fn catch<T>(code: impl FnOnce() -> T) -> Result<T, String> {
 }
 
 /// How code of a handler's ended.
-pub(super) enum Ran<T> {
+pub(super) enum Outcome<T> {
     Done(T),
     Panicked(String),
     Aborted,
 }
 
-pub(super) type Handled = Ran<ControlFlow<()>>;
+pub(super) type Handled = Outcome<ControlFlow<()>>;
 
 /// The handler; or why not, if its `terminate` came to no end of its own.
-pub(super) type Removed<E> = Result<Theirs<Box<dyn AnyHandler<E>>>, StopReason>;
+pub(super) type Removed<E> = Result<UserValue<Box<dyn AnyHandler<E>>>, StopReason>;
 
 /// Where all code of handlers runs: caught, marked as inside of its subscription, and aborted on
 /// request.
-pub(super) struct Floor<E>(pub(super) Link<E>, pub(super) Scope);
+pub(super) struct UserCodeScope<E>(pub(super) RunnerHandle<E>, pub(super) Scope);
 
-impl<E: Send + Sync + 'static> Floor<E> {
+impl<E: Send + Sync + 'static> UserCodeScope<E> {
     #[inline]
     pub(super) fn call<T>(&self, code: impl FnOnce() -> T) -> Result<T, String> {
         current::run(self.0.subscriber, || self.1.run(|| catch(code)))
     }
 
     /// Polls it at least once, whoever aborts it.
-    pub(super) async fn run<T>(&self, fate: &Fate, code: Boxed<'_, T>) -> Ran<T> {
-        let mut code = self.0.theirs(code);
+    pub(super) async fn run<T>(&self, fate: &ExitState, code: Boxed<'_, T>) -> Outcome<T> {
+        let mut code = self.0.wrap_user_value(code);
         poll_fn(|cx| {
             let ran = match self.call(|| code.as_mut().poll(cx)) {
-                Ok(Poll::Ready(done)) => Ran::Done(done),
+                Ok(Poll::Ready(done)) => Outcome::Done(done),
                 Ok(Poll::Pending) => {
-                    self.0.mailbox.listen(cx);
+                    self.0.mailbox.wake_on_abort(cx);
                     // After that: whoever aborts it from now on rings.
                     if !fate.is_aborted() {
                         return Poll::Pending;
                     }
-                    Ran::Aborted
+                    Outcome::Aborted
                 }
-                Err(message) => Ran::Panicked(message),
+                Err(message) => Outcome::Panicked(message),
             };
             Poll::Ready(ran)
         })
@@ -81,38 +81,39 @@ impl<E: Send + Sync + 'static> Floor<E> {
         // One mark and one net for all of them: a panic is that of whoever comes after `done`.
         let stopped = self.call(|| {
             for member in members {
-                if member.life.fate.is_aborted() {
-                    return Some(Ran::Aborted);
+                if member.registration.exit.is_aborted() {
+                    return Some(Outcome::Aborted);
                 }
                 let handler = member.handler.as_mut().expect(HANDLER);
                 match handler.handle_now(event) {
                     Some(ControlFlow::Continue(())) => done += 1,
-                    stopped => return stopped.map(Ran::Done),
+                    stopped => return stopped.map(Outcome::Done),
                 }
             }
             None
         });
-        let stopped = stopped.unwrap_or_else(|message| Some(Ran::Panicked(message)));
+        let stopped = stopped.unwrap_or_else(|message| Some(Outcome::Panicked(message)));
         (done, stopped)
     }
 
     pub(super) async fn handle(&self, member: &mut Member<E>, event: &E) -> Handled {
         let handler = member.handler.as_mut().expect(HANDLER);
-        self.run(&member.life.fate, handler.handle(event)).await
+        self.run(&member.registration.exit, handler.handle(event))
+            .await
     }
 
     /// Calls `terminate`, which one more abort cuts short. `Err`: that, or a panic.
     async fn terminate(
         &self,
-        fate: &Fate,
+        fate: &ExitState,
         handler: &mut dyn AnyHandler<E>,
         reason: &StopReason,
     ) -> Result<(), StopReason> {
         fate.forget_abort();
         match self.run(fate, handler.terminate(reason)).await {
-            Ran::Done(()) => Ok(()),
-            Ran::Panicked(message) => Err(StopReason::Panicked(message)),
-            Ran::Aborted => Err(StopReason::Aborted),
+            Outcome::Done(()) => Ok(()),
+            Outcome::Panicked(message) => Err(StopReason::Panicked(message)),
+            Outcome::Aborted => Err(StopReason::Aborted),
         }
     }
 
@@ -124,48 +125,52 @@ impl<E: Send + Sync + 'static> Floor<E> {
         reason: StopReason,
         last: bool,
     ) -> Removed<E> {
-        let Member { life, handler, .. } = member;
+        let Member {
+            registration: life,
+            handler,
+            ..
+        } = member;
         let ended = match handler {
             Some(mut handler) => {
-                let ended = self.terminate(&life.fate, &mut **handler, &reason).await;
+                let ended = self.terminate(&life.exit, &mut **handler, &reason).await;
                 ended.map(|()| handler)
             }
             None => Err(reason.clone()),
         };
         if last {
             // Owes still what is in hand: that is answered for after the end is told.
-            self.0.channel.withdraw(self.0.subscriber);
+            self.0.channel.disconnect_handler(self.0.subscriber);
         }
         life.end(reason);
         ended
     }
 
     /// The handler has panicked: makes it anew if it may, or else gives the reason to end it.
-    pub(super) async fn revive(
+    pub(super) async fn restart(
         &self,
         member: &mut Member<E>,
         message: String,
     ) -> Option<StopReason> {
-        let fate = &member.life.fate;
+        let fate = &member.registration.exit;
         if fate.is_aborted() {
             return Some(StopReason::Aborted);
         }
         let reason = StopReason::Panicked(message);
-        let Some(revival) = member.revival.as_mut() else {
+        let Some(revival) = member.restart_state.as_mut() else {
             return Some(reason);
         };
         if !revival.is_allowed() {
             return Some(reason);
         }
         if let Some(mut broken) = member.handler.take() {
-            if let Ran::Aborted = self.run(fate, broken.terminate(&reason)).await {
+            if let Outcome::Aborted = self.run(fate, broken.terminate(&reason)).await {
                 return Some(StopReason::Aborted);
             }
         }
         match self.call(|| revival.factory.make()) {
             Ok(anew) => {
-                trace!(revived(&member.life.called, &reason));
-                member.handler = Some(self.0.theirs(anew));
+                trace!(restarted(&member.registration.label, &reason));
+                member.handler = Some(self.0.wrap_user_value(anew));
                 None
             }
             Err(message) => Some(StopReason::Panicked(message)),

@@ -6,56 +6,59 @@ use tokio::sync::oneshot;
 
 use crate::channel::handlers::current;
 use crate::subscriber_id::SubscriberId;
-use crate::util::panic_guard::{discard, shield};
+use crate::util::panic_guard::{catch, drop_caught};
 
 /// A handler, a closure, a future, whoever awaits an answer.
 ///
 /// Wherever it is dropped, that counts as inside of the handler, and a panic in it goes no
 /// further: any number of them can fail at once, also while a runtime is dropped.
-pub(super) struct Theirs<T> {
+pub(super) struct UserValue<T> {
     /// Until it is taken.
-    it: Option<T>,
-    of: SubscriberId,
+    value: Option<T>,
+    handler: SubscriberId,
 }
 
 const TAKEN: &str = "whoever takes it has no more than that";
 
-impl<T> Theirs<T> {
+impl<T> UserValue<T> {
     pub(super) fn new(it: T, of: SubscriberId) -> Self {
-        Self { it: Some(it), of }
+        Self {
+            value: Some(it),
+            handler: of,
+        }
     }
 
     pub(super) fn take(mut self) -> T {
-        self.it.take().expect(TAKEN)
+        self.value.take().expect(TAKEN)
     }
 }
 
-impl<T> Theirs<oneshot::Sender<T>> {
+impl<T> UserValue<oneshot::Sender<T>> {
     /// Answers, if that is still awaited.
     pub(super) fn send(self, answer: T) {
-        let of = self.of;
-        current::run(of, || shield(|| drop(self.take().send(answer))));
+        let of = self.handler;
+        current::run(of, || catch(|| drop(self.take().send(answer))));
     }
 }
 
-impl<T> Deref for Theirs<T> {
+impl<T> Deref for UserValue<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        self.it.as_ref().expect(TAKEN)
+        self.value.as_ref().expect(TAKEN)
     }
 }
 
-impl<T> DerefMut for Theirs<T> {
+impl<T> DerefMut for UserValue<T> {
     fn deref_mut(&mut self) -> &mut T {
-        self.it.as_mut().expect(TAKEN)
+        self.value.as_mut().expect(TAKEN)
     }
 }
 
-impl<T> Drop for Theirs<T> {
+impl<T> Drop for UserValue<T> {
     fn drop(&mut self) {
-        if let Some(it) = self.it.take() {
-            current::run(self.of, || discard(it));
+        if let Some(it) = self.value.take() {
+            current::run(self.handler, || drop_caught(it));
         }
     }
 }

@@ -22,7 +22,7 @@ pub(super) struct Announcer<V: Send + Sync + 'static> {
     table: Arc<Table<V>>,
     events: EventManager<RegistryEvent<V>>,
     /// How many events observers have finished with.
-    told: watch::Sender<u64>,
+    delivered: watch::Sender<u64>,
 }
 
 impl<V: Send + Sync + 'static> Announcer<V> {
@@ -35,7 +35,7 @@ impl<V: Send + Sync + 'static> Announcer<V> {
         let announcer = Self {
             table,
             events,
-            told,
+            delivered: told,
         };
         (announcer, heard)
     }
@@ -43,17 +43,17 @@ impl<V: Send + Sync + 'static> Announcer<V> {
     /// Tells events until there will be no more, or nobody to hear them.
     pub(super) async fn run(self) {
         loop {
-            match self.table.next_in_line() {
+            match self.table.pop() {
                 Poll::Ready(Some(event)) => {
                     let Ok(()) = self.tell(event).await else {
                         return;
                     };
-                    self.told.send_modify(|told| *told += 1);
+                    self.delivered.send_modify(|told| *told += 1);
                     // If nobody listens, nothing else makes it pause.
                     consume_budget().await;
                 }
                 Poll::Ready(None) => return,
-                Poll::Pending => self.table.rung().await,
+                Poll::Pending => self.table.woken().await,
             }
         }
     }
@@ -116,6 +116,6 @@ fn limit(observer: &SubscriberInfo) -> Option<Duration> {
 /// However the task ends, also with its runtime: nobody waits for it.
 impl<V: Send + Sync + 'static> Drop for Announcer<V> {
     fn drop(&mut self) {
-        self.table.fall_silent();
+        self.table.stop_delivery();
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::contents::{Contents, Values, remove};
 use super::exit::ExitReason;
-use crate::util::panic_guard::{discard, drop_payload, gently};
+use crate::util::panic_guard::{drop_caught, drop_payload, with_guarded_waker};
 use crate::util::sync::{AtomicU64, Ordering};
 
 /// A named place for values by key, made by [`Registry::create`](super::Registry::create).
@@ -44,7 +44,7 @@ pub struct Bucket<V> {
 }
 
 /// Where a bucket's name stands: it alone can end a bucket, in one step with its name.
-pub(super) trait Home<V>: Send + Sync {
+pub(super) trait BucketOwner<V>: Send + Sync {
     /// Ends the bucket for this reason, unless it has ended already.
     fn end(&self, bucket: &Bucket<V>, reason: ExitReason);
 }
@@ -52,11 +52,11 @@ pub(super) trait Home<V>: Send + Sync {
 struct Inner<V> {
     name: Arc<str>,
     contents: Contents<V>,
-    home: Arc<dyn Home<V>>,
+    owner: Arc<dyn BucketOwner<V>>,
     /// The number of its `Created` among the events of its home.
-    born: u64,
+    created_seq: u64,
     /// The number of its `Exited`; 0 while it lives.
-    ended: AtomicU64,
+    exited_seq: AtomicU64,
 }
 
 impl<V: Clone> Bucket<V> {
@@ -114,7 +114,7 @@ impl<V: Clone> Bucket<V> {
     /// ```
     pub async fn put(&self, key: impl Into<String>, value: V) -> Option<V> {
         let (key, value) = (key.into(), Arc::new(value));
-        let turn = self.inner.contents.turn().await;
+        let turn = self.inner.contents.write_lock().await;
         let old = self
             .inner
             .contents
@@ -141,7 +141,7 @@ impl<V: Clone> Bucket<V> {
     /// # }
     /// ```
     pub async fn delete(&self, key: &str) -> Option<V> {
-        let turn = self.inner.contents.turn().await;
+        let turn = self.inner.contents.write_lock().await;
         let old = self
             .inner
             .contents
@@ -194,7 +194,7 @@ impl<V: Clone> Bucket<V> {
     {
         let key = key.into();
         let contents = &self.inner.contents;
-        let turn = contents.turn().await;
+        let turn = contents.write_lock().await;
         let old = contents.with_values(|values| values.get(&key).cloned())?;
         let changed = catch_unwind(AssertUnwindSafe(|| {
             let new = change(old.as_deref().cloned());
@@ -203,9 +203,9 @@ impl<V: Clone> Bucket<V> {
         let (kept, new) = match changed {
             Ok(changed) => changed,
             Err(payload) => {
-                self.inner.home.end(self, ExitReason::Panicked);
+                self.inner.owner.end(self, ExitReason::Panicked);
                 drop_payload(payload);
-                discard(old);
+                drop_caught(old);
                 // Another reason if `change` stopped it before.
                 return Err(contents.exit_reason().unwrap_or(ExitReason::Panicked));
             }
@@ -215,24 +215,24 @@ impl<V: Clone> Bucket<V> {
             None => remove(values, &key),
         });
         drop(turn);
-        discard(old);
+        drop_caught(old);
         replaced.map(|replaced| {
-            discard(replaced);
+            drop_caught(replaced);
             new
         })
     }
 }
 
 impl<V> Bucket<V> {
-    /// An empty bucket, alive, whose `Created` has this number. It is up to `home` to end it.
-    pub(super) fn new(name: Arc<str>, home: Arc<dyn Home<V>>, born: u64) -> Self {
+    /// An empty bucket, alive, whose `Created` has this number. It is up to `owner` to end it.
+    pub(super) fn new(name: Arc<str>, home: Arc<dyn BucketOwner<V>>, born: u64) -> Self {
         Self {
             inner: Arc::new(Inner {
                 name,
                 contents: Contents::new(),
-                home,
-                born,
-                ended: AtomicU64::new(0),
+                owner: home,
+                created_seq: born,
+                exited_seq: AtomicU64::new(0),
             }),
         }
     }
@@ -242,18 +242,18 @@ impl<V> Bucket<V> {
     }
 
     /// Whether this is its home.
-    pub(super) fn is_at<H>(&self, home: &Arc<H>) -> bool {
-        std::ptr::addr_eq(Arc::as_ptr(&self.inner.home), Arc::as_ptr(home))
+    pub(super) fn belongs_to<H>(&self, home: &Arc<H>) -> bool {
+        std::ptr::addr_eq(Arc::as_ptr(&self.inner.owner), Arc::as_ptr(home))
     }
 
     /// The number of its `Created`.
-    pub(super) fn born(&self) -> u64 {
-        self.inner.born
+    pub(super) fn created_seq(&self) -> u64 {
+        self.inner.created_seq
     }
 
     /// The number of its `Exited`, once that is in line; 0 before.
-    pub(super) fn ended(&self) -> u64 {
-        self.inner.ended.load(Ordering::Acquire)
+    pub(super) fn exited_seq(&self) -> u64 {
+        self.inner.exited_seq.load(Ordering::Acquire)
     }
 
     /// The name it was created under. Once it has ended, that may be another bucket's.
@@ -280,7 +280,7 @@ impl<V> Bucket<V> {
     /// ```
     #[doc(alias = "Agent.stop")]
     pub fn stop(&self) {
-        self.inner.home.end(self, ExitReason::Stopped);
+        self.inner.owner.end(self, ExitReason::Stopped);
     }
 
     /// Waits until it has ended, and tells why; at once if it has already.
@@ -306,7 +306,7 @@ impl<V> Bucket<V> {
     pub fn stopped(&self) -> impl Future<Output = ExitReason> + Send + use<V> {
         let mut exit = self.inner.contents.exit();
         async move {
-            let told = gently(exit.wait_for(Option::is_some)).await;
+            let told = with_guarded_waker(exit.wait_for(Option::is_some)).await;
             // Without an answer, the bucket was dropped with all there was.
             told.ok()
                 .and_then(|told| *told)
@@ -317,7 +317,7 @@ impl<V> Bucket<V> {
     /// Makes it empty for good; its `Exited` has this number. For its home, under the home's
     /// lock.
     pub(super) fn end_locked(&self, reason: ExitReason, ended: u64) -> Ending<V> {
-        self.inner.ended.store(ended, Ordering::Release);
+        self.inner.exited_seq.store(ended, Ordering::Release);
         Ending {
             bucket: self.clone(),
             reason,
@@ -337,8 +337,8 @@ pub(super) struct Ending<V> {
 impl<V> Ending<V> {
     /// Tells who waits for the end, and drops the values.
     pub(super) fn run(self) {
-        self.bucket.inner.contents.tell(self.reason);
-        self.values.into_values().for_each(discard);
+        self.bucket.inner.contents.notify(self.reason);
+        self.values.into_values().for_each(drop_caught);
     }
 }
 

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use tokio::sync::{Mutex as Turn, MutexGuard as TurnGuard, watch};
+use tokio::sync::{Mutex as WriteLock, MutexGuard as TurnGuard, watch};
 
 use super::exit::ExitReason;
-use crate::util::panic_guard::gently;
-use crate::util::shrink::Room;
+use crate::util::panic_guard::with_guarded_waker;
+use crate::util::shrink::Shrink;
 use crate::util::sync::Mutex;
 
 /// Shared, so that they can be taken out under the lock, and cloned and dropped after it.
@@ -19,7 +19,7 @@ const KEPT: usize = 16;
 /// Takes one value out.
 pub(super) fn remove<V>(values: &mut Values<V>, key: &str) -> Option<Arc<V>> {
     let removed = values.remove(key);
-    values.give_back(KEPT);
+    values.shrink_if_sparse(KEPT);
     removed
 }
 
@@ -27,11 +27,11 @@ pub(super) fn remove<V>(values: &mut Values<V>, key: &str) -> Option<Arc<V>> {
 /// 1. `values` turns into the reason once, in one step with the name: under the lock of the
 ///    bucket's home.
 /// 2. `exit` tells that reason, soon after.
-/// 3. Values are replaced by whoever has the `turn`.
+/// 3. Values are replaced by whoever has the `write_lock`.
 /// 4. No value is cloned or dropped while `values` is locked: that is other people's code.
 pub(super) struct Contents<V> {
     values: Mutex<Result<Values<V>, ExitReason>>,
-    turn: Turn<()>,
+    write_lock: WriteLock<()>,
     exit: watch::Sender<Option<ExitReason>>,
 }
 
@@ -39,14 +39,14 @@ impl<V> Contents<V> {
     pub(super) fn new() -> Self {
         Self {
             values: Mutex::new(Ok(Values::new())),
-            turn: Turn::new(()),
+            write_lock: WriteLock::new(()),
             exit: watch::Sender::new(None),
         }
     }
 
     /// The right to change values, first come, first served.
-    pub(super) async fn turn(&self) -> TurnGuard<'_, ()> {
-        gently(self.turn.lock()).await
+    pub(super) async fn write_lock(&self) -> TurnGuard<'_, ()> {
+        with_guarded_waker(self.write_lock.lock()).await
     }
 
     /// Runs our own `code` on the values, unless they are gone.
@@ -79,7 +79,7 @@ impl<V> Contents<V> {
     }
 
     /// Tells the reason to all who wait for it.
-    pub(super) fn tell(&self, reason: ExitReason) {
+    pub(super) fn notify(&self, reason: ExitReason) {
         self.exit.send_replace(Some(reason));
     }
 }

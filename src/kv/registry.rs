@@ -13,7 +13,7 @@ use super::bucket::Bucket;
 use super::event::RegistryEvent;
 use super::table::{CreateError, Table};
 use super::watch::Watch;
-use crate::util::panic_guard::gently;
+use crate::util::panic_guard::with_guarded_waker;
 use crate::util::sync::spawn;
 use crate::{EventManager, SubscribeOptions, Subscription};
 
@@ -71,7 +71,7 @@ struct Owner<V> {
     table: Arc<Table<V>>,
     /// Buckets do not hold it: they wait in its line, and would keep it open.
     events: EventManager<RegistryEvent<V>>,
-    told: watch::Receiver<u64>,
+    delivered_rx: watch::Receiver<u64>,
 }
 
 impl<V> Drop for Owner<V> {
@@ -91,7 +91,7 @@ impl<V: Send + Sync + 'static> Registry<V> {
             owner: Arc::new(Owner {
                 table,
                 events,
-                told,
+                delivered_rx: told,
             }),
         }
     }
@@ -124,7 +124,7 @@ impl<V: Send + Sync + 'static> Registry<V> {
         match table.create(name) {
             // The announcer has yet to find that nobody will hear: not a reason to refuse.
             Err(CreateError::LineFull) if events.is_closed() => {
-                table.fall_silent();
+                table.stop_delivery();
                 table.create(name)
             }
             created => created,
@@ -283,22 +283,22 @@ impl<V: Send + Sync + 'static> Registry<V> {
         let Owner {
             table,
             events,
-            told,
+            delivered_rx: told,
         } = &*self.owner;
-        let so_far = table.lined_up();
+        let so_far = table.enqueued();
         let mut told = told.clone();
         // An error means that the task is gone: nothing will be told any more.
-        let mut is_told = pin!(gently(told.wait_for(|told| *told >= so_far)));
+        let mut is_told = pin!(with_guarded_waker(told.wait_for(|told| *told >= so_far)));
         let mut closed = events.closed();
         let is_closed = poll_fn(|cx| match is_told.as_mut().poll(cx) {
             Poll::Ready(_) => Poll::Ready(false),
-            Poll::Pending if planted!("flush-deaf-to-close") => Poll::Pending,
+            Poll::Pending if seeded_bug!("flush-deaf-to-close") => Poll::Pending,
             Poll::Pending => Pin::new(&mut closed).poll(cx).map(|()| true),
         });
         if is_closed.await {
             // The registry's task finds the manager closed only when it comes to the next event,
             // and until then it waits for the observers of the last one, for ever perhaps.
-            table.fall_silent();
+            table.stop_delivery();
         }
     }
 }

@@ -8,19 +8,19 @@ use std::task::Poll;
 
 use tokio::sync::Notify;
 
-use super::bucket::{Bucket, Ending, Home};
+use super::bucket::{Bucket, BucketOwner, Ending};
 use super::event::RegistryEvent;
 use super::exit::ExitReason;
-use crate::util::shrink::Room;
+use crate::util::shrink::Shrink;
 use crate::util::sync::Mutex;
 
 /// Room in a short line that is kept, in events. After a long line, memory comes back.
-const SPARE_ROOM: usize = 1_024;
+const RETAINED_CAPACITY: usize = 1_024;
 
 pub(super) struct Table<V> {
     state: Mutex<State<V>>,
     /// Rung when there is something for the announcer. Heard also if it comes back later.
-    bell: Notify,
+    wake: Notify,
     line_capacity: usize,
 }
 
@@ -28,38 +28,38 @@ pub(super) struct Table<V> {
 /// 1. A bucket lives exactly as long as its name stands for it in `names`.
 /// 2. A name that comes or goes puts its event in line in the same step, unless the announcer
 ///    has gone: then the line is empty for good.
-/// 3. `lined_up` counts the events that were ever put in line, and so numbers them: a bucket
+/// 3. `enqueued` counts the events that were ever put in line, and so numbers them: a bucket
 ///    knows the numbers of its two.
-/// 4. `names` is what comes of all events up to number `lined_up`.
+/// 4. `names` is what comes of all events up to number `enqueued`.
 ///
 /// So nobody drops a bucket for good that still has values: dropping an event runs no code of
 /// the values' owner, and needs no care.
 struct State<V> {
     names: BTreeMap<Arc<str>, Bucket<V>>,
-    line: VecDeque<RegistryEvent<V>>,
-    lined_up: u64,
+    outbox: VecDeque<RegistryEvent<V>>,
+    enqueued: u64,
     /// No registry is left: nothing comes after what is in line.
-    last: bool,
-    announced: bool,
+    closed: bool,
+    delivering: bool,
 }
 
 impl<V> State<V> {
     /// The number of the next event.
     fn next_number(&self) -> u64 {
-        self.lined_up + 1
+        self.enqueued + 1
     }
 
-    fn line_up(&mut self, event: RegistryEvent<V>) {
-        if self.announced {
-            self.line.push_back(event);
-            self.lined_up += 1;
+    fn enqueue(&mut self, event: RegistryEvent<V>) {
+        if self.delivering {
+            self.outbox.push_back(event);
+            self.enqueued += 1;
         }
     }
 
     /// Ends a bucket that has just lost its name.
     fn end(&mut self, bucket: Bucket<V>, reason: ExitReason) -> Ending<V> {
         let ending = bucket.end_locked(reason, self.next_number());
-        self.line_up(RegistryEvent::Exited {
+        self.enqueue(RegistryEvent::Exited {
             name: bucket.name().to_owned(),
             bucket,
             reason,
@@ -76,20 +76,20 @@ impl<V: Send + Sync + 'static> Table<V> {
             if let Some(bucket) = state.names.get(name) {
                 return Ok(bucket.clone());
             }
-            if state.line.len() >= self.line_capacity {
+            if state.outbox.len() >= self.line_capacity {
                 return Err(CreateError::LineFull);
             }
             let key = Arc::<str>::from(name);
             let home = Arc::clone(self) as _;
             let bucket = Bucket::new(Arc::clone(&key), home, state.next_number());
             state.names.insert(key, bucket.clone());
-            state.line_up(RegistryEvent::Created {
+            state.enqueue(RegistryEvent::Created {
                 name: name.to_owned(),
                 bucket: bucket.clone(),
             });
             bucket
         };
-        self.bell.notify_one();
+        self.wake.notify_one();
         Ok(bucket)
     }
 }
@@ -99,12 +99,12 @@ impl<V> Table<V> {
         Arc::new(Self {
             state: Mutex::new(State {
                 names: BTreeMap::new(),
-                line: VecDeque::new(),
-                lined_up: 0,
-                last: false,
-                announced: true,
+                outbox: VecDeque::new(),
+                enqueued: 0,
+                closed: false,
+                delivering: true,
             }),
-            bell: Notify::new(),
+            wake: Notify::new(),
             line_capacity,
         })
     }
@@ -121,7 +121,7 @@ impl<V> Table<V> {
     /// What exists, and the number of the last event that has made it so.
     pub(super) fn snapshot(&self) -> (Vec<Bucket<V>>, u64) {
         let state = self.state.lock();
-        (state.names.values().cloned().collect(), state.lined_up)
+        (state.names.values().cloned().collect(), state.enqueued)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -129,55 +129,55 @@ impl<V> Table<V> {
     }
 
     /// How many events were put in line so far.
-    pub(super) fn lined_up(&self) -> u64 {
-        self.state.lock().lined_up
+    pub(super) fn enqueued(&self) -> u64 {
+        self.state.lock().enqueued
     }
 
     /// The last registry is gone: ends all buckets, and the line after them.
     pub(super) fn end_all(&self) {
         let endings: Vec<_> = {
             let mut state = self.state.lock();
-            state.last = true;
+            state.closed = true;
             let names = std::mem::take(&mut state.names);
             let buckets = names.into_values();
             buckets
                 .map(|bucket| state.end(bucket, ExitReason::RegistryGone))
                 .collect()
         };
-        self.bell.notify_one();
+        self.wake.notify_one();
         endings.into_iter().for_each(Ending::run);
     }
 
     // ---- For the announcer ------------------------------------------------------------------
 
     /// The event to be told next; pending if there is none yet, `None` if there never will be.
-    pub(super) fn next_in_line(&self) -> Poll<Option<RegistryEvent<V>>> {
+    pub(super) fn pop(&self) -> Poll<Option<RegistryEvent<V>>> {
         let mut state = self.state.lock();
-        let next = state.line.pop_front();
-        state.line.give_back(SPARE_ROOM);
+        let next = state.outbox.pop_front();
+        state.outbox.shrink_if_sparse(RETAINED_CAPACITY);
         match next {
-            None if state.announced && !state.last => Poll::Pending,
+            None if state.delivering && !state.closed => Poll::Pending,
             next => Poll::Ready(next),
         }
     }
 
     /// Waits until there may be something new in line.
-    pub(super) async fn rung(&self) {
-        self.bell.notified().await;
+    pub(super) async fn woken(&self) {
+        self.wake.notified().await;
     }
 
     /// Nothing in line will be told any more, and the announcer may go.
-    pub(super) fn fall_silent(&self) {
+    pub(super) fn stop_delivery(&self) {
         let mut state = self.state.lock();
-        state.announced = false;
-        let untold = std::mem::take(&mut state.line);
+        state.delivering = false;
+        let untold = std::mem::take(&mut state.outbox);
         drop(state);
         drop(untold);
-        self.bell.notify_one();
+        self.wake.notify_one();
     }
 }
 
-impl<V: Send + Sync> Home<V> for Table<V> {
+impl<V: Send + Sync> BucketOwner<V> for Table<V> {
     fn end(&self, bucket: &Bucket<V>, reason: ExitReason) {
         let ending = {
             let mut state = self.state.lock();
@@ -188,7 +188,7 @@ impl<V: Send + Sync> Home<V> for Table<V> {
             let bucket = state.names.remove(bucket.name());
             bucket.map(|bucket| state.end(bucket, reason))
         };
-        self.bell.notify_one();
+        self.wake.notify_one();
         ending.into_iter().for_each(Ending::run);
     }
 }
@@ -234,8 +234,8 @@ mod tests {
     use std::sync::Arc;
     use std::task::Poll;
 
-    use super::{SPARE_ROOM, Table};
-    use crate::kv::bucket::Home;
+    use super::{RETAINED_CAPACITY, Table};
+    use crate::kv::bucket::BucketOwner;
     use crate::kv::{ExitReason, RegistryEvent};
 
     #[test]
@@ -249,14 +249,14 @@ mod tests {
         // Each bucket holds its home.
         assert_eq!(Arc::strong_count(&table), 1 + TIMES);
         for n in 0..2 * TIMES {
-            match table.next_in_line() {
+            match table.pop() {
                 Poll::Ready(Some(RegistryEvent::Created { .. })) if n % 2 == 0 => {}
                 Poll::Ready(Some(RegistryEvent::Exited { .. })) if n % 2 == 1 => {}
                 other => panic!("unexpected: {other:?}"),
             }
         }
-        assert!(table.next_in_line().is_pending());
+        assert!(table.pop().is_pending());
         assert_eq!(Arc::strong_count(&table), 1);
-        assert!(table.state.lock().line.capacity() <= SPARE_ROOM);
+        assert!(table.state.lock().outbox.capacity() <= RETAINED_CAPACITY);
     }
 }

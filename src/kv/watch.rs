@@ -195,7 +195,7 @@ pub struct Watch<V> {
     /// What is yet to be told of what exists.
     existing: vec::IntoIter<Bucket<V>>,
     /// `Ready` is yet to be told.
-    starting: bool,
+    in_snapshot: bool,
     /// The number of the last event that is told, or part of what exists. The registry numbers
     /// its events without gaps.
     up_to: u64,
@@ -207,14 +207,14 @@ impl<V> Watch<V> {
     /// The subscription comes first: what is delivered from now on is heard, and what is part of
     /// the snapshot as well is known by its number.
     pub(super) fn new(changes: Subscription<RegistryEvent<V>>, table: Arc<Table<V>>) -> Self {
-        // Read before the snapshot, as in `start_anew`.
+        // Read before the snapshot, as in `restart`.
         let missed = changes.missed();
         let (existing, up_to) = table.snapshot();
         Self {
             table,
             changes,
             existing: existing.into_iter(),
-            starting: true,
+            in_snapshot: true,
             up_to,
             missed,
         }
@@ -290,13 +290,13 @@ impl<V> Watch<V> {
     }
 
     /// Events were lost: what exists is told again.
-    fn start_anew(&mut self) {
+    fn restart(&mut self) {
         // The count is read before the snapshot. A loss in between would be covered by the
         // snapshot and forgotten at no cost, but a loss after the snapshot must not be forgotten.
         self.missed = self.changes.missed();
         let (existing, up_to) = self.table.snapshot();
         self.existing = existing.into_iter();
-        self.starting = true;
+        self.in_snapshot = true;
         self.up_to = up_to;
     }
 
@@ -310,18 +310,18 @@ impl<V> Watch<V> {
     fn has_lost(&mut self) -> bool {
         let missed = self.changes.missed();
         let before = std::mem::replace(&mut self.missed, missed);
-        missed != before && self.table.lined_up() > self.up_to && !planted!("loss-unheeded")
+        missed != before && self.table.enqueued() > self.up_to && !seeded_bug!("loss-unheeded")
     }
 
     /// What is yet to be told before the next change.
-    fn next_of_start(&mut self) -> Option<WatchEvent<V>> {
+    fn next_of_snapshot(&mut self) -> Option<WatchEvent<V>> {
         if let Some(bucket) = self.existing.next() {
             let name = bucket.name().to_owned();
             return Some(WatchEvent::Existing { name, bucket });
         }
         // Its memory, that of a million buckets perhaps, is not needed any more.
         self.existing = Vec::new().into_iter();
-        std::mem::take(&mut self.starting).then_some(WatchEvent::Ready)
+        std::mem::take(&mut self.in_snapshot).then_some(WatchEvent::Ready)
     }
 }
 
@@ -331,8 +331,8 @@ impl<V> Stream for Watch<V> {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
         loop {
-            if this.starting {
-                return Poll::Ready(this.next_of_start());
+            if this.in_snapshot {
+                return Poll::Ready(this.next_of_snapshot());
             }
             let Some(event) = ready!(Pin::new(&mut this.changes).poll_next(cx)) else {
                 return Poll::Ready(None);
@@ -340,20 +340,20 @@ impl<V> Stream for Watch<V> {
             // An event is lost only when a newer one is stored, so a loss is always noticed here:
             // the newer event, or one after it, is still to be read.
             if this.has_lost() {
-                this.start_anew();
+                this.restart();
                 continue;
             }
-            if !event.bucket().is_at(&this.table) {
+            if !event.bucket().belongs_to(&this.table) {
                 continue;
             }
             let number = match &event {
-                RegistryEvent::Created { bucket, .. } => bucket.born(),
-                RegistryEvent::Exited { bucket, .. } => bucket.ended(),
+                RegistryEvent::Created { bucket, .. } => bucket.created_seq(),
+                RegistryEvent::Exited { bucket, .. } => bucket.exited_seq(),
             };
             if number > this.up_to + 1 {
                 // The loss is not counted yet (the reader may be ahead of the count by an event),
                 // or somebody has published an event before the registry's task did.
-                this.start_anew();
+                this.restart();
             } else if number > this.up_to {
                 this.up_to = number;
                 return Poll::Ready(Some(event.into()));
@@ -362,7 +362,7 @@ impl<V> Stream for Watch<V> {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let start = self.existing.len() + usize::from(self.starting);
+        let start = self.existing.len() + usize::from(self.in_snapshot);
         let last = self.changes.size_hint().1 == Some(0);
         (start, last.then_some(start))
     }
@@ -370,7 +370,7 @@ impl<V> Stream for Watch<V> {
 
 impl<V> FusedStream for Watch<V> {
     fn is_terminated(&self) -> bool {
-        !self.starting && self.changes.is_terminated()
+        !self.in_snapshot && self.changes.is_terminated()
     }
 }
 

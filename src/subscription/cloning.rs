@@ -5,12 +5,16 @@
 
 use super::Subscription;
 use super::poll::AHEAD;
-use crate::channel::source::Reading;
-use crate::channel::subscriber::cursor::Word;
+use crate::channel::source::Source;
+use crate::channel::subscriber::cursor::CursorState;
 
 /// Clones an event that is claimed. If `Clone` panics, notes that the next poll has to yield it.
 #[inline]
-pub(super) fn clone_claimed<E: Clone>(event: &E, word: &mut Word, unyielded: &mut bool) -> E {
+pub(super) fn clone_claimed<E: Clone>(
+    event: &E,
+    word: &mut CursorState,
+    unyielded: &mut bool,
+) -> E {
     let unwinding = Unwinding { word, unyielded };
     let event = event.clone();
     std::mem::forget(unwinding);
@@ -19,7 +23,7 @@ pub(super) fn clone_claimed<E: Clone>(event: &E, word: &mut Word, unyielded: &mu
 
 /// Dropped when the `Clone` of a claimed event panics.
 struct Unwinding<'a> {
-    word: &'a mut Word,
+    word: &'a mut CursorState,
     unyielded: &'a mut bool,
 }
 
@@ -44,15 +48,15 @@ impl<E: Clone> Subscription<E> {
     #[cold]
     #[inline(never)]
     pub(super) fn yield_claimed(&mut self) -> E {
-        self.word = self.word.claimed(!self.holds);
+        self.state = self.state.claimed(!self.explicit_acks);
         self.unyielded = false;
-        let seq = self.word.position();
-        let Reading::Batch(batch) = &self.reading else {
+        let seq = self.state.position();
+        let Source::Segment(batch) = &self.source else {
             unreachable!("a claimed event is in the batch")
         };
         let slot = batch.get(seq);
         let until = slot.until();
-        let event = clone_claimed(slot.event(), &mut self.word, &mut self.unyielded);
+        let event = clone_claimed(slot.event(), &mut self.state, &mut self.unyielded);
         self.receive(seq, until);
         event
     }
@@ -60,13 +64,13 @@ impl<E: Clone> Subscription<E> {
     /// Takes the next event of the rest, which nobody else claims or overwrites: a `Clone` that
     /// panics leaves it where it is.
     pub(super) fn clone_of_rest(&mut self) -> E {
-        let Reading::Rest(rest) = &mut self.reading else {
+        let Source::Backlog(rest) = &mut self.source else {
             unreachable!("{AHEAD}")
         };
         let event = rest.get(rest.next).clone();
         rest.next += 1;
-        self.gap = 0;
-        if let Some(held) = self.place.held() {
+        self.missed_before_next = 0;
+        if let Some(held) = self.subscriber.unacked_set() {
             held.let_out();
         }
         event

@@ -8,11 +8,11 @@ use futures_core::{FusedStream, Stream};
 use super::cloning::clone_claimed;
 use super::{Received, Subscription};
 use crate::channel::Next;
-use crate::channel::source::{After, Reading};
-use crate::channel::subscriber::cursor::Word;
-use crate::channel::ticket::Until;
+use crate::channel::source::{Source, Then};
+use crate::channel::subscriber::cursor::CursorState;
+use crate::channel::ticket::AckLevel;
 use crate::end_reason::EndReason;
-use crate::util::panic_guard::discard;
+use crate::util::panic_guard::drop_caught;
 use crate::util::sync::Ordering;
 
 impl<E: Clone> Stream for Subscription<E> {
@@ -20,7 +20,7 @@ impl<E: Clone> Stream for Subscription<E> {
 
     #[inline]
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<E>> {
-        match self.next_quietly() {
+        match self.try_next_fast() {
             Some(event) => Poll::Ready(Some(event)),
             None => self.get_mut().poll_event(cx),
         }
@@ -42,23 +42,23 @@ impl<E: Clone> FusedStream for Subscription<E> {
 impl<E: Clone> Subscription<E> {
     /// The way that most events go: the next one is in the batch, and nobody waits or watches.
     #[inline]
-    fn next_quietly(&mut self) -> Option<E> {
-        let Reading::Batch(batch) = &self.reading else {
+    fn try_next_fast(&mut self) -> Option<E> {
+        let Source::Segment(batch) = &self.source else {
             return None;
         };
-        let seq = self.word.position() + 1;
-        if seq > batch.last() || self.in_hand != 0 || self.word.is_watched() {
+        let seq = self.state.position() + 1;
+        if seq > batch.last() || self.in_flight != 0 || self.state.must_report() {
             return None;
         }
         let slot = batch.get(seq);
-        if slot.ticket.is_some() || self.holds {
+        if slot.ticket.is_some() || self.explicit_acks {
             return None;
         }
         let event = slot.event();
         // As seen, the word is not watched: nobody waits for a report of this claim.
-        self.word = self.place.cursor.claim(self.word, true).ok()?;
-        self.gap = 0;
-        Some(clone_claimed(event, &mut self.word, &mut self.unyielded))
+        self.state = self.subscriber.cursor.claim(self.state, true).ok()?;
+        self.missed_before_next = 0;
+        Some(clone_claimed(event, &mut self.state, &mut self.unyielded))
     }
 
     /// The next event, whichever way it comes.
@@ -84,37 +84,37 @@ impl<E: Clone> Subscription<E> {
         }
         let mut tries = TRIES;
         loop {
-            if tell_missed && self.gap > 0 {
+            if tell_missed && self.missed_before_next > 0 {
                 return Poll::Ready(Some(Received::Missed(self.take_gap())));
             }
             let more = self.poll_ahead(cx);
-            if tell_missed && self.gap > 0 {
+            if tell_missed && self.missed_before_next > 0 {
                 continue;
             }
             if !ready!(more) {
                 return Poll::Ready(None);
             }
-            let Reading::Batch(batch) = &self.reading else {
+            let Source::Segment(batch) = &self.source else {
                 let event = self.clone_of_rest();
                 return Poll::Ready(Some(Received::Event(event)));
             };
-            let seq = self.word.position() + 1;
+            let seq = self.state.position() + 1;
             if seq <= batch.last() {
                 let slot = batch.get(seq);
                 let (event, until) = (slot.event(), slot.until());
                 // Claimed before it is cloned: nothing overwrites it during a long `clone`, which
                 // would have to be repeated without end.
-                let early = planted!("cloned-before-claimed").then(|| event.clone());
-                match self.place.claim(self.word, until) {
+                let early = seeded_bug!("cloned-before-claimed").then(|| event.clone());
+                match self.subscriber.claim(self.state, until) {
                     Ok(word) => {
-                        self.word = word;
-                        self.gap = 0;
+                        self.state = word;
+                        self.missed_before_next = 0;
                         // Before the clone, which may panic: there is room now in either case.
-                        if word.is_watched() && !planted!("late-room") {
-                            self.channel.report(self.place.id.number, Some(seq));
+                        if word.must_report() && !seeded_bug!("late-room") {
+                            self.channel.report(self.subscriber.id.number, Some(seq));
                         }
                         let event = early.unwrap_or_else(|| {
-                            clone_claimed(event, &mut self.word, &mut self.unyielded)
+                            clone_claimed(event, &mut self.state, &mut self.unyielded)
                         });
                         // Only now is it received.
                         self.receive(seq, until);
@@ -139,26 +139,26 @@ impl<E> Subscription<E> {
     /// Finishes with the event in hand. The event ahead may be overwritten before it is claimed,
     /// and is then to be asked for again.
     pub(crate) fn poll_ahead(&mut self, cx: &Context<'_>) -> Poll<bool> {
-        self.answer();
+        self.ack_current();
         loop {
-            match &mut self.reading {
-                Reading::Batch(batch) if self.word.position() < batch.last() => {
+            match &mut self.source {
+                Source::Segment(batch) if self.state.position() < batch.last() => {
                     return Poll::Ready(true);
                 }
-                Reading::Ask | Reading::Batch(_) => {
-                    ready!(self.poll_more(cx));
+                Source::Channel | Source::Segment(_) => {
+                    ready!(self.load_next(cx));
                     // Also if that is overwritten already: with a publisher that is always quicker,
                     // asking again would go on without end.
-                    if let Reading::Batch(_) = &self.reading {
+                    if let Source::Segment(_) = &self.source {
                         return Poll::Ready(true);
                     }
                 }
-                Reading::Rest(_) => {
-                    if ready!(self.poll_rest(cx)) {
+                Source::Backlog(_) => {
+                    if ready!(self.poll_backlog(cx)) {
                         return Poll::Ready(true);
                     }
                 }
-                Reading::Ended(_) => return Poll::Ready(false),
+                Source::Ended(_) => return Poll::Ready(false),
             }
         }
     }
@@ -167,31 +167,31 @@ impl<E> Subscription<E> {
     /// to be looked for again.
     #[cfg(feature = "rt")]
     pub(crate) fn take_ahead(&mut self) -> bool {
-        match &mut self.reading {
-            Reading::Batch(batch) => {
-                let seq = self.word.position() + 1;
+        match &mut self.source {
+            Source::Segment(batch) => {
+                let seq = self.state.position() + 1;
                 if seq > batch.last() {
                     return false;
                 }
                 let until = batch.get(seq).until();
-                match self.place.claim(self.word, until) {
-                    Ok(word) => self.word = word,
+                match self.subscriber.claim(self.state, until) {
+                    Ok(word) => self.state = word,
                     Err(now) => {
                         self.overtaken(now);
                         return false;
                     }
                 }
-                self.gap = 0;
-                if self.word.is_watched() && !planted!("late-room") {
-                    self.channel.report(self.place.id.number, Some(seq));
+                self.missed_before_next = 0;
+                if self.state.must_report() && !seeded_bug!("late-room") {
+                    self.channel.report(self.subscriber.id.number, Some(seq));
                 }
                 self.receive(seq, until);
             }
-            Reading::Rest(rest) => {
+            Source::Backlog(rest) => {
                 rest.next += 1;
-                self.gap = 0;
+                self.missed_before_next = 0;
             }
-            Reading::Ask | Reading::Ended(_) => unreachable!("{AHEAD}"),
+            Source::Channel | Source::Ended(_) => unreachable!("{AHEAD}"),
         }
         true
     }
@@ -199,9 +199,9 @@ impl<E> Subscription<E> {
     /// The event that `take_ahead` has taken in hand; not after `ack` or another poll.
     #[cfg(feature = "rt")]
     pub(crate) fn current(&self) -> &E {
-        match &self.reading {
-            Reading::Batch(batch) => batch.get(self.word.position()).event(),
-            Reading::Rest(rest) => rest.get(rest.next - 1),
+        match &self.source {
+            Source::Segment(batch) => batch.get(self.state.position()).event(),
+            Source::Backlog(rest) => rest.get(rest.next - 1),
             _ => unreachable!("{AHEAD}"),
         }
     }
@@ -209,9 +209,9 @@ impl<E> Subscription<E> {
     /// Gives the event in hand up: it will not be finished with.
     #[cfg(feature = "rt")]
     pub(crate) fn give_up(&mut self) {
-        if let Some(ticket) = self.take_in_hand() {
-            self.place.awaited.store(0, Ordering::Release);
-            ticket.drop_by(self.place.id);
+        if let Some(ticket) = self.take_in_flight() {
+            self.subscriber.awaited_seq.store(0, Ordering::Release);
+            ticket.drop_by(self.subscriber.id);
         }
     }
 
@@ -219,30 +219,30 @@ impl<E> Subscription<E> {
     /// nothing is replayed: its rest is what is left when it was disconnected.
     #[cfg(feature = "rt")]
     pub(crate) fn has_taken(&self, seq: u64) -> bool {
-        match &self.reading {
-            Reading::Ask | Reading::Batch(_) => self.word.position() >= seq,
-            Reading::Rest(rest) => rest.next > seq.min(rest.end),
-            Reading::Ended(_) => true,
+        match &self.source {
+            Source::Channel | Source::Segment(_) => self.state.position() >= seq,
+            Source::Backlog(rest) => rest.next > seq.min(rest.end),
+            Source::Ended(_) => true,
         }
     }
 
     /// The event ahead was not claimed: it is overwritten, or left to be read after a disconnect.
     #[cold]
     #[inline(never)]
-    fn overtaken(&mut self, now: Word) {
+    fn overtaken(&mut self, now: CursorState) {
         if now.is_detached() {
-            self.reading = Reading::Ask;
+            self.source = Source::Channel;
         }
-        self.look_again(now);
+        self.sync_cursor(now);
     }
 
     /// The claimed event is in hand: answers for that.
     #[inline]
-    pub(super) fn receive(&mut self, seq: u64, until: Option<Until>) {
+    pub(super) fn receive(&mut self, seq: u64, until: Option<AckLevel>) {
         match until {
-            Some(Until::Finished) => self.in_hand = seq,
-            Some(Until::Received) => {
-                self.place.awaited.store(0, Ordering::Release);
+            Some(AckLevel::Finished) => self.in_flight = seq,
+            Some(AckLevel::Received) => {
+                self.subscriber.awaited_seq.store(0, Ordering::Release);
                 self.ticket(seq).into_iter().for_each(|ticket| ticket.ack());
             }
             None => {}
@@ -254,12 +254,12 @@ impl<E> Subscription<E> {
     #[inline(never)]
     fn take_gap(&mut self) -> u64 {
         self.ack();
-        self.look_again(self.place.cursor.load());
-        if let Some(stage) = self.place.stage() {
+        self.sync_cursor(self.subscriber.cursor.load());
+        if let Some(stage) = self.subscriber.stage() {
             // It may have been about to wait.
-            discard(stage.stop_waiting());
+            drop_caught(stage.stop_waiting());
         }
-        std::mem::take(&mut self.gap)
+        std::mem::take(&mut self.missed_before_next)
     }
 
     /// Pays tokio for what was taken since it last did: a unit of the task's budget for sixteen
@@ -270,15 +270,15 @@ impl<E> Subscription<E> {
     #[cfg(feature = "rt")]
     #[cold]
     #[inline(never)]
-    fn pay(&mut self, cx: &Context<'_>) -> Poll<()> {
-        let position = match &self.reading {
-            Reading::Rest(rest) => rest.next - 1,
-            _ => self.word.position(),
+    fn poll_coop(&mut self, cx: &Context<'_>) -> Poll<()> {
+        let position = match &self.source {
+            Source::Backlog(rest) => rest.next - 1,
+            _ => self.state.position(),
         };
-        while position - self.paid >= PAID_TOGETHER {
+        while position - self.coop_paid_to >= EVENTS_PER_COOP_UNIT {
             let mut cx = Context::from_waker(cx.waker());
             ready!(tokio::task::coop::poll_proceed(&mut cx)).made_progress();
-            self.paid += PAID_TOGETHER;
+            self.coop_paid_to += EVENTS_PER_COOP_UNIT;
         }
         Poll::Ready(())
     }
@@ -287,48 +287,48 @@ impl<E> Subscription<E> {
     /// something else to read from.
     #[cold]
     #[inline(never)]
-    fn poll_rest(&mut self, cx: &Context<'_>) -> Poll<bool> {
+    fn poll_backlog(&mut self, cx: &Context<'_>) -> Poll<bool> {
         #[cfg(feature = "rt")]
-        ready!(self.pay(cx));
+        ready!(self.poll_coop(cx));
         #[cfg(not(feature = "rt"))]
         let _ = cx;
-        let Reading::Rest(rest) = &mut self.reading else {
+        let Source::Backlog(rest) = &mut self.source else {
             return Poll::Ready(false);
         };
         if rest.seek() {
             return Poll::Ready(true);
         }
         match rest.after {
-            After::Live => self.reading = Reading::Ask,
-            After::End(cause) => self.end(EndReason::Disconnected { cause }),
+            Then::Live => self.source = Source::Channel,
+            Then::Disconnected(cause) => self.end(EndReason::Disconnected { cause }),
         }
         Poll::Ready(false)
     }
 
     /// Asks the manager for more; pending once it is parked, or when others have a turn.
-    fn poll_more(&mut self, cx: &Context<'_>) -> Poll<()> {
+    fn load_next(&mut self, cx: &Context<'_>) -> Poll<()> {
         // Without the lock: if this is the last owner, it drops the events.
-        self.reading = Reading::Ask;
+        self.source = Source::Channel;
         // Likely to sleep, and not asleep yet: cloning the waker now saves taking the lock twice.
-        let sleepy = !self.asleep && self.channel.seems_read(self.word.position());
+        let sleepy = !self.parked && self.channel.seems_caught_up(self.state.position());
         let mut spare = sleepy.then(|| cx.waker().clone());
-        self.asleep = false;
+        self.parked = false;
         loop {
-            let reading = &mut self.reading;
-            let next = (self.channel).next(&self.place, reading, cx.waker(), spare.take());
-            self.look_again(self.place.cursor.load());
+            let reading = &mut self.source;
+            let next = (self.channel).next(&self.subscriber, reading, cx.waker(), spare.take());
+            self.sync_cursor(self.subscriber.cursor.load());
             match next {
                 #[cfg(feature = "rt")]
-                Next::More if self.word.position() - self.paid >= PAID_TOGETHER => {
-                    return self.pay(cx);
+                Next::More if self.state.position() - self.coop_paid_to >= EVENTS_PER_COOP_UNIT => {
+                    return self.poll_coop(cx);
                 }
                 Next::More => {}
                 Next::Closed => self.end(EndReason::Closed),
                 Next::Parked => {
-                    self.asleep = true;
+                    self.parked = true;
                     return Poll::Pending;
                 }
-                Next::Empty => {
+                Next::NeedWaker => {
                     spare = Some(cx.waker().clone());
                     continue;
                 }
@@ -340,7 +340,7 @@ impl<E> Subscription<E> {
 
 /// How many events one unit of tokio's budget pays for.
 #[cfg(feature = "rt")]
-pub(crate) const PAID_TOGETHER: u64 = 16;
+pub(crate) const EVENTS_PER_COOP_UNIT: u64 = 16;
 
 /// How often one poll looks for another event when the event ahead was overwritten, before other
 /// tasks have their turn.

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker, ready};
 use std::thread;
 use std::time::Duration;
 
-use super::timer::Alarm;
+use super::timer::Timer;
 
 /// As `assert_receive` of `ExUnit`.
 const LIMIT: Duration = Duration::from_millis(100);
@@ -30,7 +30,7 @@ const LIMIT: Duration = Duration::from_millis(100);
 /// manager.try_notify(1).unwrap();
 /// assert_eq!(begins(&mut orders).now(), 1);
 /// ```
-pub trait Look: sealed::Sealed {
+pub trait Check: sealed::Sealed {
     /// The answer.
     type Output;
 
@@ -87,21 +87,21 @@ pub(super) mod sealed {
 /// # }
 /// ```
 #[must_use = "nothing is asserted until it is awaited, or asked with `now()`"]
-pub struct Assertion<L: Look> {
+pub struct Assertion<L: Check> {
     look: L,
     limit: Duration,
-    alarm: Option<Alarm>,
+    alarm: Option<Timer>,
     progress: Progress,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Progress {
     Unasked,
-    Asked,
+    StreamCheck,
     Answered,
 }
 
-impl<L: Look> Assertion<L> {
+impl<L: Check> Assertion<L> {
     pub(super) fn new(look: L) -> Self {
         Self {
             look,
@@ -158,12 +158,12 @@ impl<L: Look> Assertion<L> {
     /// ```
     pub fn now(mut self) -> L::Output {
         self.limit = Duration::ZERO;
-        self.look_at_last(&mut Context::from_waker(Waker::noop()))
+        self.final_check(&mut Context::from_waker(Waker::noop()))
     }
 
-    fn look_at_last(&mut self, cx: &mut Context<'_>) -> L::Output {
-        self.progress = Progress::Asked;
-        let result = match unhindered(|cx| self.look.look(cx), cx) {
+    fn final_check(&mut self, cx: &mut Context<'_>) -> L::Output {
+        self.progress = Progress::StreamCheck;
+        let result = match uncooped(|cx| self.look.look(cx), cx) {
             Poll::Ready(result) => result,
             Poll::Pending => self.look.late(),
         };
@@ -181,10 +181,7 @@ impl<L: Look> Assertion<L> {
 
 /// Runs `look` whatever is left of the task's budget.
 #[cfg(feature = "rt")]
-fn unhindered<T>(
-    mut look: impl FnMut(&mut Context<'_>) -> Poll<T>,
-    cx: &mut Context<'_>,
-) -> Poll<T> {
+fn uncooped<T>(mut look: impl FnMut(&mut Context<'_>) -> Poll<T>, cx: &mut Context<'_>) -> Poll<T> {
     let looking = std::future::poll_fn(|cx| Poll::Ready(look(cx)));
     let looking = std::pin::pin!(tokio::task::unconstrained(looking));
     match looking.poll(cx) {
@@ -194,14 +191,14 @@ fn unhindered<T>(
 }
 
 #[cfg(not(feature = "rt"))]
-fn unhindered<T>(look: impl FnOnce(&mut Context<'_>) -> Poll<T>, cx: &mut Context<'_>) -> Poll<T> {
+fn uncooped<T>(look: impl FnOnce(&mut Context<'_>) -> Poll<T>, cx: &mut Context<'_>) -> Poll<T> {
     look(cx)
 }
 
 /// Nothing in it is pinned, but for what has its own box.
-impl<L: Look> Unpin for Assertion<L> {}
+impl<L: Check> Unpin for Assertion<L> {}
 
-impl<L: Look> Future for Assertion<L> {
+impl<L: Check> Future for Assertion<L> {
     type Output = L::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<L::Output> {
@@ -210,7 +207,7 @@ impl<L: Look> Future for Assertion<L> {
             this.progress != Progress::Answered,
             "an assertion was polled again after it was ready"
         );
-        this.progress = Progress::Asked;
+        this.progress = Progress::StreamCheck;
         if !this.limit.is_zero() {
             if let Poll::Ready(result) = this.look.look(cx) {
                 return Poll::Ready(this.judge(result));
@@ -218,15 +215,15 @@ impl<L: Look> Future for Assertion<L> {
             let limit = this.limit;
             ready!(
                 this.alarm
-                    .get_or_insert_with(|| Alarm::after(limit))
+                    .get_or_insert_with(|| Timer::after(limit))
                     .poll(cx)
             );
         }
-        Poll::Ready(this.look_at_last(cx))
+        Poll::Ready(this.final_check(cx))
     }
 }
 
-impl<L: Look> Drop for Assertion<L> {
+impl<L: Check> Drop for Assertion<L> {
     fn drop(&mut self) {
         if self.progress == Progress::Unasked && !thread::panicking() {
             let told = " asserts nothing: it was neither awaited nor asked with `now()`";
@@ -235,7 +232,7 @@ impl<L: Look> Drop for Assertion<L> {
     }
 }
 
-impl<L: Look> fmt::Debug for Assertion<L> {
+impl<L: Check> fmt::Debug for Assertion<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Assertion")
             .field("limit", &self.limit)

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use futures_core::Stream;
 
-use super::assertion::{Assertion, Look, sealed};
+use super::assertion::{Assertion, Check, sealed};
 
 /// Borrows a stream as a method's receiver does, also where it is a `&mut` already.
 pub trait Lend: Stream {
@@ -20,15 +20,15 @@ pub trait Lend: Stream {
 impl<S: Stream> Lend for S {}
 
 /// A stream, how to judge what comes of it, and how to fail at the caller's line.
-pub(super) struct Asked<'a, S, J, F> {
+pub(super) struct StreamCheck<'a, S, J, F> {
     stream: &'a mut S,
     judge: Option<J>,
     fail: F,
 }
 
-impl<S, J, F> sealed::Sealed for Asked<'_, S, J, F> {}
+impl<S, J, F> sealed::Sealed for StreamCheck<'_, S, J, F> {}
 
-impl<S, J, F, T> Look for Asked<'_, S, J, F>
+impl<S, J, F, T> Check for StreamCheck<'_, S, J, F>
 where
     S: Stream + Unpin,
     J: FnOnce(Poll<Option<S::Item>>) -> Result<T, String>,
@@ -52,7 +52,7 @@ where
     }
 }
 
-impl<S: Stream, J, F> Asked<'_, S, J, F> {
+impl<S: Stream, J, F> StreamCheck<'_, S, J, F> {
     fn judge<T>(&mut self, came: Poll<Option<S::Item>>) -> Result<T, String>
     where
         J: FnOnce(Poll<Option<S::Item>>) -> Result<T, String>,
@@ -81,7 +81,7 @@ pub fn next<S: Stream + Unpin, T, F: Fn(&str) -> Infallible>(
     take: impl FnOnce(S::Item) -> Result<T, S::Item>,
     show: impl FnOnce(&S::Item) -> String,
     fail: F,
-) -> Assertion<impl Look<Output = T>> {
+) -> Assertion<impl Check<Output = T>> {
     let judge = move |came| {
         let came = match came {
             Poll::Ready(Some(item)) => match take(item) {
@@ -103,7 +103,7 @@ pub fn equal<S: Stream + Unpin, X, F: Fn(&str) -> Infallible>(
     show: impl FnOnce(&S::Item) -> String,
     show_expected: impl FnOnce(&X) -> String,
     fail: F,
-) -> Assertion<impl Look<Output = S::Item>> {
+) -> Assertion<impl Check<Output = S::Item>> {
     let judge = move |came| match came {
         Poll::Ready(Some(item)) if is_equal(&item, &expected) => Ok(item),
         came => Err(told(show_expected(&expected), in_words(&came, show))),
@@ -116,7 +116,7 @@ pub fn pending<S: Stream + Unpin, F: Fn(&str) -> Infallible>(
     stream: &mut S,
     show: impl FnOnce(&S::Item) -> String,
     fail: F,
-) -> Assertion<impl Look<Output = ()>> {
+) -> Assertion<impl Check<Output = ()>> {
     let judge = move |came| match came {
         Poll::Pending => Ok(()),
         came @ Poll::Ready(_) => Err(told("nothing", in_words(&came, show))),
@@ -129,7 +129,7 @@ pub fn ended<S: Stream + Unpin, F: Fn(&str) -> Infallible>(
     stream: &mut S,
     show: impl FnOnce(&S::Item) -> String,
     fail: F,
-) -> Assertion<impl Look<Output = ()>> {
+) -> Assertion<impl Check<Output = ()>> {
     let judge = move |came| match came {
         Poll::Ready(None) => Ok(()),
         came => Err(told("the end of the stream", in_words(&came, show))),
@@ -137,13 +137,13 @@ pub fn ended<S: Stream + Unpin, F: Fn(&str) -> Infallible>(
     asks(stream, judge, fail)
 }
 
-fn asks<S, J, F, T>(stream: &mut S, judge: J, fail: F) -> Assertion<impl Look<Output = T>>
+fn asks<S, J, F, T>(stream: &mut S, judge: J, fail: F) -> Assertion<impl Check<Output = T>>
 where
     S: Stream + Unpin,
     J: FnOnce(Poll<Option<S::Item>>) -> Result<T, String>,
     F: Fn(&str) -> Infallible,
 {
-    Assertion::new(Asked {
+    Assertion::new(StreamCheck {
         stream,
         judge: Some(judge),
         fail,

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
 
-use super::assertion::{Assertion, Look, sealed};
+use super::assertion::{Assertion, Check, sealed};
 use crate::util::panic_guard::{self, AllShielded, Shielded};
 use crate::util::sync::{Arc, Mutex};
 
@@ -68,12 +68,12 @@ use crate::util::sync::{Arc, Mutex};
 /// assert_eq!(probe.seen(), [3]);
 /// ```
 pub struct Probe<T> {
-    notes: Arc<Mutex<Notes<T>>>,
+    notes: Arc<Mutex<Inner<T>>>,
     /// Names this clone's waker in `wakers`, once it has waited.
     waiter: Option<u64>,
 }
 
-struct Notes<T> {
+struct Inner<T> {
     /// Shared, so that they are cloned without the lock.
     items: VecDeque<Arc<T>>,
     /// The waker of each clone that waits: the one of its last poll, until the clone is dropped.
@@ -82,7 +82,7 @@ struct Notes<T> {
     waiters: u64,
 }
 
-impl<T> Drop for Notes<T> {
+impl<T> Drop for Inner<T> {
     fn drop(&mut self) {
         panic_guard::discard_all(std::mem::take(&mut self.items));
     }
@@ -91,7 +91,7 @@ impl<T> Drop for Notes<T> {
 impl<T> Probe<T> {
     /// A probe that has seen nothing.
     pub fn new() -> Self {
-        let notes = Notes {
+        let notes = Inner {
             items: VecDeque::new(),
             wakers: BTreeMap::new(),
             waiters: 0,
@@ -222,7 +222,7 @@ impl<T> Probe<T> {
             notes.wakers.insert(waiter, waker)
         };
         drop(notes);
-        panic_guard::discard(former);
+        panic_guard::drop_caught(former);
         found.map_or(Poll::Pending, Poll::Ready)
     }
 }
@@ -232,7 +232,7 @@ impl<T> Drop for Probe<T> {
     fn drop(&mut self) {
         if let Some(waiter) = self.waiter {
             let waker = self.notes.lock().wakers.remove(&waiter);
-            panic_guard::discard(waker);
+            panic_guard::drop_caught(waker);
         }
     }
 }
@@ -351,7 +351,7 @@ impl<T> fmt::Debug for WaitFor<T> {
 
 impl<T> sealed::Sealed for WaitFor<T> {}
 
-impl<T> Look for WaitFor<T> {
+impl<T> Check for WaitFor<T> {
     type Output = ();
 
     fn look(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), String>> {

@@ -8,19 +8,19 @@ use std::time::Duration;
 use crate::util::panic_guard;
 use crate::util::sync::{Arc, Mutex};
 
-pub(super) enum Alarm {
+pub(super) enum Timer {
     #[cfg(feature = "rt")]
     Tokio(crate::util::timer::Deadline),
-    System(Bell),
+    System(ThreadTimer),
 }
 
-impl Alarm {
+impl Timer {
     pub(super) fn after(duration: Duration) -> Self {
         #[cfg(feature = "rt")]
         if tokio::runtime::Handle::try_current().is_ok() {
             return Self::Tokio(crate::util::timer::Deadline::after(duration));
         }
-        Self::System(Bell::after(duration))
+        Self::System(ThreadTimer::after(duration))
     }
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -33,7 +33,7 @@ impl Alarm {
 }
 
 /// Rung by a thread, which ends when this is dropped.
-pub(super) struct Bell {
+pub(super) struct ThreadTimer {
     state: Arc<Mutex<State>>,
     _thread_stays: Sender<()>,
 }
@@ -44,7 +44,7 @@ struct State {
     waker: Option<Waker>,
 }
 
-impl Bell {
+impl ThreadTimer {
     fn after(duration: Duration) -> Self {
         let state = Arc::new(Mutex::new(State::default()));
         let (thread_stays, dropped) = channel();
@@ -79,9 +79,9 @@ impl Bell {
 }
 
 /// The thread ends a moment later; it must not keep the task until then.
-impl Drop for Bell {
+impl Drop for ThreadTimer {
     fn drop(&mut self) {
         let waker = self.state.lock().waker.take();
-        panic_guard::discard(waker);
+        panic_guard::drop_caught(waker);
     }
 }

@@ -1,17 +1,17 @@
-//! Bugs planted on purpose: `.ci/planted-bugs` sees to it that a model finds each.
+//! Bugs planted on purpose: `.ci/seeded_bug-bugs` sees to it that a model finds each.
 //!
 //! Only under `--cfg genevent_planted`, and then only the one that the environment names; in
-//! every other build `planted!` is `false`. Some of them were real ones once.
+//! every other build `seeded_bug!` is `false`. Some of them were real ones once.
 
 #[cfg(not(genevent_planted))]
-macro_rules! planted {
+macro_rules! seeded_bug {
     ($name:literal) => {
         false
     };
 }
 
 #[cfg(genevent_planted)]
-macro_rules! planted {
+macro_rules! seeded_bug {
     ($name:literal) => {
         $crate::util::fault::is_chosen($name)
     };

@@ -14,7 +14,7 @@ use std::task::Waker;
 use std::task::{Context, Wake};
 
 /// Runs `code`; if it panics, the panic hook has told of it and that is the end of it.
-pub(crate) fn shield(code: impl FnOnce()) {
+pub(crate) fn catch(code: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(code)) {
         drop_payload(payload);
     }
@@ -41,12 +41,12 @@ pub(crate) fn drop_payload(mut payload: Box<dyn Any + Send>) {
 /// Wakes; a waker that panics has failed its own task, and nobody else's.
 #[inline]
 pub(crate) fn wake(waker: Waker) {
-    shield(|| waker.wake());
+    catch(|| waker.wake());
 }
 
 /// Drops what is not needed any more.
-pub(crate) fn discard<T>(unneeded: T) {
-    shield(|| drop(unneeded));
+pub(crate) fn drop_caught<T>(unneeded: T) {
+    catch(|| drop(unneeded));
 }
 
 /// A value of the user's, whose panic when it is dropped goes no further: so any number of them can
@@ -88,7 +88,7 @@ impl<T> Drop for Shielded<T> {
     fn drop(&mut self) {
         if std::mem::needs_drop::<T>() {
             if let Some(value) = self.0.take() {
-                discard(value);
+                drop_caught(value);
             }
         }
     }
@@ -128,39 +128,39 @@ impl<T> Drop for AllShielded<T> {
 /// Drops each of these by itself.
 pub(crate) fn discard_all<T>(unneeded: impl IntoIterator<Item = T>) {
     if std::mem::needs_drop::<T>() {
-        unneeded.into_iter().for_each(discard);
+        unneeded.into_iter().for_each(drop_caught);
     }
 }
 
 /// A waker of somebody else, to be called where its panic would harm others.
 #[cfg(feature = "rt")]
-struct Gentle(Option<Waker>);
+struct GuardedWaker(Option<Waker>);
 
 #[cfg(feature = "rt")]
-impl Wake for Gentle {
+impl Wake for GuardedWaker {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        shield(|| self.0.iter().for_each(Waker::wake_by_ref));
+        catch(|| self.0.iter().for_each(Waker::wake_by_ref));
     }
 }
 
 #[cfg(feature = "rt")]
-impl Drop for Gentle {
+impl Drop for GuardedWaker {
     fn drop(&mut self) {
-        discard(self.0.take());
+        drop_caught(self.0.take());
     }
 }
 
 /// Awaits a future of tokio's, which would call all wakers in one go: after one that panics, it
 /// would call none of the others, and whoever called them would fail.
 #[cfg(feature = "rt")]
-pub(crate) async fn gently<F: Future>(future: F) -> F::Output {
+pub(crate) async fn with_guarded_waker<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     let polling = poll_fn(|cx| {
-        let waker = Waker::from(Arc::new(Gentle(Some(cx.waker().clone()))));
+        let waker = Waker::from(Arc::new(GuardedWaker(Some(cx.waker().clone()))));
         future.as_mut().poll(&mut Context::from_waker(&waker))
     });
     polling.await

@@ -4,12 +4,12 @@ use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::hash::{BuildHasher, Hash};
 
 /// A container whose room grows by itself, and shrinks only when it is told to.
-pub(crate) trait Room {
+pub(crate) trait Shrink {
     /// How many entries there are.
     fn entries(&self) -> usize;
 
     /// For how many entries there is room.
-    fn room(&self) -> usize;
+    fn allocated(&self) -> usize;
 
     fn shrink(&mut self, room: usize);
 
@@ -17,29 +17,29 @@ pub(crate) trait Room {
     /// `kept`. Room for twice the entries stays: a container that goes on to hold as many as now
     /// does not allocate, and the cost of moving its entries is spread over those that have left.
     #[inline]
-    fn give_back(&mut self, kept: usize) {
-        self.give_back_beyond(self.entries(), kept);
+    fn shrink_if_sparse(&mut self, kept: usize) {
+        self.shrink_if_sparse_for(self.entries(), kept);
     }
 
-    /// As [`give_back`](Self::give_back), of a container that is empty at times, and needs room for
+    /// As [`shrink_if_sparse`](Self::shrink_if_sparse), of a container that is empty at times, and needs room for
     /// so many entries at others.
     #[inline]
-    fn give_back_beyond(&mut self, needed: usize, kept: usize) {
-        let room = self.room();
+    fn shrink_if_sparse_for(&mut self, needed: usize, kept: usize) {
+        let room = self.allocated();
         if room > kept && room / 4 > needed {
             self.shrink(kept.max(2 * needed));
         }
     }
 }
 
-impl<T> Room for Vec<T> {
+impl<T> Shrink for Vec<T> {
     #[inline]
     fn entries(&self) -> usize {
         self.len()
     }
 
     #[inline]
-    fn room(&self) -> usize {
+    fn allocated(&self) -> usize {
         self.capacity()
     }
 
@@ -49,14 +49,14 @@ impl<T> Room for Vec<T> {
     }
 }
 
-impl<T> Room for VecDeque<T> {
+impl<T> Shrink for VecDeque<T> {
     #[inline]
     fn entries(&self) -> usize {
         self.len()
     }
 
     #[inline]
-    fn room(&self) -> usize {
+    fn allocated(&self) -> usize {
         self.capacity()
     }
 
@@ -66,14 +66,14 @@ impl<T> Room for VecDeque<T> {
     }
 }
 
-impl<T: Ord> Room for BinaryHeap<T> {
+impl<T: Ord> Shrink for BinaryHeap<T> {
     #[inline]
     fn entries(&self) -> usize {
         self.len()
     }
 
     #[inline]
-    fn room(&self) -> usize {
+    fn allocated(&self) -> usize {
         self.capacity()
     }
 
@@ -83,14 +83,14 @@ impl<T: Ord> Room for BinaryHeap<T> {
     }
 }
 
-impl<K: Eq + Hash, V, S: BuildHasher> Room for HashMap<K, V, S> {
+impl<K: Eq + Hash, V, S: BuildHasher> Shrink for HashMap<K, V, S> {
     #[inline]
     fn entries(&self) -> usize {
         self.len()
     }
 
     #[inline]
-    fn room(&self) -> usize {
+    fn allocated(&self) -> usize {
         self.capacity()
     }
 
@@ -108,12 +108,12 @@ mod tests {
     fn one_that_holds_as_many_as_before_does_not_shrink() {
         let mut numbers: Vec<u32> = (0..1_000).collect();
         numbers.truncate(100);
-        numbers.give_back(16);
+        numbers.shrink_if_sparse(16);
         let room = numbers.capacity();
         assert!((200..=400).contains(&room));
         for len in [200, 100, 51, 200] {
             numbers.resize(len, 0);
-            numbers.give_back(16);
+            numbers.shrink_if_sparse(16);
             assert_eq!(numbers.capacity(), room);
         }
     }
@@ -122,9 +122,9 @@ mod tests {
     fn little_room_is_kept() {
         let mut numbers: VecDeque<u32> = (0..1_000).collect();
         numbers.clear();
-        numbers.give_back(16);
+        numbers.shrink_if_sparse(16);
         assert_eq!(numbers.capacity(), 16);
-        numbers.give_back(16);
+        numbers.shrink_if_sparse(16);
         assert_eq!(numbers.capacity(), 16);
     }
 }

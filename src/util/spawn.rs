@@ -3,12 +3,12 @@
 use std::future::Future;
 
 /// The runtime of whoever asks. A model checker has but one.
-pub(crate) struct Tasks {
+pub(crate) struct Spawner {
     #[cfg(not(genevent_shuttle))]
     runtime: tokio::runtime::Handle,
 }
 
-impl Tasks {
+impl Spawner {
     /// # Panics
     /// Outside of a runtime.
     pub(crate) fn current() -> Self {

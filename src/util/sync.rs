@@ -100,9 +100,9 @@ const PAUSES: usize = 32;
 
 /// A number that is read and written under one lock, although it lies where that lock cannot guard
 /// it. Not a step that a model need see.
-pub(crate) struct Noted(std::sync::atomic::AtomicU64);
+pub(crate) struct LockedU64(std::sync::atomic::AtomicU64);
 
-impl Noted {
+impl LockedU64 {
     pub(crate) const fn new(number: u64) -> Self {
         Self(std::sync::atomic::AtomicU64::new(number))
     }

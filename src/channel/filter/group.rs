@@ -3,16 +3,16 @@
 use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::one_or_many::Few;
-use super::{Found, Wanted};
-use crate::channel::filter::queue::Lane;
-use crate::util::panic_guard::{discard, drop_payload};
-use crate::util::shrink::Room;
+use super::one_or_many::OneOrMany;
+use super::{GroupMatches, Match};
+use crate::channel::filter::queue::FilterQueue;
+use crate::util::panic_guard::{drop_caught, drop_payload};
+use crate::util::shrink::Shrink;
 use crate::util::sync::Arc;
 
 /// A filter, and the lane behind it.
 pub(super) struct Filter<T, F> {
-    lane: Arc<Lane<T>>,
+    lane: Arc<FilterQueue<T>>,
     /// Taken when it is dropped.
     judge: Option<F>,
 }
@@ -20,7 +20,7 @@ pub(super) struct Filter<T, F> {
 impl<T, F> Drop for Filter<T, F> {
     /// By whoever has it last, which may be a publisher that still asks: its panic harms nobody.
     fn drop(&mut self) {
-        discard(self.judge.take());
+        drop_caught(self.judge.take());
     }
 }
 
@@ -32,7 +32,7 @@ const KEPT: usize = 8;
 /// # Invariants
 /// 1. The numbers of the entries rise.
 /// 2. `gone` counts the entries without a filter: at most as many as there are with one.
-pub(super) struct Row<T, F> {
+pub(super) struct FilterGroup<T, F> {
     entries: Vec<Entry<T, F>>,
     gone: usize,
 }
@@ -52,7 +52,7 @@ impl<T, F> Clone for Entry<T, F> {
     }
 }
 
-impl<T, F> Clone for Row<T, F> {
+impl<T, F> Clone for FilterGroup<T, F> {
     fn clone(&self) -> Self {
         Self {
             entries: self.entries.clone(),
@@ -61,7 +61,7 @@ impl<T, F> Clone for Row<T, F> {
     }
 }
 
-impl<T, F> Row<T, F> {
+impl<T, F> FilterGroup<T, F> {
     pub(super) fn new() -> Self {
         Self {
             entries: Vec::new(),
@@ -74,7 +74,7 @@ impl<T, F> Row<T, F> {
         self.entries.is_empty()
     }
 
-    pub(super) fn join(&mut self, lane: Arc<Lane<T>>, judge: F) {
+    pub(super) fn join(&mut self, lane: Arc<FilterQueue<T>>, judge: F) {
         self.entries.push(Entry {
             number: lane.place().id.number,
             filter: Some(Arc::new(Filter {
@@ -98,7 +98,7 @@ impl<T, F> Row<T, F> {
             self.entries.retain(|entry| entry.filter.is_some());
             self.gone = 0;
         }
-        self.entries.give_back(KEPT);
+        self.entries.shrink_if_sparse(KEPT);
         self.assert_invariants();
         filter
     }
@@ -112,22 +112,22 @@ impl<T, F> Row<T, F> {
         }
     }
 
-    pub(super) fn lanes(&self) -> impl Iterator<Item = &Lane<T>> {
+    pub(super) fn lanes(&self) -> impl Iterator<Item = &FilterQueue<T>> {
         let filters = self.entries.iter().filter_map(|e| e.filter.as_ref());
         filters.map(|filter| &*filter.lane)
     }
 }
 
-impl<T: Send + 'static, F> Row<T, F> {
+impl<T: Send + 'static, F> FilterGroup<T, F> {
     /// Asks those that joined after number `seen`.
-    pub(super) fn ask<E>(&self, seen: u64, event: &E) -> Option<Wanted<T>>
+    pub(super) fn evaluate<E>(&self, seen: u64, event: &E) -> Option<GroupMatches<T>>
     where
         F: Fn(&E) -> Option<T>,
     {
         let from = self.entries.partition_point(|e| e.number <= seen);
         let entries = &self.entries[from..];
         let mut rest = entries.iter();
-        let mut wanted = Few::default();
+        let mut wanted = OneOrMany::default();
         let mut panicked = Vec::new();
         loop {
             // Once for all, and again after each that panics.
@@ -157,10 +157,10 @@ impl<T: Send + 'static, F> Row<T, F> {
         for (lane, _) in wanted.iter() {
             black_box(lane.has_room(0));
         }
-        let found = wanted.map(|(lane, value)| Found {
+        let found = wanted.map(|(lane, value)| Match {
             lane: Arc::clone(lane),
             value,
         });
-        Some(Wanted { found, panicked })
+        Some(GroupMatches { found, panicked })
     }
 }

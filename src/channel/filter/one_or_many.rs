@@ -1,13 +1,13 @@
 //! Often one, seldom many.
 
 /// A list whose first element needs no memory of its own.
-pub(super) struct Few<T> {
+pub(super) struct OneOrMany<T> {
     first: Option<T>,
     others: Vec<T>,
 }
 
 // Not derived, which would ask `T` for `Default`.
-impl<T> Default for Few<T> {
+impl<T> Default for OneOrMany<T> {
     fn default() -> Self {
         Self {
             first: None,
@@ -16,7 +16,7 @@ impl<T> Default for Few<T> {
     }
 }
 
-impl<T> Few<T> {
+impl<T> OneOrMany<T> {
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.first.is_none()
@@ -35,8 +35,8 @@ impl<T> Few<T> {
         }
     }
 
-    pub(super) fn map<U>(self, mut to: impl FnMut(T) -> U) -> Few<U> {
-        Few {
+    pub(super) fn map<U>(self, mut to: impl FnMut(T) -> U) -> OneOrMany<U> {
+        OneOrMany {
             first: self.first.map(&mut to),
             others: self.others.into_iter().map(to).collect(),
         }

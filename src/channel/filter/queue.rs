@@ -6,13 +6,13 @@
 use std::collections::VecDeque;
 use std::task::Waker;
 
-use crate::channel::subscriber::Place;
-use crate::channel::subscriber::cursor::Word;
-use crate::channel::ticket::{Ticket, Until};
+use crate::channel::subscriber::SubscriberState;
+use crate::channel::subscriber::cursor::CursorState;
+use crate::channel::ticket::{AckLevel, Ticket};
 use crate::end_reason::{DisconnectCause, EndReason};
 use crate::options::Overflow;
-use crate::util::panic_guard::discard;
-use crate::util::shrink::Room;
+use crate::util::panic_guard::drop_caught;
+use crate::util::shrink::Shrink;
 use crate::util::sync::{Arc, AtomicU64, Mutex, Ordering};
 
 /// # Invariants
@@ -25,38 +25,38 @@ use crate::util::sync::{Arc, AtomicU64, Mutex, Ordering};
 /// 5. `unread` is the length of the queue, and whether it is cut. It is stored under the lock,
 ///    before the cursor moves on: so whoever watches the cursor first, and looks at this second,
 ///    misses no room that is not reported.
-pub(crate) struct Lane<T> {
-    place: Arc<Place>,
+pub(crate) struct FilterQueue<T> {
+    place: Arc<SubscriberState>,
     /// As in `place`: here it is beside what else publishers look at.
     window: u64,
     unread: AtomicU64,
-    queue: Mutex<Queue<T>>,
+    queue: Mutex<QueueInner<T>>,
 }
 
-struct Queue<T> {
-    items: VecDeque<Item<T>>,
+struct QueueInner<T> {
+    items: VecDeque<QueuedEvent<T>>,
     waker: Option<Waker>,
     /// Lost since the last one that was yielded.
-    gap: u64,
+    missed: u64,
     /// It was disconnected: nothing more comes, and what is left owes nothing.
-    cut: Option<DisconnectCause>,
+    closed: Option<DisconnectCause>,
     /// The manager is closed, and no permit is out.
     complete: bool,
 }
 
 /// What the filter made of event `seq`.
-pub(crate) struct Item<T> {
+pub(crate) struct QueuedEvent<T> {
     pub(crate) seq: u64,
     pub(crate) value: T,
     /// Who waits for an answer. `None` if nobody does, or it was answered for when the lane was cut.
     pub(crate) ticket: Option<Arc<Ticket>>,
     /// It was taken while the subscription counted.
-    pub(crate) owes: bool,
+    pub(crate) needs_ack: bool,
 }
 
 /// What a reader gets.
-pub(crate) enum Taken<T> {
-    Item(Item<T>),
+pub(crate) enum Popped<T> {
+    Event(QueuedEvent<T>),
     /// So many were lost before the next one.
     Missed(u64),
     Ended(EndReason),
@@ -65,8 +65,8 @@ pub(crate) enum Taken<T> {
 }
 
 /// What a push leaves to be done when the manager's lock is free.
-pub(crate) struct Told<'a> {
-    pub(crate) place: &'a Arc<Place>,
+pub(crate) struct Pushed<'a> {
+    pub(crate) place: &'a Arc<SubscriberState>,
     /// The number of the event that was overwritten.
     pub(crate) overwrote: Option<u64>,
     /// Who waits for an answer to that.
@@ -75,7 +75,7 @@ pub(crate) struct Told<'a> {
 }
 
 /// Beside the length: more than any window.
-const CUT: u64 = 1 << 62;
+const CLOSED: u64 = 1 << 62;
 
 /// So many items are answered for in one turn of the lock.
 const ANSWERED_AT_ONCE: usize = 64;
@@ -83,23 +83,23 @@ const ANSWERED_AT_ONCE: usize = 64;
 /// Room for so many is kept when a long queue is empty.
 const KEPT: usize = 64;
 
-impl<T> Lane<T> {
-    pub(crate) fn new(place: Arc<Place>) -> Self {
+impl<T> FilterQueue<T> {
+    pub(crate) fn new(place: Arc<SubscriberState>) -> Self {
         Self {
             window: place.window as u64,
             place,
             unread: AtomicU64::new(0),
-            queue: Mutex::new(Queue {
+            queue: Mutex::new(QueueInner {
                 items: VecDeque::new(),
                 waker: None,
-                gap: 0,
-                cut: None,
+                missed: 0,
+                closed: None,
                 complete: false,
             }),
         }
     }
 
-    pub(crate) fn place(&self) -> &Arc<Place> {
+    pub(crate) fn place(&self) -> &Arc<SubscriberState> {
         &self.place
     }
 
@@ -111,41 +111,41 @@ impl<T> Lane<T> {
 
     /// Under the lock: it is as long as this from now on.
     #[inline]
-    fn note_length(&self, queue: &Queue<T>) {
-        let cut = if queue.cut.is_some() { CUT } else { 0 };
+    fn publish_len(&self, queue: &QueueInner<T>) {
+        let cut = if queue.closed.is_some() { CLOSED } else { 0 };
         let unread = queue.items.len() as u64 | cut;
         self.unread.store(unread, Ordering::Release);
     }
 
     /// Takes the next value, or leaves the waker; the event in hand is finished with. Gives the
     /// cursor as it is then.
-    pub(crate) fn take(&self, waker: &Waker, tell_missed: bool) -> (Taken<T>, Word) {
+    pub(crate) fn pop(&self, waker: &Waker, tell_missed: bool) -> (Popped<T>, CursorState) {
         let mut spare = None;
         loop {
             let mut queue = self.queue.lock();
-            let taken = if tell_missed && queue.gap > 0 {
-                Taken::Missed(std::mem::take(&mut queue.gap))
+            let taken = if tell_missed && queue.missed > 0 {
+                Popped::Missed(std::mem::take(&mut queue.missed))
             } else if let Some(item) = queue.items.pop_front() {
-                queue.gap = 0;
-                queue.items.give_back(KEPT);
-                self.note_length(&queue);
+                queue.missed = 0;
+                queue.items.shrink_if_sparse(KEPT);
+                self.publish_len(&queue);
                 let old = queue.waker.take();
-                let (mut item, word) = self.claim(item, queue.cut.is_none());
+                let (mut item, word) = self.claim(item, queue.closed.is_none());
                 drop(queue);
-                discard((old, spare));
-                if !item.owes {
+                drop_caught((old, spare));
+                if !item.needs_ack {
                     self.answer(item.ticket.take());
                 }
-                return (Taken::Item(item), word);
-            } else if let Some(cause) = queue.cut {
-                Taken::Ended(EndReason::Disconnected { cause })
+                return (Popped::Event(item), word);
+            } else if let Some(cause) = queue.closed {
+                Popped::Ended(EndReason::Disconnected { cause })
             } else if queue.complete {
-                Taken::Ended(EndReason::Closed)
+                Popped::Ended(EndReason::Closed)
             } else if queue.waker.as_ref().is_some_and(|w| w.will_wake(waker)) {
-                Taken::Parked
+                Popped::Parked
             } else if let Some(waker) = spare.take() {
                 spare = queue.waker.replace(waker);
-                Taken::Parked
+                Popped::Parked
             } else {
                 drop(queue);
                 spare = Some(waker.clone());
@@ -153,16 +153,16 @@ impl<T> Lane<T> {
             };
             let word = self.place.cursor.finish();
             drop(queue);
-            discard(spare);
+            drop_caught(spare);
             return (taken, word);
         }
     }
 
     /// Under the lock: the item is in hand, or noted among the deliveries that are out.
-    fn claim(&self, mut item: Item<T>, attached: bool) -> (Item<T>, Word) {
+    fn claim(&self, mut item: QueuedEvent<T>, attached: bool) -> (QueuedEvent<T>, CursorState) {
         let place = &self.place;
-        item.owes = attached;
-        let held = place.held();
+        item.needs_ack = attached;
+        let held = place.unacked_set();
         // Nobody is told of a disconnected subscription's end by what it goes on to read.
         if !attached {
             if let Some(held) = held {
@@ -171,9 +171,10 @@ impl<T> Lane<T> {
             return (item, place.cursor.finish());
         }
         if let Some(held) = held {
-            held.open(item.seq);
-        } else if (item.ticket.as_ref()).is_some_and(|ticket| ticket.until() == Until::Finished) {
-            place.awaited.store(item.seq, Ordering::Release);
+            held.insert(item.seq);
+        } else if (item.ticket.as_ref()).is_some_and(|ticket| ticket.until() == AckLevel::Finished)
+        {
+            place.awaited_seq.store(item.seq, Ordering::Release);
         }
         let word = place.cursor.move_to(item.seq, held.is_none());
         (item, word)
@@ -187,27 +188,27 @@ impl<T> Lane<T> {
         seq: u64,
         value: &mut Option<T>,
         ticket: Option<&Arc<Ticket>>,
-    ) -> Option<Told<'_>> {
+    ) -> Option<Pushed<'_>> {
         let place = &self.place;
         let mut queue = self.queue.lock();
-        if queue.cut.is_some() {
+        if queue.closed.is_some() {
             return None;
         }
         let is_full = queue.items.len() as u64 >= self.window;
         let is_over = is_full && place.overflow == Overflow::DropOldest;
         let lost = is_over.then(|| queue.items.pop_front()).flatten();
         if lost.is_some() {
-            queue.gap += 1;
+            queue.missed += 1;
             place.count_missed();
         }
-        queue.items.push_back(Item {
+        queue.items.push_back(QueuedEvent {
             seq,
             value: value.take().expect("it is stored once"),
             ticket: ticket.cloned(),
-            owes: true,
+            needs_ack: true,
         });
-        self.note_length(&queue);
-        let mut told = Told {
+        self.publish_len(&queue);
+        let mut told = Pushed {
             place,
             overwrote: lost.as_ref().map(|item| item.seq),
             lost: None,
@@ -223,20 +224,20 @@ impl<T> Lane<T> {
     /// How many are unread, and whether these are the last.
     pub(crate) fn backlog(&self) -> (usize, bool) {
         let queue = self.queue.lock();
-        (queue.items.len(), queue.complete || queue.cut.is_some())
+        (queue.items.len(), queue.complete || queue.closed.is_some())
     }
 
     /// Drops what is unread, each by itself, and answers for it; the lane is cut.
     pub(crate) fn clear(&self) {
         let mut queue = self.queue.lock();
         let items = std::mem::take(&mut queue.items);
-        self.note_length(&queue);
+        self.publish_len(&queue);
         let waker = queue.waker.take();
         drop(queue);
-        discard(waker);
+        drop_caught(waker);
         for mut item in items {
             self.answer(item.ticket.take());
-            discard(item);
+            drop_caught(item);
         }
     }
 
@@ -249,20 +250,20 @@ impl<T> Lane<T> {
 }
 
 /// A lane as the manager sees it, whatever it holds.
-pub(crate) trait Queued: Send + Sync {
-    fn place(&self) -> &Arc<Place>;
+pub(crate) trait AnyQueue: Send + Sync {
+    fn place(&self) -> &Arc<SubscriberState>;
 
     fn len(&self) -> usize;
 
     /// The first event that is unread, and where the reader stands, as of one moment.
-    fn look(&self) -> (Option<u64>, Word);
+    fn front_and_cursor(&self) -> (Option<u64>, CursorState);
 
     /// Whether event `seq` is unread.
-    fn holds(&self, seq: u64) -> bool;
+    fn contains(&self, seq: u64) -> bool;
 
     /// Nothing more comes. What is unread stays to be read, and is to be
     /// [answered for](Self::answer_unread); gives the waker.
-    fn cut(&self, cause: DisconnectCause) -> Option<Waker>;
+    fn close(&self, cause: DisconnectCause) -> Option<Waker>;
 
     /// Of a lane that is cut: the reader will not answer for what is left. Not under the manager's
     /// lock.
@@ -272,32 +273,32 @@ pub(crate) trait Queued: Send + Sync {
     fn complete(&self) -> Option<Waker>;
 }
 
-impl<T: Send> Queued for Lane<T> {
-    fn place(&self) -> &Arc<Place> {
+impl<T: Send> AnyQueue for FilterQueue<T> {
+    fn place(&self) -> &Arc<SubscriberState> {
         &self.place
     }
 
     fn len(&self) -> usize {
-        let unread = self.unread.load(Ordering::Acquire) & !CUT;
+        let unread = self.unread.load(Ordering::Acquire) & !CLOSED;
         usize::try_from(unread).expect("it was the length of a queue")
     }
 
-    fn look(&self) -> (Option<u64>, Word) {
+    fn front_and_cursor(&self) -> (Option<u64>, CursorState) {
         let queue = self.queue.lock();
         let first = queue.items.front().map(|item| item.seq);
         (first, self.place.cursor.load())
     }
 
-    fn holds(&self, seq: u64) -> bool {
+    fn contains(&self, seq: u64) -> bool {
         let queue = self.queue.lock();
         let found = queue.items.binary_search_by_key(&seq, |item| item.seq);
         found.is_ok()
     }
 
-    fn cut(&self, cause: DisconnectCause) -> Option<Waker> {
+    fn close(&self, cause: DisconnectCause) -> Option<Waker> {
         let mut queue = self.queue.lock();
-        queue.cut = Some(cause);
-        self.note_length(&queue);
+        queue.closed = Some(cause);
+        self.publish_len(&queue);
         queue.waker.take()
     }
 

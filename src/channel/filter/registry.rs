@@ -2,24 +2,24 @@
 
 use std::any::Any;
 
-use super::group::Row;
-use super::{AnyWanted, Judged};
-use crate::channel::filter::queue::{Lane, Queued};
+use super::group::FilterGroup;
+use super::{AnyMatches, Evaluation};
+use crate::channel::filter::queue::{AnyQueue, FilterQueue};
 use crate::util::sync::Arc;
 
 /// A row, whatever the type of its filters.
-trait AnyRow<E>: Send + Sync {
-    fn ask(&self, seen: u64, event: &E) -> Option<Box<dyn AnyWanted>>;
+trait AnyGroup<E>: Send + Sync {
+    fn evaluate(&self, seen: u64, event: &E) -> Option<Box<dyn AnyMatches>>;
 
-    fn copy(&self) -> Arc<dyn AnyRow<E>>;
+    fn copy(&self) -> Arc<dyn AnyGroup<E>>;
 
     fn is_empty(&self) -> bool;
 
     fn find(&self, number: u64) -> Option<usize>;
 
-    fn leave(&mut self, at: usize) -> Option<Gone>;
+    fn leave(&mut self, at: usize) -> Option<RemovedFilter>;
 
-    fn lanes(&self, look: &mut dyn FnMut(&dyn Queued));
+    fn lanes(&self, look: &mut dyn FnMut(&dyn AnyQueue));
 
     fn as_any(&self) -> &dyn Any;
 
@@ -27,18 +27,18 @@ trait AnyRow<E>: Send + Sync {
 }
 
 /// A filter that is not asked any more, to be dropped without the lock.
-pub(crate) type Gone = Arc<dyn Send + Sync>;
+pub(crate) type RemovedFilter = Arc<dyn Send + Sync>;
 
-impl<E, T, F> AnyRow<E> for Row<T, F>
+impl<E, T, F> AnyGroup<E> for FilterGroup<T, F>
 where
     T: Send + 'static,
     F: Fn(&E) -> Option<T> + Send + Sync + 'static,
 {
-    fn ask(&self, seen: u64, event: &E) -> Option<Box<dyn AnyWanted>> {
-        Some(Box::new(self.ask(seen, event)?))
+    fn evaluate(&self, seen: u64, event: &E) -> Option<Box<dyn AnyMatches>> {
+        Some(Box::new(self.evaluate(seen, event)?))
     }
 
-    fn copy(&self) -> Arc<dyn AnyRow<E>> {
+    fn copy(&self) -> Arc<dyn AnyGroup<E>> {
         Arc::new(self.clone())
     }
 
@@ -50,11 +50,11 @@ where
         self.find(number)
     }
 
-    fn leave(&mut self, at: usize) -> Option<Gone> {
+    fn leave(&mut self, at: usize) -> Option<RemovedFilter> {
         Some(self.leave(at)?)
     }
 
-    fn lanes(&self, look: &mut dyn FnMut(&dyn Queued)) {
+    fn lanes(&self, look: &mut dyn FnMut(&dyn AnyQueue)) {
         self.lanes().for_each(|lane| look(lane));
     }
 
@@ -73,12 +73,12 @@ where
 /// # Invariants
 /// 1. No row is empty.
 /// 2. `newest` is the number of the last filter there ever was.
-pub(crate) struct Roll<E> {
-    rows: Arc<Vec<Arc<dyn AnyRow<E>>>>,
+pub(crate) struct FilterRegistry<E> {
+    rows: Arc<Vec<Arc<dyn AnyGroup<E>>>>,
     newest: u64,
 }
 
-impl<E> Roll<E> {
+impl<E> FilterRegistry<E> {
     pub(crate) fn new() -> Self {
         Self {
             rows: Arc::default(),
@@ -92,7 +92,7 @@ impl<E> Roll<E> {
     }
 
     /// One more filter, before this lane.
-    pub(crate) fn join<T, F>(&mut self, lane: Arc<Lane<T>>, judge: F)
+    pub(crate) fn join<T, F>(&mut self, lane: Arc<FilterQueue<T>>, judge: F)
     where
         T: Send + 'static,
         F: Fn(&E) -> Option<T> + Send + Sync + 'static,
@@ -100,22 +100,22 @@ impl<E> Roll<E> {
         self.newest = lane.place().id.number;
         let rows = Arc::make_mut(&mut self.rows);
         let mut types = rows.iter().map(|row| row.as_any());
-        let at = types.position(<dyn Any>::is::<Row<T, F>>);
+        let at = types.position(<dyn Any>::is::<FilterGroup<T, F>>);
         let at = at.unwrap_or_else(|| {
-            rows.push(Arc::new(Row::<T, F>::new()));
+            rows.push(Arc::new(FilterGroup::<T, F>::new()));
             rows.len() - 1
         });
-        let row = own(&mut rows[at]).as_any_mut();
-        let row: &mut Row<T, F> = row.downcast_mut().expect("it was chosen by its type");
+        let row = make_mut(&mut rows[at]).as_any_mut();
+        let row: &mut FilterGroup<T, F> = row.downcast_mut().expect("it was chosen by its type");
         row.join(lane, judge);
     }
 
     /// Takes a filter out.
-    pub(crate) fn leave(&mut self, number: u64) -> Option<Gone> {
+    pub(crate) fn leave(&mut self, number: u64) -> Option<RemovedFilter> {
         let mut found = self.rows.iter().enumerate();
         let (row, at) = found.find_map(|(row, r)| Some((row, r.find(number)?)))?;
         let rows = Arc::make_mut(&mut self.rows);
-        let filter = own(&mut rows[row]).leave(at);
+        let filter = make_mut(&mut rows[row]).leave(at);
         if rows[row].is_empty() {
             rows.remove(row);
         }
@@ -123,8 +123,8 @@ impl<E> Roll<E> {
     }
 
     /// Takes all of them out.
-    pub(crate) fn take(&mut self) -> Filters<E> {
-        Filters {
+    pub(crate) fn take(&mut self) -> FilterSnapshot<E> {
+        FilterSnapshot {
             rows: std::mem::take(&mut self.rows),
             seen: 0,
             newest: self.newest,
@@ -132,17 +132,17 @@ impl<E> Roll<E> {
     }
 
     /// The lanes behind all there are.
-    pub(crate) fn lanes(&self, mut look: impl FnMut(&dyn Queued)) {
+    pub(crate) fn lanes(&self, mut look: impl FnMut(&dyn AnyQueue)) {
         self.rows.iter().for_each(|row| row.lanes(&mut look));
     }
 
     /// The filters that have not judged yet, unless all have.
     #[inline]
-    pub(crate) fn after(&self, judged: &Judged) -> Option<Filters<E>> {
+    pub(crate) fn newer_than(&self, judged: &Evaluation) -> Option<FilterSnapshot<E>> {
         if self.is_empty() || self.newest <= judged.seen() {
             return None;
         }
-        Some(Filters {
+        Some(FilterSnapshot {
             rows: Arc::clone(&self.rows),
             seen: judged.seen(),
             newest: self.newest,
@@ -151,7 +151,7 @@ impl<E> Roll<E> {
 }
 
 /// The row, to be changed: a copy of it, if a snapshot has it, too.
-fn own<E>(row: &mut Arc<dyn AnyRow<E>>) -> &mut dyn AnyRow<E> {
+fn make_mut<E>(row: &mut Arc<dyn AnyGroup<E>>) -> &mut dyn AnyGroup<E> {
     if Arc::get_mut(row).is_none() {
         *row = row.copy();
     }
@@ -159,17 +159,20 @@ fn own<E>(row: &mut Arc<dyn AnyRow<E>>) -> &mut dyn AnyRow<E> {
 }
 
 /// Filters as they were at a moment, to be dropped without the lock.
-pub(crate) struct Filters<E> {
-    rows: Arc<Vec<Arc<dyn AnyRow<E>>>>,
+pub(crate) struct FilterSnapshot<E> {
+    rows: Arc<Vec<Arc<dyn AnyGroup<E>>>>,
     /// Those up to this one have judged already.
     seen: u64,
     /// The newest filter then, which may have left already.
     pub(super) newest: u64,
 }
 
-impl<E> Filters<E> {
-    pub(super) fn ask(&self, event: &E, tell: impl FnMut(Box<dyn AnyWanted>)) {
-        let asked = self.rows.iter().filter_map(|row| row.ask(self.seen, event));
+impl<E> FilterSnapshot<E> {
+    pub(super) fn evaluate(&self, event: &E, tell: impl FnMut(Box<dyn AnyMatches>)) {
+        let asked = self
+            .rows
+            .iter()
+            .filter_map(|row| row.evaluate(self.seen, event));
         asked.for_each(tell);
     }
 }

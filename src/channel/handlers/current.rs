@@ -10,14 +10,14 @@ use shuttle::thread_local;
 use std::thread_local;
 
 thread_local! {
-    static INSIDE: Cell<Option<SubscriberId>> = const { Cell::new(None) };
+    static CURRENT: Cell<Option<SubscriberId>> = const { Cell::new(None) };
 }
 
 /// The handler's subscription, if the running code was called by a handler's task.
 #[inline]
 pub(crate) fn handler() -> Option<SubscriberId> {
     // A thread that is ending runs no handler.
-    INSIDE.try_with(Cell::get).unwrap_or(None)
+    CURRENT.try_with(Cell::get).unwrap_or(None)
 }
 
 /// Runs the code of a handler that reads `subscriber`.
@@ -36,7 +36,7 @@ pub(crate) fn run<R>(subscriber: SubscriberId, code: impl FnOnce() -> R) -> R {
     /// Gives what was set before. What is left to drop in a thread that ends is inside of nothing.
     #[inline]
     fn set(handler: Option<SubscriberId>) -> Option<SubscriberId> {
-        let set = INSIDE.try_with(|inside| inside.replace(handler));
+        let set = CURRENT.try_with(|inside| inside.replace(handler));
         set.unwrap_or(None)
     }
 

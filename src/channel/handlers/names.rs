@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::collections::{BTreeMap, HashMap};
 
-use crate::util::shrink::Room;
+use crate::util::shrink::Shrink;
 use crate::util::sync::{Arc, Mutex};
 
 /// What a name stands for; the roster does not ask.
@@ -15,7 +15,7 @@ const KEPT: usize = 16;
 /// # Invariants
 /// 1. `keys` and `listed` hold the same names.
 #[derive(Default)]
-pub(crate) struct Roster(Mutex<State>);
+pub(crate) struct HandlerNames(Mutex<State>);
 
 #[derive(Default)]
 struct State {
@@ -24,7 +24,7 @@ struct State {
     listed: BTreeMap<u64, (Arc<str>, Option<Entry>)>,
 }
 
-impl Roster {
+impl HandlerNames {
     /// Takes the name, unless it is taken; nobody finds anything under it until `fill`.
     pub(crate) fn reserve(&self, name: &Arc<str>) -> Option<u64> {
         let mut state = self.0.lock();
@@ -55,7 +55,7 @@ impl Roster {
         let old = state.listed.remove(&key);
         if let Some((name, _)) = &old {
             state.keys.remove(name);
-            state.keys.give_back(KEPT);
+            state.keys.shrink_if_sparse(KEPT);
         }
         drop(state);
         drop(old);

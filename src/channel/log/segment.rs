@@ -1,7 +1,7 @@
 //! A run of events in shared storage, which never changes.
 
-use crate::channel::ticket::{Ticket, Until};
-use crate::util::panic_guard::discard;
+use crate::channel::ticket::{AckLevel, Ticket};
+use crate::util::panic_guard::drop_caught;
 use crate::util::sync::Arc;
 
 /// The most events that any segment holds.
@@ -42,7 +42,7 @@ impl<E> Slot<E> {
 
     /// What somebody waits for, if anybody does.
     #[inline]
-    pub(crate) fn until(&self) -> Option<Until> {
+    pub(crate) fn until(&self) -> Option<AckLevel> {
         self.ticket.as_ref().map(|ticket| ticket.until())
     }
 
@@ -61,7 +61,7 @@ impl<E> Drop for Slot<E> {
     fn drop(&mut self) {
         if std::mem::needs_drop::<E>() {
             if let Some(event) = self.event.take() {
-                discard(event);
+                drop_caught(event);
             }
         }
     }

@@ -3,12 +3,12 @@
 use std::collections::VecDeque;
 use std::sync::Weak;
 
-use super::{Member, Ring};
+use super::{Machine, Member};
 use crate::channel::effects::{Effect, Effects};
-use crate::channel::subscriber::cursor::Word;
+use crate::channel::subscriber::cursor::CursorState;
 use crate::channel::ticket::Ticket;
 use crate::subscriber_id::SubscriberId;
-use crate::util::shrink::Room;
+use crate::util::shrink::Shrink;
 use crate::util::sync::Arc;
 
 /// Each with the event up to which it waits, in order. Not empty.
@@ -22,7 +22,7 @@ impl<E> Member<E> {
         // few were.
         if flushes.len() == flushes.capacity() {
             flushes.retain(|(_, flush)| flush.strong_count() > 0);
-            flushes.give_back(4);
+            flushes.shrink_if_sparse(4);
             flushes.reserve(flushes.len());
         }
         let at = flushes.partition_point(|&(other, _)| other <= upto);
@@ -34,11 +34,11 @@ impl<E> Member<E> {
     pub(super) fn settled(&self, in_hand: Option<u64>) -> u64 {
         // Before what is out is looked at: an event is noted there before it is claimed.
         let (unread, word) = self.look();
-        let received = match self.place.held() {
+        let received = match self.subscriber.unacked_set() {
             Some(held) => held.first(),
             None if self.gone => None,
-            None if !word.is_finished() && (self.attached || !planted!("disconnected-hand")) => {
-                in_hand.or(Some(self.in_hand(word.position())))
+            None if !word.is_finished() && (self.attached || !seeded_bug!("disconnected-hand")) => {
+                in_hand.or(Some(self.in_flight(word.position())))
             }
             None => in_hand,
         };
@@ -48,11 +48,11 @@ impl<E> Member<E> {
     }
 
     /// The next event that it has yet to read and to settle, there or not, and where it stands.
-    fn look(&self) -> (Option<u64>, Word) {
-        let (next, word) = if let Some(lane) = &self.lane {
-            lane.look()
+    fn look(&self) -> (Option<u64>, CursorState) {
+        let (next, word) = if let Some(lane) = &self.queue {
+            lane.front_and_cursor()
         } else {
-            let word = self.place.cursor.load();
+            let word = self.subscriber.cursor.load();
             (Some(word.position() + 1), word)
         };
         (next.filter(|_| self.attached), word)
@@ -63,11 +63,14 @@ impl<E> Member<E> {
         let (unread, word) = self.look();
         unread.is_some_and(|next| next <= tail)
             || !word.is_finished()
-            || self.place.held().is_some_and(|held| held.first().is_some())
+            || self
+                .subscriber
+                .unacked_set()
+                .is_some_and(|held| held.first().is_some())
     }
 }
 
-impl<E> Ring<E> {
+impl<E> Machine<E> {
     /// Whether a flush now would wait for `id`.
     pub(crate) fn owes(&self, id: SubscriberId) -> bool {
         let owes = |member: &Member<E>| member.owes(self.log.tail());
@@ -79,21 +82,21 @@ impl<E> Ring<E> {
         let tail = self.log.tail();
         let mut owing = 0;
         for member in self.members.iter_mut() {
-            if planted!("flush-forgets-detached") && !member.attached {
+            if seeded_bug!("flush-forgets-detached") && !member.attached {
                 continue;
             }
             if !member.owes(tail) {
                 continue;
             }
             // Again, now that it reports: it may have settled all meanwhile.
-            member.place.cursor.watch();
+            member.subscriber.cursor.request_reports();
             if !member.owes(tail) {
                 continue;
             }
             owing += 1;
             member.wait_for(tail, ticket);
         }
-        ticket.expect(owing);
+        ticket.arm(owing);
     }
 
     /// Answers the flushes that need not wait for the member any more; `in_hand` as in `report`.
@@ -113,32 +116,32 @@ impl<E> Ring<E> {
         if flushes.is_empty() {
             member.flushes = None;
         } else {
-            flushes.give_back(4);
+            flushes.shrink_if_sparse(4);
         }
     }
 
     /// As `settle`; forgets a member whose stream is gone once none of its deliveries is out.
-    pub(super) fn settle_rest(&mut self, key: u64, effects: &mut Effects<E>) {
+    pub(super) fn settle_gone(&mut self, key: u64, effects: &mut Effects<E>) {
         let member = self.member(key);
         // Looked at before settling: with the last delivery answered for in between, the member
         // would go, and the flushes that wait for it with it.
         let is_done = member.gone
             && member
-                .place
-                .held()
+                .subscriber
+                .unacked_set()
                 .is_none_or(|held| held.first().is_none());
         self.settle(key, None, effects);
         if is_done {
             self.members.remove(key);
         } else {
-            self.unwatch_if_idle(key);
+            self.cancel_reports_if_idle(key);
         }
     }
 
     /// A delivery of a watched subscriber has been answered for.
     pub(crate) fn report_settled(&mut self, id: SubscriberId, effects: &mut Effects<E>) {
         if self.find(id).is_some() {
-            self.settle_rest(id.number, effects);
+            self.settle_gone(id.number, effects);
         }
     }
 }
@@ -148,16 +151,16 @@ mod tests {
     use std::panic::Location;
 
     use super::*;
-    use crate::channel::ticket::Until;
+    use crate::channel::ticket::AckLevel;
     use crate::options::{Overflow, SubscribeOptions};
 
     #[test]
     fn flushes_that_are_given_up_do_not_pile_up() {
-        let mut ring = Ring::new(4, Overflow::Wait, 0);
+        let mut ring = Machine::new(4, Overflow::Wait, 0);
         let (reader, _) = ring.join(SubscribeOptions::new(), Location::caller());
-        ring.put((), None);
-        let flush = |ring: &mut Ring<()>| {
-            let ticket = Ticket::new(Until::Finished);
+        ring.push_event((), None);
+        let flush = |ring: &mut Machine<()>| {
+            let ticket = Ticket::new(AckLevel::Finished);
             ring.flush(&ticket);
             ticket
         };

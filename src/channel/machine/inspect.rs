@@ -1,13 +1,13 @@
 //! Who the subscribers are and how far each has come, for people to see.
 
-use super::{Member, Ring};
+use super::{Machine, Member};
 #[cfg(feature = "tracing")]
 use crate::channel::effects::{Effect, Effects};
-use crate::channel::subscriber::Place;
-use crate::channel::subscriber::cursor::Word;
-use crate::channel::ticket::{Ticket, Until};
+use crate::channel::subscriber::SubscriberState;
+use crate::channel::subscriber::cursor::CursorState;
+use crate::channel::ticket::{AckLevel, Ticket};
 #[cfg(feature = "tracing")]
-use crate::channel::trace::News;
+use crate::channel::trace::Record;
 use crate::inspect::SubscriberInfo;
 #[cfg(feature = "tracing")]
 use crate::subscriber_id::SubscriberId;
@@ -17,17 +17,17 @@ use crate::util::sync::Arc;
 impl<E> Member<E> {
     /// Whether event `seq`, which was stored for it, is one that it has not read.
     fn has_unread(&self, seq: u64) -> bool {
-        match &self.lane {
-            Some(lane) => lane.holds(seq),
-            None => self.place.cursor.load().position() < seq,
+        match &self.queue {
+            Some(lane) => lane.contains(seq),
+            None => self.subscriber.cursor.load().position() < seq,
         }
     }
 }
 
-impl<E> Ring<E> {
+impl<E> Machine<E> {
     /// How many events the subscriber has yet to read, and whether these are the last.
-    pub(crate) fn backlog(&self, place: &Place) -> (usize, bool) {
-        match &self.member(place.id.number).rest {
+    pub(crate) fn backlog(&self, place: &SubscriberState) -> (usize, bool) {
+        match &self.member(place.id.number).backlog {
             Some(rest) => (rest.len(), true),
             None => (
                 self.unread(self.member(place.id.number), place.cursor.load()),
@@ -36,8 +36,8 @@ impl<E> Ring<E> {
         }
     }
 
-    fn unread(&self, member: &Member<E>, word: Word) -> usize {
-        if let Some(lane) = &member.lane {
+    fn unread(&self, member: &Member<E>, word: CursorState) -> usize {
+        if let Some(lane) = &member.queue {
             return lane.len();
         }
         let unread = self.log.tail() - word.position();
@@ -46,10 +46,10 @@ impl<E> Ring<E> {
 
     /// A subscriber has left, and somebody may want to know why.
     #[cfg(feature = "tracing")]
-    pub(crate) fn tell_left(&self, id: SubscriberId, why: &'static str, effects: &mut Effects<E>) {
+    pub(crate) fn trace_left(&self, id: SubscriberId, why: &'static str, effects: &mut Effects<E>) {
         if let Some(member) = self.find(id) {
-            let place = Arc::clone(&member.place);
-            effects.push(Effect::Tell(News::Left(place, why)));
+            let place = Arc::clone(&member.subscriber);
+            effects.push(Effect::Trace(Record::Left(place, why)));
         }
     }
 
@@ -74,15 +74,16 @@ impl<E> Ring<E> {
         &self,
         now: Option<Instant>,
         seq: u64,
-        until: Until,
+        until: AckLevel,
     ) -> Vec<SubscriberInfo> {
         self.infos_of(now, |member| {
             (member.attached && member.has_unread(seq))
                 || match until {
-                    Until::Received => member.place.has_yet_to_yield(seq),
-                    Until::Finished => {
-                        let forgets = planted!("pending-forgets-deliveries");
-                        member.place.owes(seq) && !(forgets && member.place.held().is_some())
+                    AckLevel::Received => member.subscriber.has_yet_to_yield(seq),
+                    AckLevel::Finished => {
+                        let forgets = seeded_bug!("pending-forgets-deliveries");
+                        member.subscriber.owes(seq)
+                            && !(forgets && member.subscriber.unacked_set().is_some())
                     }
                 }
         })
@@ -108,7 +109,11 @@ impl<E> Ring<E> {
     }
 
     /// One subscriber, which may have left. `now`: if publishers wait.
-    pub(crate) fn info(&self, now: Option<Instant>, place: &Arc<Place>) -> SubscriberInfo {
+    pub(crate) fn info(
+        &self,
+        now: Option<Instant>,
+        place: &Arc<SubscriberState>,
+    ) -> SubscriberInfo {
         // Looked at once, so that an event which is taken meanwhile is counted once.
         let word = place.cursor.load();
         let member = self.current(place.id);
@@ -134,7 +139,7 @@ impl<E> Ring<E> {
         // In the order of their numbers, and so of their ids.
         let members = self.members.iter().filter(|member| wanted(member));
         members
-            .map(|member| self.info(now, &member.place))
+            .map(|member| self.info(now, &member.subscriber))
             .collect()
     }
 }

@@ -4,16 +4,16 @@ use std::panic::Location;
 use std::sync::OnceLock;
 use std::task::Waker;
 
-use super::{KEPT, Member, Ring};
+use super::{KEPT, Machine, Member};
 use crate::channel::effects::{Effect, Effects};
-use crate::channel::log::Spot;
-use crate::channel::source::{After, Rest, Unread};
-use crate::channel::subscriber::cursor::{Cursor, Word};
-use crate::channel::subscriber::{Details, Notes, Place};
+use crate::channel::log::ReaderPos;
+use crate::channel::source::{Backlog, Then, Unread};
+use crate::channel::subscriber::cursor::{Cursor, CursorState};
+use crate::channel::subscriber::{ChannelSlots, Extras, SubscriberState};
 use crate::end_reason::DisconnectCause;
 use crate::options::SubscribeOptions;
 use crate::subscriber_id::SubscriberId;
-use crate::util::shrink::Room;
+use crate::util::shrink::Shrink;
 use crate::util::sync::{Arc, AtomicU64};
 
 /// Who takes a subscriber out.
@@ -30,48 +30,48 @@ impl By {
     /// Deals with the waker of the subscriber's task, if the subscriber was parked.
     pub(super) fn release<E>(self, waker: Option<Waker>, effects: &mut Effects<E>) {
         match self {
-            Self::Itself => effects.discard(waker),
+            Self::Itself => effects.drop_waker(waker),
             Self::Other => effects.wake(waker),
         }
     }
 }
 
-impl<E> Ring<E> {
+impl<E> Machine<E> {
     /// A new subscriber that sees every event after the newest one, and the retained ones before
     /// that it wants to.
     pub(crate) fn join(
         &mut self,
         options: SubscribeOptions,
         created_at: &'static Location<'static>,
-    ) -> (Arc<Place>, Option<Box<Rest<E>>>) {
+    ) -> (Arc<SubscriberState>, Option<Box<Backlog<E>>>) {
         let replayed = self.replay(options.replay);
-        let place = self.new_place(options, created_at);
+        let place = self.new_subscriber_state(options, created_at);
         let key = place.id.number;
         self.members.insert(key, Member::new(&place, None));
-        self.log.join().note(&place);
+        self.log.join().store(&place);
         self.attached += 1;
-        self.listeners += 1;
+        self.log_readers += 1;
         self.push_limit(key);
         if place.stage().is_some() {
-            place.cursor.watch();
+            place.cursor.request_reports();
         }
         self.assert_invariants();
         (place, replayed)
     }
 
-    pub(super) fn new_place(
+    pub(super) fn new_subscriber_state(
         &mut self,
         options: SubscribeOptions,
         created_at: &'static Location<'static>,
-    ) -> Arc<Place> {
-        self.joined += 1;
+    ) -> Arc<SubscriberState> {
+        self.ids_issued += 1;
         let capacity = usize::try_from(self.capacity).expect("it was given as a usize");
-        Arc::new(Place {
+        Arc::new(SubscriberState {
             id: SubscriberId {
                 manager: self.id,
-                number: self.joined,
+                number: self.ids_issued,
             },
-            details: Details::of(options.name, options.after),
+            extras: Extras::of(options.name, options.after),
             #[cfg(feature = "tracing")]
             manager: self.name.clone(),
             kind: options.kind,
@@ -80,10 +80,10 @@ impl<E> Ring<E> {
             window: options.window.unwrap_or(capacity).min(capacity),
             max_unacked: options.max_unacked.unwrap_or(capacity.max(1024)),
             cursor: Cursor::new(self.log.tail()),
-            notes: Notes::new(),
-            awaited: AtomicU64::new(0),
+            slots: ChannelSlots::new(),
+            awaited_seq: AtomicU64::new(0),
             missed: AtomicU64::new(0),
-            held: OnceLock::new(),
+            unacked_set: OnceLock::new(),
         })
     }
 
@@ -94,13 +94,13 @@ impl<E> Ring<E> {
         self.detach(key, By::Itself, effects);
         let member = self.member_mut(key);
         member.gone = true;
-        let rest = member.rest.take();
+        let rest = member.backlog.take();
         effects.extend(
             rest.into_iter()
                 .flat_map(|rest| rest.segments)
                 .map(Effect::Segment),
         );
-        self.settle_rest(key, effects);
+        self.settle_gone(key, effects);
         self.assert_invariants();
         counted
     }
@@ -132,24 +132,24 @@ impl<E> Ring<E> {
         let Some(member) = self.find(id).filter(|member| member.attached) else {
             return false;
         };
-        if member.lane.is_some() {
-            self.cut_lane(id.number, cause, by, effects);
+        if member.queue.is_some() {
+            self.close_queue(id.number, cause, by, effects);
             self.settle(id.number, None, effects);
             self.assert_invariants();
             return true;
         }
-        let spot = Spot::of(&member.place);
-        let mut rest = Box::new(Rest {
+        let spot = ReaderPos::of(&member.subscriber);
+        let mut rest = Box::new(Backlog {
             segments: self.log.segments_from(spot),
             next: 0,
             end: self.log.tail(),
-            after: After::End(cause),
+            after: Then::Disconnected(cause),
         });
         // The position is final only now: what is claimed until here was received.
         let word = self.detach(id.number, by, effects);
         rest.next = word.position() + 1;
         let member = self.member_mut(id.number);
-        member.rest = Some(rest);
+        member.backlog = Some(rest);
         self.settle(id.number, None, effects);
         self.assert_invariants();
         true
@@ -157,25 +157,25 @@ impl<E> Ring<E> {
 
     /// Takes the member out of all that counts it. Its unread events are dropped; for those in
     /// hand it is watched from now on.
-    fn detach(&mut self, key: u64, by: By, effects: &mut Effects<E>) -> Word {
+    fn detach(&mut self, key: u64, by: By, effects: &mut Effects<E>) -> CursorState {
         let member = self.member_mut(key);
-        member.place.cursor.watch();
-        if member.lane.is_some() {
-            self.cut_lane(key, DisconnectCause::Requested, by, effects);
-            return self.member(key).place.cursor.load();
+        member.subscriber.cursor.request_reports();
+        if member.queue.is_some() {
+            self.close_queue(key, DisconnectCause::Requested, by, effects);
+            return self.member(key).subscriber.cursor.load();
         }
-        let word = member.place.cursor.detach();
-        if let Some(stage) = member.place.stage() {
+        let word = member.subscriber.cursor.detach();
+        if let Some(stage) = member.subscriber.stage() {
             by.release(stage.stop_waiting(), effects);
         }
         if !std::mem::replace(&mut member.attached, false) {
             return word;
         }
-        let (id, spot) = (member.place.id, Spot::of(&member.place));
+        let (id, spot) = (member.subscriber.id, ReaderPos::of(&member.subscriber));
         // Before their segments go, and the tickets with them.
         let position = word.position();
-        let segments = self.log.awaited_after(spot, position);
-        if !segments.is_empty() && !planted!("unread-unanswered") {
+        let segments = self.log.ticketed_after(spot, position);
+        if !segments.is_empty() && !seeded_bug!("unread-unanswered") {
             effects.push(Effect::Unread(Box::new(Unread {
                 subscriber: id,
                 position,
@@ -184,11 +184,11 @@ impl<E> Ring<E> {
         }
         self.log.leave(spot, effects);
         self.attached -= 1;
-        self.listeners -= 1;
+        self.log_readers -= 1;
         self.unblock(key);
-        self.passed.remove(&key);
-        self.forget_stale_limits();
-        self.blocking.give_back_beyond(self.attached(), KEPT);
+        self.overdue_at_permit.remove(&key);
+        self.drop_stale_entries();
+        self.blocking.shrink_if_sparse_for(self.attached(), KEPT);
         word
     }
 }

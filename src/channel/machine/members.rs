@@ -1,6 +1,6 @@
 //! The members of a ring by their numbers, in no more memory than those that are there need.
 
-use crate::util::shrink::Room;
+use crate::util::shrink::Shrink;
 
 /// A sorted table: each new entry has a greater number than all before it.
 ///
@@ -65,7 +65,7 @@ impl<T> Members<T> {
             self.gone = 0;
             self.first = self.entries.first().map_or(0, |entry| entry.number);
         }
-        self.entries.give_back(KEPT);
+        self.entries.shrink_if_sparse(KEPT);
         self.assert_invariants();
         Some(value)
     }

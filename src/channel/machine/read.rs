@@ -1,18 +1,18 @@
 //! What subscribers take, and what they report.
 
-use super::Ring;
+use super::Machine;
 use crate::channel::effects::Effects;
-use crate::channel::log::Spot;
+use crate::channel::log::ReaderPos;
 use crate::channel::log::segment::Segment;
-use crate::channel::source::Rest;
-use crate::channel::subscriber::Place;
+use crate::channel::source::Backlog;
+use crate::channel::subscriber::SubscriberState;
 
-impl<E> Ring<E> {
+impl<E> Machine<E> {
     /// The events after `position`, where the subscriber is, as far as its next segment goes.
     #[inline]
-    pub(crate) fn take(
+    pub(crate) fn next_batch(
         &mut self,
-        place: &Place,
+        place: &SubscriberState,
         position: u64,
         effects: &mut Effects<E>,
     ) -> Option<&Segment<E>> {
@@ -20,15 +20,15 @@ impl<E> Ring<E> {
         if position == self.log.tail() {
             return None;
         }
-        let mut spot = Spot::of(place);
+        let mut spot = ReaderPos::of(place);
         let index = self.log.advance(&mut spot, position, effects);
-        spot.note(place);
+        spot.store(place);
         Some(self.log.batch(index))
     }
 
     /// What a disconnected subscriber had not read; once.
-    pub(crate) fn take_rest(&mut self, key: u64) -> Option<Box<Rest<E>>> {
-        self.member_mut(key).rest.take()
+    pub(crate) fn take_backlog(&mut self, key: u64) -> Option<Box<Backlog<E>>> {
+        self.member_mut(key).backlog.take()
     }
 
     /// A watched subscriber has claimed (`in_hand`: that event) or finished (`None`).
@@ -43,7 +43,7 @@ impl<E> Ring<E> {
         let member = self.member(key);
         let (was_blocking, has_flushes) = (member.blocking.is_some(), member.flushes.is_some());
         // Finishing makes no room, and gives it no more time.
-        let took = was_blocking && (in_hand.is_some() || planted!("ack-restarts-patience"));
+        let took = was_blocking && (in_hand.is_some() || seeded_bug!("ack-restarts-patience"));
         if took {
             self.unblock(key);
             self.push_limit(key);
@@ -51,18 +51,18 @@ impl<E> Ring<E> {
         if has_flushes {
             self.settle(key, in_hand, effects);
         }
-        self.unwatch_if_idle(key);
+        self.cancel_reports_if_idle(key);
         self.assert_invariants();
         took
     }
 
     /// Asks for no more reports if nobody waits for what the member does.
-    pub(super) fn unwatch_if_idle(&self, key: u64) {
+    pub(super) fn cancel_reports_if_idle(&self, key: u64) {
         let member = self.member(key);
         let is_idle = member.blocking.is_none() && member.waited.is_none();
-        let is_stage = member.place.stage().is_some();
+        let is_stage = member.subscriber.stage().is_some();
         if member.attached && is_idle && member.flushes.is_none() && !is_stage {
-            member.place.cursor.unwatch();
+            member.subscriber.cursor.cancel_reports();
         }
     }
 
@@ -76,23 +76,23 @@ impl<E> Ring<E> {
 
     /// The member sleeps until there is more than it has read, unlike others.
     #[inline]
-    pub(crate) fn sleep(&mut self, place: &Place, effects: &mut Effects<E>) {
-        let mut spot = Spot::of(place);
+    pub(crate) fn park_caught_up(&mut self, place: &SubscriberState, effects: &mut Effects<E>) {
+        let mut spot = ReaderPos::of(place);
         self.log.advance_to_end(&mut spot, effects);
-        spot.note(place);
+        spot.store(place);
     }
 
     /// Counts the member as a reader of what comes after `position`, and tells which segment that
     /// is.
     pub(super) fn advance(
         &mut self,
-        place: &Place,
+        place: &SubscriberState,
         position: u64,
         effects: &mut Effects<E>,
     ) -> usize {
-        let mut spot = Spot::of(place);
+        let mut spot = ReaderPos::of(place);
         let index = self.log.advance(&mut spot, position, effects);
-        spot.note(place);
+        spot.store(place);
         index
     }
 }

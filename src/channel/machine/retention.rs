@@ -1,28 +1,28 @@
 //! The keeper of the newest events, for those who come late: as if it were one more reader.
 
-use super::Ring;
+use super::Machine;
 use crate::channel::effects::Effects;
-use crate::channel::source::{After, Rest};
+use crate::channel::source::{Backlog, Then};
 
-impl<E> Ring<E> {
+impl<E> Machine<E> {
     /// The newest of the retained events, at most so many.
-    pub(super) fn replay(&mut self, events: usize) -> Option<Box<Rest<E>>> {
+    pub(super) fn replay(&mut self, events: usize) -> Option<Box<Backlog<E>>> {
         let (next, segments) = self.log.newest(events as u64);
         (!segments.is_empty()).then(|| {
-            Box::new(Rest {
+            Box::new(Backlog {
                 segments,
                 next,
                 end: self.log.tail(),
-                after: After::Live,
+                after: Then::Live,
             })
         })
     }
 
     /// Lets go of events that have been retained for long enough, from time to time.
-    pub(super) fn let_go(&mut self, effects: &mut Effects<E>) {
+    pub(super) fn trim_retained(&mut self, effects: &mut Effects<E>) {
         if self.log.retains() {
-            let at = self.log.let_go(effects);
-            self.yields.push_keeper(at);
+            let at = self.log.trim_retained(effects);
+            self.lossy.push_retention(at);
         }
     }
 }

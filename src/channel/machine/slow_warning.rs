@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::Ring;
+use super::Machine;
 use crate::channel::effects::{Effect, Effects};
-use crate::channel::trace::News;
+use crate::channel::trace::Record;
 use crate::util::clock::Instant;
 use crate::util::sync::Arc;
 
-impl<E> Ring<E> {
+impl<E> Machine<E> {
     /// Warns of whoever holds publishers for longer.
     pub(crate) fn set_warn_after(&mut self, time: Option<Duration>) {
         self.warn_after = time;
@@ -36,9 +36,9 @@ impl<E> Ring<E> {
     }
 
     /// When the head of the line must look at the clock.
-    pub(super) fn next_look(&self) -> Option<Instant> {
+    pub(super) fn next_timer(&self) -> Option<Instant> {
         let warning = self.warnings.first().map(|&(at, _)| at);
-        let next = warning.into_iter().chain(self.last_end()).min();
+        let next = warning.into_iter().chain(self.latest_deadline()).min();
         self.clock.moment(next?)
     }
 
@@ -58,10 +58,10 @@ impl<E> Ring<E> {
             self.warnings.pop_first();
             let member = self.member_mut(key);
             member.warned = true;
-            let place = Arc::clone(&member.place);
+            let place = Arc::clone(&member.subscriber);
             let info = Box::new(self.info(Some(now), &place));
-            effects.push(Effect::Tell(News::Holds(info, waiting)));
+            effects.push(Effect::Trace(Record::Holds(info, waiting)));
         }
-        self.next_look()
+        self.next_timer()
     }
 }

@@ -1,18 +1,18 @@
 //! What has been settled, for those that see it only then.
 
-use super::Ring;
+use super::Machine;
 use crate::channel::effects::Effects;
 use crate::channel::log::segment::Segment;
-use crate::channel::subscriber::Place;
+use crate::channel::subscriber::SubscriberState;
 use crate::channel::ticket::Ticket;
 use crate::subscriber_id::SubscriberId;
 use crate::util::sync::Arc;
 
-impl<E> Ring<E> {
+impl<E> Machine<E> {
     /// As [`take`](Self::take), of events that are there, and none after `settled`.
     pub(crate) fn take_settled(
         &mut self,
-        place: &Place,
+        place: &SubscriberState,
         position: u64,
         settled: u64,
         effects: &mut Effects<E>,
@@ -39,9 +39,9 @@ impl<E> Ring<E> {
             }
             let member = self.member_mut(id.number);
             let mut upto = member.settled(None);
-            if upto < next && !planted!("stage-unwatched") {
+            if upto < next && !seeded_bug!("stage-unwatched") {
                 // Again, now that it reports: it may have settled more meanwhile.
-                member.place.cursor.watch();
+                member.subscriber.cursor.request_reports();
                 upto = member.settled(None);
             }
             if upto < next {
@@ -50,7 +50,7 @@ impl<E> Ring<E> {
             }
             settled = settled.min(upto);
         }
-        ticket.expect(owing);
+        ticket.arm(owing);
         settled
     }
 }

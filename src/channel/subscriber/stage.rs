@@ -2,7 +2,7 @@
 
 use std::task::Waker;
 
-use crate::channel::ticket::{Ticket, Until};
+use crate::channel::ticket::{AckLevel, Ticket};
 use crate::subscriber_id::SubscriberId;
 use crate::util::sync::{Arc, Mutex};
 
@@ -66,7 +66,7 @@ impl Gate {
 
     /// Begins to wait for everything up to `next`.
     pub(crate) fn wait_for(&mut self, next: u64) -> Arc<Ticket> {
-        let ticket = Ticket::new(Until::Finished);
+        let ticket = Ticket::new(AckLevel::Finished);
         self.awaited = Some((next, Arc::clone(&ticket)));
         ticket
     }

@@ -6,16 +6,16 @@ use std::sync::Weak;
 use std::task::Waker;
 
 use crate::subscriber_id::SubscriberId;
-use crate::util::panic_guard::{discard, wake};
+use crate::util::panic_guard::{drop_caught, wake};
 use crate::util::sync::Mutex;
 
 /// Whoever must hear what a subscriber does, whatever its events are: the channel.
-pub(crate) trait Report: Send + Sync {
+pub(crate) trait ChannelReports: Send + Sync {
     /// A watched subscriber has settled something.
     fn report_settled(&self, subscriber: SubscriberId);
 
     /// A watched subscriber has taken from its lane, or else only finished.
-    fn report_lane(&self, subscriber: SubscriberId, took: bool);
+    fn report_queue(&self, subscriber: SubscriberId, took: bool);
 
     /// A subscriber is gone, and has answered for the event in hand. True if it counted.
     fn report_gone(&self, subscriber: SubscriberId) -> bool;
@@ -26,9 +26,9 @@ pub(crate) trait Report: Send + Sync {
 ///    So whoever looks at the cursor first and at `open` second misses none; the other way round
 ///    it may.
 /// 2. A stream waits in `full` only while `max` deliveries are out, owed or not.
-pub(crate) struct Held {
+pub(crate) struct UnackedSet {
     /// The channel leaves nothing half done when somebody's code panics.
-    pub(crate) channel: AssertUnwindSafe<Weak<dyn Report>>,
+    pub(crate) channel: AssertUnwindSafe<Weak<dyn ChannelReports>>,
     max: usize,
     state: Mutex<State>,
 }
@@ -43,7 +43,7 @@ struct State {
 
 impl State {
     fn count(&self) -> usize {
-        let free = if planted!("unowed-without-bound") {
+        let free = if seeded_bug!("unowed-without-bound") {
             0
         } else {
             self.free
@@ -52,8 +52,8 @@ impl State {
     }
 }
 
-impl Held {
-    pub(crate) fn new(channel: Weak<dyn Report>, max: usize) -> Self {
+impl UnackedSet {
+    pub(crate) fn new(channel: Weak<dyn ChannelReports>, max: usize) -> Self {
         Self {
             channel: AssertUnwindSafe(channel),
             max,
@@ -83,7 +83,7 @@ impl Held {
             if state.count() < self.max {
                 let old = state.full.take();
                 drop(state);
-                discard((old, spare));
+                drop_caught((old, spare));
                 return true;
             }
             if state.full.as_ref().is_some_and(|w| w.will_wake(waker)) {
@@ -92,7 +92,7 @@ impl Held {
             if let Some(waker) = spare.take() {
                 let old = state.full.replace(waker);
                 drop(state);
-                discard(old);
+                drop_caught(old);
                 return false;
             }
             drop(state);
@@ -103,10 +103,10 @@ impl Held {
     /// The stream waits no longer.
     pub(crate) fn stop_waiting(&self) {
         let waker = self.state.lock().full.take();
-        discard(waker);
+        drop_caught(waker);
     }
 
-    pub(crate) fn open(&self, seq: u64) {
+    pub(crate) fn insert(&self, seq: u64) {
         self.state.lock().open.insert(seq);
     }
 
@@ -116,14 +116,14 @@ impl Held {
     }
 
     /// One that was out is not any more.
-    pub(crate) fn close(&self, seq: u64) {
+    pub(crate) fn remove(&self, seq: u64) {
         let mut state = self.state.lock();
         if !state.open.remove(&seq) {
             state.free -= 1;
         }
         let waker = state.full.take();
         drop(state);
-        if let Some(waker) = waker.filter(|_| !planted!("unacked-asleep")) {
+        if let Some(waker) = waker.filter(|_| !seeded_bug!("unacked-asleep")) {
             wake(waker);
         }
     }
