@@ -26,7 +26,7 @@ async fn main() {
     let mut most = 0;
     for event in 1..=EVENTS {
         manager.notify(event).await.expect("it is open");
-        let in_flight = manager.subscribers()[0].pending();
+        let in_flight = manager.subscribers()[0].unread();
         most = most.max(in_flight);
         println!("stored {event:2}, in flight {in_flight} of {CAPACITY}");
     }

@@ -28,12 +28,12 @@ async fn main() {
     let late = late.expect_err("one of them takes a minute for each job");
     println!("stopping: {late}");
     assert!(manager.is_closed());
-    assert_eq!(late.pending().len(), 1, "the quick one is done");
-    assert_eq!(late.pending()[0].name(), Some("slow"));
+    assert_eq!(late.waiting_for().len(), 1, "the quick one is done");
+    assert_eq!(late.waiting_for()[0].name(), Some("slow"));
 
     // Whoever owns the manager decides what becomes of it: here, it is not waited for.
-    for stuck in late.pending() {
-        let (unread, in_hand) = (stuck.pending(), stuck.unacked());
+    for stuck in late.waiting_for() {
+        let (unread, in_hand) = (stuck.unread(), stuck.unacked());
         println!(
             "{} loses {unread} jobs, and {in_hand} in its hands",
             stuck.id()

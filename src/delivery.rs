@@ -87,8 +87,8 @@ impl<E> Deliveries<E> {
 
     /// How many events wait to be read, as [`Subscription::pending`].
     #[must_use]
-    pub fn pending(&self) -> usize {
-        self.subscription.pending()
+    pub fn len(&self) -> usize {
+        self.subscription.len()
     }
 
     /// Why the stream ended, as [`Subscription::end_reason`].

@@ -48,7 +48,7 @@ pub enum DisconnectCause {
     /// It made publishers wait for longer than it may
     /// ([`Overflow::WaitAtMost`](crate::Overflow)).
     Overdue,
-    /// Its filter panicked ([`subscribe_map`](crate::EventManager::subscribe_map)).
+    /// Its filter panicked ([`subscribe_filter_map`](crate::EventManager::subscribe_filter_map)).
     Panicked,
 }
 

@@ -35,7 +35,7 @@ pub use filter_acked::FilterAcked;
 pub use for_each_acked::ForEachAcked;
 pub use ready_batches::ReadyBatches;
 #[cfg(feature = "rt")]
-pub use try_for_each_acked::{GoOn, TryForEachAcked};
+pub use try_for_each_acked::{ContinueOnError, TryForEachAcked};
 
 #[cfg(feature = "rt")]
 use std::future::Future;
@@ -178,7 +178,7 @@ pub trait EventStreamExt<E>: Stream<Item = Delivery<E>> {
     /// acknowledged as usual; then the future is ready with the first error. Further errors of
     /// that work are lost, and their events count as dropped.
     ///
-    /// To go on after errors instead: [`.go_on(|error| …)`](TryForEachAcked::go_on).
+    /// To go on after errors instead: [`.continue_on_error(|error| …)`](TryForEachAcked::continue_on_error).
     ///
     /// # Errors
     /// The first error in time, once nothing is under way any more.

@@ -1,7 +1,7 @@
 //! Subscriptions to what concerns them: judged by the publisher, before the queue.
 //!
-//! [`EventManager::subscribe_map`](crate::EventManager::subscribe_map) and
-//! [`subscribe_where`](crate::EventManager::subscribe_where) take a closure that says of each event
+//! [`EventManager::subscribe_filter_map`](crate::EventManager::subscribe_filter_map) and
+//! [`subscribe_filter`](crate::EventManager::subscribe_filter) take a closure that says of each event
 //! whether it is wanted, and what of it. The publisher asks it, so an unwanted event costs the
 //! subscriber nothing: it takes no room, wakes nobody, is not cloned, owes nothing, and is not in
 //! the receipt's count.
@@ -57,8 +57,8 @@ pub use deliveries::FilteredDeliveries;
 pub use with_missed::FilteredWithMissed;
 
 /// A stream of what its filter makes of the events: of
-/// [`subscribe_map`](crate::EventManager::subscribe_map) and
-/// [`subscribe_where`](crate::EventManager::subscribe_where).
+/// [`subscribe_filter_map`](crate::EventManager::subscribe_filter_map) and
+/// [`subscribe_filter`](crate::EventManager::subscribe_filter).
 ///
 /// As in a [`Subscription`](crate::Subscription), coming back for the next item acknowledges the
 /// event behind the one before. So do [`ack`](Self::ack) and dropping the stream; dropped while its
@@ -81,7 +81,7 @@ pub use with_missed::FilteredWithMissed;
 /// }
 ///
 /// let manager = EventManager::new(16);
-/// let paid = manager.subscribe_map(|event| match event {
+/// let paid = manager.subscribe_filter_map(|event| match event {
 ///     Event::Paid { order } => Some(*order),
 ///     Event::Viewed => None,
 /// });
@@ -135,7 +135,7 @@ impl<T: Send + 'static> Filtered<T> {
     /// use genevent::EventManager;
     ///
     /// let manager = EventManager::new(8);
-    /// let mut even = manager.subscribe_where(|n| n % 2 == 0).deliveries();
+    /// let mut even = manager.subscribe_filter(|n| n % 2 == 0).deliveries();
     /// let mut done = manager.sync_notify(2);
     /// assert!((&mut done).now_or_never().is_none());
     ///
@@ -154,7 +154,7 @@ impl<T: Send + 'static> Filtered<T> {
 
     /// How many items wait to be read.
     #[must_use]
-    pub fn pending(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.queue.len()
     }
 
@@ -181,7 +181,7 @@ impl<T> Filtered<T> {
     /// use genevent::EventManager;
     ///
     /// let manager = EventManager::new(4);
-    /// let mut errors = manager.subscribe_where(|line: &&str| line.starts_with("error"));
+    /// let mut errors = manager.subscribe_filter(|line: &&str| line.starts_with("error"));
     /// let mut done = manager.sync_notify("error: no disk");
     /// assert!((&mut done).now_or_never().is_none());
     ///
@@ -215,7 +215,7 @@ impl<T> Filtered<T> {
     /// use genevent::{EndReason, EventManager};
     ///
     /// let manager = EventManager::new(4);
-    /// let mut broken = manager.subscribe_map(|n: &u32| Some(100 / n));
+    /// let mut broken = manager.subscribe_filter_map(|n: &u32| Some(100 / n));
     /// assert_eq!(manager.try_notify(0), Ok(0), "its filter panics");
     /// assert_eq!(broken.next().now_or_never(), Some(None));
     ///
@@ -236,7 +236,7 @@ impl<T> Filtered<T> {
     /// use genevent::{EventManager, Overflow, Received};
     ///
     /// let manager = EventManager::new(2);
-    /// let even = manager.subscribe_map_with(Overflow::DropOldest, |n| (n % 2 == 0).then_some(*n));
+    /// let even = manager.subscribe_filter_map_with(Overflow::DropOldest, |n| (n % 2 == 0).then_some(*n));
     /// for n in 1..=8 {
     ///     manager.try_notify(n).unwrap();
     /// }
@@ -382,7 +382,7 @@ impl<T: Send + 'static> fmt::Debug for Filtered<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Filtered")
             .field("id", &self.id())
-            .field("pending", &self.pending())
+            .field("pending", &self.len())
             .field("end_reason", &self.end_reason())
             .finish_non_exhaustive()
     }

@@ -129,7 +129,7 @@ impl<'a, E> StoreAndAwaitAcks<'a, E> {
 #[cfg(feature = "rt")]
 impl<E> StoreAndAwaitAcks<'_, E> {
     /// Who has yet to answer, once it is stored.
-    fn pending(&self) -> Option<Vec<SubscriberInfo>> {
+    fn waiting_for(&self) -> Option<Vec<SubscriberInfo>> {
         let Stored { seq, .. } = self.stored?;
         Some(self.storing.channel.owing(seq, self.until))
     }
@@ -197,16 +197,16 @@ macro_rules! awaiting_future {
             /// let manager = EventManager::new(1);
             /// let (kitchen, billing) = (manager.subscribe(), manager.subscribe());
             /// let mut done = manager.sync_notify("tea");
-            /// assert!(done.pending().is_none(), "it is not stored");
+            /// assert!(done.waiting_for().is_none(), "it is not stored");
             /// assert!((&mut done).now_or_never().is_none());
-            /// assert_eq!(done.pending().unwrap().len(), 2);
+            /// assert_eq!(done.waiting_for().unwrap().len(), 2);
             ///
             /// drop(kitchen);
-            /// assert_eq!(done.pending().unwrap()[0].id(), billing.id());
+            /// assert_eq!(done.waiting_for().unwrap()[0].id(), billing.id());
             /// ```
             #[must_use]
-            pub fn pending(&self) -> Option<Vec<SubscriberInfo>> {
-                self.0.pending()
+            pub fn waiting_for(&self) -> Option<Vec<SubscriberInfo>> {
+                self.0.waiting_for()
             }
 
             pub(crate) fn give_up(&mut self) -> Option<DeadlineError<E>> {

@@ -27,7 +27,7 @@ pub use stats::Stats;
 ///
 /// let info = manager.subscribers().remove(0);
 /// assert_eq!(info.id(), audit.id());
-/// assert_eq!((info.pending(), info.unacked(), info.missed()), (1, 0, 0));
+/// assert_eq!((info.unread(), info.unacked(), info.missed()), (1, 0, 0));
 /// let line = info.created_at().line();
 /// assert!(info.to_string().starts_with("#1 \"audit\" from "));
 /// assert!(info.to_string().ends_with(&format!(":{line}:25: 1 of 4 unread, 0 in hand")));
@@ -38,10 +38,10 @@ pub use stats::Stats;
 #[derive(Debug, Clone)]
 pub struct SubscriberInfo {
     pub(crate) place: Arc<SubscriberState>,
-    pub(crate) pending: usize,
+    pub(crate) unread: usize,
     pub(crate) unacked: usize,
     pub(crate) missed: u64,
-    pub(crate) holding: Option<Duration>,
+    pub(crate) blocking_for: Option<Duration>,
 }
 
 impl SubscriberInfo {
@@ -101,8 +101,8 @@ impl SubscriberInfo {
     /// Events it had not read, of those that fill its window: not what is
     /// [replayed](crate::SubscribeOptions::replay).
     #[must_use]
-    pub fn pending(&self) -> usize {
-        self.pending
+    pub fn unread(&self) -> usize {
+        self.unread
     }
 
     /// Events it had received and not finished with.
@@ -134,16 +134,16 @@ impl SubscriberInfo {
     /// let manager = EventManager::new(1);
     /// let slow = manager.subscribe();
     /// manager.try_notify("fills it").unwrap();
-    /// assert_eq!(manager.subscribers()[0].holding(), None, "full, but nobody waits");
+    /// assert_eq!(manager.subscribers()[0].blocking_for(), None, "full, but nobody waits");
     ///
     /// let mut waits = manager.notify("too much");
     /// assert!((&mut waits).now_or_never().is_none());
-    /// assert!(manager.subscribers()[0].holding().is_some());
+    /// assert!(manager.subscribers()[0].blocking_for().is_some());
     /// # drop(slow);
     /// ```
     #[must_use]
-    pub fn holding(&self) -> Option<Duration> {
-        self.holding
+    pub fn blocking_for(&self) -> Option<Duration> {
+        self.blocking_for
     }
 }
 
@@ -157,7 +157,7 @@ impl fmt::Display for SubscriberInfo {
             f,
             " from {}: {} of {} unread, {} in hand",
             self.created_at(),
-            self.pending(),
+            self.unread(),
             self.window(),
             self.unacked(),
         )?;
@@ -168,7 +168,7 @@ impl fmt::Display for SubscriberInfo {
             0 => {}
             missed => write!(f, ", {missed} missed")?,
         }
-        match self.holding() {
+        match self.blocking_for() {
             None => Ok(()),
             Some(time) => write!(f, ", holding publishers for {time:.1?}"),
         }

@@ -59,8 +59,8 @@
 //! An event counts until it is yielded, and the place it frees wakes the publisher at the head of
 //! the line, and only that one. When every subscriber waits for more, nothing is kept in memory.
 //!
-//! Who wants few of the events says which: [`subscribe_where`](EventManager::subscribe_where) and
-//! [`subscribe_map`](EventManager::subscribe_map) have the publisher judge them before the queue, so
+//! Who wants few of the events says which: [`subscribe_filter`](EventManager::subscribe_filter) and
+//! [`subscribe_filter_map`](EventManager::subscribe_filter_map) have the publisher judge them before the queue, so
 //! that the others cost this subscriber nothing. See module [`filter`]. And who must not see an event
 //! before another one is done with it, subscribes [`after`](EventManager::subscribe_after) that one.
 //!
@@ -126,7 +126,7 @@
 //! |---|---|---|---|
 //! | none | | managers, streams, deliveries, permits, sinks | any executor; `futures-core`, `futures-sink`, `pin-project-lite` |
 //! | `rt` | yes | handlers, the registry, `within`, `WaitAtMost`, `batches`, `for_each_acked`, `try_for_each_acked` | tokio |
-//! | `test-util` | | for tests: module `test_util`, with `assert_next!`, `assert_pending!`, `assert_ended!` and a probe that records | any executor; on tokio its clock, also a paused one |
+//! | `test-util` | | for tests: module `test_util`, with `assert_next!`, `assert_no_event!`, `assert_ended!` and a probe that records | any executor; on tokio its clock, also a paused one |
 //! | `tracing` | | what happens, told to whoever listens with `tracing`; with `rt`, `warn_after` | `tracing` |
 //!
 //! Rust 1.85 or later. No `unsafe`.

@@ -20,7 +20,7 @@ use crate::subscriber_id::{SubscriberId, SubscriberKind};
 ///     manager.try_notify(n).expect("a lossy subscriber never makes anybody wait");
 /// }
 /// assert_eq!(lossy.missed(), 3);
-/// assert_eq!(lossy.pending(), 2);
+/// assert_eq!(lossy.len(), 2);
 /// ```
 ///
 /// [`try_notify`]: crate::EventManager::try_notify
@@ -205,7 +205,7 @@ impl SubscribeOptions {
     ///     manager.try_notify(line).unwrap();
     /// }
     /// let tail = manager.subscribe_with(SubscribeOptions::new().replay(2));
-    /// assert_eq!(tail.pending(), 2);
+    /// assert_eq!(tail.len(), 2);
     /// assert_eq!(manager.try_notify("four"), Ok(1), "its window is empty");
     ///
     /// drop(manager);
@@ -230,7 +230,7 @@ impl SubscribeOptions {
     ///
     /// # Panics
     /// [`subscribe_with`] panics if `other` is of another manager; and
-    /// [`subscribe_map_with`] and [`subscribe_where_with`] do, whatever it is: they do not wait for
+    /// [`subscribe_filter_map_with`] and [`subscribe_filter_with`] do, whatever it is: they do not wait for
     /// others.
     ///
     /// # Examples
@@ -255,8 +255,8 @@ impl SubscribeOptions {
     ///
     /// [`subscribe_after`]: crate::EventManager::subscribe_after
     /// [`subscribe_with`]: crate::EventManager::subscribe_with
-    /// [`subscribe_map_with`]: crate::EventManager::subscribe_map_with
-    /// [`subscribe_where_with`]: crate::EventManager::subscribe_where_with
+    /// [`subscribe_filter_map_with`]: crate::EventManager::subscribe_filter_map_with
+    /// [`subscribe_filter_with`]: crate::EventManager::subscribe_filter_with
     pub fn after(mut self, other: SubscriberId) -> Self {
         if !self.after.contains(&other) {
             self.after.push(other);

@@ -169,7 +169,7 @@ impl<E> Subscription<E> {
 
     /// How many events wait to be read, [replayed](SubscribeOptions::replay) ones among them.
     #[must_use]
-    pub fn pending(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.backlog().0
     }
 
@@ -393,7 +393,7 @@ impl<E> fmt::Debug for Subscription<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subscription")
             .field("id", &self.id())
-            .field("pending", &self.pending())
+            .field("pending", &self.len())
             .field("end_reason", &self.end_reason())
             .finish_non_exhaustive()
     }

@@ -9,7 +9,7 @@
 //! | [`assert_next!`]`(events)` | yields an item | the item |
 //! | `assert_next!(events, expected)` | yields one that `== expected` | the item |
 //! | `assert_next!(events, matches Pattern if guard => value)` | yields one that matches; guard and value may be left out | `value`, or `()` |
-//! | [`assert_pending!`]`(events)` | yields nothing, and has not ended | `()` |
+//! | [`assert_no_event!`]`(events)` | yields nothing, and has not ended | `()` |
 //! | [`assert_ended!`]`(events)` | ends | `()` |
 //!
 //! Each is an [`Assertion`], a future, which says how long it waits: `.await` for 100 ms as
@@ -20,7 +20,7 @@
 //! ```
 //! use genevent::EventManager;
 //! use genevent::kv::{Registry, RegistryEvent};
-//! use genevent::test_util::{assert_ended, assert_next, assert_pending};
+//! use genevent::test_util::{assert_ended, assert_next, assert_no_event};
 //!
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
 //! # async fn main() {
@@ -34,7 +34,7 @@
 //!     matches RegistryEvent::Created { name, bucket } if *name == *"shopping" => bucket
 //! );
 //! assert_eq!(told.await, shopping);
-//! assert_pending!(events).await; // on a paused clock: when all other tasks have nothing to do
+//! assert_no_event!(events).await; // on a paused clock: when all other tasks have nothing to do
 //!
 //! shopping.stop();
 //! assert_next!(events, matches RegistryEvent::Exited { .. }).await;
@@ -62,7 +62,7 @@
 //! # Clocks and runtimes
 //! Inside of a tokio runtime, time is tokio's (feature `rt`). On a
 //! [paused clock](https://docs.rs/tokio/latest/tokio/time/fn.pause.html) no real time passes: it
-//! moves on when no task has anything left to do, so `assert_pending!(events).await` says just
+//! moves on when no task has anything left to do, so `assert_no_event!(events).await` says just
 //! that, and moves the clock on by 100 ms. Elsewhere, under any other executor or without feature
 //! `rt`, it is the system's clock: while an assertion waits, a thread of its own keeps its time.
 //!
@@ -71,7 +71,7 @@
 //!
 //! # What asking does
 //! An assertion polls the stream. So it finishes with the event that was yielded before, as
-//! anyone does who comes back for the next; also [`assert_pending!`], which takes nothing else. It
+//! anyone does who comes back for the next; also [`assert_no_event!`], which takes nothing else. It
 //! polls no more once the stream has yielded something or ended.
 
 mod assertion;
@@ -82,7 +82,7 @@ mod shown;
 mod timer;
 
 #[doc(inline)]
-pub use crate::{assert_ended, assert_next, assert_pending};
+pub use crate::{assert_ended, assert_next, assert_no_event};
 pub use assertion::{Assertion, Check};
 pub use probe::{Probe, WaitFor};
 

@@ -68,8 +68,8 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 
 /// Runs the consumer as far as it goes, and lets a little time pass.
 async fn run(consumer: &mut task::Spawn<Consumer>) {
-    let mut go_on = true;
-    while go_on {
+    let mut continue_on_error = true;
+    while continue_on_error {
         if consumer.poll().is_ready() {
             // Like a task that has ended: it is dropped.
             *consumer = task::spawn(Box::pin(pending()));
@@ -77,7 +77,7 @@ async fn run(consumer: &mut task::Spawn<Consumer>) {
         }
         // Also lets the tasks run that it has spawned.
         advance(10 * MILLISECOND).await;
-        go_on = consumer.is_woken();
+        continue_on_error = consumer.is_woken();
     }
 }
 

@@ -13,7 +13,7 @@ use genevent::ext::{FilterAcked, ReadyBatches};
 use genevent::future::{
     AckNotify, Closed, Flush, Notify, Reserve, Stop, SyncNotify, WaitForSubscribers,
 };
-use genevent::test_util::{Assertion, Probe, WaitFor, assert_ended, assert_next, assert_pending};
+use genevent::test_util::{Assertion, Probe, WaitFor, assert_ended, assert_next, assert_no_event};
 use genevent::{
     Ack, Batch, Deliveries, Delivery, DisconnectCause, EndReason, EventManager,
     EventManagerBuilder, EventSink, Filtered, FilteredDeliveries, FilteredWithMissed, Overflow,
@@ -226,7 +226,7 @@ mod rt {
     use std::future::Ready;
 
     use genevent::error::{DeadlineError, NotStored, Unanswered};
-    use genevent::ext::{Batches, ForEachAcked, GoOn, TryForEachAcked};
+    use genevent::ext::{Batches, ContinueOnError, ForEachAcked, TryForEachAcked};
     use genevent::future::Within;
 
     use super::{AckNotify, Batch, Cloned, Deliveries, Event, Flush, Receipt, Stop, SyncNotify};
@@ -268,7 +268,7 @@ mod rt {
     fn the_operators_that_work_may_be_sent() {
         shared::<ForEachAcked<Deliveries<Event>, Done, Work<Done>>>();
         shared::<TryForEachAcked<Deliveries<Event>, Tried, Work<Tried>, String>>();
-        shared::<GoOn<Deliveries<Event>, Tried, Work<Tried>, fn(String)>>();
+        shared::<ContinueOnError<Deliveries<Event>, Tried, Work<Tried>, fn(String)>>();
         shared::<Batches<Deliveries<Event>, Event>>();
         stream::<Batches<Deliveries<Cloned>, Cloned>, Batch<Cloned>>();
         future::<ForEachAcked<Deliveries<Cloned>, Done, OfCloned<Done>>, ()>();
@@ -276,7 +276,7 @@ mod rt {
             TryForEachAcked<Deliveries<Cloned>, Tried, OfCloned<Tried>, String>,
             Result<(), String>,
         >();
-        future::<GoOn<Deliveries<Cloned>, Tried, OfCloned<Tried>, fn(String)>, ()>();
+        future::<ContinueOnError<Deliveries<Cloned>, Tried, OfCloned<Tried>, fn(String)>, ()>();
     }
 }
 
@@ -423,7 +423,7 @@ fn assertions_and_probes_go_anywhere() {
     let _ = |mut reader: Subscription<Cloned>, probe: Probe<Event>| {
         may_be_sent(&assert_next!(reader));
         may_be_sent(&assert_next!(reader, matches Cloned(_)));
-        may_be_sent(&assert_pending!(reader));
+        may_be_sent(&assert_no_event!(reader));
         may_be_sent(&assert_ended!(reader));
         may_be_sent(&probe.wait_for(1));
     };

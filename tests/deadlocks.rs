@@ -62,8 +62,8 @@ async fn sync_notify_from_the_loop_that_reads_waits_for_itself() {
             rounds += 1;
             let error = manager.sync_notify("shipped").within(SECOND).await;
             let error = error.unwrap_err();
-            assert_own(error.pending(), line);
-            assert_eq!(error.pending()[0].id(), orders.id());
+            assert_own(error.waiting_for(), line);
+            assert_eq!(error.waiting_for()[0].id(), orders.id());
             assert_names(&error, line);
             assert!(hangs(manager.sync_notify("billed")).await);
             manager.close();
@@ -104,7 +104,7 @@ async fn sync_notify_from_then_waits_for_itself() {
     manager.try_notify(1).unwrap();
     let mut shipped = std::pin::pin!(shipped);
     let error = shipped.next().await.unwrap().unwrap();
-    assert_own(error.pending(), line);
+    assert_own(error.waiting_for(), line);
     assert_names(&error, line);
     assert!(
         shipped.next().await.unwrap().is_none(),
@@ -119,7 +119,7 @@ async fn ack_notify_from_the_loop_that_reads_waits_for_itself_too() {
     manager.try_notify("order").unwrap();
     assert_eq!(orders.next().await, Some("order"));
     let error = manager.ack_notify("shipped").within(SECOND).await;
-    assert_own(error.unwrap_err().pending(), line);
+    assert_own(error.unwrap_err().waiting_for(), line);
     assert!(hangs(manager.ack_notify("billed")).await);
 }
 
@@ -131,9 +131,9 @@ async fn flush_and_stop_from_the_loop_that_reads_wait_for_the_event_in_hand() {
     assert_eq!(orders.next().await, Some("order"));
     assert!(hangs(manager.flush()).await);
     let error = manager.flush().within(SECOND).await.unwrap_err();
-    assert_own(error.pending(), line);
+    assert_own(error.waiting_for(), line);
     let error = manager.stop().within(SECOND).await.unwrap_err();
-    assert_own(error.pending(), line);
+    assert_own(error.waiting_for(), line);
     assert_names(&error, line);
     // The way out for these: finish with the event first.
     orders.ack();
@@ -151,8 +151,8 @@ async fn flush_while_holding_a_delivery_waits_for_itself() {
     let job = jobs.next().await.unwrap();
     assert!(hangs(manager.flush()).await);
     let error = manager.flush().within(SECOND).await.unwrap_err();
-    assert_own(error.pending(), line);
-    assert_eq!(error.pending()[0].unacked(), 1);
+    assert_own(error.waiting_for(), line);
+    assert_eq!(error.waiting_for()[0].unacked(), 1);
     assert_names(&error, line);
     job.ack();
     assert!(!hangs(manager.flush()).await);
@@ -173,9 +173,9 @@ async fn sync_notify_while_holding_the_only_delivery_allowed_waits_for_itself() 
         async move {
             if *job == 1 {
                 let error = manager.sync_notify(2).within(SECOND).await.unwrap_err();
-                assert_own(error.pending(), line);
-                let own = &error.pending()[0];
-                assert_eq!((own.pending(), own.unacked()), (1, 1));
+                assert_own(error.waiting_for(), line);
+                let own = &error.waiting_for()[0];
+                assert_eq!((own.unread(), own.unacked()), (1, 1));
                 assert_names(&error, line);
                 manager.close();
             }
@@ -193,8 +193,8 @@ async fn chunks_over_too_few_events_wait_for_more() {
     let publish = async {
         manager.notify(1).await.unwrap();
         let error = manager.sync_notify(2).within(SECOND).await.unwrap_err();
-        assert_own(error.pending(), line);
-        assert_eq!(error.pending()[0].unacked(), 2, "both are in the chunk");
+        assert_own(error.waiting_for(), line);
+        assert_eq!(error.waiting_for()[0].unacked(), 2, "both are in the chunk");
         assert_names(&error, line);
     };
     tokio::select! {
@@ -230,7 +230,7 @@ async fn zip_of_a_stage_with_the_one_before_waits_for_itself_and_ack_breaks_it()
         assert!(hangs(both.next()).await);
         // The stage cannot be named, as it is not late: the one before it is.
         let error = manager.flush().within(SECOND).await.unwrap_err();
-        assert_own(&error.pending()[..1], line);
+        assert_own(&error.waiting_for()[..1], line);
     }
     let mut second = manager.subscribe_after(&first);
     manager.try_notify("shipped").unwrap();
@@ -253,7 +253,7 @@ async fn notify_waits_for_room_that_only_its_own_task_can_make() {
     assert!(hangs(manager.notify("billed")).await);
     let error = manager.sync_notify("billed").within(SECOND).await;
     let error = error.unwrap_err();
-    assert_own(error.pending(), line);
+    assert_own(error.waiting_for(), line);
     assert_names(&error, line);
     assert_eq!(error.into_event(), Some("billed"), "it was not stored");
     assert_eq!(orders.next().await, Some("shipped"));
@@ -296,15 +296,15 @@ async fn a_subscription_that_nobody_reads_holds_everybody() {
     });
 
     let error = manager.sync_notify(1).within(SECOND).await.unwrap_err();
-    assert_own(error.pending(), line);
-    assert_eq!(error.pending()[0].pending(), 1, "unread");
+    assert_own(error.waiting_for(), line);
+    assert_eq!(error.waiting_for()[0].unread(), 1, "unread");
     assert_names(&error, line);
     manager.notify(2).await.unwrap();
     assert!(hangs(manager.notify(3)).await);
     let error = manager.ack_notify(3).within(SECOND).await.unwrap_err();
-    assert_own(error.pending(), line);
+    assert_own(error.waiting_for(), line);
     // The way out, for whoever owns the manager.
-    assert!(manager.disconnect(error.pending()[0].id()));
+    assert!(manager.disconnect(error.waiting_for()[0].id()));
     assert!(!hangs(manager.sync_notify(3)).await);
     drop(manager);
     assert_eq!(working.await.unwrap(), 3);
@@ -432,7 +432,7 @@ async fn handlers_of_two_managers_that_wait_for_each_other_are_broken_by_a_limit
                 None => drop(other.sync_notify(2).await),
                 Some(limit) => {
                     let error = other.sync_notify(2).within(limit).await.unwrap_err();
-                    assert_eq!(error.pending()[0].name(), Some("doing"));
+                    assert_eq!(error.waiting_for()[0].name(), Some("doing"));
                 }
             }
         });

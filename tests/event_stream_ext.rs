@@ -137,7 +137,7 @@ fn operators_can_be_put_together() {
                 sum.set(sum.get() + n);
                 ready(if n == 3 { Err(n) } else { Ok(()) })
             })
-            .go_on(|_| {}),
+            .continue_on_error(|_| {}),
     );
     let [mut one, mut two, mut three, mut four] = sync_notify_all(&manager, [1, 2, 3, 4]);
     assert_pending!(work.poll());
@@ -177,8 +177,13 @@ fn the_operators_can_be_formatted_whatever_the_event_is() {
         "TryForEachAcked { under_way: 0, failed: false, .. }"
     );
     assert_eq!(
-        format!("{:?}", all().try_for_each_acked(1, fallible).go_on(drop)),
-        "GoOn { under_way: 0, .. }"
+        format!(
+            "{:?}",
+            all()
+                .try_for_each_acked(1, fallible)
+                .continue_on_error(drop)
+        ),
+        "ContinueOnError { under_way: 0, .. }"
     );
     assert!(format!("{:?}", all().ready_batches(1)).starts_with("ReadyBatches { stream: "));
     assert!(format!("{:?}", all().batches(1, std::time::Duration::ZERO)).contains("gathered: 0"));

@@ -70,7 +70,7 @@ async fn read_full_rings() {
         tokio::spawn(produce(manager.clone(), name, Arc::clone(&in_line)));
     }
     for round in 0..=ROUNDS {
-        while in_line.load(Ordering::SeqCst) < PRODUCERS || reader.pending() < CAPACITY {
+        while in_line.load(Ordering::SeqCst) < PRODUCERS || reader.len() < CAPACITY {
             yield_now().await;
         }
         let ring: Vec<_> = (&mut reader).take(CAPACITY).collect().await;
@@ -258,7 +258,7 @@ async fn in_one_turn(mut stream: impl Stream<Item = usize> + Unpin) -> usize {
 async fn a_stream_takes_some_two_thousand_events_in_one_turn_filtered_or_not() {
     let manager = EventManager::new(BACKLOG);
     let plain = manager.subscribe();
-    let filtered = manager.subscribe_where(|_| true);
+    let filtered = manager.subscribe_filter(|_| true);
     publish_backlog(&manager);
     for taken in [in_one_turn(plain).await, in_one_turn(filtered).await] {
         assert!((1_900..=2_400).contains(&taken), "{taken}");

@@ -19,7 +19,7 @@ const fn secs(seconds: u64) -> Duration {
 fn with(overflow: Overflow) -> (EventManager<u32>, Filtered<u32>) {
     let manager = EventManager::new(10);
     let options = SubscribeOptions::new().window(2).overflow(overflow);
-    let reader = manager.subscribe_where_with(options, |n| n % 2 == 0);
+    let reader = manager.subscribe_filter_with(options, |n| n % 2 == 0);
     (manager, reader)
 }
 
@@ -43,7 +43,7 @@ async fn a_publisher_of_what_it_wants_waits_and_the_error_names_it() {
     let Err(DeadlineError::NotStored(late)) = late else {
         panic!("there was no room");
     };
-    assert_eq!(late.pending()[0].id(), reader.id());
+    assert_eq!(late.waiting_for()[0].id(), reader.id());
     let mut waiting = manager.notify(8);
     assert!((&mut waiting).now_or_never().is_none());
     assert_eq!(read(&mut reader), Some(2));
@@ -62,7 +62,7 @@ fn drop_oldest_loses_what_it_wanted_and_says_where() {
     for n in 3..=9 {
         manager.try_notify(n).unwrap();
     }
-    assert_eq!((reader.missed(), reader.pending()), (2, 2));
+    assert_eq!((reader.missed(), reader.len()), (2, 2));
     assert_eq!(now(lost).unwrap().dropped_by(), [id]);
     assert!(manager.flush().now_or_never().is_none(), "two are unread");
     drop(manager);
@@ -135,7 +135,7 @@ async fn plain_and_filtered_ones_in_the_way_each_have_their_time() {
     let manager = EventManager::new(1);
     let at_most = |seconds| Overflow::WaitAtMost(secs(seconds));
     let plain = manager.subscribe_with(at_most(2));
-    let filtered = manager.subscribe_where_with(at_most(4), |_: &u32| true);
+    let filtered = manager.subscribe_filter_with(at_most(4), |_: &u32| true);
     manager.try_notify(1).unwrap();
     let start = Instant::now();
     assert_eq!(manager.notify(2).await, Ok(0));

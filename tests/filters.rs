@@ -1,4 +1,4 @@
-//! `subscribe_map` and `subscribe_where`: what is not wanted costs nothing, and what is wanted comes
+//! `subscribe_filter_map` and `subscribe_filter`: what is not wanted costs nothing, and what is wanted comes
 //! in sequence, beside plain subscriptions.
 
 mod closure;

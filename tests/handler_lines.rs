@@ -48,10 +48,10 @@ async fn one_outside_stands_behind_one_inside() {
     let own = manager.clone();
     let work = async move { assert_eq!(own.notify(2).await, Ok(2)) };
     let seen = working(&manager, work.boxed()).await;
-    assert_eq!(manager.stats().waiting(), 1);
+    assert_eq!(manager.stats().waiting_publishers(), 1);
     let mut outside = task::spawn(manager.notify(3));
     assert_pending!(outside.poll());
-    assert_eq!(manager.stats().waiting(), 2);
+    assert_eq!(manager.stats().waiting_publishers(), 2);
 
     for n in 1..=2 {
         assert_eq!(read(&mut slow), Some(n));
@@ -128,7 +128,7 @@ async fn one_that_is_refused_passes_on_for_how_long_a_reader_may_be_waited_for()
     let own = manager.clone();
     let next = tokio::spawn(async move { own.notify(4).await });
     yield_now().await;
-    assert_eq!(manager.stats().waiting(), 2);
+    assert_eq!(manager.stats().waiting_publishers(), 2);
     assert!(give.send(head.into_inner()).is_ok());
     assert_eq!(refused.await, Ok(Err(NotifyError::WouldDeadlock(3))));
     sleep(second / 2).await;

@@ -146,7 +146,7 @@ fn streams_beside_a_handler_keep_the_default_of_their_manager() {
     for default in DEFAULTS {
         let manager = manager(default);
         let plain = manager.subscribe();
-        let filtered = manager.subscribe_where(|event: &u32| *event > 0);
+        let filtered = manager.subscribe_filter(|event: &u32| *event > 0);
         let stage = manager.subscribe_after(&plain);
         for info in manager.subscribers() {
             assert_eq!(info.overflow(), default, "{info}");

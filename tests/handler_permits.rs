@@ -272,7 +272,7 @@ async fn a_filter_that_has_no_room_is_waited_for_as_well() {
     let mut handler = Inside::new(2, false).await;
     let mut filtered = handler
         .manager
-        .subscribe_where_with(genevent::SubscribeOptions::new().window(2), |n| *n > 1);
+        .subscribe_filter_with(genevent::SubscribeOptions::new().window(2), |n| *n > 1);
     let permit = handler.permit();
     assert_eq!(handler.manager.try_notify(2), Ok(2));
     let manager = handler.manager.clone();

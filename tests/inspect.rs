@@ -71,7 +71,7 @@ fn infos_tell_how_far_each_has_read() {
     let _lossy = manager.subscribe_with(SubscribeOptions::from(Overflow::DropOldest).window(1));
     let look = || {
         let infos = manager.subscribers();
-        let counts = infos.iter().map(|i| (i.pending(), i.unacked(), i.missed()));
+        let counts = infos.iter().map(|i| (i.unread(), i.unacked(), i.missed()));
         <[_; 2]>::try_from(counts.collect::<Vec<_>>()).unwrap()
     };
     assert_eq!(look(), [(0, 0, 0), (0, 0, 0)]);
@@ -322,6 +322,6 @@ fn an_info_is_as_of_one_moment() {
     for n in 1..=3 {
         manager.try_notify(n).unwrap();
     }
-    assert_eq!((before.pending(), before.missed()), (0, 0));
-    assert_eq!((lossy.pending(), lossy.missed()), (1, 2));
+    assert_eq!((before.unread(), before.missed()), (0, 0));
+    assert_eq!((lossy.len(), lossy.missed()), (1, 2));
 }

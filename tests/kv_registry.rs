@@ -42,7 +42,7 @@ fn a_registry_needs_a_runtime() {
 #[tokio::test]
 #[should_panic(expected = "room for at least one event")]
 async fn a_line_without_room_is_refused() {
-    let _builder = Registry::<u8>::builder().line_capacity(0);
+    let _builder = Registry::<u8>::builder().queue_capacity(0);
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ async fn names_without_number() {
     for n in 0..MANY {
         let name = format!("{n:07}");
         while let Err(error) = registry.create(&name).await {
-            assert_eq!(error, CreateError::LineFull);
+            assert_eq!(error, CreateError::QueueFull);
             refused += 1;
             registry.flush().await;
         }
@@ -135,8 +135,8 @@ async fn any_string_is_a_name_and_none_forges_a_line_of_a_log() {
         assert_eq!(registry.lookup(&name), None);
     }
     for error in [
-        format!("{:?}", CreateError::LineFull),
-        CreateError::LineFull.to_string(),
+        format!("{:?}", CreateError::QueueFull),
+        CreateError::QueueFull.to_string(),
     ] {
         assert!(!error.contains(char::is_control));
     }

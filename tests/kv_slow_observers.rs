@@ -109,7 +109,7 @@ async fn each_has_its_own_time_and_who_has_none_is_waited_for() {
         advance(passed).await;
         let_others_run().await;
         assert_eq!(members(), left);
-        assert!(patient.pending() == 0, "the next waits for who is patient");
+        assert!(patient.len() == 0, "the next waits for who is patient");
     }
     patient.ack();
     assert_eq!(patient.next().await.unwrap().name(), "b");
@@ -149,7 +149,7 @@ async fn beside_one_that_will_never_answer_the_others_are_still_waited_for() {
     stuck.next().await.unwrap();
     patient.next().await.unwrap();
     tokio::time::sleep(LIMIT * 3).await;
-    assert_eq!(patient.pending(), 0);
+    assert_eq!(patient.len(), 0);
 
     let start = Instant::now();
     assert_eq!(patient.next().await.unwrap().name(), "b");

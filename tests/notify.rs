@@ -74,9 +74,9 @@ fn publishing_futures_are_lazy() {
         manager.ack_notify('b'),
         manager.sync_notify('c'),
     );
-    assert_eq!(reader.pending(), 0);
+    assert_eq!(reader.len(), 0);
     drop(unpolled);
-    assert_eq!(reader.pending(), 0);
+    assert_eq!(reader.len(), 0);
     drop(reader);
     assert_eq!(now(manager.sync_notify('d')).unwrap().seq(), 1);
 }
@@ -88,7 +88,7 @@ fn notify_does_not_wait_for_anybody_to_read() {
     let reader = manager.subscribe();
     assert_eq!(now(manager.notify('a')), Ok(1));
     assert_eq!(now(manager.notify('b')), Ok(1));
-    assert_eq!(reader.pending(), 2);
+    assert_eq!(reader.len(), 2);
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn notify_waits_until_the_event_has_room() {
     now(manager.notify('a')).unwrap();
     let mut publish = task::spawn(manager.notify('b'));
     assert_pending!(publish.poll());
-    assert_eq!(reader.pending(), 1, "it is not stored beyond the capacity");
+    assert_eq!(reader.len(), 1, "it is not stored beyond the capacity");
 
     assert_eq!(read(&mut reader), Some('a'));
     assert!(publish.is_woken(), "room is told of at once");
@@ -162,7 +162,7 @@ fn try_notify_is_full_while_others_wait_in_line_even_if_there_is_room() {
     assert_pending!(earlier.poll());
 
     assert_eq!(read(&mut reader), Some(1));
-    assert_eq!(reader.pending(), 0, "there is room");
+    assert_eq!(reader.len(), 0, "there is room");
     assert_eq!(manager.try_notify(3), Err(TryNotifyError::Full(3)));
     assert_ready_eq!(earlier.poll(), Ok(1));
     assert_eq!(read(&mut reader), Some(2));
@@ -180,7 +180,7 @@ fn a_flood_behind_a_busy_reader_waits_and_is_not_lost() {
         std::task::Poll::Pending => None,
     });
     assert_eq!(stored.count(), 4);
-    assert_eq!(reader.pending(), 4);
+    assert_eq!(reader.len(), 4);
 
     for n in 0..100 {
         assert_eq!(read(&mut reader), Some(n));
@@ -199,7 +199,7 @@ fn publishing_asks_nothing_of_the_event() {
     manager.try_notify(Plain).unwrap();
     now(manager.notify(Plain)).unwrap();
     let Plain = manager.try_notify(Plain).unwrap_err().into_event();
-    assert_eq!(reader.pending(), 2);
+    assert_eq!(reader.len(), 2);
     drop(reader);
     assert!(now(manager.ack_notify(Plain)).unwrap().is_unheard());
     assert!(now(manager.sync_notify(Plain)).unwrap().is_unheard());

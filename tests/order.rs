@@ -24,7 +24,7 @@ fn events_are_numbered_from_one_without_gaps() {
         assert_pending!(received.poll());
         now(manager.notify('c')).unwrap();
         manager.try_notify('d').unwrap();
-        while reader.pending() > 0 {
+        while reader.len() > 0 {
             read(&mut reader);
         }
         assert_eq!(assert_ready_ok!(done.poll()).seq(), 4 * round + 1);
@@ -259,10 +259,10 @@ fn a_publisher_that_is_not_the_head_gets_nothing_by_polling() {
     assert_pending!(eager.poll());
     read(&mut reader);
     assert_pending!(eager.poll());
-    assert_eq!(reader.pending(), 0);
+    assert_eq!(reader.len(), 0);
     let mut newcomer = task::spawn(manager.sync_notify(3));
     assert_pending!(newcomer.poll());
-    assert_eq!(reader.pending(), 0);
+    assert_eq!(reader.len(), 0);
     assert_ready_eq!(head.poll(), Ok(1));
     assert_next!(reader, 1).now();
 }
@@ -274,9 +274,9 @@ fn the_event_is_stored_when_its_future_is_next_polled_not_before() {
     assert_pending!(publish.poll());
     read(&mut reader);
     assert!(publish.is_woken());
-    assert_eq!(reader.pending(), 0);
+    assert_eq!(reader.len(), 0);
     assert_ready_eq!(publish.poll(), Ok(1));
-    assert_eq!(reader.pending(), 1);
+    assert_eq!(reader.len(), 1);
 }
 
 #[test]
@@ -330,7 +330,7 @@ fn a_publisher_cancelled_in_the_middle_leaves_the_others_in_their_order() {
         read(&mut reader);
         assert!(publish.is_woken());
         assert_ready_eq!(publish.poll(), Ok(1));
-        assert_eq!(reader.pending(), 1, "{n}");
+        assert_eq!(reader.len(), 1, "{n}");
     }
     assert_next!(reader, 5).now();
 }

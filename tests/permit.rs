@@ -30,7 +30,7 @@ fn a_permit_holds_a_place_in_every_window_that_makes_publishers_wait() {
     let permits = [(); 3].map(|()| reserve(&manager));
     manager.try_notify(1).unwrap();
     assert_eq!(manager.try_notify(2), Err(TryNotifyError::Full(2)));
-    assert_eq!((wide.pending(), manager.subscribers()[0].pending()), (1, 1));
+    assert_eq!((wide.len(), manager.subscribers()[0].unread()), (1, 1));
     drop(permits);
 
     let narrow = manager.subscribe_with(window(1));
@@ -64,7 +64,7 @@ fn whoever_subscribes_while_a_permit_is_out_gets_its_event() {
     for (n, permit) in permits.into_iter().enumerate() {
         assert_eq!(permit.notify(n), 1);
     }
-    assert_eq!(late.pending(), 3, "more than its window");
+    assert_eq!(late.len(), 3, "more than its window");
     for n in 0..3 {
         assert_pending!(waiting.poll());
         assert_next!(late, n).now();
@@ -227,7 +227,7 @@ fn a_permit_that_nobody_took_out_of_its_future_gives_its_room_back() {
     }
     assert!(waiting.is_woken());
     assert_ready!(waiting.poll()).unwrap();
-    assert_eq!(reader.pending(), 1);
+    assert_eq!(reader.len(), 1);
 }
 
 // ---- The end ------------------------------------------------------------------------------------
@@ -343,5 +343,5 @@ fn permits_hold_up_nobody_where_no_subscriber_makes_publishers_wait() {
     let lossy = manager.subscribe_with(Overflow::DropOldest);
     assert_eq!(manager.try_notify(2), Ok(1));
     permit.notify(3);
-    assert_eq!((lossy.pending(), lossy.missed()), (1, 1));
+    assert_eq!((lossy.len(), lossy.missed()), (1, 1));
 }

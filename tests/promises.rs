@@ -15,6 +15,8 @@ mod ack_notify;
 mod acks_through_combinators;
 mod auto_traits;
 #[cfg(feature = "rt")]
+mod blocking;
+#[cfg(feature = "rt")]
 mod cancel_safety;
 mod closing;
 #[cfg(feature = "rt")]
@@ -70,8 +72,6 @@ mod handler_told;
 mod handler_turns;
 #[cfg(feature = "rt")]
 mod handler_ways;
-#[cfg(feature = "rt")]
-mod in_the_way;
 mod inspect;
 #[cfg(feature = "rt")]
 mod kv_bounds;

@@ -14,7 +14,7 @@ fn named(name: &str) -> SubscribeOptions {
 /// For how long publishers have waited for each subscriber.
 fn holding<E: Send + Sync + 'static>(manager: &EventManager<E>) -> Vec<Option<Duration>> {
     let infos = manager.subscribers();
-    infos.iter().map(SubscriberInfo::holding).collect()
+    infos.iter().map(SubscriberInfo::blocking_for).collect()
 }
 
 // ---- For how long -------------------------------------------------------------------------------
@@ -143,7 +143,7 @@ mod in_time {
     #[tokio::test(start_paused = true)]
     async fn a_filtered_one_is_to_blame_for_what_it_wants_and_has_not_read_and_not_for_permits() {
         let manager = EventManager::<u8>::new(1);
-        let odd = manager.subscribe_where(|n| n % 2 == 1);
+        let odd = manager.subscribe_filter(|n| n % 2 == 1);
         let permit = now(manager.reserve()).unwrap();
         let mut waits = task::spawn(manager.notify(3));
         assert_pending!(waits.poll());
@@ -251,7 +251,7 @@ mod in_time {
         manager.try_notify(1).unwrap();
         while manager.stats().subscribers()[1..]
             .iter()
-            .any(|info| info.pending() + info.unacked() > 0)
+            .any(|info| info.unread() + info.unacked() > 0)
         {
             tokio::task::yield_now().await;
         }
@@ -291,7 +291,7 @@ fn stats_count_what_was_published_whoever_heard_it() {
     let stats = manager.stats();
     assert_eq!((stats.published(), stats.capacity()), (2, 4));
     assert_eq!((stats.name(), stats.is_closed()), (None, false));
-    assert_eq!(stats.subscribers()[0].pending(), 1);
+    assert_eq!(stats.subscribers()[0].unread(), 1);
     manager.close();
     assert!(manager.stats().is_closed());
     assert!(!stats.is_closed(), "a plain value, as of its moment");
@@ -311,17 +311,23 @@ fn stats_tell_who_stands_in_line_and_what_is_promised() {
     assert_pending!(one.poll());
     assert_pending!(two.poll());
     let stats = manager.stats();
-    assert_eq!((stats.waiting(), stats.permits()), (2, 1));
-    assert_eq!(stats.in_the_way().count(), 1);
-    assert!(!stats.is_head_called());
+    assert_eq!((stats.waiting_publishers(), stats.permits()), (2, 1));
+    assert_eq!(stats.blocking().count(), 1);
+    assert!(!stats.is_front_notified());
 
     drop(permit);
     let stats = manager.stats();
-    assert_eq!((stats.waiting(), stats.permits()), (2, 0));
-    assert_eq!(stats.in_the_way().count(), 0);
-    assert!(stats.is_head_called(), "there is room, and it is its turn");
+    assert_eq!((stats.waiting_publishers(), stats.permits()), (2, 0));
+    assert_eq!(stats.blocking().count(), 0);
+    assert!(
+        stats.is_front_notified(),
+        "there is room, and it is its turn"
+    );
     assert_ready!(one.poll()).unwrap();
-    assert!(!manager.stats().is_head_called(), "the ring is full again");
+    assert!(
+        !manager.stats().is_front_notified(),
+        "the ring is full again"
+    );
     drop(reader);
 }
 
@@ -337,7 +343,7 @@ fn who_leaves_the_line_is_not_counted_in_it_any_more() {
     // From the middle, and each time its head.
     for (gone, left) in [(4, 9), (0, 8), (0, 7), (0, 6), (0, 5)] {
         drop(publishers.remove(gone));
-        assert_eq!(manager.stats().waiting(), left);
+        assert_eq!(manager.stats().waiting_publishers(), left);
     }
     drop(reader);
 }
@@ -405,14 +411,14 @@ fn thousands_of_subscribers_are_all_seen_and_all_drawn() {
     let manager = EventManager::<u8>::new(1);
     let readers: Vec<_> = (0..MANY / 2).map(|_| manager.subscribe()).collect();
     let filtered: Vec<_> = (0..MANY / 2)
-        .map(|_| manager.subscribe_where(|n| *n == 1))
+        .map(|_| manager.subscribe_filter(|n| *n == 1))
         .collect();
     manager.try_notify(1).unwrap();
     let mut waits = task::spawn(manager.notify(1));
     assert_pending!(waits.poll());
     let stats = manager.stats();
     assert_eq!(stats.subscribers().len(), MANY);
-    assert_eq!(stats.in_the_way().count(), MANY);
+    assert_eq!(stats.blocking().count(), MANY);
     // The first line, who waits, how many there are, and each of them.
     assert_eq!(stats.to_string().lines().count(), 3 + MANY);
     let drawing = stats.to_dot();

@@ -34,7 +34,7 @@ fn subscriptions_say_who_they_are_and_what_they_have_to_read() {
     let reader = reader.with_missed();
     shows(&reader, &format!("WithMissed {{ subscription: {text} }}"));
 
-    let filtered = manager.subscribe_where(|_| true);
+    let filtered = manager.subscribe_filter(|_| true);
     let id = filtered.id();
     let text = format!("Filtered {{ id: {id:?}, pending: 0, end_reason: None, .. }}");
     shows(&filtered, &text);
@@ -61,7 +61,7 @@ fn what_is_known_of_a_subscriber_says_who_it_is() {
 fn deliveries_say_which_event_they_are_for_and_how_many_are_out() {
     let manager = EventManager::<Opaque>::new(4);
     let mut deliveries = manager.subscribe().deliveries();
-    let mut filtered = manager.subscribe_where(|_| true).deliveries();
+    let mut filtered = manager.subscribe_filter(|_| true).deliveries();
     now(manager.notify(Opaque)).unwrap();
     let delivery = read(&mut deliveries).unwrap();
     shows(&delivery, "Delivery { seq: 1, .. }");
@@ -235,7 +235,7 @@ mod with_tokio {
 
     #[tokio::test]
     async fn a_registry_says_how_it_will_be_built() {
-        let builder = Registry::<Opaque>::builder().line_capacity(9);
-        shows(&builder, "RegistryBuilder { line_capacity: 9 }");
+        let builder = Registry::<Opaque>::builder().queue_capacity(9);
+        shows(&builder, "RegistryBuilder { queue_capacity: 9 }");
     }
 }

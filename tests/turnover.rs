@@ -51,7 +51,7 @@ fn filters_that_take_the_place_of_one_another_leave_nothing_behind() {
         let alive = Arc::new(());
         turn_over(there, || {
             let own = Arc::clone(&alive);
-            manager.subscribe_map(move |n: &u8| Some((*n, Arc::clone(&own))))
+            manager.subscribe_filter_map(move |n: &u8| Some((*n, Arc::clone(&own))))
         });
         assert_eq!(manager.try_notify(1), Ok(0));
         assert_eq!(Arc::strong_count(&alive), 1);
@@ -65,7 +65,7 @@ fn what_a_slow_reader_kept_beyond_what_is_retained_goes_when_newer_events_come()
     let mut slow = manager.subscribe();
     let publish = |n| (0..n).for_each(|_| drop(manager.try_notify(Arc::clone(&alive))));
     publish(300);
-    assert_eq!(slow.pending(), 300);
+    assert_eq!(slow.len(), 300);
     drop(read(&mut slow));
     drop(slow);
     for _ in 0..1_000 {
@@ -111,6 +111,6 @@ fn a_stream_of_deliveries_that_is_dropped_while_it_waits_for_one_is_not_woken() 
     let options = || SubscribeOptions::new().max_unacked(1);
     let plain = manager.subscribe_with(options());
     dropped_while_it_waits(&manager, plain.deliveries());
-    let filtered = manager.subscribe_where_with(options(), |_| true);
+    let filtered = manager.subscribe_filter_with(options(), |_| true);
     dropped_while_it_waits(&manager, filtered.deliveries());
 }

@@ -117,7 +117,7 @@ async fn flush_and_stop_say_so_and_do_nothing() {
             .await
             .unwrap_err();
         assert!(error.would_deadlock());
-        assert_eq!(error.pending()[0].name(), Some("inside"));
+        assert_eq!(error.waiting_for()[0].name(), Some("inside"));
         let error = manager
             .stop()
             .within(Duration::from_secs(1))
@@ -214,12 +214,12 @@ async fn what_is_refused_leaves_no_filter_in_the_way_of_others() {
         let error = manager.reserve().await.unwrap_err();
         assert_eq!(error, ReserveError::WouldDeadlock);
     });
-    let even = manager.subscribe_where(|n| n % 2 == 0);
+    let even = manager.subscribe_filter(|n| n % 2 == 0);
     let handler = manager.add_handler("inside", handler).unwrap();
     assert!(manager.sync_notify(1).await.unwrap().all_acked());
     handler.call(|_| ()).await.unwrap();
     assert_eq!(manager.try_notify(3), Ok(1), "the filter does not want it");
-    assert_eq!(even.pending(), 1);
+    assert_eq!(even.len(), 1);
 }
 
 #[tokio::test]
@@ -374,7 +374,7 @@ async fn an_answer_that_is_awaited_inside_after_the_event_was_stored_outside_nee
         async move {
             let hour = Duration::from_secs(3_600);
             let late = manager.sync_notify(2).within(hour).await.unwrap_err();
-            assert_eq!(late.pending()[0].name(), Some("inside"));
+            assert_eq!(late.waiting_for()[0].name(), Some("inside"));
             matches!(late, DeadlineError::Unanswered(_))
         }
         .boxed()
@@ -412,7 +412,7 @@ async fn a_task_that_it_spawns_is_not_found_out_and_a_deadline_covers_it() {
         let task = tokio::spawn(async move {
             let second = Duration::from_secs(1);
             let late = manager.sync_notify(2).within(second).await.unwrap_err();
-            assert_eq!(late.pending()[0].name(), Some("inside"));
+            assert_eq!(late.waiting_for()[0].name(), Some("inside"));
         });
         task.await.unwrap();
     })

@@ -223,7 +223,7 @@ impl<W: AsyncWrite + Unpin> Client<W> {
             return Ok(());
         };
         // No more than what waits by now, and one line about a loss: others may never stop.
-        for _ in 0..=news.get_ref().pending() {
+        for _ in 0..=news.get_ref().len() {
             // Not by tokio's budget, which may say that nothing is there when something is.
             let next = unconstrained(news.next()).now_or_never();
             let Some(Some(received)) = next else { break };

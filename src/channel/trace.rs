@@ -185,9 +185,9 @@ mod events {
                     WARN,
                     &info.place,
                     at = %info.created_at(),
-                    unread = info.pending(),
+                    unread = info.unread(),
                     window = info.window(),
-                    held = ?info.holding().unwrap_or_default(),
+                    held = ?info.blocking_for().unwrap_or_default(),
                     waiting,
                     "a subscriber holds publishers up"
                 ),

@@ -23,7 +23,7 @@ use crate::receipt::Receipt;
 ///
 /// let late = manager.sync_notify("first").within(second).await.unwrap_err();
 /// assert!(matches!(late, DeadlineError::Unanswered(_)), "delivered, not answered");
-/// assert_eq!(late.pending()[0].id(), stuck.id());
+/// assert_eq!(late.waiting_for()[0].id(), stuck.id());
 /// assert!(late.to_string().starts_with("not answered in time by #1 \"stuck\" from "));
 ///
 /// let late = manager.sync_notify("second").within(second).await.unwrap_err();
@@ -58,7 +58,7 @@ impl<E> NotStored<E> {
     /// The subscribers that have no room. Empty if there are none: it stood behind other
     /// publishers, or permits hold all the room.
     #[must_use]
-    pub fn pending(&self) -> &[SubscriberInfo] {
+    pub fn waiting_for(&self) -> &[SubscriberInfo] {
         &self.pending
     }
 
@@ -95,7 +95,7 @@ impl Unanswered {
     /// The subscribers that have yet to answer, oldest first. They may since have done so. Empty
     /// only from `stop`, if nothing but permits is waited for.
     #[must_use]
-    pub fn pending(&self) -> &[SubscriberInfo] {
+    pub fn waiting_for(&self) -> &[SubscriberInfo] {
         &self.pending
     }
 
@@ -125,11 +125,11 @@ impl Error for Unanswered {}
 impl<E> DeadlineError<E> {
     /// Whom it waited for: for room, or for an answer.
     #[must_use]
-    pub fn pending(&self) -> &[SubscriberInfo] {
+    pub fn waiting_for(&self) -> &[SubscriberInfo] {
         match self {
             Self::Closed(_) | Self::WouldDeadlock(_) => &[],
-            Self::NotStored(not_stored) => not_stored.pending(),
-            Self::Unanswered(unanswered) => unanswered.pending(),
+            Self::NotStored(not_stored) => not_stored.waiting_for(),
+            Self::Unanswered(unanswered) => unanswered.waiting_for(),
         }
     }
 

@@ -14,7 +14,7 @@ use crate::util::panic_guard::Shielded;
 
 pin_project! {
     /// Future of [`EventStreamExt::try_for_each_acked`], which stops at the first error;
-    /// [`go_on`](Self::go_on) makes it go on.
+    /// [`continue_on_error`](Self::continue_on_error) makes it go on.
     ///
     /// ```text
     ///  deliveries  ──1──2──3──4──▶               try_for_each_acked(2, f)
@@ -63,7 +63,7 @@ impl<S, Fut, F, Error> TryForEachAcked<S, Fut, F, Error> {
     /// let mut failed = Vec::new();
     /// let work = jobs
     ///     .try_for_each_acked(4, async |job| job.parse::<u8>().map(drop).map_err(|_| job))
-    ///     .go_on(|job| failed.push(job));
+    ///     .continue_on_error(|job| failed.push(job));
     ///
     /// let publish = async {
     ///     let bad = manager.sync_notify("seven").await.unwrap();
@@ -74,11 +74,14 @@ impl<S, Fut, F, Error> TryForEachAcked<S, Fut, F, Error> {
     /// assert_eq!(block_on(async { join!(publish, work).0 }), (1, 1));
     /// assert_eq!(failed, ["seven"]);
     /// ```
-    pub fn go_on<H: FnMut(Error)>(self, mut on_error: H) -> GoOn<S, Fut, F, H> {
+    pub fn continue_on_error<H: FnMut(Error)>(
+        self,
+        mut on_error: H,
+    ) -> ContinueOnError<S, Fut, F, H> {
         // It may have been polled before.
         let first = self.first.map(Shielded::into_inner);
         first.into_iter().for_each(&mut on_error);
-        GoOn {
+        ContinueOnError {
             in_flight: self.in_flight,
             on_error: Shielded::new(on_error),
         }
@@ -132,10 +135,10 @@ impl<S, Fut, F, Error> fmt::Debug for TryForEachAcked<S, Fut, F, Error> {
 }
 
 pin_project! {
-    /// Future of [`TryForEachAcked::go_on`].
+    /// Future of [`TryForEachAcked::continue_on_error`].
     ///
     /// ```text
-    ///  deliveries  ──1──2──3─────|               try_for_each_acked(2, f).go_on(on_error)
+    ///  deliveries  ──1──2──3─────|               try_for_each_acked(2, f).continue_on_error(on_error)
     ///                │  │  ┊
     ///  f(1)          ├────┤error, dropped ─▶ on_error(error)
     ///  f(2)             ├─────────┤ack
@@ -144,14 +147,14 @@ pin_project! {
     ///  ready                      ()
     /// ```
     #[must_use = "futures do nothing unless polled"]
-    pub struct GoOn<S, Fut, F, H> {
+    pub struct ContinueOnError<S, Fut, F, H> {
         #[pin]
         in_flight: InFlight<S, Fut, F>,
         on_error: Shielded<H>,
     }
 }
 
-impl<E, S, Fut, F, Error, H> Future for GoOn<S, Fut, F, H>
+impl<E, S, Fut, F, Error, H> Future for ContinueOnError<S, Fut, F, H>
 where
     S: Stream<Item = Delivery<E>>,
     F: FnMut(E) -> Fut,
@@ -175,7 +178,7 @@ where
     }
 }
 
-impl<E, S, Fut, F, Error, H> FusedFuture for GoOn<S, Fut, F, H>
+impl<E, S, Fut, F, Error, H> FusedFuture for ContinueOnError<S, Fut, F, H>
 where
     S: Stream<Item = Delivery<E>>,
     F: FnMut(E) -> Fut,
@@ -187,9 +190,9 @@ where
     }
 }
 
-impl<S, Fut, F, H> fmt::Debug for GoOn<S, Fut, F, H> {
+impl<S, Fut, F, H> fmt::Debug for ContinueOnError<S, Fut, F, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("GoOn")
+        f.debug_struct("ContinueOnError")
             .field("under_way", &self.in_flight.len())
             .finish_non_exhaustive()
     }

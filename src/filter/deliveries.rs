@@ -26,7 +26,7 @@ use crate::subscriber_id::SubscriberId;
 /// use genevent::EventManager;
 ///
 /// let manager = EventManager::new(8);
-/// let jobs = manager.subscribe_map(|n: &u32| (*n > 1).then(|| n * 10));
+/// let jobs = manager.subscribe_filter_map(|n: &u32| (*n > 1).then(|| n * 10));
 /// let jobs = jobs.deliveries();
 /// for n in 1..=3 {
 ///     manager.try_notify(n).unwrap();
@@ -77,8 +77,8 @@ impl<T> FilteredDeliveries<T> {
 impl<T: Send + 'static> FilteredDeliveries<T> {
     /// How many items wait to be read, as [`Filtered::pending`].
     #[must_use]
-    pub fn pending(&self) -> usize {
-        self.filtered.pending()
+    pub fn len(&self) -> usize {
+        self.filtered.len()
     }
 }
 

@@ -28,22 +28,22 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// use genevent::EventManager;
     ///
     /// let manager = EventManager::<(&str, u32)>::new(8);
-    /// let mut eggs = manager.subscribe_map(|(name, n)| (*name == "eggs").then_some(*n));
+    /// let mut eggs = manager.subscribe_filter_map(|(name, n)| (*name == "eggs").then_some(*n));
     ///
     /// assert_eq!(manager.try_notify(("milk", 1)), Ok(0), "concerns nobody");
     /// assert_eq!(manager.try_notify(("eggs", 6)), Ok(1));
     /// assert_eq!(eggs.next().now_or_never(), Some(Some(6)));
     /// ```
     #[track_caller]
-    pub fn subscribe_map<T, F>(&self, filter: F) -> Filtered<T>
+    pub fn subscribe_filter_map<T, F>(&self, filter: F) -> Filtered<T>
     where
         T: Send + 'static,
         F: Fn(&E) -> Option<T> + Send + Sync + 'static,
     {
-        self.subscribe_map_with(SubscribeOptions::new(), filter)
+        self.subscribe_filter_map_with(SubscribeOptions::new(), filter)
     }
 
-    /// As [`subscribe_map`](Self::subscribe_map), with a policy, a window or a name of its own.
+    /// As [`subscribe_filter_map`](Self::subscribe_filter_map), with a policy, a window or a name of its own.
     ///
     /// The window counts events that it wants; if not set, it is the manager's capacity.
     ///
@@ -56,14 +56,14 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     ///
     /// let manager = EventManager::new(64);
     /// let options = SubscribeOptions::new().name("tens").window(1);
-    /// let tens = manager.subscribe_map_with(options, |n| (n % 10 == 0).then_some(n / 10));
+    /// let tens = manager.subscribe_filter_map_with(options, |n| (n % 10 == 0).then_some(n / 10));
     /// assert_eq!(manager.try_notify(10), Ok(1));
     /// assert!(manager.try_notify(20).is_err(), "its window is full");
     /// assert_eq!(manager.try_notify(21), Ok(0), "which is no concern of this one");
-    /// assert_eq!(tens.pending(), 1);
+    /// assert_eq!(tens.len(), 1);
     /// ```
     #[track_caller]
-    pub fn subscribe_map_with<T, F>(
+    pub fn subscribe_filter_map_with<T, F>(
         &self,
         options: impl Into<SubscribeOptions>,
         filter: F,
@@ -76,7 +76,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     }
 
     /// A stream of the events from now on that `wanted` says yes to, as
-    /// [`subscribe_map`](Self::subscribe_map).
+    /// [`subscribe_filter_map`](Self::subscribe_filter_map).
     ///
     /// A wanted event is cloned once, by its publisher; others are not.
     ///
@@ -86,7 +86,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// use genevent::EventManager;
     ///
     /// let manager = EventManager::new(8);
-    /// let errors = manager.subscribe_where(|line: &String| line.starts_with("error"));
+    /// let errors = manager.subscribe_filter(|line: &String| line.starts_with("error"));
     /// for line in ["starting", "error: no disk", "stopping"] {
     ///     manager.try_notify(String::from(line)).unwrap();
     /// }
@@ -95,15 +95,15 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// assert_eq!(errors, ["error: no disk"]);
     /// ```
     #[track_caller]
-    pub fn subscribe_where<F>(&self, wanted: F) -> Filtered<E>
+    pub fn subscribe_filter<F>(&self, wanted: F) -> Filtered<E>
     where
         E: Clone,
         F: Fn(&E) -> bool + Send + Sync + 'static,
     {
-        self.subscribe_where_with(SubscribeOptions::new(), wanted)
+        self.subscribe_filter_with(SubscribeOptions::new(), wanted)
     }
 
-    /// As [`subscribe_where`](Self::subscribe_where), with a policy, a window or a name of its
+    /// As [`subscribe_filter`](Self::subscribe_filter), with a policy, a window or a name of its
     /// own.
     ///
     /// # Panics
@@ -114,14 +114,14 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// use genevent::{EventManager, Overflow};
     ///
     /// let manager = EventManager::new(2);
-    /// let odd = manager.subscribe_where_with(Overflow::DropOldest, |n| n % 2 == 1);
+    /// let odd = manager.subscribe_filter_with(Overflow::DropOldest, |n| n % 2 == 1);
     /// for n in 1..=6 {
     ///     manager.try_notify(n).unwrap();
     /// }
-    /// assert_eq!((odd.pending(), odd.missed()), (2, 1));
+    /// assert_eq!((odd.len(), odd.missed()), (2, 1));
     /// ```
     #[track_caller]
-    pub fn subscribe_where_with<F>(
+    pub fn subscribe_filter_with<F>(
         &self,
         options: impl Into<SubscribeOptions>,
         wanted: F,

@@ -79,8 +79,8 @@ impl Stats {
             writeln!(to, "  publishers -> manager;")?;
         }
         let mut for_somebody = false;
-        for info in self.in_the_way() {
-            let time = format!("{:.1?}", info.holding().unwrap_or_default());
+        for info in self.blocking() {
+            let time = format!("{:.1?}", info.blocking_for().unwrap_or_default());
             let (number, time) = (info.id().number, Quoted(&time));
             writeln!(to, "  publishers -> s{number} [color=red, label={time}];")?;
             for_somebody = true;
@@ -107,7 +107,7 @@ fn draw_subscriber(to: &mut fmt::Formatter<'_>, info: &SubscriberInfo, style: &s
         SubscriberKind::Handler => "component",
         SubscriberKind::Group => "folder",
     };
-    let (unread, window) = (info.pending(), info.window());
+    let (unread, window) = (info.unread(), info.window());
     let mut label = format!("{}\n{unread} of {window} unread", Named(info));
     write!(label, ", {} in hand", info.unacked())?;
     if info.missed() > 0 {

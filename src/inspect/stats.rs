@@ -30,9 +30,9 @@ use crate::util::sync::Arc;
 /// assert!((&mut cake).now_or_never().is_none());
 ///
 /// let stats = manager.stats();
-/// assert_eq!((stats.published(), stats.waiting()), (2, 1));
-/// let in_the_way: Vec<_> = stats.in_the_way().map(|info| info.id()).collect();
-/// assert_eq!(in_the_way, [kitchen.id()]);
+/// assert_eq!((stats.published(), stats.waiting_publishers()), (2, 1));
+/// let blocking: Vec<_> = stats.blocking().map(|info| info.id()).collect();
+/// assert_eq!(blocking, [kitchen.id()]);
 ///
 /// let text = stats.to_string();
 /// let mut lines = text.lines();
@@ -86,11 +86,11 @@ impl Stats {
         self.permits
     }
 
-    /// How many publishers stand in line: for room, or, after [`is_head_called`], for their turn.
+    /// How many publishers stand in line: for room, or, after [`is_front_notified`], for their turn.
     ///
-    /// [`is_head_called`]: Self::is_head_called
+    /// [`is_front_notified`]: Self::is_front_notified
     #[must_use]
-    pub fn waiting(&self) -> usize {
+    pub fn waiting_publishers(&self) -> usize {
         self.waiting
     }
 
@@ -99,7 +99,7 @@ impl Stats {
     /// For more than a moment, that says that its future is kept and not polled: it holds up all
     /// behind it, whoever has room.
     #[must_use]
-    pub fn is_head_called(&self) -> bool {
+    pub fn is_front_notified(&self) -> bool {
         self.head_called
     }
 
@@ -115,10 +115,10 @@ impl Stats {
     ///
     /// Empty while publishers wait: permits hold the room, or [the head is called].
     ///
-    /// [the head is called]: Self::is_head_called
-    pub fn in_the_way(&self) -> impl Iterator<Item = &SubscriberInfo> {
+    /// [the head is called]: Self::is_front_notified
+    pub fn blocking(&self) -> impl Iterator<Item = &SubscriberInfo> {
         let subscribers = self.subscribers.iter();
-        subscribers.filter(|info| info.holding().is_some())
+        subscribers.filter(|info| info.blocking_for().is_some())
     }
 
     /// Those that no longer count and are still waited for by `flush` and `stop`, oldest first:
@@ -138,7 +138,7 @@ impl Stats {
         };
         write!(f, "\n{} {publishers} {wait}", self.waiting)?;
         let mut separator = " for ";
-        for info in self.in_the_way() {
+        for info in self.blocking() {
             write!(f, "{separator}{}", Named(info))?;
             separator = ", ";
         }

@@ -69,7 +69,7 @@ impl<V: Send + Sync + 'static> Announcer<V> {
         // settle, and nobody's time.
         let stored = poll_fn(|cx| {
             let told = Pin::new(&mut telling).poll(cx);
-            match telling.pending() {
+            match telling.waiting_for() {
                 None if told.is_pending() => Poll::Pending,
                 pending => Poll::Ready((told, pending.unwrap_or_default())),
             }
@@ -100,7 +100,7 @@ impl<V: Send + Sync + 'static> Announcer<V> {
             if let Ok(told) = timeout(next, &mut telling).await {
                 return told.map(drop);
             }
-            pending = telling.pending().unwrap_or_default();
+            pending = telling.waiting_for().unwrap_or_default();
         }
     }
 }

@@ -42,14 +42,14 @@ impl<V: Send + Sync + 'static> Registry<V> {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
     /// let registry = Registry::<u8>::builder()
-    ///     .line_capacity(1_000)
+    ///     .queue_capacity(1_000)
     ///     .build(EventManager::default());
     /// assert!(registry.create("shopping").await.is_ok());
     /// # }
     /// ```
     pub fn builder() -> RegistryBuilder<V> {
         RegistryBuilder {
-            line_capacity: DEFAULT_LINE_CAPACITY,
+            queue_capacity: DEFAULT_LINE_CAPACITY,
             values: PhantomData,
         }
     }
@@ -61,7 +61,7 @@ const DEFAULT_LINE_CAPACITY: usize = 65_536;
 /// Settings of a registry to be: [`Registry::builder`].
 #[must_use = "a builder does nothing until `build`"]
 pub struct RegistryBuilder<V> {
-    line_capacity: usize,
+    queue_capacity: usize,
     values: PhantomData<fn(V)>,
 }
 
@@ -75,9 +75,9 @@ impl<V: Send + Sync + 'static> RegistryBuilder<V> {
     /// # Panics
     /// If `events` is 0: no bucket could ever be created.
     #[track_caller]
-    pub fn line_capacity(mut self, events: usize) -> Self {
+    pub fn queue_capacity(mut self, events: usize) -> Self {
         assert!(events > 0, "a registry has room for at least one event");
-        self.line_capacity = events;
+        self.queue_capacity = events;
         self
     }
 
@@ -88,14 +88,14 @@ impl<V: Send + Sync + 'static> RegistryBuilder<V> {
     #[track_caller]
     #[must_use]
     pub fn build(self, events: EventManager<RegistryEvent<V>>) -> Registry<V> {
-        Registry::spawn(events, self.line_capacity)
+        Registry::spawn(events, self.queue_capacity)
     }
 }
 
 impl<V> fmt::Debug for RegistryBuilder<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RegistryBuilder")
-            .field("line_capacity", &self.line_capacity)
+            .field("queue_capacity", &self.queue_capacity)
             .finish()
     }
 }

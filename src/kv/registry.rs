@@ -83,8 +83,8 @@ impl<V> Drop for Owner<V> {
 impl<V: Send + Sync + 'static> Registry<V> {
     /// As the builder says. The task that delivers the events begins here.
     #[track_caller]
-    pub(super) fn spawn(events: EventManager<RegistryEvent<V>>, line_capacity: usize) -> Self {
-        let table = Table::new(line_capacity);
+    pub(super) fn spawn(events: EventManager<RegistryEvent<V>>, queue_capacity: usize) -> Self {
+        let table = Table::new(queue_capacity);
         let (announcer, told) = Announcer::new(Arc::clone(&table), events.clone());
         spawn(announcer.run());
         Self {
@@ -102,7 +102,7 @@ impl<V: Send + Sync + 'static> Registry<V> {
     /// observers. If there is one already, gives that, and tells nothing.
     ///
     /// # Errors
-    /// [`LineFull`](CreateError::LineFull) if it would be new, but too many events wait to be
+    /// [`QueueFull`](CreateError::QueueFull) if it would be new, but too many events wait to be
     /// delivered.
     ///
     /// # Cancel safety
@@ -123,7 +123,7 @@ impl<V: Send + Sync + 'static> Registry<V> {
         let Owner { table, events, .. } = &*self.owner;
         match table.create(name) {
             // The announcer has yet to find that nobody will hear: not a reason to refuse.
-            Err(CreateError::LineFull) if events.is_closed() => {
+            Err(CreateError::QueueFull) if events.is_closed() => {
                 table.stop_delivery();
                 table.create(name)
             }

@@ -21,7 +21,7 @@ pub(super) struct Table<V> {
     state: Mutex<State<V>>,
     /// Rung when there is something for the announcer. Heard also if it comes back later.
     wake: Notify,
-    line_capacity: usize,
+    queue_capacity: usize,
 }
 
 /// # Invariants
@@ -76,8 +76,8 @@ impl<V: Send + Sync + 'static> Table<V> {
             if let Some(bucket) = state.names.get(name) {
                 return Ok(bucket.clone());
             }
-            if state.outbox.len() >= self.line_capacity {
-                return Err(CreateError::LineFull);
+            if state.outbox.len() >= self.queue_capacity {
+                return Err(CreateError::QueueFull);
             }
             let key = Arc::<str>::from(name);
             let home = Arc::clone(self) as _;
@@ -95,7 +95,7 @@ impl<V: Send + Sync + 'static> Table<V> {
 }
 
 impl<V> Table<V> {
-    pub(super) fn new(line_capacity: usize) -> Arc<Self> {
+    pub(super) fn new(queue_capacity: usize) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::new(State {
                 names: BTreeMap::new(),
@@ -105,7 +105,7 @@ impl<V> Table<V> {
                 delivering: true,
             }),
             wake: Notify::new(),
-            line_capacity,
+            queue_capacity,
         })
     }
 
@@ -202,11 +202,11 @@ impl<V: Send + Sync> BucketOwner<V> for Table<V> {
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
-/// let registry = Registry::<u8>::builder().line_capacity(1).build(EventManager::default());
+/// let registry = Registry::<u8>::builder().queue_capacity(1).build(EventManager::default());
 /// registry.create("a").await.unwrap();
 ///
 /// let error = registry.create("b").await.unwrap_err(); // nothing was delivered in between
-/// assert_eq!(error, CreateError::LineFull);
+/// assert_eq!(error, CreateError::QueueFull);
 /// registry.flush().await;
 /// assert!(registry.create("b").await.is_ok());
 /// # }
@@ -214,15 +214,15 @@ impl<V: Send + Sync> BucketOwner<V> for Table<V> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CreateError {
-    /// As many events as [allowed](super::RegistryBuilder::line_capacity) wait to be delivered.
+    /// As many events as [allowed](super::RegistryBuilder::queue_capacity) wait to be delivered.
     /// [`flush`](super::Registry::flush) waits until there is room.
-    LineFull,
+    QueueFull,
 }
 
 impl fmt::Display for CreateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::LineFull => "the line of registry events to be delivered is full",
+            Self::QueueFull => "the line of registry events to be delivered is full",
         })
     }
 }

@@ -235,7 +235,7 @@ impl<V> Watch<V> {
     /// assert_eq!(watch.next().await.unwrap().name(), Some("shopping"));
     /// watch.get_mut().ack();
     /// registry.flush().await; // would wait for this task otherwise
-    /// assert_eq!(watch.get_ref().subscription().pending(), 0);
+    /// assert_eq!(watch.get_ref().subscription().len(), 0);
     /// # }
     /// ```
     pub fn ack(&mut self) {

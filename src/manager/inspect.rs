@@ -32,7 +32,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// let manager = EventManager::new(8);
     /// let slow = manager.subscribe_with(SubscribeOptions::new().name("slow"));
     /// manager.try_notify(1).unwrap();
-    /// let behind: Vec<_> = manager.subscribers().into_iter().filter(|s| s.pending() > 0).collect();
+    /// let behind: Vec<_> = manager.subscribers().into_iter().filter(|s| s.unread() > 0).collect();
     /// assert_eq!(behind[0].id(), slow.id());
     /// ```
     #[doc(alias = "GenEvent.which_handlers")]
@@ -54,8 +54,8 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// let reader = manager.subscribe();
     /// manager.try_notify('a').unwrap();
     /// let stats = manager.stats();
-    /// assert_eq!((stats.published(), stats.subscribers()[0].pending()), (1, 1));
-    /// assert_eq!((stats.waiting(), stats.permits()), (0, 0));
+    /// assert_eq!((stats.published(), stats.subscribers()[0].unread()), (1, 1));
+    /// assert_eq!((stats.waiting_publishers(), stats.permits()), (0, 0));
     /// # drop(reader);
     /// ```
     #[must_use]

@@ -184,7 +184,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// let permit = block_on(manager.reserve()).unwrap();
     /// let event = "made only now";
     /// assert_eq!(permit.notify(event), 1);
-    /// assert_eq!(reader.pending(), 1);
+    /// assert_eq!(reader.len(), 1);
     /// ```
     pub fn reserve(&self) -> Reserve<'_, E> {
         Reserve::new(&self.channel)
@@ -200,7 +200,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// let manager = EventManager::new(8);
     /// let reader = manager.subscribe();
     /// block_on(manager.sink().send("sent")).unwrap();
-    /// assert_eq!(reader.pending(), 1);
+    /// assert_eq!(reader.len(), 1);
     /// ```
     pub fn sink(&self) -> EventSink<E> {
         EventSink::new(self.clone())

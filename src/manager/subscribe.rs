@@ -28,7 +28,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// never gets past that event: every poll panics, and publishers wait once the window is full
     /// of the events after it. Dropping the stream is the way out for the reader.
     /// [`disconnect`](Self::disconnect) is the way out for publishers; the disconnected stream still
-    /// stops at that event. Handlers and [`subscribe_map`](Self::subscribe_map) borrow events and
+    /// stops at that event. Handlers and [`subscribe_filter_map`](Self::subscribe_filter_map) borrow events and
     /// clone none.
     ///
     /// # Examples

@@ -69,7 +69,7 @@ pub(super) mod sealed {
 /// ```
 /// use std::time::Duration;
 /// use genevent::EventManager;
-/// use genevent::test_util::{assert_next, assert_pending};
+/// use genevent::test_util::{assert_next, assert_no_event};
 ///
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() {
@@ -80,8 +80,8 @@ pub(super) mod sealed {
 ///     manager.notify("tea").await
 /// });
 ///
-/// assert_pending!(orders).now();
-/// assert_pending!(orders).await;
+/// assert_no_event!(orders).now();
+/// assert_no_event!(orders).await;
 /// let order = assert_next!(orders).within(Duration::from_secs(1)).await;
 /// assert_eq!(order, "tea");
 /// # }
@@ -140,13 +140,13 @@ impl<L: Check> Assertion<L> {
     /// # Examples
     /// ```
     /// use genevent::EventManager;
-    /// use genevent::test_util::{assert_next, assert_pending};
+    /// use genevent::test_util::{assert_next, assert_no_event};
     ///
     /// let manager = EventManager::new(8);
     /// let mut orders = manager.subscribe();
     /// manager.try_notify("tea").unwrap();
     /// assert_eq!(assert_next!(orders).now(), "tea");
-    /// assert_pending!(orders).now();
+    /// assert_no_event!(orders).now();
     /// ```
     ///
     /// ```should_panic

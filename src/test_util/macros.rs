@@ -130,13 +130,13 @@ macro_rules! assert_next {
 /// # Examples
 /// ```
 /// use genevent::EventManager;
-/// use genevent::test_util::{assert_next, assert_pending};
+/// use genevent::test_util::{assert_next, assert_no_event};
 ///
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() {
 /// let manager = EventManager::new(8);
 /// let mut orders = manager.subscribe();
-/// assert_pending!(orders).await;
+/// assert_no_event!(orders).await;
 /// manager.notify("tea").await.unwrap();
 /// assert_eq!(assert_next!(orders).await, "tea", "nothing was consumed");
 /// # }
@@ -144,20 +144,20 @@ macro_rules! assert_next {
 ///
 /// ```should_panic
 /// # use genevent::EventManager;
-/// # use genevent::test_util::assert_pending;
+/// # use genevent::test_util::assert_no_event;
 /// let manager = EventManager::<u8>::new(8);
 /// let mut orders = manager.subscribe();
 /// manager.close();
-/// assert_pending!(orders).now(); // it has ended
+/// assert_no_event!(orders).now(); // it has ended
 /// ```
 #[doc(hidden)] // Shown where it is used from, in `test_util`.
 #[macro_export]
-macro_rules! assert_pending {
+macro_rules! assert_no_event {
     ($stream:expr $(, $($message:tt)*)?) => {
         $crate::test_util::hidden::pending(
             $crate::__genevent_lent!($stream),
             |item| $crate::__genevent_shown!(item),
-            |told| $crate::__genevent_fail!(told, "assert_pending", $stream $(, $($message)*)?),
+            |told| $crate::__genevent_fail!(told, "assert_no_event", $stream $(, $($message)*)?),
         )
     };
 }

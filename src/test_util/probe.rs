@@ -34,7 +34,7 @@ use crate::util::sync::{Arc, Mutex};
 /// # Examples
 /// ```
 /// use genevent::EventManager;
-/// use genevent::test_util::{Probe, assert_next, assert_pending};
+/// use genevent::test_util::{Probe, assert_next, assert_no_event};
 ///
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() {
@@ -44,7 +44,7 @@ use crate::util::sync::{Arc, Mutex};
 ///
 /// manager.notify("tea").await.unwrap();
 /// assert_next!(probe, "tea").await;
-/// assert_pending!(probe).await;
+/// assert_no_event!(probe).await;
 ///
 /// manager.notify("coffee").await.unwrap();
 /// manager.sync_notify("bill").await.unwrap();

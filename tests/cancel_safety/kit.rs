@@ -4,7 +4,7 @@ use std::task::Poll;
 
 use futures::future::LocalBoxFuture;
 use futures::{FutureExt, StreamExt, poll};
-use genevent::test_util::{Probe, assert_ended, assert_next, assert_pending};
+use genevent::test_util::{Probe, assert_ended, assert_next, assert_no_event};
 use genevent::{EventManager, Subscription};
 
 pub(crate) struct Row {
@@ -39,7 +39,7 @@ pub(crate) const ROWS: &[Row] = &[
         expects: false,
         call: |world| {
             async {
-                assert_pending!(world.reader).await;
+                assert_no_event!(world.reader).await;
                 [None; 2]
             }
             .boxed_local()

@@ -18,7 +18,7 @@ fn after_close_every_call_gives_the_event_back() {
     assert_eq!(now(manager.notify(2)), Err(NotifyError::Closed(2)));
     assert_eq!(now(manager.ack_notify(3)).unwrap_err().into_event(), 3);
     assert_eq!(now(manager.sync_notify(4)).unwrap_err().into_event(), 4);
-    assert_eq!(reader.pending(), 0);
+    assert_eq!(reader.len(), 0);
 }
 
 #[test]
@@ -169,15 +169,15 @@ fn after_the_close_the_head_is_called_until_the_last_publisher_has_been_polled()
         assert_pending!(publisher.poll());
     }
     assert_pending!(permit.poll());
-    assert!(!manager.stats().is_head_called());
+    assert!(!manager.stats().is_front_notified());
     manager.close();
     for publisher in &mut publishers {
-        assert!(manager.stats().is_head_called(), "woken, and not polled");
+        assert!(manager.stats().is_front_notified(), "woken, and not polled");
         assert!(publisher.is_woken());
         assert!(assert_ready!(publisher.poll()).is_err());
     }
-    assert!(manager.stats().is_head_called());
+    assert!(manager.stats().is_front_notified());
     drop(permit);
-    assert!(!manager.stats().is_head_called(), "nobody waits");
+    assert!(!manager.stats().is_front_notified(), "nobody waits");
     drop(reader);
 }

@@ -22,7 +22,7 @@ async fn flush_names_whom_it_waits_for() {
     drop(out);
 
     let late = manager.flush().within(SECOND).await.unwrap_err();
-    assert_eq!(ids(late.pending()), [first, second]);
+    assert_eq!(ids(late.waiting_for()), [first, second]);
     assert_eq!(late.receipt(), None);
     assert!(
         late.to_string()
@@ -30,7 +30,7 @@ async fn flush_names_whom_it_waits_for() {
     );
     in_hand.ack();
     let late = manager.flush().within(SECOND).await.unwrap_err();
-    assert_eq!(ids(late.pending()), [second]);
+    assert_eq!(ids(late.waiting_for()), [second]);
     delivery.ack();
     manager.flush().within(SECOND).await.unwrap();
 }
@@ -49,7 +49,7 @@ async fn a_flush_does_not_name_those_that_only_have_newer_events() {
     assert_eq!(now(quick.next()), Some(2));
     advance(SECOND).await;
     let late = assert_ready!(late.poll()).unwrap_err();
-    assert_eq!(ids(late.pending()), [slow.id()]);
+    assert_eq!(ids(late.waiting_for()), [slow.id()]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -58,11 +58,11 @@ async fn stop_names_whom_it_waits_for_and_the_manager_is_closed() {
     let mut reader = manager.subscribe_with(named("reader"));
     manager.try_notify(1).unwrap();
     let late = manager.stop().within(SECOND).await.unwrap_err();
-    assert_eq!(ids(late.pending()), [reader.id()]);
+    assert_eq!(ids(late.waiting_for()), [reader.id()]);
     assert!(manager.is_closed());
     assert_eq!(now(reader.next()), Some(1));
     let late = manager.stop().within(SECOND).await.unwrap_err();
-    assert_eq!(late.pending()[0].unacked(), 1);
+    assert_eq!(late.waiting_for()[0].unacked(), 1);
     assert_eq!(now(reader.next()), None);
     manager.stop().within(SECOND).await.unwrap();
 }
@@ -72,7 +72,7 @@ async fn stop_tells_that_permits_are_out() {
     let manager = EventManager::new(4);
     let permit = now(manager.reserve()).unwrap();
     let late = manager.stop().within(SECOND).await.unwrap_err();
-    assert!(late.pending().is_empty());
+    assert!(late.waiting_for().is_empty());
     assert_eq!(late.to_string(), "not over in time: permits are out");
 
     // And who else is waited for.
@@ -86,6 +86,6 @@ async fn stop_tells_that_permits_are_out() {
     let permit = now(manager.reserve()).unwrap();
     manager.try_notify(1).unwrap();
     let late = manager.stop().within(SECOND).await.unwrap_err();
-    assert_eq!(ids(late.pending()), [reader.id()]);
+    assert_eq!(ids(late.waiting_for()), [reader.id()]);
     drop(permit);
 }

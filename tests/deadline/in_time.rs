@@ -33,7 +33,7 @@ async fn room_at_the_last_moment_is_in_time_to_be_stored() {
     advance(SECOND).await;
     assert_eq!(now(reader.next()), Some(1));
     let late = unanswered(assert_ready!(done.poll()));
-    assert_eq!(ids(late.pending()), [reader.id()]);
+    assert_eq!(ids(late.waiting_for()), [reader.id()]);
     assert_eq!(now(reader.next()), Some(2));
 }
 
@@ -61,7 +61,7 @@ async fn what_waits_for_nothing_is_in_time_with_no_time_at_all() {
     let reader = manager.subscribe();
     let start = Instant::now();
     let late = manager.sync_notify(2).within(Duration::ZERO).await;
-    assert_eq!(ids(unanswered(late).pending()), [reader.id()]);
+    assert_eq!(ids(unanswered(late).waiting_for()), [reader.id()]);
     let late = manager.sync_notify(3).within(Duration::ZERO).await;
     assert_eq!(not_stored(late).into_event(), 3);
     assert!(start.elapsed() <= Duration::from_millis(2));
@@ -91,20 +91,20 @@ async fn time_runs_from_the_first_poll_and_nothing_happens_before() {
     let mut stop = task::spawn(manager.stop().within(SECOND));
     let mut behind = task::spawn(manager.ack_notify(2).within(SECOND));
     advance(2 * SECOND).await;
-    assert_eq!(reader.pending(), 0);
+    assert_eq!(reader.len(), 0);
     assert_pending!(late.poll());
-    assert_eq!(reader.pending(), 1);
+    assert_eq!(reader.len(), 1);
     assert_pending!(flush.poll());
     assert_pending!(behind.poll());
     advance(SECOND / 2).await;
     assert!(!late.is_woken() && !flush.is_woken() && !behind.is_woken());
     advance(SECOND / 2).await;
     assert_eq!(
-        ids(unanswered(assert_ready!(late.poll())).pending()),
+        ids(unanswered(assert_ready!(late.poll())).waiting_for()),
         [reader.id()]
     );
     assert_eq!(
-        ids(assert_ready!(flush.poll()).unwrap_err().pending()),
+        ids(assert_ready!(flush.poll()).unwrap_err().waiting_for()),
         [reader.id()]
     );
     assert_eq!(not_stored(assert_ready!(behind.poll())).into_event(), 2);
@@ -112,7 +112,7 @@ async fn time_runs_from_the_first_poll_and_nothing_happens_before() {
     assert_pending!(stop.poll());
     advance(SECOND).await;
     assert_eq!(
-        ids(assert_ready!(stop.poll()).unwrap_err().pending()),
+        ids(assert_ready!(stop.poll()).unwrap_err().waiting_for()),
         [reader.id()]
     );
 }

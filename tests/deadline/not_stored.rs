@@ -23,9 +23,13 @@ async fn an_event_still_in_line_comes_back_and_nobody_sees_it() {
             manager.ack_notify("late").within(SECOND).await
         };
         let error = result.unwrap_err();
-        assert_eq!(ids(error.pending()), [full.id()]);
+        assert_eq!(ids(error.waiting_for()), [full.id()]);
         let not_stored = not_stored::<(), _>(Err(error));
-        assert_eq!(ids(not_stored.pending()), [full.id()], "who holds the room");
+        assert_eq!(
+            ids(not_stored.waiting_for()),
+            [full.id()],
+            "who holds the room"
+        );
         assert_eq!(not_stored.into_event(), "late");
     }
     assert_eq!(start.elapsed(), 2 * SECOND);
@@ -64,12 +68,12 @@ async fn who_stood_behind_others_blames_those_that_have_no_room() {
     let mut head = task::spawn(manager.notify(2));
     assert_pending!(head.poll());
     let behind = manager.sync_notify(3).within(SECOND).await;
-    assert_eq!(ids(not_stored(behind).pending()), [reader.id()]);
+    assert_eq!(ids(not_stored(behind).waiting_for()), [reader.id()]);
 
     // Or nobody, once there is room and the head of the line does not take it.
     assert_eq!(now(reader.next()), Some(1));
     let behind = not_stored(manager.sync_notify(3).within(SECOND).await);
-    assert!(behind.pending().is_empty());
+    assert!(behind.waiting_for().is_empty());
     assert_eq!(
         behind.to_string(),
         "not stored in time: other publishers are in front, or permits hold the room"
@@ -86,7 +90,7 @@ async fn who_stood_behind_permits_is_told_so() {
     let mut in_front = manager.reserve();
     assert!((&mut in_front).now_or_never().is_none());
     let late = not_stored(manager.sync_notify(3).within(SECOND).await);
-    assert!(late.pending().is_empty());
+    assert!(late.waiting_for().is_empty());
     assert!(late.to_string().ends_with("permits hold the room"));
     drop(permit);
 }
@@ -100,7 +104,7 @@ async fn all_that_hold_the_room_are_named_with_their_lines() {
     let lossy = manager.subscribe_with(Overflow::DropOldest);
     manager.try_notify(1).unwrap();
     let late = not_stored(manager.sync_notify(2).within(SECOND).await);
-    assert_eq!(ids(late.pending()), [reader.id(), limited.id()]);
+    assert_eq!(ids(late.waiting_for()), [reader.id(), limited.id()]);
     let message = late.to_string();
     let expected = format!(
         "not stored in time: no room at #1 \"one\" from tests/deadline/not_stored.rs:{line}:26: 1 of 1 \
@@ -129,7 +133,7 @@ async fn a_closed_manager_gives_the_event_back_at_once() {
         let error = result.unwrap_err();
         assert!(matches!(error, DeadlineError::Closed(2)));
         assert_eq!(error.to_string(), "the event manager is closed");
-        assert!(error.pending().is_empty());
+        assert!(error.waiting_for().is_empty());
         assert_eq!(error.into_event(), Some(2));
     }
     drop(reader);

@@ -71,7 +71,7 @@ fn whoever_is_waited_for_is_named_while_readers_answer_on_other_threads() {
     runtime.block_on(async {
         for event in 0..2_000 {
             let late = manager.sync_notify(event).within(Duration::ZERO).await;
-            let pending = late.err().map(|error| error.pending().len());
+            let pending = late.err().map(|error| error.waiting_for().len());
             assert_ne!(pending, Some(0));
         }
     });
@@ -117,11 +117,11 @@ async fn room_that_comes_when_it_is_about_to_give_up_is_taken() {
         keep.send(reader).unwrap();
     });
     let (own, (slot, filtered)) = (manager.clone(), std::sync::mpsc::channel());
-    let first = panicking(move || slot.send(own.subscribe_where(last)).unwrap());
-    let first = manager.subscribe_where(first);
+    let first = panicking(move || slot.send(own.subscribe_filter(last)).unwrap());
+    let first = manager.subscribe_filter(first);
     assert_pending!(late.poll());
     assert!(late.is_woken());
     let late = unanswered(assert_ready!(late.poll()));
-    assert_eq!(ids(late.pending()), [id]);
+    assert_eq!(ids(late.waiting_for()), [id]);
     drop((first, filtered, kept));
 }

@@ -19,7 +19,7 @@ fn reader(manager: &EventManager<u32>) -> JoinHandle<Vec<u32>> {
 async fn assert_nobody_is_to_blame(manager: &EventManager<u32>, event: u32) {
     let error = manager.sync_notify(event).within(SECOND).await.unwrap_err();
     assert!(matches!(error, DeadlineError::NotStored(_)), "{error}");
-    assert!(error.pending().iter().all(|info| info.pending() == 0));
+    assert!(error.waiting_for().iter().all(|info| info.unread() == 0));
     assert_eq!(error.into_event(), Some(event));
 }
 
@@ -112,7 +112,7 @@ async fn stop_and_the_end_of_a_stream_wait_for_a_permit_of_the_same_task() {
     assert!(hangs(manager.stop()).await);
     let error = manager.stop().within(SECOND).await.unwrap_err();
     assert_eq!(error.to_string(), "not over in time: permits are out");
-    assert!(error.pending().is_empty());
+    assert!(error.waiting_for().is_empty());
     assert!(hangs(reader.next()).await);
     drop(permit);
     assert!(!hangs(manager.stop()).await);

@@ -28,8 +28,8 @@ fn streams() -> Vec<(&'static str, Jobs)> {
     let manager = EventManager::new(8);
     let plain = manager.subscribe_with(two());
     let before = manager.subscribe_with(two()).deliveries();
-    let filtered = manager.subscribe_map_with(two(), |n| Some(*n));
-    let kept = manager.subscribe_where_with(two(), |_| true).deliveries();
+    let filtered = manager.subscribe_filter_map_with(two(), |n| Some(*n));
+    let kept = manager.subscribe_filter_with(two(), |_| true).deliveries();
     let after = SubscribeOptions::after(two(), manager.subscribe().id());
     let staged = manager.subscribe_with(after).deliveries();
     publish(&manager, 1..=4);
@@ -46,7 +46,7 @@ fn streams() -> Vec<(&'static str, Jobs)> {
     let full = EventManager::new(8);
     let narrow = || two().overflow(Overflow::Disconnect).window(4);
     let cut = full.subscribe_with(narrow()).deliveries();
-    let filtered_cut = full.subscribe_where_with(narrow(), |_| true).deliveries();
+    let filtered_cut = full.subscribe_filter_with(narrow(), |_| true).deliveries();
     publish(&full, 1..=5);
 
     let old = EventManager::builder().capacity(8).retain(4).build();
@@ -177,7 +177,7 @@ async fn one_that_made_publishers_wait_for_too_long_keeps_its_bound() {
     let mut slow = manager
         .subscribe_with(two().overflow(patience))
         .deliveries();
-    let filtered = manager.subscribe_where_with(two().overflow(patience), |_| true);
+    let filtered = manager.subscribe_filter_with(two().overflow(patience), |_| true);
     let mut filtered = filtered.deliveries();
     publish(&manager, 1..=4);
     manager.notify(5).await.unwrap();

@@ -92,7 +92,7 @@ fn the_manager_sees_how_many_are_out() {
     let (manager, jobs, [one, two]) = out(SubscribeOptions::new().name("jobs"));
     manager.try_notify(3).unwrap();
     let info = manager.subscribers().remove(0);
-    assert_eq!((info.pending(), info.unacked()), (1, 2));
+    assert_eq!((info.unread(), info.unacked()), (1, 2));
     assert_eq!(jobs.unacked(), 2);
     assert!(info.to_string().ends_with("1 of 8 unread, 2 in hand"));
 

@@ -53,7 +53,7 @@ fn for_each_acked_takes_the_next_event_when_there_is_a_place_for_it() {
     assert_pending!(work.poll());
     assert_eq!(jobs.borrow().len(), 2);
     assert_eq!(
-        manager.subscribers()[0].pending(),
+        manager.subscribers()[0].unread(),
         2,
         "the others are unread"
     );
@@ -62,9 +62,9 @@ fn for_each_acked_takes_the_next_event_when_there_is_a_place_for_it() {
     assert!(work.is_woken());
     assert_pending!(work.poll());
     assert_eq!(jobs.borrow().len(), 2);
-    assert_eq!(manager.subscribers()[0].pending(), 1);
+    assert_eq!(manager.subscribers()[0].unread(), 1);
     assert_pending!(work.poll());
-    assert_eq!(manager.subscribers()[0].pending(), 1);
+    assert_eq!(manager.subscribers()[0].unread(), 1);
 }
 
 #[test]

@@ -14,8 +14,8 @@ use crate::drive::{now, read, read_all};
 fn a_filter_that_panics_ends_its_subscription_alone() {
     let manager = EventManager::new(4);
     let mut plain = manager.subscribe();
-    let mut broken = manager.subscribe_map(|n: &u32| Some(100 / (n - 2)));
-    let mut even = manager.subscribe_where(even);
+    let mut broken = manager.subscribe_filter_map(|n: &u32| Some(100 / (n - 2)));
+    let mut even = manager.subscribe_filter(even);
     assert_eq!(manager.try_notify(4), Ok(3));
     let mut unread = manager.sync_notify(2);
     assert!((&mut unread).now_or_never().is_none());
@@ -34,7 +34,7 @@ fn of_filters_of_one_kind_those_that_panic_end_and_the_others_are_asked() {
     let manager = EventManager::new(4);
     let mut readers: Vec<_> = (0..5)
         .map(|index| {
-            manager.subscribe_map(move |n: &u32| {
+            manager.subscribe_filter_map(move |n: &u32| {
                 assert_ne!((*n, index % 3), (1, 1), "the second and the last break");
                 Some(n + index)
             })
@@ -59,17 +59,17 @@ fn of_filters_of_one_kind_those_that_panic_end_and_the_others_are_asked() {
 fn a_filter_may_call_back_into_the_manager() {
     let manager = EventManager::new(8);
     let mut plain = manager.subscribe();
-    let victim = Arc::new(Mutex::new(Some(manager.subscribe_where(even))));
+    let victim = Arc::new(Mutex::new(Some(manager.subscribe_filter(even))));
     let joined = Arc::new(OnceLock::new());
     let weak = manager.downgrade();
-    let mut busy = manager.subscribe_where({
+    let mut busy = manager.subscribe_filter({
         let (victim, joined) = (Arc::clone(&victim), Arc::clone(&joined));
         move |n: &u32| {
             if *n == 10 {
                 let manager = weak.upgrade().unwrap();
                 manager.try_notify(11).unwrap();
                 drop(victim.lock().unwrap().take());
-                joined.get_or_init(|| Mutex::new(manager.subscribe_where(even)));
+                joined.get_or_init(|| Mutex::new(manager.subscribe_filter(even)));
             }
             even(n)
         }
@@ -83,7 +83,7 @@ fn a_filter_may_call_back_into_the_manager() {
     assert_eq!(read(&mut busy), Some(10));
     let joined = joined.get().unwrap();
     assert_eq!(
-        joined.lock().unwrap().pending(),
+        joined.lock().unwrap().len(),
         1,
         "it was there before the event was stored"
     );
@@ -93,7 +93,7 @@ fn a_filter_may_call_back_into_the_manager() {
 fn a_filter_may_close_the_manager() {
     let manager = EventManager::new(8);
     let weak = manager.downgrade();
-    let mut reader = manager.subscribe_where(move |_: &u32| {
+    let mut reader = manager.subscribe_filter(move |_: &u32| {
         weak.upgrade().unwrap().close();
         true
     });
@@ -105,15 +105,15 @@ fn a_filter_may_close_the_manager() {
 fn what_the_closure_holds_goes_with_the_subscription() {
     let manager = EventManager::<u32>::new(4);
     let held = Arc::new(());
-    let others: Vec<_> = (0..3).map(|_| manager.subscribe_where(even)).collect();
-    let reader = manager.subscribe_where({
+    let others: Vec<_> = (0..3).map(|_| manager.subscribe_filter(even)).collect();
+    let reader = manager.subscribe_filter({
         let held = Arc::clone(&held);
         move |_| Arc::strong_count(&held) > 0
     });
     drop(reader);
     assert_eq!(Arc::strong_count(&held), 1);
     drop(others);
-    let reader = manager.subscribe_where({
+    let reader = manager.subscribe_filter({
         let held = Arc::clone(&held);
         move |_| Arc::strong_count(&held) > 0
     });
@@ -139,7 +139,7 @@ impl Drop for Bomb {
 fn a_value_that_panics_when_dropped_harms_nobody() {
     let manager = EventManager::new(1);
     let lossy = genevent::Overflow::DropOldest;
-    let reader = manager.subscribe_map_with(lossy, |_: &u32| Some(Bomb));
+    let reader = manager.subscribe_filter_map_with(lossy, |_: &u32| Some(Bomb));
     let mut plain = manager.subscribe_with(lossy);
     assert_eq!(manager.try_notify(1), Ok(2));
     assert_eq!(manager.try_notify(2), Ok(2), "which overwrites the first");
@@ -153,7 +153,7 @@ fn a_value_that_panics_when_dropped_harms_nobody() {
 fn publishers_that_wait_ask_again_only_for_those_that_came_later() {
     let manager = EventManager::new(1);
     let asked = Arc::new(AtomicUsize::new(0));
-    let mut reader = manager.subscribe_where({
+    let mut reader = manager.subscribe_filter({
         let asked = Arc::clone(&asked);
         move |n: &u32| {
             asked.fetch_add(1, Ordering::Relaxed);
@@ -163,7 +163,7 @@ fn publishers_that_wait_ask_again_only_for_those_that_came_later() {
     manager.try_notify(2).unwrap();
     let mut waiting = manager.notify(4);
     assert!((&mut waiting).now_or_never().is_none());
-    let mut later = manager.subscribe_where(even);
+    let mut later = manager.subscribe_filter(even);
     assert!((&mut waiting).now_or_never().is_none());
     assert_eq!(asked.load(Ordering::Relaxed), 2);
     assert_eq!(read(&mut reader), Some(2));

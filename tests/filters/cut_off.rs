@@ -25,7 +25,7 @@ impl Wake for OnWake {
 fn all_are_answered_for_once(act: fn(&mut Option<Filtered<usize>>)) {
     const EVENTS: usize = 300;
     let manager = EventManager::new(EVENTS);
-    let reader = manager.subscribe_map(|n| Some(*n));
+    let reader = manager.subscribe_filter_map(|n| Some(*n));
     let id = reader.id();
     let on_wake = Arc::new(OnWake {
         reader: Mutex::new(Some(reader)),

@@ -15,13 +15,13 @@ use crate::drive::{now, read, read_all, waits};
 fn it_is_seen_and_disconnected_like_any_other() {
     let manager = EventManager::new(4);
     let options = window(9).name("even");
-    let mut reader = manager.subscribe_where_with(options, even);
+    let mut reader = manager.subscribe_filter_with(options, even);
     manager.try_notify(2).unwrap();
     manager.try_notify(3).unwrap();
     let info = manager.subscribers().remove(0);
     assert_eq!((info.id(), info.name()), (reader.id(), Some("even")));
     assert_eq!(
-        (info.window(), info.pending()),
+        (info.window(), info.unread()),
         (4, 1),
         "above the capacity: the capacity"
     );
@@ -42,14 +42,14 @@ fn it_is_seen_and_disconnected_like_any_other() {
 #[should_panic(expected = "a window holds at least one event")]
 fn a_window_of_nothing_is_refused() {
     let manager = EventManager::<u32>::new(4);
-    let _ = manager.subscribe_where_with(window(0), even);
+    let _ = manager.subscribe_filter_with(window(0), even);
 }
 
 #[test]
 fn on_a_closed_manager_it_has_ended() {
     let manager = EventManager::new(4);
     manager.close();
-    let mut reader = manager.subscribe_where(even);
+    let mut reader = manager.subscribe_filter(even);
     assert_eq!(reader.end_reason(), Some(EndReason::Closed));
     assert_eq!(read(&mut reader), None);
     assert_eq!(manager.subscriber_count(), 0);
@@ -58,10 +58,10 @@ fn on_a_closed_manager_it_has_ended() {
 #[test]
 fn closing_wakes_it_and_stop_waits_for_what_it_has_to_settle() {
     let manager = EventManager::new(4);
-    let mut reader = manager.subscribe_where(even);
+    let mut reader = manager.subscribe_filter(even);
     let alarm = Arc::new(Alarm::default());
     let waker = Waker::from(Arc::clone(&alarm));
-    let mut idle = manager.subscribe_where(|_| false);
+    let mut idle = manager.subscribe_filter(|_| false);
     assert!(
         idle.next()
             .poll_unpin(&mut Context::from_waker(&waker))
@@ -81,7 +81,7 @@ fn closing_wakes_it_and_stop_waits_for_what_it_has_to_settle() {
 #[test]
 fn flush_waits_for_the_unread_and_for_deliveries_that_are_out() {
     let manager = EventManager::new(4);
-    let mut reader = manager.subscribe_where(even).deliveries();
+    let mut reader = manager.subscribe_filter(even).deliveries();
     manager.try_notify(2).unwrap();
     let mut flushed = manager.flush();
     assert!((&mut flushed).now_or_never().is_none());
@@ -98,7 +98,7 @@ fn flush_waits_for_the_unread_and_for_deliveries_that_are_out() {
 #[test]
 fn the_operators_over_deliveries_work_on_it() {
     let manager = EventManager::new(4);
-    let pairs = manager.subscribe_where(even).deliveries().ready_batches(2);
+    let pairs = manager.subscribe_filter(even).deliveries().ready_batches(2);
     for n in 1..=4 {
         manager.try_notify(n).unwrap();
     }
@@ -113,7 +113,7 @@ fn the_operators_over_deliveries_work_on_it() {
 #[test]
 fn permits_and_sinks_hold_room_in_it_whatever_they_will_send() {
     let manager = EventManager::new(4);
-    let mut reader = manager.subscribe_where_with(window(1), even);
+    let mut reader = manager.subscribe_filter_with(window(1), even);
     let permit = now(manager.reserve()).unwrap();
     assert_eq!(manager.try_notify(1), Ok(0), "not wanted");
     assert_eq!(manager.try_notify(2), Err(TryNotifyError::Full(2)));
@@ -136,7 +136,7 @@ fn permits_and_sinks_hold_room_in_it_whatever_they_will_send() {
 #[test]
 fn a_reader_that_takes_wakes_the_publisher_that_waits_for_it() {
     let manager = EventManager::new(1);
-    let mut reader = manager.subscribe_where(even);
+    let mut reader = manager.subscribe_filter(even);
     manager.try_notify(2).unwrap();
     let alarm = Arc::new(Alarm::default());
     let waker = Waker::from(Arc::clone(&alarm));
@@ -155,7 +155,7 @@ fn a_reader_that_takes_wakes_the_publisher_that_waits_for_it() {
 #[test]
 fn a_cancelled_publisher_leaves_the_way_to_one_that_the_full_queue_does_not_concern() {
     let manager = EventManager::new(1);
-    let mut reader = manager.subscribe_where(even);
+    let mut reader = manager.subscribe_filter(even);
     manager.try_notify(2).unwrap();
     let mut waiting = manager.notify(4);
     let mut behind = manager.notify(5);
@@ -174,7 +174,7 @@ fn a_cancelled_publisher_leaves_the_way_to_one_that_the_full_queue_does_not_conc
 #[tokio::test]
 async fn its_neighbours_on_the_thread_have_their_turns() {
     let manager = EventManager::new(5_000);
-    let mut reader = manager.subscribe_where(|_: &u32| true);
+    let mut reader = manager.subscribe_filter(|_: &u32| true);
     for n in 0..5_000 {
         manager.try_notify(n).unwrap();
     }

@@ -17,7 +17,7 @@ fn ten_thousand_filters_wake_and_clone_for_those_that_want_it_alone() {
     let clones = Arc::new(AtomicUsize::new(0));
     let mut readers: Vec<_> = (0..10_000u32)
         .map(|index| {
-            let reader = manager.subscribe_where(move |event: &Counted| event.0 == index % 100);
+            let reader = manager.subscribe_filter(move |event: &Counted| event.0 == index % 100);
             (reader, Arc::new(Alarm::default()))
         })
         .collect();
@@ -35,7 +35,7 @@ fn ten_thousand_filters_wake_and_clone_for_those_that_want_it_alone() {
     for (index, (reader, alarm)) in readers.iter().enumerate() {
         let wanted = usize::from(index % 100 == 7);
         assert_eq!(
-            (reader.pending(), alarm.0.load(Ordering::Relaxed)),
+            (reader.len(), alarm.0.load(Ordering::Relaxed)),
             (wanted, wanted)
         );
     }
@@ -47,7 +47,7 @@ fn ten_thousand_filters_wake_and_clone_for_those_that_want_it_alone() {
 #[test]
 fn an_unwanted_event_takes_no_room_and_owes_nothing() {
     let manager = EventManager::new(1);
-    let mut odd = manager.subscribe_where(|n: &u32| n % 2 == 1);
+    let mut odd = manager.subscribe_filter(|n: &u32| n % 2 == 1);
     for n in [2, 4, 6] {
         let receipt = now(manager.sync_notify(n)).unwrap();
         assert!(receipt.is_unheard());
@@ -68,8 +68,8 @@ fn an_unwanted_event_takes_no_room_and_owes_nothing() {
 fn wanted_events_come_in_sequence_with_their_numbers_beside_plain_subscriptions() {
     let manager = EventManager::new(16);
     let mut plain = manager.subscribe();
-    let mut even = manager.subscribe_where(even).deliveries();
-    let mut tens = manager.subscribe_map(|n| (n % 10 == 0).then(|| format!("{n}")));
+    let mut even = manager.subscribe_filter(even).deliveries();
+    let mut tens = manager.subscribe_filter_map(|n| (n % 10 == 0).then(|| format!("{n}")));
     for n in 1..=10 {
         let heard = 1 + usize::from(n % 2 == 0) + usize::from(n % 10 == 0);
         assert_eq!(manager.try_notify(n), Ok(heard));
@@ -89,9 +89,9 @@ fn wanted_events_come_in_sequence_with_their_numbers_beside_plain_subscriptions(
 fn a_receipt_counts_those_that_wanted_it_and_names_those_that_left() {
     let manager = EventManager::new(4);
     let mut plain = manager.subscribe();
-    let mut wants = manager.subscribe_where(even);
-    let leaves = manager.subscribe_where(even);
-    let _other = manager.subscribe_where(|n| !even(n));
+    let mut wants = manager.subscribe_filter(even);
+    let leaves = manager.subscribe_filter(even);
+    let _other = manager.subscribe_filter(|n| !even(n));
     let left = leaves.id();
     let mut done = manager.sync_notify(2);
     let mut received = manager.ack_notify(4);
@@ -109,9 +109,9 @@ fn a_receipt_counts_those_that_wanted_it_and_names_those_that_left() {
 #[test]
 fn one_that_joins_later_does_not_see_what_was_before_and_holds_nothing_for_others() {
     let manager = EventManager::new(2);
-    let mut first = manager.subscribe_where(even);
+    let mut first = manager.subscribe_filter(even);
     manager.try_notify(2).unwrap();
-    let mut later = manager.subscribe_where(even);
+    let mut later = manager.subscribe_filter(even);
     manager.try_notify(4).unwrap();
     assert_eq!((read(&mut later), read(&mut first)), (Some(4), Some(2)));
     // Unread by one filter, it is not kept for plain ones; and these have all their room.
@@ -125,7 +125,7 @@ fn one_that_joins_later_does_not_see_what_was_before_and_holds_nothing_for_other
 fn what_a_filter_gives_need_be_neither_clone_nor_sync() {
     struct Only(std::cell::Cell<u32>);
     let manager = EventManager::new(2);
-    let mut reader = manager.subscribe_map(|n: &u32| Some(Only(std::cell::Cell::new(*n))));
+    let mut reader = manager.subscribe_filter_map(|n: &u32| Some(Only(std::cell::Cell::new(*n))));
     manager.try_notify(5).unwrap();
     assert_eq!(read(&mut reader).unwrap().0.get(), 5);
 }
@@ -134,7 +134,7 @@ fn what_a_filter_gives_need_be_neither_clone_nor_sync() {
 fn filters_that_come_and_go_leave_the_others_in_order() {
     let manager = EventManager::new(4);
     let mut readers: Vec<_> = (0..100)
-        .map(|_| Some(manager.subscribe_where(even)))
+        .map(|_| Some(manager.subscribe_filter(even)))
         .collect();
     for (index, reader) in readers.iter_mut().enumerate() {
         if index % 3 != 0 {
@@ -143,7 +143,7 @@ fn filters_that_come_and_go_leave_the_others_in_order() {
         assert!(manager.try_notify(1).is_ok());
     }
     // The newest one is gone as well.
-    drop(manager.subscribe_where(even));
+    drop(manager.subscribe_filter(even));
     assert_eq!(manager.try_notify(2), Ok(34));
     for reader in readers.iter_mut().flatten() {
         assert_eq!(read(reader), Some(2));
@@ -155,7 +155,7 @@ fn filters_that_come_and_go_leave_the_others_in_order() {
 #[tokio::test]
 async fn publishers_on_several_tasks_lose_nothing_and_keep_their_order() {
     let manager = EventManager::new(3);
-    let thirds = manager.subscribe_where_with(window(1), |n: &u32| n % 3 == 0);
+    let thirds = manager.subscribe_filter_with(window(1), |n: &u32| n % 3 == 0);
     let plain = manager.subscribe();
     let publishers = [0, 1000, 2000].map(|base| {
         let manager = manager.clone();
@@ -184,7 +184,7 @@ fn it_begins_with_the_next_event_also_where_events_are_retained() {
     let manager = EventManager::builder().retain(10).build();
     manager.try_notify(2).unwrap();
     let options = SubscribeOptions::new().replay(10);
-    let mut even = manager.subscribe_where_with(options, |n: &u32| n % 2 == 0);
+    let mut even = manager.subscribe_filter_with(options, |n: &u32| n % 2 == 0);
     assert!(waits(&mut even));
     assert_eq!(manager.try_notify(4), Ok(1));
     assert_eq!(read(&mut even), Some(4));

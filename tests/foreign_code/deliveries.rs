@@ -86,7 +86,7 @@ fn a_clone_may_panic_over_and_over_and_lose_nothing() {
     assert_eq!(read(&mut reader), Some(1));
     for _ in 0..10 {
         catch_unwind(AssertUnwindSafe(|| read(&mut reader))).unwrap_err();
-        assert_eq!(reader.pending(), 2);
+        assert_eq!(reader.len(), 2);
     }
     for reader in [&mut reader, &mut other] {
         while read(reader) != Some(3) {}

@@ -63,7 +63,7 @@ fn an_event_is_received_when_its_clone_succeeds_and_not_before() {
             assert_fails(&mut reader);
             reader.ack();
             assert_pending!(received.poll(), "{name}");
-            let waiting = received.pending().unwrap();
+            let waiting = received.waiting_for().unwrap();
             assert_eq!(
                 waiting
                     .iter()
@@ -92,7 +92,7 @@ fn an_event_is_finished_with_after_it_was_yielded_and_not_before() {
         reader.ack();
         assert_pending!(done.poll(), "{name}");
         assert_pending!(flushed.poll(), "{name}");
-        let waiting = done.pending().unwrap();
+        let waiting = done.waiting_for().unwrap();
         assert_eq!(
             waiting
                 .iter()
@@ -120,7 +120,7 @@ fn what_follows_on_the_fast_path_waits_its_turn() {
     }
     assert_eq!(read(&mut reader), Some(1));
     assert_fails(&mut reader);
-    assert_eq!(reader.pending(), 3);
+    assert_eq!(reader.len(), 3);
     assert_eq!(reader.size_hint(), (3, None));
     let flushed = task::spawn(manager.flush()).poll();
     assert_pending!(flushed);
@@ -211,7 +211,7 @@ fn a_reader_disconnected_in_between_still_has_the_event_and_owes_it() {
             assert_fails(&mut jobs);
             assert!(manager.disconnect(id));
             assert_pending!(done.poll());
-            assert_eq!((jobs.pending(), jobs.size_hint()), (2, (2, Some(2))));
+            assert_eq!((jobs.len(), jobs.size_hint()), (2, (2, Some(2))));
             next(&mut jobs).ack();
             receipt = Some(assert_ready!(done.poll()).unwrap());
             assert_eq!(next(&mut jobs).ack().n, 2);
@@ -220,7 +220,7 @@ fn a_reader_disconnected_in_between_still_has_the_event_and_owes_it() {
             assert_fails(&mut reader);
             assert!(manager.disconnect(id));
             assert_pending!(done.poll());
-            assert_eq!((reader.pending(), reader.size_hint()), (2, (2, Some(2))));
+            assert_eq!((reader.len(), reader.size_hint()), (2, (2, Some(2))));
             assert!(!reader.is_terminated());
             assert_eq!(read(&mut reader), Some(1));
             assert_pending!(done.poll());
@@ -245,10 +245,7 @@ fn an_event_is_not_overwritten_in_between_and_losses_are_told_after_it() {
     assert_fails(&mut reader);
     (2..=5).for_each(|n| publish(&manager, Odd::plain(n)));
     reader.get_mut().ack();
-    assert_eq!(
-        (reader.get_ref().pending(), reader.get_ref().missed()),
-        (3, 2)
-    );
+    assert_eq!((reader.get_ref().len(), reader.get_ref().missed()), (3, 2));
     assert_pending!(done.poll());
 
     let mut told = Vec::new();
@@ -273,7 +270,7 @@ fn a_stream_of_one_delivery_at_a_time_yields_it_at_the_next_poll() {
     publish(&manager, Odd::plain(2));
     for _ in 0..2 {
         assert_fails(&mut jobs);
-        assert_eq!((jobs.unacked(), jobs.pending()), (0, 2));
+        assert_eq!((jobs.unacked(), jobs.len()), (0, 2));
     }
     let first = next(&mut jobs);
     assert_eq!((first.seq(), jobs.unacked()), (1, 1));
@@ -299,7 +296,7 @@ fn a_reader_made_into_deliveries_in_between_delivers_the_event() {
         assert_pending!(flushed.poll());
 
         let mut jobs = reader.deliveries();
-        assert_eq!((jobs.pending(), jobs.unacked()), (3, 0));
+        assert_eq!((jobs.len(), jobs.unacked()), (3, 0));
         assert_pending!(done.poll());
         if delivered {
             let first = next(&mut jobs);
@@ -337,7 +334,7 @@ fn a_replayed_event_or_one_of_a_disconnected_reader_fails_as_often_as_it_likes()
         };
         for _ in 0..3 {
             assert_fails(&mut jobs);
-            assert_eq!((jobs.pending(), jobs.unacked()), (2, 0));
+            assert_eq!((jobs.len(), jobs.unacked()), (2, 0));
         }
         let first = next(&mut jobs);
         assert_eq!((first.seq(), jobs.unacked()), (1, 1));

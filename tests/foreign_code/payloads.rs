@@ -111,7 +111,7 @@ const STORIES: &[Story] = &[
     ("a waker that is called", |payloads| {
         let manager = EventManager::new(2);
         let mut reader = manager.subscribe();
-        let mut lane = manager.subscribe_where(|_: &u8| true);
+        let mut lane = manager.subscribe_filter(|_: &u8| true);
         let waker = Waker::from(Arc::new(BadWaker(payloads.clone())));
         let mut context = Context::from_waker(&waker);
         assert!(reader.poll_next_unpin(&mut context).is_pending());
@@ -131,9 +131,9 @@ const STORIES: &[Story] = &[
     ("a filter", |payloads| {
         let manager = EventManager::new(2);
         let asked = payloads.clone();
-        let _where = manager.subscribe_where(move |_| asked.panic());
+        let _where = manager.subscribe_filter(move |_| asked.panic());
         let asked = payloads.clone();
-        let _map = manager.subscribe_map(move |_| -> Option<u8> { asked.panic() });
+        let _map = manager.subscribe_filter_map(move |_| -> Option<u8> { asked.panic() });
         manager.try_notify(1).unwrap();
     }),
     (
@@ -141,7 +141,7 @@ const STORIES: &[Story] = &[
         |payloads| {
             let manager = EventManager::new(2);
             let (bomb, kept) = (payloads.bomb(), payloads.clone());
-            let lane = manager.subscribe_map(move |_: &u8| {
+            let lane = manager.subscribe_filter_map(move |_: &u8| {
                 let _with_the_filter = &bomb;
                 Some(kept.bomb())
             });

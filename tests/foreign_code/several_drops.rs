@@ -219,7 +219,7 @@ fn work_that_fails_drops_its_errors_and_its_closures() {
                 .await
         }
     });
-    let mut work = work.go_on(move |()| drop(handed.clone()));
+    let mut work = work.continue_on_error(move |()| drop(handed.clone()));
     assert!((&mut work).now_or_never().is_none());
     field.assert_drops(5, work);
 }
@@ -261,12 +261,16 @@ fn whoever_lets_go_of_a_backlog_drops_each_of_its_events() {
 #[test]
 fn a_filtered_subscription_drops_each_of_its_items() {
     let field = Field::new();
-    let items = field.manager.subscribe_map(|event| Some(event.clone()));
+    let items = field
+        .manager
+        .subscribe_filter_map(|event| Some(event.clone()));
     field.publish(3);
     assert_eq!(field.take_drops(), 3, "the events themselves");
     field.assert_drops(3, items);
 
-    let jobs = field.manager.subscribe_map(|event| Some(event.clone()));
+    let jobs = field
+        .manager
+        .subscribe_filter_map(|event| Some(event.clone()));
     let mut batches = jobs.deliveries().ready_batches(8);
     field.publish(3);
     field.take_drops();

@@ -108,7 +108,7 @@ async fn case_030_a_handler_sees_exactly_what_was_notified_after_it_was_added() 
     for n in 1..=3 {
         manager.notify(n).await.unwrap();
     }
-    assert_eq!(stream.pending(), 3, "they are waiting to be handled");
+    assert_eq!(stream.len(), 3, "they are waiting to be handled");
     let seen = Probe::new();
     manager.add_handler("late", seen.clone()).unwrap();
     for n in 4..=6 {

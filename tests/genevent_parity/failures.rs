@@ -204,8 +204,8 @@ async fn case_066_a_handler_that_blocks_for_ever_blocks_nobody_else() {
     let diary = Diary::default();
     let other = add(&manager, "other", &diary);
     let late = manager.sync_notify(1).within(ms(100)).await.unwrap_err();
-    assert!(matches!(&late, DeadlineError::Unanswered(late) if late.pending().len() == 1));
-    assert_eq!(late.pending()[0].name(), Some("stuck"));
+    assert!(matches!(&late, DeadlineError::Unanswered(late) if late.waiting_for().len() == 1));
+    assert_eq!(late.waiting_for()[0].name(), Some("stuck"));
     manager.notify(2).await.unwrap();
     assert_eq!(other.call(|other| other.seen.clone()).await, Ok(vec![1, 2]));
 

@@ -117,7 +117,7 @@ async fn case_148_while_handling_is_suspended_events_queue_and_then_come_in_orde
     }
     settle().await;
     assert!(handled.drain().is_empty());
-    assert_eq!(stream.pending(), 4);
+    assert_eq!(stream.len(), 4);
     let mut fifth = Box::pin(manager.notify(5));
     assert!(poll!(&mut fifth).is_pending(), "and no further");
 

@@ -229,7 +229,7 @@ async fn case_047_a_flood_waits_at_the_bound_and_nothing_is_lost() {
     assert!(!flood.is_finished());
     let bound = manager.capacity();
     assert!(bound < 10_000);
-    assert_eq!(manager.subscribers()[0].pending(), bound);
+    assert_eq!(manager.subscribers()[0].unread(), bound);
     assert_eq!(manager.try_notify(0), Err(TryNotifyError::Full(0)));
 
     go.send(()).unwrap();

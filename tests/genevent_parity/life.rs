@@ -185,7 +185,7 @@ async fn case_016_a_stop_that_waits_in_vain_still_stops_the_manager_later() {
 
     let (took, late) = timed(manager.stop().within(ms(100))).await;
     assert_eq!(took, 100);
-    assert_eq!(late.unwrap_err().pending()[0].name(), Some("busy"));
+    assert_eq!(late.unwrap_err().waiting_for()[0].name(), Some("busy"));
     assert!(diary.drain().is_empty());
 
     let (took, reason) = timed(busy.stopped()).await;

@@ -29,7 +29,7 @@ async fn case_130_with_a_stuck_stream_everything_else_is_answered_at_once() {
     assert!(poll!(&mut sync).is_pending(), "that one alone waits");
 
     let late = manager.stop().within(ms(100)).await.unwrap_err();
-    assert_eq!(late.pending()[0].id(), stuck.id());
+    assert_eq!(late.waiting_for()[0].id(), stuck.id());
     drop(stuck);
     assert!(sync.await.unwrap().all_acked());
     assert_eq!(manager.stop().await, Ok(()));
@@ -149,7 +149,7 @@ async fn case_137_several_subscriptions_of_one_consumer_are_independent() {
     manager.notify(2).await.unwrap();
     assert_eq!(one.next().await, Some(1));
     assert_eq!(one.next().await, Some(2));
-    assert_eq!((one.pending(), two.pending()), (0, 2));
+    assert_eq!((one.len(), two.len()), (0, 2));
     assert_eq!(two.next().await, Some(1));
     drop(one);
     manager.notify(3).await.unwrap();
@@ -175,7 +175,7 @@ async fn case_138_a_consumer_that_waits_for_itself_is_found_by_a_deadline() {
                     } else {
                         inner.sync_notify(2).within(ms(100)).await.unwrap_err()
                     };
-                    assert_eq!(error.pending()[0].name(), Some("orders"));
+                    assert_eq!(error.waiting_for()[0].name(), Some("orders"));
                 }
                 if n == 3 {
                     break;

@@ -207,7 +207,7 @@ async fn case_129_removing_a_stuck_stream_releases_who_waits_for_it() {
     // What it has in hand it owes, until its task ends: a deadline limits that.
     assert_pending!(first.poll());
     let late = manager.flush().within(ms(100)).await.unwrap_err();
-    assert_eq!(late.pending()[0].id(), stuck.id());
+    assert_eq!(late.waiting_for()[0].id(), stuck.id());
     drop(stuck);
     assert!(assert_ready!(first.poll()).unwrap().all_acked());
     assert!(manager.flush().now_or_never().is_some());

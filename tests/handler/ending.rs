@@ -50,7 +50,7 @@ async fn a_stop_that_waits_only_so_long_names_the_handler_that_is_stuck() {
         .within(Duration::from_secs(1))
         .await
         .unwrap_err();
-    assert_eq!(late.pending()[0].name(), Some("stuck"));
+    assert_eq!(late.waiting_for()[0].name(), Some("stuck"));
     stuck.abort();
     manager.stop().await.unwrap();
 
@@ -61,7 +61,7 @@ async fn a_stop_that_waits_only_so_long_names_the_handler_that_is_stuck() {
         .within(Duration::from_secs(1))
         .await
         .unwrap_err();
-    assert_eq!(late.pending()[0].name(), Some("endless"));
+    assert_eq!(late.waiting_for()[0].name(), Some("endless"));
 }
 
 #[tokio::test]

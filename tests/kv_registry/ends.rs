@@ -29,7 +29,7 @@ async fn an_observer_that_leaves_with_an_event_holds_nobody_up() {
 #[tokio::test]
 async fn with_a_closed_manager_the_registry_goes_on_without_events() {
     let manager = EventManager::new(4);
-    let registry = Registry::builder().line_capacity(1).build(manager.clone());
+    let registry = Registry::builder().queue_capacity(1).build(manager.clone());
     registry.create("before").await.unwrap();
     manager.close();
     registry.flush().await;
@@ -51,7 +51,7 @@ async fn with_a_closed_manager_the_registry_goes_on_without_events() {
 async fn with_a_closed_manager_no_line_is_ever_full() {
     let manager = EventManager::new(4);
     let registry = Registry::<u8>::builder()
-        .line_capacity(1)
+        .queue_capacity(1)
         .build(manager.clone());
     let mut reader = registry.events();
     registry.create("before").await.unwrap();
@@ -82,7 +82,7 @@ async fn a_flush_resolves_when_the_manager_is_closed_whatever_observers_have_in_
     let ways: [(&str, Hold); 6] = [
         ("unread", |_, registry| {
             let events = registry.events();
-            Box::new(move || assert_eq!(events.pending(), 1))
+            Box::new(move || assert_eq!(events.len(), 1))
         }),
         ("plain", |_, registry| take_from(registry.events())),
         ("watch", |_, registry| take_from(registry.watch().skip(1))),
@@ -90,7 +90,7 @@ async fn a_flush_resolves_when_the_manager_is_closed_whatever_observers_have_in_
             take_from(registry.events().deliveries())
         }),
         ("filtered", |events, _| {
-            take_from(events.subscribe_where(|_| true))
+            take_from(events.subscribe_filter(|_| true))
         }),
         ("limited", |events, _| {
             let limit = Overflow::WaitAtMost(Duration::from_secs(60));
@@ -166,7 +166,7 @@ fn a_runtime_that_is_gone_hangs_nobody() {
     let manager = EventManager::default();
     let registry = {
         let _inside = runtime.enter();
-        Registry::builder().line_capacity(2).build(manager.clone())
+        Registry::builder().queue_capacity(2).build(manager.clone())
     };
     let observer = registry.events();
     let bucket = block_on(registry.create("a")).unwrap();

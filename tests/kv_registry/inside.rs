@@ -37,7 +37,7 @@ async fn an_observer_may_call_the_registry_from_inside_an_event() {
 async fn a_handler_may_call_the_registry_from_inside_an_event() {
     let manager = EventManager::new(1);
     let registry = Registry::<u8>::builder()
-        .line_capacity(2)
+        .queue_capacity(2)
         .build(manager.clone());
     let inner = registry.clone();
     let (log, mut told) = tokio::sync::mpsc::unbounded_channel();
@@ -51,7 +51,7 @@ async fn a_handler_may_call_the_registry_from_inside_an_event() {
                     inner.create(name).now_or_never().unwrap().unwrap();
                 }
                 let full = inner.create("d").now_or_never();
-                assert_eq!(full, Some(Err(CreateError::LineFull)));
+                assert_eq!(full, Some(Err(CreateError::QueueFull)));
                 bucket.stop();
                 assert_eq!(inner.lookup("a"), None);
             }

@@ -26,7 +26,7 @@ fn publishers_that_gave_up_leave_no_memory_behind_while_others_wait() {
             drop(crowd);
             (first, last)
         });
-        assert_eq!(manager.stats().waiting(), 2);
+        assert_eq!(manager.stats().waiting_publishers(), 2);
         drop((first, last));
     }
     assert_eq!(read(&mut reader), Some(0));
@@ -46,7 +46,7 @@ fn publishers_that_had_their_turn_leave_no_memory_behind_while_others_wait() {
         }
         last
     });
-    assert_eq!(manager.stats().waiting(), 1);
+    assert_eq!(manager.stats().waiting_publishers(), 1);
     drop(last);
 }
 

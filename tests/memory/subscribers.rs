@@ -30,10 +30,10 @@ const KINDS: [(&str, Come); 9] = [
         boxed(manager.subscribe().deliveries())
     }),
     ("filtered", |manager| {
-        boxed(manager.subscribe_where(|n| *n > 0))
+        boxed(manager.subscribe_filter(|n| *n > 0))
     }),
     ("filtered deliveries", |manager| {
-        boxed(manager.subscribe_map(|n| Some(n + 1)).deliveries())
+        boxed(manager.subscribe_filter_map(|n| Some(n + 1)).deliveries())
     }),
     ("replaying", |manager| {
         boxed(manager.subscribe_with(SubscribeOptions::new().replay(2)))

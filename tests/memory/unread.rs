@@ -27,7 +27,7 @@ fn awaited_events_that_were_read_leave_no_memory_behind_while_one_is_unread() {
             waiting.push_back(done);
         }
         (0..CROWD).for_each(|n| assert_eq!(read(&mut reader), Some(n)));
-        assert_eq!(reader.pending(), 1);
+        assert_eq!(reader.len(), 1);
     });
 }
 
@@ -51,7 +51,7 @@ fn a_backlog_that_was_read_leaves_no_memory_behind_while_one_is_unread() {
                 assert_eq!(read(&mut quick), Some(n));
             }
             (0..CROWD).for_each(|n| assert_eq!(read(&mut slow), Some(n)));
-            assert_eq!(slow.pending(), 1);
+            assert_eq!(slow.len(), 1);
         });
     }
 }
@@ -59,11 +59,11 @@ fn a_backlog_that_was_read_leaves_no_memory_behind_while_one_is_unread() {
 #[test]
 fn a_filtered_backlog_that_was_read_leaves_no_memory_behind_while_one_is_unread() {
     let manager = manager();
-    let mut reader = manager.subscribe_map(|n| Some([*n; 4]));
+    let mut reader = manager.subscribe_filter_map(|n| Some([*n; 4]));
     leaves_little(|| {
         (0..=CROWD).for_each(|n| assert!(manager.try_notify(n).is_ok()));
         (0..CROWD).for_each(|n| assert_eq!(read(&mut reader), Some([n; 4])));
-        assert_eq!(reader.pending(), 1);
+        assert_eq!(reader.len(), 1);
     });
 }
 
@@ -133,7 +133,7 @@ fn a_reader_that_ends_far_behind_makes_no_list_of_what_it_has_not_read() {
 
 #[test]
 fn a_filtered_reader_that_ends_far_behind_makes_no_list_of_what_it_has_not_read() {
-    let filtered = |manager: &EventManager<usize>| manager.subscribe_map(|n| Some(*n));
+    let filtered = |manager: &EventManager<usize>| manager.subscribe_filter_map(|n| Some(*n));
     ends_without_a_list(filtered, |_, reader| drop(reader));
     ends_without_a_list(filtered, |manager, reader| {
         assert!(manager.disconnect(reader.id()));
@@ -155,7 +155,7 @@ fn an_unread_event_takes_as_little_beside_many_readers_as_beside_one() {
                 }
             }
         });
-        assert_eq!(slow.pending(), CROWD);
+        assert_eq!(slow.len(), CROWD);
         let each = usize::try_from(info.bytes_current).unwrap() / CROWD;
         assert!(each < 30, "{each} bytes beside {readers}");
     }
@@ -180,5 +180,5 @@ fn a_long_run_after_many_short_ones_is_not_moved_once_for_each_of_them() {
     }
     let info = measure(|| assert_eq!(read(&mut quick), Some(128)));
     assert!(info.bytes_total < 64 * 1_024, "{} bytes", info.bytes_total);
-    assert_eq!(slow.pending(), 256);
+    assert_eq!(slow.len(), 256);
 }

@@ -108,7 +108,7 @@ impl Events {
             ($stream:expr, $of:expr) => {
                 Known {
                     id: $of.id(),
-                    pending: $of.pending(),
+                    pending: $of.len(),
                     missed: $of.missed(),
                     size_hint: $stream.size_hint(),
                     end_reason: $of.end_reason(),

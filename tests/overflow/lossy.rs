@@ -16,7 +16,7 @@ fn a_lossy_subscriber_loses_its_oldest_unread_events_and_makes_nobody_wait() {
             assert_eq!(manager.try_notify(n), Ok(1));
         }
         assert_eq!(lossy.missed(), 2 * window as u64 + 1);
-        assert_eq!(lossy.pending(), window);
+        assert_eq!(lossy.len(), window);
         manager.close();
         assert!(
             read_all(&mut lossy)
@@ -93,7 +93,7 @@ fn what_a_lossy_subscriber_has_fetched_ahead_can_still_be_lost() {
     for n in 101..=160 {
         manager.try_notify(n).unwrap();
     }
-    assert_eq!((lossy.pending(), lossy.missed()), (100, 10));
+    assert_eq!((lossy.len(), lossy.missed()), (100, 10));
     assert_eq!(assert_ready_ok!(received.poll()).dropped_by(), [lossy.id()]);
     assert_eq!(assert_ready_ok!(done.poll()).dropped_by(), [lossy.id()]);
     assert_next!(lossy, 61, "nor is it yielded").now();
@@ -107,7 +107,7 @@ fn losses_are_values_in_their_place() {
     assert_next!(screen, Received::Missed(3)).now();
     assert_next!(screen, Received::Event(4)).now();
     assert_next!(screen, Received::Event(5)).now();
-    test_util::assert_pending!(screen).now();
+    test_util::assert_no_event!(screen).now();
     fill(&manager, 2);
     assert_next!(screen, Received::Event(1)).now();
     assert_eq!(screen.get_ref().missed(), 3);
@@ -127,7 +127,7 @@ fn a_loss_while_an_event_is_in_hand_is_told_too() {
         assert_next!(screen, Received::Missed(3), "acks: {acks}").now();
         assert_next!(screen, Received::Event(4)).now();
         assert_next!(screen, Received::Event(5)).now();
-        test_util::assert_pending!(screen).now();
+        test_util::assert_no_event!(screen).now();
     }
 }
 
@@ -139,7 +139,7 @@ fn a_loss_from_before_the_last_event_that_was_read_is_not_told_late() {
     assert_next!(reader, 3, "1 and 2 are behind it").now();
     let mut screen = reader.with_missed();
     assert_next!(screen, Received::Event(4)).now();
-    test_util::assert_pending!(screen).now();
+    test_util::assert_no_event!(screen).now();
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn events_and_losses_add_up_to_what_was_published() {
                 manager.try_notify(published).unwrap();
             }
             for _ in 0..(step / 50 * step) % 4 {
-                if screen.get_ref().pending() > 0 {
+                if screen.get_ref().len() > 0 {
                     look(read(&mut screen).unwrap());
                 }
             }

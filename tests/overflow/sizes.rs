@@ -15,7 +15,7 @@ fn capacity_counts_an_event_until_it_is_yielded() {
         fill(&manager, capacity);
         for n in capacity + 1..=3 * capacity {
             assert_eq!(manager.try_notify(n), Err(TryNotifyError::Full(n)));
-            assert_eq!(reader.pending(), capacity);
+            assert_eq!(reader.len(), capacity);
             assert_next!(reader, n - capacity).now();
             assert_eq!(manager.try_notify(n), Ok(1), "one yielded, one more fits");
         }
@@ -80,7 +80,7 @@ fn a_window_above_the_capacity_means_the_capacity() {
     assert_eq!(manager.subscribers()[0].window(), 2);
     fill(&manager, 2);
     assert!(manager.try_notify(3).is_err());
-    assert_eq!(reader.pending(), 2);
+    assert_eq!(reader.len(), 2);
 }
 
 #[test]
@@ -118,6 +118,6 @@ fn an_enormous_capacity_costs_nothing() {
         let mut reader = manager.subscribe_with(policy);
         fill(&manager, 100);
         assert_next!(reader, 1).now();
-        assert_eq!(reader.pending(), 99);
+        assert_eq!(reader.len(), 99);
     }
 }

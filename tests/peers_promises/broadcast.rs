@@ -194,10 +194,10 @@ fn len_counts_what_is_left_also_after_a_lag() {
     let mut reader = manager.subscribe_with(Overflow::DropOldest);
     for (n, left) in [(1, 1), (2, 2), (3, 3), (4, 3)] {
         manager.try_notify(n).unwrap();
-        assert_eq!(reader.pending(), left);
+        assert_eq!(reader.len(), left);
     }
     assert_eq!(read(&mut reader), Some(2));
-    assert_eq!(reader.pending(), 2);
+    assert_eq!(reader.len(), 2);
 }
 
 #[tokio::test]

@@ -50,7 +50,7 @@ where
         (stream.id(), stream)
     };
     let filtered = || {
-        let stream = manager.subscribe_where(|_| true);
+        let stream = manager.subscribe_filter(|_| true);
         (stream.id(), stream)
     };
     let options = SubscribeOptions::new();

@@ -17,9 +17,9 @@ fn pending_and_size_hint_count_what_is_replayed() {
     publish(&manager, 1..=2);
     let mut late = manager.subscribe_with(replay(2));
     publish(&manager, [3]);
-    assert_eq!((late.pending(), late.size_hint()), (3, (3, None)));
+    assert_eq!((late.len(), late.size_hint()), (3, (3, None)));
     read(&mut late);
-    assert_eq!((late.pending(), late.size_hint()), (2, (2, None)));
+    assert_eq!((late.len(), late.size_hint()), (2, (2, None)));
     manager.close();
     assert_eq!(late.size_hint(), (2, Some(2)));
     read(&mut late);
@@ -38,7 +38,7 @@ fn losses_amid_a_replay_are_told_between_what_is_replayed_and_what_is_live() {
     assert_pending!(flush.poll());
     late.get_mut().ack();
     assert_eq!(late.get_ref().missed(), 3);
-    assert_eq!(late.get_ref().pending(), 4);
+    assert_eq!(late.get_ref().len(), 4);
     manager.close();
     let rest = read_all(&mut late);
     let live = [Received::Missed(3), Received::Event(7), Received::Event(8)];
@@ -84,7 +84,7 @@ fn one_disconnected_amid_its_replay_reads_that_then_what_it_had_not_read_and_end
             _ => assert!(manager.disconnect(late.id())),
         }
         assert_eq!(manager.subscriber_count(), 0);
-        assert_eq!((late.pending(), late.end_reason()), (4, None));
+        assert_eq!((late.len(), late.end_reason()), (4, None));
         assert_eq!(read_all(&mut late), [2, 3, 4, 5]);
         let Some(EndReason::Disconnected { cause, .. }) = late.end_reason() else {
             panic!("it was disconnected");
@@ -102,7 +102,7 @@ fn a_close_amid_a_replay_takes_nothing_away_and_after_it_nothing_is_replayed() {
     assert_eq!(read(&mut late), Some(1));
     manager.close();
     let mut later = manager.subscribe_with(replay(3));
-    assert_eq!(later.pending(), 0);
+    assert_eq!(later.len(), 0);
     assert_eq!(read(&mut later), None);
     assert_eq!(read_all(&mut late), [2, 3, 4]);
     assert_eq!(late.end_reason(), Some(EndReason::Closed));

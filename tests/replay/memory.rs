@@ -28,7 +28,7 @@ fn what_stays_in_memory_is_what_is_retained_and_at_most_half_as_much_more() {
                         while !waits(reader) {}
                     }
                 }
-                let unread = readers.iter().map(Subscription::pending).max();
+                let unread = readers.iter().map(Subscription::len).max();
                 let kept = Arc::strong_count(&there) - 1;
                 let wanted = retain.max(unread.unwrap_or(0));
                 assert!(kept >= retain.min(n), "{kept} of {retain} after {n}");

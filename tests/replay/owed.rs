@@ -12,11 +12,11 @@ fn replayed_events_take_no_room() {
     let manager = EventManager::builder().capacity(2).retain(1_000).build();
     publish(&manager, 1..=1_000);
     let mut late = manager.subscribe_with(replay(1_000).window(1));
-    assert_eq!(manager.subscribers()[0].pending(), 0);
+    assert_eq!(manager.subscribers()[0].unread(), 0);
     assert_eq!(manager.try_notify(1_001), Ok(1));
-    assert_eq!(manager.subscribers()[0].pending(), 1);
+    assert_eq!(manager.subscribers()[0].unread(), 1);
     assert_eq!(manager.try_notify(0), Err(TryNotifyError::Full(0)));
-    assert_eq!(late.pending(), 1_001);
+    assert_eq!(late.len(), 1_001);
     assert_eq!(read(&mut late), Some(1));
     assert!(
         manager.try_notify(0).is_err(),

@@ -30,7 +30,7 @@ fn a_capacity_of_a_million_is_filled_and_read() {
         assert_eq!(manager.try_notify(n), Ok(1));
     }
     assert!(manager.try_notify(CAPACITY).is_err());
-    assert_eq!(reader.pending(), CAPACITY);
+    assert_eq!(reader.len(), CAPACITY);
     for n in 0..CAPACITY {
         assert_eq!(read(&mut reader), Some(n));
     }
@@ -52,7 +52,7 @@ fn the_greatest_capacity_and_window_cost_nothing_ahead() {
         assert_eq!(read(&mut narrow), Some(n));
     }
     for reader in [&mut whole, &mut named, &mut lossy] {
-        assert_eq!(reader.pending(), 100);
+        assert_eq!(reader.len(), 100);
         assert!((0..100).all(|n| read(reader) == Some(n)));
     }
 }

@@ -10,7 +10,7 @@ use crate::drive::{read, read_all, waits};
 #[test]
 fn a_stage_comes_after_a_filtered_one_which_owes_nothing_for_what_it_does_not_want() {
     let manager = EventManager::new(8);
-    let mut even = manager.subscribe_where(|n| n % 2 == 0);
+    let mut even = manager.subscribe_filter(|n| n % 2 == 0);
     let options = SubscribeOptions::new().after(even.id());
     let mut second = task::spawn(manager.subscribe_with(options));
     publish(&manager, 1..=4);
@@ -69,7 +69,7 @@ fn a_filtered_subscription_after_others_is_refused() {
     let manager = EventManager::<u64>::new(8);
     let first = manager.subscribe();
     let options = SubscribeOptions::new().after(first.id());
-    let _refused = manager.subscribe_where_with(options, |_| true);
+    let _refused = manager.subscribe_filter_with(options, |_| true);
 }
 
 #[test]

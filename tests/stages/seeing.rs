@@ -123,7 +123,7 @@ fn what_a_stage_may_not_see_yet_takes_room_in_its_window() {
     let narrow = SubscribeOptions::new().after(first.id()).window(2);
     let mut second = manager.subscribe_with(narrow);
     publish(&manager, 1..=2);
-    assert_eq!((second.pending(), waits(&mut second)), (2, true));
+    assert_eq!((second.len(), waits(&mut second)), (2, true));
     assert_eq!(manager.try_notify(3), Err(TryNotifyError::Full(3)));
     finish(&mut first);
     assert!(manager.try_notify(3).is_err());

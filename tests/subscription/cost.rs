@@ -79,7 +79,7 @@ fn events_are_cloned_one_by_one_when_they_are_yielded_and_not_ahead() {
         assert_eq!(clones.load(Ordering::Relaxed), n);
         read(&mut reader);
     }
-    test_util::assert_pending!(reader).now();
+    test_util::assert_no_event!(reader).now();
     assert_eq!(clones.load(Ordering::Relaxed), 200);
 }
 
@@ -92,7 +92,7 @@ fn clone_is_asked_for_only_where_an_event_is_yielded() {
     let mut done = task::spawn(manager.sync_notify(Unique));
     assert_pending!(done.poll());
     reader.ack();
-    assert_eq!((reader.pending(), reader.missed()), (1, 0));
+    assert_eq!((reader.len(), reader.missed()), (1, 0));
     assert_eq!(reader.end_reason(), None);
     assert!(manager.disconnect(reader.id()));
     assert_eq!(assert_ready_ok!(done.poll()).dropped(), 1);

@@ -21,14 +21,14 @@ fn size_hint_is_exact_below_and_bounded_only_once_nothing_can_follow() {
     for n in (60..70).rev() {
         read(&mut reader);
         assert_eq!(reader.size_hint(), (n, None));
-        assert_eq!(reader.pending(), n);
+        assert_eq!(reader.len(), n);
     }
 
     read(&mut cut_off);
     manager.disconnect(cut_off.id());
     for n in (0..70).rev() {
         assert_eq!(cut_off.size_hint(), (n, Some(n)));
-        assert_eq!(cut_off.pending(), n);
+        assert_eq!(cut_off.len(), n);
         read(&mut cut_off);
     }
     assert_ended!(cut_off).now();

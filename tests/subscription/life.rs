@@ -20,7 +20,7 @@ fn it_takes_effect_at_the_call_not_at_the_first_poll() {
     assert_eq!(manager.subscriber_count(), 1);
     manager.try_notify("after").unwrap();
     assert_next!(reader, "after").now();
-    test_util::assert_pending!(reader).now();
+    test_util::assert_no_event!(reader).now();
 }
 
 #[test]

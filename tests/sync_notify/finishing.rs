@@ -56,7 +56,7 @@ fn ack_finishes_the_event_in_hand_without_taking_another() {
     reader.ack();
     assert!(done.is_woken());
     assert!(assert_ready_ok!(done.poll()).all_acked());
-    assert_eq!(reader.pending(), 1);
+    assert_eq!(reader.len(), 1);
     assert_eq!(read(&mut reader), Some('b'));
 }
 

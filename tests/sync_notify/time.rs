@@ -75,7 +75,7 @@ fn behind_a_stuck_reader_every_sender_waits() {
     for sender in &mut senders {
         assert_pending!(sender.poll());
     }
-    assert_eq!(stuck.pending(), 1, "one behind it, four wait in line");
+    assert_eq!(stuck.len(), 1, "one behind it, four wait in line");
 
     stuck.ack();
     assert_eq!(assert_ready_ok!(senders[0].poll()).seq(), 1);

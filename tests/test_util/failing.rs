@@ -5,7 +5,7 @@ use std::task::{Context, Waker};
 
 use futures::executor::block_on;
 use futures::{FutureExt, stream};
-use genevent::test_util::{Probe, assert_ended, assert_next, assert_pending};
+use genevent::test_util::{Probe, assert_ended, assert_next, assert_no_event};
 
 use super::{A_LONG_TIME, Opaque, failure, message, with};
 
@@ -20,12 +20,12 @@ fn a_failure_names_the_line_the_stream_what_was_expected_and_what_came() {
     );
     let (told, line) = failure(|| {
         let milk = 5;
-        block_on(assert_pending!(orders, "after {} cups of {milk}", 2).within(A_LONG_TIME));
+        block_on(assert_no_event!(orders, "after {} cups of {milk}", 2).within(A_LONG_TIME));
     });
     assert_eq!(line, line!() - 2);
     assert_eq!(
         told,
-        "assert_pending!(orders): after 2 cups of 5\n expected: nothing\n     came: \"milk\"\n   \
+        "assert_no_event!(orders): after 2 cups of 5\n expected: nothing\n     came: \"milk\"\n   \
          within: 3600s"
     );
     let (told, line) = failure(|| assert_ended!(orders).now());
@@ -57,7 +57,7 @@ fn items_without_debug_are_named_by_their_type() {
         message(|| assert_ended!(items).now())
     }
     let mut items = stream::iter([Opaque]);
-    let told = message(|| assert_pending!(items).now());
+    let told = message(|| assert_no_event!(items).now());
     assert!(told.contains("came: an item, of type test_util::Opaque"));
     assert!(generic(1_u8).contains("came: an item, of type u8"));
 }

@@ -5,7 +5,7 @@ use std::pin::pin;
 use futures::executor::block_on;
 use futures::{FutureExt, StreamExt, stream};
 use genevent::Subscription;
-use genevent::test_util::{assert_ended, assert_next, assert_pending};
+use genevent::test_util::{assert_ended, assert_next, assert_no_event};
 
 use super::{Opaque, message, with};
 
@@ -42,13 +42,13 @@ fn what_a_pattern_binds_is_moved_out_of_the_item() {
 #[test]
 fn pending_takes_nothing_and_is_not_the_end() {
     let (manager, mut reader) = with([]);
-    assert_pending!(reader).now();
+    assert_no_event!(reader).now();
     manager.try_notify(1).unwrap();
     assert_next!(reader, 1).now();
-    assert_pending!(reader).now();
+    assert_no_event!(reader).now();
     manager.close();
     assert_ended!(reader).now();
-    assert!(message(|| assert_pending!(reader).now()).contains("came: the end of the stream"));
+    assert!(message(|| assert_no_event!(reader).now()).contains("came: the end of the stream"));
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn to_ask_is_to_come_back_for_the_next() {
     assert!((&mut answer).now_or_never().is_none());
     assert_next!(reader, 1).now();
     assert!((&mut answer).now_or_never().is_none(), "it is in hand");
-    assert_pending!(reader).now();
+    assert_no_event!(reader).now();
     assert!(answer.now_or_never().unwrap().unwrap().all_acked());
 }
 

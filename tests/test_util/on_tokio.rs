@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::{FutureExt, Stream, StreamExt, join};
-use genevent::test_util::{Probe, assert_ended, assert_next, assert_pending};
+use genevent::test_util::{Probe, assert_ended, assert_next, assert_no_event};
 use genevent::{EventManager, handler_fn};
 use tokio::time::{Instant, sleep};
 
@@ -65,8 +65,8 @@ async fn pending_holds_for_its_whole_time_and_not_after_it() {
         sleep(MILLIS_100 * 3 / 2).await;
         manager.notify(1).await
     });
-    assert_pending!(reader).await;
-    let pending = AssertUnwindSafe(assert_pending!(reader)).catch_unwind();
+    assert_no_event!(reader).await;
+    let pending = AssertUnwindSafe(assert_no_event!(reader)).catch_unwind();
     let payload = pending.await.unwrap_err();
     let told = payload.downcast_ref::<String>().unwrap();
     assert!(told.contains("expected: nothing\n     came: 1"), "{told}");
@@ -75,7 +75,7 @@ async fn pending_holds_for_its_whole_time_and_not_after_it() {
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_wakes_nobody_does_not_hang_and_is_looked_at_once_more() {
     let mut silent = Silent(Arc::default());
-    assert_pending!(silent).await;
+    assert_no_event!(silent).await;
     assert!(
         AssertUnwindSafe(assert_next!(silent))
             .catch_unwind()
@@ -156,7 +156,7 @@ async fn a_probe_is_a_handler_that_has_seen_what_is_acknowledged() {
     for n in [2, 20] {
         assert_next!(probe, n).await;
     }
-    assert_pending!(probe).await;
+    assert_no_event!(probe).await;
     manager.stop().await.unwrap();
 }
 
@@ -187,8 +187,8 @@ fn in_a_runtime_without_a_clock_it_looks_and_panics_if_it_has_to_wait() {
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     runtime.unwrap().block_on(async {
         assert_next!(reader, 1).await;
-        assert_pending!(reader).now();
-        let waiting = AssertUnwindSafe(assert_pending!(reader)).catch_unwind();
+        assert_no_event!(reader).now();
+        let waiting = AssertUnwindSafe(assert_no_event!(reader)).catch_unwind();
         let payload = waiting.await.unwrap_err();
         let told = payload.downcast_ref::<String>().unwrap();
         assert!(told.contains("timers are disabled"), "{told}");

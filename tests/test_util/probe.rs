@@ -7,7 +7,7 @@ use std::task::{Context, Waker};
 
 use futures::executor::block_on;
 use futures::{FutureExt, StreamExt, join};
-use genevent::test_util::{Probe, assert_next, assert_pending};
+use genevent::test_util::{Probe, assert_next, assert_no_event};
 
 use super::{A_LONG_TIME, message, with};
 
@@ -21,7 +21,7 @@ fn a_probe_keeps_what_it_was_told_in_order_until_it_is_taken() {
     assert_next!(probe, 1).now();
     assert_eq!(probe.seen(), [2, 3, 4]);
     assert_eq!(other.drain(), [2, 3, 4]);
-    assert_pending!(probe).now();
+    assert_no_event!(probe).now();
     assert!(probe.seen().is_empty());
 }
 

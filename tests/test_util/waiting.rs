@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::executor::{ThreadPool, block_on};
 use futures::task::SpawnExt;
 use futures::{FutureExt, join, stream};
-use genevent::test_util::{assert_ended, assert_next, assert_pending};
+use genevent::test_util::{assert_ended, assert_next, assert_no_event};
 
 use super::{A_LONG_TIME, message, with};
 
@@ -33,7 +33,7 @@ fn without_a_runtime_an_item_of_another_thread_is_waited_for() {
 fn without_a_runtime_time_is_kept_too() {
     let (_manager, mut reader) = with::<u32>([]);
     let at_once = Duration::from_nanos(1);
-    block_on(assert_pending!(reader).within(at_once));
+    block_on(assert_no_event!(reader).within(at_once));
     let told = message(|| block_on(assert_next!(reader).within(at_once)));
     assert!(told.ends_with("came: nothing\n   within: 1ns"), "{told}");
     assert!(message(|| block_on(assert_ended!(reader).within(at_once))).contains("nothing"));
@@ -54,7 +54,7 @@ fn no_time_at_all_is_one_look() {
     let (_manager, mut reader) = with([1]);
     block_on(async {
         assert_next!(reader, 1).within(Duration::ZERO).await;
-        assert_pending!(reader).within(Duration::ZERO).await;
+        assert_no_event!(reader).within(Duration::ZERO).await;
     });
     let told = message(|| block_on(assert_next!(reader).within(Duration::ZERO)));
     assert!(told.ends_with("came: nothing\n   within: 0ns"));
@@ -63,7 +63,7 @@ fn no_time_at_all_is_one_look() {
         looks += 1;
         Poll::<Option<u32>>::Pending
     });
-    assert_pending!(counted).now();
-    block_on(assert_pending!(counted).within(Duration::ZERO));
+    assert_no_event!(counted).now();
+    block_on(assert_no_event!(counted).within(Duration::ZERO));
     assert_eq!(looks, 2);
 }

@@ -114,15 +114,15 @@ fn whoever_listens_may_close_the_manager_publish_and_drop_subscriptions() {
             let former = kept
                 .lock()
                 .unwrap()
-                .replace(manager.subscribe_where(is_odd));
+                .replace(manager.subscribe_filter(is_odd));
             drop(former);
             manager.try_notify(1).ok();
             drop(all);
             manager.close();
         });
-        let odd = manager.subscribe_where_with(Overflow::DropOldest, is_odd);
+        let odd = manager.subscribe_filter_with(Overflow::DropOldest, is_odd);
         let mut all = manager.subscribe_with(Overflow::Disconnect);
-        let broken = manager.subscribe_map(|n: &u8| -> Option<u8> {
+        let broken = manager.subscribe_filter_map(|n: &u8| -> Option<u8> {
             (*n == 1).then(|| resume_unwind(Box::new("it breaks")))
         });
         for n in [1, 3, 5] {
@@ -140,5 +140,5 @@ fn nobody_need_listen() {
     let manager = orders(1);
     let reader = manager.subscribe();
     manager.try_notify(Opaque).unwrap();
-    assert_eq!(reader.pending(), 1);
+    assert_eq!(reader.len(), 1);
 }

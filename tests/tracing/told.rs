@@ -110,7 +110,7 @@ fn what_a_subscriber_loses_and_its_being_cut_off_for_that_is_told() {
 fn a_filtered_subscription_is_told_of_as_any_other() {
     let (told, _listening) = listen();
     let manager = orders::<u8>(4);
-    let (odd, line) = (manager.subscribe_where_with(named("odd"), is_odd), line!());
+    let (odd, line) = (manager.subscribe_filter_with(named("odd"), is_odd), line!());
     let at = format!("{}:{line}:32", file!());
     let subscribed = news(&told);
     assert_eq!(
@@ -129,10 +129,10 @@ fn a_filtered_subscription_is_told_of_as_any_other() {
         )]
     );
 
-    let mut last = manager.subscribe_where(is_odd);
+    let mut last = manager.subscribe_filter(is_odd);
     manager.close();
     assert!(now(last.next()).is_none());
-    drop((last, manager.subscribe_where(is_odd)));
+    drop((last, manager.subscribe_filter(is_odd)));
     assert_eq!(
         news(&told)[1..],
         [format!("{left}=2 why=\"the event manager is closed\"")],
@@ -146,7 +146,7 @@ fn why_a_filtered_subscription_does_not_count_any_more_is_told_once() {
     let manager = orders::<u8>(1);
     let left = "DEBUG left: manager=\"orders\" subscriber";
 
-    let cut = manager.subscribe_where(is_odd);
+    let cut = manager.subscribe_filter(is_odd);
     news(&told);
     assert!(manager.disconnect(cut.id()));
     assert!(!manager.disconnect(cut.id()));
@@ -154,7 +154,7 @@ fn why_a_filtered_subscription_does_not_count_any_more_is_told_once() {
     let requested = format!("{left}=1 why=\"disconnected on request\"");
     assert_eq!(news(&told), [requested]);
 
-    let full = manager.subscribe_where_with(Overflow::Disconnect, is_odd);
+    let full = manager.subscribe_filter_with(Overflow::Disconnect, is_odd);
     manager.try_notify(1).unwrap();
     news(&told);
     manager.try_notify(2).unwrap();
@@ -164,7 +164,8 @@ fn why_a_filtered_subscription_does_not_count_any_more_is_told_once() {
     let overflow = format!("{left}=2 why=\"disconnected: its window was full\"");
     assert_eq!(news_at(&told, Level::DEBUG), [overflow]);
 
-    let mut broken = manager.subscribe_map(|_: &u8| -> Option<u8> { resume_unwind(Box::new(())) });
+    let mut broken =
+        manager.subscribe_filter_map(|_: &u8| -> Option<u8> { resume_unwind(Box::new(())) });
     news(&told);
     manager.try_notify(7).unwrap();
     manager.try_notify(9).unwrap();
@@ -178,7 +179,7 @@ fn why_a_filtered_subscription_does_not_count_any_more_is_told_once() {
 fn what_a_filtered_subscription_loses_is_told_by_its_number() {
     let (told, _listening) = listen();
     let manager = orders::<u8>(2);
-    let odd = manager.subscribe_where_with(named("odd").overflow(Overflow::DropOldest), is_odd);
+    let odd = manager.subscribe_filter_with(named("odd").overflow(Overflow::DropOldest), is_odd);
     for n in 1..=4 {
         manager.try_notify(n).unwrap();
     }
@@ -188,7 +189,7 @@ fn what_a_filtered_subscription_loses_is_told_by_its_number() {
     assert_eq!(news_at(&told, Level::DEBUG), [format!("{lost}=1 missed=1")]);
     manager.try_notify(7).unwrap();
     assert_eq!(news_at(&told, Level::DEBUG), [format!("{lost}=3 missed=2")]);
-    assert_eq!((odd.pending(), odd.missed()), (2, 2));
+    assert_eq!((odd.len(), odd.missed()), (2, 2));
 }
 
 #[test]
@@ -199,7 +200,7 @@ fn each_loss_is_told_with_the_count_of_its_own_moment() {
     let [first, second] = ["first", "second"]
         .map(|name| manager.subscribe_with(named(name).overflow(Overflow::DropOldest)));
     let filtered = named("filtered").overflow(Overflow::DropOldest);
-    let filtered = manager.subscribe_where_with(filtered, is_odd);
+    let filtered = manager.subscribe_filter_with(filtered, is_odd);
     manager.try_notify(1).unwrap();
     let weak = manager.downgrade();
     // Told of the first loss, it makes all of them lose one more before it hears of the others. Of

@@ -190,7 +190,7 @@ async fn a_filtered_one_that_steps_aside_and_comes_back_is_warned_of_once() {
     let (told, _listening) = listen();
     let builder = EventManager::<u8>::builder().name("orders").capacity(1);
     let manager = builder.warn_after(secs(5)).build();
-    let mut odd = manager.subscribe_where_with(named("odd"), is_odd);
+    let mut odd = manager.subscribe_filter_with(named("odd"), is_odd);
     let mut all = manager.subscribe_with(named("all"));
     manager.try_notify(1).unwrap();
 
@@ -201,10 +201,10 @@ async fn a_filtered_one_that_steps_aside_and_comes_back_is_warned_of_once() {
     drop(first);
     assert!(read(&mut all).is_some());
     advance(secs(1)).await;
-    assert_eq!(manager.stats().in_the_way().count(), 0, "aside");
+    assert_eq!(manager.stats().blocking().count(), 0, "aside");
     let mut second = task::spawn(manager.notify(5));
     assert_pending!(second.poll());
-    let held = |manager: &EventManager<u8>| manager.subscribers()[0].holding();
+    let held = |manager: &EventManager<u8>| manager.subscribers()[0].blocking_for();
     assert_eq!(held(&manager), Some(secs(3)), "its time goes on");
     advance(Duration::from_millis(1999)).await;
     assert_pending!(second.poll());
@@ -245,7 +245,7 @@ async fn time_in_which_nobody_waits_for_it_does_not_count_for_the_warning() {
     let (told, _listening) = listen();
     let manager = EventManager::<u8>::builder().capacity(1);
     let manager = manager.warn_after(secs(5)).build();
-    let odd = manager.subscribe_where(is_odd);
+    let odd = manager.subscribe_filter(is_odd);
     manager.try_notify(1).unwrap();
     let mut first = task::spawn(manager.notify(3));
     assert_pending!(first.poll());
@@ -270,7 +270,7 @@ async fn the_patience_with_a_filtered_one_does_not_start_anew_when_it_steps_asid
     let (told, _listening) = listen();
     let manager = EventManager::<u8>::builder().name("orders").capacity(1);
     let manager = manager.warn_after(secs(2)).build();
-    let odd = manager.subscribe_where_with(Overflow::WaitAtMost(secs(5)), is_odd);
+    let odd = manager.subscribe_filter_with(Overflow::WaitAtMost(secs(5)), is_odd);
     manager.try_notify(1).unwrap();
     let mut first = task::spawn(manager.notify(3));
     assert_pending!(first.poll());

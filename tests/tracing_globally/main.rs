@@ -201,7 +201,7 @@ fn what_a_listener_causes_while_it_is_told_something_is_not_told_to_it() {
     });
     life("it subscribes", |manager| {
         let reader = manager.subscribe();
-        let other = manager.subscribe_where(|n| n % 2 == 0);
+        let other = manager.subscribe_filter(|n| n % 2 == 0);
         manager.disconnect(reader.id());
         drop(other);
     });

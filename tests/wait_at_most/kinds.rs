@@ -40,9 +40,9 @@ async fn held_up_by(kind: &str) -> (EventManager<u32>, Kept) {
             let out = deliveries.next().now_or_never();
             Box::new((deliveries, out))
         }
-        "filtered" => Box::new(manager.subscribe_where(|_| true)),
+        "filtered" => Box::new(manager.subscribe_filter(|_| true)),
         "filtered deliveries, at their limit" => {
-            let filtered = manager.subscribe_where_with(one_out(), |_| true);
+            let filtered = manager.subscribe_filter_with(one_out(), |_| true);
             let mut deliveries = filtered.deliveries();
             manager.try_notify(0).unwrap();
             let out = deliveries.next().now_or_never();

@@ -128,7 +128,7 @@ async fn each_of_several_subscribers_has_its_own_time() {
 #[tokio::test(start_paused = true)]
 async fn what_is_told_of_a_subscriber_is_the_time_that_counts() {
     let (manager, reader) = stuck();
-    let holding = || manager.subscribers()[0].holding();
+    let holding = || manager.subscribers()[0].blocking_for();
     waits_in_vain!(manager, 2, secs(2));
     assert_eq!(holding(), None, "nobody waits");
     advance(HOUR).await;
@@ -138,14 +138,17 @@ async fn what_is_told_of_a_subscriber_is_the_time_that_counts() {
     advance(secs(1)).await;
     assert_eq!(holding(), Some(secs(3)));
     let stats = manager.stats();
-    assert_eq!(stats.in_the_way().next().unwrap().holding(), Some(secs(3)));
+    assert_eq!(
+        stats.blocking().next().unwrap().blocking_for(),
+        Some(secs(3))
+    );
     drop(publisher);
     advance(HOUR).await;
     let late = manager.sync_notify(2).within(secs(1)).await;
     let Err(DeadlineError::NotStored(late)) = late else {
         panic!("there was no room")
     };
-    assert_eq!(late.pending()[0].holding(), Some(secs(4)));
+    assert_eq!(late.waiting_for()[0].blocking_for(), Some(secs(4)));
     assert!(
         late.to_string().contains("holding publishers for 4.0s"),
         "{late}"
@@ -189,7 +192,7 @@ async fn try_notify_stores_only_when_all_in_the_way_have_had_their_time() {
 async fn a_filtered_one_has_no_less_time_for_what_others_wait_for() {
     let manager = EventManager::new(1);
     let mut plain = manager.subscribe();
-    let even = manager.subscribe_where_with(at_most(5), |n| n % 2 == 0);
+    let even = manager.subscribe_filter_with(at_most(5), |n| n % 2 == 0);
     manager.try_notify(2).unwrap();
     // Both are in the way of this one.
     waits_in_vain!(manager, 4, secs(2));

@@ -175,7 +175,7 @@ async fn a_permit_that_was_given_in_time_disconnects_nobody() {
 #[tokio::test(start_paused = true)]
 async fn a_filtered_one_is_disconnected_by_an_event_that_it_wants_alone() {
     let manager = EventManager::new(4);
-    let mut even = manager.subscribe_where_with(at_most(5).window(1), |n| n % 2 == 0);
+    let mut even = manager.subscribe_filter_with(at_most(5).window(1), |n| n % 2 == 0);
     manager.try_notify(2).unwrap();
     drop(manager.reserve().await);
     let permits = [reserve(&manager), reserve(&manager)];
@@ -188,7 +188,7 @@ async fn a_filtered_one_is_disconnected_by_an_event_that_it_wants_alone() {
     assert_next!(even, 2).now();
     assert_ended!(even).now();
 
-    let mut even = manager.subscribe_where_with(at_most(5).window(1), |n| n % 2 == 0);
+    let mut even = manager.subscribe_filter_with(at_most(5).window(1), |n| n % 2 == 0);
     manager.try_notify(2).unwrap();
     let permit = manager.reserve().await.unwrap();
     assert_next!(even, 2).now();

@@ -22,7 +22,7 @@ fn events<S: Stream + 'static>(stream: S) -> Events {
 fn parked_streams(manager: &EventManager<u32>) -> (Vec<(&'static str, Events)>, Kept) {
     let one_out = || SubscribeOptions::new().max_unacked(1);
     let plain = || manager.subscribe();
-    let filtered = || manager.subscribe_where(|_| true);
+    let filtered = || manager.subscribe_filter(|_| true);
     let staged = || manager.subscribe_after(&plain());
     let replaying = || manager.subscribe_with(SubscribeOptions::new().replay(1));
     let mut streams = vec![
@@ -46,7 +46,7 @@ fn parked_streams(manager: &EventManager<u32>) -> (Vec<(&'static str, Events)>, 
     let staged_deliveries = manager.subscribe_after(&before).deliveries();
     let mut at_limit = manager.subscribe_with(one_out()).deliveries();
     let mut filtered_at_limit = manager
-        .subscribe_where_with(one_out(), |_| true)
+        .subscribe_filter_with(one_out(), |_| true)
         .deliveries();
     for event in 1..=2 {
         manager.try_notify(event).unwrap();
@@ -108,7 +108,10 @@ fn a_parked_stream_that_others_disconnect_is_woken_once() {
     let manager = EventManager::builder().capacity(8).retain(4).build();
     let before = manager.subscribe();
     let id = before.id();
-    let (plain, filtered) = (manager.subscribe(), manager.subscribe_where(|_: &u32| true));
+    let (plain, filtered) = (
+        manager.subscribe(),
+        manager.subscribe_filter(|_: &u32| true),
+    );
     let staged = manager.subscribe_after(&before);
     manager.try_notify(0).unwrap();
     let ids = [plain.id(), filtered.id(), staged.id()];
@@ -202,7 +205,7 @@ mod on_tokio {
     async fn an_adapter_that_is_dropped_while_it_is_parked_wakes_nobody() {
         let manager = EventManager::<u32>::new(8);
         let deliveries = || manager.subscribe().deliveries();
-        let filtered = || manager.subscribe_where(|_| true).deliveries();
+        let filtered = || manager.subscribe_filter(|_| true).deliveries();
         let minute = Duration::from_secs(60);
         let streams = [
             events(deliveries().ready_batches(2)),

@@ -54,7 +54,7 @@ async fn a_stop_that_is_late_for_a_permit_says_so() {
         .within(std::time::Duration::from_secs(1))
         .await;
     let late = late.unwrap_err();
-    assert!(late.pending().is_empty());
+    assert!(late.waiting_for().is_empty());
     assert_eq!(late.to_string(), "not over in time: permits are out");
     drop(permit);
 }

@@ -328,7 +328,7 @@ fn filtered(subscribers: u32) -> u64 {
     let manager = EventManager::<u32>::new(1_024);
     let (task, waker) = task();
     let readers = (0..subscribers).map(|index| {
-        let mut reader = manager.subscribe_where(move |n| n % subscribers == index);
+        let mut reader = manager.subscribe_filter(move |n| n % subscribers == index);
         assert!(next(&mut reader, &waker).is_pending());
         reader
     });

@@ -83,18 +83,18 @@ impl Reader<u64> for Filtered {
     }
 }
 
-/// Ours, with `subscribe_where`: judged before the queue.
+/// Ours, with `subscribe_filter`: judged before the queue.
 pub(crate) struct OursBefore(EventManager<u64>);
 
 impl Fanout<u64> for OursBefore {
-    const NAME: &'static str = "genevent, subscribe_where";
+    const NAME: &'static str = "genevent, subscribe_filter";
 
     type Reader = genevent::Filtered<u64>;
 
     fn open(load: &Load) -> (Self, Vec<Self::Reader>) {
         let manager = EventManager::new(load.capacity);
         let readers = (0..load.subscribers)
-            .map(|index| manager.subscribe_where(move |event| wants(index, *event)));
+            .map(|index| manager.subscribe_filter(move |event| wants(index, *event)));
         let readers = readers.collect();
         (Self(manager), readers)
     }

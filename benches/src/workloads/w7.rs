@@ -14,7 +14,7 @@ pub(super) static WORKLOAD: Workload = Workload {
     name: "W7",
     title: "one event in a hundred is wanted",
     what: "10,000 subscribers, each wants one event in a hundred; u64, capacity 1,024. A channel \
-           each is asked by a predicate before the send, and so is ours with `subscribe_where`; the \
+           each is asked by a predicate before the send, and so is ours with `subscribe_filter`; the \
            others filter as they read",
     figure: Figure {
         name: "µs per publish",

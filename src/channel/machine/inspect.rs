@@ -122,10 +122,10 @@ impl<E> Machine<E> {
             .and_then(|member| member.waited);
         SubscriberInfo {
             place: Arc::clone(place),
-            pending: member.map_or(0, |member| self.unread(member, word)),
+            unread: member.map_or(0, |member| self.unread(member, word)),
             unacked: place.unacked(word),
             missed: place.missed(),
-            holding: now
+            blocking_for: now
                 .zip(waited)
                 .map(|(now, waited)| waited.so_far(self.clock.read(|| now))),
         }

@@ -209,13 +209,15 @@ pub(crate) const ROWS: &[Row] = &[
         }),
     },
     Row {
-        name: "TryForEachAcked::go_on",
+        name: "TryForEachAcked::continue_on_error",
         call: Call::Work(|deliveries, taken| {
             let work = |event| {
                 taken.borrow_mut().push(event);
                 one_poll_later().map(move |()| if event == 3 { Err(()) } else { Ok(()) })
             };
-            let work = deliveries.try_for_each_acked(2, work).go_on(drop);
+            let work = deliveries
+                .try_for_each_acked(2, work)
+                .continue_on_error(drop);
             work.map(done).boxed_local()
         }),
     },

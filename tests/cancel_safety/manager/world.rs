@@ -38,7 +38,7 @@ pub(crate) const TROUBLES: [Trouble; 6] = [
 fn make_mine(manager: &EventManager<u32>, call: &Call) -> Reader {
     let options = SubscribeOptions::new().max_unacked(2);
     if let Call::Filtered(make) = call {
-        return Reader::new(make(manager.subscribe_where_with(options, |_| true)));
+        return Reader::new(make(manager.subscribe_filter_with(options, |_| true)));
     }
     let mine = manager.subscribe_with(options);
     Reader::new(match call {

@@ -42,7 +42,7 @@ impl Called<'_> {
             Err(DeadlineError::Closed(payload)) => Answer::Closed(payload.0),
             Err(DeadlineError::NotStored(error)) => Answer::NotStored {
                 pending: error
-                    .pending()
+                    .waiting_for()
                     .iter()
                     .map(|info| who_is(info, ids))
                     .collect(),
@@ -108,7 +108,7 @@ fn unanswered(error: &Unanswered, ids: &[SubscriberId]) -> Answer {
     Answer::Unanswered {
         receipt: receipt.map(Box::new),
         pending: error
-            .pending()
+            .waiting_for()
             .iter()
             .map(|info| who_is(info, ids))
             .collect(),

@@ -45,7 +45,7 @@ impl Reference {
     }
 
     /// Those that make the head of the line wait; or would, if they want everything.
-    pub(crate) fn in_the_way(&self) -> Vec<Who> {
+    pub(crate) fn blocking(&self) -> Vec<Who> {
         match self.line.first() {
             Some(&head) => self.in_the_way_of(self.wish(head), &self.calls[head].asked),
             None => self.in_the_way_of(Wish::Permit, &[]),
@@ -67,15 +67,15 @@ impl Reference {
         if is_permit && self.reserved == self.capacity {
             Room::Full
         } else {
-            self.room_beside(&self.in_the_way())
+            self.room_beside(&self.blocking())
         }
     }
 
-    fn room_beside(&self, in_the_way: &[Who]) -> Room {
-        if in_the_way.is_empty() {
+    fn room_beside(&self, blocking: &[Who]) -> Room {
+        if blocking.is_empty() {
             Room::Free
         } else if self
-            .end_of_patience(in_the_way)
+            .end_of_patience(blocking)
             .is_some_and(|end| end <= self.now)
         {
             Room::Overdue
@@ -85,8 +85,8 @@ impl Reference {
     }
 
     /// When all in the way will have had their time, if that will ever help.
-    pub(crate) fn end_of_patience(&self, in_the_way: &[Who]) -> Option<Time> {
-        let ends = in_the_way.iter().map(|&who| {
+    pub(crate) fn end_of_patience(&self, blocking: &[Who]) -> Option<Time> {
+        let ends = blocking.iter().map(|&who| {
             let reader = &self.readers[who];
             Some(self.now + reader.patience()? - reader.waited?)
         });
@@ -99,7 +99,7 @@ impl Reference {
         if self.line.is_empty() {
             return Vec::new();
         }
-        let mut waited_for = self.in_the_way();
+        let mut waited_for = self.blocking();
         waited_for.retain(|&who| !self.readers[who].unread.is_empty());
         waited_for
     }
@@ -128,26 +128,26 @@ impl Reference {
     }
 
     /// Before something is stored by a publisher that waits its turn.
-    pub(crate) fn clear_the_way(&mut self, in_the_way: Vec<Who>) {
-        for who in in_the_way {
+    pub(crate) fn clear_the_way(&mut self, blocking: Vec<Who>) {
+        for who in blocking {
             self.disconnect(who, DisconnectCause::Overdue);
         }
     }
 
     /// `Some` if the event was stored.
     pub(crate) fn try_notify(&mut self, payload: u64) -> Option<usize> {
-        let in_the_way = self.in_the_way_of(Wish::Event(payload), &self.filtered());
-        let has_room = self.room_beside(&in_the_way) != Room::Full;
+        let blocking = self.in_the_way_of(Wish::Event(payload), &self.filtered());
+        let has_room = self.room_beside(&blocking) != Room::Full;
         let stores = !self.closed && self.line.is_empty() && has_room;
         stores.then(|| {
-            self.clear_the_way(in_the_way);
+            self.clear_the_way(blocking);
             self.store(payload)
         })
     }
 
     /// A permit is given past those in the way, and harms nobody before it is used.
-    pub(crate) fn give_permit(&mut self, in_the_way: Vec<Who>) {
-        for who in in_the_way {
+    pub(crate) fn give_permit(&mut self, blocking: Vec<Who>) {
+        for who in blocking {
             self.readers[who].passed = true;
         }
         self.reserved += 1;
@@ -235,7 +235,7 @@ impl Reference {
 
     /// Whether the first in line has been woken and not polled since; `None` if it may have been
     /// by the clock.
-    pub(crate) fn is_head_called(&self) -> Option<bool> {
+    pub(crate) fn is_front_notified(&self) -> Option<bool> {
         let Some(&head) = self.line.first() else {
             return Some(false);
         };

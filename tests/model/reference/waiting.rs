@@ -73,19 +73,19 @@ impl Reference {
             self.calls[id].asked = self.filtered();
         }
         self.keep_time();
-        let in_the_way = self.in_the_way();
+        let blocking = self.blocking();
         if is_head && self.room_for(id) != Room::Full {
             self.line.remove(0);
-            return Poll::Ready(Some(in_the_way));
+            return Poll::Ready(Some(blocking));
         }
-        self.calls[id].alarm = self.end_of_patience(&in_the_way).filter(|_| is_head);
+        self.calls[id].alarm = self.end_of_patience(&blocking).filter(|_| is_head);
         Poll::Pending
     }
 
     fn poll_reserve(&mut self, id: CallId) -> Poll<Answer> {
         self.poll_turn(id).map(|turn| match turn {
-            Some(in_the_way) => {
-                self.give_permit(in_the_way);
+            Some(blocking) => {
+                self.give_permit(blocking);
                 Answer::Reserved
             }
             None => Answer::NothingReserved,
@@ -95,7 +95,7 @@ impl Reference {
     fn poll_publisher(&mut self, id: CallId, payload: u64) -> Poll<Answer> {
         if !matches!(self.calls[id].progress, Progress::Stored(_)) {
             match self.poll_turn(id) {
-                Poll::Ready(Some(in_the_way)) => self.clear_the_way(in_the_way),
+                Poll::Ready(Some(blocking)) => self.clear_the_way(blocking),
                 Poll::Ready(None) => return Poll::Ready(Answer::Closed(payload)),
                 Poll::Pending => return Poll::Pending,
             }
@@ -171,7 +171,7 @@ impl Reference {
             (Progress::InLine, Question::AckNotify(payload) | Question::SyncNotify(payload)) => {
                 Answer::NotStored {
                     payload,
-                    pending: self.in_the_way(),
+                    pending: self.blocking(),
                 }
             }
             (&Progress::Stored(event), _) => Answer::Unanswered {
@@ -215,7 +215,7 @@ impl Reference {
         let must_set_alarm = matches!(call.progress, Progress::InLine)
             && self.line[0] == id
             && self
-                .end_of_patience(&self.in_the_way())
+                .end_of_patience(&self.blocking())
                 .is_some_and(|end| call.alarm != Some(end));
         let is_waiting = !matches!(call.progress, Progress::Lazy | Progress::Over);
         self.is_due(id) || must_set_alarm || (is_waiting && self.is_late(id))

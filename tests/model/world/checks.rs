@@ -77,10 +77,18 @@ impl World<'_> {
         prop_assert_eq!(stats.is_closed(), self.reference.closed);
         prop_assert_eq!(stats.published(), self.reference.published() as u64);
         prop_assert_eq!(stats.permits(), self.reference.reserved, "permits out");
-        prop_assert_eq!(stats.waiting(), self.reference.waiting(), "in line");
+        prop_assert_eq!(
+            stats.waiting_publishers(),
+            self.reference.waiting(),
+            "in line"
+        );
         // One that may have been woken by its own alarm has not been called.
-        if let Some(called) = self.reference.is_head_called() {
-            prop_assert_eq!(stats.is_head_called(), called, "whether the head is called");
+        if let Some(called) = self.reference.is_front_notified() {
+            prop_assert_eq!(
+                stats.is_front_notified(),
+                called,
+                "whether the head is called"
+            );
         }
         let leaving: Vec<_> = stats.leaving().iter().map(SubscriberInfo::id).collect();
         let expected = self.reference.leaving().into_iter();
@@ -93,14 +101,14 @@ impl World<'_> {
             prop_assert_eq!(info.id(), self.ids[who]);
             prop_assert_eq!(info.overflow(), expected.overflow);
             prop_assert_eq!(info.window(), expected.window);
-            prop_assert_eq!(info.pending(), expected.unread.len());
+            prop_assert_eq!(info.unread(), expected.unread.len());
             let unacked = expected.unacked() + usize::from(expected.unyielded.is_some());
             prop_assert_eq!(info.unacked(), unacked, "unacked of {}", info);
             prop_assert_eq!(info.missed(), expected.missed);
             // Whether a filtered one is in its way, the first in line finds out when it is polled.
-            if info.kind() != SubscriberKind::Filtered || info.holding().is_some() {
+            if info.kind() != SubscriberKind::Filtered || info.blocking_for().is_some() {
                 let holding = self.reference.holding(who);
-                prop_assert_eq!(info.holding(), holding, "holding of {}", info);
+                prop_assert_eq!(info.blocking_for(), holding, "holding of {}", info);
             }
         }
         Ok(())

@@ -74,7 +74,7 @@ impl World<'_> {
         let stream = match sees.wants {
             None => Events::Plain(manager.subscribe_with(options)),
             Some(n) => Events::Filtered(
-                manager.subscribe_map_with(options, move |&Payload(payload)| {
+                manager.subscribe_filter_map_with(options, move |&Payload(payload)| {
                     (payload % n == 0).then_some(payload)
                 }),
             ),

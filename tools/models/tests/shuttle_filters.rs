@@ -16,7 +16,7 @@ fn a_reader_of_a_full_queue_wakes_the_publisher_that_waits_for_it() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(1);
-            let filtered = spawn(manager.subscribe_where(even).collect::<Vec<_>>());
+            let filtered = spawn(manager.subscribe_filter(even).collect::<Vec<_>>());
             let plain = spawn(manager.subscribe().collect::<Vec<_>>());
             let other = manager.clone();
             let other = spawn(async move {
@@ -41,11 +41,11 @@ fn who_subscribes_while_an_event_is_judged_is_counted_or_does_not_see_it() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(4);
-            let first = manager.subscribe_where(even);
+            let first = manager.subscribe_filter(even);
             let publisher = manager.clone();
             let publishing = spawn(async move { publisher.notify(2).await.unwrap() });
-            let later = manager.subscribe_where(even);
-            let leaver = manager.subscribe_where(even);
+            let later = manager.subscribe_filter(even);
+            let leaver = manager.subscribe_filter(even);
             drop(leaver);
             let heard = publishing.await.unwrap();
             drop(manager);
@@ -65,9 +65,9 @@ fn receipts_and_flushes_hear_of_all_that_a_filtered_reader_takes_or_leaves() {
         block_on(async {
             let manager = EventManager::new(2);
             let options = SubscribeOptions::new().window(1);
-            let mut reader = manager.subscribe_where_with(options, even);
-            let lossy = manager.subscribe_where_with(Overflow::DropOldest, even);
-            let stuck = manager.subscribe_where(even);
+            let mut reader = manager.subscribe_filter_with(options, even);
+            let lossy = manager.subscribe_filter_with(Overflow::DropOldest, even);
+            let stuck = manager.subscribe_filter(even);
             let id = stuck.id();
             let reading = spawn(async move { while reader.next().await.is_some() {} });
             let lossy = spawn(async move {
@@ -97,7 +97,7 @@ fn a_cancelled_publisher_and_a_permit_leave_the_way_to_the_next() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(1);
-            let mut reader = manager.subscribe_where(even);
+            let mut reader = manager.subscribe_filter(even);
             manager.try_notify(2).unwrap();
             let quitter = manager.clone();
             let quitting = spawn(async move {
@@ -126,7 +126,7 @@ fn an_event_that_is_judged_while_the_manager_closes_is_seen_or_refused() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(1);
-            let reading = spawn(manager.subscribe_where(even).collect::<Vec<_>>());
+            let reading = spawn(manager.subscribe_filter(even).collect::<Vec<_>>());
             let publishing = [2, 4].map(|n| {
                 let manager = manager.clone();
                 spawn(async move {
@@ -169,14 +169,14 @@ fn one_whose_filter_panics_or_who_leaves_amid_everything_holds_nobody() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(1);
-            let broken = manager.subscribe_where(|&n: &u64| {
+            let broken = manager.subscribe_filter(|&n: &u64| {
                 if n == 7 {
                     std::panic::resume_unwind(Box::new(Meant));
                 }
                 even(&n)
             });
-            let leaver = manager.subscribe_where(even).deliveries();
-            let keeper = spawn(manager.subscribe_where(even).collect::<Vec<_>>());
+            let leaver = manager.subscribe_filter(even).deliveries();
+            let keeper = spawn(manager.subscribe_filter(even).collect::<Vec<_>>());
             let permit = manager.reserve().await.unwrap();
             let breaking = spawn(async move { permit.notify(7) });
             let (waiting, flushing) = (manager.clone(), manager.clone());
@@ -213,7 +213,7 @@ fn a_stage_after_a_filter_sees_what_that_has_settled_and_ends() {
         block_on(async {
             let manager = EventManager::new(2);
             let options = SubscribeOptions::new().window(1);
-            let mut first = manager.subscribe_where_with(options, even);
+            let mut first = manager.subscribe_filter_with(options, even);
             let after = SubscribeOptions::new().after(first.id());
             let late = spawn(manager.subscribe_with(after).collect::<Vec<_>>());
             let reading = spawn(async move {

@@ -48,8 +48,8 @@ impl Hall {
         let window = rng.usize(1..20);
         let options = SubscribeOptions::new().overflow(overflow).window(window);
         let reader = match fails {
-            None => manager.subscribe_where_with(options, move |e: &Event| wants.this(e.id)),
-            Some(fails) => manager.subscribe_map_with(options, move |e: &Event| {
+            None => manager.subscribe_filter_with(options, move |e: &Event| wants.this(e.id)),
+            Some(fails) => manager.subscribe_filter_map_with(options, move |e: &Event| {
                 if e.id & 0xff == fails {
                     std::panic::panic_any(Meant);
                 }
@@ -112,7 +112,7 @@ impl Hall {
         let wants = wants(&mut rng);
         let most = rng.usize(1..10);
         let (options, is_cuttable) = work_options(&mut rng, most);
-        let jobs = manager.subscribe_where_with(options, move |e: &Event| wants.this(e.id));
+        let jobs = manager.subscribe_filter_with(options, move |e: &Event| wants.this(e.id));
         let jobs = jobs.deliveries();
         let record = self.book.filtered(jobs.id(), is_cuttable, wants);
         self.executor.spawn(work(jobs, record, rng, lifetime, most))

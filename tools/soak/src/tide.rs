@@ -96,7 +96,7 @@ fn come<'a>(manager: &'a EventManager<Event>, rng: &mut Rng) -> Guest<'a> {
             Guest::Waits(Box::new(notify))
         }
         3 => {
-            let reader = manager.subscribe_map_with(options, |event| Some(event.id));
+            let reader = manager.subscribe_filter_map_with(options, |event| Some(event.id));
             Guest::Reader(reader.id(), Box::pin(reader.map(drop)))
         }
         4 => {

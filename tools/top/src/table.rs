@@ -63,8 +63,8 @@ fn keys(stalled: bool) -> Line<'static> {
 }
 
 fn who_waits(stats: &Stats) -> Line<'_> {
-    let names: Vec<_> = stats.in_the_way().map(name).collect();
-    let line = match (stats.waiting(), names.as_slice()) {
+    let names: Vec<_> = stats.blocking().map(name).collect();
+    let line = match (stats.waiting_publishers(), names.as_slice()) {
         (0, _) => return Line::from("nobody waits".green()),
         (waiting, []) => format!("publishers in line: {waiting}"),
         (waiting, names) => format!("publishers in line: {waiting}, for {}", names.join(", ")),
@@ -113,7 +113,7 @@ fn row(info: &SubscriberInfo) -> Row<'_> {
         SubscriberKind::Group => "group",
         _ => "?",
     };
-    let (held, style) = match info.holding() {
+    let (held, style) = match info.blocking_for() {
         Some(time) => (format!("{:.1} s", time.as_secs_f32()), Style::new().red()),
         None => (String::new(), Style::new()),
     };
@@ -123,8 +123,8 @@ fn row(info: &SubscriberInfo) -> Row<'_> {
         Cell::from(info.id().to_string()),
         Cell::from(info.name().unwrap_or("–").bold()),
         Cell::from(kind),
-        Cell::from(bar(info.pending(), info.window())),
-        Cell::from(right(format!("{}/{}", info.pending(), info.window()))),
+        Cell::from(bar(info.unread(), info.window())),
+        Cell::from(right(format!("{}/{}", info.unread(), info.window()))),
         Cell::from(right(info.unacked().to_string())),
         Cell::from(right(info.missed().to_string())),
         Cell::from(right(held)),

@@ -14,7 +14,7 @@ fn window(events: usize) -> SubscribeOptions {
 
 /// Whom publishers wait for, of all.
 fn are_waited_for<E: Send + Sync + 'static>(manager: &EventManager<E>) -> Vec<bool> {
-    let holding = |info: &SubscriberInfo| info.holding().is_some();
+    let holding = |info: &SubscriberInfo| info.blocking_for().is_some();
     manager.subscribers().iter().map(holding).collect()
 }
 
@@ -60,8 +60,8 @@ fn who_is_in_the_way_reads_on_however_many_have_left_meanwhile() {
 fn each_head_of_the_line_waits_for_the_filters_that_are_in_its_own_way() {
     let manager = EventManager::new(2);
     let _slow = manager.subscribe();
-    let _odd = manager.subscribe_where_with(window(1), |n| n % 2 == 1);
-    let _even = manager.subscribe_where_with(window(1), |n| n % 2 == 0);
+    let _odd = manager.subscribe_filter_with(window(1), |n| n % 2 == 1);
+    let _even = manager.subscribe_filter_with(window(1), |n| n % 2 == 0);
     manager.try_notify(1).unwrap();
     manager.try_notify(2).unwrap();
 
@@ -81,8 +81,8 @@ async fn the_time_of_a_filter_that_comes_into_the_way_begins_with_the_head_it_is
     let patient = || window(1).overflow(Overflow::WaitAtMost(second));
     let manager = EventManager::new(2);
     let _slow = manager.subscribe_with(Overflow::WaitAtMost(second));
-    let _odd = manager.subscribe_where_with(patient(), |n| n % 2 == 1);
-    let _even = manager.subscribe_where_with(patient(), |n| n % 2 == 0);
+    let _odd = manager.subscribe_filter_with(patient(), |n| n % 2 == 1);
+    let _even = manager.subscribe_filter_with(patient(), |n| n % 2 == 0);
     manager.try_notify(1).unwrap();
     manager.try_notify(2).unwrap();
 
