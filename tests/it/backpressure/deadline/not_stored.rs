@@ -107,8 +107,8 @@ async fn all_that_hold_the_room_are_named_with_their_lines() {
     assert_eq!(ids(late.waiting_for()), [reader.id(), limited.id()]);
     let message = late.to_string();
     let expected = format!(
-        "not stored in time: no room at #1 \"one\" from tests/deadline/not_stored.rs:{line}:26: 1 of 1 \
-         unread, 0 in hand, holding publishers for 1.0s, #2 from tests/deadline/not_stored.rs:{}:27: 1 of 1 \
+        "not stored in time: no room at #1 \"one\" from tests/it/backpressure/deadline/not_stored.rs:{line}:26: 1 of 1 \
+         unread, 0 in hand, holding publishers for 1.0s, #2 from tests/it/backpressure/deadline/not_stored.rs:{}:27: 1 of 1 \
          unread, 0 in hand, holding publishers for 1.0s",
         line + 2
     );

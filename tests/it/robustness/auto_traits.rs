@@ -445,7 +445,7 @@ fn every_public_type_is_listed() {
     let missing: Vec<_> = missing.iter().filter(|name| !is_listed(name)).collect();
     assert!(
         missing.is_empty(),
-        "enter {missing:?} in tests/auto_traits.rs"
+        "enter {missing:?} in tests/it/robustness/auto_traits.rs"
     );
 }
 

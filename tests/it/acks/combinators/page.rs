@@ -10,7 +10,7 @@ type Told = BTreeMap<String, [String; 2]>;
 
 /// The only table of the page. A row tells of all the names in its first cell.
 fn told_by_the_page() -> Told {
-    let page = include_str!("../../docs/combinators.md");
+    let page = include_str!("../../../../docs/combinators.md");
     let rows = page.lines().filter_map(|line| line.strip_prefix('|'));
     let mut told = Told::new();
     for row in rows.skip(2) {

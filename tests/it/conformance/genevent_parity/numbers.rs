@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::{fs, iter};
 
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/genevent_parity");
+const FOLDER: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/it/conformance/genevent_parity"
+);
 
 /// `17. Text`, at the start of a line.
 fn numbered(line: &str) -> Option<(u32, &str)> {

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-const README: &str = include_str!("../README.md");
-const FRONT_PAGE: &str = include_str!("../src/lib.rs");
-const CARGO_TOML: &str = include_str!("../Cargo.toml");
+const README: &str = include_str!("../../../README.md");
+const FRONT_PAGE: &str = include_str!("../../../src/lib.rs");
+const CARGO_TOML: &str = include_str!("../../../Cargo.toml");
 
 /// What is between the heading and the next one.
 fn section<'a>(page: &'a str, heading: &str) -> &'a str {
@@ -37,7 +37,7 @@ fn verdicts(text: &str) -> BTreeMap<&str, (&str, &str)> {
 
 #[test]
 fn the_first_example_is_the_one_in_readme_and_short() {
-    let hello = include_str!("../examples/hello.rs");
+    let hello = include_str!("../../../examples/hello.rs");
     assert!(README.contains(&format!("```rust\n{hello}```")));
     assert!(hello.lines().count() <= 30);
 }
@@ -65,10 +65,10 @@ fn every_page_and_file_that_readme_links_to_is_there() {
     }
 }
 
-/// Those of the whole table are measured, in `tests/acks_through_combinators.rs`.
+/// Those of the whole table are measured, in `tests/it/acks/combinators.rs`.
 #[test]
 fn the_short_tables_of_combinators_say_what_the_whole_one_says() {
-    let whole = verdicts(include_str!("../docs/combinators.md"));
+    let whole = verdicts(include_str!("../../../docs/combinators.md"));
     let short = verdicts(section(README, "## Combinators"));
     assert!(short.len() > 10);
     for (name, verdict) in &short {

@@ -109,7 +109,7 @@ async fn a_message_shows_eight_and_counts_the_others() {
     assert_eq!(error.waiting_for().len(), 20, "all of them");
     let message = error.to_string();
     assert!(message.starts_with(
-        "not answered in time by #1 \"reader 0\" from tests/deadline/not_answered.rs:"
+        "not answered in time by #1 \"reader 0\" from tests/it/backpressure/deadline/not_answered.rs:"
     ));
     assert!(message.contains("\"reader 7\"") && !message.contains("\"reader 8\""));
     assert!(message.ends_with(" and 12 more"));

@@ -6,13 +6,13 @@ use std::io::ErrorKind;
 use line::MAX_LINE;
 use session::SessionError;
 
-#[path = "../examples/kv_registry/answer.rs"]
+#[path = "../../examples/kv_registry/answer.rs"]
 mod answer;
-#[path = "../examples/kv_registry/command.rs"]
+#[path = "../../examples/kv_registry/command.rs"]
 mod command;
-#[path = "../examples/kv_registry/line.rs"]
+#[path = "../../examples/kv_registry/line.rs"]
 mod line;
-#[path = "../examples/kv_registry/session.rs"]
+#[path = "../../examples/kv_registry/session.rs"]
 mod session;
 
 async fn answers_to(input: impl AsRef<[u8]>) -> String {
@@ -25,7 +25,7 @@ async fn answers_to(input: impl AsRef<[u8]>) -> String {
 
 #[tokio::test]
 async fn the_sample_gives_exactly_this() {
-    let sample = include_str!("../examples/shopping.txt");
+    let sample = include_str!("../../examples/shopping.txt");
     let expected = "\
 created shopping
 OK

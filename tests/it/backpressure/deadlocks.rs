@@ -33,7 +33,7 @@ fn assert_own(pending: &[SubscriberInfo], line: u32) {
 /// The message names that line, too.
 #[track_caller]
 fn assert_names(error: &dyn std::error::Error, line: u32) {
-    let place = format!("tests/deadlocks.rs:{line}:");
+    let place = format!("tests/it/backpressure/deadlocks.rs:{line}:");
     assert!(error.to_string().contains(&place), "{error}");
 }
 

@@ -1,0 +1,10 @@
+//! Acknowledgements: deliveries, combinators and the operators over deliveries.
+
+#[cfg(feature = "rt")]
+mod combinators;
+mod deliveries;
+mod many_deliveries;
+#[cfg(feature = "rt")]
+mod operator_size_hints;
+#[cfg(feature = "rt")]
+mod operators;

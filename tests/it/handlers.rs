@@ -1,0 +1,19 @@
+//! Handlers and groups of handlers.
+
+mod basics;
+mod disconnected;
+mod exit;
+mod exit_notification;
+mod genevent_idioms;
+mod group;
+mod group_exit;
+mod model;
+mod overflow;
+mod permits;
+mod restart;
+mod scale;
+mod stop_reasons;
+mod user_code;
+mod wait_queue;
+mod would_deadlock;
+mod yielding;

@@ -1,0 +1,10 @@
+//! Publishing: what each of the four calls promises.
+
+mod ack_notify;
+#[cfg(feature = "rt")]
+mod fairness;
+mod notify;
+mod order;
+mod permit;
+mod sink;
+mod sync_notify;
