@@ -285,7 +285,7 @@ impl<T> Filtered<T> {
         let (taken, word) = self.queue.pop(cx.waker(), tell_missed);
         let took = matches!(&taken, Popped::Event(item) if item.needs_ack);
         let had = std::mem::take(&mut self.last.1);
-        if word.must_report() && (took || had) && !seeded_bug!("filter-late-room") {
+        if word.must_report() && (took || had) && !seeded_bug!("filter-queue-room-unreported") {
             self.channel.report_queue(self.id(), took);
         }
         match taken {

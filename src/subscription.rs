@@ -285,7 +285,7 @@ impl<E> Subscription<E> {
         self.ack_current();
         if !self.state.is_finished() {
             let now = self.subscriber.cursor.finish();
-            if seeded_bug!("lost-gap") {
+            if seeded_bug!("missed-not-reported") {
                 self.state = now;
             }
             self.sync_cursor(now);

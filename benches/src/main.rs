@@ -24,6 +24,7 @@ mod by_hand;
 mod chart;
 mod event;
 mod growth;
+mod load;
 mod measure;
 mod memory;
 mod minima;

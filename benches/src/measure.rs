@@ -3,9 +3,10 @@
 use serde::Serialize;
 
 use crate::args::Args;
+use crate::load::Sample;
 use crate::process::{self, Started};
 use crate::stats::{median, paired};
-use crate::workloads::{Better, Cell, Kind, Peer, Sample, Workload};
+use crate::workloads::{Better, Cell, Kind, Peer, Workload};
 
 /// What was measured in a cell: one series for each peer, ours first.
 pub(crate) struct Measured {

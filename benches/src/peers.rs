@@ -13,7 +13,7 @@ pub(crate) mod postage;
 
 use std::future::Future;
 
-use crate::workloads::Load;
+use crate::load::Load;
 
 /// One producer's end of a channel to many readers. Dropping it ends their reading.
 pub(crate) trait Fanout<E>: Sized + Send + 'static {

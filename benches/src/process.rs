@@ -5,7 +5,8 @@ use std::process::{Child, Command, Stdio, exit};
 use std::thread;
 use std::time::Duration;
 
-use crate::workloads::{self, Load, Peer, Sample};
+use crate::load::{Load, Sample};
+use crate::workloads::{self, Peer};
 
 /// After this a sample is given up, and named: one that hangs must not stop the others.
 const AT_MOST: Duration = Duration::from_secs(30);

@@ -19,6 +19,7 @@ use std::time::Duration;
 use genevent::EventManager;
 use serde::{Deserialize, Serialize};
 
+use crate::load::{Load, Sample};
 use crate::peers::each::{CrossfireMany, Flume, Kanal, Tokio};
 use crate::peers::{Open, async_broadcast, broadcast, hub::Hub, postage};
 use crate::runtime::Flavor;
@@ -115,51 +116,6 @@ pub(crate) enum Kind {
     Loses,
     /// What no channel can be faster than.
     Floor,
-}
-
-/// How much, and where.
-#[derive(Clone, Copy)]
-pub(crate) struct Load {
-    pub(crate) subscribers: usize,
-    pub(crate) capacity: usize,
-    pub(crate) flavor: Flavor,
-    pub(crate) events: u64,
-    /// What a sample should take, for those that do not count events.
-    pub(crate) time: Duration,
-}
-
-/// What came of it.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct Sample {
-    /// In what the workload counts: per second, seconds or bytes.
-    pub(crate) figure: f64,
-    /// In nanoseconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) p50: Option<f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) p99: Option<f64>,
-    /// How many deliveries never came.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) lost: Option<u64>,
-}
-
-impl Sample {
-    fn of(figure: f64) -> Self {
-        Self {
-            figure,
-            p50: None,
-            p99: None,
-            lost: None,
-        }
-    }
-
-    fn per_second(done: u64, elapsed: Duration) -> Self {
-        Self::of(done as f64 / elapsed.as_secs_f64())
-    }
-
-    fn seconds_each(elapsed: Duration, done: u64) -> Self {
-        Self::of(elapsed.as_secs_f64() / done as f64)
-    }
 }
 
 impl Peer {

@@ -21,9 +21,9 @@ impl<E> Channel<E> {
         self.state.lock().ring.tail()
     }
 
-    /// With the planted bug `enlisted-late`, a handler's task counts as running only from here on.
+    /// With the planted bug `task-counted-late`, a handler's task counts as running only from here on.
     pub(crate) fn enlist_late(&self, place: &Arc<SubscriberState>) {
-        if seeded_bug!("enlisted-late") {
+        if seeded_bug!("task-counted-late") {
             let mut state = self.state.lock();
             state.running.insert(place.id, Arc::clone(place));
         }

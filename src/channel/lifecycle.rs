@@ -20,7 +20,7 @@ impl<E> State<E> {
     /// After something that futures or streams may wait for: that it closes, that nothing more
     /// can come, that subscribers do.
     pub(super) fn notify_watchers(&mut self, effects: &mut Effects<E>) {
-        if self.ring.is_complete() && !seeded_bug!("closed-asleep") {
+        if self.ring.is_complete() && !seeded_bug!("close-wakes-no-subscriber") {
             self.wake_readers(effects);
             self.ring.complete_queues(effects);
         }

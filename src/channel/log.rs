@@ -358,7 +358,7 @@ impl<E> Log<E> {
         let is_free =
             |link: &CountedSegment<E>, past: u64| link.readers == 0 && link.segment.last() <= past;
         let past =
-            self.tail.saturating_sub(self.retain) + u64::from(seeded_bug!("retained-too-few"));
+            self.tail.saturating_sub(self.retain) + u64::from(seeded_bug!("retains-too-few"));
         while self
             .segments
             .front()

@@ -247,7 +247,7 @@ impl<E> Machine<E> {
 
     /// No more events will come: it is closed, and no permit is out.
     pub(crate) fn is_complete(&self) -> bool {
-        self.closed && (self.reserved == 0 || seeded_bug!("ended-over-permits"))
+        self.closed && (self.reserved == 0 || seeded_bug!("stream-ends-before-permits"))
     }
 
     pub(crate) fn is_closed(&self) -> bool {

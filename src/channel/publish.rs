@@ -317,7 +317,7 @@ impl<E> Channel<E> {
             state.ring.release_reserved();
             state.uncount_permit(inside);
             state.notify_watchers(effects);
-            if !seeded_bug!("permit-kept") {
+            if !seeded_bug!("dropped-permit-keeps-room") {
                 state.notify_front(effects);
             }
         });
@@ -334,7 +334,7 @@ impl<E> Channel<E> {
     pub(crate) fn leave_queue(&self, turn: QueueKey) {
         self.run(|state, effects| {
             effects.drop_waker(state.leave_queue(turn));
-            if !seeded_bug!("cancelled-turn") {
+            if !seeded_bug!("cancelled-waiter-keeps-wakeup") {
                 state.notify_front(effects);
             }
         });

@@ -67,7 +67,7 @@ impl<E> State<E> {
             *reading = Source::Backlog(rest.expect("a stream takes its rest once"));
             return Next::More;
         }
-        let look = !(seeded_bug!("parks-blindly") && spare.is_some());
+        let look = !(seeded_bug!("parks-without-checking") && spare.is_some());
         if look {
             if let Some(batch) = self.ring.next_batch(place, word.position(), effects) {
                 *reading = Source::Segment(batch.clone());
@@ -119,12 +119,12 @@ impl<E> Channel<E> {
             }
             // Under the same lock as joining: `stop` waits for the task of every handler that joined
             // before the manager was closed.
-            if place.kind.has_task() && !seeded_bug!("enlisted-late") {
+            if place.kind.has_task() && !seeded_bug!("task-counted-late") {
                 state.running.insert(place.id, Arc::clone(&place));
             }
             state.notify_watchers(effects);
             // While permits are out, it may be in the way at once.
-            if !seeded_bug!("joiner-unseen") {
+            if !seeded_bug!("joiner-not-checked") {
                 state.notify_front(effects);
             }
             (

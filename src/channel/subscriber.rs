@@ -184,7 +184,7 @@ impl SubscriberState {
         };
         held.remove(seq);
         // After closing: whoever watches from now on sees that it is closed.
-        if self.cursor.load().must_report() && !seeded_bug!("delivery-unreported") {
+        if self.cursor.load().must_report() && !seeded_bug!("ack-not-reported-to-flush") {
             if let Some(channel) = held.channel.upgrade() {
                 channel.report_settled(self.id);
             }

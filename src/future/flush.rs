@@ -163,7 +163,7 @@ impl<E> Future for Stop<'_, E> {
             channel.close();
             AwaitCondition::new(channel, Condition::Complete)
         });
-        if !seeded_bug!("stop-forgets-permits") {
+        if !seeded_bug!("stop-ignores-permits") {
             ready!(complete.poll(cx));
         }
         if self.idle.is_none() {

@@ -54,7 +54,7 @@ impl<E> Mailbox<E> {
 
     /// To do something that the runner must see.
     fn lock_and_mark(&self) -> MutexGuard<'_, Mail<E>> {
-        let early = seeded_bug!("stirred-too-early");
+        let early = seeded_bug!("mailbox-marked-too-early");
         if early {
             self.has_mail.store(true, Ordering::Release);
         }
@@ -69,7 +69,7 @@ impl<E> Mailbox<E> {
     #[expect(clippy::result_large_err, reason = "it is taken apart at once")]
     fn send(&self, order: QueuedCommand<E>) -> Result<(), QueuedCommand<E>> {
         let mut mail = self.lock_and_mark();
-        if mail.closed && !seeded_bug!("orders-left-behind") {
+        if mail.closed && !seeded_bug!("commands-left-behind") {
             return Err(order);
         }
         mail.commands.push(order);

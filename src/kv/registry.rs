@@ -292,7 +292,7 @@ impl<V: Send + Sync + 'static> Registry<V> {
         let mut closed = events.closed();
         let is_closed = poll_fn(|cx| match is_told.as_mut().poll(cx) {
             Poll::Ready(_) => Poll::Ready(false),
-            Poll::Pending if seeded_bug!("flush-deaf-to-close") => Poll::Pending,
+            Poll::Pending if seeded_bug!("flush-ignores-close") => Poll::Pending,
             Poll::Pending => Pin::new(&mut closed).poll(cx).map(|()| true),
         });
         if is_closed.await {

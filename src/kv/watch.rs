@@ -310,7 +310,9 @@ impl<V> Watch<V> {
     fn has_lost(&mut self) -> bool {
         let missed = self.changes.missed();
         let before = std::mem::replace(&mut self.missed, missed);
-        missed != before && self.table.enqueued() > self.up_to && !seeded_bug!("loss-unheeded")
+        missed != before
+            && self.table.enqueued() > self.up_to
+            && !seeded_bug!("watch-ignores-missed")
     }
 
     /// What is yet to be told before the next change.

@@ -104,13 +104,13 @@ impl<E: Clone> Subscription<E> {
                 let (event, until) = (slot.event(), slot.until());
                 // Claimed before it is cloned: nothing overwrites it during a long `clone`, which
                 // would have to be repeated without end.
-                let early = seeded_bug!("cloned-before-claimed").then(|| event.clone());
+                let early = seeded_bug!("clones-before-claiming").then(|| event.clone());
                 match self.subscriber.claim(self.state, until) {
                     Ok(word) => {
                         self.state = word;
                         self.missed_before_next = 0;
                         // Before the clone, which may panic: there is room now in either case.
-                        if word.must_report() && !seeded_bug!("late-room") {
+                        if word.must_report() && !seeded_bug!("room-unreported") {
                             self.channel.report(self.subscriber.id.number, Some(seq));
                         }
                         let event = early.unwrap_or_else(|| {
@@ -182,7 +182,7 @@ impl<E> Subscription<E> {
                     }
                 }
                 self.missed_before_next = 0;
-                if self.state.must_report() && !seeded_bug!("late-room") {
+                if self.state.must_report() && !seeded_bug!("room-unreported") {
                     self.channel.report(self.subscriber.id.number, Some(seq));
                 }
                 self.receive(seq, until);

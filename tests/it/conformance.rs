@@ -2,6 +2,7 @@
 
 #[cfg(feature = "rt")]
 mod genevent_parity;
+mod layers;
 mod messages;
 mod peers;
 mod public_api;

@@ -8,7 +8,7 @@ use futures::StreamExt;
 
 use super::{Fanout, Open, Reader};
 use crate::event::Event;
-use crate::workloads::Load;
+use crate::load::Load;
 
 fn open<E: Event>(load: &Load) -> (Sender<E>, Vec<Receiver<E>>) {
     let (sender, first) = broadcast(load.capacity);

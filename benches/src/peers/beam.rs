@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::{Command, exit};
 
-use crate::workloads::{Load, Sample};
+use crate::load::{Load, Sample};
 
 /// Callbacks in the process of the event manager.
 pub(crate) fn handlers(load: Load) -> Sample {

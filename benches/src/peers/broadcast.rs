@@ -17,7 +17,7 @@ use tokio_stream::wrappers::BroadcastStream;
 
 use super::{Fanout, Open, Reader};
 use crate::event::Event;
-use crate::workloads::Load;
+use crate::load::Load;
 
 fn channel<E: Event>(capacity: usize, readers: usize) -> (Sender<E>, Vec<Receiver<E>>) {
     let (sender, first) = broadcast::channel(capacity);

@@ -6,7 +6,7 @@ use futures::StreamExt;
 
 use super::{Fanout, Reader};
 use crate::event::Event;
-use crate::workloads::Load;
+use crate::load::Load;
 
 /// A bounded channel to one reader.
 pub(crate) trait Channel<E>: 'static {

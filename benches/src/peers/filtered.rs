@@ -6,7 +6,7 @@ use genevent::{EventManager, Subscription, error::NotifyError};
 
 use super::each::{Channel, EachReader};
 use super::{Fanout, Reader};
-use crate::workloads::Load;
+use crate::load::Load;
 
 /// One event in so many is wanted.
 pub(crate) const ONE_IN: u64 = 100;

@@ -12,7 +12,7 @@ use futures::task::AtomicWaker;
 use super::hand_ack::Owed;
 use super::{Acked, Reader, Worker};
 use crate::event::Event;
-use crate::workloads::Load;
+use crate::load::Load;
 
 /// Poll and clone: a stream that always has the next event at hand, and no channel. The events
 /// repeat.

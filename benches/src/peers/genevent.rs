@@ -6,7 +6,7 @@ use genevent::{EventManager, Overflow, Subscription};
 
 use super::{Acked, Fanout, Open, Reader, Worker};
 use crate::event::Event;
-use crate::workloads::Load;
+use crate::load::Load;
 
 fn open<E: Event>(load: &Load) -> (EventManager<E>, Vec<Subscription<E>>) {
     let manager = EventManager::new(load.capacity);

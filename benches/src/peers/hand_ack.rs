@@ -10,7 +10,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::{Acked, Fanout, Reader, Worker};
 use crate::event::Event;
-use crate::workloads::Load;
+use crate::load::Load;
 
 /// How many still owe an answer, and who waits for them.
 #[derive(Default)]

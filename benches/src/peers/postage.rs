@@ -9,7 +9,7 @@ use postage::stream::Stream;
 
 use super::{Fanout, Open, Reader};
 use crate::event::Event;
-use crate::workloads::Load;
+use crate::load::Load;
 
 impl<E: Event> Fanout<E> for Broadcast<E> {
     const NAME: &'static str = "postage broadcast";

@@ -37,7 +37,9 @@ impl<E> Member<E> {
         let received = match self.subscriber.unacked_set() {
             Some(held) => held.first(),
             None if self.gone => None,
-            None if !word.is_finished() && (self.attached || !seeded_bug!("disconnected-hand")) => {
+            None if !word.is_finished()
+                && (self.attached || !seeded_bug!("disconnect-settles-in-flight")) =>
+            {
                 in_hand.or(Some(self.in_flight(word.position())))
             }
             None => in_hand,
@@ -82,7 +84,7 @@ impl<E> Machine<E> {
         let tail = self.log.tail();
         let mut owing = 0;
         for member in self.members.iter_mut() {
-            if seeded_bug!("flush-forgets-detached") && !member.attached {
+            if seeded_bug!("flush-ignores-detached") && !member.attached {
                 continue;
             }
             if !member.owes(tail) {

@@ -47,7 +47,7 @@ impl<E> Machine<E> {
                 self.push_limit(id.number);
             }
         }
-        let is_bound = claim == Request::Permit && !seeded_bug!("permits-without-bound");
+        let is_bound = claim == Request::Permit && !seeded_bug!("permits-exceed-capacity");
         if is_bound && self.reserved == self.capacity {
             Room::Full
         } else if self.blocking.is_empty() {
@@ -66,7 +66,7 @@ impl<E> Machine<E> {
     /// line must look at the clock: when all of these will have had their time, if that is limited
     /// for every one.
     pub(crate) fn start_clocks(&mut self, now: impl Fn() -> Instant) -> Option<Instant> {
-        if seeded_bug!("patience-restarts") {
+        if seeded_bug!("time-limit-restarts-per-publisher") {
             self.deadlines.clear();
             (self.timed, self.checked_to) = (0, 0);
         }
@@ -89,7 +89,7 @@ impl<E> Machine<E> {
                 Some(lane) => lane.len() == 0,
                 None => member.subscriber.cursor.load().position() == tail,
             };
-            if has_read_all && !seeded_bug!("permits-blamed-on-readers") {
+            if has_read_all && !seeded_bug!("disconnects-for-permits") {
                 continue;
             }
             let waited = Waited {
@@ -128,7 +128,7 @@ impl<E> Machine<E> {
     /// No publisher waits any more: the time of those in the way stands still, also if they were
     /// in the way of the last one. It is kept until they take something or have room.
     pub(crate) fn pause(&mut self, now: impl FnOnce() -> Instant) {
-        if self.clock.is_running() && !seeded_bug!("idle-time-counts") {
+        if self.clock.is_running() && !seeded_bug!("clock-runs-without-waiters") {
             self.clock.stop(now);
         }
     }

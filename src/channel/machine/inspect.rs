@@ -81,7 +81,7 @@ impl<E> Machine<E> {
                 || match until {
                     AckLevel::Received => member.subscriber.has_yet_to_yield(seq),
                     AckLevel::Finished => {
-                        let forgets = seeded_bug!("pending-forgets-deliveries");
+                        let forgets = seeded_bug!("waiting-for-omits-deliveries");
                         member.subscriber.owes(seq)
                             && !(forgets && member.subscriber.unacked_set().is_some())
                     }

@@ -175,7 +175,7 @@ impl<E> Machine<E> {
         // Before their segments go, and the tickets with them.
         let position = word.position();
         let segments = self.log.ticketed_after(spot, position);
-        if !segments.is_empty() && !seeded_bug!("unread-unanswered") {
+        if !segments.is_empty() && !seeded_bug!("leave-keeps-tickets") {
             effects.push(Effect::Unread(Box::new(Unread {
                 subscriber: id,
                 position,

@@ -68,7 +68,7 @@ impl<E> Machine<E> {
 
     /// Promises a place; there must be room.
     pub(crate) fn reserve(&mut self, now: impl Fn() -> Instant, effects: &mut Effects<E>) {
-        if seeded_bug!("permit-disconnects") {
+        if seeded_bug!("permit-disconnects-early") {
             self.disconnect_all_overdue(effects);
         }
         self.pass_by(now);

@@ -43,7 +43,7 @@ impl<E> Machine<E> {
         let member = self.member(key);
         let (was_blocking, has_flushes) = (member.blocking.is_some(), member.flushes.is_some());
         // Finishing makes no room, and gives it no more time.
-        let took = was_blocking && (in_hand.is_some() || seeded_bug!("ack-restarts-patience"));
+        let took = was_blocking && (in_hand.is_some() || seeded_bug!("ack-restarts-time-limit"));
         if took {
             self.unblock(key);
             self.push_limit(key);

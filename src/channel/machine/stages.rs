@@ -39,7 +39,7 @@ impl<E> Machine<E> {
             }
             let member = self.member_mut(id.number);
             let mut upto = member.settled(None);
-            if upto < next && !seeded_bug!("stage-unwatched") {
+            if upto < next && !seeded_bug!("stage-not-woken") {
                 // Again, now that it reports: it may have settled more meanwhile.
                 member.subscriber.cursor.request_reports();
                 upto = member.settled(None);

@@ -92,7 +92,7 @@ impl Cursor {
         seen: CursorState,
         in_hand: bool,
     ) -> Result<CursorState, CursorState> {
-        if seen.is_detached() && !seeded_bug!("detached-claim") {
+        if seen.is_detached() && !seeded_bug!("detached-subscriber-claims") {
             return Err(seen);
         }
         let finished = if in_hand { 0 } else { FINISHED };

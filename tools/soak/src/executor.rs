@@ -8,7 +8,8 @@ use futures::executor::ThreadPool;
 use futures::future::{AbortHandle, Abortable, FutureExt};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::reader::Meant;
+/// The payload of a panic that a task raises on purpose.
+pub(crate) struct IntendedPanic;
 
 #[derive(Clone)]
 pub(crate) enum Executor {
@@ -84,7 +85,7 @@ impl Executor {
             // It has been dropped, with all it held, before this tells.
             let outcome = match task.await {
                 Ok(Ok(())) => Outcome::Done,
-                Ok(Err(payload)) if payload.is::<Meant>() => Outcome::Panicked,
+                Ok(Err(payload)) if payload.is::<IntendedPanic>() => Outcome::Panicked,
                 Ok(Err(_)) => Outcome::Failed,
                 Err(_) => Outcome::Aborted,
             };

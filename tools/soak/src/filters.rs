@@ -9,8 +9,8 @@ use genevent::{EventManager, Overflow, Received, SubscribeOptions};
 
 use crate::book::Wants;
 use crate::event::Event;
-use crate::executor::{Job, others};
-use crate::reader::{Hall, Meant, work, work_options};
+use crate::executor::{IntendedPanic, Job, others};
+use crate::reader::{Hall, work, work_options};
 
 /// What one does that has seen enough.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl Hall {
             None => manager.subscribe_filter_with(options, move |e: &Event| wants.this(e.id)),
             Some(fails) => manager.subscribe_filter_map_with(options, move |e: &Event| {
                 if e.id & 0xff == fails {
-                    std::panic::panic_any(Meant);
+                    std::panic::panic_any(IntendedPanic);
                 }
                 wants.this(e.id).then(|| e.clone())
             }),
@@ -70,7 +70,7 @@ impl Hall {
                             record.panicked();
                             // Owned by the task: dropped while it panics.
                             let _reader = reader;
-                            std::panic::panic_any(Meant);
+                            std::panic::panic_any(IntendedPanic);
                         }
                         End::Stalls => {
                             reader.get_mut().ack();

@@ -9,8 +9,7 @@ use genevent::{EventManager, Handler, Restart};
 
 use crate::book::{Book, Fate, Record};
 use crate::event::Event;
-use crate::executor::others;
-use crate::reader::Meant;
+use crate::executor::{IntendedPanic, others};
 
 struct Crashes {
     record: Arc<Record>,
@@ -23,7 +22,7 @@ impl Handler<Event> for Crashes {
         match self.rng.u8(0..64) {
             0 => {
                 self.record.decide(event.id, Fate::GivenUp);
-                std::panic::panic_any(Meant);
+                std::panic::panic_any(IntendedPanic);
             }
             1..=8 => others().await,
             _ => {}
@@ -45,7 +44,7 @@ impl Handler<Event> for Member {
             return ControlFlow::Continue(());
         }
         if self.lifetime == 0 {
-            std::panic::panic_any(Meant);
+            std::panic::panic_any(IntendedPanic);
         }
         self.lifetime -= 1;
         ControlFlow::Continue(())

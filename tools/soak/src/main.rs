@@ -29,7 +29,7 @@ use peak_alloc::PeakAlloc;
 
 use book::Totals;
 use executor::Executor;
-use reader::Meant;
+use executor::IntendedPanic;
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
@@ -50,7 +50,7 @@ fn main() -> ExitCode {
     };
     let print = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
-        if !info.payload().is::<Meant>() {
+        if !info.payload().is::<IntendedPanic>() {
             print(info);
         }
     }));

@@ -14,7 +14,7 @@ use genevent::{
 
 use crate::book::{Book, Fate, Record};
 use crate::event::{Event, with_slow_clones};
-use crate::executor::{Executor, Job, Outcome, others};
+use crate::executor::{Executor, IntendedPanic, Job, Outcome, others};
 use crate::stages::Before;
 
 pub(crate) type Over = Shared<futures::channel::oneshot::Receiver<()>>;
@@ -99,7 +99,7 @@ impl Hall {
             record.panicked();
             // Owned by the task: dropped while it panics.
             let _reader = reader;
-            std::panic::panic_any(Meant);
+            std::panic::panic_any(IntendedPanic);
         })
     }
 
@@ -338,6 +338,3 @@ fn settle(record: &Record, delivery: Delivery<Event>, rng: &mut Rng) {
         delivery.ack();
     }
 }
-
-/// The panics that are part of the show.
-pub(crate) struct Meant;
