@@ -4,7 +4,6 @@ use std::fmt;
 use std::panic::Location;
 use std::time::Duration;
 
-use crate::channel::subscriber::SubscriberState;
 use crate::options::Overflow;
 use crate::subscriber_id::{SubscriberId, SubscriberKind};
 use crate::util::sync::Arc;
@@ -30,14 +29,21 @@ pub use stats::Stats;
 /// assert_eq!((info.unread(), info.unacked(), info.missed()), (1, 0, 0));
 /// let line = info.created_at().line();
 /// assert!(info.to_string().starts_with("#1 \"audit\" from "));
-/// assert!(info.to_string().ends_with(&format!(":{line}:25: 1 of 4 unread, 0 in hand")));
+/// assert!(info.to_string().ends_with(&format!(":{line}:25: 1 of 4 unread, 0 in flight")));
 /// # drop(audit);
 /// ```
 ///
 /// [`EventManager::subscribers`]: crate::EventManager::subscribers
 #[derive(Debug, Clone)]
 pub struct SubscriberInfo {
-    pub(crate) place: Arc<SubscriberState>,
+    pub(crate) id: SubscriberId,
+    pub(crate) name: Option<Arc<str>>,
+    pub(crate) kind: SubscriberKind,
+    pub(crate) created_at: &'static Location<'static>,
+    pub(crate) overflow: Overflow,
+    pub(crate) window: usize,
+    /// The subscribers of the earlier stages.
+    pub(crate) after: Vec<SubscriberId>,
     pub(crate) unread: usize,
     pub(crate) unacked: usize,
     pub(crate) missed: u64,
@@ -48,37 +54,37 @@ impl SubscriberInfo {
     /// The subscription's id.
     #[must_use]
     pub fn id(&self) -> SubscriberId {
-        self.place.id
+        self.id
     }
 
     /// Its name, if it was given one.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
-        self.place.name()
+        self.name.as_deref()
     }
 
     /// What reads it.
     #[must_use]
     pub fn kind(&self) -> SubscriberKind {
-        self.place.kind
+        self.kind
     }
 
     /// The line that called `subscribe`, or added the handler.
     #[must_use]
     pub fn created_at(&self) -> &'static Location<'static> {
-        self.place.created_at
+        self.created_at
     }
 
     /// How many events may be unread before its overflow policy acts.
     #[must_use]
     pub fn window(&self) -> usize {
-        self.place.window
+        self.window
     }
 
     /// Its overflow policy.
     #[must_use]
     pub fn overflow(&self) -> Overflow {
-        self.place.overflow
+        self.overflow
     }
 
     /// Those that it comes [after](crate::SubscribeOptions::after), left or not.
@@ -95,7 +101,7 @@ impl SubscriberInfo {
     /// ```
     #[must_use]
     pub fn after(&self) -> &[SubscriberId] {
-        self.place.stage().map_or(&[], |stage| stage.after())
+        &self.after
     }
 
     /// Events it had not read, of those that fill its window: not what is
@@ -155,7 +161,7 @@ impl fmt::Display for SubscriberInfo {
         }
         write!(
             f,
-            " from {}: {} of {} unread, {} in hand",
+            " from {}: {} of {} unread, {} in flight",
             self.created_at(),
             self.unread(),
             self.window(),
@@ -170,7 +176,7 @@ impl fmt::Display for SubscriberInfo {
         }
         match self.blocking_for() {
             None => Ok(()),
-            Some(time) => write!(f, ", holding publishers for {time:.1?}"),
+            Some(time) => write!(f, ", blocking publishers for {time:.1?}"),
         }
     }
 }

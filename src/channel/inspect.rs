@@ -54,8 +54,8 @@ impl<E> Channel<E> {
             published: ring.tail(),
             closed: ring.is_closed(),
             permits: ring.reserved(),
-            waiting: line.len(),
-            head_called: line.is_front_notified(),
+            waiting_publishers: line.len(),
+            front_notified: line.is_front_notified(),
             subscribers: ring.infos(state.now()),
             leaving,
         }

@@ -161,7 +161,7 @@ mod events {
         },
         /// It has held so many publishers for as long as it says.
         #[cfg(feature = "rt")]
-        Holds(Box<SubscriberInfo>, usize),
+        Holds(Arc<SubscriberState>, Box<SubscriberInfo>, usize),
     }
 
     impl Record {
@@ -181,9 +181,9 @@ mod events {
                     emit_for!(DEBUG, &place, seq, missed, "lost an event");
                 }
                 #[cfg(feature = "rt")]
-                Self::Holds(info, waiting) => emit_for!(
+                Self::Holds(place, info, waiting) => emit_for!(
                     WARN,
-                    &info.place,
+                    &place,
                     at = %info.created_at(),
                     unread = info.unread(),
                     window = info.window(),

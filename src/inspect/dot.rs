@@ -70,10 +70,10 @@ impl Stats {
             writeln!(to, "  permits [shape=note, label={}];", Quoted(&label))?;
             writeln!(to, "  permits -> manager [style=dotted];")?;
         }
-        if self.waiting > 0 {
-            let mut label = format!("publishers in line: {}", self.waiting);
-            if self.head_called {
-                label.push_str("\nthe first has been woken");
+        if self.waiting_publishers > 0 {
+            let mut label = format!("publishers queued: {}", self.waiting_publishers);
+            if self.front_notified {
+                label.push_str("\nthe front has been notified");
             }
             writeln!(to, "  publishers [shape=cds, label={}];", Quoted(&label))?;
             writeln!(to, "  publishers -> manager;")?;
@@ -85,7 +85,7 @@ impl Stats {
             writeln!(to, "  publishers -> s{number} [color=red, label={time}];")?;
             for_somebody = true;
         }
-        if self.waiting > 0 && !for_somebody && !self.head_called {
+        if self.waiting_publishers > 0 && !for_somebody && !self.front_notified {
             writeln!(to, "  publishers -> permits [color=red];")?;
         }
         writeln!(to, "}}")
@@ -109,7 +109,7 @@ fn draw_subscriber(to: &mut fmt::Formatter<'_>, info: &SubscriberInfo, style: &s
     };
     let (unread, window) = (info.unread(), info.window());
     let mut label = format!("{}\n{unread} of {window} unread", Named(info));
-    write!(label, ", {} in hand", info.unacked())?;
+    write!(label, ", {} in flight", info.unacked())?;
     if info.missed() > 0 {
         write!(label, "\n{} missed", info.missed())?;
     }

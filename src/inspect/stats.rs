@@ -48,8 +48,8 @@ pub struct Stats {
     pub(crate) published: u64,
     pub(crate) closed: bool,
     pub(crate) permits: usize,
-    pub(crate) waiting: usize,
-    pub(crate) head_called: bool,
+    pub(crate) waiting_publishers: usize,
+    pub(crate) front_notified: bool,
     pub(crate) subscribers: Vec<SubscriberInfo>,
     pub(crate) leaving: Vec<SubscriberInfo>,
 }
@@ -91,7 +91,7 @@ impl Stats {
     /// [`is_front_notified`]: Self::is_front_notified
     #[must_use]
     pub fn waiting_publishers(&self) -> usize {
-        self.waiting
+        self.waiting_publishers
     }
 
     /// Whether the publisher at the head of the line has been woken, and not been polled since.
@@ -100,7 +100,7 @@ impl Stats {
     /// behind it, whoever has room.
     #[must_use]
     pub fn is_front_notified(&self) -> bool {
-        self.head_called
+        self.front_notified
     }
 
     /// The subscribers that count, oldest first, as [`subscribers`] gives them.
@@ -131,19 +131,19 @@ impl Stats {
 
     /// Why publishers wait.
     fn fmt_waiting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (publishers, wait) = match self.waiting {
+        let (publishers, wait) = match self.waiting_publishers {
             0 => return Ok(()),
             1 => ("publisher", "waits"),
             _ => ("publishers", "wait"),
         };
-        write!(f, "\n{} {publishers} {wait}", self.waiting)?;
+        write!(f, "\n{} {publishers} {wait}", self.waiting_publishers)?;
         let mut separator = " for ";
         for info in self.blocking() {
             write!(f, "{separator}{}", Named(info))?;
             separator = ", ";
         }
-        if self.head_called {
-            f.write_str("; the first has been woken, and not been polled since")
+        if self.front_notified {
+            f.write_str("; the front has been notified, and not polled since")
         } else if separator == " for " {
             f.write_str(" for permits")
         } else {

@@ -121,7 +121,13 @@ impl<E> Machine<E> {
             .filter(|member| member.blocking.is_some())
             .and_then(|member| member.waited);
         SubscriberInfo {
-            place: Arc::clone(place),
+            id: place.id,
+            name: place.extras.as_ref().and_then(|extras| extras.name.clone()),
+            kind: place.kind,
+            created_at: place.created_at,
+            overflow: place.overflow,
+            window: place.window,
+            after: (place.stage()).map_or_else(Vec::new, |stage| stage.after().to_vec()),
             unread: member.map_or(0, |member| self.unread(member, word)),
             unacked: place.unacked(word),
             missed: place.missed(),

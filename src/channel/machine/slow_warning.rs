@@ -60,7 +60,7 @@ impl<E> Machine<E> {
             member.warned = true;
             let place = Arc::clone(&member.subscriber);
             let info = Box::new(self.info(Some(now), &place));
-            effects.push(Effect::Trace(Record::Holds(info, waiting)));
+            effects.push(Effect::Trace(Record::Holds(place, info, waiting)));
         }
         self.next_timer()
     }

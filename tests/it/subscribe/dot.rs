@@ -17,13 +17,13 @@ fn losses_are_drawn_if_there_are_any() {
     assert!(!drawing(&manager).contains("missed"));
     manager.try_notify(2).unwrap();
     manager.try_notify(3).unwrap();
-    assert!(drawing(&manager).contains("0 in hand\\n2 missed\""));
+    assert!(drawing(&manager).contains("0 in flight\\n2 missed\""));
     drop(reader);
 }
 
 const PERMITS: &str = "  permits [shape=note, label=\"permits out: 1\"];\n  \
                        permits -> manager [style=dotted];\n";
-const LINE: &str = "  publishers [shape=cds, label=\"publishers in line: 1\"];\n";
+const LINE: &str = "  publishers [shape=cds, label=\"publishers queued: 1\"];\n";
 const FOR_PERMITS: &str = "  publishers -> permits [color=red];\n";
 
 #[test]
@@ -44,7 +44,7 @@ fn permits_are_drawn_and_waited_for_if_nobody_else_has_the_room() {
     drop(permit);
     let called = drawing(&manager);
     assert!(!called.contains("permits"));
-    assert!(called.contains("line: 1\\nthe first has been woken\""));
+    assert!(called.contains("queued: 1\\nthe front has been notified\""));
     drop(reader);
 }
 

@@ -141,7 +141,7 @@ fn an_info_is_a_line_for_people() {
     assert_eq!(lossy.id().to_string(), "#1");
     assert!(line.starts_with(&format!("#1 \"screen\" from {}:", file!())));
     assert!(
-        line.ends_with(": 1 of 1 unread, 0 in hand, 1 missed"),
+        line.ends_with(": 1 of 1 unread, 0 in flight, 1 missed"),
         "{line}"
     );
 }

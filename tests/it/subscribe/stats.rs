@@ -168,7 +168,7 @@ mod in_time {
         manager.try_notify(1).unwrap();
         let error = manager.sync_notify(2).within(secs(5)).await.unwrap_err();
         let text = error.to_string();
-        assert!(text.contains("holding publishers for 5.0s"), "{text}");
+        assert!(text.contains("blocking publishers for 5.0s"), "{text}");
         drop(slow);
     }
 
@@ -218,10 +218,10 @@ mod in_time {
                 "\"orders\": 2 published, capacity 2, open\n\
                  2 publishers wait for #1 \"kitchen\"\n\
                  3 subscribers:\n  \
-                 stream  #1 \"kitchen\" from {file}:{line}:40: 2 of 2 unread, 0 in hand, \
-                 holding publishers for 5.2s\n  \
-                 stream  #2 from {file}:{next}:34: 1 of 2 unread, 1 in hand\n  \
-                 stream  #3 from {file}:{last}:33: 0 of 2 unread, 0 in hand"
+                 stream  #1 \"kitchen\" from {file}:{line}:40: 2 of 2 unread, 0 in flight, \
+                 blocking publishers for 5.2s\n  \
+                 stream  #2 from {file}:{next}:34: 1 of 2 unread, 1 in flight\n  \
+                 stream  #3 from {file}:{last}:33: 0 of 2 unread, 0 in flight"
             )
         );
         drop(kitchen);
@@ -229,7 +229,7 @@ mod in_time {
         let second_line = held.to_string().lines().nth(1).map(str::to_owned);
         assert_eq!(
             second_line.as_deref(),
-            Some("2 publishers wait; the first has been woken, and not been polled since")
+            Some("2 publishers wait; the front has been notified, and not polled since")
         );
         let permit = assert_ready!(permit.poll()).unwrap();
         manager.close();
@@ -263,13 +263,13 @@ mod in_time {
             r##"digraph genevent {
   rankdir=LR;
   manager [shape=box, label="\"orders\"\n1 published, capacity 1"];
-  s1 [shape=ellipse, style=solid, label="#1 \"kitchen\"\n1 of 1 unread, 0 in hand"];
+  s1 [shape=ellipse, style=solid, label="#1 \"kitchen\"\n1 of 1 unread, 0 in flight"];
   manager -> s1 [style=solid];
-  s2 [shape=component, style=solid, label="#2 \"log\"\n0 of 1 unread, 0 in hand"];
+  s2 [shape=component, style=solid, label="#2 \"log\"\n0 of 1 unread, 0 in flight"];
   manager -> s2 [style=solid];
-  s3 [shape=folder, style=solid, label="#3 \"metrics\"\n0 of 1 unread, 0 in hand"];
+  s3 [shape=folder, style=solid, label="#3 \"metrics\"\n0 of 1 unread, 0 in flight"];
   manager -> s3 [style=solid];
-  publishers [shape=cds, label="publishers in line: 1"];
+  publishers [shape=cds, label="publishers queued: 1"];
   publishers -> manager;
   publishers -> s1 [color=red, label="90.0s"];
 }

@@ -94,7 +94,7 @@ fn the_manager_sees_how_many_are_out() {
     let info = manager.subscribers().remove(0);
     assert_eq!((info.unread(), info.unacked()), (1, 2));
     assert_eq!(jobs.unacked(), 2);
-    assert!(info.to_string().ends_with("1 of 8 unread, 2 in hand"));
+    assert!(info.to_string().ends_with("1 of 8 unread, 2 in flight"));
 
     two.ack();
     assert_eq!(info.unacked(), 2, "as it was seen then");

@@ -108,8 +108,8 @@ async fn all_that_hold_the_room_are_named_with_their_lines() {
     let message = late.to_string();
     let expected = format!(
         "not stored in time: no room at #1 \"one\" from tests/it/backpressure/deadline/not_stored.rs:{line}:26: 1 of 1 \
-         unread, 0 in hand, holding publishers for 1.0s, #2 from tests/it/backpressure/deadline/not_stored.rs:{}:27: 1 of 1 \
-         unread, 0 in hand, holding publishers for 1.0s",
+         unread, 0 in flight, blocking publishers for 1.0s, #2 from tests/it/backpressure/deadline/not_stored.rs:{}:27: 1 of 1 \
+         unread, 0 in flight, blocking publishers for 1.0s",
         line + 2
     );
     assert_eq!(message, expected);

@@ -150,7 +150,7 @@ async fn what_is_told_of_a_subscriber_is_the_time_that_counts() {
     };
     assert_eq!(late.waiting_for()[0].blocking_for(), Some(secs(4)));
     assert!(
-        late.to_string().contains("holding publishers for 4.0s"),
+        late.to_string().contains("blocking publishers for 4.0s"),
         "{late}"
     );
     drop(reader);

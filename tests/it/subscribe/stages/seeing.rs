@@ -155,7 +155,7 @@ fn who_comes_after_whom_is_seen() {
     let infos = manager.subscribers();
     assert_eq!(infos[1].after(), [first.id()]);
     assert!(infos[0].after().is_empty());
-    assert!(infos[1].to_string().ends_with("0 in hand, after #1"));
+    assert!(infos[1].to_string().ends_with("0 in flight, after #1"));
     assert!(
         manager
             .stats()
