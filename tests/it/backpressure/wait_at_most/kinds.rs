@@ -64,7 +64,7 @@ async fn held_up_by(kind: &str) -> (EventManager<u32>, Kept) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn time_in_which_nobody_waits_does_not_count() {
+async fn time_without_waiting_publishers_does_not_count() {
     for kind in KINDS {
         let (manager, kept) = held_up_by(kind).await;
         let count = manager.subscriber_count();
@@ -85,7 +85,7 @@ async fn time_in_which_nobody_waits_does_not_count() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_permit_disconnects_when_its_event_is_stored_and_not_before() {
+async fn a_permit_disconnects_only_when_used() {
     for kind in KINDS {
         let (manager, kept) = held_up_by(kind).await;
         let count = manager.subscriber_count();
