@@ -6,7 +6,7 @@ use std::ops::Deref;
 use std::slice;
 
 use crate::delivery::{Ack, Delivery};
-use crate::util::panic_guard::AllShielded;
+use crate::util::panic_guard::GuardedVec;
 
 /// Deliveries to be finished with together: at least one event, oldest first, and the duty to
 /// say when all of them are finished with.
@@ -40,7 +40,7 @@ use crate::util::panic_guard::AllShielded;
 /// [`ready_batches`]: crate::EventStreamExt::ready_batches
 #[must_use = "dropping a batch says that its events were not finished with: call `ack`"]
 pub struct Batch<E> {
-    events: AllShielded<E>,
+    events: GuardedVec<E>,
     /// One for each event, in the same order.
     acks: Vec<Ack>,
 }
@@ -48,7 +48,7 @@ pub struct Batch<E> {
 impl<E> Batch<E> {
     pub(crate) fn new() -> Self {
         Self {
-            events: AllShielded::new(),
+            events: GuardedVec::new(),
             acks: Vec::new(),
         }
     }

@@ -8,7 +8,7 @@ use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 
 use crate::delivery::Delivery;
-use crate::util::panic_guard::{Shielded, drop_caught};
+use crate::util::panic_guard::{Guarded, drop_caught};
 
 pin_project! {
     /// Stream of [`EventStreamExt::filter_acked`](crate::EventStreamExt::filter_acked).
@@ -24,13 +24,13 @@ pin_project! {
     pub struct FilterAcked<S, P> {
         #[pin]
         stream: S,
-        pred: Shielded<P>,
+        pred: Guarded<P>,
     }
 }
 
 impl<S, P> FilterAcked<S, P> {
     pub(crate) fn new(stream: S, pred: P) -> Self {
-        let pred = Shielded::new(pred);
+        let pred = Guarded::new(pred);
         Self { stream, pred }
     }
 

@@ -9,7 +9,7 @@ use futures_util::stream::FuturesUnordered;
 use pin_project_lite::pin_project;
 
 use crate::delivery::{Ack, Delivery};
-use crate::util::panic_guard::{Shielded, catch};
+use crate::util::panic_guard::{Guarded, catch};
 
 pin_project! {
     /// A stream of deliveries, and the work that is being done on what came out of it.
@@ -23,7 +23,7 @@ pin_project! {
         #[pin]
         stream: Option<S>,
         limit: usize,
-        start: Shielded<F>,
+        start: Guarded<F>,
         work: FuturesUnordered<Work<Fut>>,
     }
 
@@ -44,7 +44,7 @@ impl<S, Fut, F> InFlight<S, Fut, F> {
         Self {
             stream: Some(stream),
             limit: limit.unwrap_or(usize::MAX),
-            start: Shielded::new(start),
+            start: Guarded::new(start),
             work: FuturesUnordered::new(),
         }
     }

@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 
 use crate::delivery::Delivery;
 use crate::ext::in_flight::InFlight;
-use crate::util::panic_guard::Shielded;
+use crate::util::panic_guard::Guarded;
 
 pin_project! {
     /// Future of [`EventStreamExt::try_for_each_acked`], which stops at the first error;
@@ -30,7 +30,7 @@ pin_project! {
     pub struct TryForEachAcked<S, Fut, F, Error> {
         #[pin]
         in_flight: InFlight<S, Fut, F>,
-        first: Option<Shielded<Error>>,
+        first: Option<Guarded<Error>>,
     }
 }
 
@@ -79,11 +79,11 @@ impl<S, Fut, F, Error> TryForEachAcked<S, Fut, F, Error> {
         mut on_error: H,
     ) -> ContinueOnError<S, Fut, F, H> {
         // It may have been polled before.
-        let first = self.first.map(Shielded::into_inner);
+        let first = self.first.map(Guarded::into_inner);
         first.into_iter().for_each(&mut on_error);
         ContinueOnError {
             in_flight: self.in_flight,
-            on_error: Shielded::new(on_error),
+            on_error: Guarded::new(on_error),
         }
     }
 }
@@ -103,7 +103,7 @@ where
                 Ok(()) => ack.ack(),
                 Err(error) => {
                     drop(ack);
-                    let error = Shielded::new(error);
+                    let error = Guarded::new(error);
                     this.first.get_or_insert(error);
                     this.in_flight.as_mut().stop_taking();
                 }
@@ -150,7 +150,7 @@ pin_project! {
     pub struct ContinueOnError<S, Fut, F, H> {
         #[pin]
         in_flight: InFlight<S, Fut, F>,
-        on_error: Shielded<H>,
+        on_error: Guarded<H>,
     }
 }
 

@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Waker};
 use futures_core::Stream;
 
 use super::assertion::{Assertion, Check, sealed};
-use crate::util::panic_guard::{self, AllShielded, Shielded};
+use crate::util::panic_guard::{self, GuardedVec, Guarded};
 use crate::util::sync::{Arc, Mutex};
 
 /// Records what a handler or a stream sees, in order, to be asked at any time. Cheap to clone; all
@@ -84,7 +84,7 @@ struct Inner<T> {
 
 impl<T> Drop for Inner<T> {
     fn drop(&mut self) {
-        panic_guard::discard_all(std::mem::take(&mut self.items));
+        panic_guard::drop_all_caught(std::mem::take(&mut self.items));
     }
 }
 
@@ -273,12 +273,12 @@ impl<T: Clone> Probe<T> {
 
 /// Shielded one by one: if a `Clone` panics on the way, what is dropped with it may panic as well.
 fn take_out<T: Clone>(items: VecDeque<Arc<T>>) -> Vec<T> {
-    let mut items: VecDeque<_> = items.into_iter().map(Shielded::new).collect();
-    let mut all = AllShielded::new();
+    let mut items: VecDeque<_> = items.into_iter().map(Guarded::new).collect();
+    let mut all = GuardedVec::new();
     while let Some(item) = items.pop_front() {
         all.push(match Arc::try_unwrap(item.into_inner()) {
             Ok(item) => item,
-            Err(shared) => T::clone(&Shielded::new(shared)),
+            Err(shared) => T::clone(&Guarded::new(shared)),
         });
     }
     all.into_vec()

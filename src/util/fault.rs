@@ -1,7 +1,7 @@
-//! Bugs planted on purpose: `.ci/seeded_bug-bugs` sees to it that a model finds each.
+//! Seeded bugs: bugs built in on purpose. `.ci/planted-bugs` checks that a model finds each bug.
 //!
-//! Only under `--cfg genevent_planted`, and then only the one that the environment names; in
-//! every other build `seeded_bug!` is `false`. Some of them were real ones once.
+//! A seeded bug is active only under `--cfg genevent_planted`, and only if the environment names
+//! the bug. In every other build `seeded_bug!` is `false`. Some seeded bugs were real bugs once.
 
 #[cfg(not(genevent_planted))]
 macro_rules! seeded_bug {
@@ -17,7 +17,7 @@ macro_rules! seeded_bug {
     };
 }
 
-/// Whether `GENEVENT_PLANTED` names this bug.
+/// Returns whether `GENEVENT_PLANTED` names this bug.
 #[cfg(genevent_planted)]
 pub(crate) fn is_chosen(name: &str) -> bool {
     use std::sync::OnceLock;
