@@ -51,6 +51,7 @@ mod registry;
 mod table;
 mod view;
 mod watch;
+mod watch_event;
 
 pub use bucket::Bucket;
 pub use builder::RegistryBuilder;
@@ -61,4 +62,5 @@ pub use reflect::{Reflect, Reflected};
 pub use registry::Registry;
 pub use table::CreateError;
 pub use view::View;
-pub use watch::{Watch, WatchEvent};
+pub use watch::Watch;
+pub use watch_event::WatchEvent;

@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 use super::bucket::Bucket;
 use super::event::RegistryEvent;
 use super::view::View;
-use super::watch::WatchEvent;
+use super::watch_event::WatchEvent;
 
 pin_project! {
     /// Stream of [`RegistryStreamExt::reflect`](super::RegistryStreamExt::reflect) and of
