@@ -6,7 +6,7 @@ use super::bucket::Bucket;
 use super::event::{RegistryEvent, fmt_event};
 use super::exit::ExitReason;
 
-/// Something that a [`Watch`](super::Watch) tells.
+/// An event of a [`Watch`](super::Watch).
 ///
 /// # Examples
 /// ```
@@ -25,35 +25,36 @@ use super::exit::ExitReason;
 /// ```
 #[non_exhaustive]
 pub enum WatchEvent<V> {
-    /// A bucket that existed already. By the time this is heard, it may have ended.
+    /// A bucket existed already when the snapshot was taken. The bucket may have ended by the time
+    /// this event is received.
     Existing {
-        /// Its name.
+        /// The bucket's name.
         name: String,
         /// The bucket itself.
         bucket: Bucket<V>,
     },
-    /// That was all there was; changes follow.
+    /// The snapshot is complete; changes follow.
     Ready,
-    /// A bucket was created. By the time this is heard, it may have ended.
+    /// A bucket was created. The bucket may have ended by the time this event is received.
     Created {
-        /// Its name.
+        /// The bucket's name.
         name: String,
         /// The bucket itself.
         bucket: Bucket<V>,
     },
-    /// A bucket that was told of before has ended.
+    /// A bucket has ended that an earlier event of the watch introduced.
     Exited {
-        /// The name it had.
+        /// The bucket's name.
         name: String,
         /// The bucket itself, empty.
         bucket: Bucket<V>,
-        /// Why it ended.
+        /// The reason of the bucket's end.
         reason: ExitReason,
     },
 }
 
 impl<V> WatchEvent<V> {
-    /// The name of the bucket that this is about; `None` for `Ready`.
+    /// Returns the name of the bucket that this event is about; `None` for `Ready`.
     pub fn name(&self) -> Option<&str> {
         match self {
             Self::Existing { name, .. }
@@ -63,7 +64,7 @@ impl<V> WatchEvent<V> {
         }
     }
 
-    /// The bucket that this is about; `None` for `Ready`.
+    /// Returns the bucket that this event is about; `None` for `Ready`.
     pub fn bucket(&self) -> Option<&Bucket<V>> {
         match self {
             Self::Existing { bucket, .. }
@@ -91,7 +92,7 @@ impl<V> From<RegistryEvent<V>> for WatchEvent<V> {
     }
 }
 
-// Not derived, which would ask `V` for `Clone`.
+// Not derived: a derived `Clone` would require `V: Clone`.
 impl<V> Clone for WatchEvent<V> {
     fn clone(&self) -> Self {
         match self {

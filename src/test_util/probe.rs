@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Waker};
 use futures_core::Stream;
 
 use super::assertion::{Assertion, Check, sealed};
-use crate::util::panic_guard::{self, GuardedVec, Guarded};
+use crate::util::panic_guard::{self, Guarded, GuardedVec};
 use crate::util::sync::{Arc, Mutex};
 
 /// Records what a handler or a stream sees, in order, to be asked at any time. Cheap to clone; all

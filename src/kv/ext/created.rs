@@ -1,4 +1,4 @@
-//! The `created` operator: yields only the buckets that are created.
+//! The `created` operator: yields created buckets.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};

@@ -1,4 +1,4 @@
-//! The `exited` operator: yields only the buckets that end.
+//! The `exited` operator: yields ended buckets.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};

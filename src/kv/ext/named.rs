@@ -1,4 +1,4 @@
-//! The `named` operator: yields only the events of one name.
+//! The `named` operator: yields the events of a single name.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
