@@ -1,4 +1,4 @@
-//! The registry as a service: clients send lines over TCP and may watch what happens.
+//! The registry as a service: clients send lines over TCP and may watch the registry's events.
 //!
 //! `cargo run --example service -- 127.0.0.1:0` prints the address it listens on. Clients send
 //! the commands of the example `kv_registry`, and `WATCH`: from then on they are told of every
@@ -59,11 +59,11 @@ async fn serve(address: &str) -> io::Result<()> {
     writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
 
     let interrupted = async {
-        let heard = ctrl_c().await;
-        // Who started this may have stopped reading.
-        let _ = match heard {
+        let interrupt = ctrl_c().await;
+        // Ignore write errors: the reader of the output may be gone.
+        let _ = match interrupt {
             Ok(()) => writeln!(io::stdout(), "draining"),
-            Err(error) => writeln!(io::stderr(), "draining, as ctrl-c cannot be heard: {error}"),
+            Err(error) => writeln!(io::stderr(), "draining, as ctrl-c is unavailable: {error}"),
         };
     };
     let drained = Service::start(Settings::default())
