@@ -1,5 +1,5 @@
 //! A concurrent pipeline with exact acknowledgement: `sync_notify` waits until the work is done,
-//! because each event carries its acknowledgement. The plain pipeline beside it acknowledges early.
+//! because each event carries its acknowledgement. The plain pipeline acknowledges early.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -10,13 +10,13 @@ use genevent::EventManager;
 
 const ORDERS: u32 = 8;
 
-/// The work. It takes longer for some orders.
+/// The work, which takes longer for some orders.
 async fn work(order: u32, done: &AtomicU32) {
     tokio::time::sleep(Duration::from_millis(10 + u64::from(order % 3) * 10)).await;
     done.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Publishes all orders, and counts the receipts that came before the work was done.
+/// Publishes all orders, and counts the receipts before the work was done.
 async fn early_receipts(manager: EventManager<u32>, done: Arc<AtomicU32>) -> u32 {
     let mut early = 0;
     for order in 1..=ORDERS {

@@ -1,5 +1,5 @@
 //! A graceful shutdown: no more events are accepted, all subscribers get some time to finish, and
-//! each subscriber that has not finished is named, with its source line.
+//! each late subscriber is named, with its source line.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ async fn main() {
     assert_eq!(late.waiting_for().len(), 1, "the quick subscriber is done");
     assert_eq!(late.waiting_for()[0].name(), Some("slow"));
 
-    // The owner of the manager decides what to do next. This example disconnects the slow subscriber.
+    // The owner of the manager decides how to continue. This example disconnects the slow subscriber.
     for stuck in late.waiting_for() {
         let (unread, in_flight) = (stuck.unread(), stuck.unacked());
         println!(

@@ -1,4 +1,4 @@
-//! Operators over streams of [deliveries](crate::Delivery) that acknowledge exactly.
+//! Operators over streams of [deliveries](crate::Delivery), with exact acknowledgement.
 //!
 //! Every combinator of `futures` and `tokio-stream` works on a stream of deliveries. The operators
 //! of this module also acknowledge each delivery at the right moment:
@@ -11,8 +11,8 @@
 //! | [`ready_batches`](EventStreamExt::ready_batches) | its [`Batch`] is acknowledged | its [`Batch`] is dropped |
 //! | `batches` (feature `rt`) | its [`Batch`] is acknowledged | its [`Batch`], or the unfinished batch in the stream, is dropped |
 //!
-//! No operator loses a delivery or leaves a delivery unsettled: each delivery that an operator holds
-//! when the operator is dropped counts as dropped in the receipts.
+//! No operator loses a delivery or leaves a delivery unsettled: each delivery held by
+//! an operator counts as dropped in the receipts.
 
 mod batch;
 mod batch_buffer;
@@ -49,8 +49,8 @@ use crate::delivery::Delivery;
 /// Operators on any stream of [deliveries](Delivery): [`Deliveries`], and any combinator over
 /// `Deliveries`.
 ///
-/// The methods take the stream by value. A caller that needs the stream afterwards, for its
-/// [`end_reason`](crate::Deliveries::end_reason) or for further events, passes `&mut deliveries`.
+/// The methods take the stream by value. To use the stream afterwards, for its
+/// [`end_reason`](crate::Deliveries::end_reason) or for further events, pass `&mut deliveries`.
 ///
 /// # Examples
 /// ```

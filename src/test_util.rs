@@ -1,7 +1,7 @@
-//! Tools for tests of code that uses events: assertions that wait briefly, and a probe that records.
+//! Tools for tests of event-driven code: assertions with a short wait, and a recording probe.
 //!
-//! An event from another task does not arrive at once, and a test that sleeps until an event may
-//! have arrived is slow or wrong. The assertions wait until the event arrives, and fail after a time
+//! An event from another task does not arrive at once, and a test with a sleep for the
+//! event is slow or wrong. The assertions wait until the event arrives, and fail after a time
 //! limit, like `assert_receive` in Elixir's guide:
 //!
 //! | assertion | holds if the stream | result |
@@ -66,13 +66,13 @@
 //! clock advances when all tasks are idle. So `assert_no_event!(events).await` asserts exactly that
 //! no task is about to publish, and advances the clock by 100 ms. Under any other executor, or
 //! without feature `rt`, assertions use the system's clock, and each waiting assertion has a thread
-//! that keeps its time.
+//! as its timer.
 //!
 //! An assertion with `now()`, or with a time limit of zero, polls the stream once. That poll finds an
 //! available item even if the task has used up its coop budget.
 //!
 //! # Acknowledgement
-//! An assertion polls the stream. Like every poll, the assertion finishes the event that was yielded
+//! An assertion polls the stream. Like every poll, the assertion finishes the event yielded
 //! before, also [`assert_no_event!`], which takes no further event. An assertion does not poll the
 //! stream again once the stream has yielded an item or has ended.
 
@@ -88,7 +88,7 @@ pub use crate::{assert_ended, assert_next, assert_no_event};
 pub use assertion::{Assertion, Check};
 pub use probe::{Probe, WaitFor};
 
-/// The functions and types that the macros expand to.
+/// The functions and types used by the macros' expansions.
 #[doc(hidden)]
 pub mod hidden {
     pub use super::check::{Lend, ended, equal, next, no_event};

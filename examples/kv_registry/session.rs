@@ -17,8 +17,7 @@ use crate::line::{Line, next_line};
 /// Executes the commands of `input` on a new registry, until the input has ended and all events are
 /// printed.
 ///
-/// A pipeline over the registry's events prints each event before the answer to the command that
-/// caused the event.
+/// A pipeline over the registry's events prints each event before the answer to the command.
 pub(crate) async fn run<R, W>(input: R, output: W) -> Result<(), SessionError>
 where
     R: AsyncBufRead + Unpin,

@@ -1,4 +1,4 @@
-//! A client: its commands, its answers, and the news that the client watches.
+//! A client: its commands, its answers, and the watched news.
 
 use std::error::Error;
 use std::fmt;
@@ -150,8 +150,8 @@ impl<W: AsyncWrite + Unpin> Client<W> {
         self.send_news_until(answer).await.map(Some)
     }
 
-    /// Sends all names, and returns the final `OK`. A name that is created or stopped meanwhile may
-    /// or may not be included.
+    /// Sends all names, and returns the final `OK`. A name created or stopped meanwhile may or
+    /// may not be included.
     async fn send_names(&mut self) -> io::Result<String> {
         let mut last = None;
         loop {
@@ -212,7 +212,7 @@ impl<W: AsyncWrite + Unpin> Client<W> {
         }
     }
 
-    /// Sends lines to the client, after the news that are queued already.
+    /// Sends lines to the client, after the queued news.
     async fn send(&mut self, lines: &str) -> io::Result<()> {
         self.push_queued_news().await?;
         self.outgoing.push(lines);
@@ -223,7 +223,7 @@ impl<W: AsyncWrite + Unpin> Client<W> {
         let Some(Watching { news, .. }) = &mut self.watching else {
             return Ok(());
         };
-        // Read only the lines that are unread now, and one line about missed events: publishers may
+        // Read only the lines unread now, and one line about missed events: publishers may
         // never pause.
         for _ in 0..=news.get_ref().len() {
             // Ignore the coop budget: with an exhausted budget, unread news would be reported as

@@ -9,10 +9,10 @@ use std::time::Duration;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
 
-/// Text that is queued to be sent to a client.
+/// The queued output of a client.
 ///
 /// The user of the queue calls [`send`](Self::send) whenever the queue [is full](Self::is_full). So
-/// the queue never holds more than [`FULL`](Self::FULL) bytes and the text that was pushed last.
+/// the queue never holds more than [`FULL`](Self::FULL) bytes and the last pushed text.
 pub(crate) struct Outgoing<W> {
     output: W,
     queue: VecDeque<u8>,
@@ -37,7 +37,7 @@ impl<W: AsyncWrite + Unpin> Outgoing<W> {
     /// The number of bytes from which on the queue is full.
     pub(crate) const FULL: usize = 64 * 1024;
 
-    /// Creates an empty queue. `limit` is the time that the client may take to read a whole queue.
+    /// Creates an empty queue. `limit` is the time for the client to read a whole queue.
     pub(crate) fn new(output: W, limit: Duration, queued: Queued) -> Self {
         Self {
             output,

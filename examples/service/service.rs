@@ -37,20 +37,20 @@ pub(crate) type News = Arc<str>;
 /// The limits of the service.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Settings {
-    /// The number of clients that may be connected at once. Further clients wait for a free slot.
+    /// The maximum number of connected clients. Further clients wait for a free slot.
     pub(crate) clients: usize,
-    /// The number of clients that may watch. Watching clients may be silent, so they must not be able
+    /// The maximum number of watching clients. Watching clients may be silent, so they must not be able
     /// to use all slots.
     pub(crate) watchers: usize,
     /// The number of unread lines of news of a client, before the client misses the oldest lines.
     pub(crate) window: usize,
-    /// The time that a client that does not watch may take for its next command.
+    /// The time for the next command of a client without `WATCH`.
     pub(crate) idle: Duration,
-    /// The time that a client may take to read its queued output.
+    /// The time for a client to read its queued output.
     pub(crate) send_within: Duration,
     /// The time for each step of the drain: publishing the last events, and delivering the news.
     pub(crate) drain: Duration,
-    /// The time that a client may take to hang up after the goodbye.
+    /// The time for a client to hang up after the goodbye.
     pub(crate) goodbye: Duration,
 }
 
@@ -68,7 +68,7 @@ impl Default for Settings {
     }
 }
 
-/// The state that all clients share.
+/// The state shared by all clients.
 #[derive(Debug, Clone)]
 pub(crate) struct Shared {
     /// The registry; `None` once the service accepts no more commands.
@@ -145,7 +145,7 @@ impl Service {
         deadline + goodbye
     }
 
-    /// Returns the state that a client of this service shares.
+    /// Returns the state shared with a client of this service.
     #[cfg(test)]
     pub(crate) fn shared(&self) -> Shared {
         self.shared.clone()
@@ -221,7 +221,7 @@ impl Clients {
         self.tasks.spawn(async move { (peer, client.await) });
     }
 
-    /// Waits for the remaining clients, and cuts off each client that is connected at the deadline.
+    /// Waits for the remaining clients, and cuts off each client still connected at the deadline.
     async fn finish(mut self, deadline: Instant) -> Drained {
         while let Ok(Some(gone)) = timeout_at(deadline, self.tasks.join_next()).await {
             self.gone.count(gone.ok());
@@ -237,9 +237,9 @@ impl Clients {
 /// The number of clients by outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Drained {
-    /// Clients that received all output, or hung up before.
+    /// Clients finished: all output was received, or the client hung up before.
     pub(crate) served: usize,
-    /// Clients that did not read their output in time.
+    /// Clients cut off for not reading their output in time.
     pub(crate) cut_off: usize,
 }
 

@@ -8,7 +8,7 @@ use std::slice;
 use crate::delivery::{Ack, Delivery};
 use crate::util::panic_guard::GuardedVec;
 
-/// Deliveries that are settled together: at least one event, oldest first, and the duty to
+/// A group of deliveries to settle together: at least one event, oldest first, and the duty to
 /// acknowledge all of them.
 ///
 /// Batches are yielded by [`ready_batches`] and `batches`. A batch dereferences to a slice of its
@@ -101,7 +101,7 @@ impl<E> Batch<E> {
 
     /// Returns the sequence numbers of the events, in the order of the events.
     ///
-    /// The numbers increase. Events that were filtered out or overwritten before leave gaps.
+    /// The numbers increase. Filtered and overwritten events leave gaps.
     ///
     /// # Examples
     /// ```

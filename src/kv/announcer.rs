@@ -15,8 +15,8 @@ use super::table::Table;
 use crate::error::NotifyError;
 use crate::{EventManager, Overflow, SubscriberInfo};
 
-/// The interval for checking which observers are still waited for, once an observer was
-/// disconnected that may hold its event forever.
+/// The interval for checking the remaining observers, once a disconnected observer may hold its
+/// event forever.
 const RECHECK_INTERVAL: Duration = Duration::from_millis(50);
 
 pub(super) struct Announcer<V: Send + Sync + 'static> {
@@ -86,7 +86,7 @@ impl<V: Send + Sync + 'static> Announcer<V> {
         let start = Instant::now();
         loop {
             let waited = start.elapsed();
-            // Disconnect each observer that has exceeded its limit.
+            // Disconnect each observer over its limit.
             let is_late = |observer: &SubscriberInfo| limit(observer).is_some_and(|l| l <= waited);
             let (late, in_time): (Vec<_>, Vec<_>) = pending.iter().partition(|o| is_late(o));
             for observer in &late {

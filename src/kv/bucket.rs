@@ -258,8 +258,7 @@ impl<V> Bucket<V> {
         self.inner.created_seq
     }
 
-    /// Returns the sequence number of the bucket's `Exited` once that event is in the outbox; 0
-    /// before.
+    /// Returns the sequence number of the bucket's `Exited`; 0 before the event is queued.
     pub(super) fn exited_seq(&self) -> u64 {
         self.inner.exited_seq.load(Ordering::Acquire)
     }
@@ -274,7 +273,7 @@ impl<V> Bucket<V> {
     /// Ends the bucket. On return its name is free, and its `Exited` is queued for delivery.
     ///
     /// Never waits. May be called repeatedly and from anywhere. Like Elixir's `Agent.stop`, except
-    /// that changes which still wait find the bucket ended.
+    /// for queued changes, which find the bucket ended.
     ///
     /// # Examples
     /// ```

@@ -8,10 +8,10 @@ use super::registry::Registry;
 use crate::EventManager;
 
 impl<V: Send + Sync + 'static> Registry<V> {
-    /// Creates an empty registry that publishes its events through `events`.
+    /// Creates an empty registry, which publishes its events through `events`.
     ///
     /// # Panics
-    /// Panics outside of a tokio runtime, because the call spawns the task that delivers the events.
+    /// Panics outside of a tokio runtime, because the call spawns the delivery task.
     ///
     /// # Examples
     /// ```
@@ -69,7 +69,7 @@ impl<V: Send + Sync + 'static> RegistryBuilder<V> {
     /// Sets how many events may be queued for delivery before `create` refuses: 1 or more, 65,536
     /// by default.
     ///
-    /// The event that is being delivered does not count. Exits count and are never refused, so the
+    /// The event in delivery does not count. Exits count and are never refused, so the
     /// queue can exceed its capacity by one event for each live bucket.
     ///
     /// # Panics
@@ -81,10 +81,10 @@ impl<V: Send + Sync + 'static> RegistryBuilder<V> {
         self
     }
 
-    /// Creates an empty registry that publishes its events through `events`.
+    /// Creates an empty registry, which publishes its events through `events`.
     ///
     /// # Panics
-    /// Panics outside of a tokio runtime, because the call spawns the task that delivers the events.
+    /// Panics outside of a tokio runtime, because the call spawns the delivery task.
     #[track_caller]
     #[must_use]
     pub fn build(self, events: EventManager<RegistryEvent<V>>) -> Registry<V> {

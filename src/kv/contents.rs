@@ -14,7 +14,7 @@ use crate::util::sync::Mutex;
 /// dropped after unlocking.
 pub(super) type Values<V> = HashMap<String, Arc<V>>;
 
-/// The capacity that is kept when a bucket holds fewer values.
+/// The capacity kept by a bucket with fewer values.
 const RETAINED_CAPACITY: usize = 16;
 
 /// Removes and returns one value.
@@ -62,7 +62,7 @@ impl<V> Contents<V> {
         let mut values = self.values.lock();
         match &mut *values {
             Ok(values) => Ok(code(values)),
-            // Not `map`, which would drop `code`, and the values that `code` owns, under the lock.
+            // Not `map`, which would drop `code`, and the values owned by `code`, under the lock.
             Err(reason) => Err(*reason),
         }
     }

@@ -7,7 +7,7 @@ use super::exit::ExitReason;
 
 /// A change of a registry.
 ///
-/// Every bucket has exactly one `Created` and, however the bucket ends, exactly one `Exited`. The
+/// Every bucket has exactly one `Created` and exactly one `Exited`, however the bucket ends. The
 /// `Exited` of a bucket comes before the `Created` of the next bucket with the same name.
 ///
 /// # Examples
@@ -51,14 +51,14 @@ pub enum RegistryEvent<V> {
 }
 
 impl<V> RegistryEvent<V> {
-    /// Returns the name of the bucket that this event is about.
+    /// Returns the bucket's name.
     pub fn name(&self) -> &str {
         match self {
             Self::Created { name, .. } | Self::Exited { name, .. } => name,
         }
     }
 
-    /// Returns the bucket that this event is about.
+    /// Returns the bucket.
     pub fn bucket(&self) -> &Bucket<V> {
         match self {
             Self::Created { bucket, .. } | Self::Exited { bucket, .. } => bucket,

@@ -14,9 +14,9 @@ use super::event::RegistryEvent;
 use super::reflect::Reflect;
 use super::view::View;
 
-/// Operators that select events of a registry.
+/// Operators to select events of a registry.
 ///
-/// An event that an operator leaves out is finished at once, because the operator polls the stream
+/// A skipped event is finished at once, because the operator polls the stream
 /// again immediately. So implicit acknowledgement stays exact.
 ///
 /// # Examples
@@ -36,7 +36,7 @@ use super::view::View;
 /// # }
 /// ```
 pub trait RegistryStreamExt<V>: Stream<Item = RegistryEvent<V>> {
-    /// Yields each bucket that is created, with its name: `(name, bucket)`.
+    /// Yields each created bucket, with its name: `(name, bucket)`.
     fn created(self) -> Created<Self>
     where
         Self: Sized,
@@ -44,7 +44,7 @@ pub trait RegistryStreamExt<V>: Stream<Item = RegistryEvent<V>> {
         Created::new(self)
     }
 
-    /// Yields each bucket that ends, with its name and the reason: `(name, bucket, reason)`.
+    /// Yields each ended bucket, with its name and the reason: `(name, bucket, reason)`.
     fn exited(self) -> Exited<Self>
     where
         Self: Sized,
@@ -62,9 +62,9 @@ pub trait RegistryStreamExt<V>: Stream<Item = RegistryEvent<V>> {
 
     /// Yields all events unchanged, and keeps `view` up to date with the yielded events.
     ///
-    /// The view starts empty and shows the buckets that are created from now on. If the stream
-    /// misses an `Exited`, the view keeps that bucket. If two registries share one manager, the view
-    /// has one entry for a name that both use. [`Watch::reflect`](super::Watch::reflect) starts with
+    /// The view starts empty and shows the buckets created from now on. If the stream
+    /// misses an `Exited`, the view keeps the bucket. If two registries share one manager, the view
+    /// has a single entry for a name used by both. [`Watch::reflect`](super::Watch::reflect) starts with
     /// the existing buckets, follows only one registry, and notices missed events.
     ///
     /// # Examples

@@ -66,10 +66,10 @@ pub struct Registry<V> {
     owner: Arc<Owner<V>>,
 }
 
-/// The state that all clones share. Dropping it ends the buckets.
+/// The state shared by all clones. Dropping the state ends the buckets.
 struct Owner<V> {
     table: Arc<Table<V>>,
-    /// Buckets hold only the table: an event of the outbox holds its bucket, and a bucket that held
+    /// Buckets hold only the table: an event of the outbox holds its bucket, and a bucket holding
     /// the manager would keep the manager open.
     events: EventManager<RegistryEvent<V>>,
     delivered_rx: watch::Receiver<u64>,
@@ -82,7 +82,7 @@ impl<V> Drop for Owner<V> {
 }
 
 impl<V: Send + Sync + 'static> Registry<V> {
-    /// Creates a registry with the builder's settings, and starts the task that delivers its events.
+    /// Creates a registry with the builder's settings, and starts its delivery task.
     #[track_caller]
     pub(super) fn spawn(events: EventManager<RegistryEvent<V>>, queue_capacity: usize) -> Self {
         let table = Table::new(queue_capacity);
@@ -107,8 +107,7 @@ impl<V: Send + Sync + 'static> Registry<V> {
     /// queued for delivery.
     ///
     /// # Cancel safety
-    /// The first poll creates the bucket and resolves. A future that is never polled creates
-    /// nothing.
+    /// The first poll creates the bucket and resolves. A future without a poll creates nothing.
     ///
     /// # Examples
     /// ```
@@ -171,11 +170,11 @@ impl<V: Send + Sync + 'static> Registry<V> {
         self.owner.table.names()
     }
 
-    /// Subscribes to the events that are delivered from now on. The next event waits until this
+    /// Subscribes to the events delivered from now on. The next event waits until this
     /// stream has finished with the event before, so no event is missed unless the manager's default
     /// policy is lossy.
     ///
-    /// The stream may begin with past events that were still queued for delivery. The call is short
+    /// The stream may begin with past events, if still queued for delivery. The call is short
     /// for `subscribe` on the registry's manager, so the stream also yields events of further
     /// publishers, such as another registry. The stream does not keep the registry alive.
     ///
@@ -258,9 +257,9 @@ impl<V: Send + Sync + 'static> Registry<V> {
     /// Waits until observers have finished with the events of all changes before the first poll.
     ///
     /// Also resolves if the events cannot be delivered: as soon as the manager is closed, or the
-    /// runtime has shut down. An event that was delivered before the manager was closed may still be
-    /// in flight then; [`EventManager::flush`](crate::EventManager::flush) waits for that event. A
-    /// pipeline or handler that holds one of the events must not call `flush`, which would wait for
+    /// runtime has shut down. An event delivered before the close may still be in
+    /// flight then; [`EventManager::flush`](crate::EventManager::flush) waits for such an event. A
+    /// pipeline or handler holding one of the events must not call `flush`, which would wait for
     /// its own caller.
     ///
     /// # Cancel safety
@@ -294,7 +293,7 @@ impl<V: Send + Sync + 'static> Registry<V> {
         } = &*self.owner;
         let last = table.enqueued();
         let mut delivered_rx = delivered_rx.clone();
-        // An error means that the task has ended: no more events are delivered.
+        // An error means the end of the task: no more events are delivered.
         let delivered = with_guarded_waker(delivered_rx.wait_for(|count| *count >= last));
         let mut delivered = pin!(delivered);
         let mut closed = events.closed();

@@ -14,7 +14,7 @@ use super::exit::ExitReason;
 use crate::util::shrink::Shrink;
 use crate::util::sync::Mutex;
 
-/// The outbox's capacity that is kept, in events. A longer outbox releases its memory when empty.
+/// The outbox's retained capacity, in events. A longer outbox releases its memory when empty.
 const RETAINED_CAPACITY: usize = 1_024;
 
 pub(super) struct Table<V> {
@@ -37,7 +37,7 @@ pub(super) struct Table<V> {
 /// 4. `names` is the result of all events up to the number `enqueued`, so a snapshot and its number
 ///    agree.
 ///
-/// By 1, a bucket that still has values is never dropped for the last time. So dropping an event runs
+/// By 1, a bucket with values is never dropped for the last time. So dropping an event runs
 /// no user code, and needs no guard.
 struct State<V> {
     names: BTreeMap<Arc<str>, Bucket<V>>,
@@ -123,7 +123,7 @@ impl<V> Table<V> {
         names.iter().map(ToString::to_string).collect()
     }
 
-    /// Returns the existing buckets, and the number of the last event that they are the result of.
+    /// Returns the existing buckets, and the number of the last event included in that state.
     pub(super) fn snapshot(&self) -> (Vec<Bucket<V>>, u64) {
         let state = self.state.lock();
         (state.names.values().cloned().collect(), state.enqueued)
@@ -133,7 +133,7 @@ impl<V> Table<V> {
         self.state.lock().names.len()
     }
 
-    /// Returns the number of events that were ever queued.
+    /// Returns the number of events ever queued.
     pub(super) fn enqueued(&self) -> u64 {
         self.state.lock().enqueued
     }

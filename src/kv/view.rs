@@ -51,7 +51,7 @@ struct State<V> {
 }
 
 impl<V> View<V> {
-    /// Creates an empty view that is not ready.
+    /// Creates an empty view, not ready.
     #[must_use]
     pub fn new() -> Self {
         Self {

@@ -26,13 +26,13 @@ use crate::Subscription;
 /// twice.
 ///
 /// A watch is one subscription. As with every subscription, polling for the next event finishes the
-/// event before, and the stream ends once the manager is closed. Events that are published to the
+/// event before, and the stream ends once the manager is closed. Events published to the
 /// manager by another registry, or by any other publisher, are skipped.
 ///
 /// # Missed events
 /// A watch with [`Overflow::DropOldest`](crate::Overflow::DropOldest) can miss events if the manager
 /// has further publishers. The watch then restarts: `Existing` for each bucket of a new snapshot,
-/// then `Ready`. A bucket that the new snapshot does not contain exists no more. [`Reflect`] updates
+/// then `Ready`. A bucket missing from the new snapshot exists no more. [`Reflect`] updates
 /// its view in the same way. A watch does not restart if the watch has yielded all events of the
 /// registry, because then all missed events came from further publishers.
 ///
@@ -71,11 +71,11 @@ use crate::Subscription;
 pub struct Watch<V> {
     table: Arc<Table<V>>,
     changes: Subscription<RegistryEvent<V>>,
-    /// The buckets of the snapshot that are not yielded yet.
+    /// The unyielded buckets of the snapshot.
     existing: vec::IntoIter<Bucket<V>>,
     /// `Ready` is not yielded yet.
     in_snapshot: bool,
-    /// The number of the last event that was yielded or is part of the snapshot. The registry
+    /// The number of the last event yielded or part of the snapshot. The registry
     /// numbers its events without gaps.
     up_to: u64,
     /// The subscription's count of missed events when the last check found `up_to` covering them.
@@ -84,7 +84,7 @@ pub struct Watch<V> {
 
 impl<V> Watch<V> {
     /// Creates a watch. The caller must subscribe before this call takes the snapshot: an event
-    /// between the two would be missed in the opposite order. An event that is in both is recognized
+    /// between the two would be missed in the opposite order. An event in both is recognized
     /// by its number.
     pub(super) fn new(changes: Subscription<RegistryEvent<V>>, table: Arc<Table<V>>) -> Self {
         // Read the count before the snapshot: see `restart`.

@@ -1,4 +1,4 @@
-//! The events that a watch yields.
+//! The events of a watch.
 
 use std::fmt;
 
@@ -42,7 +42,7 @@ pub enum WatchEvent<V> {
         /// The bucket itself.
         bucket: Bucket<V>,
     },
-    /// A bucket has ended that an earlier event of the watch introduced.
+    /// A bucket has ended. An earlier event of the watch introduced the bucket.
     Exited {
         /// The bucket's name.
         name: String,
@@ -54,7 +54,7 @@ pub enum WatchEvent<V> {
 }
 
 impl<V> WatchEvent<V> {
-    /// Returns the name of the bucket that this event is about; `None` for `Ready`.
+    /// Returns the bucket's name; `None` for `Ready`.
     pub fn name(&self) -> Option<&str> {
         match self {
             Self::Existing { name, .. }
@@ -64,7 +64,7 @@ impl<V> WatchEvent<V> {
         }
     }
 
-    /// Returns the bucket that this event is about; `None` for `Ready`.
+    /// Returns the bucket; `None` for `Ready`.
     pub fn bucket(&self) -> Option<&Bucket<V>> {
         match self {
             Self::Existing { bucket, .. }

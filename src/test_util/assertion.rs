@@ -1,4 +1,4 @@
-//! The assertion: a future that checks repeatedly, up to a time limit.
+//! The assertion: a future with repeated checks, up to a time limit.
 
 use std::fmt;
 use std::future::Future;
@@ -14,7 +14,7 @@ const DEFAULT_LIMIT: Duration = Duration::from_millis(100);
 
 /// The check of an [`Assertion`]. Only this module implements the trait.
 ///
-/// The trait serves in the return type of a function that returns an assertion.
+/// The trait serves in the return types of functions that return assertions.
 ///
 /// # Examples
 /// ```
@@ -31,7 +31,7 @@ const DEFAULT_LIMIT: Duration = Duration::from_millis(100);
 /// assert_eq!(begins(&mut orders).now(), 1);
 /// ```
 pub trait Check: sealed::Sealed {
-    /// The result of a check that holds.
+    /// The result of a successful check.
     type Output;
 
     /// Checks once. `Err` describes the expected item and the actual item.
@@ -57,7 +57,7 @@ pub(super) mod sealed {
 /// [`now`](Self::now).
 ///
 /// An awaited assertion waits for at most 100 ms, counted from the first poll. When time is up, the
-/// assertion checks once more, so that an item counts as in time even if its arrival woke no task.
+/// assertion checks once more, so an item counts as in time even if its arrival woke no task.
 ///
 /// # Panics
 /// Panics if the assertion does not hold, with the expected item and the actual item. Panics if the
@@ -65,7 +65,7 @@ pub(super) mod sealed {
 /// dropped without having been polled, because the test would assert nothing.
 ///
 /// # Cancel safety
-/// An assertion that is dropped before it is ready has taken nothing from the stream.
+/// An assertion dropped before completion has taken nothing from the stream.
 ///
 /// # Examples
 /// ```
@@ -183,7 +183,7 @@ impl<C: Check> Assertion<C> {
 }
 
 /// Runs `check` regardless of the task's coop budget: with an exhausted budget, a stream is pending
-/// although it has an item.
+/// although an item is available.
 #[cfg(feature = "rt")]
 fn without_budget<T>(
     mut check: impl FnMut(&mut Context<'_>) -> Poll<T>,

@@ -1,4 +1,4 @@
-//! The checks of a stream that the macros create.
+//! The checks of streams, used by the macros.
 
 use std::convert::Infallible;
 use std::fmt::Display;
@@ -20,7 +20,7 @@ pub trait Lend: Stream {
 
 impl<S: Stream> Lend for S {}
 
-/// A stream, a closure that judges the result of its poll, and a closure that panics at the caller's
+/// A stream, a closure to judge the result of its poll, and a closure to panic at the caller's
 /// line.
 pub(super) struct StreamCheck<'a, S, J, F> {
     stream: &'a mut S,
@@ -77,7 +77,7 @@ fn describe<T>(polled: &Poll<Option<T>>, describe_item: impl FnOnce(&T) -> Strin
     }
 }
 
-/// Checks for an item that `take` accepts. `take` returns a rejected item unchanged.
+/// Checks for an item accepted by `take`. `take` returns a rejected item unchanged.
 pub fn next<S: Stream + Unpin, T, F: Fn(&str) -> Infallible>(
     stream: &mut S,
     expected: &'static str,
@@ -98,7 +98,7 @@ pub fn next<S: Stream + Unpin, T, F: Fn(&str) -> Infallible>(
     assertion(stream, judge, fail)
 }
 
-/// Checks for an item that equals `expected`.
+/// Checks for an item equal to `expected`.
 pub fn equal<S: Stream + Unpin, X, F: Fn(&str) -> Infallible>(
     stream: &mut S,
     expected: X,

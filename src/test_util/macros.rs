@@ -1,5 +1,5 @@
-//! The assertion macros. Each macro expands to a single call, so that temporaries in its arguments
-//! live as long as the assertion. Each macro panics in its own expansion, so that the panic has the
+//! The assertion macros. Each macro expands to a single call, so temporaries in its arguments
+//! live as long as the assertion. Each macro panics in its own expansion, so the panic has the
 //! caller's line.
 
 /// Asserts that the stream yields an expected item, and returns the item.
@@ -20,7 +20,7 @@
 /// Panics when awaited or checked: if another item comes, no item comes in time, or the stream ends.
 ///
 /// # Cancel safety
-/// An assertion that is dropped before it is ready has taken nothing from the stream.
+/// An assertion dropped before completion has taken nothing from the stream.
 ///
 /// # Examples
 /// ```
@@ -63,7 +63,7 @@
 /// assert_eq!(orders.unacked(), 0);
 /// ```
 ///
-/// An assertion that fails:
+/// A failing assertion:
 ///
 /// ```should_panic
 /// # use genevent::EventManager;
@@ -119,15 +119,15 @@ macro_rules! assert_next {
 
 /// Asserts that the stream yields nothing, and has not ended.
 ///
-/// An awaited assertion covers 100 ms, and takes that time unless the clock is paused. An assertion
-/// that is checked with `now()` covers only this moment; see [`test_util`](crate::test_util). The
+/// An awaited assertion covers 100 ms, and takes as long unless the clock is paused. An assertion
+/// checked with `now()` covers only this moment; see [`test_util`](crate::test_util). The
 /// macro accepts a message at the end, as `assert!` does.
 ///
 /// # Panics
 /// Panics when awaited or checked: if an item comes, which is taken and printed, or the stream ends.
 ///
 /// # Cancel safety
-/// An assertion that is dropped before it is ready has taken nothing from the stream.
+/// An assertion dropped before completion has taken nothing from the stream.
 ///
 /// # Examples
 /// ```
@@ -166,8 +166,8 @@ macro_rules! assert_no_event {
 
 /// Asserts that the stream ends.
 ///
-/// An awaited assertion waits up to 100 ms for the end. An assertion that is checked with `now()`
-/// accepts only a stream that ends at this moment; see [`test_util`](crate::test_util). The macro
+/// An awaited assertion waits up to 100 ms for the end. An assertion checked with `now()` accepts
+/// only a stream ending at this moment; see [`test_util`](crate::test_util). The macro
 /// accepts a message at the end, as `assert!` does.
 ///
 /// # Panics
@@ -175,7 +175,7 @@ macro_rules! assert_no_event {
 /// not end in time.
 ///
 /// # Cancel safety
-/// An assertion that is dropped before it is ready has taken nothing from the stream.
+/// An assertion dropped before completion has taken nothing from the stream.
 ///
 /// # Examples
 /// ```

@@ -15,7 +15,7 @@ use super::assertion::{Assertion, Check, sealed};
 use crate::util::panic_guard::{self, Guarded, GuardedVec};
 use crate::util::sync::{Arc, Mutex};
 
-/// A recorder of the items that a handler receives or a stream yields, in order. A probe is cheap to
+/// A recorder of the items of a handler or a stream, in order. A probe is cheap to
 /// clone; all clones share one record.
 ///
 /// A probe records
@@ -25,10 +25,10 @@ use crate::util::sync::{Arc, Mutex};
 ///   `Clone` or only a part of each event matters.
 ///
 /// The recorded items can be copied ([`seen`](Self::seen)), drained ([`drain`](Self::drain)), or
-/// awaited one at a time: a probe is itself a stream of all items that were not taken yet, for
-/// [`assert_next!`](super::assert_next). That stream never ends.
+/// awaited one at a time: a probe is itself a stream of all untaken items, for
+/// [`assert_next!`](super::assert_next). The stream never ends.
 ///
-/// An event is recorded before it is acknowledged, so once `sync_notify` has returned the receipt,
+/// A probe records each event before its acknowledgement, so once `sync_notify` has returned the receipt,
 /// the event is in the record.
 ///
 /// # Examples
@@ -74,11 +74,11 @@ pub struct Probe<T> {
 }
 
 struct Inner<T> {
-    /// Shared, so that `T::clone` runs without the lock.
+    /// Shared, so `T::clone` runs without the lock.
     items: VecDeque<Arc<T>>,
     /// The waker of each waiting clone: the waker of its last poll, until the clone is dropped.
     wakers: BTreeMap<u64, Waker>,
-    /// The number of clones that have waited so far, which is the last `waiter_id`.
+    /// The number of clones with a `waiter_id`, which is the last `waiter_id`.
     waiter_ids: u64,
 }
 
@@ -102,7 +102,7 @@ impl<T> Probe<T> {
         }
     }
 
-    /// Records `item`, and wakes the tasks that wait for items.
+    /// Records `item`, and wakes the waiting tasks.
     ///
     /// # Examples
     /// ```
@@ -239,7 +239,7 @@ impl<T> Drop for Probe<T> {
 }
 
 impl<T: Clone> Probe<T> {
-    /// Returns clones of the items that were not taken yet, oldest first.
+    /// Returns clones of the untaken items, oldest first.
     ///
     /// # Examples
     /// ```

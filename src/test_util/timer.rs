@@ -32,7 +32,7 @@ impl Timer {
     }
 }
 
-/// A timer that a thread fires. The thread ends when the timer is dropped.
+/// A timer fired by a thread. The thread ends when the timer is dropped.
 pub(super) struct ThreadTimer {
     state: Arc<Mutex<State>>,
     /// Dropping the sender ends the thread.

@@ -1,4 +1,4 @@
-//! The clock that measures deadlines: tokio's clock with feature `rt`, so that tests can pause time.
+//! The clock that measures deadlines: tokio's clock with feature `rt`, so tests can pause time.
 
 #[cfg(feature = "rt")]
 pub(crate) use tokio::time::Instant;

@@ -1,4 +1,4 @@
-//! Seeded bugs: bugs built in on purpose. `.ci/planted-bugs` checks that a model finds each bug.
+//! Seeded bugs: bugs built in on purpose. `.ci/planted-bugs` requires a model to find each bug.
 //!
 //! A seeded bug is active only under `--cfg genevent_planted`, and only if the environment names
 //! the bug. In every other build `seeded_bug!` is `false`. Some seeded bugs were real bugs once.

@@ -3,9 +3,9 @@
 //! | name | guards |
 //! |---|---|
 //! | [`catch`] | any closure |
-//! | [`wake`], [`drop_caught`], [`drop_all_caught`] | one call of user code, made now |
-//! | [`Guarded`], [`GuardedVec`] | the `Drop` of values that are stored |
-//! | `with_guarded_waker` | the wakers that a future of tokio stores |
+//! | [`wake`], [`drop_caught`], [`drop_all_caught`] | a single call of user code |
+//! | [`Guarded`], [`GuardedVec`] | the `Drop` of stored values |
+//! | `with_guarded_waker` | the wakers stored by a future of tokio |
 //!
 //! The panic hook reports each panic; after that, the panic has no effect.
 
@@ -58,14 +58,14 @@ pub(crate) fn drop_caught<T>(value: T) {
     catch(|| drop(value));
 }
 
-/// Drops each value by itself, so that a panic of one `Drop` does not skip or leak the rest.
+/// Drops each value by itself, so a panic in a `Drop` does not skip or leak the rest.
 pub(crate) fn drop_all_caught<T>(values: impl IntoIterator<Item = T>) {
     if std::mem::needs_drop::<T>() {
         values.into_iter().for_each(drop_caught);
     }
 }
 
-/// A value of the user's that is dropped by [`drop_caught`].
+/// A user's value, dropped by [`drop_caught`].
 ///
 /// Several guarded values can be dropped together, also while the thread unwinds, where a second
 /// panic would abort the process.
@@ -112,7 +112,7 @@ impl<T> Drop for Guarded<T> {
     }
 }
 
-/// Values of the user's that are dropped by [`drop_all_caught`].
+/// Users' values, dropped by [`drop_all_caught`].
 pub(crate) struct GuardedVec<T>(Vec<T>);
 
 impl<T> GuardedVec<T> {
@@ -168,7 +168,7 @@ impl Drop for GuardedWaker {
 /// Awaits a future of tokio with a guarded waker.
 ///
 /// Tokio calls all stored wakers in one loop: a panicking waker would end the loop, leave the
-/// remaining tasks asleep, and unwind into the caller that triggered the wake-up.
+/// remaining tasks asleep, and unwind into the waking caller.
 #[cfg(feature = "rt")]
 pub(crate) async fn with_guarded_waker<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);

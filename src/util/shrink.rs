@@ -1,4 +1,4 @@
-//! Containers that release memory when most of their capacity is unused.
+//! Containers with a method to release unused memory.
 
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::hash::{BuildHasher, Hash};
@@ -8,7 +8,7 @@ pub(crate) trait Shrink {
     /// Returns the number of entries.
     fn entries(&self) -> usize;
 
-    /// Returns the number of entries that fit without another allocation.
+    /// Returns the number of entries possible without another allocation.
     fn allocated(&self) -> usize;
 
     /// Reduces the capacity to about `capacity` entries.
@@ -16,7 +16,7 @@ pub(crate) trait Shrink {
 
     /// Releases memory if the capacity is over four times the number of entries, and over `kept`.
     ///
-    /// Keeps capacity for twice the entries: a container that stays as large as now allocates
+    /// Keeps capacity for twice the entries: a container of constant size allocates
     /// nothing, and the cost of moving entries is amortized over the removals before it.
     #[inline]
     fn shrink_if_sparse(&mut self, kept: usize) {

@@ -1,7 +1,7 @@
 //! The lock, the atomics and `spawn`: from `std` and tokio, or from a model checker under a private
 //! cfg.
 //!
-//! All state that two threads access concurrently uses the types of this module, so that the models
+//! All state shared by threads uses the types of this module, so the models
 //! in `tools/models` see every step. `Arc` and `OnceLock` are always the types of `std`, because a
 //! lock or an atomic of this module already orders every access to their contents.
 
@@ -63,11 +63,11 @@ impl<T> Mutex<T> {
 
     /// Spins without touching the lock between attempts, and sleeps only after several attempts.
     ///
-    /// The guarded data is in the cache of the thread that holds the lock, and that thread mostly
-    /// locks again at once, to read the next event or to park. Several acquisitions by one thread
+    /// The guarded data is in the cache of the thread holding the lock, and the thread mostly
+    /// locks again at once, to read the next event or to park. Several acquisitions by the same thread
     /// are cheaper than alternating threads, where all of the data moves between processors each
     /// time. Polling the lock continuously, as `std` does, would also take the lock's own cache
-    /// line away from the thread that is about to unlock.
+    /// line away from the unlocking thread.
     #[cfg(not(any(genevent_loom, genevent_shuttle)))]
     #[cold]
     #[inline(never)]
@@ -95,12 +95,12 @@ impl<T> Mutex<T> {
 const ATTEMPTS: usize = 8;
 
 /// The number of spins between two attempts: one third of a microsecond to over a microsecond,
-/// depending on the processor, which is about ten acquisitions by the thread that holds the lock.
+/// depending on the processor, as long as about ten acquisitions by a single thread.
 #[cfg(not(any(genevent_loom, genevent_shuttle)))]
 const SPINS: usize = 32;
 
-/// A number that is accessed only under one lock, but stored outside of the value that the lock
-/// guards. The number is no atomic of the model checkers: the lock orders every access.
+/// A number accessed only under a certain lock, but stored outside of the value guarded by the
+/// lock. The number is no atomic of the model checkers: the lock orders every access.
 pub(crate) struct LockedU64(std::sync::atomic::AtomicU64);
 
 impl LockedU64 {

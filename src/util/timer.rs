@@ -1,6 +1,6 @@
-//! Tokio's timers, for futures that can be polled in several runtimes, one after another.
+//! Tokio's timers, for futures polled in several runtimes in succession.
 //!
-//! A [`Sleep`] belongs to the runtime that created the timer. Polling a `Sleep` panics once its
+//! A [`Sleep`] belongs to the creating runtime. Polling a `Sleep` panics once its
 //! runtime has shut down, and a `Sleep` never fires while its runtime is not running.
 
 use std::future::Future;
@@ -13,21 +13,21 @@ use tokio::runtime::Handle;
 use tokio::task;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// A timer of the runtime that polls it.
+/// A timer of the polling runtime.
 #[derive(Default)]
 pub(crate) struct Timer {
     /// The timer. A panic of user code cannot leave tokio's timer half-changed.
     sleep: Option<AssertUnwindSafe<Pin<Box<Sleep>>>>,
-    /// The task that polled `sleep` last, which identifies the runtime. `None` outside of tasks.
+    /// The last task to poll `sleep`, which identifies the runtime. `None` outside of tasks.
     task: Option<task::Id>,
 }
 
 impl Timer {
-    /// Polls for the moment `until`, and arranges that the task is woken then.
+    /// Polls for the moment `until`, and arranges a wake-up of the task then.
     ///
     /// # Panics
     /// Panics in a runtime without time. Panics outside of any runtime, unless an earlier poll was
-    /// inside of one.
+    /// inside of a runtime.
     pub(crate) fn poll(&mut self, until: Instant, cx: &mut Context<'_>) -> Poll<()> {
         if self.sleep.is_some() && Handle::try_current().is_err() {
             return self.poll_outside(until, cx);
@@ -64,9 +64,9 @@ impl Timer {
         if !sleep.is_elapsed() {
             return sleep.as_mut().poll(cx);
         }
-        // Do not poll `sleep` here: an elapsed timer belongs either to a live runtime or to one that
-        // has shut down, which elapses all of its timers early, and polling the latter panics. No
-        // timer wakes the task at `until` in that case; a wake for other reasons still works.
+        // Do not poll `sleep` here: an elapsed timer belongs either to a live runtime or to a stopped
+        // runtime, which elapses all of its timers early, and polling the latter panics. No timer
+        // wakes the task at `until` then; a wake for other reasons still works.
         if Instant::now() < until {
             Poll::Pending
         } else {
@@ -75,7 +75,7 @@ impl Timer {
     }
 }
 
-/// A timer for a moment that may be too far away to be represented.
+/// A timer for a moment, which may be too far away to represent.
 pub(crate) struct Deadline {
     at: Option<Instant>,
     timer: Timer,
