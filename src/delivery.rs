@@ -12,7 +12,7 @@ use crate::channel::ticket::Ticket;
 use crate::end_reason::EndReason;
 use crate::subscriber_id::SubscriberId;
 use crate::subscription::Subscription;
-use crate::util::panic_guard::Shielded;
+use crate::util::panic_guard::Guarded;
 use crate::util::sync::Arc;
 
 /// A stream of [deliveries](Delivery): each event is finished with when its delivery says so,
@@ -170,13 +170,13 @@ impl<E> fmt::Debug for Deliveries<E> {
 /// ```
 #[must_use = "dropping a delivery says that its event was not finished with: call `ack`"]
 pub struct Delivery<E> {
-    event: Shielded<E>,
+    event: Guarded<E>,
     ack: Ack,
 }
 
 impl<E> Delivery<E> {
     pub(crate) fn new(event: E, ack: Ack) -> Self {
-        let event = Shielded::new(event);
+        let event = Guarded::new(event);
         Self { event, ack }
     }
 

@@ -1,4 +1,4 @@
-//! Plumbing that knows nothing of events: locks, clocks, tasks, guards around user code.
+//! Plumbing that knows nothing about events: locks, clocks, tasks, guards around user code.
 
 #[macro_use]
 pub(crate) mod fault;

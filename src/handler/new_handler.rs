@@ -11,14 +11,14 @@ use super::mailbox::RunnerHandle;
 use super::member::{AnyFactory, AnyHandler, Boxed, Member, RestartState};
 use super::owner::Owner;
 use super::{Handler, HandlerRef, Restart};
-use crate::util::panic_guard::Shielded;
+use crate::util::panic_guard::Guarded;
 use crate::util::sync::Arc;
 
 /// A handler that is to be added, and on what terms.
 pub(super) struct NewHandler<E, H> {
     source: Source<E, H>,
-    /// Shielded: a handler or a factory that is dropped beside it may panic as well.
-    owner: Option<Shielded<Boxed<'static, ()>>>,
+    /// Guarded: a handler or a factory that is dropped beside it may panic as well.
+    owner: Option<Guarded<Boxed<'static, ()>>>,
 }
 
 /// Where the handler comes from.
@@ -39,7 +39,7 @@ impl<E: Send + Sync + 'static, H: Handler<E>> NewHandler<E, H> {
         Self {
             // Not as part of the task's turn: it would say that it is pending once that is used
             // up, and its end would come later in the sequence.
-            owner: Some(Shielded::new(Box::pin(unconstrained(async move {
+            owner: Some(Guarded::new(Box::pin(unconstrained(async move {
                 drop(owner.await);
             })))),
             ..Self::plain(handler)
