@@ -41,7 +41,9 @@ impl<E> Slot<E> {
 
     #[inline]
     pub(crate) fn event(&self) -> &E {
-        self.event.as_ref().expect("a slot is emptied only while no reader shares its segment")
+        self.event
+            .as_ref()
+            .expect("a slot is emptied only while no reader shares its segment")
     }
 
     /// Returns the acknowledgement that a publisher waits for, or `None` if no publisher waits.
@@ -121,7 +123,10 @@ impl<E> Segment<E> {
 
     /// Returns the slot of event `seq`, which must be in this segment.
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "the index is less than the number of slots, a usize")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the index is less than the number of slots, a usize"
+    )]
     pub(crate) fn get(&self, seq: u64) -> &Slot<E> {
         &self.slots[(seq - self.first) as usize]
     }
