@@ -59,7 +59,7 @@ pub(crate) struct Channel<E> {
 }
 
 struct State<E> {
-    ring: Machine<E>,
+    machine: Machine<E>,
     /// The handlers and groups whose tasks run.
     running: BTreeMap<SubscriberId, Arc<SubscriberState>>,
     /// How many permits are out that were given inside of each handler.
@@ -80,13 +80,13 @@ impl<E> Channel<E> {
             not(feature = "tracing"),
             expect(unused_mut, reason = "it needs no name")
         )]
-        let mut ring = Machine::new(capacity, default_overflow, retain);
+        let mut machine = Machine::new(capacity, default_overflow, retain);
         #[cfg(feature = "tracing")]
-        ring.name.clone_from(&name);
+        machine.name.clone_from(&name);
         Arc::new(Self {
-            id: ring.id(),
+            id: machine.id(),
             state: Mutex::new(State {
-                ring,
+                machine,
                 running: BTreeMap::new(),
                 permits_inside: BTreeMap::new(),
                 queue: WaitQueue::default(),
@@ -124,7 +124,7 @@ impl<E> Channel<E> {
 
     pub(crate) fn close(&self) {
         self.run(|state, effects| {
-            state.ring.close(effects);
+            state.machine.close(effects);
             // Before those that sleep are woken: what was retained goes.
             state.release_if_idle(effects);
             state.notify_watchers(effects);

@@ -47,7 +47,7 @@ use crate::subscriber_id::SubscriberId;
 #[cfg(feature = "rt")]
 use crate::subscription::EVENTS_PER_COOP_UNIT;
 use crate::subscription::Received;
-use crate::util::sync::{Arc, Ordering};
+use crate::util::sync::Arc;
 
 mod deliveries;
 mod subscribe;
@@ -266,7 +266,7 @@ impl<T> Filtered<T> {
     fn answer(&mut self) {
         if let Some(ticket) = self.in_hand.take() {
             ticket.ack();
-            self.place().awaited_seq.store(0, Ordering::Release);
+            self.place().clear_awaited();
         }
     }
 

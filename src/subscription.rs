@@ -15,7 +15,7 @@ use crate::end_reason::EndReason;
 use crate::options::SubscribeOptions;
 use crate::subscriber_id::SubscriberId;
 use crate::util::panic_guard::drop_caught;
-use crate::util::sync::{Arc, Ordering};
+use crate::util::sync::Arc;
 
 mod cloning;
 mod poll;
@@ -276,7 +276,7 @@ impl<E> Subscription<E> {
         if self.in_flight != 0 {
             let seq = std::mem::take(&mut self.in_flight);
             self.ticket(seq).into_iter().for_each(|ticket| ticket.ack());
-            self.subscriber.awaited_seq.store(0, Ordering::Release);
+            self.subscriber.clear_awaited();
         }
     }
 

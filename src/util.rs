@@ -5,6 +5,7 @@ pub(crate) mod fault;
 pub(crate) mod clock;
 pub(crate) mod panic_guard;
 pub(crate) mod shrink;
+pub(crate) mod spare_waker;
 #[cfg(feature = "rt")]
 pub(crate) mod spawn;
 pub(crate) mod sync;

@@ -12,16 +12,16 @@ use crate::util::clock::Instant;
 impl<E> State<E> {
     /// Whether there is room; if not, handlers that hold it do not wait for themselves.
     pub(super) fn room(&mut self, claim: Request, effects: &mut Effects<E>) -> Room {
-        let room = self.ring.room(claim, Instant::now);
+        let room = self.machine.room(claim, Instant::now);
         if self.queue.has_handler_waiters() {
             let Self {
-                ring,
+                machine,
                 permits_inside,
                 queue: line,
                 ..
             } = self;
             let own = |handler| permits_inside.get(&handler).copied().unwrap_or(0);
-            let stuck = |handler| ring.is_blocking_itself(handler, own(handler));
+            let stuck = |handler| machine.is_blocking_itself(handler, own(handler));
             effects.wake(line.notify_handler_waiters(stuck));
         }
         room
@@ -30,7 +30,7 @@ impl<E> State<E> {
     /// Whether a publisher inside of `handler` could only wait for that handler.
     pub(super) fn waits_for_itself(&self, handler: SubscriberId) -> bool {
         let own = self.permits_inside.get(&handler).copied().unwrap_or(0);
-        self.ring.is_blocking_itself(handler, own)
+        self.machine.is_blocking_itself(handler, own)
     }
 
     /// A permit is given; `inside` of a handler, if of any.
@@ -62,7 +62,7 @@ impl<E> State<E> {
         effects: &mut Effects<E>,
     ) -> Option<Result<R, Wait>> {
         let Self {
-            ring, queue: line, ..
+            machine, queue: line, ..
         } = self;
         let place = match *turn {
             Some(turn) if line.would_wake(turn, waker) => {
@@ -82,9 +82,9 @@ impl<E> State<E> {
         if !line.is_front(place) {
             return Some(Err(Wait { until: None }));
         }
-        let until = ring.start_clocks(Instant::now);
+        let until = machine.start_clocks(Instant::now);
         #[cfg(all(feature = "tracing", feature = "rt"))]
-        let until = until.and_then(|_| ring.warn(line.len(), Instant::now, effects));
+        let until = until.and_then(|_| machine.warn(line.len(), Instant::now, effects));
         line.set_timer(until);
         Some(Err(Wait { until }))
     }
@@ -100,7 +100,7 @@ impl<E> State<E> {
             return;
         };
         let look = self.room(head.claim, effects) != Room::Full
-            || (self.ring.start_clocks(Instant::now))
+            || (self.machine.start_clocks(Instant::now))
                 .is_some_and(|time| !self.queue.has_timer(time));
         if look {
             effects.wake(self.queue.notify_front());
@@ -110,7 +110,7 @@ impl<E> State<E> {
     /// A publisher leaves the line; gives its waker back.
     pub(super) fn leave_queue(&mut self, turn: QueueKey) -> Option<Waker> {
         if self.queue.is_front(turn) {
-            self.ring.unblock_queues(Instant::now);
+            self.machine.unblock_queues(Instant::now);
         }
         let waker = self.queue.remove(turn);
         self.note_departure();
@@ -120,7 +120,7 @@ impl<E> State<E> {
     /// A publisher has left the line, or has not stood in it.
     pub(super) fn note_departure(&mut self) {
         if self.queue.is_empty() {
-            self.ring.pause(Instant::now);
+            self.machine.pause(Instant::now);
         }
     }
 }

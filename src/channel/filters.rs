@@ -15,7 +15,7 @@ impl<E> State<E> {
     #[inline]
     pub(super) fn block_full_queues(&mut self, judged: &mut Evaluation, effects: &mut Effects<E>) {
         if let Some(answers) = judged.matches() {
-            self.ring.block_full_queues(answers, Instant::now, effects);
+            self.machine.block_full_queues(answers, Instant::now, effects);
         }
     }
 }
@@ -30,9 +30,9 @@ impl<E: 'static> Channel<E> {
         judge: impl Fn(&E) -> Option<T> + Send + Sync + 'static,
     ) -> (Arc<FilterQueue<T>>, bool) {
         self.run(|state, effects| {
-            let lane = state.ring.join_filtered(options, created_at, judge);
-            if state.ring.is_closed() {
-                state.ring.leave(lane.place().id.number, effects);
+            let lane = state.machine.join_filtered(options, created_at, judge);
+            if state.machine.is_closed() {
+                state.machine.leave(lane.place().id.number, effects);
                 return (lane, false);
             }
             state.notify_watchers(effects);

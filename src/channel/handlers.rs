@@ -41,7 +41,7 @@ impl<E> Channel<E> {
     pub(crate) fn running(&self) -> Vec<SubscriberInfo> {
         let state = self.state.lock();
         let now = state.now();
-        let info = |place| state.ring.info(now, place);
+        let info = |place| state.machine.info(now, place);
         state.running.values().map(info).collect()
     }
 
@@ -61,7 +61,7 @@ impl<E> Channel<E> {
     pub(crate) fn current_handler_is_subscribed(&self) -> bool {
         self.current_handler().is_some_and(|handler| {
             let state = self.state.lock();
-            !state.ring.is_closed() && state.ring.is_attached(handler)
+            !state.machine.is_closed() && state.machine.is_attached(handler)
         })
     }
 

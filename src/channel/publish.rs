@@ -51,7 +51,7 @@ impl<E> Pending<'_, E> {
     /// Under the lock: the filters that must be asked without it.
     fn unasked(&self, state: &State<E>) -> Option<FilterSnapshot<E>> {
         match self {
-            Self::Store { judged, .. } => state.ring.not_yet_evaluated(judged),
+            Self::Store { judged, .. } => state.machine.not_yet_evaluated(judged),
             Self::Permit => None,
         }
     }
@@ -67,7 +67,7 @@ impl<E> Pending<'_, E> {
     fn look(&mut self, state: &mut State<E>, effects: &mut Effects<E>) {
         match self {
             Self::Store { judged, .. } => state.block_full_queues(judged, effects),
-            Self::Permit => state.ring.block_all_full_queues(Instant::now),
+            Self::Permit => state.machine.block_all_full_queues(Instant::now),
         }
     }
 }
@@ -89,7 +89,7 @@ impl<E> State<E> {
         judged: &mut Evaluation,
         effects: &mut Effects<E>,
     ) -> (Stored, Option<E>) {
-        let stored = self.ring.store(event, ticket, judged, effects);
+        let stored = self.machine.store(event, ticket, judged, effects);
         self.wake_readers(effects);
         self.notify_front(effects);
         stored
@@ -112,16 +112,16 @@ impl<E> Channel<E> {
         if !state.queue.is_empty() {
             return Err(event);
         }
-        if let Some(stored) = state.ring.try_skip_fast() {
+        if let Some(stored) = state.machine.try_skip_fast() {
             self.newest.store(stored.seq, Ordering::Release);
             drop(state);
             drop_caught(event);
             return Ok(stored);
         }
-        if !state.ring.can_store_fast() {
+        if !state.machine.can_store_fast() {
             return Err(event);
         }
-        let stored = state.ring.push_event(event, ticket);
+        let stored = state.machine.push_event(event, ticket);
         self.newest.store(stored.seq, Ordering::Release);
         if state.parked.len() > 0 {
             let readers = state.parked.unpark_all();
@@ -145,18 +145,18 @@ impl<E> Channel<E> {
         loop {
             let step = self.run(|state, effects| {
                 let mut take = || event.take().expect(UNPUBLISHED);
-                if state.ring.is_closed() {
+                if state.machine.is_closed() {
                     return Step::Done(Err(TryNotifyError::Closed(take())));
                 }
                 if !state.queue.is_empty() {
                     return Step::Done(Err(TryNotifyError::Full(take())));
                 }
-                if let Some(filters) = state.ring.not_yet_evaluated(&judged) {
+                if let Some(filters) = state.machine.not_yet_evaluated(&judged) {
                     return Step::Ask(filters);
                 }
                 state.block_full_queues(&mut judged, effects);
                 if state.room(Request::Event, effects) == Room::Full {
-                    state.ring.unblock_queues(Instant::now);
+                    state.machine.unblock_queues(Instant::now);
                     return Step::Done(Err(TryNotifyError::Full(take())));
                 }
                 let stored = state.store(take(), None, &mut judged, effects);
@@ -206,7 +206,7 @@ impl<E> Channel<E> {
     ) -> Result<Result<Option<SubscriberId>, Rejected>, Wait> {
         let inside = self.current_handler();
         self.poll_admission(Pending::Permit, turn, waker, |state, _, effects| {
-            state.ring.reserve(Instant::now, effects);
+            state.machine.reserve(Instant::now, effects);
             state.count_permit(inside);
             state.notify_front(effects);
             inside
@@ -230,7 +230,7 @@ impl<E> Channel<E> {
         loop {
             let step = self.run(|state, effects| {
                 let first = turn.map_or(state.queue.is_empty(), |turn| state.queue.is_front(turn));
-                let is_closed = state.ring.is_closed();
+                let is_closed = state.machine.is_closed();
                 if first && !is_closed {
                     if let Some(filters) = wish.unasked(state) {
                         return Step::Ask(filters);
@@ -251,7 +251,7 @@ impl<E> Channel<E> {
                 // Those in the way are dealt with by what it does, unless it is refused: which it
                 // may be before it stands in line.
                 if first && refusal.is_some() {
-                    state.ring.unblock_queues(Instant::now);
+                    state.machine.unblock_queues(Instant::now);
                 }
                 let left = turn.take().and_then(|turn| state.queue.remove(turn));
                 state.note_departure();
@@ -286,14 +286,14 @@ impl<E> Channel<E> {
         let mut judged = Evaluation::default();
         loop {
             let step = self.run(|state, effects| {
-                if let Some(filters) = state.ring.not_yet_evaluated(&judged) {
+                if let Some(filters) = state.machine.not_yet_evaluated(&judged) {
                     return Step::Ask(filters);
                 }
                 if let Some(answers) = judged.matches() {
-                    state.ring.disconnect_panicked(answers, effects);
+                    state.machine.disconnect_panicked(answers, effects);
                 }
                 let event = event.take().expect(UNPUBLISHED);
-                let stored = (state.ring).store_reserved(event, ticket, &mut judged, effects);
+                let stored = (state.machine).store_reserved(event, ticket, &mut judged, effects);
                 state.uncount_permit(inside);
                 state.wake_readers(effects);
                 state.notify_watchers(effects);
@@ -314,7 +314,7 @@ impl<E> Channel<E> {
     /// A promised place is not needed.
     pub(crate) fn release_permit(&self, inside: Option<SubscriberId>) {
         self.run(|state, effects| {
-            state.ring.release_reserved();
+            state.machine.release_reserved();
             state.uncount_permit(inside);
             state.notify_watchers(effects);
             if !seeded_bug!("dropped-permit-keeps-room") {

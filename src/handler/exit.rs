@@ -14,6 +14,7 @@ use crate::channel::handlers::names::HandlerNames;
 use crate::channel::trace::HandlerLabel;
 use crate::channel::watchers::{Condition, WatcherKey, Watchers};
 use crate::util::panic_guard::{drop_caught, wake};
+use crate::util::spare_waker::with_spare_waker;
 use crate::util::sync::{Arc, AtomicBool, Mutex, Ordering};
 
 /// Of one handler that ever was: a stale reference reaches nobody else.
@@ -75,28 +76,22 @@ impl Future for Stopped {
     type Output = StopReason;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<StopReason> {
-        let Self { exit: fate, watch } = &mut *self;
-        let mut spare = None;
-        loop {
-            let mut told = fate.told.lock();
+        let Self { exit, watch } = &mut *self;
+        let waker = cx.waker();
+        with_spare_waker(waker, None, |spare| {
+            let mut told = exit.told.lock();
             if let Some(reason) = told.reason.clone() {
-                drop(told);
-                drop_caught(spare);
-                return Poll::Ready(reason);
+                return Some(Poll::Ready(reason));
             }
-            if watch.is_some_and(|watch| told.waiting.would_wake(watch, cx.waker())) {
-                return Poll::Pending;
+            if watch.is_some_and(|watch| told.waiting.would_wake(watch, waker)) {
+                return Some(Poll::Pending);
             }
-            if let Some(waker) = spare.take() {
-                let (entry, old) = told.waiting.wait(*watch, Condition::Closed, waker);
-                drop(told);
-                *watch = Some(entry);
-                drop_caught(old);
-                return Poll::Pending;
-            }
+            let (entry, old) = told.waiting.wait(*watch, Condition::Closed, spare.take()?);
             drop(told);
-            spare = Some(cx.waker().clone());
-        }
+            *watch = Some(entry);
+            drop_caught(old);
+            Some(Poll::Pending)
+        })
     }
 }
 

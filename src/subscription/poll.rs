@@ -13,7 +13,6 @@ use crate::channel::subscriber::cursor::CursorState;
 use crate::channel::ticket::AckLevel;
 use crate::end_reason::EndReason;
 use crate::util::panic_guard::drop_caught;
-use crate::util::sync::Ordering;
 
 impl<E: Clone> Stream for Subscription<E> {
     type Item = E;
@@ -210,7 +209,7 @@ impl<E> Subscription<E> {
     #[cfg(feature = "rt")]
     pub(crate) fn give_up(&mut self) {
         if let Some(ticket) = self.take_in_flight() {
-            self.subscriber.awaited_seq.store(0, Ordering::Release);
+            self.subscriber.clear_awaited();
             ticket.drop_by(self.subscriber.id);
         }
     }
@@ -242,7 +241,7 @@ impl<E> Subscription<E> {
         match until {
             Some(AckLevel::Finished) => self.in_flight = seq,
             Some(AckLevel::Received) => {
-                self.subscriber.awaited_seq.store(0, Ordering::Release);
+                self.subscriber.clear_awaited();
                 self.ticket(seq).into_iter().for_each(|ticket| ticket.ack());
             }
             None => {}

@@ -174,7 +174,7 @@ impl<T> FilterQueue<T> {
             held.insert(item.seq);
         } else if (item.ticket.as_ref()).is_some_and(|ticket| ticket.until() == AckLevel::Finished)
         {
-            place.awaited_seq.store(item.seq, Ordering::Release);
+            place.set_awaited(item.seq);
         }
         let word = place.cursor.move_to(item.seq, held.is_none());
         (item, word)

@@ -1,20 +1,19 @@
 //! Subscribers that come and go, and what those that were disconnected may still read.
 
 use std::panic::Location;
-use std::sync::OnceLock;
 use std::task::Waker;
 
 use super::{KEPT, Machine, Member};
 use crate::channel::effects::{Effect, Effects};
 use crate::channel::log::ReaderPos;
 use crate::channel::source::{Backlog, Then, Unread};
-use crate::channel::subscriber::cursor::{Cursor, CursorState};
-use crate::channel::subscriber::{ChannelSlots, Extras, SubscriberState};
+use crate::channel::subscriber::cursor::CursorState;
+use crate::channel::subscriber::{SubscriberInit, SubscriberState};
 use crate::end_reason::DisconnectCause;
 use crate::options::SubscribeOptions;
 use crate::subscriber_id::SubscriberId;
 use crate::util::shrink::Shrink;
-use crate::util::sync::{Arc, AtomicU64};
+use crate::util::sync::Arc;
 
 /// Who takes a subscriber out.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -66,12 +65,13 @@ impl<E> Machine<E> {
     ) -> Arc<SubscriberState> {
         self.ids_issued += 1;
         let capacity = usize::try_from(self.capacity).expect("it was given as a usize");
-        Arc::new(SubscriberState {
+        Arc::new(SubscriberState::new(SubscriberInit {
             id: SubscriberId {
                 manager: self.id,
                 number: self.ids_issued,
             },
-            extras: Extras::of(options.name, options.after),
+            name: options.name,
+            after: options.after,
             #[cfg(feature = "tracing")]
             manager: self.name.clone(),
             kind: options.kind,
@@ -79,12 +79,8 @@ impl<E> Machine<E> {
             overflow: options.overflow.unwrap_or(self.default_overflow),
             window: options.window.unwrap_or(capacity).min(capacity),
             max_unacked: options.max_unacked.unwrap_or(capacity.max(1024)),
-            cursor: Cursor::new(self.log.tail()),
-            slots: ChannelSlots::new(),
-            awaited_seq: AtomicU64::new(0),
-            missed: AtomicU64::new(0),
-            unacked_set: OnceLock::new(),
-        })
+            position: self.log.tail(),
+        }))
     }
 
     /// The subscriber is gone, and has answered for the event in hand, but not for deliveries.
