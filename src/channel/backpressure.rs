@@ -4,15 +4,15 @@ use std::task::Waker;
 
 use super::{State, Wait};
 use crate::channel::effects::Effects;
-use crate::channel::machine::{Request, Room};
+use crate::channel::machine::Request;
 use crate::channel::wait_queue::QueueKey;
 use crate::subscriber_id::SubscriberId;
 use crate::util::clock::Instant;
 
 impl<E> State<E> {
     /// Whether there is room; if not, handlers that hold it do not wait for themselves.
-    pub(super) fn room(&mut self, claim: Request, effects: &mut Effects<E>) -> Room {
-        let room = self.machine.room(claim, Instant::now);
+    pub(super) fn has_room(&mut self, claim: Request, effects: &mut Effects<E>) -> bool {
+        let has_room = self.ring.check_room(claim, Instant::now);
         if self.queue.has_handler_waiters() {
             let Self {
                 machine,
@@ -24,7 +24,7 @@ impl<E> State<E> {
             let stuck = |handler| machine.is_blocking_itself(handler, own(handler));
             effects.wake(line.notify_handler_waiters(stuck));
         }
-        room
+        has_room
     }
 
     /// Whether a publisher inside of `handler` could only wait for that handler.
@@ -99,8 +99,8 @@ impl<E> State<E> {
         let Some(head) = self.queue.front() else {
             return;
         };
-        let look = self.room(head.claim, effects) != Room::Full
-            || (self.machine.start_clocks(Instant::now))
+        let look = self.has_room(head.claim, effects)
+            || (self.ring.start_clocks(Instant::now))
                 .is_some_and(|time| !self.queue.has_timer(time));
         if look {
             effects.wake(self.queue.notify_front());

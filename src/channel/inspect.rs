@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Channel, State};
+use crate::channel::machine::Which;
 use crate::channel::subscriber::SubscriberState;
 use crate::channel::ticket::{AckLevel, Ticket};
 use crate::inspect::Stats;
@@ -24,7 +25,7 @@ impl<E> Channel<E> {
 
     pub(crate) fn subscribers(&self) -> Vec<SubscriberInfo> {
         let state = self.state.lock();
-        state.machine.infos(state.now())
+        state.ring.infos(state.now(), Which::Attached)
     }
 
     #[cfg(all(feature = "tracing", feature = "rt"))]
@@ -41,7 +42,7 @@ impl<E> Channel<E> {
             queue: line,
             ..
         } = &*state;
-        let mut leaving = machine.infos_leaving();
+        let mut leaving = ring.infos(None, Which::Leaving);
         let known: BTreeSet<_> = leaving.iter().map(SubscriberInfo::id).collect();
         let ending = running.values();
         let ending =
@@ -56,7 +57,7 @@ impl<E> Channel<E> {
             permits: machine.reserved(),
             waiting: line.len(),
             head_called: line.is_front_notified(),
-            subscribers: machine.infos(state.now()),
+            subscribers: ring.infos(state.now(), Which::Attached),
             leaving,
         }
     }
@@ -64,25 +65,25 @@ impl<E> Channel<E> {
     /// Those that hold up publishers.
     pub(crate) fn blocking(&self) -> Vec<SubscriberInfo> {
         let state = self.state.lock();
-        state.machine.infos_blocking(state.now())
+        state.ring.infos(state.now(), Which::Blocking)
     }
 
     /// Those that have not answered for event `seq`.
     pub(crate) fn owing(&self, seq: u64, until: AckLevel) -> Vec<SubscriberInfo> {
         let state = self.state.lock();
-        state.machine.infos_owing(state.now(), seq, until)
+        state.ring.infos(state.now(), Which::Owing(seq, until))
     }
 
     /// Those that have not settled everything that is stored.
     pub(crate) fn unsettled(&self) -> Vec<SubscriberInfo> {
         let state = self.state.lock();
-        state.machine.infos_unsettled(state.now())
+        state.ring.infos(state.now(), Which::Unsettled)
     }
 
     /// Those that `flush` waits for.
     pub(crate) fn flushing(&self, flush: &Arc<Ticket>) -> Vec<SubscriberInfo> {
         let state = self.state.lock();
-        state.machine.infos_flushing(state.now(), flush)
+        state.ring.infos(state.now(), Which::FlushedBy(flush))
     }
 
     /// How many events the subscriber has yet to read, and whether these are the last.

@@ -5,7 +5,7 @@ use std::task::Waker;
 use super::{Channel, State};
 use crate::channel::effects::Effects;
 use crate::channel::filter::{Evaluation, FilterSnapshot};
-use crate::channel::machine::{Request, Room};
+use crate::channel::machine::Request;
 use crate::channel::ticket::Ticket;
 use crate::channel::wait_queue::QueueKey;
 use crate::error::TryNotifyError;
@@ -155,8 +155,8 @@ impl<E> Channel<E> {
                     return Step::Ask(filters);
                 }
                 state.block_full_queues(&mut judged, effects);
-                if state.room(Request::Event, effects) == Room::Full {
-                    state.machine.unblock_queues(Instant::now);
+                if !state.has_room(Request::Event, effects) {
+                    state.ring.unblock_queues(Instant::now);
                     return Step::Done(Err(TryNotifyError::Full(take())));
                 }
                 let stored = state.store(take(), None, &mut judged, effects);
@@ -239,7 +239,7 @@ impl<E> Channel<E> {
                 }
                 let refusal = if is_closed {
                     Some(Rejected::Closed)
-                } else if first && state.room(claim, effects) != Room::Full {
+                } else if first && state.has_room(claim, effects) {
                     None
                 } else if inside.is_some_and(|handler| state.waits_for_itself(handler)) {
                     Some(Rejected::WouldDeadlock)

@@ -55,7 +55,7 @@ impl<E> State<E> {
         let key = place.id.number;
         let word = place.cursor.finish_locked();
         if word.must_report() {
-            self.machine.report(key, None, effects);
+            self.ring.report_finished(key, effects);
             if place.stage().is_some() {
                 if let Some(next) = self.next_stage(place, reading, waker, spare, effects) {
                     return next;
@@ -163,10 +163,13 @@ impl<E> Channel<E> {
 
     /// A watched subscriber has claimed an event (`in_hand`) or finished with it (`None`).
     pub(crate) fn report(&self, key: u64, in_hand: Option<u64>) {
-        self.run(|state, effects| {
-            if state.machine.report(key, in_hand, effects) {
-                state.notify_front(effects);
+        self.run(|state, effects| match in_hand {
+            Some(seq) => {
+                if state.ring.report_claimed(key, seq, effects) {
+                    state.notify_front(effects);
+                }
             }
+            None => state.ring.report_finished(key, effects),
         });
     }
 
