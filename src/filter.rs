@@ -36,7 +36,7 @@ use std::task::{Context, Poll, ready};
 use futures_core::{FusedStream, Stream};
 
 use crate::channel::Channel;
-use crate::channel::filter::queue::{AnyQueue, FilterQueue, Popped, QueuedEvent};
+use crate::channel::filter::queue::{FilterQueue, Popped, QueuedEvent};
 use crate::channel::subscriber::SubscriberState;
 use crate::channel::subscriber::unacked::{ChannelReports, UnackedSet};
 use crate::channel::ticket::{AckLevel, Ticket};
@@ -111,10 +111,10 @@ impl<T: Send + 'static> Filtered<T> {
         channel: &Arc<Channel<E>>,
         options: SubscribeOptions,
         created_at: &'static Location<'static>,
-        judge: impl Fn(&E) -> Option<T> + Send + Sync + 'static,
+        predicate: impl Fn(&E) -> Option<T> + Send + Sync + 'static,
     ) -> Self {
-        let (lane, is_open) = channel.subscribe_filtered(options, created_at, judge);
-        trace!(joined(lane.place(), is_open));
+        let (lane, is_open) = channel.subscribe_filtered(options, created_at, predicate);
+        trace!(joined(lane.subscriber(), is_open));
         Self {
             channel: AssertUnwindSafe(Arc::clone(channel) as _),
             queue: lane,
@@ -146,7 +146,7 @@ impl<T: Send + 'static> Filtered<T> {
     /// ```
     pub fn deliveries(mut self) -> FilteredDeliveries<T> {
         self.ack();
-        let place = self.queue.place();
+        let place = self.queue.subscriber();
         let channel = Arc::downgrade(&self.channel);
         place.set_unacked(UnackedSet::new(channel, place.max_unacked));
         FilteredDeliveries::new(self)
@@ -252,7 +252,7 @@ impl<T> Filtered<T> {
     }
 
     fn place(&self) -> &Arc<SubscriberState> {
-        self.queue.place()
+        self.queue.subscriber()
     }
 
     /// The duty that comes with the item just yielded, for a stream of deliveries.
