@@ -57,7 +57,10 @@ impl<E> Machine<E> {
             return;
         }
         let id = member.subscriber.id;
-        let queue = member.queue.as_ref().expect("a filtered member has a queue");
+        let queue = member
+            .queue
+            .as_ref()
+            .expect("a filtered member has a queue");
         // Events in flight are still owed: the channel needs to know when they are settled.
         member.subscriber.cursor.request_reports();
         by.release(queue.close(cause), effects);

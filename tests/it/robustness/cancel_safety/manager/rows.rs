@@ -152,11 +152,11 @@ pub(crate) const ROWS: &[Row] = &[
         call: Call::Filtered(|filtered| Box::new(filtered)),
     },
     Row {
-        name: "FilteredWithMissed::next",
+        name: "WithMissed<_, Filtered>::next",
         call: Call::Filtered(|filtered| Box::new(filtered.with_missed())),
     },
     Row {
-        name: "FilteredDeliveries::next",
+        name: "Deliveries<_, Filtered>::next",
         call: Call::Filtered(|filtered| {
             Box::new(OneOut {
                 stream: filtered.deliveries(),
