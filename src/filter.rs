@@ -26,8 +26,8 @@
 //! [`WeakEventManager`](crate::WeakEventManager) instead.
 //!
 //! # Cost
-//! Publishing evaluates all predicates, one after the other, and does more work only for
-//! matches: about the cost of a predicate before each send. Predicates of one closure type, such as
+//! Publishing evaluates all predicates, one after the other, and does more work only for matches:
+//! about the cost of a predicate before each send. Predicates of one closure type, such as
 //! all those created by one line of code, are evaluated in one loop, which is the cheapest case. For
 //! a subscriber that wants most events, `filter` on a plain subscription is cheaper: the channel
 //! stores an event once for all plain subscriptions.
