@@ -19,10 +19,12 @@ use crate::util::sync::Arc;
 
 mod cloning;
 mod poll;
+mod stream;
 mod with_missed;
 
 #[cfg(feature = "rt")]
 pub(crate) use poll::EVENTS_PER_COOP_UNIT;
+pub(crate) use stream::{AnySubscription, ReadSubscription};
 pub use with_missed::{Received, WithMissed};
 
 /// A stream of the events published after the call to [`subscribe`], and of those before it that
@@ -275,8 +277,7 @@ impl<E> Subscription<E> {
     fn ack_current(&mut self) {
         if self.in_flight != 0 {
             let seq = std::mem::take(&mut self.in_flight);
-            self.ticket(seq).into_iter().for_each(|ticket| ticket.ack());
-            self.subscriber.clear_awaited();
+            self.subscriber.ack_in_flight(self.ticket(seq));
         }
     }
 
@@ -357,7 +358,7 @@ impl<E: Send + Sync + 'static> Subscription<E> {
             self.subscriber.cursor.finish();
         }
         self.explicit_acks = true;
-        Deliveries::new(self)
+        Deliveries::new(Arc::clone(&self.subscriber), self)
     }
 }
 
@@ -365,13 +366,8 @@ impl<E> Unpin for Subscription<E> {}
 
 impl<E> Drop for Subscription<E> {
     fn drop(&mut self) {
-        if let Some(ticket) = self.take_in_flight() {
-            if std::thread::panicking() {
-                ticket.drop_by(self.subscriber.id);
-            } else {
-                ticket.ack();
-            }
-        }
+        let in_flight = self.take_in_flight();
+        self.subscriber.settle_on_drop(in_flight);
         if self.unyielded {
             let seq = self.state.position();
             let ticket = self.ticket(seq).cloned();

@@ -20,6 +20,7 @@ use crate::subscriber_id::{SubscriberId, SubscriberKind};
 use crate::util::sync::{Arc, AtomicU64, LockedU64, Ordering};
 
 pub(crate) mod cursor;
+mod in_flight;
 pub(crate) mod stage;
 pub(crate) mod unacked;
 

@@ -40,7 +40,7 @@ fn subscriptions_say_who_they_are_and_what_they_have_to_read() {
     shows(&filtered, &text);
     shows(
         &filtered.with_missed(),
-        &format!("FilteredWithMissed {{ filtered: {text} }}"),
+        &format!("WithMissed {{ subscription: {text} }}"),
     );
 
     shows(&Received::Event(Opaque), "Event(..)");
@@ -68,7 +68,7 @@ fn deliveries_say_which_event_they_are_for_and_how_many_are_out() {
     let kept = read(&mut filtered).unwrap();
     assert!(format!("{deliveries:?}").ends_with(", unacked: 1 }"));
     assert!(format!("{filtered:?}").ends_with(", unacked: 1 }"));
-    assert!(format!("{filtered:?}").starts_with("FilteredDeliveries { filtered: Filtered {"));
+    assert!(format!("{filtered:?}").starts_with("Deliveries { subscription: Filtered {"));
     let (_, ack) = delivery.into_parts();
     shows(&ack, "Ack { seq: 1, .. }");
     ack.ack();
