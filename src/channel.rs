@@ -119,7 +119,7 @@ impl<E> Channel<E> {
 
     /// `ticket` waits until every event stored so far is settled.
     pub(crate) fn flush(&self, ticket: &Arc<Ticket>) {
-        self.state.lock().ring.flush(ticket);
+        self.state.lock().machine.flush(ticket);
     }
 
     pub(crate) fn close(&self) {
@@ -133,7 +133,7 @@ impl<E> Channel<E> {
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.state.lock().ring.is_closed()
+        self.state.lock().machine.is_closed()
     }
 
     /// One more manager keeps it open, unless none does any more.

@@ -13,7 +13,7 @@ use crate::channel::ticket::Ticket;
 use crate::end_reason::EndReason;
 use crate::subscriber_id::SubscriberId;
 use crate::subscription::{AnySubscription, ReadSubscription, Subscription};
-use crate::util::panic_guard::Shielded;
+use crate::util::panic_guard::Guarded;
 use crate::util::sync::Arc;
 
 /// A stream of [deliveries](Delivery): each event is finished when its delivery is acknowledged,

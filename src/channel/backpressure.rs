@@ -12,7 +12,7 @@ use crate::util::clock::Instant;
 impl<E> State<E> {
     /// Whether there is room; if not, handlers that hold it do not wait for themselves.
     pub(super) fn has_room(&mut self, claim: Request, effects: &mut Effects<E>) -> bool {
-        let has_room = self.ring.check_room(claim, Instant::now);
+        let has_room = self.machine.check_room(claim, Instant::now);
         if self.queue.has_handler_waiters() {
             let Self {
                 machine,
@@ -62,7 +62,9 @@ impl<E> State<E> {
         effects: &mut Effects<E>,
     ) -> Option<Result<R, Wait>> {
         let Self {
-            machine, queue: line, ..
+            machine,
+            queue: line,
+            ..
         } = self;
         let place = match *turn {
             Some(turn) if line.would_wake(turn, waker) => {
@@ -100,7 +102,7 @@ impl<E> State<E> {
             return;
         };
         let look = self.has_room(head.claim, effects)
-            || (self.ring.start_clocks(Instant::now))
+            || (self.machine.start_clocks(Instant::now))
                 .is_some_and(|time| !self.queue.has_timer(time));
         if look {
             effects.wake(self.queue.notify_front());

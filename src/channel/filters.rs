@@ -20,7 +20,8 @@ impl<E> State<E> {
         effects: &mut Effects<E>,
     ) {
         if let Some(matches) = evaluation.matches() {
-            self.ring.block_full_queues(matches, Instant::now, effects);
+            self.machine
+                .block_full_queues(matches, Instant::now, effects);
         }
     }
 }
@@ -36,10 +37,10 @@ impl<E: 'static> Channel<E> {
         predicate: impl Fn(&E) -> Option<T> + Send + Sync + 'static,
     ) -> (Arc<FilterQueue<T>>, bool) {
         self.run(|state, effects| {
-            let queue = state.ring.join_filtered(options, created_at, predicate);
-            if state.ring.is_closed() {
+            let queue = state.machine.join_filtered(options, created_at, predicate);
+            if state.machine.is_closed() {
                 let key = queue.subscriber().id.number;
-                state.ring.leave(key, effects);
+                state.machine.leave(key, effects);
                 return (queue, false);
             }
             state.notify_watchers(effects);

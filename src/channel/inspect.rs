@@ -25,7 +25,7 @@ impl<E> Channel<E> {
 
     pub(crate) fn subscribers(&self) -> Vec<SubscriberInfo> {
         let state = self.state.lock();
-        state.ring.infos(state.now(), Which::Attached)
+        state.machine.infos(state.now(), Which::Attached)
     }
 
     #[cfg(all(feature = "tracing", feature = "rt"))]
@@ -39,10 +39,10 @@ impl<E> Channel<E> {
         let State {
             machine,
             running,
-            queue: line,
+            queue,
             ..
         } = &*state;
-        let mut leaving = ring.infos(None, Which::Leaving);
+        let mut leaving = machine.infos(None, Which::Leaving);
         let known: BTreeSet<_> = leaving.iter().map(SubscriberInfo::id).collect();
         let ending = running.values();
         let ending =
@@ -55,9 +55,9 @@ impl<E> Channel<E> {
             published: machine.tail(),
             closed: machine.is_closed(),
             permits: machine.reserved(),
-            waiting: line.len(),
-            head_called: line.is_front_notified(),
-            subscribers: ring.infos(state.now(), Which::Attached),
+            waiting_publishers: queue.len(),
+            front_notified: queue.is_front_notified(),
+            subscribers: machine.infos(state.now(), Which::Attached),
             leaving,
         }
     }
@@ -65,25 +65,25 @@ impl<E> Channel<E> {
     /// Those that hold up publishers.
     pub(crate) fn blocking(&self) -> Vec<SubscriberInfo> {
         let state = self.state.lock();
-        state.ring.infos(state.now(), Which::Blocking)
+        state.machine.infos(state.now(), Which::Blocking)
     }
 
     /// Those that have not answered for event `seq`.
     pub(crate) fn owing(&self, seq: u64, until: AckLevel) -> Vec<SubscriberInfo> {
         let state = self.state.lock();
-        state.ring.infos(state.now(), Which::Owing(seq, until))
+        state.machine.infos(state.now(), Which::Owing(seq, until))
     }
 
     /// Those that have not settled everything that is stored.
     pub(crate) fn unsettled(&self) -> Vec<SubscriberInfo> {
         let state = self.state.lock();
-        state.ring.infos(state.now(), Which::Unsettled)
+        state.machine.infos(state.now(), Which::Unsettled)
     }
 
     /// Those that `flush` waits for.
     pub(crate) fn flushing(&self, flush: &Arc<Ticket>) -> Vec<SubscriberInfo> {
         let state = self.state.lock();
-        state.ring.infos(state.now(), Which::FlushedBy(flush))
+        state.machine.infos(state.now(), Which::FlushedBy(flush))
     }
 
     /// How many events the subscriber has yet to read, and whether these are the last.

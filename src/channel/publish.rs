@@ -156,7 +156,7 @@ impl<E> Channel<E> {
                 }
                 state.block_full_queues(&mut judged, effects);
                 if !state.has_room(Request::Event, effects) {
-                    state.ring.unblock_queues(Instant::now);
+                    state.machine.unblock_queues(Instant::now);
                     return Step::Done(Err(TryNotifyError::Full(take())));
                 }
                 let stored = state.store(take(), None, &mut judged, effects);

@@ -55,7 +55,7 @@ impl<E> State<E> {
         let key = place.id.number;
         let word = place.cursor.finish_locked();
         if word.must_report() {
-            self.ring.report_finished(key, effects);
+            self.machine.report_finished(key, effects);
             if place.stage().is_some() {
                 if let Some(next) = self.next_stage(place, reading, waker, spare, effects) {
                     return next;
@@ -165,11 +165,11 @@ impl<E> Channel<E> {
     pub(crate) fn report(&self, key: u64, in_hand: Option<u64>) {
         self.run(|state, effects| match in_hand {
             Some(seq) => {
-                if state.ring.report_claimed(key, seq, effects) {
+                if state.machine.report_claimed(key, seq, effects) {
                     state.notify_front(effects);
                 }
             }
-            None => state.ring.report_finished(key, effects),
+            None => state.machine.report_finished(key, effects),
         });
     }
 
@@ -192,7 +192,9 @@ impl<E> Channel<E> {
             let counted = state.machine.disconnect(id, cause, effects);
             if counted {
                 #[cfg(feature = "tracing")]
-                state.machine.trace_left(id, "disconnected on request", effects);
+                state
+                    .machine
+                    .trace_left(id, "disconnected on request", effects);
                 let parked = state.unpark(id.number);
                 effects.extend(parked.map(Effect::WakeReader));
                 state.parked.give_back(state.machine.readers());
@@ -209,7 +211,9 @@ impl<E> Channel<E> {
         self.run(|state, effects| {
             if state.machine.withdraw(id, effects) {
                 #[cfg(feature = "tracing")]
-                state.machine.trace_left(id, "no handler reads it any more", effects);
+                state
+                    .machine
+                    .trace_left(id, "no handler reads it any more", effects);
                 let parked = state.unpark(id.number);
                 effects.extend(parked.map(Effect::DropParked));
                 state.parked.give_back(state.machine.readers());

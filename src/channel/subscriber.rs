@@ -118,6 +118,10 @@ impl SubscriberState {
     }
 
     /// Returns the bookkeeping of the channel, whose lock the caller must hold.
+    pub(crate) fn shared_name(&self) -> Option<Arc<str>> {
+        self.extras.as_ref()?.name.clone()
+    }
+
     #[inline]
     pub(crate) fn slots(&self) -> &ChannelSlots {
         &self.slots
@@ -251,7 +255,7 @@ impl SubscriberState {
         unacked.remove(seq);
         // Check after removing: a channel that requests reports from now on sees the removal, and a
         // channel that requested them before is told here.
-        if self.cursor.load().must_report() && !seeded_bug!("delivery-unreported") {
+        if self.cursor.load().must_report() && !seeded_bug!("ack-not-reported-to-flush") {
             if let Some(channel) = unacked.channel.upgrade() {
                 channel.report_settled(self.id);
             }

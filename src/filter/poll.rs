@@ -77,7 +77,10 @@ impl<T: Send + 'static> ReadSubscription for Filtered<T> {
         // Report only a change: room for an event, or an event that is finished.
         let took = matches!(&popped, Popped::Event(item) if item.needs_ack);
         let finished = std::mem::take(&mut self.needs_ack);
-        if cursor.must_report() && (took || finished) && !seeded_bug!("filter-late-room") {
+        if cursor.must_report()
+            && (took || finished)
+            && !seeded_bug!("filter-queue-room-unreported")
+        {
             self.channel.report_queue(self.id(), took);
         }
         match popped {

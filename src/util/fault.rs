@@ -1,6 +1,6 @@
-//! Seeded bugs: bugs built in on purpose. `.ci/planted-bugs` requires a model to find each bug.
+//! Seeded bugs: bugs built in on purpose. `.ci/seeded-bugs` requires a model to find each bug.
 //!
-//! A seeded bug is active only under `--cfg genevent_planted`, and only if the environment names
+//! A seeded bug is active only under `--cfg genevent_seeded`, and only if the environment names
 //! the bug. In every other build `seeded_bug!` is `false`. Some seeded bugs were real bugs once.
 
 #[cfg(not(genevent_seeded))]
@@ -17,8 +17,8 @@ macro_rules! seeded_bug {
     };
 }
 
-/// Returns whether `GENEVENT_PLANTED` names this bug.
-#[cfg(genevent_planted)]
+/// Returns whether `GENEVENT_SEEDED` names this bug.
+#[cfg(genevent_seeded)]
 pub(crate) fn is_chosen(name: &str) -> bool {
     use std::sync::OnceLock;
     static CHOSEN: OnceLock<Option<String>> = OnceLock::new();

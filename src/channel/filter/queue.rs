@@ -196,7 +196,7 @@ impl<T> FilterQueue<T> {
             unacked.insert(item.seq);
         } else if (item.ticket.as_ref()).is_some_and(|ticket| ticket.until() == AckLevel::Finished)
         {
-            subscriber.awaited_seq.store(item.seq, Ordering::Release);
+            subscriber.set_awaited(item.seq);
         }
         let cursor = subscriber.cursor.move_to(item.seq, unacked.is_none());
         (item, cursor)

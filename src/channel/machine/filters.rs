@@ -34,10 +34,9 @@ impl<E> Machine<E> {
             self.new_subscriber_state(SubscribeOptions { kind, ..options }, created_at);
         let queue = Arc::new(FilterQueue::new(Arc::clone(&subscriber)));
         let member = Member::new(&subscriber, Some(Arc::clone(&queue) as _));
-        self.members.insert(subscriber.id.number, member);
-        self.filtered += 1;
+        self.members.insert(member);
         self.filters.join(Arc::clone(&queue), predicate);
-        self.fast_path_disabled = true;
+        self.update_fast_path();
         self.assert_invariants();
         queue
     }
@@ -67,10 +66,7 @@ impl<E> Machine<E> {
             effects.push(Effect::FilterQueue(Arc::clone(queue)));
         }
         // Publishers no longer wait for this member or evaluate its filter.
-        self.filtered -= 1;
-        self.unblock(key);
-        self.overdue_at_permit.remove(&key);
-        self.blocking.shrink_if_sparse_for(self.attached(), KEPT);
+        self.stop_gating(key);
         effects.extend(self.filters.leave(id.number).map(Effect::DropFilter));
         self.update_fast_path();
     }
@@ -80,7 +76,7 @@ impl<E> Machine<E> {
         if self.filters.is_empty() {
             return;
         }
-        let attached = self.members.iter().filter(|m| m.attached);
+        let attached = self.members.iter().filter(|m| m.is_attached());
         let queues = attached.filter_map(|member| member.queue.as_ref());
         effects.wake(queues.filter_map(|queue| queue.complete()));
         // Push the filters last: dropping user code can take long, and would delay the wake-ups.
@@ -150,7 +146,7 @@ impl<E> Machine<E> {
         let Some(member) = self.current(id) else {
             return false;
         };
-        let was_blocking = member.blocking.is_some();
+        let was_blocking = member.blocker.is_blocking();
         if was_blocking || !member.subscriber.overflow.is_lossless() || self.has_room(member) {
             return false;
         }
@@ -201,12 +197,6 @@ impl<E> Machine<E> {
         }
     }
 
-    fn blocking_queues(&self) -> Vec<u64> {
-        let keys = self.blocking.iter().copied();
-        keys.filter(|&key| self.member(key).queue.is_some())
-            .collect()
-    }
-
     /// Stores the event in the log and in the queues whose filters matched.
     ///
     /// Returns the event if the log has no reader.
@@ -218,7 +208,7 @@ impl<E> Machine<E> {
         matches: &mut FilterMatches,
         effects: &mut Effects<E>,
     ) -> (Stored, Option<E>) {
-        let mut audience = self.attached + matches.count();
+        let mut audience = self.members.readers() + matches.count();
         // A full subscriber may be disconnected now, by its policy, and is not counted then.
         matches.for_each_full(0, |id| audience -= usize::from(!self.admits(id, effects)));
         if let Some(ticket) = ticket {

@@ -48,7 +48,7 @@ impl<E> Member<E> {
         match level {
             AckLevel::Received => self.subscriber.has_yet_to_yield(seq),
             AckLevel::Finished => {
-                let forgets = seeded_bug!("pending-forgets-deliveries");
+                let forgets = seeded_bug!("waiting-for-omits-deliveries");
                 self.subscriber.owes(seq) && !(forgets && self.subscriber.unacked_set().is_some())
             }
         }
@@ -113,7 +113,13 @@ impl<E> Machine<E> {
         let cursor = subscriber.cursor.load();
         let member = self.current(subscriber.id);
         SubscriberInfo {
-            place: Arc::clone(subscriber),
+            id: subscriber.id,
+            name: subscriber.shared_name(),
+            kind: subscriber.kind,
+            created_at: subscriber.created_at,
+            overflow: subscriber.overflow,
+            window: subscriber.window,
+            after: (subscriber.stage()).map_or_else(Vec::new, |stage| stage.after().to_vec()),
             unread: member.map_or(0, |member| self.unread(member, cursor)),
             unacked: subscriber.unacked(cursor),
             missed: subscriber.missed(),

@@ -12,7 +12,7 @@ use crate::channel::subscriber::{SubscriberInit, SubscriberState};
 use crate::end_reason::DisconnectCause;
 use crate::options::SubscribeOptions;
 use crate::subscriber_id::SubscriberId;
-use crate::util::sync::{Arc, AtomicU64};
+use crate::util::sync::Arc;
 
 /// The task that detaches a subscriber.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -64,9 +64,10 @@ impl<E> Machine<E> {
         created_at: &'static Location<'static>,
     ) -> Arc<SubscriberState> {
         let capacity = usize::try_from(self.capacity).expect("the capacity was a usize");
-        Arc::new(SubscriberState {
+        Arc::new(SubscriberState::new(SubscriberInit {
             id: self.members.issue_id(),
-            extras: Extras::of(options.name, options.after),
+            name: options.name,
+            after: options.after,
             #[cfg(feature = "tracing")]
             manager: self.name.clone(),
             kind: options.kind,
@@ -167,7 +168,7 @@ impl<E> Machine<E> {
         let reader_pos = ReaderPos::of(&subscriber);
         let position = cursor.position();
         let segments = self.log.ticketed_after(reader_pos, position);
-        if !segments.is_empty() && !seeded_bug!("unread-unanswered") {
+        if !segments.is_empty() && !seeded_bug!("leave-keeps-tickets") {
             effects.push(Effect::Unread(Box::new(Unread {
                 subscriber: subscriber.id,
                 position,

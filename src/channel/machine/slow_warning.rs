@@ -83,7 +83,7 @@ impl<E> Machine<E> {
             };
             let subscriber = Arc::clone(&self.member(number).subscriber);
             let info = Box::new(self.info(Some(now), &subscriber));
-            effects.push(Effect::Trace(Record::Holds(info, waiting)));
+            effects.push(Effect::Trace(Record::Holds(subscriber, info, waiting)));
         }
     }
 }
