@@ -31,7 +31,8 @@ async fn main() {
     assert_eq!(late.waiting_for().len(), 1, "the quick subscriber is done");
     assert_eq!(late.waiting_for()[0].name(), Some("slow"));
 
-    // The owner of the manager decides how to continue. This example disconnects the slow subscriber.
+    // The owner of the manager decides how to continue. This example disconnects the slow
+    // subscriber.
     for stuck in late.waiting_for() {
         let (unread, in_flight) = (stuck.unread(), stuck.unacked());
         println!(

@@ -15,8 +15,8 @@ use super::assertion::{Assertion, Check, sealed};
 use crate::util::panic_guard::{self, Guarded, GuardedVec};
 use crate::util::sync::{Arc, Mutex};
 
-/// A recorder of the items of a handler or a stream, in order. A probe is cheap to
-/// clone; all clones share one record.
+/// A recorder of the items of a handler or a stream, in order. A probe is cheap to clone; all
+/// clones share one record.
 ///
 /// A probe records
 /// - as a handler (feature `rt`): `manager.add_handler("probe", probe.clone())`;
@@ -28,8 +28,8 @@ use crate::util::sync::{Arc, Mutex};
 /// awaited one at a time: a probe is itself a stream of all untaken items, for
 /// [`assert_next!`](super::assert_next). The stream never ends.
 ///
-/// A probe records each event before its acknowledgement, so once `sync_notify` has returned the receipt,
-/// the event is in the record.
+/// A probe records each event before its acknowledgement, so once `sync_notify` has returned the
+/// receipt, the event is in the record.
 ///
 /// # Examples
 /// ```
@@ -202,8 +202,9 @@ impl<T> Probe<T> {
         })
     }
 
-    /// Calls `find` on the items. If `find` returns `None`, stores the waker of `cx` in place of this
-    /// clone's former waker, under the same lock: an item recorded in between would wake no task.
+    /// Calls `find` on the items. If `find` returns `None`, stores the waker of `cx` in place of
+    /// this clone's former waker, under the same lock: an item recorded in between would wake no
+    /// task.
     fn poll<R>(
         &mut self,
         cx: &mut Context<'_>,
