@@ -79,7 +79,7 @@ fn first_word(text: &str) -> (&str, &str) {
     text.split_at(text.find(BLANKS).unwrap_or(text.len()))
 }
 
-/// All the words of `text`, which must be `N`.
+/// Splits `text` into exactly `N` words.
 fn words<'a, const N: usize>(
     mut text: &'a str,
     usage: &'static str,

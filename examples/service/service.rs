@@ -139,8 +139,8 @@ impl Service {
             relay.abort();
         }
         let deadline = Instant::now() + drain;
-        if let Err(late) = self.shared.news.stop().within(drain).await {
-            report(format_args!("draining: {late}"));
+        if let Err(error) = self.shared.news.stop().within(drain).await {
+            report(format_args!("draining: {error}"));
         }
         deadline + goodbye
     }

@@ -78,8 +78,8 @@ struct Inner<T> {
     items: VecDeque<Arc<T>>,
     /// The waker of each waiting clone: the waker of its last poll, until the clone is dropped.
     wakers: BTreeMap<u64, Waker>,
-    /// The number of clones with a `waiter_id`, which is the last `waiter_id`.
-    waiter_ids: u64,
+    /// The last assigned `waiter_id`.
+    last_waiter_id: u64,
 }
 
 impl<T> Drop for Inner<T> {
@@ -94,7 +94,7 @@ impl<T> Probe<T> {
         let inner = Inner {
             items: VecDeque::new(),
             wakers: BTreeMap::new(),
-            waiter_ids: 0,
+            last_waiter_id: 0,
         };
         Self {
             inner: Arc::new(Mutex::new(inner)),
@@ -218,8 +218,8 @@ impl<T> Probe<T> {
             id.and_then(|id| inner.wakers.remove(id))
         } else {
             let id = *self.waiter_id.get_or_insert_with(|| {
-                inner.waiter_ids += 1;
-                inner.waiter_ids
+                inner.last_waiter_id += 1;
+                inner.last_waiter_id
             });
             inner.wakers.insert(id, waker)
         };

@@ -100,7 +100,7 @@ const ATTEMPTS: usize = 8;
 const SPINS: usize = 32;
 
 /// A number accessed only under a certain lock, but stored outside of the value guarded by the
-/// lock. The number is no atomic of the model checkers: the lock orders every access.
+/// lock. Model checkers do not see the number: the lock orders every access.
 pub(crate) struct LockedU64(std::sync::atomic::AtomicU64);
 
 impl LockedU64 {
