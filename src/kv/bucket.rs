@@ -1,4 +1,4 @@
-//! One bucket: values by key, until it ends.
+//! A bucket: values by key, until the bucket ends.
 
 use std::fmt;
 use std::future::Future;
