@@ -1,5 +1,5 @@
-//! A fast producer and a slow reader: the producer waits, no event is lost, and the number of unread
-//! events never exceeds the capacity.
+//! A fast producer and a slow reader: the producer waits, no event is lost, and the number of
+//! unread events never exceeds the capacity.
 
 use std::time::Duration;
 

@@ -10,7 +10,7 @@ use genevent::EventManager;
 
 const ORDERS: u32 = 8;
 
-/// The work, which takes longer for some orders.
+/// Works on an order, longer for some orders.
 async fn work(order: u32, done: &AtomicU32) {
     tokio::time::sleep(Duration::from_millis(10 + u64::from(order % 3) * 10)).await;
     done.fetch_add(1, Ordering::Relaxed);

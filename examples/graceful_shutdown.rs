@@ -24,15 +24,20 @@ async fn main() {
         manager.notify(job).await.expect("the manager is open");
     }
 
-    let late = manager.stop().within(Duration::from_millis(200)).await;
-    let late = late.expect_err("the slow subscriber takes a minute for each job");
-    println!("stopping: {late}");
+    let result = manager.stop().within(Duration::from_millis(200)).await;
+    let timed_out = result.expect_err("the slow subscriber takes a minute for each job");
+    println!("stopping: {timed_out}");
     assert!(manager.is_closed());
-    assert_eq!(late.waiting_for().len(), 1, "the quick subscriber is done");
-    assert_eq!(late.waiting_for()[0].name(), Some("slow"));
+    assert_eq!(
+        timed_out.waiting_for().len(),
+        1,
+        "the quick subscriber is done"
+    );
+    assert_eq!(timed_out.waiting_for()[0].name(), Some("slow"));
 
-    // The owner of the manager decides how to continue. This example disconnects the slow subscriber.
-    for stuck in late.waiting_for() {
+    // The owner of the manager decides how to continue. This example disconnects the slow
+    // subscriber.
+    for stuck in timed_out.waiting_for() {
         let (unread, in_flight) = (stuck.unread(), stuck.unacked());
         println!(
             "{} loses {unread} unread jobs, and {in_flight} in flight",

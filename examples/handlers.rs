@@ -13,8 +13,8 @@ enum Event {
     Logout(&'static str),
 }
 
-/// A handler that forwards every event, as in the first example of the `GenEvent` chapter in Elixir's
-/// guide.
+/// A handler that forwards every event, as in the first example of the `GenEvent` chapter in
+/// Elixir's guide.
 struct Forwarder {
     to: mpsc::Sender<Event>,
 }

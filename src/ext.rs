@@ -11,8 +11,8 @@
 //! | [`ready_batches`](EventStreamExt::ready_batches) | its [`Batch`] is acknowledged | its [`Batch`] is dropped |
 //! | `batches` (feature `rt`) | its [`Batch`] is acknowledged | its [`Batch`], or the unfinished batch in the stream, is dropped |
 //!
-//! No operator loses a delivery or leaves a delivery unsettled: each delivery held by
-//! an operator counts as dropped in the receipts.
+//! No operator loses a delivery or leaves a delivery unsettled: dropping an operator drops its held
+//! deliveries, which count as dropped in the receipts.
 
 mod batch;
 mod batch_buffer;
@@ -81,8 +81,8 @@ pub trait EventStreamExt<E>: Stream<Item = Delivery<E>> {
     /// the subscriber under `dropped`. A rejected event is acknowledged as soon as the stream is
     /// polled, before the next event is taken.
     ///
-    /// A panic of `pred` is a panic of `poll_next`. The delivery that `pred` was called for counts as
-    /// dropped, and the next poll continues with the next delivery.
+    /// A panic of `pred` is a panic of `poll_next`. The delivery that `pred` was called for counts
+    /// as dropped, and the next poll continues with the next delivery.
     ///
     /// # Cancel safety
     /// Dropping the future of `next()` loses nothing. The stream holds no deliveries.
@@ -112,22 +112,22 @@ pub trait EventStreamExt<E>: Stream<Item = Delivery<E>> {
     /// Processes up to `limit` events concurrently, and acknowledges each event when its work
     /// completes.
     ///
-    /// `f` receives the event by value and returns a future, the work. The event's acknowledgement is
-    /// stored beside the work until the work is complete and dropped. Events are taken in order, as
-    /// soon as the limit allows, and complete in any order. The returned future is ready when the
-    /// stream has ended and all work is complete.
+    /// `f` receives the event by value and returns a future, the work. The event's acknowledgement
+    /// is stored beside the work until the work is complete and dropped. Events are taken in order,
+    /// as soon as the limit allows, and complete in any order. The returned future is ready when
+    /// the stream has ended and all work is complete.
     ///
     /// `limit` is a number, or `None` for as many as the stream yields: with [`Deliveries`], never
-    /// more than its [`max_unacked`]. Further events stay unread, so slow work makes publishers wait
-    /// as a slow reader does. All work runs inside of this future. To use several threads, spawn the
-    /// work in `f` and await its handle. Work that itself waits for acknowledgements of this
-    /// subscriber (`sync_notify` to the same manager) needs a `limit` above 1: with 1, the work would
-    /// never complete.
+    /// more than its [`max_unacked`]. Further events stay unread, so slow work makes publishers
+    /// wait as a slow reader does. All work runs inside of this future. To use several threads,
+    /// spawn the work in `f` and await its handle. Work that itself waits for acknowledgements of
+    /// this subscriber (`sync_notify` to the same manager) needs a `limit` above 1: with 1, the
+    /// work would never complete.
     ///
     /// # Panics
     /// Panics if `limit` is 0, because no work could ever start. A panic of `f` or of the work is a
-    /// panic of this future. The event of the panicking work counts as dropped, and so do the events
-    /// whose work is in progress when the future is dropped.
+    /// panic of this future. The event of the panicking work counts as dropped, and so do the
+    /// events whose work is in progress when the future is dropped.
     ///
     /// # Cancel safety
     /// Dropping this future drops the work in progress. The events of that work, which `f` has
@@ -229,9 +229,9 @@ pub trait EventStreamExt<E>: Stream<Item = Delivery<E>> {
     /// Collects the ready deliveries into batches of 1 to `n`, without waiting for further
     /// deliveries.
     ///
-    /// The batches grow with the backlog: an idle consumer gets each event alone and at once, a busy
-    /// consumer gets all events that arrived meanwhile. At the end of the stream, the remaining
-    /// deliveries are the last batch.
+    /// The batches grow with the number of unread events: an idle consumer gets each event alone
+    /// and at once, a busy consumer gets all events that arrived meanwhile. At the end of the
+    /// stream, the remaining deliveries are the last batch.
     ///
     /// # Panics
     /// Panics if `n` is 0, because no delivery would fit.
@@ -278,8 +278,9 @@ pub trait EventStreamExt<E>: Stream<Item = Delivery<E>> {
     /// runtime with time enabled.
     ///
     /// # Cancel safety
-    /// Dropping the future of `next()` loses nothing: the unfinished batch and its timer stay in the
-    /// stream. The deliveries of the unfinished batch count as dropped when the stream is dropped.
+    /// Dropping the future of `next()` loses nothing: the unfinished batch and its timer stay in
+    /// the stream. The deliveries of the unfinished batch count as dropped when the stream is
+    /// dropped.
     ///
     /// # Examples
     /// ```

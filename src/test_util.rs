@@ -1,8 +1,8 @@
 //! Tools for tests of event-driven code: assertions with a short wait, and a recording probe.
 //!
-//! An event from another task does not arrive at once, and a test with a sleep for the
-//! event is slow or wrong. The assertions wait until the event arrives, and fail after a time
-//! limit, like `assert_receive` in Elixir's guide:
+//! An event from another task does not arrive at once, and a test with a sleep for the event is
+//! slow or wrong. The assertions wait until the event arrives, and fail after a time limit, like
+//! `assert_receive` in Elixir's guide:
 //!
 //! | assertion | holds if the stream | result |
 //! |---|---|---|
@@ -15,8 +15,8 @@
 //! Each assertion is an [`Assertion`], a future. `.await` waits up to 100 ms as `ExUnit` does,
 //! `.within(duration).await` waits up to `duration`, and `.now()` does not wait and also works
 //! outside of async code. `events` is a variable or a field that holds any `Stream + Unpin`, or a
-//! `&mut` of such a stream. The macro borrows the stream. All forms except the first accept a message
-//! at the end, as `assert_eq!` does.
+//! `&mut` of such a stream. The macro borrows the stream. All forms except the first accept a
+//! message at the end, as `assert_eq!` does.
 //!
 //! ```
 //! use genevent::EventManager;
@@ -68,13 +68,13 @@
 //! without feature `rt`, assertions use the system's clock, and each waiting assertion has a thread
 //! as its timer.
 //!
-//! An assertion with `now()`, or with a time limit of zero, polls the stream once. That poll finds an
-//! available item even if the task has used up its coop budget.
+//! An assertion with `now()`, or with a time limit of zero, polls the stream once. That poll finds
+//! an available item even if the task has used up its coop budget.
 //!
 //! # Acknowledgement
-//! An assertion polls the stream. Like every poll, the assertion finishes the event yielded
-//! before, also [`assert_no_event!`], which takes no further event. An assertion does not poll the
-//! stream again once the stream has yielded an item or has ended.
+//! An assertion polls the stream. Like every poll, the assertion finishes the event yielded before,
+//! also [`assert_no_event!`], which takes no further event. An assertion does not poll the stream
+//! again once the stream has yielded an item or has ended.
 
 mod assertion;
 mod check;

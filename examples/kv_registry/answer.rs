@@ -85,9 +85,9 @@ impl fmt::Display for TooLong {
 
 impl Error for TooLong {}
 
-/// A name that is safe to print: only characters that a terminal displays, each in a cell of its own,
-/// reach the terminal. All other characters and the backslash are escaped. So different names have
-/// different output, although letters of different alphabets may look alike.
+/// A name that is safe to print: only characters that a terminal displays, each in a cell of its
+/// own, reach the terminal. All other characters and the backslash are escaped. So different names
+/// have different output, although letters of different alphabets may look alike.
 pub(crate) struct Printable<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Printable<'_> {
@@ -103,9 +103,9 @@ impl fmt::Display for Printable<'_> {
 /// Returns whether a terminal obeys this character, displays nothing, or draws the character over
 /// another character.
 ///
-/// The standard library knows these characters: `escape_debug` escapes control and format characters
-/// (such as changes of the writing direction and characters without width), separators, combining
-/// marks, and unassigned code points.
+/// The standard library knows these characters: `escape_debug` escapes control and format
+/// characters (such as changes of the writing direction and characters without width), separators,
+/// combining marks, and unassigned code points.
 fn is_hidden(c: char) -> bool {
     /// Letters and a symbol that are drawn as blanks.
     const BLANK: [char; 5] = ['\u{115f}', '\u{1160}', '\u{2800}', '\u{3164}', '\u{ffa0}'];

@@ -72,13 +72,14 @@ impl<'a> Command<'a> {
 
 const BLANKS: [char; 2] = [' ', '\t'];
 
-/// Splits off the first word, which is empty if the text is blank, and returns the remainder as well.
+/// Splits off the first word, which is empty if the text is blank, and returns the remainder as
+/// well.
 fn first_word(text: &str) -> (&str, &str) {
     let text = text.trim_start_matches(BLANKS);
     text.split_at(text.find(BLANKS).unwrap_or(text.len()))
 }
 
-/// All the words of `text`, which must be `N`.
+/// Splits `text` into exactly `N` words.
 fn words<'a, const N: usize>(
     mut text: &'a str,
     usage: &'static str,

@@ -19,8 +19,8 @@ pub(crate) enum Line {
     TooLong,
 }
 
-/// Reads a line without its end, LF or CRLF. Skips a line that is too long. Returns `None` at the end
-/// of the input. Never buffers more than [`MAX_LINE`] bytes and a line end.
+/// Reads a line without its end, LF or CRLF. Skips a line that is too long. Returns `None` at the
+/// end of the input. Never buffers more than [`MAX_LINE`] bytes and a line end.
 pub(crate) async fn next_line<R: AsyncBufRead + Unpin>(
     input: &mut R,
     line: &mut Vec<u8>,

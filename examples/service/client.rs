@@ -124,8 +124,8 @@ impl<W: AsyncWrite + Unpin> Client<W> {
         self.send_news_until(next).await?
     }
 
-    /// Executes a command, and returns the answer, or the remainder of the answer. Returns `None` if
-    /// the service accepts no more commands.
+    /// Executes a command, and returns the answer, or the remainder of the answer. Returns `None`
+    /// if the service accepts no more commands.
     async fn execute(&mut self, number: u64, line: &[u8]) -> io::Result<Option<String>> {
         if first_word(line) == b"WATCH" {
             return Ok(Some(
@@ -137,7 +137,8 @@ impl<W: AsyncWrite + Unpin> Client<W> {
         if let Ok(Ok(Some(Command::Names))) = command {
             return self.send_names().await.map(Some);
         }
-        // Hold the registry only for this command: the registry ends when its last clone is dropped.
+        // Hold the registry only for this command: the registry ends when its last clone is
+        // dropped.
         let Some(registry) = self.shared.open.borrow().clone() else {
             return Ok(None);
         };
@@ -150,8 +151,8 @@ impl<W: AsyncWrite + Unpin> Client<W> {
         self.send_news_until(answer).await.map(Some)
     }
 
-    /// Sends all names, and returns the final `OK`. A name created or stopped meanwhile may or
-    /// may not be included.
+    /// Sends all names, and returns the final `OK`. A name created or stopped meanwhile may or may
+    /// not be included.
     async fn send_names(&mut self) -> io::Result<String> {
         let mut last = None;
         loop {
@@ -223,8 +224,8 @@ impl<W: AsyncWrite + Unpin> Client<W> {
         let Some(Watching { news, .. }) = &mut self.watching else {
             return Ok(());
         };
-        // Read only the lines unread now, and one line about missed events: publishers may
-        // never pause.
+        // Read only the lines unread now, and one line about missed events: publishers may never
+        // pause.
         for _ in 0..=news.get_ref().len() {
             // Ignore the coop budget: with an exhausted budget, unread news would be reported as
             // absent, and the answer would overtake the news.

@@ -2,21 +2,22 @@
 //!
 //! `cargo run --example service -- 127.0.0.1:0` prints the address of the service. Clients send the
 //! commands of the example `kv_registry`, and `WATCH`: a watching client receives a line beginning
-//! with `* ` for each bucket that is created or ends, between two answers. Ctrl-c drains the service.
+//! with `* ` for each bucket that is created or ends, between two answers. Ctrl-c drains the
+//! service.
 //!
 //! Strangers may connect, so every resource a client can use is bounded ([`Settings`]), and a slow,
 //! silent or broken client harms only itself:
 //!
-//! - A client reads nothing, or a byte now and then: its queued output is bounded (`outgoing.rs`), and
-//!   the client is cut off if sending takes too long. A client too slow for the news misses the oldest
-//!   lines, and receives the number of missed lines.
-//! - A client sends nothing: unless the client watches, its connection is closed, which makes room for
-//!   the next client.
-//! - A client sends garbage, or a line without an end: the client receives an error, and the line is
-//!   skipped.
+//! - A client reads nothing, or a byte now and then: its queued output is bounded (`outgoing.rs`),
+//!   and the client is cut off if sending takes too long. A client too slow for the news misses the
+//!   oldest lines, and receives the number of missed lines.
+//! - A client sends nothing: unless the client watches, its connection is closed, which makes room
+//!   for the next client.
+//! - A client sends garbage, or a line without an end: the client receives an error, and the line
+//!   is skipped.
 //! - A client chooses malicious names: all characters that could mislead a terminal are escaped.
-//!   Values are sent unchanged, byte for byte. A value may also begin with `* `, so a client that must
-//!   tell values from news watches on a separate connection.
+//!   Values are sent unchanged, byte for byte. A value may also begin with `* `, so a client that
+//!   must tell values from news watches on a separate connection.
 //!
 //! Nothing limits the number of buckets and values that clients may store. A service for strangers
 //! needs such a limit, and access control.

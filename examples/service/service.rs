@@ -6,8 +6,8 @@
 //!
 //! A command that creates or stops a bucket is answered when the observers of the registry have
 //! *finished* with its event. If every watching client were such an observer, all clients would be
-//! as slow as the slowest. So the relay is the only observer. The relay publishes each event again as
-//! a line of news, to a second manager whose subscribers are lossy (`DropOldest`): a client that
+//! as slow as the slowest. So the relay is the only observer. The relay publishes each event again
+//! as a line of news, to a second manager whose subscribers are lossy (`DropOldest`): a client that
 //! falls behind by more than a window misses the oldest lines, and delays no other client.
 
 use std::fmt;
@@ -39,8 +39,8 @@ pub(crate) type News = Arc<str>;
 pub(crate) struct Settings {
     /// The maximum number of connected clients. Further clients wait for a free slot.
     pub(crate) clients: usize,
-    /// The maximum number of watching clients. Watching clients may be silent, so they must not be able
-    /// to use all slots.
+    /// The maximum number of watching clients. Watching clients may be silent, so they must not be
+    /// able to use all slots.
     pub(crate) watchers: usize,
     /// The number of unread lines of news of a client, before the client misses the oldest lines.
     pub(crate) window: usize,
@@ -113,9 +113,9 @@ impl Service {
         }
     }
 
-    /// Serves clients until `stop` is ready, then drains: started commands are answered, buckets end,
-    /// watching clients receive the last news, and all clients receive a goodbye. A client that does
-    /// not read its output in time is cut off.
+    /// Serves clients until `stop` is ready, then drains: started commands are answered, buckets
+    /// end, watching clients receive the last news, and all clients receive a goodbye. A client
+    /// that does not read its output in time is cut off.
     pub(crate) async fn run(
         self,
         listener: TcpListener,
@@ -131,16 +131,16 @@ impl Service {
     /// must have read the news.
     async fn close(self) -> Instant {
         let Settings { drain, goodbye, .. } = self.shared.settings;
-        // The last command drops the registry; the registry's task then delivers the last events and
-        // drops the manager, which ends the relay.
+        // The last command drops the registry; the registry's task then delivers the last events
+        // and drops the manager, which ends the relay.
         self.open.send_replace(None);
         let relay = self.relay.abort_handle();
         if timeout(drain, self.relay).await.is_err() {
             relay.abort();
         }
         let deadline = Instant::now() + drain;
-        if let Err(late) = self.shared.news.stop().within(drain).await {
-            report(format_args!("draining: {late}"));
+        if let Err(error) = self.shared.news.stop().within(drain).await {
+            report(format_args!("draining: {error}"));
         }
         deadline + goodbye
     }

@@ -16,8 +16,9 @@ pin_project! {
     ///
     /// # Invariants
     /// 1. At most `limit` futures are in `work`, because the limit is a promise to the user.
-    /// 2. The ack of an event is stored beside its work until the work completes. So ending the work
-    ///    early, by a panic or by dropping `InFlight`, also drops the ack, and the receipt says so.
+    /// 2. The ack of an event is stored beside its work until the work completes. So ending the
+    ///    work early, by a panic or by dropping `InFlight`, also drops the ack, and the receipt
+    ///    says so.
     pub(crate) struct InFlight<S, Fut, F> {
         // `None` once the stream has ended or no more events are wanted.
         #[pin]

@@ -46,12 +46,12 @@ impl<S, Fut, F, Error> TryForEachAcked<S, Fut, F, Error> {
     /// Continues after errors, and passes each error to `on_error` at once.
     ///
     /// A failed event counts as dropped in its receipt before `on_error` is called. The future is
-    /// ready with `()` when the stream has ended and all work is complete. `f` owns the event, so `f`
-    /// can put the event into the error if `on_error` needs the event.
+    /// ready with `()` when the stream has ended and all work is complete. `f` owns the event, so
+    /// `f` can put the event into the error if `on_error` needs the event.
     ///
     /// # Cancel safety
-    /// See [`try_for_each_acked`](crate::EventStreamExt::try_for_each_acked). A panic of
-    /// `on_error` is a panic of this future.
+    /// See [`try_for_each_acked`](crate::EventStreamExt::try_for_each_acked). A panic of `on_error`
+    /// is a panic of this future.
     ///
     /// # Examples
     /// ```

@@ -87,12 +87,13 @@ impl<V: Send + Sync + 'static> Announcer<V> {
         loop {
             let waited = start.elapsed();
             // Disconnect each observer over its limit.
-            let is_late = |observer: &SubscriberInfo| limit(observer).is_some_and(|l| l <= waited);
-            let (late, in_time): (Vec<_>, Vec<_>) = pending.iter().partition(|o| is_late(o));
-            for observer in &late {
+            let is_overdue =
+                |observer: &SubscriberInfo| limit(observer).is_some_and(|l| l <= waited);
+            let (overdue, in_time): (Vec<_>, Vec<_>) = pending.iter().partition(|o| is_overdue(o));
+            for observer in &overdue {
                 self.events.disconnect(observer.id());
             }
-            if in_time.is_empty() && !late.is_empty() {
+            if in_time.is_empty() && !overdue.is_empty() {
                 return Ok(());
             }
             // Wait until the next limit. A disconnected observer may hold its event forever, which
@@ -100,7 +101,7 @@ impl<V: Send + Sync + 'static> Announcer<V> {
             let limits = in_time.into_iter().filter_map(limit);
             let next = limits.map(|limit| limit.saturating_sub(waited));
             let next = next
-                .chain((!late.is_empty()).then_some(RECHECK_INTERVAL))
+                .chain((!overdue.is_empty()).then_some(RECHECK_INTERVAL))
                 .min();
             // Use the timer only with a limit: the runtime may have no time driver.
             let Some(next) = next else {

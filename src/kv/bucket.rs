@@ -1,4 +1,4 @@
-//! One bucket: values by key, until it ends.
+//! A bucket: values by key, until the bucket ends.
 
 use std::fmt;
 use std::future::Future;
@@ -15,8 +15,8 @@ use crate::util::sync::{AtomicU64, Ordering};
 ///
 /// A bucket is cheap to clone. All clones are the same bucket, and only clones are equal. A bucket
 /// lives until it is [stopped](Self::stop), a closure panics in [`update`](Self::update), or the
-/// last [`Registry`](super::Registry) is dropped; a clone does not keep the bucket alive. The end of
-/// a bucket drops its values and leaves the bucket empty: from then on `get`, `put` and `delete`
+/// last [`Registry`](super::Registry) is dropped; a clone does not keep the bucket alive. The end
+/// of a bucket drops its values and leaves the bucket empty: from then on `get`, `put` and `delete`
 /// return `None`, and `update` returns the reason of the end.
 ///
 /// Changes happen one at a time, in the order of the calls. `get` waits for no change.
@@ -163,8 +163,8 @@ impl<V: Clone> Bucket<V> {
     /// half-done change must not be kept. The registry and its other buckets continue.
     ///
     /// # Errors
-    /// Returns the reason of the bucket's end, if the bucket has ended before the call or ends while
-    /// `change` runs.
+    /// Returns the reason of the bucket's end, if the bucket has ended before the call or ends
+    /// while `change` runs.
     ///
     /// # Cancel safety
     /// If the future is dropped while another change is running, `change` is not called. The poll
@@ -263,8 +263,8 @@ impl<V> Bucket<V> {
         self.inner.exited_seq.load(Ordering::Acquire)
     }
 
-    /// Returns the name the bucket was created under. After the bucket's end, the name may belong to
-    /// another bucket.
+    /// Returns the name the bucket was created under. After the bucket's end, the name may belong
+    /// to another bucket.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.inner.name
@@ -324,8 +324,8 @@ impl<V> Bucket<V> {
         }
     }
 
-    /// Empties the bucket permanently; its `Exited` has the number `exited_seq`. Called by the owner
-    /// with the owner's lock held.
+    /// Empties the bucket permanently; its `Exited` has the number `exited_seq`. Called by the
+    /// owner with the owner's lock held.
     pub(super) fn end_locked(&self, reason: ExitReason, exited_seq: u64) -> Ending<V> {
         self.inner.exited_seq.store(exited_seq, Ordering::Release);
         Ending {

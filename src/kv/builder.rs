@@ -69,8 +69,8 @@ impl<V: Send + Sync + 'static> RegistryBuilder<V> {
     /// Sets how many events may be queued for delivery before `create` refuses: 1 or more, 65,536
     /// by default.
     ///
-    /// The event in delivery does not count. Exits count and are never refused, so the
-    /// queue can exceed its capacity by one event for each live bucket.
+    /// The event in delivery does not count. Exits count and are never refused, so the queue can
+    /// exceed its capacity by one event for each live bucket.
     ///
     /// # Panics
     /// Panics if `events` is 0, because no bucket could ever be created.

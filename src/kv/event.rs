@@ -38,7 +38,8 @@ pub enum RegistryEvent<V> {
         /// The bucket itself.
         bucket: Bucket<V>,
     },
-    /// A bucket has ended. The name may belong to another bucket by the time this event is received.
+    /// A bucket has ended. The name may belong to another bucket by the time this event is
+    /// received.
     #[doc(alias = "exit")]
     Exited {
         /// The bucket's name.

@@ -16,8 +16,8 @@ use super::view::View;
 
 /// Operators to select events of a registry.
 ///
-/// A skipped event is finished at once, because the operator polls the stream
-/// again immediately. So implicit acknowledgement stays exact.
+/// A skipped event is finished at once, because the operator polls the stream again immediately. So
+/// implicit acknowledgement stays exact.
 ///
 /// # Examples
 /// ```
@@ -62,9 +62,9 @@ pub trait RegistryStreamExt<V>: Stream<Item = RegistryEvent<V>> {
 
     /// Yields all events unchanged, and keeps `view` up to date with the yielded events.
     ///
-    /// The view starts empty and shows the buckets created from now on. If the stream
-    /// misses an `Exited`, the view keeps the bucket. If two registries share one manager, the view
-    /// has a single entry for a name used by both. [`Watch::reflect`](super::Watch::reflect) starts with
+    /// The view starts empty and shows the buckets created from now on. If the stream misses an
+    /// `Exited`, the view keeps the bucket. If two registries share one manager, the view has a
+    /// single entry for a name used by both. [`Watch::reflect`](super::Watch::reflect) starts with
     /// the existing buckets, follows only one registry, and notices missed events.
     ///
     /// # Examples

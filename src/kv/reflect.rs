@@ -16,9 +16,9 @@ pin_project! {
     /// Stream of [`RegistryStreamExt::reflect`](super::RegistryStreamExt::reflect) and of
     /// [`Watch::reflect`](super::Watch::reflect).
     ///
-    /// The view changes before the event is yielded, so the receiver of an event finds the change in
-    /// the view. Over a watch, the view changes at `Ready` from empty, or from its old contents, to
-    /// the complete snapshot.
+    /// The view changes before the event is yielded, so the receiver of an event finds the change
+    /// in the view. Over a watch, the view changes at `Ready` from empty, or from its old contents,
+    /// to the complete snapshot.
     #[must_use = "streams do nothing unless polled"]
     pub struct Reflect<S, V> {
         #[pin]
@@ -54,8 +54,8 @@ impl<S, V> Reflect<S, V> {
     }
 }
 
-/// An event that changes a view: [`RegistryEvent`] and [`WatchEvent`]. No other type implements this
-/// trait.
+/// An event that changes a view: [`RegistryEvent`] and [`WatchEvent`]. No other type implements
+/// this trait.
 ///
 /// The trait serves as a bound in code that takes a [`Reflect`] over any stream.
 ///

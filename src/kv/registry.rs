@@ -20,30 +20,30 @@ use crate::{EventManager, SubscribeOptions, Subscription};
 /// Buckets by name, and a stream of their changes.
 ///
 /// A registry is cheap to clone; all clones are the same registry. Dropping the last clone ends all
-/// buckets as [`RegistryGone`](super::ExitReason::RegistryGone), sorted by name. The events of these
-/// ends are still delivered; after that, the registry releases the manager.
+/// buckets as [`RegistryGone`](super::ExitReason::RegistryGone), sorted by name. The events of
+/// these ends are still delivered; after that, the registry releases the manager.
 ///
 /// # Order
 /// [`lookup`](Self::lookup) is ahead of the events: a name can be looked up before its `Created` is
-/// delivered, and is free before its `Exited` is delivered. A task on the runtime delivers one event
-/// at a time, in the order of the changes, and waits until every observer has finished with the
-/// event. No call except [`flush`](Self::flush) waits for observers, so a pipeline or a handler may
-/// call the registry and its buckets while holding one of their events.
+/// delivered, and is free before its `Exited` is delivered. A task on the runtime delivers one
+/// event at a time, in the order of the changes, and waits until every observer has finished with
+/// the event. No call except [`flush`](Self::flush) waits for observers, so a pipeline or a handler
+/// may call the registry and its buckets while holding one of their events.
 ///
 /// A slow observer delays the events of all observers for any length of time, because delivery is
 /// lossless by default. An observer with the policy [`WaitAtMost`](crate::Overflow::WaitAtMost) has
 /// that time for each event, counted from the event's delivery, and is disconnected afterwards. The
-/// registry's task panics on such an observer if the runtime has no time enabled. The other policies
-/// act on a full window, which the registry alone never causes; the owner of the manager can
-/// [disconnect](crate::EventManager::disconnect) any observer.
+/// registry's task panics on such an observer if the runtime has no time enabled. The other
+/// policies act on a full window, which the registry alone never causes; the owner of the manager
+/// can [disconnect](crate::EventManager::disconnect) any observer.
 ///
 /// If the manager is closed or the runtime shuts down, the registry continues without events.
 ///
 /// # Names
-/// Any string is a name, also an empty or huge string or a string with control characters. Names are
-/// compared byte by byte. `Debug` of every type of this module quotes and escapes names, so a name
-/// cannot forge a line of a log; no `Display` shows a name. Code that prints a name must escape the
-/// name itself.
+/// Any string is a name, also an empty or huge string or a string with control characters. Names
+/// are compared byte by byte. `Debug` of every type of this module quotes and escapes names, so a
+/// name cannot forge a line of a log; no `Display` shows a name. Code that prints a name must
+/// escape the name itself.
 ///
 /// # Examples
 /// ```
@@ -170,12 +170,12 @@ impl<V: Send + Sync + 'static> Registry<V> {
         self.owner.table.names()
     }
 
-    /// Subscribes to the events delivered from now on. The next event waits until this
-    /// stream has finished with the event before, so no event is missed unless the manager's default
-    /// policy is lossy.
+    /// Subscribes to the events delivered from now on. The next event waits until this stream has
+    /// finished with the event before, so no event is missed unless the manager's default policy is
+    /// lossy.
     ///
-    /// The stream may begin with past events, if still queued for delivery. The call is short
-    /// for `subscribe` on the registry's manager, so the stream also yields events of further
+    /// The stream may begin with past events, if still queued for delivery. The call is short for
+    /// `subscribe` on the registry's manager, so the stream also yields events of further
     /// publishers, such as another registry. The stream does not keep the registry alive.
     ///
     /// # Examples
@@ -257,10 +257,10 @@ impl<V: Send + Sync + 'static> Registry<V> {
     /// Waits until observers have finished with the events of all changes before the first poll.
     ///
     /// Also resolves if the events cannot be delivered: as soon as the manager is closed, or the
-    /// runtime has shut down. An event delivered before the close may still be in
-    /// flight then; [`EventManager::flush`](crate::EventManager::flush) waits for such an event. A
-    /// pipeline or handler holding one of the events must not call `flush`, which would wait for
-    /// its own caller.
+    /// runtime has shut down. An event delivered before the close may still be in flight then;
+    /// [`EventManager::flush`](crate::EventManager::flush) waits for such an event. A pipeline or
+    /// handler holding one of the events must not call `flush`, which would wait for its own
+    /// caller.
     ///
     /// # Cancel safety
     /// Dropping the future changes nothing.

@@ -30,15 +30,16 @@ pub(super) struct Table<V> {
 /// # Invariants
 /// 1. A bucket is live exactly as long as `names` maps its name to the bucket. So a live bucket can
 ///    be looked up, and an ended bucket cannot.
-/// 2. Adding or removing a name queues the event in the same step, unless delivery has stopped: then
-///    the outbox stays empty. So the events tell the whole history, in order.
-/// 3. `enqueued` counts the events ever queued, and so is the number of the newest event. Each bucket
-///    knows the numbers of its two events, which lets a watch recognize events of its snapshot.
+/// 2. Adding or removing a name queues the event in the same step, unless delivery has stopped:
+///    then the outbox stays empty. So the events tell the whole history, in order.
+/// 3. `enqueued` counts the events ever queued, and so is the number of the newest event. Each
+///    bucket knows the numbers of its two events, which lets a watch recognize events of its
+///    snapshot.
 /// 4. `names` is the result of all events up to the number `enqueued`, so a snapshot and its number
 ///    agree.
 ///
-/// By 1, a bucket with values is never dropped for the last time. So dropping an event runs
-/// no user code, and needs no guard.
+/// By 1, a bucket with values is never dropped for the last time. So dropping an event runs no user
+/// code, and needs no guard.
 struct State<V> {
     names: BTreeMap<Arc<str>, Bucket<V>>,
     outbox: VecDeque<RegistryEvent<V>>,
@@ -156,7 +157,8 @@ impl<V> Table<V> {
 
     // ---- For the announcer ------------------------------------------------------------------
 
-    /// Takes the next event to be delivered. Pending if there is none yet, `None` if none can follow.
+    /// Takes the next event to be delivered. Pending if there is none yet, `None` if none can
+    /// follow.
     pub(super) fn pop(&self) -> Poll<Option<RegistryEvent<V>>> {
         let mut state = self.state.lock();
         let next = state.outbox.pop_front();

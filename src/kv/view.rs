@@ -10,11 +10,11 @@ use crate::util::sync::Mutex;
 /// The existing buckets as of the last event of a stream. Kept up to date by
 /// [`reflect`](super::RegistryStreamExt::reflect).
 ///
-/// A view is cheap to clone; all clones are the same view. A view never waits and needs no registry:
-/// its contents are the buckets that existed when the last yielded event happened, while
+/// A view is cheap to clone; all clones are the same view. A view never waits and needs no
+/// registry: its contents are the buckets that existed when the last yielded event happened, while
 /// [`Registry::lookup`](super::Registry::lookup) is ahead of the events. A view keeps neither the
-/// registry nor its buckets alive, and stops changing when its stream is dropped. Use each view with
-/// one stream at a time.
+/// registry nor its buckets alive, and stops changing when its stream is dropped. Use each view
+/// with one stream at a time.
 ///
 /// # Examples
 /// ```
@@ -88,8 +88,8 @@ impl<V> View<V> {
         self.len() == 0
     }
 
-    /// Returns whether the view has been complete once: the `Ready` of a [`Watch`](super::Watch) was
-    /// yielded. Always false for a stream without `Ready`.
+    /// Returns whether the view has been complete once: the `Ready` of a [`Watch`](super::Watch)
+    /// was yielded. Always false for a stream without `Ready`.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.state.lock().ready

@@ -20,21 +20,21 @@ use crate::Subscription;
 /// duplicates. Made by [`Registry::watch`](super::Registry::watch).
 ///
 /// First the stream yields [`Existing`](WatchEvent::Existing) for each bucket, sorted by name, then
-/// [`Ready`](WatchEvent::Ready), and then each change. The snapshot is taken by the call of `watch`:
-/// an event that was queued for delivery before the call is part of the snapshot and is not yielded
-/// again. So every `Exited` is about a bucket that was yielded before, and no bucket is introduced
-/// twice.
+/// [`Ready`](WatchEvent::Ready), and then each change. The snapshot is taken by the call of
+/// `watch`: an event that was queued for delivery before the call is part of the snapshot and is
+/// not yielded again. So every `Exited` is about a bucket that was yielded before, and no bucket is
+/// introduced twice.
 ///
 /// A watch is one subscription. As with every subscription, polling for the next event finishes the
-/// event before, and the stream ends once the manager is closed. Events published to the
-/// manager by another registry, or by any other publisher, are skipped.
+/// event before, and the stream ends once the manager is closed. Events published to the manager by
+/// another registry, or by any other publisher, are skipped.
 ///
 /// # Missed events
-/// A watch with [`Overflow::DropOldest`](crate::Overflow::DropOldest) can miss events if the manager
-/// has further publishers. The watch then restarts: `Existing` for each bucket of a new snapshot,
-/// then `Ready`. A bucket missing from the new snapshot exists no more. [`Reflect`] updates
-/// its view in the same way. A watch does not restart if the watch has yielded all events of the
-/// registry, because then all missed events came from further publishers.
+/// A watch with [`Overflow::DropOldest`](crate::Overflow::DropOldest) can miss events if the
+/// manager has further publishers. The watch then restarts: `Existing` for each bucket of a new
+/// snapshot, then `Ready`. A bucket missing from the new snapshot exists no more. [`Reflect`]
+/// updates its view in the same way. A watch does not restart if the watch has yielded all events
+/// of the registry, because then all missed events came from further publishers.
 ///
 /// # Cancel safety
 /// Dropping the future of `next()` loses no event.
@@ -75,8 +75,8 @@ pub struct Watch<V> {
     existing: vec::IntoIter<Bucket<V>>,
     /// `Ready` is not yielded yet.
     in_snapshot: bool,
-    /// The number of the last event yielded or part of the snapshot. The registry
-    /// numbers its events without gaps.
+    /// The number of the last event yielded or part of the snapshot. The registry numbers its
+    /// events without gaps.
     up_to: u64,
     /// The subscription's count of missed events when the last check found `up_to` covering them.
     missed: u64,
@@ -84,8 +84,8 @@ pub struct Watch<V> {
 
 impl<V> Watch<V> {
     /// Creates a watch. The caller must subscribe before this call takes the snapshot: an event
-    /// between the two would be missed in the opposite order. An event in both is recognized
-    /// by its number.
+    /// between the two would be missed in the opposite order. An event in both is recognized by its
+    /// number.
     pub(super) fn new(changes: Subscription<RegistryEvent<V>>, table: Arc<Table<V>>) -> Self {
         // Read the count before the snapshot: see `restart`.
         let missed = changes.missed();
@@ -185,9 +185,9 @@ impl<V> Watch<V> {
     /// Returns whether the subscription has missed events since the last call, while the registry
     /// has queued more events than this watch has yielded.
     ///
-    /// The subscription's own count decides, and not the number of the next event: that event may be
-    /// replayed, or published again by another publisher, and then its number says nothing about the
-    /// events before. An event of the registry is queued before the event is stored, and stored
+    /// The subscription's own count decides, and not the number of the next event: that event may
+    /// be replayed, or published again by another publisher, and then its number says nothing about
+    /// the events before. An event of the registry is queued before the event is stored, and stored
     /// before the event is overwritten, so `enqueued` covers each counted miss.
     fn has_missed(&mut self) -> bool {
         let missed = self.changes.missed();

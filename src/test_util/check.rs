@@ -20,12 +20,12 @@ pub trait Lend: Stream {
 
 impl<S: Stream> Lend for S {}
 
-/// A stream, a closure to judge the result of its poll, and a closure to panic at the caller's
+/// A stream, a closure to verify the result of its poll, and a closure to panic at the caller's
 /// line.
 pub(super) struct StreamCheck<'a, S, J, F> {
     stream: &'a mut S,
     /// `None` once called.
-    judge: Option<J>,
+    verify: Option<J>,
     fail: F,
 }
 
@@ -42,12 +42,12 @@ where
     fn poll_check(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, String>> {
         match Pin::new(&mut *self.stream).poll_next(cx) {
             Poll::Pending => Poll::Pending,
-            polled @ Poll::Ready(_) => Poll::Ready(self.judge(polled)),
+            polled @ Poll::Ready(_) => Poll::Ready(self.verify(polled)),
         }
     }
 
     fn timed_out(&mut self) -> Result<T, String> {
-        self.judge(Poll::Pending)
+        self.verify(Poll::Pending)
     }
 
     fn fail(&self, message: &str) -> ! {
@@ -56,11 +56,11 @@ where
 }
 
 impl<S: Stream, J, F> StreamCheck<'_, S, J, F> {
-    fn judge<T>(&mut self, polled: Poll<Option<S::Item>>) -> Result<T, String>
+    fn verify<T>(&mut self, polled: Poll<Option<S::Item>>) -> Result<T, String>
     where
         J: FnOnce(Poll<Option<S::Item>>) -> Result<T, String>,
     {
-        self.judge.take().expect("a check judges only once")(polled)
+        self.verify.take().expect("a check verifies only once")(polled)
     }
 }
 
@@ -85,7 +85,7 @@ pub fn next<S: Stream + Unpin, T, F: Fn(&str) -> Infallible>(
     describe_item: impl FnOnce(&S::Item) -> String,
     fail: F,
 ) -> Assertion<impl Check<Output = T>> {
-    let judge = move |polled| {
+    let verify = move |polled| {
         let polled = match polled {
             Poll::Ready(Some(item)) => match take(item) {
                 Ok(taken) => return Ok(taken),
@@ -95,7 +95,7 @@ pub fn next<S: Stream + Unpin, T, F: Fn(&str) -> Infallible>(
         };
         Err(mismatch(expected, describe(&polled, describe_item)))
     };
-    assertion(stream, judge, fail)
+    assertion(stream, verify, fail)
 }
 
 /// Checks for an item equal to `expected`.
@@ -107,14 +107,14 @@ pub fn equal<S: Stream + Unpin, X, F: Fn(&str) -> Infallible>(
     describe_expected: impl FnOnce(&X) -> String,
     fail: F,
 ) -> Assertion<impl Check<Output = S::Item>> {
-    let judge = move |polled| match polled {
+    let verify = move |polled| match polled {
         Poll::Ready(Some(item)) if is_equal(&item, &expected) => Ok(item),
         polled => Err(mismatch(
             describe_expected(&expected),
             describe(&polled, describe_item),
         )),
     };
-    assertion(stream, judge, fail)
+    assertion(stream, verify, fail)
 }
 
 /// Checks for neither an item nor the end.
@@ -123,11 +123,11 @@ pub fn no_event<S: Stream + Unpin, F: Fn(&str) -> Infallible>(
     describe_item: impl FnOnce(&S::Item) -> String,
     fail: F,
 ) -> Assertion<impl Check<Output = ()>> {
-    let judge = move |polled| match polled {
+    let verify = move |polled| match polled {
         Poll::Pending => Ok(()),
         polled @ Poll::Ready(_) => Err(mismatch("nothing", describe(&polled, describe_item))),
     };
-    assertion(stream, judge, fail)
+    assertion(stream, verify, fail)
 }
 
 /// Checks for the end.
@@ -136,17 +136,17 @@ pub fn ended<S: Stream + Unpin, F: Fn(&str) -> Infallible>(
     describe_item: impl FnOnce(&S::Item) -> String,
     fail: F,
 ) -> Assertion<impl Check<Output = ()>> {
-    let judge = move |polled| match polled {
+    let verify = move |polled| match polled {
         Poll::Ready(None) => Ok(()),
         polled => Err(mismatch(
             "the end of the stream",
             describe(&polled, describe_item),
         )),
     };
-    assertion(stream, judge, fail)
+    assertion(stream, verify, fail)
 }
 
-fn assertion<S, J, F, T>(stream: &mut S, judge: J, fail: F) -> Assertion<impl Check<Output = T>>
+fn assertion<S, J, F, T>(stream: &mut S, verify: J, fail: F) -> Assertion<impl Check<Output = T>>
 where
     S: Stream + Unpin,
     J: FnOnce(Poll<Option<S::Item>>) -> Result<T, String>,
@@ -154,7 +154,7 @@ where
 {
     Assertion::new(StreamCheck {
         stream,
-        judge: Some(judge),
+        verify: Some(verify),
         fail,
     })
 }

@@ -1,4 +1,5 @@
-//! Descriptions of items in messages: by `Debug` if the type has `Debug`, by the type's name otherwise.
+//! Descriptions of items in messages: by `Debug` if the type has `Debug`, by the type's name
+//! otherwise.
 
 use std::any::type_name;
 use std::fmt::Debug;

@@ -1,6 +1,6 @@
-//! The assertion macros. Each macro expands to a single call, so temporaries in its arguments
-//! live as long as the assertion. Each macro panics in its own expansion, so the panic has the
-//! caller's line.
+//! The assertion macros. Each macro expands to a single call, so temporaries in its arguments live
+//! as long as the assertion. Each macro panics in its own expansion, so the panic has the caller's
+//! line.
 
 /// Asserts that the stream yields an expected item, and returns the item.
 ///
@@ -17,7 +17,8 @@
 /// [`test_util`]: crate::test_util
 ///
 /// # Panics
-/// Panics when awaited or checked: if another item comes, no item comes in time, or the stream ends.
+/// Panics when awaited or checked: if another item comes, no item comes in time, or the stream
+/// ends.
 ///
 /// # Cancel safety
 /// An assertion dropped before completion has taken nothing from the stream.
@@ -120,11 +121,12 @@ macro_rules! assert_next {
 /// Asserts that the stream yields nothing, and has not ended.
 ///
 /// An awaited assertion covers 100 ms, and takes as long unless the clock is paused. An assertion
-/// checked with `now()` covers only this moment; see [`test_util`](crate::test_util). The
-/// macro accepts a message at the end, as `assert!` does.
+/// checked with `now()` covers only this moment; see [`test_util`](crate::test_util). The macro
+/// accepts a message at the end, as `assert!` does.
 ///
 /// # Panics
-/// Panics when awaited or checked: if an item comes, which is taken and printed, or the stream ends.
+/// Panics when awaited or checked: if an item comes, which is taken and printed, or the stream
+/// ends.
 ///
 /// # Cancel safety
 /// An assertion dropped before completion has taken nothing from the stream.
@@ -167,8 +169,8 @@ macro_rules! assert_no_event {
 /// Asserts that the stream ends.
 ///
 /// An awaited assertion waits up to 100 ms for the end. An assertion checked with `now()` accepts
-/// only a stream ending at this moment; see [`test_util`](crate::test_util). The macro
-/// accepts a message at the end, as `assert!` does.
+/// only a stream ending at this moment; see [`test_util`](crate::test_util). The macro accepts a
+/// message at the end, as `assert!` does.
 ///
 /// # Panics
 /// Panics when awaited or checked: if an item comes, which is taken and printed, or the stream does

@@ -15,8 +15,8 @@ use super::assertion::{Assertion, Check, sealed};
 use crate::util::panic_guard::{self, Guarded, GuardedVec};
 use crate::util::sync::{Arc, Mutex};
 
-/// A recorder of the items of a handler or a stream, in order. A probe is cheap to
-/// clone; all clones share one record.
+/// A recorder of the items of a handler or a stream, in order. A probe is cheap to clone; all
+/// clones share one record.
 ///
 /// A probe records
 /// - as a handler (feature `rt`): `manager.add_handler("probe", probe.clone())`;
@@ -28,8 +28,8 @@ use crate::util::sync::{Arc, Mutex};
 /// awaited one at a time: a probe is itself a stream of all untaken items, for
 /// [`assert_next!`](super::assert_next). The stream never ends.
 ///
-/// A probe records each event before its acknowledgement, so once `sync_notify` has returned the receipt,
-/// the event is in the record.
+/// A probe records each event before its acknowledgement, so once `sync_notify` has returned the
+/// receipt, the event is in the record.
 ///
 /// # Examples
 /// ```
@@ -78,8 +78,8 @@ struct Inner<T> {
     items: VecDeque<Arc<T>>,
     /// The waker of each waiting clone: the waker of its last poll, until the clone is dropped.
     wakers: BTreeMap<u64, Waker>,
-    /// The number of clones with a `waiter_id`, which is the last `waiter_id`.
-    waiter_ids: u64,
+    /// The last assigned `waiter_id`.
+    last_waiter_id: u64,
 }
 
 impl<T> Drop for Inner<T> {
@@ -94,7 +94,7 @@ impl<T> Probe<T> {
         let inner = Inner {
             items: VecDeque::new(),
             wakers: BTreeMap::new(),
-            waiter_ids: 0,
+            last_waiter_id: 0,
         };
         Self {
             inner: Arc::new(Mutex::new(inner)),
@@ -202,8 +202,9 @@ impl<T> Probe<T> {
         })
     }
 
-    /// Calls `find` on the items. If `find` returns `None`, stores the waker of `cx` in place of this
-    /// clone's former waker, under the same lock: an item recorded in between would wake no task.
+    /// Calls `find` on the items. If `find` returns `None`, stores the waker of `cx` in place of
+    /// this clone's former waker, under the same lock: an item recorded in between would wake no
+    /// task.
     fn poll<R>(
         &mut self,
         cx: &mut Context<'_>,
@@ -217,8 +218,8 @@ impl<T> Probe<T> {
             id.and_then(|id| inner.wakers.remove(id))
         } else {
             let id = *self.waiter_id.get_or_insert_with(|| {
-                inner.waiter_ids += 1;
-                inner.waiter_ids
+                inner.last_waiter_id += 1;
+                inner.last_waiter_id
             });
             inner.wakers.insert(id, waker)
         };

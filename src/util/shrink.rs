@@ -16,8 +16,8 @@ pub(crate) trait Shrink {
 
     /// Releases memory if the capacity is over four times the number of entries, and over `kept`.
     ///
-    /// Keeps capacity for twice the entries: a container of constant size allocates
-    /// nothing, and the cost of moving entries is amortized over the removals before it.
+    /// Keeps capacity for twice the entries: a container of constant size allocates nothing, and
+    /// the cost of moving entries is amortized over the removals before it.
     #[inline]
     fn shrink_if_sparse(&mut self, kept: usize) {
         self.shrink_if_sparse_for(self.entries(), kept);

@@ -1,9 +1,9 @@
 //! The lock, the atomics and `spawn`: from `std` and tokio, or from a model checker under a private
 //! cfg.
 //!
-//! All state shared by threads uses the types of this module, so the models
-//! in `tools/models` see every step. `Arc` and `OnceLock` are always the types of `std`, because a
-//! lock or an atomic of this module already orders every access to their contents.
+//! All state shared by threads uses the types of this module, so the models in `tools/models` see
+//! every step. `Arc` and `OnceLock` are always the types of `std`, because a lock or an atomic of
+//! this module already orders every access to their contents.
 
 use std::sync::PoisonError;
 #[cfg(not(any(genevent_loom, genevent_shuttle)))]
@@ -63,8 +63,8 @@ impl<T> Mutex<T> {
 
     /// Spins without touching the lock between attempts, and sleeps only after several attempts.
     ///
-    /// The guarded data is in the cache of the thread holding the lock, and the thread mostly
-    /// locks again at once, to read the next event or to park. Several acquisitions by the same thread
+    /// The guarded data is in the cache of the thread holding the lock, and the thread mostly locks
+    /// again at once, to read the next event or to park. Several acquisitions by the same thread
     /// are cheaper than alternating threads, where all of the data moves between processors each
     /// time. Polling the lock continuously, as `std` does, would also take the lock's own cache
     /// line away from the unlocking thread.
@@ -100,7 +100,7 @@ const ATTEMPTS: usize = 8;
 const SPINS: usize = 32;
 
 /// A number accessed only under a certain lock, but stored outside of the value guarded by the
-/// lock. The number is no atomic of the model checkers: the lock orders every access.
+/// lock. Model checkers do not see the number: the lock orders every access.
 pub(crate) struct LockedU64(std::sync::atomic::AtomicU64);
 
 impl LockedU64 {

@@ -1,7 +1,7 @@
 //! Tokio's timers, for futures polled in several runtimes in succession.
 //!
-//! A [`Sleep`] belongs to the creating runtime. Polling a `Sleep` panics once its
-//! runtime has shut down, and a `Sleep` never fires while its runtime is not running.
+//! A [`Sleep`] belongs to the creating runtime. Polling a `Sleep` panics once its runtime has shut
+//! down, and a `Sleep` never fires while its runtime is not running.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -53,7 +53,8 @@ impl Timer {
         sleep.as_mut().poll(cx)
     }
 
-    /// Polls outside of any runtime. The runtime of `sleep` may still be running and fire the timer.
+    /// Polls outside of any runtime. The runtime of `sleep` may still be running and fire the
+    /// timer.
     fn poll_outside(&mut self, until: Instant, cx: &mut Context<'_>) -> Poll<()> {
         let Some(sleep) = &mut self.sleep else {
             return Poll::Pending;
@@ -64,9 +65,9 @@ impl Timer {
         if !sleep.is_elapsed() {
             return sleep.as_mut().poll(cx);
         }
-        // Do not poll `sleep` here: an elapsed timer belongs either to a live runtime or to a stopped
-        // runtime, which elapses all of its timers early, and polling the latter panics. No timer
-        // wakes the task at `until` then; a wake for other reasons still works.
+        // Do not poll `sleep` here: an elapsed timer belongs either to a live runtime or to a
+        // stopped runtime, which elapses all of its timers early, and polling the latter panics. No
+        // timer wakes the task at `until` then; a wake for other reasons still works.
         if Instant::now() < until {
             Poll::Pending
         } else {
