@@ -1,5 +1,5 @@
-//! Lines for the registry of the example `kv_registry`: whatever they are, each is answered, and
-//! the same however the input comes.
+//! Lines for the registry of the example `kv_registry`: each line gets an answer, and the answers do
+//! not depend on how the input is split.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,5 +1,5 @@
-//! Sequences of operations, as the bytes choose them: the crate agrees with the reference of
-//! `tests/model` after each.
+//! Sequences of operations, chosen by the bytes: the crate agrees with the reference of `tests/model`
+//! after each operation.
 #![no_main]
 
 use std::rc::Rc;
@@ -31,7 +31,7 @@ fuzz_target!(|data: &[u8]| {
     });
 });
 
-/// Bytes, each of which chooses something; zeros after the last one.
+/// Bytes, each of which makes a choice; zeros after the last byte.
 struct Choices<'a>(&'a [u8]);
 
 impl Choices<'_> {
