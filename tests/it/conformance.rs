@@ -5,6 +5,8 @@ mod genevent_parity;
 mod layers;
 mod messages;
 mod peers;
+#[cfg(feature = "rt")]
+mod programs;
 mod public_api;
 mod reactive_streams;
 mod readme;

@@ -1,5 +1,5 @@
-//! Fuzzes the example `kv_registry` with arbitrary input: the session succeeds, and its output does
-//! not depend on the size of the reads.
+//! Lines for the registry of the example `kv_registry`: each line gets an answer, and the answers do
+//! not depend on how the input is split.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,5 +1,5 @@
-//! Fuzzes sequences of operations, chosen by the input bytes: after each operation the crate agrees
-//! with the reference of `tests/model`.
+//! Sequences of operations, chosen by the bytes: the crate agrees with the reference of `tests/model`
+//! after each operation.
 #![no_main]
 
 use std::rc::Rc;
@@ -32,7 +32,7 @@ fuzz_target!(|data: &[u8]| {
     });
 });
 
-/// The input bytes. Each byte chooses something; zeros follow the last byte.
+/// Bytes, each of which makes a choice; zeros after the last byte.
 struct Choices<'a>(&'a [u8]);
 
 impl Choices<'_> {
