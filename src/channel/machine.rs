@@ -16,8 +16,9 @@
 //! ```
 //!
 //! To store an event, the machine checks the windows that may be full (`gating`), deals with
-//! overdue and lossy subscribers, and appends (`publish`). Reading (`read`) advances a subscriber in
-//! the log; subscribers report each step while they block publishers, are flushed, or precede a stage.
+//! overdue and lossy subscribers, and appends (`publish`). Reading (`read`) advances a subscriber
+//! in the log. A subscriber normally reads without telling the machine; reports of each step are
+//! requested while the subscriber blocks publishers, is flushed, or precedes a stage.
 
 use std::collections::BTreeSet;
 
@@ -71,8 +72,8 @@ pub(crate) enum Request {
 /// The parts have invariants of their own. Between them:
 /// 1. For every attached log reader, `tail - position <= capacity`; and `<= window`, if no permit
 ///    was out when it joined. This is the bound of the memory that a channel takes.
-/// 2. The log keeps every event still unread by an attached log reader, and counts each
-///    reader once. Otherwise, events would be freed too early or never.
+/// 2. The log keeps every event still unread by an attached log reader, and counts each reader
+///    once. Otherwise, events would be freed too early or never.
 /// 3. Every attached log reader has a single entry in `lossless` or `lossy`, at or before
 ///    `position + window`, or is blocking. Without an entry, its window would never be checked
 ///    again.

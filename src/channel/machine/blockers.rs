@@ -283,8 +283,8 @@ impl Blockers {
         }
     }
 
-    /// Returns the reading at which all blocking members will be overdue; `None` if
-    /// a member is never overdue, or is not timed.
+    /// Returns the reading at which all blocking members will be overdue; `None` if a member is
+    /// never overdue, or is not timed.
     fn latest_deadline(&self) -> Option<Duration> {
         let &(last, _) = self.deadlines.last()?;
         (self.deadlines.len() == self.numbers.len()).then_some(last)

@@ -1,12 +1,12 @@
 //! Gating: whether a publisher has room, and the subscribers it waits for.
 //!
-//! The channel asks [`Machine::check_room`] for the publisher at the front of the wait queue. Members
-//! whose windows are full are then blocking (see [`Blockers`](super::blockers::Blockers)) and
-//! report their next read. While the publisher waits, [`Machine::start_clocks`] counts the time;
-//! once every blocking member is overdue, the publisher has room, and storing its event
-//! disconnects them.
+//! The channel asks [`Machine::check_room`] for the publisher at the front of the wait queue.
+//! Members with full windows become blocking (see [`Blockers`](super::blockers::Blockers)), and
+//! report their next read. While the publisher waits, [`Machine::start_clocks`] counts the time.
+//! Once every blocking member is overdue, the publisher has room, and storing the event
+//! disconnects the blocking members.
 
-use super::{Machine, Request};
+use super::{Machine, Members, Request};
 use crate::channel::effects::Effects;
 use crate::channel::subscriber::cursor::CursorState;
 use crate::end_reason::DisconnectCause;
@@ -59,7 +59,7 @@ impl<E> Machine<E> {
     /// publisher must check again without being notified.
     pub(crate) fn start_clocks(&mut self, now: impl Fn() -> Instant) -> Option<Instant> {
         let tail = self.log.tail();
-        let has_unread = |members: &super::Members<E>, key| {
+        let has_unread = |members: &Members<E>, key| {
             let member = members.get(key);
             let has_read_all = match &member.queue {
                 Some(queue) => queue.len() == 0,
@@ -82,10 +82,10 @@ impl<E> Machine<E> {
         self.blockers.pause(now);
     }
 
-    /// Returns whether handler `id` blocks publishers, and would also if only `own` permits were
-    /// out, the permits given inside of the handler. Other permits are used or dropped without the handler;
-    /// its own permits and unread events hold room until the handler returns, so a publisher
-    /// inside of it would wait for itself.
+    /// Returns whether handler `id` blocks publishers, and would also if only its `own` permits were
+    /// out, which were given inside of the handler. Such permits and unread events hold room until
+    /// the handler returns: a publisher inside of the handler would wait for itself. Other permits
+    /// are used or dropped meanwhile.
     pub(crate) fn is_blocking_itself(&self, id: SubscriberId, own: u64) -> bool {
         self.find(id).is_some_and(|member| {
             member.blocker.is_blocking() && member.subscriber.full_at() <= self.log.tail() + own
@@ -117,17 +117,17 @@ impl<E> Machine<E> {
         );
     }
 
-    /// Gives a permit although the blocking members are overdue. They stay subscribed until the
-    /// permit's event is stored, which may never happen.
-    pub(super) fn pass_by(&mut self, now: impl Fn() -> Instant) {
+    /// Gives a permit although the blocking members, if any, are overdue. These stay attached until
+    /// the permit's event is stored, which may never happen.
+    pub(super) fn pass_overdue(&mut self, now: impl Fn() -> Instant) {
         self.overdue_at_permit.extend(self.blockers.numbers());
         self.unblock_queues(now);
     }
 
-    /// Disconnects the log readers passed by a permit that have no room for the permit's event,
-    /// which is about to be stored. (For filtered subscribers, `admits` decides this
-    /// when it is known whether they want the event.)
-    pub(super) fn clear_the_passed(&mut self, effects: &mut Effects<E>) {
+    /// Disconnects the log readers in `overdue_at_permit` without room for the permit's event, which
+    /// is about to be stored. (For filtered subscribers, `admits` decides, because only members
+    /// with interest in the event need room.)
+    pub(super) fn disconnect_passed(&mut self, effects: &mut Effects<E>) {
         let tail = self.log.tail();
         for key in self.overdue_at_permit.clone() {
             let member = self.member(key);
@@ -144,7 +144,7 @@ impl<E> Machine<E> {
 
     // ---- Permits ----------------------------------------------------------------------------
 
-    /// Clears `overdue_at_permit` when no permit is out any more.
+    /// Clears `overdue_at_permit` if no permit is out any more.
     pub(super) fn clear_overdue_at_permit(&mut self) {
         if self.reserved == 0 {
             self.overdue_at_permit.clear();

@@ -86,8 +86,7 @@ impl<E> Machine<E> {
     // ---- Leaving ----------------------------------------------------------------------------
 
     /// Detaches a subscriber whose stream was dropped and has acknowledged the event in flight.
-    /// The member stays while deliveries are unacked. Returns `true` if the
-    /// member was attached.
+    /// The member stays while deliveries are unacked. Returns `true` if the member was attached.
     pub(crate) fn leave(&mut self, key: u64, effects: &mut Effects<E>) -> bool {
         let was_attached = self.member(key).is_attached();
         self.detach(key, By::Itself, effects);
@@ -99,8 +98,8 @@ impl<E> Machine<E> {
         was_attached
     }
 
-    /// Detaches a subscriber whose stream goes on with a backlog: the unread events.
-    /// Returns whether `id` was attached.
+    /// Detaches a subscriber whose stream goes on with a backlog: the unread events. Returns whether
+    /// `id` was attached.
     pub(crate) fn disconnect(
         &mut self,
         id: SubscriberId,

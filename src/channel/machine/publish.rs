@@ -78,7 +78,7 @@ impl<E> Machine<E> {
         if seeded_bug!("permit-disconnects") {
             self.disconnect_all_overdue(effects);
         }
-        self.pass_by(now);
+        self.pass_overdue(now);
         self.reserved += 1;
         self.assert_invariants();
     }
@@ -91,7 +91,7 @@ impl<E> Machine<E> {
         evaluation: &mut Evaluation,
         effects: &mut Effects<E>,
     ) -> (Stored, Option<E>) {
-        self.clear_the_passed(effects);
+        self.disconnect_passed(effects);
         // Turn the reserved room into an unread event. `overdue_at_permit` must stay until the
         // event is appended, which checks filtered members against it.
         self.reserved -= 1;

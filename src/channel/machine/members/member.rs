@@ -64,8 +64,8 @@ impl<E> Member<E> {
         self.attached
     }
 
-    /// Detaches the member; returns `false` if it was detached before. Called
-    /// by [`Members::detach`](super::Members::detach), which counts.
+    /// Detaches the member; returns `false` if the member was detached before. Called by
+    /// [`Members::detach`](super::Members::detach), which counts.
     pub(super) fn detach(&mut self) -> bool {
         std::mem::replace(&mut self.attached, false)
     }
@@ -146,8 +146,8 @@ impl<E> Member<E> {
         unread.is_some_and(|next| next <= tail) || !cursor.is_finished() || self.has_unacked()
     }
 
-    /// Returns the last event up to which the member has settled everything; `u64::MAX`
-    /// without events to settle. `claimed`: the event being claimed by the subscriber, if any.
+    /// Returns the last event up to which the member has settled everything; `u64::MAX` without
+    /// events to settle. `claimed`: the event being claimed by the subscriber, if any.
     pub(crate) fn settled(&self, claimed: Option<u64>) -> u64 {
         // Read the cursor before the unacked set: a subscriber inserts an event into the set before
         // claiming it, so an event claimed in between is found unread or unacked.
