@@ -1,23 +1,24 @@
-//! The state machine of a channel: decides what happens to events and subscribers.
+//! The state machine of a channel: every decision about events and subscribers.
 //!
 //! The machine is a plain value behind the channel's lock. It holds no lock and no waker, never
-//! waits and never runs user code: each operation changes the state and writes what must be done
-//! afterwards into [`Effects`], which [`channel`](crate::channel) runs after unlocking.
+//! waits and never runs user code. Each operation changes the state and writes the actions to be
+//! done into [`Effects`], which [`channel`](crate::channel) runs after unlocking.
 //!
-//! The parts are values that own their invariants; this module and its files combine them:
+//! The parts are values with invariants of their own; this module and its files combine them:
 //!
 //! ```text
 //!                         Machine: closed, capacity, reserved
 //!       ┌──────────┬───────────┼─────────────┬───────────────────┐
 //!     Log       Members     FullAt ×2     Blockers        FilterRegistry
-//!     the       who is      when to       who makes       the predicates of
-//!     stored    attached    check a       publishers      filtered subscribers
-//!     events                window        wait
+//!     stored    attached    when to       members that    the predicates of
+//!     events    members     check a       make publish-   filtered subscribers
+//!                           window        ers wait
 //! ```
 //!
 //! To store an event, the machine checks the windows that may be full (`gating`), deals with
-//! overdue and lossy subscribers, and appends (`publish`). Reading (`read`) advances a subscriber in
-//! the log; a subscriber that blocks publishers, is flushed, or precedes a stage reports each step.
+//! overdue and lossy subscribers, and appends (`publish`). Reading (`read`) advances a subscriber
+//! in the log. A subscriber normally reads without telling the machine; reports of each step are
+//! requested while the subscriber blocks publishers, is flushed, or precedes a stage.
 
 use std::collections::BTreeSet;
 
@@ -57,7 +58,7 @@ use members::{Member, Members};
 pub(crate) enum Request {
     /// To store an event.
     Event,
-    /// To reserve room for one event; at most `capacity` permits are out.
+    /// To reserve room for an event; at most `capacity` permits are out.
     Permit,
 }
 
@@ -71,37 +72,37 @@ pub(crate) enum Request {
 /// The parts have invariants of their own. Between them:
 /// 1. For every attached log reader, `tail - position <= capacity`; and `<= window`, if no permit
 ///    was out when it joined. This is the bound of the memory that a channel takes.
-/// 2. The log keeps every event that an attached log reader has not read, and counts each of them
-///    as one reader. Otherwise, events would be freed too early or never.
-/// 3. Every attached log reader has exactly one entry in `lossless` or `lossy`, at or before
+/// 2. The log keeps every event still unread by an attached log reader, and counts each reader
+///    once. Otherwise, events would be freed too early or never.
+/// 3. Every attached log reader has a single entry in `lossless` or `lossy`, at or before
 ///    `position + window`, or is blocking. Without an entry, its window would never be checked
 ///    again.
-/// 4. A blocking member is attached and lossless, and reports: a read that is not reported would
-///    leave the front publisher asleep.
+/// 4. A blocking member is attached and lossless, and reports: an unreported read would leave the
+///    front publisher asleep.
 /// 5. `reserved <= capacity`.
 /// 6. `lossless` and `lossy` hold at most `2 * readers + 16` entries and the retention entry, the
-///    blocking readers included: memory does not grow with the subscribers that have left.
+///    blocking readers included: memory does not grow with former subscribers.
 /// 7. Where permits exceed a member's window, the member joined while they were out, or is in
 ///    `overdue_at_permit`. Only these members may be disconnected to store a permit's event.
 /// 8. `fast_path_disabled == closed || !filters.is_empty()`. The fast path of publishing looks at
 ///    neither.
 pub(crate) struct Machine<E> {
-    /// The number of the manager among those of the process.
+    /// The manager's number within the process.
     id: u64,
     capacity: u64,
     default_overflow: Overflow,
     closed: bool,
     fast_path_disabled: bool,
-    /// How many permits are out: each has room for one event in every window.
+    /// How many permits are out. Each of them has room for an event in every window.
     reserved: u64,
     /// Members that were overdue when a permit was given. Some may have made room since.
     overdue_at_permit: BTreeSet<u64>,
     log: Log<E>,
     members: Members<E>,
     filters: FilterRegistry<E>,
-    /// When each log reader that makes publishers wait becomes full.
+    /// When each lossless log reader becomes full.
     lossless: FullAt,
-    /// When each log reader that loses events or is disconnected instead becomes full.
+    /// When each lossy log reader becomes full.
     lossy: FullAt,
     blockers: Blockers,
     /// The manager's name.
@@ -151,7 +152,7 @@ impl<E> Machine<E> {
     pub(crate) fn close(&mut self, effects: &mut Effects<E>) {
         self.closed = true;
         self.update_fast_path();
-        // Retained events are for late subscribers, and nobody can subscribe any more.
+        // Retained events are for late subscribers, and no more can come.
         self.members.stop_retaining();
         self.log.retain_nothing(effects);
         self.assert_invariants();
@@ -162,7 +163,7 @@ impl<E> Machine<E> {
         self.fast_path_disabled = self.closed || !self.filters.is_empty();
     }
 
-    /// Returns the number of the manager among those of the process.
+    /// Returns the manager's number within the process.
     pub(crate) fn id(&self) -> u64 {
         self.id
     }
@@ -208,12 +209,12 @@ impl<E> Machine<E> {
         self.members.find(id)
     }
 
-    /// Returns the member with this id, if it is attached.
+    /// Returns the member with this id, if attached.
     fn current(&self, id: SubscriberId) -> Option<&Member<E>> {
         self.find(id).filter(|member| member.is_attached())
     }
 }
 
-/// An upper bound of the capacity: more events than fit into any memory, and small enough that
-/// adding it to a sequence number does not overflow.
+/// An upper bound of the capacity: more events than fit into any memory, and small enough to be
+/// added to any sequence number.
 const MAX_CAPACITY: u64 = 1 << 60;

@@ -1,4 +1,4 @@
-//! The members that block publishers, and since when.
+//! The members blocking publishers, and since when.
 //!
 //! A member is *blocking* from the moment the machine finds its window full until the member reads
 //! (or its window gets room by other means, or the member leaves). While a publisher waits for a
@@ -14,7 +14,7 @@ use crate::channel::machine::wait_clock::{WaitClock, Waited};
 use crate::util::clock::Instant;
 use crate::util::shrink::Shrink;
 
-/// What [`Blockers`] stores in a member.
+/// The part of a member owned by [`Blockers`].
 pub(crate) struct BlockerSlot {
     /// The member's index in `Blockers::numbers`.
     index: Option<usize>,
@@ -27,7 +27,7 @@ pub(crate) struct BlockerSlot {
 }
 
 impl BlockerSlot {
-    /// Creates the slot of a member that does not block. `has_queue`: the member is filtered.
+    /// Creates the slot of a new member. `has_queue`: the member is filtered.
     pub(crate) fn new(has_queue: bool) -> Self {
         Self {
             index: None,
@@ -70,14 +70,13 @@ pub(crate) trait BlockerSlots {
 /// # Invariants
 /// 1. Member `numbers[i]` has `slot.index == Some(i)`, and no other member has an index. A member
 ///    is therefore removed in O(1), however many block.
-/// 2. Exactly the members `numbers[..timed]` have `slot.waited`, and beside them those in
-///    `suspended`, which do not block. Starting clocks therefore looks at no member twice.
+/// 2. `slot.waited` is set for the members `numbers[..timed]` and for the members in `suspended`,
+///    which do not block. Starting clocks therefore looks at no member twice.
 /// 3. The clock runs only while `timed > 0`: time in which no publisher waits for a member must
 ///    not count.
-/// 4. `deadlines` has one entry for each timed member with a `WaitAtMost`, unless its deadline is
-///    not representable. If all blocking members have an entry, the last one is when publishers
-///    stop waiting.
-/// 5. `queues` counts the blocking members that have a filter queue.
+/// 4. `deadlines` has an entry for each timed member with a `WaitAtMost`, unless its deadline is
+///    not representable. If all blocking members have an entry, publishers wait until the last.
+/// 5. `queues` counts the blocking members with a filter queue.
 #[derive(Default)]
 pub(crate) struct Blockers {
     /// The numbers of the blocking members.
@@ -87,8 +86,8 @@ pub(crate) struct Blockers {
     clock: WaitClock,
     /// Readings of the clock at which members become overdue.
     deadlines: BTreeSet<(Duration, u64)>,
-    /// Filtered members that publishers have waited for, and that do not block the publisher that
-    /// is now at the front. Their time is kept until they read or have room.
+    /// Filtered members for which publishers have waited, and which do not block the publisher now
+    /// at the front. Their time is kept until they read or have room.
     suspended: BTreeSet<u64>,
     #[cfg(all(feature = "tracing", feature = "rt"))]
     warnings: Warnings,
@@ -114,7 +113,7 @@ impl Blockers {
         self.numbers.len() - self.queues
     }
 
-    /// Returns the numbers of the blocking members that have a filter queue.
+    /// Returns the numbers of the blocking members with a filter queue.
     pub(crate) fn queues(&self, members: &impl BlockerSlots) -> Vec<u64> {
         if self.queues == 0 {
             return Vec::new();
@@ -123,7 +122,7 @@ impl Blockers {
         (numbers.filter(|&number| members.slot(number).has_queue)).collect()
     }
 
-    /// Returns the numbers of the filtered members whose time is kept although they do not block.
+    /// Returns the numbers of the suspended members.
     pub(crate) fn suspended(&self) -> &BTreeSet<u64> {
         &self.suspended
     }
@@ -177,8 +176,8 @@ impl Blockers {
         self.update_index(gap, members);
     }
 
-    /// Removes a filtered member that does not block the publisher now at the front, and stops its
-    /// time. The time goes on when the member blocks again and has not read until then.
+    /// Removes a filtered member, because the publisher now at the front need not wait for it, and
+    /// stops its time. The time goes on if the member blocks again before reading.
     pub(crate) fn suspend(
         &mut self,
         number: u64,
@@ -203,7 +202,7 @@ impl Blockers {
         }
     }
 
-    /// Continues the time of a blocking member that was suspended; does nothing for others.
+    /// Continues the time of a blocking member, if it was suspended.
     pub(crate) fn resume(
         &mut self,
         number: u64,
@@ -220,7 +219,7 @@ impl Blockers {
         }
     }
 
-    /// Restores invariant 1 for the member that was moved to `index`.
+    /// Restores invariant 1 for the member moved to `index`.
     #[inline]
     fn update_index(&mut self, index: usize, members: &mut impl BlockerSlots) {
         if let Some(&number) = self.numbers.get(index) {
@@ -255,7 +254,7 @@ impl Blockers {
         }
     }
 
-    /// Makes the member at `index` a timed one.
+    /// Makes the member at `index` a timed member.
     #[inline]
     fn start_clock(&mut self, index: usize, waited: Waited, members: &mut impl BlockerSlots) {
         let number = self.numbers[index];
@@ -284,8 +283,8 @@ impl Blockers {
         }
     }
 
-    /// Returns the reading at which all blocking members will be overdue; `None` if publishers
-    /// wait for one of them for ever, or do not wait for one of them at all.
+    /// Returns the reading at which all blocking members will be overdue; `None` if a member is
+    /// never overdue, or is not timed.
     fn latest_deadline(&self) -> Option<Duration> {
         let &(last, _) = self.deadlines.last()?;
         (self.deadlines.len() == self.numbers.len()).then_some(last)
@@ -318,7 +317,7 @@ impl Blockers {
         self.warnings = Warnings::after(time);
     }
 
-    /// Returns a member that a warning is due for, once.
+    /// Returns a member whose warning is due, once.
     #[cfg(all(feature = "tracing", feature = "rt"))]
     pub(crate) fn pop_warning(
         &mut self,
@@ -366,3 +365,6 @@ impl Blockers {
 fn deadline(waited: Option<Waited>, max_wait: Option<Duration>) -> Option<Duration> {
     waited?.deadline(max_wait?)
 }
+
+#[cfg(all(test, not(any(genevent_shuttle, genevent_loom))))]
+mod tests;

@@ -1,4 +1,4 @@
-//! Flushes: publishers that wait until members have settled what is stored.
+//! Flushes: publishers waiting until members have settled all stored events.
 
 use std::collections::VecDeque;
 use std::sync::Weak;
@@ -10,10 +10,10 @@ use crate::subscriber_id::SubscriberId;
 use crate::util::shrink::Shrink;
 use crate::util::sync::Arc;
 
-/// The flushes and stages that wait for one member, each with the event up to which it waits.
+/// The flushes and stages waiting for a member, each with the event up to which it waits.
 ///
 /// # Invariants
-/// 1. The entries are sorted by that event: settling looks only at entries that it removes.
+/// 1. The entries are sorted by the event: settling looks only at the entries to be removed.
 #[derive(Default)]
 pub(super) struct Flushes(VecDeque<(u64, Weak<Ticket>)>);
 
@@ -34,7 +34,7 @@ impl Flushes {
         self.0.insert(index, (upto, Arc::downgrade(ticket)));
     }
 
-    /// Removes the entries that wait for no event after `settled`, and passes their tickets to `f`.
+    /// Removes the entries up to `settled`, and passes their tickets to `f`.
     pub(super) fn pop_settled(&mut self, settled: u64, mut f: impl FnMut(Arc<Ticket>)) {
         while self.0.front().is_some_and(|&(upto, _)| upto <= settled) {
             let (_, ticket) = self
@@ -74,8 +74,8 @@ impl<E> Machine<E> {
             if !member.owes(tail) {
                 continue;
             }
-            // Check again after requesting reports: a subscriber that settled its last event in
-            // between has not reported that, and the flush would wait for ever.
+            // Check again after requesting reports: the last event may have been settled in between
+            // without a report, and the flush would wait for ever.
             member.subscriber.cursor.request_reports();
             if !member.owes(tail) {
                 continue;
@@ -86,17 +86,17 @@ impl<E> Machine<E> {
         ticket.arm(owing);
     }
 
-    /// Acknowledges the flushes that need not wait for the member any more. `claimed`: the event
-    /// that the subscriber claims at this moment, if any.
+    /// Acknowledges the flushes for which the member has settled enough. `claimed`: the event being
+    /// claimed by the subscriber, if any.
     pub(super) fn settle(&mut self, key: u64, claimed: Option<u64>, effects: &mut Effects<E>) {
         let member = self.member_mut(key);
         member.pop_settled(claimed, |ticket| effects.push(Effect::Flushed(ticket)));
     }
 
-    /// Acknowledges flushes as `settle` does, and removes a member that is done.
+    /// Acknowledges flushes as `settle` does, and removes the member if done.
     pub(super) fn settle_gone(&mut self, key: u64, effects: &mut Effects<E>) {
         // Check before settling. If the last delivery were settled in between, the member would be
-        // removed together with the flushes that still wait for it.
+        // removed together with flushes still waiting.
         let is_done = self.member(key).is_done();
         self.settle(key, None, effects);
         if is_done {
@@ -106,7 +106,7 @@ impl<E> Machine<E> {
         }
     }
 
-    /// Records that a delivery of a subscriber that reports was settled.
+    /// Records the settling of a delivery by a reporting subscriber.
     pub(crate) fn report_settled(&mut self, id: SubscriberId, effects: &mut Effects<E>) {
         if self.find(id).is_some() {
             self.settle_gone(id.number, effects);

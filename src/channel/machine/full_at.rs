@@ -1,7 +1,7 @@
 //! An index of the sequence number at which each subscriber's window becomes full.
 //!
-//! A subscriber that has read up to `position` has room until the tail is `position + window`.
-//! The machine enters that number once per subscriber, and checks the subscriber again only when
+//! A subscriber at `position` has room until the tail is `position + window`. The machine enters
+//! this number once per subscriber, and checks the subscriber again only when
 //! the tail gets there. Publishing therefore looks at no subscriber while the tail is below the
 //! least entry, and in the long run checks each subscriber once per window of events.
 
@@ -40,14 +40,14 @@ const RETAINED_CAPACITY: usize = 16;
 ///
 /// # Invariants
 /// 1. `sorted` is sorted by `seq`. Taking an entry from its front is then O(1), which is the usual
-///    case: a subscriber that is checked later has mostly read further.
+///    case: a subscriber checked later has mostly read further.
 /// 2. `next` is the least `seq` of all entries, or `u64::MAX`. The fast path of publishing compares
 ///    the tail with `next` alone; if `next` were too great, a window would be exceeded.
 pub(crate) struct FullAt {
     manager: u64,
     next: u64,
     sorted: VecDeque<FullAtEntry>,
-    /// Entries that were less than the last one of `sorted` when they were made.
+    /// Entries less than the last entry of `sorted` when they were made.
     out_of_order: BinaryHeap<Reverse<FullAtEntry>>,
 }
 
@@ -93,7 +93,7 @@ impl FullAt {
         self.next <= tail
     }
 
-    /// Removes and returns a subscriber that may be full with the tail at `tail`.
+    /// Removes and returns a subscriber, if any may be full with the tail at `tail`.
     #[inline]
     pub(crate) fn pop_due(&mut self, tail: u64) -> Option<SubscriberId> {
         if !self.is_due(tail) {
@@ -122,8 +122,7 @@ impl FullAt {
         self.sorted.len() + self.out_of_order.len()
     }
 
-    /// Removes the entries of subscribers that have left, by their numbers. The retention entry
-    /// stays.
+    /// Removes the entries of former subscribers, by their numbers. The retention entry stays.
     pub(crate) fn retain(&mut self, mut is_member: impl FnMut(u64) -> bool) {
         let mut stays =
             |entry: &FullAtEntry| entry.number == RETENTION_ENTRY || is_member(entry.number);

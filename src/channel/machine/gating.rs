@@ -1,12 +1,12 @@
-//! Gating: whether a publisher has room, and the subscribers that it waits for.
+//! Gating: whether a publisher has room, and the subscribers it waits for.
 //!
-//! The channel asks [`Machine::check_room`] for the publisher at the front of the wait queue. Members
-//! whose windows are full are then blocking (see [`Blockers`](super::blockers::Blockers)) and
-//! report their next read. While the publisher waits, [`Machine::start_clocks`] counts the time;
-//! once every blocking member is overdue, the publisher has room, and storing its event
-//! disconnects them.
+//! The channel asks [`Machine::check_room`] for the publisher at the front of the wait queue.
+//! Members with full windows become blocking (see [`Blockers`](super::blockers::Blockers)), and
+//! report their next read. While the publisher waits, [`Machine::start_clocks`] counts the time.
+//! Once every blocking member is overdue, the publisher has room, and storing the event
+//! disconnects the blocking members.
 
-use super::{Machine, Request};
+use super::{Machine, Members, Request};
 use crate::channel::effects::Effects;
 use crate::channel::subscriber::cursor::CursorState;
 use crate::end_reason::DisconnectCause;
@@ -14,8 +14,8 @@ use crate::subscriber_id::SubscriberId;
 use crate::util::clock::Instant;
 
 impl<E> Machine<E> {
-    /// Returns whether a publisher has what it requests: each lossless subscriber has room for one
-    /// more event or is overdue, and for a permit, fewer than `capacity` are out.
+    /// Returns whether a publisher has what it requests: each lossless subscriber has room for
+    /// another event or is overdue, and for a permit, fewer than `capacity` are out.
     ///
     /// Filtered subscribers are checked separately, by `block_full_queues` and
     /// `block_all_full_queues`, before this.
@@ -28,7 +28,8 @@ impl<E> Machine<E> {
         self.blockers.is_empty() || self.overdue_helps() && self.blockers.are_overdue(now)
     }
 
-    /// Makes the log readers blocking that have no room for one event more than was reserved.
+    /// Finds the log readers without room for another event beside all permits, and makes them
+    /// blocking.
     fn block_full_readers(&mut self) {
         let claimed = self.log.tail() + self.reserved;
         while let Some(id) = self.lossless.pop_due(claimed) {
@@ -58,7 +59,7 @@ impl<E> Machine<E> {
     /// publisher must check again without being notified.
     pub(crate) fn start_clocks(&mut self, now: impl Fn() -> Instant) -> Option<Instant> {
         let tail = self.log.tail();
-        let has_unread = |members: &super::Members<E>, key| {
+        let has_unread = |members: &Members<E>, key| {
             let member = members.get(key);
             let has_read_all = match &member.queue {
                 Some(queue) => queue.len() == 0,
@@ -81,17 +82,17 @@ impl<E> Machine<E> {
         self.blockers.pause(now);
     }
 
-    /// Returns whether handler `id` blocks publishers, and would also if `own`, the permits given
-    /// inside of it, were the only ones out. Other permits are used or dropped without the handler;
-    /// its own permits and unread events hold room until the handler returns, so a publisher
-    /// inside of it would wait for itself.
+    /// Returns whether handler `id` blocks publishers, and would also if only its `own` permits were
+    /// out, which were given inside of the handler. Such permits and unread events hold room until
+    /// the handler returns: a publisher inside of the handler would wait for itself. Other permits
+    /// are used or dropped meanwhile.
     pub(crate) fn is_blocking_itself(&self, id: SubscriberId, own: u64) -> bool {
         self.find(id).is_some_and(|member| {
             member.blocker.is_blocking() && member.subscriber.full_at() <= self.log.tail() + own
         })
     }
 
-    /// Ends the blocking of a member that has read, has room again, or has left.
+    /// Ends the blocking of a member: it has read, has room again, or has left.
     pub(super) fn unblock(&mut self, key: u64) {
         self.blockers.unblock(key, &mut self.members);
     }
@@ -116,17 +117,17 @@ impl<E> Machine<E> {
         );
     }
 
-    /// Gives a permit although the blocking members are overdue. They stay subscribed until the
-    /// permit's event is stored, which may never happen.
-    pub(super) fn pass_by(&mut self, now: impl Fn() -> Instant) {
+    /// Gives a permit although the blocking members, if any, are overdue. These stay attached until
+    /// the permit's event is stored, which may never happen.
+    pub(super) fn pass_overdue(&mut self, now: impl Fn() -> Instant) {
         self.overdue_at_permit.extend(self.blockers.numbers());
         self.unblock_queues(now);
     }
 
-    /// Disconnects the log readers that were overdue when a permit was given and that have no room
-    /// for its event, which is about to be stored. (For filtered subscribers, `admits` decides this
-    /// when it is known whether they want the event.)
-    pub(super) fn clear_the_passed(&mut self, effects: &mut Effects<E>) {
+    /// Disconnects the log readers in `overdue_at_permit` without room for the permit's event, which
+    /// is about to be stored. (For filtered subscribers, `admits` decides, because only members
+    /// with interest in the event need room.)
+    pub(super) fn disconnect_passed(&mut self, effects: &mut Effects<E>) {
         let tail = self.log.tail();
         for key in self.overdue_at_permit.clone() {
             let member = self.member(key);
@@ -136,14 +137,14 @@ impl<E> Machine<E> {
         }
     }
 
-    /// Returns whether the member was overdue when a permit was given that may still be out.
+    /// Returns whether the member was overdue when a permit was given, which may still be out.
     pub(super) fn was_overdue_at_permit(&self, key: u64) -> bool {
         self.overdue_at_permit.contains(&key)
     }
 
     // ---- Permits ----------------------------------------------------------------------------
 
-    /// Clears `overdue_at_permit` when no permit is out any more.
+    /// Clears `overdue_at_permit` if no permit is out any more.
     pub(super) fn clear_overdue_at_permit(&mut self) {
         if self.reserved == 0 {
             self.overdue_at_permit.clear();
@@ -155,7 +156,7 @@ impl<E> Machine<E> {
         self.reserved -= 1;
         self.clear_overdue_at_permit();
         let claimed = self.log.tail() + self.reserved;
-        // Unblock the readers that the permit had left without room. Unblocking moves the last
+        // Unblock the readers to which this permit had left no room. Unblocking moves the last
         // member to `index`, so `index` stays.
         let mut index = 0;
         while let Some(&key) = self.blockers.numbers().get(index) {
@@ -183,7 +184,7 @@ impl<E> Machine<E> {
         }
     }
 
-    /// Removes the entries of members that have left, if these outnumber the others.
+    /// Removes the entries of former members, if these outnumber the current members.
     pub(super) fn drop_stale_entries(&mut self) {
         let readers = self.members.readers();
         // Count the blocking readers: their entries come back when they unblock.

@@ -19,15 +19,15 @@ use crate::util::sync::Arc;
 pub(crate) enum Which<'a> {
     /// Subscribers of the next event.
     Attached,
-    /// Detached subscribers that have yet to settle events that they received.
+    /// Detached subscribers with unsettled events.
     Leaving,
-    /// Subscribers that block publishers.
+    /// Subscribers blocking publishers.
     Blocking,
-    /// Subscribers that have yet to acknowledge this event.
+    /// Subscribers that owe the acknowledgement of this event.
     Owing(u64, AckLevel),
-    /// Subscribers that have yet to settle any stored event.
+    /// Subscribers with unsettled or unread events.
     Unsettled,
-    /// Subscribers that this flush waits for.
+    /// Subscribers awaited by this flush.
     FlushedBy(&'a Arc<Ticket>),
 }
 
@@ -76,7 +76,7 @@ impl<E> Machine<E> {
         usize::try_from(unread).expect("at most the capacity, which was a usize")
     }
 
-    /// Emits that a subscriber has left or was disconnected, and why.
+    /// Emits a record of a subscriber leaving or being disconnected, and why.
     #[cfg(feature = "tracing")]
     pub(crate) fn trace_left(&self, id: SubscriberId, why: &'static str, effects: &mut Effects<E>) {
         if let Some(member) = self.find(id) {
@@ -85,7 +85,7 @@ impl<E> Machine<E> {
         }
     }
 
-    /// Returns the subscribers of a set, oldest first. `now`: the time, if publishers wait.
+    /// Returns information about a set of subscribers, oldest first. `now`: the time, if publishers wait.
     pub(crate) fn infos(&self, now: Option<Instant>, which: Which<'_>) -> Vec<SubscriberInfo> {
         let tail = self.log.tail();
         let is_wanted = |member: &&Member<E>| match which {
@@ -102,14 +102,14 @@ impl<E> Machine<E> {
             .collect()
     }
 
-    /// Returns one subscriber, which may have left. `now`: the time, if publishers wait.
+    /// Returns information about a subscriber, which may have left. `now`: the time, if publishers wait.
     pub(crate) fn info(
         &self,
         now: Option<Instant>,
         subscriber: &Arc<SubscriberState>,
     ) -> SubscriberInfo {
-        // Load the cursor once: an event that is claimed in between would otherwise be counted
-        // both as unread and as unacked, or not at all.
+        // Load the cursor once: otherwise, an event claimed in between would be counted both as
+        // unread and as unacked, or not at all.
         let cursor = subscriber.cursor.load();
         let member = self.current(subscriber.id);
         SubscriberInfo {

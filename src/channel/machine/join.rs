@@ -14,18 +14,18 @@ use crate::options::SubscribeOptions;
 use crate::subscriber_id::SubscriberId;
 use crate::util::sync::Arc;
 
-/// The task that detaches a subscriber.
+/// The task detaching a subscriber.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum By {
-    /// The subscriber's own task, which is running: waking it would poll it once more for nothing,
-    /// and a loop that subscribes in each iteration would spin.
+    /// The subscriber's own task, which is running. A wake-up would poll the task once more for
+    /// nothing, and a loop with a subscription in each iteration would spin.
     Itself,
     /// Another task: the subscriber's task must be woken to see the end of its stream.
     Other,
 }
 
 impl By {
-    /// Drops or wakes the waker that the subscriber's task has left.
+    /// Drops or wakes the waker left by the subscriber's task.
     pub(super) fn release<E>(self, waker: Option<Waker>, effects: &mut Effects<E>) {
         match self {
             Self::Itself => effects.drop_waker(waker),
@@ -37,8 +37,8 @@ impl By {
 impl<E> Machine<E> {
     // ---- Joining ----------------------------------------------------------------------------
 
-    /// Attaches a log reader that sees every event after the newest one. Returns the retained
-    /// events that it replays before.
+    /// Attaches a log reader, which sees every event stored from now on. Returns the retained
+    /// events to be replayed before.
     pub(crate) fn join(
         &mut self,
         options: SubscribeOptions,
@@ -57,7 +57,7 @@ impl<E> Machine<E> {
         (subscriber, replayed)
     }
 
-    /// Creates what a new subscriber shares with the channel, with the cursor at the tail.
+    /// Creates the state of a new subscriber, with the cursor at the tail.
     pub(super) fn new_subscriber_state(
         &mut self,
         options: SubscribeOptions,
@@ -82,7 +82,7 @@ impl<E> Machine<E> {
     // ---- Leaving ----------------------------------------------------------------------------
 
     /// Detaches a subscriber whose stream was dropped and has acknowledged the event in flight.
-    /// The member stays while deliveries are unacked. Returns whether it was attached.
+    /// The member stays while deliveries are unacked. Returns `true` if the member was attached.
     pub(crate) fn leave(&mut self, key: u64, effects: &mut Effects<E>) -> bool {
         let was_attached = self.member(key).is_attached();
         self.detach(key, By::Itself, effects);
@@ -94,8 +94,8 @@ impl<E> Machine<E> {
         was_attached
     }
 
-    /// Detaches a subscriber whose stream goes on with a backlog: the events it had not read.
-    /// Returns whether `id` was attached.
+    /// Detaches a subscriber whose stream goes on with a backlog: the unread events. Returns whether
+    /// `id` was attached.
     pub(crate) fn disconnect(
         &mut self,
         id: SubscriberId,
@@ -105,7 +105,7 @@ impl<E> Machine<E> {
         self.disconnect_by(By::Other, id, cause, effects)
     }
 
-    /// Disconnects a subscriber on request of the task that reads the subscription.
+    /// Disconnects a subscriber on request of the task reading it.
     #[cfg(feature = "rt")]
     pub(crate) fn withdraw(&mut self, id: SubscriberId, effects: &mut Effects<E>) -> bool {
         self.disconnect_by(By::Itself, id, DisconnectCause::Requested, effects)
@@ -144,7 +144,7 @@ impl<E> Machine<E> {
     }
 
     /// Detaches a member, and drops its unread events. The member reports from now on, for the
-    /// flushes that wait for its events in flight. Returns the cursor as it was.
+    /// flushes waiting for its events in flight. Returns the cursor before detaching.
     fn detach(&mut self, key: u64, by: By, effects: &mut Effects<E>) -> CursorState {
         let member = self.member_mut(key);
         let subscriber = Arc::clone(&member.subscriber);
@@ -177,13 +177,13 @@ impl<E> Machine<E> {
         }
         self.log.leave(reader_pos, effects);
 
-        // Remove the member from all that makes publishers wait for it.
+        // Publishers need not wait for the member any more.
         self.stop_gating(key);
         self.drop_stale_entries();
         cursor
     }
 
-    /// Removes a member that was detached from the blocking and from the overdue members.
+    /// Removes a detached member from the blocking and from the overdue members.
     pub(super) fn stop_gating(&mut self, key: u64) {
         self.unblock(key);
         self.overdue_at_permit.remove(&key);

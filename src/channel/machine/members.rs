@@ -1,4 +1,4 @@
-//! The members of a channel: which subscribers there are, and how many of them read the log.
+//! The members of a channel: the subscribers, and how many of them read the log.
 
 use std::time::Duration;
 
@@ -11,15 +11,15 @@ mod table;
 pub(super) use member::Member;
 use table::MemberTable;
 
-/// All members by the numbers of their ids, and the counts that publishing needs.
+/// All members by the numbers of their ids, and the counts for publishing.
 ///
 /// # Invariants
 /// 1. Numbers are issued in ascending order from 1, and never twice: an id never names two
 ///    subscribers, and [`MemberTable`] stays sorted by inserting at its end.
 /// 2. `readers` counts the attached members without a filter queue, `filtered` the attached members
-///    with one. The audience of an event is computed from these; a wrong count would leave a
-///    publisher waiting for an acknowledgement that nobody gives.
-/// 3. `log_readers` is `readers`, plus one while the log retains events. At zero, an event is not
+///    with a filter queue. The audience of an event is computed from both; a wrong count would
+///    leave a publisher waiting for an acknowledgement for ever.
+/// 3. `log_readers` is `readers`, plus 1 while the log retains events. At zero, an event is not
 ///    stored at all. The sum is kept because each publish compares it.
 pub(super) struct Members<E> {
     manager: u64,
@@ -54,7 +54,7 @@ impl<E> Members<E> {
         }
     }
 
-    /// Inserts an attached member, whose id was the last one issued.
+    /// Inserts an attached member, whose id was the last issued.
     pub(super) fn insert(&mut self, member: Member<E>) {
         if member.queue.is_some() {
             self.filtered += 1;
@@ -88,7 +88,7 @@ impl<E> Members<E> {
         debug_assert!(removed.is_some_and(|member| !member.is_attached()));
     }
 
-    /// Records that the log retains no events any more.
+    /// Records the end of retention.
     pub(super) fn stop_retaining(&mut self) {
         self.log_readers = self.readers;
     }
@@ -109,8 +109,7 @@ impl<E> Members<E> {
         is_own.then(|| self.table.get(id.number)).flatten()
     }
 
-    /// Returns a lookup that tells whether a number is that of an attached member. Fast for
-    /// ascending numbers.
+    /// Returns a predicate for the numbers of attached members. Fast for ascending numbers.
     pub(super) fn attached_lookup(&self) -> impl FnMut(u64) -> bool {
         let mut lookup = self.table.ascending_lookup();
         move |number| lookup(number).is_some_and(Member::is_attached)
@@ -150,8 +149,7 @@ impl<E> Members<E> {
         self.filtered
     }
 
-    /// Returns how many readers an event is stored for: attached log readers, and one more if
-    /// events are retained.
+    /// Returns how many readers an event is stored for: attached log readers, and retention.
     #[inline]
     pub(super) fn log_readers(&self) -> usize {
         self.log_readers
@@ -190,3 +188,57 @@ impl<E> BlockerSlots for Members<E> {
 }
 
 const MEMBER: &str = "a subscriber stays a member until its stream and its deliveries are gone";
+
+#[cfg(all(test, not(any(genevent_shuttle, genevent_loom))))]
+mod tests {
+    use std::panic::Location;
+
+    use super::*;
+    use crate::channel::machine::Machine;
+    use crate::options::{Overflow, SubscribeOptions};
+
+    fn with_members(retain: usize) -> (Machine<()>, Vec<SubscriberId>) {
+        let mut machine = Machine::new(4, Overflow::Wait, retain);
+        let join = |machine: &mut Machine<()>| {
+            let (subscriber, _) = machine.join(SubscribeOptions::new(), Location::caller());
+            subscriber.id
+        };
+        let mut ids = vec![join(&mut machine), join(&mut machine)];
+        let filtered =
+            machine.join_filtered(SubscribeOptions::new(), Location::caller(), |()| Some(()));
+        ids.push(filtered.place().id);
+        (machine, ids)
+    }
+
+    #[test]
+    fn detaching_a_member_twice_counts_once() {
+        for retain in [0, 2] {
+            let (mut machine, ids) = with_members(retain);
+            let members = &mut machine.members;
+            let retention = usize::from(retain > 0);
+            assert_eq!((members.readers(), members.filtered()), (2, 1));
+            assert_eq!(members.log_readers(), 2 + retention);
+            for id in &ids {
+                assert!(members.detach(id.number));
+                assert!(!members.detach(id.number));
+            }
+            assert_eq!((members.attached(), members.len()), (0, 3));
+            assert_eq!(members.log_readers(), retention);
+            members.check(retain > 0);
+            for id in ids {
+                members.remove(id.number);
+            }
+            assert_eq!(members.len(), 0);
+        }
+    }
+
+    #[test]
+    fn ids_of_another_manager_are_not_found() {
+        let (machine, ids) = with_members(0);
+        let (other, others) = with_members(0);
+        assert_eq!(ids[0].number, others[0].number);
+        assert!(machine.members.find(ids[0]).is_some());
+        assert!(machine.members.find(others[0]).is_none());
+        assert!(other.members.find(ids[0]).is_none());
+    }
+}

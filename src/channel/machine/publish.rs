@@ -1,4 +1,4 @@
-//! Storing events, and the overflow policies that make no publisher wait.
+//! Storing events, and the lossy overflow policies.
 
 use super::Machine;
 use crate::channel::effects::{Effect, Effects};
@@ -39,8 +39,8 @@ impl<E> Machine<E> {
     #[inline]
     pub(crate) fn can_store_fast(&self) -> bool {
         let tail = self.log.tail();
-        // Combined without short circuits: the result is almost always the same, and one branch
-        // is predicted better than four.
+        // Combined without short circuits: the result is almost always the same, and a single
+        // branch is predicted better than four.
         let is_due = self.lossless.is_due(tail + self.reserved) | self.lossy.is_due(tail);
         !(self.fast_path_disabled | is_due | !self.blockers.is_empty())
     }
@@ -68,17 +68,17 @@ impl<E> Machine<E> {
         evaluation: &mut Evaluation,
         effects: &mut Effects<E>,
     ) -> (Stored, Option<E>) {
-        // Members that still block are overdue, or there would be no room.
+        // All members still blocking are overdue, or there would be no room.
         self.disconnect_all_overdue(effects);
         self.append(event, ticket, evaluation, effects)
     }
 
-    /// Reserves room for one event after [`check_room`](Self::check_room).
+    /// Reserves room for an event after [`check_room`](Self::check_room).
     pub(crate) fn reserve(&mut self, now: impl Fn() -> Instant, effects: &mut Effects<E>) {
         if seeded_bug!("permit-disconnects-early") {
             self.disconnect_all_overdue(effects);
         }
-        self.pass_by(now);
+        self.pass_overdue(now);
         self.reserved += 1;
         self.assert_invariants();
     }
@@ -91,13 +91,13 @@ impl<E> Machine<E> {
         evaluation: &mut Evaluation,
         effects: &mut Effects<E>,
     ) -> (Stored, Option<E>) {
-        self.clear_the_passed(effects);
+        self.disconnect_passed(effects);
         // Turn the reserved room into an unread event. `overdue_at_permit` must stay until the
         // event is appended, which checks filtered members against it.
         self.reserved -= 1;
         let stored = self.append(event, ticket, evaluation, effects);
         self.clear_overdue_at_permit();
-        // Filtered members that did not want the event have room for one more.
+        // Filtered members without interest in the event have gained room.
         self.unblock_queues_with_room();
         stored
     }
@@ -119,7 +119,7 @@ impl<E> Machine<E> {
         }
     }
 
-    /// Makes room in the windows of lossy log readers that are full: disconnects the subscriber, or
+    /// Makes room in the full windows of lossy log readers: disconnects the subscriber, or
     /// overwrites the oldest unread event.
     fn apply_overflow_policies(&mut self, effects: &mut Effects<E>) {
         let tail = self.log.tail();
@@ -147,8 +147,8 @@ impl<E> Machine<E> {
         }
     }
 
-    /// Overwrites the event after `position` for one subscriber: moves the cursor past the event,
-    /// unless the subscriber claims it at this moment.
+    /// Overwrites the event after `position` for `subscriber`: moves the cursor past the event,
+    /// unless the subscriber claims the event at this moment.
     fn overwrite(
         &mut self,
         subscriber: &Arc<SubscriberState>,
@@ -169,7 +169,7 @@ impl<E> Machine<E> {
         if let Some(ticket) = self.log.ticketed(overwritten) {
             effects.push(Effect::Dropped(Arc::clone(ticket), subscriber.id));
         }
-        // A flush may have waited for the event.
+        // A flush may wait for the overwritten event.
         let key = subscriber.id.number;
         if cursor.is_finished() {
             self.settle(key, None, effects);

@@ -1,4 +1,4 @@
-//! Reading: the next events of a subscriber, and what the subscriber reports.
+//! Reading: the next events of a subscriber, and its reports.
 
 use super::Machine;
 use crate::channel::effects::Effects;
@@ -27,13 +27,13 @@ impl<E> Machine<E> {
         Some(self.log.batch(index))
     }
 
-    /// Takes the events that a disconnected subscriber had not read; once.
+    /// Takes the unread events of a disconnected subscriber; once.
     pub(crate) fn take_backlog(&mut self, key: u64) -> Option<Box<Backlog<E>>> {
         self.member_mut(key).take_backlog()
     }
 
-    /// Records that a subscriber that reports has claimed event `seq`. Returns `true` if the
-    /// subscriber was blocking.
+    /// Records the claim of event `seq` by a reporting subscriber. Returns `true` if the subscriber
+    /// was blocking.
     pub(crate) fn report_claimed(&mut self, key: u64, seq: u64, effects: &mut Effects<E>) -> bool {
         let was_blocking = self.member(key).blocker.is_blocking();
         self.unblock_reader(key);
@@ -43,7 +43,7 @@ impl<E> Machine<E> {
         was_blocking
     }
 
-    /// Records that a subscriber that reports has finished the event in flight. This makes no room,
+    /// Records that a reporting subscriber has finished the event in flight. Finishing makes no room,
     /// and a `WaitAtMost` does not start again.
     pub(crate) fn report_finished(&mut self, key: u64, effects: &mut Effects<E>) {
         if seeded_bug!("ack-restarts-time-limit") {
@@ -54,7 +54,7 @@ impl<E> Machine<E> {
         self.assert_invariants();
     }
 
-    /// Ends the blocking of a log reader that is still attached, if it blocks.
+    /// Ends the blocking of a log reader, if it blocks.
     fn unblock_reader(&mut self, key: u64) {
         if self.member(key).blocker.is_blocking() {
             self.unblock(key);
@@ -62,7 +62,7 @@ impl<E> Machine<E> {
         }
     }
 
-    /// Cancels the member's reports if nothing depends on what the member does.
+    /// Cancels the member's reports if no publisher, flush or stage depends on them.
     pub(super) fn cancel_reports_if_idle(&self, key: u64) {
         let member = self.member(key);
         let is_stage = member.subscriber.stage().is_some();
@@ -73,7 +73,7 @@ impl<E> Machine<E> {
         }
     }
 
-    /// Frees all events but retained ones; every log reader has read everything and is parked.
+    /// Frees all events except retained events; every log reader has caught up and is parked.
     /// Returns `false` if events are retained.
     pub(crate) fn release(&mut self, effects: &mut Effects<E>) -> bool {
         let is_all = self.log.release(self.members.readers(), effects);
@@ -81,7 +81,7 @@ impl<E> Machine<E> {
         is_all
     }
 
-    /// Counts a subscriber that has read everything, and parks, as a reader of the next event.
+    /// Counts a parked subscriber, which has caught up, as a reader of the next event.
     #[inline]
     pub(crate) fn park_caught_up(
         &mut self,

@@ -1,4 +1,4 @@
-//! Warnings about subscribers that block publishers for long (feature `tracing`).
+//! Warnings about subscribers blocking publishers for long (feature `tracing`).
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -10,11 +10,11 @@ use crate::channel::trace::Record;
 use crate::util::clock::Instant;
 use crate::util::sync::Arc;
 
-/// When to warn of each timed member that no warning was given of yet.
+/// The times at which to warn of each timed member, until the warning is given.
 ///
 /// # Invariants
-/// 1. A member has at most one entry, which follows from its [`Waited`] and `warn_after`: an entry
-///    can be removed without being searched for.
+/// 1. A member has at most a single entry, computed from its [`Waited`] and `warn_after`: the entry
+///    can be removed without a search.
 #[derive(Default)]
 pub(super) struct Warnings {
     /// How long a member may block publishers before a warning is given; `None`: for ever.
@@ -41,7 +41,7 @@ impl Warnings {
         self.due.extend(self.entry(number, waited));
     }
 
-    /// Drops the warning planned with this `waited`, if there is one.
+    /// Drops the warning planned with this `waited`, if any.
     pub(super) fn cancel(&mut self, number: u64, waited: Option<Waited>) {
         if let Some(entry) = waited.and_then(|waited| self.entry(number, waited)) {
             self.due.remove(&entry);
@@ -68,7 +68,7 @@ impl<E> Machine<E> {
         self.blockers.set_warn_after(time);
     }
 
-    /// Emits the warnings that are due, with the number of `waiting` publishers. Returns when to
+    /// Emits the due warnings, with the number of `waiting` publishers. Returns when to
     /// check again.
     pub(crate) fn warn(
         &mut self,

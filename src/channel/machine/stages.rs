@@ -1,7 +1,7 @@
-//! Stages: subscribers that see an event only after others have settled it.
+//! Stages: subscribers placed behind other subscribers, which must settle each event first.
 //!
-//! A stage reads the log like every subscriber, up to its gate: the last event that all members
-//! before it have settled. A gate is a flush of these members, for one event.
+//! A stage reads the log like every subscriber, up to its gate: the last event settled by
+//! all members before the stage. A gate is a flush of these members, for one event.
 
 use super::Machine;
 use crate::channel::effects::Effects;
@@ -12,8 +12,8 @@ use crate::subscriber_id::SubscriberId;
 use crate::util::sync::Arc;
 
 impl<E> Machine<E> {
-    /// Returns the events after `position` up to `settled`, as far as they are in one segment. The
-    /// next event must be stored and settled.
+    /// Returns the events after `position` up to `settled`, as far as the first segment goes.
+    /// The next event must be stored and settled.
     pub(crate) fn take_settled(
         &mut self,
         subscriber: &SubscriberState,
@@ -25,8 +25,8 @@ impl<E> Machine<E> {
         self.log.batch(index).up_to(settled)
     }
 
-    /// Returns the last event up to which all of `before` have settled everything. If that is
-    /// less than `next`, `ticket` waits until they have settled everything up to `next`.
+    /// Returns the last event up to which all of `before` have settled everything. If
+    /// fewer than `next` events are settled, `ticket` waits until they have settled everything up to `next`.
     ///
     /// Members of `before` that have left have nothing to settle.
     pub(crate) fn settled_by(
@@ -35,8 +35,8 @@ impl<E> Machine<E> {
         next: u64,
         ticket: &Arc<Ticket>,
     ) -> u64 {
-        // Start from the tail. A member that owes nothing reports `u64::MAX`, but events that are
-        // not published yet are not settled.
+        // Start from the tail. A member that owes nothing reports `u64::MAX`, but events not
+        // published yet are not settled.
         let (mut settled, mut owing) = (self.tail(), 0);
         for &id in before {
             if self.find(id).is_none() {
@@ -44,9 +44,9 @@ impl<E> Machine<E> {
             }
             let member = self.member_mut(id.number);
             let mut upto = member.settled(None);
-            if upto < next && !seeded_bug!("stage-not-woken") {
-                // Check again after requesting reports: a member that settled `next` in between
-                // has not reported that, and the stage would wait for ever.
+            if upto < next && !seeded_bug!("stage-unwatched") {
+                // Check again after requesting reports: `next` may have been settled in between
+                // without a report, and the stage would wait for ever.
                 member.subscriber.cursor.request_reports();
                 upto = member.settled(None);
             }

@@ -60,7 +60,7 @@ impl WaitClock {
     }
 }
 
-/// How long publishers have waited for one member to read.
+/// How long publishers have waited for a member to read.
 #[derive(Clone, Copy)]
 pub(super) struct Waited {
     /// The time counted in earlier blocking periods, since the member last read.

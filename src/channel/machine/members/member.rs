@@ -1,4 +1,4 @@
-//! One member: a subscriber as the machine sees it.
+//! A member: the machine's view of a subscriber.
 
 use crate::channel::filter::queue::AnyQueue;
 use crate::channel::machine::blockers::BlockerSlot;
@@ -19,8 +19,8 @@ use crate::util::sync::Arc;
 /// ```
 ///
 /// # Invariants
-/// 1. A member that is gone is detached, and has no backlog: no stream is left to read it.
-/// 2. A member with a backlog is detached. A stream takes the backlog once, and ends with it.
+/// 1. A gone member is detached, and has no backlog: no stream is left to read the events.
+/// 2. A member with a backlog is detached. A stream takes its backlog once, and ends after.
 /// 3. `flushes` is `None` or not empty. `None` is the usual case, and takes no memory.
 pub(crate) struct Member<E> {
     pub(crate) subscriber: Arc<SubscriberState>,
@@ -28,7 +28,7 @@ pub(crate) struct Member<E> {
     pub(crate) queue: Option<Arc<dyn AnyQueue>>,
     /// Whether the member blocks publishers, and for how long.
     pub(crate) blocker: BlockerSlot,
-    /// The flushes (and stages) that wait for the member to settle events.
+    /// The flushes (and stages) waiting for the member to settle events.
     flushes: Option<Box<Flushes>>,
     /// The events left when the subscriber was disconnected, until its stream takes them.
     backlog: Option<Box<Backlog<E>>>,
@@ -64,21 +64,20 @@ impl<E> Member<E> {
         self.attached
     }
 
-    /// Detaches the member; returns `false` if it was detached before. Only
-    /// [`Members::detach`](super::Members::detach) calls this, and counts.
+    /// Detaches the member; returns `false` if the member was detached before. Called by
+    /// [`Members::detach`](super::Members::detach), which counts.
     pub(super) fn detach(&mut self) -> bool {
         std::mem::replace(&mut self.attached, false)
     }
 
-    /// Records that the stream was dropped; returns the backlog, which nothing will read.
+    /// Records the drop of the stream; returns the backlog, to be dropped.
     pub(crate) fn stream_dropped(&mut self) -> Option<Box<Backlog<E>>> {
         debug_assert!(!self.attached, "member: invariant 1");
         self.gone = true;
         self.backlog.take()
     }
 
-    /// Returns whether the member can be removed: its stream was dropped, and no delivery is
-    /// unacked.
+    /// Returns whether the member can be removed: gone, and without unacked deliveries.
     pub(crate) fn is_done(&self) -> bool {
         self.gone && !self.has_unacked()
     }
@@ -98,20 +97,20 @@ impl<E> Member<E> {
 
     // ---- Overwritten events -----------------------------------------------------------------
 
-    /// Records that the event after `position` was overwritten while another event was in flight.
+    /// Records the overwriting of the event after `position`, while another event was in flight.
     ///
-    /// The cursor says that an event is in flight, but not which one: this is the last event
-    /// claimed, and overwriting moves the cursor past it.
+    /// The event in flight is the last event claimed, at the cursor's position. Overwriting moves
+    /// the cursor further, so the distance is kept here.
     pub(crate) fn skip_past(&mut self, position: u64) {
         if self.skipped_to != position {
-            // The subscriber has claimed an event since; that event is now the one in flight.
+            // The subscriber has claimed an event since, which is now the event in flight.
             self.skipped = 0;
         }
         self.skipped_to = position + 1;
         self.skipped = self.skipped.saturating_add(1);
     }
 
-    /// Returns the event in flight, or an earlier one, with the cursor at `position`.
+    /// Returns the event in flight, or an earlier event, with the cursor at `position`.
     fn in_flight(&self, position: u64) -> u64 {
         match self.skipped {
             _ if self.skipped_to != position => position,
@@ -123,8 +122,8 @@ impl<E> Member<E> {
 
     // ---- Settling ---------------------------------------------------------------------------
 
-    /// Returns the next event that the member has yet to receive and settle (the event need not
-    /// be stored yet), and the cursor.
+    /// Returns the next event to be received and settled by the member (the event need not be
+    /// stored yet), and the cursor.
     fn next_unread(&self) -> (Option<u64>, CursorState) {
         let (next, cursor) = if let Some(queue) = &self.queue {
             queue.front_and_cursor()
@@ -141,17 +140,17 @@ impl<E> Member<E> {
         unacked.is_some_and(|unacked| unacked.first().is_some())
     }
 
-    /// Returns whether the member has yet to settle any event up to `tail`, the newest one.
+    /// Returns whether the member has yet to settle any event up to `tail`, the newest event.
     pub(crate) fn owes(&self, tail: u64) -> bool {
         let (unread, cursor) = self.next_unread();
         unread.is_some_and(|next| next <= tail) || !cursor.is_finished() || self.has_unacked()
     }
 
-    /// Returns the last event up to which the member has settled everything; `u64::MAX` if it
-    /// owes nothing. `claimed`: the event that the subscriber claims at this moment, if any.
+    /// Returns the last event up to which the member has settled everything; `u64::MAX` without
+    /// events to settle. `claimed`: the event being claimed by the subscriber, if any.
     pub(crate) fn settled(&self, claimed: Option<u64>) -> u64 {
         // Read the cursor before the unacked set: a subscriber inserts an event into the set before
-        // claiming it, so an event that is claimed in between is found unread or unacked.
+        // claiming it, so an event claimed in between is found unread or unacked.
         let (unread, cursor) = self.next_unread();
         let in_flight = match self.subscriber.unacked_set() {
             Some(unacked) => unacked.first(),
@@ -184,8 +183,8 @@ impl<E> Member<E> {
         (self.flushes.as_ref()).is_some_and(|flushes| flushes.contains(ticket))
     }
 
-    /// Passes the flushes that need not wait for the member any more to `f`; `claimed` as in
-    /// [`settled`](Self::settled).
+    /// Removes the flushes for which the member has settled enough, and passes them to `f`;
+    /// `claimed` as in [`settled`](Self::settled).
     pub(crate) fn pop_settled(&mut self, claimed: Option<u64>, f: impl FnMut(Arc<Ticket>)) {
         if self.flushes.is_none() {
             return;

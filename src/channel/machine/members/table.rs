@@ -6,14 +6,14 @@ use crate::util::shrink::Shrink;
 ///
 /// A removed value leaves a tombstone, until half of the entries are tombstones and the table is
 /// compacted. A slab would need no search, but a slab is as long as its greatest index in use:
-/// one late member would keep all of the memory.
+/// a single late member would keep all of the memory.
 ///
 /// # Invariants
 /// 1. The numbers of the entries ascend strictly, so that binary search finds each.
 /// 2. `tombstones` counts the entries without a value, at most as many as entries with a value:
 ///    walking and memory are O(members), however many have left.
 /// 3. The last entry has a value; an empty table is therefore really empty.
-/// 4. `first` is the number of the first entry, if there is one. In a table without gaps, a lookup
+/// 4. `first` is the number of the first entry, if any. In a table without gaps, a lookup
 ///    is one subtraction.
 pub(super) struct MemberTable<T> {
     entries: Vec<Entry<T>>,
@@ -104,8 +104,7 @@ impl<T> MemberTable<T> {
             .filter_map(|entry| entry.value.as_mut())
     }
 
-    /// Returns a lookup that is fast for ascending numbers, because each search begins at the entry
-    /// found before. Lists of members are mostly in the order of joining, and a binary search for
+    /// Returns a lookup, fast for ascending numbers: each search begins at the entry found before. Lists of members are mostly in the order of joining, and a binary search for
     /// each of a million members would miss the cache twenty times.
     pub(super) fn ascending_lookup<'a>(&'a self) -> impl FnMut(u64) -> Option<&'a T> {
         const NEAR: usize = 8;
