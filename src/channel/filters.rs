@@ -15,7 +15,8 @@ impl<E> State<E> {
     #[inline]
     pub(super) fn block_full_queues(&mut self, judged: &mut Evaluation, effects: &mut Effects<E>) {
         if let Some(answers) = judged.matches() {
-            self.machine.block_full_queues(answers, Instant::now, effects);
+            self.machine
+                .block_full_queues(answers, Instant::now, effects);
         }
     }
 }

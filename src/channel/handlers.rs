@@ -18,7 +18,7 @@ impl<E> Channel<E> {
 
     /// The number of the newest event.
     pub(crate) fn tail(&self) -> u64 {
-        self.state.lock().ring.tail()
+        self.state.lock().machine.tail()
     }
 
     /// With the planted bug `enlisted-late`, a handler's task counts as running only from here on.
@@ -67,7 +67,7 @@ impl<E> Channel<E> {
 
     /// Whether whoever asks is a handler that has events to settle.
     pub(crate) fn current_handler_has_unsettled(&self) -> bool {
-        (self.current_handler()).is_some_and(|handler| self.state.lock().ring.owes(handler))
+        (self.current_handler()).is_some_and(|handler| self.state.lock().machine.owes(handler))
     }
 
     /// Whether whoever asks is a handler that `flush` waits for.

@@ -37,7 +37,7 @@ impl<E> State<E> {
             if next <= gate.settled {
                 effects.drop_waker(gate.stop_waiting());
                 let batch = self
-                    .ring
+                    .machine
                     .take_settled(place, position, gate.settled, effects);
                 *reading = Source::Segment(batch);
                 return Next::More;

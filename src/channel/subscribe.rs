@@ -189,7 +189,9 @@ impl<E> Channel<E> {
             let counted = state.machine.disconnect(id, cause, effects);
             if counted {
                 #[cfg(feature = "tracing")]
-                state.machine.trace_left(id, "disconnected on request", effects);
+                state
+                    .machine
+                    .trace_left(id, "disconnected on request", effects);
                 let parked = state.unpark(id.number);
                 effects.extend(parked.map(Effect::WakeReader));
                 state.parked.give_back(state.machine.readers());
@@ -206,7 +208,9 @@ impl<E> Channel<E> {
         self.run(|state, effects| {
             if state.machine.withdraw(id, effects) {
                 #[cfg(feature = "tracing")]
-                state.machine.trace_left(id, "no handler reads it any more", effects);
+                state
+                    .machine
+                    .trace_left(id, "no handler reads it any more", effects);
                 let parked = state.unpark(id.number);
                 effects.extend(parked.map(Effect::DropParked));
                 state.parked.give_back(state.machine.readers());
