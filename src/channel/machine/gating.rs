@@ -164,11 +164,7 @@ impl<E> Machine<E> {
         let id = self.member(key).subscriber.id;
         self.disconnect(id, DisconnectCause::Overdue, effects);
         #[cfg(feature = "tracing")]
-        self.trace_left(
-            id,
-            "disconnected: it made publishers wait for too long",
-            effects,
-        );
+        self.trace_left(id, DisconnectCause::Overdue, effects);
     }
 
     /// A permit is given, and those in the way have had their time. Its event may never be stored,

@@ -7,7 +7,7 @@ use crate::channel::subscriber::SubscriberState;
 use crate::channel::subscriber::cursor::CursorState;
 use crate::channel::ticket::{AckLevel, Ticket};
 #[cfg(feature = "tracing")]
-use crate::channel::trace::Record;
+use crate::channel::trace::{LeaveReason, Record};
 use crate::inspect::SubscriberInfo;
 #[cfg(feature = "tracing")]
 use crate::subscriber_id::SubscriberId;
@@ -46,10 +46,15 @@ impl<E> Machine<E> {
 
     /// A subscriber has left, and somebody may want to know why.
     #[cfg(feature = "tracing")]
-    pub(crate) fn trace_left(&self, id: SubscriberId, why: &'static str, effects: &mut Effects<E>) {
+    pub(crate) fn trace_left(
+        &self,
+        id: SubscriberId,
+        why: impl Into<LeaveReason>,
+        effects: &mut Effects<E>,
+    ) {
         if let Some(member) = self.find(id) {
             let place = Arc::clone(&member.subscriber);
-            effects.push(Effect::Trace(Record::Left(place, why)));
+            effects.push(Effect::Trace(Record::Left(place, why.into())));
         }
     }
 

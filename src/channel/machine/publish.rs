@@ -126,7 +126,7 @@ impl<E> Machine<E> {
                 if place.overflow == Overflow::Disconnect {
                     self.disconnect(id, DisconnectCause::Overflow, effects);
                     #[cfg(feature = "tracing")]
-                    self.trace_left(id, "disconnected: its window was full", effects);
+                    self.trace_left(id, DisconnectCause::Overflow, effects);
                     continue;
                 }
                 self.overwrite(&place, position, effects);
