@@ -41,7 +41,7 @@ pub(crate) mod ticket;
 pub(crate) mod wait_queue;
 pub(crate) mod watchers;
 
-pub(crate) use publish::{Rejected, Wait};
+pub(crate) use publish::{Admission, PendingEvent, Rejected};
 pub(crate) use subscribe::Next;
 
 pub(crate) struct Channel<E> {
@@ -63,7 +63,7 @@ struct State<E> {
     /// The handlers and groups whose tasks run.
     running: BTreeMap<SubscriberId, Arc<SubscriberState>>,
     /// How many permits are out that were given inside of each handler.
-    permits_inside: BTreeMap<SubscriberId, u64>,
+    handler_permits: BTreeMap<SubscriberId, u64>,
     queue: WaitQueue,
     parked: ParkedReaders,
     watchers: Watchers,
@@ -88,7 +88,7 @@ impl<E> Channel<E> {
             state: Mutex::new(State {
                 machine,
                 running: BTreeMap::new(),
-                permits_inside: BTreeMap::new(),
+                handler_permits: BTreeMap::new(),
                 queue: WaitQueue::default(),
                 parked: ParkedReaders::new(),
                 watchers: Watchers::default(),

@@ -14,14 +14,10 @@ impl<E> State<E> {
     /// Marks full filter queues that match an evaluated event as blocking, before the event is
     /// stored.
     #[inline]
-    pub(super) fn block_full_queues(
-        &mut self,
-        evaluation: &mut Evaluation,
-        effects: &mut Effects<E>,
-    ) {
-        if let Some(matches) = evaluation.matches() {
+    pub(super) fn block_full_queues(&mut self, judged: &mut Evaluation, effects: &mut Effects<E>) {
+        if let Some(answers) = judged.matches() {
             self.machine
-                .block_full_queues(matches, Instant::now, effects);
+                .block_full_queues(answers, Instant::now, effects);
         }
     }
 }

@@ -192,9 +192,7 @@ impl<E> Channel<E> {
             let counted = state.machine.disconnect(id, cause, effects);
             if counted {
                 #[cfg(feature = "tracing")]
-                state
-                    .machine
-                    .trace_left(id, "disconnected on request", effects);
+                state.machine.trace_left(id, cause, effects);
                 let parked = state.unpark(id.number);
                 effects.extend(parked.map(Effect::WakeReader));
                 state.parked.give_back(state.machine.readers());
@@ -211,9 +209,11 @@ impl<E> Channel<E> {
         self.run(|state, effects| {
             if state.machine.withdraw(id, effects) {
                 #[cfg(feature = "tracing")]
-                state
-                    .machine
-                    .trace_left(id, "no handler reads it any more", effects);
+                state.machine.trace_left(
+                    id,
+                    crate::channel::trace::LeaveReason::NoHandler,
+                    effects,
+                );
                 let parked = state.unpark(id.number);
                 effects.extend(parked.map(Effect::DropParked));
                 state.parked.give_back(state.machine.readers());

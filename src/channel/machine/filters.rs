@@ -100,7 +100,7 @@ impl<E> Machine<E> {
         for id in matches.take_panicked() {
             if self.disconnect(id, DisconnectCause::Panicked, effects) {
                 #[cfg(feature = "tracing")]
-                self.trace_left(id, "disconnected: its filter panicked", effects);
+                self.trace_left(id, DisconnectCause::Panicked, effects);
             }
         }
     }
@@ -252,7 +252,7 @@ impl<E> Machine<E> {
         if member.subscriber.overflow == Overflow::Disconnect && is_full() {
             self.disconnect(id, DisconnectCause::Overflow, effects);
             #[cfg(feature = "tracing")]
-            self.trace_left(id, "disconnected: its window was full", effects);
+            self.trace_left(id, DisconnectCause::Overflow, effects);
             return false;
         }
         if self.was_overdue_at_permit(id.number) && is_full() {

@@ -110,11 +110,7 @@ impl<E> Machine<E> {
         let id = self.member(key).subscriber.id;
         self.disconnect(id, DisconnectCause::Overdue, effects);
         #[cfg(feature = "tracing")]
-        self.trace_left(
-            id,
-            "disconnected: it made publishers wait for too long",
-            effects,
-        );
+        self.trace_left(id, DisconnectCause::Overdue, effects);
     }
 
     /// Gives a permit although the blocking members, if any, are overdue. These stay attached until

@@ -7,7 +7,7 @@ use crate::channel::subscriber::SubscriberState;
 use crate::channel::subscriber::cursor::CursorState;
 use crate::channel::ticket::{AckLevel, Ticket};
 #[cfg(feature = "tracing")]
-use crate::channel::trace::Record;
+use crate::channel::trace::{LeaveReason, Record};
 use crate::inspect::SubscriberInfo;
 #[cfg(feature = "tracing")]
 use crate::subscriber_id::SubscriberId;
@@ -78,10 +78,15 @@ impl<E> Machine<E> {
 
     /// Emits a record of a subscriber leaving or being disconnected, and why.
     #[cfg(feature = "tracing")]
-    pub(crate) fn trace_left(&self, id: SubscriberId, why: &'static str, effects: &mut Effects<E>) {
+    pub(crate) fn trace_left(
+        &self,
+        id: SubscriberId,
+        why: impl Into<LeaveReason>,
+        effects: &mut Effects<E>,
+    ) {
         if let Some(member) = self.find(id) {
-            let subscriber = Arc::clone(&member.subscriber);
-            effects.push(Effect::Trace(Record::Left(subscriber, why)));
+            let place = Arc::clone(&member.subscriber);
+            effects.push(Effect::Trace(Record::Left(place, why.into())));
         }
     }
 

@@ -137,7 +137,7 @@ impl<E> Machine<E> {
                 if subscriber.overflow == Overflow::Disconnect {
                     self.disconnect(id, DisconnectCause::Overflow, effects);
                     #[cfg(feature = "tracing")]
-                    self.trace_left(id, "disconnected: its window was full", effects);
+                    self.trace_left(id, DisconnectCause::Overflow, effects);
                     continue;
                 }
                 self.overwrite(&subscriber, position, effects);
