@@ -1,36 +1,32 @@
 //! Filtered subscriptions: publishers evaluate a predicate before an event is queued.
 //!
 //! [`EventManager::subscribe_filter_map`](crate::EventManager::subscribe_filter_map) and
-//! [`subscribe_filter`](crate::EventManager::subscribe_filter) take a predicate: a closure that
-//! returns for each event whether the subscriber wants the event, and a value made from the event.
-//! Publishers evaluate the predicate, and an unwanted event costs the subscriber nothing: the event
-//! takes no room in the window, wakes no task, is not cloned, owes no acknowledgement, and does not
-//! count in the receipt.
+//! [`subscribe_filter`](crate::EventManager::subscribe_filter) take a predicate: a closure selecting
+//! the wanted events and making a value from each. Publishers evaluate the predicate, and an
+//! unwanted event costs the subscriber nothing: the event takes no room in the window, wakes no
+//! task, is not cloned, owes no acknowledgement, and does not count in the receipt.
 //!
 //! In all other respects, a [`Filtered`] subscription works like a
 //! [`Subscription`](crate::Subscription) with fewer events: the same order, overflow policies,
 //! [deliveries](crate::Deliveries) and receipts. Wanted events wait in a queue of the
 //! subscription's own, bounded by the window. A filtered subscription therefore keeps no event in
 //! memory for other subscribers. With a full window, a filtered subscription blocks publishers of
-//! wanted events, and publishers that wait for a [permit](crate::Permit), whose event is not known
-//! yet.
+//! wanted events, and publishers waiting for a [permit](crate::Permit), as any filter may match the
+//! later event.
 //!
 //! # The predicate
 //! A predicate runs within each publishing call, before the event is stored and outside of every
-//! lock. Keep predicates short and pure: a predicate may be evaluated again for an event that found
-//! no room, and for an event that is not published in the end. A predicate may call the manager;
-//! events published by a predicate are evaluated as well. A predicate that panics disconnects its
-//! own subscription, with [`DisconnectCause::Panicked`](crate::DisconnectCause::Panicked); the
-//! publisher continues. A predicate that owns an [`EventManager`](crate::EventManager) keeps the
-//! manager open as long as the subscription exists; use a
-//! [`WeakEventManager`](crate::WeakEventManager) instead.
+//! lock. Keep predicates short and pure: a predicate may be evaluated again for an event without
+//! room, and for an event finally not published. A predicate may call the manager; events published
+//! by a predicate are evaluated as well. A panic of a predicate disconnects its own subscription,
+//! with [`DisconnectCause::Panicked`](crate::DisconnectCause::Panicked); the publisher continues. A
+//! predicate with its own [`EventManager`](crate::EventManager) keeps the manager open as long as
+//! the subscription exists; use a [`WeakEventManager`](crate::WeakEventManager) instead.
 //!
 //! # Cost
-//! Publishing evaluates all predicates, one after the other, and does more work only for matches:
-//! about the cost of a predicate before each send. Predicates of one closure type, such as
-//! all those created by one line of code, are evaluated in one loop, which is the cheapest case. For
-//! a subscriber that wants most events, `filter` on a plain subscription is cheaper: the channel
-//! stores an event once for all plain subscriptions.
+//! Publishing evaluates all predicates in turn, and does more work only for matches: about the cost
+//! of a predicate before each send. For a subscriber to most events, `filter` on a plain
+//! subscription is cheaper: the channel stores an event once for all plain subscriptions.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, Location};
@@ -50,12 +46,12 @@ use crate::util::sync::Arc;
 mod poll;
 mod subscribe;
 
-/// A stream of the values that a predicate returned for events: from
+/// A stream of a predicate's values for the wanted events: from
 /// [`subscribe_filter_map`](crate::EventManager::subscribe_filter_map) and
 /// [`subscribe_filter`](crate::EventManager::subscribe_filter).
 ///
-/// As with a [`Subscription`](crate::Subscription), polling for the next item acknowledges the event
-/// of the previous item. [`ack`](Self::ack) and dropping the stream acknowledge that event as well;
+/// As with a [`Subscription`](crate::Subscription), polling for the next item acknowledges the
+/// event of the previous item. [`ack`](Self::ack) and dropping the stream acknowledge the event as well;
 /// dropping the stream while its thread panics discards the event. Items are moved, not cloned: `T`
 /// need not be `Clone`.
 ///
@@ -90,7 +86,7 @@ pub struct Filtered<T> {
     /// Unwind safe: a panic of user code leaves no channel state half changed.
     channel: AssertUnwindSafe<Arc<dyn ChannelReports>>,
     queue: Arc<FilterQueue<T>>,
-    /// The ticket of a publisher that waits until the event in flight is finished.
+    /// The ticket of a publisher waiting for the end of the event in flight.
     in_flight: Option<Arc<Ticket>>,
     /// The sequence number of the last event taken.
     last_seq: u64,
@@ -193,7 +189,7 @@ impl<T> Filtered<T> {
         }
     }
 
-    /// Returns the number of wanted events that were overwritten so far, with
+    /// Returns the number of wanted events overwritten so far, with
     /// [`Overflow::DropOldest`](crate::Overflow::DropOldest).
     #[must_use]
     pub fn missed(&self) -> u64 {
@@ -248,7 +244,7 @@ impl<T> Filtered<T> {
         self.queue.subscriber()
     }
 
-    /// Acknowledges the event in flight if a publisher waits for that.
+    /// Acknowledges the event in flight, if a publisher waits for the acknowledgement.
     fn ack_current(&mut self) {
         if let Some(ticket) = self.in_flight.take() {
             self.subscriber().ack_in_flight(Some(&ticket));
@@ -262,7 +258,7 @@ impl<T> Drop for Filtered<T> {
     fn drop(&mut self) {
         let in_flight = self.in_flight.take();
         self.subscriber().settle_on_drop(in_flight);
-        // Before leaving: a flush that runs at the same time must not wait for a finished event.
+        // Before leaving: a flush at the same time must not wait for a finished event.
         self.subscriber().cursor.finish();
         if self.ended.is_none() {
             let counted = self.channel.report_gone(self.id());

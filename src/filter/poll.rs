@@ -74,7 +74,7 @@ impl<T: Send + 'static> ReadSubscription for Filtered<T> {
         #[cfg(feature = "rt")]
         ready!(self.poll_coop(cx));
         let (popped, cursor) = self.queue.pop(cx.waker(), report_missed);
-        // Report only a change: room for an event, or an event that is finished.
+        // Report only a change: room for an event, or a finished event.
         let took = matches!(&popped, Popped::Event(item) if item.needs_ack);
         let finished = std::mem::take(&mut self.needs_ack);
         if cursor.must_report() && (took || finished) && !seeded_bug!("filter-late-room") {
@@ -83,7 +83,7 @@ impl<T: Send + 'static> ReadSubscription for Filtered<T> {
         match popped {
             Popped::Event(item) => Poll::Ready(Some(Received::Event(self.receive(item)))),
             Popped::Missed(events) => {
-                // A reader that only gets `Missed` values must yield to other tasks, too.
+                // A reader of nothing but `Missed` values must yield to other tasks, too.
                 #[cfg(feature = "rt")]
                 {
                     self.coop_unpaid += 1;
@@ -102,8 +102,8 @@ impl<T: Send + 'static> ReadSubscription for Filtered<T> {
 }
 
 impl<T> Filtered<T> {
-    /// Makes the item the event in flight. Acknowledges an event whose publisher waits only until
-    /// the event is received.
+    /// Makes the item the event in flight. Acknowledges the event if its publisher waits only
+    /// for receiving.
     fn receive(&mut self, item: QueuedEvent<T>) -> T {
         (self.last_seq, self.needs_ack) = (item.seq, item.needs_ack);
         match item.ticket {
@@ -117,7 +117,7 @@ impl<T> Filtered<T> {
         item.value
     }
 
-    /// Pays for the items that were taken out of the task's coop budget, at the same rate as
+    /// Pays for the taken items out of the task's coop budget, at the same rate as
     /// [`Subscription`](crate::Subscription).
     #[cfg(feature = "rt")]
     fn poll_coop(&mut self, cx: &mut Context<'_>) -> Poll<()> {

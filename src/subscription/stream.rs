@@ -1,5 +1,5 @@
-//! The interface that the adapters [`Deliveries`](crate::Deliveries) and
-//! [`WithMissed`](super::WithMissed) need of a subscription.
+//! The interface between a subscription and the adapters [`Deliveries`](crate::Deliveries) and
+//! [`WithMissed`](super::WithMissed).
 
 use std::task::{Context, Poll};
 
@@ -20,22 +20,22 @@ pub trait AnySubscription {
 
     fn end_reason(&self) -> Option<EndReason>;
 
-    /// Returns true if the next poll only yields an event that was claimed before.
+    /// Returns true if the next poll only yields an event claimed by an earlier poll.
     fn has_unyielded(&self) -> bool;
 
-    /// Takes the acknowledgement of the event that was just yielded.
+    /// Takes the acknowledgement of the event just yielded.
     fn take_ack(&mut self) -> Ack;
 }
 
-/// A subscription whose events can be read. Separate from [`AnySubscription`], as reading a
+/// A subscription with readable events. Separate from [`AnySubscription`], as reading a
 /// [`Subscription`] requires `E: Clone`.
 #[expect(
     unnameable_types,
     reason = "no other crate can implement a subscription"
 )]
 pub trait ReadSubscription: AnySubscription + FusedStream + Unpin {
-    /// Polls for the next event. Yields [`Received::Missed`] before an event that follows
-    /// overwritten ones, if `report_missed`.
+    /// Polls for the next event. Yields [`Received::Missed`] before an event after
+    /// overwritten events, if `report_missed`.
     fn poll_received(
         &mut self,
         cx: &mut Context<'_>,
