@@ -22,13 +22,13 @@ use crate::util::sync::Arc;
 /// [`Subscription::deliveries`] returns a `Deliveries<E>`. [`Filtered::deliveries`] returns a
 /// `Deliveries<T, Filtered<T>>`.
 ///
-/// Deliveries keep [`sync_notify`] exact through adapters with read-ahead (`buffer_unordered`,
+/// Deliveries keep [`sync_notify`] exact through adapters that read ahead (`buffer_unordered`,
 /// `chunks`, a spawned task for each event): the receipt waits for each [`Delivery::ack`], in any
 /// order and from any task.
 ///
 /// An event leaves its window when the stream yields a delivery. To bound reading ahead, the stream
 /// is pending while [`max_unacked`] deliveries are in flight, also after a disconnect, when
-/// deliveries owe nothing. The end of the stream waits in the same way. A pipeline with
+/// deliveries owe nothing. The end of the stream waits in the same way. A pipeline that keeps
 /// `max_unacked` deliveries in flight until the next delivery or the end (`collect`, `chunks`)
 /// therefore deadlocks.
 ///
@@ -282,8 +282,8 @@ impl<E> fmt::Debug for Delivery<E> {
 pub struct Ack {
     seq: u64,
     subscriber: Arc<SubscriberState>,
-    /// The ticket of a publisher waiting for the acknowledgement. `None` without such a publisher,
-    /// for a delivery without a debt, and once the ticket is answered.
+    /// The ticket of a publisher that waits for the acknowledgement. `None` without such a
+    /// publisher, for a delivery that owes nothing, and once the ticket is answered.
     ticket: Option<Arc<Ticket>>,
 }
 

@@ -1,8 +1,8 @@
 //! Filtered subscriptions: publishers evaluate a predicate before an event is queued.
 //!
 //! [`EventManager::subscribe_filter_map`](crate::EventManager::subscribe_filter_map) and
-//! [`subscribe_filter`](crate::EventManager::subscribe_filter) take a predicate: a closure selecting
-//! the wanted events and making a value from each. Publishers evaluate the predicate, and an
+//! [`subscribe_filter`](crate::EventManager::subscribe_filter) take a predicate: a closure that
+//! selects the wanted events and makes a value from each. Publishers evaluate the predicate, and an
 //! unwanted event costs the subscriber nothing: the event takes no room in the window, wakes no
 //! task, is not cloned, owes no acknowledgement, and does not count in the receipt.
 //!
@@ -16,17 +16,18 @@
 //!
 //! # The predicate
 //! A predicate runs within each publishing call, before the event is stored and outside of every
-//! lock. Keep predicates short and pure: a predicate may be evaluated again for an event without
-//! room, and for an event finally not published. A predicate may call the manager; events published
-//! by a predicate are evaluated as well. A panic of a predicate disconnects its own subscription,
-//! with [`DisconnectCause::Panicked`](crate::DisconnectCause::Panicked); the publisher continues. A
-//! predicate with its own [`EventManager`](crate::EventManager) keeps the manager open as long as
+//! lock. Keep predicates short and pure: a predicate may be evaluated again for an event that
+//! found no room, and for an event that is not published in the end. A predicate may call the
+//! manager; events published by a predicate are evaluated as well. A predicate that panics
+//! disconnects its own subscription, with
+//! [`DisconnectCause::Panicked`](crate::DisconnectCause::Panicked); the publisher continues. A
+//! predicate that owns an [`EventManager`](crate::EventManager) keeps the manager open as long as
 //! the subscription exists; use a [`WeakEventManager`](crate::WeakEventManager) instead.
 //!
 //! # Cost
 //! Publishing evaluates all predicates in turn, and does more work only for matches: about the cost
-//! of a predicate before each send. For a subscriber to most events, `filter` on a plain
-//! subscription is cheaper: the channel stores an event once for all plain subscriptions.
+//! of a predicate before each send. For a subscriber that wants most events, `filter` on a
+//! plain subscription is cheaper: the channel stores an event once for all plain subscriptions.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, Location};
@@ -51,9 +52,9 @@ mod subscribe;
 /// [`subscribe_filter`](crate::EventManager::subscribe_filter).
 ///
 /// As with a [`Subscription`](crate::Subscription), polling for the next item acknowledges the
-/// event of the previous item. [`ack`](Self::ack) and dropping the stream acknowledge the event as well;
-/// dropping the stream while its thread panics discards the event. Items are moved, not cloned: `T`
-/// need not be `Clone`.
+/// event of the previous item. [`ack`](Self::ack) and dropping the stream acknowledge the event
+/// as well; dropping the stream while its thread panics discards the event. Items are moved, not
+/// cloned: `T` need not be `Clone`.
 ///
 /// On tokio (feature `rt`), the stream takes part in the task's coop budget like a plain
 /// subscription.
@@ -86,7 +87,7 @@ pub struct Filtered<T> {
     /// Unwind safe: a panic of user code leaves no channel state half changed.
     channel: AssertUnwindSafe<Arc<dyn ChannelReports>>,
     queue: Arc<FilterQueue<T>>,
-    /// The ticket of a publisher waiting for the end of the event in flight.
+    /// The ticket of a publisher that waits until the event in flight is finished.
     in_flight: Option<Arc<Ticket>>,
     /// The sequence number of the last event taken.
     last_seq: u64,
@@ -258,7 +259,7 @@ impl<T> Drop for Filtered<T> {
     fn drop(&mut self) {
         let in_flight = self.in_flight.take();
         self.subscriber().settle_on_drop(in_flight);
-        // Before leaving: a flush at the same time must not wait for a finished event.
+        // Before leaving: a concurrent flush must not wait for a finished event.
         self.subscriber().cursor.finish();
         if self.ended.is_none() {
             let counted = self.channel.report_gone(self.id());

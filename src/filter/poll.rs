@@ -83,7 +83,7 @@ impl<T: Send + 'static> ReadSubscription for Filtered<T> {
         match popped {
             Popped::Event(item) => Poll::Ready(Some(Received::Event(self.receive(item)))),
             Popped::Missed(events) => {
-                // A reader of nothing but `Missed` values must yield to other tasks, too.
+                // A reader that gets only `Missed` values must yield to other tasks, too.
                 #[cfg(feature = "rt")]
                 {
                     self.coop_unpaid += 1;
@@ -102,8 +102,8 @@ impl<T: Send + 'static> ReadSubscription for Filtered<T> {
 }
 
 impl<T> Filtered<T> {
-    /// Makes the item the event in flight. Acknowledges the event if its publisher waits only
-    /// for receiving.
+    /// Makes the item the event in flight, and acknowledges the event at once if its publisher
+    /// only waits until the event is received.
     fn receive(&mut self, item: QueuedEvent<T>) -> T {
         (self.last_seq, self.needs_ack) = (item.seq, item.needs_ack);
         match item.ticket {
@@ -117,7 +117,7 @@ impl<T> Filtered<T> {
         item.value
     }
 
-    /// Pays for the taken items out of the task's coop budget, at the same rate as
+    /// Pays for the items that were taken, out of the task's coop budget, at the same rate as
     /// [`Subscription`](crate::Subscription).
     #[cfg(feature = "rt")]
     fn poll_coop(&mut self, cx: &mut Context<'_>) -> Poll<()> {

@@ -19,7 +19,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// the returned stream has ended.
     ///
     /// Keep the closure short and pure: publishers may call `filter` more than once for an event,
-    /// and for events finally not published. A panic of `filter` ends this subscription
+    /// and for events that are not published in the end. A panic of `filter` ends this subscription
     /// only. See module [`filter`](crate::filter).
     ///
     /// # Examples

@@ -20,14 +20,14 @@ pub trait AnySubscription {
 
     fn end_reason(&self) -> Option<EndReason>;
 
-    /// Returns true if the next poll only yields an event claimed by an earlier poll.
+    /// Returns true if the next poll yields an event that an earlier poll has claimed.
     fn has_unyielded(&self) -> bool;
 
-    /// Takes the acknowledgement of the event just yielded.
+    /// Takes the acknowledgement of the event that was just yielded.
     fn take_ack(&mut self) -> Ack;
 }
 
-/// A subscription with readable events. Separate from [`AnySubscription`], as reading a
+/// A subscription whose events can be read. Separate from [`AnySubscription`], as reading a
 /// [`Subscription`] requires `E: Clone`.
 #[expect(
     unnameable_types,

@@ -1,4 +1,4 @@
-//! The filter queue: the wanted events of a filtered subscription, in the order of the sequence.
+//! The filter queue: the events that a filtered subscription wants, in the order of the sequence.
 //!
 //! The queue has its own lock, held for a few instructions at a time. The reader locks the queue
 //! alone; publishers lock the queue under the channel's lock. No value is dropped and
@@ -26,8 +26,8 @@ use crate::util::sync::{Arc, AtomicU64, Mutex, Ordering};
 ///    and reader.
 /// 3. A waker is stored only while the queue is empty and more events may follow. A push therefore
 ///    finds the waker of every parked reader.
-/// 4. Once the queue is closed, taking a ticket out of an item includes answering the ticket, in
-///    `pop`, `clear` and [`AnyQueue::answer_unread`]. Each ticket is answered exactly once.
+/// 4. Once the queue is closed, the method that takes a ticket out of an item answers that ticket:
+///    `pop`, `clear` or [`AnyQueue::answer_unread`]. Each ticket is answered exactly once.
 /// 5. `unread` is the length of the queue and its closed flag, stored under the lock before the
 ///    cursor moves. A publisher first requests reports, then reads `unread`, and therefore misses
 ///    no room without a report.
@@ -54,7 +54,7 @@ struct QueueInner<T> {
 pub(crate) struct QueuedEvent<T> {
     pub(crate) seq: u64,
     pub(crate) value: T,
-    /// The ticket of a publisher waiting for this event. `None` without such a publisher, and
+    /// The ticket of a publisher that waits for this event. `None` without such a publisher, and
     /// after [`AnyQueue::answer_unread`].
     pub(crate) ticket: Option<Arc<Ticket>>,
     /// The item was popped while the subscriber was attached.
@@ -71,7 +71,7 @@ pub(crate) enum Popped<T> {
     Parked,
 }
 
-/// The work after a push, for the time after the channel is unlocked.
+/// The work that a push leaves for the time after the channel is unlocked.
 pub(crate) struct Pushed<'a> {
     pub(crate) subscriber: &'a Arc<SubscriberState>,
     /// The sequence number of the overwritten event.
@@ -84,7 +84,7 @@ pub(crate) struct Pushed<'a> {
 /// The closed flag in `unread`: larger than every window.
 const CLOSED: u64 = 1 << 62;
 
-/// The number of tickets to collect before the queue is unlocked for a while.
+/// The number of items that [`AnyQueue::answer_unread`] visits before releasing the lock.
 const ANSWERED_AT_ONCE: usize = 64;
 
 /// The number of items for which an empty queue keeps memory.
@@ -133,8 +133,8 @@ impl<T> FilterQueue<T> {
 
     /// Finishes the event in flight and takes the next item, or stores the waker.
     ///
-    /// Also returns the new cursor. With `report_missed`, returns [`Popped::Missed`] before the event
-    /// after overwritten events.
+    /// Also returns the new cursor. With `report_missed`, returns [`Popped::Missed`] before the
+    /// event that follows overwritten events.
     pub(crate) fn pop(&self, waker: &Waker, report_missed: bool) -> (Popped<T>, CursorState) {
         let mut spare = None;
         loop {
@@ -264,8 +264,8 @@ impl<T> FilterQueue<T> {
         }
     }
 
-    /// Answers the ticket of an item still unread at closing, unless [`AnyQueue::answer_unread`]
-    /// has answered the ticket before.
+    /// Answers the ticket of an item that was unread when the queue was closed, unless
+    /// [`AnyQueue::answer_unread`] has taken the ticket before.
     fn answer(&self, ticket: Option<Arc<Ticket>>) {
         if let Some(ticket) = ticket {
             ticket.drop_by(self.subscriber.id);

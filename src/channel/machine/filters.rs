@@ -20,7 +20,7 @@ use crate::util::sync::Arc;
 impl<E> Machine<E> {
     // ---- Joining, leaving -------------------------------------------------------------------
 
-    /// Adds a subscriber, with a queue for the values of `predicate` for later events.
+    /// Adds a subscriber, whose queue gets the values that `predicate` returns for later events.
     pub(crate) fn join_filtered<T, F>(
         &mut self,
         options: SubscribeOptions,
