@@ -102,11 +102,11 @@ impl<E, S: AnySubscription> Deliveries<E, S> {
     #[must_use]
     pub fn unacked(&self) -> usize {
         let unacked = self.subscriber.unacked(self.subscriber.cursor.load());
-        // An event whose `Clone` panicked is in the unacked set, and has no delivery yet.
+        // After a panic of `Clone`, the event is in the unacked set, and has no delivery yet.
         unacked - usize::from(self.subscription.has_unyielded())
     }
 
-    /// Returns the number of events that were overwritten so far, as [`Subscription::missed`].
+    /// Returns the number of events overwritten so far, as [`Subscription::missed`].
     #[must_use]
     pub fn missed(&self) -> u64 {
         self.subscriber.missed()

@@ -2,34 +2,33 @@
 //!
 //! [`EventManager::subscribe_filter_map`](crate::EventManager::subscribe_filter_map) and
 //! [`subscribe_filter`](crate::EventManager::subscribe_filter) take a predicate: a closure that
-//! returns for each event whether the subscriber wants the event, and a value made from the event.
-//! Publishers evaluate the predicate, and an unwanted event costs the subscriber nothing: the event
-//! takes no room in the window, wakes no task, is not cloned, owes no acknowledgement, and does not
-//! count in the receipt.
+//! selects the wanted events and makes a value from each. Publishers evaluate the predicate, and an
+//! unwanted event costs the subscriber nothing: the event takes no room in the window, wakes no
+//! task, is not cloned, owes no acknowledgement, and does not count in the receipt.
 //!
 //! In all other respects, a [`Filtered`] subscription works like a
 //! [`Subscription`](crate::Subscription) with fewer events: the same order, overflow policies,
 //! [deliveries](crate::Deliveries) and receipts. Wanted events wait in a queue of the
 //! subscription's own, bounded by the window. A filtered subscription therefore keeps no event in
 //! memory for other subscribers. With a full window, a filtered subscription blocks publishers of
-//! wanted events, and publishers that wait for a [permit](crate::Permit), whose event is not known
-//! yet.
+//! wanted events, and publishers waiting for a [permit](crate::Permit), as any filter may match the
+//! later event.
 //!
 //! # The predicate
 //! A predicate runs within each publishing call, before the event is stored and outside of every
-//! lock. Keep predicates short and pure: a predicate may be evaluated again for an event that found
-//! no room, and for an event that is not published in the end. A predicate may call the manager;
-//! events published by a predicate are evaluated as well. A predicate that panics disconnects its
-//! own subscription, with [`DisconnectCause::Panicked`](crate::DisconnectCause::Panicked); the
-//! publisher continues. A predicate that owns an [`EventManager`](crate::EventManager) keeps the
-//! manager open as long as the subscription exists; use a
-//! [`WeakEventManager`](crate::WeakEventManager) instead.
+//! lock. Keep predicates short and pure: a predicate may be evaluated again for an event that
+//! found no room, and for an event that is not published in the end. A predicate may call the
+//! manager; events published by a predicate are evaluated as well. A predicate that panics
+//! disconnects its own subscription, with
+//! [`DisconnectCause::Panicked`](crate::DisconnectCause::Panicked); the publisher continues. A
+//! predicate that owns an [`EventManager`](crate::EventManager) keeps the manager open as long as
+//! the subscription exists; use a [`WeakEventManager`](crate::WeakEventManager) instead.
 //!
 //! # Cost
-//! Publishing evaluates all predicates, one after the other, and does more work only for matches:
-//! about the cost of a predicate before each send. Predicates of one closure type, such as
-//! all those created by one line of code, are evaluated in one loop, which is the cheapest case. For
-//! a subscriber that wants most events, `filter` on a plain subscription is cheaper: the channel
+//! Publishing evaluates all predicates in turn, and does more work only for matches: about the cost
+//! of a predicate before each send. Predicates of the same closure type, such as all predicates
+//! created by the same line of code, are evaluated in a single loop, which is the cheapest case.
+//! For a subscriber that wants most events, `filter` on a plain subscription is cheaper: the channel
 //! stores an event once for all plain subscriptions.
 
 use std::fmt;
@@ -50,14 +49,14 @@ use crate::util::sync::Arc;
 mod poll;
 mod subscribe;
 
-/// A stream of the values that a predicate returned for events: from
+/// A stream of a predicate's values for the wanted events: from
 /// [`subscribe_filter_map`](crate::EventManager::subscribe_filter_map) and
 /// [`subscribe_filter`](crate::EventManager::subscribe_filter).
 ///
-/// As with a [`Subscription`](crate::Subscription), polling for the next item acknowledges the event
-/// of the previous item. [`ack`](Self::ack) and dropping the stream acknowledge that event as well;
-/// dropping the stream while its thread panics discards the event. Items are moved, not cloned: `T`
-/// need not be `Clone`.
+/// As with a [`Subscription`](crate::Subscription), polling for the next item acknowledges the
+/// event of the previous item. [`ack`](Self::ack) and dropping the stream acknowledge the event
+/// as well; dropping the stream while its thread panics discards the event. Items are moved, not
+/// cloned: `T` need not be `Clone`.
 ///
 /// On tokio (feature `rt`), the stream takes part in the task's coop budget like a plain
 /// subscription.
@@ -193,7 +192,7 @@ impl<T> Filtered<T> {
         }
     }
 
-    /// Returns the number of wanted events that were overwritten so far, with
+    /// Returns the number of wanted events overwritten so far, with
     /// [`Overflow::DropOldest`](crate::Overflow::DropOldest).
     #[must_use]
     pub fn missed(&self) -> u64 {
@@ -248,7 +247,7 @@ impl<T> Filtered<T> {
         self.queue.subscriber()
     }
 
-    /// Acknowledges the event in flight if a publisher waits for that.
+    /// Acknowledges the event in flight, if a publisher waits for the acknowledgement.
     fn ack_current(&mut self) {
         if let Some(ticket) = self.in_flight.take() {
             self.subscriber().ack_in_flight(Some(&ticket));
@@ -262,7 +261,7 @@ impl<T> Drop for Filtered<T> {
     fn drop(&mut self) {
         let in_flight = self.in_flight.take();
         self.subscriber().settle_on_drop(in_flight);
-        // Before leaving: a flush that runs at the same time must not wait for a finished event.
+        // Before leaving: a concurrent flush must not wait for a finished event.
         self.subscriber().cursor.finish();
         if self.ended.is_none() {
             let counted = self.channel.report_gone(self.id());

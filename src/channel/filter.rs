@@ -1,4 +1,8 @@
-//! Filters: predicates that publishers evaluate before an event is queued, outside of every lock.
+//! Filters: predicates that publishers evaluate outside of every lock, before an event is queued.
+//!
+//! Filters with the same type of predicate form a group, which is evaluated in a loop without
+//! dynamic calls. A plain list of boxed predicates would need a third less code, and makes
+//! publishing to 10,000 filters about a quarter slower (workload W7 of the benches).
 
 use crate::channel::filter::queue::{FilterQueue, Pushed};
 use crate::channel::ticket::Ticket;
@@ -18,8 +22,8 @@ use one_or_many::OneOrMany;
 /// The value that a predicate returned for an event, and the queue for that value.
 struct Match<T> {
     queue: Arc<FilterQueue<T>>,
-    /// Before delivery the new value; after delivery an overwritten or refused one. Dropped without
-    /// the lock.
+    /// Before delivery the new value; after delivery an overwritten or refused value. Dropped
+    /// without the lock.
     value: Option<T>,
 }
 
@@ -31,7 +35,7 @@ impl<T> Drop for Match<T> {
     }
 }
 
-/// The matches of one filter group with one event.
+/// The matches of a filter group with an event.
 struct GroupMatches<T> {
     matches: OneOrMany<Match<T>>,
     /// The subscribers whose predicates panicked.
@@ -43,10 +47,10 @@ trait AnyMatches: Send {
     /// Returns the number of matches.
     fn count(&self) -> usize;
 
-    /// Calls `f` for each matching queue that may have no room for one event beside `reserved`.
+    /// Calls `f` for each matching queue that may have no room for an event beside `reserved`.
     fn for_each_full(&self, reserved: u64, f: &mut dyn FnMut(SubscriberId));
 
-    /// Appends the values to the queues that are not closed, and calls `f` for each.
+    /// Appends the values to the queues, except for closed queues, and calls `f` for each append.
     fn deliver(&mut self, seq: u64, ticket: Option<&Arc<Ticket>>, f: &mut dyn FnMut(Pushed<'_>));
 
     /// Returns the subscribers whose predicates panicked; empty when called again.
@@ -77,8 +81,8 @@ impl<T: Send> AnyMatches for GroupMatches<T> {
     }
 }
 
-/// The result of evaluating all filters for one event. `None` without filters: the publish future
-/// of a manager without filters stays small.
+/// The result of evaluating all filters for an event. `None` without filters, which keeps the
+/// publish future small.
 #[derive(Default)]
 pub(crate) struct Evaluation(Option<Box<FilterMatches>>);
 
@@ -129,15 +133,15 @@ impl FilterMatches {
         self.groups.iter().map(|group| group.count()).sum()
     }
 
-    /// Calls `f` for each matching subscriber that is disconnected, or may have no room for one
-    /// event beside `reserved`.
+    /// Calls `f` for each matching subscriber without room for an event beside `reserved`. A
+    /// subscriber may also be disconnected, or have made room since.
     pub(crate) fn for_each_full(&self, reserved: u64, mut f: impl FnMut(SubscriberId)) {
         for group in self.groups.iter() {
             group.for_each_full(reserved, &mut f);
         }
     }
 
-    /// Appends the values to the queues that are not closed, and calls `f` for each.
+    /// Appends the values to the queues, except for closed queues, and calls `f` for each append.
     pub(crate) fn deliver(
         &mut self,
         seq: u64,

@@ -11,8 +11,7 @@ use crate::util::clock::Instant;
 use crate::util::sync::Arc;
 
 impl<E> State<E> {
-    /// Marks full filter queues that match an evaluated event as blocking, before the event is
-    /// stored.
+    /// Marks the full queues among the matches as blocking, before the event is stored.
     #[inline]
     pub(super) fn block_full_queues(&mut self, judged: &mut Evaluation, effects: &mut Effects<E>) {
         if let Some(answers) = judged.matches() {

@@ -74,7 +74,7 @@ impl<T: Send + 'static> ReadSubscription for Filtered<T> {
         #[cfg(feature = "rt")]
         ready!(self.poll_coop(cx));
         let (popped, cursor) = self.queue.pop(cx.waker(), report_missed);
-        // Report only a change: room for an event, or an event that is finished.
+        // Report only a change: room for an event, or a finished event.
         let took = matches!(&popped, Popped::Event(item) if item.needs_ack);
         let finished = std::mem::take(&mut self.needs_ack);
         if cursor.must_report()
@@ -86,7 +86,7 @@ impl<T: Send + 'static> ReadSubscription for Filtered<T> {
         match popped {
             Popped::Event(item) => Poll::Ready(Some(Received::Event(self.receive(item)))),
             Popped::Missed(events) => {
-                // A reader that only gets `Missed` values must yield to other tasks, too.
+                // A reader that gets only `Missed` values must yield to other tasks, too.
                 #[cfg(feature = "rt")]
                 {
                     self.coop_unpaid += 1;
@@ -105,8 +105,8 @@ impl<T: Send + 'static> ReadSubscription for Filtered<T> {
 }
 
 impl<T> Filtered<T> {
-    /// Makes the item the event in flight. Acknowledges an event whose publisher waits only until
-    /// the event is received.
+    /// Makes the item the event in flight, and acknowledges the event at once if its publisher
+    /// only waits until the event is received.
     fn receive(&mut self, item: QueuedEvent<T>) -> T {
         (self.last_seq, self.needs_ack) = (item.seq, item.needs_ack);
         match item.ticket {
@@ -120,7 +120,7 @@ impl<T> Filtered<T> {
         item.value
     }
 
-    /// Pays for the items that were taken out of the task's coop budget, at the same rate as
+    /// Pays for the items that were taken, out of the task's coop budget, at the same rate as
     /// [`Subscription`](crate::Subscription).
     #[cfg(feature = "rt")]
     fn poll_coop(&mut self, cx: &mut Context<'_>) -> Poll<()> {

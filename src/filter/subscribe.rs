@@ -1,4 +1,4 @@
-//! Methods of the event manager that create filtered subscriptions.
+//! Methods of the event manager for filtered subscriptions.
 
 use std::panic::Location;
 
@@ -7,7 +7,7 @@ use crate::manager::EventManager;
 use crate::options::SubscribeOptions;
 
 impl<E: Send + Sync + 'static> EventManager<E> {
-    /// Subscribes to the values that `filter` returns for the events published from now on.
+    /// Subscribes to the values of `filter` for the events published from now on.
     ///
     /// The publisher calls `filter` before the event is stored, outside of every lock. An event for
     /// which `filter` returns `None` takes no room in this subscription, wakes no task, owes no
@@ -43,8 +43,8 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         self.subscribe_filter_map_with(SubscribeOptions::new(), filter)
     }
 
-    /// Subscribes as [`subscribe_filter_map`](Self::subscribe_filter_map) does, with options such as
-    /// an overflow policy, a window or a name.
+    /// Subscribes as [`subscribe_filter_map`](Self::subscribe_filter_map) does, with options such
+    /// as an overflow policy, a window or a name.
     ///
     /// The window counts wanted events, and defaults to the manager's capacity.
     ///

@@ -1,5 +1,5 @@
-//! The interface that the adapters [`Deliveries`](crate::Deliveries) and
-//! [`WithMissed`](super::WithMissed) need of a subscription.
+//! The interface between a subscription and the adapters [`Deliveries`](crate::Deliveries) and
+//! [`WithMissed`](super::WithMissed).
 
 use std::task::{Context, Poll};
 
@@ -20,7 +20,7 @@ pub trait AnySubscription {
 
     fn end_reason(&self) -> Option<EndReason>;
 
-    /// Returns true if the next poll only yields an event that was claimed before.
+    /// Returns true if the next poll yields an event that an earlier poll has claimed.
     fn has_unyielded(&self) -> bool;
 
     /// Takes the acknowledgement of the event that was just yielded.
@@ -34,8 +34,8 @@ pub trait AnySubscription {
     reason = "no other crate can implement a subscription"
 )]
 pub trait ReadSubscription: AnySubscription + FusedStream + Unpin {
-    /// Polls for the next event. Yields [`Received::Missed`] before an event that follows
-    /// overwritten ones, if `report_missed`.
+    /// Polls for the next event. Yields [`Received::Missed`] before an event after
+    /// overwritten events, if `report_missed`.
     fn poll_received(
         &mut self,
         cx: &mut Context<'_>,

@@ -10,7 +10,7 @@ use futures_core::{FusedStream, Stream};
 use super::Subscription;
 use super::stream::ReadSubscription;
 
-/// An event, or the number of events that were overwritten before the next one.
+/// An event, or the number of events overwritten before the next event.
 ///
 /// # Examples
 /// ```
@@ -33,7 +33,7 @@ use super::stream::ReadSubscription;
 pub enum Received<E> {
     /// The next event.
     Event(E),
-    /// The number of events that were overwritten at this position, at least 1.
+    /// The number of events overwritten at this position, at least 1.
     Missed(u64),
 }
 

@@ -1,4 +1,4 @@
-//! Filters whose predicates have the same type.
+//! Filters with the same type of predicate.
 
 use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,7 +18,7 @@ pub(super) struct Filter<T, F> {
 }
 
 impl<T, F> Drop for Filter<T, F> {
-    /// The last owner may be a publisher with a snapshot: a panic of user code must not reach it.
+    /// The last owner may be a publisher with a snapshot: catch a panic of user code.
     fn drop(&mut self) {
         drop_caught(self.predicate.take());
     }
@@ -27,8 +27,8 @@ impl<T, F> Drop for Filter<T, F> {
 /// The number of filters for which a group keeps memory when filters leave.
 const KEPT: usize = 8;
 
-/// The filters of one type, ordered by the numbers of their subscribers. One loop without dynamic
-/// calls evaluates the whole group.
+/// The filters with predicates of type `F`, ordered by the numbers of their subscribers. A loop
+/// without dynamic calls evaluates the whole group.
 ///
 /// # Invariants
 /// 1. The numbers of the entries rise. Searching by number is binary.
@@ -133,8 +133,8 @@ impl<T: Send + 'static, F> FilterGroup<T, F> {
         let mut values = OneOrMany::default();
         let mut panicked = Vec::new();
         loop {
-            // One `catch_unwind` for the whole loop, and another after each panic: one per
-            // predicate would cost more than a short predicate.
+            // Catch panics around the whole loop, and again after each panic: catching separately
+            // for each predicate would cost more than a short predicate.
             let result = catch_unwind(AssertUnwindSafe(|| {
                 for entry in remaining.by_ref() {
                     let Some(filter) = &entry.filter else {
@@ -149,7 +149,7 @@ impl<T: Send + 'static, F> FilterGroup<T, F> {
             }));
             let Err(payload) = result else { break };
             drop_payload(payload);
-            // The predicate of the entry before the remaining ones has panicked.
+            // The entry just before the remaining entries has panicked.
             let last = entries.len() - remaining.len() - 1;
             let filter = entries[last].filter.iter();
             panicked.extend(filter.map(|filter| filter.queue.subscriber().id));
@@ -157,8 +157,8 @@ impl<T: Send + 'static, F> FilterGroup<T, F> {
         if values.is_empty() && panicked.is_empty() {
             return None;
         }
-        // Prefetch: the queues are in no cache. Plain loads overlap, and the reference counts
-        // below, which wait for one another, then hit the cache.
+        // Prefetch the queues, which are in no cache: plain loads overlap. The increments of
+        // reference counts below do not overlap, and would wait for each cache miss.
         for (queue, _) in values.iter() {
             black_box(queue.has_room(0));
         }

@@ -1,4 +1,4 @@
-//! A list that most often has one element.
+//! A list that most often has a single element.
 
 /// A list whose first element needs no heap memory.
 pub(super) struct OneOrMany<T> {

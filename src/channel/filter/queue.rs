@@ -1,7 +1,7 @@
 //! The filter queue: the events that a filtered subscription wants, in the order of the sequence.
 //!
-//! The queue has its own lock, held for a few instructions at a time. The reader takes that lock
-//! without the channel's lock, publishers take it under the channel's lock. No value is dropped and
+//! The queue has its own lock, held for a few instructions at a time. The reader locks the queue
+//! alone; publishers lock the queue under the channel's lock. No value is dropped and
 //! no waker is called while the queue is locked.
 
 use std::collections::VecDeque;
@@ -16,25 +16,24 @@ use crate::util::panic_guard::drop_caught;
 use crate::util::shrink::Shrink;
 use crate::util::sync::{Arc, AtomicU64, Mutex, Ordering};
 
-/// The wanted events of one filtered subscriber.
+/// The wanted events of a filtered subscriber, each with the predicate's value.
 ///
 /// # Invariants
 /// 1. The sequence numbers of the items rise, and all are above the cursor's position. Searching
 ///    by number is binary.
 /// 2. The cursor moves and finishes under the queue's lock, except for an acknowledgement without
-///    a poll. A flush that reads cursor and queue under the lock misses no event on its way from
-///    the queue to the reader.
-/// 3. A waker is stored only while the queue is empty and more events may follow. A push that
-///    takes the waker therefore wakes every parked reader.
-/// 4. Once the queue is closed, the code that takes a ticket out of an item answers the ticket: the
-///    subscriber that pops or drops the item, or [`AnyQueue::answer_unread`]. Each ticket is
-///    answered exactly once.
+///    a poll. A flush reads both under the lock, and therefore misses no event between queue
+///    and reader.
+/// 3. A waker is stored only while the queue is empty and more events may follow. A push therefore
+///    finds the waker of every parked reader.
+/// 4. Once the queue is closed, the method that takes a ticket out of an item answers that ticket:
+///    `pop`, `clear` or [`AnyQueue::answer_unread`]. Each ticket is answered exactly once.
 /// 5. `unread` is the length of the queue and its closed flag, stored under the lock before the
-///    cursor moves. A publisher that requests reports first and reads `unread` second misses no
-///    room without a report.
+///    cursor moves. A publisher first requests reports, then reads `unread`, and therefore misses
+///    no room without a report.
 pub(crate) struct FilterQueue<T> {
     subscriber: Arc<SubscriberState>,
-    /// A copy of the subscriber's window, next to the other fields that publishers read.
+    /// A copy of the subscriber's window, next to the other fields for publishers.
     window: u64,
     unread: AtomicU64,
     queue: Mutex<QueueInner<T>>,
@@ -43,7 +42,7 @@ pub(crate) struct FilterQueue<T> {
 struct QueueInner<T> {
     items: VecDeque<QueuedEvent<T>>,
     waker: Option<Waker>,
-    /// The number of events that were overwritten since the last event was yielded.
+    /// The number of overwritten events since the last yielded event.
     missed: u64,
     /// The cause of the disconnect. No more events follow, and unread events owe nothing.
     closed: Option<DisconnectCause>,
@@ -65,7 +64,7 @@ pub(crate) struct QueuedEvent<T> {
 /// The result of [`FilterQueue::pop`].
 pub(crate) enum Popped<T> {
     Event(QueuedEvent<T>),
-    /// The number of events that were overwritten before the next one.
+    /// The number of overwritten events before the next event.
     Missed(u64),
     Ended(EndReason),
     /// The queue is empty and has stored the waker.
@@ -75,9 +74,9 @@ pub(crate) enum Popped<T> {
 /// The work that a push leaves for the time after the channel is unlocked.
 pub(crate) struct Pushed<'a> {
     pub(crate) subscriber: &'a Arc<SubscriberState>,
-    /// The sequence number of the event that was overwritten.
+    /// The sequence number of the overwritten event.
     pub(crate) overwrote: Option<u64>,
-    /// The ticket of the event that was overwritten.
+    /// The ticket of the overwritten event.
     pub(crate) lost: Option<Arc<Ticket>>,
     pub(crate) reader: Option<Waker>,
 }
@@ -85,7 +84,7 @@ pub(crate) struct Pushed<'a> {
 /// The closed flag in `unread`: larger than every window.
 const CLOSED: u64 = 1 << 62;
 
-/// The number of items that are answered under one lock.
+/// The number of items that [`AnyQueue::answer_unread`] visits before releasing the lock.
 const ANSWERED_AT_ONCE: usize = 64;
 
 /// The number of items for which an empty queue keeps memory.
@@ -117,8 +116,8 @@ impl<T> FilterQueue<T> {
         usize::try_from(unread).expect("`unread` is the length of a deque")
     }
 
-    /// Returns true if the queue has room for one event beside `reserved` others. A closed queue
-    /// never has room. The reader may take events at the same time, so `false` can be outdated.
+    /// Returns true if the queue has room for an event beside `reserved` more. A closed queue never
+    /// has room. The reader may take events at the same time, so `false` can be outdated.
     #[inline]
     pub(crate) fn has_room(&self, reserved: u64) -> bool {
         self.unread.load(Ordering::Acquire) + reserved < self.window
@@ -134,8 +133,8 @@ impl<T> FilterQueue<T> {
 
     /// Finishes the event in flight and takes the next item, or stores the waker.
     ///
-    /// Returns the cursor after that. `report_missed`: return [`Popped::Missed`] before an event
-    /// that follows overwritten ones.
+    /// Also returns the new cursor. With `report_missed`, returns [`Popped::Missed`] before the
+    /// event that follows overwritten events.
     pub(crate) fn pop(&self, waker: &Waker, report_missed: bool) -> (Popped<T>, CursorState) {
         let mut spare = None;
         loop {
@@ -206,7 +205,7 @@ impl<T> FilterQueue<T> {
     /// for room.
     ///
     /// A full queue with [`Overflow::DropOldest`] overwrites its oldest item. `value` then holds
-    /// the overwritten value, and the caller drops that value after unlocking the channel.
+    /// the overwritten value, for the caller to drop after unlocking the channel.
     pub(crate) fn push(
         &self,
         seq: u64,
@@ -251,7 +250,7 @@ impl<T> FilterQueue<T> {
         (queue.items.len(), queue.complete || queue.closed.is_some())
     }
 
-    /// Drops the unread items of a closed queue one by one, and answers their tickets.
+    /// Drops the unread items of a closed queue separately, and answers their tickets.
     pub(crate) fn clear(&self) {
         let mut queue = self.queue.lock();
         let items = std::mem::take(&mut queue.items);
@@ -265,8 +264,8 @@ impl<T> FilterQueue<T> {
         }
     }
 
-    /// Answers the ticket of an item that was unread when the queue was closed, if
-    /// [`AnyQueue::answer_unread`] has not answered the ticket before.
+    /// Answers the ticket of an item that was unread when the queue was closed, unless
+    /// [`AnyQueue::answer_unread`] has taken the ticket before.
     fn answer(&self, ticket: Option<Arc<Ticket>>) {
         if let Some(ticket) = ticket {
             ticket.drop_by(self.subscriber.id);
@@ -280,7 +279,7 @@ pub(crate) trait AnyQueue: Send + Sync {
 
     fn len(&self) -> usize;
 
-    /// Returns the sequence number of the first unread event and the cursor, both read under one
+    /// Returns the sequence number of the first unread event and the cursor, both under the same
     /// lock.
     fn front_and_cursor(&self) -> (Option<u64>, CursorState);
 

@@ -26,7 +26,7 @@ trait AnyGroup<E>: Send + Sync {
     fn as_any_mut(&mut self) -> &mut dyn Any;
 }
 
-/// A filter that left the registry, to be dropped without the lock.
+/// A filter that has left the registry, to be dropped without the lock.
 pub(crate) type RemovedFilter = Arc<dyn Send + Sync>;
 
 impl<E, T, F> AnyGroup<E> for FilterGroup<T, F>
@@ -67,9 +67,9 @@ where
     }
 }
 
-/// The filters of a channel, in one group for each type of predicate.
+/// The filters of a channel, in a group for each type of predicate.
 ///
-/// Publishers evaluate a snapshot without the lock. A change copies the parts that a snapshot
+/// Publishers evaluate a snapshot without the lock. A change copies the groups that a snapshot
 /// shares.
 ///
 /// # Invariants
@@ -164,12 +164,12 @@ fn make_mut<E>(group: &mut Arc<dyn AnyGroup<E>>) -> &mut dyn AnyGroup<E> {
     Arc::get_mut(group).expect("a fresh copy has one owner")
 }
 
-/// The filters at one moment, to be evaluated and dropped without the lock.
+/// The filters at a moment, to be evaluated and dropped without the lock.
 pub(crate) struct FilterSnapshot<E> {
     groups: Arc<Vec<Arc<dyn AnyGroup<E>>>>,
     /// The number of the last filter that was evaluated before.
     after: u64,
-    /// The number of the newest filter in the snapshot, or of a newer filter that had left.
+    /// The number of the newest filter at the moment of the snapshot, which may have left already.
     pub(super) newest: u64,
 }
 

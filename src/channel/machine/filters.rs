@@ -18,7 +18,7 @@ use crate::util::sync::Arc;
 impl<E> Machine<E> {
     // ---- Joining, leaving -------------------------------------------------------------------
 
-    /// Adds a subscriber whose queue gets the values that `predicate` returns for later events.
+    /// Adds a subscriber, whose queue gets the values that `predicate` returns for later events.
     pub(crate) fn join_filtered<T, F>(
         &mut self,
         options: SubscribeOptions,
@@ -85,13 +85,13 @@ impl<E> Machine<E> {
 
     // ---- Publishing -------------------------------------------------------------------------
 
-    /// Returns the filters that joined after `evaluation`, to be evaluated without the lock.
+    /// Returns the filters newer than `evaluation`, to be evaluated without the lock.
     #[inline]
     pub(crate) fn not_yet_evaluated(&self, evaluation: &Evaluation) -> Option<FilterSnapshot<E>> {
         self.filters.newer_than(evaluation)
     }
 
-    /// Disconnects the subscribers whose predicates panicked.
+    /// Disconnects the subscribers of panicked predicates.
     pub(crate) fn disconnect_panicked(
         &mut self,
         matches: &mut FilterMatches,
@@ -105,7 +105,7 @@ impl<E> Machine<E> {
         }
     }
 
-    /// Marks the subscribers that want the event and have no room as blocking, until
+    /// Marks matching subscribers without room as blocking, until
     /// [`unblock_queues`](Self::unblock_queues). Disconnects subscribers with a panicked predicate.
     #[cold]
     pub(crate) fn block_full_queues(
@@ -151,7 +151,7 @@ impl<E> Machine<E> {
             return false;
         }
         // Check again after requesting reports: the reader may have made room just before the
-        // request, and does not report that.
+        // request, without a report.
         member.subscriber.cursor.request_reports();
         if self.has_room(member) {
             self.cancel_reports_if_idle(id.number);
@@ -161,7 +161,7 @@ impl<E> Machine<E> {
         true
     }
 
-    /// Returns true if the member's queue has room for one event beside the reserved ones.
+    /// Returns true if the member's queue has room for an event beside the reserved events.
     fn has_room(&self, member: &Member<E>) -> bool {
         let unread = member.queue.as_ref().map_or(0, |queue| queue.len());
         (unread as u64) + self.reserved < member.subscriber.window as u64
@@ -182,7 +182,7 @@ impl<E> Machine<E> {
         }
     }
 
-    /// Unblocks the filtered subscribers that have room, and resets their `WaitAtMost` time.
+    /// Unblocks the filtered subscribers with room, and resets their `WaitAtMost` time.
     pub(super) fn unblock_queues_with_room(&mut self) {
         if self.members.filtered() == 0 {
             return;
@@ -197,7 +197,13 @@ impl<E> Machine<E> {
         }
     }
 
-    /// Stores the event in the log and in the queues whose filters matched.
+    fn blocking_queues(&self) -> Vec<u64> {
+        let keys = self.blocking.iter().copied();
+        keys.filter(|&key| self.member(key).queue.is_some())
+            .collect()
+    }
+
+    /// Stores the event in the log, and the predicates' values in the matching queues.
     ///
     /// Returns the event if the log has no reader.
     #[cold]
@@ -238,7 +244,7 @@ impl<E> Machine<E> {
     }
 
     /// Returns true if the subscriber gets the event. Disconnects a full subscriber with
-    /// [`Overflow::Disconnect`], or one that was overdue when a permit was reserved.
+    /// [`Overflow::Disconnect`], or a full subscriber already overdue when a permit was reserved.
     fn admits(&mut self, id: SubscriberId, effects: &mut Effects<E>) -> bool {
         let Some(member) = self.current(id) else {
             return false;

@@ -1,7 +1,7 @@
-//! The acknowledgement of the event that a stream has in flight.
+//! The acknowledgement of a stream's event in flight.
 //!
-//! [`Subscription`](crate::Subscription) finds the ticket of that event in its segment, where the
-//! ticket costs no reference count; [`Filtered`](crate::Filtered) owns the ticket. Both answer the
+//! [`Subscription`](crate::Subscription) finds the ticket in its segment, and needs no
+//! reference count of its own; [`Filtered`](crate::Filtered) owns the ticket. Both answer the
 //! ticket here.
 
 use std::thread;
@@ -20,7 +20,7 @@ impl SubscriberState {
         self.awaited_seq.store(0, Ordering::Release);
     }
 
-    /// Settles the event in flight of a stream that is being dropped: acknowledges the event, or
+    /// Settles the event in flight when a stream is dropped: acknowledges the event, or
     /// discards the event if the thread is panicking.
     pub(crate) fn settle_on_drop(&self, ticket: Option<Arc<Ticket>>) {
         if let Some(ticket) = ticket {
