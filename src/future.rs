@@ -61,7 +61,7 @@ impl<E> Future for Notify<'_, E> {
 
 /// Stores an event, then waits for its subscribers' answers.
 struct StoreAndAwaitAcks<'a, E> {
-    storing: StoreEvent<'a, E>,
+    store: StoreEvent<'a, E>,
     until: AckLevel,
     /// From the first poll on, until it is settled.
     ticket: Option<Arc<Ticket>>,
@@ -71,7 +71,7 @@ struct StoreAndAwaitAcks<'a, E> {
 impl<'a, E> StoreAndAwaitAcks<'a, E> {
     fn new(channel: &'a Channel<E>, event: E, until: AckLevel) -> Self {
         Self {
-            storing: StoreEvent::new(channel, event),
+            store: StoreEvent::new(channel, event),
             until,
             ticket: None,
             stored: None,
@@ -79,9 +79,9 @@ impl<'a, E> StoreAndAwaitAcks<'a, E> {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Receipt, NotifyError<E>>> {
-        if self.stored.is_none() && self.storing.channel.current_handler_is_subscribed() {
-            let event = self.storing.event.take().expect(POLLED_AGAIN);
-            self.storing.leave();
+        if self.stored.is_none() && self.store.channel.current_handler_is_subscribed() {
+            let event = self.store.event.take().expect(POLLED_AGAIN);
+            self.store.leave();
             // A panic may have left its waker at an earlier poll, elsewhere.
             self.abandon();
             return Poll::Ready(Err(NotifyError::WouldDeadlock(event)));
@@ -93,7 +93,7 @@ impl<'a, E> StoreAndAwaitAcks<'a, E> {
         let Stored { seq, audience } = if let Some(stored) = self.stored {
             stored
         } else {
-            let Poll::Ready(stored) = self.storing.poll(Some(ticket), cx) else {
+            let Poll::Ready(stored) = self.store.poll(Some(ticket), cx) else {
                 // In line it is called by another one.
                 ticket.abandon();
                 return Poll::Pending;
@@ -101,7 +101,7 @@ impl<'a, E> StoreAndAwaitAcks<'a, E> {
             // Refused, nobody will answer.
             let stored = stored.inspect_err(|_| ticket.abandon())?;
             self.stored = Some(stored);
-            trace!(published(self.storing.channel.name(), stored));
+            trace!(published(self.store.channel.name(), stored));
             stored
         };
         if is_first && !ticket.is_settled() {
@@ -114,7 +114,7 @@ impl<'a, E> StoreAndAwaitAcks<'a, E> {
         }
         (self.stored, self.ticket) = (None, None);
         let receipt = Receipt::new(seq, audience, dropped_by);
-        trace!(settled(self.storing.channel.name(), &receipt));
+        trace!(settled(self.store.channel.name(), &receipt));
         Poll::Ready(Ok(receipt))
     }
 
@@ -128,39 +128,41 @@ impl<'a, E> StoreAndAwaitAcks<'a, E> {
 
 #[cfg(feature = "rt")]
 impl<E> StoreAndAwaitAcks<'_, E> {
-    /// Who has yet to answer, once it is stored.
+    /// Returns the subscribers that have not answered yet, or `None` if the event is not stored.
     fn waiting_for(&self) -> Option<Vec<SubscriberInfo>> {
         let Stored { seq, .. } = self.stored?;
-        Some(self.storing.channel.owing(seq, self.until))
+        Some(self.store.channel.owing(seq, self.until))
     }
 
-    /// Gives up, unless nobody is waited for any more.
+    /// Gives up, and returns the error; `None` if no subscriber is waited for any more.
     fn give_up(&mut self) -> Option<DeadlineError<E>> {
-        let channel = self.storing.channel;
+        let channel = self.store.channel;
         let (Some(Stored { seq, audience }), Some(ticket)) = (self.stored, &self.ticket) else {
-            let pending = channel.blocking();
-            if pending.is_empty() && self.storing.is_called() {
-                // Room has come since the last poll, and a call of its waker with it.
+            let waiting_for = channel.blocking();
+            if waiting_for.is_empty() && self.store.is_called() {
+                // Room was freed after the last poll, and the waker is about to be called.
                 return None;
             }
-            let event = self.storing.event.take().expect(POLLED_AGAIN);
-            self.storing.leave();
-            return Some(DeadlineError::NotStored(NotStored { event, pending }));
+            let event = self.store.event.take().expect(POLLED_AGAIN);
+            self.store.leave();
+            return Some(DeadlineError::NotStored(NotStored { event, waiting_for }));
         };
-        let pending = channel.owing(seq, self.until);
+        let waiting_for = channel.owing(seq, self.until);
+        // Taken after `owing`: the receipt may know more answers than the list, never fewer.
         let receipt = Some(ticket.receipt_so_far(seq, audience));
-        is_late(&pending, ticket).then_some(DeadlineError::Unanswered(Unanswered {
+        are_late(&waiting_for, ticket).then_some(DeadlineError::Unanswered(Unanswered {
             receipt,
-            ..Unanswered::of(pending)
+            waiting_for,
         }))
     }
 }
 
-/// Whether those that were `pending` are still waited for. With nobody pending, the last answer
-/// has been decided on, and is on its way to the ticket.
+/// Returns whether the subscribers `waiting_for` still have to answer.
+///
+/// If the list is empty, the last answer is decided, and about to reach the ticket.
 #[cfg(feature = "rt")]
-fn is_late(pending: &[SubscriberInfo], ticket: &Ticket) -> bool {
-    !pending.is_empty() && !ticket.is_settled()
+fn are_late(waiting_for: &[SubscriberInfo], ticket: &Ticket) -> bool {
+    !waiting_for.is_empty() && !ticket.is_settled()
 }
 
 impl<E> Drop for StoreAndAwaitAcks<'_, E> {

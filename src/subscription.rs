@@ -173,6 +173,23 @@ impl<E> Subscription<E> {
         self.backlog().0
     }
 
+    /// Returns whether no event waits to be read.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::EventManager;
+    ///
+    /// let manager = EventManager::new(4);
+    /// let reader = manager.subscribe();
+    /// assert!(reader.is_empty());
+    /// manager.try_notify('x').unwrap();
+    /// assert_eq!((reader.is_empty(), reader.len()), (false, 1));
+    /// ```
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// How many events wait to be read, and whether these are the last.
     fn backlog(&self) -> (usize, bool) {
         match &self.source {
