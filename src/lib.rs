@@ -165,7 +165,7 @@
 )]
 #![cfg_attr(feature = "rt", doc = "[`add_handler`]: EventManager::add_handler")]
 #![forbid(unsafe_code)]
-// // Without `rt`, parts of the engine have no caller: deadlines, and the checks for handlers.
+// Without `rt`, parts of the engine have no caller: deadlines, and the checks for handlers.
 #![cfg_attr(not(feature = "rt"), allow(dead_code))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -174,7 +174,7 @@ mod util;
 #[macro_use]
 mod channel;
 
-// // Declared first: rustdoc lists the methods of `EventManager` before its handler methods.
+// Declared first: rustdoc lists the methods of `EventManager` before its handler methods.
 mod manager;
 
 #[doc = include_str!("../docs/combinators.md")]

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::channel::Channel;
 use crate::util::sync::Arc;
 
-// // Declared in the order in which rustdoc lists the methods.
+// Declared in the order in which rustdoc lists the methods.
 mod builder;
 
 mod publish;

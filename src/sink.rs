@@ -209,7 +209,7 @@ impl<E> Sink<E> for SyncSink<E> {
     }
 
     fn start_send(mut self: Pin<&mut Self>, event: E) -> Result<(), ReserveError> {
-        // // Drop settled tickets first: they would pile up behind an unsettled one.
+        // Drop settled tickets first: they would pile up behind an unsettled one.
         if self.sent.len() == self.sent.capacity() {
             self.sent.retain(|ticket| !ticket.is_settled());
             self.sent.shrink_if_sparse(KEPT);
@@ -227,7 +227,7 @@ impl<E> Sink<E> for SyncSink<E> {
         while let Some(ticket) = self.sent.front() {
             let channel = self.sink.manager.channel();
             if !ticket.is_settled() && channel.current_handler_has_unsettled() {
-                // // Drop the waker: an earlier flush may have registered it from another task.
+                // Drop the waker: an earlier flush may have registered it from another task.
                 ticket.abandon();
                 return Poll::Ready(Err(ReserveError::WouldDeadlock));
             }

@@ -5,20 +5,21 @@ use crate::channel::source::{Source, Then};
 use crate::end_reason::EndReason;
 
 impl<E> Subscription<E> {
-    /// How many events this subscription has lost to newer ones so far, with
+    /// Returns how many events this subscription has missed so far, with
     /// [`Overflow::DropOldest`](crate::Overflow::DropOldest).
     #[must_use]
     pub fn missed(&self) -> u64 {
         self.subscriber.missed()
     }
 
-    /// How many events wait to be read, [replayed](SubscribeOptions::replay) ones among them.
+    /// Returns how many events are stored for this subscription and not yielded yet, including
+    /// [replayed](crate::SubscribeOptions::replay) events.
     #[must_use]
     pub fn len(&self) -> usize {
         self.backlog().0
     }
 
-    /// Returns whether no event waits to be read.
+    /// Returns whether no event is stored for this subscription and not yielded yet.
     ///
     /// # Examples
     /// ```
@@ -35,25 +36,25 @@ impl<E> Subscription<E> {
         self.len() == 0
     }
 
-    /// How many events wait to be read, and whether these are the last.
+    /// Returns how many events are not yielded yet, and whether no further event can follow.
     pub(super) fn backlog(&self) -> (usize, bool) {
         match &self.source {
             Source::Channel | Source::Segment(_) => {
                 let (unread, last) = self.channel.backlog(&self.subscriber);
                 (unread + usize::from(self.unyielded), last)
             }
-            Source::Backlog(rest) => match rest.after {
+            Source::Backlog(backlog) => match backlog.after {
                 Then::Live => {
                     let (unread, last) = self.channel.backlog(&self.subscriber);
-                    (rest.len() + unread, last)
+                    (backlog.len() + unread, last)
                 }
-                Then::Disconnected(_) => (rest.len(), true),
+                Then::Disconnected(_) => (backlog.len(), true),
             },
             Source::Ended(_) => (0, true),
         }
     }
 
-    /// Why the stream ended; `None` until it has yielded its `None`.
+    /// Returns why the stream ended, or `None` until the stream has yielded its `None`.
     ///
     /// # Examples
     /// ```

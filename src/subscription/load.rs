@@ -1,6 +1,8 @@
 //! Where the next events come from once the current segment is read: the backlog, or the channel.
 
-use std::task::{Context, Poll, ready};
+#[cfg(feature = "rt")]
+use std::task::ready;
+use std::task::{Context, Poll};
 
 use super::Subscription;
 use crate::channel::Next;
@@ -8,17 +10,18 @@ use crate::channel::source::{Source, Then};
 use crate::end_reason::EndReason;
 
 impl<E> Subscription<E> {
-    /// Pays tokio for what was taken since it last did: a unit of the task's budget for sixteen
-    /// events. Pending when the task has none left, and its neighbours have their turn. Outside of
-    /// tokio there is nobody to pay.
+    /// Pays the task's coop budget for the events taken since the last payment: one unit for
+    /// sixteen events. Pending if the budget is used up, so that other tasks run. Does nothing
+    /// outside of tokio.
     ///
-    /// Out of the way: asked once in sixteen events at most, and mostly once in a segment.
+    /// Kept out of the fast path: called at most once for sixteen events, and mostly once for a
+    /// segment.
     #[cfg(feature = "rt")]
     #[cold]
     #[inline(never)]
     pub(super) fn poll_coop(&mut self, cx: &Context<'_>) -> Poll<()> {
         let position = match &self.source {
-            Source::Backlog(rest) => rest.next - 1,
+            Source::Backlog(backlog) => backlog.next - 1,
             _ => self.state.position(),
         };
         while position - self.coop_paid_to >= EVENTS_PER_COOP_UNIT {
@@ -29,8 +32,8 @@ impl<E> Subscription<E> {
         Poll::Ready(())
     }
 
-    /// Ready when the rest has an event ahead, or with false when it has not: then there is
-    /// something else to read from.
+    /// Ready with true if the backlog has another event. Ready with false if it has none: the
+    /// source has then changed.
     #[cold]
     #[inline(never)]
     pub(super) fn poll_backlog(&mut self, cx: &Context<'_>) -> Poll<bool> {
@@ -38,30 +41,33 @@ impl<E> Subscription<E> {
         ready!(self.poll_coop(cx));
         #[cfg(not(feature = "rt"))]
         let _ = cx;
-        let Source::Backlog(rest) = &mut self.source else {
+        let Source::Backlog(backlog) = &mut self.source else {
             return Poll::Ready(false);
         };
-        if rest.seek() {
+        if backlog.seek() {
             return Poll::Ready(true);
         }
-        match rest.after {
+        match backlog.after {
             Then::Live => self.source = Source::Channel,
             Then::Disconnected(cause) => self.end(EndReason::Disconnected { cause }),
         }
         Poll::Ready(false)
     }
 
-    /// Asks the manager for more; pending once it is parked, or when others have a turn.
+    /// Loads the next segment from the channel. Pending once the subscriber is parked, or if the
+    /// coop budget is used up.
     pub(super) fn load_next(&mut self, cx: &Context<'_>) -> Poll<()> {
-        // Without the lock: if this is the last owner, it drops the events.
+        // Release the old segment outside of the lock: the last owner drops the events, by user
+        // code.
         self.source = Source::Channel;
-        // Likely to sleep, and not asleep yet: cloning the waker now saves taking the lock twice.
-        let sleepy = !self.parked && self.channel.seems_caught_up(self.state.position());
-        let mut spare = sleepy.then(|| cx.waker().clone());
+        // About to park: clone the waker outside of the lock now, which saves taking the lock
+        // twice.
+        let about_to_park = !self.parked && self.channel.seems_caught_up(self.state.position());
+        let mut spare = about_to_park.then(|| cx.waker().clone());
         self.parked = false;
         loop {
-            let reading = &mut self.source;
-            let next = (self.channel).next(&self.subscriber, reading, cx.waker(), spare.take());
+            let source = &mut self.source;
+            let next = (self.channel).next(&self.subscriber, source, cx.waker(), spare.take());
             self.sync_cursor(self.subscriber.cursor.load());
             match next {
                 #[cfg(feature = "rt")]
@@ -84,6 +90,6 @@ impl<E> Subscription<E> {
     }
 }
 
-/// How many events one unit of tokio's budget pays for.
+/// The number of events that one unit of tokio's coop budget pays for.
 #[cfg(feature = "rt")]
 pub(crate) const EVENTS_PER_COOP_UNIT: u64 = 16;
