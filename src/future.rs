@@ -1,7 +1,8 @@
-//! The futures that the manager hands out, named so that they can be stored.
+//! The futures that the manager's methods return, as named types, so that they can be stored in
+//! structs.
 //!
-//! All of them are lazy, `Send`, `Unpin`, and may be dropped at any time; what that means is
-//! said at the method that makes each.
+//! All futures are lazy, `Send` and `Unpin`, and may be dropped at any time. The method that
+//! returns a future documents the effect of dropping it.
 
 #[cfg(feature = "rt")]
 pub use within::Within;
@@ -59,11 +60,11 @@ impl<E> Future for Notify<'_, E> {
     }
 }
 
-/// Stores an event, then waits for its subscribers' answers.
+/// Stores an event, then waits for the acknowledgements of its subscribers.
 struct StoreAndAwaitAcks<'a, E> {
     store: StoreEvent<'a, E>,
     until: AckLevel,
-    /// From the first poll on, until it is settled.
+    /// Set from the first poll until the event is settled.
     ticket: Option<Arc<Ticket>>,
     stored: Option<Stored>,
 }
@@ -82,11 +83,12 @@ impl<'a, E> StoreAndAwaitAcks<'a, E> {
         if self.stored.is_none() && self.store.channel.current_handler_is_subscribed() {
             let event = self.store.event.take().expect(POLLED_AGAIN);
             self.store.leave();
-            // A panic may have left its waker at an earlier poll, elsewhere.
+            // Drop the waker: an earlier poll that panicked may have left it in the ticket.
             self.abandon();
             return Poll::Ready(Err(NotifyError::WouldDeadlock(event)));
         }
-        // Mostly it is stored at once: then its waker is in place before anybody could answer.
+        // Register the waker before storing: subscribers may acknowledge as soon as the event is
+        // stored.
         let is_first = self.ticket.is_none();
         let ticket =
             (self.ticket).get_or_insert_with(|| Ticket::with_waker(self.until, cx.waker().clone()));
@@ -94,11 +96,11 @@ impl<'a, E> StoreAndAwaitAcks<'a, E> {
             stored
         } else {
             let Poll::Ready(stored) = self.store.poll(Some(ticket), cx) else {
-                // In line it is called by another one.
+                // Queued: the wait queue holds the waker that is needed, the ticket's is not.
                 ticket.abandon();
                 return Poll::Pending;
             };
-            // Refused, nobody will answer.
+            // Rejected: no subscriber will acknowledge, so the ticket needs no waker.
             let stored = stored.inspect_err(|_| ticket.abandon())?;
             self.stored = Some(stored);
             trace!(published(self.store.channel.name(), stored));
@@ -108,7 +110,8 @@ impl<'a, E> StoreAndAwaitAcks<'a, E> {
             return Poll::Pending;
         }
         let dropped_by = ready!(ticket.poll_settled(cx));
-        // Where nobody answers, nobody has taken the waker; a panic may have left it at an earlier poll.
+        // Without acknowledgements the waker is still in the ticket; a panic may have left it
+        // there too.
         if is_first || audience == 0 {
             ticket.abandon();
         }
@@ -118,7 +121,7 @@ impl<'a, E> StoreAndAwaitAcks<'a, E> {
         Poll::Ready(Ok(receipt))
     }
 
-    /// Nobody need call it any more.
+    /// Drops the waker: no wake-up is needed any more.
     fn abandon(&self) {
         if let Some(ticket) = &self.ticket {
             ticket.abandon();
@@ -185,11 +188,11 @@ macro_rules! awaiting_future {
 
         #[cfg(feature = "rt")]
         impl<E> $name<'_, E> {
-            /// The subscribers that have yet to answer, oldest first: how far it is, without
-            /// giving it up as `within` does.
+            /// Returns the subscribers that have not acknowledged the event yet, oldest first,
+            /// without giving up as `within` does.
             ///
             /// `None` before the event is stored, and once the future is ready. Empty only for a
-            /// moment, while the last answer is on its way.
+            /// moment, while the last acknowledgement is being delivered.
             ///
             /// # Examples
             /// ```
@@ -199,7 +202,7 @@ macro_rules! awaiting_future {
             /// let manager = EventManager::new(1);
             /// let (kitchen, billing) = (manager.subscribe(), manager.subscribe());
             /// let mut done = manager.sync_notify("tea");
-            /// assert!(done.waiting_for().is_none(), "it is not stored");
+            /// assert!(done.waiting_for().is_none(), "the event is not stored");
             /// assert!((&mut done).now_or_never().is_none());
             /// assert_eq!(done.waiting_for().unwrap().len(), 2);
             ///
@@ -242,14 +245,14 @@ awaiting_future! {
 #[must_use = "futures do nothing unless polled"]
 pub struct Reserve<'a, E> {
     channel: &'a Arc<Channel<E>>,
-    queueing: QueueEntry,
+    entry: QueueEntry,
 }
 
 impl<'a, E> Reserve<'a, E> {
     pub(crate) fn new(channel: &'a Arc<Channel<E>>) -> Self {
         Self {
             channel,
-            queueing: QueueEntry::default(),
+            entry: QueueEntry::default(),
         }
     }
 }
@@ -259,13 +262,13 @@ impl<E> Future for Reserve<'_, E> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let channel = self.channel;
-        Permit::poll_reserve(channel, &mut self.queueing, cx)
+        Permit::poll_reserve(channel, &mut self.entry, cx)
     }
 }
 
 impl<E> Drop for Reserve<'_, E> {
     fn drop(&mut self) {
-        self.queueing.leave(self.channel);
+        self.entry.leave(self.channel);
     }
 }
 
