@@ -1,4 +1,4 @@
-//! Errors: one small type for each way to fail. Each error returns the value that was passed in.
+//! Errors: one small type for each way to fail. Each error returns the value passed in.
 
 use std::error::Error;
 use std::fmt;
@@ -34,7 +34,7 @@ pub enum TryNotifyError<E> {
 }
 
 impl<E> TryNotifyError<E> {
-    /// Returns the event that was not stored.
+    /// Returns the rejected event.
     pub fn into_event(self) -> E {
         match self {
             Self::Full(event) | Self::Closed(event) => event,
@@ -77,7 +77,7 @@ pub enum NotifyError<E> {
 }
 
 impl<E> NotifyError<E> {
-    /// Returns the event that was not stored.
+    /// Returns the rejected event.
     pub fn into_event(self) -> E {
         match self {
             Self::Closed(event) | Self::WouldDeadlock(event) => event,
@@ -127,7 +127,7 @@ impl Error for ReserveError {}
 ///
 /// The call had no effect, unless the future was first polled outside of the handler: then `stop`
 /// has closed the manager. The check covers only code that the handler itself awaits, not tasks
-/// that the handler spawns and waits for; such tasks need a limit by `within`.
+/// spawned and awaited by the handler; such tasks need a limit by `within`.
 ///
 /// # Examples
 /// ```

@@ -87,8 +87,8 @@ impl SubscriberInfo {
         self.overflow
     }
 
-    /// Returns the subscriptions that this subscription comes
-    /// [after](crate::SubscribeOptions::after), including subscriptions that have left.
+    /// Returns the subscriptions this subscription comes
+    /// [after](crate::SubscribeOptions::after), attached or not.
     ///
     /// # Examples
     /// ```
@@ -113,7 +113,7 @@ impl SubscriberInfo {
         self.unread
     }
 
-    /// Returns the number of events that were received and not finished.
+    /// Returns the number of events received and not finished.
     #[must_use]
     pub fn unacked(&self) -> usize {
         self.unacked

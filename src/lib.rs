@@ -1,5 +1,5 @@
 //! An event manager delivers every event to every subscriber. Each subscriber is a [`Stream`] over
-//! a bounded channel that loses nothing. A publisher can wait until an event is stored, received,
+//! a lossless bounded channel. A publisher can wait until an event is stored, received,
 //! or *finished* by every subscriber, and gets a receipt. The design is Elixir's `GenEvent`,
 //! rebuilt for async Rust with streams first.
 //!
@@ -38,9 +38,9 @@
 //! | [`sync_notify`] | every subscriber has *finished* with it | a [`Receipt`] |
 //!
 //! A subscriber finishes an event by polling its stream for the next one, by calling
-//! [`Subscription::ack`], or by dropping the stream. A subscriber that can no longer finish
-//! (because it left, panicked or was disconnected) is not waited for, and the receipt names that
-//! subscriber.
+//! [`Subscription::ack`], or by dropping the stream. A subscriber cannot finish
+//! after leaving, a panic or a disconnect: `sync_notify` stops waiting for the subscriber, and the
+//! receipt names it.
 //!
 //! # Room
 //!
@@ -62,20 +62,20 @@
 //! publisher at the front of the wait queue, and no other publisher. While every subscriber is
 //! parked, the manager stores no event.
 //!
-//! A subscriber that needs few of the events subscribes with a filter:
+//! To receive few of the events, subscribe with a filter:
 //! [`subscribe_filter`](EventManager::subscribe_filter) or
 //! [`subscribe_filter_map`](EventManager::subscribe_filter_map). The publisher evaluates the filter
 //! before the event is queued, so unwanted events cost this subscriber nothing. See module
-//! [`filter`]. A subscriber that must not see an event before another subscriber has finished the
-//! event subscribes [`after`](EventManager::subscribe_after) that subscriber.
+//! [`filter`]. To see each event only after another subscriber has finished it,
+//! subscribe [`after`](EventManager::subscribe_after) the other subscriber.
 //!
 //! # What a combinator does to "finished"
 //!
 //! Adapters that request the next event only after finishing the previous event keep
-//! [`sync_notify`] exact. Adapters that read ahead acknowledge too early, unless the pipeline works
+//! [`sync_notify`] exact. Adapters reading ahead acknowledge too early, unless the pipeline works
 //! on [deliveries](Subscription::deliveries). Page [`combinators`] has the whole table, and the
 //! operators of [`ext`] acknowledge by themselves. In short (*exact*: the receipt says "finished"
-//! when the work is done; *early*: before that; *open*: not until the event is released; *dropped*:
+//! when the work is done; *early*: while the work continues; *open*: not until the event is released; *dropped*:
 //! the receipt names the subscriber as not finished):
 //!
 //! | pipeline | plain events | deliveries |
@@ -89,23 +89,23 @@
 //! # Deadlocks
 //!
 //! [`sync_notify`] waits for every subscription, including the caller's own: called from the loop
-//! that reads the same manager, `sync_notify` never returns. A handler gets the error
+//! reading the same manager, `sync_notify` never returns. A handler gets the error
 //! [`WouldDeadlock`](error::WouldDeadlock) instead; the manager cannot detect the deadlock in other
 //! tasks. So waiting for acknowledgements takes a limit, `within(duration)`. The error names the
-//! subscribers that have not answered, with the source line that subscribed each. For waiting for
+//! subscribers without an answer, with the source line that subscribed each. For waiting for
 //! room, [`WaitAtMost`](Overflow) is the limit. Page [`deadlocks`] lists every shape of this
 //! deadlock, with its way out.
 //!
 //! # Handlers
 //!
-//! For a callback, [`add_handler`] runs a [`Handler`] or a closure in a task that folds a
+//! For a callback, [`add_handler`] runs a [`Handler`] or a closure in a task, which folds a
 //! subscription. Its [`HandlerRef`] calls the handler, swaps or removes the handler, and reports
 //! how the handler ended. See module [`handler`].
 //!
 //! # The registry
 //!
-//! Module [`kv`] is a key-value registry that publishes the creation and the end of its buckets as
-//! events, as in the chapter on `GenEvent` of Elixir's guide. Page [`guide`] retells that chapter,
+//! Module [`kv`] is a key-value registry. It publishes the creation and the end of its buckets as
+//! events, as in the chapter on `GenEvent` of Elixir's guide. Page [`guide`] retells the chapter,
 //! snippet by snippet, and lists the differences.
 //!
 //! # Inspection
@@ -120,10 +120,10 @@
 //! - subscribers that join, leave or lose events, with the reason (`DEBUG`);
 //! - handlers that end (`DEBUG`; `WARN` for a panic). Handler code runs in span `handler`.
 //!
-//! With `rt`, a manager built with `warn_after(duration)` warns of each subscriber that blocks
+//! With `rt`, a manager built with `warn_after(duration)` warns of each subscriber blocking
 //! publishers for longer. User events are never formatted. The `tracing` subscriber is called
-//! without a lock, may call back into the manager, and does no harm by a panic. Events that the
-//! `tracing` subscriber causes on its thread during such a call are not emitted.
+//! without a lock, may call back into the manager, and does no harm by a panic. Events
+//! caused by the `tracing` subscriber on its thread during such a call are not emitted.
 //!
 //! # Coming from something else
 //!

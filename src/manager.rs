@@ -38,10 +38,10 @@ pub use weak::WeakEventManager;
 /// | [`sync_notify`](Self::sync_notify) | every subscriber has finished with it |
 ///
 /// # Order
-/// Events are numbered from 1 in one sequence. Every subscriber sees the events in that order, each
+/// Events are numbered from 1 in one sequence. Every subscriber sees the events in this order, each
 /// event at most once, and without gaps unless the subscriber's own [`Overflow`](crate::Overflow)
-/// policy allows gaps. Publishers that wait for room are served first in, first out, whichever
-/// method they called. A queued future that is neither polled nor dropped blocks all publishers
+/// policy allows gaps. Publishers waiting for room are served first in, first out, for all
+/// methods alike. A queued future, neither polled nor dropped, blocks all publishers
 /// behind it.
 ///
 /// # Examples
@@ -86,13 +86,13 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         WeakEventManager::new(Arc::clone(&self.channel))
     }
 
-    /// Returns the capacity: the largest number of events that a subscriber may have unread.
+    /// Returns the capacity: the most events a subscriber may have unread.
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.channel.capacity()
     }
 
-    /// Returns the name that the manager was [built](Self::builder) with.
+    /// Returns the name given to the [builder](Self::builder).
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.channel.name()
@@ -115,7 +115,7 @@ impl<E> EventManager<E> {
 impl<E> Clone for EventManager<E> {
     fn clone(&self) -> Self {
         let retained = self.channel.retain();
-        debug_assert!(retained, "a manager that exists is not the last");
+        debug_assert!(retained, "the handle being cloned keeps the manager open");
         Self {
             channel: Arc::clone(&self.channel),
         }

@@ -7,8 +7,8 @@ use crate::subscriber_id::{SubscriberId, SubscriberKind};
 
 /// The overflow policy of a subscriber: the action when its unread events fill its window.
 ///
-/// A policy acts only when an event is really stored. A [`try_notify`] that returns `Full`, or a
-/// publisher that is cancelled while waiting, disconnects no subscriber and loses no event.
+/// A policy acts only when an event is really stored. A [`try_notify`] returning `Full`, or a
+/// publisher cancelled while waiting, disconnects no subscriber and loses no event.
 ///
 /// # Examples
 /// ```
@@ -43,12 +43,12 @@ pub enum Overflow {
     /// everything is not disconnected if [permits](crate::Permit) hold its room.
     ///
     /// The subscriber is disconnected when an event is stored for which the subscriber has no room,
-    /// and not before. A permit that is given after the time is up disconnects no subscriber until
-    /// its event is stored; a subscriber that has made room by then stays.
+    /// and not before. A permit given after the time is up disconnects no subscriber until
+    /// its event is stored; a subscriber with room by then stays.
     ///
     /// The waiting publishers check the clock; there is no background task. The clock is tokio's
     /// (`# Panics`: a publisher that has to wait for such a subscriber outside of a tokio runtime
-    /// with time enabled). A publisher that started to wait in one runtime may be polled in another
+    /// with time enabled). A publisher waiting in one runtime may be polled in another
     /// runtime.
     ///
     /// ```
@@ -77,7 +77,7 @@ pub enum Overflow {
     /// [`Subscription::with_missed`]: crate::Subscription::with_missed
     DropOldest,
     /// The subscriber is disconnected: it is detached, still yields its unread events, and then
-    /// ends with [`EndReason::Disconnected`]. For readers that must see all events or start again:
+    /// ends with [`EndReason::Disconnected`]. For readers in need of all events, or of a new start:
     /// replicas, caches.
     ///
     /// [`EndReason::Disconnected`]: crate::EndReason::Disconnected
@@ -165,12 +165,12 @@ impl SubscribeOptions {
         self
     }
 
-    /// Sets how many [deliveries](crate::Deliveries) may be out at once: at that number of
-    /// deliveries that are neither acknowledged nor dropped, the stream of deliveries is pending.
+    /// Sets how many [deliveries](crate::Deliveries) may be out at once: at this number of
+    /// deliveries neither acknowledged nor dropped, the stream of deliveries is pending.
     /// If not set: the manager's capacity, and at least 1,024. A plain subscription never has more
     /// than one event in flight.
     ///
-    /// The limit includes deliveries that owe no acknowledgement: of [replayed](Self::replay)
+    /// The limit includes deliveries without an acknowledgement owed: of [replayed](Self::replay)
     /// events, and of the backlog of a disconnected subscription.
     ///
     /// # Panics
@@ -201,7 +201,7 @@ impl SubscribeOptions {
     /// [`Subscription::len`] and the stream's `size_hint` include replayed events;
     /// [`SubscriberInfo::unread`] does not, because it counts the events that fill the window.
     /// Replayed events stay in memory until this subscription has read them. Subscribing takes time
-    /// in proportion to the segments that hold the replayed events. A segment holds up to 256
+    /// in proportion to the segments of the replayed events. A segment holds up to 256
     /// events, or only one in the worst case, where each event was read alone.
     ///
     /// A [filtered](crate::filter) subscription ignores this option and starts with the next event.
@@ -236,7 +236,7 @@ impl SubscribeOptions {
     /// `other` has settled the event and all events before. [`subscribe_after`] has the details.
     /// Further calls add further subscriptions to wait for.
     ///
-    /// An `other` that has left is not waited for. [Filtered](crate::filter) subscriptions and
+    /// No subscription waits for an `other` after it has left. [Filtered](crate::filter) subscriptions and
     /// handlers can be waited for too, by their [ids](crate::SubscriberInfo::id).
     ///
     /// # Panics

@@ -13,11 +13,11 @@ use crate::util::sync::Arc;
 /// Room for one event, reserved in the window of every lossless subscriber.
 ///
 /// Returned by [`EventManager::reserve`]. [`notify`](Self::notify) cannot fail and never waits.
-/// Dropping the permit returns the room. A permit that was given before the manager was closed
+/// Dropping the permit returns the room. A permit given before the manager was closed
 /// still delivers; until the permit is used or dropped, streams do not end and [`stop`] waits.
 ///
 /// A permit blocks other publishers as an unread event would, so do not keep a permit for long. A
-/// subscriber that joins while permits are out gets their events too, even beyond a window that is
+/// subscriber that joins while permits are out gets their events too, even beyond a window
 /// smaller than the number of permits.
 ///
 /// A permit may be given although a [`WaitAtMost`](crate::Overflow) subscriber is overdue. The
@@ -46,7 +46,7 @@ use crate::util::sync::Arc;
 pub struct Permit<E> {
     /// `None` once the permit is used.
     channel: Option<Arc<Channel<E>>>,
-    /// The handler whose code reserved the permit, if any: a handler that waits for room of its own
+    /// The handler whose code reserved the permit, if any: a handler waiting for room of its own
     /// permits would deadlock.
     in_handler: Option<SubscriberId>,
 }
@@ -68,7 +68,7 @@ impl<E> Permit<E> {
         })
     }
 
-    /// Stores `event` in the reserved room, and returns the number of subscribers that the event
+    /// Stores `event` in the reserved room, and returns the number of subscribers the event
     /// was stored for.
     pub fn notify(mut self, event: E) -> usize {
         self.store(event, None)

@@ -1,4 +1,4 @@
-//! The result of a publish that waits for its subscribers.
+//! The result of an acknowledged publish.
 
 use crate::subscriber_id::SubscriberId;
 
@@ -6,7 +6,7 @@ use crate::subscriber_id::SubscriberId;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Stored {
     pub(crate) seq: u64,
-    /// The number of subscribers that the event was stored for.
+    /// The number of subscribers the event was stored for.
     pub(crate) audience: usize,
 }
 
@@ -51,7 +51,7 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    /// Creates the receipt of an event that was stored for `audience` subscribers.
+    /// Creates the receipt of an event stored for `audience` subscribers.
     pub(crate) fn new(seq: u64, audience: usize, dropped_by: Vec<SubscriberId>) -> Self {
         Self {
             seq,

@@ -59,15 +59,15 @@ impl<E: Send + Sync + 'static> EventManager<E> {
 /// the manager. The sink keeps the manager open, as a clone of the manager does.
 ///
 /// # Errors
-/// Only `poll_ready` fails: with [`ReserveError::Closed`], or, inside a handler that holds the room
+/// Only `poll_ready` fails: with [`ReserveError::Closed`], or, inside a handler holding the room
 /// itself, with [`ReserveError::WouldDeadlock`].
 ///
 /// # Panics
 /// If `start_send` is called without a `poll_ready` before.
 ///
 /// # Cancel safety
-/// A sink that is ready and unused blocks other publishers, as a [`Permit`] does, until an item is
-/// sent or the sink is closed or dropped. A queued sink that is not polled blocks the publishers
+/// A ready and unused sink blocks other publishers, as a [`Permit`] does, until an item is
+/// sent or the sink is closed or dropped. A queued sink without polls blocks the publishers
 /// behind it: dropping the future of `send` keeps the sink queued.
 ///
 /// # Examples

@@ -27,7 +27,7 @@ impl fmt::Debug for SubscriberId {
     }
 }
 
-/// The kind of reader that a subscription has.
+/// The kind of a subscription's reader.
 ///
 /// # Examples
 /// ```
@@ -48,7 +48,7 @@ pub enum SubscriberKind {
     Handler,
     /// Several handlers, run by one task.
     Group,
-    /// A stream of the events that its filter lets through ([`Filtered`](crate::Filtered)).
+    /// A stream of the events passed by its filter ([`Filtered`](crate::Filtered)).
     Filtered,
 }
 

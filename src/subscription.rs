@@ -27,14 +27,14 @@ mod with_missed;
 pub(crate) use load::EVENTS_PER_COOP_UNIT;
 pub use with_missed::{Received, WithMissed};
 
-/// A stream of the events published after the call to [`subscribe`], and of earlier events that
-/// were requested with [`replay`](SubscribeOptions::replay). With [`Overflow::Wait`], the stream
+/// A stream of the events published after the call to [`subscribe`], and of earlier events
+/// requested with [`replay`](SubscribeOptions::replay). With [`Overflow::Wait`], the stream
 /// yields every event; with the other policies, events may be lost.
 ///
 /// Polling for the next event acknowledges the previous event: the poll tells a waiting
 /// [`sync_notify`] that the event in flight is finished. [`ack`] does the same without asking for
 /// another event, and so does dropping the stream; a stream dropped while its thread panics reports
-/// *not* finished. Events that are unread when the stream is dropped are `dropped` in the receipts.
+/// *not* finished. Events still unread when the stream is dropped are `dropped` in the receipts.
 ///
 /// The stream ends for good once the manager is closed and every stored event has been read, or
 /// once the subscription is disconnected and its backlog has been read; [`end_reason`] returns
@@ -49,7 +49,7 @@ pub use with_missed::{Received, WithMissed};
 /// stream is parked. A segment has up to a quarter of the capacity, or of the number of
 /// [retained](crate::EventManagerBuilder::retain) events, at least 64 and at most 256 events. An
 /// event may stay in memory until its whole segment has been read. Dropping the subscription takes
-/// time in proportion to the unread events that publishers wait for.
+/// time in proportion to the unread events with waiting publishers.
 ///
 /// An event leaves the window before it is cloned, and is not overwritten during a long `clone`. If
 /// `Clone` panics, the panic surfaces in this stream's poll, the event counts as not received, and
@@ -265,7 +265,7 @@ impl<E> Subscription<E> {
         self.missed_before_next += events;
         #[cfg(feature = "rt")]
         {
-            // Pay for noticing the loss, not for the missed events: a reader that only gets losses
+            // Pay for noticing the loss, not for the missed events: a reader getting only losses
             // would otherwise never yield to other tasks.
             self.coop_paid_to += events - 1;
         }
@@ -281,7 +281,7 @@ impl<E> Subscription<E> {
 impl<E: Send + Sync + 'static> Subscription<E> {
     /// Returns a stream of deliveries, each with an acknowledgement of its own.
     ///
-    /// For pipelines that read ahead: [`Delivery::ack`](crate::Delivery::ack) finishes an event,
+    /// For pipelines reading ahead: [`Delivery::ack`](crate::Delivery::ack) finishes an event,
     /// polling for the next event does not. Acknowledges the event in flight, as
     /// [`ack`](Self::ack).
     ///

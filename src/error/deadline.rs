@@ -82,7 +82,7 @@ pub enum WaitError {
     Unanswered(Unanswered),
 }
 
-/// An event that found no room in time.
+/// An event for which no room was free in time.
 #[derive(Clone)]
 pub struct NotStored<E> {
     pub(crate) event: E,
@@ -90,7 +90,7 @@ pub struct NotStored<E> {
 }
 
 impl<E> NotStored<E> {
-    /// Returns the subscribers that have no room.
+    /// Returns the subscribers without room.
     ///
     /// The slice is empty if no subscriber is to blame: the publisher was queued behind other
     /// publishers, or permits hold all the room.
@@ -106,7 +106,7 @@ impl<E> NotStored<E> {
     }
 }
 
-/// The subscribers that had not answered when the time was up.
+/// The state of a wait whose time ran out before every subscriber answered.
 #[derive(Debug, Clone)]
 pub struct Unanswered {
     pub(crate) receipt: Option<Receipt>,
@@ -123,7 +123,7 @@ impl Unanswered {
         &self.waiting_for
     }
 
-    /// Returns the receipt so far: the subscribers that have answered.
+    /// Returns the receipt so far.
     ///
     /// `None` from `flush` and `stop`, which wait for more than one event.
     #[must_use]

@@ -11,8 +11,8 @@ use crate::future::{AckNotify, Flush, Stop, SyncNotify};
 use crate::receipt::Receipt;
 use crate::util::timer::Deadline;
 
-/// Future of the `within` methods. Resolves to the output of the inner future, or to an error that
-/// names the subscribers still waited for.
+/// Future of the `within` methods. Resolves to the output of the inner future, or to an error
+/// naming the subscribers still waited for.
 ///
 /// # Cancel safety
 /// As the inner future.
@@ -74,7 +74,7 @@ macro_rules! within {
             /// Waits for at most `duration`, counted from the first poll.
             ///
             /// # Errors
-            /// The error names the subscribers that are still waited for, each with the source line
+            /// The error names the subscribers still waited for, each with the source line
             /// that subscribed it. The error type says whether the event is stored.
             ///
             /// # Panics

@@ -61,7 +61,7 @@ impl Stats {
         self.name.as_deref()
     }
 
-    /// Returns the capacity: the largest number of events that a subscriber may have unread.
+    /// Returns the capacity: the most events a subscriber may have unread.
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.capacity

@@ -6,7 +6,7 @@ use crate::future::{Closed, Stop};
 impl<E: Send + Sync + 'static> EventManager<E> {
     /// Closes the manager: no more events are stored. Never waits, and may be called again.
     ///
-    /// Later publishers get `Closed` with their event, as do publishers that wait for room.
+    /// Later publishers get `Closed` with their event, as do publishers waiting for room.
     /// Subscribers read the stored events, then their streams end.
     ///
     /// # Examples

@@ -41,7 +41,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         self.channel.subscribers()
     }
 
-    /// Returns a consistent snapshot of the manager: its subscribers, and the publishers that wait.
+    /// Returns a consistent snapshot of the manager: its subscribers, and the waiting publishers.
     ///
     /// For debugging and dashboards, when publishers or `flush` make no progress. Holds the
     /// manager's lock while copying the counts of every subscriber.
@@ -65,7 +65,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
 
     /// Waits until there are at least `subscribers` subscribers, and returns their number.
     ///
-    /// For a producer that should not publish before there is a subscriber. Returns fewer only if
+    /// For a producer without use for events before there is a subscriber. Returns fewer only if
     /// the manager is closed.
     ///
     /// # Cancel safety

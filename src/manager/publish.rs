@@ -7,11 +7,11 @@ use crate::future::{AckNotify, Flush, Notify, Reserve, SyncNotify};
 impl<E: Send + Sync + 'static> EventManager<E> {
     /// Stores `event` if there is room, without waiting.
     ///
-    /// Returns the number of subscribers that the event was stored for. Without subscribers the
+    /// Returns the number of subscribers the event was stored for. Without subscribers the
     /// number is 0: the event takes its sequence number and is dropped, unless the manager
     /// [retains](crate::EventManagerBuilder::retain) events.
     ///
-    /// Takes O(1), plus O(log subscribers) for each subscriber that is checked for room, at most
+    /// Takes O(1), plus O(log subscribers) for each subscriber checked for room, at most
     /// once per window of events, plus one wake-up for each parked subscriber.
     ///
     /// # Errors
@@ -41,7 +41,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
 
     /// Waits until every lossless subscriber has room, then stores `event`.
     ///
-    /// Returns the number of subscribers that the event was stored for; 0, at once, if there are
+    /// Returns the number of subscribers the event was stored for; 0, at once, if there are
     /// none. As `notify` in Elixir's `GenEvent`, except that `GenEvent` queues without bound
     /// instead of waiting.
     ///
@@ -115,13 +115,14 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// Stores `event` and waits until every subscriber has *finished* the event.
     ///
     /// A subscriber finishes an event by polling for the next one, by calling
-    /// [`Subscription::ack`], or by dropping its stream. A subscriber that ends otherwise (leaves
-    /// with the event unread, panics over the event, is disconnected) is not waited for, and
-    /// [`Receipt::dropped_by`](crate::Receipt::dropped_by) names that subscriber. The set of
+    /// [`Subscription::ack`], or by dropping its stream. A subscriber may end otherwise
+    /// (leaves with the event unread, panics over the event, is disconnected): then `sync_notify` stops
+    /// waiting for the subscriber, and
+    /// [`Receipt::dropped_by`](crate::Receipt::dropped_by) names it. The set of
     /// subscribers is fixed when the event is stored; without subscribers the future resolves at
     /// once. As `sync_notify` in Elixir's `GenEvent`.
     ///
-    /// A subscriber that keeps an event in flight and does not poll again makes this future wait.
+    /// A subscriber with an event in flight that does not poll again makes this future wait.
     /// Do not await the future in the task that reads the manager: the task would wait for itself.
     ///
     /// # Errors

@@ -29,6 +29,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// of the events after it. Dropping the stream is the way out for the reader.
     /// [`disconnect`](Self::disconnect) is the way out for publishers; the disconnected stream still
     /// stops at that event. Handlers and
+    /// [`subscribe_filter_map`](Self::subscribe_filter_map) borrow events and
     /// clone none.
     ///
     /// # Examples
@@ -107,18 +108,18 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// As the stages of a Disruptor's graph, except that stages may come and go at any time. A
     /// stage is a subscriber with the same policy as [`subscribe`](Self::subscribe). With
     /// [`Overflow::Wait`](crate::Overflow::Wait), publishers wait for room in the window of the
-    /// stage. Events that the stage may not see yet occupy its window too, so a slow `other` can
+    /// stage. Events not visible to the stage yet occupy its window too, so a slow `other` can
     /// fill it. `sync_notify` waits for both subscribers.
     ///
     /// An event is settled when `other` has finished the event, given it up, or lost it to newer
     /// events; an `other` that yields deliveries must settle each delivery. Once `other` has left,
-    /// only its deliveries that are still out are waited for. An `other` that is disconnected is
+    /// only its deliveries still out are waited for. A disconnected `other` is
     /// waited for while it has an event in flight.
     ///
-    /// Events that the stage may not see yet are unread events like any others. With
+    /// Events not visible to the stage yet are unread events like all others. With
     /// [`Overflow::WaitAtMost`](crate::Overflow) or `Disconnect`, a stage is therefore disconnected
     /// if `other` is slow; with `DropOldest`, the stage loses events. Disconnecting the stage
-    /// releases publishers; disconnecting an `other` that is stuck with an event in flight does
+    /// releases publishers; disconnecting an `other` stuck with an event in flight does
     /// not.
     ///
     /// A stage that has read everything is woken by a new event, as every subscriber is, and once

@@ -8,7 +8,7 @@ use crate::util::sync::Arc;
 
 /// A handle to an [`EventManager`] that does not keep it open.
 ///
-/// For code that publishes to a manager without owning the manager: a subscribed handler, a cache.
+/// For code publishing to a manager without owning the manager: a subscribed handler, a cache.
 /// Returned by [`EventManager::downgrade`].
 ///
 /// # Examples
