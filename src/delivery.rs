@@ -118,7 +118,13 @@ impl<E, S: AnySubscription> Deliveries<E, S> {
         self.subscription.unread()
     }
 
-    /// Returns the reason why the stream ended, as [`Subscription::end_reason`].
+    /// Returns whether no event waits to be read, as [`Subscription::is_empty`].
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Why the stream ended, as [`Subscription::end_reason`].
     #[must_use]
     pub fn end_reason(&self) -> Option<EndReason> {
         self.subscription.end_reason()

@@ -1,10 +1,10 @@
-//! Why a stream ended.
+//! The reason why a stream ended.
 
 use std::fmt;
 
 use crate::error::CLOSED;
 
-/// Why a subscription's stream ended: [`Subscription::end_reason`] after its `None`.
+/// The reason why a subscription's stream ended: [`Subscription::end_reason`] after its `None`.
 ///
 /// # Examples
 /// ```
@@ -27,28 +27,29 @@ use crate::error::CLOSED;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EndReason {
-    /// The manager was closed, and everything that was stored has been read.
+    /// The manager was closed, and the stream has yielded every stored event.
     Closed,
-    /// The subscription alone was ended.
+    /// The subscription was disconnected.
     #[non_exhaustive]
     Disconnected {
-        /// By what.
+        /// The cause of the disconnect.
         cause: DisconnectCause,
     },
 }
 
-/// What disconnected a subscription.
+/// The cause of a disconnect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DisconnectCause {
-    /// Its window was full ([`Overflow::Disconnect`](crate::Overflow::Disconnect)).
+    /// The subscription's window was full ([`Overflow::Disconnect`](crate::Overflow::Disconnect)).
     Overflow,
-    /// [`EventManager::disconnect`](crate::EventManager::disconnect).
+    /// A call of [`EventManager::disconnect`](crate::EventManager::disconnect).
     Requested,
-    /// It made publishers wait for longer than it may
+    /// The subscription blocked publishers for longer than its limit
     /// ([`Overflow::WaitAtMost`](crate::Overflow)).
     Overdue,
-    /// Its filter panicked ([`subscribe_filter_map`](crate::EventManager::subscribe_filter_map)).
+    /// The subscription's filter panicked
+    /// ([`subscribe_filter_map`](crate::EventManager::subscribe_filter_map)).
     Panicked,
 }
 

@@ -164,7 +164,27 @@ impl<T> Filtered<T> {
         self.queue.len()
     }
 
-    /// Acknowledges the event in flight without polling for the next item, as
+    /// Returns whether no item waits to be read.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn hint(&self) -> (usize, Option<usize>) {
+        let (pending, is_last) = self.queue.backlog();
+        (pending, is_last.then_some(pending))
+    }
+}
+
+impl<T> Filtered<T> {
+    /// Names this subscription: for [`disconnect`](crate::EventManager::disconnect) and in
+    /// [`Receipt::dropped_by`](crate::Receipt::dropped_by).
+    #[must_use]
+    pub fn id(&self) -> SubscriberId {
+        self.place().id
+    }
+
+    /// Finishes with the event in hand without asking for the next one, as
     /// [`Subscription::ack`](crate::Subscription::ack).
     ///
     /// # Examples

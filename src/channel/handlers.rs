@@ -45,13 +45,6 @@ impl<E> Channel<E> {
         state.running.values().map(info).collect()
     }
 
-    /// The handler that asks.
-    pub(crate) fn current_handler_info(&self) -> Vec<SubscriberInfo> {
-        let mut infos = self.running();
-        infos.retain(|info| Some(info.id()) == self.current_handler());
-        infos
-    }
-
     /// The handler of this manager that the running code belongs to.
     pub(super) fn current_handler(&self) -> Option<SubscriberId> {
         current::handler().filter(|handler| handler.manager == self.id)

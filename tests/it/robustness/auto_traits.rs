@@ -225,7 +225,7 @@ fn futures_may_be_sent_and_polled_without_being_pinned() {
 mod rt {
     use std::future::Ready;
 
-    use genevent::error::{DeadlineError, NotStored, Unanswered};
+    use genevent::error::{DeadlineError, NotStored, Unanswered, WaitError};
     use genevent::ext::{Batches, ContinueOnError, ForEachAcked, TryForEachAcked};
     use genevent::future::Within;
 
@@ -240,23 +240,31 @@ mod rt {
         at_ease::<Within<Stop<'static, Event>>>();
         future::<Within<SyncNotify<'_, Event>>, Result<Receipt, DeadlineError<Event>>>();
         future::<Within<AckNotify<'_, Event>>, Result<Receipt, DeadlineError<Event>>>();
-        future::<Within<Flush<'_, Event>>, Result<(), Unanswered>>();
-        future::<Within<Stop<'_, Event>>, Result<(), Unanswered>>();
+        future::<Within<Flush<'_, Event>>, Result<(), WaitError>>();
+        future::<Within<Stop<'_, Event>>, Result<(), WaitError>>();
     }
 
     #[test]
     fn deadline_errors_are_errors_whatever_the_event_is() {
         error::<DeadlineError<Event>>();
         error::<Unanswered>();
+        error::<WaitError>();
         at_ease::<DeadlineError<String>>();
         shared::<DeadlineError<Event>>();
         at_ease::<NotStored<String>>();
         shared::<NotStored<Event>>();
         at_ease::<Unanswered>();
+        at_ease::<WaitError>();
         unwind_safe::<DeadlineError<Event>>();
         unwind_safe::<NotStored<Event>>();
         unwind_safe::<Unanswered>();
-        clone::<(DeadlineError<Cloned>, NotStored<Cloned>, Unanswered)>();
+        unwind_safe::<WaitError>();
+        clone::<(
+            DeadlineError<Cloned>,
+            NotStored<Cloned>,
+            Unanswered,
+            WaitError,
+        )>();
     }
 
     type Done = Ready<()>;

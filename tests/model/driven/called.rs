@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use genevent::error::{DeadlineError, NotifyError, Unanswered, WouldDeadlock};
+use genevent::error::{DeadlineError, NotifyError, Unanswered, WaitError, WouldDeadlock};
 use genevent::{Permit, SubscriberId, SubscriberInfo, future};
 
 use super::super::payload::Payload;
@@ -56,9 +56,10 @@ impl Called<'_> {
             result.expect("no handler asks");
             Answer::Done
         };
-        let done_in_time = |result: Result<(), Unanswered>| match result {
+        let done_in_time = |result: Result<(), WaitError>| match result {
             Ok(()) => Answer::Done,
-            Err(error) => unanswered(&error, ids),
+            Err(WaitError::Unanswered(error)) => unanswered(&error, ids),
+            Err(_) => unreachable!("no handler asks"),
         };
         match self {
             Self::Notify(future) => Pin::new(future)
