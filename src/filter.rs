@@ -170,21 +170,7 @@ impl<T> Filtered<T> {
         self.len() == 0
     }
 
-    fn hint(&self) -> (usize, Option<usize>) {
-        let (pending, is_last) = self.queue.backlog();
-        (pending, is_last.then_some(pending))
-    }
-}
-
-impl<T> Filtered<T> {
-    /// Names this subscription: for [`disconnect`](crate::EventManager::disconnect) and in
-    /// [`Receipt::dropped_by`](crate::Receipt::dropped_by).
-    #[must_use]
-    pub fn id(&self) -> SubscriberId {
-        self.place().id
-    }
-
-    /// Finishes with the event in hand without asking for the next one, as
+    /// Acknowledges the event in flight without polling for the next item, as
     /// [`Subscription::ack`](crate::Subscription::ack).
     ///
     /// # Examples

@@ -26,6 +26,7 @@ mod with_missed;
 
 #[cfg(feature = "rt")]
 pub(crate) use load::EVENTS_PER_COOP_UNIT;
+pub(crate) use stream::{AnySubscription, ReadSubscription};
 pub use with_missed::{Received, WithMissed};
 
 /// A stream of the events published after the call to [`subscribe`], and of earlier events

@@ -258,7 +258,7 @@ impl<E> Channel<E> {
         self.run(|state, effects| {
             effects.drop_waker(state.leave_queue(key));
             // A publisher that was notified and dropped has used up the notification: pass it on.
-            if !seeded_bug!("cancelled-turn") {
+            if !seeded_bug!("cancelled-waiter-keeps-wakeup") {
                 state.notify_front(effects);
             }
         });

@@ -102,14 +102,14 @@ impl<E: Clone> Subscription<E> {
                 let (event, until) = (slot.event(), slot.until());
                 // Claim before cloning: an event that is overwritten during a long `clone` would
                 // have to be cloned again, without end.
-                let early = seeded_bug!("cloned-before-claimed").then(|| event.clone());
+                let early = seeded_bug!("clones-before-claiming").then(|| event.clone());
                 match self.subscriber.claim(self.state, until) {
                     Ok(state) => {
                         self.state = state;
                         self.missed_before_next = 0;
                         // Report before the clone, which may panic: the room is free in either
                         // case.
-                        if state.must_report() && !seeded_bug!("late-room") {
+                        if state.must_report() && !seeded_bug!("room-unreported") {
                             self.channel.report(self.subscriber.id.number, Some(seq));
                         }
                         let event = early.unwrap_or_else(|| {

@@ -197,12 +197,6 @@ impl<E> Machine<E> {
         }
     }
 
-    fn blocking_queues(&self) -> Vec<u64> {
-        let keys = self.blocking.iter().copied();
-        keys.filter(|&key| self.member(key).queue.is_some())
-            .collect()
-    }
-
     /// Stores the event in the log, and the predicates' values in the matching queues.
     ///
     /// Returns the event if the log has no reader.

@@ -206,7 +206,7 @@ mod tests {
         let mut ids = vec![join(&mut machine), join(&mut machine)];
         let filtered =
             machine.join_filtered(SubscribeOptions::new(), Location::caller(), |()| Some(()));
-        ids.push(filtered.place().id);
+        ids.push(filtered.subscriber().id);
         (machine, ids)
     }
 
