@@ -7,12 +7,12 @@
 //! handler ([`swap`]), each at a position in the sequence of events. However a handler ends,
 //! [`stopped`] returns the reason, once the handler's [`terminate`] has run and the name is free.
 //!
-//! A panic ends only the handler that panicked. Dropping the `HandlerRef` leaves the handler
-//! running. Neither the reference nor the handler keeps the manager open.
+//! A panic ends only the panicking handler. Dropping the `HandlerRef` leaves the handler running.
+//! Neither the reference nor the handler keeps the manager open.
 //!
 //! # Events are lent
 //! A handler that awaits is a type with an `async fn`, whose future may hold the event. The future
-//! of a closure may not hold the event, because the type of a closure cannot express that. The
+//! of a closure may not hold the event, because the type of a closure cannot express this. The
 //! compiler reports "lifetime may not live long enough", or "returning this value requires that
 //! `'1` must outlive `'2`":
 //!
@@ -24,7 +24,7 @@
 //! });
 //! ```
 //!
-//! Copy the data that the future needs out of the event first:
+//! Copy the data for the future out of the event first:
 //!
 //! ```
 //! # async fn save(_: &str) {}
@@ -41,11 +41,11 @@
 //!
 //! # Waiting inside of a handler
 //! A handler must not wait for itself. Inside of a handler, [`notify`] to its own manager is fine:
-//! the handler sees that event after the current event. Calls that could only wait for the handler
+//! the handler sees the new event after the current event. Calls that could only wait for the handler
 //! itself return `WouldDeadlock` at once: `sync_notify`, `ack_notify`, `flush`, `stop`; `call`,
 //! `remove` and `swap` on itself, or in a group on any handler of the group; and waiting for room
-//! that the handler itself would have to make. The same holds if the wait began outside of the
-//! handler. Some cycles cannot be detected: a task that the handler spawns and waits for,
+//! in the handler's own window. The same holds if the wait began outside of the
+//! handler. Some cycles cannot be detected: a task spawned and awaited by the handler,
 //! [`stopped`] on itself, or another manager whose handler waits for this handler. The page
 //! [`deadlocks`](crate::deadlocks#in-handlers) lists these cycles, with ways out.
 //!
@@ -64,7 +64,7 @@
 // 3. Commands and their way to a runner: command, command_queue, mailbox, runner_handle,
 //    owner_waker, address.
 // 4. The task: user_code, runner (with runner/event and runner/execute).
-// 5. The parts that a user holds: error, handler_ref, swap_error, swap, guard, new_handler, group,
+// 5. Public handles and errors: error, handler_ref, swap_error, swap, guard, new_handler, group,
 //    manager_ext.
 mod address;
 mod any_handler;

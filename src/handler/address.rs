@@ -13,7 +13,7 @@ use crate::channel::handlers::names::HandlerNames;
 use crate::util::panic_guard::drop_caught;
 use crate::util::sync::Arc;
 
-/// The address of one handler, or of one group.
+/// The address of a handler or of a group.
 pub(super) struct HandlerAddress<E> {
     pub(super) runner: RunnerHandle<E>,
     pub(super) exit: Arc<ExitState>,
@@ -40,7 +40,7 @@ impl<E> HandlerAddress<E> {
         }));
     }
 
-    /// Sends the command that `command` makes of a reply sender, and waits for the reply, or for
+    /// Sends the command made by `command` of a reply sender, and waits for the reply, or for
     /// the stop reason if the handler ends without a reply. Returns `None` if the caller would wait
     /// for itself.
     pub(super) async fn ask<R>(
@@ -64,12 +64,12 @@ impl<E> HandlerAddress<E> {
 }
 
 impl<E: Send + Sync + 'static> HandlerAddress<E> {
-    /// Finds the address that is listed under `name`.
+    /// Finds the address listed under `name`.
     pub(super) fn find(names: &HandlerNames, name: &str) -> Option<Arc<Self>> {
         names.find(name)?.downcast().ok()
     }
 
-    /// Removes the handler or group called `name`, and waits until that has ended. Returns whether
+    /// Removes the handler or group called `name`, and waits for its end. Returns whether
     /// this call, or another removal, ended the handler.
     pub(super) async fn remove(names: &HandlerNames, name: &str) -> bool {
         loop {
@@ -82,7 +82,7 @@ impl<E: Send + Sync + 'static> HandlerAddress<E> {
             address.request_removal();
             match address.runner.wait(Stopped::new(&address.exit)).await {
                 Some(StopReason::Removed) => return true,
-                // The name belongs to the successor: remove that handler instead.
+                // The name belongs to the successor: remove the successor instead.
                 Some(StopReason::Swapped) => {}
                 _ => return false,
             }

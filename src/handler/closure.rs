@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use super::Handler;
 
-/// The result types of closures that are handlers: `()`, which continues, and `ControlFlow<()>`.
+/// Result types of closures as handlers: `()`, which continues, and `ControlFlow<()>`.
 ///
 /// # Examples
 /// ```
@@ -49,7 +49,7 @@ impl IntoControlFlow for ControlFlow<()> {
     }
 }
 
-/// Makes a handler from a closure that does not await. Handling an event then needs no future.
+/// Makes a handler from a synchronous closure. Handling an event then needs no future.
 ///
 /// The closure returns `()`, or a `ControlFlow<()>`, in which `Break` ends the handler.
 ///
@@ -122,7 +122,7 @@ where
     HandlerFn(f)
 }
 
-/// A handler that calls a closure, made by [`handler_fn`].
+/// A closure as a handler, made by [`handler_fn`].
 ///
 /// # Examples
 /// ```

@@ -21,8 +21,8 @@ pub(super) type SwapFn<E> = UserValue<Box<dyn FnOnce(AnyBox) -> Swapped<E> + Sen
 /// The new handler, or the old handler if the closure refused.
 pub(super) type Swapped<E> = Result<Box<dyn AnyHandler<E>>, Box<dyn AnyHandler<E>>>;
 
-/// A request to a runner. The runner drops a command whose target has ended; a reply sender that is
-/// dropped tells the caller.
+/// A request to a runner. The runner drops a command for a handler after its end. The dropped reply
+/// sender tells the caller.
 pub(super) enum Command<E> {
     Add(Member<E>),
     Call {
@@ -39,7 +39,7 @@ pub(super) enum Command<E> {
         /// Receives the handler, or the reason why `terminate` did not complete.
         give: Option<GiveFn>,
     },
-    /// Polls the owner that made this request. An owner stays with its member in a swap, so the
+    /// Polls the owner behind this request. An owner stays with its member in a swap, so the
     /// target is the request and not the exit of the handler.
     CheckOwner(Arc<Recheck>),
     /// The handle of the group has been dropped: the group ends with its last handler.

@@ -1,4 +1,4 @@
-//! Commands that wait for the events stored before them.
+//! Commands waiting for earlier events.
 
 use std::collections::VecDeque;
 
@@ -8,11 +8,11 @@ use crate::util::shrink::Shrink;
 /// Capacity that is kept while fewer commands are queued.
 const RETAINED_CAPACITY: usize = 8;
 
-/// Commands of one runner, in the order of execution.
+/// Commands of a runner, in the order of execution.
 ///
 /// # Invariants
 /// 1. `commands` is sorted by `not_before`, and by arrival among equals: commands of one caller are
-///    executed in the order in which that caller sent them.
+///    executed in the order of sending.
 pub(super) struct CommandQueue<E> {
     commands: VecDeque<QueuedCommand<E>>,
 }
@@ -29,7 +29,7 @@ impl<E> CommandQueue<E> {
         self.commands.insert(index, new);
     }
 
-    /// Returns the event that the first command waits for.
+    /// Returns the sequence number of the event before the first command.
     pub(super) fn not_before(&self) -> Option<u64> {
         self.commands.front().map(|first| first.not_before)
     }

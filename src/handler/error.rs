@@ -29,7 +29,7 @@ pub enum AddHandlerError<H> {
 }
 
 impl<H> AddHandlerError<H> {
-    /// Returns the handler that was not added.
+    /// Returns the refused handler.
     ///
     /// # Examples
     /// ```
@@ -52,7 +52,7 @@ impl<H> AddHandlerError<H> {
 }
 
 impl AddHandlerError<()> {
-    /// Returns the error with a handler that was not added.
+    /// Returns the error with the refused handler.
     pub(super) fn with<H>(self, handler: H) -> AddHandlerError<H> {
         match self {
             Self::AlreadyPresent(()) => AddHandlerError::AlreadyPresent(handler),

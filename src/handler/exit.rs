@@ -7,14 +7,14 @@ use crate::channel::watchers::{Condition, WatcherKey, Watchers};
 use crate::util::panic_guard::{drop_caught, wake};
 use crate::util::sync::{AtomicBool, Mutex, Ordering};
 
-/// Exit of one handler, or of one group.
+/// Exit of a handler or of a group.
 ///
 /// Commands name their target by the address of this state. A swap and a restart give the name to
-/// another handler; only a swap makes a new exit state, so that a reference to the handler before
-/// the swap reaches nothing.
+/// another handler; only a swap makes a new exit state: a reference to the replaced handler reaches
+/// nothing.
 ///
 /// # Invariants
-/// 1. `reason` is set once, after `terminate` has run and the name is free: a task that learns the
+/// 1. `reason` is set once, after `terminate` has run and the name is free: a task with the
 ///    reason can add a handler of the same name.
 #[derive(Default)]
 pub(super) struct ExitState {
@@ -39,7 +39,7 @@ impl ExitState {
         self.aborted.load(Ordering::Acquire)
     }
 
-    /// Clears the request to abort, so that one more request can cut `terminate` short.
+    /// Clears the request to abort, so the next request can cut `terminate` short.
     pub(super) fn clear_abort(&self) {
         self.aborted.store(false, Ordering::Release);
     }
@@ -49,7 +49,7 @@ impl ExitState {
         self.inner.lock().reason.clone()
     }
 
-    /// Sets the reason and wakes every task that waits for the reason.
+    /// Sets the reason and wakes every task waiting for the reason.
     pub(super) fn set_reason(&self, reason: StopReason) {
         let mut inner = self.inner.lock();
         debug_assert!(inner.reason.is_none(), "a handler stops once");
@@ -90,7 +90,7 @@ impl ExitState {
         }
     }
 
-    /// Removes the waker that `poll_reason` registered under `key`.
+    /// Removes the waker registered by `poll_reason` under `key`.
     pub(super) fn unregister(&self, key: WatcherKey) {
         let waker = self.inner.lock().watchers.leave(key);
         drop_caught(waker);

@@ -1,4 +1,4 @@
-//! Many handlers in one task.
+//! Many handlers in a single task.
 
 use std::fmt;
 use std::future::Future;
@@ -21,9 +21,9 @@ use crate::util::sync::Arc;
 /// oldest first, without a clone. The event is acknowledged when the last handler has finished.
 /// A group is the fastest way to run small callbacks: a single wake-up serves all handlers. A slow
 /// handler delays the rest. A handler that panics or breaks ends alone, and the rest still handle
-/// that event. An event counts as dropped if every handler failed at that event.
+/// the event. An event counts as dropped if every handler failed at the event.
 ///
-/// A group counts as one subscriber, from the start, with or without handlers. The names in a group
+/// A group counts as a single subscriber, from the start, with or without handlers. The names in a group
 /// are separate from the names of the manager, whose [`which_handlers`] lists the group only. When
 /// the manager is closed, the newest handler ends first. The group ends with the manager, or once
 /// this handle is dropped and no handler is left.
@@ -191,7 +191,7 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
         add(self.slot(name.into()), handler, Some(owner))
     }
 
-    /// Adds a handler with a factory that restarts the handler, as
+    /// Adds a handler with a restart, as
     /// [`EventManager::add_handler_with`](crate::EventManager::add_handler_with) does for a manager.
     ///
     /// # Errors
@@ -310,7 +310,7 @@ struct GroupRunner<E>(RunnerHandle<E>);
 
 impl<E> Host<E> for GroupRunner<E> {
     fn start(self, member: Member<E>, list: impl FnOnce()) -> Result<(), Box<Member<E>>> {
-        // Send before listing: a command that overtakes the member would find no member.
+        // Send before listing: a command ahead of the member would find no member.
         match self.0.send_now(Command::Add(member)) {
             Ok(()) => {
                 list();

@@ -1,11 +1,11 @@
-//! Handlers that are removed when a guard is dropped.
+//! Guards of handlers: dropping a guard removes the handler.
 
 use std::fmt;
 use std::ops::Deref;
 
 use super::{Handler, HandlerRef};
 
-/// A guard that removes its handler when the guard is dropped, made by [`HandlerRef::drop_guard`].
+/// A guard of a handler, made by [`HandlerRef::drop_guard`]. Dropping the guard removes the handler.
 ///
 /// # Examples
 /// ```

@@ -76,13 +76,13 @@ impl<E, H> HandlerRef<E, H> {
         &self.name
     }
 
-    /// Ends the handler at once: the future that the handler is awaiting is dropped.
+    /// Ends the handler at once, and drops the future of `handle_event`.
     ///
     /// The event in flight counts as dropped, and so do the unread events. The handler's `terminate`
     /// is called; one more `abort` while `terminate` runs cuts `terminate` short. Code that does not
     /// await cannot be interrupted. In a group, while another handler is handling an event, the
-    /// aborted handler ends after that handler has finished, without handling the event. During a
-    /// swap, the handler ends and is not replaced. A reference to a handler that has been swapped
+    /// aborted handler ends after the other handler has finished, without handling the event. During a
+    /// swap, the handler ends and is not replaced. A reference to a replaced handler
     /// aborts nothing.
     ///
     /// # Examples
@@ -130,7 +130,7 @@ impl<E, H> HandlerRef<E, H> {
 }
 
 impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
-    /// Finds the handler that is listed under `name`, if the handler is an `H` and has not ended.
+    /// Finds the handler listed under `name`, if the handler is an `H` and has not ended.
     pub(super) fn find(names: &HandlerNames, name: &str) -> Option<Self> {
         let address = HandlerAddress::find(names, name)?;
         let is_listed =

@@ -5,9 +5,9 @@ use std::task::{Context, Waker};
 use crate::util::panic_guard::wake;
 use crate::util::sync::{AtomicBool, Mutex, MutexGuard, Ordering};
 
-/// Messages that the receiving task has not seen, and the waker of that task.
+/// Messages not yet seen by the receiving task, and the waker of this task.
 ///
-/// Closing the mailbox and taking its messages is one step: a message is either refused or seen.
+/// Closing the mailbox and taking its messages is a single step: a message is either refused or seen.
 ///
 /// # Invariants
 /// 1. While `has_mail` is false, the mailbox is empty and holds the receiver's waker: the next
@@ -25,7 +25,7 @@ struct Mail<T> {
     closed: bool,
     /// Waker of the receiver, while the receiver is parked.
     runner_waker: Option<Waker>,
-    /// The receiver is parked in user code, and reads messages only after that.
+    /// The receiver is parked in user code, and reads messages only afterwards.
     in_user_code: bool,
 }
 
@@ -43,7 +43,7 @@ impl<T> Mailbox<T> {
         }
     }
 
-    /// Locks the mail for a change that the receiver must see.
+    /// Locks the mail for a change to be seen by the receiver.
     fn lock_and_mark(&self) -> MutexGuard<'_, Mail<T>> {
         let early = seeded_bug!("mail-marked-early");
         if early {
@@ -75,7 +75,7 @@ impl<T> Mailbox<T> {
         Ok(())
     }
 
-    /// Tells the receiver that some handler is to be aborted.
+    /// Requests the abort of some handler.
     pub(super) fn request_abort(&self) {
         let mut mail = self.lock_and_mark();
         mail.abort_requested = true;
@@ -111,7 +111,7 @@ impl<T> Mailbox<T> {
         self.mail.lock().closed
     }
 
-    /// Refuses messages from now on, and returns the messages that were sent before.
+    /// Refuses messages from now on, and returns all earlier messages.
     pub(super) fn close(&self) -> Vec<T> {
         let mut mail = self.lock_and_mark();
         mail.closed = true;

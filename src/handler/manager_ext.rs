@@ -24,8 +24,8 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     ///
     /// The handler is a subscriber with policy [`Overflow::Wait`], also on a manager with another
     /// [`default_overflow`](crate::EventManagerBuilder::default_overflow): publishers wait for room
-    /// at the handler, and `sync_notify` waits until the handler has finished. Handlers that are
-    /// added with an owner or with a restart, and groups, have the same policy. Adding never waits.
+    /// at the handler, and `sync_notify` waits until the handler has finished. Handlers
+    /// with an owner or with a restart, and groups, have the same policy. Adding never waits.
     ///
     /// # Errors
     /// [`AlreadyPresent`](AddHandlerError::AlreadyPresent) if a handler or a group has the name,
@@ -44,7 +44,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// let (tx, rx) = std::sync::mpsc::channel();
     /// manager.add_handler("forward", handler_fn(move |n: &u8| tx.send(*n).unwrap())).unwrap();
     /// manager.sync_notify(7).await.unwrap();
-    /// assert_eq!(rx.try_recv(), Ok(7), "it has been handled");
+    /// assert_eq!(rx.try_recv(), Ok(7), "the handler has finished");
     /// # }
     /// ```
     #[doc(alias = "GenEvent.add_handler")]
@@ -57,11 +57,11 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         add(self.slot(name.into(), Location::caller()), handler, None)
     }
 
-    /// Adds a handler, as [`add_handler`](Self::add_handler) does, that is removed when `owner` is
-    /// ready.
+    /// Adds a handler, as [`add_handler`](Self::add_handler) does, and removes the handler when `owner`
+    /// is ready.
     ///
     /// The owner is any future: a `JoinHandle`, a cancelled token, the receiver of a oneshot. Events
-    /// that are stored when the owner wakes are still handled, and later events are not. The owner
+    /// stored before the owner wakes are still handled, and later events are not. The owner
     /// is polled once by this call, and then by the task of the handler. If the owner is ready
     /// already, the handler is removed at once.
     ///
@@ -101,10 +101,10 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         )
     }
 
-    /// Adds a handler that is restarted when the handler panics: `factory` makes a new handler.
+    /// Adds a handler with a restart: when the handler panics, `factory` makes a new handler.
     ///
     /// The subscription survives. The event at which the handler panicked counts as dropped and is
-    /// not handled again; every other event is handled once, by the old handler or by the new one.
+    /// not handled again; every other event is handled once, by the old handler or by the new handler.
     /// The old handler's `terminate` is called. [`stopped`](HandlerRef::stopped) is ready when no
     /// more restart is allowed, or when the handler has ended for another reason.
     ///
@@ -149,7 +149,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         add_made(self.slot(name.into(), Location::caller()), factory, restart)
     }
 
-    /// Adds a group: a task that runs many handlers. The page of [`HandlerGroup`] says when to use a
+    /// Adds a group: many handlers in a single task. The page of [`HandlerGroup`] says when to use a
     /// group.
     ///
     /// # Errors
@@ -324,7 +324,7 @@ struct NewRunner<E> {
 impl<E: Send + Sync + 'static> Host<E> for NewRunner<E> {
     fn start(self, member: Member<E>, list: impl FnOnce()) -> Result<(), Box<Member<E>>> {
         // List before spawning: the handler finds itself by its name from its first event on. A
-        // command that is sent meanwhile waits for `member`, which the runner adds first.
+        // command sent meanwhile waits for `member`, which the runner adds first.
         list();
         self.spawner.spawn(self.runner.run_one(member));
         Ok(())

@@ -1,4 +1,4 @@
-//! One handler in a runner, with its name, its owner and its restarts.
+//! A handler in a runner, with its name, its owner and its restarts.
 
 use super::any_handler::AnyHandler;
 use super::exit::ExitState;
@@ -8,11 +8,11 @@ use super::restart::RestartState;
 use super::user_value::UserValue;
 use crate::util::sync::Arc;
 
-/// One handler in its runner.
+/// A handler in its runner.
 ///
 /// # Invariants
 /// 1. `handler` is `None` only between a failed swap or restart and the end of the member, which
-///    follows at once: code that runs the handler of a member can expect one.
+///    follows at once: running a member can rely on its handler.
 pub(super) struct Member<E> {
     pub(super) registration: NameRegistration,
     pub(super) handler: Option<UserValue<Box<dyn AnyHandler<E>>>>,
@@ -23,7 +23,7 @@ pub(super) struct Member<E> {
 const HANDLER: &str = "a member has its handler until the member ends";
 
 impl<E> Member<E> {
-    /// Returns the handler of a member that has not ended.
+    /// Returns the handler.
     #[inline]
     pub(super) fn handler(&mut self) -> &mut dyn AnyHandler<E> {
         self.exit_and_handler().1
@@ -36,7 +36,7 @@ impl<E> Member<E> {
         (&self.registration.exit, &mut ***handler)
     }
 
-    /// Takes the handler of a member that has not ended.
+    /// Takes the handler.
     pub(super) fn take_handler(&mut self) -> Box<dyn AnyHandler<E>> {
         self.handler.take().expect(HANDLER).take()
     }

@@ -22,14 +22,14 @@ use super::{AddHandlerError, Handler, HandlerRef, Restart};
 use crate::util::panic_guard::Shielded;
 use crate::util::sync::Arc;
 
-/// A task that can take a new member: a runner to be spawned, or the runner of a group.
+/// A task for a new member: a runner to be spawned, or the runner of a group.
 pub(super) trait Host<E> {
     /// Hands over the member, and calls `list` to make the handler be found by its name. Returns
     /// the member if the task has ended.
     fn start(self, member: Member<E>, list: impl FnOnce()) -> Result<(), Box<Member<E>>>;
 }
 
-/// A reserved name, and the task that will run the handler.
+/// A reserved name, and the future task of the handler.
 pub(super) struct Slot<E, T> {
     pub(super) name: Arc<str>,
     pub(super) registration: NameRegistration,
@@ -37,13 +37,13 @@ pub(super) struct Slot<E, T> {
     pub(super) host: T,
 }
 
-/// The owner of a handler that is to be added. The owner is shielded, because a handler or a
-/// factory that is dropped in the same unwinding may panic as well.
+/// The owner of a new handler. The owner is shielded, because the handler or the factory may be
+/// dropped in the same unwinding and panic as well.
 pub(super) struct NewOwner(Shielded<UserFuture<'static, ()>>);
 
 impl NewOwner {
     pub(super) fn new(owner: impl Future + Send + 'static) -> Self {
-        // Unconstrained: once the task has used up its coop budget, an owner that is ready would be
+        // Unconstrained: once the task has used up its coop budget, a ready owner would be
         // pending, and its handler would be removed at a later event.
         Self(Shielded::new(Box::pin(unconstrained(async move {
             drop(owner.await);
@@ -73,7 +73,7 @@ where
     })
 }
 
-/// Adds a handler that `factory` makes, or gives `factory` back.
+/// Adds a handler made by `factory`, or gives `factory` back.
 pub(super) fn add_made<E, H, F, T>(
     slot: Result<Slot<E, T>, AddHandlerError<()>>,
     mut factory: F,

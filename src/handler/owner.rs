@@ -6,11 +6,11 @@ use super::outcome::catch;
 use super::user_value::{UserFuture, UserValue};
 use crate::util::sync::{Arc, AtomicU64, Ordering};
 
-/// The owner of one handler, polled by the runner.
+/// The owner of a handler, polled by the runner.
 ///
 /// # Invariants
-/// 1. A wake-up is recorded in `recheck` until the next poll: the runner learns of a wake-up that
-///    comes before the runner has the handler.
+/// 1. A wake-up is recorded in `recheck` until the next poll: the runner also learns of a wake-up
+///    before the runner has the handler.
 pub(super) struct Owner {
     future: UserValue<UserFuture<'static, ()>>,
     /// Records wake-ups into `recheck`.
@@ -36,10 +36,10 @@ impl Recheck {
     }
 
     /// Records a wake-up behind event `tail`. Returns whether no earlier request is outstanding:
-    /// one command at a time is enough.
+    /// a single command at a time is enough.
     pub(super) fn request(&self, tail: u64) -> bool {
-        // Written even if a request is outstanding, so that the poll that follows sees everything
-        // that happened before this wake-up.
+        // Written even if a request is outstanding, so the next poll sees everything before this
+        // wake-up.
         self.not_before.fetch_min(tail, Ordering::AcqRel) == NONE
     }
 
@@ -84,7 +84,7 @@ impl Owner {
     fn poll(&mut self) {
         let Self { future, waker, .. } = self;
         let poll = || future.as_mut().poll(&mut Context::from_waker(waker));
-        // An owner that panics is gone.
+        // A panicking owner is gone.
         self.gone = !matches!(catch(poll), Ok(Poll::Pending));
     }
 }

@@ -9,7 +9,7 @@ use super::any_handler::AnyHandler;
 use super::user_value::UserValue;
 use crate::util::clock::Instant;
 
-/// How often a handler that panics is restarted: for
+/// How often a panicking handler is restarted: for
 /// [`add_handler_with`](crate::EventManager::add_handler_with).
 ///
 /// # Examples
@@ -88,8 +88,8 @@ impl<E: Sync, H: Handler<E>, F: FnMut() -> H + Send + 'static> AnyFactory<E> for
 /// The factory of a handler, and the restarts so far.
 ///
 /// # Invariants
-/// 1. `restarts` holds at most `restart.max` times, oldest first. Times that are out of the period
-///    are removed at every panic, so that a large `max` costs no memory.
+/// 1. `restarts` holds at most `restart.max` times, oldest first. Times before the period are
+///    removed at every panic: a large `max` costs no memory.
 pub(super) struct RestartState<E> {
     factory: UserValue<Box<dyn AnyFactory<E>>>,
     restart: Restart,
@@ -105,7 +105,7 @@ impl<E> RestartState<E> {
         }
     }
 
-    /// Returns whether one more restart is allowed, and counts that restart.
+    /// Returns whether one more restart is allowed, and counts the restart.
     pub(super) fn allow(&mut self) -> bool {
         let Restart { max, within } = self.restart;
         if max == 0 {

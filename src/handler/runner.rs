@@ -1,6 +1,6 @@
 //! The task that folds one subscription through a list of handlers.
 //!
-//! Everything that happens to handlers happens here, one step after the other: events, and
+//! Everything that happens to handlers happens here, step by step: events, and
 //! [commands](super::command) (calls, swaps, removals, owners that end). A command carries the
 //! sequence number of the newest event when the command was sent. The runner executes the command
 //! after handling the events up to that number, so a command has a position in the sequence of
@@ -28,7 +28,7 @@ use crate::subscription::Subscription;
 use crate::util::shrink::Shrink;
 use crate::util::sync::Arc;
 
-/// Marks the task as running; dropping the mark tells `stop` that the task has ended, also if the
+/// Marks the task as running; dropping the mark tells `stop` of the end of the task, also if the
 /// task was never spawned.
 struct RunningMark<E> {
     channel: Arc<Channel<E>>,
@@ -44,7 +44,7 @@ impl<E> Drop for RunningMark<E> {
 /// # Invariants
 /// 1. An event is handled only when no command is due before the event: commands keep their
 ///    position in the sequence.
-/// 2. `running` is the last field: `stop` returns only after everything else has been dropped.
+/// 2. `_running` is the last field: `stop` returns only after everything else has been dropped.
 pub(super) struct Runner<E> {
     queue: CommandQueue<E>,
     user_code: UserCodeScope<E>,
@@ -91,7 +91,7 @@ enum Step {
 
 impl<E: Send + Sync + 'static> Runner<E> {
     /// Makes the runner of `subscription`, which belongs to a handler or a group and has counted as
-    /// running since the subscription attached. Dropping the runner ends that.
+    /// running since the subscription attached. Dropping the runner ends the task.
     pub(super) fn new(subscription: Subscription<E>, channel: &Arc<Channel<E>>) -> Self {
         let subscriber = subscription.place();
         let running = RunningMark {
@@ -120,7 +120,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
         &self.user_code.runner
     }
 
-    /// Runs one handler until the handler ends.
+    /// Runs a single handler until the handler ends.
     pub(super) async fn run_one(mut self, member: Member<E>) {
         self.execute(Command::Add(member)).await;
         self.run().await;
@@ -163,7 +163,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
         }
         // The newest member ends first, as in GenEvent.
         self.remove_all(&reason).await;
-        // Acknowledge only after all reasons are set: a task that waits for the event finds the
+        // Acknowledge only after all reasons are set: a task waiting for the event finds the
         // handlers ended.
         self.subscription.ack();
         if let Some(registration) = self.registration.take() {
@@ -182,12 +182,12 @@ impl<E: Send + Sync + 'static> Runner<E> {
         yield_if_due(&mut self.steps_since_yield).await;
     }
 
-    /// Decides on the next step: first aborts, then commands that are due, then the next event,
+    /// Decides on the next step: first aborts, then due commands, then the next event,
     /// then the end of the subscription.
     fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
         let ahead = self.subscription.poll_ahead(cx);
-        // Read the mailbox after polling the subscription: a command that was sent before the next
-        // event was stored would otherwise be executed after that event.
+        // Read the mailbox after polling the subscription: a command older than the next event
+        // would otherwise be executed after that event.
         if let Some((commands, abort_requested)) = self.user_code.runner.mailbox.take(cx) {
             for command in commands {
                 self.queue.push(command);
@@ -211,7 +211,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
         })
     }
 
-    /// Takes a member out of the list and ends that member.
+    /// Takes a member out of the list and ends the member.
     async fn remove(&mut self, index: usize, reason: StopReason) -> Removed<E> {
         let member = self.members.remove(index).expect(MEMBER_INDEX);
         self.members.shrink_if_sparse(RETAINED_CAPACITY);

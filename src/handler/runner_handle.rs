@@ -67,7 +67,7 @@ impl<E> RunnerHandle<E> {
         sent.map_err(|refused| refused.command)
     }
 
-    /// Wraps a value that the runner will own, so that its drop is guarded.
+    /// Wraps a value for the runner; dropping the value is guarded.
     pub(super) fn wrap_user_value<T>(&self, value: T) -> UserValue<T> {
         UserValue::new(value, self.subscriber)
     }

@@ -84,8 +84,8 @@ pub enum StopReason {
     /// [`HandlerRef::remove`](crate::HandlerRef::remove) returns `Aborted`. When the runtime goes, the reason is `Aborted` even
     /// if another end had begun, and `terminate` is dropped or not called.
     Aborted,
-    /// The subscription of the handler was disconnected, and the handler has handled the events
-    /// that were left.
+    /// The subscription of the handler was disconnected, and the handler has handled the
+    /// remaining events.
     Disconnected(DisconnectCause),
 }
 

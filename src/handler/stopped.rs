@@ -9,7 +9,7 @@ use super::exit::ExitState;
 use crate::channel::watchers::WatcherKey;
 use crate::util::sync::Arc;
 
-/// Future that is ready once the exit state has a reason.
+/// Future of the stop reason, ready once the exit state has a reason.
 pub(super) struct Stopped {
     exit: Arc<ExitState>,
     watcher: Option<WatcherKey>,

@@ -11,7 +11,7 @@ use super::{Handler, HandlerRef, StopReason, SwapError, TrySwapError};
 use crate::util::sync::Arc;
 
 impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
-    /// Replaces the handler by a handler that `f` makes, between two events: no event is lost or
+    /// Replaces the handler by the result of `f`, between two events: no event is lost or
     /// handled twice. The name, the position in the list and the owner stay.
     ///
     /// The old handler's `terminate` is called with [`StopReason::Swapped`], and then `f`. The new
@@ -55,8 +55,8 @@ impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
     /// Replaces the handler as [`swap`](Self::swap) does, unless `f` gives the handler back, which
     /// then keeps running.
     ///
-    /// The old handler's `terminate` is not called: `f` receives the handler as a running one, and
-    /// may refuse.
+    /// The old handler's `terminate` is not called: `f` may refuse, and then the handler keeps
+    /// running.
     ///
     /// # Errors
     /// [`TrySwapError::Refused`] with a reference to the handler, which keeps running. Otherwise as
@@ -94,7 +94,7 @@ impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
         }
     }
 
-    /// Makes the address of a handler that replaces this handler in the same runner.
+    /// Makes the address of the successor, in the same runner.
     fn successor<H2: Handler<E>>(&self) -> HandlerAddress<E> {
         HandlerAddress {
             runner: self.address.runner.clone(),

@@ -55,7 +55,7 @@ impl<E: Send + Sync + 'static> UserCodeScope<E> {
 
     /// Lets `members` handle an event for as long as no future is needed. Returns how many members
     /// have handled the event and stay, and the outcome of the next member. The outcome is `None`
-    /// if no member is next, or if that member needs a future.
+    /// if no member is next, or if the next member needs a future.
     #[inline]
     pub(super) fn handle_now<'a>(
         &self,
@@ -125,8 +125,8 @@ impl<E: Send + Sync + 'static> UserCodeScope<E> {
             None => Err(reason.clone()),
         };
         if last {
-            // Disconnect before setting the reason: the next publish of a task that learns the
-            // reason no longer counts this subscriber. The event in flight is settled after that.
+            // Disconnect before setting the reason: the next publish of a task with the reason
+            // no longer counts this subscriber. The event in flight is settled later.
             self.runner
                 .channel
                 .disconnect_handler(self.runner.subscriber);
@@ -135,7 +135,7 @@ impl<E: Send + Sync + 'static> UserCodeScope<E> {
         removed
     }
 
-    /// Restarts a member that has panicked. Returns the reason to end the member if no restart is
+    /// Restarts a member after a panic. Returns the reason to end the member if no restart is
     /// allowed, or if the restart fails.
     pub(super) async fn restart(
         &self,

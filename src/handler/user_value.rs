@@ -13,7 +13,7 @@ use crate::util::panic_guard::{catch, drop_caught};
 /// A future of the user, of any type.
 pub(super) type UserFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// A value of the user that a runner owns: a handler, a closure, a future or a reply sender.
+/// A value of the user, owned by a runner: a handler, a closure, a future or a reply sender.
 ///
 /// Dropping the value counts as running inside of the handler, and catches a panic. So any number
 /// of values can panic in the same drop, also while a runtime is dropped.

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-/// The runtime of the task that made the spawner. A model checker has a single runtime.
+/// A handle to the current runtime. A model checker has a single runtime.
 pub(crate) struct Spawner {
     #[cfg(not(genevent_shuttle))]
     runtime: tokio::runtime::Handle,

@@ -1,5 +1,4 @@
-//! The handler that the running code belongs to. A handler that would wait for itself is found by
-//! this.
+//! The handler of the running code, by which a wait of a handler for itself is detected.
 
 use std::cell::Cell;
 
@@ -21,7 +20,7 @@ pub(crate) fn handler() -> Option<SubscriberId> {
     CURRENT.try_with(Cell::get).unwrap_or(None)
 }
 
-/// Runs code of the handler that reads `subscriber`.
+/// Runs code of the handler behind `subscriber`.
 #[cfg(feature = "rt")]
 #[inline]
 pub(crate) fn run<R>(subscriber: SubscriberId, code: impl FnOnce() -> R) -> R {

@@ -13,14 +13,14 @@ pub(crate) type Entry = Arc<dyn Any + Send + Sync>;
 const RETAINED_CAPACITY: usize = 16;
 
 /// # Invariants
-/// 1. `keys` and `listed` hold the same names: a name that is listed can be found, and the reverse.
+/// 1. `keys` and `listed` hold the same names: every listed name can be found, and the reverse.
 /// 2. Entries are dropped after unlocking: dropping an address can run user code.
 #[derive(Default)]
 pub(crate) struct HandlerNames(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    /// Number of names ever reserved; keys rise, so that `listed` is in order of age.
+    /// Number of names ever reserved; keys rise, so `listed` is in order of age.
     reserved: u64,
     keys: HashMap<Arc<str>, u64>,
     /// `None` until `fill`.

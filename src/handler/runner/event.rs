@@ -1,4 +1,4 @@
-//! Handling one event.
+//! Handling an event.
 
 use std::mem::take;
 
@@ -7,7 +7,7 @@ use crate::handler::StopReason;
 use crate::handler::outcome::Outcome;
 use crate::util::shrink::Shrink;
 
-/// Number of members that handle an event in one step.
+/// Number of members in a single step of handling an event.
 const GROUP_CHUNK: usize = 64;
 
 impl<E: Send + Sync + 'static> Runner<E> {
@@ -26,7 +26,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
         self.unfinished = !members.is_empty();
         let (mut finished, mut index) = (false, 0);
         while index < members.len() {
-            // Fast path: a chunk of members that need no future.
+            // Fast path: a chunk of members without futures.
             let chunk = index..members.len().min(index + GROUP_CHUNK);
             let end = chunk.end;
             let (done, outcome) = user_code.handle_now(members.range_mut(chunk), event);
@@ -47,7 +47,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
                 None => user_code.handle(member, event).await,
             };
             finished |= matches!(outcome, Outcome::Done(_));
-            // Set before the end of the member, which awaits `terminate`: a runtime that is dropped
+            // Set before the end of the member, which awaits `terminate`: a runtime dropped
             // meanwhile must not report a finished event as dropped.
             self.unfinished = !(finished && is_last);
             let stop = match outcome {
