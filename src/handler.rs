@@ -1,7 +1,7 @@
 //! Handlers: callbacks, run by a task that folds a subscription.
 //!
-//! A [`Handler`] is called with every event, by reference and with one event at a time, by a task of
-//! its own. An event is acknowledged when the handler has finished, as a stream acknowledges by
+//! A [`Handler`] is called with every event, by reference and with one event at a time, by a task
+//! of its own. An event is acknowledged when the handler has finished, as a stream acknowledges by
 //! polling for the next event. [`add_handler`] adds a handler to a manager under a unique name. The
 //! [`HandlerRef`] calls the handler ([`call`]), removes the handler ([`remove`]), or replaces the
 //! handler ([`swap`]), each at a position in the sequence of events. However a handler ends,
@@ -41,12 +41,12 @@
 //!
 //! # Waiting inside of a handler
 //! A handler must not wait for itself. Inside of a handler, [`notify`] to its own manager is fine:
-//! the handler sees the new event after the current event. Calls that could only wait for the handler
-//! itself return `WouldDeadlock` at once: `sync_notify`, `ack_notify`, `flush`, `stop`; `call`,
-//! `remove` and `swap` on itself, or in a group on any handler of the group; and waiting for room
-//! in the handler's own window. The same holds if the wait began outside of the
-//! handler. Some cycles cannot be detected: a task spawned and awaited by the handler,
-//! [`stopped`] on itself, or another manager whose handler waits for this handler. The page
+//! the handler sees the new event after the current event. Calls that could only wait for the
+//! handler itself return `WouldDeadlock` at once: `sync_notify`, `ack_notify`, `flush`, `stop`;
+//! `call`, `remove` and `swap` on itself, or in a group on any handler of the group; and waiting
+//! for room in the handler's own window. The same holds if the wait began outside of the handler.
+//! Some cycles cannot be detected: a task spawned and awaited by the handler, [`stopped`] on
+//! itself, or another manager whose handler waits for this handler. The page
 //! [`deadlocks`](crate::deadlocks#in-handlers) lists these cycles, with ways out.
 //!
 //! [`add_handler`]: crate::EventManager::add_handler
@@ -108,8 +108,9 @@ pub use swap_error::{SwapError, TrySwapError};
 
 /// A callback that handles every event.
 ///
-/// Closures are handlers, too: synchronous closures through [`handler_fn`], and closures that return
-/// a future directly, if the future does not borrow the event; see the [module's page](self).
+/// Closures are handlers, too: synchronous closures through [`handler_fn`], and closures that
+/// return a future directly, if the future does not borrow the event; see the [module's
+/// page](self).
 ///
 /// # Examples
 /// ```
@@ -146,15 +147,17 @@ pub use swap_error::{SwapError, TrySwapError};
 pub trait Handler<E>: Send + 'static {
     /// Handles one event. `Break` ends the handler, as `:remove_handler` does in `GenEvent`.
     ///
-    /// The event counts as finished when the future is ready. If the future panics, the event counts
-    /// as dropped and the handler ends; in a group, the other handlers still handle the event.
+    /// The event counts as finished when the future is ready. If the future panics, the event
+    /// counts as dropped and the handler ends; in a group, the other handlers still handle the
+    /// event.
     fn handle_event(&mut self, event: &E) -> impl Future<Output = ControlFlow<()>> + Send;
 
     /// Called once when the handler ends, or when a [restart](crate::Restart) replaces the handler.
     /// The default does nothing.
     ///
-    /// `terminate` is not called when the runtime goes, nor after [`try_swap`](HandlerRef::try_swap)
-    /// has replaced the handler. [`StopReason::Aborted`] says when `terminate` is cut short.
+    /// `terminate` is not called when the runtime goes, nor after
+    /// [`try_swap`](HandlerRef::try_swap) has replaced the handler. [`StopReason::Aborted`] says
+    /// when `terminate` is cut short.
     ///
     /// After a panic in `handle_event` the handler may be in any state. A panic in `terminate` does
     /// not change the end of the handler.

@@ -40,9 +40,9 @@ impl<E> HandlerAddress<E> {
         }));
     }
 
-    /// Sends the command made by `command` of a reply sender, and waits for the reply, or for
-    /// the stop reason if the handler ends without a reply. Returns `None` if the caller would wait
-    /// for itself.
+    /// Sends the command made by `command` of a reply sender, and waits for the reply, or for the
+    /// stop reason if the handler ends without a reply. Returns `None` if the caller would wait for
+    /// itself.
     pub(super) async fn ask<R>(
         &self,
         command: impl FnOnce(Reply<R>) -> Command<E>,
@@ -69,8 +69,8 @@ impl<E: Send + Sync + 'static> HandlerAddress<E> {
         names.find(name)?.downcast().ok()
     }
 
-    /// Removes the handler or group called `name`, and waits for its end. Returns whether
-    /// this call, or another removal, ended the handler.
+    /// Removes the handler or group called `name`, and waits for its end. Returns whether this
+    /// call, or another removal, ended the handler.
     pub(super) async fn remove(names: &HandlerNames, name: &str) -> bool {
         loop {
             let Some(address) = Self::find(names, name) else {

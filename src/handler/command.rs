@@ -39,8 +39,8 @@ pub(super) enum Command<E> {
         /// Receives the handler, or the reason why `terminate` did not complete.
         give: Option<GiveFn>,
     },
-    /// Polls the owner behind this request. An owner stays with its member in a swap, so the
-    /// target is the request and not the exit of the handler.
+    /// Polls the owner behind this request. An owner stays with its member in a swap, so the target
+    /// is the request and not the exit of the handler.
     CheckOwner(Arc<Recheck>),
     /// The handle of the group has been dropped: the group ends with its last handler.
     ReleaseGroup,

@@ -14,8 +14,8 @@ use crate::util::sync::{AtomicBool, Mutex, Ordering};
 /// nothing.
 ///
 /// # Invariants
-/// 1. `reason` is set once, after `terminate` has run and the name is free: a task with the
-///    reason can add a handler of the same name.
+/// 1. `reason` is set once, after `terminate` has run and the name is free: a task with the reason
+///    can add a handler of the same name.
 #[derive(Default)]
 pub(super) struct ExitState {
     aborted: AtomicBool,

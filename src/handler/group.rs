@@ -18,15 +18,15 @@ use crate::util::sync::Arc;
 /// Many handlers in a **single** task, on one subscription: the shape of `GenEvent` itself.
 ///
 /// Made by [`EventManager::handler_group`]. Each event is lent to the handlers one after the other,
-/// oldest first, without a clone. The event is acknowledged when the last handler has finished.
-/// A group is the fastest way to run small callbacks: a single wake-up serves all handlers. A slow
+/// oldest first, without a clone. The event is acknowledged when the last handler has finished. A
+/// group is the fastest way to run small callbacks: a single wake-up serves all handlers. A slow
 /// handler delays the rest. A handler that panics or breaks ends alone, and the rest still handle
 /// the event. An event counts as dropped if every handler failed at the event.
 ///
-/// A group counts as a single subscriber, from the start, with or without handlers. The names in a group
-/// are separate from the names of the manager, whose [`which_handlers`] lists the group only. When
-/// the manager is closed, the newest handler ends first. The group ends with the manager, or once
-/// this handle is dropped and no handler is left.
+/// A group counts as a single subscriber, from the start, with or without handlers. The names in a
+/// group are separate from the names of the manager, whose [`which_handlers`] lists the group only.
+/// When the manager is closed, the newest handler ends first. The group ends with the manager, or
+/// once this handle is dropped and no handler is left.
 ///
 /// # Examples
 /// ```
@@ -192,7 +192,8 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
     }
 
     /// Adds a handler with a restart, as
-    /// [`EventManager::add_handler_with`](crate::EventManager::add_handler_with) does for a manager.
+    /// [`EventManager::add_handler_with`](crate::EventManager::add_handler_with) does for a
+    /// manager.
     ///
     /// # Errors
     /// As for a manager; `name` must be free in the group.

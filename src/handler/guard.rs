@@ -5,7 +5,8 @@ use std::ops::Deref;
 
 use super::{Handler, HandlerRef};
 
-/// A guard of a handler, made by [`HandlerRef::drop_guard`]. Dropping the guard removes the handler.
+/// A guard of a handler, made by [`HandlerRef::drop_guard`]. Dropping the guard removes the
+/// handler.
 ///
 /// # Examples
 /// ```

@@ -78,12 +78,12 @@ impl<E, H> HandlerRef<E, H> {
 
     /// Ends the handler at once, and drops the future of `handle_event`.
     ///
-    /// The event in flight counts as dropped, and so do the unread events. The handler's `terminate`
-    /// is called; one more `abort` while `terminate` runs cuts `terminate` short. Code that does not
-    /// await cannot be interrupted. In a group, while another handler is handling an event, the
-    /// aborted handler ends after the other handler has finished, without handling the event. During a
-    /// swap, the handler ends and is not replaced. A reference to a replaced handler
-    /// aborts nothing.
+    /// The event in flight counts as dropped, and so do the unread events. The handler's
+    /// `terminate` is called; one more `abort` while `terminate` runs cuts `terminate` short. Code
+    /// that does not await cannot be interrupted. In a group, while another handler is handling an
+    /// event, the aborted handler ends after the other handler has finished, without handling the
+    /// event. During a swap, the handler ends and is not replaced. A reference to a replaced
+    /// handler aborts nothing.
     ///
     /// # Examples
     /// ```
@@ -104,8 +104,8 @@ impl<E, H> HandlerRef<E, H> {
         self.address.runner.mailbox.request_abort();
     }
 
-    /// Waits until the handler has ended, and returns why. The future is ready after `terminate` has
-    /// run and the name is free. The future does not borrow the reference.
+    /// Waits until the handler has ended, and returns why. The future is ready after `terminate`
+    /// has run and the name is free. The future does not borrow the reference.
     ///
     /// # Cancel safety
     /// Dropping the future changes nothing.
@@ -195,8 +195,8 @@ impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
             call: runner.wrap_user_value(Box::new(call)),
             on_panic: runner.wrap_user_value(on_panic),
         }));
-        // The runner drops `reply` if `f` panics or if the handler has ended. In the first case
-        // the runner sends the message of the panic, also if the handler is restarted and does not
+        // The runner drops `reply` if `f` panics or if the handler has ended. In the first case the
+        // runner sends the message of the panic, also if the handler is restarted and does not
         // stop.
         let result = runner.wait(async {
             if let Ok(result) = replied.await {

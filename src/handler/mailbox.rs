@@ -7,7 +7,8 @@ use crate::util::sync::{AtomicBool, Mutex, MutexGuard, Ordering};
 
 /// Messages not yet seen by the receiving task, and the waker of this task.
 ///
-/// Closing the mailbox and taking its messages is a single step: a message is either refused or seen.
+/// Closing the mailbox and taking its messages is a single step: a message is either refused or
+/// seen.
 ///
 /// # Invariants
 /// 1. While `has_mail` is false, the mailbox is empty and holds the receiver's waker: the next

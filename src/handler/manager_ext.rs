@@ -24,12 +24,12 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     ///
     /// The handler is a subscriber with policy [`Overflow::Wait`], also on a manager with another
     /// [`default_overflow`](crate::EventManagerBuilder::default_overflow): publishers wait for room
-    /// at the handler, and `sync_notify` waits until the handler has finished. Handlers
-    /// with an owner or with a restart, and groups, have the same policy. Adding never waits.
+    /// at the handler, and `sync_notify` waits until the handler has finished. Handlers with an
+    /// owner or with a restart, and groups, have the same policy. Adding never waits.
     ///
     /// # Errors
-    /// [`AlreadyPresent`](AddHandlerError::AlreadyPresent) if a handler or a group has the name,
-    /// or [`Closed`](AddHandlerError::Closed). Both give the handler back.
+    /// [`AlreadyPresent`](AddHandlerError::AlreadyPresent) if a handler or a group has the name, or
+    /// [`Closed`](AddHandlerError::Closed). Both give the handler back.
     ///
     /// # Panics
     /// Outside of a tokio runtime.
@@ -57,11 +57,11 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         add(self.slot(name.into(), Location::caller()), handler, None)
     }
 
-    /// Adds a handler, as [`add_handler`](Self::add_handler) does, and removes the handler when `owner`
-    /// is ready.
+    /// Adds a handler, as [`add_handler`](Self::add_handler) does, and removes the handler when
+    /// `owner` is ready.
     ///
-    /// The owner is any future: a `JoinHandle`, a cancelled token, the receiver of a oneshot. Events
-    /// stored before the owner wakes are still handled, and later events are not. The owner
+    /// The owner is any future: a `JoinHandle`, a cancelled token, the receiver of a oneshot.
+    /// Events stored before the owner wakes are still handled, and later events are not. The owner
     /// is polled once by this call, and then by the task of the handler. If the owner is ready
     /// already, the handler is removed at once.
     ///
@@ -104,9 +104,9 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// Adds a handler with a restart: when the handler panics, `factory` makes a new handler.
     ///
     /// The subscription survives. The event at which the handler panicked counts as dropped and is
-    /// not handled again; every other event is handled once, by the old handler or by the new handler.
-    /// The old handler's `terminate` is called. [`stopped`](HandlerRef::stopped) is ready when no
-    /// more restart is allowed, or when the handler has ended for another reason.
+    /// not handled again; every other event is handled once, by the old handler or by the new
+    /// handler. The old handler's `terminate` is called. [`stopped`](HandlerRef::stopped) is ready
+    /// when no more restart is allowed, or when the handler has ended for another reason.
     ///
     /// # Errors
     /// As [`add_handler`](Self::add_handler), with the factory, which has not been called.
@@ -149,8 +149,8 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         add_made(self.slot(name.into(), Location::caller()), factory, restart)
     }
 
-    /// Adds a group: many handlers in a single task. The page of [`HandlerGroup`] says when to use a
-    /// group.
+    /// Adds a group: many handlers in a single task. The page of [`HandlerGroup`] says when to use
+    /// a group.
     ///
     /// # Errors
     /// As [`add_handler`](Self::add_handler), with nothing to give back.

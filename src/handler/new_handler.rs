@@ -43,8 +43,8 @@ pub(super) struct NewOwner(Shielded<UserFuture<'static, ()>>);
 
 impl NewOwner {
     pub(super) fn new(owner: impl Future + Send + 'static) -> Self {
-        // Unconstrained: once the task has used up its coop budget, a ready owner would be
-        // pending, and its handler would be removed at a later event.
+        // Unconstrained: once the task has used up its coop budget, a ready owner would be pending,
+        // and its handler would be removed at a later event.
         Self(Shielded::new(Box::pin(unconstrained(async move {
             drop(owner.await);
         }))))

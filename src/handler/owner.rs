@@ -35,8 +35,8 @@ impl Recheck {
         }
     }
 
-    /// Records a wake-up behind event `tail`. Returns whether no earlier request is outstanding:
-    /// a single command at a time is enough.
+    /// Records a wake-up behind event `tail`. Returns whether no earlier request is outstanding: a
+    /// single command at a time is enough.
     pub(super) fn request(&self, tail: u64) -> bool {
         // Written even if a request is outstanding, so the next poll sees everything before this
         // wake-up.

@@ -8,8 +8,8 @@ use crate::util::sync::Arc;
 
 /// A name in use, with the duty to free the name and to set the stop reason, once.
 ///
-/// Dropping a registration without `end` sets [`StopReason::Aborted`]: the runtime of the handler is
-/// gone.
+/// Dropping a registration without `end` sets [`StopReason::Aborted`]: the runtime of the handler
+/// is gone.
 pub(super) struct NameRegistration {
     names: Arc<HandlerNames>,
     key: u64,

@@ -182,8 +182,8 @@ impl<E: Send + Sync + 'static> Runner<E> {
         yield_if_due(&mut self.steps_since_yield).await;
     }
 
-    /// Decides on the next step: first aborts, then due commands, then the next event,
-    /// then the end of the subscription.
+    /// Decides on the next step: first aborts, then due commands, then the next event, then the end
+    /// of the subscription.
     fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
         let ahead = self.subscription.poll_ahead(cx);
         // Read the mailbox after polling the subscription: a command older than the next event

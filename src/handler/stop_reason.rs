@@ -6,8 +6,8 @@ use std::fmt;
 use crate::end_reason::DisconnectCause;
 use crate::error::CLOSED;
 
-/// Why a handler ended: the result of [`HandlerRef::stopped`](crate::HandlerRef::stopped), and the argument of
-/// [`Handler::terminate`](crate::Handler::terminate).
+/// Why a handler ended: the result of [`HandlerRef::stopped`](crate::HandlerRef::stopped), and the
+/// argument of [`Handler::terminate`](crate::Handler::terminate).
 ///
 /// # Examples
 /// ```
@@ -67,8 +67,8 @@ pub enum StopReason {
     ///
     /// `terminate` of a [restarted](crate::Restart) handler is called with this reason at every
     /// panic, also when a new handler follows. `stopped` returns this reason only when no handler
-    /// follows. [`HandlerRef::remove`](crate::HandlerRef::remove) also returns this reason when `terminate` panicked during the
-    /// removal; then `stopped` returns [`Removed`](Self::Removed).
+    /// follows. [`HandlerRef::remove`](crate::HandlerRef::remove) also returns this reason when
+    /// `terminate` panicked during the removal; then `stopped` returns [`Removed`](Self::Removed).
     Panicked(String),
     /// Another handler has replaced the handler.
     Swapped,
@@ -76,16 +76,18 @@ pub enum StopReason {
     OwnerGone,
     /// The manager was closed, and the handler has handled every event.
     ManagerClosed,
-    /// The handler was aborted by [`HandlerRef::abort`](crate::HandlerRef::abort), or the runtime of the handler is gone.
+    /// The handler was aborted by [`HandlerRef::abort`](crate::HandlerRef::abort), or the runtime
+    /// of the handler is gone.
     ///
     /// `terminate` is called after an abort, with this reason. An abort while `terminate` already
     /// runs drops the future of `terminate`: during a swap or a restart, the reason changes to
     /// `Aborted`, and `terminate` is not called again; at any other end, the reason stays, and only
-    /// [`HandlerRef::remove`](crate::HandlerRef::remove) returns `Aborted`. When the runtime goes, the reason is `Aborted` even
-    /// if another end had begun, and `terminate` is dropped or not called.
+    /// [`HandlerRef::remove`](crate::HandlerRef::remove) returns `Aborted`. When the runtime goes,
+    /// the reason is `Aborted` even if another end had begun, and `terminate` is dropped or not
+    /// called.
     Aborted,
-    /// The subscription of the handler was disconnected, and the handler has handled the
-    /// remaining events.
+    /// The subscription of the handler was disconnected, and the handler has handled the remaining
+    /// events.
     Disconnected(DisconnectCause),
 }
 

@@ -11,8 +11,8 @@ use super::{Handler, HandlerRef, StopReason, SwapError, TrySwapError};
 use crate::util::sync::Arc;
 
 impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
-    /// Replaces the handler by the result of `f`, between two events: no event is lost or
-    /// handled twice. The name, the position in the list and the owner stay.
+    /// Replaces the handler by the result of `f`, between two events: no event is lost or handled
+    /// twice. The name, the position in the list and the owner stay.
     ///
     /// The old handler's `terminate` is called with [`StopReason::Swapped`], and then `f`. The new
     /// handler is not restarted after a panic, even if the old handler was added with a restart.

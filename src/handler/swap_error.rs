@@ -28,8 +28,8 @@ use crate::error::WOULD_DEADLOCK;
 pub enum SwapError {
     /// The handler had ended before, or ended because the closure panicked.
     Stopped(StopReason),
-    /// The swap was requested inside of the handler itself, or inside of another handler of the same
-    /// group, and would wait for itself.
+    /// The swap was requested inside of the handler itself, or inside of another handler of the
+    /// same group, and would wait for itself.
     ///
     /// The handler is swapped only if the first poll was outside of the handler; the result of the
     /// swap is lost then.
@@ -66,8 +66,8 @@ pub enum TrySwapError<E, H> {
     Refused(HandlerRef<E, H>),
     /// The handler had ended before, or ended because the closure panicked.
     Stopped(StopReason),
-    /// The swap was requested inside of the handler itself, or inside of another handler of the same
-    /// group, as in [`SwapError::WouldDeadlock`].
+    /// The swap was requested inside of the handler itself, or inside of another handler of the
+    /// same group, as in [`SwapError::WouldDeadlock`].
     WouldDeadlock,
 }
 

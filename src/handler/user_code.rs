@@ -125,8 +125,8 @@ impl<E: Send + Sync + 'static> UserCodeScope<E> {
             None => Err(reason.clone()),
         };
         if last {
-            // Disconnect before setting the reason: the next publish of a task with the reason
-            // no longer counts this subscriber. The event in flight is settled later.
+            // Disconnect before setting the reason: the next publish of a task with the reason no
+            // longer counts this subscriber. The event in flight is settled later.
             self.runner
                 .channel
                 .disconnect_handler(self.runner.subscriber);

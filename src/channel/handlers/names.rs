@@ -28,8 +28,8 @@ struct State {
 }
 
 impl HandlerNames {
-    /// Reserves `name` and returns its key, or `None` if `name` is in use. `find` finds nothing under
-    /// `name` until `fill`.
+    /// Reserves `name` and returns its key, or `None` if `name` is in use. `find` finds nothing
+    /// under `name` until `fill`.
     pub(crate) fn reserve(&self, name: &Arc<str>) -> Option<u64> {
         let mut state = self.0.lock();
         if state.keys.contains_key(name) {

@@ -17,8 +17,8 @@ impl<E: Send + Sync + 'static> Runner<E> {
         }
     }
 
-    /// Executes a command. A command for a handler after its end is dropped. The dropped reply sender
-    /// tells the caller.
+    /// Executes a command. A command for a handler after its end is dropped. The dropped reply
+    /// sender tells the caller.
     pub(super) async fn execute(&mut self, command: Command<E>) {
         match command {
             Command::Add(member) => {
