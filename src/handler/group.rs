@@ -312,15 +312,12 @@ struct GroupRunner<E>(RunnerHandle<E>);
 impl<E> Host<E> for GroupRunner<E> {
     fn start(self, member: Member<E>, list: impl FnOnce()) -> Result<(), Box<Member<E>>> {
         // Send before listing: a command ahead of the member would find no member.
-        match self.0.send_now(Command::Add(member)) {
-            Ok(()) => {
-                list();
-                Ok(())
-            }
+        if let Err(Command::Add(member)) = self.0.send_now(Command::Add(member)) {
             // The group has ended since the slot was reserved.
-            Err(Command::Add(member)) => Err(Box::new(member)),
-            Err(_) => unreachable!("a runner refuses the command that was sent"),
+            return Err(Box::new(member));
         }
+        list();
+        Ok(())
     }
 }
 
