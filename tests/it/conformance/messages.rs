@@ -133,7 +133,9 @@ mod with_tokio {
     use std::time::Duration;
 
     use genevent::error::DeadlineError;
-    use genevent::handler::{AddHandlerError, CallError, TrySwapError};
+    use genevent::handler::{
+        AddHandlerError, CallError, HandlerFn, RemoveError, SwapError, TrySwapError,
+    };
     use genevent::kv::Registry;
     use genevent::test_util::Probe;
     use genevent::{StopReason, handler_fn};
@@ -147,6 +149,20 @@ mod with_tokio {
 
     #[tokio::test]
     async fn handlers_say_their_name_and_whether_they_have_stopped() {
+        let removal = RemoveError::Stopped(StopReason::Removed);
+        says(&removal, "the handler has ended");
+        says(removal.source().unwrap(), "it was removed");
+        let swap = SwapError::Stopped(StopReason::Removed);
+        says(&swap, "the handler has ended");
+        says(swap.source().unwrap(), "it was removed");
+        let itself = "the handler would wait for itself";
+        says(&RemoveError::WouldDeadlock, itself);
+        says(&SwapError::WouldDeadlock, itself);
+        let swap = TrySwapError::<Opaque, HandlerFn<fn(&Opaque)>>::WouldDeadlock;
+        says(&swap, itself);
+        shows(&swap, "WouldDeadlock");
+        assert!(swap.source().is_none());
+
         let manager = EventManager::<Opaque>::new(4);
         let quiet = || handler_fn(|_: &Opaque| {});
         shows(&quiet(), "HandlerFn { .. }");
@@ -195,11 +211,25 @@ mod with_tokio {
             "the handler would wait for itself",
         );
 
+        let removal = RemoveError::Stopped(StopReason::Removed);
+        says(&removal, "the handler has ended");
+        says(removal.source().unwrap(), "it was removed");
+        let swap = SwapError::Stopped(StopReason::Removed);
+        says(&swap, "the handler has ended");
+        says(swap.source().unwrap(), "it was removed");
+        let itself = "the handler would wait for itself";
+        says(&RemoveError::WouldDeadlock, itself);
+        says(&SwapError::WouldDeadlock, itself);
+        let swap = TrySwapError::<Opaque, HandlerFn<fn(&Opaque)>>::WouldDeadlock;
+        says(&swap, itself);
+        shows(&swap, "WouldDeadlock");
+        assert!(swap.source().is_none());
+
         let manager = EventManager::<Opaque>::new(4);
         let quiet = || handler_fn(|_: &Opaque| {});
         let handler = manager.add_handler("quiet", quiet()).unwrap();
         let refused = handler.clone().try_swap(refuse).await.unwrap_err();
-        says(&refused, "the handler was not to be swapped");
+        says(&refused, "the closure refused to swap the handler");
         assert!(refused.source().is_none());
         let text = r#"Refused(HandlerRef { name: "quiet", stopped: None, .. })"#;
         shows(&refused, text);

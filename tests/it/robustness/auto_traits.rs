@@ -369,7 +369,9 @@ mod handlers {
     use std::future::Future;
     use std::ops::ControlFlow;
 
-    use genevent::handler::{AddHandlerError, CallError, HandlerFn, TrySwapError};
+    use genevent::handler::{
+        AddHandlerError, CallError, HandlerFn, RemoveError, SwapError, TrySwapError,
+    };
     use genevent::{
         Handler, HandlerGroup, HandlerGuard, HandlerRef, Restart, StopReason, SubscriberKind,
     };
@@ -395,8 +397,12 @@ mod handlers {
         at_ease::<StopReason>();
         at_ease::<SubscriberKind>();
         at_ease::<CallError>();
+        at_ease::<RemoveError>();
+        at_ease::<SwapError>();
         clone::<(StopReason, SubscriberKind)>();
         error::<CallError>();
+        error::<RemoveError>();
+        error::<SwapError>();
         error::<AddHandlerError<Plain>>();
         shared::<AddHandlerError<u8>>();
         error::<TrySwapError<Event, Plain>>();
