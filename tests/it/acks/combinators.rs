@@ -124,7 +124,7 @@ async fn judge<S>(
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_each_combinator_does_to_the_truth_of_sync_notify() {
+async fn combinators_affect_when_sync_notify_resolves() {
     let mut wrong = Vec::new();
     for row in TABLE {
         for followed in [false, true] {
@@ -150,7 +150,7 @@ async fn what_each_combinator_does_to_the_truth_of_sync_notify() {
 }
 
 #[test]
-fn holding_the_stream_keeps_the_last_event_open_until_ack_the_next_poll_or_drop() {
+fn holding_the_stream_keeps_the_event_unfinished() {
     type Way = fn(Subscription<u32>) -> Option<Subscription<u32>>;
     let ways: [Way; 3] = [
         |mut s| {
@@ -179,7 +179,7 @@ fn holding_the_stream_keeps_the_last_event_open_until_ack_the_next_poll_or_drop(
 }
 
 #[test]
-fn a_panic_that_takes_the_stream_with_it_does_not_count_as_finished() {
+fn a_panic_dropping_the_stream_finishes_nothing() {
     let manager = EventManager::new(8);
     let mut s = manager.subscribe();
     let id = s.id();

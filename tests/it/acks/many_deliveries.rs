@@ -68,7 +68,7 @@ fn settle(manager: &EventManager<usize>, out: Vec<Delivery<usize>>, receipts: Re
 }
 
 #[test]
-fn deliveries_are_acknowledged_in_random_order_in_linear_time() {
+fn random_order_acks_take_linear_time() {
     let (manager, jobs, mut out, receipts) = all_out();
     shuffle(&mut out);
     settle(manager, out, receipts);
@@ -76,7 +76,7 @@ fn deliveries_are_acknowledged_in_random_order_in_linear_time() {
 }
 
 #[test]
-fn deliveries_are_acknowledged_in_reverse_without_their_stream_in_linear_time() {
+fn reverse_order_acks_without_stream_take_linear_time() {
     let (manager, jobs, mut out, receipts) = all_out();
     drop(jobs);
     out.reverse();
@@ -85,7 +85,7 @@ fn deliveries_are_acknowledged_in_reverse_without_their_stream_in_linear_time() 
 }
 
 #[test]
-fn deliveries_are_dropped_all_at_once_in_linear_time() {
+fn discarding_all_deliveries_takes_linear_time() {
     let (_, jobs, out, receipts) = all_out();
     let id = jobs.id();
     drop(out);
@@ -95,7 +95,7 @@ fn deliveries_are_dropped_all_at_once_in_linear_time() {
 }
 
 #[test]
-fn a_stream_that_has_the_most_out_is_woken_once_for_each_ack() {
+fn each_ack_wakes_a_limited_stream_once() {
     let manager = EventManager::new(64);
     let options = SubscribeOptions::new().max_unacked(OUT);
     let mut jobs = tokio_test::task::spawn(manager.subscribe_with(options).deliveries());

@@ -10,7 +10,7 @@ fn drawing(manager: &EventManager<u8>) -> String {
 }
 
 #[test]
-fn losses_are_drawn_if_there_are_any() {
+fn missed_events_are_drawn() {
     let manager = EventManager::new(1);
     let reader = manager.subscribe_with(Overflow::DropOldest);
     manager.try_notify(1).unwrap();
@@ -27,7 +27,7 @@ const LINE: &str = "  publishers [shape=cds, label=\"publishers in line: 1\"];\n
 const FOR_PERMITS: &str = "  publishers -> permits [color=red];\n";
 
 #[test]
-fn permits_are_drawn_and_waited_for_if_nobody_else_has_the_room() {
+fn permits_are_drawn_as_blocking_when_alone() {
     let manager = EventManager::new(1);
     let reader = manager.subscribe();
     assert!(!drawing(&manager).contains("permits"));
@@ -49,7 +49,7 @@ fn permits_are_drawn_and_waited_for_if_nobody_else_has_the_room() {
 }
 
 #[test]
-fn who_waits_for_a_subscriber_is_not_drawn_as_waiting_for_permits() {
+fn publishers_waiting_for_subscribers_point_only_there() {
     let manager = EventManager::new(2);
     let reader = manager.subscribe();
     let permit = now(manager.reserve()).unwrap();
@@ -68,7 +68,7 @@ fn who_waits_for_a_subscriber_is_not_drawn_as_waiting_for_permits() {
 }
 
 #[test]
-fn who_waits_without_permits_waits_for_none() {
+fn without_permits_publishers_wait_for_none() {
     let manager = EventManager::new(1);
     let reader = manager.subscribe();
     manager.try_notify(1).unwrap();

@@ -21,7 +21,7 @@ fn publish(manager: &EventManager<u64>, events: impl IntoIterator<Item = u64>) {
 }
 
 #[test]
-fn what_was_settled_before_the_event_in_hand_is_seen_whatever_is_lost_after_it() {
+fn later_losses_do_not_hide_settled_events() {
     for (in_hand, lost) in [(1, 1), (2, 1), (3, 1), (3, 2), (5, 2), (6, 6), (4, 9)] {
         let (manager, mut first, mut stage) = lossy(10);
         publish(&manager, 1..=in_hand);

@@ -28,7 +28,7 @@ fn told_by_the_page() -> Told {
 }
 
 #[test]
-fn the_docs_tell_what_is_measured_here() {
+fn the_documented_table_matches_the_measured_verdicts() {
     let word = |verdict: Option<Verdict>| verdict.map_or("–", Verdict::word).to_owned();
     let mut measured = Told::new();
     for row in TABLE {

@@ -10,7 +10,7 @@ use tokio_test::{assert_pending, assert_ready, task};
 use super::{next, now, out};
 
 #[test]
-fn map_keeps_the_acknowledgement_and_the_number() {
+fn map_keeps_acknowledgement_and_sequence_number() {
     let manager = EventManager::new(4);
     let mut jobs = manager.subscribe().deliveries();
     let mut done = task::spawn(manager.sync_notify("four"));
@@ -23,7 +23,7 @@ fn map_keeps_the_acknowledgement_and_the_number() {
 }
 
 #[test]
-fn a_panic_in_map_drops_the_event() {
+fn a_panic_in_map_discards_the_event() {
     let manager = EventManager::new(4);
     let mut jobs = manager.subscribe().deliveries();
     let mut done = task::spawn(manager.sync_notify("order"));
@@ -37,7 +37,7 @@ fn a_panic_in_map_drops_the_event() {
 }
 
 #[test]
-fn the_parts_of_a_delivery_go_their_own_ways() {
+fn the_parts_of_a_delivery_are_independent() {
     let manager = EventManager::new(4);
     let mut jobs = manager.subscribe().deliveries();
     let mut done = ["a", "b"].map(|event| task::spawn(manager.sync_notify(event.to_owned())));
@@ -57,7 +57,7 @@ fn the_parts_of_a_delivery_go_their_own_ways() {
 }
 
 #[test]
-fn becoming_deliveries_finishes_the_event_in_hand_and_keeps_the_unread() {
+fn deliveries_finishes_the_received_event_keeps_unread() {
     let manager = EventManager::new(4);
     let mut reader = manager.subscribe();
     let mut done = [1, 2].map(|event| task::spawn(manager.sync_notify(event)));
@@ -79,7 +79,7 @@ fn becoming_deliveries_finishes_the_event_in_hand_and_keeps_the_unread() {
 }
 
 #[test]
-fn ack_notify_waits_until_a_delivery_is_received_not_until_it_is_acknowledged() {
+fn ack_notify_waits_only_for_receiving_a_delivery() {
     let manager = EventManager::new(4);
     let mut jobs = manager.subscribe().deliveries();
     let mut received = task::spawn(manager.ack_notify("order"));
@@ -93,7 +93,7 @@ fn ack_notify_waits_until_a_delivery_is_received_not_until_it_is_acknowledged() 
 }
 
 #[test]
-fn the_deliveries_of_a_closed_manager_end_though_some_are_out() {
+fn closed_deliveries_end_while_some_are_unacked() {
     let (manager, mut jobs, [one]) = out(SubscribeOptions::new());
     manager.try_notify(2).unwrap();
     manager.close();

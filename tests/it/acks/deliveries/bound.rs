@@ -74,7 +74,7 @@ fn streams() -> Vec<(&'static str, Jobs)> {
 }
 
 #[test]
-fn at_most_max_unacked_are_out_also_of_those_that_owe_nothing() {
+fn max_unacked_limits_replayed_deliveries_too() {
     for (name, stream) in streams() {
         let mut jobs = task::spawn(stream);
         let one = assert_ready!(jobs.poll_next()).unwrap();
@@ -96,7 +96,7 @@ fn at_most_max_unacked_are_out_also_of_those_that_owe_nothing() {
 }
 
 #[test]
-fn no_more_work_is_begun_at_once_for_events_that_owe_nothing() {
+fn replayed_events_start_no_extra_work() {
     for (name, stream) in streams() {
         let under_way: Rc<RefCell<VecDeque<oneshot::Sender<()>>>> = Rc::default();
         let work = stream.take(4).for_each_acked(None, |_| {
@@ -116,7 +116,7 @@ fn no_more_work_is_begun_at_once_for_events_that_owe_nothing() {
 }
 
 #[test]
-fn a_batch_is_no_larger_than_what_may_be_out() {
+fn a_batch_holds_at_most_max_unacked() {
     for (name, stream) in streams() {
         let mut batches = stream.ready_batches(100);
         let first = next(&mut batches);
@@ -128,7 +128,7 @@ fn a_batch_is_no_larger_than_what_may_be_out() {
 }
 
 #[test]
-fn what_owes_nothing_and_what_is_owed_count_together() {
+fn owed_and_unowed_deliveries_count_together() {
     let manager = EventManager::builder().capacity(8).retain(1).build();
     publish(&manager, [1]);
     let mut jobs = manager.subscribe_with(two().replay(1)).deliveries();
@@ -155,7 +155,7 @@ fn what_owes_nothing_and_what_is_owed_count_together() {
 }
 
 #[test]
-fn deliveries_that_owe_nothing_keep_nobody_waiting_and_outlive_their_stream() {
+fn unowed_deliveries_delay_no_flush() {
     let manager = EventManager::builder().capacity(8).retain(2).build();
     publish(&manager, 1..=2);
     let mut jobs = manager.subscribe_with(two().replay(2)).deliveries();
@@ -169,7 +169,7 @@ fn deliveries_that_owe_nothing_keep_nobody_waiting_and_outlive_their_stream() {
 
 #[cfg(feature = "rt")]
 #[tokio::test(start_paused = true)]
-async fn one_that_made_publishers_wait_for_too_long_keeps_its_bound() {
+async fn an_overdue_subscriber_keeps_its_max_unacked() {
     use std::time::Duration;
 
     let manager = EventManager::new(4);

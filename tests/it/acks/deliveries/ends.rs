@@ -7,7 +7,7 @@ use tokio_test::{assert_pending, assert_ready, task};
 use super::{next, now, out, waits};
 
 #[test]
-fn flush_waits_for_every_delivery_that_is_out() {
+fn flush_waits_for_every_unacked_delivery() {
     let (manager, mut jobs, [one, two]) = out(SubscribeOptions::new());
     let mut flushed = task::spawn(manager.flush());
     assert_pending!(flushed.poll());
@@ -22,7 +22,7 @@ fn flush_waits_for_every_delivery_that_is_out() {
 }
 
 #[test]
-fn flush_and_stop_wait_for_deliveries_whose_stream_is_gone() {
+fn flush_and_stop_wait_after_the_stream_ended() {
     let (manager, jobs, [one, two]) = out(SubscribeOptions::new());
     drop(jobs);
     let mut flushed = task::spawn(manager.flush());
@@ -38,7 +38,7 @@ fn flush_and_stop_wait_for_deliveries_whose_stream_is_gone() {
 }
 
 #[test]
-fn the_stream_may_go_while_a_flush_waits_for_what_it_has_out() {
+fn dropping_the_stream_during_flush_keeps_deliveries_owed() {
     let (manager, jobs, [one]) = out(SubscribeOptions::new());
     manager.try_notify(2).unwrap();
     let mut flushed = task::spawn(manager.flush());
@@ -51,7 +51,7 @@ fn the_stream_may_go_while_a_flush_waits_for_what_it_has_out() {
 }
 
 #[test]
-fn deliveries_of_who_left_are_not_taken_for_those_of_who_came_after() {
+fn old_deliveries_never_settle_a_new_subscriber() {
     let (manager, jobs, [one, two]) = out(SubscribeOptions::new());
     drop(jobs);
     let mut later = manager.subscribe().deliveries();
@@ -69,7 +69,7 @@ fn deliveries_of_who_left_are_not_taken_for_those_of_who_came_after() {
 }
 
 #[test]
-fn a_disconnected_subscription_owes_what_is_out_and_nothing_that_was_unread() {
+fn a_disconnected_subscription_owes_only_unacked_deliveries() {
     let manager = EventManager::new(4);
     let mut jobs = manager.subscribe().deliveries();
     let id = jobs.id();
@@ -107,7 +107,7 @@ fn a_disconnected_subscription_owes_what_is_out_and_nothing_that_was_unread() {
 }
 
 #[test]
-fn a_disconnected_subscription_has_no_more_out_than_before() {
+fn max_unacked_still_applies_after_a_disconnect() {
     let options = SubscribeOptions::new().max_unacked(1);
     let (manager, mut jobs, [one]) = out(options);
     for event in 2..=4 {
@@ -126,7 +126,7 @@ fn a_disconnected_subscription_has_no_more_out_than_before() {
 }
 
 #[test]
-fn newer_events_overwrite_unread_ones_and_never_a_delivery() {
+fn overflow_never_overwrites_a_delivery() {
     let manager = EventManager::new(2);
     let mut jobs = manager.subscribe_with(Overflow::DropOldest).deliveries();
     let mut done = [1, 2].map(|event| task::spawn(manager.sync_notify(event)));
@@ -152,7 +152,7 @@ fn newer_events_overwrite_unread_ones_and_never_a_delivery() {
 }
 
 #[test]
-fn a_subscription_that_is_disconnected_by_its_policy_keeps_its_deliveries() {
+fn disconnecting_by_policy_keeps_deliveries() {
     let manager = EventManager::new(1);
     let mut jobs = manager.subscribe_with(Overflow::Disconnect).deliveries();
     let mut done = task::spawn(manager.sync_notify(1));

@@ -12,7 +12,7 @@ use tokio_test::{assert_pending, assert_ready, task};
 use super::{next, out};
 
 #[test]
-fn a_clone_that_panics_loses_nothing_and_leaves_nothing_out() {
+fn a_panicking_clone_loses_no_delivery() {
     struct Fragile(Arc<AtomicBool>);
 
     impl Clone for Fragile {
@@ -46,7 +46,7 @@ impl Wake for Caller {
 }
 
 #[test]
-fn an_ack_wakes_with_no_lock_held_and_whoever_panics_then_harms_nobody() {
+fn a_panicking_waker_during_ack_harms_no_delivery() {
     let (manager, mut jobs, [one, two]) = out(SubscribeOptions::new().max_unacked(2));
     let caller = Arc::new(Caller(manager.clone(), AtomicUsize::new(0)));
     let waker = Waker::from(Arc::clone(&caller));

@@ -6,7 +6,7 @@ use tokio_test::{assert_pending, assert_ready, task};
 use super::{next, out, waits};
 
 #[test]
-fn at_most_max_unacked_deliveries_are_out() {
+fn at_most_max_unacked_deliveries_are_in_flight() {
     let manager = EventManager::new(8);
     let options = SubscribeOptions::new().max_unacked(2);
     let mut jobs = task::spawn(manager.subscribe_with(options).deliveries());
@@ -34,7 +34,7 @@ fn at_most_max_unacked_deliveries_are_out() {
 }
 
 #[test]
-fn by_default_as_many_are_out_as_the_capacity_and_at_least_1024() {
+fn max_unacked_defaults_to_capacity_or_1024() {
     for (capacity, max) in [(1, 1024), (1024, 1024), (1025, 1025)] {
         let manager = EventManager::new(capacity);
         let mut jobs = manager.subscribe().deliveries();
@@ -51,7 +51,7 @@ fn by_default_as_many_are_out_as_the_capacity_and_at_least_1024() {
 }
 
 #[test]
-fn while_the_most_are_out_the_window_fills_and_publishers_wait() {
+fn publishers_wait_while_max_unacked_is_reached() {
     let manager = EventManager::new(1);
     let options = SubscribeOptions::new().max_unacked(1);
     let mut jobs = manager.subscribe_with(options).deliveries();
@@ -70,12 +70,12 @@ fn while_the_most_are_out_the_window_fills_and_publishers_wait() {
 
 #[test]
 #[should_panic(expected = "at least one delivery")]
-fn max_unacked_of_nothing_is_a_mistake() {
+fn a_zero_max_unacked_panics() {
     let _options = SubscribeOptions::new().max_unacked(0);
 }
 
 #[test]
-fn a_delivery_gives_its_place_in_the_window_free_when_it_is_yielded() {
+fn a_yielded_delivery_frees_window_room() {
     let manager = EventManager::new(1);
     let mut jobs = manager.subscribe().deliveries();
     manager.try_notify(1).unwrap();
@@ -88,7 +88,7 @@ fn a_delivery_gives_its_place_in_the_window_free_when_it_is_yielded() {
 }
 
 #[test]
-fn the_manager_sees_how_many_are_out() {
+fn subscriber_info_counts_unacked_deliveries() {
     let (manager, jobs, [one, two]) = out(SubscribeOptions::new().name("jobs"));
     manager.try_notify(3).unwrap();
     let info = manager.subscribers().remove(0);

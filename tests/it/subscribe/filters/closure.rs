@@ -11,7 +11,7 @@ use super::{cause, even};
 use crate::drive::{now, read, read_all};
 
 #[test]
-fn a_filter_that_panics_ends_its_subscription_alone() {
+fn a_panicking_filter_ends_only_its_own_subscription() {
     let manager = EventManager::new(4);
     let mut plain = manager.subscribe();
     let mut broken = manager.subscribe_filter_map(|n: &u32| Some(100 / (n - 2)));
@@ -30,7 +30,7 @@ fn a_filter_that_panics_ends_its_subscription_alone() {
 }
 
 #[test]
-fn of_filters_of_one_kind_those_that_panic_end_and_the_others_are_asked() {
+fn a_panicking_filter_leaves_its_kind_evaluated() {
     let manager = EventManager::new(4);
     let mut readers: Vec<_> = (0..5)
         .map(|index| {
@@ -56,7 +56,7 @@ fn of_filters_of_one_kind_those_that_panic_end_and_the_others_are_asked() {
 }
 
 #[test]
-fn a_filter_may_call_back_into_the_manager() {
+fn a_filter_may_call_the_manager() {
     let manager = EventManager::new(8);
     let mut plain = manager.subscribe();
     let victim = Arc::new(Mutex::new(Some(manager.subscribe_filter(even))));
@@ -102,7 +102,7 @@ fn a_filter_may_close_the_manager() {
 }
 
 #[test]
-fn what_the_closure_holds_goes_with_the_subscription() {
+fn dropping_the_subscription_drops_its_closure() {
     let manager = EventManager::<u32>::new(4);
     let held = Arc::new(());
     let others: Vec<_> = (0..3).map(|_| manager.subscribe_filter(even)).collect();
@@ -136,7 +136,7 @@ impl Drop for Bomb {
 }
 
 #[test]
-fn a_value_that_panics_when_dropped_harms_nobody() {
+fn a_mapped_value_may_panic_when_dropped() {
     let manager = EventManager::new(1);
     let lossy = genevent::Overflow::DropOldest;
     let reader = manager.subscribe_filter_map_with(lossy, |_: &u32| Some(Bomb));
@@ -150,7 +150,7 @@ fn a_value_that_panics_when_dropped_harms_nobody() {
 }
 
 #[test]
-fn publishers_that_wait_ask_again_only_for_those_that_came_later() {
+fn waiting_publishers_evaluate_only_newer_filters() {
     let manager = EventManager::new(1);
     let asked = Arc::new(AtomicUsize::new(0));
     let mut reader = manager.subscribe_filter({

@@ -48,7 +48,7 @@ fn all_are_answered_for_once(act: fn(&mut Option<Filtered<usize>>)) {
 }
 
 #[test]
-fn items_that_are_read_while_a_disconnect_answers_for_them_are_answered_for_once() {
+fn items_read_during_a_disconnect_settle_once() {
     all_are_answered_for_once(|reader| {
         let reader = reader.as_mut().unwrap();
         for n in 0..200 {
@@ -58,11 +58,11 @@ fn items_that_are_read_while_a_disconnect_answers_for_them_are_answered_for_once
 }
 
 #[test]
-fn all_that_is_read_while_a_disconnect_answers_for_it_is_answered_for_once() {
+fn reading_all_during_a_disconnect_settles_once() {
     all_are_answered_for_once(|reader| assert_eq!(read_all(reader.as_mut().unwrap()).len(), 300));
 }
 
 #[test]
-fn items_that_are_dropped_while_a_disconnect_answers_for_them_are_answered_for_once() {
+fn items_dropped_during_a_disconnect_settle_once() {
     all_are_answered_for_once(|reader| drop(reader.take()));
 }

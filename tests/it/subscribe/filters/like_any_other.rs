@@ -12,7 +12,7 @@ use super::{Alarm, cause, even, window};
 use crate::drive::{now, read, read_all, waits};
 
 #[test]
-fn it_is_seen_and_disconnected_like_any_other() {
+fn a_filter_is_listed_and_can_be_disconnected() {
     let manager = EventManager::new(4);
     let options = window(9).name("even");
     let mut reader = manager.subscribe_filter_with(options, even);
@@ -40,13 +40,13 @@ fn it_is_seen_and_disconnected_like_any_other() {
 
 #[test]
 #[should_panic(expected = "a window holds at least one event")]
-fn a_window_of_nothing_is_refused() {
+fn a_zero_window_panics() {
     let manager = EventManager::<u32>::new(4);
     let _ = manager.subscribe_filter_with(window(0), even);
 }
 
 #[test]
-fn on_a_closed_manager_it_has_ended() {
+fn a_filter_on_a_closed_manager_has_ended() {
     let manager = EventManager::new(4);
     manager.close();
     let mut reader = manager.subscribe_filter(even);
@@ -56,7 +56,7 @@ fn on_a_closed_manager_it_has_ended() {
 }
 
 #[test]
-fn closing_wakes_it_and_stop_waits_for_what_it_has_to_settle() {
+fn close_wakes_a_filter_and_stop_waits() {
     let manager = EventManager::new(4);
     let mut reader = manager.subscribe_filter(even);
     let alarm = Arc::new(Alarm::default());
@@ -79,7 +79,7 @@ fn closing_wakes_it_and_stop_waits_for_what_it_has_to_settle() {
 }
 
 #[test]
-fn flush_waits_for_the_unread_and_for_deliveries_that_are_out() {
+fn flush_waits_for_unread_events_and_deliveries() {
     let manager = EventManager::new(4);
     let mut reader = manager.subscribe_filter(even).deliveries();
     manager.try_notify(2).unwrap();
@@ -96,7 +96,7 @@ fn flush_waits_for_the_unread_and_for_deliveries_that_are_out() {
 }
 
 #[test]
-fn the_operators_over_deliveries_work_on_it() {
+fn delivery_operators_work_on_a_filter() {
     let manager = EventManager::new(4);
     let pairs = manager.subscribe_filter(even).deliveries().ready_batches(2);
     for n in 1..=4 {
@@ -111,7 +111,7 @@ fn the_operators_over_deliveries_work_on_it() {
 }
 
 #[test]
-fn permits_and_sinks_hold_room_in_it_whatever_they_will_send() {
+fn permits_and_sinks_reserve_room_in_every_filter() {
     let manager = EventManager::new(4);
     let mut reader = manager.subscribe_filter_with(window(1), even);
     let permit = now(manager.reserve()).unwrap();
@@ -134,7 +134,7 @@ fn permits_and_sinks_hold_room_in_it_whatever_they_will_send() {
 }
 
 #[test]
-fn a_reader_that_takes_wakes_the_publisher_that_waits_for_it() {
+fn reading_wakes_the_waiting_publisher() {
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe_filter(even);
     manager.try_notify(2).unwrap();
@@ -153,7 +153,7 @@ fn a_reader_that_takes_wakes_the_publisher_that_waits_for_it() {
 }
 
 #[test]
-fn a_cancelled_publisher_leaves_the_way_to_one_that_the_full_queue_does_not_concern() {
+fn cancelling_unblocks_publishers_of_unwanted_events() {
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe_filter(even);
     manager.try_notify(2).unwrap();
@@ -172,7 +172,7 @@ fn a_cancelled_publisher_leaves_the_way_to_one_that_the_full_queue_does_not_conc
 
 #[cfg(feature = "rt")] // Turns are tokio's.
 #[tokio::test]
-async fn its_neighbours_on_the_thread_have_their_turns() {
+async fn a_busy_filter_yields_to_other_tasks() {
     let manager = EventManager::new(5_000);
     let mut reader = manager.subscribe_filter(|_: &u32| true);
     for n in 0..5_000 {

@@ -12,7 +12,7 @@ use super::{Alarm, Counted, even, window};
 use crate::drive::{now, read, read_all, waits};
 
 #[test]
-fn ten_thousand_filters_wake_and_clone_for_those_that_want_it_alone() {
+fn ten_thousand_filters_wake_only_for_wanted_events() {
     let manager = EventManager::new(4);
     let clones = Arc::new(AtomicUsize::new(0));
     let mut readers: Vec<_> = (0..10_000u32)
@@ -45,7 +45,7 @@ fn ten_thousand_filters_wake_and_clone_for_those_that_want_it_alone() {
 }
 
 #[test]
-fn an_unwanted_event_takes_no_room_and_owes_nothing() {
+fn an_unwanted_event_takes_no_room() {
     let manager = EventManager::new(1);
     let mut odd = manager.subscribe_filter(|n: &u32| n % 2 == 1);
     for n in [2, 4, 6] {
@@ -65,7 +65,7 @@ fn an_unwanted_event_takes_no_room_and_owes_nothing() {
 }
 
 #[test]
-fn wanted_events_come_in_sequence_with_their_numbers_beside_plain_subscriptions() {
+fn wanted_events_keep_their_sequence_numbers() {
     let manager = EventManager::new(16);
     let mut plain = manager.subscribe();
     let mut even = manager.subscribe_filter(even).deliveries();
@@ -86,7 +86,7 @@ fn wanted_events_come_in_sequence_with_their_numbers_beside_plain_subscriptions(
 }
 
 #[test]
-fn a_receipt_counts_those_that_wanted_it_and_names_those_that_left() {
+fn receipts_count_only_subscribers_wanting_the_event() {
     let manager = EventManager::new(4);
     let mut plain = manager.subscribe();
     let mut wants = manager.subscribe_filter(even);
@@ -107,7 +107,7 @@ fn a_receipt_counts_those_that_wanted_it_and_names_those_that_left() {
 }
 
 #[test]
-fn one_that_joins_later_does_not_see_what_was_before_and_holds_nothing_for_others() {
+fn a_new_filter_sees_only_newer_events() {
     let manager = EventManager::new(2);
     let mut first = manager.subscribe_filter(even);
     manager.try_notify(2).unwrap();
@@ -122,7 +122,7 @@ fn one_that_joins_later_does_not_see_what_was_before_and_holds_nothing_for_other
 }
 
 #[test]
-fn what_a_filter_gives_need_be_neither_clone_nor_sync() {
+fn mapped_items_need_neither_clone_nor_sync() {
     struct Only(std::cell::Cell<u32>);
     let manager = EventManager::new(2);
     let mut reader = manager.subscribe_filter_map(|n: &u32| Some(Only(std::cell::Cell::new(*n))));
@@ -131,7 +131,7 @@ fn what_a_filter_gives_need_be_neither_clone_nor_sync() {
 }
 
 #[test]
-fn filters_that_come_and_go_leave_the_others_in_order() {
+fn filters_that_come_and_go_keep_the_order() {
     let manager = EventManager::new(4);
     let mut readers: Vec<_> = (0..100)
         .map(|_| Some(manager.subscribe_filter(even)))
@@ -153,7 +153,7 @@ fn filters_that_come_and_go_leave_the_others_in_order() {
 }
 
 #[tokio::test]
-async fn publishers_on_several_tasks_lose_nothing_and_keep_their_order() {
+async fn several_publishers_lose_nothing_and_keep_order() {
     let manager = EventManager::new(3);
     let thirds = manager.subscribe_filter_with(window(1), |n: &u32| n % 3 == 0);
     let plain = manager.subscribe();
@@ -180,7 +180,7 @@ pub(crate) async fn collect(stream: impl Stream<Item = u32>) -> Vec<u32> {
 }
 
 #[test]
-fn it_begins_with_the_next_event_also_where_events_are_retained() {
+fn a_filter_replays_no_retained_events() {
     let manager = EventManager::builder().retain(10).build();
     manager.try_notify(2).unwrap();
     let options = SubscribeOptions::new().replay(10);

@@ -27,7 +27,7 @@ fn replayed_events_take_no_room() {
 }
 
 #[test]
-fn replayed_events_are_in_no_receipt_also_if_they_are_not_settled_yet() {
+fn receipts_never_count_replayed_events() {
     let manager = retaining(8);
     let mut first = manager.subscribe();
     let mut done = task::spawn(manager.sync_notify("event"));
@@ -44,7 +44,7 @@ fn replayed_events_are_in_no_receipt_also_if_they_are_not_settled_yet() {
 }
 
 #[test]
-fn a_flush_asks_for_nothing_that_is_replayed_and_for_all_that_is_live() {
+fn flush_waits_for_live_but_not_replayed_events() {
     let manager = retaining(8);
     publish(&manager, 1..=8);
     let mut late = manager.subscribe_with(replay(8));
@@ -64,7 +64,7 @@ fn a_flush_asks_for_nothing_that_is_replayed_and_for_all_that_is_live() {
 }
 
 #[test]
-fn deliveries_of_replayed_events_have_their_numbers_and_no_duty() {
+fn deliveries_of_replayed_events_are_numbered_but_unowed() {
     let manager = retaining(3);
     publish(&manager, 1..=5);
     let late = manager.subscribe_with(replay(3).max_unacked(4));
@@ -86,7 +86,7 @@ fn deliveries_of_replayed_events_have_their_numbers_and_no_duty() {
 }
 
 #[test]
-fn a_replay_that_is_dropped_half_way_drops_only_what_is_live() {
+fn dropping_a_replay_discards_only_live_events() {
     let manager = retaining(4);
     publish(&manager, 1..=4);
     let mut late = manager.subscribe_with(replay(4));

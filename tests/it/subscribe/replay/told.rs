@@ -4,7 +4,7 @@ use super::{SIZES, publish, replay, retaining};
 use crate::drive::{now, read, read_all, waits};
 
 #[test]
-fn a_late_subscriber_first_sees_the_newest_retained_events_in_order() {
+fn a_late_subscriber_sees_retained_events_first() {
     for retain in SIZES {
         for published in SIZES {
             for wanted in SIZES {
@@ -22,7 +22,7 @@ fn a_late_subscriber_first_sees_the_newest_retained_events_in_order() {
 }
 
 #[test]
-fn replayed_and_live_events_join_without_a_gap_or_a_double() {
+fn replayed_and_live_events_join_without_gaps() {
     for (before, during, after) in [(1, 1, 1), (64, 1, 63), (100, 200, 300), (1, 0, 0)] {
         let manager = retaining(10);
         publish(&manager, 1..=before);
@@ -38,7 +38,7 @@ fn replayed_and_live_events_join_without_a_gap_or_a_double() {
 }
 
 #[test]
-fn what_others_have_read_is_retained_and_what_they_have_not_is_replayed_too() {
+fn read_and_unread_events_are_both_replayed() {
     let manager = retaining(200);
     let mut quick = manager.subscribe();
     let mut slow = manager.subscribe();
@@ -57,7 +57,7 @@ fn what_others_have_read_is_retained_and_what_they_have_not_is_replayed_too() {
 }
 
 #[test]
-fn what_was_read_by_all_while_they_sleep_is_retained() {
+fn events_read_by_parked_subscribers_are_retained() {
     let manager = retaining(3);
     let mut readers = [manager.subscribe(), manager.subscribe()];
     for n in 1..=10 {
@@ -73,7 +73,7 @@ fn what_was_read_by_all_while_they_sleep_is_retained() {
 }
 
 #[test]
-fn events_that_nobody_heard_are_retained_and_nobody_is_counted_for_them() {
+fn unheard_events_are_retained_and_count_no_subscriber() {
     let manager = retaining(4);
     assert_eq!(manager.try_notify(1), Ok(0));
     assert_eq!(now(manager.notify(2)), Ok(0));
@@ -86,7 +86,7 @@ fn events_that_nobody_heard_are_retained_and_nobody_is_counted_for_them() {
 }
 
 #[test]
-fn without_retain_or_without_replay_a_subscription_begins_at_the_call() {
+fn without_retain_or_replay_nothing_is_replayed() {
     for (retain, wanted) in [(0, 5), (5, 0)] {
         let manager = retaining(retain);
         publish(&manager, 1..=5);
@@ -99,7 +99,7 @@ fn without_retain_or_without_replay_a_subscription_begins_at_the_call() {
 }
 
 #[test]
-fn every_late_subscriber_has_a_replay_of_its_own() {
+fn every_late_subscriber_has_its_own_replay() {
     let manager = retaining(3);
     publish(&manager, 1..=3);
     let mut readers = [1, 2, 3].map(|n| manager.subscribe_with(replay(n)));

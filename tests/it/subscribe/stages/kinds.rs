@@ -8,7 +8,7 @@ use super::{finish, publish};
 use crate::drive::{read, read_all, waits};
 
 #[test]
-fn a_stage_comes_after_a_filtered_one_which_owes_nothing_for_what_it_does_not_want() {
+fn a_filter_owes_its_stage_no_unwanted_events() {
     let manager = EventManager::new(8);
     let mut even = manager.subscribe_filter(|n| n % 2 == 0);
     let options = SubscribeOptions::new().after(even.id());
@@ -30,7 +30,7 @@ fn a_stage_comes_after_a_filtered_one_which_owes_nothing_for_what_it_does_not_wa
 }
 
 #[test]
-fn after_itself_or_a_later_one_nobody_can_come() {
+fn a_stage_cannot_follow_itself_or_later_subscribers() {
     // Who is waited for has an id, so it is older: a line of any length ends.
     let manager = EventManager::new(2);
     let mut stages = vec![manager.subscribe()];
@@ -57,7 +57,7 @@ fn after_itself_or_a_later_one_nobody_can_come() {
 
 #[test]
 #[should_panic(expected = "of its own manager")]
-fn a_stage_after_one_of_another_manager_is_refused() {
+fn a_stage_after_another_managers_subscriber_is_refused() {
     let elsewhere = EventManager::<u64>::new(8);
     let other = elsewhere.subscribe();
     let _refused = EventManager::<u64>::new(8).subscribe_after(&other);
@@ -65,7 +65,7 @@ fn a_stage_after_one_of_another_manager_is_refused() {
 
 #[test]
 #[should_panic(expected = "does not wait for others")]
-fn a_filtered_subscription_after_others_is_refused() {
+fn a_filtered_stage_is_refused() {
     let manager = EventManager::<u64>::new(8);
     let first = manager.subscribe();
     let options = SubscribeOptions::new().after(first.id());
@@ -73,7 +73,7 @@ fn a_filtered_subscription_after_others_is_refused() {
 }
 
 #[test]
-fn a_stage_after_deliveries_waits_until_each_is_answered_for() {
+fn a_stage_waits_for_each_upstream_delivery() {
     let manager = EventManager::new(8);
     let first = manager.subscribe();
     let mut second = task::spawn(manager.subscribe_after(&first));
@@ -102,7 +102,7 @@ fn a_stage_after_deliveries_waits_until_each_is_answered_for() {
 }
 
 #[test]
-fn what_the_one_before_loses_is_settled_for_it() {
+fn upstream_losses_count_as_settled() {
     let manager = EventManager::new(8);
     let lossy = SubscribeOptions::new()
         .overflow(Overflow::DropOldest)
@@ -126,7 +126,7 @@ fn what_the_one_before_loses_is_settled_for_it() {
 }
 
 #[test]
-fn what_a_lossy_one_has_settled_is_seen_while_it_has_a_later_event_in_hand() {
+fn a_lossy_upstream_releases_its_settled_events() {
     let manager = EventManager::new(64);
     let mut first = manager.subscribe_with(Overflow::DropOldest);
     let mut second = manager.subscribe_after(&first);
@@ -141,7 +141,7 @@ fn what_a_lossy_one_has_settled_is_seen_while_it_has_a_later_event_in_hand() {
 }
 
 #[test]
-fn a_lossy_one_that_loses_events_never_releases_the_one_in_hand() {
+fn a_lossy_upstream_never_releases_events_in_flight() {
     let manager = EventManager::new(64);
     let lossy = SubscribeOptions::new()
         .overflow(Overflow::DropOldest)
@@ -161,7 +161,7 @@ fn a_lossy_one_that_loses_events_never_releases_the_one_in_hand() {
 }
 
 #[test]
-fn a_lossy_stage_loses_what_it_could_not_see_yet() {
+fn a_lossy_stage_loses_events_behind_its_gate() {
     let manager = EventManager::new(8);
     let mut first = manager.subscribe();
     let lossy = SubscribeOptions::new()

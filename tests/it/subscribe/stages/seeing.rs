@@ -12,7 +12,7 @@ use super::{finish, publish};
 use crate::drive::{read, waits};
 
 #[test]
-fn a_stage_sees_an_event_only_once_the_one_before_has_finished_with_it() {
+fn a_stage_sees_only_events_finished_upstream() {
     let manager = EventManager::new(200);
     let mut first = manager.subscribe();
     let mut second = manager.subscribe_after(&first);
@@ -47,7 +47,7 @@ fn continue_from(first: &mut Subscription<u64>, second: &mut Subscription<u64>, 
 }
 
 #[test]
-fn a_stage_that_waits_is_woken_when_the_one_before_settles_and_not_when_more_is_published() {
+fn only_upstream_settling_wakes_a_waiting_stage() {
     let manager = EventManager::new(8);
     let mut first = manager.subscribe();
     let mut second = task::spawn(manager.subscribe_after(&first));
@@ -71,7 +71,7 @@ fn a_stage_that_waits_is_woken_when_the_one_before_settles_and_not_when_more_is_
 }
 
 #[test]
-fn a_stage_that_slept_reads_what_was_settled_meanwhile() {
+fn a_parked_stage_reads_events_settled_meanwhile() {
     let manager = EventManager::new(4);
     let mut first = manager.subscribe();
     let mut second = manager.subscribe_after(&first);
@@ -84,7 +84,7 @@ fn a_stage_that_slept_reads_what_was_settled_meanwhile() {
 }
 
 #[test]
-fn stages_form_a_line_and_a_diamond() {
+fn stages_form_chains_and_diamonds() {
     let manager = EventManager::new(8);
     let mut source = manager.subscribe();
     let mut left = manager.subscribe_after(&source);
@@ -117,7 +117,7 @@ fn sync_notify_waits_for_every_stage() {
 }
 
 #[test]
-fn what_a_stage_may_not_see_yet_takes_room_in_its_window() {
+fn gated_events_take_room_in_the_window() {
     let manager = EventManager::new(8);
     let mut first = manager.subscribe();
     let narrow = SubscribeOptions::new().after(first.id()).window(2);
@@ -132,7 +132,7 @@ fn what_a_stage_may_not_see_yet_takes_room_in_its_window() {
 }
 
 #[test]
-fn a_stage_whose_task_changes_is_woken_by_its_last_waker() {
+fn a_stage_is_woken_by_its_newest_waker() {
     let manager = EventManager::new(8);
     let mut first = manager.subscribe();
     let mut second = manager.subscribe_after(&first);
@@ -148,7 +148,7 @@ fn a_stage_whose_task_changes_is_woken_by_its_last_waker() {
 }
 
 #[test]
-fn who_comes_after_whom_is_seen() {
+fn infos_show_the_upstreams_of_a_stage() {
     let manager = EventManager::<u64>::new(8);
     let first = manager.subscribe();
     let second = manager.subscribe_after(&first);
@@ -169,7 +169,7 @@ fn who_comes_after_whom_is_seen() {
 }
 
 #[test]
-fn stages_in_threads_of_their_own_keep_their_order() {
+fn stages_on_several_threads_keep_their_order() {
     let manager: EventManager<u64> = EventManager::new(16);
     let first = manager.subscribe();
     let second = manager.subscribe_after(&first);

@@ -9,7 +9,7 @@ use tokio_test::{assert_pending, assert_ready_ok, task};
 use crate::drive::{now, read, waits};
 
 #[test]
-fn an_event_is_dropped_once_everybody_has_read_it_and_waits() {
+fn a_fully_read_event_is_dropped_at_once() {
     for events in [1, 2, 63, 64, 65, 1_000] {
         let manager = EventManager::new(events);
         let (mut one, mut two) = (manager.subscribe(), manager.subscribe());
@@ -31,7 +31,7 @@ fn an_event_is_dropped_once_everybody_has_read_it_and_waits() {
 }
 
 #[test]
-fn what_a_leaver_alone_had_not_read_is_dropped_with_it() {
+fn dropping_a_subscription_drops_its_unread_events() {
     let manager = EventManager::new(200);
     let mut reader = manager.subscribe();
     let mut leaver = manager.subscribe();
@@ -47,7 +47,7 @@ fn what_a_leaver_alone_had_not_read_is_dropped_with_it() {
 }
 
 #[test]
-fn an_event_nobody_hears_is_dropped_at_once() {
+fn an_unheard_event_is_dropped_at_once() {
     let manager = EventManager::new(8);
     let probe = Arc::new(());
     manager.try_notify(Arc::clone(&probe)).unwrap();
@@ -58,7 +58,7 @@ fn an_event_nobody_hears_is_dropped_at_once() {
 }
 
 #[test]
-fn events_are_cloned_one_by_one_when_they_are_yielded_and_not_ahead() {
+fn events_are_cloned_only_when_yielded() {
     struct Counted(Arc<AtomicUsize>);
 
     impl Clone for Counted {
@@ -84,7 +84,7 @@ fn events_are_cloned_one_by_one_when_they_are_yielded_and_not_ahead() {
 }
 
 #[test]
-fn clone_is_asked_for_only_where_an_event_is_yielded() {
+fn only_yielding_methods_require_clone() {
     struct Unique;
 
     let manager = EventManager::new(4);

@@ -9,7 +9,7 @@ use tokio_test::{assert_pending, assert_ready_ok, task};
 use crate::drive::{read, read_all};
 
 #[test]
-fn size_hint_is_exact_below_and_bounded_only_once_nothing_can_follow() {
+fn size_hint_is_exact_after_the_end() {
     let manager = EventManager::new(100);
     let mut reader = manager.subscribe();
     let mut cut_off = manager.subscribe();
@@ -57,7 +57,7 @@ fn with_missed_promises_no_upper_bound() {
 }
 
 #[test]
-fn it_is_a_fused_stream() {
+fn a_subscription_is_a_fused_stream() {
     let manager = EventManager::new(8);
     let mut reader = manager.subscribe();
     let mut screen = manager.subscribe().with_missed();
@@ -76,7 +76,7 @@ fn it_is_a_fused_stream() {
 }
 
 #[test]
-fn with_missed_can_be_undone_and_seen_through() {
+fn with_missed_can_be_unwrapped() {
     let manager = EventManager::new(2);
     let mut screen = manager.subscribe_with(Overflow::DropOldest).with_missed();
     let id = screen.get_ref().id();

@@ -13,7 +13,7 @@ use crate::drive::{now, read, read_all};
 
 // GenEvent case 111: there, at the first pull
 #[test]
-fn it_takes_effect_at_the_call_not_at_the_first_poll() {
+fn a_subscription_begins_at_the_call() {
     let manager = EventManager::new(8);
     manager.try_notify("before").unwrap();
     let mut reader = manager.subscribe();
@@ -24,7 +24,7 @@ fn it_takes_effect_at_the_call_not_at_the_first_poll() {
 }
 
 #[test]
-fn each_sees_exactly_what_was_published_since_it_subscribed() {
+fn each_subscription_sees_events_since_its_call() {
     let manager = EventManager::new(300);
     let mut readers = Vec::new();
     for n in 0..200 {
@@ -39,7 +39,7 @@ fn each_sees_exactly_what_was_published_since_it_subscribed() {
 
 // GenEvent case 125
 #[test]
-fn on_a_closed_manager_it_is_a_stream_that_has_ended() {
+fn subscribing_to_a_closed_manager_yields_nothing() {
     let manager = EventManager::new(8);
     manager.try_notify(1).unwrap();
     manager.close();
@@ -59,7 +59,7 @@ fn on_a_closed_manager_it_is_a_stream_that_has_ended() {
 
 // GenEvent case 112
 #[tokio::test]
-async fn a_stream_that_takes_three_events_gets_three_in_every_mode_and_is_gone() {
+async fn taking_three_events_works_in_every_mode() {
     for mode in ["notify", "ack_notify", "sync_notify"] {
         let manager = EventManager::new(8);
         let reader = manager.subscribe();
@@ -82,7 +82,7 @@ async fn a_stream_that_takes_three_events_gets_three_in_every_mode_and_is_gone()
 
 // GenEvent case 113
 #[test]
-fn a_stream_that_leaves_does_not_disturb_the_others() {
+fn a_leaving_stream_does_not_disturb_other_subscribers() {
     let manager = EventManager::new(1);
     let (mut three, mut five) = (
         manager.subscribe().take(3),
@@ -106,7 +106,7 @@ fn a_stream_that_leaves_does_not_disturb_the_others() {
 
 // GenEvent case 137
 #[test]
-fn several_subscriptions_of_one_consumer_are_independent() {
+fn several_subscriptions_of_a_task_are_independent() {
     let manager = EventManager::new(8);
     let (mut one, mut two) = (manager.subscribe(), manager.subscribe());
     assert_ne!(one.id(), two.id());
@@ -123,7 +123,7 @@ fn several_subscriptions_of_one_consumer_are_independent() {
 
 // GenEvent case 119
 #[test]
-fn dropping_an_idle_stream_ends_the_subscription() {
+fn dropping_an_idle_stream_detaches_the_subscriber() {
     let manager = EventManager::new(8);
     let mut reader = task::spawn(manager.subscribe());
     assert_pending!(reader.poll_next());
@@ -134,7 +134,7 @@ fn dropping_an_idle_stream_ends_the_subscription() {
 
 // GenEvent case 118
 #[tokio::test(start_paused = true)]
-async fn a_consumer_that_gives_up_between_events_is_gone() {
+async fn breaking_a_read_loop_detaches_the_subscriber() {
     let manager = EventManager::new(8);
     let mut reader = manager.subscribe();
     let consumer = async move {
@@ -157,7 +157,7 @@ async fn a_consumer_that_gives_up_between_events_is_gone() {
 
 // GenEvent case 134
 #[tokio::test(start_paused = true)]
-async fn a_stream_can_be_ended_after_a_time() {
+async fn a_stream_can_end_after_a_time() {
     let manager = EventManager::new(8);
     let until = sleep(Duration::from_millis(100));
     let reader = manager.subscribe().take_until(until);
@@ -173,7 +173,7 @@ async fn a_stream_can_be_ended_after_a_time() {
 
 // GenEvent case 136
 #[test]
-fn forwarding_event_by_event_carries_sync_across_two_managers() {
+fn forwarding_carries_sync_notify_across_two_managers() {
     let (first, second) = (EventManager::new(8), EventManager::new(8));
     let mut last = second.subscribe();
     let mut bridge = task::spawn(first.subscribe().for_each(|event| {
@@ -196,7 +196,7 @@ fn forwarding_event_by_event_carries_sync_across_two_managers() {
 
 // GenEvent case 139
 #[test]
-fn a_consumer_may_publish_to_its_own_manager_and_sees_that_event_next() {
+fn a_reader_may_publish_to_its_own_manager() {
     let manager = EventManager::new(8);
     let mut reader = manager.subscribe();
     manager.try_notify(1).unwrap();
@@ -207,7 +207,7 @@ fn a_consumer_may_publish_to_its_own_manager_and_sees_that_event_next() {
 
 // GenEvent case 135
 #[test]
-fn the_consumer_chooses_its_policy_and_the_publisher_the_mode_of_each_event() {
+fn overflow_policy_and_publish_mode_are_independent() {
     let manager = EventManager::new(2);
     let mut lossless = manager.subscribe();
     let mut lossy = manager.subscribe_with(SubscribeOptions::from(Overflow::DropOldest).window(1));

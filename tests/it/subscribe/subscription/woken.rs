@@ -10,7 +10,7 @@ use tokio_test::{assert_pending, assert_ready_eq, task};
 use crate::drive::read;
 
 #[test]
-fn a_waiting_reader_is_woken_by_the_next_event() {
+fn the_next_event_wakes_a_parked_reader() {
     let manager = EventManager::new(8);
     let mut reader = task::spawn(manager.subscribe());
     assert_pending!(reader.poll_next());
@@ -25,7 +25,7 @@ fn a_waiting_reader_is_woken_by_the_next_event() {
 }
 
 #[test]
-fn the_task_that_polled_last_is_the_one_woken() {
+fn the_last_polling_task_is_woken() {
     let manager = EventManager::new(8);
     let mut reader = manager.subscribe();
     let (mut before, mut after) = (task::spawn(()), task::spawn(()));
@@ -51,7 +51,7 @@ fn a_cancelled_next_loses_nothing() {
 }
 
 #[test]
-fn a_subscription_can_be_read_from_one_task_after_the_other() {
+fn several_tasks_can_read_in_succession() {
     let manager = EventManager::new(8);
     let mut reader = manager.subscribe();
     manager.try_notify(1).unwrap();
