@@ -36,14 +36,14 @@ fn verdicts(text: &str) -> BTreeMap<&str, (&str, &str)> {
 }
 
 #[test]
-fn the_first_example_is_the_one_in_readme_and_short() {
+fn the_first_example_is_shown_and_short() {
     let hello = include_str!("../../../examples/hello.rs");
     assert!(README.contains(&format!("```rust\n{hello}```")));
     assert!(hello.lines().count() <= 30);
 }
 
 #[test]
-fn every_example_that_readme_names_is_there() {
+fn every_example_named_in_readme_exists() {
     let list = README.split("`cargo run --example NAME`").nth(1).unwrap();
     let list = list.split("\n- ").next().unwrap();
     let names: Vec<_> = list.split('`').skip(1).step_by(2).collect();
@@ -55,7 +55,7 @@ fn every_example_that_readme_names_is_there() {
 }
 
 #[test]
-fn every_page_and_file_that_readme_links_to_is_there() {
+fn every_link_target_in_readme_exists() {
     let links: Vec<_> = README.split("](").skip(1).collect();
     assert!(links.len() > 8);
     for link in links {
@@ -67,7 +67,7 @@ fn every_page_and_file_that_readme_links_to_is_there() {
 
 /// Those of the whole table are measured, in `tests/it/acks/combinators.rs`.
 #[test]
-fn the_short_tables_of_combinators_say_what_the_whole_one_says() {
+fn the_short_combinator_tables_match_the_full_table() {
     let whole = verdicts(include_str!("../../../docs/combinators.md"));
     let short = verdicts(section(README, "## Combinators"));
     assert!(short.len() > 10);
@@ -79,7 +79,7 @@ fn the_short_tables_of_combinators_say_what_the_whole_one_says() {
 }
 
 #[test]
-fn the_features_and_the_rust_version_are_those_of_cargo_toml() {
+fn features_and_rust_version_match_cargo_toml() {
     let version = CARGO_TOML.split("rust-version = \"").nth(1).unwrap();
     let version = version.split('"').next().unwrap();
     let (_, features) = CARGO_TOML.split_once("[features]\n").unwrap();

@@ -56,7 +56,7 @@ fn add(manager: &EventManager<u32>, name: &'static str, diary: &Diary) -> Handle
 }
 
 #[test]
-fn all_that_is_handed_out_is_send() {
+fn references_guards_and_futures_are_send() {
     fn is_send<T: Send + 'static>(_: &T) {}
     fn is_sync<T: Sync>(_: &T) {}
     let check = |manager: EventManager<u32>, a: HandlerRef<u32, Scribe>| {

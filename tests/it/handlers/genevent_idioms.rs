@@ -95,7 +95,7 @@ async fn heralded(fails: bool) -> (EventManager<u32>, Diary, Result<(), StopReas
 
 // GenEvent case 81.
 #[tokio::test]
-async fn a_handler_may_put_another_one_in_its_own_place() {
+async fn a_handler_may_swap_itself() {
     let (manager, diary, swapped) = heralded(false).await;
     assert_eq!(swapped, Ok(()));
     assert_eq!(
@@ -110,7 +110,7 @@ async fn a_handler_may_put_another_one_in_its_own_place() {
 
 // GenEvent case 81.
 #[tokio::test]
-async fn a_successor_that_cannot_be_made_is_told_and_nothing_takes_the_place() {
+async fn a_panicking_swap_of_itself_reports_the_panic() {
     let (manager, diary, swapped) = heralded(true).await;
     assert_eq!(swapped, Err(StopReason::Panicked("no successor".into())));
     assert_eq!(manager.which_handlers(), ["last"]);
@@ -121,7 +121,7 @@ async fn a_successor_that_cannot_be_made_is_told_and_nothing_takes_the_place() {
 
 // GenEvent case 101.
 #[tokio::test]
-async fn a_call_may_remove_the_handler_and_is_answered() {
+async fn a_call_may_remove_its_own_handler() {
     let (manager, diary) = (EventManager::new(8), Diary::default());
     let a = manager.add_handler("a", Scribe::new("a", &diary)).unwrap();
     let guard = a.clone().drop_guard();
@@ -141,7 +141,7 @@ async fn a_call_may_remove_the_handler_and_is_answered() {
 
 // GenEvent case 90.
 #[tokio::test]
-async fn a_swap_may_pass_the_handler_to_another_owner() {
+async fn a_swap_may_change_the_owner() {
     let (manager, diary) = (EventManager::new(8), Diary::default());
     let old = manager
         .add_handler("a", Scribe::new("old", &diary))
@@ -173,7 +173,7 @@ async fn a_swap_may_pass_the_handler_to_another_owner() {
 
 // GenEvent case 148.
 #[tokio::test]
-async fn events_queue_while_a_handler_is_paused_and_come_in_order_then() {
+async fn events_queue_while_a_handler_is_paused() {
     let manager = EventManager::new(2);
     let diary = Diary::default();
     let (pause, paused) = watch::channel(true);
@@ -216,7 +216,7 @@ fn report(diary: &Diary, handler: &HandlerRef<u32, Scribe>) -> JoinHandle<()> {
 
 // GenEvent case 65.
 #[tokio::test]
-async fn a_failure_can_be_reported_with_its_cause_and_a_removal_or_a_swap_is_none() {
+async fn only_failures_are_reported_with_their_cause() {
     let (manager, diary, reports) = (EventManager::new(8), Diary::default(), Diary::default());
     let [a, b, c, d] = ["a", "b", "c", "d"].map(|name| {
         manager

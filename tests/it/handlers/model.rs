@@ -153,7 +153,7 @@ fn add(run: &mut Run, owner: Option<oneshot::Receiver<()>>) -> HandlerRef<u64, W
 
 // GenEvent cases 71, 73.
 #[test]
-fn a_removal_sees_exactly_what_was_stored_before_it() {
+fn a_removal_sees_exactly_the_earlier_events() {
     model(async |mut run| {
         let handler = add(&mut run, None);
         let publisher = run.publish();
@@ -180,7 +180,7 @@ fn a_removal_sees_exactly_what_was_stored_before_it() {
 
 // GenEvent case 79.
 #[test]
-fn a_swap_hands_over_between_two_events() {
+fn a_swap_separates_two_events() {
     model(async |mut run| {
         let mut handler = add(&mut run, None);
         let publisher = run.publish();
@@ -209,7 +209,7 @@ fn a_swap_hands_over_between_two_events() {
 
 // GenEvent case 85.
 #[test]
-fn an_owner_ends_its_handler_at_its_place_in_the_sequence() {
+fn an_owner_ends_its_handler_between_two_events() {
     model(async |mut run| {
         let (owner, gone) = oneshot::channel();
         let handler = add(&mut run, Some(gone));
@@ -238,7 +238,7 @@ fn an_owner_ends_its_handler_at_its_place_in_the_sequence() {
 }
 
 #[test]
-fn every_event_is_seen_once_by_one_of_its_lives() {
+fn restarts_see_every_event_once() {
     model(async |mut run| {
         let (mut life, mut dice) = (0, run.dice.fork());
         let (seen, ended) = (Arc::clone(&run.seen), Arc::clone(&run.ended));
@@ -264,7 +264,7 @@ fn every_event_is_seen_once_by_one_of_its_lives() {
 }
 
 #[test]
-fn calls_see_exactly_what_was_stored_before_them() {
+fn calls_see_exactly_the_earlier_events() {
     model(async |mut run| {
         let handler = add(&mut run, None);
         let aside = handler_fn(|_: &u64| ());

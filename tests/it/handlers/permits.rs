@@ -130,7 +130,7 @@ impl Inside {
 }
 
 #[tokio::test]
-async fn room_that_a_permit_of_another_task_holds_is_waited_for() {
+async fn notify_inside_waits_for_permits_of_other_tasks() {
     for (way, publish) in WAYS {
         for in_group in [false, true] {
             let mut handler = Inside::new(1, in_group).await;
@@ -144,7 +144,7 @@ async fn room_that_a_permit_of_another_task_holds_is_waited_for() {
 }
 
 #[tokio::test]
-async fn an_event_of_a_permit_that_fills_the_handlers_own_window_ends_the_wait() {
+async fn a_permit_filling_the_own_window_ends_the_wait() {
     for (way, publish) in WAYS {
         for in_group in [false, true] {
             let mut handler = Inside::new(1, in_group).await;
@@ -159,7 +159,7 @@ async fn an_event_of_a_permit_that_fills_the_handlers_own_window_ends_the_wait()
 
 /// One event is unread and two permits are out: the window of three is full.
 #[tokio::test]
-async fn what_is_unread_and_what_is_promised_are_told_apart() {
+async fn unread_events_and_reserved_room_are_distinguished() {
     for (way, publish) in WAYS {
         for last_is_used in [false, true] {
             let mut handler = Inside::new(3, false).await;
@@ -183,7 +183,7 @@ async fn what_is_unread_and_what_is_promised_are_told_apart() {
 }
 
 #[tokio::test]
-async fn unread_events_that_fill_the_window_refuse_at_once_though_permits_are_out() {
+async fn unread_events_refuse_at_once_despite_permits() {
     for (way, publish) in &WAYS[..4] {
         let mut handler = Inside::new(2, false).await;
         let permit = handler.permit();
@@ -198,7 +198,7 @@ async fn unread_events_that_fill_the_window_refuse_at_once_though_permits_are_ou
 
 /// A permit of the handler's own comes back only when the handler goes on.
 #[tokio::test]
-async fn room_that_the_handlers_own_permit_holds_is_not_waited_for() {
+async fn the_handlers_own_permit_is_not_waited_for() {
     for (way, publish) in &WAYS[..4] {
         for by_sink in [false, true] {
             let mut handler = Inside::new(1, false).await;
@@ -225,7 +225,7 @@ async fn room_that_the_handlers_own_permit_holds_is_not_waited_for() {
 
 /// Its own permit holds one place, somebody else's the other one.
 #[tokio::test]
-async fn a_handler_with_a_permit_waits_for_another_tasks_permit() {
+async fn a_handler_with_a_permit_waits_for_other_permits() {
     for other_is_used in [false, true] {
         let mut handler = Inside::new(2, false).await;
         let other = handler.permit();
@@ -251,7 +251,7 @@ async fn a_handler_with_a_permit_waits_for_another_tasks_permit() {
 
 /// The line is kept: one outside came first, and its event fills the handler's window.
 #[tokio::test]
-async fn behind_a_publisher_outside_the_wait_ends_when_that_one_has_stored() {
+async fn the_wait_ends_when_the_front_has_stored() {
     let mut handler = Inside::new(1, false).await;
     let permit = handler.permit();
     let manager = handler.manager.clone();
@@ -268,7 +268,7 @@ async fn behind_a_publisher_outside_the_wait_ends_when_that_one_has_stored() {
 
 /// A filtered subscription has no room either, for the same permit and for what is in its queue.
 #[tokio::test]
-async fn a_filter_that_has_no_room_is_waited_for_as_well() {
+async fn notify_inside_waits_for_full_filters() {
     let mut handler = Inside::new(2, false).await;
     let mut filtered = handler
         .manager

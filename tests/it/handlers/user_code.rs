@@ -106,7 +106,7 @@ fn ask(group: &HandlerGroup<u32>, hook: &OnDrop, n: usize) {
 }
 
 #[test]
-fn any_number_of_drops_may_panic_while_a_runtime_goes() {
+fn any_number_of_drops_may_panic_at_shutdown() {
     for turns in [0, 8] {
         let manager = EventManager::new(8);
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -132,7 +132,7 @@ fn any_number_of_drops_may_panic_while_a_runtime_goes() {
 }
 
 #[tokio::test]
-async fn drops_that_panic_while_a_group_ends_harm_nobody() {
+async fn panicking_drops_of_an_ending_group_harm_nothing() {
     let manager = EventManager::new(8);
     let hook = OnDrop::new(silent_panic);
     let group = furnish(&manager, &hook);
@@ -147,7 +147,7 @@ async fn drops_that_panic_while_a_group_ends_harm_nobody() {
 }
 
 #[tokio::test]
-async fn a_call_may_panic_though_its_callers_waker_does_too() {
+async fn a_call_and_its_waker_may_both_panic() {
     // The second one came while the first one unwound.
     let manager = EventManager::<u32>::new(8);
     let a = manager.add_handler("a", handler_fn(|_: &u32| ())).unwrap();
@@ -158,7 +158,7 @@ async fn a_call_may_panic_though_its_callers_waker_does_too() {
 }
 
 #[tokio::test]
-async fn requests_to_who_has_ended_are_dropped_in_peace() {
+async fn requests_to_an_ended_handler_are_dropped_safely() {
     let manager = EventManager::<u32>::new(8);
     let group = manager.handler_group("group").unwrap();
     let plain = OnDrop::new(|| ());
@@ -182,7 +182,7 @@ async fn requests_to_who_has_ended_are_dropped_in_peace() {
 }
 
 #[tokio::test]
-async fn an_owners_end_is_told_though_a_waker_panics_over_it() {
+async fn a_panicking_waker_does_not_hide_the_owner() {
     let manager = EventManager::<u32>::new(8);
     let (bad, told) = (Arc::new(BadWaker), Arc::new(Mutex::new(None::<Waker>)));
     let kept = Arc::clone(&told);
@@ -224,7 +224,7 @@ fn asking(manager: &EventManager<u32>, tx: &Sender<bool>) -> OnDrop {
 }
 
 #[tokio::test]
-async fn a_drop_by_the_handlers_task_does_not_wait_for_itself() {
+async fn drops_in_the_handlers_task_cannot_deadlock() {
     let manager = EventManager::<u32>::new(8);
     let (tx, answers) = channel();
     let hook = asking(&manager, &tx);
@@ -261,7 +261,7 @@ async fn a_drop_by_the_handlers_task_does_not_wait_for_itself() {
 }
 
 #[tokio::test]
-async fn a_member_that_is_aborted_is_dropped_inside_with_what_it_awaited() {
+async fn an_aborted_member_is_dropped_inside_its_task() {
     struct Awaiting(OnDrop);
     impl Handler<u32> for Awaiting {
         async fn handle_event(&mut self, _: &u32) -> ControlFlow<()> {

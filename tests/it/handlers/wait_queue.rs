@@ -42,7 +42,7 @@ async fn working(manager: &EventManager<u32>, work: Work) -> Arc<Mutex<Vec<u32>>
 }
 
 #[tokio::test]
-async fn one_outside_stands_behind_one_inside() {
+async fn an_outside_publisher_queues_behind_an_inside_publisher() {
     let manager = EventManager::new(1);
     let mut slow = manager.subscribe();
     let own = manager.clone();
@@ -67,7 +67,7 @@ async fn one_outside_stands_behind_one_inside() {
 }
 
 #[tokio::test]
-async fn one_that_goes_on_outside_is_not_woken_for_the_handler_it_was_inside_of() {
+async fn a_publisher_moved_outside_ignores_its_former_handler() {
     let manager = EventManager::new(1);
     let mut slow = manager.subscribe();
     let own = manager.clone();
@@ -109,7 +109,7 @@ async fn one_that_goes_on_outside_is_not_woken_for_the_handler_it_was_inside_of(
 /// A limited reader and a handler have no room. The first publisher in the wait queue is refused,
 /// because the handler polls it; the time of the reader goes on for the next publisher.
 #[tokio::test(start_paused = true)]
-async fn one_that_is_refused_passes_on_for_how_long_a_reader_may_be_waited_for() {
+async fn a_refused_front_passes_the_deadline_on() {
     let second = Duration::from_secs(1);
     let manager = EventManager::new(1);
     let mut stuck = manager.subscribe_with(Overflow::WaitAtMost(second));
@@ -161,7 +161,7 @@ impl Handler<u32> for Flushing {
 }
 
 #[tokio::test]
-async fn a_handler_that_has_settled_all_may_wait_for_what_others_have_not() {
+async fn a_settled_handler_may_wait_for_other_subscribers() {
     let manager = EventManager::new(4);
     let mut slow = manager.subscribe();
     let mut sink = manager.sync_sink();

@@ -10,7 +10,7 @@ use tokio::task::yield_now;
 const MEMBERS: usize = 64 * 64 * 5;
 
 #[tokio::test]
-async fn many_handlers_with_futures_that_are_ready_take_some_turns_for_an_event_and_not_many() {
+async fn many_ready_futures_take_a_few_polls() {
     let manager = EventManager::<u8>::new(8);
     let group = manager.handler_group("group").unwrap();
     for n in 0..MEMBERS {

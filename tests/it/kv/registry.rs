@@ -41,12 +41,12 @@ fn a_registry_needs_a_runtime() {
 
 #[tokio::test]
 #[should_panic(expected = "room for at least one event")]
-async fn a_line_without_room_is_refused() {
+async fn a_zero_queue_capacity_panics() {
     let _builder = Registry::<u8>::builder().queue_capacity(0);
 }
 
 #[tokio::test]
-async fn nothing_asks_values_for_debug() {
+async fn values_need_not_be_debug() {
     struct Opaque;
 
     let registry = new_registry::<Opaque>();
@@ -69,7 +69,7 @@ async fn nothing_asks_values_for_debug() {
 }
 
 #[tokio::test]
-async fn everything_can_be_sent_and_shared() {
+async fn registry_types_are_send_and_sync() {
     fn sent<T: Send>(value: T) -> T {
         value
     }

@@ -24,7 +24,7 @@ async fn let_others_run() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_reads_nothing_is_disconnected_after_its_time_and_the_others_go_on() {
+async fn an_unread_observer_is_disconnected_after_its_limit() {
     let (events, registry) = new_registry(16);
     let mut stuck = registry.watch_with(Overflow::WaitAtMost(LIMIT));
     let start = Instant::now();
@@ -50,7 +50,7 @@ async fn one_that_reads_nothing_is_disconnected_after_its_time_and_the_others_go
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_never_finishes_with_an_event_in_hand_holds_up_nobody_for_longer() {
+async fn an_unfinished_event_blocks_only_for_the_limit() {
     let (_, registry) = new_registry(16);
     let mut stuck = registry.watch_with(Overflow::WaitAtMost(LIMIT)).skip(1);
     registry.create("a").await.unwrap();
@@ -65,7 +65,7 @@ async fn one_that_never_finishes_with_an_event_in_hand_holds_up_nobody_for_longe
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_is_in_time_stays() {
+async fn an_observer_in_time_stays_attached() {
     let (events, registry) = new_registry(16);
     let limited = events.subscribe_with(Overflow::WaitAtMost(LIMIT));
     let work = limited.then(|event| async move {
@@ -82,7 +82,7 @@ async fn one_that_is_in_time_stays() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_has_its_own_time_and_who_has_none_is_waited_for() {
+async fn each_observer_has_its_own_limit() {
     let (events, registry) = new_registry(16);
     let short = events.subscribe_with(Overflow::WaitAtMost(LIMIT));
     let long = events.subscribe_with(Overflow::WaitAtMost(LIMIT * 2));
@@ -117,7 +117,7 @@ async fn each_has_its_own_time_and_who_has_none_is_waited_for() {
 
 /// The one with a limit is in time; the other one may take for ever.
 #[tokio::test(start_paused = true)]
-async fn a_limit_that_is_kept_is_no_limit_for_the_others() {
+async fn a_kept_limit_does_not_limit_other_observers() {
     let (events, registry) = new_registry(16);
     let limited = events.subscribe_with(Overflow::WaitAtMost(LIMIT));
     let limited = tokio::spawn(limited.map(|_| Instant::now()).collect::<Vec<_>>());
@@ -140,7 +140,7 @@ async fn a_limit_that_is_kept_is_no_limit_for_the_others() {
 
 /// The rare case: one was disconnected with an event in hand, and another is still waited for.
 #[tokio::test(start_paused = true)]
-async fn beside_one_that_will_never_answer_the_others_are_still_waited_for() {
+async fn a_stuck_observer_does_not_shorten_other_waits() {
     let (events, registry) = new_registry(16);
     let mut stuck = events.subscribe_with(Overflow::WaitAtMost(LIMIT));
     let mut patient = events.subscribe();
@@ -159,7 +159,7 @@ async fn beside_one_that_will_never_answer_the_others_are_still_waited_for() {
 
 /// The room that an event of the registry waits for is full of somebody else's events.
 #[tokio::test(start_paused = true)]
-async fn events_of_others_in_the_way_are_the_managers_affair() {
+async fn foreign_events_are_limited_by_the_manager() {
     let (events, registry) = new_registry(1);
     let bucket = registry.create("a").await.unwrap();
     registry.flush().await;
@@ -186,7 +186,7 @@ async fn events_of_others_in_the_way_are_the_managers_affair() {
 
 /// Its own time begins once the event is stored, however long that took.
 #[tokio::test(start_paused = true)]
-async fn who_holds_an_event_that_had_to_wait_for_room_has_no_longer_than_others() {
+async fn waiting_for_room_does_not_extend_the_limit() {
     let (events, registry) = new_registry(1);
     let bucket = registry.create("a").await.unwrap();
     registry.flush().await;
@@ -208,7 +208,7 @@ async fn who_holds_an_event_that_had_to_wait_for_room_has_no_longer_than_others(
 
 /// What somebody was disconnected with keeps a flush of the manager waiting, and nobody else.
 #[tokio::test(start_paused = true)]
-async fn one_that_was_disconnected_with_an_event_in_hand_holds_up_no_later_event() {
+async fn a_disconnected_observer_blocks_no_later_event() {
     let (events, registry) = new_registry(16);
     let mut stuck = events.subscribe_with(Overflow::WaitAtMost(LIMIT));
     registry.create("a").await.unwrap();
@@ -236,7 +236,7 @@ async fn one_that_was_disconnected_with_an_event_in_hand_holds_up_no_later_event
 
 /// Its time begins when the event is delivered, not while that waits for room.
 #[tokio::test(start_paused = true)]
-async fn the_wait_for_room_is_not_taken_from_anybodys_time() {
+async fn waiting_for_room_does_not_shorten_the_limit() {
     let (events, registry) = new_registry(1);
     let bucket = registry.create("a").await.unwrap();
     registry.flush().await;
@@ -265,7 +265,7 @@ async fn the_wait_for_room_is_not_taken_from_anybodys_time() {
 
 /// Who has finished with the event of one registry may still be at that of another.
 #[tokio::test(start_paused = true)]
-async fn the_time_of_each_event_is_its_own_also_with_two_registries() {
+async fn each_events_limit_is_independent_across_registries() {
     let events = EventManager::new(16);
     let one = Registry::<u8>::new(events.clone());
     let other = Registry::<u8>::new(events.clone());
@@ -285,7 +285,7 @@ async fn the_time_of_each_event_is_its_own_also_with_two_registries() {
 
 /// A delivery answers for itself when its stream is gone; and is waited for no longer than that.
 #[tokio::test(start_paused = true)]
-async fn a_delivery_that_outlives_its_stream_has_the_time_of_its_stream() {
+async fn a_delivery_keeps_the_limit_of_its_stream() {
     let (events, registry) = new_registry(16);
     let limited = events.subscribe_with(Overflow::WaitAtMost(LIMIT));
     let mut limited = limited.deliveries();
@@ -299,7 +299,7 @@ async fn a_delivery_that_outlives_its_stream_has_the_time_of_its_stream() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_time_at_all_is_short_and_starves_nobody() {
+async fn a_zero_limit_starves_no_observer() {
     let (events, registry) = new_registry(1);
     let hopeless = events.subscribe_with(Overflow::WaitAtMost(Duration::ZERO));
     let mut patient = events.subscribe();
@@ -328,7 +328,7 @@ async fn no_time_at_all_is_short_and_starves_nobody() {
 }
 
 #[test]
-fn without_a_limit_the_registry_needs_no_clock() {
+fn without_limits_the_registry_needs_no_timer() {
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     runtime.unwrap().block_on(async {
         let (_, registry) = new_registry(1);
@@ -344,7 +344,7 @@ fn without_a_limit_the_registry_needs_no_clock() {
 // ---- Nobody listens -----------------------------------------------------------------------------
 
 #[tokio::test]
-async fn a_long_line_that_nobody_hears_leaves_other_tasks_their_turns() {
+async fn a_long_unheard_outbox_yields_to_other_tasks() {
     let (_, registry) = new_registry(16);
     for n in 0..10_000 {
         registry.create(&n.to_string()).await.unwrap();

@@ -45,7 +45,7 @@ async fn let_others_run() {
 }
 
 #[tokio::test]
-async fn a_bad_waker_in_a_flush_does_not_silence_the_registry() {
+async fn a_panicking_waker_in_flush_does_not_stop_events() {
     let registry = Registry::<u8>::new(EventManager::default());
     let mut events = registry.events();
     registry.create("a").await.unwrap();
@@ -64,7 +64,7 @@ async fn a_bad_waker_in_a_flush_does_not_silence_the_registry() {
 }
 
 #[tokio::test]
-async fn a_waker_that_is_bad_to_drop_does_not_silence_the_registry() {
+async fn a_panicking_waker_drop_does_not_stop_events() {
     let registry = Registry::<u8>::new(EventManager::default());
     let mut events = registry.events();
     registry.create("a").await.unwrap();
@@ -84,7 +84,7 @@ async fn a_waker_that_is_bad_to_drop_does_not_silence_the_registry() {
 }
 
 #[tokio::test]
-async fn a_bad_waker_at_a_buckets_end_strands_nobody_else() {
+async fn a_panicking_waker_still_wakes_other_waiters() {
     let registry = Registry::<u8>::new(EventManager::default());
     let bucket = registry.create("a").await.unwrap();
     let mut stopped = pin!(bucket.stopped());
@@ -100,7 +100,7 @@ async fn a_bad_waker_at_a_buckets_end_strands_nobody_else() {
 }
 
 #[tokio::test]
-async fn a_bad_waker_that_waits_its_turn_is_not_whoever_lets_go_of_it() {
+async fn a_panicking_queued_waker_harms_no_other_change() {
     use std::sync::mpsc;
     let registry = Registry::<u8>::new(EventManager::default());
     let bucket = registry.create("a").await.unwrap();

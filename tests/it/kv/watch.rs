@@ -49,7 +49,7 @@ async fn so_far<V>(watch: &mut (impl Stream<Item = WatchEvent<V>> + Unpin)) -> V
 }
 
 #[tokio::test]
-async fn nothing_asks_values_for_anything() {
+async fn watches_require_no_traits_of_values() {
     struct Opaque;
 
     fn shown<V>(watch: &Watch<V>) -> String {

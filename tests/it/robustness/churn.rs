@@ -21,7 +21,7 @@ fn turn_over<S>(there: usize, mut come: impl FnMut() -> S) {
 }
 
 #[test]
-fn subscribers_that_take_the_place_of_one_another_leave_nothing_behind() {
+fn replacing_subscribers_leaves_nothing_behind() {
     for overflow in [Overflow::Wait, Overflow::DropOldest] {
         for there in [1, 2, 20] {
             let manager = EventManager::<u8>::new(4);
@@ -32,7 +32,7 @@ fn subscribers_that_take_the_place_of_one_another_leave_nothing_behind() {
 }
 
 #[test]
-fn guests_before_one_that_stays_leave_nothing_behind_when_others_go() {
+fn short_subscriptions_before_long_ones_leave_nothing_behind() {
     let manager = EventManager::<u8>::new(4);
     let mut residents = Vec::new();
     for n in 1..=3 {
@@ -45,7 +45,7 @@ fn guests_before_one_that_stays_leave_nothing_behind_when_others_go() {
 }
 
 #[test]
-fn filters_that_take_the_place_of_one_another_leave_nothing_behind() {
+fn replacing_filters_leaves_nothing_behind() {
     for there in [1, 2, 3, 20] {
         let manager = EventManager::<u8>::new(4);
         let alive = Arc::new(());
@@ -59,7 +59,7 @@ fn filters_that_take_the_place_of_one_another_leave_nothing_behind() {
 }
 
 #[test]
-fn what_a_slow_reader_kept_beyond_what_is_retained_goes_when_newer_events_come() {
+fn newer_events_release_segments_of_a_slow_reader() {
     let alive = Arc::new(());
     let manager = EventManager::builder().capacity(1_000).retain(1).build();
     let mut slow = manager.subscribe();
@@ -76,7 +76,7 @@ fn what_a_slow_reader_kept_beyond_what_is_retained_goes_when_newer_events_come()
 }
 
 #[test]
-fn a_lossy_one_in_the_place_of_one_that_slept_is_woken_by_the_next_event() {
+fn replacing_a_parked_lossy_subscriber_keeps_wakeups() {
     let manager = EventManager::new(4);
     let lossy = SubscribeOptions::from(Overflow::DropOldest).window(1);
     for n in 0..100 {
@@ -106,7 +106,7 @@ fn dropped_while_it_waits<S: Stream<Item = Delivery<u8>> + Unpin>(
 }
 
 #[test]
-fn a_stream_of_deliveries_that_is_dropped_while_it_waits_for_one_is_not_woken() {
+fn dropped_waiting_deliveries_are_not_woken() {
     let manager = EventManager::new(4);
     let options = || SubscribeOptions::new().max_unacked(1);
     let plain = manager.subscribe_with(options());

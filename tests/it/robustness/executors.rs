@@ -101,12 +101,12 @@ async fn on_tokio() {
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn a_task_each_on_tokio_with_one_thread() {
+async fn a_task_each_on_current_thread_tokio() {
     on_tokio().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_task_each_on_tokio_with_four_threads() {
+async fn a_task_each_on_multi_thread_tokio() {
     on_tokio().await;
 }
 
@@ -126,7 +126,7 @@ fn a_thread_each() {
 }
 
 #[test]
-fn publishers_and_subscribers_each_under_an_executor_of_their_own() {
+fn each_side_under_an_executor_of_its_own() {
     let (publisher, mut consumers) = pipeline();
     let pool = ThreadPool::builder().pool_size(2).create().unwrap();
     let tokio = tokio::runtime::Builder::new_multi_thread()

@@ -26,7 +26,7 @@ impl Handler<u32> for Echo {
 }
 
 #[tokio::test]
-async fn case_141_a_handler_may_notify_its_own_manager_and_all_see_that_next() {
+async fn case_141_a_handler_may_notify_its_manager() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let group = manager.handler_group("group").unwrap();
@@ -68,7 +68,7 @@ impl Handler<u32> for Stubborn {
 }
 
 #[tokio::test]
-async fn case_142_what_could_only_wait_for_itself_fails_and_the_handler_goes_on() {
+async fn case_142_a_deadlocking_call_returns_an_error() {
     let manager = EventManager::new(8);
     let seen = Probe::new();
     let stubborn = Stubborn(manager.downgrade(), seen.clone());
@@ -80,7 +80,7 @@ async fn case_142_what_could_only_wait_for_itself_fails_and_the_handler_goes_on(
 }
 
 #[tokio::test]
-async fn case_146_the_state_of_all_handlers_can_be_read_with_their_names() {
+async fn case_146_all_handler_states_can_be_read() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     add(&manager, "a", &diary);
@@ -97,7 +97,7 @@ async fn case_146_the_state_of_all_handlers_can_be_read_with_their_names() {
 }
 
 #[tokio::test]
-async fn case_148_while_handling_is_suspended_events_queue_and_then_come_in_order() {
+async fn case_148_a_paused_handler_queues_events_in_order() {
     let manager = EventManager::new(4);
     let (resume, running) = watch::channel(false);
     let handled = Probe::new();
@@ -146,7 +146,7 @@ impl Handler<Secretive> for Secretive {
 }
 
 #[tokio::test]
-async fn case_149_status_shows_names_and_neither_state_nor_events() {
+async fn case_149_status_shows_only_names() {
     let manager = EventManager::builder().name("vault").build();
     let added = manager.add_handler("safe", Secretive(7_000)).unwrap();
     let group = manager.handler_group("group").unwrap();

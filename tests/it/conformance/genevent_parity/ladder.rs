@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use super::support::{Diary, Mode, Scribe, add, at_once, publish, reader, settle, timed};
 
 #[tokio::test]
-async fn case_035_without_subscribers_every_call_answers_at_once() {
+async fn case_035_without_subscribers_every_call_resolves() {
     let manager = EventManager::new(1);
     assert_eq!(at_once(manager.notify(1)), Ok(0));
     assert!(at_once(manager.ack_notify(2)).unwrap().is_unheard());
@@ -26,7 +26,7 @@ async fn case_035_without_subscribers_every_call_answers_at_once() {
 }
 
 #[tokio::test]
-async fn case_036_notify_answers_before_the_handler_has_run() {
+async fn case_036_notify_resolves_before_the_handler_runs() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     add(&manager, "a", &diary);
@@ -37,7 +37,7 @@ async fn case_036_notify_answers_before_the_handler_has_run() {
 }
 
 #[tokio::test]
-async fn case_037_sync_notify_answers_when_the_handler_has_run() {
+async fn case_037_sync_notify_resolves_after_the_handler() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     add(&manager, "a", &diary);
@@ -48,7 +48,7 @@ async fn case_037_sync_notify_answers_when_the_handler_has_run() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn case_038_only_sync_notify_waits_for_the_handling_of_its_own_event() {
+async fn case_038_only_sync_notify_waits_for_its_event() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let slow = Scribe::slow("a", &diary, 200);
@@ -63,7 +63,7 @@ async fn case_038_only_sync_notify_waits_for_the_handling_of_its_own_event() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn case_039_ack_notify_waits_for_what_is_ahead_and_not_for_its_own_handling() {
+async fn case_039_ack_notify_waits_for_earlier_events() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let slow = Scribe::slow("a", &diary, 200);
@@ -79,7 +79,7 @@ async fn case_039_ack_notify_waits_for_what_is_ahead_and_not_for_its_own_handlin
 }
 
 #[tokio::test(start_paused = true)]
-async fn case_040_sync_notify_waits_for_the_events_ahead_of_its_own() {
+async fn case_040_sync_notify_waits_for_earlier_events() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let slow = Scribe::slow("a", &diary, 100);
@@ -92,7 +92,7 @@ async fn case_040_sync_notify_waits_for_the_events_ahead_of_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn case_041_handlers_run_side_by_side_or_in_a_group_one_after_the_other() {
+async fn case_041_members_run_sequentially_and_handlers_concurrently() {
     let diary = Diary::default();
     let slow = |name| Scribe::slow(name, &diary, 100);
     let manager = EventManager::new(8);
@@ -114,7 +114,7 @@ async fn case_041_handlers_run_side_by_side_or_in_a_group_one_after_the_other() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn case_042_streams_work_side_by_side() {
+async fn case_042_streams_work_concurrently() {
     let manager = EventManager::new(8);
     let readers = [reader(&manager, 100), reader(&manager, 100)];
     let (took, receipt) = timed(manager.sync_notify(1)).await;
@@ -126,7 +126,7 @@ async fn case_042_streams_work_side_by_side() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn case_043_a_handler_and_a_stream_work_side_by_side() {
+async fn case_043_a_handler_and_stream_work_concurrently() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let slow = Scribe::slow("a", &diary, 100);
@@ -140,7 +140,7 @@ async fn case_043_a_handler_and_a_stream_work_side_by_side() {
 }
 
 #[tokio::test]
-async fn case_044_a_sync_caller_that_goes_away_leaves_its_event_to_all() {
+async fn case_044_a_cancelled_sync_notify_still_delivers() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     add(&manager, "a", &diary);
@@ -153,7 +153,7 @@ async fn case_044_a_sync_caller_that_goes_away_leaves_its_event_to_all() {
 }
 
 #[test]
-fn case_045_a_sync_caller_is_told_when_there_is_nobody_to_answer_any_more() {
+fn case_045_sync_notify_resolves_when_its_subscribers_end() {
     // Its turn had not come when the manager was closed.
     let manager = EventManager::new(1);
     let stream = manager.subscribe();
@@ -186,7 +186,7 @@ fn case_045_a_sync_caller_is_told_when_there_is_nobody_to_answer_any_more() {
 }
 
 #[tokio::test]
-async fn case_046_mixed_modes_arrive_in_the_order_of_sending() {
+async fn case_046_mixed_modes_keep_the_order() {
     let manager = EventManager::new(64);
     let diary = Diary::default();
     let a = add(&manager, "a", &diary);
@@ -204,7 +204,7 @@ async fn case_046_mixed_modes_arrive_in_the_order_of_sending() {
 }
 
 #[tokio::test]
-async fn case_047_a_flood_waits_at_the_bound_and_nothing_is_lost() {
+async fn case_047_a_flood_waits_and_loses_nothing() {
     const EVENTS: u32 = 100_000;
     let manager = EventManager::default(); // is bounded
     let (go, gate) = oneshot::channel::<()>();
@@ -239,7 +239,7 @@ async fn case_047_a_flood_waits_at_the_bound_and_nothing_is_lost() {
 }
 
 #[tokio::test]
-async fn case_048_handlers_fail_and_leave_alike_whatever_the_mode() {
+async fn case_048_handlers_end_alike_in_every_mode() {
     let mut results = Vec::new();
     for mode in [Mode::Async, Mode::Ack] {
         let manager = EventManager::new(8);

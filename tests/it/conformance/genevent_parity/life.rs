@@ -31,7 +31,7 @@ async fn case_001_a_new_manager_has_no_handlers() {
 }
 
 #[tokio::test]
-async fn case_002_stop_answers_ok_and_then_the_manager_is_gone() {
+async fn case_002_stop_ends_the_manager() {
     let manager = EventManager::new(8);
     let seen = Probe::new();
     manager.add_handler("a", seen.clone()).unwrap();
@@ -46,7 +46,7 @@ async fn case_002_stop_answers_ok_and_then_the_manager_is_gone() {
 }
 
 #[tokio::test]
-async fn case_003_by_its_name_and_by_its_handle_it_is_the_same_manager() {
+async fn case_003_name_and_handle_reach_one_manager() {
     let manager = EventManager::builder().name("orders").build();
     let name = manager.name().unwrap().to_owned();
     let names = HashMap::from([(name, manager.clone())]);
@@ -59,7 +59,7 @@ async fn case_003_by_its_name_and_by_its_handle_it_is_the_same_manager() {
 }
 
 #[tokio::test]
-async fn case_008_who_watches_is_told_the_end_and_why_once() {
+async fn case_008_watchers_see_the_end_once() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let stopped = add(&manager, "a", &diary).stopped();
@@ -87,7 +87,7 @@ async fn case_008_who_watches_is_told_the_end_and_why_once() {
 }
 
 #[tokio::test]
-async fn case_009_a_parent_that_dies_ends_the_manager_it_held_in_good_order() {
+async fn case_009_a_dying_parent_ends_its_manager() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let a = add(&manager, "a", &diary);
@@ -101,7 +101,7 @@ async fn case_009_a_parent_that_dies_ends_the_manager_it_held_in_good_order() {
 }
 
 #[tokio::test]
-async fn case_010_a_manager_lives_until_the_last_handle_is_dropped() {
+async fn case_010_dropping_the_last_handle_ends_the_manager() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let a = add(&manager, "a", &diary);
@@ -117,7 +117,7 @@ async fn case_010_a_manager_lives_until_the_last_handle_is_dropped() {
 }
 
 #[tokio::test]
-async fn case_011_a_stop_terminates_each_handler_and_then_the_manager_is_over() {
+async fn case_011_stop_terminates_each_handler() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     add(&manager, "a", &diary);
@@ -136,7 +136,7 @@ async fn case_011_a_stop_terminates_each_handler_and_then_the_manager_is_over() 
 }
 
 #[test]
-fn case_012_a_runtime_that_goes_calls_no_terminate() {
+fn case_012_runtime_shutdown_calls_no_terminate() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let runtime = Builder::new_current_thread().build().unwrap();
@@ -151,7 +151,7 @@ fn case_012_a_runtime_that_goes_calls_no_terminate() {
 }
 
 #[tokio::test]
-async fn case_015_what_was_notified_before_a_stop_is_handled_first() {
+async fn case_015_events_before_stop_are_handled_first() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let a = add(&manager, "a", &diary);
@@ -176,7 +176,7 @@ async fn case_015_what_was_notified_before_a_stop_is_handled_first() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn case_016_a_stop_that_waits_in_vain_still_stops_the_manager_later() {
+async fn case_016_a_timed_out_stop_still_stops() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let busy = Scribe::slow("a", &diary, 300);
@@ -194,7 +194,7 @@ async fn case_016_a_stop_that_waits_in_vain_still_stops_the_manager_later() {
 }
 
 #[tokio::test]
-async fn case_017_after_a_stop_every_request_tells_that_there_is_no_manager() {
+async fn case_017_requests_after_stop_return_errors() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let a = add(&manager, "a", &diary);
@@ -223,7 +223,7 @@ async fn case_017_after_a_stop_every_request_tells_that_there_is_no_manager() {
 }
 
 #[tokio::test]
-async fn case_018_a_notify_that_nobody_can_hear_gives_the_event_back() {
+async fn case_018_an_unheard_notify_returns_the_event() {
     let manager = EventManager::new(8);
     let seen = Probe::new();
     manager.add_handler("a", seen.clone()).unwrap();
@@ -235,7 +235,7 @@ async fn case_018_a_notify_that_nobody_can_hear_gives_the_event_back() {
 }
 
 #[tokio::test]
-async fn case_022_a_start_that_fails_leaves_nothing_behind() {
+async fn case_022_a_failed_start_leaves_nothing_behind() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     add(&manager, "a", &diary);

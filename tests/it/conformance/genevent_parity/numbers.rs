@@ -83,7 +83,7 @@ fn read(path: impl AsRef<Path>) -> String {
 }
 
 #[test]
-fn every_case_has_one_test_or_one_reason_and_every_test_a_case() {
+fn every_case_has_one_test_or_reason() {
     let mut sources = Vec::new();
     for entry in fs::read_dir(FOLDER).unwrap() {
         let path = entry.unwrap().path();
@@ -114,7 +114,7 @@ fn every_departure_has_a_reason() {
 }
 
 #[test]
-fn whatever_is_amiss_is_found() {
+fn the_checker_finds_every_fault() {
     let cases = "1. One. **D**\n2. Two. **A**\n3. Three. **N** (types)\n";
     let (one, two) = ("case_001_is_as_it_says", "case_002_is_as_it_says");
     let of = |departures: &str, tests: &[&str]| faults(cases, departures, tests);
@@ -143,7 +143,7 @@ fn whatever_is_amiss_is_found() {
 }
 
 #[test]
-fn only_tests_that_are_run_count() {
+fn only_running_tests_count() {
     let source = "#[test]\nfn case_001_is_run() {\n}\n\
         #[tokio::test(start_paused = true)]\n/// Of which something is said.\n\
         async fn case_002_is_run() {\n}\n\

@@ -34,7 +34,7 @@ const CANCELS: [(&str, Cancel); 2] = [
 ];
 
 #[tokio::test]
-async fn rules_1_8_and_3_13_a_cancelled_handler_is_called_no_more_and_let_go() {
+async fn rules_1_8_and_3_13_a_cancelled_handler_is_dropped() {
     for (name, cancel) in CANCELS {
         let manager = EventManager::new(8);
         let (go, seen) = (Arc::new(Semaphore::new(0)), Probe::new());
@@ -67,7 +67,7 @@ async fn rules_1_8_and_3_13_a_cancelled_handler_is_called_no_more_and_let_go() {
 }
 
 #[tokio::test]
-async fn rules_3_5_and_3_7_cancelling_a_handler_twice_is_as_cancelling_it_once() {
+async fn rules_3_5_and_3_7_cancelling_twice_equals_once() {
     for (name, cancel) in CANCELS {
         let manager = EventManager::new(8);
         let (go, seen) = (Arc::new(Semaphore::new(8)), Probe::new());

@@ -34,7 +34,7 @@ async fn combinators_pick_events_and_end_with_them() {
 }
 
 #[tokio::test]
-async fn what_a_combinator_leaves_out_is_finished_with_at_once() {
+async fn combinators_finish_left_out_events_at_once() {
     let registry = new_registry::<u8>();
     let mut created = task::spawn(registry.events().created());
     let mut exited = task::spawn(registry.events().exited());

@@ -13,7 +13,7 @@ use tokio_test::{assert_pending, assert_ready, assert_ready_eq, task};
 use super::{let_others_run, new_registry};
 
 #[tokio::test]
-async fn an_observer_that_leaves_with_an_event_holds_nobody_up() {
+async fn an_observer_leaving_with_an_event_delays_nothing() {
     let registry = new_registry::<u8>();
     let mut leaver = registry.events();
     registry.create("a").await.unwrap();
@@ -27,7 +27,7 @@ async fn an_observer_that_leaves_with_an_event_holds_nobody_up() {
 }
 
 #[tokio::test]
-async fn with_a_closed_manager_the_registry_goes_on_without_events() {
+async fn a_closed_manager_leaves_the_registry_working() {
     let manager = EventManager::new(4);
     let registry = Registry::builder().queue_capacity(1).build(manager.clone());
     registry.create("before").await.unwrap();
@@ -48,7 +48,7 @@ async fn with_a_closed_manager_the_registry_goes_on_without_events() {
 
 /// Nobody will hear what is in line, so it is no reason to refuse.
 #[tokio::test]
-async fn with_a_closed_manager_no_line_is_ever_full() {
+async fn a_closed_manager_never_fills_the_outbox() {
     let manager = EventManager::new(4);
     let registry = Registry::<u8>::builder()
         .queue_capacity(1)
@@ -71,7 +71,7 @@ async fn with_a_closed_manager_no_line_is_ever_full() {
 /// An observer that has the event in hand for ever, in each way that there is. A flush waits for it
 /// until the manager is closed, and no longer: what is still in line will never be delivered.
 #[tokio::test]
-async fn a_flush_resolves_when_the_manager_is_closed_whatever_observers_have_in_hand() {
+async fn closing_resolves_flush_despite_events_in_flight() {
     type Events = EventManager<RegistryEvent<u8>>;
     /// Subscribes, and gives what takes the event in hand.
     type Hold = fn(&Events, &Registry<u8>) -> Box<dyn FnMut()>;
@@ -120,7 +120,7 @@ async fn a_flush_resolves_when_the_manager_is_closed_whatever_observers_have_in_
 
 /// As before, with a handler that never returns.
 #[tokio::test]
-async fn a_flush_resolves_when_the_manager_is_closed_while_a_handler_is_stuck() {
+async fn closing_resolves_flush_despite_a_stuck_handler() {
     struct Stuck;
 
     impl Handler<RegistryEvent<u8>> for Stuck {
@@ -142,7 +142,7 @@ async fn a_flush_resolves_when_the_manager_is_closed_while_a_handler_is_stuck() 
 
 /// The registry's task goes on to look after the event that is delivered already.
 #[tokio::test(start_paused = true)]
-async fn closing_takes_nothing_from_the_time_that_an_observer_has() {
+async fn closing_keeps_the_time_limit_of_an_observer() {
     let events = EventManager::new(4);
     let registry = Registry::<u8>::new(events.clone());
     let limit = Duration::from_secs(5);
@@ -159,7 +159,7 @@ async fn closing_takes_nothing_from_the_time_that_an_observer_has() {
 }
 
 #[test]
-fn a_runtime_that_is_gone_hangs_nobody() {
+fn a_shut_down_runtime_hangs_no_call() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();

@@ -96,7 +96,7 @@ impl Drop for Bomb {
 }
 
 #[tokio::test]
-async fn values_that_panic_harm_neither_the_registry_nor_its_events() {
+async fn panicking_values_harm_neither_registry_nor_events() {
     let registry = new_registry();
     let events = registry.events();
     let a = registry.create("a").await.unwrap();

@@ -8,7 +8,7 @@ use super::{in_short, new_registry};
 
 /// The chapter's registry deadlocks here: it cannot answer before its observers have.
 #[tokio::test]
-async fn an_observer_may_call_the_registry_from_inside_an_event() {
+async fn an_observer_may_call_the_registry() {
     let registry = new_registry::<u8>();
     let inner = registry.clone();
     let pipeline = registry.events().take(6).then(move |event| {
@@ -34,7 +34,7 @@ async fn an_observer_may_call_the_registry_from_inside_an_event() {
 
 /// The same from a handler, at a line without room: that is an error, and never a wait.
 #[tokio::test]
-async fn a_handler_may_call_the_registry_from_inside_an_event() {
+async fn a_handler_may_call_the_registry() {
     let manager = EventManager::new(1);
     let registry = Registry::<u8>::builder()
         .queue_capacity(2)
@@ -73,7 +73,7 @@ async fn a_handler_may_call_the_registry_from_inside_an_event() {
 
 /// Without locks, other buckets and other names are free; so is the bucket's own end.
 #[tokio::test]
-async fn an_update_may_call_the_registry_and_other_buckets() {
+async fn an_update_may_call_registry_and_buckets() {
     let registry = new_registry();
     let events = registry.events().map(|event| in_short(&event));
     let a = registry.create("a").await.unwrap();
@@ -97,7 +97,7 @@ async fn an_update_may_call_the_registry_and_other_buckets() {
 }
 
 #[tokio::test]
-async fn the_last_registry_may_be_dropped_inside_an_update() {
+async fn an_update_may_drop_the_last_registry() {
     let registry = new_registry();
     let events = registry.events().map(|event| in_short(&event));
     let bucket = registry.create("a").await.unwrap();

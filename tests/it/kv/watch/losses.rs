@@ -38,7 +38,7 @@ fn replaying_lossy(events: usize) -> SubscribeOptions {
 
 /// The watch reads the replayed events after the loss, and knows all of them already.
 #[tokio::test]
-async fn a_watch_that_loses_events_while_it_reads_replayed_ones_starts_anew() {
+async fn a_loss_during_replay_restarts_the_watch() {
     let (events, registry, strange) = retaining(1).await;
     registry.create("keep").await.unwrap();
     let go = registry.create("go").await.unwrap();
@@ -61,7 +61,7 @@ async fn a_watch_that_loses_events_while_it_reads_replayed_ones_starts_anew() {
 
 /// The event that overwrites the registry's is an older one of the same registry.
 #[tokio::test]
-async fn a_watch_starts_anew_when_an_old_event_published_again_follows_the_loss() {
+async fn a_republished_event_after_a_loss_restarts_the_watch() {
     let (events, registry, _) = retaining(1).await;
     let mut spy = registry.events();
     let view = View::new();
@@ -83,7 +83,7 @@ async fn a_watch_starts_anew_when_an_old_event_published_again_follows_the_loss(
 
 /// Somebody publishes the first of two lost events again: the watch must not take it for the last.
 #[tokio::test]
-async fn a_watch_starts_anew_when_one_of_the_lost_events_is_published_again() {
+async fn a_republished_lost_event_restarts_the_watch() {
     let (events, registry, strange) = retaining(1).await;
     let mut spy = registry.events();
     let view = View::new();
@@ -106,7 +106,7 @@ async fn a_watch_starts_anew_when_one_of_the_lost_events_is_published_again() {
 
 /// The losses are counted from the snapshot on: what was lost before it needs no other one.
 #[tokio::test]
-async fn a_loss_that_the_snapshot_covers_is_told_by_that_snapshot_alone() {
+async fn a_snapshot_covers_earlier_losses() {
     let (events, registry, strange) = retaining(1).await;
     registry.create("a").await.unwrap();
     registry.flush().await;
@@ -263,7 +263,7 @@ proptest! {
     #![proptest_config(Config { cases: 300, failure_persistence: None, ..Config::default() })]
 
     #[test]
-    fn whenever_a_lossy_watch_has_nothing_more_to_tell_its_view_is_what_exists(
+    fn an_idle_lossy_watch_has_a_correct_view(
         capacity in 1..4_usize,
         window in 1..4_usize,
         replay in 0..6_usize,

@@ -10,7 +10,7 @@ use tokio_test::{assert_ready, task};
 use super::{in_short, new_registry, so_far};
 
 #[tokio::test]
-async fn what_is_replayed_to_a_watch_it_knows_already() {
+async fn a_watch_ignores_replayed_events() {
     let registry = Registry::<u8>::new(EventManager::builder().retain(10).build());
     registry.create("gone").await.unwrap().stop();
     registry.create("here").await.unwrap();
@@ -28,7 +28,7 @@ async fn an_empty_registry_is_ready_at_once() {
 }
 
 #[tokio::test]
-async fn what_exists_comes_first_and_then_what_changes() {
+async fn existing_buckets_come_before_changes() {
     let registry = new_registry();
     for name in ["b", "c", "a"] {
         registry.create(name).await.unwrap();
@@ -46,7 +46,7 @@ async fn what_exists_comes_first_and_then_what_changes() {
 
 /// The announcer may stand anywhere between a change and its delivery when a watch begins.
 #[tokio::test]
-async fn what_is_still_in_line_belongs_to_what_exists() {
+async fn queued_events_belong_to_the_snapshot() {
     for turns in 0..12 {
         let registry = new_registry();
         let first = registry.create("a").await.unwrap();
@@ -70,7 +70,7 @@ async fn what_is_still_in_line_belongs_to_what_exists() {
 
 /// As before, while another observer keeps the announcer at every event.
 #[tokio::test]
-async fn a_watch_that_begins_between_two_deliveries_misses_and_repeats_nothing() {
+async fn watching_between_deliveries_misses_and_repeats_nothing() {
     for delivered in 0..=4 {
         let registry = new_registry();
         let mut pacer = registry.events();
@@ -96,7 +96,7 @@ async fn a_watch_that_begins_between_two_deliveries_misses_and_repeats_nothing()
 }
 
 #[tokio::test]
-async fn it_takes_effect_at_the_call() {
+async fn a_watch_begins_at_the_call() {
     let registry = new_registry();
     let old = registry.create("old").await.unwrap();
     let watch = registry.watch();
@@ -141,7 +141,7 @@ fn replay(told: &[WatchEvent<u8>]) -> BTreeMap<String, Bucket<u8>> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_gap_and_no_double_while_four_tasks_create_and_stop() {
+async fn concurrent_changes_cause_no_gap_or_duplicate() {
     const NAMES: [&str; 5] = ["a", "b", "c", "d", "e"];
     let registry = new_registry();
     let tasks: Vec<_> = (0..4)

@@ -11,7 +11,7 @@ use tokio_test::{assert_pending, assert_ready, task};
 use super::{in_short, let_others_run, new_registry, so_far};
 
 #[tokio::test]
-async fn coming_back_or_ack_finishes_with_a_change() {
+async fn polling_again_or_ack_finishes_a_change() {
     let registry = new_registry();
     let mut watch = registry.watch();
     assert_eq!(so_far(&mut watch).await, ["."]);
@@ -34,7 +34,7 @@ async fn coming_back_or_ack_finishes_with_a_change() {
 }
 
 #[tokio::test]
-async fn events_that_are_part_of_what_exists_are_finished_with_when_they_come() {
+async fn events_covered_by_the_snapshot_finish_at_once() {
     let registry = new_registry();
     registry.create("a").await.unwrap();
     let mut watch = registry.watch();
@@ -43,7 +43,7 @@ async fn events_that_are_part_of_what_exists_are_finished_with_when_they_come() 
 }
 
 #[tokio::test]
-async fn it_is_one_subscription_with_the_options_it_is_given() {
+async fn a_watch_is_one_subscription_with_options() {
     let events = EventManager::new(8);
     let registry = Registry::<u8>::new(events.clone());
     let options = SubscribeOptions::new()
@@ -77,7 +77,7 @@ async fn it_is_one_subscription_with_the_options_it_is_given() {
 }
 
 #[tokio::test]
-async fn with_a_closed_manager_it_tells_what_exists_and_ends() {
+async fn a_watch_of_a_closed_manager_yields_the_snapshot() {
     let events = EventManager::default();
     let registry = Registry::<u8>::new(events.clone());
     registry.create("a").await.unwrap();
@@ -94,7 +94,7 @@ async fn with_a_closed_manager_it_tells_what_exists_and_ends() {
 }
 
 #[tokio::test]
-async fn it_keeps_neither_the_registry_nor_the_manager() {
+async fn a_watch_keeps_neither_registry_nor_manager_open() {
     let registry = new_registry();
     let bucket = registry.create("a").await.unwrap();
     let watch = registry.watch();
@@ -105,7 +105,7 @@ async fn it_keeps_neither_the_registry_nor_the_manager() {
 }
 
 #[tokio::test]
-async fn of_two_registries_on_one_manager_it_tells_of_its_own() {
+async fn a_watch_sees_only_its_registrys_events() {
     let events = EventManager::default();
     let (mine, other) = (Registry::<u8>::new(events.clone()), Registry::new(events));
     other.create("x").await.unwrap();
@@ -120,7 +120,7 @@ async fn of_two_registries_on_one_manager_it_tells_of_its_own() {
 }
 
 #[tokio::test]
-async fn an_event_that_somebody_else_repeats_is_not_told_again() {
+async fn a_republished_event_is_not_repeated() {
     let events = EventManager::default();
     let registry = Registry::<u8>::new(events.clone());
     let mut spy = registry.events();
@@ -160,7 +160,7 @@ async fn shared(
 
 /// It can only lose events if others publish to the manager as well.
 #[tokio::test]
-async fn a_watch_that_has_lost_events_starts_anew() {
+async fn a_lossy_watch_restarts_after_a_loss() {
     let (events, registry, strange) = shared(2).await;
     let view = View::new();
     let mut watch = registry
@@ -187,7 +187,7 @@ async fn a_watch_that_has_lost_events_starts_anew() {
 
 /// What it has lost may be the last thing that happens for a long time.
 #[tokio::test]
-async fn a_watch_starts_anew_also_when_nothing_happens_after_what_it_has_lost() {
+async fn a_watch_restarts_without_later_events() {
     let (events, registry, strange) = shared(1).await;
     let view = View::new();
     let mut watch = registry
@@ -212,7 +212,7 @@ async fn a_watch_starts_anew_also_when_nothing_happens_after_what_it_has_lost() 
 
 /// Two registries push each other's events out of a window of one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_a_watch_has_lost_its_view_ends_as_the_registry_is() {
+async fn a_lossy_view_ends_equal_to_the_registry() {
     const ROUNDS: usize = 200;
     let mut lost = 0;
     for round in 0..ROUNDS {
@@ -264,7 +264,7 @@ async fn whatever_a_watch_has_lost_its_view_ends_as_the_registry_is() {
 }
 
 #[tokio::test]
-async fn from_inside_an_event_the_registry_can_be_called_and_watched() {
+async fn the_registry_can_be_watched_inside_an_event() {
     let registry = new_registry();
     let inner = registry.clone();
     let story = registry.watch().take(4).then(move |event| {

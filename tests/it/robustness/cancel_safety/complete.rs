@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::{handlers, kit, kv, manager};
 
 #[test]
-fn every_public_function_that_waits_has_its_row() {
+fn every_public_async_function_has_its_row() {
     let rows: BTreeSet<String> = rows().map(str::to_owned).collect();
     let found = functions_that_wait(&sources());
     let missing: Vec<_> = found.difference(&rows).collect();
@@ -196,7 +196,7 @@ fn result_of(signature: &str) -> &str {
 }
 
 #[test]
-fn the_reader_of_the_sources_can_read() {
+fn the_source_reader_finds_functions() {
     let file = r"
 use crate::future::{Notify, Flush as _};
 impl<E: Fn() -> Vec<u8>> Manager<E> {

@@ -98,7 +98,7 @@ pub(crate) const ROWS: &[Row] = &[
 const POLLS: usize = 24;
 
 #[tokio::test(start_paused = true)]
-async fn a_future_of_a_handler_dropped_after_any_number_of_polls_harms_nobody() {
+async fn handler_futures_can_be_dropped_after_any_poll() {
     for row in ROWS {
         for polls in 0..POLLS {
             drop_after(row, polls).await;

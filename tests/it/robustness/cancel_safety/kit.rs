@@ -86,7 +86,7 @@ pub(crate) const ROWS: &[Row] = &[
 ];
 
 #[tokio::test(start_paused = true)]
-async fn an_assertion_or_a_probe_dropped_after_any_number_of_polls_loses_nothing() {
+async fn assertions_and_probes_can_be_dropped_after_any_poll() {
     for row in ROWS {
         // An event before each poll from the `first` on, and the others when it is dropped.
         for (first, polls) in (0..3).flat_map(|first| (0..4).map(move |polls| (first, polls))) {

@@ -72,7 +72,7 @@ fn cancel(row: &Row, trouble: Trouble, at: usize, polls: usize) -> (bool, bool) 
 }
 
 #[test]
-fn a_future_dropped_after_any_number_of_polls_harms_nobody() {
+fn manager_futures_can_be_dropped_after_any_poll() {
     clock::run(|| ROWS.iter().for_each(drop_after_any_number_of_polls));
 }
 
@@ -95,7 +95,7 @@ fn drop_after_any_number_of_polls(row: &Row) {
 
 /// The other half of the promise: kept instead of dropped, it is woken when it can go on.
 #[test]
-fn a_future_that_is_kept_is_woken_through_any_trouble() {
+fn a_kept_future_is_woken_despite_trouble() {
     clock::run(|| ROWS.iter().for_each(keep_through_any_trouble));
 }
 
@@ -135,7 +135,7 @@ fn keep_through_any_trouble(row: &Row) {
 
 /// A sink outlives the futures of `send` and `flush`.
 #[test]
-fn a_sink_keeps_its_place_in_line_and_what_it_waits_for_when_a_future_of_it_is_dropped() {
+fn dropping_a_sink_future_keeps_the_queue_position() {
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
     manager.try_notify(1).expect("room");

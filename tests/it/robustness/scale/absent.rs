@@ -10,7 +10,7 @@ use genevent::{EventManager, Overflow, SubscribeOptions};
 use super::{Counted, MANY, is_pending, now, read, subscribe_many};
 
 #[test]
-fn a_subscriber_that_never_polls_holds_its_window_and_no_more() {
+fn an_unpolled_subscriber_holds_only_its_window() {
     let alive = Arc::new(());
     let event = || Counted(Arc::clone(&alive));
     let manager = EventManager::new(100);
@@ -31,7 +31,7 @@ fn a_subscriber_that_never_polls_holds_its_window_and_no_more() {
 }
 
 #[test]
-fn lossy_subscribers_that_never_poll_hold_their_windows_and_no_more() {
+fn unpolled_lossy_subscribers_hold_only_their_windows() {
     let alive = Arc::new(());
     let manager = EventManager::new(64);
     let lossy = manager.subscribe_with(Overflow::DropOldest);
@@ -48,7 +48,7 @@ fn lossy_subscribers_that_never_poll_hold_their_windows_and_no_more() {
 }
 
 #[test]
-fn ten_thousand_streams_end_when_the_manager_is_dropped() {
+fn ten_thousand_streams_end_with_the_manager() {
     let manager = EventManager::new(4);
     let readers = subscribe_many(&manager);
     assert_eq!(manager.try_notify("last"), Ok(MANY));
@@ -62,7 +62,7 @@ fn ten_thousand_streams_end_when_the_manager_is_dropped() {
 }
 
 #[test]
-fn ten_thousand_waiting_publishers_get_their_events_back_at_the_close() {
+fn close_returns_ten_thousand_queued_events() {
     let manager = EventManager::new(1);
     let reader = manager.subscribe();
     manager.try_notify(0).unwrap();

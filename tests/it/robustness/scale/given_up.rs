@@ -15,7 +15,7 @@ const OFTEN: usize = 100_000;
 /// which each of those given up would be answered, answers the one that is left. That they do
 /// not pile up inside is `Ring::flush`'s own business, and said there.
 #[test]
-fn a_flush_given_up_over_and_over_is_forgotten() {
+fn repeatedly_dropped_flushes_are_forgotten() {
     let manager = EventManager::new(4);
     let mut reader = manager.subscribe();
     let mut other = manager.subscribe();
@@ -43,7 +43,7 @@ fn a_flush_given_up_over_and_over_is_forgotten() {
 }
 
 #[test]
-fn waiters_given_up_over_and_over_are_forgotten() {
+fn repeatedly_dropped_waiters_are_forgotten() {
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
     let mut parked = manager.subscribe();
@@ -80,7 +80,7 @@ impl Wake for Nothing {
 }
 
 #[test]
-fn who_waits_for_the_end_costs_those_nothing_who_come_and_go() {
+fn closed_waiters_cost_subscribers_and_publishers_nothing() {
     // Each of these steps looked at each of the waiting, under the lock.
     let manager = EventManager::<u8>::new(4);
     let mut ends: Vec<_> = (0..10_000).map(|_| task::spawn(manager.closed())).collect();

@@ -173,13 +173,13 @@ fn leave_no_payload_behind(stories: &[Story]) {
 }
 
 #[test]
-fn no_payload_of_a_caught_panic_is_kept() {
+fn caught_panic_payloads_are_dropped() {
     leave_no_payload_behind(STORIES);
 }
 
 /// It is given up on after a few, and the last one is kept.
 #[test]
-fn payloads_whose_drop_always_panics_anew_hold_nobody_up() {
+fn payloads_with_panicking_drops_block_no_call() {
     for (what, story) in STORIES {
         let payloads = Payloads::new(u32::MAX);
         story(&payloads);

@@ -81,7 +81,7 @@ fn first_poll<F: Future + Unpin>(mut future: F, waker: &Waker, act: Act) {
 }
 
 #[test]
-fn a_waker_whose_clone_panics_or_calls_back_harms_its_own_task_at_most() {
+fn a_panicking_waker_clone_harms_only_its_task() {
     type First = (&'static str, fn(&World, &Waker, Act));
     let places: [First; 13] = [
         ("next, at the limit of deliveries", |world, waker, act| {
@@ -165,7 +165,7 @@ fn a_waker_whose_clone_panics_or_calls_back_harms_its_own_task_at_most() {
 
 /// The one that was left at a first poll, which another waker's clone put an end to.
 #[test]
-fn an_event_that_is_retained_keeps_no_waker_of_its_publisher() {
+fn a_retained_event_keeps_no_publishers_waker() {
     let manager = EventManager::builder().capacity(1).retain(1).build();
     let reader = manager.subscribe();
     manager.try_notify(1).unwrap();
@@ -182,7 +182,7 @@ fn an_event_that_is_retained_keeps_no_waker_of_its_publisher() {
 
 /// What the clone does is seen by the poll that made it: no wake-up is lost to it.
 #[test]
-fn what_a_wakers_clone_changes_is_seen_by_the_poll_that_made_it() {
+fn a_poll_sees_changes_made_by_waker_clones() {
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
     let inside = manager.clone();
@@ -224,7 +224,7 @@ fn what_a_wakers_clone_changes_is_seen_by_the_poll_that_made_it() {
 
 #[cfg(feature = "rt")]
 #[tokio::test]
-async fn who_would_wait_for_itself_keeps_no_waker_of_a_poll_that_panicked() {
+async fn a_refused_wait_keeps_no_waker() {
     use genevent::error::NotifyError;
     use tokio::sync::oneshot;
 

@@ -8,7 +8,7 @@ use genevent::{EventManager, Overflow, SubscribeOptions, Subscription};
 use super::{Alarm, read};
 
 #[test]
-fn sync_notify_is_woken_once_by_the_last_answer() {
+fn the_last_ack_wakes_sync_notify_once() {
     let manager = EventManager::new(4);
     let mut readers: Vec<_> = (0..5).map(|_| manager.subscribe()).collect();
     let alarm = Alarm::new();
@@ -36,7 +36,7 @@ fn sync_notify_is_woken_once_by_the_last_answer() {
 }
 
 #[test]
-fn ack_notify_is_woken_once_by_the_last_to_receive() {
+fn the_last_receiver_wakes_ack_notify_once() {
     let manager = EventManager::new(4);
     let mut readers: Vec<_> = (0..3).map(|_| manager.subscribe()).collect();
     let alarm = Alarm::new();
@@ -80,12 +80,12 @@ fn one_wakes_all_three(goes: impl FnOnce(&EventManager<u32>, Subscription<u32>))
 }
 
 #[test]
-fn a_subscriber_that_leaves_wakes_all_who_waited_for_it() {
+fn a_leaving_subscriber_wakes_all_its_waiters() {
     one_wakes_all_three(|_, holder| drop(holder));
 }
 
 #[test]
-fn a_subscriber_that_is_disconnected_wakes_all_who_waited_for_it() {
+fn a_disconnected_subscriber_wakes_all_its_waiters() {
     one_wakes_all_three(|manager, holder| {
         assert!(manager.disconnect(holder.id()));
         std::mem::forget(holder);
@@ -93,7 +93,7 @@ fn a_subscriber_that_is_disconnected_wakes_all_who_waited_for_it() {
 }
 
 #[test]
-fn a_reader_whose_task_dies_wakes_all_who_waited_for_it() {
+fn a_panicking_reader_wakes_all_its_waiters() {
     one_wakes_all_three(|_, holder| {
         let task = std::panic::AssertUnwindSafe(move || {
             let _reader = holder;
@@ -104,7 +104,7 @@ fn a_reader_whose_task_dies_wakes_all_who_waited_for_it() {
 }
 
 #[test]
-fn an_overwritten_event_wakes_who_waited_for_it() {
+fn overwriting_an_event_wakes_its_waiters() {
     let manager = EventManager::new(1);
     let lossy = manager.subscribe_with(Overflow::DropOldest);
     let alarm = Alarm::new();
@@ -122,7 +122,7 @@ fn an_overwritten_event_wakes_who_waited_for_it() {
 }
 
 #[test]
-fn a_subscriber_disconnected_by_overflow_wakes_who_waited_for_it() {
+fn disconnecting_at_overflow_wakes_the_waiters() {
     let manager = EventManager::new(1);
     let strict = manager.subscribe_with(Overflow::Disconnect);
     let alarm = Alarm::new();
@@ -137,7 +137,7 @@ fn a_subscriber_disconnected_by_overflow_wakes_who_waited_for_it() {
 }
 
 #[test]
-fn closing_wakes_each_who_can_go_on_once_and_no_other() {
+fn closing_wakes_each_ready_waiter_once() {
     let manager = EventManager::new(1);
     let holder = manager.subscribe();
     let mut idle = manager.subscribe_with(SubscribeOptions::new().name("idle"));
@@ -167,7 +167,7 @@ fn closing_wakes_each_who_can_go_on_once_and_no_other() {
 }
 
 #[test]
-fn only_the_subscriber_that_makes_the_number_full_wakes_who_waits_for_it() {
+fn only_the_last_needed_subscriber_wakes_the_waiter() {
     let manager = EventManager::<()>::default();
     let (two, four) = (Alarm::new(), Alarm::new());
     let mut for_two = manager.wait_for_subscribers(2);

@@ -71,7 +71,7 @@ fn parked_streams(manager: &EventManager<u32>) -> (Vec<(&'static str, Events)>, 
 }
 
 #[test]
-fn a_stream_that_is_dropped_while_it_is_parked_wakes_nobody() {
+fn dropping_a_parked_stream_wakes_no_task() {
     let manager = EventManager::builder().capacity(8).retain(4).build();
     manager.try_notify(0).unwrap();
     let (streams, _keep) = parked_streams(&manager);
@@ -86,7 +86,7 @@ fn a_stream_that_is_dropped_while_it_is_parked_wakes_nobody() {
 }
 
 #[test]
-fn a_stream_that_is_dropped_when_its_manager_has_gone_wakes_nobody() {
+fn dropping_a_stream_after_the_manager_wakes_no_task() {
     let manager = EventManager::builder().capacity(8).retain(4).build();
     manager.try_notify(0).unwrap();
     let permit = manager.reserve().now_or_never().unwrap().unwrap();
@@ -104,7 +104,7 @@ fn a_stream_that_is_dropped_when_its_manager_has_gone_wakes_nobody() {
 }
 
 #[test]
-fn a_parked_stream_that_others_disconnect_is_woken_once() {
+fn disconnecting_wakes_a_parked_stream_once() {
     let manager = EventManager::builder().capacity(8).retain(4).build();
     let before = manager.subscribe();
     let id = before.id();
@@ -130,7 +130,7 @@ fn a_parked_stream_that_others_disconnect_is_woken_once() {
 }
 
 #[test]
-fn a_future_that_is_dropped_while_it_waits_wakes_nobody() {
+fn dropping_a_waiting_future_wakes_no_task() {
     let manager = EventManager::new(1);
     let _reader = manager.subscribe();
     let stopping = EventManager::new(1);
@@ -202,7 +202,7 @@ mod on_tokio {
     use super::events;
 
     #[tokio::test(start_paused = true)]
-    async fn an_adapter_that_is_dropped_while_it_is_parked_wakes_nobody() {
+    async fn dropping_a_parked_adapter_wakes_no_task() {
         let manager = EventManager::<u32>::new(8);
         let deliveries = || manager.subscribe().deliveries();
         let filtered = || manager.subscribe_filter(|_| true).deliveries();
@@ -230,7 +230,7 @@ mod on_tokio {
     }
 
     #[tokio::test]
-    async fn a_watch_of_a_registry_that_is_dropped_while_it_is_parked_wakes_nobody() {
+    async fn dropping_a_parked_watch_wakes_no_task() {
         let registry = Registry::<u32>::new(EventManager::default());
         let view = View::new();
         let options = SubscribeOptions::new();
@@ -248,7 +248,7 @@ mod on_tokio {
     }
 
     #[tokio::test]
-    async fn what_waits_for_a_handler_and_is_dropped_wakes_nobody() {
+    async fn dropping_a_handler_waiter_wakes_no_task() {
         let manager = EventManager::<u32>::new(8);
         let Ok(handler) = manager.add_handler("idle", handler_fn(|_: &u32| {})) else {
             panic!("the name is free")

@@ -83,7 +83,7 @@ fn with_every_waiter(story: impl FnOnce(&mut [Waiter<'_>], &mut dyn FnMut())) {
 }
 
 #[test]
-fn polling_again_with_the_same_waker_keeps_the_one_there_is() {
+fn polling_with_the_same_waker_clones_nothing() {
     with_every_waiter(|waiters, _| {
         for Waiter {
             name,
@@ -102,7 +102,7 @@ fn polling_again_with_the_same_waker_keeps_the_one_there_is() {
 }
 
 #[test]
-fn a_waiter_that_moved_to_another_task_wakes_that_one_alone() {
+fn a_moved_waiter_wakes_only_its_new_task() {
     with_every_waiter(|waiters, finish| {
         let mut moved = Vec::new();
         for waiter in &mut *waiters {
@@ -134,7 +134,7 @@ fn a_waiter_that_moved_to_another_task_wakes_that_one_alone() {
 }
 
 #[test]
-fn a_waiter_that_is_woken_can_go_on() {
+fn a_woken_waiter_can_continue() {
     with_every_waiter(|waiters, finish| {
         finish();
         for Waiter {
@@ -151,7 +151,7 @@ fn a_waiter_that_is_woken_can_go_on() {
 }
 
 #[test]
-fn a_receipt_that_is_there_at_once_keeps_no_waker() {
+fn an_immediate_receipt_keeps_no_waker() {
     for retained in [0, 4] {
         let manager = EventManager::builder().retain(retained).build();
         let alarm = Alarm::new();
@@ -170,7 +170,7 @@ fn a_receipt_that_is_there_at_once_keeps_no_waker() {
 
 #[cfg(feature = "rt")]
 #[tokio::test]
-async fn a_stop_that_waits_for_handlers_wakes_the_task_it_has_moved_to() {
+async fn a_moved_stop_wakes_its_new_task() {
     let manager = EventManager::<u8>::new(1);
     let stuck = manager.add_handler("stuck", |_: &u8| pending::<()>());
     assert!(stuck.is_ok());
@@ -182,7 +182,7 @@ async fn a_stop_that_waits_for_handlers_wakes_the_task_it_has_moved_to() {
 }
 
 #[test]
-fn a_publisher_moved_to_another_task_after_its_call_still_has_its_turn() {
+fn a_moved_notified_publisher_stays_notified() {
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
     manager.try_notify(0).unwrap();
@@ -196,7 +196,7 @@ fn a_publisher_moved_to_another_task_after_its_call_still_has_its_turn() {
 }
 
 #[test]
-fn a_future_that_is_dropped_lets_its_waker_go_and_is_not_woken() {
+fn dropping_a_future_drops_its_waker() {
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
     let alarm = Alarm::new();

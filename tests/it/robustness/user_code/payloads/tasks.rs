@@ -194,7 +194,7 @@ const STORIES: &[Story] = &[
 ];
 
 #[tokio::test]
-async fn no_payload_of_a_caught_panic_is_kept_by_tasks() {
+async fn handler_tasks_drop_caught_panic_payloads() {
     for (what, story) in STORIES {
         for again in 0..3 {
             let payloads = Payloads::new(again);
