@@ -18,7 +18,7 @@ fn runtime() -> Runtime {
 }
 
 #[test]
-fn handlers_that_have_ended_leave_no_memory_behind() {
+fn ended_handlers_free_their_memory() {
     let manager = EventManager::<u8>::new(4);
     let runtime = runtime();
     let last = leaves_little(|| {
@@ -38,7 +38,7 @@ fn handlers_that_have_ended_leave_no_memory_behind() {
 }
 
 #[test]
-fn members_of_a_group_that_have_ended_leave_no_memory_behind() {
+fn ended_group_members_free_their_memory() {
     let manager = EventManager::<u8>::new(4);
     let runtime = runtime();
     let group = runtime

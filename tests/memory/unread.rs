@@ -15,7 +15,7 @@ fn manager() -> EventManager<usize> {
 
 /// Neither reader ever waits, so the manager never finds everybody asleep.
 #[test]
-fn awaited_events_that_were_read_leave_no_memory_behind_while_one_is_unread() {
+fn read_awaited_events_free_their_memory() {
     let manager = manager();
     let mut reader = manager.subscribe();
     // What was read goes a segment at a time, with what counts the answers to each event.
@@ -32,7 +32,7 @@ fn awaited_events_that_were_read_leave_no_memory_behind_while_one_is_unread() {
 }
 
 #[test]
-fn a_backlog_that_was_read_leaves_no_memory_behind_while_one_is_unread() {
+fn a_read_backlog_frees_its_memory() {
     let mut managers = vec![manager()];
     managers.push(
         EventManager::builder()
@@ -57,7 +57,7 @@ fn a_backlog_that_was_read_leaves_no_memory_behind_while_one_is_unread() {
 }
 
 #[test]
-fn a_filtered_backlog_that_was_read_leaves_no_memory_behind_while_one_is_unread() {
+fn a_read_filtered_backlog_frees_its_memory() {
     let manager = manager();
     let mut reader = manager.subscribe_filter_map(|n| Some([*n; 4]));
     leaves_little(|| {
@@ -68,7 +68,7 @@ fn a_filtered_backlog_that_was_read_leaves_no_memory_behind_while_one_is_unread(
 }
 
 #[test]
-fn deliveries_that_were_answered_for_leave_no_memory_behind_while_one_is_out() {
+fn settled_deliveries_free_their_memory() {
     let manager = manager();
     let mut jobs = manager
         .subscribe_with(SubscribeOptions::new().max_unacked(2 * CROWD))
@@ -85,7 +85,7 @@ fn deliveries_that_were_answered_for_leave_no_memory_behind_while_one_is_out() {
 }
 
 #[test]
-fn events_that_were_lost_leave_no_memory_behind() {
+fn overwritten_events_free_their_memory() {
     let manager = EventManager::new(4);
     let lossy = manager.subscribe_with(Overflow::DropOldest);
     leaves_little(|| {
@@ -120,7 +120,7 @@ fn ends_without_a_list<S>(come: fn(&EventManager<usize>) -> S, end: End<S>) {
 }
 
 #[test]
-fn a_reader_that_ends_far_behind_makes_no_list_of_what_it_has_not_read() {
+fn dropping_a_slow_reader_allocates_no_list() {
     ends_without_a_list(EventManager::subscribe, |_, reader| drop(reader));
     ends_without_a_list(EventManager::subscribe, |manager, reader| {
         assert!(manager.disconnect(reader.id()));
@@ -132,7 +132,7 @@ fn a_reader_that_ends_far_behind_makes_no_list_of_what_it_has_not_read() {
 }
 
 #[test]
-fn a_filtered_reader_that_ends_far_behind_makes_no_list_of_what_it_has_not_read() {
+fn dropping_a_slow_filter_allocates_no_list() {
     let filtered = |manager: &EventManager<usize>| manager.subscribe_filter_map(|n| Some(*n));
     ends_without_a_list(filtered, |_, reader| drop(reader));
     ends_without_a_list(filtered, |manager, reader| {
@@ -141,7 +141,7 @@ fn a_filtered_reader_that_ends_far_behind_makes_no_list_of_what_it_has_not_read(
 }
 
 #[test]
-fn an_unread_event_takes_as_little_beside_many_readers_as_beside_one() {
+fn many_readers_do_not_enlarge_an_unread_event() {
     for readers in [1, 2, 3, 4, 16] {
         let manager = manager();
         let slow = manager.subscribe();
@@ -162,7 +162,7 @@ fn an_unread_event_takes_as_little_beside_many_readers_as_beside_one() {
 }
 
 #[test]
-fn a_long_run_after_many_short_ones_is_not_moved_once_for_each_of_them() {
+fn a_long_segment_is_moved_only_once() {
     let manager = EventManager::new(1_024);
     let slow = manager.subscribe();
     // Each holds the run of one event that it has read last.

@@ -46,7 +46,7 @@ fn every_step_agrees_with_the_reference() {
 }
 
 #[test]
-fn every_step_agrees_with_the_reference_in_time() {
+fn every_timed_step_agrees_with_the_reference() {
     agree(
         "tests/model/proptest-regressions-in-time",
         &sequences_in_time(),

@@ -10,7 +10,7 @@ use genevent::test_util::{assert_ended, assert_next, assert_no_event};
 use super::{Opaque, message, with};
 
 #[test]
-fn an_item_is_compared_matched_or_just_taken_and_is_given() {
+fn an_item_is_compared_matched_or_taken() {
     let (_manager, mut words) = with(["tea", "coffee", "milk", "bill"].map(String::from));
     let word: String = assert_next!(words, "tea").now();
     assert_eq!(word, "tea");
@@ -31,7 +31,7 @@ fn an_item_is_compared_matched_or_just_taken_and_is_given() {
 }
 
 #[test]
-fn what_a_pattern_binds_is_moved_out_of_the_item() {
+fn pattern_bindings_are_moved_out() {
     let mut items = stream::iter([Ok(Opaque), Err("no")]);
     let _moved: Opaque = assert_next!(items, matches Ok(opaque) => opaque).now();
     let text = String::from("owned");
@@ -40,7 +40,7 @@ fn what_a_pattern_binds_is_moved_out_of_the_item() {
 }
 
 #[test]
-fn pending_takes_nothing_and_is_not_the_end() {
+fn assert_no_event_takes_nothing_and_sees_no_end() {
     let (manager, mut reader) = with([]);
     assert_no_event!(reader).now();
     manager.try_notify(1).unwrap();
@@ -52,7 +52,7 @@ fn pending_takes_nothing_and_is_not_the_end() {
 }
 
 #[test]
-fn to_ask_is_to_come_back_for_the_next() {
+fn asking_again_finishes_the_previous_event() {
     let (manager, mut reader) = with([]);
     let mut answer = manager.sync_notify(1);
     assert!((&mut answer).now_or_never().is_none());
@@ -63,7 +63,7 @@ fn to_ask_is_to_come_back_for_the_next() {
 }
 
 #[test]
-fn any_stream_can_be_asked_wherever_it_is_kept() {
+fn streams_can_be_asked_wherever_stored() {
     struct World {
         reader: Subscription<u32>,
     }
@@ -81,7 +81,7 @@ fn any_stream_can_be_asked_wherever_it_is_kept() {
 }
 
 #[test]
-fn a_stream_that_has_ended_is_not_polled_again_by_the_same_assertion() {
+fn an_ended_stream_is_not_polled_again() {
     // `unfold` panics when it is polled after its end.
     let mut once = pin!(stream::unfold((), async |()| None::<(u32, ())>));
     assert_ended!(once).now();
@@ -90,7 +90,7 @@ fn a_stream_that_has_ended_is_not_polled_again_by_the_same_assertion() {
 }
 
 #[test]
-fn an_ended_subscription_has_ended_however_often_it_is_asked() {
+fn an_ended_subscription_stays_ended() {
     let (manager, mut reader) = with([1]);
     drop(manager);
     assert_next!(reader, 1).now();

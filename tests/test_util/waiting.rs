@@ -11,7 +11,7 @@ use genevent::test_util::{assert_ended, assert_next, assert_no_event};
 use super::{A_LONG_TIME, message, with};
 
 #[test]
-fn without_a_runtime_an_item_of_another_thread_is_waited_for() {
+fn without_a_runtime_other_threads_are_awaited() {
     let (manager, mut reader) = with([]);
     let pool = ThreadPool::new().unwrap();
     let publishing = manager.clone();
@@ -30,7 +30,7 @@ fn without_a_runtime_an_item_of_another_thread_is_waited_for() {
 }
 
 #[test]
-fn without_a_runtime_time_is_kept_too() {
+fn without_a_runtime_time_limits_work() {
     let (_manager, mut reader) = with::<u32>([]);
     let at_once = Duration::from_nanos(1);
     block_on(assert_no_event!(reader).within(at_once));
@@ -40,7 +40,7 @@ fn without_a_runtime_time_is_kept_too() {
 }
 
 #[test]
-fn a_waiting_assertion_may_move_to_another_task() {
+fn a_waiting_assertion_may_move_between_tasks() {
     let (manager, mut reader) = with([]);
     let mut next = assert_next!(reader);
     let mut cx = Context::from_waker(Waker::noop());
@@ -50,7 +50,7 @@ fn a_waiting_assertion_may_move_to_another_task() {
 }
 
 #[test]
-fn no_time_at_all_is_one_look() {
+fn a_zero_limit_polls_once() {
     let (_manager, mut reader) = with([1]);
     block_on(async {
         assert_next!(reader, 1).within(Duration::ZERO).await;

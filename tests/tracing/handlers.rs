@@ -15,7 +15,7 @@ use super::listener::{listen, listen_and, news_at};
 use super::orders;
 
 #[tokio::test]
-async fn a_handler_that_is_made_anew_is_told_of_each_time_and_why() {
+async fn each_restart_is_logged_with_its_reason() {
     let (told, _listening) = listen();
     let manager = orders::<u8>(4);
     let picky = || handler_fn(|n: &u8| assert!(*n < 3, "{n} is too much"));
@@ -60,7 +60,7 @@ impl Subscriber for HatesEnds {
 }
 
 #[tokio::test]
-async fn a_listener_that_panics_over_the_end_of_a_span_ends_no_more_than_that() {
+async fn a_listener_panic_in_a_span_stays_there() {
     let _listening = set_default(HatesEnds);
     let manager = EventManager::<u8>::new(4);
     let adding = || {
@@ -76,7 +76,7 @@ async fn a_listener_that_panics_over_the_end_of_a_span_ends_no_more_than_that() 
 
 /// The listener is told of the subscription while its handler is being added.
 #[tokio::test]
-async fn stop_waits_for_a_handler_whose_subscription_has_joined() {
+async fn stop_waits_for_a_just_subscribed_handler() {
     for in_group in [false, true] {
         let manager = orders::<u8>(4);
         let weak = manager.downgrade();

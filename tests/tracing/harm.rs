@@ -61,7 +61,7 @@ fn for_everything() -> EventManager<u8> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_listens_may_panic_whenever_it_is_called() {
+async fn a_listener_may_panic_in_any_call() {
     // Where it panics over a new span, it is not called for that span again.
     for but in ["nothing", "new handler"] {
         let (told, _listening) = listen_and(move |line| {
@@ -79,7 +79,7 @@ async fn whoever_listens_may_panic_whenever_it_is_called() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_listens_may_call_back_into_the_manager() {
+async fn a_listener_may_call_the_manager() {
     let manager = for_everything();
     let weak = manager.downgrade();
     let other = manager.subscribe_with(Overflow::DropOldest);
@@ -98,7 +98,7 @@ async fn whoever_listens_may_call_back_into_the_manager() {
 }
 
 #[test]
-fn whoever_listens_may_close_the_manager_publish_and_drop_subscriptions() {
+fn a_listener_may_close_publish_and_unsubscribe() {
     // At each thing that is told of, one after the other.
     for stop in 0..11 {
         let manager = orders::<u8>(1);
@@ -136,7 +136,7 @@ fn whoever_listens_may_close_the_manager_publish_and_drop_subscriptions() {
 }
 
 #[test]
-fn nobody_need_listen() {
+fn no_listener_is_needed() {
     let manager = orders(1);
     let reader = manager.subscribe();
     manager.try_notify(Opaque).unwrap();

@@ -13,7 +13,7 @@ use super::{Opaque, is_odd, named, orders};
 use crate::drive::{now, read};
 
 #[test]
-fn who_joins_and_who_leaves_is_told_and_why() {
+fn joining_and_leaving_are_logged_with_reasons() {
     let (told, _listening) = listen();
     let manager = orders::<Opaque>(4);
     let (kitchen, line) = (manager.subscribe_with(named("kitchen")), line!());
@@ -56,7 +56,7 @@ fn who_joins_and_who_leaves_is_told_and_why() {
 }
 
 #[test]
-fn every_event_is_told_of_by_its_number_and_what_became_of_it() {
+fn every_event_is_logged_with_its_outcome() {
     let (told, _listening) = listen();
     let manager = orders(4);
     let published = "TRACE published: manager=\"orders\" seq";
@@ -85,7 +85,7 @@ fn every_event_is_told_of_by_its_number_and_what_became_of_it() {
 }
 
 #[test]
-fn what_a_subscriber_loses_and_its_being_cut_off_for_that_is_told() {
+fn losses_and_disconnects_are_logged() {
     let (told, _listening) = listen();
     let manager = orders(1);
     let screen = manager.subscribe_with(named("screen").overflow(Overflow::DropOldest));
@@ -107,7 +107,7 @@ fn what_a_subscriber_loses_and_its_being_cut_off_for_that_is_told() {
 }
 
 #[test]
-fn a_filtered_subscription_is_told_of_as_any_other() {
+fn filtered_subscriptions_are_logged_too() {
     let (told, _listening) = listen();
     let manager = orders::<u8>(4);
     let (odd, line) = (manager.subscribe_filter_with(named("odd"), is_odd), line!());
@@ -141,7 +141,7 @@ fn a_filtered_subscription_is_told_of_as_any_other() {
 }
 
 #[test]
-fn why_a_filtered_subscription_does_not_count_any_more_is_told_once() {
+fn the_end_of_a_filter_is_logged_once() {
     let (told, _listening) = listen();
     let manager = orders::<u8>(1);
     let left = "DEBUG left: manager=\"orders\" subscriber";
@@ -176,7 +176,7 @@ fn why_a_filtered_subscription_does_not_count_any_more_is_told_once() {
 }
 
 #[test]
-fn what_a_filtered_subscription_loses_is_told_by_its_number() {
+fn a_filters_losses_are_logged_by_number() {
     let (told, _listening) = listen();
     let manager = orders::<u8>(2);
     let odd = manager.subscribe_filter_with(named("odd").overflow(Overflow::DropOldest), is_odd);
@@ -193,7 +193,7 @@ fn what_a_filtered_subscription_loses_is_told_by_its_number() {
 }
 
 #[test]
-fn each_loss_is_told_with_the_count_of_its_own_moment() {
+fn each_loss_is_logged_with_its_count() {
     thread_local!(static BUSY: Cell<bool> = const { Cell::new(false) });
 
     let manager = orders::<u8>(1);
@@ -228,7 +228,7 @@ fn each_loss_is_told_with_the_count_of_its_own_moment() {
 }
 
 #[tokio::test]
-async fn what_is_in_a_name_or_in_a_panic_message_forges_no_line() {
+async fn names_and_panic_messages_cannot_forge_lines() {
     const EVIL: &str = "x\nWARN forged: \u{1b}[31m\"quoted\"";
     const SHOWN: &str = r#""x\nWARN forged: \u{1b}[31m\"quoted\"""#;
 
@@ -256,7 +256,7 @@ async fn what_is_in_a_name_or_in_a_panic_message_forges_no_line() {
 }
 
 #[tokio::test]
-async fn a_handler_is_told_of_from_its_beginning_to_its_end() {
+async fn a_handler_is_logged_from_begin_to_end() {
     let (told, _listening) = listen();
     let manager = orders::<u8>(4);
     let picky = handler_fn(|n: &u8| assert!(*n < 3, "too much"));
@@ -285,7 +285,7 @@ async fn a_handler_is_told_of_from_its_beginning_to_its_end() {
 }
 
 #[tokio::test]
-async fn the_end_of_a_handler_is_told_with_its_reason_also_in_a_group() {
+async fn the_exit_of_a_member_is_logged() {
     let (told, _listening) = listen();
     let manager = orders::<u8>(4);
     let group = manager.handler_group("metrics").unwrap();
@@ -310,7 +310,7 @@ async fn the_end_of_a_handler_is_told_with_its_reason_also_in_a_group() {
 }
 
 #[tokio::test]
-async fn what_a_handler_tells_itself_is_told_inside_of_its_span() {
+async fn a_handlers_own_messages_are_in_its_span() {
     let (told, _listening) = listen();
     let manager = orders::<u8>(4);
     let chatty = handler_fn(|n: &u8| tracing::info!(n, "handled"));

@@ -179,7 +179,7 @@ fn life(what: &str, act: impl Fn(&EventManager<u8>) + Send + Sync + 'static) {
 }
 
 #[test]
-fn what_a_listener_causes_while_it_is_told_something_is_not_told_to_it() {
+fn a_listener_is_not_told_of_its_own_calls() {
     tracing::subscriber::set_global_default(Listener).unwrap();
     life("it does nothing", |_| ());
     life("it panics", |_| resume_unwind(Box::new("enough")));
