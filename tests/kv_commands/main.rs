@@ -1,4 +1,4 @@
-//! The example `kv_registry`: exact answers to exact input, whatever the input.
+//! The example `kv_registry`: exact output for exact input, however hostile the input.
 
 use std::fmt::Write as _;
 use std::io::ErrorKind;

@@ -1,4 +1,4 @@
-//! Buckets and values of the registry that are not there any more.
+//! Deleted values and stopped buckets of the registry.
 
 use genevent::EventManager;
 use genevent::kv::{Registry, RegistryEvent};

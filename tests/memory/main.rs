@@ -1,8 +1,8 @@
-//! Memory goes by what there is, not by the most there ever was.
+//! Memory depends on what a manager currently holds, not on the most that the manager ever held.
 //!
-//! Each test has a crowd of something come and go, and compares the heap before with the heap
-//! after, while the manager lives on. The allocator counts for each thread, and every test polls
-//! by hand on its own thread: the figures are exact, however many tests run beside.
+//! Each test creates and removes many items of a kind, and compares the heap before with the heap
+//! after, while the manager lives on. The allocator counts for each thread, and every test polls by
+//! hand on its own thread: the figures are exact, however many tests run concurrently.
 
 #[path = "../support/drive.rs"]
 mod drive;

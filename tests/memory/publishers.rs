@@ -1,4 +1,4 @@
-//! Publishers, flushes and others that have waited.
+//! Publishers, flushes and other futures that have waited.
 
 use futures::FutureExt;
 use genevent::EventManager;

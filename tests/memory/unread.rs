@@ -1,4 +1,4 @@
-//! Events that were unread, awaited or out, and are not any more.
+//! Events that were unread, awaited or in flight, and are settled now.
 
 use std::collections::VecDeque;
 

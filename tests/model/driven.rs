@@ -1,6 +1,6 @@
-//! The streams, futures, sinks and deliveries that the model drives by hand.
+//! The streams, futures, sinks and deliveries that the model polls by hand.
 
-mod called;
+mod calls;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use genevent::{
 };
 use proptest::prelude::*;
 
-pub(crate) use self::called::{Called, with_steps};
+pub(crate) use self::calls::{Called, with_steps};
 use super::Checked;
 use super::ops::Which;
 use super::payload::Payload;

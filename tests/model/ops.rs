@@ -1,4 +1,4 @@
-//! What may happen to a manager, and random sequences of it.
+//! The operations on a manager, and random sequences of operations.
 
 use std::fmt;
 use std::time::Duration;

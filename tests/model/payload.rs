@@ -1,4 +1,4 @@
-//! The event: a number whose `Clone` does what the model wants of it.
+//! The event: a number whose `Clone` behaves as the model demands.
 
 use std::cell::RefCell;
 
@@ -11,7 +11,7 @@ pub(crate) struct Payload(pub(crate) u64);
 
 /// What the first clone of a poll does.
 #[derive(Default)]
-pub(crate) enum Amid {
+pub(crate) enum DuringClone {
     #[default]
     Nothing,
     /// It takes so long that these come meanwhile.
@@ -29,7 +29,7 @@ pub(crate) struct Cloned {
 
 #[derive(Default)]
 struct Plan {
-    amid: Amid,
+    amid: DuringClone,
     cloned: Cloned,
 }
 
@@ -38,7 +38,7 @@ thread_local! {
 }
 
 /// From now on; the first clone does this.
-pub(crate) fn plan(amid: Amid) {
+pub(crate) fn plan(amid: DuringClone) {
     let cloned = Cloned::default();
     PLAN.set(Plan { amid, cloned });
 }
@@ -55,8 +55,8 @@ impl Clone for Payload {
             std::mem::take(&mut plan.amid)
         });
         match amid {
-            Amid::Nothing => {}
-            Amid::Publish(manager, payloads) => {
+            DuringClone::Nothing => {}
+            DuringClone::Publish(manager, payloads) => {
                 let manager = manager.upgrade().expect("it is held");
                 for payload in payloads {
                     let published = manager.try_notify(Self(payload));
@@ -64,7 +64,7 @@ impl Clone for Payload {
                 }
             }
             // Nothing is printed.
-            Amid::Panic => std::panic::resume_unwind(Box::new("a clone")),
+            DuringClone::Panic => std::panic::resume_unwind(Box::new("a clone")),
         }
         Self(self.0)
     }

@@ -1,7 +1,7 @@
-//! What the crate should do, said as plainly as possible.
+//! The specified behaviour of the crate, as plain as possible.
 //!
-//! Nothing here is fast and nothing is forgotten: every event, reader and call there ever was is
-//! kept in a list, and each question is answered by going through the lists.
+//! Nothing here is fast and nothing is forgotten: every event, reader and call is kept in a list,
+//! and each question is answered by searching the lists.
 
 mod publishing;
 mod reading;

@@ -1,5 +1,5 @@
-//! What one client can make the service do is bounded, in memory and in time, and nobody else waits
-//! for it. Over pipes, where a test knows what is underway, and mostly with the clock stopped.
+//! A client's use of the service is bounded, in memory and in time, and delays no other client. The
+//! tests use pipes, where a test knows which bytes are under way, and mostly a paused clock.
 
 use std::io;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::GOODBYE;
 use crate::client::MAX_NAME;
-use crate::guest::{Guest, Running, patient};
+use crate::clients::{Guest, Running, patient};
 use crate::outgoing::Outgoing;
 use crate::service::Settings;
 
@@ -17,7 +17,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const IDLE: &str = "* goodbye: nothing was heard for too long";
 
 /// Lets all tasks go as far as they can. The clock stands still meanwhile.
-async fn let_others_run() {
+async fn let_other_tasks_run() {
     for _ in 0..1_000 {
         tokio::task::yield_now().await;
     }
@@ -49,7 +49,7 @@ async fn unread_listings_take_one_page_each() {
         guest.send("NAMES\n".repeat(100)).await;
         deaf.push(guest);
     }
-    let_others_run().await;
+    let_other_tasks_run().await;
     let queued = service.shared.queued.bytes();
     assert!(queued > CLIENTS * 1_024, "each has an answer: {queued}");
     assert!(queued < CLIENTS * Outgoing::<Vec<u8>>::FULL, "{queued}");
@@ -61,7 +61,7 @@ async fn unread_listings_take_one_page_each() {
     }
     assert_eq!(reader.hear().await, "OK");
     drop((reader, deaf));
-    let_others_run().await;
+    let_other_tasks_run().await;
     assert_eq!(service.shared.queued.bytes(), 0);
 }
 
@@ -173,7 +173,7 @@ async fn watching_clients_leave_connections_for_other_clients() {
     assert_eq!(second.ask("WATCH").await, refused);
     assert_eq!(second.ask("CREATE a").await, "OK");
     drop(first);
-    let_others_run().await;
+    let_other_tasks_run().await;
     assert_eq!(second.ask("WATCH").await, "OK");
 }
 
@@ -328,7 +328,7 @@ async fn shutdown_does_not_wait_for_an_unread_listing() {
     }
     let (mut deaf, _) = service.enter_by_pipe(16);
     deaf.send("NAMES\n").await;
-    let_others_run().await;
+    let_other_tasks_run().await;
     let start = Instant::now();
     let drained = tokio::spawn(service.drain());
     assert_eq!(worker.hear_out().await, [GOODBYE]);

@@ -1,4 +1,4 @@
-//! The end of the service.
+//! The shutdown of the service.
 
 use std::future::Future;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
 use crate::GOODBYE;
-use crate::guest::{Guest, Running, patient};
+use crate::clients::{Guest, Running, patient};
 use crate::service::{Service, Settings};
 
 #[tokio::test]

@@ -1,10 +1,10 @@
-//! The example `service`, end to end over real sockets: whatever one client does, the others have
-//! their answers, and it can be closed.
+//! The example `service`, end to end over real sockets: whatever one client does, the other clients
+//! get their answers, and the service can be closed.
 
 use std::time::Duration;
 
+use clients::{Guest, Running, patient};
 use futures::future::join_all;
-use guest::{Guest, Running, patient};
 use service::Settings;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::sync::Barrier;
@@ -14,12 +14,12 @@ mod answer;
 mod bounds;
 #[path = "../../examples/service/client.rs"]
 mod client;
+mod clients;
 mod closing;
 #[path = "../../examples/kv_registry/command.rs"]
 mod command;
 #[path = "../../examples/service/directory.rs"]
 mod directory;
-mod guest;
 #[path = "../../examples/kv_registry/line.rs"]
 mod line;
 #[path = "../../examples/service/outgoing.rs"]

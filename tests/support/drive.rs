@@ -1,4 +1,4 @@
-//! Streams and futures driven by hand: what they have now, and what they still wait for.
+//! Streams and futures driven by hand: their ready items, and whether they wait.
 #![allow(dead_code, reason = "each program of tests uses its part of this")]
 
 use std::future::Future;

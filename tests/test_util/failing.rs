@@ -1,4 +1,4 @@
-//! What an assertion says when it fails.
+//! The messages of failing assertions.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Waker};

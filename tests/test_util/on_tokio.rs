@@ -1,4 +1,4 @@
-//! On tokio's clock, paused or not, and in its tasks.
+//! Assertions on tokio's clock, paused or not, and in its tasks.
 
 use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;

@@ -1,4 +1,4 @@
-//! What is told of handlers that are made anew, and of those that never come to be.
+//! Log entries of restarting handlers, and of handlers that never start.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex};

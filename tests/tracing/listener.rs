@@ -1,4 +1,4 @@
-//! Who listens, and writes everything down.
+//! A listener that records every log entry.
 
 use std::fmt::{Debug, Write};
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,4 @@
-//! Who holds publishers up for too long is warned of.
+//! A subscriber that blocks publishers for too long is warned of.
 
 use std::time::Duration;
 

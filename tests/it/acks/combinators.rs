@@ -1,13 +1,13 @@
-//! What a combinator between the subscription and its consumer does to the truth of `sync_notify`.
+//! How a combinator between a subscription and its consumer changes the meaning of `sync_notify`.
 //!
-//! A stream of plain events says "done" by being polled again. A combinator that polls again only
-//! after the consumer's work keeps that true; one that reads ahead makes it a lie. A delivery says
-//! "done" itself, and is only as truthful as whoever holds it. Here is the table with both columns,
-//! one test that measures every row of it, and one that holds it against the docs page
-//! `genevent::combinators`.
+//! A stream of plain events acknowledges an event when the stream is polled again. A combinator
+//! that polls again only after the consumer's work keeps the acknowledgement exact; a combinator
+//! that reads ahead acknowledges too early. A delivery is acknowledged by its holder, however far
+//! ahead a combinator reads. Here are the table with both columns, a test that measures every row,
+//! and a test that compares the rows with the docs page `genevent::combinators`.
 
+mod docs_page;
 mod items;
-mod page;
 mod table;
 mod work;
 

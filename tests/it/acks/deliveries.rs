@@ -1,11 +1,11 @@
-//! Deliveries: an event is finished with when its delivery says so, whoever holds it by then.
+//! Deliveries: an event is finished when its delivery is settled, by any holder.
 
-mod becoming;
-mod bound;
-mod ends;
-mod foreign;
-mod limit;
+mod converting;
+mod flush_and_disconnect;
+mod max_unacked;
+mod max_unacked_replayed;
 mod settling;
+mod user_code;
 
 use futures::{FutureExt, Stream, StreamExt};
 use genevent::{Deliveries, Delivery, EventManager, SubscribeOptions};

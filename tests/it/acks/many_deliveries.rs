@@ -1,6 +1,6 @@
-//! 100,000 deliveries out at once. Each test is over in a second or two, also in a debug
-//! build; were settling one of them to cost time in proportion to those that are out, each would
-//! take minutes.
+//! 100,000 deliveries in flight at once. Each test takes a second or two in a debug build; if
+//! settling a delivery took time in proportion to the deliveries in flight, each test would take
+//! minutes.
 
 use futures::{FutureExt, StreamExt};
 use genevent::{Deliveries, Delivery, EventManager, SubscribeOptions};

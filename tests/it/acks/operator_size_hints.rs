@@ -1,4 +1,4 @@
-//! What the combinators over deliveries say about how much is to come, and about their end.
+//! Size hints and termination of the operators over deliveries.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! Operators over deliveries keep the acknowledgement exact: an event is acknowledged when the
-//! operator says so, dropped when it cannot be any more, and never left hanging.
+//! Operators over deliveries keep acknowledgements exact: the operator acknowledges an event or
+//! discards the event, and never leaves an event unsettled.
 
 mod batches;
 mod filter_acked;

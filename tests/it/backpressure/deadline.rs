@@ -1,4 +1,5 @@
-//! `within`: whoever waits only so long is told what became of the event, and whose fault it is.
+//! `within`: a publisher with a deadline gets an error that describes the state of the event and
+//! names the subscribers that it waited for.
 
 mod flush_and_stop;
 mod in_time;

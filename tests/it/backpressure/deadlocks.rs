@@ -1,5 +1,5 @@
-//! The shapes of the page `genevent::deadlocks`: each hangs, each is broken by a time limit, and
-//! the error names the caller's own subscription with the line that created it.
+//! The deadlocks of the page `genevent::deadlocks`: each hangs, a time limit resolves each, and the
+//! error names the caller's own subscription with the source line that created the subscription.
 
 mod publishers;
 

@@ -1,8 +1,8 @@
-//! Room: how much there is, and what each policy does when a subscriber has none left.
+//! Room: how much a window has, and how each policy acts when a window is full.
 
+mod applied_when_stored;
+mod capacity;
 mod lossy;
-mod sizes;
-mod stored;
 mod strict;
 
 use genevent::{EventManager, Overflow, SubscribeOptions};

@@ -1,13 +1,13 @@
-//! `Overflow::WaitAtMost`: a subscriber that holds publishers for too long is disconnected.
+//! `Overflow::WaitAtMost`: a subscriber that blocks publishers for too long is disconnected.
 
-mod kinds;
+mod counted_time;
 mod limit;
-mod paused;
+mod overdue_permits;
 mod permits;
-mod promised;
 mod publishers;
 mod runtimes;
-mod several;
+mod several_subscribers;
+mod subscription_kinds;
 
 use std::time::Duration;
 

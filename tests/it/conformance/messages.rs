@@ -1,4 +1,4 @@
-//! What values and errors say of themselves. None of it asks the event, which has no `Debug`.
+//! Texts of values and errors. None of them needs `Debug` of the event.
 
 use std::error::Error;
 use std::fmt;

@@ -1,5 +1,5 @@
-//! What users can write about the public API: names for all of its types, and a `match` that still
-//! compiles when a later version adds a variant.
+//! Code that users can write against the public API: names for all of its types, and a `match` that
+//! still compiles when a later version adds a variant.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
-//! README and the front page say what is so. Every program in README is a doctest as well: see
-//! `Readme` in `src/lib.rs`.
+//! Checks the claims of README and of the crate's front page. Every program in README is also a
+//! doctest: see `Readme` in `src/lib.rs`.
 
 use std::collections::BTreeMap;
 

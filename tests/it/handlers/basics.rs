@@ -1,6 +1,6 @@
-//! Handlers, one task each: what they see, how they end, what can be asked of them.
+//! Handlers with a task each: which events they see, how they end, and which calls they answer.
 //!
-//! The numbers are those of `genevent_parity/CASES.md`, the behaviour of `GenEvent` case by case.
+//! The numbers are the case numbers of `genevent_parity/CASES.md`, the behaviour of `GenEvent`.
 
 mod adding;
 mod calls;

@@ -1,5 +1,5 @@
-//! A handler whose subscription is disconnected: what it had not read it handles still, and what
-//! it is asked has its place among that.
+//! A handler whose subscription was disconnected handles its backlog first, in order with the
+//! calls.
 
 use std::ops::ControlFlow;
 

@@ -1,5 +1,5 @@
-//! Ends of handlers that meet: an abort and another end, an owner's end and an event, the end of
-//! the runtime and any of these.
+//! Exits that coincide: an abort and another exit, the end of an owner and an event, the shutdown
+//! of the runtime and any other exit.
 
 mod runtime;
 

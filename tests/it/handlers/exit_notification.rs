@@ -1,4 +1,4 @@
-//! Nobody who waits for a handler is forgotten at its end.
+//! Every task that waits for the exit of a handler is notified.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,5 +1,5 @@
-//! What `GenEvent` has a word for and handlers do with the words they have: to replace or remove
-//! itself, to pass to another owner, to pause, to have its failure reported.
+//! Features that `GenEvent` has functions for, built from the functions of this crate: replacing or
+//! removing itself, changing the owner, pausing, reporting a failure.
 
 use std::ops::ControlFlow;
 

@@ -1,4 +1,4 @@
-//! How an event ends for a group of which one fails, and what becomes of who comes too late.
+//! The outcome of an event when a member of a group fails, and adding a handler to an ended group.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

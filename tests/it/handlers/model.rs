@@ -1,9 +1,9 @@
-//! Removal, swap, and an owner's end against a stream of events: whatever the schedule, nothing
-//! is lost and nothing is doubled.
+//! Removal, swap and the end of an owner during a stream of events: no schedule loses or repeats an
+//! event.
 //!
 //! Each run takes its schedule from a seed: publishers, and tasks that remove, swap, call and end
-//! owners, each step put off by a random number of turns on a single thread. `GENEVENT_SEEDS`
-//! says how many runs there are.
+//! owners, each step delayed by a random number of polls on a single thread. `GENEVENT_SEEDS` sets
+//! the number of runs.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};

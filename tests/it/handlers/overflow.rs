@@ -1,5 +1,5 @@
-//! A handler sees every event: publishers wait for room at a handler, whatever policy the manager
-//! gives to subscriptions that do not choose one.
+//! Publishers wait for room at a handler whatever the default policy of the manager, so a handler
+//! sees every event.
 
 use std::sync::Arc;
 use std::time::Duration;

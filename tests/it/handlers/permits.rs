@@ -1,5 +1,5 @@
-//! What a handler that publishes waits for while permits are out: for the room that permits of other
-//! tasks hold, as everybody; not for room that it would have to make itself.
+//! A handler that publishes while permits are reserved waits for the room of other tasks' permits,
+//! and not for room that only the handler itself can make.
 
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};

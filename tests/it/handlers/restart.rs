@@ -1,4 +1,4 @@
-//! Handlers that are made anew when they panic.
+//! Handlers that restart after a panic.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! 100,000 handlers. Each test is over in a second or two, also in a debug build; were one
-//! handler to cost time in proportion to those that are there, each would take minutes.
+//! 100,000 handlers. Each test takes a second or two in a debug build; if an operation on a handler
+//! took time in proportion to the number of handlers, each test would take minutes.
 
 use std::ops::ControlFlow;
 

@@ -1,5 +1,5 @@
-//! What `terminate` and `stopped` are told at each end of a handler, and which ends cut `terminate`
-//! short.
+//! The reasons that `terminate` and `stopped` receive at each exit, and the exits that cut
+//! `terminate` short.
 
 use std::future::pending;
 use std::ops::ControlFlow;

@@ -1,5 +1,5 @@
-//! Other people's code around handlers: `Drop`s and wakers that panic, several at once, or that
-//! ask the manager for what could only wait for the handler that drops them.
+//! User code around handlers: `Drop`s and wakers that panic, several at once, or that make calls
+//! which would wait for the handler that drops them.
 
 use std::future::{Future, pending, poll_fn};
 use std::ops::ControlFlow;

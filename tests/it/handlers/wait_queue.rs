@@ -1,4 +1,5 @@
-//! Publishers inside of a handler and outside of it, in one line; and what a handler may wait for.
+//! Publishers inside and outside of a handler share one wait queue; and the waits that a handler
+//! may begin.
 
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,4 @@
-//! What could only wait for itself says so instead of hanging.
+//! A call that would wait for its own handler returns an error instead of hanging.
 //!
 //! `GenEvent` cases 138, 139, 141, 142, 160.
 

@@ -1,4 +1,4 @@
-//! How often handlers leave other tasks their turn: often enough, and not at every step.
+//! How often handlers yield to other tasks: regularly, but not at every step.
 
 use std::future::ready;
 

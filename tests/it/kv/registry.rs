@@ -1,13 +1,13 @@
-//! The registry keeps its promises: one `Created` and one `Exited` for each bucket, in order,
-//! whatever its observers and its values do.
+//! The registry publishes one `Created` and one `Exited` for each bucket, in order, however its
+//! observers and values behave.
 #![allow(clippy::mutable_key_type)] // Buckets are hashed by identity, which does not change.
 
 mod buckets;
 mod combinators;
 mod ends;
 mod events;
-mod foreign;
-mod inside;
+mod reentrancy;
+mod user_values;
 
 use futures::StreamExt;
 use genevent::EventManager;
@@ -18,7 +18,7 @@ fn new_registry<V: Send + Sync + 'static>() -> Registry<V> {
 }
 
 /// Lets the other tasks of this thread go as far as they can.
-async fn let_others_run() {
+async fn let_other_tasks_run() {
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }

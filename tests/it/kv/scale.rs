@@ -1,5 +1,5 @@
-//! A registry with very many names, very strange ones, and one that comes and goes all the time.
-//! All of it, in a debug build, takes a few seconds.
+//! A registry with very many names, with unusual names, and with a name that is created and stopped
+//! many times. All tests together take a few seconds in a debug build.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What the registry's streams and combinators say about how much is to come, and about their end.
+//! Size hints and termination of the registry's streams and combinators.
 
 use futures::stream::{self, FusedStream};
 use futures::{Stream, StreamExt};

@@ -1,5 +1,5 @@
-//! Who may hold up a registry's events, and for how long: as long as each observer's own policy
-//! says, and the others do not notice.
+//! How long an observer may delay a registry's events: as long as the observer's own policy allows,
+//! without effect on other observers.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ fn new_registry(capacity: usize) -> (EventManager<RegistryEvent<u8>>, Registry<u
     (events.clone(), Registry::new(events))
 }
 
-async fn let_others_run() {
+async fn let_other_tasks_run() {
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
@@ -98,7 +98,7 @@ async fn each_observer_has_its_own_limit() {
             .map(SubscriberInfo::id)
             .collect()
     };
-    let_others_run().await;
+    let_other_tasks_run().await;
     for (passed, left) in [
         (NEARLY, vec![short.id(), long.id(), patient.id()]),
         (Duration::from_millis(1), vec![long.id(), patient.id()]),
@@ -107,7 +107,7 @@ async fn each_observer_has_its_own_limit() {
         (LIMIT * 100, vec![patient.id()]),
     ] {
         advance(passed).await;
-        let_others_run().await;
+        let_other_tasks_run().await;
         assert_eq!(members(), left);
         assert!(patient.len() == 0, "the next waits for who is patient");
     }
@@ -197,7 +197,7 @@ async fn waiting_for_room_does_not_extend_the_limit() {
     };
     events.try_notify(strange).unwrap();
     registry.create("b").await.unwrap();
-    let_others_run().await;
+    let_other_tasks_run().await;
     assert_eq!(limited.next().await.unwrap().name(), "strange");
     assert_eq!(limited.next().await.unwrap().name(), "b");
     let flushed = timeout(LIMIT * 2, registry.flush()).await;
@@ -321,7 +321,7 @@ async fn a_zero_limit_starves_no_observer() {
         })
         .unwrap();
     registry.create("b").await.unwrap();
-    let_others_run().await;
+    let_other_tasks_run().await;
     assert_eq!(patient.next().await.unwrap().name(), "strange");
     assert_eq!(patient.next().await.unwrap().name(), "b");
     drop(hopeless);
@@ -334,7 +334,7 @@ fn without_limits_the_registry_needs_no_timer() {
         let (_, registry) = new_registry(1);
         let mut observer = registry.events();
         registry.create("a").await.unwrap();
-        let_others_run().await;
+        let_other_tasks_run().await;
         assert_eq!(observer.next().now_or_never().unwrap().unwrap().name(), "a");
         observer.ack();
         registry.flush().await;

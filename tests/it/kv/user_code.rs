@@ -1,5 +1,5 @@
-//! Wakers of others that panic when the registry calls them: whoever they belong to fails, and
-//! nobody else.
+//! Wakers of users that panic when the registry calls them: only the task that owns the waker
+//! fails.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -38,7 +38,7 @@ fn poll_badly<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(&waker))
 }
 
-async fn let_others_run() {
+async fn let_other_tasks_run() {
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
@@ -56,7 +56,7 @@ async fn a_panicking_waker_in_flush_does_not_stop_events() {
         let another = tokio::spawn(async move { another.flush().await });
         assert_eq!(events.next().await.unwrap().name(), "a");
         events.ack();
-        let_others_run().await;
+        let_other_tasks_run().await;
         assert!(another.is_finished(), "and strands nobody else");
     }
     registry.create("b").await.unwrap();
@@ -76,10 +76,10 @@ async fn a_panicking_waker_drop_does_not_stop_events() {
         drop(waker); // and now the registry has the last of it
         assert_eq!(events.next().await.unwrap().name(), "a");
         events.ack();
-        let_others_run().await;
+        let_other_tasks_run().await;
     }
     registry.create("b").await.unwrap();
-    let_others_run().await;
+    let_other_tasks_run().await;
     assert_eq!(read(&mut events).unwrap().name(), "b");
 }
 
@@ -90,9 +90,9 @@ async fn a_panicking_waker_still_wakes_other_waiters() {
     let mut stopped = pin!(bucket.stopped());
     assert!(poll_badly(stopped.as_mut()).is_pending());
     let others: Vec<_> = (0..32).map(|_| tokio::spawn(bucket.stopped())).collect();
-    let_others_run().await;
+    let_other_tasks_run().await;
     bucket.stop();
-    let_others_run().await;
+    let_other_tasks_run().await;
     for other in others {
         assert!(other.is_finished());
         assert_eq!(other.await.unwrap(), ExitReason::Stopped);

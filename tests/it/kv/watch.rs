@@ -1,8 +1,9 @@
-//! A watch tells what exists and then what changes: no gap, no double, whenever it begins.
+//! A watch yields the existing buckets and then the changes, without gaps or duplicates, whenever
+//! the watch begins.
 #![allow(clippy::mutable_key_type)] // Buckets are hashed by identity, which does not change.
 
 mod losses;
-mod story;
+mod snapshot_and_changes;
 mod subscription;
 mod views;
 
@@ -15,7 +16,7 @@ fn new_registry() -> Registry<u8> {
 }
 
 /// Lets the other tasks of this thread go as far as they can.
-async fn let_others_run() {
+async fn let_other_tasks_run() {
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
@@ -39,7 +40,7 @@ async fn so_far<V>(watch: &mut (impl Stream<Item = WatchEvent<V>> + Unpin)) -> V
     let mut told = Vec::new();
     let mut idle = 0;
     while idle < 3 {
-        let_others_run().await;
+        let_other_tasks_run().await;
         match watch.next().now_or_never().flatten() {
             Some(event) => told.push(in_short(&event)),
             None => idle += 1,

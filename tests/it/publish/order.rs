@@ -1,4 +1,5 @@
-//! One sequence, the same for all; and one line of publishers, first come, first served.
+//! One sequence that is the same for all subscribers, and one wait queue of publishers, first in
+//! first out.
 
 use std::pin::Pin;
 use std::thread;

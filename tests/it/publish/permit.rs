@@ -1,4 +1,4 @@
-//! Permits: room for one event, held until it is used or given back.
+//! Permits: room for one event, reserved until the permit is used or dropped.
 
 use futures::{FutureExt, Stream, StreamExt};
 use genevent::error::{NotifyError, ReserveError, TryNotifyError};

@@ -1,10 +1,11 @@
-//! `sync_notify`: every subscriber has finished with the event; and `flush`, with all of them.
+//! `sync_notify` waits until every subscriber has finished the event, and `flush` until all events
+//! are settled.
 
-mod audience;
-mod events;
+mod duration;
+mod earlier_events;
 mod finishing;
 mod flush;
-mod time;
+mod subscribers;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

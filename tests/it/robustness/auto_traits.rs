@@ -1,4 +1,4 @@
-//! What every public type can do, whatever the event can do: compiling this file is the test.
+//! The traits of every public type, for any event: compiling this file is the test.
 
 use std::error::Error;
 use std::fmt::{Debug, Display};

@@ -1,5 +1,5 @@
-//! Those who come and go, in the place of one another: nothing of them is left, which the
-//! assertions of debug builds look at.
+//! Subscribers that replace each other leave nothing behind; the assertions of debug builds check
+//! the channel.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use tokio_test::task;
 use crate::drive::{read, waits};
 
 /// `there` are there at once; each that comes takes the place of the oldest.
-fn turn_over<S>(there: usize, mut come: impl FnMut() -> S) {
+fn churn<S>(there: usize, mut come: impl FnMut() -> S) {
     let mut readers: VecDeque<_> = (0..there).map(|_| come()).collect();
     for _ in 0..500 {
         readers.pop_front();
@@ -25,7 +25,7 @@ fn replacing_subscribers_leaves_nothing_behind() {
     for overflow in [Overflow::Wait, Overflow::DropOldest] {
         for there in [1, 2, 20] {
             let manager = EventManager::<u8>::new(4);
-            turn_over(there, || manager.subscribe_with(overflow));
+            churn(there, || manager.subscribe_with(overflow));
             assert_eq!(manager.try_notify(1), Ok(0));
         }
     }
@@ -49,7 +49,7 @@ fn replacing_filters_leaves_nothing_behind() {
     for there in [1, 2, 3, 20] {
         let manager = EventManager::<u8>::new(4);
         let alive = Arc::new(());
-        turn_over(there, || {
+        churn(there, || {
             let own = Arc::clone(&alive);
             manager.subscribe_filter_map(move |n: &u8| Some((*n, Arc::clone(&own))))
         });
@@ -88,7 +88,7 @@ fn replacing_a_parked_lossy_subscriber_keeps_wakeups() {
 }
 
 /// With one delivery out, which is the most, the stream waits; then it is dropped.
-fn dropped_while_it_waits<S: Stream<Item = Delivery<u8>> + Unpin>(
+fn dropped_while_waiting<S: Stream<Item = Delivery<u8>> + Unpin>(
     manager: &EventManager<u8>,
     stream: S,
 ) {
@@ -110,7 +110,7 @@ fn dropped_waiting_deliveries_are_not_woken() {
     let manager = EventManager::new(4);
     let options = || SubscribeOptions::new().max_unacked(1);
     let plain = manager.subscribe_with(options());
-    dropped_while_it_waits(&manager, plain.deliveries());
+    dropped_while_waiting(&manager, plain.deliveries());
     let filtered = manager.subscribe_filter_with(options(), |_| true);
-    dropped_while_it_waits(&manager, filtered.deliveries());
+    dropped_while_waiting(&manager, filtered.deliveries());
 }

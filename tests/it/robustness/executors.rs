@@ -1,4 +1,4 @@
-//! The same small pipeline under every executor at hand: no runtime is asked for, none is special.
+//! The same small pipeline under every available executor: no runtime is required.
 
 use std::thread;
 

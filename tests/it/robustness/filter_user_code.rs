@@ -1,4 +1,5 @@
-//! Filters, values and wakers of users that end their own subscription, or call back, amid it all.
+//! Filters, values and wakers of users that end their own subscription, or call the manager, during
+//! a publish.
 
 use std::panic::panic_any;
 use std::sync::{Arc, Mutex};

@@ -1,8 +1,8 @@
-//! Other people's code in the middle of ours: an event's `Clone` and `Drop`, a waker's `wake`,
-//! `drop` and `clone`, that panic or call back into the manager, at every place where they run.
+//! User code that runs inside of the crate: an event's `Clone` and `Drop`, a waker's `wake`, `drop`
+//! and `clone`, that panic or call the manager, at every place where they run.
 //!
-//! A call back that met a lock of ours would not return: that these stories end is the proof that
-//! none does.
+//! A call from user code that met a held lock would not return: every test that ends proves that no
+//! lock was held.
 
 mod clones;
 mod deliveries;

@@ -1,12 +1,12 @@
-//! Who is woken, when, and how often: never too few, and nobody in vain.
+//! Which tasks are woken, when, and how often: no wakeup is lost, and none is superfluous.
 
-mod answers;
+mod acknowledgements;
 mod deliveries;
 mod leaving;
+mod newest_waker;
 mod permits;
 mod publishers;
 mod subscribers;
-mod wakers;
 #[cfg(feature = "rt")]
 mod within;
 

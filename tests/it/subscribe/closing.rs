@@ -1,4 +1,5 @@
-//! Leaving, closing, stopping, disconnecting: how things end, and that nobody is left behind.
+//! Leaving, closing, stopping, disconnecting: how subscriptions end, and that no task keeps
+//! waiting.
 
 mod close;
 mod disconnect;

@@ -1,4 +1,4 @@
-//! Stats as a drawing: what is shown besides the subscribers, and only when it is there.
+//! Stats as a drawing: which optional parts are drawn besides the subscribers, and when.
 
 use genevent::{EventManager, Overflow};
 use tokio_test::{assert_pending, task};
@@ -23,7 +23,7 @@ fn missed_events_are_drawn() {
 
 const PERMITS: &str = "  permits [shape=note, label=\"permits out: 1\"];\n  \
                        permits -> manager [style=dotted];\n";
-const LINE: &str = "  publishers [shape=cds, label=\"publishers in line: 1\"];\n";
+const QUEUED: &str = "  publishers [shape=cds, label=\"publishers in line: 1\"];\n";
 const FOR_PERMITS: &str = "  publishers -> permits [color=red];\n";
 
 #[test]
@@ -38,7 +38,7 @@ fn permits_are_drawn_as_blocking_when_alone() {
     let mut waits = task::spawn(manager.notify(1));
     assert_pending!(waits.poll());
     let waited_for = drawing(&manager);
-    assert!(waited_for.contains(PERMITS) && waited_for.contains(LINE));
+    assert!(waited_for.contains(PERMITS) && waited_for.contains(QUEUED));
     assert!(waited_for.contains(FOR_PERMITS));
 
     drop(permit);
@@ -57,7 +57,7 @@ fn publishers_waiting_for_subscribers_point_only_there() {
     let mut waits = task::spawn(manager.notify(2));
     assert_pending!(waits.poll());
     let drawn = drawing(&manager);
-    assert!(drawn.contains(PERMITS) && drawn.contains(LINE));
+    assert!(drawn.contains(PERMITS) && drawn.contains(QUEUED));
     assert!(drawn.contains("  publishers -> s1 [color=red"));
     assert!(!drawn.contains(FOR_PERMITS));
 

@@ -1,4 +1,4 @@
-//! Filtered subscriptions whose queue is full of what they want: the four policies.
+//! Filtered subscriptions whose queue of wanted events is full: the four policies.
 
 use std::time::Duration;
 

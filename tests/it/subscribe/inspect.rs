@@ -1,4 +1,4 @@
-//! What can be seen from outside: ids, infos, counts, `Debug`, the texts of errors.
+//! Information that is visible from outside: ids, infos, counts, `Debug`, the texts of errors.
 
 use std::collections::HashSet;
 use std::error::Error;

@@ -1,9 +1,9 @@
-//! What is retained, and how a late subscriber comes to see it.
+//! Which events are retained, and how a late subscriber reads the retained events.
 
+mod acknowledgements;
 mod ends;
 mod memory;
-mod owed;
-mod told;
+mod order;
 
 use std::thread;
 

@@ -1,4 +1,5 @@
-//! Who holds whom: `SubscriberInfo::holding`, `stats()`, as text and as a drawing.
+//! Which subscribers block publishers: `SubscriberInfo::blocking_for` and `stats()`, as text and as
+//! a drawing.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Room for events and permits, and who is in its way.
+//! Room for events and permits, and the subscribers that block publishers.
 
 use std::time::Duration;
 

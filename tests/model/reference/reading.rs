@@ -1,4 +1,4 @@
-//! What each reader is given, and when.
+//! Which items each reader gets, and when.
 
 use std::collections::VecDeque;
 use std::task::Poll;

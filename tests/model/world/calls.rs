@@ -1,4 +1,4 @@
-//! Calls of functions that publish or wait, and what has been woken.
+//! Calls of functions that publish or wait, and which of them have been woken.
 
 use std::task::Context;
 use std::time::Duration;

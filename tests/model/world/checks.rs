@@ -1,4 +1,4 @@
-//! What holds after every operation.
+//! The checks after every operation.
 
 use genevent::{EndReason, SubscriberInfo, SubscriberKind};
 use proptest::prelude::*;

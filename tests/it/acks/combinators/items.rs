@@ -1,4 +1,4 @@
-//! What streams yield: an event, or several, with or without their acknowledgements.
+//! The items of streams: an event, or several, with or without their acknowledgements.
 
 use genevent::{Batch, Delivery};
 use tokio_stream::Elapsed;

@@ -1,4 +1,4 @@
-//! The table of the docs page, as programs.
+//! The rows of the docs page's table, as programs.
 
 use std::future::{pending, ready};
 use std::panic::AssertUnwindSafe;

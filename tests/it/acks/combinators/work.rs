@@ -1,4 +1,4 @@
-//! The consumer's work, and consumers that do it.
+//! The consumer's work, and consumers that do the work.
 
 use std::future::{Future, pending, ready};
 use std::panic::resume_unwind;

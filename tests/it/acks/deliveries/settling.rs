@@ -1,4 +1,4 @@
-//! A delivery is settled by whoever holds it, and once.
+//! A delivery is settled once, by any holder.
 
 use std::panic::catch_unwind;
 use std::sync::Arc;

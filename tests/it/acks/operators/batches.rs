@@ -1,4 +1,4 @@
-//! `batches` gathers as long as it may, by the clock.
+//! `batches` gathers events until a batch is full or its time is over.
 
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;

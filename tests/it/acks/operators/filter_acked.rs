@@ -1,4 +1,4 @@
-//! What `filter_acked` leaves out is finished with.
+//! `filter_acked` acknowledges the events that its predicate rejects.
 
 use futures::stream::FusedStream;
 use futures::{FutureExt, Stream, StreamExt};

@@ -1,4 +1,5 @@
-//! `for_each_acked`: so many jobs at a time, and each event answered for when its job is done.
+//! `for_each_acked` works on a limited number of events at a time, and settles each event when its
+//! work is done.
 
 use std::cell::{Cell, RefCell};
 use std::future::{pending, ready};

@@ -1,4 +1,4 @@
-//! `ready_batches` gathers what there is.
+//! `ready_batches` gathers the events that are ready, without waiting for more.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

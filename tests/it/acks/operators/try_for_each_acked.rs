@@ -1,4 +1,5 @@
-//! The first error ends `try_for_each_acked`, and goes to who handles it with `continue_on_error`.
+//! The first error ends `try_for_each_acked`; `continue_on_error` passes each error to a closure
+//! instead.
 
 use std::cell::RefCell;
 use std::future::ready;

@@ -1,4 +1,4 @@
-//! `flush` and `stop` name whom they wait for.
+//! `flush` and `stop` with a deadline name the subscribers that they waited for.
 
 use futures::StreamExt;
 use genevent::EventManager;

@@ -1,4 +1,4 @@
-//! An event that is not stored in time comes back.
+//! An event that is not stored before the deadline comes back in the error.
 
 use futures::{FutureExt, StreamExt};
 use genevent::error::DeadlineError;

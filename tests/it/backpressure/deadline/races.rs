@@ -1,4 +1,4 @@
-//! Every answer is seen, however late it comes.
+//! Acknowledgements and room that arrive at the moment of the deadline are not overlooked.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,4 @@
-//! `Overflow::DropOldest`: losses are counted, told, and nobody waits.
+//! `Overflow::DropOldest`: losses are counted and reported, and no publisher waits.
 
 use genevent::test_util::{self, assert_next};
 use genevent::{EndReason, EventManager, Overflow, Received, SubscribeOptions};

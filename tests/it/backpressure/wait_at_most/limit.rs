@@ -1,4 +1,4 @@
-//! How long publishers wait, and what begins that time anew.
+//! How long publishers wait, and which actions restart the clock.
 
 use genevent::error::TryNotifyError;
 use genevent::test_util::{assert_ended, assert_next};

@@ -1,4 +1,4 @@
-//! Beside permits, whose room is nobody's fault.
+//! Room that permits have reserved is charged to no subscriber.
 
 use genevent::EventManager;
 use genevent::error::TryNotifyError;

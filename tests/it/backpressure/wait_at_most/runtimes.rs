@@ -1,4 +1,5 @@
-//! What waits with a timer may be polled in one runtime after another, or in none.
+//! A future that waits with a timer may be polled in several runtimes in succession, or outside of
+//! a runtime.
 
 use std::cell::Cell;
 use std::pin::Pin;
@@ -28,7 +29,7 @@ fn poll_with(future: &mut LocalBoxFuture<'_, ()>, waker: &Waker) -> Poll<()> {
 }
 
 /// A manager for one event, which a subscriber that may hold publishers for an hour has not read.
-fn held_up() -> (EventManager<u32>, Subscription<u32>) {
+fn blocked() -> (EventManager<u32>, Subscription<u32>) {
     let manager = EventManager::new(1);
     let reader = manager.subscribe_with(at_most(3600));
     manager.try_notify(1).unwrap();
@@ -60,7 +61,7 @@ fn with_a_timer(manager: &EventManager<u32>) -> Vec<(&'static str, LocalBoxFutur
 /// Runs `story` for each, with the future polled once in a runtime.
 fn for_each_waiting(story: impl Fn(&'static str, LocalBoxFuture<'static, ()>, Runtime)) {
     for index in 0..10 {
-        let (manager, reader) = held_up();
+        let (manager, reader) = blocked();
         let (name, mut future) = with_a_timer(&manager).swap_remove(index);
         let first = runtime();
         first.block_on(async {
@@ -146,7 +147,7 @@ fn waiting_outside_of_any_runtime_does_not_panic() {
 
 #[test]
 fn room_is_found_outside_of_the_ended_runtime() {
-    let (manager, mut reader) = held_up();
+    let (manager, mut reader) = blocked();
     let mut publisher = task::spawn(manager.notify(2));
     let first = runtime();
     first.block_on(async { assert!(publisher.poll().is_pending()) });

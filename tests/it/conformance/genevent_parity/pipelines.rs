@@ -1,4 +1,4 @@
-//! I. Streams: pipelines, and what holds when one is stuck.
+//! I. Streams: pipelines, and the effects of a stuck stream.
 
 use futures::{FutureExt, StreamExt, poll};
 use genevent::{EventManager, SubscribeOptions};

@@ -1,4 +1,4 @@
-//! K. The registry of the chapter.
+//! K. The registry of the Elixir guide.
 
 use std::ops::ControlFlow;
 

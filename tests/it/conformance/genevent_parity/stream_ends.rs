@@ -1,4 +1,4 @@
-//! I. Streams: how they end.
+//! I. Streams: how streams end.
 
 use std::task::Poll;
 

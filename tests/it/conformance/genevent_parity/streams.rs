@@ -1,4 +1,4 @@
-//! I. Streams: what they yield, and how far ahead of them a publisher gets.
+//! I. Streams: which events streams yield, and how far ahead of a stream publishers get.
 
 use std::task::Poll;
 

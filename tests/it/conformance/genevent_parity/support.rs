@@ -1,4 +1,4 @@
-//! What the cases share.
+//! Helpers that several cases share.
 
 use std::ops::ControlFlow;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Who is added, under which name, and what it sees.
+//! Adding handlers: names, order, and the first event that a handler sees.
 
 use std::future::pending;
 

@@ -1,4 +1,4 @@
-//! Calls are made once, answered, and never hang.
+//! A call is made once and answered, and never hangs.
 
 use futures::{FutureExt, StreamExt, poll};
 use genevent::handler::CallError;

@@ -1,4 +1,4 @@
-//! The manager's end, and the runtime's.
+//! The end of handlers with their manager or their runtime.
 
 use std::future::pending;
 use std::ops::ControlFlow;

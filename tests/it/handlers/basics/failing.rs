@@ -1,4 +1,4 @@
-//! A handler that fails ends alone.
+//! A failing handler ends alone.
 
 use std::ops::ControlFlow;
 

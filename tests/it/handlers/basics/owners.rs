@@ -1,4 +1,4 @@
-//! A handler goes with its owner.
+//! A handler ends with its owner.
 
 use std::sync::{Arc, Mutex};
 

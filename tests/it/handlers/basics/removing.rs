@@ -1,4 +1,4 @@
-//! Removing, swapping and aborting, each at its place in the sequence.
+//! Removing, swapping and aborting, each ordered with the events.
 
 use std::future::pending;
 use std::ops::ControlFlow;

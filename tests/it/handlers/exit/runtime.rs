@@ -1,4 +1,4 @@
-//! The runtime goes, whatever its handlers are at.
+//! The runtime shuts down while its handlers are in any phase.
 
 use std::future::pending;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

@@ -1,4 +1,4 @@
-//! A bucket holds values, changes them in turn, and ends once.
+//! A bucket holds values, applies changes one after the other, and ends once.
 
 use std::collections::HashSet;
 

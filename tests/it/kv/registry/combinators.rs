@@ -4,7 +4,7 @@ use futures::StreamExt;
 use genevent::kv::{ExitReason, RegistryStreamExt};
 use tokio_test::{assert_pending, assert_ready, task};
 
-use super::{in_short, let_others_run, new_registry};
+use super::{in_short, let_other_tasks_run, new_registry};
 
 #[tokio::test]
 async fn combinators_pick_events_and_end_with_them() {
@@ -41,19 +41,19 @@ async fn combinators_finish_left_out_events_at_once() {
     let mut named = task::spawn(registry.events().named("b"));
     registry.create("a").await.unwrap();
     let mut flushed = task::spawn(registry.flush());
-    let_others_run().await;
+    let_other_tasks_run().await;
 
     assert_pending!(flushed.poll());
     assert_pending!(exited.poll_next());
     assert_pending!(named.poll_next());
-    let_others_run().await;
+    let_other_tasks_run().await;
     assert_pending!(flushed.poll());
     let (name, _) = assert_ready!(created.poll_next()).unwrap();
     assert_eq!(name, "a");
-    let_others_run().await;
+    let_other_tasks_run().await;
     assert_pending!(flushed.poll());
     // What was picked is finished with when the next one is asked for.
     assert_pending!(created.poll_next());
-    let_others_run().await;
+    let_other_tasks_run().await;
     assert_ready!(flushed.poll());
 }

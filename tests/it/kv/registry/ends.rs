@@ -1,4 +1,5 @@
-//! The registry goes on, or ends, when observers leave, the manager is closed, the runtime goes.
+//! The registry continues, or ends, when observers leave, the manager is closed or the runtime
+//! shuts down.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use genevent::{EventManager, Handler, Overflow};
 use tokio::time::Instant;
 use tokio_test::{assert_pending, assert_ready, assert_ready_eq, task};
 
-use super::{let_others_run, new_registry};
+use super::{let_other_tasks_run, new_registry};
 
 #[tokio::test]
 async fn an_observer_leaving_with_an_event_delays_nothing() {
@@ -21,7 +22,7 @@ async fn an_observer_leaving_with_an_event_delays_nothing() {
     let mut flushed = task::spawn(registry.flush());
     assert_pending!(flushed.poll());
     drop(leaver);
-    let_others_run().await;
+    let_other_tasks_run().await;
     assert_ready!(flushed.poll());
     assert!(registry.create("b").await.is_ok());
 }
@@ -55,7 +56,7 @@ async fn a_closed_manager_never_fills_the_outbox() {
         .build(manager.clone());
     let mut reader = registry.events();
     registry.create("before").await.unwrap();
-    let_others_run().await; // it is delivered, and in hand
+    let_other_tasks_run().await; // it is delivered, and in hand
     assert_eq!(reader.next().await.unwrap().name(), "before");
     registry.create("in line").await.unwrap();
     assert!(registry.create("refused").await.is_err());
@@ -102,9 +103,9 @@ async fn closing_resolves_flush_despite_events_in_flight() {
         let registry = Registry::<u8>::new(events.clone());
         let mut take = hold(&events, &registry);
         registry.create("delivered").await.unwrap();
-        let_others_run().await;
+        let_other_tasks_run().await;
         take();
-        let_others_run().await;
+        let_other_tasks_run().await;
         registry.create("in line").await.unwrap();
         let mut before = task::spawn(registry.flush());
         assert_pending!(before.poll(), "{way}");
@@ -132,7 +133,7 @@ async fn closing_resolves_flush_despite_a_stuck_handler() {
     let registry = Registry::<u8>::new(events.clone());
     events.add_handler("stuck", Stuck).unwrap();
     registry.create("a").await.unwrap();
-    let_others_run().await;
+    let_other_tasks_run().await;
     let mut flushed = task::spawn(registry.flush());
     assert_pending!(flushed.poll());
     events.close();
@@ -148,7 +149,7 @@ async fn closing_keeps_the_time_limit_of_an_observer() {
     let limit = Duration::from_secs(5);
     let stuck = events.subscribe_with(Overflow::WaitAtMost(limit));
     registry.create("a").await.unwrap();
-    let_others_run().await;
+    let_other_tasks_run().await;
     events.close();
     registry.flush().await;
     assert_eq!(events.subscriber_count(), 1);

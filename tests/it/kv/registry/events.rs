@@ -1,4 +1,4 @@
-//! Events: a `Created` and an `Exited` for every name, in order.
+//! Events: a `Created` and an `Exited` for every bucket, in order.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,7 +7,7 @@ use genevent::EventManager;
 use genevent::kv::{Bucket, CreateError, ExitReason, Registry, RegistryEvent, RegistryStreamExt};
 use tokio_test::{assert_pending, assert_ready, task};
 
-use super::{in_short, let_others_run, new_registry};
+use super::{in_short, let_other_tasks_run, new_registry};
 
 #[tokio::test]
 async fn a_bucket_publishes_one_created_and_one_exited() {
@@ -108,7 +108,7 @@ async fn create_and_stop_never_wait_for_observers() {
         if n % 2 == 0 {
             bucket.stop();
         }
-        let_others_run().await;
+        let_other_tasks_run().await;
     }
     assert_eq!(registry.names().len(), 50);
     assert_eq!(stuck.len(), 1);
@@ -126,11 +126,11 @@ async fn the_registry_publishes_only_after_earlier_events_settle() {
     assert_eq!(fast.next().await.unwrap().name(), "a");
     let mut next = task::spawn(fast.next());
     for _ in 0..10 {
-        let_others_run().await;
+        let_other_tasks_run().await;
         assert_pending!(next.poll());
     }
     slow.ack();
-    let_others_run().await;
+    let_other_tasks_run().await;
     assert_eq!(assert_ready!(next.poll()).unwrap().name(), "b");
 }
 
@@ -206,10 +206,10 @@ async fn flush_waits_only_for_earlier_events() {
     assert_pending!(flushed.poll());
     registry.create("b").await.unwrap();
     assert_eq!(observer.next().await.unwrap().name(), "a");
-    let_others_run().await;
+    let_other_tasks_run().await;
     assert_pending!(flushed.poll());
     observer.ack();
-    let_others_run().await;
+    let_other_tasks_run().await;
     assert_ready!(flushed.poll());
     assert_eq!(observer.next().await.unwrap().name(), "b");
 }

@@ -1,4 +1,4 @@
-//! A watch that has lost events starts anew, whatever the next event is that it receives.
+//! A watch that has missed events restarts, whichever event the watch receives next.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 
-use super::{let_others_run, so_far};
+use super::{let_other_tasks_run, so_far};
 
 /// A manager that retains ten events, a registry on it, and an event of another registry.
 async fn retaining(
@@ -52,7 +52,7 @@ async fn a_loss_during_replay_restarts_the_watch() {
         watch.next().await.unwrap(); // `Existing` twice, `Ready`
     }
     go.stop();
-    let_others_run().await;
+    let_other_tasks_run().await;
     events.try_notify(strange).unwrap(); // Overwrites the `Exited`.
     assert_eq!(watch.get_ref().subscription().missed(), 1);
     assert_eq!(so_far(&mut watch).await, ["=keep", "."]);
@@ -74,7 +74,7 @@ async fn a_republished_event_after_a_loss_restarts_the_watch() {
     drop(spy);
 
     go.stop();
-    let_others_run().await;
+    let_other_tasks_run().await;
     events.try_notify(old).unwrap(); // Overwrites the `Exited`.
     assert_eq!(watch.get_ref().subscription().missed(), 1);
     assert_eq!(so_far(&mut watch).await, ["."]);
@@ -97,7 +97,7 @@ async fn a_republished_lost_event_restarts_the_watch() {
     drop(spy);
     registry.create("b").await.unwrap();
     events.try_notify(strange).unwrap(); // Overwrites the `Created` of a.
-    let_others_run().await; // That of b comes, and overwrites the strange one.
+    let_other_tasks_run().await; // That of b comes, and overwrites the strange one.
     events.try_notify(created_a).unwrap(); // Overwrites the `Created` of b.
     assert_eq!(watch.get_ref().subscription().missed(), 3);
     assert_eq!(so_far(&mut watch).await, ["=a", "=b", "."]);
@@ -113,7 +113,7 @@ async fn a_snapshot_covers_earlier_losses() {
     let mut watch = registry.watch_with(replaying_lossy(1));
     assert_eq!(watch.next().await.unwrap().name(), Some("a"));
     registry.create("b").await.unwrap();
-    let_others_run().await;
+    let_other_tasks_run().await;
     events.try_notify(strange.clone()).unwrap();
     // The first event that follows starts it anew, and the others find everything told.
     assert_eq!(so_far(&mut watch).await, [".", "=a", "=b", "."]);

@@ -1,4 +1,4 @@
-//! A watch is one subscription like any other.
+//! A watch is an ordinary subscription.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use genevent::kv::{Registry, RegistryEvent, View, WatchEvent};
 use genevent::{EndReason, EventManager, Overflow, SubscribeOptions};
 use tokio_test::{assert_pending, assert_ready, task};
 
-use super::{in_short, let_others_run, new_registry, so_far};
+use super::{in_short, let_other_tasks_run, new_registry, so_far};
 
 #[tokio::test]
 async fn polling_again_or_ack_finishes_a_change() {
@@ -19,17 +19,17 @@ async fn polling_again_or_ack_finishes_a_change() {
     let mut flushed = task::spawn(registry.flush());
     assert_pending!(flushed.poll());
     assert_eq!(in_short(&watch.next().await.unwrap()), "+a");
-    let_others_run().await;
+    let_other_tasks_run().await;
     assert_pending!(flushed.poll());
     watch.ack();
-    let_others_run().await;
+    let_other_tasks_run().await;
     assert_ready!(flushed.poll());
 
     registry.create("b").await.unwrap();
     let mut flushed = task::spawn(registry.flush());
     assert_pending!(flushed.poll());
     assert_eq!(so_far(&mut watch).await, ["+b"]);
-    let_others_run().await;
+    let_other_tasks_run().await;
     assert_ready!(flushed.poll());
 }
 
@@ -171,7 +171,7 @@ async fn a_lossy_watch_restarts_after_a_loss() {
     assert_eq!(so_far(&mut watch).await, [".", "+keep", "+go"]);
 
     go.stop();
-    let_others_run().await;
+    let_other_tasks_run().await;
     // Overwrites the `Exited`.
     events.try_notify(strange.clone()).unwrap();
     events.try_notify(strange.clone()).unwrap();
@@ -198,7 +198,7 @@ async fn a_watch_restarts_without_later_events() {
     assert_eq!(so_far(&mut watch).await, [".", "+keep", "+go"]);
 
     go.stop();
-    let_others_run().await;
+    let_other_tasks_run().await;
     events.try_notify(strange.clone()).unwrap(); // Overwrites the `Exited`.
     assert_eq!(so_far(&mut watch).await, ["=keep", "."]);
     assert_eq!(view.names(), ["keep"]);

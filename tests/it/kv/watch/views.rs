@@ -1,4 +1,4 @@
-//! A view shows what a stream has told.
+//! A view shows the state that its stream has yielded.
 
 use futures::StreamExt;
 use genevent::kv::{RegistryStreamExt, View};

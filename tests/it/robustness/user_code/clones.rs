@@ -1,4 +1,4 @@
-//! The clone of an event, wherever it runs.
+//! The clone of an event, at every place where the clone runs.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

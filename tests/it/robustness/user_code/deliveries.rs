@@ -1,4 +1,4 @@
-//! What a delivery holds, cloned or not.
+//! The value of a delivery, cloned or not.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

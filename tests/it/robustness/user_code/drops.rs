@@ -1,4 +1,4 @@
-//! The drop of an event, wherever it runs.
+//! The drop of an event, at every place where the drop runs.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,7 +1,7 @@
-//! What holds between a `Clone` that panics and the poll that yields its event.
+//! The time between a `Clone` that panics and the poll that yields its event.
 //!
-//! The event is taken out of the window by then, and nobody has it: whoever waits for it goes on
-//! waiting, whatever comes in between.
+//! The event has left the window already, and no subscriber has received the event: publishers that
+//! wait for its acknowledgement keep waiting, whatever happens in between.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

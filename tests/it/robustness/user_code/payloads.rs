@@ -1,4 +1,4 @@
-//! The payload of a panic that is caught is dropped, whatever the payload's own `Drop` does.
+//! The payload of a caught panic is dropped, even if the payload's own `Drop` panics.
 
 #[cfg(feature = "rt")]
 mod tasks;

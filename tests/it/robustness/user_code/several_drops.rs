@@ -1,6 +1,5 @@
-//! Several values whose `Drop` panics, dropped together, or while a panic unwinds: a panic that got
-//! out of one of them then would abort the process. That these stories end is the proof that none
-//! does.
+//! Several values whose `Drop` panics, dropped together or while a panic unwinds: a second panic
+//! that escaped would abort the process. Every test that ends proves that no panic escaped.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

@@ -1,6 +1,6 @@
-//! Events whose `Clone` takes longer than the next event takes to come.
+//! Events whose `Clone` takes longer than the next event takes to arrive.
 //!
-//! The clone itself publishes: so a newer event comes during each clone, without a second thread.
+//! The clone itself publishes, so a newer event arrives during each clone without a second thread.
 
 use std::pin::Pin;
 use std::sync::Arc;

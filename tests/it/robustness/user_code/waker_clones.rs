@@ -1,4 +1,4 @@
-//! The clone of a waker, at the first poll of whatever waits.
+//! The clone of a waker, at the first poll of every future and stream.
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,9 +1,9 @@
-//! The wake and the drop of a waker, wherever they run.
+//! The wake and the drop of a waker, at every place where they run.
 
-mod answers;
+mod acknowledgements;
 mod manager;
+mod publishers;
 mod readers;
-mod room;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -39,7 +39,12 @@ const fn drops(name: &'static str, run: fn(&World, Waker)) -> Wait {
     }
 }
 
-const WAITS: [&[Wait]; 4] = [readers::WAITS, room::WAITS, answers::WAITS, manager::WAITS];
+const WAITS: [&[Wait]; 4] = [
+    readers::WAITS,
+    publishers::WAITS,
+    acknowledgements::WAITS,
+    manager::WAITS,
+];
 
 #[test]
 fn a_panicking_or_reentrant_wake_harms_no_call() {

@@ -1,4 +1,4 @@
-//! Deliveries that are out wake who waits for them.
+//! Settling a delivery wakes the tasks that wait for the delivery.
 
 use futures::{FutureExt, StreamExt};
 use genevent::{EventManager, SubscribeOptions};

@@ -1,5 +1,5 @@
-//! A stream or future that is dropped while it is parked wakes no task, least of all its own: a
-//! `select!` loop that makes one in each turn would spin.
+//! A stream or future that is dropped while parked wakes no task, least of all its own: a `select!`
+//! loop that makes a new one in each iteration would spin.
 
 use std::any::Any;
 use std::future::poll_fn;

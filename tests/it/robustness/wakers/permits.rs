@@ -1,4 +1,4 @@
-//! Permits and sinks wake who waits for their room or their answers.
+//! Permits and sinks wake the publishers that wait for their room or acknowledgements.
 
 use std::task::Poll;
 

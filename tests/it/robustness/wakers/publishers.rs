@@ -1,4 +1,4 @@
-//! Publishers in line: a place that comes free calls one of them.
+//! Queued publishers: freed room notifies one publisher.
 
 use std::sync::Arc;
 

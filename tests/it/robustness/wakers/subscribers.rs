@@ -1,4 +1,4 @@
-//! Subscribers are woken when there is something for them, and only then.
+//! Subscribers are woken only when there is an event, or the end, to read.
 
 use std::task::Poll;
 

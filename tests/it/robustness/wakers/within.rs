@@ -1,4 +1,4 @@
-//! Who waits only so long is woken by the answer or by the clock.
+//! A future with a deadline is woken by the acknowledgement or by the timer.
 
 use std::task::Poll;
 

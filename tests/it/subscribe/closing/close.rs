@@ -1,4 +1,4 @@
-//! `close`: nothing more is stored, and everybody is told.
+//! `close`: nothing more is stored, and every waiting task is notified.
 
 use genevent::error::{NotifyError, TryNotifyError};
 use genevent::test_util::{assert_ended, assert_next};

@@ -1,4 +1,4 @@
-//! `disconnect`: one subscriber is sent away.
+//! `disconnect`: the channel ends one subscription.
 
 use genevent::test_util::{assert_ended, assert_next};
 use genevent::{DisconnectCause, EndReason, EventManager, Overflow};

@@ -1,4 +1,4 @@
-//! The last manager that is dropped closes.
+//! Dropping the last manager closes the channel.
 
 use genevent::test_util::{assert_ended, assert_next};
 use genevent::{EndReason, EventManager};

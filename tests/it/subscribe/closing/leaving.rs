@@ -1,4 +1,4 @@
-//! Leaving: a subscription that is dropped.
+//! Leaving: a dropped subscription.
 
 use genevent::EventManager;
 use genevent::test_util::assert_next;

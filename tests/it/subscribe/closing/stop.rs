@@ -1,4 +1,4 @@
-//! `stop`: closes, and waits until everything is settled.
+//! `stop` closes, and waits until all events are settled.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Policies, losses and ends amid a replay.
+//! Policies, losses and ends during a replay.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;

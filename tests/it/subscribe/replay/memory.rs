@@ -1,4 +1,4 @@
-//! What is kept for those who come late, and no more.
+//! How many events are kept in memory for late subscribers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,4 +1,4 @@
-//! Stages that leave, are disconnected or end, and those after them.
+//! Stages that leave, are disconnected or end, and the stages after them.
 
 use genevent::{EventManager, SubscribeOptions};
 use tokio_test::{assert_pending, assert_ready, assert_ready_eq, task};

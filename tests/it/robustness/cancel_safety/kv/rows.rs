@@ -1,4 +1,4 @@
-//! Every function of the registry that waits, and how to call it.
+//! Every function of the registry that waits, and how to call the function.
 
 use futures::future::LocalBoxFuture;
 use futures::stream::LocalBoxStream;

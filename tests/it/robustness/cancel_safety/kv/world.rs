@@ -1,4 +1,4 @@
-//! The world around the future.
+//! The registry, observers and buckets around the future under test.
 
 use futures::{FutureExt, StreamExt};
 use genevent::kv::{Bucket, Registry, RegistryEvent};

@@ -1,4 +1,4 @@
-//! Every function that waits, and how to call it.
+//! Every function that waits, and how to call the function.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -10,7 +10,7 @@ use futures::{FutureExt, Sink, SinkExt, TryFutureExt};
 use genevent::error::{DeadlineError, NotifyError, ReserveError};
 use genevent::{Deliveries, EventManager, EventStreamExt, Filtered, Permit, Receipt, Subscription};
 
-use super::streams::{InHand, OneOut, Source};
+use super::streams::{InFlight, OneUnacked, Source};
 
 /// A function that waits, and how to call it.
 pub(crate) struct Row {
@@ -145,7 +145,7 @@ pub(crate) const ROWS: &[Row] = &[
     },
     Row {
         name: "Deliveries::next",
-        call: Call::Next(|subscription| Box::new(InHand::of(subscription.deliveries()))),
+        call: Call::Next(|subscription| Box::new(InFlight::of(subscription.deliveries()))),
     },
     Row {
         name: "Filtered::next",
@@ -158,7 +158,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row {
         name: "FilteredDeliveries::next",
         call: Call::Filtered(|filtered| {
-            Box::new(OneOut {
+            Box::new(OneUnacked {
                 stream: filtered.deliveries(),
                 out: None,
             })
@@ -170,20 +170,20 @@ pub(crate) const ROWS: &[Row] = &[
             let all = subscription
                 .deliveries()
                 .filter_acked((|_| true) as fn(&u32) -> bool);
-            Box::new(InHand::of(all))
+            Box::new(InFlight::of(all))
         }),
     },
     Row {
         name: "ReadyBatches::next",
         call: Call::Next(|subscription| {
-            Box::new(InHand::of(subscription.deliveries().ready_batches(2)))
+            Box::new(InFlight::of(subscription.deliveries().ready_batches(2)))
         }),
     },
     Row {
         name: "Batches::next",
         call: Call::Next(|subscription| {
             let batches = subscription.deliveries().batches(2, 3 * MILLISECOND);
-            Box::new(InHand::of(Box::pin(batches)))
+            Box::new(InFlight::of(Box::pin(batches)))
         }),
     },
     Row {

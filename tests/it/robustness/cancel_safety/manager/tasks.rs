@@ -1,4 +1,4 @@
-//! Tasks that an executor would run: not while they wait and have not been woken.
+//! Tasks that are polled as an executor would: only after they were woken.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,4 @@
-//! The world around the future.
+//! The manager, subscribers and publishers around the future under test.
 
 use std::future::poll_fn;
 
@@ -8,7 +8,7 @@ use genevent::{EndReason, EventManager, SubscribeOptions};
 
 use super::clock;
 use super::rows::{Call, MINE, Outcome, Row, Taken, answered, done};
-use super::streams::InHand;
+use super::streams::InFlight;
 use super::tasks::{Reader, Task};
 
 /// What happens at some point of the future's life, all at once.
@@ -44,7 +44,7 @@ fn make_mine(manager: &EventManager<u32>, call: &Call) -> Reader {
     Reader::new(match call {
         Call::Manager(_) | Call::Filtered(_) => Box::new(mine),
         Call::Next(make) => make(mine),
-        Call::Work(_) => Box::new(InHand::of(mine.deliveries())),
+        Call::Work(_) => Box::new(InFlight::of(mine.deliveries())),
     })
 }
 

@@ -1,4 +1,4 @@
-//! Those of handlers, of work that goes on at the same time, and of the registry.
+//! Payloads of panics in handlers, in concurrent work, and in the registry.
 
 use std::future::{pending, poll_fn};
 use std::ops::ControlFlow;
