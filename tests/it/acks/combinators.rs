@@ -26,12 +26,12 @@ use self::Verdict::{Dropped, Early, Exact, Open};
 use self::table::TABLE;
 use self::work::Work;
 
-/// What `sync_notify` says, and when.
+/// When `sync_notify` resolves, compared with the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
     /// "Finished", when the consumer's work on the event is done.
     Exact,
-    /// "Finished", while that work still goes on, or has not even begun.
+    /// "Finished" while the work still runs, or before the work has begun.
     Early,
     /// Nothing, not even when the work is done.
     Open,
@@ -56,7 +56,7 @@ type Pipeline<S> = fn(S, Work) -> Consumer;
 type Consumer = Pin<Box<dyn Future<Output = ()>>>;
 type Column<S> = Option<(Verdict, Pipeline<S>)>;
 
-/// One way to consume; `None` where there is no such thing.
+/// A row of the table; a column is `None` where the pipeline does not exist.
 struct Row {
     /// As the docs page calls it, without backticks. Rows that share a name share their verdicts.
     name: &'static str,
@@ -81,7 +81,7 @@ async fn run(consumer: &mut task::Spawn<Consumer>) {
     }
 }
 
-/// What `sync_notify` makes of `pipeline`, with or without another event to read ahead.
+/// Measures when `sync_notify` of `pipeline` resolves, with or without another event to read ahead.
 async fn judge<S>(
     made: fn(Subscription<u32>) -> S,
     pipeline: Pipeline<S>,

@@ -10,13 +10,13 @@ mod user_code;
 use futures::{FutureExt, Stream, StreamExt};
 use genevent::{Deliveries, Delivery, EventManager, SubscribeOptions};
 
-/// What the future gives without waiting.
+/// Polls the future once and returns its output.
 #[track_caller]
 fn now<F: Future>(future: F) -> F::Output {
     future.now_or_never().expect("there is nothing to wait for")
 }
 
-/// What the stream yields without waiting.
+/// Polls the stream once and returns its item.
 #[track_caller]
 fn next<S: Stream + Unpin>(stream: &mut S) -> S::Item {
     now(stream.next()).expect("it has not ended")

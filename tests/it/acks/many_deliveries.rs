@@ -7,7 +7,7 @@ use genevent::{Deliveries, Delivery, EventManager, SubscribeOptions};
 
 const OUT: usize = 100_000;
 
-/// What the future gives without waiting.
+/// Polls the future once and returns its output.
 #[track_caller]
 fn now<F: Future>(future: F) -> F::Output {
     future.now_or_never().expect("there is nothing to wait for")
@@ -15,7 +15,8 @@ fn now<F: Future>(future: F) -> F::Output {
 
 type Receipts = Vec<genevent::future::SyncNotify<'static, usize>>;
 
-/// A manager, its one stream, and all its deliveries, each with a publisher that waits for it.
+/// A manager, its only stream, and all its deliveries, each with a publisher that waits for the
+/// delivery.
 fn all_out() -> (
     &'static EventManager<usize>,
     Deliveries<usize>,

@@ -11,7 +11,7 @@ fn window(events: usize) -> SubscribeOptions {
     SubscribeOptions::new().window(events)
 }
 
-/// Whom publishers wait for, of all.
+/// Whether each subscriber blocks a waiting publisher.
 fn are_blocking<E: Send + Sync + 'static>(manager: &EventManager<E>) -> Vec<bool> {
     let holding = |info: &SubscriberInfo| info.blocking_for().is_some();
     manager.subscribers().iter().map(holding).collect()
@@ -25,7 +25,7 @@ fn only_full_subscribers_with_unread_events_are_blocking() {
     let permit = manager.reserve().now_or_never().unwrap().unwrap();
     let mut waits = task::spawn(manager.notify(2));
     assert_pending!(waits.poll());
-    // Its only place is promised already.
+    // The only room of this window is reserved already.
     let _late = manager.subscribe_with(window(1));
     assert_pending!(waits.poll());
     assert_eq!(are_blocking(&manager), [true, true, false]);

@@ -13,7 +13,7 @@ use futures::FutureExt;
 use genevent::error::{DeadlineError, NotStored, Unanswered};
 use genevent::{SubscribeOptions, SubscriberId, SubscriberInfo};
 
-/// What the future gives without waiting.
+/// Polls the future once and returns its output.
 #[track_caller]
 fn now<F: Future>(future: F) -> F::Output {
     future.now_or_never().expect("there is nothing to wait for")

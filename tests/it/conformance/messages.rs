@@ -140,7 +140,7 @@ mod with_tokio {
 
     use super::*;
 
-    /// A swap that does not take place.
+    /// A swap that is refused.
     fn refuse<H>(handler: H) -> Result<H, H> {
         Err(handler)
     }

@@ -44,7 +44,7 @@ fn sources(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
     }
 }
 
-/// The compiler warns of a `pub` that nobody outside can reach, so each is of the public API.
+/// The compiler warns of an unreachable `pub`, so each of these types is part of the public API.
 #[test]
 fn public_enums_and_plain_structs_are_non_exhaustive() {
     let mut found = Vec::new();

@@ -184,7 +184,7 @@ struct ReadsOn {
 
 impl Wake for ReadsOn {
     fn wake(self: Arc<Self>) {
-        // Absent while it is being read further up: no second one inside of the first.
+        // Absent while an outer call reads from it: reads do not nest.
         let Some(mut reader) = self.reader.lock().unwrap().take() else {
             return;
         };
@@ -212,7 +212,7 @@ fn rules_3_2_and_3_10_requests_inside_signals_are_served() {
     drop(task.reader.lock().unwrap().take());
 }
 
-/// A waker that publishes one event more, until there are a hundred thousand.
+/// A waker that publishes another event, up to a hundred thousand.
 struct Publishes(EventManager<u32>, AtomicUsize);
 
 impl Wake for Publishes {
@@ -266,7 +266,8 @@ fn rule_3_10_another_subscriber_may_be_served_first() {
     let mut second = manager.notify(2);
     assert!((&mut second).now_or_never().is_none());
     assert_eq!(read(&mut quick), Some(1));
-    // The slow one's request lets the publisher go on, whose event the quick one gets.
+    // The request of the slow subscriber resumes the publisher, whose event the other subscriber
+    // gets.
     assert_eq!(read(&mut slow), Some(1));
     assert!(second.now_or_never().is_some());
     assert_eq!(read(&mut quick), Some(2));
@@ -282,15 +283,15 @@ fn rule_3_11_a_request_may_end_any_stream() {
     manager.try_notify(1).unwrap();
     manager.close();
     assert_eq!(read(&mut first), Some(1));
-    // The first one has the last event in hand, and so the second one cannot end.
+    // The last event is in flight at the first subscriber, so the second subscriber cannot end.
     assert!(poll(&mut second, &Waker::from(Arc::clone(&signal))).is_pending());
     assert_eq!(signal.count(), 0);
     assert_eq!(read(&mut first), None, "its own end, in the request itself");
     assert_eq!(signal.count(), 1, "and the other one is called");
     assert_eq!(read_all(&mut second), [1]);
 
-    // `onError`, as far as there is one: whoever makes others wait for too long is cut off by
-    // what another one requests.
+    // The counterpart of `onError`: a request of another subscriber disconnects a subscriber that
+    // blocks publishers for too long.
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
     let mut strict = manager.subscribe_with(Overflow::Disconnect);

@@ -7,7 +7,7 @@ const README: &str = include_str!("../../../README.md");
 const FRONT_PAGE: &str = include_str!("../../../src/lib.rs");
 const CARGO_TOML: &str = include_str!("../../../Cargo.toml");
 
-/// What is between the heading and the next one.
+/// Returns the text between the heading and the next heading.
 fn section<'a>(page: &'a str, heading: &str) -> &'a str {
     let (_, from_here) = page.split_once(heading).expect(heading);
     from_here.split("# ").next().unwrap()
@@ -24,7 +24,7 @@ fn rows(text: &str) -> Vec<Vec<&str>> {
         .collect()
 }
 
-/// What a table says of each pipeline: with plain events, and with deliveries.
+/// Returns the verdicts of a table for each pipeline: with plain events, and with deliveries.
 fn verdicts(text: &str) -> BTreeMap<&str, (&str, &str)> {
     let mut said = BTreeMap::new();
     for row in rows(text) {
@@ -65,7 +65,7 @@ fn every_link_target_in_readme_exists() {
     }
 }
 
-/// Those of the whole table are measured, in `tests/it/acks/combinators.rs`.
+/// The verdicts of the full table are measured in `tests/it/acks/combinators.rs`.
 #[test]
 fn the_short_combinator_tables_match_the_full_table() {
     let whole = verdicts(include_str!("../../../docs/combinators.md"));

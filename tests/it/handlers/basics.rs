@@ -16,10 +16,10 @@ use genevent::test_util::Probe;
 use genevent::{EventManager, Handler, HandlerRef, StopReason};
 use tokio::task::yield_now;
 
-/// What handlers note.
+/// The records of handlers.
 type Diary = Probe<String>;
 
-/// Notes what it is called with. 0 ends it, 13 makes it panic.
+/// Records its calls. Event 0 ends the handler, event 13 makes the handler panic.
 struct Scribe {
     name: &'static str,
     diary: Diary,

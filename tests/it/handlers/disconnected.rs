@@ -7,7 +7,7 @@ use genevent::{DisconnectCause, EventManager, Handler, HandlerRef, StopReason};
 use tokio::sync::oneshot;
 use tokio_test::{assert_pending, task};
 
-/// Remembers its events, and holds the first one until it may go on.
+/// Records its events, and holds the first event until released.
 struct Slow {
     seen: Vec<u32>,
     go: Option<oneshot::Receiver<()>>,
@@ -23,7 +23,7 @@ impl Handler<u32> for Slow {
     }
 }
 
-/// A handler with event 1 in hand, which it holds.
+/// A handler that holds event 1.
 async fn holding() -> (
     EventManager<u32>,
     HandlerRef<u32, Slow>,

@@ -17,7 +17,7 @@ use genevent::{EventManager, Handler, HandlerRef, Restart, StopReason, handler_f
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 
-/// What handlers note.
+/// The records of handlers.
 type Diary = Probe<String>;
 
 /// Notes its events and its end, for which it takes its time if it is `slow`. 0 ends it.
@@ -112,7 +112,7 @@ async fn abort_does_not_cut_its_terminate_short() {
 
 #[tokio::test]
 async fn abort_during_a_swap_ends_the_handler() {
-    // Before: it cut `terminate` short, and the new one took over.
+    // The hazard: the abort cut `terminate` short, and the successor took over.
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let a = manager.add_handler("a", Scribe::slow("a", &diary)).unwrap();

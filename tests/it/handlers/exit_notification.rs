@@ -26,7 +26,7 @@ async fn a_panicking_waker_hides_no_exit_from_others() {
     }
     let manager = EventManager::<u32>::new(8);
     let a = manager.add_handler("a", handler_fn(|_: &u32| ())).unwrap();
-    // Enough to meet the bad one, whoever is woken first.
+    // Enough tasks to meet the panicking waker, in whatever order they are woken.
     let told: Vec<_> = (0..16).map(|_| tokio::spawn(a.stopped())).collect();
     let mut bad: Vec<_> = (0..16).map(|_| Box::pin(a.stopped())).collect();
     settle().await;
@@ -62,8 +62,8 @@ async fn dropping_a_stopped_future_drops_its_waker() {
     assert_eq!(Arc::strong_count(&quiet), 2);
 }
 
-/// Callers keep asking while the manager closes and the handler ends: each has an answer, to
-/// every call, and a call that was answered was made.
+/// Callers keep calling while the manager closes and the handler ends: each call is answered, and
+/// an answered call was made.
 #[test]
 fn calls_during_the_exit_are_answered() {
     let builder = &mut tokio::runtime::Builder::new_multi_thread();
@@ -106,7 +106,7 @@ fn calls_during_the_exit_are_answered() {
 
 type Asked = Pin<Box<dyn Future<Output = Result<(), CallError>> + Send>>;
 
-/// tokio's channels say that they are pending to a task that has used up its turn.
+/// tokio's channels return pending to a task that has exhausted its coop budget.
 #[tokio::test]
 async fn ready_replies_arrive_inside_despite_coop_budget() {
     let manager = EventManager::<u32>::new(8);

@@ -9,7 +9,7 @@ use genevent::{EventManager, Handler, HandlerGuard, HandlerRef, StopReason, hand
 use tokio::sync::{oneshot, watch};
 use tokio::task::{JoinHandle, yield_now};
 
-/// What handlers note.
+/// The records of handlers.
 type Diary = Probe<String>;
 
 /// Notes its events and its end. 13 makes it panic.
@@ -59,7 +59,7 @@ impl Handler<u32> for Once {
     async fn handle_event(&mut self, _: &u32) -> ControlFlow<()> {
         if let Some(herald) = self.0.take() {
             let itself = herald.manager.handler::<Once>("role").unwrap();
-            // A task may wait for the handler, which goes on, and is swapped after this event.
+            // A task may wait for the handler, which continues, and is swapped after this event.
             let swap = itself.swap(move |_| {
                 assert!(!herald.fails, "no successor");
                 Scribe::new("successor", &herald.diary)
@@ -155,7 +155,7 @@ async fn a_swap_may_change_the_owner() {
     assert_eq!(told.await, StopReason::Swapped);
     manager.sync_notify(1).await.unwrap();
 
-    // What comes later is the new owner's.
+    // Later reports go to the new owner.
     let told = new_owner.stopped();
     drop(new_owner);
     assert_eq!(told.await, StopReason::Removed);
@@ -227,7 +227,7 @@ async fn only_failures_are_reported_with_their_cause() {
     assert!(a.remove().await.is_ok());
     assert!(b.swap(|_| handler_fn(|_: &u32| ())).await.is_ok());
     assert!(c.call(|_| ()).await.is_ok());
-    // Who dropped the event is named by the receipt, too.
+    // The receipt also names the handlers that dropped the event.
     let dropped = manager.sync_notify(13).await.unwrap().dropped();
     assert_eq!(dropped, 2);
     manager.stop().await.unwrap();

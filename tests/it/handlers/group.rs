@@ -14,7 +14,7 @@ use genevent::{EventManager, Handler, Restart, StopReason, handler_fn};
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 
-/// What handlers note.
+/// The records of handlers.
 type Diary = Probe<String>;
 
 /// Not `Clone`: events are lent.
@@ -303,7 +303,7 @@ async fn a_member_can_be_aborted_before_its_first_event() {
 
 #[tokio::test(start_paused = true)]
 async fn an_ended_owner_removes_its_member_at_once() {
-    // It was told to go before it had come, and stayed.
+    // The hazard: a member that was aborted before it had joined stayed.
     let manager = EventManager::<u8>::new(8);
     let group = manager.handler_group("group").unwrap();
     let owned = group
@@ -313,7 +313,7 @@ async fn an_ended_owner_removes_its_member_at_once() {
     assert!(group.which_handlers().is_empty());
 }
 
-/// Counts the subscribers of a manager when it is called.
+/// Counts the subscribers of a manager when woken.
 struct Counting(EventManager<u32>, Mutex<Option<usize>>);
 
 impl Wake for Counting {

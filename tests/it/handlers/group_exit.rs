@@ -25,7 +25,7 @@ async fn an_event_with_a_successful_member_is_finished() {
     assert_eq!(group.which_handlers(), ["fine"]);
 }
 
-/// Wants to add a handler, and has it back; nobody has asked for its first life.
+/// Asserts that adding a handler fails and returns the handler; the factory is not called.
 fn comes_too_late(group: &HandlerGroup<u32>) {
     let calls = Arc::new(AtomicUsize::new(0));
     let counting = Arc::clone(&calls);

@@ -14,7 +14,7 @@ use genevent::{EventManager, Handler, HandlerRef, Restart, StopReason, handler_f
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 
-/// A small generator of its own, so that a seed is a schedule for ever.
+/// A small random generator, so that a seed always gives the same schedule.
 #[derive(Clone)]
 struct Dice(u64);
 
@@ -38,7 +38,7 @@ impl Dice {
     }
 }
 
-/// What was seen, by which life.
+/// The seen events, each with the life that saw the event.
 type Seen = Arc<Mutex<Vec<(u32, u64)>>>;
 
 struct Witness {
@@ -46,7 +46,7 @@ struct Witness {
     seen: Seen,
     dice: Dice,
     ended: Arc<AtomicU64>,
-    /// Panics over one in five.
+    /// Panics at every fifth event.
     fragile: bool,
 }
 
@@ -131,7 +131,7 @@ fn model<F: Future<Output = ()>>(story: impl Fn(Run) -> F) {
     }
 }
 
-/// Adds a witness alone, or into a group with somebody else.
+/// Adds a witness alone, or into a group with another member.
 fn add(run: &mut Run, owner: Option<oneshot::Receiver<()>>) -> HandlerRef<u64, Witness> {
     let witness = run.witness(1);
     let owner = async move {

@@ -13,7 +13,7 @@ use tokio::task::yield_now;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Everything that a manager can be told to do with subscriptions that do not choose a policy.
+/// Every default policy that a manager can have for subscriptions that choose none.
 const DEFAULTS: [Overflow; 4] = [
     Overflow::Wait,
     Overflow::WaitAtMost(SECOND),

@@ -13,7 +13,7 @@ use tokio::task::yield_now;
 
 use crate::drive::{now, read};
 
-/// Publishes in one of the ways there are; `Err` if that would be to wait for itself.
+/// Publishes in one of the possible ways; `Err` if the call would deadlock.
 type Publish = fn(EventManager<u32>) -> BoxFuture<'static, Result<(), Refused>>;
 
 #[derive(Debug, PartialEq, Eq)]
@@ -57,7 +57,7 @@ const WAYS: [(&str, Publish); 5] = [
     }),
 ];
 
-/// Does one thing over its first event.
+/// Runs its future while handling its first event.
 struct Working(Option<BoxFuture<'static, ()>>, Arc<Mutex<Vec<u32>>>);
 
 impl Handler<u32> for Working {
@@ -72,7 +72,7 @@ impl Handler<u32> for Working {
 
 type Work = BoxFuture<'static, Result<(), Refused>>;
 
-/// A handler that has event 1 in hand, and has read everything.
+/// A handler that is handling event 1, and has read everything.
 struct Inside {
     manager: EventManager<u32>,
     seen: Arc<Mutex<Vec<u32>>>,
@@ -120,7 +120,7 @@ impl Inside {
         assert!((&mut self.told).now_or_never().is_none(), "{why}");
     }
 
-    /// What came of the work, and what the handler has seen in the end.
+    /// Returns the result of the work, and the events that the handler has seen.
     async fn end(self) -> (Result<(), Refused>, Vec<u32>) {
         let told = self.told.await.unwrap();
         self.manager.stop().await.unwrap();
@@ -157,7 +157,7 @@ async fn a_permit_filling_the_own_window_ends_the_wait() {
     }
 }
 
-/// One event is unread and two permits are out: the window of three is full.
+/// One event is unread and two permits are reserved: the window of three is full.
 #[tokio::test]
 async fn unread_events_and_reserved_room_are_distinguished() {
     for (way, publish) in WAYS {
@@ -196,7 +196,7 @@ async fn unread_events_refuse_at_once_despite_permits() {
     }
 }
 
-/// A permit of the handler's own comes back only when the handler goes on.
+/// The handler's own permit returns only when the handler continues.
 #[tokio::test]
 async fn the_handlers_own_permit_is_not_waited_for() {
     for (way, publish) in &WAYS[..4] {
@@ -223,7 +223,7 @@ async fn the_handlers_own_permit_is_not_waited_for() {
     }
 }
 
-/// Its own permit holds one place, somebody else's the other one.
+/// The handler's own permit reserves room for one event, another task's permit the rest.
 #[tokio::test]
 async fn a_handler_with_a_permit_waits_for_other_permits() {
     for other_is_used in [false, true] {
@@ -249,7 +249,8 @@ async fn a_handler_with_a_permit_waits_for_other_permits() {
     }
 }
 
-/// The line is kept: one outside came first, and its event fills the handler's window.
+/// The wait queue keeps its order: a publisher outside came first, and its event fills the
+/// handler's window.
 #[tokio::test]
 async fn the_wait_ends_when_the_front_has_stored() {
     let mut handler = Inside::new(1, false).await;
@@ -266,7 +267,7 @@ async fn the_wait_ends_when_the_front_has_stored() {
     assert_eq!(handler.end().await, (Err(Refused), vec![1, 2]));
 }
 
-/// A filtered subscription has no room either, for the same permit and for what is in its queue.
+/// A filtered subscription has no room either, because of the same permit and of its own queue.
 #[tokio::test]
 async fn notify_inside_waits_for_full_filters() {
     let mut handler = Inside::new(2, false).await;

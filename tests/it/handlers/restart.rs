@@ -10,7 +10,7 @@ use futures::FutureExt;
 use genevent::handler::{AddHandlerError, CallError};
 use genevent::{EventManager, Handler, HandlerRef, Restart, StopReason};
 
-/// Tells what it sees, with the number of its life. Panics over multiples of 10.
+/// Records its events with the number of its life. Panics at multiples of 10.
 struct Fragile {
     life: u32,
     tx: Sender<(u32, u32)>,

@@ -13,8 +13,8 @@ use tokio::task::yield_now;
 
 type Diary = Probe<String>;
 
-/// Records when `terminate` begins and when it ends, which a `stuck` one never does. 0 is the last
-/// event; 13 is a panic.
+/// Records when `terminate` begins and ends; a `stuck` handler's never ends. Event 0 ends the
+/// handler; event 13 makes the handler panic.
 struct Scribe {
     diary: Diary,
     stuck: bool,
@@ -99,7 +99,7 @@ async fn abort_during_terminate_keeps_the_reason() {
     assert_eq!(stopped.await, StopReason::Removed);
     assert_eq!(diary.drain(), ["begins: it was removed"]);
 
-    // The second abort cuts short what the first one has brought about.
+    // The second abort cuts short the `terminate` that the first abort began.
     let (_manager, diary, handler) = scribe(true);
     handler.abort();
     settle().await;

@@ -52,7 +52,7 @@ impl Handler<u32> for OnDrop {
     }
 }
 
-/// Pending for ever, and drops `hook` at its end.
+/// Never resolves, and drops `hook` when dropped.
 async fn holding(hook: OnDrop) {
     pending::<()>().await;
     drop(hook);
@@ -77,8 +77,8 @@ async fn settle() {
     }
 }
 
-/// A group with all there is to be dropped, each with `hook`: two handlers with their owners, one
-/// that was made by a factory, and calls that are never made.
+/// A group with everything that can be dropped, each part with `hook`: two handlers with their
+/// owners, a handler made by a factory, and calls that are never made.
 fn furnish(manager: &EventManager<u32>, hook: &OnDrop) -> HandlerGroup<u32> {
     let group = manager.handler_group("group").unwrap();
     for name in ["a", "b"] {
@@ -148,7 +148,7 @@ async fn panicking_drops_of_an_ending_group_harm_nothing() {
 
 #[tokio::test]
 async fn a_call_and_its_waker_may_both_panic() {
-    // The second one came while the first one unwound.
+    // The second panic came while the first panic unwound.
     let manager = EventManager::<u32>::new(8);
     let a = manager.add_handler("a", handler_fn(|_: &u32| ())).unwrap();
     let mut call = Box::pin(a.call(|_| silent_panic()));
@@ -209,7 +209,7 @@ async fn a_panicking_waker_does_not_hide_the_owner() {
 
 // ---- Drops count as inside ----------------------------------------------------------------------
 
-/// Tells what the manager says to somebody who would wait for all of it.
+/// Records the results of calls that would wait for the handler.
 fn asking(manager: &EventManager<u32>, tx: &Sender<bool>) -> OnDrop {
     let (manager, tx) = (manager.downgrade(), Mutex::new(tx.clone()));
     OnDrop::new(move || {
@@ -248,7 +248,7 @@ async fn drops_in_the_handlers_task_cannot_deadlock() {
     assert_eq!(group.which_handlers(), ["other"]);
     assert_eq!(answers.try_iter().collect::<Vec<_>>(), [true; 2]);
 
-    // What is asked of somebody who has ended.
+    // Requests to an ended handler.
     let gone = group.add_handler("gone", OnDrop::new(|| ())).unwrap();
     assert!(gone.clone().remove().await.is_ok());
     let captured = hook.clone();

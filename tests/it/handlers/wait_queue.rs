@@ -19,7 +19,7 @@ use crate::drive::read;
 type Work = BoxFuture<'static, ()>;
 type Publishing = BoxFuture<'static, Result<usize, NotifyError<u32>>>;
 
-/// Does one thing over its first event.
+/// Runs its future while handling its first event.
 struct Working(Option<Work>, Arc<Mutex<Vec<u32>>>);
 
 impl Handler<u32> for Working {
@@ -32,7 +32,8 @@ impl Handler<u32> for Working {
     }
 }
 
-/// With room for one event. A handler of it does this over event 1; gives what it has seen.
+/// Adds a handler that runs `work` while handling event 1 to a manager of capacity one; returns the
+/// events that the handler has seen.
 async fn working(manager: &EventManager<u32>, work: Work) -> Arc<Mutex<Vec<u32>>> {
     let seen = Arc::<Mutex<Vec<u32>>>::default();
     let handler = Working(Some(work), Arc::clone(&seen));
@@ -91,7 +92,7 @@ async fn a_publisher_moved_outside_ignores_its_former_handler() {
     let mut second = task::spawn(outside.await.unwrap());
     assert_pending!(second.poll());
 
-    // The first one's event fills the handler's window, too.
+    // The event of the first publisher fills the handler's window, too.
     assert_eq!(read(&mut slow), Some(1));
     assert!(first.is_woken());
     assert_ready_eq!(first.poll(), Ok(2));
@@ -107,8 +108,8 @@ async fn a_publisher_moved_outside_ignores_its_former_handler() {
     assert_eq!(*seen.lock().unwrap(), [1, 2, 3]);
 }
 
-/// A limited reader and a handler have no room. The first publisher in the wait queue is refused,
-/// because the handler polls it; the time of the reader goes on for the next publisher.
+/// A limited reader and a handler have no room. The front of the wait queue is refused, because the
+/// handler polls the front; the time of the reader continues for the next publisher.
 #[tokio::test(start_paused = true)]
 async fn a_refused_front_passes_the_deadline_on() {
     let second = Duration::from_secs(1);

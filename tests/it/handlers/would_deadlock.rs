@@ -18,7 +18,7 @@ use tokio::task::yield_now;
 
 type Work = Box<dyn FnOnce(EventManager<u32>) -> futures::future::BoxFuture<'static, ()> + Send>;
 
-/// Does one thing over its first event, with its own manager, and tells what it sees.
+/// Runs its closure with its own manager while handling its first event, and sends the events on.
 struct Inside {
     manager: WeakEventManager<u32>,
     work: Option<Work>,
@@ -88,7 +88,7 @@ async fn sync_notify_inside_returns_the_event() {
         assert_eq!(error.into_event(), 3);
         let error = manager.sync_notify(4).within(Duration::from_secs(1)).await;
         assert!(matches!(error, Err(DeadlineError::WouldDeadlock(4))));
-        // Other managers are other matters.
+        // Calls to other managers are not refused.
         let other = EventManager::new(1);
         other
             .add_handler("other", handler_fn(|_: &u32| ()))
@@ -252,8 +252,8 @@ async fn notify_inside_waits_for_another_full_subscriber() {
     assert_eq!(seen.try_iter().collect::<Vec<_>>(), [1, 3]);
 }
 
-/// A handler waits behind other publishers, for room at somebody else; then the others' events
-/// fill its own window.
+/// A handler queues behind other publishers, for room at another subscriber; then the events of the
+/// other publishers fill the handler's own window.
 #[tokio::test]
 async fn a_wait_ends_when_its_own_window_fills() {
     let manager = EventManager::new(2);
@@ -270,7 +270,7 @@ async fn a_wait_ends_when_its_own_window_fills() {
     manager.notify(1).await.unwrap();
     yield_now().await; // in hand
     manager.notify(2).await.unwrap();
-    // The slow one has two unread; the handler one, and room for one more.
+    // The slow subscriber has two unread events; the handler has one, and room for one more.
     let mut waiting: Vec<_> = [3, 4]
         .map(|n| {
             let manager = manager.clone();
@@ -302,8 +302,8 @@ async fn a_wait_ends_when_its_own_window_fills() {
 
 type Asks = BoxFuture<'static, bool>;
 
-/// Begins to wait for a handler from outside of it, over event 1, and goes on inside. Gives
-/// whether that said so.
+/// Begins to wait outside of a handler, during event 1, and continues inside. Returns whether the
+/// wait was refused.
 async fn begun_outside(
     begin: impl FnOnce(EventManager<u32>, HandlerRef<u32, Inside>) -> Asks,
 ) -> (EventManager<u32>, HandlerRef<u32, Inside>, bool) {
@@ -426,8 +426,8 @@ impl Wake for Sleep {
     fn wake(self: Arc<Self>) {}
 }
 
-/// What `waits` gives is polled in a task first, and then in the handler that it waits for, which
-/// refuses it: it keeps no waker of the task.
+/// Polls the future that `waits` makes in a task first, and then in the handler that the future
+/// waits for, which refuses the wait: the future keeps no waker of the task.
 async fn assert_keeps_no_waker<W: Send + 'static, E: 'static>(
     waits: impl FnOnce(&'static EventManager<u32>) -> W,
     poll: fn(&mut W, &mut Context<'_>) -> Poll<Result<(), E>>,

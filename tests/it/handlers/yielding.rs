@@ -6,7 +6,7 @@ use futures::FutureExt;
 use genevent::EventManager;
 use tokio::task::yield_now;
 
-/// As many as take five turns: 64 of them are a step, and 64 steps are a turn.
+/// Enough members for five polls: 64 members are a step, and 64 steps are a poll.
 const MEMBERS: usize = 64 * 64 * 5;
 
 #[tokio::test]

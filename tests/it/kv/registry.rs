@@ -17,7 +17,7 @@ fn new_registry<V: Send + Sync + 'static>() -> Registry<V> {
     Registry::new(EventManager::default())
 }
 
-/// Lets the other tasks of this thread go as far as they can.
+/// Runs the other tasks of this thread until they all wait.
 async fn let_other_tasks_run() {
     for _ in 0..100 {
         tokio::task::yield_now().await;

@@ -115,7 +115,7 @@ async fn each_observer_has_its_own_limit() {
     assert_eq!(patient.next().await.unwrap().name(), "b");
 }
 
-/// The one with a limit is in time; the other one may take for ever.
+/// The observer with a limit is in time; the observer without a limit may take for ever.
 #[tokio::test(start_paused = true)]
 async fn a_kept_limit_does_not_limit_other_observers() {
     let (events, registry) = new_registry(16);
@@ -138,7 +138,8 @@ async fn a_kept_limit_does_not_limit_other_observers() {
     assert_eq!(limited.await.unwrap().len(), 4);
 }
 
-/// The rare case: one was disconnected with an event in hand, and another is still waited for.
+/// The rare case: one observer was disconnected with an event in flight, and the registry still
+/// waits for another.
 #[tokio::test(start_paused = true)]
 async fn a_stuck_observer_does_not_shorten_other_waits() {
     let (events, registry) = new_registry(16);
@@ -157,7 +158,7 @@ async fn a_stuck_observer_does_not_shorten_other_waits() {
     drop(stuck);
 }
 
-/// The room that an event of the registry waits for is full of somebody else's events.
+/// The room that an event of the registry waits for is taken by foreign events.
 #[tokio::test(start_paused = true)]
 async fn foreign_events_are_limited_by_the_manager() {
     let (events, registry) = new_registry(1);
@@ -206,7 +207,7 @@ async fn waiting_for_room_does_not_extend_the_limit() {
     drop(limited);
 }
 
-/// What somebody was disconnected with keeps a flush of the manager waiting, and nobody else.
+/// The event in flight of a disconnected observer delays a flush of the manager only.
 #[tokio::test(start_paused = true)]
 async fn a_disconnected_observer_blocks_no_later_event() {
     let (events, registry) = new_registry(16);
@@ -263,7 +264,8 @@ async fn waiting_for_room_does_not_shorten_the_limit() {
     limited.abort();
 }
 
-/// Who has finished with the event of one registry may still be at that of another.
+/// An observer that has finished the event of one registry may still handle an event of the other
+/// registry.
 #[tokio::test(start_paused = true)]
 async fn each_events_limit_is_independent_across_registries() {
     let events = EventManager::new(16);
@@ -283,7 +285,8 @@ async fn each_events_limit_is_independent_across_registries() {
     quick.abort();
 }
 
-/// A delivery answers for itself when its stream is gone; and is waited for no longer than that.
+/// A delivery can be acknowledged after its stream has ended, and is waited for no longer than its
+/// stream.
 #[tokio::test(start_paused = true)]
 async fn a_delivery_keeps_the_limit_of_its_stream() {
     let (events, registry) = new_registry(16);
@@ -309,7 +312,7 @@ async fn a_zero_limit_starves_no_observer() {
     registry.flush().await;
     assert_eq!(events.subscriber_count(), 1);
 
-    // Nor while the window of another one is full.
+    // Nor while the window of another observer is full.
     let hopeless = [
         hopeless,
         events.subscribe_with(Overflow::WaitAtMost(Duration::ZERO)),

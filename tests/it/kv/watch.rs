@@ -15,7 +15,7 @@ fn new_registry() -> Registry<u8> {
     Registry::new(EventManager::default())
 }
 
-/// Lets the other tasks of this thread go as far as they can.
+/// Runs the other tasks of this thread until they all wait.
 async fn let_other_tasks_run() {
     for _ in 0..100 {
         tokio::task::yield_now().await;
@@ -34,8 +34,8 @@ fn in_short<V>(event: &WatchEvent<V>) -> String {
     format!("{sign}{}", event.name().unwrap_or_default())
 }
 
-/// What comes while others run. Looking finishes with the last event, which may let the next one
-/// out.
+/// The changes that arrive while other tasks run. Polling finishes the last event, which may
+/// release the next event.
 async fn so_far<V>(watch: &mut (impl Stream<Item = WatchEvent<V>> + Unpin)) -> Vec<String> {
     let mut told = Vec::new();
     let mut idle = 0;

@@ -29,7 +29,7 @@ fn assert_all_get_half_of_their_share(ring: &[Option<usize>]) {
     }
 }
 
-/// A ring that is full, of nobody's events.
+/// A full manager, whose events belong to no producer.
 fn full() -> (EventManager<Option<usize>>, Subscription<Option<usize>>) {
     let manager = EventManager::new(CAPACITY);
     let reader = manager.subscribe();
@@ -39,7 +39,7 @@ fn full() -> (EventManager<Option<usize>>, Subscription<Option<usize>>) {
     (manager, reader)
 }
 
-/// Publishes its own name, without end; `in_line` counts those that wait.
+/// Publishes its own name, without end; `in_line` counts the waiting producers.
 async fn produce(manager: EventManager<Option<usize>>, name: usize, in_line: Arc<AtomicUsize>) {
     loop {
         let mut stored = pin!(manager.notify(Some(name)));
@@ -61,8 +61,8 @@ async fn produce(manager: EventManager<Option<usize>>, name: usize, in_line: Arc
     }
 }
 
-/// Reads a whole ring at a time, each when it is full and all producers are in line: so none is
-/// judged by when its thread had a processor.
+/// Reads a whole window at a time, when the window is full and all producers are queued: the
+/// scheduling of threads does not affect the result.
 async fn read_full_rings() {
     let (manager, mut reader) = full();
     let in_line = Arc::new(AtomicUsize::new(0));
@@ -122,13 +122,13 @@ fn unwoken_polling_starves_no_publisher() {
 
 // ---- Neighbours ---------------------------------------------------------------------------------
 
-/// Stored before anybody reads.
+/// The number of events that are stored before the first read.
 const BACKLOG: usize = 20_000;
-/// What a task may take before its neighbours have a turn: 16 for each of the 128 units that tokio
-/// gives it, and what else it has got with the last of them.
+/// The most events that a task may take before it yields: 16 for each of the 128 units of tokio's
+/// coop budget, and the rest of the last fetch.
 const BUDGET: usize = 16 * 128 + 256;
 
-/// Counts the events that somebody takes.
+/// Counts the taken events.
 #[derive(Clone, Default)]
 struct Taken(Arc<AtomicUsize>);
 
@@ -141,7 +141,7 @@ impl Taken {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Is the neighbour: on the same thread, and never waits for anything.
+    /// Runs as the other task: on the same thread, and without ever waiting.
     async fn assert_yields_to_other_tasks(&self) {
         let mut before = 0;
         while before < BACKLOG {
@@ -188,7 +188,7 @@ async fn a_stream_fed_by_its_reader_yields() {
     taken.assert_yields_to_other_tasks().await;
 }
 
-/// Far more turns of a subscription than a task has units in its budget, each with one event taken.
+/// Far more reads than a task has units in its coop budget, each of one event.
 const READS: usize = 100;
 
 #[tokio::test(flavor = "current_thread")]
@@ -240,9 +240,9 @@ async fn busy_deliveries_yield_to_other_tasks() {
     taken.assert_yields_to_other_tasks().await;
 }
 
-/// What the stream yields until it leaves its neighbours their turn.
+/// Counts the events that the stream yields until its first pending.
 async fn until_pending(mut stream: impl Stream<Item = usize> + Unpin) -> usize {
-    // Begins with a turn of its own.
+    // Begins with a full coop budget.
     tokio::task::yield_now().await;
     poll_fn(|cx| {
         let yielded = std::iter::from_fn(|| match stream.poll_next_unpin(cx) {

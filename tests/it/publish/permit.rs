@@ -6,7 +6,7 @@ use genevent::test_util::{assert_ended, assert_next};
 use genevent::{EndReason, EventManager, Overflow, Permit, SubscribeOptions};
 use tokio_test::{assert_pending, assert_ready, task};
 
-/// What the future gives without waiting.
+/// Polls the future once and returns its output.
 #[track_caller]
 fn now<F: Future>(future: F) -> F::Output {
     future.now_or_never().expect("there is nothing to wait for")

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use super::Verdict;
 use super::table::TABLE;
 
-/// What the verdicts are, by name: implicit, deliveries.
+/// Verdicts by the name of the combinator: implicit, deliveries.
 type Told = BTreeMap<String, [String; 2]>;
 
-/// The only table of the page. A row tells of all the names in its first cell.
+/// The only table of the page. A row stands for all the names in its first cell.
 fn documented() -> Told {
     let page = include_str!("../../../../docs/combinators.md");
     let rows = page.lines().filter_map(|line| line.strip_prefix('|'));

@@ -86,7 +86,7 @@ fn a_disconnected_subscription_owes_only_unacked_deliveries() {
         assert_eq!(assert_ready!(done.poll()).unwrap().dropped_by(), [id]);
     }
 
-    // It still yields what it had not read, and these deliveries owe nothing.
+    // The stream still yields its backlog, and the deliveries of the backlog owe nothing.
     let two = next(&mut jobs);
     assert_eq!((*two, two.seq(), jobs.unacked()), (2, 2, 2));
     one.ack();

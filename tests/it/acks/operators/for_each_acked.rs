@@ -222,7 +222,7 @@ fn a_panic_starting_work_discards_only_its_event() {
     assert_open(&mut one);
     assert_open(&mut three);
 
-    // If somebody catches it and goes on:
+    // If the caller catches the panic and continues:
     assert_pending!(work.poll());
     finish(&jobs, 1, ());
     assert_pending!(work.poll());

@@ -42,7 +42,7 @@ async fn notify_waits_behind_a_notify_parked_by_select() {
     let both = async { join!(&mut first, manager.notify(3)) };
     assert_eq!(timeout(SECOND, both).await, Ok((Ok(1), Ok(1))));
 
-    // Or the first one is dropped.
+    // Alternatively, the first publisher is dropped.
     drop(first);
     let mut first = Box::pin(manager.notify(4));
     tokio::select! {

@@ -114,7 +114,8 @@ async fn each_subscriber_has_its_own_time() {
     waits_in_vain!(manager, 4, secs(4));
     assert_next!(late, 2).now();
     manager.try_notify(4).unwrap();
-    // Both are full now: one with all of its time, and one that nobody has waited for.
+    // Both are full now: a subscriber with all of its time left, and a subscriber that no publisher
+    // has waited for.
     let start = Instant::now();
     let mut publisher = task::spawn(manager.notify(5));
     assert_pending!(publisher.poll());
@@ -194,13 +195,13 @@ async fn a_filter_is_charged_only_for_wanted_events() {
     let mut plain = manager.subscribe();
     let even = manager.subscribe_filter_with(at_most(5), |n| n % 2 == 0);
     manager.try_notify(2).unwrap();
-    // Both are in the way of this one.
+    // Both subscribers block this publisher.
     waits_in_vain!(manager, 4, secs(2));
-    // Of this one, the plain one is.
+    // Only the plain subscriber blocks this publisher.
     waits_in_vain!(manager, 5, HOUR);
     let mut odd = task::spawn(manager.notify(5));
     assert_pending!(odd.poll());
-    // It is not known to wait for the filtered one until it is the first.
+    // The filter is not known to block this publisher until the publisher is at the front.
     let mut behind = task::spawn(manager.notify(6));
     assert_pending!(behind.poll());
     advance(HOUR).await;

@@ -10,7 +10,7 @@ use tokio_test::{assert_pending, assert_ready, task};
 
 use super::{at_most, now, reserve, secs, stuck};
 
-/// A publisher waits for so long that the time of all in the way is up, and is cancelled.
+/// A publisher waits until all blocking subscribers are overdue, and is cancelled.
 async fn wait_in_vain(manager: &EventManager<u32>) {
     let mut quitter = task::spawn(manager.notify(2));
     assert_pending!(quitter.poll());

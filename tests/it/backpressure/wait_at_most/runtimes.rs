@@ -28,7 +28,8 @@ fn poll_with(future: &mut LocalBoxFuture<'_, ()>, waker: &Waker) -> Poll<()> {
     Pin::new(future).poll(&mut Context::from_waker(waker))
 }
 
-/// A manager for one event, which a subscriber that may hold publishers for an hour has not read.
+/// A manager with a capacity of one event, which a subscriber that may block publishers for an hour
+/// has not read.
 fn blocked() -> (EventManager<u32>, Subscription<u32>) {
     let manager = EventManager::new(1);
     let reader = manager.subscribe_with(at_most(3600));
@@ -36,7 +37,7 @@ fn blocked() -> (EventManager<u32>, Subscription<u32>) {
     (manager, reader)
 }
 
-/// Everything that waits with a timer, for the event in the only place, for an hour.
+/// Every future that waits with a timer, for the only stored event, for an hour.
 fn with_a_timer(manager: &EventManager<u32>) -> Vec<(&'static str, LocalBoxFuture<'static, ()>)> {
     macro_rules! waits {
         ($($name:literal: $manager:ident => $future:expr;)+) => {vec![$({
@@ -134,7 +135,7 @@ fn waiting_outside_of_any_runtime_does_not_panic() {
         for _ in 0..2 {
             assert!(poll_with(&mut future, &noop_waker()).is_pending(), "{name}");
         }
-        // And comes to know the time again.
+        // In a runtime again, the timer works again.
         runtime().block_on(async {
             let mut waits = task::spawn(future);
             assert!(waits.poll().is_pending(), "{name}");

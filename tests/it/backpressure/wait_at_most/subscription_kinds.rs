@@ -9,7 +9,7 @@ use tokio_test::{assert_pending, task};
 
 use super::secs;
 
-/// What keeps a subscriber there.
+/// The values that keep a subscriber attached.
 type Kept = Box<dyn std::any::Any>;
 
 const KINDS: [&str; 9] = [
@@ -24,8 +24,7 @@ const KINDS: [&str; 9] = [
     "a group",
 ];
 
-/// A manager with a single subscriber that makes publishers wait, with five seconds' patience,
-/// and has no room for one more event.
+/// A manager with a single full subscriber that blocks publishers for at most five seconds.
 async fn blocked_by(kind: &str) -> (EventManager<u32>, Kept) {
     let builder = EventManager::builder().capacity(1).retain(1);
     let limit = Overflow::WaitAtMost(secs(5));

@@ -70,7 +70,7 @@ async fn case_102_a_panicking_call_ends_the_handler() {
     assert!(manager.which_handlers().is_empty());
 }
 
-/// Answers requests of its own; not all of them.
+/// Replies to some of the requests that it stores itself.
 struct Counter(u32);
 
 impl Counter {

@@ -15,7 +15,7 @@ fn numbered(line: &str) -> Option<(u32, &str)> {
     Some((number.parse().ok()?, text.trim()))
 }
 
-/// The names of the tests called `case_…` that are run.
+/// Returns the names of the tests called `case_…` that are run.
 fn tests(source: &str) -> Vec<&str> {
     let mut names = Vec::new();
     let mut is_test = false;
@@ -37,10 +37,10 @@ fn tests(source: &str) -> Vec<&str> {
     names
 }
 
-/// What is amiss.
+/// Returns every fault of the list.
 fn faults(cases: &str, departures: &str, tests: &[&str]) -> Vec<String> {
     let mut faults = Vec::new();
-    // Whether it is wanted, and by how many it is answered.
+    // Whether the case needs a test, and how many tests and reasons it has.
     let mut answers: BTreeMap<u32, (bool, usize)> = BTreeMap::new();
     for (number, text) in cases.lines().filter_map(numbered) {
         let fits = ["**D**", "**A**", "**N**"].map(|fit| text.contains(fit));

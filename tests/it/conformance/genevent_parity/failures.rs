@@ -48,7 +48,7 @@ async fn case_058_later_members_get_the_failed_event() {
     assert_eq!(group.which_handlers(), ["good"]);
 }
 
-/// Tells in the end what it had summed up, and why it ended.
+/// Records its sum and its stop reason at the end.
 struct Sum(u32, Diary);
 
 impl Handler<u32> for Sum {

@@ -108,7 +108,7 @@ async fn case_054_streams_and_handlers_are_independent() {
     assert_eq!(stream.len(), 1);
     assert_eq!(stream.next().await, Some(2));
 
-    // The stream goes on while the handler is at it.
+    // The stream continues while the handler handles the event.
     let manager = EventManager::new(8);
     let begun = Probe::new();
     let noting = begun.clone();

@@ -118,9 +118,9 @@ async fn case_134_a_stream_can_end_after_a_time() {
 
 #[tokio::test(start_paused = true)]
 async fn case_136_forwarding_preserves_each_mode() {
-    // Three events, to somebody far away who takes 100 ms over each. A sync event is over there
-    // when it is over here. An ack event waits for the one before the one before it: here one is
-    // received while the forwarder hands on another one, and there one while one is worked on.
+    // Three events, to a remote reader that takes 100 ms for each. A sync event is finished there
+    // before it is finished here. An ack event waits for the event two before it: one event is in
+    // flight at the forwarder here, and one at the reader there.
     for (mode, millis) in [(Mode::Async, 0), (Mode::Ack, 100), (Mode::Sync, 300)] {
         let (first, second) = (EventManager::new(8), EventManager::new(8));
         let far = reader(&second, 100);

@@ -154,7 +154,7 @@ async fn case_044_a_cancelled_sync_notify_still_delivers() {
 
 #[test]
 fn case_045_sync_notify_resolves_when_its_subscribers_end() {
-    // Its turn had not come when the manager was closed.
+    // The publisher was still queued when the manager was closed.
     let manager = EventManager::new(1);
     let stream = manager.subscribe();
     assert_eq!(at_once(manager.notify(1)), Ok(1));
@@ -164,7 +164,7 @@ fn case_045_sync_notify_resolves_when_its_subscribers_end() {
     assert_eq!(at_once(waiting), Err(NotifyError::Closed(2)));
     assert_eq!(at_once(stream.collect::<Vec<_>>()), [1]);
 
-    // All who were to answer are gone with their runtime.
+    // All subscribers ended with their runtime.
     let manager = EventManager::new(1);
     let runtime = Builder::new_current_thread().build().unwrap();
     let seen = Probe::new();

@@ -42,7 +42,7 @@ async fn case_141_a_handler_may_notify_its_manager() {
     assert_eq!(reading.await.unwrap(), [1, 2]);
 }
 
-/// Tries over event 1 what could only wait for itself.
+/// Makes the calls that would wait for the handler itself, while handling event 1.
 struct Stubborn(WeakEventManager<u32>, Probe<u32>);
 
 impl Handler<u32> for Stubborn {

@@ -26,7 +26,7 @@ fn in_short(event: &Event) -> String {
     }
 }
 
-/// The chapter's: passes on what it hears.
+/// The forwarder of the Elixir guide: forwards every event.
 fn forwarder(to: &Probe<String>) -> impl Handler<Event> + use<> {
     let to = to.clone();
     handler_fn(move |event: &Event| to.record(in_short(event)))
@@ -60,7 +60,7 @@ async fn case_152_a_created_bucket_holds_values() {
     assert_eq!(bucket.get("milk").await, None);
     assert_eq!(bucket.put("milk", 3).await, None);
     assert_eq!(bucket.get("milk").await, Some(3));
-    // The one that the event brings is the same.
+    // The bucket in the event is the same.
     let (_, told) = created.next().await.unwrap();
     assert_eq!(told.delete("milk").await, Some(3));
     assert_eq!(bucket.get("milk").await, None);

@@ -90,7 +90,7 @@ async fn case_122_breaking_the_loop_leaves_nothing_behind() {
         }
         go.send(()).unwrap();
 
-        // Answered; only who panics over an event has not finished with it.
+        // Resolved; only a reader that panics during an event has not finished the event.
         let receipt = match answer {
             Poll::Ready(receipt) => {
                 drop(first);
@@ -134,7 +134,7 @@ async fn case_123_a_stopped_stream_yields_its_backlog() {
         assert_eq!(stream.end_reason(), Some(EndReason::Closed));
         assert_eq!(stopping.await, Ok(()));
         if mode != Mode::Async {
-            // Who notified hears of it after the stop as well.
+            // The publishers are answered after the stop as well.
             for notify in &mut notifying {
                 let receipt = assert_ready!(notify.poll());
                 assert!(receipt.unwrap().all_acked(), "{mode:?}");
@@ -204,7 +204,7 @@ async fn case_129_disconnecting_a_stuck_stream_releases_waiters() {
     assert_eq!(receipt.dropped_by(), [stuck.id()]);
     assert!(assert_ready!(third.poll()).unwrap().is_unheard());
 
-    // What it has in hand it owes, until its task ends: a deadline limits that.
+    // The event in flight is owed until the reader's task ends: a deadline limits the wait.
     assert_pending!(first.poll());
     let late = manager.flush().within(ms(100)).await.unwrap_err();
     assert_eq!(late.waiting_for()[0].id(), stuck.id());

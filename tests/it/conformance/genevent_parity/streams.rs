@@ -68,7 +68,7 @@ fn case_114_a_stuck_stream_admits_two_ack_notifies() {
     }
     assert_eq!((stream.len(), senders.len()), (1, 6), "two are taken");
 
-    // The other four are not: who goes away takes its event along.
+    // The other four events are not stored: a cancelled publisher keeps its event.
     senders.truncate(2);
     manager.close();
     assert_eq!(at_once(stream.collect::<Vec<_>>()), [2]);
@@ -89,13 +89,13 @@ fn case_115_a_stuck_stream_blocks_every_sync_notify() {
         assert_pending!(sender.poll());
     }
     assert_eq!(stream.len(), 1, "stored ahead, as there is room for one");
-    // Once it is done with the first, one sender is answered; five wait.
+    // When the first event is finished, one sender resolves; five wait.
     stream.ack();
     assert!(assert_ready!(senders[0].poll()).unwrap().all_acked());
     for sender in &mut senders[1..] {
         assert_pending!(sender.poll());
     }
-    // Four stand in line: who goes away takes its event along.
+    // Four publishers are queued: a cancelled publisher keeps its event.
     senders.truncate(2);
     assert_eq!(at_once(stream.next()), Some(2));
     stream.ack();
@@ -125,7 +125,7 @@ fn case_116_the_policy_limits_unread_events() {
     assert_eq!((stuck.len(), stuck.missed()), (2, 4));
     assert_eq!(at_once(stuck.next()), Some(5));
 
-    // Or none waits, and the stream is taken out with what it has.
+    // With another policy no publisher waits, and the stream is disconnected with its backlog.
     let manager = EventManager::new(2);
     let stuck = manager.subscribe_with(Overflow::Disconnect);
     for n in 1..=6 {

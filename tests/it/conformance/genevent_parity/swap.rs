@@ -9,7 +9,7 @@ use genevent::{EventManager, Handler, HandlerRef, StopReason};
 
 use super::support::{Diary, Scribe, add, settle};
 
-/// A handler that was made of another one.
+/// A handler that was made of its predecessor.
 struct Heir {
     heritage: Result<Vec<u32>, String>,
     diary: Diary,
@@ -94,7 +94,7 @@ async fn case_077_a_swap_cannot_take_a_used_name() {
     manager.notify(1).await.unwrap();
     assert_eq!(a.call(|a| a.seen.clone()).await, Ok(vec![1]));
 
-    // A swap keeps the name, and so never meets a third one.
+    // A swap keeps the name, and so never conflicts with another name.
     let new = a.swap(heir).await.unwrap();
     assert_eq!(new.name(), "a");
     assert_eq!(manager.which_handlers(), ["a", "c"]);
@@ -128,7 +128,7 @@ async fn case_079_a_swap_under_load_loses_nothing() {
             source.notify(n).await.unwrap();
         }
     });
-    // Each begins with nothing, and leaves what it has seen behind.
+    // Each handler begins with no events, and leaves its events behind.
     let seen = Probe::new();
     while !load.is_finished() {
         let leaving = seen.clone();
@@ -197,7 +197,7 @@ async fn case_080_a_failing_terminate_does_not_prevent_a_swap() {
     }
 }
 
-/// Gives its place up over 5: it asks for that in a task, as it cannot wait for itself.
+/// Asks to be swapped at event 5, in a task, since a handler cannot wait for itself.
 struct Tired {
     diary: Diary,
     place: Option<HandlerRef<u32, Tired>>,

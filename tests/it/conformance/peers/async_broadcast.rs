@@ -25,8 +25,8 @@ fn a_full_channel_waits_for_its_slowest_receiver() {
     assert!(third.poll().is_ready());
 }
 
-/// There one idle receiver stalls everybody, unless the whole channel overflows; here each
-/// receiver says what it wants.
+/// There an idle receiver blocks all senders, unless the whole channel overflows; here each
+/// receiver chooses its policy.
 #[test]
 fn an_idle_receiver_need_not_block() {
     let manager = EventManager::new(2);

@@ -23,7 +23,7 @@ fn every_receiver_gets_every_value_in_order() {
     assert_eq!(read_all(&mut two), ["hello", "world"]);
 }
 
-/// There an error, with the value in it; here it is nobody's event, and no failure.
+/// There an error with the value in it; here an unheard event is no failure.
 #[test]
 fn sending_without_receivers_is_reported() {
     let manager = EventManager::new(16);
@@ -32,7 +32,7 @@ fn sending_without_receivers_is_reported() {
     assert!(waits(&mut late), "and a late receiver does not get it");
 }
 
-/// There the values are lost; here that is asked for.
+/// There values are always lost; here a subscriber asks for that policy.
 #[test]
 fn a_lagging_receiver_skips_to_the_oldest_value() {
     let manager = EventManager::new(2);

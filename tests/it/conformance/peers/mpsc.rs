@@ -95,7 +95,7 @@ fn closing_keeps_stored_values_and_refuses_senders() {
     assert_eq!(read_all(&mut reader), [1]);
 }
 
-/// There a send to a receiver that is gone fails; here others may come.
+/// There a send to a dropped receiver fails; here new subscribers may come.
 #[test]
 fn dropping_the_receiver_drops_its_values() {
     let value = Arc::new(());

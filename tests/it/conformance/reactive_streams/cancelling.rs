@@ -14,12 +14,12 @@ use crate::drive::{now, read};
 
 type Stream<E> = BoxStream<'static, E>;
 
-/// One subscription of some kind, as a stream of events.
+/// A subscription of some kind, as a stream of events.
 struct Kind<E> {
     name: &'static str,
     id: SubscriberId,
     stream: Stream<E>,
-    /// The stage before, if there is one.
+    /// The upstream subscription, if there is any.
     before: Option<Subscription<E>>,
 }
 
@@ -100,7 +100,7 @@ where
 }
 
 impl<E: Clone> Kind<E> {
-    /// Reads what is replayed, and whatever else is there, and sleeps.
+    /// Reads all replayed and stored events, and parks.
     fn sleep(&mut self, waker: &Waker) {
         while poll(&mut self.stream, waker).is_ready() {}
     }
@@ -174,10 +174,10 @@ fn rule_2_8_events_under_way_may_still_arrive() {
     }
 }
 
-/// An event whose clone tells that it has begun, and waits.
+/// An event whose clone signals its beginning, and waits.
 struct Slow(Arc<Mutex<Option<Gate>>>);
 
-/// What the clone tells, and what the clone waits for.
+/// The signal of the clone's beginning, and the signal that the clone waits for.
 type Gate = (mpsc::Sender<()>, mpsc::Receiver<()>);
 
 impl Clone for Slow {
@@ -212,7 +212,7 @@ fn rule_3_5_cancelling_does_not_wait() {
             (first, read(&mut reader.stream).is_none())
         });
         has_begun.recv().unwrap();
-        // It is in the midst of an event, others wait, and this returns.
+        // The subscriber is handling an event, more events are queued, and this call returns.
         assert!(manager.disconnect(id), "{name}");
         assert!(
             !manager.disconnect(id),

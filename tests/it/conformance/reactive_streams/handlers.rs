@@ -51,7 +51,7 @@ async fn rules_1_8_and_3_13_a_cancelled_handler_is_dropped() {
         cancel(&manager, &handler);
         assert!(manager.try_notify(Arc::clone(&events[2])).is_ok());
         go.add_permits(8);
-        // Which 2.8 allows: what was stored before it was disconnected is handled.
+        // Rule 2.8 allows this: events that were stored before the disconnect are handled.
         let expected = match handler.stopped().await {
             StopReason::Aborted => vec![1],
             StopReason::Disconnected(_) => vec![1, 2],

@@ -17,7 +17,7 @@ async fn a_panic_ends_only_the_panicking_handler() {
     manager.add_handler("good", seen.clone()).unwrap();
     let receipt = manager.sync_notify(13).await.unwrap();
     assert_eq!((receipt.acked(), receipt.dropped()), (1, 1));
-    // GenEvent case 93: told before the answer.
+    // GenEvent case 93: reported before the receipt.
     assert_eq!(
         bad.stopped().now_or_never(),
         Some(StopReason::Panicked("thirteen".into()))

@@ -82,7 +82,7 @@ async fn a_guard_removes_its_handler_unless_disarmed() {
     assert_eq!(seen.drain(), [3]);
 }
 
-/// To a task that has used up its turn, tokio's futures say that they are pending.
+/// To a task that has exhausted its coop budget, tokio's futures return pending.
 #[tokio::test]
 async fn an_exhausted_coop_budget_does_not_delay_owners() {
     let manager = EventManager::<u32>::new(8);

@@ -120,7 +120,7 @@ async fn a_swap_keeps_name_position_and_owner() {
 
 #[tokio::test]
 async fn a_swap_between_types_invalidates_old_references() {
-    // GenEvent cases 75, 77: what is not there cannot be swapped, and names do not change.
+    // GenEvent cases 75, 77: an absent handler cannot be swapped, and names do not change.
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let a = add(&manager, "a", &diary);

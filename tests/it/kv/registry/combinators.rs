@@ -52,7 +52,7 @@ async fn combinators_finish_left_out_events_at_once() {
     assert_eq!(name, "a");
     let_other_tasks_run().await;
     assert_pending!(flushed.poll());
-    // What was picked is finished with when the next one is asked for.
+    // A picked event is finished when the next event is polled for.
     assert_pending!(created.poll_next());
     let_other_tasks_run().await;
     assert_ready!(flushed.poll());

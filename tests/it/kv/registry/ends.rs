@@ -47,7 +47,7 @@ async fn a_closed_manager_leaves_the_registry_working() {
     assert!(registry.events().next().await.is_none());
 }
 
-/// Nobody will hear what is in line, so it is no reason to refuse.
+/// Queued events will reach no observer, so a full queue is no reason to refuse.
 #[tokio::test]
 async fn a_closed_manager_never_fills_the_outbox() {
     let manager = EventManager::new(4);
@@ -69,12 +69,13 @@ async fn a_closed_manager_never_fills_the_outbox() {
     assert_eq!(registry.flush().now_or_never(), Some(()));
 }
 
-/// An observer that has the event in hand for ever, in each way that there is. A flush waits for it
-/// until the manager is closed, and no longer: what is still in line will never be delivered.
+/// An observer that holds the event for ever, in each possible way. A flush waits for the observer
+/// until the manager is closed, and no longer: the events that are still queued will never be
+/// delivered.
 #[tokio::test]
 async fn closing_resolves_flush_despite_events_in_flight() {
     type Events = EventManager<RegistryEvent<u8>>;
-    /// Subscribes, and gives what takes the event in hand.
+    /// Subscribes, and returns the closure that receives the event.
     type Hold = fn(&Events, &Registry<u8>) -> Box<dyn FnMut()>;
     fn take_from(mut stream: impl Stream + Unpin + 'static) -> Box<dyn FnMut()> {
         let mut taken = Vec::new();
@@ -141,7 +142,7 @@ async fn closing_resolves_flush_despite_a_stuck_handler() {
     assert_ready!(flushed.poll());
 }
 
-/// The registry's task goes on to look after the event that is delivered already.
+/// The registry's task still watches the event that is delivered already.
 #[tokio::test(start_paused = true)]
 async fn closing_keeps_the_time_limit_of_an_observer() {
     let events = EventManager::new(4);

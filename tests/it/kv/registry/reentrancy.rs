@@ -6,7 +6,7 @@ use genevent::{EventManager, handler_fn};
 
 use super::{in_short, new_registry};
 
-/// The chapter's registry deadlocks here: it cannot answer before its observers have.
+/// The registry of the Elixir guide deadlocks here: the registry cannot reply before its observers.
 #[tokio::test]
 async fn an_observer_may_call_the_registry() {
     let registry = new_registry::<u8>();
@@ -65,13 +65,13 @@ async fn a_handler_may_call_the_registry() {
     for expected in ["+a", "+b", "+c", "-a"] {
         assert_eq!(told.recv().await.as_deref(), Some(expected));
     }
-    // The handler holds the registry, which holds the manager: somebody has to end one.
+    // The handler holds the registry, which holds the manager: the test has to end the cycle.
     drop(registry);
     handler.remove().await.unwrap();
     assert_eq!(told.recv().await.as_deref(), None);
 }
 
-/// Without locks, other buckets and other names are free; so is the bucket's own end.
+/// No lock is held: other buckets and other names are available, and the bucket may end itself.
 #[tokio::test]
 async fn an_update_may_call_registry_and_buckets() {
     let registry = new_registry();

@@ -59,7 +59,7 @@ async fn a_loss_during_replay_restarts_the_watch() {
     assert_eq!(view.names(), ["keep"]);
 }
 
-/// The event that overwrites the registry's is an older one of the same registry.
+/// The event that overwrites the registry's event is an older event of the same registry.
 #[tokio::test]
 async fn a_republished_event_after_a_loss_restarts_the_watch() {
     let (events, registry, _) = retaining(1).await;
@@ -81,7 +81,8 @@ async fn a_republished_event_after_a_loss_restarts_the_watch() {
     assert!(view.is_empty());
 }
 
-/// Somebody publishes the first of two lost events again: the watch must not take it for the last.
+/// The first of two lost events is published again: the watch must not take the repeated event for
+/// the last.
 #[tokio::test]
 async fn a_republished_lost_event_restarts_the_watch() {
     let (events, registry, strange) = retaining(1).await;
@@ -104,7 +105,7 @@ async fn a_republished_lost_event_restarts_the_watch() {
     assert_eq!(view.names(), ["a", "b"]);
 }
 
-/// The losses are counted from the snapshot on: what was lost before it needs no other one.
+/// Losses are counted from the snapshot on: earlier losses need no other snapshot.
 #[tokio::test]
 async fn a_snapshot_covers_earlier_losses() {
     let (events, registry, strange) = retaining(1).await;
@@ -115,13 +116,13 @@ async fn a_snapshot_covers_earlier_losses() {
     registry.create("b").await.unwrap();
     let_other_tasks_run().await;
     events.try_notify(strange.clone()).unwrap();
-    // The first event that follows starts it anew, and the others find everything told.
+    // The first event that follows restarts the watch, and the later events bring no change.
     assert_eq!(so_far(&mut watch).await, [".", "=a", "=b", "."]);
     events.try_notify(strange).unwrap();
     assert_eq!(so_far(&mut watch).await, [""; 0]);
 }
 
-/// What is told, applied as a reader would: nothing ends that was not told of, nothing twice.
+/// Applies the changes as a reader would: no bucket ends that was not created, and none twice.
 #[derive(Default)]
 struct Reader {
     told_of: BTreeMap<String, Bucket<u8>>,
@@ -146,21 +147,21 @@ impl Reader {
     }
 }
 
-/// Lets the registry's task deliver the next event: it is the only other task.
+/// Lets the registry's task, the only other task, deliver the next event.
 async fn deliver() {
     for _ in 0..5 {
         tokio::task::yield_now().await;
     }
 }
 
-/// One step of a story. Numbers are taken modulo what there is to choose from.
+/// A step of a random sequence. Numbers are taken modulo the number of choices.
 #[derive(Debug, Clone, Copy)]
 enum Step {
     Create(usize),
     Stop(usize),
     /// Publishes an event of another registry.
     Strange,
-    /// Publishes an event of this registry again, told or lost or yet to be told.
+    /// Publishes an event of this registry again: delivered, lost, or queued.
     Repeat(usize),
     /// Lets the registry's task deliver.
     Deliver,
@@ -236,8 +237,8 @@ async fn tell(capacity: usize, window: usize, replay: usize, before: usize, step
                             reader.read(event.expect("the manager is open"));
                             idle = 0;
                         }
-                        // Nothing comes of the events that the snapshot covers, but each of them
-                        // has to be read before the next one is delivered.
+                        // Events that the snapshot covers cause no change, but each of them has to
+                        // be read before the next event is delivered.
                         None if registry.flush().now_or_never().is_some() => idle += 1,
                         None => {}
                     }

@@ -44,7 +44,7 @@ async fn existing_buckets_come_before_changes() {
     assert_ne!(a, d);
 }
 
-/// The announcer may stand anywhere between a change and its delivery when a watch begins.
+/// A watch may begin at any moment between a change and the delivery of its event.
 #[tokio::test]
 async fn queued_events_belong_to_the_snapshot() {
     for turns in 0..12 {
@@ -107,7 +107,7 @@ async fn a_watch_begins_at_the_call() {
     assert_eq!(told, ["=old", ".", "-old", "+new", "-new"]);
 }
 
-/// Asserts that `told` is one story, and gives what is left at its end.
+/// Asserts that `told` is a consistent history, and returns the buckets that exist at its end.
 fn replay(told: &[WatchEvent<u8>]) -> BTreeMap<String, Bucket<u8>> {
     let mut standing = BTreeMap::new();
     let mut seen = HashSet::new();
@@ -164,7 +164,7 @@ async fn concurrent_changes_cause_no_gap_or_duplicate() {
     for _ in 0..40 {
         let watch = registry.watch();
         watches.push(tokio::spawn(watch.collect::<Vec<_>>()));
-        // Some begin between two events, some in one go.
+        // Some watches begin between two events, some at the same event.
         tokio::task::yield_now().await;
     }
     for task in tasks {

@@ -142,7 +142,7 @@ async fn a_republished_event_is_not_repeated() {
     assert_eq!(so_far(&mut watch).await, ["-a"]);
 }
 
-/// A registry on a manager that others publish to as well, and an event of theirs.
+/// A registry on a manager with another publisher, and an event of the other publisher.
 async fn shared(
     capacity: usize,
 ) -> (
@@ -158,7 +158,7 @@ async fn shared(
     (events, registry, RegistryEvent::Created { name, bucket })
 }
 
-/// It can only lose events if others publish to the manager as well.
+/// A watch can only lose events if the manager has another publisher.
 #[tokio::test]
 async fn a_lossy_watch_restarts_after_a_loss() {
     let (events, registry, strange) = shared(2).await;
@@ -185,7 +185,7 @@ async fn a_lossy_watch_restarts_after_a_loss() {
     assert_eq!(view.names(), ["new"]);
 }
 
-/// What it has lost may be the last thing that happens for a long time.
+/// The lost event may be the last event for a long time.
 #[tokio::test]
 async fn a_watch_restarts_without_later_events() {
     let (events, registry, strange) = shared(1).await;
@@ -203,14 +203,14 @@ async fn a_watch_restarts_without_later_events() {
     assert_eq!(so_far(&mut watch).await, ["=keep", "."]);
     assert_eq!(view.names(), ["keep"]);
 
-    // Nor does it when only somebody else's events are lost.
+    // The watch does not restart when only foreign events are lost.
     events.try_notify(strange.clone()).unwrap();
     events.try_notify(strange).unwrap();
     assert_eq!(watch.get_ref().subscription().missed(), 2);
     assert_eq!(so_far(&mut watch).await, [""; 0]);
 }
 
-/// Two registries push each other's events out of a window of one.
+/// Two registries overwrite each other's events in a window of one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lossy_view_ends_equal_to_the_registry() {
     const ROUNDS: usize = 200;
@@ -247,7 +247,7 @@ async fn a_lossy_view_ends_equal_to_the_registry() {
         for registry in &registries {
             registry.flush().await;
         }
-        // Everything is told, or lost; the watch may yet be at what it was told for that.
+        // Every event is delivered or lost; the watch may still be handling the last event.
         events.flush().await.unwrap();
         let settled = async {
             while view.names() != registries[0].names() {

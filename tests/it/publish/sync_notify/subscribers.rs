@@ -95,8 +95,8 @@ fn receipt_names_discarding_subscribers_in_order() {
     assert!(!receipt.all_acked() && !receipt.is_unheard());
 }
 
-/// Ends a subscription that owes answers for its second and third event; keeps it if its stream
-/// goes on.
+/// Ends a subscription that owes acknowledgements for its second and third event; returns the
+/// subscription if its stream continues.
 type End = fn(&EventManager<u8>, Subscription<u8>) -> Option<Subscription<u8>>;
 
 fn after(events: usize, mut reader: Subscription<u8>) -> Subscription<u8> {
