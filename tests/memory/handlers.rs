@@ -5,7 +5,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::{CROWD, leaves_little};
 
-/// A runtime that has room for so many tasks already: what it keeps is not ours.
+/// A runtime whose tables have room for all tasks already, so that they do not count.
 fn runtime() -> Runtime {
     let runtime = Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {

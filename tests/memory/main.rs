@@ -48,14 +48,14 @@ fn leaves<T>(most: i64, work: impl FnOnce() -> T) -> T {
 enum Order {
     OldestFirst,
     NewestFirst,
-    /// Neighbours seldom leave one after the other.
+    /// Neighbours seldom leave in succession.
     Mixed,
 }
 
 const ORDERS: [Order; 3] = [Order::OldestFirst, Order::NewestFirst, Order::Mixed];
 
 impl Order {
-    /// Takes everybody out of `crowd`, in this order.
+    /// Removes all members of `crowd`, in this order.
     fn drain<T>(self, crowd: &mut Vec<T>, mut leave: impl FnMut(T)) {
         match self {
             Self::OldestFirst => crowd.drain(..).for_each(leave),

@@ -48,13 +48,13 @@ const KINDS: [(&str, Come); 9] = [
     }),
 ];
 
-/// What a crowd does before it leaves.
+/// The actions of the subscribers before they leave.
 #[derive(Clone, Copy, Debug)]
 enum Did {
     Nothing,
-    /// Everybody waits for an event.
+    /// All subscribers wait for an event.
     Waited,
-    /// Everybody is at its limit, and a publisher has looked at all of them.
+    /// All subscribers are full, and a publisher has looked at all of them.
     HeldAPublisher,
 }
 
@@ -69,7 +69,7 @@ fn crowd_leaves(manager: &EventManager<u64>, come: Come, did: Did) {
                 Did::Waited => assert!(crowd.iter_mut().all(waits)),
                 Did::HeldAPublisher => {
                     while manager.try_notify(1).is_ok() {
-                        // Lossy ones are never in the way.
+                        // Lossy subscribers never block publishers.
                         if manager.stats().published() % 8 == 0 {
                             break;
                         }
@@ -177,7 +177,7 @@ fn replacing_subscribers_allocates_no_tables() {
         info.count_total
     };
     turn_over(10_000);
-    // What each subscriber shares with the manager, and the handle's own.
+    // The memory that each subscriber shares with the manager, and the memory of its handle.
     let each = turn_over(10_000);
     assert_eq!(each, 10_000, "one allocation for each subscriber");
 }

@@ -13,12 +13,12 @@ fn manager() -> EventManager<usize> {
     EventManager::new(2 * CROWD)
 }
 
-/// Neither reader ever waits, so the manager never finds everybody asleep.
+/// Neither reader ever waits, so the manager never finds all readers parked.
 #[test]
 fn read_awaited_events_free_their_memory() {
     let manager = manager();
     let mut reader = manager.subscribe();
-    // What was read goes a segment at a time, with what counts the answers to each event.
+    // Read events are freed a segment at a time, with the counts of their acknowledgements.
     leaves(FEW_TABLES + 256 * 128, || {
         let mut waiting = VecDeque::new();
         for n in 0..=CROWD {
@@ -42,7 +42,7 @@ fn a_read_backlog_frees_its_memory() {
     );
     for manager in managers {
         let mut slow = manager.subscribe();
-        // It reads each event by itself, so that runs of one event are sealed.
+        // This reader reads each event separately, so that segments of one event are sealed.
         let mut quick = manager.subscribe();
         assert!(waits(&mut quick));
         leaves_little(|| {
@@ -99,8 +99,8 @@ fn overwritten_events_free_their_memory() {
 /// How a subscriber with unread events ends.
 type End<S> = fn(&EventManager<usize>, S);
 
-/// Asserts that nothing is listed for each of the events that a subscriber has not read, but who
-/// dropped it, on its own receipt.
+/// Asserts that nothing is listed for each unread event of a subscriber, except the discarding
+/// subscriber on the event's receipt.
 #[track_caller]
 fn ends_without_a_list<S>(come: fn(&EventManager<usize>) -> S, end: End<S>) {
     let manager = manager();
@@ -149,7 +149,7 @@ fn many_readers_do_not_enlarge_an_unread_event() {
         let info = measure(|| {
             for n in 0..CROWD {
                 manager.try_notify(n).unwrap();
-                // Each of them is one event behind the one before it.
+                // Each reader is one event behind its predecessor.
                 for reader in quick.iter_mut().take(n + 1) {
                     assert!(read(reader).is_some());
                 }
@@ -165,7 +165,7 @@ fn many_readers_do_not_enlarge_an_unread_event() {
 fn a_long_segment_is_moved_only_once() {
     let manager = EventManager::new(1_024);
     let slow = manager.subscribe();
-    // Each holds the run of one event that it has read last.
+    // Each reader holds the segment of one event that it has read last.
     let mut crowd: Vec<_> = (0..128).map(|_| manager.subscribe()).collect();
     for n in 0..128 {
         manager.try_notify(n).unwrap();

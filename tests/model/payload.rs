@@ -5,11 +5,11 @@ use std::cell::RefCell;
 use genevent::WeakEventManager;
 use genevent::error::TryNotifyError;
 
-/// What every event carries. It is cloned by readers alone, when they are given it.
+/// The payload of every event. Only readers clone the payload, when they receive it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Payload(pub(crate) u64);
 
-/// What the first clone of a poll does.
+/// The action of the first clone of a poll.
 #[derive(Default)]
 pub(crate) enum DuringClone {
     #[default]
@@ -19,11 +19,11 @@ pub(crate) enum DuringClone {
     Panic,
 }
 
-/// What has come of it.
+/// The outcome of the clone.
 #[derive(Default)]
 pub(crate) struct Cloned {
     pub(crate) clones: usize,
-    /// One for each that was to be published.
+    /// One result for each event that the clone published.
     pub(crate) published: Vec<Result<usize, TryNotifyError<Payload>>>,
 }
 

@@ -16,7 +16,7 @@ use crate::service::Settings;
 const SECOND: Duration = Duration::from_secs(1);
 const IDLE: &str = "* goodbye: nothing was heard for too long";
 
-/// Lets all tasks go as far as they can. The clock stands still meanwhile.
+/// Runs all tasks until they wait. The clock stands still meanwhile.
 async fn let_other_tasks_run() {
     for _ in 0..1_000 {
         tokio::task::yield_now().await;
@@ -54,7 +54,7 @@ async fn unread_listings_take_one_page_each() {
     assert!(queued > CLIENTS * 1_024, "each has an answer: {queued}");
     assert!(queued < CLIENTS * Outgoing::<Vec<u8>>::FULL, "{queued}");
 
-    // The answer is whole nevertheless.
+    // The answer is complete nevertheless.
     let mut reader = deaf.pop().unwrap();
     for n in 0..BUCKETS {
         assert_eq!(reader.hear().await, name(n));
@@ -221,7 +221,8 @@ async fn a_client_reading_byte_by_byte_times_out() {
     slow.abort();
 }
 
-/// With each command, the client hopes for more time. The time is for what was queued first.
+/// Each command is an attempt of the client to get more time. The time is for the answers that were
+/// queued first.
 #[tokio::test(start_paused = true)]
 async fn commands_do_not_extend_a_watchers_timeout() {
     let service = Running::start(Settings {
@@ -291,7 +292,7 @@ async fn silent_clients_time_out_unless_watching() {
     }
 }
 
-/// Clients that are connected and silent take all places, and one more comes.
+/// Silent clients take all connections, and another client connects.
 #[tokio::test]
 async fn silent_clients_do_not_lock_clients_out() {
     const CLIENTS: usize = 20;
@@ -318,7 +319,7 @@ async fn silent_clients_do_not_lock_clients_out() {
     drop(silent);
 }
 
-/// A listing that nobody reads keeps no place and does not keep the service from ending.
+/// An unread listing keeps no connection and does not delay the shutdown.
 #[tokio::test(start_paused = true)]
 async fn shutdown_does_not_wait_for_an_unread_listing() {
     let service = Running::start(patient()).await;

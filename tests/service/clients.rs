@@ -17,7 +17,7 @@ use crate::service::{Drained, Service, Settings, Shared};
 /// Long enough that no test meets it, unless it fails.
 pub(crate) const AGES: Duration = Duration::from_secs(60);
 
-/// Nobody is impatient and nothing is lost, but for what a test changes.
+/// Settings with long timeouts and large limits, apart from the settings that a test changes.
 pub(crate) fn patient() -> Settings {
     Settings {
         clients: 500,
@@ -59,15 +59,16 @@ impl Running {
         Guest::of(TcpStream::connect(self.address).await.unwrap())
     }
 
-    /// A client whose system takes as little as it can of what it does not read.
+    /// A client whose system buffers as few unread bytes as possible.
     pub(crate) async fn enter_small(&self) -> Guest {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(1).unwrap();
         Guest::of(socket.connect(self.address).await.unwrap())
     }
 
-    /// A client over a pipe of so many bytes, for tests that need to know what is underway or stop
-    /// the clock. With it, how serving it ends. It does not count in what the service says.
+    /// A client over a pipe of the given capacity, for tests that need to know which bytes are
+    /// under way, or that stop the clock. Also returns the task that serves the client. The service
+    /// does not count the client.
     pub(crate) fn enter_by_pipe(&self, bytes: usize) -> (Guest, JoinHandle<io::Result<()>>) {
         let (here, there) = duplex(bytes);
         let (input, output) = split(there);

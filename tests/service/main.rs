@@ -213,7 +213,8 @@ async fn a_client_not_reading_answers_is_disconnected() {
     deaf.send("GET b k\n".repeat(asked)).await;
     assert_eq!(guest.ask("NAMES").await, "b", "nobody else notices");
     assert_eq!(guest.hear().await, "OK");
-    // Its answers are three times what sockets hold. When it is gone, another one may be let in.
+    // The answers are three times as long as the sockets' buffers. When this client is gone,
+    // another client may connect.
     drop(guest);
     let drained = tokio::spawn(service.drain());
     let drained = drained.await.unwrap();

@@ -19,7 +19,7 @@ const A_LONG_TIME: Duration = Duration::from_secs(3_600);
 /// Not `Debug`, `Clone` nor `PartialEq`.
 struct Opaque;
 
-/// The message that `code` panics with, and the line.
+/// Returns the message that `code` panics with, and the source location.
 fn failure<T>(code: impl FnOnce() -> T) -> (String, u32) {
     thread_local! {
         static LOCATION: Cell<u32> = const { Cell::new(0) };

@@ -16,7 +16,7 @@ use super::{A_LONG_TIME, with};
 
 const MILLIS_100: Duration = Duration::from_millis(100);
 
-/// Yields what there is, and never wakes anybody.
+/// Yields the stored items, and wakes no task.
 struct Silent(Arc<Mutex<VecDeque<u32>>>);
 
 impl Stream for Silent {

@@ -64,7 +64,7 @@ async fn a_listener_panic_in_a_span_stays_there() {
     let _listening = set_default(HatesEnds);
     let manager = EventManager::<u8>::new(4);
     let adding = || {
-        // As it panics, what has been made for the handler is dropped, its span with it.
+        // The panic drops everything that was made for the handler, including its span.
         let make = || -> HandlerFn<fn(&u8)> { resume_unwind(Box::new("no handler")) };
         drop(manager.add_handler_with("a", make, Restart::never()));
     };
@@ -74,7 +74,7 @@ async fn a_listener_panic_in_a_span_stays_there() {
     assert_eq!(manager.subscriber_count(), 0);
 }
 
-/// The listener is told of the subscription while its handler is being added.
+/// The listener hears of the subscription while its handler is being added.
 #[tokio::test]
 async fn stop_waits_for_a_just_subscribed_handler() {
     for in_group in [false, true] {

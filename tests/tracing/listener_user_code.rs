@@ -13,7 +13,7 @@ use super::listener::{listen_and, news};
 use super::{Opaque, is_odd, named, orders, secs};
 use crate::drive::read;
 
-/// A round of everything that is told of, and that all of it keeps its promises meanwhile.
+/// Does everything that is logged, and checks that all calls keep their promises.
 async fn keeps_its_promises(manager: &EventManager<u8>) {
     let mut slow = manager.subscribe_with(named("slow"));
     let screen = manager.subscribe_with(Overflow::DropOldest);
@@ -62,7 +62,7 @@ fn for_everything() -> EventManager<u8> {
 
 #[tokio::test(start_paused = true)]
 async fn a_listener_may_panic_in_any_call() {
-    // Where it panics over a new span, it is not called for that span again.
+    // A listener that panics at a new span is not called for that span again.
     for but in ["nothing", "new handler"] {
         let (told, _listening) = listen_and(move |line| {
             if !line.starts_with(but) {
@@ -99,7 +99,7 @@ async fn a_listener_may_call_the_manager() {
 
 #[test]
 fn a_listener_may_close_publish_and_unsubscribe() {
-    // At each thing that is told of, one after the other.
+    // At each log entry, one after the other.
     for stop in 0..11 {
         let manager = orders::<u8>(1);
         let kept = Mutex::new(None);

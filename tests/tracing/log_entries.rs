@@ -203,8 +203,8 @@ fn each_loss_is_logged_with_its_count() {
     let filtered = manager.subscribe_filter_with(filtered, is_odd);
     manager.try_notify(1).unwrap();
     let weak = manager.downgrade();
-    // Told of the first loss, it makes all of them lose one more before it hears of the others. Of
-    // that it hears nothing: `tracing` keeps from it what it does while it is told.
+    // At the first loss, the listener makes all subscribers lose another event before it hears of
+    // their losses. The listener does not hear of the entries that it causes: `tracing` hides them.
     let (told, _listening) = listen_and(move |line| {
         if line.starts_with("DEBUG lost") && !BUSY.replace(true) {
             weak.upgrade().unwrap().try_notify(5).unwrap();

@@ -183,8 +183,8 @@ async fn only_time_with_waiting_publishers_counts() {
     drop(slow);
 }
 
-/// One that wants odd numbers and has no room for another, and one publisher of an odd number
-/// behind one of an even number; the first in line is in the way of nobody.
+/// A full filter that wants odd numbers, and a publisher of an odd number behind a publisher of an
+/// even number; the filter does not block the front.
 #[tokio::test(start_paused = true)]
 async fn a_reblocking_filter_is_warned_of_once() {
     let (told, _listening) = listen();
@@ -194,7 +194,7 @@ async fn a_reblocking_filter_is_warned_of_once() {
     let mut all = manager.subscribe_with(named("all"));
     manager.try_notify(1).unwrap();
 
-    // In the way for 3 s, aside for 1 s, which does not count, in the way again.
+    // Blocking for 3 s, not blocking for 1 s, which does not count, blocking again.
     let mut first = task::spawn(manager.notify(3));
     assert_pending!(first.poll());
     advance(secs(3)).await;
@@ -225,7 +225,7 @@ async fn a_reblocking_filter_is_warned_of_once() {
     assert_eq!(held(&manager), Some(secs(65)));
     assert_eq!(news_at(&told, Level::WARN), [""; 0], "once");
 
-    // It takes one: time starts anew, and with it the warning.
+    // Taking an event restarts the time, and with it the warning.
     assert_eq!(now(odd.next()), Some(1));
     assert_ready!(third.poll()).unwrap();
     assert!(read(&mut all).is_some());

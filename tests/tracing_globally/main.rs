@@ -28,9 +28,9 @@ thread_local! {
     static DEPTH: Cell<u32> = const { Cell::new(0) };
 }
 
-/// How often what was told, and how often of that while the listener was being told something.
+/// How often an entry was logged, and how often while the listener was being called.
 static LOGGED: Mutex<BTreeMap<String, (u32, u32)>> = Mutex::new(BTreeMap::new());
-/// What the listener does, and how many times more.
+/// The action of the listener, and how many more times it acts.
 static ACT: Mutex<(Option<Act>, u32)> = Mutex::new((None, 0));
 
 struct Listener;
@@ -61,7 +61,7 @@ fn logged(what: &str) {
 
 fn let_act(act: Option<Act>, times: u32) {
     let old = std::mem::replace(&mut *ACT.lock().unwrap(), (act, times));
-    // Without the lock: what it owns may be told of as it is dropped.
+    // Without the lock: dropping the old action may log.
     drop(old);
 }
 
@@ -117,7 +117,7 @@ impl Subscriber for Listener {
     }
 }
 
-/// Everything that is told of happens.
+/// Does everything that is logged.
 async fn live(manager: EventManager<u8>) {
     let reader = manager.subscribe_with(Overflow::DropOldest);
     let picky = || {
@@ -159,7 +159,8 @@ fn life(what: &str, act: impl Fn(&EventManager<u8>) + Send + Sync + 'static) {
             act(&manager);
         }
     };
-    // What the acts cause later is told of, and causes more: that may go on, and must not here.
+    // The later effects of an action are logged, and cause more effects: in general without end,
+    // but not in this test.
     let_act(Some(Arc::new(act)), 200);
     LOGGED.lock().unwrap().clear();
     runtime().block_on(live(manager));

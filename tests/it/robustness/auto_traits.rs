@@ -21,7 +21,7 @@ use genevent::{
     SyncSink, WeakEventManager, WithMissed,
 };
 
-/// `Send + Sync + 'static`, as asked for, and nothing else: not `Unpin`, `Clone` or `Debug`.
+/// `Send + Sync + 'static`, as required, and nothing else: not `Unpin`, `Clone` or `Debug`.
 struct Event(PhantomPinned);
 
 /// An event that can at least be yielded.
@@ -31,9 +31,9 @@ struct Cloned(PhantomPinned);
 /// An event that does not even survive a panic unharmed, as far as the compiler knows.
 type Fragile = Box<dyn std::any::Any + Send + Sync>;
 
-/// What all types are: may be sent, shared, moved while in use, and shown.
+/// The traits of all types: sent, shared, moved while in use, and shown.
 const fn at_ease<T: Send + Sync + Unpin + Debug + 'static>() {}
-/// What also those are that hold the event, or something else that may not be moved.
+/// The traits also of types that hold the event, or another value that may not be moved.
 const fn shared<T: Send + Sync + Debug + 'static>() {}
 /// May also be used after a panic was caught.
 const fn unwind_safe<T: UnwindSafe + RefUnwindSafe>() {}
@@ -71,7 +71,7 @@ fn subscriptions_have_their_auto_traits() {
     stream::<WithMissed<Cloned>, Received<Cloned>>();
 }
 
-/// What a filter gives may be anything that can be sent: not `Sync`, `Unpin` or `Clone`.
+/// The items of a filter may be any `Send` values: not `Sync`, `Unpin` or `Clone`.
 #[test]
 fn filtered_subscriptions_have_their_auto_traits() {
     struct Sent(PhantomData<std::cell::Cell<u8>>, PhantomPinned);
@@ -146,7 +146,7 @@ fn options_and_reasons_are_plain_values() {
     hash::<(Overflow, EndReason, DisconnectCause)>();
 }
 
-/// It holds the event, and is what that is; but `Debug` in any case.
+/// `Received` holds the event and has its traits; but `Debug` in any case.
 #[test]
 fn received_has_the_traits_of_the_event() {
     at_ease::<Received<String>>();
@@ -220,7 +220,7 @@ fn futures_are_send_and_unpin() {
     future::<Reserve<'_, Event>, Result<Permit<Event>, ReserveError>>();
 }
 
-/// What sleeps on tokio's clock.
+/// Types that wait on tokio's clock.
 #[cfg(feature = "rt")]
 mod rt {
     use std::future::Ready;
@@ -280,7 +280,8 @@ mod rt {
     }
 }
 
-/// Not `UnwindSafe`: who catches a panic amid a registry has to vouch for it.
+/// Not `UnwindSafe`: code that catches a panic during a call of a registry has to vouch for the
+/// registry.
 #[cfg(feature = "rt")]
 mod kv {
     use genevent::kv::{
@@ -343,7 +344,7 @@ mod kv {
     fn futures_can_be_spawned() {
         fn may_be_sent<F: Future + Send>(_: &F) {}
         fn may_be_spawned<F: Future + Send + 'static>(_: &F) {}
-        // Never called: that it compiles is enough.
+        // Never called: compiling is enough.
         let _ = |registry: Registry<Cloned>, bucket: Bucket<Cloned>, value: Cloned| {
             may_be_sent(&registry.create("name"));
             may_be_sent(&registry.flush());
@@ -399,7 +400,7 @@ mod handlers {
     fn futures_can_be_spawned() {
         fn may_be_sent<F: Future + Send>(_: &F) {}
         fn may_be_spawned<F: Future + Send + 'static>(_: &F) {}
-        // Never called: that it compiles is enough.
+        // Never called: compiling is enough.
         let _ = |handler: HandlerRef<Event, Plain>, group: HandlerGroup<Event>| {
             may_be_spawned(&handler.stopped());
             may_be_spawned(&group.stopped());
@@ -419,7 +420,7 @@ fn assertions_and_probes_have_their_auto_traits() {
     clone::<Probe<Event>>();
     default::<Probe<Event>>();
     at_ease::<Assertion<WaitFor<Event>>>();
-    // Never called: that it compiles is enough.
+    // Never called: compiling is enough.
     let _ = |mut reader: Subscription<Cloned>, probe: Probe<Event>| {
         may_be_sent(&assert_next!(reader));
         may_be_sent(&assert_next!(reader, matches Cloned(_)));

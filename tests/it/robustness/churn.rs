@@ -11,7 +11,7 @@ use tokio_test::task;
 
 use crate::drive::{read, waits};
 
-/// `there` are there at once; each that comes takes the place of the oldest.
+/// `there` items exist at once; each new item replaces the oldest.
 fn churn<S>(there: usize, mut come: impl FnMut() -> S) {
     let mut readers: VecDeque<_> = (0..there).map(|_| come()).collect();
     for _ in 0..500 {
@@ -87,7 +87,7 @@ fn replacing_a_parked_lossy_subscriber_keeps_wakeups() {
     }
 }
 
-/// With one delivery out, which is the most, the stream waits; then it is dropped.
+/// With one unacked delivery, the most allowed, the stream waits; then the stream is dropped.
 fn dropped_while_waiting<S: Stream<Item = Delivery<u8>> + Unpin>(
     manager: &EventManager<u8>,
     stream: S,

@@ -14,7 +14,7 @@ const SUBSCRIBERS: usize = 4;
 const CAPACITY: usize = 3;
 
 /// Publishes the numbers from 1 on, each tenth with `sync_notify`, each fifth with `ack_notify`,
-/// and then lets go of the manager, which ends the streams.
+/// and then drops the manager, which ends the streams.
 async fn publish(manager: EventManager<u64>) {
     for n in 1..=EVENTS {
         if n % 5 > 0 {

@@ -92,7 +92,7 @@ fn filter(bomb: Bomb) -> impl Fn(&u32) -> bool + Send + Sync + 'static {
 
 #[test]
 fn a_panicking_filter_drop_harms_no_call() {
-    // Whoever lets go of it: its subscription, the one who disconnects it, or closes all.
+    // Drops the filter: by dropping its subscription, by disconnecting, or by closing.
     type Ending = fn(&EventManager<u32>, Filtered<u32>) -> usize;
     let endings: [Ending; 3] = [
         |_, broken| {

@@ -34,6 +34,6 @@ fn is_pending<F: Future + Unpin>(future: &mut F) -> bool {
         .is_pending()
 }
 
-/// An event that tells how many of it are alive.
+/// An event whose instances are counted.
 #[derive(Clone)]
 struct Counted(#[expect(dead_code, reason = "held only to be counted")] Arc<()>);

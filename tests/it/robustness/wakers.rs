@@ -18,7 +18,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use futures::{FutureExt, Stream, StreamExt};
 use genevent::Subscription;
 
-/// Counts how often it is woken; the `Arc`'s count tells how many wakers somebody holds.
+/// Counts its wakeups; the count of the `Arc` is the number of wakers in existence.
 #[derive(Default)]
 struct Alarm(AtomicUsize);
 
@@ -41,7 +41,7 @@ impl Alarm {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// The wakers that others hold.
+    /// The number of wakers that the crate holds.
     fn held(self: &Arc<Self>) -> usize {
         Arc::strong_count(self) - 1
     }

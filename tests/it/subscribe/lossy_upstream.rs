@@ -5,7 +5,7 @@ use genevent::{EventManager, Overflow, SubscribeOptions, Subscription};
 
 use crate::drive::{read, waits};
 
-/// One with a window of so many, behind which another sees what it has settled.
+/// A lossy subscription with the given window, and a stage behind it that sees its settled events.
 fn lossy(window: usize) -> (EventManager<u64>, Subscription<u64>, Subscription<u64>) {
     let manager = EventManager::new(64);
     let options = SubscribeOptions::from(Overflow::DropOldest).window(window);

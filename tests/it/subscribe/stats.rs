@@ -420,7 +420,8 @@ fn thousands_of_subscribers_are_listed_and_drawn() {
     let stats = manager.stats();
     assert_eq!(stats.subscribers().len(), MANY);
     assert_eq!(stats.blocking().count(), MANY);
-    // The first line, who waits, how many there are, and each of them.
+    // The first line, the waiting publishers, the number of subscribers, and a line for each
+    // subscriber.
     assert_eq!(stats.to_string().lines().count(), 3 + MANY);
     let drawing = stats.to_dot();
     let arrows = |from: &str| {

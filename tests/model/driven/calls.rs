@@ -125,8 +125,8 @@ pub(crate) fn closed(error: NotifyError<Payload>) -> Answer {
     Answer::Closed(error.into_event().0)
 }
 
-/// Puts the steps of `expected` to the subscribers in the receipt, which alone does not tell
-/// when each gave up; within one step, any order will do.
+/// Adds the steps of `expected` to the subscribers in the receipt, which alone does not show when
+/// each subscriber discarded; within one step, any order will do.
 pub(crate) fn with_steps(answer: Poll<Answer>, expected: &Poll<Answer>) -> Poll<Answer> {
     if let Poll::Ready(expected) = expected {
         answer.map(|answer| put_steps(answer, expected))

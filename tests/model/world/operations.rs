@@ -119,7 +119,7 @@ impl World<'_> {
         Ok(())
     }
 
-    /// Those on permits and sinks, and more on readers.
+    /// The operations on permits and sinks, and more on readers.
     fn operate_further(&mut self, op: Op) -> Checked {
         match op {
             Op::UsePermit(pick) => {

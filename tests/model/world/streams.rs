@@ -96,7 +96,7 @@ impl World<'_> {
         self.next_with(index, which, DuringClone::Nothing)
     }
 
-    /// The next one, the clone of which takes long or fails.
+    /// Polls for the next event, whose clone takes long or fails.
     pub(crate) fn next_during_clone(
         &mut self,
         index: usize,

@@ -25,7 +25,7 @@ fn change(registry: &Registry<u8>, names: &'static [&'static str]) -> Task<()> {
     })
 }
 
-/// Asserts that what is told until the end is one story without gap or double.
+/// Asserts that the changes until the end are a consistent history, without gaps or duplicates.
 async fn replay(watch: Watch<u8>) {
     let mut standing = BTreeMap::new();
     let mut seen = HashSet::new();
@@ -98,7 +98,7 @@ fn a_watch_begun_during_changes_agrees() {
                 .position(|event| matches!(event, WatchEvent::Ready));
             let (start, rest) = told.split_at(ready.unwrap());
             let rest: Vec<_> = rest[1..].iter().map(in_short_of_watch).collect();
-            // The start is what comes of all events before the rest.
+            // The snapshot is the result of all events before the rest.
             assert!(all.ends_with(&rest), "{rest:?} of {all:?}");
             let mut standing = BTreeMap::new();
             for (is_created, bucket) in &all[..all.len() - rest.len()] {
@@ -132,7 +132,8 @@ fn a_view_ends_equal_to_the_registry() {
             }
             registry.create("c").await.unwrap();
             registry.flush().await;
-            // The watch may be yet to begin: its first event may have been part of what exists.
+            // The watch may still have to begin: its first event may have been part of the
+            // snapshot.
             while !view.is_ready() {
                 yield_now().await;
             }
@@ -203,7 +204,7 @@ fn closing_resolves_flush_despite_events_in_flight() {
             let closed = spawn(async move { events.close() });
             flushed.await.unwrap();
             closed.await.unwrap();
-            // Nobody has read anything, and whatever has happened by now resolves at once.
+            // No event has been read, and every change that has happened resolves at once.
             for task in changes {
                 task.await.unwrap();
             }

@@ -18,7 +18,8 @@ fn a_stage_sees_all_events_finished_upstream() {
             let mut first = manager.subscribe();
             let second = manager.subscribe_after(&first);
             let third = manager.subscribe_with(SubscribeOptions::new().after(second.id()));
-            // Above the model: how far the first one is, which the models do not schedule by.
+            // Outside of the model: the progress of the first subscriber, which the models do not
+            // schedule by.
             let finished = Arc::new(AtomicU64::new(0));
             let known = Arc::clone(&finished);
             let first = spawn(async move {
@@ -86,7 +87,7 @@ fn disconnecting_wakes_a_parking_stage() {
             let cutting = spawn(async move { assert!(cutting.disconnect(id)) });
             manager.notify(1).await.unwrap();
             cutting.await.unwrap();
-            // The first one never reads: only being woken can end it.
+            // The first subscriber never reads: only a wakeup can end the stage.
             assert!(reading.await.unwrap().len() <= 1);
             drop(first);
         });
@@ -111,7 +112,7 @@ fn upstream_deliveries_and_losses_release_a_stage() {
                 while let Some(job) = jobs.next().await {
                     out.push(job);
                     if out.len() == 2 {
-                        // The later one first.
+                        // The later delivery first.
                         while let Some(job) = out.pop() {
                             job.ack();
                         }
@@ -146,7 +147,7 @@ fn upstream_finishing_wakes_a_parking_stage() {
                 first.ack();
                 first
             });
-            // The first one stays, and does nothing more: only its `ack` can wake the stage.
+            // The first subscriber stays, and does nothing more: only its `ack` can wake the stage.
             assert_eq!(stage.next().await, Some(1));
             drop(finishing.await.unwrap());
         });

@@ -26,7 +26,7 @@ fn rows() -> impl Iterator<Item = &'static str> {
         .chain(WRITTEN_BY_USERS.iter().copied())
 }
 
-/// These are called by the crate; what dropping them means is for who writes them to say.
+/// The crate calls these functions; their authors document the effect of dropping them.
 const WRITTEN_BY_USERS: &[&str] = &["Handler::handle_event", "Handler::terminate"];
 
 /// Every file under `src`, without its comments, and with its macros expanded.
@@ -53,8 +53,8 @@ fn sources() -> Vec<String> {
     files
 }
 
-/// Appends what each macro of the file makes of each type that it is called with, one a line:
-/// as far as `$name` goes.
+/// Appends the expansion of each macro of the file for each type that the macro is called with, one
+/// type a line, as far as `$name` is concerned.
 fn expanded(text: &str) -> String {
     let mut made = Vec::new();
     for definition in text.split("\nmacro_rules! ").skip(1) {
@@ -82,8 +82,9 @@ fn expanded(text: &str) -> String {
     code.chain(made).collect::<Vec<_>>().join("\n")
 }
 
-/// `Type::function` for every `pub async fn`, every public function that gives a future,
-/// `Type::next` for every stream, and what waits on every sink. Leans on rustfmt: an `impl` or a `trait` begins its line.
+/// Lists `Type::function` for every `pub async fn`, every public function that returns a future,
+/// `Type::next` for every stream, and the waiting functions of every sink. Relies on rustfmt: an
+/// `impl` or a `trait` begins its line.
 fn functions_that_wait(files: &[String]) -> BTreeSet<String> {
     let futures: BTreeSet<&str> = files
         .iter()
@@ -175,7 +176,7 @@ fn implementor(header: &str) -> &str {
     names.next().unwrap_or_default()
 }
 
-/// What comes after the arrow of a function: not that of a closure among its parameters.
+/// Returns the text after the arrow of a function, not of a closure among its parameters.
 fn result_of(signature: &str) -> &str {
     let mut depth = 0;
     let mut parameters_have_ended = false;

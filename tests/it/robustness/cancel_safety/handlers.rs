@@ -10,12 +10,12 @@ use tokio::task::yield_now;
 
 pub(crate) struct Row {
     pub(crate) name: &'static str,
-    /// Whether the handler goes on after it, so that somebody sees every event.
+    /// Whether the handler continues afterwards, so that a handler sees every event.
     goes_on: bool,
     call: fn(World) -> LocalBoxFuture<'static, ()>,
 }
 
-/// A handler on its own and one in a group, each the only one to be acted upon.
+/// A single handler and a member of a group; the row acts upon one of them.
 struct World {
     manager: EventManager<u32>,
     group: HandlerGroup<u32>,

@@ -74,7 +74,7 @@ async fn registry_futures_can_be_dropped_after_any_poll() {
     }
 }
 
-/// Changes that wait their turn are the only ones of a bucket that wait.
+/// Queued changes are the only waiters of a bucket.
 #[tokio::test]
 async fn a_dropped_queued_change_notifies_the_next() {
     let waits = ["Bucket::put", "Bucket::delete", "Bucket::update"];
@@ -108,7 +108,7 @@ async fn a_dropped_queued_change_notifies_the_next() {
                     Some(0)
                 });
                 let _ = running.await;
-                // Its turn has come, but it is not polled any more.
+                // The dropped change was notified, but is not polled any more.
                 drop(dropped);
                 if !strikes_inside {
                     world.strike();

@@ -18,9 +18,9 @@ use self::tasks::Task;
 use self::world::{Step, TROUBLES, Trouble, World, call, script};
 use super::OnPanic;
 
-/// Runs the story of one future: polled `polls` times with a step of the world after each,
-/// `trouble` before poll number `at` (or after the last one), then dropped. Gives whether the
-/// future was ready, and whether that was before the trouble.
+/// Runs a future: polled `polls` times with a step of the world after each poll, `trouble` before
+/// poll number `at` (or after the last poll), then dropped. Returns whether the future was ready,
+/// and whether it was ready before the trouble.
 fn cancel(row: &Row, trouble: Trouble, at: usize, polls: usize) -> (bool, bool) {
     let manager = EventManager::new(2);
     let mut world = World::new(&manager, trouble, &row.call);
@@ -93,7 +93,7 @@ fn drop_after_any_number_of_polls(row: &Row) {
     }
 }
 
-/// The other half of the promise: kept instead of dropped, it is woken when it can go on.
+/// The other half of the promise: a kept future is woken when it can continue.
 #[test]
 fn a_kept_future_is_woken_despite_trouble() {
     clock::run(|| ROWS.iter().for_each(keep_through_any_trouble));

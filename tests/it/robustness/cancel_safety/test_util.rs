@@ -8,17 +8,17 @@ use genevent::test_util::{Probe, assert_ended, assert_next, assert_no_event};
 use genevent::{EventManager, Subscription};
 
 pub(crate) struct Row {
-    /// Of the macros, what they call.
+    /// For macros, the function that the macro calls.
     pub(crate) name: &'static str,
-    /// Expects events; the others expect none.
+    /// Whether the function expects events.
     expects: bool,
-    /// Gives what it took from the reader, and from the probe.
+    /// Returns the events taken from the reader and from the probe.
     call: fn(&mut World) -> LocalBoxFuture<'_, [Option<u32>; 2]>,
 }
 
 struct World {
     reader: Subscription<u32>,
-    /// Told of the same events.
+    /// Records the same events.
     probe: Probe<u32>,
     followed: Probe<u32>,
 }
@@ -88,7 +88,8 @@ pub(crate) const ROWS: &[Row] = &[
 #[tokio::test(start_paused = true)]
 async fn assertions_and_probes_can_be_dropped_after_any_poll() {
     for row in ROWS {
-        // An event before each poll from the `first` on, and the others when it is dropped.
+        // An event before each poll from the `first` on, and the remaining events when the future
+        // is dropped.
         for (first, polls) in (0..3).flat_map(|first| (0..4).map(move |polls| (first, polls))) {
             let (manager, probe) = (EventManager::new(8), Probe::new());
             let mut world = World {

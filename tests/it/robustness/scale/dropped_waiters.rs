@@ -11,9 +11,9 @@ use super::{is_pending, now, read};
 
 const OFTEN: usize = 100_000;
 
-/// Memory cannot be seen from here. What can: their wakers are gone, and the end of the wait, in
-/// which each of those given up would be answered, answers the one that is left. That they do
-/// not pile up inside is `Ring::flush`'s own business, and said there.
+/// Memory is not visible from here. Visible are their wakers, which are gone, and the end of the
+/// wait, which would resolve each dropped future and resolves the one that is left. The module of
+/// the flush documents that dropped futures do not accumulate inside.
 #[test]
 fn repeatedly_dropped_flushes_are_forgotten() {
     let manager = EventManager::new(4);

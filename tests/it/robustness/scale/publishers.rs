@@ -4,8 +4,8 @@ use genevent::{EventManager, Receipt};
 
 use super::{MANY, is_pending, now, read};
 
-/// Ten thousand publishers in line behind a full subscriber, cancelled in the order given by
-/// `places`; the line must be empty then.
+/// Ten thousand publishers queued behind a full subscriber, cancelled in the order given by
+/// `places`; the wait queue must be empty then.
 fn all_are_cancelled(places: impl IntoIterator<Item = usize>) {
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();

@@ -136,8 +136,8 @@ fn few_read_events_linger_in_a_segment() {
 /// In events: enough for many segments.
 const BACKLOG: usize = 4_000;
 
-/// What a slow reader has yet to read while `quick` others each have the newest event in hand
-/// costs no memory of its own for each event: a whole segment goes at once, of 256 events mostly.
+/// The unread events of a slow reader, while `quick` other readers each have the newest event in
+/// flight, cost no memory for each event: a whole segment is freed at once, of mostly 256 events.
 fn a_backlog_is_joined(quick: usize) {
     let alive = Arc::new(());
     let manager = EventManager::new(BACKLOG);

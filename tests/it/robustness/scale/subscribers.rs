@@ -52,7 +52,7 @@ fn one_event_wakes_ten_thousand_parked_subscribers() {
     }
 }
 
-/// Ten thousand leave while somebody awaits an event that none of them has read.
+/// Ten thousand subscribers leave while a publisher awaits an event that none of them has read.
 fn all_leave_unread(leave: impl FnOnce(&EventManager<u8>, Vec<Subscription<u8>>)) {
     let manager = EventManager::new(1);
     let readers = subscribe_many(&manager);

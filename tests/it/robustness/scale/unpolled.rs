@@ -38,8 +38,8 @@ fn unpolled_lossy_subscribers_hold_only_their_windows() {
     let strict = manager.subscribe_with(Overflow::Disconnect);
     for n in 0..MANY {
         assert!(manager.try_notify(Counted(Arc::clone(&alive))).is_ok());
-        // Its window, and what shares a segment with it; twice that while another holds on to
-        // what it had not read when it was disconnected.
+        // Its window and the rest of a segment; twice that while another subscription keeps its
+        // backlog.
         assert!(Arc::strong_count(&alive) <= 64 * 4, "after {n}");
     }
     assert_eq!((lossy.len(), strict.len()), (64, 64));

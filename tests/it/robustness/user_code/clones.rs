@@ -154,7 +154,7 @@ fn only_dropping_the_stream_passes_an_unclonable_event() {
     drop(reader);
     assert_eq!(now(next).ok(), Some(0));
 
-    // A disconnected stream makes nobody wait, and stops at the same event.
+    // A disconnected stream blocks no publisher, and stops at the same event.
     let (manager, mut reader) = before_poison();
     let mut next = manager.notify(Odd::plain(2));
     assert!((&mut next).now_or_never().is_none());

@@ -9,7 +9,7 @@ use genevent::{Delivery, EventManager, Overflow, Received, SubscribeOptions};
 
 use super::{ACTS, Act, Odd, OnPanic, World, next, now, read, silent_panic};
 
-/// What is done with a delivery of event 1, whose value is `odd` by then.
+/// An action on a delivery of event 1, whose value is `odd` by then.
 type Settle = (&'static str, bool, fn(Delivery<Odd>));
 
 #[test]
@@ -48,7 +48,7 @@ fn a_panicking_drop_still_settles_its_delivery() {
             world.has_run.store(false, Ordering::Relaxed);
 
             let settled = catch_unwind(AssertUnwindSafe(|| settle(delivery)));
-            // What is still in the delivery then is dropped by us, and harms nobody.
+            // The crate drops the rest of the delivery, without harm.
             let is_ours = way == "drop";
             assert_eq!(
                 settled.is_err(),

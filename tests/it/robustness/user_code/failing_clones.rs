@@ -16,7 +16,7 @@ use tokio_test::{assert_pending, assert_ready, task};
 
 use super::{Odd, narrow, next, now, read, silent_panic};
 
-/// Event `n`, of which so many clones panic before one does not.
+/// Event `n`, whose first `times` clones panic.
 fn failing(n: u32, times: usize) -> Odd {
     let mut odd = Odd::plain(n);
     let tries = AtomicUsize::new(0);

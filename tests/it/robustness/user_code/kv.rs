@@ -9,7 +9,7 @@ use genevent::kv::{Bucket, ExitReason, Registry};
 
 use super::{Odd, silent_panic};
 
-/// A value whose `Clone` and `Drop` use the bucket that it is in.
+/// A value whose `Clone` and `Drop` use the bucket that holds it.
 struct Curious(Bucket<Curious>);
 
 impl Curious {

@@ -63,7 +63,7 @@ impl Field {
         (jobs, other)
     }
 
-    /// What was dropped since the last time.
+    /// Returns the number of drops since the last call.
     fn take_drops(&self) -> usize {
         self.drops.swap(0, Ordering::Relaxed)
     }

@@ -14,7 +14,7 @@ use genevent::{EventManager, Overflow, Received, SubscribeOptions, WeakEventMana
 /// fails instead of hanging.
 const ENOUGH: u64 = 10_000;
 
-/// An event whose clone takes as long as `gap` newer events take to come.
+/// An event during whose clone `gap` newer events arrive.
 struct Slow {
     n: u64,
     source: Arc<Source>,
@@ -67,7 +67,7 @@ fn poll<S: Stream + Unpin>(stream: &mut S) -> Poll<Option<S::Item>> {
     Pin::new(stream).poll_next(&mut Context::from_waker(Waker::noop()))
 }
 
-/// Each poll yields an event that one clone was made for, and these are in order.
+/// Asserts that each poll yields an event with a single clone, in order.
 fn assert_gets_its_share<S: Stream + Unpin>(
     name: &str,
     source: &Arc<Source>,

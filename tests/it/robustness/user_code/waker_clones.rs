@@ -11,7 +11,7 @@ use genevent::{EventManager, SubscribeOptions};
 
 use super::{ACTS, Act, Hook, Odd, OnPanic, World, fill, next, now, read};
 
-/// `Wake` cannot say what `clone` does, so this is a waker by hand.
+/// `Wake` cannot customize `clone`, so this waker has a vtable of its own.
 mod cloned {
     use std::cell::{Cell, RefCell};
     use std::task::{RawWaker, RawWakerVTable, Waker};
@@ -19,7 +19,7 @@ mod cloned {
     use super::Hook;
 
     thread_local! {
-        /// How many clones until it runs, this one included.
+        /// The number of clones until the hook runs, this clone included.
         static ON_CLONE: RefCell<Option<(usize, Hook)>> = const { RefCell::new(None) };
         static ALIVE: Cell<usize> = const { Cell::new(0) };
     }
@@ -64,7 +64,8 @@ mod cloned {
     }
 }
 
-/// Polls for the first time, with a waker whose clone does `act`; the panic is the task's own.
+/// Polls for the first time, with a waker whose clone does `act`; its panic reaches only the
+/// polling task.
 fn first_poll<F: Future + Unpin>(mut future: F, waker: &Waker, act: Act) {
     let poll = catch_unwind(AssertUnwindSafe(|| {
         Pin::new(&mut future)
@@ -163,14 +164,14 @@ fn a_panicking_waker_clone_harms_only_its_task() {
     }
 }
 
-/// The one that was left at a first poll, which another waker's clone put an end to.
+/// The waker of a first poll, which the clone of another waker ended.
 #[test]
 fn a_retained_event_keeps_no_publishers_waker() {
     let manager = EventManager::builder().capacity(1).retain(1).build();
     let reader = manager.subscribe();
     manager.try_notify(1).unwrap();
     let mut publisher = manager.sync_notify(2);
-    // The first clone is for the answers, the second one for the place in line.
+    // The first clone is for the acknowledgements, the second clone for the wait queue.
     let waker = cloned::waker(2, Arc::new(|| panic!("a clone's own")));
     let mut first = || publisher.poll_unpin(&mut Context::from_waker(&waker));
     assert!(catch_unwind(AssertUnwindSafe(|| first().is_ready())).is_err());
@@ -180,7 +181,7 @@ fn a_retained_event_keeps_no_publishers_waker() {
     assert_eq!(cloned::alive(), 0);
 }
 
-/// What the clone does is seen by the poll that made it: no wake-up is lost to it.
+/// The poll that clones a waker sees the changes made by the clone: no wakeup is lost.
 #[test]
 fn a_poll_sees_changes_made_by_waker_clones() {
     let manager = EventManager::new(1);
@@ -228,7 +229,8 @@ async fn a_refused_wait_keeps_no_waker() {
     use genevent::error::NotifyError;
     use tokio::sync::oneshot;
 
-    // It waits in line outside of the handler first, whose poll panics at each clone of its waker.
+    // The future is queued outside of the handler first, where its poll panics at each clone of its
+    // waker.
     let manager: &EventManager<u32> = Box::leak(Box::new(EventManager::new(1)));
     for at in 1..3 {
         let unread = manager.subscribe();

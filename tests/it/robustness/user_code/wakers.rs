@@ -15,10 +15,10 @@ use genevent::EventManager;
 
 use super::{ACTS, Odd, OddWaker, OnPanic, World, now, read, silent_panic, wait};
 
-/// Something that waits with a waker, until that is called or dropped by us.
+/// A future or stream that waits with a waker, until the crate calls or drops the waker.
 struct Wait {
     name: &'static str,
-    /// The waker is called, and not only dropped.
+    /// Whether the waker is called, and not only dropped.
     wakes: bool,
     run: fn(&World, Waker),
 }

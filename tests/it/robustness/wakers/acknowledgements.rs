@@ -52,8 +52,8 @@ fn the_last_receiver_wakes_ack_notify_once() {
     assert!(alarm.poll(&mut received).is_ready());
 }
 
-/// A publisher in line, a `sync_notify` and a `flush` that all wait for one subscriber; then
-/// it `goes`.
+/// A queued publisher, a `sync_notify` and a `flush` that all wait for the same subscriber; then
+/// the subscriber `goes`.
 fn one_wakes_all_three(goes: impl FnOnce(&EventManager<u32>, Subscription<u32>)) {
     let manager = EventManager::new(1);
     let mut others = manager.subscribe();
@@ -181,7 +181,7 @@ fn only_the_last_needed_subscriber_wakes_the_waiter() {
     }
     assert_eq!(two.poll(&mut for_two), Poll::Ready(5));
 
-    // Woken, but late: some have left again, so it goes on waiting.
+    // Woken, but late: some subscribers have left again, so the future continues to wait.
     here.truncate(3);
     assert!(four.poll(&mut for_four).is_pending());
     here.push(manager.subscribe());

@@ -18,7 +18,8 @@ fn events<S: Stream + 'static>(stream: S) -> Events {
     Box::pin(stream.map(drop))
 }
 
-/// A stream of each kind, in each state in which a poll of it is pending, and what keeps it there.
+/// A stream of each kind, in each state in which its poll is pending, and the values that keep it
+/// in that state.
 fn parked_streams(manager: &EventManager<u32>) -> (Vec<(&'static str, Events)>, Kept) {
     let one_out = || SubscribeOptions::new().max_unacked(1);
     let plain = || manager.subscribe();
@@ -37,7 +38,7 @@ fn parked_streams(manager: &EventManager<u32>) -> (Vec<(&'static str, Events)>, 
         ("replaying deliveries", events(replaying().deliveries())),
     ];
     for (_, stream) in &mut streams {
-        // What is replayed comes first.
+        // Replayed events come first.
         while stream.next().now_or_never().is_some() {}
     }
     // From here on with an event that is there and held back.

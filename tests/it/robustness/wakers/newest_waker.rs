@@ -12,7 +12,7 @@ use genevent::{EventManager, SubscribeOptions};
 
 use super::{Alarm, read};
 
-/// Something that waits, what it is, and what its waker rings.
+/// A waiting future or stream, its name, and its alarm.
 struct Waiter<'a> {
     name: &'static str,
     future: LocalBoxFuture<'a, ()>,
@@ -31,8 +31,8 @@ impl<'a> Waiter<'a> {
     }
 }
 
-/// Runs a story with every kind of waiter there is, in every state that waits. When the story
-/// calls its second argument, each of them can go on.
+/// Runs a story with every kind of waiter, in every waiting state. When the story calls its second
+/// argument, each of the waiters can continue.
 fn with_every_waiter(story: impl FnOnce(&mut [Waiter<'_>], &mut dyn FnMut())) {
     let manager = EventManager::new(2);
     let stopping = EventManager::new(2);

@@ -100,7 +100,7 @@ fn close_may_be_called_again() {
     assert_ended!(reader).now();
 }
 
-// GenEvent case 45: the wait for answers goes on, since the event is stored and is still answered
+// GenEvent case 45: publishers continue to wait, since the event is stored and still acknowledged
 #[test]
 fn stored_events_are_still_acknowledged_after_close() {
     let manager = EventManager::new(8);

@@ -69,7 +69,7 @@ fn a_disconnected_subscription_owes_only_events_in_flight() {
     for waiter in &mut waiters {
         assert_pending!(waiter.poll());
     }
-    // In the middle of a batch: 2 is in hand, 3 has been fetched ahead.
+    // In the middle of a batch: event 2 is in flight, event 3 has been prefetched.
     assert_next!(reader, 1).now();
     assert_next!(reader, 2).now();
     assert!(assert_ready_ok!(waiters[0].poll()).all_acked());

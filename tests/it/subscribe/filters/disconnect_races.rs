@@ -20,8 +20,8 @@ impl Wake for OnWake {
     }
 }
 
-/// Many events of one subscription are awaited, and it is disconnected. As soon as the first of
-/// them is answered for, and so in the middle of that, `act` runs.
+/// Publishers await many events of one subscription, which is disconnected. As soon as the first of
+/// the events is settled, and so in the middle of the disconnect, `act` runs.
 fn all_are_answered_for_once(act: fn(&mut Option<Filtered<usize>>)) {
     const EVENTS: usize = 300;
     let manager = EventManager::new(EVENTS);

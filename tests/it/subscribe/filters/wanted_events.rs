@@ -114,7 +114,7 @@ fn a_new_filter_sees_only_newer_events() {
     let mut later = manager.subscribe_filter(even);
     manager.try_notify(4).unwrap();
     assert_eq!((read(&mut later), read(&mut first)), (Some(4), Some(2)));
-    // Unread by one filter, it is not kept for plain ones; and these have all their room.
+    // An event unread by a filter is not kept for plain subscribers, and takes none of their room.
     let mut plain = manager.subscribe();
     manager.try_notify(1).unwrap();
     manager.try_notify(3).unwrap();
@@ -142,7 +142,7 @@ fn filters_that_come_and_go_keep_the_order() {
         }
         assert!(manager.try_notify(1).is_ok());
     }
-    // The newest one is gone as well.
+    // The newest filter is gone as well.
     drop(manager.subscribe_filter(even));
     assert_eq!(manager.try_notify(2), Ok(34));
     for reader in readers.iter_mut().flatten() {
@@ -188,7 +188,7 @@ fn a_filter_replays_no_retained_events() {
     assert!(waits(&mut even));
     assert_eq!(manager.try_notify(4), Ok(1));
     assert_eq!(read(&mut even), Some(4));
-    // One that comes late gets it also when only a filtered one was there to hear it.
+    // A late subscriber also gets an event that only a filter heard.
     let mut late = manager.subscribe_with(SubscribeOptions::new().replay(10));
     assert_eq!([read(&mut late), read(&mut late)], [Some(2), Some(4)]);
 }

@@ -8,7 +8,7 @@ use genevent::{EventManager, Subscription};
 use super::{replay, retaining};
 use crate::drive::{read, waits};
 
-/// Counts those that are there.
+/// Counts its instances.
 #[derive(Clone)]
 struct Counted(#[expect(dead_code, reason = "it is counted")] Arc<()>);
 
@@ -22,7 +22,7 @@ fn memory_holds_at_most_half_more_than_retained() {
             for n in 1..=3_000 {
                 let event = Counted(Arc::clone(&there));
                 manager.try_notify(event).ok().unwrap();
-                // The first one reads everything at once, the second in spurts.
+                // The first reader reads everything at once, the second in bursts.
                 for (index, reader) in readers.iter_mut().enumerate() {
                     if index == 0 || n % 500 == 0 {
                         while !waits(reader) {}

@@ -24,7 +24,7 @@ fn a_stage_sees_only_events_finished_upstream() {
         if n % 2 == 0 {
             first.ack();
         } else if n < 199 {
-            // Coming back for the next one finishes as well.
+            // Polling for the next event finishes as well.
             assert_eq!(read(&mut first), Some(n + 1));
             assert_eq!(read(&mut second), Some(n));
             assert!(waits(&mut second));

@@ -71,7 +71,7 @@ fn disconnecting_opens_the_gate_of_a_stage() {
     assert_ready_eq!(second.poll_next(), Some(1));
     assert_ready_eq!(second.poll_next(), Some(2));
     assert!(assert_ready!(second.poll_next()).is_none());
-    // As long as the first one lives, nothing of the second is kept for it.
+    // While the first subscriber lives, nothing of the second is kept for it.
     publish(&manager, 3..=8);
     drop(first);
 }

@@ -31,7 +31,7 @@ fn a_filter_owes_its_stage_no_unwanted_events() {
 
 #[test]
 fn a_stage_cannot_follow_itself_or_later_subscribers() {
-    // Who is waited for has an id, so it is older: a line of any length ends.
+    // An upstream subscriber has an id, so it is older than its stage: chains of any length end.
     let manager = EventManager::new(2);
     let mut stages = vec![manager.subscribe()];
     for _ in 0..100 {

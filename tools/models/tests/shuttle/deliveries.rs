@@ -147,7 +147,8 @@ fn a_receipt_counts_each_delivery_once() {
     });
 }
 
-/// Found by the soak: what was overwritten before `subscribe` returned was told to nobody.
+/// The hazard, found by the soak test: events that were overwritten before `subscribe` returned
+/// were reported to no reader.
 #[test]
 fn a_late_lossy_reader_counts_every_loss() {
     model(|| {

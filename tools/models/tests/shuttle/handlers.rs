@@ -94,7 +94,7 @@ fn a_swap_separates_two_events() {
     });
 }
 
-/// Whoever finds a handler by its name asks for what comes after it, also while it is added.
+/// A task that finds a handler by its name calls the handler, also while it is being added.
 #[test]
 fn a_member_found_by_name_has_joined() {
     type Quiet = genevent::handler::HandlerFn<fn(&u64)>;
@@ -116,7 +116,8 @@ fn a_member_found_by_name_has_joined() {
     });
 }
 
-/// `stop` waits for every handler whose `add_handler` returned `Ok`, however the two calls meet.
+/// `stop` waits for every handler whose `add_handler` returned `Ok`, in every interleaving of the
+/// two calls.
 fn stopped_handlers_have_ended(
     add: impl Fn(&EventManager<u64>) -> Option<BoxFuture<'static, StopReason>> + Send + Sync + 'static,
 ) {
@@ -198,7 +199,8 @@ impl Handler<u64> for Publishing {
     }
 }
 
-/// A permit holds the only place. Used, it fills the handler's window; dropped, it does not.
+/// A permit holds the only room. When used, its event fills the handler's window; when dropped, it
+/// does not.
 #[test]
 fn a_permit_used_or_dropped_resumes_a_handler() {
     for is_used in [false, true] {

@@ -16,8 +16,8 @@ fn a_batch_frees_room_event_by_event() {
             for n in 1..=3 {
                 manager.try_notify(n).unwrap();
             }
-            // One event read is one place, also while the rest of the batch is in hand: the
-            // publisher gets it without the reader doing anything more.
+            // One read event frees room for one event, also while the rest of the batch is in
+            // flight: the publisher gets the room without another action of the reader.
             let publisher = spawn(async move {
                 manager.notify(4).await.unwrap();
                 manager
@@ -86,7 +86,8 @@ fn cancelling_a_notified_publisher_strands_no_other() {
                 read
             });
             yield_now().await;
-            // At the head, called or not, it goes: with its event stored, or without.
+            // At the front, notified or not, the publisher leaves: with its event stored, or
+            // without.
             let stored = poll!(&mut first).is_ready();
             drop(first);
             for publisher in publishers {

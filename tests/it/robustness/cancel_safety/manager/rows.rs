@@ -21,16 +21,16 @@ pub(crate) struct Row {
 
 pub(crate) enum Call {
     Manager(for<'a> fn(&'a EventManager<u32>) -> LocalBoxFuture<'a, Outcome>),
-    /// `next` on what this makes of a subscription.
+    /// `next` on a stream made of a subscription.
     Next(fn(Subscription<u32>) -> Box<dyn Source>),
-    /// The same of a filtered one, which wants everything.
+    /// `next` on a stream made of a filtered subscription, which wants every event.
     Filtered(fn(Filtered<u32>) -> Box<dyn Source>),
-    /// Reads deliveries on its own, and notes each event that it takes.
+    /// Reads deliveries itself, and records each event that it takes.
     Work(for<'a> fn(&'a mut Deliveries<u32>, &'a Taken) -> LocalBoxFuture<'a, Outcome>),
 }
 
 impl Row {
-    /// Stored in one poll, and ready in a later one.
+    /// Whether the future stores its event in one poll, and is ready in a later poll.
     pub(crate) fn waits_on_once_stored(&self) -> bool {
         let publishes = ["ack_notify", "sync_notify", "Notify::within"];
         self.name.contains("Sink::") || publishes.iter().any(|name| self.name.ends_with(name))
@@ -45,7 +45,7 @@ impl Row {
 /// The events that the future has taken.
 pub(crate) type Taken = RefCell<Vec<u32>>;
 
-/// What a future gave, if it was not dropped before.
+/// The output of a future, if it was not dropped before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Stored,
@@ -201,7 +201,7 @@ pub(crate) const ROWS: &[Row] = &[
         call: Call::Work(|deliveries, taken| {
             let work = |event| {
                 taken.borrow_mut().push(event);
-                // Fails at the event of him who stands in line.
+                // Fails at the event of the queued publisher.
                 one_poll_later().map(move |()| if event == 3 { Err(()) } else { Ok(()) })
             };
             let work = deliveries.try_for_each_acked(2, work);

@@ -10,7 +10,7 @@ use genevent::{
     Received, SubscriberId, Subscription, WithMissed,
 };
 
-/// A stream of events, one or several at a time, that says "finished" when it is polled again.
+/// A stream of events, single or in batches, that finishes its events when it is polled again.
 pub(crate) trait Source {
     fn poll_events(&mut self, cx: &mut Context<'_>) -> Poll<Option<Vec<u32>>>;
 
@@ -71,7 +71,7 @@ impl Source for FilteredWithMissed<u32> {
     }
 }
 
-/// As `InHand`, of what a filter lets through.
+/// Like `InFlight`, for the events that a filter passes on.
 pub(crate) struct OneUnacked {
     pub(crate) stream: FilteredDeliveries<u32>,
     pub(crate) out: Option<Delivery<u32>>,
@@ -89,7 +89,7 @@ impl Source for OneUnacked {
     }
 }
 
-/// Acknowledges what it has in hand when it is polled again.
+/// Acknowledges its events in flight when it is polled again.
 pub(crate) struct InFlight<S: Stream> {
     stream: S,
     item: Option<S::Item>,
@@ -126,7 +126,7 @@ impl Item for Batch<u32> {
     }
 }
 
-/// What is made of deliveries, and lets one look at them.
+/// A stream made of deliveries, which gives access to them.
 trait OfDeliveries: Stream<Item: Item> + Unpin {
     fn deliveries(&self) -> &Deliveries<u32>;
 

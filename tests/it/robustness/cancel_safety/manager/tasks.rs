@@ -55,7 +55,7 @@ impl<'a> Task<'a> {
     }
 }
 
-/// A task that reads one event, then does something else, and then comes back for the next.
+/// A task that reads one event, then works, and then polls for the next event.
 pub(crate) struct Reader {
     alarm: Arc<Alarm>,
     pub(crate) source: Box<dyn Source>,

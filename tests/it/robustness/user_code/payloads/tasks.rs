@@ -113,7 +113,8 @@ const STORIES: &[Story] = &[
             );
             handler.stopped().await;
             let panics = payloads.clone();
-            // Not one whose `Drop` panics, too: it is dropped while the closure unwinds.
+            // Not a handler whose `Drop` panics, too: the handler is dropped while the closure
+            // unwinds.
             let plain = handler_fn(|_: &u8| ());
             let plain = manager.add_handler("a", plain).unwrap();
             assert!(
