@@ -142,7 +142,7 @@ impl<E> Machine<E> {
 
     /// Returns whether no more events can come: the manager is closed and no permit is out.
     pub(crate) fn is_complete(&self) -> bool {
-        self.closed && (self.reserved == 0 || seeded_bug!("ended-over-permits"))
+        self.closed && (self.reserved == 0 || seeded_bug!("stream-ends-before-permits"))
     }
 
     pub(crate) fn is_closed(&self) -> bool {

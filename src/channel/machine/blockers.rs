@@ -238,7 +238,7 @@ impl Blockers {
         is_waited_for: impl Fn(&M, u64) -> bool,
         now: impl Fn() -> Instant,
     ) {
-        if seeded_bug!("patience-restarts") {
+        if seeded_bug!("time-limit-restarts-per-publisher") {
             self.deadlines.clear();
             self.timed = 0;
         }
@@ -278,7 +278,7 @@ impl Blockers {
     /// Stops the time of all members: no publisher waits. Their time is kept until they read or
     /// have room.
     pub(crate) fn pause(&mut self, now: impl FnOnce() -> Instant) {
-        if self.clock.is_running() && !seeded_bug!("idle-time-counts") {
+        if self.clock.is_running() && !seeded_bug!("clock-runs-without-waiters") {
             self.clock.stop(now);
         }
     }

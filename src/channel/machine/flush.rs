@@ -68,7 +68,7 @@ impl<E> Machine<E> {
         let tail = self.log.tail();
         let mut owing = 0;
         for member in self.members.iter_mut() {
-            if seeded_bug!("flush-forgets-detached") && !member.is_attached() {
+            if seeded_bug!("flush-ignores-detached") && !member.is_attached() {
                 continue;
             }
             if !member.owes(tail) {

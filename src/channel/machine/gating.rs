@@ -21,7 +21,7 @@ impl<E> Machine<E> {
     /// `block_all_full_queues`, before this.
     pub(crate) fn check_room(&mut self, request: Request, now: impl FnOnce() -> Instant) -> bool {
         self.block_full_readers();
-        let is_bound = request == Request::Permit && !seeded_bug!("permits-without-bound");
+        let is_bound = request == Request::Permit && !seeded_bug!("permits-exceed-capacity");
         if is_bound && self.reserved == self.capacity {
             return false;
         }
@@ -65,7 +65,7 @@ impl<E> Machine<E> {
                 Some(queue) => queue.len() == 0,
                 None => member.subscriber.cursor.load().position() == tail,
             };
-            !has_read_all || seeded_bug!("permits-blamed-on-readers")
+            !has_read_all || seeded_bug!("disconnects-for-permits")
         };
         self.blockers
             .start_clocks(&mut self.members, has_unread, now);

@@ -48,7 +48,7 @@ impl<E> Member<E> {
         match level {
             AckLevel::Received => self.subscriber.has_yet_to_yield(seq),
             AckLevel::Finished => {
-                let forgets = seeded_bug!("pending-forgets-deliveries");
+                let forgets = seeded_bug!("waiting-for-omits-deliveries");
                 self.subscriber.owes(seq) && !(forgets && self.subscriber.unacked_set().is_some())
             }
         }

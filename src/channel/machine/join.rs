@@ -172,7 +172,7 @@ impl<E> Machine<E> {
         let reader_pos = ReaderPos::of(&subscriber);
         let position = cursor.position();
         let segments = self.log.ticketed_after(reader_pos, position);
-        if !segments.is_empty() && !seeded_bug!("unread-unanswered") {
+        if !segments.is_empty() && !seeded_bug!("leave-keeps-tickets") {
             effects.push(Effect::Unread(Box::new(Unread {
                 subscriber: subscriber.id,
                 position,

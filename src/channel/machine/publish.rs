@@ -75,7 +75,7 @@ impl<E> Machine<E> {
 
     /// Reserves room for an event after [`check_room`](Self::check_room).
     pub(crate) fn reserve(&mut self, now: impl Fn() -> Instant, effects: &mut Effects<E>) {
-        if seeded_bug!("permit-disconnects") {
+        if seeded_bug!("permit-disconnects-early") {
             self.disconnect_all_overdue(effects);
         }
         self.pass_overdue(now);

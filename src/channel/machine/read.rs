@@ -46,7 +46,7 @@ impl<E> Machine<E> {
     /// Records that a reporting subscriber has finished the event in flight. Finishing makes no room,
     /// and a `WaitAtMost` does not start again.
     pub(crate) fn report_finished(&mut self, key: u64, effects: &mut Effects<E>) {
-        if seeded_bug!("ack-restarts-patience") {
+        if seeded_bug!("ack-restarts-time-limit") {
             self.unblock_reader(key);
         }
         self.settle(key, None, effects);

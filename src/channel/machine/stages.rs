@@ -44,7 +44,7 @@ impl<E> Machine<E> {
             }
             let member = self.member_mut(id.number);
             let mut upto = member.settled(None);
-            if upto < next && !seeded_bug!("stage-unwatched") {
+            if upto < next && !seeded_bug!("stage-not-woken") {
                 // Check again after requesting reports: `next` may have been settled in between
                 // without a report, and the stage would wait for ever.
                 member.subscriber.cursor.request_reports();

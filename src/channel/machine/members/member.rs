@@ -156,7 +156,7 @@ impl<E> Member<E> {
             Some(unacked) => unacked.first(),
             None if self.gone => None,
             None if !cursor.is_finished()
-                && (self.attached || !seeded_bug!("disconnected-hand")) =>
+                && (self.attached || !seeded_bug!("disconnect-settles-in-flight")) =>
             {
                 claimed.or(Some(self.in_flight(cursor.position())))
             }
