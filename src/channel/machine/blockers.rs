@@ -293,18 +293,21 @@ impl Blockers {
 
     /// Returns the reading at which all blocking members will be overdue; `None` if a member is
     /// never overdue, or is not timed.
+    #[inline]
     fn latest_deadline(&self) -> Option<Duration> {
         let &(last, _) = self.deadlines.last()?;
         (self.deadlines.len() == self.numbers.len()).then_some(last)
     }
 
     /// Returns whether all blocking members have been waited for as long as they may.
+    #[inline]
     pub(crate) fn are_overdue(&self, now: impl FnOnce() -> Instant) -> bool {
         (self.latest_deadline()).is_some_and(|deadline| deadline <= self.clock.read(now))
     }
 
     /// Returns when the front publisher must check again without being notified. `overdue_helps`:
     /// the publisher has room once all members are overdue.
+    #[inline]
     pub(crate) fn timer(&self, overdue_helps: bool) -> Option<Instant> {
         let deadline = self.latest_deadline().filter(|_| overdue_helps);
         #[cfg(all(feature = "tracing", feature = "rt"))]
@@ -370,6 +373,7 @@ impl Blockers {
 }
 
 /// Returns the reading of the clock at which a member is overdue, if ever.
+#[inline]
 fn deadline(waited: Option<Waited>, max_wait: Option<Duration>) -> Option<Duration> {
     waited?.deadline(max_wait?)
 }

@@ -35,15 +35,12 @@ impl<E> Machine<E> {
     /// Records the claim of event `seq` by a reporting subscriber. Returns `true` if the subscriber
     /// was blocking.
     pub(crate) fn report_claimed(&mut self, key: u64, seq: u64, effects: &mut Effects<E>) -> bool {
-        let member = self.member(key);
-        let (was_blocking, has_flushes) = (member.blocker.is_blocking(), member.has_flushes());
+        let was_blocking = self.member(key).blocker.is_blocking();
         if was_blocking {
             self.unblock(key);
             self.push_full_at(key);
         }
-        if has_flushes {
-            self.settle(key, Some(seq), effects);
-        }
+        self.settle(key, Some(seq), effects);
         self.cancel_reports_if_idle(key);
         self.assert_invariants();
         was_blocking
