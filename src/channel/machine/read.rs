@@ -46,8 +46,8 @@ impl<E> Machine<E> {
         was_blocking
     }
 
-    /// Records that a reporting subscriber has finished the event in flight. Finishing makes no room,
-    /// and a `WaitAtMost` does not start again.
+    /// Records that a reporting subscriber has finished the event in flight. Finishing makes no
+    /// room, and a `WaitAtMost` does not start again.
     pub(crate) fn report_finished(&mut self, key: u64, effects: &mut Effects<E>) {
         if seeded_bug!("ack-restarts-time-limit") && self.member(key).blocker.is_blocking() {
             self.unblock(key);
