@@ -56,8 +56,8 @@ pub(crate) trait BlockerSlots {
 
     fn slot_mut(&mut self, number: u64) -> &mut BlockerSlot;
 
-    /// Returns how long publishers may wait for the member to read; `None`: for ever.
-    fn max_wait(&self, number: u64) -> Option<Duration>;
+    /// Returns the slot, and how long publishers may wait for the member to read; `None`: for ever.
+    fn slot_and_max_wait(&mut self, number: u64) -> (&mut BlockerSlot, Option<Duration>);
 }
 
 /// The blocking members.
@@ -142,7 +142,7 @@ impl Blockers {
     /// Removes a member, if it is blocking or suspended, and forgets how long publishers have
     /// waited for it: the member has read, has room again, or has left.
     pub(crate) fn unblock(&mut self, number: u64, members: &mut impl BlockerSlots) {
-        let slot = members.slot_mut(number);
+        let (slot, max_wait) = members.slot_and_max_wait(number);
         let waited = slot.waited.take();
         #[cfg(all(feature = "tracing", feature = "rt"))]
         {
@@ -157,19 +157,27 @@ impl Blockers {
         };
         self.queues -= usize::from(slot.has_queue);
 
-        // Close the gap with the last member. If the gap is among the timed members, the last
-        // timed member moves there first: timed members stay together (invariant 2).
-        let mut gap = index;
-        if index < self.timed {
-            if let Some(deadline) = deadline(waited, members.max_wait(number)) {
+        let is_timed = index < self.timed;
+        if is_timed {
+            if let Some(deadline) = deadline(waited, max_wait) {
                 self.deadlines.remove(&(deadline, number));
             }
             self.timed -= 1;
-            self.numbers.swap(index, self.timed);
-            gap = self.timed;
             if self.timed == 0 {
                 self.clock.halt();
             }
+        }
+        // Usually, a single member blocks.
+        if self.numbers.len() == 1 {
+            self.numbers.clear();
+            return;
+        }
+        // Close the gap with the last member. If the gap is among the timed members, the last
+        // timed member moves there first: timed members stay together (invariant 2).
+        let mut gap = index;
+        if is_timed {
+            self.numbers.swap(index, self.timed);
+            gap = self.timed;
         }
         self.numbers.swap_remove(gap);
         self.update_index(index, members);
@@ -258,13 +266,13 @@ impl Blockers {
     #[inline]
     fn start_clock(&mut self, index: usize, waited: Waited, members: &mut impl BlockerSlots) {
         let number = self.numbers[index];
-        let slot = members.slot_mut(number);
+        let (slot, max_wait) = members.slot_and_max_wait(number);
         slot.waited = Some(waited);
         #[cfg(all(feature = "tracing", feature = "rt"))]
         if !slot.warned {
             self.warnings.plan(number, waited);
         }
-        if let Some(deadline) = deadline(Some(waited), members.max_wait(number)) {
+        if let Some(deadline) = deadline(Some(waited), max_wait) {
             self.deadlines.insert((deadline, number));
         }
         if index != self.timed {
@@ -285,18 +293,21 @@ impl Blockers {
 
     /// Returns the reading at which all blocking members will be overdue; `None` if a member is
     /// never overdue, or is not timed.
+    #[inline]
     fn latest_deadline(&self) -> Option<Duration> {
         let &(last, _) = self.deadlines.last()?;
         (self.deadlines.len() == self.numbers.len()).then_some(last)
     }
 
     /// Returns whether all blocking members have been waited for as long as they may.
+    #[inline]
     pub(crate) fn are_overdue(&self, now: impl FnOnce() -> Instant) -> bool {
         (self.latest_deadline()).is_some_and(|deadline| deadline <= self.clock.read(now))
     }
 
     /// Returns when the front publisher must check again without being notified. `overdue_helps`:
     /// the publisher has room once all members are overdue.
+    #[inline]
     pub(crate) fn timer(&self, overdue_helps: bool) -> Option<Instant> {
         let deadline = self.latest_deadline().filter(|_| overdue_helps);
         #[cfg(all(feature = "tracing", feature = "rt"))]
@@ -362,6 +373,7 @@ impl Blockers {
 }
 
 /// Returns the reading of the clock at which a member is overdue, if ever.
+#[inline]
 fn deadline(waited: Option<Waited>, max_wait: Option<Duration>) -> Option<Duration> {
     waited?.deadline(max_wait?)
 }

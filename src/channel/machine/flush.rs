@@ -88,9 +88,12 @@ impl<E> Machine<E> {
 
     /// Acknowledges the flushes for which the member has settled enough. `claimed`: the event being
     /// claimed by the subscriber, if any.
+    #[inline]
     pub(super) fn settle(&mut self, key: u64, claimed: Option<u64>, effects: &mut Effects<E>) {
         let member = self.member_mut(key);
-        member.pop_settled(claimed, |ticket| effects.push(Effect::Flushed(ticket)));
+        if member.has_flushes() {
+            member.pop_settled(claimed, |ticket| effects.push(Effect::Flushed(ticket)));
+        }
     }
 
     /// Acknowledges flushes as `settle` does, and removes the member if done.

@@ -82,10 +82,10 @@ impl<E> Machine<E> {
         self.blockers.pause(now);
     }
 
-    /// Returns whether handler `id` blocks publishers, and would also if only its `own` permits were
-    /// out, which were given inside of the handler. Such permits and unread events hold room until
-    /// the handler returns: a publisher inside of the handler would wait for itself. Other permits
-    /// are used or dropped meanwhile.
+    /// Returns whether handler `id` blocks publishers, and would also if only its `own` permits
+    /// were out, which were given inside of the handler. Such permits and unread events hold room
+    /// until the handler returns: a publisher inside of the handler would wait for itself. Other
+    /// permits are used or dropped meanwhile.
     pub(crate) fn is_blocking_itself(&self, id: SubscriberId, own: u64) -> bool {
         self.find(id).is_some_and(|member| {
             member.blocker.is_blocking() && member.subscriber.full_at() <= self.log.tail() + own
@@ -120,9 +120,9 @@ impl<E> Machine<E> {
         self.unblock_queues(now);
     }
 
-    /// Disconnects the log readers in `overdue_at_permit` without room for the permit's event, which
-    /// is about to be stored. (For filtered subscribers, `admits` decides, because only members
-    /// with interest in the event need room.)
+    /// Disconnects the log readers in `overdue_at_permit` without room for the permit's event,
+    /// which is about to be stored. (For filtered subscribers, `admits` decides, because only
+    /// members with interest in the event need room.)
     pub(super) fn disconnect_passed(&mut self, effects: &mut Effects<E>) {
         let tail = self.log.tail();
         for key in self.overdue_at_permit.clone() {

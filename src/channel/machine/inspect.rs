@@ -90,7 +90,8 @@ impl<E> Machine<E> {
         }
     }
 
-    /// Returns information about a set of subscribers, oldest first. `now`: the time, if publishers wait.
+    /// Returns information about a set of subscribers, oldest first. `now`: the time, if publishers
+    /// wait.
     pub(crate) fn infos(&self, now: Option<Instant>, which: Which<'_>) -> Vec<SubscriberInfo> {
         let tail = self.log.tail();
         let is_wanted = |member: &&Member<E>| match which {
@@ -107,7 +108,8 @@ impl<E> Machine<E> {
             .collect()
     }
 
-    /// Returns information about a subscriber, which may have left. `now`: the time, if publishers wait.
+    /// Returns information about a subscriber, which may have left. `now`: the time, if publishers
+    /// wait.
     pub(crate) fn info(
         &self,
         now: Option<Instant>,

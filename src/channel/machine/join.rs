@@ -94,8 +94,8 @@ impl<E> Machine<E> {
         was_attached
     }
 
-    /// Detaches a subscriber whose stream goes on with a backlog: the unread events. Returns whether
-    /// `id` was attached.
+    /// Detaches a subscriber whose stream goes on with a backlog: the unread events. Returns
+    /// whether `id` was attached.
     pub(crate) fn disconnect(
         &mut self,
         id: SubscriberId,

@@ -95,10 +95,12 @@ impl<E> Members<E> {
 
     // ---- Lookup -----------------------------------------------------------------------------
 
+    #[inline]
     pub(super) fn get(&self, number: u64) -> &Member<E> {
         self.table.get(number).expect(MEMBER)
     }
 
+    #[inline]
     pub(super) fn get_mut(&mut self, number: u64) -> &mut Member<E> {
         self.table.get_mut(number).expect(MEMBER)
     }
@@ -182,8 +184,10 @@ impl<E> BlockerSlots for Members<E> {
     }
 
     #[inline]
-    fn max_wait(&self, number: u64) -> Option<Duration> {
-        self.get(number).subscriber.overflow.max_wait()
+    fn slot_and_max_wait(&mut self, number: u64) -> (&mut BlockerSlot, Option<Duration>) {
+        let member = self.get_mut(number);
+        let max_wait = member.subscriber.overflow.max_wait();
+        (&mut member.blocker, max_wait)
     }
 }
 

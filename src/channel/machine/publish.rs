@@ -59,8 +59,8 @@ impl<E> Machine<E> {
 
     // ---- Slow path --------------------------------------------------------------------------
 
-    /// Stores an event after [`check_room`](Self::check_room). Returns the event if the log does not
-    /// need it: without log readers and retention.
+    /// Stores an event after [`check_room`](Self::check_room). Returns the event if the log does
+    /// not need it: without log readers and retention.
     pub(crate) fn store(
         &mut self,
         event: E,

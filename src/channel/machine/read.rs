@@ -36,30 +36,26 @@ impl<E> Machine<E> {
     /// was blocking.
     pub(crate) fn report_claimed(&mut self, key: u64, seq: u64, effects: &mut Effects<E>) -> bool {
         let was_blocking = self.member(key).blocker.is_blocking();
-        self.unblock_reader(key);
+        if was_blocking {
+            self.unblock(key);
+            self.push_full_at(key);
+        }
         self.settle(key, Some(seq), effects);
         self.cancel_reports_if_idle(key);
         self.assert_invariants();
         was_blocking
     }
 
-    /// Records that a reporting subscriber has finished the event in flight. Finishing makes no room,
-    /// and a `WaitAtMost` does not start again.
+    /// Records that a reporting subscriber has finished the event in flight. Finishing makes no
+    /// room, and a `WaitAtMost` does not start again.
     pub(crate) fn report_finished(&mut self, key: u64, effects: &mut Effects<E>) {
-        if seeded_bug!("ack-restarts-time-limit") {
-            self.unblock_reader(key);
+        if seeded_bug!("ack-restarts-time-limit") && self.member(key).blocker.is_blocking() {
+            self.unblock(key);
+            self.push_full_at(key);
         }
         self.settle(key, None, effects);
         self.cancel_reports_if_idle(key);
         self.assert_invariants();
-    }
-
-    /// Ends the blocking of a log reader, if it blocks.
-    fn unblock_reader(&mut self, key: u64) {
-        if self.member(key).blocker.is_blocking() {
-            self.unblock(key);
-            self.push_full_at(key);
-        }
     }
 
     /// Cancels the member's reports if no publisher, flush or stage depends on them.

@@ -1,7 +1,8 @@
 //! Retention: the newest events are kept for late subscribers.
 //!
 //! The log keeps retained events whether or not a reader is left. The machine trims them through an
-//! entry in `lossy`, as if retention were a lossy subscriber whose window is full from time to time.
+//! entry in `lossy`, as if retention were a lossy subscriber whose window is full from time to
+//! time.
 
 use super::Machine;
 use crate::channel::effects::Effects;

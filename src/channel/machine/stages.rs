@@ -26,7 +26,8 @@ impl<E> Machine<E> {
     }
 
     /// Returns the last event up to which all of `before` have settled everything. If
-    /// fewer than `next` events are settled, `ticket` waits until they have settled everything up to `next`.
+    /// fewer than `next` events are settled, `ticket` waits until they have settled everything up
+    /// to `next`.
     ///
     /// Members of `before` that have left have nothing to settle.
     pub(crate) fn settled_by(

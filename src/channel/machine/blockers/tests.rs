@@ -14,8 +14,9 @@ impl BlockerSlots for Table {
         &mut self.get_mut(&number).unwrap().0
     }
 
-    fn max_wait(&self, number: u64) -> Option<Duration> {
-        self[&number].1
+    fn slot_and_max_wait(&mut self, number: u64) -> (&mut BlockerSlot, Option<Duration>) {
+        let (slot, max_wait) = self.get_mut(&number).unwrap();
+        (slot, *max_wait)
     }
 }
 

@@ -186,9 +186,6 @@ impl<E> Member<E> {
     /// Removes the flushes for which the member has settled enough, and passes them to `f`;
     /// `claimed` as in [`settled`](Self::settled).
     pub(crate) fn pop_settled(&mut self, claimed: Option<u64>, f: impl FnMut(Arc<Ticket>)) {
-        if self.flushes.is_none() {
-            return;
-        }
         let settled = self.settled(claimed);
         if let Some(flushes) = &mut self.flushes {
             flushes.pop_settled(settled, f);

@@ -104,8 +104,9 @@ impl<T> MemberTable<T> {
             .filter_map(|entry| entry.value.as_mut())
     }
 
-    /// Returns a lookup, fast for ascending numbers: each search begins at the entry found before. Lists of members are mostly in the order of joining, and a binary search for
-    /// each of a million members would miss the cache twenty times.
+    /// Returns a lookup, fast for ascending numbers: each search begins at the entry found before.
+    /// Lists of members are mostly in the order of joining, and a binary search for each of a
+    /// million members would miss the cache twenty times.
     pub(super) fn ascending_lookup<'a>(&'a self) -> impl FnMut(u64) -> Option<&'a T> {
         const NEAR: usize = 8;
         let (mut next, mut last) = (0, 0);
