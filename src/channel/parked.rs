@@ -41,7 +41,7 @@ impl Unparked {
     }
 }
 
-/// The capacity that is kept when there are fewer subscribers.
+/// The capacity kept when there are fewer subscribers.
 const RETAINED_CAPACITY: usize = 16;
 
 /// The entries of all parked subscribers.

@@ -6,13 +6,13 @@
 //! 2. Otherwise the filters are evaluated for the event, outside the lock: predicates are user code.
 //!    A filter that joins after that makes the evaluation stale ([`Stale`]), and the filters that are
 //!    missing are evaluated ([`Channel::with_evaluation`]).
-//! 3. With an evaluation that is up to date, the publisher at the front of the wait queue is checked for
+//! 3. With an up-to-date evaluation, the publisher at the front of the wait queue is checked for
 //!    room, for the event ([`State::has_room_for_event`]) or for a permit
 //!    ([`State::has_room_for_permit`]).
 //! 4. [`State::try_admit`] takes the publisher out of the wait queue, or queues it.
 //! 5. [`State::store`] stores the event, wakes the subscribers, and notifies the next publisher.
 //!
-//! Steps 3 to 5 share one lock, so that no other publisher can take the room in between, and no filter
+//! Steps 3 to 5 share one lock, so no other publisher can take the room in between, and no filter
 //! can join unnoticed.
 
 use std::task::Waker;
@@ -55,7 +55,7 @@ pub(crate) enum Rejected {
     WouldDeadlock,
 }
 
-/// An event that is stored beside the fast path.
+/// An event stored beside the fast path.
 pub(crate) struct PendingEvent<'a, E> {
     /// `None` once the event is stored.
     pub(crate) event: &'a mut Option<E>,
@@ -65,7 +65,7 @@ pub(crate) struct PendingEvent<'a, E> {
 }
 
 /// Filters that joined after the evaluation of an event. The event must not be stored before they
-/// are evaluated: they are promised every event that is stored after they joined.
+/// are evaluated: they are promised every event stored after they joined.
 struct Stale<E>(FilterSnapshot<E>);
 
 /// A stored event. The event itself is returned if no subscriber reads the log, to be dropped outside
@@ -158,7 +158,7 @@ impl<E> Channel<E> {
         admission.map(drop_unheard)
     }
 
-    /// Stores the event with a permit that was reserved inside `handler`, if inside one.
+    /// Stores the event with a permit reserved inside `handler`, if any.
     pub(crate) fn store_reserved(
         &self,
         event: E,
@@ -211,8 +211,8 @@ impl<E> Channel<E> {
     /// Reserves a permit, or queues the publisher. `key` is the same as in
     /// [`poll_store`](Self::poll_store).
     ///
-    /// Completes with the handler that this was called inside of, if any: using or releasing the permit
-    /// must name that handler.
+    /// Completes with the handler that the caller runs inside of, if any. Using or releasing the permit
+    /// must name the same handler.
     pub(crate) fn poll_reserve(
         &self,
         key: &mut Option<QueueKey>,
@@ -232,7 +232,7 @@ impl<E> Channel<E> {
         admission.map(|()| handler)
     }
 
-    /// Releases a permit that was not used, and that was reserved inside `handler`, if inside one.
+    /// Releases an unused permit, reserved inside `handler`, if any.
     pub(crate) fn release_permit(&self, handler: Option<SubscriberId>) {
         self.run(|state, effects| {
             state.machine.release_reserved();
@@ -280,7 +280,7 @@ impl<E> State<E> {
             return Ok(Err(TryNotifyError::Full(pending.take())));
         }
         if !self.has_room_for_event(pending, effects)? {
-            // No publisher waits for the filter queues that were just found full.
+            // No publisher waits for the filter queues just found full.
             self.machine.unblock_queues(Instant::now);
             return Ok(Err(TryNotifyError::Full(pending.take())));
         }
@@ -401,8 +401,8 @@ impl<T> Admission<T> {
     }
 }
 
-/// Clones the waker of a publisher that is not queued yet. Its first attempt has just failed on the
-/// fast path, so the second will probably queue it, and would have to lock twice without a clone.
+/// Clones the waker of a publisher that is not queued yet. The fast path has just failed, so the next
+/// attempt will probably queue the publisher, and would have to lock twice without a clone.
 fn spare_if_new(key: Option<QueueKey>, waker: &Waker) -> Option<Waker> {
     key.is_none().then(|| waker.clone())
 }

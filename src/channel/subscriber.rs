@@ -1,7 +1,7 @@
-//! The state that a subscription shares with its channel.
+//! The state a subscription shares with its channel.
 //!
 //! A [`SubscriberState`] has three kinds of fields:
-//! - values that never change: the id, the options, the origin;
+//! - constant values: the id, the options, the origin;
 //! - the [`Cursor`] and the atomics beside it, which the subscriber changes without the lock and the
 //!   channel reads (and, for the cursor, changes) under its lock;
 //! - [`ChannelSlots`], which only the channel touches, under its lock.
@@ -48,7 +48,7 @@ pub(crate) struct SubscriberState {
 }
 
 /// Bookkeeping that only the channel reads and writes, under its lock. The slots are next to the
-/// cursor, not in a table of the channel, so that a reader that moved to another core loads the cache
+/// cursor, not in a table of the channel, so a reader on another core loads the cache
 /// lines of one place only.
 pub(crate) struct ChannelSlots {
     /// The segment of the log that counts the subscriber.
@@ -60,14 +60,14 @@ pub(crate) struct ChannelSlots {
     pub(crate) index: LockedU64,
 }
 
-/// Fields that most subscribers do not need.
+/// Fields not needed by most subscribers.
 struct Extras {
     name: Option<Arc<str>>,
     /// The gate of a subscriber that sees events after other subscribers.
     stage: Option<Stage>,
 }
 
-/// The values that a new subscriber starts with.
+/// The initial values of a new subscriber.
 pub(crate) struct SubscriberInit {
     pub(crate) id: SubscriberId,
     pub(crate) name: Option<Arc<str>>,
@@ -129,7 +129,7 @@ impl SubscriberState {
         self.awaited_seq.store(seq, Ordering::Release);
     }
 
-    /// Clears the event that [`set_awaited`](Self::set_awaited) has set.
+    /// Clears the event [`set_awaited`](Self::set_awaited) has set.
     #[inline]
     pub(crate) fn clear_awaited(&self) {
         self.awaited_seq.store(0, Ordering::Release);
@@ -148,7 +148,7 @@ impl SubscriberState {
         self.cursor.load().position() + self.window as u64
     }
 
-    /// Returns the number of events that were overwritten before the subscriber read them.
+    /// Returns the number of events overwritten before the subscriber read them.
     pub(crate) fn missed(&self) -> u64 {
         self.missed.load(Ordering::Acquire)
     }
@@ -158,7 +158,7 @@ impl SubscriberState {
         self.missed.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Claims the event after `seen`. `ack_level` is the acknowledgement that a publisher waits for,
+    /// Claims the event after `seen`. `ack_level` is the acknowledgement a publisher waits for,
     /// if any.
     ///
     /// # Errors

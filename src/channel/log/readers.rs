@@ -1,8 +1,8 @@
-//! Readers of the log: the segment that counts each reader, and the segment that it reads next.
+//! Readers of the log: the segment counting each reader, and the next segment to read.
 //!
 //! A reader is counted in the segment with its next event. Moving to a later segment decrements one
-//! count and increments another; the last reader that leaves a segment frees it, or allows it to be
-//! joined with its neighbours.
+//! count and increments another. The last reader to leave a segment frees the segment, or makes the
+//! segment joinable with its neighbours.
 
 use std::collections::VecDeque;
 
@@ -18,7 +18,7 @@ use crate::channel::subscriber::SubscriberState;
 pub(crate) struct ReaderPos(pub(super) u64);
 
 impl ReaderPos {
-    /// Returns the position that was stored last for `subscriber`.
+    /// Returns the position stored last for `subscriber`.
     #[inline]
     pub(crate) fn of(subscriber: &SubscriberState) -> Self {
         Self(subscriber.slots().reader_pos.get())
@@ -43,7 +43,7 @@ impl<E> Log<E> {
         self.active_pos()
     }
 
-    /// Removes the reader that is counted at `pos`.
+    /// Removes the reader counted at `pos`.
     pub(crate) fn leave(&mut self, pos: ReaderPos, effects: &mut Effects<E>) {
         let index = self.index(pos);
         *self.readers_mut(index) -= 1;
@@ -64,7 +64,7 @@ impl<E> Log<E> {
         effects: &mut Effects<E>,
     ) -> usize {
         let from = self.index(*pos);
-        // Skip the segments that the reader has read to the end.
+        // Skip the segments the reader has read to the end.
         let mut to = from;
         while (self.segments.get(to)).is_some_and(|counted| counted.segment.last() <= position) {
             to += 1;

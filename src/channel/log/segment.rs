@@ -1,14 +1,14 @@
 //! Segments: runs of consecutive events in shared storage.
 //!
-//! The [`Log`](super::Log) appends events to its active segment, a plain `Vec` that only the channel
-//! sees. Sealing moves the slots of that `Vec` into a [`Segment`], which is immutable and cheap to
-//! clone, so that a reader takes a whole segment under one lock and reads the events without any.
+//! The [`Log`](super::Log) appends events to its active segment, a plain `Vec` private to the
+//! channel. Sealing moves the slots of this `Vec` into a [`Segment`], which is immutable and cheap to
+//! clone, so a reader takes a whole segment under one lock and reads the events without any.
 
 use crate::channel::ticket::{AckLevel, Ticket};
 use crate::util::panic_guard::drop_caught;
 use crate::util::sync::Arc;
 
-/// The most events that any segment holds.
+/// The most events any segment holds.
 pub(crate) const MAX_SLOTS: usize = 256;
 
 /// Returns the greatest length of a segment in a log with room for `room` events: a quarter of
@@ -23,7 +23,7 @@ pub(crate) fn slots_for(room: u64) -> usize {
 /// Two segments with at most this many events together are joined, whatever their lengths.
 const SHORT: usize = 32;
 
-/// One stored event, and the ticket of a publisher that waits for its acknowledgements.
+/// One stored event, and the ticket of a publisher waiting for acknowledgements.
 pub(crate) struct Slot<E> {
     /// `None` only after [`take`](Self::take).
     event: Option<E>,
@@ -46,7 +46,7 @@ impl<E> Slot<E> {
             .expect("a slot is emptied only while no reader shares its segment")
     }
 
-    /// Returns the acknowledgement that a publisher waits for, or `None` if no publisher waits.
+    /// Returns the acknowledgement a publisher waits for, or `None` if no publisher waits.
     #[inline]
     pub(crate) fn until(&self) -> Option<AckLevel> {
         self.ticket.as_ref().map(|ticket| ticket.until())
@@ -144,7 +144,7 @@ impl<E> Segment<E> {
     /// if the lengths differ so much that moving the events would not pay.
     ///
     /// Except for short segments, each of the two is at least a fifth of the result. Joining a
-    /// thousand events therefore moves each event a few times; without that bound, every join would
+    /// thousand events therefore moves each event a few times; without a bound, every join would
     /// move all events stored before.
     pub(crate) fn join(&mut self, next: &mut Self, max: usize) -> bool {
         let (len, next_len) = (self.slots.len(), next.slots.len());

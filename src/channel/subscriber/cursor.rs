@@ -52,7 +52,7 @@ impl CursorState {
         Self((self.0 | FINISHED | DETACHED) & !REPORTING)
     }
 
-    /// Returns the state that [`Cursor::claim`] returned before [`unyielded`](Self::unyielded), but
+    /// Returns the state [`Cursor::claim`] returned before [`unyielded`](Self::unyielded), but
     /// without a request for reports.
     pub(crate) fn claimed(self, in_flight: bool) -> Self {
         let finished = if in_flight { 0 } else { FINISHED };

@@ -13,7 +13,7 @@ use crate::util::sync::Mutex;
 /// The channel, as a receiver of reports: without the type of its events, which the sender of a report
 /// does not know.
 pub(crate) trait ChannelReports: Send + Sync {
-    /// Reports that a subscriber has settled a delivery. Called if the channel requested reports.
+    /// Reports a settled delivery of a subscriber. Called if the channel requested reports.
     fn report_settled(&self, subscriber: SubscriberId);
 
     /// Reports that a subscriber took an event from its filter queue (`took`), or only finished one.
@@ -43,9 +43,9 @@ pub(crate) struct UnackedSet {
 
 #[derive(Default)]
 struct State {
-    /// The deliveries that owe an acknowledgement.
+    /// The deliveries owing an acknowledgement.
     open: BTreeSet<u64>,
-    /// The number of deliveries that owe nothing: replayed events, or events after a disconnect.
+    /// The number of deliveries owing nothing: replayed events, or events after a disconnect.
     free: usize,
     /// The waker of a stream that waits until fewer deliveries are in flight.
     full: Option<Waker>,
@@ -117,7 +117,7 @@ impl UnackedSet {
         self.state.lock().open.insert(seq);
     }
 
-    /// Adds a delivery that owes nothing.
+    /// Adds a delivery owing nothing.
     pub(crate) fn let_out(&self) {
         self.state.lock().free += 1;
     }
