@@ -8,7 +8,7 @@ use std::task::Waker;
 
 use super::{Admission, Rejected, State};
 use crate::channel::effects::Effects;
-use crate::channel::machine::{Request, Room};
+use crate::channel::machine::Request;
 use crate::channel::wait_queue::QueueKey;
 use crate::subscriber_id::SubscriberId;
 use crate::util::clock::Instant;
@@ -80,7 +80,7 @@ impl<E> State<E> {
     /// Returns whether there is room for `request`. Also notifies the queued publishers inside handlers
     /// that turn out to wait for themselves: the check may have found their handler to be blocking.
     pub(super) fn has_room(&mut self, request: Request, effects: &mut Effects<E>) -> bool {
-        let has_room = self.machine.room(request, Instant::now) != Room::Full;
+        let has_room = self.machine.check_room(request, Instant::now);
         if self.queue.has_handler_waiters() {
             let Self {
                 machine,

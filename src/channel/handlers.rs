@@ -22,10 +22,10 @@ impl<E> Channel<E> {
         self.state.lock().machine.tail()
     }
 
-    /// Adds a runner with the seeded bug `enlisted-late`; without that bug,
+    /// Adds a runner with the seeded bug `task-counted-late`; without that bug,
     /// [`subscribe`](Self::subscribe) has added the runner.
     pub(crate) fn enlist_late(&self, subscriber: &Arc<SubscriberState>) {
-        if seeded_bug!("enlisted-late") {
+        if seeded_bug!("task-counted-late") {
             let mut state = self.state.lock();
             state.running.insert(subscriber.id, Arc::clone(subscriber));
         }

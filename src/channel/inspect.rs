@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Channel, State};
+use crate::channel::machine::Which;
 use crate::channel::subscriber::SubscriberState;
 use crate::channel::ticket::{AckLevel, Ticket};
 use crate::inspect::Stats;
@@ -26,7 +27,7 @@ impl<E> Channel<E> {
     /// Returns the attached subscribers, oldest first.
     pub(crate) fn subscribers(&self) -> Vec<SubscriberInfo> {
         let state = self.state.lock();
-        state.machine.infos(state.now())
+        state.machine.infos(state.now(), Which::Attached)
     }
 
     #[cfg(all(feature = "tracing", feature = "rt"))]
@@ -44,7 +45,7 @@ impl<E> Channel<E> {
             ..
         } = &*state;
         // A handler may have left the machine while its runner has not ended: list it as leaving, once.
-        let mut leaving = machine.infos_leaving();
+        let mut leaving = machine.infos(None, Which::Leaving);
         let known: BTreeSet<_> = leaving.iter().map(SubscriberInfo::id).collect();
         let ending = running.values();
         let ending = ending
@@ -59,7 +60,7 @@ impl<E> Channel<E> {
             permits: machine.reserved(),
             waiting: queue.len(),
             head_called: queue.is_front_notified(),
-            subscribers: machine.infos(state.now()),
+            subscribers: machine.infos(state.now(), Which::Attached),
             leaving,
         }
     }
@@ -67,25 +68,25 @@ impl<E> Channel<E> {
     /// Returns the blocking subscribers.
     pub(crate) fn blocking(&self) -> Vec<SubscriberInfo> {
         let state = self.state.lock();
-        state.machine.infos_blocking(state.now())
+        state.machine.infos(state.now(), Which::Blocking)
     }
 
     /// Returns the subscribers owing an acknowledgement of event `seq`.
     pub(crate) fn owing(&self, seq: u64, until: AckLevel) -> Vec<SubscriberInfo> {
         let state = self.state.lock();
-        state.machine.infos_owing(state.now(), seq, until)
+        state.machine.infos(state.now(), Which::Owing(seq, until))
     }
 
     /// Returns the subscribers that have not settled all stored events.
     pub(crate) fn unsettled(&self) -> Vec<SubscriberInfo> {
         let state = self.state.lock();
-        state.machine.infos_unsettled(state.now())
+        state.machine.infos(state.now(), Which::Unsettled)
     }
 
     /// Returns the subscribers awaited by `flush`.
     pub(crate) fn flushing(&self, flush: &Arc<Ticket>) -> Vec<SubscriberInfo> {
         let state = self.state.lock();
-        state.machine.infos_flushing(state.now(), flush)
+        state.machine.infos(state.now(), Which::FlushedBy(flush))
     }
 
     /// Returns the number of unread events of `subscriber`, and whether no later events will come.

@@ -21,7 +21,7 @@ impl<E> State<E> {
     /// make a [`Condition`] true.
     pub(super) fn notify_watchers(&mut self, effects: &mut Effects<E>) {
         // Streams end when the channel is complete, and may be parked.
-        if self.machine.is_complete() && !seeded_bug!("closed-asleep") {
+        if self.machine.is_complete() && !seeded_bug!("close-wakes-no-subscriber") {
             self.wake_readers(effects);
             self.machine.complete_queues(effects);
         }

@@ -261,7 +261,7 @@ impl<E> Log<E> {
             counted.readers == 0 && counted.segment.last() <= last
         };
         let before_retained =
-            self.tail.saturating_sub(self.retain) + u64::from(seeded_bug!("retained-too-few"));
+            self.tail.saturating_sub(self.retain) + u64::from(seeded_bug!("retains-too-few"));
         while self
             .segments
             .front()

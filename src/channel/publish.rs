@@ -238,7 +238,7 @@ impl<E> Channel<E> {
             state.machine.release_reserved();
             state.uncount_permit(handler);
             state.notify_watchers(effects);
-            if !seeded_bug!("permit-kept") {
+            if !seeded_bug!("dropped-permit-keeps-room") {
                 state.notify_front(effects);
             }
         });
@@ -258,7 +258,7 @@ impl<E> Channel<E> {
         self.run(|state, effects| {
             effects.drop_waker(state.leave_queue(key));
             // A publisher that was notified and dropped has used up the notification: pass it on.
-            if !seeded_bug!("cancelled-turn") {
+            if !seeded_bug!("cancelled-waiter-keeps-wakeup") {
                 state.notify_front(effects);
             }
         });

@@ -65,7 +65,7 @@ impl<E> State<E> {
         let word = subscriber.cursor.finish_locked();
         // Report before loading: finishing may settle events or make room.
         if word.must_report() {
-            self.machine.report(key, None, effects);
+            self.machine.report_finished(key, effects);
             if subscriber.stage().is_some() {
                 if let Some(next) = self.next_stage(subscriber, source, waker, spare, effects) {
                     return next;
@@ -79,7 +79,7 @@ impl<E> State<E> {
             return Next::More;
         }
         // Check again with every waker: an event may have been stored while the waker was cloned.
-        let check = !(seeded_bug!("parks-blindly") && spare.is_some());
+        let check = !(seeded_bug!("parks-without-checking") && spare.is_some());
         if check {
             if let Some(batch) = self
                 .machine
@@ -136,12 +136,12 @@ impl<E> Channel<E> {
             }
             // Add the runner under the lock that attaches the subscriber: `stop` waits for the runner of
             // every handler attached before the manager was closed.
-            if subscriber.kind.has_task() && !seeded_bug!("enlisted-late") {
+            if subscriber.kind.has_task() && !seeded_bug!("task-counted-late") {
                 state.running.insert(subscriber.id, Arc::clone(&subscriber));
             }
             state.notify_watchers(effects);
             // While permits are reserved, the new subscriber may be full at once, and block the front.
-            if !seeded_bug!("joiner-unseen") {
+            if !seeded_bug!("joiner-not-checked") {
                 state.notify_front(effects);
             }
             (
@@ -181,10 +181,13 @@ impl<E> Channel<E> {
     /// Reports that a subscriber claimed the event `in_flight`, or finished one (`None`). Called if the
     /// channel requested reports.
     pub(crate) fn report(&self, key: u64, in_flight: Option<u64>) {
-        self.run(|state, effects| {
-            if state.machine.report(key, in_flight, effects) {
-                state.notify_front(effects);
+        self.run(|state, effects| match in_flight {
+            Some(seq) => {
+                if state.machine.report_claimed(key, seq, effects) {
+                    state.notify_front(effects);
+                }
             }
+            None => state.machine.report_finished(key, effects),
         });
     }
 

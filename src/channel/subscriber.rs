@@ -250,7 +250,7 @@ impl SubscriberState {
         unacked.remove(seq);
         // Check after removing: a channel that requests reports from now on sees the removal, and a
         // channel that requested them before is told here.
-        if self.cursor.load().must_report() && !seeded_bug!("delivery-unreported") {
+        if self.cursor.load().must_report() && !seeded_bug!("ack-not-reported-to-flush") {
             if let Some(channel) = unacked.channel.upgrade() {
                 channel.report_settled(self.id);
             }

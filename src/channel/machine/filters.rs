@@ -3,8 +3,7 @@
 use std::panic::Location;
 
 use super::join::By;
-use super::wait_clock::Waited;
-use super::{KEPT, Machine, Member};
+use super::{Machine, Member};
 use crate::channel::effects::{Effect, Effects};
 use crate::channel::filter::queue::FilterQueue;
 use crate::channel::filter::{Evaluation, FilterMatches, FilterSnapshot};
@@ -14,7 +13,6 @@ use crate::options::{Overflow, SubscribeOptions};
 use crate::receipt::Stored;
 use crate::subscriber_id::{SubscriberId, SubscriberKind};
 use crate::util::clock::Instant;
-use crate::util::shrink::Shrink;
 use crate::util::sync::Arc;
 
 impl<E> Machine<E> {
@@ -35,10 +33,9 @@ impl<E> Machine<E> {
         let place = self.new_subscriber_state(SubscribeOptions { kind, ..options }, created_at);
         let lane = Arc::new(FilterQueue::new(Arc::clone(&place)));
         let member = Member::new(&place, Some(Arc::clone(&lane) as _));
-        self.members.insert(place.id.number, member);
-        self.filtered += 1;
+        self.members.insert(member);
         self.filters.join(Arc::clone(&lane), judge);
-        self.fast_path_disabled = true;
+        self.update_fast_path();
         self.assert_invariants();
         lane
     }
@@ -51,10 +48,10 @@ impl<E> Machine<E> {
         by: By,
         effects: &mut Effects<E>,
     ) {
-        let member = self.member_mut(key);
-        if !std::mem::replace(&mut member.attached, false) {
+        if !self.members.detach(key) {
             return;
         }
+        let member = self.member(key);
         let id = member.subscriber.id;
         let lane = member.queue.as_ref().expect("it has a lane");
         member.subscriber.cursor.request_reports();
@@ -62,12 +59,9 @@ impl<E> Machine<E> {
         if lane.len() > 0 {
             effects.push(Effect::FilterQueue(Arc::clone(lane)));
         }
-        self.filtered -= 1;
-        self.unblock(key);
-        self.overdue_at_permit.remove(&key);
-        self.blocking.shrink_if_sparse_for(self.attached(), KEPT);
+        self.stop_gating(key);
         effects.extend(self.filters.leave(id.number).map(Effect::DropFilter));
-        self.fast_path_disabled = self.closed || !self.filters.is_empty();
+        self.update_fast_path();
     }
 
     /// Nothing more will come: whoever has read all of its lane has read all there is.
@@ -75,7 +69,7 @@ impl<E> Machine<E> {
         if self.filters.is_empty() {
             return;
         }
-        let lanes = self.members.iter().filter(|m| m.attached);
+        let lanes = self.members.iter().filter(|m| m.is_attached());
         let lanes = lanes.filter_map(|member| member.queue.as_ref());
         effects.wake(lanes.filter_map(|lane| lane.complete()));
         // Last, which may take long: those that were woken need not wait for it.
@@ -133,7 +127,7 @@ impl<E> Machine<E> {
 
     fn find_lane_in_the_way(&mut self, id: SubscriberId, now: impl FnOnce() -> Instant) {
         if self.block_queue(id) {
-            self.resume(id.number, now);
+            (self.blockers).resume(id.number, now, &mut self.members);
         }
     }
 
@@ -142,7 +136,7 @@ impl<E> Machine<E> {
         let Some(member) = self.current(id) else {
             return false;
         };
-        let is_known = member.blocking.is_some();
+        let is_known = member.blocker.is_blocking();
         if is_known || !member.subscriber.overflow.is_lossless() || self.has_room(member) {
             return false;
         }
@@ -152,7 +146,7 @@ impl<E> Machine<E> {
             self.cancel_reports_if_idle(id.number);
             return false;
         }
-        self.block(id.number);
+        self.blockers.block(id.number, &mut self.members);
         true
     }
 
@@ -165,50 +159,28 @@ impl<E> Machine<E> {
     /// The head of the line has gone: those in its way need not be in that of the next. Their
     /// time stands still until they are again, and is kept until they take something or have room.
     pub(crate) fn unblock_queues(&mut self, now: impl Fn() -> Instant) {
-        if self.filtered == 0 {
+        if self.members.filtered() == 0 {
             return;
         }
-        for key in self.blocking_queues() {
-            let waited = self.member(key).waited;
-            let waited = waited.map(|waited| Waited {
-                before: waited.so_far(self.clock.read(&now)),
-                ..waited
-            });
-            #[cfg(all(feature = "tracing", feature = "rt"))]
-            let warned = self.member(key).warned;
-            self.unblock(key);
-            if waited.is_some() {
-                let member = self.member_mut(key);
-                member.waited = waited;
-                #[cfg(all(feature = "tracing", feature = "rt"))]
-                {
-                    member.warned = warned;
-                }
-                self.suspended.insert(key);
-            }
+        for key in self.blockers.queues(&self.members) {
+            self.blockers.suspend(key, &now, &mut self.members);
             self.cancel_reports_if_idle(key);
         }
     }
 
     /// Those that have room again are not in the way, and not blamed any more.
     pub(super) fn unblock_queues_with_room(&mut self) {
-        if self.filtered == 0 {
+        if self.members.filtered() == 0 {
             return;
         }
-        let mut full = self.blocking_queues();
-        full.extend(&self.suspended);
+        let mut full = self.blockers.queues(&self.members);
+        full.extend(self.blockers.suspended());
         for key in full {
             if self.has_room(self.member(key)) {
                 self.unblock(key);
                 self.cancel_reports_if_idle(key);
             }
         }
-    }
-
-    fn blocking_queues(&self) -> Vec<u64> {
-        let keys = self.blocking.iter().copied();
-        keys.filter(|&key| self.member(key).queue.is_some())
-            .collect()
     }
 
     /// Stores the event for all that read the log, and for those that want it.
@@ -220,12 +192,12 @@ impl<E> Machine<E> {
         answers: &mut FilterMatches,
         effects: &mut Effects<E>,
     ) -> (Stored, Option<E>) {
-        let mut audience = self.attached + answers.count();
+        let mut audience = self.members.readers() + answers.count();
         answers.for_each_full(0, |id| audience -= usize::from(!self.admits(id, effects)));
         if let Some(ticket) = ticket {
             ticket.arm(audience);
         }
-        let (seq, unread) = match self.log_readers {
+        let (seq, unread) = match self.members.log_readers() {
             0 => (self.log.skip_seq(), Some(event)),
             _ => (self.log.append(event, ticket), None),
         };
@@ -285,7 +257,7 @@ impl<E> Machine<E> {
         let Some(member) = self.find(id) else {
             return false;
         };
-        let was_blocking = member.blocking.is_some();
+        let was_blocking = member.blocker.is_blocking();
         if took {
             // Also the time that it has.
             self.unblock(id.number);

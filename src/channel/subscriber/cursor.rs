@@ -101,7 +101,7 @@ impl Cursor {
         seen: CursorState,
         in_flight: bool,
     ) -> Result<CursorState, CursorState> {
-        if seen.is_detached() && !seeded_bug!("detached-claim") {
+        if seen.is_detached() && !seeded_bug!("detached-subscriber-claims") {
             return Err(seen);
         }
         let finished = if in_flight { 0 } else { FINISHED };

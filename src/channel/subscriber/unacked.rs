@@ -53,7 +53,7 @@ struct State {
 
 impl State {
     fn count(&self) -> usize {
-        let free = if seeded_bug!("unowed-without-bound") {
+        let free = if seeded_bug!("max-unacked-ignores-replayed") {
             0
         } else {
             self.free
@@ -130,7 +130,7 @@ impl UnackedSet {
         }
         let waker = state.full.take();
         drop(state);
-        if let Some(waker) = waker.filter(|_| !seeded_bug!("unacked-asleep")) {
+        if let Some(waker) = waker.filter(|_| !seeded_bug!("ack-wakes-no-stream")) {
             wake(waker);
         }
     }
