@@ -1,5 +1,5 @@
-//! The channel: the engine behind an event manager. One lock, one state machine, and the queues of
-//! waiting tasks.
+//! The channel: the engine behind an event manager. A lock, a state machine, and the queues of waiting
+//! tasks.
 //!
 //! The [`Machine`] decides and never waits; the channel does the waiting. Every operation has the same
 //! steps ([`Channel::run`]): lock, decide, unlock, run the [`Effects`]. User code (wakers, `Clone`,
@@ -56,7 +56,7 @@ pub(crate) mod watchers;
 pub(crate) use publish::{Admission, PendingEvent, Rejected};
 pub(crate) use subscribe::Next;
 
-/// The state all clones of an event manager and all its subscriptions share.
+/// The state shared by all clones of an event manager and all its subscriptions.
 pub(crate) struct Channel<E> {
     /// The number of the manager in this process.
     id: u64,
@@ -74,7 +74,7 @@ pub(crate) struct Channel<E> {
 /// The state behind the lock.
 struct State<E> {
     machine: Machine<E>,
-    /// The handlers and groups whose runners have not ended.
+    /// The handlers and groups with a live runner.
     running: BTreeMap<SubscriberId, Arc<SubscriberState>>,
     /// The number of unused permits reserved inside each handler.
     handler_permits: BTreeMap<SubscriberId, u64>,
@@ -154,7 +154,7 @@ impl<E> Channel<E> {
         self.state.lock().machine.is_closed()
     }
 
-    /// Adds a manager handle. Returns `false` if the last one was dropped: the channel is closed.
+    /// Adds a manager handle. Returns `false` if no handle is left: the channel is closed.
     pub(crate) fn retain(&self) -> bool {
         let mut handles = self.handles.load(Ordering::Acquire);
         while handles > 0 {
@@ -172,7 +172,7 @@ impl<E> Channel<E> {
         false
     }
 
-    /// Removes a manager handle; removing the last one closes the channel.
+    /// Removes a manager handle; removing the last handle closes the channel.
     pub(crate) fn release(&self) {
         if self.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.close();

@@ -14,7 +14,7 @@
 //! **How an event is stored.** [`append`](Log::append) pushes the event to the active segment, a
 //! `Vec` private to the channel. Sealing turns the active segment into an immutable, shared
 //! [`Segment`]: when a reader asks for the events in it, or when it reaches the greatest length of a
-//! segment. Sealing late costs one allocation for many events while readers lag behind.
+//! segment. Sealing late needs fewer allocations while readers lag behind.
 //!
 //! **How an event is read.** A reader clones the segment with its next event under the channel's
 //! lock ([`batch`](Log::batch)) and reads the events of that segment without the lock. While a
@@ -22,7 +22,7 @@
 //! readers behind need few locks.
 //!
 //! **How an event is freed.** Each reader is counted in the segment with its next event, or in the
-//! active segment. Segments without readers are freed from the front, except for segments with one
+//! active segment. Segments without readers are freed from the front, except for segments with any
 //! of the newest `retain` events. Counting readers per segment, not per event, makes reading O(1)
 //! and frees many events at once.
 
@@ -165,7 +165,7 @@ impl<E> Log<E> {
         self.tail
     }
 
-    /// Turns the active segment, which must not be empty, into a shared one.
+    /// Turns the active segment, which must not be empty, into a shared segment.
     fn seal(&mut self) {
         let ReaderPos(first) = self.active_pos();
         self.segments.push_back(CountedSegment {
@@ -179,8 +179,8 @@ impl<E> Log<E> {
     /// Joins the segment `at` with its predecessors, as far as joining pays: lengths grow as in a binary
     /// counter.
     ///
-    /// Called for a new segment, and again when the last reader leaves a segment: readers that are one
-    /// event apart each hold one of the newest segments, which cannot be joined until then.
+    /// Called for a new segment, and again when the last reader leaves a segment: readers in
+    /// neighbouring segments keep the newest segments from being joined until then.
     fn join_back(&mut self, mut at: usize) {
         while at > 0 && self.join_at(at) {
             at -= 1;

@@ -1,7 +1,7 @@
 //! Publishing: the fast path, and storing an event or reserving a permit beside it.
 //!
 //! **How an event is stored.**
-//! 1. [`Channel::try_store_fast`] stores the event under one lock if no publisher is queued, no filter
+//! 1. [`Channel::try_store_fast`] stores the event under a single lock if no publisher is queued, no filter
 //!    must be evaluated, and no subscriber needs to be checked for room.
 //! 2. Otherwise the filters are evaluated for the event, outside the lock: predicates are user code.
 //!    A filter that joins after that makes the evaluation stale ([`Stale`]), and the filters that are
@@ -12,7 +12,7 @@
 //! 4. [`State::try_admit`] takes the publisher out of the wait queue, or queues it.
 //! 5. [`State::store`] stores the event, wakes the subscribers, and notifies the next publisher.
 //!
-//! Steps 3 to 5 share one lock, so no other publisher can take the room in between, and no filter
+//! Steps 3 to 5 share a lock, so no other publisher can take the room in between, and no filter
 //! can join unnoticed.
 
 use std::task::Waker;
@@ -41,7 +41,7 @@ pub(crate) enum Admission<T> {
     /// The publisher waits in the queue.
     Queued {
         /// The time at which the publisher must poll again without being notified. Only the front
-        /// of the queue has one.
+        /// of the queue has a deadline.
         deadline: Option<Instant>,
     },
 }
@@ -294,7 +294,7 @@ impl<E> State<E> {
         slot: &mut QueueSlot<'_>,
         effects: &mut Effects<E>,
     ) -> Result<Option<Admission<StoredEvent<E>>>, Stale<E>> {
-        // Only the front publisher is checked: filters may still join before the others get there.
+        // Only the front publisher is checked: filters may still join before the next publishers get there.
         let has_room = self.is_next(slot) && self.has_room_for_event(pending, effects)?;
         let admission = self.try_admit(Request::Event, has_room, slot, effects);
         Ok(admission.map(|admission| admission.map(|()| self.store(pending, effects))))

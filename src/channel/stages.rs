@@ -37,7 +37,7 @@ impl<E> State<E> {
                 let ticket = gate.wait_for(next);
                 gate.settled = self.machine.settled_by(stage.after(), next, &ticket);
             }
-            // The gate is open: yield the settled events, and no later ones.
+            // The gate is open: yield the settled events, and no later events.
             if next <= gate.settled {
                 effects.drop_waker(gate.stop_waiting());
                 let batch = self
@@ -55,7 +55,7 @@ impl<E> State<E> {
             };
             effects.drop_waker(gate.sleep(waker));
             // Check again after registering: predecessors settle without the channel's lock, and the last
-            // one may have done so before the waker was registered.
+            // predecessor may have done so before the waker was registered.
             if gate.waits_for(next) {
                 Next::Parked
             } else {

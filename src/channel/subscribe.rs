@@ -50,7 +50,7 @@ impl<E> State<E> {
 
     /// Finishes the event in flight, then loads the next events into `source`, or parks the subscriber.
     ///
-    /// `source` and `spare` are passed by reference and not returned: moving them out of the lock in one
+    /// `source` and `spare` are passed by reference and not returned: moving them out of the lock in a
     /// result costs as much as the lock itself.
     #[inline]
     fn next(
@@ -101,14 +101,14 @@ impl<E> State<E> {
         };
         let replaced = self.parked.park(subscriber, waker);
         effects.extend(replaced.map(Effect::DropParked));
-        // The last subscriber that parks frees all events; the others only move to the log's end.
+        // The last subscriber that parks frees all events; any other only moves to the log's end.
         if !self.release_if_idle(effects) {
             self.machine.park_caught_up(subscriber, effects);
         }
         Next::Parked
     }
 
-    /// Frees all events if every log reader is parked. Returns `false` if one is not, or if events are
+    /// Frees all events if every log reader is parked. Returns `false` if any is not, or if events are
     /// retained.
     pub(super) fn release_if_idle(&mut self, effects: &mut Effects<E>) -> bool {
         if self.parked.len() != self.machine.readers() {
@@ -153,7 +153,7 @@ impl<E> Channel<E> {
     }
 
     /// Finishes the event in flight, then loads the next events into `source`, or parks the subscriber.
-    /// Parking needs an owned clone of `waker`: pass one as `spare`, or get [`Next::NeedWaker`].
+    /// Parking needs an owned clone of `waker`: pass a clone as `spare`, or get [`Next::NeedWaker`].
     #[inline]
     pub(crate) fn next(
         &self,
@@ -178,7 +178,7 @@ impl<E> Channel<E> {
         self.newest.load(Ordering::Acquire) <= position
     }
 
-    /// Reports that a subscriber claimed the event `in_flight`, or finished one (`None`). Called if the
+    /// Reports that a subscriber claimed the event `in_flight`, or finished an event (`None`). Called if the
     /// channel requested reports.
     pub(crate) fn report(&self, key: u64, in_flight: Option<u64>) {
         self.run(|state, effects| match in_flight {
@@ -191,7 +191,7 @@ impl<E> Channel<E> {
         });
     }
 
-    /// Removes a subscriber whose subscription was dropped, and which has settled its event in flight.
+    /// Removes the subscriber of a dropped subscription, which has settled its event in flight.
     /// Returns whether the subscriber was attached.
     pub(crate) fn leave(&self, key: u64) -> bool {
         self.run(|state, effects| {

@@ -23,7 +23,7 @@ pub(crate) mod cursor;
 pub(crate) mod stage;
 pub(crate) mod unacked;
 
-/// One subscriber, as its subscription and its channel both see it.
+/// The state of a subscriber, shared by the subscription and the channel.
 pub(crate) struct SubscriberState {
     pub(crate) id: SubscriberId,
     extras: Option<Box<Extras>>,
@@ -48,8 +48,7 @@ pub(crate) struct SubscriberState {
 }
 
 /// Bookkeeping that only the channel reads and writes, under its lock. The slots are next to the
-/// cursor, not in a table of the channel, so a reader on another core loads the cache
-/// lines of one place only.
+/// cursor, not in a table of the channel, so a reader on another core loads fewer cache lines.
 pub(crate) struct ChannelSlots {
     /// The segment of the log that counts the subscriber.
     pub(crate) reader_pos: LockedU64,
@@ -153,7 +152,7 @@ impl SubscriberState {
         self.missed.load(Ordering::Acquire)
     }
 
-    /// Counts one more missed event. Called by the channel, under its lock.
+    /// Counts a missed event. Called by the channel, under its lock.
     pub(crate) fn count_missed(&self) {
         self.missed.fetch_add(1, Ordering::AcqRel);
     }
@@ -162,7 +161,7 @@ impl SubscriberState {
     /// if any.
     ///
     /// # Errors
-    /// The current state of the cursor, if that event is not the next one any more.
+    /// The current state of the cursor, if that event is not the next event any more.
     #[inline]
     pub(crate) fn claim(
         &self,
@@ -191,7 +190,7 @@ impl SubscriberState {
                     self.clear_awaited();
                     return Err(now);
                 }
-                // Only the report flag changed: the event is still the next one.
+                // Only the report flag changed: the event is still the next event.
                 Err(now) => seen = now,
             }
         }
@@ -231,12 +230,13 @@ impl SubscriberState {
         }
     }
 
-    /// Returns whether event `seq`, for whose receipt a publisher waits, is claimed and not yielded yet.
+    /// Returns whether event `seq` is claimed and not yielded yet, and a publisher waits until the event
+    /// is received.
     pub(crate) fn has_yet_to_yield(&self, seq: u64) -> bool {
         self.awaited_seq.load(Ordering::Acquire) == seq
     }
 
-    /// Returns whether one more delivery may be yielded; if not, registers `waker` for when one may.
+    /// Returns whether there is room for a delivery; if not, registers `waker` for when there is.
     pub(crate) fn may_deliver(&self, waker: &Waker) -> bool {
         self.unacked_set()
             .is_none_or(|unacked| unacked.has_room(waker))

@@ -45,7 +45,7 @@ struct TicketInner {
 }
 
 impl Ticket {
-    /// Creates a ticket without a waker; the first [`poll_settled`](Self::poll_settled) registers one.
+    /// Creates a ticket without a waker; the first [`poll_settled`](Self::poll_settled) registers a waker.
     pub(crate) fn new(until: AckLevel) -> Arc<Self> {
         Self::of(until, None)
     }

@@ -35,7 +35,7 @@ pub(crate) struct QueueKey {
 /// 2. A waiter has a waker exactly while it is not notified. A notified waiter is therefore never woken
 ///    twice, and must leave a waker again if it finds no room.
 /// 3. `handler_waiters` holds the waiters inside handlers. Each is checked when its handler may be the
-///    one that blocks it: nothing else would wake the waiter.
+///    subscriber that blocks the waiter: nothing else would wake the waiter.
 /// 4. The numbers of the entries are strictly increasing, so a binary search finds an entry. The
 ///    front entry is live, and so are at least half of all entries; the rest are tombstones.
 #[derive(Default)]
@@ -52,7 +52,7 @@ pub(crate) struct WaitQueue {
 /// An entry of the queue.
 struct Waiter {
     key: QueueKey,
-    /// False in a tombstone, whose publisher was admitted or gave up.
+    /// False in a tombstone: the publisher was admitted or gave up.
     live: bool,
     waker: Option<Waker>,
 }
@@ -119,7 +119,7 @@ impl WaitQueue {
         matches!(registered, Some(Some(registered)) if registered.will_wake(waker))
     }
 
-    /// Replaces the waker of a waiter that found no room, and returns the old one.
+    /// Replaces the waker of a waiter that found no room, and returns the old waker.
     pub(crate) fn rearm(&mut self, key: QueueKey, waker: Waker) -> Option<Waker> {
         self.waiter_mut(key.number)?.waker.replace(waker)
     }

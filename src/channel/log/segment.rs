@@ -2,7 +2,7 @@
 //!
 //! The [`Log`](super::Log) appends events to its active segment, a plain `Vec` private to the
 //! channel. Sealing moves the slots of this `Vec` into a [`Segment`], which is immutable and cheap to
-//! clone, so a reader takes a whole segment under one lock and reads the events without any.
+//! clone, so a reader takes a whole segment under the lock and reads the events without it.
 
 use crate::channel::ticket::{AckLevel, Ticket};
 use crate::util::panic_guard::drop_caught;
@@ -23,7 +23,7 @@ pub(crate) fn slots_for(room: u64) -> usize {
 /// Two segments with at most this many events together are joined, whatever their lengths.
 const SHORT: usize = 32;
 
-/// One stored event, and the ticket of a publisher waiting for acknowledgements.
+/// A stored event, and the ticket of a publisher waiting for acknowledgements.
 pub(crate) struct Slot<E> {
     /// `None` only after [`take`](Self::take).
     event: Option<E>,
@@ -84,8 +84,8 @@ pub(crate) struct Segment<E> {
 }
 
 impl<E> Segment<E> {
-    /// Moves all slots of `active`, which must not be empty, into a new segment whose first event
-    /// has sequence number `first`.
+    /// Moves all slots of `active`, which must not be empty, into a new segment that starts
+    /// with sequence number `first`.
     pub(crate) fn of(first: u64, active: &mut Vec<Slot<E>>) -> Self {
         let slots: Arc<[_]> = if active.len() == 1 {
             // The common length where readers keep up: a loop would cost more than the move.
@@ -94,7 +94,7 @@ impl<E> Segment<E> {
             // Draining keeps the allocation of `active` for the next events.
             active.drain(..).collect()
         } else {
-            // One `memcpy` is cheaper than a loop, and pays for a new allocation of `active`.
+            // A `memcpy` is cheaper than a loop, and pays for a new allocation of `active`.
             std::mem::take(active).into()
         };
         let last = first + slots.len() as u64 - 1;
@@ -140,7 +140,7 @@ impl<E> Segment<E> {
     }
 
     /// Appends the events of `next`, the following segment, to this one. Returns `false` and changes
-    /// nothing if the result would be longer than `max`, if a reader shares one of the segments, or
+    /// nothing if the result would be longer than `max`, if a reader shares either segment, or
     /// if the lengths differ so much that moving the events would not pay.
     ///
     /// Except for short segments, each of the two is at least a fifth of the result. Joining a

@@ -14,7 +14,7 @@ use crate::util::sync::{Arc, Mutex};
 /// # Invariants
 /// 1. Waiting starts under the channel's lock, so no predecessor can settle the event unseen.
 ///    The subscriber may stop waiting without the lock.
-/// 2. Every subscriber in `after` is older than this one, so no cycle of stages can wait for itself.
+/// 2. Every subscriber in `after` is older than the stage, so no cycle of stages can wait for itself.
 /// 3. The ticket has a waker while the subscriber sleeps at the gate. Otherwise the last predecessor
 ///    would wake no task, and the subscriber would sleep for ever.
 pub(crate) struct Stage {
@@ -25,7 +25,7 @@ pub(crate) struct Stage {
 /// The events a stage may see.
 #[derive(Default)]
 pub(crate) struct Gate {
-    /// All predecessors have settled every event up to this one, and possibly later ones.
+    /// All predecessors have settled every event up to this number, and possibly later events.
     pub(crate) settled: u64,
     /// The event the stage waits for, with a ticket that counts the predecessors that have yet to
     /// settle all events up to it.
