@@ -1,9 +1,21 @@
-//! The one lock around the ring, and everybody who waits on it.
+//! The channel: the engine behind an event manager. A lock, a state machine, and the queues of waiting
+//! tasks.
 //!
-//! Deciding is the ring's part; here is the waiting. Every operation has the same shape: lock,
-//! decide, unlock, and only then run the [`Effects`]. Where a future must leave its waker, the
-//! waker is cloned without the lock, and the question is asked again under it: what happened in
-//! between is seen.
+//! The [`Machine`] decides and never waits; the channel does the waiting. Every operation has the same
+//! steps ([`Channel::run`]): lock, decide, unlock, run the [`Effects`]. User code (wakers, `Clone`,
+//! `Drop`, predicates) runs only after unlocking, because it may call back into the manager.
+//!
+//! - **Storing.** A publisher stores an event on the fast path, or is admitted through the
+//!   [`WaitQueue`] ([`publish`], [`backpressure`]). The event goes to the [`log`], or to the queues of
+//!   filtered subscribers ([`filter`]).
+//! - **Waking.** Storing wakes all [`ParkedReaders`]. Making room notifies the front of the wait queue.
+//! - **Reading.** A subscriber takes a segment of the log under the lock ([`subscribe`]), and reads the
+//!   segment without the lock, by moving its [`cursor`](subscriber::cursor).
+//! - **Acknowledging.** A subscriber settles an event on its [`ticket`], without the lock.
+//!
+//! A future that must wait stores its waker under the lock, after checking that it must wait. The waker
+//! is cloned before, without the lock, and the check is repeated then
+//! ([`with_spare_waker`](crate::util::spare_waker::with_spare_waker)): a change in between is seen.
 
 use std::collections::BTreeMap;
 
@@ -44,25 +56,27 @@ pub(crate) mod watchers;
 pub(crate) use publish::{Admission, PendingEvent, Rejected};
 pub(crate) use subscribe::Next;
 
+/// The state shared by all clones of an event manager and all its subscriptions.
 pub(crate) struct Channel<E> {
-    /// Which of the process's managers it belongs to.
+    /// The number of the manager in this process.
     id: u64,
     state: Mutex<State<E>>,
-    /// The number of the newest event, to look at without the lock.
+    /// The sequence number of the newest event: a hint for readers without the lock.
     newest: AtomicU64,
-    /// Managers that keep it open.
+    /// The number of manager handles, which keep the channel open.
     handles: AtomicUsize,
     name: Option<Arc<str>>,
     capacity: usize,
-    /// The names of its handlers, and of their groups.
+    /// The names of handlers and groups.
     handler_names: Arc<HandlerNames>,
 }
 
+/// The state behind the lock.
 struct State<E> {
     machine: Machine<E>,
-    /// The handlers and groups whose tasks run.
+    /// The handlers and groups with a live runner.
     running: BTreeMap<SubscriberId, Arc<SubscriberState>>,
-    /// How many permits are out that were given inside of each handler.
+    /// The number of unused permits reserved inside each handler.
     handler_permits: BTreeMap<SubscriberId, u64>,
     queue: WaitQueue,
     parked: ParkedReaders,
@@ -78,7 +92,10 @@ impl<E> Channel<E> {
     ) -> Arc<Self> {
         #[cfg_attr(
             not(feature = "tracing"),
-            expect(unused_mut, reason = "it needs no name")
+            expect(
+                unused_mut,
+                reason = "only feature `tracing` sets the name of the machine"
+            )
         )]
         let mut machine = Machine::new(capacity, default_overflow, retain);
         #[cfg(feature = "tracing")]
@@ -109,7 +126,7 @@ impl<E> Channel<E> {
         self.capacity
     }
 
-    /// Decides under the lock, then does what was decided.
+    /// Calls `decide` under the lock, and runs the effects after unlocking.
     fn run<R>(&self, decide: impl FnOnce(&mut State<E>, &mut Effects<E>) -> R) -> R {
         let mut effects = Effects::new();
         let result = decide(&mut self.state.lock(), &mut effects);
@@ -117,15 +134,16 @@ impl<E> Channel<E> {
         result
     }
 
-    /// `ticket` waits until every event stored so far is settled.
+    /// Arms `ticket` to wait until every event stored so far is settled.
     pub(crate) fn flush(&self, ticket: &Arc<Ticket>) {
         self.state.lock().machine.flush(ticket);
     }
 
+    /// Closes the channel: no more events, subscribers or permits.
     pub(crate) fn close(&self) {
         self.run(|state, effects| {
             state.machine.close(effects);
-            // Before those that sleep are woken: what was retained goes.
+            // Free retained events before waking: release needs all subscribers to be parked.
             state.release_if_idle(effects);
             state.notify_watchers(effects);
             effects.wake(state.queue.notify_all());
@@ -136,7 +154,7 @@ impl<E> Channel<E> {
         self.state.lock().machine.is_closed()
     }
 
-    /// One more manager keeps it open, unless none does any more.
+    /// Adds a manager handle. Returns `false` if no handle is left: the channel is closed.
     pub(crate) fn retain(&self) -> bool {
         let mut handles = self.handles.load(Ordering::Acquire);
         while handles > 0 {
@@ -154,7 +172,7 @@ impl<E> Channel<E> {
         false
     }
 
-    /// One manager less; the last one closes.
+    /// Removes a manager handle; removing the last handle closes the channel.
     pub(crate) fn release(&self) {
         if self.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.close();

@@ -21,7 +21,7 @@ pub(super) struct QueueSlot<'a> {
     pub(super) waker: &'a Waker,
     /// An owned clone of `waker`, if there is one.
     pub(super) spare: &'a mut Option<Waker>,
-    /// The handler that the publisher runs inside of.
+    /// The handler the publisher runs inside of.
     pub(super) handler: Option<SubscriberId>,
 }
 
@@ -174,7 +174,7 @@ impl<E> State<E> {
         self.machine.is_blocking_itself(handler, own)
     }
 
-    /// Counts a permit that was reserved inside `handler`, if inside one.
+    /// Counts a permit reserved inside `handler`, if any.
     pub(super) fn count_permit(&mut self, handler: Option<SubscriberId>) {
         if let Some(handler) = handler {
             *self.handler_permits.entry(handler).or_default() += 1;

@@ -1,7 +1,7 @@
-//! Effects: actions that the machine decides on under the lock and that run after unlocking.
+//! Effects: actions decided on by the machine under the lock, and run after unlocking.
 //!
 //! Waking a task, dropping a waker or an event, and settling a ticket may all run user code. User code
-//! under the lock could call back into the manager and deadlock. Each effect catches panics, so that a
+//! under the lock could call back into the manager and deadlock. Each effect catches panics, so a
 //! panic in one effect does not skip the effects after it.
 
 use std::task::Waker;
@@ -18,23 +18,23 @@ use crate::util::sync::Arc;
 
 /// One action to run after unlocking.
 pub(crate) enum Effect<E> {
-    /// Wake a publisher of the wait queue, or a future that waits for a state of the channel.
+    /// Wake a publisher of the wait queue, or a future waiting for a state of the channel.
     Wake(Waker),
     /// Wake all parked subscribers: an event was stored, or the channel is complete.
     WakeReaders(Unparked),
-    /// Wake one parked subscriber.
+    /// Wake a parked subscriber.
     WakeReader(ParkedReader),
-    /// Drop a waker that is not needed any more.
+    /// Drop an unneeded waker.
     DropWaker(Waker),
-    /// Drop the entry of a subscriber that is not parked any more, or parked with another waker.
+    /// Drop the entry of a subscriber that has left or that parked again with another waker.
     DropParked(ParkedReader),
-    /// Settle an event that this subscriber will never finish.
+    /// Settle an event on behalf of this subscriber, as dropped.
     Dropped(Arc<Ticket>, SubscriberId),
-    /// Settle the events that a detached subscriber will never read.
+    /// Settle the events a detached subscriber will never read.
     Unread(Box<Unread<E>>),
-    /// Settle the events that are left in the queue of a disconnected filtered subscriber.
+    /// Settle the events left in the queue of a disconnected filtered subscriber.
     FilterQueue(Arc<dyn AnyQueue>),
-    /// Count one subscriber as having settled all events of a flush.
+    /// Count a subscriber as having settled all events of a flush.
     Flushed(Arc<Ticket>),
     /// Release the log's reference to a segment. The last owner of the segment drops its events.
     Segment(Segment<E>),
@@ -50,7 +50,7 @@ pub(crate) enum Effect<E> {
 /// The actions to run after unlocking, in the order in which they were decided on.
 #[must_use = "no effect happens until `run`"]
 pub(crate) struct Effects<E> {
-    /// The first effect, which needs no allocation: most operations have at most one effect.
+    /// The first effect, which needs no allocation: most operations have no second effect.
     first: Option<Effect<E>>,
     others: Vec<Effect<E>>,
 }
@@ -75,12 +75,12 @@ impl<E> Effects<E> {
         effects.into_iter().for_each(|effect| self.push(effect));
     }
 
-    /// Adds an effect that wakes, for each of `wakers`.
+    /// Adds a wake-up for each of `wakers`.
     pub(crate) fn wake(&mut self, wakers: impl IntoIterator<Item = Waker>) {
         self.extend(wakers.into_iter().map(Effect::Wake));
     }
 
-    /// Adds an effect that drops `waker`, if there is one.
+    /// Adds the drop of `waker`, if there is one.
     pub(crate) fn drop_waker(&mut self, waker: Option<Waker>) {
         self.extend(waker.map(Effect::DropWaker));
     }

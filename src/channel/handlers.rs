@@ -1,4 +1,4 @@
-//! Handlers: which tasks run, and what a handler must not wait for.
+//! Handlers, as the channel sees them: the live runners, and the checks that no handler waits for itself.
 
 use super::Channel;
 use crate::channel::handlers::names::HandlerNames;
@@ -12,24 +12,26 @@ pub(crate) mod current;
 pub(crate) mod names;
 
 impl<E> Channel<E> {
+    /// Returns the names of handlers and groups.
     pub(crate) fn handler_names(&self) -> &Arc<HandlerNames> {
         &self.handler_names
     }
 
-    /// The number of the newest event.
+    /// Returns the sequence number of the newest event.
     pub(crate) fn tail(&self) -> u64 {
         self.state.lock().machine.tail()
     }
 
-    /// With the seeded bug `task-counted-late`, a handler's task counts as running only from here on.
-    pub(crate) fn enlist_late(&self, place: &Arc<SubscriberState>) {
+    /// Adds a runner with the seeded bug `task-counted-late`; without that bug,
+    /// [`subscribe`](Self::subscribe) has added the runner.
+    pub(crate) fn enlist_late(&self, subscriber: &Arc<SubscriberState>) {
         if seeded_bug!("task-counted-late") {
             let mut state = self.state.lock();
-            state.running.insert(place.id, Arc::clone(place));
+            state.running.insert(subscriber.id, Arc::clone(subscriber));
         }
     }
 
-    /// A handler's task has ended.
+    /// Removes an ended runner.
     pub(crate) fn task_ended(&self, id: SubscriberId) {
         self.run(|state, effects| {
             state.running.remove(&id);
@@ -37,20 +39,27 @@ impl<E> Channel<E> {
         });
     }
 
-    /// Those whose tasks have yet to end.
+    /// Returns the subscribers whose runners have not ended.
     pub(crate) fn running(&self) -> Vec<SubscriberInfo> {
         let state = self.state.lock();
         let now = state.now();
-        let info = |place| state.machine.info(now, place);
+        let info = |subscriber| state.machine.info(now, subscriber);
         state.running.values().map(info).collect()
     }
 
-    /// The handler of this manager that the running code belongs to.
+    /// Returns the handler the caller runs inside of.
+    pub(crate) fn current_handler_info(&self) -> Vec<SubscriberInfo> {
+        let mut infos = self.running();
+        infos.retain(|info| Some(info.id()) == self.current_handler());
+        infos
+    }
+
+    /// Returns the handler of this manager that the caller runs inside of.
     pub(super) fn current_handler(&self) -> Option<SubscriberId> {
         current::handler().filter(|handler| handler.manager == self.id)
     }
 
-    /// Whether whoever asks is a handler that the next event will be stored for.
+    /// Returns whether the caller runs inside a handler for which the next event will be stored.
     pub(crate) fn current_handler_is_subscribed(&self) -> bool {
         self.current_handler().is_some_and(|handler| {
             let state = self.state.lock();
@@ -58,12 +67,12 @@ impl<E> Channel<E> {
         })
     }
 
-    /// Whether whoever asks is a handler that has events to settle.
+    /// Returns whether the caller runs inside a handler that has not settled all of its events.
     pub(crate) fn current_handler_has_unsettled(&self) -> bool {
         (self.current_handler()).is_some_and(|handler| self.state.lock().machine.owes(handler))
     }
 
-    /// Whether whoever asks is a handler that `flush` waits for.
+    /// Returns whether the caller runs inside a handler awaited by `flush`.
     pub(crate) fn flush_waits_for_current_handler(&self, flush: &Arc<Ticket>) -> bool {
         self.current_handler().is_some_and(|handler| {
             let flushing = self.flushing(flush);
@@ -71,7 +80,7 @@ impl<E> Channel<E> {
         })
     }
 
-    /// Whether whoever asks is a handler that has not ended.
+    /// Returns whether the caller runs inside a handler whose runner has not ended.
     pub(crate) fn current_handler_is_running(&self) -> bool {
         self.current_handler()
             .is_some_and(|handler| self.state.lock().running.contains_key(&handler))

@@ -1,4 +1,4 @@
-//! Who the subscribers are, and who is waited for.
+//! Inspection: the statistics of the manager, and the subscribers an operation waits for.
 
 use std::collections::BTreeSet;
 
@@ -12,17 +12,19 @@ use crate::util::clock::Instant;
 use crate::util::sync::Arc;
 
 impl<E> State<E> {
-    /// Now, if publishers wait: nobody is held up while none does.
+    /// Returns the time, if publishers wait: clocks of blocking subscribers stop while none does.
     pub(super) fn now(&self) -> Option<Instant> {
         (!self.queue.is_empty()).then(Instant::now)
     }
 }
 
 impl<E> Channel<E> {
+    /// Returns the number of attached subscribers.
     pub(crate) fn subscriber_count(&self) -> usize {
         self.state.lock().machine.attached()
     }
 
+    /// Returns the attached subscribers, oldest first.
     pub(crate) fn subscribers(&self) -> Vec<SubscriberInfo> {
         let state = self.state.lock();
         state.machine.infos(state.now(), Which::Attached)
@@ -33,7 +35,7 @@ impl<E> Channel<E> {
         self.state.lock().machine.set_warn_after(time);
     }
 
-    /// Everything at once.
+    /// Returns all statistics of the same moment.
     pub(crate) fn stats(&self) -> Stats {
         let state = self.state.lock();
         let State {
@@ -42,12 +44,13 @@ impl<E> Channel<E> {
             queue,
             ..
         } = &*state;
+        // A handler may have left the machine while its runner has not ended: list it as leaving, once.
         let mut leaving = machine.infos(None, Which::Leaving);
         let known: BTreeSet<_> = leaving.iter().map(SubscriberInfo::id).collect();
         let ending = running.values();
-        let ending =
-            ending.filter(|place| !machine.is_attached(place.id) && !known.contains(&place.id));
-        leaving.extend(ending.map(|place| machine.info(None, place)));
+        let ending = ending
+            .filter(|handler| !machine.is_attached(handler.id) && !known.contains(&handler.id));
+        leaving.extend(ending.map(|handler| machine.info(None, handler)));
         leaving.sort_unstable_by_key(SubscriberInfo::id);
         Stats {
             name: self.name.clone(),
@@ -55,39 +58,39 @@ impl<E> Channel<E> {
             published: machine.tail(),
             closed: machine.is_closed(),
             permits: machine.reserved(),
-            waiting_publishers: queue.len(),
-            front_notified: queue.is_front_notified(),
+            waiting: queue.len(),
+            head_called: queue.is_front_notified(),
             subscribers: machine.infos(state.now(), Which::Attached),
             leaving,
         }
     }
 
-    /// Those that hold up publishers.
+    /// Returns the blocking subscribers.
     pub(crate) fn blocking(&self) -> Vec<SubscriberInfo> {
         let state = self.state.lock();
         state.machine.infos(state.now(), Which::Blocking)
     }
 
-    /// Those that have not answered for event `seq`.
+    /// Returns the subscribers owing an acknowledgement of event `seq`.
     pub(crate) fn owing(&self, seq: u64, until: AckLevel) -> Vec<SubscriberInfo> {
         let state = self.state.lock();
         state.machine.infos(state.now(), Which::Owing(seq, until))
     }
 
-    /// Those that have not settled everything that is stored.
+    /// Returns the subscribers that have not settled all stored events.
     pub(crate) fn unsettled(&self) -> Vec<SubscriberInfo> {
         let state = self.state.lock();
         state.machine.infos(state.now(), Which::Unsettled)
     }
 
-    /// Those that `flush` waits for.
+    /// Returns the subscribers awaited by `flush`.
     pub(crate) fn flushing(&self, flush: &Arc<Ticket>) -> Vec<SubscriberInfo> {
         let state = self.state.lock();
         state.machine.infos(state.now(), Which::FlushedBy(flush))
     }
 
-    /// How many events the subscriber has yet to read, and whether these are the last.
-    pub(crate) fn backlog(&self, place: &SubscriberState) -> (usize, bool) {
-        self.state.lock().machine.backlog(place)
+    /// Returns the number of unread events of `subscriber`, and whether no later events will come.
+    pub(crate) fn backlog(&self, subscriber: &SubscriberState) -> (usize, bool) {
+        self.state.lock().machine.backlog(subscriber)
     }
 }

@@ -1,4 +1,4 @@
-//! The log: the stored events, kept once for all subscribers that read it.
+//! The log: the stored events, kept once for all log readers.
 //!
 //! ```text
 //!              oldest                                     newest
@@ -12,17 +12,17 @@
 //! ```
 //!
 //! **How an event is stored.** [`append`](Log::append) pushes the event to the active segment, a
-//! `Vec` that only the channel sees. Sealing turns the active segment into an immutable, shared
+//! `Vec` private to the channel. Sealing turns the active segment into an immutable, shared
 //! [`Segment`]: when a reader asks for the events in it, or when it reaches the greatest length of a
-//! segment. Sealing late costs one allocation for many events while readers lag behind.
+//! segment. Sealing late needs fewer allocations while readers lag behind.
 //!
 //! **How an event is read.** A reader clones the segment with its next event under the channel's
 //! lock ([`batch`](Log::batch)) and reads the events of that segment without the lock. While a
-//! backlog lasts, short segments that no reader holds are joined with their neighbours, so that the
+//! backlog lasts, short segments not held by readers are joined with their neighbours, so the
 //! readers behind need few locks.
 //!
 //! **How an event is freed.** Each reader is counted in the segment with its next event, or in the
-//! active segment. Segments without readers are freed from the front, except for segments with one
+//! active segment. Segments without readers are freed from the front, except for segments with any
 //! of the newest `retain` events. Counting readers per segment, not per event, makes reading O(1)
 //! and frees many events at once.
 
@@ -58,25 +58,25 @@ pub(crate) struct Log<E> {
     tail: u64,
     /// The sealed segments, oldest first.
     segments: VecDeque<CountedSegment<E>>,
-    /// The active segment: the events that are not sealed yet.
+    /// The active segment: the events not sealed yet.
     active: Vec<Slot<E>>,
     /// The number of readers of the active segment, which have read all other segments to the end.
     active_readers: usize,
     /// The sequence number of the newest event with a ticket; 0 before the first such event.
     ticketed: u64,
-    /// The number of newest events that are kept after all subscribers have read them.
+    /// The number of newest events kept after all subscribers have read them.
     retain: u64,
     /// The greatest length of a segment.
     slots: usize,
 }
 
-/// The capacity that an emptied log keeps, for segments and for active events.
+/// The capacity of an emptied log, for segments and for active events.
 const RETAINED_CAPACITY: usize = 8;
 
 /// The number of segments from which spare capacity is given back.
 const LONG: usize = 64;
 
-/// A segment with the number of subscribers that read it.
+/// A segment with the number of its readers.
 struct CountedSegment<E> {
     segment: Segment<E>,
     readers: usize,
@@ -165,7 +165,7 @@ impl<E> Log<E> {
         self.tail
     }
 
-    /// Turns the active segment, which must not be empty, into a shared one.
+    /// Turns the active segment, which must not be empty, into a shared segment.
     fn seal(&mut self) {
         let ReaderPos(first) = self.active_pos();
         self.segments.push_back(CountedSegment {
@@ -176,18 +176,18 @@ impl<E> Log<E> {
         self.join_back(self.segments.len() - 1);
     }
 
-    /// Joins the segment `at` with its predecessors, as far as that pays: lengths grow as in a binary
+    /// Joins the segment `at` with its predecessors, as far as joining pays: lengths grow as in a binary
     /// counter.
     ///
-    /// Called for a new segment, and again when the last reader leaves a segment: readers that are one
-    /// event apart each hold one of the newest segments, which cannot be joined until then.
+    /// Called for a new segment, and again when the last reader leaves a segment: readers in
+    /// neighbouring segments keep the newest segments from being joined until then.
     fn join_back(&mut self, mut at: usize) {
         while at > 0 && self.join_at(at) {
             at -= 1;
         }
     }
 
-    /// Joins the segments `at - 1` and `at`, if that pays. Returns whether the two were joined.
+    /// Joins the segments `at - 1` and `at`, if joining pays. Returns whether the two were joined.
     fn join_at(&mut self, at: usize) -> bool {
         let mut pair = self.segments.range_mut(at - 1..=at);
         let (Some(before), Some(next)) = (pair.next(), pair.next()) else {
@@ -233,7 +233,7 @@ impl<E> Log<E> {
         ticketed.map(|counted| counted.segment.clone()).collect()
     }
 
-    /// Frees all events that are not retained; all `readers` must have read everything. Returns
+    /// Frees all events not retained; all `readers` must have read everything. Returns
     /// `false` if the log retains events: readers then stay counted in their segments.
     pub(crate) fn release(&mut self, readers: usize, effects: &mut Effects<E>) -> bool {
         if self.retain > 0 {

@@ -1,7 +1,7 @@
 //! Parked subscribers: subscribers without unread events, each with the waker that the next event
 //! wakes.
 //!
-//! Storing an event wakes all parked subscribers. Taking all of them out is one pointer swap under the
+//! Storing an event wakes all parked subscribers. Taking all of them out is a pointer swap under the
 //! lock: the entries go with the `Vec`, and a new generation makes every stored index invalid.
 
 use std::task::Waker;
@@ -41,7 +41,7 @@ impl Unparked {
     }
 }
 
-/// The capacity that is kept when there are fewer subscribers.
+/// The capacity kept when there are fewer subscribers.
 const RETAINED_CAPACITY: usize = 16;
 
 /// The entries of all parked subscribers.
@@ -49,7 +49,7 @@ const RETAINED_CAPACITY: usize = 16;
 /// # Invariants
 /// 1. A subscriber whose slot `generation` equals this `generation` has an entry in `parked`, at its
 ///    slot `index`. Unparking a subscriber would otherwise remove the entry of another.
-/// 2. Taking all entries out starts a new generation, so the slots need not be reset one by one.
+/// 2. Taking all entries out starts a new generation, so no slot needs a reset.
 pub(crate) struct ParkedReaders {
     parked: Vec<ParkedReader>,
     /// One more than the number of times that all entries were taken out.

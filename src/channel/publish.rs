@@ -1,18 +1,18 @@
 //! Publishing: the fast path, and storing an event or reserving a permit beside it.
 //!
 //! **How an event is stored.**
-//! 1. [`Channel::try_store_fast`] stores the event under one lock if no publisher is queued, no filter
+//! 1. [`Channel::try_store_fast`] stores the event under a single lock if no publisher is queued, no filter
 //!    must be evaluated, and no subscriber needs to be checked for room.
 //! 2. Otherwise the filters are evaluated for the event, outside the lock: predicates are user code.
 //!    A filter that joins after that makes the evaluation stale ([`Stale`]), and the filters that are
 //!    missing are evaluated ([`Channel::with_evaluation`]).
-//! 3. With an evaluation that is up to date, the publisher at the front of the wait queue is checked for
+//! 3. With an up-to-date evaluation, the publisher at the front of the wait queue is checked for
 //!    room, for the event ([`State::has_room_for_event`]) or for a permit
 //!    ([`State::has_room_for_permit`]).
 //! 4. [`State::try_admit`] takes the publisher out of the wait queue, or queues it.
 //! 5. [`State::store`] stores the event, wakes the subscribers, and notifies the next publisher.
 //!
-//! Steps 3 to 5 share one lock, so that no other publisher can take the room in between, and no filter
+//! Steps 3 to 5 share a lock, so no other publisher can take the room in between, and no filter
 //! can join unnoticed.
 
 use std::task::Waker;
@@ -21,7 +21,6 @@ use super::{Channel, State};
 use crate::channel::backpressure::QueueSlot;
 use crate::channel::effects::Effects;
 use crate::channel::filter::{Evaluation, FilterSnapshot};
-use crate::channel::machine::Request;
 use crate::channel::ticket::Ticket;
 use crate::channel::wait_queue::QueueKey;
 use crate::error::TryNotifyError;
@@ -32,6 +31,8 @@ use crate::util::panic_guard::drop_caught;
 use crate::util::spare_waker::with_spare_waker;
 use crate::util::sync::{Arc, Ordering};
 
+mod attempt;
+
 /// The result of polling a publisher.
 pub(crate) enum Admission<T> {
     /// The event was stored, or the permit reserved. The publisher is not queued any more.
@@ -41,7 +42,7 @@ pub(crate) enum Admission<T> {
     /// The publisher waits in the queue.
     Queued {
         /// The time at which the publisher must poll again without being notified. Only the front
-        /// of the queue has one.
+        /// of the queue has a deadline.
         deadline: Option<Instant>,
     },
 }
@@ -55,7 +56,7 @@ pub(crate) enum Rejected {
     WouldDeadlock,
 }
 
-/// An event that is stored beside the fast path.
+/// An event stored beside the fast path.
 pub(crate) struct PendingEvent<'a, E> {
     /// `None` once the event is stored.
     pub(crate) event: &'a mut Option<E>,
@@ -65,7 +66,7 @@ pub(crate) struct PendingEvent<'a, E> {
 }
 
 /// Filters that joined after the evaluation of an event. The event must not be stored before they
-/// are evaluated: they are promised every event that is stored after they joined.
+/// are evaluated: they are promised every event stored after they joined.
 struct Stale<E>(FilterSnapshot<E>);
 
 /// A stored event. The event itself is returned if no subscriber reads the log, to be dropped outside
@@ -158,7 +159,7 @@ impl<E> Channel<E> {
         admission.map(drop_unheard)
     }
 
-    /// Stores the event with a permit that was reserved inside `handler`, if inside one.
+    /// Stores the event with a permit reserved inside `handler`, if any.
     pub(crate) fn store_reserved(
         &self,
         event: E,
@@ -211,8 +212,8 @@ impl<E> Channel<E> {
     /// Reserves a permit, or queues the publisher. `key` is the same as in
     /// [`poll_store`](Self::poll_store).
     ///
-    /// Completes with the handler that this was called inside of, if any: using or releasing the permit
-    /// must name that handler.
+    /// Completes with the handler that the caller runs inside of, if any. Using or releasing the permit
+    /// must name the same handler.
     pub(crate) fn poll_reserve(
         &self,
         key: &mut Option<QueueKey>,
@@ -232,7 +233,7 @@ impl<E> Channel<E> {
         admission.map(|()| handler)
     }
 
-    /// Releases a permit that was not used, and that was reserved inside `handler`, if inside one.
+    /// Releases an unused permit, reserved inside `handler`, if any.
     pub(crate) fn release_permit(&self, handler: Option<SubscriberId>) {
         self.run(|state, effects| {
             state.machine.release_reserved();
@@ -265,126 +266,6 @@ impl<E> Channel<E> {
     }
 }
 
-impl<E> State<E> {
-    /// Stores the event if there is room now.
-    fn try_store(
-        &mut self,
-        pending: &mut PendingEvent<'_, E>,
-        effects: &mut Effects<E>,
-    ) -> Result<Result<StoredEvent<E>, TryNotifyError<E>>, Stale<E>> {
-        if self.machine.is_closed() {
-            return Ok(Err(TryNotifyError::Closed(pending.take())));
-        }
-        // Overtaking queued publishers would break the order of the queue.
-        if !self.queue.is_empty() {
-            return Ok(Err(TryNotifyError::Full(pending.take())));
-        }
-        if !self.has_room_for_event(pending, effects)? {
-            // No publisher waits for the filter queues that were just found full.
-            self.machine.unblock_queues(Instant::now);
-            return Ok(Err(TryNotifyError::Full(pending.take())));
-        }
-        Ok(Ok(self.store(pending, effects)))
-    }
-
-    /// Stores the event, or queues the publisher. Returns `None` if an owned waker is missing.
-    fn poll_store(
-        &mut self,
-        pending: &mut PendingEvent<'_, E>,
-        slot: &mut QueueSlot<'_>,
-        effects: &mut Effects<E>,
-    ) -> Result<Option<Admission<StoredEvent<E>>>, Stale<E>> {
-        // Only the front publisher is checked: filters may still join before the others get there.
-        let has_room = self.is_next(slot) && self.has_room_for_event(pending, effects)?;
-        let admission = self.try_admit(Request::Event, has_room, slot, effects);
-        Ok(admission.map(|admission| admission.map(|()| self.store(pending, effects))))
-    }
-
-    /// Reserves a permit, or queues the publisher. Returns `None` if an owned waker is missing.
-    fn poll_reserve(
-        &mut self,
-        slot: &mut QueueSlot<'_>,
-        effects: &mut Effects<E>,
-    ) -> Option<Admission<()>> {
-        let has_room = self.is_next(slot) && self.has_room_for_permit(effects);
-        let admission = self.try_admit(Request::Permit, has_room, slot, effects)?;
-        Some(admission.map(|()| {
-            self.machine.reserve(Instant::now, effects);
-            self.count_permit(slot.handler);
-            self.notify_front(effects);
-        }))
-    }
-
-    /// Stores the event with a permit: its room is reserved, so no check and no queue are needed.
-    fn store_reserved(
-        &mut self,
-        pending: &mut PendingEvent<'_, E>,
-        handler: Option<SubscriberId>,
-        effects: &mut Effects<E>,
-    ) -> Result<StoredEvent<E>, Stale<E>> {
-        self.check_evaluation(pending)?;
-        if let Some(matches) = pending.evaluation.matches() {
-            self.machine.disconnect_panicked(matches, effects);
-        }
-        let event = pending.take();
-        let PendingEvent {
-            ticket, evaluation, ..
-        } = pending;
-        let stored = (self.machine).store_reserved(event, *ticket, evaluation, effects);
-        self.uncount_permit(handler);
-        self.wake_readers(effects);
-        // A closed channel is complete once its last permit is used.
-        self.notify_watchers(effects);
-        self.notify_front(effects);
-        Ok(stored)
-    }
-
-    /// Stores an event for which there is room.
-    fn store(
-        &mut self,
-        pending: &mut PendingEvent<'_, E>,
-        effects: &mut Effects<E>,
-    ) -> StoredEvent<E> {
-        let event = pending.take();
-        let PendingEvent {
-            ticket, evaluation, ..
-        } = pending;
-        let stored = (self.machine).store(event, *ticket, evaluation, effects);
-        self.wake_readers(effects);
-        // There may be room for the next publisher as well.
-        self.notify_front(effects);
-        stored
-    }
-
-    /// Checks that no filter has joined since the event was evaluated.
-    fn check_evaluation(&self, pending: &PendingEvent<'_, E>) -> Result<(), Stale<E>> {
-        match self.machine.not_yet_evaluated(pending.evaluation) {
-            Some(filters) => Err(Stale(filters)),
-            None => Ok(()),
-        }
-    }
-
-    /// Returns whether every lossless subscriber that wants the event has room. Full filter queues are
-    /// blocking from now on: the caller stores the event, queues the publisher, or unblocks the queues.
-    fn has_room_for_event(
-        &mut self,
-        pending: &mut PendingEvent<'_, E>,
-        effects: &mut Effects<E>,
-    ) -> Result<bool, Stale<E>> {
-        self.check_evaluation(pending)?;
-        self.block_full_queues(pending.evaluation, effects);
-        Ok(self.has_room(Request::Event, effects))
-    }
-
-    /// Returns whether every lossless subscriber has room for a permit. The event of a permit is
-    /// unknown, so each full filter queue is blocking from now on, as in
-    /// [`has_room_for_event`](Self::has_room_for_event).
-    fn has_room_for_permit(&mut self, effects: &mut Effects<E>) -> bool {
-        self.machine.block_all_full_queues(Instant::now);
-        self.has_room(Request::Permit, effects)
-    }
-}
-
 impl<E> PendingEvent<'_, E> {
     fn take(&mut self) -> E {
         self.event.take().expect(UNPUBLISHED)
@@ -401,8 +282,8 @@ impl<T> Admission<T> {
     }
 }
 
-/// Clones the waker of a publisher that is not queued yet. Its first attempt has just failed on the
-/// fast path, so the second will probably queue it, and would have to lock twice without a clone.
+/// Clones the waker of a publisher that is not queued yet. The fast path has just failed, so the next
+/// attempt will probably queue the publisher, and would have to lock twice without a clone.
 fn spare_if_new(key: Option<QueueKey>, waker: &Waker) -> Option<Waker> {
     key.is_none().then(|| waker.clone())
 }

@@ -1,4 +1,4 @@
-//! Sources: the places that a subscription takes its next events from.
+//! Sources: the places from which a subscription takes its next events.
 //!
 //! A subscription reads its current [`Source`] until the source is empty, and then asks the channel for
 //! the next one. Only that step takes the channel's lock.
@@ -9,7 +9,7 @@ use crate::channel::log::segment::Segment;
 use crate::end_reason::{DisconnectCause, EndReason};
 use crate::subscriber_id::SubscriberId;
 
-/// The place that a subscription takes its next events from.
+/// The place a subscription takes its next events from.
 pub(crate) enum Source<E> {
     /// The channel, under its lock.
     Channel,
@@ -35,7 +35,7 @@ pub(crate) struct Backlog<E> {
 /// Events that a subscriber left unread when it was detached, and for which publishers wait.
 pub(crate) struct Unread<E> {
     pub(crate) subscriber: SubscriberId,
-    /// The sequence number of the last event that the subscriber read.
+    /// The sequence number of the last event the subscriber read.
     pub(crate) position: u64,
     pub(crate) segments: Vec<Segment<E>>,
 }

@@ -1,4 +1,4 @@
-//! Subscribers that see an event only once others have settled it.
+//! Stages: reading of subscribers that see an event only after other subscribers have settled it.
 
 use std::task::Waker;
 
@@ -9,39 +9,44 @@ use crate::channel::subscriber::SubscriberState;
 use crate::subscriber_id::SubscriberId;
 
 impl<E> State<E> {
-    /// The subscriber comes after others, has finished with the event in hand, and asks for more.
-    /// `None`: as everybody else, it may have what there is, which is nothing or its rest.
+    /// Loads the next events of a stage into `source`, or registers a waker at the gate. The stage must
+    /// have finished its event in flight.
+    ///
+    /// Returns `None` if no rule of stages applies: the stage has read everything, or was detached.
     #[cold]
     #[inline(never)]
     pub(super) fn next_stage(
         &mut self,
-        place: &SubscriberState,
-        reading: &mut Source<E>,
+        subscriber: &SubscriberState,
+        source: &mut Source<E>,
         waker: &Waker,
         spare: &mut Option<Waker>,
         effects: &mut Effects<E>,
     ) -> Option<Next> {
-        let word = place.cursor.load();
-        let stage = place.stage().filter(|_| !word.is_detached())?;
+        let word = subscriber.cursor.load();
+        let stage = subscriber.stage().filter(|_| !word.is_detached())?;
         let position = word.position();
         if position == self.machine.tail() {
             return None;
         }
         let next = position + 1;
         Some(stage.with_gate(|gate| {
+            // Ask the machine only if the gate does not wait for `next` already.
             if !gate.waits_for(next) && gate.settled < next {
                 effects.drop_waker(gate.stop_waiting());
                 let ticket = gate.wait_for(next);
                 gate.settled = self.machine.settled_by(stage.after(), next, &ticket);
             }
+            // The gate is open: yield the settled events, and no later events.
             if next <= gate.settled {
                 effects.drop_waker(gate.stop_waiting());
                 let batch = self
                     .machine
-                    .take_settled(place, position, gate.settled, effects);
-                *reading = Source::Segment(batch);
+                    .take_settled(subscriber, position, gate.settled, effects);
+                *source = Source::Segment(batch);
                 return Next::More;
             }
+            // The gate is closed: sleep until the last predecessor has settled.
             if gate.would_wake(waker) {
                 return Next::Parked;
             }
@@ -49,7 +54,8 @@ impl<E> State<E> {
                 return Next::NeedWaker;
             };
             effects.drop_waker(gate.sleep(waker));
-            // The last one answers without the lock: it may have before the waker was there.
+            // Check again after registering: predecessors settle without the channel's lock, and the last
+            // predecessor may have done so before the waker was registered.
             if gate.waits_for(next) {
                 Next::Parked
             } else {
@@ -60,7 +66,7 @@ impl<E> State<E> {
 }
 
 impl<E> Channel<E> {
-    /// Whether all of these are, or were, subscribers of this channel.
+    /// Returns whether all of `subscribers` are, or were, subscribers of this channel.
     pub(crate) fn owns(&self, subscribers: &[SubscriberId]) -> bool {
         subscribers.iter().all(|id| id.manager == self.id)
     }

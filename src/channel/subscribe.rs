@@ -1,4 +1,9 @@
-//! Subscribers: joining and leaving, what each reads next, and who sleeps until there is more.
+//! Subscribers: attaching, source, parking and leaving.
+//!
+//! A subscriber reads the events of its [`Source`] without the lock. When the source is empty, it calls
+//! [`Channel::next`], which loads the next segment of the log, or parks the subscriber. Both happen
+//! under the lock that storing an event takes as well, so an event is either in the segment, or finds
+//! the subscriber parked and wakes it.
 
 use std::panic::Location;
 use std::task::Waker;
@@ -16,83 +21,95 @@ use crate::subscriber_id::SubscriberId;
 use crate::util::panic_guard::drop_caught;
 use crate::util::sync::{Arc, Ordering};
 
-/// What a subscriber that has nothing left in its batch gets.
+/// The result of asking for the next events.
 #[derive(Clone, Copy)]
 pub(crate) enum Next {
-    /// More to read.
+    /// The source has the next events.
     More,
-    /// Closed, and everything read.
+    /// The channel is complete, and the subscriber has read everything.
     Closed,
-    /// It will be woken.
+    /// The subscriber is parked and will be woken.
     Parked,
-    /// Nothing to read, and no waker to park with was given.
+    /// There is nothing to read, and parking needs an owned waker.
     NeedWaker,
 }
 
 impl<E> State<E> {
-    /// After something was stored: everybody that sleeps has something to read.
+    /// Wakes all parked subscribers. Called after storing an event, and when the channel is complete.
     pub(super) fn wake_readers(&mut self, effects: &mut Effects<E>) {
         if self.parked.len() > 0 {
             effects.push(Effect::WakeReaders(self.parked.unpark_all()));
         }
     }
 
-    /// Takes one out of those that sleep.
+    /// Takes out the entry of a parked subscriber.
     fn unpark(&mut self, key: u64) -> Option<ParkedReader> {
         let machine = &self.machine;
         self.parked.unpark(key, |key| machine.subscriber(key))
     }
 
+    /// Finishes the event in flight, then loads the next events into `source`, or parks the subscriber.
+    ///
+    /// `source` and `spare` are passed by reference and not returned: moving them out of the lock in a
+    /// result costs as much as the lock itself.
     #[inline]
     fn next(
         &mut self,
-        place: &SubscriberState,
-        reading: &mut Source<E>,
+        subscriber: &SubscriberState,
+        source: &mut Source<E>,
         waker: &Waker,
         spare: &mut Option<Waker>,
         effects: &mut Effects<E>,
     ) -> Next {
-        let key = place.id.number;
-        let word = place.cursor.finish_locked();
+        let key = subscriber.id.number;
+        let word = subscriber.cursor.finish_locked();
+        // Report before loading: finishing may settle events or make room.
         if word.must_report() {
             self.machine.report_finished(key, effects);
-            if place.stage().is_some() {
-                if let Some(next) = self.next_stage(place, reading, waker, spare, effects) {
+            if subscriber.stage().is_some() {
+                if let Some(next) = self.next_stage(subscriber, source, waker, spare, effects) {
                     return next;
                 }
             }
         }
+        // A disconnected subscriber reads the events that it had not read.
         if word.is_detached() {
-            let rest = self.machine.take_backlog(key);
-            *reading = Source::Backlog(rest.expect("a stream takes its rest once"));
+            let backlog = self.machine.take_backlog(key);
+            *source = Source::Backlog(backlog.expect("a stream takes its backlog only once"));
             return Next::More;
         }
-        let look = !(seeded_bug!("parks-without-checking") && spare.is_some());
-        if look {
-            if let Some(batch) = self.machine.next_batch(place, word.position(), effects) {
-                *reading = Source::Segment(batch.clone());
+        // Check again with every waker: an event may have been stored while the waker was cloned.
+        let check = !(seeded_bug!("parks-without-checking") && spare.is_some());
+        if check {
+            if let Some(batch) = self
+                .machine
+                .next_batch(subscriber, word.position(), effects)
+            {
+                *source = Source::Segment(batch.clone());
                 return Next::More;
             }
         }
         if self.machine.is_complete() {
             return Next::Closed;
         }
-        if self.parked.would_wake(place, waker) {
+        // Nothing to read: park, unless the subscriber is parked with an equal waker already.
+        if self.parked.would_wake(subscriber, waker) {
             return Next::Parked;
         }
         let Some(waker) = spare.take() else {
             return Next::NeedWaker;
         };
-        let replaced = self.parked.park(place, waker);
+        let replaced = self.parked.park(subscriber, waker);
         effects.extend(replaced.map(Effect::DropParked));
+        // The last subscriber that parks frees all events; any other only moves to the log's end.
         if !self.release_if_idle(effects) {
-            self.machine.park_caught_up(place, effects);
+            self.machine.park_caught_up(subscriber, effects);
         }
         Next::Parked
     }
 
-    /// Keeps nothing that everybody has read, once everybody waits for more. False if somebody
-    /// does not, or if events are retained.
+    /// Frees all events if every log reader is parked. Returns `false` if any is not, or if events are
+    /// retained.
     pub(super) fn release_if_idle(&mut self, effects: &mut Effects<E>) -> bool {
         if self.parked.len() != self.machine.readers() {
             return false;
@@ -102,51 +119,51 @@ impl<E> State<E> {
 }
 
 impl<E> Channel<E> {
-    /// A new subscriber, where it begins, and what it reads first. The task of a handler or a
-    /// group counts as running from here on, until [`retire`](Self::retire).
+    /// Attaches a subscriber. Returns its state, its cursor, and its first source. The runner of a
+    /// handler or a group counts as running from now until [`task_ended`](Self::task_ended).
     pub(crate) fn subscribe(
         &self,
         options: SubscribeOptions,
         created_at: &'static Location<'static>,
     ) -> (Arc<SubscriberState>, CursorState, Source<E>) {
         self.run(|state, effects| {
-            let (place, replayed) = state.machine.join(options, created_at);
-            // Before the lock is free: what is overwritten from then on is lost to it.
-            let word = place.cursor.load();
+            let (subscriber, replayed) = state.machine.join(options, created_at);
+            // Read the cursor under the lock: events overwritten later count as missed.
+            let word = subscriber.cursor.load();
             if state.machine.is_closed() {
-                state.machine.leave(place.id.number, effects);
-                return (place, word, Source::Ended(EndReason::Closed));
+                state.machine.leave(subscriber.id.number, effects);
+                return (subscriber, word, Source::Ended(EndReason::Closed));
             }
-            // Under the same lock as joining: `stop` waits for the task of every handler that joined
-            // before the manager was closed.
-            if place.kind.has_task() && !seeded_bug!("task-counted-late") {
-                state.running.insert(place.id, Arc::clone(&place));
+            // Add the runner under the lock that attaches the subscriber: `stop` waits for the runner of
+            // every handler attached before the manager was closed.
+            if subscriber.kind.has_task() && !seeded_bug!("task-counted-late") {
+                state.running.insert(subscriber.id, Arc::clone(&subscriber));
             }
             state.notify_watchers(effects);
-            // While permits are out, it may be in the way at once.
+            // While permits are reserved, the new subscriber may be full at once, and block the front.
             if !seeded_bug!("joiner-not-checked") {
                 state.notify_front(effects);
             }
             (
-                place,
+                subscriber,
                 word,
                 replayed.map_or(Source::Channel, Source::Backlog),
             )
         })
     }
 
-    /// What the subscriber reads next, into `reading`; if there is nothing, it is parked, with
-    /// `spare` if that is at hand and needed. It has finished with the event in hand.
+    /// Finishes the event in flight, then loads the next events into `source`, or parks the subscriber.
+    /// Parking needs an owned clone of `waker`: pass a clone as `spare`, or get [`Next::NeedWaker`].
     #[inline]
     pub(crate) fn next(
         &self,
-        place: &SubscriberState,
-        reading: &mut Source<E>,
+        subscriber: &SubscriberState,
+        source: &mut Source<E>,
         waker: &Waker,
         mut spare: Option<Waker>,
     ) -> Next {
         let mut effects = Effects::new();
-        let next = (self.state.lock()).next(place, reading, waker, &mut spare, &mut effects);
+        let next = (self.state.lock()).next(subscriber, source, waker, &mut spare, &mut effects);
         effects.run();
         if let Some(unneeded) = spare {
             drop_caught(unneeded);
@@ -154,16 +171,17 @@ impl<E> Channel<E> {
         next
     }
 
-    /// Whether there was nothing to read for the subscriber a moment ago: a hint, without the
-    /// lock.
+    /// Returns whether a subscriber at `position` had nothing to read a moment ago. The answer is a hint,
+    /// found without the lock.
     #[inline]
     pub(crate) fn seems_caught_up(&self, position: u64) -> bool {
         self.newest.load(Ordering::Acquire) <= position
     }
 
-    /// A watched subscriber has claimed an event (`in_hand`) or finished with it (`None`).
-    pub(crate) fn report(&self, key: u64, in_hand: Option<u64>) {
-        self.run(|state, effects| match in_hand {
+    /// Reports that a subscriber claimed the event `in_flight`, or finished an event (`None`). Called if the
+    /// channel requested reports.
+    pub(crate) fn report(&self, key: u64, in_flight: Option<u64>) {
+        self.run(|state, effects| match in_flight {
             Some(seq) => {
                 if state.machine.report_claimed(key, seq, effects) {
                     state.notify_front(effects);
@@ -173,24 +191,26 @@ impl<E> Channel<E> {
         });
     }
 
-    /// The subscriber is gone, and has answered for the event in hand. True if it counted.
+    /// Removes the subscriber of a dropped subscription, which has settled its event in flight.
+    /// Returns whether the subscriber was attached.
     pub(crate) fn leave(&self, key: u64) -> bool {
         self.run(|state, effects| {
             let parked = state.unpark(key);
             effects.extend(parked.map(Effect::DropParked));
-            let counted = state.machine.leave(key, effects);
+            let was_attached = state.machine.leave(key, effects);
             state.parked.give_back(state.machine.readers());
             state.release_if_idle(effects);
             state.notify_front(effects);
-            counted
+            was_attached
         })
     }
 
+    /// Disconnects a subscriber on request of the user. Returns whether the subscriber was attached.
     pub(crate) fn disconnect(&self, id: SubscriberId) -> bool {
         self.run(|state, effects| {
             let cause = DisconnectCause::Requested;
-            let counted = state.machine.disconnect(id, cause, effects);
-            if counted {
+            let was_attached = state.machine.disconnect(id, cause, effects);
+            if was_attached {
                 #[cfg(feature = "tracing")]
                 state.machine.trace_left(id, cause, effects);
                 let parked = state.unpark(id.number);
@@ -199,11 +219,12 @@ impl<E> Channel<E> {
                 state.release_if_idle(effects);
                 state.notify_front(effects);
             }
-            counted
+            was_attached
         })
     }
 
-    /// A handler's subscription, which has no handler any more: asked for by the handler's task.
+    /// Disconnects the subscription of a runner without handlers, on request of the runner itself: the
+    /// runner is awake, so its waker is dropped and not woken.
     #[cfg(feature = "rt")]
     pub(crate) fn disconnect_handler(&self, id: SubscriberId) {
         self.run(|state, effects| {

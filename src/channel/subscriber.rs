@@ -1,7 +1,7 @@
-//! The state that a subscription shares with its channel.
+//! The state a subscription shares with its channel.
 //!
 //! A [`SubscriberState`] has three kinds of fields:
-//! - values that never change: the id, the options, the origin;
+//! - constant values: the id, the options, the origin;
 //! - the [`Cursor`] and the atomics beside it, which the subscriber changes without the lock and the
 //!   channel reads (and, for the cursor, changes) under its lock;
 //! - [`ChannelSlots`], which only the channel touches, under its lock.
@@ -24,7 +24,7 @@ mod in_flight;
 pub(crate) mod stage;
 pub(crate) mod unacked;
 
-/// One subscriber, as its subscription and its channel both see it.
+/// The state of a subscriber, shared by the subscription and the channel.
 pub(crate) struct SubscriberState {
     pub(crate) id: SubscriberId,
     extras: Option<Box<Extras>>,
@@ -49,8 +49,7 @@ pub(crate) struct SubscriberState {
 }
 
 /// Bookkeeping that only the channel reads and writes, under its lock. The slots are next to the
-/// cursor, not in a table of the channel, so that a reader that moved to another core loads the cache
-/// lines of one place only.
+/// cursor, not in a table of the channel, so a reader on another core loads fewer cache lines.
 pub(crate) struct ChannelSlots {
     /// The segment of the log that counts the subscriber.
     pub(crate) reader_pos: LockedU64,
@@ -61,14 +60,14 @@ pub(crate) struct ChannelSlots {
     pub(crate) index: LockedU64,
 }
 
-/// Fields that most subscribers do not need.
+/// Fields not needed by most subscribers.
 struct Extras {
     name: Option<Arc<str>>,
     /// The gate of a subscriber that sees events after other subscribers.
     stage: Option<Stage>,
 }
 
-/// The values that a new subscriber starts with.
+/// The initial values of a new subscriber.
 pub(crate) struct SubscriberInit {
     pub(crate) id: SubscriberId,
     pub(crate) name: Option<Arc<str>>,
@@ -134,7 +133,7 @@ impl SubscriberState {
         self.awaited_seq.store(seq, Ordering::Release);
     }
 
-    /// Clears the event that [`set_awaited`](Self::set_awaited) has set.
+    /// Clears the event [`set_awaited`](Self::set_awaited) has set.
     #[inline]
     pub(crate) fn clear_awaited(&self) {
         self.awaited_seq.store(0, Ordering::Release);
@@ -153,21 +152,21 @@ impl SubscriberState {
         self.cursor.load().position() + self.window as u64
     }
 
-    /// Returns the number of events that were overwritten before the subscriber read them.
+    /// Returns the number of events overwritten before the subscriber read them.
     pub(crate) fn missed(&self) -> u64 {
         self.missed.load(Ordering::Acquire)
     }
 
-    /// Counts one more missed event. Called by the channel, under its lock.
+    /// Counts a missed event. Called by the channel, under its lock.
     pub(crate) fn count_missed(&self) {
         self.missed.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Claims the event after `seen`. `ack_level` is the acknowledgement that a publisher waits for,
+    /// Claims the event after `seen`. `ack_level` is the acknowledgement a publisher waits for,
     /// if any.
     ///
     /// # Errors
-    /// The current state of the cursor, if that event is not the next one any more.
+    /// The current state of the cursor, if that event is not the next event any more.
     #[inline]
     pub(crate) fn claim(
         &self,
@@ -196,7 +195,7 @@ impl SubscriberState {
                     self.clear_awaited();
                     return Err(now);
                 }
-                // Only the report flag changed: the event is still the next one.
+                // Only the report flag changed: the event is still the next event.
                 Err(now) => seen = now,
             }
         }
@@ -236,12 +235,13 @@ impl SubscriberState {
         }
     }
 
-    /// Returns whether event `seq`, for whose receipt a publisher waits, is claimed and not yielded yet.
+    /// Returns whether event `seq` is claimed and not yielded yet, and a publisher waits until the event
+    /// is received.
     pub(crate) fn has_yet_to_yield(&self, seq: u64) -> bool {
         self.awaited_seq.load(Ordering::Acquire) == seq
     }
 
-    /// Returns whether one more delivery may be yielded; if not, registers `waker` for when one may.
+    /// Returns whether there is room for a delivery; if not, registers `waker` for when there is.
     pub(crate) fn may_deliver(&self, waker: &Waker) -> bool {
         self.unacked_set()
             .is_none_or(|unacked| unacked.has_room(waker))

@@ -1,8 +1,8 @@
-//! Tickets: the acknowledgements that a waiting publisher still needs.
+//! Tickets: counters of the acknowledgements still needed by a waiting publisher.
 //!
 //! A publisher that waits (`ack_notify`, `sync_notify`, `flush`) creates a [`Ticket`] and stores it beside
 //! the event. Each subscriber settles the event on the ticket directly, without the channel's lock:
-//! one atomic decrement. The last one wakes the publisher.
+//! an atomic decrement. The last subscriber wakes the publisher.
 
 use std::task::{Context, Poll, Waker};
 
@@ -21,7 +21,7 @@ pub(crate) enum AckLevel {
     Finished,
 }
 
-/// Counts the acknowledgements that one waiting future still needs.
+/// Counts the acknowledgements still needed by a waiting future.
 ///
 /// # Invariants
 /// 1. Every subscriber counted by [`arm`](Self::arm) calls [`ack`](Self::ack) or
@@ -45,12 +45,12 @@ struct TicketInner {
 }
 
 impl Ticket {
-    /// Creates a ticket without a waker; the first [`poll_settled`](Self::poll_settled) registers one.
+    /// Creates a ticket without a waker; the first [`poll_settled`](Self::poll_settled) registers a waker.
     pub(crate) fn new(until: AckLevel) -> Arc<Self> {
         Self::of(until, None)
     }
 
-    /// Creates a ticket with `waker` registered, so that the first
+    /// Creates a ticket with `waker` registered, so the first
     /// [`is_settled`](Self::is_settled) check needs no lock.
     pub(crate) fn with_waker(until: AckLevel, waker: Waker) -> Arc<Self> {
         Self::of(until, Some(waker))
@@ -68,7 +68,7 @@ impl Ticket {
         })
     }
 
-    /// Returns the step that this ticket counts.
+    /// Returns the step this ticket counts.
     #[inline]
     pub(crate) fn until(&self) -> AckLevel {
         self.until
@@ -87,8 +87,8 @@ impl Ticket {
         self.outstanding.load(Ordering::Acquire) == 0
     }
 
-    /// Counts one acknowledgement; the last one wakes the future. Must not be called under the
-    /// channel's lock: wakers are user code.
+    /// Counts an acknowledgement; the last acknowledgement wakes the future. Must not be called under
+    /// the channel's lock: wakers are user code.
     #[inline]
     pub(crate) fn ack(&self) {
         if self.outstanding.fetch_sub(1, Ordering::AcqRel) == 1 {
@@ -97,8 +97,8 @@ impl Ticket {
         }
     }
 
-    /// Counts one subscriber that will never acknowledge; the last one wakes the future. Must not be
-    /// called under the channel's lock: wakers are user code.
+    /// Counts a subscriber as detached without an acknowledgement; the last subscriber wakes the future.
+    /// Must not be called under the channel's lock: wakers are user code.
     pub(crate) fn drop_by(&self, subscriber: SubscriberId) {
         let mut inner = self.inner.lock();
         inner.dropped_by.push(subscriber);
@@ -150,7 +150,7 @@ impl Ticket {
         })
     }
 
-    /// Takes the subscribers that will never acknowledge out of a settled ticket.
+    /// Takes the list of `dropped_by` out of a settled ticket.
     fn take_dropped_by(&self) -> Vec<SubscriberId> {
         match self.any_dropped.load(Ordering::Relaxed) {
             0 => Vec::new(),
@@ -158,7 +158,7 @@ impl Ticket {
         }
     }
 
-    /// Registers `waker`, or none. Returns the waker that was registered before.
+    /// Registers `waker`, or none. Returns the waker registered before.
     pub(crate) fn replace_waker(&self, waker: Option<Waker>) -> Option<Waker> {
         std::mem::replace(&mut self.inner.lock().waker, waker)
     }

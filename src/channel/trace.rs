@@ -1,5 +1,5 @@
 //! Feature `tracing`: events for the user's `tracing` subscriber. Without the feature, the functions
-//! here do not exist, and [`trace!`] expands to nothing.
+//! here do not exist, and `trace!` expands to nothing.
 //!
 //! In this module, *listener* means the `tracing` subscriber: user code, which may call back into the
 //! manager and may panic. The listener is called without any lock, and under `catch_unwind`. The

@@ -1,7 +1,7 @@
-//! The wait queue: publishers that wait for room, first in, first out.
+//! The wait queue: publishers waiting for room, first in, first out.
 //!
 //! Only the publisher at the front is notified when there is room. When that publisher is admitted or
-//! gives up, the next one comes to the front and is notified in turn, so that one stored event never
+//! gives up, the next one comes to the front and is notified in turn, so storing an event never
 //! wakes all waiting publishers.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -35,13 +35,13 @@ pub(crate) struct QueueKey {
 /// 2. A waiter has a waker exactly while it is not notified. A notified waiter is therefore never woken
 ///    twice, and must leave a waker again if it finds no room.
 /// 3. `handler_waiters` holds the waiters inside handlers. Each is checked when its handler may be the
-///    one that blocks it: nothing else would wake the waiter.
-/// 4. The numbers of the entries are strictly increasing, so that a binary search finds an entry. The
+///    subscriber that blocks the waiter: nothing else would wake the waiter.
+/// 4. The numbers of the entries are strictly increasing, so a binary search finds an entry. The
 ///    front entry is live, and so are at least half of all entries; the rest are tombstones.
 #[derive(Default)]
 pub(crate) struct WaitQueue {
     waiters: VecDeque<Waiter>,
-    /// The number of entries that are not live.
+    /// The number of tombstones.
     tombstones: usize,
     handler_waiters: BTreeMap<u64, SubscriberId>,
     next_number: u64,
@@ -52,12 +52,12 @@ pub(crate) struct WaitQueue {
 /// An entry of the queue.
 struct Waiter {
     key: QueueKey,
-    /// False in a tombstone, whose publisher was admitted or gave up.
+    /// False in a tombstone: the publisher was admitted or gave up.
     live: bool,
     waker: Option<Waker>,
 }
 
-/// The capacity that is kept when a long queue has emptied.
+/// The capacity kept when a long queue has emptied.
 const RETAINED_CAPACITY: usize = 16;
 
 impl WaitQueue {
@@ -119,12 +119,12 @@ impl WaitQueue {
         matches!(registered, Some(Some(registered)) if registered.will_wake(waker))
     }
 
-    /// Replaces the waker of a waiter that found no room, and returns the old one.
+    /// Replaces the waker of a waiter that found no room, and returns the old waker.
     pub(crate) fn rearm(&mut self, key: QueueKey, waker: Waker) -> Option<Waker> {
         self.waiter_mut(key.number)?.waker.replace(waker)
     }
 
-    /// Sets the handler that the waiter runs inside of, if inside one.
+    /// Sets the handler the waiter runs inside of, if any.
     pub(crate) fn set_handler(&mut self, key: QueueKey, handler: Option<SubscriberId>) {
         match handler {
             Some(handler) => drop(self.handler_waiters.insert(key.number, handler)),

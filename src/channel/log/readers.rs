@@ -1,8 +1,8 @@
-//! Readers of the log: the segment that counts each reader, and the segment that it reads next.
+//! Readers of the log: the segment counting each reader, and the next segment to read.
 //!
-//! A reader is counted in the segment with its next event. Moving to a later segment decrements one
-//! count and increments another; the last reader that leaves a segment frees it, or allows it to be
-//! joined with its neighbours.
+//! A reader is counted in the segment with its next event. Moving to a later segment moves the
+//! reader's count. The last reader to leave a segment frees the segment, or makes the
+//! segment joinable with its neighbours.
 
 use std::collections::VecDeque;
 
@@ -11,14 +11,14 @@ use crate::channel::effects::Effects;
 use crate::channel::log::segment::Segment;
 use crate::channel::subscriber::SubscriberState;
 
-/// The segment that counts a reader, named by the sequence number of one of its events. If that
+/// The segment that counts a reader, named by the sequence number of any of its events. If that
 /// segment was joined with others or freed, the number lies in the joined segment, or before the
 /// first stored event.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ReaderPos(pub(super) u64);
 
 impl ReaderPos {
-    /// Returns the position that was stored last for `subscriber`.
+    /// Returns the position stored last for `subscriber`.
     #[inline]
     pub(crate) fn of(subscriber: &SubscriberState) -> Self {
         Self(subscriber.slots().reader_pos.get())
@@ -32,7 +32,7 @@ impl ReaderPos {
 }
 
 impl<E> Log<E> {
-    /// Adds a reader whose next event is the one after the newest.
+    /// Adds a reader that starts after the newest event.
     pub(crate) fn join(&mut self) -> ReaderPos {
         if self.retain > 0 && !self.active.is_empty() {
             // Counting the reader in the active segment would keep the retained events in there
@@ -43,7 +43,7 @@ impl<E> Log<E> {
         self.active_pos()
     }
 
-    /// Removes the reader that is counted at `pos`.
+    /// Removes the reader counted at `pos`.
     pub(crate) fn leave(&mut self, pos: ReaderPos, effects: &mut Effects<E>) {
         let index = self.index(pos);
         *self.readers_mut(index) -= 1;
@@ -64,7 +64,7 @@ impl<E> Log<E> {
         effects: &mut Effects<E>,
     ) -> usize {
         let from = self.index(*pos);
-        // Skip the segments that the reader has read to the end.
+        // Skip the segments the reader has read to the end.
         let mut to = from;
         while (self.segments.get(to)).is_some_and(|counted| counted.segment.last() <= position) {
             to += 1;
@@ -99,7 +99,7 @@ impl<E> Log<E> {
         if pos.0 > newest.segment.last() {
             return;
         }
-        // One segment is the common case, and needs no search.
+        // A single segment is the common case, and needs no search.
         let from = match self.segments.len() {
             1 => 0,
             _ => self.index(*pos),
@@ -125,13 +125,13 @@ impl<E> Log<E> {
     pub(crate) fn batch(&mut self, mut index: usize) -> &Segment<E> {
         if index == self.segments.len() {
             self.seal();
-            // Sealing may have joined the new segment with the one before.
+            // Sealing may have joined the new segment with its predecessor.
             index = self.segments.len() - 1;
         }
         &self.segments[index].segment
     }
 
-    /// Returns all segments from the one at `pos` to the newest event.
+    /// Returns all segments from `pos` to the newest event.
     pub(crate) fn segments_from(&mut self, pos: ReaderPos) -> VecDeque<Segment<E>> {
         if !self.active.is_empty() {
             self.seal();

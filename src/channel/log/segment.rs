@@ -1,14 +1,14 @@
 //! Segments: runs of consecutive events in shared storage.
 //!
-//! The [`Log`](super::Log) appends events to its active segment, a plain `Vec` that only the channel
-//! sees. Sealing moves the slots of that `Vec` into a [`Segment`], which is immutable and cheap to
-//! clone, so that a reader takes a whole segment under one lock and reads the events without any.
+//! The [`Log`](super::Log) appends events to its active segment, a plain `Vec` private to the
+//! channel. Sealing moves the slots of this `Vec` into a [`Segment`], which is immutable and cheap to
+//! clone, so a reader takes a whole segment under the lock and reads the events without it.
 
 use crate::channel::ticket::{AckLevel, Ticket};
 use crate::util::panic_guard::drop_caught;
 use crate::util::sync::Arc;
 
-/// The most events that any segment holds.
+/// The most events any segment holds.
 pub(crate) const MAX_SLOTS: usize = 256;
 
 /// Returns the greatest length of a segment in a log with room for `room` events: a quarter of
@@ -23,7 +23,7 @@ pub(crate) fn slots_for(room: u64) -> usize {
 /// Two segments with at most this many events together are joined, whatever their lengths.
 const SHORT: usize = 32;
 
-/// One stored event, and the ticket of a publisher that waits for its acknowledgements.
+/// A stored event, and the ticket of a publisher waiting for acknowledgements.
 pub(crate) struct Slot<E> {
     /// `None` only after [`take`](Self::take).
     event: Option<E>,
@@ -46,7 +46,7 @@ impl<E> Slot<E> {
             .expect("a slot is emptied only while no reader shares its segment")
     }
 
-    /// Returns the acknowledgement that a publisher waits for, or `None` if no publisher waits.
+    /// Returns the acknowledgement a publisher waits for, or `None` if no publisher waits.
     #[inline]
     pub(crate) fn until(&self) -> Option<AckLevel> {
         self.ticket.as_ref().map(|ticket| ticket.until())
@@ -84,8 +84,8 @@ pub(crate) struct Segment<E> {
 }
 
 impl<E> Segment<E> {
-    /// Moves all slots of `active`, which must not be empty, into a new segment whose first event
-    /// has sequence number `first`.
+    /// Moves all slots of `active`, which must not be empty, into a new segment that starts
+    /// with sequence number `first`.
     pub(crate) fn of(first: u64, active: &mut Vec<Slot<E>>) -> Self {
         let slots: Arc<[_]> = if active.len() == 1 {
             // The common length where readers keep up: a loop would cost more than the move.
@@ -94,7 +94,7 @@ impl<E> Segment<E> {
             // Draining keeps the allocation of `active` for the next events.
             active.drain(..).collect()
         } else {
-            // One `memcpy` is cheaper than a loop, and pays for a new allocation of `active`.
+            // A `memcpy` is cheaper than a loop, and pays for a new allocation of `active`.
             std::mem::take(active).into()
         };
         let last = first + slots.len() as u64 - 1;
@@ -140,11 +140,11 @@ impl<E> Segment<E> {
     }
 
     /// Appends the events of `next`, the following segment, to this one. Returns `false` and changes
-    /// nothing if the result would be longer than `max`, if a reader shares one of the segments, or
+    /// nothing if the result would be longer than `max`, if a reader shares either segment, or
     /// if the lengths differ so much that moving the events would not pay.
     ///
     /// Except for short segments, each of the two is at least a fifth of the result. Joining a
-    /// thousand events therefore moves each event a few times; without that bound, every join would
+    /// thousand events therefore moves each event a few times; without a bound, every join would
     /// move all events stored before.
     pub(crate) fn join(&mut self, next: &mut Self, max: usize) -> bool {
         let (len, next_len) = (self.slots.len(), next.slots.len());

@@ -85,8 +85,8 @@ impl<E> Machine<E> {
         effects: &mut Effects<E>,
     ) {
         if let Some(member) = self.find(id) {
-            let place = Arc::clone(&member.subscriber);
-            effects.push(Effect::Trace(Record::Left(place, why.into())));
+            let subscriber = Arc::clone(&member.subscriber);
+            effects.push(Effect::Trace(Record::Left(subscriber, why.into())));
         }
     }
 

@@ -1,4 +1,4 @@
-//! The cursor of one subscriber: a single atomic word that subscriber and channel both change.
+//! The cursor of a subscriber: a single atomic word, changed by subscriber and channel.
 //!
 //! ```text
 //!   63                          3   2          1         0
@@ -7,8 +7,8 @@
 //!  └─────────────────────────────┴──────────┴─────────┴──────────┘
 //! ```
 //!
-//! The subscriber claims an event with one compare-and-swap, without the lock; the channel changes
-//! the word under its lock. Because both change *one* word, their steps have an order that both see.
+//! The subscriber claims an event with a compare-and-swap, without the lock; the channel changes
+//! the word under its lock. Because both change the *same* word, both see their steps in the same order.
 //! A claim that comes after the channel's [`request_reports`](Cursor::request_reports) sees
 //! [`CursorState::must_report`], and the subscriber reports. A claim that comes before is in the
 //! position that `request_reports` returns. In neither case is a wake-up lost, and no fence and no
@@ -52,7 +52,7 @@ impl CursorState {
         Self((self.0 | FINISHED | DETACHED) & !REPORTING)
     }
 
-    /// Returns the state that [`Cursor::claim`] returned before [`unyielded`](Self::unyielded), but
+    /// Returns the state [`Cursor::claim`] returned before [`unyielded`](Self::unyielded), but
     /// without a request for reports.
     pub(crate) fn claimed(self, in_flight: bool) -> Self {
         let finished = if in_flight { 0 } else { FINISHED };
@@ -66,7 +66,7 @@ impl CursorState {
     }
 }
 
-/// The position of one subscriber, with the flags of [`CursorState`].
+/// The position of a subscriber, with the flags of [`CursorState`].
 ///
 /// # Invariants
 /// 1. The position never decreases: the log frees events behind it.
@@ -77,7 +77,7 @@ impl CursorState {
 pub(crate) struct Cursor(AtomicU64);
 
 impl Cursor {
-    /// Creates a cursor whose next event is `position + 1`, with no event in flight.
+    /// Creates a cursor at `position`, with no event in flight.
     #[inline]
     pub(crate) fn new(position: u64) -> Self {
         Self(AtomicU64::new(position << SHIFT | FINISHED))

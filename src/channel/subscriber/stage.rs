@@ -9,12 +9,12 @@ use crate::channel::ticket::{AckLevel, Ticket};
 use crate::subscriber_id::SubscriberId;
 use crate::util::sync::{Arc, Mutex};
 
-/// The predecessors of a subscriber, and the gate that they open.
+/// The predecessors of a subscriber, and the gate they open.
 ///
 /// # Invariants
-/// 1. Waiting starts under the channel's lock, so that no predecessor can settle the event unseen.
+/// 1. Waiting starts under the channel's lock, so no predecessor can settle the event unseen.
 ///    The subscriber may stop waiting without the lock.
-/// 2. Every subscriber in `after` is older than this one, so no cycle of stages can wait for itself.
+/// 2. Every subscriber in `after` is older than the stage, so no cycle of stages can wait for itself.
 /// 3. The ticket has a waker while the subscriber sleeps at the gate. Otherwise the last predecessor
 ///    would wake no task, and the subscriber would sleep for ever.
 pub(crate) struct Stage {
@@ -22,12 +22,12 @@ pub(crate) struct Stage {
     gate: Mutex<Gate>,
 }
 
-/// The events that a stage may see.
+/// The events a stage may see.
 #[derive(Default)]
 pub(crate) struct Gate {
-    /// All predecessors have settled every event up to this one, and possibly later ones.
+    /// All predecessors have settled every event up to this number, and possibly later events.
     pub(crate) settled: u64,
-    /// The event that the stage waits for, with a ticket that counts the predecessors that have yet to
+    /// The event the stage waits for, with a ticket that counts the predecessors that have yet to
     /// settle all events up to it.
     awaited: Option<(u64, Arc<Ticket>)>,
 }
@@ -58,7 +58,7 @@ impl Stage {
 
 impl Gate {
     /// Opens the gate if the awaited event is settled. Returns whether the stage still waits for event
-    /// `next`, so that the caller need not ask for `next` again.
+    /// `next`, so the caller need not ask for `next` again.
     pub(crate) fn waits_for(&mut self, next: u64) -> bool {
         match &self.awaited {
             Some((seq, ticket)) if ticket.is_settled() => {

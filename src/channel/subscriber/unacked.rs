@@ -1,4 +1,4 @@
-//! The deliveries in flight of one subscriber: received, and not settled yet.
+//! The deliveries in flight of a subscriber: received, and not settled yet.
 
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
@@ -13,10 +13,10 @@ use crate::util::sync::Mutex;
 /// The channel, as a receiver of reports: without the type of its events, which the sender of a report
 /// does not know.
 pub(crate) trait ChannelReports: Send + Sync {
-    /// Reports that a subscriber has settled a delivery. Called if the channel requested reports.
+    /// Reports a settled delivery of a subscriber. Called if the channel requested reports.
     fn report_settled(&self, subscriber: SubscriberId);
 
-    /// Reports that a subscriber took an event from its filter queue (`took`), or only finished one.
+    /// Reports that a subscriber took an event from its filter queue (`took`), or only finished an event.
     /// Called if the channel requested reports.
     fn report_queue(&self, subscriber: SubscriberId, took: bool);
 
@@ -25,12 +25,12 @@ pub(crate) trait ChannelReports: Send + Sync {
     fn report_gone(&self, subscriber: SubscriberId) -> bool;
 }
 
-/// The deliveries in flight of one subscriber.
+/// The deliveries in flight of a subscriber.
 ///
 /// # Invariants
 /// 1. The sequence number of a delivery that owes an acknowledgement is in `open` from before the
 ///    event is claimed until the delivery is settled. Code that reads the cursor first and `open`
-///    second therefore finds every such event; code that reads `open` first may miss one.
+///    second therefore finds every such event; code that reads `open` first may miss an event.
 /// 2. `full` holds a waker only while at least `max` deliveries are in flight. A stream with room would
 ///    otherwise sleep until a delivery is settled, although it may go on.
 pub(crate) struct UnackedSet {
@@ -43,9 +43,9 @@ pub(crate) struct UnackedSet {
 
 #[derive(Default)]
 struct State {
-    /// The deliveries that owe an acknowledgement.
+    /// The deliveries owing an acknowledgement.
     open: BTreeSet<u64>,
-    /// The number of deliveries that owe nothing: replayed events, or events after a disconnect.
+    /// The number of deliveries owing nothing: replayed events, or events after a disconnect.
     free: usize,
     /// The waker of a stream that waits until fewer deliveries are in flight.
     full: Option<Waker>,
@@ -86,7 +86,7 @@ impl UnackedSet {
         self.state.lock().open.contains(&seq)
     }
 
-    /// Returns whether one more delivery may be yielded; if not, registers `waker` for when one may.
+    /// Returns whether there is room for a delivery; if not, registers `waker` for when there is.
     pub(crate) fn has_room(&self, waker: &Waker) -> bool {
         with_spare_waker(waker, None, |spare| {
             let mut state = self.state.lock();
@@ -117,7 +117,7 @@ impl UnackedSet {
         self.state.lock().open.insert(seq);
     }
 
-    /// Adds a delivery that owes nothing.
+    /// Adds a delivery owing nothing.
     pub(crate) fn let_out(&self) {
         self.state.lock().free += 1;
     }
