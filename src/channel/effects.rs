@@ -13,6 +13,7 @@ use crate::channel::parked::{ParkedReader, Unparked};
 use crate::channel::source::Unread;
 use crate::channel::ticket::Ticket;
 use crate::subscriber_id::SubscriberId;
+use crate::util::one_or_many::OneOrMany;
 use crate::util::panic_guard::{drop_caught, wake};
 use crate::util::sync::Arc;
 
@@ -50,25 +51,18 @@ pub(crate) enum Effect<E> {
 /// The actions to run after unlocking, in the order in which they were decided on.
 #[must_use = "no effect happens until `run`"]
 pub(crate) struct Effects<E> {
-    /// The first effect, which needs no allocation: most operations have no second effect.
-    first: Option<Effect<E>>,
-    others: Vec<Effect<E>>,
+    effects: OneOrMany<Effect<E>>,
 }
 
 impl<E> Effects<E> {
     pub(crate) fn new() -> Self {
         Self {
-            first: None,
-            others: Vec::new(),
+            effects: OneOrMany::default(),
         }
     }
 
     pub(crate) fn push(&mut self, effect: Effect<E>) {
-        if self.first.is_none() {
-            self.first = Some(effect);
-        } else {
-            self.others.push(effect);
-        }
+        self.effects.push(effect);
     }
 
     pub(crate) fn extend(&mut self, effects: impl IntoIterator<Item = Effect<E>>) {
@@ -88,21 +82,14 @@ impl<E> Effects<E> {
     /// Runs all effects. The caller must not hold the lock.
     #[inline]
     pub(crate) fn run(&mut self) {
-        if self.first.is_some() {
+        if !self.effects.is_empty() {
             self.run_all();
         }
     }
 
     #[inline(never)]
     fn run_all(&mut self) {
-        if let Some(first) = self.first.take() {
-            first.run();
-        }
-        if !self.others.is_empty() {
-            std::mem::take(&mut self.others)
-                .into_iter()
-                .for_each(Effect::run);
-        }
+        self.effects.take_each(Effect::run);
     }
 }
 

@@ -7,17 +7,15 @@
 use crate::channel::filter::queue::{FilterQueue, Pushed};
 use crate::channel::ticket::Ticket;
 use crate::subscriber_id::SubscriberId;
+use crate::util::one_or_many::OneOrMany;
 use crate::util::panic_guard::drop_caught;
 use crate::util::sync::Arc;
 
 mod group;
-mod one_or_many;
 pub(crate) mod queue;
 mod registry;
 
 pub(crate) use registry::{FilterRegistry, FilterSnapshot, RemovedFilter};
-
-use one_or_many::OneOrMany;
 
 /// The value that a predicate returned for an event, and the queue for that value.
 struct Match<T> {

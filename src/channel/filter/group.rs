@@ -3,9 +3,9 @@
 use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::one_or_many::OneOrMany;
 use super::{GroupMatches, Match};
 use crate::channel::filter::queue::FilterQueue;
+use crate::util::one_or_many::OneOrMany;
 use crate::util::panic_guard::{drop_caught, drop_payload};
 use crate::util::shrink::Shrink;
 use crate::util::sync::Arc;

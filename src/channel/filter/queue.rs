@@ -14,6 +14,7 @@ use crate::end_reason::{DisconnectCause, EndReason};
 use crate::options::Overflow;
 use crate::util::panic_guard::drop_caught;
 use crate::util::shrink::Shrink;
+use crate::util::spare_waker::with_spare_waker;
 use crate::util::sync::{Arc, AtomicU64, Mutex, Ordering};
 
 /// The wanted events of a filtered subscriber, each with the predicate's value.
@@ -136,45 +137,48 @@ impl<T> FilterQueue<T> {
     /// Also returns the new cursor. With `report_missed`, returns [`Popped::Missed`] before the
     /// event that follows overwritten events.
     pub(crate) fn pop(&self, waker: &Waker, report_missed: bool) -> (Popped<T>, CursorState) {
-        let mut spare = None;
-        loop {
-            let mut queue = self.queue.lock();
-            let popped = if report_missed && queue.missed > 0 {
-                Popped::Missed(std::mem::take(&mut queue.missed))
-            } else if let Some(item) = queue.items.pop_front() {
-                queue.missed = 0;
-                queue.items.shrink_if_sparse(KEPT);
-                // Publish the length before the cursor moves (invariant 5).
-                self.publish_len(&queue);
-                let old = queue.waker.take();
-                let (mut item, cursor) = self.claim(item, queue.closed.is_none());
-                // Unlock first: dropping a waker and answering a ticket run user code.
-                drop(queue);
-                drop_caught((old, spare));
-                if !item.needs_ack {
-                    self.answer(item.ticket.take());
-                }
-                return (Popped::Event(item), cursor);
-            } else if let Some(cause) = queue.closed {
-                Popped::Ended(EndReason::Disconnected { cause })
-            } else if queue.complete {
-                Popped::Ended(EndReason::Closed)
-            } else if queue.waker.as_ref().is_some_and(|w| w.will_wake(waker)) {
-                Popped::Parked
-            } else if let Some(waker) = spare.take() {
-                spare = queue.waker.replace(waker);
-                Popped::Parked
-            } else {
-                // Clone the waker without the lock, then look again: a push may have come between.
-                drop(queue);
-                spare = Some(waker.clone());
-                continue;
-            };
-            let cursor = self.subscriber.cursor.finish();
+        with_spare_waker(waker, None, |spare| {
+            self.try_pop(waker, report_missed, spare)
+        })
+    }
+
+    /// Pops as [`pop`](Self::pop) does. Returns `None` if a clone of the waker is needed in `spare`.
+    fn try_pop(
+        &self,
+        waker: &Waker,
+        report_missed: bool,
+        spare: &mut Option<Waker>,
+    ) -> Option<(Popped<T>, CursorState)> {
+        let mut queue = self.queue.lock();
+        let popped = if report_missed && queue.missed > 0 {
+            Popped::Missed(std::mem::take(&mut queue.missed))
+        } else if let Some(item) = queue.items.pop_front() {
+            queue.missed = 0;
+            queue.items.shrink_if_sparse(KEPT);
+            // Publish the length before the cursor moves (invariant 5).
+            self.publish_len(&queue);
+            let old = queue.waker.take();
+            let (mut item, cursor) = self.claim(item, queue.closed.is_none());
+            // Unlock first: dropping a waker and answering a ticket run user code.
             drop(queue);
-            drop_caught(spare);
-            return (popped, cursor);
-        }
+            drop_caught(old);
+            if !item.needs_ack {
+                self.answer(item.ticket.take());
+            }
+            return Some((Popped::Event(item), cursor));
+        } else if let Some(cause) = queue.closed {
+            Popped::Ended(EndReason::Disconnected { cause })
+        } else if queue.complete {
+            Popped::Ended(EndReason::Closed)
+        } else if queue.waker.as_ref().is_some_and(|w| w.will_wake(waker)) {
+            Popped::Parked
+        } else {
+            // The replaced waker is dropped as a spare, without the lock.
+            let waker = spare.take()?;
+            *spare = queue.waker.replace(waker);
+            Popped::Parked
+        };
+        Some((popped, self.subscriber.cursor.finish()))
     }
 
     /// Moves the cursor to a popped item, under the queue's lock. The item is then in flight, or an

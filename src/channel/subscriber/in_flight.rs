@@ -8,7 +8,7 @@ use std::thread;
 
 use super::SubscriberState;
 use crate::channel::ticket::Ticket;
-use crate::util::sync::{Arc, Ordering};
+use crate::util::sync::Arc;
 
 impl SubscriberState {
     /// Acknowledges the event in flight, of which this is the ticket.
@@ -17,7 +17,7 @@ impl SubscriberState {
         if let Some(ticket) = ticket {
             ticket.ack();
         }
-        self.awaited_seq.store(0, Ordering::Release);
+        self.clear_awaited();
     }
 
     /// Settles the event in flight when a stream is dropped: acknowledges the event, or

@@ -1,7 +1,7 @@
 //! A list that most often has a single element.
 
 /// A list whose first element needs no heap memory.
-pub(super) struct OneOrMany<T> {
+pub(crate) struct OneOrMany<T> {
     first: Option<T>,
     others: Vec<T>,
 }
@@ -18,16 +18,16 @@ impl<T> Default for OneOrMany<T> {
 
 impl<T> OneOrMany<T> {
     #[inline]
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.first.is_none()
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         usize::from(self.first.is_some()) + self.others.len()
     }
 
     #[inline]
-    pub(super) fn push(&mut self, element: T) {
+    pub(crate) fn push(&mut self, element: T) {
         if self.first.is_none() {
             self.first = Some(element);
         } else {
@@ -35,20 +35,31 @@ impl<T> OneOrMany<T> {
         }
     }
 
-    pub(super) fn map<U>(self, mut to: impl FnMut(T) -> U) -> OneOrMany<U> {
+    pub(crate) fn map<U>(self, mut to: impl FnMut(T) -> U) -> OneOrMany<U> {
         OneOrMany {
             first: self.first.map(&mut to),
             others: self.others.into_iter().map(to).collect(),
         }
     }
 
+    /// Removes all elements, and calls `f` with each.
     #[inline]
-    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+    pub(crate) fn take_each(&mut self, mut f: impl FnMut(T)) {
+        if let Some(first) = self.first.take() {
+            f(first);
+        }
+        if !self.others.is_empty() {
+            std::mem::take(&mut self.others).into_iter().for_each(f);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.first.iter().chain(&self.others)
     }
 
     #[inline]
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.first.iter_mut().chain(&mut self.others)
     }
 }
