@@ -37,7 +37,7 @@ pub(super) struct Slot<E, T> {
     pub(super) host: T,
 }
 
-/// The owner of a new handler. The owner is shielded, because the handler or the factory may be
+/// The owner of a new handler. The owner is guarded, because the handler or the factory may be
 /// dropped in the same unwinding and panic as well.
 pub(super) struct NewOwner(Guarded<UserFuture<'static, ()>>);
 
