@@ -91,12 +91,6 @@ impl<E> Deliveries<E> {
         self.subscription.len()
     }
 
-    /// Returns whether no event waits to be read, as [`Subscription::is_empty`].
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// Why the stream ended, as [`Subscription::end_reason`].
     #[must_use]
     pub fn end_reason(&self) -> Option<EndReason> {

@@ -158,12 +158,6 @@ impl<T: Send + 'static> Filtered<T> {
         self.queue.len()
     }
 
-    /// Returns whether no item waits to be read.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     fn hint(&self) -> (usize, Option<usize>) {
         let (pending, is_last) = self.queue.backlog();
         (pending, is_last.then_some(pending))

@@ -211,7 +211,7 @@ mod subscription;
 #[cfg(feature = "test-util")]
 pub mod test_util;
 
-/// /// Tests every program of the README.
+/// Tests every program of the README.
 #[cfg(all(doctest, feature = "rt"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

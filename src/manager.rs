@@ -21,7 +21,7 @@ mod weak;
 pub use builder::EventManagerBuilder;
 pub use weak::WeakEventManager;
 
-/// /// Delivers every event to every subscriber, through one bounded sequence.
+/// Delivers every event to every subscriber, through one bounded sequence.
 ///
 /// Cloning is cheap, and all clones are handles of the same manager. When the last handle is
 /// dropped, the manager is [closed](Self::close): subscribers read the stored events, then their

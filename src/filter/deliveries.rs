@@ -80,12 +80,6 @@ impl<T: Send + 'static> FilteredDeliveries<T> {
     pub fn len(&self) -> usize {
         self.filtered.len()
     }
-
-    /// Returns whether no item waits to be read, as [`Filtered::is_empty`].
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
 }
 
 impl<T: Send + 'static> Stream for FilteredDeliveries<T> {

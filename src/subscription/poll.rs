@@ -101,16 +101,15 @@ impl<E: Clone> Subscription<E> {
             if seq <= segment.last() {
                 let slot = segment.get(seq);
                 let (event, until) = (slot.event(), slot.until());
-                // Claim before cloning: an event that is overwritten during a long `clone` would
-                // have to be cloned again, without end.
+                // Claimed before it is cloned: nothing overwrites it during a long `clone`, which
+                // would have to be repeated without end.
                 let early = seeded_bug!("cloned-before-claimed").then(|| event.clone());
                 match self.subscriber.claim(self.state, until) {
-                    Ok(state) => {
-                        self.state = state;
+                    Ok(word) => {
+                        self.state = word;
                         self.missed_before_next = 0;
-                        // Report before the clone, which may panic: the room is free in either
-                        // case.
-                        if state.must_report() && !seeded_bug!("late-room") {
+                        // Before the clone, which may panic: there is room now in either case.
+                        if word.must_report() && !seeded_bug!("late-room") {
                             self.channel.report(self.subscriber.id.number, Some(seq));
                         }
                         let event = early.unwrap_or_else(|| {

@@ -29,7 +29,7 @@ fn subscriptions_say_who_they_are_and_what_they_have_to_read() {
     let reader = manager.subscribe();
     now(manager.notify(Opaque)).unwrap();
     let id = reader.id();
-    let text = format!("Subscription {{ id: {id:?}, pending: 1, end_reason: None, .. }}");
+    let text = format!("Subscription {{ id: {id:?}, len: 1, end_reason: None, .. }}");
     shows(&reader, &text);
     let reader = reader.with_missed();
     shows(&reader, &format!("WithMissed {{ subscription: {text} }}"));
@@ -53,8 +53,10 @@ fn what_is_known_of_a_subscriber_says_who_it_is() {
     let reader = manager.subscribe();
     let id = reader.id();
     let info = format!("{:?}", manager.subscribers()[0]);
-    let place = format!("Place {{ id: {id:?}, name: None, overflow: Wait, window: 4, .. }}");
-    assert!(info.contains(&place), "{info}");
+    let who = format!("SubscriberInfo {{ id: {id:?}, name: None, kind: Stream, created_at: ");
+    assert!(info.starts_with(&who), "{info}");
+    let settings = "overflow: Wait, window: 4, after: [], unread: 0, unacked: 0, missed: 0";
+    assert!(info.contains(settings), "{info}");
 }
 
 #[test]

@@ -63,7 +63,7 @@ fn who_waits_for_a_subscriber_is_not_drawn_as_waiting_for_permits() {
 
     drop(permit);
     let called = drawing(&manager);
-    assert!(called.contains("woken") && !called.contains("[color=red"));
+    assert!(called.contains("notified") && !called.contains("[color=red"));
     drop(reader);
 }
 

@@ -243,7 +243,7 @@ fn debug_tells_how_things_stand() {
     );
     let text = shown(&reader);
     assert!(
-        text.contains("SubscriberId(1)") && text.contains("pending: 1"),
+        text.contains("SubscriberId(1)") && text.contains("len: 1"),
         "{text}"
     );
 }
