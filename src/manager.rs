@@ -40,9 +40,8 @@ pub use weak::WeakEventManager;
 /// # Order
 /// Events are numbered from 1 in one sequence. Every subscriber sees the events in this order, each
 /// event at most once, and without gaps unless the subscriber's own [`Overflow`](crate::Overflow)
-/// policy allows gaps. Publishers waiting for room are served first in, first out, for all
-/// methods alike. A queued future, neither polled nor dropped, blocks all publishers
-/// behind it.
+/// policy allows gaps. Publishers waiting for room are served first in, first out, for all methods
+/// alike. A queued future, neither polled nor dropped, blocks all publishers behind it.
 ///
 /// # Examples
 /// ```

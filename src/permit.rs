@@ -13,12 +13,12 @@ use crate::util::sync::Arc;
 /// Room for one event, reserved in the window of every lossless subscriber.
 ///
 /// Returned by [`EventManager::reserve`]. [`notify`](Self::notify) cannot fail and never waits.
-/// Dropping the permit returns the room. A permit given before the manager was closed
-/// still delivers; until the permit is used or dropped, streams do not end and [`stop`] waits.
+/// Dropping the permit returns the room. A permit given before the manager was closed still
+/// delivers; until the permit is used or dropped, streams do not end and [`stop`] waits.
 ///
 /// A permit blocks other publishers as an unread event would, so do not keep a permit for long. A
-/// subscriber that joins while permits are out gets their events too, even beyond a window
-/// smaller than the number of permits.
+/// subscriber that joins while permits are out gets their events too, even beyond a window smaller
+/// than the number of permits.
 ///
 /// A permit may be given although a [`WaitAtMost`](crate::Overflow) subscriber is overdue. The
 /// subscriber is disconnected when the permit's event is stored, unless the subscriber has made
@@ -68,8 +68,8 @@ impl<E> Permit<E> {
         })
     }
 
-    /// Stores `event` in the reserved room, and returns the number of subscribers the event
-    /// was stored for.
+    /// Stores `event` in the reserved room, and returns the number of subscribers the event was
+    /// stored for.
     pub fn notify(mut self, event: E) -> usize {
         self.store(event, None)
     }

@@ -66,9 +66,9 @@ impl<E: Send + Sync + 'static> EventManager<E> {
 /// If `start_send` is called without a `poll_ready` before.
 ///
 /// # Cancel safety
-/// A ready and unused sink blocks other publishers, as a [`Permit`] does, until an item is
-/// sent or the sink is closed or dropped. A queued sink without polls blocks the publishers
-/// behind it: dropping the future of `send` keeps the sink queued.
+/// A ready and unused sink blocks other publishers, as a [`Permit`] does, until an item is sent or
+/// the sink is closed or dropped. A queued sink without polls blocks the publishers behind it:
+/// dropping the future of `send` keeps the sink queued.
 ///
 /// # Examples
 /// ```
