@@ -1,12 +1,9 @@
 //! Permits: reserved room for one event.
 
 use std::fmt;
-use std::task::{Context, Poll, ready};
 
+use crate::channel::Channel;
 use crate::channel::ticket::Ticket;
-use crate::channel::{Channel, Rejected};
-use crate::error::ReserveError;
-use crate::future::QueueEntry;
 use crate::subscriber_id::SubscriberId;
 use crate::util::sync::Arc;
 
@@ -52,20 +49,12 @@ pub struct Permit<E> {
 }
 
 impl<E> Permit<E> {
-    pub(crate) fn poll_reserve(
-        channel: &Arc<Channel<E>>,
-        entry: &mut QueueEntry,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<Self, ReserveError>> {
-        let reserved = ready!(entry.poll(cx, |key, waker| channel.poll_reserve(key, waker)));
-        Poll::Ready(match reserved {
-            Ok(in_handler) => Ok(Self {
-                channel: Some(Arc::clone(channel)),
-                in_handler,
-            }),
-            Err(Rejected::Closed) => Err(ReserveError::Closed),
-            Err(Rejected::WouldDeadlock) => Err(ReserveError::WouldDeadlock),
-        })
+    /// Wraps room that the channel has reserved.
+    pub(crate) fn new(channel: Arc<Channel<E>>, in_handler: Option<SubscriberId>) -> Self {
+        Self {
+            channel: Some(channel),
+            in_handler,
+        }
     }
 
     /// Stores `event` in the reserved room, and returns the number of subscribers the event was
