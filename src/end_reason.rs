@@ -55,14 +55,21 @@ pub enum DisconnectCause {
 
 impl fmt::Display for EndReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str(CLOSED),
+            Self::Disconnected { cause } => cause.fmt(f),
+        }
+    }
+}
+
+/// Writes the text of [`EndReason::Disconnected`] with this cause.
+impl fmt::Display for DisconnectCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Closed => CLOSED,
-            Self::Disconnected { cause } => match cause {
-                DisconnectCause::Overflow => "disconnected: its window was full",
-                DisconnectCause::Requested => "disconnected on request",
-                DisconnectCause::Overdue => "disconnected: it made publishers wait for too long",
-                DisconnectCause::Panicked => "disconnected: its filter panicked",
-            },
+            Self::Overflow => "disconnected: its window was full",
+            Self::Requested => "disconnected on request",
+            Self::Overdue => "disconnected: it made publishers wait for too long",
+            Self::Panicked => "disconnected: its filter panicked",
         })
     }
 }

@@ -218,7 +218,7 @@ struct Readme;
 pub use delivery::{Ack, Deliveries, Delivery};
 pub use end_reason::{DisconnectCause, EndReason};
 pub use ext::{Batch, EventStreamExt};
-pub use filter::{Filtered, FilteredDeliveries, FilteredWithMissed};
+pub use filter::Filtered;
 #[cfg(feature = "rt")]
 pub use handler::{
     Handler, HandlerGroup, HandlerGuard, HandlerRef, Restart, StopReason, handler_fn,

@@ -15,16 +15,18 @@ use crate::end_reason::EndReason;
 use crate::options::SubscribeOptions;
 use crate::subscriber_id::SubscriberId;
 use crate::util::panic_guard::drop_caught;
-use crate::util::sync::{Arc, Ordering};
+use crate::util::sync::Arc;
 
 mod cloning;
 mod inspect;
 mod load;
 mod poll;
+mod stream;
 mod with_missed;
 
 #[cfg(feature = "rt")]
 pub(crate) use load::EVENTS_PER_COOP_UNIT;
+pub(crate) use stream::{AnySubscription, ReadSubscription};
 pub use with_missed::{Received, WithMissed};
 
 /// A stream of the events published after the call to [`subscribe`], and of earlier events
@@ -231,8 +233,7 @@ impl<E> Subscription<E> {
     fn ack_current(&mut self) {
         if self.in_flight != 0 {
             let seq = std::mem::take(&mut self.in_flight);
-            self.ticket(seq).into_iter().for_each(|ticket| ticket.ack());
-            self.subscriber.awaited_seq.store(0, Ordering::Release);
+            self.subscriber.ack_in_flight(self.ticket(seq));
         }
     }
 
@@ -241,7 +242,7 @@ impl<E> Subscription<E> {
         self.ack_current();
         if !self.state.is_finished() {
             let now = self.subscriber.cursor.finish();
-            if seeded_bug!("lost-gap") {
+            if seeded_bug!("missed-not-reported") {
                 self.state = now;
             }
             self.sync_cursor(now);
@@ -315,7 +316,7 @@ impl<E: Send + Sync + 'static> Subscription<E> {
             self.subscriber.cursor.finish();
         }
         self.explicit_acks = true;
-        Deliveries::new(self)
+        Deliveries::new(Arc::clone(&self.subscriber), self)
     }
 }
 
@@ -323,13 +324,8 @@ impl<E> Unpin for Subscription<E> {}
 
 impl<E> Drop for Subscription<E> {
     fn drop(&mut self) {
-        if let Some(ticket) = self.take_in_flight() {
-            if std::thread::panicking() {
-                ticket.drop_by(self.subscriber.id);
-            } else {
-                ticket.ack();
-            }
-        }
+        let in_flight = self.take_in_flight();
+        self.subscriber.settle_on_drop(in_flight);
         if self.unyielded {
             let seq = self.state.position();
             let ticket = self.ticket(seq).cloned();

@@ -1,4 +1,4 @@
-//! What to measure, from the command line.
+//! The choice of measurements on the command line.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -40,7 +40,7 @@ pub(crate) enum Mode {
     Memory,
     List,
     Help,
-    /// One sample, in this process: what the others start themselves for.
+    /// Takes a single sample in this process. The parent process starts itself with this argument.
     Sample {
         cell: String,
         peer: String,
@@ -52,7 +52,7 @@ impl Args {
         if self.only.is_empty() {
             return self.full || cell.headline;
         }
-        // To its end, so that s1 is not s16 as well.
+        // Compare to the end of the part: `s1` must not select `s16`.
         let name = format!("{}-", cell.name);
         self.only.iter().any(|part| name.contains(part.as_str()))
     }

@@ -1,4 +1,4 @@
-//! Polling without a runtime, and clocks for what takes nanoseconds.
+//! Polling without a runtime, and timing of operations that take nanoseconds.
 
 use std::future::Future;
 use std::pin::pin;
@@ -18,7 +18,7 @@ pub(crate) fn poll<T>(future: impl Future<Output = T>) -> Poll<T> {
 }
 
 /// # Panics
-/// If it is not ready.
+/// If the future is not ready.
 pub(crate) fn ready<T>(future: impl Future<Output = T>) -> T {
     match poll(future) {
         Poll::Ready(value) => value,
@@ -26,10 +26,10 @@ pub(crate) fn ready<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-/// The next event.
+/// Returns the next event.
 ///
 /// # Panics
-/// If there is none yet, or never will be.
+/// If the stream has no event, or has ended.
 pub(crate) fn take<S: Stream + Unpin>(stream: &mut S) -> S::Item {
     let Poll::Ready(Some(event)) = stream.poll_next_unpin(&mut context()) else {
         panic!("there is an event");
@@ -37,20 +37,20 @@ pub(crate) fn take<S: Stream + Unpin>(stream: &mut S) -> S::Item {
     event
 }
 
-/// The next `events` of them, dropped.
+/// Takes the next `events` events and drops them.
 ///
 /// # Panics
-/// If there are fewer.
+/// If the stream has fewer events.
 pub(crate) fn skip<S: Stream + Unpin>(stream: &mut S, events: usize) {
     for _ in 0..events {
         take(stream);
     }
 }
 
-/// Waits for the next event.
+/// Polls for the next event and parks.
 ///
 /// # Panics
-/// If there is one.
+/// If the stream has an event.
 pub(crate) fn park<S: Stream + Unpin>(stream: &mut S) {
     assert!(stream.poll_next_unpin(&mut context()).is_pending());
 }
@@ -61,8 +61,8 @@ pub(crate) fn time(work: impl FnOnce()) -> Duration {
     began.elapsed()
 }
 
-/// The lower quartile of the times that `work` tells, over at least five and at least 30 ms in
-/// all, in nanoseconds: what else the machine does only ever adds.
+/// Returns the lower quartile of the times that `work` returns, in nanoseconds, over at least five
+/// calls and 30 ms in all. Load on the machine only adds time, so low values are the best.
 pub(crate) fn typical(mut work: impl FnMut() -> Duration) -> f64 {
     work();
     let began = Instant::now();

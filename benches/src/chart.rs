@@ -1,4 +1,4 @@
-//! The picture: how many times as good ours is as the best peer.
+//! The chart: the ratio of genevent to the best peer of each cell.
 
 use std::error::Error;
 use std::path::Path;
@@ -15,10 +15,10 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 const WIDTH: u32 = 860;
 const BAR: u32 = 18;
-/// Above the bars of a workload.
+/// The title above the bars of a workload.
 const HEAD: u32 = 26;
 const FOOT: u32 = 54;
-/// Where the axis runs from and to, from left to right.
+/// The range of the axis, from left to right.
 const LEFT: f64 = 220.0;
 const RIGHT: f64 = 610.0;
 
@@ -34,7 +34,7 @@ struct Bar {
     least: Option<f64>,
 }
 
-/// Nothing, if there is nobody to compare with.
+/// Returns `None` without a peer to compare with.
 pub(crate) fn draw(path: &Path, results: &[Measured]) -> Result<(), Box<dyn Error>> {
     let mut groups: Vec<(String, Vec<Bar>)> = Vec::new();
     for measured in results.iter().filter(|measured| measured.headline) {
@@ -88,7 +88,7 @@ fn bar(measured: &Measured) -> Option<Bar> {
     })
 }
 
-/// Logarithmic.
+/// Maps a ratio to the logarithmic axis.
 struct Scale {
     narrowest: f64,
     widest: f64,

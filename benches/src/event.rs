@@ -1,8 +1,8 @@
-//! What is sent.
+//! The events of the workloads.
 
 use std::sync::Arc;
 
-/// An event that knows its number, so that whoever receives it can check the order.
+/// An event with its number, so that its reader can check the order.
 pub(crate) trait Event: Clone + Send + Sync + Unpin + 'static {
     fn numbered(number: u64) -> Self;
     fn number(&self) -> u64;
@@ -26,12 +26,12 @@ impl Event for Arc<[u8; 256]> {
     }
 
     fn number(&self) -> u64 {
-        let bytes = self[..8].try_into().expect("eight bytes");
+        let bytes = self[..8].try_into().expect("the slice has eight bytes");
         u64::from_le_bytes(bytes)
     }
 }
 
-/// 64 bytes; the number stands in the first eight, seven bits in each, which is cheap to read.
+/// 64 bytes; the first eight hold the number, with seven bits in each, which is cheap to read.
 impl Event for String {
     fn numbered(number: u64) -> Self {
         let mut text = String::with_capacity(64);

@@ -1,7 +1,7 @@
-//! How the cost of one operation grows: a table, and a plot for each.
+//! Growth of the cost of each operation, as a table and a plot.
 //!
-//! `cargo run --release -p genevent-benches -- growth` polls everything by hand, on one thread, so
-//! that nothing but ours is in the figures.
+//! `cargo run --release -p genevent-benches -- growth` polls by hand on a single thread, so the figures
+//! contain genevent alone.
 
 mod curves;
 
@@ -15,15 +15,15 @@ use plotters::prelude::*;
 use crate::args::Args;
 use curves::{Curve, Growth};
 
-/// What a curve was found to be.
+/// A measured curve.
 struct Found {
     curve: &'static Curve,
-    /// The number, and nanoseconds.
+    /// Pairs of a number and nanoseconds.
     points: Vec<(f64, f64)>,
 }
 
 /// # Errors
-/// If a file cannot be written.
+/// Returns an error if a file cannot be written.
 pub(crate) fn run(args: &Args) -> Result<bool, Box<dyn Error>> {
     fs::create_dir_all(&args.out)?;
     let mut text = String::from(
@@ -48,8 +48,8 @@ pub(crate) fn run(args: &Args) -> Result<bool, Box<dyn Error>> {
 }
 
 impl Found {
-    /// In three passes, of which the fastest counts at each number: a pause of the machine hits
-    /// one of them.
+    /// Measures in three passes and takes the fastest at each number, since a pause of the machine
+    /// affects a single pass.
     fn of(curve: &'static Curve) -> Self {
         let numbers = curve.numbers.iter();
         let mut points: Vec<_> = numbers.map(|&number| (number as f64, f64::MAX)).collect();
@@ -61,7 +61,7 @@ impl Found {
         Self { curve, points }
     }
 
-    /// From 100 on: before that, what does not grow hides what does.
+    /// Starts at 100: below, the constant part hides the growth.
     fn exponent(&self) -> f64 {
         let steps = self.points.windows(2).filter(|step| step[0].0 >= 100.0);
         let exponents = steps.map(|step| {
@@ -71,7 +71,7 @@ impl Found {
         exponents.fold(f64::MIN, f64::max)
     }
 
-    /// The rest is left to caches, which 100,000 of anything do not fit.
+    /// The tolerance is for caches, which are too small for 100,000 entries.
     fn holds(&self) -> bool {
         let most = match self.curve.grows {
             Growth::Level => 0.6,

@@ -1,29 +1,30 @@
-//! How fast `genevent` is beside what a user would pick instead.
+//! Compares the speed of `genevent` with that of channels that a user would choose instead.
 //!
 //! `cargo run --release -p genevent-benches` takes under two minutes, prints Markdown, and leaves
-//! the samples as JSON lines and a chart under `target/bench`; with `--full` it measures
-//! everything, which takes some twenty minutes. Read the ratios, not the figures: the peers of a
-//! cell take turns (A B C A B C …), so whatever else the machine does slows all of them alike, and
-//! each sample of ours is compared with the one that a peer took right after it. Every sample is a
-//! process of its own.
+//! the samples as JSON lines and a chart under `target/bench`; `--full` measures all cells and
+//! takes some twenty minutes. Read the ratios, not the figures: the peers of a cell take turns
+//! (A B C A B C …), so load on the machine slows all of them alike, and each sample of genevent is
+//! compared with the next sample of a peer. Every sample runs in a process of its own.
 //!
 //! | file | |
 //! |---|---|
-//! | `workloads/` | what is done, and who takes part |
-//! | `peers/` | who does it: each the way a user would write it |
-//! | `measure.rs`, `process.rs` | takes the samples of a cell in turn, each in its own process |
-//! | `tally.rs` | every subscriber checks what it received: a fast wrong channel is no peer |
-//! | `minima.rs` | what ours must reach; a cell below it makes the command fail |
-//! | `report.rs`, `chart.rs` | tables, JSON lines, the picture |
-//! | `growth.rs`, `memory.rs` | ours alone: how costs grow, what lies on the heap |
+//! | `workloads/` | the workloads, and the peers that take part |
+//! | `peers/` | the peers, each in the code that a user would write |
+//! | `load.rs` | the size of a measurement, and its result |
+//! | `measure.rs`, `process.rs` | the samples of a cell, in turn, each in its own process |
+//! | `tally.rs` | checks the events of every subscriber: a fast channel with errors is no peer |
+//! | `minima.rs` | the minima that genevent must reach; a cell below its minimum fails the command |
+//! | `report.rs`, `chart.rs` | tables, JSON lines, the chart |
+//! | `growth.rs`, `memory.rs` | genevent alone: growth of costs, bytes on the heap |
 //!
-//! All of them allocate from the system's allocator, by way of one that counts bytes for W6.
+//! All allocations go to the system's allocator, through a wrapper that counts bytes for W6.
 
 mod args;
 mod by_hand;
 mod chart;
 mod event;
 mod growth;
+mod load;
 mod measure;
 mod memory;
 mod minima;
@@ -63,7 +64,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Whether all is as it must be.
+/// Returns whether all minima are reached.
 fn code(result: Result<bool, Box<dyn Error>>) -> ExitCode {
     match result {
         Ok(true) => ExitCode::SUCCESS,
@@ -75,7 +76,7 @@ fn code(result: Result<bool, Box<dyn Error>>) -> ExitCode {
     }
 }
 
-/// The cells that `args` asks for, with their workloads.
+/// Returns the cells that `args` selects, with their workloads.
 fn cells(args: &Args) -> Vec<(&'static Workload, Cell)> {
     let all = workloads::ALL.iter();
     let cells =

@@ -3,11 +3,12 @@
 use serde::Serialize;
 
 use crate::args::Args;
+use crate::load::Sample;
 use crate::process::{self, Started};
 use crate::stats::{median, paired};
-use crate::workloads::{Better, Cell, Kind, Peer, Sample, Workload};
+use crate::workloads::{Better, Cell, Kind, Peer, Workload};
 
-/// What was measured in a cell: one series for each peer, ours first.
+/// The measurements of a cell: a series for each peer, genevent first.
 pub(crate) struct Measured {
     pub(crate) workload: &'static Workload,
     pub(crate) cell: String,
@@ -15,16 +16,16 @@ pub(crate) struct Measured {
     pub(crate) series: Vec<Series>,
 }
 
-/// The samples of one peer, in the order in which they were taken.
+/// The samples of a peer, in the order of their measurement.
 pub(crate) struct Series {
     pub(crate) peer: &'static str,
     pub(crate) kind: Kind,
     pub(crate) samples: Vec<Sample>,
-    /// Why there are no more of them.
+    /// The reason for missing samples.
     pub(crate) failure: Option<String>,
 }
 
-/// One line of the JSON.
+/// A line of the JSON file.
 #[derive(Serialize)]
 pub(crate) struct Line<'a> {
     cell: &'a str,
@@ -41,7 +42,7 @@ impl Measured {
         let mut series: Vec<_> = cell.peers.iter().filter(wanted).map(Series::of).collect();
         let rounds = if cell.counted { 1 } else { args.rounds };
         for _ in 0..rounds {
-            // A B C A B C: a pair for a ratio is never far apart in time.
+            // In the order A B C A B C: the two samples of a ratio are close in time.
             let mut started = Vec::new();
             for (index, series) in series.iter_mut().enumerate() {
                 if series.failure.is_none() {
@@ -64,7 +65,7 @@ impl Measured {
         }
     }
 
-    /// How many times as good ours was as `other`, pair by pair: above 1, ours is better.
+    /// Returns the ratios of genevent to `other`, pair by pair: above 1, genevent is better.
     pub(crate) fn ratios(&self, other: &Series) -> Vec<f64> {
         let ours = self.series[0].figures();
         match self.workload.figure.better {
@@ -73,13 +74,13 @@ impl Measured {
         }
     }
 
-    /// Those that ours is judged against, as far as they could be measured.
+    /// The measured peers that minima refer to.
     pub(crate) fn peers(&self) -> impl Iterator<Item = &Series> {
         let peers = self.series.iter();
         peers.filter(|s| s.kind == Kind::Peer && s.failure.is_none() && !s.samples.is_empty())
     }
 
-    /// The peer that ours does worst against.
+    /// The peer with the worst ratio for genevent.
     pub(crate) fn best_peer(&self) -> Option<&Series> {
         let ratio = |series: &&Series| median(&self.ratios(series));
         self.peers().min_by(|a, b| ratio(a).total_cmp(&ratio(b)))
@@ -125,7 +126,7 @@ impl Series {
         self.samples.iter().map(|sample| sample.figure).collect()
     }
 
-    /// The median over the samples of `field`.
+    /// Returns the median of `field` over the samples.
     pub(crate) fn median(&self, field: impl Fn(&Sample) -> Option<f64>) -> f64 {
         let values: Vec<_> = self.samples.iter().filter_map(field).collect();
         median(&values)

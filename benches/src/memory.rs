@@ -56,7 +56,7 @@ pub(crate) fn table() -> String {
     text
 }
 
-/// What is still there of what `make` makes.
+/// Returns the bytes that the value of `make` keeps.
 fn heap<T>(make: impl FnOnce() -> T) -> f64 {
     let mut made = None;
     let info = measure(|| made = Some(make()));
@@ -64,7 +64,7 @@ fn heap<T>(make: impl FnOnce() -> T) -> f64 {
     info.bytes_current as f64
 }
 
-/// What `change` adds to `state`.
+/// Returns the bytes that `change` adds to `state`.
 fn added<T, U>(state: &mut T, change: impl FnOnce(&mut T) -> U) -> f64 {
     heap(|| change(state))
 }
@@ -90,7 +90,7 @@ fn full_once() -> f64 {
     })
 }
 
-/// The handle of a subscription lies on the heap, too.
+/// The subscription's handle is on the heap as well.
 fn subscriber(use_them: impl Fn(&Manager, &mut [Subscription<u64>])) -> f64 {
     let with = |subscribers: usize| {
         heap(|| {
@@ -121,8 +121,7 @@ fn buffered(events: usize) -> f64 {
     added(&mut reader, |_| fill(&manager, events)) / events as f64
 }
 
-/// Each of the `readers` is one event behind the one before it, and so reads each event while the
-/// next one is read.
+/// Each of the `readers` is an event behind its predecessor, so all read different events at a time.
 fn unread_beside(readers: usize) -> f64 {
     const EVENTS: usize = 100_000;
     let manager = Manager::new(LARGE);

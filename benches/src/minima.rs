@@ -1,25 +1,25 @@
-//! What ours must reach.
+//! The minima that genevent must reach.
 
 use crate::args::Args;
 use crate::measure::Measured;
 use crate::stats::{lower_quartile, median, upper_quartile};
 
-/// Cells, by the parts of their names; a `*` is any part, and what follows does not matter.
+/// The cells, by the parts of their names; `*` matches any part, and the pattern may end early.
 struct Minimum {
     cells: &'static str,
     bound: Bound,
 }
 
 enum Bound {
-    /// At least so many times as good as every peer whose name contains this.
+    /// The least ratio to every peer whose name contains the text.
     Times(f64, &'static str),
-    /// The figure itself.
+    /// A bound of the figure itself.
     AtMost(f64),
 }
 
 use Bound::{AtMost, Times};
 
-/// Every peer.
+/// Matches every peer.
 const ALL: &str = "";
 
 #[rustfmt::skip]
@@ -53,18 +53,18 @@ static MINIMA: &[Minimum] = &[
     Minimum { cells: "W10", bound: Times(0.8, "tokio broadcast") },
 ];
 
-/// A minimum, and whether it holds.
+/// A minimum, and whether the measurement reaches it.
 pub(crate) struct Verdict {
     pub(crate) cell: String,
     pub(crate) against: &'static str,
     pub(crate) found: f64,
-    /// What `found` is compared with, in words.
+    /// The bound of `found`, in words.
     pub(crate) wanted: String,
     pub(crate) holds: bool,
 }
 
-/// In full mode by the lower quartile: what passes, passes for sure. In quick mode by the upper
-/// one: what fails, fails for sure.
+/// Judges by the lower quartile in full mode, so that a pass is certain, and by the upper quartile
+/// in quick mode, so that a failure is certain.
 pub(crate) fn judge(results: &[Measured], args: &Args) -> Vec<Verdict> {
     let typical = if args.full {
         lower_quartile
@@ -103,7 +103,7 @@ pub(crate) fn judge(results: &[Measured], args: &Args) -> Vec<Verdict> {
     verdicts
 }
 
-/// The least that the ratio to the best peer must be, for the chart.
+/// Returns the least ratio to the best peer, for the chart.
 pub(crate) fn times_best(cell: &str) -> Option<f64> {
     let mut minima = MINIMA.iter().filter(|minimum| minimum.is_for(cell));
     minima.find_map(|minimum| match minimum.bound {

@@ -1,4 +1,4 @@
-//! Who is measured: each the way a user would write it.
+//! The peers, each in the code that a user would write.
 
 pub(crate) mod async_broadcast;
 pub(crate) mod beam;
@@ -13,9 +13,9 @@ pub(crate) mod postage;
 
 use std::future::Future;
 
-use crate::workloads::Load;
+use crate::load::Load;
 
-/// One producer's end of a channel to many readers. Dropping it ends their reading.
+/// A producer's end of a channel to many readers. Dropping the producer ends the readers.
 pub(crate) trait Fanout<E>: Sized + Send + 'static {
     const NAME: &'static str;
 
@@ -23,16 +23,16 @@ pub(crate) trait Fanout<E>: Sized + Send + 'static {
 
     fn open(load: &Load) -> (Self, Vec<Self::Reader>);
 
-    /// Sends once everybody has room.
+    /// Sends once every reader has room.
     fn send(&mut self, event: E) -> impl Future<Output = ()> + Send;
 }
 
 pub(crate) trait Reader<E>: Send + 'static {
-    /// The next event; `None` once all producers are gone and all is read.
+    /// Returns the next event, or `None` after the last event of the last producer.
     fn next(&mut self) -> impl Future<Output = Option<E>> + Send;
 }
 
-/// A producer's end that knows when an event has been processed.
+/// A producer's end with acknowledgements.
 pub(crate) trait Acked<E>: Sized + Send + 'static {
     const NAME: &'static str;
 
@@ -40,16 +40,16 @@ pub(crate) trait Acked<E>: Sized + Send + 'static {
 
     fn open(load: &Load) -> (Self, Vec<Self::Worker>);
 
-    /// Sends, and waits until every worker has processed the event.
+    /// Sends and waits until every worker has processed the event.
     fn round_trip(&mut self, event: E) -> impl Future<Output = ()> + Send;
 }
 
 pub(crate) trait Worker<E>: Reader<E> {
-    /// The event in hand is processed.
+    /// Acknowledges the current event.
     fn done(&mut self);
 }
 
-/// A producer's end that readers come to and leave at any time.
+/// A producer's end that readers join and leave at any time.
 pub(crate) trait Open<E>: Sized + Clone + Send + Sync + 'static {
     const NAME: &'static str;
 
@@ -59,6 +59,6 @@ pub(crate) trait Open<E>: Sized + Clone + Send + Sync + 'static {
 
     fn subscribe(&self) -> Self::Reader;
 
-    /// Sends; what has no reader is gone.
+    /// Sends to the present readers.
     fn publish(&mut self, event: E) -> impl Future<Output = ()> + Send;
 }

@@ -1,16 +1,17 @@
-//! A sample in a process of its own.
+//! Samples in processes of their own.
 
 use std::io;
 use std::process::{Child, Command, Stdio, exit};
 use std::thread;
 use std::time::Duration;
 
-use crate::workloads::{self, Load, Peer, Sample};
+use crate::load::{Load, Sample};
+use crate::workloads::{self, Peer};
 
-/// After this a sample is given up, and named: one that hangs must not stop the others.
+/// The timeout of a sample, which is reported then: a hanging peer must not stop the run.
 const AT_MOST: Duration = Duration::from_secs(30);
 
-/// A sample that is being taken.
+/// A sample whose process is running.
 pub(crate) struct Started(Child);
 
 pub(crate) fn start(cell: &str, peer: &str, time: Duration) -> io::Result<Started> {
@@ -27,11 +28,11 @@ pub(crate) fn start(cell: &str, peer: &str, time: Duration) -> io::Result<Starte
 
 impl Started {
     /// # Errors
-    /// With what the process said, if the sample was wrong or took too long.
+    /// Returns the output of the process if the sample was wrong or took too long.
     pub(crate) fn finish(self) -> Result<Sample, String> {
         let output = self.0.wait_with_output().map_err(|e| e.to_string())?;
         if !output.status.success() {
-            // Where it panicked, and why.
+            // The place and the message of the panic.
             let said = String::from_utf8_lossy(&output.stderr);
             let first: Vec<_> = said.trim().lines().take(2).collect();
             return Err(first.join(" "));
@@ -40,7 +41,7 @@ impl Started {
     }
 }
 
-/// What such a process does: prints the sample as one line of JSON.
+/// Runs in the process of a sample: prints the sample as a line of JSON.
 pub(crate) fn answer(cell: &str, peer: &str, time: Duration) {
     thread::spawn(|| {
         thread::sleep(AT_MOST);
@@ -51,10 +52,10 @@ pub(crate) fn answer(cell: &str, peer: &str, time: Duration) {
         .iter()
         .flat_map(|workload| (workload.cells)());
     let cell = cells.find(|found| found.name == cell);
-    let cell = cell.expect("the cell is one of the list");
+    let cell = cell.expect("the parent names a cell of the list");
     let mut peers = cell.peers.iter();
     let peer = peers.find(|found| found.name == peer);
-    let peer = peer.expect("the peer is one of the cell");
+    let peer = peer.expect("the parent names a peer of the cell");
     let sample = take(peer, Load { time, ..cell.load });
     println!(
         "{}",
@@ -67,7 +68,7 @@ fn take(peer: &Peer, load: Load) -> Sample {
     (peer.run)(Load { events, ..load })
 }
 
-/// With how many events a sample takes about as long as it should. Warms up, too.
+/// Returns the number of events with which a sample takes about the intended time. Also warms up.
 fn size(peer: &Peer, load: Load) -> u64 {
     let mut events = 64;
     loop {

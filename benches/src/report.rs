@@ -89,7 +89,7 @@ fn row(measured: &Measured, series: &Series) -> String {
     row
 }
 
-/// With about three digits.
+/// Formats with about three digits.
 fn short(figure: f64) -> String {
     match figure {
         f if f >= 100.0 => format!("{f:.0}"),
@@ -98,7 +98,7 @@ fn short(figure: f64) -> String {
     }
 }
 
-/// The short table: ours against the best of the peers in each cell.
+/// Returns the short table: genevent against the best peer of each cell.
 fn best_peers(text: &mut String, results: &[Measured]) {
     *text += "\n## Beside the best peer of each cell\n\n\
               | cell | ours | best peer | | ours / peer | lower quartile |\n\

@@ -1,4 +1,4 @@
-//! The two runtimes that everything is measured on.
+//! The two runtimes of the measurements.
 
 use std::fmt;
 use std::future::Future;
@@ -18,7 +18,7 @@ pub(crate) enum Flavor {
 impl Flavor {
     pub(crate) const ALL: [Self; 2] = [Self::Multi, Self::Current];
 
-    /// Runs `task` to its end as a task of a fresh runtime.
+    /// Runs `task` to its end as a task of a new runtime.
     pub(crate) fn run<T: Send + 'static>(
         self,
         task: impl Future<Output = T> + Send + 'static,
@@ -26,7 +26,7 @@ impl Flavor {
         run(&mut self.builder(), task)
     }
 
-    /// The same, with a clock to sleep by.
+    /// Runs `task` like `run`, on a runtime with timers.
     pub(crate) fn run_with_clock<T: Send + 'static>(
         self,
         task: impl Future<Output = T> + Send + 'static,
@@ -51,31 +51,31 @@ fn run<T: Send + 'static>(
     task: impl Future<Output = T> + Send + 'static,
 ) -> T {
     let runtime = builder.build().expect("a runtime can be built");
-    // As a task, not in `block_on` itself, which is slower to spawn from and to wake.
+    // `block_on` is slower to spawn from and to wake than a task.
     let task = runtime.spawn(boxed(task));
-    runtime.block_on(task).expect("no check fails")
+    runtime.block_on(task).expect("the checks of a sample hold")
 }
 
-/// Spawns a task of which there is one in a sample.
+/// Spawns a task that exists once in a sample.
 pub(crate) fn spawn<T: Send + 'static>(
     task: impl Future<Output = T> + Send + 'static,
 ) -> JoinHandle<T> {
     tokio::spawn(boxed(task))
 }
 
-/// What all of them come to.
+/// Returns the results of all tasks.
 ///
 /// # Panics
-/// If one of them did.
+/// If a task panicked.
 pub(crate) async fn joined<T>(tasks: Vec<JoinHandle<T>>) -> Vec<T> {
     let mut results = Vec::with_capacity(tasks.len());
     for task in tasks {
-        results.push(task.await.expect("no check fails"));
+        results.push(task.await.expect("the checks of a sample hold"));
     }
     results
 }
 
-/// What runs it is compiled once then, and not for every peer.
+/// Boxes `task`, so that the code that runs it is compiled once and not per peer.
 fn boxed<T>(
     task: impl Future<Output = T> + Send + 'static,
 ) -> Pin<Box<dyn Future<Output = T> + Send>> {

@@ -1,6 +1,6 @@
 //! Order statistics.
 
-/// The value below which the fraction `q` of `values` lies, interpolated; NaN if there are none.
+/// Returns the value below which the fraction `q` of `values` lies, interpolated; NaN without values.
 pub(crate) fn quantile(values: &[f64], q: f64) -> f64 {
     if values.is_empty() {
         return f64::NAN;

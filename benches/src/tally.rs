@@ -1,11 +1,11 @@
-//! What one subscriber received, checked.
+//! Checks the events that a subscriber received.
 
-/// Counts events numbered from 0, and notes whether they came in order.
+/// Counts events numbered from 0 and checks their order.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Tally {
     count: u64,
     sum: u64,
-    /// The least number that may come next.
+    /// The least number that the next event may have.
     next: u64,
     out_of_order: bool,
 }
@@ -23,17 +23,17 @@ impl Tally {
     }
 
     /// # Panics
-    /// Unless all of `events` came, once each and in order.
+    /// Unless all of `events` were received, once each and in order.
     pub(crate) fn check(self, events: u64) {
         let sum = u128::from(events) * u128::from(events.saturating_sub(1)) / 2;
         assert_eq!(self.check_some(events), 0, "every event came once");
         assert_eq!(self.sum, sum as u64, "the events came unharmed");
     }
 
-    /// How many of `events` did not come.
+    /// Returns how many of `events` were not received.
     ///
     /// # Panics
-    /// If one came twice, out of order, or was never sent.
+    /// If an event was received twice or out of order, or was never sent.
     pub(crate) fn check_some(self, events: u64) -> u64 {
         assert!(!self.out_of_order, "the events came in order, once each");
         assert!(self.next <= events, "only what was sent came");

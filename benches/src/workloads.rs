@@ -1,7 +1,7 @@
-//! What is measured.
+//! The workloads.
 //!
-//! A workload is one generic function over the traits in [`peers`](crate::peers), and a table of
-//! who takes part. To add one: write its file, and list it in [`ALL`].
+//! A workload is a generic function over the traits in [`peers`](crate::peers), and a table of the
+//! peers that take part. A new workload has its own file and an entry in [`ALL`].
 
 mod w1;
 mod w10;
@@ -19,6 +19,7 @@ use std::time::Duration;
 use genevent::EventManager;
 use serde::{Deserialize, Serialize};
 
+use crate::load::{Load, Sample};
 use crate::peers::each::{CrossfireMany, Flume, Kanal, Tokio};
 use crate::peers::{Open, async_broadcast, broadcast, hub::Hub, postage};
 use crate::runtime::Flavor;
@@ -36,23 +37,23 @@ pub(crate) static ALL: &[&Workload] = &[
     &w10::WORKLOAD,
 ];
 
-/// How many events a subscriber may have unread, where nothing else is said.
+/// The default number of events that a subscriber may have unread.
 const CAPACITY: usize = 1024;
 
 pub(crate) struct Workload {
     pub(crate) name: &'static str,
-    /// In a few words, for the chart.
+    /// A short title for the chart.
     pub(crate) title: &'static str,
     pub(crate) what: &'static str,
     pub(crate) figure: Figure,
-    /// What else is told beside the figure.
+    /// A second figure in the table.
     pub(crate) beside: Beside,
     pub(crate) cells: fn() -> Vec<Cell>,
 }
 
 pub(crate) struct Figure {
     pub(crate) name: &'static str,
-    /// So many make 1.0 in the table.
+    /// The amount that the table shows as 1.0.
     pub(crate) unit: f64,
     pub(crate) better: Better,
 }
@@ -82,27 +83,27 @@ pub(crate) enum Beside {
     Lost,
 }
 
-/// One workload, at one size, on one runtime.
+/// A workload with a size and a runtime.
 pub(crate) struct Cell {
-    /// As `--only` takes it: `W1-u64-c1024-s64-multi`.
+    /// The name for `--only`, such as `W1-u64-c1024-s64-multi`.
     pub(crate) name: String,
     pub(crate) load: Load,
-    /// Also measured in quick mode, and drawn in the chart.
+    /// Set for cells that quick mode measures as well and that the chart shows.
     pub(crate) headline: bool,
-    /// It mostly sleeps: its peers are measured side by side.
+    /// Set if the workload mostly sleeps; its peers are then measured in parallel.
     pub(crate) sleeps: bool,
-    /// Its figures are counted, not timed: one sample says it all.
+    /// Set if the figures are counted and not timed; a single sample is enough.
     pub(crate) counted: bool,
-    /// Ours first: the ratios are ours to each of the others.
+    /// genevent first: the ratios compare it with each of the following peers.
     pub(crate) peers: Vec<Peer>,
 }
 
-/// Who takes part, and how.
+/// A participant of a cell.
 pub(crate) struct Peer {
     pub(crate) name: &'static str,
     pub(crate) kind: Kind,
     pub(crate) run: fn(Load) -> Sample,
-    /// With how many events; `None`: with as many as take the time of a sample.
+    /// The number of events; with `None`, the number that takes the time of a sample.
     pub(crate) events: Option<u64>,
 }
 
@@ -111,55 +112,10 @@ pub(crate) struct Peer {
 pub(crate) enum Kind {
     Ours,
     Peer,
-    /// Does less than we promise: not judged against.
+    /// A peer with weaker promises, which no minimum refers to.
     Loses,
-    /// What no channel can be faster than.
+    /// A lower bound for the time of any channel.
     Floor,
-}
-
-/// How much, and where.
-#[derive(Clone, Copy)]
-pub(crate) struct Load {
-    pub(crate) subscribers: usize,
-    pub(crate) capacity: usize,
-    pub(crate) flavor: Flavor,
-    pub(crate) events: u64,
-    /// What a sample should take, for those that do not count events.
-    pub(crate) time: Duration,
-}
-
-/// What came of it.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct Sample {
-    /// In what the workload counts: per second, seconds or bytes.
-    pub(crate) figure: f64,
-    /// In nanoseconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) p50: Option<f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) p99: Option<f64>,
-    /// How many deliveries never came.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) lost: Option<u64>,
-}
-
-impl Sample {
-    fn of(figure: f64) -> Self {
-        Self {
-            figure,
-            p50: None,
-            p99: None,
-            lost: None,
-        }
-    }
-
-    fn per_second(done: u64, elapsed: Duration) -> Self {
-        Self::of(done as f64 / elapsed.as_secs_f64())
-    }
-
-    fn seconds_each(elapsed: Duration, done: u64) -> Self {
-        Self::of(elapsed.as_secs_f64() / done as f64)
-    }
 }
 
 impl Peer {
@@ -172,14 +128,14 @@ impl Peer {
         }
     }
 
-    /// With just so many events, however long that takes.
+    /// Sets the number of events, whatever their time.
     fn with_events(mut self, events: u64) -> Self {
         self.events = Some(events);
         self
     }
 }
 
-/// A workload for whoever subscribers come to and leave.
+/// A workload for peers that readers join and leave at any time.
 trait Run {
     fn run<O: Open<u64>>(load: Load) -> Sample;
 }
@@ -188,7 +144,7 @@ fn peer<W: Run, O: Open<u64>>(kind: Kind) -> Peer {
     Peer::new(kind, O::NAME, W::run::<O>)
 }
 
-/// Ours, and everybody that has what it takes.
+/// Returns genevent and every peer that implements [`Open`].
 fn all_open<W: Run>() -> Vec<Peer> {
     vec![
         peer::<W, EventManager<u64>>(Kind::Ours),
@@ -203,7 +159,7 @@ fn all_open<W: Run>() -> Vec<Peer> {
 }
 
 impl Cell {
-    /// With the name of the workload, the size and the runtime, and [`CAPACITY`].
+    /// Makes a cell from the name of its workload, its size and its runtime, with [`CAPACITY`].
     fn new(name: &str, subscribers: usize, flavor: Flavor, peers: Vec<Peer>) -> Self {
         Self {
             name: format!("{name}-s{subscribers}-{flavor}"),

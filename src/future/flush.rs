@@ -167,7 +167,7 @@ impl<E> Future for Stop<'_, E> {
             channel.close();
             AwaitCondition::new(channel, Condition::Complete)
         });
-        if !seeded_bug!("stop-forgets-permits") {
+        if !seeded_bug!("stop-ignores-permits") {
             ready!(complete.poll(cx));
         }
         // Wait until every stored event is settled; the events of permits are stored by now.

@@ -110,6 +110,13 @@ impl fmt::Display for StopReason {
 
 impl Error for StopReason {}
 
+#[cfg(feature = "tracing")]
+impl crate::channel::trace::ExitReason for StopReason {
+    fn is_panic(&self) -> bool {
+        matches!(self, Self::Panicked(_))
+    }
+}
+
 /// Why a handler was not added; it comes back.
 ///
 /// # Examples

@@ -11,7 +11,6 @@ use crate::channel::source::Source;
 use crate::channel::subscriber::cursor::CursorState;
 use crate::channel::ticket::AckLevel;
 use crate::util::panic_guard::drop_caught;
-use crate::util::sync::Ordering;
 
 impl<E: Clone> Stream for Subscription<E> {
     type Item = E;
@@ -101,15 +100,16 @@ impl<E: Clone> Subscription<E> {
             if seq <= segment.last() {
                 let slot = segment.get(seq);
                 let (event, until) = (slot.event(), slot.until());
-                // Claimed before it is cloned: nothing overwrites it during a long `clone`, which
-                // would have to be repeated without end.
-                let early = seeded_bug!("cloned-before-claimed").then(|| event.clone());
+                // Claim before cloning: an event that is overwritten during a long `clone` would
+                // have to be cloned again, without end.
+                let early = seeded_bug!("clones-before-claiming").then(|| event.clone());
                 match self.subscriber.claim(self.state, until) {
-                    Ok(word) => {
-                        self.state = word;
+                    Ok(state) => {
+                        self.state = state;
                         self.missed_before_next = 0;
-                        // Before the clone, which may panic: there is room now in either case.
-                        if word.must_report() && !seeded_bug!("late-room") {
+                        // Report before the clone, which may panic: the room is free in either
+                        // case.
+                        if state.must_report() && !seeded_bug!("room-unreported") {
                             self.channel.report(self.subscriber.id.number, Some(seq));
                         }
                         let event = early.unwrap_or_else(|| {
@@ -182,7 +182,7 @@ impl<E> Subscription<E> {
                     }
                 }
                 self.missed_before_next = 0;
-                if self.state.must_report() && !seeded_bug!("late-room") {
+                if self.state.must_report() && !seeded_bug!("room-unreported") {
                     self.channel.report(self.subscriber.id.number, Some(seq));
                 }
                 self.receive(seq, until);
@@ -210,7 +210,7 @@ impl<E> Subscription<E> {
     #[cfg(feature = "rt")]
     pub(crate) fn give_up(&mut self) {
         if let Some(ticket) = self.take_in_flight() {
-            self.subscriber.awaited_seq.store(0, Ordering::Release);
+            self.subscriber.clear_awaited();
             ticket.drop_by(self.subscriber.id);
         }
     }
@@ -243,7 +243,7 @@ impl<E> Subscription<E> {
         match until {
             Some(AckLevel::Finished) => self.in_flight = seq,
             Some(AckLevel::Received) => {
-                self.subscriber.awaited_seq.store(0, Ordering::Release);
+                self.subscriber.clear_awaited();
                 self.ticket(seq).into_iter().for_each(|ticket| ticket.ack());
             }
             None => {}

@@ -1,27 +1,27 @@
-//! Bugs planted on purpose: `.ci/seeded_bug-bugs` sees to it that a model finds each.
+//! Seeded bugs: bugs built in on purpose. `.ci/seeded-bugs` requires a model to find each bug.
 //!
-//! Only under `--cfg genevent_planted`, and then only the one that the environment names; in
-//! every other build `seeded_bug!` is `false`. Some of them were real ones once.
+//! A seeded bug is active only under `--cfg genevent_seeded`, and only if the environment names
+//! the bug. In every other build `seeded_bug!` is `false`. Some seeded bugs were real bugs once.
 
-#[cfg(not(genevent_planted))]
+#[cfg(not(genevent_seeded))]
 macro_rules! seeded_bug {
     ($name:literal) => {
         false
     };
 }
 
-#[cfg(genevent_planted)]
+#[cfg(genevent_seeded)]
 macro_rules! seeded_bug {
     ($name:literal) => {
         $crate::util::fault::is_chosen($name)
     };
 }
 
-/// Whether `GENEVENT_PLANTED` names this bug.
-#[cfg(genevent_planted)]
+/// Returns whether `GENEVENT_SEEDED` names this bug.
+#[cfg(genevent_seeded)]
 pub(crate) fn is_chosen(name: &str) -> bool {
     use std::sync::OnceLock;
     static CHOSEN: OnceLock<Option<String>> = OnceLock::new();
-    let chosen = CHOSEN.get_or_init(|| std::env::var("GENEVENT_PLANTED").ok());
+    let chosen = CHOSEN.get_or_init(|| std::env::var("GENEVENT_SEEDED").ok());
     chosen.as_deref() == Some(name)
 }

@@ -2,8 +2,11 @@
 
 #[cfg(feature = "rt")]
 mod genevent_parity;
+mod layers;
 mod messages;
 mod peers;
+#[cfg(feature = "rt")]
+mod programs;
 mod public_api;
 mod reactive_streams;
 mod readme;

@@ -10,8 +10,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use futures::stream::FusedStream;
 use futures::{Sink, Stream};
 use genevent::{
-    Ack, Deliveries, Delivery, EndReason, EventSink, Filtered, FilteredDeliveries,
-    FilteredWithMissed, Received, SubscriberId, Subscription, SyncSink, WithMissed,
+    Ack, Deliveries, Delivery, EndReason, EventSink, Filtered, Received, SubscriberId,
+    Subscription, SyncSink, WithMissed,
 };
 use proptest::prelude::*;
 
@@ -78,8 +78,8 @@ pub(crate) enum Events {
     WithMissed(WithMissed<Payload>),
     Deliveries(Deliveries<Payload>),
     Filtered(Filtered<u64>),
-    FilteredWithMissed(FilteredWithMissed<u64>),
-    FilteredDeliveries(FilteredDeliveries<u64>),
+    FilteredWithMissed(WithMissed<u64, Filtered<u64>>),
+    FilteredDeliveries(Deliveries<u64, Filtered<u64>>),
 }
 
 pub(crate) enum Held {

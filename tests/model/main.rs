@@ -60,8 +60,8 @@ fn agree(regressions: &'static str, sequences: &impl Strategy<Value = Sequence>)
     }
     let regressions = FileFailurePersistence::Direct(regressions);
     config.failure_persistence = Some(Box::new(regressions) as Box<dyn FailurePersistence>);
-    if cfg!(genevent_planted) {
-        // It is enough that it fails, and it must find the bug by itself.
+    if cfg!(genevent_seeded) {
+        // The model must find the bug by itself, and the first failure is enough.
         config.failure_persistence = None;
         config.max_shrink_iters = 0;
     }
@@ -71,9 +71,9 @@ fn agree(regressions: &'static str, sequences: &impl Strategy<Value = Sequence>)
     TestRunner::new(config)
         .run(sequences, |sequence| run(&sequence, &runtime))
         .unwrap_or_else(|failure| {
-            if cfg!(genevent_planted) {
+            if cfg!(genevent_seeded) {
                 eprintln!("{failure}");
-                // One test has found it: the other need not go on.
+                // One test has found the bug, so the other test need not continue.
                 std::process::exit(101);
             }
             panic!("{failure}")

@@ -44,10 +44,10 @@ fn a_failure_names_the_line_the_stream_what_was_expected_and_what_came() {
 fn a_failed_pattern_is_named_with_its_guard() {
     let (_manager, mut orders) = with([Some(1), Some(1)]);
     let told = message(|| assert_next!(orders, matches None).now());
-    assert!(told.contains("expected: what matches None\n     came: Some(1)"));
+    assert!(told.contains("expected: an item matching None\n     came: Some(1)"));
     let told = message(|| assert_next!(orders, matches Some(n) if n > 1 => n, "{}", "why").now());
     assert!(told.starts_with("assert_next!(orders): why\n"), "{told}");
-    assert!(told.contains("expected: what matches Some(n) if n > 1\n"));
+    assert!(told.contains("expected: an item matching Some(n) if n > 1\n"));
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn an_assertion_that_is_never_made_fails() {
     assert_eq!(line, line!() - 1);
     assert_eq!(
         told,
-        "assert_next!(reader) asserts nothing: it was neither awaited nor asked with `now()`"
+        "assert_next!(reader) asserts nothing: neither awaited nor checked with `now()`"
     );
     assert_next!(reader, 1).now();
     let probe = Probe::<u32>::new();

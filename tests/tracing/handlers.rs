@@ -27,7 +27,7 @@ async fn a_handler_that_is_made_anew_is_told_of_each_time_and_why() {
     let of = |n: u8| {
         format!("manager=\"orders\" handler=\"picky\" why=\"it panicked: {n} is too much\"")
     };
-    let anew = |n| format!("WARN handler made anew: {}", of(n));
+    let anew = |n| format!("WARN handler restarted: {}", of(n));
     let stopped = format!("WARN handler stopped: {}", of(5));
     assert_eq!(news_at(&told, Level::WARN), [anew(3), anew(4), stopped]);
 }

@@ -20,8 +20,8 @@ fn warned(after: Duration) -> EventManager<Opaque> {
 /// The text of a warning, for so many publishers, after so long, of a subscriber from `line`.
 fn warning(subscriber: &str, line: &str, held: &str, waiting: usize) -> String {
     format!(
-        "WARN a subscriber holds publishers up: manager=\"orders\" subscriber={subscriber} \
-         at={line} unread=1 window=1 held={held} waiting={waiting}"
+        "WARN a subscriber blocks publishers: manager=\"orders\" subscriber={subscriber} \
+         at={line} unread=1 window=1 blocking_for={held} waiting={waiting}"
     )
 }
 
@@ -179,7 +179,7 @@ async fn a_plain_one_is_warned_of_by_the_time_in_which_somebody_waits() {
     assert_pending!(waits.poll());
     let warnings = news_at(&told, Level::WARN);
     assert_eq!(warnings.len(), 1);
-    assert!(warnings[0].contains("held=5s"));
+    assert!(warnings[0].contains("blocking_for=5s"));
     drop(slow);
 }
 
@@ -214,7 +214,7 @@ async fn a_filtered_one_that_steps_aside_and_comes_back_is_warned_of_once() {
     assert_pending!(second.poll());
     let warnings = news_at(&told, Level::WARN);
     assert_eq!(warnings.len(), 1, "{warnings:?}");
-    assert!(warnings[0].contains("name=\"odd\"") && warnings[0].contains("held=5s"));
+    assert!(warnings[0].contains("name=\"odd\"") && warnings[0].contains("blocking_for=5s"));
 
     // Warned of, aside, and back: no second.
     drop(second);
@@ -237,7 +237,7 @@ async fn a_filtered_one_that_steps_aside_and_comes_back_is_warned_of_once() {
     assert_pending!(fourth.poll());
     let again = news_at(&told, Level::WARN);
     assert_eq!(again.len(), 1, "{again:?}");
-    assert!(again[0].contains("held=5s"));
+    assert!(again[0].contains("blocking_for=5s"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -261,7 +261,7 @@ async fn time_in_which_nobody_waits_for_it_does_not_count_for_the_warning() {
     assert_pending!(second.poll());
     let warnings = news_at(&told, Level::WARN);
     assert_eq!(warnings.len(), 1, "{warnings:?}");
-    assert!(warnings[0].contains("held=5s") && warnings[0].contains("waiting=1"));
+    assert!(warnings[0].contains("blocking_for=5s") && warnings[0].contains("waiting=1"));
     drop(odd);
 }
 

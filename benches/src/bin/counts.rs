@@ -1,8 +1,8 @@
-//! How many instructions an operation takes, whatever else the machine does.
+//! Counts the instructions of an operation, which do not depend on the load of the machine.
 //!
-//! `.ci/counts` runs each row of this under valgrind, which counts what is done within
-//! `counted_section`, and compares the quotient with `benches/counts.txt`. Everything is polled by
-//! hand on one thread, so two runs do the same.
+//! `.ci/counts` runs each row under valgrind, which counts the instructions inside of
+//! `counted_section`, and compares the quotient with `benches/counts.txt`. All futures are polled by
+//! hand on a single thread, so two runs execute the same instructions.
 
 use std::future::ready;
 use std::hint::black_box;
@@ -15,43 +15,43 @@ use std::task::{Context, Poll, Wake, Waker};
 use futures::{Stream, StreamExt};
 use genevent::{EventManager, Subscription, handler_fn};
 
-/// Events in a round, where a round is not about a single one: as many as one lock gives a reader.
+/// The number of events in a round of several: the number that a reader gets per lock.
 const BATCH: u64 = 64;
 const WARM_UP: u64 = 4;
 
 struct Row {
     name: &'static str,
-    /// Gives the number of operations that were counted.
+    /// Returns the number of counted operations.
     run: fn() -> u64,
 }
 
 static ROWS: &[Row] = &[
-    // An event stored at once, among others: the first of 64 wakes the subscribers.
+    // An event stored at once, in a series of 64, whose first event wakes the subscribers.
     row("publish/0", || publish(0)),
     row("publish/1", || publish(1)),
     row("publish/64", || publish(64)),
-    // The same by a future.
+    // An event stored by a future.
     row("notify/1", notify),
-    // An event yielded, which also finishes with the one before.
+    // An event yielded, which also acknowledges the previous event.
     row("take", take),
-    // A subscriber's answer to `sync_notify`; every 64th wakes the publisher.
+    // An acknowledgement for `sync_notify`; every 64th wakes the publisher.
     row("acknowledge", acknowledge),
-    // A reader goes to sleep, is woken by an event, and takes it.
+    // A reader parks, is woken by an event, and takes the event.
     row("park-and-wake", park_and_wake),
-    // A publisher stands in line, is called when an event is read, and stores its own.
+    // A publisher is queued, is woken when an event is read, and stores its own.
     row("wait-for-room", wait_for_room),
-    // A whole round trip: the subscribers sleep, take the event, and come back for more.
+    // A whole round trip: parked subscribers take the event and poll again.
     row("sync_notify/1", || sync_notify(1)),
     row("sync_notify/64", || sync_notify(64)),
     // A delivery yielded and acknowledged.
     row("delivery", delivery),
-    // An event that goes through `filter`; one in eight comes out.
+    // An event passed through `filter`, which lets 1 in 8 through.
     row("filter", filter),
-    // An event that one of so many filters wants: it is asked of all, and its reader, which
-    // sleeps, is woken, takes it, and comes back for more.
+    // An event wanted by a single filter among several: all are evaluated, and the parked reader is
+    // woken, takes the event, and polls again.
     row("filtered/1", || filtered(1)),
     row("filtered/64", || filtered(64)),
-    // A whole round trip through so many callbacks in a group, with tokio's share in it.
+    // A whole round trip through the callbacks of a group, including tokio's instructions.
     row("group/1", || group(1)),
     row("group/64", || group(64)),
 ];
@@ -73,9 +73,9 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-// ---- What is counted ----------------------------------------------------------------------------
+// ---- Counting ------- ----------------------------------------------------------------------------
 
-/// `.ci/counts` knows this name.
+/// `.ci/counts` refers to this name.
 #[inline(never)]
 fn counted_section(work: impl FnOnce()) {
     work();
@@ -96,7 +96,7 @@ impl Section {
     }
 }
 
-/// Gives `round` the sections of `rounds` rounds, and of a few before them.
+/// Runs `round` for `rounds` counted rounds, after a few warm-up rounds.
 fn each_round(rounds: u64, mut round: impl FnMut(Section)) -> u64 {
     for n in 0..WARM_UP + rounds {
         round(if n < WARM_UP {
@@ -110,7 +110,7 @@ fn each_round(rounds: u64, mut round: impl FnMut(Section)) -> u64 {
 
 // ---- By hand ------------------------------------------------------------------------------------
 
-/// Stands for a task: counts how often it is woken.
+/// A waker in place of a task, which counts the wake-ups.
 #[derive(Default)]
 struct Task {
     woken: AtomicU64,
@@ -139,7 +139,7 @@ fn next<S: Stream + Unpin>(stream: &mut S, waker: &Waker) -> Poll<Option<S::Item
     stream.poll_next_unpin(&mut Context::from_waker(waker))
 }
 
-/// Takes `events` events, and does not look for more.
+/// Takes `events` events without polling for more.
 fn read<S: Stream + Unpin>(stream: &mut S, waker: &Waker, events: u64) {
     for _ in 0..events {
         match next(stream, waker) {
@@ -155,7 +155,7 @@ fn publish_batch(manager: &EventManager<u64>) {
     }
 }
 
-/// The subscribers, all asleep.
+/// Returns the subscribers, all parked.
 fn asleep(
     manager: &EventManager<u64>,
     subscribers: usize,
@@ -169,7 +169,7 @@ fn asleep(
     readers.collect()
 }
 
-/// Fewer where there is more to do in each.
+/// Returns fewer rounds for more work per round.
 fn rounds(subscribers: usize) -> u64 {
     if subscribers > 1 { 40 } else { 1_000 }
 }
@@ -323,7 +323,7 @@ fn filter() -> u64 {
     rounds * BATCH
 }
 
-/// With an event of another type, so that how the other rows are compiled is left alone.
+/// Uses another event type, so that the code of the remaining rows is compiled as before.
 fn filtered(subscribers: u32) -> u64 {
     let manager = EventManager::<u32>::new(1_024);
     let (task, waker) = task();
@@ -347,21 +347,23 @@ fn filtered(subscribers: u32) -> u64 {
     rounds * u64::from(subscribers)
 }
 
-/// With an event of another type again.
+/// Uses a third event type, for the same reason.
 fn group(callbacks: u64) -> u64 {
     let runtime = tokio::runtime::Builder::new_current_thread().build();
-    let runtime = runtime.expect("this is a thread");
+    let runtime = runtime.expect("a runtime can be built");
     let manager = EventManager::<u16>::new(1_024);
     let handled = Arc::new(AtomicU64::new(0));
     let notify_batch = async || {
         for n in 0..BATCH as u16 {
-            let receipt = manager.sync_notify(n).await.expect("it is open");
+            let receipt = manager.sync_notify(n).await.expect("the manager is open");
             assert!(receipt.all_acked());
         }
     };
     let _group = {
         let _inside = runtime.enter();
-        let group = manager.handler_group("callbacks").expect("it is the first");
+        let group = manager
+            .handler_group("callbacks")
+            .expect("the name is not in use");
         for name in 0..callbacks {
             let handled = Arc::clone(&handled);
             let callback = handler_fn(move |_: &u16| {

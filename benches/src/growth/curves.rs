@@ -1,4 +1,4 @@
-//! What is measured, and how it may grow.
+//! The measured curves, and their permitted growth.
 
 use std::collections::VecDeque;
 
@@ -7,22 +7,22 @@ use genevent::EventManager;
 
 use crate::by_hand::{context, park, poll, ready, skip, take, time, typical};
 
-/// The cost of one operation against a number of something.
+/// The cost of an operation as a function of a number.
 pub(crate) struct Curve {
-    /// As a file name.
+    /// The name of the plot's file.
     pub(crate) name: &'static str,
     pub(crate) what: &'static str,
     pub(crate) number_of: &'static str,
     pub(crate) numbers: &'static [usize],
     pub(crate) grows: Growth,
-    /// In nanoseconds.
+    /// Measures the cost in nanoseconds.
     pub(crate) cost: fn(usize) -> f64,
 }
 
-/// How the cost of one operation may grow with the number.
+/// The permitted growth of the cost with the number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Growth {
-    /// Not at all, or with its logarithm.
+    /// Constant or logarithmic growth.
     Level,
     Linear,
 }
@@ -32,7 +32,7 @@ const UP_TO_1_000: &[usize] = &[1, 10, 100, 1_000];
 const UP_TO_10_000: &[usize] = &[1, 10, 100, 1_000, 10_000];
 const CAPACITIES: &[usize] = &[1, 16, 256, 4_096, 65_536, 1 << 20];
 
-/// So many small operations are timed together.
+/// The number of small operations that are timed together.
 const BATCH: usize = 64;
 
 pub(crate) static ALL: &[Curve] = &[
@@ -124,7 +124,7 @@ pub(crate) static ALL: &[Curve] = &[
         grows: Growth::Level,
         cost: |left| {
             after_many(left, |manager| {
-                ready(manager.flush()).expect("it waits for nobody")
+                ready(manager.flush()).expect("all events are settled")
             })
         },
     },
@@ -184,7 +184,7 @@ fn publish_behind(subscribers: usize) -> f64 {
     let manager = EventManager::new(1024);
     let mut readers: Vec<_> = (0..subscribers).map(|_| manager.subscribe()).collect();
     let each = typical(|| {
-        // One that is unread: nobody waits for the others.
+        // A single unread event: the subscribers before have settled theirs.
         send(&manager);
         let elapsed = time(|| (0..BATCH).for_each(|_| send(&manager)));
         for reader in &mut readers {
@@ -225,7 +225,7 @@ fn round_trip(capacity: usize, subscribers: usize) -> f64 {
                 take(reader);
                 park(reader);
             }
-            let receipt = ready(done).expect("it is open");
+            let receipt = ready(done).expect("the manager is open");
             assert_eq!(receipt.acked(), subscribers);
         })
     })
@@ -260,7 +260,7 @@ fn waiting_publishers(publishers: usize) -> f64 {
         time(|| {
             for _ in 0..BATCH {
                 take(&mut reader);
-                let head = line.pop_front().expect("somebody waits");
+                let head = line.pop_front().expect("a publisher waits");
                 assert_eq!(ready(head).ok(), Some(1));
                 line.push_back(wait());
             }
@@ -283,7 +283,7 @@ fn outstanding_sync_notifys(outstanding: usize) -> f64 {
             for _ in 0..BATCH {
                 take(&mut reader);
                 reader.ack();
-                let done = line.pop_front().expect("one is outstanding");
+                let done = line.pop_front().expect("an event is outstanding");
                 assert!(ready(done).is_ok());
                 line.push_back(publish());
             }
@@ -304,8 +304,8 @@ fn outstanding_deliveries(outstanding: usize) -> f64 {
         time(|| {
             for _ in 0..BATCH {
                 send(&manager);
-                // The oldest first: as many may be out as the capacity.
-                held.pop_front().expect("one is outstanding").ack();
+                // Acknowledge the oldest first: at most the capacity may be unacked.
+                held.pop_front().expect("an event is outstanding").ack();
                 held.push_back(take(&mut reader));
             }
         })
@@ -320,7 +320,7 @@ fn all_leave(subscribers: usize) -> f64 {
         let mut done = manager.sync_notify(1);
         assert!(poll(&mut done).is_pending());
         let elapsed = time(|| drop(readers));
-        let receipt = ready(done).expect("it is open");
+        let receipt = ready(done).expect("the manager is open");
         assert_eq!(receipt.dropped(), subscribers);
         elapsed
     });

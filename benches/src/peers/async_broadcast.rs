@@ -1,14 +1,14 @@
-//! async-broadcast: one ring for all; lossless by default.
+//! async-broadcast: one queue for all readers; lossless by default.
 //!
-//! Read as a stream, and sent to with `broadcast_direct`: the futures of `recv` and `broadcast`
-//! are boxed.
+//! The channel is read as a stream and written with `broadcast_direct`, as the futures of `recv` and
+//! `broadcast` are boxed.
 
 use async_broadcast::{InactiveReceiver, Receiver, Sender, TrySendError, broadcast};
 use futures::StreamExt;
 
 use super::{Fanout, Open, Reader};
 use crate::event::Event;
-use crate::workloads::Load;
+use crate::load::Load;
 
 fn open<E: Event>(load: &Load) -> (Sender<E>, Vec<Receiver<E>>) {
     let (sender, first) = broadcast(load.capacity);
@@ -39,7 +39,7 @@ impl<E: Event> Reader<E> for Receiver<E> {
     }
 }
 
-/// Loses the oldest events when it is full.
+/// The lossy mode: a full channel loses its oldest events.
 pub(crate) struct Overflowing<E>(Sender<E>);
 
 impl<E: Event> Fanout<E> for Overflowing<E> {
@@ -58,7 +58,7 @@ impl<E: Event> Fanout<E> for Overflowing<E> {
     }
 }
 
-/// Kept open by an inactive receiver while nobody reads.
+/// The channel, kept open by an inactive receiver while there are no readers.
 #[derive(Clone)]
 pub(crate) struct KeptOpen<E> {
     sender: Sender<E>,
@@ -85,7 +85,7 @@ impl<E: Event> Open<E> for KeptOpen<E> {
     async fn publish(&mut self, event: E) {
         match self.sender.try_broadcast(event) {
             Ok(_) | Err(TrySendError::Inactive(_)) => {}
-            // It may have lost its last reader while it waits.
+            // The last reader may leave during the wait.
             Err(TrySendError::Full(event)) => drop(self.sender.broadcast_direct(event).await),
             Err(TrySendError::Closed(_)) => unreachable!("it is kept open"),
         }

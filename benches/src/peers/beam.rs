@@ -1,10 +1,10 @@
-//! Elixir's GenEvent. It is another runtime: another scheduler, another memory, another way of
-//! compiling. What is compared is what a user gets for the same callbacks.
+//! Elixir's GenEvent: another runtime, with its own scheduler, memory and compiler. The comparison is
+//! between the results for a user with the same callbacks.
 
 use std::path::Path;
 use std::process::{Command, exit};
 
-use crate::workloads::{Load, Sample};
+use crate::load::{Load, Sample};
 
 /// Callbacks in the process of the event manager.
 pub(crate) fn handlers(load: Load) -> Sample {

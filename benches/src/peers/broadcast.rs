@@ -1,8 +1,8 @@
 //! Tokio's broadcast channel.
 //!
-//! It overwrites what a slow reader has not read. Made lossless by hand, the producer counts down
-//! the room that there was when it last asked, asks again when that is used up, and if there is
-//! none, waits until a reader says that it has come a good way further.
+//! The channel overwrites events that a slow reader has not read. In the lossless variant, the
+//! producer counts down the room of its last check, checks again when that is used up, and without
+//! room waits until a reader reports progress.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use tokio_stream::wrappers::BroadcastStream;
 
 use super::{Fanout, Open, Reader};
 use crate::event::Event;
-use crate::workloads::Load;
+use crate::load::Load;
 
 fn channel<E: Event>(capacity: usize, readers: usize) -> (Sender<E>, Vec<Receiver<E>>) {
     let (sender, first) = broadcast::channel(capacity);
@@ -26,11 +26,11 @@ fn channel<E: Event>(capacity: usize, readers: usize) -> (Sender<E>, Vec<Receive
     (sender, readers)
 }
 
-/// The producer's end of the one that is made lossless.
+/// The producer's end of the lossless variant.
 struct Producer<E> {
     sender: Sender<E>,
     capacity: usize,
-    /// How many events may be sent before it must ask again.
+    /// The number of events before the next check for room.
     room: usize,
     waiting: Arc<AtomicWaker>,
 }
@@ -69,7 +69,7 @@ impl<E: Event> Producer<E> {
     }
 
     fn poll_room(&self, cx: &Context<'_>) -> Poll<usize> {
-        // Register before looking: a reader that reports in between would be missed.
+        // Register before checking: a report in between would be missed.
         self.waiting.register(cx.waker());
         match self.capacity - self.sender.len() {
             0 => Poll::Pending,
@@ -78,10 +78,10 @@ impl<E: Event> Producer<E> {
     }
 }
 
-/// A reader's way of telling that it reads.
+/// The reports of a reader's progress.
 pub(crate) struct Progress {
     read: usize,
-    /// A full channel is several steps long: whoever is last in it still reports.
+    /// A full channel is several steps long, so that the slowest reader still reports.
     step: usize,
     producer: Arc<AtomicWaker>,
 }
@@ -96,7 +96,7 @@ impl Progress {
     }
 }
 
-/// Read with `recv()`.
+/// The lossless variant, read with `recv()`.
 pub(crate) struct Lossless<E>(Producer<E>);
 
 impl<E: Event> Fanout<E> for Lossless<E> {
@@ -127,11 +127,11 @@ async fn receive<E: Event>(receiver: &mut Receiver<E>) -> Option<E> {
     match receiver.recv().await {
         Ok(event) => Some(event),
         Err(RecvError::Closed) => None,
-        Err(RecvError::Lagged(_)) => panic!("nothing is ever overwritten"),
+        Err(RecvError::Lagged(_)) => panic!("no event is overwritten"),
     }
 }
 
-/// Read as a stream.
+/// The lossless variant, read as a stream.
 pub(crate) struct LosslessStream<E>(Producer<E>);
 
 impl<E: Event> Fanout<E> for LosslessStream<E> {
@@ -154,13 +154,13 @@ impl<E: Event> Fanout<E> for LosslessStream<E> {
 impl<E: Event> Reader<E> for (BroadcastStream<E>, Progress) {
     async fn next(&mut self) -> Option<E> {
         let (stream, progress) = self;
-        let event = stream.next().await?.expect("nothing is ever overwritten");
+        let event = stream.next().await?.expect("no event is overwritten");
         progress.count();
         Some(event)
     }
 }
 
-/// Made lossless by hand, and shared by several producers.
+/// The lossless variant for several producers.
 pub(crate) struct Shared<F>(Arc<Mutex<F>>);
 
 impl<F> Clone for Shared<F> {
@@ -184,7 +184,7 @@ impl<E: Event, F: Fanout<E>> Fanout<E> for Shared<F> {
     }
 }
 
-/// As large as all that will be sent, so that nobody lags: no back-pressure at all.
+/// A channel with room for all events of the sample, so that no reader lags: no backpressure at all.
 #[derive(Clone)]
 pub(crate) struct NeverLags<E>(Sender<E>);
 
@@ -216,7 +216,7 @@ impl<E: Event> Reader<E> for NeverLagging<E> {
     }
 }
 
-/// As it comes: who is slow loses events.
+/// The channel as it is: a slow reader loses events.
 #[derive(Clone)]
 pub(crate) struct Lossy<E>(Sender<E>);
 
@@ -251,7 +251,7 @@ impl<E: Event> Open<E> for Lossy<E> {
     }
 
     async fn publish(&mut self, event: E) {
-        // Without a reader, it is refused.
+        // The channel refuses an event without readers.
         drop(self.0.send(event));
     }
 }

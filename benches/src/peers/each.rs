@@ -1,4 +1,4 @@
-//! One bounded channel for each reader, and the producer clones into each.
+//! A bounded channel for each reader; the producer clones each event into each channel.
 
 use std::future::Future;
 
@@ -6,9 +6,9 @@ use futures::StreamExt;
 
 use super::{Fanout, Reader};
 use crate::event::Event;
-use crate::workloads::Load;
+use crate::load::Load;
 
-/// A bounded channel to one reader.
+/// A bounded channel to a single reader.
 pub(crate) trait Channel<E>: 'static {
     const NAME: &'static str;
 
@@ -17,7 +17,7 @@ pub(crate) trait Channel<E>: 'static {
 
     fn open(capacity: usize) -> (Self::Tx, Self::Rx);
 
-    /// Waits for room; whether the reader is still there.
+    /// Waits for room. Returns whether the reader is still there.
     fn send(tx: &mut Self::Tx, event: E) -> impl Future<Output = bool> + Send;
 
     fn recv(rx: &mut Self::Rx) -> impl Future<Output = Option<E>> + Send;
@@ -48,7 +48,7 @@ impl<E: Event> Channel<E> for Tokio {
     }
 }
 
-/// Read as a stream.
+/// A channel that is read as a stream.
 pub(crate) struct Flume;
 
 impl<E: Event> Channel<E> for Flume {
@@ -92,7 +92,7 @@ impl<E: Event> Channel<E> for Kanal {
     }
 }
 
-/// With its channel for one producer.
+/// crossfire's channel for a single producer.
 pub(crate) struct Crossfire;
 
 impl<E: Event> Channel<E> for Crossfire {
@@ -114,7 +114,7 @@ impl<E: Event> Channel<E> for Crossfire {
     }
 }
 
-/// With its channel for several producers.
+/// crossfire's channel for several producers.
 pub(crate) struct CrossfireMany;
 
 impl<E: Event> Channel<E> for CrossfireMany {
@@ -136,7 +136,7 @@ impl<E: Event> Channel<E> for CrossfireMany {
     }
 }
 
-/// Why no channel refuses an event.
+/// The reason that no channel refuses an event.
 const STAYS: &str = "every reader stays to the end";
 
 /// The producer's end.

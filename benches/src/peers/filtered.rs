@@ -1,4 +1,4 @@
-//! Readers that want one event in a hundred.
+//! Readers that want 1 event in 100.
 
 use futures::future::{Ready, ready};
 use futures::stream::{Filter, StreamExt};
@@ -6,16 +6,16 @@ use genevent::{EventManager, Subscription, error::NotifyError};
 
 use super::each::{Channel, EachReader};
 use super::{Fanout, Reader};
-use crate::workloads::Load;
+use crate::load::Load;
 
-/// One event in so many is wanted.
+/// The number of events for each wanted event.
 pub(crate) const ONE_IN: u64 = 100;
 
 pub(crate) fn wants(reader: usize, number: u64) -> bool {
     number % ONE_IN == reader as u64 % ONE_IN
 }
 
-/// Every reader gets everything, and passes over what it does not want.
+/// Every reader receives every event and skips the unwanted.
 pub(crate) struct ByReaders<F>(F);
 
 pub(crate) struct Choosing<R> {
@@ -51,7 +51,7 @@ impl<R: Reader<u64>> Reader<u64> for Choosing<R> {
     }
 }
 
-/// Ours, with `filter` on the stream.
+/// genevent, with `filter` on the stream.
 pub(crate) struct Ours(EventManager<u64>);
 
 type Predicate = Box<dyn Fn(&u64) -> Ready<bool> + Send>;
@@ -83,7 +83,7 @@ impl Reader<u64> for Filtered {
     }
 }
 
-/// Ours, with `subscribe_filter`: judged before the queue.
+/// genevent, with `subscribe_filter`: filtered before storing.
 pub(crate) struct OursBefore(EventManager<u64>);
 
 impl Fanout<u64> for OursBefore {
@@ -112,7 +112,7 @@ impl Reader<u64> for genevent::Filtered<u64> {
     }
 }
 
-/// One channel each, with a predicate that the producer asks before it sends.
+/// A channel per reader, with a predicate that the producer evaluates before sending.
 pub(crate) struct BeforeSend<C: Channel<u64>>(Vec<Member<C>>);
 
 struct Member<C: Channel<u64>> {

@@ -1,4 +1,4 @@
-//! What no channel can be faster than.
+//! Lower bounds for the time of any channel.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -12,17 +12,16 @@ use futures::task::AtomicWaker;
 use super::hand_ack::Owed;
 use super::{Acked, Reader, Worker};
 use crate::event::Event;
-use crate::workloads::Load;
+use crate::load::Load;
 
-/// Poll and clone: a stream that always has the next event at hand, and no channel. The events
-/// repeat.
+/// Poll and clone: a stream that always has the next event, without a channel. The events repeat.
 pub(crate) struct AlwaysReady<E> {
     events: Arc<[E]>,
     next: usize,
     left: u64,
 }
 
-/// How many different events an [`AlwaysReady`] yields.
+/// The number of different events of an [`AlwaysReady`].
 pub(crate) const DIFFERENT: u64 = 256;
 
 impl<E: Event> AlwaysReady<E> {
@@ -51,7 +50,7 @@ impl<E: Event> Stream for AlwaysReady<E> {
     }
 }
 
-/// Wake and acknowledge: the number of the event in one atomic, a waker for each worker, and no
+/// Wake and acknowledge: the number of the event in an atomic, a waker for each worker, and no
 /// channel.
 pub(crate) struct WakeAndAck {
     shared: Arc<Shared>,
@@ -59,7 +58,7 @@ pub(crate) struct WakeAndAck {
 }
 
 struct Shared {
-    /// One more than the number of the newest event; `u64::MAX` at the end.
+    /// The number of the next event; `u64::MAX` at the end.
     newest: AtomicU64,
     wakers: Vec<AtomicWaker>,
     owed: Owed,
@@ -119,7 +118,7 @@ impl Woken {
     fn poll_seen(&mut self, cx: &Context<'_>) -> Poll<Option<u64>> {
         let mut newest = self.shared.newest.load(Ordering::SeqCst);
         if newest == self.seen {
-            // Register before looking again: an event in between would be missed.
+            // Register before checking again: an event in between would be missed.
             self.shared.wakers[self.index].register(cx.waker());
             newest = self.shared.newest.load(Ordering::SeqCst);
             if newest == self.seen {

@@ -1,4 +1,4 @@
-//! Ours.
+//! genevent itself.
 
 use futures::StreamExt;
 use genevent::error::{NotifyError, TryNotifyError};
@@ -6,7 +6,7 @@ use genevent::{EventManager, Overflow, Subscription};
 
 use super::{Acked, Fanout, Open, Reader, Worker};
 use crate::event::Event;
-use crate::workloads::Load;
+use crate::load::Load;
 
 fn open<E: Event>(load: &Load) -> (EventManager<E>, Vec<Subscription<E>>) {
     let manager = EventManager::new(load.capacity);
@@ -31,7 +31,7 @@ impl<E: Event> Fanout<E> for EventManager<E> {
     }
 }
 
-/// With `try_notify`, and `notify` only if there is no room.
+/// Publishes with `try_notify`, and with `notify` only without room.
 #[derive(Clone)]
 pub(crate) struct TryFirst<E>(EventManager<E>);
 
@@ -52,7 +52,7 @@ impl<E: Event> Fanout<E> for TryFirst<E> {
     }
 }
 
-/// The first reader alone loses its oldest events when it is slow.
+/// The first reader is lossy, and the rest are lossless.
 pub(crate) struct FirstLoses<E>(EventManager<E>);
 
 impl<E: Event> Fanout<E> for FirstLoses<E> {
@@ -98,7 +98,7 @@ impl<E: Event> Acked<E> for EventManager<E> {
 
 impl<E: Event> Worker<E> for Subscription<E> {
     fn done(&mut self) {
-        // Coming back for the next event says it.
+        // Polling for the next event acknowledges.
     }
 }
 
@@ -120,7 +120,7 @@ impl<E: Event> Open<E> for EventManager<E> {
     }
 }
 
-/// With `try_notify`.
+/// Publishes with `try_notify`.
 #[derive(Clone)]
 pub(crate) struct Trying<E>(EventManager<E>);
 

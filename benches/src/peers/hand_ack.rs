@@ -10,9 +10,9 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::{Acked, Fanout, Reader, Worker};
 use crate::event::Event;
-use crate::workloads::Load;
+use crate::load::Load;
 
-/// How many still owe an answer, and who waits for them.
+/// The number of outstanding acknowledgements, and the waker of the waiting producer.
 #[derive(Default)]
 pub(super) struct Owed {
     owed: AtomicUsize,
@@ -38,7 +38,7 @@ impl Owed {
         if self.owed.load(Ordering::Acquire) == 0 {
             return Poll::Ready(());
         }
-        // Register before looking again: the last answer in between would be missed.
+        // Register before checking again: the last acknowledgement in between would be missed.
         self.producer.register(cx.waker());
         if self.owed.load(Ordering::Acquire) == 0 {
             return Poll::Ready(());
@@ -47,8 +47,8 @@ impl Owed {
     }
 }
 
-/// The cheapest that can be written: one counter and one waker beside the channel. It knows one
-/// event at a time, and no worker that gives up.
+/// The cheapest acknowledgement: a counter and a waker beside the channel. Supports a single event at a
+/// time, and no worker that gives up.
 pub(crate) struct HandAcked<F> {
     fanout: F,
     owed: Arc<Owed>,
@@ -100,8 +100,8 @@ impl<E: Event, R: Reader<E>> Worker<E> for HandAcking<R> {
     }
 }
 
-/// An event with a counter of its own, which answers when it is dropped: any number of them may be
-/// under way, and a worker that gives up holds up nobody.
+/// An event with a counter of its own, which acknowledges on drop: any number of events may be in
+/// flight, and a worker that gives up does not block the producer.
 struct Counted<E> {
     event: E,
     owed: Arc<Owed>,
@@ -113,7 +113,7 @@ impl<E> Drop for Counted<E> {
     }
 }
 
-/// `tokio::sync::mpsc`, one each, with a counter in each event.
+/// A `tokio::sync::mpsc` per reader, with a counter in each event.
 pub(crate) struct CounterInEach<E>(Vec<Sender<Counted<E>>>);
 
 pub(crate) struct Counting<E> {
@@ -145,7 +145,7 @@ impl<E: Event> Acked<E> for CounterInEach<E> {
                 owed: Arc::clone(&owed),
             };
             if let Err(refused) = sender.try_send(counted) {
-                // If it has left, its answer is given by dropping the event.
+                // If the worker has left, dropping the event acknowledges.
                 drop(sender.send(refused.into_inner()).await);
             }
         }

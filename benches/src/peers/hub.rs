@@ -1,4 +1,4 @@
-//! A list of channels, one for each reader, that readers come to and leave at any time.
+//! A list of channels, each for a reader, that readers join and leave at any time.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -6,8 +6,8 @@ use super::each::Channel;
 use super::{Open, Reader};
 use crate::event::Event;
 
-/// The list is replaced when somebody comes or goes, so that a publisher keeps no lock while it
-/// sends.
+/// The list is replaced when a reader joins or leaves, so that a publisher holds no lock while
+/// sending.
 type Members<C, E> = Arc<Vec<(u64, <C as Channel<E>>::Tx)>>;
 
 struct List<C: Channel<E>, E> {
@@ -35,7 +35,7 @@ where
 {
     receiver: C::Rx,
     id: u64,
-    /// Weak: its own sender is in there, and must go with the last hub.
+    /// Weak: the list has the hub's own sender, which must be dropped with the last hub.
     list: Weak<Mutex<List<C, E>>>,
 }
 
@@ -72,7 +72,7 @@ where
             Arc::clone(&list.members)
         };
         for (_, sender) in members.iter() {
-            // Whoever left since does not matter.
+            // A reader that has left in between does not matter.
             C::send(&mut sender.clone(), event.clone()).await;
         }
     }

@@ -1,6 +1,6 @@
-//! postage's broadcast channel: one ring for all, lossless but for its end: a reader that looks
-//! just as the producer sends its last event and leaves may be told of the end alone. Such a
-//! sample fails, and is named.
+//! postage's broadcast channel: one queue for all readers, lossless except at its end: a reader that
+//! polls just when the producer sends its last event and leaves may see the end alone. Such a sample
+//! fails and is reported.
 
 pub(crate) use postage::broadcast::Sender as Broadcast;
 use postage::broadcast::{Receiver, channel};
@@ -9,7 +9,7 @@ use postage::stream::Stream;
 
 use super::{Fanout, Open, Reader};
 use crate::event::Event;
-use crate::workloads::Load;
+use crate::load::Load;
 
 impl<E: Event> Fanout<E> for Broadcast<E> {
     const NAME: &'static str = "postage broadcast";
@@ -50,7 +50,7 @@ impl<E: Event> Open<E> for Broadcast<E> {
     }
 
     async fn publish(&mut self, event: E) {
-        // Without a reader, it is refused.
+        // The channel refuses an event without readers.
         drop(Sink::send(self, event).await);
     }
 }

@@ -1,4 +1,4 @@
-//! W1: one producer, and subscribers that read everything.
+//! W1: a producer, and subscribers that read every event.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -98,7 +98,7 @@ async fn deliver_all<E: Event, F: Fanout<E>>(load: Load) -> Sample {
         for number in 0..load.events {
             fanout.send(E::numbered(number)).await;
         }
-        // Dropped here: the readers come to their end.
+        // The producer is dropped here, which ends the readers.
     });
     producer.await.expect("the producer never fails");
     let tallies = joined(readers).await;

@@ -1,4 +1,4 @@
-//! W10: a reader that is slower than its publisher and loses what it cannot keep up with.
+//! W10: a lossy reader that is slower than its publisher.
 
 use std::hint::spin_loop;
 use std::time::{Duration, Instant};
@@ -27,7 +27,7 @@ const CLONE: Duration = Duration::from_micros(100);
 const GAP: Duration = Duration::from_micros(20);
 
 fn cells() -> Vec<Cell> {
-    // On one thread, nothing comes during a clone.
+    // On a single thread, no event is published during a clone.
     let cell = Cell::new("W10", 1, Flavor::Multi, peers());
     vec![cell.with_capacity(1).headline(true)]
 }
@@ -43,7 +43,7 @@ fn peer<F: Fanout<Slow>>(kind: Kind, name: &'static str) -> Peer {
     Peer::new(kind, name, |load| load.flavor.run(read_some::<F>(load)))
 }
 
-/// An event that takes long to clone.
+/// An event with a slow `Clone`.
 struct Slow(u64);
 
 impl Clone for Slow {
@@ -72,7 +72,7 @@ fn spin_for(time: Duration) {
 
 async fn read_some<F: Fanout<Slow>>(load: Load) -> Sample {
     let (mut fanout, mut readers) = F::open(&load);
-    let mut reader = readers.pop().expect("there is one");
+    let mut reader = readers.pop().expect("the load has one reader");
     let began = Instant::now();
     let reads = spawn(async move {
         let mut tally = Tally::default();

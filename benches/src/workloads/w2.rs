@@ -1,7 +1,7 @@
-//! W2: four producers, and subscribers that read everything.
+//! W2: four producers, and subscribers that read every event.
 //!
-//! Ours and the rings give all subscribers one order. A channel each does not: every producer
-//! sends to every channel by itself, as a user without that wish would write it.
+//! genevent and the broadcast channels give all subscribers the same order. A channel per reader does
+//! not: every producer sends to every channel by itself, as a user without that need would write it.
 
 use std::time::Instant;
 
@@ -25,7 +25,7 @@ pub(super) static WORKLOAD: Workload = Workload {
 
 const PRODUCERS: u64 = 4;
 
-/// Above the number of an event stands its producer.
+/// The bits above the number of an event hold its producer.
 const PRODUCER: u32 = 60;
 
 fn cells() -> Vec<Cell> {

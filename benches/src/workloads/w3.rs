@@ -1,4 +1,4 @@
-//! W3: the acknowledged round trip. The next event is sent when all have processed the last one.
+//! W3: the acknowledged round trip. The next event is sent after all workers processed the last.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -61,13 +61,13 @@ fn peer<A: Acked<u64>>(kind: Kind) -> Peer {
     Peer::new(kind, A::NAME, sample::<A>)
 }
 
-/// Every so manyth round trip is timed: a clock costs a good part of the shortest ones.
+/// The interval of timed round trips: reading a clock costs a good part of a short round trip.
 const TIMED: u64 = 7;
 
-/// Every so manyth round trip, all subscribers are looked at; otherwise one, in turn.
+/// The interval of round trips that check all subscribers; the rest check a single subscriber each.
 const ALL_CHECKED: u64 = 1024;
 
-/// How many events a subscriber has processed; on a cache line of its own.
+/// The number of events that a subscriber has processed, on a cache line of its own.
 #[derive(Default)]
 #[repr(align(128))]
 pub(super) struct Processed(AtomicU64);
@@ -78,7 +78,7 @@ impl Processed {
     }
 
     pub(super) fn note(&self, number: u64) {
-        // Relaxed: it is the answer that must carry this over to the producer.
+        // Relaxed: the acknowledgement itself must make this store visible to the producer.
         self.0.store(number + 1, Ordering::Relaxed);
     }
 
@@ -111,7 +111,9 @@ async fn round_trips<A: Acked<u64>>(load: Load) -> Sample {
         })
         .collect();
     let producer = spawn(send_all(acked, load.events, processed));
-    let sample = producer.await.expect("every answer comes after the work");
+    let sample = producer
+        .await
+        .expect("every acknowledgement follows its work");
     for tally in joined(workers).await {
         tally.check(load.events);
     }
@@ -119,7 +121,7 @@ async fn round_trips<A: Acked<u64>>(load: Load) -> Sample {
 }
 
 /// # Panics
-/// If an answer comes before the work.
+/// If an acknowledgement precedes its work.
 pub(super) async fn send_all<A: Acked<u64>>(
     mut acked: A,
     events: u64,

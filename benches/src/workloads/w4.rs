@@ -1,4 +1,4 @@
-//! W4: one slow subscriber among sixteen, and what it costs the others.
+//! W4: a slow subscriber among sixteen, and its cost for the fast subscribers.
 
 use std::time::{Duration, Instant};
 

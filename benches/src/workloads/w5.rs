@@ -18,7 +18,7 @@ pub(super) static WORKLOAD: Workload = Workload {
     cells,
 };
 
-/// So many come and leave between two turns of the others on the same thread.
+/// The number of subscribers that come and leave before the task yields.
 const AT_ONCE: u64 = 64;
 
 fn cells() -> Vec<Cell> {
@@ -75,9 +75,9 @@ async fn come_and_leave<O: Open<u64>>(load: Load) -> Sample {
         over.store(true, Ordering::Relaxed);
         elapsed
     });
-    let elapsed = comers.await.expect("they come and leave");
+    let elapsed = comers.await.expect("the subscribers come and leave");
     let published = producer.await.expect("the producer never fails");
-    let tally = stays.await.expect("the other one stays");
+    let tally = stays.await.expect("the remaining reader stays");
     tally.check_some(published);
     assert!(published == 0 || tally.count() > 0, "the other one reads");
     Sample::seconds_each(elapsed, load.events)

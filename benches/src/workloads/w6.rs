@@ -28,11 +28,11 @@ pub(super) static WORKLOAD: Workload = Workload {
     cells,
 };
 
-/// How many events every subscriber has read before it waits.
+/// The number of events that every subscriber reads before it parks.
 const READ: u64 = 10_000;
 
 fn cells() -> Vec<Cell> {
-    // Nothing is spawned: the runtime does not matter.
+    // No task is spawned, so the runtime does not matter.
     let cell = |name, subscribers, events, sample| {
         let mut cell = Cell::new(name, subscribers, Flavor::Current, peers(sample, events));
         cell.counted = true;
@@ -74,7 +74,7 @@ fn peer<F: Fanout<u64>>(kind: Kind, measure: Measure) -> Peer {
     Peer::new(kind, F::NAME, run)
 }
 
-/// What all of them take, less what one takes.
+/// The bytes of all subscribers, less those of the first.
 fn per_subscriber<F: Fanout<u64>>(load: Load) -> Sample {
     let heap = |subscribers| {
         let load = Load {
@@ -91,7 +91,7 @@ fn per_subscriber<F: Fanout<u64>>(load: Load) -> Sample {
     Sample::of((heap(load.subscribers) - heap(1)) / others as f64)
 }
 
-/// Every subscriber reads everything and waits.
+/// Lets every subscriber read every event and park.
 fn read_all<F: Fanout<u64>>(load: &Load) -> (F, Vec<F::Reader>) {
     let (mut fanout, mut readers) = F::open(load);
     readers.shrink_to_fit();
@@ -104,7 +104,7 @@ fn read_all<F: Fanout<u64>>(load: &Load) -> (F, Vec<F::Reader>) {
         for reader in &mut readers {
             let mut tally = Tally::default();
             while let Poll::Ready(event) = poll(reader.next()) {
-                tally.see(event.expect("it is open") - number);
+                tally.see(event.expect("the channel is open") - number);
             }
             tally.check(sent);
         }
@@ -115,7 +115,7 @@ fn read_all<F: Fanout<u64>>(load: &Load) -> (F, Vec<F::Reader>) {
     }
 }
 
-/// What a channel with room for all takes when it is full.
+/// The bytes of a full channel with room for all events.
 fn per_event<F: Fanout<u64>>(load: Load) -> Sample {
     let load = Load {
         capacity: load.events as usize,

@@ -1,4 +1,4 @@
-//! W7: ten thousand subscribers, and each wants one event in a hundred.
+//! W7: ten thousand subscribers, each wanting 1 event in 100.
 
 use std::time::Instant;
 
@@ -46,7 +46,7 @@ fn peers() -> Vec<Peer> {
 }
 
 fn peer<F: Fanout<u64>>(kind: Kind) -> Peer {
-    // Opening takes about as long as these: it is no use to size a sample by its time.
+    // Opening takes as long as the publishes, so the time of a sample cannot set the number of events.
     Peer::new(kind, F::NAME, sample::<F>).with_events(300)
 }
 
@@ -55,7 +55,7 @@ fn sample<F: Fanout<u64>>(load: Load) -> Sample {
 }
 
 async fn deliver_wanted<F: Fanout<u64>>(load: Load) -> Sample {
-    // In whole hundreds: all readers want the same number of them.
+    // Multiples of 100, so that all readers want the same number of events.
     let wanted = load.events.div_ceil(ONE_IN);
     let events = wanted * ONE_IN;
     let (mut fanout, readers) = F::open(&Load { events, ..load });
@@ -74,7 +74,7 @@ async fn deliver_wanted<F: Fanout<u64>>(load: Load) -> Sample {
             })
         })
         .collect();
-    // With everybody there and waiting: it is the publishes that are measured.
+    // Measure the publishes alone: all readers are parked already.
     tokio::task::yield_now().await;
     let began = Instant::now();
     let producer = spawn(async move {

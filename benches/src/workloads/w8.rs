@@ -1,4 +1,4 @@
-//! W8: publish, and nobody listens.
+//! W8: publishing without subscribers.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -24,7 +24,7 @@ fn cells() -> Vec<Cell> {
 }
 
 fn peers() -> Vec<Peer> {
-    // As async-broadcast is asked: at once if there is room, and that is always so here.
+    // Without waiting, as for async-broadcast: there is always room here.
     let mut peers = vec![peer::<W8, Trying<u64>>(Kind::Ours)];
     peers.extend(all_open::<W8>());
     peers
@@ -45,7 +45,7 @@ async fn publish<O: Open<u64>>(load: Load) -> Sample {
         open.publish(black_box(number)).await;
     }
     let elapsed = began.elapsed();
-    // Whoever comes now finds nothing of it, and gets what is sent next.
+    // A later reader must not receive the earlier events, but the next event.
     let mut reader = open.subscribe();
     open.publish(load.events).await;
     assert_eq!(reader.next().await, Some(load.events));

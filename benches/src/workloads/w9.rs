@@ -61,7 +61,9 @@ fn each() -> Vec<Peer> {
 fn group(load: Load) -> Sample {
     load.flavor.run(async move {
         let manager = EventManager::new(CAPACITY);
-        let group = manager.handler_group("callbacks").expect("it is the first");
+        let group = manager
+            .handler_group("callbacks")
+            .expect("the name is not in use");
         let processed = Processed::by_each(load.subscribers);
         for index in 0..load.subscribers {
             let callback = handler_fn(callback(index, &processed));
@@ -85,7 +87,7 @@ fn handlers(load: Load) -> Sample {
     })
 }
 
-/// Sees that every event comes once and in order.
+/// Checks that every event is received once and in order.
 fn callback(index: usize, processed: &Arc<[Processed]>) -> impl FnMut(&u64) + Send + use<> {
     let processed = Arc::clone(processed);
     let mut tally = Tally::default();
@@ -99,9 +101,12 @@ fn callback(index: usize, processed: &Arc<[Processed]>) -> impl FnMut(&u64) + Se
 async fn send_all(manager: EventManager<u64>, load: Load, processed: Arc<[Processed]>) -> Sample {
     let producer = w3::send_all(manager.clone(), load.events, Arc::clone(&processed));
     let sample = spawn(producer).await;
-    manager.stop().await.expect("nobody is inside of a handler");
+    manager
+        .stop()
+        .await
+        .expect("the call is outside of every handler");
     for processed in processed.iter() {
         assert_eq!(processed.count(), load.events, "every event came");
     }
-    sample.expect("every answer comes after the work")
+    sample.expect("every acknowledgement follows its work")
 }

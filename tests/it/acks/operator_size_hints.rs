@@ -66,7 +66,7 @@ fn work_that_may_fail_is_not_over_before_it_began_nor_while_an_error_is_kept() {
     manager.try_notify(2).unwrap();
     assert_pending!(work.poll());
     assert!(!work.is_terminated());
-    let text = "TryForEachAcked { under_way: 1, failed: true, .. }";
+    let text = "TryForEachAcked { in_flight: 1, failed: true, .. }";
     assert_eq!(format!("{:?}", *work), text);
 
     drop(go);

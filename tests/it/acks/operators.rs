@@ -170,11 +170,11 @@ fn the_operators_can_be_formatted_whatever_the_event_is() {
     assert!(format!("{:?}", all().filter_acked(|_| true)).starts_with("FilterAcked { stream: "));
     assert_eq!(
         format!("{:?}", all().for_each_acked(1, |_| ready(()))),
-        "ForEachAcked { under_way: 0, .. }"
+        "ForEachAcked { in_flight: 0, .. }"
     );
     assert_eq!(
         format!("{:?}", all().try_for_each_acked(1, fallible)),
-        "TryForEachAcked { under_way: 0, failed: false, .. }"
+        "TryForEachAcked { in_flight: 0, failed: false, .. }"
     );
     assert_eq!(
         format!(
@@ -183,7 +183,7 @@ fn the_operators_can_be_formatted_whatever_the_event_is() {
                 .try_for_each_acked(1, fallible)
                 .continue_on_error(drop)
         ),
-        "ContinueOnError { under_way: 0, .. }"
+        "ContinueOnError { in_flight: 0, .. }"
     );
     assert!(format!("{:?}", all().ready_batches(1)).starts_with("ReadyBatches { stream: "));
     assert!(format!("{:?}", all().batches(1, std::time::Duration::ZERO)).contains("gathered: 0"));

@@ -19,7 +19,7 @@ fn are_waited_for<E: Send + Sync + 'static>(manager: &EventManager<E>) -> Vec<bo
 }
 
 #[test]
-fn who_reads_leaves_those_who_do_not_in_the_way_and_whom_permits_block_unblamed() {
+fn only_full_subscribers_with_unread_events_are_blocking() {
     let manager = EventManager::new(2);
     let (mut quick, mut slow) = (manager.subscribe(), manager.subscribe());
     manager.try_notify(1).unwrap();
@@ -44,7 +44,7 @@ fn who_reads_leaves_those_who_do_not_in_the_way_and_whom_permits_block_unblamed(
 }
 
 #[test]
-fn who_is_in_the_way_reads_on_however_many_have_left_meanwhile() {
+fn blocking_subscriber_reads_on_after_many_have_left() {
     for left in 0..40 {
         let manager = EventManager::new(2);
         let mut slow = manager.subscribe_with(window(1));
@@ -57,7 +57,7 @@ fn who_is_in_the_way_reads_on_however_many_have_left_meanwhile() {
 }
 
 #[test]
-fn each_head_of_the_line_waits_for_the_filters_that_are_in_its_own_way() {
+fn each_front_waits_for_the_filters_blocking_it() {
     let manager = EventManager::new(2);
     let _slow = manager.subscribe();
     let _odd = manager.subscribe_filter_with(window(1), |n| n % 2 == 1);
@@ -76,7 +76,7 @@ fn each_head_of_the_line_waits_for_the_filters_that_are_in_its_own_way() {
 
 #[cfg(feature = "rt")]
 #[tokio::test(start_paused = true)]
-async fn the_time_of_a_filter_that_comes_into_the_way_begins_with_the_head_it_is_in_the_way_of() {
+async fn a_filter_blocks_from_its_own_front_on() {
     let second = Duration::from_secs(1);
     let patient = || window(1).overflow(Overflow::WaitAtMost(second));
     let manager = EventManager::new(2);

@@ -20,7 +20,7 @@ fn fill(manager: &EventManager<usize>, events: usize) {
 }
 
 #[test]
-fn to_wait_is_the_default_and_loses_nothing() {
+fn the_default_policy_waits_and_loses_nothing() {
     assert_eq!(Overflow::default(), Overflow::Wait);
     let manager = EventManager::new(4);
     let mut readers = [

@@ -40,7 +40,7 @@ fn subscriptions_say_who_they_are_and_what_they_have_to_read() {
     shows(&filtered, &text);
     shows(
         &filtered.with_missed(),
-        &format!("FilteredWithMissed {{ filtered: {text} }}"),
+        &format!("WithMissed {{ subscription: {text} }}"),
     );
 
     shows(&Received::Event(Opaque), "Event(..)");
@@ -70,7 +70,7 @@ fn deliveries_say_which_event_they_are_for_and_how_many_are_out() {
     let kept = read(&mut filtered).unwrap();
     assert!(format!("{deliveries:?}").ends_with(", unacked: 1 }"));
     assert!(format!("{filtered:?}").ends_with(", unacked: 1 }"));
-    assert!(format!("{filtered:?}").starts_with("FilteredDeliveries { filtered: Filtered {"));
+    assert!(format!("{filtered:?}").starts_with("Deliveries { subscription: Filtered {"));
     let (_, ack) = delivery.into_parts();
     shows(&ack, "Ack { seq: 1, .. }");
     ack.ack();
@@ -135,7 +135,9 @@ mod with_tokio {
     use std::time::Duration;
 
     use genevent::error::DeadlineError;
-    use genevent::handler::{AddHandlerError, CallError, TrySwapError};
+    use genevent::handler::{
+        AddHandlerError, CallError, HandlerFn, RemoveError, SwapError, TrySwapError,
+    };
     use genevent::kv::Registry;
     use genevent::test_util::Probe;
     use genevent::{StopReason, handler_fn};
@@ -149,6 +151,20 @@ mod with_tokio {
 
     #[tokio::test]
     async fn handlers_say_their_name_and_whether_they_have_stopped() {
+        let removal = RemoveError::Stopped(StopReason::Removed);
+        says(&removal, "the handler has ended");
+        says(removal.source().unwrap(), "it was removed");
+        let swap = SwapError::Stopped(StopReason::Removed);
+        says(&swap, "the handler has ended");
+        says(swap.source().unwrap(), "it was removed");
+        let itself = "the handler would wait for itself";
+        says(&RemoveError::WouldDeadlock, itself);
+        says(&SwapError::WouldDeadlock, itself);
+        let swap = TrySwapError::<Opaque, HandlerFn<fn(&Opaque)>>::WouldDeadlock;
+        says(&swap, itself);
+        shows(&swap, "WouldDeadlock");
+        assert!(swap.source().is_none());
+
         let manager = EventManager::<Opaque>::new(4);
         let quiet = || handler_fn(|_: &Opaque| {});
         shows(&quiet(), "HandlerFn { .. }");
@@ -197,11 +213,25 @@ mod with_tokio {
             "the handler would wait for itself",
         );
 
+        let removal = RemoveError::Stopped(StopReason::Removed);
+        says(&removal, "the handler has ended");
+        says(removal.source().unwrap(), "it was removed");
+        let swap = SwapError::Stopped(StopReason::Removed);
+        says(&swap, "the handler has ended");
+        says(swap.source().unwrap(), "it was removed");
+        let itself = "the handler would wait for itself";
+        says(&RemoveError::WouldDeadlock, itself);
+        says(&SwapError::WouldDeadlock, itself);
+        let swap = TrySwapError::<Opaque, HandlerFn<fn(&Opaque)>>::WouldDeadlock;
+        says(&swap, itself);
+        shows(&swap, "WouldDeadlock");
+        assert!(swap.source().is_none());
+
         let manager = EventManager::<Opaque>::new(4);
         let quiet = || handler_fn(|_: &Opaque| {});
         let handler = manager.add_handler("quiet", quiet()).unwrap();
         let refused = handler.clone().try_swap(refuse).await.unwrap_err();
-        says(&refused, "the handler was not to be swapped");
+        says(&refused, "the closure refused to swap the handler");
         assert!(refused.source().is_none());
         let text = r#"Refused(HandlerRef { name: "quiet", stopped: None, .. })"#;
         shows(&refused, text);

@@ -65,17 +65,71 @@ fn every_page_and_file_that_readme_links_to_is_there() {
     }
 }
 
-/// Those of the whole table are measured, in `tests/it/acks/combinators.rs`.
+/// DESIGN.md lists the functions that an event passes through, each with its file.
 #[test]
-fn the_short_tables_of_combinators_say_what_the_whole_one_says() {
+fn every_function_and_file_that_design_names_exists() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let design = include_str!("../../../DESIGN.md");
+    let (_, path) = design.split_once("## How does an event get from").unwrap();
+    let mut seen = 0;
+    for row in rows(path) {
+        let [function, file] = [row[1], row[2]].map(|cell| cell.trim_matches('`'));
+        let source = std::fs::read_to_string(root.join(file)).expect(file);
+        let (_, name) = function.rsplit_once("::").expect(function);
+        let is_there =
+            source.contains(&format!("fn {name}(")) || source.contains(&format!("fn {name}<"));
+        assert!(is_there, "{function} in {file}");
+        seen += 1;
+    }
+    assert!(seen > 15);
+    for name in design.split('`').skip(1).step_by(2) {
+        let is_file = [".rs", ".md"].iter().any(|end| name.ends_with(end));
+        if is_file && name.contains('/') {
+            let exists = root.join(name).exists() || root.join("src").join(name).exists();
+            assert!(exists, "{name}");
+        }
+    }
+}
+
+/// The entries of the whole table are measured, in `tests/it/acks/combinators.rs`.
+#[test]
+fn the_short_table_of_combinators_says_what_the_whole_one_says() {
     let whole = verdicts(include_str!("../../../docs/combinators.md"));
-    let short = verdicts(section(README, "## Combinators"));
-    assert!(short.len() > 10);
-    for (name, verdict) in &short {
+    let front = verdicts(section(FRONT_PAGE, "# What a combinator does"));
+    assert!(front.len() > 10);
+    for (name, verdict) in &front {
         assert_eq!(whole.get(name), Some(verdict), "{name}");
     }
-    let front = section(FRONT_PAGE, "# What a combinator does");
-    assert_eq!(short, verdicts(front), "the front page has the same");
+}
+
+/// The calls or variants of the first table of `page` whose head begins with `head`.
+fn first_cells(page: &str, head: &str) -> Vec<String> {
+    let (_, table) = page.split_once(head).expect(head);
+    let is_name = |char: &char| char.is_alphanumeric() || *char == '_';
+    let name = |cell: &str| {
+        let name = cell.trim_start_matches(['[', '`']);
+        name.chars().take_while(is_name).collect()
+    };
+    rows(&format!("{head}{table}"))
+        .iter()
+        .map(|row| name(row[0]))
+        .collect()
+}
+
+#[test]
+fn readme_and_the_front_page_have_the_same_calls_and_policies() {
+    let calls = first_cells(README, "| call |");
+    assert_eq!(calls, ["try_notify", "notify", "ack_notify", "sync_notify"]);
+    assert_eq!(calls, first_cells(FRONT_PAGE, "| call |"));
+    let policies = first_cells(README, "| `Overflow` |");
+    assert_eq!(policies, ["Wait", "WaitAtMost", "DropOldest", "Disconnect"]);
+    assert_eq!(policies, first_cells(FRONT_PAGE, "| [`Overflow`] |"));
+}
+
+#[test]
+fn readme_is_short_and_links_to_rendered_pages() {
+    assert!(README.lines().count() <= 150);
+    assert!(!README.contains(".rs)"));
 }
 
 #[test]
@@ -91,14 +145,19 @@ fn the_features_and_the_rust_version_are_those_of_cargo_toml() {
         let (name, _) = feature.split_once(" = ").unwrap();
         there.push((format!("`{name}`"), if name == "rt" { "yes" } else { "" }));
     }
-    for (page, heading) in [
-        (README, "## Features and versions"),
-        (FRONT_PAGE, "# Features and runtimes"),
-    ] {
-        let features = section(page, heading);
-        assert!(features.contains(&format!("Rust {version} or later")));
-        let rows = rows(features);
-        let told: Vec<_> = rows.iter().map(|row| (row[0].to_owned(), row[1])).collect();
-        assert_eq!(told, there);
+    let features = section(FRONT_PAGE, "# Features and runtimes");
+    assert!(features.contains(&format!("Rust {version} or later")));
+    let rows = rows(features);
+    let told: Vec<_> = rows.iter().map(|row| (row[0].to_owned(), row[1])).collect();
+    assert_eq!(told, there);
+    // README says the same in a few lines.
+    let features = section(README, "## Features and more");
+    assert!(features.contains(&format!("Rust {version} or later")));
+    for (name, default) in &there[1..] {
+        assert!(features.contains(name), "{name}");
+        assert_eq!(
+            features.contains(&format!("{name} (default)")),
+            *default == "yes"
+        );
     }
 }

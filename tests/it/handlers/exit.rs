@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 
 use futures::{FutureExt, poll};
-use genevent::handler::TrySwapError;
+use genevent::handler::{RemoveError, SwapError, TrySwapError};
 use genevent::test_util::Probe;
 use genevent::{EventManager, Handler, HandlerRef, Restart, StopReason, handler_fn};
 use tokio::sync::oneshot;
@@ -125,7 +125,8 @@ async fn an_abort_amid_a_swap_ends_the_handler() {
         ["a ends: another handler has taken its place"]
     );
     other.abort();
-    assert_eq!(swap.await.unwrap().err(), Some(StopReason::Aborted));
+    let aborted = SwapError::Stopped(StopReason::Aborted);
+    assert_eq!(swap.await.unwrap().err(), Some(aborted));
     assert_eq!(other.stopped().await, StopReason::Aborted);
     assert!(manager.which_handlers().is_empty());
     assert!(diary.drain().is_empty(), "it is not told twice");
@@ -246,7 +247,10 @@ async fn a_flush_does_not_wait_for_the_end_of_a_handler_that_has_handled_it_all(
     assert_eq!(diary.drain(), ["a 1", "a 2", "a ends: it was removed"]);
     assert_eq!(flush.now_or_never(), Some(Ok(())));
     a.abort();
-    assert_eq!(removal.await.err(), Some(StopReason::Aborted));
+    assert_eq!(
+        removal.await.err(),
+        Some(RemoveError::Stopped(StopReason::Aborted))
+    );
 }
 
 #[tokio::test]

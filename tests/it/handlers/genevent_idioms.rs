@@ -4,6 +4,7 @@
 use std::ops::ControlFlow;
 
 use futures::{FutureExt, StreamExt, poll};
+use genevent::handler::SwapError;
 use genevent::test_util::Probe;
 use genevent::{EventManager, Handler, HandlerGuard, HandlerRef, StopReason, handler_fn};
 use tokio::sync::{oneshot, watch};
@@ -48,7 +49,7 @@ impl Handler<u32> for Scribe {
 struct Herald {
     manager: EventManager<u32>,
     fails: bool,
-    task: oneshot::Sender<JoinHandle<Result<HandlerRef<u32, Scribe>, StopReason>>>,
+    task: oneshot::Sender<JoinHandle<Result<HandlerRef<u32, Scribe>, SwapError>>>,
     diary: Diary,
 }
 
@@ -73,7 +74,7 @@ impl Handler<u32> for Once {
     }
 }
 
-async fn heralded(fails: bool) -> (EventManager<u32>, Diary, Result<(), StopReason>) {
+async fn heralded(fails: bool) -> (EventManager<u32>, Diary, Result<(), SwapError>) {
     let (manager, diary) = (EventManager::new(8), Diary::default());
     let (task, tasked) = oneshot::channel();
     let herald = Herald {
@@ -88,7 +89,12 @@ async fn heralded(fails: bool) -> (EventManager<u32>, Diary, Result<(), StopReas
     manager.sync_notify(1).await.unwrap();
     let swapped = tasked.await.unwrap().await.unwrap().map(drop);
     let told = first.stopped().await;
-    assert_eq!(swapped.clone().err().unwrap_or(StopReason::Swapped), told);
+    let reason = match &swapped {
+        Err(SwapError::Stopped(reason)) => reason.clone(),
+        Err(error) => panic!("{error}"),
+        Ok(()) => StopReason::Swapped,
+    };
+    assert_eq!(reason, told);
     manager.sync_notify(2).await.unwrap();
     (manager, diary, swapped)
 }
@@ -112,7 +118,8 @@ async fn a_handler_may_put_another_one_in_its_own_place() {
 #[tokio::test]
 async fn a_successor_that_cannot_be_made_is_told_and_nothing_takes_the_place() {
     let (manager, diary, swapped) = heralded(true).await;
-    assert_eq!(swapped, Err(StopReason::Panicked("no successor".into())));
+    let reason = StopReason::Panicked("no successor".into());
+    assert_eq!(swapped, Err(SwapError::Stopped(reason)));
     assert_eq!(manager.which_handlers(), ["last"]);
     assert_eq!(diary.drain(), ["last 1", "last 2"]);
 }

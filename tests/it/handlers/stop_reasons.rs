@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use futures::{FutureExt, poll};
-use genevent::handler::TrySwapError;
+use genevent::handler::{RemoveError, SwapError, TrySwapError};
 use genevent::test_util::Probe;
 use genevent::{EventManager, Handler, HandlerRef, Restart, StopReason};
 use tokio::task::yield_now;
@@ -95,7 +95,8 @@ async fn an_abort_amid_terminate_leaves_the_reason_as_it_was() {
     assert!(poll!(&mut removing).is_pending());
     settle().await;
     aborting.abort();
-    assert_eq!(removing.await.err(), Some(StopReason::Aborted));
+    let aborted = RemoveError::Stopped(StopReason::Aborted);
+    assert_eq!(removing.await.err(), Some(aborted));
     assert_eq!(stopped.await, StopReason::Removed);
     assert_eq!(diary.drain(), ["begins: it was removed"]);
 
@@ -117,7 +118,8 @@ async fn an_abort_amid_the_terminate_of_a_swap_is_the_reason() {
     assert!(poll!(&mut swapping).is_pending());
     settle().await;
     aborting.abort();
-    assert_eq!(swapping.await.err(), Some(StopReason::Aborted));
+    let aborted = SwapError::Stopped(StopReason::Aborted);
+    assert_eq!(swapping.await.err(), Some(aborted));
     assert_eq!(aborting.stopped().await, StopReason::Aborted);
     let swapped = "begins: another handler has taken its place";
     assert_eq!(diary.drain(), [swapped], "and it is not called again");
@@ -144,7 +146,7 @@ async fn a_closure_that_panics_in_a_swap_is_the_reason_and_takes_the_handler_alo
     let stopped = handler.stopped();
     let swapped = handler.swap(|_| -> Scribe { panic!("no new one") }).await;
     let reason = StopReason::Panicked("no new one".into());
-    assert_eq!(swapped.err(), Some(reason.clone()));
+    assert_eq!(swapped.err(), Some(SwapError::Stopped(reason.clone())));
     assert_eq!(stopped.await, reason);
     let once = ["begins: another handler has taken its place", "ends"];
     assert_eq!(diary.drain(), once);

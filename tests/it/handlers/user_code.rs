@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use genevent::error::WouldDeadlock;
-use genevent::handler::CallError;
+use genevent::handler::{CallError, RemoveError, SwapError};
 use genevent::{EventManager, Handler, HandlerGroup, Restart, StopReason, handler_fn};
 use tokio::task::yield_now;
 
@@ -176,8 +176,8 @@ async fn requests_to_who_has_ended_are_dropped_in_peace() {
     assert!(b.call(|_| ()).await.is_ok(), "the others go on");
     let removed = StopReason::Removed;
     assert_eq!(call.await, Err(CallError::Stopped(removed.clone())));
-    assert_eq!(swap.await.err(), Some(removed.clone()));
-    assert_eq!(removal.await.err(), Some(removed));
+    assert_eq!(swap.await.err(), Some(SwapError::Stopped(removed.clone())));
+    assert_eq!(removal.await.err(), Some(RemoveError::Stopped(removed)));
     std::mem::forget(hook);
 }
 

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::{FutureExt, SinkExt, StreamExt};
-use genevent::error::{DeadlineError, NotifyError, ReserveError, WaitError, WouldDeadlock};
-use genevent::handler::{CallError, TrySwapError};
+use genevent::error::{DeadlineError, NotifyError, ReserveError, WouldDeadlock};
+use genevent::handler::{CallError, RemoveError, SwapError, TrySwapError};
 use genevent::{EventManager, Handler, HandlerRef, StopReason, WeakEventManager, handler_fn};
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
@@ -148,14 +148,12 @@ async fn asking_itself_says_so_and_changes_nothing() {
     let (manager, handler, _seen) = run(8, async |manager| {
         let itself = manager.handler::<Inside>("inside").unwrap();
         assert_eq!(itself.call(|_| ()).await, Err(CallError::WouldDeadlock));
-        let would = Some(StopReason::WouldDeadlock);
-        assert_eq!(itself.clone().remove().await.err(), would);
-        assert_eq!(itself.clone().swap(|old| old).await.err(), would);
+        let removed = itself.clone().remove().await;
+        assert_eq!(removed.err(), Some(RemoveError::WouldDeadlock));
+        let swapped = itself.clone().swap(|old| old).await;
+        assert_eq!(swapped.err(), Some(SwapError::WouldDeadlock));
         let error = itself.clone().try_swap(Ok::<Inside, _>).await.unwrap_err();
-        assert!(matches!(
-            error,
-            TrySwapError::Stopped(StopReason::WouldDeadlock)
-        ));
+        assert!(matches!(error, TrySwapError::WouldDeadlock));
         assert!(!manager.remove_handler("inside").await);
         assert_eq!(manager.which_handlers(), ["inside"]);
         let added = manager.add_handler("more", handler_fn(|_: &u32| ()));
@@ -175,7 +173,7 @@ async fn a_handler_of_a_group_is_not_to_ask_another_one_of_it() {
         .unwrap();
     let (handler, seen) = inside(&manager, async move |manager| {
         assert_eq!(other.call(|_| ()).await, Err(CallError::WouldDeadlock));
-        assert_eq!(other.remove().await.err(), Some(StopReason::WouldDeadlock));
+        assert_eq!(other.remove().await.err(), Some(RemoveError::WouldDeadlock));
         assert!(!manager.remove_handler("group").await);
         assert!(manager.sync_notify(2).await.is_err());
         assert_eq!(manager.notify(3).await, Ok(1));
@@ -345,18 +343,18 @@ async fn a_wait_that_began_outside_says_so_when_it_goes_on_inside() {
             async move { handler.call(|_| ()).await == Err(CallError::WouldDeadlock) }.boxed()
         }),
         ("swap", |_, handler| {
-            async move { handler.swap(|old| old).await.err() == Some(StopReason::WouldDeadlock) }
+            async move { handler.swap(|old| old).await.err() == Some(SwapError::WouldDeadlock) }
                 .boxed()
         }),
         ("try_swap", |_, handler| {
             async move {
                 let swap = handler.try_swap(Ok::<Inside, _>).await;
-                matches!(swap, Err(TrySwapError::Stopped(StopReason::WouldDeadlock)))
+                matches!(swap, Err(TrySwapError::WouldDeadlock))
             }
             .boxed()
         }),
         ("remove", |_, handler| {
-            async move { handler.remove().await.err() == Some(StopReason::WouldDeadlock) }.boxed()
+            async move { handler.remove().await.err() == Some(RemoveError::WouldDeadlock) }.boxed()
         }),
         ("remove_handler", |manager, _| {
             async move { !manager.remove_handler("inside").await }.boxed()

@@ -65,5 +65,5 @@ async fn a_registry_says_how_many_buckets_there_are() {
 #[test]
 fn a_registry_that_refuses_says_why() {
     let text = CreateError::QueueFull.to_string();
-    assert_eq!(text, "the line of registry events to be delivered is full");
+    assert_eq!(text, "the queue of registry events is full");
 }

@@ -82,17 +82,17 @@ async fn read_full_rings() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn no_producer_is_left_out_while_the_ring_is_full_on_four_threads() {
+async fn full_window_starves_no_publisher_on_four_threads() {
     tokio::spawn(read_full_rings()).await.unwrap();
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn no_producer_is_left_out_while_the_ring_is_full_on_one_thread() {
+async fn full_window_starves_no_publisher_on_one_thread() {
     read_full_rings().await;
 }
 
 #[test]
-fn no_producer_is_left_out_for_one_that_polls_first_and_without_being_woken() {
+fn unwoken_polling_starves_no_publisher() {
     let (manager, mut reader) = full();
     let notify = |name| task::spawn(manager.notify(Some(name)));
     let mut line: Vec<_> = (0..PRODUCERS).map(notify).collect();
@@ -161,7 +161,7 @@ fn publish_backlog(manager: &EventManager<usize>) {
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn a_stream_that_always_has_events_leaves_its_neighbours_their_turns() {
+async fn a_busy_stream_yields_to_other_tasks() {
     let (manager, taken) = (EventManager::new(BACKLOG), Taken::default());
     let reader = manager.subscribe();
     publish_backlog(&manager);
@@ -174,7 +174,7 @@ async fn a_stream_that_always_has_events_leaves_its_neighbours_their_turns() {
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn a_stream_that_is_fed_by_its_reader_leaves_its_neighbours_their_turns() {
+async fn a_stream_fed_by_its_reader_yields() {
     let (manager, taken) = (EventManager::new(1), Taken::default());
     let mut reader = manager.subscribe();
     let count = taken.clone();
@@ -192,7 +192,7 @@ async fn a_stream_that_is_fed_by_its_reader_leaves_its_neighbours_their_turns() 
 const TURNS: usize = 100;
 
 #[tokio::test(flavor = "current_thread")]
-async fn a_stream_costs_no_turn_for_what_was_published_before_it_came() {
+async fn events_before_subscribing_cost_no_coop_budget() {
     let manager = EventManager::new(BACKLOG);
     publish_backlog(&manager);
     for n in 0..TURNS {
@@ -203,7 +203,7 @@ async fn a_stream_costs_no_turn_for_what_was_published_before_it_came() {
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn a_replay_costs_no_turn_for_what_it_does_not_replay() {
+async fn events_not_replayed_cost_no_coop_budget() {
     let manager = EventManager::builder().retain(BACKLOG).build();
     publish_backlog(&manager);
     for n in 0..TURNS {
@@ -216,7 +216,7 @@ async fn a_replay_costs_no_turn_for_what_it_does_not_replay() {
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn what_a_stream_has_lost_costs_it_no_turn() {
+async fn missed_events_cost_no_coop_budget() {
     let manager = EventManager::new(BACKLOG);
     let newest = SubscribeOptions::from(Overflow::DropOldest).window(1);
     let mut reader = manager.subscribe_with(newest);
@@ -228,7 +228,7 @@ async fn what_a_stream_has_lost_costs_it_no_turn() {
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn deliveries_that_are_always_there_leave_their_neighbours_their_turns() {
+async fn busy_deliveries_yield_to_other_tasks() {
     let (manager, taken) = (EventManager::new(BACKLOG), Taken::default());
     let deliveries = manager.subscribe().deliveries();
     publish_backlog(&manager);
@@ -255,7 +255,7 @@ async fn in_one_turn(mut stream: impl Stream<Item = usize> + Unpin) -> usize {
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn a_stream_takes_some_two_thousand_events_in_one_turn_filtered_or_not() {
+async fn coop_budget_allows_two_thousand_events() {
     let manager = EventManager::new(BACKLOG);
     let plain = manager.subscribe();
     let filtered = manager.subscribe_filter(|_| true);
@@ -267,7 +267,7 @@ async fn a_stream_takes_some_two_thousand_events_in_one_turn_filtered_or_not() {
 
 #[cfg(feature = "rt")]
 #[tokio::test(flavor = "current_thread")]
-async fn a_handler_that_always_has_events_leaves_its_neighbours_their_turns() {
+async fn a_busy_handler_yields_to_other_tasks() {
     let (manager, taken) = (EventManager::new(BACKLOG), Taken::default());
     let count = taken.clone();
     let handler = handler_fn(move |_: &usize| count.one());

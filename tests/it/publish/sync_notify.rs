@@ -13,7 +13,7 @@ use genevent::EventManager;
 use tokio_test::{assert_pending, assert_ready, task};
 
 #[test]
-fn a_publisher_polled_after_its_end_panics_and_stands_in_nobodys_way() {
+fn polling_a_finished_publisher_panics_without_harm() {
     // It joined the line, and the publisher behind it was never called.
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
@@ -29,7 +29,7 @@ fn a_publisher_polled_after_its_end_panics_and_stands_in_nobodys_way() {
 }
 
 #[test]
-fn a_receipt_is_given_once() {
+fn a_receipt_is_returned_once() {
     // The second one said that nobody had dropped it.
     let manager = EventManager::new(1);
     let reader = manager.subscribe();

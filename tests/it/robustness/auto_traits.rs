@@ -16,9 +16,9 @@ use genevent::future::{
 use genevent::test_util::{Assertion, Probe, WaitFor, assert_ended, assert_next, assert_no_event};
 use genevent::{
     Ack, Batch, Deliveries, Delivery, DisconnectCause, EndReason, EventManager,
-    EventManagerBuilder, EventSink, Filtered, FilteredDeliveries, FilteredWithMissed, Overflow,
-    Permit, Receipt, Received, Stats, SubscribeOptions, SubscriberId, SubscriberInfo, Subscription,
-    SyncSink, WeakEventManager, WithMissed,
+    EventManagerBuilder, EventSink, Filtered, Overflow, Permit, Receipt, Received, Stats,
+    SubscribeOptions, SubscriberId, SubscriberInfo, Subscription, SyncSink, WeakEventManager,
+    WithMissed,
 };
 
 /// `Send + Sync + 'static`, as asked for, and nothing else: not `Unpin`, `Clone` or `Debug`.
@@ -76,14 +76,14 @@ fn a_subscription_goes_anywhere() {
 fn a_filtered_subscription_goes_anywhere() {
     struct Sent(PhantomData<std::cell::Cell<u8>>, PhantomPinned);
     at_ease::<Filtered<Sent>>();
-    at_ease::<FilteredWithMissed<Sent>>();
-    at_ease::<FilteredDeliveries<Sent>>();
+    at_ease::<WithMissed<Sent, Filtered<Sent>>>();
+    at_ease::<Deliveries<Sent, Filtered<Sent>>>();
     unwind_safe::<Filtered<Sent>>();
-    unwind_safe::<FilteredWithMissed<Sent>>();
-    unwind_safe::<FilteredDeliveries<Sent>>();
+    unwind_safe::<WithMissed<Sent, Filtered<Sent>>>();
+    unwind_safe::<Deliveries<Sent, Filtered<Sent>>>();
     stream::<Filtered<Sent>, Sent>();
-    stream::<FilteredWithMissed<Sent>, Received<Sent>>();
-    stream::<FilteredDeliveries<Sent>, Delivery<Sent>>();
+    stream::<WithMissed<Sent, Filtered<Sent>>, Received<Sent>>();
+    stream::<Deliveries<Sent, Filtered<Sent>>, Delivery<Sent>>();
 }
 
 /// A delivery holds the event, and may be moved while in use if that may.
@@ -369,7 +369,9 @@ mod handlers {
     use std::future::Future;
     use std::ops::ControlFlow;
 
-    use genevent::handler::{AddHandlerError, CallError, HandlerFn, TrySwapError};
+    use genevent::handler::{
+        AddHandlerError, CallError, HandlerFn, RemoveError, SwapError, TrySwapError,
+    };
     use genevent::{
         Handler, HandlerGroup, HandlerGuard, HandlerRef, Restart, StopReason, SubscriberKind,
     };
@@ -395,8 +397,12 @@ mod handlers {
         at_ease::<StopReason>();
         at_ease::<SubscriberKind>();
         at_ease::<CallError>();
+        at_ease::<RemoveError>();
+        at_ease::<SwapError>();
         clone::<(StopReason, SubscriberKind)>();
         error::<CallError>();
+        error::<RemoveError>();
+        error::<SwapError>();
         error::<AddHandlerError<Plain>>();
         shared::<AddHandlerError<u8>>();
         error::<TrySwapError<Event, Plain>>();

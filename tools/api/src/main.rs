@@ -1,4 +1,4 @@
-//! Lists the public API of a crate, a line for each item, from the JSON that rustdoc makes of it.
+//! Lists the public API of a crate, a line for each item, from the JSON of rustdoc.
 
 use std::error::Error;
 

@@ -1,4 +1,4 @@
-//! How a model is run, and the tasks it starts. The models are in `tests`: random schedules under
+//! Runs models and their tasks. The models are in `tests`: random schedules under
 //! `--cfg genevent_shuttle`, every interleaving of small kernels under `--cfg genevent_loom`.
 #![cfg(genevent_shuttle)]
 
@@ -8,16 +8,16 @@ use std::task::{Context, Poll};
 
 use shuttle::future::{JoinError, JoinHandle};
 
-/// Tries a story with random schedules, as many as `GENEVENT_SCHEDULES` says.
+/// Runs a model with random schedules, as many as `GENEVENT_SCHEDULES` sets.
 pub fn model(story: impl Fn() + Send + Sync + 'static) {
     let schedules = std::env::var("GENEVENT_SCHEDULES").map_or(10_000, |n| n.parse().unwrap());
     shuttle::check_random(story, schedules);
 }
 
-/// A task that the model ends after, also when nobody awaits it.
+/// A task that the model waits for, also without an await.
 ///
-/// A model does not wait for a task whose handle was dropped: it would be cut off amid its step,
-/// which no program does to it. And whether such a task ends at all would not be seen.
+/// A model does not wait for a task whose handle was dropped: the task would be stopped inside of a
+/// step, as in no real program, and a task that never ends would go unnoticed.
 pub struct Task<T>(Option<JoinHandle<T>>);
 
 pub fn spawn<T: Send + 'static>(task: impl Future<Output = T> + Send + 'static) -> Task<T> {
@@ -28,10 +28,7 @@ impl<T> Future for Task<T> {
     type Output = Result<T, JoinError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let handle = self
-            .0
-            .as_mut()
-            .expect("a task's handle stays until it is dropped");
+        let handle = self.0.as_mut().expect("the handle is taken once, on drop");
         Pin::new(handle).poll(cx)
     }
 }

@@ -1,8 +1,8 @@
-//! Models of the registry's watch: random schedules of those that change the registry, of the
-//! task that tells, and of those that begin to watch. Run as `shuttle` is.
+//! Models of the registry's watch: random schedules of tasks that change the registry, of the
+//! announcer, and of tasks that begin to watch. `.ci/run` runs them like `shuttle`.
 //!
-//! Every lock and atomic of ours is a step of the schedule; what is tokio's own (`Notify`,
-//! `watch`) is one step as a whole.
+//! Every lock and atomic of the library is a step of the schedule; an operation of tokio (`Notify`,
+//! `watch`) is a single step.
 #![cfg(genevent_shuttle)]
 
 use std::collections::{BTreeMap, HashSet};
@@ -13,7 +13,7 @@ use genevent::{EventManager, Overflow, SubscribeOptions};
 use genevent_models::{Task, model, spawn};
 use shuttle::future::{block_on, yield_now};
 
-/// A task that creates and stops buckets of these names.
+/// Starts a task that creates and stops buckets of these names.
 fn change(registry: &Registry<u8>, names: &'static [&'static str]) -> Task<()> {
     let registry = registry.clone();
     spawn(async move {
@@ -25,7 +25,7 @@ fn change(registry: &Registry<u8>, names: &'static [&'static str]) -> Task<()> {
     })
 }
 
-/// Asserts that what is told until the end is one story without gap or double.
+/// Asserts that the events up to the end have no gap and no duplicate.
 async fn replay(watch: Watch<u8>) {
     let mut standing = BTreeMap::new();
     let mut seen = HashSet::new();
@@ -98,7 +98,7 @@ fn a_watch_that_begins_amid_changes_agrees_with_those_that_see_all() {
                 .position(|event| matches!(event, WatchEvent::Ready));
             let (start, rest) = told.split_at(ready.unwrap());
             let rest: Vec<_> = rest[1..].iter().map(in_short_of_watch).collect();
-            // The start is what comes of all events before the rest.
+            // The snapshot is the result of all events before the rest.
             assert!(all.ends_with(&rest), "{rest:?} of {all:?}");
             let mut standing = BTreeMap::new();
             for (is_created, bucket) in &all[..all.len() - rest.len()] {
@@ -132,7 +132,7 @@ fn a_view_ends_as_the_registry_does_and_flush_waits_for_it() {
             }
             registry.create("c").await.unwrap();
             registry.flush().await;
-            // The watch may be yet to begin: its first event may have been part of what exists.
+            // The watch may not have started yet: its first event may be part of the snapshot.
             while !view.is_ready() {
                 yield_now().await;
             }
@@ -144,7 +144,7 @@ fn a_view_ends_as_the_registry_does_and_flush_waits_for_it() {
     });
 }
 
-/// Publishes an old event of the registry again: it may be all that comes after a loss.
+/// Publishes an old event of the registry again, possibly the only event after a loss.
 fn repeat(events: &EventManager<RegistryEvent<u8>>, old: &RegistryEvent<u8>) -> Task<()> {
     let (events, old) = (events.clone(), old.clone());
     spawn(async move {
@@ -180,7 +180,7 @@ fn whatever_a_lossy_watch_loses_and_others_repeat_its_view_ends_as_the_registry_
             registry.create("c").await.unwrap();
             repeated.await.unwrap();
             registry.flush().await;
-            // Nothing more is published, and so nothing more is lost.
+            // No further event is published, and so none is missed.
             while view.names() != ["c", "old"] {
                 yield_now().await;
             }
@@ -203,7 +203,7 @@ fn a_flush_resolves_when_the_manager_is_closed_while_an_observer_holds_an_event(
             let closed = spawn(async move { events.close() });
             flushed.await.unwrap();
             closed.await.unwrap();
-            // Nobody has read anything, and whatever has happened by now resolves at once.
+            // No observer has read an event; events up to here resolve at once.
             for task in changes {
                 task.await.unwrap();
             }

@@ -1,5 +1,5 @@
 //! Models of stages: random schedules of every lock and every atomic step, as in `shuttle`.
-//! "No wake-up is lost" needs no assertion: each only has to come to its end.
+//! "No wake-up is lost" needs no assertion: each model only has to end.
 #![cfg(genevent_shuttle)]
 
 use std::sync::Arc;
@@ -18,7 +18,7 @@ fn a_stage_sees_what_the_one_before_has_finished_with_and_hears_of_all_of_it() {
             let mut first = manager.subscribe();
             let second = manager.subscribe_after(&first);
             let third = manager.subscribe_with(SubscribeOptions::new().after(second.id()));
-            // Above the model: how far the first one is, which the models do not schedule by.
+            // The predecessor's progress, in an atomic outside of the model's schedule.
             let finished = Arc::new(AtomicU64::new(0));
             let known = Arc::clone(&finished);
             let first = spawn(async move {
@@ -86,7 +86,7 @@ fn a_stage_that_is_disconnected_amid_going_to_sleep_wakes_up() {
             let cutting = spawn(async move { assert!(cutting.disconnect(id)) });
             manager.notify(1).await.unwrap();
             cutting.await.unwrap();
-            // The first one never reads: only being woken can end it.
+            // The predecessor never reads: only a wake-up can end it.
             assert!(reading.await.unwrap().len() <= 1);
             drop(first);
         });
@@ -111,7 +111,7 @@ fn deliveries_and_losses_of_the_one_before_release_a_stage() {
                 while let Some(job) = jobs.next().await {
                     out.push(job);
                     if out.len() == 2 {
-                        // The later one first.
+                        // Settle the later delivery first.
                         while let Some(job) = out.pop() {
                             job.ack();
                         }
@@ -146,7 +146,7 @@ fn a_stage_that_goes_to_sleep_while_the_one_before_finishes_wakes_up() {
                 first.ack();
                 first
             });
-            // The first one stays, and does nothing more: only its `ack` can wake the stage.
+            // The predecessor stays without a further poll: only its `ack` can wake the stage.
             assert_eq!(stage.next().await, Some(1));
             drop(finishing.await.unwrap());
         });

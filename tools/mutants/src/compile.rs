@@ -8,66 +8,67 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::cargo;
+use crate::insert::{SWITCH, insert};
 use crate::list::Mutant;
-use crate::plant::{SWITCH, plant};
 
 pub(crate) struct Planted {
-    /// Those in the copy.
+    /// The mutants in the copy.
     pub(crate) ids: BTreeSet<usize>,
-    /// Those for which there is no place: in constants, or of a kind that is not supported.
-    pub(crate) not_planted: BTreeSet<usize>,
+    /// The mutants that cannot be built in: in constants, or of an unsupported kind.
+    pub(crate) not_inserted: BTreeSet<usize>,
 }
 
-/// Makes the copy, with every mutant that compiles.
-pub(crate) fn plant_what_compiles(home: &Path, tree: &Path, mutants: &[Mutant]) -> Planted {
+/// Makes the copy with every mutant that compiles.
+pub(crate) fn insert_compiling(home: &Path, tree: &Path, mutants: &[Mutant]) -> Planted {
     copy(home, tree);
     let all: BTreeSet<usize> = (0..mutants.len()).collect();
     let mut wanted = all.clone();
     let mut first: Option<BTreeSet<usize>> = None;
     loop {
-        let planted = plant_all(home, tree, mutants, &wanted);
-        let placed = first.get_or_insert_with(|| planted.clone());
+        let inserted = insert_all(home, tree, mutants, &wanted);
+        let placed = first.get_or_insert_with(|| inserted.clone());
         let wrong = do_not_compile(tree);
         println!(
             "{} mutants in the copy, {} too many",
-            planted.len(),
+            inserted.len(),
             wrong.len()
         );
         if wrong.is_empty() {
             return Planted {
-                not_planted: all.difference(placed).copied().collect(),
-                ids: planted,
+                not_inserted: all.difference(placed).copied().collect(),
+                ids: inserted,
             };
         }
         let before = wanted.len();
-        wanted.retain(|id| planted.contains(id) && !wrong.contains(id));
+        wanted.retain(|id| inserted.contains(id) && !wrong.contains(id));
         assert!(wanted.len() < before, "the copy does not compile");
     }
 }
 
-/// Everything that git knows of.
+/// Returns all files that git tracks.
 fn copy(home: &Path, tree: &Path) {
     let list = Command::new("git")
         .args(["ls-files", "--cached", "--others", "--exclude-standard"])
         .current_dir(home)
         .output()
-        .expect("git can be run");
-    let list = String::from_utf8(list.stdout).expect("names in UTF-8");
-    // What has been taken out of the project since must not stay; what was built may.
+        .expect("git is installed");
+    let list = String::from_utf8(list.stdout).expect("names are UTF-8");
+    // Remove files that the project no longer has, and keep the build.
     for entry in fs::read_dir(tree).into_iter().flatten().flatten() {
         let path = entry.path();
         if path.is_dir() && !path.ends_with("target") {
-            fs::remove_dir_all(path).expect("a folder of the copy");
+            fs::remove_dir_all(path).expect("the copy's folder can be removed");
         }
     }
     for name in list.lines().filter(|name| home.join(name).is_file()) {
         let to = tree.join(name);
-        fs::create_dir_all(to.parent().expect("it is in the tree")).expect("a folder");
-        fs::copy(home.join(name), to).expect("a copy");
+        fs::create_dir_all(to.parent().expect("a tracked file has a folder"))
+            .expect("a folder can be created");
+        fs::copy(home.join(name), to).expect("a file can be copied");
     }
 }
 
-fn plant_all(
+fn insert_all(
     home: &Path,
     tree: &Path,
     mutants: &[Mutant],
@@ -76,30 +77,30 @@ fn plant_all(
     let files: BTreeSet<&str> = mutants.iter().map(|mutant| mutant.file.as_str()).collect();
     let mut all = BTreeSet::new();
     for file in files {
-        let text = fs::read_to_string(home.join(file)).expect("a file of the library");
-        let (text, planted) = plant(&text, file, mutants, wanted);
+        let text = fs::read_to_string(home.join(file)).expect("a listed file can be read");
+        let (text, inserted) = insert(&text, file, mutants, wanted);
         write_if_new(&tree.join(file), &text);
-        all.extend(planted);
+        all.extend(inserted);
     }
     write_if_new(&tree.join("src/mutant.rs"), SWITCH);
     let lib = tree.join("src/lib.rs");
-    let text = fs::read_to_string(home.join("src/lib.rs")).expect("the library");
+    let text = fs::read_to_string(home.join("src/lib.rs")).expect("lib.rs can be read");
     write_if_new(&lib, &format!("{text}\nmod mutant;\n"));
     all
 }
 
-/// What has not changed need not be built again.
+/// Writes only changed files, so that the rest is not built again.
 fn write_if_new(path: &Path, text: &str) {
     if fs::read_to_string(path).is_ok_and(|old| old == text) {
         return;
     }
-    fs::write(path, text).expect("it can be written to");
+    fs::write(path, text).expect("a file can be written");
 }
 
-/// The mutants that the compiler complains about.
+/// Returns the mutants in the compiler's errors.
 fn do_not_compile(tree: &Path) -> BTreeSet<usize> {
     let arguments = ["build", "--lib", "--all-features", "--message-format=json"];
-    let output = (cargo(tree, &arguments).output()).expect("cargo can be run");
+    let output = (cargo(tree, &arguments).output()).expect("cargo is installed");
     let mut wrong = BTreeSet::new();
     for message in messages(&output.stdout) {
         let message = &message["message"];
@@ -107,7 +108,7 @@ fn do_not_compile(tree: &Path) -> BTreeSet<usize> {
             let spans = message["spans"].as_array().into_iter().flatten();
             let mut spans: Vec<&Value> = spans.collect();
             spans.sort_by_key(|span| span["is_primary"] != true);
-            // What a `match` lacks is one of its arms, further down.
+            // A `match` with a missing arm: the mutant is in an arm below.
             let down = message["code"]["code"] == "E0004";
             wrong.extend(
                 spans
@@ -124,8 +125,8 @@ fn do_not_compile(tree: &Path) -> BTreeSet<usize> {
     wrong
 }
 
-/// The mutant around the place that the compiler speaks of: its switch is there, or just above;
-/// or `down` from there.
+/// Returns the mutant around the place of a compiler error: the switch is there, just above, or with
+/// `down` below.
 fn mutant_at(tree: &Path, span: &Value, down: bool) -> Option<usize> {
     let text = fs::read_to_string(tree.join(span["file_name"].as_str()?)).ok()?;
     let line = usize::try_from(span["line_start"].as_u64()?).ok()?;
@@ -149,7 +150,7 @@ pub(crate) fn test_programs(tree: &Path) -> Vec<PathBuf> {
         "--all-features",
         "--message-format=json",
     ];
-    let output = (cargo(tree, &arguments).output()).expect("cargo can be run");
+    let output = (cargo(tree, &arguments).output()).expect("cargo is installed");
     assert!(
         output.status.success(),
         "the tests do not compile:\n{}",
@@ -162,7 +163,7 @@ pub(crate) fn test_programs(tree: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// One of JSON on each line.
+/// Parses a JSON value per line.
 fn messages(output: &[u8]) -> impl Iterator<Item = Value> {
     let lines = output.split(|byte| *byte == b'\n');
     lines.filter_map(|line| serde_json::from_slice(line).ok())

@@ -1,4 +1,4 @@
-//! Whether a mutant is noticed: a test that reaches it fails, or does not end.
+//! Judges mutants. A mutant is noticed if a test that reaches its code fails or does not end.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 use crate::list::Mutant;
 use crate::reach::{Test, in_parallel, run};
 
-/// Where so many tests reach a mutant, those that take longer than [`LONG`] are left out.
+/// The number of tests from which tests longer than [`LONG`] are left out.
 const MANY: usize = 12;
 const LONG: Duration = Duration::from_millis(1_500);
-/// The first tests that are run together take so long together; the next ones four times that.
+/// The time of the first batch of tests; each further batch takes four times that.
 const FIRST: Duration = Duration::from_millis(300);
 const MOST: Duration = Duration::from_secs(6);
 
-/// Names those of `judged` that no test notices, and counts them.
+/// Prints the mutants of `judged` that no test notices, and returns their number.
 pub(crate) fn missed(
     tree: &Path,
     tests: &[Test],
@@ -44,7 +44,7 @@ pub(crate) fn missed(
 fn is_noticed(tree: &Path, tests: &[Test], id: usize) -> bool {
     let mut reaching: Vec<&Test> = (tests.iter()).filter(|t| t.reaches.contains(&id)).collect();
     if reaching.len() > MANY {
-        // But not the random model.
+        // The random model is not left out.
         reaching.retain(|test| test.takes < LONG || test.name.contains("the_reference"));
     }
     let (mut rest, mut most) = (&reaching[..], FIRST);
@@ -63,7 +63,7 @@ fn is_noticed(tree: &Path, tests: &[Test], id: usize) -> bool {
     false
 }
 
-/// Runs these tests, each program's in one process.
+/// Runs the tests, with a process for each program.
 fn fails(tree: &Path, tests: &[&Test], id: usize) -> bool {
     let programs: BTreeSet<&Path> = tests.iter().map(|test| test.program.as_path()).collect();
     programs.into_iter().any(|program| {
@@ -77,17 +77,17 @@ fn fails(tree: &Path, tests: &[&Test], id: usize) -> bool {
     })
 }
 
-/// Whether the program ends well, in time.
+/// Returns whether the program succeeds within the time.
 fn passes(command: &mut Command, within: Duration) -> bool {
     let end = Instant::now() + within;
-    let mut child = command.spawn().expect("it has run before");
+    let mut child = command.spawn().expect("the program has run before");
     loop {
-        if let Some(status) = child.try_wait().expect("it is our child") {
+        if let Some(status) = child.try_wait().expect("the process is our child") {
             return status.success();
         }
         if Instant::now() > end {
-            child.kill().expect("it is our child");
-            child.wait().expect("it is our child");
+            child.kill().expect("the process is our child");
+            child.wait().expect("the process is our child");
             return false;
         }
         thread::sleep(Duration::from_millis(5));

@@ -1,4 +1,4 @@
-//! What `cargo mutants` would try.
+//! The list of mutants, by `cargo mutants`.
 
 use std::path::Path;
 
@@ -6,50 +6,50 @@ use serde_json::Value;
 
 use crate::cargo;
 
-/// Line and column, from 1.
+/// Line and column, counted from 1.
 pub(crate) type Position = (usize, usize);
 
 pub(crate) struct Mutant {
-    /// As `cargo mutants` names it: the file, the place in it, what becomes what.
+    /// The name by `cargo mutants`: the file, the position, and the change.
     pub(crate) name: String,
-    /// From the project's folder.
+    /// The path from the project's folder.
     pub(crate) file: String,
     pub(crate) kind: Kind,
-    /// Where that which is replaced begins.
+    /// The beginning of the replaced code.
     pub(crate) start: Position,
-    /// Where the function around it ends; no place if it is in none.
+    /// The end of the enclosing function, if any.
     pub(crate) function_end: Position,
     pub(crate) replacement: String,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// The body of a function.
+    /// Replaces the body of a function.
     Body,
     BinaryOperator,
     UnaryOperator,
     Arm,
     Guard,
-    /// What cannot be planted.
+    /// A mutant that cannot be built in.
     Other,
 }
 
-/// All of them; a mutant's index is its number from here on.
+/// Returns all mutants. The index of a mutant is its number.
 pub(crate) fn mutants(home: &Path) -> Vec<Mutant> {
     let arguments = ["mutants", "--list", "--json", "--all-features"];
-    let output = (cargo(home, &arguments).output()).expect("cargo can be run");
+    let output = (cargo(home, &arguments).output()).expect("cargo is installed");
     assert!(
         output.status.success(),
         "cargo-mutants is needed: cargo install --locked cargo-mutants\n{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    let list: Value = serde_json::from_slice(&output.stdout).expect("a list in JSON");
-    let list = list.as_array().expect("a list").iter();
+    let list: Value = serde_json::from_slice(&output.stdout).expect("the output is JSON");
+    let list = list.as_array().expect("the output is a list").iter();
     list.map(mutant).collect()
 }
 
 fn mutant(from: &Value) -> Mutant {
-    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    let text = |value: &Value| value.as_str().expect("the field is a text").to_owned();
     Mutant {
         name: text(&from["name"]),
         file: text(&from["file"]),
@@ -68,6 +68,8 @@ fn mutant(from: &Value) -> Mutant {
 }
 
 fn position(from: &Value) -> Position {
-    let number = |value: &Value| usize::try_from(value.as_u64().unwrap_or(0)).expect("a line");
+    let number = |value: &Value| {
+        usize::try_from(value.as_u64().unwrap_or(0)).expect("the field is a number")
+    };
     (number(&from["line"]), number(&from["column"]))
 }

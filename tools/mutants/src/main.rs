@@ -1,24 +1,23 @@
-//! Which wrong lines in the library no test notices.
+//! Finds wrong lines in the library that no test notices.
 //!
 //! `cargo run --release -p genevent-mutants` takes the list of `cargo mutants` (which honours
-//! `.cargo/mutants.toml`), and plants all of it into one copy of the library, each mutant behind
-//! a switch. So the tests are built once, and each mutant costs no more than the tests that reach
-//! it.
+//! `.cargo/mutants.toml`), and builds all mutants into the same copy of the library, each behind a
+//! switch. The tests are built once, and a mutant costs only the tests that reach its code.
 //!
-//! With words behind it, only mutants whose names contain one of them are judged. Those that
-//! cannot be planted are named, for `cargo mutants -F 'their name'`.
+//! Arguments select the mutants whose names contain one of them. Mutants that cannot be built in are
+//! listed, for `cargo mutants -F 'their name'`.
 
 mod compile;
+mod insert;
 mod judge;
 mod list;
-mod plant;
 mod reach;
 
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-/// This part of those that compile must be noticed, in percent.
+/// The percentage of compiled mutants that tests must notice.
 const ENOUGH: usize = 95;
 
 fn main() -> ExitCode {
@@ -26,7 +25,7 @@ fn main() -> ExitCode {
     let home = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let tree = home.join("target/mutants/tree");
     let mutants = list::mutants(home);
-    let planted = compile::plant_what_compiles(home, &tree, &mutants);
+    let inserted = compile::insert_compiling(home, &tree, &mutants);
     let programs = compile::test_programs(&tree);
     let tests = reach::tests(&tree, &programs);
 
@@ -34,12 +33,12 @@ fn main() -> ExitCode {
         let name = &mutants[*id].name;
         words.is_empty() || words.iter().any(|word| name.contains(word))
     };
-    let judged: BTreeSet<usize> = planted.ids.iter().copied().filter(is_asked_for).collect();
+    let judged: BTreeSet<usize> = inserted.ids.iter().copied().filter(is_asked_for).collect();
     println!("{} of {} mutants are judged", judged.len(), mutants.len());
     let missed = judge::missed(&tree, &tests, &judged, &mutants);
 
-    for id in planted.not_planted.iter().copied().filter(is_asked_for) {
-        println!("not planted: {}", mutants[id].name);
+    for id in inserted.not_inserted.iter().copied().filter(is_asked_for) {
+        println!("not built in: {}", mutants[id].name);
     }
     let caught = judged.len() - missed;
     println!("{caught} of {} noticed", judged.len());
@@ -50,7 +49,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// `cargo` in `folder`, with what makes builds quick.
+/// Returns `cargo` in `folder`, with settings for fast builds.
 fn cargo(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new("cargo");
     command

@@ -1,4 +1,4 @@
-//! The tests, how long each takes, and which mutants it reaches.
+//! The tests, with their times and the mutants that each reaches.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,15 +15,15 @@ pub(crate) struct Test {
     pub(crate) reaches: BTreeSet<usize>,
 }
 
-/// Those that pass without a mutant, the quickest first.
+/// Returns the tests that pass without a mutant, the fastest first.
 pub(crate) fn tests(tree: &Path, programs: &[PathBuf]) -> Vec<Test> {
     let names = programs.iter().flat_map(|program| {
         let list = Command::new(program)
             .args(["--list", "--format", "terse"])
             .current_dir(tree)
             .output()
-            .expect("it has just been built");
-        let list = String::from_utf8(list.stdout).expect("names in UTF-8");
+            .expect("the program has just been built");
+        let list = String::from_utf8(list.stdout).expect("names are UTF-8");
         let names = list.lines().filter_map(|line| line.strip_suffix(": test"));
         names
             .map(|name| (program.clone(), name.to_owned()))
@@ -58,7 +58,9 @@ fn look(tree: &Path, file: &Path, program: PathBuf, name: String) -> Result<Test
         return Err(name);
     }
     let ids = fs::read_to_string(file).unwrap_or_default();
-    let ids = ids.lines().map(|id| id.parse().expect("a number"));
+    let ids = ids
+        .lines()
+        .map(|id| id.parse().expect("each line is a number"));
     Ok(Test {
         reaches: ids.collect(),
         program,
@@ -67,7 +69,7 @@ fn look(tree: &Path, file: &Path, program: PathBuf, name: String) -> Result<Test
     })
 }
 
-/// Tests of one program, by their whole names.
+/// Runs tests of a program, by their full names.
 pub(crate) fn run<'a>(
     tree: &Path,
     program: &Path,
@@ -86,7 +88,7 @@ pub(crate) fn run<'a>(
     command
 }
 
-/// As many workers as there are processors.
+/// Runs `work` on as many workers as there are processors.
 pub(crate) fn in_parallel(work: impl Fn(usize) + Sync) {
     let workers = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {

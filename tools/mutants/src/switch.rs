@@ -1,4 +1,4 @@
-//! Which mutant is switched on, and which ones were reached. Planted by `genevent-mutants`.
+//! The active mutant, and a record of the reached mutants. `genevent-mutants` adds this module.
 
 use std::env;
 use std::fs::{File, OpenOptions};
@@ -20,15 +20,15 @@ static REACHED: LazyLock<Option<Reached>> = LazyLock::new(|| {
     let already = std::iter::repeat_with(|| AtomicBool::new(false));
     Some(Reached {
         already: already.take(100_000).collect(),
-        file: Mutex::new(file.expect("it can be written to")),
+        file: Mutex::new(file.expect("the file can be written")),
     })
 });
 
 pub(crate) fn is(id: usize) -> bool {
     if let Some(reached) = &*REACHED {
         if !reached.already[id].swap(true, Ordering::Relaxed) {
-            let mut file = reached.file.lock().expect("writing does not panic");
-            writeln!(file, "{id}").expect("it can be written to");
+            let mut file = reached.file.lock().expect("no writer panics");
+            writeln!(file, "{id}").expect("the file can be written");
         }
     }
     *CHOSEN == Some(id)

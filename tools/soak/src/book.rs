@@ -1,21 +1,21 @@
-//! What was published and what was seen, and whether that is one story.
+//! Records of published and received events, and the check that both agree.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use genevent::{Receipt, SubscriberId};
 
-/// What a subscriber did with one event.
+/// The outcome of an event at a subscriber.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Fate {
-    /// Received. When the subscriber has ended: finished with, if it did not panic.
+pub(crate) enum EventOutcome {
+    /// Received. After the subscriber's end: finished, unless the subscriber panicked.
     InHand,
     Finished,
-    /// A panic, or a delivery that was dropped.
+    /// A panic, or a discarded delivery.
     GivenUp,
 }
 
-/// Which events concern a subscriber: of so many one after the other, one.
+/// The events that a filter wants: a single event of each `every` in a row.
 #[derive(Clone, Copy)]
 pub(crate) struct Wants {
     pub(crate) of: u64,
@@ -30,10 +30,10 @@ impl Wants {
     }
 }
 
-/// One subscriber's notes.
+/// The record of a subscriber.
 pub(crate) struct Record {
     id: OnceLock<SubscriberId>,
-    /// It may be cut off, and then reads what it does not owe any more.
+    /// Set if the subscriber may be disconnected, and then reads events that it does not owe.
     cuttable: bool,
     wants: Wants,
     notes: Mutex<Notes>,
@@ -41,16 +41,16 @@ pub(crate) struct Record {
 
 #[derive(Default)]
 struct Notes {
-    /// The events in order, each with how many were lost before it.
+    /// The events in order, each with the number of missed events before.
     seen: Vec<(u64, u64)>,
-    fates: HashMap<u64, Fate>,
+    outcomes: HashMap<u64, EventOutcome>,
     lost: u64,
     panicked: bool,
     until_the_end: bool,
 }
 
 impl Record {
-    /// Who it is, is found out later.
+    /// Makes a record whose subscriber id is set later.
     pub(crate) fn unknown(cuttable: bool) -> Arc<Self> {
         Self::new(cuttable, Wants::ALL)
     }
@@ -65,11 +65,11 @@ impl Record {
     }
 
     pub(crate) fn is(&self, id: SubscriberId) {
-        self.id.set(id).expect("it is told once");
+        self.id.set(id).expect("the id is set once");
     }
 
     fn id(&self) -> SubscriberId {
-        *self.id.get().expect("it was told")
+        *self.id.get().expect("the id was set")
     }
 
     pub(crate) fn lost(&self, events: u64) {
@@ -80,21 +80,24 @@ impl Record {
         let mut notes = self.notes.lock().unwrap();
         let lost = std::mem::take(&mut notes.lost);
         notes.seen.push((event, lost));
-        let twice = notes.fates.insert(event, Fate::InHand);
+        let twice = notes.outcomes.insert(event, EventOutcome::InHand);
         assert_eq!(twice, None, "{:?} sees {event:#x} twice", self.id());
     }
 
-    pub(crate) fn decide(&self, event: u64, fate: Fate) {
-        self.notes.lock().unwrap().fates.insert(event, fate);
+    pub(crate) fn decide(&self, event: u64, outcome: EventOutcome) {
+        self.notes.lock().unwrap().outcomes.insert(event, outcome);
     }
 
-    /// The one before is finished with when the next is asked for.
+    /// Records that the previous event is finished: the next has been polled for.
     pub(crate) fn finish_last(&self) {
         let mut notes = self.notes.lock().unwrap();
         if let Some(&(last, _)) = notes.seen.last() {
-            let fate = notes.fates.get_mut(&last).expect("it was seen");
-            if *fate == Fate::InHand {
-                *fate = Fate::Finished;
+            let outcome = notes
+                .outcomes
+                .get_mut(&last)
+                .expect("the event was received");
+            if *outcome == EventOutcome::InHand {
+                *outcome = EventOutcome::Finished;
             }
         }
     }
@@ -103,17 +106,17 @@ impl Record {
         self.notes.lock().unwrap().panicked = true;
     }
 
-    /// Its stream has ended by itself.
+    /// Records that the stream ended by itself.
     pub(crate) fn read_to_the_end(&self) {
         self.notes.lock().unwrap().until_the_end = true;
     }
 }
 
-/// What became of an event, as its publisher knows it.
+/// The outcome of a publish, as its publisher knows it.
 pub(crate) enum Sent {
     Stored,
     NotStored,
-    /// Cancelled; it may have been stored before.
+    /// Cancelled, possibly after the event was stored.
     Perhaps,
 }
 
@@ -125,7 +128,7 @@ pub(crate) struct Book {
     finished: Mutex<Vec<(u64, Receipt)>>,
 }
 
-/// What was counted.
+/// The totals.
 #[derive(Default)]
 pub(crate) struct Totals {
     pub(crate) rounds: u64,
@@ -144,7 +147,7 @@ impl Book {
         self.filtered(id, cuttable, Wants::ALL)
     }
 
-    /// Of one that sees what it wants alone.
+    /// Makes the record of a filtered subscription.
     pub(crate) fn filtered(&self, id: SubscriberId, cuttable: bool, wants: Wants) -> Arc<Record> {
         let record = Record::new(cuttable, wants);
         record.is(id);
@@ -160,17 +163,17 @@ impl Book {
         self.sent.lock().unwrap().push((event, what));
     }
 
-    /// Of an `ack_notify`.
+    /// Records the receipt of an `ack_notify`.
     pub(crate) fn received(&self, event: u64, receipt: Receipt) {
         self.received.lock().unwrap().push((event, receipt));
     }
 
-    /// Of a `sync_notify`.
+    /// Records the receipt of a `sync_notify`.
     pub(crate) fn finished(&self, event: u64, receipt: Receipt) {
         self.finished.lock().unwrap().push((event, receipt));
     }
 
-    /// Compares everything with what the first record, which has seen all, says.
+    /// Compares all records with the first, whose subscriber has seen every event.
     pub(crate) fn check(&self, totals: &mut Totals) {
         let records = self.records.lock().unwrap();
         let all: Vec<u64> = {
@@ -178,18 +181,18 @@ impl Book {
             assert!(notes.until_the_end, "the first reader reads to the end");
             notes.seen.iter().map(|&(event, _)| event).collect()
         };
-        let place: HashMap<u64, usize> = all.iter().enumerate().map(|(at, &e)| (e, at)).collect();
-        self.check_sent(&all, &place, totals);
+        let index: HashMap<u64, usize> = all.iter().enumerate().map(|(at, &e)| (e, at)).collect();
+        self.check_sent(&all, &index, totals);
         for record in records.iter() {
-            record.check(&all, &place, totals);
+            record.check(&all, &index, totals);
         }
         let (received, finished) = (self.received.lock().unwrap(), self.finished.lock().unwrap());
         for (event, receipt) in received.iter() {
-            check_receipt(*event, receipt, &records, &place, |_| true);
+            check_receipt(*event, receipt, &records, &index, |_| true);
         }
         for (event, receipt) in finished.iter() {
-            check_receipt(*event, receipt, &records, &place, |fate| {
-                fate == Fate::Finished
+            check_receipt(*event, receipt, &records, &index, |outcome| {
+                outcome == EventOutcome::Finished
             });
         }
         totals.receipts += (received.len() + finished.len()) as u64;
@@ -197,7 +200,7 @@ impl Book {
         totals.rounds += 1;
     }
 
-    fn check_sent(&self, all: &[u64], place: &HashMap<u64, usize>, totals: &mut Totals) {
+    fn check_sent(&self, all: &[u64], index: &HashMap<u64, usize>, totals: &mut Totals) {
         let mut newest: HashMap<u64, u64> = HashMap::new();
         for &event in all {
             let before = newest.insert(event >> 32, event);
@@ -208,7 +211,7 @@ impl Book {
             );
         }
         for (event, what) in self.sent.lock().unwrap().iter() {
-            let is_stored = place.contains_key(event);
+            let is_stored = index.contains_key(event);
             match what {
                 Sent::Stored => assert!(is_stored, "{event:#x} was stored, and never came"),
                 Sent::NotStored => assert!(!is_stored, "{event:#x} was refused, and came"),
@@ -224,24 +227,26 @@ impl Book {
 }
 
 impl Record {
-    /// As `check_all`, among the events that it wants.
-    fn check(&self, all: &[u64], place: &HashMap<u64, usize>, totals: &mut Totals) {
+    /// Checks a filtered subscription like `check_all`, among its wanted events.
+    fn check(&self, all: &[u64], index: &HashMap<u64, usize>, totals: &mut Totals) {
         if self.wants.of == 1 {
-            return self.check_all(all, place, totals);
+            return self.check_all(all, index, totals);
         }
         let wanted: Vec<u64> = (all.iter().copied())
             .filter(|&event| self.wants.this(event))
             .collect();
-        let place = wanted.iter().enumerate().map(|(at, &e)| (e, at));
-        self.check_all(&wanted, &place.collect(), totals);
+        let index = wanted.iter().enumerate().map(|(at, &e)| (e, at));
+        self.check_all(&wanted, &index.collect(), totals);
     }
 
-    /// No gap but those it was told of, no double, no event that never was.
-    fn check_all(&self, all: &[u64], place: &HashMap<u64, usize>, totals: &mut Totals) {
+    /// Checks for unreported gaps, duplicates and unpublished events.
+    fn check_all(&self, all: &[u64], index: &HashMap<u64, usize>, totals: &mut Totals) {
         let mut notes = self.notes.lock().unwrap();
         let mut next = None;
         for &(event, lost) in &notes.seen {
-            let at = *place.get(&event).expect("it was published, and wanted");
+            let at = *index
+                .get(&event)
+                .expect("the event was published and wanted");
             if let Some(next) = next {
                 assert_eq!(
                     next + usize::try_from(lost).unwrap(),
@@ -265,40 +270,40 @@ impl Record {
         }
         let panicked = notes.panicked;
         totals.panics += u64::from(panicked);
-        for fate in notes
-            .fates
+        for outcome in notes
+            .outcomes
             .values_mut()
-            .filter(|fate| **fate == Fate::InHand)
+            .filter(|outcome| **outcome == EventOutcome::InHand)
         {
-            *fate = if panicked {
-                Fate::GivenUp
+            *outcome = if panicked {
+                EventOutcome::GivenUp
             } else {
-                Fate::Finished
+                EventOutcome::Finished
             };
         }
     }
 
-    fn fate(&self, event: u64) -> Option<Fate> {
-        self.notes.lock().unwrap().fates.get(&event).copied()
+    fn outcome(&self, event: u64) -> Option<EventOutcome> {
+        self.notes.lock().unwrap().outcomes.get(&event).copied()
     }
 }
 
-/// It counts those whose fate `counts`, and names nobody of them as having dropped it.
+/// Checks that a receipt counts the subscribers whose outcome `counts`, and names none of them as dropped.
 fn check_receipt(
     event: u64,
     receipt: &Receipt,
     records: &[Arc<Record>],
-    place: &HashMap<u64, usize>,
-    counts: impl Fn(Fate) -> bool,
+    index: &HashMap<u64, usize>,
+    counts: impl Fn(EventOutcome) -> bool,
 ) {
-    assert_eq!(receipt.seq(), place[&event] as u64 + 1, "its number");
+    assert_eq!(receipt.seq(), index[&event] as u64 + 1, "its number");
     let (mut surely, mut perhaps) = (0, 0);
     for record in records {
-        let Some(fate) = record.fate(event) else {
+        let Some(outcome) = record.outcome(event) else {
             continue;
         };
         let named = receipt.dropped_by().contains(&record.id());
-        if !counts(fate) {
+        if !counts(outcome) {
             assert!(
                 named || record.cuttable,
                 "{} dropped {event:#x} unnamed",

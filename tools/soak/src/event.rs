@@ -1,15 +1,14 @@
-//! An event that is counted from its making to its end.
+//! An event that is counted from its construction to its drop.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 thread_local! {
-    /// How many clones were made so far, of a poll in which they take long.
+    /// The number of clones so far in a poll with slow clones.
     static CLONES: Cell<Option<u32>> = const { Cell::new(None) };
 }
 
-/// Runs `poll`, amid which a clone takes longer than the next event takes to come, and counts the
-/// clones.
+/// Runs `poll` with clones that take longer than the next publish, and counts the clones.
 pub(crate) fn with_slow_clones<R>(poll: impl FnOnce() -> R) -> (R, u32) {
     CLONES.set(Some(0));
     let polled = poll();
@@ -18,16 +17,16 @@ pub(crate) fn with_slow_clones<R>(poll: impl FnOnce() -> R) -> (R, u32) {
 
 static ALIVE: AtomicI64 = AtomicI64::new(0);
 
-/// How many events there are, with their clones.
+/// Returns the number of live events, including clones.
 pub(crate) fn alive() -> i64 {
     ALIVE.load(Ordering::SeqCst)
 }
 
 #[derive(Debug)]
 pub(crate) struct Event {
-    /// The publisher in the upper half, and the number among its events in the lower one.
+    /// The publisher in the upper half, and the number of its event in the lower half.
     pub(crate) id: u64,
-    /// So that memory that is kept shows.
+    /// Bytes on the heap, so that a leak is visible.
     _body: [u8; 64],
 }
 

@@ -1,4 +1,4 @@
-//! Where a round runs: on one of tokio's runtimes, or on a pool of futures' own.
+//! The executors of a round: two runtimes of tokio and the thread pool of `futures`.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -8,7 +8,8 @@ use futures::executor::ThreadPool;
 use futures::future::{AbortHandle, Abortable, FutureExt};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::reader::Meant;
+/// The payload of a panic that a task raises on purpose.
+pub(crate) struct IntendedPanic;
 
 #[derive(Clone)]
 pub(crate) enum Executor {
@@ -16,18 +17,18 @@ pub(crate) enum Executor {
     Futures(ThreadPool),
 }
 
-/// How a task has ended.
+/// The end of a task.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Outcome {
     Done,
-    /// As it was meant to.
+    /// The task raised an intended panic.
     Panicked,
-    /// As nobody meant it to.
+    /// The task panicked unexpectedly.
     Failed,
     Aborted,
 }
 
-/// A task that was started.
+/// A started task.
 pub(crate) struct Job {
     pub(crate) abort: AbortHandle,
     outcome: oneshot::Receiver<Outcome>,
@@ -35,7 +36,7 @@ pub(crate) struct Job {
 
 impl Job {
     pub(crate) async fn outcome(self) -> Outcome {
-        self.outcome.await.expect("a task tells how it ends")
+        self.outcome.await.expect("every task sends its outcome")
     }
 }
 
@@ -45,7 +46,7 @@ impl Executor {
             let runtime = builder
                 .enable_time()
                 .build()
-                .expect("a runtime can be made");
+                .expect("a runtime can be built");
             Self::Tokio(name, Arc::new(runtime))
         };
         let mut two = Builder::new_multi_thread();
@@ -54,7 +55,7 @@ impl Executor {
         vec![
             tokio("tokio, two threads", two),
             tokio("tokio, one thread", Builder::new_current_thread()),
-            Self::Futures(pool.expect("a pool can be made")),
+            Self::Futures(pool.expect("a pool can be built")),
         ]
     }
 
@@ -81,10 +82,10 @@ impl Executor {
         let task = Abortable::new(AssertUnwindSafe(task).catch_unwind(), registration);
         let (tell, outcome) = oneshot::channel();
         let whole = async move {
-            // It has been dropped, with all it held, before this tells.
+            // The task and its values are dropped before the outcome is sent.
             let outcome = match task.await {
                 Ok(Ok(())) => Outcome::Done,
-                Ok(Err(payload)) if payload.is::<Meant>() => Outcome::Panicked,
+                Ok(Err(payload)) if payload.is::<IntendedPanic>() => Outcome::Panicked,
                 Ok(Err(_)) => Outcome::Failed,
                 Err(_) => Outcome::Aborted,
             };
@@ -98,8 +99,8 @@ impl Executor {
     }
 }
 
-/// Lets others run.
-pub(crate) async fn others() {
+/// Yields to the executor once.
+pub(crate) async fn yield_now() {
     let mut turn = false;
     std::future::poll_fn(|cx| {
         if std::mem::replace(&mut turn, true) {

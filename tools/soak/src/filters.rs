@@ -1,4 +1,4 @@
-//! Subscribers to what concerns them, of every kind.
+//! Filtered subscriptions of every kind.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,20 +9,20 @@ use genevent::{EventManager, Overflow, Received, SubscribeOptions};
 
 use crate::book::Wants;
 use crate::event::Event;
-use crate::executor::{Job, others};
-use crate::reader::{Hall, Meant, work, work_options};
+use crate::executor::{IntendedPanic, Job, yield_now};
+use crate::reader::{RoundContext, work, work_options};
 
-/// What one does that has seen enough.
+/// The behaviour of a subscriber after its last event.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum End {
     Leaves,
     Panics,
-    /// Until the round is over, or somebody disconnects it.
+    /// Stalls until the round is over or until it is disconnected.
     Stalls,
 }
 
-impl Hall {
-    /// With any policy, and a filter that may panic, or wants all.
+impl RoundContext {
+    /// Subscribes with a random policy, and a filter that may panic or wants every event.
     pub(crate) fn filtered(
         &self,
         manager: &EventManager<Event>,
@@ -43,7 +43,7 @@ impl Hall {
             _ => End::Leaves,
         };
         let wants = wants(&mut rng);
-        // Filters of both kinds stand in rows of their own.
+        // The two closure types have a filter group each.
         let fails = (rng.u8(0..4) == 0).then(|| rng.u64(0..200));
         let window = rng.usize(1..20);
         let options = SubscribeOptions::new().overflow(overflow).window(window);
@@ -51,7 +51,7 @@ impl Hall {
             None => manager.subscribe_filter_with(options, move |e: &Event| wants.this(e.id)),
             Some(fails) => manager.subscribe_filter_map_with(options, move |e: &Event| {
                 if e.id & 0xff == fails {
-                    std::panic::panic_any(Meant);
+                    std::panic::panic_any(IntendedPanic);
                 }
                 wants.this(e.id).then(|| e.clone())
             }),
@@ -68,9 +68,9 @@ impl Hall {
                         End::Leaves => return,
                         End::Panics => {
                             record.panicked();
-                            // Owned by the task: dropped while it panics.
+                            // The task owns the reader, which is dropped while the task panics.
                             let _reader = reader;
-                            std::panic::panic_any(Meant);
+                            std::panic::panic_any(IntendedPanic);
                         }
                         End::Stalls => {
                             reader.get_mut().ack();
@@ -94,7 +94,7 @@ impl Hall {
                         reader.get_mut().ack();
                         record.finish_last();
                     }
-                    1..=4 => others().await,
+                    1..=4 => yield_now().await,
                     _ => {}
                 }
             }

@@ -1,4 +1,4 @@
-//! Handlers that crash and come back, and a group that loses its members.
+//! Handlers that crash and restart, and a group whose members leave.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -7,10 +7,9 @@ use std::time::Duration;
 use fastrand::Rng;
 use genevent::{EventManager, Handler, Restart};
 
-use crate::book::{Book, Fate, Record};
+use crate::book::{Book, EventOutcome, Record};
 use crate::event::Event;
-use crate::executor::others;
-use crate::reader::Meant;
+use crate::executor::{IntendedPanic, yield_now};
 
 struct Crashes {
     record: Arc<Record>,
@@ -22,13 +21,13 @@ impl Handler<Event> for Crashes {
         self.record.see(event.id);
         match self.rng.u8(0..64) {
             0 => {
-                self.record.decide(event.id, Fate::GivenUp);
-                std::panic::panic_any(Meant);
+                self.record.decide(event.id, EventOutcome::GivenUp);
+                std::panic::panic_any(IntendedPanic);
             }
-            1..=8 => others().await,
+            1..=8 => yield_now().await,
             _ => {}
         }
-        self.record.decide(event.id, Fate::Finished);
+        self.record.decide(event.id, EventOutcome::Finished);
         ControlFlow::Continue(())
     }
 }
@@ -45,14 +44,14 @@ impl Handler<Event> for Member {
             return ControlFlow::Continue(());
         }
         if self.lifetime == 0 {
-            std::panic::panic_any(Meant);
+            std::panic::panic_any(IntendedPanic);
         }
         self.lifetime -= 1;
         ControlFlow::Continue(())
     }
 }
 
-/// Adds them, before anything is published.
+/// Adds the handlers before the first publish.
 pub(crate) fn add(manager: &EventManager<Event>, book: &Book, rng: &mut Rng) {
     for name in ["one", "two"] {
         let record = Record::unknown(false);
@@ -65,12 +64,12 @@ pub(crate) fn add(manager: &EventManager<Event>, book: &Book, rng: &mut Rng) {
         };
         let restart = Restart::on_failure(usize::MAX, Duration::from_secs(1));
         let added = manager.add_handler_with(name, factory, restart);
-        added.expect("its name is not in use");
+        added.expect("the name is not in use");
         enter(manager, book, record, name);
     }
     let group = manager
         .handler_group("group")
-        .expect("its name is not in use");
+        .expect("the name is not in use");
     let record = Record::unknown(true);
     let steady = Member {
         record: Some(Arc::clone(&record)),
@@ -78,14 +77,14 @@ pub(crate) fn add(manager: &EventManager<Event>, book: &Book, rng: &mut Rng) {
     };
     group
         .add_handler("steady", steady)
-        .expect("its name is not in use");
+        .expect("the name is not in use");
     for number in 0..rng.usize(0..100) {
         let member = Member {
             record: None,
             lifetime: rng.usize(0..100),
         };
         let added = group.add_handler(format!("member {number}"), member);
-        added.expect("its name is not in use");
+        added.expect("the name is not in use");
     }
     enter(manager, book, record, "group");
 }
@@ -93,6 +92,6 @@ pub(crate) fn add(manager: &EventManager<Event>, book: &Book, rng: &mut Rng) {
 fn enter(manager: &EventManager<Event>, book: &Book, record: Arc<Record>, name: &str) {
     let infos = manager.subscribers();
     let info = infos.iter().find(|info| info.name() == Some(name));
-    record.is(info.expect("it has just been added").id());
+    record.is(info.expect("the handler has just been added").id());
     book.enter(record);
 }

@@ -1,15 +1,15 @@
-//! Many lives of event managers, one after the other, on each kind of executor: subscribers that
-//! come, leave, panic, stand still and are aborted; handlers that crash and come back; publishers
-//! that give up; managers that are closed amid all this. Every event is accounted for: see
-//! [`book`].
+//! Runs many lives of event managers on each kind of executor: subscribers that join, leave, panic,
+//! stall and are aborted; handlers that crash and restart; publishers that are cancelled; managers
+//! that are closed meanwhile. Every event is accounted for: see [`book`].
 //!
 //! ```sh
 //! cargo run --release -p genevent-soak -- --seconds 600
 //! ```
 //!
-//! `--seed N` plays the rounds of one seed again (what a thread does when stays left to chance).
+//! `--seed N` repeats the rounds of a seed (the schedule of the threads remains random).
 
 mod book;
+mod crowd;
 mod event;
 mod executor;
 mod filters;
@@ -19,7 +19,6 @@ mod reader;
 mod round;
 mod stages;
 mod stops;
-mod tide;
 
 use std::process::ExitCode;
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -29,18 +28,18 @@ use peak_alloc::PeakAlloc;
 
 use book::Totals;
 use executor::Executor;
-use reader::Meant;
+use executor::IntendedPanic;
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
 
-/// A round takes well under a second; who waits for so long waits for ever.
+/// The timeout of a round, which normally takes well under a second.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Rounds until what is kept for good has been allocated.
+/// The number of rounds until all lasting allocations have been made.
 const WARM_UP: u64 = 60;
-/// Once in so many rounds, a crowd comes and goes while its manager lives on: see [`tide`].
+/// The interval of rounds with a crowd that comes and leaves while its manager lives: see [`crowd`].
 const TIDE: u64 = 10;
-/// Buffers of the runtimes and of the test itself come and go.
+/// The tolerance for buffers of the runtimes and of the test itself.
 const SLACK: usize = 256 * 1024;
 
 fn main() -> ExitCode {
@@ -50,7 +49,7 @@ fn main() -> ExitCode {
     };
     let print = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
-        if !info.payload().is::<Meant>() {
+        if !info.payload().is::<IntendedPanic>() {
             print(info);
         }
     }));
@@ -61,14 +60,14 @@ fn main() -> ExitCode {
         let mut totals = Totals::default();
         let mut kept = 0;
         for (seed, executor) in (first..).zip(executors.iter().cycle()) {
-            // With fewer there would be nothing to compare memory with.
+            // Fewer rounds give no heap to compare with.
             if began.elapsed() >= time && totals.rounds > WARM_UP {
                 break;
             }
             tell.send((seed, executor.name())).ok();
             round::play(executor, seed, &mut totals);
             if totals.rounds % TIDE == 0 {
-                tide::rise_and_fall(seed, || MEMORY.current_usage());
+                crowd::rise_and_fall(seed, || MEMORY.current_usage());
             }
             if totals.rounds == WARM_UP {
                 kept = MEMORY.current_usage();

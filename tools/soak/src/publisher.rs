@@ -1,4 +1,4 @@
-//! Publishers: every way to publish, and to give up half-way.
+//! Publishers: every way to publish and to cancel.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -10,9 +10,9 @@ use genevent::error::TryNotifyError;
 
 use crate::book::{Book, Sent};
 use crate::event::Event;
-use crate::executor::others;
+use crate::executor::yield_now;
 
-/// Publishes so many events, some of which it gives up.
+/// Publishes a number of events and cancels some.
 pub(crate) async fn publish(
     manager: EventManager<Event>,
     book: Arc<Book>,
@@ -34,7 +34,7 @@ pub(crate) async fn publish(
                 Err(TryNotifyError::Full(back)) => {
                     assert_eq!(back.id, id);
                     book.sent(id, Sent::NotStored);
-                    others().await;
+                    yield_now().await;
                 }
                 Err(error) => {
                     assert_eq!(error.into_event().id, id);
@@ -43,12 +43,12 @@ pub(crate) async fn publish(
             },
             3..=5 => match wait(manager.notify(event), patience).await {
                 Some(Ok(_)) => book.sent(id, Sent::Stored),
-                // One that was dropped while it waited has stored nothing.
+                // A permit dropped while waiting has stored no event.
                 Some(Err(_)) | None => book.sent(id, Sent::NotStored),
             },
             6 => match wait(manager.reserve(), patience).await {
                 Some(Ok(permit)) if rng.bool() => {
-                    others().await;
+                    yield_now().await;
                     permit.notify(event);
                     book.sent(id, Sent::Stored);
                 }
@@ -74,7 +74,7 @@ pub(crate) async fn publish(
     }
 }
 
-/// Gives up when it has been pending more often than that.
+/// Cancels a future that has been pending more often than `patience`.
 async fn wait<F: Future>(future: F, mut patience: usize) -> Option<F::Output> {
     let mut future = pin!(future);
     std::future::poll_fn(|cx| match future.as_mut().poll(cx) {

@@ -1,4 +1,4 @@
-//! Subscribers of every kind: those that keep up, and those that do not behave.
+//! Subscribers of every kind, well-behaved and not.
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex};
@@ -12,27 +12,27 @@ use genevent::{
     Delivery, EventManager, Overflow, Received, SubscribeOptions, SubscriberId, WithMissed,
 };
 
-use crate::book::{Book, Fate, Record};
+use crate::book::{Book, EventOutcome, Record};
 use crate::event::{Event, with_slow_clones};
-use crate::executor::{Executor, Job, Outcome, others};
+use crate::executor::{Executor, IntendedPanic, Job, Outcome, yield_now};
 use crate::stages::Before;
 
 pub(crate) type Over = Shared<futures::channel::oneshot::Receiver<()>>;
 
-/// What readers share with the rest of their round.
+/// The state that readers share with the rest of their round.
 #[derive(Clone)]
-pub(crate) struct Hall {
+pub(crate) struct RoundContext {
     pub(crate) executor: Executor,
     pub(crate) manager: genevent::WeakEventManager<Event>,
     pub(crate) book: Arc<Book>,
-    /// Those that stand still until the round is over, or somebody disconnects them.
+    /// The subscribers that stall until the round is over or until they are disconnected.
     pub(crate) stalled: Arc<Mutex<Vec<SubscriberId>>>,
     pub(crate) over: Over,
 }
 
-impl Hall {
-    /// Subscribes somebody; who it is, is left to chance.
-    pub(crate) fn invite(&self, manager: &EventManager<Event>, rng: &mut Rng) -> Job {
+impl RoundContext {
+    /// Subscribes a reader of a random kind.
+    pub(crate) fn subscribe_random(&self, manager: &EventManager<Event>, rng: &mut Rng) -> Job {
         let lifetime = rng.usize(0..200);
         let own = Rng::with_seed(rng.u64(..));
         match rng.u8(0..14) {
@@ -54,7 +54,7 @@ impl Hall {
         }
     }
 
-    /// Reads to the end, or leaves after so many events.
+    /// Reads to the end, or leaves after `lifetime` events.
     pub(crate) fn lossless(
         &self,
         manager: &EventManager<Event>,
@@ -74,7 +74,7 @@ impl Hall {
                 record.see(event.id);
                 match rng.u8(0..32) {
                     0 => reader.ack(),
-                    1..=4 => others().await,
+                    1..=4 => yield_now().await,
                     _ => {}
                 }
             }
@@ -93,13 +93,13 @@ impl Hall {
                 record.finish_last();
                 record.see(event.id);
                 if rng.u8(0..8) == 0 {
-                    others().await;
+                    yield_now().await;
                 }
             }
             record.panicked();
-            // Owned by the task: dropped while it panics.
+            // The task owns the reader, which is dropped while the task panics.
             let _reader = reader;
-            std::panic::panic_any(Meant);
+            std::panic::panic_any(IntendedPanic);
         })
     }
 
@@ -108,15 +108,15 @@ impl Hall {
         let abort = job.abort.clone();
         drop(self.executor.spawn(async move {
             for _ in 0..after {
-                others().await;
+                yield_now().await;
             }
             abort.abort();
         }));
         job
     }
 
-    /// Stands still over what it has not read, until the round is over. (With an event in hand, it
-    /// would still owe that when it is disconnected.)
+    /// Stalls with unread events until the round is over. (With an event in flight, the reader would still
+    /// owe an acknowledgement after a disconnect.)
     fn stalls(&self, manager: &EventManager<Event>, lifetime: usize) -> Job {
         let mut reader = manager.subscribe();
         let record = self.book.record(reader.id(), true);
@@ -144,7 +144,10 @@ impl Hall {
     fn lossy(&self, manager: &EventManager<Event>, mut rng: Rng) -> Job {
         let options = SubscribeOptions::new()
             .overflow(Overflow::DropOldest)
-            .window(*rng.choice(&[1, 1, 2, 5, 20]).expect("there are some"));
+            .window(
+                *rng.choice(&[1, 1, 2, 5, 20])
+                    .expect("the list is not empty"),
+            );
         let mut reader = manager.subscribe_with(options).with_missed();
         let record = self.book.record(reader.get_ref().id(), false);
         self.executor.spawn(async move {
@@ -160,7 +163,7 @@ impl Hall {
                     _ => unreachable!("an event, or a loss"),
                 }
                 if rng.u8(0..4) == 0 {
-                    others().await;
+                    yield_now().await;
                 }
             }
             record.finish_last();
@@ -169,7 +172,7 @@ impl Hall {
         })
     }
 
-    /// One that is cut off when it does not keep up.
+    /// A reader that is disconnected when it does not keep up.
     fn impatient(&self, manager: &EventManager<Event>, mut rng: Rng, overflow: Overflow) -> Job {
         let options = SubscribeOptions::new()
             .overflow(overflow)
@@ -181,7 +184,7 @@ impl Hall {
                 record.finish_last();
                 record.see(event.id);
                 if rng.u8(0..8) == 0 {
-                    others().await;
+                    yield_now().await;
                 }
             }
             record.finish_last();
@@ -189,7 +192,7 @@ impl Hall {
         })
     }
 
-    /// One that may leave, and one that comes after it; each may be lossy.
+    /// A reader that may leave, and a stage after it; each may be lossy.
     fn stages(&self, manager: &EventManager<Event>, mut rng: Rng, lifetime: usize) -> Job {
         let first_is_lossy = rng.bool();
         let mut options = |lossy: bool| {
@@ -227,7 +230,7 @@ impl Hall {
                     _ => unreachable!("an event, or a loss"),
                 }
                 if own.u8(0..4) == 0 {
-                    others().await;
+                    yield_now().await;
                 }
             }
             before.leave();
@@ -245,7 +248,7 @@ impl Hall {
                     _ => unreachable!("an event, or a loss"),
                 }
                 if rng.u8(0..8) == 0 {
-                    others().await;
+                    yield_now().await;
                 }
             }
             record.finish_last();
@@ -254,7 +257,7 @@ impl Hall {
         })
     }
 
-    /// Acknowledges in any order, and drops some. It may be cut off.
+    /// Acknowledges in any order and discards some deliveries. May be disconnected.
     fn deliveries(&self, manager: &EventManager<Event>, mut rng: Rng, lifetime: usize) -> Job {
         let most = rng.usize(1..10);
         let (options, is_cuttable) = work_options(&mut rng, most);
@@ -264,7 +267,7 @@ impl Hall {
     }
 }
 
-/// Those of a stream of deliveries, and whether it may be cut off.
+/// The options of a stream of deliveries, and whether they may disconnect it.
 pub(crate) fn work_options(rng: &mut Rng, most: usize) -> (SubscribeOptions, bool) {
     let options = SubscribeOptions::new().max_unacked(most);
     if rng.bool() {
@@ -275,8 +278,7 @@ pub(crate) fn work_options(rng: &mut Rng, most: usize) -> (SubscribeOptions, boo
     (options, true)
 }
 
-/// The reader is slower than its publishers, and has its share all the same: what it clones, it
-/// yields.
+/// Checks that a reader slower than its publishers gets events: the stream yields every cloned event.
 fn poll_slowly(
     reader: &mut WithMissed<Event>,
     cx: &mut Context<'_>,
@@ -287,8 +289,8 @@ fn poll_slowly(
     polled
 }
 
-/// Acknowledges so many deliveries in any order, and drops some; at most `most` are out at once, also
-/// once it is cut off.
+/// Acknowledges `lifetime` deliveries in any order and discards some; at most `most` are unacked, also
+/// after a disconnect.
 pub(crate) async fn work(
     mut jobs: impl Stream<Item = Delivery<Event>> + Unpin,
     record: Arc<Record>,
@@ -296,14 +298,14 @@ pub(crate) async fn work(
     lifetime: usize,
     most: usize,
 ) {
-    let mut held: Vec<Delivery<Event>> = Vec::new();
+    let mut unacked: Vec<Delivery<Event>> = Vec::new();
     for _ in 0..lifetime {
-        // Whoever waits for what is held publishes nothing: it is not held for ever.
+        // Publishers may wait for the unacked deliveries, so they must be settled at some time.
         let next = loop {
             match poll!(jobs.next()) {
                 Poll::Ready(next) => break next,
-                Poll::Pending if held.is_empty() => break jobs.next().await,
-                Poll::Pending => settle(&record, pick(&mut held, &mut rng), &mut rng),
+                Poll::Pending if unacked.is_empty() => break jobs.next().await,
+                Poll::Pending => settle(&record, pick(&mut unacked, &mut rng), &mut rng),
             }
         };
         let Some(delivery) = next else {
@@ -311,33 +313,30 @@ pub(crate) async fn work(
             break;
         };
         record.see(delivery.id);
-        held.push(delivery);
-        assert!(held.len() <= most, "more are out than may be");
+        unacked.push(delivery);
+        assert!(unacked.len() <= most, "more are out than may be");
         if rng.bool() {
-            settle(&record, pick(&mut held, &mut rng), &mut rng);
+            settle(&record, pick(&mut unacked, &mut rng), &mut rng);
         }
     }
-    // They answer for themselves, also after the stream is gone.
+    // Deliveries can be acknowledged after their stream is gone.
     drop(jobs);
-    rng.shuffle(&mut held);
-    for delivery in held {
-        others().await;
+    rng.shuffle(&mut unacked);
+    for delivery in unacked {
+        yield_now().await;
         settle(&record, delivery, &mut rng);
     }
 }
 
-fn pick(held: &mut Vec<Delivery<Event>>, rng: &mut Rng) -> Delivery<Event> {
-    held.swap_remove(rng.usize(..held.len()))
+fn pick(unacked: &mut Vec<Delivery<Event>>, rng: &mut Rng) -> Delivery<Event> {
+    unacked.swap_remove(rng.usize(..unacked.len()))
 }
 
 fn settle(record: &Record, delivery: Delivery<Event>, rng: &mut Rng) {
     if rng.u8(0..4) == 0 {
-        record.decide(delivery.id, Fate::GivenUp);
+        record.decide(delivery.id, EventOutcome::GivenUp);
     } else {
-        record.decide(delivery.id, Fate::Finished);
+        record.decide(delivery.id, EventOutcome::Finished);
         delivery.ack();
     }
 }
-
-/// The panics that are part of the show.
-pub(crate) struct Meant;

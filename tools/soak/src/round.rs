@@ -1,4 +1,4 @@
-//! The life of one manager, from its making to the last event's end.
+//! The life of a manager, from its start to the last event's drop.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,21 +11,21 @@ use genevent::EventManager;
 
 use crate::book::{Book, Totals};
 use crate::event::{Event, alive};
-use crate::executor::{Executor, Job, Outcome, others};
+use crate::executor::{Executor, Job, Outcome, yield_now};
 use crate::handlers;
 use crate::publisher::publish;
-use crate::reader::Hall;
+use crate::reader::RoundContext;
 use crate::stops;
 
-/// Plays one round, and checks what was noted.
+/// Runs a round and checks its records.
 pub(crate) fn play(executor: &Executor, seed: u64, totals: &mut Totals) {
     let book = Arc::new(Book::default());
     executor.block_on(life(executor, seed, &book));
     book.check(totals);
-    // The tasks of handlers end in their own time; if one did not, this would never.
+    // The tasks of handlers end on their own; a task that never ends would hang the round here.
     while alive() > 0 {
         std::thread::sleep(Duration::from_micros(100));
-        executor.block_on(others());
+        executor.block_on(yield_now());
     }
 }
 
@@ -33,26 +33,28 @@ async fn life(executor: &Executor, seed: u64, book: &Arc<Book>) {
     let mut rng = Rng::with_seed(seed);
     let guests = *rng
         .choice(&[2, 10, 50, 300, 2_000])
-        .expect("there are some");
+        .expect("the list is not empty");
     let publishers = rng.u32(1..5);
-    // About as much work in every round.
+    // Every round has about the same amount of work.
     let events = (40_000 / guests).clamp(20, 1_000) / publishers;
-    let capacity = *rng.choice(&[1, 2, 16, 64, 1_024]).expect("there are some");
+    let capacity = *rng
+        .choice(&[1, 2, 16, 64, 1_024])
+        .expect("the list is not empty");
     let manager = EventManager::<Event>::new(capacity);
     let (end, over) = oneshot::channel();
-    let hall = Hall {
+    let context = RoundContext {
         executor: executor.clone(),
         manager: manager.downgrade(),
         book: Arc::clone(book),
         stalled: Arc::new(Mutex::new(Vec::new())),
         over: over.shared(),
     };
-    let mut jobs = vec![hall.lossless(&manager, rng.fork(), usize::MAX)];
+    let mut jobs = vec![context.lossless(&manager, rng.fork(), usize::MAX)];
     if executor.is_tokio() && rng.bool() {
         handlers::add(&manager, book, &mut rng);
     }
     for _ in 0..guests / 2 {
-        jobs.push(hall.invite(&manager, &mut rng));
+        jobs.push(context.subscribe_random(&manager, &mut rng));
     }
     let published: Vec<Job> = (0..publishers)
         .map(|me| {
@@ -60,16 +62,16 @@ async fn life(executor: &Executor, seed: u64, book: &Arc<Book>) {
             executor.spawn(publish(manager, Arc::clone(book), me, events, rng.fork()))
         })
         .collect();
-    let janitor = Janitor::start(&hall);
+    let janitor = Janitor::start(&context);
     for _ in 0..guests / 2 {
         if rng.u8(0..4) == 0 {
-            others().await;
+            yield_now().await;
         }
-        jobs.push(hall.invite(&manager, &mut rng));
+        jobs.push(context.subscribe_random(&manager, &mut rng));
     }
     if rng.u8(0..4) == 0 {
         for _ in 0..rng.usize(0..200) {
-            others().await;
+            yield_now().await;
         }
         manager.close();
     }
@@ -81,7 +83,10 @@ async fn life(executor: &Executor, seed: u64, book: &Arc<Book>) {
         );
     }
     if rng.bool() {
-        manager.stop().await.expect("this is no handler");
+        manager
+            .stop()
+            .await
+            .expect("the call is outside of every handler");
     }
     drop(manager);
     janitor.stop().await;
@@ -92,31 +97,31 @@ async fn life(executor: &Executor, seed: u64, book: &Arc<Book>) {
     }
 }
 
-/// Disconnects those that stand still: nobody may wait for them for ever.
+/// Disconnects the stalled subscribers, so that no publisher waits for ever.
 struct Janitor {
     job: Job,
     off: Arc<AtomicBool>,
 }
 
 impl Janitor {
-    fn start(hall: &Hall) -> Self {
+    fn start(context: &RoundContext) -> Self {
         let off = Arc::new(AtomicBool::new(false));
         let work = {
-            let (hall, off) = (hall.clone(), Arc::clone(&off));
+            let (context, off) = (context.clone(), Arc::clone(&off));
             async move {
                 while !off.load(Ordering::Acquire) {
-                    others().await;
-                    let Some(manager) = hall.manager.upgrade() else {
+                    yield_now().await;
+                    let Some(manager) = context.manager.upgrade() else {
                         return;
                     };
-                    let stalled = std::mem::take(&mut *hall.stalled.lock().unwrap());
+                    let stalled = std::mem::take(&mut *context.stalled.lock().unwrap());
                     for id in stalled {
                         manager.disconnect(id);
                     }
                 }
             }
         };
-        let job = hall.executor.spawn(work);
+        let job = context.executor.spawn(work);
         Self { job, off }
     }
 

@@ -1,9 +1,9 @@
-//! What a subscriber has settled, as the one after it may see it.
+//! The settled events of a subscriber, which the stage after it may see.
 
 use std::collections::HashSet;
 use std::sync::Mutex;
 
-/// Noted by the one before: what it finishes with, just before it does.
+/// The events that the predecessor finishes, recorded just before.
 #[derive(Default)]
 pub(crate) struct Before(Mutex<Notes>);
 
@@ -11,7 +11,7 @@ pub(crate) struct Before(Mutex<Notes>);
 struct Notes {
     in_hand: Option<u64>,
     finished: HashSet<u64>,
-    /// What the one after has seen, and this one must have lost.
+    /// The events that the stage has seen and the predecessor must have missed.
     lost: HashSet<u64>,
     left: bool,
 }
@@ -26,7 +26,7 @@ impl Before {
         notes.in_hand = Some(event);
     }
 
-    /// Of what is in hand, if anything is.
+    /// Records the event in flight, if any.
     pub(crate) fn finish(&self) {
         let mut notes = self.0.lock().unwrap();
         let finished = notes.in_hand.take();
@@ -37,7 +37,7 @@ impl Before {
         self.0.lock().unwrap().left = true;
     }
 
-    /// The one after sees this event.
+    /// Records that the stage sees this event.
     pub(crate) fn check(&self, event: u64, lossy: bool) {
         let mut notes = self.0.lock().unwrap();
         if notes.left || notes.finished.contains(&event) {

@@ -1,7 +1,7 @@
 //! Handlers and groups that are added while their manager is stopped.
 //!
-//! Each race is a manager of its own: in a life with other handlers, `stop` waits for those, and the
-//! moment in which it could overtake one that is being added is over.
+//! Each race has a manager of its own: with further handlers, `stop` would wait for them and could
+//! hardly overtake a handler that is being added.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -16,12 +16,12 @@ use genevent::{EventManager, Handler, StopReason};
 use crate::event::Event;
 use crate::executor::Executor;
 
-/// So many races in each round.
+/// The number of races in each round.
 const RACES: usize = 20;
-/// Turns of a loop, up to some microseconds: about as long as a handler takes to be added.
+/// The most iterations of the delay, some microseconds: about the time of adding a handler.
 const DELAYS: u32 = 100;
 
-/// Notes whether it ends after `stop` has returned.
+/// Records whether the handler ends after `stop` has returned.
 struct Late {
     stopped: Arc<AtomicBool>,
     late: Arc<AtomicBool>,
@@ -39,7 +39,7 @@ impl Handler<Event> for Late {
     }
 }
 
-/// `stop` must not return before a handler has ended whose addition succeeded.
+/// Checks that `stop` does not return before a successfully added handler has ended.
 pub(crate) async fn race(executor: &Executor, rng: &mut Rng) {
     let Executor::Tokio(_, runtime) = executor else {
         return;
@@ -66,7 +66,10 @@ pub(crate) async fn race(executor: &Executor, rng: &mut Rng) {
             })
         };
         meet(&start, rng.u32(0..DELAYS));
-        manager.stop().await.expect("this is no handler");
+        manager
+            .stop()
+            .await
+            .expect("the call is outside of every handler");
         stopped.store(true, Ordering::Release);
         if let Some(end) = adder.join().expect("adding does not panic") {
             end.await;
@@ -78,15 +81,15 @@ pub(crate) async fn race(executor: &Executor, rng: &mut Rng) {
     }
 }
 
-/// Returns in both threads within nanoseconds, but for the delay. Waking a task takes microseconds:
-/// the two calls would hardly ever meet.
+/// Returns in both threads within nanoseconds, apart from the delay. Waking a task would take
+/// microseconds, and the two calls would hardly ever meet.
 fn meet(start: &AtomicUsize, delay: u32) {
     start.fetch_add(1, Ordering::AcqRel);
     let mut looks = 0;
     while start.load(Ordering::Acquire) < 2 {
         looks += 1;
         if looks % 1_000 == 0 {
-            // The other one may need this processor.
+            // The second thread may need this processor.
             thread::yield_now();
         }
         std::hint::spin_loop();
@@ -96,7 +99,7 @@ fn meet(start: &AtomicUsize, delay: u32) {
     }
 }
 
-/// Gives the handler's end, if it was added.
+/// Returns the handler's exit future, if the handler was added.
 fn add(
     manager: &EventManager<Event>,
     handler: Late,

@@ -1,4 +1,4 @@
-//! A manager with something to see: readers of every kind, one of them slow.
+//! A demo manager with readers of every kind, among them a slow reader.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ pub(crate) struct Demo {
 }
 
 impl Demo {
-    /// On the tokio runtime that this is called in.
+    /// Starts the demo on the current tokio runtime.
     pub(crate) fn start() -> Self {
         let orders = EventManager::builder().name("orders").capacity(64).build();
 
@@ -33,7 +33,7 @@ impl Demo {
 
         orders
             .add_handler("log", handler_fn(|_order: &u64| {}))
-            .expect("the name is free");
+            .expect("the name is not in use");
 
         let (stalled, mut changed) = watch::channel(false);
         let mut archive = orders.subscribe_with(named("archive"));
@@ -67,7 +67,7 @@ impl Demo {
         *self.stalled.borrow()
     }
 
-    /// The archive.
+    /// The slow reader, named `archive`.
     pub(crate) fn stall_or_go_on(&self) {
         self.stalled.send_modify(|stalled| *stalled = !*stalled);
     }

@@ -1,8 +1,7 @@
-//! The stats of an event manager as a live table: who reads how far, who waits for whom.
+//! Shows the stats of an event manager as a live table: unread events and blocking subscribers.
 //!
-//! `cargo run -p genevent-top` shows a manager of the demo's own, with one reader that is slow:
-//! `s` stalls it and lets it go on, `q` quits. With `--once`, one picture of it goes to standard
-//! output as text, and no terminal is needed.
+//! `cargo run -p genevent-top` shows a demo manager with a slow reader: `s` stalls and resumes the
+//! reader, `q` quits. `--once` prints a single picture to standard output, without a terminal.
 
 mod demo;
 mod table;
@@ -19,7 +18,7 @@ use ratatui::{DefaultTerminal, Terminal};
 use table::View;
 use tokio::time::{Instant, sleep};
 
-/// How often the table is drawn.
+/// The interval between two pictures.
 const TICK: Duration = Duration::from_millis(100);
 
 #[tokio::main(flavor = "current_thread")]
@@ -71,7 +70,7 @@ async fn live(mut terminal: DefaultTerminal) -> io::Result<()> {
     }
 }
 
-/// The key that was pressed, if one was; ctrl-c is `q`.
+/// Returns the pressed key, if any; ctrl-c is `q`.
 fn key(event: &Event) -> Option<KeyCode> {
     let Event::Key(key) = event else { return None };
     if key.kind != KeyEventKind::Press {
@@ -85,7 +84,7 @@ fn key(event: &Event) -> Option<KeyCode> {
     })
 }
 
-/// One picture, of a reader that has been stalled for a while.
+/// Prints a picture of a reader that has been stalled for a while.
 async fn once() -> io::Result<()> {
     let demo = Demo::start();
     let mut rate = Rate::new();
@@ -107,7 +106,7 @@ async fn once() -> io::Result<()> {
     Ok(())
 }
 
-/// Events published in a second, looked at twice a second.
+/// The events published per second, measured twice a second.
 struct Rate {
     since: Instant,
     published: u64,

@@ -1,4 +1,4 @@
-//! Stats as a picture: a heading, a line on who waits, a row for each subscriber, the keys.
+//! Draws stats: a heading, the waiting publishers, a row for each subscriber, the keys.
 
 use genevent::{Stats, SubscriberInfo, SubscriberKind};
 use ratatui::Frame;
@@ -9,9 +9,9 @@ use ratatui::widgets::{Block, BorderType, Cell, Padding, Row, Table};
 
 pub(crate) struct View {
     pub(crate) stats: Stats,
-    /// Events published in a second.
+    /// The events published per second.
     pub(crate) rate: u64,
-    /// The slow reader.
+    /// The slow reader of the demo.
     pub(crate) stalled: bool,
 }
 
@@ -44,13 +44,13 @@ pub(crate) fn draw(frame: &mut Frame<'_>, view: &View) {
         stats.permits(),
     );
     frame.render_widget(Line::from(published), heading);
-    frame.render_widget(who_waits(stats), waiting);
+    frame.render_widget(waiting_publishers(stats), waiting);
     frame.render_widget(rows(stats), table);
 }
 
 fn keys(stalled: bool) -> Line<'static> {
     let stalls = if stalled {
-        " lets the archive go on "
+        " resumes the archive "
     } else {
         " stalls the archive "
     };
@@ -62,12 +62,12 @@ fn keys(stalled: bool) -> Line<'static> {
     ])
 }
 
-fn who_waits(stats: &Stats) -> Line<'_> {
+fn waiting_publishers(stats: &Stats) -> Line<'_> {
     let names: Vec<_> = stats.blocking().map(name).collect();
     let line = match (stats.waiting_publishers(), names.as_slice()) {
-        (0, _) => return Line::from("nobody waits".green()),
-        (waiting, []) => format!("publishers in line: {waiting}"),
-        (waiting, names) => format!("publishers in line: {waiting}, for {}", names.join(", ")),
+        (0, _) => return Line::from("no publisher waits".green()),
+        (waiting, []) => format!("waiting publishers: {waiting}"),
+        (waiting, names) => format!("waiting publishers: {waiting}, for {}", names.join(", ")),
     };
     let line = Span::from(line);
     Line::from(if names.is_empty() {
@@ -86,15 +86,7 @@ fn name(info: &SubscriberInfo) -> String {
 
 fn rows(stats: &Stats) -> Table<'_> {
     let head = [
-        "",
-        "name",
-        "kind",
-        "unread",
-        "",
-        "in hand",
-        "missed",
-        "holds for",
-        "from",
+        "", "name", "kind", "unread", "", "unacked", "missed", "blocking", "from",
     ];
     let widths = [3, 10, 8, 12, 7, 7, 6, 9, 19].map(Constraint::Length);
     let leaving = stats.leaving().iter();
@@ -113,12 +105,12 @@ fn row(info: &SubscriberInfo) -> Row<'_> {
         SubscriberKind::Group => "group",
         _ => "?",
     };
-    let (held, style) = match info.blocking_for() {
+    let (blocking_for, style) = match info.blocking_for() {
         Some(time) => (format!("{:.1} s", time.as_secs_f32()), Style::new().red()),
         None => (String::new(), Style::new()),
     };
-    let place = info.created_at();
-    let file = place.file().rsplit('/').next().unwrap_or_default();
+    let created_at = info.created_at();
+    let file = created_at.file().rsplit('/').next().unwrap_or_default();
     Row::new([
         Cell::from(info.id().to_string()),
         Cell::from(info.name().unwrap_or("–").bold()),
@@ -127,8 +119,8 @@ fn row(info: &SubscriberInfo) -> Row<'_> {
         Cell::from(right(format!("{}/{}", info.unread(), info.window()))),
         Cell::from(right(info.unacked().to_string())),
         Cell::from(right(info.missed().to_string())),
-        Cell::from(right(held)),
-        Cell::from(format!("{file}:{}", place.line()).dark_gray()),
+        Cell::from(right(blocking_for)),
+        Cell::from(format!("{file}:{}", created_at.line()).dark_gray()),
     ])
     .style(style)
 }
@@ -137,7 +129,7 @@ fn right(text: String) -> Line<'static> {
     Line::from(text).right_aligned()
 }
 
-/// How full a window is, in eighths of a character.
+/// Returns a bar for the unread part of a window, in eighths of a character.
 fn bar(unread: usize, window: usize) -> Line<'static> {
     const WIDTH: usize = 12;
     const PARTS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];

@@ -27,7 +27,7 @@ impl Wake for Hasty {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_is_on_its_way_is_waited_for() {
+async fn an_acknowledgement_in_progress_is_awaited() {
     // It gave up with an error that named nobody.
     let manager: &EventManager<u8> = Box::leak(Box::new(EventManager::new(2)));
     let stuck = manager.subscribe();
@@ -52,7 +52,7 @@ async fn an_answer_that_is_on_its_way_is_waited_for() {
 }
 
 #[test]
-fn whoever_is_waited_for_is_named_while_readers_answer_on_other_threads() {
+fn missing_subscribers_are_named_during_concurrent_acks() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
@@ -100,7 +100,7 @@ fn panicking(deed: impl FnOnce() + Send + Sync + 'static) -> impl Fn(&u8) -> boo
 }
 
 #[tokio::test(start_paused = true)]
-async fn room_that_comes_when_it_is_about_to_give_up_is_taken() {
+async fn room_at_the_moment_of_timeout_is_taken() {
     // It gave up with an error that named nobody, as readers on other threads could see.
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();

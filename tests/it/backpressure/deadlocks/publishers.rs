@@ -24,7 +24,7 @@ async fn assert_nobody_is_to_blame(manager: &EventManager<u32>, event: u32) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn notify_behind_a_notify_that_select_has_put_aside_waits_for_it() {
+async fn notify_waits_behind_a_notify_parked_by_select() {
     let manager = EventManager::new(1);
     let reading = reader(&manager);
     manager.try_notify(1).unwrap();
@@ -57,7 +57,7 @@ async fn notify_behind_a_notify_that_select_has_put_aside_waits_for_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn notify_after_a_send_that_has_timed_out_waits_for_the_sink() {
+async fn notify_waits_behind_a_timed_out_send() {
     for way_out in ["close", "drop", "send"] {
         let manager = EventManager::new(1);
         let full = manager.subscribe();
@@ -82,7 +82,7 @@ async fn notify_after_a_send_that_has_timed_out_waits_for_the_sink() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn notify_while_holding_a_permit_waits_for_the_permit() {
+async fn notify_while_holding_a_permit_deadlocks() {
     let manager = EventManager::new(1);
     let reading = reader(&manager);
     let permit = manager.reserve().await.unwrap();
@@ -105,7 +105,7 @@ async fn notify_while_holding_a_permit_waits_for_the_permit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn stop_and_the_end_of_a_stream_wait_for_a_permit_of_the_same_task() {
+async fn stop_waits_for_a_permit_of_its_task() {
     let manager = EventManager::<u32>::new(1);
     let mut reader = manager.subscribe();
     let permit = manager.reserve().await.unwrap();
@@ -120,7 +120,7 @@ async fn stop_and_the_end_of_a_stream_wait_for_a_permit_of_the_same_task() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_that_holds_a_permit_is_told_or_waits_until_it_is_aborted() {
+async fn a_handler_holding_a_permit_waits_until_aborted() {
     for told in [true, false] {
         let manager = EventManager::new(if told { 1 } else { 2 });
         let narrow = (!told).then(|| {

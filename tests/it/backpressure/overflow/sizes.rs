@@ -8,7 +8,7 @@ use super::{SIZES, fill};
 use crate::drive::{read, read_all};
 
 #[test]
-fn capacity_counts_an_event_until_it_is_yielded() {
+fn capacity_counts_an_event_until_yielded() {
     for capacity in SIZES {
         let manager = EventManager::new(capacity);
         let mut reader = manager.subscribe();
@@ -29,7 +29,7 @@ fn capacity_counts_an_event_until_it_is_yielded() {
 }
 
 #[test]
-fn an_event_in_hand_takes_no_room() {
+fn an_event_in_flight_takes_no_room() {
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
     fill(&manager, 1);
@@ -45,7 +45,7 @@ fn an_event_in_hand_takes_no_room() {
 }
 
 #[test]
-fn the_capacity_is_that_of_each_subscriber_not_of_all_together() {
+fn capacity_applies_to_each_subscriber() {
     let manager = EventManager::new(2);
     let mut slow = manager.subscribe();
     fill(&manager, 1);
@@ -58,7 +58,7 @@ fn the_capacity_is_that_of_each_subscriber_not_of_all_together() {
 }
 
 #[test]
-fn a_window_counts_as_the_capacity_does() {
+fn a_window_limits_like_the_capacity() {
     for window in SIZES {
         let manager = EventManager::new(5_000);
         let options = SubscribeOptions::new().window(window);
@@ -74,7 +74,7 @@ fn a_window_counts_as_the_capacity_does() {
 }
 
 #[test]
-fn a_window_above_the_capacity_means_the_capacity() {
+fn the_capacity_caps_larger_windows() {
     let manager = EventManager::new(2);
     let reader = manager.subscribe_with(SubscribeOptions::new().window(usize::MAX));
     assert_eq!(manager.subscribers()[0].window(), 2);
@@ -85,19 +85,19 @@ fn a_window_above_the_capacity_means_the_capacity() {
 
 #[test]
 #[should_panic(expected = "a window holds at least one event")]
-fn a_window_of_none_is_a_mistake() {
+fn a_zero_window_panics() {
     let _ = SubscribeOptions::new().window(0);
 }
 
 #[test]
 #[should_panic(expected = "an event manager has room for at least one event")]
-fn a_capacity_of_none_is_a_mistake() {
+fn a_zero_capacity_panics() {
     let _ = EventManager::<()>::new(0);
 }
 
 #[test]
 #[should_panic(expected = "an event manager has room for at least one event")]
-fn a_capacity_of_none_is_a_mistake_also_when_built() {
+fn building_with_zero_capacity_panics() {
     let _ = EventManager::<()>::builder().capacity(0);
 }
 

@@ -29,7 +29,7 @@ fn assert_unharmed(manager: &EventManager<usize>, subscribers: &mut [Subscriptio
 }
 
 #[test]
-fn a_full_try_notify_harms_nobody() {
+fn a_full_try_notify_applies_no_policy() {
     let (manager, mut subscribers) = all_full();
     for _ in 0..3 {
         assert_eq!(manager.try_notify(3), Err(TryNotifyError::Full(3)));
@@ -38,7 +38,7 @@ fn a_full_try_notify_harms_nobody() {
 }
 
 #[test]
-fn a_publisher_that_waits_or_is_cancelled_harms_nobody() {
+fn a_cancelled_publisher_applies_no_policy() {
     let (manager, mut subscribers) = all_full();
     let mut publish = task::spawn(manager.notify(3));
     let mut received = task::spawn(manager.ack_notify(4));
@@ -53,7 +53,7 @@ fn a_publisher_that_waits_or_is_cancelled_harms_nobody() {
 }
 
 #[test]
-fn a_publisher_that_finds_the_manager_closed_harms_nobody() {
+fn a_closed_manager_applies_no_policy() {
     let (manager, mut subscribers) = all_full();
     manager.close();
     assert_eq!(manager.try_notify(3), Err(TryNotifyError::Closed(3)));
@@ -62,7 +62,7 @@ fn a_publisher_that_finds_the_manager_closed_harms_nobody() {
 }
 
 #[test]
-fn every_policy_acts_once_the_event_is_stored() {
+fn storing_an_event_applies_every_policy() {
     let (manager, [mut lossless, mut lossy, mut strict]) = all_full();
     let mut publish = task::spawn(manager.notify(3));
     assert_pending!(publish.poll());

@@ -23,7 +23,7 @@ macro_rules! waits_in_vain {
 const HOUR: Duration = secs(3600);
 
 #[tokio::test(start_paused = true)]
-async fn an_hour_in_which_nobody_waits_does_not_count() {
+async fn an_hour_without_waiting_publishers_does_not_count() {
     let (manager, mut reader) = stuck();
     waits_in_vain!(manager, 2, Duration::from_millis(1));
     advance(HOUR).await;
@@ -68,7 +68,7 @@ async fn the_time_of_several_publishers_adds_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn time_runs_on_while_one_of_several_publishers_is_left() {
+async fn time_continues_while_a_publisher_is_left() {
     let (manager, reader) = stuck();
     let mut publishers = [2, 3, 4].map(|event| task::spawn(manager.notify(event)));
     for publisher in &mut publishers {
@@ -88,7 +88,7 @@ async fn time_runs_on_while_one_of_several_publishers_is_left() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn reading_while_nobody_waits_gives_it_all_its_time_again() {
+async fn reading_while_unblocked_restores_the_full_limit() {
     let (manager, mut reader) = stuck();
     waits_in_vain!(manager, 2, secs(4));
     assert_next!(reader, 1).now();
@@ -99,7 +99,7 @@ async fn reading_while_nobody_waits_gives_it_all_its_time_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_of_several_subscribers_has_its_own_time() {
+async fn each_subscriber_has_its_own_time() {
     let manager = EventManager::new(2);
     let early = manager.subscribe_with(at_most(5).window(1));
     manager.try_notify(1).unwrap();
@@ -126,7 +126,7 @@ async fn each_of_several_subscribers_has_its_own_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_told_of_a_subscriber_is_the_time_that_counts() {
+async fn subscriber_info_shows_the_time_that_counts() {
     let (manager, reader) = stuck();
     let holding = || manager.subscribers()[0].blocking_for();
     waits_in_vain!(manager, 2, secs(2));
@@ -157,7 +157,7 @@ async fn what_is_told_of_a_subscriber_is_the_time_that_counts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_time_at_all_is_over_when_somebody_waits_and_not_before() {
+async fn a_zero_limit_ends_when_a_publisher_waits() {
     let manager = EventManager::new(1);
     let limited = manager.subscribe_with(at_most(0));
     manager.try_notify(1).unwrap();
@@ -169,7 +169,7 @@ async fn no_time_at_all_is_over_when_somebody_waits_and_not_before() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn try_notify_stores_only_when_all_in_the_way_have_had_their_time() {
+async fn try_notify_waits_until_all_blocking_are_overdue() {
     let manager = EventManager::new(1);
     let [short, mut long] = [3, 9].map(|limit| manager.subscribe_with(at_most(limit)));
     manager.try_notify(1).unwrap();
@@ -189,7 +189,7 @@ async fn try_notify_stores_only_when_all_in_the_way_have_had_their_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_filtered_one_has_no_less_time_for_what_others_wait_for() {
+async fn a_filter_is_charged_only_for_wanted_events() {
     let manager = EventManager::new(1);
     let mut plain = manager.subscribe();
     let even = manager.subscribe_filter_with(at_most(5), |n| n % 2 == 0);
@@ -215,7 +215,7 @@ async fn a_filtered_one_has_no_less_time_for_what_others_wait_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_permits_block_has_its_time_from_when_it_has_an_event() {
+async fn a_permit_blocked_subscriber_is_charged_from_unread() {
     let manager = EventManager::new(4);
     let options = SubscribeOptions::new().overflow(Overflow::WaitAtMost(secs(5)));
     let reader = manager.subscribe_with(options.window(1));

@@ -24,7 +24,7 @@ fn cause(reader: &Subscription<u32>) -> Option<DisconnectCause> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_permit_that_is_not_used_disconnects_nobody() {
+async fn an_unused_permit_disconnects_no_subscriber() {
     let (manager, mut reader) = stuck();
     drop(manager.reserve().await);
     assert_eq!(manager.subscriber_count(), 1);
@@ -36,7 +36,7 @@ async fn a_permit_that_is_not_used_disconnects_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sink_that_is_ready_and_never_sends_disconnects_nobody() {
+async fn a_ready_sink_disconnects_no_subscriber() {
     let (manager, mut reader) = stuck();
     let mut sink = manager.sink();
     std::future::poll_fn(|cx| sink.poll_ready_unpin(cx))
@@ -49,7 +49,7 @@ async fn a_sink_that_is_ready_and_never_sends_disconnects_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn using_the_permit_disconnects_who_still_has_no_room() {
+async fn using_a_permit_disconnects_full_subscribers() {
     let (manager, mut reader) = stuck();
     let permit = manager.reserve().await.unwrap();
     let other = manager.subscribe();
@@ -62,7 +62,7 @@ async fn using_the_permit_disconnects_who_still_has_no_room() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sink_that_sends_disconnects_who_still_has_no_room() {
+async fn sending_disconnects_full_subscribers() {
     for waits in [false, true] {
         let (manager, mut reader) = stuck();
         let mut sink = manager.sync_sink();
@@ -80,7 +80,7 @@ async fn a_sink_that_sends_disconnects_who_still_has_no_room() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_has_made_room_meanwhile_is_not_disconnected() {
+async fn a_subscriber_with_new_room_stays_attached() {
     let (manager, mut reader) = stuck();
     let permit = manager.reserve().await.unwrap();
     assert_next!(reader, 1).now();
@@ -90,7 +90,7 @@ async fn one_that_has_made_room_meanwhile_is_not_disconnected() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_several_permits_the_one_that_there_is_no_room_for_disconnects() {
+async fn only_the_permit_without_room_disconnects() {
     let manager = EventManager::new(2);
     let mut reader = manager.subscribe_with(at_most(5));
     for event in [1, 2] {
@@ -112,7 +112,7 @@ async fn of_several_permits_the_one_that_there_is_no_room_for_disconnects() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_it_had_not_read_is_settled_as_dropped_when_the_event_is_stored() {
+async fn storing_settles_unread_events_as_dropped() {
     let manager = EventManager::new(1);
     let reader = manager.subscribe_with(at_most(5));
     let mut done = task::spawn(manager.sync_notify(1));
@@ -126,7 +126,7 @@ async fn what_it_had_not_read_is_settled_as_dropped_when_the_event_is_stored() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn publishers_behind_the_permit_wait_for_it_and_not_in_vain() {
+async fn publishers_wait_behind_the_permit() {
     for uses in [false, true] {
         let (manager, reader) = stuck();
         let permit = manager.reserve().await.unwrap();
@@ -148,7 +148,7 @@ async fn publishers_behind_the_permit_wait_for_it_and_not_in_vain() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_that_is_stored_without_the_permit_disconnects_as_ever() {
+async fn an_event_without_the_permit_disconnects_normally() {
     let manager = EventManager::new(2);
     let reader = manager.subscribe_with(at_most(5).window(1));
     manager.try_notify(1).unwrap();
@@ -159,7 +159,7 @@ async fn an_event_that_is_stored_without_the_permit_disconnects_as_ever() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_permit_that_was_given_in_time_disconnects_nobody() {
+async fn a_permit_given_in_time_disconnects_no_subscriber() {
     // It held its room, so the subscriber is within its window with the permit's event.
     let manager = EventManager::new(2);
     let mut reader = manager.subscribe_with(at_most(5));
@@ -173,7 +173,7 @@ async fn a_permit_that_was_given_in_time_disconnects_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_filtered_one_is_disconnected_by_an_event_that_it_wants_alone() {
+async fn only_wanted_events_disconnect_a_filter() {
     let manager = EventManager::new(4);
     let mut even = manager.subscribe_filter_with(at_most(5).window(1), |n| n % 2 == 0);
     manager.try_notify(2).unwrap();

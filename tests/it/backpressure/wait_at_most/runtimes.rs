@@ -72,7 +72,7 @@ fn for_each_waiting(story: impl Fn(&'static str, LocalBoxFuture<'static, ()>, Ru
 }
 
 #[test]
-fn what_waited_in_a_runtime_that_is_gone_goes_on_in_the_next_one() {
+fn waiting_continues_after_its_runtime_ended() {
     for_each_waiting(|name, future, first| {
         drop(first);
         runtime().block_on(async move {
@@ -88,7 +88,7 @@ fn what_waited_in_a_runtime_that_is_gone_goes_on_in_the_next_one() {
 }
 
 #[test]
-fn what_waited_in_a_runtime_that_nobody_runs_goes_on_in_another_one() {
+fn waiting_continues_in_another_runtime() {
     for_each_waiting(|name, future, _first| {
         runtime().block_on(async move {
             let mut waits = task::spawn(future);
@@ -101,7 +101,7 @@ fn what_waited_in_a_runtime_that_nobody_runs_goes_on_in_another_one() {
 }
 
 #[test]
-fn what_waited_in_a_block_on_goes_on_in_a_task_and_in_a_block_on_again() {
+fn waiting_moves_between_block_on_and_task() {
     for_each_waiting(|name, mut future, first| {
         let second = runtime();
         let local = LocalSet::new();
@@ -127,7 +127,7 @@ fn what_waited_in_a_block_on_goes_on_in_a_task_and_in_a_block_on_again() {
 }
 
 #[test]
-fn what_waited_in_a_runtime_that_is_gone_does_not_panic_outside_of_any() {
+fn waiting_outside_of_any_runtime_does_not_panic() {
     for_each_waiting(|name, mut future, first| {
         drop(first);
         for _ in 0..2 {
@@ -145,7 +145,7 @@ fn what_waited_in_a_runtime_that_is_gone_does_not_panic_outside_of_any() {
 }
 
 #[test]
-fn room_is_found_outside_of_the_runtime_that_has_gone() {
+fn room_is_found_outside_of_the_ended_runtime() {
     let (manager, mut reader) = held_up();
     let mut publisher = task::spawn(manager.notify(2));
     let first = runtime();
@@ -158,7 +158,7 @@ fn room_is_found_outside_of_the_runtime_that_has_gone() {
 }
 
 #[test]
-fn a_batch_that_was_begun_in_a_runtime_that_is_gone_is_yielded_in_the_next_one() {
+fn a_batch_continues_in_the_next_runtime() {
     let manager = EventManager::new(4);
     let options = SubscribeOptions::new().overflow(Overflow::Wait);
     let deliveries = manager.subscribe_with(options).deliveries();

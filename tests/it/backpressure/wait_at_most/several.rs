@@ -9,7 +9,7 @@ use tokio_test::{assert_pending, assert_ready, task};
 use super::{at_most, secs, stuck};
 
 #[tokio::test(start_paused = true)]
-async fn one_that_may_hold_publishers_for_ever_keeps_the_others_connected() {
+async fn a_patient_subscriber_keeps_overdue_subscribers_attached() {
     let (manager, reader) = stuck();
     let mut patient = manager.subscribe_with(SubscribeOptions::new().overflow(Overflow::Wait));
     assert_eq!(manager.try_notify(2), Err(TryNotifyError::Full(2)));
@@ -37,7 +37,7 @@ async fn one_that_may_hold_publishers_for_ever_keeps_the_others_connected() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_may_hold_publishers_for_ever_does_not_stop_the_others_clock() {
+async fn a_patient_subscriber_does_not_stop_other_clocks() {
     let manager = EventManager::new(1);
     let mut patient = manager.subscribe();
     let limited = manager.subscribe_with(at_most(5));
@@ -56,7 +56,7 @@ async fn one_that_may_hold_publishers_for_ever_does_not_stop_the_others_clock() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_several_limits_the_event_is_stored_when_all_are_up() {
+async fn with_several_limits_the_longest_decides() {
     let manager = EventManager::new(1);
     let mut readers = [3, 9, 6].map(|limit| manager.subscribe_with(at_most(limit)));
     manager.try_notify(1).unwrap();
@@ -79,7 +79,7 @@ async fn with_several_limits_the_event_is_stored_when_all_are_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_reads_at_last_stays_and_those_that_are_overdue_go() {
+async fn a_late_reader_stays_and_overdue_subscribers_leave() {
     let manager = EventManager::new(1);
     let [short, mut long] = [3, 9].map(|limit| manager.subscribe_with(at_most(limit)));
     manager.try_notify(1).unwrap();
@@ -94,7 +94,7 @@ async fn one_that_reads_at_last_stays_and_those_that_are_overdue_go() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_leaves_frees_the_way() {
+async fn a_leaving_subscriber_unblocks_publishers() {
     let manager = EventManager::new(1);
     let [short, long] = [3, 9].map(|limit| manager.subscribe_with(at_most(limit)));
     manager.try_notify(1).unwrap();

@@ -4,7 +4,7 @@ use std::future::pending;
 use std::ops::ControlFlow;
 
 use genevent::error::DeadlineError;
-use genevent::handler::CallError;
+use genevent::handler::{CallError, RemoveError};
 use genevent::test_util::Probe;
 use genevent::{EventManager, Handler, HandlerRef, StopReason};
 
@@ -130,7 +130,8 @@ async fn case_064_a_failure_in_terminate_does_not_keep_it_from_going() {
     manager.notify(1).await.unwrap();
     let told = sore.stopped();
     let removed = sore.remove().await;
-    assert_eq!(removed.err(), Some(StopReason::Panicked("sore".into())));
+    let panicked = StopReason::Panicked("sore".into());
+    assert_eq!(removed.err(), Some(RemoveError::Stopped(panicked)));
     assert_eq!(told.await, StopReason::Removed, "the reason that it had");
     assert!(manager.which_handlers().is_empty());
     assert_eq!(manager.subscriber_count(), 0);

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures::executor::block_on;
 use futures::{FutureExt, StreamExt};
 use genevent::error::{NotifyError, TryNotifyError};
-use genevent::handler::{AddHandlerError, CallError};
+use genevent::handler::{AddHandlerError, CallError, RemoveError, SwapError};
 use genevent::test_util::Probe;
 use genevent::{EndReason, EventManager, Restart, StopReason, handler_fn};
 use tokio::runtime::Builder;
@@ -216,8 +216,8 @@ async fn case_017_after_a_stop_every_request_tells_that_there_is_no_manager() {
     let call = a.call(|a| a.seen.len()).await;
     assert_eq!(call, Err(CallError::Stopped(gone.clone())));
     let swap = a.clone().swap(|old| old).await;
-    assert_eq!(swap.err(), Some(gone.clone()));
-    assert_eq!(a.remove().await.err(), Some(gone));
+    assert_eq!(swap.err(), Some(SwapError::Stopped(gone.clone())));
+    assert_eq!(a.remove().await.err(), Some(RemoveError::Stopped(gone)));
     assert_eq!(manager.stop().await, Ok(()), "that is so already");
     assert!(diary.drain().is_empty());
 }

@@ -1,6 +1,6 @@
 //! F. Removal.
 
-use genevent::handler::CallError;
+use genevent::handler::{CallError, RemoveError};
 use genevent::{EventManager, Handler, HandlerRef, StopReason};
 use std::ops::ControlFlow;
 
@@ -89,7 +89,7 @@ async fn case_073_once_removed_nothing_of_it_is_called_any_more() {
     let call = again.call(|a| a.diary.record("called".into())).await;
     assert_eq!(call, Err(CallError::Stopped(gone.clone())));
     again.abort();
-    assert_eq!(again.remove().await.err(), Some(gone));
+    assert_eq!(again.remove().await.err(), Some(RemoveError::Stopped(gone)));
     manager.stop().await.unwrap();
     assert!(diary.drain().is_empty());
     assert_eq!(removed.seen, [1]);

@@ -1,9 +1,10 @@
 //! F. Swaps.
 
+use std::error::Error;
 use std::ops::ControlFlow;
 
 use futures::FutureExt;
-use genevent::handler::{AddHandlerError, TrySwapError};
+use genevent::handler::{AddHandlerError, SwapError, TrySwapError};
 use genevent::test_util::Probe;
 use genevent::{EventManager, Handler, HandlerRef, StopReason};
 
@@ -56,10 +57,10 @@ async fn case_075_who_is_not_there_is_not_swapped_and_its_heir_can_be_added() {
     assert_eq!(diary.drain(), ["a ends: it was removed"]);
 
     let absent = stale.swap(heir).await.unwrap_err();
-    assert_eq!(absent, StopReason::Removed);
+    assert_eq!(absent, SwapError::Stopped(StopReason::Removed));
     assert!(diary.drain().is_empty(), "no heir is made");
     let heir = Heir {
-        heritage: Err(absent.to_string()),
+        heritage: Err(absent.source().unwrap().to_string()),
         diary: diary.clone(),
     };
     let heir = manager.add_handler("a", heir).unwrap();

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use futures::FutureExt;
+use genevent::handler::RemoveError;
 use genevent::test_util::Probe;
 use genevent::{EventManager, Handler, StopReason};
 
@@ -40,7 +41,8 @@ async fn a_handler_may_end_itself() {
     assert_eq!(diary.drain(), ["a 0", "a ends: it had finished"]);
     assert_eq!(manager.subscriber_count(), 0);
     assert!(manager.which_handlers().is_empty());
-    assert_eq!(a.remove().await.err(), Some(StopReason::Finished));
+    let finished = RemoveError::Stopped(StopReason::Finished);
+    assert_eq!(a.remove().await.err(), Some(finished));
 }
 
 #[tokio::test]
@@ -60,7 +62,7 @@ async fn a_panic_in_terminate_changes_nothing_about_the_end() {
     let stopped = sore.stopped();
     assert_eq!(
         sore.remove().await.err(),
-        Some(StopReason::Panicked("sore".into()))
+        Some(RemoveError::Stopped(StopReason::Panicked("sore".into())))
     );
     assert_eq!(stopped.await, StopReason::Removed);
     assert!(manager.which_handlers().is_empty());

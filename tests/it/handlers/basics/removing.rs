@@ -4,7 +4,7 @@ use std::future::pending;
 use std::ops::ControlFlow;
 
 use futures::{FutureExt, poll};
-use genevent::handler::{CallError, TrySwapError};
+use genevent::handler::{CallError, SwapError, TrySwapError};
 use genevent::test_util::Probe;
 use genevent::{EventManager, Handler, StopReason, handler_fn};
 use tokio::sync::oneshot;
@@ -137,7 +137,7 @@ async fn a_swap_between_types_makes_old_references_stale() {
     manager.sync_notify(4).await.unwrap();
     assert_eq!(seen.drain(), [4], "a stale reference reaches nobody");
     let gone = old.swap(|_| handler_fn(|_: &u32| ())).await;
-    assert_eq!(gone.err(), Some(StopReason::Swapped));
+    assert_eq!(gone.err(), Some(SwapError::Stopped(StopReason::Swapped)));
 }
 
 #[tokio::test]
@@ -169,7 +169,8 @@ async fn a_swap_that_panics_ends_the_handler() {
     let diary = Diary::default();
     let a = add(&manager, "a", &diary);
     let swapped = a.swap(|_| -> Scribe { panic!("no") }).await;
-    assert_eq!(swapped.err(), Some(StopReason::Panicked("no".into())));
+    let panicked = StopReason::Panicked("no".into());
+    assert_eq!(swapped.err(), Some(SwapError::Stopped(panicked)));
     assert!(manager.which_handlers().is_empty());
     assert_eq!(manager.subscriber_count(), 0);
 }

@@ -8,7 +8,7 @@ use tokio_test::{assert_pending, assert_ready, assert_ready_ok, task};
 use crate::drive::{now, read, waits};
 
 #[test]
-fn it_waits_for_every_subscriber() {
+fn sync_notify_waits_for_every_subscriber() {
     let manager = EventManager::new(8);
     let mut readers: Vec<_> = (0..70).map(|_| manager.subscribe()).collect();
     let mut done = task::spawn(manager.sync_notify('a'));
@@ -38,7 +38,7 @@ fn later_subscribers_never_count() {
 }
 
 #[test]
-fn who_is_waited_for_is_fixed_when_the_event_is_stored_not_when_the_publisher_comes() {
+fn storing_the_event_fixes_the_audience() {
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
     let leaves = manager.subscribe();
@@ -60,7 +60,7 @@ fn who_is_waited_for_is_fixed_when_the_event_is_stored_not_when_the_publisher_co
 }
 
 #[test]
-fn without_subscribers_the_receipt_is_unheard_and_counts_nobody() {
+fn without_subscribers_the_receipt_is_unheard() {
     let manager = EventManager::new(8);
     drop(manager.subscribe());
     let receipt = now(manager.sync_notify('a')).unwrap();
@@ -70,7 +70,7 @@ fn without_subscribers_the_receipt_is_unheard_and_counts_nobody() {
 }
 
 #[test]
-fn the_receipt_names_who_dropped_it_in_the_order_in_which_they_did() {
+fn receipt_names_discarding_subscribers_in_order() {
     let manager = EventManager::new(8);
     let (first, second) = (manager.subscribe(), manager.subscribe());
     let small = SubscribeOptions::new().window(2);
@@ -107,7 +107,7 @@ fn after(events: usize, mut reader: Subscription<u8>) -> Subscription<u8> {
 }
 
 #[test]
-fn a_waiter_never_hangs_on_a_subscriber_that_no_longer_exists() {
+fn a_leaving_subscriber_releases_the_publisher() {
     let ends: [(&str, End); 10] = [
         ("dropped unread", |_, s| {
             drop(s);

@@ -7,7 +7,7 @@ use crate::drive::{now, read, waits};
 
 // GenEvent case 40
 #[test]
-fn it_waits_for_all_earlier_events_of_that_subscriber_too() {
+fn sync_notify_waits_for_earlier_events() {
     for earlier in [1, 63, 64, 65, 200] {
         let manager = EventManager::new(256);
         let mut reader = manager.subscribe();
@@ -26,7 +26,7 @@ fn it_waits_for_all_earlier_events_of_that_subscriber_too() {
 }
 
 #[test]
-fn it_does_not_wait_for_later_events() {
+fn sync_notify_does_not_wait_for_later_events() {
     let manager = EventManager::new(8);
     let mut reader = manager.subscribe();
     let mut done = task::spawn(manager.sync_notify(1));
@@ -42,7 +42,7 @@ fn it_does_not_wait_for_later_events() {
 }
 
 #[test]
-fn modes_can_be_mixed_and_each_call_waits_for_its_own() {
+fn each_call_waits_for_its_own_answers() {
     let manager = EventManager::new(8);
     let mut reader = manager.subscribe();
     assert_eq!(manager.try_notify(1), Ok(1));
@@ -64,7 +64,7 @@ fn modes_can_be_mixed_and_each_call_waits_for_its_own() {
 
 // GenEvent case 44
 #[test]
-fn a_caller_that_goes_away_withdraws_nothing() {
+fn cancelling_after_storing_withdraws_nothing() {
     let manager = EventManager::new(8);
     let (mut one, mut two) = (manager.subscribe(), manager.subscribe());
     let mut done = task::spawn(manager.sync_notify('a'));

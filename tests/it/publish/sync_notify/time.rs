@@ -20,7 +20,7 @@ async fn work_for(mut reader: Subscription<u32>, millis: u64) -> Vec<u32> {
 
 // GenEvent cases 38, 41, 42, 43
 #[tokio::test(start_paused = true)]
-async fn subscribers_work_side_by_side_so_the_slowest_decides() {
+async fn the_slowest_subscriber_determines_the_time() {
     for (one, two, together) in [(200, 0, 200), (100, 100, 100), (100, 150, 150)] {
         let manager = EventManager::new(8);
         let readers = (manager.subscribe(), manager.subscribe());
@@ -37,7 +37,7 @@ async fn subscribers_work_side_by_side_so_the_slowest_decides() {
 
 // GenEvent case 117
 #[tokio::test(start_paused = true)]
-async fn each_rung_of_the_ladder_holds_the_publisher_longer() {
+async fn each_rung_of_the_ladder_waits_longer() {
     async fn publish_ten(publish: impl AsyncFn(&EventManager<u32>, u32)) -> u128 {
         let manager = EventManager::new(16);
         let (slow, fast) = (manager.subscribe(), manager.subscribe());
@@ -62,7 +62,7 @@ async fn each_rung_of_the_ladder_holds_the_publisher_longer() {
 
 // GenEvent case 115: the original takes up one event where this has room for one more
 #[test]
-fn behind_a_stuck_reader_every_sender_waits() {
+fn every_publisher_waits_behind_a_stuck_reader() {
     let manager = EventManager::new(1);
     let mut stuck = manager.subscribe();
     let mut senders: Vec<_> = (1..=6)
@@ -86,7 +86,7 @@ fn behind_a_stuck_reader_every_sender_waits() {
 
 // GenEvent case 138
 #[tokio::test(start_paused = true)]
-async fn a_reader_that_waits_for_itself_is_freed_by_a_timeout() {
+async fn a_timeout_frees_a_self_waiting_reader() {
     let manager = EventManager::new(8);
     let mut reader = manager.subscribe();
     manager.try_notify(1).unwrap();

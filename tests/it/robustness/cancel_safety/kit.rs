@@ -25,17 +25,17 @@ struct World {
 
 pub(crate) const ROWS: &[Row] = &[
     Row {
-        name: "Asked::next",
+        name: "StreamCheck::next",
         expects: true,
         call: |world| async { [Some(assert_next!(world.reader).await), None] }.boxed_local(),
     },
     Row {
-        name: "Asked::equal",
+        name: "StreamCheck::equal",
         expects: true,
         call: |world| async { [Some(assert_next!(world.reader, 1).await), None] }.boxed_local(),
     },
     Row {
-        name: "Asked::pending",
+        name: "StreamCheck::pending",
         expects: false,
         call: |world| {
             async {
@@ -46,7 +46,7 @@ pub(crate) const ROWS: &[Row] = &[
         },
     },
     Row {
-        name: "Asked::ended",
+        name: "StreamCheck::ended",
         expects: false,
         call: |world| {
             async {

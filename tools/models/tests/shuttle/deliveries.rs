@@ -1,4 +1,4 @@
-//! Deliveries, answered for from any thread.
+//! Deliveries, acknowledged from any thread.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,7 +8,7 @@ use genevent::{Deliveries, Delivery, EventManager, Overflow, Received, Subscribe
 use genevent_models::{model, spawn};
 use shuttle::future::block_on;
 
-/// Two deliveries, out of order: each is counted in `done` before it is acknowledged.
+/// Acknowledges two deliveries out of order. `done` counts each before its acknowledgement.
 async fn two_deliveries(
     manager: &EventManager<u64>,
 ) -> (Deliveries<u64>, [Delivery<u64>; 2], Arc<AtomicU64>) {
@@ -54,7 +54,7 @@ fn a_flush_waits_for_a_delivery_however_it_comes_between_looking_and_listening()
                     let delivery = jobs.next().await.unwrap();
                     done.fetch_add(*delivery, Ordering::SeqCst);
                     delivery.ack();
-                    jobs // neither polled nor dropped any more
+                    jobs // neither polled nor dropped from here on
                 }
             });
             manager.flush().await.unwrap();
@@ -147,7 +147,7 @@ fn a_receipt_counts_each_delivery_once_whoever_settles_it() {
     });
 }
 
-/// Found by the soak: what was overwritten before `subscribe` returned was told to nobody.
+/// Found by the soak test: events overwritten before `subscribe` returned were not reported.
 #[test]
 fn a_lossy_reader_that_joins_amid_a_flood_is_told_of_every_loss() {
     model(|| {

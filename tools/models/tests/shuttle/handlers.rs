@@ -1,4 +1,4 @@
-//! Handlers: their ends, swaps and groups.
+//! Handlers: exits, swaps and groups.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -94,7 +94,7 @@ fn a_swap_hands_over_between_two_events_of_another_thread() {
     });
 }
 
-/// Whoever finds a handler by its name asks for what comes after it, also while it is added.
+/// A command to a handler that is found by name takes effect after it, also while it is added.
 #[test]
 fn who_is_found_in_a_group_by_its_name_has_come_to_it() {
     type Quiet = genevent::handler::HandlerFn<fn(&u64)>;
@@ -116,7 +116,7 @@ fn who_is_found_in_a_group_by_its_name_has_come_to_it() {
     });
 }
 
-/// `stop` waits for every handler whose `add_handler` returned `Ok`, however the two calls meet.
+/// `stop` waits for every handler whose `add_handler` returned `Ok`, in every order of the two calls.
 fn stopped_handlers_have_ended(
     add: impl Fn(&EventManager<u64>) -> Option<BoxFuture<'static, StopReason>> + Send + Sync + 'static,
 ) {
@@ -180,7 +180,7 @@ fn stop_waits_for_a_group_that_is_added_meanwhile_and_for_its_handlers() {
     });
 }
 
-/// Publishes 9 over event 1, and counts how often it was refused.
+/// Publishes 9 inside of the handler at event 1, and counts the refusals.
 struct Publishing {
     manager: WeakEventManager<u64>,
     refused: Arc<AtomicU64>,
@@ -198,7 +198,7 @@ impl Handler<u64> for Publishing {
     }
 }
 
-/// A permit holds the only place. Used, it fills the handler's window; dropped, it does not.
+/// A permit takes the only room. Using the permit fills the handler's window; dropping it does not.
 #[test]
 fn a_handler_that_waits_for_a_permit_goes_on_when_that_is_used_or_dropped() {
     for is_used in [false, true] {

@@ -1,8 +1,8 @@
-//! Models of the concurrent core: random schedules of every lock and every atomic step.
+//! Models of the engine: random schedules of every lock and every atomic step.
 //!
-//! A schedule in which somebody waits for ever is a deadlock to the checker, so "no wake-up is
-//! lost" needs no assertion of its own: each model only has to come to its end. Run by
-//! `.ci/run`; `GENEVENT_SCHEDULES` says how many schedules a model tries.
+//! The checker reports a task that waits for ever as a deadlock, so "no wake-up is lost" needs no
+//! assertion: each model only has to end. `.ci/run` runs the models; `GENEVENT_SCHEDULES` sets the
+//! number of schedules per model.
 #![cfg(genevent_shuttle)]
 
 mod answers;

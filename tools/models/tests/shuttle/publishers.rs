@@ -1,4 +1,4 @@
-//! The line of publishers: turns, cancelled ones, the close.
+//! The wait queue: order, cancelled publishers, and closing.
 
 use futures::{FutureExt, StreamExt, poll};
 use genevent::{EventManager, SubscribeOptions};
@@ -16,8 +16,8 @@ fn a_batch_frees_its_places_one_by_one() {
             for n in 1..=3 {
                 manager.try_notify(n).unwrap();
             }
-            // One event read is one place, also while the rest of the batch is in hand: the
-            // publisher gets it without the reader doing anything more.
+            // Reading a single event makes room for a single event, also while the reader holds the rest of its
+            // segment: the publisher is admitted without a further poll of the reader.
             let publisher = spawn(async move {
                 manager.notify(4).await.unwrap();
                 manager
@@ -86,7 +86,7 @@ fn of_several_called_publishers_one_quits_and_the_others_store_in_turn() {
                 read
             });
             yield_now().await;
-            // At the head, called or not, it goes: with its event stored, or without.
+            // The front publisher leaves, notified or not, with its event stored or not.
             let stored = poll!(&mut first).is_ready();
             drop(first);
             for publisher in publishers {
@@ -124,7 +124,7 @@ fn a_close_reaches_every_publisher_in_line_called_or_not_and_however_it_looked()
             });
             let reading = spawn(async move {
                 let mut read = Vec::new();
-                // Both at once: there is room for two publishers.
+                // Both at once make room for two publishers.
                 while let Some(n) = reader.next().await {
                     read.push(n);
                 }

@@ -1,4 +1,4 @@
-//! What readers see, whoever comes late, is slow, loses or is cut off.
+//! Readers that join late, are slow, lossy or disconnected.
 
 use futures::StreamExt;
 use genevent::{EndReason, EventManager, Overflow, Received, SubscribeOptions};

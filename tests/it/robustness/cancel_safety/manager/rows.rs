@@ -152,11 +152,11 @@ pub(crate) const ROWS: &[Row] = &[
         call: Call::Filtered(|filtered| Box::new(filtered)),
     },
     Row {
-        name: "FilteredWithMissed::next",
+        name: "WithMissed::next",
         call: Call::Filtered(|filtered| Box::new(filtered.with_missed())),
     },
     Row {
-        name: "FilteredDeliveries::next",
+        name: "Deliveries::next",
         call: Call::Filtered(|filtered| {
             Box::new(OneOut {
                 stream: filtered.deliveries(),

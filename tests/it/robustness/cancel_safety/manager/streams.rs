@@ -6,8 +6,8 @@ use std::task::{Context, Poll, ready};
 use futures::{Stream, StreamExt};
 use genevent::ext::{Batches, FilterAcked, ReadyBatches};
 use genevent::{
-    Batch, Deliveries, Delivery, EndReason, Filtered, FilteredDeliveries, FilteredWithMissed,
-    Received, SubscriberId, Subscription, WithMissed,
+    Batch, Deliveries, Delivery, EndReason, Filtered, Received, SubscriberId, Subscription,
+    WithMissed,
 };
 
 /// A stream of events, one or several at a time, that says "finished" when it is polled again.
@@ -58,7 +58,7 @@ impl Source for Filtered<u32> {
     }
 }
 
-impl Source for FilteredWithMissed<u32> {
+impl Source for WithMissed<u32, Filtered<u32>> {
     fn poll_events(&mut self, cx: &mut Context<'_>) -> Poll<Option<Vec<u32>>> {
         self.poll_next_unpin(cx).map(|next| match next? {
             Received::Event(event) => Some(vec![event]),
@@ -73,7 +73,7 @@ impl Source for FilteredWithMissed<u32> {
 
 /// As `InHand`, of what a filter lets through.
 pub(crate) struct OneOut {
-    pub(crate) stream: FilteredDeliveries<u32>,
+    pub(crate) stream: Deliveries<u32, Filtered<u32>>,
     pub(crate) out: Option<Delivery<u32>>,
 }
 

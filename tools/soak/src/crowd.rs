@@ -1,7 +1,7 @@
-//! A crowd that comes and goes while its manager lives on: the heap falls as it rose.
+//! A crowd that comes and leaves while its manager lives: the heap must shrink again.
 //!
-//! After a round its manager is gone, and with it all that it kept for nobody; so here the heap is
-//! looked at before. Everything is polled by hand, on one thread, while no round is played.
+//! A finished round drops its manager with all needless memory, so this check measures the heap while
+//! the manager lives. The futures are polled by hand, on a single thread, between rounds.
 
 use std::pin::Pin;
 use std::task::{Context, Waker};
@@ -12,35 +12,35 @@ use genevent::{EventManager, Overflow, SubscribeOptions, SubscriberId};
 
 use crate::event::Event;
 
-/// How many come.
+/// The size of the crowd.
 const CROWD: usize = 4_000;
-/// How many of them stay.
+/// The number of members that stay.
 const STAY: usize = 3;
-/// What those who stay need, and a few short tables.
+/// The bytes of the members that stay, and of a few short tables.
 const SLACK: usize = 64 * 1024;
 
-/// One of the crowd: a stream, or a future that waits. What a stream yields is dropped.
+/// A member of the crowd: a stream, whose events are dropped, or a waiting future.
 enum Guest<'a> {
     Reader(SubscriberId, Pin<Box<dyn Stream<Item = ()> + 'a>>),
-    /// A delivery that is out, or whatever waits for something.
-    Waits(#[expect(dead_code, reason = "held until it is dropped")] Box<dyn Held + 'a>),
+    /// An unacked delivery, or a waiting future.
+    Waits(#[expect(dead_code, reason = "kept until the member leaves")] Box<dyn Held + 'a>),
 }
 
-/// Held until it is dropped.
+/// A value that is kept until the member leaves.
 trait Held {}
 
 impl<T> Held for T {}
 
-/// Plays one rise and fall, with `usage` to tell the bytes on the heap.
+/// Runs a crowd once; `usage` returns the bytes on the heap.
 ///
 /// # Panics
 /// If memory is left.
 pub(crate) fn rise_and_fall(seed: u64, usage: impl Fn() -> usize) {
     let mut rng = Rng::with_seed(seed);
-    let capacity = *rng.choice(&[1, 16, 1_024]).expect("there are some");
+    let capacity = *rng.choice(&[1, 16, 1_024]).expect("the list is not empty");
     let manager = EventManager::<Event>::builder()
         .capacity(capacity)
-        .retain(*rng.choice(&[0, 0, 8]).expect("there are some"))
+        .retain(*rng.choice(&[0, 0, 8]).expect("the list is not empty"))
         .build();
     let before = usage();
     let mut crowd = Vec::new();
@@ -106,7 +106,7 @@ fn come<'a>(manager: &'a EventManager<Event>, rng: &mut Rng) -> Guest<'a> {
         5 => {
             let mut jobs = manager.subscribe_with(options).deliveries();
             let _ = manager.try_notify(Event::new(0, 0));
-            // Its stream is gone, and it stays for what is out.
+            // The stream is dropped; the member stays for its unacked delivery.
             Guest::Waits(Box::new(jobs.next().now_or_never()))
         }
         _ => {
@@ -116,10 +116,10 @@ fn come<'a>(manager: &'a EventManager<Event>, rng: &mut Rng) -> Guest<'a> {
     }
 }
 
-/// Something happens: an event, or some read or fall asleep.
+/// Publishes an event, or lets some members read or park.
 fn live(manager: &EventManager<Event>, crowd: &mut [Guest<'_>], number: usize, rng: &mut Rng) {
     if rng.bool() {
-        let number = u32::try_from(number).expect("it is little");
+        let number = u32::try_from(number).expect("the number is small");
         let _ = manager.try_notify(Event::new(1, number));
     }
     for _ in 0..rng.usize(0..8) {

@@ -9,36 +9,36 @@ use syn::{Arm, Block, Expr, LitInt, Stmt, parse_quote};
 
 use crate::list::{Kind, Mutant, Position};
 
-/// The module that the switches are in: `src/mutant.rs` of the copy.
+/// The module of the switches: `src/mutant.rs` of the copy.
 pub(crate) const SWITCH: &str = include_str!("switch.rs");
 
-/// The file with the mutants of it that are `wanted`; gives the numbers of those it has.
-pub(crate) fn plant(
+/// Adds the `wanted` mutants to a file. Returns the text and the numbers of the added mutants.
+pub(crate) fn insert(
     text: &str,
     file: &str,
     mutants: &[Mutant],
     wanted: &BTreeSet<usize>,
 ) -> (String, BTreeSet<usize>) {
     let here = |id: &&usize| mutants[**id].file == file;
-    let mut planter = Planter {
+    let mut inserter = Inserter {
         mutants,
         here: wanted.iter().filter(here).copied().collect(),
-        planted: BTreeSet::new(),
+        inserted: BTreeSet::new(),
     };
-    let mut parsed = syn::parse_file(text).expect("the library is Rust");
-    planter.visit_file_mut(&mut parsed);
-    (prettyplease::unparse(&parsed), planter.planted)
+    let mut parsed = syn::parse_file(text).expect("the library parses");
+    inserter.visit_file_mut(&mut parsed);
+    (prettyplease::unparse(&parsed), inserter.inserted)
 }
 
-struct Planter<'a> {
+struct Inserter<'a> {
     mutants: &'a [Mutant],
-    /// The wanted ones of this file.
+    /// The wanted mutants of this file.
     here: Vec<usize>,
-    planted: BTreeSet<usize>,
+    inserted: BTreeSet<usize>,
 }
 
-impl Planter<'_> {
-    /// The mutants that replace what begins at `start`, and what they put there.
+impl Inserter<'_> {
+    /// Returns the mutants of the code that begins at `start`, with their replacements.
     fn find(&mut self, kind: Kind, start: Position) -> Vec<(LitInt, String)> {
         self.take(|mutant| mutant.kind == kind && mutant.start == start)
     }
@@ -48,7 +48,7 @@ impl Planter<'_> {
         for &id in &self.here {
             let mutant = &self.mutants[id];
             if is_it(mutant) {
-                self.planted.insert(id);
+                self.inserted.insert(id);
                 let id = LitInt::new(&id.to_string(), Span::call_site());
                 found.push((id, mutant.replacement.clone()));
             }
@@ -56,18 +56,18 @@ impl Planter<'_> {
         found
     }
 
-    /// A function that returns something else at once.
+    /// Adds a mutant that returns another value at once.
     fn body(&mut self, block: &mut Block) {
         let end = position(block.brace_token.span.close().end());
         let found = self.take(|mutant| {
-            // What does not parse does not compile either; and who returns `impl Trait` returns
-            // values of one type.
+            // Skip a replacement that does not parse, and functions that return `impl Trait`, whose values
+            // have a single type.
             let can_return = || !mutant.name.contains("-> impl ");
             let parses = || syn::parse_str::<Expr>(&mutant.replacement).is_ok();
             mutant.kind == Kind::Body && mutant.function_end == end && can_return() && parses()
         });
         let early = found.into_iter().map(|(id, replacement)| -> Stmt {
-            let value: Expr = syn::parse_str(&replacement).expect("it has been tried");
+            let value: Expr = syn::parse_str(&replacement).expect("the replacement parsed before");
             parse_quote!(if crate::mutant::is(#id) { return #value; })
         });
         block.stmts.splice(..0, early);
@@ -78,7 +78,7 @@ impl Planter<'_> {
         for (id, replacement) in self.find(Kind::BinaryOperator, operator) {
             let mut wrong = original.clone();
             if let Expr::Binary(wrong) = &mut wrong {
-                wrong.op = syn::parse_str(&replacement).expect("an operator");
+                wrong.op = syn::parse_str(&replacement).expect("the replacement is an operator");
             }
             *expr = parse_quote!((if crate::mutant::is(#id) { #wrong } else { #expr }));
         }
@@ -95,7 +95,7 @@ impl Planter<'_> {
     }
 }
 
-/// Functions that can ask which mutant is switched on: those that are not `const`.
+/// Visits the functions that can check the active mutant, which excludes `const` functions.
 macro_rules! visit_functions {
     ($($visit:ident $function:ident $block:ident)+) => {$(
         fn $visit(&mut self, function: &mut syn::$function) {
@@ -111,14 +111,14 @@ macro_rules! visit_functions {
     };
 }
 
-impl VisitMut for Planter<'_> {
+impl VisitMut for Inserter<'_> {
     visit_functions! {
         visit_item_fn_mut ItemFn required
         visit_impl_item_fn_mut ImplItemFn required
         visit_trait_item_fn_mut TraitItemFn provided
     }
 
-    // Constants cannot ask.
+    // Constants cannot check the active mutant.
     fn visit_item_const_mut(&mut self, _: &mut syn::ItemConst) {}
     fn visit_item_static_mut(&mut self, _: &mut syn::ItemStatic) {}
     fn visit_impl_item_const_mut(&mut self, _: &mut syn::ImplItemConst) {}
@@ -131,8 +131,9 @@ impl VisitMut for Planter<'_> {
             .map(|(_, guard)| self::start(guard.span()));
         visit_mut::visit_arm_mut(self, arm);
         for (id, replacement) in guard.into_iter().flat_map(|at| self.find(Kind::Guard, at)) {
-            let wrong: Expr = syn::parse_str(&replacement).expect("true or false");
-            let (token, right) = arm.guard.take().expect("it has a guard");
+            let wrong: Expr =
+                syn::parse_str(&replacement).expect("the replacement is true or false");
+            let (token, right) = arm.guard.take().expect("the arm has a guard");
             let either = parse_quote!((if crate::mutant::is(#id) { #wrong } else { #right }));
             arm.guard = Some((token, either));
         }
