@@ -130,7 +130,7 @@ where
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
-/// A plain function has a type that can be written down.
+/// // A plain function has a type that can be written down.
 /// type Log = HandlerFn<fn(&u8)>;
 /// let log: Log = handler_fn(|n: &u8| println!("{n}"));
 /// let manager = EventManager::new(8);

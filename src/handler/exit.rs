@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 use super::StopReason;
 use crate::channel::watchers::{Condition, WatcherKey, Watchers};
 use crate::util::panic_guard::{drop_caught, wake};
+use crate::util::spare_waker::with_spare_waker;
 use crate::util::sync::{AtomicBool, Mutex, Ordering};
 
 /// Exit of a handler or of a group.
@@ -65,29 +66,23 @@ impl ExitState {
         key: &mut Option<WatcherKey>,
         cx: &Context<'_>,
     ) -> Poll<StopReason> {
-        let mut spare = None;
-        loop {
+        let waker = cx.waker();
+        with_spare_waker(waker, None, |spare| {
             let mut inner = self.inner.lock();
             if let Some(reason) = inner.reason.clone() {
-                drop(inner);
-                drop_caught(spare);
-                return Poll::Ready(reason);
+                return Some(Poll::Ready(reason));
             }
-            if key.is_some_and(|key| inner.watchers.would_wake(key, cx.waker())) {
-                return Poll::Pending;
+            if key.is_some_and(|key| inner.watchers.would_wake(key, waker)) {
+                return Some(Poll::Pending);
             }
-            if let Some(waker) = spare.take() {
-                let (registered, old) = inner.watchers.wait(*key, Condition::Closed, waker);
-                drop(inner);
-                *key = Some(registered);
-                drop_caught(old);
-                return Poll::Pending;
-            }
-            // Unlock before cloning: a clone of a waker is user code. Then check again, as the
-            // reason may have been set in between.
+            let spare = spare.take()?;
+            let (registered, old) = inner.watchers.wait(*key, Condition::Closed, spare);
+            // Unlock before dropping: a drop of a waker is user code.
             drop(inner);
-            spare = Some(cx.waker().clone());
-        }
+            *key = Some(registered);
+            drop_caught(old);
+            Some(Poll::Pending)
+        })
     }
 
     /// Removes the waker registered by `poll_reason` under `key`.

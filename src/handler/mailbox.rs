@@ -46,7 +46,7 @@ impl<T> Mailbox<T> {
 
     /// Locks the mail for a change to be seen by the receiver.
     fn lock_and_mark(&self) -> MutexGuard<'_, Mail<T>> {
-        let early = seeded_bug!("mail-marked-early");
+        let early = seeded_bug!("mailbox-marked-too-early");
         if early {
             self.has_mail.store(true, Ordering::Release);
         }

@@ -19,7 +19,7 @@ use super::restart::{AnyFactory, RestartState};
 use super::runner_handle::RunnerHandle;
 use super::user_value::UserFuture;
 use super::{AddHandlerError, Handler, HandlerRef, Restart};
-use crate::util::panic_guard::Shielded;
+use crate::util::panic_guard::Guarded;
 use crate::util::sync::Arc;
 
 /// A task for a new member: a runner to be spawned, or the runner of a group.
@@ -37,15 +37,15 @@ pub(super) struct Slot<E, T> {
     pub(super) host: T,
 }
 
-/// The owner of a new handler. The owner is shielded, because the handler or the factory may be
+/// The owner of a new handler. The owner is guarded, because the handler or the factory may be
 /// dropped in the same unwinding and panic as well.
-pub(super) struct NewOwner(Shielded<UserFuture<'static, ()>>);
+pub(super) struct NewOwner(Guarded<UserFuture<'static, ()>>);
 
 impl NewOwner {
     pub(super) fn new(owner: impl Future + Send + 'static) -> Self {
         // Unconstrained: once the task has used up its coop budget, a ready owner would be pending,
         // and its handler would be removed at a later event.
-        Self(Shielded::new(Box::pin(unconstrained(async move {
+        Self(Guarded::new(Box::pin(unconstrained(async move {
             drop(owner.await);
         }))))
     }
