@@ -180,6 +180,7 @@ mod manager;
 pub mod combinators {}
 #[doc = include_str!("../docs/deadlocks.md")]
 pub mod deadlocks {}
+mod ack;
 mod delivery;
 mod end_reason;
 pub mod error;
@@ -215,7 +216,8 @@ pub mod test_util;
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-pub use delivery::{Ack, Deliveries, Delivery};
+pub use ack::Ack;
+pub use delivery::{Deliveries, Delivery};
 pub use end_reason::{DisconnectCause, EndReason};
 pub use ext::{Batch, EventStreamExt};
 pub use filter::Filtered;

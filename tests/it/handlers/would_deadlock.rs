@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::{FutureExt, SinkExt, StreamExt};
-use genevent::error::{DeadlineError, NotifyError, ReserveError, WouldDeadlock};
+use genevent::error::{DeadlineError, NotifyError, ReserveError, WaitError, WouldDeadlock};
 use genevent::handler::{CallError, RemoveError, SwapError, TrySwapError};
 use genevent::{EventManager, Handler, HandlerRef, StopReason, WeakEventManager, handler_fn};
 use tokio::sync::oneshot;
