@@ -1,5 +1,4 @@
-//! Who is in the way of publishers, and for whom of these they have begun to wait, while others
-//! come and go.
+//! Which subscribers block publishers, and since when, while other subscribers come and go.
 
 use std::time::Duration;
 
@@ -12,8 +11,8 @@ fn window(events: usize) -> SubscribeOptions {
     SubscribeOptions::new().window(events)
 }
 
-/// Whom publishers wait for, of all.
-fn are_waited_for<E: Send + Sync + 'static>(manager: &EventManager<E>) -> Vec<bool> {
+/// Whether each subscriber blocks a waiting publisher.
+fn are_blocking<E: Send + Sync + 'static>(manager: &EventManager<E>) -> Vec<bool> {
     let holding = |info: &SubscriberInfo| info.blocking_for().is_some();
     manager.subscribers().iter().map(holding).collect()
 }
@@ -26,17 +25,17 @@ fn only_full_subscribers_with_unread_events_are_blocking() {
     let permit = manager.reserve().now_or_never().unwrap().unwrap();
     let mut waits = task::spawn(manager.notify(2));
     assert_pending!(waits.poll());
-    // Its only place is promised already.
+    // The only room of this window is reserved already.
     let _late = manager.subscribe_with(window(1));
     assert_pending!(waits.poll());
-    assert_eq!(are_waited_for(&manager), [true, true, false]);
+    assert_eq!(are_blocking(&manager), [true, true, false]);
 
     assert_eq!(read(&mut quick), Some(1));
     assert_pending!(waits.poll());
-    assert_eq!(are_waited_for(&manager), [false, true, false]);
+    assert_eq!(are_blocking(&manager), [false, true, false]);
     assert_eq!(read(&mut slow), Some(1));
     assert_pending!(waits.poll());
-    assert_eq!(are_waited_for(&manager), [false, false, false]);
+    assert_eq!(are_blocking(&manager), [false, false, false]);
 
     drop(permit);
     assert!(waits.is_woken());
@@ -67,11 +66,11 @@ fn each_front_waits_for_the_filters_blocking_it() {
 
     let mut third = task::spawn(manager.notify(3));
     assert_pending!(third.poll());
-    assert_eq!(are_waited_for(&manager), [true, true, false]);
+    assert_eq!(are_blocking(&manager), [true, true, false]);
     drop(third);
     let mut fourth = task::spawn(manager.notify(4));
     assert_pending!(fourth.poll());
-    assert_eq!(are_waited_for(&manager), [true, false, true]);
+    assert_eq!(are_blocking(&manager), [true, false, true]);
 }
 
 #[cfg(feature = "rt")]

@@ -1,5 +1,5 @@
-//! The shapes of the page `genevent::deadlocks`: each hangs, each is broken by a time limit, and
-//! the error names the caller's own subscription with the line that created it.
+//! The deadlocks of the page `genevent::deadlocks`: each hangs, a time limit resolves each, and the
+//! error names the caller's own subscription with the source line that created the subscription.
 
 mod publishers;
 
@@ -22,7 +22,7 @@ async fn hangs<F: Future>(future: F) -> bool {
     timeout(86_400 * SECOND, future).await.is_err()
 }
 
-/// Exactly one is waited for: the subscription made in `line` of this file.
+/// Asserts that the error names a single subscription, created in `line` of this file.
 #[track_caller]
 fn assert_own(pending: &[SubscriberInfo], line: u32) {
     let lines = pending.iter().map(|info| info.created_at().line());
@@ -166,7 +166,8 @@ async fn sync_notify_holding_the_only_delivery_deadlocks() {
     let jobs = subscription.deliveries();
     manager.try_notify(1).unwrap();
 
-    // Concurrent, so that somebody else reads what it publishes: but for the limit, it would.
+    // Concurrent, so that another task could read the published event: without the limit, the task
+    // would.
     let publisher = manager.clone();
     let work = jobs.for_each_concurrent(2, |job| {
         let manager = publisher.clone();
@@ -203,7 +204,7 @@ async fn chunks_larger_than_the_window_wait() {
     }
     assert!(hangs(triples.next()).await);
 
-    // The way out: what is there is enough.
+    // The solution: chunks of the events that are ready.
     let manager = EventManager::<u32>::new(8);
     let pairs = manager.subscribe().deliveries().ready_chunks(3);
     let work = pairs.for_each(|chunk| async move {
@@ -228,7 +229,8 @@ async fn zip_with_an_upstream_stage_deadlocks_without_ack() {
     {
         let mut both = (&mut first).zip(second);
         assert!(hangs(both.next()).await);
-        // The stage cannot be named, as it is not late: the one before it is.
+        // The error cannot name the stage, because the stage is not late: its upstream subscriber
+        // is.
         let error = manager.flush().within(SECOND).await.unwrap_err();
         assert_own(&error.waiting_for()[..1], line);
     }
@@ -303,7 +305,7 @@ async fn an_unread_subscription_blocks_every_publisher() {
     assert!(hangs(manager.notify(3)).await);
     let error = manager.ack_notify(3).within(SECOND).await.unwrap_err();
     assert_own(error.waiting_for(), line);
-    // The way out, for whoever owns the manager.
+    // The solution, for the owner of the manager.
     assert!(manager.disconnect(error.waiting_for()[0].id()));
     assert!(!hangs(manager.sync_notify(3)).await);
     drop(manager);
@@ -328,7 +330,7 @@ async fn wait_at_most_disconnects_an_unread_subscription() {
 
 // ---- In handlers: what is not found out ---------------------------------------------------------
 
-/// Does one thing over its first event.
+/// Runs its future while handling its first event.
 struct Doing(Option<BoxFuture<'static, ()>>);
 
 impl Handler<u32> for Doing {
@@ -340,7 +342,7 @@ impl Handler<u32> for Doing {
     }
 }
 
-/// A handler that does what `work` makes of a reference to it.
+/// Makes a handler that runs the future that `work` makes of a reference to the handler.
 fn doing<F: Future<Output = ()> + Send + 'static>(
     manager: &EventManager<u32>,
     work: impl FnOnce(oneshot::Receiver<HandlerRef<u32, Doing>>) -> F,

@@ -1,13 +1,13 @@
-//! `Overflow::WaitAtMost`: a subscriber that holds publishers for too long is disconnected.
+//! `Overflow::WaitAtMost`: a subscriber that blocks publishers for too long is disconnected.
 
-mod kinds;
+mod counted_time;
 mod limit;
-mod paused;
+mod overdue_permits;
 mod permits;
-mod promised;
 mod publishers;
 mod runtimes;
-mod several;
+mod several_subscribers;
+mod subscription_kinds;
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use genevent::{EventManager, Overflow, Permit, SubscribeOptions, Subscription};
 use tokio::time::{Instant, advance};
 use tokio_test::{assert_pending, assert_ready, task};
 
-/// What the future gives without waiting.
+/// Polls the future once and returns its output.
 #[track_caller]
 fn now<F: Future>(future: F) -> F::Output {
     future.now_or_never().expect("there is nothing to wait for")
@@ -32,7 +32,8 @@ fn at_most(seconds: u64) -> SubscribeOptions {
     Overflow::WaitAtMost(secs(seconds)).into()
 }
 
-/// A manager for one event, which a subscriber with a limit of five seconds has not read.
+/// A manager with a capacity of one event, which a subscriber with a limit of five seconds has not
+/// read.
 fn stuck() -> (EventManager<u32>, Subscription<u32>) {
     let manager = EventManager::new(1);
     let reader = manager.subscribe_with(at_most(5));

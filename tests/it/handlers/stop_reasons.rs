@@ -1,5 +1,5 @@
-//! What `terminate` and `stopped` are told at each end of a handler, and which ends cut `terminate`
-//! short.
+//! The reasons that `terminate` and `stopped` receive at each exit, and the exits that cut
+//! `terminate` short.
 
 use std::future::pending;
 use std::ops::ControlFlow;
@@ -13,8 +13,8 @@ use tokio::task::yield_now;
 
 type Diary = Probe<String>;
 
-/// Records when `terminate` begins and when it ends, which a `stuck` one never does. 0 is the last
-/// event; 13 is a panic.
+/// Records when `terminate` begins and ends; a `stuck` handler's never ends. Event 0 ends the
+/// handler; event 13 makes the handler panic.
 struct Scribe {
     diary: Diary,
     stuck: bool,
@@ -55,7 +55,7 @@ async fn settle() {
 }
 
 #[tokio::test]
-async fn terminate_is_told_of_each_panic_and_stopped_of_the_last_one_alone() {
+async fn terminate_receives_each_panic_and_stopped_the_last() {
     let (manager, diary) = (EventManager::new(8), Diary::default());
     let factory = {
         let diary = diary.clone();
@@ -80,7 +80,7 @@ async fn terminate_is_told_of_each_panic_and_stopped_of_the_last_one_alone() {
 }
 
 #[tokio::test]
-async fn an_abort_amid_terminate_leaves_the_reason_as_it_was() {
+async fn abort_during_terminate_keeps_the_reason() {
     let (manager, diary, handler) = scribe(true);
     manager.notify(0).await.unwrap();
     settle().await;
@@ -100,7 +100,7 @@ async fn an_abort_amid_terminate_leaves_the_reason_as_it_was() {
     assert_eq!(stopped.await, StopReason::Removed);
     assert_eq!(diary.drain(), ["begins: it was removed"]);
 
-    // The second abort cuts short what the first one has brought about.
+    // The second abort cuts short the `terminate` that the first abort began.
     let (_manager, diary, handler) = scribe(true);
     handler.abort();
     settle().await;
@@ -111,7 +111,7 @@ async fn an_abort_amid_terminate_leaves_the_reason_as_it_was() {
 }
 
 #[tokio::test]
-async fn an_abort_amid_the_terminate_of_a_swap_is_the_reason() {
+async fn abort_during_the_terminate_of_swap_decides() {
     let (_manager, diary, handler) = scribe(true);
     let aborting = handler.clone();
     let mut swapping = Box::pin(handler.swap(|old| old));
@@ -126,7 +126,7 @@ async fn an_abort_amid_the_terminate_of_a_swap_is_the_reason() {
 }
 
 #[tokio::test]
-async fn terminate_runs_to_its_end_for_an_abort_and_not_at_all_for_a_try_swap() {
+async fn abort_completes_terminate_and_try_swap_skips_terminate() {
     let (_manager, diary, handler) = scribe(false);
     handler.abort();
     assert_eq!(handler.stopped().await, StopReason::Aborted);
@@ -141,7 +141,7 @@ async fn terminate_runs_to_its_end_for_an_abort_and_not_at_all_for_a_try_swap() 
 }
 
 #[tokio::test]
-async fn a_closure_that_panics_in_a_swap_is_the_reason_and_takes_the_handler_along() {
+async fn a_panicking_swap_closure_decides_the_reason() {
     let (manager, diary, handler) = scribe(false);
     let stopped = handler.stopped();
     let swapped = handler.swap(|_| -> Scribe { panic!("no new one") }).await;
@@ -160,7 +160,7 @@ async fn a_closure_that_panics_in_a_swap_is_the_reason_and_takes_the_handler_alo
 }
 
 #[tokio::test]
-async fn an_owner_that_panics_is_gone() {
+async fn a_panicking_owner_counts_as_gone() {
     let (manager, diary) = (EventManager::<u32>::new(8), Diary::default());
     let handler = Scribe {
         diary: diary.clone(),
@@ -176,7 +176,7 @@ async fn an_owner_that_panics_is_gone() {
 }
 
 #[test]
-fn a_runtime_that_goes_amid_another_end_is_the_reason() {
+fn shutdown_during_another_exit_decides_the_reason() {
     let (diary, stopped) = {
         let runtime = tokio::runtime::Builder::new_current_thread();
         let runtime = { runtime }.build().unwrap();

@@ -1,4 +1,5 @@
-//! `ack_notify`: every subscriber has received the event, `poll_next` has returned it.
+//! `ack_notify` resolves when every subscriber has received the event: `poll_next` has returned the
+//! event.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;

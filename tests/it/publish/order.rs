@@ -1,4 +1,5 @@
-//! One sequence, the same for all; and one line of publishers, first come, first served.
+//! One sequence that is the same for all subscribers, and one wait queue of publishers, first in
+//! first out.
 
 use std::pin::Pin;
 use std::thread;
@@ -65,7 +66,7 @@ fn one_publisher_keeps_its_order_across_calls() {
     for n in (0..100).step_by(4) {
         manager.try_notify(n).unwrap();
         now(manager.notify(n + 1)).unwrap();
-        // Stored at the first poll; nobody waits for the answer.
+        // Stored at the first poll; the receipt is not awaited.
         assert!(manager.ack_notify(n + 2).now_or_never().is_none());
         assert!(manager.sync_notify(n + 3).now_or_never().is_none());
     }
@@ -172,7 +173,7 @@ fn slow_subscribers_never_reorder_events() {
 
 // ---- The line -----------------------------------------------------------------------------------
 
-/// A manager with room for one, taken; and its reader.
+/// A full manager with capacity one, and its reader.
 fn full() -> (EventManager<u32>, genevent::Subscription<u32>) {
     let manager = EventManager::new(1);
     let reader = manager.subscribe();

@@ -1,4 +1,4 @@
-//! Permits: room for one event, held until it is used or given back.
+//! Permits: room for one event, reserved until the permit is used or dropped.
 
 use futures::{FutureExt, Stream, StreamExt};
 use genevent::error::{NotifyError, ReserveError, TryNotifyError};
@@ -6,7 +6,7 @@ use genevent::test_util::{assert_ended, assert_next};
 use genevent::{EndReason, EventManager, Overflow, Permit, SubscribeOptions};
 use tokio_test::{assert_pending, assert_ready, task};
 
-/// What the future gives without waiting.
+/// Polls the future once and returns its output.
 #[track_caller]
 fn now<F: Future>(future: F) -> F::Output {
     future.now_or_never().expect("there is nothing to wait for")

@@ -9,7 +9,7 @@ use genevent::error::{ReserveError, TryNotifyError};
 use genevent::{EventManager, SubscribeOptions};
 use tokio_test::{assert_pending, assert_ready, task};
 
-/// What the future gives without waiting.
+/// Polls the future once and returns its output.
 #[track_caller]
 fn now<F: Future>(future: F) -> F::Output {
     future.now_or_never().expect("there is nothing to wait for")
@@ -17,7 +17,7 @@ fn now<F: Future>(future: F) -> F::Output {
 
 type Polled = Poll<Result<(), ReserveError>>;
 
-/// One poll of `poll_ready`, `poll_flush` or `poll_close`.
+/// Polls `poll_ready`, `poll_flush` or `poll_close` once.
 fn poll<S: Unpin>(sink: &mut S, step: fn(Pin<&mut S>, &mut Context<'_>) -> Polled) -> Polled {
     step(Pin::new(sink), &mut Context::from_waker(noop_waker_ref()))
 }
@@ -325,7 +325,8 @@ fn dropping_a_flushing_sync_sink_wakes_no_task() {
 
 #[test]
 fn acknowledged_events_behind_a_stuck_event_are_forgotten() {
-    // The sink keeps what may not be settled, not everything since the oldest of these.
+    // The sink keeps only possibly unsettled events, not every event since the oldest unsettled
+    // event.
     let manager = EventManager::new(4);
     let mut jobs = manager.subscribe().deliveries();
     let mut sink = manager.sync_sink();

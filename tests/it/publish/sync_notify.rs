@@ -1,10 +1,11 @@
-//! `sync_notify`: every subscriber has finished with the event; and `flush`, with all of them.
+//! `sync_notify` waits until every subscriber has finished the event, and `flush` until all events
+//! are settled.
 
-mod audience;
-mod events;
+mod duration;
+mod earlier_events;
 mod finishing;
 mod flush;
-mod time;
+mod subscribers;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -14,7 +15,8 @@ use tokio_test::{assert_pending, assert_ready, task};
 
 #[test]
 fn polling_a_finished_publisher_panics_without_harm() {
-    // It joined the line, and the publisher behind it was never called.
+    // The hazard: the finished publisher joined the wait queue, and the publisher behind it was
+    // never notified.
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
     let mut over = task::spawn(manager.notify(1));
@@ -30,7 +32,7 @@ fn polling_a_finished_publisher_panics_without_harm() {
 
 #[test]
 fn a_receipt_is_returned_once() {
-    // The second one said that nobody had dropped it.
+    // The hazard: the second receipt named no discarding subscriber.
     let manager = EventManager::new(1);
     let reader = manager.subscribe();
     let mut done = task::spawn(manager.sync_notify(1));

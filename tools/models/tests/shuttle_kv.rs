@@ -25,7 +25,7 @@ fn change(registry: &Registry<u8>, names: &'static [&'static str]) -> Task<()> {
     })
 }
 
-/// Asserts that the events up to the end have no gap and no duplicate.
+/// Asserts that the changes until the end are a consistent history, without gaps or duplicates.
 async fn replay(watch: Watch<u8>) {
     let mut standing = BTreeMap::new();
     let mut seen = HashSet::new();
@@ -59,7 +59,7 @@ async fn replay(watch: Watch<u8>) {
 }
 
 #[test]
-fn no_gap_and_no_double_while_four_tasks_create_and_stop() {
+fn concurrent_changes_cause_no_gap_or_duplicate() {
     model(|| {
         block_on(async {
             let registry = Registry::new(EventManager::new(1));
@@ -79,7 +79,7 @@ fn no_gap_and_no_double_while_four_tasks_create_and_stop() {
 }
 
 #[test]
-fn a_watch_that_begins_amid_changes_agrees_with_those_that_see_all() {
+fn a_watch_begun_during_changes_agrees() {
     model(|| {
         block_on(async {
             let registry = Registry::<u8>::new(EventManager::new(1));
@@ -119,7 +119,7 @@ fn a_watch_that_begins_amid_changes_agrees_with_those_that_see_all() {
 }
 
 #[test]
-fn a_view_ends_as_the_registry_does_and_flush_waits_for_it() {
+fn a_view_ends_equal_to_the_registry() {
     model(|| {
         block_on(async {
             let registry = Registry::<u8>::new(EventManager::new(1));
@@ -132,7 +132,8 @@ fn a_view_ends_as_the_registry_does_and_flush_waits_for_it() {
             }
             registry.create("c").await.unwrap();
             registry.flush().await;
-            // The watch may not have started yet: its first event may be part of the snapshot.
+            // The watch may still have to begin: its first event may have been part of the
+            // snapshot.
             while !view.is_ready() {
                 yield_now().await;
             }
@@ -156,7 +157,7 @@ fn repeat(events: &EventManager<RegistryEvent<u8>>, old: &RegistryEvent<u8>) -> 
 }
 
 #[test]
-fn whatever_a_lossy_watch_loses_and_others_repeat_its_view_ends_as_the_registry_is() {
+fn a_lossy_view_ends_equal_to_the_registry() {
     model(|| {
         block_on(async {
             let events = EventManager::builder().capacity(1).retain(2).build();
@@ -191,7 +192,7 @@ fn whatever_a_lossy_watch_loses_and_others_repeat_its_view_ends_as_the_registry_
 }
 
 #[test]
-fn a_flush_resolves_when_the_manager_is_closed_while_an_observer_holds_an_event() {
+fn closing_resolves_flush_despite_events_in_flight() {
     model(|| {
         block_on(async {
             let events = EventManager::new(1);
@@ -203,7 +204,7 @@ fn a_flush_resolves_when_the_manager_is_closed_while_an_observer_holds_an_event(
             let closed = spawn(async move { events.close() });
             flushed.await.unwrap();
             closed.await.unwrap();
-            // No observer has read an event; events up to here resolve at once.
+            // No event has been read, and every change that has happened resolves at once.
             for task in changes {
                 task.await.unwrap();
             }

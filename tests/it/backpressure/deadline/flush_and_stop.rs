@@ -1,4 +1,4 @@
-//! `flush` and `stop` name whom they wait for.
+//! `flush` and `stop` with a deadline name the subscribers that they waited for.
 
 use futures::StreamExt;
 use genevent::EventManager;
@@ -76,7 +76,7 @@ async fn a_late_stop_mentions_reserved_permits() {
     assert!(late.waiting_for().is_empty());
     assert_eq!(late.to_string(), "not over in time: permits are out");
 
-    // And who else is waited for.
+    // The error also names subscribers.
     let mut reader = manager.subscribe();
     assert_eq!(now(reader.next()), None, "too late to be one");
     permit.notify(1);

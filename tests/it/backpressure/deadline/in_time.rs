@@ -1,4 +1,4 @@
-//! What is in time.
+//! Publishers that finish before or at their deadline.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! An event that is stored stays so, and those that are late are named.
+//! A stored event stays stored after the deadline, and the error names the late subscribers.
 
 use futures::StreamExt;
 use genevent::{EventManager, Overflow, SubscriberInfo};

@@ -1,4 +1,4 @@
-//! An event that is not stored in time comes back.
+//! An event that is not stored before the deadline comes back in the error.
 
 use futures::{FutureExt, StreamExt};
 use genevent::error::DeadlineError;
@@ -70,7 +70,7 @@ async fn a_queued_publisher_names_the_full_subscribers() {
     let behind = manager.sync_notify(3).within(SECOND).await;
     assert_eq!(ids(not_stored(behind).waiting_for()), [reader.id()]);
 
-    // Or nobody, once there is room and the head of the line does not take it.
+    // The error names no subscriber if there is room and the front has not taken the room.
     assert_eq!(now(reader.next()), Some(1));
     let behind = not_stored(manager.sync_notify(3).within(SECOND).await);
     assert!(behind.waiting_for().is_empty());
@@ -83,8 +83,8 @@ async fn a_queued_publisher_names_the_full_subscribers() {
 
 #[tokio::test(start_paused = true)]
 async fn a_publisher_behind_permits_says_so() {
-    // A line behind somebody who waits for a permit: only that one can be in front without a
-    // subscriber being in the way.
+    // A publisher queued behind a publisher that waits for a permit: only the latter can be in
+    // front without a blocking subscriber.
     let manager = EventManager::<u8>::new(1);
     let permit = now(manager.reserve()).unwrap();
     let mut in_front = manager.reserve();

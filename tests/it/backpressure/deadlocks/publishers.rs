@@ -1,5 +1,5 @@
-//! The shapes in which a publisher waits for another publisher, or for a permit, of its own task.
-//! Everybody else makes room: the readers here are tasks of their own.
+//! Deadlocks in which a publisher waits for another publisher, or for a permit, of its own task.
+//! The readers here are separate tasks that always make room.
 
 use std::future::ready;
 
@@ -16,7 +16,7 @@ fn reader(manager: &EventManager<u32>) -> JoinHandle<Vec<u32>> {
 }
 
 /// A limit breaks it. The event was not stored, and no subscriber has anything unread.
-async fn assert_nobody_is_to_blame(manager: &EventManager<u32>, event: u32) {
+async fn assert_no_subscriber_is_blamed(manager: &EventManager<u32>, event: u32) {
     let error = manager.sync_notify(event).within(SECOND).await.unwrap_err();
     assert!(matches!(error, DeadlineError::NotStored(_)), "{error}");
     assert!(error.waiting_for().iter().all(|info| info.unread() == 0));
@@ -36,13 +36,13 @@ async fn notify_waits_behind_a_notify_parked_by_select() {
     }
     assert!(hangs(manager.notify(3)).await);
     assert!(hangs(manager.reserve()).await);
-    assert_nobody_is_to_blame(&manager, 3).await;
+    assert_no_subscriber_is_blamed(&manager, 3).await;
 
     // The way out: both are polled.
     let both = async { join!(&mut first, manager.notify(3)) };
     assert_eq!(timeout(SECOND, both).await, Ok((Ok(1), Ok(1))));
 
-    // Or the first one is dropped.
+    // Alternatively, the first publisher is dropped.
     drop(first);
     let mut first = Box::pin(manager.notify(4));
     tokio::select! {
@@ -67,7 +67,7 @@ async fn notify_waits_behind_a_timed_out_send() {
         let mut sink = Some(sink);
         let reading = tokio::spawn(full.collect::<Vec<_>>());
         assert!(hangs(manager.notify(3)).await);
-        assert_nobody_is_to_blame(&manager, 3).await;
+        assert_no_subscriber_is_blamed(&manager, 3).await;
 
         match way_out {
             "close" => sink.as_mut().unwrap().close().await.unwrap(),
@@ -87,7 +87,7 @@ async fn notify_while_holding_a_permit_deadlocks() {
     let reading = reader(&manager);
     let permit = manager.reserve().await.unwrap();
     assert!(hangs(manager.notify(2)).await);
-    assert_nobody_is_to_blame(&manager, 2).await;
+    assert_no_subscriber_is_blamed(&manager, 2).await;
     assert_eq!(permit.notify(1), 1);
     assert!(!hangs(manager.notify(2)).await);
 

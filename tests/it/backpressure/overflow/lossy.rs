@@ -1,4 +1,4 @@
-//! `Overflow::DropOldest`: losses are counted, told, and nobody waits.
+//! `Overflow::DropOldest`: losses are counted and reported, and no publisher waits.
 
 use genevent::test_util::{self, assert_next};
 use genevent::{EndReason, EventManager, Overflow, Received, SubscribeOptions};
@@ -86,7 +86,7 @@ fn prefetched_events_can_be_overwritten() {
     for n in 53..=100 {
         manager.try_notify(n).unwrap();
     }
-    // In the middle of what one lock has given it.
+    // In the middle of the events that the reader fetched under a single lock.
     for n in 1..=50 {
         assert_next!(lossy, n).now();
     }

@@ -1,4 +1,4 @@
-//! `Overflow::Disconnect`: who falls behind is sent away.
+//! `Overflow::Disconnect`: a subscriber whose window overflows is disconnected.
 
 use genevent::test_util::{assert_ended, assert_next};
 use genevent::{DisconnectCause, EndReason, EventManager, Overflow, SubscribeOptions};

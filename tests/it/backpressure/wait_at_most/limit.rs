@@ -1,4 +1,4 @@
-//! How long publishers wait, and what begins that time anew.
+//! How long publishers wait, and which actions restart the clock.
 
 use genevent::error::TryNotifyError;
 use genevent::test_util::{assert_ended, assert_next};
@@ -84,7 +84,8 @@ async fn without_waiting_publishers_no_subscriber_is_disconnected() {
     assert_next!(reader, 1).now();
     assert_eq!(manager.try_notify(2), Ok(1));
 
-    // Also in the hour after somebody did: the publisher looks at the clock, and no task.
+    // Also in the hour after a publisher waited: the publisher itself watches the clock, and no
+    // task does.
     let mut quitter = task::spawn(manager.notify(3));
     assert_pending!(quitter.poll());
     drop(quitter);

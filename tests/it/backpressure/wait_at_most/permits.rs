@@ -1,4 +1,4 @@
-//! Beside permits, whose room is nobody's fault.
+//! Room that permits have reserved is charged to no subscriber.
 
 use genevent::EventManager;
 use genevent::error::TryNotifyError;
@@ -33,8 +33,9 @@ async fn room_held_by_permits_is_not_charged() {
 
 #[tokio::test(start_paused = true)]
 async fn an_overdue_permit_wakes_only_the_disconnected_stream() {
-    // A subscriber that slept when it was disconnected stayed asleep, and the manager then took
-    // it for one that had read everything: what others had yet to read was lost.
+    // The hazard: a subscriber that was disconnected while parked stayed parked, and the manager
+    // then counted the subscriber as one that had read everything: the unread events of other
+    // subscribers were lost.
     let manager = EventManager::new(8);
     let mut limited = task::spawn(manager.subscribe_with(at_most(5).window(1)));
     let mut behind = manager.subscribe();
@@ -77,7 +78,7 @@ async fn a_returned_permit_ends_the_wait() {
 
 #[tokio::test(start_paused = true)]
 async fn a_returned_permit_is_not_a_taken_event() {
-    // It had no room before, and has none after: its time goes on.
+    // The subscriber had no room before and has none after, so its time continues.
     let manager = EventManager::new(8);
     let permits = [(); 2].map(|()| reserve(&manager));
     let limited = manager.subscribe_with(at_most(5).window(1));

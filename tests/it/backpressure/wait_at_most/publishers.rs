@@ -1,4 +1,4 @@
-//! Who waits: each kind of publisher, at the head of the line and behind it.
+//! Every kind of publisher, at the front of the wait queue and behind the front.
 
 use futures::FutureExt;
 use genevent::error::NotifyError;

@@ -1,4 +1,4 @@
-//! What finishes an event.
+//! Which actions finish an event.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

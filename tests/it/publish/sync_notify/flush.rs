@@ -1,4 +1,4 @@
-//! `flush` waits for all that is stored.
+//! `flush` waits for all stored events.
 
 use genevent::{EventManager, Overflow, SubscribeOptions};
 use tokio_test::{assert_pending, assert_ready, assert_ready_ok, task};

@@ -21,7 +21,7 @@ async fn two_deliveries(
 }
 
 #[test]
-fn a_flush_hears_of_the_last_delivery_from_whatever_thread_also_without_the_stream() {
+fn flush_resolves_with_the_last_delivery() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(4);
@@ -41,7 +41,7 @@ fn a_flush_hears_of_the_last_delivery_from_whatever_thread_also_without_the_stre
 }
 
 #[test]
-fn a_flush_waits_for_a_delivery_however_it_comes_between_looking_and_listening() {
+fn flush_sees_deliveries_received_while_it_registers() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(4);
@@ -65,7 +65,7 @@ fn a_flush_waits_for_a_delivery_however_it_comes_between_looking_and_listening()
 }
 
 #[test]
-fn a_flush_hears_of_deliveries_of_a_subscription_that_is_disconnected_meanwhile() {
+fn flush_sees_deliveries_of_a_disconnected_subscription() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(4);
@@ -96,7 +96,7 @@ fn a_flush_hears_of_deliveries_of_a_subscription_that_is_disconnected_meanwhile(
 }
 
 #[test]
-fn an_ack_from_another_thread_lets_the_next_delivery_out() {
+fn an_ack_releases_the_next_delivery() {
     model(|| {
         block_on(async {
             let manager = EventManager::<u64>::new(4);
@@ -121,7 +121,7 @@ fn an_ack_from_another_thread_lets_the_next_delivery_out() {
 }
 
 #[test]
-fn a_receipt_counts_each_delivery_once_whoever_settles_it() {
+fn a_receipt_counts_each_delivery_once() {
     model(|| {
         block_on(async {
             let manager = EventManager::<u64>::new(4);
@@ -147,9 +147,10 @@ fn a_receipt_counts_each_delivery_once_whoever_settles_it() {
     });
 }
 
-/// Found by the soak test: events overwritten before `subscribe` returned were not reported.
+/// The hazard, found by the soak test: events that were overwritten before `subscribe` returned
+/// were reported to no reader.
 #[test]
-fn a_lossy_reader_that_joins_amid_a_flood_is_told_of_every_loss() {
+fn a_late_lossy_reader_counts_every_loss() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(1);
@@ -176,7 +177,7 @@ fn a_lossy_reader_that_joins_amid_a_flood_is_told_of_every_loss() {
 }
 
 #[test]
-fn a_flush_waits_for_a_delivery_that_is_taken_while_another_is_acked() {
+fn flush_waits_for_a_concurrently_received_delivery() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(4);
@@ -197,7 +198,7 @@ fn a_flush_waits_for_a_delivery_that_is_taken_while_another_is_acked() {
 }
 
 #[test]
-fn a_flush_waits_for_what_a_lossy_reader_takes_amid_overwriting() {
+fn flush_waits_for_deliveries_received_during_overwriting() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(3);

@@ -12,7 +12,7 @@ use genevent_models::{model, spawn};
 use shuttle::future::block_on;
 
 #[test]
-fn whoever_asks_a_handler_while_it_ends_has_an_answer() {
+fn calls_during_the_exit_are_answered() {
     model(|| {
         block_on(async {
             let manager = EventManager::<u64>::new(2);
@@ -32,7 +32,7 @@ fn whoever_asks_a_handler_while_it_ends_has_an_answer() {
 }
 
 #[test]
-fn removal_abort_and_the_owners_end_meet_and_one_of_them_is_told() {
+fn concurrent_exits_report_one_reason() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(1);
@@ -67,7 +67,7 @@ fn removal_abort_and_the_owners_end_meet_and_one_of_them_is_told() {
 }
 
 #[test]
-fn a_swap_hands_over_between_two_events_of_another_thread() {
+fn a_swap_separates_two_events() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(2);
@@ -94,9 +94,9 @@ fn a_swap_hands_over_between_two_events_of_another_thread() {
     });
 }
 
-/// A command to a handler that is found by name takes effect after it, also while it is added.
+/// A task that finds a handler by its name calls the handler, also while it is being added.
 #[test]
-fn who_is_found_in_a_group_by_its_name_has_come_to_it() {
+fn a_member_found_by_name_has_joined() {
     type Quiet = genevent::handler::HandlerFn<fn(&u64)>;
     model(|| {
         block_on(async {
@@ -116,7 +116,8 @@ fn who_is_found_in_a_group_by_its_name_has_come_to_it() {
     });
 }
 
-/// `stop` waits for every handler whose `add_handler` returned `Ok`, in every order of the two calls.
+/// `stop` waits for every handler whose `add_handler` returned `Ok`, in every interleaving of the
+/// two calls.
 fn stopped_handlers_have_ended(
     add: impl Fn(&EventManager<u64>) -> Option<BoxFuture<'static, StopReason>> + Send + Sync + 'static,
 ) {
@@ -136,7 +137,7 @@ fn stopped_handlers_have_ended(
 }
 
 #[test]
-fn stop_waits_for_a_handler_that_is_added_meanwhile() {
+fn stop_waits_for_a_just_added_handler() {
     stopped_handlers_have_ended(|manager| {
         let added = manager.add_handler("a", handler_fn(|_: &u64| ()));
         Some(added.ok()?.stopped().boxed())
@@ -144,7 +145,7 @@ fn stop_waits_for_a_handler_that_is_added_meanwhile() {
 }
 
 #[test]
-fn stop_waits_for_a_handler_with_restarts_that_is_added_meanwhile() {
+fn stop_waits_for_a_just_added_restartable_handler() {
     stopped_handlers_have_ended(|manager| {
         let factory = || handler_fn(|_: &u64| ());
         let restart = Restart::on_failure(1, Duration::from_secs(1));
@@ -154,7 +155,7 @@ fn stop_waits_for_a_handler_with_restarts_that_is_added_meanwhile() {
 }
 
 #[test]
-fn stop_waits_for_a_handler_with_an_owner_that_is_added_meanwhile() {
+fn stop_waits_for_a_just_added_owned_handler() {
     stopped_handlers_have_ended(|manager| {
         let owner = std::future::pending::<()>();
         let added = manager.add_mon_handler("a", handler_fn(|_: &u64| ()), owner);
@@ -163,7 +164,7 @@ fn stop_waits_for_a_handler_with_an_owner_that_is_added_meanwhile() {
 }
 
 #[test]
-fn stop_waits_for_a_group_that_is_added_meanwhile_and_for_its_handlers() {
+fn stop_waits_for_a_just_added_group() {
     stopped_handlers_have_ended(|manager| {
         let group = manager.handler_group("group").ok()?;
         let handler = group.add_handler("a", handler_fn(|_: &u64| ()));
@@ -198,9 +199,10 @@ impl Handler<u64> for Publishing {
     }
 }
 
-/// A permit takes the only room. Using the permit fills the handler's window; dropping it does not.
+/// A permit holds the only room. When used, its event fills the handler's window; when dropped, it
+/// does not.
 #[test]
-fn a_handler_that_waits_for_a_permit_goes_on_when_that_is_used_or_dropped() {
+fn a_permit_used_or_dropped_resumes_a_handler() {
     for is_used in [false, true] {
         model(move || {
             block_on(async {

@@ -8,7 +8,7 @@ use shuttle::future::{block_on, yield_now};
 use super::read_all;
 
 #[test]
-fn a_batch_frees_its_places_one_by_one() {
+fn a_batch_frees_room_event_by_event() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(3);
@@ -16,8 +16,8 @@ fn a_batch_frees_its_places_one_by_one() {
             for n in 1..=3 {
                 manager.try_notify(n).unwrap();
             }
-            // Reading a single event makes room for a single event, also while the reader holds the rest of its
-            // segment: the publisher is admitted without a further poll of the reader.
+            // One read event frees room for one event, also while the rest of the batch is in
+            // flight: the publisher gets the room without another action of the reader.
             let publisher = spawn(async move {
                 manager.notify(4).await.unwrap();
                 manager
@@ -32,7 +32,7 @@ fn a_batch_frees_its_places_one_by_one() {
 }
 
 #[test]
-fn a_cancelled_publisher_passes_its_turn_on() {
+fn a_cancelled_publisher_notifies_the_next() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(1);
@@ -64,7 +64,7 @@ fn a_cancelled_publisher_passes_its_turn_on() {
 }
 
 #[test]
-fn of_several_called_publishers_one_quits_and_the_others_store_in_turn() {
+fn cancelling_a_notified_publisher_strands_no_other() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(3);
@@ -86,7 +86,8 @@ fn of_several_called_publishers_one_quits_and_the_others_store_in_turn() {
                 read
             });
             yield_now().await;
-            // The front publisher leaves, notified or not, with its event stored or not.
+            // At the front, notified or not, the publisher leaves: with its event stored, or
+            // without.
             let stored = poll!(&mut first).is_ready();
             drop(first);
             for publisher in publishers {
@@ -103,7 +104,7 @@ fn of_several_called_publishers_one_quits_and_the_others_store_in_turn() {
 }
 
 #[test]
-fn a_close_reaches_every_publisher_in_line_called_or_not_and_however_it_looked() {
+fn close_reaches_every_queued_publisher() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(2);
@@ -141,7 +142,7 @@ fn a_close_reaches_every_publisher_in_line_called_or_not_and_however_it_looked()
 }
 
 #[test]
-fn permits_given_back_and_a_reader_that_joins_leave_no_called_publisher_asleep() {
+fn returned_permits_strand_no_notified_publisher() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(3);
@@ -180,7 +181,7 @@ fn permits_given_back_and_a_reader_that_joins_leave_no_called_publisher_asleep()
 }
 
 #[test]
-fn two_publishers_share_one_place_in_turn() {
+fn two_publishers_share_room_for_one() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(1);
