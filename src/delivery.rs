@@ -8,13 +8,42 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::{FusedStream, Stream};
 
+use crate::ack::Ack;
 use crate::channel::subscriber::SubscriberState;
-use crate::channel::ticket::Ticket;
 use crate::end_reason::EndReason;
 use crate::subscriber_id::SubscriberId;
 use crate::subscription::{AnySubscription, ReadSubscription, Subscription};
 use crate::util::panic_guard::Guarded;
 use crate::util::sync::Arc;
+
+impl<E: Send + Sync + 'static> Subscription<E> {
+    /// Returns a stream of deliveries, each with an acknowledgement of its own.
+    ///
+    /// For pipelines reading ahead: [`Delivery::ack`](crate::Delivery::ack) finishes an event,
+    /// polling for the next event does not. Acknowledges the event in flight, as
+    /// [`ack`](Self::ack).
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{FutureExt, StreamExt};
+    /// use genevent::EventManager;
+    ///
+    /// let manager = EventManager::new(8);
+    /// let mut pairs = manager.subscribe().deliveries().chunks(2);
+    /// let mut done = manager.sync_notify('a');
+    /// assert!((&mut done).now_or_never().is_none());
+    /// manager.try_notify('b').unwrap();
+    ///
+    /// let pair = pairs.next().now_or_never().flatten().unwrap();
+    /// assert!((&mut done).now_or_never().is_none(), "in a chunk, and not finished");
+    /// pair.into_iter().for_each(|delivery| drop(delivery.ack()));
+    /// assert!(done.now_or_never().is_some());
+    /// ```
+    pub fn deliveries(self) -> Deliveries<E> {
+        let subscription = self.into_explicit_acks();
+        Deliveries::new(Arc::clone(subscription.place()), subscription)
+    }
+}
 
 /// A stream of [deliveries](Delivery): each event is finished when its delivery is acknowledged,
 /// not when the stream is polled again.
@@ -263,7 +292,7 @@ impl<E> Delivery<E> {
     /// Returns the event's sequence number, from 1.
     #[must_use]
     pub fn seq(&self) -> u64 {
-        self.ack.seq
+        self.ack.seq()
     }
 }
 
@@ -279,62 +308,6 @@ impl<E> fmt::Debug for Delivery<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Delivery")
             .field("seq", &self.seq())
-            .finish_non_exhaustive()
-    }
-}
-
-/// The acknowledgement of a delivery, without the event: from [`Delivery::into_parts`].
-#[must_use = "dropping an ack discards its event: call `ack` when the event is finished"]
-pub struct Ack {
-    seq: u64,
-    subscriber: Arc<SubscriberState>,
-    /// The ticket of a publisher that waits for the acknowledgement. `None` without such a
-    /// publisher, for a delivery that owes nothing, and once the ticket is answered.
-    ticket: Option<Arc<Ticket>>,
-}
-
-impl Ack {
-    /// Creates the acknowledgement of an event in the subscriber's unacked set.
-    pub(crate) fn new(
-        seq: u64,
-        subscriber: Arc<SubscriberState>,
-        ticket: Option<Arc<Ticket>>,
-    ) -> Self {
-        Self {
-            seq,
-            subscriber,
-            ticket,
-        }
-    }
-
-    /// Acknowledges the event.
-    pub fn ack(mut self) {
-        if let Some(ticket) = self.ticket.take() {
-            ticket.ack();
-        }
-        // `drop` then removes the event from the unacked set.
-    }
-
-    /// Returns the event's sequence number, from 1.
-    #[must_use]
-    pub fn seq(&self) -> u64 {
-        self.seq
-    }
-}
-
-impl Drop for Ack {
-    fn drop(&mut self) {
-        if let Some(ticket) = self.ticket.take() {
-            ticket.drop_by(self.subscriber.id);
-        }
-        self.subscriber.settle_delivery(self.seq);
-    }
-}
-
-impl fmt::Debug for Ack {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ack")
-            .field("seq", &self.seq)
             .finish_non_exhaustive()
     }
 }

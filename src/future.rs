@@ -12,8 +12,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use crate::channel::Channel;
 use crate::channel::ticket::{AckLevel, Ticket};
+use crate::channel::{Channel, Rejected};
 #[cfg(feature = "rt")]
 use crate::error::{DeadlineError, NotStored, Unanswered};
 use crate::error::{NotifyError, ReserveError};
@@ -262,7 +262,7 @@ impl<E> Future for Reserve<'_, E> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let channel = self.channel;
-        Permit::poll_reserve(channel, &mut self.entry, cx)
+        poll_reserve(channel, &mut self.entry, cx)
     }
 }
 
@@ -270,6 +270,20 @@ impl<E> Drop for Reserve<'_, E> {
     fn drop(&mut self) {
         self.entry.leave(self.channel);
     }
+}
+
+/// Polls for a permit, by way of an entry in the wait queue.
+pub(crate) fn poll_reserve<E>(
+    channel: &Arc<Channel<E>>,
+    entry: &mut QueueEntry,
+    cx: &mut Context<'_>,
+) -> Poll<Result<Permit<E>, ReserveError>> {
+    let reserved = ready!(entry.poll(cx, |key, waker| channel.poll_reserve(key, waker)));
+    Poll::Ready(match reserved {
+        Ok(in_handler) => Ok(Permit::new(Arc::clone(channel), in_handler)),
+        Err(Rejected::Closed) => Err(ReserveError::Closed),
+        Err(Rejected::WouldDeadlock) => Err(ReserveError::WouldDeadlock),
+    })
 }
 
 macro_rules! opaque_debug {

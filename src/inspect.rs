@@ -87,8 +87,8 @@ impl SubscriberInfo {
         self.overflow
     }
 
-    /// Returns the subscriptions this subscription comes
-    /// [after](crate::SubscribeOptions::after), attached or not.
+    /// Returns the subscriptions this subscription comes [after](crate::SubscribeOptions::after),
+    /// attached or not.
     ///
     /// # Examples
     /// ```

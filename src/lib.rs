@@ -1,7 +1,7 @@
 //! An event manager delivers every event to every subscriber. Each subscriber is a [`Stream`] over
-//! a lossless bounded channel. A publisher can wait until an event is stored, received,
-//! or *finished* by every subscriber, and gets a receipt. The design is Elixir's `GenEvent`,
-//! rebuilt for async Rust with streams first.
+//! a lossless bounded channel. A publisher can wait until an event is stored, received, or
+//! *finished* by every subscriber, and gets a receipt. The design is Elixir's `GenEvent`, rebuilt
+//! for async Rust with streams first.
 //!
 //! ```
 //! use futures::StreamExt;
@@ -38,9 +38,8 @@
 //! | [`sync_notify`] | every subscriber has *finished* with it | a [`Receipt`] |
 //!
 //! A subscriber finishes an event by polling its stream for the next one, by calling
-//! [`Subscription::ack`], or by dropping the stream. A subscriber cannot finish
-//! after leaving, a panic or a disconnect: `sync_notify` stops waiting for the subscriber, and the
-//! receipt names it.
+//! [`Subscription::ack`], or by dropping the stream. A subscriber unable to finish
+//! (because it left, panicked or was disconnected) is not waited for, and is named in the receipt.
 //!
 //! # Room
 //!
@@ -66,8 +65,8 @@
 //! [`subscribe_filter`](EventManager::subscribe_filter) or
 //! [`subscribe_filter_map`](EventManager::subscribe_filter_map). The publisher evaluates the filter
 //! before the event is queued, so unwanted events cost this subscriber nothing. See module
-//! [`filter`]. To see each event only after another subscriber has finished it,
-//! subscribe [`after`](EventManager::subscribe_after) the other subscriber.
+//! [`filter`]. To see each event only after another subscriber has finished it, subscribe
+//! [`after`](EventManager::subscribe_after) the other subscriber.
 //!
 //! # What a combinator does to "finished"
 //!
@@ -75,8 +74,8 @@
 //! [`sync_notify`] exact. Adapters reading ahead acknowledge too early, unless the pipeline works
 //! on [deliveries](Subscription::deliveries). Page [`combinators`] has the whole table, and the
 //! operators of [`ext`] acknowledge by themselves. In short (*exact*: the receipt says "finished"
-//! when the work is done; *early*: while the work continues; *open*: not until the event is released; *dropped*:
-//! the receipt names the subscriber as not finished):
+//! when the work is done; *early*: while the work continues; *open*: not until the event is
+//! released; *dropped*: the receipt names the subscriber as not finished):
 //!
 //! | pipeline | plain events | deliveries |
 //! |---|---|---|
@@ -92,9 +91,9 @@
 //! reading the same manager, `sync_notify` never returns. A handler gets the error
 //! [`WouldDeadlock`](error::WouldDeadlock) instead; the manager cannot detect the deadlock in other
 //! tasks. So waiting for acknowledgements takes a limit, `within(duration)`. The error names the
-//! subscribers without an answer, with the source line that subscribed each. For waiting for
-//! room, [`WaitAtMost`](Overflow) is the limit. Page [`deadlocks`] lists every shape of this
-//! deadlock, with its way out.
+//! subscribers without an answer, with the source line that subscribed each. For waiting for room,
+//! [`WaitAtMost`](Overflow) is the limit. Page [`deadlocks`] lists every shape of this deadlock,
+//! with its way out.
 //!
 //! # Handlers
 //!
@@ -122,8 +121,8 @@
 //!
 //! With `rt`, a manager built with `warn_after(duration)` warns of each subscriber blocking
 //! publishers for longer. User events are never formatted. The `tracing` subscriber is called
-//! without a lock, may call back into the manager, and does no harm by a panic. Events
-//! caused by the `tracing` subscriber on its thread during such a call are not emitted.
+//! without a lock, may call back into the manager, and does no harm by a panic. Events caused by
+//! the `tracing` subscriber on its thread during such a call are not emitted.
 //!
 //! # Coming from something else
 //!
@@ -181,6 +180,7 @@ mod manager;
 pub mod combinators {}
 #[doc = include_str!("../docs/deadlocks.md")]
 pub mod deadlocks {}
+mod ack;
 mod delivery;
 mod end_reason;
 pub mod error;
@@ -211,12 +211,13 @@ mod subscription;
 #[cfg(feature = "test-util")]
 pub mod test_util;
 
-/// /// Tests every program of the README.
+/// Tests every program of the README.
 #[cfg(all(doctest, feature = "rt"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-pub use delivery::{Ack, Deliveries, Delivery};
+pub use ack::Ack;
+pub use delivery::{Deliveries, Delivery};
 pub use end_reason::{DisconnectCause, EndReason};
 pub use ext::{Batch, EventStreamExt};
 pub use filter::Filtered;

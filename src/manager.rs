@@ -21,7 +21,7 @@ mod weak;
 pub use builder::EventManagerBuilder;
 pub use weak::WeakEventManager;
 
-/// /// Delivers every event to every subscriber, through one bounded sequence.
+/// Delivers every event to every subscriber, through one bounded sequence.
 ///
 /// Cloning is cheap, and all clones are handles of the same manager. When the last handle is
 /// dropped, the manager is [closed](Self::close): subscribers read the stored events, then their
@@ -40,9 +40,8 @@ pub use weak::WeakEventManager;
 /// # Order
 /// Events are numbered from 1 in one sequence. Every subscriber sees the events in this order, each
 /// event at most once, and without gaps unless the subscriber's own [`Overflow`](crate::Overflow)
-/// policy allows gaps. Publishers waiting for room are served first in, first out, for all
-/// methods alike. A queued future, neither polled nor dropped, blocks all publishers
-/// behind it.
+/// policy allows gaps. Publishers waiting for room are served first in, first out, for all methods
+/// alike. A queued future, neither polled nor dropped, blocks all publishers behind it.
 ///
 /// # Examples
 /// ```

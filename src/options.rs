@@ -43,13 +43,12 @@ pub enum Overflow {
     /// everything is not disconnected if [permits](crate::Permit) hold its room.
     ///
     /// The subscriber is disconnected when an event is stored for which the subscriber has no room,
-    /// and not before. A permit given after the time is up disconnects no subscriber until
-    /// its event is stored; a subscriber with room by then stays.
+    /// and not before. A permit given after the time is up disconnects no subscriber until its
+    /// event is stored; a subscriber with room by then stays.
     ///
     /// The waiting publishers check the clock; there is no background task. The clock is tokio's
     /// (`# Panics`: a publisher that has to wait for such a subscriber outside of a tokio runtime
-    /// with time enabled). A publisher waiting in one runtime may be polled in another
-    /// runtime.
+    /// with time enabled). A publisher waiting in one runtime may be polled in another runtime.
     ///
     /// ```
     /// use std::time::Duration;
@@ -166,9 +165,9 @@ impl SubscribeOptions {
     }
 
     /// Sets how many [deliveries](crate::Deliveries) may be out at once: at this number of
-    /// deliveries neither acknowledged nor dropped, the stream of deliveries is pending.
-    /// If not set: the manager's capacity, and at least 1,024. A plain subscription never has more
-    /// than one event in flight.
+    /// deliveries neither acknowledged nor dropped, the stream of deliveries is pending. If not
+    /// set: the manager's capacity, and at least 1,024. A plain subscription never has more than
+    /// one event in flight.
     ///
     /// The limit includes deliveries without an acknowledgement owed: of [replayed](Self::replay)
     /// events, and of the backlog of a disconnected subscription.
@@ -201,8 +200,8 @@ impl SubscribeOptions {
     /// [`Subscription::len`] and the stream's `size_hint` include replayed events;
     /// [`SubscriberInfo::unread`] does not, because it counts the events that fill the window.
     /// Replayed events stay in memory until this subscription has read them. Subscribing takes time
-    /// in proportion to the segments of the replayed events. A segment holds up to 256
-    /// events, or only one in the worst case, where each event was read alone.
+    /// in proportion to the segments of the replayed events. A segment holds up to 256 events, or
+    /// only one in the worst case, where each event was read alone.
     ///
     /// A [filtered](crate::filter) subscription ignores this option and starts with the next event.
     ///
@@ -236,8 +235,8 @@ impl SubscribeOptions {
     /// `other` has settled the event and all events before. [`subscribe_after`] has the details.
     /// Further calls add further subscriptions to wait for.
     ///
-    /// No subscription waits for an `other` after it has left. [Filtered](crate::filter) subscriptions and
-    /// handlers can be waited for too, by their [ids](crate::SubscriberInfo::id).
+    /// No subscription waits for an `other` after it has left. [Filtered](crate::filter)
+    /// subscriptions and handlers can be waited for too, by their [ids](crate::SubscriberInfo::id).
     ///
     /// # Panics
     /// [`subscribe_with`] panics if `other` belongs to another manager.

@@ -1,24 +1,21 @@
 //! Permits: reserved room for one event.
 
 use std::fmt;
-use std::task::{Context, Poll, ready};
 
+use crate::channel::Channel;
 use crate::channel::ticket::Ticket;
-use crate::channel::{Channel, Rejected};
-use crate::error::ReserveError;
-use crate::future::QueueEntry;
 use crate::subscriber_id::SubscriberId;
 use crate::util::sync::Arc;
 
 /// Room for one event, reserved in the window of every lossless subscriber.
 ///
 /// Returned by [`EventManager::reserve`]. [`notify`](Self::notify) cannot fail and never waits.
-/// Dropping the permit returns the room. A permit given before the manager was closed
-/// still delivers; until the permit is used or dropped, streams do not end and [`stop`] waits.
+/// Dropping the permit returns the room. A permit given before the manager was closed still
+/// delivers; until the permit is used or dropped, streams do not end and [`stop`] waits.
 ///
 /// A permit blocks other publishers as an unread event would, so do not keep a permit for long. A
-/// subscriber that joins while permits are out gets their events too, even beyond a window
-/// smaller than the number of permits.
+/// subscriber that joins while permits are out gets their events too, even beyond a window smaller
+/// than the number of permits.
 ///
 /// A permit may be given although a [`WaitAtMost`](crate::Overflow) subscriber is overdue. The
 /// subscriber is disconnected when the permit's event is stored, unless the subscriber has made
@@ -52,24 +49,16 @@ pub struct Permit<E> {
 }
 
 impl<E> Permit<E> {
-    pub(crate) fn poll_reserve(
-        channel: &Arc<Channel<E>>,
-        entry: &mut QueueEntry,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<Self, ReserveError>> {
-        let reserved = ready!(entry.poll(cx, |key, waker| channel.poll_reserve(key, waker)));
-        Poll::Ready(match reserved {
-            Ok(in_handler) => Ok(Self {
-                channel: Some(Arc::clone(channel)),
-                in_handler,
-            }),
-            Err(Rejected::Closed) => Err(ReserveError::Closed),
-            Err(Rejected::WouldDeadlock) => Err(ReserveError::WouldDeadlock),
-        })
+    /// Wraps room that the channel has reserved.
+    pub(crate) fn new(channel: Arc<Channel<E>>, in_handler: Option<SubscriberId>) -> Self {
+        Self {
+            channel: Some(channel),
+            in_handler,
+        }
     }
 
-    /// Stores `event` in the reserved room, and returns the number of subscribers the event
-    /// was stored for.
+    /// Stores `event` in the reserved room, and returns the number of subscribers the event was
+    /// stored for.
     pub fn notify(mut self, event: E) -> usize {
         self.store(event, None)
     }

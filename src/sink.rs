@@ -9,7 +9,7 @@ use futures_sink::Sink;
 
 use crate::channel::ticket::{AckLevel, Ticket};
 use crate::error::ReserveError;
-use crate::future::QueueEntry;
+use crate::future::{QueueEntry, poll_reserve};
 use crate::manager::EventManager;
 use crate::permit::Permit;
 use crate::util::shrink::Shrink;
@@ -66,9 +66,9 @@ impl<E: Send + Sync + 'static> EventManager<E> {
 /// If `start_send` is called without a `poll_ready` before.
 ///
 /// # Cancel safety
-/// A ready and unused sink blocks other publishers, as a [`Permit`] does, until an item is
-/// sent or the sink is closed or dropped. A queued sink without polls blocks the publishers
-/// behind it: dropping the future of `send` keeps the sink queued.
+/// A ready and unused sink blocks other publishers, as a [`Permit`] does, until an item is sent or
+/// the sink is closed or dropped. A queued sink without polls blocks the publishers behind it:
+/// dropping the future of `send` keeps the sink queued.
 ///
 /// # Examples
 /// ```
@@ -102,7 +102,7 @@ impl<E> EventSink<E> {
     fn poll_permit(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ReserveError>> {
         if self.permit.is_none() {
             let channel = self.manager.channel();
-            let permit = ready!(Permit::poll_reserve(channel, &mut self.entry, cx))?;
+            let permit = ready!(poll_reserve(channel, &mut self.entry, cx))?;
             self.permit = Some(permit);
         }
         Poll::Ready(Ok(()))

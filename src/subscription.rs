@@ -4,13 +4,13 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::Weak;
 
+use crate::ack::Ack;
 use crate::channel::Channel;
 use crate::channel::source::Source;
 use crate::channel::subscriber::SubscriberState;
 use crate::channel::subscriber::cursor::CursorState;
 use crate::channel::subscriber::unacked::{ChannelReports, UnackedSet};
 use crate::channel::ticket::Ticket;
-use crate::delivery::{Ack, Deliveries};
 use crate::end_reason::EndReason;
 use crate::options::SubscribeOptions;
 use crate::subscriber_id::SubscriberId;
@@ -280,29 +280,8 @@ impl<E> Subscription<E> {
 }
 
 impl<E: Send + Sync + 'static> Subscription<E> {
-    /// Returns a stream of deliveries, each with an acknowledgement of its own.
-    ///
-    /// For pipelines reading ahead: [`Delivery::ack`](crate::Delivery::ack) finishes an event,
-    /// polling for the next event does not. Acknowledges the event in flight, as
-    /// [`ack`](Self::ack).
-    ///
-    /// # Examples
-    /// ```
-    /// use futures::{FutureExt, StreamExt};
-    /// use genevent::EventManager;
-    ///
-    /// let manager = EventManager::new(8);
-    /// let mut pairs = manager.subscribe().deliveries().chunks(2);
-    /// let mut done = manager.sync_notify('a');
-    /// assert!((&mut done).now_or_never().is_none());
-    /// manager.try_notify('b').unwrap();
-    ///
-    /// let pair = pairs.next().now_or_never().flatten().unwrap();
-    /// assert!((&mut done).now_or_never().is_none(), "in a chunk, and not finished");
-    /// pair.into_iter().for_each(|delivery| drop(delivery.ack()));
-    /// assert!(done.now_or_never().is_some());
-    /// ```
-    pub fn deliveries(mut self) -> Deliveries<E> {
+    /// Acknowledges the event in flight, and leaves all later acknowledgements to the deliveries.
+    pub(crate) fn into_explicit_acks(mut self) -> Self {
         self.ack();
         let channel: Weak<dyn ChannelReports> = Arc::downgrade(&self.channel) as _;
         let unacked = UnackedSet::new(channel, self.subscriber.max_unacked);
@@ -316,7 +295,7 @@ impl<E: Send + Sync + 'static> Subscription<E> {
             self.subscriber.cursor.finish();
         }
         self.explicit_acks = true;
-        Deliveries::new(Arc::clone(&self.subscriber), self)
+        self
     }
 }
 

@@ -5,7 +5,8 @@ use std::iter::zip;
 use std::ops::Deref;
 use std::slice;
 
-use crate::delivery::{Ack, Delivery};
+use crate::ack::Ack;
+use crate::delivery::Delivery;
 use crate::util::panic_guard::GuardedVec;
 
 /// A group of deliveries to settle together: at least one event, oldest first, and the duty to

@@ -8,7 +8,8 @@ use futures_core::Stream;
 use futures_util::stream::FuturesUnordered;
 use pin_project_lite::pin_project;
 
-use crate::delivery::{Ack, Delivery};
+use crate::ack::Ack;
+use crate::delivery::Delivery;
 use crate::util::panic_guard::{Guarded, catch};
 
 pin_project! {

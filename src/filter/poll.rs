@@ -6,9 +6,9 @@ use std::task::{Context, Poll, ready};
 use futures_core::{FusedStream, Stream};
 
 use super::Filtered;
+use crate::ack::Ack;
 use crate::channel::filter::queue::{Popped, QueuedEvent};
 use crate::channel::ticket::AckLevel;
-use crate::delivery::Ack;
 use crate::end_reason::EndReason;
 #[cfg(feature = "rt")]
 use crate::subscription::EVENTS_PER_COOP_UNIT;

@@ -74,8 +74,8 @@ macro_rules! within {
             /// Waits for at most `duration`, counted from the first poll.
             ///
             /// # Errors
-            /// The error names the subscribers still waited for, each with the source line
-            /// that subscribed it. The error type says whether the event is stored.
+            /// The error names the subscribers still waited for, each with the source line that
+            /// subscribed it. The error type says whether the event is stored.
             ///
             /// # Panics
             /// If the future has to wait outside of a tokio runtime with time enabled.

@@ -140,7 +140,7 @@ impl<E: Send + Sync + 'static> EventManagerBuilder<E> {
     ///
     /// let manager = EventManager::builder().retain(2).build();
     /// for price in [100, 101, 102] {
-    ///     assert_eq!(manager.try_notify(price), Ok(0), "nobody listens");
+    ///     assert_eq!(manager.try_notify(price), Ok(0), "no subscribers");
     /// }
     /// let mut late = manager.subscribe_with(SubscribeOptions::new().replay(2));
     /// assert_eq!(late.next().now_or_never(), Some(Some(101)));

@@ -7,12 +7,12 @@ use crate::future::{AckNotify, Flush, Notify, Reserve, SyncNotify};
 impl<E: Send + Sync + 'static> EventManager<E> {
     /// Stores `event` if there is room, without waiting.
     ///
-    /// Returns the number of subscribers the event was stored for. Without subscribers the
-    /// number is 0: the event takes its sequence number and is dropped, unless the manager
+    /// Returns the number of subscribers the event was stored for. Without subscribers the number
+    /// is 0: the event takes its sequence number and is dropped, unless the manager
     /// [retains](crate::EventManagerBuilder::retain) events.
     ///
-    /// Takes O(1), plus O(log subscribers) for each subscriber checked for room, at most
-    /// once per window of events, plus one wake-up for each parked subscriber.
+    /// Takes O(1), plus O(log subscribers) for each subscriber checked for room, at most once per
+    /// window of events, plus one wake-up for each parked subscriber.
     ///
     /// # Errors
     /// [`Full`](TryNotifyError::Full) if a lossless subscriber has no room, or if earlier
@@ -41,9 +41,9 @@ impl<E: Send + Sync + 'static> EventManager<E> {
 
     /// Waits until every lossless subscriber has room, then stores `event`.
     ///
-    /// Returns the number of subscribers the event was stored for; 0, at once, if there are
-    /// none. As `notify` in Elixir's `GenEvent`, except that `GenEvent` queues without bound
-    /// instead of waiting.
+    /// Returns the number of subscribers the event was stored for; 0, at once, if there are none.
+    /// As `notify` in Elixir's `GenEvent`, except that `GenEvent` queues without bound instead of
+    /// waiting.
     ///
     /// # Errors
     /// [`NotifyError`](crate::error::NotifyError) with the event: `Closed`, if the manager was
@@ -115,15 +115,14 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// Stores `event` and waits until every subscriber has *finished* the event.
     ///
     /// A subscriber finishes an event by polling for the next one, by calling
-    /// [`Subscription::ack`], or by dropping its stream. A subscriber may end otherwise
-    /// (leaves with the event unread, panics over the event, is disconnected): then `sync_notify` stops
-    /// waiting for the subscriber, and
-    /// [`Receipt::dropped_by`](crate::Receipt::dropped_by) names it. The set of
-    /// subscribers is fixed when the event is stored; without subscribers the future resolves at
-    /// once. As `sync_notify` in Elixir's `GenEvent`.
+    /// [`Subscription::ack`], or by dropping its stream. A subscriber may end otherwise (leaves
+    /// with the event unread, panics over the event, is disconnected): then `sync_notify` stops
+    /// waiting for the subscriber, and [`Receipt::dropped_by`](crate::Receipt::dropped_by) names
+    /// it. The set of subscribers is fixed when the event is stored; without subscribers the future
+    /// resolves at once. As `sync_notify` in Elixir's `GenEvent`.
     ///
-    /// A subscriber with an event in flight that does not poll again makes this future wait.
-    /// Do not await the future in the task that reads the manager: the task would wait for itself.
+    /// A subscriber with an event in flight that does not poll again makes this future wait. Do not
+    /// await the future in the task that reads the manager: the task would wait for itself.
     ///
     /// # Errors
     /// [`NotifyError`](crate::error::NotifyError) with the event: `Closed`, if the manager was

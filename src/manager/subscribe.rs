@@ -23,14 +23,13 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// [`replay`](SubscribeOptions::replay).
     ///
     /// # An event that cannot be cloned
-    /// The stream claims an event and then clones it. A panic of `Clone` loses nothing: the next poll
-    /// clones the same event again. A stream whose next event always panics in `Clone` therefore
-    /// never gets past that event: every poll panics, and publishers wait once the window is full
-    /// of the events after it. Dropping the stream is the way out for the reader.
-    /// [`disconnect`](Self::disconnect) is the way out for publishers; the disconnected stream still
-    /// stops at that event. Handlers and
-    /// [`subscribe_filter_map`](Self::subscribe_filter_map) borrow events and
-    /// clone none.
+    /// The stream claims an event and then clones it. A panic of `Clone` loses nothing: the next
+    /// poll clones the same event again. A stream whose next event always panics in `Clone`
+    /// therefore never gets past that event: every poll panics, and publishers wait once the window
+    /// is full of the events after it. Dropping the stream is the way out for the reader.
+    /// [`disconnect`](Self::disconnect) is the way out for publishers; the disconnected stream
+    /// still stops at that event. Handlers and [`subscribe_filter_map`](Self::subscribe_filter_map)
+    /// borrow events and clone none.
     ///
     /// # Examples
     /// ```
@@ -108,19 +107,18 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// As the stages of a Disruptor's graph, except that stages may come and go at any time. A
     /// stage is a subscriber with the same policy as [`subscribe`](Self::subscribe). With
     /// [`Overflow::Wait`](crate::Overflow::Wait), publishers wait for room in the window of the
-    /// stage. Events not visible to the stage yet occupy its window too, so a slow `other` can
-    /// fill it. `sync_notify` waits for both subscribers.
+    /// stage. Events not visible to the stage yet occupy its window too, so a slow `other` can fill
+    /// it. `sync_notify` waits for both subscribers.
     ///
     /// An event is settled when `other` has finished the event, given it up, or lost it to newer
     /// events; an `other` that yields deliveries must settle each delivery. Once `other` has left,
-    /// only its deliveries still out are waited for. A disconnected `other` is
-    /// waited for while it has an event in flight.
+    /// only its deliveries still out are waited for. A disconnected `other` is waited for while it
+    /// has an event in flight.
     ///
     /// Events not visible to the stage yet are unread events like all others. With
     /// [`Overflow::WaitAtMost`](crate::Overflow) or `Disconnect`, a stage is therefore disconnected
     /// if `other` is slow; with `DropOldest`, the stage loses events. Disconnecting the stage
-    /// releases publishers; disconnecting an `other` stuck with an event in flight does
-    /// not.
+    /// releases publishers; disconnecting an `other` stuck with an event in flight does not.
     ///
     /// A stage that has read everything is woken by a new event, as every subscriber is, and once
     /// more when the stage may see the event. [Replayed](SubscribeOptions::replay) events, and the

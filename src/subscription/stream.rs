@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use futures_core::FusedStream;
 
 use super::{Received, Subscription};
-use crate::delivery::Ack;
+use crate::ack::Ack;
 use crate::end_reason::EndReason;
 
 /// The two kinds of subscriptions: [`Subscription`] and [`Filtered`](crate::Filtered). Sealed.

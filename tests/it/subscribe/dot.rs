@@ -63,7 +63,7 @@ fn publishers_waiting_for_subscribers_point_only_there() {
 
     drop(permit);
     let called = drawing(&manager);
-    assert!(called.contains("woken") && !called.contains("[color=red"));
+    assert!(called.contains("notified") && !called.contains("[color=red"));
     drop(reader);
 }
 

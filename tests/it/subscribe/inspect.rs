@@ -243,7 +243,7 @@ fn debug_shows_the_current_state() {
     );
     let text = shown(&reader);
     assert!(
-        text.contains("SubscriberId(1)") && text.contains("pending: 1"),
+        text.contains("SubscriberId(1)") && text.contains("len: 1"),
         "{text}"
     );
 }

@@ -1,0 +1,63 @@
+//! The explicit acknowledgement of an event.
+
+use std::fmt;
+
+use crate::channel::subscriber::SubscriberState;
+use crate::channel::ticket::Ticket;
+use crate::util::sync::Arc;
+
+/// The acknowledgement of a delivery, without the event: from [`Delivery::into_parts`](crate::Delivery::into_parts).
+#[must_use = "dropping an ack discards its event: call `ack` when the event is finished"]
+pub struct Ack {
+    seq: u64,
+    subscriber: Arc<SubscriberState>,
+    /// The ticket of a publisher that waits for the acknowledgement. `None` without such a
+    /// publisher, for a delivery that owes nothing, and once the ticket is answered.
+    ticket: Option<Arc<Ticket>>,
+}
+
+impl Ack {
+    /// Creates the acknowledgement of an event in the subscriber's unacked set.
+    pub(crate) fn new(
+        seq: u64,
+        subscriber: Arc<SubscriberState>,
+        ticket: Option<Arc<Ticket>>,
+    ) -> Self {
+        Self {
+            seq,
+            subscriber,
+            ticket,
+        }
+    }
+
+    /// Acknowledges the event.
+    pub fn ack(mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            ticket.ack();
+        }
+        // `drop` then removes the event from the unacked set.
+    }
+
+    /// Returns the event's sequence number, from 1.
+    #[must_use]
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+}
+
+impl Drop for Ack {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            ticket.drop_by(self.subscriber.id);
+        }
+        self.subscriber.settle_delivery(self.seq);
+    }
+}
+
+impl fmt::Debug for Ack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ack")
+            .field("seq", &self.seq)
+            .finish_non_exhaustive()
+    }
+}
