@@ -58,8 +58,8 @@ impl<E> Channel<E> {
             published: machine.tail(),
             closed: machine.is_closed(),
             permits: machine.reserved(),
-            waiting: queue.len(),
-            head_called: queue.is_front_notified(),
+            waiting_publishers: queue.len(),
+            front_notified: queue.is_front_notified(),
             subscribers: machine.infos(state.now(), Which::Attached),
             leaving,
         }
