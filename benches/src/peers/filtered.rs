@@ -101,7 +101,7 @@ impl Fanout<u64> for OursBefore {
 
     async fn send(&mut self, event: u64) {
         if let Err(NotifyError::Closed(_)) = self.0.notify(event).await {
-            unreachable!("nobody closes it");
+            unreachable!("the manager stays open");
         }
     }
 }

@@ -14,7 +14,7 @@ fn model(story: impl Fn() + Send + Sync + 'static) {
 }
 
 #[test]
-fn a_sleeping_reader_is_woken_by_a_publish() {
+fn a_publish_wakes_a_parked_reader() {
     model(|| {
         let manager = EventManager::new(1);
         let mut reader = manager.subscribe();
@@ -28,7 +28,7 @@ fn a_sleeping_reader_is_woken_by_a_publish() {
 }
 
 #[test]
-fn a_waiting_publisher_is_woken_by_a_claim() {
+fn a_claim_wakes_a_waiting_publisher() {
     model(|| {
         let manager = EventManager::new(1);
         let mut reader = manager.subscribe();
@@ -43,7 +43,7 @@ fn a_waiting_publisher_is_woken_by_a_claim() {
 }
 
 #[test]
-fn a_receipt_comes_with_the_last_answer() {
+fn a_receipt_follows_the_last_acknowledgement() {
     model(|| {
         let manager = EventManager::new(1);
         let mut reader = manager.subscribe();
@@ -78,7 +78,7 @@ fn an_event_is_overwritten_or_claimed_but_not_both() {
 }
 
 #[test]
-fn a_disconnect_and_a_claim_agree_on_what_was_read() {
+fn a_disconnect_and_a_claim_agree_on_the_read_events() {
     model(|| {
         let manager = EventManager::new(2);
         let mut reader = manager.subscribe();

@@ -12,7 +12,7 @@ fn even(n: &u64) -> bool {
 }
 
 #[test]
-fn a_reader_of_a_full_queue_wakes_the_publisher_that_waits_for_it() {
+fn reading_a_full_filter_queue_wakes_the_waiting_publisher() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(1);
@@ -37,7 +37,7 @@ fn a_reader_of_a_full_queue_wakes_the_publisher_that_waits_for_it() {
 }
 
 #[test]
-fn who_subscribes_while_an_event_is_judged_is_counted_or_does_not_see_it() {
+fn a_filter_that_joins_during_evaluation_is_counted_or_sees_nothing() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(4);
@@ -60,7 +60,7 @@ fn who_subscribes_while_an_event_is_judged_is_counted_or_does_not_see_it() {
 }
 
 #[test]
-fn receipts_and_flushes_hear_of_all_that_a_filtered_reader_takes_or_leaves() {
+fn receipts_and_flushes_count_each_filtered_event() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(2);
@@ -93,7 +93,7 @@ fn receipts_and_flushes_hear_of_all_that_a_filtered_reader_takes_or_leaves() {
 }
 
 #[test]
-fn a_cancelled_publisher_and_a_permit_leave_the_way_to_the_next() {
+fn a_cancelled_publisher_and_a_permit_admit_the_next_publisher() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(1);
@@ -122,7 +122,7 @@ fn a_cancelled_publisher_and_a_permit_leave_the_way_to_the_next() {
 }
 
 #[test]
-fn an_event_that_is_judged_while_the_manager_closes_is_seen_or_refused() {
+fn an_event_evaluated_during_close_is_seen_or_refused() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(1);
@@ -164,7 +164,7 @@ fn an_event_that_is_judged_while_the_manager_closes_is_seen_or_refused() {
 }
 
 #[test]
-fn one_whose_filter_panics_or_who_leaves_amid_everything_holds_nobody() {
+fn a_filter_that_panics_or_leaves_blocks_no_publisher() {
     struct Meant;
     model(|| {
         block_on(async {
@@ -208,7 +208,7 @@ fn one_whose_filter_panics_or_who_leaves_amid_everything_holds_nobody() {
 }
 
 #[test]
-fn a_stage_after_a_filter_sees_what_that_has_settled_and_ends() {
+fn a_stage_after_a_filter_sees_the_settled_events() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(2);

@@ -34,7 +34,7 @@ async fn replay(watch: Watch<u8>) {
     while let Some(event) = watch.next().await {
         match event {
             WatchEvent::Existing { name, bucket } => {
-                assert!(!ready, "no event is lost, so it never starts anew");
+                assert!(!ready, "no event is lost, so the watch never restarts");
                 assert!(seen.insert(bucket.clone()));
                 assert_eq!(standing.insert(name, bucket), None);
             }
@@ -59,7 +59,7 @@ async fn replay(watch: Watch<u8>) {
 }
 
 #[test]
-fn no_gap_and_no_double_while_four_tasks_create_and_stop() {
+fn no_gap_or_duplicate_while_four_tasks_create_and_stop() {
     model(|| {
         block_on(async {
             let registry = Registry::new(EventManager::new(1));
@@ -79,7 +79,7 @@ fn no_gap_and_no_double_while_four_tasks_create_and_stop() {
 }
 
 #[test]
-fn a_watch_that_begins_amid_changes_agrees_with_those_that_see_all() {
+fn a_watch_started_during_changes_agrees_with_earlier_watches() {
     model(|| {
         block_on(async {
             let registry = Registry::<u8>::new(EventManager::new(1));
@@ -91,13 +91,13 @@ fn a_watch_that_begins_amid_changes_agrees_with_those_that_see_all() {
             for task in changes {
                 task.await.unwrap();
             }
-            let all: Vec<_> = all.await.unwrap().iter().map(in_short).collect();
+            let all: Vec<_> = all.await.unwrap().iter().map(summary).collect();
             let told = told.await.unwrap();
             let ready = told
                 .iter()
                 .position(|event| matches!(event, WatchEvent::Ready));
             let (start, rest) = told.split_at(ready.unwrap());
-            let rest: Vec<_> = rest[1..].iter().map(in_short_of_watch).collect();
+            let rest: Vec<_> = rest[1..].iter().map(summary_of_watch).collect();
             // The snapshot is the result of all events before the rest.
             assert!(all.ends_with(&rest), "{rest:?} of {all:?}");
             let mut standing = BTreeMap::new();
@@ -156,7 +156,7 @@ fn repeat(events: &EventManager<RegistryEvent<u8>>, old: &RegistryEvent<u8>) -> 
 }
 
 #[test]
-fn whatever_a_lossy_watch_loses_and_others_repeat_its_view_ends_as_the_registry_is() {
+fn a_lossy_view_ends_equal_to_the_registry() {
     model(|| {
         block_on(async {
             let events = EventManager::builder().capacity(1).retain(2).build();
@@ -215,12 +215,12 @@ fn a_flush_resolves_when_the_manager_is_closed_while_an_observer_holds_an_event(
 
 type Told = (bool, genevent::kv::Bucket<u8>);
 
-fn in_short(event: &RegistryEvent<u8>) -> Told {
+fn summary(event: &RegistryEvent<u8>) -> Told {
     let is_created = matches!(event, RegistryEvent::Created { .. });
     (is_created, event.bucket().clone())
 }
 
-fn in_short_of_watch(event: &WatchEvent<u8>) -> Told {
+fn summary_of_watch(event: &WatchEvent<u8>) -> Told {
     let is_created = matches!(event, WatchEvent::Created { .. });
     (is_created, event.bucket().unwrap().clone())
 }

@@ -11,7 +11,7 @@ use genevent_models::{model, spawn};
 use shuttle::future::block_on;
 
 #[test]
-fn a_stage_sees_what_the_one_before_has_finished_with_and_hears_of_all_of_it() {
+fn a_stage_sees_every_event_that_its_predecessor_settled() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(2);
@@ -51,7 +51,7 @@ fn a_stage_sees_what_the_one_before_has_finished_with_and_hears_of_all_of_it() {
 }
 
 #[test]
-fn a_stage_is_released_by_whoever_leaves_or_is_disconnected_before_it() {
+fn a_leaving_or_disconnected_predecessor_releases_a_stage() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(4);
@@ -74,7 +74,7 @@ fn a_stage_is_released_by_whoever_leaves_or_is_disconnected_before_it() {
 }
 
 #[test]
-fn a_stage_that_is_disconnected_amid_going_to_sleep_wakes_up() {
+fn a_stage_disconnected_while_parking_wakes_up() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(4);
@@ -94,7 +94,7 @@ fn a_stage_that_is_disconnected_amid_going_to_sleep_wakes_up() {
 }
 
 #[test]
-fn deliveries_and_losses_of_the_one_before_release_a_stage() {
+fn deliveries_and_losses_of_a_predecessor_release_a_stage() {
     model(|| {
         block_on(async {
             let manager: EventManager<u64> = EventManager::new(2);
@@ -133,7 +133,7 @@ fn deliveries_and_losses_of_the_one_before_release_a_stage() {
 }
 
 #[test]
-fn a_stage_that_goes_to_sleep_while_the_one_before_finishes_wakes_up() {
+fn a_stage_parking_while_its_predecessor_finishes_wakes_up() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(4);

@@ -101,9 +101,9 @@ impl Executor {
 
 /// Yields to the executor once.
 pub(crate) async fn yield_now() {
-    let mut turn = false;
+    let mut yielded = false;
     std::future::poll_fn(|cx| {
-        if std::mem::replace(&mut turn, true) {
+        if std::mem::replace(&mut yielded, true) {
             return std::task::Poll::Ready(());
         }
         cx.waker().wake_by_ref();

@@ -21,7 +21,7 @@ async fn two_deliveries(
 }
 
 #[test]
-fn a_flush_hears_of_the_last_delivery_from_whatever_thread_also_without_the_stream() {
+fn a_flush_notices_the_last_delivery_from_any_thread() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(4);
@@ -41,7 +41,7 @@ fn a_flush_hears_of_the_last_delivery_from_whatever_thread_also_without_the_stre
 }
 
 #[test]
-fn a_flush_waits_for_a_delivery_however_it_comes_between_looking_and_listening() {
+fn a_flush_waits_for_a_delivery_taken_while_it_registers() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(4);
@@ -65,7 +65,7 @@ fn a_flush_waits_for_a_delivery_however_it_comes_between_looking_and_listening()
 }
 
 #[test]
-fn a_flush_hears_of_deliveries_of_a_subscription_that_is_disconnected_meanwhile() {
+fn a_flush_notices_deliveries_of_a_disconnected_subscription() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(4);
@@ -96,7 +96,7 @@ fn a_flush_hears_of_deliveries_of_a_subscription_that_is_disconnected_meanwhile(
 }
 
 #[test]
-fn an_ack_from_another_thread_lets_the_next_delivery_out() {
+fn an_ack_from_another_thread_admits_the_next_delivery() {
     model(|| {
         block_on(async {
             let manager = EventManager::<u64>::new(4);
@@ -121,7 +121,7 @@ fn an_ack_from_another_thread_lets_the_next_delivery_out() {
 }
 
 #[test]
-fn a_receipt_counts_each_delivery_once_whoever_settles_it() {
+fn a_receipt_counts_each_delivery_once() {
     model(|| {
         block_on(async {
             let manager = EventManager::<u64>::new(4);
@@ -149,7 +149,7 @@ fn a_receipt_counts_each_delivery_once_whoever_settles_it() {
 
 /// Found by the soak test: events overwritten before `subscribe` returned were not reported.
 #[test]
-fn a_lossy_reader_that_joins_amid_a_flood_is_told_of_every_loss() {
+fn a_lossy_reader_that_joins_under_load_reports_every_loss() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(1);
@@ -197,7 +197,7 @@ fn a_flush_waits_for_a_delivery_that_is_taken_while_another_is_acked() {
 }
 
 #[test]
-fn a_flush_waits_for_what_a_lossy_reader_takes_amid_overwriting() {
+fn a_flush_waits_for_a_lossy_reader_during_overwriting() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(3);
@@ -215,7 +215,7 @@ fn a_flush_waits_for_what_a_lossy_reader_takes_amid_overwriting() {
             let got = reader.next().now_or_never().flatten().unwrap();
             publishing.join().unwrap().unwrap();
             if got == 3 {
-                assert!((&mut flush).now_or_never().is_none(), "3 is in hand");
+                assert!((&mut flush).now_or_never().is_none(), "3 is in flight");
             }
             reader.ack();
             if got < 3 {

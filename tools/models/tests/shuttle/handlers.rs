@@ -12,7 +12,7 @@ use genevent_models::{model, spawn};
 use shuttle::future::block_on;
 
 #[test]
-fn whoever_asks_a_handler_while_it_ends_has_an_answer() {
+fn a_call_to_an_ending_handler_gets_a_reply() {
     model(|| {
         block_on(async {
             let manager = EventManager::<u64>::new(2);
@@ -32,7 +32,7 @@ fn whoever_asks_a_handler_while_it_ends_has_an_answer() {
 }
 
 #[test]
-fn removal_abort_and_the_owners_end_meet_and_one_of_them_is_told() {
+fn concurrent_removal_abort_and_owner_exit_report_one_reason() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(1);
@@ -96,7 +96,7 @@ fn a_swap_hands_over_between_two_events_of_another_thread() {
 
 /// A command to a handler that is found by name takes effect after it, also while it is added.
 #[test]
-fn who_is_found_in_a_group_by_its_name_has_come_to_it() {
+fn a_command_to_a_named_group_member_follows_its_addition() {
     type Quiet = genevent::handler::HandlerFn<fn(&u64)>;
     model(|| {
         block_on(async {
@@ -117,7 +117,7 @@ fn who_is_found_in_a_group_by_its_name_has_come_to_it() {
 }
 
 /// `stop` waits for every handler whose `add_handler` returned `Ok`, in every order of the two calls.
-fn stopped_handlers_have_ended(
+fn stop_returns_after_every_handler_has_ended(
     add: impl Fn(&EventManager<u64>) -> Option<BoxFuture<'static, StopReason>> + Send + Sync + 'static,
 ) {
     model(move || {
@@ -136,16 +136,16 @@ fn stopped_handlers_have_ended(
 }
 
 #[test]
-fn stop_waits_for_a_handler_that_is_added_meanwhile() {
-    stopped_handlers_have_ended(|manager| {
+fn stop_waits_for_a_handler_being_added() {
+    stop_returns_after_every_handler_has_ended(|manager| {
         let added = manager.add_handler("a", handler_fn(|_: &u64| ()));
         Some(added.ok()?.stopped().boxed())
     });
 }
 
 #[test]
-fn stop_waits_for_a_handler_with_restarts_that_is_added_meanwhile() {
-    stopped_handlers_have_ended(|manager| {
+fn stop_waits_for_a_restartable_handler_being_added() {
+    stop_returns_after_every_handler_has_ended(|manager| {
         let factory = || handler_fn(|_: &u64| ());
         let restart = Restart::on_failure(1, Duration::from_secs(1));
         let added = manager.add_handler_with("a", factory, restart);
@@ -154,8 +154,8 @@ fn stop_waits_for_a_handler_with_restarts_that_is_added_meanwhile() {
 }
 
 #[test]
-fn stop_waits_for_a_handler_with_an_owner_that_is_added_meanwhile() {
-    stopped_handlers_have_ended(|manager| {
+fn stop_waits_for_an_owned_handler_being_added() {
+    stop_returns_after_every_handler_has_ended(|manager| {
         let owner = std::future::pending::<()>();
         let added = manager.add_mon_handler("a", handler_fn(|_: &u64| ()), owner);
         Some(added.ok()?.stopped().boxed())
@@ -163,8 +163,8 @@ fn stop_waits_for_a_handler_with_an_owner_that_is_added_meanwhile() {
 }
 
 #[test]
-fn stop_waits_for_a_group_that_is_added_meanwhile_and_for_its_handlers() {
-    stopped_handlers_have_ended(|manager| {
+fn stop_waits_for_a_group_being_added() {
+    stop_returns_after_every_handler_has_ended(|manager| {
         let group = manager.handler_group("group").ok()?;
         let handler = group.add_handler("a", handler_fn(|_: &u64| ()));
         Some(
@@ -200,7 +200,7 @@ impl Handler<u64> for Publishing {
 
 /// A permit takes the only room. Using the permit fills the handler's window; dropping it does not.
 #[test]
-fn a_handler_that_waits_for_a_permit_goes_on_when_that_is_used_or_dropped() {
+fn a_handler_waiting_for_a_permit_continues_when_it_is_settled() {
     for is_used in [false, true] {
         model(move || {
             block_on(async {

@@ -11,7 +11,7 @@ use shuttle::future::{block_on, yield_now};
 use super::read_all;
 
 #[test]
-fn stop_waits_for_every_permit_that_was_given_used_or_not() {
+fn stop_waits_for_every_permit_used_or_dropped() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(2);
@@ -42,7 +42,7 @@ fn stop_waits_for_every_permit_that_was_given_used_or_not() {
 }
 
 #[test]
-fn a_permit_that_is_dropped_passes_its_room_to_who_waits() {
+fn a_dropped_permit_passes_its_room_to_a_waiter() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(2);

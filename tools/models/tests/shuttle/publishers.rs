@@ -8,7 +8,7 @@ use shuttle::future::{block_on, yield_now};
 use super::read_all;
 
 #[test]
-fn a_batch_frees_its_places_one_by_one() {
+fn each_claim_of_a_segment_makes_room() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(3);
@@ -32,7 +32,7 @@ fn a_batch_frees_its_places_one_by_one() {
 }
 
 #[test]
-fn a_cancelled_publisher_passes_its_turn_on() {
+fn a_cancelled_publisher_passes_its_notification_on() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(1);
@@ -64,7 +64,7 @@ fn a_cancelled_publisher_passes_its_turn_on() {
 }
 
 #[test]
-fn of_several_called_publishers_one_quits_and_the_others_store_in_turn() {
+fn a_notified_publisher_that_quits_does_not_delay_the_rest() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(3);
@@ -103,7 +103,7 @@ fn of_several_called_publishers_one_quits_and_the_others_store_in_turn() {
 }
 
 #[test]
-fn a_close_reaches_every_publisher_in_line_called_or_not_and_however_it_looked() {
+fn a_close_reaches_every_queued_publisher() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(2);
@@ -141,7 +141,7 @@ fn a_close_reaches_every_publisher_in_line_called_or_not_and_however_it_looked()
 }
 
 #[test]
-fn permits_given_back_and_a_reader_that_joins_leave_no_called_publisher_asleep() {
+fn released_permits_and_a_joining_reader_lose_no_notification() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(3);
@@ -180,7 +180,7 @@ fn permits_given_back_and_a_reader_that_joins_leave_no_called_publisher_asleep()
 }
 
 #[test]
-fn two_publishers_share_one_place_in_turn() {
+fn two_publishers_alternate_at_capacity_one() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(1);

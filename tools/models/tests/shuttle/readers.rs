@@ -8,7 +8,7 @@ use shuttle::future::{block_on, yield_now};
 use super::read_all;
 
 #[test]
-fn what_is_published_is_read_and_nobody_sleeps_on() {
+fn every_event_is_read_and_no_task_stays_parked() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(1);
@@ -25,7 +25,7 @@ fn what_is_published_is_read_and_nobody_sleeps_on() {
 }
 
 #[test]
-fn a_slow_and_two_quick_readers_see_all_however_segments_are_sealed_and_joined() {
+fn slow_and_fast_readers_see_all_across_sealing_and_joining() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(8);
@@ -59,7 +59,7 @@ fn a_slow_and_two_quick_readers_see_all_however_segments_are_sealed_and_joined()
 }
 
 #[test]
-fn those_who_come_late_join_replayed_and_live_events_without_a_gap_or_a_double() {
+fn replayed_and_live_events_join_without_gap_or_duplicate() {
     model(|| {
         block_on(async {
             let manager: EventManager<u64> = EventManager::builder().capacity(2).retain(3).build();
@@ -138,7 +138,7 @@ fn a_lossy_reader_accounts_for_every_event() {
 }
 
 #[test]
-fn a_disconnected_reader_still_reads_all_and_owes_only_what_it_holds() {
+fn a_disconnected_reader_reads_its_backlog_without_owing() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(4);
@@ -173,7 +173,7 @@ fn a_disconnected_reader_still_reads_all_and_owes_only_what_it_holds() {
 }
 
 #[test]
-fn the_last_manager_may_go_while_a_subscriber_falls_asleep() {
+fn dropping_the_last_manager_wakes_a_parking_subscriber() {
     model(|| {
         block_on(async {
             let manager = EventManager::<u64>::new(1);
@@ -190,7 +190,7 @@ fn the_last_manager_may_go_while_a_subscriber_falls_asleep() {
 }
 
 #[test]
-fn who_subscribes_while_an_event_is_stored_is_counted_or_does_not_see_it() {
+fn a_subscriber_joining_during_a_publish_is_counted_or_sees_nothing() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(1);

@@ -11,7 +11,7 @@ use shuttle::future::{block_on, yield_now};
 use super::read_all;
 
 #[test]
-fn sync_notify_answers_after_the_work_however_a_subscriber_ends() {
+fn sync_notify_returns_after_the_work_of_every_subscriber() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(2);
@@ -49,7 +49,7 @@ fn sync_notify_answers_after_the_work_however_a_subscriber_ends() {
 }
 
 #[test]
-fn an_awaited_event_in_hand_is_answered_for_once_amid_overwriting_and_disconnection() {
+fn an_event_in_flight_is_acknowledged_once_during_a_disconnect() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(2);
@@ -93,7 +93,7 @@ fn an_awaited_event_in_hand_is_answered_for_once_amid_overwriting_and_disconnect
 }
 
 #[test]
-fn a_flush_ends_with_the_last_event_it_waits_for() {
+fn a_flush_ends_with_its_last_event() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(4);
