@@ -32,7 +32,7 @@ const UP_TO_1_000: &[usize] = &[1, 10, 100, 1_000];
 const UP_TO_10_000: &[usize] = &[1, 10, 100, 1_000, 10_000];
 const CAPACITIES: &[usize] = &[1, 16, 256, 4_096, 65_536, 1 << 20];
 
-/// The number of small operations that are timed together.
+/// The number of small operations timed together.
 const BATCH: usize = 64;
 
 pub(crate) static ALL: &[Curve] = &[

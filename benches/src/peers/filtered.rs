@@ -112,7 +112,7 @@ impl Reader<u64> for genevent::Filtered<u64> {
     }
 }
 
-/// A channel per reader, with a predicate that the producer evaluates before sending.
+/// A channel per reader, with a predicate the producer evaluates before sending.
 pub(crate) struct BeforeSend<C: Channel<u64>>(Vec<Member<C>>);
 
 struct Member<C: Channel<u64>> {

@@ -1,4 +1,4 @@
-//! Small kernels of the engine under every interleaving, with every value that the memory orderings
+//! Small kernels of the engine under every interleaving, with every value the memory orderings
 //! allow a load to return. `.ci/run` runs them.
 #![cfg(genevent_loom)]
 

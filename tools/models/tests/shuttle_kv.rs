@@ -1,5 +1,5 @@
-//! Models of the registry's watch: random schedules of tasks that change the registry, of the
-//! announcer, and of tasks that begin to watch. `.ci/run` runs them like `shuttle`.
+//! Models of the registry's watch: random schedules of tasks changing the registry, of the
+//! announcer, and of tasks starting to watch. `.ci/run` runs them like `shuttle`.
 //!
 //! Every lock and atomic of the library is a step of the schedule; an operation of tokio (`Notify`,
 //! `watch`) is a single step.

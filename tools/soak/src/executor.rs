@@ -8,7 +8,7 @@ use futures::executor::ThreadPool;
 use futures::future::{AbortHandle, Abortable, FutureExt};
 use tokio::runtime::{Builder, Runtime};
 
-/// The payload of a panic that a task raises on purpose.
+/// The payload of a panic on purpose.
 pub(crate) struct IntendedPanic;
 
 #[derive(Clone)]

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Mutex;
 
-/// The events that the predecessor finishes, recorded just before.
+/// The events the predecessor finishes, recorded just before.
 #[derive(Default)]
 pub(crate) struct Before(Mutex<Notes>);
 
@@ -11,7 +11,7 @@ pub(crate) struct Before(Mutex<Notes>);
 struct Notes {
     in_flight: Option<u64>,
     finished: HashSet<u64>,
-    /// The events that the stage has seen and the predecessor must have missed.
+    /// The events the stage has seen and the predecessor must have missed.
     lost: HashSet<u64>,
     left: bool,
 }

@@ -94,7 +94,7 @@ fn a_swap_hands_over_between_two_events_of_another_thread() {
     });
 }
 
-/// A command to a handler that is found by name takes effect after it, also while it is added.
+/// A command to a handler found by name takes effect after it, also while it is added.
 #[test]
 fn a_command_to_a_named_group_member_follows_its_addition() {
     type Quiet = genevent::handler::HandlerFn<fn(&u64)>;
