@@ -1,5 +1,5 @@
-//! A fast producer and a slow reader: the producer waits, nothing is lost, and there are never
-//! more events in flight than the capacity.
+//! A fast producer and a slow reader: the producer waits, no event is lost, and the number of
+//! unread events never exceeds the capacity.
 
 use std::time::Duration;
 
@@ -23,17 +23,17 @@ async fn main() {
         read
     });
 
-    let mut most = 0;
+    let mut max_unread = 0;
     for event in 1..=EVENTS {
-        manager.notify(event).await.expect("it is open");
-        let in_flight = manager.subscribers()[0].unread();
-        most = most.max(in_flight);
-        println!("stored {event:2}, in flight {in_flight} of {CAPACITY}");
+        manager.notify(event).await.expect("the manager is open");
+        let unread = manager.subscribers()[0].unread();
+        max_unread = max_unread.max(unread);
+        println!("stored {event:2}, unread {unread} of {CAPACITY}");
     }
-    assert!(most <= CAPACITY, "bounded");
+    assert!(max_unread <= CAPACITY, "bounded");
 
     drop(manager);
     let read = slow.await.expect("the reader does not panic");
     assert!(read.into_iter().eq(1..=EVENTS), "lossless");
-    println!("read all {EVENTS} in order, never more than {most} in flight");
+    println!("read all {EVENTS} in order, never more than {max_unread} unread");
 }

@@ -1,5 +1,5 @@
-//! A concurrent pipeline that stays exact: `sync_notify` waits until the work is really done,
-//! because each event carries its acknowledgement. The naive version beside it answers early.
+//! A concurrent pipeline with exact acknowledgement: `sync_notify` waits until the work is done,
+//! because each event carries its acknowledgement. The plain pipeline acknowledges early.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -10,22 +10,25 @@ use genevent::EventManager;
 
 const ORDERS: u32 = 8;
 
-/// The work: it takes a while, and longer for some.
+/// Works on an order, longer for some orders.
 async fn work(order: u32, done: &AtomicU32) {
     tokio::time::sleep(Duration::from_millis(10 + u64::from(order % 3) * 10)).await;
     done.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Publishes all orders, and counts the answers that came before the work was done.
-async fn early_answers(manager: EventManager<u32>, done: Arc<AtomicU32>) -> u32 {
+/// Publishes all orders, and counts the receipts before the work was done.
+async fn early_receipts(manager: EventManager<u32>, done: Arc<AtomicU32>) -> u32 {
     let mut early = 0;
     for order in 1..=ORDERS {
-        let receipt = manager.sync_notify(order).await.expect("it is open");
+        let receipt = manager
+            .sync_notify(order)
+            .await
+            .expect("the manager is open");
         assert!(receipt.all_acked());
         if done.load(Ordering::Relaxed) < order {
             early += 1;
         }
-        // So that the reader comes back for more, which the naive version takes for an answer.
+        // Let the reader poll for the next event, which acknowledges this event implicitly.
         tokio::task::yield_now().await;
     }
     early
@@ -33,7 +36,7 @@ async fn early_answers(manager: EventManager<u32>, done: Arc<AtomicU32>) -> u32 
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
-    // Naive: `buffer_unordered` comes back for the next event while it works on this one.
+    // Plain events: `buffer_unordered` polls for the next event while the work on this event runs.
     let manager = EventManager::new(16);
     let done = Arc::new(AtomicU32::new(0));
     let pipeline = manager
@@ -41,11 +44,11 @@ async fn main() {
         .map(|order| work(order, &done))
         .buffer_unordered(4)
         .count();
-    let (worked, early) = tokio::join!(pipeline, early_answers(manager, Arc::clone(&done)));
-    println!("plain events: {worked} orders, {early} answers before the work was done");
+    let (worked, early) = tokio::join!(pipeline, early_receipts(manager, Arc::clone(&done)));
+    println!("plain events: {worked} orders, {early} receipts before the work was done");
     assert!(early > 0);
 
-    // Exact: the acknowledgement travels with the order, and is given after the work.
+    // Deliveries: the acknowledgement travels with the order, and is given after the work.
     let manager = EventManager::new(16);
     let done = Arc::new(AtomicU32::new(0));
     let pipeline = manager
@@ -57,7 +60,7 @@ async fn main() {
         })
         .buffer_unordered(4)
         .count();
-    let (worked, early) = tokio::join!(pipeline, early_answers(manager, Arc::clone(&done)));
-    println!("deliveries:   {worked} orders, {early} answers before the work was done");
+    let (worked, early) = tokio::join!(pipeline, early_receipts(manager, Arc::clone(&done)));
+    println!("deliveries:   {worked} orders, {early} receipts before the work was done");
     assert_eq!(early, 0);
 }

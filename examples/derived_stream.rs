@@ -1,12 +1,12 @@
-//! A stream of one's own, made with `async_stream::stream!` over a subscription, that keeps the
-//! acknowledgements exact: an event is finished with when what was made of it is.
+//! A custom stream, made with `async_stream::stream!` over a subscription, with exact
+//! acknowledgements: an event is finished when all items made from the event are finished.
 
 use async_stream::stream;
 use futures::{Stream, StreamExt, pin_mut};
 use genevent::{Delivery, EventManager, Subscription};
 
-/// The words of each line. A line is finished with when its last word is: the generator comes
-/// back for the next line only after the consumer came back for the next word.
+/// Yields the words of each line. A line is finished when its last word is finished: the generator
+/// polls for the next line only after the consumer has polled for the next word.
 fn words(mut lines: Subscription<&'static str>) -> impl Stream<Item = &'static str> {
     stream! {
         while let Some(line) = lines.next().await {
@@ -17,8 +17,8 @@ fn words(mut lines: Subscription<&'static str>) -> impl Stream<Item = &'static s
     }
 }
 
-/// Only the long lines, each with its acknowledgement: those left out are finished with here.
-fn long(lines: Subscription<&'static str>) -> impl Stream<Item = Delivery<usize>> {
+/// Yields the lengths of long lines as deliveries. A short line is acknowledged here.
+fn long_lines(lines: Subscription<&'static str>) -> impl Stream<Item = Delivery<usize>> {
     let mut lines = lines.deliveries();
     stream! {
         while let Some(line) = lines.next().await {
@@ -44,29 +44,29 @@ async fn main() {
     }
     assert!(
         futures::poll!(&mut saved).is_pending(),
-        "the last word is in hand"
+        "the last word is in flight"
     );
     assert!(futures::poll!(words.next()).is_pending());
     println!(
-        "line: {} finished with it",
-        saved.await.expect("it is open").acked()
+        "line: finished by {} subscriber",
+        saved.await.expect("the manager is open").acked()
     );
 
     let manager = EventManager::new(8);
-    let lengths = long(manager.subscribe());
+    let lengths = long_lines(manager.subscribe());
     pin_mut!(lengths);
     let mut short = manager.sync_notify("short");
     let mut long = manager.sync_notify("long enough");
     assert!(futures::poll!(&mut short).is_pending() && futures::poll!(&mut long).is_pending());
-    let length = lengths.next().await.expect("one is long");
+    let length = lengths.next().await.expect("the second line is long");
     println!(
-        "short: {} finished with it",
-        short.await.expect("it is open").acked()
+        "short: finished by {} subscriber",
+        short.await.expect("the manager is open").acked()
     );
     assert!(
         futures::poll!(&mut long).is_pending(),
-        "its delivery is out"
+        "its delivery is in flight"
     );
     println!("long: {} characters", length.ack());
-    assert!(long.await.expect("it is open").all_acked());
+    assert!(long.await.expect("the manager is open").all_acked());
 }

@@ -1,5 +1,5 @@
-//! Shutting down: nothing more is let in, everybody gets some time to finish, and who did not is
-//! named, with the line that subscribed it.
+//! A graceful shutdown: no more events are accepted, all subscribers get some time to finish, and
+//! each late subscriber is named, with its source line.
 
 use std::time::Duration;
 
@@ -21,21 +21,26 @@ async fn main() {
         });
     }
     for job in 1..=3 {
-        manager.notify(job).await.expect("it is open");
+        manager.notify(job).await.expect("the manager is open");
     }
 
-    let late = manager.stop().within(Duration::from_millis(200)).await;
-    let late = late.expect_err("one of them takes a minute for each job");
-    println!("stopping: {late}");
+    let result = manager.stop().within(Duration::from_millis(200)).await;
+    let timed_out = result.expect_err("the slow subscriber takes a minute for each job");
+    println!("stopping: {timed_out}");
     assert!(manager.is_closed());
-    assert_eq!(late.waiting_for().len(), 1, "the quick one is done");
-    assert_eq!(late.waiting_for()[0].name(), Some("slow"));
+    assert_eq!(
+        timed_out.waiting_for().len(),
+        1,
+        "the quick subscriber is done"
+    );
+    assert_eq!(timed_out.waiting_for()[0].name(), Some("slow"));
 
-    // Whoever owns the manager decides what becomes of it: here, it is not waited for.
-    for stuck in late.waiting_for() {
-        let (unread, in_hand) = (stuck.unread(), stuck.unacked());
+    // The owner of the manager decides how to continue. This example disconnects the slow
+    // subscriber.
+    for stuck in timed_out.waiting_for() {
+        let (unread, in_flight) = (stuck.unread(), stuck.unacked());
         println!(
-            "{} loses {unread} jobs, and {in_hand} in its hands",
+            "{} loses {unread} unread jobs, and {in_flight} in flight",
             stuck.id()
         );
         assert!(manager.disconnect(stuck.id()));

@@ -1,5 +1,5 @@
-//! Handlers instead of streams: a forwarder, a counter that is asked, a log that is swapped while
-//! events come in, and a handler that ends with the task that owns it.
+//! Handlers instead of streams: a forwarder, a counter that answers calls, a log that is swapped
+//! while events arrive, and a handler that ends with the task that owns the handler.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -13,7 +13,8 @@ enum Event {
     Logout(&'static str),
 }
 
-/// What the chapter on `GenEvent` in Elixir's guide begins with: sends every event on.
+/// A handler that forwards every event, as in the first example of the `GenEvent` chapter in
+/// Elixir's guide.
 struct Forwarder {
     to: mpsc::Sender<Event>,
 }
@@ -22,12 +23,12 @@ impl Handler<Event> for Forwarder {
     async fn handle_event(&mut self, event: &Event) -> ControlFlow<()> {
         match self.to.send(event.clone()).await {
             Ok(()) => ControlFlow::Continue(()),
-            Err(_) => ControlFlow::Break(()), // nobody listens any more
+            Err(_) => ControlFlow::Break(()), // the receiver is gone
         }
     }
 }
 
-/// Keeps account, to be asked.
+/// A handler that counts logins, and answers calls.
 #[derive(Default)]
 struct Counter {
     logins: BTreeMap<&'static str, u32>,
@@ -35,14 +36,14 @@ struct Counter {
 
 impl Handler<Event> for Counter {
     async fn handle_event(&mut self, event: &Event) -> ControlFlow<()> {
-        if let Event::Login(who) = event {
-            *self.logins.entry(who).or_default() += 1;
+        if let Event::Login(user) = event {
+            *self.logins.entry(user).or_default() += 1;
         }
         ControlFlow::Continue(())
     }
 
     async fn terminate(&mut self, reason: &StopReason) {
-        println!("counter: {reason}; logins in the end: {:?}", self.logins);
+        println!("counter: {reason}; final logins: {:?}", self.logins);
     }
 }
 
@@ -61,7 +62,7 @@ async fn main() {
         .add_handler("log", handler_fn(|e: &Event| println!("log: {e:?}")))
         .expect("the name is free");
 
-    // A session: when its task ends, however it does, its handler ends too.
+    // A session, whose task owns a handler. The handler ends with the task, however the task ends.
     let (log_out, logged_out) = oneshot::channel::<()>();
     let session = tokio::spawn(async move {
         logged_out.await.ok();
@@ -80,29 +81,31 @@ async fn main() {
     assert_eq!(greeter.stopped().await, StopReason::OwnerGone);
     println!("handlers: {:?}", manager.which_handlers());
 
-    // No event is lost or logged twice, whenever this is done.
-    let verbose = handler_fn(|e: &Event| println!("log, in other words: {e:?}"));
-    log.swap(|_quiet| verbose).await.expect("it was running");
+    // A swap loses no event and handles no event twice, whenever the swap happens.
+    let verbose = handler_fn(|e: &Event| println!("verbose log: {e:?}"));
+    log.swap(|_quiet| verbose)
+        .await
+        .expect("the log handler is running");
 
     publish(&manager, Event::Logout("ada")).await;
     publish(&manager, Event::Login("ada")).await;
 
-    // After all that was published until now.
+    // The call is queued behind all events published so far.
     let logins = counter.call(|counter| counter.logins["ada"]).await;
-    let logins = logins.expect("it is running");
+    let logins = logins.expect("the counter is running");
     println!("counter: {logins} logins of ada so far");
     assert_eq!(logins, 2);
 
-    // The forwarder ends over the next event, as nobody listens any more.
+    // The forwarder stops at the next event, because its receiver is dropped.
     drop(from);
     publish(&manager, Event::Login("bob")).await;
 
-    // Everything is handled, and everybody has ended.
-    manager.stop().await.expect("this is no handler");
+    // `stop` returns when all events are handled and all handlers have ended.
+    manager.stop().await.expect("the caller is no handler");
     assert_eq!(counter.stopped().await, StopReason::ManagerClosed);
     assert!(manager.which_handlers().is_empty());
 }
 
 async fn publish(manager: &EventManager<Event>, event: Event) {
-    manager.notify(event).await.expect("it is open");
+    manager.notify(event).await.expect("the manager is open");
 }

@@ -41,7 +41,7 @@ pub(crate) mod ticket;
 pub(crate) mod wait_queue;
 pub(crate) mod watchers;
 
-pub(crate) use publish::{Rejected, Wait};
+pub(crate) use publish::{Admission, PendingEvent, Rejected};
 pub(crate) use subscribe::Next;
 
 pub(crate) struct Channel<E> {
@@ -59,11 +59,11 @@ pub(crate) struct Channel<E> {
 }
 
 struct State<E> {
-    ring: Machine<E>,
+    machine: Machine<E>,
     /// The handlers and groups whose tasks run.
     running: BTreeMap<SubscriberId, Arc<SubscriberState>>,
     /// How many permits are out that were given inside of each handler.
-    permits_inside: BTreeMap<SubscriberId, u64>,
+    handler_permits: BTreeMap<SubscriberId, u64>,
     queue: WaitQueue,
     parked: ParkedReaders,
     watchers: Watchers,
@@ -80,15 +80,15 @@ impl<E> Channel<E> {
             not(feature = "tracing"),
             expect(unused_mut, reason = "it needs no name")
         )]
-        let mut ring = Machine::new(capacity, default_overflow, retain);
+        let mut machine = Machine::new(capacity, default_overflow, retain);
         #[cfg(feature = "tracing")]
-        ring.name.clone_from(&name);
+        machine.name.clone_from(&name);
         Arc::new(Self {
-            id: ring.id(),
+            id: machine.id(),
             state: Mutex::new(State {
-                ring,
+                machine,
                 running: BTreeMap::new(),
-                permits_inside: BTreeMap::new(),
+                handler_permits: BTreeMap::new(),
                 queue: WaitQueue::default(),
                 parked: ParkedReaders::new(),
                 watchers: Watchers::default(),
@@ -119,12 +119,12 @@ impl<E> Channel<E> {
 
     /// `ticket` waits until every event stored so far is settled.
     pub(crate) fn flush(&self, ticket: &Arc<Ticket>) {
-        self.state.lock().ring.flush(ticket);
+        self.state.lock().machine.flush(ticket);
     }
 
     pub(crate) fn close(&self) {
         self.run(|state, effects| {
-            state.ring.close(effects);
+            state.machine.close(effects);
             // Before those that sleep are woken: what was retained goes.
             state.release_if_idle(effects);
             state.notify_watchers(effects);
@@ -133,7 +133,7 @@ impl<E> Channel<E> {
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.state.lock().ring.is_closed()
+        self.state.lock().machine.is_closed()
     }
 
     /// One more manager keeps it open, unless none does any more.

@@ -1,6 +1,7 @@
-//! Events that carry their own acknowledgement.
+//! Deliveries: events with their own explicit acknowledgement.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::ops::Deref;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -11,22 +12,25 @@ use crate::channel::subscriber::SubscriberState;
 use crate::channel::ticket::Ticket;
 use crate::end_reason::EndReason;
 use crate::subscriber_id::SubscriberId;
-use crate::subscription::Subscription;
-use crate::util::panic_guard::Shielded;
+use crate::subscription::{AnySubscription, ReadSubscription, Subscription};
+use crate::util::panic_guard::Guarded;
 use crate::util::sync::Arc;
 
-/// A stream of [deliveries](Delivery): each event is finished with when its delivery says so,
+/// A stream of [deliveries](Delivery): each event is finished when its delivery is acknowledged,
 /// not when the stream is polled again.
 ///
-/// From [`Subscription::deliveries`]. It keeps [`sync_notify`] exact through adapters that read
-/// ahead (`buffer_unordered`, `chunks`, a spawned task for each event): the receipt waits for
-/// [`Delivery::ack`], wherever and in whatever order that is called.
+/// [`Subscription::deliveries`] returns a `Deliveries<E>`. [`Filtered::deliveries`] returns a
+/// `Deliveries<T, Filtered<T>>`.
 ///
-/// An event leaves its window when it is yielded. So that reading ahead stays bounded, the stream
-/// is pending while [`max_unacked`] deliveries are out, also once the subscription is disconnected
-/// and its deliveries owe nothing. That goes for its end, too: a pipeline that
-/// holds on to all of `max_unacked` deliveries and waits for one more, or for the end (`collect`,
-/// `chunks`), waits for itself.
+/// Deliveries keep [`sync_notify`] exact through adapters that read ahead (`buffer_unordered`,
+/// `chunks`, a spawned task for each event): the receipt waits for each [`Delivery::ack`], in any
+/// order and from any task.
+///
+/// An event leaves its window when the stream yields a delivery. To bound reading ahead, the stream
+/// is pending while [`max_unacked`] deliveries are in flight, also after a disconnect, when
+/// deliveries owe nothing. The end of the stream waits in the same way. A pipeline that keeps
+/// `max_unacked` deliveries in flight until the next delivery or the end (`collect`, `chunks`)
+/// therefore deadlocks.
 ///
 /// # Cancel safety
 /// Dropping the future of `next()` loses nothing: the event stays unread.
@@ -52,43 +56,72 @@ use crate::util::sync::Arc;
 /// assert_eq!(receipt.acked(), 1);
 /// ```
 ///
+/// The deliveries of a filtered subscription:
+/// ```
+/// use futures::{StreamExt, executor::block_on};
+/// use genevent::{Deliveries, EventManager, Filtered};
+///
+/// let manager = EventManager::new(8);
+/// let jobs = manager.subscribe_filter_map(|n: &u32| (*n > 1).then(|| n * 10));
+/// let jobs: Deliveries<u32, Filtered<u32>> = jobs.deliveries();
+/// for n in 1..=3 {
+///     manager.try_notify(n).unwrap();
+/// }
+/// drop(manager);
+/// let done = jobs.map(|job| (job.seq(), job.ack())).collect::<Vec<_>>();
+/// assert_eq!(block_on(done), [(2, 20), (3, 30)]);
+/// ```
+///
 /// [`sync_notify`]: crate::EventManager::sync_notify
 /// [`max_unacked`]: crate::SubscribeOptions::max_unacked
+/// [`Filtered::deliveries`]: crate::Filtered::deliveries
 #[must_use = "a subscription that is not read makes publishers wait once its window is full"]
-pub struct Deliveries<E> {
-    subscription: Subscription<E>,
+pub struct Deliveries<E, S = Subscription<E>> {
+    subscriber: Arc<SubscriberState>,
+    subscription: S,
+    event: PhantomData<fn() -> E>,
 }
 
-impl<E> Deliveries<E> {
-    /// `subscription` must hold deliveries.
-    pub(crate) fn new(subscription: Subscription<E>) -> Self {
-        Self { subscription }
+impl<E, S: AnySubscription> Deliveries<E, S> {
+    /// Wraps a subscription, whose `subscriber` must have an unacked set.
+    pub(crate) fn new(subscriber: Arc<SubscriberState>, subscription: S) -> Self {
+        Self {
+            subscriber,
+            subscription,
+            event: PhantomData,
+        }
     }
 
-    /// Names this subscription, as [`Subscription::id`].
+    /// Returns the id of the subscription, as [`Subscription::id`].
     #[must_use]
     pub fn id(&self) -> SubscriberId {
-        self.subscription.id()
+        self.subscriber.id
     }
 
-    /// How many deliveries are out: received, and neither acknowledged nor dropped.
+    /// Returns the number of deliveries in flight: received, and neither acknowledged nor dropped.
     #[must_use]
     pub fn unacked(&self) -> usize {
-        let place = self.subscription.place();
-        // A delivery whose `Clone` panicked is noted as out, and nobody has it.
-        place.unacked(place.cursor.load()) - usize::from(self.subscription.has_unyielded())
+        let unacked = self.subscriber.unacked(self.subscriber.cursor.load());
+        // After a panic of `Clone`, the event is in the unacked set, and has no delivery yet.
+        unacked - usize::from(self.subscription.has_unyielded())
     }
 
-    /// How many events have been lost to newer ones, as [`Subscription::missed`].
+    /// Returns the number of events overwritten so far, as [`Subscription::missed`].
     #[must_use]
     pub fn missed(&self) -> u64 {
-        self.subscription.missed()
+        self.subscriber.missed()
     }
 
-    /// How many events wait to be read, as [`Subscription::pending`].
+    /// Returns the number of unread events, as [`Subscription::len`].
     #[must_use]
     pub fn len(&self) -> usize {
-        self.subscription.len()
+        self.subscription.unread()
+    }
+
+    /// Returns whether no event waits to be read, as [`Subscription::is_empty`].
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// Why the stream ended, as [`Subscription::end_reason`].
@@ -98,12 +131,13 @@ impl<E> Deliveries<E> {
     }
 }
 
-impl<E: Clone> Stream for Deliveries<E> {
+impl<E, S: ReadSubscription<Item = E>> Stream for Deliveries<E, S> {
     type Item = Delivery<E>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Delivery<E>>> {
-        let is_out = self.subscription.has_unyielded();
-        if !is_out && !self.subscription.place().may_deliver(cx.waker()) {
+        // A claimed event is in the unacked set already, and needs no room of its own.
+        let is_counted = self.subscription.has_unyielded();
+        if !is_counted && !self.subscriber.may_deliver(cx.waker()) {
             return Poll::Pending;
         }
         let event = ready!(Pin::new(&mut self.subscription).poll_next(cx));
@@ -115,22 +149,23 @@ impl<E: Clone> Stream for Deliveries<E> {
     }
 }
 
-impl<E: Clone> FusedStream for Deliveries<E> {
+impl<E, S: ReadSubscription<Item = E>> FusedStream for Deliveries<E, S> {
     fn is_terminated(&self) -> bool {
         self.subscription.is_terminated()
     }
 }
 
-impl<E> Drop for Deliveries<E> {
+impl<E, S> Drop for Deliveries<E, S> {
     fn drop(&mut self) {
-        // The deliveries that are out would keep its waker, and wake it in vain.
-        if let Some(held) = self.subscription.place().unacked_set() {
-            held.stop_waiting();
+        // Deliveries in flight share the unacked set: its waker would live as long as they do, and
+        // would be called for a stream that is gone.
+        if let Some(unacked) = self.subscriber.unacked_set() {
+            unacked.stop_waiting();
         }
     }
 }
 
-impl<E> fmt::Debug for Deliveries<E> {
+impl<E, S: AnySubscription + fmt::Debug> fmt::Debug for Deliveries<E, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Deliveries")
             .field("subscription", &self.subscription)
@@ -139,14 +174,15 @@ impl<E> fmt::Debug for Deliveries<E> {
     }
 }
 
-/// One event, and the duty to say when it is finished with.
+/// An event with its explicit acknowledgement.
 ///
-/// It dereferences to the event. [`ack`](Self::ack) says "finished"; dropping it says "not
-/// finished", and the receipt names the subscriber as one that dropped the event. Both may happen
-/// in any order among deliveries, from any task or thread, and after the stream is gone.
+/// A delivery dereferences to the event. [`ack`](Self::ack) acknowledges the event. Dropping the
+/// delivery discards the event: the receipt lists the subscriber in
+/// [`dropped_by`](crate::Receipt::dropped_by). Deliveries can be acknowledged and dropped in any
+/// order, from any task or thread, and after the stream is dropped.
 ///
-/// If the event's own `Drop` panics when a delivery is dropped, the panic hook tells of that, and
-/// the panic goes no further.
+/// If the event's own `Drop` panics when a delivery is dropped, the panic hook reports the panic,
+/// and the panic is caught.
 ///
 /// # Examples
 /// ```
@@ -165,30 +201,30 @@ impl<E> fmt::Debug for Deliveries<E> {
 ///
 /// two.ack(); // out of order
 /// assert!(second.now_or_never().unwrap().unwrap().all_acked());
-/// drop(one); // gives it up
+/// drop(one); // discards the event
 /// assert_eq!(first.now_or_never().unwrap().unwrap().dropped(), 1);
 /// ```
-#[must_use = "dropping a delivery says that its event was not finished with: call `ack`"]
+#[must_use = "dropping a delivery discards its event: call `ack` when the event is finished"]
 pub struct Delivery<E> {
-    event: Shielded<E>,
+    event: Guarded<E>,
     ack: Ack,
 }
 
 impl<E> Delivery<E> {
     pub(crate) fn new(event: E, ack: Ack) -> Self {
-        let event = Shielded::new(event);
+        let event = Guarded::new(event);
         Self { event, ack }
     }
 
-    /// Finished with the event; gives it out.
+    /// Acknowledges the event and returns the event.
     pub fn ack(self) -> E {
         self.ack.ack();
         self.event.into_inner()
     }
 
-    /// Changes the event, and keeps the acknowledgement with it.
+    /// Converts the event, and keeps its acknowledgement.
     ///
-    /// If `f` panics, the event counts as dropped.
+    /// If `f` panics, the event is discarded.
     ///
     /// # Examples
     /// ```
@@ -205,7 +241,7 @@ impl<E> Delivery<E> {
         Delivery::new(f(event), ack)
     }
 
-    /// The event and its acknowledgement, apart.
+    /// Splits the delivery into the event and its acknowledgement.
     ///
     /// # Examples
     /// ```
@@ -224,7 +260,7 @@ impl<E> Delivery<E> {
         (self.event.into_inner(), self.ack)
     }
 
-    /// The event's number in the manager's sequence, from 1.
+    /// Returns the event's sequence number, from 1.
     #[must_use]
     pub fn seq(&self) -> u64 {
         self.ack.seq
@@ -247,32 +283,39 @@ impl<E> fmt::Debug for Delivery<E> {
     }
 }
 
-/// The duty to say when an event is finished with, without the event:
-/// [`Delivery::into_parts`].
-#[must_use = "dropping an ack says that its event was not finished with: call `ack`"]
+/// The acknowledgement of a delivery, without the event: from [`Delivery::into_parts`].
+#[must_use = "dropping an ack discards its event: call `ack` when the event is finished"]
 pub struct Ack {
     seq: u64,
-    place: Arc<SubscriberState>,
-    /// Who waits for the answer, until it is given. `None` from the start if nobody does, or if
-    /// the delivery owes nothing.
+    subscriber: Arc<SubscriberState>,
+    /// The ticket of a publisher that waits for the acknowledgement. `None` without such a
+    /// publisher, for a delivery that owes nothing, and once the ticket is answered.
     ticket: Option<Arc<Ticket>>,
 }
 
 impl Ack {
-    /// `place` has noted the delivery as out.
-    pub(crate) fn new(seq: u64, place: Arc<SubscriberState>, ticket: Option<Arc<Ticket>>) -> Self {
-        Self { seq, place, ticket }
+    /// Creates the acknowledgement of an event in the subscriber's unacked set.
+    pub(crate) fn new(
+        seq: u64,
+        subscriber: Arc<SubscriberState>,
+        ticket: Option<Arc<Ticket>>,
+    ) -> Self {
+        Self {
+            seq,
+            subscriber,
+            ticket,
+        }
     }
 
-    /// Finished with the event.
+    /// Acknowledges the event.
     pub fn ack(mut self) {
         if let Some(ticket) = self.ticket.take() {
             ticket.ack();
         }
-        // The rest is what dropping does.
+        // `drop` then removes the event from the unacked set.
     }
 
-    /// The event's number in the manager's sequence, from 1.
+    /// Returns the event's sequence number, from 1.
     #[must_use]
     pub fn seq(&self) -> u64 {
         self.seq
@@ -282,9 +325,9 @@ impl Ack {
 impl Drop for Ack {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket.take() {
-            ticket.drop_by(self.place.id);
+            ticket.drop_by(self.subscriber.id);
         }
-        self.place.settle_delivery(self.seq);
+        self.subscriber.settle_delivery(self.seq);
     }
 }
 

@@ -1,10 +1,10 @@
-//! Why a stream ended.
+//! The reason why a stream ended.
 
 use std::fmt;
 
 use crate::error::CLOSED;
 
-/// Why a subscription's stream ended: [`Subscription::end_reason`] after its `None`.
+/// The reason why a subscription's stream ended: [`Subscription::end_reason`] after its `None`.
 ///
 /// # Examples
 /// ```
@@ -27,41 +27,49 @@ use crate::error::CLOSED;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EndReason {
-    /// The manager was closed, and everything that was stored has been read.
+    /// The manager was closed, and the stream has yielded every stored event.
     Closed,
-    /// The subscription alone was ended.
+    /// The subscription was disconnected.
     #[non_exhaustive]
     Disconnected {
-        /// By what.
+        /// The cause of the disconnect.
         cause: DisconnectCause,
     },
 }
 
-/// What disconnected a subscription.
+/// The cause of a disconnect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DisconnectCause {
-    /// Its window was full ([`Overflow::Disconnect`](crate::Overflow::Disconnect)).
+    /// The subscription's window was full ([`Overflow::Disconnect`](crate::Overflow::Disconnect)).
     Overflow,
-    /// [`EventManager::disconnect`](crate::EventManager::disconnect).
+    /// A call of [`EventManager::disconnect`](crate::EventManager::disconnect).
     Requested,
-    /// It made publishers wait for longer than it may
+    /// The subscription blocked publishers for longer than its limit
     /// ([`Overflow::WaitAtMost`](crate::Overflow)).
     Overdue,
-    /// Its filter panicked ([`subscribe_filter_map`](crate::EventManager::subscribe_filter_map)).
+    /// The subscription's filter panicked
+    /// ([`subscribe_filter_map`](crate::EventManager::subscribe_filter_map)).
     Panicked,
 }
 
 impl fmt::Display for EndReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str(CLOSED),
+            Self::Disconnected { cause } => cause.fmt(f),
+        }
+    }
+}
+
+/// Writes the text of [`EndReason::Disconnected`] with this cause.
+impl fmt::Display for DisconnectCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Closed => CLOSED,
-            Self::Disconnected { cause } => match cause {
-                DisconnectCause::Overflow => "disconnected: its window was full",
-                DisconnectCause::Requested => "disconnected on request",
-                DisconnectCause::Overdue => "disconnected: it made publishers wait for too long",
-                DisconnectCause::Panicked => "disconnected: its filter panicked",
-            },
+            Self::Overflow => "disconnected: its window was full",
+            Self::Requested => "disconnected on request",
+            Self::Overdue => "disconnected: it made publishers wait for too long",
+            Self::Panicked => "disconnected: its filter panicked",
         })
     }
 }

@@ -1,4 +1,4 @@
-//! One small type for each way of failing. Each gives back what was handed in.
+//! Errors: one small type for each way to fail. Each error returns the value passed in.
 
 use std::error::Error;
 use std::fmt;
@@ -7,9 +7,9 @@ use std::fmt;
 mod deadline;
 
 #[cfg(feature = "rt")]
-pub use deadline::{DeadlineError, NotStored, Unanswered};
+pub use deadline::{DeadlineError, NotStored, Unanswered, WaitError};
 
-/// Why [`try_notify`](crate::EventManager::try_notify) did not store the event.
+/// The reason why [`try_notify`](crate::EventManager::try_notify) did not store the event.
 ///
 /// # Examples
 /// ```
@@ -27,14 +27,14 @@ pub use deadline::{DeadlineError, NotStored, Unanswered};
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TryNotifyError<E> {
-    /// A lossless subscriber has no room for it, or publishers that came earlier still wait.
+    /// A lossless subscriber has no room for the event, or earlier publishers are queued.
     Full(E),
     /// The manager has been closed.
     Closed(E),
 }
 
 impl<E> TryNotifyError<E> {
-    /// The event that was not stored.
+    /// Returns the rejected event.
     pub fn into_event(self) -> E {
         match self {
             Self::Full(event) | Self::Closed(event) => event,
@@ -49,7 +49,7 @@ impl<E> TryNotifyError<E> {
     }
 }
 
-/// Why an event was not stored by [`notify`], [`ack_notify`] or [`sync_notify`].
+/// The reason why [`notify`], [`ack_notify`] or [`sync_notify`] did not store the event.
 ///
 /// # Examples
 /// ```
@@ -72,12 +72,12 @@ impl<E> TryNotifyError<E> {
 pub enum NotifyError<E> {
     /// The manager was closed before the event was stored.
     Closed(E),
-    /// A handler of this manager asked, and could only have waited for itself.
+    /// The caller is a handler of this manager and would have waited for itself.
     WouldDeadlock(E),
 }
 
 impl<E> NotifyError<E> {
-    /// The event that was not stored.
+    /// Returns the rejected event.
     pub fn into_event(self) -> E {
         match self {
             Self::Closed(event) | Self::WouldDeadlock(event) => event,
@@ -92,7 +92,7 @@ impl<E> NotifyError<E> {
     }
 }
 
-/// Why there was no room to reserve.
+/// The reason why [`reserve`](crate::EventManager::reserve) returned no permit.
 ///
 /// # Examples
 /// ```
@@ -108,7 +108,7 @@ impl<E> NotifyError<E> {
 pub enum ReserveError {
     /// The manager has been closed.
     Closed,
-    /// A handler of this manager asked, and could only have waited for itself.
+    /// The caller is a handler of this manager and would have waited for itself.
     WouldDeadlock,
 }
 
@@ -123,11 +123,11 @@ impl fmt::Display for ReserveError {
 
 impl Error for ReserveError {}
 
-/// A handler asked to wait for what it could only do itself: [`flush`], [`stop`].
+/// The error of a handler that would wait for itself in [`flush`] or [`stop`].
 ///
-/// Nothing has been done, unless the future was first polled outside of the handler: then `stop` has
-/// closed the manager. Found out only for code that the handler itself awaits, not for tasks
-/// that it spawns and waits for; for these there is `within`.
+/// The call had no effect, unless the future was first polled outside of the handler: then `stop`
+/// has closed the manager. The check covers only code that the handler itself awaits, not tasks
+/// spawned and awaited by the handler; such tasks need a limit by `within`.
 ///
 /// # Examples
 /// ```
@@ -140,7 +140,7 @@ impl Error for ReserveError {}
 ///     async fn handle_event(&mut self, _: &u8) -> ControlFlow<()> {
 ///         let manager = self.0.upgrade().unwrap();
 ///         let flushed = manager.flush().await;
-///         assert!(matches!(flushed, Err(WouldDeadlock { .. })), "it has an event in hand");
+///         assert!(matches!(flushed, Err(WouldDeadlock { .. })), "its event is in flight");
 ///         ControlFlow::Continue(())
 ///     }
 /// }
@@ -171,7 +171,7 @@ impl Error for WouldDeadlock {}
 pub(crate) const CLOSED: &str = "the event manager is closed";
 pub(crate) const WOULD_DEADLOCK: &str = "the handler would wait for itself";
 
-/// `Debug`, `Display` and `Error` without asking any of them of the event.
+/// Implements `Debug`, `Display` and `Error` without requiring them of the event.
 macro_rules! error_without_event {
     ($($name:ident { $($variant:ident),+ })+) => {$(
         impl<E> fmt::Debug for $name<E> {

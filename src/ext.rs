@@ -1,18 +1,18 @@
-//! Operators over streams of [deliveries](crate::Delivery) that keep the acknowledgement exact.
+//! Operators over streams of [deliveries](crate::Delivery), with exact acknowledgement.
 //!
-//! Every combinator of `futures` and `tokio-stream` works on a stream of deliveries; these do the
-//! acknowledging as well, at the right moment:
+//! Every combinator of `futures` and `tokio-stream` works on a stream of deliveries. The operators
+//! of this module also acknowledge each delivery at the right moment:
 //!
 //! | operator | an event is acknowledged when | dropped when |
 //! |---|---|---|
-//! | [`filter_acked`](EventStreamExt::filter_acked) | it is filtered out | the predicate panics |
-//! | `for_each_acked` (feature `rt`) | the work on it is done | that panics or is cancelled |
-//! | `try_for_each_acked` (feature `rt`) | the work on it is `Ok` | that fails, panics or is cancelled |
-//! | [`ready_batches`](EventStreamExt::ready_batches) | its [`Batch`] is | its [`Batch`] is |
-//! | `batches` (feature `rt`) | its [`Batch`] is | its [`Batch`] is, or the stream before that |
+//! | [`filter_acked`](EventStreamExt::filter_acked) | the predicate rejects the event | the predicate panics |
+//! | `for_each_acked` (feature `rt`) | its work completes | its work panics or is cancelled |
+//! | `try_for_each_acked` (feature `rt`) | its work returns `Ok` | its work fails, panics or is cancelled |
+//! | [`ready_batches`](EventStreamExt::ready_batches) | its [`Batch`] is acknowledged | its [`Batch`] is dropped |
+//! | `batches` (feature `rt`) | its [`Batch`] is acknowledged | its [`Batch`], or the unfinished batch in the stream, is dropped |
 //!
-//! None of them loses a delivery or leaves one hanging: whatever an operator holds when it is
-//! dropped counts as dropped in the receipts.
+//! No operator loses a delivery or leaves a delivery unsettled: dropping an operator drops its held
+//! deliveries, which count as dropped in the receipts.
 
 mod batch;
 mod batch_buffer;
@@ -46,11 +46,11 @@ use futures_core::Stream;
 
 use crate::delivery::Delivery;
 
-/// What can be done with any stream of [deliveries](Delivery): [`Deliveries`], and whatever
-/// combinators have made of one.
+/// Operators on any stream of [deliveries](Delivery): [`Deliveries`], and any combinator over
+/// `Deliveries`.
 ///
-/// The methods take the stream by value. With `&mut deliveries` in its place, the stream can be
-/// asked for its [`end_reason`](crate::Deliveries::end_reason) afterwards, or be read on.
+/// The methods take the stream by value. To use the stream afterwards, for its
+/// [`end_reason`](crate::Deliveries::end_reason) or for further events, pass `&mut deliveries`.
 ///
 /// # Examples
 /// ```
@@ -75,14 +75,14 @@ use crate::delivery::Delivery;
 ///
 /// [`Deliveries`]: crate::Deliveries
 pub trait EventStreamExt<E>: Stream<Item = Delivery<E>> {
-    /// Passes on the deliveries that `pred` holds for, and acknowledges the others.
+    /// Yields the deliveries that `pred` accepts, and acknowledges the rejected deliveries.
     ///
-    /// As `filter` of `futures`, which drops what it filters out, so that the receipt names the
-    /// subscriber as one that did not finish with the event. An event that is filtered out is
-    /// acknowledged as soon as the stream is polled, before the next one is taken.
+    /// By contrast, `filter` of `futures` drops the rejected deliveries, and the receipt then names
+    /// the subscriber under `dropped`. A rejected event is acknowledged as soon as the stream is
+    /// polled, before the next event is taken.
     ///
-    /// A panic of `pred` is a panic of `poll_next`; the delivery it was asked about counts as
-    /// dropped, and the next poll goes on behind it.
+    /// A panic of `pred` is a panic of `poll_next`. The delivery that `pred` was called for counts
+    /// as dropped, and the next poll continues with the next delivery.
     ///
     /// # Cancel safety
     /// Dropping the future of `next()` loses nothing. The stream holds no deliveries.
@@ -109,28 +109,29 @@ pub trait EventStreamExt<E>: Stream<Item = Delivery<E>> {
         FilterAcked::new(self, pred)
     }
 
-    /// Works on up to `limit` events at once, and acknowledges each when its work is done.
+    /// Processes up to `limit` events concurrently, and acknowledges each event when its work
+    /// completes.
     ///
-    /// `f` gets the event by value; its acknowledgement waits beside the future that `f` returns,
-    /// until that is ready and dropped. Events are taken in order, one when there is a place for
-    /// it, and may be done in any order. The future is ready when the stream has ended and all work
-    /// is done.
+    /// `f` receives the event by value and returns a future, the work. The event's acknowledgement
+    /// is stored beside the work until the work is complete and dropped. Events are taken in order,
+    /// as soon as the limit allows, and complete in any order. The returned future is ready when
+    /// the stream has ended and all work is complete.
     ///
-    /// `limit` is a number or `None`, for as many as the stream gives: with [`Deliveries`], never
-    /// more than its [`max_unacked`]. What is not taken yet stays unread, so slow work makes
-    /// publishers wait as a slow reader does. All work is done within this one future; work that
-    /// shall use several threads is spawned in `f`, and its handle awaited there. Work that itself
-    /// waits for answers from this subscriber (`sync_notify` to the same manager) needs a place
-    /// that is free: with `limit` 1 it waits for itself.
+    /// `limit` is a number, or `None` for as many as the stream yields: with [`Deliveries`], never
+    /// more than its [`max_unacked`]. Further events stay unread, so slow work makes publishers
+    /// wait as a slow reader does. All work runs inside of this future. To use several threads,
+    /// spawn the work in `f` and await its handle. Work that itself waits for acknowledgements of
+    /// this subscriber (`sync_notify` to the same manager) needs a `limit` above 1: with 1, the
+    /// work would never complete.
     ///
     /// # Panics
-    /// If `limit` is 0: no work could ever begin. A panic of `f` or of its work is a panic of this
-    /// future; the event that it was about counts as dropped, and so do those that are under way
-    /// when the future is dropped.
+    /// Panics if `limit` is 0, because no work could ever start. A panic of `f` or of the work is a
+    /// panic of this future. The event of the panicking work counts as dropped, and so do the
+    /// events whose work is in progress when the future is dropped.
     ///
     /// # Cancel safety
-    /// Dropping this future drops the work that is under way; its events, which `f` has taken,
-    /// count as dropped. What was not taken from the stream stays in the stream.
+    /// Dropping this future drops the work in progress. The events of that work, which `f` has
+    /// taken, count as dropped. Events that were not taken stay in the stream.
     ///
     /// # Examples
     /// ```
@@ -170,24 +171,25 @@ pub trait EventStreamExt<E>: Stream<Item = Delivery<E>> {
         ForEachAcked::new(self, limit.into(), f)
     }
 
-    /// As [`for_each_acked`](Self::for_each_acked), with work that may fail: what fails counts as
-    /// dropped, and the first error stops it.
+    /// Processes events like [`for_each_acked`](Self::for_each_acked), with work that may fail. An
+    /// event whose work fails counts as dropped, and the first error stops the processing.
     ///
-    /// After an error no more events are taken: the stream is dropped at once, and with it what
-    /// is unread (not so if it was given as `&mut`). Work that is under way is let finish and
-    /// acknowledged as usual; then the future is ready with the first error. Further errors of
-    /// that work are lost, and their events count as dropped.
+    /// After an error no more events are taken: the stream is dropped at once together with its
+    /// unread events, unless the stream was passed as `&mut`. Work in progress completes and is
+    /// acknowledged as usual; then the future is ready with the first error. Further errors are
+    /// discarded, and their events count as dropped.
     ///
-    /// To go on after errors instead: [`.continue_on_error(|error| …)`](TryForEachAcked::continue_on_error).
+    /// To continue after errors, use
+    /// [`.continue_on_error(|error| …)`](TryForEachAcked::continue_on_error).
     ///
     /// # Errors
-    /// The first error in time, once nothing is under way any more.
+    /// Returns the first error in time, once no work is in progress.
     ///
     /// # Panics
-    /// As [`for_each_acked`](Self::for_each_acked).
+    /// See [`for_each_acked`](Self::for_each_acked).
     ///
     /// # Cancel safety
-    /// As [`for_each_acked`](Self::for_each_acked).
+    /// See [`for_each_acked`](Self::for_each_acked).
     ///
     /// # Examples
     /// ```
@@ -224,14 +226,15 @@ pub trait EventStreamExt<E>: Stream<Item = Delivery<E>> {
         TryForEachAcked::new(self, limit.into(), f)
     }
 
-    /// Puts together what is ready: 1 to `n` deliveries at a time, without waiting for more.
+    /// Collects the ready deliveries into batches of 1 to `n`, without waiting for further
+    /// deliveries.
     ///
-    /// The batches grow with the backlog: an idle consumer gets each event alone and at once, a
-    /// busy one gets what has come in meanwhile. At the end of the stream, what there is comes as
-    /// the last batch.
+    /// The batches grow with the number of unread events: an idle consumer gets each event alone
+    /// and at once, a busy consumer gets all events that arrived meanwhile. At the end of the
+    /// stream, the remaining deliveries are the last batch.
     ///
     /// # Panics
-    /// If `n` is 0: nothing would fit in.
+    /// Panics if `n` is 0, because no delivery would fit.
     ///
     /// # Cancel safety
     /// Dropping the future of `next()` loses nothing. The stream holds no deliveries.
@@ -258,24 +261,26 @@ pub trait EventStreamExt<E>: Stream<Item = Delivery<E>> {
         ReadyBatches::new(self, n)
     }
 
-    /// Puts together up to `n` deliveries, waiting for more for at most `duration` since the
-    /// first of them was taken.
+    /// Collects up to `n` deliveries into a batch, and waits for further deliveries for at most
+    /// `duration` after the first delivery of the batch was taken.
     ///
-    /// A batch is yielded when it is full, when `duration` is over, or when the stream ends;
-    /// never an empty one. It begins to fill when this stream is polled, not before. The time is
-    /// tokio's clock.
+    /// A batch is yielded when the batch is full, when `duration` is over, or when the stream ends;
+    /// an empty batch is never yielded. A batch fills only while this stream is polled. The time is
+    /// measured by tokio's clock.
     ///
-    /// All of a batch is unacknowledged: with `n` above the subscription's [`max_unacked`], no
-    /// batch gets full, and each waits for all of `duration`. So does a publisher with
-    /// [`sync_notify`] that publishes the next event only when it has the receipt of the one
-    /// before; [`ready_batches`](Self::ready_batches) does not make it wait.
+    /// All deliveries of a batch are unacknowledged. With `n` above the subscription's
+    /// [`max_unacked`], no batch becomes full, and each batch waits for all of `duration`. The same
+    /// happens with a publisher that awaits the receipt of each [`sync_notify`] before the next
+    /// event; [`ready_batches`](Self::ready_batches) does not make such a publisher wait.
     ///
     /// # Panics
-    /// If `n` is 0: nothing would fit in. When polled outside of a tokio runtime with time enabled.
+    /// Panics if `n` is 0, because no delivery would fit. Panics when polled outside of a tokio
+    /// runtime with time enabled.
     ///
     /// # Cancel safety
-    /// Dropping the future of `next()` loses nothing: what has been gathered, and its time, stay
-    /// in the stream. What is in there when the stream is dropped counts as dropped.
+    /// Dropping the future of `next()` loses nothing: the unfinished batch and its timer stay in
+    /// the stream. The deliveries of the unfinished batch count as dropped when the stream is
+    /// dropped.
     ///
     /// # Examples
     /// ```
@@ -293,9 +298,9 @@ pub trait EventStreamExt<E>: Stream<Item = Delivery<E>> {
     /// }
     /// let start = Instant::now();
     /// assert_eq!(batches.next().await.unwrap().ack(), [1, 2, 3]);
-    /// assert_eq!(start.elapsed().as_secs(), 0, "it was full");
+    /// assert_eq!(start.elapsed().as_secs(), 0, "the batch was full");
     /// assert_eq!(batches.next().await.unwrap().ack(), [4]);
-    /// assert_eq!(start.elapsed().as_secs(), 5, "it waited for more");
+    /// assert_eq!(start.elapsed().as_secs(), 5, "the batch waited for a third event");
     /// # }
     /// ```
     ///

@@ -1,7 +1,8 @@
-//! The futures that the manager hands out, named so that they can be stored.
+//! The futures that the manager's methods return, as named types, so that they can be stored in
+//! structs.
 //!
-//! All of them are lazy, `Send`, `Unpin`, and may be dropped at any time; what that means is
-//! said at the method that makes each.
+//! All futures are lazy, `Send` and `Unpin`, and may be dropped at any time. The method that
+//! returns a future documents the effect of dropping it.
 
 #[cfg(feature = "rt")]
 pub use within::Within;
@@ -59,11 +60,11 @@ impl<E> Future for Notify<'_, E> {
     }
 }
 
-/// Stores an event, then waits for its subscribers' answers.
+/// Stores an event, then waits for the acknowledgements of its subscribers.
 struct StoreAndAwaitAcks<'a, E> {
-    storing: StoreEvent<'a, E>,
+    store: StoreEvent<'a, E>,
     until: AckLevel,
-    /// From the first poll on, until it is settled.
+    /// Set from the first poll until the event is settled.
     ticket: Option<Arc<Ticket>>,
     stored: Option<Stored>,
 }
@@ -71,7 +72,7 @@ struct StoreAndAwaitAcks<'a, E> {
 impl<'a, E> StoreAndAwaitAcks<'a, E> {
     fn new(channel: &'a Channel<E>, event: E, until: AckLevel) -> Self {
         Self {
-            storing: StoreEvent::new(channel, event),
+            store: StoreEvent::new(channel, event),
             until,
             ticket: None,
             stored: None,
@@ -79,46 +80,48 @@ impl<'a, E> StoreAndAwaitAcks<'a, E> {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Receipt, NotifyError<E>>> {
-        if self.stored.is_none() && self.storing.channel.current_handler_is_subscribed() {
-            let event = self.storing.event.take().expect(POLLED_AGAIN);
-            self.storing.leave();
-            // A panic may have left its waker at an earlier poll, elsewhere.
+        if self.stored.is_none() && self.store.channel.current_handler_is_subscribed() {
+            let event = self.store.event.take().expect(POLLED_AGAIN);
+            self.store.leave();
+            // Drop the waker: an earlier poll that panicked may have left it in the ticket.
             self.abandon();
             return Poll::Ready(Err(NotifyError::WouldDeadlock(event)));
         }
-        // Mostly it is stored at once: then its waker is in place before anybody could answer.
+        // Register the waker before storing: subscribers may acknowledge as soon as the event is
+        // stored.
         let is_first = self.ticket.is_none();
         let ticket =
             (self.ticket).get_or_insert_with(|| Ticket::with_waker(self.until, cx.waker().clone()));
         let Stored { seq, audience } = if let Some(stored) = self.stored {
             stored
         } else {
-            let Poll::Ready(stored) = self.storing.poll(Some(ticket), cx) else {
-                // In line it is called by another one.
+            let Poll::Ready(stored) = self.store.poll(Some(ticket), cx) else {
+                // Queued: the wait queue holds the waker that is needed, the ticket's is not.
                 ticket.abandon();
                 return Poll::Pending;
             };
-            // Refused, nobody will answer.
+            // Rejected: no subscriber will acknowledge, so the ticket needs no waker.
             let stored = stored.inspect_err(|_| ticket.abandon())?;
             self.stored = Some(stored);
-            trace!(published(self.storing.channel.name(), stored));
+            trace!(published(self.store.channel.name(), stored));
             stored
         };
         if is_first && !ticket.is_settled() {
             return Poll::Pending;
         }
         let dropped_by = ready!(ticket.poll_settled(cx));
-        // Where nobody answers, nobody has taken the waker; a panic may have left it at an earlier poll.
+        // Without acknowledgements the waker is still in the ticket; a panic may have left it
+        // there too.
         if is_first || audience == 0 {
             ticket.abandon();
         }
         (self.stored, self.ticket) = (None, None);
         let receipt = Receipt::new(seq, audience, dropped_by);
-        trace!(settled(self.storing.channel.name(), &receipt));
+        trace!(settled(self.store.channel.name(), &receipt));
         Poll::Ready(Ok(receipt))
     }
 
-    /// Nobody need call it any more.
+    /// Drops the waker: no wake-up is needed any more.
     fn abandon(&self) {
         if let Some(ticket) = &self.ticket {
             ticket.abandon();
@@ -128,39 +131,41 @@ impl<'a, E> StoreAndAwaitAcks<'a, E> {
 
 #[cfg(feature = "rt")]
 impl<E> StoreAndAwaitAcks<'_, E> {
-    /// Who has yet to answer, once it is stored.
+    /// Returns the subscribers that have not answered yet, or `None` if the event is not stored.
     fn waiting_for(&self) -> Option<Vec<SubscriberInfo>> {
         let Stored { seq, .. } = self.stored?;
-        Some(self.storing.channel.owing(seq, self.until))
+        Some(self.store.channel.owing(seq, self.until))
     }
 
-    /// Gives up, unless nobody is waited for any more.
+    /// Gives up, and returns the error; `None` if no subscriber is waited for any more.
     fn give_up(&mut self) -> Option<DeadlineError<E>> {
-        let channel = self.storing.channel;
+        let channel = self.store.channel;
         let (Some(Stored { seq, audience }), Some(ticket)) = (self.stored, &self.ticket) else {
-            let pending = channel.blocking();
-            if pending.is_empty() && self.storing.is_called() {
-                // Room has come since the last poll, and a call of its waker with it.
+            let waiting_for = channel.blocking();
+            if waiting_for.is_empty() && self.store.is_called() {
+                // Room was freed after the last poll, and the waker is about to be called.
                 return None;
             }
-            let event = self.storing.event.take().expect(POLLED_AGAIN);
-            self.storing.leave();
-            return Some(DeadlineError::NotStored(NotStored { event, pending }));
+            let event = self.store.event.take().expect(POLLED_AGAIN);
+            self.store.leave();
+            return Some(DeadlineError::NotStored(NotStored { event, waiting_for }));
         };
-        let pending = channel.owing(seq, self.until);
+        let waiting_for = channel.owing(seq, self.until);
+        // Taken after `owing`: the receipt may know more answers than the list, never fewer.
         let receipt = Some(ticket.receipt_so_far(seq, audience));
-        is_late(&pending, ticket).then_some(DeadlineError::Unanswered(Unanswered {
+        are_late(&waiting_for, ticket).then_some(DeadlineError::Unanswered(Unanswered {
             receipt,
-            ..Unanswered::of(pending)
+            waiting_for,
         }))
     }
 }
 
-/// Whether those that were `pending` are still waited for. With nobody pending, the last answer
-/// has been decided on, and is on its way to the ticket.
+/// Returns whether the subscribers `waiting_for` still have to answer.
+///
+/// If the list is empty, the last answer is decided, and about to reach the ticket.
 #[cfg(feature = "rt")]
-fn is_late(pending: &[SubscriberInfo], ticket: &Ticket) -> bool {
-    !pending.is_empty() && !ticket.is_settled()
+fn are_late(waiting_for: &[SubscriberInfo], ticket: &Ticket) -> bool {
+    !waiting_for.is_empty() && !ticket.is_settled()
 }
 
 impl<E> Drop for StoreAndAwaitAcks<'_, E> {
@@ -183,11 +188,11 @@ macro_rules! awaiting_future {
 
         #[cfg(feature = "rt")]
         impl<E> $name<'_, E> {
-            /// The subscribers that have yet to answer, oldest first: how far it is, without
-            /// giving it up as `within` does.
+            /// Returns the subscribers that have not acknowledged the event yet, oldest first,
+            /// without giving up as `within` does.
             ///
             /// `None` before the event is stored, and once the future is ready. Empty only for a
-            /// moment, while the last answer is on its way.
+            /// moment, while the last acknowledgement is being delivered.
             ///
             /// # Examples
             /// ```
@@ -197,7 +202,7 @@ macro_rules! awaiting_future {
             /// let manager = EventManager::new(1);
             /// let (kitchen, billing) = (manager.subscribe(), manager.subscribe());
             /// let mut done = manager.sync_notify("tea");
-            /// assert!(done.waiting_for().is_none(), "it is not stored");
+            /// assert!(done.waiting_for().is_none(), "the event is not stored");
             /// assert!((&mut done).now_or_never().is_none());
             /// assert_eq!(done.waiting_for().unwrap().len(), 2);
             ///
@@ -240,14 +245,14 @@ awaiting_future! {
 #[must_use = "futures do nothing unless polled"]
 pub struct Reserve<'a, E> {
     channel: &'a Arc<Channel<E>>,
-    queueing: QueueEntry,
+    entry: QueueEntry,
 }
 
 impl<'a, E> Reserve<'a, E> {
     pub(crate) fn new(channel: &'a Arc<Channel<E>>) -> Self {
         Self {
             channel,
-            queueing: QueueEntry::default(),
+            entry: QueueEntry::default(),
         }
     }
 }
@@ -257,13 +262,13 @@ impl<E> Future for Reserve<'_, E> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let channel = self.channel;
-        Permit::poll_reserve(channel, &mut self.queueing, cx)
+        Permit::poll_reserve(channel, &mut self.entry, cx)
     }
 }
 
 impl<E> Drop for Reserve<'_, E> {
     fn drop(&mut self) {
-        self.queueing.leave(self.channel);
+        self.entry.leave(self.channel);
     }
 }
 

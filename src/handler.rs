@@ -1,19 +1,20 @@
 //! Handlers: callbacks, run by a task that folds a subscription.
 //!
-//! A [`Handler`] is called with every event, by reference and one at a time, by a task of its
-//! own; when it is done with one, that is acknowledged as by a stream that comes back for the
-//! next. It is added to a manager by [`add_handler`] under a name of its own; the [`HandlerRef`]
-//! asks it things ([`call`]), takes it out ([`remove`]), or puts another one in its place
-//! ([`swap`]), each at its place in the sequence of events. However a handler ends,
-//! [`stopped`] tells why, once its [`terminate`] has run and its name is free.
+//! A [`Handler`] is called with every event, by reference and with one event at a time, by a task
+//! of its own. An event is acknowledged when the handler has finished, as a stream acknowledges by
+//! polling for the next event. [`add_handler`] adds a handler to a manager under a unique name. The
+//! [`HandlerRef`] calls the handler ([`call`]), removes the handler ([`remove`]), or replaces the
+//! handler ([`swap`]), each at a position in the sequence of events. However a handler ends,
+//! [`stopped`] returns the reason, once the handler's [`terminate`] has run and the name is free.
 //!
-//! A panic ends that handler alone. Dropping the `HandlerRef` leaves it running; it does not keep
-//! the manager open, and neither does a handler itself.
+//! A panic ends only the panicking handler. Dropping the `HandlerRef` leaves the handler running.
+//! Neither the reference nor the handler keeps the manager open.
 //!
 //! # Events are lent
-//! A handler that awaits is a type with an `async fn`: its future may hold the event. A closure's
-//! future may not, as the type of a closure cannot say so; the compiler answers "lifetime may not
-//! live long enough", or "returning this value requires that `'1` must outlive `'2`":
+//! A handler that awaits is a type with an `async fn`, whose future may hold the event. The future
+//! of a closure may not hold the event, because the type of a closure cannot express this. The
+//! compiler reports "lifetime may not live long enough", or "returning this value requires that
+//! `'1` must outlive `'2`":
 //!
 //! ```compile_fail
 //! # async fn save(_: &str) {}
@@ -23,7 +24,7 @@
 //! });
 //! ```
 //!
-//! Take out of the event what the future needs, before the future:
+//! Copy the data for the future out of the event first:
 //!
 //! ```
 //! # async fn save(_: &str) {}
@@ -38,14 +39,15 @@
 //! # }
 //! ```
 //!
-//! # What a handler must not wait for
-//! Itself. Inside of a handler, [`notify`] to its own manager is fine; that event is seen after
-//! the current one. What could only wait for the handler itself answers `WouldDeadlock` at once:
-//! `sync_notify`, `ack_notify`, `flush`, `stop`, `call`, `remove` and `swap` on itself (in a
-//! group: on any of it), and room that it would have to make itself; also where the wait began
-//! outside. What is not found out stands on page [`deadlocks`](crate::deadlocks#in-handlers), with
-//! the ways out: a task that it spawns and waits for, [`stopped`] on itself, another manager whose
-//! handler waits for this one.
+//! # Waiting inside of a handler
+//! A handler must not wait for itself. Inside of a handler, [`notify`] to its own manager is fine:
+//! the handler sees the new event after the current event. Calls that could only wait for the
+//! handler itself return `WouldDeadlock` at once: `sync_notify`, `ack_notify`, `flush`, `stop`;
+//! `call`, `remove` and `swap` on itself, or in a group on any handler of the group; and waiting
+//! for room in the handler's own window. The same holds if the wait began outside of the handler.
+//! Some cycles cannot be detected: a task spawned and awaited by the handler, [`stopped`] on
+//! itself, or another manager whose handler waits for this handler. The page
+//! [`deadlocks`](crate::deadlocks#in-handlers) lists these cycles, with ways out.
 //!
 //! [`add_handler`]: crate::EventManager::add_handler
 //! [`call`]: HandlerRef::call
@@ -55,8 +57,21 @@
 //! [`terminate`]: Handler::terminate
 //! [`notify`]: crate::EventManager::notify
 
+// Imports run in this order, from the last layer to the first: no two modules import each other.
+//
+// 1. Vocabulary: stop_reason, closure, outcome, user_value.
+// 2. One handler: exit, stopped, registration, any_handler, restart, owner, member.
+// 3. Commands and their way to a runner: command, command_queue, mailbox, runner_handle,
+//    owner_waker, address.
+// 4. The task: user_code, runner (with runner/event and runner/execute).
+// 5. Public handles and errors: error, handler_ref, swap_error, swap, guard, new_handler, group,
+//    manager_ext.
+mod address;
+mod any_handler;
 mod closure;
 mod command;
+mod command_queue;
+mod error;
 mod exit;
 mod group;
 mod guard;
@@ -65,9 +80,17 @@ mod mailbox;
 mod manager_ext;
 mod member;
 mod new_handler;
+mod outcome;
 mod owner;
-mod reason;
+mod owner_waker;
+mod registration;
+mod restart;
 mod runner;
+mod runner_handle;
+mod stop_reason;
+mod stopped;
+mod swap;
+mod swap_error;
 mod user_code;
 mod user_value;
 
@@ -75,23 +98,26 @@ use std::future::Future;
 use std::ops::ControlFlow;
 
 pub use closure::{HandlerFn, IntoControlFlow, handler_fn};
+pub use error::{AddHandlerError, CallError, RemoveError};
 pub use group::HandlerGroup;
 pub use guard::HandlerGuard;
 pub use handler_ref::HandlerRef;
-pub use member::Restart;
-pub use reason::{AddHandlerError, CallError, StopReason, TrySwapError};
+pub use restart::Restart;
+pub use stop_reason::StopReason;
+pub use swap_error::{SwapError, TrySwapError};
 
-/// What is done with every event.
+/// A callback that handles every event.
 ///
-/// Closures are handlers, too: synchronous ones through [`handler_fn`], and those that give a
-/// future which does not borrow the event as they are; see the [module's page](self).
+/// Closures are handlers, too: synchronous closures through [`handler_fn`], and closures that
+/// return a future directly, if the future does not borrow the event; see the [module's
+/// page](self).
 ///
 /// # Examples
 /// ```
 /// use std::ops::ControlFlow;
 /// use genevent::{EventManager, Handler, StopReason};
 ///
-/// /// Adds up, until it is too much.
+/// /// Adds up to a limit.
 /// #[derive(Default)]
 /// struct Sum(u32);
 ///
@@ -119,26 +145,28 @@ pub use reason::{AddHandlerError, CallError, StopReason, TrySwapError};
 /// ```
 #[doc(alias = "GenEvent")]
 pub trait Handler<E>: Send + 'static {
-    /// Handles one event. `Break` ends the handler, as `:remove_handler` in `GenEvent`.
+    /// Handles one event. `Break` ends the handler, as `:remove_handler` does in `GenEvent`.
     ///
-    /// The event counts as finished with when the future is ready. If it panics, the event
-    /// counts as dropped and the handler ends; in a group, the others still handle the event.
+    /// The event counts as finished when the future is ready. If the future panics, the event
+    /// counts as dropped and the handler ends; in a group, the other handlers still handle the
+    /// event.
     fn handle_event(&mut self, event: &E) -> impl Future<Output = ControlFlow<()>> + Send;
 
-    /// Called once, when the handler ends, or when a [restart](crate::Restart) puts a new handler
-    /// in its place. Does nothing if not given.
+    /// Called once when the handler ends, or when a [restart](crate::Restart) replaces the handler.
+    /// The default does nothing.
     ///
-    /// Not called when the runtime goes, nor when [`try_swap`](HandlerRef::try_swap) has given the
-    /// handler away. [`StopReason::Aborted`] says when `terminate` is cut short.
+    /// `terminate` is not called when the runtime goes, nor after
+    /// [`try_swap`](HandlerRef::try_swap) has replaced the handler. [`StopReason::Aborted`] says
+    /// when `terminate` is cut short.
     ///
-    /// After a panic in `handle_event` the handler may be in any state. A panic in `terminate`
-    /// changes nothing about the end.
+    /// After a panic in `handle_event` the handler may be in any state. A panic in `terminate` does
+    /// not change the end of the handler.
     fn terminate(&mut self, reason: &StopReason) -> impl Future<Output = ()> + Send {
         let _ = reason;
         async {}
     }
 
-    /// Handles the event without a future, if that can be done.
+    /// Handles the event without a future, or returns `None` if the handler needs a future.
     #[doc(hidden)]
     fn handle_now(&mut self, event: &E) -> Option<ControlFlow<()>> {
         let _ = event;

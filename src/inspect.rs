@@ -1,10 +1,9 @@
-//! Seeing who subscribes, and how far each of them is.
+//! Inspection: information about a subscriber, and statistics of a manager.
 
 use std::fmt;
 use std::panic::Location;
 use std::time::Duration;
 
-use crate::channel::subscriber::SubscriberState;
 use crate::options::Overflow;
 use crate::subscriber_id::{SubscriberId, SubscriberKind};
 use crate::util::sync::Arc;
@@ -14,9 +13,9 @@ mod stats;
 
 pub use stats::Stats;
 
-/// One subscription as [`EventManager::subscribers`] saw it.
+/// The state of one subscription when [`EventManager::subscribers`] was called.
 ///
-/// Its `Display` is a line for people:
+/// `Display` writes one line:
 ///
 /// ```
 /// use genevent::{EventManager, SubscribeOptions};
@@ -30,14 +29,21 @@ pub use stats::Stats;
 /// assert_eq!((info.unread(), info.unacked(), info.missed()), (1, 0, 0));
 /// let line = info.created_at().line();
 /// assert!(info.to_string().starts_with("#1 \"audit\" from "));
-/// assert!(info.to_string().ends_with(&format!(":{line}:25: 1 of 4 unread, 0 in hand")));
+/// assert!(info.to_string().ends_with(&format!(":{line}:25: 1 of 4 unread, 0 in flight")));
 /// # drop(audit);
 /// ```
 ///
 /// [`EventManager::subscribers`]: crate::EventManager::subscribers
 #[derive(Debug, Clone)]
 pub struct SubscriberInfo {
-    pub(crate) place: Arc<SubscriberState>,
+    pub(crate) id: SubscriberId,
+    pub(crate) name: Option<Arc<str>>,
+    pub(crate) kind: SubscriberKind,
+    pub(crate) created_at: &'static Location<'static>,
+    pub(crate) overflow: Overflow,
+    pub(crate) window: usize,
+    /// The subscribers of the earlier stages.
+    pub(crate) after: Vec<SubscriberId>,
     pub(crate) unread: usize,
     pub(crate) unacked: usize,
     pub(crate) missed: u64,
@@ -45,43 +51,44 @@ pub struct SubscriberInfo {
 }
 
 impl SubscriberInfo {
-    /// The subscription's id.
+    /// Returns the subscription's id.
     #[must_use]
     pub fn id(&self) -> SubscriberId {
-        self.place.id
+        self.id
     }
 
-    /// Its name, if it was given one.
+    /// Returns the subscription's name, if it has a name.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
-        self.place.name()
+        self.name.as_deref()
     }
 
-    /// What reads it.
+    /// Returns the kind of reader.
     #[must_use]
     pub fn kind(&self) -> SubscriberKind {
-        self.place.kind
+        self.kind
     }
 
-    /// The line that called `subscribe`, or added the handler.
+    /// Returns the source line that called `subscribe` or added the handler.
     #[must_use]
     pub fn created_at(&self) -> &'static Location<'static> {
-        self.place.created_at
+        self.created_at
     }
 
-    /// How many events may be unread before its overflow policy acts.
+    /// Returns the window: how many events may be unread before the overflow policy acts.
     #[must_use]
     pub fn window(&self) -> usize {
-        self.place.window
+        self.window
     }
 
-    /// Its overflow policy.
+    /// Returns the overflow policy.
     #[must_use]
     pub fn overflow(&self) -> Overflow {
-        self.place.overflow
+        self.overflow
     }
 
-    /// Those that it comes [after](crate::SubscribeOptions::after), left or not.
+    /// Returns the subscriptions this subscription comes
+    /// [after](crate::SubscribeOptions::after), attached or not.
     ///
     /// # Examples
     /// ```
@@ -95,36 +102,37 @@ impl SubscriberInfo {
     /// ```
     #[must_use]
     pub fn after(&self) -> &[SubscriberId] {
-        self.place.stage().map_or(&[], |stage| stage.after())
+        &self.after
     }
 
-    /// Events it had not read, of those that fill its window: not what is
-    /// [replayed](crate::SubscribeOptions::replay).
+    /// Returns the number of unread events in the window.
+    /// [Replayed](crate::SubscribeOptions::replay) events take no room in the window and are not
+    /// included.
     #[must_use]
     pub fn unread(&self) -> usize {
         self.unread
     }
 
-    /// Events it had received and not finished with.
+    /// Returns the number of events received and not finished.
     #[must_use]
     pub fn unacked(&self) -> usize {
         self.unacked
     }
 
-    /// Events it has lost to newer ones so far ([`Overflow::DropOldest`]).
+    /// Returns how many events the subscriber has missed so far ([`Overflow::DropOldest`]).
     #[must_use]
     pub fn missed(&self) -> u64 {
         self.missed
     }
 
-    /// For how long publishers have been waiting for it to read on; `None` if none waits, or
-    /// none because of this subscriber.
+    /// Returns for how long the subscriber has been blocking publishers. `None` if no publisher
+    /// waits for this subscriber.
     ///
-    /// The time counts from when the first publisher began to wait for the subscriber, not from when
-    /// its window was full, and on tokio the clock is tokio's. Time in which nobody waits does not
-    /// count. A publisher that is cancelled does not reset the time; the subscriber's reading an
-    /// event does. While [permits](crate::Permit) hold the room of a
-    /// subscriber that has read everything, it is not to blame.
+    /// The time starts when the first publisher begins to wait for the subscriber, not when the
+    /// window becomes full. On tokio, the clock is tokio's. Time in which no publisher waits does
+    /// not count. A cancelled publisher does not reset the time; a read of the subscriber does. A
+    /// subscriber that has read everything does not block publishers, even while
+    /// [permits](crate::Permit) hold its room.
     ///
     /// # Examples
     /// ```
@@ -134,7 +142,7 @@ impl SubscriberInfo {
     /// let manager = EventManager::new(1);
     /// let slow = manager.subscribe();
     /// manager.try_notify("fills it").unwrap();
-    /// assert_eq!(manager.subscribers()[0].blocking_for(), None, "full, but nobody waits");
+    /// assert_eq!(manager.subscribers()[0].blocking_for(), None, "full, but no publisher waits");
     ///
     /// let mut waits = manager.notify("too much");
     /// assert!((&mut waits).now_or_never().is_none());
@@ -155,7 +163,7 @@ impl fmt::Display for SubscriberInfo {
         }
         write!(
             f,
-            " from {}: {} of {} unread, {} in hand",
+            " from {}: {} of {} unread, {} in flight",
             self.created_at(),
             self.unread(),
             self.window(),
@@ -170,7 +178,7 @@ impl fmt::Display for SubscriberInfo {
         }
         match self.blocking_for() {
             None => Ok(()),
-            Some(time) => write!(f, ", holding publishers for {time:.1?}"),
+            Some(time) => write!(f, ", blocking publishers for {time:.1?}"),
         }
     }
 }

@@ -1,17 +1,18 @@
-//! A registry of named key-value buckets that tells what happens to it.
+//! A registry of named key-value buckets that publishes an event when a bucket is created or ends.
 //!
-//! The registry of the `GenEvent` chapter in Elixir's guide, as a client of the event manager: it
-//! is handed an [`EventManager`], and whenever a bucket comes or goes, everybody who reads that
-//! manager's stream hears of it. One task delivers the events with [`sync_notify`], so the registry
-//! is never more than one event ahead of its observers, while its own calls never wait for them.
+//! This is the registry of the `GenEvent` chapter in Elixir's guide, built on the public API of the
+//! event manager. The registry is given an [`EventManager`], and every subscriber of that manager
+//! observes each bucket's creation and end. One task delivers the events with [`sync_notify`], so
+//! the registry is never more than one event ahead of its observers, while calls of the registry
+//! never wait for observers.
 //!
 //! | stream | yields |
 //! |---|---|
-//! | [`Registry::events`] | what is delivered from now on |
-//! | [`Registry::watch`] | what exists, then [`Ready`](WatchEvent::Ready), then what changes, without gap or double |
+//! | [`Registry::events`] | the events delivered from now on |
+//! | [`Registry::watch`] | the existing buckets, then [`Ready`](WatchEvent::Ready), then every later change, without gaps or duplicates |
 //!
-//! [`RegistryStreamExt`] picks events of the first; `reflect` keeps a [`View`] of what exists up
-//! to date with either.
+//! [`RegistryStreamExt`] selects events of the first stream. `reflect` builds a [`View`] of the
+//! existing buckets from either stream, and keeps the view up to date.
 //!
 //! # Examples
 //! ```
@@ -51,6 +52,7 @@ mod registry;
 mod table;
 mod view;
 mod watch;
+mod watch_event;
 
 pub use bucket::Bucket;
 pub use builder::RegistryBuilder;
@@ -61,4 +63,5 @@ pub use reflect::{Reflect, Reflected};
 pub use registry::Registry;
 pub use table::CreateError;
 pub use view::View;
-pub use watch::{Watch, WatchEvent};
+pub use watch::Watch;
+pub use watch_event::WatchEvent;

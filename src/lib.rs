@@ -1,7 +1,7 @@
-//! An event manager hands every subscriber a [`Stream`] of its events, over a bounded channel
-//! that loses nothing. A publisher can wait until an event is stored, received, or *finished
-//! with* by every subscriber, and gets a receipt that says so. It is Elixir's `GenEvent`, rebuilt
-//! for async Rust with streams first.
+//! An event manager delivers every event to every subscriber. Each subscriber is a [`Stream`] over
+//! a lossless bounded channel. A publisher can wait until an event is stored, received,
+//! or *finished* by every subscriber, and gets a receipt. The design is Elixir's `GenEvent`,
+//! rebuilt for async Rust with streams first.
 //!
 //! ```
 //! use futures::StreamExt;
@@ -28,23 +28,25 @@
 //!
 //! # The ladder
 //!
-//! Four ways to publish; each waits for more than the one before.
+//! There are four ways to publish. Each waits for more than the previous row.
 //!
 //! | call | returns when | and gives |
 //! |---|---|---|
 //! | [`try_notify`] | at once | how many it was stored for, or the event back: `Full`, `Closed` |
-//! | [`notify`] | the event is stored: every waiting subscriber had room | how many it was stored for |
+//! | [`notify`] | the event is stored: every lossless subscriber had room | how many it was stored for |
 //! | [`ack_notify`] | every subscriber has *received* it | a [`Receipt`] |
 //! | [`sync_notify`] | every subscriber has *finished* with it | a [`Receipt`] |
 //!
-//! A subscriber has finished with an event when it polls its stream for the next one, calls
-//! [`Subscription::ack`], or drops the stream. One that can no longer finish (it left, panicked,
-//! was disconnected) is not waited for; the receipt names it.
+//! A subscriber finishes an event by polling its stream for the next one, by calling
+//! [`Subscription::ack`], or by dropping the stream. A subscriber cannot finish
+//! after leaving, a panic or a disconnect: `sync_notify` stops waiting for the subscriber, and the
+//! receipt names it.
 //!
 //! # Room
 //!
-//! One sequence, numbered from 1, is kept once for all subscribers; each reads at its own pace
-//! and may have up to `capacity` events unread. What happens then is the subscriber's choice:
+//! The manager stores one sequence of events, numbered from 1, once for all subscribers. Each
+//! subscriber reads at its own pace and may have up to `capacity` events unread. Each subscriber
+//! chooses an overflow policy for a full window:
 //!
 //! | [`Overflow`] | a subscriber whose window is full |
 //! |---|---|
@@ -53,25 +55,28 @@
 //! | [`DropOldest`](Overflow::DropOldest) | loses its oldest unread events, counted in [`missed`](Subscription::missed) |
 //! | [`Disconnect`](Overflow::Disconnect) | is disconnected, reads what it had, and ends |
 //!
-//! A manager may be built with another [default](EventManagerBuilder::default_overflow) for its
-//! streams. Handlers are always waited for.
+//! A manager can be built with another [default](EventManagerBuilder::default_overflow) for its
+//! streams. Publishers always wait for handlers.
 //!
-//! An event counts until it is yielded, and the place it frees wakes the publisher at the head of
-//! the line, and only that one. When every subscriber waits for more, nothing is kept in memory.
+//! An event occupies the window until the stream yields the event. The freed room wakes the
+//! publisher at the front of the wait queue, and no other publisher. While every subscriber is
+//! parked, the manager stores no event.
 //!
-//! Who wants few of the events says which: [`subscribe_filter`](EventManager::subscribe_filter) and
-//! [`subscribe_filter_map`](EventManager::subscribe_filter_map) have the publisher judge them before the queue, so
-//! that the others cost this subscriber nothing. See module [`filter`]. And who must not see an event
-//! before another one is done with it, subscribes [`after`](EventManager::subscribe_after) that one.
+//! To receive few of the events, subscribe with a filter:
+//! [`subscribe_filter`](EventManager::subscribe_filter) or
+//! [`subscribe_filter_map`](EventManager::subscribe_filter_map). The publisher evaluates the filter
+//! before the event is queued, so unwanted events cost this subscriber nothing. See module
+//! [`filter`]. To see each event only after another subscriber has finished it,
+//! subscribe [`after`](EventManager::subscribe_after) the other subscriber.
 //!
 //! # What a combinator does to "finished"
 //!
-//! Adapters that ask for the next event only when they are done with the one before keep
-//! [`sync_notify`] exact; those that read ahead answer early, unless they are given
-//! [deliveries](Subscription::deliveries). Page [`combinators`] has the whole table, and the
-//! operators of [`ext`] that acknowledge by themselves. In short (*exact*: the receipt says
-//! "finished" when the work is done; *early*: before that; *open*: not until somebody lets go;
-//! *dropped*: it names the subscriber as one that did not finish):
+//! Adapters that request the next event only after finishing the previous event keep
+//! [`sync_notify`] exact. Adapters reading ahead acknowledge too early, unless the pipeline works
+//! on [deliveries](Subscription::deliveries). Page [`combinators`] has the whole table, and the
+//! operators of [`ext`] acknowledge by themselves. In short (*exact*: the receipt says "finished"
+//! when the work is done; *early*: while the work continues; *open*: not until the event is released; *dropped*:
+//! the receipt names the subscriber as not finished):
 //!
 //! | pipeline | plain events | deliveries |
 //! |---|---|---|
@@ -83,42 +88,47 @@
 //!
 //! # Deadlocks
 //!
-//! Whoever waits for every subscriber waits for its own subscription, too: [`sync_notify`] from
-//! the loop that reads the same manager never returns. A handler is told instead
-//! ([`WouldDeadlock`](error::WouldDeadlock)); of other tasks nobody can know. So waiting for
-//! answers takes a limit, `within(duration)`, and the error names who has not answered, with the
-//! line that subscribed it; for room, [`WaitAtMost`](Overflow) is the limit. Page [`deadlocks`] has
-//! every shape of this, with its way out.
+//! [`sync_notify`] waits for every subscription, including the caller's own: called from the loop
+//! reading the same manager, `sync_notify` never returns. A handler gets the error
+//! [`WouldDeadlock`](error::WouldDeadlock) instead; the manager cannot detect the deadlock in other
+//! tasks. So waiting for acknowledgements takes a limit, `within(duration)`. The error names the
+//! subscribers without an answer, with the source line that subscribed each. For waiting for
+//! room, [`WaitAtMost`](Overflow) is the limit. Page [`deadlocks`] lists every shape of this
+//! deadlock, with its way out.
 //!
 //! # Handlers
 //!
-//! Where a callback is all that is wanted: [`add_handler`] runs a [`Handler`] or a closure in a
-//! task that folds a subscription, and its [`HandlerRef`] asks it things, swaps it, removes it
-//! and tells how it ended. See module [`handler`].
+//! For a callback, [`add_handler`] runs a [`Handler`] or a closure in a task, which folds a
+//! subscription. Its [`HandlerRef`] calls the handler, swaps or removes the handler, and reports
+//! how the handler ended. See module [`handler`].
 //!
 //! # The registry
 //!
-//! Module [`kv`] is a key-value registry that publishes the creation and the end of its buckets
-//! as events: what the chapter on `GenEvent` in Elixir's guide builds. Page [`guide`] retells that
-//! chapter, snippet by snippet, and says where this crate departs from it.
+//! Module [`kv`] is a key-value registry. It publishes the creation and the end of its buckets as
+//! events, as in the chapter on `GenEvent` of Elixir's guide. Page [`guide`] retells the chapter,
+//! snippet by snippet, and lists the differences.
 //!
-//! # Seeing
+//! # Inspection
 //!
-//! [`EventManager::stats`] says who waits for whom, and since when: as values, as text for people,
-//! and as a drawing ([`Stats::to_dot`]).
+//! [`EventManager::stats`] shows which publishers wait for which subscribers, and since when: as
+//! values, as readable text, and as a drawing ([`Stats::to_dot`]).
 //!
-//! Feature `tracing` tells, under target `genevent` and by the names of manager and subscriber, of
-//! every publish (`TRACE`, and with the counts of its receipt once that is there), of subscribers
-//! that join, leave and lose events, with the reason, and of handlers that end (`DEBUG`; `WARN` for
-//! a panic). Code of handlers runs in span `handler`. With `rt`, a manager that is built with
-//! `warn_after(duration)` warns of each subscriber that holds publishers for longer. Events are
-//! never formatted. A listener is called without a lock, may call back, and harms nobody with a
-//! panic; what a listener causes on its thread while it is told something is not told again.
+//! Feature `tracing` emits events with target `genevent`, which carry the names of manager and
+//! subscriber:
+//!
+//! - every publish (`TRACE`), and the counts of its receipt (`TRACE`);
+//! - subscribers that join, leave or lose events, with the reason (`DEBUG`);
+//! - handlers that end (`DEBUG`; `WARN` for a panic). Handler code runs in span `handler`.
+//!
+//! With `rt`, a manager built with `warn_after(duration)` warns of each subscriber blocking
+//! publishers for longer. User events are never formatted. The `tracing` subscriber is called
+//! without a lock, may call back into the manager, and does no harm by a panic. Events
+//! caused by the `tracing` subscriber on its thread during such a call are not emitted.
 //!
 //! # Coming from something else
 //!
-//! Page [`migrating`] has what one wrote and what one writes now, for tokio's `broadcast`, a
-//! vector of `mpsc` senders, `async-broadcast`, and `GenEvent`.
+//! Page [`migrating`] shows old code and its replacement for tokio's `broadcast`, a vector of
+//! `mpsc` senders, `async-broadcast`, and `GenEvent`.
 //!
 //! # Features and runtimes
 //!
@@ -135,7 +145,7 @@
 //!
 //! - Only the latest value matters: `tokio::sync::watch`.
 //! - Each event is for *one* of many workers: an `mpsc` or `mpmc` channel.
-//! - Old events may be lost at any time and nobody asks when they were processed:
+//! - Old events may be lost at any time, and no publisher asks when they were processed:
 //!   `tokio::sync::broadcast`.
 //! - Events must survive the process: a log or a broker.
 //!
@@ -155,7 +165,7 @@
 )]
 #![cfg_attr(feature = "rt", doc = "[`add_handler`]: EventManager::add_handler")]
 #![forbid(unsafe_code)]
-// Without a clock, nobody asks the core some of the questions it can answer.
+// Without `rt`, parts of the engine have no caller: deadlines, and the checks for handlers.
 #![cfg_attr(not(feature = "rt"), allow(dead_code))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -164,7 +174,7 @@ mod util;
 #[macro_use]
 mod channel;
 
-// In this order the docs of `EventManager` list its own methods before those of handlers.
+// Declared first: rustdoc lists the methods of `EventManager` before its handler methods.
 mod manager;
 
 #[doc = include_str!("../docs/combinators.md")]
@@ -201,7 +211,7 @@ mod subscription;
 #[cfg(feature = "test-util")]
 pub mod test_util;
 
-/// Every program in README, as a test.
+/// /// Tests every program of the README.
 #[cfg(all(doctest, feature = "rt"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
@@ -209,7 +219,7 @@ struct Readme;
 pub use delivery::{Ack, Deliveries, Delivery};
 pub use end_reason::{DisconnectCause, EndReason};
 pub use ext::{Batch, EventStreamExt};
-pub use filter::{Filtered, FilteredDeliveries, FilteredWithMissed};
+pub use filter::Filtered;
 #[cfg(feature = "rt")]
 pub use handler::{
     Handler, HandlerGroup, HandlerGuard, HandlerRef, Restart, StopReason, handler_fn,

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::channel::Channel;
 use crate::util::sync::Arc;
 
-// In the order in which the docs of the manager show what is in them.
+// Declared in the order in which rustdoc lists the methods.
 mod builder;
 
 mod publish;
@@ -21,27 +21,28 @@ mod weak;
 pub use builder::EventManagerBuilder;
 pub use weak::WeakEventManager;
 
-/// Hands every event to every subscriber: one bounded sequence, read by each at its own pace.
+/// /// Delivers every event to every subscriber, through one bounded sequence.
 ///
-/// Cheap to clone; all clones are the same manager. When the last one is dropped, the manager
-/// is [closed](Self::close): subscribers read what is stored, then their streams end. A
-/// [`WeakEventManager`] does not keep it open.
+/// Cloning is cheap, and all clones are handles of the same manager. When the last handle is
+/// dropped, the manager is [closed](Self::close): subscribers read the stored events, then their
+/// streams end. A [`WeakEventManager`] does not keep the manager open.
 ///
 /// # The ladder
-/// Four ways to publish; each waits for more than the one before:
+/// There are four ways to publish. Each waits for more than the previous row:
 ///
 /// | call | returns when |
 /// |---|---|
 /// | [`try_notify`](Self::try_notify) | at once, stored or not |
-/// | [`notify`](Self::notify) | the event is stored: every waiting subscriber had room |
+/// | [`notify`](Self::notify) | the event is stored: every lossless subscriber had room |
 /// | [`ack_notify`](Self::ack_notify) | every subscriber has received it |
 /// | [`sync_notify`](Self::sync_notify) | every subscriber has finished with it |
 ///
 /// # Order
-/// Events are numbered from 1 in one sequence. Every subscriber sees them in that order, each
-/// at most once, and without gaps unless its own [`Overflow`](crate::Overflow) policy says so.
-/// Publishers that wait for room stand in one line, first come, first served, whichever call
-/// they made. A future in that line that is neither polled nor dropped holds up all behind it.
+/// Events are numbered from 1 in one sequence. Every subscriber sees the events in this order, each
+/// event at most once, and without gaps unless the subscriber's own [`Overflow`](crate::Overflow)
+/// policy allows gaps. Publishers waiting for room are served first in, first out, for all
+/// methods alike. A queued future, neither polled nor dropped, blocks all publishers
+/// behind it.
 ///
 /// # Examples
 /// ```
@@ -68,7 +69,7 @@ pub struct EventManager<E> {
 }
 
 impl<E: Send + Sync + 'static> EventManager<E> {
-    /// A handle that does not keep the manager open.
+    /// Returns a handle that does not keep the manager open.
     ///
     /// # Examples
     /// ```
@@ -85,13 +86,13 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         WeakEventManager::new(Arc::clone(&self.channel))
     }
 
-    /// How many events a subscriber may have unread, at most.
+    /// Returns the capacity: the most events a subscriber may have unread.
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.channel.capacity()
     }
 
-    /// The name it was [built](Self::builder) with, for people to read.
+    /// Returns the name given to the [builder](Self::builder).
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.channel.name()
@@ -99,7 +100,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
 }
 
 impl<E: Send + Sync + 'static> Default for EventManager<E> {
-    /// A manager with a capacity of 1,024 events.
+    /// Creates a manager with a capacity of 1,024 events.
     fn default() -> Self {
         Self::builder().build()
     }
@@ -114,7 +115,7 @@ impl<E> EventManager<E> {
 impl<E> Clone for EventManager<E> {
     fn clone(&self) -> Self {
         let retained = self.channel.retain();
-        debug_assert!(retained, "a manager that exists is not the last");
+        debug_assert!(retained, "the handle being cloned keeps the manager open");
         Self {
             channel: Arc::clone(&self.channel),
         }

@@ -1,14 +1,14 @@
-//! How a subscription behaves when its reader is slow.
+//! The options of a subscription: its overflow policy, window, replay and name.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::subscriber_id::{SubscriberId, SubscriberKind};
 
-/// What happens to a subscriber whose unread events fill its window.
+/// The overflow policy of a subscriber: the action when its unread events fill its window.
 ///
-/// A policy acts only when an event is really stored: a [`try_notify`] that answers `Full`, or a
-/// publisher that is cancelled while it waits, harms nobody.
+/// A policy acts only when an event is really stored. A [`try_notify`] returning `Full`, or a
+/// publisher cancelled while waiting, disconnects no subscriber and loses no event.
 ///
 /// # Examples
 /// ```
@@ -17,7 +17,7 @@ use crate::subscriber_id::{SubscriberId, SubscriberKind};
 /// let manager = EventManager::new(2);
 /// let lossy = manager.subscribe_with(Overflow::DropOldest);
 /// for n in 1..=5 {
-///     manager.try_notify(n).expect("a lossy subscriber never makes anybody wait");
+///     manager.try_notify(n).expect("a lossy subscriber never blocks a publisher");
 /// }
 /// assert_eq!(lossy.missed(), 3);
 /// assert_eq!(lossy.len(), 2);
@@ -27,27 +27,29 @@ use crate::subscriber_id::{SubscriberId, SubscriberKind};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Overflow {
-    /// Publishers wait for it. Nothing is lost. The default, and the policy of every handler.
+    /// Publishers wait for the subscriber. Nothing is lost. The default, and the policy of every
+    /// handler.
     #[default]
     Wait,
-    /// Publishers wait for it so long, then it is disconnected as by
-    /// [`Disconnect`](Self::Disconnect): one stuck reader cannot hold everybody for longer.
+    /// Publishers wait for the subscriber up to this duration. Then the subscriber is disconnected,
+    /// as by [`Disconnect`](Self::Disconnect), so that one stuck reader cannot block publishers for
+    /// longer.
     ///
-    /// Time counts while at least one publisher waits for the subscriber. A publisher that is
-    /// cancelled does not reset the time; time in which nobody waits does not count; the
-    /// subscriber's reading an event resets the time. For a filtered subscriber, only the first
-    /// publisher in the queue is known to wait: the filters judge an event when its publisher is
-    /// first. The policy limits waiting for room, not waiting for answers. A subscriber that has
-    /// read everything is not disconnected if [permits](crate::Permit) hold its room.
+    /// The time runs while at least one publisher waits for the subscriber, and stands still while
+    /// none waits. A cancelled publisher does not reset the time; a read of the subscriber does.
+    /// For a filtered subscriber, only the publisher at the front of the wait queue is known to
+    /// wait, because filters are evaluated when their publisher reaches the front. The policy
+    /// limits waiting for room, not waiting for acknowledgements. A subscriber that has read
+    /// everything is not disconnected if [permits](crate::Permit) hold its room.
     ///
-    /// The subscriber is disconnected when an event is stored that it has no room for, and not
-    /// before. A permit that is given when the time is up disconnects nobody until its event is
-    /// stored; a subscriber that has made room by then stays.
+    /// The subscriber is disconnected when an event is stored for which the subscriber has no room,
+    /// and not before. A permit given after the time is up disconnects no subscriber until
+    /// its event is stored; a subscriber with room by then stays.
     ///
-    /// The publishers that wait look at the clock. There is no task in the background. The clock
-    /// is tokio's (`# Panics`: a publisher that has to wait for such a subscriber outside of a tokio
-    /// runtime with time enabled). A publisher that has begun to wait in one runtime may be polled
-    /// in another one.
+    /// The waiting publishers check the clock; there is no background task. The clock is tokio's
+    /// (`# Panics`: a publisher that has to wait for such a subscriber outside of a tokio runtime
+    /// with time enabled). A publisher waiting in one runtime may be polled in another
+    /// runtime.
     ///
     /// ```
     /// use std::time::Duration;
@@ -60,22 +62,22 @@ pub enum Overflow {
     /// manager.notify("first").await.unwrap();
     ///
     /// let start = tokio::time::Instant::now();
-    /// assert_eq!(manager.notify("second").await, Ok(0), "nobody is left to hear it");
+    /// assert_eq!(manager.notify("second").await, Ok(0), "no subscriber is left");
     /// assert_eq!(start.elapsed().as_secs(), 5);
     /// # drop(stuck);
     /// # }
     /// ```
     #[cfg(feature = "rt")]
     WaitAtMost(Duration),
-    /// It loses its oldest unread events; [`Subscription::missed`] counts them and
-    /// [`Subscription::with_missed`] shows where. For readers that want what is new:
-    /// displays, metrics.
+    /// The subscriber loses its oldest unread events. [`Subscription::missed`] counts the lost
+    /// events, and [`Subscription::with_missed`] shows where they were lost. For readers that need
+    /// only recent events: displays, metrics.
     ///
     /// [`Subscription::missed`]: crate::Subscription::missed
     /// [`Subscription::with_missed`]: crate::Subscription::with_missed
     DropOldest,
-    /// It is disconnected: it no longer counts, still yields what it had not read, and then
-    /// ends with [`EndReason::Disconnected`]. For readers that must see all or start anew:
+    /// The subscriber is disconnected: it is detached, still yields its unread events, and then
+    /// ends with [`EndReason::Disconnected`]. For readers in need of all events, or of a new start:
     /// replicas, caches.
     ///
     /// [`EndReason::Disconnected`]: crate::EndReason::Disconnected
@@ -83,7 +85,7 @@ pub enum Overflow {
 }
 
 impl Overflow {
-    /// Whether publishers wait for such a subscriber.
+    /// Returns whether the policy makes publishers wait and loses nothing.
     pub(crate) fn is_lossless(self) -> bool {
         match self {
             Self::Wait => true,
@@ -93,11 +95,11 @@ impl Overflow {
         }
     }
 
-    /// For how long they do, if not for ever.
+    /// Returns how long publishers wait for the subscriber, or `None` for no limit.
     pub(crate) fn max_wait(self) -> Option<Duration> {
         match self {
             #[cfg(feature = "rt")]
-            Self::WaitAtMost(patience) => Some(patience),
+            Self::WaitAtMost(limit) => Some(limit),
             _ => None,
         }
     }
@@ -125,7 +127,7 @@ impl Overflow {
 #[derive(Debug, Clone, Default)]
 #[must_use = "options do nothing until they are given to `subscribe_with`"]
 pub struct SubscribeOptions {
-    /// The manager's default if not set.
+    /// `None`: the manager's default.
     pub(crate) overflow: Option<Overflow>,
     pub(crate) window: Option<usize>,
     pub(crate) max_unacked: Option<usize>,
@@ -136,12 +138,13 @@ pub struct SubscribeOptions {
 }
 
 impl SubscribeOptions {
-    /// The manager's default policy, the whole capacity as the window, no name.
+    /// Creates options with the manager's default policy, the whole capacity as window, and no
+    /// name.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// What happens when the window is full. If not set, the manager's
+    /// Sets the overflow policy. If not set, the manager's
     /// [`default_overflow`](crate::EventManagerBuilder::default_overflow), which is
     /// [`Overflow::Wait`] if not set either.
     pub fn overflow(mut self, overflow: Overflow) -> Self {
@@ -149,11 +152,12 @@ impl SubscribeOptions {
         self
     }
 
-    /// How many events may be unread before the overflow policy acts: 1 up to the manager's
-    /// capacity, which is also the default; more than the capacity means the capacity.
+    /// Sets the window: how many events may be unread before the overflow policy acts. From 1 up to
+    /// the manager's capacity, which is also the default; a larger window is reduced to the
+    /// capacity.
     ///
     /// # Panics
-    /// If `events` is 0: such a subscriber could never be given anything.
+    /// If `events` is 0: the subscriber could never receive an event.
     #[track_caller]
     pub fn window(mut self, events: usize) -> Self {
         assert!(events > 0, "a window holds at least one event");
@@ -161,39 +165,46 @@ impl SubscribeOptions {
         self
     }
 
-    /// How many [deliveries](crate::Deliveries) may be out at once: while so many are neither
-    /// acknowledged nor dropped, the stream of deliveries is pending. If not set: the manager's
-    /// capacity, and at least 1,024. Plain subscriptions have at most one event in hand anyway.
+    /// Sets how many [deliveries](crate::Deliveries) may be out at once: at this number of
+    /// deliveries neither acknowledged nor dropped, the stream of deliveries is pending.
+    /// If not set: the manager's capacity, and at least 1,024. A plain subscription never has more
+    /// than one event in flight.
     ///
-    /// Deliveries that owe nothing count as well: of [replayed](Self::replay) events, and of the
-    /// backlog of a subscription that was disconnected.
+    /// The limit includes deliveries without an acknowledgement owed: of [replayed](Self::replay)
+    /// events, and of the backlog of a disconnected subscription.
     ///
     /// # Panics
-    /// If `deliveries` is 0: the stream would never yield one.
+    /// If `deliveries` is 0: the stream would never yield a delivery.
     #[track_caller]
     pub fn max_unacked(mut self, deliveries: usize) -> Self {
-        assert!(deliveries > 0, "at least one delivery may be out");
+        assert!(
+            deliveries > 0,
+            "a stream of deliveries needs room for at least one delivery"
+        );
         self.max_unacked = Some(deliveries);
         self
     }
 
-    /// Begins with the newest events that were published before, in their order: as many as the
-    /// manager still [retains](crate::EventManagerBuilder::retain), and at most so many. 0 if not
-    /// set. More than are retained means all of them.
+    /// Starts with the newest events published earlier, in their order: as many as the manager
+    /// still [retains](crate::EventManagerBuilder::retain), and at most `events`. 0 if not set. A
+    /// number above the retained events means all of them.
     ///
-    /// They join what is published from now on without a gap or a double, also while publishers
-    /// are at work. Nobody waits for them: they are in no receipt, a [`flush`] does not ask for
-    /// them, and a [`Delivery`](crate::Delivery) of one has no duty, although it counts against
-    /// [`max_unacked`](Self::max_unacked). They take no room in the window, so no overflow policy touches them: one that
-    /// loses its oldest events, or is disconnected, before it has read them still yields them
-    /// first, and then tells. What is published meanwhile counts as ever.
+    /// Live events follow the replayed events without a gap or a duplicate, even while publishers
+    /// run. No publisher waits for replayed events: receipts do not include them, a [`flush`] does
+    /// not wait for them, and a [`Delivery`](crate::Delivery) of a replayed event owes no
+    /// acknowledgement, although the delivery counts towards [`max_unacked`](Self::max_unacked).
+    /// Replayed events take no room in the window, so overflow policies do not affect them: a
+    /// subscription that loses its oldest events, or is disconnected, still yields all replayed
+    /// events first, and reports the loss or the end afterwards. Events published meanwhile are
+    /// unread events as usual.
     ///
-    /// [`Subscription::pending`] and the stream's `size_hint` count them, as events to be read;
-    /// [`SubscriberInfo::pending`] does not, as it tells what fills the window. They stay in memory
-    /// until this subscription has read them. Subscribing takes time in proportion to the segments
-    /// that hold them, of up to 256 events each; of one, at worst, where each was read alone.
+    /// [`Subscription::len`] and the stream's `size_hint` include replayed events;
+    /// [`SubscriberInfo::unread`] does not, because it counts the events that fill the window.
+    /// Replayed events stay in memory until this subscription has read them. Subscribing takes time
+    /// in proportion to the segments of the replayed events. A segment holds up to 256
+    /// events, or only one in the worst case, where each event was read alone.
     ///
-    /// A [filtered](crate::filter) subscription begins with the next event, whatever is set here.
+    /// A [filtered](crate::filter) subscription ignores this option and starts with the next event.
     ///
     /// # Examples
     /// ```
@@ -214,24 +225,24 @@ impl SubscribeOptions {
     /// ```
     ///
     /// [`flush`]: crate::EventManager::flush
-    /// [`Subscription::pending`]: crate::Subscription::pending
-    /// [`SubscriberInfo::pending`]: crate::inspect::SubscriberInfo::pending
+    /// [`Subscription::len`]: crate::Subscription::len
+    /// [`SubscriberInfo::unread`]: crate::SubscriberInfo::unread
     pub fn replay(mut self, events: usize) -> Self {
         self.replay = events;
         self
     }
 
-    /// Sees an event only once `other` has settled it and all before: the next stage of a graph,
-    /// as [`subscribe_after`], which says what that means. Called again, it waits for each of
-    /// them.
+    /// Makes the subscription a later stage of `other`: the stream yields an event only once
+    /// `other` has settled the event and all events before. [`subscribe_after`] has the details.
+    /// Further calls add further subscriptions to wait for.
     ///
-    /// One that has left by then is not waited for. [Filtered](crate::filter) subscriptions and
-    /// handlers can be waited for, too, by their [ids](crate::inspect::SubscriberInfo::id).
+    /// No subscription waits for an `other` after it has left. [Filtered](crate::filter) subscriptions and
+    /// handlers can be waited for too, by their [ids](crate::SubscriberInfo::id).
     ///
     /// # Panics
-    /// [`subscribe_with`] panics if `other` is of another manager; and
-    /// [`subscribe_filter_map_with`] and [`subscribe_filter_with`] do, whatever it is: they do not wait for
-    /// others.
+    /// [`subscribe_with`] panics if `other` belongs to another manager.
+    /// [`subscribe_filter_map_with`] and [`subscribe_filter_with`] panic whenever `after` is set: a
+    /// filtered subscription cannot be a later stage.
     ///
     /// # Examples
     /// ```
@@ -264,7 +275,7 @@ impl SubscribeOptions {
         self
     }
 
-    /// A name for people to read, in [`EventManager::subscribers`]. It need not be unique.
+    /// Sets a name, shown by [`EventManager::subscribers`] and in errors. Names need not be unique.
     ///
     /// [`EventManager::subscribers`]: crate::EventManager::subscribers
     pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {

@@ -1,4 +1,4 @@
-//! Room for one event, held until it is used.
+//! Permits: reserved room for one event.
 
 use std::fmt;
 use std::task::{Context, Poll, ready};
@@ -10,18 +10,19 @@ use crate::future::QueueEntry;
 use crate::subscriber_id::SubscriberId;
 use crate::util::sync::Arc;
 
-/// Room for one event: in every waiting window a place is held for it.
+/// Room for one event, reserved in the window of every lossless subscriber.
 ///
-/// From [`EventManager::reserve`]. [`notify`](Self::notify) cannot fail and never waits. Dropping
-/// the permit gives the room back. A permit given before the manager was closed still delivers;
-/// until it is used or dropped, streams do not end and [`stop`] waits.
+/// Returned by [`EventManager::reserve`]. [`notify`](Self::notify) cannot fail and never waits.
+/// Dropping the permit returns the room. A permit given before the manager was closed
+/// still delivers; until the permit is used or dropped, streams do not end and [`stop`] waits.
 ///
-/// A permit holds up other publishers as an unread event would: do not keep it for long. A
-/// subscriber that joins while permits are out gets their events, too, even past a window that is
-/// smaller than their number.
+/// A permit blocks other publishers as an unread event would, so do not keep a permit for long. A
+/// subscriber that joins while permits are out gets their events too, even beyond a window
+/// smaller than the number of permits.
 ///
-/// A permit may be given past a [`WaitAtMost`](crate::Overflow) subscriber whose time is up. The
-/// subscriber is disconnected when the permit's event is stored, unless it has made room by then.
+/// A permit may be given although a [`WaitAtMost`](crate::Overflow) subscriber is overdue. The
+/// subscriber is disconnected when the permit's event is stored, unless the subscriber has made
+/// room by then.
 ///
 /// # Examples
 /// ```
@@ -32,7 +33,7 @@ use crate::util::sync::Arc;
 /// let mut reader = manager.subscribe();
 ///
 /// let permit = manager.reserve().now_or_never().unwrap().unwrap();
-/// assert!(manager.try_notify("other").is_err(), "the only place is held");
+/// assert!(manager.try_notify("other").is_err(), "the only room is reserved");
 /// manager.close();
 /// assert_eq!(permit.notify("kept"), 1);
 /// assert_eq!(reader.next().now_or_never(), Some(Some("kept")));
@@ -43,44 +44,44 @@ use crate::util::sync::Arc;
 /// [`stop`]: crate::EventManager::stop
 #[must_use = "dropping a permit gives its room back"]
 pub struct Permit<E> {
-    /// Taken when it is used.
+    /// `None` once the permit is used.
     channel: Option<Arc<Channel<E>>>,
-    /// The handler that it was given inside of, if any: room of a handler's own permits is not waited
-    /// for in the handler.
-    inside: Option<SubscriberId>,
+    /// The handler whose code reserved the permit, if any: a handler waiting for room of its own
+    /// permits would deadlock.
+    in_handler: Option<SubscriberId>,
 }
 
 impl<E> Permit<E> {
     pub(crate) fn poll_reserve(
         channel: &Arc<Channel<E>>,
-        queueing: &mut QueueEntry,
+        entry: &mut QueueEntry,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Self, ReserveError>> {
-        let reserved = ready!(queueing.poll(cx, |turn, waker| channel.poll_reserve(turn, waker)));
+        let reserved = ready!(entry.poll(cx, |key, waker| channel.poll_reserve(key, waker)));
         Poll::Ready(match reserved {
-            Ok(inside) => Ok(Self {
+            Ok(in_handler) => Ok(Self {
                 channel: Some(Arc::clone(channel)),
-                inside,
+                in_handler,
             }),
             Err(Rejected::Closed) => Err(ReserveError::Closed),
             Err(Rejected::WouldDeadlock) => Err(ReserveError::WouldDeadlock),
         })
     }
 
-    /// Stores `event` in the reserved place, and gives the number of subscribers that it was
-    /// stored for.
+    /// Stores `event` in the reserved room, and returns the number of subscribers the event
+    /// was stored for.
     pub fn notify(mut self, event: E) -> usize {
         self.store(event, None)
     }
 
-    /// As `notify`, with somebody who waits for the answers.
+    /// Stores `event`, and counts its acknowledgements in `ticket`.
     pub(crate) fn notify_awaited(mut self, event: E, ticket: &Arc<Ticket>) {
         self.store(event, Some(ticket));
     }
 
     fn store(&mut self, event: E, ticket: Option<&Arc<Ticket>>) -> usize {
         let channel = self.channel.take().expect("a permit is used once");
-        let stored = channel.store_reserved(event, ticket, self.inside);
+        let stored = channel.store_reserved(event, ticket, self.in_handler);
         trace!(published(channel.name(), stored));
         stored.audience
     }
@@ -89,7 +90,7 @@ impl<E> Permit<E> {
 impl<E> Drop for Permit<E> {
     fn drop(&mut self) {
         if let Some(channel) = self.channel.take() {
-            channel.release_permit(self.inside);
+            channel.release_permit(self.in_handler);
         }
     }
 }

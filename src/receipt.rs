@@ -1,20 +1,21 @@
-//! The result of a publish that waits for its subscribers.
+//! The result of an acknowledged publish.
 
 use crate::subscriber_id::SubscriberId;
 
-/// An event that has been stored: its number, and for how many subscribers.
+/// A stored event: its sequence number and its number of subscribers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Stored {
     pub(crate) seq: u64,
-    /// How many subscribers it was stored for.
+    /// The number of subscribers the event was stored for.
     pub(crate) audience: usize,
 }
 
-/// What became of an event: how many subscribers finished with it, and which did not.
+/// The result of an acknowledged publish: how many subscribers finished the event, and which did
+/// not.
 ///
-/// From [`sync_notify`], *finished* means that the subscriber came back for the next event or
-/// acknowledged it otherwise; from [`ack_notify`], that it received it. `acked + dropped` is
-/// the number of subscribers there were when the event took its place in the sequence.
+/// From [`sync_notify`], *finished* means that the subscriber polled for the next event or
+/// acknowledged this event otherwise; from [`ack_notify`], that the subscriber received the event.
+/// `acked + dropped` is the number of subscribers when the event was stored.
 ///
 /// # Examples
 /// ```
@@ -50,7 +51,7 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    /// For an event that was stored for `audience` subscribers.
+    /// Creates the receipt of an event stored for `audience` subscribers.
     pub(crate) fn new(seq: u64, audience: usize, dropped_by: Vec<SubscriberId>) -> Self {
         Self {
             seq,
@@ -59,38 +60,40 @@ impl Receipt {
         }
     }
 
-    /// The event's number in the manager's sequence, from 1.
+    /// Returns the event's number in the manager's sequence, from 1.
     #[must_use]
     pub fn seq(&self) -> u64 {
         self.seq
     }
 
-    /// How many subscribers finished with the event (for `ack_notify`: received it).
+    /// Returns how many subscribers finished the event (for `ack_notify`: received the event).
     #[must_use]
     pub fn acked(&self) -> usize {
         self.acked
     }
 
-    /// How many subscribers ended without finishing: they left with it unread, panicked over
-    /// it, lost it to newer ones, or were disconnected.
+    /// Returns how many subscribers did not finish the event: they left with the event unread,
+    /// panicked over the event, lost it to newer events, or were disconnected.
     #[must_use]
     pub fn dropped(&self) -> usize {
         self.dropped_by.len()
     }
 
-    /// Those subscribers, in the order in which they gave it up.
+    /// Returns the subscribers that did not finish the event, in the order in which they gave it
+    /// up.
     #[must_use]
     pub fn dropped_by(&self) -> &[SubscriberId] {
         &self.dropped_by
     }
 
-    /// Nobody dropped it. Also true if there was nobody: see [`is_unheard`](Self::is_unheard).
+    /// Returns whether no subscriber dropped the event. Also true without subscribers: see
+    /// [`is_unheard`](Self::is_unheard).
     #[must_use]
     pub fn all_acked(&self) -> bool {
         self.dropped_by.is_empty()
     }
 
-    /// There was no subscriber.
+    /// Returns whether there was no subscriber.
     #[must_use]
     pub fn is_unheard(&self) -> bool {
         self.acked == 0 && self.dropped_by.is_empty()

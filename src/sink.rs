@@ -1,4 +1,4 @@
-//! Publishing from the end of a pipeline: `stream.forward(sink)`.
+//! Sinks: publishing at the end of a pipeline, `stream.forward(sink)`.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -15,22 +15,60 @@ use crate::permit::Permit;
 use crate::util::shrink::Shrink;
 use crate::util::sync::Arc;
 
-/// A sink whose items are published: [`EventManager::sink`].
+impl<E: Send + Sync + 'static> EventManager<E> {
+    /// Returns a sink that publishes its items, for the end of a pipeline.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{SinkExt, executor::block_on};
+    /// use genevent::EventManager;
+    ///
+    /// let manager = EventManager::new(8);
+    /// let reader = manager.subscribe();
+    /// block_on(manager.sink().send("sent")).unwrap();
+    /// assert_eq!(reader.len(), 1);
+    /// ```
+    pub fn sink(&self) -> EventSink<E> {
+        EventSink::new(self.clone())
+    }
+
+    /// Returns a sink whose flush waits until every subscriber has finished the items sent.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{FutureExt, SinkExt};
+    /// use genevent::EventManager;
+    ///
+    /// let manager = EventManager::new(8);
+    /// let reader = manager.subscribe();
+    /// let mut sink = manager.sync_sink();
+    /// let mut sent = sink.send("sent");
+    /// assert!((&mut sent).now_or_never().is_none());
+    /// drop(reader);
+    /// assert!(sent.now_or_never().is_some());
+    /// ```
+    pub fn sync_sink(&self) -> SyncSink<E> {
+        SyncSink::new(self.clone())
+    }
+}
+
+/// A sink that publishes its items: [`EventManager::sink`].
 ///
-/// `poll_ready` waits for room and holds it; `start_send` cannot fail then. Flushed means stored.
-/// Closing the sink does not close the manager. It keeps the manager open as a clone of it does.
+/// `poll_ready` waits for room and reserves the room, so `start_send` cannot fail afterwards.
+/// Flushing does nothing more: an item is stored when it is sent. Closing the sink does not close
+/// the manager. The sink keeps the manager open, as a clone of the manager does.
 ///
 /// # Errors
-/// Only `poll_ready` fails: with [`ReserveError::Closed`], or inside of a handler that holds the
-/// room itself, with [`ReserveError::WouldDeadlock`].
+/// Only `poll_ready` fails: with [`ReserveError::Closed`], or, inside a handler holding the room
+/// itself, with [`ReserveError::WouldDeadlock`].
 ///
 /// # Panics
-/// `start_send` without a `poll_ready` before it.
+/// If `start_send` is called without a `poll_ready` before.
 ///
 /// # Cancel safety
-/// A sink that is ready and not used holds up other publishers, as a [`Permit`] does, until
-/// something is sent, or it is closed or dropped. So does one that waits for room and is not
-/// polled: dropping the future of `send` keeps the sink's place in line.
+/// A ready and unused sink blocks other publishers, as a [`Permit`] does, until an item is
+/// sent or the sink is closed or dropped. A queued sink without polls blocks the publishers
+/// behind it: dropping the future of `send` keeps the sink queued.
 ///
 /// # Examples
 /// ```
@@ -48,7 +86,7 @@ use crate::util::sync::Arc;
 #[must_use = "sinks do nothing unless polled"]
 pub struct EventSink<E> {
     manager: EventManager<E>,
-    queueing: QueueEntry,
+    entry: QueueEntry,
     permit: Option<Permit<E>>,
 }
 
@@ -56,7 +94,7 @@ impl<E> EventSink<E> {
     pub(crate) fn new(manager: EventManager<E>) -> Self {
         Self {
             manager,
-            queueing: QueueEntry::default(),
+            entry: QueueEntry::default(),
             permit: None,
         }
     }
@@ -64,7 +102,7 @@ impl<E> EventSink<E> {
     fn poll_permit(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ReserveError>> {
         if self.permit.is_none() {
             let channel = self.manager.channel();
-            let permit = ready!(Permit::poll_reserve(channel, &mut self.queueing, cx))?;
+            let permit = ready!(Permit::poll_reserve(channel, &mut self.entry, cx))?;
             self.permit = Some(permit);
         }
         Poll::Ready(Ok(()))
@@ -76,11 +114,11 @@ impl<E> EventSink<E> {
             .expect("`poll_ready` comes before `start_send`")
     }
 
-    fn let_go(&mut self) {
+    fn release(&mut self) {
         if !seeded_bug!("closed-sink-keeps-permit") {
             self.permit = None;
         }
-        self.queueing.leave(self.manager.channel());
+        self.entry.leave(self.manager.channel());
     }
 }
 
@@ -106,23 +144,22 @@ impl<E> Sink<E> for EventSink<E> {
     }
 
     fn poll_close(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), ReserveError>> {
-        self.let_go();
+        self.release();
         Poll::Ready(Ok(()))
     }
 }
 
 impl<E> Drop for EventSink<E> {
     fn drop(&mut self) {
-        self.queueing.leave(self.manager.channel());
+        self.entry.leave(self.manager.channel());
     }
 }
 
 /// A sink that also waits for the acknowledgements: [`EventManager::sync_sink`].
 ///
-/// As [`EventSink`], but flushed means that every subscriber has finished with everything that
-/// was sent, or dropped it: `stream.forward(manager.sync_sink())` is acknowledged end to end.
-/// Flushing it inside of a handler of the same manager fails with
-/// [`ReserveError::WouldDeadlock`].
+/// As [`EventSink`], except that a flush waits until every subscriber has finished or dropped every
+/// item sent: `stream.forward(manager.sync_sink())` is acknowledged end to end. A flush inside a
+/// handler of the same manager fails with [`ReserveError::WouldDeadlock`].
 ///
 /// # Examples
 /// ```
@@ -143,11 +180,11 @@ impl<E> Drop for EventSink<E> {
 #[must_use = "sinks do nothing unless polled"]
 pub struct SyncSink<E> {
     sink: EventSink<E>,
-    /// Of what was sent and may not be settled, oldest first.
+    /// The tickets of sent items, oldest first; settled tickets are removed lazily.
     sent: VecDeque<Arc<Ticket>>,
 }
 
-/// Room for so many tickets is kept when fewer are not settled.
+/// Capacity that `sent` keeps when it shrinks.
 const KEPT: usize = 16;
 
 impl<E> SyncSink<E> {
@@ -172,7 +209,7 @@ impl<E> Sink<E> for SyncSink<E> {
     }
 
     fn start_send(mut self: Pin<&mut Self>, event: E) -> Result<(), ReserveError> {
-        // What is settled leaves before it can pile up behind an event that is not.
+        // Drop settled tickets first: they would pile up behind an unsettled one.
         if self.sent.len() == self.sent.capacity() {
             self.sent.retain(|ticket| !ticket.is_settled());
             self.sent.shrink_if_sparse(KEPT);
@@ -190,7 +227,7 @@ impl<E> Sink<E> for SyncSink<E> {
         while let Some(ticket) = self.sent.front() {
             let channel = self.sink.manager.channel();
             if !ticket.is_settled() && channel.current_handler_has_unsettled() {
-                // It may have been flushed elsewhere before.
+                // Drop the waker: an earlier flush may have registered it from another task.
                 ticket.abandon();
                 return Poll::Ready(Err(ReserveError::WouldDeadlock));
             }
@@ -205,7 +242,7 @@ impl<E> Sink<E> for SyncSink<E> {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), ReserveError>> {
-        self.sink.let_go();
+        self.sink.release();
         self.poll_flush(cx)
     }
 }

@@ -1,16 +1,17 @@
-//! Which subscription, and what reads it.
+//! The identity of a subscription, and the kind of its reader.
 
 use std::fmt;
 
-/// Names one subscription. Never used again for another one, of this manager or any other.
+/// The id of a subscription. Ids are never reused, neither by the same manager nor by other
+/// managers.
 ///
-/// Shown as its number with its manager, which counts from 1. Ordered by age among the
-/// subscriptions of one manager.
+/// Displayed as the subscription's number within its manager, counted from 1. Ordered by age among
+/// the subscriptions of a manager.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SubscriberId {
-    /// Which of the process's managers, by age.
+    /// The number of the manager in this process, by age.
     pub(crate) manager: u64,
-    /// 1 for the first subscription that the manager gave out.
+    /// The number of the subscription in its manager, from 1.
     pub(crate) number: u64,
 }
 
@@ -26,7 +27,7 @@ impl fmt::Debug for SubscriberId {
     }
 }
 
-/// What reads a subscription.
+/// The kind of a subscription's reader.
 ///
 /// # Examples
 /// ```
@@ -40,19 +41,20 @@ impl fmt::Debug for SubscriberId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum SubscriberKind {
-    /// A stream, read by whoever holds it.
+    /// A stream, read by user code.
     #[default]
     Stream,
     /// A handler, run by a task of its own.
     Handler,
     /// Several handlers, run by one task.
     Group,
-    /// A stream of what its filter lets through ([`Filtered`](crate::Filtered)).
+    /// A stream of the events passed by its filter ([`Filtered`](crate::Filtered)).
     Filtered,
 }
 
 impl SubscriberKind {
-    /// Whether a task of the manager's own reads the subscription: `stop` waits for its end.
+    /// Returns whether a task of the library reads the subscription; `stop` waits for the end of
+    /// that task.
     pub(crate) fn has_task(self) -> bool {
         matches!(self, Self::Handler | Self::Group)
     }

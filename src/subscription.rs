@@ -1,11 +1,11 @@
-//! A place in the sequence, read as a stream.
+//! A subscription: the stream of a manager's events that a user holds.
 
 use std::fmt;
 use std::panic::Location;
 use std::sync::Weak;
 
 use crate::channel::Channel;
-use crate::channel::source::{Source, Then};
+use crate::channel::source::Source;
 use crate::channel::subscriber::SubscriberState;
 use crate::channel::subscriber::cursor::CursorState;
 use crate::channel::subscriber::unacked::{ChannelReports, UnackedSet};
@@ -15,40 +15,47 @@ use crate::end_reason::EndReason;
 use crate::options::SubscribeOptions;
 use crate::subscriber_id::SubscriberId;
 use crate::util::panic_guard::drop_caught;
-use crate::util::sync::{Arc, Ordering};
+use crate::util::sync::Arc;
 
 mod cloning;
+mod inspect;
+mod load;
 mod poll;
+mod stream;
 mod with_missed;
 
 #[cfg(feature = "rt")]
-pub(crate) use poll::EVENTS_PER_COOP_UNIT;
+pub(crate) use load::EVENTS_PER_COOP_UNIT;
+pub(crate) use stream::{AnySubscription, ReadSubscription};
 pub use with_missed::{Received, WithMissed};
 
-/// A stream of the events published after the call to [`subscribe`], and of those before it that
-/// it asked to have [replayed](SubscribeOptions::replay). With [`Overflow::Wait`], the stream
-/// yields every event; the other policies say what is lost.
+/// A stream of the events published after the call to [`subscribe`], and of earlier events
+/// requested with [`replay`](SubscribeOptions::replay). With [`Overflow::Wait`], the stream
+/// yields every event; with the other policies, events may be lost.
 ///
-/// Coming back for the next event is the acknowledgement of the one before: polling the stream
-/// tells a waiting [`sync_notify`] that the event in hand is finished. So do [`ack`], without
-/// asking for another event, and dropping the stream; dropped while its thread panics, it counts
-/// as *not* finished. Whatever was unread when the stream is dropped is `dropped` in the receipts.
+/// Polling for the next event acknowledges the previous event: the poll tells a waiting
+/// [`sync_notify`] that the event in flight is finished. [`ack`] does the same without asking for
+/// another event, and so does dropping the stream; a stream dropped while its thread panics reports
+/// *not* finished. Events still unread when the stream is dropped are `dropped` in the receipts.
 ///
-/// The stream ends, for good, once the manager is closed and everything stored has been read, or
-/// once the subscription has been disconnected; [`end_reason`] tells which.
+/// The stream ends for good once the manager is closed and every stored event has been read, or
+/// once the subscription is disconnected and its backlog has been read; [`end_reason`] returns
+/// which.
 ///
-/// On tokio (feature `rt`), a stream that always finds events leaves its neighbours on the thread
-/// their turns: it takes part in the task's budget, as tokio's own channels do, with a unit for
-/// sixteen events. So after some 2,000 events in one turn it is pending once, with more to come.
+/// On tokio (feature `rt`), a stream that always finds events does not starve other tasks: the
+/// stream uses up the task's coop budget as tokio's own channels do, one unit for sixteen events.
+/// After some 2,000 events in one poll of the task, the stream is pending once, although more
+/// events are stored.
 ///
-/// Polling is lock-free but for one short lock for many events (up to a quarter of the capacity, or
-/// of what is [retained](crate::EventManagerBuilder::retain), but not below 64, nor above 256), and one more
-/// when the stream goes to sleep. An event may stay in memory until all of those have been read.
-/// Dropping the subscription takes time in proportion to the events that somebody waits on.
+/// Polling is lock-free, except for one short lock for each segment of events, and one when the
+/// stream is parked. A segment has up to a quarter of the capacity, or of the number of
+/// [retained](crate::EventManagerBuilder::retain) events, at least 64 and at most 256 events. An
+/// event may stay in memory until its whole segment has been read. Dropping the subscription takes
+/// time in proportion to the unread events with waiting publishers.
 ///
-/// An event is out of the window before it is cloned, and nothing overwrites the event during a long
-/// `clone`. If `Clone` panics, the panic is one of this stream's poll, the event counts as not
-/// received, and the next poll yields the same event.
+/// An event leaves the window before it is cloned, and is not overwritten during a long `clone`. If
+/// `Clone` panics, the panic surfaces in this stream's poll, the event counts as not received, and
+/// the next poll yields the same event.
 ///
 /// # Cancel safety
 /// Dropping the future of `next()` loses nothing: the event stays unread.
@@ -77,44 +84,45 @@ pub struct Subscription<E> {
     channel: Arc<Channel<E>>,
     subscriber: Arc<SubscriberState>,
     source: Source<E>,
-    /// The cursor's word as last seen.
+    /// The state of the cursor when last loaded.
     state: CursorState,
-    /// The number of the event in hand, if somebody waits until it is finished with; else 0.
+    /// The sequence number of the event in flight if a publisher waits for it to be finished; else
+    /// 0.
     in_flight: u64,
-    /// Events lost since the last one that was yielded.
+    /// The number of events missed since the last yielded event.
     missed_before_next: u64,
-    /// The event at `state`, in the batch, is claimed, and its `Clone` panicked: the next poll
-    /// yields it. Until then `state` is as [`CursorState::unyielded`] says, and nothing is in hand.
+    /// Set if `Clone` of the claimed event at `state` panicked: the next poll yields that event.
+    /// Until then `state` is as [`CursorState::unyielded`] says, and no event is in flight.
     unyielded: bool,
-    /// It was parked when last polled.
+    /// Set if the last poll parked the subscriber.
     parked: bool,
-    /// The position up to which its events are paid for out of the task's budget.
+    /// The position up to which the events are paid for from the task's coop budget.
     #[cfg(feature = "rt")]
     coop_paid_to: u64,
-    /// It yields deliveries: what it has in hand is kept account of in its place.
+    /// Set if the stream yields deliveries: the unacked set then tracks the events in flight.
     explicit_acks: bool,
 }
 
 impl<E> Subscription<E> {
-    /// Subscribes; on a closed channel, to nothing.
+    /// Subscribes to `channel`. On a closed channel, the stream has ended.
     pub(crate) fn new(
         channel: Arc<Channel<E>>,
         options: SubscribeOptions,
         created_at: &'static Location<'static>,
     ) -> Self {
-        let (place, word, reading) = channel.subscribe(options, created_at);
-        trace!(joined(&place, !matches!(reading, Source::Ended(_))));
+        let (subscriber, state, source) = channel.subscribe(options, created_at);
+        trace!(joined(&subscriber, !matches!(source, Source::Ended(_))));
         Self {
             channel,
-            // What was there before it is not paid for.
+            // Events before the start cost no budget.
             #[cfg(feature = "rt")]
-            coop_paid_to: match &reading {
-                Source::Backlog(rest) => rest.next - 1,
-                _ => word.position(),
+            coop_paid_to: match &source {
+                Source::Backlog(backlog) => backlog.next - 1,
+                _ => state.position(),
             },
-            state: word,
-            subscriber: place,
-            source: reading,
+            state,
+            subscriber,
+            source,
             in_flight: 0,
             missed_before_next: 0,
             unyielded: false,
@@ -123,18 +131,19 @@ impl<E> Subscription<E> {
         }
     }
 
-    /// Names this subscription: for [`disconnect`](crate::EventManager::disconnect) and in
+    /// Returns the id of this subscription, as used by
+    /// [`disconnect`](crate::EventManager::disconnect) and
     /// [`Receipt::dropped_by`](crate::Receipt::dropped_by).
     #[must_use]
     pub fn id(&self) -> SubscriberId {
         self.subscriber.id
     }
 
-    /// Finishes with the event in hand without asking for the next one.
+    /// Acknowledges the event in flight, without asking for the next event.
     ///
-    /// For a reader that goes on to something else after an event: without it, a
+    /// For a reader that does other work after an event: without `ack`, a
     /// [`sync_notify`](crate::EventManager::sync_notify) waits until the stream is polled or
-    /// dropped. Does nothing if no event is in hand.
+    /// dropped. Does nothing if no event is in flight.
     ///
     /// # Examples
     /// ```
@@ -147,73 +156,21 @@ impl<E> Subscription<E> {
     /// assert!((&mut done).now_or_never().is_none());
     ///
     /// assert_eq!(reader.next().now_or_never(), Some(Some('x')));
-    /// assert!((&mut done).now_or_never().is_none(), "still in hand");
+    /// assert!((&mut done).now_or_never().is_none(), "not finished yet");
     /// reader.ack();
     /// assert!(done.now_or_never().unwrap().unwrap().all_acked());
     /// ```
     pub fn ack(&mut self) {
         self.finish();
-        // Amid a rest nothing is in hand, and what is lost meanwhile is told after it.
+        // While a backlog is read, no event is in flight, and missed events are reported after
+        // it.
         if self.state.must_report() && matches!(self.source, Source::Channel | Source::Segment(_)) {
             self.channel.report(self.subscriber.id.number, None);
             self.sync_cursor(self.subscriber.cursor.load());
         }
     }
 
-    /// How many events this subscription has lost to newer ones so far, with
-    /// [`Overflow::DropOldest`](crate::Overflow::DropOldest).
-    #[must_use]
-    pub fn missed(&self) -> u64 {
-        self.subscriber.missed()
-    }
-
-    /// How many events wait to be read, [replayed](SubscribeOptions::replay) ones among them.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.backlog().0
-    }
-
-    /// How many events wait to be read, and whether these are the last.
-    fn backlog(&self) -> (usize, bool) {
-        match &self.source {
-            Source::Channel | Source::Segment(_) => {
-                let (unread, last) = self.channel.backlog(&self.subscriber);
-                (unread + usize::from(self.unyielded), last)
-            }
-            Source::Backlog(rest) => match rest.after {
-                Then::Live => {
-                    let (unread, last) = self.channel.backlog(&self.subscriber);
-                    (rest.len() + unread, last)
-                }
-                Then::Disconnected(_) => (rest.len(), true),
-            },
-            Source::Ended(_) => (0, true),
-        }
-    }
-
-    /// Why the stream ended; `None` until it has yielded its `None`.
-    ///
-    /// # Examples
-    /// ```
-    /// use futures::{FutureExt, StreamExt};
-    /// use genevent::{EndReason, EventManager};
-    ///
-    /// let manager = EventManager::<()>::new(1);
-    /// let mut reader = manager.subscribe();
-    /// manager.close();
-    /// assert_eq!(reader.end_reason(), None);
-    /// assert_eq!(reader.next().now_or_never(), Some(None));
-    /// assert_eq!(reader.end_reason(), Some(EndReason::Closed));
-    /// ```
-    #[must_use]
-    pub fn end_reason(&self) -> Option<EndReason> {
-        match self.source {
-            Source::Ended(reason) => Some(reason),
-            _ => None,
-        }
-    }
-
-    /// Yields losses as values, in their place among the events.
+    /// Returns a stream that yields missed events as values, in their place among the events.
     ///
     /// # Examples
     /// ```
@@ -240,11 +197,11 @@ impl<E> Subscription<E> {
         &self.subscriber
     }
 
-    /// The duty that comes with the event just yielded, for a stream of deliveries.
+    /// Returns the acknowledgement of the event just yielded, for a stream of deliveries.
     pub(crate) fn take_ack(&mut self) -> Ack {
         let (seq, ticket) = match &self.source {
-            // Settled when it was disconnected, or never owed.
-            Source::Backlog(rest) => (rest.next - 1, None),
+            // Settled by the disconnect, or replayed: no acknowledgement is owed.
+            Source::Backlog(backlog) => (backlog.next - 1, None),
             _ => (self.state.position(), self.take_in_flight()),
         };
         Ack::new(seq, Arc::clone(&self.subscriber), ticket)
@@ -254,15 +211,16 @@ impl<E> Subscription<E> {
         matches!(self.source, Source::Ended(_))
     }
 
-    /// Who waits for answers to event `seq`, which is in the batch.
+    /// Returns the ticket of event `seq` of the current segment, if a publisher waits.
     fn ticket(&self, seq: u64) -> Option<&Arc<Ticket>> {
         match &self.source {
-            Source::Segment(batch) => batch.get(seq).ticket.as_ref(),
+            Source::Segment(segment) => segment.get(seq).ticket.as_ref(),
             _ => None,
         }
     }
 
-    /// Who waits until the event in hand is finished with; they get their answer elsewhere.
+    /// Takes the ticket of the event in flight, if a publisher waits. The caller must acknowledge
+    /// it.
     fn take_in_flight(&mut self) -> Option<Arc<Ticket>> {
         match std::mem::take(&mut self.in_flight) {
             0 => None,
@@ -270,17 +228,16 @@ impl<E> Subscription<E> {
         }
     }
 
-    /// Answers for the event in hand, if somebody waits.
+    /// Acknowledges the event in flight, if a publisher waits.
     #[inline]
     fn ack_current(&mut self) {
         if self.in_flight != 0 {
             let seq = std::mem::take(&mut self.in_flight);
-            self.ticket(seq).into_iter().for_each(|ticket| ticket.ack());
-            self.subscriber.awaited_seq.store(0, Ordering::Release);
+            self.subscriber.ack_in_flight(self.ticket(seq));
         }
     }
 
-    /// The event in hand is done with. Whoever watches has yet to be told.
+    /// Finishes the event in flight. If the channel wants reports, the caller must report.
     fn finish(&mut self) {
         self.ack_current();
         if !self.state.is_finished() {
@@ -292,12 +249,13 @@ impl<E> Subscription<E> {
         }
     }
 
-    /// The cursor may have moved without us: newer events have overwritten what was between.
+    /// Adopts the cursor's state `now`: if newer events have overwritten unread events, the cursor
+    /// was moved.
     #[inline]
     fn sync_cursor(&mut self, now: CursorState) {
-        let lost = now.position() - self.state.position();
-        if lost != 0 {
-            self.note_missed(lost);
+        let missed = now.position() - self.state.position();
+        if missed != 0 {
+            self.note_missed(missed);
         }
         self.state = now;
     }
@@ -308,8 +266,8 @@ impl<E> Subscription<E> {
         self.missed_before_next += events;
         #[cfg(feature = "rt")]
         {
-            // What it does not get is not paid for, but noticing that is: a reader that is told of
-            // losses alone would otherwise never leave its neighbours a turn.
+            // Pay for noticing the loss, not for the missed events: a reader getting only losses
+            // would otherwise never yield to other tasks.
             self.coop_paid_to += events - 1;
         }
     }
@@ -322,11 +280,11 @@ impl<E> Subscription<E> {
 }
 
 impl<E: Send + Sync + 'static> Subscription<E> {
-    /// A stream of deliveries, each with an acknowledgement of its own.
+    /// Returns a stream of deliveries, each with an acknowledgement of its own.
     ///
-    /// For pipelines that read ahead: coming back for the next event no longer says that the one
-    /// before is finished, [`Delivery::ack`](crate::Delivery::ack) does. Finishes with the event
-    /// in hand, as [`ack`](Self::ack).
+    /// For pipelines reading ahead: [`Delivery::ack`](crate::Delivery::ack) finishes an event,
+    /// polling for the next event does not. Acknowledges the event in flight, as
+    /// [`ack`](Self::ack).
     ///
     /// # Examples
     /// ```
@@ -340,24 +298,25 @@ impl<E: Send + Sync + 'static> Subscription<E> {
     /// manager.try_notify('b').unwrap();
     ///
     /// let pair = pairs.next().now_or_never().flatten().unwrap();
-    /// assert!((&mut done).now_or_never().is_none(), "in a chunk, and not finished with");
+    /// assert!((&mut done).now_or_never().is_none(), "in a chunk, and not finished");
     /// pair.into_iter().for_each(|delivery| drop(delivery.ack()));
     /// assert!(done.now_or_never().is_some());
     /// ```
     pub fn deliveries(mut self) -> Deliveries<E> {
         self.ack();
         let channel: Weak<dyn ChannelReports> = Arc::downgrade(&self.channel) as _;
-        let held = UnackedSet::new(channel, self.subscriber.max_unacked);
+        let unacked = UnackedSet::new(channel, self.subscriber.max_unacked);
         if self.unyielded {
-            // Noted as out before it is no longer in hand: a flush misses it in neither.
-            held.insert(self.state.position());
+            // Insert before finishing it: a flush in between would miss the event in both
+            // places.
+            unacked.insert(self.state.position());
         }
-        self.subscriber.set_unacked(held);
+        self.subscriber.set_unacked(unacked);
         if self.unyielded {
             self.subscriber.cursor.finish();
         }
         self.explicit_acks = true;
-        Deliveries::new(self)
+        Deliveries::new(Arc::clone(&self.subscriber), self)
     }
 }
 
@@ -365,13 +324,8 @@ impl<E> Unpin for Subscription<E> {}
 
 impl<E> Drop for Subscription<E> {
     fn drop(&mut self) {
-        if let Some(ticket) = self.take_in_flight() {
-            if std::thread::panicking() {
-                ticket.drop_by(self.subscriber.id);
-            } else {
-                ticket.ack();
-            }
-        }
+        let in_flight = self.take_in_flight();
+        self.subscriber.settle_on_drop(in_flight);
         if self.unyielded {
             let seq = self.state.position();
             let ticket = self.ticket(seq).cloned();
@@ -381,8 +335,8 @@ impl<E> Drop for Subscription<E> {
             drop_caught(stage.stop_waiting());
         }
         if !self.is_ended() {
-            let counted = self.channel.leave(self.subscriber.id.number);
-            if counted {
+            let was_attached = self.channel.leave(self.subscriber.id.number);
+            if was_attached {
                 trace!(dropped(&self.subscriber));
             }
         }
@@ -393,7 +347,7 @@ impl<E> fmt::Debug for Subscription<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subscription")
             .field("id", &self.id())
-            .field("pending", &self.len())
+            .field("len", &self.len())
             .field("end_reason", &self.end_reason())
             .finish_non_exhaustive()
     }

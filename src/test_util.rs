@@ -1,21 +1,22 @@
-//! For tests of what is built on events: assertions that wait a little, and a probe that records.
+//! Tools for tests of event-driven code: assertions with a short wait, and a recording probe.
 //!
-//! What `assert_receive` is in Elixir's guide: an event that comes from another task is not there
-//! at once, and a test that sleeps for it is slow or wrong. These wait until it comes, and fail
-//! when it has not come in time:
+//! An event from another task does not arrive at once, and a test with a sleep for the event is
+//! slow or wrong. The assertions wait until the event arrives, and fail after a time limit, like
+//! `assert_receive` in Elixir's guide:
 //!
-//! | assertion | holds if the stream | and gives |
+//! | assertion | holds if the stream | result |
 //! |---|---|---|
 //! | [`assert_next!`]`(events)` | yields an item | the item |
-//! | `assert_next!(events, expected)` | yields one that `== expected` | the item |
-//! | `assert_next!(events, matches Pattern if guard => value)` | yields one that matches; guard and value may be left out | `value`, or `()` |
+//! | `assert_next!(events, expected)` | yields an item that `== expected` | the item |
+//! | `assert_next!(events, matches Pattern if guard => value)` | yields an item that matches; guard and value are optional | `value`, or `()` |
 //! | [`assert_no_event!`]`(events)` | yields nothing, and has not ended | `()` |
 //! | [`assert_ended!`]`(events)` | ends | `()` |
 //!
-//! Each is an [`Assertion`], a future, which says how long it waits: `.await` for 100 ms as
-//! `ExUnit` does, `.within(duration).await` for so long, and `.now()` not at all, also outside of
-//! async code. `events` is a variable or a field that holds any `Stream + Unpin`, or a `&mut` of one,
-//! and stays where it is. All but the first take a message at the end, as `assert_eq!` does.
+//! Each assertion is an [`Assertion`], a future. `.await` waits up to 100 ms as `ExUnit` does,
+//! `.within(duration).await` waits up to `duration`, and `.now()` does not wait and also works
+//! outside of async code. `events` is a variable or a field that holds any `Stream + Unpin`, or a
+//! `&mut` of such a stream. The macro borrows the stream. All forms except the first accept a
+//! message at the end, as `assert_eq!` does.
 //!
 //! ```
 //! use genevent::EventManager;
@@ -29,12 +30,12 @@
 //! let mut events = registry.events();
 //!
 //! let shopping = registry.create("shopping").await.unwrap();
-//! let told = assert_next!(
+//! let created = assert_next!(
 //!     events,
 //!     matches RegistryEvent::Created { name, bucket } if *name == *"shopping" => bucket
 //! );
-//! assert_eq!(told.await, shopping);
-//! assert_no_event!(events).await; // on a paused clock: when all other tasks have nothing to do
+//! assert_eq!(created.await, shopping);
+//! assert_no_event!(events).await; // on a paused clock: once all tasks are idle
 //!
 //! shopping.stop();
 //! assert_next!(events, matches RegistryEvent::Exited { .. }).await;
@@ -43,10 +44,10 @@
 //! # }
 //! ```
 //!
-//! A [`Probe`] records what a handler or a stream has seen, in order, to be asked at any time.
+//! A [`Probe`] records the items that a handler receives or a stream yields, in order.
 //!
-//! # When one fails
-//! It panics with the line of the assertion, what it expected and what came instead:
+//! # When an assertion fails
+//! A failed assertion panics with its source line, the expected item and the actual item:
 //!
 //! ```text
 //! thread 'it_cooks' panicked at tests/kitchen.rs:12:5:
@@ -56,29 +57,30 @@
 //!    within: 100ms
 //! ```
 //!
-//! Items are shown by their `Debug`, which is not asked for: an item that has none is shown by the
-//! name of its type, and so is one of a generic type of which no `Debug` is known.
+//! Items are printed with their `Debug` text, but need not be `Debug`: an item without `Debug` is
+//! described by the name of its type, and so is an item of a generic type without a `Debug` bound.
 //!
 //! # Clocks and runtimes
-//! Inside of a tokio runtime, time is tokio's (feature `rt`). On a
-//! [paused clock](https://docs.rs/tokio/latest/tokio/time/fn.pause.html) no real time passes: it
-//! moves on when no task has anything left to do, so `assert_no_event!(events).await` says just
-//! that, and moves the clock on by 100 ms. Elsewhere, under any other executor or without feature
-//! `rt`, it is the system's clock: while an assertion waits, a thread of its own keeps its time.
+//! Inside of a tokio runtime, assertions use tokio's clock (feature `rt`). On a
+//! [paused clock](https://docs.rs/tokio/latest/tokio/time/fn.pause.html) no real time passes: the
+//! clock advances when all tasks are idle. So `assert_no_event!(events).await` asserts exactly that
+//! no task is about to publish, and advances the clock by 100 ms. Under any other executor, or
+//! without feature `rt`, assertions use the system's clock, and each waiting assertion has a thread
+//! as its timer.
 //!
-//! An assertion that is asked with `now()`, or given no time, looks at the stream once. It finds
-//! what is there also when the task has used up its budget of tokio's.
+//! An assertion with `now()`, or with a time limit of zero, polls the stream once. That poll finds
+//! an available item even if the task has used up its coop budget.
 //!
-//! # What asking does
-//! An assertion polls the stream. So it finishes with the event that was yielded before, as
-//! anyone does who comes back for the next; also [`assert_no_event!`], which takes nothing else. It
-//! polls no more once the stream has yielded something or ended.
+//! # Acknowledgement
+//! An assertion polls the stream. Like every poll, the assertion finishes the event yielded before,
+//! also [`assert_no_event!`], which takes no further event. An assertion does not poll the stream
+//! again once the stream has yielded an item or has ended.
 
 mod assertion;
 mod check;
+mod describe;
 mod macros;
 mod probe;
-mod shown;
 mod timer;
 
 #[doc(inline)]
@@ -86,9 +88,9 @@ pub use crate::{assert_ended, assert_next, assert_no_event};
 pub use assertion::{Assertion, Check};
 pub use probe::{Probe, WaitFor};
 
-/// What the macros are made of.
+/// The functions and types used by the macros' expansions.
 #[doc(hidden)]
 pub mod hidden {
-    pub use super::check::{Lend, ended, equal, next, pending};
-    pub use super::shown::{Opaque, Shown, WithDebug};
+    pub use super::check::{Lend, ended, equal, next, no_event};
+    pub use super::describe::{DescribeType, Item};
 }

@@ -1,10 +1,11 @@
-//! Plumbing that knows nothing of events: locks, clocks, tasks, guards around user code.
+//! Plumbing that knows nothing about events: locks, clocks, tasks, guards around user code.
 
 #[macro_use]
 pub(crate) mod fault;
 pub(crate) mod clock;
 pub(crate) mod panic_guard;
 pub(crate) mod shrink;
+pub(crate) mod spare_waker;
 #[cfg(feature = "rt")]
 pub(crate) mod spawn;
 pub(crate) mod sync;

@@ -1,4 +1,4 @@
-//! Commands carried out.
+//! Execution of commands.
 
 use std::error::Error;
 use std::fmt;
@@ -8,23 +8,23 @@ use genevent::kv::Registry;
 use crate::command::Command;
 use crate::line::MAX_LINE;
 
-/// Does what the line asks for, and gives what is to be said then: whole lines, or nothing.
+/// Executes the command of a line, and returns the answer: whole lines, or nothing.
 ///
-/// What it changes has been told to every observer by then.
+/// Every observer has finished with the events of the command when this function returns.
 pub(crate) async fn answer(registry: &Registry<String>, number: u64, line: &[u8]) -> String {
-    match obey(registry, line).await {
+    match execute(registry, line).await {
         Ok(answer) => answer,
         Err(Refusal::NotFound) => "NOT FOUND\n".to_owned(),
-        Err(Refusal::Wrong(error)) => mistake(number, &*error),
+        Err(Refusal::Wrong(error)) => error_answer(number, &*error),
     }
 }
 
-/// What is said to a line that is no command.
-pub(crate) fn mistake(number: u64, error: &dyn Error) -> String {
+/// Returns the answer to a line that is no valid command.
+pub(crate) fn error_answer(number: u64, error: &dyn Error) -> String {
     format!("error on line {number}: {error}\n")
 }
 
-async fn obey(registry: &Registry<String>, line: &[u8]) -> Result<String, Refusal> {
+async fn execute(registry: &Registry<String>, line: &[u8]) -> Result<String, Refusal> {
     const OK: &str = "OK\n";
 
     let line = std::str::from_utf8(line)?;
@@ -61,7 +61,7 @@ async fn obey(registry: &Registry<String>, line: &[u8]) -> Result<String, Refusa
     Ok(OK.to_owned())
 }
 
-/// Why a line was not obeyed. The session goes on.
+/// The reason why a command was not executed. The session continues.
 enum Refusal {
     NotFound,
     Wrong(Box<dyn Error + Send + Sync>),
@@ -73,7 +73,7 @@ impl<E: Error + Send + Sync + 'static> From<E> for Refusal {
     }
 }
 
-/// Why a line of more than [`MAX_LINE`] bytes is not obeyed.
+/// The error for a line of more than [`MAX_LINE`] bytes.
 #[derive(Debug)]
 pub(crate) struct TooLong;
 
@@ -85,9 +85,9 @@ impl fmt::Display for TooLong {
 
 impl Error for TooLong {}
 
-/// A name as it is printed: only characters that a terminal shows, each in its own place, reach the
-/// terminal. The others are escaped, and so is the backslash: different names are printed
-/// differently, though letters of different alphabets may still look alike.
+/// A name that is safe to print: only characters that a terminal displays, each in a cell of its
+/// own, reach the terminal. All other characters and the backslash are escaped. So different names
+/// have different output, although letters of different alphabets may look alike.
 pub(crate) struct Printable<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Printable<'_> {
@@ -100,13 +100,14 @@ impl fmt::Display for Printable<'_> {
     }
 }
 
-/// Whether a terminal obeys this character, shows nothing of it, or draws it over another one.
+/// Returns whether a terminal obeys this character, displays nothing, or draws the character over
+/// another character.
 ///
 /// The standard library knows these characters: `escape_debug` escapes control and format
-/// characters (those that turn the direction of writing, those without a width), separators,
-/// combining marks, and what no character is assigned to.
+/// characters (such as changes of the writing direction and characters without width), separators,
+/// combining marks, and unassigned code points.
 fn is_hidden(c: char) -> bool {
-    /// Letters and a symbol that are drawn as nothing.
+    /// Letters and a symbol that are drawn as blanks.
     const BLANK: [char; 5] = ['\u{115f}', '\u{1160}', '\u{2800}', '\u{3164}', '\u{ffa0}'];
 
     let is_quote = matches!(c, '\'' | '"');
@@ -118,7 +119,7 @@ mod tests {
     use super::Printable;
 
     #[test]
-    fn nothing_that_a_terminal_hides_or_obeys_is_printed() {
+    fn hidden_and_control_characters_are_escaped() {
         for (name, printed) in [
             ("it's \"œuf\" 東京 🥚", "it's \"œuf\" 東京 🥚"),
             (r"a\u{202e}", r"a\\u{202e}"),

@@ -1,15 +1,15 @@
-//! One line of input, understood.
+//! The parser of command lines.
 
 use std::error::Error;
 use std::fmt;
 
-/// What a line asks for. Words are parted by blanks: spaces and tabs.
+/// A parsed command. Words are separated by blanks: spaces and tabs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Command<'a> {
     Create {
         bucket: &'a str,
     },
-    /// The value is the rest of the line as it stands, with its inner and trailing blanks.
+    /// The value is the remainder of the line, with its inner and trailing blanks.
     Put {
         bucket: &'a str,
         key: &'a str,
@@ -30,7 +30,7 @@ pub(crate) enum Command<'a> {
 }
 
 impl<'a> Command<'a> {
-    /// The command in `line`; `None` if there is nothing in it.
+    /// Parses the command in `line`; `None` if the line is blank.
     pub(crate) fn parse(line: &'a str) -> Result<Option<Self>, ParseError> {
         let (verb, rest) = first_word(line);
         let command = match verb {
@@ -72,13 +72,14 @@ impl<'a> Command<'a> {
 
 const BLANKS: [char; 2] = [' ', '\t'];
 
-/// The first word, empty if there is none, and what comes after it.
+/// Splits off the first word, which is empty if the text is blank, and returns the remainder as
+/// well.
 fn first_word(text: &str) -> (&str, &str) {
     let text = text.trim_start_matches(BLANKS);
     text.split_at(text.find(BLANKS).unwrap_or(text.len()))
 }
 
-/// All the words of `text`, which must be `N`.
+/// Splits `text` into exactly `N` words.
 fn words<'a, const N: usize>(
     mut text: &'a str,
     usage: &'static str,
@@ -96,23 +97,23 @@ fn words<'a, const N: usize>(
     }
 }
 
-/// Enough of a word to recognise it.
+/// Returns the beginning of a word, long enough to recognize the word.
 fn shortened(word: &str) -> String {
-    const ENOUGH: usize = 32;
-    match word.char_indices().nth(ENOUGH) {
+    const MAX_CHARS: usize = 32;
+    match word.char_indices().nth(MAX_CHARS) {
         Some((end, _)) => format!("{}…", &word[..end]),
         None => word.to_owned(),
     }
 }
 
-/// Why a line is no command.
+/// The reason why a line is no command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ParseError {
     /// No command begins with this word.
     Unknown(String),
-    /// Arguments are missing; this is how to use it.
+    /// Arguments are missing. The field shows the usage.
     TooFew(&'static str),
-    /// There are more arguments than this.
+    /// There are too many arguments. The field shows the usage.
     TooMany(&'static str),
 }
 
@@ -133,7 +134,7 @@ mod tests {
     use super::{Command, ParseError};
 
     #[test]
-    fn words_are_parted_by_any_number_of_blanks() {
+    fn words_are_separated_by_any_number_of_blanks() {
         let get = Command::Get {
             bucket: "shopping",
             key: "milk",
@@ -143,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_the_rest_of_the_line() {
+    fn a_value_is_the_remainder_of_the_line() {
         let put = |value| {
             Ok(Some(Command::Put {
                 bucket: "b",
@@ -156,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn blank_lines_ask_for_nothing() {
+    fn blank_lines_are_no_commands() {
         assert_eq!(Command::parse(""), Ok(None));
         assert_eq!(Command::parse(" \t "), Ok(None));
     }
@@ -189,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_command_is_named_shortly_and_escaped() {
+    fn an_unknown_command_is_shortened_and_escaped() {
         let error = Command::parse("\u{1b}EAT shopping").unwrap_err();
         assert_eq!(error.to_string(), r#"unknown command "\u{1b}EAT""#);
         let error = Command::parse(&"é".repeat(1_000)).unwrap_err();

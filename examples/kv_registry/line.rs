@@ -1,37 +1,37 @@
-//! Lines of input, of bounded length.
+//! A reader of lines with bounded length.
 
 use std::io;
 
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
 
-/// Longest line that is read, in bytes, without its end.
+/// The longest accepted line, in bytes, without the line end.
 pub(crate) const MAX_LINE: usize = 64 * 1024;
 
-/// What was read.
+/// The result of reading a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Line {
-    /// A line and its end.
+    /// A line with a line end.
     Whole,
-    /// What stood behind the last end of a line when the input ended: a line to a file, half a
-    /// line to a connection that broke.
+    /// The text between the last line end and the end of the input: a whole line if the input is a
+    /// file, possibly half a line if the input is a broken connection.
     Unended,
-    /// A line that was skipped.
+    /// A line that was longer than [`MAX_LINE`], and was skipped.
     TooLong,
 }
 
-/// Reads a line without its end, LF or CRLF; one that is too long is skipped. `None` at the end
-/// of the input. Never holds more than the longest line.
+/// Reads a line without its end, LF or CRLF. Skips a line that is too long. Returns `None` at the
+/// end of the input. Never buffers more than [`MAX_LINE`] bytes and a line end.
 pub(crate) async fn next_line<R: AsyncBufRead + Unpin>(
     input: &mut R,
     line: &mut Vec<u8>,
 ) -> io::Result<Option<Line>> {
-    const LONGEST: usize = MAX_LINE + "\r\n".len();
+    const MAX_READ: usize = MAX_LINE + "\r\n".len();
 
     let mut too_long = false;
     loop {
         line.clear();
         let read = (&mut *input)
-            .take(LONGEST as u64)
+            .take(MAX_READ as u64)
             .read_until(b'\n', line)
             .await?;
         if read == 0 && !too_long {
@@ -45,7 +45,7 @@ pub(crate) async fn next_line<R: AsyncBufRead + Unpin>(
             }
         }
         too_long |= line.len() > MAX_LINE;
-        if ended || read < LONGEST {
+        if ended || read < MAX_READ {
             return Ok(Some(match (too_long, ended) {
                 (true, _) => Line::TooLong,
                 (false, true) => Line::Whole,

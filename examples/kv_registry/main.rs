@@ -1,4 +1,4 @@
-//! The registry as a program: commands in, answers out, and news of every bucket.
+//! The registry as a program: reads commands, and prints answers and the news of every bucket.
 //!
 //! `cargo run --example kv_registry -- examples/shopping.txt`, or without a file to type
 //! `CREATE shopping`, `PUT shopping milk 3`, `GET shopping milk`, `DELETE shopping milk`,
@@ -36,7 +36,7 @@ async fn main() -> ExitCode {
     };
     match session {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever read the answers has had enough: nothing is wrong with that.
+        // The reader of the answers has closed its end, as `head` does, which is no error.
         Err(SessionError::Write(error)) if error.kind() == ErrorKind::BrokenPipe => {
             ExitCode::SUCCESS
         }

@@ -1,4 +1,4 @@
-//! Commands in, answers and news out.
+//! A session: commands in, answers and news out.
 
 use std::fmt;
 use std::io;
@@ -11,13 +11,13 @@ use genevent::kv::{Registry, RegistryStreamExt};
 use tokio::io::{AsyncBufRead, AsyncWrite, AsyncWriteExt, BufWriter};
 use tokio::sync::Mutex;
 
-use crate::answer::{Printable, TooLong, answer, mistake};
+use crate::answer::{Printable, TooLong, answer, error_answer};
 use crate::line::{Line, next_line};
 
-/// Runs the commands of `input` on a new registry, until the input ends and all is told.
+/// Executes the commands of `input` on a new registry, until the input has ended and all events are
+/// printed.
 ///
-/// What the registry tells is printed by a pipeline over its events, before the answer to the
-/// command that caused it.
+/// A pipeline over the registry's events prints each event before the answer to the command.
 pub(crate) async fn run<R, W>(input: R, output: W) -> Result<(), SessionError>
 where
     R: AsyncBufRead + Unpin,
@@ -32,15 +32,15 @@ where
         created.map(|(name, _)| format!("created {}\n", Printable(&name))),
         exited.map(|(name, _, reason)| format!("exited {} ({reason})\n", Printable(&name))),
     );
-    let print = news.map(Ok).try_for_each(|line| output.say(line));
+    let print = news.map(Ok).try_for_each(|line| output.print(line));
 
-    // The registry goes with the commands; then the news end as well.
-    let ended = futures::try_join!(obey(registry, input, &output), print);
+    // `execute_all` drops the registry after the last command, which ends `news`.
+    let ended = futures::try_join!(execute_all(registry, input, &output), print);
     let flushed = output.flush().await;
     ended.map(|_| ()).and(flushed)
 }
 
-async fn obey<R, W>(
+async fn execute_all<R, W>(
     registry: Registry<String>,
     mut input: R,
     output: &Output<W>,
@@ -56,7 +56,7 @@ where
             match futures::poll!(read.as_mut()) {
                 Poll::Ready(read) => read,
                 Poll::Pending => {
-                    // The next command may be waiting for these answers.
+                    // The source of the next command may be waiting for these answers.
                     output.flush().await?;
                     read.await
                 }
@@ -64,21 +64,21 @@ where
         };
         let answer = match read.map_err(SessionError::Read)? {
             None => break,
-            Some(Line::TooLong) => mistake(number, &TooLong),
+            Some(Line::TooLong) => error_answer(number, &TooLong),
             Some(Line::Whole | Line::Unended) => answer(&registry, number, &line).await,
         };
-        output.say(answer).await?;
+        output.print(answer).await?;
     }
     Ok(())
 }
 
-/// Where commands and news write their lines, each in one piece.
+/// The output that commands and news share. Each text is written in one piece.
 struct Output<W>(Mutex<BufWriter<W>>);
 
 impl<W: AsyncWrite + Unpin> Output<W> {
-    async fn say(&self, lines: String) -> Result<(), SessionError> {
-        let said = self.0.lock().await.write_all(lines.as_bytes()).await;
-        said.map_err(SessionError::Write)
+    async fn print(&self, lines: String) -> Result<(), SessionError> {
+        let written = self.0.lock().await.write_all(lines.as_bytes()).await;
+        written.map_err(SessionError::Write)
     }
 
     async fn flush(&self) -> Result<(), SessionError> {
@@ -87,7 +87,7 @@ impl<W: AsyncWrite + Unpin> Output<W> {
     }
 }
 
-/// What ended a session before its input did.
+/// The error that ended a session before the end of the input.
 #[derive(Debug)]
 pub(crate) enum SessionError {
     Read(io::Error),

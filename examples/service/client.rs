@@ -1,4 +1,4 @@
-//! One client: its commands, its answers, and the news that it watches.
+//! A client: its commands, its answers, and the watched news.
 
 use std::error::Error;
 use std::fmt;
@@ -13,22 +13,23 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::unconstrained;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::answer::{Printable, TooLong, answer, mistake};
+use crate::answer::{Printable, TooLong, answer, error_answer};
 use crate::command::{Command, ParseError};
 use crate::line::{Line, next_line};
 use crate::outgoing::Outgoing;
 use crate::service::{News, Shared};
 
-/// The longest name of a bucket, in bytes. So a line of news and a page of names are short.
+/// The longest name of a bucket, in bytes. The limit keeps lines of news and pages of names short.
 pub(crate) const MAX_NAME: usize = 256;
 
-/// How many names are sent at once. At most 100 KiB, if each byte of them is escaped.
-const PAGE: usize = 64;
+/// The number of names per page. A page has at most 100 KiB, if every byte of the names is escaped.
+const PAGE_LEN: usize = 64;
 
-/// Serves one client until it hangs up, is idle for too long, or the service closes.
+/// Serves a client until the client hangs up, is idle for too long, or the service closes.
 ///
-/// An error means that the client was cut off because it did not take what it was sent. A client
-/// that just goes has done nothing wrong.
+/// # Errors
+/// The client was cut off because the client did not read its output in time. A client that hangs
+/// up is no error.
 pub(crate) async fn serve(
     input: impl AsyncRead + Unpin,
     output: impl AsyncWrite + Unpin,
@@ -43,13 +44,13 @@ pub(crate) async fn serve(
         watching: None,
         shared,
     };
-    match client.converse(&mut input).await {
+    match client.run(&mut input).await {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::TimedOut => return Err(error),
         Err(_) => return Ok(()),
     }
-    // To close a connection with something unread resets it, and the goodbye may be lost. So the
-    // client has some time to hang up first.
+    // Closing a connection with unread input resets the connection, and the goodbye may be lost. So
+    // give the client some time to hang up first.
     let _ = timeout(goodbye, copy_buf(&mut input, &mut sink())).await;
     Ok(())
 }
@@ -61,14 +62,14 @@ struct Client<W> {
     shared: Shared,
 }
 
-/// The news of a client that watches.
+/// The news subscription of a watching client.
 struct Watching {
     news: WithMissed<News>,
-    /// One of the places for those who watch.
-    _place: OwnedSemaphorePermit,
+    /// The client's share of the limit of watching clients.
+    _permit: OwnedSemaphorePermit,
 }
 
-/// What happens next to a client that may send a command.
+/// The next event for a client that may send a command.
 enum Next {
     Line(Line),
     HungUp,
@@ -76,36 +77,36 @@ enum Next {
 }
 
 impl<W: AsyncWrite + Unpin> Client<W> {
-    /// Obeys and answers, one line at a time, and tells the news in between.
+    /// Executes and answers commands, one line at a time, and sends news in between.
     ///
-    /// A command that was answered was carried out. A command that has no answer when the goodbye
-    /// comes was not.
-    async fn converse(&mut self, input: &mut (impl AsyncBufRead + Unpin)) -> io::Result<()> {
+    /// Every answered command was executed. A command without an answer before the goodbye was not
+    /// executed.
+    async fn run(&mut self, input: &mut (impl AsyncBufRead + Unpin)) -> io::Result<()> {
         let mut line = Vec::new();
         for number in 1_u64.. {
             let answer = match self.next(input, &mut line).await? {
                 Next::Goodbye(reason) => return self.say_goodbye(reason).await,
-                // The end of the input may have cut a command in half, and half of `STOP workshop`
-                // is `STOP work`. So half a line is not obeyed.
+                // Do not execute half a line: the connection may have broken within a command, and
+                // half of `STOP workshop` is `STOP work`.
                 Next::HungUp | Next::Line(Line::Unended) => return self.outgoing.close().await,
-                Next::Line(Line::TooLong) => mistake(number, &TooLong),
-                Next::Line(Line::Whole) => match self.obey(number, &line).await? {
+                Next::Line(Line::TooLong) => error_answer(number, &TooLong),
+                Next::Line(Line::Whole) => match self.execute(number, &line).await? {
                     Some(answer) => answer,
                     None => return self.say_goodbye(SHUTTING_DOWN).await,
                 },
             };
-            self.say(&answer).await?;
+            self.send(&answer).await?;
         }
         Ok(())
     }
 
-    /// Waits for the next line, and tells the news meanwhile.
+    /// Waits for the next line, and sends news meanwhile.
     async fn next(
         &mut self,
         input: &mut (impl AsyncBufRead + Unpin),
         line: &mut Vec<u8>,
     ) -> io::Result<Next> {
-        // The time runs until there is a whole line: a byte now and then does not keep a place.
+        // The limit covers a whole line: otherwise a client could keep its slot with single bytes.
         let idle_at = match self.watching {
             Some(_) => None,
             None => Some(Instant::now() + self.shared.settings.idle),
@@ -120,86 +121,87 @@ impl<W: AsyncWrite + Unpin> Client<W> {
                 () = sleep_until_some(idle_at) => Ok(Next::Goodbye("nothing was heard for too long")),
             }
         };
-        self.tell_news_until(next).await?
+        self.send_news_until(next).await?
     }
 
-    /// Carries out a command, and gives the answer, or the end of the answer. `None` if the service
-    /// takes no more commands.
-    async fn obey(&mut self, number: u64, line: &[u8]) -> io::Result<Option<String>> {
+    /// Executes a command, and returns the answer, or the remainder of the answer. Returns `None`
+    /// if the service accepts no more commands.
+    async fn execute(&mut self, number: u64, line: &[u8]) -> io::Result<Option<String>> {
         if first_word(line) == b"WATCH" {
             return Ok(Some(
                 self.watch(line)
-                    .unwrap_or_else(|refused| mistake(number, &*refused)),
+                    .unwrap_or_else(|refused| error_answer(number, &*refused)),
             ));
         }
         let command = std::str::from_utf8(line).map(Command::parse);
         if let Ok(Ok(Some(Command::Names))) = command {
-            return self.list_names().await.map(Some);
+            return self.send_names().await.map(Some);
         }
-        // Held only while the command is carried out: the registry ends with its last owner.
+        // Hold the registry only for this command: the registry ends when its last clone is
+        // dropped.
         let Some(registry) = self.shared.open.borrow().clone() else {
             return Ok(None);
         };
         if let Ok(Ok(Some(Command::Create { bucket }))) = command {
             if bucket.len() > MAX_NAME {
-                return Ok(Some(mistake(number, &Refused::NameTooLong)));
+                return Ok(Some(error_answer(number, &Refused::NameTooLong)));
             }
         }
         let answer = pin!(answer(&registry, number, line));
-        self.tell_news_until(answer).await.map(Some)
+        self.send_news_until(answer).await.map(Some)
     }
 
-    /// Says all names but for the end, `OK`. A name that is created or stopped meanwhile may be
-    /// among them or not.
-    async fn list_names(&mut self) -> io::Result<String> {
+    /// Sends all names, and returns the final `OK`. A name created or stopped meanwhile may or may
+    /// not be included.
+    async fn send_names(&mut self) -> io::Result<String> {
         let mut last = None;
         loop {
-            let page = self.shared.directory.page(last.as_deref(), PAGE);
+            let page = self.shared.directory.page(last.as_deref(), PAGE_LEN);
             if page.is_empty() {
                 return Ok("OK\n".to_owned());
             }
-            self.tell_news_so_far().await?;
+            self.push_queued_news().await?;
             for name in &page {
                 self.outgoing.push(&format!("{}\n", Printable(name)));
             }
-            // The next page is made when the client has taken this one.
+            // Build the next page only when the client has read this page, to bound the memory.
             self.outgoing.send().await?;
             last = page.into_iter().next_back();
         }
     }
 
-    /// From now on, the client is told the news. To ask again changes nothing.
+    /// Subscribes the client to the news. A second call changes nothing.
     fn watch(&mut self, line: &[u8]) -> Result<String, Box<dyn Error>> {
         if words(line).count() > 1 {
             return Err(ParseError::TooMany("WATCH").into());
         }
         if self.watching.is_none() {
-            let place = self.shared.watchers.clone().try_acquire_owned();
+            let permit = self.shared.watchers.clone().try_acquire_owned();
             let options = SubscribeOptions::new().name(self.name.as_str());
             self.watching = Some(Watching {
-                _place: place.map_err(|_| Refused::TooManyWatch)?,
+                _permit: permit.map_err(|_| Refused::TooManyWatch)?,
                 news: self.shared.news.subscribe_with(options).with_missed(),
             });
         }
         Ok("OK\n".to_owned())
     }
 
-    // ---- What the client is told ---------------------------------------------------------------
+    // ---- Output ---------------------------------------------------------------------------------
 
-    /// Tells news until `until` is ready. Whatever the client does, `until` is polled: a client
-    /// that reads nothing does not keep its own command from being carried out.
-    async fn tell_news_until<T>(&mut self, until: impl Future<Output = T>) -> io::Result<T> {
+    /// Sends news until `until` is ready. Both are polled together, so a client that reads nothing
+    /// cannot delay its own command.
+    async fn send_news_until<T>(&mut self, until: impl Future<Output = T>) -> io::Result<T> {
         let Self {
             outgoing, watching, ..
         } = self;
-        let telling = async {
+        let send_news = async {
             loop {
                 outgoing.send().await?;
                 match watching {
                     None => pending().await,
                     Some(Watching { news, .. }) => match news.next().await {
-                        Some(received) => outgoing.push(&in_words(received)),
-                        // The service is closing: `until` is ready soon.
+                        Some(received) => outgoing.push(&news_line(received)),
+                        // The service is closing: `until` becomes ready soon.
                         None => pending().await,
                     },
                 }
@@ -207,27 +209,29 @@ impl<W: AsyncWrite + Unpin> Client<W> {
         };
         tokio::select! {
             ready = until => Ok(ready),
-            failed = telling => failed,
+            failed = send_news => failed,
         }
     }
 
-    /// Says something to the client, after the news that came before.
-    async fn say(&mut self, lines: &str) -> io::Result<()> {
-        self.tell_news_so_far().await?;
+    /// Sends lines to the client, after the queued news.
+    async fn send(&mut self, lines: &str) -> io::Result<()> {
+        self.push_queued_news().await?;
         self.outgoing.push(lines);
         self.outgoing.send().await
     }
 
-    async fn tell_news_so_far(&mut self) -> io::Result<()> {
+    async fn push_queued_news(&mut self) -> io::Result<()> {
         let Some(Watching { news, .. }) = &mut self.watching else {
             return Ok(());
         };
-        // No more than what waits by now, and one line about a loss: others may never stop.
+        // Read only the lines unread now, and one line about missed events: publishers may never
+        // pause.
         for _ in 0..=news.get_ref().len() {
-            // Not by tokio's budget, which may say that nothing is there when something is.
+            // Ignore the coop budget: with an exhausted budget, unread news would be reported as
+            // absent, and the answer would overtake the news.
             let next = unconstrained(news.next()).now_or_never();
             let Some(Some(received)) = next else { break };
-            self.outgoing.push(&in_words(received));
+            self.outgoing.push(&news_line(received));
             if self.outgoing.is_full() {
                 self.outgoing.send().await?;
             }
@@ -235,12 +239,12 @@ impl<W: AsyncWrite + Unpin> Client<W> {
         Ok(())
     }
 
-    /// Says the rest of the news, and why there is no more. When the service shuts down, the rest
-    /// comes until the news have ended.
+    /// Sends the remaining news, and the reason of the end. When the service shuts down, the
+    /// remaining news end with the news manager.
     async fn say_goodbye(&mut self, reason: &str) -> io::Result<()> {
         if let Some(Watching { news, .. }) = &mut self.watching {
             while let Some(received) = news.next().await {
-                self.outgoing.push(&in_words(received));
+                self.outgoing.push(&news_line(received));
                 self.outgoing.send().await?;
             }
         }
@@ -252,12 +256,12 @@ impl<W: AsyncWrite + Unpin> Client<W> {
 
 const SHUTTING_DOWN: &str = "the service is shutting down";
 
-/// A line of news, or how many are missing here.
-fn in_words(received: Received<News>) -> News {
+/// Returns the line of an event, or a line about missed events.
+fn news_line(received: Received<News>) -> News {
     match received {
         Received::Event(line) => line,
         Received::Missed(n) => format!("* missed {n} events\n").into(),
-        // `Received` may get further variants; there is nothing to say about them yet.
+        // `Received` may get further variants, which have no text yet.
         _ => "".into(),
     }
 }
@@ -278,7 +282,7 @@ fn first_word(line: &[u8]) -> &[u8] {
     words(line).next().unwrap_or_default()
 }
 
-/// Why a command was not carried out although it is one.
+/// The reason why a valid command was refused.
 #[derive(Debug)]
 enum Refused {
     NameTooLong,

@@ -1,4 +1,4 @@
-//! The names of all buckets, to be read in pages.
+//! A directory of the names of all buckets, read page by page.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -7,16 +7,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use genevent::kv::RegistryEvent;
 
-/// The names that stand, as far as the registry has told.
+/// The names of all buckets, as of the last event of the registry.
 ///
-/// [`Registry::names`](genevent::kv::Registry::names) copies all of them. If each client that asks
-/// had such a copy until it has read the answer, a few clients that ask and do not read would fill
-/// the memory. A client that reads page by page has to remember one name.
+/// [`Registry::names`](genevent::kv::Registry::names) copies all names. If each asking client kept
+/// such a copy until the client has read the answer, a few clients that do not read would fill the
+/// memory. A client that reads page by page has to store only a single name.
 #[derive(Clone, Default)]
 pub(crate) struct Directory(Arc<Mutex<BTreeSet<Arc<str>>>>);
 
 impl Directory {
-    /// Keeps the names up to date. To be called with each event, in order.
+    /// Applies an event. Call this function with each event, in order.
     pub(crate) fn update(&self, event: &RegistryEvent<String>) {
         let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
@@ -30,7 +30,7 @@ impl Directory {
         }
     }
 
-    /// The first names after this one in alphabetical order, up to `limit` of them.
+    /// Returns up to `limit` names that follow `after` in alphabetical order.
     pub(crate) fn page(&self, after: Option<&str>, limit: usize) -> Vec<Arc<str>> {
         let names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);

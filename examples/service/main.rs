@@ -1,23 +1,26 @@
-//! The registry as a service: clients send lines over TCP and may watch what happens.
+//! The registry as a service: clients send lines over TCP and may watch the registry's events.
 //!
-//! `cargo run --example service -- 127.0.0.1:0` prints the address it listens on. Clients send
-//! the commands of the example `kv_registry`, and `WATCH`: from then on they are told of every
-//! bucket that comes or goes, in lines that begin with `* `, between two answers. Ctrl-c drains it.
+//! `cargo run --example service -- 127.0.0.1:0` prints the address of the service. Clients send the
+//! commands of the example `kv_registry`, and `WATCH`: a watching client receives a line beginning
+//! with `* ` for each bucket that is created or ends, between two answers. Ctrl-c drains the
+//! service.
 //!
-//! Strangers may connect, so everything that a client can make the service do is bounded
-//! ([`Settings`]), and a client that is slow, silent or broken harms itself alone:
+//! Strangers may connect, so every resource a client can use is bounded ([`Settings`]), and a slow,
+//! silent or broken client harms only itself:
 //!
-//! - It reads nothing, or a byte now and then: what waits for it is bounded (`outgoing.rs`), and it
-//!   is cut off if that takes too long. News that it is too slow for are lost to it, and it is told
-//!   how many.
-//! - It says nothing: if it does not watch either, it loses its place to the next client.
-//! - It sends garbage, or a line without an end: it gets an error, and the line is skipped.
-//! - It chooses names: they are printed with everything escaped that could fool a terminal. Values
-//!   are sent as they were put, byte for byte. (A value may begin with `* `, too: who must tell them
-//!   apart watches on a connection of its own.)
+//! - A client reads nothing, or a byte now and then: its queued output is bounded (`outgoing.rs`),
+//!   and the client is cut off if sending takes too long. A client too slow for the news misses the
+//!   oldest lines, and receives the number of missed lines.
+//! - A client sends nothing: unless the client watches, its connection is closed, which makes room
+//!   for the next client.
+//! - A client sends garbage, or a line without an end: the client receives an error, and the line
+//!   is skipped.
+//! - A client chooses malicious names: all characters that could mislead a terminal are escaped.
+//!   Values are sent unchanged, byte for byte. A value may also begin with `* `, so a client that
+//!   must tell values from news watches on a separate connection.
 //!
-//! There is no limit to how many buckets and values clients may store. A service for strangers
-//! needs one, and access control.
+//! Nothing limits the number of buckets and values that clients may store. A service for strangers
+//! needs such a limit, and access control.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -59,11 +62,11 @@ async fn serve(address: &str) -> io::Result<()> {
     writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
 
     let interrupted = async {
-        let heard = ctrl_c().await;
-        // Who started this may have stopped reading.
-        let _ = match heard {
+        let interrupt = ctrl_c().await;
+        // Ignore write errors: the reader of the output may be gone.
+        let _ = match interrupt {
             Ok(()) => writeln!(io::stdout(), "draining"),
-            Err(error) => writeln!(io::stderr(), "draining, as ctrl-c cannot be heard: {error}"),
+            Err(error) => writeln!(io::stderr(), "draining, as ctrl-c is unavailable: {error}"),
         };
     };
     let drained = Service::start(Settings::default())

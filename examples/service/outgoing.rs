@@ -1,4 +1,4 @@
-//! What is on its way to one client: a bounded queue that has to be sent in time.
+//! The output to a client: a bounded queue that has to be sent in time.
 
 use std::collections::VecDeque;
 use std::io;
@@ -9,20 +9,20 @@ use std::time::Duration;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
 
-/// Text that waits to be sent to one client.
+/// The queued output of a client.
 ///
-/// Who fills the queue sends it whenever it [is full](Self::is_full), and waits for that. So the
-/// queue never holds more than [`FULL`](Self::FULL) bytes and the text that was pushed last.
+/// The user of the queue calls [`send`](Self::send) whenever the queue [is full](Self::is_full). So
+/// the queue never holds more than [`FULL`](Self::FULL) bytes and the last pushed text.
 pub(crate) struct Outgoing<W> {
     output: W,
     queue: VecDeque<u8>,
-    /// When the client must have taken all of the queue. `None` while the queue is empty.
+    /// The time when the client must have read the whole queue. `None` while the queue is empty.
     deadline: Option<Instant>,
     limit: Duration,
     queued: Queued,
 }
 
-/// How many bytes wait to be sent, over all clients: a number for the operator, and for the tests.
+/// The number of queued bytes of all clients, for the operator and for the tests.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Queued(Arc<AtomicUsize>);
 
@@ -34,10 +34,10 @@ impl Queued {
 }
 
 impl<W: AsyncWrite + Unpin> Outgoing<W> {
-    /// From how many bytes on the queue is full.
+    /// The number of bytes from which on the queue is full.
     pub(crate) const FULL: usize = 64 * 1024;
 
-    /// `limit`: how long the client may take for the whole queue.
+    /// Creates an empty queue. `limit` is the time for the client to read a whole queue.
     pub(crate) fn new(output: W, limit: Duration, queued: Queued) -> Self {
         Self {
             output,
@@ -61,11 +61,12 @@ impl<W: AsyncWrite + Unpin> Outgoing<W> {
         self.queue.len() >= Self::FULL
     }
 
-    /// Sends the whole queue. Dropped before the end, it has sent a part, and the rest is queued.
+    /// Sends the whole queue. If the future is dropped, the unsent part stays queued.
     ///
-    /// `TimedOut` if the client has not taken all of it in time. The time is for the whole queue:
-    /// if each byte that is taken bought more of it, a client could keep its queue for ever with a
-    /// byte now and then.
+    /// # Errors
+    /// `TimedOut` if the client has not read the whole queue in time. The limit covers the whole
+    /// queue: if each byte extended the limit, a client could keep its queue forever by reading
+    /// single bytes.
     pub(crate) async fn send(&mut self) -> io::Result<()> {
         if let Some(deadline) = self.deadline {
             timeout_at(deadline, self.send_all()).await??;
@@ -85,7 +86,7 @@ impl<W: AsyncWrite + Unpin> Outgoing<W> {
         self.output.flush().await
     }
 
-    /// Sends what is left, and then the end.
+    /// Sends the remaining queue, and then the end of the output.
     pub(crate) async fn close(&mut self) -> io::Result<()> {
         self.send().await?;
         self.output.shutdown().await

@@ -1,14 +1,14 @@
-//! The service: who is connected, what they share, and how it ends.
+//! The service: the connected clients, their shared state, and the shutdown.
 //!
 //! ```text
 //!  clients ──commands──▶ registry ──its events──▶ relay ──notify──▶ news ──▶ clients that watch
 //! ```
 //!
 //! A command that creates or stops a bucket is answered when the observers of the registry have
-//! *finished* with its event. If each client that watches were such an observer, all of them would
-//! go at the pace of the slowest. So the relay is the only one. It publishes each event once more as
-//! a line of news, to a second manager whose subscribers are lossy (`DropOldest`): a client that
-//! falls behind by more than a window loses the oldest lines, and nobody waits for it.
+//! *finished* with its event. If every watching client were such an observer, all clients would be
+//! as slow as the slowest. So the relay is the only observer. The relay publishes each event again
+//! as a line of news, to a second manager whose subscribers are lossy (`DropOldest`): a client that
+//! falls behind by more than a window misses the oldest lines, and delays no other client.
 
 use std::fmt;
 use std::future::Future;
@@ -31,25 +31,26 @@ use crate::client;
 use crate::directory::Directory;
 use crate::outgoing::Queued;
 
-/// A line of news, made once for all who watch.
+/// A line of news, formatted once for all watching clients.
 pub(crate) type News = Arc<str>;
 
-/// What the service puts up with.
+/// The limits of the service.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Settings {
-    /// How many clients may be connected at once. More wait until one leaves.
+    /// The maximum number of connected clients. Further clients wait for a free slot.
     pub(crate) clients: usize,
-    /// How many of them may watch. They may be silent, so they must not take all places.
+    /// The maximum number of watching clients. Watching clients may be silent, so they must not be
+    /// able to use all slots.
     pub(crate) watchers: usize,
-    /// How many lines of news may wait for a client that watches, before it loses the oldest.
+    /// The number of unread lines of news of a client, before the client misses the oldest lines.
     pub(crate) window: usize,
-    /// How long a client that does not watch may take for its next command.
+    /// The time for the next command of a client without `WATCH`.
     pub(crate) idle: Duration,
-    /// How long a client may take for everything that waits to be sent to it.
+    /// The time for a client to read its queued output.
     pub(crate) send_within: Duration,
-    /// How long each step of the drain may take: to tell what has happened, and to hear it.
+    /// The time for each step of the drain: publishing the last events, and delivering the news.
     pub(crate) drain: Duration,
-    /// How long a client that was told goodbye may take to hang up.
+    /// The time for a client to hang up after the goodbye.
     pub(crate) goodbye: Duration,
 }
 
@@ -67,20 +68,20 @@ impl Default for Settings {
     }
 }
 
-/// What all clients share.
+/// The state shared by all clients.
 #[derive(Debug, Clone)]
 pub(crate) struct Shared {
-    /// `None` once no more commands are taken.
+    /// The registry; `None` once the service accepts no more commands.
     pub(crate) open: watch::Receiver<Option<Registry<String>>>,
     pub(crate) news: EventManager<News>,
     pub(crate) directory: Directory,
-    /// A permit for each client that may still begin to watch.
+    /// The permits to watch.
     pub(crate) watchers: Arc<Semaphore>,
     pub(crate) queued: Queued,
     pub(crate) settings: Settings,
 }
 
-/// A service with no clients yet.
+/// A service without clients.
 pub(crate) struct Service {
     open: watch::Sender<Option<Registry<String>>>,
     relay: JoinHandle<()>,
@@ -97,12 +98,12 @@ impl Service {
             .build();
         let directory = Directory::default();
         let relay = relay(registry.events(), directory.clone(), news.clone());
-        let (open, opened) = watch::channel(Some(registry));
+        let (open, open_rx) = watch::channel(Some(registry));
         Self {
             open,
             relay: tokio::spawn(relay),
             shared: Shared {
-                open: opened,
+                open: open_rx,
                 news,
                 directory,
                 watchers: Arc::new(Semaphore::new(settings.watchers)),
@@ -112,51 +113,51 @@ impl Service {
         }
     }
 
-    /// Serves until `stop` is ready, then drains: commands that were begun are answered, buckets
-    /// end, clients that watch hear of it, and everybody is told goodbye. A client that does not
-    /// take that in time is cut off.
+    /// Serves clients until `stop` is ready, then drains: started commands are answered, buckets
+    /// end, watching clients receive the last news, and all clients receive a goodbye. A client
+    /// that does not read its output in time is cut off.
     pub(crate) async fn run(
         self,
         listener: TcpListener,
         stop: impl Future<Output = ()>,
     ) -> Drained {
         let mut clients = Clients::default();
-        clients.welcome(listener, &self.shared, stop).await;
+        clients.accept(listener, &self.shared, stop).await;
         let deadline = self.close().await;
         clients.finish(deadline).await
     }
 
-    /// Takes no more commands and tells the rest of the news. Gives the time when the clients must
-    /// have taken it.
+    /// Stops accepting commands and publishes the remaining news. Returns the time when the clients
+    /// must have read the news.
     async fn close(self) -> Instant {
         let Settings { drain, goodbye, .. } = self.shared.settings;
-        // The registry goes with the last command, its manager when all is told, and then the
-        // relay, which has nothing more to hear.
+        // The last command drops the registry; the registry's task then delivers the last events
+        // and drops the manager, which ends the relay.
         self.open.send_replace(None);
-        let overdue = self.relay.abort_handle();
+        let relay = self.relay.abort_handle();
         if timeout(drain, self.relay).await.is_err() {
-            overdue.abort();
+            relay.abort();
         }
         let deadline = Instant::now() + drain;
-        if let Err(late) = self.shared.news.stop().within(drain).await {
-            report(format_args!("draining: {late}"));
+        if let Err(error) = self.shared.news.stop().within(drain).await {
+            report(format_args!("draining: {error}"));
         }
         deadline + goodbye
     }
 
-    /// What a client of this service shares with the others.
+    /// Returns the state shared with a client of this service.
     #[cfg(test)]
     pub(crate) fn shared(&self) -> Shared {
         self.shared.clone()
     }
 }
 
-/// Tells the operator. If nobody is there to read it, the service goes on.
-fn report(what: impl fmt::Display) {
-    let _ = writeln!(io::stderr(), "{what}");
+/// Reports to the operator. A write error is ignored, so the service continues without a reader.
+fn report(message: impl fmt::Display) {
+    let _ = writeln!(io::stderr(), "{message}");
 }
 
-/// Passes on what happens to the registry, in words.
+/// Publishes each event of the registry as a line of news.
 async fn relay(
     mut events: Subscription<RegistryEvent<String>>,
     directory: Directory,
@@ -171,14 +172,14 @@ async fn relay(
             }
             _ => continue,
         };
-        // Nobody closes the news while there is something to tell, unless time is up.
+        // An error means that the drain has timed out, and the news manager is closed already.
         if news.notify(line.into()).await.is_err() {
             return;
         }
     }
 }
 
-/// Those who are connected, and what became of the others.
+/// The connected clients, and the counts of the disconnected clients.
 #[derive(Default)]
 struct Clients {
     tasks: JoinSet<(SocketAddr, io::Result<()>)>,
@@ -187,7 +188,7 @@ struct Clients {
 
 impl Clients {
     /// Accepts clients until `stop` is ready.
-    async fn welcome(
+    async fn accept(
         &mut self,
         listener: TcpListener,
         shared: &Shared,
@@ -200,9 +201,9 @@ impl Clients {
                 Some(gone) = self.tasks.join_next() => self.gone.count(gone.ok()),
                 accepted = listener.accept(), if self.tasks.len() < shared.settings.clients => {
                     match accepted {
-                        Ok((socket, peer)) => self.let_in(socket, peer, shared.clone()),
+                        Ok((socket, peer)) => self.spawn(socket, peer, shared.clone()),
                         Err(error) => {
-                            // Most likely, no more files can be opened until a client leaves.
+                            // Most likely the process has no free file descriptor: retry soon.
                             report(format_args!("cannot accept: {error}"));
                             sleep(Duration::from_millis(50)).await;
                         }
@@ -212,15 +213,15 @@ impl Clients {
         }
     }
 
-    fn let_in(&mut self, socket: TcpStream, peer: SocketAddr, shared: Shared) {
-        // Answers are written whole. If this fails, they are slower, or the client has gone.
+    fn spawn(&mut self, socket: TcpStream, peer: SocketAddr, shared: Shared) {
+        // Send answers without delay. On an error, answers are only slower, or the client is gone.
         let _ = socket.set_nodelay(true);
         let (input, output) = socket.into_split();
         let client = client::serve(input, output, peer.to_string(), shared);
         self.tasks.spawn(async move { (peer, client.await) });
     }
 
-    /// Waits for those who are still connected, and cuts off who is there after the deadline.
+    /// Waits for the remaining clients, and cuts off each client still connected at the deadline.
     async fn finish(mut self, deadline: Instant) -> Drained {
         while let Ok(Some(gone)) = timeout_at(deadline, self.tasks.join_next()).await {
             self.gone.count(gone.ok());
@@ -233,17 +234,17 @@ impl Clients {
     }
 }
 
-/// What became of the clients.
+/// The number of clients by outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Drained {
-    /// Those who had all they were owed, or hung up before.
+    /// Clients finished: all output was received, or the client hung up before.
     pub(crate) served: usize,
-    /// Those who did not take it in time.
+    /// Clients cut off for not reading their output in time.
     pub(crate) cut_off: usize,
 }
 
 impl Drained {
-    /// `None`: its task was aborted, or has panicked.
+    /// Counts a client. `None` means that the client's task was aborted or has panicked.
     fn count(&mut self, gone: Option<(SocketAddr, io::Result<()>)>) {
         match gone {
             Some((_, Ok(()))) => self.served += 1,

@@ -1,126 +1,194 @@
-//! The line that publishers wait in: who stands in it, and when the head is called.
+//! Backpressure: admitting publishers in the order of the wait queue, and notifying the front.
+//!
+//! Only the publisher at the front of the queue is checked for room, so publishers are admitted first
+//! in, first out. Every step that may make room, or that changes the publisher at the front, ends with
+//! [`State::notify_front`]; a step without that call could leave a publisher asleep beside free room.
 
 use std::task::Waker;
 
-use super::{State, Wait};
+use super::{Admission, Rejected, State};
 use crate::channel::effects::Effects;
-use crate::channel::machine::{Request, Room};
+use crate::channel::machine::Request;
 use crate::channel::wait_queue::QueueKey;
 use crate::subscriber_id::SubscriberId;
 use crate::util::clock::Instant;
 
+/// A publisher that waits in the queue if it must.
+pub(super) struct QueueSlot<'a> {
+    /// The publisher's entry, if it is queued.
+    pub(super) key: &'a mut Option<QueueKey>,
+    /// The waker of the publisher's task.
+    pub(super) waker: &'a Waker,
+    /// An owned clone of `waker`, if there is one.
+    pub(super) spare: &'a mut Option<Waker>,
+    /// The handler that the publisher runs inside of.
+    pub(super) handler: Option<SubscriberId>,
+}
+
 impl<E> State<E> {
-    /// Whether there is room; if not, handlers that hold it do not wait for themselves.
-    pub(super) fn room(&mut self, claim: Request, effects: &mut Effects<E>) -> Room {
-        let room = self.ring.room(claim, Instant::now);
+    // ---- Admission --------------------------------------------------------------------------
+
+    /// Returns whether the publisher may be admitted if there is room: it is at the front of the queue,
+    /// or no publisher is queued; and the channel is open.
+    pub(super) fn is_next(&self, slot: &QueueSlot<'_>) -> bool {
+        self.is_first(slot) && !self.machine.is_closed()
+    }
+
+    fn is_first(&self, slot: &QueueSlot<'_>) -> bool {
+        (*slot.key).map_or(self.queue.is_empty(), |key| self.queue.is_front(key))
+    }
+
+    /// Takes the publisher out of the queue if `has_room`, which must be false unless the publisher
+    /// [`is_next`](Self::is_next). Rejects or queues it otherwise. Returns `None`, and changes nothing,
+    /// if it must be queued with an owned waker and `slot` has none.
+    pub(super) fn try_admit(
+        &mut self,
+        request: Request,
+        has_room: bool,
+        slot: &mut QueueSlot<'_>,
+        effects: &mut Effects<E>,
+    ) -> Option<Admission<()>> {
+        let is_first = self.is_first(slot);
+        let admission = if self.machine.is_closed() {
+            Admission::Rejected(Rejected::Closed)
+        } else if has_room {
+            Admission::Done(())
+        } else if slot.handler.is_some_and(|h| self.waits_for_itself(h)) {
+            Admission::Rejected(Rejected::WouldDeadlock)
+        } else {
+            let deadline = self.enqueue_or_rearm(request, slot, effects)?;
+            return Some(Admission::Queued { deadline });
+        };
+        // Storing the event or reserving the permit resolves the subscribers that block the front
+        // publisher; a rejection does not. Filter queues would stay blocking for no publisher.
+        let is_rejected = matches!(admission, Admission::Rejected(_));
+        if is_first && is_rejected {
+            self.machine.unblock_queues(Instant::now);
+        }
+        // The publisher waits no longer.
+        let waker = slot.key.take().and_then(|key| self.queue.remove(key));
+        effects.drop_waker(waker);
+        self.pause_if_queue_empty();
+        // The next publisher is at the front now, and may have room. An admitted publisher notifies it
+        // after taking its own room; closing has notified all.
+        if matches!(admission, Admission::Rejected(Rejected::WouldDeadlock)) {
+            self.notify_front(effects);
+        }
+        Some(admission)
+    }
+
+    /// Returns whether there is room for `request`. Also notifies the queued publishers inside handlers
+    /// that turn out to wait for themselves: the check may have found their handler to be blocking.
+    pub(super) fn has_room(&mut self, request: Request, effects: &mut Effects<E>) -> bool {
+        let has_room = self.machine.check_room(request, Instant::now);
         if self.queue.has_handler_waiters() {
             let Self {
-                ring,
-                permits_inside,
-                queue: line,
+                machine,
+                handler_permits,
+                queue,
                 ..
             } = self;
-            let own = |handler| permits_inside.get(&handler).copied().unwrap_or(0);
-            let stuck = |handler| ring.is_blocking_itself(handler, own(handler));
-            effects.wake(line.notify_handler_waiters(stuck));
+            let own = |handler| handler_permits.get(&handler).copied().unwrap_or(0);
+            let waits_for_itself = |handler| machine.is_blocking_itself(handler, own(handler));
+            effects.wake(queue.notify_handler_waiters(waits_for_itself));
         }
-        room
+        has_room
     }
 
-    /// Whether a publisher inside of `handler` could only wait for that handler.
-    pub(super) fn waits_for_itself(&self, handler: SubscriberId) -> bool {
-        let own = self.permits_inside.get(&handler).copied().unwrap_or(0);
-        self.ring.is_blocking_itself(handler, own)
-    }
-
-    /// A permit is given; `inside` of a handler, if of any.
-    pub(super) fn count_permit(&mut self, inside: Option<SubscriberId>) {
-        if let Some(handler) = inside {
-            *self.permits_inside.entry(handler).or_default() += 1;
-        }
-    }
-
-    /// That permit is used or dropped.
-    pub(super) fn uncount_permit(&mut self, inside: Option<SubscriberId>) {
-        let Some(handler) = inside else { return };
-        let own = self.permits_inside.get_mut(&handler);
-        let own = own.expect("a permit is counted while it is out");
-        *own -= 1;
-        if *own == 0 {
-            self.permits_inside.remove(&handler);
-        }
-    }
-
-    /// A publisher waits in line. `None`: not without a waker to spare.
-    pub(super) fn enqueue_or_rearm<R>(
+    /// Queues the publisher, or replaces its waker. Returns its deadline, or `None` if an owned waker
+    /// is missing.
+    fn enqueue_or_rearm(
         &mut self,
-        claim: Request,
-        turn: &mut Option<QueueKey>,
-        waker: &Waker,
-        spare: &mut Option<Waker>,
-        inside: Option<SubscriberId>,
+        request: Request,
+        slot: &mut QueueSlot<'_>,
         effects: &mut Effects<E>,
-    ) -> Option<Result<R, Wait>> {
-        let Self {
-            ring, queue: line, ..
-        } = self;
-        let place = match *turn {
-            Some(turn) if line.would_wake(turn, waker) => {
-                effects.drop_waker(spare.take());
-                turn
+    ) -> Option<Option<Instant>> {
+        let Self { machine, queue, .. } = self;
+        // A publisher that was notified has no waker in the queue, and needs a new one.
+        let key = match *slot.key {
+            Some(key) if queue.would_wake(key, slot.waker) => key,
+            Some(key) => {
+                effects.drop_waker(queue.rearm(key, slot.spare.take()?));
+                key
             }
-            Some(turn) => {
-                effects.drop_waker(line.rearm(turn, spare.take()?));
-                turn
-            }
-            None => line.enqueue(claim, spare.take()?),
+            None => queue.enqueue(request, slot.spare.take()?),
         };
-        *turn = Some(place);
-        if inside.is_some() || line.has_handler_waiters() {
-            line.set_handler(place, inside);
+        *slot.key = Some(key);
+        // Set again with each poll: the future may have moved into or out of a handler.
+        if slot.handler.is_some() || queue.has_handler_waiters() {
+            queue.set_handler(key, slot.handler);
         }
-        if !line.is_front(place) {
-            return Some(Err(Wait { until: None }));
+        if !queue.is_front(key) {
+            return Some(None);
         }
-        let until = ring.start_clocks(Instant::now);
+        // Publishers wait for the blocking subscribers from now on.
+        let deadline = machine.start_clocks(Instant::now);
         #[cfg(all(feature = "tracing", feature = "rt"))]
-        let until = until.and_then(|_| ring.warn(line.len(), Instant::now, effects));
-        line.set_timer(until);
-        Some(Err(Wait { until }))
+        let deadline = deadline.and_then(|_| machine.warn(queue.len(), Instant::now, effects));
+        queue.set_timer(deadline);
+        Some(deadline)
     }
 
-    /// Tells the publisher at the head of the line that there is room, if there is, or that it
-    /// must look at the clock at another time.
+    // ---- Notification -----------------------------------------------------------------------
+
+    /// Notifies the publisher at the front of the queue if there is room, or if it must poll at
+    /// another time than its timer is set to.
     pub(super) fn notify_front(&mut self, effects: &mut Effects<E>) {
-        if self.queue.is_empty() {
-            return;
-        }
-        // Also if the head has been called: those now in the way are waited for from now on.
-        let Some(head) = self.queue.front() else {
+        let Some(front) = self.queue.front() else {
             return;
         };
-        let look = self.room(head.claim, effects) != Room::Full
-            || (self.ring.start_clocks(Instant::now))
-                .is_some_and(|time| !self.queue.has_timer(time));
-        if look {
+        // Start the clocks also if the front was notified already: it waits for the subscribers that
+        // have begun to block meanwhile.
+        let must_poll = self.has_room(front.request, effects)
+            || (self.machine.start_clocks(Instant::now))
+                .is_some_and(|deadline| !self.queue.has_timer(deadline));
+        if must_poll {
             effects.wake(self.queue.notify_front());
         }
     }
 
-    /// A publisher leaves the line; gives its waker back.
-    pub(super) fn leave_queue(&mut self, turn: QueueKey) -> Option<Waker> {
-        if self.queue.is_front(turn) {
-            self.ring.unblock_queues(Instant::now);
+    /// Removes a publisher that gives up, and returns its waker.
+    pub(super) fn leave_queue(&mut self, key: QueueKey) -> Option<Waker> {
+        // The filter queues that block this publisher may have room for the event of the next.
+        if self.queue.is_front(key) {
+            self.machine.unblock_queues(Instant::now);
         }
-        let waker = self.queue.remove(turn);
-        self.note_departure();
+        let waker = self.queue.remove(key);
+        self.pause_if_queue_empty();
         waker
     }
 
-    /// A publisher has left the line, or has not stood in it.
-    pub(super) fn note_departure(&mut self) {
+    /// Stops the clocks of blocking subscribers while no publisher waits for them.
+    fn pause_if_queue_empty(&mut self) {
         if self.queue.is_empty() {
-            self.ring.pause(Instant::now);
+            self.machine.pause(Instant::now);
+        }
+    }
+
+    // ---- Handlers ---------------------------------------------------------------------------
+
+    /// Returns whether a publisher inside `handler` would wait for room that only this handler can
+    /// make.
+    fn waits_for_itself(&self, handler: SubscriberId) -> bool {
+        let own = self.handler_permits.get(&handler).copied().unwrap_or(0);
+        self.machine.is_blocking_itself(handler, own)
+    }
+
+    /// Counts a permit that was reserved inside `handler`, if inside one.
+    pub(super) fn count_permit(&mut self, handler: Option<SubscriberId>) {
+        if let Some(handler) = handler {
+            *self.handler_permits.entry(handler).or_default() += 1;
+        }
+    }
+
+    /// Counts that permit as used or released.
+    pub(super) fn uncount_permit(&mut self, handler: Option<SubscriberId>) {
+        let Some(handler) = handler else { return };
+        let own = self.handler_permits.get_mut(&handler);
+        let own = own.expect("a permit is counted until it is used or released");
+        *own -= 1;
+        if *own == 0 {
+            self.handler_permits.remove(&handler);
         }
     }
 }

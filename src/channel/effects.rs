@@ -1,7 +1,8 @@
-//! What has to be done once the lock is free: wake, answer, drop.
+//! Effects: actions that the machine decides on under the lock and that run after unlocking.
 //!
-//! All of it may run other people's code, so none of it happens under the lock, and a panic in
-//! one piece does not keep the others from being done.
+//! Waking a task, dropping a waker or an event, and settling a ticket may all run user code. User code
+//! under the lock could call back into the manager and deadlock. Each effect catches panics, so that a
+//! panic in one effect does not skip the effects after it.
 
 use std::task::Waker;
 
@@ -15,39 +16,41 @@ use crate::subscriber_id::SubscriberId;
 use crate::util::panic_guard::{drop_caught, wake};
 use crate::util::sync::Arc;
 
+/// One action to run after unlocking.
 pub(crate) enum Effect<E> {
-    /// A publisher whose turn it is, or whoever waits for the manager itself, goes on.
+    /// Wake a publisher of the wait queue, or a future that waits for a state of the channel.
     Wake(Waker),
-    /// Everybody that sleeps has something to read.
+    /// Wake all parked subscribers: an event was stored, or the channel is complete.
     WakeReaders(Unparked),
-    /// A subscriber goes on.
+    /// Wake one parked subscriber.
     WakeReader(ParkedReader),
-    /// A waker is not needed any more.
+    /// Drop a waker that is not needed any more.
     DropWaker(Waker),
-    /// A subscriber does not sleep any more, or with another waker.
+    /// Drop the entry of a subscriber that is not parked any more, or parked with another waker.
     DropParked(ParkedReader),
-    /// This subscriber will never finish with an event.
+    /// Settle an event that this subscriber will never finish.
     Dropped(Arc<Ticket>, SubscriberId),
-    /// A subscriber will never read these.
+    /// Settle the events that a detached subscriber will never read.
     Unread(Box<Unread<E>>),
-    /// What is left in the lane of a subscriber that was cut off is answered for.
+    /// Settle the events that are left in the queue of a disconnected filtered subscriber.
     FilterQueue(Arc<dyn AnyQueue>),
-    /// One subscriber has caught up with a flush.
+    /// Count one subscriber as having settled all events of a flush.
     Flushed(Arc<Ticket>),
-    /// The ring let go of a segment; the last owner drops its events, each by itself.
+    /// Release the log's reference to a segment. The last owner of the segment drops its events.
     Segment(Segment<E>),
-    /// Something to be told to whoever listens.
+    /// Emit a record to the `tracing` subscriber.
     #[cfg(feature = "tracing")]
     Trace(crate::channel::trace::Record),
-    /// A filter is not asked any more.
+    /// Drop a removed filter.
     DropFilter(RemovedFilter),
-    /// None of these is.
+    /// Drop all filters: the channel is complete.
     DropFilters(FilterSnapshot<E>),
 }
 
-#[must_use = "nobody is woken until `run`"]
+/// The actions to run after unlocking, in the order in which they were decided on.
+#[must_use = "no effect happens until `run`"]
 pub(crate) struct Effects<E> {
-    /// Needs no memory of its own: most often it is the only one.
+    /// The first effect, which needs no allocation: most operations have at most one effect.
     first: Option<Effect<E>>,
     others: Vec<Effect<E>>,
 }
@@ -72,14 +75,17 @@ impl<E> Effects<E> {
         effects.into_iter().for_each(|effect| self.push(effect));
     }
 
+    /// Adds an effect that wakes, for each of `wakers`.
     pub(crate) fn wake(&mut self, wakers: impl IntoIterator<Item = Waker>) {
         self.extend(wakers.into_iter().map(Effect::Wake));
     }
 
+    /// Adds an effect that drops `waker`, if there is one.
     pub(crate) fn drop_waker(&mut self, waker: Option<Waker>) {
         self.extend(waker.map(Effect::DropWaker));
     }
 
+    /// Runs all effects. The caller must not hold the lock.
     #[inline]
     pub(crate) fn run(&mut self) {
         if self.first.is_some() {
@@ -111,11 +117,11 @@ impl<E> Effect<E> {
             Self::DropParked(parked) => drop_caught(parked),
             Self::Dropped(ticket, subscriber) => ticket.drop_by(subscriber),
             Self::Unread(unread) => unread.answer(),
-            Self::FilterQueue(lane) => lane.answer_unread(),
+            Self::FilterQueue(queue) => queue.answer_unread(),
             Self::Flushed(ticket) => ticket.ack(),
             Self::Segment(segment) => drop(segment),
             #[cfg(feature = "tracing")]
-            Self::Trace(news) => news.emit(),
+            Self::Trace(record) => record.emit(),
             Self::DropFilter(filter) => drop(filter),
             Self::DropFilters(filters) => drop(filters),
         }

@@ -1,5 +1,8 @@
-//! Whom an event concerns: filters, asked by the publisher before any queue and outside of every
-//! lock.
+//! Filters: predicates that publishers evaluate outside of every lock, before an event is queued.
+//!
+//! Filters with the same type of predicate form a group, which is evaluated in a loop without
+//! dynamic calls. A plain list of boxed predicates would need a third less code, and makes
+//! publishing to 10,000 filters about a quarter slower (workload W7 of the benches).
 
 use crate::channel::filter::queue::{FilterQueue, Pushed};
 use crate::channel::ticket::Ticket;
@@ -16,10 +19,11 @@ pub(crate) use registry::{FilterRegistry, FilterSnapshot, RemovedFilter};
 
 use one_or_many::OneOrMany;
 
-/// What a filter made of an event, on its way into the lane behind it.
+/// The value that a predicate returned for an event, and the queue for that value.
 struct Match<T> {
-    lane: Arc<FilterQueue<T>>,
-    /// Or what was found overwritten, or out of place: dropped without the lock.
+    queue: Arc<FilterQueue<T>>,
+    /// Before delivery the new value; after delivery an overwritten or refused value. Dropped
+    /// without the lock.
     value: Option<T>,
 }
 
@@ -31,48 +35,43 @@ impl<T> Drop for Match<T> {
     }
 }
 
-/// What the filters of a row made of an event.
+/// The matches of a filter group with an event.
 struct GroupMatches<T> {
-    found: OneOrMany<Match<T>>,
-    /// Those that panicked.
+    matches: OneOrMany<Match<T>>,
+    /// The subscribers whose predicates panicked.
     panicked: Vec<SubscriberId>,
 }
 
-/// The same, whatever they give.
+/// [`GroupMatches`] without the type of the values.
 trait AnyMatches: Send {
-    /// How many want it.
+    /// Returns the number of matches.
     fn count(&self) -> usize;
 
-    /// Those that may have no room for one more than `promised`.
-    fn for_each_full(&self, promised: u64, look: &mut dyn FnMut(SubscriberId));
+    /// Calls `f` for each matching queue that may have no room for an event beside `reserved`.
+    fn for_each_full(&self, reserved: u64, f: &mut dyn FnMut(SubscriberId));
 
-    /// Puts it into those that are not cut.
-    fn deliver(&mut self, seq: u64, ticket: Option<&Arc<Ticket>>, tell: &mut dyn FnMut(Pushed<'_>));
+    /// Appends the values to the queues, except for closed queues, and calls `f` for each append.
+    fn deliver(&mut self, seq: u64, ticket: Option<&Arc<Ticket>>, f: &mut dyn FnMut(Pushed<'_>));
 
-    /// Those that panicked, once.
+    /// Returns the subscribers whose predicates panicked; empty when called again.
     fn take_panicked(&mut self) -> Vec<SubscriberId>;
 }
 
 impl<T: Send> AnyMatches for GroupMatches<T> {
     fn count(&self) -> usize {
-        self.found.len()
+        self.matches.len()
     }
 
-    fn for_each_full(&self, promised: u64, look: &mut dyn FnMut(SubscriberId)) {
-        let lanes = self.found.iter().map(|found| &found.lane);
-        let full = lanes.filter(|lane| !lane.has_room(promised));
-        full.for_each(|lane| look(lane.place().id));
+    fn for_each_full(&self, reserved: u64, f: &mut dyn FnMut(SubscriberId)) {
+        let queues = self.matches.iter().map(|found| &found.queue);
+        let full = queues.filter(|queue| !queue.has_room(reserved));
+        full.for_each(|queue| f(queue.subscriber().id));
     }
 
-    fn deliver(
-        &mut self,
-        seq: u64,
-        ticket: Option<&Arc<Ticket>>,
-        tell: &mut dyn FnMut(Pushed<'_>),
-    ) {
-        for Match { lane, value } in self.found.iter_mut() {
-            if let Some(told) = lane.push(seq, value, ticket) {
-                tell(told);
+    fn deliver(&mut self, seq: u64, ticket: Option<&Arc<Ticket>>, f: &mut dyn FnMut(Pushed<'_>)) {
+        for Match { queue, value } in self.matches.iter_mut() {
+            if let Some(pushed) = queue.push(seq, value, ticket) {
+                f(pushed);
             }
         }
     }
@@ -82,79 +81,80 @@ impl<T: Send> AnyMatches for GroupMatches<T> {
     }
 }
 
-/// What the filters made of one event. Nothing, while there are none: most publishers wait
-/// without.
+/// The result of evaluating all filters for an event. `None` without filters, which keeps the
+/// publish future small.
 #[derive(Default)]
 pub(crate) struct Evaluation(Option<Box<FilterMatches>>);
 
 #[derive(Default)]
 pub(crate) struct FilterMatches {
-    /// The number of the newest filter that was asked.
-    seen: u64,
-    wanted: OneOrMany<Box<dyn AnyMatches>>,
+    /// The number of the newest filter that was evaluated.
+    newest: u64,
+    groups: OneOrMany<Box<dyn AnyMatches>>,
 }
 
 impl Evaluation {
-    /// If there were filters to ask.
+    /// Returns the matches, if any filter was evaluated.
     #[inline]
     pub(crate) fn matches(&mut self) -> Option<&mut FilterMatches> {
         self.0.as_deref_mut()
     }
 
     #[inline]
-    fn seen(&self) -> u64 {
-        self.0.as_ref().map_or(0, |answers| answers.seen)
+    fn newest(&self) -> u64 {
+        self.0.as_ref().map_or(0, |matches| matches.newest)
     }
 
-    /// Asks the filters; not under a lock.
+    /// Evaluates the filters of a snapshot. Runs user code, and is never called under a lock.
     pub(crate) fn evaluate<E>(&mut self, filters: &FilterSnapshot<E>, event: &E) {
-        let answers = self.0.get_or_insert_default();
-        filters.evaluate(event, |wanted| answers.wanted.push(wanted));
-        answers.seen = filters.newest;
+        let matches = self.0.get_or_insert_default();
+        filters.evaluate(event, |group| matches.groups.push(group));
+        matches.newest = filters.newest;
     }
 }
 
 impl Drop for Evaluation {
-    /// Out of line for most publishers, which have nothing to drop here.
+    /// The drop is not inlined: most publishers evaluate no filter and have nothing to drop.
     #[inline]
     fn drop(&mut self) {
         #[inline(never)]
-        fn let_go(answers: Box<FilterMatches>) {
-            drop(answers);
+        fn drop_matches(matches: Box<FilterMatches>) {
+            drop(matches);
         }
-        if let Some(answers) = self.0.take() {
-            let_go(answers);
+        if let Some(matches) = self.0.take() {
+            drop_matches(matches);
         }
     }
 }
 
 impl FilterMatches {
-    /// How many want the event.
+    /// Returns the number of matches.
     pub(crate) fn count(&self) -> usize {
-        self.wanted.iter().map(|wanted| wanted.count()).sum()
+        self.groups.iter().map(|group| group.count()).sum()
     }
 
-    /// Those of them that may have no room for one event more than `promised`, or are gone.
-    pub(crate) fn for_each_full(&self, promised: u64, mut look: impl FnMut(SubscriberId)) {
-        for wanted in self.wanted.iter() {
-            wanted.for_each_full(promised, &mut look);
+    /// Calls `f` for each matching subscriber without room for an event beside `reserved`. A
+    /// subscriber may also be disconnected, or have made room since.
+    pub(crate) fn for_each_full(&self, reserved: u64, mut f: impl FnMut(SubscriberId)) {
+        for group in self.groups.iter() {
+            group.for_each_full(reserved, &mut f);
         }
     }
 
-    /// Puts what they want into their lanes.
+    /// Appends the values to the queues, except for closed queues, and calls `f` for each append.
     pub(crate) fn deliver(
         &mut self,
         seq: u64,
         ticket: Option<&Arc<Ticket>>,
-        mut tell: impl FnMut(Pushed<'_>),
+        mut f: impl FnMut(Pushed<'_>),
     ) {
-        for wanted in self.wanted.iter_mut() {
-            wanted.deliver(seq, ticket, &mut tell);
+        for group in self.groups.iter_mut() {
+            group.deliver(seq, ticket, &mut f);
         }
     }
 
-    /// Those whose filter panicked, once.
+    /// Returns the subscribers whose predicates panicked; empty when called again.
     pub(crate) fn take_panicked(&mut self) -> impl Iterator<Item = SubscriberId> {
-        (self.wanted.iter_mut()).flat_map(|wanted| wanted.take_panicked())
+        (self.groups.iter_mut()).flat_map(|group| group.take_panicked())
     }
 }

@@ -1,4 +1,4 @@
-//! Filtered subscriptions: joining, and what publishers must look at for them.
+//! The channel's entry points for filtered subscriptions.
 
 use std::panic::Location;
 
@@ -11,32 +11,35 @@ use crate::util::clock::Instant;
 use crate::util::sync::Arc;
 
 impl<E> State<E> {
-    /// Before the event that was judged is stored: whose queues are in its way.
+    /// Marks the full queues among the matches as blocking, before the event is stored.
     #[inline]
     pub(super) fn block_full_queues(&mut self, judged: &mut Evaluation, effects: &mut Effects<E>) {
         if let Some(answers) = judged.matches() {
-            self.ring.block_full_queues(answers, Instant::now, effects);
+            self.machine
+                .block_full_queues(answers, Instant::now, effects);
         }
     }
 }
 
 impl<E: 'static> Channel<E> {
-    /// A new subscriber to what `judge` makes of the events. False if the channel is closed: it
-    /// is one of nothing then.
+    /// Attaches a filtered subscriber.
+    ///
+    /// Returns its queue, and false if the channel is closed: the queue then stays empty.
     pub(crate) fn subscribe_filtered<T: Send + 'static>(
         &self,
         options: SubscribeOptions,
         created_at: &'static Location<'static>,
-        judge: impl Fn(&E) -> Option<T> + Send + Sync + 'static,
+        predicate: impl Fn(&E) -> Option<T> + Send + Sync + 'static,
     ) -> (Arc<FilterQueue<T>>, bool) {
         self.run(|state, effects| {
-            let lane = state.ring.join_filtered(options, created_at, judge);
-            if state.ring.is_closed() {
-                state.ring.leave(lane.place().id.number, effects);
-                return (lane, false);
+            let queue = state.machine.join_filtered(options, created_at, predicate);
+            if state.machine.is_closed() {
+                let key = queue.subscriber().id.number;
+                state.machine.leave(key, effects);
+                return (queue, false);
             }
             state.notify_watchers(effects);
-            (lane, true)
+            (queue, true)
         })
     }
 }

@@ -18,10 +18,10 @@ impl<E> Channel<E> {
 
     /// The number of the newest event.
     pub(crate) fn tail(&self) -> u64 {
-        self.state.lock().ring.tail()
+        self.state.lock().machine.tail()
     }
 
-    /// With the planted bug `task-counted-late`, a handler's task counts as running only from here on.
+    /// With the seeded bug `task-counted-late`, a handler's task counts as running only from here on.
     pub(crate) fn enlist_late(&self, place: &Arc<SubscriberState>) {
         if seeded_bug!("task-counted-late") {
             let mut state = self.state.lock();
@@ -41,15 +41,8 @@ impl<E> Channel<E> {
     pub(crate) fn running(&self) -> Vec<SubscriberInfo> {
         let state = self.state.lock();
         let now = state.now();
-        let info = |place| state.ring.info(now, place);
+        let info = |place| state.machine.info(now, place);
         state.running.values().map(info).collect()
-    }
-
-    /// The handler that asks.
-    pub(crate) fn current_handler_info(&self) -> Vec<SubscriberInfo> {
-        let mut infos = self.running();
-        infos.retain(|info| Some(info.id()) == self.current_handler());
-        infos
     }
 
     /// The handler of this manager that the running code belongs to.
@@ -61,13 +54,13 @@ impl<E> Channel<E> {
     pub(crate) fn current_handler_is_subscribed(&self) -> bool {
         self.current_handler().is_some_and(|handler| {
             let state = self.state.lock();
-            !state.ring.is_closed() && state.ring.is_attached(handler)
+            !state.machine.is_closed() && state.machine.is_attached(handler)
         })
     }
 
     /// Whether whoever asks is a handler that has events to settle.
     pub(crate) fn current_handler_has_unsettled(&self) -> bool {
-        (self.current_handler()).is_some_and(|handler| self.state.lock().ring.owes(handler))
+        (self.current_handler()).is_some_and(|handler| self.state.lock().machine.owes(handler))
     }
 
     /// Whether whoever asks is a handler that `flush` waits for.

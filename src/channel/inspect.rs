@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Channel, State};
+use crate::channel::machine::Which;
 use crate::channel::subscriber::SubscriberState;
 use crate::channel::ticket::{AckLevel, Ticket};
 use crate::inspect::Stats;
@@ -19,44 +20,44 @@ impl<E> State<E> {
 
 impl<E> Channel<E> {
     pub(crate) fn subscriber_count(&self) -> usize {
-        self.state.lock().ring.attached()
+        self.state.lock().machine.attached()
     }
 
     pub(crate) fn subscribers(&self) -> Vec<SubscriberInfo> {
         let state = self.state.lock();
-        state.ring.infos(state.now())
+        state.machine.infos(state.now(), Which::Attached)
     }
 
     #[cfg(all(feature = "tracing", feature = "rt"))]
     pub(crate) fn set_warn_after(&self, time: Option<std::time::Duration>) {
-        self.state.lock().ring.set_warn_after(time);
+        self.state.lock().machine.set_warn_after(time);
     }
 
     /// Everything at once.
     pub(crate) fn stats(&self) -> Stats {
         let state = self.state.lock();
         let State {
-            ring,
+            machine,
             running,
-            queue: line,
+            queue,
             ..
         } = &*state;
-        let mut leaving = ring.infos_leaving();
+        let mut leaving = machine.infos(None, Which::Leaving);
         let known: BTreeSet<_> = leaving.iter().map(SubscriberInfo::id).collect();
         let ending = running.values();
         let ending =
-            ending.filter(|place| !ring.is_attached(place.id) && !known.contains(&place.id));
-        leaving.extend(ending.map(|place| ring.info(None, place)));
+            ending.filter(|place| !machine.is_attached(place.id) && !known.contains(&place.id));
+        leaving.extend(ending.map(|place| machine.info(None, place)));
         leaving.sort_unstable_by_key(SubscriberInfo::id);
         Stats {
             name: self.name.clone(),
             capacity: self.capacity,
-            published: ring.tail(),
-            closed: ring.is_closed(),
-            permits: ring.reserved(),
-            waiting: line.len(),
-            head_called: line.is_front_notified(),
-            subscribers: ring.infos(state.now()),
+            published: machine.tail(),
+            closed: machine.is_closed(),
+            permits: machine.reserved(),
+            waiting_publishers: queue.len(),
+            front_notified: queue.is_front_notified(),
+            subscribers: machine.infos(state.now(), Which::Attached),
             leaving,
         }
     }
@@ -64,29 +65,29 @@ impl<E> Channel<E> {
     /// Those that hold up publishers.
     pub(crate) fn blocking(&self) -> Vec<SubscriberInfo> {
         let state = self.state.lock();
-        state.ring.infos_blocking(state.now())
+        state.machine.infos(state.now(), Which::Blocking)
     }
 
     /// Those that have not answered for event `seq`.
     pub(crate) fn owing(&self, seq: u64, until: AckLevel) -> Vec<SubscriberInfo> {
         let state = self.state.lock();
-        state.ring.infos_owing(state.now(), seq, until)
+        state.machine.infos(state.now(), Which::Owing(seq, until))
     }
 
     /// Those that have not settled everything that is stored.
     pub(crate) fn unsettled(&self) -> Vec<SubscriberInfo> {
         let state = self.state.lock();
-        state.ring.infos_unsettled(state.now())
+        state.machine.infos(state.now(), Which::Unsettled)
     }
 
     /// Those that `flush` waits for.
     pub(crate) fn flushing(&self, flush: &Arc<Ticket>) -> Vec<SubscriberInfo> {
         let state = self.state.lock();
-        state.ring.infos_flushing(state.now(), flush)
+        state.machine.infos(state.now(), Which::FlushedBy(flush))
     }
 
     /// How many events the subscriber has yet to read, and whether these are the last.
     pub(crate) fn backlog(&self, place: &SubscriberState) -> (usize, bool) {
-        self.state.lock().ring.backlog(place)
+        self.state.lock().machine.backlog(place)
     }
 }

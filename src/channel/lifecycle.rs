@@ -1,45 +1,45 @@
-//! What futures wait for beside events: that the manager closes, that nothing more can come, that
-//! subscribers do.
+//! Futures that wait for a state of the channel: closed, complete, idle, or a number of subscribers.
 
 use std::task::{Poll, Waker};
 
 use super::{Channel, State};
 use crate::channel::effects::Effects;
 use crate::channel::watchers::{Condition, WatcherKey};
+use crate::util::spare_waker::with_spare_waker;
 
 impl<E> State<E> {
-    fn holds(&self, event: Condition) -> bool {
-        match event {
-            Condition::Closed => self.ring.is_closed(),
-            Condition::Complete => self.ring.is_complete(),
+    fn holds(&self, condition: Condition) -> bool {
+        match condition {
+            Condition::Closed => self.machine.is_closed(),
+            Condition::Complete => self.machine.is_complete(),
             Condition::Idle => self.running.is_empty(),
-            Condition::Subscribers(n) => self.ring.is_closed() || n <= self.ring.attached(),
+            Condition::Subscribers(n) => self.machine.is_closed() || n <= self.machine.attached(),
         }
     }
 
-    /// After something that futures or streams may wait for: that it closes, that nothing more
-    /// can come, that subscribers do.
+    /// Wakes the futures and streams whose condition may hold now. Called after every step that can
+    /// make a [`Condition`] true.
     pub(super) fn notify_watchers(&mut self, effects: &mut Effects<E>) {
-        if self.ring.is_complete() && !seeded_bug!("close-wakes-no-subscriber") {
+        // Streams end when the channel is complete, and may be parked.
+        if self.machine.is_complete() && !seeded_bug!("close-wakes-no-subscriber") {
             self.wake_readers(effects);
-            self.ring.complete_queues(effects);
+            self.machine.complete_queues(effects);
         }
         if self.watchers.is_empty() {
             return;
         }
-        let here = if self.ring.is_closed() {
+        // A closed channel satisfies every `Subscribers` condition: no more subscribers will join.
+        let attached = if self.machine.is_closed() {
             effects.wake(self.watchers.notify(Condition::Closed..=Condition::Closed));
             usize::MAX
         } else {
-            self.ring.attached()
+            self.machine.attached()
         };
-        let come = Condition::Subscribers(0)..=Condition::Subscribers(here);
-        effects.wake(self.watchers.notify(come));
-        if self.ring.is_complete() {
-            effects.wake(
-                self.watchers
-                    .notify(Condition::Complete..=Condition::Complete),
-            );
+        let satisfied = Condition::Subscribers(0)..=Condition::Subscribers(attached);
+        effects.wake(self.watchers.notify(satisfied));
+        if self.machine.is_complete() {
+            let complete = Condition::Complete..=Condition::Complete;
+            effects.wake(self.watchers.notify(complete));
         }
         if self.running.is_empty() {
             effects.wake(self.watchers.notify(Condition::Idle..=Condition::Idle));
@@ -48,42 +48,37 @@ impl<E> State<E> {
 }
 
 impl<E> Channel<E> {
-    /// Ready with the number of subscribers when `event` has come.
+    /// Completes with the number of subscribers when `condition` holds. `key` is the future's entry
+    /// while it waits.
     pub(crate) fn poll_condition(
         &self,
-        event: Condition,
-        watch: &mut Option<WatcherKey>,
+        condition: Condition,
+        key: &mut Option<WatcherKey>,
         waker: &Waker,
     ) -> Poll<usize> {
-        let mut spare = None;
-        loop {
-            let decided = self.run(|state, effects| {
-                let come = state.holds(event);
-                let here = state.ring.attached();
+        with_spare_waker(waker, None, |spare| {
+            self.run(|state, effects| {
+                let holds = state.holds(condition);
+                let attached = state.machine.attached();
                 let watchers = &mut state.watchers;
-                if come {
-                    let known = watch.take().and_then(|watch| watchers.leave(watch));
-                    effects.drop_waker(known);
-                    effects.drop_waker(spare.take());
-                    return Some(Poll::Ready(here));
+                if holds {
+                    let registered = key.take().and_then(|key| watchers.leave(key));
+                    effects.drop_waker(registered);
+                    return Some(Poll::Ready(attached));
                 }
-                if watch.is_some_and(|watch| watchers.would_wake(watch, waker)) {
-                    effects.drop_waker(spare.take());
+                if key.is_some_and(|key| watchers.would_wake(key, waker)) {
                     return Some(Poll::Pending);
                 }
-                let (entry, old) = watchers.wait(*watch, event, spare.take()?);
-                *watch = Some(entry);
+                let (entry, old) = watchers.wait(*key, condition, spare.take()?);
+                *key = Some(entry);
                 effects.drop_waker(old);
                 Some(Poll::Pending)
-            });
-            if let Some(decided) = decided {
-                return decided;
-            }
-            spare = Some(waker.clone());
-        }
+            })
+        })
     }
 
-    pub(crate) fn remove_watcher(&self, watch: WatcherKey) {
-        self.run(|state, effects| effects.drop_waker(state.watchers.leave(watch)));
+    /// Removes the entry of a future that was dropped while it waited.
+    pub(crate) fn remove_watcher(&self, key: WatcherKey) {
+        self.run(|state, effects| effects.drop_waker(state.watchers.leave(key)));
     }
 }

@@ -1,93 +1,92 @@
-//! The events that somebody has yet to read, in segments that are let go when nobody has.
+//! The log: the stored events, kept once for all subscribers that read it.
 //!
 //! ```text
-//!              oldest                                    newest
-//!  segments   ┌──┬──┐ ┌──┬──┬──┬──┐ ┌──┬──┬──┐   open  ┌──┬──┐
-//!             │ 5│ 6│ │ 7│ 8│ 9│10│ │11│12│13│         │14│15│
-//!             └──┴──┘ └──┴──┴──┴──┘ └──┴──┴──┘         └──┴──┘
-//!  readers       1         0            2                 3
-//!                  ▲                        ▲               ▲
-//!   slow: position 5, unread 10             │  tail = 15 ───┘
-//!                           quick: position 12, unread 3
+//!              oldest                                     newest
+//!  segments   ┌──┬──┐ ┌──┬──┬──┬──┐ ┌──┬──┬──┐   active  ┌──┬──┐
+//!             │ 5│ 6│ │ 7│ 8│ 9│10│ │11│12│13│           │14│15│
+//!             └──┴──┘ └──┴──┴──┴──┘ └──┴──┴──┘           └──┴──┘
+//!  readers       1         0            2                   3
+//!                  ▲                        ▲                 ▲
+//!   slow: position 5, unread 10             │    tail = 15 ───┘
+//!                           fast: position 12, unread 3
 //! ```
 //!
-//! Events are kept once for all subscribers. New ones go to an open run that only the manager
-//! sees. When a subscriber asks for what is in it, or when it is as long as a segment may be, it is
-//! sealed into one, which is shared and never changes. While a backlog lasts, short segments that
-//! nobody holds are joined with their neighbours.
+//! **How an event is stored.** [`append`](Log::append) pushes the event to the active segment, a
+//! `Vec` that only the channel sees. Sealing turns the active segment into an immutable, shared
+//! [`Segment`]: when a reader asks for the events in it, or when it reaches the greatest length of a
+//! segment. Sealing late costs one allocation for many events while readers lag behind.
 //!
-//! A subscriber is counted as a reader of the segment in which its next event is, or of the open
-//! run; segments without readers leave at the front, but for those that hold one of the newest
-//! `retain` events.
+//! **How an event is read.** A reader clones the segment with its next event under the channel's
+//! lock ([`batch`](Log::batch)) and reads the events of that segment without the lock. While a
+//! backlog lasts, short segments that no reader holds are joined with their neighbours, so that the
+//! readers behind need few locks.
+//!
+//! **How an event is freed.** Each reader is counted in the segment with its next event, or in the
+//! active segment. Segments without readers are freed from the front, except for segments with one
+//! of the newest `retain` events. Counting readers per segment, not per event, makes reading O(1)
+//! and frees many events at once.
 
 use std::collections::VecDeque;
 
 use crate::channel::effects::{Effect, Effects};
 use crate::channel::log::segment::{Segment, Slot, slots_for};
-use crate::channel::subscriber::SubscriberState;
 use crate::channel::ticket::Ticket;
 use crate::util::shrink::Shrink;
 use crate::util::sync::Arc;
 
+mod readers;
 pub(crate) mod segment;
 
-/// The segment in which a reader is counted: the number of one of its events, or, if that has
-/// left, of one before the first segment there is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ReaderPos(u64);
+pub(crate) use readers::ReaderPos;
 
-impl ReaderPos {
-    /// As it was noted last.
-    #[inline]
-    pub(crate) fn of(place: &SubscriberState) -> Self {
-        Self(place.slots.reader_pos.get())
-    }
-
-    #[inline]
-    pub(crate) fn store(self, place: &SubscriberState) {
-        place.slots.reader_pos.set(self.0);
-    }
-}
-
+/// The stored events and the number of readers of each segment.
+///
 /// # Invariants
-/// 1. The segments and the open run hold consecutive events, the last of which is `tail`.
-/// 2. Each reader is counted once, in the segment of its spot or in `active_readers`; the first segment
-///    has readers, unless events are retained.
-/// 3. `ticketed` is the newest event that has a ticket, and each link with a ticket says so.
-/// 4. The open run is shorter than `slots`, and no segment is longer.
-/// 5. The newest `retain` events are kept, if `retain` has not changed since they were stored.
+/// 1. The segments and the active segment hold consecutive events, the last of which is `tail`.
+///    Finding an event by its sequence number relies on this.
+/// 2. Each reader is counted exactly once: in the segment of its [`ReaderPos`], or in
+///    `active_readers`. The first segment has readers, unless events are retained. A wrong count
+///    would free unread events, or keep read events for ever.
+/// 3. `ticketed` is the newest event with a ticket, and each [`CountedSegment`] with a ticket has its
+///    flag set. Otherwise a disconnect would leave a publisher waiting for ever.
+/// 4. The active segment is shorter than `slots`, and no segment is longer. This bounds the read
+///    events that stay in memory beside an unread event.
+/// 5. The newest `retain` events are stored, if `retain` has not changed since they were appended.
+///    A late subscriber is promised a replay without gaps.
 pub(crate) struct Log<E> {
-    /// The number of the newest event; 0 before the first.
+    /// The sequence number of the newest event; 0 before the first event.
     tail: u64,
+    /// The sealed segments, oldest first.
     segments: VecDeque<CountedSegment<E>>,
+    /// The active segment: the events that are not sealed yet.
     active: Vec<Slot<E>>,
-    /// Readers of the open run: they have read every segment to its end.
+    /// The number of readers of the active segment, which have read all other segments to the end.
     active_readers: usize,
-    /// The number of the newest event that was stored with a ticket; 0 before the first.
+    /// The sequence number of the newest event with a ticket; 0 before the first such event.
     ticketed: u64,
-    /// How many of the newest events are kept, also when everybody has read them.
+    /// The number of newest events that are kept after all subscribers have read them.
     retain: u64,
-    /// The most events that one segment holds.
+    /// The greatest length of a segment.
     slots: usize,
 }
 
-/// For so many segments and open events, room is kept when a large log is empty.
+/// The capacity that an emptied log keeps, for segments and for active events.
 const RETAINED_CAPACITY: usize = 8;
 
-/// With room for so many segments, a log is large.
+/// The number of segments from which spare capacity is given back.
 const LONG: usize = 64;
 
-/// One segment, and how many subscribers read it.
+/// A segment with the number of subscribers that read it.
 struct CountedSegment<E> {
     segment: Segment<E>,
     readers: usize,
-    /// Whether one of the events has a ticket.
+    /// Whether any event of the segment has a ticket.
     ticketed: bool,
 }
 
 impl<E> Log<E> {
-    /// For `capacity` events, and those that are kept when everybody has read them. How long segments
-    /// are goes by these, if there are any.
+    /// Creates a log for `capacity` unread events that retains the newest `retain` events. The
+    /// greatest length of a segment depends on `retain`, or on `capacity` if nothing is retained.
     pub(crate) fn new(capacity: u64, retain: u64) -> Self {
         Self {
             retain,
@@ -100,118 +99,16 @@ impl<E> Log<E> {
         }
     }
 
+    /// Returns the sequence number of the newest event; 0 before the first event.
     #[inline]
     pub(crate) fn tail(&self) -> u64 {
         self.tail
     }
 
-    // ---- Readers ----------------------------------------------------------------------------
+    // ---- Retention --------------------------------------------------------------------------
 
-    /// A new reader, of what comes after the newest event.
-    pub(crate) fn join(&mut self) -> ReaderPos {
-        if self.retain > 0 && !self.active.is_empty() {
-            // Counted behind what is retained, so that this need not stay for it.
-            self.seal();
-        }
-        self.active_readers += 1;
-        self.active_pos()
-    }
-
-    pub(crate) fn leave(&mut self, spot: ReaderPos, effects: &mut Effects<E>) {
-        let link = self.index(spot);
-        *self.readers_mut(link) -= 1;
-        self.trim(effects);
-    }
-
-    /// Moves a reader on to the segment that has what comes after `position`, and tells which one
-    /// that is.
-    #[expect(
-        clippy::inline_always,
-        reason = "called for every batch, and once more where nobody hurries"
-    )]
-    #[inline(always)]
-    pub(crate) fn advance(
-        &mut self,
-        spot: &mut ReaderPos,
-        position: u64,
-        effects: &mut Effects<E>,
-    ) -> usize {
-        let from = self.index(*spot);
-        let mut to = from;
-        while (self.segments.get(to)).is_some_and(|link| link.segment.last() <= position) {
-            to += 1;
-        }
-        if from < to {
-            let left = self.readers_mut(from);
-            *left -= 1;
-            let was_last = *left == 0;
-            *self.readers_mut(to) += 1;
-            *spot = match self.segments.get(to) {
-                Some(link) => ReaderPos(link.segment.first()),
-                None => self.active_pos(),
-            };
-            if was_last {
-                self.join_back(from);
-                self.trim(effects);
-                return self.index(*spot);
-            }
-        }
-        to
-    }
-
-    /// As [`advance`](Self::advance), of a reader that has read everything.
-    #[inline]
-    pub(crate) fn advance_to_end(&mut self, spot: &mut ReaderPos, effects: &mut Effects<E>) {
-        let Some(newest) = self.segments.back() else {
-            return;
-        };
-        if spot.0 > newest.segment.last() {
-            return;
-        }
-        let from = match self.segments.len() {
-            1 => 0,
-            _ => self.index(*spot),
-        };
-        let left = self.readers_mut(from);
-        *left -= 1;
-        let was_last = *left == 0;
-        self.active_readers += 1;
-        *spot = self.active_pos();
-        if was_last {
-            self.join_back(from);
-            self.trim(effects);
-        }
-    }
-
-    /// What a reader that has been moved on to segment `index` may read next; there must be
-    /// something.
-    #[expect(
-        clippy::inline_always,
-        reason = "called for every batch, and once more where nobody hurries"
-    )]
-    #[inline(always)]
-    pub(crate) fn batch(&mut self, mut index: usize) -> &Segment<E> {
-        if index == self.segments.len() {
-            self.seal();
-            // It may have been joined with the one before.
-            index = self.segments.len() - 1;
-        }
-        &self.segments[index].segment
-    }
-
-    /// The segments that hold all that a reader has not read.
-    pub(crate) fn segments_from(&mut self, spot: ReaderPos) -> VecDeque<Segment<E>> {
-        if !self.active.is_empty() {
-            self.seal();
-        }
-        let segments = self.segments.range(self.index(spot)..);
-        segments.map(|link| link.segment.clone()).collect()
-    }
-
-    // ---- What is retained -------------------------------------------------------------------
-
-    /// The number of the first of the newest `events` that are retained, and the segments that
-    /// hold these.
+    /// Returns the newest retained events, at most `events`: the sequence number of the first, and
+    /// the segments with all of them.
     pub(crate) fn newest(&mut self, events: u64) -> (u64, VecDeque<Segment<E>>) {
         let first = self.tail + 1 - events.min(self.retain).min(self.tail);
         if first > self.tail {
@@ -220,24 +117,25 @@ impl<E> Log<E> {
         (first, self.segments_from(ReaderPos(first)))
     }
 
+    /// Returns whether events are retained.
     pub(crate) fn retains(&self) -> bool {
         self.retain > 0
     }
 
-    /// Lets go of what need not be retained, and gives the length of the sequence at which there
-    /// will be more to let go of: about a segment's worth.
+    /// Frees events that need not be retained. Returns the tail at which to call this again: by then
+    /// there is about one more segment to free.
     pub(crate) fn trim_retained(&mut self, effects: &mut Effects<E>) -> u64 {
         self.trim(effects);
         let full = self.first() + self.retain + self.slots as u64 - 1;
         if full > self.tail {
             full
         } else {
-            // Readers keep it; when they move on, they let go of it.
+            // Readers still need the first segment, and free it when they move on.
             self.tail + self.slots as u64
         }
     }
 
-    /// From now on, nothing is kept that everybody has read.
+    /// Stops retaining events: from now on an event is freed when all subscribers have read it.
     pub(crate) fn retain_nothing(&mut self, effects: &mut Effects<E>) {
         self.retain = 0;
         self.trim(effects);
@@ -245,12 +143,13 @@ impl<E> Log<E> {
 
     // ---- Events -----------------------------------------------------------------------------
 
-    /// An event that nobody hears takes its number, and no room.
+    /// Gives the next sequence number to an event without readers, which is not stored.
     pub(crate) fn skip_seq(&mut self) -> u64 {
         self.tail += 1;
         self.tail
     }
 
+    /// Stores an event, and returns its sequence number.
     #[inline]
     pub(crate) fn append(&mut self, event: E, ticket: Option<&Arc<Ticket>>) -> u64 {
         self.tail += 1;
@@ -266,7 +165,7 @@ impl<E> Log<E> {
         self.tail
     }
 
-    /// Makes a segment of the open run, which must not be empty.
+    /// Turns the active segment, which must not be empty, into a shared one.
     fn seal(&mut self) {
         let ReaderPos(first) = self.active_pos();
         self.segments.push_back(CountedSegment {
@@ -277,16 +176,18 @@ impl<E> Log<E> {
         self.join_back(self.segments.len() - 1);
     }
 
-    /// Joins a segment with those before it, as far as that pays: as in a binary counter. Called for
-    /// a segment that is new, and again when the last reader moves on from it: until then, readers
-    /// that are one event apart each hold one of the newest segments.
+    /// Joins the segment `at` with its predecessors, as far as that pays: lengths grow as in a binary
+    /// counter.
+    ///
+    /// Called for a new segment, and again when the last reader leaves a segment: readers that are one
+    /// event apart each hold one of the newest segments, which cannot be joined until then.
     fn join_back(&mut self, mut at: usize) {
         while at > 0 && self.join_at(at) {
             at -= 1;
         }
     }
 
-    /// Makes one of the segments `at - 1` and `at`, if it pays.
+    /// Joins the segments `at - 1` and `at`, if that pays. Returns whether the two were joined.
     fn join_at(&mut self, at: usize) -> bool {
         let mut pair = self.segments.range_mut(at - 1..=at);
         let (Some(before), Some(next)) = (pair.next(), pair.next()) else {
@@ -301,13 +202,13 @@ impl<E> Log<E> {
         joined
     }
 
-    /// Who waits for answers to event `seq`, if it is kept.
+    /// Returns the ticket of event `seq`, if the event is stored and a publisher waits for it.
     pub(crate) fn ticketed(&self, seq: u64) -> Option<&Arc<Ticket>> {
         if seq < self.first() {
             return None;
         }
-        let slot = if let Some(link) = self.segments.get(self.index(ReaderPos(seq))) {
-            link.segment.get(seq)
+        let slot = if let Some(counted) = self.segments.get(self.index(ReaderPos(seq))) {
+            counted.segment.get(seq)
         } else {
             let index = seq.checked_sub(self.active_pos().0)?;
             self.active.get(usize::try_from(index).ok()?)?
@@ -315,24 +216,25 @@ impl<E> Log<E> {
         slot.ticket.as_ref()
     }
 
-    /// The segments with events after `position` that somebody waits for answers to, of a reader
-    /// that is counted at `spot`.
+    /// Returns the segments that have tickets and events after `position`, for a reader that is
+    /// counted at `from`.
     ///
-    /// O(segments): what is in them is looked at without the lock.
-    pub(crate) fn ticketed_after(&mut self, spot: ReaderPos, position: u64) -> Vec<Segment<E>> {
+    /// Takes O(segments). The caller visits the tickets after unlocking, which takes O(events).
+    pub(crate) fn ticketed_after(&mut self, from: ReaderPos, position: u64) -> Vec<Segment<E>> {
         if self.ticketed <= position {
             return Vec::new();
         }
         if !self.active.is_empty() {
             self.seal();
         }
-        let segments = self.segments.range(self.index(spot)..);
-        let ticketed = segments.filter(|link| link.ticketed && link.segment.last() > position);
-        ticketed.map(|link| link.segment.clone()).collect()
+        let segments = self.segments.range(self.index(from)..);
+        let ticketed =
+            segments.filter(|counted| counted.ticketed && counted.segment.last() > position);
+        ticketed.map(|counted| counted.segment.clone()).collect()
     }
 
-    /// Lets go of everything that is not retained: all `readers` have read it. False if events are
-    /// retained; then readers stay where they are counted.
+    /// Frees all events that are not retained; all `readers` must have read everything. Returns
+    /// `false` if the log retains events: readers then stay counted in their segments.
     pub(crate) fn release(&mut self, readers: usize, effects: &mut Effects<E>) -> bool {
         if self.retain > 0 {
             self.trim(effects);
@@ -342,10 +244,10 @@ impl<E> Log<E> {
             self.seal();
         }
         self.active_readers = readers;
-        while let Some(link) = self.segments.pop_front() {
-            effects.push(Effect::Segment(link.segment));
+        while let Some(counted) = self.segments.pop_front() {
+            effects.push(Effect::Segment(counted.segment));
         }
-        // What a large backlog took is given back.
+        // A large backlog must not keep its memory for ever.
         self.active.shrink_to(RETAINED_CAPACITY);
         if self.segments.capacity() >= LONG {
             self.segments.shrink_to(RETAINED_CAPACITY);
@@ -353,68 +255,52 @@ impl<E> Log<E> {
         true
     }
 
-    /// Lets go of the segments at the front that nobody reads and that need not be retained.
+    /// Frees segments from the front, up to the first with a reader or a retained event.
     fn trim(&mut self, effects: &mut Effects<E>) {
-        let is_free =
-            |link: &CountedSegment<E>, past: u64| link.readers == 0 && link.segment.last() <= past;
-        let past =
+        let is_free = |counted: &CountedSegment<E>, last: u64| {
+            counted.readers == 0 && counted.segment.last() <= last
+        };
+        let before_retained =
             self.tail.saturating_sub(self.retain) + u64::from(seeded_bug!("retains-too-few"));
         while self
             .segments
             .front()
-            .is_some_and(|link| is_free(link, past))
+            .is_some_and(|counted| is_free(counted, before_retained))
         {
-            let link = self.segments.pop_front().expect("there is a front");
-            effects.push(Effect::Segment(link.segment));
+            let counted = self
+                .segments
+                .pop_front()
+                .expect("the loop condition found a first segment");
+            effects.push(Effect::Segment(counted.segment));
         }
         self.segments.shrink_if_sparse(LONG);
     }
 
-    /// Where readers of the open run are counted: at its first event, there or not yet.
-    fn active_pos(&self) -> ReaderPos {
-        ReaderPos(self.tail + 1 - self.active.len() as u64)
-    }
-
-    /// Which segment has `spot`; one more than the last: the open run.
-    fn index(&self, spot: ReaderPos) -> usize {
-        if self
-            .segments
-            .front()
-            .is_none_or(|link| link.segment.last() >= spot.0)
-        {
-            return 0;
-        }
-        (self.segments).partition_point(|link| link.segment.last() < spot.0)
-    }
-
-    fn readers_mut(&mut self, index: usize) -> &mut usize {
-        match self.segments.get_mut(index) {
-            Some(link) => &mut link.readers,
-            None => &mut self.active_readers,
-        }
-    }
-
-    /// The invariants, with the number of `readers` there should be.
+    /// Asserts the invariants, for a log with `readers` readers.
     pub(crate) fn check(&self, readers: usize) {
-        // Each step looks at everything: not with a million of them.
+        // Every operation checks all segments: with very many, tests would take too long.
         if self.segments.len() > 256 {
             return;
         }
-        let counted: usize = self.segments.iter().map(|link| link.readers).sum();
-        assert_eq!(counted + self.active_readers, readers, "log: invariant 2");
+        let readers_counted: usize = self.segments.iter().map(|counted| counted.readers).sum();
+        assert_eq!(
+            readers_counted + self.active_readers,
+            readers,
+            "log: invariant 2"
+        );
         let front = self.segments.front();
         assert!(
             self.retain > 0 || front.is_none_or(|f| f.readers > 0),
             "log: invariant 2"
         );
         let mut next = self.first();
-        for link in &self.segments {
-            assert_eq!(next, link.segment.first(), "log: invariant 1");
-            next = link.segment.last() + 1;
-            let len = next - link.segment.first();
+        for counted in &self.segments {
+            assert_eq!(next, counted.segment.first(), "log: invariant 1");
+            next = counted.segment.last() + 1;
+            let len = next - counted.segment.first();
             assert!(len <= self.slots as u64, "log: invariant 4");
-            let ticketed = link.segment.tickets_after(0).next().is_some();
-            assert_eq!(link.ticketed, ticketed, "log: invariant 3");
+            let ticketed = counted.segment.tickets_after(0).next().is_some();
+            assert_eq!(counted.ticketed, ticketed, "log: invariant 3");
         }
         assert_eq!(next, self.active_pos().0, "log: invariant 1");
         let ticketed = self.active.iter().any(|slot| slot.ticket.is_some());
@@ -422,10 +308,10 @@ impl<E> Log<E> {
         assert!(self.active.len() < self.slots, "log: invariant 4");
     }
 
-    /// The number of the oldest event that is kept, or of the next one.
+    /// Returns the sequence number of the oldest stored event, or of the next event if none is stored.
     pub(crate) fn first(&self) -> u64 {
         match self.segments.front() {
-            Some(link) => link.segment.first(),
+            Some(counted) => counted.segment.first(),
             None => self.active_pos().0,
         }
     }
@@ -437,7 +323,7 @@ mod tests {
     use crate::channel::ticket::AckLevel;
 
     #[test]
-    fn a_large_backlog_that_is_released_keeps_little_room() {
+    fn released_backlog_keeps_little_memory() {
         let mut log = Log::new(1_024, 0);
         let mut effects = Effects::new();
         log.join();

@@ -1,26 +1,37 @@
-//! The sequence itself: which events are kept, who has read how far, who is in the way.
+//! The state machine of a channel: every decision about events and subscribers.
 //!
-//! A plain value. It holds no lock and no waker and never waits: each operation decides, and
-//! writes what must be done about it into [`Effects`], which [`channel`](crate::channel) runs
-//! after unlocking.
+//! The machine is a plain value behind the channel's lock. It holds no lock and no waker, never
+//! waits and never runs user code. Each operation changes the state and writes the actions to be
+//! done into [`Effects`], which [`channel`](crate::channel) runs after unlocking.
 //!
-//! The [`Log`] keeps the events; this decides who may add one, what that does to whom, and who is
-//! owed an answer.
+//! The parts are values with invariants of their own; this module and its files combine them:
+//!
+//! ```text
+//!                         Machine: closed, capacity, reserved
+//!       ┌──────────┬───────────┼─────────────┬───────────────────┐
+//!     Log       Members     FullAt ×2     Blockers        FilterRegistry
+//!     stored    attached    when to       members that    the predicates of
+//!     events    members     check a       make publish-   filtered subscribers
+//!                           window        ers wait
+//! ```
+//!
+//! To store an event, the machine checks the windows that may be full (`gating`), deals with
+//! overdue and lossy subscribers, and appends (`publish`). Reading (`read`) advances a subscriber
+//! in the log. A subscriber normally reads without telling the machine; reports of each step are
+//! requested while the subscriber blocks publishers, is flushed, or precedes a stage.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use crate::channel::effects::Effects;
 use crate::channel::filter::FilterRegistry;
-use crate::channel::filter::queue::AnyQueue;
 use crate::channel::log::Log;
-use crate::channel::machine::full_at::FullAt;
-use crate::channel::source::Backlog;
 use crate::channel::subscriber::SubscriberState;
 use crate::options::Overflow;
 use crate::subscriber_id::SubscriberId;
+#[cfg(feature = "tracing")]
 use crate::util::sync::Arc;
 
+mod blockers;
 mod filters;
 mod flush;
 mod full_at;
@@ -37,215 +48,99 @@ mod slow_warning;
 mod stages;
 mod wait_clock;
 
-use flush::Flushes;
-use members::Members;
-use wait_clock::{WaitClock, Waited};
+use blockers::Blockers;
+use full_at::FullAt;
+pub(crate) use inspect::Which;
+use members::{Member, Members};
 
-/// What a publisher wants.
+/// The request of a publisher.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Request {
     /// To store an event.
     Event,
-    /// To be promised a place; at most `capacity` places are.
+    /// To reserve room for an event; at most `capacity` permits are out.
     Permit,
 }
 
-/// Whether a publisher may have what it wants.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Room {
-    Free,
-    /// All that are in the way have been so for longer than they may.
-    Overdue,
-    Full,
-}
-
+/// The state of a channel.
+///
+/// Stored: everything below. Computed: the tail (`log.tail()`), the position of a subscriber (its
+/// cursor, which the subscriber moves without the lock), unread events (`tail - position`), and
+/// whether a window is full (`unread + reserved >= window`).
+///
 /// # Invariants
-/// 1. For every attached member: `tail - position <= capacity`; and `<= window`, if no permit was
-///    given before it joined.
-/// 2. The log keeps every event that an attached member has not read, and counts each attached
-///    member as one reader.
-/// 3. Every attached member has exactly one entry in the limits of its kind, at or before
-///    `position + window`, unless it is blocking.
-/// 4. `blocking` lists the members that know their index in it: they make publishers wait, had
-///    no room for one event more than `tail + reserved` when last looked at, and are watched.
+/// The parts have invariants of their own. Between them:
+/// 1. For every attached log reader, `tail - position <= capacity`; and `<= window`, if no permit
+///    was out when it joined. This is the bound of the memory that a channel takes.
+/// 2. The log keeps every event still unread by an attached log reader, and counts each reader
+///    once. Otherwise, events would be freed too early or never.
+/// 3. Every attached log reader has a single entry in `lossless` or `lossy`, at or before
+///    `position + window`, or is blocking. Without an entry, its window would never be checked
+///    again.
+/// 4. A blocking member is attached and lossless, and reports: an unreported read would leave the
+///    front publisher asleep.
 /// 5. `reserved <= capacity`.
-/// 6. The first `held` of `blocking` are those that have `waited`. While there are none, `clock`
-///    stands still.
-/// 7. `log_readers` is one more than `attached` while events are retained, and else the same.
-/// 8. Members with a lane are no readers of the log, and not in the limits. Of these, `blocking`
-///    lists only those that the head of the line waits for.
-/// 9. Those who left take no more room in the limits than those who are there, but for a few. Those
-///    that are in the way count as being in there, where they will be again.
-/// 10. Where permits are out past a subscriber's window, it joined while they were, or it is in
-///     `overdue_at_permit`.
-/// 11. `blocking_queue_count` counts the members in `blocking` that have a lane.
+/// 6. `lossless` and `lossy` hold at most `2 * readers + 16` entries and the retention entry, the
+///    blocking readers included: memory does not grow with former subscribers.
+/// 7. Where permits exceed a member's window, the member joined while they were out, or is in
+///    `overdue_at_permit`. Only these members may be disconnected to store a permit's event.
+/// 8. `fast_path_disabled == closed || !filters.is_empty()`. The fast path of publishing looks at
+///    neither.
 pub(crate) struct Machine<E> {
-    /// Which of the process's managers it belongs to.
+    /// The manager's number within the process.
     id: u64,
     capacity: u64,
     default_overflow: Overflow,
     closed: bool,
-    /// It is closed, or has filters to ask: the quick way is barred.
     fast_path_disabled: bool,
-    log: Log<E>,
-    /// By the numbers of their ids.
-    members: Members<Member<E>>,
-    ids_issued: u64,
-    /// Those that read the log.
-    attached: usize,
-    /// For how many an event is stored: those attached, and the keeper of the newest events, if
-    /// there is one.
-    log_readers: usize,
-    /// Those that have a lane.
-    filtered: usize,
-    filters: FilterRegistry<E>,
-    /// Places promised to permits.
+    /// How many permits are out. Each of them has room for an event in every window.
     reserved: u64,
-    /// When a member will be in the way of publishers.
-    lossless: FullAt,
-    /// When one that makes nobody wait must be dealt with.
-    lossy: FullAt,
-    /// First those that a publisher has begun to wait for.
-    blocking: Vec<u64>,
-    /// How many of the blocking members have a lane.
-    blocking_queue_count: usize,
-    /// How many of the blocking members these are.
-    timed: usize,
-    /// The blocking members before this index, but for those, had read everything up to the event
-    /// `checked_at`: nobody waits for what they have not read.
-    checked_to: usize,
-    checked_at: u64,
-    /// Runs while publishers wait for some of the blocking members.
-    clock: WaitClock,
-    /// The blocking members that have an `end`, with what the clock will tell then.
-    deadlines: BTreeSet<(Duration, u64)>,
-    /// Members with a lane that publishers have waited for, and that are not in the way of the one
-    /// that is first now: their time stands still, and is kept until they take something or have
-    /// room.
-    suspended: BTreeSet<u64>,
-    /// Members whose time was up when a permit was given that they have no room for, and maybe
-    /// some that have made room since.
+    /// Members that were overdue when a permit was given. Some may have made room since.
     overdue_at_permit: BTreeSet<u64>,
+    log: Log<E>,
+    members: Members<E>,
+    filters: FilterRegistry<E>,
+    /// When each lossless log reader becomes full.
+    lossless: FullAt,
+    /// When each lossy log reader becomes full.
+    lossy: FullAt,
+    blockers: Blockers,
     /// The manager's name.
     #[cfg(feature = "tracing")]
     pub(crate) name: Option<Arc<str>>,
-    #[cfg(all(feature = "tracing", feature = "rt"))]
-    warn_after: Option<std::time::Duration>,
-    /// The blocking members that have `waited`, and of which nobody has been warned, with what the
-    /// clock will tell when it is time for that.
-    #[cfg(all(feature = "tracing", feature = "rt"))]
-    warnings: BTreeSet<(Duration, u64)>,
-}
-
-struct Member<E> {
-    subscriber: Arc<SubscriberState>,
-    /// Its own queue, if it does not read the log.
-    queue: Option<Arc<dyn AnyQueue>>,
-    /// Where it is in `blocking`.
-    blocking: Option<usize>,
-    /// For how long publishers have waited for what it has not read, once they have.
-    waited: Option<Waited>,
-    /// Somebody was warned of that.
-    #[cfg(all(feature = "tracing", feature = "rt"))]
-    warned: bool,
-    /// Those that wait until it has settled all up to an event. Mostly nobody does.
-    flushes: Option<Box<Flushes>>,
-    /// Set when it is disconnected, taken when its stream has noticed.
-    backlog: Option<Box<Backlog<E>>>,
-    /// Where its cursor was moved to, past what it lost while it had an event in hand.
-    skipped_to: u64,
-    /// From that event; `u32::MAX` means that or more.
-    skipped: u32,
-    attached: bool,
-    /// Its stream is gone; it stays for the deliveries that are out.
-    gone: bool,
-}
-
-impl<E> Member<E> {
-    fn new(place: &Arc<SubscriberState>, lane: Option<Arc<dyn AnyQueue>>) -> Self {
-        Self {
-            subscriber: Arc::clone(place),
-            queue: lane,
-            blocking: None,
-            waited: None,
-            #[cfg(all(feature = "tracing", feature = "rt"))]
-            warned: false,
-            flushes: None,
-            backlog: None,
-            skipped_to: 0,
-            skipped: 0,
-            attached: true,
-            gone: false,
-        }
-    }
-
-    /// It has an event in hand, and has lost the one after `position`.
-    fn skip_past(&mut self, position: u64) {
-        if self.skipped_to != position {
-            // It has taken one since, and that is in hand.
-            self.skipped = 0;
-        }
-        self.skipped_to = position + 1;
-        self.skipped = self.skipped.saturating_add(1);
-    }
-
-    /// The event in hand, with the cursor at `position`; or an earlier one.
-    fn in_flight(&self, position: u64) -> u64 {
-        match self.skipped {
-            _ if self.skipped_to != position => position,
-            u32::MAX => 1,
-            events => position - u64::from(events),
-        }
-    }
 }
 
 impl<E> Machine<E> {
-    /// `retain`: how many of the newest events are kept for those who come late.
+    /// Creates the machine of a new manager. `retain`: how many of the newest events are kept for
+    /// late subscribers.
     pub(crate) fn new(capacity: usize, default_overflow: Overflow, retain: usize) -> Self {
-        // Not a step that a model need see.
+        // An atomic of `std`, not of `util::sync`: models need not explore the order of ids.
         static NEXT_ID: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
         let id = NEXT_ID.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let retain = (retain as u64).min(MAX_CAPACITY);
         let capacity = (capacity as u64).min(MAX_CAPACITY);
-        let mut ring = Self {
+        let mut machine = Self {
             id,
-            default_overflow,
             capacity,
+            default_overflow,
             closed: false,
             fast_path_disabled: false,
-            log: Log::new(capacity, retain),
-            members: Members::new(),
-            ids_issued: 0,
-            attached: 0,
-            log_readers: usize::from(retain > 0),
-            filtered: 0,
-            filters: FilterRegistry::new(),
             reserved: 0,
+            overdue_at_permit: BTreeSet::new(),
+            log: Log::new(capacity, retain),
+            members: Members::new(id, retain > 0),
+            filters: FilterRegistry::new(),
             lossless: FullAt::new(id),
             lossy: FullAt::new(id),
-            blocking: Vec::new(),
-            blocking_queue_count: 0,
-            timed: 0,
-            checked_to: 0,
-            checked_at: 0,
-            clock: WaitClock::default(),
-            deadlines: BTreeSet::new(),
-            suspended: BTreeSet::new(),
-            overdue_at_permit: BTreeSet::new(),
+            blockers: Blockers::default(),
             #[cfg(feature = "tracing")]
             name: None,
-            #[cfg(all(feature = "tracing", feature = "rt"))]
-            warn_after: None,
-            #[cfg(all(feature = "tracing", feature = "rt"))]
-            warnings: BTreeSet::new(),
         };
-        if retain > 0 {
-            ring.trim_retained(&mut Effects::new());
-        }
-        ring
+        machine.trim_retained(&mut Effects::new());
+        machine
     }
 
-    /// No more events will come: it is closed, and no permit is out.
+    /// Returns whether no more events can come: the manager is closed and no permit is out.
     pub(crate) fn is_complete(&self) -> bool {
         self.closed && (self.reserved == 0 || seeded_bug!("stream-ends-before-permits"))
     }
@@ -256,72 +151,70 @@ impl<E> Machine<E> {
 
     pub(crate) fn close(&mut self, effects: &mut Effects<E>) {
         self.closed = true;
-        self.fast_path_disabled = true;
-        self.log_readers = self.attached;
-        // Nobody can come any more.
+        self.update_fast_path();
+        // Retained events are for late subscribers, and no more can come.
+        self.members.stop_retaining();
         self.log.retain_nothing(effects);
         self.assert_invariants();
     }
 
-    /// Which of the process's managers it belongs to.
+    /// Restores invariant 8.
+    fn update_fast_path(&mut self) {
+        self.fast_path_disabled = self.closed || !self.filters.is_empty();
+    }
+
+    /// Returns the manager's number within the process.
     pub(crate) fn id(&self) -> u64 {
         self.id
     }
 
-    /// The number of the newest event.
+    /// Returns the sequence number of the newest event.
     pub(crate) fn tail(&self) -> u64 {
         self.log.tail()
     }
 
-    /// How many places are promised.
+    /// Returns how many permits are out.
     pub(crate) fn reserved(&self) -> usize {
-        usize::try_from(self.reserved).expect("at most the capacity, which is a usize")
+        usize::try_from(self.reserved).expect("at most `capacity`, which was a usize")
     }
 
-    /// Whether the next event would be stored for `id`, too.
+    /// Returns whether the next event would be stored for `id`, too.
     pub(crate) fn is_attached(&self, id: SubscriberId) -> bool {
         self.current(id).is_some()
     }
 
-    /// How many subscribers count: the next event is for all that want it.
+    /// Returns how many subscribers are attached.
     pub(crate) fn attached(&self) -> usize {
-        self.attached + self.filtered
+        self.members.attached()
     }
 
-    /// How many of these read the log.
+    /// Returns how many attached subscribers read the log.
     pub(crate) fn readers(&self) -> usize {
-        self.attached
+        self.members.readers()
     }
 
-    /// The place of a member.
     pub(crate) fn subscriber(&self, key: u64) -> &SubscriberState {
         &self.member(key).subscriber
     }
 
     fn member(&self, key: u64) -> &Member<E> {
-        self.members.get(key).expect(MEMBER)
+        self.members.get(key)
     }
 
     fn member_mut(&mut self, key: u64) -> &mut Member<E> {
-        self.members.get_mut(key).expect(MEMBER)
+        self.members.get_mut(key)
     }
 
     fn find(&self, id: SubscriberId) -> Option<&Member<E>> {
-        // Numbers are those of one manager, and are never given again.
-        let is_ours = id.manager == self.id;
-        is_ours.then(|| self.members.get(id.number)).flatten()
+        self.members.find(id)
     }
 
-    /// The member that a limit is about, if it still is.
+    /// Returns the member with this id, if attached.
     fn current(&self, id: SubscriberId) -> Option<&Member<E>> {
-        self.find(id).filter(|member| member.attached)
+        self.find(id).filter(|member| member.is_attached())
     }
 }
 
-/// More than fits into any memory, and little enough to be added to any position.
+/// An upper bound of the capacity: more events than fit into any memory, and small enough to be
+/// added to any sequence number.
 const MAX_CAPACITY: u64 = 1 << 60;
-
-/// Room for so many that are in the way is kept when there are fewer subscribers.
-const KEPT: usize = 16;
-
-const MEMBER: &str = "a subscription stays a member until it leaves";

@@ -1,4 +1,8 @@
-//! Subscribers that have read everything, each with the waker that the next event calls.
+//! Parked subscribers: subscribers without unread events, each with the waker that the next event
+//! wakes.
+//!
+//! Storing an event wakes all parked subscribers. Taking all of them out is one pointer swap under the
+//! lock: the entries go with the `Vec`, and a new generation makes every stored index invalid.
 
 use std::task::Waker;
 
@@ -6,29 +10,30 @@ use crate::channel::subscriber::SubscriberState;
 use crate::util::panic_guard::wake;
 use crate::util::shrink::Shrink;
 
-/// A subscriber that sleeps.
+/// The entry of a parked subscriber.
 pub(crate) struct ParkedReader {
     key: u64,
     waker: Waker,
 }
 
 impl ParkedReader {
-    /// Wakes it; not under the lock.
+    /// Wakes the subscriber. Must not be called under the lock: wakers are user code.
     #[inline]
     pub(crate) fn wake(self) {
         wake(self.waker);
     }
 }
 
-/// Subscribers that were taken out to be woken. One alone needs no memory of its own.
-#[must_use = "they sleep until they are woken"]
+/// Subscribers that were taken out to be woken. A single subscriber, the common case, needs no
+/// allocation.
+#[must_use = "unparked subscribers sleep until `wake` is called"]
 pub(crate) struct Unparked {
     one: Option<ParkedReader>,
     more: Vec<ParkedReader>,
 }
 
 impl Unparked {
-    /// Wakes them; not under the lock.
+    /// Wakes all of the subscribers. Must not be called under the lock: wakers are user code.
     #[inline]
     pub(crate) fn wake(self) {
         self.one.into_iter().for_each(ParkedReader::wake);
@@ -36,15 +41,18 @@ impl Unparked {
     }
 }
 
-/// Room for so many is kept when there are fewer subscribers.
-const KEPT: usize = 16;
+/// The capacity that is kept when there are fewer subscribers.
+const RETAINED_CAPACITY: usize = 16;
 
+/// The entries of all parked subscribers.
+///
 /// # Invariants
-/// 1. A place that is of this `generation` has the index of its entry in `parked`.
-/// 2. Taking everybody out begins a new round, so that costs the same for one as for a thousand.
+/// 1. A subscriber whose slot `generation` equals this `generation` has an entry in `parked`, at its
+///    slot `index`. Unparking a subscriber would otherwise remove the entry of another.
+/// 2. Taking all entries out starts a new generation, so the slots need not be reset one by one.
 pub(crate) struct ParkedReaders {
     parked: Vec<ParkedReader>,
-    /// One more than the number of times that everybody was woken.
+    /// One more than the number of times that all entries were taken out.
     generation: u64,
 }
 
@@ -56,61 +64,68 @@ impl ParkedReaders {
         }
     }
 
-    /// How many are parked.
+    /// Returns the number of parked subscribers.
     #[inline]
     pub(crate) fn len(&self) -> usize {
         self.parked.len()
     }
 
+    /// Returns the index of the subscriber's entry, if the subscriber is parked.
     #[inline]
-    fn index(&self, place: &SubscriberState) -> Option<usize> {
-        let is_parked = place.slots.generation.get() == self.generation;
-        is_parked.then(|| usize::try_from(place.slots.index.get()).expect(INDEX))
+    fn index(&self, subscriber: &SubscriberState) -> Option<usize> {
+        let is_parked = subscriber.slots().generation.get() == self.generation;
+        is_parked.then(|| usize::try_from(subscriber.slots().index.get()).expect(INDEX))
     }
 
-    /// Whether it is parked already, to be woken by an equal waker.
+    /// Returns whether the subscriber is parked with a waker equal to `waker`.
     #[inline]
-    pub(crate) fn would_wake(&self, place: &SubscriberState, waker: &Waker) -> bool {
-        self.index(place)
+    pub(crate) fn would_wake(&self, subscriber: &SubscriberState, waker: &Waker) -> bool {
+        self.index(subscriber)
             .is_some_and(|index| self.parked[index].waker.will_wake(waker))
     }
 
-    /// Parks it, and gives the waker it replaces back.
+    /// Parks the subscriber, or replaces its entry. Returns the replaced entry.
     #[inline]
-    pub(crate) fn park(&mut self, place: &SubscriberState, waker: Waker) -> Option<ParkedReader> {
-        let key = place.id.number;
+    pub(crate) fn park(
+        &mut self,
+        subscriber: &SubscriberState,
+        waker: Waker,
+    ) -> Option<ParkedReader> {
+        let key = subscriber.id.number;
         let parked = ParkedReader { key, waker };
-        if let Some(index) = self.index(place) {
+        if let Some(index) = self.index(subscriber) {
             return Some(std::mem::replace(&mut self.parked[index], parked));
         }
-        place.slots.generation.set(self.generation);
-        place.slots.index.set(self.parked.len() as u64);
+        subscriber.slots().generation.set(self.generation);
+        subscriber.slots().index.set(self.parked.len() as u64);
         self.parked.push(parked);
         None
     }
 
-    /// Takes one out; `place_of` knows them all.
+    /// Takes out the entry of the subscriber `key`. `subscriber_of` finds the state of any parked
+    /// subscriber.
     pub(crate) fn unpark<'a>(
         &mut self,
         key: u64,
-        place_of: impl Fn(u64) -> &'a SubscriberState,
+        subscriber_of: impl Fn(u64) -> &'a SubscriberState,
     ) -> Option<ParkedReader> {
-        let place = place_of(key);
-        let index = self.index(place)?;
-        place.slots.generation.set(0);
+        let subscriber = subscriber_of(key);
+        let index = self.index(subscriber)?;
+        subscriber.slots().generation.set(0);
         let out = self.parked.swap_remove(index);
         if let Some(moved) = self.parked.get(index) {
-            place_of(moved.key).slots.index.set(index as u64);
+            subscriber_of(moved.key).slots().index.set(index as u64);
         }
         Some(out)
     }
 
-    /// Gives memory back, if so few `subscribers` are there that much of it is not needed.
+    /// Gives spare memory back when there are only few `subscribers`.
     pub(crate) fn give_back(&mut self, subscribers: usize) {
-        self.parked.shrink_if_sparse_for(subscribers, KEPT);
+        self.parked
+            .shrink_if_sparse_for(subscribers, RETAINED_CAPACITY);
     }
 
-    /// Takes everybody out.
+    /// Takes out all entries.
     #[inline]
     pub(crate) fn unpark_all(&mut self) -> Unparked {
         self.generation += 1;
@@ -120,12 +135,13 @@ impl ParkedReaders {
                 more: Vec::new(),
             };
         }
-        let room = Vec::with_capacity(self.parked.len());
+        // As many will probably park again.
+        let empty = Vec::with_capacity(self.parked.len());
         Unparked {
             one: None,
-            more: std::mem::replace(&mut self.parked, room),
+            more: std::mem::replace(&mut self.parked, empty),
         }
     }
 }
 
-const INDEX: &str = "it was a usize";
+const INDEX: &str = "`index` is only set from a usize";

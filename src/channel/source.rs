@@ -1,4 +1,7 @@
-//! Where a subscriber's next events come from.
+//! Sources: the places that a subscription takes its next events from.
+//!
+//! A subscription reads its current [`Source`] until the source is empty, and then asks the channel for
+//! the next one. Only that step takes the channel's lock.
 
 use std::collections::VecDeque;
 
@@ -6,39 +9,40 @@ use crate::channel::log::segment::Segment;
 use crate::end_reason::{DisconnectCause, EndReason};
 use crate::subscriber_id::SubscriberId;
 
+/// The place that a subscription takes its next events from.
 pub(crate) enum Source<E> {
-    /// From the manager, under its lock.
+    /// The channel, under its lock.
     Channel,
-    /// From here, without it.
+    /// A segment, without the lock.
     Segment(Segment<E>),
-    /// From what it need not answer for.
+    /// Events without acknowledgements.
     Backlog(Box<Backlog<E>>),
-    /// From nowhere any more. The member has left the ring.
+    /// No more events. The subscriber is no member of the machine any more.
     Ended(EndReason),
 }
 
-/// Events that a subscriber owes nothing for: those that were retained when it joined, or those
-/// that it had not read when it was disconnected.
+/// Events that a subscription yields without owing an acknowledgement: replayed events, or the unread
+/// events of a disconnected subscriber.
 pub(crate) struct Backlog<E> {
     pub(crate) segments: VecDeque<Segment<E>>,
-    /// The number of the next event to yield.
+    /// The sequence number of the next event to yield.
     pub(crate) next: u64,
-    /// The number of the last one.
+    /// The sequence number of the last event to yield.
     pub(crate) end: u64,
     pub(crate) after: Then,
 }
 
-/// Events that a subscriber ended without reading, and that somebody waits for answers to.
+/// Events that a subscriber left unread when it was detached, and for which publishers wait.
 pub(crate) struct Unread<E> {
     pub(crate) subscriber: SubscriberId,
-    /// The number of the last event that it has read.
+    /// The sequence number of the last event that the subscriber read.
     pub(crate) position: u64,
     pub(crate) segments: Vec<Segment<E>>,
 }
 
 impl<E> Unread<E> {
-    /// Answers on the subscriber's behalf; not under the lock, which this would hold for as long as
-    /// there are events.
+    /// Settles the events for the subscriber, as dropped. Must run without the channel's lock, because
+    /// settling takes O(events) and may wake publishers.
     pub(crate) fn answer(self) {
         for segment in self.segments {
             for ticket in segment.tickets_after(self.position) {
@@ -48,21 +52,23 @@ impl<E> Unread<E> {
     }
 }
 
-/// What comes after the rest.
+/// The continuation of a backlog.
 #[derive(Clone, Copy)]
 pub(crate) enum Then {
-    /// What has been published since.
+    /// Live events: the channel is the next source.
     Live,
-    /// The end.
+    /// The end of the stream.
     Disconnected(DisconnectCause),
 }
 
 impl<E> Backlog<E> {
+    /// Returns the number of events left.
     pub(crate) fn len(&self) -> usize {
-        usize::try_from(self.end + 1 - self.next).expect("they are in memory, each with its slot")
+        usize::try_from(self.end + 1 - self.next)
+            .expect("every event of a backlog has a slot in memory")
     }
 
-    /// Whether there is a next event; lets go of the segments before it.
+    /// Returns whether there is a next event, and drops the segments before it.
     pub(crate) fn seek(&mut self) -> bool {
         while self.next <= self.end {
             match self.segments.front() {
@@ -74,12 +80,12 @@ impl<E> Backlog<E> {
         false
     }
 
-    /// Event number `seq`, which is in the first segment.
+    /// Returns event `seq`, which must be in the first segment.
     pub(crate) fn get(&self, seq: u64) -> &E {
         let front = self
             .segments
             .front()
-            .expect("`seek` said that there is an event");
+            .expect("`seek` has returned true, so there is a first segment");
         front.get(seq).event()
     }
 }

@@ -24,7 +24,7 @@ impl<E> State<E> {
         let word = place.cursor.load();
         let stage = place.stage().filter(|_| !word.is_detached())?;
         let position = word.position();
-        if position == self.ring.tail() {
+        if position == self.machine.tail() {
             return None;
         }
         let next = position + 1;
@@ -32,12 +32,12 @@ impl<E> State<E> {
             if !gate.waits_for(next) && gate.settled < next {
                 effects.drop_waker(gate.stop_waiting());
                 let ticket = gate.wait_for(next);
-                gate.settled = self.ring.settled_by(stage.after(), next, &ticket);
+                gate.settled = self.machine.settled_by(stage.after(), next, &ticket);
             }
             if next <= gate.settled {
                 effects.drop_waker(gate.stop_waiting());
                 let batch = self
-                    .ring
+                    .machine
                     .take_settled(place, position, gate.settled, effects);
                 *reading = Source::Segment(batch);
                 return Next::More;

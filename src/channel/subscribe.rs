@@ -39,8 +39,8 @@ impl<E> State<E> {
 
     /// Takes one out of those that sleep.
     fn unpark(&mut self, key: u64) -> Option<ParkedReader> {
-        let ring = &self.ring;
-        self.parked.unpark(key, |key| ring.subscriber(key))
+        let machine = &self.machine;
+        self.parked.unpark(key, |key| machine.subscriber(key))
     }
 
     #[inline]
@@ -55,7 +55,7 @@ impl<E> State<E> {
         let key = place.id.number;
         let word = place.cursor.finish_locked();
         if word.must_report() {
-            self.ring.report(key, None, effects);
+            self.machine.report_finished(key, effects);
             if place.stage().is_some() {
                 if let Some(next) = self.next_stage(place, reading, waker, spare, effects) {
                     return next;
@@ -63,18 +63,18 @@ impl<E> State<E> {
             }
         }
         if word.is_detached() {
-            let rest = self.ring.take_backlog(key);
+            let rest = self.machine.take_backlog(key);
             *reading = Source::Backlog(rest.expect("a stream takes its rest once"));
             return Next::More;
         }
         let look = !(seeded_bug!("parks-without-checking") && spare.is_some());
         if look {
-            if let Some(batch) = self.ring.next_batch(place, word.position(), effects) {
+            if let Some(batch) = self.machine.next_batch(place, word.position(), effects) {
                 *reading = Source::Segment(batch.clone());
                 return Next::More;
             }
         }
-        if self.ring.is_complete() {
+        if self.machine.is_complete() {
             return Next::Closed;
         }
         if self.parked.would_wake(place, waker) {
@@ -86,7 +86,7 @@ impl<E> State<E> {
         let replaced = self.parked.park(place, waker);
         effects.extend(replaced.map(Effect::DropParked));
         if !self.release_if_idle(effects) {
-            self.ring.park_caught_up(place, effects);
+            self.machine.park_caught_up(place, effects);
         }
         Next::Parked
     }
@@ -94,10 +94,10 @@ impl<E> State<E> {
     /// Keeps nothing that everybody has read, once everybody waits for more. False if somebody
     /// does not, or if events are retained.
     pub(super) fn release_if_idle(&mut self, effects: &mut Effects<E>) -> bool {
-        if self.parked.len() != self.ring.readers() {
+        if self.parked.len() != self.machine.readers() {
             return false;
         }
-        self.ring.release(effects)
+        self.machine.release(effects)
     }
 }
 
@@ -110,11 +110,11 @@ impl<E> Channel<E> {
         created_at: &'static Location<'static>,
     ) -> (Arc<SubscriberState>, CursorState, Source<E>) {
         self.run(|state, effects| {
-            let (place, replayed) = state.ring.join(options, created_at);
+            let (place, replayed) = state.machine.join(options, created_at);
             // Before the lock is free: what is overwritten from then on is lost to it.
             let word = place.cursor.load();
-            if state.ring.is_closed() {
-                state.ring.leave(place.id.number, effects);
+            if state.machine.is_closed() {
+                state.machine.leave(place.id.number, effects);
                 return (place, word, Source::Ended(EndReason::Closed));
             }
             // Under the same lock as joining: `stop` waits for the task of every handler that joined
@@ -163,10 +163,13 @@ impl<E> Channel<E> {
 
     /// A watched subscriber has claimed an event (`in_hand`) or finished with it (`None`).
     pub(crate) fn report(&self, key: u64, in_hand: Option<u64>) {
-        self.run(|state, effects| {
-            if state.ring.report(key, in_hand, effects) {
-                state.notify_front(effects);
+        self.run(|state, effects| match in_hand {
+            Some(seq) => {
+                if state.machine.report_claimed(key, seq, effects) {
+                    state.notify_front(effects);
+                }
             }
+            None => state.machine.report_finished(key, effects),
         });
     }
 
@@ -175,8 +178,8 @@ impl<E> Channel<E> {
         self.run(|state, effects| {
             let parked = state.unpark(key);
             effects.extend(parked.map(Effect::DropParked));
-            let counted = state.ring.leave(key, effects);
-            state.parked.give_back(state.ring.readers());
+            let counted = state.machine.leave(key, effects);
+            state.parked.give_back(state.machine.readers());
             state.release_if_idle(effects);
             state.notify_front(effects);
             counted
@@ -186,13 +189,13 @@ impl<E> Channel<E> {
     pub(crate) fn disconnect(&self, id: SubscriberId) -> bool {
         self.run(|state, effects| {
             let cause = DisconnectCause::Requested;
-            let counted = state.ring.disconnect(id, cause, effects);
+            let counted = state.machine.disconnect(id, cause, effects);
             if counted {
                 #[cfg(feature = "tracing")]
-                (state.ring).trace_left(id, "disconnected on request", effects);
+                state.machine.trace_left(id, cause, effects);
                 let parked = state.unpark(id.number);
                 effects.extend(parked.map(Effect::WakeReader));
-                state.parked.give_back(state.ring.readers());
+                state.parked.give_back(state.machine.readers());
                 state.release_if_idle(effects);
                 state.notify_front(effects);
             }
@@ -204,12 +207,16 @@ impl<E> Channel<E> {
     #[cfg(feature = "rt")]
     pub(crate) fn disconnect_handler(&self, id: SubscriberId) {
         self.run(|state, effects| {
-            if state.ring.withdraw(id, effects) {
+            if state.machine.withdraw(id, effects) {
                 #[cfg(feature = "tracing")]
-                (state.ring).trace_left(id, "no handler reads it any more", effects);
+                state.machine.trace_left(
+                    id,
+                    crate::channel::trace::LeaveReason::NoHandler,
+                    effects,
+                );
                 let parked = state.unpark(id.number);
                 effects.extend(parked.map(Effect::DropParked));
-                state.parked.give_back(state.ring.readers());
+                state.parked.give_back(state.machine.readers());
                 state.release_if_idle(effects);
                 state.notify_front(effects);
             }
@@ -219,12 +226,12 @@ impl<E> Channel<E> {
 
 impl<E: Send + Sync> ChannelReports for Channel<E> {
     fn report_settled(&self, subscriber: SubscriberId) {
-        self.run(|state, effects| state.ring.report_settled(subscriber, effects));
+        self.run(|state, effects| state.machine.report_settled(subscriber, effects));
     }
 
     fn report_queue(&self, subscriber: SubscriberId, took: bool) {
         self.run(|state, effects| {
-            if state.ring.report_queue(subscriber, took, effects) {
+            if state.machine.report_queue(subscriber, took, effects) {
                 state.notify_front(effects);
             }
         });

@@ -1,4 +1,10 @@
-//! What a subscription and its manager share: who it is, where it stands, what it has out.
+//! The state that a subscription shares with its channel.
+//!
+//! A [`SubscriberState`] has three kinds of fields:
+//! - values that never change: the id, the options, the origin;
+//! - the [`Cursor`] and the atomics beside it, which the subscriber changes without the lock and the
+//!   channel reads (and, for the cursor, changes) under its lock;
+//! - [`ChannelSlots`], which only the channel touches, under its lock.
 
 use std::fmt;
 use std::panic::Location;
@@ -14,178 +20,243 @@ use crate::subscriber_id::{SubscriberId, SubscriberKind};
 use crate::util::sync::{Arc, AtomicU64, LockedU64, Ordering};
 
 pub(crate) mod cursor;
+mod in_flight;
 pub(crate) mod stage;
 pub(crate) mod unacked;
 
+/// One subscriber, as its subscription and its channel both see it.
 pub(crate) struct SubscriberState {
     pub(crate) id: SubscriberId,
-    pub(crate) extras: Option<Box<Extras>>,
-    /// Its manager's name.
+    extras: Option<Box<Extras>>,
+    /// The name of the manager.
     #[cfg(feature = "tracing")]
     pub(crate) manager: Option<Arc<str>>,
     pub(crate) kind: SubscriberKind,
     pub(crate) created_at: &'static Location<'static>,
     pub(crate) overflow: Overflow,
-    /// 1 to the manager's capacity.
+    /// The most unread events: 1 to the capacity of the manager.
     pub(crate) window: usize,
-    /// How many deliveries may be out at once.
+    /// The most deliveries in flight.
     pub(crate) max_unacked: usize,
     pub(crate) cursor: Cursor,
-    pub(crate) slots: ChannelSlots,
-    /// The event in hand, if somebody waits until it is finished with, or the event that is
-    /// claimed and not yielded, if somebody waits until it is received; else 0.
-    pub(crate) awaited_seq: AtomicU64,
-    pub(crate) missed: AtomicU64,
-    /// Set if it yields deliveries; what it has in hand is then kept there.
-    pub(crate) unacked_set: OnceLock<Box<UnackedSet>>,
+    slots: ChannelSlots,
+    /// The event in flight, if a publisher waits until the event is finished; or the event that is
+    /// claimed and not yielded yet, if a publisher waits until the event is received; else 0.
+    awaited_seq: AtomicU64,
+    missed: AtomicU64,
+    /// The deliveries in flight; set if the subscriber acknowledges explicitly.
+    unacked_set: OnceLock<Box<UnackedSet>>,
 }
 
-/// What the manager notes of a subscriber, under its lock. It lies beside what the subscriber itself
-/// has just written, and not in a table of the manager's: a reader on another thread than the last
-/// one then waits for no other memory than this.
+/// Bookkeeping that only the channel reads and writes, under its lock. The slots are next to the
+/// cursor, not in a table of the channel, so that a reader that moved to another core loads the cache
+/// lines of one place only.
 pub(crate) struct ChannelSlots {
-    /// In which segment of the log it is counted.
+    /// The segment of the log that counts the subscriber.
     pub(crate) reader_pos: LockedU64,
-    /// The last round in which it was parked; 0: in none.
+    /// The generation of [`ParkedReaders`](crate::channel::parked::ParkedReaders) in which the
+    /// subscriber parked last; 0 if it never did.
     pub(crate) generation: LockedU64,
-    /// Where it is then among those that are parked.
+    /// The index of the subscriber's entry in that generation.
     pub(crate) index: LockedU64,
 }
 
-impl ChannelSlots {
-    pub(crate) fn new() -> Self {
-        Self {
-            reader_pos: LockedU64::new(0),
-            generation: LockedU64::new(0),
-            index: LockedU64::new(0),
-        }
-    }
+/// Fields that most subscribers do not need.
+struct Extras {
+    name: Option<Arc<str>>,
+    /// The gate of a subscriber that sees events after other subscribers.
+    stage: Option<Stage>,
 }
 
-/// What most subscribers do not have.
-pub(crate) struct Extras {
+/// The values that a new subscriber starts with.
+pub(crate) struct SubscriberInit {
+    pub(crate) id: SubscriberId,
     pub(crate) name: Option<Arc<str>>,
-    /// It sees events after others.
-    pub(crate) stage: Option<Stage>,
-}
-
-impl Extras {
-    /// `after`: those that it sees events after.
-    pub(crate) fn of(name: Option<Arc<str>>, after: Vec<SubscriberId>) -> Option<Box<Self>> {
-        let stage = (!after.is_empty()).then(|| Stage::new(after));
-        (name.is_some() || stage.is_some()).then(|| Box::new(Self { name, stage }))
-    }
+    /// The subscribers that must settle an event first.
+    pub(crate) after: Vec<SubscriberId>,
+    #[cfg(feature = "tracing")]
+    pub(crate) manager: Option<Arc<str>>,
+    pub(crate) kind: SubscriberKind,
+    pub(crate) created_at: &'static Location<'static>,
+    pub(crate) overflow: Overflow,
+    pub(crate) window: usize,
+    pub(crate) max_unacked: usize,
+    /// The newest event, after which the subscriber starts.
+    pub(crate) position: u64,
 }
 
 impl SubscriberState {
+    pub(crate) fn new(init: SubscriberInit) -> Self {
+        let SubscriberInit { name, after, .. } = init;
+        let stage = (!after.is_empty()).then(|| Stage::new(after));
+        let has_extras = name.is_some() || stage.is_some();
+        Self {
+            id: init.id,
+            extras: has_extras.then(|| Box::new(Extras { name, stage })),
+            #[cfg(feature = "tracing")]
+            manager: init.manager,
+            kind: init.kind,
+            created_at: init.created_at,
+            overflow: init.overflow,
+            window: init.window,
+            max_unacked: init.max_unacked,
+            cursor: Cursor::new(init.position),
+            slots: ChannelSlots {
+                reader_pos: LockedU64::new(0),
+                generation: LockedU64::new(0),
+                index: LockedU64::new(0),
+            },
+            awaited_seq: AtomicU64::new(0),
+            missed: AtomicU64::new(0),
+            unacked_set: OnceLock::new(),
+        }
+    }
+
+    /// Returns the name that the user gave to the subscription.
     pub(crate) fn name(&self) -> Option<&str> {
         self.extras.as_ref()?.name.as_deref()
     }
 
+    /// Returns the bookkeeping of the channel, whose lock the caller must hold.
+    pub(crate) fn shared_name(&self) -> Option<Arc<str>> {
+        self.extras.as_ref()?.name.clone()
+    }
+
+    #[inline]
+    pub(crate) fn slots(&self) -> &ChannelSlots {
+        &self.slots
+    }
+
+    /// Sets the event for which [`owes`](Self::owes) and
+    /// [`has_yet_to_yield`](Self::has_yet_to_yield) return true.
+    #[inline]
+    pub(crate) fn set_awaited(&self, seq: u64) {
+        self.awaited_seq.store(seq, Ordering::Release);
+    }
+
+    /// Clears the event that [`set_awaited`](Self::set_awaited) has set.
+    #[inline]
+    pub(crate) fn clear_awaited(&self) {
+        self.awaited_seq.store(0, Ordering::Release);
+    }
+
+    /// Returns the gate, if the subscriber sees events after other subscribers.
     #[inline]
     pub(crate) fn stage(&self) -> Option<&Stage> {
         self.extras.as_ref()?.stage.as_ref()
     }
 
-    /// The length of the sequence at which it is at its limit, if it reads nothing until then.
+    /// Returns the sequence number of the event that makes the window full, unless the subscriber
+    /// reads on.
     #[inline]
     pub(crate) fn full_at(&self) -> u64 {
         self.cursor.load().position() + self.window as u64
     }
 
+    /// Returns the number of events that were overwritten before the subscriber read them.
     pub(crate) fn missed(&self) -> u64 {
         self.missed.load(Ordering::Acquire)
     }
 
-    /// Counts one more event lost; by the manager, under its lock.
+    /// Counts one more missed event. Called by the channel, under its lock.
     pub(crate) fn count_missed(&self) {
         self.missed.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// The subscriber takes the event after `seen`; `until`: what somebody waits for, if anybody
-    /// does.
+    /// Claims the event after `seen`. `ack_level` is the acknowledgement that a publisher waits for,
+    /// if any.
     ///
-    /// Fails with the word as it is now if that event is not the next one any more.
+    /// # Errors
+    /// The current state of the cursor, if that event is not the next one any more.
     #[inline]
     pub(crate) fn claim(
         &self,
         mut seen: CursorState,
-        until: Option<AckLevel>,
+        ack_level: Option<AckLevel>,
     ) -> Result<CursorState, CursorState> {
         let position = seen.position();
-        let held = self.unacked_set();
-        // Noted before the claim: whoever asks for those that owe the event finds it unread or
-        // noted.
-        if let Some(held) = held {
-            held.insert(position + 1);
+        let unacked = self.unacked_set();
+        // Record the event before claiming it: `infos_owing` reads the cursor first and the records
+        // second, and would miss a subscriber whose event is neither unread nor recorded.
+        if let Some(unacked) = unacked {
+            unacked.insert(position + 1);
         }
-        let awaits = |until| until == AckLevel::Received || held.is_none();
-        if until.is_some_and(awaits) {
-            self.awaited_seq.store(position + 1, Ordering::Release);
+        let is_recorded = |level| level == AckLevel::Received || unacked.is_none();
+        if ack_level.is_some_and(is_recorded) {
+            self.set_awaited(position + 1);
         }
         loop {
-            match self.cursor.claim(seen, held.is_none()) {
+            match self.cursor.claim(seen, unacked.is_none()) {
                 Ok(word) => return Ok(word),
+                // The channel overwrote the event or disconnected the subscriber: undo the records.
                 Err(now) if now.is_detached() || now.position() != position => {
-                    if let Some(held) = held {
-                        held.remove(position + 1);
+                    if let Some(unacked) = unacked {
+                        unacked.remove(position + 1);
                     }
-                    self.awaited_seq.store(0, Ordering::Release);
+                    self.clear_awaited();
                     return Err(now);
                 }
+                // Only the report flag changed: the event is still the next one.
                 Err(now) => seen = now,
             }
         }
     }
 
-    // ---- Deliveries -------------------------------------------------------------------------
+    // ---- Explicit acknowledgements ----------------------------------------------------------
 
-    /// From now on it yields deliveries.
-    pub(crate) fn set_unacked(&self, held: UnackedSet) {
-        let set = self.unacked_set.set(Box::new(held));
-        debug_assert!(set.is_ok(), "a subscription is made into deliveries once");
+    /// Switches the subscriber to explicit acknowledgements.
+    pub(crate) fn set_unacked(&self, unacked: UnackedSet) {
+        let set = self.unacked_set.set(Box::new(unacked));
+        debug_assert!(
+            set.is_ok(),
+            "only one call turns a subscription into deliveries"
+        );
     }
 
+    /// Returns the deliveries in flight, if the subscriber acknowledges explicitly.
     #[inline]
     pub(crate) fn unacked_set(&self) -> Option<&UnackedSet> {
         self.unacked_set.get().map(Box::as_ref)
     }
 
-    /// Events received and not finished with, with the cursor as `word` says.
+    /// Returns the number of events in flight, for a cursor in state `word`.
     pub(crate) fn unacked(&self, word: CursorState) -> usize {
         match self.unacked_set() {
-            Some(held) => held.count(),
+            Some(unacked) => unacked.count(),
             None => usize::from(!word.is_finished()),
         }
     }
 
-    /// Whether event `seq`, which it has received, is not finished with and awaited.
+    /// Returns whether event `seq`, which the subscriber has received, is in flight and a publisher
+    /// waits for its acknowledgement.
     pub(crate) fn owes(&self, seq: u64) -> bool {
         match self.unacked_set() {
-            Some(held) => held.contains(seq),
+            Some(unacked) => unacked.contains(seq),
             None => self.awaited_seq.load(Ordering::Acquire) == seq,
         }
     }
 
-    /// Whether event `seq`, which somebody waits for to be received, is claimed and not yielded.
+    /// Returns whether event `seq`, for whose receipt a publisher waits, is claimed and not yielded yet.
     pub(crate) fn has_yet_to_yield(&self, seq: u64) -> bool {
         self.awaited_seq.load(Ordering::Acquire) == seq
     }
 
-    /// Whether one more delivery may go out; if not, `waker` is called when one may.
+    /// Returns whether one more delivery may be yielded; if not, registers `waker` for when one may.
     pub(crate) fn may_deliver(&self, waker: &Waker) -> bool {
-        self.unacked_set().is_none_or(|held| held.has_room(waker))
+        self.unacked_set()
+            .is_none_or(|unacked| unacked.has_room(waker))
     }
 
-    /// A delivery is answered for. Tells the manager if it watches.
+    /// Removes a settled delivery, and reports it if the channel asked for reports.
     pub(crate) fn settle_delivery(&self, seq: u64) {
-        let Some(held) = self.unacked_set() else {
+        let Some(unacked) = self.unacked_set() else {
             return;
         };
-        held.remove(seq);
-        // After closing: whoever watches from now on sees that it is closed.
+        unacked.remove(seq);
+        // Check after removing: a channel that requests reports from now on sees the removal, and a
+        // channel that requested them before is told here.
         if self.cursor.load().must_report() && !seeded_bug!("ack-not-reported-to-flush") {
-            if let Some(channel) = held.channel.upgrade() {
+            if let Some(channel) = unacked.channel.upgrade() {
                 channel.report_settled(self.id);
             }
         }

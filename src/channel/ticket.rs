@@ -1,35 +1,40 @@
-//! Counts the acknowledgements that an event still waits for.
+//! Tickets: the acknowledgements that a waiting publisher still needs.
+//!
+//! A publisher that waits (`ack_notify`, `sync_notify`, `flush`) creates a [`Ticket`] and stores it beside
+//! the event. Each subscriber settles the event on the ticket directly, without the channel's lock:
+//! one atomic decrement. The last one wakes the publisher.
 
 use std::task::{Context, Poll, Waker};
 
 use crate::receipt::Receipt;
 use crate::subscriber_id::SubscriberId;
 use crate::util::panic_guard::{drop_caught, wake};
+use crate::util::spare_waker::with_spare_waker;
 use crate::util::sync::{Arc, AtomicUsize, Mutex, Ordering};
 
-/// What a [`Ticket`] waits for.
+/// The step of a subscriber that a [`Ticket`] counts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum AckLevel {
     /// The subscriber's `poll_next` has returned the event (`ack_notify`).
     Received,
-    /// The subscriber is done with the event (`sync_notify`), or with all up to it (`flush`).
+    /// The subscriber has finished the event (`sync_notify`), or all events up to it (`flush`).
     Finished,
 }
 
-/// Counts the answers still owed to one waiting future.
-///
-/// The subscribers answer on it directly, without the manager's lock: one decrement each.
+/// Counts the acknowledgements that one waiting future still needs.
 ///
 /// # Invariants
-/// 1. Every subscriber counted by [`arm`](Self::arm) answers exactly once.
-/// 2. At zero it stays at zero; the last answer takes the waker out, if there is one, and calls
-///    it.
-/// 3. Outside its future's hands it holds no waker: so dropping the manager's reference runs
-///    nobody's code.
+/// 1. Every subscriber counted by [`arm`](Self::arm) calls [`ack`](Self::ack) or
+///    [`drop_by`](Self::drop_by) exactly once. Otherwise the publisher waits for ever, or completes
+///    too early.
+/// 2. The count stays at zero once it is zero. The call that reaches zero takes the waker out and
+///    wakes it, so the future is woken exactly once.
+/// 3. The ticket holds no waker after its future has completed or was dropped. The channel may then
+///    drop its reference under the lock without running user code.
 pub(crate) struct Ticket {
     until: AckLevel,
     outstanding: AtomicUsize,
-    /// Not 0 once somebody is in `dropped_by`.
+    /// 1 if `dropped_by` is not empty: a receipt without drops needs no lock.
     any_dropped: AtomicUsize,
     inner: Mutex<TicketInner>,
 }
@@ -40,13 +45,13 @@ struct TicketInner {
 }
 
 impl Ticket {
-    /// Without a waker: of who looks at it by [`poll_settled`](Self::poll_settled) first.
+    /// Creates a ticket without a waker; the first [`poll_settled`](Self::poll_settled) registers one.
     pub(crate) fn new(until: AckLevel) -> Arc<Self> {
         Self::of(until, None)
     }
 
-    /// As if it had been polled with `waker` already. Who is the first to ask whether it
-    /// [`is_settled`](Self::is_settled) then needs no lock for that.
+    /// Creates a ticket with `waker` registered, so that the first
+    /// [`is_settled`](Self::is_settled) check needs no lock.
     pub(crate) fn with_waker(until: AckLevel, waker: Waker) -> Arc<Self> {
         Self::of(until, Some(waker))
     }
@@ -63,23 +68,27 @@ impl Ticket {
         })
     }
 
+    /// Returns the step that this ticket counts.
     #[inline]
     pub(crate) fn until(&self) -> AckLevel {
         self.until
     }
 
-    /// Waits for `subscribers` answers; called once, before any of them can see the ticket.
+    /// Sets the number of acknowledgements to wait for. Called once, before any subscriber can see the
+    /// ticket.
     #[inline]
     pub(crate) fn arm(&self, subscribers: usize) {
         self.outstanding.store(subscribers, Ordering::Release);
     }
 
+    /// Returns whether all subscribers have acknowledged or were detached.
     #[inline]
     pub(crate) fn is_settled(&self) -> bool {
         self.outstanding.load(Ordering::Acquire) == 0
     }
 
-    /// One subscriber has done its part; the last one wakes. Never under the manager's lock.
+    /// Counts one acknowledgement; the last one wakes the future. Must not be called under the
+    /// channel's lock: wakers are user code.
     #[inline]
     pub(crate) fn ack(&self) {
         if self.outstanding.fetch_sub(1, Ordering::AcqRel) == 1 {
@@ -88,11 +97,12 @@ impl Ticket {
         }
     }
 
-    /// One subscriber will never do its part. Never under the manager's lock.
+    /// Counts one subscriber that will never acknowledge; the last one wakes the future. Must not be
+    /// called under the channel's lock: wakers are user code.
     pub(crate) fn drop_by(&self, subscriber: SubscriberId) {
         let mut inner = self.inner.lock();
         inner.dropped_by.push(subscriber);
-        // Relaxed: the decrement carries it over to whoever sees zero.
+        // Relaxed is enough: a thread that sees zero synchronizes with the decrement below.
         self.any_dropped.store(1, Ordering::Relaxed);
         let last = self.outstanding.fetch_sub(1, Ordering::AcqRel) == 1;
         let waker = last.then(|| inner.waker.take()).flatten();
@@ -100,56 +110,47 @@ impl Ticket {
         waker.into_iter().for_each(wake);
     }
 
-    /// How many answers are still owed, and who has given up.
+    /// Returns the number of outstanding acknowledgements, and the subscribers that will never
+    /// acknowledge.
     pub(crate) fn progress(&self) -> (usize, Vec<SubscriberId>) {
         let inner = self.inner.lock();
         let outstanding = self.outstanding.load(Ordering::Acquire);
         (outstanding, inner.dropped_by.clone())
     }
 
-    /// The receipt so far of event `seq`, which was stored for `audience` subscribers.
+    /// Returns the receipt so far of event `seq`, which was stored for `audience` subscribers.
     pub(crate) fn receipt_so_far(&self, seq: u64, audience: usize) -> Receipt {
         let (outstanding, dropped_by) = self.progress();
         Receipt::new(seq, audience - outstanding, dropped_by)
     }
 
-    /// Ready with the subscribers that ended without an answer.
+    /// Completes with the subscribers that were detached without acknowledging, once all have settled.
     pub(crate) fn poll_settled(&self, cx: &Context<'_>) -> Poll<Vec<SubscriberId>> {
-        let mut spare = None;
-        loop {
-            if self.is_settled() {
-                drop_caught(spare);
-                return Poll::Ready(self.take_dropped_by());
-            }
+        if self.is_settled() {
+            return Poll::Ready(self.take_dropped_by());
+        }
+        let waker = cx.waker();
+        with_spare_waker(waker, None, |spare| {
             let mut inner = self.inner.lock();
-            // Under the lock, with the waker in place: the last answer takes the same lock, so
-            // it either is seen here or finds the waker.
+            // Check under the lock: the last acknowledgement takes the lock to find the waker. Either
+            // it has decremented before, which is seen here, or it will find the waker.
             if self.is_settled() {
                 let old = inner.waker.take();
                 drop(inner);
                 drop_caught(old);
-                continue;
+                return Some(Poll::Ready(self.take_dropped_by()));
             }
-            if inner
-                .waker
-                .as_ref()
-                .is_some_and(|w| w.will_wake(cx.waker()))
-            {
-                drop(inner);
-                drop_caught(spare);
-                return Poll::Pending;
+            if inner.waker.as_ref().is_some_and(|w| w.will_wake(waker)) {
+                return Some(Poll::Pending);
             }
-            if let Some(waker) = spare.take() {
-                let old = inner.waker.replace(waker);
-                drop(inner);
-                drop_caught(old);
-                return Poll::Pending;
-            }
+            let old = inner.waker.replace(spare.take()?);
             drop(inner);
-            spare = Some(cx.waker().clone());
-        }
+            drop_caught(old);
+            Some(Poll::Pending)
+        })
     }
 
+    /// Takes the subscribers that will never acknowledge out of a settled ticket.
     fn take_dropped_by(&self) -> Vec<SubscriberId> {
         match self.any_dropped.load(Ordering::Relaxed) {
             0 => Vec::new(),
@@ -157,18 +158,18 @@ impl Ticket {
         }
     }
 
-    /// As if it had been polled with `waker`, or not at all; gives back what it was polled with
-    /// before.
+    /// Registers `waker`, or none. Returns the waker that was registered before.
     pub(crate) fn replace_waker(&self, waker: Option<Waker>) -> Option<Waker> {
         std::mem::replace(&mut self.inner.lock().waker, waker)
     }
 
+    /// Returns whether a waker equal to `waker` is registered.
     pub(crate) fn would_wake(&self, waker: &Waker) -> bool {
         let inner = self.inner.lock();
         inner.waker.as_ref().is_some_and(|w| w.will_wake(waker))
     }
 
-    /// Nobody waits for it any more.
+    /// Drops the registered waker: the future no longer waits.
     pub(crate) fn abandon(&self) {
         drop_caught(self.replace_waker(None));
     }

@@ -1,14 +1,15 @@
-//! What feature `tracing` tells, and to whom: nothing of it is there without the feature.
+//! Feature `tracing`: events for the user's `tracing` subscriber. Without the feature, the functions
+//! here do not exist, and [`trace!`] expands to nothing.
 //!
-//! Whoever listens is other people's code, which may call back into the manager and may panic: it
-//! is called without any lock of ours, and shielded. What the ring decides is told as
-//! [`Record`] among the effects. Events of the user are not formatted, nor even at hand here.
+//! In this module, *listener* means the `tracing` subscriber: user code, which may call back into the
+//! manager and may panic. The listener is called without any lock, and under `catch_unwind`. The
+//! machine, which runs under the lock, writes a [`Record`] into the effects instead. The user's events
+//! are never formatted.
 //!
-//! What a listener causes on its thread while it is told something is not told again
-//! ([`listener`]): one that publishes over each event would call itself until the stack overflows.
+//! Events that a listener causes on its thread while it is called are not emitted ([`listener`]): a
+//! listener that publishes on each event would call itself until the stack overflows.
 
-/// Tells something, by a function of module `trace`; without the feature, its arguments are not
-/// even looked at.
+/// Calls a function of module `trace`. Without the feature, the arguments are not evaluated.
 #[cfg(feature = "tracing")]
 macro_rules! trace {
     ($what:ident($($argument:expr),+ $(,)?)) => {
@@ -31,52 +32,54 @@ mod listener {
     use crate::util::panic_guard::catch;
 
     thread_local! {
-        /// The listener is being called on this thread.
+        /// True while the listener is called on this thread.
         static CALLED: Cell<bool> = const { Cell::new(false) };
     }
 
-    /// Resets `CALLED` to its value before the call, however the call ends.
-    struct Return(bool);
+    /// Resets `CALLED` to its previous value when dropped, also by a panic.
+    struct ResetCalled(bool);
 
-    impl Return {
-        fn after_call() -> Self {
-            // The flag has no destructor: a thread that is ending has it, too.
+    impl ResetCalled {
+        fn set() -> Self {
+            // The flag has no destructor, so it exists while other thread-locals are dropped.
             Self(CALLED.replace(true))
         }
     }
 
-    impl Drop for Return {
+    impl Drop for ResetCalled {
         fn drop(&mut self) {
             CALLED.set(self.0);
         }
     }
 
-    /// Calls the listener, shielded, unless this is caused by a call of it on the same thread.
-    /// Gives whether it was called.
+    /// Calls the listener, catching panics, unless the same thread is in a call of the listener.
+    /// Returns whether the listener was called.
     pub(super) fn call(code: impl FnOnce()) -> bool {
-        let back = Return::after_call();
-        if !back.0 {
+        let previous = ResetCalled::set();
+        if !previous.0 {
             catch(code);
         }
-        !back.0
+        !previous.0
     }
 
-    /// Calls the listener, shielded, whatever causes this: it must hear of the end of a span, or would
-    /// keep its data for ever.
+    /// Calls the listener, catching panics, even inside of a call of the listener. For the end of a
+    /// span: a listener that misses the end would keep the data of the span for ever.
     #[cfg(feature = "rt")]
     pub(super) fn call_always(code: impl FnOnce()) {
-        let _back = Return::after_call();
+        let _previous = ResetCalled::set();
         catch(code);
     }
 }
 
 #[cfg(feature = "tracing")]
 mod events {
+    use std::fmt;
+
     use tracing::{Level, event, level_enabled};
 
     use super::listener;
     use crate::channel::subscriber::SubscriberState;
-    use crate::end_reason::EndReason;
+    use crate::end_reason::{DisconnectCause, EndReason};
     use crate::error::CLOSED;
     #[cfg(feature = "rt")]
     use crate::inspect::SubscriberInfo;
@@ -84,7 +87,7 @@ mod events {
     use crate::receipt::Stored;
     use crate::util::sync::Arc;
 
-    /// Tells, if anybody might listen.
+    /// Emits an event if its level is enabled.
     macro_rules! emit {
         ($level:ident, $($fields:tt)+) => {
             if level_enabled!(Level::$level) {
@@ -93,15 +96,15 @@ mod events {
         };
     }
 
-    /// As [`emit!`], of a subscriber.
+    /// Emits an event about a subscriber, as [`emit!`] does.
     macro_rules! emit_for {
-        ($level:ident, $place:expr, $($fields:tt)+) => {{
-            let place: &SubscriberState = $place;
+        ($level:ident, $subscriber:expr, $($fields:tt)+) => {{
+            let subscriber: &SubscriberState = $subscriber;
             emit!(
                 $level,
-                manager = place.manager.as_deref(),
-                subscriber = place.id.number,
-                name = place.name(),
+                manager = subscriber.manager.as_deref(),
+                subscriber = subscriber.id.number,
+                name = subscriber.name(),
                 $($fields)+
             );
         }};
@@ -117,99 +120,134 @@ mod events {
         emit!(TRACE, manager, seq, acked, dropped, "settled");
     }
 
-    /// `joined`: not if the manager is closed.
-    pub(crate) fn joined(place: &SubscriberState, joined: bool) {
+    /// Emits a new subscription, unless `joined` is false: the manager is closed.
+    pub(crate) fn joined(subscriber: &SubscriberState, joined: bool) {
         if !joined {
             return;
         }
         emit_for!(
             DEBUG,
-            place,
-            kind = ?place.kind,
-            at = %place.created_at,
-            overflow = ?place.overflow,
-            window = place.window,
+            subscriber,
+            kind = ?subscriber.kind,
+            at = %subscriber.created_at,
+            overflow = ?subscriber.overflow,
+            window = subscriber.window,
             "subscribed"
         );
     }
 
-    /// The stream has been dropped before its end, and counted until then.
-    pub(crate) fn dropped(place: &SubscriberState) {
-        left(place, "its stream was dropped");
+    /// The reason why a subscriber left.
+    pub(crate) enum LeaveReason {
+        /// The stream was dropped before its end.
+        Dropped,
+        /// The manager was closed, and the stream has ended.
+        Closed,
+        Disconnected(DisconnectCause),
+        /// The runner of a handler has unsubscribed, because its last handler has ended.
+        #[cfg(feature = "rt")]
+        NoHandler,
     }
 
-    /// The stream has come to its end.
-    pub(crate) fn ended(place: &SubscriberState, reason: EndReason) {
-        if reason == EndReason::Closed {
-            left(place, CLOSED);
+    impl From<DisconnectCause> for LeaveReason {
+        fn from(cause: DisconnectCause) -> Self {
+            Self::Disconnected(cause)
         }
     }
 
-    fn left(place: &SubscriberState, why: &str) {
-        emit_for!(DEBUG, place, why, "left");
+    impl fmt::Display for LeaveReason {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            match self {
+                Self::Dropped => f.write_str("its stream was dropped"),
+                Self::Closed => f.write_str(CLOSED),
+                Self::Disconnected(cause) => cause.fmt(f),
+                #[cfg(feature = "rt")]
+                Self::NoHandler => f.write_str("no handler reads it any more"),
+            }
+        }
     }
 
-    /// What the ring has decided, to be told once its lock is free.
+    /// Emits that the stream of an attached subscriber was dropped before its end.
+    pub(crate) fn dropped(subscriber: &SubscriberState) {
+        left(subscriber, &LeaveReason::Dropped);
+    }
+
+    /// Emits the end of a stream, unless a [`Record`] of the disconnect was emitted before.
+    pub(crate) fn ended(subscriber: &SubscriberState, reason: EndReason) {
+        if reason == EndReason::Closed {
+            left(subscriber, &LeaveReason::Closed);
+        }
+    }
+
+    fn left(subscriber: &SubscriberState, why: &LeaveReason) {
+        emit_for!(DEBUG, subscriber, why = why.to_string(), "left");
+    }
+
+    /// A decision of the machine, to be emitted after unlocking.
     pub(crate) enum Record {
-        /// It was disconnected, and why.
-        Left(Arc<SubscriberState>, &'static str),
-        /// It has lost the event of number `seq`, and so many `missed` with it.
+        /// The subscriber was disconnected.
+        Left(Arc<SubscriberState>, LeaveReason),
+        /// The event `seq` was overwritten before the subscriber read it, as `missed` events were
+        /// altogether.
         Lost {
-            place: Arc<SubscriberState>,
+            subscriber: Arc<SubscriberState>,
             seq: u64,
             missed: u64,
         },
-        /// It has held so many publishers for as long as it says.
+        /// The subscriber has blocked this number of publishers for `blocking_for()`.
         #[cfg(feature = "rt")]
-        Holds(Box<SubscriberInfo>, usize),
+        Holds(Arc<SubscriberState>, Box<SubscriberInfo>, usize),
     }
 
     impl Record {
-        /// That `place` has just lost event `seq`, if anybody might listen.
-        pub(crate) fn lost(place: &Arc<SubscriberState>, seq: u64) -> Option<Self> {
+        /// Creates the record that `subscriber` has missed event `seq`, if its level is enabled.
+        pub(crate) fn lost(subscriber: &Arc<SubscriberState>, seq: u64) -> Option<Self> {
             level_enabled!(Level::DEBUG).then(|| Self::Lost {
-                place: Arc::clone(place),
+                subscriber: Arc::clone(subscriber),
                 seq,
-                missed: place.missed(),
+                missed: subscriber.missed(),
             })
         }
 
         pub(crate) fn emit(self) {
             match self {
-                Self::Left(place, why) => left(&place, why),
-                Self::Lost { place, seq, missed } => {
-                    emit_for!(DEBUG, &place, seq, missed, "lost an event");
+                Self::Left(subscriber, why) => left(&subscriber, &why),
+                Self::Lost {
+                    subscriber,
+                    seq,
+                    missed,
+                } => {
+                    emit_for!(DEBUG, &subscriber, seq, missed, "lost an event");
                 }
                 #[cfg(feature = "rt")]
-                Self::Holds(info, waiting) => emit_for!(
+                Self::Holds(place, info, waiting) => emit_for!(
                     WARN,
-                    &info.place,
+                    &place,
                     at = %info.created_at(),
                     unread = info.unread(),
                     window = info.window(),
-                    held = ?info.blocking_for().unwrap_or_default(),
+                    blocking_for = ?info.blocking_for().unwrap_or_default(),
                     waiting,
-                    "a subscriber holds publishers up"
+                    "a subscriber blocks publishers"
                 ),
             }
         }
     }
 }
 
-/// Of handlers.
 #[cfg(all(feature = "tracing", feature = "rt"))]
 pub(crate) use handlers::*;
 
 #[cfg(all(feature = "tracing", feature = "rt"))]
 mod handlers {
+    use std::fmt::Display;
+
     use tracing::{Dispatch, Level, Span, event, level_enabled, span};
 
     use super::listener;
     use crate::channel::subscriber::SubscriberState;
-    use crate::handler::StopReason;
     use crate::util::sync::Arc;
 
-    /// What a handler is called.
+    /// The names by which events identify a handler.
     pub(crate) struct HandlerLabel {
         manager: Option<Arc<str>>,
         name: Arc<str>,
@@ -225,8 +263,8 @@ mod handlers {
     }
 
     macro_rules! emit_for {
-        ($level:ident, $called:expr, $($fields:tt)+) => {{
-            let HandlerLabel { manager, name } = $called;
+        ($level:ident, $label:expr, $($fields:tt)+) => {{
+            let HandlerLabel { manager, name } = $label;
             if level_enabled!(Level::$level) {
                 listener::call(|| event!(
                     target: "genevent",
@@ -239,24 +277,32 @@ mod handlers {
         }};
     }
 
-    pub(crate) fn stopped(called: &HandlerLabel, reason: &StopReason) {
-        if let StopReason::Panicked(_) = reason {
-            emit_for!(WARN, called, why = reason.to_string(), "handler stopped");
+    /// The reason why a handler ended, as far as this module needs to know it.
+    pub(crate) trait ExitReason: Display {
+        /// Returns whether the handler panicked, which is worth a warning.
+        fn is_panic(&self) -> bool;
+    }
+
+    /// Emits the end of a handler.
+    pub(crate) fn stopped(label: &HandlerLabel, reason: &impl ExitReason) {
+        if reason.is_panic() {
+            emit_for!(WARN, label, why = reason.to_string(), "handler stopped");
         } else {
-            emit_for!(DEBUG, called, why = reason.to_string(), "handler stopped");
+            emit_for!(DEBUG, label, why = reason.to_string(), "handler stopped");
         }
     }
 
-    pub(crate) fn restarted(called: &HandlerLabel, reason: &StopReason) {
-        emit_for!(WARN, called, why = reason.to_string(), "handler made anew");
+    /// Emits the restart of a handler that failed for `reason`.
+    pub(crate) fn restarted(label: &HandlerLabel, reason: &impl ExitReason) {
+        emit_for!(WARN, label, why = reason.to_string(), "handler restarted");
     }
 
-    /// What the code of a handler, or of the handlers of a group, runs in. There is no span for those
-    /// that a listener adds while it is told something.
+    /// The span that the code of a handler, or of the handlers of a group, runs in. `None` if the level
+    /// is disabled, or if the listener added the handler while it was called.
     pub(crate) struct Scope(Option<Span>);
 
     impl Scope {
-        pub(crate) fn new(place: &SubscriberState) -> Self {
+        pub(crate) fn new(subscriber: &SubscriberState) -> Self {
             let mut scope = None;
             if level_enabled!(Level::INFO) {
                 listener::call(|| {
@@ -265,15 +311,16 @@ mod handlers {
                         parent: None,
                         Level::INFO,
                         "handler",
-                        manager = place.manager.as_deref(),
-                        subscriber = place.id.number,
-                        name = place.name(),
+                        manager = subscriber.manager.as_deref(),
+                        subscriber = subscriber.id.number,
+                        name = subscriber.name(),
                     ));
                 });
             }
             Self(scope)
         }
 
+        /// Runs `code` in the span.
         #[inline]
         pub(crate) fn run<R>(&self, code: impl FnOnce() -> R) -> R {
             let _leave = self.0.as_ref().and_then(Entered::enter);
@@ -288,12 +335,12 @@ mod handlers {
         }
     }
 
-    /// In the span until it is dropped. As `Span::enter`, but shielded.
+    /// A guard that leaves the span when dropped: `Span::enter` with panics of the listener caught.
     struct Entered<'a>(&'a Span);
 
     impl<'a> Entered<'a> {
-        /// `None` if a listener runs the handler's task while it is told something: it does not hear
-        /// of the exit then, either.
+        /// Enters the span. Returns `None` if the listener runs the handler's task while it is called:
+        /// the listener then sees neither the entry nor the exit.
         fn enter(span: &'a Span) -> Option<Self> {
             with(span, Dispatch::enter).then(|| Self(span))
         }
@@ -305,6 +352,7 @@ mod handlers {
         }
     }
 
+    /// Calls the listener about `span`, and returns whether it was called.
     fn with(span: &Span, step: impl FnOnce(&Dispatch, &tracing::span::Id)) -> bool {
         listener::call(|| {
             span.with_subscriber(|(id, dispatch)| step(dispatch, id));
@@ -338,7 +386,7 @@ mod disabled {
         }
 
         #[inline]
-        #[expect(clippy::unused_self, reason = "with the feature it is used")]
+        #[expect(clippy::unused_self, reason = "feature `tracing` has a span in `self`")]
         pub(crate) fn run<R>(&self, code: impl FnOnce() -> R) -> R {
             code()
         }

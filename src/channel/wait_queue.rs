@@ -1,4 +1,8 @@
-//! Publishers that wait for room: first come, first served, one woken at a time.
+//! The wait queue: publishers that wait for room, first in, first out.
+//!
+//! Only the publisher at the front is notified when there is room. When that publisher is admitted or
+//! gives up, the next one comes to the front and is notified in turn, so that one stored event never
+//! wakes all waiting publishers.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::task::Waker;
@@ -8,45 +12,52 @@ use crate::subscriber_id::SubscriberId;
 use crate::util::clock::Instant;
 use crate::util::shrink::Shrink;
 
-/// A place in the [`WaitQueue`], and what it is waited for; later places have greater numbers.
+/// The key of an entry in the [`WaitQueue`]. Later entries have greater numbers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct QueueKey {
     number: u64,
-    pub(crate) claim: Request,
+    pub(crate) request: Request,
 }
 
+/// The waiting publishers.
+///
 /// ```text
-///   head                                   end
-///  ┌──────────┬──────┬──────────┬──────────┐
-///  │ 7 called │ 8 ── │ 9 asleep │ 12 asleep│   8 has left; 10 and 11 as well, long ago
-///  └──────────┴──────┴──────────┴──────────┘
+///   front                                       back
+///  ┌────────────┬─────────────┬────────────┬────────────┐
+///  │ 7 notified │ 8 tombstone │ 9 waiting  │ 12 waiting │   10 and 11 were removed earlier
+///  └────────────┴─────────────┴────────────┴────────────┘
 /// ```
 ///
 /// # Invariants
-/// 1. Whoever is called is the head, or could only wait for itself; nobody else is, unless the
-///    manager is closed: then all are.
-/// 2. A publisher that is not called has a waker here, and one that is has none.
-/// 3. `handler_waiters` holds those that wait inside of a handler, which must not wait for itself.
-/// 4. The numbers of the places rise. Somebody stands in the first one, and in at least half of
-///    them.
+/// 1. Only the front waiter is notified, except for a waiter inside a handler that would otherwise wait
+///    for itself, and except when the channel is closed, which notifies all. Notifying another waiter
+///    would wake a task that cannot be admitted.
+/// 2. A waiter has a waker exactly while it is not notified. A notified waiter is therefore never woken
+///    twice, and must leave a waker again if it finds no room.
+/// 3. `handler_waiters` holds the waiters inside handlers. Each is checked when its handler may be the
+///    one that blocks it: nothing else would wake the waiter.
+/// 4. The numbers of the entries are strictly increasing, so that a binary search finds an entry. The
+///    front entry is live, and so are at least half of all entries; the rest are tombstones.
 #[derive(Default)]
 pub(crate) struct WaitQueue {
     waiters: VecDeque<Waiter>,
-    /// How many of the places were left.
+    /// The number of entries that are not live.
     tombstones: usize,
     handler_waiters: BTreeMap<u64, SubscriberId>,
     next_number: u64,
-    /// When the head will look again by itself.
+    /// The time at which the front waiter polls again without being notified.
     timer_at: Option<Instant>,
 }
 
+/// An entry of the queue.
 struct Waiter {
-    turn: QueueKey,
+    key: QueueKey,
+    /// False in a tombstone, whose publisher was admitted or gave up.
     live: bool,
     waker: Option<Waker>,
 }
 
-/// Room for so many is kept when a long line is gone.
+/// The capacity that is kept when a long queue has emptied.
 const RETAINED_CAPACITY: usize = 16;
 
 impl WaitQueue {
@@ -56,104 +67,108 @@ impl WaitQueue {
     }
 
     #[inline]
-    pub(crate) fn is_front(&self, turn: QueueKey) -> bool {
-        self.front() == Some(turn)
+    pub(crate) fn is_front(&self, key: QueueKey) -> bool {
+        self.front() == Some(key)
     }
 
+    /// Returns the key of the front waiter.
     #[inline]
     pub(crate) fn front(&self) -> Option<QueueKey> {
-        self.waiters.front().map(|waiter| waiter.turn)
+        self.waiters.front().map(|waiter| waiter.key)
     }
 
-    /// How many stand in it.
+    /// Returns the number of waiting publishers.
     pub(crate) fn len(&self) -> usize {
         self.waiters.len() - self.tombstones
     }
 
-    /// Whether the head has been woken, and has yet to look: then its waker has gone (invariant 2).
+    /// Returns whether the front waiter was notified and has not polled since (invariant 2).
     pub(crate) fn is_front_notified(&self) -> bool {
-        let head = self.waiters.front();
-        head.is_some_and(|head| head.waker.is_none())
+        let front = self.waiters.front();
+        front.is_some_and(|front| front.waker.is_none())
     }
 
-    /// Whether the head will look again at `time` without being called.
+    /// Returns whether the timer of the front waiter is set to `time`.
     pub(crate) fn has_timer(&self, time: Instant) -> bool {
         self.timer_at == Some(time)
     }
 
-    /// The head will look again at `time`.
+    /// Records that the timer of the front waiter is set to `time`.
     pub(crate) fn set_timer(&mut self, time: Option<Instant>) {
         self.timer_at = time;
     }
 
-    /// Stands at the end of the line.
-    pub(crate) fn enqueue(&mut self, claim: Request, waker: Waker) -> QueueKey {
-        let turn = QueueKey {
+    /// Adds a waiter at the back.
+    pub(crate) fn enqueue(&mut self, request: Request, waker: Waker) -> QueueKey {
+        let key = QueueKey {
             number: self.next_number,
-            claim,
+            request,
         };
         self.next_number += 1;
         self.waiters.push_back(Waiter {
-            turn,
+            key,
             live: true,
             waker: Some(waker),
         });
-        turn
+        key
     }
 
-    /// Whether `waker` would be woken for `turn`, as things are.
-    pub(crate) fn would_wake(&self, turn: QueueKey, waker: &Waker) -> bool {
-        let known = self.index(turn.number).map(|at| &self.waiters[at].waker);
-        matches!(known, Some(Some(known)) if known.will_wake(waker))
+    /// Returns whether the waiter `key` is not notified and has a waker equal to `waker`.
+    pub(crate) fn would_wake(&self, key: QueueKey, waker: &Waker) -> bool {
+        let registered = self.index(key.number).map(|at| &self.waiters[at].waker);
+        matches!(registered, Some(Some(registered)) if registered.will_wake(waker))
     }
 
-    /// Waits on, to be woken by `waker`; gives the waker it replaces back.
-    pub(crate) fn rearm(&mut self, turn: QueueKey, waker: Waker) -> Option<Waker> {
-        self.waiter_mut(turn.number)?.waker.replace(waker)
+    /// Replaces the waker of a waiter that found no room, and returns the old one.
+    pub(crate) fn rearm(&mut self, key: QueueKey, waker: Waker) -> Option<Waker> {
+        self.waiter_mut(key.number)?.waker.replace(waker)
     }
 
-    /// Waits inside of this handler, if of any.
-    pub(crate) fn set_handler(&mut self, turn: QueueKey, handler: Option<SubscriberId>) {
+    /// Sets the handler that the waiter runs inside of, if inside one.
+    pub(crate) fn set_handler(&mut self, key: QueueKey, handler: Option<SubscriberId>) {
         match handler {
-            Some(handler) => drop(self.handler_waiters.insert(turn.number, handler)),
-            None => drop(self.handler_waiters.remove(&turn.number)),
+            Some(handler) => drop(self.handler_waiters.insert(key.number, handler)),
+            None => drop(self.handler_waiters.remove(&key.number)),
         }
     }
 
-    /// Whether anybody waits inside of a handler.
+    /// Returns whether any waiter is inside a handler.
     #[inline]
     pub(crate) fn has_handler_waiters(&self) -> bool {
         !self.handler_waiters.is_empty()
     }
 
-    /// Those that wait inside of a handler that `waits_for_itself` are told to look.
+    /// Notifies the waiters inside handlers for which `waits_for_itself` returns true.
     pub(crate) fn notify_handler_waiters(
         &mut self,
         waits_for_itself: impl Fn(SubscriberId) -> bool,
     ) -> Vec<Waker> {
         let handler_waiters = self.handler_waiters.iter();
-        let stuck = handler_waiters.filter(|(_, handler)| waits_for_itself(**handler));
-        let stuck: Vec<_> = stuck.map(|(number, _)| *number).collect();
-        let wakers = stuck
+        let waiting = handler_waiters.filter(|(_, handler)| waits_for_itself(**handler));
+        let waiting: Vec<_> = waiting.map(|(number, _)| *number).collect();
+        let wakers = waiting
             .into_iter()
             .filter_map(|number| self.waiter_mut(number)?.waker.take());
         wakers.collect()
     }
 
-    /// Leaves the line: stored, closed or cancelled.
-    pub(crate) fn remove(&mut self, turn: QueueKey) -> Option<Waker> {
-        self.handler_waiters.remove(&turn.number);
-        let waiter = self.waiter_mut(turn.number)?;
+    /// Removes a waiter that was admitted, rejected or dropped. Returns its waker.
+    pub(crate) fn remove(&mut self, key: QueueKey) -> Option<Waker> {
+        self.handler_waiters.remove(&key.number);
+        let waiter = self.waiter_mut(key.number)?;
         waiter.live = false;
         let waker = waiter.waker.take();
+        // Leave a tombstone: removing from the middle of a long queue would take O(n).
         self.tombstones += 1;
-        if self.is_front(turn) {
+        if self.is_front(key) {
+            // The timer belongs to the old front. Its successor must be live (invariant 4).
             self.timer_at = None;
             while self.waiters.front().is_some_and(|waiter| !waiter.live) {
                 self.waiters.pop_front();
                 self.tombstones -= 1;
             }
         }
+        // Removing half of the entries at once takes O(1) per tombstone.
         if self.tombstones > self.waiters.len() / 2 {
             self.waiters.retain(|waiter| waiter.live);
             self.tombstones = 0;
@@ -162,32 +177,32 @@ impl WaitQueue {
         waker
     }
 
-    /// The head is told to look: there is room, or another time to look at the clock. It may have
-    /// been told already.
+    /// Notifies the front waiter, unless it is notified already.
     pub(crate) fn notify_front(&mut self) -> Option<Waker> {
         self.waiters.front_mut()?.waker.take()
     }
 
-    /// Everybody is told: there will be no room any more.
+    /// Notifies all waiters: the channel is closed.
     pub(crate) fn notify_all(&mut self) -> impl Iterator<Item = Waker> {
         self.waiters
             .iter_mut()
             .filter_map(|waiter| waiter.waker.take())
     }
 
+    /// Returns the entry with this number, if it has not been removed.
     fn waiter_mut(&mut self, number: u64) -> Option<&mut Waiter> {
         let at = self.index(number)?;
         self.waiters.get_mut(at)
     }
 
-    /// Where the place of this number is: most often it is the first.
+    /// Returns the index of the entry with this number; the front is the common case.
     #[inline]
     fn index(&self, number: u64) -> Option<usize> {
-        if self.waiters.front()?.turn.number == number {
+        if self.waiters.front()?.key.number == number {
             return Some(0);
         }
         (self.waiters)
-            .binary_search_by_key(&number, |waiter| waiter.turn.number)
+            .binary_search_by_key(&number, |waiter| waiter.key.number)
             .ok()
     }
 }
@@ -196,34 +211,34 @@ impl WaitQueue {
 mod tests {
     use super::*;
 
-    fn stand(line: &mut WaitQueue) -> QueueKey {
-        line.enqueue(Request::Event, Waker::noop().clone())
+    fn enqueue(queue: &mut WaitQueue) -> QueueKey {
+        queue.enqueue(Request::Event, Waker::noop().clone())
     }
 
     #[test]
-    fn those_who_leave_take_no_more_room_than_those_who_stay() {
-        let mut line = WaitQueue::default();
-        let head = stand(&mut line);
-        for stay in 1..100 {
-            stand(&mut line);
+    fn tombstones_are_at_most_half_of_the_entries() {
+        let mut queue = WaitQueue::default();
+        let front = enqueue(&mut queue);
+        for waiting in 1..100 {
+            enqueue(&mut queue);
             for _ in 0..100 {
-                let turn = stand(&mut line);
-                drop(line.remove(turn));
+                let key = enqueue(&mut queue);
+                drop(queue.remove(key));
             }
-            assert_eq!(line.len(), 1 + stay);
-            assert!(line.waiters.len() <= 2 * line.len() + 1);
+            assert_eq!(queue.len(), 1 + waiting);
+            assert!(queue.waiters.len() <= 2 * queue.len() + 1);
         }
-        assert!(line.is_front(head));
+        assert!(queue.is_front(front));
     }
 
     #[test]
-    fn an_empty_line_keeps_little_room() {
-        let mut line = WaitQueue::default();
-        let turns: Vec<_> = (0..1_000).map(|_| stand(&mut line)).collect();
-        for turn in turns {
-            drop(line.remove(turn));
+    fn emptied_queue_keeps_little_memory() {
+        let mut queue = WaitQueue::default();
+        let keys: Vec<_> = (0..1_000).map(|_| enqueue(&mut queue)).collect();
+        for key in keys {
+            drop(queue.remove(key));
         }
-        assert!(line.is_empty());
-        assert!(line.waiters.capacity() <= RETAINED_CAPACITY);
+        assert!(queue.is_empty());
+        assert!(queue.waiters.capacity() <= RETAINED_CAPACITY);
     }
 }

@@ -1,34 +1,35 @@
-//! Futures that wait for the manager itself: for its end, or for subscribers to come.
+//! Futures that wait for a state of the channel: closed, complete, idle, or a number of subscribers.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::task::Waker;
 
-/// What a future waits for.
+/// The state that a future waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Condition {
-    /// The manager is closed.
+    /// The channel is closed.
     Closed,
-    /// It is closed, and no permit is out.
+    /// The channel is closed, and no permit is left.
     Complete,
-    /// No handler's task runs.
+    /// The runner of every handler has ended.
     Idle,
-    /// At least so many subscribers, or that it is closed.
+    /// The channel has at least this many subscribers, or is closed.
     Subscribers(usize),
 }
 
-/// A future's entry, from its first poll until it is ready or dropped.
+/// The key of a waiting future, from its first pending poll until the future is ready or dropped.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct WatcherKey {
-    event: Condition,
+    condition: Condition,
     number: u64,
 }
 
-/// Ordered by what they wait for, so that nobody is looked at whose time has not come.
+/// The wakers of all waiting futures, ordered by condition: notifying a condition visits only the
+/// futures that wait for it.
 #[derive(Default)]
 pub(crate) struct Watchers {
     waiting: BTreeMap<WatcherKey, Waker>,
-    given: u64,
+    keys_issued: u64,
 }
 
 impl Watchers {
@@ -37,42 +38,47 @@ impl Watchers {
         self.waiting.is_empty()
     }
 
-    pub(crate) fn would_wake(&self, watch: WatcherKey, waker: &Waker) -> bool {
-        let known = self.waiting.get(&watch);
-        known.is_some_and(|known| known.will_wake(waker))
+    /// Returns whether a waker equal to `waker` is registered for `key`.
+    pub(crate) fn would_wake(&self, key: WatcherKey, waker: &Waker) -> bool {
+        let registered = self.waiting.get(&key);
+        registered.is_some_and(|registered| registered.will_wake(waker))
     }
 
-    /// Waits (again), and gives the waker it replaces back.
+    /// Registers `waker` under `key`, or under a new key. Returns the key and the replaced waker.
     pub(crate) fn wait(
         &mut self,
-        watch: Option<WatcherKey>,
-        event: Condition,
+        key: Option<WatcherKey>,
+        condition: Condition,
         waker: Waker,
     ) -> (WatcherKey, Option<Waker>) {
-        let watch = watch.unwrap_or_else(|| {
-            self.given += 1;
+        let key = key.unwrap_or_else(|| {
+            self.keys_issued += 1;
             WatcherKey {
-                event,
-                number: self.given,
+                condition,
+                number: self.keys_issued,
             }
         });
-        (watch, self.waiting.insert(watch, waker))
+        (key, self.waiting.insert(key, waker))
     }
 
-    pub(crate) fn leave(&mut self, watch: WatcherKey) -> Option<Waker> {
-        self.waiting.remove(&watch)
+    /// Removes an entry, and returns its waker if the future was not notified.
+    pub(crate) fn leave(&mut self, key: WatcherKey) -> Option<Waker> {
+        self.waiting.remove(&key)
     }
 
-    /// Takes out the wakers of those that wait for one of `events`.
-    pub(crate) fn notify(&mut self, events: RangeInclusive<Condition>) -> Vec<Waker> {
-        let (event, last) = events.into_inner();
-        let first = WatcherKey { event, number: 0 };
+    /// Removes the entries of all futures that wait for one of `conditions`, and returns their wakers.
+    pub(crate) fn notify(&mut self, conditions: RangeInclusive<Condition>) -> Vec<Waker> {
+        let (first, last) = conditions.into_inner();
+        let first = WatcherKey {
+            condition: first,
+            number: 0,
+        };
         let last = WatcherKey {
-            event: last,
+            condition: last,
             number: u64::MAX,
         };
-        let called: Vec<_> = self.waiting.range(first..=last).map(|(k, _)| *k).collect();
-        let wakers = called.iter().filter_map(|watch| self.waiting.remove(watch));
+        let keys: Vec<_> = self.waiting.range(first..=last).map(|(k, _)| *k).collect();
+        let wakers = keys.iter().filter_map(|key| self.waiting.remove(key));
         wakers.collect()
     }
 }

@@ -1,4 +1,5 @@
-//! Giving up on a publisher that waited only so long: feature `rt`.
+//! The errors of `within`: what a publish, `flush` or `stop` with a time limit returns. Needs
+//! feature `rt`.
 
 use std::error::Error;
 use std::fmt;
@@ -7,7 +8,7 @@ use super::{CLOSED, WOULD_DEADLOCK};
 use crate::inspect::SubscriberInfo;
 use crate::receipt::Receipt;
 
-/// Why a publisher that waited only so long gave up: [`SyncNotify::within`] and
+/// The reason why a publish with a time limit failed: [`SyncNotify::within`] and
 /// [`AckNotify::within`].
 ///
 /// # Examples
@@ -39,68 +40,92 @@ use crate::receipt::Receipt;
 pub enum DeadlineError<E> {
     /// The manager was closed before the event was stored.
     Closed(E),
-    /// A handler of this manager asked, and could only have waited for itself.
+    /// The caller is a handler of this manager and would have waited for itself.
     WouldDeadlock(E),
-    /// It still stood in line. Delivered to nobody.
+    /// The publisher was still queued when the time was up. No subscriber gets the event.
     NotStored(NotStored<E>),
-    /// It is delivered, and stays so; these subscribers have yet to answer.
+    /// The event is stored and stays stored; some subscribers have not answered yet.
     Unanswered(Unanswered),
 }
 
-/// An event that found no room in time.
+/// The reason why [`flush`] or [`stop`] with a time limit failed: [`Flush::within`] and
+/// [`Stop::within`].
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use genevent::{EventManager, error::WaitError};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// let manager = EventManager::new(8);
+/// let stuck = manager.subscribe();
+/// manager.try_notify("unread").unwrap();
+///
+/// let late = manager.flush().within(Duration::from_secs(1)).await.unwrap_err();
+/// assert!(matches!(late, WaitError::Unanswered(_)));
+/// assert_eq!(late.waiting_for()[0].id(), stuck.id());
+/// # }
+/// ```
+///
+/// [`flush`]: crate::EventManager::flush
+/// [`stop`]: crate::EventManager::stop
+/// [`Flush::within`]: crate::future::Flush::within
+/// [`Stop::within`]: crate::future::Stop::within
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum WaitError {
+    /// The caller is a handler of this manager and would have waited for itself. This error is
+    /// returned at once, not after the time limit.
+    WouldDeadlock,
+    /// The time is up, and some subscribers have not answered yet.
+    Unanswered(Unanswered),
+}
+
+/// An event for which no room was free in time.
 #[derive(Clone)]
 pub struct NotStored<E> {
     pub(crate) event: E,
-    pub(crate) pending: Vec<SubscriberInfo>,
+    pub(crate) waiting_for: Vec<SubscriberInfo>,
 }
 
 impl<E> NotStored<E> {
-    /// The subscribers that have no room. Empty if there are none: it stood behind other
+    /// Returns the subscribers without room.
+    ///
+    /// The slice is empty if no subscriber is to blame: the publisher was queued behind other
     /// publishers, or permits hold all the room.
     #[must_use]
     pub fn waiting_for(&self) -> &[SubscriberInfo] {
-        &self.pending
+        &self.waiting_for
     }
 
-    /// The event.
+    /// Returns the event.
     #[must_use]
     pub fn into_event(self) -> E {
         self.event
     }
 }
 
-/// Not every subscriber has answered in time.
+/// The state of a wait whose time ran out before every subscriber answered.
 #[derive(Debug, Clone)]
 pub struct Unanswered {
     pub(crate) receipt: Option<Receipt>,
-    pub(crate) pending: Vec<SubscriberInfo>,
-    pub(crate) would_deadlock: bool,
+    pub(crate) waiting_for: Vec<SubscriberInfo>,
 }
 
 impl Unanswered {
-    pub(crate) fn of(pending: Vec<SubscriberInfo>) -> Self {
-        Self {
-            receipt: None,
-            pending,
-            would_deadlock: false,
-        }
-    }
-
-    /// Not for want of time: a handler asked, at once told that it is what it would wait for.
-    #[must_use]
-    pub fn would_deadlock(&self) -> bool {
-        self.would_deadlock
-    }
-
-    /// The subscribers that have yet to answer, oldest first. They may since have done so. Empty
-    /// only from `stop`, if nothing but permits is waited for.
+    /// Returns the subscribers that have not answered yet, oldest first.
+    ///
+    /// Some may have answered since the error was made. The slice is empty only from `stop`, if
+    /// permits alone are waited for.
     #[must_use]
     pub fn waiting_for(&self) -> &[SubscriberInfo] {
-        &self.pending
+        &self.waiting_for
     }
 
-    /// What is known so far: those that have answered. `None` from `flush` and `stop`, which wait
-    /// for more than one event.
+    /// Returns the receipt so far.
+    ///
+    /// `None` from `flush` and `stop`, which wait for more than one event.
     #[must_use]
     pub fn receipt(&self) -> Option<&Receipt> {
         self.receipt.as_ref()
@@ -109,21 +134,18 @@ impl Unanswered {
 
 impl fmt::Display for Unanswered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.would_deadlock {
-            return f.write_str(WOULD_DEADLOCK);
-        }
-        if self.pending.is_empty() {
+        if self.waiting_for.is_empty() {
             return f.write_str("not over in time: permits are out");
         }
         f.write_str("not answered in time by ")?;
-        list(&self.pending, f)
+        list(&self.waiting_for, f)
     }
 }
 
 impl Error for Unanswered {}
 
 impl<E> DeadlineError<E> {
-    /// Whom it waited for: for room, or for an answer.
+    /// Returns the subscribers that the publish waited for, either for room or for an answer.
     #[must_use]
     pub fn waiting_for(&self) -> &[SubscriberInfo] {
         match self {
@@ -133,7 +155,7 @@ impl<E> DeadlineError<E> {
         }
     }
 
-    /// The event, unless it has been delivered.
+    /// Returns the event, or `None` if the event is stored.
     #[must_use]
     pub fn into_event(self) -> Option<E> {
         match self {
@@ -155,15 +177,40 @@ impl<E> fmt::Display for DeadlineError<E> {
     }
 }
 
+impl WaitError {
+    /// Returns the subscribers that have not answered yet, oldest first.
+    ///
+    /// The slice is empty for [`WouldDeadlock`](Self::WouldDeadlock), and from `stop`, if permits
+    /// alone are waited for.
+    #[must_use]
+    pub fn waiting_for(&self) -> &[SubscriberInfo] {
+        match self {
+            Self::WouldDeadlock => &[],
+            Self::Unanswered(unanswered) => unanswered.waiting_for(),
+        }
+    }
+}
+
+impl fmt::Display for WaitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WouldDeadlock => f.write_str(WOULD_DEADLOCK),
+            Self::Unanswered(unanswered) => fmt::Display::fmt(unanswered, f),
+        }
+    }
+}
+
+impl Error for WaitError {}
+
 impl<E> fmt::Display for NotStored<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.pending.is_empty() {
+        if self.waiting_for.is_empty() {
             return f.write_str(
                 "not stored in time: other publishers are in front, or permits hold the room",
             );
         }
         f.write_str("not stored in time: no room at ")?;
-        list(&self.pending, f)
+        list(&self.waiting_for, f)
     }
 }
 
@@ -181,21 +228,21 @@ impl<E> fmt::Debug for DeadlineError<E> {
 impl<E> fmt::Debug for NotStored<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NotStored")
-            .field("pending", &self.pending)
+            .field("waiting_for", &self.waiting_for)
             .finish_non_exhaustive()
     }
 }
 
 impl<E> Error for DeadlineError<E> {}
 
-/// The first few, and how many more.
-fn list(pending: &[SubscriberInfo], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// Writes the first few subscribers, and the number of the remaining ones.
+fn list(subscribers: &[SubscriberInfo], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     const SHOWN: usize = 8;
-    for (index, info) in pending.iter().take(SHOWN).enumerate() {
+    for (index, info) in subscribers.iter().take(SHOWN).enumerate() {
         let comma = if index == 0 { "" } else { ", " };
         write!(f, "{comma}{info}")?;
     }
-    match pending.len().saturating_sub(SHOWN) {
+    match subscribers.len().saturating_sub(SHOWN) {
         0 => Ok(()),
         more => write!(f, " and {more} more"),
     }

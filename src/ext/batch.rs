@@ -1,4 +1,4 @@
-//! Several deliveries with one acknowledgement.
+//! Several deliveries with a single acknowledgement.
 
 use std::fmt;
 use std::iter::zip;
@@ -6,18 +6,18 @@ use std::ops::Deref;
 use std::slice;
 
 use crate::delivery::{Ack, Delivery};
-use crate::util::panic_guard::AllShielded;
+use crate::util::panic_guard::GuardedVec;
 
-/// Deliveries to be finished with together: at least one event, oldest first, and the duty to
-/// say when all of them are finished with.
+/// A group of deliveries to settle together: at least one event, oldest first, and the duty to
+/// acknowledge all of them.
 ///
-/// From [`ready_batches`] and `batches`. It dereferences to a slice of the events.
-/// [`ack`](Self::ack) says "all finished"; dropping it says "not finished" of each, and every
-/// receipt names the subscriber as one that dropped the event. What is finished in part can be
-/// answered for one by one: [`into_deliveries`](Self::into_deliveries).
+/// Batches are yielded by [`ready_batches`] and `batches`. A batch dereferences to a slice of its
+/// events. [`ack`](Self::ack) acknowledges all events. Dropping a batch acknowledges none, and each
+/// receipt names the subscriber under `dropped`. [`into_deliveries`](Self::into_deliveries) settles
+/// the events individually.
 ///
-/// If the `Drop` of any of the events panics when a batch is dropped, the panic hook tells of
-/// that, and the panic goes no further.
+/// If the `Drop` of an event panics when a batch is dropped, the panic hook reports the panic, and
+/// the panic does not spread.
 ///
 /// # Examples
 /// ```
@@ -38,17 +38,17 @@ use crate::util::panic_guard::AllShielded;
 /// ```
 ///
 /// [`ready_batches`]: crate::EventStreamExt::ready_batches
-#[must_use = "dropping a batch says that its events were not finished with: call `ack`"]
+#[must_use = "dropping a batch leaves its events unacknowledged: call `ack`"]
 pub struct Batch<E> {
-    events: AllShielded<E>,
-    /// One for each event, in the same order.
+    events: GuardedVec<E>,
+    /// The acknowledgement of each event, in the order of `events`.
     acks: Vec<Ack>,
 }
 
 impl<E> Batch<E> {
     pub(crate) fn new() -> Self {
         Self {
-            events: AllShielded::new(),
+            events: GuardedVec::new(),
             acks: Vec::new(),
         }
     }
@@ -59,18 +59,18 @@ impl<E> Batch<E> {
         self.acks.push(ack);
     }
 
-    /// What has been gathered, leaving nothing.
+    /// Takes all deliveries and leaves an empty batch.
     pub(crate) fn take(&mut self) -> Self {
         std::mem::replace(self, Self::new())
     }
 
-    /// Finished with all of the events; gives them out.
+    /// Acknowledges all events, and returns the events.
     pub fn ack(self) -> Vec<E> {
         self.acks.into_iter().for_each(Ack::ack);
         self.events.into_vec()
     }
 
-    /// The deliveries, oldest first, each to be answered for by itself.
+    /// Returns the deliveries, oldest first, to be settled individually.
     ///
     /// # Examples
     /// ```
@@ -92,16 +92,16 @@ impl<E> Batch<E> {
     /// assert_eq!(good.now_or_never().unwrap().unwrap().acked(), 1);
     /// assert_eq!(bad.now_or_never().unwrap().unwrap().dropped(), 1);
     /// ```
-    #[must_use = "dropping deliveries says that their events were not finished with"]
+    #[must_use = "dropping deliveries leaves their events unacknowledged"]
     pub fn into_deliveries(self) -> Vec<Delivery<E>> {
         zip(self.events.into_vec(), self.acks)
             .map(|(event, ack)| Delivery::new(event, ack))
             .collect()
     }
 
-    /// The events' numbers in the manager's sequence, in the order of the events.
+    /// Returns the sequence numbers of the events, in the order of the events.
     ///
-    /// They rise; what was filtered out or overwritten before leaves gaps.
+    /// The numbers increase. Filtered and overwritten events leave gaps.
     ///
     /// # Examples
     /// ```
@@ -116,7 +116,7 @@ impl<E> Batch<E> {
     /// }
     /// let batch = lines.next().now_or_never().flatten().unwrap();
     /// assert!(batch.seqs().eq([1, 3]));
-    /// assert_eq!(batch.seqs().last(), Some(3)); // where to go on after a restart
+    /// assert_eq!(batch.seqs().last(), Some(3)); // the number to resume after, following a restart
     /// # batch.ack();
     /// ```
     pub fn seqs(&self) -> impl DoubleEndedIterator<Item = u64> + ExactSizeIterator + '_ {

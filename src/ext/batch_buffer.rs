@@ -1,4 +1,4 @@
-//! Taking deliveries into a batch as long as they come without waiting.
+//! A buffer that collects ready deliveries into a batch.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,26 +9,27 @@ use pin_project_lite::pin_project;
 use crate::delivery::Delivery;
 use crate::ext::batch::Batch;
 
-/// Why a batch grows no further for now.
+/// The reason why collecting stopped.
 pub(crate) enum Gathered {
-    /// It has all that fits in, or all there will ever be.
+    /// The batch is full, or the stream has ended.
     Complete,
     /// The stream is pending.
     Waiting,
 }
 
 pin_project! {
-    /// A stream of deliveries, and the batch that is being made of what came out of it.
+    /// A stream of deliveries, and the unfinished batch of deliveries taken from the stream.
     ///
     /// # Invariants
-    /// 1. `batch` holds less than `max` between polls.
-    /// 2. Once it has `ended`, the stream is not polled any more.
+    /// 1. `batch` holds less than `max` deliveries between polls, so collecting always progresses.
+    /// 2. The stream is not polled once `ended` is set, because polling an ended stream may panic.
     pub(crate) struct BatchBuffer<S, E> {
         #[pin]
         stream: S,
         ended: bool,
         max: usize,
-        // Here and not on the stack: a panic below, say of a `Clone`, loses nothing.
+        // Stored here and not on the stack, so that a panic of the stream, such as the panic of a
+        // user's `Clone`, loses no delivery.
         batch: Batch<E>,
     }
 }
@@ -53,17 +54,17 @@ impl<S, E> BatchBuffer<S, E> {
         self.stream
     }
 
-    /// How many are in the batch so far.
+    /// Returns the number of deliveries in the unfinished batch.
     pub(crate) fn len(&self) -> usize {
         self.batch.len()
     }
 
-    /// Nothing is left, and nothing will come.
+    /// Returns whether the batch is empty and the stream has ended.
     pub(crate) fn is_done(&self) -> bool {
         self.ended && self.batch.is_empty()
     }
 
-    /// What there is; `None` if there is nothing.
+    /// Takes the unfinished batch; `None` if the batch is empty.
     pub(crate) fn take(self: Pin<&mut Self>) -> Option<Batch<E>> {
         let batch = self.project().batch;
         (!batch.is_empty()).then(|| batch.take())
@@ -71,7 +72,7 @@ impl<S, E> BatchBuffer<S, E> {
 }
 
 impl<E, S: Stream<Item = Delivery<E>>> BatchBuffer<S, E> {
-    /// Takes all that is ready, as far as it fits in.
+    /// Takes ready deliveries from the stream until the batch is full.
     pub(crate) fn gather(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Gathered {
         let mut this = self.project();
         while !*this.ended && this.batch.len() < *this.max {
@@ -84,15 +85,15 @@ impl<E, S: Stream<Item = Delivery<E>>> BatchBuffer<S, E> {
         Gathered::Complete
     }
 
-    /// How many batches follow.
+    /// Returns the bounds of the number of batches to follow.
     pub(crate) fn size_hint(&self) -> (usize, Option<usize>) {
-        let begun = usize::from(!self.batch.is_empty());
+        let unfinished = usize::from(!self.batch.is_empty());
         if self.ended {
-            return (begun, Some(begun));
+            return (unfinished, Some(unfinished));
         }
         let (least, most) = self.stream.size_hint();
         let least = least.saturating_add(self.batch.len()).div_ceil(self.max);
-        // Each event alone, but for those that are together already.
-        (least, most.and_then(|most| most.checked_add(begun)))
+        // The upper bound: each further event is a batch of its own.
+        (least, most.and_then(|most| most.checked_add(unfinished)))
     }
 }

@@ -1,4 +1,4 @@
-//! As many as fit, or as many as come in time.
+//! The `batches` operator: yields batches that are full or have waited long enough.
 
 use std::fmt;
 use std::pin::Pin;
@@ -28,7 +28,7 @@ pin_project! {
         #[pin]
         buffer: BatchBuffer<S, E>,
         duration: Duration,
-        // There while a batch has been begun and the stream is pending.
+        // Set while a batch is unfinished and the stream is pending.
         timer: Option<Deadline>,
     }
 }
@@ -43,7 +43,7 @@ impl<S, E> Batches<S, E> {
         }
     }
 
-    /// The stream it reads from, for its `end_reason`, `missed` and the like.
+    /// Returns the source stream, which has `end_reason`, `missed` and similar getters.
     pub fn get_ref(&self) -> &S {
         self.buffer.stream()
     }
@@ -58,12 +58,12 @@ impl<E, S: Stream<Item = Delivery<E>>> Stream for Batches<S, E> {
             if this.buffer.len() == 0 {
                 return Poll::Pending;
             }
-            // Set here and not when the first one is taken: that was in this very poll, and most
-            // batches of a busy stream are full by now.
-            let alarm = this
+            // Start the timer only now: the first delivery was taken in this very poll, and most
+            // batches of a busy stream are full without a timer.
+            let timer = this
                 .timer
                 .get_or_insert_with(|| Deadline::after(*this.duration));
-            ready!(alarm.poll(cx));
+            ready!(timer.poll(cx));
         }
         *this.timer = None;
         Poll::Ready(this.buffer.take())

@@ -1,4 +1,4 @@
-//! What does not match is acknowledged, not dropped.
+//! The `filter_acked` operator: acknowledges the events that its predicate rejects.
 
 use std::fmt;
 use std::pin::Pin;
@@ -8,7 +8,7 @@ use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 
 use crate::delivery::Delivery;
-use crate::util::panic_guard::{Shielded, drop_caught};
+use crate::util::panic_guard::{Guarded, drop_caught};
 
 pin_project! {
     /// Stream of [`EventStreamExt::filter_acked`](crate::EventStreamExt::filter_acked).
@@ -16,7 +16,7 @@ pin_project! {
     /// ```text
     ///  deliveries  ──1─────2─────3─────4──▶      filter_acked(is_even)
     ///                │     │     │     │
-    ///  yielded       │     2     │     4         whoever gets them acknowledges them
+    ///  yielded       │     2     │     4         the consumer acknowledges 2 and 4
     ///                │     ┊     │     ┊
     ///  receipt      ack   ack?  ack   ack?       with `filter`: 1 and 3 dropped
     /// ```
@@ -24,22 +24,22 @@ pin_project! {
     pub struct FilterAcked<S, P> {
         #[pin]
         stream: S,
-        pred: Shielded<P>,
+        pred: Guarded<P>,
     }
 }
 
 impl<S, P> FilterAcked<S, P> {
     pub(crate) fn new(stream: S, pred: P) -> Self {
-        let pred = Shielded::new(pred);
+        let pred = Guarded::new(pred);
         Self { stream, pred }
     }
 
-    /// The stream it reads from, for its `end_reason`, `missed` and the like.
+    /// Returns the source stream, which has `end_reason`, `missed` and similar getters.
     pub fn get_ref(&self) -> &S {
         &self.stream
     }
 
-    /// The stream it reads from, which goes on unfiltered.
+    /// Returns the source stream, without the filter.
     pub fn into_inner(self) -> S {
         self.stream
     }

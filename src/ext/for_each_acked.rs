@@ -1,4 +1,4 @@
-//! Each event is acknowledged when the work on it is done.
+//! The `for_each_acked` operator: acknowledges each event when its work completes.
 
 use std::fmt;
 use std::future::Future;
@@ -19,7 +19,7 @@ pin_project! {
     ///                │  │         ┊
     ///  f(1)          ├──────────────┤ack
     ///  f(2)             ├─────────────────┤ack
-    ///  f(3)                       ┊ ├──┤ack      waits, unread, for one of two places
+    ///  f(3)                       ┊ ├──┤ack      unread until one of two slots is free
     ///                                     │
     ///  ready                              ()
     /// ```
@@ -70,7 +70,7 @@ where
 impl<S, Fut, F> fmt::Debug for ForEachAcked<S, Fut, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ForEachAcked")
-            .field("under_way", &self.in_flight.len())
+            .field("in_flight", &self.in_flight.len())
             .finish_non_exhaustive()
     }
 }

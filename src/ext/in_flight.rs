@@ -1,4 +1,4 @@
-//! Work on several events at once, each with its acknowledgement beside it.
+//! Concurrent work on several events, where each work is stored with its acknowledgement.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,21 +9,22 @@ use futures_util::stream::FuturesUnordered;
 use pin_project_lite::pin_project;
 
 use crate::delivery::{Ack, Delivery};
-use crate::util::panic_guard::{Shielded, catch};
+use crate::util::panic_guard::{Guarded, catch};
 
 pin_project! {
-    /// A stream of deliveries, and the work that is being done on what came out of it.
+    /// A stream of deliveries, and the work in progress on deliveries taken from the stream.
     ///
     /// # Invariants
-    /// 1. At most `limit` pieces of work are under way.
-    /// 2. The ack of an event is beside its work until that is done: whatever ends the work
-    ///    early (a panic, this being dropped) drops the ack with it.
+    /// 1. At most `limit` futures are in `work`, because the limit is a promise to the user.
+    /// 2. The ack of an event is stored beside its work until the work completes. So ending the
+    ///    work early, by a panic or by dropping `InFlight`, also drops the ack, and the receipt
+    ///    says so.
     pub(crate) struct InFlight<S, Fut, F> {
-        // `None` once it has ended, or nothing more is wanted from it.
+        // `None` once the stream has ended or no more events are wanted.
         #[pin]
         stream: Option<S>,
         limit: usize,
-        start: Shielded<F>,
+        f: Guarded<F>,
         work: FuturesUnordered<Work<Fut>>,
     }
 
@@ -36,7 +37,7 @@ pin_project! {
 
 impl<S, Fut, F> InFlight<S, Fut, F> {
     #[track_caller]
-    pub(crate) fn new(stream: S, limit: Option<usize>, start: F) -> Self {
+    pub(crate) fn new(stream: S, limit: Option<usize>, f: F) -> Self {
         assert!(
             limit != Some(0),
             "a limit of 0 lets no work begin: give at least 1, or `None` for no limit"
@@ -44,27 +45,28 @@ impl<S, Fut, F> InFlight<S, Fut, F> {
         Self {
             stream: Some(stream),
             limit: limit.unwrap_or(usize::MAX),
-            start: Shielded::new(start),
+            f: Guarded::new(f),
             work: FuturesUnordered::new(),
         }
     }
 
-    /// How many pieces of work are under way.
+    /// Returns the number of futures in progress.
     pub(crate) fn len(&self) -> usize {
         self.work.len()
     }
 
-    /// Nothing is left to do, and nothing will come.
+    /// Returns whether all work is complete and no more events can follow.
     pub(crate) fn is_done(&self) -> bool {
         self.stream.is_none() && self.work.is_empty()
     }
 
-    /// Takes no more events: the stream is dropped, what is under way goes on.
+    /// Stops taking events. Drops the stream; the work in progress continues.
     pub(crate) fn stop_taking(self: Pin<&mut Self>) {
         self.drop_stream();
     }
 
-    /// Shielded: more of the user's is dropped after it, which may panic as well.
+    /// Drops the stream, guarded: the work of the user's is dropped next, and a second panic while
+    /// unwinding would abort the process.
     fn drop_stream(self: Pin<&mut Self>) {
         let mut stream = self.project().stream;
         catch(|| stream.set(None));
@@ -77,14 +79,14 @@ where
     F: FnMut(E) -> Fut,
     Fut: Future,
 {
-    /// The next piece of work that is done; `None` when all is.
+    /// Polls for the next completed work; `None` when all work is complete.
     pub(crate) fn poll_done(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<(Fut::Output, Ack)>> {
         let mut this = self.project();
         loop {
-            // Before taking another event: an error in what is done may mean not to.
+            // Check for completed work before taking another event: an error may stop the taking.
             if let Poll::Ready(Some(done)) = Pin::new(&mut *this.work).poll_next(cx) {
                 return Poll::Ready(Some(done));
             }
@@ -100,7 +102,7 @@ where
             }
             if let Some(delivery) = ready!(stream.poll_next(cx)) {
                 let (event, ack) = delivery.into_parts();
-                let work = Some((this.start)(event));
+                let work = Some((this.f)(event));
                 let ack = Some(ack);
                 this.work.push(Work { work, ack });
             } else {
@@ -118,8 +120,8 @@ pin_project! {
     }
 
     impl<Fut> PinnedDrop for Work<Fut> {
-        // Shielded: a panic in dropping one piece of work would make the set leak all others,
-        // and whoever waits for those would wait for ever.
+        // Guarded: a panic of a future's `Drop` would make `FuturesUnordered` leak the remaining
+        // futures, and publishers would wait forever for the acks stored beside them.
         fn drop(this: Pin<&mut Self>) {
             let mut work = this.project().work;
             catch(|| work.set(None));
@@ -132,9 +134,9 @@ impl<Fut: Future> Future for Work<Fut> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<(Fut::Output, Ack)> {
         let this = self.project();
-        let work = this.work.as_pin_mut().expect("only dropping takes it");
+        let work = this.work.as_pin_mut().expect("only `drop` takes the work");
         let output = ready!(work.poll(cx));
-        let ack = this.ack.take().expect("not polled again once it is done");
+        let ack = this.ack.take().expect("completed work is not polled again");
         Poll::Ready((output, ack))
     }
 }

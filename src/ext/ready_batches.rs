@@ -1,4 +1,4 @@
-//! All that is ready, at once.
+//! The `ready_batches` operator: yields all ready deliveries as a batch.
 
 use std::fmt;
 use std::pin::Pin;
@@ -19,7 +19,7 @@ pin_project! {
     ///
     ///  consumer    ──poll───work───poll─poll     busy with [1] when 2 to 5 come
     ///                │      │      │    │
-    ///  yielded      [1]     │  [2 3 4] [5]       never waits for more
+    ///  yielded      [1]     │  [2 3 4] [5]       never waits for further events
     ///                       │      │    │
     ///  receipts            ack 1  ack? ack?      one `ack()` for each batch
     /// ```
@@ -38,12 +38,12 @@ impl<S, E> ReadyBatches<S, E> {
         }
     }
 
-    /// The stream it reads from, for its `end_reason`, `missed` and the like.
+    /// Returns the source stream, which has `end_reason`, `missed` and similar getters.
     pub fn get_ref(&self) -> &S {
         self.buffer.stream()
     }
 
-    /// The stream it reads from, which goes on one by one.
+    /// Returns the source stream, which continues with single deliveries.
     pub fn into_inner(self) -> S {
         self.buffer.into_stream()
     }
@@ -53,9 +53,9 @@ impl<E, S: Stream<Item = Delivery<E>>> Stream for ReadyBatches<S, E> {
     type Item = Batch<E>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Batch<E>>> {
-        let mut gathering = self.project().buffer;
-        let stopped = gathering.as_mut().gather(cx);
-        match (gathering.take(), stopped) {
+        let mut buffer = self.project().buffer;
+        let stopped = buffer.as_mut().gather(cx);
+        match (buffer.take(), stopped) {
             (None, Gathered::Waiting) => Poll::Pending,
             (batch, _) => Poll::Ready(batch),
         }

@@ -1,4 +1,4 @@
-//! Work that may fail: what fails stays unacknowledged.
+//! The `try_for_each_acked` operator: acknowledges each event whose work succeeds.
 
 use std::fmt;
 use std::future::Future;
@@ -10,17 +10,17 @@ use pin_project_lite::pin_project;
 
 use crate::delivery::Delivery;
 use crate::ext::in_flight::InFlight;
-use crate::util::panic_guard::Shielded;
+use crate::util::panic_guard::Guarded;
 
 pin_project! {
     /// Future of [`EventStreamExt::try_for_each_acked`], which stops at the first error;
-    /// [`continue_on_error`](Self::continue_on_error) makes it go on.
+    /// [`continue_on_error`](Self::continue_on_error) continues instead.
     ///
     /// ```text
     ///  deliveries  ──1──2──3──4──▶               try_for_each_acked(2, f)
     ///                │  │
-    ///  f(1)          ├────┤error, dropped        takes no more: 3 and 4 stay unread
-    ///  f(2)             ├─────────┤ack           is let finish
+    ///  f(1)          ├────┤error, dropped        stops taking: 3 and 4 stay unread
+    ///  f(2)             ├─────────┤ack           completes
     ///                             │
     ///  ready                      Err(error)
     /// ```
@@ -30,7 +30,7 @@ pin_project! {
     pub struct TryForEachAcked<S, Fut, F, Error> {
         #[pin]
         in_flight: InFlight<S, Fut, F>,
-        first: Option<Shielded<Error>>,
+        first_error: Option<Guarded<Error>>,
     }
 }
 
@@ -39,19 +39,19 @@ impl<S, Fut, F, Error> TryForEachAcked<S, Fut, F, Error> {
     pub(crate) fn new(stream: S, limit: Option<usize>, f: F) -> Self {
         Self {
             in_flight: InFlight::new(stream, limit, f),
-            first: None,
+            first_error: None,
         }
     }
 
-    /// Goes on after errors, and gives each of them to `on_error` as it comes.
+    /// Continues after errors, and passes each error to `on_error` at once.
     ///
-    /// A failed event counts as dropped in its receipt, before `on_error` is called. The future
-    /// is ready with `()` when the stream has ended and all work is done. An error that shall say
-    /// which event it was about takes that along, as `f` has the event.
+    /// A failed event counts as dropped in its receipt before `on_error` is called. The future is
+    /// ready with `()` when the stream has ended and all work is complete. `f` owns the event, so
+    /// `f` can put the event into the error if `on_error` needs the event.
     ///
     /// # Cancel safety
-    /// As [`try_for_each_acked`](crate::EventStreamExt::try_for_each_acked). A panic of
-    /// `on_error` is a panic of this future.
+    /// See [`try_for_each_acked`](crate::EventStreamExt::try_for_each_acked). A panic of `on_error`
+    /// is a panic of this future.
     ///
     /// # Examples
     /// ```
@@ -78,12 +78,12 @@ impl<S, Fut, F, Error> TryForEachAcked<S, Fut, F, Error> {
         self,
         mut on_error: H,
     ) -> ContinueOnError<S, Fut, F, H> {
-        // It may have been polled before.
-        let first = self.first.map(Shielded::into_inner);
-        first.into_iter().for_each(&mut on_error);
+        // This future may have been polled already, and may have stored an error.
+        let first_error = self.first_error.map(Guarded::into_inner);
+        first_error.into_iter().for_each(&mut on_error);
         ContinueOnError {
             in_flight: self.in_flight,
-            on_error: Shielded::new(on_error),
+            on_error: Guarded::new(on_error),
         }
     }
 }
@@ -103,14 +103,14 @@ where
                 Ok(()) => ack.ack(),
                 Err(error) => {
                     drop(ack);
-                    let error = Shielded::new(error);
-                    this.first.get_or_insert(error);
+                    let error = Guarded::new(error);
+                    this.first_error.get_or_insert(error);
                     this.in_flight.as_mut().stop_taking();
                 }
             }
         }
-        let first = this.first.take();
-        Poll::Ready(first.map_or(Ok(()), |error| Err(error.into_inner())))
+        let first_error = this.first_error.take();
+        Poll::Ready(first_error.map_or(Ok(()), |error| Err(error.into_inner())))
     }
 }
 
@@ -121,15 +121,15 @@ where
     Fut: Future<Output = Result<(), Error>>,
 {
     fn is_terminated(&self) -> bool {
-        self.in_flight.is_done() && self.first.is_none()
+        self.in_flight.is_done() && self.first_error.is_none()
     }
 }
 
 impl<S, Fut, F, Error> fmt::Debug for TryForEachAcked<S, Fut, F, Error> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TryForEachAcked")
-            .field("under_way", &self.in_flight.len())
-            .field("failed", &self.first.is_some())
+            .field("in_flight", &self.in_flight.len())
+            .field("failed", &self.first_error.is_some())
             .finish_non_exhaustive()
     }
 }
@@ -150,7 +150,7 @@ pin_project! {
     pub struct ContinueOnError<S, Fut, F, H> {
         #[pin]
         in_flight: InFlight<S, Fut, F>,
-        on_error: Shielded<H>,
+        on_error: Guarded<H>,
     }
 }
 
@@ -193,7 +193,7 @@ where
 impl<S, Fut, F, H> fmt::Debug for ContinueOnError<S, Fut, F, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ContinueOnError")
-            .field("under_way", &self.in_flight.len())
+            .field("in_flight", &self.in_flight.len())
             .finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! How a manager is asked for what concerns one subscriber.
+//! Methods of the event manager for filtered subscriptions.
 
 use std::panic::Location;
 
@@ -7,20 +7,20 @@ use crate::manager::EventManager;
 use crate::options::SubscribeOptions;
 
 impl<E: Send + Sync + 'static> EventManager<E> {
-    /// A stream of what `filter` makes of the events from now on: of each that concerns this
-    /// subscriber, the part that does.
+    /// Subscribes to the values of `filter` for the events published from now on.
     ///
-    /// The publisher asks `filter` before the event is stored, outside of every lock. What it
-    /// answers with `None` takes no room here, wakes nobody, owes nothing, and is not in the
-    /// receipt's count. What it gives waits in a queue of this subscriber's own. The policy of that
-    /// queue is the manager's [`default_overflow`](crate::EventManagerBuilder::default_overflow),
-    /// as with [`subscribe`](Self::subscribe); with [`Overflow::Wait`](crate::Overflow::Wait),
-    /// nothing is lost, and publishers of events that the filter wants wait while the window is
-    /// full. On a closed manager: a stream that has ended.
+    /// The publisher calls `filter` before the event is stored, outside of every lock. An event for
+    /// which `filter` returns `None` takes no room in this subscription, wakes no task, owes no
+    /// acknowledgement, and does not count in the receipt. A returned value waits in a queue of the
+    /// subscription's own. The overflow policy of that queue is the manager's
+    /// [`default_overflow`](crate::EventManagerBuilder::default_overflow), as with
+    /// [`subscribe`](Self::subscribe). With [`Overflow::Wait`](crate::Overflow::Wait), no value is
+    /// lost, and publishers of matching events wait while the window is full. On a closed manager,
+    /// the returned stream has ended.
     ///
-    /// Keep the closure short and pure: it may be asked more than once about an event, and of
-    /// events that are then not published. One that panics ends this subscription alone. See
-    /// module [`filter`](crate::filter).
+    /// Keep the closure short and pure: publishers may call `filter` more than once for an event,
+    /// and for events that are not published in the end. A panic of `filter` ends this subscription
+    /// only. See module [`filter`](crate::filter).
     ///
     /// # Examples
     /// ```
@@ -30,7 +30,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// let manager = EventManager::<(&str, u32)>::new(8);
     /// let mut eggs = manager.subscribe_filter_map(|(name, n)| (*name == "eggs").then_some(*n));
     ///
-    /// assert_eq!(manager.try_notify(("milk", 1)), Ok(0), "concerns nobody");
+    /// assert_eq!(manager.try_notify(("milk", 1)), Ok(0), "no subscriber wants milk");
     /// assert_eq!(manager.try_notify(("eggs", 6)), Ok(1));
     /// assert_eq!(eggs.next().now_or_never(), Some(Some(6)));
     /// ```
@@ -43,12 +43,14 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         self.subscribe_filter_map_with(SubscribeOptions::new(), filter)
     }
 
-    /// As [`subscribe_filter_map`](Self::subscribe_filter_map), with a policy, a window or a name of its own.
+    /// Subscribes as [`subscribe_filter_map`](Self::subscribe_filter_map) does, with options such
+    /// as an overflow policy, a window or a name.
     ///
-    /// The window counts events that it wants; if not set, it is the manager's capacity.
+    /// The window counts wanted events, and defaults to the manager's capacity.
     ///
     /// # Panics
-    /// If it is to come [after](SubscribeOptions::after) others.
+    /// If the options make the subscription a stage [after](SubscribeOptions::after) other
+    /// subscribers.
     ///
     /// # Examples
     /// ```
@@ -58,8 +60,8 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// let options = SubscribeOptions::new().name("tens").window(1);
     /// let tens = manager.subscribe_filter_map_with(options, |n| (n % 10 == 0).then_some(n / 10));
     /// assert_eq!(manager.try_notify(10), Ok(1));
-    /// assert!(manager.try_notify(20).is_err(), "its window is full");
-    /// assert_eq!(manager.try_notify(21), Ok(0), "which is no concern of this one");
+    /// assert!(manager.try_notify(20).is_err(), "the window is full");
+    /// assert_eq!(manager.try_notify(21), Ok(0), "21 needs no room in the window");
     /// assert_eq!(tens.len(), 1);
     /// ```
     #[track_caller]
@@ -75,10 +77,10 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         Filtered::new(self.channel(), checked(options), Location::caller(), filter)
     }
 
-    /// A stream of the events from now on that `wanted` says yes to, as
-    /// [`subscribe_filter_map`](Self::subscribe_filter_map).
+    /// Subscribes to the events published from now on for which `predicate` returns true.
     ///
-    /// A wanted event is cloned once, by its publisher; others are not.
+    /// The publisher clones each matching event once for this subscription. In all other respects,
+    /// this method works like [`subscribe_filter_map`](Self::subscribe_filter_map).
     ///
     /// # Examples
     /// ```
@@ -95,19 +97,20 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// assert_eq!(errors, ["error: no disk"]);
     /// ```
     #[track_caller]
-    pub fn subscribe_filter<F>(&self, wanted: F) -> Filtered<E>
+    pub fn subscribe_filter<F>(&self, predicate: F) -> Filtered<E>
     where
         E: Clone,
         F: Fn(&E) -> bool + Send + Sync + 'static,
     {
-        self.subscribe_filter_with(SubscribeOptions::new(), wanted)
+        self.subscribe_filter_with(SubscribeOptions::new(), predicate)
     }
 
-    /// As [`subscribe_filter`](Self::subscribe_filter), with a policy, a window or a name of its
-    /// own.
+    /// Subscribes as [`subscribe_filter`](Self::subscribe_filter) does, with options such as an
+    /// overflow policy, a window or a name.
     ///
     /// # Panics
-    /// If it is to come [after](SubscribeOptions::after) others.
+    /// If the options make the subscription a stage [after](SubscribeOptions::after) other
+    /// subscribers.
     ///
     /// # Examples
     /// ```
@@ -124,24 +127,24 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     pub fn subscribe_filter_with<F>(
         &self,
         options: impl Into<SubscribeOptions>,
-        wanted: F,
+        predicate: F,
     ) -> Filtered<E>
     where
         E: Clone,
         F: Fn(&E) -> bool + Send + Sync + 'static,
     {
-        let filter = move |event: &E| wanted(event).then(|| event.clone());
+        let filter = move |event: &E| predicate(event).then(|| event.clone());
         Filtered::new(self.channel(), checked(options), Location::caller(), filter)
     }
 }
 
-/// The options, of somebody who waits for nobody.
+/// Converts the options of a filtered subscription, which cannot be a stage.
 #[track_caller]
 fn checked(options: impl Into<SubscribeOptions>) -> SubscribeOptions {
     let options = options.into();
     assert!(
         options.after.is_empty(),
-        "a filtered subscription does not wait for others"
+        "a filtered subscription cannot be a stage after other subscribers"
     );
     options
 }

@@ -1,21 +1,23 @@
-//! Waiting until what is stored is settled: `flush` and `stop`.
+//! Waiting until the stored events are settled: `flush` and `stop`.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 #[cfg(feature = "rt")]
-use super::is_late;
+use super::are_late;
 use super::lifecycle::AwaitCondition;
 use crate::channel::Channel;
 use crate::channel::ticket::{AckLevel, Ticket};
 use crate::channel::watchers::Condition;
-#[cfg(feature = "rt")]
-use crate::error::Unanswered;
 use crate::error::WouldDeadlock;
+#[cfg(feature = "rt")]
+use crate::error::{Unanswered, WaitError};
+#[cfg(feature = "rt")]
+use crate::inspect::SubscriberInfo;
 use crate::util::sync::Arc;
 
-/// Waits until every event stored before its first poll is settled.
+/// Waits until every event stored before the first poll is settled.
 struct AwaitSettled<'a, E> {
     channel: &'a Channel<E>,
     ticket: Option<Arc<Ticket>>,
@@ -37,21 +39,22 @@ impl<'a, E> AwaitSettled<'a, E> {
             ticket
         });
         match ticket.poll_settled(cx) {
-            // At every poll: it may have been taken inside of a handler since the last one.
+            // Check at every poll: the future may have been moved into a handler since the last
+            // poll.
             Poll::Pending if channel.flush_waits_for_current_handler(ticket) => {
                 self.abandon();
                 Poll::Ready(Err(WouldDeadlock))
             }
             Poll::Pending => Poll::Pending,
             Poll::Ready(_) => {
-                // `stop` may wait for something else now, and in another task.
+                // Drop the waker: `stop` waits on for another condition, perhaps in another task.
                 self.abandon();
                 Poll::Ready(Ok(()))
             }
         }
     }
 
-    /// Nobody need call it any more.
+    /// Drops the waker: no wake-up is needed any more.
     fn abandon(&self) {
         if let Some(ticket) = &self.ticket {
             ticket.abandon();
@@ -61,21 +64,29 @@ impl<'a, E> AwaitSettled<'a, E> {
 
 #[cfg(feature = "rt")]
 impl<E> AwaitSettled<'_, E> {
-    /// Who is waited for, unless nobody is any more.
-    fn unanswered(&self) -> Option<Unanswered> {
-        let pending = match &self.ticket {
+    /// Returns the error that names the subscribers still waited for, or `None` if there are none.
+    fn give_up(&self) -> Option<WaitError> {
+        let waiting_for = match &self.ticket {
             Some(ticket) => {
-                let pending = self.channel.flushing(ticket);
-                if !is_late(&pending, ticket) {
+                let flushing = self.channel.flushing(ticket);
+                if !are_late(&flushing, ticket) {
                     return None;
                 }
-                pending
+                flushing
             }
-            // Permits are out, and who will have to answer for their events is not known yet.
+            // `stop` still waits for permits, so the subscribers of their events are not known yet.
             None => self.channel.unsettled(),
         };
-        Some(Unanswered::of(pending))
+        Some(unanswered(waiting_for))
     }
+}
+
+#[cfg(feature = "rt")]
+fn unanswered(waiting_for: Vec<SubscriberInfo>) -> WaitError {
+    WaitError::Unanswered(Unanswered {
+        receipt: None,
+        waiting_for,
+    })
 }
 
 impl<E> Drop for AwaitSettled<'_, E> {
@@ -96,12 +107,8 @@ impl<'a, E> Flush<'a, E> {
 
 #[cfg(feature = "rt")]
 impl<E> Flush<'_, E> {
-    pub(crate) fn unanswered(&self) -> Option<Unanswered> {
-        self.0.unanswered()
-    }
-
-    pub(crate) fn channel(&self) -> &Channel<E> {
-        self.0.channel
+    pub(crate) fn give_up(&self) -> Option<WaitError> {
+        self.0.give_up()
     }
 }
 
@@ -116,10 +123,10 @@ impl<E> Future for Flush<'_, E> {
 /// Future of [`EventManager::stop`](crate::EventManager::stop).
 #[must_use = "the manager is not closed until the future is polled"]
 pub struct Stop<'a, E> {
-    /// Until no permit is out.
+    /// Waits until no permit is out.
     complete: Option<AwaitCondition<'a, E>>,
-    settling: AwaitSettled<'a, E>,
-    /// Once everything is settled: until no handler runs.
+    settled: AwaitSettled<'a, E>,
+    /// Waits until no handler runs; set once every event is settled.
     idle: Option<AwaitCondition<'a, E>>,
 }
 
@@ -127,7 +134,7 @@ impl<'a, E> Stop<'a, E> {
     pub(crate) fn new(channel: &'a Channel<E>) -> Self {
         Self {
             complete: None,
-            settling: AwaitSettled::new(channel),
+            settled: AwaitSettled::new(channel),
             idle: None,
         }
     }
@@ -135,16 +142,12 @@ impl<'a, E> Stop<'a, E> {
 
 #[cfg(feature = "rt")]
 impl<E> Stop<'_, E> {
-    pub(crate) fn unanswered(&self) -> Option<Unanswered> {
+    pub(crate) fn give_up(&self) -> Option<WaitError> {
         if self.idle.is_none() {
-            return self.settling.unanswered();
+            return self.settled.give_up();
         }
-        let running = self.settling.channel.running();
-        (!running.is_empty()).then(|| Unanswered::of(running))
-    }
-
-    pub(crate) fn channel(&self) -> &Channel<E> {
-        self.settling.channel
+        let running = self.settled.channel.running();
+        (!running.is_empty()).then(|| unanswered(running))
     }
 }
 
@@ -152,13 +155,14 @@ impl<E> Future for Stop<'_, E> {
     type Output = Result<(), WouldDeadlock>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let channel = self.settling.channel;
+        let channel = self.settled.channel;
         if channel.current_handler_is_running() {
-            // It may have waited elsewhere before.
-            self.settling.abandon();
+            // Drop all wakers: an earlier poll may have registered them from another task.
+            self.settled.abandon();
             (self.complete, self.idle) = (None, None);
             return Poll::Ready(Err(WouldDeadlock));
         }
+        // Close the manager, and wait until no permit is out.
         let complete = self.complete.get_or_insert_with(|| {
             channel.close();
             AwaitCondition::new(channel, Condition::Complete)
@@ -166,9 +170,11 @@ impl<E> Future for Stop<'_, E> {
         if !seeded_bug!("stop-ignores-permits") {
             ready!(complete.poll(cx));
         }
+        // Wait until every stored event is settled; the events of permits are stored by now.
         if self.idle.is_none() {
-            ready!(self.settling.poll(cx))?;
+            ready!(self.settled.poll(cx))?;
         }
+        // Wait until every handler has ended.
         let idle = || AwaitCondition::new(channel, Condition::Idle);
         let idle = self.idle.get_or_insert_with(idle);
         idle.poll(cx).map(|_| Ok(()))

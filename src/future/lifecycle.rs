@@ -1,4 +1,4 @@
-//! Waiting for the manager itself: for its end, for subscribers.
+//! Waiting for a condition of the manager: that it is closed, or has subscribers.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -7,32 +7,32 @@ use std::task::{Context, Poll};
 use crate::channel::Channel;
 use crate::channel::watchers::{Condition, WatcherKey};
 
-/// Waits for something to happen to the manager.
+/// Waits for a condition of the manager.
 pub(super) struct AwaitCondition<'a, E> {
     channel: &'a Channel<E>,
-    event: Condition,
-    watch: Option<WatcherKey>,
+    condition: Condition,
+    key: Option<WatcherKey>,
 }
 
 impl<'a, E> AwaitCondition<'a, E> {
-    pub(super) fn new(channel: &'a Channel<E>, event: Condition) -> Self {
+    pub(super) fn new(channel: &'a Channel<E>, condition: Condition) -> Self {
         Self {
             channel,
-            event,
-            watch: None,
+            condition,
+            key: None,
         }
     }
 
     pub(super) fn poll(&mut self, cx: &Context<'_>) -> Poll<usize> {
         self.channel
-            .poll_condition(self.event, &mut self.watch, cx.waker())
+            .poll_condition(self.condition, &mut self.key, cx.waker())
     }
 }
 
 impl<E> Drop for AwaitCondition<'_, E> {
     fn drop(&mut self) {
-        if let Some(watch) = self.watch.take() {
-            self.channel.remove_watcher(watch);
+        if let Some(key) = self.key.take() {
+            self.channel.remove_watcher(key);
         }
     }
 }

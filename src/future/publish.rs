@@ -1,4 +1,7 @@
-//! Standing in line for a place, and storing an event in it.
+//! The publishing part that `notify`, `ack_notify` and `sync_notify` share.
+//!
+//! A [`StoreEvent`] tries the fast path on its first poll. Only if that fails does it allocate a
+//! [`SlowPath`], with its entry in the wait queue and the results of the filters.
 
 use std::sync::PoisonError;
 use std::task::{Context, Poll, Waker, ready};
@@ -6,74 +9,78 @@ use std::task::{Context, Poll, Waker, ready};
 use crate::channel::filter::Evaluation;
 use crate::channel::ticket::Ticket;
 use crate::channel::wait_queue::QueueKey;
-use crate::channel::{Channel, Rejected, Wait};
+use crate::channel::{Admission, Channel, PendingEvent, Rejected};
 use crate::error::NotifyError;
 use crate::receipt::Stored;
+use crate::util::clock::Instant;
 use crate::util::panic_guard::drop_caught;
 use crate::util::sync::Arc;
 #[cfg(feature = "rt")]
 use crate::util::timer::Timer;
 
-/// A place in the line of publishers, and the alarm by which its head looks at the clock.
+/// An entry in the wait queue, with the timer of a publisher at the front.
 #[derive(Default)]
 pub(crate) struct QueueEntry {
-    turn: Option<QueueKey>,
+    key: Option<QueueKey>,
     #[cfg(feature = "rt")]
-    alarm: Option<Timer>,
+    timer: Option<Timer>,
 }
 
 impl QueueEntry {
-    /// Polls `attempt` with the place in line, and again when its alarm rings.
-    pub(crate) fn poll<R>(
+    /// Polls `attempt` with the entry, and again when the deadline of the entry has passed.
+    pub(crate) fn poll<T>(
         &mut self,
         cx: &mut Context<'_>,
-        mut attempt: impl FnMut(&mut Option<QueueKey>, &Waker) -> Result<R, Wait>,
-    ) -> Poll<R> {
+        mut attempt: impl FnMut(&mut Option<QueueKey>, &Waker) -> Admission<T>,
+    ) -> Poll<Result<T, Rejected>> {
         loop {
-            match attempt(&mut self.turn, cx.waker()) {
-                Ok(done) => return Poll::Ready(done),
-                Err(wait) => ready!(self.poll_timer(&wait, cx)),
+            match attempt(&mut self.key, cx.waker()) {
+                Admission::Done(value) => return Poll::Ready(Ok(value)),
+                Admission::Rejected(reason) => return Poll::Ready(Err(reason)),
+                Admission::Queued { deadline } => ready!(self.poll_timer(deadline, cx)),
             }
         }
     }
 
     #[cfg(feature = "rt")]
-    fn poll_timer(&mut self, wait: &Wait, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(until) = wait.until else {
-            self.alarm = None;
+    fn poll_timer(&mut self, deadline: Option<Instant>, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(deadline) = deadline else {
+            self.timer = None;
             return Poll::Pending;
         };
-        self.alarm.get_or_insert_default().poll(until, cx)
+        self.timer.get_or_insert_default().poll(deadline, cx)
     }
 
     #[cfg(not(feature = "rt"))]
-    #[expect(clippy::unused_self, reason = "without tokio nobody waits for a time")]
-    fn poll_timer(&mut self, _: &Wait, _: &mut Context<'_>) -> Poll<()> {
+    #[expect(clippy::unused_self, reason = "without tokio there are no timers")]
+    fn poll_timer(&mut self, _: Option<Instant>, _: &mut Context<'_>) -> Poll<()> {
         Poll::Pending
     }
 
-    /// Passes the place in line on.
+    /// Leaves the wait queue, if queued, and notifies the next publisher.
     pub(crate) fn leave<E>(&mut self, channel: &Channel<E>) {
-        if let Some(turn) = self.turn.take() {
-            channel.leave_queue(turn);
+        if let Some(key) = self.key.take() {
+            channel.leave_queue(key);
         }
     }
 }
 
-/// Stores one event when its turn has come: the part that all three publishing futures share.
+/// Stores one event, waiting for room if necessary.
 pub(super) struct StoreEvent<'a, E> {
     pub(super) channel: &'a Channel<E>,
-    /// Taken when it is stored, or given back because the manager is closed.
+    /// `None` once the event is stored or returned in an error.
     pub(super) event: Option<E>,
-    /// Only once it has to wait: most need not, and a small future is a quick one.
-    waiting: Option<Box<SlowPath>>,
+    /// Allocated only if the fast path fails: a small future is cheap to move, and most events take
+    /// the fast path.
+    slow_path: Option<Box<SlowPath>>,
 }
 
-/// A place in line, and what filters have made of the event.
+/// The state of a publisher beside the fast path.
 #[derive(Default)]
 struct SlowPath {
-    queueing: QueueEntry,
-    /// Never locked: what filters give may not be shared between threads, and the future may.
+    entry: QueueEntry,
+    /// The results of the filters. The mutex is never locked: it only makes the future `Sync`, although
+    /// the results may not be.
     evaluation: std::sync::Mutex<Evaluation>,
 }
 
@@ -83,7 +90,7 @@ impl<'a, E> StoreEvent<'a, E> {
         Self {
             channel,
             event: Some(event),
-            waiting: None,
+            slow_path: None,
         }
     }
 
@@ -93,8 +100,7 @@ impl<'a, E> StoreEvent<'a, E> {
         ticket: Option<&Arc<Ticket>>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Stored, NotifyError<E>>> {
-        if self.waiting.is_none() {
-            // Before it could stand in line, where others would wait for it.
+        if self.slow_path.is_none() {
             let event = self.event.take().expect(POLLED_AGAIN);
             match self.channel.try_store_fast(event, ticket) {
                 Ok(stored) => return Poll::Ready(Ok(stored)),
@@ -113,38 +119,39 @@ impl<'a, E> StoreEvent<'a, E> {
         let Self {
             channel,
             event,
-            waiting,
+            slow_path,
         } = self;
-        let SlowPath {
-            queueing,
-            evaluation: judged,
-        } = &mut **waiting.get_or_insert_default();
-        let judged = judged.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let stored = ready!(queueing.poll(cx, |turn, waker| {
-            channel.poll_store(event, ticket, judged, turn, waker)
+        let SlowPath { entry, evaluation } = &mut **slow_path.get_or_insert_default();
+        let mut pending = PendingEvent {
+            event,
+            ticket,
+            evaluation: evaluation.get_mut().unwrap_or_else(PoisonError::into_inner),
+        };
+        let stored = ready!(entry.poll(cx, |key, waker| {
+            channel.poll_store(&mut pending, key, waker)
         }));
-        *waiting = None;
-        Poll::Ready(stored.map_err(|refusal| {
+        *slow_path = None;
+        Poll::Ready(stored.map_err(|reason| {
             let event = event.take().expect(POLLED_AGAIN);
-            match refusal {
+            match reason {
                 Rejected::Closed => NotifyError::Closed(event),
                 Rejected::WouldDeadlock => NotifyError::WouldDeadlock(event),
             }
         }))
     }
 
-    /// Whether it has been told to look once more, and has yet to do so.
+    /// Returns whether the publisher was notified and has not polled since.
     #[cfg(feature = "rt")]
     pub(super) fn is_called(&self) -> bool {
-        let waiting = self.waiting.as_ref();
-        let turn = waiting.and_then(|waiting| waiting.queueing.turn);
-        turn.is_some_and(|turn| self.channel.is_front_notified(turn))
+        let slow_path = self.slow_path.as_ref();
+        let key = slow_path.and_then(|slow_path| slow_path.entry.key);
+        key.is_some_and(|key| self.channel.is_front_notified(key))
     }
 
-    /// Passes the place in line on.
+    /// Leaves the wait queue, if queued, and notifies the next publisher.
     pub(super) fn leave(&mut self) {
-        if let Some(mut waiting) = self.waiting.take() {
-            waiting.queueing.leave(self.channel);
+        if let Some(mut slow_path) = self.slow_path.take() {
+            slow_path.entry.leave(self.channel);
         }
     }
 }
@@ -152,7 +159,7 @@ impl<'a, E> StoreEvent<'a, E> {
 impl<E> Drop for StoreEvent<'_, E> {
     #[inline]
     fn drop(&mut self) {
-        if self.waiting.is_some() {
+        if self.slow_path.is_some() {
             self.leave();
         }
         if std::mem::needs_drop::<E>() {
@@ -163,4 +170,4 @@ impl<E> Drop for StoreEvent<'_, E> {
     }
 }
 
-pub(super) const POLLED_AGAIN: &str = "a publishing future is not polled once it is ready";
+pub(super) const POLLED_AGAIN: &str = "a publishing future is not polled after it has completed";

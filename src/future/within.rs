@@ -1,4 +1,4 @@
-//! Waiting only so long: `within` on everything that waits for answers.
+//! Time limits: `within` on every future that waits for acknowledgements.
 
 use std::fmt;
 use std::future::Future;
@@ -6,13 +6,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use crate::channel::Channel;
-use crate::error::{DeadlineError, NotifyError, Unanswered, WouldDeadlock};
+use crate::error::{DeadlineError, NotifyError, WaitError, WouldDeadlock};
 use crate::future::{AckNotify, Flush, Stop, SyncNotify};
 use crate::receipt::Receipt;
 use crate::util::timer::Deadline;
 
-/// Future of the `within` methods: the inner future, or an error that names who is waited for.
+/// Future of the `within` methods. Resolves to the output of the inner future, or to an error
+/// naming the subscribers still waited for.
 ///
 /// # Cancel safety
 /// As the inner future.
@@ -20,7 +20,7 @@ use crate::util::timer::Deadline;
 pub struct Within<F> {
     inner: F,
     duration: Duration,
-    /// From the first poll on.
+    /// Set at the first poll.
     deadline: Option<Deadline>,
 }
 
@@ -34,33 +34,36 @@ impl<F> Within<F> {
     }
 }
 
-/// A future that knows whom it waits for.
+/// A future that can name the subscribers it waits for.
 trait Late: Future + Unpin {
     type Result;
 
-    /// Its own output, as a result.
-    fn in_time(&self, output: Self::Output) -> Self::Result;
+    /// Converts the future's own output.
+    fn in_time(output: Self::Output) -> Self::Result;
 
-    /// Gives up; `None` if nobody is waited for any more: room, or the last answer, is on its way.
+    /// Gives up, and returns the error.
+    ///
+    /// Returns `None` if no subscriber is waited for any more: the wake-up for room, or for the
+    /// last acknowledgement, is about to arrive.
     fn late(&mut self) -> Option<Self::Result>;
 }
 
 fn poll_within<F: Late>(within: &mut Within<F>, cx: &mut Context<'_>) -> Poll<F::Result> {
-    // Before the inner future is polled: the time of its first poll counts.
+    // Start the timer before polling the inner future: the limit includes the time of that poll.
     let duration = within.duration;
     let deadline = (within.deadline).get_or_insert_with(|| Deadline::after(duration));
     let inner = &mut within.inner;
     if let Poll::Ready(output) = Pin::new(&mut *inner).poll(cx) {
-        return Poll::Ready(inner.in_time(output));
+        return Poll::Ready(F::in_time(output));
     }
     ready!(deadline.poll(cx));
-    // What has come while we looked at the clock is in time.
+    // Poll again: an output that arrived while the clock was read is in time.
     if let Poll::Ready(output) = Pin::new(&mut *inner).poll(cx) {
-        return Poll::Ready(inner.in_time(output));
+        return Poll::Ready(F::in_time(output));
     }
     match inner.late() {
         Some(result) => Poll::Ready(result),
-        // It has left its waker, which is about to be called.
+        // The inner future has registered its waker, which is about to be called.
         None => Poll::Pending,
     }
 }
@@ -71,11 +74,11 @@ macro_rules! within {
             /// Waits for at most `duration`, counted from the first poll.
             ///
             /// # Errors
-            /// Names those that it still waits for, with the line that subscribed each; see the
-            /// error type for what has happened to the event then.
+            /// The error names the subscribers still waited for, each with the source line
+            /// that subscribed it. The error type says whether the event is stored.
             ///
             /// # Panics
-            /// When it has to wait outside of a tokio runtime with time enabled.
+            /// If the future has to wait outside of a tokio runtime with time enabled.
             pub fn within(self, duration: Duration) -> Within<$name<'a, E>> {
                 Within::new(self, duration)
             }
@@ -84,8 +87,8 @@ macro_rules! within {
         impl<E> Late for $name<'_, E> {
             type Result = $result;
 
-            fn in_time(&self, output: Self::Output) -> Self::Result {
-                $in_time(self, output)
+            fn in_time(output: Self::Output) -> Self::Result {
+                output.map_err($in_time)
             }
 
             fn late(&mut self) -> Option<Self::Result> {
@@ -106,25 +109,15 @@ macro_rules! within {
 within! {
     SyncNotify -> Result<Receipt, DeadlineError<E>>, give_up, from_notify;
     AckNotify -> Result<Receipt, DeadlineError<E>>, give_up, from_notify;
-    Flush -> Result<(), Unanswered>, unanswered, |flush: &Self, output| from_wait(flush.channel(), output);
-    Stop -> Result<(), Unanswered>, unanswered, |stop: &Self, output| from_wait(stop.channel(), output);
+    Flush -> Result<(), WaitError>, give_up, |WouldDeadlock| WaitError::WouldDeadlock;
+    Stop -> Result<(), WaitError>, give_up, |WouldDeadlock| WaitError::WouldDeadlock;
 }
 
-fn from_wait<E>(channel: &Channel<E>, output: Result<(), WouldDeadlock>) -> Result<(), Unanswered> {
-    output.map_err(|WouldDeadlock| Unanswered {
-        would_deadlock: true,
-        ..Unanswered::of(channel.current_handler_info())
-    })
-}
-
-fn from_notify<F, E>(
-    _: &F,
-    output: Result<Receipt, NotifyError<E>>,
-) -> Result<Receipt, DeadlineError<E>> {
-    output.map_err(|error| match error {
+fn from_notify<E>(error: NotifyError<E>) -> DeadlineError<E> {
+    match error {
         NotifyError::Closed(event) => DeadlineError::Closed(event),
         NotifyError::WouldDeadlock(event) => DeadlineError::WouldDeadlock(event),
-    })
+    }
 }
 
 impl<F> fmt::Debug for Within<F> {

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use super::Handler;
 
-/// What a closure may answer to an event: `()` to go on, or a `ControlFlow<()>`.
+/// Result types of closures as handlers: `()`, which continues, and `ControlFlow<()>`.
 ///
 /// # Examples
 /// ```
@@ -30,7 +30,7 @@ pub trait IntoControlFlow: sealed::Sealed + Send + 'static {
 mod sealed {
     #[expect(
         unnameable_types,
-        reason = "an answer has a meaning to the handler's task"
+        reason = "sealed: a runner gives a meaning to these two types only"
     )]
     pub trait Sealed {}
     impl Sealed for () {}
@@ -49,9 +49,9 @@ impl IntoControlFlow for ControlFlow<()> {
     }
 }
 
-/// A handler from a closure that does not await. No future is made for it.
+/// Makes a handler from a synchronous closure. Handling an event then needs no future.
 ///
-/// The closure gives `()`, or a `ControlFlow<()>` of which `Break` ends the handler.
+/// The closure returns `()`, or a `ControlFlow<()>`, in which `Break` ends the handler.
 ///
 /// # The type of the argument
 /// The compiler checks the body of a closure before the compiler knows the events of the manager.
@@ -122,7 +122,7 @@ where
     HandlerFn(f)
 }
 
-/// Handler of [`handler_fn`].
+/// A closure as a handler, made by [`handler_fn`].
 ///
 /// # Examples
 /// ```
@@ -130,7 +130,7 @@ where
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
-/// // A plain function has a type that can be written down.
+/// A plain function has a type that can be written down.
 /// type Log = HandlerFn<fn(&u8)>;
 /// let log: Log = handler_fn(|n: &u8| println!("{n}"));
 /// let manager = EventManager::new(8);
@@ -160,7 +160,7 @@ impl<F> fmt::Debug for HandlerFn<F> {
     }
 }
 
-/// A closure that gives a future which does not borrow the event.
+/// Closures that return a future are handlers, if the future does not borrow the event.
 impl<E, F, Fut> Handler<E> for F
 where
     F: FnMut(&E) -> Fut + Send + 'static,

@@ -1,36 +1,36 @@
-//! How a handler, or a group, ends: asked for, and told.
+//! The end of a handler or a group: the request to abort, and the reason, told once.
 
-use std::any::TypeId;
-use std::future::Future;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use tokio::sync::oneshot::Receiver;
-
 use super::StopReason;
-use super::command::Command;
-use super::mailbox::RunnerHandle;
-use crate::channel::handlers::names::HandlerNames;
-use crate::channel::trace::HandlerLabel;
 use crate::channel::watchers::{Condition, WatcherKey, Watchers};
 use crate::util::panic_guard::{drop_caught, wake};
-use crate::util::sync::{Arc, AtomicBool, Mutex, Ordering};
+use crate::util::sync::{AtomicBool, Mutex, Ordering};
 
-/// Of one handler that ever was: a stale reference reaches nobody else.
+/// Exit of a handler or of a group.
+///
+/// Commands name their target by the address of this state. A swap and a restart give the name to
+/// another handler; only a swap makes a new exit state: a reference to the replaced handler reaches
+/// nothing.
+///
+/// # Invariants
+/// 1. `reason` is set once, after `terminate` has run and the name is free: a task with the reason
+///    can add a handler of the same name.
 #[derive(Default)]
 pub(super) struct ExitState {
     aborted: AtomicBool,
-    told: Mutex<ExitStateInner>,
+    inner: Mutex<ExitStateInner>,
 }
 
 #[derive(Default)]
 struct ExitStateInner {
     reason: Option<StopReason>,
-    waiting: Watchers,
+    watchers: Watchers,
 }
 
 impl ExitState {
-    /// To be noticed by the runner, which has to be woken.
+    /// Requests an abort. The caller also wakes the runner, by
+    /// [`request_abort`](super::mailbox::Mailbox::request_abort).
     pub(super) fn abort(&self) {
         self.aborted.store(true, Ordering::Release);
     }
@@ -39,176 +39,60 @@ impl ExitState {
         self.aborted.load(Ordering::Acquire)
     }
 
-    /// What was asked for until now is being done.
-    pub(super) fn forget_abort(&self) {
+    /// Clears the request to abort, so the next request can cut `terminate` short.
+    pub(super) fn clear_abort(&self) {
         self.aborted.store(false, Ordering::Release);
     }
 
+    /// Returns why the handler has stopped; `None` while the handler runs.
     pub(super) fn reason(&self) -> Option<StopReason> {
-        self.told.lock().reason.clone()
+        self.inner.lock().reason.clone()
     }
 
-    fn set_reason(&self, reason: StopReason) {
-        let mut told = self.told.lock();
-        told.reason = Some(reason);
-        let waiting = told.waiting.notify(Condition::Closed..=Condition::Closed);
-        drop(told);
-        waiting.into_iter().for_each(wake);
+    /// Sets the reason and wakes every task waiting for the reason.
+    pub(super) fn set_reason(&self, reason: StopReason) {
+        let mut inner = self.inner.lock();
+        debug_assert!(inner.reason.is_none(), "a handler stops once");
+        inner.reason = Some(reason);
+        let wakers = inner.watchers.notify(Condition::Closed..=Condition::Closed);
+        drop(inner);
+        wakers.into_iter().for_each(wake);
     }
 
-    pub(super) fn stopped(self: &Arc<Self>) -> Stopped {
-        let fate = Arc::clone(self);
-        Stopped {
-            exit: fate,
-            watch: None,
-        }
-    }
-}
-
-/// Waits until it is told.
-pub(super) struct Stopped {
-    exit: Arc<ExitState>,
-    watch: Option<WatcherKey>,
-}
-
-impl Future for Stopped {
-    type Output = StopReason;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<StopReason> {
-        let Self { exit: fate, watch } = &mut *self;
+    /// Returns the reason, or registers the waker of `cx` under `key`.
+    pub(super) fn poll_reason(
+        &self,
+        key: &mut Option<WatcherKey>,
+        cx: &Context<'_>,
+    ) -> Poll<StopReason> {
         let mut spare = None;
         loop {
-            let mut told = fate.told.lock();
-            if let Some(reason) = told.reason.clone() {
-                drop(told);
+            let mut inner = self.inner.lock();
+            if let Some(reason) = inner.reason.clone() {
+                drop(inner);
                 drop_caught(spare);
                 return Poll::Ready(reason);
             }
-            if watch.is_some_and(|watch| told.waiting.would_wake(watch, cx.waker())) {
+            if key.is_some_and(|key| inner.watchers.would_wake(key, cx.waker())) {
                 return Poll::Pending;
             }
             if let Some(waker) = spare.take() {
-                let (entry, old) = told.waiting.wait(*watch, Condition::Closed, waker);
-                drop(told);
-                *watch = Some(entry);
+                let (registered, old) = inner.watchers.wait(*key, Condition::Closed, waker);
+                drop(inner);
+                *key = Some(registered);
                 drop_caught(old);
                 return Poll::Pending;
             }
-            drop(told);
+            // Unlock before cloning: a clone of a waker is user code. Then check again, as the
+            // reason may have been set in between.
+            drop(inner);
             spare = Some(cx.waker().clone());
         }
     }
-}
 
-impl Drop for Stopped {
-    fn drop(&mut self) {
-        if let Some(watch) = self.watch {
-            let waker = self.exit.told.lock().waiting.leave(watch);
-            drop_caught(waker);
-        }
-    }
-}
-
-/// What a name stands for.
-pub(super) struct HandlerAddress<E> {
-    pub(super) runner: RunnerHandle<E>,
-    pub(super) exit: Arc<ExitState>,
-    pub(super) handler_type: TypeId,
-}
-
-impl<E> Clone for HandlerAddress<E> {
-    fn clone(&self) -> Self {
-        Self {
-            runner: self.runner.clone(),
-            exit: Arc::clone(&self.exit),
-            handler_type: self.handler_type,
-        }
-    }
-}
-
-impl<E: Send + Sync + 'static> HandlerAddress<E> {
-    /// Is found under its name from now on, unless it has ended.
-    pub(super) fn list(self, roster: &HandlerNames, key: u64) {
-        roster.fill(key, Arc::new(self));
-    }
-}
-
-impl<E> HandlerAddress<E> {
-    /// Ends it after all events stored until now; nobody waits for that.
-    pub(super) fn request_removal(&self) {
-        drop_caught(self.runner.send_now(Command::Remove {
-            target: Arc::clone(&self.exit),
-            give: None,
-        }));
-    }
-
-    /// Awaits an answer; without one, it has ended, or what asks is itself.
-    pub(super) async fn answer<R>(&self, answered: Receiver<R>) -> Result<R, StopReason> {
-        let answer = self.runner.wait(async {
-            match answered.await {
-                Ok(answer) => Ok(answer),
-                Err(_) => Err(self.exit.stopped().await),
-            }
-        });
-        answer.await.unwrap_or(Err(StopReason::WouldDeadlock))
-    }
-}
-
-/// A name in use, and the duty to free it and to tell why, once.
-///
-/// Dropped (the runtime is gone), it tells [`StopReason::Aborted`].
-pub(super) struct NameRegistration {
-    roster: Arc<HandlerNames>,
-    pub(super) key: u64,
-    pub(super) exit: Arc<ExitState>,
-    #[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "nobody is told"))]
-    pub(super) label: HandlerLabel,
-}
-
-impl NameRegistration {
-    /// `manager`: its name, if it has one.
-    pub(super) fn new(
-        roster: &Arc<HandlerNames>,
-        name: &Arc<str>,
-        manager: Option<&str>,
-    ) -> Option<Self> {
-        Some(Self {
-            roster: Arc::clone(roster),
-            key: roster.reserve(name)?,
-            exit: Arc::default(),
-            label: HandlerLabel::new(manager, name),
-        })
-    }
-
-    pub(super) fn address<E>(&self, link: &RunnerHandle<E>, of: TypeId) -> HandlerAddress<E> {
-        HandlerAddress {
-            runner: link.clone(),
-            exit: Arc::clone(&self.exit),
-            handler_type: of,
-        }
-    }
-
-    /// Another handler is found under the name from now on, and this one is told so.
-    pub(super) fn hand_over<E: Send + Sync + 'static>(&mut self, new: HandlerAddress<E>) {
-        let old = std::mem::replace(&mut self.exit, Arc::clone(&new.exit));
-        new.list(&self.roster, self.key);
-        trace!(stopped(&self.label, &StopReason::Swapped));
-        old.set_reason(StopReason::Swapped);
-    }
-
-    pub(super) fn end(self, reason: StopReason) {
-        self.roster.free(self.key);
-        trace!(stopped(&self.label, &reason));
-        self.exit.set_reason(reason);
-    }
-}
-
-impl Drop for NameRegistration {
-    fn drop(&mut self) {
-        if self.exit.reason().is_none() {
-            self.roster.free(self.key);
-            trace!(stopped(&self.label, &StopReason::Aborted));
-            self.exit.set_reason(StopReason::Aborted);
-        }
+    /// Removes the waker registered by `poll_reason` under `key`.
+    pub(super) fn unregister(&self, key: WatcherKey) {
+        let waker = self.inner.lock().watchers.leave(key);
+        drop_caught(waker);
     }
 }

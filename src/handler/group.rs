@@ -1,29 +1,32 @@
-//! Many handlers in one task.
+//! Many handlers in a single task.
 
 use std::fmt;
 use std::future::Future;
 
+use super::address::HandlerAddress;
 use super::command::Command;
-use super::exit::{HandlerAddress, NameRegistration};
-use super::manager_ext::{find, remove};
-use super::new_handler::NewHandler;
+use super::member::Member;
+use super::new_handler::{Host, NewOwner, Slot, add, add_made};
+use super::registration::NameRegistration;
+use super::runner_handle::RunnerHandle;
+use super::stopped::Stopped;
 use super::{AddHandlerError, Handler, HandlerRef, Restart, StopReason};
 use crate::channel::handlers::names::HandlerNames;
 use crate::util::panic_guard::drop_caught;
 use crate::util::sync::Arc;
 
-/// Many handlers in **one** task, on one subscription: `GenEvent`'s own shape.
+/// Many handlers in a **single** task, on one subscription: the shape of `GenEvent` itself.
 ///
-/// From [`EventManager::handler_group`]. Each event is lent to the handlers one after the other,
-/// oldest first, and is not cloned; when the last one is done, it is acknowledged. For small
-/// callbacks this is the fast path: one wake-up for all of them. A slow one delays the others;
-/// one that panics or breaks ends alone, and the others still get that event. If all that got an
-/// event failed over it, it counts as dropped.
+/// Made by [`EventManager::handler_group`]. Each event is lent to the handlers one after the other,
+/// oldest first, without a clone. The event is acknowledged when the last handler has finished. A
+/// group is the fastest way to run small callbacks: a single wake-up serves all handlers. A slow
+/// handler delays the rest. A handler that panics or breaks ends alone, and the rest still handle
+/// the event. An event counts as dropped if every handler failed at the event.
 ///
-/// A group counts as one subscriber, from the start, with or without handlers. The names of its
-/// handlers are its own; the manager's [`which_handlers`] lists the group. When the manager is
-/// closed, the newest handler ends first. The group ends with the manager, or once this handle
-/// is dropped and no handler is left.
+/// A group counts as a single subscriber, from the start, with or without handlers. The names in a
+/// group are separate from the names of the manager, whose [`which_handlers`] lists the group only.
+/// When the manager is closed, the newest handler ends first. The group ends with the manager, or
+/// once this handle is dropped and no handler is left.
 ///
 /// # Examples
 /// ```
@@ -51,20 +54,21 @@ use crate::util::sync::Arc;
 #[must_use = "a group without handlers ends when it is dropped"]
 pub struct HandlerGroup<E> {
     name: Arc<str>,
-    roster: Arc<HandlerNames>,
+    /// Names of the handlers in the group.
+    names: Arc<HandlerNames>,
     address: HandlerAddress<E>,
 }
 
 impl<E> HandlerGroup<E> {
-    pub(super) fn new(name: Arc<str>, listed: HandlerAddress<E>) -> Self {
+    pub(super) fn new(name: Arc<str>, address: HandlerAddress<E>) -> Self {
         Self {
             name,
-            roster: Arc::default(),
-            address: listed,
+            names: Arc::default(),
+            address,
         }
     }
 
-    /// The name that the manager lists it under.
+    /// Returns the name under which the manager lists the group.
     ///
     /// # Examples
     /// ```
@@ -83,7 +87,7 @@ impl<E> HandlerGroup<E> {
         &self.name
     }
 
-    /// The names of its handlers, oldest first. Answers at once.
+    /// Returns the names of the handlers in the group, oldest first. Never waits.
     ///
     /// # Examples
     /// ```
@@ -102,13 +106,13 @@ impl<E> HandlerGroup<E> {
     #[doc(alias = "GenEvent.which_handlers")]
     #[must_use]
     pub fn which_handlers(&self) -> Vec<String> {
-        self.roster.names()
+        self.names.names()
     }
 
-    /// Waits until the group has ended, and tells why.
+    /// Waits until the group has ended, and returns why.
     ///
     /// # Cancel safety
-    /// Dropping it changes nothing.
+    /// Dropping the future changes nothing.
     ///
     /// # Examples
     /// ```
@@ -123,16 +127,16 @@ impl<E> HandlerGroup<E> {
     /// # }
     /// ```
     pub fn stopped(&self) -> impl Future<Output = StopReason> + Send + 'static + use<E> {
-        self.address.exit.stopped()
+        Stopped::new(&self.address.exit)
     }
 }
 
 impl<E: Send + Sync + 'static> HandlerGroup<E> {
-    /// As [`EventManager::add_handler`](crate::EventManager::add_handler), as the newest of the
-    /// group.
+    /// Adds a handler as the newest of the group, as
+    /// [`EventManager::add_handler`](crate::EventManager::add_handler) does for a manager.
     ///
     /// # Errors
-    /// As there; the name must be free in the group.
+    /// As for a manager; `name` must be free in the group.
     ///
     /// # Examples
     /// ```
@@ -153,14 +157,14 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
         name: impl Into<Arc<str>>,
         handler: H,
     ) -> Result<HandlerRef<E, H>, AddHandlerError<H>> {
-        self.add(&name.into(), NewHandler::plain(handler))
-            .map_err(|error| error.map(NewHandler::into_handler))
+        add(self.slot(name.into()), handler, None)
     }
 
-    /// As [`EventManager::add_mon_handler`](crate::EventManager::add_mon_handler).
+    /// Adds a handler with an owner, as
+    /// [`EventManager::add_mon_handler`](crate::EventManager::add_mon_handler) does for a manager.
     ///
     /// # Errors
-    /// As there; the name must be free in the group.
+    /// As for a manager; `name` must be free in the group.
     ///
     /// # Examples
     /// ```
@@ -183,17 +187,19 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
         handler: H,
         owner: impl Future + Send + 'static,
     ) -> Result<HandlerRef<E, H>, AddHandlerError<H>> {
-        self.add(&name.into(), NewHandler::owned(handler, owner))
-            .map_err(|error| error.map(NewHandler::into_handler))
+        let owner = NewOwner::new(owner);
+        add(self.slot(name.into()), handler, Some(owner))
     }
 
-    /// As [`EventManager::add_handler_with`](crate::EventManager::add_handler_with).
+    /// Adds a handler with a restart, as
+    /// [`EventManager::add_handler_with`](crate::EventManager::add_handler_with) does for a
+    /// manager.
     ///
     /// # Errors
-    /// As there; the name must be free in the group.
+    /// As for a manager; `name` must be free in the group.
     ///
     /// # Panics
-    /// If the factory does, when it is called for the first time.
+    /// If the first call of `factory` panics.
     ///
     /// # Examples
     /// ```
@@ -208,7 +214,7 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
     /// let once = Restart::on_failure(1, Duration::from_secs(60));
     /// group.add_handler_with("picky", picky, once).unwrap();
     /// manager.sync_notify(13).await.unwrap();
-    /// assert_eq!(group.which_handlers(), ["picky"], "made anew");
+    /// assert_eq!(group.which_handlers(), ["picky"], "restarted");
     /// manager.sync_notify(13).await.unwrap();
     /// assert!(group.which_handlers().is_empty(), "given up");
     /// # }
@@ -223,11 +229,11 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
         H: Handler<E>,
         F: FnMut() -> H + Send + 'static,
     {
-        self.add(&name.into(), NewHandler::<E, H>::made(factory, restart))
-            .map_err(|error| error.map(NewHandler::into_factory))
+        add_made(self.slot(name.into()), factory, restart)
     }
 
-    /// As [`EventManager::handler`](crate::EventManager::handler).
+    /// Returns a reference to a handler of the group, or `None` if no handler has this name and
+    /// type.
     ///
     /// # Examples
     /// ```
@@ -255,13 +261,14 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
     /// ```
     #[must_use]
     pub fn handler<H: Handler<E>>(&self, name: &str) -> Option<HandlerRef<E, H>> {
-        find(&self.roster, name)
+        HandlerRef::find(&self.names, name)
     }
 
-    /// As [`EventManager::remove_handler`](crate::EventManager::remove_handler).
+    /// Removes a handler of the group behind all events stored so far, as
+    /// [`EventManager::remove_handler`](crate::EventManager::remove_handler) does for a manager.
     ///
     /// # Cancel safety
-    /// As there.
+    /// Dropped before the first poll: nothing has happened. Dropped later: the handler is removed.
     ///
     /// # Examples
     /// ```
@@ -277,35 +284,46 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
     /// # }
     /// ```
     pub async fn remove_handler(&self, name: &str) -> bool {
-        remove::<E>(&self.roster, name).await
+        HandlerAddress::<E>::remove(&self.names, name).await
     }
 
-    fn add<H: Handler<E>>(
-        &self,
-        name: &Arc<str>,
-        candidate: NewHandler<E, H>,
-    ) -> Result<HandlerRef<E, H>, AddHandlerError<NewHandler<E, H>>> {
-        let link = &self.address.runner;
-        if link.mailbox.is_closed() || link.channel.is_closed() {
-            return Err(AddHandlerError::Closed(candidate));
+    /// Reserves `name` in the group.
+    fn slot(&self, name: Arc<str>) -> Result<Slot<E, GroupRunner<E>>, AddHandlerError<()>> {
+        let runner = &self.address.runner;
+        if runner.mailbox.is_closed() || runner.channel.is_closed() {
+            return Err(AddHandlerError::Closed(()));
         }
-        let Some(life) = NameRegistration::new(&self.roster, name, link.channel.name()) else {
-            return Err(AddHandlerError::AlreadyPresent(candidate));
+        let manager = runner.channel.name();
+        let Some(registration) = NameRegistration::new(&self.names, &name, manager) else {
+            return Err(AddHandlerError::AlreadyPresent(()));
         };
-        let key = life.key;
-        let (member, handler) = candidate.register(name, life, link);
-        if let Err(Command::Add(member)) = link.send_now(Command::Add(member)) {
-            // It has just ended.
-            return Err(AddHandlerError::Closed(NewHandler::unregister(member)));
+        Ok(Slot {
+            name,
+            registration,
+            runner: runner.clone(),
+            host: GroupRunner(runner.clone()),
+        })
+    }
+}
+
+/// The runner of a group, to which members are sent.
+struct GroupRunner<E>(RunnerHandle<E>);
+
+impl<E> Host<E> for GroupRunner<E> {
+    fn start(self, member: Member<E>, list: impl FnOnce()) -> Result<(), Box<Member<E>>> {
+        // Send before listing: a command ahead of the member would find no member.
+        if let Err(Command::Add(member)) = self.0.send_now(Command::Add(member)) {
+            // The group has ended since the slot was reserved.
+            return Err(Box::new(member));
         }
-        handler.address.clone().list(&self.roster, key);
-        Ok(handler)
+        list();
+        Ok(())
     }
 }
 
 impl<E> Drop for HandlerGroup<E> {
     fn drop(&mut self) {
-        drop_caught(self.address.runner.send_now(Command::LetGo));
+        drop_caught(self.address.runner.send_now(Command::ReleaseGroup));
     }
 }
 

@@ -1,11 +1,12 @@
-//! A handler bound to a value.
+//! Guards of handlers: dropping a guard removes the handler.
 
 use std::fmt;
 use std::ops::Deref;
 
-use super::HandlerRef;
+use super::{Handler, HandlerRef};
 
-/// Removes its handler when it is dropped: [`HandlerRef::drop_guard`].
+/// A guard of a handler, made by [`HandlerRef::drop_guard`]. Dropping the guard removes the
+/// handler.
 ///
 /// # Examples
 /// ```
@@ -24,18 +25,36 @@ use super::HandlerRef;
 /// ```
 #[must_use = "the handler is removed when the guard is dropped"]
 pub struct HandlerGuard<E, H> {
-    /// Taken when it is disarmed.
+    /// `None` only while `disarm` or `drop` ends the guard.
     handler: Option<HandlerRef<E, H>>,
 }
 
-impl<E, H> HandlerGuard<E, H> {
-    pub(super) fn new(handler: HandlerRef<E, H>) -> Self {
-        Self {
-            handler: Some(handler),
+impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
+    /// Makes a guard. Dropping the guard removes the handler behind all events stored so far.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::{EventManager, StopReason, handler_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::new(8);
+    /// let log = manager.add_handler("log", handler_fn(|_: &u8| ())).unwrap();
+    /// let guard = log.drop_guard();
+    /// let stopped = guard.stopped();
+    /// drop(guard);
+    /// assert_eq!(stopped.await, StopReason::Removed);
+    /// # }
+    /// ```
+    pub fn drop_guard(self) -> HandlerGuard<E, H> {
+        HandlerGuard {
+            handler: Some(self),
         }
     }
+}
 
-    /// The handler stays.
+impl<E, H> HandlerGuard<E, H> {
+    /// Ends the guard without removing the handler, and returns the reference.
     ///
     /// # Examples
     /// ```
@@ -46,16 +65,19 @@ impl<E, H> HandlerGuard<E, H> {
     /// let manager = EventManager::new(8);
     /// let guard = manager.add_handler("log", handler_fn(|_: &u8| ())).unwrap().drop_guard();
     /// let log = guard.disarm();
-    /// assert_eq!(log.call(|_| "still there").await, Ok("still there"));
+    /// assert_eq!(log.call(|_| "still running").await, Ok("still running"));
     /// # }
     /// ```
-    #[expect(clippy::missing_panics_doc, reason = "it is there until then")]
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "only `disarm` and `drop` take the reference"
+    )]
     pub fn disarm(mut self) -> HandlerRef<E, H> {
         self.handler.take().expect(ARMED)
     }
 }
 
-const ARMED: &str = "only disarming takes it, and ends the guard";
+const ARMED: &str = "only `disarm` and `drop` take the reference, and both end the guard";
 
 impl<E, H> Deref for HandlerGuard<E, H> {
     type Target = HandlerRef<E, H>;
@@ -68,7 +90,7 @@ impl<E, H> Deref for HandlerGuard<E, H> {
 impl<E, H> Drop for HandlerGuard<E, H> {
     fn drop(&mut self) {
         if let Some(handler) = self.handler.take() {
-            handler.request_removal();
+            handler.address.request_removal();
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the users of a handler hold.
+//! References to handlers.
 
 use std::any::{Any, TypeId};
 use std::fmt;
@@ -7,23 +7,24 @@ use std::marker::PhantomData;
 
 use tokio::sync::oneshot;
 
-use super::command::{AnyBox, Command, Swap, Swapped};
-use super::exit::{ExitState, HandlerAddress};
-use super::member::AnyHandler;
-use super::{CallError, Handler, HandlerGuard, StopReason, TrySwapError};
+use super::address::HandlerAddress;
+use super::command::{AnyBox, Command};
+use super::stopped::Stopped;
+use super::{CallError, Handler, RemoveError, StopReason};
+use crate::channel::handlers::names::HandlerNames;
 use crate::util::panic_guard::drop_caught;
 use crate::util::sync::Arc;
 
-/// A handler that has been added: asks it things, replaces it, ends it.
+/// A reference to a handler, by which the handler is called, swapped or removed.
 ///
-/// From [`EventManager::add_handler`] and its kin, and [`EventManager::handler`]. Dropping it
-/// leaves the handler running. It does not keep the manager open.
+/// Returned by [`EventManager::add_handler`] and its siblings, and by [`EventManager::handler`].
+/// Dropping the reference leaves the handler running. A reference does not keep the manager open.
 ///
-/// [`call`](Self::call), [`swap`](Self::swap) and [`remove`](Self::remove) have their place in
-/// the sequence of events: what is stored before they are first polled is handled before, what
-/// is stored later is not. They are carried out by the handler's task, also if their future is
-/// dropped after its first poll. Inside of the handler itself they answer `WouldDeadlock`; if they
-/// were first polled outside, they are still carried out.
+/// [`call`](Self::call), [`swap`](Self::swap) and [`remove`](Self::remove) send a command with a
+/// position in the sequence of events: events stored before the first poll are handled before the
+/// command, and later events after the command. The task of the handler executes the command, also
+/// if the future is dropped after the first poll. Inside of the handler itself these methods return
+/// `WouldDeadlock`. A command whose first poll was outside of the handler is still executed then.
 ///
 /// # Examples
 /// ```
@@ -34,7 +35,7 @@ use crate::util::sync::Arc;
 /// let manager = EventManager::<u8>::new(8);
 /// let log = manager.add_handler("log", handler_fn(|_: &u8| ())).unwrap();
 /// let other = log.clone();
-/// drop(log); // the handler stays
+/// drop(log); // the handler keeps running
 /// assert!(other.remove().await.is_ok());
 /// # }
 /// ```
@@ -42,26 +43,22 @@ use crate::util::sync::Arc;
 /// [`EventManager::add_handler`]: crate::EventManager::add_handler
 /// [`EventManager::handler`]: crate::EventManager::handler
 pub struct HandlerRef<E, H> {
-    name: Arc<str>,
+    pub(super) name: Arc<str>,
     pub(super) address: HandlerAddress<E>,
     handler: PhantomData<fn() -> H>,
 }
 
 impl<E, H> HandlerRef<E, H> {
-    pub(super) fn new(name: Arc<str>, listed: HandlerAddress<E>) -> Self {
+    /// Makes a reference. The handler at `address` is an `H`.
+    pub(super) fn new(name: Arc<str>, address: HandlerAddress<E>) -> Self {
         Self {
             name,
-            address: listed,
+            address,
             handler: PhantomData,
         }
     }
 
-    /// Removes it after all events stored until now; nobody waits for that.
-    pub(super) fn request_removal(&self) {
-        self.address.request_removal();
-    }
-
-    /// The name it was added under.
+    /// Returns the name under which the handler was added.
     ///
     /// # Examples
     /// ```
@@ -79,13 +76,14 @@ impl<E, H> HandlerRef<E, H> {
         &self.name
     }
 
-    /// Ends the handler at once, with whatever it is awaiting: that future is dropped.
+    /// Ends the handler at once, and drops the future of `handle_event`.
     ///
-    /// The event in hand counts as dropped, and so do those that it has not seen. Its
-    /// `terminate` is called; one more `abort` while that runs cuts it short. Code that does not
-    /// await cannot be interrupted. In a group, if another one is handling an event, it ends when
-    /// that one is done, and does not see that event. While it is being swapped, it ends and the
-    /// new one does not come; a reference to what has been swapped aborts nobody.
+    /// The event in flight counts as dropped, and so do the unread events. The handler's
+    /// `terminate` is called; one more `abort` while `terminate` runs cuts `terminate` short. Code
+    /// that does not await cannot be interrupted. In a group, while another handler is handling an
+    /// event, the aborted handler ends after the other handler has finished, without handling the
+    /// event. During a swap, the handler ends and is not replaced. A reference to a replaced
+    /// handler aborts nothing.
     ///
     /// # Examples
     /// ```
@@ -106,11 +104,11 @@ impl<E, H> HandlerRef<E, H> {
         self.address.runner.mailbox.request_abort();
     }
 
-    /// Waits until the handler has ended, and tells why: after its `terminate` has run and its
-    /// name is free. The future does not borrow this.
+    /// Waits until the handler has ended, and returns why. The future is ready after `terminate`
+    /// has run and the name is free. The future does not borrow the reference.
     ///
     /// # Cancel safety
-    /// Dropping it changes nothing.
+    /// Dropping the future changes nothing.
     ///
     /// # Examples
     /// ```
@@ -127,19 +125,28 @@ impl<E, H> HandlerRef<E, H> {
     /// ```
     #[doc(alias = "gen_event_EXIT")]
     pub fn stopped(&self) -> impl Future<Output = StopReason> + Send + 'static + use<E, H> {
-        self.address.exit.stopped()
+        Stopped::new(&self.address.exit)
     }
 }
 
 impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
-    /// Runs `f` with the handler, after all events stored before, and gives its answer.
+    /// Finds the handler listed under `name`, if the handler is an `H` and has not ended.
+    pub(super) fn find(names: &HandlerNames, name: &str) -> Option<Self> {
+        let address = HandlerAddress::find(names, name)?;
+        let is_listed =
+            address.handler_type == TypeId::of::<H>() && address.exit.reason().is_none();
+        is_listed.then(|| Self::new(name.into(), (*address).clone()))
+    }
+
+    /// Runs `f` with the handler, behind all events stored so far, and returns the result of `f`.
     ///
     /// # Errors
-    /// [`CallError`]: the handler has ended, or the call would wait for itself. If `f` panics,
-    /// that is a panic of the handler.
+    /// [`CallError`]: the handler has ended, the handler would wait for itself, or `f` panicked. A
+    /// panic of `f` counts as a panic of the handler.
     ///
     /// # Cancel safety
-    /// Dropped before its first poll: `f` is not called. Later: it is, and its answer is lost.
+    /// Dropped before the first poll: `f` is not called. Dropped later: `f` is called, and the
+    /// result is lost.
     ///
     /// # Examples
     /// ```
@@ -165,163 +172,54 @@ impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
     /// # }
     /// ```
     #[doc(alias = "GenEvent.call")]
-    #[expect(clippy::missing_panics_doc, reason = "its fate is that of an `H`")]
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "a `HandlerRef<E, H>` is only made for a handler of type `H`"
+    )]
     pub async fn call<R: Send + 'static>(
         &self,
         f: impl FnOnce(&mut H) -> R + Send + 'static,
     ) -> Result<R, CallError> {
-        let HandlerAddress {
-            runner: link,
-            exit: fate,
-            ..
-        } = &self.address;
-        if link.is_inside() {
+        let HandlerAddress { runner, exit, .. } = &self.address;
+        if runner.is_current() {
             return Err(CallError::WouldDeadlock);
         }
-        let (answer, answered) = oneshot::channel();
-        let (failed, failure) = oneshot::channel();
-        let answer = link.wrap_user_value(answer);
+        let (reply, replied) = oneshot::channel();
+        let (on_panic, panicked) = oneshot::channel();
+        let reply = runner.wrap_user_value(reply);
         let call = move |handler: &mut dyn Any| {
-            answer.send(f(handler.downcast_mut::<H>().expect(TYPE)));
+            reply.send(f(handler.downcast_mut::<H>().expect(TYPE)));
         };
-        drop_caught(link.send_now(Command::CallFn {
-            target: Arc::clone(fate),
-            call: link.wrap_user_value(Box::new(call)),
-            on_panic: link.wrap_user_value(failed),
+        drop_caught(runner.send_now(Command::Call {
+            target: Arc::clone(exit),
+            call: runner.wrap_user_value(Box::new(call)),
+            on_panic: runner.wrap_user_value(on_panic),
         }));
-        let answer = link.wait(async {
-            if let Ok(answer) = answered.await {
-                return Ok(answer);
+        // The runner drops `reply` if `f` panics or if the handler has ended. In the first case the
+        // runner sends the message of the panic, also if the handler is restarted and does not
+        // stop.
+        let result = runner.wait(async {
+            if let Ok(result) = replied.await {
+                return Ok(result);
             }
-            Err(match failure.await {
+            Err(match panicked.await {
                 Ok(message) => CallError::Panicked(message),
-                Err(_) => CallError::Stopped(fate.stopped().await),
+                Err(_) => CallError::Stopped(Stopped::new(exit).await),
             })
         });
-        answer.await.unwrap_or(Err(CallError::WouldDeadlock))
+        result.await.unwrap_or(Err(CallError::WouldDeadlock))
     }
 
-    /// Puts the handler that `f` makes of this one in its place, between two events: none is
-    /// lost or seen twice. Name, place in the list, and owner stay.
-    ///
-    /// The old one's `terminate` is called with [`StopReason::Swapped`], then `f`. The new one
-    /// is not restarted if it panics, whatever the old one was added with.
+    /// Removes the handler behind all events stored so far, and returns the handler after its
+    /// `terminate` has run.
     ///
     /// # Errors
-    /// The handler has ended already, and why; or just now, because `f` panicked; or
-    /// [`StopReason::WouldDeadlock`].
+    /// [`RemoveError::Stopped`] if the handler had ended already, with the reason; or if its
+    /// `terminate` panicked. [`RemoveError::WouldDeadlock`] inside of the handler itself.
     ///
     /// # Cancel safety
-    /// Dropped before its first poll: nothing has happened. Later: it is swapped, and
-    /// [`EventManager::handler`](crate::EventManager::handler) finds the new one.
-    ///
-    /// # Examples
-    /// ```
-    /// use genevent::{EventManager, StopReason, handler_fn};
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() {
-    /// let manager = EventManager::new(8);
-    /// let quiet = manager.add_handler("log", handler_fn(|_: &u8| ())).unwrap();
-    /// let was = quiet.stopped();
-    /// let loud = quiet.swap(|_| handler_fn(|n: &u8| println!("{n}"))).await.unwrap();
-    /// assert_eq!(was.await, StopReason::Swapped);
-    /// assert_eq!((loud.name(), manager.which_handlers()), ("log", vec!["log".to_string()]));
-    /// # }
-    /// ```
-    #[doc(alias = "GenEvent.swap_handler")]
-    pub async fn swap<H2: Handler<E>>(
-        self,
-        f: impl FnOnce(H) -> H2 + Send + 'static,
-    ) -> Result<HandlerRef<E, H2>, StopReason> {
-        let swapped = self.exchange(true, |old| Ok(f(old))).await;
-        swapped.map_err(|error| match error {
-            TrySwapError::Stopped(reason) => reason,
-            TrySwapError::Refused(_) => unreachable!("the closure does not refuse"),
-        })
-    }
-
-    /// As [`swap`](Self::swap), but `f` may give the handler back, which then goes on.
-    ///
-    /// The old one's `terminate` is not called, as `f` may refuse: `f` has it whole.
-    ///
-    /// # Errors
-    /// [`TrySwapError::Refused`] with a reference to the handler, which goes on; or it has
-    /// ended, as in `swap`.
-    ///
-    /// # Cancel safety
-    /// As `swap`.
-    ///
-    /// # Examples
-    /// ```
-    /// use genevent::{EventManager, handler::TrySwapError, handler_fn};
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() {
-    /// let manager = EventManager::new(8);
-    /// let old = manager.add_handler("log", handler_fn(|_: &u8| ())).unwrap();
-    /// let mut new = Some(handler_fn(|n: &u8| println!("{n}")));
-    /// new = None; // it could not be made
-    /// let refused = old.try_swap(|old| new.ok_or(old)).await.unwrap_err();
-    /// let TrySwapError::Refused(old) = refused else { panic!() };
-    /// assert!(old.call(|_| ()).await.is_ok(), "it goes on");
-    /// # }
-    /// ```
-    #[doc(alias = "GenEvent.swap_handler")]
-    pub async fn try_swap<H2: Handler<E>>(
-        self,
-        f: impl FnOnce(H) -> Result<H2, H> + Send + 'static,
-    ) -> Result<HandlerRef<E, H2>, TrySwapError<E, H>> {
-        self.exchange(false, f).await
-    }
-
-    async fn exchange<H2: Handler<E>>(
-        self,
-        terminate: bool,
-        f: impl FnOnce(H) -> Result<H2, H> + Send + 'static,
-    ) -> Result<HandlerRef<E, H2>, TrySwapError<E, H>> {
-        let HandlerAddress {
-            runner: link,
-            exit: fate,
-            ..
-        } = &self.address;
-        if link.is_inside() {
-            return Err(TrySwapError::Stopped(StopReason::WouldDeadlock));
-        }
-        let (answer, answered) = oneshot::channel();
-        let new = HandlerAddress {
-            runner: link.clone(),
-            exit: Arc::<ExitState>::default(),
-            handler_type: TypeId::of::<H2>(),
-        };
-        let with = move |old: AnyBox| -> Swapped<E> {
-            match f(*old.downcast().expect(TYPE)) {
-                Ok(new) => Ok(Box::new(new) as Box<dyn AnyHandler<E>>),
-                Err(old) => Err(Box::new(old)),
-            }
-        };
-        drop_caught(link.send_now(Command::Swap(Swap {
-            target: Arc::clone(fate),
-            terminate,
-            replace: link.wrap_user_value(Box::new(with)),
-            successor: new.clone(),
-            reply: link.wrap_user_value(answer),
-        })));
-        match self.address.answer(answered).await {
-            Ok(true) => Ok(HandlerRef::new(self.name, new)),
-            Ok(false) => Err(TrySwapError::Refused(self)),
-            Err(reason) => Err(TrySwapError::Stopped(reason)),
-        }
-    }
-
-    /// Takes the handler out: after all events stored before, and its `terminate`.
-    ///
-    /// # Errors
-    /// It had ended already, and why; or its `terminate` panicked; or
-    /// [`StopReason::WouldDeadlock`].
-    ///
-    /// # Cancel safety
-    /// Dropped before its first poll: nothing has happened. Later: it is removed, and dropped.
+    /// Dropped before the first poll: nothing has happened. Dropped later: the handler is removed
+    /// and dropped.
     ///
     /// # Examples
     /// ```
@@ -348,52 +246,31 @@ impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
     /// # }
     /// ```
     #[doc(alias = "GenEvent.remove_handler")]
-    #[expect(clippy::missing_panics_doc, reason = "its fate is that of an `H`")]
-    pub async fn remove(self) -> Result<H, StopReason> {
-        let HandlerAddress {
-            runner: link,
-            exit: fate,
-            ..
-        } = &self.address;
-        if link.is_inside() {
-            return Err(StopReason::WouldDeadlock);
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "a `HandlerRef<E, H>` is only made for a handler of type `H`"
+    )]
+    pub async fn remove(self) -> Result<H, RemoveError> {
+        let HandlerAddress { runner, exit, .. } = &self.address;
+        let removed = self.address.ask(|reply| {
+            let give = move |handler: Result<AnyBox, StopReason>| {
+                reply.send(handler.map(|handler| *handler.downcast::<H>().expect(TYPE)));
+            };
+            Command::Remove {
+                target: Arc::clone(exit),
+                give: Some(runner.wrap_user_value(Box::new(give))),
+            }
+        });
+        match removed.await {
+            Some(Ok(removed)) => removed.map_err(RemoveError::Stopped),
+            Some(Err(reason)) => Err(RemoveError::Stopped(reason)),
+            None => Err(RemoveError::WouldDeadlock),
         }
-        let (answer, answered) = oneshot::channel();
-        let answer = link.wrap_user_value(answer);
-        let give = move |handler: Result<AnyBox, StopReason>| {
-            answer.send(handler.map(|handler| *handler.downcast::<H>().expect(TYPE)));
-        };
-        drop_caught(link.send_now(Command::Remove {
-            target: Arc::clone(fate),
-            give: Some(link.wrap_user_value(Box::new(give))),
-        }));
-        self.address.answer(answered).await?
-    }
-
-    /// Binds the handler to a guard: when that is dropped, the handler is removed, after the
-    /// events stored until then.
-    ///
-    /// # Examples
-    /// ```
-    /// use genevent::{EventManager, StopReason, handler_fn};
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() {
-    /// let manager = EventManager::new(8);
-    /// let log = manager.add_handler("log", handler_fn(|_: &u8| ())).unwrap();
-    /// let guard = log.drop_guard();
-    /// let stopped = guard.stopped();
-    /// drop(guard);
-    /// assert_eq!(stopped.await, StopReason::Removed);
-    /// # }
-    /// ```
-    pub fn drop_guard(self) -> HandlerGuard<E, H> {
-        HandlerGuard::new(self)
     }
 }
 
-// Commands find a handler by its fate, and a swap gives the new handler another fate.
-const TYPE: &str = "the fate of this reference is that of a handler of type `H`";
+/// Commands name their target by its exit, and every handler has an exit of its own.
+pub(super) const TYPE: &str = "a `HandlerRef<E, H>` is only made for a handler of type `H`";
 
 impl<E, H> Clone for HandlerRef<E, H> {
     fn clone(&self) -> Self {

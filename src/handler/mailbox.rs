@@ -1,48 +1,40 @@
-//! The way to a runner.
+//! Messages to a task.
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 
-use tokio::task::unconstrained;
-
-use super::command::{Command, QueuedCommand};
-use super::user_value::UserValue;
-use crate::channel::Channel;
-use crate::channel::handlers::current;
-use crate::subscriber_id::SubscriberId;
 use crate::util::panic_guard::wake;
-use crate::util::sync::{Arc, AtomicBool, Mutex, MutexGuard, Ordering};
+use crate::util::sync::{AtomicBool, Mutex, MutexGuard, Ordering};
 
-/// Orders that the runner has not seen, and its waker.
+/// Messages not yet seen by the receiving task, and the waker of this task.
 ///
-/// Closing it and taking what is in it is one step: an order is either refused or carried out.
+/// Closing the mailbox and taking its messages is a single step: a message is either refused or
+/// seen.
 ///
 /// # Invariants
-/// 1. While `has_mail` is false, there is nothing in it, and whatever comes next wakes the runner,
-///    which is one task for all its life.
-pub(super) struct Mailbox<E> {
-    mail: Mutex<Mail<E>>,
-    /// Set under the lock; the runner, at every event, looks at it without.
+/// 1. While `has_mail` is false, the mailbox is empty and holds the receiver's waker: the next
+///    message wakes the receiver. The receiver is the same task for as long as the mailbox is open.
+pub(super) struct Mailbox<T> {
+    mail: Mutex<Mail<T>>,
+    /// Written under the lock; the receiver reads the flag without the lock, at every event.
     has_mail: AtomicBool,
 }
 
-struct Mail<E> {
-    commands: Vec<QueuedCommand<E>>,
+struct Mail<T> {
+    messages: Vec<T>,
     /// Some handler has been aborted.
     abort_requested: bool,
     closed: bool,
-    /// Of the runner, while it sleeps.
+    /// Waker of the receiver, while the receiver is parked.
     runner_waker: Option<Waker>,
-    /// It sleeps in code of a handler's, and has time for orders when that is done.
+    /// The receiver is parked in user code, and reads messages only afterwards.
     in_user_code: bool,
 }
 
-impl<E> Mailbox<E> {
-    fn new() -> Self {
+impl<T> Mailbox<T> {
+    pub(super) fn new() -> Self {
         Self {
             mail: Mutex::new(Mail {
-                commands: Vec::new(),
+                messages: Vec::new(),
                 abort_requested: false,
                 closed: false,
                 runner_waker: None,
@@ -52,65 +44,66 @@ impl<E> Mailbox<E> {
         }
     }
 
-    /// To do something that the runner must see.
-    fn lock_and_mark(&self) -> MutexGuard<'_, Mail<E>> {
+    /// Locks the mail for a change to be seen by the receiver.
+    fn lock_and_mark(&self) -> MutexGuard<'_, Mail<T>> {
         let early = seeded_bug!("mailbox-marked-too-early");
         if early {
             self.has_mail.store(true, Ordering::Release);
         }
         let mail = self.mail.lock();
+        // Mark under the lock: `drain` in between would clear the mark and find nothing.
         if !early {
             self.has_mail.store(true, Ordering::Release);
         }
         mail
     }
 
-    /// Gives the order back if nobody will carry it out.
-    #[expect(clippy::result_large_err, reason = "it is taken apart at once")]
-    fn send(&self, order: QueuedCommand<E>) -> Result<(), QueuedCommand<E>> {
+    /// Adds a message and wakes the receiver, unless the receiver is busy in user code. Returns the
+    /// message if the mailbox is closed.
+    pub(super) fn send(&self, message: T) -> Result<(), T> {
         let mut mail = self.lock_and_mark();
         if mail.closed && !seeded_bug!("commands-left-behind") {
-            return Err(order);
+            return Err(message);
         }
-        mail.commands.push(order);
-        let sleeper = if mail.in_user_code {
+        mail.messages.push(message);
+        let waker = if mail.in_user_code {
             None
         } else {
             mail.runner_waker.take()
         };
         drop(mail);
-        sleeper.into_iter().for_each(wake);
+        waker.into_iter().for_each(wake);
         Ok(())
     }
 
-    /// A handler is to be aborted.
+    /// Requests the abort of some handler.
     pub(super) fn request_abort(&self) {
         let mut mail = self.lock_and_mark();
         mail.abort_requested = true;
-        let sleeper = mail.runner_waker.take();
+        let waker = mail.runner_waker.take();
         drop(mail);
-        sleeper.into_iter().for_each(wake);
+        waker.into_iter().for_each(wake);
     }
 
-    /// Takes what has come, if anything may have: orders, and whether it has rung. The runner is
-    /// woken by whatever comes next.
+    /// Takes the messages, and whether an abort was requested; `None` if there is no mail. The next
+    /// message wakes the task of `cx`.
     #[inline]
-    pub(super) fn take(&self, cx: &Context<'_>) -> Option<(Vec<QueuedCommand<E>>, bool)> {
+    pub(super) fn take(&self, cx: &Context<'_>) -> Option<(Vec<T>, bool)> {
         (self.has_mail.load(Ordering::Acquire)).then(|| self.drain(cx))
     }
 
     #[inline(never)]
-    fn drain(&self, cx: &Context<'_>) -> (Vec<QueuedCommand<E>>, bool) {
+    fn drain(&self, cx: &Context<'_>) -> (Vec<T>, bool) {
         let mut mail = self.mail.lock();
         self.has_mail.store(false, Ordering::Relaxed);
         mail.register_runner(cx, false);
         (
-            std::mem::take(&mut mail.commands),
+            std::mem::take(&mut mail.messages),
             std::mem::take(&mut mail.abort_requested),
         )
     }
 
-    /// The runner is woken when it rings.
+    /// Registers the task of `cx`, parked in user code: only a request to abort wakes the task.
     pub(super) fn wake_on_abort(&self, cx: &Context<'_>) {
         self.lock_and_mark().register_runner(cx, true);
     }
@@ -119,92 +112,27 @@ impl<E> Mailbox<E> {
         self.mail.lock().closed
     }
 
-    /// Refuses orders from now on, and gives out those that have come.
-    pub(super) fn close(&self) -> Vec<QueuedCommand<E>> {
+    /// Refuses messages from now on, and returns all earlier messages.
+    pub(super) fn close(&self) -> Vec<T> {
         let mut mail = self.lock_and_mark();
         mail.closed = true;
-        let orders = std::mem::take(&mut mail.commands);
-        // It holds the task, which whoever holds the mailbox need not keep.
-        let sleeper = mail.runner_waker.take();
+        let messages = std::mem::take(&mut mail.messages);
+        // The waker holds the task: references to an ended handler would keep its memory.
+        let waker = mail.runner_waker.take();
         drop(mail);
-        drop(sleeper);
-        orders
+        drop(waker);
+        messages
     }
 }
 
-impl<E> Mail<E> {
-    fn register_runner(&mut self, cx: &Context<'_>, engaged: bool) {
-        self.in_user_code = engaged;
+impl<T> Mail<T> {
+    fn register_runner(&mut self, cx: &Context<'_>, in_user_code: bool) {
+        self.in_user_code = in_user_code;
         let known = self.runner_waker.as_ref();
         if !known.is_some_and(|waker| waker.will_wake(cx.waker())) {
-            // The waker of a task of tokio's: nobody else's code.
+            // Cloned under the lock: a runner is spawned on tokio, so the waker is not user code.
             self.runner_waker = Some(cx.waker().clone());
         }
-    }
-}
-
-/// Held by everybody who may ask something of a runner.
-pub(super) struct RunnerHandle<E> {
-    pub(super) channel: Arc<Channel<E>>,
-    pub(super) subscriber: SubscriberId,
-    pub(super) mailbox: Arc<Mailbox<E>>,
-}
-
-impl<E> Clone for RunnerHandle<E> {
-    fn clone(&self) -> Self {
-        Self {
-            channel: Arc::clone(&self.channel),
-            subscriber: self.subscriber,
-            mailbox: Arc::clone(&self.mailbox),
-        }
-    }
-}
-
-impl<E> RunnerHandle<E> {
-    pub(super) fn new(channel: &Arc<Channel<E>>, subscriber: SubscriberId) -> Self {
-        Self {
-            channel: Arc::clone(channel),
-            subscriber,
-            mailbox: Arc::new(Mailbox::new()),
-        }
-    }
-
-    /// To be done after all events stored until now. Gives the command back if nobody will.
-    #[expect(clippy::result_large_err, reason = "it is taken apart at once")]
-    pub(super) fn send_now(&self, command: Command<E>) -> Result<(), Command<E>> {
-        self.send_after(self.channel.tail(), command)
-    }
-
-    #[expect(clippy::result_large_err, reason = "it is taken apart at once")]
-    pub(super) fn send_after(&self, after: u64, command: Command<E>) -> Result<(), Command<E>> {
-        let sent = self.mailbox.send(QueuedCommand {
-            not_before: after,
-            command,
-        });
-        sent.map_err(|refused| refused.command)
-    }
-
-    /// What the runner is to hold, and to drop in its place.
-    pub(super) fn wrap_user_value<T>(&self, it: T) -> UserValue<T> {
-        UserValue::new(it, self.subscriber)
-    }
-
-    /// Whether the running code belongs to the handlers of this runner.
-    pub(super) fn is_inside(&self) -> bool {
-        current::handler() == Some(self.subscriber)
-    }
-
-    /// Awaits something of the runner; `None` when that is to wait for itself.
-    pub(super) async fn wait<F: Future>(&self, answer: F) -> Option<F::Output> {
-        // An answer that is there counts, also when the task has used up its turn: to that,
-        // tokio's channels say that they are pending.
-        let mut answer = pin!(unconstrained(answer));
-        // At every poll: the future may have been taken inside since the last one.
-        poll_fn(|cx| match answer.as_mut().poll(cx) {
-            Poll::Pending if self.is_inside() => Poll::Ready(None),
-            poll => poll.map(Some),
-        })
-        .await
     }
 }
 
@@ -213,6 +141,7 @@ mod tests {
     use std::task::Wake;
 
     use super::*;
+    use crate::util::sync::Arc;
 
     struct Quiet;
 
@@ -221,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn closed_it_keeps_no_task() {
+    fn a_closed_mailbox_does_not_keep_the_task() {
         let task = Arc::new(Quiet);
         let waker = Waker::from(Arc::clone(&task));
         let mailbox = Mailbox::<u32>::new();

@@ -1,15 +1,16 @@
-//! What a manager can do with handlers.
+//! Handlers of an event manager.
 
 use std::any::TypeId;
 use std::future::Future;
 use std::panic::Location;
 
-use super::exit::{HandlerAddress, NameRegistration};
-use super::new_handler::NewHandler;
+use super::address::HandlerAddress;
+use super::member::Member;
+use super::new_handler::{Host, NewOwner, Slot, add, add_made};
+use super::registration::NameRegistration;
 use super::runner::Runner;
-use super::{AddHandlerError, Handler, HandlerGroup, HandlerRef, Restart, StopReason};
+use super::{AddHandlerError, Handler, HandlerGroup, HandlerRef, Restart};
 use crate::channel::Channel;
-use crate::channel::handlers::names::HandlerNames;
 use crate::manager::EventManager;
 use crate::options::{Overflow, SubscribeOptions};
 use crate::subscriber_id::SubscriberKind;
@@ -18,17 +19,17 @@ use crate::util::spawn::Spawner;
 use crate::util::sync::Arc;
 
 impl<E: Send + Sync + 'static> EventManager<E> {
-    /// Adds a handler, which sees every event published from now on; a task on the runtime runs
-    /// it.
+    /// Adds a handler, which sees every event published from now on. A task on the runtime runs the
+    /// handler.
     ///
     /// The handler is a subscriber with policy [`Overflow::Wait`], also on a manager with another
     /// [`default_overflow`](crate::EventManagerBuilder::default_overflow): publishers wait for room
-    /// at the handler, and `sync_notify` waits until the handler has finished. Handlers that are
-    /// added with an owner or with a restart, and groups, have the same policy. Adding never waits.
+    /// at the handler, and `sync_notify` waits until the handler has finished. Handlers with an
+    /// owner or with a restart, and groups, have the same policy. Adding never waits.
     ///
     /// # Errors
-    /// [`AlreadyPresent`](AddHandlerError::AlreadyPresent) if a handler or a group has the name,
-    /// or [`Closed`](AddHandlerError::Closed). Both give the handler back.
+    /// [`AlreadyPresent`](AddHandlerError::AlreadyPresent) if a handler or a group has the name, or
+    /// [`Closed`](AddHandlerError::Closed). Both give the handler back.
     ///
     /// # Panics
     /// Outside of a tokio runtime.
@@ -43,7 +44,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// let (tx, rx) = std::sync::mpsc::channel();
     /// manager.add_handler("forward", handler_fn(move |n: &u8| tx.send(*n).unwrap())).unwrap();
     /// manager.sync_notify(7).await.unwrap();
-    /// assert_eq!(rx.try_recv(), Ok(7), "it has been handled");
+    /// assert_eq!(rx.try_recv(), Ok(7), "the handler has finished");
     /// # }
     /// ```
     #[doc(alias = "GenEvent.add_handler")]
@@ -53,18 +54,19 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         name: impl Into<Arc<str>>,
         handler: H,
     ) -> Result<HandlerRef<E, H>, AddHandlerError<H>> {
-        self.add(&name.into(), NewHandler::plain(handler), Location::caller())
-            .map_err(|error| error.map(NewHandler::into_handler))
+        add(self.slot(name.into(), Location::caller()), handler, None)
     }
 
-    /// As [`add_handler`](Self::add_handler), and the handler is removed when `owner` is ready.
+    /// Adds a handler, as [`add_handler`](Self::add_handler) does, and removes the handler when
+    /// `owner` is ready.
     ///
-    /// The owner is any future: a `JoinHandle`, a cancelled token, a oneshot's receiver. What is
-    /// stored when it wakes is still handled; later events are not. It is polled by the
-    /// handler's task, and here once. If it is ready already, the handler is removed at once.
+    /// The owner is any future: a `JoinHandle`, a cancelled token, the receiver of a oneshot.
+    /// Events stored before the owner wakes are still handled, and later events are not. The owner
+    /// is polled once by this call, and then by the task of the handler. If the owner is ready
+    /// already, the handler is removed at once.
     ///
     /// # Errors
-    /// As `add_handler`; the owner is dropped.
+    /// As `add_handler`. An error drops the owner.
     ///
     /// # Panics
     /// Outside of a tokio runtime.
@@ -91,23 +93,26 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         handler: H,
         owner: impl Future + Send + 'static,
     ) -> Result<HandlerRef<E, H>, AddHandlerError<H>> {
-        let candidate = NewHandler::owned(handler, owner);
-        self.add(&name.into(), candidate, Location::caller())
-            .map_err(|error| error.map(NewHandler::into_handler))
+        let owner = NewOwner::new(owner);
+        add(
+            self.slot(name.into(), Location::caller()),
+            handler,
+            Some(owner),
+        )
     }
 
-    /// Adds a handler that is made anew when it panics.
+    /// Adds a handler with a restart: when the handler panics, `factory` makes a new handler.
     ///
-    /// The subscription survives: the event that it panicked over counts as dropped and is not
-    /// seen again; all others are seen, each by one of its lives. The old life's `terminate` is
-    /// called. [`stopped`](HandlerRef::stopped) tells when it has been given up, or ended
-    /// otherwise.
+    /// The subscription survives. The event at which the handler panicked counts as dropped and is
+    /// not handled again; every other event is handled once, by the old handler or by the new
+    /// handler. The old handler's `terminate` is called. [`stopped`](HandlerRef::stopped) is ready
+    /// when no more restart is allowed, or when the handler has ended for another reason.
     ///
     /// # Errors
     /// As [`add_handler`](Self::add_handler), with the factory, which has not been called.
     ///
     /// # Panics
-    /// Outside of a tokio runtime; or if the factory does, when it is called for the first time.
+    /// Outside of a tokio runtime, or if the first call of `factory` panics.
     ///
     /// # Examples
     /// ```
@@ -141,12 +146,11 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         H: Handler<E>,
         F: FnMut() -> H + Send + 'static,
     {
-        let candidate = NewHandler::<E, H>::made(factory, restart);
-        self.add(&name.into(), candidate, Location::caller())
-            .map_err(|error| error.map(NewHandler::into_factory))
+        add_made(self.slot(name.into(), Location::caller()), factory, restart)
     }
 
-    /// A task for many handlers: the [`HandlerGroup`] page tells when to use one.
+    /// Adds a group: many handlers in a single task. The page of [`HandlerGroup`] says when to use
+    /// a group.
     ///
     /// # Errors
     /// As [`add_handler`](Self::add_handler), with nothing to give back.
@@ -172,18 +176,28 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         &self,
         name: impl Into<Arc<str>>,
     ) -> Result<HandlerGroup<E>, AddHandlerError<()>> {
-        let (tasks, name) = (Spawner::current(), name.into());
-        let start = self.start(&name, (), SubscriberKind::Group, Location::caller());
-        let (life, (), runner) = start?;
-        let listed = life.address(runner.runner_handle(), TypeId::of::<HandlerGroup<E>>());
-        listed
-            .clone()
-            .list(self.channel().handler_names(), life.key);
-        tasks.spawn(runner.run_group(life));
-        Ok(HandlerGroup::new(name, listed))
+        let name = name.into();
+        let host = self.slot_of(name, SubscriberKind::Group, Location::caller())?;
+        let Slot {
+            name,
+            registration,
+            runner,
+            host: NewRunner {
+                spawner,
+                runner: task,
+            },
+        } = host;
+        let address = HandlerAddress {
+            runner,
+            exit: Arc::clone(&registration.exit),
+            handler_type: TypeId::of::<HandlerGroup<E>>(),
+        };
+        registration.listing().fill(Arc::new(address.clone()));
+        spawner.spawn(task.run_group(registration));
+        Ok(HandlerGroup::new(name, address))
     }
 
-    /// The names of the handlers and groups, oldest first. Answers at once.
+    /// Returns the names of the handlers and groups, oldest first. Never waits.
     ///
     /// # Examples
     /// ```
@@ -204,7 +218,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         self.channel().handler_names().names()
     }
 
-    /// One more reference to a handler; `None` if there is none of this name and type.
+    /// Returns a reference to a handler, or `None` if no handler has this name and type.
     ///
     /// # Examples
     /// ```
@@ -229,16 +243,17 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// ```
     #[must_use]
     pub fn handler<H: Handler<E>>(&self, name: &str) -> Option<HandlerRef<E, H>> {
-        find(self.channel().handler_names(), name)
+        HandlerRef::find(self.channel().handler_names(), name)
     }
 
-    /// Removes a handler, or a group with all of its handlers, after all events stored before.
+    /// Removes a handler, or a group with all of its handlers, behind all events stored so far.
     ///
-    /// True when that is done and the name is free. False if there is none of this name, if it
-    /// ended otherwise, or if this is called by the handler itself, which `Break` ends.
+    /// Returns `true` when the handler has been removed and the name is free. Returns `false` if no
+    /// handler has this name, if the handler ended for another reason, or if the handler itself
+    /// calls this method; a handler ends itself by `Break`.
     ///
     /// # Cancel safety
-    /// Dropped before its first poll: nothing has happened. Later: it is removed.
+    /// Dropped before the first poll: nothing has happened. Dropped later: the handler is removed.
     ///
     /// # Examples
     /// ```
@@ -254,81 +269,64 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// ```
     #[doc(alias = "GenEvent.remove_handler")]
     pub async fn remove_handler(&self, name: &str) -> bool {
-        remove::<E>(self.channel().handler_names(), name).await
+        HandlerAddress::<E>::remove(self.channel().handler_names(), name).await
     }
 
-    fn add<H: Handler<E>>(
+    fn slot(
         &self,
-        name: &Arc<str>,
-        candidate: NewHandler<E, H>,
-        at: &'static Location<'static>,
-    ) -> Result<HandlerRef<E, H>, AddHandlerError<NewHandler<E, H>>> {
-        let tasks = Spawner::current();
-        let start = self.start(name, candidate, SubscriberKind::Handler, at);
-        let (life, candidate, runner) = start?;
-        let key = life.key;
-        let (member, handler) = candidate.register(name, life, runner.runner_handle());
-        handler
-            .address
-            .clone()
-            .list(self.channel().handler_names(), key);
-        tasks.spawn(runner.run_one(member));
-        Ok(handler)
+        name: Arc<str>,
+        caller: &'static Location<'static>,
+    ) -> Result<Slot<E, NewRunner<E>>, AddHandlerError<()>> {
+        self.slot_of(name, SubscriberKind::Handler, caller)
     }
 
-    /// Takes the name and subscribes, or gives `it` back.
-    fn start<T>(
+    /// Reserves `name`, and subscribes for a handler or a group.
+    fn slot_of(
         &self,
-        name: &Arc<str>,
-        it: T,
+        name: Arc<str>,
         kind: SubscriberKind,
-        at: &'static Location<'static>,
-    ) -> Result<(NameRegistration, T, Runner<E>), AddHandlerError<T>> {
+        caller: &'static Location<'static>,
+    ) -> Result<Slot<E, NewRunner<E>>, AddHandlerError<()>> {
+        // First of all: outside of a runtime, this panics and nothing has happened.
+        let spawner = Spawner::current();
         let channel: &Arc<Channel<E>> = self.channel();
         if channel.is_closed() {
-            return Err(AddHandlerError::Closed(it));
+            return Err(AddHandlerError::Closed(()));
         }
-        let Some(life) = NameRegistration::new(channel.handler_names(), name, channel.name())
-        else {
-            return Err(AddHandlerError::AlreadyPresent(it));
+        let names = channel.handler_names();
+        let Some(registration) = NameRegistration::new(names, &name, channel.name()) else {
+            return Err(AddHandlerError::AlreadyPresent(()));
         };
-        let options = SubscribeOptions::new().name(Arc::clone(name)).kind(kind);
-        // Not the manager's default: a callback that loses events, or ends, because the callback
-        // is slow would contradict "sees every event".
+        let options = SubscribeOptions::new().name(Arc::clone(&name)).kind(kind);
+        // Not the manager's default policy: a callback that loses events, or ends, because the
+        // callback is slow would contradict "sees every event".
         let options = options.overflow(Overflow::Wait);
-        let subscription = Subscription::new(Arc::clone(channel), options, at);
+        let subscription = Subscription::new(Arc::clone(channel), options, caller);
         if subscription.is_ended() {
-            return Err(AddHandlerError::Closed(it));
+            return Err(AddHandlerError::Closed(()));
         }
-        Ok((life, it, Runner::new(subscription, channel)))
+        let runner = Runner::new(subscription, channel);
+        Ok(Slot {
+            name,
+            registration,
+            runner: runner.handle().clone(),
+            host: NewRunner { spawner, runner },
+        })
     }
 }
 
-pub(super) fn find<E, H>(roster: &HandlerNames, name: &str) -> Option<HandlerRef<E, H>>
-where
-    E: Send + Sync + 'static,
-    H: Handler<E>,
-{
-    let entry = roster.find(name)?.downcast::<HandlerAddress<E>>().ok()?;
-    let is_it = entry.handler_type == TypeId::of::<H>() && entry.exit.reason().is_none();
-    is_it.then(|| HandlerRef::new(name.into(), (*entry).clone()))
+/// A runner to be spawned with the handler.
+struct NewRunner<E> {
+    spawner: Spawner,
+    runner: Runner<E>,
 }
 
-pub(super) async fn remove<E: Send + Sync + 'static>(roster: &HandlerNames, name: &str) -> bool {
-    loop {
-        let entry = roster.find(name);
-        let Some(entry) = entry.and_then(|entry| entry.downcast::<HandlerAddress<E>>().ok()) else {
-            return false;
-        };
-        if entry.runner.is_inside() {
-            return false;
-        }
-        entry.request_removal();
-        match entry.runner.wait(entry.exit.stopped()).await {
-            Some(StopReason::Removed) => return true,
-            // Another one has the name.
-            Some(StopReason::Swapped) => {}
-            _ => return false,
-        }
+impl<E: Send + Sync + 'static> Host<E> for NewRunner<E> {
+    fn start(self, member: Member<E>, list: impl FnOnce()) -> Result<(), Box<Member<E>>> {
+        // List before spawning: the handler finds itself by its name from its first event on. A
+        // command sent meanwhile waits for `member`, which the runner adds first.
+        list();
+        self.spawner.spawn(self.runner.run_one(member));
+        Ok(())
     }
 }

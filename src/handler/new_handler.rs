@@ -1,119 +1,150 @@
-//! A handler on its way in.
+//! Adding a handler, to a manager or to a group.
+//!
+//! The name is reserved first, and the member is built only then: if the name is in use, or the
+//! manager is closed, the user's handler or factory has not been touched and is given back.
 
 use std::any::TypeId;
-use std::collections::VecDeque;
 use std::future::Future;
+use std::task::Waker;
 
 use tokio::task::unconstrained;
 
-use super::exit::NameRegistration;
-use super::mailbox::RunnerHandle;
-use super::member::{AnyFactory, AnyHandler, Boxed, Member, RestartState};
-use super::owner::Owner;
-use super::{Handler, HandlerRef, Restart};
-use crate::util::panic_guard::Shielded;
+use super::address::HandlerAddress;
+use super::any_handler::AnyHandler;
+use super::member::Member;
+use super::owner::{Owner, Recheck};
+use super::owner_waker::OwnerWaker;
+use super::registration::NameRegistration;
+use super::restart::{AnyFactory, RestartState};
+use super::runner_handle::RunnerHandle;
+use super::user_value::UserFuture;
+use super::{AddHandlerError, Handler, HandlerRef, Restart};
+use crate::util::panic_guard::Guarded;
 use crate::util::sync::Arc;
 
-/// A handler that is to be added, and on what terms.
-pub(super) struct NewHandler<E, H> {
-    source: Source<E, H>,
-    /// Shielded: a handler or a factory that is dropped beside it may panic as well.
-    owner: Option<Shielded<Boxed<'static, ()>>>,
+/// A task for a new member: a runner to be spawned, or the runner of a group.
+pub(super) trait Host<E> {
+    /// Hands over the member, and calls `list` to make the handler be found by its name. Returns
+    /// the member if the task has ended.
+    fn start(self, member: Member<E>, list: impl FnOnce()) -> Result<(), Box<Member<E>>>;
 }
 
-/// Where the handler comes from.
-enum Source<E, H> {
-    Value(H),
-    Factory(Box<dyn AnyFactory<E>>, Restart),
+/// A reserved name, and the future task of the handler.
+pub(super) struct Slot<E, T> {
+    pub(super) name: Arc<str>,
+    pub(super) registration: NameRegistration,
+    pub(super) runner: RunnerHandle<E>,
+    pub(super) host: T,
 }
 
-impl<E: Send + Sync + 'static, H: Handler<E>> NewHandler<E, H> {
-    pub(super) fn plain(handler: H) -> Self {
-        Self {
-            source: Source::Value(handler),
-            owner: None,
-        }
-    }
+/// The owner of a new handler. The owner is shielded, because the handler or the factory may be
+/// dropped in the same unwinding and panic as well.
+pub(super) struct NewOwner(Guarded<UserFuture<'static, ()>>);
 
-    pub(super) fn owned(handler: H, owner: impl Future + Send + 'static) -> Self {
-        Self {
-            // Not as part of the task's turn: it would say that it is pending once that is used
-            // up, and its end would come later in the sequence.
-            owner: Some(Shielded::new(Box::pin(unconstrained(async move {
-                drop(owner.await);
-            })))),
-            ..Self::plain(handler)
-        }
+impl NewOwner {
+    pub(super) fn new(owner: impl Future + Send + 'static) -> Self {
+        // Unconstrained: once the task has used up its coop budget, a ready owner would be pending,
+        // and its handler would be removed at a later event.
+        Self(Guarded::new(Box::pin(unconstrained(async move {
+            drop(owner.await);
+        }))))
     }
+}
 
-    pub(super) fn made(factory: impl FnMut() -> H + Send + 'static, restart: Restart) -> Self {
-        Self {
-            source: Source::Factory(Box::new(factory), restart),
-            owner: None,
-        }
-    }
+/// Adds `handler`, or gives `handler` back.
+pub(super) fn add<E, H, T>(
+    slot: Result<Slot<E, T>, AddHandlerError<()>>,
+    handler: H,
+    owner: Option<NewOwner>,
+) -> Result<HandlerRef<E, H>, AddHandlerError<H>>
+where
+    E: Send + Sync + 'static,
+    H: Handler<E>,
+    T: Host<E>,
+{
+    let slot = match slot {
+        Ok(slot) => slot,
+        Err(error) => return Err(error.with(handler)),
+    };
+    let added = slot.start(Box::new(handler), owner, None);
+    added.map_err(|mut member| {
+        let handler = member.take_handler().into_any().downcast();
+        AddHandlerError::Closed(*handler.expect("the member was built from an `H`"))
+    })
+}
 
-    pub(super) fn into_handler(self) -> H {
-        match self.source {
-            Source::Value(handler) => handler,
-            Source::Factory(..) => unreachable!("it was added as it is"),
-        }
-    }
+/// Adds a handler made by `factory`, or gives `factory` back.
+pub(super) fn add_made<E, H, F, T>(
+    slot: Result<Slot<E, T>, AddHandlerError<()>>,
+    mut factory: F,
+    restart: Restart,
+) -> Result<HandlerRef<E, H>, AddHandlerError<F>>
+where
+    E: Send + Sync + 'static,
+    H: Handler<E>,
+    F: FnMut() -> H + Send + 'static,
+    T: Host<E>,
+{
+    let slot = match slot {
+        Ok(slot) => slot,
+        Err(error) => return Err(error.with(factory)),
+    };
+    let handler = Box::new(factory());
+    let factory: Box<dyn AnyFactory<E>> = Box::new(factory);
+    let factory = slot.runner.wrap_user_value(factory);
+    let restart_state = RestartState::new(factory, restart);
+    let added = slot.start(handler, None, Some(restart_state));
+    added.map_err(|member| {
+        let restart_state = member
+            .restart_state
+            .expect("the member was built with a factory");
+        let factory = restart_state.into_factory().into_any().downcast();
+        AddHandlerError::Closed(*factory.expect("the member was built with an `F`"))
+    })
+}
 
-    pub(super) fn into_factory<F: 'static>(self) -> F {
-        match self.source {
-            Source::Value(_) => unreachable!("it was added with a factory"),
-            Source::Factory(factory, _) => *factory.into_any().downcast().expect("of its type"),
-        }
-    }
-
-    /// Looks at its owner for the first time. It is not listed yet: whoever found it before the
-    /// runner is told of it would ask for what comes before it.
-    pub(super) fn register(
+impl<E: Send + Sync + 'static, T: Host<E>> Slot<E, T> {
+    /// Builds the member, polls its owner for the first time, and hands the member over.
+    fn start<H: Handler<E>>(
         self,
-        name: &Arc<str>,
-        life: NameRegistration,
-        link: &RunnerHandle<E>,
-    ) -> (Member<E>, HandlerRef<E, H>) {
-        let (handler, revival): (Box<dyn AnyHandler<E>>, _) = match self.source {
-            Source::Value(handler) => (Box::new(handler), None),
-            Source::Factory(mut factory, restart) => {
-                let handler = factory.make();
-                let factory = link.wrap_user_value(factory);
-                let revived = VecDeque::new();
-                (
-                    handler,
-                    Some(RestartState {
-                        factory,
-                        restart,
-                        restarts: revived,
-                    }),
-                )
-            }
+        handler: Box<H>,
+        owner: Option<NewOwner>,
+        restart_state: Option<RestartState<E>>,
+    ) -> Result<HandlerRef<E, H>, Box<Member<E>>> {
+        let Self {
+            name,
+            registration,
+            runner,
+            host,
+        } = self;
+        let address = HandlerAddress {
+            runner: runner.clone(),
+            exit: Arc::clone(&registration.exit),
+            handler_type: TypeId::of::<H>(),
         };
+        let listing = registration.listing();
+        let handler: Box<dyn AnyHandler<E>> = handler;
         let member = Member {
-            handler: Some(link.wrap_user_value(handler)),
-            owner: (self.owner).map(|owner| Owner::new(owner.into_inner(), link)),
-            restart_state: revival,
-            registration: life,
+            handler: Some(runner.wrap_user_value(handler)),
+            owner: owner.map(|owner| poll_owner(owner, &runner)),
+            restart_state,
+            registration,
         };
-        let listed = member.registration.address(link, TypeId::of::<H>());
-        (member, HandlerRef::new(Arc::clone(name), listed))
+        // The host lists the name: a command sent before the runner knows of the member would be
+        // dropped.
+        let entry = Arc::new(address.clone());
+        host.start(member, || listing.fill(entry))?;
+        Ok(HandlerRef::new(name, address))
     }
+}
 
-    /// Undoes `register`.
-    pub(super) fn unregister(member: Member<E>) -> Self {
-        let from = match (member.restart_state, member.handler) {
-            (Some(revival), _) => Source::Factory(revival.factory.take(), revival.restart),
-            (None, Some(handler)) => {
-                let handler = handler.take().into_any().downcast();
-                Source::Value(*handler.expect("of its type"))
-            }
-            (None, None) => unreachable!("nobody has taken it"),
-        };
-        Self {
-            source: from,
-            owner: None,
-        }
-    }
+/// Polls an owner for the first time.
+fn poll_owner<E: Send + Sync + 'static>(owner: NewOwner, runner: &RunnerHandle<E>) -> Owner {
+    let recheck = Arc::new(Recheck::new());
+    let waker = Arc::new(OwnerWaker {
+        runner: runner.clone(),
+        recheck: Arc::clone(&recheck),
+    });
+    let future = runner.wrap_user_value(owner.0.into_inner());
+    Owner::new(future, recheck, Waker::from(waker))
 }

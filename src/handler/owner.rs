@@ -1,81 +1,90 @@
-//! The future that a handler is bound to.
+//! The owner of a handler: a future whose end removes the handler.
 
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 
-use super::command::Command;
-use super::mailbox::RunnerHandle;
-use super::member::Boxed;
-use super::user_code::catch;
-use super::user_value::UserValue;
-use crate::util::panic_guard::drop_caught;
+use super::outcome::catch;
+use super::user_value::{UserFuture, UserValue};
 use crate::util::sync::{Arc, AtomicU64, Ordering};
 
-/// Polled by the runner, when it has woken.
-pub(super) struct Owner<E> {
-    future: UserValue<Boxed<'static, ()>>,
-    pub(super) owner_waker: Arc<OwnerWaker<E>>,
+/// The owner of a handler, polled by the runner.
+///
+/// # Invariants
+/// 1. A wake-up is recorded in `recheck` until the next poll: the runner also learns of a wake-up
+///    before the runner has the handler.
+pub(super) struct Owner {
+    future: UserValue<UserFuture<'static, ()>>,
+    /// Records wake-ups into `recheck`.
     waker: Waker,
+    pub(super) recheck: Arc<Recheck>,
     gone: bool,
 }
 
-/// Its waker. The runner looks at the owner after the events that were stored when it was called:
-/// exactly those reach the handler.
-pub(super) struct OwnerWaker<E> {
-    runner: RunnerHandle<E>,
-    /// The newest event when it was first called since the runner has last looked.
+/// The request to poll an owner again, behind all events stored when its waker was called: exactly
+/// these events still reach the handler.
+pub(super) struct Recheck {
+    /// Sequence number of the newest event at the first wake-up since the last poll, or `NONE`.
     not_before: AtomicU64,
 }
 
-const QUIET: u64 = u64::MAX;
+const NONE: u64 = u64::MAX;
 
-impl<E: Send + Sync + 'static> Owner<E> {
-    /// Polls it for the first time. The runner is to look at it when the handler comes to it.
-    pub(super) fn new(future: Boxed<'static, ()>, link: &RunnerHandle<E>) -> Self {
-        let bell = Arc::new(OwnerWaker {
-            runner: link.clone(),
-            not_before: AtomicU64::new(QUIET),
-        });
+impl Recheck {
+    pub(super) fn new() -> Self {
+        Self {
+            not_before: AtomicU64::new(NONE),
+        }
+    }
+
+    /// Records a wake-up behind event `tail`. Returns whether no earlier request is outstanding: a
+    /// single command at a time is enough.
+    pub(super) fn request(&self, tail: u64) -> bool {
+        // Written even if a request is outstanding, so the next poll sees everything before this
+        // wake-up.
+        self.not_before.fetch_min(tail, Ordering::AcqRel) == NONE
+    }
+
+    /// Returns the sequence number of the event behind which the owner is to be polled.
+    pub(super) fn requested(&self) -> Option<u64> {
+        let not_before = self.not_before.load(Ordering::Acquire);
+        (not_before != NONE).then_some(not_before)
+    }
+
+    fn clear(&self) {
+        self.not_before.swap(NONE, Ordering::AcqRel);
+    }
+}
+
+impl Owner {
+    /// Polls the owner for the first time. `waker` records wake-ups into `recheck`.
+    pub(super) fn new(
+        future: UserValue<UserFuture<'static, ()>>,
+        recheck: Arc<Recheck>,
+        waker: Waker,
+    ) -> Self {
         let mut owner = Self {
-            future: link.wrap_user_value(future),
-            waker: Arc::clone(&bell).into(),
-            owner_waker: bell,
+            future,
+            waker,
+            recheck,
             gone: false,
         };
         owner.poll();
         owner
     }
 
-    /// After which event it is to be looked at, if it has called.
-    pub(super) fn has_called(&self) -> Option<u64> {
-        let after = self.owner_waker.not_before.load(Ordering::Acquire);
-        (after != QUIET).then_some(after)
-    }
-
-    pub(super) fn is_gone(&mut self) -> bool {
-        // Before it is polled: it may call meanwhile.
-        self.owner_waker.not_before.swap(QUIET, Ordering::AcqRel);
+    /// Polls the owner and returns whether the owner is gone.
+    pub(super) fn poll_gone(&mut self) -> bool {
+        // Clear before polling: a wake-up during the poll would be lost.
+        self.recheck.clear();
         if !self.gone {
             self.poll();
         }
         self.gone
     }
 
-    /// An owner that panics is gone.
     fn poll(&mut self) {
         let Self { future, waker, .. } = self;
         let poll = || future.as_mut().poll(&mut Context::from_waker(waker));
+        // A panicking owner is gone.
         self.gone = !matches!(catch(poll), Ok(Poll::Pending));
-    }
-}
-
-impl<E: Send + Sync + 'static> Wake for OwnerWaker<E> {
-    fn wake(self: Arc<Self>) {
-        let after = self.runner.channel.tail();
-        // Always written, so that the runner sees what it is called for. One order at a time.
-        if self.not_before.fetch_min(after, Ordering::AcqRel) == QUIET {
-            let link = self.runner.clone();
-            // Nobody there: the handler has ended.
-            drop_caught(link.send_after(after, Command::CheckOwner(self)));
-        }
     }
 }

@@ -1,76 +1,61 @@
-//! Where the code of handlers runs.
+//! The scope in which a runner runs the code of its handlers.
 
 use std::future::poll_fn;
 use std::ops::ControlFlow;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Poll;
 
 use super::StopReason;
+use super::any_handler::AnyHandler;
 use super::exit::ExitState;
-use super::mailbox::RunnerHandle;
-use super::member::{AnyHandler, Boxed, Member};
-use super::user_value::UserValue;
+use super::member::Member;
+use super::outcome::{Handled, Outcome, catch};
+use super::runner_handle::RunnerHandle;
+use super::user_value::{UserFuture, UserValue};
 use crate::channel::handlers::current;
 use crate::channel::trace::Scope;
-use crate::util::panic_guard::drop_payload;
 
-/// Runs code of the user's; a panic is its message.
-pub(super) fn catch<T>(code: impl FnOnce() -> T) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(code)).map_err(|payload| {
-        let message = match payload.downcast_ref::<&str>() {
-            Some(message) => Some((*message).to_owned()),
-            None => payload.downcast_ref::<String>().cloned(),
-        };
-        drop_payload(payload);
-        message.unwrap_or_else(|| "a value that is no message".to_owned())
-    })
-}
-
-/// How code of a handler's ended.
-pub(super) enum Outcome<T> {
-    Done(T),
-    Panicked(String),
-    Aborted,
-}
-
-pub(super) type Handled = Outcome<ControlFlow<()>>;
-
-/// The handler; or why not, if its `terminate` came to no end of its own.
+/// A removed handler, or the reason why its `terminate` did not complete.
 pub(super) type Removed<E> = Result<UserValue<Box<dyn AnyHandler<E>>>, StopReason>;
 
-/// Where all code of handlers runs: caught, marked as inside of its subscription, and aborted on
-/// request.
-pub(super) struct UserCodeScope<E>(pub(super) RunnerHandle<E>, pub(super) Scope);
+/// The scope in which all code of the handlers of a runner runs: panics are caught, the subscriber
+/// is marked as the current handler, the tracing span is entered, and aborts are noticed.
+pub(super) struct UserCodeScope<E> {
+    pub(super) runner: RunnerHandle<E>,
+    pub(super) span: Scope,
+}
 
 impl<E: Send + Sync + 'static> UserCodeScope<E> {
+    /// Runs user code. Returns the message of a panic as an error.
     #[inline]
     pub(super) fn call<T>(&self, code: impl FnOnce() -> T) -> Result<T, String> {
-        current::run(self.0.subscriber, || self.1.run(|| catch(code)))
+        current::run(self.runner.subscriber, || self.span.run(|| catch(code)))
     }
 
-    /// Polls it at least once, whoever aborts it.
-    pub(super) async fn run<T>(&self, fate: &ExitState, code: Boxed<'_, T>) -> Outcome<T> {
-        let mut code = self.0.wrap_user_value(code);
+    /// Runs a future of the user until the future is ready or aborted. The future is polled at
+    /// least once, even if an abort was requested before.
+    pub(super) async fn run<T>(&self, exit: &ExitState, code: UserFuture<'_, T>) -> Outcome<T> {
+        let mut code = self.runner.wrap_user_value(code);
         poll_fn(|cx| {
-            let ran = match self.call(|| code.as_mut().poll(cx)) {
+            let outcome = match self.call(|| code.as_mut().poll(cx)) {
                 Ok(Poll::Ready(done)) => Outcome::Done(done),
                 Ok(Poll::Pending) => {
-                    self.0.mailbox.wake_on_abort(cx);
-                    // After that: whoever aborts it from now on rings.
-                    if !fate.is_aborted() {
+                    // Register before checking: an abort in between would be missed.
+                    self.runner.mailbox.wake_on_abort(cx);
+                    if !exit.is_aborted() {
                         return Poll::Pending;
                     }
                     Outcome::Aborted
                 }
                 Err(message) => Outcome::Panicked(message),
             };
-            Poll::Ready(ran)
+            Poll::Ready(outcome)
         })
         .await
     }
 
-    /// Without futures, as far as that can be done: how many of `members` are done with the event
-    /// and stay, and what the next one did, if there is one and it needs no future.
+    /// Lets `members` handle an event for as long as no future is needed. Returns how many members
+    /// have handled the event and stay, and the outcome of the next member. The outcome is `None`
+    /// if no member is next, or if the next member needs a future.
     #[inline]
     pub(super) fn handle_now<'a>(
         &self,
@@ -78,14 +63,14 @@ impl<E: Send + Sync + 'static> UserCodeScope<E> {
         event: &E,
     ) -> (usize, Option<Handled>) {
         let mut done = 0;
-        // One mark and one net for all of them: a panic is that of whoever comes after `done`.
+        // Set the current handler and catch panics once for all members: per member, both would
+        // cost more than a small callback. A panic comes from the member at index `done`.
         let stopped = self.call(|| {
             for member in members {
-                if member.registration.exit.is_aborted() {
+                if member.is_aborted() {
                     return Some(Outcome::Aborted);
                 }
-                let handler = member.handler.as_mut().expect(HANDLER);
-                match handler.handle_now(event) {
+                match member.handler().handle_now(event) {
                     Some(ControlFlow::Continue(())) => done += 1,
                     stopped => return stopped.map(Outcome::Done),
                 }
@@ -96,29 +81,30 @@ impl<E: Send + Sync + 'static> UserCodeScope<E> {
         (done, stopped)
     }
 
+    /// Lets a member handle an event by a future.
     pub(super) async fn handle(&self, member: &mut Member<E>, event: &E) -> Handled {
-        let handler = member.handler.as_mut().expect(HANDLER);
-        self.run(&member.registration.exit, handler.handle(event))
-            .await
+        let (exit, handler) = member.exit_and_handler();
+        self.run(exit, handler.handle(event)).await
     }
 
-    /// Calls `terminate`, which one more abort cuts short. `Err`: that, or a panic.
+    /// Calls `terminate`, which one more abort cuts short. Returns an error after such an abort, or
+    /// after a panic.
     async fn terminate(
         &self,
-        fate: &ExitState,
+        exit: &ExitState,
         handler: &mut dyn AnyHandler<E>,
         reason: &StopReason,
     ) -> Result<(), StopReason> {
-        fate.forget_abort();
-        match self.run(fate, handler.terminate(reason)).await {
+        exit.clear_abort();
+        match self.run(exit, handler.terminate(reason)).await {
             Outcome::Done(()) => Ok(()),
             Outcome::Panicked(message) => Err(StopReason::Panicked(message)),
             Outcome::Aborted => Err(StopReason::Aborted),
         }
     }
 
-    /// Terminates the handler, frees its name and tells why it ended. With the `last`
-    /// one, the subscription counts no more.
+    /// Ends a member: terminates the handler, frees the name and sets the reason. After the `last`
+    /// member, the subscription is disconnected.
     pub(super) async fn end(
         &self,
         member: Member<E>,
@@ -126,56 +112,61 @@ impl<E: Send + Sync + 'static> UserCodeScope<E> {
         last: bool,
     ) -> Removed<E> {
         let Member {
-            registration: life,
+            registration,
             handler,
             ..
         } = member;
-        let ended = match handler {
+        let removed = match handler {
             Some(mut handler) => {
-                let ended = self.terminate(&life.exit, &mut **handler, &reason).await;
-                ended.map(|()| handler)
+                let exit = &registration.exit;
+                let terminated = self.terminate(exit, &mut **handler, &reason).await;
+                terminated.map(|()| handler)
             }
             None => Err(reason.clone()),
         };
         if last {
-            // Owes still what is in hand: that is answered for after the end is told.
-            self.0.channel.disconnect_handler(self.0.subscriber);
+            // Disconnect before setting the reason: the next publish of a task with the reason no
+            // longer counts this subscriber. The event in flight is settled later.
+            self.runner
+                .channel
+                .disconnect_handler(self.runner.subscriber);
         }
-        life.end(reason);
-        ended
+        registration.end(reason);
+        removed
     }
 
-    /// The handler has panicked: makes it anew if it may, or else gives the reason to end it.
+    /// Restarts a member after a panic. Returns the reason to end the member if no restart is
+    /// allowed, or if the restart fails.
     pub(super) async fn restart(
         &self,
         member: &mut Member<E>,
         message: String,
     ) -> Option<StopReason> {
-        let fate = &member.registration.exit;
-        if fate.is_aborted() {
+        let exit = &member.registration.exit;
+        // An abort wins over a restart.
+        if exit.is_aborted() {
             return Some(StopReason::Aborted);
         }
         let reason = StopReason::Panicked(message);
-        let Some(revival) = member.restart_state.as_mut() else {
+        let Some(restart_state) = member.restart_state.as_mut() else {
             return Some(reason);
         };
-        if !revival.is_allowed() {
+        if !restart_state.allow() {
             return Some(reason);
         }
+        // Terminate the broken handler. An abort meanwhile ends the member.
         if let Some(mut broken) = member.handler.take() {
-            if let Outcome::Aborted = self.run(fate, broken.terminate(&reason)).await {
+            if let Outcome::Aborted = self.run(exit, broken.terminate(&reason)).await {
                 return Some(StopReason::Aborted);
             }
         }
-        match self.call(|| revival.factory.make()) {
-            Ok(anew) => {
+        match self.call(|| restart_state.make()) {
+            Ok(handler) => {
                 trace!(restarted(&member.registration.label, &reason));
-                member.handler = Some(self.0.wrap_user_value(anew));
+                member.handler = Some(self.runner.wrap_user_value(handler));
                 None
             }
             Err(message) => Some(StopReason::Panicked(message)),
         }
     }
 }
-
-pub(super) const HANDLER: &str = "a handler is there until it ends";

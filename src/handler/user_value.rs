@@ -1,6 +1,8 @@
-//! What is the user's, in the hands of a handler's task.
+//! Values of the user inside a runner.
 
+use std::future::Future;
 use std::ops::{Deref, DerefMut};
+use std::pin::Pin;
 
 use tokio::sync::oneshot;
 
@@ -8,23 +10,26 @@ use crate::channel::handlers::current;
 use crate::subscriber_id::SubscriberId;
 use crate::util::panic_guard::{catch, drop_caught};
 
-/// A handler, a closure, a future, whoever awaits an answer.
+/// A future of the user, of any type.
+pub(super) type UserFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A value of the user, owned by a runner: a handler, a closure, a future or a reply sender.
 ///
-/// Wherever it is dropped, that counts as inside of the handler, and a panic in it goes no
-/// further: any number of them can fail at once, also while a runtime is dropped.
+/// Dropping the value counts as running inside of the handler, and catches a panic. So any number
+/// of values can panic in the same drop, also while a runtime is dropped.
 pub(super) struct UserValue<T> {
-    /// Until it is taken.
+    /// `None` only after `take`, which consumes the wrapper.
     value: Option<T>,
     handler: SubscriberId,
 }
 
-const TAKEN: &str = "whoever takes it has no more than that";
+const TAKEN: &str = "only `take` and `drop` empty a user value, and both end it";
 
 impl<T> UserValue<T> {
-    pub(super) fn new(it: T, of: SubscriberId) -> Self {
+    pub(super) fn new(value: T, handler: SubscriberId) -> Self {
         Self {
-            value: Some(it),
-            handler: of,
+            value: Some(value),
+            handler,
         }
     }
 
@@ -34,10 +39,10 @@ impl<T> UserValue<T> {
 }
 
 impl<T> UserValue<oneshot::Sender<T>> {
-    /// Answers, if that is still awaited.
-    pub(super) fn send(self, answer: T) {
-        let of = self.handler;
-        current::run(of, || catch(|| drop(self.take().send(answer))));
+    /// Sends the reply, unless the receiver is gone.
+    pub(super) fn send(self, reply: T) {
+        let handler = self.handler;
+        current::run(handler, || catch(|| drop(self.take().send(reply))));
     }
 }
 
@@ -57,8 +62,8 @@ impl<T> DerefMut for UserValue<T> {
 
 impl<T> Drop for UserValue<T> {
     fn drop(&mut self) {
-        if let Some(it) = self.value.take() {
-            current::run(self.handler, || drop_caught(it));
+        if let Some(value) = self.value.take() {
+            current::run(self.handler, || drop_caught(value));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Stats as a drawing.
+//! Drawing the statistics of a manager.
 
 use std::collections::BTreeSet;
 use std::fmt::{self, Write};
@@ -8,18 +8,19 @@ use crate::inspect::SubscriberInfo;
 use crate::subscriber_id::SubscriberKind;
 
 impl Stats {
-    /// A drawing in DOT, the language of Graphviz: the manager, who reads from it, and who waits
-    /// for whom.
+    /// Returns a drawing in DOT, the language of Graphviz: the manager, its subscribers, and which
+    /// publishers wait for which subscribers.
     ///
-    /// A stream is an ellipse, a handler a component, a group of them a folder; what is dashed no
-    /// longer counts, and has yet to finish. Red arrows go from the publishers that wait to those
-    /// they wait for, with the time for which they have. Blue ones go from a subscriber to those that
-    /// come [after](crate::SubscribeOptions::after) it.
+    /// A stream is an ellipse, a filtered stream a trapezium, a handler a component, and a group of
+    /// handlers a folder. Dashed subscribers are detached and have an event in flight or a handler
+    /// that has not ended. Red arrows lead from the waiting publishers to the subscribers that
+    /// block them, with the time. Blue arrows lead from a subscriber to the subscribers that come
+    /// [after](crate::SubscribeOptions::after) it.
     ///
-    /// Names may contain anything: what is not printable is shown as an escape.
+    /// Names may contain any character; unprintable characters are escaped.
     ///
     /// # Examples
-    /// `dot -Tsvg` draws what this prints:
+    /// The command `dot -Tsvg` renders the printed text:
     ///
     /// ```
     /// use genevent::{EventManager, SubscribeOptions};
@@ -70,22 +71,22 @@ impl Stats {
             writeln!(to, "  permits [shape=note, label={}];", Quoted(&label))?;
             writeln!(to, "  permits -> manager [style=dotted];")?;
         }
-        if self.waiting > 0 {
-            let mut label = format!("publishers in line: {}", self.waiting);
-            if self.head_called {
-                label.push_str("\nthe first has been woken");
+        if self.waiting_publishers > 0 {
+            let mut label = format!("publishers queued: {}", self.waiting_publishers);
+            if self.front_notified {
+                label.push_str("\nthe front has been notified");
             }
             writeln!(to, "  publishers [shape=cds, label={}];", Quoted(&label))?;
             writeln!(to, "  publishers -> manager;")?;
         }
-        let mut for_somebody = false;
+        let mut has_blocking = false;
         for info in self.blocking() {
             let time = format!("{:.1?}", info.blocking_for().unwrap_or_default());
             let (number, time) = (info.id().number, Quoted(&time));
             writeln!(to, "  publishers -> s{number} [color=red, label={time}];")?;
-            for_somebody = true;
+            has_blocking = true;
         }
-        if self.waiting > 0 && !for_somebody && !self.head_called {
+        if self.waiting_publishers > 0 && !has_blocking && !self.front_notified {
             writeln!(to, "  publishers -> permits [color=red];")?;
         }
         writeln!(to, "}}")
@@ -109,7 +110,7 @@ fn draw_subscriber(to: &mut fmt::Formatter<'_>, info: &SubscriberInfo, style: &s
     };
     let (unread, window) = (info.unread(), info.window());
     let mut label = format!("{}\n{unread} of {window} unread", Named(info));
-    write!(label, ", {} in hand", info.unacked())?;
+    write!(label, ", {} in flight", info.unacked())?;
     if info.missed() > 0 {
         write!(label, "\n{} missed", info.missed())?;
     }
@@ -121,7 +122,7 @@ fn draw_subscriber(to: &mut fmt::Formatter<'_>, info: &SubscriberInfo, style: &s
     writeln!(to, "  manager -> s{number} [style={style}];")
 }
 
-/// Text as a label: between quotes, with what means something there escaped.
+/// Text as a label: quoted, with special characters escaped.
 struct Quoted<'a>(&'a str);
 
 impl fmt::Display for Quoted<'_> {
@@ -132,7 +133,7 @@ impl fmt::Display for Quoted<'_> {
                 '"' => f.write_str("\\\"")?,
                 '\\' => f.write_str("\\\\")?,
                 '\n' => f.write_str("\\n")?,
-                // Graphviz knows the entities of HTML.
+                // Graphviz interprets HTML entities.
                 '&' => f.write_str("&amp;")?,
                 c => f.write_char(c)?,
             }

@@ -1,4 +1,4 @@
-//! How a manager stands, for people who ask why nothing moves.
+//! Statistics of a manager, to find out why publishers or `flush` make no progress.
 
 use std::fmt;
 
@@ -6,17 +6,17 @@ use crate::inspect::SubscriberInfo;
 use crate::subscriber_id::SubscriberKind;
 use crate::util::sync::Arc;
 
-/// How a manager stood when [`EventManager::stats`] looked: a plain value.
+/// A snapshot of a manager, taken by [`EventManager::stats`]: a plain value.
 ///
-/// Nothing is published, nobody joins, leaves or stands in line while it is taken, so its parts
-/// agree with one another. Streams that read on need not ask: what one takes meanwhile shows in its
-/// own counts, once.
+/// The parts of a snapshot agree with each other: while the snapshot is taken, no event is
+/// published, no subscriber joins or leaves, and no publisher is queued. Streams may read on
+/// meanwhile; each such read shows only in the counts of its own subscriber.
 ///
-/// Its `Display` is for people, some lines without events in them; [`to_dot`](Self::to_dot) draws
-/// it.
+/// `Display` writes a few lines of text without event values; [`to_dot`](Self::to_dot) draws the
+/// snapshot.
 ///
 /// # Examples
-/// Why does it stand still?
+/// Finding the subscriber that blocks publishers:
 ///
 /// ```
 /// use futures::FutureExt;
@@ -48,62 +48,63 @@ pub struct Stats {
     pub(crate) published: u64,
     pub(crate) closed: bool,
     pub(crate) permits: usize,
-    pub(crate) waiting: usize,
-    pub(crate) head_called: bool,
+    pub(crate) waiting_publishers: usize,
+    pub(crate) front_notified: bool,
     pub(crate) subscribers: Vec<SubscriberInfo>,
     pub(crate) leaving: Vec<SubscriberInfo>,
 }
 
 impl Stats {
-    /// The manager's name, if it was given one.
+    /// Returns the manager's name, if the manager has a name.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
     }
 
-    /// How many events a subscriber may have unread, at most.
+    /// Returns the capacity: the most events a subscriber may have unread.
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.capacity
     }
 
-    /// How many events have been published so far, which is the number of the newest one.
+    /// Returns how many events have been published, which is the sequence number of the newest
+    /// event.
     #[must_use]
     pub fn published(&self) -> u64 {
         self.published
     }
 
-    /// Whether the manager was closed.
+    /// Returns whether the manager is closed.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.closed
     }
 
-    /// How many [permits](crate::Permit) are out, those of sinks that are ready among them. Each
-    /// takes the room of an event.
+    /// Returns how many [permits](crate::Permit) are out, including the permits of ready sinks.
+    /// Each permit takes the room of one event.
     #[must_use]
     pub fn permits(&self) -> usize {
         self.permits
     }
 
-    /// How many publishers stand in line: for room, or, after [`is_front_notified`], for their turn.
-    ///
-    /// [`is_front_notified`]: Self::is_front_notified
+    /// Returns how many publishers are queued, including a front publisher that [is
+    /// notified](Self::is_front_notified).
     #[must_use]
     pub fn waiting_publishers(&self) -> usize {
-        self.waiting
+        self.waiting_publishers
     }
 
-    /// Whether the publisher at the head of the line has been woken, and not been polled since.
+    /// Returns whether the publisher at the front of the wait queue has been notified and not
+    /// polled since.
     ///
-    /// For more than a moment, that says that its future is kept and not polled: it holds up all
-    /// behind it, whoever has room.
+    /// If that lasts for more than a moment, the publisher's future is kept without being polled,
+    /// and blocks all publishers behind it, even if there is room.
     #[must_use]
     pub fn is_front_notified(&self) -> bool {
-        self.head_called
+        self.front_notified
     }
 
-    /// The subscribers that count, oldest first, as [`subscribers`] gives them.
+    /// Returns the attached subscribers, oldest first, as [`subscribers`] does.
     ///
     /// [`subscribers`]: crate::EventManager::subscribers
     #[must_use]
@@ -111,39 +112,39 @@ impl Stats {
         &self.subscribers
     }
 
-    /// Those subscribers that publishers wait for, oldest first.
+    /// Returns the subscribers that block publishers, oldest first.
     ///
-    /// Empty while publishers wait: permits hold the room, or [the head is called].
+    /// If publishers wait and there is no such subscriber, permits hold the room, or [the front
+    /// publisher is notified].
     ///
-    /// [the head is called]: Self::is_front_notified
+    /// [the front publisher is notified]: Self::is_front_notified
     pub fn blocking(&self) -> impl Iterator<Item = &SubscriberInfo> {
         let subscribers = self.subscribers.iter();
         subscribers.filter(|info| info.blocking_for().is_some())
     }
 
-    /// Those that no longer count and are still waited for by `flush` and `stop`, oldest first:
-    /// they have yet to finish with what they had in hand, or they are handlers that have yet to
-    /// end.
+    /// Returns the detached subscribers that `flush` and `stop` still wait for, oldest first:
+    /// subscribers with an event in flight, and handlers that have not ended.
     #[must_use]
     pub fn leaving(&self) -> &[SubscriberInfo] {
         &self.leaving
     }
 
-    /// Why publishers wait.
+    /// Writes what publishers wait for.
     fn fmt_waiting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (publishers, wait) = match self.waiting {
+        let (publishers, wait) = match self.waiting_publishers {
             0 => return Ok(()),
             1 => ("publisher", "waits"),
             _ => ("publishers", "wait"),
         };
-        write!(f, "\n{} {publishers} {wait}", self.waiting)?;
+        write!(f, "\n{} {publishers} {wait}", self.waiting_publishers)?;
         let mut separator = " for ";
         for info in self.blocking() {
             write!(f, "{separator}{}", Named(info))?;
             separator = ", ";
         }
-        if self.head_called {
-            f.write_str("; the first has been woken, and not been polled since")
+        if self.front_notified {
+            f.write_str("; the front has been notified, and not polled since")
         } else if separator == " for " {
             f.write_str(" for permits")
         } else {
@@ -193,7 +194,7 @@ fn kind(info: &SubscriberInfo) -> &'static str {
     }
 }
 
-/// Its number, and its name.
+/// Writes the number and the name of a subscriber.
 pub(super) struct Named<'a>(pub(super) &'a SubscriberInfo);
 
 impl fmt::Display for Named<'_> {

@@ -1,4 +1,4 @@
-//! The task that tells what is in line, one event at a time.
+//! The task that delivers the events of the outbox, one at a time.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -15,41 +15,43 @@ use super::table::Table;
 use crate::error::NotifyError;
 use crate::{EventManager, Overflow, SubscriberInfo};
 
-/// How often to look who is still waited for, beside one that will never answer.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// The interval for checking the remaining observers, once a disconnected observer may hold its
+/// event forever.
+const RECHECK_INTERVAL: Duration = Duration::from_millis(50);
 
 pub(super) struct Announcer<V: Send + Sync + 'static> {
     table: Arc<Table<V>>,
     events: EventManager<RegistryEvent<V>>,
-    /// How many events observers have finished with.
+    /// The number of delivered events: the observers have finished with these events.
     delivered: watch::Sender<u64>,
 }
 
 impl<V: Send + Sync + 'static> Announcer<V> {
-    /// With it, what to read to know how many events have been told: it closes with the task.
+    /// Returns the announcer and a receiver of the number of delivered events. The receiver's
+    /// channel closes when the task ends.
     pub(super) fn new(
         table: Arc<Table<V>>,
         events: EventManager<RegistryEvent<V>>,
     ) -> (Self, watch::Receiver<u64>) {
-        let (told, heard) = watch::channel(0);
+        let (delivered, delivered_rx) = watch::channel(0);
         let announcer = Self {
             table,
             events,
-            delivered: told,
+            delivered,
         };
-        (announcer, heard)
+        (announcer, delivered_rx)
     }
 
-    /// Tells events until there will be no more, or nobody to hear them.
+    /// Delivers events until no more events can follow, or the manager is closed.
     pub(super) async fn run(self) {
         loop {
             match self.table.pop() {
                 Poll::Ready(Some(event)) => {
-                    let Ok(()) = self.tell(event).await else {
+                    let Ok(()) = self.deliver(event).await else {
                         return;
                     };
-                    self.delivered.send_modify(|told| *told += 1);
-                    // If nobody listens, nothing else makes it pause.
+                    self.delivered.send_modify(|count| *count += 1);
+                    // Without observers, no other await of this loop ever yields to the runtime.
                     consume_budget().await;
                 }
                 Poll::Ready(None) => return,
@@ -58,54 +60,62 @@ impl<V: Send + Sync + 'static> Announcer<V> {
         }
     }
 
-    /// Waits until every observer has finished with the event, or has had the time that it is
-    /// given by its `WaitAtMost`. That would never act otherwise: who has at most one event to
-    /// read is never short of room.
+    /// Delivers an event, and waits until each observer has finished with the event or has exceeded
+    /// the time of its `WaitAtMost` policy.
     ///
-    /// An error means that the manager is closed: nobody will hear any more.
-    async fn tell(&self, event: RegistryEvent<V>) -> Result<(), NotifyError<RegistryEvent<V>>> {
-        let mut telling = self.events.sync_notify(event);
-        // First it may wait for room that events of others take: that is for the manager to
-        // settle, and nobody's time.
+    /// This task enforces `WaitAtMost` because the manager cannot: an observer with at most one
+    /// unread event never has a full window.
+    ///
+    /// # Errors
+    /// The manager is closed: no later event can be delivered.
+    async fn deliver(&self, event: RegistryEvent<V>) -> Result<(), NotifyError<RegistryEvent<V>>> {
+        let mut delivery = self.events.sync_notify(event);
+        // Wait until the event is stored. Other publishers' events may fill the windows until then;
+        // the manager resolves that, and the time does not count for any observer of this event.
         let stored = poll_fn(|cx| {
-            let told = Pin::new(&mut telling).poll(cx);
-            match telling.waiting_for() {
-                None if told.is_pending() => Poll::Pending,
-                pending => Poll::Ready((told, pending.unwrap_or_default())),
+            let result = Pin::new(&mut delivery).poll(cx);
+            match delivery.waiting_for() {
+                None if result.is_pending() => Poll::Pending,
+                pending => Poll::Ready((result, pending.unwrap_or_default())),
             }
         });
-        let (told, mut pending) = stored.await;
-        if let Poll::Ready(told) = told {
-            return told.map(drop);
+        let (result, mut pending) = stored.await;
+        if let Poll::Ready(result) = result {
+            return result.map(drop);
         }
         let start = Instant::now();
         loop {
             let waited = start.elapsed();
-            let is_late = |observer: &SubscriberInfo| limit(observer).is_some_and(|l| l <= waited);
-            let (late, in_time): (Vec<_>, Vec<_>) = pending.iter().partition(|o| is_late(o));
-            for observer in &late {
+            // Disconnect each observer over its limit.
+            let is_overdue =
+                |observer: &SubscriberInfo| limit(observer).is_some_and(|l| l <= waited);
+            let (overdue, in_time): (Vec<_>, Vec<_>) = pending.iter().partition(|o| is_overdue(o));
+            for observer in &overdue {
                 self.events.disconnect(observer.id());
             }
-            if in_time.is_empty() && !late.is_empty() {
+            if in_time.is_empty() && !overdue.is_empty() {
                 return Ok(());
             }
+            // Wait until the next limit. A disconnected observer may hold its event forever, which
+            // keeps `delivery` pending, so the remaining observers are checked again regularly.
             let limits = in_time.into_iter().filter_map(limit);
             let next = limits.map(|limit| limit.saturating_sub(waited));
-            // Who was disconnected may have the event in hand for ever, and it is not over then.
-            let next = next.chain((!late.is_empty()).then_some(LOOK_AGAIN)).min();
-            // Without a limit, without a clock.
+            let next = next
+                .chain((!overdue.is_empty()).then_some(RECHECK_INTERVAL))
+                .min();
+            // Use the timer only with a limit: the runtime may have no time driver.
             let Some(next) = next else {
-                return telling.await.map(drop);
+                return delivery.await.map(drop);
             };
-            if let Ok(told) = timeout(next, &mut telling).await {
-                return told.map(drop);
+            if let Ok(result) = timeout(next, &mut delivery).await {
+                return result.map(drop);
             }
-            pending = telling.waiting_for().unwrap_or_default();
+            pending = delivery.waiting_for().unwrap_or_default();
         }
     }
 }
 
-/// How long this observer may hold up the others.
+/// Returns how long this observer may delay the next event.
 fn limit(observer: &SubscriberInfo) -> Option<Duration> {
     match observer.overflow() {
         Overflow::WaitAtMost(limit) => Some(limit),
@@ -113,7 +123,8 @@ fn limit(observer: &SubscriberInfo) -> Option<Duration> {
     }
 }
 
-/// However the task ends, also with its runtime: nobody waits for it.
+/// Stops delivery however the task ends, also with its runtime, so that `flush` never waits for a
+/// task that is gone.
 impl<V: Send + Sync + 'static> Drop for Announcer<V> {
     fn drop(&mut self) {
         self.table.stop_delivery();

@@ -1,4 +1,4 @@
-//! One bucket: values by key, until it ends.
+//! A bucket: values by key, until the bucket ends.
 
 use std::fmt;
 use std::future::Future;
@@ -11,15 +11,15 @@ use super::exit::ExitReason;
 use crate::util::panic_guard::{drop_caught, drop_payload, with_guarded_waker};
 use crate::util::sync::{AtomicU64, Ordering};
 
-/// A named place for values by key, made by [`Registry::create`](super::Registry::create).
+/// A named store of values by key, made by [`Registry::create`](super::Registry::create).
 ///
-/// Cheap to clone; all clones are the same bucket, and only they are equal. It lives until it is
-/// [stopped](Self::stop), a closure panics in [`update`](Self::update), or the last
-/// [`Registry`](super::Registry) is dropped; holding it does not keep it alive. Its values are
-/// dropped when it ends. From then on it is empty: `get`, `put` and `delete` give `None`, and
-/// `update` says why.
+/// A bucket is cheap to clone. All clones are the same bucket, and only clones are equal. A bucket
+/// lives until it is [stopped](Self::stop), a closure panics in [`update`](Self::update), or the
+/// last [`Registry`](super::Registry) is dropped; a clone does not keep the bucket alive. The end
+/// of a bucket drops its values and leaves the bucket empty: from then on `get`, `put` and `delete`
+/// return `None`, and `update` returns the reason of the end.
 ///
-/// Changes happen one at a time, first come, first served; `get` waits for none of them.
+/// Changes happen one at a time, in the order of the calls. `get` waits for no change.
 ///
 /// # Examples
 /// ```
@@ -43,9 +43,9 @@ pub struct Bucket<V> {
     inner: Arc<Inner<V>>,
 }
 
-/// Where a bucket's name stands: it alone can end a bucket, in one step with its name.
+/// The owner of a bucket's name, which ends the bucket and frees the name in one step.
 pub(super) trait BucketOwner<V>: Send + Sync {
-    /// Ends the bucket for this reason, unless it has ended already.
+    /// Ends the bucket with this reason, unless the bucket has ended already.
     fn end(&self, bucket: &Bucket<V>, reason: ExitReason);
 }
 
@@ -53,19 +53,19 @@ struct Inner<V> {
     name: Arc<str>,
     contents: Contents<V>,
     owner: Arc<dyn BucketOwner<V>>,
-    /// The number of its `Created` among the events of its home.
+    /// The sequence number of the bucket's `Created` in the registry's events.
     created_seq: u64,
-    /// The number of its `Exited`; 0 while it lives.
+    /// The sequence number of the bucket's `Exited`; 0 while the bucket lives.
     exited_seq: AtomicU64,
 }
 
 impl<V: Clone> Bucket<V> {
-    /// The value of `key`: a clone. Never waits, not even for an `update` that is running.
+    /// Returns a clone of the value of `key`. Never waits, not even for a running `update`.
     ///
-    /// `None` if there is none, or once the bucket has ended.
+    /// Returns `None` if `key` has no value or the bucket has ended.
     ///
     /// # Cancel safety
-    /// Dropping it changes nothing.
+    /// Dropping the future changes nothing.
     ///
     /// # Examples
     /// ```
@@ -80,7 +80,7 @@ impl<V: Clone> Bucket<V> {
     /// ```
     #[expect(
         clippy::unused_async,
-        reason = "all access is; a bucket may yet be remote"
+        reason = "every access to a bucket is async, so that a bucket can become remote"
     )]
     pub async fn get(&self, key: &str) -> Option<V> {
         let found = self
@@ -90,13 +90,13 @@ impl<V: Clone> Bucket<V> {
         found.ok()?.map(Arc::unwrap_or_clone)
     }
 
-    /// Sets the value of `key`, and gives the one it had.
+    /// Sets the value of `key`, and returns the previous value.
     ///
-    /// Once the bucket has ended, this gives `None` and drops `value`.
+    /// Returns `None` and drops `value` if the bucket has ended.
     ///
     /// # Cancel safety
-    /// Dropped while another change is running: nothing is set. It is set in the poll that
-    /// returns `Ready`.
+    /// If the future is dropped while another change is running, nothing is set. The poll that
+    /// returns `Ready` sets the value.
     ///
     /// # Examples
     /// ```
@@ -114,20 +114,21 @@ impl<V: Clone> Bucket<V> {
     /// ```
     pub async fn put(&self, key: impl Into<String>, value: V) -> Option<V> {
         let (key, value) = (key.into(), Arc::new(value));
-        let turn = self.inner.contents.write_lock().await;
+        let write_guard = self.inner.contents.write_lock().await;
         let old = self
             .inner
             .contents
             .with_values(|values| values.insert(key, value));
-        drop(turn);
+        drop(write_guard);
         old.ok()?.map(Arc::unwrap_or_clone)
     }
 
-    /// Removes `key`, and gives the value it had. `None` also once the bucket has ended.
+    /// Removes `key`, and returns its value. Returns `None` if `key` has no value or the bucket has
+    /// ended.
     ///
     /// # Cancel safety
-    /// Dropped while another change is running: nothing is removed. It is removed in the poll
-    /// that returns `Ready`.
+    /// If the future is dropped while another change is running, nothing is removed. The poll that
+    /// returns `Ready` removes the value.
     ///
     /// # Examples
     /// ```
@@ -141,31 +142,33 @@ impl<V: Clone> Bucket<V> {
     /// # }
     /// ```
     pub async fn delete(&self, key: &str) -> Option<V> {
-        let turn = self.inner.contents.write_lock().await;
+        let write_guard = self.inner.contents.write_lock().await;
         let old = self
             .inner
             .contents
             .with_values(|values| remove(values, key));
-        drop(turn);
+        drop(write_guard);
         old.ok()?.map(Arc::unwrap_or_clone)
     }
 
-    /// Makes a new value of the old one, with no other change in between, and gives the new one.
+    /// Computes a new value of `key` from the current value, without another change in between, and
+    /// returns the new value.
     ///
-    /// `change` gets `None` if there is no value, and removes it by giving `None`. It may be
-    /// long: nothing is locked while it runs, only other changes to this bucket wait. It may
-    /// call `stop`, the registry and other buckets. Another change to this one would wait for
-    /// itself.
+    /// `change` receives `None` if `key` has no value, and returns `None` to remove `key`. `change`
+    /// may take long: no lock is held meanwhile, only other changes of this bucket wait. `change`
+    /// may call `stop`, the registry and other buckets. Another change of the same bucket, awaited
+    /// inside of `change`, would never finish.
     ///
-    /// If it panics, the bucket ends as [`Panicked`](ExitReason::Panicked): what it left
-    /// half-done is not kept. The registry and its other buckets go on.
+    /// If `change` panics, the bucket ends as [`Panicked`](ExitReason::Panicked), because a
+    /// half-done change must not be kept. The registry and its other buckets continue.
     ///
     /// # Errors
-    /// Why the bucket ended, if it had before, or did while `change` ran.
+    /// Returns the reason of the bucket's end, if the bucket has ended before the call or ends
+    /// while `change` runs.
     ///
     /// # Cancel safety
-    /// Dropped while another change is running: `change` is not called. It runs in the poll
-    /// that returns `Ready`.
+    /// If the future is dropped while another change is running, `change` is not called. The poll
+    /// that returns `Ready` calls `change`.
     ///
     /// # Examples
     /// ```
@@ -194,8 +197,10 @@ impl<V: Clone> Bucket<V> {
     {
         let key = key.into();
         let contents = &self.inner.contents;
-        let turn = contents.write_lock().await;
+        // Wait for other changes. `get` is not affected.
+        let write_guard = contents.write_lock().await;
         let old = contents.with_values(|values| values.get(&key).cloned())?;
+        // Run user code without a lock on the values: a panic must end only this bucket.
         let changed = catch_unwind(AssertUnwindSafe(|| {
             let new = change(old.as_deref().cloned());
             (new.clone().map(Arc::new), new)
@@ -206,15 +211,16 @@ impl<V: Clone> Bucket<V> {
                 self.inner.owner.end(self, ExitReason::Panicked);
                 drop_payload(payload);
                 drop_caught(old);
-                // Another reason if `change` stopped it before.
+                // `change` may have stopped the bucket before the panic: the first reason stays.
                 return Err(contents.exit_reason().unwrap_or(ExitReason::Panicked));
             }
         };
+        // Store the result, and drop the old values after unlocking.
         let replaced = contents.with_values(|values| match kept {
             Some(kept) => values.insert(key, kept),
             None => remove(values, &key),
         });
-        drop(turn);
+        drop(write_guard);
         drop_caught(old);
         replaced.map(|replaced| {
             drop_caught(replaced);
@@ -224,14 +230,15 @@ impl<V: Clone> Bucket<V> {
 }
 
 impl<V> Bucket<V> {
-    /// An empty bucket, alive, whose `Created` has this number. It is up to `owner` to end it.
-    pub(super) fn new(name: Arc<str>, home: Arc<dyn BucketOwner<V>>, born: u64) -> Self {
+    /// Creates an empty live bucket whose `Created` has the number `created_seq`. Only `owner` can
+    /// end the bucket.
+    pub(super) fn new(name: Arc<str>, owner: Arc<dyn BucketOwner<V>>, created_seq: u64) -> Self {
         Self {
             inner: Arc::new(Inner {
                 name,
                 contents: Contents::new(),
-                owner: home,
-                created_seq: born,
+                owner,
+                created_seq,
                 exited_seq: AtomicU64::new(0),
             }),
         }
@@ -241,31 +248,32 @@ impl<V> Bucket<V> {
         Arc::clone(&self.inner.name)
     }
 
-    /// Whether this is its home.
-    pub(super) fn belongs_to<H>(&self, home: &Arc<H>) -> bool {
-        std::ptr::addr_eq(Arc::as_ptr(&self.inner.owner), Arc::as_ptr(home))
+    /// Returns whether `owner` owns this bucket.
+    pub(super) fn belongs_to<T>(&self, owner: &Arc<T>) -> bool {
+        std::ptr::addr_eq(Arc::as_ptr(&self.inner.owner), Arc::as_ptr(owner))
     }
 
-    /// The number of its `Created`.
+    /// Returns the sequence number of the bucket's `Created`.
     pub(super) fn created_seq(&self) -> u64 {
         self.inner.created_seq
     }
 
-    /// The number of its `Exited`, once that is in line; 0 before.
+    /// Returns the sequence number of the bucket's `Exited`; 0 before the event is queued.
     pub(super) fn exited_seq(&self) -> u64 {
         self.inner.exited_seq.load(Ordering::Acquire)
     }
 
-    /// The name it was created under. Once it has ended, that may be another bucket's.
+    /// Returns the name the bucket was created under. After the bucket's end, the name may belong
+    /// to another bucket.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.inner.name
     }
 
-    /// Ends it. On return its name is free, and `Exited` is in line to be delivered.
+    /// Ends the bucket. On return its name is free, and its `Exited` is queued for delivery.
     ///
-    /// Never waits, and may be called again, from anywhere. Elixir's `Agent.stop`, except that
-    /// changes that still wait their turn find it ended.
+    /// Never waits. May be called repeatedly and from anywhere. Like Elixir's `Agent.stop`, except
+    /// for queued changes, which find the bucket ended.
     ///
     /// # Examples
     /// ```
@@ -283,12 +291,13 @@ impl<V> Bucket<V> {
         self.inner.owner.end(self, ExitReason::Stopped);
     }
 
-    /// Waits until it has ended, and tells why; at once if it has already.
+    /// Waits until the bucket has ended, and returns the reason. Resolves at once if the bucket has
+    /// ended already.
     ///
-    /// Any number may wait. The future does not borrow the bucket.
+    /// Any number of callers may wait. The future does not borrow the bucket.
     ///
     /// # Cancel safety
-    /// Dropping it changes nothing.
+    /// Dropping the future changes nothing.
     ///
     /// # Examples
     /// ```
@@ -306,18 +315,19 @@ impl<V> Bucket<V> {
     pub fn stopped(&self) -> impl Future<Output = ExitReason> + Send + use<V> {
         let mut exit = self.inner.contents.exit();
         async move {
-            let told = with_guarded_waker(exit.wait_for(Option::is_some)).await;
-            // Without an answer, the bucket was dropped with all there was.
-            told.ok()
-                .and_then(|told| *told)
+            let exited = with_guarded_waker(exit.wait_for(Option::is_some)).await;
+            // An error means that the last clone of the bucket is gone, and the registry with it.
+            exited
+                .ok()
+                .and_then(|reason| *reason)
                 .unwrap_or(ExitReason::RegistryGone)
         }
     }
 
-    /// Makes it empty for good; its `Exited` has this number. For its home, under the home's
-    /// lock.
-    pub(super) fn end_locked(&self, reason: ExitReason, ended: u64) -> Ending<V> {
-        self.inner.exited_seq.store(ended, Ordering::Release);
+    /// Empties the bucket permanently; its `Exited` has the number `exited_seq`. Called by the
+    /// owner with the owner's lock held.
+    pub(super) fn end_locked(&self, reason: ExitReason, exited_seq: u64) -> Ending<V> {
+        self.inner.exited_seq.store(exited_seq, Ordering::Release);
         Ending {
             bucket: self.clone(),
             reason,
@@ -326,8 +336,8 @@ impl<V> Bucket<V> {
     }
 }
 
-/// What there is yet to do about a bucket that has ended, once nothing is locked.
-#[must_use = "whoever waits for the bucket's end is yet to be told"]
+/// The second half of a bucket's end, which runs user code and so must run without any lock.
+#[must_use = "callers of `stopped` wait until `run` is called"]
 pub(super) struct Ending<V> {
     bucket: Bucket<V>,
     reason: ExitReason,
@@ -335,7 +345,7 @@ pub(super) struct Ending<V> {
 }
 
 impl<V> Ending<V> {
-    /// Tells who waits for the end, and drops the values.
+    /// Wakes the callers of `stopped`, and drops the values.
     pub(super) fn run(self) {
         self.bucket.inner.contents.notify(self.reason);
         self.values.into_values().for_each(drop_caught);

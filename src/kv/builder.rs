@@ -1,4 +1,4 @@
-//! How a registry comes to be.
+//! The construction of a registry.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -8,10 +8,10 @@ use super::registry::Registry;
 use crate::EventManager;
 
 impl<V: Send + Sync + 'static> Registry<V> {
-    /// An empty registry that tells its events to this manager.
+    /// Creates an empty registry, which publishes its events through `events`.
     ///
     /// # Panics
-    /// Outside of a tokio runtime: it spawns the task that delivers them.
+    /// Panics outside of a tokio runtime, because the call spawns the delivery task.
     ///
     /// # Examples
     /// ```
@@ -32,7 +32,7 @@ impl<V: Send + Sync + 'static> Registry<V> {
         Self::builder().build(events)
     }
 
-    /// A registry to be set up further: how many events may wait.
+    /// Returns a builder, which sets how many events may be queued for delivery.
     ///
     /// # Examples
     /// ```
@@ -49,16 +49,16 @@ impl<V: Send + Sync + 'static> Registry<V> {
     /// ```
     pub fn builder() -> RegistryBuilder<V> {
         RegistryBuilder {
-            queue_capacity: DEFAULT_LINE_CAPACITY,
+            queue_capacity: DEFAULT_QUEUE_CAPACITY,
             values: PhantomData,
         }
     }
 }
 
-/// 65,536 events.
-const DEFAULT_LINE_CAPACITY: usize = 65_536;
+/// The default of [`RegistryBuilder::queue_capacity`], in events.
+const DEFAULT_QUEUE_CAPACITY: usize = 65_536;
 
-/// Settings of a registry to be: [`Registry::builder`].
+/// Settings of a registry, made by [`Registry::builder`].
 #[must_use = "a builder does nothing until `build`"]
 pub struct RegistryBuilder<V> {
     queue_capacity: usize,
@@ -66,14 +66,14 @@ pub struct RegistryBuilder<V> {
 }
 
 impl<V: Send + Sync + 'static> RegistryBuilder<V> {
-    /// How many events may wait to be delivered before `create` refuses: 1 or more, 65,536 if
-    /// not set.
+    /// Sets how many events may be queued for delivery before `create` refuses: 1 or more, 65,536
+    /// by default.
     ///
-    /// The one that is being delivered does not count. Exits count and are never refused, so
-    /// the line may be longer by one event for each bucket alive.
+    /// The event in delivery does not count. Exits count and are never refused, so the queue can
+    /// exceed its capacity by one event for each live bucket.
     ///
     /// # Panics
-    /// If `events` is 0: no bucket could ever be created.
+    /// Panics if `events` is 0, because no bucket could ever be created.
     #[track_caller]
     pub fn queue_capacity(mut self, events: usize) -> Self {
         assert!(events > 0, "a registry has room for at least one event");
@@ -81,10 +81,10 @@ impl<V: Send + Sync + 'static> RegistryBuilder<V> {
         self
     }
 
-    /// The registry, which tells its events to this manager.
+    /// Creates an empty registry, which publishes its events through `events`.
     ///
     /// # Panics
-    /// Outside of a tokio runtime: it spawns the task that delivers them.
+    /// Panics outside of a tokio runtime, because the call spawns the delivery task.
     #[track_caller]
     #[must_use]
     pub fn build(self, events: EventManager<RegistryEvent<V>>) -> Registry<V> {

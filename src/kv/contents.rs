@@ -1,34 +1,38 @@
-//! What a bucket holds, until it ends.
+//! The values of a bucket, until the bucket ends.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use tokio::sync::{Mutex as WriteLock, MutexGuard as TurnGuard, watch};
+use tokio::sync::{Mutex as WriteLock, MutexGuard as WriteGuard, watch};
 
 use super::exit::ExitReason;
 use crate::util::panic_guard::with_guarded_waker;
 use crate::util::shrink::Shrink;
 use crate::util::sync::Mutex;
 
-/// Shared, so that they can be taken out under the lock, and cloned and dropped after it.
+/// Values by key. The values are shared so that they can be taken out under the lock, and cloned or
+/// dropped after unlocking.
 pub(super) type Values<V> = HashMap<String, Arc<V>>;
 
-/// Room for so many values is kept when there are fewer.
-const KEPT: usize = 16;
+/// The capacity kept by a bucket with fewer values.
+const RETAINED_CAPACITY: usize = 16;
 
-/// Takes one value out.
+/// Removes and returns one value.
 pub(super) fn remove<V>(values: &mut Values<V>, key: &str) -> Option<Arc<V>> {
     let removed = values.remove(key);
-    values.shrink_if_sparse(KEPT);
+    values.shrink_if_sparse(RETAINED_CAPACITY);
     removed
 }
 
+/// The values or the exit reason of a bucket.
+///
 /// # Invariants
-/// 1. `values` turns into the reason once, in one step with the name: under the lock of the
-///    bucket's home.
-/// 2. `exit` tells that reason, soon after.
-/// 3. Values are replaced by whoever has the `write_lock`.
-/// 4. No value is cloned or dropped while `values` is locked: that is other people's code.
+/// 1. `values` turns into the exit reason once, under the owner's lock, in the same step as the
+///    name becomes free. So a name never belongs to an ended bucket.
+/// 2. `exit` holds the same reason soon after. Callers of `stopped` would wait forever otherwise.
+/// 3. Only the holder of `write_lock` replaces values, so that `update` overwrites no change.
+/// 4. No value is cloned or dropped while `values` is locked, because both run user code, which may
+///    call the bucket.
 pub(super) struct Contents<V> {
     values: Mutex<Result<Values<V>, ExitReason>>,
     write_lock: WriteLock<()>,
@@ -44,12 +48,13 @@ impl<V> Contents<V> {
         }
     }
 
-    /// The right to change values, first come, first served.
-    pub(super) async fn write_lock(&self) -> TurnGuard<'_, ()> {
+    /// Waits for the exclusive right to change values, in the order of the calls.
+    pub(super) async fn write_lock(&self) -> WriteGuard<'_, ()> {
         with_guarded_waker(self.write_lock.lock()).await
     }
 
-    /// Runs our own `code` on the values, unless they are gone.
+    /// Runs `code`, which must not be user code, on the values. Returns the exit reason if the
+    /// bucket has ended.
     pub(super) fn with_values<T>(
         &self,
         code: impl FnOnce(&mut Values<V>) -> T,
@@ -57,7 +62,7 @@ impl<V> Contents<V> {
         let mut values = self.values.lock();
         match &mut *values {
             Ok(values) => Ok(code(values)),
-            // Not by `map`, which would drop `code`, and the values it holds, under the lock.
+            // Not `map`, which would drop `code`, and the values owned by `code`, under the lock.
             Err(reason) => Err(*reason),
         }
     }
@@ -66,19 +71,20 @@ impl<V> Contents<V> {
         self.with_values(|_| ()).err()
     }
 
-    /// Tells the reason, once there is one.
+    /// Returns a receiver of the exit reason.
     pub(super) fn exit(&self) -> watch::Receiver<Option<ExitReason>> {
         self.exit.subscribe()
     }
 
-    /// Empties it for good; the values are yet to be dropped, and the reason to be told.
+    /// Empties the bucket permanently. The caller must drop the returned values and call
+    /// [`notify`](Self::notify) after unlocking.
     pub(super) fn end(&self, reason: ExitReason) -> Values<V> {
         let live = std::mem::replace(&mut *self.values.lock(), Err(reason));
-        debug_assert!(live.is_ok(), "a bucket that ended has no name to lose");
+        debug_assert!(live.is_ok(), "an ended bucket has lost its name already");
         live.unwrap_or_default()
     }
 
-    /// Tells the reason to all who wait for it.
+    /// Wakes all receivers of the exit reason.
     pub(super) fn notify(&self, reason: ExitReason) {
         self.exit.send_replace(Some(reason));
     }

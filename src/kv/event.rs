@@ -1,14 +1,14 @@
-//! What a registry tells.
+//! The events of a registry.
 
 use std::fmt;
 
 use super::bucket::Bucket;
 use super::exit::ExitReason;
 
-/// Something that has happened to a registry.
+/// A change of a registry.
 ///
-/// Every bucket has exactly one `Created` and, however it ends, exactly one `Exited`; the
-/// `Exited` of one bucket comes before the `Created` of the next one of its name.
+/// Every bucket has exactly one `Created` and exactly one `Exited`, however the bucket ends. The
+/// `Exited` of a bucket comes before the `Created` of the next bucket with the same name.
 ///
 /// # Examples
 /// ```
@@ -30,35 +30,36 @@ use super::exit::ExitReason;
 /// ```
 #[non_exhaustive]
 pub enum RegistryEvent<V> {
-    /// A bucket was created. By the time this is heard, it may have ended.
+    /// A bucket was created. The bucket may have ended by the time this event is received.
     #[doc(alias = "create")]
     Created {
-        /// Its name.
+        /// The bucket's name.
         name: String,
         /// The bucket itself.
         bucket: Bucket<V>,
     },
-    /// A bucket has ended. By the time this is heard, its name may stand for another.
+    /// A bucket has ended. The name may belong to another bucket by the time this event is
+    /// received.
     #[doc(alias = "exit")]
     Exited {
-        /// The name it had.
+        /// The bucket's name.
         name: String,
         /// The bucket itself, empty.
         bucket: Bucket<V>,
-        /// Why it ended.
+        /// The reason of the bucket's end.
         reason: ExitReason,
     },
 }
 
 impl<V> RegistryEvent<V> {
-    /// The name of the bucket that this is about.
+    /// Returns the bucket's name.
     pub fn name(&self) -> &str {
         match self {
             Self::Created { name, .. } | Self::Exited { name, .. } => name,
         }
     }
 
-    /// The bucket that this is about.
+    /// Returns the bucket.
     pub fn bucket(&self) -> &Bucket<V> {
         match self {
             Self::Created { bucket, .. } | Self::Exited { bucket, .. } => bucket,
@@ -95,17 +96,17 @@ impl<V> fmt::Debug for RegistryEvent<V> {
     }
 }
 
-/// An event about a bucket, which goes by its name: the bucket itself is left out.
+/// Formats an event with the bucket's name. The bucket is left out, because the name identifies it.
 pub(super) fn fmt_event(
     f: &mut fmt::Formatter<'_>,
     kind: &str,
     name: &str,
     reason: Option<ExitReason>,
 ) -> fmt::Result {
-    let mut all = f.debug_struct(kind);
-    all.field("name", &name);
+    let mut out = f.debug_struct(kind);
+    out.field("name", &name);
     if let Some(reason) = reason {
-        all.field("reason", &reason);
+        out.field("reason", &reason);
     }
-    all.finish_non_exhaustive()
+    out.finish_non_exhaustive()
 }

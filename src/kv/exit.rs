@@ -1,8 +1,8 @@
-//! How a bucket's life ends.
+//! The reason of a bucket's end.
 
 use std::fmt;
 
-/// Why a bucket ended.
+/// The reason of a bucket's end.
 ///
 /// # Examples
 /// ```
@@ -13,7 +13,7 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ExitReason {
-    /// [`Bucket::stop`](super::Bucket::stop).
+    /// [`Bucket::stop`](super::Bucket::stop) was called.
     Stopped,
     /// A closure panicked in [`Bucket::update`](super::Bucket::update).
     Panicked,

@@ -1,4 +1,4 @@
-//! Keeping a view up to date with the events that pass.
+//! The `reflect` operator: keeps a view up to date with the yielded events.
 
 use std::fmt;
 use std::pin::Pin;
@@ -10,21 +10,22 @@ use pin_project_lite::pin_project;
 use super::bucket::Bucket;
 use super::event::RegistryEvent;
 use super::view::View;
-use super::watch::WatchEvent;
+use super::watch_event::WatchEvent;
 
 pin_project! {
     /// Stream of [`RegistryStreamExt::reflect`](super::RegistryStreamExt::reflect) and of
     /// [`Watch::reflect`](super::Watch::reflect).
     ///
-    /// The view is changed before the event is yielded, so whoever has seen an event finds it in
-    /// the view. Over a watch, it is complete with `Ready`, and stays as it is until then.
+    /// The view changes before the event is yielded, so the receiver of an event finds the change
+    /// in the view. Over a watch, the view changes at `Ready` from empty, or from its old contents,
+    /// to the complete snapshot.
     #[must_use = "streams do nothing unless polled"]
     pub struct Reflect<S, V> {
         #[pin]
         events: S,
         view: View<V>,
-        // What the view will start with when `Ready` comes.
-        arriving: Vec<Bucket<V>>,
+        // The buckets of the snapshot, shown by the view from `Ready` on.
+        snapshot: Vec<Bucket<V>>,
     }
 }
 
@@ -33,30 +34,30 @@ impl<S, V> Reflect<S, V> {
         Self {
             events,
             view,
-            arriving: Vec::new(),
+            snapshot: Vec::new(),
         }
     }
 
-    /// The view that is kept up to date.
+    /// Returns the view.
     pub fn view(&self) -> &View<V> {
         &self.view
     }
 
-    /// The stream that passes through.
+    /// Returns the source stream.
     pub fn get_ref(&self) -> &S {
         &self.events
     }
 
-    /// The stream that passes through, for its `ack`.
+    /// Returns the source stream mutably, for its `ack`.
     pub fn get_mut(&mut self) -> &mut S {
         &mut self.events
     }
 }
 
 /// An event that changes a view: [`RegistryEvent`] and [`WatchEvent`]. No other type implements
-/// this.
+/// this trait.
 ///
-/// For the bounds of code that takes a [`Reflect`] over any stream.
+/// The trait serves as a bound in code that takes a [`Reflect`] over any stream.
 ///
 /// # Examples
 /// ```
@@ -64,7 +65,7 @@ impl<S, V> Reflect<S, V> {
 /// use genevent::EventManager;
 /// use genevent::kv::{Reflect, Reflected, Registry, RegistryStreamExt, View};
 ///
-/// /// Reads one event, and tells how many buckets the view has then.
+/// /// Reads one event, and returns the number of buckets in the view after the event.
 /// async fn step<S, V>(reflect: &mut Reflect<S, V>) -> usize
 /// where
 ///     S: Stream + Unpin,
@@ -87,11 +88,14 @@ impl<S, V> Reflect<S, V> {
 /// ```
 pub trait Reflected<V>: sealed::Sealed {
     #[doc(hidden)]
-    fn reflect_in(&self, view: &View<V>, arriving: &mut Vec<Bucket<V>>);
+    fn reflect_in(&self, view: &View<V>, snapshot: &mut Vec<Bucket<V>>);
 }
 
 mod sealed {
-    #[expect(unnameable_types, reason = "a view knows the events that change it")]
+    #[expect(
+        unnameable_types,
+        reason = "only this crate's events may change a view"
+    )]
     pub trait Sealed {}
     impl<V> Sealed for super::RegistryEvent<V> {}
     impl<V> Sealed for super::WatchEvent<V> {}
@@ -107,10 +111,10 @@ impl<V> Reflected<V> for RegistryEvent<V> {
 }
 
 impl<V> Reflected<V> for WatchEvent<V> {
-    fn reflect_in(&self, view: &View<V>, arriving: &mut Vec<Bucket<V>>) {
+    fn reflect_in(&self, view: &View<V>, snapshot: &mut Vec<Bucket<V>>) {
         match self {
-            Self::Existing { bucket, .. } => arriving.push(bucket.clone()),
-            Self::Ready => view.start(std::mem::take(arriving)),
+            Self::Existing { bucket, .. } => snapshot.push(bucket.clone()),
+            Self::Ready => view.replace(std::mem::take(snapshot)),
             Self::Created { bucket, .. } => view.insert(bucket),
             Self::Exited { bucket, .. } => view.remove(bucket),
         }
@@ -128,7 +132,7 @@ where
         let this = self.project();
         let event = ready!(this.events.poll_next(cx));
         if let Some(event) = &event {
-            event.reflect_in(this.view, this.arriving);
+            event.reflect_in(this.view, this.snapshot);
         }
         Poll::Ready(event)
     }

@@ -1,4 +1,4 @@
-//! The registry itself: what its users hold.
+//! The handle of a registry.
 
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -17,33 +17,33 @@ use crate::util::panic_guard::with_guarded_waker;
 use crate::util::sync::spawn;
 use crate::{EventManager, SubscribeOptions, Subscription};
 
-/// Buckets by name, and a stream of what happens to them.
+/// Buckets by name, and a stream of their changes.
 ///
-/// Cheap to clone; all clones are the same registry. When the last one is dropped, its buckets
-/// end as [`RegistryGone`](super::ExitReason::RegistryGone), in the order of their names; their
-/// events are still delivered, and then the registry lets go of the manager.
+/// A registry is cheap to clone; all clones are the same registry. Dropping the last clone ends all
+/// buckets as [`RegistryGone`](super::ExitReason::RegistryGone), sorted by name. The events of
+/// these ends are still delivered; after that, the registry releases the manager.
 ///
 /// # Order
-/// What [`lookup`](Self::lookup) says is ahead of the events: a name can be looked up before its
-/// `Created` is delivered, and is free before its `Exited` is. A task on the runtime delivers
-/// one event at a time, in the order in which they happened, and waits until every observer has
-/// finished with it. No call but [`flush`](Self::flush) waits for observers, so a pipeline or a
-/// handler may call the registry and its buckets while it holds one of their events.
+/// [`lookup`](Self::lookup) is ahead of the events: a name can be looked up before its `Created` is
+/// delivered, and is free before its `Exited` is delivered. A task on the runtime delivers one
+/// event at a time, in the order of the changes, and waits until every observer has finished with
+/// the event. No call except [`flush`](Self::flush) waits for observers, so a pipeline or a handler
+/// may call the registry and its buckets while holding one of their events.
 ///
-/// An observer that is slow holds up the events of all, for as long as it likes: lossless is the
-/// default here as well. One that subscribed with
-/// [`WaitAtMost`](crate::Overflow::WaitAtMost) has that time to finish with each event, counted
-/// from its delivery, and is disconnected after it (`# Panics`: that is in the registry's task, on
-/// a runtime without time). The other policies act on a full window, which the registry alone
-/// never fills; the owner of the manager can
-/// [disconnect](crate::EventManager::disconnect) any observer.
+/// A slow observer delays the events of all observers for any length of time, because delivery is
+/// lossless by default. An observer with the policy [`WaitAtMost`](crate::Overflow::WaitAtMost) has
+/// that time for each event, counted from the event's delivery, and is disconnected afterwards. The
+/// registry's task panics on such an observer if the runtime has no time enabled. The other
+/// policies act on a full window, which the registry alone never causes; the owner of the manager
+/// can [disconnect](crate::EventManager::disconnect) any observer.
 ///
-/// If the manager is closed or the runtime shuts down, the registry goes on without events.
+/// If the manager is closed or the runtime shuts down, the registry continues without events.
 ///
 /// # Names
-/// Any string is a name: empty, huge, or with control characters in it, compared byte by byte.
-/// `Debug` of everything here shows it quoted and escaped, so that a name cannot forge a line of a
-/// log; no `Display` shows it. Whoever prints a name by itself has to escape it.
+/// Any string is a name, also an empty or huge string or a string with control characters. Names
+/// are compared byte by byte. `Debug` of every type of this module quotes and escapes names, so a
+/// name cannot forge a line of a log; no `Display` shows a name. Code that prints a name must
+/// escape the name itself.
 ///
 /// # Examples
 /// ```
@@ -57,7 +57,7 @@ use crate::{EventManager, SubscribeOptions, Subscription};
 /// let created = registry.events().created().map(|(name, _)| name);
 /// registry.create("shopping").await.unwrap();
 /// registry.create("work").await.unwrap();
-/// drop(registry); // ends the stream as well: nobody else holds the manager
+/// drop(registry); // ends the stream as well: the registry held the only manager
 /// assert_eq!(created.collect::<Vec<_>>().await, ["shopping", "work"]);
 /// # }
 /// ```
@@ -66,10 +66,11 @@ pub struct Registry<V> {
     owner: Arc<Owner<V>>,
 }
 
-/// What all clones share, and what ends the buckets with the last of them.
+/// The state shared by all clones. Dropping the state ends the buckets.
 struct Owner<V> {
     table: Arc<Table<V>>,
-    /// Buckets do not hold it: they wait in its line, and would keep it open.
+    /// Buckets hold only the table: an event of the outbox holds its bucket, and a bucket holding
+    /// the manager would keep the manager open.
     events: EventManager<RegistryEvent<V>>,
     delivered_rx: watch::Receiver<u64>,
 }
@@ -81,32 +82,32 @@ impl<V> Drop for Owner<V> {
 }
 
 impl<V: Send + Sync + 'static> Registry<V> {
-    /// As the builder says. The task that delivers the events begins here.
+    /// Creates a registry with the builder's settings, and starts its delivery task.
     #[track_caller]
     pub(super) fn spawn(events: EventManager<RegistryEvent<V>>, queue_capacity: usize) -> Self {
         let table = Table::new(queue_capacity);
-        let (announcer, told) = Announcer::new(Arc::clone(&table), events.clone());
+        let (announcer, delivered_rx) = Announcer::new(Arc::clone(&table), events.clone());
         spawn(announcer.run());
         Self {
             owner: Arc::new(Owner {
                 table,
                 events,
-                delivered_rx: told,
+                delivered_rx,
             }),
         }
     }
 
-    /// The bucket of this name, new if there was none.
+    /// Returns the bucket with this name, and creates the bucket if the name is free.
     ///
-    /// Gives it as soon as the name stands and its `Created` is in line, and never waits for
-    /// observers. If there is one already, gives that, and tells nothing.
+    /// Resolves as soon as the name is taken and its `Created` is queued for delivery, and never
+    /// waits for observers. If the bucket exists already, no event is published.
     ///
     /// # Errors
-    /// [`QueueFull`](CreateError::QueueFull) if it would be new, but too many events wait to be
-    /// delivered.
+    /// Returns [`QueueFull`](CreateError::QueueFull) if the name is free, but too many events are
+    /// queued for delivery.
     ///
     /// # Cancel safety
-    /// Created in its only poll; not at all if never polled.
+    /// The first poll creates the bucket and resolves. A future without a poll creates nothing.
     ///
     /// # Examples
     /// ```
@@ -118,11 +119,15 @@ impl<V: Send + Sync + 'static> Registry<V> {
     /// # Ok(())
     /// # }
     /// ```
-    #[expect(clippy::unused_async, reason = "a registry may yet be remote")]
+    #[expect(
+        clippy::unused_async,
+        reason = "every access to a bucket is async, so that a registry can become remote"
+    )]
     pub async fn create(&self, name: &str) -> Result<Bucket<V>, CreateError> {
         let Owner { table, events, .. } = &*self.owner;
         match table.create(name) {
-            // The announcer has yet to find that nobody will hear: not a reason to refuse.
+            // The manager is closed, but the announcer has not noticed that yet. Without delivery
+            // the outbox needs no bound, so a full outbox is no reason to refuse.
             Err(CreateError::QueueFull) if events.is_closed() => {
                 table.stop_delivery();
                 table.create(name)
@@ -131,7 +136,7 @@ impl<V: Send + Sync + 'static> Registry<V> {
         }
     }
 
-    /// The bucket that this name stands for now.
+    /// Returns the current bucket with this name.
     ///
     /// # Examples
     /// ```
@@ -148,7 +153,7 @@ impl<V: Send + Sync + 'static> Registry<V> {
         self.owner.table.lookup(name)
     }
 
-    /// The names that stand now, sorted.
+    /// Returns the names of all current buckets, sorted.
     ///
     /// # Examples
     /// ```
@@ -165,12 +170,13 @@ impl<V: Send + Sync + 'static> Registry<V> {
         self.owner.table.names()
     }
 
-    /// A stream of what is delivered from now on, lossless unless the manager's default says
-    /// otherwise: the next event waits until this stream has finished with the one before.
+    /// Subscribes to the events delivered from now on. The next event waits until this stream has
+    /// finished with the event before, so no event is missed unless the manager's default policy is
+    /// lossy.
     ///
-    /// It may begin with events of the past that were still in line. Short for `subscribe` on
-    /// the manager that the registry was given, so it yields what others publish there as well,
-    /// also another registry. Does not keep the registry alive.
+    /// The stream may begin with past events, if still queued for delivery. The call is short for
+    /// `subscribe` on the registry's manager, so the stream also yields events of further
+    /// publishers, such as another registry. The stream does not keep the registry alive.
     ///
     /// # Examples
     /// ```
@@ -189,12 +195,12 @@ impl<V: Send + Sync + 'static> Registry<V> {
         self.owner.events.subscribe()
     }
 
-    /// A stream of what exists, then [`Ready`](super::WatchEvent::Ready), then what changes:
-    /// without gap or double. See [`Watch`].
+    /// Subscribes to the existing buckets, then [`Ready`](super::WatchEvent::Ready), then every
+    /// later change, without gaps or duplicates. See [`Watch`].
     ///
-    /// What exists is taken at the call, in time and memory in proportion to the number of
-    /// buckets; other calls wait for that. Lossless unless the manager's default says otherwise, as
-    /// [`events`](Self::events). Does not keep the registry alive.
+    /// The call takes the snapshot, in time and memory proportional to the number of buckets; other
+    /// calls of the registry wait meanwhile. Like [`events`](Self::events), a watch misses no event
+    /// unless the manager's default policy is lossy, and does not keep the registry alive.
     ///
     /// # Examples
     /// ```
@@ -218,11 +224,11 @@ impl<V: Send + Sync + 'static> Registry<V> {
         self.watch_with(SubscribeOptions::new())
     }
 
-    /// As [`watch`](Self::watch), with a policy, a window or a name of its own.
+    /// Subscribes like [`watch`](Self::watch), with a policy, a window or a name.
     ///
-    /// With [`WaitAtMost`](crate::Overflow::WaitAtMost), a watch that does not finish with an
-    /// event in time is disconnected, and the registry goes on. That holds while it reads what
-    /// exists as well, as soon as something changes.
+    /// With [`WaitAtMost`](crate::Overflow::WaitAtMost), a watch that does not finish with an event
+    /// in time is disconnected, and the registry continues. The limit also applies while the watch
+    /// yields its snapshot, as soon as the registry changes.
     ///
     /// # Examples
     /// ```
@@ -237,7 +243,7 @@ impl<V: Send + Sync + 'static> Registry<V> {
     /// registry.create("shopping").await.unwrap();
     /// registry.flush().await; // takes the five seconds
     ///
-    /// assert_eq!(stuck.by_ref().count().await, 2); // `Ready`, and what it had not read
+    /// assert_eq!(stuck.by_ref().count().await, 2); // `Ready`, and the unread `Created`
     /// let ended = stuck.subscription().end_reason();
     /// assert!(matches!(ended, Some(EndReason::Disconnected { .. })));
     /// # }
@@ -248,16 +254,16 @@ impl<V: Send + Sync + 'static> Registry<V> {
         Watch::new(changes, Arc::clone(&self.owner.table))
     }
 
-    /// Waits until observers have finished with everything that had happened by the first poll.
+    /// Waits until observers have finished with the events of all changes before the first poll.
     ///
-    /// Resolves also if the events could not be delivered: as soon as the manager is closed, or
-    /// the runtime has shut down. An event that was delivered before the manager was closed may
-    /// still be in the hands of an observer then;
-    /// [`EventManager::flush`](crate::EventManager::flush) waits for that one. Not for a pipeline
-    /// or handler that holds one of the events: it would wait for itself.
+    /// Also resolves if the events cannot be delivered: as soon as the manager is closed, or the
+    /// runtime has shut down. An event delivered before the close may still be in flight then;
+    /// [`EventManager::flush`](crate::EventManager::flush) waits for such an event. A pipeline or
+    /// handler holding one of the events must not call `flush`, which would wait for its own
+    /// caller.
     ///
     /// # Cancel safety
-    /// Dropping it changes nothing.
+    /// Dropping the future changes nothing.
     ///
     /// # Examples
     /// ```
@@ -283,21 +289,22 @@ impl<V: Send + Sync + 'static> Registry<V> {
         let Owner {
             table,
             events,
-            delivered_rx: told,
+            delivered_rx,
         } = &*self.owner;
-        let so_far = table.enqueued();
-        let mut told = told.clone();
-        // An error means that the task is gone: nothing will be told any more.
-        let mut is_told = pin!(with_guarded_waker(told.wait_for(|told| *told >= so_far)));
+        let last = table.enqueued();
+        let mut delivered_rx = delivered_rx.clone();
+        // An error means the end of the task: no more events are delivered.
+        let delivered = with_guarded_waker(delivered_rx.wait_for(|count| *count >= last));
+        let mut delivered = pin!(delivered);
         let mut closed = events.closed();
-        let is_closed = poll_fn(|cx| match is_told.as_mut().poll(cx) {
+        let is_closed = poll_fn(|cx| match delivered.as_mut().poll(cx) {
             Poll::Ready(_) => Poll::Ready(false),
             Poll::Pending if seeded_bug!("flush-ignores-close") => Poll::Pending,
             Poll::Pending => Pin::new(&mut closed).poll(cx).map(|()| true),
         });
         if is_closed.await {
-            // The registry's task finds the manager closed only when it comes to the next event,
-            // and until then it waits for the observers of the last one, for ever perhaps.
+            // The registry's task notices the close only at its next event, and until then may wait
+            // forever for the observers of the last event. Stop delivery here instead.
             table.stop_delivery();
         }
     }

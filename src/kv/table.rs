@@ -1,4 +1,4 @@
-//! Which names stand, and what has yet to be told about them: changed together, under one lock.
+//! The names in use and the events queued for delivery, changed together under one lock.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::error::Error;
@@ -14,37 +14,43 @@ use super::exit::ExitReason;
 use crate::util::shrink::Shrink;
 use crate::util::sync::Mutex;
 
-/// Room in a short line that is kept, in events. After a long line, memory comes back.
+/// The outbox's retained capacity, in events. A longer outbox releases its memory when empty.
 const RETAINED_CAPACITY: usize = 1_024;
 
 pub(super) struct Table<V> {
     state: Mutex<State<V>>,
-    /// Rung when there is something for the announcer. Heard also if it comes back later.
+    /// Notified when the outbox or its end changes. A notification is stored until the announcer
+    /// waits.
     wake: Notify,
     queue_capacity: usize,
 }
 
-/// # Invariants
-/// 1. A bucket lives exactly as long as its name stands for it in `names`.
-/// 2. A name that comes or goes puts its event in line in the same step, unless the announcer
-///    has gone: then the line is empty for good.
-/// 3. `enqueued` counts the events that were ever put in line, and so numbers them: a bucket
-///    knows the numbers of its two.
-/// 4. `names` is what comes of all events up to number `enqueued`.
+/// The names and the outbox.
 ///
-/// So nobody drops a bucket for good that still has values: dropping an event runs no code of
-/// the values' owner, and needs no care.
+/// # Invariants
+/// 1. A bucket is live exactly as long as `names` maps its name to the bucket. So a live bucket can
+///    be looked up, and an ended bucket cannot.
+/// 2. Adding or removing a name queues the event in the same step, unless delivery has stopped:
+///    then the outbox stays empty. So the events tell the whole history, in order.
+/// 3. `enqueued` counts the events ever queued, and so is the number of the newest event. Each
+///    bucket knows the numbers of its two events, which lets a watch recognize events of its
+///    snapshot.
+/// 4. `names` is the result of all events up to the number `enqueued`, so a snapshot and its number
+///    agree.
+///
+/// By 1, a bucket with values is never dropped for the last time. So dropping an event runs no user
+/// code, and needs no guard.
 struct State<V> {
     names: BTreeMap<Arc<str>, Bucket<V>>,
     outbox: VecDeque<RegistryEvent<V>>,
     enqueued: u64,
-    /// No registry is left: nothing comes after what is in line.
+    /// The last registry is dropped: no event follows the queued events.
     closed: bool,
     delivering: bool,
 }
 
 impl<V> State<V> {
-    /// The number of the next event.
+    /// Returns the sequence number of the next event.
     fn next_number(&self) -> u64 {
         self.enqueued + 1
     }
@@ -56,7 +62,7 @@ impl<V> State<V> {
         }
     }
 
-    /// Ends a bucket that has just lost its name.
+    /// Ends a bucket whose name was just removed.
     fn end(&mut self, bucket: Bucket<V>, reason: ExitReason) -> Ending<V> {
         let ending = bucket.end_locked(reason, self.next_number());
         self.enqueue(RegistryEvent::Exited {
@@ -69,7 +75,7 @@ impl<V> State<V> {
 }
 
 impl<V: Send + Sync + 'static> Table<V> {
-    /// The bucket of this name: the one there is, or else a new one.
+    /// Returns the bucket with this name, and creates the bucket if the name is free.
     pub(super) fn create(self: &Arc<Self>, name: &str) -> Result<Bucket<V>, CreateError> {
         let bucket = {
             let mut state = self.state.lock();
@@ -80,8 +86,8 @@ impl<V: Send + Sync + 'static> Table<V> {
                 return Err(CreateError::QueueFull);
             }
             let key = Arc::<str>::from(name);
-            let home = Arc::clone(self) as _;
-            let bucket = Bucket::new(Arc::clone(&key), home, state.next_number());
+            let owner = Arc::clone(self) as _;
+            let bucket = Bucket::new(Arc::clone(&key), owner, state.next_number());
             state.names.insert(key, bucket.clone());
             state.enqueue(RegistryEvent::Created {
                 name: name.to_owned(),
@@ -118,7 +124,7 @@ impl<V> Table<V> {
         names.iter().map(ToString::to_string).collect()
     }
 
-    /// What exists, and the number of the last event that has made it so.
+    /// Returns the existing buckets, and the number of the last event included in that state.
     pub(super) fn snapshot(&self) -> (Vec<Bucket<V>>, u64) {
         let state = self.state.lock();
         (state.names.values().cloned().collect(), state.enqueued)
@@ -128,12 +134,13 @@ impl<V> Table<V> {
         self.state.lock().names.len()
     }
 
-    /// How many events were put in line so far.
+    /// Returns the number of events ever queued.
     pub(super) fn enqueued(&self) -> u64 {
         self.state.lock().enqueued
     }
 
-    /// The last registry is gone: ends all buckets, and the line after them.
+    /// Ends all buckets and, after their events, the outbox. Called when the last registry is
+    /// dropped.
     pub(super) fn end_all(&self) {
         let endings: Vec<_> = {
             let mut state = self.state.lock();
@@ -150,7 +157,8 @@ impl<V> Table<V> {
 
     // ---- For the announcer ------------------------------------------------------------------
 
-    /// The event to be told next; pending if there is none yet, `None` if there never will be.
+    /// Takes the next event to be delivered. Pending if there is none yet, `None` if none can
+    /// follow.
     pub(super) fn pop(&self) -> Poll<Option<RegistryEvent<V>>> {
         let mut state = self.state.lock();
         let next = state.outbox.pop_front();
@@ -161,18 +169,18 @@ impl<V> Table<V> {
         }
     }
 
-    /// Waits until there may be something new in line.
+    /// Waits until the outbox may have changed.
     pub(super) async fn woken(&self) {
         self.wake.notified().await;
     }
 
-    /// Nothing in line will be told any more, and the announcer may go.
+    /// Drops the queued events and stops queueing, so that the announcer ends.
     pub(super) fn stop_delivery(&self) {
         let mut state = self.state.lock();
         state.delivering = false;
-        let untold = std::mem::take(&mut state.outbox);
+        let undelivered = std::mem::take(&mut state.outbox);
         drop(state);
-        drop(untold);
+        drop(undelivered);
         self.wake.notify_one();
     }
 }
@@ -181,7 +189,7 @@ impl<V: Send + Sync> BucketOwner<V> for Table<V> {
     fn end(&self, bucket: &Bucket<V>, reason: ExitReason) {
         let ending = {
             let mut state = self.state.lock();
-            // If it has ended, the name is free, or stands for its successor.
+            // The bucket has ended already if the name is free or belongs to a newer bucket.
             if state.names.get(bucket.name()) != Some(bucket) {
                 return;
             }
@@ -193,7 +201,7 @@ impl<V: Send + Sync> BucketOwner<V> for Table<V> {
     }
 }
 
-/// Why [`Registry::create`](super::Registry::create) did not.
+/// The reason why [`Registry::create`](super::Registry::create) refused.
 ///
 /// # Examples
 /// ```
@@ -205,7 +213,7 @@ impl<V: Send + Sync> BucketOwner<V> for Table<V> {
 /// let registry = Registry::<u8>::builder().queue_capacity(1).build(EventManager::default());
 /// registry.create("a").await.unwrap();
 ///
-/// let error = registry.create("b").await.unwrap_err(); // nothing was delivered in between
+/// let error = registry.create("b").await.unwrap_err(); // no event was delivered in between
 /// assert_eq!(error, CreateError::QueueFull);
 /// registry.flush().await;
 /// assert!(registry.create("b").await.is_ok());
@@ -214,15 +222,15 @@ impl<V: Send + Sync> BucketOwner<V> for Table<V> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CreateError {
-    /// As many events as [allowed](super::RegistryBuilder::queue_capacity) wait to be delivered.
-    /// [`flush`](super::Registry::flush) waits until there is room.
+    /// As many events as [allowed](super::RegistryBuilder::queue_capacity) are queued for delivery.
+    /// [`flush`](super::Registry::flush) waits until the queue has room.
     QueueFull,
 }
 
 impl fmt::Display for CreateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::QueueFull => "the line of registry events to be delivered is full",
+            Self::QueueFull => "the queue of registry events is full",
         })
     }
 }
@@ -239,14 +247,14 @@ mod tests {
     use crate::kv::{ExitReason, RegistryEvent};
 
     #[test]
-    fn once_it_is_told_a_long_line_and_its_buckets_leave_nothing_behind() {
+    fn a_delivered_long_outbox_leaves_no_memory_behind() {
         const TIMES: usize = 100_000;
         let table = Table::<u8>::new(usize::MAX);
         for _ in 0..TIMES {
-            let bucket = table.create("a").expect("there is room");
+            let bucket = table.create("a").expect("the outbox is unbounded");
             table.end(&bucket, ExitReason::Stopped);
         }
-        // Each bucket holds its home.
+        // Each bucket holds its owner.
         assert_eq!(Arc::strong_count(&table), 1 + TIMES);
         for n in 0..2 * TIMES {
             match table.pop() {

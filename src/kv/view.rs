@@ -1,4 +1,4 @@
-//! What exists as far as a stream has told.
+//! A local copy of the existing buckets, built from a stream.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,14 +7,14 @@ use std::sync::Arc;
 use super::bucket::Bucket;
 use crate::util::sync::Mutex;
 
-/// The buckets that exist, as far as a stream has told: kept up to date by
+/// The existing buckets as of the last event of a stream. Kept up to date by
 /// [`reflect`](super::RegistryStreamExt::reflect).
 ///
-/// Cheap to clone; all clones are the same view. It never waits and needs no registry: it shows
-/// what existed when the event was told that passed last, while
-/// [`Registry::lookup`](super::Registry::lookup) is ahead of the events. It keeps neither the
-/// registry nor its buckets alive, and stands still when its stream is dropped. Meant for one
-/// stream at a time.
+/// A view is cheap to clone; all clones are the same view. A view never waits and needs no
+/// registry: its contents are the buckets that existed when the last yielded event happened, while
+/// [`Registry::lookup`](super::Registry::lookup) is ahead of the events. A view keeps neither the
+/// registry nor its buckets alive, and stops changing when its stream is dropped. Use each view
+/// with one stream at a time.
 ///
 /// # Examples
 /// ```
@@ -36,7 +36,7 @@ use crate::util::sync::Mutex;
 /// assert_eq!(view.names(), ["shopping"]);
 ///
 /// registry.lookup("shopping").unwrap().stop();
-/// assert_eq!(view.len(), 1, "it has not been told");
+/// assert_eq!(view.len(), 1, "`Exited` is not yielded yet");
 /// watch.next().await; // `Exited`
 /// assert!(view.is_empty());
 /// # }
@@ -51,7 +51,7 @@ struct State<V> {
 }
 
 impl<V> View<V> {
-    /// An empty view, not ready.
+    /// Creates an empty view, not ready.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -62,39 +62,40 @@ impl<V> View<V> {
         }
     }
 
-    /// The bucket that this name stood for.
+    /// Returns the bucket with this name, if the view has one.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Bucket<V>> {
         self.state.lock().buckets.get(name).cloned()
     }
 
-    /// The names that stood, sorted.
+    /// Returns the names of all buckets, sorted.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
         let names: Vec<_> = self.state.lock().buckets.keys().cloned().collect();
         names.iter().map(ToString::to_string).collect()
     }
 
-    /// How many buckets there were.
+    /// Returns the number of buckets.
     #[must_use]
     pub fn len(&self) -> usize {
         self.state.lock().buckets.len()
     }
 
-    /// Whether there was none. So it is at first; [`is_ready`](Self::is_ready) tells that apart.
+    /// Returns whether the view has no buckets. A new view is empty too;
+    /// [`is_ready`](Self::is_ready) tells the two cases apart.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Whether it has started complete: the `Ready` of a [`Watch`](super::Watch) has passed.
-    /// Always false over a stream that has none.
+    /// Returns whether the view has been complete once: the `Ready` of a [`Watch`](super::Watch)
+    /// was yielded. Always false for a stream without `Ready`.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.state.lock().ready
     }
 
-    // ---- For the stream that keeps it up to date ------------------------------------------------
+    // ---- For the stream that keeps the view up to date ------------------------------------------
 
     pub(super) fn insert(&self, bucket: &Bucket<V>) {
         let (name, bucket) = (bucket.shared_name(), bucket.clone());
@@ -105,7 +106,7 @@ impl<V> View<V> {
     pub(super) fn remove(&self, bucket: &Bucket<V>) {
         let mut state = self.state.lock();
         let name = bucket.name();
-        // The name may stand for another, if this stream began or was filtered in between.
+        // The name may belong to a newer bucket, if the stream skipped events in between.
         if state.buckets.get(name) == Some(bucket) {
             let old = state.buckets.remove_entry(name);
             drop(state);
@@ -113,8 +114,8 @@ impl<V> View<V> {
         }
     }
 
-    /// From now on it is complete, with these.
-    pub(super) fn start(&self, buckets: Vec<Bucket<V>>) {
+    /// Replaces all buckets by a complete snapshot.
+    pub(super) fn replace(&self, buckets: Vec<Bucket<V>>) {
         let named = buckets
             .into_iter()
             .map(|bucket| (bucket.shared_name(), bucket));

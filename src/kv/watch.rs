@@ -1,4 +1,4 @@
-//! What exists, and then what changes.
+//! A stream of the existing buckets and every later change.
 
 use std::fmt;
 use std::pin::Pin;
@@ -9,156 +9,35 @@ use std::vec;
 use futures_core::{FusedStream, Stream};
 
 use super::bucket::Bucket;
-use super::event::{RegistryEvent, fmt_event};
-use super::exit::ExitReason;
+use super::event::RegistryEvent;
 use super::reflect::Reflect;
 use super::table::Table;
 use super::view::View;
+use super::watch_event::WatchEvent;
 use crate::Subscription;
 
-/// Something that a [`Watch`] tells.
+/// A stream of the existing buckets of a registry and of every later change, without gaps or
+/// duplicates. Made by [`Registry::watch`](super::Registry::watch).
 ///
-/// # Examples
-/// ```
-/// use futures::StreamExt;
-/// use genevent::EventManager;
-/// use genevent::kv::{Registry, WatchEvent};
+/// First the stream yields [`Existing`](WatchEvent::Existing) for each bucket, sorted by name, then
+/// [`Ready`](WatchEvent::Ready), and then each change. The snapshot is taken by the call of
+/// `watch`: an event that was queued for delivery before the call is part of the snapshot and is
+/// not yielded again. So every `Exited` is about a bucket that was yielded before, and no bucket is
+/// introduced twice.
 ///
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() {
-/// let registry = Registry::<u32>::new(EventManager::default());
-/// registry.create("old").await.unwrap();
-/// let mut watch = registry.watch();
-/// assert_eq!(watch.next().await.unwrap().name(), Some("old"));
-/// assert!(matches!(watch.next().await, Some(WatchEvent::Ready)));
-/// # }
-/// ```
-#[non_exhaustive]
-pub enum WatchEvent<V> {
-    /// A bucket that existed already. By the time this is heard, it may have ended.
-    Existing {
-        /// Its name.
-        name: String,
-        /// The bucket itself.
-        bucket: Bucket<V>,
-    },
-    /// That was all there was; changes follow.
-    Ready,
-    /// A bucket was created. By the time this is heard, it may have ended.
-    Created {
-        /// Its name.
-        name: String,
-        /// The bucket itself.
-        bucket: Bucket<V>,
-    },
-    /// A bucket that was told of before has ended.
-    Exited {
-        /// The name it had.
-        name: String,
-        /// The bucket itself, empty.
-        bucket: Bucket<V>,
-        /// Why it ended.
-        reason: ExitReason,
-    },
-}
-
-impl<V> WatchEvent<V> {
-    /// The name of the bucket that this is about; `None` for `Ready`.
-    pub fn name(&self) -> Option<&str> {
-        match self {
-            Self::Existing { name, .. }
-            | Self::Created { name, .. }
-            | Self::Exited { name, .. } => Some(name),
-            Self::Ready => None,
-        }
-    }
-
-    /// The bucket that this is about; `None` for `Ready`.
-    pub fn bucket(&self) -> Option<&Bucket<V>> {
-        match self {
-            Self::Existing { bucket, .. }
-            | Self::Created { bucket, .. }
-            | Self::Exited { bucket, .. } => Some(bucket),
-            Self::Ready => None,
-        }
-    }
-}
-
-impl<V> From<RegistryEvent<V>> for WatchEvent<V> {
-    fn from(event: RegistryEvent<V>) -> Self {
-        match event {
-            RegistryEvent::Created { name, bucket } => Self::Created { name, bucket },
-            RegistryEvent::Exited {
-                name,
-                bucket,
-                reason,
-            } => Self::Exited {
-                name,
-                bucket,
-                reason,
-            },
-        }
-    }
-}
-
-// Not derived, which would ask `V` for `Clone`.
-impl<V> Clone for WatchEvent<V> {
-    fn clone(&self) -> Self {
-        match self {
-            Self::Existing { name, bucket } => Self::Existing {
-                name: name.clone(),
-                bucket: bucket.clone(),
-            },
-            Self::Ready => Self::Ready,
-            Self::Created { name, bucket } => Self::Created {
-                name: name.clone(),
-                bucket: bucket.clone(),
-            },
-            Self::Exited {
-                name,
-                bucket,
-                reason,
-            } => Self::Exited {
-                name: name.clone(),
-                bucket: bucket.clone(),
-                reason: *reason,
-            },
-        }
-    }
-}
-
-impl<V> fmt::Debug for WatchEvent<V> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ready => f.write_str("Ready"),
-            Self::Existing { name, .. } => fmt_event(f, "Existing", name, None),
-            Self::Created { name, .. } => fmt_event(f, "Created", name, None),
-            Self::Exited { name, reason, .. } => fmt_event(f, "Exited", name, Some(*reason)),
-        }
-    }
-}
-
-/// A stream of what exists in a registry and then of what changes, without gap or double:
-/// [`Registry::watch`](super::Registry::watch).
+/// A watch is one subscription. As with every subscription, polling for the next event finishes the
+/// event before, and the stream ends once the manager is closed. Events published to the manager by
+/// another registry, or by any other publisher, are skipped.
 ///
-/// First comes [`Existing`](WatchEvent::Existing) for each bucket, in the order of their names,
-/// then [`Ready`](WatchEvent::Ready), and then each change. What exists is taken at the call to
-/// `watch`: an event that was in line by then is part of it and is not told again. So an `Exited`
-/// is only ever told of a bucket that was told of before, and no bucket is told of twice.
-///
-/// It is one subscription. As with any other, coming back for the next event says that the one
-/// before is finished, and the stream ends once the manager is closed. Events that others publish
-/// to the manager, also those of another registry, are passed over.
-///
-/// # Losing events
-/// With [`Overflow::DropOldest`](crate::Overflow::DropOldest) and a manager that others publish to
-/// as well, it can lose events. Then it starts anew: `Existing` for all there is, and `Ready`.
-/// What is not told again by then exists no more. [`Reflect`] does the same with its view.
-/// A watch does not start anew if it has told everything that the registry had to tell, because
-/// then all of the lost events were published by others.
+/// # Missed events
+/// A watch with [`Overflow::DropOldest`](crate::Overflow::DropOldest) can miss events if the
+/// manager has further publishers. The watch then restarts: `Existing` for each bucket of a new
+/// snapshot, then `Ready`. A bucket missing from the new snapshot exists no more. [`Reflect`]
+/// updates its view in the same way. A watch does not restart if the watch has yielded all events
+/// of the registry, because then all missed events came from further publishers.
 ///
 /// # Cancel safety
-/// Dropping the future of `next()` loses nothing.
+/// Dropping the future of `next()` loses no event.
 ///
 /// # Examples
 /// ```
@@ -175,9 +54,9 @@ impl<V> fmt::Debug for WatchEvent<V> {
 /// registry.create("new").await.unwrap();
 /// drop(registry);
 ///
-/// let told: Vec<_> = watch.map(|event| format!("{event:?}")).collect().await;
+/// let yielded: Vec<_> = watch.map(|event| format!("{event:?}")).collect().await;
 /// assert_eq!(
-///     told,
+///     yielded,
 ///     [
 ///         r#"Existing { name: "old", .. }"#,
 ///         r#"Ready"#,
@@ -188,26 +67,27 @@ impl<V> fmt::Debug for WatchEvent<V> {
 /// );
 /// # }
 /// ```
-#[must_use = "a watch that is not read holds up all events of the registry"]
+#[must_use = "an unread watch blocks all events of the registry"]
 pub struct Watch<V> {
     table: Arc<Table<V>>,
     changes: Subscription<RegistryEvent<V>>,
-    /// What is yet to be told of what exists.
+    /// The unyielded buckets of the snapshot.
     existing: vec::IntoIter<Bucket<V>>,
-    /// `Ready` is yet to be told.
+    /// `Ready` is not yielded yet.
     in_snapshot: bool,
-    /// The number of the last event that is told, or part of what exists. The registry numbers
-    /// its events without gaps.
+    /// The number of the last event yielded or part of the snapshot. The registry numbers its
+    /// events without gaps.
     up_to: u64,
-    /// How many events the subscription had lost when `up_to` was last known to cover them all.
+    /// The subscription's count of missed events when the last check found `up_to` covering them.
     missed: u64,
 }
 
 impl<V> Watch<V> {
-    /// The subscription comes first: what is delivered from now on is heard, and what is part of
-    /// the snapshot as well is known by its number.
+    /// Creates a watch. The caller must subscribe before this call takes the snapshot: an event
+    /// between the two would be missed in the opposite order. An event in both is recognized by its
+    /// number.
     pub(super) fn new(changes: Subscription<RegistryEvent<V>>, table: Arc<Table<V>>) -> Self {
-        // Read before the snapshot, as in `restart`.
+        // Read the count before the snapshot: see `restart`.
         let missed = changes.missed();
         let (existing, up_to) = table.snapshot();
         Self {
@@ -220,7 +100,7 @@ impl<V> Watch<V> {
         }
     }
 
-    /// Finishes with the event in hand without asking for the next one, as
+    /// Acknowledges the current event without polling for the next event, as
     /// [`Subscription::ack`].
     ///
     /// # Examples
@@ -230,11 +110,11 @@ impl<V> Watch<V> {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
     /// # let registry = genevent::kv::Registry::<u8>::new(genevent::EventManager::default());
-    /// let mut watch = registry.watch().skip(1); // nothing but `Ready`
+    /// let mut watch = registry.watch().skip(1); // the snapshot is only `Ready`
     /// registry.create("shopping").await.unwrap();
     /// assert_eq!(watch.next().await.unwrap().name(), Some("shopping"));
     /// watch.get_mut().ack();
-    /// registry.flush().await; // would wait for this task otherwise
+    /// registry.flush().await; // would wait for this task without `ack`
     /// assert_eq!(watch.get_ref().subscription().len(), 0);
     /// # }
     /// ```
@@ -242,7 +122,7 @@ impl<V> Watch<V> {
         self.changes.ack();
     }
 
-    /// The subscription behind it: its id, and why it has ended.
+    /// Returns the watch's subscription, which has an id and an end reason.
     ///
     /// # Examples
     /// ```
@@ -264,7 +144,8 @@ impl<V> Watch<V> {
         &self.changes
     }
 
-    /// Keeps `view` up to date with what passes through. The view starts complete: with `Ready`.
+    /// Yields all events unchanged, and keeps `view` up to date with the yielded events. `Ready`
+    /// completes the view.
     ///
     /// # Examples
     /// ```
@@ -289,10 +170,11 @@ impl<V> Watch<V> {
         Reflect::new(self, view)
     }
 
-    /// Events were lost: what exists is told again.
+    /// Starts again with a new snapshot after events were missed.
     fn restart(&mut self) {
-        // The count is read before the snapshot. A loss in between would be covered by the
-        // snapshot and forgotten at no cost, but a loss after the snapshot must not be forgotten.
+        // Read the count before the snapshot. In the opposite order, a miss of an event newer than
+        // the snapshot could be taken as covered and never be noticed. In this order, the worst
+        // result is one more restart.
         self.missed = self.changes.missed();
         let (existing, up_to) = self.table.snapshot();
         self.existing = existing.into_iter();
@@ -300,14 +182,14 @@ impl<V> Watch<V> {
         self.up_to = up_to;
     }
 
-    /// Whether the subscription has lost events since the last look, and the registry has put more
-    /// in line than was told here.
+    /// Returns whether the subscription has missed events since the last call, while the registry
+    /// has queued more events than this watch has yielded.
     ///
-    /// The subscription's own count decides, not the event that comes next: that one may be
-    /// replayed, or published again by somebody else, and then its number says nothing about the
-    /// events before it. An event of the registry is in line before it is stored, and stored before
-    /// it is lost, so `lined_up` covers each loss that is counted.
-    fn has_lost(&mut self) -> bool {
+    /// The subscription's own count decides, and not the number of the next event: that event may
+    /// be replayed, or published again by another publisher, and then its number says nothing about
+    /// the events before. An event of the registry is queued before the event is stored, and stored
+    /// before the event is overwritten, so `enqueued` covers each counted miss.
+    fn has_missed(&mut self) -> bool {
         let missed = self.changes.missed();
         let before = std::mem::replace(&mut self.missed, missed);
         missed != before
@@ -315,13 +197,13 @@ impl<V> Watch<V> {
             && !seeded_bug!("watch-ignores-missed")
     }
 
-    /// What is yet to be told before the next change.
+    /// Returns the next event of the snapshot; `None` once `Ready` was returned.
     fn next_of_snapshot(&mut self) -> Option<WatchEvent<V>> {
         if let Some(bucket) = self.existing.next() {
             let name = bucket.name().to_owned();
             return Some(WatchEvent::Existing { name, bucket });
         }
-        // Its memory, that of a million buckets perhaps, is not needed any more.
+        // Release the list's memory, which a million buckets may have filled.
         self.existing = Vec::new().into_iter();
         std::mem::take(&mut self.in_snapshot).then_some(WatchEvent::Ready)
     }
@@ -339,9 +221,9 @@ impl<V> Stream for Watch<V> {
             let Some(event) = ready!(Pin::new(&mut this.changes).poll_next(cx)) else {
                 return Poll::Ready(None);
             };
-            // An event is lost only when a newer one is stored, so a loss is always noticed here:
-            // the newer event, or one after it, is still to be read.
-            if this.has_lost() {
+            // Check after each event: an event is overwritten only when a newer event is stored, so
+            // an unread event remains, and its poll notices every miss.
+            if this.has_missed() {
                 this.restart();
                 continue;
             }
@@ -353,8 +235,8 @@ impl<V> Stream for Watch<V> {
                 RegistryEvent::Exited { bucket, .. } => bucket.exited_seq(),
             };
             if number > this.up_to + 1 {
-                // The loss is not counted yet (the reader may be ahead of the count by an event),
-                // or somebody has published an event before the registry's task did.
+                // The miss is not counted yet (the reader can be one event ahead of the count), or
+                // another publisher has published the event before the registry's task.
                 this.restart();
             } else if number > this.up_to {
                 this.up_to = number;
@@ -364,9 +246,9 @@ impl<V> Stream for Watch<V> {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let start = self.existing.len() + usize::from(self.in_snapshot);
-        let last = self.changes.size_hint().1 == Some(0);
-        (start, last.then_some(start))
+        let snapshot = self.existing.len() + usize::from(self.in_snapshot);
+        let is_last = self.changes.size_hint().1 == Some(0);
+        (snapshot, is_last.then_some(snapshot))
     }
 }
 

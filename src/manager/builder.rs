@@ -1,4 +1,4 @@
-//! Settings of a manager to be.
+//! Creating a manager, and its settings.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -9,9 +9,9 @@ use crate::options::Overflow;
 use crate::util::sync::Arc;
 
 impl<E: Send + Sync + 'static> EventManager<E> {
-    /// A manager whose subscribers may have up to `capacity` events unread.
+    /// Creates a manager whose subscribers may have up to `capacity` events unread.
     ///
-    /// Memory is taken as events come, not ahead; the capacity is only a bound.
+    /// Memory is allocated as events arrive, not ahead; the capacity is only a bound.
     ///
     /// # Panics
     /// If `capacity` is 0: nothing could ever be stored.
@@ -30,7 +30,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         Self::builder().capacity(capacity).build()
     }
 
-    /// A manager to be set up further: a name, a capacity.
+    /// Returns a builder, for a manager with a name, a capacity or other settings.
     ///
     /// # Examples
     /// ```
@@ -44,7 +44,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     }
 }
 
-/// Settings of a manager to be: [`EventManager::builder`].
+/// Settings of a new manager: [`EventManager::builder`].
 ///
 /// # Examples
 /// ```
@@ -81,13 +81,14 @@ impl<E: Send + Sync + 'static> EventManagerBuilder<E> {
         }
     }
 
-    /// A name for people to read.
+    /// Sets a name, shown in [`stats`](EventManager::stats) and errors.
     pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// How many events a subscriber may have unread: 1 or more, 1,024 if not set.
+    /// Sets the capacity: how many events a subscriber may have unread. At least 1; 1,024 if not
+    /// set.
     ///
     /// # Panics
     /// If `events` is 0: nothing could ever be stored.
@@ -101,8 +102,8 @@ impl<E: Send + Sync + 'static> EventManagerBuilder<E> {
         self
     }
 
-    /// The policy of streams that do not set one: plain, filtered, and later stages.
-    /// [`Overflow::Wait`] if not set.
+    /// Sets the overflow policy of streams that set none of their own: plain, filtered, and later
+    /// stages. [`Overflow::Wait`] if not set.
     ///
     /// Handlers and groups are not affected. Publishers wait for a handler whatever the default,
     /// because a handler promises to see every event.
@@ -123,14 +124,14 @@ impl<E: Send + Sync + 'static> EventManagerBuilder<E> {
         self
     }
 
-    /// How many of the newest events are kept for subscribers that come late and ask for them with
+    /// Sets how many of the newest events are retained for late subscribers, which read them with
     /// [`replay`](crate::SubscribeOptions::replay). 0 if not set.
     ///
-    /// They are kept when everybody has read them, and when nobody was there to hear them; then
-    /// publishing still gives 0, and waits for nobody. They take no room: publishers never wait
-    /// for what is only retained. Memory is taken as events come; beyond those that are asked for,
-    /// up to half as many more (but no fewer than 128, and no more than 512) stay for a while. All go
-    /// when the manager is closed.
+    /// Retained events stay after all subscribers have read them, and if there was no subscriber;
+    /// publishing then still returns 0 and does not wait. Retained events take no room: publishers
+    /// never wait for them. Memory is allocated as events arrive. Beyond the retained events, up to
+    /// half as many more (at least 128, at most 512) stay in memory for a while. Closing the
+    /// manager frees all retained events.
     ///
     /// # Examples
     /// ```
@@ -149,14 +150,15 @@ impl<E: Send + Sync + 'static> EventManagerBuilder<E> {
         self
     }
 
-    /// After how long a subscriber that publishers wait for is warned of, in an event of crate
-    /// `tracing`: its name and its line, how many events it has unread, for how long it has held
-    /// publishers, and how many wait. Not if not set; at once, if the time is zero.
+    /// Logs a `tracing` warning when a subscriber has blocked publishers for `time`. The warning
+    /// has the subscriber's name and source line, its number of unread events, how long it has
+    /// blocked publishers, and how many publishers wait. Off if not set;
+    /// [`Duration::ZERO`](std::time::Duration::ZERO) warns at once.
     ///
-    /// Once until it takes an event, whoever waits meanwhile; its time runs as that of
-    /// [`WaitAtMost`](Overflow::WaitAtMost) does. The publisher at the head of the line looks at the
-    /// clock; there is no task in the background, and it is tokio's clock (`# Panics`: a
-    /// publisher that waits, outside of a tokio runtime with time enabled).
+    /// Each subscriber is warned about once until it takes an event, even if the waiting publishers
+    /// change. The time runs as for [`WaitAtMost`](Overflow::WaitAtMost). The publisher at the
+    /// front of the wait queue checks the clock; there is no background task. The clock is tokio's
+    /// (`# Panics`: a publisher that has to wait outside of a tokio runtime with time enabled).
     ///
     /// # Examples
     /// ```
@@ -175,7 +177,7 @@ impl<E: Send + Sync + 'static> EventManagerBuilder<E> {
         self
     }
 
-    /// The manager.
+    /// Builds the manager.
     #[must_use]
     pub fn build(self) -> EventManager<E> {
         let channel = Channel::new(self.capacity, self.default_overflow, self.name, self.retain);

@@ -1,13 +1,13 @@
-//! Closing, and waiting for the end.
+//! Closing a manager, and waiting for its end.
 
 use super::EventManager;
 use crate::future::{Closed, Stop};
 
 impl<E: Send + Sync + 'static> EventManager<E> {
-    /// Lets nothing more in. Never waits, and may be called again.
+    /// Closes the manager: no more events are stored. Never waits, and may be called again.
     ///
-    /// Later publishers get `Closed` with their event, and so do those that wait for room.
-    /// Subscribers read what is stored, then their streams end.
+    /// Later publishers get `Closed` with their event, as do publishers waiting for room.
+    /// Subscribers read the stored events, then their streams end.
     ///
     /// # Examples
     /// ```
@@ -29,16 +29,16 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// [Closes](Self::close) the manager, and waits until every stored event is settled, every
     /// [`Permit`](crate::Permit) is used or dropped, and every handler has ended.
     ///
-    /// As `GenEvent.stop`, except that nothing else is waited for: a
-    /// subscriber that is stuck keeps this from resolving, not from closing, and can be
-    /// [disconnected](Self::disconnect).
+    /// As `GenEvent.stop`, except that nothing else is waited for. A stuck subscriber keeps this
+    /// future from resolving, but not the manager from closing; [`disconnect`](Self::disconnect)
+    /// ends such a subscriber.
     ///
     /// # Errors
-    /// [`WouldDeadlock`](crate::error::WouldDeadlock) if a handler of this manager asks; the
-    /// manager is not closed then.
+    /// [`WouldDeadlock`](crate::error::WouldDeadlock) if a handler of this manager calls `stop`;
+    /// the manager then stays open.
     ///
     /// # Cancel safety
-    /// The manager is closed from the first poll on, also if this is dropped then.
+    /// The first poll closes the manager, even if the future is dropped afterwards.
     ///
     /// # Examples
     /// ```
@@ -63,7 +63,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// Waits until the manager is closed.
     ///
     /// # Cancel safety
-    /// Dropping it changes nothing.
+    /// Dropping the future changes nothing.
     ///
     /// # Examples
     /// ```
@@ -81,7 +81,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         Closed::new(&self.channel)
     }
 
-    /// Whether nothing more is let in.
+    /// Returns whether the manager is closed.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.channel.is_closed()

@@ -1,4 +1,4 @@
-//! Who subscribes, and how the manager stands.
+//! The subscribers of a manager, and its statistics.
 
 use super::EventManager;
 use crate::future::WaitForSubscribers;
@@ -6,7 +6,7 @@ use crate::inspect::Stats;
 use crate::inspect::SubscriberInfo;
 
 impl<E: Send + Sync + 'static> EventManager<E> {
-    /// How many subscribers the next event would be stored for.
+    /// Returns how many subscribers the next event would be stored for.
     ///
     /// # Examples
     /// ```
@@ -23,7 +23,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         self.channel.subscriber_count()
     }
 
-    /// Those subscribers, oldest first: who they are and how far each has read.
+    /// Returns the attached subscribers, oldest first, and how far each has read.
     ///
     /// # Examples
     /// ```
@@ -41,10 +41,10 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         self.channel.subscribers()
     }
 
-    /// How the manager stands, all at one moment: who reads, who waits for whom.
+    /// Returns a consistent snapshot of the manager: its subscribers, and the waiting publishers.
     ///
-    /// For people and dashboards that ask why nothing moves. It takes the manager's lock for as
-    /// long as it takes to copy the counts of every subscriber.
+    /// For debugging and dashboards, when publishers or `flush` make no progress. Holds the
+    /// manager's lock while copying the counts of every subscriber.
     ///
     /// # Examples
     /// ```
@@ -63,13 +63,13 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         self.channel.stats()
     }
 
-    /// Waits until there are at least `subscribers`, and gives how many there are.
+    /// Waits until there are at least `subscribers` subscribers, and returns their number.
     ///
-    /// For a producer that should not talk to an empty room. Gives fewer only if the manager is
-    /// closed.
+    /// For a producer without use for events before there is a subscriber. Returns fewer only if
+    /// the manager is closed.
     ///
     /// # Cancel safety
-    /// Dropping it changes nothing.
+    /// Dropping the future changes nothing.
     ///
     /// # Examples
     /// ```

@@ -1,31 +1,30 @@
-//! The ladder: four ways to publish, and what goes with them.
+//! Publishing: the four ways, permits, and `flush`.
 
 use super::EventManager;
 use crate::error::TryNotifyError;
 use crate::future::{AckNotify, Flush, Notify, Reserve, SyncNotify};
-use crate::sink::{EventSink, SyncSink};
 
 impl<E: Send + Sync + 'static> EventManager<E> {
-    /// Stores `event` if that needs no waiting.
+    /// Stores `event` if there is room, without waiting.
     ///
-    /// Gives the number of subscribers that it was stored for. With none, that is 0: the event
-    /// takes its number in the sequence and is gone, unless the manager
-    /// [retains](crate::EventManagerBuilder::retain) it.
+    /// Returns the number of subscribers the event was stored for. Without subscribers the
+    /// number is 0: the event takes its sequence number and is dropped, unless the manager
+    /// [retains](crate::EventManagerBuilder::retain) events.
     ///
-    /// Takes O(1) while no subscriber has been left unlooked at for a whole window of events, and
-    /// O(log subscribers) for each that has; waking costs one call for each that sleeps.
+    /// Takes O(1), plus O(log subscribers) for each subscriber checked for room, at most
+    /// once per window of events, plus one wake-up for each parked subscriber.
     ///
     /// # Errors
-    /// [`Full`](TryNotifyError::Full) if a lossless subscriber has no room for it, or if
-    /// publishers that came earlier still wait; [`Closed`](TryNotifyError::Closed) once the
-    /// manager is closed. Both give the event back.
+    /// [`Full`](TryNotifyError::Full) if a lossless subscriber has no room, or if earlier
+    /// publishers are queued; [`Closed`](TryNotifyError::Closed) once the manager is closed. Both
+    /// return the event.
     ///
     /// # Examples
     /// ```
     /// use genevent::{EventManager, error::TryNotifyError};
     ///
     /// let manager = EventManager::new(1);
-    /// assert_eq!(manager.try_notify('a'), Ok(0), "nobody listens");
+    /// assert_eq!(manager.try_notify('a'), Ok(0), "no subscribers");
     ///
     /// let reader = manager.subscribe();
     /// assert_eq!(manager.try_notify('b'), Ok(1));
@@ -40,22 +39,22 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         })
     }
 
-    /// Stores `event` once every waiting subscriber has room for it.
+    /// Waits until every lossless subscriber has room, then stores `event`.
     ///
-    /// Gives the number of subscribers that it was stored for; 0, at once, if there are none.
-    /// As `notify` in Elixir's `GenEvent`, except that it waits where that would queue without
-    /// bound.
+    /// Returns the number of subscribers the event was stored for; 0, at once, if there are
+    /// none. As `notify` in Elixir's `GenEvent`, except that `GenEvent` queues without bound
+    /// instead of waiting.
     ///
     /// # Errors
     /// [`NotifyError`](crate::error::NotifyError) with the event: `Closed`, if the manager was
     /// closed before it was stored; `WouldDeadlock`, if a handler of this manager waits for room
-    /// that it would have to make itself: its unread events, and permits that it was given, fill its
-    /// window. For room that permits of other tasks hold, a handler waits as everybody.
+    /// that only the handler itself could free: its unread events, and permits given to it, fill
+    /// its window. A handler waits as any publisher for room held by permits of other tasks.
     ///
     /// # Cancel safety
-    /// Dropped before the event is stored: delivered to nobody, and the place in line passes to
-    /// the next publisher. It is stored in the poll that returns `Ready`, so nothing is lost
-    /// after it either.
+    /// Dropped before the event is stored: no subscriber gets the event, and the next queued
+    /// publisher moves up. The event is stored in the poll that returns `Ready`, so dropping the
+    /// future afterwards loses nothing either.
     ///
     /// # Examples
     /// ```
@@ -77,22 +76,22 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         Notify::new(&self.channel, event)
     }
 
-    /// Stores `event` and waits until every subscriber has *received* it: its stream has
-    /// yielded it.
+    /// Stores `event` and waits until every subscriber has *received* the event: until its stream
+    /// has yielded the event.
     ///
-    /// Who is waited for is fixed when the event is stored; whoever subscribes later does not
-    /// count. With no subscribers the receipt is at hand at once, and
-    /// [`is_unheard`](crate::Receipt::is_unheard). Elixir's `ack_notify` answers when the
-    /// manager takes the event up; this one knows more.
+    /// The set of subscribers is fixed when the event is stored; later subscribers are not waited
+    /// for. Without subscribers the future resolves at once, and the receipt
+    /// [`is_unheard`](crate::Receipt::is_unheard). Elixir's `ack_notify` returns when the manager
+    /// process has taken the event from its mailbox.
     ///
     /// # Errors
     /// [`NotifyError`](crate::error::NotifyError) with the event: `Closed`, if the manager was
     /// closed before it was stored; `WouldDeadlock`, if a handler of this manager would wait for
-    /// its own answer.
+    /// its own acknowledgement.
     ///
     /// # Cancel safety
-    /// Dropped before the event is stored: delivered to nobody. Later: delivered to all, only
-    /// the receipt is lost. Never to some.
+    /// Dropped before the event is stored: no subscriber gets the event. Dropped later: all
+    /// subscribers get the event, and only the receipt is lost.
     ///
     /// # Examples
     /// ```
@@ -113,26 +112,27 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         AckNotify::new(&self.channel, event)
     }
 
-    /// Stores `event` and waits until every subscriber has *finished* with it.
+    /// Stores `event` and waits until every subscriber has *finished* the event.
     ///
-    /// A subscriber has finished when it comes back for the next event, calls
-    /// [`Subscription::ack`], or drops its stream. One that ends otherwise (leaves with the
-    /// event unread, panics over it, is disconnected) is not waited for, and
-    /// [`Receipt::dropped_by`](crate::Receipt::dropped_by) names it. Who is waited for is fixed
-    /// when the event is stored; with no subscribers the receipt is at hand at once. As
-    /// `sync_notify` in Elixir's `GenEvent`.
+    /// A subscriber finishes an event by polling for the next one, by calling
+    /// [`Subscription::ack`], or by dropping its stream. A subscriber may end otherwise
+    /// (leaves with the event unread, panics over the event, is disconnected): then `sync_notify` stops
+    /// waiting for the subscriber, and
+    /// [`Receipt::dropped_by`](crate::Receipt::dropped_by) names it. The set of
+    /// subscribers is fixed when the event is stored; without subscribers the future resolves at
+    /// once. As `sync_notify` in Elixir's `GenEvent`.
     ///
-    /// A subscriber that holds an event and does not come back makes this wait. Do not await
-    /// it from the task that reads: it would wait for itself.
+    /// A subscriber with an event in flight that does not poll again makes this future wait.
+    /// Do not await the future in the task that reads the manager: the task would wait for itself.
     ///
     /// # Errors
     /// [`NotifyError`](crate::error::NotifyError) with the event: `Closed`, if the manager was
     /// closed before it was stored; `WouldDeadlock`, if a handler of this manager would wait for
-    /// its own answer.
+    /// its own acknowledgement.
     ///
     /// # Cancel safety
-    /// Dropped before the event is stored: delivered to nobody. Later: delivered to all, only
-    /// the receipt is lost. Never to some.
+    /// Dropped before the event is stored: no subscriber gets the event. Dropped later: all
+    /// subscribers get the event, and only the receipt is lost.
     ///
     /// # Examples
     /// ```
@@ -161,18 +161,19 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         SyncNotify::new(&self.channel, event)
     }
 
-    /// Waits until there is room for one event, and holds it.
+    /// Waits until there is room for one event, and reserves the room.
     ///
-    /// For an event that is only made once it can be sent, or must be sent where nothing can be
-    /// awaited. The [`Permit`](crate::Permit) stores it without waiting and cannot fail. Stands in the same line
-    /// as [`notify`](Self::notify). At most `capacity` permits are out at once.
+    /// For an event that is only created once there is room, or that must be published where
+    /// nothing can be awaited. The [`Permit`](crate::Permit) stores the event without waiting and
+    /// cannot fail. `reserve` uses the same wait queue as [`notify`](Self::notify). At most
+    /// `capacity` permits are out at once.
     ///
     /// # Errors
     /// [`ReserveError`](crate::error::ReserveError): `Closed`, if the manager is closed;
     /// `WouldDeadlock`, as in [`notify`](Self::notify).
     ///
     /// # Cancel safety
-    /// Dropping it holds no room, and passes the place in line on.
+    /// Dropping the future reserves no room, and the next queued publisher moves up.
     ///
     /// # Examples
     /// ```
@@ -190,50 +191,15 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         Reserve::new(&self.channel)
     }
 
-    /// A sink whose items are published, for the end of a pipeline.
-    ///
-    /// # Examples
-    /// ```
-    /// use futures::{SinkExt, executor::block_on};
-    /// use genevent::EventManager;
-    ///
-    /// let manager = EventManager::new(8);
-    /// let reader = manager.subscribe();
-    /// block_on(manager.sink().send("sent")).unwrap();
-    /// assert_eq!(reader.len(), 1);
-    /// ```
-    pub fn sink(&self) -> EventSink<E> {
-        EventSink::new(self.clone())
-    }
-
-    /// A sink that is flushed when every subscriber has finished with what was sent.
-    ///
-    /// # Examples
-    /// ```
-    /// use futures::{FutureExt, SinkExt};
-    /// use genevent::EventManager;
-    ///
-    /// let manager = EventManager::new(8);
-    /// let reader = manager.subscribe();
-    /// let mut sink = manager.sync_sink();
-    /// let mut sent = sink.send("sent");
-    /// assert!((&mut sent).now_or_never().is_none());
-    /// drop(reader);
-    /// assert!(sent.now_or_never().is_some());
-    /// ```
-    pub fn sync_sink(&self) -> SyncSink<E> {
-        SyncSink::new(self.clone())
-    }
-
-    /// Waits until every event stored before the first poll is settled: finished with, or
-    /// dropped by whoever did not. Closes nothing.
+    /// Waits until every event stored before the first poll is settled: finished or given up. Does
+    /// not close the manager.
     ///
     /// # Errors
-    /// [`WouldDeadlock`](crate::error::WouldDeadlock) if a handler of this manager asks, which
-    /// has an event in hand itself.
+    /// [`WouldDeadlock`](crate::error::WouldDeadlock) if the caller is a handler of this manager
+    /// that has an event in flight.
     ///
     /// # Cancel safety
-    /// Dropping it changes nothing.
+    /// Dropping the future changes nothing.
     ///
     /// # Examples
     /// ```

@@ -1,4 +1,4 @@
-//! Subscribing, and ending a subscription from outside.
+//! Subscribing, and disconnecting a subscription.
 
 use std::panic::Location;
 
@@ -9,17 +9,17 @@ use crate::subscription::Subscription;
 use crate::util::sync::Arc;
 
 impl<E: Send + Sync + 'static> EventManager<E> {
-    /// A stream of the events published from now on.
+    /// Subscribes: returns a stream of the events published from now on.
     ///
     /// The stream follows the manager's [`default_overflow`], which is
-    /// [`Overflow::Wait`](crate::Overflow::Wait) if the builder was not told otherwise: then the
-    /// stream yields every event, and publishers wait for the stream. With another default, the
-    /// stream may lose events or be disconnected; `subscribe_with(Overflow::Wait)` is lossless
-    /// whatever the default.
+    /// [`Overflow::Wait`](crate::Overflow::Wait) unless the builder sets another policy. With
+    /// `Wait`, the stream yields every event, and publishers wait for the stream. With another
+    /// default, the stream may lose events or be disconnected; `subscribe_with(Overflow::Wait)` is
+    /// lossless with any default.
     ///
-    /// It takes effect at the call, not at the first poll, so nothing in between is missed
-    /// (Elixir's `GenEvent.stream` subscribes when it is enumerated). On a closed manager: a
-    /// stream that has ended. To begin with events that came before:
+    /// The subscription takes effect at the call, not at the first poll, so no event in between is
+    /// missed (Elixir's `GenEvent.stream` subscribes when it is enumerated). On a closed manager,
+    /// the returned stream has ended. To start with earlier events, use
     /// [`replay`](SubscribeOptions::replay).
     ///
     /// # An event that cannot be cloned
@@ -28,7 +28,8 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// never gets past that event: every poll panics, and publishers wait once the window is full
     /// of the events after it. Dropping the stream is the way out for the reader.
     /// [`disconnect`](Self::disconnect) is the way out for publishers; the disconnected stream still
-    /// stops at that event. Handlers and [`subscribe_filter_map`](Self::subscribe_filter_map) borrow events and
+    /// stops at that event. Handlers and
+    /// [`subscribe_filter_map`](Self::subscribe_filter_map) borrow events and
     /// clone none.
     ///
     /// # Examples
@@ -47,7 +48,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// assert_eq!(late.next().now_or_never(), Some(None));
     /// ```
     ///
-    /// With another default, and lossless all the same:
+    /// A lossless subscription of a manager with another default:
     ///
     /// ```
     /// use genevent::{EventManager, Overflow};
@@ -71,12 +72,13 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         self.subscribe_with(SubscribeOptions::new())
     }
 
-    /// A stream with a policy, a window or a name of its own.
+    /// Subscribes with a policy, a window, a name or other options.
     ///
     /// Takes [`SubscribeOptions`], or an [`Overflow`](crate::Overflow) alone.
     ///
     /// # Panics
-    /// If it is to come [after](SubscribeOptions::after) a subscription of another manager.
+    /// If the options put the stream [after](SubscribeOptions::after) a subscription of another
+    /// manager.
     ///
     /// # Examples
     /// ```
@@ -100,28 +102,33 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         Subscription::new(Arc::clone(&self.channel), options, Location::caller())
     }
 
-    /// A stream that is the next stage after `other`: it sees an event only once `other` has settled
-    /// it and all before.
+    /// Subscribes a later stage: the stream yields an event only once `other` has settled the event
+    /// and all events before.
     ///
-    /// As the stages of a Disruptor's graph, but they may come and go at any time. A stage is a
-    /// subscriber with the policy of [`subscribe`](Self::subscribe). With
-    /// [`Overflow::Wait`](crate::Overflow::Wait), publishers wait for the room of the stage, which
-    /// what it may not see yet takes up as well, and `sync_notify` waits for both. Settled is what `other` has finished with,
-    /// given up, or lost to newer events; of an `other` that yields deliveries, each must be
-    /// answered for. Once `other` has left, nothing is waited for but deliveries that are out; one
-    /// that is disconnected is waited for while it has an event in hand.
+    /// As the stages of a Disruptor's graph, except that stages may come and go at any time. A
+    /// stage is a subscriber with the same policy as [`subscribe`](Self::subscribe). With
+    /// [`Overflow::Wait`](crate::Overflow::Wait), publishers wait for room in the window of the
+    /// stage. Events not visible to the stage yet occupy its window too, so a slow `other` can
+    /// fill it. `sync_notify` waits for both subscribers.
     ///
-    /// What it may not see yet counts against it as every unread event: with
-    /// [`Overflow::WaitAtMost`](crate::Overflow) or `Disconnect`, a stage is disconnected for the
-    /// slowness of `other`; with `DropOldest`, it loses events for that. To disconnect the stage
-    /// releases publishers; to disconnect an `other` that is stuck with an event in hand does not.
+    /// An event is settled when `other` has finished the event, given it up, or lost it to newer
+    /// events; an `other` that yields deliveries must settle each delivery. Once `other` has left,
+    /// only its deliveries still out are waited for. A disconnected `other` is
+    /// waited for while it has an event in flight.
     ///
-    /// A stage that has read everything is woken by a new event as every subscriber is, and once
-    /// more when it may see it. What is [replayed](SubscribeOptions::replay), and what it still
-    /// yields after it was disconnected, does not wait. There can be no cycle: who is waited for
-    /// came first. With options of its own, or after several: [`SubscribeOptions::after`].
+    /// Events not visible to the stage yet are unread events like all others. With
+    /// [`Overflow::WaitAtMost`](crate::Overflow) or `Disconnect`, a stage is therefore disconnected
+    /// if `other` is slow; with `DropOldest`, the stage loses events. Disconnecting the stage
+    /// releases publishers; disconnecting an `other` stuck with an event in flight does
+    /// not.
     ///
-    /// Do not read both in one task so that one waits for the other (`zip`): page
+    /// A stage that has read everything is woken by a new event, as every subscriber is, and once
+    /// more when the stage may see the event. [Replayed](SubscribeOptions::replay) events, and the
+    /// backlog of a disconnected stage, are yielded without waiting. There can be no cycle, because
+    /// `other` always subscribed earlier. For other options, or for a stage after several
+    /// subscriptions, use [`SubscribeOptions::after`].
+    ///
+    /// Do not read both streams in one task so that one read waits for the other (`zip`): see page
     /// [`deadlocks`](crate::deadlocks).
     ///
     /// # Panics
@@ -139,7 +146,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// manager.try_notify("order").unwrap();
     /// assert_eq!(business.next().now_or_never(), None);
     /// assert_eq!(journal.next().now_or_never(), Some(Some("order")));
-    /// assert_eq!(business.next().now_or_never(), None, "the journal has it in hand");
+    /// assert_eq!(business.next().now_or_never(), None, "the journal has not finished");
     /// journal.ack();
     /// assert_eq!(business.next().now_or_never(), Some(Some("order")));
     /// ```
@@ -148,12 +155,12 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         self.subscribe_with(SubscribeOptions::new().after(other.id()))
     }
 
-    /// Ends a subscription from outside: the way out of a reader that is stuck.
+    /// Disconnects a subscription: the way to get past a stuck reader.
     ///
-    /// It no longer counts, at once: what it had not read is `dropped` in the receipts, and
-    /// publishers that waited for it go on. Its stream still yields what it had not read, then
-    /// ends. What it has in hand it still owes. Gives false if there is no such subscription
-    /// any more.
+    /// The subscription is detached at once: receipts report its unread events as `dropped`, and
+    /// publishers no longer wait for it. The stream still yields the unread events and then ends.
+    /// An event in flight must still be acknowledged. Returns false if no such subscription is
+    /// attached.
     ///
     /// # Examples
     /// ```

@@ -1,4 +1,4 @@
-//! A manager that somebody else keeps open.
+//! A handle that does not keep its manager open.
 
 use std::fmt;
 
@@ -8,8 +8,8 @@ use crate::util::sync::Arc;
 
 /// A handle to an [`EventManager`] that does not keep it open.
 ///
-/// For parts that publish to a manager they do not own: a handler that is itself subscribed, a
-/// cache. From [`EventManager::downgrade`].
+/// For code publishing to a manager without owning the manager: a subscribed handler, a cache.
+/// Returned by [`EventManager::downgrade`].
 ///
 /// # Examples
 /// ```
@@ -32,9 +32,9 @@ impl<E> WeakEventManager<E> {
 }
 
 impl<E: Send + Sync + 'static> WeakEventManager<E> {
-    /// The manager, unless its last handle has been dropped.
+    /// Returns the manager, or `None` if the last handle has been dropped.
     ///
-    /// A manager that was [closed](EventManager::close) but is still held is given.
+    /// A manager that was [closed](EventManager::close) and still has a handle is returned.
     #[must_use]
     pub fn upgrade(&self) -> Option<EventManager<E>> {
         self.channel.retain().then(|| EventManager {

@@ -1,4 +1,4 @@
-//! How the next event is come by: from the batch at hand, from a rest, or from the manager.
+//! Polling a subscription for its next event.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -7,13 +7,10 @@ use futures_core::{FusedStream, Stream};
 
 use super::cloning::clone_claimed;
 use super::{Received, Subscription};
-use crate::channel::Next;
-use crate::channel::source::{Source, Then};
+use crate::channel::source::Source;
 use crate::channel::subscriber::cursor::CursorState;
 use crate::channel::ticket::AckLevel;
-use crate::end_reason::EndReason;
 use crate::util::panic_guard::drop_caught;
-use crate::util::sync::Ordering;
 
 impl<E: Clone> Stream for Subscription<E> {
     type Item = E;
@@ -26,10 +23,10 @@ impl<E: Clone> Stream for Subscription<E> {
         }
     }
 
-    /// Exact below; above it only once nothing can follow.
+    /// The lower bound is exact. The upper bound is known only if no further event can follow.
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let (pending, last) = self.backlog();
-        (pending, last.then_some(pending))
+        let (unread, is_last) = self.backlog();
+        (unread, is_last.then_some(unread))
     }
 }
 
@@ -40,28 +37,29 @@ impl<E: Clone> FusedStream for Subscription<E> {
 }
 
 impl<E: Clone> Subscription<E> {
-    /// The way that most events go: the next one is in the batch, and nobody waits or watches.
+    /// The fast path, which most events take: the next event is in the current segment, no
+    /// publisher waits for an acknowledgement, and the channel wants no report.
     #[inline]
     fn try_next_fast(&mut self) -> Option<E> {
-        let Source::Segment(batch) = &self.source else {
+        let Source::Segment(segment) = &self.source else {
             return None;
         };
         let seq = self.state.position() + 1;
-        if seq > batch.last() || self.in_flight != 0 || self.state.must_report() {
+        if seq > segment.last() || self.in_flight != 0 || self.state.must_report() {
             return None;
         }
-        let slot = batch.get(seq);
+        let slot = segment.get(seq);
         if slot.ticket.is_some() || self.explicit_acks {
             return None;
         }
         let event = slot.event();
-        // As seen, the word is not watched: nobody waits for a report of this claim.
+        // The channel wants no report: `must_report` was checked on the same state that is claimed.
         self.state = self.subscriber.cursor.claim(self.state, true).ok()?;
         self.missed_before_next = 0;
         Some(clone_claimed(event, &mut self.state, &mut self.unyielded))
     }
 
-    /// The next event, whichever way it comes.
+    /// The slow path: polls all sources for the next event.
     #[inline(never)]
     fn poll_event(&mut self, cx: &Context<'_>) -> Poll<Option<E>> {
         loop {
@@ -73,7 +71,7 @@ impl<E: Clone> Subscription<E> {
         }
     }
 
-    /// The next event. Tells of a gap before it, with `Missed`, if `tell_missed`.
+    /// Polls for the next event. If `tell_missed`, a preceding loss is returned first, as `Missed`.
     pub(super) fn poll_received(
         &mut self,
         cx: &Context<'_>,
@@ -85,7 +83,7 @@ impl<E: Clone> Subscription<E> {
         let mut tries = TRIES;
         loop {
             if tell_missed && self.missed_before_next > 0 {
-                return Poll::Ready(Some(Received::Missed(self.take_gap())));
+                return Poll::Ready(Some(Received::Missed(self.take_missed())));
             }
             let more = self.poll_ahead(cx);
             if tell_missed && self.missed_before_next > 0 {
@@ -94,29 +92,31 @@ impl<E: Clone> Subscription<E> {
             if !ready!(more) {
                 return Poll::Ready(None);
             }
-            let Source::Segment(batch) = &self.source else {
-                let event = self.clone_of_rest();
+            let Source::Segment(segment) = &self.source else {
+                let event = self.next_of_backlog();
                 return Poll::Ready(Some(Received::Event(event)));
             };
             let seq = self.state.position() + 1;
-            if seq <= batch.last() {
-                let slot = batch.get(seq);
+            if seq <= segment.last() {
+                let slot = segment.get(seq);
                 let (event, until) = (slot.event(), slot.until());
-                // Claimed before it is cloned: nothing overwrites it during a long `clone`, which
-                // would have to be repeated without end.
+                // Claim before cloning: an event that is overwritten during a long `clone` would
+                // have to be cloned again, without end.
                 let early = seeded_bug!("clones-before-claiming").then(|| event.clone());
                 match self.subscriber.claim(self.state, until) {
-                    Ok(word) => {
-                        self.state = word;
+                    Ok(state) => {
+                        self.state = state;
                         self.missed_before_next = 0;
-                        // Before the clone, which may panic: there is room now in either case.
-                        if word.must_report() && !seeded_bug!("room-unreported") {
+                        // Report before the clone, which may panic: the room is free in either
+                        // case.
+                        if state.must_report() && !seeded_bug!("room-unreported") {
                             self.channel.report(self.subscriber.id.number, Some(seq));
                         }
                         let event = early.unwrap_or_else(|| {
                             clone_claimed(event, &mut self.state, &mut self.unyielded)
                         });
-                        // Only now is it received.
+                        // Acknowledge "received" after the clone: a panic there means not
+                        // received.
                         self.receive(seq, until);
                         return Poll::Ready(Some(Received::Event(event)));
                     }
@@ -125,7 +125,7 @@ impl<E: Clone> Subscription<E> {
             }
             tries -= 1;
             if tries == 0 {
-                // Publishers were quicker at each of the tries.
+                // Publishers overwrote the event at each try: yield to other tasks.
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
@@ -134,21 +134,21 @@ impl<E: Clone> Subscription<E> {
 }
 
 impl<E> Subscription<E> {
-    /// Ready when there is an event ahead, or with false when none will come.
+    /// Ready with true if there is a next event, with false if the stream has ended.
     ///
-    /// Finishes with the event in hand. The event ahead may be overwritten before it is claimed,
-    /// and is then to be asked for again.
+    /// Acknowledges the event in flight. The next event may be overwritten before it is claimed;
+    /// the caller then polls again.
     pub(crate) fn poll_ahead(&mut self, cx: &Context<'_>) -> Poll<bool> {
         self.ack_current();
         loop {
             match &mut self.source {
-                Source::Segment(batch) if self.state.position() < batch.last() => {
+                Source::Segment(segment) if self.state.position() < segment.last() => {
                     return Poll::Ready(true);
                 }
                 Source::Channel | Source::Segment(_) => {
                     ready!(self.load_next(cx));
-                    // Also if that is overwritten already: with a publisher that is always quicker,
-                    // asking again would go on without end.
+                    // Return even if the new events are overwritten already: polling again could go
+                    // on without end beside a fast publisher.
                     if let Source::Segment(_) = &self.source {
                         return Poll::Ready(true);
                     }
@@ -163,19 +163,19 @@ impl<E> Subscription<E> {
         }
     }
 
-    /// Takes the event ahead in hand, to be read in place. False if it has been overwritten, or is
-    /// to be looked for again.
+    /// Claims the next event, to be read in place by [`current`](Self::current). Returns false if
+    /// the event was overwritten, or must be polled for again.
     #[cfg(feature = "rt")]
     pub(crate) fn take_ahead(&mut self) -> bool {
         match &mut self.source {
-            Source::Segment(batch) => {
+            Source::Segment(segment) => {
                 let seq = self.state.position() + 1;
-                if seq > batch.last() {
+                if seq > segment.last() {
                     return false;
                 }
-                let until = batch.get(seq).until();
+                let until = segment.get(seq).until();
                 match self.subscriber.claim(self.state, until) {
-                    Ok(word) => self.state = word,
+                    Ok(state) => self.state = state,
                     Err(now) => {
                         self.overtaken(now);
                         return false;
@@ -187,8 +187,8 @@ impl<E> Subscription<E> {
                 }
                 self.receive(seq, until);
             }
-            Source::Backlog(rest) => {
-                rest.next += 1;
+            Source::Backlog(backlog) => {
+                backlog.next += 1;
                 self.missed_before_next = 0;
             }
             Source::Channel | Source::Ended(_) => unreachable!("{AHEAD}"),
@@ -196,37 +196,38 @@ impl<E> Subscription<E> {
         true
     }
 
-    /// The event that `take_ahead` has taken in hand; not after `ack` or another poll.
+    /// Returns the event that `take_ahead` claimed. Must not be called after `ack` or another poll.
     #[cfg(feature = "rt")]
     pub(crate) fn current(&self) -> &E {
         match &self.source {
-            Source::Segment(batch) => batch.get(self.state.position()).event(),
-            Source::Backlog(rest) => rest.get(rest.next - 1),
+            Source::Segment(segment) => segment.get(self.state.position()).event(),
+            Source::Backlog(backlog) => backlog.get(backlog.next - 1),
             _ => unreachable!("{AHEAD}"),
         }
     }
 
-    /// Gives the event in hand up: it will not be finished with.
+    /// Gives up the event in flight: its publisher is told that it is not finished.
     #[cfg(feature = "rt")]
     pub(crate) fn give_up(&mut self) {
         if let Some(ticket) = self.take_in_flight() {
-            self.subscriber.awaited_seq.store(0, Ordering::Release);
+            self.subscriber.clear_awaited();
             ticket.drop_by(self.subscriber.id);
         }
     }
 
-    /// Whether it has taken every event up to `seq` that it will ever see. Of a handler's, to which
-    /// nothing is replayed: its rest is what is left when it was disconnected.
+    /// Returns whether every event up to `seq` that this subscription will ever yield has been
+    /// taken. Used only by handlers, which never replay, so a backlog is the remainder after a
+    /// disconnect.
     #[cfg(feature = "rt")]
     pub(crate) fn has_taken(&self, seq: u64) -> bool {
         match &self.source {
             Source::Channel | Source::Segment(_) => self.state.position() >= seq,
-            Source::Backlog(rest) => rest.next > seq.min(rest.end),
+            Source::Backlog(backlog) => backlog.next > seq.min(backlog.end),
             Source::Ended(_) => true,
         }
     }
 
-    /// The event ahead was not claimed: it is overwritten, or left to be read after a disconnect.
+    /// Handles a failed claim: the event was overwritten, or moved to the backlog by a disconnect.
     #[cold]
     #[inline(never)]
     fn overtaken(&mut self, now: CursorState) {
@@ -236,114 +237,36 @@ impl<E> Subscription<E> {
         self.sync_cursor(now);
     }
 
-    /// The claimed event is in hand: answers for that.
+    /// Acknowledges "received" for the claimed event, or keeps it in flight until it is finished.
     #[inline]
     pub(super) fn receive(&mut self, seq: u64, until: Option<AckLevel>) {
         match until {
             Some(AckLevel::Finished) => self.in_flight = seq,
             Some(AckLevel::Received) => {
-                self.subscriber.awaited_seq.store(0, Ordering::Release);
+                self.subscriber.clear_awaited();
                 self.ticket(seq).into_iter().for_each(|ticket| ticket.ack());
             }
             None => {}
         }
     }
 
-    /// The losses that were not told; finishes with the event in hand.
+    /// Takes the number of missed events not reported yet. Acknowledges the event in flight.
     #[cold]
     #[inline(never)]
-    fn take_gap(&mut self) -> u64 {
+    fn take_missed(&mut self) -> u64 {
         self.ack();
         self.sync_cursor(self.subscriber.cursor.load());
         if let Some(stage) = self.subscriber.stage() {
-            // It may have been about to wait.
+            // The stage may have registered for its gate: cancel that, since the poll returns a
+            // loss.
             drop_caught(stage.stop_waiting());
         }
         std::mem::take(&mut self.missed_before_next)
     }
-
-    /// Pays tokio for what was taken since it last did: a unit of the task's budget for sixteen
-    /// events. Pending when the task has none left, and its neighbours have their turn. Outside of
-    /// tokio there is nobody to pay.
-    ///
-    /// Out of the way: asked once in sixteen events at most, and mostly once in a segment.
-    #[cfg(feature = "rt")]
-    #[cold]
-    #[inline(never)]
-    fn poll_coop(&mut self, cx: &Context<'_>) -> Poll<()> {
-        let position = match &self.source {
-            Source::Backlog(rest) => rest.next - 1,
-            _ => self.state.position(),
-        };
-        while position - self.coop_paid_to >= EVENTS_PER_COOP_UNIT {
-            let mut cx = Context::from_waker(cx.waker());
-            ready!(tokio::task::coop::poll_proceed(&mut cx)).made_progress();
-            self.coop_paid_to += EVENTS_PER_COOP_UNIT;
-        }
-        Poll::Ready(())
-    }
-
-    /// Ready when the rest has an event ahead, or with false when it has not: then there is
-    /// something else to read from.
-    #[cold]
-    #[inline(never)]
-    fn poll_backlog(&mut self, cx: &Context<'_>) -> Poll<bool> {
-        #[cfg(feature = "rt")]
-        ready!(self.poll_coop(cx));
-        #[cfg(not(feature = "rt"))]
-        let _ = cx;
-        let Source::Backlog(rest) = &mut self.source else {
-            return Poll::Ready(false);
-        };
-        if rest.seek() {
-            return Poll::Ready(true);
-        }
-        match rest.after {
-            Then::Live => self.source = Source::Channel,
-            Then::Disconnected(cause) => self.end(EndReason::Disconnected { cause }),
-        }
-        Poll::Ready(false)
-    }
-
-    /// Asks the manager for more; pending once it is parked, or when others have a turn.
-    fn load_next(&mut self, cx: &Context<'_>) -> Poll<()> {
-        // Without the lock: if this is the last owner, it drops the events.
-        self.source = Source::Channel;
-        // Likely to sleep, and not asleep yet: cloning the waker now saves taking the lock twice.
-        let sleepy = !self.parked && self.channel.seems_caught_up(self.state.position());
-        let mut spare = sleepy.then(|| cx.waker().clone());
-        self.parked = false;
-        loop {
-            let reading = &mut self.source;
-            let next = (self.channel).next(&self.subscriber, reading, cx.waker(), spare.take());
-            self.sync_cursor(self.subscriber.cursor.load());
-            match next {
-                #[cfg(feature = "rt")]
-                Next::More if self.state.position() - self.coop_paid_to >= EVENTS_PER_COOP_UNIT => {
-                    return self.poll_coop(cx);
-                }
-                Next::More => {}
-                Next::Closed => self.end(EndReason::Closed),
-                Next::Parked => {
-                    self.parked = true;
-                    return Poll::Pending;
-                }
-                Next::NeedWaker => {
-                    spare = Some(cx.waker().clone());
-                    continue;
-                }
-            }
-            return Poll::Ready(());
-        }
-    }
 }
 
-/// How many events one unit of tokio's budget pays for.
-#[cfg(feature = "rt")]
-pub(crate) const EVENTS_PER_COOP_UNIT: u64 = 16;
-
-/// How often one poll looks for another event when the event ahead was overwritten, before other
-/// tasks have their turn.
+/// How often one poll tries to claim an event before it yields to other tasks, if publishers
+/// overwrite each event first.
 const TRIES: u32 = 16;
 
-pub(super) const AHEAD: &str = "`poll_ahead` said that there is an event";
+pub(super) const AHEAD: &str = "`poll_ahead` returned true: there is a next event";

@@ -1,14 +1,16 @@
-//! Losses as values, in their place among the events.
+//! Missed events as values, at their position in the stream.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_core::{FusedStream, Stream};
 
 use super::Subscription;
+use super::stream::ReadSubscription;
 
-/// An event, or how many were lost before the next one.
+/// An event, or the number of events overwritten before the next event.
 ///
 /// # Examples
 /// ```
@@ -19,19 +21,19 @@ use super::Subscription;
 /// let mut newest = manager.subscribe_with(Overflow::DropOldest).with_missed();
 /// manager.try_notify("old").unwrap();
 /// manager.try_notify("new").unwrap();
-/// let told = match newest.next().now_or_never().flatten().unwrap() {
+/// let received = match newest.next().now_or_never().flatten().unwrap() {
 ///     Received::Missed(events) => format!("{events} missed"),
 ///     Received::Event(event) => event.to_owned(),
 ///     other => panic!("a version after this example: {other:?}"),
 /// };
-/// assert_eq!(told, "1 missed");
+/// assert_eq!(received, "1 missed");
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Received<E> {
     /// The next event.
     Event(E),
-    /// So many events, at least 1, have been overwritten here.
+    /// The number of events overwritten at this position, at least 1.
     Missed(u64),
 }
 
@@ -44,35 +46,42 @@ impl<E> fmt::Debug for Received<E> {
     }
 }
 
-/// Stream of [`Subscription::with_missed`].
+/// Stream of [`Subscription::with_missed`], and of [`Filtered::with_missed`] with
+/// `S = Filtered<E>`.
+///
+/// [`Filtered::with_missed`]: crate::Filtered::with_missed
 #[must_use = "streams do nothing unless polled"]
-pub struct WithMissed<E> {
-    subscription: Subscription<E>,
+pub struct WithMissed<E, S = Subscription<E>> {
+    subscription: S,
+    event: PhantomData<fn() -> E>,
 }
 
-impl<E> WithMissed<E> {
-    pub(super) fn new(subscription: Subscription<E>) -> Self {
-        Self { subscription }
+impl<E, S> WithMissed<E, S> {
+    pub(crate) fn new(subscription: S) -> Self {
+        Self {
+            subscription,
+            event: PhantomData,
+        }
     }
 
-    /// The subscription, which goes on without telling.
-    pub fn into_inner(self) -> Subscription<E> {
+    /// Returns the subscription, which skips missed events from now on.
+    pub fn into_inner(self) -> S {
         self.subscription
     }
 
-    /// The subscription itself, for its `ack`, `missed` and the like.
-    pub fn get_ref(&self) -> &Subscription<E> {
+    /// Returns a reference to the subscription, for methods such as `missed` and `len`.
+    pub fn get_ref(&self) -> &S {
         &self.subscription
     }
 
-    /// The subscription itself, for its `ack`.
-    pub fn get_mut(&mut self) -> &mut Subscription<E> {
+    /// Returns a mutable reference to the subscription, for its `ack`.
+    pub fn get_mut(&mut self) -> &mut S {
         &mut self.subscription
     }
 }
 
-// Not derived, which would ask `E` for `Debug`.
-impl<E> fmt::Debug for WithMissed<E> {
+// Not derived: `derive` would require `E: Debug`.
+impl<E, S: fmt::Debug> fmt::Debug for WithMissed<E, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WithMissed")
             .field("subscription", &self.subscription)
@@ -80,20 +89,21 @@ impl<E> fmt::Debug for WithMissed<E> {
     }
 }
 
-impl<E: Clone> Stream for WithMissed<E> {
+impl<E, S: ReadSubscription<Item = E>> Stream for WithMissed<E, S> {
     type Item = Received<E>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Received<E>>> {
         self.subscription.poll_received(cx, true)
     }
 
+    /// The lower bound counts events, and missed events come in addition: there is no upper bound.
     fn size_hint(&self) -> (usize, Option<usize>) {
         let (events, _) = self.subscription.size_hint();
         (events, None)
     }
 }
 
-impl<E: Clone> FusedStream for WithMissed<E> {
+impl<E, S: ReadSubscription<Item = E>> FusedStream for WithMissed<E, S> {
     fn is_terminated(&self) -> bool {
         self.subscription.is_terminated()
     }

@@ -1,4 +1,4 @@
-//! What is looked for, and for how long.
+//! The assertion: a future with repeated checks, up to a time limit.
 
 use std::fmt;
 use std::future::Future;
@@ -9,19 +9,19 @@ use std::time::Duration;
 
 use super::timer::Timer;
 
-/// As `assert_receive` of `ExUnit`.
-const LIMIT: Duration = Duration::from_millis(100);
+/// The time limit of `assert_receive` in `ExUnit`.
+const DEFAULT_LIMIT: Duration = Duration::from_millis(100);
 
-/// A question that an [`Assertion`] asks. Only this module implements it.
+/// The check of an [`Assertion`]. Only this module implements the trait.
 ///
-/// For the type of a function that returns an assertion.
+/// The trait serves in the return types of functions that return assertions.
 ///
 /// # Examples
 /// ```
 /// use genevent::Subscription;
-/// use genevent::test_util::{Assertion, Look, assert_next};
+/// use genevent::test_util::{Assertion, Check, assert_next};
 ///
-/// fn begins<'a>(orders: &'a mut Subscription<u32>) -> Assertion<impl Look<Output = u32> + 'a> {
+/// fn begins<'a>(orders: &'a mut Subscription<u32>) -> Assertion<impl Check<Output = u32> + 'a> {
 ///     assert_next!(orders, 1)
 /// }
 ///
@@ -31,39 +31,41 @@ const LIMIT: Duration = Duration::from_millis(100);
 /// assert_eq!(begins(&mut orders).now(), 1);
 /// ```
 pub trait Check: sealed::Sealed {
-    /// The answer.
+    /// The result of a successful check.
     type Output;
 
-    /// `Err` tells what was expected, and what came instead.
+    /// Checks once. `Err` describes the expected item and the actual item.
     #[doc(hidden)]
-    fn look(&mut self, cx: &mut Context<'_>) -> Poll<Result<Self::Output, String>>;
+    fn poll_check(&mut self, cx: &mut Context<'_>) -> Poll<Result<Self::Output, String>>;
 
-    /// The same when time is up and the last look was pending.
+    /// Decides when time is up and the last check was pending.
     #[doc(hidden)]
-    fn late(&mut self) -> Result<Self::Output, String>;
+    fn timed_out(&mut self) -> Result<Self::Output, String>;
 
+    /// Panics with `message`, at the line of the assertion.
     #[doc(hidden)]
-    fn fail(&self, told: &str) -> !;
+    fn fail(&self, message: &str) -> !;
 }
 
 pub(super) mod sealed {
-    #[expect(unnameable_types, reason = "the macros make the questions")]
+    #[expect(unnameable_types, reason = "only the macros and `Probe` create checks")]
     pub trait Sealed {}
 }
 
-/// An assertion about what comes, made by the [macros](super) and by
-/// [`Probe::wait_for`](super::Probe::wait_for): await it, or ask it [`now`](Self::now).
+/// An assertion about a stream or a probe, made by the [macros](super) and by
+/// [`Probe::wait_for`](super::Probe::wait_for). Either await the assertion, or check once with
+/// [`now`](Self::now).
 ///
-/// Awaited, it waits for at most 100 ms, counted from the first poll. When time is up it looks
-/// once more: what is there then has come in time, even if it woke nobody.
+/// An awaited assertion waits for at most 100 ms, counted from the first poll. When time is up, the
+/// assertion checks once more, so an item counts as in time even if its arrival woke no task.
 ///
 /// # Panics
-/// If it does not hold, with what was expected and what came. Inside of a tokio runtime that was
-/// built without its clock, if it has to wait. Also when it is dropped without having been polled,
-/// as nothing was asserted then.
+/// Panics if the assertion does not hold, with the expected item and the actual item. Panics if the
+/// assertion has to wait inside of a tokio runtime without time enabled. Panics if the assertion is
+/// dropped without having been polled, because the test would assert nothing.
 ///
 /// # Cancel safety
-/// Dropped before it is ready, it has taken nothing from the stream.
+/// An assertion dropped before completion has taken nothing from the stream.
 ///
 /// # Examples
 /// ```
@@ -86,32 +88,32 @@ pub(super) mod sealed {
 /// assert_eq!(order, "tea");
 /// # }
 /// ```
-#[must_use = "nothing is asserted until it is awaited, or asked with `now()`"]
-pub struct Assertion<L: Check> {
-    look: L,
+#[must_use = "an assertion asserts nothing until awaited, or checked with `now()`"]
+pub struct Assertion<C: Check> {
+    check: C,
     limit: Duration,
-    alarm: Option<Timer>,
+    timer: Option<Timer>,
     progress: Progress,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Progress {
-    Unasked,
-    StreamCheck,
-    Answered,
+    Unpolled,
+    Polled,
+    Finished,
 }
 
-impl<L: Check> Assertion<L> {
-    pub(super) fn new(look: L) -> Self {
+impl<C: Check> Assertion<C> {
+    pub(super) fn new(check: C) -> Self {
         Self {
-            look,
-            limit: LIMIT,
-            alarm: None,
-            progress: Progress::Unasked,
+            check,
+            limit: DEFAULT_LIMIT,
+            timer: None,
+            progress: Progress::Unpolled,
         }
     }
 
-    /// The same, with `limit` in place of 100 ms. With none at all, it looks once.
+    /// Sets the time limit in place of 100 ms. With a limit of zero, the assertion checks once.
     ///
     /// # Examples
     /// ```
@@ -132,10 +134,10 @@ impl<L: Check> Assertion<L> {
         self
     }
 
-    /// Looks once, and does not wait: what is there, is.
+    /// Checks once, without waiting.
     ///
     /// # Panics
-    /// If the assertion does not hold.
+    /// Panics if the assertion does not hold.
     ///
     /// # Examples
     /// ```
@@ -154,67 +156,75 @@ impl<L: Check> Assertion<L> {
     /// # use genevent::test_util::assert_next;
     /// let manager = EventManager::<u8>::new(8);
     /// let mut orders = manager.subscribe();
-    /// assert_next!(orders, 1).now(); // there is nothing
+    /// assert_next!(orders, 1).now(); // the stream has no item
     /// ```
-    pub fn now(mut self) -> L::Output {
+    pub fn now(mut self) -> C::Output {
         self.limit = Duration::ZERO;
         self.final_check(&mut Context::from_waker(Waker::noop()))
     }
 
-    fn final_check(&mut self, cx: &mut Context<'_>) -> L::Output {
-        self.progress = Progress::StreamCheck;
-        let result = match uncooped(|cx| self.look.look(cx), cx) {
+    fn final_check(&mut self, cx: &mut Context<'_>) -> C::Output {
+        self.progress = Progress::Polled;
+        let result = match without_budget(|cx| self.check.poll_check(cx), cx) {
             Poll::Ready(result) => result,
-            Poll::Pending => self.look.late(),
+            Poll::Pending => self.check.timed_out(),
         };
-        self.judge(result)
+        self.finish(result)
     }
 
-    fn judge(&mut self, result: Result<L::Output, String>) -> L::Output {
-        self.progress = Progress::Answered;
-        result.unwrap_or_else(|told| {
+    fn finish(&mut self, result: Result<C::Output, String>) -> C::Output {
+        self.progress = Progress::Finished;
+        result.unwrap_or_else(|mismatch| {
             let limit = self.limit;
-            self.look.fail(&format!("\n{told}\n   within: {limit:?}"))
+            self.check
+                .fail(&format!("\n{mismatch}\n   within: {limit:?}"))
         })
     }
 }
 
-/// Runs `look` whatever is left of the task's budget.
+/// Runs `check` regardless of the task's coop budget: with an exhausted budget, a stream is pending
+/// although an item is available.
 #[cfg(feature = "rt")]
-fn uncooped<T>(mut look: impl FnMut(&mut Context<'_>) -> Poll<T>, cx: &mut Context<'_>) -> Poll<T> {
-    let looking = std::future::poll_fn(|cx| Poll::Ready(look(cx)));
-    let looking = std::pin::pin!(tokio::task::unconstrained(looking));
-    match looking.poll(cx) {
-        Poll::Ready(looked) => looked,
+fn without_budget<T>(
+    mut check: impl FnMut(&mut Context<'_>) -> Poll<T>,
+    cx: &mut Context<'_>,
+) -> Poll<T> {
+    let checking = std::future::poll_fn(|cx| Poll::Ready(check(cx)));
+    let checking = std::pin::pin!(tokio::task::unconstrained(checking));
+    match checking.poll(cx) {
+        Poll::Ready(result) => result,
         Poll::Pending => Poll::Pending,
     }
 }
 
 #[cfg(not(feature = "rt"))]
-fn uncooped<T>(look: impl FnOnce(&mut Context<'_>) -> Poll<T>, cx: &mut Context<'_>) -> Poll<T> {
-    look(cx)
+fn without_budget<T>(
+    check: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+    cx: &mut Context<'_>,
+) -> Poll<T> {
+    check(cx)
 }
 
-/// Nothing in it is pinned, but for what has its own box.
-impl<L: Check> Unpin for Assertion<L> {}
+/// No field is structurally pinned: a timer pins its parts in a box.
+impl<C: Check> Unpin for Assertion<C> {}
 
-impl<L: Check> Future for Assertion<L> {
-    type Output = L::Output;
+impl<C: Check> Future for Assertion<C> {
+    type Output = C::Output;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<L::Output> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<C::Output> {
         let this = self.get_mut();
         assert!(
-            this.progress != Progress::Answered,
-            "an assertion was polled again after it was ready"
+            this.progress != Progress::Finished,
+            "an assertion must not be polled after completion"
         );
-        this.progress = Progress::StreamCheck;
+        this.progress = Progress::Polled;
         if !this.limit.is_zero() {
-            if let Poll::Ready(result) = this.look.look(cx) {
-                return Poll::Ready(this.judge(result));
+            if let Poll::Ready(result) = this.check.poll_check(cx) {
+                return Poll::Ready(this.finish(result));
             }
             let limit = this.limit;
             ready!(
-                this.alarm
+                this.timer
                     .get_or_insert_with(|| Timer::after(limit))
                     .poll(cx)
             );
@@ -223,16 +233,16 @@ impl<L: Check> Future for Assertion<L> {
     }
 }
 
-impl<L: Check> Drop for Assertion<L> {
+impl<C: Check> Drop for Assertion<C> {
     fn drop(&mut self) {
-        if self.progress == Progress::Unasked && !thread::panicking() {
-            let told = " asserts nothing: it was neither awaited nor asked with `now()`";
-            self.look.fail(told);
+        if self.progress == Progress::Unpolled && !thread::panicking() {
+            let message = " asserts nothing: neither awaited nor checked with `now()`";
+            self.check.fail(message);
         }
     }
 }
 
-impl<L: Check> fmt::Debug for Assertion<L> {
+impl<C: Check> fmt::Debug for Assertion<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Assertion")
             .field("limit", &self.limit)

@@ -1,4 +1,4 @@
-//! What the macros ask of a stream.
+//! The checks of streams, used by the macros.
 
 use std::convert::Infallible;
 use std::fmt::Display;
@@ -9,9 +9,10 @@ use futures_core::Stream;
 
 use super::assertion::{Assertion, Check, sealed};
 
-/// Borrows a stream as a method's receiver does, also where it is a `&mut` already.
+/// Borrows a stream mutably by method-call syntax, which accepts both a stream and a `&mut` of a
+/// stream, also a `&mut` in an immutable variable.
 pub trait Lend: Stream {
-    /// Itself.
+    /// Returns the stream itself.
     fn lend(&mut self) -> &mut Self {
         self
     }
@@ -19,10 +20,12 @@ pub trait Lend: Stream {
 
 impl<S: Stream> Lend for S {}
 
-/// A stream, how to judge what comes of it, and how to fail at the caller's line.
+/// A stream, a closure to verify the result of its poll, and a closure to panic at the caller's
+/// line.
 pub(super) struct StreamCheck<'a, S, J, F> {
     stream: &'a mut S,
-    judge: Option<J>,
+    /// `None` once called.
+    verify: Option<J>,
     fail: F,
 }
 
@@ -36,108 +39,114 @@ where
 {
     type Output = T;
 
-    fn look(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, String>> {
+    fn poll_check(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, String>> {
         match Pin::new(&mut *self.stream).poll_next(cx) {
             Poll::Pending => Poll::Pending,
-            came @ Poll::Ready(_) => Poll::Ready(self.judge(came)),
+            polled @ Poll::Ready(_) => Poll::Ready(self.verify(polled)),
         }
     }
 
-    fn late(&mut self) -> Result<T, String> {
-        self.judge(Poll::Pending)
+    fn timed_out(&mut self) -> Result<T, String> {
+        self.verify(Poll::Pending)
     }
 
-    fn fail(&self, told: &str) -> ! {
-        match (self.fail)(told) {}
+    fn fail(&self, message: &str) -> ! {
+        match (self.fail)(message) {}
     }
 }
 
 impl<S: Stream, J, F> StreamCheck<'_, S, J, F> {
-    fn judge<T>(&mut self, came: Poll<Option<S::Item>>) -> Result<T, String>
+    fn verify<T>(&mut self, polled: Poll<Option<S::Item>>) -> Result<T, String>
     where
         J: FnOnce(Poll<Option<S::Item>>) -> Result<T, String>,
     {
-        self.judge.take().expect("an assertion is judged once")(came)
+        self.verify.take().expect("a check verifies only once")(polled)
     }
 }
 
-fn told(expected: impl Display, came: impl Display) -> String {
-    format!(" expected: {expected}\n     came: {came}")
+fn mismatch(expected: impl Display, actual: impl Display) -> String {
+    format!(" expected: {expected}\n     came: {actual}")
 }
 
-/// What came of a stream, in words.
-fn in_words<T>(came: &Poll<Option<T>>, show: impl FnOnce(&T) -> String) -> String {
-    match came {
-        Poll::Ready(Some(item)) => show(item),
+/// Describes the result of polling a stream.
+fn describe<T>(polled: &Poll<Option<T>>, describe_item: impl FnOnce(&T) -> String) -> String {
+    match polled {
+        Poll::Ready(Some(item)) => describe_item(item),
         Poll::Ready(None) => "the end of the stream".into(),
         Poll::Pending => "nothing".into(),
     }
 }
 
-/// An item that `take` gives something for; it gives back what is not as `expected`.
+/// Checks for an item accepted by `take`. `take` returns a rejected item unchanged.
 pub fn next<S: Stream + Unpin, T, F: Fn(&str) -> Infallible>(
     stream: &mut S,
     expected: &'static str,
     take: impl FnOnce(S::Item) -> Result<T, S::Item>,
-    show: impl FnOnce(&S::Item) -> String,
+    describe_item: impl FnOnce(&S::Item) -> String,
     fail: F,
 ) -> Assertion<impl Check<Output = T>> {
-    let judge = move |came| {
-        let came = match came {
+    let verify = move |polled| {
+        let polled = match polled {
             Poll::Ready(Some(item)) => match take(item) {
                 Ok(taken) => return Ok(taken),
                 Err(other) => Poll::Ready(Some(other)),
             },
-            came => came,
+            polled => polled,
         };
-        Err(told(expected, in_words(&came, show)))
+        Err(mismatch(expected, describe(&polled, describe_item)))
     };
-    asks(stream, judge, fail)
+    assertion(stream, verify, fail)
 }
 
-/// An item that is as `expected`.
+/// Checks for an item equal to `expected`.
 pub fn equal<S: Stream + Unpin, X, F: Fn(&str) -> Infallible>(
     stream: &mut S,
     expected: X,
     is_equal: impl FnOnce(&S::Item, &X) -> bool,
-    show: impl FnOnce(&S::Item) -> String,
-    show_expected: impl FnOnce(&X) -> String,
+    describe_item: impl FnOnce(&S::Item) -> String,
+    describe_expected: impl FnOnce(&X) -> String,
     fail: F,
 ) -> Assertion<impl Check<Output = S::Item>> {
-    let judge = move |came| match came {
+    let verify = move |polled| match polled {
         Poll::Ready(Some(item)) if is_equal(&item, &expected) => Ok(item),
-        came => Err(told(show_expected(&expected), in_words(&came, show))),
+        polled => Err(mismatch(
+            describe_expected(&expected),
+            describe(&polled, describe_item),
+        )),
     };
-    asks(stream, judge, fail)
+    assertion(stream, verify, fail)
 }
 
-/// Neither an item nor the end.
-pub fn pending<S: Stream + Unpin, F: Fn(&str) -> Infallible>(
+/// Checks for neither an item nor the end.
+pub fn no_event<S: Stream + Unpin, F: Fn(&str) -> Infallible>(
     stream: &mut S,
-    show: impl FnOnce(&S::Item) -> String,
+    describe_item: impl FnOnce(&S::Item) -> String,
     fail: F,
 ) -> Assertion<impl Check<Output = ()>> {
-    let judge = move |came| match came {
+    let verify = move |polled| match polled {
         Poll::Pending => Ok(()),
-        came @ Poll::Ready(_) => Err(told("nothing", in_words(&came, show))),
+        polled @ Poll::Ready(_) => Err(mismatch("nothing", describe(&polled, describe_item))),
     };
-    asks(stream, judge, fail)
+    assertion(stream, verify, fail)
 }
 
-/// The end.
+/// Checks for the end.
 pub fn ended<S: Stream + Unpin, F: Fn(&str) -> Infallible>(
     stream: &mut S,
-    show: impl FnOnce(&S::Item) -> String,
+    describe_item: impl FnOnce(&S::Item) -> String,
     fail: F,
 ) -> Assertion<impl Check<Output = ()>> {
-    let judge = move |came| match came {
+    let verify = move |polled| match polled {
         Poll::Ready(None) => Ok(()),
-        came => Err(told("the end of the stream", in_words(&came, show))),
+        polled => Err(mismatch(
+            "the end of the stream",
+            describe(&polled, describe_item),
+        )),
     };
-    asks(stream, judge, fail)
+    assertion(stream, verify, fail)
 }
 
-fn asks<S, J, F, T>(stream: &mut S, judge: J, fail: F) -> Assertion<impl Check<Output = T>>
+fn assertion<S, J, F, T>(stream: &mut S, verify: J, fail: F) -> Assertion<impl Check<Output = T>>
 where
     S: Stream + Unpin,
     J: FnOnce(Poll<Option<S::Item>>) -> Result<T, String>,
@@ -145,7 +154,7 @@ where
 {
     Assertion::new(StreamCheck {
         stream,
-        judge: Some(judge),
+        verify: Some(verify),
         fail,
     })
 }

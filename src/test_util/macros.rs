@@ -1,24 +1,27 @@
-//! The assertions as they are written. They expand to one call each: what they are given lives as
-//! long as the assertion, and a panic has the line of whoever wrote it.
+//! The assertion macros. Each macro expands to a single call, so temporaries in its arguments live
+//! as long as the assertion. Each macro panics in its own expansion, so the panic has the caller's
+//! line.
 
-/// Asserts that the stream yields an item as expected, and gives it.
+/// Asserts that the stream yields an expected item, and returns the item.
 ///
-/// - `assert_next!(stream)`: any item.
-/// - `assert_next!(stream, expected)`: one that `== expected`.
-/// - `assert_next!(stream, matches Pattern)`: one that matches; with ` if guard` as an arm of a
-///   `match`, and with ` => value` made of what the pattern has bound. It gives the value, or `()`.
+/// - `assert_next!(stream)` accepts any item.
+/// - `assert_next!(stream, expected)` accepts an item that `== expected`.
+/// - `assert_next!(stream, matches Pattern)` accepts an item that matches the pattern. Optional are
+///   ` if guard`, as in an arm of a `match`, and ` => value`, an expression over the pattern's
+///   bindings. The assertion returns the value, or `()`.
 ///
-/// The last two take a message at the end, as `assert_eq!`. The [`Assertion`] is to be awaited, which
-/// waits up to 100 ms, or asked with `now()`; see [`test_util`].
+/// The last two forms accept a message at the end, as `assert_eq!` does. Either await the
+/// [`Assertion`], which waits up to 100 ms, or check once with `now()`; see [`test_util`].
 ///
 /// [`Assertion`]: crate::test_util::Assertion
 /// [`test_util`]: crate::test_util
 ///
 /// # Panics
-/// When it is awaited or asked: if another item comes, none in time, or the end.
+/// Panics when awaited or checked: if another item comes, no item comes in time, or the stream
+/// ends.
 ///
 /// # Cancel safety
-/// Dropped before it is ready, it has taken nothing from the stream.
+/// An assertion dropped before completion has taken nothing from the stream.
 ///
 /// # Examples
 /// ```
@@ -61,7 +64,7 @@
 /// assert_eq!(orders.unacked(), 0);
 /// ```
 ///
-/// One that fails:
+/// A failing assertion:
 ///
 /// ```should_panic
 /// # use genevent::EventManager;
@@ -71,16 +74,16 @@
 /// manager.try_notify("coffee").unwrap();
 /// assert_next!(orders, "tea", "at {} o'clock", 5).now();
 /// ```
-#[doc(hidden)] // Shown where it is used from, in `test_util`.
+#[doc(hidden)] // Documented at the re-export in `test_util`.
 #[macro_export]
 macro_rules! assert_next {
     ($stream:expr $(,)?) => {
         $crate::test_util::hidden::next(
-            $crate::__genevent_lent!($stream),
+            $crate::__genevent_lend!($stream),
             "an item",
             ::core::result::Result::Ok,
-            |item| $crate::__genevent_shown!(item),
-            |told| $crate::__genevent_fail!(told, "assert_next", $stream),
+            |item| $crate::__genevent_describe!(item),
+            |message| $crate::__genevent_fail!(message, "assert_next", $stream),
         )
     };
     (
@@ -88,9 +91,9 @@ macro_rules! assert_next {
         matches $pattern:pat $(if $guard:expr)? $(=> $value:expr)? $(, $($message:tt)*)?
     ) => {
         $crate::test_util::hidden::next(
-            $crate::__genevent_lent!($stream),
+            $crate::__genevent_lend!($stream),
             ::core::concat!(
-                "what matches ",
+                "an item matching ",
                 ::core::stringify!($pattern)
                 $(, " if ", ::core::stringify!($guard))?
             ),
@@ -99,33 +102,34 @@ macro_rules! assert_next {
                 #[allow(unreachable_patterns)]
                 other => ::core::result::Result::Err(other),
             },
-            |item| $crate::__genevent_shown!(item),
-            |told| $crate::__genevent_fail!(told, "assert_next", $stream $(, $($message)*)?),
+            |item| $crate::__genevent_describe!(item),
+            |message| $crate::__genevent_fail!(message, "assert_next", $stream $(, $($message)*)?),
         )
     };
     ($stream:expr, $expected:expr $(, $($message:tt)*)?) => {
         $crate::test_util::hidden::equal(
-            $crate::__genevent_lent!($stream),
+            $crate::__genevent_lend!($stream),
             $expected,
             |item, expected| *item == *expected,
-            |item| $crate::__genevent_shown!(item),
-            |expected| $crate::__genevent_shown!(expected),
-            |told| $crate::__genevent_fail!(told, "assert_next", $stream $(, $($message)*)?),
+            |item| $crate::__genevent_describe!(item),
+            |expected| $crate::__genevent_describe!(expected),
+            |message| $crate::__genevent_fail!(message, "assert_next", $stream $(, $($message)*)?),
         )
     };
 }
 
 /// Asserts that the stream yields nothing, and has not ended.
 ///
-/// Awaited, for 100 ms: so long it takes where the clock is not a paused one. Asked with `now()`,
-/// at this moment; see [`test_util`](crate::test_util). It takes a message at the end, as
-/// `assert!`.
+/// An awaited assertion covers 100 ms, and takes as long unless the clock is paused. An assertion
+/// checked with `now()` covers only this moment; see [`test_util`](crate::test_util). The macro
+/// accepts a message at the end, as `assert!` does.
 ///
 /// # Panics
-/// When it is awaited or asked: if there is an item, which is taken and shown, or the end.
+/// Panics when awaited or checked: if an item comes, which is taken and printed, or the stream
+/// ends.
 ///
 /// # Cancel safety
-/// Dropped before it is ready, it has taken nothing from the stream.
+/// An assertion dropped before completion has taken nothing from the stream.
 ///
 /// # Examples
 /// ```
@@ -148,30 +152,32 @@ macro_rules! assert_next {
 /// let manager = EventManager::<u8>::new(8);
 /// let mut orders = manager.subscribe();
 /// manager.close();
-/// assert_no_event!(orders).now(); // it has ended
+/// assert_no_event!(orders).now(); // the stream has ended
 /// ```
-#[doc(hidden)] // Shown where it is used from, in `test_util`.
+#[doc(hidden)] // Documented at the re-export in `test_util`.
 #[macro_export]
 macro_rules! assert_no_event {
     ($stream:expr $(, $($message:tt)*)?) => {
-        $crate::test_util::hidden::pending(
-            $crate::__genevent_lent!($stream),
-            |item| $crate::__genevent_shown!(item),
-            |told| $crate::__genevent_fail!(told, "assert_no_event", $stream $(, $($message)*)?),
+        $crate::test_util::hidden::no_event(
+            $crate::__genevent_lend!($stream),
+            |item| $crate::__genevent_describe!(item),
+            |message| $crate::__genevent_fail!(message, "assert_no_event", $stream $(, $($message)*)?),
         )
     };
 }
 
 /// Asserts that the stream ends.
 ///
-/// Awaited, within 100 ms; asked with `now()`, at this moment; see
-/// [`test_util`](crate::test_util). It takes a message at the end, as `assert!`.
+/// An awaited assertion waits up to 100 ms for the end. An assertion checked with `now()` accepts
+/// only a stream ending at this moment; see [`test_util`](crate::test_util). The macro accepts a
+/// message at the end, as `assert!` does.
 ///
 /// # Panics
-/// When it is awaited or asked: if there is an item, which is taken and shown, or no end in time.
+/// Panics when awaited or checked: if an item comes, which is taken and printed, or the stream does
+/// not end in time.
 ///
 /// # Cancel safety
-/// Dropped before it is ready, it has taken nothing from the stream.
+/// An assertion dropped before completion has taken nothing from the stream.
 ///
 /// # Examples
 /// ```
@@ -193,53 +199,55 @@ macro_rules! assert_no_event {
 /// # use genevent::test_util::assert_ended;
 /// let manager = EventManager::<u8>::new(8);
 /// let mut orders = manager.subscribe();
-/// assert_ended!(orders).now(); // it is open
+/// assert_ended!(orders).now(); // the stream is open
 /// ```
-#[doc(hidden)] // Shown where it is used from, in `test_util`.
+#[doc(hidden)] // Documented at the re-export in `test_util`.
 #[macro_export]
 macro_rules! assert_ended {
     ($stream:expr $(, $($message:tt)*)?) => {
         $crate::test_util::hidden::ended(
-            $crate::__genevent_lent!($stream),
-            |item| $crate::__genevent_shown!(item),
-            |told| $crate::__genevent_fail!(told, "assert_ended", $stream $(, $($message)*)?),
+            $crate::__genevent_lend!($stream),
+            |item| $crate::__genevent_describe!(item),
+            |message| $crate::__genevent_fail!(message, "assert_ended", $stream $(, $($message)*)?),
         )
     };
 }
 
-/// As `next()` of `StreamExt` takes it: a stream, or a `&mut` of one.
+/// Borrows a stream, or a `&mut` of a stream, as `StreamExt::next` does.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __genevent_lent {
+macro_rules! __genevent_lend {
     ($stream:expr) => {{
         use $crate::test_util::hidden::Lend as _;
         $stream.lend()
     }};
 }
 
+/// Describes an item, which need not be `Debug`. A macro, because method lookup must see the type.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __genevent_shown {
+macro_rules! __genevent_describe {
     ($item:ident) => {{
         #[allow(unused_imports)]
-        use $crate::test_util::hidden::{Opaque as _, WithDebug as _};
-        (&$crate::test_util::hidden::Shown($item)).shown()
+        use $crate::test_util::hidden::DescribeType as _;
+        $crate::test_util::hidden::Item($item).describe()
     }};
 }
 
+/// Panics at the caller's line, with the caller's message if there is one.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __genevent_fail {
-    ($told:ident, $name:literal, $stream:expr $(,)?) => {
-        ::std::panic!("{}!({}){}", $name, ::core::stringify!($stream), $told)
+    ($text:ident, $name:literal, $stream:expr $(,)?) => {
+        ::std::panic!("{}!({}){}", $name, ::core::stringify!($stream), $text)
     };
-    ($told:ident, $name:literal, $stream:expr, $($message:tt)+) => {
+    ($text:ident, $name:literal, $stream:expr, $($message:tt)+) => {
         ::std::panic!(
             "{}!({}): {}{}",
             $name,
             ::core::stringify!($stream),
             ::std::format_args!($($message)+),
-            $told
+            $text
         )
     };
 }

@@ -1,4 +1,4 @@
-//! What was seen, in order.
+//! A recorder of items.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -12,24 +12,24 @@ use std::task::{Context, Poll, Waker};
 use futures_core::Stream;
 
 use super::assertion::{Assertion, Check, sealed};
-use crate::util::panic_guard::{self, AllShielded, Shielded};
+use crate::util::panic_guard::{self, Guarded, GuardedVec};
 use crate::util::sync::{Arc, Mutex};
 
-/// Records what a handler or a stream sees, in order, to be asked at any time. Cheap to clone; all
-/// clones are the same probe.
+/// A recorder of the items of a handler or a stream, in order. A probe is cheap to clone; all
+/// clones share one record.
 ///
-/// It records
+/// A probe records
 /// - as a handler (feature `rt`): `manager.add_handler("probe", probe.clone())`;
-/// - what a stream yields: [`follow`](Self::follow);
-/// - what it is told, [`record`](Self::record): from a closure, and where events are not `Clone`
-///   or only a part of them matters.
+/// - the items of a stream, with [`follow`](Self::follow);
+/// - the items passed to [`record`](Self::record), for use in closures, and where events are not
+///   `Clone` or only a part of each event matters.
 ///
-/// What it has recorded can be looked at ([`seen`](Self::seen)), drained ([`drain`](Self::drain)), or
-/// awaited one by one: a probe is itself a stream, of all that was not taken, for
-/// [`assert_next!`](super::assert_next). That stream does not end.
+/// The recorded items can be copied ([`seen`](Self::seen)), drained ([`drain`](Self::drain)), or
+/// awaited one at a time: a probe is itself a stream of all untaken items, for
+/// [`assert_next!`](super::assert_next). The stream never ends.
 ///
-/// An event is recorded before it is acknowledged, so what `sync_notify` has a receipt for is
-/// there.
+/// A probe records each event before its acknowledgement, so once `sync_notify` has returned the
+/// receipt, the event is in the record.
 ///
 /// # Examples
 /// ```
@@ -64,45 +64,45 @@ use crate::util::sync::{Arc, Mutex};
 /// let probe = Probe::new();
 /// let mut reading = probe.follow(orders).boxed();
 /// manager.try_notify("tea").unwrap();
-/// assert!((&mut reading).now_or_never().is_none(), "there may be more");
+/// assert!((&mut reading).now_or_never().is_none(), "the stream has not ended");
 /// assert_eq!(probe.seen(), [3]);
 /// ```
 pub struct Probe<T> {
-    notes: Arc<Mutex<Inner<T>>>,
-    /// Names this clone's waker in `wakers`, once it has waited.
-    waiter: Option<u64>,
+    inner: Arc<Mutex<Inner<T>>>,
+    /// The key of this clone's waker in `wakers`, once this clone has waited.
+    waiter_id: Option<u64>,
 }
 
 struct Inner<T> {
-    /// Shared, so that they are cloned without the lock.
+    /// Shared, so `T::clone` runs without the lock.
     items: VecDeque<Arc<T>>,
-    /// The waker of each clone that waits: the one of its last poll, until the clone is dropped.
+    /// The waker of each waiting clone: the waker of its last poll, until the clone is dropped.
     wakers: BTreeMap<u64, Waker>,
-    /// How many clones have waited so far.
-    waiters: u64,
+    /// The last assigned `waiter_id`.
+    last_waiter_id: u64,
 }
 
 impl<T> Drop for Inner<T> {
     fn drop(&mut self) {
-        panic_guard::discard_all(std::mem::take(&mut self.items));
+        panic_guard::drop_all_caught(std::mem::take(&mut self.items));
     }
 }
 
 impl<T> Probe<T> {
-    /// A probe that has seen nothing.
+    /// Creates a probe without items.
     pub fn new() -> Self {
-        let notes = Inner {
+        let inner = Inner {
             items: VecDeque::new(),
             wakers: BTreeMap::new(),
-            waiters: 0,
+            last_waiter_id: 0,
         };
         Self {
-            notes: Arc::new(Mutex::new(notes)),
-            waiter: None,
+            inner: Arc::new(Mutex::new(inner)),
+            waiter_id: None,
         }
     }
 
-    /// Records `item`, and wakes who waits for it.
+    /// Records `item`, and wakes the waiting tasks.
     ///
     /// # Examples
     /// ```
@@ -123,19 +123,20 @@ impl<T> Probe<T> {
     pub fn record(&self, item: T) {
         let item = Arc::new(item);
         let wakers = {
-            let mut notes = self.notes.lock();
-            notes.items.push_back(item);
-            std::mem::take(&mut notes.wakers)
+            let mut inner = self.inner.lock();
+            inner.items.push_back(item);
+            std::mem::take(&mut inner.wakers)
         };
         wakers.into_values().for_each(panic_guard::wake);
     }
 
-    /// Reads `stream` to its end, and records what it yields: a future, for a task or to be polled.
+    /// Returns a future that reads `stream` to its end and records each item. Spawn or poll the
+    /// future.
     ///
-    /// It comes back for the next event at once, so each is acknowledged when it is recorded.
+    /// The future polls for the next event at once, so each event is acknowledged when recorded.
     ///
     /// # Cancel safety
-    /// Dropping it drops the stream; what was recorded stays.
+    /// Dropping the future drops the stream; the recorded items stay.
     ///
     /// # Examples
     /// ```
@@ -165,15 +166,15 @@ impl<T> Probe<T> {
         }
     }
 
-    /// Asserts that `n` items or more are recorded that were not taken: to be awaited, or asked
-    /// with `now()`. It takes none.
+    /// Asserts that at least `n` items are recorded and not taken. Takes no items. Await the
+    /// assertion, or check once with `now()`.
     ///
     /// # Panics
-    /// When it is awaited or asked: if there are fewer when time is up, after 100 ms or what
-    /// [`within`](Assertion::within) says.
+    /// Panics when awaited or checked, if fewer items are recorded when time is up: after 100 ms or
+    /// the time set with [`within`](Assertion::within).
     ///
     /// # Cancel safety
-    /// Nothing is lost.
+    /// Dropping the assertion changes nothing.
     ///
     /// # Examples
     /// ```
@@ -201,44 +202,45 @@ impl<T> Probe<T> {
         })
     }
 
-    /// Leaves the waker of `cx`, in place of this clone's former one, if what `look` finds is not
-    /// there.
+    /// Calls `find` on the items. If `find` returns `None`, stores the waker of `cx` in place of
+    /// this clone's former waker, under the same lock: an item recorded in between would wake no
+    /// task.
     fn poll<R>(
         &mut self,
         cx: &mut Context<'_>,
-        look: impl FnOnce(&mut VecDeque<Arc<T>>) -> Option<R>,
+        find: impl FnOnce(&mut VecDeque<Arc<T>>) -> Option<R>,
     ) -> Poll<R> {
         let waker = cx.waker().clone();
-        let mut notes = self.notes.lock();
-        let found = look(&mut notes.items);
+        let mut inner = self.inner.lock();
+        let found = find(&mut inner.items);
         let former = if found.is_some() {
-            let waiter = self.waiter.as_ref();
-            waiter.and_then(|waiter| notes.wakers.remove(waiter))
+            let id = self.waiter_id.as_ref();
+            id.and_then(|id| inner.wakers.remove(id))
         } else {
-            let waiter = *self.waiter.get_or_insert_with(|| {
-                notes.waiters += 1;
-                notes.waiters
+            let id = *self.waiter_id.get_or_insert_with(|| {
+                inner.last_waiter_id += 1;
+                inner.last_waiter_id
             });
-            notes.wakers.insert(waiter, waker)
+            inner.wakers.insert(id, waker)
         };
-        drop(notes);
+        drop(inner);
         panic_guard::drop_caught(former);
         found.map_or(Poll::Pending, Poll::Ready)
     }
 }
 
-/// The waker goes with the clone that waited: kept on, it would keep the task as well.
+/// Removes this clone's waker, which would otherwise keep the task alive.
 impl<T> Drop for Probe<T> {
     fn drop(&mut self) {
-        if let Some(waiter) = self.waiter {
-            let waker = self.notes.lock().wakers.remove(&waiter);
+        if let Some(id) = self.waiter_id {
+            let waker = self.inner.lock().wakers.remove(&id);
             panic_guard::drop_caught(waker);
         }
     }
 }
 
 impl<T: Clone> Probe<T> {
-    /// What was recorded and not taken yet, oldest first.
+    /// Returns clones of the untaken items, oldest first.
     ///
     /// # Examples
     /// ```
@@ -247,14 +249,14 @@ impl<T: Clone> Probe<T> {
     /// let probe = Probe::new();
     /// probe.record("tea");
     /// assert_eq!(probe.seen(), ["tea"]);
-    /// assert_eq!(probe.seen(), ["tea"], "it stays");
+    /// assert_eq!(probe.seen(), ["tea"], "the item stays");
     /// ```
     pub fn seen(&self) -> Vec<T> {
-        let items = self.notes.lock().items.clone();
+        let items = self.inner.lock().items.clone();
         take_out(items)
     }
 
-    /// As [`seen`](Self::seen), and takes it all.
+    /// Takes and returns all items, oldest first.
     ///
     /// # Examples
     /// ```
@@ -266,25 +268,26 @@ impl<T: Clone> Probe<T> {
     /// assert!(probe.drain().is_empty());
     /// ```
     pub fn drain(&self) -> Vec<T> {
-        let items = std::mem::take(&mut self.notes.lock().items);
+        let items = std::mem::take(&mut self.inner.lock().items);
         take_out(items)
     }
 }
 
-/// Shielded one by one: if a `Clone` panics on the way, what is dropped with it may panic as well.
+/// Unwraps or clones each item. The items are guarded individually: if a `Clone` panics, unwinding
+/// drops the remaining items, and a second panic would abort the process.
 fn take_out<T: Clone>(items: VecDeque<Arc<T>>) -> Vec<T> {
-    let mut items: VecDeque<_> = items.into_iter().map(Shielded::new).collect();
-    let mut all = AllShielded::new();
+    let mut items: VecDeque<_> = items.into_iter().map(Guarded::new).collect();
+    let mut out = GuardedVec::new();
     while let Some(item) = items.pop_front() {
-        all.push(match Arc::try_unwrap(item.into_inner()) {
+        out.push(match Arc::try_unwrap(item.into_inner()) {
             Ok(item) => item,
-            Err(shared) => T::clone(&Shielded::new(shared)),
+            Err(shared) => T::clone(&Guarded::new(shared)),
         });
     }
-    all.into_vec()
+    out.into_vec()
 }
 
-/// Takes the oldest; pending while there is none.
+/// Takes the oldest item; pending while there is none.
 impl<T: Clone> Stream for Probe<T> {
     type Item = T;
 
@@ -293,7 +296,7 @@ impl<T: Clone> Stream for Probe<T> {
     }
 }
 
-/// A handler that goes on for ever.
+/// Records each event, and never stops.
 #[cfg(feature = "rt")]
 impl<E: Clone + Send + Sync + 'static> crate::Handler<E> for Probe<E> {
     async fn handle_event(&mut self, event: &E) -> ControlFlow<()> {
@@ -305,8 +308,8 @@ impl<E: Clone + Send + Sync + 'static> crate::Handler<E> for Probe<E> {
 impl<T> Clone for Probe<T> {
     fn clone(&self) -> Self {
         Self {
-            notes: Arc::clone(&self.notes),
-            waiter: None,
+            inner: Arc::clone(&self.inner),
+            waiter_id: None,
         }
     }
 }
@@ -319,14 +322,14 @@ impl<T> Default for Probe<T> {
 
 impl<T> fmt::Debug for Probe<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let items = self.notes.lock().items.len();
+        let items = self.inner.lock().items.len();
         f.debug_struct("Probe")
             .field("items", &items)
             .finish_non_exhaustive()
     }
 }
 
-/// The question of [`Probe::wait_for`], for the type of its [`Assertion`].
+/// The check of [`Probe::wait_for`], for the type of its [`Assertion`].
 ///
 /// # Examples
 /// ```
@@ -354,19 +357,19 @@ impl<T> sealed::Sealed for WaitFor<T> {}
 impl<T> Check for WaitFor<T> {
     type Output = ();
 
-    fn look(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), String>> {
+    fn poll_check(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), String>> {
         let n = self.n;
-        let found = |items: &mut VecDeque<_>| (items.len() >= n).then_some(Ok(()));
-        self.probe.poll(cx, found)
+        let find = |items: &mut VecDeque<_>| (items.len() >= n).then_some(Ok(()));
+        self.probe.poll(cx, find)
     }
 
-    fn late(&mut self) -> Result<(), String> {
-        let (n, there) = (self.n, self.probe.notes.lock().items.len());
-        Err(format!(" expected: {n} items\n     came: {there}"))
+    fn timed_out(&mut self) -> Result<(), String> {
+        let (n, len) = (self.n, self.probe.inner.lock().items.len());
+        Err(format!(" expected: {n} items\n     came: {len}"))
     }
 
-    fn fail(&self, told: &str) -> ! {
+    fn fail(&self, message: &str) -> ! {
         let Self { n, caller, .. } = self;
-        panic!("wait_for({n}) at {caller}{told}")
+        panic!("wait_for({n}) at {caller}{message}")
     }
 }

@@ -1,4 +1,4 @@
-//! Time for assertions: tokio's clock inside of a runtime, elsewhere a thread that waits.
+//! Timers for assertions: tokio's timer inside of a runtime, a sleeping thread elsewhere.
 
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::task::{Context, Poll, Waker};
@@ -11,7 +11,7 @@ use crate::util::sync::{Arc, Mutex};
 pub(super) enum Timer {
     #[cfg(feature = "rt")]
     Tokio(crate::util::timer::Deadline),
-    System(ThreadTimer),
+    Thread(ThreadTimer),
 }
 
 impl Timer {
@@ -20,40 +20,41 @@ impl Timer {
         if tokio::runtime::Handle::try_current().is_ok() {
             return Self::Tokio(crate::util::timer::Deadline::after(duration));
         }
-        Self::System(ThreadTimer::after(duration))
+        Self::Thread(ThreadTimer::after(duration))
     }
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match self {
             #[cfg(feature = "rt")]
             Self::Tokio(deadline) => deadline.poll(cx),
-            Self::System(bell) => bell.poll(cx),
+            Self::Thread(timer) => timer.poll(cx),
         }
     }
 }
 
-/// Rung by a thread, which ends when this is dropped.
+/// A timer fired by a thread. The thread ends when the timer is dropped.
 pub(super) struct ThreadTimer {
     state: Arc<Mutex<State>>,
-    _thread_stays: Sender<()>,
+    /// Dropping the sender ends the thread.
+    _end_thread: Sender<()>,
 }
 
 #[derive(Default)]
 struct State {
-    has_rung: bool,
+    has_fired: bool,
     waker: Option<Waker>,
 }
 
 impl ThreadTimer {
     fn after(duration: Duration) -> Self {
         let state = Arc::new(Mutex::new(State::default()));
-        let (thread_stays, dropped) = channel();
-        let bell = Arc::clone(&state);
+        let (end_thread, dropped) = channel();
+        let shared = Arc::clone(&state);
         thread::spawn(move || {
             if dropped.recv_timeout(duration) == Err(RecvTimeoutError::Timeout) {
                 let waker = {
-                    let mut state = bell.lock();
-                    state.has_rung = true;
+                    let mut state = shared.lock();
+                    state.has_fired = true;
                     state.waker.take()
                 };
                 waker.into_iter().for_each(panic_guard::wake);
@@ -61,14 +62,14 @@ impl ThreadTimer {
         });
         Self {
             state,
-            _thread_stays: thread_stays,
+            _end_thread: end_thread,
         }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let waker = cx.waker().clone();
         let mut state = self.state.lock();
-        if state.has_rung {
+        if state.has_fired {
             return Poll::Ready(());
         }
         let former = state.waker.replace(waker);
@@ -78,7 +79,8 @@ impl ThreadTimer {
     }
 }
 
-/// The thread ends a moment later; it must not keep the task until then.
+/// Drops the waker at once. The thread ends a moment later, and must not keep the task alive until
+/// then.
 impl Drop for ThreadTimer {
     fn drop(&mut self) {
         let waker = self.state.lock().waker.take();

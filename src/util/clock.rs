@@ -1,4 +1,4 @@
-//! The clock that deadlines are kept by: tokio's, so that tests can pause it.
+//! The clock that measures deadlines: tokio's clock with feature `rt`, so tests can pause time.
 
 #[cfg(feature = "rt")]
 pub(crate) use tokio::time::Instant;

@@ -1,7 +1,7 @@
-//! Seeded bugs: bugs built in on purpose. `.ci/seeded-bugs` checks that a model finds each.
+//! Seeded bugs: bugs built in on purpose. `.ci/seeded-bugs` requires a model to find each bug.
 //!
-//! Under `--cfg genevent_seeded`, the environment selects one bug; in every other build
-//! `seeded_bug!` is `false`. Some of the bugs were in the library once.
+//! A seeded bug is active only under `--cfg genevent_seeded`, and only if the environment names
+//! the bug. In every other build `seeded_bug!` is `false`. Some seeded bugs were real bugs once.
 
 #[cfg(not(genevent_seeded))]
 macro_rules! seeded_bug {

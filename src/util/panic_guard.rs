@@ -1,4 +1,13 @@
-//! Running other people's code where its panic must stop: their wakers and their `Drop`s.
+//! Guards around user code whose panic must not spread: wakers and `Drop` implementations.
+//!
+//! | name | guards |
+//! |---|---|
+//! | [`catch`] | any closure |
+//! | [`wake`], [`drop_caught`], [`drop_all_caught`] | a single call of user code |
+//! | [`Guarded`], [`GuardedVec`] | the `Drop` of stored values |
+//! | `with_guarded_waker` | the wakers stored by a future of tokio |
+//!
+//! The panic hook reports each panic; after that, the panic has no effect.
 
 use std::any::Any;
 #[cfg(feature = "rt")]
@@ -13,47 +22,56 @@ use std::task::Waker;
 #[cfg(feature = "rt")]
 use std::task::{Context, Wake};
 
-/// Runs `code`; if it panics, the panic hook has told of it and that is the end of it.
+/// Runs `code`, and swallows its panic after the panic hook has reported it.
 pub(crate) fn catch(code: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(code)) {
         drop_payload(payload);
     }
 }
 
-/// So many payloads are dropped, each of which the `Drop` of the one before panicked with.
-const PAYLOADS: usize = 8;
+/// The longest chain of payloads to drop, where the `Drop` of each payload panics with the next.
+const MAX_PAYLOADS: usize = 8;
 
 /// Drops the payload of a caught panic. Its `Drop` is user code and may panic with another payload,
 /// which is dropped the same way.
 #[cold]
 #[inline(never)]
 pub(crate) fn drop_payload(mut payload: Box<dyn Any + Send>) {
-    for _ in 0..PAYLOADS {
+    for _ in 0..MAX_PAYLOADS {
         match catch_unwind(AssertUnwindSafe(|| drop(payload))) {
             Ok(()) => return,
             Err(next) => payload = next,
         }
     }
-    // Each `Drop` panics anew, and might for ever: the last payload is leaked.
+    // The chain of panicking payloads may be endless, so the last payload is leaked.
     std::mem::forget(payload);
 }
 
-/// Wakes; a waker that panics has failed its own task, and nobody else's.
+/// Wakes a task. A panic of the waker harms only its own task.
 #[inline]
 pub(crate) fn wake(waker: Waker) {
     catch(|| waker.wake());
 }
 
-/// Drops what is not needed any more.
-pub(crate) fn drop_caught<T>(unneeded: T) {
-    catch(|| drop(unneeded));
+/// Drops a value of the user's, and swallows a panic of its `Drop`.
+pub(crate) fn drop_caught<T>(value: T) {
+    catch(|| drop(value));
 }
 
-/// A value of the user's, whose panic when it is dropped goes no further: so any number of them can
-/// be dropped together, also while the thread panics already.
-pub(crate) struct Shielded<T>(Option<T>);
+/// Drops each value by itself, so a panic in a `Drop` does not skip or leak the rest.
+pub(crate) fn drop_all_caught<T>(values: impl IntoIterator<Item = T>) {
+    if std::mem::needs_drop::<T>() {
+        values.into_iter().for_each(drop_caught);
+    }
+}
 
-impl<T> Shielded<T> {
+/// A user's value, dropped by [`drop_caught`].
+///
+/// Several guarded values can be dropped together, also while the thread unwinds, where a second
+/// panic would abort the process.
+pub(crate) struct Guarded<T>(Option<T>);
+
+impl<T> Guarded<T> {
     #[inline]
     pub(crate) fn new(value: T) -> Self {
         Self(Some(value))
@@ -61,29 +79,29 @@ impl<T> Shielded<T> {
 
     #[inline]
     pub(crate) fn into_inner(mut self) -> T {
-        self.0.take().expect(THERE)
+        self.0.take().expect(PRESENT)
     }
 }
 
-const THERE: &str = "only `into_inner` takes the value";
+const PRESENT: &str = "only `into_inner` and `drop` take the value";
 
-impl<T> Deref for Shielded<T> {
+impl<T> Deref for Guarded<T> {
     type Target = T;
 
     #[inline]
     fn deref(&self) -> &T {
-        self.0.as_ref().expect(THERE)
+        self.0.as_ref().expect(PRESENT)
     }
 }
 
-impl<T> DerefMut for Shielded<T> {
+impl<T> DerefMut for Guarded<T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
-        self.0.as_mut().expect(THERE)
+        self.0.as_mut().expect(PRESENT)
     }
 }
 
-impl<T> Drop for Shielded<T> {
+impl<T> Drop for Guarded<T> {
     #[inline]
     fn drop(&mut self) {
         if std::mem::needs_drop::<T>() {
@@ -94,10 +112,10 @@ impl<T> Drop for Shielded<T> {
     }
 }
 
-/// Values of the user's in a row, each [shielded](Shielded) by itself.
-pub(crate) struct AllShielded<T>(Vec<T>);
+/// Users' values, dropped by [`drop_all_caught`].
+pub(crate) struct GuardedVec<T>(Vec<T>);
 
-impl<T> AllShielded<T> {
+impl<T> GuardedVec<T> {
     pub(crate) fn new() -> Self {
         Self(Vec::new())
     }
@@ -111,7 +129,7 @@ impl<T> AllShielded<T> {
     }
 }
 
-impl<T> Deref for AllShielded<T> {
+impl<T> Deref for GuardedVec<T> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {
@@ -119,20 +137,13 @@ impl<T> Deref for AllShielded<T> {
     }
 }
 
-impl<T> Drop for AllShielded<T> {
+impl<T> Drop for GuardedVec<T> {
     fn drop(&mut self) {
-        discard_all(std::mem::take(&mut self.0));
+        drop_all_caught(std::mem::take(&mut self.0));
     }
 }
 
-/// Drops each of these by itself.
-pub(crate) fn discard_all<T>(unneeded: impl IntoIterator<Item = T>) {
-    if std::mem::needs_drop::<T>() {
-        unneeded.into_iter().for_each(drop_caught);
-    }
-}
-
-/// A waker of somebody else, to be called where its panic would harm others.
+/// A waker whose calls and whose `Drop` are caught.
 #[cfg(feature = "rt")]
 struct GuardedWaker(Option<Waker>);
 
@@ -154,8 +165,10 @@ impl Drop for GuardedWaker {
     }
 }
 
-/// Awaits a future of tokio's, which would call all wakers in one go: after one that panics, it
-/// would call none of the others, and whoever called them would fail.
+/// Awaits a future of tokio with a guarded waker.
+///
+/// Tokio calls all stored wakers in one loop: a panicking waker would end the loop, leave the
+/// remaining tasks asleep, and unwind into the waking caller.
 #[cfg(feature = "rt")]
 pub(crate) async fn with_guarded_waker<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);

@@ -1,32 +1,34 @@
-//! Containers that give memory back when much of it is not needed any more.
+//! Containers with a method to release unused memory.
 
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::hash::{BuildHasher, Hash};
 
-/// A container whose room grows by itself, and shrinks only when it is told to.
+/// A container whose capacity grows automatically and shrinks only on request.
 pub(crate) trait Shrink {
-    /// How many entries there are.
+    /// Returns the number of entries.
     fn entries(&self) -> usize;
 
-    /// For how many entries there is room.
+    /// Returns the number of entries possible without another allocation.
     fn allocated(&self) -> usize;
 
-    fn shrink(&mut self, room: usize);
+    /// Reduces the capacity to about `capacity` entries.
+    fn shrink(&mut self, capacity: usize);
 
-    /// Gives memory back if there is room for more than four times the entries, and for more than
-    /// `kept`. Room for twice the entries stays: a container that goes on to hold as many as now
-    /// does not allocate, and the cost of moving its entries is spread over those that have left.
+    /// Releases memory if the capacity is over four times the number of entries, and over `kept`.
+    ///
+    /// Keeps capacity for twice the entries: a container of constant size allocates nothing, and
+    /// the cost of moving entries is amortized over the removals before it.
     #[inline]
     fn shrink_if_sparse(&mut self, kept: usize) {
         self.shrink_if_sparse_for(self.entries(), kept);
     }
 
-    /// As [`shrink_if_sparse`](Self::shrink_if_sparse), of a container that is empty at times, and needs room for
-    /// so many entries at others.
+    /// Like [`shrink_if_sparse`](Self::shrink_if_sparse), for a container that is empty at times
+    /// and needs capacity for `needed` entries at other times.
     #[inline]
     fn shrink_if_sparse_for(&mut self, needed: usize, kept: usize) {
-        let room = self.allocated();
-        if room > kept && room / 4 > needed {
+        let capacity = self.allocated();
+        if capacity > kept && capacity / 4 > needed {
             self.shrink(kept.max(2 * needed));
         }
     }
@@ -44,8 +46,8 @@ impl<T> Shrink for Vec<T> {
     }
 
     #[cold]
-    fn shrink(&mut self, room: usize) {
-        self.shrink_to(room);
+    fn shrink(&mut self, capacity: usize) {
+        self.shrink_to(capacity);
     }
 }
 
@@ -61,8 +63,8 @@ impl<T> Shrink for VecDeque<T> {
     }
 
     #[cold]
-    fn shrink(&mut self, room: usize) {
-        self.shrink_to(room);
+    fn shrink(&mut self, capacity: usize) {
+        self.shrink_to(capacity);
     }
 }
 
@@ -78,8 +80,8 @@ impl<T: Ord> Shrink for BinaryHeap<T> {
     }
 
     #[cold]
-    fn shrink(&mut self, room: usize) {
-        self.shrink_to(room);
+    fn shrink(&mut self, capacity: usize) {
+        self.shrink_to(capacity);
     }
 }
 
@@ -95,8 +97,8 @@ impl<K: Eq + Hash, V, S: BuildHasher> Shrink for HashMap<K, V, S> {
     }
 
     #[cold]
-    fn shrink(&mut self, room: usize) {
-        self.shrink_to(room);
+    fn shrink(&mut self, capacity: usize) {
+        self.shrink_to(capacity);
     }
 }
 
@@ -105,21 +107,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_that_holds_as_many_as_before_does_not_shrink() {
+    fn a_container_of_constant_size_does_not_shrink() {
         let mut numbers: Vec<u32> = (0..1_000).collect();
         numbers.truncate(100);
         numbers.shrink_if_sparse(16);
-        let room = numbers.capacity();
-        assert!((200..=400).contains(&room));
+        let capacity = numbers.capacity();
+        assert!((200..=400).contains(&capacity));
         for len in [200, 100, 51, 200] {
             numbers.resize(len, 0);
             numbers.shrink_if_sparse(16);
-            assert_eq!(numbers.capacity(), room);
+            assert_eq!(numbers.capacity(), capacity);
         }
     }
 
     #[test]
-    fn little_room_is_kept() {
+    fn a_small_capacity_is_kept() {
         let mut numbers: VecDeque<u32> = (0..1_000).collect();
         numbers.clear();
         numbers.shrink_if_sparse(16);

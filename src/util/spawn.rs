@@ -1,16 +1,18 @@
-//! Where the tasks of handlers run: on tokio, or under a model checker.
+//! Spawning the tasks of handlers: on tokio, or under a model checker.
 
 use std::future::Future;
 
-/// The runtime of whoever asks. A model checker has but one.
+/// A handle to the current runtime. A model checker has a single runtime.
 pub(crate) struct Spawner {
     #[cfg(not(genevent_shuttle))]
     runtime: tokio::runtime::Handle,
 }
 
 impl Spawner {
+    /// Returns a spawner for the current runtime.
+    ///
     /// # Panics
-    /// Outside of a runtime.
+    /// Outside of a tokio runtime.
     pub(crate) fn current() -> Self {
         Self {
             #[cfg(not(genevent_shuttle))]
@@ -18,6 +20,7 @@ impl Spawner {
         }
     }
 
+    /// Spawns a task on the runtime.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         #[cfg(not(genevent_shuttle))]
         self.runtime.spawn(task);

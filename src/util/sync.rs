@@ -1,9 +1,9 @@
-//! The lock, the atomics and the task of the registry: from `std` and tokio, or from a model
-//! checker under a private cfg.
+//! The lock, the atomics and `spawn`: from `std` and tokio, or from a model checker under a private
+//! cfg.
 //!
-//! Everything that two threads touch at once goes through here, so that the models in
-//! `models/tests` see every step of it. `Arc` and `OnceLock` stay those of `std`: a slot is written
-//! before its number is told, under the lock, and the place for deliveries before one is claimed.
+//! All state shared by threads uses the types of this module, so the models in `tools/models` see
+//! every step. `Arc` and `OnceLock` are always the types of `std`, because a lock or an atomic of
+//! this module already orders every access to their contents.
 
 use std::sync::PoisonError;
 #[cfg(not(any(genevent_loom, genevent_shuttle)))]
@@ -26,15 +26,15 @@ pub(crate) use imp::MutexGuard;
 pub(crate) use imp::atomic::AtomicBool;
 pub(crate) use imp::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// A task that a model waits for before it ends, though nobody awaits it.
+/// Spawns a task. The model waits for the task's end, although nothing awaits its handle.
 #[cfg(genevent_shuttle)]
 pub(crate) fn spawn(task: impl std::future::Future<Output = ()> + Send + 'static) {
-    std::mem::forget(shuttle::future::spawn(task)); // to drop it would detach the task
+    std::mem::forget(shuttle::future::spawn(task)); // Dropping the handle would detach the task.
 }
 
-/// A mutex that a panic cannot poison.
+/// A mutex without poisoning.
 ///
-/// None of the user's code runs under it, so there is nothing that could leave it half-way.
+/// No user code runs while the mutex is locked, so a panic cannot leave the value half-changed.
 pub(crate) struct Mutex<T>(imp::Mutex<T>);
 
 impl<T> Mutex<T> {
@@ -47,7 +47,7 @@ impl<T> Mutex<T> {
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
         match self.try_lock() {
             Some(guard) => guard,
-            None => self.lock_patiently(),
+            None => self.lock_contended(),
         }
     }
 
@@ -61,18 +61,19 @@ impl<T> Mutex<T> {
         }
     }
 
-    /// Keeps its eyes off a taken lock for a while before it looks again, and sleeps only then.
+    /// Spins without touching the lock between attempts, and sleeps only after several attempts.
     ///
-    /// What the lock guards stays in the cache of the thread that has it, which mostly comes back
-    /// for it at once, to read on or to sleep: several turns in a row cost less than one turn each,
-    /// for which all of it moves from one processor to the other. Looking all the time, as `std`
-    /// does, takes even the lock itself away from who is about to release it.
+    /// The guarded data is in the cache of the thread holding the lock, and the thread mostly locks
+    /// again at once, to read the next event or to park. Several acquisitions by the same thread
+    /// are cheaper than alternating threads, where all of the data moves between processors each
+    /// time. Polling the lock continuously, as `std` does, would also take the lock's own cache
+    /// line away from the unlocking thread.
     #[cfg(not(any(genevent_loom, genevent_shuttle)))]
     #[cold]
     #[inline(never)]
-    fn lock_patiently(&self) -> MutexGuard<'_, T> {
-        for _ in 0..LOOKS {
-            for _ in 0..PAUSES {
+    fn lock_contended(&self) -> MutexGuard<'_, T> {
+        for _ in 0..ATTEMPTS {
+            for _ in 0..SPINS {
                 std::hint::spin_loop();
             }
             if let Some(guard) = self.try_lock() {
@@ -82,24 +83,24 @@ impl<T> Mutex<T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// In a model, to look again would be a step that tells nothing.
+    /// Locks without spinning: further attempts would only add steps for a model to explore.
     #[cfg(any(genevent_loom, genevent_shuttle))]
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// How often a taken lock is looked at before its thread sleeps.
+/// The number of attempts to lock before the thread sleeps.
 #[cfg(not(any(genevent_loom, genevent_shuttle)))]
-const LOOKS: usize = 8;
+const ATTEMPTS: usize = 8;
 
-/// How long it is not looked at in between: from a third of a microsecond to more than one, as
-/// processors differ; some ten turns of one thread.
+/// The number of spins between two attempts: one third of a microsecond to over a microsecond,
+/// depending on the processor, as long as about ten acquisitions by a single thread.
 #[cfg(not(any(genevent_loom, genevent_shuttle)))]
-const PAUSES: usize = 32;
+const SPINS: usize = 32;
 
-/// A number that is read and written under one lock, although it lies where that lock cannot guard
-/// it. Not a step that a model need see.
+/// A number accessed only under a certain lock, but stored outside of the value guarded by the
+/// lock. Model checkers do not see the number: the lock orders every access.
 pub(crate) struct LockedU64(std::sync::atomic::AtomicU64);
 
 impl LockedU64 {

@@ -1,7 +1,7 @@
-//! Tokio's timers, for futures that may be polled in one runtime after another.
+//! Tokio's timers, for futures polled in several runtimes in succession.
 //!
-//! A [`Sleep`] belongs to the runtime that made it: once that runtime has shut down, polling it
-//! panics, and while nobody runs that runtime, it never rings.
+//! A [`Sleep`] belongs to the creating runtime. Polling a `Sleep` panics once its runtime has shut
+//! down, and a `Sleep` never fires while its runtime is not running.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -13,31 +13,34 @@ use tokio::runtime::Handle;
 use tokio::task;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// A timer of the runtime that polls it.
+/// A timer of the polling runtime.
 #[derive(Default)]
 pub(crate) struct Timer {
-    /// Tokio's timers leave nothing half done when somebody's code panics.
+    /// The timer. A panic of user code cannot leave tokio's timer half-changed.
     sleep: Option<AssertUnwindSafe<Pin<Box<Sleep>>>>,
-    /// The task that has set it, and so its runtime. `None` outside of tasks.
+    /// The last task to poll `sleep`, which identifies the runtime. `None` outside of tasks.
     task: Option<task::Id>,
 }
 
 impl Timer {
-    /// Ready at `until`; until then the task is woken at that time.
+    /// Polls for the moment `until`, and arranges a wake-up of the task then.
     ///
     /// # Panics
-    /// In a runtime without time. Outside of any, unless it was polled inside of one before.
+    /// Panics in a runtime without time. Panics outside of any runtime, unless an earlier poll was
+    /// inside of a runtime.
     pub(crate) fn poll(&mut self, until: Instant, cx: &mut Context<'_>) -> Poll<()> {
         if self.sleep.is_some() && Handle::try_current().is_err() {
             return self.poll_outside(until, cx);
         }
-        // A task stays in its runtime. Other code, as that of a `block_on`, may be in another
-        // runtime each time, which cannot be asked: its timer is set anew at each poll.
+        // A task never changes its runtime, so the timer can be kept between polls of one task.
+        // Outside of tasks, as in `block_on`, each poll can be in another runtime, and tokio does
+        // not tell which one. A kept timer might belong to a stopped runtime, so each poll resets
+        // the timer.
         let task = task::try_id();
-        let is_here = task.is_some() && task == self.task;
+        let is_same_task = task.is_some() && task == self.task;
         let sleep = match &mut self.sleep {
             Some(sleep) => {
-                if !is_here {
+                if !is_same_task {
                     sleep.set(sleep_until(until));
                 } else if sleep.deadline() != until {
                     sleep.as_mut().reset(until);
@@ -50,7 +53,8 @@ impl Timer {
         sleep.as_mut().poll(cx)
     }
 
-    /// There is no runtime here: the one that the timer was set in may still be there to ring it.
+    /// Polls outside of any runtime. The runtime of `sleep` may still be running and fire the
+    /// timer.
     fn poll_outside(&mut self, until: Instant, cx: &mut Context<'_>) -> Poll<()> {
         let Some(sleep) = &mut self.sleep else {
             return Poll::Pending;
@@ -61,8 +65,9 @@ impl Timer {
         if !sleep.is_elapsed() {
             return sleep.as_mut().poll(cx);
         }
-        // It has rung, or its runtime has shut down, which ends all of its timers; polling one of
-        // these panics. Nobody wakes the task for the time then, but whoever makes room still does.
+        // Do not poll `sleep` here: an elapsed timer belongs either to a live runtime or to a
+        // stopped runtime, which elapses all of its timers early, and polling the latter panics. No
+        // timer wakes the task at `until` then; a wake for other reasons still works.
         if Instant::now() < until {
             Poll::Pending
         } else {
@@ -71,14 +76,14 @@ impl Timer {
     }
 }
 
-/// A moment that may be too far away for any clock, and its timer.
+/// A timer for a moment, which may be too far away to represent.
 pub(crate) struct Deadline {
     at: Option<Instant>,
     timer: Timer,
 }
 
 impl Deadline {
-    /// Counted from this call.
+    /// Creates a deadline `duration` after this call.
     pub(crate) fn after(duration: Duration) -> Self {
         Self {
             at: Instant::now().checked_add(duration),

@@ -1,4 +1,4 @@
-//! Acknowledgements: deliveries, combinators and the operators over deliveries.
+//! Acknowledgements: deliveries, combinators, and the operators over deliveries.
 
 #[cfg(feature = "rt")]
 mod combinators;

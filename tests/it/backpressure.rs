@@ -1,4 +1,4 @@
-//! Full windows: who waits, for how long, and what the overflow policies do.
+//! Full windows: which publishers wait, for how long, and how the overflow policies act.
 
 #[cfg(feature = "rt")]
 mod blocking;

@@ -1,4 +1,4 @@
-//! What other systems promise, and what the documents say.
+//! The promises of comparable systems, and the claims of the documents.
 
 #[cfg(feature = "rt")]
 mod genevent_parity;

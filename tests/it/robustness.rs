@@ -1,4 +1,4 @@
-//! User code that panics or calls back, dropped futures, large numbers, executors.
+//! User code that panics or calls the manager, dropped futures, large numbers, executors.
 
 mod auto_traits;
 #[cfg(feature = "rt")]

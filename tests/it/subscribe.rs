@@ -1,4 +1,4 @@
-//! Streams of events: joining, reading, ending, and what can be seen of them.
+//! Streams of events: joining, reading, ending, and inspecting them.
 
 mod closing;
 mod dot;
@@ -6,9 +6,9 @@ mod dot;
 mod filter_overflow;
 mod filters;
 mod inspect;
+mod lossy_upstream;
 mod replay;
 mod stages;
-mod stages_that_lose;
 #[cfg(feature = "rt")]
 mod stats;
 mod subscription;

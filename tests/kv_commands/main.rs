@@ -1,4 +1,4 @@
-//! The example `kv_registry`: exact answers to exact input, whatever the input.
+//! The example `kv_registry`: exact output for exact input, however hostile the input.
 
 use std::fmt::Write as _;
 use std::io::ErrorKind;
@@ -24,7 +24,7 @@ async fn answers_to(input: impl AsRef<[u8]>) -> String {
 }
 
 #[tokio::test]
-async fn the_sample_gives_exactly_this() {
+async fn the_sample_prints_exactly_this() {
     let sample = include_str!("../../examples/shopping.txt");
     let expected = "\
 created shopping
@@ -71,7 +71,7 @@ async fn a_thousand_buckets_come_and_go_in_order() {
 }
 
 #[tokio::test]
-async fn mistakes_are_told_with_their_line_and_the_session_goes_on() {
+async fn mistakes_are_reported_with_their_line_number() {
     let input = "\
 FLY
 create b
@@ -131,7 +131,7 @@ OK
 }
 
 #[tokio::test]
-async fn a_line_may_be_as_long_as_the_limit_and_no_longer() {
+async fn the_limit_is_the_longest_line() {
     let put = "PUT b k ";
     let fits = "v".repeat(MAX_LINE - put.len());
     for end in ["\n", "\r\n"] {
@@ -145,7 +145,7 @@ async fn a_line_may_be_as_long_as_the_limit_and_no_longer() {
 }
 
 #[tokio::test]
-async fn the_last_line_needs_no_end() {
+async fn the_last_line_needs_no_terminator() {
     let longest = "x".repeat(MAX_LINE);
     assert_eq!(answers_to("").await, "");
     assert_eq!(answers_to("\n").await, "");
@@ -162,14 +162,14 @@ async fn the_last_line_needs_no_end() {
 }
 
 #[tokio::test]
-async fn values_come_back_as_they_went_in() {
+async fn values_are_returned_unchanged() {
     let input = "CREATE b\nPUT b k \t two  words\\ é \nGET b k\nPUT b k 4\nGET b k\n";
     let expected = "created b\nOK\nOK\ntwo  words\\ é \nOK\n4\nexited b (registry gone)\n";
     assert_eq!(answers_to(input).await, expected);
 }
 
 #[tokio::test]
-async fn an_output_that_closes_ends_the_session_with_its_error() {
+async fn a_closed_output_ends_the_session() {
     let (mut output, reader) = tokio::io::duplex(64);
     drop(reader);
     let ended = session::run(&b"CREATE a\nCREATE b\n"[..], &mut output).await;
@@ -180,7 +180,7 @@ async fn an_output_that_closes_ends_the_session_with_its_error() {
 }
 
 #[tokio::test]
-async fn an_input_that_fails_ends_the_session_with_its_error() {
+async fn a_failing_input_ends_the_session() {
     let input = tokio_test::io::Builder::new()
         .read(b"CREATE a\n")
         .read_error(ErrorKind::TimedOut.into())
@@ -195,7 +195,7 @@ async fn an_input_that_fails_ends_the_session_with_its_error() {
 }
 
 #[tokio::test]
-async fn answers_do_not_wait_for_the_end_of_the_input() {
+async fn answers_precede_the_end_of_the_input() {
     use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, duplex};
 
     let (mut keyboard, input) = duplex(64);

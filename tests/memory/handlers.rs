@@ -5,7 +5,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::{CROWD, leaves_little};
 
-/// A runtime that has room for so many tasks already: what it keeps is not ours.
+/// A runtime whose tables have room for all tasks already, so that they do not count.
 fn runtime() -> Runtime {
     let runtime = Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
@@ -18,7 +18,7 @@ fn runtime() -> Runtime {
 }
 
 #[test]
-fn handlers_that_have_ended_leave_no_memory_behind() {
+fn ended_handlers_free_their_memory() {
     let manager = EventManager::<u8>::new(4);
     let runtime = runtime();
     let last = leaves_little(|| {
@@ -38,7 +38,7 @@ fn handlers_that_have_ended_leave_no_memory_behind() {
 }
 
 #[test]
-fn members_of_a_group_that_have_ended_leave_no_memory_behind() {
+fn ended_group_members_free_their_memory() {
     let manager = EventManager::<u8>::new(4);
     let runtime = runtime();
     let group = runtime

@@ -1,4 +1,4 @@
-//! Buckets and values of the registry that are not there any more.
+//! Deleted values and stopped buckets of the registry.
 
 use genevent::EventManager;
 use genevent::kv::{Registry, RegistryEvent};
@@ -11,7 +11,7 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 #[test]
-fn values_that_were_deleted_leave_no_memory_behind_while_one_is_there() {
+fn deleted_values_free_their_memory() {
     runtime().block_on(async {
         let registry = Registry::<usize>::new(EventManager::default());
         let bucket = registry.create("bucket").await.unwrap();
@@ -30,7 +30,7 @@ fn values_that_were_deleted_leave_no_memory_behind_while_one_is_there() {
 }
 
 #[test]
-fn buckets_that_have_stopped_leave_no_memory_behind_while_one_is_there() {
+fn stopped_buckets_free_their_memory() {
     let runtime = runtime();
     let registry = runtime.block_on(async { Registry::<u8>::new(EventManager::default()) });
     // Of the events to be announced, room for 1,024 is kept.

@@ -1,8 +1,8 @@
-//! Memory goes by what there is, not by the most there ever was.
+//! Memory depends on what a manager currently holds, not on the most that the manager ever held.
 //!
-//! Each test has a crowd of something come and go, and compares the heap before with the heap
-//! after, while the manager lives on. The allocator counts for each thread, and every test polls
-//! by hand on its own thread: the figures are exact, however many tests run beside.
+//! Each test creates and removes many items of a kind, and compares the heap before with the heap
+//! after, while the manager lives on. The allocator counts for each thread, and every test polls by
+//! hand on its own thread: the figures are exact, however many tests run concurrently.
 
 #[path = "../support/drive.rs"]
 mod drive;
@@ -48,14 +48,14 @@ fn leaves<T>(most: i64, work: impl FnOnce() -> T) -> T {
 enum Order {
     OldestFirst,
     NewestFirst,
-    /// Neighbours seldom leave one after the other.
+    /// Neighbours seldom leave in succession.
     Mixed,
 }
 
 const ORDERS: [Order; 3] = [Order::OldestFirst, Order::NewestFirst, Order::Mixed];
 
 impl Order {
-    /// Takes everybody out of `crowd`, in this order.
+    /// Removes all members of `crowd`, in this order.
     fn drain<T>(self, crowd: &mut Vec<T>, mut leave: impl FnMut(T)) {
         match self {
             Self::OldestFirst => crowd.drain(..).for_each(leave),

@@ -1,4 +1,4 @@
-//! Publishers, flushes and others that have waited.
+//! Publishers, flushes and other futures that have waited.
 
 use futures::FutureExt;
 use genevent::EventManager;
@@ -13,7 +13,7 @@ fn wait<F: Future + Unpin>(mut future: F) -> F {
 }
 
 #[test]
-fn publishers_that_gave_up_leave_no_memory_behind_while_others_wait() {
+fn cancelled_publishers_free_their_memory() {
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
     manager.try_notify(0).unwrap();
@@ -33,7 +33,7 @@ fn publishers_that_gave_up_leave_no_memory_behind_while_others_wait() {
 }
 
 #[test]
-fn publishers_that_had_their_turn_leave_no_memory_behind_while_others_wait() {
+fn finished_publishers_free_their_memory() {
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
     manager.try_notify(0).unwrap();
@@ -51,7 +51,7 @@ fn publishers_that_had_their_turn_leave_no_memory_behind_while_others_wait() {
 }
 
 #[test]
-fn flushes_that_are_done_leave_no_memory_behind_while_others_wait() {
+fn finished_flushes_free_their_memory() {
     let manager = EventManager::new(2);
     let mut reader = manager.subscribe();
     manager.try_notify(1).unwrap();
@@ -70,7 +70,7 @@ fn flushes_that_are_done_leave_no_memory_behind_while_others_wait() {
 }
 
 #[test]
-fn whoever_waited_for_subscribers_or_the_end_leaves_no_memory_behind() {
+fn dropped_waiters_free_their_memory() {
     let manager = EventManager::<u8>::new(1);
     for order in ORDERS {
         let last = leaves_little(|| {
@@ -88,7 +88,7 @@ fn whoever_waited_for_subscribers_or_the_end_leaves_no_memory_behind() {
 }
 
 #[test]
-fn a_sink_that_was_flushed_keeps_no_memory() {
+fn a_flushed_sink_keeps_no_memory() {
     use futures::SinkExt;
     let manager = EventManager::new(CROWD + 1);
     let mut sink = manager.sync_sink();

@@ -48,13 +48,13 @@ const KINDS: [(&str, Come); 9] = [
     }),
 ];
 
-/// What a crowd does before it leaves.
+/// The actions of the subscribers before they leave.
 #[derive(Clone, Copy, Debug)]
 enum Did {
     Nothing,
-    /// Everybody waits for an event.
+    /// All subscribers wait for an event.
     Waited,
-    /// Everybody is at its limit, and a publisher has looked at all of them.
+    /// All subscribers are full, and a publisher has looked at all of them.
     HeldAPublisher,
 }
 
@@ -69,7 +69,7 @@ fn crowd_leaves(manager: &EventManager<u64>, come: Come, did: Did) {
                 Did::Waited => assert!(crowd.iter_mut().all(waits)),
                 Did::HeldAPublisher => {
                     while manager.try_notify(1).is_ok() {
-                        // Lossy ones are never in the way.
+                        // Lossy subscribers never block publishers.
                         if manager.stats().published() % 8 == 0 {
                             break;
                         }
@@ -96,22 +96,22 @@ fn every_kind_leaves(did: Did) {
 }
 
 #[test]
-fn a_crowd_that_has_left_leaves_no_memory_behind() {
+fn many_dropped_subscribers_free_their_memory() {
     every_kind_leaves(Did::Nothing);
 }
 
 #[test]
-fn a_crowd_that_waited_leaves_no_memory_behind() {
+fn many_parked_subscribers_free_their_memory() {
     every_kind_leaves(Did::Waited);
 }
 
 #[test]
-fn a_crowd_that_held_a_publisher_leaves_no_memory_behind() {
+fn many_blocking_subscribers_free_their_memory() {
     every_kind_leaves(Did::HeldAPublisher);
 }
 
 #[test]
-fn a_crowd_that_was_woken_and_has_left_leaves_no_memory_behind() {
+fn many_woken_subscribers_free_their_memory() {
     let manager = EventManager::new(4);
     let mut latest = leaves_little(|| {
         let mut crowd: Vec<_> = (0..CROWD).map(|_| manager.subscribe()).collect();
@@ -125,7 +125,7 @@ fn a_crowd_that_was_woken_and_has_left_leaves_no_memory_behind() {
 }
 
 #[test]
-fn a_crowd_that_was_disconnected_leaves_no_memory_behind() {
+fn many_disconnected_subscribers_free_their_memory() {
     let manager = EventManager::new(4);
     let latest = leaves_little(|| {
         let crowd: Vec<_> = (0..CROWD).map(|_| manager.subscribe()).collect();
@@ -141,7 +141,7 @@ fn a_crowd_that_was_disconnected_leaves_no_memory_behind() {
 }
 
 #[test]
-fn a_crowd_with_deliveries_out_leaves_no_memory_behind_once_they_are_answered_for() {
+fn many_subscribers_with_deliveries_free_their_memory() {
     let manager = EventManager::new(4);
     let latest = leaves_little(|| {
         let mut crowd: Vec<_> = (0..CROWD)
@@ -164,7 +164,7 @@ fn a_crowd_with_deliveries_out_leaves_no_memory_behind_once_they_are_answered_fo
 }
 
 #[test]
-fn subscribers_that_take_the_place_of_one_another_do_not_allocate_tables_again_and_again() {
+fn replacing_subscribers_allocates_no_tables() {
     let manager = EventManager::<u64>::new(4);
     let mut here: std::collections::VecDeque<_> = (0..1_000).map(|_| manager.subscribe()).collect();
     let mut turn_over = |times: usize| {
@@ -177,7 +177,7 @@ fn subscribers_that_take_the_place_of_one_another_do_not_allocate_tables_again_a
         info.count_total
     };
     turn_over(10_000);
-    // What each subscriber shares with the manager, and the handle's own.
+    // The memory that each subscriber shares with the manager, and the memory of its handle.
     let each = turn_over(10_000);
     assert_eq!(each, 10_000, "one allocation for each subscriber");
 }

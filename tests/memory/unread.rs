@@ -1,4 +1,4 @@
-//! Events that were unread, awaited or out, and are not any more.
+//! Events that were unread, awaited or in flight, and are settled now.
 
 use std::collections::VecDeque;
 
@@ -13,12 +13,12 @@ fn manager() -> EventManager<usize> {
     EventManager::new(2 * CROWD)
 }
 
-/// Neither reader ever waits, so the manager never finds everybody asleep.
+/// Neither reader ever waits, so the manager never finds all readers parked.
 #[test]
-fn awaited_events_that_were_read_leave_no_memory_behind_while_one_is_unread() {
+fn read_awaited_events_free_their_memory() {
     let manager = manager();
     let mut reader = manager.subscribe();
-    // What was read goes a segment at a time, with what counts the answers to each event.
+    // Read events are freed a segment at a time, with the counts of their acknowledgements.
     leaves(FEW_TABLES + 256 * 128, || {
         let mut waiting = VecDeque::new();
         for n in 0..=CROWD {
@@ -32,7 +32,7 @@ fn awaited_events_that_were_read_leave_no_memory_behind_while_one_is_unread() {
 }
 
 #[test]
-fn a_backlog_that_was_read_leaves_no_memory_behind_while_one_is_unread() {
+fn a_read_backlog_frees_its_memory() {
     let mut managers = vec![manager()];
     managers.push(
         EventManager::builder()
@@ -42,7 +42,7 @@ fn a_backlog_that_was_read_leaves_no_memory_behind_while_one_is_unread() {
     );
     for manager in managers {
         let mut slow = manager.subscribe();
-        // It reads each event by itself, so that runs of one event are sealed.
+        // This reader reads each event separately, so that segments of one event are sealed.
         let mut quick = manager.subscribe();
         assert!(waits(&mut quick));
         leaves_little(|| {
@@ -57,7 +57,7 @@ fn a_backlog_that_was_read_leaves_no_memory_behind_while_one_is_unread() {
 }
 
 #[test]
-fn a_filtered_backlog_that_was_read_leaves_no_memory_behind_while_one_is_unread() {
+fn a_read_filtered_backlog_frees_its_memory() {
     let manager = manager();
     let mut reader = manager.subscribe_filter_map(|n| Some([*n; 4]));
     leaves_little(|| {
@@ -68,7 +68,7 @@ fn a_filtered_backlog_that_was_read_leaves_no_memory_behind_while_one_is_unread(
 }
 
 #[test]
-fn deliveries_that_were_answered_for_leave_no_memory_behind_while_one_is_out() {
+fn settled_deliveries_free_their_memory() {
     let manager = manager();
     let mut jobs = manager
         .subscribe_with(SubscribeOptions::new().max_unacked(2 * CROWD))
@@ -85,7 +85,7 @@ fn deliveries_that_were_answered_for_leave_no_memory_behind_while_one_is_out() {
 }
 
 #[test]
-fn events_that_were_lost_leave_no_memory_behind() {
+fn overwritten_events_free_their_memory() {
     let manager = EventManager::new(4);
     let lossy = manager.subscribe_with(Overflow::DropOldest);
     leaves_little(|| {
@@ -99,8 +99,8 @@ fn events_that_were_lost_leave_no_memory_behind() {
 /// How a subscriber with unread events ends.
 type End<S> = fn(&EventManager<usize>, S);
 
-/// Asserts that nothing is listed for each of the events that a subscriber has not read, but who
-/// dropped it, on its own receipt.
+/// Asserts that nothing is listed for each unread event of a subscriber, except the discarding
+/// subscriber on the event's receipt.
 #[track_caller]
 fn ends_without_a_list<S>(come: fn(&EventManager<usize>) -> S, end: End<S>) {
     let manager = manager();
@@ -120,7 +120,7 @@ fn ends_without_a_list<S>(come: fn(&EventManager<usize>) -> S, end: End<S>) {
 }
 
 #[test]
-fn a_reader_that_ends_far_behind_makes_no_list_of_what_it_has_not_read() {
+fn dropping_a_slow_reader_allocates_no_list() {
     ends_without_a_list(EventManager::subscribe, |_, reader| drop(reader));
     ends_without_a_list(EventManager::subscribe, |manager, reader| {
         assert!(manager.disconnect(reader.id()));
@@ -132,7 +132,7 @@ fn a_reader_that_ends_far_behind_makes_no_list_of_what_it_has_not_read() {
 }
 
 #[test]
-fn a_filtered_reader_that_ends_far_behind_makes_no_list_of_what_it_has_not_read() {
+fn dropping_a_slow_filter_allocates_no_list() {
     let filtered = |manager: &EventManager<usize>| manager.subscribe_filter_map(|n| Some(*n));
     ends_without_a_list(filtered, |_, reader| drop(reader));
     ends_without_a_list(filtered, |manager, reader| {
@@ -141,7 +141,7 @@ fn a_filtered_reader_that_ends_far_behind_makes_no_list_of_what_it_has_not_read(
 }
 
 #[test]
-fn an_unread_event_takes_as_little_beside_many_readers_as_beside_one() {
+fn many_readers_do_not_enlarge_an_unread_event() {
     for readers in [1, 2, 3, 4, 16] {
         let manager = manager();
         let slow = manager.subscribe();
@@ -149,7 +149,7 @@ fn an_unread_event_takes_as_little_beside_many_readers_as_beside_one() {
         let info = measure(|| {
             for n in 0..CROWD {
                 manager.try_notify(n).unwrap();
-                // Each of them is one event behind the one before it.
+                // Each reader is one event behind its predecessor.
                 for reader in quick.iter_mut().take(n + 1) {
                     assert!(read(reader).is_some());
                 }
@@ -162,10 +162,10 @@ fn an_unread_event_takes_as_little_beside_many_readers_as_beside_one() {
 }
 
 #[test]
-fn a_long_run_after_many_short_ones_is_not_moved_once_for_each_of_them() {
+fn a_long_segment_is_moved_only_once() {
     let manager = EventManager::new(1_024);
     let slow = manager.subscribe();
-    // Each holds the run of one event that it has read last.
+    // Each reader holds the segment of one event that it has read last.
     let mut crowd: Vec<_> = (0..128).map(|_| manager.subscribe()).collect();
     for n in 0..128 {
         manager.try_notify(n).unwrap();

@@ -1,6 +1,6 @@
-//! The streams, futures, sinks and deliveries that the model drives by hand.
+//! The streams, futures, sinks and deliveries that the model polls by hand.
 
-mod called;
+mod calls;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,18 +10,18 @@ use std::task::{Context, Poll, Wake, Waker};
 use futures::stream::FusedStream;
 use futures::{Sink, Stream};
 use genevent::{
-    Ack, Deliveries, Delivery, EndReason, EventSink, Filtered, FilteredDeliveries,
-    FilteredWithMissed, Received, SubscriberId, Subscription, SyncSink, WithMissed,
+    Ack, Deliveries, Delivery, EndReason, EventSink, Filtered, Received, SubscriberId,
+    Subscription, SyncSink, WithMissed,
 };
 use proptest::prelude::*;
 
-pub(crate) use self::called::{Called, with_steps};
+pub(crate) use self::calls::{Called, with_steps};
 use super::Checked;
 use super::ops::Which;
 use super::payload::Payload;
 use super::reference::Item;
 
-/// Counts how often it is called.
+/// Counts its wakeups.
 #[derive(Default)]
 struct Alarm(AtomicUsize);
 
@@ -31,7 +31,7 @@ impl Wake for Alarm {
     }
 }
 
-/// Two wakers of one future or stream; it is to be woken by the one it was last polled with.
+/// Two wakers of one future or stream; the waker of the last poll must be called.
 #[derive(Default)]
 pub(crate) struct Wakers {
     alarms: [Arc<Alarm>; 2],
@@ -39,7 +39,7 @@ pub(crate) struct Wakers {
 }
 
 impl Wakers {
-    /// For a poll: from here on, wake-ups count anew.
+    /// Prepares a poll: from here on, wakeups are counted from zero.
     pub(crate) fn set(&mut self, which: Which) -> Waker {
         self.last = which;
         for alarm in &self.alarms {
@@ -78,8 +78,8 @@ pub(crate) enum Events {
     WithMissed(WithMissed<Payload>),
     Deliveries(Deliveries<Payload>),
     Filtered(Filtered<u64>),
-    FilteredWithMissed(FilteredWithMissed<u64>),
-    FilteredDeliveries(FilteredDeliveries<u64>),
+    FilteredWithMissed(WithMissed<u64, Filtered<u64>>),
+    FilteredDeliveries(Deliveries<u64, Filtered<u64>>),
 }
 
 pub(crate) enum Held {
@@ -92,7 +92,7 @@ pub(crate) enum EitherSink {
     Sync(SyncSink<Payload>),
 }
 
-/// What a stream tells of itself.
+/// The state that a stream reports.
 pub(crate) struct Known {
     pub(crate) id: SubscriberId,
     pub(crate) pending: usize,

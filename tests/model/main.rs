@@ -46,7 +46,7 @@ fn every_step_agrees_with_the_reference() {
 }
 
 #[test]
-fn every_step_agrees_with_the_reference_in_time() {
+fn every_timed_step_agrees_with_the_reference() {
     agree(
         "tests/model/proptest-regressions-in-time",
         &sequences_in_time(),
@@ -73,7 +73,7 @@ fn agree(regressions: &'static str, sequences: &impl Strategy<Value = Sequence>)
         .unwrap_or_else(|failure| {
             if cfg!(genevent_seeded) {
                 eprintln!("{failure}");
-                // One test has found the bug, so the other test need not continue.
+                // One test has found the seeded bug: the other test need not continue.
                 std::process::exit(101);
             }
             panic!("{failure}")
@@ -105,7 +105,7 @@ pub(crate) fn run(sequence: &Sequence, runtime: &Rc<Runtime>) -> Checked {
             world.settle_all()?;
             world.drop_sinks()?;
             world.finish_permits()?;
-            // Publishers that were in line go ahead, each called by the one before.
+            // Queued publishers store, each notified by its predecessor.
             while world.has_woken() {
                 world.apply(Op::Run(0))?;
                 world.finish_permits()?;

@@ -1,4 +1,4 @@
-//! What may happen to a manager, and random sequences of it.
+//! The operations on a manager, and random sequences of operations.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use proptest::bool::weighted;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// Chooses one of those that are there: the remainder counts.
+/// Chooses an existing item: the remainder counts.
 pub(crate) type Pick = u8;
 
 /// Which of its two wakers a future or stream is polled with.
@@ -22,17 +22,17 @@ pub(crate) enum Op {
     /// Makes a future; it is polled at once, or left lazy.
     Start(Kind, bool),
     Poll(Pick, Which),
-    /// What an executor does: polls a future or stream that has been woken.
+    /// The step of an executor: polls a future or stream that has been woken.
     Run(Pick),
     Cancel(Pick),
     /// With this policy or the manager's, a window, and so many retained events first.
     Subscribe(Option<Overflow>, u8, u8),
-    /// With a policy and a window, to what the last one divides.
+    /// With a policy and a window, for the events divisible by the last number.
     SubscribeWhere(Option<Overflow>, u8, u8),
     /// With a policy and a window, after a subscriber that there ever was.
     SubscribeAfter(Option<Overflow>, u8, Pick),
     Next(Pick, Which),
-    /// As `Next`; if that clones the event, this happens amid it.
+    /// Like `Next`; if `Next` clones the event, the action runs during the clone.
     NextAmid(Pick, Which, During),
     Ack(Pick),
     /// From a plain stream to `with_missed()` or back.
@@ -50,7 +50,7 @@ pub(crate) enum Op {
     Disconnect(Pick),
     UsePermit(Pick),
     DropPermit(Pick),
-    /// A new sink, one that waits for acknowledgements or not.
+    /// A new sink, which waits for acknowledgements or does not.
     Sink(bool),
     PollReady(Pick, Which),
     /// If it is ready.
@@ -65,10 +65,10 @@ pub(crate) enum Op {
     Advance(u8),
 }
 
-/// What the `Clone` of an event does.
+/// The action of an event's `Clone`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum During {
-    /// It takes so long that this many others come meanwhile.
+    /// Takes so long that this many more events arrive meanwhile.
     Publish(u8),
     /// It panics.
     Fail,
@@ -97,14 +97,14 @@ pub(crate) enum Bounded {
     Stop,
 }
 
-/// How everything comes to its end.
+/// How a sequence ends.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Ending {
-    /// `close()`, then everybody reads to the end.
+    /// `close()`, then all readers read to the end.
     Close,
     /// All streams go first.
     Leave,
-    /// The futures are dropped, then the last manager; then everybody reads to the end.
+    /// The futures are dropped, then the last manager; then all readers read to the end.
     DropManagers,
 }
 
@@ -167,7 +167,7 @@ fn sequences_of(
         Just(Ending::Leave),
         Just(Ending::DropManagers)
     ];
-    // Every operation is kept, but a failing sequence shrinks by what can be left out.
+    // Every operation is kept, but a failing sequence shrinks by leaving operations out.
     let ops = vec((weighted(1.0), op), 40..=100)
         .prop_map(|ops| ops.into_iter().filter(|op| op.0).map(|op| op.1).collect());
     let retain = prop_oneof![2 => Just(0), 3 => 1..=6usize, 1 => 7..=100usize];
@@ -190,7 +190,7 @@ fn replay() -> impl Strategy<Value = u8> {
 fn op() -> impl Strategy<Value = Op> {
     let pick = any::<Pick>;
     let which = || prop_oneof![4 => Just(false), 1 => Just(true)];
-    // Closing is so rare that most sequences have done much before, and some go on after it.
+    // Closing is so rare that most sequences have done much before, and some continue afterwards.
     prop_oneof![
         60 => Just(Op::TryNotify),
         3 => (1..=20u8).prop_map(Op::Flood),

@@ -1,17 +1,17 @@
-//! The event: a number whose `Clone` does what the model wants of it.
+//! The event: a number whose `Clone` behaves as the model demands.
 
 use std::cell::RefCell;
 
 use genevent::WeakEventManager;
 use genevent::error::TryNotifyError;
 
-/// What every event carries. It is cloned by readers alone, when they are given it.
+/// The payload of every event. Only readers clone the payload, when they receive it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Payload(pub(crate) u64);
 
-/// What the first clone of a poll does.
+/// The action of the first clone of a poll.
 #[derive(Default)]
-pub(crate) enum Amid {
+pub(crate) enum DuringClone {
     #[default]
     Nothing,
     /// It takes so long that these come meanwhile.
@@ -19,17 +19,17 @@ pub(crate) enum Amid {
     Panic,
 }
 
-/// What has come of it.
+/// The outcome of the clone.
 #[derive(Default)]
 pub(crate) struct Cloned {
     pub(crate) clones: usize,
-    /// One for each that was to be published.
+    /// One result for each event that the clone published.
     pub(crate) published: Vec<Result<usize, TryNotifyError<Payload>>>,
 }
 
 #[derive(Default)]
 struct Plan {
-    amid: Amid,
+    amid: DuringClone,
     cloned: Cloned,
 }
 
@@ -38,7 +38,7 @@ thread_local! {
 }
 
 /// From now on; the first clone does this.
-pub(crate) fn plan(amid: Amid) {
+pub(crate) fn plan(amid: DuringClone) {
     let cloned = Cloned::default();
     PLAN.set(Plan { amid, cloned });
 }
@@ -55,8 +55,8 @@ impl Clone for Payload {
             std::mem::take(&mut plan.amid)
         });
         match amid {
-            Amid::Nothing => {}
-            Amid::Publish(manager, payloads) => {
+            DuringClone::Nothing => {}
+            DuringClone::Publish(manager, payloads) => {
                 let manager = manager.upgrade().expect("it is held");
                 for payload in payloads {
                     let published = manager.try_notify(Self(payload));
@@ -64,7 +64,7 @@ impl Clone for Payload {
                 }
             }
             // Nothing is printed.
-            Amid::Panic => std::panic::resume_unwind(Box::new("a clone")),
+            DuringClone::Panic => std::panic::resume_unwind(Box::new("a clone")),
         }
         Self(self.0)
     }

@@ -1,7 +1,7 @@
-//! What the crate should do, said as plainly as possible.
+//! The specified behaviour of the crate, as plain as possible.
 //!
-//! Nothing here is fast and nothing is forgotten: every event, reader and call there ever was is
-//! kept in a list, and each question is answered by going through the lists.
+//! Nothing here is fast and nothing is forgotten: every event, reader and call is kept in a list,
+//! and each question is answered by searching the lists.
 
 mod publishing;
 mod reading;
@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use genevent::{DisconnectCause, Overflow};
 
-/// An event: its index among all events, which is its number less one.
+/// An event: its index among all events, which is its sequence number less one.
 type Event = usize;
 /// A subscriber: its index among all subscribers.
 pub(crate) type Who = usize;
@@ -26,7 +26,7 @@ pub(crate) type Time = u64;
 #[derive(Default)]
 pub(crate) struct Reference {
     pub(crate) capacity: usize,
-    /// How many events are kept for those who come late.
+    /// How many events are kept for late subscribers.
     retain: usize,
     pub(crate) now: Time,
     pub(crate) closed: bool,
@@ -38,7 +38,8 @@ pub(crate) struct Reference {
     pub(crate) sinks: Vec<Sink>,
     /// The publishers that wait for room, first come first.
     line: Vec<CallId>,
-    /// Counts the operations. What is dropped in the same one is dropped in no special order.
+    /// Counts the operations. Subscribers that discard in the same step do so in no particular
+    /// order.
     step: usize,
 }
 
@@ -51,7 +52,7 @@ struct Stored {
 
 struct Answers {
     owing: Vec<Who>,
-    /// Who will never answer, and since when.
+    /// The subscribers that will never acknowledge, and since when.
     dropped: Vec<(usize, Who)>,
 }
 
@@ -92,20 +93,21 @@ pub(crate) struct Reader {
     /// A permit was given when its time was up.
     passed: bool,
     pub(crate) missed: u64,
-    /// Missed since the last event that was yielded, and not told.
+    /// Missed since the last yielded event, and not reported yet.
     gap: u64,
     pub(crate) state: State,
-    /// What its last poll was pending for.
+    /// The reason why its last poll was pending.
     parked: Option<For>,
     pub(crate) woken: bool,
 }
 
-/// What of it all a reader sees.
+/// The events that a reader sees.
 #[derive(Default, Clone, Copy)]
 pub(crate) struct Sees {
     /// Only the payloads that this divides, and nothing else touches it.
     pub(crate) wants: Option<u64>,
-    /// What this one has settled, with all before.
+    /// The upstream subscriber: events are seen only after it has settled them and all earlier
+    /// events.
     pub(crate) after: Option<Who>,
 }
 
@@ -113,7 +115,7 @@ pub(crate) struct Sees {
 pub(crate) struct Out {
     pub(crate) max: usize,
     pub(crate) open: Vec<Event>,
-    /// Those that owe nothing.
+    /// The events that owe nothing.
     pub(crate) free: Vec<Event>,
 }
 
@@ -131,7 +133,7 @@ impl Out {
 enum For {
     /// The next event, or the end.
     More,
-    /// That the one before it has settled this event, and all before.
+    /// Until the upstream subscriber has settled this event, and all earlier events.
     Settled(Event),
     /// Fewer deliveries out.
     RoomOut,
@@ -203,11 +205,11 @@ pub(crate) struct Call {
     progress: Progress,
     /// For how long it waits.
     within: Option<Time>,
-    /// When it gives up, once it has been polled.
+    /// The time of its deadline, once it has been polled.
     deadline: Option<Time>,
-    /// At the head of the line: when it will look again by itself.
+    /// At the front of the queue: when it will wake itself.
     alarm: Option<Time>,
-    /// At the head of the line: whose filters it has asked.
+    /// At the front of the queue: whose filters it has evaluated.
     asked: Vec<Who>,
     pub(crate) polled_at: Time,
     pub(crate) woken: bool,
@@ -217,7 +219,7 @@ pub(crate) struct Call {
 pub(crate) struct Sink {
     /// It waits for acknowledgements.
     sync: bool,
-    /// Its place in the line.
+    /// Its position in the queue.
     pub(crate) ready: Option<CallId>,
     pub(crate) has_permit: bool,
     sent: Vec<Event>,
@@ -226,18 +228,18 @@ pub(crate) struct Sink {
     pub(crate) flush_woken: bool,
 }
 
-/// What a publisher waits for.
+/// The room that a publisher waits for.
 #[derive(Debug, Clone, Copy)]
 enum Wish {
     Event(u64),
     Permit,
 }
 
-/// Whether one more event may be stored, or permit given.
+/// Whether another event may be stored, or a permit given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Room {
     Free,
-    /// All in the way have been so for longer than they may.
+    /// All blocking subscribers are overdue.
     Overdue,
     Full,
 }
@@ -259,9 +261,9 @@ enum Progress {
     /// Not polled yet.
     Lazy,
     InLine,
-    /// Waits for the answers to its event.
+    /// Waits for the acknowledgements of its event.
     Stored(Event),
-    /// Waits for the answers to all events that were stored when it began.
+    /// Waits for the acknowledgements of all events that were stored when it began.
     Settling(usize),
     /// Waits until nothing more can be stored.
     Completing,
@@ -283,7 +285,7 @@ pub(crate) enum Answer {
     Closed(u64),
     /// To a publisher with a deadline: the event comes back.
     NotStored { payload: u64, pending: Vec<Who> },
-    /// Too late for these; with the receipt so far, if there will be one.
+    /// Too late for these subscribers; with the receipt so far, if there will be one.
     Unanswered {
         receipt: Option<Box<Answer>>,
         pending: Vec<Who>,
@@ -300,7 +302,7 @@ pub(crate) enum Answer {
 }
 
 impl Call {
-    /// It has been answered, or dropped.
+    /// Whether it has resolved, or was dropped.
     pub(crate) fn is_over(&self) -> bool {
         matches!(self.progress, Progress::Over)
     }
@@ -315,7 +317,8 @@ impl Reference {
         }
     }
 
-    /// At the end of every operation: who must have been woken by now? Nobody else may be.
+    /// Checks the wakeups at the end of every operation: every due task must have been woken, and
+    /// no other.
     pub(crate) fn end_step(&mut self) {
         self.step += 1;
         self.keep_time();

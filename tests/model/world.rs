@@ -30,7 +30,7 @@ pub(crate) struct World<'a> {
     pub(crate) handles: Vec<EventManager<Payload>>,
     pub(crate) streams: Vec<Reading>,
     pub(crate) calls: Vec<Calling<'a>>,
-    /// Deliveries that are out, also those that owe nothing.
+    /// Deliveries in flight, including deliveries that owe nothing.
     held: Vec<Holding>,
     permits: Vec<Permit<Payload>>,
     sinks: Vec<Sinking>,
@@ -118,7 +118,7 @@ impl<'a> World<'a> {
 }
 
 impl World<'_> {
-    /// Everybody reads until `None`, and answers for all deliveries.
+    /// All readers read until `None`, and settle all deliveries.
     pub(crate) fn read_to_the_end(&mut self) -> Checked {
         for index in 0..self.streams.len() {
             let who = self.streams[index].who;

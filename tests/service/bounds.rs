@@ -1,5 +1,5 @@
-//! What one client can make the service do is bounded, in memory and in time, and nobody else waits
-//! for it. Over pipes, where a test knows what is underway, and mostly with the clock stopped.
+//! A client's use of the service is bounded, in memory and in time, and delays no other client. The
+//! tests use pipes, where a test knows which bytes are under way, and mostly a paused clock.
 
 use std::io;
 use std::time::Duration;
@@ -9,15 +9,15 @@ use tokio::time::{Instant, sleep};
 
 use crate::GOODBYE;
 use crate::client::MAX_NAME;
-use crate::guest::{Guest, Running, patient};
+use crate::clients::{Guest, Running, patient};
 use crate::outgoing::Outgoing;
 use crate::service::Settings;
 
 const SECOND: Duration = Duration::from_secs(1);
 const IDLE: &str = "* goodbye: nothing was heard for too long";
 
-/// Lets all tasks go as far as they can. The clock stands still meanwhile.
-async fn let_others_run() {
+/// Runs all tasks until they wait. The clock stands still meanwhile.
+async fn let_other_tasks_run() {
     for _ in 0..1_000 {
         tokio::task::yield_now().await;
     }
@@ -33,7 +33,7 @@ async fn trickle(mut guest: Guest) {
 // ---- Memory -----------------------------------------------------------------------------------
 
 #[tokio::test(start_paused = true)]
-async fn names_asked_for_by_clients_that_do_not_read_take_the_memory_of_a_page_each() {
+async fn unread_listings_take_one_page_each() {
     const CLIENTS: usize = 40;
     const BUCKETS: usize = 2_000;
     let service = Running::start(patient()).await;
@@ -49,24 +49,24 @@ async fn names_asked_for_by_clients_that_do_not_read_take_the_memory_of_a_page_e
         guest.send("NAMES\n".repeat(100)).await;
         deaf.push(guest);
     }
-    let_others_run().await;
+    let_other_tasks_run().await;
     let queued = service.shared.queued.bytes();
     assert!(queued > CLIENTS * 1_024, "each has an answer: {queued}");
     assert!(queued < CLIENTS * Outgoing::<Vec<u8>>::FULL, "{queued}");
 
-    // The answer is whole nevertheless.
+    // The answer is complete nevertheless.
     let mut reader = deaf.pop().unwrap();
     for n in 0..BUCKETS {
         assert_eq!(reader.hear().await, name(n));
     }
     assert_eq!(reader.hear().await, "OK");
     drop((reader, deaf));
-    let_others_run().await;
+    let_other_tasks_run().await;
     assert_eq!(service.shared.queued.bytes(), 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn names_are_listed_page_by_page_while_others_come_and_go() {
+async fn names_are_listed_in_pages_despite_changes() {
     let service = Running::start(patient()).await;
     let (mut worker, _) = service.enter_by_pipe(1 << 16);
     for n in 0..200 {
@@ -92,7 +92,7 @@ async fn names_are_listed_page_by_page_while_others_come_and_go() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_name_has_a_longest_length() {
+async fn a_name_has_a_maximum_length() {
     let service = Running::start(patient()).await;
     let (mut guest, _) = service.enter_by_pipe(1 << 16);
     let longest = "x".repeat(MAX_NAME);
@@ -107,7 +107,7 @@ async fn a_name_has_a_longest_length() {
 // ---- News -------------------------------------------------------------------------------------
 
 #[tokio::test(start_paused = true)]
-async fn a_watcher_that_reads_a_byte_now_and_then_holds_up_nobody() {
+async fn a_slow_watcher_blocks_no_other_client() {
     let service = Running::start(Settings {
         window: 8,
         ..patient()
@@ -127,7 +127,7 @@ async fn a_watcher_that_reads_a_byte_now_and_then_holds_up_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_watcher_that_falls_behind_loses_the_oldest_news_and_is_told_how_many() {
+async fn a_lagging_watcher_loses_the_oldest_events() {
     const WINDOW: usize = 8;
     const BUCKETS: usize = 100;
     let service = Running::start(Settings {
@@ -159,7 +159,7 @@ async fn a_watcher_that_falls_behind_loses_the_oldest_news_and_is_told_how_many(
 }
 
 #[tokio::test(start_paused = true)]
-async fn clients_that_watch_leave_places_for_those_that_do_not() {
+async fn watching_clients_leave_connections_for_other_clients() {
     let service = Running::start(Settings {
         watchers: 1,
         ..patient()
@@ -173,12 +173,12 @@ async fn clients_that_watch_leave_places_for_those_that_do_not() {
     assert_eq!(second.ask("WATCH").await, refused);
     assert_eq!(second.ask("CREATE a").await, "OK");
     drop(first);
-    let_others_run().await;
+    let_other_tasks_run().await;
     assert_eq!(second.ask("WATCH").await, "OK");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_name_takes_nothing_to_the_terminal() {
+async fn names_are_escaped_for_the_terminal() {
     let service = Running::start(patient()).await;
     let (mut guest, _) = service.enter_by_pipe(1_024);
     assert_eq!(guest.ask("WATCH").await, "OK");
@@ -200,7 +200,7 @@ async fn a_name_takes_nothing_to_the_terminal() {
 // ---- Time -------------------------------------------------------------------------------------
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_takes_an_answer_byte_by_byte_is_cut_off_in_time() {
+async fn a_client_reading_byte_by_byte_times_out() {
     let limit = 30 * SECOND;
     let service = Running::start(Settings {
         send_within: limit,
@@ -221,9 +221,10 @@ async fn a_client_that_takes_an_answer_byte_by_byte_is_cut_off_in_time() {
     slow.abort();
 }
 
-/// With each command, the client hopes for more time. The time is for what was queued first.
+/// Each command is an attempt of the client to get more time. The time is for the answers that were
+/// queued first.
 #[tokio::test(start_paused = true)]
-async fn a_watcher_that_reads_nothing_gains_no_time_by_sending_commands() {
+async fn commands_do_not_extend_a_watchers_timeout() {
     let service = Running::start(Settings {
         send_within: 30 * SECOND,
         ..patient()
@@ -249,7 +250,7 @@ async fn a_watcher_that_reads_nothing_gains_no_time_by_sending_commands() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_says_nothing_is_told_goodbye_and_one_that_watches_may_be_silent() {
+async fn silent_clients_time_out_unless_watching() {
     let service = Running::start(Settings {
         idle: 60 * SECOND,
         ..patient()
@@ -291,9 +292,9 @@ async fn a_client_that_says_nothing_is_told_goodbye_and_one_that_watches_may_be_
     }
 }
 
-/// Clients that are connected and silent take all places, and one more comes.
+/// Silent clients take all connections, and another client connects.
 #[tokio::test]
-async fn silent_clients_do_not_lock_out_the_next_one() {
+async fn silent_clients_do_not_lock_clients_out() {
     const CLIENTS: usize = 20;
     let service = Running::start(Settings {
         clients: CLIENTS,
@@ -318,9 +319,9 @@ async fn silent_clients_do_not_lock_out_the_next_one() {
     drop(silent);
 }
 
-/// A listing that nobody reads keeps no place and does not keep the service from ending.
+/// An unread listing keeps no connection and does not delay the shutdown.
 #[tokio::test(start_paused = true)]
-async fn the_end_does_not_wait_for_a_listing_that_is_not_read() {
+async fn shutdown_does_not_wait_for_an_unread_listing() {
     let service = Running::start(patient()).await;
     let (mut worker, _) = service.enter_by_pipe(1 << 16);
     for n in 0..200 {
@@ -328,7 +329,7 @@ async fn the_end_does_not_wait_for_a_listing_that_is_not_read() {
     }
     let (mut deaf, _) = service.enter_by_pipe(16);
     deaf.send("NAMES\n").await;
-    let_others_run().await;
+    let_other_tasks_run().await;
     let start = Instant::now();
     let drained = tokio::spawn(service.drain());
     assert_eq!(worker.hear_out().await, [GOODBYE]);

@@ -1,4 +1,4 @@
-//! The end of the service.
+//! The shutdown of the service.
 
 use std::future::Future;
 use std::time::Duration;
@@ -8,11 +8,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
 use crate::GOODBYE;
-use crate::guest::{Guest, Running, patient};
+use crate::clients::{Guest, Running, patient};
 use crate::service::{Service, Settings};
 
 #[tokio::test]
-async fn at_the_end_watchers_hear_of_every_bucket_and_then_goodbye() {
+async fn shutdown_tells_watchers_every_end_and_goodbye() {
     let service = Running::start(patient()).await;
     let mut watcher = service.enter().await;
     assert_eq!(watcher.ask("WATCH").await, "OK");
@@ -35,7 +35,7 @@ async fn at_the_end_watchers_hear_of_every_bucket_and_then_goodbye() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_answered_before_goodbye_was_done_and_nothing_else() {
+async fn only_answered_commands_were_done() {
     for _ in 0..20 {
         let service = Running::start(patient()).await;
         let mut watcher = service.enter().await;
@@ -86,7 +86,7 @@ async fn what_is_answered_before_goodbye_was_done_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn the_end_does_not_wait_for_a_watcher_that_never_reads() {
+async fn shutdown_does_not_wait_for_unread_watchers() {
     let service = Running::start(Settings {
         drain: Duration::from_millis(50),
         goodbye: Duration::from_millis(50),
@@ -110,7 +110,7 @@ async fn the_end_does_not_wait_for_a_watcher_that_never_reads() {
 }
 
 #[tokio::test]
-async fn the_end_is_told_although_somebody_does_not_take_its_answers() {
+async fn shutdown_is_announced_despite_unread_answers() {
     let service = Running::start(patient()).await;
     let mut watcher = service.enter().await;
     assert_eq!(watcher.ask("WATCH").await, "OK");
@@ -136,7 +136,7 @@ async fn the_end_is_told_although_somebody_does_not_take_its_answers() {
 
 /// The future of a whole service can be sent to another thread, and dropped.
 #[tokio::test]
-async fn a_service_that_is_dropped_hangs_up() {
+async fn dropping_the_service_closes_connections() {
     fn is_send<T: Future + Send>(future: T) -> T {
         future
     }

@@ -1,10 +1,10 @@
-//! The example `service`, end to end over real sockets: whatever one client does, the others have
-//! their answers, and it can be closed.
+//! The example `service`, end to end over real sockets: whatever one client does, the other clients
+//! get their answers, and the service can be closed.
 
 use std::time::Duration;
 
+use clients::{Guest, Running, patient};
 use futures::future::join_all;
-use guest::{Guest, Running, patient};
 use service::Settings;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::sync::Barrier;
@@ -14,12 +14,12 @@ mod answer;
 mod bounds;
 #[path = "../../examples/service/client.rs"]
 mod client;
+mod clients;
 mod closing;
 #[path = "../../examples/kv_registry/command.rs"]
 mod command;
 #[path = "../../examples/service/directory.rs"]
 mod directory;
-mod guest;
 #[path = "../../examples/kv_registry/line.rs"]
 mod line;
 #[path = "../../examples/service/outgoing.rs"]
@@ -32,7 +32,7 @@ const GOODBYE: &str = "* goodbye: the service is shutting down";
 // ---- Answers --------------------------------------------------------------------------------
 
 #[tokio::test]
-async fn the_sample_is_answered_as_by_kv_registry() {
+async fn the_sample_is_answered_like_kv_registry() {
     let service = Running::start(patient()).await;
     let mut guest = service.enter().await;
     guest
@@ -64,7 +64,7 @@ async fn the_sample_is_answered_as_by_kv_registry() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn news_of_a_command_come_before_its_answer() {
+async fn events_of_a_command_precede_its_answer() {
     let service = Running::start(patient()).await;
     let mut guest = service.enter().await;
     assert_eq!(guest.ask("WATCH").await, "OK");
@@ -86,7 +86,7 @@ async fn news_of_a_command_come_before_its_answer() {
 }
 
 #[tokio::test]
-async fn garbage_is_answered_with_errors_and_the_client_stays() {
+async fn garbage_is_answered_with_errors() {
     let service = Running::start(patient()).await;
     let mut guest = service.enter().await;
     guest
@@ -110,7 +110,7 @@ async fn garbage_is_answered_with_errors_and_the_client_stays() {
 }
 
 #[tokio::test]
-async fn half_a_line_is_not_obeyed() {
+async fn an_incomplete_line_is_not_executed() {
     let service = Running::start(patient()).await;
     let mut guest = service.enter().await;
     assert_eq!(guest.ask("CREATE work").await, "OK");
@@ -124,7 +124,7 @@ async fn half_a_line_is_not_obeyed() {
 }
 
 #[tokio::test]
-async fn a_gibibyte_without_a_line_end_takes_the_memory_of_one_line() {
+async fn a_gibibyte_line_takes_bounded_memory() {
     let gibibyte = tokio::io::repeat(b'x').take(1 << 30);
     let mut input = BufReader::with_capacity(1 << 16, gibibyte.chain(&b"\nNAMES\n"[..]));
     let mut line = Vec::new();
@@ -138,7 +138,7 @@ async fn a_gibibyte_without_a_line_end_takes_the_memory_of_one_line() {
 // ---- One against all ------------------------------------------------------------------------
 
 #[tokio::test]
-async fn a_hundred_clients_have_their_answers_whatever_three_others_do() {
+async fn stuck_clients_delay_none_of_a_hundred() {
     const CLIENTS: usize = 100;
     let service = Running::start(Settings {
         drain: Duration::from_millis(500),
@@ -195,7 +195,7 @@ async fn a_hundred_clients_have_their_answers_whatever_three_others_do() {
 }
 
 #[tokio::test]
-async fn a_client_that_takes_no_answers_is_cut_off() {
+async fn a_client_not_reading_answers_is_disconnected() {
     let service = Running::start(Settings {
         send_within: Duration::from_millis(20),
         ..patient()
@@ -213,7 +213,8 @@ async fn a_client_that_takes_no_answers_is_cut_off() {
     deaf.send("GET b k\n".repeat(asked)).await;
     assert_eq!(guest.ask("NAMES").await, "b", "nobody else notices");
     assert_eq!(guest.hear().await, "OK");
-    // Its answers are three times what sockets hold. When it is gone, another one may be let in.
+    // The answers are three times as long as the sockets' buffers. When this client is gone,
+    // another client may connect.
     drop(guest);
     let drained = tokio::spawn(service.drain());
     let drained = drained.await.unwrap();
@@ -224,7 +225,7 @@ async fn a_client_that_takes_no_answers_is_cut_off() {
 }
 
 #[tokio::test]
-async fn one_client_more_than_allowed_waits_until_one_leaves() {
+async fn an_excess_client_waits_for_a_connection() {
     let service = Running::start(Settings {
         clients: 2,
         ..patient()
@@ -246,7 +247,7 @@ async fn one_client_more_than_allowed_waits_until_one_leaves() {
 }
 
 #[tokio::test]
-async fn clients_that_watch_each_other_at_work_wait_for_nobody() {
+async fn clients_watching_each_other_never_wait() {
     const CLIENTS: usize = 20;
     const BUCKETS: usize = 20;
     let service = Running::start(patient()).await;

@@ -1,17 +1,17 @@
-//! Streams and futures driven by hand: what they have now, and what they still wait for.
+//! Streams and futures driven by hand: their ready items, and whether they wait.
 #![allow(dead_code, reason = "each program of tests uses its part of this")]
 
 use std::future::Future;
 
 use futures::{FutureExt, Stream, StreamExt};
 
-/// What the future gives at its first poll.
+/// Returns the output of the future's first poll.
 #[track_caller]
 pub(crate) fn now<F: Future>(future: F) -> F::Output {
     future.now_or_never().expect("there is nothing to wait for")
 }
 
-/// What the stream yields at the next poll: an event, or its end.
+/// Returns the item of the stream's next poll: an event, or `None` at its end.
 #[track_caller]
 pub(crate) fn read<S: Stream + Unpin>(stream: &mut S) -> Option<S::Item> {
     now(stream.next())

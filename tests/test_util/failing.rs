@@ -1,4 +1,4 @@
-//! What an assertion says when it fails.
+//! The messages of failing assertions.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Waker};
@@ -10,7 +10,7 @@ use genevent::test_util::{Probe, assert_ended, assert_next, assert_no_event};
 use super::{A_LONG_TIME, Opaque, failure, message, with};
 
 #[test]
-fn a_failure_names_the_line_the_stream_what_was_expected_and_what_came() {
+fn a_failure_shows_location_stream_and_items() {
     let (manager, mut orders) = with(["coffee", "milk"]);
     let (told, line) = failure(|| assert_next!(orders, "tea").now());
     assert_eq!(line, line!() - 1);
@@ -41,17 +41,17 @@ fn a_failure_names_the_line_the_stream_what_was_expected_and_what_came() {
 }
 
 #[test]
-fn a_failed_pattern_is_named_with_its_guard() {
+fn a_failed_pattern_is_shown_with_its_guard() {
     let (_manager, mut orders) = with([Some(1), Some(1)]);
     let told = message(|| assert_next!(orders, matches None).now());
-    assert!(told.contains("expected: what matches None\n     came: Some(1)"));
+    assert!(told.contains("expected: an item matching None\n     came: Some(1)"));
     let told = message(|| assert_next!(orders, matches Some(n) if n > 1 => n, "{}", "why").now());
     assert!(told.starts_with("assert_next!(orders): why\n"), "{told}");
-    assert!(told.contains("expected: what matches Some(n) if n > 1\n"));
+    assert!(told.contains("expected: an item matching Some(n) if n > 1\n"));
 }
 
 #[test]
-fn items_without_debug_are_named_by_their_type() {
+fn items_without_debug_show_their_type() {
     fn generic<T>(item: T) -> String {
         let mut items = stream::iter([item]);
         message(|| assert_ended!(items).now())
@@ -63,13 +63,13 @@ fn items_without_debug_are_named_by_their_type() {
 }
 
 #[test]
-fn an_assertion_that_is_never_made_fails() {
+fn an_unused_assertion_fails() {
     let (_manager, mut reader) = with([1]);
     let (told, line) = failure(|| drop(assert_next!(reader, 2)));
     assert_eq!(line, line!() - 1);
     assert_eq!(
         told,
-        "assert_next!(reader) asserts nothing: it was neither awaited nor asked with `now()`"
+        "assert_next!(reader) asserts nothing: neither awaited nor checked with `now()`"
     );
     assert_next!(reader, 1).now();
     let probe = Probe::<u32>::new();
@@ -79,7 +79,7 @@ fn an_assertion_that_is_never_made_fails() {
 }
 
 #[test]
-fn an_assertion_dropped_while_it_waits_says_and_takes_nothing() {
+fn a_dropped_waiting_assertion_takes_nothing() {
     let (manager, mut reader) = with([]);
     let (mut next, mut cx) = (assert_next!(reader, 2), Context::from_waker(Waker::noop()));
     assert!(next.poll_unpin(&mut cx).is_pending());
@@ -89,7 +89,7 @@ fn an_assertion_dropped_while_it_waits_says_and_takes_nothing() {
 }
 
 #[test]
-fn an_assertion_polled_after_it_was_ready_panics_and_takes_nothing_more() {
+fn polling_a_finished_assertion_panics() {
     let (_manager, mut reader) = with([1, 2]);
     let mut next = assert_next!(reader);
     assert_eq!((&mut next).now_or_never(), Some(1));

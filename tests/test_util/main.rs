@@ -1,4 +1,4 @@
-//! The testing kit: assertions that wait a little and say what came instead, and the probe.
+//! The testing kit: assertions that wait a little and report what came instead, and the probe.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,21 +8,21 @@ use std::time::Duration;
 use genevent::{EventManager, Subscription};
 
 mod failing;
-mod holding;
 #[cfg(feature = "rt")]
 mod on_tokio;
+mod passing;
 mod probe;
-mod waiting;
+mod without_runtime;
 
 const A_LONG_TIME: Duration = Duration::from_secs(3_600);
 
 /// Not `Debug`, `Clone` nor `PartialEq`.
 struct Opaque;
 
-/// The message that `code` panics with, and the line.
+/// Returns the message that `code` panics with, and the source location.
 fn failure<T>(code: impl FnOnce() -> T) -> (String, u32) {
     thread_local! {
-        static LINE: Cell<u32> = const { Cell::new(0) };
+        static LOCATION: Cell<u32> = const { Cell::new(0) };
     }
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
@@ -30,16 +30,16 @@ fn failure<T>(code: impl FnOnce() -> T) -> (String, u32) {
         std::panic::set_hook(Box::new(move |info| {
             let place = info.location().expect("there is always one");
             if place.file().contains("tests/test_util") {
-                LINE.set(place.line());
+                LOCATION.set(place.line());
             }
             former(info);
         }));
     });
-    LINE.set(0);
+    LOCATION.set(0);
     let caught = catch_unwind(AssertUnwindSafe(|| drop(code())));
     let payload = caught.expect_err("it must fail");
     let message = payload.downcast_ref::<String>().expect("a message");
-    (message.clone(), LINE.get())
+    (message.clone(), LOCATION.get())
 }
 
 fn message<T>(code: impl FnOnce() -> T) -> String {

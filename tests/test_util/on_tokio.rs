@@ -1,4 +1,4 @@
-//! On tokio's clock, paused or not, and in its tasks.
+//! Assertions on tokio's clock, paused or not, and in its tasks.
 
 use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
@@ -16,7 +16,7 @@ use super::{A_LONG_TIME, with};
 
 const MILLIS_100: Duration = Duration::from_millis(100);
 
-/// Yields what there is, and never wakes anybody.
+/// Yields the stored items, and wakes no task.
 struct Silent(Arc<Mutex<VecDeque<u32>>>);
 
 impl Stream for Silent {
@@ -29,7 +29,7 @@ impl Stream for Silent {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_is_waited_for_as_long_as_it_may_take_and_no_longer() {
+async fn an_item_is_awaited_until_the_limit() {
     let (manager, mut reader) = with([]);
     let start = Instant::now();
     let (_, ()) = join!(sleep(MILLIS_100).then(|()| manager.notify(1)), async {
@@ -44,7 +44,7 @@ async fn an_item_is_waited_for_as_long_as_it_may_take_and_no_longer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn on_a_paused_clock_nothing_pending_is_missed_however_long_others_take() {
+async fn paused_clocks_miss_no_pending_event() {
     let (manager, mut reader) = with([]);
     let publishing = tokio::spawn(async move {
         for _ in 0..1_000 {
@@ -59,7 +59,7 @@ async fn on_a_paused_clock_nothing_pending_is_missed_however_long_others_take() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn pending_holds_for_its_whole_time_and_not_after_it() {
+async fn assert_no_event_holds_for_its_whole_time() {
     let (manager, mut reader) = with([]);
     tokio::spawn(async move {
         sleep(MILLIS_100 * 3 / 2).await;
@@ -73,7 +73,7 @@ async fn pending_holds_for_its_whole_time_and_not_after_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_that_wakes_nobody_does_not_hang_and_is_looked_at_once_more() {
+async fn a_stream_without_wakeups_is_polled_once_more() {
     let mut silent = Silent(Arc::default());
     assert_no_event!(silent).await;
     assert!(
@@ -88,7 +88,7 @@ async fn a_stream_that_wakes_nobody_does_not_hang_and_is_looked_at_once_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_limit_worth_the_name_it_waits_for_ever() {
+async fn an_unrepresentable_limit_means_for_ever() {
     let (manager, mut reader) = with([]);
     tokio::spawn(async move {
         sleep(A_LONG_TIME).await;
@@ -98,7 +98,7 @@ async fn without_a_limit_worth_the_name_it_waits_for_ever() {
 }
 
 #[tokio::test]
-async fn a_task_without_budget_sees_what_is_there() {
+async fn an_exhausted_coop_budget_hides_no_items() {
     // After some two thousand events, all streams of tokio's are pending until it yields.
     let (manager, mut reader) = with(0..10_000);
     for n in 0..5_000 {
@@ -112,7 +112,7 @@ async fn a_task_without_budget_sees_what_is_there() {
 }
 
 #[tokio::test]
-async fn waiting_leaves_other_tasks_their_turns() {
+async fn waiting_lets_other_tasks_run() {
     let (_manager, mut reader) = with(0..10_000);
     let other = tokio::spawn(async {});
     for n in 0..10_000 {
@@ -122,7 +122,7 @@ async fn waiting_leaves_other_tasks_their_turns() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn assertions_are_made_in_tasks_too() {
+async fn assertions_work_in_spawned_tasks() {
     let (manager, mut reader) = with([]);
     let asserting = tokio::spawn(async move {
         for n in 0..100 {
@@ -138,7 +138,7 @@ async fn assertions_are_made_in_tasks_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_probe_is_a_handler_that_has_seen_what_is_acknowledged() {
+async fn a_probe_handler_has_seen_acknowledged_events() {
     let manager = EventManager::new(8);
     let mut probe = Probe::new();
     let [single, member, derived] = [(); 3].map(|()| probe.clone());
@@ -161,7 +161,7 @@ async fn a_probe_is_a_handler_that_has_seen_what_is_acknowledged() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_probe_waits_for_what_other_tasks_make_it_see() {
+async fn a_probe_waits_for_other_tasks() {
     let manager = EventManager::new(1);
     let probe = Probe::new();
     let slow = manager.subscribe().then(async |n: u32| {
@@ -182,7 +182,7 @@ async fn a_probe_waits_for_what_other_tasks_make_it_see() {
 }
 
 #[test]
-fn in_a_runtime_without_a_clock_it_looks_and_panics_if_it_has_to_wait() {
+fn without_a_timer_only_waiting_panics() {
     let (_manager, mut reader) = with([1]);
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     runtime.unwrap().block_on(async {

@@ -12,7 +12,7 @@ use genevent::test_util::{Probe, assert_next, assert_no_event};
 use super::{A_LONG_TIME, message, with};
 
 #[test]
-fn a_probe_keeps_what_it_was_told_in_order_until_it_is_taken() {
+fn a_probe_keeps_its_items_in_order() {
     let mut probe = Probe::default();
     let other = probe.clone();
     for n in 1..=4 {
@@ -26,7 +26,7 @@ fn a_probe_keeps_what_it_was_told_in_order_until_it_is_taken() {
 }
 
 #[test]
-fn a_probe_that_follows_a_stream_has_seen_what_is_acknowledged() {
+fn a_following_probe_has_seen_acknowledged_events() {
     let (manager, reader) = with([]);
     let probe = Probe::new();
     let mut following = pin!(probe.follow(reader));
@@ -44,7 +44,7 @@ fn a_probe_that_follows_a_stream_has_seen_what_is_acknowledged() {
 }
 
 #[test]
-fn waiting_for_a_number_ends_as_soon_as_there_are_as_many_and_takes_none() {
+fn wait_for_ends_early_and_takes_nothing() {
     let probe = Probe::new();
     probe.wait_for(0).now();
     let mut waiting = probe.wait_for(2).within(A_LONG_TIME);
@@ -63,7 +63,7 @@ fn waiting_for_a_number_ends_as_soon_as_there_are_as_many_and_takes_none() {
 }
 
 #[test]
-fn all_that_wait_for_a_probe_are_woken_also_when_one_of_their_wakers_panics() {
+fn a_panicking_waker_does_not_silence_other_waiters() {
     struct Panics;
     impl std::task::Wake for Panics {
         fn wake(self: Arc<Self>) {
@@ -85,7 +85,7 @@ fn all_that_wait_for_a_probe_are_woken_also_when_one_of_their_wakers_panics() {
 }
 
 #[test]
-fn an_item_may_use_its_probe_while_it_is_cloned() {
+fn an_item_may_use_its_probe_during_clone() {
     struct Nosy(Probe<Nosy>);
     impl Clone for Nosy {
         fn clone(&self) -> Self {
@@ -100,7 +100,7 @@ fn an_item_may_use_its_probe_while_it_is_cloned() {
 }
 
 #[test]
-fn polling_with_a_new_waker_each_time_loses_no_waking() {
+fn changing_wakers_lose_no_wakeup() {
     let probe = Probe::<u32>::new();
     let mut waiting = tokio_test::task::spawn(probe.clone());
     for _ in 0..3 {
@@ -129,7 +129,7 @@ fn counted() -> (Waker, impl Fn() -> usize) {
 }
 
 #[test]
-fn what_waits_for_a_probe_in_vain_and_is_dropped_leaves_no_waker_there() {
+fn a_dropped_assertion_leaves_no_waker() {
     let probe = Probe::<u32>::new();
     for _ in 0..3 {
         let (waker, held) = counted();
@@ -157,7 +157,7 @@ fn what_waits_for_a_probe_in_vain_and_is_dropped_leaves_no_waker_there() {
 }
 
 #[test]
-fn a_probe_that_is_polled_by_one_task_after_another_holds_the_last_one_alone() {
+fn a_probe_keeps_only_its_newest_waker() {
     let mut probe = Probe::<u32>::new();
     let (before, held_before) = counted();
     let (now, held_now) = counted();
@@ -171,7 +171,7 @@ fn a_probe_that_is_polled_by_one_task_after_another_holds_the_last_one_alone() {
 }
 
 #[test]
-fn an_assertion_about_a_probe_that_has_failed_keeps_no_task() {
+fn a_failed_assertion_keeps_no_task() {
     let mut probe = Probe::<u32>::new();
     let (waker, held) = counted();
     let mut cx = Context::from_waker(&waker);

@@ -1,4 +1,4 @@
-//! What is told of handlers that are made anew, and of those that never come to be.
+//! Log entries of restarting handlers, and of handlers that never start.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex};
@@ -15,7 +15,7 @@ use super::listener::{listen, listen_and, news_at};
 use super::orders;
 
 #[tokio::test]
-async fn a_handler_that_is_made_anew_is_told_of_each_time_and_why() {
+async fn each_restart_is_logged_with_its_reason() {
     let (told, _listening) = listen();
     let manager = orders::<u8>(4);
     let picky = || handler_fn(|n: &u8| assert!(*n < 3, "{n} is too much"));
@@ -27,7 +27,7 @@ async fn a_handler_that_is_made_anew_is_told_of_each_time_and_why() {
     let of = |n: u8| {
         format!("manager=\"orders\" handler=\"picky\" why=\"it panicked: {n} is too much\"")
     };
-    let anew = |n| format!("WARN handler made anew: {}", of(n));
+    let anew = |n| format!("WARN handler restarted: {}", of(n));
     let stopped = format!("WARN handler stopped: {}", of(5));
     assert_eq!(news_at(&told, Level::WARN), [anew(3), anew(4), stopped]);
 }
@@ -60,11 +60,11 @@ impl Subscriber for HatesEnds {
 }
 
 #[tokio::test]
-async fn a_listener_that_panics_over_the_end_of_a_span_ends_no_more_than_that() {
+async fn a_listener_panic_in_a_span_stays_there() {
     let _listening = set_default(HatesEnds);
     let manager = EventManager::<u8>::new(4);
     let adding = || {
-        // As it panics, what has been made for the handler is dropped, its span with it.
+        // The panic drops everything that was made for the handler, including its span.
         let make = || -> HandlerFn<fn(&u8)> { resume_unwind(Box::new("no handler")) };
         drop(manager.add_handler_with("a", make, Restart::never()));
     };
@@ -74,9 +74,9 @@ async fn a_listener_that_panics_over_the_end_of_a_span_ends_no_more_than_that() 
     assert_eq!(manager.subscriber_count(), 0);
 }
 
-/// The listener is told of the subscription while its handler is being added.
+/// The listener hears of the subscription while its handler is being added.
 #[tokio::test]
-async fn stop_waits_for_a_handler_whose_subscription_has_joined() {
+async fn stop_waits_for_a_just_subscribed_handler() {
     for in_group in [false, true] {
         let manager = orders::<u8>(4);
         let weak = manager.downgrade();

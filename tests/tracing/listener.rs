@@ -1,4 +1,4 @@
-//! Who listens, and writes everything down.
+//! A listener that records every log entry.
 
 use std::fmt::{Debug, Write};
 use std::sync::{Arc, Mutex};
@@ -41,7 +41,7 @@ impl<F: Fn(&str) + Send + Sync + 'static> Listener<F> {
 
 impl<F: Fn(&str) + Send + Sync + 'static> Subscriber for Listener<F> {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        // What tokio tells of itself is not ours to pin.
+        // Tokio's own entries are not tested here.
         metadata.target() == "genevent" || metadata.target().starts_with("tracing")
     }
 
@@ -86,7 +86,7 @@ pub(crate) fn listen() -> (Told, DefaultGuard) {
     listen_and(|_| {})
 }
 
-/// What has been told since the last look.
+/// Returns the entries since the last call.
 pub(crate) fn news(told: &Told) -> Vec<String> {
     std::mem::take(&mut *told.lock().unwrap())
 }

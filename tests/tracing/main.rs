@@ -1,11 +1,12 @@
-//! Feature `tracing`: what is told, by whose name, and that whoever listens can do no harm.
+//! Feature `tracing`: which entries are logged, under which names, and that a listener can do no
+//! harm.
 
 #[path = "../support/drive.rs"]
 mod drive;
 mod handlers;
-mod harm;
 mod listener;
-mod told;
+mod listener_user_code;
+mod log_entries;
 mod warning;
 
 use std::time::Duration;

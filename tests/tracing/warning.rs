@@ -1,4 +1,4 @@
-//! Who holds publishers up for too long is warned of.
+//! A subscriber that blocks publishers for too long is warned of.
 
 use std::time::Duration;
 
@@ -20,13 +20,13 @@ fn warned(after: Duration) -> EventManager<Opaque> {
 /// The text of a warning, for so many publishers, after so long, of a subscriber from `line`.
 fn warning(subscriber: &str, line: &str, held: &str, waiting: usize) -> String {
     format!(
-        "WARN a subscriber holds publishers up: manager=\"orders\" subscriber={subscriber} \
-         at={line} unread=1 window=1 held={held} waiting={waiting}"
+        "WARN a subscriber blocks publishers: manager=\"orders\" subscriber={subscriber} \
+         at={line} unread=1 window=1 blocking_for={held} waiting={waiting}"
     )
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_holds_publishers_for_too_long_is_warned_of_once_for_each_time() {
+async fn blocking_too_long_is_warned_of_once() {
     let (told, _listening) = listen();
     let manager = warned(secs(5));
     let mut slow = manager.subscribe_with(named("slow"));
@@ -66,7 +66,7 @@ async fn one_that_holds_publishers_for_too_long_is_warned_of_once_for_each_time(
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_no_time_at_all_it_is_warned_of_at_once() {
+async fn a_zero_limit_warns_at_once() {
     let (told, _listening) = listen();
     let manager = warned(Duration::ZERO);
     let slow = manager.subscribe();
@@ -82,7 +82,7 @@ async fn after_no_time_at_all_it_is_warned_of_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_reads_in_time_is_not_warned_of() {
+async fn reading_in_time_causes_no_warning() {
     let (told, _listening) = listen();
     let manager = warned(secs(5));
     let mut slow = manager.subscribe();
@@ -98,7 +98,7 @@ async fn one_that_reads_in_time_is_not_warned_of() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_warning_comes_although_the_publisher_at_the_head_gives_up() {
+async fn a_cancelled_front_does_not_prevent_the_warning() {
     let (told, _listening) = listen();
     let manager = warned(secs(5));
     let slow = manager.subscribe();
@@ -119,7 +119,7 @@ async fn a_warning_comes_although_the_publisher_at_the_head_gives_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_with_limited_patience_is_warned_of_before_it_is_cut_off() {
+async fn wait_at_most_warns_before_disconnecting() {
     let (told, _listening) = listen();
     let manager = warned(secs(2));
     let stuck = manager.subscribe_with(Overflow::WaitAtMost(secs(5)));
@@ -138,7 +138,7 @@ async fn one_with_limited_patience_is_warned_of_before_it_is_cut_off() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_that_is_in_the_way_is_warned_of_by_its_own_time() {
+async fn each_blocking_subscriber_has_its_own_warning_time() {
     let (told, _listening) = listen();
     let manager = warned(secs(5));
     let mut one = manager.subscribe_with(named("one"));
@@ -158,7 +158,7 @@ async fn each_that_is_in_the_way_is_warned_of_by_its_own_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_plain_one_is_warned_of_by_the_time_in_which_somebody_waits() {
+async fn only_time_with_waiting_publishers_counts() {
     let (told, _listening) = listen();
     let manager = warned(secs(5));
     let slow = manager.subscribe();
@@ -179,14 +179,14 @@ async fn a_plain_one_is_warned_of_by_the_time_in_which_somebody_waits() {
     assert_pending!(waits.poll());
     let warnings = news_at(&told, Level::WARN);
     assert_eq!(warnings.len(), 1);
-    assert!(warnings[0].contains("held=5s"));
+    assert!(warnings[0].contains("blocking_for=5s"));
     drop(slow);
 }
 
-/// One that wants odd numbers and has no room for another, and one publisher of an odd number
-/// behind one of an even number; the first in line is in the way of nobody.
+/// A full filter that wants odd numbers, and a publisher of an odd number behind a publisher of an
+/// even number; the filter does not block the front.
 #[tokio::test(start_paused = true)]
-async fn a_filtered_one_that_steps_aside_and_comes_back_is_warned_of_once() {
+async fn a_reblocking_filter_is_warned_of_once() {
     let (told, _listening) = listen();
     let builder = EventManager::<u8>::builder().name("orders").capacity(1);
     let manager = builder.warn_after(secs(5)).build();
@@ -194,7 +194,7 @@ async fn a_filtered_one_that_steps_aside_and_comes_back_is_warned_of_once() {
     let mut all = manager.subscribe_with(named("all"));
     manager.try_notify(1).unwrap();
 
-    // In the way for 3 s, aside for 1 s, which does not count, in the way again.
+    // Blocking for 3 s, not blocking for 1 s, which does not count, blocking again.
     let mut first = task::spawn(manager.notify(3));
     assert_pending!(first.poll());
     advance(secs(3)).await;
@@ -214,7 +214,7 @@ async fn a_filtered_one_that_steps_aside_and_comes_back_is_warned_of_once() {
     assert_pending!(second.poll());
     let warnings = news_at(&told, Level::WARN);
     assert_eq!(warnings.len(), 1, "{warnings:?}");
-    assert!(warnings[0].contains("name=\"odd\"") && warnings[0].contains("held=5s"));
+    assert!(warnings[0].contains("name=\"odd\"") && warnings[0].contains("blocking_for=5s"));
 
     // Warned of, aside, and back: no second.
     drop(second);
@@ -225,7 +225,7 @@ async fn a_filtered_one_that_steps_aside_and_comes_back_is_warned_of_once() {
     assert_eq!(held(&manager), Some(secs(65)));
     assert_eq!(news_at(&told, Level::WARN), [""; 0], "once");
 
-    // It takes one: time starts anew, and with it the warning.
+    // Taking an event restarts the time, and with it the warning.
     assert_eq!(now(odd.next()), Some(1));
     assert_ready!(third.poll()).unwrap();
     assert!(read(&mut all).is_some());
@@ -237,11 +237,11 @@ async fn a_filtered_one_that_steps_aside_and_comes_back_is_warned_of_once() {
     assert_pending!(fourth.poll());
     let again = news_at(&told, Level::WARN);
     assert_eq!(again.len(), 1, "{again:?}");
-    assert!(again[0].contains("held=5s"));
+    assert!(again[0].contains("blocking_for=5s"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn time_in_which_nobody_waits_for_it_does_not_count_for_the_warning() {
+async fn time_waiting_for_other_subscribers_does_not_count() {
     let (told, _listening) = listen();
     let manager = EventManager::<u8>::builder().capacity(1);
     let manager = manager.warn_after(secs(5)).build();
@@ -261,12 +261,12 @@ async fn time_in_which_nobody_waits_for_it_does_not_count_for_the_warning() {
     assert_pending!(second.poll());
     let warnings = news_at(&told, Level::WARN);
     assert_eq!(warnings.len(), 1, "{warnings:?}");
-    assert!(warnings[0].contains("held=5s") && warnings[0].contains("waiting=1"));
+    assert!(warnings[0].contains("blocking_for=5s") && warnings[0].contains("waiting=1"));
     drop(odd);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_patience_with_a_filtered_one_does_not_start_anew_when_it_steps_aside() {
+async fn unblocking_does_not_reset_a_filters_limit() {
     let (told, _listening) = listen();
     let manager = EventManager::<u8>::builder().name("orders").capacity(1);
     let manager = manager.warn_after(secs(2)).build();

@@ -1,9 +1,9 @@
 //! Feature `tracing` with a listener that is set for the whole process, as programs do. `tracing`
-//! keeps nothing from such a listener: what the listener causes would be told to it at once, which
-//! causes more.
+//! hides nothing from such a listener: an entry that the listener itself causes would reach the
+//! listener at once, which would cause another entry.
 //!
-//! This is a program of its own with a single test: `tracing` behaves differently in all threads as
-//! soon as one of them has a listener of its own.
+//! This program has a single test, because `tracing` behaves differently in all threads as soon as
+//! one of them has a listener of its own.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -28,9 +28,9 @@ thread_local! {
     static DEPTH: Cell<u32> = const { Cell::new(0) };
 }
 
-/// How often what was told, and how often of that while the listener was being told something.
-static TOLD: Mutex<BTreeMap<String, (u32, u32)>> = Mutex::new(BTreeMap::new());
-/// What the listener does, and how many times more.
+/// How often an entry was logged, and how often while the listener was being called.
+static LOGGED: Mutex<BTreeMap<String, (u32, u32)>> = Mutex::new(BTreeMap::new());
+/// The action of the listener, and how many more times it acts.
 static ACT: Mutex<(Option<Act>, u32)> = Mutex::new((None, 0));
 
 struct Listener;
@@ -44,12 +44,12 @@ impl Drop for Return {
     }
 }
 
-fn told(what: &str) {
+fn logged(what: &str) {
     let depth = DEPTH.replace(DEPTH.get() + 1);
     let _return = Return;
     {
-        let mut told = TOLD.lock().unwrap();
-        let (at_all, inside) = told.entry(what.to_owned()).or_default();
+        let mut logged = LOGGED.lock().unwrap();
+        let (at_all, inside) = logged.entry(what.to_owned()).or_default();
         *at_all += 1;
         *inside += u32::from(depth > 0);
     }
@@ -61,7 +61,7 @@ fn told(what: &str) {
 
 fn let_act(act: Option<Act>, times: u32) {
     let old = std::mem::replace(&mut *ACT.lock().unwrap(), (act, times));
-    // Without the lock: what it owns may be told of as it is dropped.
+    // Without the lock: dropping the old action may log.
     drop(old);
 }
 
@@ -94,7 +94,7 @@ impl Subscriber for Listener {
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {
-        told("new span");
+        logged("new span");
         Id::from_u64(1)
     }
 
@@ -105,19 +105,19 @@ impl Subscriber for Listener {
     fn event(&self, event: &Event<'_>) {
         let mut message = Message::default();
         event.record(&mut message);
-        told(&message.0);
+        logged(&message.0);
     }
 
     fn enter(&self, _: &Id) {
-        told("enter");
+        logged("enter");
     }
 
     fn exit(&self, _: &Id) {
-        told("exit");
+        logged("exit");
     }
 }
 
-/// Everything that is told of happens.
+/// Does everything that is logged.
 async fn live(manager: EventManager<u8>) {
     let reader = manager.subscribe_with(Overflow::DropOldest);
     let picky = || {
@@ -159,27 +159,31 @@ fn life(what: &str, act: impl Fn(&EventManager<u8>) + Send + Sync + 'static) {
             act(&manager);
         }
     };
-    // What the acts cause later is told of, and causes more: that may go on, and must not here.
+    // The later effects of an action are logged, and cause more effects: in general without end,
+    // but not in this test.
     let_act(Some(Arc::new(act)), 200);
-    TOLD.lock().unwrap().clear();
+    LOGGED.lock().unwrap().clear();
     runtime().block_on(live(manager));
     let_act(None, 0);
 
-    let told = std::mem::take(&mut *TOLD.lock().unwrap());
+    let logged = std::mem::take(&mut *LOGGED.lock().unwrap());
     for kind in ["published", "subscribed", "left", "new span"] {
-        assert!(told.contains_key(kind), "{what}: {told:?}");
+        assert!(logged.contains_key(kind), "{what}: {logged:?}");
     }
     // Where the listener panics over a new span, there is none to be entered.
-    let is_entered = told.contains_key("enter") && told.contains_key("exit");
-    assert!(is_entered || what.contains("panics"), "{what}: {told:?}");
-    let of = |kind| told.get(kind).map(|(at_all, _)| *at_all);
+    let is_entered = logged.contains_key("enter") && logged.contains_key("exit");
+    assert!(is_entered || what.contains("panics"), "{what}: {logged:?}");
+    let of = |kind| logged.get(kind).map(|(at_all, _)| *at_all);
     assert_eq!(of("enter"), of("exit"), "{what}");
-    let again: Vec<_> = told.iter().filter(|(_, (_, inside))| *inside > 0).collect();
-    assert!(again.is_empty(), "{what}, and is told of that: {again:?}");
+    let again: Vec<_> = logged
+        .iter()
+        .filter(|(_, (_, inside))| *inside > 0)
+        .collect();
+    assert!(again.is_empty(), "{what}, and is logged of that: {again:?}");
 }
 
 #[test]
-fn what_a_listener_causes_while_it_is_told_something_is_not_told_to_it() {
+fn a_listener_is_not_told_of_its_own_calls() {
     tracing::subscriber::set_global_default(Listener).unwrap();
     life("it does nothing", |_| ());
     life("it panics", |_| resume_unwind(Box::new("enough")));
@@ -229,10 +233,10 @@ fn what_a_listener_causes_while_it_is_told_something_is_not_told_to_it() {
             runtime.block_on(yield_now());
         }
     };
-    TOLD.lock().unwrap().clear();
+    LOGGED.lock().unwrap().clear();
     let_act(Some(Arc::new(drive)), 10);
     other.try_notify(1).unwrap();
-    let told = std::mem::take(&mut *TOLD.lock().unwrap());
+    let logged = std::mem::take(&mut *LOGGED.lock().unwrap());
     let_act(None, 0);
-    assert_eq!(told, BTreeMap::from([("published".to_owned(), (1, 0))]));
+    assert_eq!(logged, BTreeMap::from([("published".to_owned(), (1, 0))]));
 }

@@ -1,4 +1,4 @@
-//! Filters of one type.
+//! Filters with the same type of predicate.
 
 use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,31 +10,33 @@ use crate::util::panic_guard::{drop_caught, drop_payload};
 use crate::util::shrink::Shrink;
 use crate::util::sync::Arc;
 
-/// A filter, and the lane behind it.
+/// A predicate and its queue.
 pub(super) struct Filter<T, F> {
-    lane: Arc<FilterQueue<T>>,
-    /// Taken when it is dropped.
-    judge: Option<F>,
+    queue: Arc<FilterQueue<T>>,
+    /// `None` only while `drop` runs.
+    predicate: Option<F>,
 }
 
 impl<T, F> Drop for Filter<T, F> {
-    /// By whoever has it last, which may be a publisher that still asks: its panic harms nobody.
+    /// The last owner may be a publisher with a snapshot: catch a panic of user code.
     fn drop(&mut self) {
-        drop_caught(self.judge.take());
+        drop_caught(self.predicate.take());
     }
 }
 
-/// Room for so many filters is kept when a long row is short.
+/// The number of filters for which a group keeps memory when filters leave.
 const KEPT: usize = 8;
 
-/// Those that joined first are first, so that asking them is one loop.
+/// The filters with predicates of type `F`, ordered by the numbers of their subscribers. A loop
+/// without dynamic calls evaluates the whole group.
 ///
 /// # Invariants
-/// 1. The numbers of the entries rise.
-/// 2. `gone` counts the entries without a filter: at most as many as there are with one.
+/// 1. The numbers of the entries rise. Searching by number is binary.
+/// 2. `removed` counts the entries without a filter, at most half of all. Removing a filter then
+///    takes constant time on average, and evaluation skips few entries.
 pub(super) struct FilterGroup<T, F> {
     entries: Vec<Entry<T, F>>,
-    gone: usize,
+    removed: usize,
 }
 
 struct Entry<T, F> {
@@ -42,7 +44,7 @@ struct Entry<T, F> {
     filter: Option<Arc<Filter<T, F>>>,
 }
 
-// Not derived, which would ask `T` and `F` for `Clone`.
+// Not derived: `derive` would require `T: Clone` and `F: Clone`.
 impl<T, F> Clone for Entry<T, F> {
     fn clone(&self) -> Self {
         Self {
@@ -56,7 +58,7 @@ impl<T, F> Clone for FilterGroup<T, F> {
     fn clone(&self) -> Self {
         Self {
             entries: self.entries.clone(),
-            gone: self.gone,
+            removed: self.removed,
         }
     }
 }
@@ -65,7 +67,7 @@ impl<T, F> FilterGroup<T, F> {
     pub(super) fn new() -> Self {
         Self {
             entries: Vec::new(),
-            gone: 0,
+            removed: 0,
         }
     }
 
@@ -74,29 +76,29 @@ impl<T, F> FilterGroup<T, F> {
         self.entries.is_empty()
     }
 
-    pub(super) fn join(&mut self, lane: Arc<FilterQueue<T>>, judge: F) {
+    pub(super) fn join(&mut self, queue: Arc<FilterQueue<T>>, predicate: F) {
         self.entries.push(Entry {
-            number: lane.place().id.number,
+            number: queue.subscriber().id.number,
             filter: Some(Arc::new(Filter {
-                lane,
-                judge: Some(judge),
+                queue,
+                predicate: Some(predicate),
             })),
         });
     }
 
-    /// Where the filter is, if it is here.
+    /// Returns the index of the filter with this number, unless the filter was removed.
     pub(super) fn find(&self, number: u64) -> Option<usize> {
         let found = self.entries.binary_search_by_key(&number, |e| e.number);
         found.ok().filter(|&at| self.entries[at].filter.is_some())
     }
 
-    /// Takes a filter out, to be dropped without the lock.
-    pub(super) fn leave(&mut self, at: usize) -> Option<Arc<Filter<T, F>>> {
+    /// Removes and returns a filter, to be dropped without the lock.
+    pub(super) fn remove(&mut self, at: usize) -> Option<Arc<Filter<T, F>>> {
         let filter = self.entries[at].filter.take();
-        self.gone += 1;
-        if self.gone > self.entries.len() / 2 {
+        self.removed += 1;
+        if self.removed > self.entries.len() / 2 {
             self.entries.retain(|entry| entry.filter.is_some());
-            self.gone = 0;
+            self.removed = 0;
         }
         self.entries.shrink_if_sparse(KEPT);
         self.assert_invariants();
@@ -104,63 +106,66 @@ impl<T, F> FilterGroup<T, F> {
     }
 
     fn assert_invariants(&self) {
-        // Each step looks at every filter: not with thousands of them.
+        // Only for small groups: the check visits every filter at every step.
         if cfg!(debug_assertions) && self.entries.len() <= 64 {
-            let gone = self.entries.iter().filter(|e| e.filter.is_none());
-            assert_eq!(gone.count(), self.gone, "row: invariant 2");
-            assert!(2 * self.gone <= self.entries.len(), "row: invariant 2");
+            let removed = self.entries.iter().filter(|e| e.filter.is_none());
+            assert_eq!(removed.count(), self.removed, "filter group: invariant 2");
+            let at_most_half = 2 * self.removed <= self.entries.len();
+            assert!(at_most_half, "filter group: invariant 2");
         }
     }
 
-    pub(super) fn lanes(&self) -> impl Iterator<Item = &FilterQueue<T>> {
+    pub(super) fn queues(&self) -> impl Iterator<Item = &FilterQueue<T>> {
         let filters = self.entries.iter().filter_map(|e| e.filter.as_ref());
-        filters.map(|filter| &*filter.lane)
+        filters.map(|filter| &*filter.queue)
     }
 }
 
 impl<T: Send + 'static, F> FilterGroup<T, F> {
-    /// Asks those that joined after number `seen`.
-    pub(super) fn evaluate<E>(&self, seen: u64, event: &E) -> Option<GroupMatches<T>>
+    /// Evaluates the filters with numbers above `after`. Runs user code without a lock.
+    pub(super) fn evaluate<E>(&self, after: u64, event: &E) -> Option<GroupMatches<T>>
     where
         F: Fn(&E) -> Option<T>,
     {
-        let from = self.entries.partition_point(|e| e.number <= seen);
+        let from = self.entries.partition_point(|e| e.number <= after);
         let entries = &self.entries[from..];
-        let mut rest = entries.iter();
-        let mut wanted = OneOrMany::default();
+        let mut remaining = entries.iter();
+        let mut values = OneOrMany::default();
         let mut panicked = Vec::new();
         loop {
-            // Once for all, and again after each that panics.
-            let asked = catch_unwind(AssertUnwindSafe(|| {
-                for entry in rest.by_ref() {
+            // Catch panics around the whole loop, and again after each panic: catching separately
+            // for each predicate would cost more than a short predicate.
+            let result = catch_unwind(AssertUnwindSafe(|| {
+                for entry in remaining.by_ref() {
                     let Some(filter) = &entry.filter else {
                         continue;
                     };
-                    let judge = filter.judge.as_ref();
-                    let judge = judge.expect("it is taken by `drop` alone");
-                    if let Some(value) = judge(event) {
-                        wanted.push((&filter.lane, Some(value)));
+                    let predicate = filter.predicate.as_ref();
+                    let predicate = predicate.expect("only `drop` takes the predicate");
+                    if let Some(value) = predicate(event) {
+                        values.push((&filter.queue, Some(value)));
                     }
                 }
             }));
-            let Err(payload) = asked else { break };
+            let Err(payload) = result else { break };
             drop_payload(payload);
-            let last = entries.len() - rest.len() - 1;
+            // The entry just before the remaining entries has panicked.
+            let last = entries.len() - remaining.len() - 1;
             let filter = entries[last].filter.iter();
-            panicked.extend(filter.map(|filter| filter.lane.place().id));
+            panicked.extend(filter.map(|filter| filter.queue.subscriber().id));
         }
-        if wanted.is_empty() && panicked.is_empty() {
+        if values.is_empty() && panicked.is_empty() {
             return None;
         }
-        // Their lanes are in no cache. Looking at one does not wait for the one before; counting a
-        // reference does.
-        for (lane, _) in wanted.iter() {
-            black_box(lane.has_room(0));
+        // Prefetch the queues, which are in no cache: plain loads overlap. The increments of
+        // reference counts below do not overlap, and would wait for each cache miss.
+        for (queue, _) in values.iter() {
+            black_box(queue.has_room(0));
         }
-        let found = wanted.map(|(lane, value)| Match {
-            lane: Arc::clone(lane),
+        let matches = values.map(|(queue, value)| Match {
+            queue: Arc::clone(queue),
             value,
         });
-        Some(GroupMatches { found, panicked })
+        Some(GroupMatches { matches, panicked })
     }
 }

@@ -1,12 +1,12 @@
-//! Often one, seldom many.
+//! A list that most often has a single element.
 
-/// A list whose first element needs no memory of its own.
+/// A list whose first element needs no heap memory.
 pub(super) struct OneOrMany<T> {
     first: Option<T>,
     others: Vec<T>,
 }
 
-// Not derived, which would ask `T` for `Default`.
+// Not derived: `derive` would require `T: Default`.
 impl<T> Default for OneOrMany<T> {
     fn default() -> Self {
         Self {

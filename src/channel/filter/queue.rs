@@ -1,7 +1,8 @@
-//! The queue of a filtered subscription: what the publishers found to concern it, in sequence.
+//! The filter queue: the events that a filtered subscription wants, in the order of the sequence.
 //!
-//! It has a lock of its own, which is taken for a few words at a time: by its reader without the
-//! manager's, by publishers under the manager's. No value is dropped and no waker called under it.
+//! The queue has its own lock, held for a few instructions at a time. The reader locks the queue
+//! alone; publishers lock the queue under the channel's lock. No value is dropped and
+//! no waker is called while the queue is locked.
 
 use std::collections::VecDeque;
 use std::task::Waker;
@@ -15,19 +16,24 @@ use crate::util::panic_guard::drop_caught;
 use crate::util::shrink::Shrink;
 use crate::util::sync::{Arc, AtomicU64, Mutex, Ordering};
 
+/// The wanted events of a filtered subscriber, each with the predicate's value.
+///
 /// # Invariants
-/// 1. The numbers of the items rise, and are above the position of the place's cursor.
-/// 2. The cursor moves on, and finishes, under the lock, but for an acknowledgement without a
-///    poll. So whoever looks at both under the lock misses no event between queue and hand.
-/// 3. A waker is here only while the queue is empty, and more may come.
-/// 4. Once the lane is cut, whoever takes a ticket out of an item answers for it: the subscriber
-///    that takes the item, or drops it, or the one that cut the lane.
-/// 5. `unread` is the length of the queue, and whether it is cut. It is stored under the lock,
-///    before the cursor moves on: so whoever watches the cursor first, and looks at this second,
-///    misses no room that is not reported.
+/// 1. The sequence numbers of the items rise, and all are above the cursor's position. Searching
+///    by number is binary.
+/// 2. The cursor moves and finishes under the queue's lock, except for an acknowledgement without
+///    a poll. A flush reads both under the lock, and therefore misses no event between queue
+///    and reader.
+/// 3. A waker is stored only while the queue is empty and more events may follow. A push therefore
+///    finds the waker of every parked reader.
+/// 4. Once the queue is closed, the method that takes a ticket out of an item answers that ticket:
+///    `pop`, `clear` or [`AnyQueue::answer_unread`]. Each ticket is answered exactly once.
+/// 5. `unread` is the length of the queue and its closed flag, stored under the lock before the
+///    cursor moves. A publisher first requests reports, then reads `unread`, and therefore misses
+///    no room without a report.
 pub(crate) struct FilterQueue<T> {
-    place: Arc<SubscriberState>,
-    /// As in `place`: here it is beside what else publishers look at.
+    subscriber: Arc<SubscriberState>,
+    /// A copy of the subscriber's window, next to the other fields for publishers.
     window: u64,
     unread: AtomicU64,
     queue: Mutex<QueueInner<T>>,
@@ -36,58 +42,59 @@ pub(crate) struct FilterQueue<T> {
 struct QueueInner<T> {
     items: VecDeque<QueuedEvent<T>>,
     waker: Option<Waker>,
-    /// Lost since the last one that was yielded.
+    /// The number of overwritten events since the last yielded event.
     missed: u64,
-    /// It was disconnected: nothing more comes, and what is left owes nothing.
+    /// The cause of the disconnect. No more events follow, and unread events owe nothing.
     closed: Option<DisconnectCause>,
-    /// The manager is closed, and no permit is out.
+    /// The manager is closed and no permit is outstanding.
     complete: bool,
 }
 
-/// What the filter made of event `seq`.
+/// The filter's value for event `seq`.
 pub(crate) struct QueuedEvent<T> {
     pub(crate) seq: u64,
     pub(crate) value: T,
-    /// Who waits for an answer. `None` if nobody does, or it was answered for when the lane was cut.
+    /// The ticket of a publisher that waits for this event. `None` without such a publisher, and
+    /// after [`AnyQueue::answer_unread`].
     pub(crate) ticket: Option<Arc<Ticket>>,
-    /// It was taken while the subscription counted.
+    /// The item was popped while the subscriber was attached.
     pub(crate) needs_ack: bool,
 }
 
-/// What a reader gets.
+/// The result of [`FilterQueue::pop`].
 pub(crate) enum Popped<T> {
     Event(QueuedEvent<T>),
-    /// So many were lost before the next one.
+    /// The number of overwritten events before the next event.
     Missed(u64),
     Ended(EndReason),
-    /// It will be woken.
+    /// The queue is empty and has stored the waker.
     Parked,
 }
 
-/// What a push leaves to be done when the manager's lock is free.
+/// The work that a push leaves for the time after the channel is unlocked.
 pub(crate) struct Pushed<'a> {
-    pub(crate) place: &'a Arc<SubscriberState>,
-    /// The number of the event that was overwritten.
+    pub(crate) subscriber: &'a Arc<SubscriberState>,
+    /// The sequence number of the overwritten event.
     pub(crate) overwrote: Option<u64>,
-    /// Who waits for an answer to that.
+    /// The ticket of the overwritten event.
     pub(crate) lost: Option<Arc<Ticket>>,
     pub(crate) reader: Option<Waker>,
 }
 
-/// Beside the length: more than any window.
+/// The closed flag in `unread`: larger than every window.
 const CLOSED: u64 = 1 << 62;
 
-/// So many items are answered for in one turn of the lock.
+/// The number of items that [`AnyQueue::answer_unread`] visits before releasing the lock.
 const ANSWERED_AT_ONCE: usize = 64;
 
-/// Room for so many is kept when a long queue is empty.
+/// The number of items for which an empty queue keeps memory.
 const KEPT: usize = 64;
 
 impl<T> FilterQueue<T> {
-    pub(crate) fn new(place: Arc<SubscriberState>) -> Self {
+    pub(crate) fn new(subscriber: Arc<SubscriberState>) -> Self {
         Self {
-            window: place.window as u64,
-            place,
+            window: subscriber.window as u64,
+            subscriber,
             unread: AtomicU64::new(0),
             queue: Mutex::new(QueueInner {
                 items: VecDeque::new(),
@@ -99,44 +106,55 @@ impl<T> FilterQueue<T> {
         }
     }
 
-    pub(crate) fn place(&self) -> &Arc<SubscriberState> {
-        &self.place
+    pub(crate) fn subscriber(&self) -> &Arc<SubscriberState> {
+        &self.subscriber
     }
 
-    /// Whether it has room for one more than `promised`, as of a moment ago. Not once it is cut.
+    /// Returns the number of unread items, also once the queue is closed.
+    pub(crate) fn len(&self) -> usize {
+        let unread = self.unread.load(Ordering::Acquire) & !CLOSED;
+        usize::try_from(unread).expect("`unread` is the length of a deque")
+    }
+
+    /// Returns true if the queue has room for an event beside `reserved` more. A closed queue never
+    /// has room. The reader may take events at the same time, so `false` can be outdated.
     #[inline]
-    pub(crate) fn has_room(&self, promised: u64) -> bool {
-        self.unread.load(Ordering::Acquire) + promised < self.window
+    pub(crate) fn has_room(&self, reserved: u64) -> bool {
+        self.unread.load(Ordering::Acquire) + reserved < self.window
     }
 
-    /// Under the lock: it is as long as this from now on.
+    /// Stores the length and the closed flag of the locked queue in `unread`.
     #[inline]
     fn publish_len(&self, queue: &QueueInner<T>) {
-        let cut = if queue.closed.is_some() { CLOSED } else { 0 };
-        let unread = queue.items.len() as u64 | cut;
+        let closed = if queue.closed.is_some() { CLOSED } else { 0 };
+        let unread = queue.items.len() as u64 | closed;
         self.unread.store(unread, Ordering::Release);
     }
 
-    /// Takes the next value, or leaves the waker; the event in hand is finished with. Gives the
-    /// cursor as it is then.
-    pub(crate) fn pop(&self, waker: &Waker, tell_missed: bool) -> (Popped<T>, CursorState) {
+    /// Finishes the event in flight and takes the next item, or stores the waker.
+    ///
+    /// Also returns the new cursor. With `report_missed`, returns [`Popped::Missed`] before the
+    /// event that follows overwritten events.
+    pub(crate) fn pop(&self, waker: &Waker, report_missed: bool) -> (Popped<T>, CursorState) {
         let mut spare = None;
         loop {
             let mut queue = self.queue.lock();
-            let taken = if tell_missed && queue.missed > 0 {
+            let popped = if report_missed && queue.missed > 0 {
                 Popped::Missed(std::mem::take(&mut queue.missed))
             } else if let Some(item) = queue.items.pop_front() {
                 queue.missed = 0;
                 queue.items.shrink_if_sparse(KEPT);
+                // Publish the length before the cursor moves (invariant 5).
                 self.publish_len(&queue);
                 let old = queue.waker.take();
-                let (mut item, word) = self.claim(item, queue.closed.is_none());
+                let (mut item, cursor) = self.claim(item, queue.closed.is_none());
+                // Unlock first: dropping a waker and answering a ticket run user code.
                 drop(queue);
                 drop_caught((old, spare));
                 if !item.needs_ack {
                     self.answer(item.ticket.take());
                 }
-                return (Popped::Event(item), word);
+                return (Popped::Event(item), cursor);
             } else if let Some(cause) = queue.closed {
                 Popped::Ended(EndReason::Disconnected { cause })
             } else if queue.complete {
@@ -147,87 +165,92 @@ impl<T> FilterQueue<T> {
                 spare = queue.waker.replace(waker);
                 Popped::Parked
             } else {
+                // Clone the waker without the lock, then look again: a push may have come between.
                 drop(queue);
                 spare = Some(waker.clone());
                 continue;
             };
-            let word = self.place.cursor.finish();
+            let cursor = self.subscriber.cursor.finish();
             drop(queue);
             drop_caught(spare);
-            return (taken, word);
+            return (popped, cursor);
         }
     }
 
-    /// Under the lock: the item is in hand, or noted among the deliveries that are out.
+    /// Moves the cursor to a popped item, under the queue's lock. The item is then in flight, or an
+    /// entry of the unacked set.
     fn claim(&self, mut item: QueuedEvent<T>, attached: bool) -> (QueuedEvent<T>, CursorState) {
-        let place = &self.place;
+        let subscriber = &self.subscriber;
         item.needs_ack = attached;
-        let held = place.unacked_set();
-        // Nobody is told of a disconnected subscription's end by what it goes on to read.
+        let unacked = subscriber.unacked_set();
+        // A disconnected subscriber owes nothing: leave the cursor where the disconnect put it.
         if !attached {
-            if let Some(held) = held {
-                held.let_out();
+            if let Some(unacked) = unacked {
+                unacked.let_out();
             }
-            return (item, place.cursor.finish());
+            return (item, subscriber.cursor.finish());
         }
-        if let Some(held) = held {
-            held.insert(item.seq);
+        // Record the debt before the cursor moves: a flush finds the event unread or unacked.
+        if let Some(unacked) = unacked {
+            unacked.insert(item.seq);
         } else if (item.ticket.as_ref()).is_some_and(|ticket| ticket.until() == AckLevel::Finished)
         {
-            place.awaited_seq.store(item.seq, Ordering::Release);
+            subscriber.set_awaited(item.seq);
         }
-        let word = place.cursor.move_to(item.seq, held.is_none());
-        (item, word)
+        let cursor = subscriber.cursor.move_to(item.seq, unacked.is_none());
+        (item, cursor)
     }
 
-    /// Under the manager's lock: one more value, which there is room for, or which its policy
-    /// makes room for; unless the lane is cut. What it leaves in place of the value is to be
-    /// dropped without the lock.
+    /// Appends a value, unless the queue is closed. Called under the channel's lock, after a check
+    /// for room.
+    ///
+    /// A full queue with [`Overflow::DropOldest`] overwrites its oldest item. `value` then holds
+    /// the overwritten value, for the caller to drop after unlocking the channel.
     pub(crate) fn push(
         &self,
         seq: u64,
         value: &mut Option<T>,
         ticket: Option<&Arc<Ticket>>,
     ) -> Option<Pushed<'_>> {
-        let place = &self.place;
+        let subscriber = &self.subscriber;
         let mut queue = self.queue.lock();
         if queue.closed.is_some() {
             return None;
         }
         let is_full = queue.items.len() as u64 >= self.window;
-        let is_over = is_full && place.overflow == Overflow::DropOldest;
-        let lost = is_over.then(|| queue.items.pop_front()).flatten();
+        let overwrites = is_full && subscriber.overflow == Overflow::DropOldest;
+        let lost = overwrites.then(|| queue.items.pop_front()).flatten();
         if lost.is_some() {
             queue.missed += 1;
-            place.count_missed();
+            subscriber.count_missed();
         }
         queue.items.push_back(QueuedEvent {
             seq,
-            value: value.take().expect("it is stored once"),
+            value: value.take().expect("a match is delivered once"),
             ticket: ticket.cloned(),
             needs_ack: true,
         });
         self.publish_len(&queue);
-        let mut told = Pushed {
-            place,
+        let mut pushed = Pushed {
+            subscriber,
             overwrote: lost.as_ref().map(|item| item.seq),
             lost: None,
             reader: queue.waker.take(),
         };
         if let Some(item) = lost {
             *value = Some(item.value);
-            told.lost = item.ticket;
+            pushed.lost = item.ticket;
         }
-        Some(told)
+        Some(pushed)
     }
 
-    /// How many are unread, and whether these are the last.
+    /// Returns the number of unread items, and true if no more will follow them.
     pub(crate) fn backlog(&self) -> (usize, bool) {
         let queue = self.queue.lock();
         (queue.items.len(), queue.complete || queue.closed.is_some())
     }
 
-    /// Drops what is unread, each by itself, and answers for it; the lane is cut.
+    /// Drops the unread items of a closed queue separately, and answers their tickets.
     pub(crate) fn clear(&self) {
         let mut queue = self.queue.lock();
         let items = std::mem::take(&mut queue.items);
@@ -241,52 +264,54 @@ impl<T> FilterQueue<T> {
         }
     }
 
-    /// Of an item that was cut off: nobody will finish with it. Who cut it off may have come first.
+    /// Answers the ticket of an item that was unread when the queue was closed, unless
+    /// [`AnyQueue::answer_unread`] has taken the ticket before.
     fn answer(&self, ticket: Option<Arc<Ticket>>) {
         if let Some(ticket) = ticket {
-            ticket.drop_by(self.place.id);
+            ticket.drop_by(self.subscriber.id);
         }
     }
 }
 
-/// A lane as the manager sees it, whatever it holds.
+/// A filter queue without the type of its values, for the channel.
 pub(crate) trait AnyQueue: Send + Sync {
-    fn place(&self) -> &Arc<SubscriberState>;
+    fn subscriber(&self) -> &Arc<SubscriberState>;
 
     fn len(&self) -> usize;
 
-    /// The first event that is unread, and where the reader stands, as of one moment.
+    /// Returns the sequence number of the first unread event and the cursor, both under the same
+    /// lock.
     fn front_and_cursor(&self) -> (Option<u64>, CursorState);
 
-    /// Whether event `seq` is unread.
+    /// Returns true if event `seq` is unread.
     fn contains(&self, seq: u64) -> bool;
 
-    /// Nothing more comes. What is unread stays to be read, and is to be
-    /// [answered for](Self::answer_unread); gives the waker.
+    /// Refuses further events and returns the waker. Unread events stay readable; their tickets
+    /// are left for [`answer_unread`](Self::answer_unread).
     fn close(&self, cause: DisconnectCause) -> Option<Waker>;
 
-    /// Of a lane that is cut: the reader will not answer for what is left. Not under the manager's
-    /// lock.
+    /// Answers the tickets of all unread events of a closed queue. Not called under the channel's
+    /// lock, as answering wakes publishers.
     fn answer_unread(&self);
 
-    /// Nothing more comes, but the reader goes on to count.
+    /// Marks the queue as complete and returns the waker: no more events follow, and the
+    /// subscriber stays attached.
     fn complete(&self) -> Option<Waker>;
 }
 
 impl<T: Send> AnyQueue for FilterQueue<T> {
-    fn place(&self) -> &Arc<SubscriberState> {
-        &self.place
+    fn subscriber(&self) -> &Arc<SubscriberState> {
+        self.subscriber()
     }
 
     fn len(&self) -> usize {
-        let unread = self.unread.load(Ordering::Acquire) & !CLOSED;
-        usize::try_from(unread).expect("it was the length of a queue")
+        self.len()
     }
 
     fn front_and_cursor(&self) -> (Option<u64>, CursorState) {
         let queue = self.queue.lock();
-        let first = queue.items.front().map(|item| item.seq);
-        (first, self.place.cursor.load())
+        let front = queue.items.front().map(|item| item.seq);
+        (front, self.subscriber.cursor.load())
     }
 
     fn contains(&self, seq: u64) -> bool {
@@ -305,7 +330,8 @@ impl<T: Send> AnyQueue for FilterQueue<T> {
     fn answer_unread(&self) {
         let mut next = 0;
         loop {
-            // A few at a time: the reader takes from the queue meanwhile, and answers for those.
+            // Release the lock between batches: the reader pops items at the same time, and answers
+            // the tickets of popped items.
             let mut tickets = Vec::new();
             let mut queue = self.queue.lock();
             let from = queue.items.partition_point(|item| item.seq < next);
@@ -317,7 +343,7 @@ impl<T: Send> AnyQueue for FilterQueue<T> {
             let is_last = queue.items.back().is_none_or(|last| last.seq < next);
             drop(queue);
             for ticket in tickets {
-                ticket.drop_by(self.place.id);
+                ticket.drop_by(self.subscriber.id);
             }
             if is_last {
                 return;

@@ -1,4 +1,4 @@
-//! All the filters of a manager.
+//! All filters of a channel.
 
 use std::any::Any;
 
@@ -7,9 +7,9 @@ use super::{AnyMatches, Evaluation};
 use crate::channel::filter::queue::{AnyQueue, FilterQueue};
 use crate::util::sync::Arc;
 
-/// A row, whatever the type of its filters.
+/// [`FilterGroup`] without the types of its values and predicates.
 trait AnyGroup<E>: Send + Sync {
-    fn evaluate(&self, seen: u64, event: &E) -> Option<Box<dyn AnyMatches>>;
+    fn evaluate(&self, after: u64, event: &E) -> Option<Box<dyn AnyMatches>>;
 
     fn copy(&self) -> Arc<dyn AnyGroup<E>>;
 
@@ -17,16 +17,16 @@ trait AnyGroup<E>: Send + Sync {
 
     fn find(&self, number: u64) -> Option<usize>;
 
-    fn leave(&mut self, at: usize) -> Option<RemovedFilter>;
+    fn remove(&mut self, at: usize) -> Option<RemovedFilter>;
 
-    fn lanes(&self, look: &mut dyn FnMut(&dyn AnyQueue));
+    fn for_each_queue(&self, f: &mut dyn FnMut(&dyn AnyQueue));
 
     fn as_any(&self) -> &dyn Any;
 
     fn as_any_mut(&mut self) -> &mut dyn Any;
 }
 
-/// A filter that is not asked any more, to be dropped without the lock.
+/// A filter that has left the registry, to be dropped without the lock.
 pub(crate) type RemovedFilter = Arc<dyn Send + Sync>;
 
 impl<E, T, F> AnyGroup<E> for FilterGroup<T, F>
@@ -34,8 +34,8 @@ where
     T: Send + 'static,
     F: Fn(&E) -> Option<T> + Send + Sync + 'static,
 {
-    fn evaluate(&self, seen: u64, event: &E) -> Option<Box<dyn AnyMatches>> {
-        Some(Box::new(self.evaluate(seen, event)?))
+    fn evaluate(&self, after: u64, event: &E) -> Option<Box<dyn AnyMatches>> {
+        Some(Box::new(self.evaluate(after, event)?))
     }
 
     fn copy(&self) -> Arc<dyn AnyGroup<E>> {
@@ -50,12 +50,12 @@ where
         self.find(number)
     }
 
-    fn leave(&mut self, at: usize) -> Option<RemovedFilter> {
-        Some(self.leave(at)?)
+    fn remove(&mut self, at: usize) -> Option<RemovedFilter> {
+        Some(self.remove(at)?)
     }
 
-    fn lanes(&self, look: &mut dyn FnMut(&dyn AnyQueue)) {
-        self.lanes().for_each(|lane| look(lane));
+    fn for_each_queue(&self, f: &mut dyn FnMut(&dyn AnyQueue)) {
+        self.queues().for_each(|queue| f(queue));
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -67,112 +67,116 @@ where
     }
 }
 
-/// One row for each type of filter. Publishers judge by a snapshot; what changes while one is
-/// held is copied.
+/// The filters of a channel, in a group for each type of predicate.
+///
+/// Publishers evaluate a snapshot without the lock. A change copies the groups that a snapshot
+/// shares.
 ///
 /// # Invariants
-/// 1. No row is empty.
-/// 2. `newest` is the number of the last filter there ever was.
+/// 1. No group is empty: an empty registry has no group, and publishers skip the evaluation.
+/// 2. `newest` is the number of the last filter that joined. An evaluation up to `newest` has
+///    missed no filter.
 pub(crate) struct FilterRegistry<E> {
-    rows: Arc<Vec<Arc<dyn AnyGroup<E>>>>,
+    groups: Arc<Vec<Arc<dyn AnyGroup<E>>>>,
     newest: u64,
 }
 
 impl<E> FilterRegistry<E> {
     pub(crate) fn new() -> Self {
         Self {
-            rows: Arc::default(),
+            groups: Arc::default(),
             newest: 0,
         }
     }
 
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.groups.is_empty()
     }
 
-    /// One more filter, before this lane.
-    pub(crate) fn join<T, F>(&mut self, lane: Arc<FilterQueue<T>>, judge: F)
+    /// Adds a predicate with its queue.
+    pub(crate) fn join<T, F>(&mut self, queue: Arc<FilterQueue<T>>, predicate: F)
     where
         T: Send + 'static,
         F: Fn(&E) -> Option<T> + Send + Sync + 'static,
     {
-        self.newest = lane.place().id.number;
-        let rows = Arc::make_mut(&mut self.rows);
-        let mut types = rows.iter().map(|row| row.as_any());
+        self.newest = queue.subscriber().id.number;
+        let groups = Arc::make_mut(&mut self.groups);
+        let mut types = groups.iter().map(|group| group.as_any());
         let at = types.position(<dyn Any>::is::<FilterGroup<T, F>>);
         let at = at.unwrap_or_else(|| {
-            rows.push(Arc::new(FilterGroup::<T, F>::new()));
-            rows.len() - 1
+            groups.push(Arc::new(FilterGroup::<T, F>::new()));
+            groups.len() - 1
         });
-        let row = make_mut(&mut rows[at]).as_any_mut();
-        let row: &mut FilterGroup<T, F> = row.downcast_mut().expect("it was chosen by its type");
-        row.join(lane, judge);
+        let group = make_mut(&mut groups[at]).as_any_mut();
+        let group: &mut FilterGroup<T, F> =
+            (group.downcast_mut()).expect("the group was chosen by its type");
+        group.join(queue, predicate);
     }
 
-    /// Takes a filter out.
+    /// Removes and returns a filter.
     pub(crate) fn leave(&mut self, number: u64) -> Option<RemovedFilter> {
-        let mut found = self.rows.iter().enumerate();
-        let (row, at) = found.find_map(|(row, r)| Some((row, r.find(number)?)))?;
-        let rows = Arc::make_mut(&mut self.rows);
-        let filter = make_mut(&mut rows[row]).leave(at);
-        if rows[row].is_empty() {
-            rows.remove(row);
+        let mut groups = self.groups.iter().enumerate();
+        let (index, at) = groups.find_map(|(index, g)| Some((index, g.find(number)?)))?;
+        let groups = Arc::make_mut(&mut self.groups);
+        let filter = make_mut(&mut groups[index]).remove(at);
+        if groups[index].is_empty() {
+            groups.remove(index);
         }
         filter
     }
 
-    /// Takes all of them out.
+    /// Removes and returns all filters.
     pub(crate) fn take(&mut self) -> FilterSnapshot<E> {
         FilterSnapshot {
-            rows: std::mem::take(&mut self.rows),
-            seen: 0,
+            groups: std::mem::take(&mut self.groups),
+            after: 0,
             newest: self.newest,
         }
     }
 
-    /// The lanes behind all there are.
-    pub(crate) fn lanes(&self, mut look: impl FnMut(&dyn AnyQueue)) {
-        self.rows.iter().for_each(|row| row.lanes(&mut look));
+    /// Calls `f` for the queue of each filter.
+    pub(crate) fn for_each_queue(&self, mut f: impl FnMut(&dyn AnyQueue)) {
+        self.groups
+            .iter()
+            .for_each(|group| group.for_each_queue(&mut f));
     }
 
-    /// The filters that have not judged yet, unless all have.
+    /// Returns the filters that joined after `evaluation`, if there are any.
     #[inline]
-    pub(crate) fn newer_than(&self, judged: &Evaluation) -> Option<FilterSnapshot<E>> {
-        if self.is_empty() || self.newest <= judged.seen() {
+    pub(crate) fn newer_than(&self, evaluation: &Evaluation) -> Option<FilterSnapshot<E>> {
+        if self.is_empty() || self.newest <= evaluation.newest() {
             return None;
         }
         Some(FilterSnapshot {
-            rows: Arc::clone(&self.rows),
-            seen: judged.seen(),
+            groups: Arc::clone(&self.groups),
+            after: evaluation.newest(),
             newest: self.newest,
         })
     }
 }
 
-/// The row, to be changed: a copy of it, if a snapshot has it, too.
-fn make_mut<E>(row: &mut Arc<dyn AnyGroup<E>>) -> &mut dyn AnyGroup<E> {
-    if Arc::get_mut(row).is_none() {
-        *row = row.copy();
+/// Makes a group mutable, by copying a group that a snapshot shares.
+fn make_mut<E>(group: &mut Arc<dyn AnyGroup<E>>) -> &mut dyn AnyGroup<E> {
+    if Arc::get_mut(group).is_none() {
+        *group = group.copy();
     }
-    Arc::get_mut(row).expect("nobody else has the copy")
+    Arc::get_mut(group).expect("a fresh copy has one owner")
 }
 
-/// Filters as they were at a moment, to be dropped without the lock.
+/// The filters at a moment, to be evaluated and dropped without the lock.
 pub(crate) struct FilterSnapshot<E> {
-    rows: Arc<Vec<Arc<dyn AnyGroup<E>>>>,
-    /// Those up to this one have judged already.
-    seen: u64,
-    /// The newest filter then, which may have left already.
+    groups: Arc<Vec<Arc<dyn AnyGroup<E>>>>,
+    /// The number of the last filter that was evaluated before.
+    after: u64,
+    /// The number of the newest filter at the moment of the snapshot, which may have left already.
     pub(super) newest: u64,
 }
 
 impl<E> FilterSnapshot<E> {
-    pub(super) fn evaluate(&self, event: &E, tell: impl FnMut(Box<dyn AnyMatches>)) {
-        let asked = self
-            .rows
-            .iter()
-            .filter_map(|row| row.evaluate(self.seen, event));
-        asked.for_each(tell);
+    pub(super) fn evaluate(&self, event: &E, f: impl FnMut(Box<dyn AnyMatches>)) {
+        let groups = self.groups.iter();
+        let matches = groups.filter_map(|group| group.evaluate(self.after, event));
+        matches.for_each(f);
     }
 }

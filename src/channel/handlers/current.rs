@@ -1,4 +1,4 @@
-//! Which handler the running code belongs to, so that it does not wait for itself.
+//! The handler of the running code, by which a wait of a handler for itself is detected.
 
 use std::cell::Cell;
 
@@ -13,33 +13,34 @@ thread_local! {
     static CURRENT: Cell<Option<SubscriberId>> = const { Cell::new(None) };
 }
 
-/// The handler's subscription, if the running code was called by a handler's task.
+/// Returns the subscription of the handler whose task called the running code, if there is one.
 #[inline]
 pub(crate) fn handler() -> Option<SubscriberId> {
-    // A thread that is ending runs no handler.
+    // During thread-local teardown there is no current handler.
     CURRENT.try_with(Cell::get).unwrap_or(None)
 }
 
-/// Runs the code of a handler that reads `subscriber`.
+/// Runs code of the handler behind `subscriber`.
 #[cfg(feature = "rt")]
 #[inline]
 pub(crate) fn run<R>(subscriber: SubscriberId, code: impl FnOnce() -> R) -> R {
-    struct Leave(Option<SubscriberId>);
+    /// Restores the previous handler, also when `code` panics.
+    struct Restore(Option<SubscriberId>);
 
-    impl Drop for Leave {
+    impl Drop for Restore {
         #[inline]
         fn drop(&mut self) {
             set(self.0);
         }
     }
 
-    /// Gives what was set before. What is left to drop in a thread that ends is inside of nothing.
+    /// Returns the previous handler. During thread-local teardown there is no current handler.
     #[inline]
     fn set(handler: Option<SubscriberId>) -> Option<SubscriberId> {
-        let set = CURRENT.try_with(|inside| inside.replace(handler));
-        set.unwrap_or(None)
+        let previous = CURRENT.try_with(|current| current.replace(handler));
+        previous.unwrap_or(None)
     }
 
-    let _leave = Leave(set(Some(subscriber)));
+    let _restore = Restore(set(Some(subscriber)));
     code()
 }

@@ -1,4 +1,4 @@
-//! The names of handlers: each once, oldest first, told at once whatever the handlers do.
+//! The names of handlers: unique, oldest first, and readable without waiting for any handler.
 
 use std::any::Any;
 use std::collections::{BTreeMap, HashMap};
@@ -6,68 +6,73 @@ use std::collections::{BTreeMap, HashMap};
 use crate::util::shrink::Shrink;
 use crate::util::sync::{Arc, Mutex};
 
-/// What a name stands for; the roster does not ask.
+/// The address behind a name. The list of names does not look into addresses.
 pub(crate) type Entry = Arc<dyn Any + Send + Sync>;
 
-/// Room for so many names is kept when there are fewer.
-const KEPT: usize = 16;
+/// Capacity that is kept while fewer names are in use.
+const RETAINED_CAPACITY: usize = 16;
 
 /// # Invariants
-/// 1. `keys` and `listed` hold the same names.
+/// 1. `keys` and `listed` hold the same names: every listed name can be found, and the reverse.
+/// 2. Entries are dropped after unlocking: dropping an address can run user code.
 #[derive(Default)]
 pub(crate) struct HandlerNames(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    given: u64,
+    /// Number of names ever reserved; keys rise, so `listed` is in order of age.
+    reserved: u64,
     keys: HashMap<Arc<str>, u64>,
+    /// `None` until `fill`.
     listed: BTreeMap<u64, (Arc<str>, Option<Entry>)>,
 }
 
 impl HandlerNames {
-    /// Takes the name, unless it is taken; nobody finds anything under it until `fill`.
+    /// Reserves `name` and returns its key, or `None` if `name` is in use. `find` finds nothing
+    /// under `name` until `fill`.
     pub(crate) fn reserve(&self, name: &Arc<str>) -> Option<u64> {
         let mut state = self.0.lock();
         if state.keys.contains_key(name) {
             return None;
         }
-        state.given += 1;
-        let key = state.given;
+        state.reserved += 1;
+        let key = state.reserved;
         state.keys.insert(Arc::clone(name), key);
         state.listed.insert(key, (Arc::clone(name), None));
         Some(key)
     }
 
-    /// Says what the name stands for from now on.
+    /// Sets the entry of a name, unless the name has been freed.
     pub(crate) fn fill(&self, key: u64, entry: Entry) {
         let mut state = self.0.lock();
         let old = match state.listed.get_mut(&key) {
-            Some((_, known)) => known.replace(entry),
+            Some((_, current)) => current.replace(entry),
             None => Some(entry),
         };
         drop(state);
         drop(old);
     }
 
-    /// Frees the name.
+    /// Frees a name.
     pub(crate) fn free(&self, key: u64) {
         let mut state = self.0.lock();
         let old = state.listed.remove(&key);
         if let Some((name, _)) = &old {
             state.keys.remove(name);
-            state.keys.shrink_if_sparse(KEPT);
+            state.keys.shrink_if_sparse(RETAINED_CAPACITY);
         }
         drop(state);
         drop(old);
     }
 
+    /// Returns the entry of a name.
     pub(crate) fn find(&self, name: &str) -> Option<Entry> {
         let state = self.0.lock();
         let (_, entry) = &state.listed[state.keys.get(name)?];
         entry.clone()
     }
 
-    /// Oldest first.
+    /// Returns the names, oldest first.
     pub(crate) fn names(&self) -> Vec<String> {
         let state = self.0.lock();
         let listed = state.listed.values();

@@ -1,4 +1,8 @@
-//! A run of events in shared storage, which never changes.
+//! Segments: runs of consecutive events in shared storage.
+//!
+//! The [`Log`](super::Log) appends events to its active segment, a plain `Vec` that only the channel
+//! sees. Sealing moves the slots of that `Vec` into a [`Segment`], which is immutable and cheap to
+//! clone, so that a reader takes a whole segment under one lock and reads the events without any.
 
 use crate::channel::ticket::{AckLevel, Ticket};
 use crate::util::panic_guard::drop_caught;
@@ -7,21 +11,21 @@ use crate::util::sync::Arc;
 /// The most events that any segment holds.
 pub(crate) const MAX_SLOTS: usize = 256;
 
-/// The most events that a segment holds where there is room for `room` of them: a quarter of these,
-/// but no fewer than 64.
+/// Returns the greatest length of a segment in a log with room for `room` events: a quarter of
+/// `room`, but at least 64 and at most [`MAX_SLOTS`].
 ///
-/// It is how many events one lock gives a reader. But an event stays in memory while a neighbour in
-/// its segment is unread, so this also bounds what lingers.
+/// Longer segments give a reader more events for each lock. But an event stays in memory while a
+/// neighbour in its segment is unread, so the length also bounds the number of read events in memory.
 pub(crate) fn slots_for(room: u64) -> usize {
     usize::try_from(room / 4).map_or(MAX_SLOTS, |quarter| quarter.clamp(64, MAX_SLOTS))
 }
 
-/// So few events are moved into one segment however they are spread.
+/// Two segments with at most this many events together are joined, whatever their lengths.
 const SHORT: usize = 32;
 
-/// One event, and who waits for its answers.
+/// One stored event, and the ticket of a publisher that waits for its acknowledgements.
 pub(crate) struct Slot<E> {
-    /// `None` only in a slot whose content has moved on.
+    /// `None` only after [`take`](Self::take).
     event: Option<E>,
     pub(crate) ticket: Option<Arc<Ticket>>,
 }
@@ -37,10 +41,12 @@ impl<E> Slot<E> {
 
     #[inline]
     pub(crate) fn event(&self) -> &E {
-        self.event.as_ref().expect("a shared slot is not emptied")
+        self.event
+            .as_ref()
+            .expect("a slot is emptied only while no reader shares its segment")
     }
 
-    /// What somebody waits for, if anybody does.
+    /// Returns the acknowledgement that a publisher waits for, or `None` if no publisher waits.
     #[inline]
     pub(crate) fn until(&self) -> Option<AckLevel> {
         self.ticket.as_ref().map(|ticket| ticket.until())
@@ -55,8 +61,8 @@ impl<E> Slot<E> {
 }
 
 impl<E> Drop for Slot<E> {
-    /// Drops every event by itself: one whose `Drop` panics harms none of its neighbours, nor
-    /// the publisher or subscriber that happened to be the last to let go.
+    /// Drops each event under its own `catch_unwind`. A panic in the `Drop` of a user's event would
+    /// otherwise leak the rest of the segment and unwind into the task that dropped the last clone.
     #[inline]
     fn drop(&mut self) {
         if std::mem::needs_drop::<E>() {
@@ -67,39 +73,41 @@ impl<E> Drop for Slot<E> {
     }
 }
 
-/// Consecutive events; cheap to clone.
+/// A run of consecutive events that never changes while it is shared; cheap to clone.
 pub(crate) struct Segment<E> {
-    /// The number of the event in the first slot.
+    /// The sequence number of the event in the first slot.
     first: u64,
-    /// The number of the last one to be read.
+    /// The sequence number of the last event to read; `slots` may hold later events.
     last: u64,
-    /// At least one.
+    /// Never empty.
     slots: Arc<[Slot<E>]>,
 }
 
 impl<E> Segment<E> {
-    /// Takes events number `first` and following, at least one, out of `open`.
-    pub(crate) fn of(first: u64, open: &mut Vec<Slot<E>>) -> Self {
-        let slots: Arc<[_]> = if open.len() == 1 {
-            // As most are where readers keep up: not worth a loop.
-            Arc::new([open.pop().expect("there is one")])
-        } else if open.len() < 32 {
-            open.drain(..).collect()
+    /// Moves all slots of `active`, which must not be empty, into a new segment whose first event
+    /// has sequence number `first`.
+    pub(crate) fn of(first: u64, active: &mut Vec<Slot<E>>) -> Self {
+        let slots: Arc<[_]> = if active.len() == 1 {
+            // The common length where readers keep up: a loop would cost more than the move.
+            Arc::new([active.pop().expect("the active segment is not empty")])
+        } else if active.len() < 32 {
+            // Draining keeps the allocation of `active` for the next events.
+            active.drain(..).collect()
         } else {
-            // Moved as one piece.
-            std::mem::take(open).into()
+            // One `memcpy` is cheaper than a loop, and pays for a new allocation of `active`.
+            std::mem::take(active).into()
         };
         let last = first + slots.len() as u64 - 1;
         Self { first, last, slots }
     }
 
-    /// The number of its first event.
+    /// Returns the sequence number of the first event.
     #[inline]
     pub(crate) fn first(&self) -> u64 {
         self.first
     }
 
-    /// The same events, but none after `last` to be read.
+    /// Returns a clone that ends at `last`: later events stay in memory and are not read.
     pub(crate) fn up_to(&self, last: u64) -> Self {
         Self {
             last: self.last.min(last),
@@ -107,19 +115,23 @@ impl<E> Segment<E> {
         }
     }
 
-    /// The number of its last event.
+    /// Returns the sequence number of the last event to read.
     #[inline]
     pub(crate) fn last(&self) -> u64 {
         self.last
     }
 
+    /// Returns the slot of event `seq`, which must be in this segment.
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "below the number of slots")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the index is less than the number of slots, a usize"
+    )]
     pub(crate) fn get(&self, seq: u64) -> &Slot<E> {
         &self.slots[(seq - self.first) as usize]
     }
 
-    /// Those who wait for answers to what comes after `position`.
+    /// Returns the tickets of the events after `position`.
     pub(crate) fn tickets_after(&self, position: u64) -> impl Iterator<Item = &Arc<Ticket>> {
         let before = (position + 1).saturating_sub(self.first);
         let before = usize::try_from(before).unwrap_or(usize::MAX);
@@ -127,29 +139,32 @@ impl<E> Segment<E> {
         after.iter().filter_map(|slot| slot.ticket.as_ref())
     }
 
-    /// Makes one of two neighbours, unless that would be longer than `max`, or a reader holds one of
-    /// them, or one is so much shorter than the other that moving the events would not pay.
+    /// Appends the events of `next`, the following segment, to this one. Returns `false` and changes
+    /// nothing if the result would be longer than `max`, if a reader shares one of the segments, or
+    /// if the lengths differ so much that moving the events would not pay.
     ///
-    /// So each of them is at least a fifth of what comes of it, but for short ones: a row of these
-    /// moves some thousand events, of which each moves a few times, and not each of them once for
-    /// every segment in the row.
+    /// Except for short segments, each of the two is at least a fifth of the result. Joining a
+    /// thousand events therefore moves each event a few times; without that bound, every join would
+    /// move all events stored before.
     pub(crate) fn join(&mut self, next: &mut Self, max: usize) -> bool {
-        let (len, more) = (self.slots.len(), next.slots.len());
-        if len > more || len + more > max || (len + more > SHORT && len < more / 4) {
+        let (len, next_len) = (self.slots.len(), next.slots.len());
+        let joined_len = len + next_len;
+        if len > next_len || joined_len > max || (joined_len > SHORT && len < next_len / 4) {
             return false;
         }
-        let (Some(slots), Some(others)) =
+        // A reader may be reading the slots of a shared segment, so they must not be emptied.
+        let (Some(slots), Some(next_slots)) =
             (Arc::get_mut(&mut self.slots), Arc::get_mut(&mut next.slots))
         else {
             return false;
         };
-        self.slots = slots.iter_mut().chain(others).map(Slot::take).collect();
+        self.slots = slots.iter_mut().chain(next_slots).map(Slot::take).collect();
         self.last = next.last;
         true
     }
 }
 
-// Not derived, which would ask `E` for `Clone`.
+// Implemented by hand, because a derive would require `E: Clone`.
 impl<E> Clone for Segment<E> {
     fn clone(&self) -> Self {
         Self {

@@ -1,10 +1,9 @@
-//! Members with a lane of their own: whom an event concerns, and which of these are in the way.
+//! Filtered members of the machine: joining, being blocked by full filter queues, storing events.
 
 use std::panic::Location;
 
 use super::join::By;
-use super::wait_clock::Waited;
-use super::{KEPT, Machine, Member};
+use super::{Machine, Member};
 use crate::channel::effects::{Effect, Effects};
 use crate::channel::filter::queue::FilterQueue;
 use crate::channel::filter::{Evaluation, FilterMatches, FilterSnapshot};
@@ -14,36 +13,35 @@ use crate::options::{Overflow, SubscribeOptions};
 use crate::receipt::Stored;
 use crate::subscriber_id::{SubscriberId, SubscriberKind};
 use crate::util::clock::Instant;
-use crate::util::shrink::Shrink;
 use crate::util::sync::Arc;
 
 impl<E> Machine<E> {
     // ---- Joining, leaving -------------------------------------------------------------------
 
-    /// A new subscriber that sees what `judge` makes of every event after the newest one.
+    /// Adds a subscriber, whose queue gets the values that `predicate` returns for later events.
     pub(crate) fn join_filtered<T, F>(
         &mut self,
         options: SubscribeOptions,
         created_at: &'static Location<'static>,
-        judge: F,
+        predicate: F,
     ) -> Arc<FilterQueue<T>>
     where
         T: Send + 'static,
         F: Fn(&E) -> Option<T> + Send + Sync + 'static,
     {
         let kind = SubscriberKind::Filtered;
-        let place = self.new_subscriber_state(SubscribeOptions { kind, ..options }, created_at);
-        let lane = Arc::new(FilterQueue::new(Arc::clone(&place)));
-        let member = Member::new(&place, Some(Arc::clone(&lane) as _));
-        self.members.insert(place.id.number, member);
-        self.filtered += 1;
-        self.filters.join(Arc::clone(&lane), judge);
-        self.fast_path_disabled = true;
+        let subscriber =
+            self.new_subscriber_state(SubscribeOptions { kind, ..options }, created_at);
+        let queue = Arc::new(FilterQueue::new(Arc::clone(&subscriber)));
+        let member = Member::new(&subscriber, Some(Arc::clone(&queue) as _));
+        self.members.insert(member);
+        self.filters.join(Arc::clone(&queue), predicate);
+        self.update_fast_path();
         self.assert_invariants();
-        lane
+        queue
     }
 
-    /// The part of detaching that is about the lane.
+    /// Closes the queue of a member and removes its filter: the filtered part of detaching.
     pub(super) fn close_queue(
         &mut self,
         key: u64,
@@ -51,152 +49,146 @@ impl<E> Machine<E> {
         by: By,
         effects: &mut Effects<E>,
     ) {
-        let member = self.member_mut(key);
-        if !std::mem::replace(&mut member.attached, false) {
+        if !self.members.detach(key) {
             return;
         }
+        let member = self.member(key);
         let id = member.subscriber.id;
-        let lane = member.queue.as_ref().expect("it has a lane");
+        let queue = member
+            .queue
+            .as_ref()
+            .expect("a filtered member has a queue");
+        // Events in flight are still owed: the channel needs to know when they are settled.
         member.subscriber.cursor.request_reports();
-        by.release(lane.close(cause), effects);
-        if lane.len() > 0 {
-            effects.push(Effect::FilterQueue(Arc::clone(lane)));
+        by.release(queue.close(cause), effects);
+        // Answer the unread events after unlocking, as answering wakes publishers.
+        if queue.len() > 0 {
+            effects.push(Effect::FilterQueue(Arc::clone(queue)));
         }
-        self.filtered -= 1;
-        self.unblock(key);
-        self.overdue_at_permit.remove(&key);
-        self.blocking.shrink_if_sparse_for(self.attached(), KEPT);
+        // Publishers no longer wait for this member or evaluate its filter.
+        self.stop_gating(key);
         effects.extend(self.filters.leave(id.number).map(Effect::DropFilter));
-        self.fast_path_disabled = self.closed || !self.filters.is_empty();
+        self.update_fast_path();
     }
 
-    /// Nothing more will come: whoever has read all of its lane has read all there is.
+    /// Marks all filter queues as complete and drops all filters: no more events will be stored.
     pub(crate) fn complete_queues(&mut self, effects: &mut Effects<E>) {
         if self.filters.is_empty() {
             return;
         }
-        let lanes = self.members.iter().filter(|m| m.attached);
-        let lanes = lanes.filter_map(|member| member.queue.as_ref());
-        effects.wake(lanes.filter_map(|lane| lane.complete()));
-        // Last, which may take long: those that were woken need not wait for it.
+        let attached = self.members.iter().filter(|m| m.is_attached());
+        let queues = attached.filter_map(|member| member.queue.as_ref());
+        effects.wake(queues.filter_map(|queue| queue.complete()));
+        // Push the filters last: dropping user code can take long, and would delay the wake-ups.
         effects.push(Effect::DropFilters(self.filters.take()));
     }
 
     // ---- Publishing -------------------------------------------------------------------------
 
-    /// The filters that have yet to judge an event.
+    /// Returns the filters newer than `evaluation`, to be evaluated without the lock.
     #[inline]
-    pub(crate) fn not_yet_evaluated(&self, judged: &Evaluation) -> Option<FilterSnapshot<E>> {
-        self.filters.newer_than(judged)
+    pub(crate) fn not_yet_evaluated(&self, evaluation: &Evaluation) -> Option<FilterSnapshot<E>> {
+        self.filters.newer_than(evaluation)
     }
 
-    /// Those whose filter panicked count no more.
+    /// Disconnects the subscribers of panicked predicates.
     pub(crate) fn disconnect_panicked(
         &mut self,
-        answers: &mut FilterMatches,
+        matches: &mut FilterMatches,
         effects: &mut Effects<E>,
     ) {
-        for id in answers.take_panicked() {
+        for id in matches.take_panicked() {
             if self.disconnect(id, DisconnectCause::Panicked, effects) {
                 #[cfg(feature = "tracing")]
-                self.trace_left(id, "disconnected: its filter panicked", effects);
+                self.trace_left(id, DisconnectCause::Panicked, effects);
             }
         }
     }
 
-    /// Those that want the event and have no room for it are in the way, until
-    /// [`unblock_queues`](Self::unblock_queues).
+    /// Marks matching subscribers without room as blocking, until
+    /// [`unblock_queues`](Self::unblock_queues). Disconnects subscribers with a panicked predicate.
     #[cold]
     pub(crate) fn block_full_queues(
         &mut self,
-        answers: &mut FilterMatches,
+        matches: &mut FilterMatches,
         now: impl Fn() -> Instant,
         effects: &mut Effects<E>,
     ) {
-        self.disconnect_panicked(answers, effects);
-        answers.for_each_full(self.reserved, |id| self.find_lane_in_the_way(id, &now));
+        self.disconnect_panicked(matches, effects);
+        matches.for_each_full(self.reserved, |id| self.block_and_resume(id, &now));
     }
 
-    /// As [`block_full_queues`](Self::block_full_queues), of an event that any may want.
+    /// Marks every filtered subscriber without room as blocking, for a permit: its event is not
+    /// known yet, and any filter may match.
     pub(crate) fn block_all_full_queues(&mut self, now: impl Fn() -> Instant) {
-        let mut waiting = Vec::new();
-        self.filters.lanes(|lane| {
-            let place = lane.place();
-            if place.overflow.is_lossless() {
-                waiting.push(place.id);
+        let mut lossless = Vec::new();
+        self.filters.for_each_queue(|queue| {
+            let subscriber = queue.subscriber();
+            if subscriber.overflow.is_lossless() {
+                lossless.push(subscriber.id);
             }
         });
-        for id in waiting {
-            self.find_lane_in_the_way(id, &now);
+        for id in lossless {
+            self.block_and_resume(id, &now);
         }
     }
 
-    fn find_lane_in_the_way(&mut self, id: SubscriberId, now: impl FnOnce() -> Instant) {
+    /// Marks a subscriber without room as blocking and resumes its suspended `WaitAtMost` time.
+    fn block_and_resume(&mut self, id: SubscriberId, now: impl FnOnce() -> Instant) {
         if self.block_queue(id) {
-            self.resume(id.number, now);
+            (self.blockers).resume(id.number, now, &mut self.members);
         }
     }
 
-    /// True if the lane has come into the way.
+    /// Marks a subscriber without room as blocking. Returns false if the subscriber has room, is
+    /// lossy, or was blocking before.
     fn block_queue(&mut self, id: SubscriberId) -> bool {
         let Some(member) = self.current(id) else {
             return false;
         };
-        let is_known = member.blocking.is_some();
-        if is_known || !member.subscriber.overflow.is_lossless() || self.has_room(member) {
+        let was_blocking = member.blocker.is_blocking();
+        if was_blocking || !member.subscriber.overflow.is_lossless() || self.has_room(member) {
             return false;
         }
-        // Again, now that it reports: it may have taken something meanwhile.
+        // Check again after requesting reports: the reader may have made room just before the
+        // request, without a report.
         member.subscriber.cursor.request_reports();
         if self.has_room(member) {
             self.cancel_reports_if_idle(id.number);
             return false;
         }
-        self.block(id.number);
+        self.blockers.block(id.number, &mut self.members);
         true
     }
 
-    /// Whether its lane has room for one event more than was promised.
+    /// Returns true if the member's queue has room for an event beside the reserved events.
     fn has_room(&self, member: &Member<E>) -> bool {
-        let unread = member.queue.as_ref().map_or(0, |lane| lane.len());
+        let unread = member.queue.as_ref().map_or(0, |queue| queue.len());
         (unread as u64) + self.reserved < member.subscriber.window as u64
     }
 
-    /// The head of the line has gone: those in its way need not be in that of the next. Their
-    /// time stands still until they are again, and is kept until they take something or have room.
+    /// Unblocks all filtered subscribers: the front publisher has left the wait queue, and the
+    /// event of the next may match other filters.
+    ///
+    /// Their `WaitAtMost` time is suspended until they block again, and reset when they take an
+    /// event or have room.
     pub(crate) fn unblock_queues(&mut self, now: impl Fn() -> Instant) {
-        if self.filtered == 0 {
+        if self.members.filtered() == 0 {
             return;
         }
-        for key in self.blocking_queues() {
-            let waited = self.member(key).waited;
-            let waited = waited.map(|waited| Waited {
-                before: waited.so_far(self.clock.read(&now)),
-                ..waited
-            });
-            #[cfg(all(feature = "tracing", feature = "rt"))]
-            let warned = self.member(key).warned;
-            self.unblock(key);
-            if waited.is_some() {
-                let member = self.member_mut(key);
-                member.waited = waited;
-                #[cfg(all(feature = "tracing", feature = "rt"))]
-                {
-                    member.warned = warned;
-                }
-                self.suspended.insert(key);
-            }
+        for key in self.blockers.queues(&self.members) {
+            self.blockers.suspend(key, &now, &mut self.members);
             self.cancel_reports_if_idle(key);
         }
     }
 
-    /// Those that have room again are not in the way, and not blamed any more.
+    /// Unblocks the filtered subscribers with room, and resets their `WaitAtMost` time.
     pub(super) fn unblock_queues_with_room(&mut self) {
-        if self.filtered == 0 {
+        if self.members.filtered() == 0 {
             return;
         }
-        let mut full = self.blocking_queues();
-        full.extend(&self.suspended);
+        let mut full = self.blockers.queues(&self.members);
+        full.extend(self.blockers.suspended());
         for key in full {
             if self.has_room(self.member(key)) {
                 self.unblock(key);
@@ -205,42 +197,39 @@ impl<E> Machine<E> {
         }
     }
 
-    fn blocking_queues(&self) -> Vec<u64> {
-        let keys = self.blocking.iter().copied();
-        keys.filter(|&key| self.member(key).queue.is_some())
-            .collect()
-    }
-
-    /// Stores the event for all that read the log, and for those that want it.
+    /// Stores the event in the log, and the predicates' values in the matching queues.
+    ///
+    /// Returns the event if the log has no reader.
     #[cold]
     pub(super) fn append_filtered(
         &mut self,
         event: E,
         ticket: Option<&Arc<Ticket>>,
-        answers: &mut FilterMatches,
+        matches: &mut FilterMatches,
         effects: &mut Effects<E>,
     ) -> (Stored, Option<E>) {
-        let mut audience = self.attached + answers.count();
-        answers.for_each_full(0, |id| audience -= usize::from(!self.admits(id, effects)));
+        let mut audience = self.members.readers() + matches.count();
+        // A full subscriber may be disconnected now, by its policy, and is not counted then.
+        matches.for_each_full(0, |id| audience -= usize::from(!self.admits(id, effects)));
         if let Some(ticket) = ticket {
             ticket.arm(audience);
         }
-        let (seq, unread) = match self.log_readers {
+        let (seq, unread) = match self.members.log_readers() {
             0 => (self.log.skip_seq(), Some(event)),
             _ => (self.log.append(event, ticket), None),
         };
-        // Those that it was not counted for are cut.
-        answers.deliver(seq, ticket, |told| {
-            effects.wake(told.reader);
-            if told.overwrote.is_some() {
-                let id = told.place.id;
-                effects.extend(told.lost.map(|ticket| Effect::Dropped(ticket, id)));
+        // Closed queues refuse the event: they are not part of the audience.
+        matches.deliver(seq, ticket, |pushed| {
+            effects.wake(pushed.reader);
+            if pushed.overwrote.is_some() {
+                let id = pushed.subscriber.id;
+                effects.extend(pushed.lost.map(|ticket| Effect::Dropped(ticket, id)));
                 #[cfg(feature = "tracing")]
-                effects.extend(told.overwrote.and_then(|seq| {
-                    let news = crate::channel::trace::Record::lost(told.place, seq);
-                    news.map(Effect::Trace)
+                effects.extend(pushed.overwrote.and_then(|seq| {
+                    let record = crate::channel::trace::Record::lost(pushed.subscriber, seq);
+                    record.map(Effect::Trace)
                 }));
-                // What a flush waits for may be what was lost.
+                // A flush may have waited for the overwritten event.
                 self.settle(id.number, None, effects);
             }
         });
@@ -248,7 +237,8 @@ impl<E> Machine<E> {
         (Stored { seq, audience }, unread)
     }
 
-    /// Whether it still counts, and does when it gets one event more.
+    /// Returns true if the subscriber gets the event. Disconnects a full subscriber with
+    /// [`Overflow::Disconnect`], or a full subscriber already overdue when a permit was reserved.
     fn admits(&mut self, id: SubscriberId, effects: &mut Effects<E>) -> bool {
         let Some(member) = self.current(id) else {
             return false;
@@ -257,12 +247,12 @@ impl<E> Machine<E> {
             member
                 .queue
                 .as_ref()
-                .is_some_and(|lane| lane.len() >= member.subscriber.window)
+                .is_some_and(|queue| queue.len() >= member.subscriber.window)
         };
         if member.subscriber.overflow == Overflow::Disconnect && is_full() {
             self.disconnect(id, DisconnectCause::Overflow, effects);
             #[cfg(feature = "tracing")]
-            self.trace_left(id, "disconnected: its window was full", effects);
+            self.trace_left(id, DisconnectCause::Overflow, effects);
             return false;
         }
         if self.was_overdue_at_permit(id.number) && is_full() {
@@ -274,8 +264,9 @@ impl<E> Machine<E> {
 
     // ---- Reading ----------------------------------------------------------------------------
 
-    /// A watched subscriber has taken from its lane, or only finished. True if it was in the way
-    /// of publishers, and has taken an event.
+    /// Handles a subscriber's report: an event taken from its queue, or only finished.
+    ///
+    /// Returns true if the subscriber was blocking and took an event.
     pub(crate) fn report_queue(
         &mut self,
         id: SubscriberId,
@@ -285,12 +276,12 @@ impl<E> Machine<E> {
         let Some(member) = self.find(id) else {
             return false;
         };
-        let was_blocking = member.blocking.is_some();
+        let was_blocking = member.blocker.is_blocking();
         if took {
-            // Also the time that it has.
+            // Resets the subscriber's `WaitAtMost` time, too.
             self.unblock(id.number);
             if was_blocking {
-                // Nobody has waited for what is left.
+                // Without resuming the time: no publisher has waited for the remaining events yet.
                 self.block_queue(id);
             }
         }

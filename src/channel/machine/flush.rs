@@ -1,137 +1,103 @@
-//! Who has yet to settle what is stored, and the flushes that wait for them.
+//! Flushes: publishers waiting until members have settled all stored events.
 
 use std::collections::VecDeque;
 use std::sync::Weak;
 
 use super::{Machine, Member};
 use crate::channel::effects::{Effect, Effects};
-use crate::channel::subscriber::cursor::CursorState;
 use crate::channel::ticket::Ticket;
 use crate::subscriber_id::SubscriberId;
 use crate::util::shrink::Shrink;
 use crate::util::sync::Arc;
 
-/// Each with the event up to which it waits, in order. Not empty.
-pub(super) type Flushes = VecDeque<(u64, Weak<Ticket>)>;
+/// The flushes and stages waiting for a member, each with the event up to which it waits.
+///
+/// # Invariants
+/// 1. The entries are sorted by the event: settling looks only at the entries to be removed.
+#[derive(Default)]
+pub(super) struct Flushes(VecDeque<(u64, Weak<Ticket>)>);
 
-impl<E> Member<E> {
-    /// `ticket` waits until the member has settled everything up to `upto`. It must be watched.
-    pub(super) fn wait_for(&mut self, upto: u64, ticket: &Arc<Ticket>) {
-        let flushes = self.flushes.get_or_insert_default();
-        // Those that were given up leave now, before they can pile up; and not at every call, if
-        // few were.
-        if flushes.len() == flushes.capacity() {
-            flushes.retain(|(_, flush)| flush.strong_count() > 0);
-            flushes.shrink_if_sparse(4);
-            flushes.reserve(flushes.len());
+/// Capacity for this many entries is never given back.
+const RETAINED_CAPACITY: usize = 4;
+
+impl Flushes {
+    /// Adds `ticket`, which waits until every event up to `upto` is settled.
+    pub(super) fn add(&mut self, upto: u64, ticket: &Arc<Ticket>) {
+        // Remove tickets whose futures were dropped, or cancelled flushes would pile up. Doing this
+        // only when the queue is full makes it amortized O(1).
+        if self.0.len() == self.0.capacity() {
+            self.0.retain(|(_, ticket)| ticket.strong_count() > 0);
+            self.0.shrink_if_sparse(RETAINED_CAPACITY);
+            self.0.reserve(self.0.len());
         }
-        let at = flushes.partition_point(|&(other, _)| other <= upto);
-        flushes.insert(at, (upto, Arc::downgrade(ticket)));
+        let index = self.0.partition_point(|&(other, _)| other <= upto);
+        self.0.insert(index, (upto, Arc::downgrade(ticket)));
     }
 
-    /// The last event up to which it owes nothing, when it has just taken `in_hand` in hand, if
-    /// that is not kept account of elsewhere.
-    pub(super) fn settled(&self, in_hand: Option<u64>) -> u64 {
-        // Before what is out is looked at: an event is noted there before it is claimed.
-        let (unread, word) = self.look();
-        let received = match self.subscriber.unacked_set() {
-            Some(held) => held.first(),
-            None if self.gone => None,
-            None if !word.is_finished()
-                && (self.attached || !seeded_bug!("disconnect-settles-in-flight")) =>
-            {
-                in_hand.or(Some(self.in_flight(word.position())))
-            }
-            None => in_hand,
-        };
-        // What a detached member had not read was settled when it was detached.
-        let open = received.into_iter().chain(unread).min();
-        open.map_or(u64::MAX, |seq| seq - 1)
+    /// Removes the entries up to `settled`, and passes their tickets to `f`.
+    pub(super) fn pop_settled(&mut self, settled: u64, mut f: impl FnMut(Arc<Ticket>)) {
+        while self.0.front().is_some_and(|&(upto, _)| upto <= settled) {
+            let (_, ticket) = self
+                .0
+                .pop_front()
+                .expect("the front was there a line above");
+            ticket.upgrade().into_iter().for_each(&mut f);
+        }
+        self.0.shrink_if_sparse(RETAINED_CAPACITY);
     }
 
-    /// The next event that it has yet to read and to settle, there or not, and where it stands.
-    fn look(&self) -> (Option<u64>, CursorState) {
-        let (next, word) = if let Some(lane) = &self.queue {
-            lane.front_and_cursor()
-        } else {
-            let word = self.subscriber.cursor.load();
-            (Some(word.position() + 1), word)
-        };
-        (next.filter(|_| self.attached), word)
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
-    /// Whether it owes anything for events up to `tail`, the newest one.
-    pub(super) fn owes(&self, tail: u64) -> bool {
-        let (unread, word) = self.look();
-        unread.is_some_and(|next| next <= tail)
-            || !word.is_finished()
-            || self
-                .subscriber
-                .unacked_set()
-                .is_some_and(|held| held.first().is_some())
+    pub(super) fn contains(&self, ticket: &Arc<Ticket>) -> bool {
+        let ticket = Arc::as_ptr(ticket);
+        self.0.iter().any(|(_, other)| other.as_ptr() == ticket)
     }
 }
 
 impl<E> Machine<E> {
-    /// Whether a flush now would wait for `id`.
+    /// Returns whether a flush now would wait for `id`.
     pub(crate) fn owes(&self, id: SubscriberId) -> bool {
         let owes = |member: &Member<E>| member.owes(self.log.tail());
         self.find(id).is_some_and(owes)
     }
 
-    /// `ticket` waits until every event stored so far is settled.
+    /// Makes `ticket` wait until every event stored so far is settled.
     pub(crate) fn flush(&mut self, ticket: &Arc<Ticket>) {
         let tail = self.log.tail();
         let mut owing = 0;
         for member in self.members.iter_mut() {
-            if seeded_bug!("flush-ignores-detached") && !member.attached {
+            if seeded_bug!("flush-ignores-detached") && !member.is_attached() {
                 continue;
             }
             if !member.owes(tail) {
                 continue;
             }
-            // Again, now that it reports: it may have settled all meanwhile.
+            // Check again after requesting reports: the last event may have been settled in between
+            // without a report, and the flush would wait for ever.
             member.subscriber.cursor.request_reports();
             if !member.owes(tail) {
                 continue;
             }
             owing += 1;
-            member.wait_for(tail, ticket);
+            member.add_flush(tail, ticket);
         }
         ticket.arm(owing);
     }
 
-    /// Answers the flushes that need not wait for the member any more; `in_hand` as in `report`.
-    pub(super) fn settle(&mut self, key: u64, in_hand: Option<u64>, effects: &mut Effects<E>) {
+    /// Acknowledges the flushes for which the member has settled enough. `claimed`: the event being
+    /// claimed by the subscriber, if any.
+    pub(super) fn settle(&mut self, key: u64, claimed: Option<u64>, effects: &mut Effects<E>) {
         let member = self.member_mut(key);
-        if member.flushes.is_none() {
-            return;
-        }
-        let settled = member.settled(in_hand);
-        let Some(flushes) = &mut member.flushes else {
-            return;
-        };
-        while flushes.front().is_some_and(|&(upto, _)| upto <= settled) {
-            let (_, flush) = flushes.pop_front().expect("there is a front");
-            effects.extend(flush.upgrade().map(Effect::Flushed));
-        }
-        if flushes.is_empty() {
-            member.flushes = None;
-        } else {
-            flushes.shrink_if_sparse(4);
-        }
+        member.pop_settled(claimed, |ticket| effects.push(Effect::Flushed(ticket)));
     }
 
-    /// As `settle`; forgets a member whose stream is gone once none of its deliveries is out.
+    /// Acknowledges flushes as `settle` does, and removes the member if done.
     pub(super) fn settle_gone(&mut self, key: u64, effects: &mut Effects<E>) {
-        let member = self.member(key);
-        // Looked at before settling: with the last delivery answered for in between, the member
-        // would go, and the flushes that wait for it with it.
-        let is_done = member.gone
-            && member
-                .subscriber
-                .unacked_set()
-                .is_none_or(|held| held.first().is_none());
+        // Check before settling. If the last delivery were settled in between, the member would be
+        // removed together with flushes still waiting.
+        let is_done = self.member(key).is_done();
         self.settle(key, None, effects);
         if is_done {
             self.members.remove(key);
@@ -140,7 +106,7 @@ impl<E> Machine<E> {
         }
     }
 
-    /// A delivery of a watched subscriber has been answered for.
+    /// Records the settling of a delivery by a reporting subscriber.
     pub(crate) fn report_settled(&mut self, id: SubscriberId, effects: &mut Effects<E>) {
         if self.find(id).is_some() {
             self.settle_gone(id.number, effects);
@@ -150,27 +116,25 @@ impl<E> Machine<E> {
 
 #[cfg(all(test, not(any(genevent_shuttle, genevent_loom))))]
 mod tests {
-    use std::panic::Location;
-
     use super::*;
     use crate::channel::ticket::AckLevel;
-    use crate::options::{Overflow, SubscribeOptions};
 
     #[test]
-    fn flushes_that_are_given_up_do_not_pile_up() {
-        let mut ring = Machine::new(4, Overflow::Wait, 0);
-        let (reader, _) = ring.join(SubscribeOptions::new(), Location::caller());
-        ring.push_event((), None);
-        let flush = |ring: &mut Machine<()>| {
+    fn dropped_flushes_do_not_pile_up() {
+        let mut flushes = Flushes::default();
+        let add = |flushes: &mut Flushes| {
             let ticket = Ticket::new(AckLevel::Finished);
-            ring.flush(&ticket);
+            flushes.add(1, &ticket);
             ticket
         };
-        let kept: Vec<_> = (0..10).map(|_| flush(&mut ring)).collect();
+        let kept: Vec<_> = (0..10).map(|_| add(&mut flushes)).collect();
         for _ in 0..1_000 {
-            drop(flush(&mut ring));
+            drop(add(&mut flushes));
         }
-        let flushes = ring.member(reader.id.number).flushes.as_ref().unwrap();
-        assert!((kept.len()..100).contains(&flushes.len()));
+        assert!((kept.len()..100).contains(&flushes.0.len()));
+        let mut settled = 0;
+        flushes.pop_settled(1, |_| settled += 1);
+        assert_eq!(settled, kept.len());
+        assert!(flushes.is_empty());
     }
 }

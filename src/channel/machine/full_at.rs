@@ -1,4 +1,9 @@
-//! When each subscriber will be at its limit, so that nobody need be looked at before.
+//! An index of the sequence number at which each subscriber's window becomes full.
+//!
+//! A subscriber at `position` has room until the tail is `position + window`. The machine enters
+//! this number once per subscriber, and checks the subscriber again only when
+//! the tail gets there. Publishing therefore looks at no subscriber while the tail is below the
+//! least entry, and in the long run checks each subscriber once per window of events.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -7,12 +12,12 @@ use crate::channel::subscriber::SubscriberState;
 use crate::subscriber_id::SubscriberId;
 use crate::util::shrink::Shrink;
 
-/// With `at` events in the sequence, the subscriber has no room for another one, or had none
-/// when it was last looked at: it may have read on since.
+/// A lower bound: with the tail at `seq`, the subscriber had no room for another event when the
+/// entry was made. The subscriber may have read since.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct FullAtEntry {
-    at: u64,
-    /// Of the subscriber's id, of which there is one for each member.
+    seq: u64,
+    /// The number in the subscriber's id.
     number: u64,
 }
 
@@ -25,29 +30,29 @@ impl FullAtEntry {
     }
 }
 
-/// In place of a subscriber's number, which is 1 or more.
+/// Stands for the retained events, in place of a subscriber's number: these begin at 1.
 pub(crate) const RETENTION_ENTRY: u64 = 0;
 
-/// Room for so many is kept when there are fewer subscribers.
-const KEPT: usize = 16;
+/// Capacity for this many entries is never given back.
+const RETAINED_CAPACITY: usize = 16;
 
-/// Subscribers by the length of the sequence at which each will be at its limit, if it reads
-/// nothing until then.
+/// Subscribers, ordered by the sequence number at which each becomes full.
 ///
 /// # Invariants
-/// 1. `sorted` is sorted by `at`.
-/// 2. `next` is the least `at` of all, `u64::MAX` if there are none.
+/// 1. `sorted` is sorted by `seq`. Taking an entry from its front is then O(1), which is the usual
+///    case: a subscriber checked later has mostly read further.
+/// 2. `next` is the least `seq` of all entries, or `u64::MAX`. The fast path of publishing compares
+///    the tail with `next` alone; if `next` were too great, a window would be exceeded.
 pub(crate) struct FullAt {
     manager: u64,
     next: u64,
-    /// Where most are: who is looked at later has mostly read further.
     sorted: VecDeque<FullAtEntry>,
-    /// Those that were to be noted when the row went on beyond them already.
+    /// Entries less than the last entry of `sorted` when they were made.
     out_of_order: BinaryHeap<Reverse<FullAtEntry>>,
 }
 
 impl FullAt {
-    /// Of subscribers of this manager.
+    /// Creates an empty index for subscribers of `manager`.
     pub(crate) fn new(manager: u64) -> Self {
         Self {
             manager,
@@ -57,59 +62,59 @@ impl FullAt {
         }
     }
 
-    /// Notes the limit as it is now.
+    /// Enters when `subscriber` becomes full, by its present position.
     #[inline]
-    pub(crate) fn push(&mut self, place: &SubscriberState) {
-        self.push_limit(FullAtEntry {
-            at: place.full_at(),
-            number: place.id.number,
+    pub(crate) fn push(&mut self, subscriber: &SubscriberState) {
+        self.push_entry(FullAtEntry {
+            seq: subscriber.full_at(),
+            number: subscriber.id.number,
         });
     }
 
-    /// Notes when the keeper of the newest events must be looked at: a limit of nobody's.
-    pub(crate) fn push_retention(&mut self, at: u64) {
+    /// Enters the tail at which retained events must be trimmed.
+    pub(crate) fn push_retention(&mut self, seq: u64) {
         let number = RETENTION_ENTRY;
-        self.push_limit(FullAtEntry { at, number });
+        self.push_entry(FullAtEntry { seq, number });
     }
 
     #[inline]
-    fn push_limit(&mut self, limit: FullAtEntry) {
-        self.next = self.next.min(limit.at);
-        if self.sorted.back().is_none_or(|last| last.at <= limit.at) {
-            self.sorted.push_back(limit);
+    fn push_entry(&mut self, entry: FullAtEntry) {
+        self.next = self.next.min(entry.seq);
+        if self.sorted.back().is_none_or(|last| last.seq <= entry.seq) {
+            self.sorted.push_back(entry);
         } else {
-            self.out_of_order.push(Reverse(limit));
+            self.out_of_order.push(Reverse(entry));
         }
     }
 
-    /// Whether somebody may be at its limit with `length` events in the sequence.
+    /// Returns whether any subscriber may be full with the tail at `tail`.
     #[inline]
-    pub(crate) fn is_due(&self, length: u64) -> bool {
-        self.next <= length
+    pub(crate) fn is_due(&self, tail: u64) -> bool {
+        self.next <= tail
     }
 
-    /// Takes out one that may be at its limit with `length` events in the sequence.
+    /// Removes and returns a subscriber, if any may be full with the tail at `tail`.
     #[inline]
-    pub(crate) fn pop_due(&mut self, length: u64) -> Option<SubscriberId> {
-        if !self.is_due(length) {
+    pub(crate) fn pop_due(&mut self, tail: u64) -> Option<SubscriberId> {
+        if !self.is_due(tail) {
             return None;
         }
-        let limit = match self.sorted.front() {
-            Some(first) if first.at == self.next => self.sorted.pop_front(),
-            _ => self.out_of_order.pop().map(|limit| limit.0),
+        let entry = match self.sorted.front() {
+            Some(first) if first.seq == self.next => self.sorted.pop_front(),
+            _ => self.out_of_order.pop().map(|entry| entry.0),
         }?;
         self.update_next();
-        Some(limit.id(self.manager))
+        Some(entry.id(self.manager))
     }
 
     /// Restores invariant 2.
     #[inline]
     fn update_next(&mut self) {
-        let sorted = self.sorted.front().map_or(u64::MAX, |limit| limit.at);
+        let sorted = self.sorted.front().map_or(u64::MAX, |entry| entry.seq);
         let out_of_order = self
             .out_of_order
             .peek()
-            .map_or(u64::MAX, |limit| limit.0.at);
+            .map_or(u64::MAX, |entry| entry.0.seq);
         self.next = sorted.min(out_of_order);
     }
 
@@ -117,28 +122,29 @@ impl FullAt {
         self.sorted.len() + self.out_of_order.len()
     }
 
-    /// Subscribers that left stay in here until somebody calls this, with the numbers of those that
-    /// are there. The keeper stays.
+    /// Removes the entries of former subscribers, by their numbers. The retention entry stays.
     pub(crate) fn retain(&mut self, mut is_member: impl FnMut(u64) -> bool) {
         let mut stays =
-            |limit: &FullAtEntry| limit.number == RETENTION_ENTRY || is_member(limit.number);
+            |entry: &FullAtEntry| entry.number == RETENTION_ENTRY || is_member(entry.number);
         self.sorted.retain(&mut stays);
-        self.out_of_order.retain(|limit| stays(&limit.0));
+        self.out_of_order.retain(|entry| stays(&entry.0));
         self.update_next();
     }
 
-    /// Gives memory back, if so few `subscribers` are there that much of it is not needed.
+    /// Gives memory back if there is far more of it than `subscribers` need.
     #[inline]
     pub(crate) fn give_back(&mut self, subscribers: usize) {
-        self.sorted.shrink_if_sparse_for(subscribers, KEPT);
-        self.out_of_order.shrink_if_sparse_for(subscribers, KEPT);
+        self.sorted
+            .shrink_if_sparse_for(subscribers, RETAINED_CAPACITY);
+        self.out_of_order
+            .shrink_if_sparse_for(subscribers, RETAINED_CAPACITY);
     }
 
-    /// How many entries `id` has.
+    /// Returns how many entries `id` has.
     pub(crate) fn count(&self, id: SubscriberId) -> usize {
-        let out_of_order = self.out_of_order.iter().map(|limit| limit.0);
+        let out_of_order = self.out_of_order.iter().map(|entry| entry.0);
         let all = self.sorted.iter().copied().chain(out_of_order);
-        all.filter(|limit| limit.id(self.manager) == id).count()
+        all.filter(|entry| entry.id(self.manager) == id).count()
     }
 }
 
@@ -147,18 +153,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn they_come_due_in_order_and_are_counted_until_then() {
-        let mut limits = FullAt::new(0);
-        for at in [7, 3, 5, 9] {
-            limits.push_retention(at);
+    fn entries_come_due_in_order_and_are_counted_until_then() {
+        let mut full_at = FullAt::new(0);
+        for seq in [7, 3, 5, 9] {
+            full_at.push_retention(seq);
         }
-        assert_eq!(limits.len(), 4);
-        assert!(limits.pop_due(2).is_none());
-        assert!(limits.pop_due(5).is_some() && limits.pop_due(5).is_some());
-        assert!(limits.pop_due(6).is_none());
-        assert_eq!(limits.len(), 2);
-        limits.retain(|_| false); // the keeper stays
-        assert!(limits.pop_due(8).is_some() && limits.pop_due(8).is_none());
-        assert!(limits.pop_due(9).is_some() && limits.pop_due(u64::MAX - 1).is_none());
+        assert_eq!(full_at.len(), 4);
+        assert!(full_at.pop_due(2).is_none());
+        assert!(full_at.pop_due(5).is_some() && full_at.pop_due(5).is_some());
+        assert!(full_at.pop_due(6).is_none());
+        assert_eq!(full_at.len(), 2);
+        full_at.retain(|_| false); // The retention entry stays.
+        assert!(full_at.pop_due(8).is_some() && full_at.pop_due(8).is_none());
+        assert!(full_at.pop_due(9).is_some() && full_at.pop_due(u64::MAX - 1).is_none());
     }
 }

@@ -1,4 +1,4 @@
-//! Who the subscribers are and how far each has come, for people to see.
+//! Inspection: which subscribers there are and how far each has read.
 
 use super::{Machine, Member};
 #[cfg(feature = "tracing")]
@@ -7,139 +7,130 @@ use crate::channel::subscriber::SubscriberState;
 use crate::channel::subscriber::cursor::CursorState;
 use crate::channel::ticket::{AckLevel, Ticket};
 #[cfg(feature = "tracing")]
-use crate::channel::trace::Record;
+use crate::channel::trace::{LeaveReason, Record};
 use crate::inspect::SubscriberInfo;
 #[cfg(feature = "tracing")]
 use crate::subscriber_id::SubscriberId;
 use crate::util::clock::Instant;
 use crate::util::sync::Arc;
 
+/// A set of subscribers to be listed.
+#[derive(Clone, Copy)]
+pub(crate) enum Which<'a> {
+    /// Subscribers of the next event.
+    Attached,
+    /// Detached subscribers with unsettled events.
+    Leaving,
+    /// Subscribers blocking publishers.
+    Blocking,
+    /// Subscribers that owe the acknowledgement of this event.
+    Owing(u64, AckLevel),
+    /// Subscribers with unsettled or unread events.
+    Unsettled,
+    /// Subscribers awaited by this flush.
+    FlushedBy(&'a Arc<Ticket>),
+}
+
 impl<E> Member<E> {
-    /// Whether event `seq`, which was stored for it, is one that it has not read.
+    /// Returns whether event `seq`, which was stored for the member, is unread.
     fn has_unread(&self, seq: u64) -> bool {
         match &self.queue {
-            Some(lane) => lane.contains(seq),
+            Some(queue) => queue.contains(seq),
             None => self.subscriber.cursor.load().position() < seq,
+        }
+    }
+
+    /// Returns whether the member has yet to acknowledge event `seq`, which was stored for it.
+    fn owes_ack(&self, seq: u64, level: AckLevel) -> bool {
+        if self.is_attached() && self.has_unread(seq) {
+            return true;
+        }
+        match level {
+            AckLevel::Received => self.subscriber.has_yet_to_yield(seq),
+            AckLevel::Finished => {
+                let forgets = seeded_bug!("waiting-for-omits-deliveries");
+                self.subscriber.owes(seq) && !(forgets && self.subscriber.unacked_set().is_some())
+            }
         }
     }
 }
 
 impl<E> Machine<E> {
-    /// How many events the subscriber has yet to read, and whether these are the last.
-    pub(crate) fn backlog(&self, place: &SubscriberState) -> (usize, bool) {
-        match &self.member(place.id.number).backlog {
-            Some(rest) => (rest.len(), true),
+    /// Returns how many events the subscriber has yet to read, and whether no more can come.
+    pub(crate) fn backlog(&self, subscriber: &SubscriberState) -> (usize, bool) {
+        let member = self.member(subscriber.id.number);
+        match member.backlog() {
+            Some(backlog) => (backlog.len(), true),
             None => (
-                self.unread(self.member(place.id.number), place.cursor.load()),
+                self.unread(member, subscriber.cursor.load()),
                 self.is_complete(),
             ),
         }
     }
 
-    fn unread(&self, member: &Member<E>, word: CursorState) -> usize {
-        if let Some(lane) = &member.queue {
-            return lane.len();
+    fn unread(&self, member: &Member<E>, cursor: CursorState) -> usize {
+        if let Some(queue) = &member.queue {
+            return queue.len();
         }
-        let unread = self.log.tail() - word.position();
-        usize::try_from(unread).expect("at most its window, which is a usize")
+        let unread = self.log.tail() - cursor.position();
+        usize::try_from(unread).expect("at most the capacity, which was a usize")
     }
 
-    /// A subscriber has left, and somebody may want to know why.
+    /// Emits a record of a subscriber leaving or being disconnected, and why.
     #[cfg(feature = "tracing")]
-    pub(crate) fn trace_left(&self, id: SubscriberId, why: &'static str, effects: &mut Effects<E>) {
+    pub(crate) fn trace_left(
+        &self,
+        id: SubscriberId,
+        why: impl Into<LeaveReason>,
+        effects: &mut Effects<E>,
+    ) {
         if let Some(member) = self.find(id) {
             let place = Arc::clone(&member.subscriber);
-            effects.push(Effect::Trace(Record::Left(place, why)));
+            effects.push(Effect::Trace(Record::Left(place, why.into())));
         }
     }
 
-    /// The subscribers that count, oldest first.
-    pub(crate) fn infos(&self, now: Option<Instant>) -> Vec<SubscriberInfo> {
-        self.infos_of(now, |member| member.attached)
-    }
-
-    /// Those that do not, and have yet to settle what they received.
-    pub(crate) fn infos_leaving(&self) -> Vec<SubscriberInfo> {
+    /// Returns information about a set of subscribers, oldest first. `now`: the time, if publishers wait.
+    pub(crate) fn infos(&self, now: Option<Instant>, which: Which<'_>) -> Vec<SubscriberInfo> {
         let tail = self.log.tail();
-        self.infos_of(None, |member| !member.attached && member.owes(tail))
-    }
-
-    /// Those that hold up publishers.
-    pub(crate) fn infos_blocking(&self, now: Option<Instant>) -> Vec<SubscriberInfo> {
-        self.infos_of(now, |member| member.blocking.is_some())
-    }
-
-    /// Those that have not answered for event `seq`.
-    pub(crate) fn infos_owing(
-        &self,
-        now: Option<Instant>,
-        seq: u64,
-        until: AckLevel,
-    ) -> Vec<SubscriberInfo> {
-        self.infos_of(now, |member| {
-            (member.attached && member.has_unread(seq))
-                || match until {
-                    AckLevel::Received => member.subscriber.has_yet_to_yield(seq),
-                    AckLevel::Finished => {
-                        let forgets = seeded_bug!("waiting-for-omits-deliveries");
-                        member.subscriber.owes(seq)
-                            && !(forgets && member.subscriber.unacked_set().is_some())
-                    }
-                }
-        })
-    }
-
-    /// Those that have not settled everything that is stored.
-    pub(crate) fn infos_unsettled(&self, now: Option<Instant>) -> Vec<SubscriberInfo> {
-        let tail = self.log.tail();
-        self.infos_of(now, |member| member.owes(tail))
-    }
-
-    /// Those that `flush` waits for.
-    pub(crate) fn infos_flushing(
-        &self,
-        now: Option<Instant>,
-        flush: &Arc<Ticket>,
-    ) -> Vec<SubscriberInfo> {
-        let flush = Arc::as_ptr(flush);
-        self.infos_of(now, |member| {
-            (member.flushes.iter().flat_map(|flushes| flushes.iter()))
-                .any(|(_, known)| known.as_ptr() == flush)
-        })
-    }
-
-    /// One subscriber, which may have left. `now`: if publishers wait.
-    pub(crate) fn info(
-        &self,
-        now: Option<Instant>,
-        place: &Arc<SubscriberState>,
-    ) -> SubscriberInfo {
-        // Looked at once, so that an event which is taken meanwhile is counted once.
-        let word = place.cursor.load();
-        let member = self.current(place.id);
-        let waited = member
-            .filter(|member| member.blocking.is_some())
-            .and_then(|member| member.waited);
-        SubscriberInfo {
-            place: Arc::clone(place),
-            unread: member.map_or(0, |member| self.unread(member, word)),
-            unacked: place.unacked(word),
-            missed: place.missed(),
-            blocking_for: now
-                .zip(waited)
-                .map(|(now, waited)| waited.so_far(self.clock.read(|| now))),
-        }
-    }
-
-    fn infos_of(
-        &self,
-        now: Option<Instant>,
-        wanted: impl Fn(&Member<E>) -> bool,
-    ) -> Vec<SubscriberInfo> {
-        // In the order of their numbers, and so of their ids.
-        let members = self.members.iter().filter(|member| wanted(member));
+        let is_wanted = |member: &&Member<E>| match which {
+            Which::Attached => member.is_attached(),
+            Which::Leaving => !member.is_attached() && member.owes(tail),
+            Which::Blocking => member.blocker.is_blocking(),
+            Which::Owing(seq, level) => member.owes_ack(seq, level),
+            Which::Unsettled => member.owes(tail),
+            Which::FlushedBy(ticket) => member.is_flushed_by(ticket),
+        };
+        let members = self.members.iter().filter(is_wanted);
         members
             .map(|member| self.info(now, &member.subscriber))
             .collect()
+    }
+
+    /// Returns information about a subscriber, which may have left. `now`: the time, if publishers wait.
+    pub(crate) fn info(
+        &self,
+        now: Option<Instant>,
+        subscriber: &Arc<SubscriberState>,
+    ) -> SubscriberInfo {
+        // Load the cursor once: otherwise, an event claimed in between would be counted both as
+        // unread and as unacked, or not at all.
+        let cursor = subscriber.cursor.load();
+        let member = self.current(subscriber.id);
+        SubscriberInfo {
+            id: subscriber.id,
+            name: subscriber.shared_name(),
+            kind: subscriber.kind,
+            created_at: subscriber.created_at,
+            overflow: subscriber.overflow,
+            window: subscriber.window,
+            after: (subscriber.stage()).map_or_else(Vec::new, |stage| stage.after().to_vec()),
+            unread: member.map_or(0, |member| self.unread(member, cursor)),
+            unacked: subscriber.unacked(cursor),
+            missed: subscriber.missed(),
+            blocking_for: now
+                .zip(member)
+                .and_then(|(now, member)| self.blockers.blocking_for(&member.blocker, now)),
+        }
     }
 }

@@ -1,33 +1,31 @@
-//! Subscribers that come and go, and what those that were disconnected may still read.
+//! Joining, leaving and disconnecting.
 
 use std::panic::Location;
-use std::sync::OnceLock;
 use std::task::Waker;
 
-use super::{KEPT, Machine, Member};
+use super::{Machine, Member};
 use crate::channel::effects::{Effect, Effects};
 use crate::channel::log::ReaderPos;
 use crate::channel::source::{Backlog, Then, Unread};
-use crate::channel::subscriber::cursor::{Cursor, CursorState};
-use crate::channel::subscriber::{ChannelSlots, Extras, SubscriberState};
+use crate::channel::subscriber::cursor::CursorState;
+use crate::channel::subscriber::{SubscriberInit, SubscriberState};
 use crate::end_reason::DisconnectCause;
 use crate::options::SubscribeOptions;
 use crate::subscriber_id::SubscriberId;
-use crate::util::shrink::Shrink;
-use crate::util::sync::{Arc, AtomicU64};
+use crate::util::sync::Arc;
 
-/// Who takes a subscriber out.
+/// The task detaching a subscriber.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum By {
-    /// Its own task, which is running: waking that task would make it run once more for nothing,
-    /// and a loop that subscribes in each turn would spin.
+    /// The subscriber's own task, which is running. A wake-up would poll the task once more for
+    /// nothing, and a loop with a subscription in each iteration would spin.
     Itself,
-    /// Somebody else: the subscriber's task must see the end of its stream.
+    /// Another task: the subscriber's task must be woken to see the end of its stream.
     Other,
 }
 
 impl By {
-    /// Deals with the waker of the subscriber's task, if the subscriber was parked.
+    /// Drops or wakes the waker left by the subscriber's task.
     pub(super) fn release<E>(self, waker: Option<Waker>, effects: &mut Effects<E>) {
         match self {
             Self::Itself => effects.drop_waker(waker),
@@ -37,41 +35,39 @@ impl By {
 }
 
 impl<E> Machine<E> {
-    /// A new subscriber that sees every event after the newest one, and the retained ones before
-    /// that it wants to.
+    // ---- Joining ----------------------------------------------------------------------------
+
+    /// Attaches a log reader, which sees every event stored from now on. Returns the retained
+    /// events to be replayed before.
     pub(crate) fn join(
         &mut self,
         options: SubscribeOptions,
         created_at: &'static Location<'static>,
     ) -> (Arc<SubscriberState>, Option<Box<Backlog<E>>>) {
         let replayed = self.replay(options.replay);
-        let place = self.new_subscriber_state(options, created_at);
-        let key = place.id.number;
-        self.members.insert(key, Member::new(&place, None));
-        self.log.join().store(&place);
-        self.attached += 1;
-        self.log_readers += 1;
-        self.push_limit(key);
-        if place.stage().is_some() {
-            place.cursor.request_reports();
+        let subscriber = self.new_subscriber_state(options, created_at);
+        self.members.insert(Member::new(&subscriber, None));
+        self.log.join().store(&subscriber);
+        self.push_full_at(subscriber.id.number);
+        // A stage reports every step, because it is given events under the lock.
+        if subscriber.stage().is_some() {
+            subscriber.cursor.request_reports();
         }
         self.assert_invariants();
-        (place, replayed)
+        (subscriber, replayed)
     }
 
+    /// Creates the state of a new subscriber, with the cursor at the tail.
     pub(super) fn new_subscriber_state(
         &mut self,
         options: SubscribeOptions,
         created_at: &'static Location<'static>,
     ) -> Arc<SubscriberState> {
-        self.ids_issued += 1;
-        let capacity = usize::try_from(self.capacity).expect("it was given as a usize");
-        Arc::new(SubscriberState {
-            id: SubscriberId {
-                manager: self.id,
-                number: self.ids_issued,
-            },
-            extras: Extras::of(options.name, options.after),
+        let capacity = usize::try_from(self.capacity).expect("the capacity was a usize");
+        Arc::new(SubscriberState::new(SubscriberInit {
+            id: self.members.issue_id(),
+            name: options.name,
+            after: options.after,
             #[cfg(feature = "tracing")]
             manager: self.name.clone(),
             kind: options.kind,
@@ -79,116 +75,118 @@ impl<E> Machine<E> {
             overflow: options.overflow.unwrap_or(self.default_overflow),
             window: options.window.unwrap_or(capacity).min(capacity),
             max_unacked: options.max_unacked.unwrap_or(capacity.max(1024)),
-            cursor: Cursor::new(self.log.tail()),
-            slots: ChannelSlots::new(),
-            awaited_seq: AtomicU64::new(0),
-            missed: AtomicU64::new(0),
-            unacked_set: OnceLock::new(),
-        })
+            position: self.log.tail(),
+        }))
     }
 
-    /// The subscriber is gone, and has answered for the event in hand, but not for deliveries.
-    /// True if it counted until now.
+    // ---- Leaving ----------------------------------------------------------------------------
+
+    /// Detaches a subscriber whose stream was dropped and has acknowledged the event in flight.
+    /// The member stays while deliveries are unacked. Returns `true` if the member was attached.
     pub(crate) fn leave(&mut self, key: u64, effects: &mut Effects<E>) -> bool {
-        let counted = self.member(key).attached;
+        let was_attached = self.member(key).is_attached();
         self.detach(key, By::Itself, effects);
-        let member = self.member_mut(key);
-        member.gone = true;
-        let rest = member.backlog.take();
-        effects.extend(
-            rest.into_iter()
-                .flat_map(|rest| rest.segments)
-                .map(Effect::Segment),
-        );
+        let backlog = self.member_mut(key).stream_dropped();
+        let segments = backlog.into_iter().flat_map(|backlog| backlog.segments);
+        effects.extend(segments.map(Effect::Segment));
         self.settle_gone(key, effects);
         self.assert_invariants();
-        counted
+        was_attached
     }
 
-    /// The subscriber no longer counts, but its stream goes on with what it had not read.
-    /// Answers whether `id` was a subscriber that counted.
+    /// Detaches a subscriber whose stream goes on with a backlog: the unread events. Returns whether
+    /// `id` was attached.
     pub(crate) fn disconnect(
         &mut self,
         id: SubscriberId,
         cause: DisconnectCause,
         effects: &mut Effects<E>,
     ) -> bool {
-        self.end(id, cause, By::Other, effects)
+        self.disconnect_by(By::Other, id, cause, effects)
     }
 
-    /// As [`disconnect`](Self::disconnect), asked for by the task that reads the subscription.
+    /// Disconnects a subscriber on request of the task reading it.
     #[cfg(feature = "rt")]
     pub(crate) fn withdraw(&mut self, id: SubscriberId, effects: &mut Effects<E>) -> bool {
-        self.end(id, DisconnectCause::Requested, By::Itself, effects)
+        self.disconnect_by(By::Itself, id, DisconnectCause::Requested, effects)
     }
 
-    fn end(
+    fn disconnect_by(
         &mut self,
+        by: By,
         id: SubscriberId,
         cause: DisconnectCause,
-        by: By,
         effects: &mut Effects<E>,
     ) -> bool {
-        let Some(member) = self.find(id).filter(|member| member.attached) else {
+        let Some(member) = self.current(id) else {
             return false;
         };
+        let key = id.number;
         if member.queue.is_some() {
-            self.close_queue(id.number, cause, by, effects);
-            self.settle(id.number, None, effects);
-            self.assert_invariants();
-            return true;
+            // The backlog of a filtered subscriber stays in its queue.
+            self.close_queue(key, cause, by, effects);
+        } else {
+            // Take the segments before detaching, which may free them; but the first event only
+            // after: until the cursor is detached, the subscriber may go on claiming.
+            let segments = self.log.segments_from(ReaderPos::of(&member.subscriber));
+            let cursor = self.detach(key, by, effects);
+            let backlog = Box::new(Backlog {
+                segments,
+                next: cursor.position() + 1,
+                end: self.log.tail(),
+                after: Then::Disconnected(cause),
+            });
+            self.member_mut(key).set_backlog(backlog);
         }
-        let spot = ReaderPos::of(&member.subscriber);
-        let mut rest = Box::new(Backlog {
-            segments: self.log.segments_from(spot),
-            next: 0,
-            end: self.log.tail(),
-            after: Then::Disconnected(cause),
-        });
-        // The position is final only now: what is claimed until here was received.
-        let word = self.detach(id.number, by, effects);
-        rest.next = word.position() + 1;
-        let member = self.member_mut(id.number);
-        member.backlog = Some(rest);
-        self.settle(id.number, None, effects);
+        self.settle(key, None, effects);
         self.assert_invariants();
         true
     }
 
-    /// Takes the member out of all that counts it. Its unread events are dropped; for those in
-    /// hand it is watched from now on.
+    /// Detaches a member, and drops its unread events. The member reports from now on, for the
+    /// flushes waiting for its events in flight. Returns the cursor before detaching.
     fn detach(&mut self, key: u64, by: By, effects: &mut Effects<E>) -> CursorState {
         let member = self.member_mut(key);
-        member.subscriber.cursor.request_reports();
+        let subscriber = Arc::clone(&member.subscriber);
+        subscriber.cursor.request_reports();
         if member.queue.is_some() {
             self.close_queue(key, DisconnectCause::Requested, by, effects);
-            return self.member(key).subscriber.cursor.load();
+            return subscriber.cursor.load();
         }
-        let word = member.subscriber.cursor.detach();
-        if let Some(stage) = member.subscriber.stage() {
+
+        // From here on, the subscriber can claim no event of the log.
+        let cursor = subscriber.cursor.detach();
+        if let Some(stage) = subscriber.stage() {
             by.release(stage.stop_waiting(), effects);
         }
-        if !std::mem::replace(&mut member.attached, false) {
-            return word;
+        if !self.members.detach(key) {
+            return cursor;
         }
-        let (id, spot) = (member.subscriber.id, ReaderPos::of(&member.subscriber));
-        // Before their segments go, and the tickets with them.
-        let position = word.position();
-        let segments = self.log.ticketed_after(spot, position);
+
+        // Collect unread events with tickets before the log frees the segments: publishers wait
+        // for their acknowledgements.
+        let reader_pos = ReaderPos::of(&subscriber);
+        let position = cursor.position();
+        let segments = self.log.ticketed_after(reader_pos, position);
         if !segments.is_empty() && !seeded_bug!("leave-keeps-tickets") {
             effects.push(Effect::Unread(Box::new(Unread {
-                subscriber: id,
+                subscriber: subscriber.id,
                 position,
                 segments,
             })));
         }
-        self.log.leave(spot, effects);
-        self.attached -= 1;
-        self.log_readers -= 1;
+        self.log.leave(reader_pos, effects);
+
+        // Publishers need not wait for the member any more.
+        self.stop_gating(key);
+        self.drop_stale_entries();
+        cursor
+    }
+
+    /// Removes a detached member from the blocking and from the overdue members.
+    pub(super) fn stop_gating(&mut self, key: u64) {
         self.unblock(key);
         self.overdue_at_permit.remove(&key);
-        self.drop_stale_entries();
-        self.blocking.shrink_if_sparse_for(self.attached(), KEPT);
-        word
+        self.blockers.give_back(self.members.attached());
     }
 }

@@ -1,219 +1,244 @@
-//! The members of a ring by their numbers, in no more memory than those that are there need.
+//! The members of a channel: the subscribers, and how many of them read the log.
 
-use crate::util::shrink::Shrink;
+use std::time::Duration;
 
-/// A sorted table: each new entry has a greater number than all before it.
-///
-/// An index into a table that is never moved would find a member in one step. But such a table is as
-/// long as the greatest index in use, and one member that came late keeps all of it.
+use crate::channel::machine::blockers::{BlockerSlot, BlockerSlots};
+use crate::subscriber_id::SubscriberId;
+
+mod member;
+mod table;
+
+pub(super) use member::Member;
+use table::MemberTable;
+
+/// All members by the numbers of their ids, and the counts for publishing.
 ///
 /// # Invariants
-/// 1. The numbers of the entries rise.
-/// 2. `gone` counts the entries whose value was taken out: at most as many as have one.
-/// 3. The last entry has a value.
-/// 4. `first` is the number of the first entry, if there is one.
-pub(super) struct Members<T> {
-    entries: Vec<Entry<T>>,
-    gone: usize,
-    /// The number of the first entry.
-    first: u64,
+/// 1. Numbers are issued in ascending order from 1, and never twice: an id never names two
+///    subscribers, and [`MemberTable`] stays sorted by inserting at its end.
+/// 2. `readers` counts the attached members without a filter queue, `filtered` the attached members
+///    with a filter queue. The audience of an event is computed from both; a wrong count would
+///    leave a publisher waiting for an acknowledgement for ever.
+/// 3. `log_readers` is `readers`, plus 1 while the log retains events. At zero, an event is not
+///    stored at all. The sum is kept because each publish compares it.
+pub(super) struct Members<E> {
+    manager: u64,
+    table: MemberTable<Member<E>>,
+    ids_issued: u64,
+    readers: usize,
+    filtered: usize,
+    log_readers: usize,
 }
 
-struct Entry<T> {
-    number: u64,
-    value: Option<T>,
-}
-
-/// Room for so many entries is kept when a long table is empty.
-const KEPT: usize = 8;
-
-impl<T> Members<T> {
-    pub(super) fn new() -> Self {
+impl<E> Members<E> {
+    /// Creates an empty table for the channel of `manager`. `retains`: the log retains events.
+    pub(super) fn new(manager: u64, retains: bool) -> Self {
         Self {
-            entries: Vec::new(),
-            gone: 0,
-            first: 0,
+            manager,
+            table: MemberTable::new(),
+            ids_issued: 0,
+            readers: 0,
+            filtered: 0,
+            log_readers: usize::from(retains),
         }
     }
 
-    /// How many there are.
+    // ---- Coming and going -------------------------------------------------------------------
+
+    /// Returns the id of the next subscriber.
+    pub(super) fn issue_id(&mut self) -> SubscriberId {
+        self.ids_issued += 1;
+        SubscriberId {
+            manager: self.manager,
+            number: self.ids_issued,
+        }
+    }
+
+    /// Inserts an attached member, whose id was the last issued.
+    pub(super) fn insert(&mut self, member: Member<E>) {
+        if member.queue.is_some() {
+            self.filtered += 1;
+        } else {
+            self.readers += 1;
+            self.log_readers += 1;
+        }
+        self.table.insert(member.subscriber.id.number, member);
+    }
+
+    /// Detaches a member: events are no longer stored for it. Returns `false` if the member was
+    /// detached before.
+    pub(super) fn detach(&mut self, number: u64) -> bool {
+        let member = self.get_mut(number);
+        let was_attached = member.detach();
+        let is_filtered = member.queue.is_some();
+        match (was_attached, is_filtered) {
+            (false, _) => {}
+            (true, true) => self.filtered -= 1,
+            (true, false) => {
+                self.readers -= 1;
+                self.log_readers -= 1;
+            }
+        }
+        was_attached
+    }
+
+    /// Removes a detached member.
+    pub(super) fn remove(&mut self, number: u64) {
+        let removed = self.table.remove(number);
+        debug_assert!(removed.is_some_and(|member| !member.is_attached()));
+    }
+
+    /// Records the end of retention.
+    pub(super) fn stop_retaining(&mut self) {
+        self.log_readers = self.readers;
+    }
+
+    // ---- Lookup -----------------------------------------------------------------------------
+
+    pub(super) fn get(&self, number: u64) -> &Member<E> {
+        self.table.get(number).expect(MEMBER)
+    }
+
+    pub(super) fn get_mut(&mut self, number: u64) -> &mut Member<E> {
+        self.table.get_mut(number).expect(MEMBER)
+    }
+
+    /// Returns the member with this id, attached or not; `None` also for an id of another manager.
+    pub(super) fn find(&self, id: SubscriberId) -> Option<&Member<E>> {
+        let is_own = id.manager == self.manager;
+        is_own.then(|| self.table.get(id.number)).flatten()
+    }
+
+    /// Returns a predicate for the numbers of attached members. Fast for ascending numbers.
+    pub(super) fn attached_lookup(&self) -> impl FnMut(u64) -> bool {
+        let mut lookup = self.table.ascending_lookup();
+        move |number| lookup(number).is_some_and(Member::is_attached)
+    }
+
+    /// Iterates over all members, attached or not, in the order of their ids.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Member<E>> {
+        self.table.iter()
+    }
+
+    /// Iterates over all members, attached or not, in the order of their ids.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Member<E>> {
+        self.table.iter_mut()
+    }
+
+    // ---- Counts -----------------------------------------------------------------------------
+
+    /// Returns how many members there are, attached or not.
     pub(super) fn len(&self) -> usize {
-        self.entries.len() - self.gone
+        self.table.len()
     }
 
-    /// `number` must be greater than all numbers before.
-    pub(super) fn insert(&mut self, number: u64, value: T) {
-        debug_assert!(self.entries.last().is_none_or(|last| last.number < number));
-        if self.entries.is_empty() {
-            self.first = number;
-        }
-        let value = Some(value);
-        self.entries.push(Entry { number, value });
+    /// Returns how many members are attached.
+    pub(super) fn attached(&self) -> usize {
+        self.readers + self.filtered
     }
 
-    /// O(log n), and O(1) amortized for moving the others together.
-    pub(super) fn remove(&mut self, number: u64) -> Option<T> {
-        let at = self.index(number)?;
-        let value = self.entries[at].value.take()?;
-        self.gone += 1;
-        while (self.entries.last()).is_some_and(|last| last.value.is_none()) {
-            self.entries.pop();
-            self.gone -= 1;
-        }
-        if self.gone > self.entries.len() / 2 {
-            self.entries.retain(|entry| entry.value.is_some());
-            self.gone = 0;
-            self.first = self.entries.first().map_or(0, |entry| entry.number);
-        }
-        self.entries.shrink_if_sparse(KEPT);
-        self.assert_invariants();
-        Some(value)
-    }
-
+    /// Returns how many attached members read the log.
     #[inline]
-    pub(super) fn get(&self, number: u64) -> Option<&T> {
-        match self.entries.get(self.guess(number)) {
-            Some(entry) if entry.number == number => entry.value.as_ref(),
-            _ => self.search(number),
-        }
+    pub(super) fn readers(&self) -> usize {
+        self.readers
     }
 
+    /// Returns how many attached members have a filter queue.
     #[inline]
-    pub(super) fn get_mut(&mut self, number: u64) -> Option<&mut T> {
-        let at = self.guess(number);
-        match self.entries.get(at) {
-            Some(entry) if entry.number == number => self.entries[at].value.as_mut(),
-            _ => self.search_mut(number),
-        }
+    pub(super) fn filtered(&self) -> usize {
+        self.filtered
     }
 
-    /// In the order of their numbers. O(n), however many there ever were.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.entries.iter().filter_map(|entry| entry.value.as_ref())
-    }
-
-    /// As [`iter`](Self::iter).
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.entries
-            .iter_mut()
-            .filter_map(|entry| entry.value.as_mut())
-    }
-
-    /// A lookup that is quick while the numbers that it is asked for rise, as they mostly do in what
-    /// is noted of members in the order in which they joined: a search for each of a million would
-    /// wait for memory twenty times.
-    pub(super) fn in_turn<'a>(&'a self) -> impl FnMut(u64) -> Option<&'a T> {
-        const NEAR: usize = 8;
-        let (mut next, mut last) = (0, 0);
-        move |number| {
-            let entries = &self.entries;
-            let mut near = entries[next..].iter().take(NEAR);
-            next = match near.position(|entry| entry.number >= number) {
-                Some(steps) if last < number => next + steps,
-                _ => entries.partition_point(|entry| entry.number < number),
-            };
-            last = number;
-            let entry = entries.get(next)?;
-            entry.value.as_ref().filter(|_| entry.number == number)
-        }
-    }
-
-    /// Where the entry is, if none before it was moved together with others.
+    /// Returns how many readers an event is stored for: attached log readers, and retention.
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "a wrong guess is noticed")]
-    fn guess(&self, number: u64) -> usize {
-        number.wrapping_sub(self.first) as usize
+    pub(super) fn log_readers(&self) -> usize {
+        self.log_readers
     }
 
-    #[cold]
-    #[inline(never)]
-    fn search(&self, number: u64) -> Option<&T> {
-        self.entries[self.index(number)?].value.as_ref()
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn search_mut(&mut self, number: u64) -> Option<&mut T> {
-        let at = self.index(number)?;
-        self.entries[at].value.as_mut()
-    }
-
-    fn index(&self, number: u64) -> Option<usize> {
-        let found = self.entries.binary_search_by_key(&number, |e| e.number);
-        found.ok()
-    }
-
-    fn assert_invariants(&self) {
-        // Each step looks at every entry: not with thousands of them.
-        if cfg!(debug_assertions) && self.entries.len() <= 64 {
-            assert!(
-                self.entries.is_sorted_by(|a, b| a.number < b.number),
-                "members: invariant 1"
-            );
-            let gone = self.entries.iter().filter(|e| e.value.is_none());
-            assert_eq!(gone.count(), self.gone, "members: invariant 2");
-            assert!(2 * self.gone <= self.entries.len(), "members: invariant 2");
-            let first = self.entries.first();
-            assert!(
-                first.is_none_or(|e| e.number == self.first),
-                "members: invariant 4"
-            );
-            let last = self.entries.last();
-            assert!(
-                last.is_none_or(|e| e.value.is_some()),
-                "members: invariant 3"
-            );
-        }
+    /// Asserts the invariants; `retains`: the log retains events.
+    pub(super) fn check(&self, retains: bool) {
+        let attached = || self.iter().filter(|member| member.is_attached());
+        let readers = attached().filter(|member| member.queue.is_none()).count();
+        assert_eq!(readers, self.readers, "members: invariant 2");
+        assert_eq!(
+            attached().count() - readers,
+            self.filtered,
+            "members: invariant 2"
+        );
+        let log_readers = self.readers + usize::from(retains);
+        assert_eq!(self.log_readers, log_readers, "members: invariant 3");
     }
 }
+
+impl<E> BlockerSlots for Members<E> {
+    #[inline]
+    fn slot(&self, number: u64) -> &BlockerSlot {
+        &self.get(number).blocker
+    }
+
+    #[inline]
+    fn slot_mut(&mut self, number: u64) -> &mut BlockerSlot {
+        &mut self.get_mut(number).blocker
+    }
+
+    #[inline]
+    fn max_wait(&self, number: u64) -> Option<Duration> {
+        self.get(number).subscriber.overflow.max_wait()
+    }
+}
+
+const MEMBER: &str = "a subscriber stays a member until its stream and its deliveries are gone";
 
 #[cfg(all(test, not(any(genevent_shuttle, genevent_loom))))]
 mod tests {
-    use super::*;
+    use std::panic::Location;
 
-    #[test]
-    fn each_is_found_by_its_number_while_others_come_and_go() {
-        let mut members = Members::new();
-        let mut here = Vec::new();
-        let mut at = 0;
-        for number in 1..2_000_u64 {
-            members.insert(number, number);
-            here.push(number);
-            if number % 3 != 0 {
-                at = (at + 7) % here.len();
-                let gone = here.swap_remove(at);
-                assert_eq!(members.remove(gone), Some(gone));
-                assert_eq!(members.remove(gone), None);
-                assert_eq!(members.get(gone), None);
-            }
-            assert_eq!(members.len(), here.len());
-        }
-        here.sort_unstable();
-        assert!(members.iter().eq(&here));
-        let mut in_turn = members.in_turn();
-        for number in (1..2_000).chain([7, 1_999, 8]) {
-            assert_eq!(in_turn(number), members.get(number));
-        }
-        drop(in_turn);
-        for mut number in here {
-            assert_eq!(members.get(number), Some(&number));
-            assert_eq!(members.get_mut(number), Some(&mut number));
-        }
-        assert_eq!(members.get(0), None);
-        assert_eq!(members.get(u64::MAX), None);
+    use super::*;
+    use crate::channel::machine::Machine;
+    use crate::options::{Overflow, SubscribeOptions};
+
+    fn with_members(retain: usize) -> (Machine<()>, Vec<SubscriberId>) {
+        let mut machine = Machine::new(4, Overflow::Wait, retain);
+        let join = |machine: &mut Machine<()>| {
+            let (subscriber, _) = machine.join(SubscribeOptions::new(), Location::caller());
+            subscriber.id
+        };
+        let mut ids = vec![join(&mut machine), join(&mut machine)];
+        let filtered =
+            machine.join_filtered(SubscribeOptions::new(), Location::caller(), |()| Some(()));
+        ids.push(filtered.subscriber().id);
+        (machine, ids)
     }
 
     #[test]
-    fn what_is_walked_and_kept_goes_by_those_that_are_there() {
-        let mut members = Members::new();
-        for number in 1..=10_000 {
-            members.insert(number, ());
+    fn detaching_a_member_twice_counts_once() {
+        for retain in [0, 2] {
+            let (mut machine, ids) = with_members(retain);
+            let members = &mut machine.members;
+            let retention = usize::from(retain > 0);
+            assert_eq!((members.readers(), members.filtered()), (2, 1));
+            assert_eq!(members.log_readers(), 2 + retention);
+            for id in &ids {
+                assert!(members.detach(id.number));
+                assert!(!members.detach(id.number));
+            }
+            assert_eq!((members.attached(), members.len()), (0, 3));
+            assert_eq!(members.log_readers(), retention);
+            members.check(retain > 0);
+            for id in ids {
+                members.remove(id.number);
+            }
+            assert_eq!(members.len(), 0);
         }
-        for number in 1..10_000 {
-            assert!(members.remove(number).is_some());
-            assert!(members.entries.len() <= 2 * members.len());
-        }
-        assert!(members.entries.capacity() <= KEPT);
-        assert_eq!(members.get(10_000), Some(&()));
+    }
+
+    #[test]
+    fn ids_of_another_manager_are_not_found() {
+        let (machine, ids) = with_members(0);
+        let (other, others) = with_members(0);
+        assert_eq!(ids[0].number, others[0].number);
+        assert!(machine.members.find(ids[0]).is_some());
+        assert!(machine.members.find(others[0]).is_none());
+        assert!(other.members.find(ids[0]).is_none());
     }
 }

@@ -1,4 +1,4 @@
-//! Storing events, and the policies of those that make nobody wait.
+//! Storing events, and the lossy overflow policies.
 
 use super::Machine;
 use crate::channel::effects::{Effect, Effects};
@@ -13,7 +13,10 @@ use crate::util::clock::Instant;
 use crate::util::sync::Arc;
 
 impl<E> Machine<E> {
-    /// As [`skip_if_no_readers`](Self::skip_if_no_readers), unless it is closed, or there are filters.
+    // ---- Fast path --------------------------------------------------------------------------
+
+    /// Skips a sequence number if no subscriber or retention needs the event. `None` if the event
+    /// must be stored, or if the fast path is disabled.
     #[inline]
     pub(crate) fn try_skip_fast(&mut self) -> Option<Stored> {
         if self.fast_path_disabled {
@@ -23,28 +26,29 @@ impl<E> Machine<E> {
         }
     }
 
-    /// If nobody is there to hear it, nor may come late, an event only takes its number.
+    /// Skips a sequence number if the log has no readers and retains nothing.
     #[inline]
     fn skip_if_no_readers(&mut self) -> Option<Stored> {
-        (self.log_readers == 0).then(|| Stored {
+        (self.members.log_readers() == 0).then(|| Stored {
             seq: self.log.skip_seq(),
             audience: 0,
         })
     }
 
-    /// Whether an event can be stored for those that are there without looking at any of them.
+    /// Returns whether an event can be stored without checking any subscriber.
     #[inline]
     pub(crate) fn can_store_fast(&self) -> bool {
         let tail = self.log.tail();
-        // Not one after the other: the answer is mostly the same, and one branch is foretold best.
+        // Combined without short circuits: the result is almost always the same, and a single
+        // branch is predicted better than four.
         let is_due = self.lossless.is_due(tail + self.reserved) | self.lossy.is_due(tail);
-        !(self.fast_path_disabled | is_due | !self.blocking.is_empty())
+        !(self.fast_path_disabled | is_due | !self.blockers.is_empty())
     }
 
-    /// Stores the event; somebody hears it or may come late, and nobody is in the way.
+    /// Stores an event for all log readers. There must be log readers or retention, and room.
     #[inline]
     pub(crate) fn push_event(&mut self, event: E, ticket: Option<&Arc<Ticket>>) -> Stored {
-        let audience = self.attached;
+        let audience = self.members.readers();
         if let Some(ticket) = ticket {
             ticket.arm(audience);
         }
@@ -53,42 +57,47 @@ impl<E> Machine<E> {
         Stored { seq, audience }
     }
 
-    /// Stores the event; there must be room. Gives it back if nobody is left to read it here, nor
-    /// may come late.
+    // ---- Slow path --------------------------------------------------------------------------
+
+    /// Stores an event after [`check_room`](Self::check_room). Returns the event if the log does not
+    /// need it: without log readers and retention.
     pub(crate) fn store(
         &mut self,
         event: E,
         ticket: Option<&Arc<Ticket>>,
-        judged: &mut Evaluation,
+        evaluation: &mut Evaluation,
         effects: &mut Effects<E>,
     ) -> (Stored, Option<E>) {
+        // All members still blocking are overdue, or there would be no room.
         self.disconnect_all_overdue(effects);
-        self.append(event, ticket, judged, effects)
+        self.append(event, ticket, evaluation, effects)
     }
 
-    /// Promises a place; there must be room.
+    /// Reserves room for an event after [`check_room`](Self::check_room).
     pub(crate) fn reserve(&mut self, now: impl Fn() -> Instant, effects: &mut Effects<E>) {
         if seeded_bug!("permit-disconnects-early") {
             self.disconnect_all_overdue(effects);
         }
-        self.pass_by(now);
+        self.pass_overdue(now);
         self.reserved += 1;
         self.assert_invariants();
     }
 
-    /// Stores the event in a promised place.
+    /// Stores the event of a permit. Returns the event if the log does not need it.
     pub(crate) fn store_reserved(
         &mut self,
         event: E,
         ticket: Option<&Arc<Ticket>>,
-        judged: &mut Evaluation,
+        evaluation: &mut Evaluation,
         effects: &mut Effects<E>,
     ) -> (Stored, Option<E>) {
-        self.clear_the_passed(effects);
+        self.disconnect_passed(effects);
+        // Turn the reserved room into an unread event. `overdue_at_permit` must stay until the
+        // event is appended, which checks filtered members against it.
         self.reserved -= 1;
-        let stored = self.append(event, ticket, judged, effects);
-        self.forget_passed();
-        // Who did not want it has one place more.
+        let stored = self.append(event, ticket, evaluation, effects);
+        self.clear_overdue_at_permit();
+        // Filtered members without interest in the event have gained room.
         self.unblock_queues_with_room();
         stored
     }
@@ -97,12 +106,12 @@ impl<E> Machine<E> {
         &mut self,
         event: E,
         ticket: Option<&Arc<Ticket>>,
-        judged: &mut Evaluation,
+        evaluation: &mut Evaluation,
         effects: &mut Effects<E>,
     ) -> (Stored, Option<E>) {
         self.apply_overflow_policies(effects);
-        if let Some(answers) = judged.matches() {
-            return self.append_filtered(event, ticket, answers, effects);
+        if let Some(matches) = evaluation.matches() {
+            return self.append_filtered(event, ticket, matches, effects);
         }
         match self.skip_if_no_readers() {
             Some(stored) => (stored, Some(event)),
@@ -110,49 +119,63 @@ impl<E> Machine<E> {
         }
     }
 
-    /// The policies of those that make nobody wait, where the next event would be too much.
+    /// Makes room in the full windows of lossy log readers: disconnects the subscriber, or
+    /// overwrites the oldest unread event.
     fn apply_overflow_policies(&mut self, effects: &mut Effects<E>) {
         let tail = self.log.tail();
         while let Some(id) = self.lossy.pop_due(tail) {
             let Some(member) = self.current(id) else {
+                // A stale entry, or that of the retained events.
                 if id.number == RETENTION_ENTRY {
                     self.trim_retained(effects);
                 }
                 continue;
             };
-            let place = Arc::clone(&member.subscriber);
-            let position = place.cursor.load().position();
-            if position + (place.window as u64) <= tail {
-                if place.overflow == Overflow::Disconnect {
+            let subscriber = Arc::clone(&member.subscriber);
+            let position = subscriber.cursor.load().position();
+            if position + (subscriber.window as u64) <= tail {
+                if subscriber.overflow == Overflow::Disconnect {
                     self.disconnect(id, DisconnectCause::Overflow, effects);
                     #[cfg(feature = "tracing")]
-                    self.trace_left(id, "disconnected: its window was full", effects);
+                    self.trace_left(id, DisconnectCause::Overflow, effects);
                     continue;
                 }
-                self.overwrite(&place, position, effects);
+                self.overwrite(&subscriber, position, effects);
             }
-            self.push_limit(id.number);
+            // Otherwise the subscriber has read since the entry was made.
+            self.push_full_at(id.number);
         }
     }
 
-    /// Drops the event after `position` for one subscriber, unless it has just taken it.
-    fn overwrite(&mut self, place: &Arc<SubscriberState>, position: u64, effects: &mut Effects<E>) {
-        let Ok(word) = place.cursor.overwrite(position) else {
+    /// Overwrites the event after `position` for `subscriber`: moves the cursor past the event,
+    /// unless the subscriber claims the event at this moment.
+    fn overwrite(
+        &mut self,
+        subscriber: &Arc<SubscriberState>,
+        position: u64,
+        effects: &mut Effects<E>,
+    ) {
+        let Ok(cursor) = subscriber.cursor.overwrite(position) else {
+            // The subscriber has claimed the event, and has room by that.
             return;
         };
-        place.count_missed();
+        let overwritten = cursor.position();
+        subscriber.count_missed();
         #[cfg(feature = "tracing")]
-        effects
-            .extend(crate::channel::trace::Record::lost(place, word.position()).map(Effect::Trace));
-        let key = place.id.number;
-        if let Some(ticket) = self.log.ticketed(word.position()) {
-            effects.push(Effect::Dropped(Arc::clone(ticket), place.id));
+        effects.extend(
+            crate::channel::trace::Record::lost(subscriber, overwritten).map(Effect::Trace),
+        );
+        // The subscriber will never acknowledge the event.
+        if let Some(ticket) = self.log.ticketed(overwritten) {
+            effects.push(Effect::Dropped(Arc::clone(ticket), subscriber.id));
         }
-        if word.is_finished() {
+        // A flush may wait for the overwritten event.
+        let key = subscriber.id.number;
+        if cursor.is_finished() {
             self.settle(key, None, effects);
         } else {
             self.member_mut(key).skip_past(position);
         }
-        self.advance(place, word.position(), effects);
+        self.advance(subscriber, overwritten, effects);
     }
 }

@@ -1,4 +1,4 @@
-//! What subscribers take, and what they report.
+//! Reading: the next events of a subscriber, and its reports.
 
 use super::Machine;
 use crate::channel::effects::Effects;
@@ -8,11 +8,12 @@ use crate::channel::source::Backlog;
 use crate::channel::subscriber::SubscriberState;
 
 impl<E> Machine<E> {
-    /// The events after `position`, where the subscriber is, as far as its next segment goes.
+    /// Returns the segment with the events after `position`, where the subscriber is, or `None` if
+    /// the subscriber has read everything.
     #[inline]
     pub(crate) fn next_batch(
         &mut self,
-        place: &SubscriberState,
+        subscriber: &SubscriberState,
         position: u64,
         effects: &mut Effects<E>,
     ) -> Option<&Segment<E>> {
@@ -20,79 +21,89 @@ impl<E> Machine<E> {
         if position == self.log.tail() {
             return None;
         }
-        let mut spot = ReaderPos::of(place);
-        let index = self.log.advance(&mut spot, position, effects);
-        spot.store(place);
+        let mut reader_pos = ReaderPos::of(subscriber);
+        let index = self.log.advance(&mut reader_pos, position, effects);
+        reader_pos.store(subscriber);
         Some(self.log.batch(index))
     }
 
-    /// What a disconnected subscriber had not read; once.
+    /// Takes the unread events of a disconnected subscriber; once.
     pub(crate) fn take_backlog(&mut self, key: u64) -> Option<Box<Backlog<E>>> {
-        self.member_mut(key).backlog.take()
+        self.member_mut(key).take_backlog()
     }
 
-    /// A watched subscriber has claimed (`in_hand`: that event) or finished (`None`).
-    ///
-    /// True if it was in the way of publishers, and has taken an event.
-    pub(crate) fn report(
-        &mut self,
-        key: u64,
-        in_hand: Option<u64>,
-        effects: &mut Effects<E>,
-    ) -> bool {
-        let member = self.member(key);
-        let (was_blocking, has_flushes) = (member.blocking.is_some(), member.flushes.is_some());
-        // Finishing makes no room, and gives it no more time.
-        let took = was_blocking && (in_hand.is_some() || seeded_bug!("ack-restarts-time-limit"));
-        if took {
-            self.unblock(key);
-            self.push_limit(key);
-        }
-        if has_flushes {
-            self.settle(key, in_hand, effects);
-        }
+    /// Records the claim of event `seq` by a reporting subscriber. Returns `true` if the subscriber
+    /// was blocking.
+    pub(crate) fn report_claimed(&mut self, key: u64, seq: u64, effects: &mut Effects<E>) -> bool {
+        let was_blocking = self.member(key).blocker.is_blocking();
+        self.unblock_reader(key);
+        self.settle(key, Some(seq), effects);
         self.cancel_reports_if_idle(key);
         self.assert_invariants();
-        took
+        was_blocking
     }
 
-    /// Asks for no more reports if nobody waits for what the member does.
+    /// Records that a reporting subscriber has finished the event in flight. Finishing makes no room,
+    /// and a `WaitAtMost` does not start again.
+    pub(crate) fn report_finished(&mut self, key: u64, effects: &mut Effects<E>) {
+        if seeded_bug!("ack-restarts-time-limit") {
+            self.unblock_reader(key);
+        }
+        self.settle(key, None, effects);
+        self.cancel_reports_if_idle(key);
+        self.assert_invariants();
+    }
+
+    /// Ends the blocking of a log reader, if it blocks.
+    fn unblock_reader(&mut self, key: u64) {
+        if self.member(key).blocker.is_blocking() {
+            self.unblock(key);
+            self.push_full_at(key);
+        }
+    }
+
+    /// Cancels the member's reports if no publisher, flush or stage depends on them.
     pub(super) fn cancel_reports_if_idle(&self, key: u64) {
         let member = self.member(key);
-        let is_idle = member.blocking.is_none() && member.waited.is_none();
         let is_stage = member.subscriber.stage().is_some();
-        if member.attached && is_idle && member.flushes.is_none() && !is_stage {
+        let is_idle = member.blocker.is_idle() && !member.has_flushes() && !is_stage;
+        // A detached member goes on reporting, until its stream is gone.
+        if member.is_attached() && is_idle {
             member.subscriber.cursor.cancel_reports();
         }
     }
 
-    /// Every attached subscriber has read everything and waits: nothing need be kept but what is
-    /// retained. False if that is so of any events.
+    /// Frees all events except retained events; every log reader has caught up and is parked.
+    /// Returns `false` if events are retained.
     pub(crate) fn release(&mut self, effects: &mut Effects<E>) -> bool {
-        let is_all = self.log.release(self.attached, effects);
+        let is_all = self.log.release(self.members.readers(), effects);
         self.assert_invariants();
         is_all
     }
 
-    /// The member sleeps until there is more than it has read, unlike others.
+    /// Counts a parked subscriber, which has caught up, as a reader of the next event.
     #[inline]
-    pub(crate) fn park_caught_up(&mut self, place: &SubscriberState, effects: &mut Effects<E>) {
-        let mut spot = ReaderPos::of(place);
-        self.log.advance_to_end(&mut spot, effects);
-        spot.store(place);
+    pub(crate) fn park_caught_up(
+        &mut self,
+        subscriber: &SubscriberState,
+        effects: &mut Effects<E>,
+    ) {
+        let mut reader_pos = ReaderPos::of(subscriber);
+        self.log.advance_to_end(&mut reader_pos, effects);
+        reader_pos.store(subscriber);
     }
 
-    /// Counts the member as a reader of what comes after `position`, and tells which segment that
-    /// is.
+    /// Counts a subscriber as a reader of the event after `position`; returns the index of the
+    /// segment with that event.
     pub(super) fn advance(
         &mut self,
-        place: &SubscriberState,
+        subscriber: &SubscriberState,
         position: u64,
         effects: &mut Effects<E>,
     ) -> usize {
-        let mut spot = ReaderPos::of(place);
-        let index = self.log.advance(&mut spot, position, effects);
-        spot.store(place);
+        let mut reader_pos = ReaderPos::of(subscriber);
+        let index = self.log.advance(&mut reader_pos, position, effects);
+        reader_pos.store(subscriber);
         index
     }
 }

@@ -1,4 +1,7 @@
-//! What has been settled, for those that see it only then.
+//! Stages: subscribers placed behind other subscribers, which must settle each event first.
+//!
+//! A stage reads the log like every subscriber, up to its gate: the last event settled by
+//! all members before the stage. A gate is a flush of these members, for one event.
 
 use super::Machine;
 use crate::channel::effects::Effects;
@@ -9,29 +12,31 @@ use crate::subscriber_id::SubscriberId;
 use crate::util::sync::Arc;
 
 impl<E> Machine<E> {
-    /// As [`take`](Self::take), of events that are there, and none after `settled`.
+    /// Returns the events after `position` up to `settled`, as far as the first segment goes.
+    /// The next event must be stored and settled.
     pub(crate) fn take_settled(
         &mut self,
-        place: &SubscriberState,
+        subscriber: &SubscriberState,
         position: u64,
         settled: u64,
         effects: &mut Effects<E>,
     ) -> Segment<E> {
-        let index = self.advance(place, position, effects);
+        let index = self.advance(subscriber, position, effects);
         self.log.batch(index).up_to(settled)
     }
 
-    /// The last event up to which all of `before` have settled everything. If that comes before
-    /// `next`, `ticket` waits until they have settled everything up to `next`.
+    /// Returns the last event up to which all of `before` have settled everything. If
+    /// fewer than `next` events are settled, `ticket` waits until they have settled everything up to `next`.
     ///
-    /// Those that have left have nothing to settle.
+    /// Members of `before` that have left have nothing to settle.
     pub(crate) fn settled_by(
         &mut self,
         before: &[SubscriberId],
         next: u64,
         ticket: &Arc<Ticket>,
     ) -> u64 {
-        // What is yet to come, nobody has settled; also not who owes nothing now.
+        // Start from the tail. A member that owes nothing reports `u64::MAX`, but events not
+        // published yet are not settled.
         let (mut settled, mut owing) = (self.tail(), 0);
         for &id in before {
             if self.find(id).is_none() {
@@ -40,12 +45,13 @@ impl<E> Machine<E> {
             let member = self.member_mut(id.number);
             let mut upto = member.settled(None);
             if upto < next && !seeded_bug!("stage-not-woken") {
-                // Again, now that it reports: it may have settled more meanwhile.
+                // Check again after requesting reports: `next` may have been settled in between
+                // without a report, and the stage would wait for ever.
                 member.subscriber.cursor.request_reports();
                 upto = member.settled(None);
             }
             if upto < next {
-                member.wait_for(next, ticket);
+                member.add_flush(next, ticket);
                 owing += 1;
             }
             settled = settled.min(upto);

@@ -1,17 +1,18 @@
-//! Where one subscriber stands: the single word it shares with the manager.
+//! The cursor of one subscriber: a single atomic word that subscriber and channel both change.
 //!
 //! ```text
 //!   63                          3   2          1         0
 //!  ┌─────────────────────────────┬──────────┬─────────┬──────────┐
-//!  │ position: last event yielded│ DETACHED │ WATCHED │ FINISHED │
+//!  │ position: last event yielded│ DETACHED │REPORTING│ FINISHED │
 //!  └─────────────────────────────┴──────────┴─────────┴──────────┘
 //! ```
 //!
-//! The subscriber moves it without the lock, one compare-and-swap for each event; the manager
-//! changes it under its lock. Since both change *one* word, each always knows whether it came
-//! first: a subscriber that claims an event either sees [`CursorState::is_watched`], and then reports,
-//! or had claimed it before the manager looked, and then the manager has seen that it did. No
-//! fence and no second look are needed for "no wake-up is ever lost".
+//! The subscriber claims an event with one compare-and-swap, without the lock; the channel changes
+//! the word under its lock. Because both change *one* word, their steps have an order that both see.
+//! A claim that comes after the channel's [`request_reports`](Cursor::request_reports) sees
+//! [`CursorState::must_report`], and the subscriber reports. A claim that comes before is in the
+//! position that `request_reports` returns. In neither case is a wake-up lost, and no fence and no
+//! second check are needed.
 
 use crate::util::sync::{AtomicU64, Ordering};
 
@@ -26,51 +27,57 @@ const SHIFT: u32 = 3;
 const ONE_EVENT: u64 = 1 << SHIFT;
 
 impl CursorState {
-    /// The number of the last event that was yielded, or skipped because it was overwritten.
+    /// Returns the sequence number of the last event that was yielded, or skipped because the event
+    /// was overwritten.
     #[inline]
     pub(crate) fn position(self) -> u64 {
         self.0 >> SHIFT
     }
 
-    /// No event is in hand.
+    /// Returns whether no event is in flight.
     #[inline]
     pub(crate) fn is_finished(self) -> bool {
         self.0 & FINISHED != 0
     }
 
-    /// The manager wants to hear of the next claim or finish.
+    /// Returns whether the channel requests a report of the next claim or finish.
     #[inline]
     pub(crate) fn must_report(self) -> bool {
         self.0 & REPORTING != 0
     }
 
-    /// For a subscriber that has claimed an event and has not yielded it: as long as this is what
-    /// it last saw, it claims nothing, and has nothing to finish or to report.
+    /// Returns a state for a subscriber that has claimed an event and not yielded it yet. While the
+    /// subscriber remembers this state, it claims, finishes and reports nothing.
     pub(crate) fn unyielded(self) -> Self {
         Self((self.0 | FINISHED | DETACHED) & !REPORTING)
     }
 
-    /// As [`Cursor::claim`] gave it, before [`unyielded`](Self::unyielded), but not watched.
-    pub(crate) fn claimed(self, in_hand: bool) -> Self {
-        let finished = if in_hand { 0 } else { FINISHED };
+    /// Returns the state that [`Cursor::claim`] returned before [`unyielded`](Self::unyielded), but
+    /// without a request for reports.
+    pub(crate) fn claimed(self, in_flight: bool) -> Self {
+        let finished = if in_flight { 0 } else { FINISHED };
         Self(self.position() << SHIFT | finished)
     }
 
-    /// The subscriber no longer counts; its unread events have been answered for.
+    /// Returns whether the subscriber is detached, which settled all its unread events.
     #[inline]
     pub(crate) fn is_detached(self) -> bool {
         self.0 & DETACHED != 0
     }
 }
 
+/// The position of one subscriber, with the flags of [`CursorState`].
+///
 /// # Invariants
-/// 1. The position never goes back.
-/// 2. Once detached, the position stands still and the cursor stays detached.
-/// 3. `FINISHED` is cleared by a claim alone, and only the subscriber claims.
+/// 1. The position never decreases: the log frees events behind it.
+/// 2. Once detached, the cursor stays detached and its position no longer changes: the channel has
+///    settled all events after that position, and a later claim would settle an event twice.
+/// 3. Only a claim clears `FINISHED`, and only the subscriber claims. The channel may therefore trust
+///    `FINISHED` until the position moves.
 pub(crate) struct Cursor(AtomicU64);
 
 impl Cursor {
-    /// A cursor behind which nothing is unread: the next event is `position + 1`.
+    /// Creates a cursor whose next event is `position + 1`, with no event in flight.
     #[inline]
     pub(crate) fn new(position: u64) -> Self {
         Self(AtomicU64::new(position << SHIFT | FINISHED))
@@ -81,28 +88,30 @@ impl Cursor {
         CursorState(self.0.load(Ordering::Acquire))
     }
 
-    /// The subscriber takes the next event, and has finished with the one before. It has the
-    /// event `in_hand` until [`finish`](Self::finish), or keeps account of it elsewhere.
+    /// Claims the next event for the subscriber, which also finishes the event before. The claimed
+    /// event is in flight until [`finish`](Self::finish); `in_flight` is false if the subscriber
+    /// keeps its events in flight in an [`UnackedSet`](super::unacked::UnackedSet).
     ///
-    /// Fails with what the word is now if it is no longer as `seen`: watched, detached, or
-    /// moved on because the event was overwritten.
+    /// # Errors
+    /// The current state, if it is no longer `seen`: the channel requested reports, detached the
+    /// subscriber, or overwrote the event.
     #[inline]
     pub(crate) fn claim(
         &self,
         seen: CursorState,
-        in_hand: bool,
+        in_flight: bool,
     ) -> Result<CursorState, CursorState> {
         if seen.is_detached() && !seeded_bug!("detached-subscriber-claims") {
             return Err(seen);
         }
-        let finished = if in_hand { 0 } else { FINISHED };
+        let finished = if in_flight { 0 } else { FINISHED };
         self.swap(seen, ((seen.0 + ONE_EVENT) & !FINISHED) | finished)
     }
 
-    /// The subscriber takes event `position`, which is not the next one if those between were
-    /// not wanted. `in_hand` as in [`claim`](Self::claim).
-    pub(crate) fn move_to(&self, position: u64, in_hand: bool) -> CursorState {
-        let finished = if in_hand { 0 } else { FINISHED };
+    /// Claims event `position` for a filtered subscriber, which skips the unwanted events before.
+    /// `in_flight` is the same as in [`claim`](Self::claim).
+    pub(crate) fn move_to(&self, position: u64, in_flight: bool) -> CursorState {
+        let finished = if in_flight { 0 } else { FINISHED };
         let mut seen = self.load();
         loop {
             let flags = seen.0 & (REPORTING | DETACHED);
@@ -113,14 +122,15 @@ impl Cursor {
         }
     }
 
-    /// The subscriber has finished with the event in hand.
+    /// Finishes the event in flight.
     #[inline]
     pub(crate) fn finish(&self) -> CursorState {
         CursorState(self.0.fetch_or(FINISHED, Ordering::AcqRel) | FINISHED)
     }
 
-    /// As [`finish`](Self::finish), by the subscriber under the manager's lock: nobody else
-    /// changes the word meanwhile.
+    /// Finishes the event in flight; the caller is the subscriber and holds the channel's lock. No
+    /// other thread can change the word meanwhile, so a plain store does what
+    /// [`finish`](Self::finish) does with an atomic read-modify-write.
     #[inline]
     pub(crate) fn finish_locked(&self) -> CursorState {
         let word = self.load();
@@ -132,20 +142,22 @@ impl Cursor {
         word
     }
 
-    /// Asks the subscriber to report its next step, and tells where it was when asked.
+    /// Requests reports from the subscriber, and returns the state from before the request.
     #[inline]
     pub(crate) fn request_reports(&self) -> CursorState {
         CursorState(self.0.fetch_or(REPORTING, Ordering::AcqRel))
     }
 
+    /// Withdraws the request for reports.
     #[inline]
     pub(crate) fn cancel_reports(&self) {
         self.0.fetch_and(!REPORTING, Ordering::AcqRel);
     }
 
-    /// The manager skips the event after `position` on the subscriber's behalf.
+    /// Skips the event after `position`: the channel overwrites that event.
     ///
-    /// Fails if the subscriber has claimed it meanwhile.
+    /// # Errors
+    /// The current state, if the subscriber claimed the event first.
     #[inline]
     pub(crate) fn overwrite(&self, position: u64) -> Result<CursorState, CursorState> {
         let mut seen = self.load();
@@ -158,7 +170,7 @@ impl Cursor {
         Err(seen)
     }
 
-    /// The subscriber no longer counts; what it had yielded until now is its last position.
+    /// Detaches the subscriber, and returns the state from before, which has the final position.
     #[inline]
     pub(crate) fn detach(&self) -> CursorState {
         CursorState(self.0.fetch_or(DETACHED, Ordering::AcqRel))

@@ -1,4 +1,7 @@
-//! Who sees an event only once others have settled it.
+//! Stages: subscribers that see an event only after other subscribers have settled it.
+//!
+//! A [`Stage`] waits as a publisher of `flush` does: a [`Ticket`] counts the predecessors that have
+//! yet to settle an event. The last of them wakes the stage.
 
 use std::task::Waker;
 
@@ -6,24 +9,26 @@ use crate::channel::ticket::{AckLevel, Ticket};
 use crate::subscriber_id::SubscriberId;
 use crate::util::sync::{Arc, Mutex};
 
-/// A subscriber that comes after others, and what it waits for.
+/// The predecessors of a subscriber, and the gate that they open.
 ///
 /// # Invariants
-/// 1. It begins to wait under the manager's lock; its own subscriber may stop without.
-/// 2. Those of `after` are older than the subscriber: nobody waits for itself, however far one
-///    follows them.
-/// 3. The ticket has a waker while the subscriber sleeps for what it counts.
+/// 1. Waiting starts under the channel's lock, so that no predecessor can settle the event unseen.
+///    The subscriber may stop waiting without the lock.
+/// 2. Every subscriber in `after` is older than this one, so no cycle of stages can wait for itself.
+/// 3. The ticket has a waker while the subscriber sleeps at the gate. Otherwise the last predecessor
+///    would wake no task, and the subscriber would sleep for ever.
 pub(crate) struct Stage {
     after: Vec<SubscriberId>,
     gate: Mutex<Gate>,
 }
 
-/// What the subscriber may see.
+/// The events that a stage may see.
 #[derive(Default)]
 pub(crate) struct Gate {
-    /// They have settled everything up to this event, and maybe more.
+    /// All predecessors have settled every event up to this one, and possibly later ones.
     pub(crate) settled: u64,
-    /// Counts those that have yet to settle everything up to this event.
+    /// The event that the stage waits for, with a ticket that counts the predecessors that have yet to
+    /// settle all events up to it.
     awaited: Option<(u64, Arc<Ticket>)>,
 }
 
@@ -35,24 +40,25 @@ impl Stage {
         }
     }
 
-    /// Those that it comes after, some of which may have left.
+    /// Returns the predecessors, some of which may have left.
     pub(crate) fn after(&self) -> &[SubscriberId] {
         &self.after
     }
 
-    pub(crate) fn with_gate<R>(&self, look: impl FnOnce(&mut Gate) -> R) -> R {
-        look(&mut self.gate.lock())
+    /// Runs `access` with the gate locked.
+    pub(crate) fn with_gate<R>(&self, access: impl FnOnce(&mut Gate) -> R) -> R {
+        access(&mut self.gate.lock())
     }
 
-    /// It waits for nothing any more; gives its waker back, if it sleeps for that.
+    /// Stops waiting, and returns the waker, if the subscriber sleeps at the gate.
     pub(crate) fn stop_waiting(&self) -> Option<Waker> {
         self.with_gate(Gate::stop_waiting)
     }
 }
 
 impl Gate {
-    /// Notes that what it waits for is settled, if it is. Whether it still waits for event `next`,
-    /// for which it need not ask again.
+    /// Opens the gate if the awaited event is settled. Returns whether the stage still waits for event
+    /// `next`, so that the caller need not ask for `next` again.
     pub(crate) fn waits_for(&mut self, next: u64) -> bool {
         match &self.awaited {
             Some((seq, ticket)) if ticket.is_settled() => {
@@ -64,24 +70,26 @@ impl Gate {
         }
     }
 
-    /// Begins to wait for everything up to `next`.
+    /// Starts to wait for all events up to `next`. Returns a ticket for the caller to arm.
     pub(crate) fn wait_for(&mut self, next: u64) -> Arc<Ticket> {
         let ticket = Ticket::new(AckLevel::Finished);
         self.awaited = Some((next, Arc::clone(&ticket)));
         ticket
     }
 
-    /// Sleeps until what it waits for is settled; gives the waker it replaces back.
+    /// Registers `waker` for when the awaited event is settled. Returns the waker it replaces.
     pub(crate) fn sleep(&self, waker: Waker) -> Option<Waker> {
         let (_, ticket) = self.awaited.as_ref()?;
         ticket.replace_waker(Some(waker))
     }
 
+    /// Returns whether a waker equal to `waker` is registered.
     pub(crate) fn would_wake(&self, waker: &Waker) -> bool {
         let awaited = self.awaited.as_ref();
         awaited.is_some_and(|(_, ticket)| ticket.would_wake(waker))
     }
 
+    /// Stops waiting, and returns the waker, if the subscriber sleeps at the gate.
     pub(crate) fn stop_waiting(&mut self) -> Option<Waker> {
         let (_, ticket) = self.awaited.take()?;
         ticket.replace_waker(None)

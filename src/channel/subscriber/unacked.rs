@@ -1,4 +1,4 @@
-//! The deliveries that a subscriber has out: received, and not yet answered for.
+//! The deliveries in flight of one subscriber: received, and not settled yet.
 
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
@@ -7,37 +7,47 @@ use std::task::Waker;
 
 use crate::subscriber_id::SubscriberId;
 use crate::util::panic_guard::{drop_caught, wake};
+use crate::util::spare_waker::with_spare_waker;
 use crate::util::sync::Mutex;
 
-/// Whoever must hear what a subscriber does, whatever its events are: the channel.
+/// The channel, as a receiver of reports: without the type of its events, which the sender of a report
+/// does not know.
 pub(crate) trait ChannelReports: Send + Sync {
-    /// A watched subscriber has settled something.
+    /// Reports that a subscriber has settled a delivery. Called if the channel requested reports.
     fn report_settled(&self, subscriber: SubscriberId);
 
-    /// A watched subscriber has taken from its lane, or else only finished.
+    /// Reports that a subscriber took an event from its filter queue (`took`), or only finished one.
+    /// Called if the channel requested reports.
     fn report_queue(&self, subscriber: SubscriberId, took: bool);
 
-    /// A subscriber is gone, and has answered for the event in hand. True if it counted.
+    /// Reports that a subscription was dropped and has settled its event in flight. Returns whether
+    /// the subscriber was attached.
     fn report_gone(&self, subscriber: SubscriberId) -> bool;
 }
 
+/// The deliveries in flight of one subscriber.
+///
 /// # Invariants
-/// 1. The number of a delivery that is owed is in `open` from before the event is claimed until its delivery is answered for.
-///    So whoever looks at the cursor first and at `open` second misses none; the other way round
-///    it may.
-/// 2. A stream waits in `full` only while `max` deliveries are out, owed or not.
+/// 1. The sequence number of a delivery that owes an acknowledgement is in `open` from before the
+///    event is claimed until the delivery is settled. Code that reads the cursor first and `open`
+///    second therefore finds every such event; code that reads `open` first may miss one.
+/// 2. `full` holds a waker only while at least `max` deliveries are in flight. A stream with room would
+///    otherwise sleep until a delivery is settled, although it may go on.
 pub(crate) struct UnackedSet {
-    /// The channel leaves nothing half done when somebody's code panics.
+    /// Unwind safe: the channel runs user code only after its state is complete.
     pub(crate) channel: AssertUnwindSafe<Weak<dyn ChannelReports>>,
+    /// The most deliveries in flight.
     max: usize,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
+    /// The deliveries that owe an acknowledgement.
     open: BTreeSet<u64>,
-    /// How many are out that owe nothing: they were replayed, or read after a disconnect.
+    /// The number of deliveries that owe nothing: replayed events, or events after a disconnect.
     free: usize,
+    /// The waker of a stream that waits until fewer deliveries are in flight.
     full: Option<Waker>,
 }
 
@@ -61,61 +71,58 @@ impl UnackedSet {
         }
     }
 
-    /// How many are out.
+    /// Returns the number of deliveries in flight.
     pub(crate) fn count(&self) -> usize {
         self.state.lock().count()
     }
 
-    /// The oldest one that is out and owed.
+    /// Returns the oldest delivery in flight that owes an acknowledgement.
     pub(crate) fn first(&self) -> Option<u64> {
         self.state.lock().open.first().copied()
     }
 
+    /// Returns whether the delivery of event `seq` owes an acknowledgement.
     pub(crate) fn contains(&self, seq: u64) -> bool {
         self.state.lock().open.contains(&seq)
     }
 
-    /// Whether one more may go out; if not, `waker` is called when one may.
+    /// Returns whether one more delivery may be yielded; if not, registers `waker` for when one may.
     pub(crate) fn has_room(&self, waker: &Waker) -> bool {
-        let mut spare = None;
-        loop {
+        with_spare_waker(waker, None, |spare| {
             let mut state = self.state.lock();
             if state.count() < self.max {
                 let old = state.full.take();
                 drop(state);
-                drop_caught((old, spare));
-                return true;
+                drop_caught(old);
+                return Some(true);
             }
             if state.full.as_ref().is_some_and(|w| w.will_wake(waker)) {
-                return false;
+                return Some(false);
             }
-            if let Some(waker) = spare.take() {
-                let old = state.full.replace(waker);
-                drop(state);
-                drop_caught(old);
-                return false;
-            }
+            let old = state.full.replace(spare.take()?);
             drop(state);
-            spare = Some(waker.clone());
-        }
+            drop_caught(old);
+            Some(false)
+        })
     }
 
-    /// The stream waits no longer.
+    /// Drops the waker: the stream no longer waits.
     pub(crate) fn stop_waiting(&self) {
         let waker = self.state.lock().full.take();
         drop_caught(waker);
     }
 
+    /// Adds the delivery of event `seq`, which owes an acknowledgement.
     pub(crate) fn insert(&self, seq: u64) {
         self.state.lock().open.insert(seq);
     }
 
-    /// One more is out, which owes nothing.
+    /// Adds a delivery that owes nothing.
     pub(crate) fn let_out(&self) {
         self.state.lock().free += 1;
     }
 
-    /// One that was out is not any more.
+    /// Removes a settled delivery, and wakes a stream that waits for room.
     pub(crate) fn remove(&self, seq: u64) {
         let mut state = self.state.lock();
         if !state.open.remove(&seq) {

@@ -1,13 +1,13 @@
-//! What a combinator between the subscription and its consumer does to the truth of `sync_notify`.
+//! How a combinator between a subscription and its consumer changes the meaning of `sync_notify`.
 //!
-//! A stream of plain events says "done" by being polled again. A combinator that polls again only
-//! after the consumer's work keeps that true; one that reads ahead makes it a lie. A delivery says
-//! "done" itself, and is only as truthful as whoever holds it. Here is the table with both columns,
-//! one test that measures every row of it, and one that holds it against the docs page
-//! `genevent::combinators`.
+//! A stream of plain events acknowledges an event when the stream is polled again. A combinator
+//! that polls again only after the consumer's work keeps the acknowledgement exact; a combinator
+//! that reads ahead acknowledges too early. A delivery is acknowledged by its holder, however far
+//! ahead a combinator reads. Here are the table with both columns, a test that measures every row,
+//! and a test that compares the rows with the docs page `genevent::combinators`.
 
+mod docs_page;
 mod items;
-mod page;
 mod table;
 mod work;
 
@@ -26,12 +26,12 @@ use self::Verdict::{Dropped, Early, Exact, Open};
 use self::table::TABLE;
 use self::work::Work;
 
-/// What `sync_notify` says, and when.
+/// When `sync_notify` resolves, compared with the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
     /// "Finished", when the consumer's work on the event is done.
     Exact,
-    /// "Finished", while that work still goes on, or has not even begun.
+    /// "Finished" while the work still runs, or before the work has begun.
     Early,
     /// Nothing, not even when the work is done.
     Open,
@@ -56,7 +56,7 @@ type Pipeline<S> = fn(S, Work) -> Consumer;
 type Consumer = Pin<Box<dyn Future<Output = ()>>>;
 type Column<S> = Option<(Verdict, Pipeline<S>)>;
 
-/// One way to consume; `None` where there is no such thing.
+/// A row of the table; a column is `None` where the pipeline does not exist.
 struct Row {
     /// As the docs page calls it, without backticks. Rows that share a name share their verdicts.
     name: &'static str,
@@ -81,7 +81,7 @@ async fn run(consumer: &mut task::Spawn<Consumer>) {
     }
 }
 
-/// What `sync_notify` makes of `pipeline`, with or without another event to read ahead.
+/// Measures when `sync_notify` of `pipeline` resolves, with or without another event to read ahead.
 async fn judge<S>(
     made: fn(Subscription<u32>) -> S,
     pipeline: Pipeline<S>,
@@ -124,7 +124,7 @@ async fn judge<S>(
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_each_combinator_does_to_the_truth_of_sync_notify() {
+async fn combinators_affect_when_sync_notify_resolves() {
     let mut wrong = Vec::new();
     for row in TABLE {
         for followed in [false, true] {
@@ -150,7 +150,7 @@ async fn what_each_combinator_does_to_the_truth_of_sync_notify() {
 }
 
 #[test]
-fn holding_the_stream_keeps_the_last_event_open_until_ack_the_next_poll_or_drop() {
+fn holding_the_stream_keeps_the_event_unfinished() {
     type Way = fn(Subscription<u32>) -> Option<Subscription<u32>>;
     let ways: [Way; 3] = [
         |mut s| {
@@ -179,7 +179,7 @@ fn holding_the_stream_keeps_the_last_event_open_until_ack_the_next_poll_or_drop(
 }
 
 #[test]
-fn a_panic_that_takes_the_stream_with_it_does_not_count_as_finished() {
+fn a_panic_dropping_the_stream_finishes_nothing() {
     let manager = EventManager::new(8);
     let mut s = manager.subscribe();
     let id = s.id();

@@ -1,22 +1,22 @@
-//! Deliveries: an event is finished with when its delivery says so, whoever holds it by then.
+//! Deliveries: an event is finished when its delivery is settled, by any holder.
 
-mod becoming;
-mod bound;
-mod ends;
-mod foreign;
-mod limit;
+mod converting;
+mod flush_and_disconnect;
+mod max_unacked;
+mod max_unacked_replayed;
 mod settling;
+mod user_code;
 
 use futures::{FutureExt, Stream, StreamExt};
 use genevent::{Deliveries, Delivery, EventManager, SubscribeOptions};
 
-/// What the future gives without waiting.
+/// Polls the future once and returns its output.
 #[track_caller]
 fn now<F: Future>(future: F) -> F::Output {
     future.now_or_never().expect("there is nothing to wait for")
 }
 
-/// What the stream yields without waiting.
+/// Polls the stream once and returns its item.
 #[track_caller]
 fn next<S: Stream + Unpin>(stream: &mut S) -> S::Item {
     now(stream.next()).expect("it has not ended")

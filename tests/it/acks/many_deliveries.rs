@@ -1,13 +1,13 @@
-//! 100,000 deliveries out at once. Each test is over in a second or two, also in a debug
-//! build; were settling one of them to cost time in proportion to those that are out, each would
-//! take minutes.
+//! 100,000 deliveries in flight at once. Each test takes a second or two in a debug build; if
+//! settling a delivery took time in proportion to the deliveries in flight, each test would take
+//! minutes.
 
 use futures::{FutureExt, StreamExt};
 use genevent::{Deliveries, Delivery, EventManager, SubscribeOptions};
 
 const OUT: usize = 100_000;
 
-/// What the future gives without waiting.
+/// Polls the future once and returns its output.
 #[track_caller]
 fn now<F: Future>(future: F) -> F::Output {
     future.now_or_never().expect("there is nothing to wait for")
@@ -15,7 +15,8 @@ fn now<F: Future>(future: F) -> F::Output {
 
 type Receipts = Vec<genevent::future::SyncNotify<'static, usize>>;
 
-/// A manager, its one stream, and all its deliveries, each with a publisher that waits for it.
+/// A manager, its only stream, and all its deliveries, each with a publisher that waits for the
+/// delivery.
 fn all_out() -> (
     &'static EventManager<usize>,
     Deliveries<usize>,
@@ -68,7 +69,7 @@ fn settle(manager: &EventManager<usize>, out: Vec<Delivery<usize>>, receipts: Re
 }
 
 #[test]
-fn deliveries_are_acknowledged_in_random_order_in_linear_time() {
+fn random_order_acks_take_linear_time() {
     let (manager, jobs, mut out, receipts) = all_out();
     shuffle(&mut out);
     settle(manager, out, receipts);
@@ -76,7 +77,7 @@ fn deliveries_are_acknowledged_in_random_order_in_linear_time() {
 }
 
 #[test]
-fn deliveries_are_acknowledged_in_reverse_without_their_stream_in_linear_time() {
+fn reverse_order_acks_without_stream_take_linear_time() {
     let (manager, jobs, mut out, receipts) = all_out();
     drop(jobs);
     out.reverse();
@@ -85,7 +86,7 @@ fn deliveries_are_acknowledged_in_reverse_without_their_stream_in_linear_time() 
 }
 
 #[test]
-fn deliveries_are_dropped_all_at_once_in_linear_time() {
+fn discarding_all_deliveries_takes_linear_time() {
     let (_, jobs, out, receipts) = all_out();
     let id = jobs.id();
     drop(out);
@@ -95,7 +96,7 @@ fn deliveries_are_dropped_all_at_once_in_linear_time() {
 }
 
 #[test]
-fn a_stream_that_has_the_most_out_is_woken_once_for_each_ack() {
+fn each_ack_wakes_a_limited_stream_once() {
     let manager = EventManager::new(64);
     let options = SubscribeOptions::new().max_unacked(OUT);
     let mut jobs = tokio_test::task::spawn(manager.subscribe_with(options).deliveries());

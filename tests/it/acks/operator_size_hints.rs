@@ -1,4 +1,4 @@
-//! What the combinators over deliveries say about how much is to come, and about their end.
+//! Size hints and termination of the operators over deliveries.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use tokio_test::{assert_pending, assert_ready, task};
 use crate::drive::{read, waits};
 
 #[tokio::test(start_paused = true)]
-async fn batches_in_time_are_counted_as_what_was_gathered_and_what_may_come() {
+async fn timed_batches_count_gathered_and_coming_events() {
     let manager = EventManager::new(8);
     let deliveries = manager.subscribe().deliveries();
     let mut batches = deliveries.batches(2, Duration::from_secs(1));
@@ -35,7 +35,7 @@ async fn batches_in_time_are_counted_as_what_was_gathered_and_what_may_come() {
 }
 
 #[test]
-fn batches_of_what_is_ready_have_ended_with_their_stream_and_not_before() {
+fn ready_batches_terminate_with_their_stream() {
     let manager = EventManager::new(8);
     let mut batches = manager.subscribe().deliveries().ready_batches(2);
     assert!(!batches.is_terminated());
@@ -47,7 +47,7 @@ fn batches_of_what_is_ready_have_ended_with_their_stream_and_not_before() {
 }
 
 #[test]
-fn work_that_may_fail_is_not_over_before_it_began_nor_while_an_error_is_kept() {
+fn unfinished_work_is_not_terminated() {
     let manager = EventManager::new(8);
     let (go, wait) = oneshot::channel::<()>();
     let mut wait = Some(wait);
@@ -66,7 +66,7 @@ fn work_that_may_fail_is_not_over_before_it_began_nor_while_an_error_is_kept() {
     manager.try_notify(2).unwrap();
     assert_pending!(work.poll());
     assert!(!work.is_terminated());
-    let text = "TryForEachAcked { under_way: 1, failed: true, .. }";
+    let text = "TryForEachAcked { in_flight: 1, failed: true, .. }";
     assert_eq!(format!("{:?}", *work), text);
 
     drop(go);

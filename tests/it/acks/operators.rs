@@ -1,5 +1,5 @@
-//! Operators over deliveries keep the acknowledgement exact: an event is acknowledged when the
-//! operator says so, dropped when it cannot be any more, and never left hanging.
+//! Operators over deliveries keep acknowledgements exact: the operator acknowledges an event or
+//! discards the event, and never leaves an event unsettled.
 
 mod batches;
 mod filter_acked;
@@ -124,7 +124,7 @@ fn deliveries(manager: &EventManager<u32>) -> Deliveries<u32> {
 }
 
 #[test]
-fn operators_can_be_put_together() {
+fn operators_compose() {
     let manager = EventManager::new(8);
     let sum = Cell::new(0);
     let mut work = task::spawn(
@@ -149,7 +149,7 @@ fn operators_can_be_put_together() {
 }
 
 #[test]
-fn a_stream_behind_a_pointer_has_the_operators_too() {
+fn boxed_streams_have_the_operators_too() {
     let manager = EventManager::new(8);
     let boxed: std::pin::Pin<Box<dyn Stream<Item = Delivery<u32>>>> =
         Box::pin(deliveries(&manager));
@@ -160,7 +160,7 @@ fn a_stream_behind_a_pointer_has_the_operators_too() {
 }
 
 #[test]
-fn the_operators_can_be_formatted_whatever_the_event_is() {
+fn operators_can_be_formatted_for_any_event() {
     #[derive(Clone)]
     struct Plain;
 
@@ -170,11 +170,11 @@ fn the_operators_can_be_formatted_whatever_the_event_is() {
     assert!(format!("{:?}", all().filter_acked(|_| true)).starts_with("FilterAcked { stream: "));
     assert_eq!(
         format!("{:?}", all().for_each_acked(1, |_| ready(()))),
-        "ForEachAcked { under_way: 0, .. }"
+        "ForEachAcked { in_flight: 0, .. }"
     );
     assert_eq!(
         format!("{:?}", all().try_for_each_acked(1, fallible)),
-        "TryForEachAcked { under_way: 0, failed: false, .. }"
+        "TryForEachAcked { in_flight: 0, failed: false, .. }"
     );
     assert_eq!(
         format!(
@@ -183,7 +183,7 @@ fn the_operators_can_be_formatted_whatever_the_event_is() {
                 .try_for_each_acked(1, fallible)
                 .continue_on_error(drop)
         ),
-        "ContinueOnError { under_way: 0, .. }"
+        "ContinueOnError { in_flight: 0, .. }"
     );
     assert!(format!("{:?}", all().ready_batches(1)).starts_with("ReadyBatches { stream: "));
     assert!(format!("{:?}", all().batches(1, std::time::Duration::ZERO)).contains("gathered: 0"));

@@ -1,5 +1,4 @@
-//! Who is in the way of publishers, and for whom of these they have begun to wait, while others
-//! come and go.
+//! Which subscribers block publishers, and since when, while other subscribers come and go.
 
 use std::time::Duration;
 
@@ -12,31 +11,31 @@ fn window(events: usize) -> SubscribeOptions {
     SubscribeOptions::new().window(events)
 }
 
-/// Whom publishers wait for, of all.
-fn are_waited_for<E: Send + Sync + 'static>(manager: &EventManager<E>) -> Vec<bool> {
+/// Whether each subscriber blocks a waiting publisher.
+fn are_blocking<E: Send + Sync + 'static>(manager: &EventManager<E>) -> Vec<bool> {
     let holding = |info: &SubscriberInfo| info.blocking_for().is_some();
     manager.subscribers().iter().map(holding).collect()
 }
 
 #[test]
-fn who_reads_leaves_those_who_do_not_in_the_way_and_whom_permits_block_unblamed() {
+fn only_full_subscribers_with_unread_events_are_blocking() {
     let manager = EventManager::new(2);
     let (mut quick, mut slow) = (manager.subscribe(), manager.subscribe());
     manager.try_notify(1).unwrap();
     let permit = manager.reserve().now_or_never().unwrap().unwrap();
     let mut waits = task::spawn(manager.notify(2));
     assert_pending!(waits.poll());
-    // Its only place is promised already.
+    // The only room of this window is reserved already.
     let _late = manager.subscribe_with(window(1));
     assert_pending!(waits.poll());
-    assert_eq!(are_waited_for(&manager), [true, true, false]);
+    assert_eq!(are_blocking(&manager), [true, true, false]);
 
     assert_eq!(read(&mut quick), Some(1));
     assert_pending!(waits.poll());
-    assert_eq!(are_waited_for(&manager), [false, true, false]);
+    assert_eq!(are_blocking(&manager), [false, true, false]);
     assert_eq!(read(&mut slow), Some(1));
     assert_pending!(waits.poll());
-    assert_eq!(are_waited_for(&manager), [false, false, false]);
+    assert_eq!(are_blocking(&manager), [false, false, false]);
 
     drop(permit);
     assert!(waits.is_woken());
@@ -44,7 +43,7 @@ fn who_reads_leaves_those_who_do_not_in_the_way_and_whom_permits_block_unblamed(
 }
 
 #[test]
-fn who_is_in_the_way_reads_on_however_many_have_left_meanwhile() {
+fn blocking_subscriber_reads_on_after_many_have_left() {
     for left in 0..40 {
         let manager = EventManager::new(2);
         let mut slow = manager.subscribe_with(window(1));
@@ -57,7 +56,7 @@ fn who_is_in_the_way_reads_on_however_many_have_left_meanwhile() {
 }
 
 #[test]
-fn each_head_of_the_line_waits_for_the_filters_that_are_in_its_own_way() {
+fn each_front_waits_for_the_filters_blocking_it() {
     let manager = EventManager::new(2);
     let _slow = manager.subscribe();
     let _odd = manager.subscribe_filter_with(window(1), |n| n % 2 == 1);
@@ -67,16 +66,16 @@ fn each_head_of_the_line_waits_for_the_filters_that_are_in_its_own_way() {
 
     let mut third = task::spawn(manager.notify(3));
     assert_pending!(third.poll());
-    assert_eq!(are_waited_for(&manager), [true, true, false]);
+    assert_eq!(are_blocking(&manager), [true, true, false]);
     drop(third);
     let mut fourth = task::spawn(manager.notify(4));
     assert_pending!(fourth.poll());
-    assert_eq!(are_waited_for(&manager), [true, false, true]);
+    assert_eq!(are_blocking(&manager), [true, false, true]);
 }
 
 #[cfg(feature = "rt")]
 #[tokio::test(start_paused = true)]
-async fn the_time_of_a_filter_that_comes_into_the_way_begins_with_the_head_it_is_in_the_way_of() {
+async fn a_filter_blocks_from_its_own_front_on() {
     let second = Duration::from_secs(1);
     let patient = || window(1).overflow(Overflow::WaitAtMost(second));
     let manager = EventManager::new(2);

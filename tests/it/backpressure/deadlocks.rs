@@ -1,5 +1,5 @@
-//! The shapes of the page `genevent::deadlocks`: each hangs, each is broken by a time limit, and
-//! the error names the caller's own subscription with the line that created it.
+//! The deadlocks of the page `genevent::deadlocks`: each hangs, a time limit resolves each, and the
+//! error names the caller's own subscription with the source line that created the subscription.
 
 mod publishers;
 
@@ -22,7 +22,7 @@ async fn hangs<F: Future>(future: F) -> bool {
     timeout(86_400 * SECOND, future).await.is_err()
 }
 
-/// Exactly one is waited for: the subscription made in `line` of this file.
+/// Asserts that the error names a single subscription, created in `line` of this file.
 #[track_caller]
 fn assert_own(pending: &[SubscriberInfo], line: u32) {
     let lines = pending.iter().map(|info| info.created_at().line());
@@ -51,7 +51,7 @@ fn is_overdue<E: Clone>(reader: &Subscription<E>) -> bool {
 // ---- sync_notify to one's own manager -----------------------------------------------------------
 
 #[tokio::test(start_paused = true)]
-async fn sync_notify_from_the_loop_that_reads_waits_for_itself() {
+async fn sync_notify_from_its_reading_loop_deadlocks() {
     let manager = EventManager::new(8);
     let (mut orders, line) = (manager.subscribe(), line!());
     manager.try_notify("order").unwrap();
@@ -73,7 +73,7 @@ async fn sync_notify_from_the_loop_that_reads_waits_for_itself() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn acknowledging_before_does_not_help_and_notify_does() {
+async fn acknowledging_first_does_not_help_but_notify_does() {
     let manager = EventManager::new(8);
     let mut orders = manager.subscribe();
     manager.try_notify("order").unwrap();
@@ -87,7 +87,7 @@ async fn acknowledging_before_does_not_help_and_notify_does() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn sync_notify_from_then_waits_for_itself() {
+async fn sync_notify_from_then_deadlocks() {
     let manager = EventManager::new(8);
     let (orders, line) = (manager.subscribe(), line!());
     let publisher = manager.clone();
@@ -113,7 +113,7 @@ async fn sync_notify_from_then_waits_for_itself() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn ack_notify_from_the_loop_that_reads_waits_for_itself_too() {
+async fn ack_notify_from_its_reading_loop_deadlocks() {
     let manager = EventManager::new(8);
     let (mut orders, line) = (manager.subscribe(), line!());
     manager.try_notify("order").unwrap();
@@ -124,7 +124,7 @@ async fn ack_notify_from_the_loop_that_reads_waits_for_itself_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn flush_and_stop_from_the_loop_that_reads_wait_for_the_event_in_hand() {
+async fn flush_and_stop_from_the_reading_loop_deadlock() {
     let manager = EventManager::new(8);
     let (mut orders, line) = (manager.subscribe(), line!());
     manager.try_notify("order").unwrap();
@@ -143,7 +143,7 @@ async fn flush_and_stop_from_the_loop_that_reads_wait_for_the_event_in_hand() {
 // ---- Deliveries ---------------------------------------------------------------------------------
 
 #[tokio::test(start_paused = true)]
-async fn flush_while_holding_a_delivery_waits_for_itself() {
+async fn flush_while_holding_a_delivery_deadlocks() {
     let manager = EventManager::new(8);
     let (subscription, line) = (manager.subscribe(), line!());
     let mut jobs = subscription.deliveries();
@@ -159,14 +159,15 @@ async fn flush_while_holding_a_delivery_waits_for_itself() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn sync_notify_while_holding_the_only_delivery_allowed_waits_for_itself() {
+async fn sync_notify_holding_the_only_delivery_deadlocks() {
     let manager = EventManager::new(8);
     let options = SubscribeOptions::new().max_unacked(1);
     let (subscription, line) = (manager.subscribe_with(options), line!());
     let jobs = subscription.deliveries();
     manager.try_notify(1).unwrap();
 
-    // Concurrent, so that somebody else reads what it publishes: but for the limit, it would.
+    // Concurrent, so that another task could read the published event: without the limit, the task
+    // would.
     let publisher = manager.clone();
     let work = jobs.for_each_concurrent(2, |job| {
         let manager = publisher.clone();
@@ -186,7 +187,7 @@ async fn sync_notify_while_holding_the_only_delivery_allowed_waits_for_itself() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn chunks_over_too_few_events_wait_for_more() {
+async fn chunks_larger_than_the_window_wait() {
     let manager = EventManager::new(8);
     let (subscription, line) = (manager.subscribe(), line!());
     let mut triples = subscription.deliveries().chunks(3);
@@ -203,7 +204,7 @@ async fn chunks_over_too_few_events_wait_for_more() {
     }
     assert!(hangs(triples.next()).await);
 
-    // The way out: what is there is enough.
+    // The solution: chunks of the events that are ready.
     let manager = EventManager::<u32>::new(8);
     let pairs = manager.subscribe().deliveries().ready_chunks(3);
     let work = pairs.for_each(|chunk| async move {
@@ -220,7 +221,7 @@ async fn chunks_over_too_few_events_wait_for_more() {
 // ---- Stages -------------------------------------------------------------------------------------
 
 #[tokio::test(start_paused = true)]
-async fn zip_of_a_stage_with_the_one_before_waits_for_itself_and_ack_breaks_it() {
+async fn zip_with_an_upstream_stage_deadlocks_without_ack() {
     let manager = EventManager::new(4);
     let (mut first, line) = (manager.subscribe(), line!());
     let second = manager.subscribe_after(&first);
@@ -228,7 +229,8 @@ async fn zip_of_a_stage_with_the_one_before_waits_for_itself_and_ack_breaks_it()
     {
         let mut both = (&mut first).zip(second);
         assert!(hangs(both.next()).await);
-        // The stage cannot be named, as it is not late: the one before it is.
+        // The error cannot name the stage, because the stage is not late: its upstream subscriber
+        // is.
         let error = manager.flush().within(SECOND).await.unwrap_err();
         assert_own(&error.waiting_for()[..1], line);
     }
@@ -244,7 +246,7 @@ async fn zip_of_a_stage_with_the_one_before_waits_for_itself_and_ack_breaks_it()
 // ---- Room ---------------------------------------------------------------------------------------
 
 #[tokio::test(start_paused = true)]
-async fn notify_waits_for_room_that_only_its_own_task_can_make() {
+async fn notify_waits_for_room_of_its_own_task() {
     let manager = EventManager::new(1);
     let (mut orders, line) = (manager.subscribe(), line!());
     manager.try_notify("order").unwrap();
@@ -260,7 +262,7 @@ async fn notify_waits_for_room_that_only_its_own_task_can_make() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_limit_on_waiting_breaks_it_without_an_error() {
+async fn wait_at_most_resolves_a_deadlock_without_error() {
     let manager: EventManager<_> = EventManager::builder()
         .capacity(1)
         .default_overflow(Overflow::WaitAtMost(SECOND))
@@ -283,7 +285,7 @@ async fn a_limit_on_waiting_breaks_it_without_an_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_subscription_that_nobody_reads_holds_everybody() {
+async fn an_unread_subscription_blocks_every_publisher() {
     let manager = EventManager::new(2);
     let (_sub, line) = (manager.subscribe(), line!());
     let mut reader = manager.subscribe();
@@ -303,7 +305,7 @@ async fn a_subscription_that_nobody_reads_holds_everybody() {
     assert!(hangs(manager.notify(3)).await);
     let error = manager.ack_notify(3).within(SECOND).await.unwrap_err();
     assert_own(error.waiting_for(), line);
-    // The way out, for whoever owns the manager.
+    // The solution, for the owner of the manager.
     assert!(manager.disconnect(error.waiting_for()[0].id()));
     assert!(!hangs(manager.sync_notify(3)).await);
     drop(manager);
@@ -311,7 +313,7 @@ async fn a_subscription_that_nobody_reads_holds_everybody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_limit_cuts_off_a_subscription_that_nobody_reads() {
+async fn wait_at_most_disconnects_an_unread_subscription() {
     let manager: EventManager<u32> = EventManager::builder()
         .capacity(1)
         .default_overflow(Overflow::WaitAtMost(SECOND))
@@ -328,7 +330,7 @@ async fn a_limit_cuts_off_a_subscription_that_nobody_reads() {
 
 // ---- In handlers: what is not found out ---------------------------------------------------------
 
-/// Does one thing over its first event.
+/// Runs its future while handling its first event.
 struct Doing(Option<BoxFuture<'static, ()>>);
 
 impl Handler<u32> for Doing {
@@ -340,7 +342,7 @@ impl Handler<u32> for Doing {
     }
 }
 
-/// A handler that does what `work` makes of a reference to it.
+/// Makes a handler that runs the future that `work` makes of a reference to the handler.
 fn doing<F: Future<Output = ()> + Send + 'static>(
     manager: &EventManager<u32>,
     work: impl FnOnce(oneshot::Receiver<HandlerRef<u32, Doing>>) -> F,
@@ -353,7 +355,7 @@ fn doing<F: Future<Output = ()> + Send + 'static>(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_that_awaits_its_own_end_waits_for_itself_until_it_is_aborted() {
+async fn a_handler_awaiting_its_own_end_deadlocks() {
     let manager = EventManager::new(8);
     let handler = doing(&manager, |itself| async {
         itself.await.unwrap().stopped().await;
@@ -365,7 +367,7 @@ async fn a_handler_that_awaits_its_own_end_waits_for_itself_until_it_is_aborted(
 }
 
 #[tokio::test(start_paused = true)]
-async fn notify_in_a_handler_waits_for_who_comes_after_it_and_has_less_room() {
+async fn notify_in_a_handler_waits_for_narrower_subscribers() {
     let manager = EventManager::<u32>::new(8);
     let inside = manager.clone();
     let work = async move {
@@ -387,7 +389,7 @@ async fn notify_in_a_handler_waits_for_who_comes_after_it_and_has_less_room() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn notify_in_a_handler_waits_for_a_permit_whose_task_waits_for_the_handler() {
+async fn notify_in_a_handler_deadlocks_behind_a_permit() {
     let manager = EventManager::<u32>::new(1);
     let inside = manager.clone();
     let work = async move {
@@ -409,7 +411,7 @@ async fn notify_in_a_handler_waits_for_a_permit_whose_task_waits_for_the_handler
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_that_awaits_a_task_that_asks_it_waits_for_itself() {
+async fn a_handler_awaiting_its_caller_deadlocks() {
     let manager = EventManager::new(8);
     let handler = doing(&manager, |itself| async {
         let itself = itself.await.unwrap();
@@ -423,7 +425,7 @@ async fn a_handler_that_awaits_a_task_that_asks_it_waits_for_itself() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn handlers_of_two_managers_that_wait_for_each_other_are_broken_by_a_limit() {
+async fn a_limit_resolves_mutually_waiting_handlers() {
     let (here, there) = (EventManager::new(8), EventManager::new(8));
     for limit in [None, Some(SECOND)] {
         let (other, back) = (there.clone(), here.clone());

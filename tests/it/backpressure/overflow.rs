@@ -1,8 +1,8 @@
-//! Room: how much there is, and what each policy does when a subscriber has none left.
+//! Room: how much a window has, and how each policy acts when a window is full.
 
+mod applied_when_stored;
+mod capacity;
 mod lossy;
-mod sizes;
-mod stored;
 mod strict;
 
 use genevent::{EventManager, Overflow, SubscribeOptions};
@@ -20,7 +20,7 @@ fn fill(manager: &EventManager<usize>, events: usize) {
 }
 
 #[test]
-fn to_wait_is_the_default_and_loses_nothing() {
+fn the_default_policy_waits_and_loses_nothing() {
     assert_eq!(Overflow::default(), Overflow::Wait);
     let manager = EventManager::new(4);
     let mut readers = [
@@ -32,7 +32,7 @@ fn to_wait_is_the_default_and_loses_nothing() {
     for n in 1..=100_usize {
         let mut publish = task::spawn(manager.notify(n));
         while publish.poll().is_pending() {
-            // Each time another one is in the way.
+            // A different subscriber blocks each time.
             let slowest = (0..3).max_by_key(|&i| readers[i].len()).unwrap();
             seen[slowest].extend(read(&mut readers[slowest]));
         }

@@ -1,13 +1,13 @@
-//! `Overflow::WaitAtMost`: a subscriber that holds publishers for too long is disconnected.
+//! `Overflow::WaitAtMost`: a subscriber that blocks publishers for too long is disconnected.
 
-mod kinds;
+mod counted_time;
 mod limit;
-mod paused;
+mod overdue_permits;
 mod permits;
-mod promised;
 mod publishers;
 mod runtimes;
-mod several;
+mod several_subscribers;
+mod subscription_kinds;
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use genevent::{EventManager, Overflow, Permit, SubscribeOptions, Subscription};
 use tokio::time::{Instant, advance};
 use tokio_test::{assert_pending, assert_ready, task};
 
-/// What the future gives without waiting.
+/// Polls the future once and returns its output.
 #[track_caller]
 fn now<F: Future>(future: F) -> F::Output {
     future.now_or_never().expect("there is nothing to wait for")
@@ -32,7 +32,8 @@ fn at_most(seconds: u64) -> SubscribeOptions {
     Overflow::WaitAtMost(secs(seconds)).into()
 }
 
-/// A manager for one event, which a subscriber with a limit of five seconds has not read.
+/// A manager with a capacity of one event, which a subscriber with a limit of five seconds has not
+/// read.
 fn stuck() -> (EventManager<u32>, Subscription<u32>) {
     let manager = EventManager::new(1);
     let reader = manager.subscribe_with(at_most(5));
@@ -46,7 +47,7 @@ fn reserve<E: Send + Sync + 'static>(manager: &EventManager<E>) -> Permit<E> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_default_policy_of_a_manager_may_be_a_limit() {
+async fn a_manager_default_may_be_wait_at_most() {
     let manager: EventManager<u8> = EventManager::builder()
         .capacity(1)
         .default_overflow(Overflow::WaitAtMost(secs(5)))
@@ -67,7 +68,7 @@ async fn the_default_policy_of_a_manager_may_be_a_limit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_time_at_all_is_a_limit_too() {
+async fn zero_is_a_valid_limit() {
     let manager = EventManager::new(1);
     let limited = manager.subscribe_with(at_most(0));
     manager.try_notify(1).unwrap();
@@ -79,7 +80,7 @@ async fn no_time_at_all_is_a_limit_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn more_time_than_a_clock_can_tell_is_for_ever() {
+async fn an_unrepresentable_limit_means_for_ever() {
     for forever in [Duration::MAX, Duration::from_secs(u64::MAX / 4)] {
         let manager = EventManager::new(1);
         let mut limited = manager.subscribe_with(Overflow::WaitAtMost(forever));
@@ -94,7 +95,7 @@ async fn more_time_than_a_clock_can_tell_is_for_ever() {
 }
 
 #[test]
-fn who_need_not_wait_needs_no_runtime() {
+fn without_waiting_no_runtime_is_needed() {
     let manager = EventManager::new(2);
     let mut limited = manager.subscribe_with(at_most(5));
     assert_eq!(now(manager.notify(1)), Ok(1));
@@ -106,7 +107,7 @@ fn who_need_not_wait_needs_no_runtime() {
 
 #[test]
 #[should_panic(expected = "there is no reactor running")]
-fn who_waits_for_a_limit_does_so_on_tokio() {
+fn waiting_for_a_limit_needs_tokio() {
     let (manager, _reader) = stuck();
     let _ = manager.notify(2).now_or_never();
 }

@@ -1,4 +1,4 @@
-//! What values and errors say of themselves. None of it asks the event, which has no `Debug`.
+//! Texts of values and errors. None of them needs `Debug` of the event.
 
 use std::error::Error;
 use std::fmt;
@@ -24,7 +24,7 @@ fn says(error: &(dyn Error + 'static), text: &str) {
 }
 
 #[test]
-fn subscriptions_say_who_they_are_and_what_they_have_to_read() {
+fn subscriptions_show_name_and_unread_events() {
     let manager = EventManager::<Opaque>::new(4);
     let reader = manager.subscribe();
     now(manager.notify(Opaque)).unwrap();
@@ -40,7 +40,7 @@ fn subscriptions_say_who_they_are_and_what_they_have_to_read() {
     shows(&filtered, &text);
     shows(
         &filtered.with_missed(),
-        &format!("FilteredWithMissed {{ filtered: {text} }}"),
+        &format!("WithMissed {{ subscription: {text} }}"),
     );
 
     shows(&Received::Event(Opaque), "Event(..)");
@@ -48,7 +48,7 @@ fn subscriptions_say_who_they_are_and_what_they_have_to_read() {
 }
 
 #[test]
-fn what_is_known_of_a_subscriber_says_who_it_is() {
+fn subscriber_info_shows_the_subscriber() {
     let manager = EventManager::<Opaque>::new(4);
     let reader = manager.subscribe();
     let id = reader.id();
@@ -58,7 +58,7 @@ fn what_is_known_of_a_subscriber_says_who_it_is() {
 }
 
 #[test]
-fn deliveries_say_which_event_they_are_for_and_how_many_are_out() {
+fn deliveries_show_event_and_unacked_count() {
     let manager = EventManager::<Opaque>::new(4);
     let mut deliveries = manager.subscribe().deliveries();
     let mut filtered = manager.subscribe_filter(|_| true).deliveries();
@@ -68,7 +68,7 @@ fn deliveries_say_which_event_they_are_for_and_how_many_are_out() {
     let kept = read(&mut filtered).unwrap();
     assert!(format!("{deliveries:?}").ends_with(", unacked: 1 }"));
     assert!(format!("{filtered:?}").ends_with(", unacked: 1 }"));
-    assert!(format!("{filtered:?}").starts_with("FilteredDeliveries { filtered: Filtered {"));
+    assert!(format!("{filtered:?}").starts_with("Deliveries { subscription: Filtered {"));
     let (_, ack) = delivery.into_parts();
     shows(&ack, "Ack { seq: 1, .. }");
     ack.ack();
@@ -77,7 +77,7 @@ fn deliveries_say_which_event_they_are_for_and_how_many_are_out() {
 }
 
 #[test]
-fn publishers_parts_say_how_far_they_are() {
+fn permits_and_sinks_show_their_state() {
     let manager = EventManager::<Opaque>::new(4);
     shows(&now(manager.reserve()).unwrap(), "Permit { .. }");
     let mut sink = manager.sink();
@@ -92,7 +92,7 @@ fn publishers_parts_say_how_far_they_are() {
 /// The error has no constructor here: a handler has to ask for it.
 #[cfg(feature = "rt")]
 #[tokio::test]
-async fn a_handler_that_flushes_is_told_in_words_why_that_fails() {
+async fn a_flushing_handler_gets_a_readable_error() {
     let manager = EventManager::<Opaque>::new(4);
     let (tell, told) = std::sync::mpsc::channel();
     let inside = manager.downgrade();
@@ -108,7 +108,7 @@ async fn a_handler_that_flushes_is_told_in_words_why_that_fails() {
 }
 
 #[test]
-fn errors_say_what_is_wrong_in_words() {
+fn error_messages_are_readable() {
     let closed = "the event manager is closed";
     let deadlock = "the handler would wait for itself";
     says(&ReserveError::Closed, closed);
@@ -119,7 +119,7 @@ fn errors_say_what_is_wrong_in_words() {
 }
 
 #[test]
-fn a_stream_that_was_told_of_losses_goes_on_as_it_says() {
+fn with_missed_shows_the_end_reason() {
     let manager = EventManager::<Opaque>::new(4);
     let mut reader = manager.subscribe().with_missed();
     assert!(reader.next().now_or_never().is_none());
@@ -133,20 +133,22 @@ mod with_tokio {
     use std::time::Duration;
 
     use genevent::error::DeadlineError;
-    use genevent::handler::{AddHandlerError, CallError, TrySwapError};
+    use genevent::handler::{
+        AddHandlerError, CallError, HandlerFn, RemoveError, SwapError, TrySwapError,
+    };
     use genevent::kv::Registry;
     use genevent::test_util::Probe;
     use genevent::{StopReason, handler_fn};
 
     use super::*;
 
-    /// A swap that does not take place.
+    /// A swap that is refused.
     fn refuse<H>(handler: H) -> Result<H, H> {
         Err(handler)
     }
 
     #[tokio::test]
-    async fn handlers_say_their_name_and_whether_they_have_stopped() {
+    async fn handlers_show_name_and_state() {
         let manager = EventManager::<Opaque>::new(4);
         let quiet = || handler_fn(|_: &Opaque| {});
         shows(&quiet(), "HandlerFn { .. }");
@@ -183,7 +185,7 @@ mod with_tokio {
     }
 
     #[tokio::test]
-    async fn what_went_wrong_with_a_handler_names_its_cause() {
+    async fn handler_errors_name_their_cause() {
         let stopped = CallError::Stopped(StopReason::Removed);
         says(&stopped, "the handler has ended");
         says(stopped.source().unwrap(), "it was removed");
@@ -195,11 +197,25 @@ mod with_tokio {
             "the handler would wait for itself",
         );
 
+        let removal = RemoveError::Stopped(StopReason::Removed);
+        says(&removal, "the handler has ended");
+        says(removal.source().unwrap(), "it was removed");
+        let swap = SwapError::Stopped(StopReason::Removed);
+        says(&swap, "the handler has ended");
+        says(swap.source().unwrap(), "it was removed");
+        let itself = "the handler would wait for itself";
+        says(&RemoveError::WouldDeadlock, itself);
+        says(&SwapError::WouldDeadlock, itself);
+        let swap = TrySwapError::<Opaque, HandlerFn<fn(&Opaque)>>::WouldDeadlock;
+        says(&swap, itself);
+        shows(&swap, "WouldDeadlock");
+        assert!(swap.source().is_none());
+
         let manager = EventManager::<Opaque>::new(4);
         let quiet = || handler_fn(|_: &Opaque| {});
         let handler = manager.add_handler("quiet", quiet()).unwrap();
         let refused = handler.clone().try_swap(refuse).await.unwrap_err();
-        says(&refused, "the handler was not to be swapped");
+        says(&refused, "the closure refused to swap the handler");
         assert!(refused.source().is_none());
         let text = r#"Refused(HandlerRef { name: "quiet", stopped: None, .. })"#;
         shows(&refused, text);
@@ -212,7 +228,7 @@ mod with_tokio {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_was_late_names_who_was_waited_for() {
+    async fn deadline_errors_name_the_subscribers_waited_for() {
         let manager = EventManager::<Opaque>::new(4);
         let _reader = manager.subscribe();
         let waiting = manager.sync_notify(Opaque).within(Duration::from_secs(1));
@@ -224,7 +240,7 @@ mod with_tokio {
     }
 
     #[test]
-    fn what_is_looked_for_says_for_how_long() {
+    fn assertions_show_their_time_limit() {
         let probe = Probe::<Opaque>::new();
         probe.record(Opaque);
         shows(&probe, "Probe { items: 1, .. }");
@@ -234,7 +250,7 @@ mod with_tokio {
     }
 
     #[tokio::test]
-    async fn a_registry_says_how_it_will_be_built() {
+    async fn a_registry_builder_shows_its_settings() {
         let builder = Registry::<Opaque>::builder().queue_capacity(9);
         shows(&builder, "RegistryBuilder { queue_capacity: 9 }");
     }

@@ -1,10 +1,11 @@
-//! What the tests of the channels that people come from promise, for ours: tokio's `broadcast` and
-//! `mpsc`, `async-broadcast`, and the `mpsc` of futures. Each file names the peer, and each test says
-//! where ours promises more, or something else.
+//! The tests of comparable channels, repeated for this crate: tokio's `broadcast` and `mpsc`,
+//! `async-broadcast`, and the `mpsc` of futures. Each file names its peer, and each test names the
+//! differences.
 //!
-//! What has no counterpart here: receivers that are cloned where they stand (`resubscribe`,
-//! `new_receiver` begin at the newest event, and so does `subscribe`), weak senders beyond
-//! `WeakEventManager`, blocking calls (any executor's `block_on` does), `same_channel`.
+//! Features of the peers without a counterpart here: cloning a receiver at its position
+//! (`resubscribe` and `new_receiver` begin at the newest event, and so does `subscribe`), weak
+//! senders other than `WeakEventManager`, blocking calls (the `block_on` of any executor suffices),
+//! `same_channel`.
 
 mod async_broadcast;
 mod broadcast;

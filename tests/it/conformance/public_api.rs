@@ -1,5 +1,5 @@
-//! What users can write about the public API: names for all of its types, and a `match` that still
-//! compiles when a later version adds a variant.
+//! Code that users can write against the public API: names for all of its types, and a `match` that
+//! still compiles when a later version adds a variant.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use genevent::test_util::{Assertion, Check, Probe, WaitFor};
 
 #[test]
-fn the_question_of_an_assertion_can_be_named() {
+fn the_type_of_an_assertion_can_be_named() {
     struct Pending<L: Check>(Assertion<L>);
     let probe = Probe::<u32>::new();
     probe.record(1);
@@ -17,7 +17,7 @@ fn the_question_of_an_assertion_can_be_named() {
 
 #[cfg(feature = "rt")]
 #[test]
-fn the_events_of_a_reflection_can_be_named() {
+fn the_item_type_of_reflect_can_be_named() {
     use futures::Stream;
     use genevent::Subscription;
     use genevent::kv::{Reflect, Reflected, RegistryEvent, Watch};
@@ -44,9 +44,9 @@ fn sources(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
     }
 }
 
-/// The compiler warns of a `pub` that nobody outside can reach, so each is of the public API.
+/// The compiler warns of an unreachable `pub`, so each of these types is part of the public API.
 #[test]
-fn a_public_enum_or_a_public_struct_without_private_fields_may_grow() {
+fn public_enums_and_plain_structs_are_non_exhaustive() {
     let mut found = Vec::new();
     sources(
         &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),

@@ -52,7 +52,7 @@ fn poll<S: Stream + Unpin>(stream: &mut S, waker: &Waker) -> Poll<Option<S::Item
 }
 
 #[test]
-fn rule_1_1_no_more_events_are_signalled_than_were_requested() {
+fn rule_1_1_never_more_events_than_requested() {
     let manager = EventManager::new(8);
     let mut reader = manager.subscribe();
     let signal = Arc::new(Signal::default());
@@ -67,7 +67,7 @@ fn rule_1_1_no_more_events_are_signalled_than_were_requested() {
 }
 
 #[test]
-fn rule_1_2_fewer_events_than_were_requested_may_come_before_the_end() {
+fn rule_1_2_fewer_events_than_requested_may_come() {
     let manager = EventManager::new(8);
     let mut requested = manager.subscribe().take(5);
     manager.try_notify(1).unwrap();
@@ -76,7 +76,7 @@ fn rule_1_2_fewer_events_than_were_requested_may_come_before_the_end() {
 }
 
 #[test]
-fn rule_1_5_a_finite_stream_that_ends_well_says_so() {
+fn rule_1_5_a_finite_stream_signals_its_end() {
     let manager = EventManager::new(8);
     let mut reader = manager.subscribe();
     manager.try_notify(1).unwrap();
@@ -86,7 +86,7 @@ fn rule_1_5_a_finite_stream_that_ends_well_says_so() {
 }
 
 #[test]
-fn rule_1_6_a_subscription_that_has_ended_is_cancelled() {
+fn rule_1_6_an_ended_subscription_is_cancelled() {
     let manager = EventManager::new(1);
     let mut cut = manager.subscribe_with(Overflow::Disconnect);
     manager.try_notify(1).unwrap();
@@ -105,7 +105,7 @@ fn rule_1_6_a_subscription_that_has_ended_is_cancelled() {
 }
 
 #[test]
-fn rule_1_7_after_the_end_nothing_else_is_signalled() {
+fn rule_1_7_nothing_is_signalled_after_the_end() {
     let manager = EventManager::new(8);
     let mut reader = manager.subscribe();
     manager.try_notify(1).unwrap();
@@ -122,7 +122,7 @@ fn rule_1_7_after_the_end_nothing_else_is_signalled() {
 }
 
 #[test]
-fn rule_1_9_to_subscribe_gives_a_subscription_whatever_the_publisher_is_at() {
+fn rule_1_9_subscribing_always_returns_a_subscription() {
     let manager = EventManager::new(1);
     let _full = manager.subscribe();
     manager.try_notify(1).unwrap();
@@ -138,7 +138,7 @@ fn rule_1_9_to_subscribe_gives_a_subscription_whatever_the_publisher_is_at() {
 }
 
 #[test]
-fn rule_1_10_one_publisher_is_subscribed_to_as_often_as_one_likes() {
+fn rule_1_10_a_publisher_allows_any_number_of_subscriptions() {
     let manager = EventManager::new(8);
     let mut readers: Vec<_> = (0..100).map(|_| manager.subscribe()).collect();
     assert_eq!(manager.try_notify(1), Ok(100));
@@ -148,7 +148,7 @@ fn rule_1_10_one_publisher_is_subscribed_to_as_often_as_one_likes() {
 /// 1.11: "A Publisher MAY support multiple Subscribers and decides whether each Subscription is
 /// unicast or multicast." Each is multicast here, and a filter is the subscriber's own.
 #[test]
-fn rule_1_11_every_subscriber_is_given_every_event_in_one_order() {
+fn rule_1_11_every_subscriber_sees_the_same_order() {
     let manager = EventManager::builder().capacity(8).retain(2).build();
     manager.try_notify(0).unwrap();
     let (mut one, mut two) = (manager.subscribe(), manager.subscribe());
@@ -169,7 +169,7 @@ fn rule_1_11_every_subscriber_is_given_every_event_in_one_order() {
 }
 
 #[test]
-fn rules_2_9_and_2_10_the_end_comes_also_to_who_has_requested_nothing() {
+fn rules_2_9_and_2_10_the_end_needs_no_request() {
     let manager = EventManager::<u8>::new(8);
     let mut never_polled = manager.subscribe();
     manager.close();
@@ -184,7 +184,7 @@ struct ReadsOn {
 
 impl Wake for ReadsOn {
     fn wake(self: Arc<Self>) {
-        // Absent while it is being read further up: no second one inside of the first.
+        // Absent while an outer call reads from it: reads do not nest.
         let Some(mut reader) = self.reader.lock().unwrap().take() else {
             return;
         };
@@ -197,7 +197,7 @@ impl Wake for ReadsOn {
 }
 
 #[test]
-fn rules_3_2_and_3_10_one_may_request_from_inside_of_a_signal_and_is_served_there() {
+fn rules_3_2_and_3_10_requests_inside_signals_are_served() {
     let manager = EventManager::new(8);
     let task = Arc::new(ReadsOn {
         reader: Mutex::new(Some(manager.subscribe())),
@@ -212,7 +212,7 @@ fn rules_3_2_and_3_10_one_may_request_from_inside_of_a_signal_and_is_served_ther
     drop(task.reader.lock().unwrap().take());
 }
 
-/// A waker that publishes one event more, until there are a hundred thousand.
+/// A waker that publishes another event, up to a hundred thousand.
 struct Publishes(EventManager<u32>, AtomicUsize);
 
 impl Wake for Publishes {
@@ -225,7 +225,7 @@ impl Wake for Publishes {
 }
 
 #[test]
-fn rule_3_3_signals_and_requests_that_call_each_other_do_not_recurse_without_bound() {
+fn rule_3_3_signals_and_requests_do_not_recurse_unboundedly() {
     let manager = EventManager::new(200_000);
     let mut reader = manager.subscribe();
     let task = Arc::new(Publishes(manager.clone(), AtomicUsize::new(0)));
@@ -240,7 +240,7 @@ fn rule_3_3_signals_and_requests_that_call_each_other_do_not_recurse_without_bou
 }
 
 #[test]
-fn rule_3_4_a_request_does_not_wait_for_anybody() {
+fn rule_3_4_a_request_never_waits() {
     let manager = EventManager::new(1);
     let mut quick = manager.subscribe();
     let mut stuck = manager.subscribe();
@@ -258,7 +258,7 @@ fn rule_3_4_a_request_does_not_wait_for_anybody() {
 /// 3.10: "`Subscription.request(long n)` MAY synchronously call onNext on this (or other)
 /// subscriber(s)."
 #[test]
-fn rule_3_10_a_request_may_be_served_to_another_subscriber_first() {
+fn rule_3_10_another_subscriber_may_be_served_first() {
     let manager = EventManager::new(1);
     let mut slow = manager.subscribe();
     let mut quick = manager.subscribe();
@@ -266,7 +266,8 @@ fn rule_3_10_a_request_may_be_served_to_another_subscriber_first() {
     let mut second = manager.notify(2);
     assert!((&mut second).now_or_never().is_none());
     assert_eq!(read(&mut quick), Some(1));
-    // The slow one's request lets the publisher go on, whose event the quick one gets.
+    // The request of the slow subscriber resumes the publisher, whose event the other subscriber
+    // gets.
     assert_eq!(read(&mut slow), Some(1));
     assert!(second.now_or_never().is_some());
     assert_eq!(read(&mut quick), Some(2));
@@ -275,22 +276,22 @@ fn rule_3_10_a_request_may_be_served_to_another_subscriber_first() {
 /// 3.11: "`Subscription.request(long n)` MAY synchronously call onComplete or onError on this (or
 /// other) subscriber(s)."
 #[test]
-fn rule_3_11_a_request_may_end_the_stream_of_its_own_subscriber_and_of_another_one() {
+fn rule_3_11_a_request_may_end_any_stream() {
     let manager = EventManager::new(8);
     let (mut first, signal) = (manager.subscribe(), Arc::new(Signal::default()));
     let mut second = manager.subscribe_after(&first);
     manager.try_notify(1).unwrap();
     manager.close();
     assert_eq!(read(&mut first), Some(1));
-    // The first one has the last event in hand, and so the second one cannot end.
+    // The last event is in flight at the first subscriber, so the second subscriber cannot end.
     assert!(poll(&mut second, &Waker::from(Arc::clone(&signal))).is_pending());
     assert_eq!(signal.count(), 0);
     assert_eq!(read(&mut first), None, "its own end, in the request itself");
     assert_eq!(signal.count(), 1, "and the other one is called");
     assert_eq!(read_all(&mut second), [1]);
 
-    // `onError`, as far as there is one: whoever makes others wait for too long is cut off by
-    // what another one requests.
+    // The counterpart of `onError`: a request of another subscriber disconnects a subscriber that
+    // blocks publishers for too long.
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
     let mut strict = manager.subscribe_with(Overflow::Disconnect);
@@ -307,7 +308,7 @@ fn rule_3_11_a_request_may_end_the_stream_of_its_own_subscriber_and_of_another_o
 }
 
 #[test]
-fn rule_3_14_the_publisher_goes_on_when_the_last_subscription_is_cancelled() {
+fn rule_3_14_the_publisher_continues_without_subscriptions() {
     let manager = EventManager::new(8);
     drop(manager.subscribe());
     assert!(!manager.is_closed());

@@ -1,5 +1,5 @@
-//! README and the front page say what is so. Every program in README is a doctest as well: see
-//! `Readme` in `src/lib.rs`.
+//! Checks the claims of README and of the crate's front page. Every program in README is also a
+//! doctest: see `Readme` in `src/lib.rs`.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ const README: &str = include_str!("../../../README.md");
 const FRONT_PAGE: &str = include_str!("../../../src/lib.rs");
 const CARGO_TOML: &str = include_str!("../../../Cargo.toml");
 
-/// What is between the heading and the next one.
+/// Returns the text between the heading and the next heading.
 fn section<'a>(page: &'a str, heading: &str) -> &'a str {
     let (_, from_here) = page.split_once(heading).expect(heading);
     from_here.split("# ").next().unwrap()
@@ -24,7 +24,7 @@ fn rows(text: &str) -> Vec<Vec<&str>> {
         .collect()
 }
 
-/// What a table says of each pipeline: with plain events, and with deliveries.
+/// Returns the verdicts of a table for each pipeline: with plain events, and with deliveries.
 fn verdicts(text: &str) -> BTreeMap<&str, (&str, &str)> {
     let mut said = BTreeMap::new();
     for row in rows(text) {
@@ -36,14 +36,14 @@ fn verdicts(text: &str) -> BTreeMap<&str, (&str, &str)> {
 }
 
 #[test]
-fn the_first_example_is_the_one_in_readme_and_short() {
+fn the_first_example_is_shown_and_short() {
     let hello = include_str!("../../../examples/hello.rs");
     assert!(README.contains(&format!("```rust\n{hello}```")));
     assert!(hello.lines().count() <= 30);
 }
 
 #[test]
-fn every_example_that_readme_names_is_there() {
+fn every_example_named_in_readme_exists() {
     let list = README.split("`cargo run --example NAME`").nth(1).unwrap();
     let list = list.split("\n- ").next().unwrap();
     let names: Vec<_> = list.split('`').skip(1).step_by(2).collect();
@@ -55,7 +55,7 @@ fn every_example_that_readme_names_is_there() {
 }
 
 #[test]
-fn every_page_and_file_that_readme_links_to_is_there() {
+fn every_link_target_in_readme_exists() {
     let links: Vec<_> = README.split("](").skip(1).collect();
     assert!(links.len() > 8);
     for link in links {
@@ -65,35 +65,9 @@ fn every_page_and_file_that_readme_links_to_is_there() {
     }
 }
 
-/// DESIGN.md lists the functions that an event passes through, each with its file.
+/// The verdicts of the full table are measured in `tests/it/acks/combinators.rs`.
 #[test]
-fn every_function_and_file_that_design_names_exists() {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let design = include_str!("../../../DESIGN.md");
-    let (_, path) = design.split_once("## How does an event get from").unwrap();
-    let mut seen = 0;
-    for row in rows(path) {
-        let [function, file] = [row[1], row[2]].map(|cell| cell.trim_matches('`'));
-        let source = std::fs::read_to_string(root.join(file)).expect(file);
-        let (_, name) = function.rsplit_once("::").expect(function);
-        let is_there =
-            source.contains(&format!("fn {name}(")) || source.contains(&format!("fn {name}<"));
-        assert!(is_there, "{function} in {file}");
-        seen += 1;
-    }
-    assert!(seen > 15);
-    for name in design.split('`').skip(1).step_by(2) {
-        let is_file = [".rs", ".md"].iter().any(|end| name.ends_with(end));
-        if is_file && name.contains('/') {
-            let exists = root.join(name).exists() || root.join("src").join(name).exists();
-            assert!(exists, "{name}");
-        }
-    }
-}
-
-/// The entries of the whole table are measured, in `tests/it/acks/combinators.rs`.
-#[test]
-fn the_short_table_of_combinators_says_what_the_whole_one_says() {
+fn the_short_combinator_tables_match_the_full_table() {
     let whole = verdicts(include_str!("../../../docs/combinators.md"));
     let front = verdicts(section(FRONT_PAGE, "# What a combinator does"));
     assert!(front.len() > 10);
@@ -133,7 +107,7 @@ fn readme_is_short_and_links_to_rendered_pages() {
 }
 
 #[test]
-fn the_features_and_the_rust_version_are_those_of_cargo_toml() {
+fn features_and_rust_version_match_cargo_toml() {
     let version = CARGO_TOML.split("rust-version = \"").nth(1).unwrap();
     let version = version.split('"').next().unwrap();
     let (_, features) = CARGO_TOML.split_once("[features]\n").unwrap();

@@ -1,6 +1,6 @@
-//! Handlers, one task each: what they see, how they end, what can be asked of them.
+//! Handlers with a task each: which events they see, how they end, and which calls they answer.
 //!
-//! The numbers are those of `genevent_parity/CASES.md`, the behaviour of `GenEvent` case by case.
+//! The numbers are the case numbers of `genevent_parity/CASES.md`, the behaviour of `GenEvent`.
 
 mod adding;
 mod calls;
@@ -16,10 +16,10 @@ use genevent::test_util::Probe;
 use genevent::{EventManager, Handler, HandlerRef, StopReason};
 use tokio::task::yield_now;
 
-/// What handlers note.
+/// The records of handlers.
 type Diary = Probe<String>;
 
-/// Notes what it is called with. 0 ends it, 13 makes it panic.
+/// Records its calls. Event 0 ends the handler, event 13 makes the handler panic.
 struct Scribe {
     name: &'static str,
     diary: Diary,
@@ -56,7 +56,7 @@ fn add(manager: &EventManager<u32>, name: &'static str, diary: &Diary) -> Handle
 }
 
 #[test]
-fn all_that_is_handed_out_is_send() {
+fn references_guards_and_futures_are_send() {
     fn is_send<T: Send + 'static>(_: &T) {}
     fn is_sync<T: Sync>(_: &T) {}
     let check = |manager: EventManager<u32>, a: HandlerRef<u32, Scribe>| {

@@ -1,5 +1,5 @@
-//! A handler whose subscription is disconnected: what it had not read it handles still, and what
-//! it is asked has its place among that.
+//! A handler whose subscription was disconnected handles its backlog first, in order with the
+//! calls.
 
 use std::ops::ControlFlow;
 
@@ -7,7 +7,7 @@ use genevent::{DisconnectCause, EventManager, Handler, HandlerRef, StopReason};
 use tokio::sync::oneshot;
 use tokio_test::{assert_pending, task};
 
-/// Remembers its events, and holds the first one until it may go on.
+/// Records its events, and holds the first event until released.
 struct Slow {
     seen: Vec<u32>,
     go: Option<oneshot::Receiver<()>>,
@@ -23,7 +23,7 @@ impl Handler<u32> for Slow {
     }
 }
 
-/// A handler with event 1 in hand, which it holds.
+/// A handler that holds event 1.
 async fn holding() -> (
     EventManager<u32>,
     HandlerRef<u32, Slow>,
@@ -45,7 +45,7 @@ fn cut(manager: &EventManager<u32>) {
 }
 
 #[tokio::test]
-async fn calls_come_between_the_events_that_it_had_not_read() {
+async fn calls_keep_their_position_in_the_backlog() {
     let (manager, handler, go) = holding().await;
     let ask = || task::spawn(handler.call(|slow| slow.seen.clone()));
     let mut asked = Vec::new();
@@ -72,7 +72,7 @@ async fn calls_come_between_the_events_that_it_had_not_read() {
 }
 
 #[tokio::test]
-async fn a_removal_comes_before_the_newer_ones_of_these() {
+async fn a_removal_precedes_newer_backlog_events() {
     let (manager, handler, go) = holding().await;
     manager.try_notify(2).unwrap();
     let mut removal = task::spawn(handler.remove());
@@ -85,7 +85,7 @@ async fn a_removal_comes_before_the_newer_ones_of_these() {
 }
 
 #[tokio::test]
-async fn an_owner_that_ends_takes_it_along_before_the_newer_ones_of_these() {
+async fn an_ended_owner_precedes_newer_backlog_events() {
     let manager = EventManager::new(8);
     let (go, wait) = oneshot::channel();
     let (owner, gone) = oneshot::channel::<()>();

@@ -1,5 +1,5 @@
-//! Ends of handlers that meet: an abort and another end, an owner's end and an event, the end of
-//! the runtime and any of these.
+//! Exits that coincide: an abort and another exit, the end of an owner and an event, the shutdown
+//! of the runtime and any other exit.
 
 mod runtime;
 
@@ -11,13 +11,13 @@ use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 
 use futures::{FutureExt, poll};
-use genevent::handler::TrySwapError;
+use genevent::handler::{RemoveError, SwapError, TrySwapError};
 use genevent::test_util::Probe;
 use genevent::{EventManager, Handler, HandlerRef, Restart, StopReason, handler_fn};
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 
-/// What handlers note.
+/// The records of handlers.
 type Diary = Probe<String>;
 
 /// Notes its events and its end, for which it takes its time if it is `slow`. 0 ends it.
@@ -75,7 +75,7 @@ async fn settle() {
 // ---- Aborts -------------------------------------------------------------------------------------
 
 #[tokio::test]
-async fn an_abort_that_is_pending_when_terminate_begins_does_not_skip_it() {
+async fn an_earlier_abort_does_not_skip_terminate() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let scribe = Scribe::new("a", &diary);
@@ -88,7 +88,7 @@ async fn an_abort_that_is_pending_when_terminate_begins_does_not_skip_it() {
 }
 
 #[tokio::test]
-async fn an_abort_does_not_cut_short_the_terminate_that_it_brings_about() {
+async fn abort_does_not_cut_its_terminate_short() {
     struct Thorough(Diary);
     impl Handler<u32> for Thorough {
         async fn handle_event(&mut self, _: &u32) -> ControlFlow<()> {
@@ -111,8 +111,8 @@ async fn an_abort_does_not_cut_short_the_terminate_that_it_brings_about() {
 }
 
 #[tokio::test]
-async fn an_abort_amid_a_swap_ends_the_handler() {
-    // Before: it cut `terminate` short, and the new one took over.
+async fn abort_during_a_swap_ends_the_handler() {
+    // The hazard: the abort cut `terminate` short, and the successor took over.
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let a = manager.add_handler("a", Scribe::slow("a", &diary)).unwrap();
@@ -125,14 +125,15 @@ async fn an_abort_amid_a_swap_ends_the_handler() {
         ["a ends: another handler has taken its place"]
     );
     other.abort();
-    assert_eq!(swap.await.unwrap().err(), Some(StopReason::Aborted));
+    let aborted = SwapError::Stopped(StopReason::Aborted);
+    assert_eq!(swap.await.unwrap().err(), Some(aborted));
     assert_eq!(other.stopped().await, StopReason::Aborted);
     assert!(manager.which_handlers().is_empty());
     assert!(diary.drain().is_empty(), "it is not told twice");
 }
 
 #[tokio::test]
-async fn an_abort_that_comes_before_a_swap_ends_the_handler_with_its_terminate() {
+async fn abort_before_a_swap_runs_terminate() {
     let manager = EventManager::<u32>::new(8);
     let diary = Diary::default();
     let a = manager.add_handler("a", Scribe::new("a", &diary)).unwrap();
@@ -146,7 +147,7 @@ async fn an_abort_that_comes_before_a_swap_ends_the_handler_with_its_terminate()
 }
 
 #[tokio::test]
-async fn a_reference_to_what_was_swapped_out_aborts_nobody() {
+async fn references_to_a_swapped_out_handler_abort_nothing() {
     let manager = EventManager::<u32>::new(8);
     let diary = Diary::default();
     let a = manager.add_handler("a", Scribe::new("a", &diary)).unwrap();
@@ -157,7 +158,7 @@ async fn a_reference_to_what_was_swapped_out_aborts_nobody() {
 }
 
 #[tokio::test]
-async fn an_abort_amid_an_event_that_it_panics_over_is_not_forgotten_by_a_new_life() {
+async fn a_restart_does_not_forget_a_pending_abort() {
     struct Fragile(Arc<OnceLock<HandlerRef<u32, Fragile>>>);
     impl Handler<u32> for Fragile {
         async fn handle_event(&mut self, _: &u32) -> ControlFlow<()> {
@@ -179,7 +180,7 @@ async fn an_abort_amid_an_event_that_it_panics_over_is_not_forgotten_by_a_new_li
 }
 
 #[tokio::test]
-async fn an_aborted_member_gets_no_more_events_though_it_needs_no_future_for_them() {
+async fn an_aborted_synchronous_member_receives_no_events() {
     let manager = EventManager::new(8);
     let group = manager.handler_group("group").unwrap();
     let (go, wait) = oneshot::channel::<()>();
@@ -205,7 +206,7 @@ async fn an_aborted_member_gets_no_more_events_though_it_needs_no_future_for_the
 }
 
 #[tokio::test]
-async fn an_event_that_all_have_handled_is_settled_before_one_of_them_is_aborted() {
+async fn a_fully_handled_event_settles_before_an_abort() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let group = manager.handler_group("group").unwrap();
@@ -231,7 +232,7 @@ async fn an_event_that_all_have_handled_is_settled_before_one_of_them_is_aborted
 }
 
 #[tokio::test]
-async fn a_flush_does_not_wait_for_the_end_of_a_handler_that_has_handled_it_all() {
+async fn flush_does_not_wait_for_terminate() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let a = manager.add_handler("a", Scribe::slow("a", &diary)).unwrap();
@@ -246,11 +247,14 @@ async fn a_flush_does_not_wait_for_the_end_of_a_handler_that_has_handled_it_all(
     assert_eq!(diary.drain(), ["a 1", "a 2", "a ends: it was removed"]);
     assert_eq!(flush.now_or_never(), Some(Ok(())));
     a.abort();
-    assert_eq!(removal.await.err(), Some(StopReason::Aborted));
+    assert_eq!(
+        removal.await.err(),
+        Some(RemoveError::Stopped(StopReason::Aborted))
+    );
 }
 
 #[tokio::test]
-async fn a_removal_by_name_that_meets_a_swap_removes_who_has_the_name_then() {
+async fn removal_by_name_removes_the_swapped_in_handler() {
     let manager = EventManager::<u32>::new(8);
     let diary = Diary::default();
     let a = manager.add_handler("a", Scribe::new("a", &diary)).unwrap();
@@ -272,7 +276,7 @@ async fn a_removal_by_name_that_meets_a_swap_removes_who_has_the_name_then() {
 // ---- Owners -------------------------------------------------------------------------------------
 
 #[tokio::test]
-async fn an_owner_that_wakes_itself_at_every_poll_leaves_others_their_turn() {
+async fn an_always_waking_owner_lets_other_tasks_run() {
     let manager = EventManager::new(8);
     let polls = Arc::new(AtomicUsize::new(0));
     let gone = Arc::new(AtomicBool::new(false));
@@ -303,7 +307,7 @@ async fn an_owner_that_wakes_itself_at_every_poll_leaves_others_their_turn() {
 }
 
 #[tokio::test]
-async fn a_member_on_its_way_in_sees_what_is_stored_before_its_owner_ends() {
+async fn a_new_member_sees_events_before_its_owner_ends() {
     let manager = EventManager::new(8);
     let group = manager.handler_group("group").unwrap();
     let diary = Diary::default();

@@ -1,4 +1,4 @@
-//! Nobody who waits for a handler is forgotten at its end.
+//! Every task that waits for the exit of a handler is notified.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,7 +17,7 @@ async fn settle() {
 }
 
 #[tokio::test]
-async fn a_waker_that_panics_keeps_nobody_else_from_being_told() {
+async fn a_panicking_waker_hides_no_exit_from_others() {
     struct Bad;
     impl Wake for Bad {
         fn wake(self: Arc<Self>) {
@@ -26,7 +26,7 @@ async fn a_waker_that_panics_keeps_nobody_else_from_being_told() {
     }
     let manager = EventManager::<u32>::new(8);
     let a = manager.add_handler("a", handler_fn(|_: &u32| ())).unwrap();
-    // Enough to meet the bad one, whoever is woken first.
+    // Enough tasks to meet the panicking waker, in whatever order they are woken.
     let told: Vec<_> = (0..16).map(|_| tokio::spawn(a.stopped())).collect();
     let mut bad: Vec<_> = (0..16).map(|_| Box::pin(a.stopped())).collect();
     settle().await;
@@ -44,7 +44,7 @@ async fn a_waker_that_panics_keeps_nobody_else_from_being_told() {
 }
 
 #[tokio::test]
-async fn a_future_that_waits_for_an_end_lets_go_of_its_waker_when_it_is_dropped() {
+async fn dropping_a_stopped_future_drops_its_waker() {
     struct Quiet;
     impl Wake for Quiet {
         fn wake(self: Arc<Self>) {}
@@ -62,10 +62,10 @@ async fn a_future_that_waits_for_an_end_lets_go_of_its_waker_when_it_is_dropped(
     assert_eq!(Arc::strong_count(&quiet), 2);
 }
 
-/// Callers keep asking while the manager closes and the handler ends: each has an answer, to
-/// every call, and a call that was answered was made.
+/// Callers keep calling while the manager closes and the handler ends: each call is answered, and
+/// an answered call was made.
 #[test]
-fn whoever_calls_while_the_handler_ends_has_an_answer() {
+fn calls_during_the_exit_are_answered() {
     let builder = &mut tokio::runtime::Builder::new_multi_thread();
     let runtime = builder.worker_threads(3).build().unwrap();
     for round in 0..400 {
@@ -106,9 +106,9 @@ fn whoever_calls_while_the_handler_ends_has_an_answer() {
 
 type Asked = Pin<Box<dyn Future<Output = Result<(), CallError>> + Send>>;
 
-/// tokio's channels say that they are pending to a task that has used up its turn.
+/// tokio's channels return pending to a task that has exhausted its coop budget.
 #[tokio::test]
-async fn answers_that_are_there_are_had_inside_however_many_they_are() {
+async fn ready_replies_arrive_inside_despite_coop_budget() {
     let manager = EventManager::<u32>::new(8);
     let asked = Arc::new(Mutex::new(Vec::<Asked>::new()));
     let answers = Arc::new(Mutex::new(Vec::new()));

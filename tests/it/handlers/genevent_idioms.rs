@@ -1,15 +1,16 @@
-//! What `GenEvent` has a word for and handlers do with the words they have: to replace or remove
-//! itself, to pass to another owner, to pause, to have its failure reported.
+//! Features that `GenEvent` has functions for, built from the functions of this crate: replacing or
+//! removing itself, changing the owner, pausing, reporting a failure.
 
 use std::ops::ControlFlow;
 
 use futures::{FutureExt, StreamExt, poll};
+use genevent::handler::SwapError;
 use genevent::test_util::Probe;
 use genevent::{EventManager, Handler, HandlerGuard, HandlerRef, StopReason, handler_fn};
 use tokio::sync::{oneshot, watch};
 use tokio::task::{JoinHandle, yield_now};
 
-/// What handlers note.
+/// The records of handlers.
 type Diary = Probe<String>;
 
 /// Notes its events and its end. 13 makes it panic.
@@ -48,7 +49,7 @@ impl Handler<u32> for Scribe {
 struct Herald {
     manager: EventManager<u32>,
     fails: bool,
-    task: oneshot::Sender<JoinHandle<Result<HandlerRef<u32, Scribe>, StopReason>>>,
+    task: oneshot::Sender<JoinHandle<Result<HandlerRef<u32, Scribe>, SwapError>>>,
     diary: Diary,
 }
 
@@ -59,7 +60,7 @@ impl Handler<u32> for Once {
     async fn handle_event(&mut self, _: &u32) -> ControlFlow<()> {
         if let Some(herald) = self.0.take() {
             let itself = herald.manager.handler::<Once>("role").unwrap();
-            // A task may wait for the handler, which goes on, and is swapped after this event.
+            // A task may wait for the handler, which continues, and is swapped after this event.
             let swap = itself.swap(move |_| {
                 assert!(!herald.fails, "no successor");
                 Scribe::new("successor", &herald.diary)
@@ -73,7 +74,7 @@ impl Handler<u32> for Once {
     }
 }
 
-async fn heralded(fails: bool) -> (EventManager<u32>, Diary, Result<(), StopReason>) {
+async fn heralded(fails: bool) -> (EventManager<u32>, Diary, Result<(), SwapError>) {
     let (manager, diary) = (EventManager::new(8), Diary::default());
     let (task, tasked) = oneshot::channel();
     let herald = Herald {
@@ -88,14 +89,19 @@ async fn heralded(fails: bool) -> (EventManager<u32>, Diary, Result<(), StopReas
     manager.sync_notify(1).await.unwrap();
     let swapped = tasked.await.unwrap().await.unwrap().map(drop);
     let told = first.stopped().await;
-    assert_eq!(swapped.clone().err().unwrap_or(StopReason::Swapped), told);
+    let reason = match &swapped {
+        Err(SwapError::Stopped(reason)) => reason.clone(),
+        Err(error) => panic!("{error}"),
+        Ok(()) => StopReason::Swapped,
+    };
+    assert_eq!(reason, told);
     manager.sync_notify(2).await.unwrap();
     (manager, diary, swapped)
 }
 
 // GenEvent case 81.
 #[tokio::test]
-async fn a_handler_may_put_another_one_in_its_own_place() {
+async fn a_handler_may_swap_itself() {
     let (manager, diary, swapped) = heralded(false).await;
     assert_eq!(swapped, Ok(()));
     assert_eq!(
@@ -110,9 +116,10 @@ async fn a_handler_may_put_another_one_in_its_own_place() {
 
 // GenEvent case 81.
 #[tokio::test]
-async fn a_successor_that_cannot_be_made_is_told_and_nothing_takes_the_place() {
+async fn a_panicking_swap_of_itself_reports_the_panic() {
     let (manager, diary, swapped) = heralded(true).await;
-    assert_eq!(swapped, Err(StopReason::Panicked("no successor".into())));
+    let reason = StopReason::Panicked("no successor".into());
+    assert_eq!(swapped, Err(SwapError::Stopped(reason)));
     assert_eq!(manager.which_handlers(), ["last"]);
     assert_eq!(diary.drain(), ["last 1", "last 2"]);
 }
@@ -121,7 +128,7 @@ async fn a_successor_that_cannot_be_made_is_told_and_nothing_takes_the_place() {
 
 // GenEvent case 101.
 #[tokio::test]
-async fn a_call_may_remove_the_handler_and_is_answered() {
+async fn a_call_may_remove_its_own_handler() {
     let (manager, diary) = (EventManager::new(8), Diary::default());
     let a = manager.add_handler("a", Scribe::new("a", &diary)).unwrap();
     let guard = a.clone().drop_guard();
@@ -141,7 +148,7 @@ async fn a_call_may_remove_the_handler_and_is_answered() {
 
 // GenEvent case 90.
 #[tokio::test]
-async fn a_swap_may_pass_the_handler_to_another_owner() {
+async fn a_swap_may_change_the_owner() {
     let (manager, diary) = (EventManager::new(8), Diary::default());
     let old = manager
         .add_handler("a", Scribe::new("old", &diary))
@@ -155,7 +162,7 @@ async fn a_swap_may_pass_the_handler_to_another_owner() {
     assert_eq!(told.await, StopReason::Swapped);
     manager.sync_notify(1).await.unwrap();
 
-    // What comes later is the new owner's.
+    // Later reports go to the new owner.
     let told = new_owner.stopped();
     drop(new_owner);
     assert_eq!(told.await, StopReason::Removed);
@@ -173,7 +180,7 @@ async fn a_swap_may_pass_the_handler_to_another_owner() {
 
 // GenEvent case 148.
 #[tokio::test]
-async fn events_queue_while_a_handler_is_paused_and_come_in_order_then() {
+async fn events_queue_while_a_handler_is_paused() {
     let manager = EventManager::new(2);
     let diary = Diary::default();
     let (pause, paused) = watch::channel(true);
@@ -216,7 +223,7 @@ fn report(diary: &Diary, handler: &HandlerRef<u32, Scribe>) -> JoinHandle<()> {
 
 // GenEvent case 65.
 #[tokio::test]
-async fn a_failure_can_be_reported_with_its_cause_and_a_removal_or_a_swap_is_none() {
+async fn only_failures_are_reported_with_their_cause() {
     let (manager, diary, reports) = (EventManager::new(8), Diary::default(), Diary::default());
     let [a, b, c, d] = ["a", "b", "c", "d"].map(|name| {
         manager
@@ -227,7 +234,7 @@ async fn a_failure_can_be_reported_with_its_cause_and_a_removal_or_a_swap_is_non
     assert!(a.remove().await.is_ok());
     assert!(b.swap(|_| handler_fn(|_: &u32| ())).await.is_ok());
     assert!(c.call(|_| ()).await.is_ok());
-    // Who dropped the event is named by the receipt, too.
+    // The receipt also names the handlers that dropped the event.
     let dropped = manager.sync_notify(13).await.unwrap().dropped();
     assert_eq!(dropped, 2);
     manager.stop().await.unwrap();

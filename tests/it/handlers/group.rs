@@ -14,7 +14,7 @@ use genevent::{EventManager, Handler, Restart, StopReason, handler_fn};
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 
-/// What handlers note.
+/// The records of handlers.
 type Diary = Probe<String>;
 
 /// Not `Clone`: events are lent.
@@ -60,7 +60,7 @@ impl Handler<Event> for Scribe {
 }
 
 #[tokio::test]
-async fn a_group_lends_each_event_to_its_handlers_oldest_first_and_counts_once() {
+async fn a_group_lends_events_and_counts_once() {
     // GenEvent cases 41, 51.
     let manager = EventManager::new(8);
     let diary = Diary::default();
@@ -77,7 +77,7 @@ async fn a_group_lends_each_event_to_its_handlers_oldest_first_and_counts_once()
 }
 
 #[tokio::test]
-async fn who_panics_or_breaks_ends_alone_and_the_others_get_the_same_event() {
+async fn a_failing_member_ends_alone() {
     // GenEvent cases 57, 58, 60.
     let manager = EventManager::new(8);
     let diary = Diary::default();
@@ -109,7 +109,7 @@ async fn who_panics_or_breaks_ends_alone_and_the_others_get_the_same_event() {
 }
 
 #[tokio::test]
-async fn an_event_that_all_fail_over_counts_as_dropped() {
+async fn an_event_every_member_fails_counts_as_dropped() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let group = manager.handler_group("group").unwrap();
@@ -122,7 +122,7 @@ async fn an_event_that_all_fail_over_counts_as_dropped() {
 }
 
 #[tokio::test]
-async fn a_handler_joins_a_group_at_its_place_in_the_sequence() {
+async fn joining_a_group_is_ordered_with_events() {
     // GenEvent case 30.
     let manager = EventManager::new(8);
     let diary = Diary::default();
@@ -143,7 +143,7 @@ async fn a_handler_joins_a_group_at_its_place_in_the_sequence() {
 }
 
 #[tokio::test]
-async fn names_are_unique_in_a_group_and_a_group_is_a_name_of_the_manager() {
+async fn group_and_member_names_are_unique() {
     // GenEvent case 27.
     let manager = EventManager::new(8);
     let diary = Diary::default();
@@ -163,7 +163,7 @@ async fn names_are_unique_in_a_group_and_a_group_is_a_name_of_the_manager() {
 }
 
 #[tokio::test]
-async fn members_are_called_swapped_owned_and_removed_as_single_handlers_are() {
+async fn members_have_all_the_calls_of_handlers() {
     // GenEvent cases 74, 83, 99.
     let manager = EventManager::new(8);
     let diary = Diary::default();
@@ -197,7 +197,7 @@ async fn members_are_called_swapped_owned_and_removed_as_single_handlers_are() {
 }
 
 #[tokio::test]
-async fn a_closed_manager_ends_the_newest_handler_first() {
+async fn closing_ends_the_newest_member_first() {
     // GenEvent cases 53, 91.
     let manager = EventManager::new(8);
     let diary = Diary::default();
@@ -232,7 +232,7 @@ async fn a_closed_manager_ends_the_newest_handler_first() {
 }
 
 #[tokio::test]
-async fn a_group_stays_while_it_is_held_or_has_a_handler() {
+async fn a_group_stays_while_held_or_nonempty() {
     let manager = EventManager::<Event>::new(8);
     let group = manager.handler_group("held").unwrap();
     let stopped = group.stopped();
@@ -256,7 +256,7 @@ async fn a_group_stays_while_it_is_held_or_has_a_handler() {
 }
 
 #[tokio::test]
-async fn a_group_is_removed_whole_by_its_name() {
+async fn removing_by_name_removes_the_whole_group() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let group = manager.handler_group("group").unwrap();
@@ -272,7 +272,7 @@ async fn a_group_is_removed_whole_by_its_name() {
 }
 
 #[tokio::test]
-async fn aborting_a_stuck_member_lets_the_others_go_on() {
+async fn aborting_a_stuck_member_lets_the_rest_continue() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let group = manager.handler_group("group").unwrap();
@@ -290,7 +290,7 @@ async fn aborting_a_stuck_member_lets_the_others_go_on() {
 }
 
 #[tokio::test]
-async fn a_member_may_be_aborted_before_its_first_event() {
+async fn a_member_can_be_aborted_before_its_first_event() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let group = manager.handler_group("group").unwrap();
@@ -302,8 +302,8 @@ async fn a_member_may_be_aborted_before_its_first_event() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_member_whose_owner_is_gone_already_is_removed() {
-    // It was told to go before it had come, and stayed.
+async fn an_ended_owner_removes_its_member_at_once() {
+    // The hazard: a member that was aborted before it had joined stayed.
     let manager = EventManager::<u8>::new(8);
     let group = manager.handler_group("group").unwrap();
     let owned = group
@@ -313,7 +313,7 @@ async fn a_member_whose_owner_is_gone_already_is_removed() {
     assert!(group.which_handlers().is_empty());
 }
 
-/// Counts the subscribers of a manager when it is called.
+/// Counts the subscribers of a manager when woken.
 struct Counting(EventManager<u32>, Mutex<Option<usize>>);
 
 impl Wake for Counting {
@@ -323,7 +323,7 @@ impl Wake for Counting {
 }
 
 #[tokio::test]
-async fn a_group_without_handlers_counts_no_more_when_its_end_is_told() {
+async fn an_ended_empty_group_is_no_longer_counted() {
     let manager = EventManager::<u32>::new(8);
     let group = manager.handler_group("group").unwrap();
     let mut stopped = pin!(group.stopped());
@@ -336,7 +336,7 @@ async fn a_group_without_handlers_counts_no_more_when_its_end_is_told() {
 }
 
 #[tokio::test]
-async fn a_large_group_lets_other_tasks_run_also_amid_an_event() {
+async fn a_large_group_lets_other_tasks_run() {
     for members in [1_000, 20_000] {
         let manager = EventManager::<u32>::new(100);
         let group = manager.handler_group("group").unwrap();
@@ -360,7 +360,7 @@ async fn a_large_group_lets_other_tasks_run_also_amid_an_event() {
 }
 
 #[tokio::test]
-async fn a_large_group_lets_other_tasks_run_while_it_ends() {
+async fn an_ending_large_group_lets_other_tasks_run() {
     let manager = EventManager::<u32>::new(8);
     let group = manager.handler_group("group").unwrap();
     for n in 0..1_000 {

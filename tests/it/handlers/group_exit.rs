@@ -1,4 +1,4 @@
-//! How an event ends for a group of which one fails, and what becomes of who comes too late.
+//! The outcome of an event when a member of a group fails, and adding a handler to an ended group.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,7 +14,7 @@ fn quiet() -> Quiet {
 }
 
 #[tokio::test]
-async fn an_event_that_one_has_handled_is_finished_though_the_last_one_panics_over_it() {
+async fn an_event_with_a_successful_member_is_finished() {
     let manager = EventManager::new(8);
     let group = manager.handler_group("group").unwrap();
     group.add_handler("fine", quiet()).unwrap();
@@ -25,7 +25,7 @@ async fn an_event_that_one_has_handled_is_finished_though_the_last_one_panics_ov
     assert_eq!(group.which_handlers(), ["fine"]);
 }
 
-/// Wants to add a handler, and has it back; nobody has asked for its first life.
+/// Asserts that adding a handler fails and returns the handler; the factory is not called.
 fn comes_too_late(group: &HandlerGroup<u32>) {
     let calls = Arc::new(AtomicUsize::new(0));
     let counting = Arc::clone(&calls);
@@ -40,7 +40,7 @@ fn comes_too_late(group: &HandlerGroup<u32>) {
 }
 
 #[tokio::test]
-async fn who_comes_to_a_group_that_has_ended_comes_back_untouched() {
+async fn an_ended_group_returns_the_handler() {
     let manager = EventManager::new(8);
     let group = manager.handler_group("group").unwrap();
     assert!(manager.remove_handler("group").await);
@@ -49,7 +49,7 @@ async fn who_comes_to_a_group_that_has_ended_comes_back_untouched() {
 }
 
 #[tokio::test]
-async fn who_comes_to_a_group_whose_manager_is_closed_comes_back_before_the_group_knows() {
+async fn a_group_of_a_closed_manager_returns_the_handler() {
     let manager = EventManager::new(8);
     let group = manager.handler_group("group").unwrap();
     yield_now().await;

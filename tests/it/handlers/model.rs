@@ -1,9 +1,9 @@
-//! Removal, swap, and an owner's end against a stream of events: whatever the schedule, nothing
-//! is lost and nothing is doubled.
+//! Removal, swap and the end of an owner during a stream of events: no schedule loses or repeats an
+//! event.
 //!
 //! Each run takes its schedule from a seed: publishers, and tasks that remove, swap, call and end
-//! owners, each step put off by a random number of turns on a single thread. `GENEVENT_SEEDS`
-//! says how many runs there are.
+//! owners, each step delayed by a random number of polls on a single thread. `GENEVENT_SEEDS` sets
+//! the number of runs.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,7 +14,7 @@ use genevent::{EventManager, Handler, HandlerRef, Restart, StopReason, handler_f
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 
-/// A small generator of its own, so that a seed is a schedule for ever.
+/// A small random generator, so that a seed always gives the same schedule.
 #[derive(Clone)]
 struct Dice(u64);
 
@@ -38,7 +38,7 @@ impl Dice {
     }
 }
 
-/// What was seen, by which life.
+/// The seen events, each with the life that saw the event.
 type Seen = Arc<Mutex<Vec<(u32, u64)>>>;
 
 struct Witness {
@@ -46,7 +46,7 @@ struct Witness {
     seen: Seen,
     dice: Dice,
     ended: Arc<AtomicU64>,
-    /// Panics over one in five.
+    /// Panics at every fifth event.
     fragile: bool,
 }
 
@@ -131,7 +131,7 @@ fn model<F: Future<Output = ()>>(story: impl Fn(Run) -> F) {
     }
 }
 
-/// Adds a witness alone, or into a group with somebody else.
+/// Adds a witness alone, or into a group with another member.
 fn add(run: &mut Run, owner: Option<oneshot::Receiver<()>>) -> HandlerRef<u64, Witness> {
     let witness = run.witness(1);
     let owner = async move {
@@ -153,7 +153,7 @@ fn add(run: &mut Run, owner: Option<oneshot::Receiver<()>>) -> HandlerRef<u64, W
 
 // GenEvent cases 71, 73.
 #[test]
-fn a_removal_sees_exactly_what_was_stored_before_it() {
+fn a_removal_sees_exactly_the_earlier_events() {
     model(async |mut run| {
         let handler = add(&mut run, None);
         let publisher = run.publish();
@@ -180,7 +180,7 @@ fn a_removal_sees_exactly_what_was_stored_before_it() {
 
 // GenEvent case 79.
 #[test]
-fn a_swap_hands_over_between_two_events() {
+fn a_swap_separates_two_events() {
     model(async |mut run| {
         let mut handler = add(&mut run, None);
         let publisher = run.publish();
@@ -209,7 +209,7 @@ fn a_swap_hands_over_between_two_events() {
 
 // GenEvent case 85.
 #[test]
-fn an_owner_ends_its_handler_at_its_place_in_the_sequence() {
+fn an_owner_ends_its_handler_between_two_events() {
     model(async |mut run| {
         let (owner, gone) = oneshot::channel();
         let handler = add(&mut run, Some(gone));
@@ -238,7 +238,7 @@ fn an_owner_ends_its_handler_at_its_place_in_the_sequence() {
 }
 
 #[test]
-fn every_event_is_seen_once_by_one_of_its_lives() {
+fn restarts_see_every_event_once() {
     model(async |mut run| {
         let (mut life, mut dice) = (0, run.dice.fork());
         let (seen, ended) = (Arc::clone(&run.seen), Arc::clone(&run.ended));
@@ -264,7 +264,7 @@ fn every_event_is_seen_once_by_one_of_its_lives() {
 }
 
 #[test]
-fn calls_see_exactly_what_was_stored_before_them() {
+fn calls_see_exactly_the_earlier_events() {
     model(async |mut run| {
         let handler = add(&mut run, None);
         let aside = handler_fn(|_: &u64| ());

@@ -1,5 +1,5 @@
-//! A handler sees every event: publishers wait for room at a handler, whatever policy the manager
-//! gives to subscriptions that do not choose one.
+//! Publishers wait for room at a handler whatever the default policy of the manager, so a handler
+//! sees every event.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use tokio::task::yield_now;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Everything that a manager can be told to do with subscriptions that do not choose a policy.
+/// Every default policy that a manager can have for subscriptions that choose none.
 const DEFAULTS: [Overflow; 4] = [
     Overflow::Wait,
     Overflow::WaitAtMost(SECOND),
@@ -71,7 +71,7 @@ fn add(way: &str, manager: &EventManager<u32>, go: &Arc<Semaphore>, seen: &Probe
 }
 
 #[tokio::test(start_paused = true)]
-async fn publishers_wait_for_a_slow_handler_whatever_the_default_of_its_manager() {
+async fn publishers_wait_for_handlers_whatever_the_default() {
     for default in DEFAULTS {
         for way in WAYS {
             let case = format!("{way}, {default:?}");
@@ -99,7 +99,7 @@ async fn publishers_wait_for_a_slow_handler_whatever_the_default_of_its_manager(
 }
 
 #[tokio::test]
-async fn a_handler_that_took_the_place_of_another_one_is_waited_for_as_well() {
+async fn publishers_wait_for_a_swapped_in_handler() {
     let manager = manager(Overflow::DropOldest);
     let first = manager.add_handler("log", handler_fn(|_: &u32| ()));
     let seen = Probe::new();
@@ -117,7 +117,7 @@ async fn a_handler_that_took_the_place_of_another_one_is_waited_for_as_well() {
 }
 
 #[tokio::test]
-async fn a_handler_that_was_restarted_has_missed_nothing_but_what_it_panicked_over() {
+async fn a_restarted_handler_misses_only_the_panicked_event() {
     let manager = manager(Overflow::Disconnect);
     let seen = Probe::new();
     let factory = {
@@ -142,7 +142,7 @@ async fn a_handler_that_was_restarted_has_missed_nothing_but_what_it_panicked_ov
 }
 
 #[test]
-fn streams_beside_a_handler_keep_the_default_of_their_manager() {
+fn streams_keep_the_default_of_their_manager() {
     for default in DEFAULTS {
         let manager = manager(default);
         let plain = manager.subscribe();

@@ -1,5 +1,5 @@
-//! What a handler that publishes waits for while permits are out: for the room that permits of other
-//! tasks hold, as everybody; not for room that it would have to make itself.
+//! A handler that publishes while permits are reserved waits for the room of other tasks' permits,
+//! and not for room that only the handler itself can make.
 
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use tokio::task::yield_now;
 
 use crate::drive::{now, read};
 
-/// Publishes in one of the ways there are; `Err` if that would be to wait for itself.
+/// Publishes in one of the possible ways; `Err` if the call would deadlock.
 type Publish = fn(EventManager<u32>) -> BoxFuture<'static, Result<(), Refused>>;
 
 #[derive(Debug, PartialEq, Eq)]
@@ -57,7 +57,7 @@ const WAYS: [(&str, Publish); 5] = [
     }),
 ];
 
-/// Does one thing over its first event.
+/// Runs its future while handling its first event.
 struct Working(Option<BoxFuture<'static, ()>>, Arc<Mutex<Vec<u32>>>);
 
 impl Handler<u32> for Working {
@@ -72,7 +72,7 @@ impl Handler<u32> for Working {
 
 type Work = BoxFuture<'static, Result<(), Refused>>;
 
-/// A handler that has event 1 in hand, and has read everything.
+/// A handler that is handling event 1, and has read everything.
 struct Inside {
     manager: EventManager<u32>,
     seen: Arc<Mutex<Vec<u32>>>,
@@ -120,7 +120,7 @@ impl Inside {
         assert!((&mut self.told).now_or_never().is_none(), "{why}");
     }
 
-    /// What came of the work, and what the handler has seen in the end.
+    /// Returns the result of the work, and the events that the handler has seen.
     async fn end(self) -> (Result<(), Refused>, Vec<u32>) {
         let told = self.told.await.unwrap();
         self.manager.stop().await.unwrap();
@@ -130,7 +130,7 @@ impl Inside {
 }
 
 #[tokio::test]
-async fn room_that_a_permit_of_another_task_holds_is_waited_for() {
+async fn notify_inside_waits_for_permits_of_other_tasks() {
     for (way, publish) in WAYS {
         for in_group in [false, true] {
             let mut handler = Inside::new(1, in_group).await;
@@ -144,7 +144,7 @@ async fn room_that_a_permit_of_another_task_holds_is_waited_for() {
 }
 
 #[tokio::test]
-async fn an_event_of_a_permit_that_fills_the_handlers_own_window_ends_the_wait() {
+async fn a_permit_filling_the_own_window_ends_the_wait() {
     for (way, publish) in WAYS {
         for in_group in [false, true] {
             let mut handler = Inside::new(1, in_group).await;
@@ -157,9 +157,9 @@ async fn an_event_of_a_permit_that_fills_the_handlers_own_window_ends_the_wait()
     }
 }
 
-/// One event is unread and two permits are out: the window of three is full.
+/// One event is unread and two permits are reserved: the window of three is full.
 #[tokio::test]
-async fn what_is_unread_and_what_is_promised_are_told_apart() {
+async fn unread_events_and_reserved_room_are_distinguished() {
     for (way, publish) in WAYS {
         for last_is_used in [false, true] {
             let mut handler = Inside::new(3, false).await;
@@ -183,7 +183,7 @@ async fn what_is_unread_and_what_is_promised_are_told_apart() {
 }
 
 #[tokio::test]
-async fn unread_events_that_fill_the_window_refuse_at_once_though_permits_are_out() {
+async fn unread_events_refuse_at_once_despite_permits() {
     for (way, publish) in &WAYS[..4] {
         let mut handler = Inside::new(2, false).await;
         let permit = handler.permit();
@@ -196,9 +196,9 @@ async fn unread_events_that_fill_the_window_refuse_at_once_though_permits_are_ou
     }
 }
 
-/// A permit of the handler's own comes back only when the handler goes on.
+/// The handler's own permit returns only when the handler continues.
 #[tokio::test]
-async fn room_that_the_handlers_own_permit_holds_is_not_waited_for() {
+async fn the_handlers_own_permit_is_not_waited_for() {
     for (way, publish) in &WAYS[..4] {
         for by_sink in [false, true] {
             let mut handler = Inside::new(1, false).await;
@@ -223,9 +223,9 @@ async fn room_that_the_handlers_own_permit_holds_is_not_waited_for() {
     }
 }
 
-/// Its own permit holds one place, somebody else's the other one.
+/// The handler's own permit reserves room for one event, another task's permit the rest.
 #[tokio::test]
-async fn a_handler_with_a_permit_waits_for_another_tasks_permit() {
+async fn a_handler_with_a_permit_waits_for_other_permits() {
     for other_is_used in [false, true] {
         let mut handler = Inside::new(2, false).await;
         let other = handler.permit();
@@ -249,9 +249,10 @@ async fn a_handler_with_a_permit_waits_for_another_tasks_permit() {
     }
 }
 
-/// The line is kept: one outside came first, and its event fills the handler's window.
+/// The wait queue keeps its order: a publisher outside came first, and its event fills the
+/// handler's window.
 #[tokio::test]
-async fn behind_a_publisher_outside_the_wait_ends_when_that_one_has_stored() {
+async fn the_wait_ends_when_the_front_has_stored() {
     let mut handler = Inside::new(1, false).await;
     let permit = handler.permit();
     let manager = handler.manager.clone();
@@ -266,9 +267,9 @@ async fn behind_a_publisher_outside_the_wait_ends_when_that_one_has_stored() {
     assert_eq!(handler.end().await, (Err(Refused), vec![1, 2]));
 }
 
-/// A filtered subscription has no room either, for the same permit and for what is in its queue.
+/// A filtered subscription has no room either, because of the same permit and of its own queue.
 #[tokio::test]
-async fn a_filter_that_has_no_room_is_waited_for_as_well() {
+async fn notify_inside_waits_for_full_filters() {
     let mut handler = Inside::new(2, false).await;
     let mut filtered = handler
         .manager

@@ -1,4 +1,4 @@
-//! Handlers that are made anew when they panic.
+//! Handlers that restart after a panic.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use futures::FutureExt;
 use genevent::handler::{AddHandlerError, CallError};
 use genevent::{EventManager, Handler, HandlerRef, Restart, StopReason};
 
-/// Tells what it sees, with the number of its life. Panics over multiples of 10.
+/// Records its events with the number of its life. Panics at multiples of 10.
 struct Fragile {
     life: u32,
     tx: Sender<(u32, u32)>,
@@ -50,7 +50,7 @@ fn add(manager: &EventManager<u32>, restart: Restart) -> (HandlerRef<u32, Fragil
 }
 
 #[tokio::test]
-async fn no_event_is_lost_or_seen_twice_between_two_lives() {
+async fn a_restart_loses_and_repeats_no_event() {
     let manager = EventManager::new(64);
     let second = Duration::from_secs(1);
     let (handler, seen) = add(&manager, Restart::on_failure(5, second));
@@ -84,7 +84,7 @@ async fn no_event_is_lost_or_seen_twice_between_two_lives() {
 }
 
 #[tokio::test]
-async fn one_panic_too_many_gives_it_up() {
+async fn too_many_panics_end_the_handler() {
     let manager = EventManager::new(64);
     let (handler, seen) = add(&manager, Restart::on_failure(2, Duration::from_secs(1)));
     for n in [10, 20, 1] {
@@ -111,7 +111,7 @@ async fn panics_far_apart_are_forgiven() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stretch_of_time_has_both_of_its_ends() {
+async fn the_restart_period_includes_both_ends() {
     const WITHIN: Duration = Duration::from_secs(10);
     for (later, forgiven) in [(WITHIN, false), (WITHIN + Duration::from_nanos(1), true)] {
         let manager = EventManager::new(64);
@@ -125,7 +125,7 @@ async fn a_stretch_of_time_has_both_of_its_ends() {
 }
 
 #[tokio::test]
-async fn never_is_never_and_a_finished_handler_stays_finished() {
+async fn never_restarts_neither_panics_nor_finished_handlers() {
     let manager = EventManager::new(64);
     let (handler, _seen) = add(&manager, Restart::never());
     manager.sync_notify(10).await.unwrap();
@@ -137,7 +137,7 @@ async fn never_is_never_and_a_finished_handler_stays_finished() {
 }
 
 #[tokio::test]
-async fn a_call_that_panics_restarts_and_is_told() {
+async fn a_panicking_call_restarts_and_returns_the_panic() {
     let manager = EventManager::new(64);
     let (handler, _seen) = add(&manager, Restart::on_failure(1, Duration::from_secs(1)));
     let failed = handler.call(|_| panic!("no")).await;
@@ -146,7 +146,7 @@ async fn a_call_that_panics_restarts_and_is_told() {
 }
 
 #[tokio::test]
-async fn a_factory_that_panics_gives_it_up() {
+async fn a_panicking_factory_ends_the_handler() {
     // GenEvent case 25: when it is added, nothing is left behind.
     let manager = EventManager::<u32>::new(64);
     let adding = || {
@@ -177,7 +177,7 @@ async fn a_factory_that_panics_gives_it_up() {
 }
 
 #[tokio::test]
-async fn a_refused_factory_comes_back_uncalled() {
+async fn a_refused_factory_is_returned_uncalled() {
     let manager = EventManager::<u32>::new(64);
     let _first = add(&manager, Restart::never());
     let calls = Arc::new(AtomicU32::new(0));
@@ -204,7 +204,7 @@ async fn a_refused_factory_comes_back_uncalled() {
 }
 
 #[tokio::test]
-async fn a_group_restarts_one_of_its_handlers_alone() {
+async fn a_group_restarts_only_the_panicking_member() {
     let manager = EventManager::new(64);
     let group = manager.handler_group("group").unwrap();
     let (tx, seen) = channel();
@@ -232,7 +232,7 @@ async fn a_group_restarts_one_of_its_handlers_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_abort_amid_a_restart_ends_the_handler() {
+async fn abort_during_a_restart_ends_the_handler() {
     // It only cut `terminate` short, and a new life began.
     struct Endless;
 

@@ -1,5 +1,5 @@
-//! 100,000 handlers. Each test is over in a second or two, also in a debug build; were one
-//! handler to cost time in proportion to those that are there, each would take minutes.
+//! 100,000 handlers. Each test takes a second or two in a debug build; if an operation on a handler
+//! took time in proportion to the number of handlers, each test would take minutes.
 
 use std::ops::ControlFlow;
 
@@ -8,7 +8,7 @@ use genevent::{EventManager, HandlerRef, StopReason, handler_fn};
 const MANY: usize = 100_000;
 
 #[tokio::test]
-async fn a_handler_comes_and_goes_whatever_the_number_of_others() {
+async fn handler_changes_cost_the_same_among_many() {
     let manager = EventManager::<u32>::new(8);
     for n in 0..MANY {
         let quiet = handler_fn(|_: &u32| ());
@@ -20,7 +20,7 @@ async fn a_handler_comes_and_goes_whatever_the_number_of_others() {
 }
 
 #[tokio::test]
-async fn a_member_comes_to_its_group_whatever_the_number_of_others() {
+async fn joining_a_group_costs_the_same_among_many() {
     let manager = EventManager::<u32>::new(8);
     let group = manager.handler_group("group").unwrap();
     for n in 0..MANY {
@@ -34,7 +34,7 @@ async fn a_member_comes_to_its_group_whatever_the_number_of_others() {
 }
 
 #[tokio::test]
-async fn members_end_over_one_event_whatever_the_number_of_others() {
+async fn ending_members_costs_the_same_among_many() {
     let manager = EventManager::<u32>::new(8);
     let group = manager.handler_group("group").unwrap();
     for n in 0..MANY {
@@ -46,7 +46,7 @@ async fn members_end_over_one_event_whatever_the_number_of_others() {
 }
 
 #[tokio::test]
-async fn members_are_aborted_whatever_the_number_of_others() {
+async fn aborting_members_costs_the_same_among_many() {
     let manager = EventManager::<u32>::new(8);
     let group = manager.handler_group("group").unwrap();
     let add = |n: usize| {

@@ -1,20 +1,20 @@
-//! What `terminate` and `stopped` are told at each end of a handler, and which ends cut `terminate`
-//! short.
+//! The reasons that `terminate` and `stopped` receive at each exit, and the exits that cut
+//! `terminate` short.
 
 use std::future::pending;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
 use futures::{FutureExt, poll};
-use genevent::handler::TrySwapError;
+use genevent::handler::{RemoveError, SwapError, TrySwapError};
 use genevent::test_util::Probe;
 use genevent::{EventManager, Handler, HandlerRef, Restart, StopReason};
 use tokio::task::yield_now;
 
 type Diary = Probe<String>;
 
-/// Records when `terminate` begins and when it ends, which a `stuck` one never does. 0 is the last
-/// event; 13 is a panic.
+/// Records when `terminate` begins and ends; a `stuck` handler's never ends. Event 0 ends the
+/// handler; event 13 makes the handler panic.
 struct Scribe {
     diary: Diary,
     stuck: bool,
@@ -55,7 +55,7 @@ async fn settle() {
 }
 
 #[tokio::test]
-async fn terminate_is_told_of_each_panic_and_stopped_of_the_last_one_alone() {
+async fn terminate_receives_each_panic_and_stopped_the_last() {
     let (manager, diary) = (EventManager::new(8), Diary::default());
     let factory = {
         let diary = diary.clone();
@@ -80,7 +80,7 @@ async fn terminate_is_told_of_each_panic_and_stopped_of_the_last_one_alone() {
 }
 
 #[tokio::test]
-async fn an_abort_amid_terminate_leaves_the_reason_as_it_was() {
+async fn abort_during_terminate_keeps_the_reason() {
     let (manager, diary, handler) = scribe(true);
     manager.notify(0).await.unwrap();
     settle().await;
@@ -95,11 +95,12 @@ async fn an_abort_amid_terminate_leaves_the_reason_as_it_was() {
     assert!(poll!(&mut removing).is_pending());
     settle().await;
     aborting.abort();
-    assert_eq!(removing.await.err(), Some(StopReason::Aborted));
+    let aborted = RemoveError::Stopped(StopReason::Aborted);
+    assert_eq!(removing.await.err(), Some(aborted));
     assert_eq!(stopped.await, StopReason::Removed);
     assert_eq!(diary.drain(), ["begins: it was removed"]);
 
-    // The second abort cuts short what the first one has brought about.
+    // The second abort cuts short the `terminate` that the first abort began.
     let (_manager, diary, handler) = scribe(true);
     handler.abort();
     settle().await;
@@ -110,21 +111,22 @@ async fn an_abort_amid_terminate_leaves_the_reason_as_it_was() {
 }
 
 #[tokio::test]
-async fn an_abort_amid_the_terminate_of_a_swap_is_the_reason() {
+async fn abort_during_the_terminate_of_swap_decides() {
     let (_manager, diary, handler) = scribe(true);
     let aborting = handler.clone();
     let mut swapping = Box::pin(handler.swap(|old| old));
     assert!(poll!(&mut swapping).is_pending());
     settle().await;
     aborting.abort();
-    assert_eq!(swapping.await.err(), Some(StopReason::Aborted));
+    let aborted = SwapError::Stopped(StopReason::Aborted);
+    assert_eq!(swapping.await.err(), Some(aborted));
     assert_eq!(aborting.stopped().await, StopReason::Aborted);
     let swapped = "begins: another handler has taken its place";
     assert_eq!(diary.drain(), [swapped], "and it is not called again");
 }
 
 #[tokio::test]
-async fn terminate_runs_to_its_end_for_an_abort_and_not_at_all_for_a_try_swap() {
+async fn abort_completes_terminate_and_try_swap_skips_terminate() {
     let (_manager, diary, handler) = scribe(false);
     handler.abort();
     assert_eq!(handler.stopped().await, StopReason::Aborted);
@@ -139,12 +141,12 @@ async fn terminate_runs_to_its_end_for_an_abort_and_not_at_all_for_a_try_swap() 
 }
 
 #[tokio::test]
-async fn a_closure_that_panics_in_a_swap_is_the_reason_and_takes_the_handler_along() {
+async fn a_panicking_swap_closure_decides_the_reason() {
     let (manager, diary, handler) = scribe(false);
     let stopped = handler.stopped();
     let swapped = handler.swap(|_| -> Scribe { panic!("no new one") }).await;
     let reason = StopReason::Panicked("no new one".into());
-    assert_eq!(swapped.err(), Some(reason.clone()));
+    assert_eq!(swapped.err(), Some(SwapError::Stopped(reason.clone())));
     assert_eq!(stopped.await, reason);
     let once = ["begins: another handler has taken its place", "ends"];
     assert_eq!(diary.drain(), once);
@@ -158,7 +160,7 @@ async fn a_closure_that_panics_in_a_swap_is_the_reason_and_takes_the_handler_alo
 }
 
 #[tokio::test]
-async fn an_owner_that_panics_is_gone() {
+async fn a_panicking_owner_counts_as_gone() {
     let (manager, diary) = (EventManager::<u32>::new(8), Diary::default());
     let handler = Scribe {
         diary: diary.clone(),
@@ -174,7 +176,7 @@ async fn an_owner_that_panics_is_gone() {
 }
 
 #[test]
-fn a_runtime_that_goes_amid_another_end_is_the_reason() {
+fn shutdown_during_another_exit_decides_the_reason() {
     let (diary, stopped) = {
         let runtime = tokio::runtime::Builder::new_current_thread();
         let runtime = { runtime }.build().unwrap();

@@ -1,5 +1,5 @@
-//! Other people's code around handlers: `Drop`s and wakers that panic, several at once, or that
-//! ask the manager for what could only wait for the handler that drops them.
+//! User code around handlers: `Drop`s and wakers that panic, several at once, or that make calls
+//! which would wait for the handler that drops them.
 
 use std::future::{Future, pending, poll_fn};
 use std::ops::ControlFlow;
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use genevent::error::WouldDeadlock;
-use genevent::handler::CallError;
+use genevent::handler::{CallError, RemoveError, SwapError};
 use genevent::{EventManager, Handler, HandlerGroup, Restart, StopReason, handler_fn};
 use tokio::task::yield_now;
 
@@ -52,7 +52,7 @@ impl Handler<u32> for OnDrop {
     }
 }
 
-/// Pending for ever, and drops `hook` at its end.
+/// Never resolves, and drops `hook` when dropped.
 async fn holding(hook: OnDrop) {
     pending::<()>().await;
     drop(hook);
@@ -77,8 +77,8 @@ async fn settle() {
     }
 }
 
-/// A group with all there is to be dropped, each with `hook`: two handlers with their owners, one
-/// that was made by a factory, and calls that are never made.
+/// A group with everything that can be dropped, each part with `hook`: two handlers with their
+/// owners, a handler made by a factory, and calls that are never made.
 fn furnish(manager: &EventManager<u32>, hook: &OnDrop) -> HandlerGroup<u32> {
     let group = manager.handler_group("group").unwrap();
     for name in ["a", "b"] {
@@ -106,7 +106,7 @@ fn ask(group: &HandlerGroup<u32>, hook: &OnDrop, n: usize) {
 }
 
 #[test]
-fn any_number_of_drops_may_panic_while_a_runtime_goes() {
+fn any_number_of_drops_may_panic_at_shutdown() {
     for turns in [0, 8] {
         let manager = EventManager::new(8);
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -132,7 +132,7 @@ fn any_number_of_drops_may_panic_while_a_runtime_goes() {
 }
 
 #[tokio::test]
-async fn drops_that_panic_while_a_group_ends_harm_nobody() {
+async fn panicking_drops_of_an_ending_group_harm_nothing() {
     let manager = EventManager::new(8);
     let hook = OnDrop::new(silent_panic);
     let group = furnish(&manager, &hook);
@@ -147,8 +147,8 @@ async fn drops_that_panic_while_a_group_ends_harm_nobody() {
 }
 
 #[tokio::test]
-async fn a_call_may_panic_though_its_callers_waker_does_too() {
-    // The second one came while the first one unwound.
+async fn a_call_and_its_waker_may_both_panic() {
+    // The second panic came while the first panic unwound.
     let manager = EventManager::<u32>::new(8);
     let a = manager.add_handler("a", handler_fn(|_: &u32| ())).unwrap();
     let mut call = Box::pin(a.call(|_| silent_panic()));
@@ -158,7 +158,7 @@ async fn a_call_may_panic_though_its_callers_waker_does_too() {
 }
 
 #[tokio::test]
-async fn requests_to_who_has_ended_are_dropped_in_peace() {
+async fn requests_to_an_ended_handler_are_dropped_safely() {
     let manager = EventManager::<u32>::new(8);
     let group = manager.handler_group("group").unwrap();
     let plain = OnDrop::new(|| ());
@@ -176,13 +176,13 @@ async fn requests_to_who_has_ended_are_dropped_in_peace() {
     assert!(b.call(|_| ()).await.is_ok(), "the others go on");
     let removed = StopReason::Removed;
     assert_eq!(call.await, Err(CallError::Stopped(removed.clone())));
-    assert_eq!(swap.await.err(), Some(removed.clone()));
-    assert_eq!(removal.await.err(), Some(removed));
+    assert_eq!(swap.await.err(), Some(SwapError::Stopped(removed.clone())));
+    assert_eq!(removal.await.err(), Some(RemoveError::Stopped(removed)));
     std::mem::forget(hook);
 }
 
 #[tokio::test]
-async fn an_owners_end_is_told_though_a_waker_panics_over_it() {
+async fn a_panicking_waker_does_not_hide_the_owner() {
     let manager = EventManager::<u32>::new(8);
     let (bad, told) = (Arc::new(BadWaker), Arc::new(Mutex::new(None::<Waker>)));
     let kept = Arc::clone(&told);
@@ -209,7 +209,7 @@ async fn an_owners_end_is_told_though_a_waker_panics_over_it() {
 
 // ---- Drops count as inside ----------------------------------------------------------------------
 
-/// Tells what the manager says to somebody who would wait for all of it.
+/// Records the results of calls that would wait for the handler.
 fn asking(manager: &EventManager<u32>, tx: &Sender<bool>) -> OnDrop {
     let (manager, tx) = (manager.downgrade(), Mutex::new(tx.clone()));
     OnDrop::new(move || {
@@ -224,7 +224,7 @@ fn asking(manager: &EventManager<u32>, tx: &Sender<bool>) -> OnDrop {
 }
 
 #[tokio::test]
-async fn a_drop_by_the_handlers_task_does_not_wait_for_itself() {
+async fn drops_in_the_handlers_task_cannot_deadlock() {
     let manager = EventManager::<u32>::new(8);
     let (tx, answers) = channel();
     let hook = asking(&manager, &tx);
@@ -248,7 +248,7 @@ async fn a_drop_by_the_handlers_task_does_not_wait_for_itself() {
     assert_eq!(group.which_handlers(), ["other"]);
     assert_eq!(answers.try_iter().collect::<Vec<_>>(), [true; 2]);
 
-    // What is asked of somebody who has ended.
+    // Requests to an ended handler.
     let gone = group.add_handler("gone", OnDrop::new(|| ())).unwrap();
     assert!(gone.clone().remove().await.is_ok());
     let captured = hook.clone();
@@ -261,7 +261,7 @@ async fn a_drop_by_the_handlers_task_does_not_wait_for_itself() {
 }
 
 #[tokio::test]
-async fn a_member_that_is_aborted_is_dropped_inside_with_what_it_awaited() {
+async fn an_aborted_member_is_dropped_inside_its_task() {
     struct Awaiting(OnDrop);
     impl Handler<u32> for Awaiting {
         async fn handle_event(&mut self, _: &u32) -> ControlFlow<()> {

@@ -1,4 +1,5 @@
-//! Publishers inside of a handler and outside of it, in one line; and what a handler may wait for.
+//! Publishers inside and outside of a handler share one wait queue; and the waits that a handler
+//! may begin.
 
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
@@ -18,7 +19,7 @@ use crate::drive::read;
 type Work = BoxFuture<'static, ()>;
 type Publishing = BoxFuture<'static, Result<usize, NotifyError<u32>>>;
 
-/// Does one thing over its first event.
+/// Runs its future while handling its first event.
 struct Working(Option<Work>, Arc<Mutex<Vec<u32>>>);
 
 impl Handler<u32> for Working {
@@ -31,7 +32,8 @@ impl Handler<u32> for Working {
     }
 }
 
-/// With room for one event. A handler of it does this over event 1; gives what it has seen.
+/// Adds a handler that runs `work` while handling event 1 to a manager of capacity one; returns the
+/// events that the handler has seen.
 async fn working(manager: &EventManager<u32>, work: Work) -> Arc<Mutex<Vec<u32>>> {
     let seen = Arc::<Mutex<Vec<u32>>>::default();
     let handler = Working(Some(work), Arc::clone(&seen));
@@ -42,7 +44,7 @@ async fn working(manager: &EventManager<u32>, work: Work) -> Arc<Mutex<Vec<u32>>
 }
 
 #[tokio::test]
-async fn one_outside_stands_behind_one_inside() {
+async fn an_outside_publisher_queues_behind_an_inside_publisher() {
     let manager = EventManager::new(1);
     let mut slow = manager.subscribe();
     let own = manager.clone();
@@ -67,7 +69,7 @@ async fn one_outside_stands_behind_one_inside() {
 }
 
 #[tokio::test]
-async fn one_that_goes_on_outside_is_not_woken_for_the_handler_it_was_inside_of() {
+async fn a_publisher_moved_outside_ignores_its_former_handler() {
     let manager = EventManager::new(1);
     let mut slow = manager.subscribe();
     let own = manager.clone();
@@ -90,7 +92,7 @@ async fn one_that_goes_on_outside_is_not_woken_for_the_handler_it_was_inside_of(
     let mut second = task::spawn(outside.await.unwrap());
     assert_pending!(second.poll());
 
-    // The first one's event fills the handler's window, too.
+    // The event of the first publisher fills the handler's window, too.
     assert_eq!(read(&mut slow), Some(1));
     assert!(first.is_woken());
     assert_ready_eq!(first.poll(), Ok(2));
@@ -106,10 +108,10 @@ async fn one_that_goes_on_outside_is_not_woken_for_the_handler_it_was_inside_of(
     assert_eq!(*seen.lock().unwrap(), [1, 2, 3]);
 }
 
-/// A limited reader and a handler have no room. The first publisher in the wait queue is refused,
-/// because the handler polls it; the time of the reader goes on for the next publisher.
+/// A limited reader and a handler have no room. The front of the wait queue is refused, because the
+/// handler polls the front; the time of the reader continues for the next publisher.
 #[tokio::test(start_paused = true)]
-async fn one_that_is_refused_passes_on_for_how_long_a_reader_may_be_waited_for() {
+async fn a_refused_front_passes_the_deadline_on() {
     let second = Duration::from_secs(1);
     let manager = EventManager::new(1);
     let mut stuck = manager.subscribe_with(Overflow::WaitAtMost(second));
@@ -161,7 +163,7 @@ impl Handler<u32> for Flushing {
 }
 
 #[tokio::test]
-async fn a_handler_that_has_settled_all_may_wait_for_what_others_have_not() {
+async fn a_settled_handler_may_wait_for_other_subscribers() {
     let manager = EventManager::new(4);
     let mut slow = manager.subscribe();
     let mut sink = manager.sync_sink();

@@ -1,4 +1,4 @@
-//! What could only wait for itself says so instead of hanging.
+//! A call that would wait for its own handler returns an error instead of hanging.
 //!
 //! `GenEvent` cases 138, 139, 141, 142, 160.
 
@@ -10,15 +10,15 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::{FutureExt, SinkExt, StreamExt};
-use genevent::error::{DeadlineError, NotifyError, ReserveError, WouldDeadlock};
-use genevent::handler::{CallError, TrySwapError};
+use genevent::error::{DeadlineError, NotifyError, ReserveError, WaitError, WouldDeadlock};
+use genevent::handler::{CallError, RemoveError, SwapError, TrySwapError};
 use genevent::{EventManager, Handler, HandlerRef, StopReason, WeakEventManager, handler_fn};
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 
 type Work = Box<dyn FnOnce(EventManager<u32>) -> futures::future::BoxFuture<'static, ()> + Send>;
 
-/// Does one thing over its first event, with its own manager, and tells what it sees.
+/// Runs its closure with its own manager while handling its first event, and sends the events on.
 struct Inside {
     manager: WeakEventManager<u32>,
     work: Option<Work>,
@@ -68,7 +68,7 @@ where
 }
 
 #[tokio::test]
-async fn a_plain_notify_works_and_is_seen_after_the_current_event() {
+async fn notify_inside_is_seen_after_the_current_event() {
     let (manager, _handler, seen) = run(8, async |manager| {
         assert_eq!(manager.notify(2).await, Ok(1));
         assert_eq!(manager.try_notify(3), Ok(1));
@@ -79,7 +79,7 @@ async fn a_plain_notify_works_and_is_seen_after_the_current_event() {
 }
 
 #[tokio::test]
-async fn waiting_for_its_own_answer_gives_the_event_back() {
+async fn sync_notify_inside_returns_the_event() {
     let (manager, _handler, seen) = run(8, async |manager| {
         let error = manager.sync_notify(2).await.unwrap_err();
         assert!(matches!(error, NotifyError::WouldDeadlock(2)));
@@ -88,7 +88,7 @@ async fn waiting_for_its_own_answer_gives_the_event_back() {
         assert_eq!(error.into_event(), 3);
         let error = manager.sync_notify(4).within(Duration::from_secs(1)).await;
         assert!(matches!(error, Err(DeadlineError::WouldDeadlock(4))));
-        // Other managers are other matters.
+        // Calls to other managers are not refused.
         let other = EventManager::new(1);
         other
             .add_handler("other", handler_fn(|_: &u32| ()))
@@ -105,7 +105,7 @@ async fn waiting_for_its_own_answer_gives_the_event_back() {
 }
 
 #[tokio::test]
-async fn flush_and_stop_say_so_and_do_nothing() {
+async fn flush_and_stop_inside_do_nothing() {
     let (manager, _handler, _seen) = run(8, async |manager| {
         let flushed = manager.flush().await;
         assert!(matches!(flushed, Err(WouldDeadlock { .. })));
@@ -116,8 +116,11 @@ async fn flush_and_stop_say_so_and_do_nothing() {
             .within(Duration::from_secs(1))
             .await
             .unwrap_err();
-        assert!(error.would_deadlock());
-        assert_eq!(error.waiting_for()[0].name(), Some("inside"));
+        assert!(matches!(error, WaitError::WouldDeadlock));
+        assert!(
+            error.waiting_for().is_empty(),
+            "no other subscriber is waited for"
+        );
         let error = manager
             .stop()
             .within(Duration::from_secs(1))
@@ -131,7 +134,7 @@ async fn flush_and_stop_say_so_and_do_nothing() {
 }
 
 #[tokio::test]
-async fn a_handler_may_close_its_manager_and_sees_its_end() {
+async fn a_handler_may_close_its_manager() {
     let (_manager, handler, _seen) = run(8, async |manager| {
         manager.close();
         assert_eq!(manager.sync_notify(2).await, Err(NotifyError::Closed(2)));
@@ -141,18 +144,16 @@ async fn a_handler_may_close_its_manager_and_sees_its_end() {
 }
 
 #[tokio::test]
-async fn asking_itself_says_so_and_changes_nothing() {
+async fn calling_itself_changes_nothing() {
     let (manager, handler, _seen) = run(8, async |manager| {
         let itself = manager.handler::<Inside>("inside").unwrap();
         assert_eq!(itself.call(|_| ()).await, Err(CallError::WouldDeadlock));
-        let would = Some(StopReason::WouldDeadlock);
-        assert_eq!(itself.clone().remove().await.err(), would);
-        assert_eq!(itself.clone().swap(|old| old).await.err(), would);
+        let removed = itself.clone().remove().await;
+        assert_eq!(removed.err(), Some(RemoveError::WouldDeadlock));
+        let swapped = itself.clone().swap(|old| old).await;
+        assert_eq!(swapped.err(), Some(SwapError::WouldDeadlock));
         let error = itself.clone().try_swap(Ok::<Inside, _>).await.unwrap_err();
-        assert!(matches!(
-            error,
-            TrySwapError::Stopped(StopReason::WouldDeadlock)
-        ));
+        assert!(matches!(error, TrySwapError::WouldDeadlock));
         assert!(!manager.remove_handler("inside").await);
         assert_eq!(manager.which_handlers(), ["inside"]);
         let added = manager.add_handler("more", handler_fn(|_: &u32| ()));
@@ -164,7 +165,7 @@ async fn asking_itself_says_so_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_handler_of_a_group_is_not_to_ask_another_one_of_it() {
+async fn a_member_cannot_call_its_group() {
     let manager = EventManager::new(8);
     let group = manager.handler_group("group").unwrap();
     let other = group
@@ -172,7 +173,7 @@ async fn a_handler_of_a_group_is_not_to_ask_another_one_of_it() {
         .unwrap();
     let (handler, seen) = inside(&manager, async move |manager| {
         assert_eq!(other.call(|_| ()).await, Err(CallError::WouldDeadlock));
-        assert_eq!(other.remove().await.err(), Some(StopReason::WouldDeadlock));
+        assert_eq!(other.remove().await.err(), Some(RemoveError::WouldDeadlock));
         assert!(!manager.remove_handler("group").await);
         assert!(manager.sync_notify(2).await.is_err());
         assert_eq!(manager.notify(3).await, Ok(1));
@@ -185,7 +186,7 @@ async fn a_handler_of_a_group_is_not_to_ask_another_one_of_it() {
 }
 
 #[tokio::test]
-async fn a_full_buffer_that_it_holds_itself_gives_the_event_back() {
+async fn a_full_window_of_its_own_returns_the_event() {
     let (manager, _handler, seen) = run(1, async |manager| {
         assert_eq!(manager.notify(2).await, Ok(1));
         let error = manager.notify(3).await.unwrap_err();
@@ -201,7 +202,7 @@ async fn a_full_buffer_that_it_holds_itself_gives_the_event_back() {
 }
 
 #[tokio::test]
-async fn what_is_refused_leaves_no_filter_in_the_way_of_others() {
+async fn a_refused_publisher_leaves_no_filter_blocking() {
     let manager = EventManager::new(1);
     let (handler, _seen) = inside(&manager, async |manager| {
         assert_eq!(
@@ -235,7 +236,7 @@ async fn a_sync_sink_is_not_flushed_inside() {
 }
 
 #[tokio::test]
-async fn a_full_buffer_of_another_subscriber_is_waited_for() {
+async fn notify_inside_waits_for_another_full_subscriber() {
     let manager = EventManager::new(2);
     let (handler, seen) = inside(&manager, async |manager| {
         assert_eq!(manager.notify(3).await, Ok(2));
@@ -252,10 +253,10 @@ async fn a_full_buffer_of_another_subscriber_is_waited_for() {
     assert_eq!(seen.try_iter().collect::<Vec<_>>(), [1, 3]);
 }
 
-/// A handler waits behind other publishers, for room at somebody else; then the others' events
-/// fill its own window.
+/// A handler queues behind other publishers, for room at another subscriber; then the events of the
+/// other publishers fill the handler's own window.
 #[tokio::test]
-async fn a_wait_that_comes_to_be_for_itself_ends_then() {
+async fn a_wait_ends_when_its_own_window_fills() {
     let manager = EventManager::new(2);
     let (told, result) = oneshot::channel();
     let told = Arc::new(Mutex::new(Some(told)));
@@ -270,7 +271,7 @@ async fn a_wait_that_comes_to_be_for_itself_ends_then() {
     manager.notify(1).await.unwrap();
     yield_now().await; // in hand
     manager.notify(2).await.unwrap();
-    // The slow one has two unread; the handler one, and room for one more.
+    // The slow subscriber has two unread events; the handler has one, and room for one more.
     let mut waiting: Vec<_> = [3, 4]
         .map(|n| {
             let manager = manager.clone();
@@ -302,8 +303,8 @@ async fn a_wait_that_comes_to_be_for_itself_ends_then() {
 
 type Asks = BoxFuture<'static, bool>;
 
-/// Begins to wait for a handler from outside of it, over event 1, and goes on inside. Gives
-/// whether that said so.
+/// Begins to wait outside of a handler, during event 1, and continues inside. Returns whether the
+/// wait was refused.
 async fn begun_outside(
     begin: impl FnOnce(EventManager<u32>, HandlerRef<u32, Inside>) -> Asks,
 ) -> (EventManager<u32>, HandlerRef<u32, Inside>, bool) {
@@ -325,7 +326,7 @@ async fn begun_outside(
 }
 
 #[tokio::test]
-async fn a_wait_that_began_outside_says_so_when_it_goes_on_inside() {
+async fn a_wait_moved_inside_is_refused() {
     type Begin = fn(EventManager<u32>, HandlerRef<u32, Inside>) -> Asks;
     let rows: [(&str, Begin); 8] = [
         ("flush", |manager, _| {
@@ -342,18 +343,18 @@ async fn a_wait_that_began_outside_says_so_when_it_goes_on_inside() {
             async move { handler.call(|_| ()).await == Err(CallError::WouldDeadlock) }.boxed()
         }),
         ("swap", |_, handler| {
-            async move { handler.swap(|old| old).await.err() == Some(StopReason::WouldDeadlock) }
+            async move { handler.swap(|old| old).await.err() == Some(SwapError::WouldDeadlock) }
                 .boxed()
         }),
         ("try_swap", |_, handler| {
             async move {
                 let swap = handler.try_swap(Ok::<Inside, _>).await;
-                matches!(swap, Err(TrySwapError::Stopped(StopReason::WouldDeadlock)))
+                matches!(swap, Err(TrySwapError::WouldDeadlock))
             }
             .boxed()
         }),
         ("remove", |_, handler| {
-            async move { handler.remove().await.err() == Some(StopReason::WouldDeadlock) }.boxed()
+            async move { handler.remove().await.err() == Some(RemoveError::WouldDeadlock) }.boxed()
         }),
         ("remove_handler", |manager, _| {
             async move { !manager.remove_handler("inside").await }.boxed()
@@ -369,7 +370,7 @@ async fn a_wait_that_began_outside_says_so_when_it_goes_on_inside() {
 
 /// The event is stored, and cannot be given back.
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_is_awaited_inside_after_the_event_was_stored_outside_needs_a_deadline() {
+async fn a_wait_for_acks_moved_inside_needs_a_deadline() {
     let (_manager, _handler, in_time) = begun_outside(|manager, _| {
         async move {
             let hour = Duration::from_secs(3_600);
@@ -384,7 +385,7 @@ async fn an_answer_that_is_awaited_inside_after_the_event_was_stored_outside_nee
 }
 
 #[tokio::test]
-async fn terminate_does_not_wait_for_itself_either() {
+async fn terminate_does_not_wait_for_itself() {
     struct Last(WeakEventManager<u32>, Sender<bool>);
     impl Handler<u32> for Last {
         async fn handle_event(&mut self, _: &u32) -> ControlFlow<()> {
@@ -407,7 +408,7 @@ async fn terminate_does_not_wait_for_itself_either() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_task_that_it_spawns_is_not_found_out_and_a_deadline_covers_it() {
+async fn a_spawned_task_deadlocks_until_its_deadline() {
     run(8, async |manager| {
         let task = tokio::spawn(async move {
             let second = Duration::from_secs(1);
@@ -426,8 +427,8 @@ impl Wake for Sleep {
     fn wake(self: Arc<Self>) {}
 }
 
-/// What `waits` gives is polled in a task first, and then in the handler that it waits for, which
-/// refuses it: it keeps no waker of the task.
+/// Polls the future that `waits` makes in a task first, and then in the handler that the future
+/// waits for, which refuses the wait: the future keeps no waker of the task.
 async fn assert_keeps_no_waker<W: Send + 'static, E: 'static>(
     waits: impl FnOnce(&'static EventManager<u32>) -> W,
     poll: fn(&mut W, &mut Context<'_>) -> Poll<Result<(), E>>,
@@ -457,7 +458,7 @@ async fn assert_keeps_no_waker<W: Send + 'static, E: 'static>(
 }
 
 #[tokio::test]
-async fn what_would_wait_for_itself_keeps_no_waker_of_where_it_waited_before() {
+async fn a_refused_wait_keeps_no_waker() {
     let publish = |manager: &EventManager<u32>| manager.try_notify(1).unwrap();
     assert_keeps_no_waker(
         |manager| {

@@ -1,4 +1,4 @@
-//! How often handlers leave other tasks their turn: often enough, and not at every step.
+//! How often handlers yield to other tasks: regularly, but not at every step.
 
 use std::future::ready;
 
@@ -6,11 +6,11 @@ use futures::FutureExt;
 use genevent::EventManager;
 use tokio::task::yield_now;
 
-/// As many as take five turns: 64 of them are a step, and 64 steps are a turn.
+/// Enough members for five polls: 64 members are a step, and 64 steps are a poll.
 const MEMBERS: usize = 64 * 64 * 5;
 
 #[tokio::test]
-async fn many_handlers_with_futures_that_are_ready_take_some_turns_for_an_event_and_not_many() {
+async fn many_ready_futures_take_a_few_polls() {
     let manager = EventManager::<u8>::new(8);
     let group = manager.handler_group("group").unwrap();
     for n in 0..MEMBERS {

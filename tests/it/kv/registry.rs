@@ -1,13 +1,13 @@
-//! The registry keeps its promises: one `Created` and one `Exited` for each bucket, in order,
-//! whatever its observers and its values do.
+//! The registry publishes one `Created` and one `Exited` for each bucket, in order, however its
+//! observers and values behave.
 #![allow(clippy::mutable_key_type)] // Buckets are hashed by identity, which does not change.
 
 mod buckets;
 mod combinators;
 mod ends;
 mod events;
-mod foreign;
-mod inside;
+mod reentrancy;
+mod user_values;
 
 use futures::StreamExt;
 use genevent::EventManager;
@@ -17,8 +17,8 @@ fn new_registry<V: Send + Sync + 'static>() -> Registry<V> {
     Registry::new(EventManager::default())
 }
 
-/// Lets the other tasks of this thread go as far as they can.
-async fn let_others_run() {
+/// Runs the other tasks of this thread until they all wait.
+async fn let_other_tasks_run() {
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
@@ -41,12 +41,12 @@ fn a_registry_needs_a_runtime() {
 
 #[tokio::test]
 #[should_panic(expected = "room for at least one event")]
-async fn a_line_without_room_is_refused() {
+async fn a_zero_queue_capacity_panics() {
     let _builder = Registry::<u8>::builder().queue_capacity(0);
 }
 
 #[tokio::test]
-async fn nothing_asks_values_for_debug() {
+async fn values_need_not_be_debug() {
     struct Opaque;
 
     let registry = new_registry::<Opaque>();
@@ -69,7 +69,7 @@ async fn nothing_asks_values_for_debug() {
 }
 
 #[tokio::test]
-async fn everything_can_be_sent_and_shared() {
+async fn registry_types_are_send_and_sync() {
     fn sent<T: Send>(value: T) -> T {
         value
     }

@@ -1,5 +1,5 @@
-//! A registry with very many names, very strange ones, and one that comes and goes all the time.
-//! All of it, in a debug build, takes a few seconds.
+//! A registry with very many names, with unusual names, and with a name that is created and stopped
+//! many times. All tests together take a few seconds in a debug build.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ fn new_registry<V: Send + Sync + 'static>() -> Registry<V> {
 
 /// Ten million of them with `cargo test --release`.
 #[tokio::test]
-async fn names_without_number() {
+async fn a_registry_holds_countless_names() {
     const MANY: usize = if cfg!(debug_assertions) {
         100_000
     } else {
@@ -50,7 +50,7 @@ async fn names_without_number() {
 }
 
 #[tokio::test]
-async fn one_name_created_and_stopped_a_hundred_thousand_times() {
+async fn a_name_can_be_recreated_a_hundred_thousand_times() {
     const TIMES: usize = 100_000;
     let registry = new_registry();
     let value = Arc::new(());
@@ -81,7 +81,7 @@ async fn one_name_created_and_stopped_a_hundred_thousand_times() {
 }
 
 #[tokio::test]
-async fn any_string_is_a_name_and_none_forges_a_line_of_a_log() {
+async fn any_string_is_a_safe_name() {
     let names = [
         String::new(),
         " ".to_owned(),

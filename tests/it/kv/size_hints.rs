@@ -1,4 +1,4 @@
-//! What the registry's streams and combinators say about how much is to come, and about their end.
+//! Size hints and termination of the registry's streams and combinators.
 
 use futures::stream::{self, FusedStream};
 use futures::{Stream, StreamExt};
@@ -19,7 +19,7 @@ async fn three_events() -> Vec<RegistryEvent<u8>> {
 }
 
 #[tokio::test]
-async fn who_picks_from_events_may_pick_none_or_all_of_them() {
+async fn filtering_adapters_may_yield_none_or_all() {
     let events = three_events().await;
     let all = || stream::iter(events.clone());
     assert_eq!(all().created().size_hint(), (0, Some(3)));
@@ -32,7 +32,7 @@ async fn who_picks_from_events_may_pick_none_or_all_of_them() {
 }
 
 #[tokio::test]
-async fn to_reflect_events_changes_neither_their_number_nor_their_end() {
+async fn reflect_keeps_the_size_hint_and_end() {
     let events = three_events().await;
     let view = View::new();
     let mut reflected = stream::iter(events).fuse().reflect(view.clone());
@@ -45,7 +45,7 @@ async fn to_reflect_events_changes_neither_their_number_nor_their_end() {
 }
 
 #[tokio::test]
-async fn a_watch_has_ended_when_all_is_told_also_what_existed() {
+async fn a_watch_terminates_after_its_last_change() {
     let manager = EventManager::new(8);
     let registry = Registry::<u8>::new(manager.clone());
     registry.create("here").await.unwrap();

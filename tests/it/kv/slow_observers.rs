@@ -1,5 +1,5 @@
-//! Who may hold up a registry's events, and for how long: as long as each observer's own policy
-//! says, and the others do not notice.
+//! How long an observer may delay a registry's events: as long as the observer's own policy allows,
+//! without effect on other observers.
 
 use std::time::Duration;
 
@@ -17,14 +17,14 @@ fn new_registry(capacity: usize) -> (EventManager<RegistryEvent<u8>>, Registry<u
     (events.clone(), Registry::new(events))
 }
 
-async fn let_others_run() {
+async fn let_other_tasks_run() {
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_reads_nothing_is_disconnected_after_its_time_and_the_others_go_on() {
+async fn an_unread_observer_is_disconnected_after_its_limit() {
     let (events, registry) = new_registry(16);
     let mut stuck = registry.watch_with(Overflow::WaitAtMost(LIMIT));
     let start = Instant::now();
@@ -50,7 +50,7 @@ async fn one_that_reads_nothing_is_disconnected_after_its_time_and_the_others_go
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_never_finishes_with_an_event_in_hand_holds_up_nobody_for_longer() {
+async fn an_unfinished_event_blocks_only_for_the_limit() {
     let (_, registry) = new_registry(16);
     let mut stuck = registry.watch_with(Overflow::WaitAtMost(LIMIT)).skip(1);
     registry.create("a").await.unwrap();
@@ -65,7 +65,7 @@ async fn one_that_never_finishes_with_an_event_in_hand_holds_up_nobody_for_longe
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_is_in_time_stays() {
+async fn an_observer_in_time_stays_attached() {
     let (events, registry) = new_registry(16);
     let limited = events.subscribe_with(Overflow::WaitAtMost(LIMIT));
     let work = limited.then(|event| async move {
@@ -82,7 +82,7 @@ async fn one_that_is_in_time_stays() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_has_its_own_time_and_who_has_none_is_waited_for() {
+async fn each_observer_has_its_own_limit() {
     let (events, registry) = new_registry(16);
     let short = events.subscribe_with(Overflow::WaitAtMost(LIMIT));
     let long = events.subscribe_with(Overflow::WaitAtMost(LIMIT * 2));
@@ -98,7 +98,7 @@ async fn each_has_its_own_time_and_who_has_none_is_waited_for() {
             .map(SubscriberInfo::id)
             .collect()
     };
-    let_others_run().await;
+    let_other_tasks_run().await;
     for (passed, left) in [
         (NEARLY, vec![short.id(), long.id(), patient.id()]),
         (Duration::from_millis(1), vec![long.id(), patient.id()]),
@@ -107,7 +107,7 @@ async fn each_has_its_own_time_and_who_has_none_is_waited_for() {
         (LIMIT * 100, vec![patient.id()]),
     ] {
         advance(passed).await;
-        let_others_run().await;
+        let_other_tasks_run().await;
         assert_eq!(members(), left);
         assert!(patient.len() == 0, "the next waits for who is patient");
     }
@@ -115,9 +115,9 @@ async fn each_has_its_own_time_and_who_has_none_is_waited_for() {
     assert_eq!(patient.next().await.unwrap().name(), "b");
 }
 
-/// The one with a limit is in time; the other one may take for ever.
+/// The observer with a limit is in time; the observer without a limit may take for ever.
 #[tokio::test(start_paused = true)]
-async fn a_limit_that_is_kept_is_no_limit_for_the_others() {
+async fn a_kept_limit_does_not_limit_other_observers() {
     let (events, registry) = new_registry(16);
     let limited = events.subscribe_with(Overflow::WaitAtMost(LIMIT));
     let limited = tokio::spawn(limited.map(|_| Instant::now()).collect::<Vec<_>>());
@@ -138,9 +138,10 @@ async fn a_limit_that_is_kept_is_no_limit_for_the_others() {
     assert_eq!(limited.await.unwrap().len(), 4);
 }
 
-/// The rare case: one was disconnected with an event in hand, and another is still waited for.
+/// The rare case: one observer was disconnected with an event in flight, and the registry still
+/// waits for another.
 #[tokio::test(start_paused = true)]
-async fn beside_one_that_will_never_answer_the_others_are_still_waited_for() {
+async fn a_stuck_observer_does_not_shorten_other_waits() {
     let (events, registry) = new_registry(16);
     let mut stuck = events.subscribe_with(Overflow::WaitAtMost(LIMIT));
     let mut patient = events.subscribe();
@@ -157,9 +158,9 @@ async fn beside_one_that_will_never_answer_the_others_are_still_waited_for() {
     drop(stuck);
 }
 
-/// The room that an event of the registry waits for is full of somebody else's events.
+/// The room that an event of the registry waits for is taken by foreign events.
 #[tokio::test(start_paused = true)]
-async fn events_of_others_in_the_way_are_the_managers_affair() {
+async fn foreign_events_are_limited_by_the_manager() {
     let (events, registry) = new_registry(1);
     let bucket = registry.create("a").await.unwrap();
     registry.flush().await;
@@ -186,7 +187,7 @@ async fn events_of_others_in_the_way_are_the_managers_affair() {
 
 /// Its own time begins once the event is stored, however long that took.
 #[tokio::test(start_paused = true)]
-async fn who_holds_an_event_that_had_to_wait_for_room_has_no_longer_than_others() {
+async fn waiting_for_room_does_not_extend_the_limit() {
     let (events, registry) = new_registry(1);
     let bucket = registry.create("a").await.unwrap();
     registry.flush().await;
@@ -197,7 +198,7 @@ async fn who_holds_an_event_that_had_to_wait_for_room_has_no_longer_than_others(
     };
     events.try_notify(strange).unwrap();
     registry.create("b").await.unwrap();
-    let_others_run().await;
+    let_other_tasks_run().await;
     assert_eq!(limited.next().await.unwrap().name(), "strange");
     assert_eq!(limited.next().await.unwrap().name(), "b");
     let flushed = timeout(LIMIT * 2, registry.flush()).await;
@@ -206,9 +207,9 @@ async fn who_holds_an_event_that_had_to_wait_for_room_has_no_longer_than_others(
     drop(limited);
 }
 
-/// What somebody was disconnected with keeps a flush of the manager waiting, and nobody else.
+/// The event in flight of a disconnected observer delays a flush of the manager only.
 #[tokio::test(start_paused = true)]
-async fn one_that_was_disconnected_with_an_event_in_hand_holds_up_no_later_event() {
+async fn a_disconnected_observer_blocks_no_later_event() {
     let (events, registry) = new_registry(16);
     let mut stuck = events.subscribe_with(Overflow::WaitAtMost(LIMIT));
     registry.create("a").await.unwrap();
@@ -236,7 +237,7 @@ async fn one_that_was_disconnected_with_an_event_in_hand_holds_up_no_later_event
 
 /// Its time begins when the event is delivered, not while that waits for room.
 #[tokio::test(start_paused = true)]
-async fn the_wait_for_room_is_not_taken_from_anybodys_time() {
+async fn waiting_for_room_does_not_shorten_the_limit() {
     let (events, registry) = new_registry(1);
     let bucket = registry.create("a").await.unwrap();
     registry.flush().await;
@@ -263,9 +264,10 @@ async fn the_wait_for_room_is_not_taken_from_anybodys_time() {
     limited.abort();
 }
 
-/// Who has finished with the event of one registry may still be at that of another.
+/// An observer that has finished the event of one registry may still handle an event of the other
+/// registry.
 #[tokio::test(start_paused = true)]
-async fn the_time_of_each_event_is_its_own_also_with_two_registries() {
+async fn each_events_limit_is_independent_across_registries() {
     let events = EventManager::new(16);
     let one = Registry::<u8>::new(events.clone());
     let other = Registry::<u8>::new(events.clone());
@@ -283,9 +285,10 @@ async fn the_time_of_each_event_is_its_own_also_with_two_registries() {
     quick.abort();
 }
 
-/// A delivery answers for itself when its stream is gone; and is waited for no longer than that.
+/// A delivery can be acknowledged after its stream has ended, and is waited for no longer than its
+/// stream.
 #[tokio::test(start_paused = true)]
-async fn a_delivery_that_outlives_its_stream_has_the_time_of_its_stream() {
+async fn a_delivery_keeps_the_limit_of_its_stream() {
     let (events, registry) = new_registry(16);
     let limited = events.subscribe_with(Overflow::WaitAtMost(LIMIT));
     let mut limited = limited.deliveries();
@@ -299,7 +302,7 @@ async fn a_delivery_that_outlives_its_stream_has_the_time_of_its_stream() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_time_at_all_is_short_and_starves_nobody() {
+async fn a_zero_limit_starves_no_observer() {
     let (events, registry) = new_registry(1);
     let hopeless = events.subscribe_with(Overflow::WaitAtMost(Duration::ZERO));
     let mut patient = events.subscribe();
@@ -309,7 +312,7 @@ async fn no_time_at_all_is_short_and_starves_nobody() {
     registry.flush().await;
     assert_eq!(events.subscriber_count(), 1);
 
-    // Nor while the window of another one is full.
+    // Nor while the window of another observer is full.
     let hopeless = [
         hopeless,
         events.subscribe_with(Overflow::WaitAtMost(Duration::ZERO)),
@@ -321,20 +324,20 @@ async fn no_time_at_all_is_short_and_starves_nobody() {
         })
         .unwrap();
     registry.create("b").await.unwrap();
-    let_others_run().await;
+    let_other_tasks_run().await;
     assert_eq!(patient.next().await.unwrap().name(), "strange");
     assert_eq!(patient.next().await.unwrap().name(), "b");
     drop(hopeless);
 }
 
 #[test]
-fn without_a_limit_the_registry_needs_no_clock() {
+fn without_limits_the_registry_needs_no_timer() {
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     runtime.unwrap().block_on(async {
         let (_, registry) = new_registry(1);
         let mut observer = registry.events();
         registry.create("a").await.unwrap();
-        let_others_run().await;
+        let_other_tasks_run().await;
         assert_eq!(observer.next().now_or_never().unwrap().unwrap().name(), "a");
         observer.ack();
         registry.flush().await;
@@ -344,7 +347,7 @@ fn without_a_limit_the_registry_needs_no_clock() {
 // ---- Nobody listens -----------------------------------------------------------------------------
 
 #[tokio::test]
-async fn a_long_line_that_nobody_hears_leaves_other_tasks_their_turns() {
+async fn a_long_unheard_outbox_yields_to_other_tasks() {
     let (_, registry) = new_registry(16);
     for n in 0..10_000 {
         registry.create(&n.to_string()).await.unwrap();

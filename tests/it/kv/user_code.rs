@@ -1,5 +1,5 @@
-//! Wakers of others that panic when the registry calls them: whoever they belong to fails, and
-//! nobody else.
+//! Wakers of users that panic when the registry calls them: only the task that owns the waker
+//! fails.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -38,14 +38,14 @@ fn poll_badly<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(&waker))
 }
 
-async fn let_others_run() {
+async fn let_other_tasks_run() {
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
 }
 
 #[tokio::test]
-async fn a_bad_waker_in_a_flush_does_not_silence_the_registry() {
+async fn a_panicking_waker_in_flush_does_not_stop_events() {
     let registry = Registry::<u8>::new(EventManager::default());
     let mut events = registry.events();
     registry.create("a").await.unwrap();
@@ -56,7 +56,7 @@ async fn a_bad_waker_in_a_flush_does_not_silence_the_registry() {
         let another = tokio::spawn(async move { another.flush().await });
         assert_eq!(events.next().await.unwrap().name(), "a");
         events.ack();
-        let_others_run().await;
+        let_other_tasks_run().await;
         assert!(another.is_finished(), "and strands nobody else");
     }
     registry.create("b").await.unwrap();
@@ -64,7 +64,7 @@ async fn a_bad_waker_in_a_flush_does_not_silence_the_registry() {
 }
 
 #[tokio::test]
-async fn a_waker_that_is_bad_to_drop_does_not_silence_the_registry() {
+async fn a_panicking_waker_drop_does_not_stop_events() {
     let registry = Registry::<u8>::new(EventManager::default());
     let mut events = registry.events();
     registry.create("a").await.unwrap();
@@ -76,23 +76,23 @@ async fn a_waker_that_is_bad_to_drop_does_not_silence_the_registry() {
         drop(waker); // and now the registry has the last of it
         assert_eq!(events.next().await.unwrap().name(), "a");
         events.ack();
-        let_others_run().await;
+        let_other_tasks_run().await;
     }
     registry.create("b").await.unwrap();
-    let_others_run().await;
+    let_other_tasks_run().await;
     assert_eq!(read(&mut events).unwrap().name(), "b");
 }
 
 #[tokio::test]
-async fn a_bad_waker_at_a_buckets_end_strands_nobody_else() {
+async fn a_panicking_waker_still_wakes_other_waiters() {
     let registry = Registry::<u8>::new(EventManager::default());
     let bucket = registry.create("a").await.unwrap();
     let mut stopped = pin!(bucket.stopped());
     assert!(poll_badly(stopped.as_mut()).is_pending());
     let others: Vec<_> = (0..32).map(|_| tokio::spawn(bucket.stopped())).collect();
-    let_others_run().await;
+    let_other_tasks_run().await;
     bucket.stop();
-    let_others_run().await;
+    let_other_tasks_run().await;
     for other in others {
         assert!(other.is_finished());
         assert_eq!(other.await.unwrap(), ExitReason::Stopped);
@@ -100,7 +100,7 @@ async fn a_bad_waker_at_a_buckets_end_strands_nobody_else() {
 }
 
 #[tokio::test]
-async fn a_bad_waker_that_waits_its_turn_is_not_whoever_lets_go_of_it() {
+async fn a_panicking_queued_waker_harms_no_other_change() {
     use std::sync::mpsc;
     let registry = Registry::<u8>::new(EventManager::default());
     let bucket = registry.create("a").await.unwrap();

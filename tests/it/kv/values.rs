@@ -17,7 +17,7 @@ fn hash(value: &impl Hash) -> u64 {
 }
 
 #[tokio::test]
-async fn buckets_are_hashed_by_identity_too() {
+async fn buckets_are_hashed_by_identity() {
     let registry = new_registry();
     let first = registry.create("a").await.unwrap();
     let before = hash(&first);
@@ -29,7 +29,7 @@ async fn buckets_are_hashed_by_identity_too() {
 }
 
 #[tokio::test]
-async fn a_view_is_empty_while_no_bucket_is_there() {
+async fn a_view_without_buckets_is_empty() {
     let registry = new_registry();
     let view = View::new();
     let mut events = registry.events().reflect(view.clone());
@@ -48,7 +48,7 @@ async fn a_view_is_empty_while_no_bucket_is_there() {
 }
 
 #[tokio::test]
-async fn a_registry_says_how_many_buckets_there_are() {
+async fn a_registry_displays_its_number_of_buckets() {
     let registry = new_registry();
     let first = registry.create("a").await.unwrap();
     registry.create("b").await.unwrap();
@@ -63,7 +63,7 @@ async fn a_registry_says_how_many_buckets_there_are() {
 }
 
 #[test]
-fn a_registry_that_refuses_says_why() {
+fn registry_errors_display_their_cause() {
     let text = CreateError::QueueFull.to_string();
-    assert_eq!(text, "the line of registry events to be delivered is full");
+    assert_eq!(text, "the queue of registry events is full");
 }

@@ -1,8 +1,9 @@
-//! A watch tells what exists and then what changes: no gap, no double, whenever it begins.
+//! A watch yields the existing buckets and then the changes, without gaps or duplicates, whenever
+//! the watch begins.
 #![allow(clippy::mutable_key_type)] // Buckets are hashed by identity, which does not change.
 
 mod losses;
-mod story;
+mod snapshot_and_changes;
 mod subscription;
 mod views;
 
@@ -14,8 +15,8 @@ fn new_registry() -> Registry<u8> {
     Registry::new(EventManager::default())
 }
 
-/// Lets the other tasks of this thread go as far as they can.
-async fn let_others_run() {
+/// Runs the other tasks of this thread until they all wait.
+async fn let_other_tasks_run() {
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
@@ -33,13 +34,13 @@ fn in_short<V>(event: &WatchEvent<V>) -> String {
     format!("{sign}{}", event.name().unwrap_or_default())
 }
 
-/// What comes while others run. Looking finishes with the last event, which may let the next one
-/// out.
+/// The changes that arrive while other tasks run. Polling finishes the last event, which may
+/// release the next event.
 async fn so_far<V>(watch: &mut (impl Stream<Item = WatchEvent<V>> + Unpin)) -> Vec<String> {
     let mut told = Vec::new();
     let mut idle = 0;
     while idle < 3 {
-        let_others_run().await;
+        let_other_tasks_run().await;
         match watch.next().now_or_never().flatten() {
             Some(event) => told.push(in_short(&event)),
             None => idle += 1,
@@ -49,7 +50,7 @@ async fn so_far<V>(watch: &mut (impl Stream<Item = WatchEvent<V>> + Unpin)) -> V
 }
 
 #[tokio::test]
-async fn nothing_asks_values_for_anything() {
+async fn watches_require_no_traits_of_values() {
     struct Opaque;
 
     fn shown<V>(watch: &Watch<V>) -> String {

@@ -1,4 +1,5 @@
-//! `ack_notify`: every subscriber has received the event, `poll_next` has returned it.
+//! `ack_notify` resolves when every subscriber has received the event: `poll_next` has returned the
+//! event.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -11,7 +12,7 @@ use tokio::time::{Instant, sleep};
 use tokio_test::{assert_pending, assert_ready_ok, task};
 
 #[test]
-fn it_resolves_when_the_last_subscriber_has_received_the_event() {
+fn ack_notify_resolves_when_every_subscriber_has_received() {
     let manager = EventManager::new(8);
     let (mut one, mut two) = (manager.subscribe(), manager.subscribe());
     let mut received = task::spawn(manager.ack_notify('a'));
@@ -32,7 +33,7 @@ fn it_resolves_when_the_last_subscriber_has_received_the_event() {
 }
 
 #[test]
-fn an_event_that_was_fetched_ahead_is_not_received_yet() {
+fn a_prefetched_event_is_not_received_yet() {
     for ahead in [2, 64, 65, 200] {
         let manager = EventManager::new(ahead);
         let mut reader = manager.subscribe();
@@ -51,7 +52,7 @@ fn an_event_that_was_fetched_ahead_is_not_received_yet() {
 }
 
 #[test]
-fn it_does_not_wait_for_the_work_on_the_event() {
+fn ack_notify_does_not_wait_for_the_work() {
     let manager = EventManager::new(8);
     let mut reader = manager.subscribe();
     let mut received = task::spawn(manager.ack_notify('a'));
@@ -63,7 +64,7 @@ fn it_does_not_wait_for_the_work_on_the_event() {
 
 // GenEvent case 39
 #[tokio::test(start_paused = true)]
-async fn it_waits_for_the_work_on_earlier_events_and_not_for_its_own() {
+async fn ack_notify_waits_for_work_on_earlier_events() {
     let manager = EventManager::new(8);
     let mut reader = manager.subscribe();
     manager.try_notify(1).unwrap();
@@ -82,7 +83,7 @@ async fn it_waits_for_the_work_on_earlier_events_and_not_for_its_own() {
 }
 
 #[test]
-fn it_waits_for_room_first() {
+fn ack_notify_waits_for_room_first() {
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
     manager.try_notify('a').unwrap();
@@ -107,7 +108,7 @@ fn later_subscribers_never_count() {
 }
 
 #[test]
-fn the_receipt_names_who_left_without_receiving() {
+fn receipt_names_subscribers_that_left_without_receiving() {
     let manager = EventManager::new(8);
     let (mut reader, leaver) = (manager.subscribe(), manager.subscribe());
     let left = leaver.id();
@@ -124,7 +125,7 @@ fn the_receipt_names_who_left_without_receiving() {
 }
 
 #[test]
-fn what_was_received_stays_received_however_its_reader_ends() {
+fn received_events_count_however_their_reader_ends() {
     let manager = EventManager::new(8);
     let (mut leaver, mut stuck) = (manager.subscribe(), manager.subscribe());
     let mut panicking = manager.subscribe();
@@ -149,7 +150,7 @@ fn what_was_received_stays_received_however_its_reader_ends() {
 }
 
 #[test]
-fn an_event_that_was_overwritten_was_not_received() {
+fn an_overwritten_event_was_not_received() {
     let manager = EventManager::new(2);
     let lossy = manager.subscribe_with(Overflow::DropOldest);
     let mut received = task::spawn(manager.ack_notify(1));
@@ -162,7 +163,7 @@ fn an_event_that_was_overwritten_was_not_received() {
 }
 
 #[test]
-fn an_unread_event_of_a_disconnected_subscriber_was_not_received_even_if_it_is_read_later() {
+fn disconnected_subscriber_does_not_receive_unread_events() {
     let manager = EventManager::new(2);
     let mut reader = manager.subscribe();
     let mut received = task::spawn(manager.ack_notify(1));
@@ -175,7 +176,7 @@ fn an_unread_event_of_a_disconnected_subscriber_was_not_received_even_if_it_is_r
 
 // GenEvent case 114
 #[test]
-fn behind_a_stuck_reader_with_a_window_of_one_two_events_are_taken_and_the_others_wait() {
+fn publishers_wait_behind_a_stuck_reader() {
     let manager = EventManager::new(1);
     let mut stuck = manager.subscribe();
     let mut senders: Vec<_> = (1..=6)
@@ -196,7 +197,7 @@ fn behind_a_stuck_reader_with_a_window_of_one_two_events_are_taken_and_the_other
 
 // GenEvent case 121
 #[test]
-fn a_reader_that_ends_over_an_event_releases_whoever_waits_for_the_next() {
+fn a_leaving_reader_releases_waiting_publishers() {
     let manager = EventManager::new(8);
     let mut ends = manager.subscribe_with(SubscribeOptions::new().name("ends"));
     let mut goes_on = manager.subscribe();
@@ -212,9 +213,9 @@ fn a_reader_that_ends_over_an_event_releases_whoever_waits_for_the_next() {
     assert_ready_ok!(received.poll());
 }
 
-// GenEvent case 48: see also `an_event_nobody_hears_is_published_at_once_by_all_four_calls`
+// GenEvent case 48: see also `an_unheard_event_is_published_at_once`
 #[test]
-fn a_reader_that_panics_harms_neither_the_publisher_nor_the_others() {
+fn a_panicking_reader_does_not_affect_other_readers() {
     let manager = EventManager::new(8);
     let (bad, mut good) = (manager.subscribe(), manager.subscribe());
     let failed = bad.id();
@@ -233,7 +234,7 @@ fn a_reader_that_panics_harms_neither_the_publisher_nor_the_others() {
 }
 
 #[test]
-fn dropping_the_future_after_the_event_is_stored_withdraws_nothing() {
+fn dropping_a_stored_ack_notify_keeps_the_event() {
     let manager = EventManager::new(8);
     let mut reader = manager.subscribe();
     let mut received = task::spawn(manager.ack_notify('a'));

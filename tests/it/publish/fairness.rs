@@ -1,5 +1,5 @@
-//! Publishers that wait for room take turns, whoever polls them and however often; and so do tasks
-//! on one thread, also beside a subscriber that always finds events.
+//! Every waiting publisher gets its share of the room, however publishers are polled; and a busy
+//! subscriber yields to other tasks on its thread.
 
 use std::future::{poll_fn, ready};
 use std::pin::pin;
@@ -22,14 +22,14 @@ const ROUNDS: usize = 500;
 
 /// Of the events of a whole ring, in every round, not only in the long run.
 #[track_caller]
-fn assert_nobody_has_less_than_half_of_its_share(ring: &[Option<usize>]) {
+fn assert_all_get_half_of_their_share(ring: &[Option<usize>]) {
     for name in 0..PRODUCERS {
         let its = ring.iter().filter(|&&event| event == Some(name)).count();
         assert!(its >= CAPACITY / PRODUCERS / 2, "{name} of {ring:?}");
     }
 }
 
-/// A ring that is full, of nobody's events.
+/// A full manager, whose events belong to no producer.
 fn full() -> (EventManager<Option<usize>>, Subscription<Option<usize>>) {
     let manager = EventManager::new(CAPACITY);
     let reader = manager.subscribe();
@@ -39,7 +39,7 @@ fn full() -> (EventManager<Option<usize>>, Subscription<Option<usize>>) {
     (manager, reader)
 }
 
-/// Publishes its own name, without end; `in_line` counts those that wait.
+/// Publishes its own name, without end; `in_line` counts the waiting producers.
 async fn produce(manager: EventManager<Option<usize>>, name: usize, in_line: Arc<AtomicUsize>) {
     loop {
         let mut stored = pin!(manager.notify(Some(name)));
@@ -61,8 +61,8 @@ async fn produce(manager: EventManager<Option<usize>>, name: usize, in_line: Arc
     }
 }
 
-/// Reads a whole ring at a time, each when it is full and all producers are in line: so none is
-/// judged by when its thread had a processor.
+/// Reads a whole window at a time, when the window is full and all producers are queued: the
+/// scheduling of threads does not affect the result.
 async fn read_full_rings() {
     let (manager, mut reader) = full();
     let in_line = Arc::new(AtomicUsize::new(0));
@@ -75,24 +75,24 @@ async fn read_full_rings() {
         }
         let ring: Vec<_> = (&mut reader).take(CAPACITY).collect().await;
         if round > 0 {
-            assert_nobody_has_less_than_half_of_its_share(&ring);
+            assert_all_get_half_of_their_share(&ring);
         }
     }
     manager.close();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn no_producer_is_left_out_while_the_ring_is_full_on_four_threads() {
+async fn full_window_starves_no_publisher_on_four_threads() {
     tokio::spawn(read_full_rings()).await.unwrap();
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn no_producer_is_left_out_while_the_ring_is_full_on_one_thread() {
+async fn full_window_starves_no_publisher_on_one_thread() {
     read_full_rings().await;
 }
 
 #[test]
-fn no_producer_is_left_out_for_one_that_polls_first_and_without_being_woken() {
+fn unwoken_polling_starves_no_publisher() {
     let (manager, mut reader) = full();
     let notify = |name| task::spawn(manager.notify(Some(name)));
     let mut line: Vec<_> = (0..PRODUCERS).map(notify).collect();
@@ -115,25 +115,25 @@ fn no_producer_is_left_out_for_one_that_polls_first_and_without_being_woken() {
             }
         }
         if round > 0 {
-            assert_nobody_has_less_than_half_of_its_share(&ring);
+            assert_all_get_half_of_their_share(&ring);
         }
     }
 }
 
 // ---- Neighbours ---------------------------------------------------------------------------------
 
-/// Stored before anybody reads.
+/// The number of events that are stored before the first read.
 const BACKLOG: usize = 20_000;
-/// What a task may take before its neighbours have a turn: 16 for each of the 128 units that tokio
-/// gives it, and what else it has got with the last of them.
-const AT_A_STRETCH: usize = 16 * 128 + 256;
+/// The most events that a task may take before it yields: 16 for each of the 128 units of tokio's
+/// coop budget, and the rest of the last fetch.
+const BUDGET: usize = 16 * 128 + 256;
 
-/// Counts the events that somebody takes.
+/// Counts the taken events.
 #[derive(Clone, Default)]
 struct Taken(Arc<AtomicUsize>);
 
 impl Taken {
-    fn one(&self) {
+    fn add(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -141,14 +141,14 @@ impl Taken {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Is the neighbour: on the same thread, and never waits for anything.
-    async fn assert_neighbours_have_their_turns(&self) {
+    /// Runs as the other task: on the same thread, and without ever waiting.
+    async fn assert_yields_to_other_tasks(&self) {
         let mut before = 0;
         while before < BACKLOG {
             yield_now().await;
             let now = self.get();
             let stretch = now - before;
-            assert!(stretch <= AT_A_STRETCH, "{stretch} at a stretch");
+            assert!(stretch <= BUDGET, "{stretch} at a stretch");
             before = now;
         }
     }
@@ -161,20 +161,20 @@ fn publish_backlog(manager: &EventManager<usize>) {
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn a_stream_that_always_has_events_leaves_its_neighbours_their_turns() {
+async fn a_busy_stream_yields_to_other_tasks() {
     let (manager, taken) = (EventManager::new(BACKLOG), Taken::default());
     let reader = manager.subscribe();
     publish_backlog(&manager);
     let count = taken.clone();
     tokio::spawn(reader.for_each(move |_| {
-        count.one();
+        count.add();
         ready(())
     }));
-    taken.assert_neighbours_have_their_turns().await;
+    taken.assert_yields_to_other_tasks().await;
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn a_stream_that_is_fed_by_its_reader_leaves_its_neighbours_their_turns() {
+async fn a_stream_fed_by_its_reader_yields() {
     let (manager, taken) = (EventManager::new(1), Taken::default());
     let mut reader = manager.subscribe();
     let count = taken.clone();
@@ -182,20 +182,20 @@ async fn a_stream_that_is_fed_by_its_reader_leaves_its_neighbours_their_turns() 
         while count.get() < BACKLOG {
             manager.try_notify(0).unwrap();
             reader.next().await.unwrap();
-            count.one();
+            count.add();
         }
     });
-    taken.assert_neighbours_have_their_turns().await;
+    taken.assert_yields_to_other_tasks().await;
 }
 
-/// Far more turns of a subscription than a task has units in its budget, each with one event taken.
-const TURNS: usize = 100;
+/// Far more reads than a task has units in its coop budget, each of one event.
+const READS: usize = 100;
 
 #[tokio::test(flavor = "current_thread")]
-async fn a_stream_costs_no_turn_for_what_was_published_before_it_came() {
+async fn events_before_subscribing_cost_no_coop_budget() {
     let manager = EventManager::new(BACKLOG);
     publish_backlog(&manager);
-    for n in 0..TURNS {
+    for n in 0..READS {
         let mut reader = manager.subscribe();
         manager.try_notify(n).unwrap();
         assert_eq!(reader.next().now_or_never(), Some(Some(n)));
@@ -203,10 +203,10 @@ async fn a_stream_costs_no_turn_for_what_was_published_before_it_came() {
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn a_replay_costs_no_turn_for_what_it_does_not_replay() {
+async fn events_not_replayed_cost_no_coop_budget() {
     let manager = EventManager::builder().retain(BACKLOG).build();
     publish_backlog(&manager);
-    for n in 0..TURNS {
+    for n in 0..READS {
         let mut reader = manager.subscribe_with(SubscribeOptions::new().replay(1));
         let newest = n.checked_sub(1).unwrap_or(BACKLOG - 1);
         assert_eq!(reader.next().now_or_never(), Some(Some(newest)));
@@ -216,33 +216,33 @@ async fn a_replay_costs_no_turn_for_what_it_does_not_replay() {
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn what_a_stream_has_lost_costs_it_no_turn() {
+async fn missed_events_cost_no_coop_budget() {
     let manager = EventManager::new(BACKLOG);
     let newest = SubscribeOptions::from(Overflow::DropOldest).window(1);
     let mut reader = manager.subscribe_with(newest);
-    for _ in 0..TURNS {
+    for _ in 0..READS {
         publish_backlog(&manager);
         assert_eq!(reader.next().now_or_never(), Some(Some(BACKLOG - 1)));
     }
-    assert_eq!(reader.missed(), (TURNS * (BACKLOG - 1)) as u64);
+    assert_eq!(reader.missed(), (READS * (BACKLOG - 1)) as u64);
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn deliveries_that_are_always_there_leave_their_neighbours_their_turns() {
+async fn busy_deliveries_yield_to_other_tasks() {
     let (manager, taken) = (EventManager::new(BACKLOG), Taken::default());
     let deliveries = manager.subscribe().deliveries();
     publish_backlog(&manager);
     let count = taken.clone();
     tokio::spawn(deliveries.for_each_acked(8, move |_| {
-        count.one();
+        count.add();
         ready(())
     }));
-    taken.assert_neighbours_have_their_turns().await;
+    taken.assert_yields_to_other_tasks().await;
 }
 
-/// What the stream yields until it leaves its neighbours their turn.
-async fn in_one_turn(mut stream: impl Stream<Item = usize> + Unpin) -> usize {
-    // Begins with a turn of its own.
+/// Counts the events that the stream yields until its first pending.
+async fn until_pending(mut stream: impl Stream<Item = usize> + Unpin) -> usize {
+    // Begins with a full coop budget.
     tokio::task::yield_now().await;
     poll_fn(|cx| {
         let yielded = std::iter::from_fn(|| match stream.poll_next_unpin(cx) {
@@ -255,23 +255,23 @@ async fn in_one_turn(mut stream: impl Stream<Item = usize> + Unpin) -> usize {
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn a_stream_takes_some_two_thousand_events_in_one_turn_filtered_or_not() {
+async fn coop_budget_allows_two_thousand_events() {
     let manager = EventManager::new(BACKLOG);
     let plain = manager.subscribe();
     let filtered = manager.subscribe_filter(|_| true);
     publish_backlog(&manager);
-    for taken in [in_one_turn(plain).await, in_one_turn(filtered).await] {
+    for taken in [until_pending(plain).await, until_pending(filtered).await] {
         assert!((1_900..=2_400).contains(&taken), "{taken}");
     }
 }
 
 #[cfg(feature = "rt")]
 #[tokio::test(flavor = "current_thread")]
-async fn a_handler_that_always_has_events_leaves_its_neighbours_their_turns() {
+async fn a_busy_handler_yields_to_other_tasks() {
     let (manager, taken) = (EventManager::new(BACKLOG), Taken::default());
     let count = taken.clone();
-    let handler = handler_fn(move |_: &usize| count.one());
+    let handler = handler_fn(move |_: &usize| count.add());
     manager.add_handler("counts", handler).unwrap();
     publish_backlog(&manager);
-    taken.assert_neighbours_have_their_turns().await;
+    taken.assert_yields_to_other_tasks().await;
 }

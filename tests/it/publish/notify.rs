@@ -6,7 +6,7 @@ use genevent::{EventManager, SubscribeOptions};
 use tokio_test::{assert_pending, assert_ready_eq, task};
 
 #[test]
-fn try_notify_tells_for_how_many_subscribers_the_event_was_stored() {
+fn try_notify_returns_the_number_of_subscribers() {
     let manager = EventManager::new(8);
     assert_eq!(manager.try_notify('a'), Ok(0));
     let one = manager.subscribe();
@@ -20,7 +20,7 @@ fn try_notify_tells_for_how_many_subscribers_the_event_was_stored() {
 }
 
 #[test]
-fn notify_counts_the_subscribers_when_the_event_is_stored_not_when_it_is_called() {
+fn notify_counts_subscribers_when_the_event_is_stored() {
     let manager = EventManager::new(1);
     let mut here = manager.subscribe();
     let leaves = manager.subscribe_with(SubscribeOptions::new());
@@ -36,7 +36,7 @@ fn notify_counts_the_subscribers_when_the_event_is_stored_not_when_it_is_called(
 
 // GenEvent case 35
 #[test]
-fn an_event_nobody_hears_is_published_at_once_by_all_four_calls() {
+fn an_unheard_event_is_published_at_once() {
     let manager = EventManager::new(1);
     for _ in 0..3 {
         assert_eq!(manager.try_notify('a'), Ok(0));
@@ -47,7 +47,7 @@ fn an_event_nobody_hears_is_published_at_once_by_all_four_calls() {
 }
 
 #[test]
-fn an_event_nobody_hears_takes_a_number_too() {
+fn an_unheard_event_takes_a_sequence_number() {
     let manager = EventManager::new(1);
     manager.try_notify('a').unwrap();
     now(manager.notify('b')).unwrap();
@@ -56,7 +56,7 @@ fn an_event_nobody_hears_takes_a_number_too() {
 }
 
 #[test]
-fn a_refused_event_takes_no_number() {
+fn a_refused_event_takes_no_sequence_number() {
     let manager = EventManager::new(1);
     let reader = manager.subscribe();
     manager.try_notify('a').unwrap();
@@ -83,7 +83,7 @@ fn publishing_futures_are_lazy() {
 
 // GenEvent case 36
 #[test]
-fn notify_does_not_wait_for_anybody_to_read() {
+fn notify_does_not_wait_for_reading() {
     let manager = EventManager::new(2);
     let reader = manager.subscribe();
     assert_eq!(now(manager.notify('a')), Ok(1));
@@ -127,7 +127,7 @@ fn notify_waits_for_room_at_every_subscriber() {
 }
 
 #[test]
-fn notify_goes_on_when_the_subscriber_in_its_way_leaves() {
+fn notify_continues_when_the_blocking_subscriber_leaves() {
     let manager = EventManager::new(1);
     let slow = manager.subscribe();
     now(manager.notify('a')).unwrap();
@@ -139,7 +139,7 @@ fn notify_goes_on_when_the_subscriber_in_its_way_leaves() {
 }
 
 #[test]
-fn try_notify_is_full_without_room_and_gives_the_event_back() {
+fn a_full_try_notify_returns_the_event() {
     let manager = EventManager::new(2);
     let mut reader = manager.subscribe();
     manager.try_notify('a').unwrap();
@@ -154,7 +154,7 @@ fn try_notify_is_full_without_room_and_gives_the_event_back() {
 }
 
 #[test]
-fn try_notify_is_full_while_others_wait_in_line_even_if_there_is_room() {
+fn try_notify_is_full_while_publishers_are_queued() {
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
     manager.try_notify(1).unwrap();
@@ -171,7 +171,7 @@ fn try_notify_is_full_while_others_wait_in_line_even_if_there_is_room() {
 
 // GenEvent case 47: bounded, where the original queues without end
 #[test]
-fn a_flood_behind_a_busy_reader_waits_and_is_not_lost() {
+fn a_flood_behind_a_busy_reader_waits() {
     let manager = EventManager::new(4);
     let mut reader = manager.subscribe();
     let mut flood: Vec<_> = (0..100).map(|n| task::spawn(manager.notify(n))).collect();
@@ -191,7 +191,7 @@ fn a_flood_behind_a_busy_reader_waits_and_is_not_lost() {
 }
 
 #[test]
-fn publishing_asks_nothing_of_the_event() {
+fn publishing_requires_no_traits_of_the_event() {
     struct Plain;
 
     let manager = EventManager::new(2);

@@ -1,4 +1,5 @@
-//! One sequence, the same for all; and one line of publishers, first come, first served.
+//! One sequence that is the same for all subscribers, and one wait queue of publishers, first in
+//! first out.
 
 use std::pin::Pin;
 use std::thread;
@@ -34,7 +35,7 @@ fn events_are_numbered_from_one_without_gaps() {
 
 // GenEvent case 49
 #[test]
-fn every_subscriber_sees_every_event_once_in_the_order_of_publishing() {
+fn every_subscriber_sees_every_event_in_order() {
     for capacity in [1, 2, 63, 64, 65, 1_000] {
         let manager = EventManager::new(capacity);
         let mut readers: Vec<_> = (0..3).map(|_| manager.subscribe()).collect();
@@ -59,13 +60,13 @@ fn every_subscriber_sees_every_event_once_in_the_order_of_publishing() {
 
 // GenEvent case 46
 #[test]
-fn events_of_one_publisher_keep_their_order_across_all_four_calls() {
+fn one_publisher_keeps_its_order_across_calls() {
     let manager = EventManager::new(100);
     let mut reader = manager.subscribe();
     for n in (0..100).step_by(4) {
         manager.try_notify(n).unwrap();
         now(manager.notify(n + 1)).unwrap();
-        // Stored at the first poll; nobody waits for the answer.
+        // Stored at the first poll; the receipt is not awaited.
         assert!(manager.ack_notify(n + 2).now_or_never().is_none());
         assert!(manager.sync_notify(n + 3).now_or_never().is_none());
     }
@@ -75,7 +76,7 @@ fn events_of_one_publisher_keep_their_order_across_all_four_calls() {
 
 // GenEvent case 50
 #[test]
-fn all_subscribers_see_the_same_interleaving_of_several_publishers() {
+fn all_subscribers_see_the_same_interleaving() {
     const EVENTS: usize = 300;
     let manager = EventManager::new(7);
     let readers: Vec<_> = (0..3).map(|_| manager.subscribe()).collect();
@@ -121,7 +122,7 @@ fn all_subscribers_see_the_same_interleaving_of_several_publishers() {
 }
 
 #[test]
-fn a_lossy_subscriber_has_gaps_but_never_sees_an_event_late_or_twice() {
+fn a_lossy_subscriber_never_sees_events_out_of_order() {
     let manager = EventManager::new(8);
     let small = SubscribeOptions::from(Overflow::DropOldest).window(3);
     let mut lossy = manager.subscribe_with(small);
@@ -138,7 +139,7 @@ fn a_lossy_subscriber_has_gaps_but_never_sees_an_event_late_or_twice() {
 
 // GenEvent case 56
 #[test]
-fn a_subscriber_that_leaves_during_a_sync_event_changes_nobody_elses_order() {
+fn leaving_during_sync_notify_keeps_the_order() {
     let manager = EventManager::new(8);
     let (mut leaver, mut reader) = (manager.subscribe(), manager.subscribe());
     let mut done = task::spawn(manager.sync_notify(1));
@@ -156,7 +157,7 @@ fn a_subscriber_that_leaves_during_a_sync_event_changes_nobody_elses_order() {
 
 // GenEvent case 140
 #[test]
-fn slow_and_dead_subscribers_never_reorder_what_others_see() {
+fn slow_subscribers_never_reorder_events() {
     let manager = EventManager::new(200);
     let _dead = manager.subscribe();
     let mut slow = manager.subscribe();
@@ -172,7 +173,7 @@ fn slow_and_dead_subscribers_never_reorder_what_others_see() {
 
 // ---- The line -----------------------------------------------------------------------------------
 
-/// A manager with room for one, taken; and its reader.
+/// A full manager with capacity one, and its reader.
 fn full() -> (EventManager<u32>, genevent::Subscription<u32>) {
     let manager = EventManager::new(1);
     let reader = manager.subscribe();
@@ -181,7 +182,7 @@ fn full() -> (EventManager<u32>, genevent::Subscription<u32>) {
 }
 
 #[test]
-fn publishers_stand_in_one_line_whichever_call_they_made() {
+fn all_calls_share_one_wait_queue() {
     let (manager, mut reader) = full();
     let mut first = task::spawn(manager.sync_notify(1));
     let mut second = task::spawn(manager.notify(2));
@@ -205,7 +206,7 @@ fn publishers_stand_in_one_line_whichever_call_they_made() {
 }
 
 #[test]
-fn the_line_is_in_the_order_of_the_first_polls_not_of_the_calls() {
+fn first_polls_decide_the_order_of_the_queue() {
     let (manager, mut reader) = full();
     let mut called_first = task::spawn(manager.notify(2));
     let mut polled_first = task::spawn(manager.notify(1));
@@ -217,7 +218,7 @@ fn the_line_is_in_the_order_of_the_first_polls_not_of_the_calls() {
 }
 
 #[test]
-fn a_freed_place_wakes_the_head_of_the_line_alone_and_at_once() {
+fn freed_room_notifies_only_the_front() {
     let manager = EventManager::new(3);
     let mut reader = manager.subscribe();
     for n in 0..3 {
@@ -251,7 +252,7 @@ fn a_freed_place_wakes_the_head_of_the_line_alone_and_at_once() {
 }
 
 #[test]
-fn a_publisher_that_is_not_the_head_gets_nothing_by_polling() {
+fn polling_behind_the_front_stores_nothing() {
     let (manager, mut reader) = full();
     let mut head = task::spawn(manager.notify(1));
     let mut eager = task::spawn(manager.notify(2));
@@ -268,7 +269,7 @@ fn a_publisher_that_is_not_the_head_gets_nothing_by_polling() {
 }
 
 #[test]
-fn the_event_is_stored_when_its_future_is_next_polled_not_before() {
+fn an_event_is_stored_when_its_future_is_polled() {
     let (manager, mut reader) = full();
     let mut publish = task::spawn(manager.notify(1));
     assert_pending!(publish.poll());
@@ -280,7 +281,7 @@ fn the_event_is_stored_when_its_future_is_next_polled_not_before() {
 }
 
 #[test]
-fn a_future_that_is_neither_polled_nor_dropped_holds_the_line() {
+fn an_unpolled_front_blocks_the_wait_queue() {
     let (manager, mut reader) = full();
     let mut forgotten = task::spawn(manager.notify(1));
     let mut behind = task::spawn(manager.notify(2));
@@ -296,7 +297,7 @@ fn a_future_that_is_neither_polled_nor_dropped_holds_the_line() {
 }
 
 #[test]
-fn a_cancelled_publisher_passes_its_turn_on() {
+fn a_cancelled_publisher_notifies_the_next() {
     for woken_before in [false, true] {
         let (manager, mut reader) = full();
         let mut head = task::spawn(manager.sync_notify(1));
@@ -319,7 +320,7 @@ fn a_cancelled_publisher_passes_its_turn_on() {
 }
 
 #[test]
-fn a_publisher_cancelled_in_the_middle_leaves_the_others_in_their_order() {
+fn cancelling_in_the_middle_keeps_the_order() {
     let (manager, mut reader) = full();
     let mut line: Vec<_> = (1..=5).map(|n| task::spawn(manager.notify(n))).collect();
     for publish in &mut line {
@@ -336,7 +337,7 @@ fn a_publisher_cancelled_in_the_middle_leaves_the_others_in_their_order() {
 }
 
 #[test]
-fn polling_again_keeps_the_place_in_line_and_moves_the_waker() {
+fn polling_again_keeps_the_queue_position() {
     let (manager, mut reader) = full();
     let mut head = manager.notify(1);
     let mut behind = task::spawn(manager.notify(2));
@@ -351,7 +352,7 @@ fn polling_again_keeps_the_place_in_line_and_moves_the_waker() {
 }
 
 #[test]
-fn a_subscriber_that_comes_while_publishers_wait_sees_their_events() {
+fn a_new_subscriber_sees_events_of_queued_publishers() {
     let (manager, mut reader) = full();
     let mut line: Vec<_> = (1..=2).map(|n| task::spawn(manager.notify(n))).collect();
     for publish in &mut line {

@@ -1,4 +1,4 @@
-//! Permits: room for one event, held until it is used or given back.
+//! Permits: room for one event, reserved until the permit is used or dropped.
 
 use futures::{FutureExt, Stream, StreamExt};
 use genevent::error::{NotifyError, ReserveError, TryNotifyError};
@@ -6,7 +6,7 @@ use genevent::test_util::{assert_ended, assert_next};
 use genevent::{EndReason, EventManager, Overflow, Permit, SubscribeOptions};
 use tokio_test::{assert_pending, assert_ready, task};
 
-/// What the future gives without waiting.
+/// Polls the future once and returns its output.
 #[track_caller]
 fn now<F: Future>(future: F) -> F::Output {
     future.now_or_never().expect("there is nothing to wait for")
@@ -24,7 +24,7 @@ fn window(events: usize) -> SubscribeOptions {
 // ---- Room ---------------------------------------------------------------------------------------
 
 #[test]
-fn a_permit_holds_a_place_in_every_window_that_makes_publishers_wait() {
+fn a_permit_reserves_room_in_every_lossless_window() {
     let manager = EventManager::new(4);
     let wide = manager.subscribe();
     let permits = [(); 3].map(|()| reserve(&manager));
@@ -42,7 +42,7 @@ fn a_permit_holds_a_place_in_every_window_that_makes_publishers_wait() {
 }
 
 #[test]
-fn an_event_is_stored_when_its_permit_is_used_not_when_it_was_given() {
+fn an_event_is_stored_when_its_permit_is_used() {
     let manager = EventManager::new(4);
     let reader = manager.subscribe();
     let (first, second) = (reserve(&manager), reserve(&manager));
@@ -55,7 +55,7 @@ fn an_event_is_stored_when_its_permit_is_used_not_when_it_was_given() {
 }
 
 #[test]
-fn whoever_subscribes_while_a_permit_is_out_gets_its_event() {
+fn subscribing_before_a_permit_is_used_receives_its_event() {
     let manager = EventManager::new(4);
     let permits = [(); 3].map(|()| reserve(&manager));
     let mut late = manager.subscribe_with(window(1));
@@ -74,7 +74,7 @@ fn whoever_subscribes_while_a_permit_is_out_gets_its_event() {
 }
 
 #[test]
-fn a_permit_nobody_listens_to_is_used_for_nothing() {
+fn an_unheard_permit_can_be_used() {
     let manager = EventManager::new(1);
     assert_eq!(reserve(&manager).notify("unheard"), 0);
     let reader = manager.subscribe();
@@ -86,7 +86,7 @@ fn a_permit_nobody_listens_to_is_used_for_nothing() {
 }
 
 #[test]
-fn policies_act_when_a_permit_is_used_not_when_it_is_given() {
+fn policies_act_when_a_permit_is_used() {
     let manager = EventManager::new(1);
     let lossy = manager.subscribe_with(Overflow::DropOldest);
     let mut strict = manager.subscribe_with(Overflow::Disconnect);
@@ -101,7 +101,7 @@ fn policies_act_when_a_permit_is_used_not_when_it_is_given() {
 }
 
 #[test]
-fn at_most_capacity_permits_are_out() {
+fn at_most_capacity_permits_are_reserved() {
     let manager = EventManager::<u8>::new(2);
     let (first, second) = (reserve(&manager), reserve(&manager));
     let mut third = task::spawn(manager.reserve());
@@ -120,7 +120,7 @@ fn at_most_capacity_permits_are_out() {
 // ---- The line -----------------------------------------------------------------------------------
 
 #[test]
-fn a_permit_given_back_wakes_the_head_of_the_line_at_once_and_it_alone() {
+fn a_returned_permit_notifies_only_the_front() {
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
     let permit = reserve(&manager);
@@ -142,7 +142,7 @@ fn a_permit_given_back_wakes_the_head_of_the_line_at_once_and_it_alone() {
 }
 
 #[test]
-fn a_permit_used_wakes_nobody_until_its_event_is_read() {
+fn a_used_permit_wakes_no_publisher_until_read() {
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
     let permit = reserve(&manager);
@@ -156,7 +156,7 @@ fn a_permit_used_wakes_nobody_until_its_event_is_read() {
 }
 
 #[test]
-fn permits_and_publishers_stand_in_one_line() {
+fn permits_and_publishers_share_one_wait_queue() {
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
     manager.try_notify(1).unwrap();
@@ -182,7 +182,7 @@ fn permits_and_publishers_stand_in_one_line() {
 }
 
 #[test]
-fn a_reserve_that_was_never_polled_holds_nothing() {
+fn an_unpolled_reserve_reserves_nothing() {
     let manager = EventManager::new(1);
     let reader = manager.subscribe();
     let lazy = manager.reserve();
@@ -191,7 +191,7 @@ fn a_reserve_that_was_never_polled_holds_nothing() {
 }
 
 #[test]
-fn a_reserve_dropped_in_line_passes_its_turn_on() {
+fn a_dropped_queued_reserve_notifies_the_next() {
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
     manager.try_notify(1).unwrap();
@@ -216,7 +216,7 @@ fn a_reserve_dropped_in_line_passes_its_turn_on() {
 }
 
 #[test]
-fn a_permit_that_nobody_took_out_of_its_future_gives_its_room_back() {
+fn dropping_a_ready_reserve_returns_its_room() {
     let manager = EventManager::new(1);
     let reader = manager.subscribe();
     let mut waiting = task::spawn(manager.notify(1));
@@ -233,7 +233,7 @@ fn a_permit_that_nobody_took_out_of_its_future_gives_its_room_back() {
 // ---- The end ------------------------------------------------------------------------------------
 
 #[test]
-fn a_permit_given_before_the_manager_closes_still_delivers() {
+fn a_permit_from_before_close_still_publishes() {
     let manager = EventManager::new(2);
     let mut reader = task::spawn(manager.subscribe());
     let permit = reserve(&manager);
@@ -255,7 +255,7 @@ fn a_permit_given_before_the_manager_closes_still_delivers() {
 }
 
 #[test]
-fn streams_end_when_the_last_permit_is_given_back() {
+fn streams_end_when_the_last_permit_returns() {
     let manager = EventManager::<u8>::new(2);
     let permits = [reserve(&manager), reserve(&manager)];
     let mut reader = task::spawn(manager.subscribe());
@@ -272,7 +272,7 @@ fn streams_end_when_the_last_permit_is_given_back() {
 }
 
 #[test]
-fn stop_waits_for_permits_and_for_what_they_deliver() {
+fn stop_waits_for_permits_and_their_events() {
     let manager = EventManager::new(2);
     let mut reader = manager.subscribe();
     let (used, unused) = (reserve(&manager), reserve(&manager));
@@ -311,7 +311,7 @@ fn a_closed_manager_gives_no_permit() {
 }
 
 #[test]
-fn a_permit_given_back_after_the_end_lets_nobody_in() {
+fn a_permit_returned_after_close_admits_no_publisher() {
     let manager = EventManager::new(1);
     let reader = manager.subscribe();
     let permit = reserve(&manager);
@@ -324,7 +324,7 @@ fn a_permit_given_back_after_the_end_lets_nobody_in() {
 }
 
 #[test]
-fn whoever_subscribes_after_the_close_hears_no_permit() {
+fn subscribing_after_close_misses_permitted_events() {
     let manager = EventManager::new(1);
     let permit = reserve(&manager);
     manager.close();
@@ -334,7 +334,7 @@ fn whoever_subscribes_after_the_close_hears_no_permit() {
 }
 
 #[test]
-fn permits_hold_up_nobody_where_no_subscriber_makes_publishers_wait() {
+fn lossy_subscribers_do_not_limit_permits() {
     let manager = EventManager::new(1);
     let permit = reserve(&manager);
     assert_eq!(now(manager.notify(1)), Ok(0), "nobody listens");

@@ -9,7 +9,7 @@ use genevent::error::{ReserveError, TryNotifyError};
 use genevent::{EventManager, SubscribeOptions};
 use tokio_test::{assert_pending, assert_ready, task};
 
-/// What the future gives without waiting.
+/// Polls the future once and returns its output.
 #[track_caller]
 fn now<F: Future>(future: F) -> F::Output {
     future.now_or_never().expect("there is nothing to wait for")
@@ -17,7 +17,7 @@ fn now<F: Future>(future: F) -> F::Output {
 
 type Polled = Poll<Result<(), ReserveError>>;
 
-/// One poll of `poll_ready`, `poll_flush` or `poll_close`.
+/// Polls `poll_ready`, `poll_flush` or `poll_close` once.
 fn poll<S: Unpin>(sink: &mut S, step: fn(Pin<&mut S>, &mut Context<'_>) -> Polled) -> Polled {
     step(Pin::new(sink), &mut Context::from_waker(noop_waker_ref()))
 }
@@ -44,7 +44,7 @@ const CLOSED: Polled = Poll::Ready(Err(ReserveError::Closed));
 // ---- Stored -------------------------------------------------------------------------------------
 
 #[test]
-fn errors_come_from_poll_ready_alone() {
+fn only_poll_ready_returns_errors() {
     let manager = EventManager::new(2);
     let reader = manager.subscribe();
     let (mut sink, mut sync_sink) = (manager.sink(), manager.sync_sink());
@@ -69,7 +69,7 @@ fn errors_come_from_poll_ready_alone() {
 }
 
 #[test]
-fn a_stream_is_forwarded_as_fast_as_it_is_read() {
+fn forwarding_is_as_fast_as_reading() {
     let manager = EventManager::new(2);
     let mut reader = manager.subscribe();
     let source = stream::iter(1..=5).map(Ok);
@@ -89,7 +89,7 @@ fn a_stream_is_forwarded_as_fast_as_it_is_read() {
 }
 
 #[test]
-fn a_forward_ends_with_an_error_when_the_manager_closes() {
+fn forwarding_to_a_closed_manager_fails() {
     let manager = EventManager::new(1);
     let reader = manager.subscribe();
     let source = stream::iter(1..=5).map(Ok);
@@ -102,7 +102,7 @@ fn a_forward_ends_with_an_error_when_the_manager_closes() {
 }
 
 #[test]
-fn a_sink_keeps_the_manager_open_and_closing_it_does_not_close_the_manager() {
+fn closing_a_sink_does_not_close_the_manager() {
     let manager = EventManager::new(2);
     let mut reader = manager.subscribe();
     let mut sink = manager.sink();
@@ -117,7 +117,7 @@ fn a_sink_keeps_the_manager_open_and_closing_it_does_not_close_the_manager() {
 }
 
 #[test]
-fn a_ready_sink_holds_one_place_however_often_it_is_asked() {
+fn a_ready_sink_reserves_room_once() {
     let manager = EventManager::new(2);
     let reader = manager.subscribe();
     let mut sink = manager.sink();
@@ -134,7 +134,7 @@ fn a_ready_sink_holds_one_place_however_often_it_is_asked() {
 }
 
 #[test]
-fn a_ready_sink_that_is_closed_or_dropped_gives_its_room_back() {
+fn closing_or_dropping_a_ready_sink_returns_room() {
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
     for by_dropping in [true, false] {
@@ -167,7 +167,7 @@ fn a_ready_sink_that_is_closed_or_dropped_gives_its_room_back() {
 }
 
 #[test]
-fn a_sink_that_stands_in_line_passes_its_turn_on_when_it_is_closed_or_dropped() {
+fn closing_or_dropping_a_queued_sink_notifies_the_next() {
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
     manager.try_notify(1).unwrap();
@@ -190,13 +190,13 @@ fn a_sink_that_stands_in_line_passes_its_turn_on_when_it_is_closed_or_dropped() 
 
 #[test]
 #[should_panic(expected = "`poll_ready` comes before `start_send`")]
-fn a_sink_is_asked_before_it_is_sent_to() {
+fn start_send_without_poll_ready_panics() {
     send(&mut EventManager::new(1).sink(), 1);
 }
 
 #[test]
 #[should_panic(expected = "`poll_ready` comes before `start_send`")]
-fn a_sync_sink_is_asked_before_each_event() {
+fn sync_sink_needs_poll_ready_for_each_event() {
     let manager = EventManager::new(4);
     let mut sink = manager.sync_sink();
     assert_eq!(ready(&mut sink), OK);
@@ -207,7 +207,7 @@ fn a_sync_sink_is_asked_before_each_event() {
 // ---- Acknowledged -------------------------------------------------------------------------------
 
 #[test]
-fn a_stream_forwarded_to_a_sync_sink_is_acknowledged_end_to_end() {
+fn forwarding_to_a_sync_sink_is_acknowledged() {
     let manager = EventManager::new(8);
     let mut jobs = manager.subscribe().deliveries();
     let mut reader = manager.subscribe();
@@ -228,7 +228,7 @@ fn a_stream_forwarded_to_a_sync_sink_is_acknowledged_end_to_end() {
 }
 
 #[test]
-fn a_pipeline_of_two_managers_is_acknowledged_from_end_to_end() {
+fn a_pipeline_of_two_managers_is_acknowledged() {
     // Each event of the first is finished with when all readers of the second are.
     let (first, second) = (EventManager::new(4), EventManager::new(4));
     let (jobs, mut reader) = (first.subscribe(), second.subscribe());
@@ -250,7 +250,7 @@ fn a_pipeline_of_two_managers_is_acknowledged_from_end_to_end() {
 }
 
 #[test]
-fn a_sync_sink_waits_for_its_own_events_only() {
+fn a_sync_sink_waits_only_for_its_events() {
     let manager = EventManager::new(8);
     let mut jobs = manager.subscribe().deliveries();
     let mut sink = manager.sync_sink();
@@ -266,7 +266,7 @@ fn a_sync_sink_waits_for_its_own_events_only() {
 }
 
 #[test]
-fn a_sync_sink_with_nobody_to_hear_it_is_flushed_at_once() {
+fn an_unheard_sync_sink_flushes_at_once() {
     let manager = EventManager::new(1);
     let mut sink = manager.sync_sink();
     assert_eq!(flush(&mut sink), OK, "nothing was sent");
@@ -276,7 +276,7 @@ fn a_sync_sink_with_nobody_to_hear_it_is_flushed_at_once() {
 }
 
 #[test]
-fn a_flush_that_is_cancelled_loses_nothing() {
+fn a_cancelled_flush_loses_nothing() {
     let manager = EventManager::new(4);
     let mut jobs = manager.subscribe().deliveries();
     let mut sink = manager.sync_sink();
@@ -294,7 +294,7 @@ fn a_flush_that_is_cancelled_loses_nothing() {
 }
 
 #[test]
-fn a_sync_sink_that_is_dropped_leaves_its_events_delivered() {
+fn dropping_a_sync_sink_keeps_its_events() {
     let manager = EventManager::new(4);
     let options = SubscribeOptions::new().max_unacked(1);
     let mut jobs = manager.subscribe_with(options).deliveries();
@@ -306,7 +306,7 @@ fn a_sync_sink_that_is_dropped_leaves_its_events_delivered() {
 }
 
 #[test]
-fn a_sync_sink_that_is_dropped_amid_its_flush_wakes_nobody() {
+fn dropping_a_flushing_sync_sink_wakes_no_task() {
     let manager = EventManager::new(4);
     let mut reader = manager.subscribe();
     let mut sink = manager.sync_sink();
@@ -324,8 +324,9 @@ fn a_sync_sink_that_is_dropped_amid_its_flush_wakes_nobody() {
 }
 
 #[test]
-fn what_was_acknowledged_behind_a_stuck_event_is_not_remembered() {
-    // The sink keeps what may not be settled, not everything since the oldest of these.
+fn acknowledged_events_behind_a_stuck_event_are_forgotten() {
+    // The sink keeps only possibly unsettled events, not every event since the oldest unsettled
+    // event.
     let manager = EventManager::new(4);
     let mut jobs = manager.subscribe().deliveries();
     let mut sink = manager.sync_sink();

@@ -1,10 +1,11 @@
-//! `sync_notify`: every subscriber has finished with the event; and `flush`, with all of them.
+//! `sync_notify` waits until every subscriber has finished the event, and `flush` until all events
+//! are settled.
 
-mod audience;
-mod events;
+mod duration;
+mod earlier_events;
 mod finishing;
 mod flush;
-mod time;
+mod subscribers;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -13,8 +14,9 @@ use genevent::EventManager;
 use tokio_test::{assert_pending, assert_ready, task};
 
 #[test]
-fn a_publisher_polled_after_its_end_panics_and_stands_in_nobodys_way() {
-    // It joined the line, and the publisher behind it was never called.
+fn polling_a_finished_publisher_panics_without_harm() {
+    // The hazard: the finished publisher joined the wait queue, and the publisher behind it was
+    // never notified.
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
     let mut over = task::spawn(manager.notify(1));
@@ -29,8 +31,8 @@ fn a_publisher_polled_after_its_end_panics_and_stands_in_nobodys_way() {
 }
 
 #[test]
-fn a_receipt_is_given_once() {
-    // The second one said that nobody had dropped it.
+fn a_receipt_is_returned_once() {
+    // The hazard: the second receipt named no discarding subscriber.
     let manager = EventManager::new(1);
     let reader = manager.subscribe();
     let mut done = task::spawn(manager.sync_notify(1));

@@ -1,4 +1,4 @@
-//! What every public type can do, whatever the event can do: compiling this file is the test.
+//! The traits of every public type, for any event: compiling this file is the test.
 
 use std::error::Error;
 use std::fmt::{Debug, Display};
@@ -16,12 +16,12 @@ use genevent::future::{
 use genevent::test_util::{Assertion, Probe, WaitFor, assert_ended, assert_next, assert_no_event};
 use genevent::{
     Ack, Batch, Deliveries, Delivery, DisconnectCause, EndReason, EventManager,
-    EventManagerBuilder, EventSink, Filtered, FilteredDeliveries, FilteredWithMissed, Overflow,
-    Permit, Receipt, Received, Stats, SubscribeOptions, SubscriberId, SubscriberInfo, Subscription,
-    SyncSink, WeakEventManager, WithMissed,
+    EventManagerBuilder, EventSink, Filtered, Overflow, Permit, Receipt, Received, Stats,
+    SubscribeOptions, SubscriberId, SubscriberInfo, Subscription, SyncSink, WeakEventManager,
+    WithMissed,
 };
 
-/// `Send + Sync + 'static`, as asked for, and nothing else: not `Unpin`, `Clone` or `Debug`.
+/// `Send + Sync + 'static`, as required, and nothing else: not `Unpin`, `Clone` or `Debug`.
 struct Event(PhantomPinned);
 
 /// An event that can at least be yielded.
@@ -31,9 +31,9 @@ struct Cloned(PhantomPinned);
 /// An event that does not even survive a panic unharmed, as far as the compiler knows.
 type Fragile = Box<dyn std::any::Any + Send + Sync>;
 
-/// What all types are: may be sent, shared, moved while in use, and shown.
+/// The traits of all types: sent, shared, moved while in use, and shown.
 const fn at_ease<T: Send + Sync + Unpin + Debug + 'static>() {}
-/// What also those are that hold the event, or something else that may not be moved.
+/// The traits also of types that hold the event, or another value that may not be moved.
 const fn shared<T: Send + Sync + Debug + 'static>() {}
 /// May also be used after a panic was caught.
 const fn unwind_safe<T: UnwindSafe + RefUnwindSafe>() {}
@@ -49,7 +49,7 @@ const fn future<T: Future<Output = Output>, Output>() {}
 const fn sink<T: Sink<Item, Error = ReserveError>, Item>() {}
 
 #[test]
-fn a_manager_goes_anywhere() {
+fn managers_have_their_auto_traits() {
     at_ease::<EventManager<Event>>();
     at_ease::<WeakEventManager<Event>>();
     at_ease::<EventManagerBuilder<Event>>();
@@ -62,7 +62,7 @@ fn a_manager_goes_anywhere() {
 }
 
 #[test]
-fn a_subscription_goes_anywhere() {
+fn subscriptions_have_their_auto_traits() {
     at_ease::<Subscription<Event>>();
     at_ease::<WithMissed<Event>>();
     unwind_safe::<Subscription<Event>>();
@@ -71,24 +71,24 @@ fn a_subscription_goes_anywhere() {
     stream::<WithMissed<Cloned>, Received<Cloned>>();
 }
 
-/// What a filter gives may be anything that can be sent: not `Sync`, `Unpin` or `Clone`.
+/// The items of a filter may be any `Send` values: not `Sync`, `Unpin` or `Clone`.
 #[test]
-fn a_filtered_subscription_goes_anywhere() {
+fn filtered_subscriptions_have_their_auto_traits() {
     struct Sent(PhantomData<std::cell::Cell<u8>>, PhantomPinned);
     at_ease::<Filtered<Sent>>();
-    at_ease::<FilteredWithMissed<Sent>>();
-    at_ease::<FilteredDeliveries<Sent>>();
+    at_ease::<WithMissed<Sent, Filtered<Sent>>>();
+    at_ease::<Deliveries<Sent, Filtered<Sent>>>();
     unwind_safe::<Filtered<Sent>>();
-    unwind_safe::<FilteredWithMissed<Sent>>();
-    unwind_safe::<FilteredDeliveries<Sent>>();
+    unwind_safe::<WithMissed<Sent, Filtered<Sent>>>();
+    unwind_safe::<Deliveries<Sent, Filtered<Sent>>>();
     stream::<Filtered<Sent>, Sent>();
-    stream::<FilteredWithMissed<Sent>, Received<Sent>>();
-    stream::<FilteredDeliveries<Sent>, Delivery<Sent>>();
+    stream::<WithMissed<Sent, Filtered<Sent>>, Received<Sent>>();
+    stream::<Deliveries<Sent, Filtered<Sent>>, Delivery<Sent>>();
 }
 
 /// A delivery holds the event, and may be moved while in use if that may.
 #[test]
-fn deliveries_and_their_acks_go_anywhere() {
+fn deliveries_and_acks_have_their_auto_traits() {
     at_ease::<Deliveries<Event>>();
     unwind_safe::<Deliveries<Event>>();
     stream::<Deliveries<Cloned>, Delivery<Cloned>>();
@@ -102,7 +102,7 @@ fn deliveries_and_their_acks_go_anywhere() {
 type Judge = fn(&Event) -> bool;
 
 #[test]
-fn the_operators_over_deliveries_are_as_good_as_what_they_adapt() {
+fn delivery_operators_have_their_auto_traits() {
     at_ease::<Batch<String>>();
     shared::<Batch<Event>>();
     unwind_safe::<Batch<Event>>();
@@ -115,7 +115,7 @@ fn the_operators_over_deliveries_are_as_good_as_what_they_adapt() {
 }
 
 #[test]
-fn reserved_room_and_sinks_go_anywhere() {
+fn permits_and_sinks_have_their_auto_traits() {
     at_ease::<Permit<Event>>();
     at_ease::<EventSink<Event>>();
     at_ease::<SyncSink<Event>>();
@@ -146,9 +146,9 @@ fn options_and_reasons_are_plain_values() {
     hash::<(Overflow, EndReason, DisconnectCause)>();
 }
 
-/// It holds the event, and is what that is; but `Debug` in any case.
+/// `Received` holds the event and has its traits; but `Debug` in any case.
 #[test]
-fn what_is_received_is_as_good_as_the_event() {
+fn received_has_the_traits_of_the_event() {
     at_ease::<Received<String>>();
     shared::<Received<Event>>();
     unwind_safe::<Received<Event>>();
@@ -159,7 +159,7 @@ fn what_is_received_is_as_good_as_the_event() {
 }
 
 #[test]
-fn what_is_told_of_subscribers_is_plain_values() {
+fn subscriber_information_is_plain_values() {
     at_ease::<SubscriberId>();
     unwind_safe::<SubscriberId>();
     copy::<SubscriberId>();
@@ -180,7 +180,7 @@ fn what_is_told_of_subscribers_is_plain_values() {
 }
 
 #[test]
-fn errors_are_errors_whatever_the_event_is() {
+fn errors_implement_error_for_any_event() {
     error::<TryNotifyError<Event>>();
     error::<NotifyError<Event>>();
     at_ease::<TryNotifyError<String>>();
@@ -193,7 +193,7 @@ fn errors_are_errors_whatever_the_event_is() {
 }
 
 #[test]
-fn futures_may_be_sent_and_polled_without_being_pinned() {
+fn futures_are_send_and_unpin() {
     at_ease::<Notify<'static, Event>>();
     at_ease::<AckNotify<'static, Event>>();
     at_ease::<SyncNotify<'static, Event>>();
@@ -220,12 +220,12 @@ fn futures_may_be_sent_and_polled_without_being_pinned() {
     future::<Reserve<'_, Event>, Result<Permit<Event>, ReserveError>>();
 }
 
-/// What sleeps on tokio's clock.
+/// Types that wait on tokio's clock.
 #[cfg(feature = "rt")]
 mod rt {
     use std::future::Ready;
 
-    use genevent::error::{DeadlineError, NotStored, Unanswered};
+    use genevent::error::{DeadlineError, NotStored, Unanswered, WaitError};
     use genevent::ext::{Batches, ContinueOnError, ForEachAcked, TryForEachAcked};
     use genevent::future::Within;
 
@@ -233,30 +233,38 @@ mod rt {
     use super::{at_ease, clone, error, future, shared, stream, unwind_safe};
 
     #[test]
-    fn futures_with_a_deadline_may_be_sent_and_polled_without_being_pinned() {
+    fn deadline_futures_are_send_and_unpin() {
         at_ease::<Within<SyncNotify<'static, Event>>>();
         at_ease::<Within<AckNotify<'static, Event>>>();
         at_ease::<Within<Flush<'static, Event>>>();
         at_ease::<Within<Stop<'static, Event>>>();
         future::<Within<SyncNotify<'_, Event>>, Result<Receipt, DeadlineError<Event>>>();
         future::<Within<AckNotify<'_, Event>>, Result<Receipt, DeadlineError<Event>>>();
-        future::<Within<Flush<'_, Event>>, Result<(), Unanswered>>();
-        future::<Within<Stop<'_, Event>>, Result<(), Unanswered>>();
+        future::<Within<Flush<'_, Event>>, Result<(), WaitError>>();
+        future::<Within<Stop<'_, Event>>, Result<(), WaitError>>();
     }
 
     #[test]
-    fn deadline_errors_are_errors_whatever_the_event_is() {
+    fn deadline_errors_implement_error_for_any_event() {
         error::<DeadlineError<Event>>();
         error::<Unanswered>();
+        error::<WaitError>();
         at_ease::<DeadlineError<String>>();
         shared::<DeadlineError<Event>>();
         at_ease::<NotStored<String>>();
         shared::<NotStored<Event>>();
         at_ease::<Unanswered>();
+        at_ease::<WaitError>();
         unwind_safe::<DeadlineError<Event>>();
         unwind_safe::<NotStored<Event>>();
         unwind_safe::<Unanswered>();
-        clone::<(DeadlineError<Cloned>, NotStored<Cloned>, Unanswered)>();
+        unwind_safe::<WaitError>();
+        clone::<(
+            DeadlineError<Cloned>,
+            NotStored<Cloned>,
+            Unanswered,
+            WaitError,
+        )>();
     }
 
     type Done = Ready<()>;
@@ -265,7 +273,7 @@ mod rt {
     type OfCloned<Fut> = fn(Cloned) -> Fut;
 
     #[test]
-    fn the_operators_that_work_may_be_sent() {
+    fn working_operators_are_send() {
         shared::<ForEachAcked<Deliveries<Event>, Done, Work<Done>>>();
         shared::<TryForEachAcked<Deliveries<Event>, Tried, Work<Tried>, String>>();
         shared::<ContinueOnError<Deliveries<Event>, Tried, Work<Tried>, fn(String)>>();
@@ -280,7 +288,8 @@ mod rt {
     }
 }
 
-/// Not `UnwindSafe`: who catches a panic amid a registry has to vouch for it.
+/// Not `UnwindSafe`: code that catches a panic during a call of a registry has to vouch for the
+/// registry.
 #[cfg(feature = "rt")]
 mod kv {
     use genevent::kv::{
@@ -294,7 +303,7 @@ mod kv {
     type Events = Subscription<RegistryEvent<Event>>;
 
     #[test]
-    fn a_registry_and_its_buckets_go_anywhere() {
+    fn registries_and_buckets_have_their_auto_traits() {
         at_ease::<Registry<Event>>();
         at_ease::<RegistryBuilder<Event>>();
         at_ease::<Bucket<Event>>();
@@ -305,7 +314,7 @@ mod kv {
     }
 
     #[test]
-    fn reasons_of_a_registry_are_plain_values() {
+    fn registry_reasons_are_plain_values() {
         at_ease::<ExitReason>();
         at_ease::<CreateError>();
         unwind_safe::<(ExitReason, CreateError)>();
@@ -316,7 +325,7 @@ mod kv {
     }
 
     #[test]
-    fn watches_and_views_go_anywhere() {
+    fn watches_and_views_have_their_auto_traits() {
         at_ease::<Watch<Event>>();
         at_ease::<WatchEvent<Event>>();
         at_ease::<View<Event>>();
@@ -328,7 +337,7 @@ mod kv {
     }
 
     #[test]
-    fn the_adapters_are_as_good_as_what_they_adapt() {
+    fn adapters_have_the_traits_of_their_streams() {
         at_ease::<Created<Events>>();
         at_ease::<Exited<Events>>();
         at_ease::<Named<Events>>();
@@ -340,10 +349,10 @@ mod kv {
     }
 
     #[test]
-    fn their_futures_may_be_spawned() {
+    fn futures_can_be_spawned() {
         fn may_be_sent<F: Future + Send>(_: &F) {}
         fn may_be_spawned<F: Future + Send + 'static>(_: &F) {}
-        // Never called: that it compiles is enough.
+        // Never called: compiling is enough.
         let _ = |registry: Registry<Cloned>, bucket: Bucket<Cloned>, value: Cloned| {
             may_be_sent(&registry.create("name"));
             may_be_sent(&registry.flush());
@@ -361,7 +370,9 @@ mod handlers {
     use std::future::Future;
     use std::ops::ControlFlow;
 
-    use genevent::handler::{AddHandlerError, CallError, HandlerFn, TrySwapError};
+    use genevent::handler::{
+        AddHandlerError, CallError, HandlerFn, RemoveError, SwapError, TrySwapError,
+    };
     use genevent::{
         Handler, HandlerGroup, HandlerGuard, HandlerRef, Restart, StopReason, SubscriberKind,
     };
@@ -379,7 +390,7 @@ mod handlers {
     }
 
     #[test]
-    fn handles_of_handlers_go_anywhere() {
+    fn handler_references_have_their_auto_traits() {
         at_ease::<HandlerRef<Event, Plain>>();
         at_ease::<HandlerGuard<Event, Plain>>();
         at_ease::<HandlerGroup<Event>>();
@@ -387,8 +398,12 @@ mod handlers {
         at_ease::<StopReason>();
         at_ease::<SubscriberKind>();
         at_ease::<CallError>();
+        at_ease::<RemoveError>();
+        at_ease::<SwapError>();
         clone::<(StopReason, SubscriberKind)>();
         error::<CallError>();
+        error::<RemoveError>();
+        error::<SwapError>();
         error::<AddHandlerError<Plain>>();
         shared::<AddHandlerError<u8>>();
         error::<TrySwapError<Event, Plain>>();
@@ -396,10 +411,10 @@ mod handlers {
     }
 
     #[test]
-    fn their_futures_may_be_spawned() {
+    fn futures_can_be_spawned() {
         fn may_be_sent<F: Future + Send>(_: &F) {}
         fn may_be_spawned<F: Future + Send + 'static>(_: &F) {}
-        // Never called: that it compiles is enough.
+        // Never called: compiling is enough.
         let _ = |handler: HandlerRef<Event, Plain>, group: HandlerGroup<Event>| {
             may_be_spawned(&handler.stopped());
             may_be_spawned(&group.stopped());
@@ -412,14 +427,14 @@ mod handlers {
 
 /// The questions of the macros are not for users to name, nor is the macros' `Shown`.
 #[test]
-fn assertions_and_probes_go_anywhere() {
+fn assertions_and_probes_have_their_auto_traits() {
     fn may_be_sent<A: Future + Send + Unpin + Debug>(_: &A) {}
     at_ease::<Probe<Event>>();
     unwind_safe::<Probe<Fragile>>();
     clone::<Probe<Event>>();
     default::<Probe<Event>>();
     at_ease::<Assertion<WaitFor<Event>>>();
-    // Never called: that it compiles is enough.
+    // Never called: compiling is enough.
     let _ = |mut reader: Subscription<Cloned>, probe: Probe<Event>| {
         may_be_sent(&assert_next!(reader));
         may_be_sent(&assert_next!(reader, matches Cloned(_)));

@@ -1,15 +1,14 @@
-//! Dropping any future of the crate, after any number of polls, whatever happens meanwhile:
-//! delivered to all or to none, nothing lost, nobody left hanging.
+//! Dropping any future of the crate, after any number of polls, whatever happens meanwhile: the
+//! event is delivered to all subscribers or to none, nothing is lost, and no task hangs.
 //!
-//! [`manager::ROWS`], [`kv::ROWS`], [`handlers::ROWS`] and [`kit::ROWS`] list every public function
-//! that waits; a test reads the sources and fails if one is missing. Whoever adds a function adds
-//! its row.
+//! [`manager::ROWS`], [`kv::ROWS`], [`handlers::ROWS`] and [`test_util::ROWS`] list every public
+//! function that waits; a test reads the sources and fails if a function has no row.
 
-mod complete;
+mod completeness;
 mod handlers;
-mod kit;
 mod kv;
 mod manager;
+mod test_util;
 
 /// Says where it happened, if it happens.
 struct OnPanic<F: Fn() -> String>(F);

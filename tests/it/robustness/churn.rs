@@ -1,5 +1,5 @@
-//! Those who come and go, in the place of one another: nothing of them is left, which the
-//! assertions of debug builds look at.
+//! Subscribers that replace each other leave nothing behind; the assertions of debug builds check
+//! the channel.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use tokio_test::task;
 
 use crate::drive::{read, waits};
 
-/// `there` are there at once; each that comes takes the place of the oldest.
-fn turn_over<S>(there: usize, mut come: impl FnMut() -> S) {
+/// `there` items exist at once; each new item replaces the oldest.
+fn churn<S>(there: usize, mut come: impl FnMut() -> S) {
     let mut readers: VecDeque<_> = (0..there).map(|_| come()).collect();
     for _ in 0..500 {
         readers.pop_front();
@@ -21,18 +21,18 @@ fn turn_over<S>(there: usize, mut come: impl FnMut() -> S) {
 }
 
 #[test]
-fn subscribers_that_take_the_place_of_one_another_leave_nothing_behind() {
+fn replacing_subscribers_leaves_nothing_behind() {
     for overflow in [Overflow::Wait, Overflow::DropOldest] {
         for there in [1, 2, 20] {
             let manager = EventManager::<u8>::new(4);
-            turn_over(there, || manager.subscribe_with(overflow));
+            churn(there, || manager.subscribe_with(overflow));
             assert_eq!(manager.try_notify(1), Ok(0));
         }
     }
 }
 
 #[test]
-fn guests_before_one_that_stays_leave_nothing_behind_when_others_go() {
+fn short_subscriptions_before_long_ones_leave_nothing_behind() {
     let manager = EventManager::<u8>::new(4);
     let mut residents = Vec::new();
     for n in 1..=3 {
@@ -45,11 +45,11 @@ fn guests_before_one_that_stays_leave_nothing_behind_when_others_go() {
 }
 
 #[test]
-fn filters_that_take_the_place_of_one_another_leave_nothing_behind() {
+fn replacing_filters_leaves_nothing_behind() {
     for there in [1, 2, 3, 20] {
         let manager = EventManager::<u8>::new(4);
         let alive = Arc::new(());
-        turn_over(there, || {
+        churn(there, || {
             let own = Arc::clone(&alive);
             manager.subscribe_filter_map(move |n: &u8| Some((*n, Arc::clone(&own))))
         });
@@ -59,7 +59,7 @@ fn filters_that_take_the_place_of_one_another_leave_nothing_behind() {
 }
 
 #[test]
-fn what_a_slow_reader_kept_beyond_what_is_retained_goes_when_newer_events_come() {
+fn newer_events_release_segments_of_a_slow_reader() {
     let alive = Arc::new(());
     let manager = EventManager::builder().capacity(1_000).retain(1).build();
     let mut slow = manager.subscribe();
@@ -76,7 +76,7 @@ fn what_a_slow_reader_kept_beyond_what_is_retained_goes_when_newer_events_come()
 }
 
 #[test]
-fn a_lossy_one_in_the_place_of_one_that_slept_is_woken_by_the_next_event() {
+fn replacing_a_parked_lossy_subscriber_keeps_wakeups() {
     let manager = EventManager::new(4);
     let lossy = SubscribeOptions::from(Overflow::DropOldest).window(1);
     for n in 0..100 {
@@ -87,8 +87,8 @@ fn a_lossy_one_in_the_place_of_one_that_slept_is_woken_by_the_next_event() {
     }
 }
 
-/// With one delivery out, which is the most, the stream waits; then it is dropped.
-fn dropped_while_it_waits<S: Stream<Item = Delivery<u8>> + Unpin>(
+/// With one unacked delivery, the most allowed, the stream waits; then the stream is dropped.
+fn dropped_while_waiting<S: Stream<Item = Delivery<u8>> + Unpin>(
     manager: &EventManager<u8>,
     stream: S,
 ) {
@@ -106,11 +106,11 @@ fn dropped_while_it_waits<S: Stream<Item = Delivery<u8>> + Unpin>(
 }
 
 #[test]
-fn a_stream_of_deliveries_that_is_dropped_while_it_waits_for_one_is_not_woken() {
+fn dropped_waiting_deliveries_are_not_woken() {
     let manager = EventManager::new(4);
     let options = || SubscribeOptions::new().max_unacked(1);
     let plain = manager.subscribe_with(options());
-    dropped_while_it_waits(&manager, plain.deliveries());
+    dropped_while_waiting(&manager, plain.deliveries());
     let filtered = manager.subscribe_filter_with(options(), |_| true);
-    dropped_while_it_waits(&manager, filtered.deliveries());
+    dropped_while_waiting(&manager, filtered.deliveries());
 }

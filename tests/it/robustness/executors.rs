@@ -1,4 +1,4 @@
-//! The same small pipeline under every executor at hand: no runtime is asked for, none is special.
+//! The same small pipeline under every available executor: no runtime is required.
 
 use std::thread;
 
@@ -14,7 +14,7 @@ const SUBSCRIBERS: usize = 4;
 const CAPACITY: usize = 3;
 
 /// Publishes the numbers from 1 on, each tenth with `sync_notify`, each fifth with `ack_notify`,
-/// and then lets go of the manager, which ends the streams.
+/// and then drops the manager, which ends the streams.
 async fn publish(manager: EventManager<u64>) {
     for n in 1..=EVENTS {
         if n % 5 > 0 {
@@ -101,12 +101,12 @@ async fn on_tokio() {
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn a_task_each_on_tokio_with_one_thread() {
+async fn a_task_each_on_current_thread_tokio() {
     on_tokio().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_task_each_on_tokio_with_four_threads() {
+async fn a_task_each_on_multi_thread_tokio() {
     on_tokio().await;
 }
 
@@ -126,7 +126,7 @@ fn a_thread_each() {
 }
 
 #[test]
-fn publishers_and_subscribers_each_under_an_executor_of_their_own() {
+fn each_side_under_an_executor_of_its_own() {
     let (publisher, mut consumers) = pipeline();
     let pool = ThreadPool::builder().pool_size(2).create().unwrap();
     let tokio = tokio::runtime::Builder::new_multi_thread()

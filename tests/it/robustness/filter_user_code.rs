@@ -1,4 +1,5 @@
-//! Filters, values and wakers of users that end their own subscription, or call back, amid it all.
+//! Filters, values and wakers of users that end their own subscription, or call the manager, during
+//! a publish.
 
 use std::panic::panic_any;
 use std::sync::{Arc, Mutex};
@@ -13,7 +14,7 @@ use crate::drive::now;
 type Slot = Arc<Mutex<Option<Filtered<u32>>>>;
 
 #[test]
-fn a_filter_that_drops_its_own_subscription_is_not_counted_whatever_it_says_then() {
+fn a_filter_dropping_its_subscription_is_not_counted() {
     for panics in [false, true] {
         let manager = EventManager::<u32>::new(4);
         let other = manager.subscribe_filter(|_| true);
@@ -49,7 +50,7 @@ impl Wake for Doing {
 }
 
 #[test]
-fn a_waker_that_drops_or_disconnects_its_own_subscription_leaves_a_receipt() {
+fn a_waker_ending_its_subscription_keeps_the_receipt() {
     for drops in [false, true] {
         let manager = EventManager::new(2);
         let mut reader = manager.subscribe_filter(|_| true);
@@ -90,8 +91,8 @@ fn filter(bomb: Bomb) -> impl Fn(&u32) -> bool + Send + Sync + 'static {
 }
 
 #[test]
-fn a_filter_that_panics_when_it_is_dropped_harms_nobody_wherever_that_happens() {
-    // Whoever lets go of it: its subscription, the one who disconnects it, or closes all.
+fn a_panicking_filter_drop_harms_no_call() {
+    // Drops the filter: by dropping its subscription, by disconnecting, or by closing.
     type Ending = fn(&EventManager<u32>, Filtered<u32>) -> usize;
     let endings: [Ending; 3] = [
         |_, broken| {

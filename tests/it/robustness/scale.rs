@@ -1,11 +1,11 @@
-//! The sizes at which a careless structure turns slow or overflows. All of it, in a debug build,
-//! takes a few seconds; what would take time in proportion to a square takes minutes.
+//! Sizes at which a careless data structure turns slow or overflows. All tests together take a few
+//! seconds in a debug build; quadratic time would take minutes.
 
-mod absent;
-mod given_up;
+mod dropped_waiters;
 mod publishers;
 mod sizes;
 mod subscribers;
+mod unpolled;
 
 use std::sync::Arc;
 use std::task::{Context, Waker};
@@ -34,6 +34,6 @@ fn is_pending<F: Future + Unpin>(future: &mut F) -> bool {
         .is_pending()
 }
 
-/// An event that tells how many of it are alive.
+/// An event whose instances are counted.
 #[derive(Clone)]
 struct Counted(#[expect(dead_code, reason = "held only to be counted")] Arc<()>);

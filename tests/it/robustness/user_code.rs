@@ -1,8 +1,8 @@
-//! Other people's code in the middle of ours: an event's `Clone` and `Drop`, a waker's `wake`,
-//! `drop` and `clone`, that panic or call back into the manager, at every place where they run.
+//! User code that runs inside of the crate: an event's `Clone` and `Drop`, a waker's `wake`, `drop`
+//! and `clone`, that panic or call the manager, at every place where they run.
 //!
-//! A call back that met a lock of ours would not return: that these stories end is the proof that
-//! none does.
+//! A call from user code that met a held lock would not return: every test that ends proves that no
+//! lock was held.
 
 mod clones;
 mod deliveries;
@@ -89,7 +89,7 @@ fn silent_panic() {
     resume_unwind(Box::new("foreign code panics"));
 }
 
-/// What the foreign code does.
+/// The action of the user code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Act {
     Panic,
@@ -119,8 +119,8 @@ const ACTS: [Act; 10] = [
 
 const BY_HOOK: u32 = 1_000;
 
-/// A manager with two witnesses who must see everything, and another subscription for the hooks
-/// to play with. All three keep up whenever `catch_up` is called, and hold nothing then.
+/// A manager with two witnesses that must see every event, and another subscription for the hooks
+/// to use. All three read everything whenever `catch_up` is called, and hold nothing then.
 struct World {
     manager: EventManager<Odd>,
     witnesses: Mutex<Vec<(Subscription<Odd>, Vec<u32>)>>,
@@ -145,7 +145,7 @@ impl World {
         Arc::new(world)
     }
 
-    /// Runs `act` when it is first called, and nothing later.
+    /// Runs `act` at the first call only.
     fn hook(self: &Arc<Self>, act: Act) -> Hook {
         let world = Arc::downgrade(self);
         Arc::new(move || {
@@ -193,7 +193,7 @@ impl World {
         self.stored.lock().unwrap().extend(is_stored.then_some(n));
     }
 
-    /// Everybody reads what there is, and is parked.
+    /// All subscribers read the stored events and park.
     fn catch_up(&self) {
         for (witness, got) in &mut *self.witnesses.lock().unwrap() {
             while let Some(Some(event)) = witness.next().now_or_never() {
@@ -205,13 +205,13 @@ impl World {
         }
     }
 
-    /// Nobody listens any more.
+    /// All subscribers leave.
     fn desert(&self) {
         self.witnesses.lock().unwrap().clear();
         *self.other.lock().unwrap() = None;
     }
 
-    /// The others have lost nothing, and the manager goes on working.
+    /// The witnesses have lost nothing, and the manager still works.
     fn check(&self) {
         assert!(
             self.has_run.load(Ordering::Relaxed),

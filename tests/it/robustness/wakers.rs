@@ -1,12 +1,12 @@
-//! Who is woken, when, and how often: never too few, and nobody in vain.
+//! Which tasks are woken, when, and how often: no wakeup is lost, and none is superfluous.
 
-mod answers;
+mod acknowledgements;
 mod deliveries;
 mod leaving;
+mod newest_waker;
 mod permits;
 mod publishers;
 mod subscribers;
-mod wakers;
 #[cfg(feature = "rt")]
 mod within;
 
@@ -18,7 +18,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use futures::{FutureExt, Stream, StreamExt};
 use genevent::Subscription;
 
-/// Counts how often it is woken; the `Arc`'s count tells how many wakers somebody holds.
+/// Counts its wakeups; the count of the `Arc` is the number of wakers in existence.
 #[derive(Default)]
 struct Alarm(AtomicUsize);
 
@@ -41,7 +41,7 @@ impl Alarm {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// The wakers that others hold.
+    /// The number of wakers that the crate holds.
     fn held(self: &Arc<Self>) -> usize {
         Arc::strong_count(self) - 1
     }

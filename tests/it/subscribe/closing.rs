@@ -1,4 +1,5 @@
-//! Leaving, closing, stopping, disconnecting: how things end, and that nobody is left behind.
+//! Leaving, closing, stopping, disconnecting: how subscriptions end, and that no task keeps
+//! waiting.
 
 mod close;
 mod disconnect;
@@ -15,7 +16,7 @@ use crate::drive::{now, read};
 
 // GenEvent case 130
 #[test]
-fn control_calls_wait_neither_for_a_stuck_subscriber_nor_behind_publishers() {
+fn control_calls_never_wait() {
     let manager = EventManager::new(1);
     let mut stuck = manager.subscribe_with(SubscribeOptions::new().name("stuck"));
     let mut done = task::spawn(manager.sync_notify(1));

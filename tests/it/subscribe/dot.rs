@@ -1,4 +1,4 @@
-//! Stats as a drawing: what is shown besides the subscribers, and only when it is there.
+//! Stats as a drawing: which optional parts are drawn besides the subscribers, and when.
 
 use genevent::{EventManager, Overflow};
 use tokio_test::{assert_pending, task};
@@ -10,24 +10,24 @@ fn drawing(manager: &EventManager<u8>) -> String {
 }
 
 #[test]
-fn losses_are_drawn_if_there_are_any() {
+fn missed_events_are_drawn() {
     let manager = EventManager::new(1);
     let reader = manager.subscribe_with(Overflow::DropOldest);
     manager.try_notify(1).unwrap();
     assert!(!drawing(&manager).contains("missed"));
     manager.try_notify(2).unwrap();
     manager.try_notify(3).unwrap();
-    assert!(drawing(&manager).contains("0 in hand\\n2 missed\""));
+    assert!(drawing(&manager).contains("0 in flight\\n2 missed\""));
     drop(reader);
 }
 
 const PERMITS: &str = "  permits [shape=note, label=\"permits out: 1\"];\n  \
                        permits -> manager [style=dotted];\n";
-const LINE: &str = "  publishers [shape=cds, label=\"publishers in line: 1\"];\n";
+const QUEUED: &str = "  publishers [shape=cds, label=\"publishers in line: 1\"];\n";
 const FOR_PERMITS: &str = "  publishers -> permits [color=red];\n";
 
 #[test]
-fn permits_are_drawn_and_waited_for_if_nobody_else_has_the_room() {
+fn permits_are_drawn_as_blocking_when_alone() {
     let manager = EventManager::new(1);
     let reader = manager.subscribe();
     assert!(!drawing(&manager).contains("permits"));
@@ -38,18 +38,18 @@ fn permits_are_drawn_and_waited_for_if_nobody_else_has_the_room() {
     let mut waits = task::spawn(manager.notify(1));
     assert_pending!(waits.poll());
     let waited_for = drawing(&manager);
-    assert!(waited_for.contains(PERMITS) && waited_for.contains(LINE));
+    assert!(waited_for.contains(PERMITS) && waited_for.contains(QUEUED));
     assert!(waited_for.contains(FOR_PERMITS));
 
     drop(permit);
     let called = drawing(&manager);
     assert!(!called.contains("permits"));
-    assert!(called.contains("line: 1\\nthe first has been woken\""));
+    assert!(called.contains("queued: 1\\nthe front has been notified\""));
     drop(reader);
 }
 
 #[test]
-fn who_waits_for_a_subscriber_is_not_drawn_as_waiting_for_permits() {
+fn publishers_waiting_for_subscribers_point_only_there() {
     let manager = EventManager::new(2);
     let reader = manager.subscribe();
     let permit = now(manager.reserve()).unwrap();
@@ -57,7 +57,7 @@ fn who_waits_for_a_subscriber_is_not_drawn_as_waiting_for_permits() {
     let mut waits = task::spawn(manager.notify(2));
     assert_pending!(waits.poll());
     let drawn = drawing(&manager);
-    assert!(drawn.contains(PERMITS) && drawn.contains(LINE));
+    assert!(drawn.contains(PERMITS) && drawn.contains(QUEUED));
     assert!(drawn.contains("  publishers -> s1 [color=red"));
     assert!(!drawn.contains(FOR_PERMITS));
 
@@ -68,7 +68,7 @@ fn who_waits_for_a_subscriber_is_not_drawn_as_waiting_for_permits() {
 }
 
 #[test]
-fn who_waits_without_permits_waits_for_none() {
+fn without_permits_publishers_wait_for_none() {
     let manager = EventManager::new(1);
     let reader = manager.subscribe();
     manager.try_notify(1).unwrap();

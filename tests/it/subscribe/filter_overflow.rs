@@ -1,4 +1,4 @@
-//! Filtered subscriptions whose queue is full of what they want: the four policies.
+//! Filtered subscriptions whose queue of wanted events is full: the four policies.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ fn disconnected<T>(stream: &Filtered<T>) -> Option<DisconnectCause> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_publisher_of_what_it_wants_waits_and_the_error_names_it() {
+async fn publishers_of_wanted_events_wait_for_a_filter() {
     let (manager, mut reader) = with(Overflow::Wait);
     let mut plain = manager.subscribe();
     for n in [2, 3, 4] {
@@ -54,7 +54,7 @@ async fn a_publisher_of_what_it_wants_waits_and_the_error_names_it() {
 }
 
 #[test]
-fn drop_oldest_loses_what_it_wanted_and_says_where() {
+fn drop_oldest_loses_wanted_events_and_counts_them() {
     let (manager, reader) = with(Overflow::DropOldest);
     let id = reader.id();
     let mut lost = manager.sync_notify(2);
@@ -72,7 +72,7 @@ fn drop_oldest_loses_what_it_wanted_and_says_where() {
 }
 
 #[test]
-fn disconnect_ends_it_by_the_event_that_is_too_much() {
+fn disconnect_ends_a_filter_at_overflow() {
     let (manager, mut reader) = with(Overflow::Disconnect);
     let mut unread = manager.sync_notify(2);
     assert!((&mut unread).now_or_never().is_none());
@@ -88,7 +88,7 @@ fn disconnect_ends_it_by_the_event_that_is_too_much() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn wait_at_most_disconnects_it_after_that_time() {
+async fn wait_at_most_disconnects_a_filter() {
     let (manager, mut reader) = with(Overflow::WaitAtMost(secs(5)));
     manager.try_notify(2).unwrap();
     manager.try_notify(4).unwrap();
@@ -100,7 +100,7 @@ async fn wait_at_most_disconnects_it_after_that_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cancelled_publisher_does_not_give_it_more_time() {
+async fn a_cancelled_publisher_does_not_extend_the_limit() {
     let (manager, reader) = with(Overflow::WaitAtMost(secs(5)));
     manager.try_notify(2).unwrap();
     manager.try_notify(4).unwrap();
@@ -117,7 +117,7 @@ async fn a_cancelled_publisher_does_not_give_it_more_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn taking_an_event_gives_it_all_its_time_again() {
+async fn taking_an_event_restores_the_full_limit() {
     let (manager, mut reader) = with(Overflow::WaitAtMost(secs(5)));
     manager.try_notify(2).unwrap();
     manager.try_notify(4).unwrap();
@@ -131,7 +131,7 @@ async fn taking_an_event_gives_it_all_its_time_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn plain_and_filtered_ones_in_the_way_each_have_their_time() {
+async fn plain_and_filtered_subscribers_have_separate_limits() {
     let manager = EventManager::new(1);
     let at_most = |seconds| Overflow::WaitAtMost(secs(seconds));
     let plain = manager.subscribe_with(at_most(2));

@@ -1,10 +1,10 @@
-//! `subscribe_filter_map` and `subscribe_filter`: what is not wanted costs nothing, and what is wanted comes
-//! in sequence, beside plain subscriptions.
+//! `subscribe_filter_map` and `subscribe_filter`: unwanted events cost nothing, and wanted events
+//! arrive in sequence, beside plain subscriptions.
 
-mod closure;
-mod cut_off;
-mod like_any_other;
-mod wanted;
+mod as_subscriber;
+mod disconnect_races;
+mod predicates;
+mod wanted_events;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

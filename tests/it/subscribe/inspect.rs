@@ -1,4 +1,4 @@
-//! What can be seen from outside: ids, infos, counts, `Debug`, the texts of errors.
+//! Information that is visible from outside: ids, infos, counts, `Debug`, the texts of errors.
 
 use std::collections::HashSet;
 use std::error::Error;
@@ -20,7 +20,7 @@ fn a_new_manager_has_no_subscribers() {
 }
 
 #[test]
-fn an_id_is_never_used_again() {
+fn subscriber_ids_are_never_reused() {
     let manager = EventManager::<u8>::new(4);
     let _stays = manager.subscribe();
     let mut ids = HashSet::new();
@@ -34,7 +34,7 @@ fn an_id_is_never_used_again() {
 }
 
 #[test]
-fn infos_tell_the_settings_of_each_subscription_oldest_first() {
+fn infos_list_the_settings_oldest_first() {
     let manager = EventManager::<u8>::new(16);
     let gone = manager.subscribe();
     let plain = manager.subscribe();
@@ -65,7 +65,7 @@ fn infos_tell_the_settings_of_each_subscription_oldest_first() {
 }
 
 #[test]
-fn infos_tell_how_far_each_has_read() {
+fn infos_show_how_far_each_has_read() {
     let manager = EventManager::new(3);
     let mut reader = manager.subscribe();
     let _lossy = manager.subscribe_with(SubscribeOptions::from(Overflow::DropOldest).window(1));
@@ -88,7 +88,7 @@ fn infos_tell_how_far_each_has_read() {
 }
 
 #[test]
-fn created_at_is_the_line_that_subscribed() {
+fn created_at_is_the_subscribing_source_line() {
     let manager = EventManager::<u8>::new(4);
     let (one, line_one) = (manager.subscribe(), line!());
     let (two, line_two) = (manager.subscribe_with(Overflow::DropOldest), line!());
@@ -110,7 +110,7 @@ fn created_at_is_the_line_that_subscribed() {
 }
 
 #[test]
-fn only_subscribers_that_count_are_listed() {
+fn only_attached_subscribers_are_listed() {
     let manager = EventManager::new(1);
     let leaver = manager.subscribe();
     let disconnected = manager.subscribe();
@@ -131,7 +131,7 @@ fn only_subscribers_that_count_are_listed() {
 }
 
 #[test]
-fn an_info_is_a_line_for_people() {
+fn an_info_displays_a_readable_summary() {
     let manager = EventManager::new(4);
     let small = SubscribeOptions::from(Overflow::DropOldest).window(1);
     let lossy = manager.subscribe_with(small.name("screen"));
@@ -141,13 +141,13 @@ fn an_info_is_a_line_for_people() {
     assert_eq!(lossy.id().to_string(), "#1");
     assert!(line.starts_with(&format!("#1 \"screen\" from {}:", file!())));
     assert!(
-        line.ends_with(": 1 of 1 unread, 0 in hand, 1 missed"),
+        line.ends_with(": 1 of 1 unread, 0 in flight, 1 missed"),
         "{line}"
     );
 }
 
 #[test]
-fn wait_for_subscribers_resolves_with_how_many_there_are() {
+fn wait_for_subscribers_resolves_with_the_count() {
     let manager = EventManager::<u8>::new(4);
     assert_eq!(now(manager.wait_for_subscribers(0)), 0);
     let mut two = task::spawn(manager.wait_for_subscribers(2));
@@ -170,7 +170,7 @@ fn wait_for_subscribers_resolves_with_how_many_there_are() {
 }
 
 #[test]
-fn the_builder_gives_a_name_and_a_capacity() {
+fn the_builder_sets_a_name_and_capacity() {
     let built: EventManager<u8> = EventManager::builder().name("audit").capacity(8).build();
     assert_eq!((built.name(), built.capacity()), (Some("audit"), 8));
     assert_eq!(built.clone().name(), Some("audit"));
@@ -188,7 +188,7 @@ fn shown(value: &impl Debug) -> String {
 }
 
 #[test]
-fn every_public_type_is_debug_whatever_the_event() {
+fn every_public_type_is_debug_for_any_event() {
     let manager = EventManager::new(1);
     let weak = manager.downgrade();
     let mut reader = manager.subscribe();
@@ -228,7 +228,7 @@ fn every_public_type_is_debug_whatever_the_event() {
 }
 
 #[test]
-fn debug_tells_how_things_stand() {
+fn debug_shows_the_current_state() {
     let manager: EventManager<u8> = EventManager::builder().name("audit").capacity(4).build();
     let reader = manager.subscribe();
     manager.try_notify(7).unwrap();
@@ -276,7 +276,7 @@ fn an_event_is_never_formatted() {
 // ---- Errors -------------------------------------------------------------------------------------
 
 #[test]
-fn messages_are_lower_case_without_a_full_stop_and_say_this_level_only() {
+fn error_messages_are_short_and_lower_case() {
     fn check(error: &(impl Error + Send + Sync + 'static), text: &str) {
         assert_eq!(error.to_string(), text);
         assert!(error.source().is_none());
@@ -308,14 +308,14 @@ fn messages_are_lower_case_without_a_full_stop_and_say_this_level_only() {
 }
 
 #[test]
-fn every_error_gives_the_event_back() {
+fn every_error_returns_the_event() {
     assert_eq!(TryNotifyError::Full('e').into_event(), 'e');
     assert_eq!(TryNotifyError::Closed('e').into_event(), 'e');
     assert_eq!(NotifyError::Closed('e').into_event(), 'e');
 }
 
 #[test]
-fn an_info_is_as_of_one_moment() {
+fn an_info_is_a_snapshot() {
     let manager = EventManager::new(1);
     let lossy = manager.subscribe_with(Overflow::DropOldest);
     let before = manager.subscribers().remove(0);

@@ -1,9 +1,9 @@
-//! What is retained, and how a late subscriber comes to see it.
+//! Which events are retained, and how a late subscriber reads the retained events.
 
+mod acknowledgements;
 mod ends;
 mod memory;
-mod owed;
-mod told;
+mod order;
 
 use std::thread;
 
@@ -30,7 +30,7 @@ fn publish(manager: &EventManager<usize>, events: impl IntoIterator<Item = usize
 
 #[cfg(feature = "rt")] // Turns are tokio's.
 #[test]
-fn a_long_replay_leaves_its_neighbours_their_turns() {
+fn a_long_replay_yields_to_other_tasks() {
     let manager = retaining(10_000);
     publish(&manager, 1..=10_000);
     let mut late = manager.subscribe_with(replay(10_000));
@@ -56,7 +56,7 @@ fn a_long_replay_leaves_its_neighbours_their_turns() {
 }
 
 #[test]
-fn subscribers_that_come_while_publishers_run_see_each_event_from_their_first_one_on() {
+fn late_subscribers_see_no_gaps_during_publishing() {
     const EVENTS: usize = 3_000;
     let manager: EventManager<usize> = EventManager::builder().capacity(8).retain(100).build();
     thread::scope(|scope| {

@@ -1,8 +1,8 @@
-//! Stages: who sees an event only once others have settled it.
+//! Stages: subscriptions that see an event only after other subscribers have settled the event.
 
-mod kinds;
+mod gate;
 mod leaving;
-mod seeing;
+mod upstream_kinds;
 
 use genevent::{EventManager, Subscription};
 

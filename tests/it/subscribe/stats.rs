@@ -1,4 +1,5 @@
-//! Who holds whom: `SubscriberInfo::holding`, `stats()`, as text and as a drawing.
+//! Which subscribers block publishers: `SubscriberInfo::blocking_for` and `stats()`, as text and as
+//! a drawing.
 
 use std::time::Duration;
 
@@ -47,7 +48,7 @@ mod in_time {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn time_runs_from_when_a_publisher_waits_not_from_when_the_window_is_full() {
+    async fn blocking_time_runs_from_the_first_waiting_publisher() {
         let manager = EventManager::new(1);
         let mut slow = manager.subscribe();
         let quick = manager.subscribe_with(Overflow::DropOldest);
@@ -68,7 +69,7 @@ mod in_time {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_cancelled_publisher_does_not_start_the_time_anew_and_taking_an_event_does() {
+    async fn taking_an_event_restarts_the_blocking_time() {
         let manager = EventManager::new(1);
         let mut slow = manager.subscribe();
         manager.try_notify(1).unwrap();
@@ -97,7 +98,7 @@ mod in_time {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn each_that_is_in_the_way_has_its_own_time() {
+    async fn each_blocking_subscriber_has_its_own_time() {
         let manager = EventManager::new(2);
         let mut one = manager.subscribe();
         manager.try_notify(1).unwrap();
@@ -122,7 +123,7 @@ mod in_time {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_that_has_read_everything_is_not_to_blame_for_permits() {
+    async fn permits_do_not_make_a_subscriber_blocking() {
         let manager = EventManager::new(1);
         let reader = manager.subscribe();
         let permit = now(manager.reserve()).unwrap();
@@ -141,7 +142,7 @@ mod in_time {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_filtered_one_is_to_blame_for_what_it_wants_and_has_not_read_and_not_for_permits() {
+    async fn a_filter_blocks_only_with_wanted_unread_events() {
         let manager = EventManager::<u8>::new(1);
         let odd = manager.subscribe_filter(|n| n % 2 == 1);
         let permit = now(manager.reserve()).unwrap();
@@ -162,18 +163,18 @@ mod in_time {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_deadline_tells_for_how_long_each_has_held_it_up() {
+    async fn a_deadline_error_shows_each_blocking_time() {
         let manager = EventManager::new(1);
         let slow = manager.subscribe();
         manager.try_notify(1).unwrap();
         let error = manager.sync_notify(2).within(secs(5)).await.unwrap_err();
         let text = error.to_string();
-        assert!(text.contains("holding publishers for 5.0s"), "{text}");
+        assert!(text.contains("blocking publishers for 5.0s"), "{text}");
         drop(slow);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_handler_that_has_yet_to_end_is_leaving() {
+    async fn an_unfinished_handler_counts_as_leaving() {
         let manager = EventManager::<u8>::new(4);
         let (let_go, gone) = oneshot::channel::<()>();
         let slow = manager.add_handler("slow", Slow(Some(gone))).unwrap();
@@ -193,7 +194,7 @@ mod in_time {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn stats_are_some_lines_for_people() {
+    async fn stats_display_is_a_readable_summary() {
         let manager = EventManager::builder().name("orders").capacity(2).build();
         let (kitchen, line) = (manager.subscribe_with(named("kitchen")), line!());
         let mut screen = manager.subscribe_with(Overflow::DropOldest);
@@ -218,10 +219,10 @@ mod in_time {
                 "\"orders\": 2 published, capacity 2, open\n\
                  2 publishers wait for #1 \"kitchen\"\n\
                  3 subscribers:\n  \
-                 stream  #1 \"kitchen\" from {file}:{line}:40: 2 of 2 unread, 0 in hand, \
-                 holding publishers for 5.2s\n  \
-                 stream  #2 from {file}:{next}:34: 1 of 2 unread, 1 in hand\n  \
-                 stream  #3 from {file}:{last}:33: 0 of 2 unread, 0 in hand"
+                 stream  #1 \"kitchen\" from {file}:{line}:40: 2 of 2 unread, 0 in flight, \
+                 blocking publishers for 5.2s\n  \
+                 stream  #2 from {file}:{next}:34: 1 of 2 unread, 1 in flight\n  \
+                 stream  #3 from {file}:{last}:33: 0 of 2 unread, 0 in flight"
             )
         );
         drop(kitchen);
@@ -229,7 +230,7 @@ mod in_time {
         let second_line = held.to_string().lines().nth(1).map(str::to_owned);
         assert_eq!(
             second_line.as_deref(),
-            Some("2 publishers wait; the first has been woken, and not been polled since")
+            Some("2 publishers wait; the front has been notified, and not polled since")
         );
         let permit = assert_ready!(permit.poll()).unwrap();
         manager.close();
@@ -242,7 +243,7 @@ mod in_time {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_drawing_shows_who_waits_for_whom() {
+    async fn a_drawing_shows_the_waiting_dependencies() {
         let manager = EventManager::builder().name("orders").capacity(1).build();
         let kitchen = manager.subscribe_with(named("kitchen"));
         let log = handler_fn(|_: &u8| ());
@@ -263,13 +264,13 @@ mod in_time {
             r##"digraph genevent {
   rankdir=LR;
   manager [shape=box, label="\"orders\"\n1 published, capacity 1"];
-  s1 [shape=ellipse, style=solid, label="#1 \"kitchen\"\n1 of 1 unread, 0 in hand"];
+  s1 [shape=ellipse, style=solid, label="#1 \"kitchen\"\n1 of 1 unread, 0 in flight"];
   manager -> s1 [style=solid];
-  s2 [shape=component, style=solid, label="#2 \"log\"\n0 of 1 unread, 0 in hand"];
+  s2 [shape=component, style=solid, label="#2 \"log\"\n0 of 1 unread, 0 in flight"];
   manager -> s2 [style=solid];
-  s3 [shape=folder, style=solid, label="#3 \"metrics\"\n0 of 1 unread, 0 in hand"];
+  s3 [shape=folder, style=solid, label="#3 \"metrics\"\n0 of 1 unread, 0 in flight"];
   manager -> s3 [style=solid];
-  publishers [shape=cds, label="publishers in line: 1"];
+  publishers [shape=cds, label="publishers queued: 1"];
   publishers -> manager;
   publishers -> s1 [color=red, label="90.0s"];
 }
@@ -282,7 +283,7 @@ mod in_time {
 // ---- Stats --------------------------------------------------------------------------------------
 
 #[test]
-fn stats_count_what_was_published_whoever_heard_it() {
+fn stats_count_heard_and_unheard_events() {
     let manager = EventManager::new(4);
     assert_eq!(manager.stats().published(), 0);
     manager.try_notify(1).unwrap();
@@ -299,7 +300,7 @@ fn stats_count_what_was_published_whoever_heard_it() {
 }
 
 #[test]
-fn stats_tell_who_stands_in_line_and_what_is_promised() {
+fn stats_count_waiting_publishers_and_permits() {
     let manager = EventManager::new(2);
     let reader = manager.subscribe();
     let permit = now(manager.reserve()).unwrap();
@@ -332,7 +333,7 @@ fn stats_tell_who_stands_in_line_and_what_is_promised() {
 }
 
 #[test]
-fn who_leaves_the_line_is_not_counted_in_it_any_more() {
+fn cancelled_publishers_leave_the_count() {
     let manager = EventManager::new(1);
     let reader = manager.subscribe();
     manager.try_notify(0).unwrap();
@@ -349,7 +350,7 @@ fn who_leaves_the_line_is_not_counted_in_it_any_more() {
 }
 
 #[test]
-fn those_that_left_and_still_owe_are_told_apart() {
+fn detached_subscribers_with_debts_are_counted_separately() {
     let manager = EventManager::new(4);
     let mut jobs = manager.subscribe_with(named("jobs")).deliveries();
     let mut cut = manager.subscribe_with(named("cut"));
@@ -371,7 +372,7 @@ fn those_that_left_and_still_owe_are_told_apart() {
 }
 
 #[test]
-fn an_event_is_never_asked_to_show_itself() {
+fn an_event_is_never_formatted() {
     #[derive(Clone)]
     struct Secret;
 
@@ -388,7 +389,7 @@ fn an_event_is_never_asked_to_show_itself() {
 // ---- The drawing --------------------------------------------------------------------------------
 
 #[test]
-fn whatever_is_in_a_name_a_drawing_has_one_statement_on_each_line() {
+fn a_drawing_escapes_any_subscriber_name() {
     let nasty = "a\"b\\c\nd\u{7}\0&lt;\u{202e}]; x -> y [";
     let manager = EventManager::<u8>::builder().name(nasty).build();
     let reader = manager.subscribe_with(named(nasty));
@@ -406,7 +407,7 @@ fn whatever_is_in_a_name_a_drawing_has_one_statement_on_each_line() {
 }
 
 #[test]
-fn thousands_of_subscribers_are_all_seen_and_all_drawn() {
+fn thousands_of_subscribers_are_listed_and_drawn() {
     const MANY: usize = 10_000;
     let manager = EventManager::<u8>::new(1);
     let readers: Vec<_> = (0..MANY / 2).map(|_| manager.subscribe()).collect();
@@ -419,7 +420,8 @@ fn thousands_of_subscribers_are_all_seen_and_all_drawn() {
     let stats = manager.stats();
     assert_eq!(stats.subscribers().len(), MANY);
     assert_eq!(stats.blocking().count(), MANY);
-    // The first line, who waits, how many there are, and each of them.
+    // The first line, the waiting publishers, the number of subscribers, and a line for each
+    // subscriber.
     assert_eq!(stats.to_string().lines().count(), 3 + MANY);
     let drawing = stats.to_dot();
     let arrows = |from: &str| {

@@ -1,6 +1,6 @@
-//! `Subscription`: a place in the sequence, and a plain stream.
+//! `Subscription`: a position in the sequence, and a plain stream.
 
-mod cost;
-mod known;
-mod life;
-mod woken;
+mod clones_and_drops;
+mod lifetime;
+mod stream_traits;
+mod wakeups;

@@ -1,4 +1,4 @@
-//! Room for events and permits, and who is in its way.
+//! Room for events and permits, and the subscribers that block publishers.
 
 use std::time::Duration;
 
@@ -21,8 +21,8 @@ impl Reference {
         attached
     }
 
-    /// Those that may be waited for, and have no room: what they have not read, and the permits
-    /// that are out, fill their windows.
+    /// The lossless subscribers without room: their unread events and the reserved permits fill
+    /// their windows.
     fn full(&self) -> Vec<Who> {
         let mut attached = self.attached();
         attached.retain(|&who| {
@@ -33,7 +33,7 @@ impl Reference {
         attached
     }
 
-    /// Those that make this publisher wait, which has asked the filters of some.
+    /// The subscribers that block this publisher, which has evaluated the filters of `asked`.
     fn in_the_way_of(&self, wish: Wish, asked: &[Who]) -> Vec<Who> {
         let mut full = self.full();
         full.retain(|who| match (self.readers[*who].sees.wants, wish) {
@@ -44,7 +44,8 @@ impl Reference {
         full
     }
 
-    /// Those that make the head of the line wait; or would, if they want everything.
+    /// The subscribers that block the front of the queue; filters count as if they wanted its
+    /// event.
     pub(crate) fn blocking(&self) -> Vec<Who> {
         match self.line.first() {
             Some(&head) => self.in_the_way_of(self.wish(head), &self.calls[head].asked),
@@ -61,7 +62,7 @@ impl Reference {
         }
     }
 
-    /// For whoever is at the head of the line.
+    /// The room for the publisher at the front of the queue.
     pub(crate) fn room_for(&self, id: CallId) -> Room {
         let is_permit = matches!(self.calls[id].question, Question::Reserve);
         if is_permit && self.reserved == self.capacity {
@@ -84,7 +85,7 @@ impl Reference {
         }
     }
 
-    /// When all in the way will have had their time, if that will ever help.
+    /// When all blocking subscribers will be overdue, if that will ever help.
     pub(crate) fn end_of_patience(&self, blocking: &[Who]) -> Option<Time> {
         let ends = blocking.iter().map(|&who| {
             let reader = &self.readers[who];
@@ -94,7 +95,7 @@ impl Reference {
         last.filter(|_| self.reserved < self.capacity)
     }
 
-    /// Those that a publisher waits for at this moment, to read what they have not read.
+    /// The subscribers whose unread events a publisher waits for at this moment.
     fn waited_for(&self) -> Vec<Who> {
         if self.line.is_empty() {
             return Vec::new();
@@ -104,7 +105,7 @@ impl Reference {
         waited_for
     }
 
-    /// The time of those in the way begins when somebody waits for what they have not read, and
+    /// The time of blocking subscribers begins when a publisher waits for their unread events, and
     /// ends when they have room.
     pub(crate) fn keep_time(&mut self) {
         let full = self.full();
@@ -118,7 +119,7 @@ impl Reference {
         }
     }
 
-    /// Time passes: it counts for those that somebody waits for, and for nobody else.
+    /// Advances the clock: the time counts only for subscribers that a publisher waits for.
     pub(crate) fn advance(&mut self, time: Time) {
         for who in self.waited_for() {
             let waited = &mut self.readers[who].waited;
@@ -127,7 +128,7 @@ impl Reference {
         self.now += time;
     }
 
-    /// Before something is stored by a publisher that waits its turn.
+    /// Disconnects the overdue subscribers before a queued publisher stores.
     pub(crate) fn clear_the_way(&mut self, blocking: Vec<Who>) {
         for who in blocking {
             self.disconnect(who, DisconnectCause::Overdue);
@@ -145,7 +146,8 @@ impl Reference {
         })
     }
 
-    /// A permit is given past those in the way, and harms nobody before it is used.
+    /// Gives a permit despite blocking subscribers, which has no effect on them until the permit is
+    /// used.
     pub(crate) fn give_permit(&mut self, blocking: Vec<Who>) {
         for who in blocking {
             self.readers[who].passed = true;
@@ -173,7 +175,7 @@ impl Reference {
         }
     }
 
-    /// Those whom an event concerns.
+    /// The subscribers that an event concerns.
     fn concerned(&self, payload: u64) -> Vec<Who> {
         let mut attached = self.attached();
         attached.retain(|&who| {
@@ -228,13 +230,13 @@ impl Reference {
         self.events.len()
     }
 
-    /// How many publishers stand in line.
+    /// How many publishers are queued.
     pub(crate) fn waiting(&self) -> usize {
         self.line.len()
     }
 
-    /// Whether the first in line has been woken and not polled since; `None` if it may have been
-    /// by the clock.
+    /// Whether the front has been woken and not polled since; `None` if the timer may have woken
+    /// the front.
     pub(crate) fn is_front_notified(&self) -> Option<bool> {
         let Some(&head) = self.line.first() else {
             return Some(false);
@@ -249,7 +251,7 @@ impl Reference {
         Some(Duration::from_millis(waited))
     }
 
-    /// Those that do not count, and have yet to settle what they received.
+    /// The detached subscribers that have yet to settle received events.
     pub(crate) fn leaving(&self) -> Vec<Who> {
         let owes = |reader: &Reader| match reader.state {
             State::Attached => false,

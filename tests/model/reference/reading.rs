@@ -1,4 +1,4 @@
-//! What each reader is given, and when.
+//! Which items each reader gets, and when.
 
 use std::collections::VecDeque;
 use std::task::Poll;
@@ -57,7 +57,7 @@ impl Reference {
         self.readers[who].out = Some(Out { max, open, free });
     }
 
-    /// A delivery has been answered for. One that owed nothing only makes room for another one.
+    /// Settles a delivery. A delivery that owed nothing only makes room for another delivery.
     pub(crate) fn settle(&mut self, who: Who, seq: u64, acked: bool) {
         let out = self.readers[who].out.as_mut().expect("it has deliveries");
         let is_it = |event: &Event| *event as u64 + 1 == seq;
@@ -84,7 +84,7 @@ impl Reference {
         self.ack(who);
         let is_complete = self.is_complete();
         let reader = &mut self.readers[who];
-        // Filtered ones are given what the filter has made.
+        // Filtered subscriptions yield the items that the filter has made.
         let fails = fails && reader.sees.wants.is_none();
         reader.parked = None;
         reader.woken = false;
@@ -179,7 +179,7 @@ impl Reference {
         !self.readers[who].sees.after.is_some_and(owes)
     }
 
-    /// As `who` is given it.
+    /// The event as the reader `who` receives it.
     fn item(&self, who: Who, event: Event) -> Item {
         let payload = self.events[event].payload;
         match self.readers[who].out {

@@ -58,8 +58,8 @@ impl Reference {
         deadline.is_some_and(|deadline| deadline <= self.now)
     }
 
-    /// In line, or out of it with leave to store or reserve, past those in the way, whose time is
-    /// up; `None` if it is closed.
+    /// Queues the call, or returns permission to store or reserve, with the blocking subscribers
+    /// that are overdue; `None` if the manager is closed.
     fn poll_turn(&mut self, id: CallId) -> Poll<Option<Vec<Who>>> {
         if matches!(self.calls[id].progress, Progress::Lazy) {
             self.calls[id].progress = Progress::InLine;
@@ -115,7 +115,7 @@ impl Reference {
         }
     }
 
-    /// The answers that a publisher waits for.
+    /// The acknowledgements that a publisher waits for.
     fn answers(&self, id: CallId, event: Event) -> &Answers {
         match self.calls[id].question {
             Question::AckNotify(_) => &self.events[event].received,
@@ -158,7 +158,7 @@ impl Reference {
         }
     }
 
-    /// What a call says when its time is up.
+    /// The answer of a call at its deadline.
     fn give_up_waiting(&self, id: CallId) -> Answer {
         let owing = |events: &[Stored]| {
             let owing = events.iter().flat_map(|event| &event.finished.owing);
@@ -190,7 +190,7 @@ impl Reference {
         }
     }
 
-    /// Is what the call waits for there?
+    /// Whether the call can resolve.
     fn is_due(&self, id: CallId) -> bool {
         let call = &self.calls[id];
         match call.progress {

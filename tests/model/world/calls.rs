@@ -1,4 +1,4 @@
-//! Calls of functions that publish or wait, and what has been woken.
+//! Calls of functions that publish or wait, and which of them have been woken.
 
 use std::task::Context;
 use std::time::Duration;
@@ -127,7 +127,7 @@ impl World<'_> {
 }
 
 impl World<'_> {
-    /// Polls one that has been woken.
+    /// Polls a future or stream that has been woken.
     pub(crate) fn run(&mut self, pick: Pick) -> Checked {
         let all = self.woken();
         match choose(pick, all.len()).map(|index| all[index]) {
@@ -168,7 +168,7 @@ impl World<'_> {
     }
 }
 
-/// What has been woken.
+/// A woken future or stream.
 #[derive(Clone, Copy)]
 enum Woken {
     Call(usize),

@@ -1,4 +1,4 @@
-//! What holds after every operation.
+//! The checks after every operation.
 
 use genevent::{EndReason, SubscriberInfo, SubscriberKind};
 use proptest::prelude::*;
@@ -8,7 +8,7 @@ use super::super::reference::{End, Reader, State};
 use super::{Reading, World, within};
 
 impl World<'_> {
-    /// What holds after every operation.
+    /// The checks after every operation.
     pub(crate) fn check(&mut self) -> Checked {
         self.reference.end_step();
         for call in &self.calls {
@@ -82,7 +82,7 @@ impl World<'_> {
             self.reference.waiting(),
             "in line"
         );
-        // One that may have been woken by its own alarm has not been called.
+        // A front that its own timer may have woken has not been notified.
         if let Some(called) = self.reference.is_front_notified() {
             prop_assert_eq!(
                 stats.is_front_notified(),
@@ -105,7 +105,7 @@ impl World<'_> {
             let unacked = expected.unacked() + usize::from(expected.unyielded.is_some());
             prop_assert_eq!(info.unacked(), unacked, "unacked of {}", info);
             prop_assert_eq!(info.missed(), expected.missed);
-            // Whether a filtered one is in its way, the first in line finds out when it is polled.
+            // The front finds out only when polled whether a filter blocks it.
             if info.kind() != SubscriberKind::Filtered || info.blocking_for().is_some() {
                 let holding = self.reference.holding(who);
                 prop_assert_eq!(info.blocking_for(), holding, "holding of {}", info);

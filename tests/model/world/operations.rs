@@ -1,4 +1,4 @@
-//! What each operation does.
+//! Applies each operation to the crate and to the reference.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
@@ -119,7 +119,7 @@ impl World<'_> {
         Ok(())
     }
 
-    /// Those on permits and sinks, and more on readers.
+    /// The operations on permits and sinks, and more on readers.
     fn operate_further(&mut self, op: Op) -> Checked {
         match op {
             Op::UsePermit(pick) => {
@@ -177,7 +177,7 @@ impl World<'_> {
             }
             Op::NextAmid(pick, which, during) => {
                 if let Some(index) = choose(pick, self.streams.len()) {
-                    self.next_amid(index, which, during)?;
+                    self.next_during_clone(index, which, during)?;
                 }
             }
             Op::Disconnect(pick) => self.disconnect(pick)?,

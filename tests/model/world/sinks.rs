@@ -12,7 +12,7 @@ use super::{Sinking, World};
 const MAX_SINKS: usize = 3;
 
 impl World<'_> {
-    /// Uses every second one, and drops the others.
+    /// Uses every second permit, and drops the remaining permits.
     pub(crate) fn finish_permits(&mut self) -> Checked {
         while !self.permits.is_empty() {
             let is_even = self.permits.len() % 2 == 0;

@@ -1,4 +1,4 @@
-//! Subscriptions, and deliveries that are out.
+//! Subscriptions, and deliveries in flight.
 
 use std::iter::zip;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::super::driven::{Events, Held, Wakers};
 use super::super::ops::{Pick, Which};
-use super::super::payload::{self, Amid, Payload};
+use super::super::payload::{self, DuringClone, Payload};
 use super::super::reference::{ClonePanics, Item, Sees, Who};
 use super::super::{Checked, During, Op};
 use super::{Holding, Reading, World, choose};
@@ -93,23 +93,28 @@ impl World<'_> {
     }
 
     pub(crate) fn next(&mut self, index: usize, which: Which) -> Checked {
-        self.next_with(index, which, Amid::Nothing)
+        self.next_with(index, which, DuringClone::Nothing)
     }
 
-    /// The next one, the clone of which takes long or fails.
-    pub(crate) fn next_amid(&mut self, index: usize, which: Which, during: During) -> Checked {
+    /// Polls for the next event, whose clone takes long or fails.
+    pub(crate) fn next_during_clone(
+        &mut self,
+        index: usize,
+        which: Which,
+        during: During,
+    ) -> Checked {
         let amid = match (during, self.manager().map(EventManager::downgrade)) {
-            (During::Fail, _) => Amid::Panic,
-            (During::Publish(_), None) => Amid::Nothing,
+            (During::Fail, _) => DuringClone::Panic,
+            (During::Publish(_), None) => DuringClone::Nothing,
             (During::Publish(events), Some(manager)) => {
                 let payloads = (0..events).map(|_| self.next_payload());
-                Amid::Publish(manager, payloads.collect())
+                DuringClone::Publish(manager, payloads.collect())
             }
         };
         self.next_with(index, which, amid)
     }
 
-    fn next_with(&mut self, index: usize, which: Which, amid: Amid) -> Checked {
+    fn next_with(&mut self, index: usize, which: Which, amid: DuringClone) -> Checked {
         let Reading {
             who,
             stream,
@@ -117,9 +122,9 @@ impl World<'_> {
         } = &mut self.streams[index];
         let waker = wakers.set(which);
         let tell_missed = stream.tells_missed();
-        let fails = matches!(amid, Amid::Panic);
+        let fails = matches!(amid, DuringClone::Panic);
         let payloads = match &amid {
-            Amid::Publish(_, payloads) => payloads.clone(),
+            DuringClone::Publish(_, payloads) => payloads.clone(),
             _ => Vec::new(),
         };
         payload::plan(amid);

@@ -17,13 +17,13 @@ mod session;
 
 fuzz_target!(|data: &[u8]| {
     let runtime = Builder::new_current_thread().build();
-    let runtime = runtime.expect("it needs no threads");
-    let [at_once, in_bits] = [usize::MAX >> 40, 1].map(|bytes| {
+    let runtime = runtime.expect("a runtime without threads and drivers is always built");
+    let [whole, bytewise] = [usize::MAX >> 40, 1].map(|bytes| {
         let mut output = Vec::new();
         let input = BufReader::with_capacity(bytes, data);
         let session = runtime.block_on(session::run(input, &mut output));
-        session.expect("memory is readable and writable");
+        session.expect("memory is always readable and writable");
         String::from_utf8(output).expect("answers are text")
     });
-    assert_eq!(at_once, in_bits);
+    assert_eq!(whole, bytewise);
 });

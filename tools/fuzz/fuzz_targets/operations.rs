@@ -10,14 +10,15 @@ use libfuzzer_sys::fuzz_target;
 use model::{Bounded, Ending, Kind, Op, Sequence};
 use tokio::runtime::{Builder, Runtime};
 
-#[allow(dead_code, unused_imports, reason = "its tests are not built here")]
+#[allow(dead_code, unused_imports, reason = "the model's tests are not built here")]
 #[path = "../../../tests/model/main.rs"]
 mod model;
 
 thread_local! {
     static RUNTIME: Rc<Runtime> = {
         let mut builder = Builder::new_current_thread();
-        Rc::new(builder.enable_time().start_paused(true).build().expect("it needs no threads"))
+        let runtime = builder.enable_time().start_paused(true).build();
+        Rc::new(runtime.expect("a runtime without threads is always built"))
     };
 }
 
@@ -59,8 +60,8 @@ impl Choices<'_> {
 
     fn byte(&mut self) -> u8 {
         match self.0.split_first() {
-            Some((&first, others)) => {
-                self.0 = others;
+            Some((&first, rest)) => {
+                self.0 = rest;
                 first
             }
             None => 0,

@@ -1,4 +1,4 @@
-//! Small kernels of the engine under every interleaving, with every value the memory orderings
+//! Small kernels of the engine under every interleaving, with every value that the memory orderings
 //! allow a load to return. `.ci/run` runs them.
 #![cfg(genevent_loom)]
 
@@ -43,7 +43,7 @@ fn a_claim_wakes_a_waiting_publisher() {
 }
 
 #[test]
-fn a_receipt_follows_the_last_acknowledgement() {
+fn the_last_acknowledgement_completes_the_receipt() {
     model(|| {
         let manager = EventManager::new(1);
         let mut reader = manager.subscribe();
@@ -61,7 +61,7 @@ fn a_receipt_follows_the_last_acknowledgement() {
 }
 
 #[test]
-fn an_event_is_overwritten_or_claimed_but_not_both() {
+fn an_event_is_either_overwritten_or_claimed() {
     model(|| {
         let manager = EventManager::new(1);
         let mut lossy = manager.subscribe_with(Overflow::DropOldest);
@@ -78,7 +78,7 @@ fn an_event_is_overwritten_or_claimed_but_not_both() {
 }
 
 #[test]
-fn a_disconnect_and_a_claim_agree_on_the_read_events() {
+fn a_disconnect_and_a_claim_agree() {
     model(|| {
         let manager = EventManager::new(2);
         let mut reader = manager.subscribe();

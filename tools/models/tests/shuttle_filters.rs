@@ -12,7 +12,7 @@ fn even(n: &u64) -> bool {
 }
 
 #[test]
-fn reading_a_full_filter_queue_wakes_the_waiting_publisher() {
+fn reading_a_full_queue_wakes_the_publisher() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(1);
@@ -37,7 +37,7 @@ fn reading_a_full_filter_queue_wakes_the_waiting_publisher() {
 }
 
 #[test]
-fn a_filter_that_joins_during_evaluation_is_counted_or_sees_nothing() {
+fn concurrent_subscribing_and_evaluating_agree() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(4);
@@ -60,7 +60,7 @@ fn a_filter_that_joins_during_evaluation_is_counted_or_sees_nothing() {
 }
 
 #[test]
-fn receipts_and_flushes_count_each_filtered_event() {
+fn receipts_and_flushes_see_every_filtered_event() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(2);
@@ -93,7 +93,7 @@ fn receipts_and_flushes_count_each_filtered_event() {
 }
 
 #[test]
-fn a_cancelled_publisher_and_a_permit_admit_the_next_publisher() {
+fn cancelling_and_permits_unblock_the_next() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(1);
@@ -122,7 +122,7 @@ fn a_cancelled_publisher_and_a_permit_admit_the_next_publisher() {
 }
 
 #[test]
-fn an_event_evaluated_during_close_is_seen_or_refused() {
+fn evaluating_during_close_publishes_or_refuses() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(1);
@@ -164,7 +164,7 @@ fn an_event_evaluated_during_close_is_seen_or_refused() {
 }
 
 #[test]
-fn a_filter_that_panics_or_leaves_blocks_no_publisher() {
+fn a_panicking_or_leaving_filter_blocks_no_publisher() {
     struct Meant;
     model(|| {
         block_on(async {
@@ -208,7 +208,7 @@ fn a_filter_that_panics_or_leaves_blocks_no_publisher() {
 }
 
 #[test]
-fn a_stage_after_a_filter_sees_the_settled_events() {
+fn a_stage_after_a_filter_sees_settled_events() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(2);

@@ -1,5 +1,5 @@
-//! Models of the registry's watch: random schedules of tasks changing the registry, of the
-//! announcer, and of tasks starting to watch. `.ci/run` runs them like `shuttle`.
+//! Models of the registry's watch: random schedules of tasks that change the registry, of the
+//! announcer, and of tasks that begin to watch. `.ci/run` runs them like `shuttle`.
 //!
 //! Every lock and atomic of the library is a step of the schedule; an operation of tokio (`Notify`,
 //! `watch`) is a single step.
@@ -25,7 +25,7 @@ fn change(registry: &Registry<u8>, names: &'static [&'static str]) -> Task<()> {
     })
 }
 
-/// Asserts that the events up to the end have no gap and no duplicate.
+/// Asserts that the changes until the end are a consistent history, without gaps or duplicates.
 async fn replay(watch: Watch<u8>) {
     let mut standing = BTreeMap::new();
     let mut seen = HashSet::new();
@@ -34,7 +34,7 @@ async fn replay(watch: Watch<u8>) {
     while let Some(event) = watch.next().await {
         match event {
             WatchEvent::Existing { name, bucket } => {
-                assert!(!ready, "no event is lost, so the watch never restarts");
+                assert!(!ready, "no event is lost, so it never starts anew");
                 assert!(seen.insert(bucket.clone()));
                 assert_eq!(standing.insert(name, bucket), None);
             }
@@ -59,7 +59,7 @@ async fn replay(watch: Watch<u8>) {
 }
 
 #[test]
-fn no_gap_or_duplicate_while_four_tasks_create_and_stop() {
+fn concurrent_changes_cause_no_gap_or_duplicate() {
     model(|| {
         block_on(async {
             let registry = Registry::new(EventManager::new(1));
@@ -79,7 +79,7 @@ fn no_gap_or_duplicate_while_four_tasks_create_and_stop() {
 }
 
 #[test]
-fn a_watch_started_during_changes_agrees_with_earlier_watches() {
+fn a_watch_begun_during_changes_agrees() {
     model(|| {
         block_on(async {
             let registry = Registry::<u8>::new(EventManager::new(1));
@@ -91,13 +91,13 @@ fn a_watch_started_during_changes_agrees_with_earlier_watches() {
             for task in changes {
                 task.await.unwrap();
             }
-            let all: Vec<_> = all.await.unwrap().iter().map(summary).collect();
+            let all: Vec<_> = all.await.unwrap().iter().map(in_short).collect();
             let told = told.await.unwrap();
             let ready = told
                 .iter()
                 .position(|event| matches!(event, WatchEvent::Ready));
             let (start, rest) = told.split_at(ready.unwrap());
-            let rest: Vec<_> = rest[1..].iter().map(summary_of_watch).collect();
+            let rest: Vec<_> = rest[1..].iter().map(in_short_of_watch).collect();
             // The snapshot is the result of all events before the rest.
             assert!(all.ends_with(&rest), "{rest:?} of {all:?}");
             let mut standing = BTreeMap::new();
@@ -119,7 +119,7 @@ fn a_watch_started_during_changes_agrees_with_earlier_watches() {
 }
 
 #[test]
-fn a_view_ends_as_the_registry_does_and_flush_waits_for_it() {
+fn a_view_ends_equal_to_the_registry() {
     model(|| {
         block_on(async {
             let registry = Registry::<u8>::new(EventManager::new(1));
@@ -132,7 +132,8 @@ fn a_view_ends_as_the_registry_does_and_flush_waits_for_it() {
             }
             registry.create("c").await.unwrap();
             registry.flush().await;
-            // The watch may not have started yet: its first event may be part of the snapshot.
+            // The watch may still have to begin: its first event may have been part of the
+            // snapshot.
             while !view.is_ready() {
                 yield_now().await;
             }
@@ -191,7 +192,7 @@ fn a_lossy_view_ends_equal_to_the_registry() {
 }
 
 #[test]
-fn a_flush_resolves_when_the_manager_is_closed_while_an_observer_holds_an_event() {
+fn closing_resolves_flush_despite_events_in_flight() {
     model(|| {
         block_on(async {
             let events = EventManager::new(1);
@@ -203,7 +204,7 @@ fn a_flush_resolves_when_the_manager_is_closed_while_an_observer_holds_an_event(
             let closed = spawn(async move { events.close() });
             flushed.await.unwrap();
             closed.await.unwrap();
-            // No observer has read an event; events up to here resolve at once.
+            // No event has been read, and every change that has happened resolves at once.
             for task in changes {
                 task.await.unwrap();
             }
@@ -215,12 +216,12 @@ fn a_flush_resolves_when_the_manager_is_closed_while_an_observer_holds_an_event(
 
 type Told = (bool, genevent::kv::Bucket<u8>);
 
-fn summary(event: &RegistryEvent<u8>) -> Told {
+fn in_short(event: &RegistryEvent<u8>) -> Told {
     let is_created = matches!(event, RegistryEvent::Created { .. });
     (is_created, event.bucket().clone())
 }
 
-fn summary_of_watch(event: &WatchEvent<u8>) -> Told {
+fn in_short_of_watch(event: &WatchEvent<u8>) -> Told {
     let is_created = matches!(event, WatchEvent::Created { .. });
     (is_created, event.bucket().unwrap().clone())
 }

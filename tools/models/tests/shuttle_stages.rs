@@ -11,14 +11,15 @@ use genevent_models::{model, spawn};
 use shuttle::future::block_on;
 
 #[test]
-fn a_stage_sees_every_event_that_its_predecessor_settled() {
+fn a_stage_sees_all_events_finished_upstream() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(2);
             let mut first = manager.subscribe();
             let second = manager.subscribe_after(&first);
             let third = manager.subscribe_with(SubscribeOptions::new().after(second.id()));
-            // The predecessor's progress, in an atomic outside of the model's schedule.
+            // Outside of the model: the progress of the first subscriber, which the models do not
+            // schedule by.
             let finished = Arc::new(AtomicU64::new(0));
             let known = Arc::clone(&finished);
             let first = spawn(async move {
@@ -51,7 +52,7 @@ fn a_stage_sees_every_event_that_its_predecessor_settled() {
 }
 
 #[test]
-fn a_leaving_or_disconnected_predecessor_releases_a_stage() {
+fn a_leaving_upstream_releases_its_stage() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(4);
@@ -74,7 +75,7 @@ fn a_leaving_or_disconnected_predecessor_releases_a_stage() {
 }
 
 #[test]
-fn a_stage_disconnected_while_parking_wakes_up() {
+fn disconnecting_wakes_a_parking_stage() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(4);
@@ -86,7 +87,7 @@ fn a_stage_disconnected_while_parking_wakes_up() {
             let cutting = spawn(async move { assert!(cutting.disconnect(id)) });
             manager.notify(1).await.unwrap();
             cutting.await.unwrap();
-            // The predecessor never reads: only a wake-up can end it.
+            // The first subscriber never reads: only a wakeup can end the stage.
             assert!(reading.await.unwrap().len() <= 1);
             drop(first);
         });
@@ -94,7 +95,7 @@ fn a_stage_disconnected_while_parking_wakes_up() {
 }
 
 #[test]
-fn deliveries_and_losses_of_a_predecessor_release_a_stage() {
+fn upstream_deliveries_and_losses_release_a_stage() {
     model(|| {
         block_on(async {
             let manager: EventManager<u64> = EventManager::new(2);
@@ -111,7 +112,7 @@ fn deliveries_and_losses_of_a_predecessor_release_a_stage() {
                 while let Some(job) = jobs.next().await {
                     out.push(job);
                     if out.len() == 2 {
-                        // Settle the later delivery first.
+                        // The later delivery first.
                         while let Some(job) = out.pop() {
                             job.ack();
                         }
@@ -133,7 +134,7 @@ fn deliveries_and_losses_of_a_predecessor_release_a_stage() {
 }
 
 #[test]
-fn a_stage_parking_while_its_predecessor_finishes_wakes_up() {
+fn upstream_finishing_wakes_a_parking_stage() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(4);
@@ -146,7 +147,7 @@ fn a_stage_parking_while_its_predecessor_finishes_wakes_up() {
                 first.ack();
                 first
             });
-            // The predecessor stays without a further poll: only its `ack` can wake the stage.
+            // The first subscriber stays, and does nothing more: only its `ack` can wake the stage.
             assert_eq!(stage.next().await, Some(1));
             drop(finishing.await.unwrap());
         });

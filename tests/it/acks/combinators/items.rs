@@ -1,9 +1,9 @@
-//! What streams yield: an event, or several, with or without their acknowledgements.
+//! The items of streams: an event, or several, with or without their acknowledgements.
 
 use genevent::{Batch, Delivery};
 use tokio_stream::Elapsed;
 
-/// What a stream yields: an event, or several, with or without their acknowledgements.
+/// An item of a stream: an event, or several, with or without their acknowledgements.
 pub(crate) trait Item: Sized {
     /// Whether it is about the event that the test waits for.
     fn is_first(&self) -> bool;
@@ -12,7 +12,7 @@ pub(crate) trait Item: Sized {
     fn done(self) -> u32;
 }
 
-/// A single one, in both columns.
+/// A single event, in both columns.
 pub(crate) trait Event: Item {
     /// The value alone.
     fn value(&self) -> u32;

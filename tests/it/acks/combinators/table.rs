@@ -1,4 +1,4 @@
-//! The table of the docs page, as programs.
+//! The rows of the docs page's table, as programs.
 
 use std::future::{pending, ready};
 use std::panic::AssertUnwindSafe;
@@ -14,7 +14,7 @@ use super::items::Event;
 use super::work::{all_done, one_by_one, work_and_panic};
 use super::{MILLISECOND, Row};
 
-/// The same code in both columns, or different code, or in one column alone.
+/// A row with the same code in both columns, with different code, or with code in a single column.
 macro_rules! row {
     ($name:literal, $implicit:ident, $deliveries:ident, |$s:ident, $work:ident| $body:expr) => {
         Row {
@@ -66,7 +66,7 @@ pub(crate) const TABLE: &[Row] = &[
         StreamExt::map(s, Event::change),
         work
     )),
-    // To a future, which is awaited before the next one is asked for.
+    // To a future, which is awaited before the next event is polled for.
     row!("map", Exact, Exact, |s, work| {
         let map = StreamExt::map(s, move |event| work.on(event));
         map.for_each(|work| work.map(drop))

@@ -1,4 +1,4 @@
-//! The consumer's work, and consumers that do it.
+//! The consumer's work, and consumers that do the work.
 
 use std::future::{Future, pending, ready};
 use std::panic::resume_unwind;
@@ -58,7 +58,7 @@ impl Work {
     }
 }
 
-/// The work comes after the combinator: `stream` is read one by one.
+/// The work comes after the combinator: `stream` is read item by item.
 pub(crate) async fn one_by_one<T: Item>(stream: impl Stream<Item = T>, work: Work) {
     let mut stream = pin!(stream);
     while let Some(event) = StreamExt::next(&mut stream).await {

@@ -1,4 +1,4 @@
-//! A delivery is settled by whoever holds it, and once.
+//! A delivery is settled once, by any holder.
 
 use std::panic::catch_unwind;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use tokio_test::{assert_pending, assert_ready, task};
 use super::{next, out, waits};
 
 #[test]
-fn deliveries_are_settled_in_any_order() {
+fn deliveries_settle_in_any_order() {
     let manager = EventManager::new(4);
     let mut jobs = manager.subscribe().deliveries();
     let mut done = ["a", "b", "c"].map(|event| task::spawn(manager.sync_notify(event)));
@@ -33,7 +33,7 @@ fn deliveries_are_settled_in_any_order() {
 }
 
 #[test]
-fn coming_back_for_the_next_delivery_says_nothing_about_the_one_before() {
+fn polling_again_acknowledges_no_delivery() {
     let manager = EventManager::new(4);
     let mut jobs = manager.subscribe().deliveries();
     let mut done = task::spawn(manager.sync_notify('a'));
@@ -50,7 +50,7 @@ fn coming_back_for_the_next_delivery_says_nothing_about_the_one_before() {
 }
 
 #[test]
-fn a_delivery_is_settled_from_any_thread() {
+fn a_delivery_settles_from_any_thread() {
     fn movable<T: Send + Sync + Unpin + 'static>() {}
     movable::<Delivery<u8>>();
     movable::<Ack>();
@@ -79,7 +79,7 @@ fn a_delivery_is_settled_from_any_thread() {
 }
 
 #[tokio::test]
-async fn deliveries_settled_by_tasks_of_their_own_keep_the_receipt_exact() {
+async fn deliveries_settled_by_tasks_keep_receipts_exact() {
     let manager = EventManager::<usize>::new(4);
     let finished = Arc::new(AtomicUsize::new(0));
     for _ in 0..3 {
@@ -103,7 +103,7 @@ async fn deliveries_settled_by_tasks_of_their_own_keep_the_receipt_exact() {
 }
 
 #[test]
-fn deliveries_answer_for_themselves_when_their_stream_is_gone() {
+fn deliveries_settle_after_their_stream_is_dropped() {
     let manager = EventManager::new(4);
     let mut jobs = manager.subscribe().deliveries();
     let id = jobs.id();
@@ -130,7 +130,7 @@ fn deliveries_answer_for_themselves_when_their_stream_is_gone() {
 }
 
 #[test]
-fn a_delivery_outlives_its_manager_and_its_stream() {
+fn a_delivery_outlives_its_manager_and_stream() {
     let (manager, jobs, [one, two]) = out(SubscribeOptions::new());
     drop((manager, jobs));
     assert_eq!(*one, 1);
@@ -139,7 +139,7 @@ fn a_delivery_outlives_its_manager_and_its_stream() {
 }
 
 #[test]
-fn a_delivery_that_is_dropped_is_not_acknowledged_and_the_receipt_names_whose_it_was() {
+fn receipts_name_the_subscribers_of_discarded_deliveries() {
     let manager = EventManager::new(4);
     let mut subscribers = [(); 3].map(|()| manager.subscribe().deliveries());
     let ids = subscribers.each_ref().map(Deliveries::id);
@@ -157,7 +157,7 @@ fn a_delivery_that_is_dropped_is_not_acknowledged_and_the_receipt_names_whose_it
 }
 
 #[test]
-fn who_panics_with_a_delivery_in_hand_drops_it() {
+fn a_panic_holding_a_delivery_discards_the_delivery() {
     let manager = EventManager::new(4);
     let mut jobs = manager.subscribe().deliveries();
     let mut done = task::spawn(manager.sync_notify("order"));

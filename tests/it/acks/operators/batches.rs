@@ -1,4 +1,4 @@
-//! `batches` gathers as long as it may, by the clock.
+//! `batches` gathers events until a batch is full or its time is over.
 
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
@@ -19,7 +19,7 @@ const ALMOST: Duration = Duration::from_millis(9_999);
 const REST: Duration = Duration::from_millis(1);
 
 #[tokio::test(start_paused = true)]
-async fn a_full_batch_is_given_at_once() {
+async fn a_full_batch_is_yielded_at_once() {
     let manager = EventManager::new(8);
     let mut batches = task::spawn(deliveries(&manager).batches(2, DURATION));
     let [mut one, mut two, mut three] = sync_notify_all(&manager, [1, 2, 3]);
@@ -37,7 +37,7 @@ async fn a_full_batch_is_given_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn time_runs_from_the_first_event_of_a_batch() {
+async fn time_runs_from_the_first_event() {
     let manager = EventManager::new(8);
     let mut batches = task::spawn(deliveries(&manager).batches(9, DURATION));
     assert_pending!(batches.poll_next());
@@ -65,7 +65,7 @@ async fn time_runs_from_the_first_event_of_a_batch() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_that_got_full_in_time_leaves_no_time_behind() {
+async fn a_full_batch_resets_the_timer() {
     let manager = EventManager::new(8);
     let mut batches = task::spawn(deliveries(&manager).batches(2, DURATION));
     manager.try_notify(1).unwrap();
@@ -82,7 +82,7 @@ async fn a_batch_that_got_full_in_time_leaves_no_time_behind() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_comes_at_the_last_moment_is_in() {
+async fn an_event_at_the_deadline_joins_the_batch() {
     let manager = EventManager::new(8);
     let mut batches = task::spawn(deliveries(&manager).batches(9, DURATION));
     manager.try_notify(1).unwrap();
@@ -93,7 +93,7 @@ async fn what_comes_at_the_last_moment_is_in() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_end_of_the_stream_ends_the_last_batch_at_once() {
+async fn the_end_yields_the_last_batch_at_once() {
     let manager = EventManager::new(8);
     let events = polled_once_too_often(deliveries(&manager));
     let mut batches = task::spawn(events.batches(9, DURATION));
@@ -111,7 +111,7 @@ async fn the_end_of_the_stream_ends_the_last_batch_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn dropping_the_wait_for_a_batch_keeps_its_events_and_its_time() {
+async fn a_cancelled_next_keeps_events_and_timer() {
     let manager = EventManager::new(8);
     let mut batches = deliveries(&manager).batches(9, DURATION);
     let [mut one] = sync_notify_all(&manager, [1]);
@@ -123,7 +123,7 @@ async fn dropping_the_wait_for_a_batch_keeps_its_events_and_its_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn dropping_batches_drops_what_has_been_gathered() {
+async fn dropping_batches_discards_gathered_events() {
     let manager = EventManager::new(8);
     let mut batches = task::spawn(deliveries(&manager).batches(9, DURATION));
     let [mut one] = sync_notify_all(&manager, [1]);
@@ -135,7 +135,7 @@ async fn dropping_batches_drops_what_has_been_gathered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_that_max_unacked_keeps_from_getting_full_is_given_in_time() {
+async fn max_unacked_does_not_delay_a_batch_for_ever() {
     let manager = EventManager::new(8);
     let options = SubscribeOptions::new().max_unacked(2);
     let events = manager.subscribe_with(options).deliveries();
@@ -156,7 +156,7 @@ async fn a_batch_that_max_unacked_keeps_from_getting_full_is_given_in_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_while_a_batch_is_gathered_loses_nothing_here_either() {
+async fn a_panic_while_gathering_loses_nothing() {
     static FUSE: AtomicU32 = AtomicU32::new(2);
     let fragile = |id| Fragile { id, fuse: &FUSE };
     let manager = EventManager::new(8);
@@ -169,7 +169,7 @@ async fn a_panic_while_a_batch_is_gathered_loses_nothing_here_either() {
 }
 
 #[test]
-fn outside_of_a_runtime_only_waiting_panics() {
+fn only_waiting_outside_of_a_runtime_panics() {
     let manager = EventManager::new(8);
     let mut batches = task::spawn(deliveries(&manager).batches(2, DURATION));
     let [mut one] = sync_notify_all(&manager, [1]);

@@ -1,4 +1,4 @@
-//! What `filter_acked` leaves out is finished with.
+//! `filter_acked` acknowledges the events that its predicate rejects.
 
 use futures::stream::FusedStream;
 use futures::{FutureExt, Stream, StreamExt};
@@ -8,7 +8,7 @@ use tokio_test::{assert_pending, assert_ready, task};
 use super::{assert_acked, assert_dropped, assert_open, deliveries, panics, sync_notify_all};
 
 #[test]
-fn filter_acked_acknowledges_what_it_filters_out() {
+fn filter_acked_acknowledges_filtered_out_events() {
     let manager = EventManager::new(8);
     let mut even = task::spawn(deliveries(&manager).filter_acked(|n| n % 2 == 0));
     let [mut one, mut two, mut three] = sync_notify_all(&manager, [1, 2, 3]);
@@ -27,7 +27,7 @@ fn filter_acked_acknowledges_what_it_filters_out() {
 }
 
 #[test]
-fn what_filter_acked_passes_on_can_still_be_dropped() {
+fn passed_on_deliveries_can_still_be_discarded() {
     let manager = EventManager::new(8);
     let mut all = task::spawn(deliveries(&manager).filter_acked(|_| true));
     let [mut one] = sync_notify_all(&manager, [1]);
@@ -36,7 +36,7 @@ fn what_filter_acked_passes_on_can_still_be_dropped() {
 }
 
 #[test]
-fn dropping_filter_acked_drops_what_is_unread() {
+fn dropping_filter_acked_discards_unread_events() {
     let manager = EventManager::new(8);
     let mut none = task::spawn(deliveries(&manager).filter_acked(|_| false));
     assert_pending!(none.poll_next());
@@ -46,7 +46,7 @@ fn dropping_filter_acked_drops_what_is_unread() {
 }
 
 #[test]
-fn a_predicate_that_panics_drops_the_delivery_in_hand_and_no_other() {
+fn a_panicking_predicate_discards_only_its_delivery() {
     let manager = EventManager::new(8);
     let mut picky = task::spawn(deliveries(&manager).filter_acked(|n| {
         assert_ne!(*n, 1, "not one");
@@ -63,7 +63,7 @@ fn a_predicate_that_panics_drops_the_delivery_in_hand_and_no_other() {
 }
 
 #[test]
-fn filter_acked_ends_as_its_stream_does() {
+fn filter_acked_ends_with_its_stream() {
     let manager = EventManager::new(8);
     let mut odd = deliveries(&manager).filter_acked(|n| n % 2 == 1);
     for n in 1..=3 {

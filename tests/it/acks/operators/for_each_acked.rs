@@ -1,4 +1,5 @@
-//! `for_each_acked`: so many jobs at a time, and each event answered for when its job is done.
+//! `for_each_acked` works on a limited number of events at a time, and settles each event when its
+//! work is done.
 
 use std::cell::{Cell, RefCell};
 use std::future::{pending, ready};
@@ -16,7 +17,7 @@ use super::{
 };
 
 #[test]
-fn for_each_acked_acknowledges_each_event_when_its_work_is_done() {
+fn for_each_acked_acknowledges_after_the_work() {
     let manager = EventManager::new(8);
     let jobs = Jobs::default();
     let mut work = task::spawn(deliveries(&manager).for_each_acked(None, on_demand(&jobs)));
@@ -42,7 +43,7 @@ fn for_each_acked_acknowledges_each_event_when_its_work_is_done() {
 }
 
 #[test]
-fn for_each_acked_takes_the_next_event_when_there_is_a_place_for_it() {
+fn for_each_acked_works_up_to_its_limit() {
     let manager = EventManager::new(4);
     let jobs = Jobs::default();
     let mut events = deliveries(&manager);
@@ -68,7 +69,7 @@ fn for_each_acked_takes_the_next_event_when_there_is_a_place_for_it() {
 }
 
 #[test]
-fn for_each_acked_one_at_a_time_keeps_the_order() {
+fn for_each_acked_with_limit_one_keeps_the_order() {
     let manager = EventManager::new(8);
     let seen = RefCell::new(Vec::new());
     let mut work = task::spawn(deliveries(&manager).for_each_acked(1, |n| {
@@ -92,7 +93,7 @@ fn for_each_acked_one_at_a_time_keeps_the_order() {
 }
 
 #[test]
-fn for_each_acked_goes_on_where_max_unacked_is_below_its_limit() {
+fn for_each_acked_continues_with_a_smaller_max_unacked() {
     let manager = EventManager::new(8);
     let jobs = Jobs::default();
     let options = SubscribeOptions::new().max_unacked(2);
@@ -112,7 +113,7 @@ fn for_each_acked_goes_on_where_max_unacked_is_below_its_limit() {
 }
 
 #[test]
-fn for_each_acked_is_ready_when_the_stream_has_ended_and_all_work_is_done() {
+fn for_each_acked_is_ready_after_all_work() {
     let manager = EventManager::new(8);
     let jobs = Jobs::default();
     let events = polled_once_too_often(deliveries(&manager));
@@ -143,7 +144,7 @@ fn for_each_acked_on_an_ended_stream_is_ready() {
 }
 
 #[test]
-fn the_work_on_an_event_is_dropped_before_the_event_is_acknowledged() {
+fn work_is_dropped_before_its_acknowledgement() {
     struct Late<'a, 'm>(&'a RefCell<Waiting<'m, u32>>, &'a Cell<bool>);
     impl Future for Late<'_, '_> {
         type Output = ();
@@ -169,7 +170,7 @@ fn the_work_on_an_event_is_dropped_before_the_event_is_acknowledged() {
 }
 
 #[test]
-fn dropping_for_each_acked_drops_what_it_worked_on_and_what_is_unread() {
+fn dropping_for_each_acked_discards_unfinished_events() {
     let manager = EventManager::new(8);
     let jobs: Jobs<()> = Jobs::default();
     let mut work = task::spawn(deliveries(&manager).for_each_acked(1, on_demand(&jobs)));
@@ -182,7 +183,7 @@ fn dropping_for_each_acked_drops_what_it_worked_on_and_what_is_unread() {
 }
 
 #[test]
-fn a_for_each_acked_that_was_never_polled_drops_what_is_unread() {
+fn dropping_an_unpolled_for_each_acked_discards_unread_events() {
     let manager = EventManager::new(8);
     let work = deliveries(&manager).for_each_acked(1, |_| ready(()));
     let [mut one] = sync_notify_all(&manager, [1]);
@@ -191,7 +192,7 @@ fn a_for_each_acked_that_was_never_polled_drops_what_is_unread() {
 }
 
 #[test]
-fn dropping_for_each_acked_leaves_what_is_unread_in_a_borrowed_stream() {
+fn dropping_for_each_acked_keeps_a_borrowed_stream() {
     let manager = EventManager::new(8);
     let jobs: Jobs<()> = Jobs::default();
     let mut events = deliveries(&manager);
@@ -206,7 +207,7 @@ fn dropping_for_each_acked_leaves_what_is_unread_in_a_borrowed_stream() {
 }
 
 #[test]
-fn a_panic_when_work_begins_drops_its_event_and_no_other() {
+fn a_panic_starting_work_discards_only_its_event() {
     let manager = EventManager::new(8);
     let jobs = Jobs::default();
     let mut begin = on_demand(&jobs);
@@ -221,7 +222,7 @@ fn a_panic_when_work_begins_drops_its_event_and_no_other() {
     assert_open(&mut one);
     assert_open(&mut three);
 
-    // If somebody catches it and goes on:
+    // If the caller catches the panic and continues:
     assert_pending!(work.poll());
     finish(&jobs, 1, ());
     assert_pending!(work.poll());
@@ -231,7 +232,7 @@ fn a_panic_when_work_begins_drops_its_event_and_no_other() {
 }
 
 #[test]
-fn a_panic_in_work_drops_its_event_and_no_other() {
+fn a_panic_in_work_discards_only_its_event() {
     let manager = EventManager::new(8);
     let jobs = Jobs::default();
     let mut work = task::spawn(deliveries(&manager).for_each_acked(4, {
@@ -251,7 +252,7 @@ fn a_panic_in_work_drops_its_event_and_no_other() {
 }
 
 #[test]
-fn a_panic_in_dropping_work_strands_no_other_event() {
+fn a_panic_dropping_work_keeps_other_events() {
     struct Bomb(Cell<bool>);
     impl Drop for Bomb {
         fn drop(&mut self) {
@@ -271,7 +272,7 @@ fn a_panic_in_dropping_work_strands_no_other_event() {
 }
 
 #[test]
-fn a_limit_of_0_is_refused() {
+fn a_zero_limit_panics() {
     let manager = EventManager::new(8);
     let message = "a limit of 0 lets no work begin";
     assert!(panics(|| deliveries(&manager).for_each_acked(0, |_| ready(()))).contains(message));
@@ -281,7 +282,7 @@ fn a_limit_of_0_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn for_each_acked_is_exact_with_a_task_for_each_event() {
+async fn for_each_acked_with_spawned_tasks_is_exact() {
     static DONE: AtomicU32 = AtomicU32::new(0);
     let manager = EventManager::new(16);
     let work = tokio::spawn(deliveries(&manager).for_each_acked(4, |_| async {

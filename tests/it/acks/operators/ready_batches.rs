@@ -1,4 +1,4 @@
-//! `ready_batches` gathers what there is.
+//! `ready_batches` gathers the events that are ready, without waiting for more.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -13,7 +13,7 @@ use super::{
 };
 
 #[test]
-fn ready_batches_gives_what_there_is_without_waiting_for_more() {
+fn ready_batches_does_not_wait_for_more() {
     let manager = EventManager::new(8);
     let mut batches = task::spawn(deliveries(&manager).ready_batches(3));
     assert_pending!(batches.poll_next());
@@ -32,7 +32,7 @@ fn ready_batches_gives_what_there_is_without_waiting_for_more() {
 }
 
 #[test]
-fn one_ack_finishes_with_a_batch_and_with_nothing_else() {
+fn ack_of_a_batch_settles_exactly_its_events() {
     let manager = EventManager::new(8);
     let mut batches = task::spawn(deliveries(&manager).ready_batches(2));
     let [mut one, mut two, mut three] = sync_notify_all(&manager, [1, 2, 3]);
@@ -50,7 +50,7 @@ fn one_ack_finishes_with_a_batch_and_with_nothing_else() {
 }
 
 #[test]
-fn a_batch_is_a_slice_of_its_events() {
+fn a_batch_derefs_to_a_slice() {
     let manager = EventManager::new(8);
     let events = deliveries(&manager).filter_acked(|n| *n != 20);
     let mut batches = task::spawn(events.ready_batches(9));
@@ -71,7 +71,7 @@ fn a_batch_is_a_slice_of_its_events() {
 }
 
 #[test]
-fn the_deliveries_of_a_batch_answer_for_themselves() {
+fn deliveries_of_a_batch_settle_separately() {
     let manager = EventManager::new(8);
     let mut batches = task::spawn(deliveries(&manager).ready_batches(9));
     let [mut one, mut two, mut three] = sync_notify_all(&manager, [1, 2, 3]);
@@ -92,7 +92,7 @@ fn the_deliveries_of_a_batch_answer_for_themselves() {
 }
 
 #[test]
-fn an_event_that_panics_when_it_is_dropped_strands_no_other_of_its_batch() {
+fn a_panicking_event_drop_keeps_its_batch_settled() {
     static ARMED: AtomicU32 = AtomicU32::new(0);
     #[derive(Clone)]
     struct Bomb(u32);
@@ -115,7 +115,7 @@ fn an_event_that_panics_when_it_is_dropped_strands_no_other_of_its_batch() {
 }
 
 #[test]
-fn dropping_ready_batches_drops_what_is_unread() {
+fn dropping_ready_batches_discards_unread_events() {
     let manager = EventManager::new(8);
     let batches = deliveries(&manager).ready_batches(9);
     let [mut one] = sync_notify_all(&manager, [1]);
@@ -124,7 +124,7 @@ fn dropping_ready_batches_drops_what_is_unread() {
 }
 
 #[test]
-fn a_batch_is_cut_short_by_max_unacked_and_not_stuck() {
+fn max_unacked_shortens_a_batch() {
     let manager = EventManager::new(8);
     let options = SubscribeOptions::new().max_unacked(2);
     let mut batches = task::spawn(
@@ -145,7 +145,7 @@ fn a_batch_is_cut_short_by_max_unacked_and_not_stuck() {
 }
 
 #[test]
-fn a_panic_while_a_batch_is_gathered_loses_nothing() {
+fn a_panic_while_gathering_loses_nothing() {
     static FUSE: AtomicU32 = AtomicU32::new(2);
     let fragile = |id| Fragile { id, fuse: &FUSE };
     let manager = EventManager::new(8);
@@ -167,7 +167,7 @@ fn a_panic_while_a_batch_is_gathered_loses_nothing() {
 }
 
 #[test]
-fn ready_batches_ends_once_and_for_all() {
+fn ready_batches_ends_once() {
     let manager = EventManager::new(8);
     let mut batches = task::spawn(polled_once_too_often(deliveries(&manager)).ready_batches(2));
     for n in 1..=3 {
@@ -201,7 +201,7 @@ fn the_size_hint_counts_batches() {
 }
 
 #[test]
-fn a_batch_of_0_is_refused() {
+fn a_zero_size_panics() {
     let manager = EventManager::new(8);
     let message = "a batch has room for at least one event";
     assert_eq!(panics(|| deliveries(&manager).ready_batches(0)), message);

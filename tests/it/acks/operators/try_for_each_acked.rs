@@ -1,4 +1,5 @@
-//! The first error ends `try_for_each_acked`, and goes to who handles it with `continue_on_error`.
+//! The first error ends `try_for_each_acked`; `continue_on_error` passes each error to a closure
+//! instead.
 
 use std::cell::RefCell;
 use std::future::ready;
@@ -14,7 +15,7 @@ use super::{
 };
 
 #[test]
-fn try_for_each_acked_stops_at_the_first_error_and_lets_work_under_way_finish() {
+fn an_error_stops_but_lets_started_work_finish() {
     let manager = EventManager::new(8);
     let jobs = Jobs::default();
     let mut work = task::spawn(deliveries(&manager).try_for_each_acked(3, on_demand(&jobs)));
@@ -39,7 +40,7 @@ fn try_for_each_acked_stops_at_the_first_error_and_lets_work_under_way_finish() 
 }
 
 #[test]
-fn try_for_each_acked_takes_no_event_after_an_error() {
+fn no_event_is_taken_after_an_error() {
     let manager = EventManager::new(8);
     let mut events = deliveries(&manager);
     manager.try_notify(1).unwrap();
@@ -54,7 +55,7 @@ fn try_for_each_acked_takes_no_event_after_an_error() {
 }
 
 #[test]
-fn try_for_each_acked_without_an_error_is_ready_at_the_end_of_the_stream() {
+fn without_errors_try_for_each_acked_ends_with_stream() {
     let manager = EventManager::new(8);
     let mut work = task::spawn(
         polled_once_too_often(deliveries(&manager))
@@ -70,7 +71,7 @@ fn try_for_each_acked_without_an_error_is_ready_at_the_end_of_the_stream() {
 }
 
 #[test]
-fn dropping_try_for_each_acked_drops_what_it_worked_on() {
+fn dropping_try_for_each_acked_discards_unfinished_events() {
     let manager = EventManager::new(8);
     let jobs: Jobs<Result<(), ()>> = Jobs::default();
     for stopping in [false, true] {
@@ -90,7 +91,7 @@ fn dropping_try_for_each_acked_drops_what_it_worked_on() {
 }
 
 #[test]
-fn go_on_gives_out_each_error_and_goes_on() {
+fn continue_on_error_passes_each_error_on() {
     let manager = EventManager::new(8);
     let jobs = Jobs::default();
     let errors = RefCell::new(Vec::new());
@@ -120,7 +121,7 @@ fn go_on_gives_out_each_error_and_goes_on() {
 }
 
 #[test]
-fn a_failed_event_is_settled_before_go_on_tells_of_it() {
+fn an_event_is_settled_before_its_error_is_reported() {
     let manager = EventManager::new(8);
     let events = deliveries(&manager);
     let [one] = sync_notify_all(&manager, [1]);
@@ -134,7 +135,7 @@ fn a_failed_event_is_settled_before_go_on_tells_of_it() {
 }
 
 #[test]
-fn an_error_handler_that_panics_strands_no_event() {
+fn a_panicking_error_handler_keeps_other_events() {
     let manager = EventManager::new(8);
     let mut work = task::spawn(
         deliveries(&manager)
@@ -150,7 +151,7 @@ fn an_error_handler_that_panics_strands_no_event() {
 }
 
 #[test]
-fn dropping_go_on_drops_what_it_worked_on() {
+fn dropping_continue_on_error_discards_unfinished_events() {
     let manager = EventManager::new(8);
     let jobs: Jobs<Result<(), ()>> = Jobs::default();
     let events = deliveries(&manager);
@@ -167,7 +168,7 @@ fn dropping_go_on_drops_what_it_worked_on() {
 }
 
 #[test]
-fn go_on_in_the_middle_is_told_of_the_error_that_was_there() {
+fn a_late_continue_on_error_receives_the_kept_error() {
     let manager = EventManager::new(8);
     let jobs = Jobs::default();
     let mut work = deliveries(&manager).try_for_each_acked(2, on_demand(&jobs));

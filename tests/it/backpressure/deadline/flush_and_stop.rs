@@ -1,14 +1,15 @@
-//! `flush` and `stop` name whom they wait for.
+//! `flush` and `stop` with a deadline name the subscribers that they waited for.
 
 use futures::StreamExt;
 use genevent::EventManager;
+use genevent::error::WaitError;
 use tokio::time::advance;
 use tokio_test::{assert_pending, assert_ready, task};
 
 use super::{SECOND, ids, named, now};
 
 #[tokio::test(start_paused = true)]
-async fn flush_names_whom_it_waits_for() {
+async fn flush_names_the_subscribers_waited_for() {
     let manager = EventManager::new(4);
     let mut in_hand = manager.subscribe_with(named("in hand"));
     let mut out = manager.subscribe_with(named("out")).deliveries();
@@ -23,7 +24,7 @@ async fn flush_names_whom_it_waits_for() {
 
     let late = manager.flush().within(SECOND).await.unwrap_err();
     assert_eq!(ids(late.waiting_for()), [first, second]);
-    assert_eq!(late.receipt(), None);
+    assert!(matches!(&late, WaitError::Unanswered(late) if late.receipt().is_none()));
     assert!(
         late.to_string()
             .starts_with("not answered in time by #1 \"in hand\" from ")
@@ -36,7 +37,7 @@ async fn flush_names_whom_it_waits_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_flush_does_not_name_those_that_only_have_newer_events() {
+async fn flush_does_not_name_owners_of_newer_events() {
     let manager = EventManager::new(4);
     let mut quick = manager.subscribe();
     let slow = manager.subscribe();
@@ -53,7 +54,7 @@ async fn a_flush_does_not_name_those_that_only_have_newer_events() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn stop_names_whom_it_waits_for_and_the_manager_is_closed() {
+async fn a_late_stop_names_subscribers_and_closes() {
     let manager = EventManager::new(4);
     let mut reader = manager.subscribe_with(named("reader"));
     manager.try_notify(1).unwrap();
@@ -68,14 +69,14 @@ async fn stop_names_whom_it_waits_for_and_the_manager_is_closed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn stop_tells_that_permits_are_out() {
+async fn a_late_stop_mentions_reserved_permits() {
     let manager = EventManager::new(4);
     let permit = now(manager.reserve()).unwrap();
     let late = manager.stop().within(SECOND).await.unwrap_err();
     assert!(late.waiting_for().is_empty());
     assert_eq!(late.to_string(), "not over in time: permits are out");
 
-    // And who else is waited for.
+    // The error also names subscribers.
     let mut reader = manager.subscribe();
     assert_eq!(now(reader.next()), None, "too late to be one");
     permit.notify(1);

@@ -1,4 +1,4 @@
-//! What is in time.
+//! Publishers that finish before or at their deadline.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio_test::{assert_pending, assert_ready, task};
 use super::{SECOND, ids, not_stored, now, unanswered};
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_at_the_last_moment_is_in_time() {
+async fn an_acknowledgement_at_the_deadline_is_in_time() {
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
     let mut done = task::spawn(manager.sync_notify(1).within(SECOND));
@@ -24,7 +24,7 @@ async fn an_answer_at_the_last_moment_is_in_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn room_at_the_last_moment_is_in_time_to_be_stored() {
+async fn room_at_the_deadline_stores_the_event() {
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
     manager.try_notify(1).unwrap();
@@ -38,7 +38,7 @@ async fn room_at_the_last_moment_is_in_time_to_be_stored() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_waits_for_nothing_is_in_time_with_no_time_at_all() {
+async fn a_zero_deadline_suffices_without_waiting() {
     let manager = EventManager::new(1);
     assert!(
         manager
@@ -70,7 +70,7 @@ async fn what_waits_for_nothing_is_in_time_with_no_time_at_all() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn more_time_than_a_clock_can_tell_is_for_ever() {
+async fn an_unrepresentable_deadline_means_for_ever() {
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
     let mut done = task::spawn(manager.sync_notify(1).within(Duration::MAX));
@@ -83,7 +83,7 @@ async fn more_time_than_a_clock_can_tell_is_for_ever() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn time_runs_from_the_first_poll_and_nothing_happens_before() {
+async fn time_runs_from_the_first_poll() {
     let manager = EventManager::new(1);
     let reader = manager.subscribe();
     let mut late = task::spawn(manager.sync_notify(1).within(SECOND));
@@ -118,7 +118,7 @@ async fn time_runs_from_the_first_poll_and_nothing_happens_before() {
 }
 
 #[test]
-fn what_need_not_wait_needs_no_runtime() {
+fn without_waiting_no_runtime_is_needed() {
     let manager = EventManager::<u8>::new(1);
     assert!(
         now(manager.sync_notify(1).within(SECOND))
@@ -130,7 +130,7 @@ fn what_need_not_wait_needs_no_runtime() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn dropped_before_the_deadline_it_is_as_what_it_waits_for() {
+async fn dropping_within_equals_dropping_the_inner_future() {
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
     let mut stored = task::spawn(manager.sync_notify(1).within(SECOND));

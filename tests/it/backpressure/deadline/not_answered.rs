@@ -1,4 +1,4 @@
-//! An event that is stored stays so, and those that are late are named.
+//! A stored event stays stored after the deadline, and the error names the late subscribers.
 
 use futures::StreamExt;
 use genevent::{EventManager, Overflow, SubscriberInfo};
@@ -8,7 +8,7 @@ use tokio_test::{assert_pending, assert_ready, task};
 use super::{SECOND, ids, named, now, unanswered};
 
 #[tokio::test(start_paused = true)]
-async fn those_that_have_not_answered_are_named_whatever_state_they_are_in() {
+async fn missing_subscribers_are_named_in_every_state() {
     let manager = EventManager::new(4);
     let unread = manager.subscribe_with(named("unread"));
     let mut in_hand = manager.subscribe_with(named("in hand"));
@@ -69,7 +69,7 @@ async fn those_that_have_not_answered_are_named_whatever_state_they_are_in() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_event_stays_delivered() {
+async fn the_event_stays_published() {
     let manager = EventManager::new(4);
     let mut slow = manager.subscribe();
     let late = manager.sync_notify("event").within(SECOND).await;
@@ -83,7 +83,7 @@ async fn the_event_stays_delivered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn ack_notify_waits_only_for_those_that_have_not_received() {
+async fn ack_notify_waits_only_for_missing_receivers() {
     let manager = EventManager::new(4);
     let unread = manager.subscribe();
     let mut in_hand = manager.subscribe();
@@ -99,7 +99,7 @@ async fn ack_notify_waits_only_for_those_that_have_not_received() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_shows_eight_and_counts_the_others() {
+async fn the_message_shows_eight_and_counts_the_rest() {
     let manager = EventManager::new(4);
     let readers: Vec<_> = (0..20)
         .map(|n| manager.subscribe_with(named(&format!("reader {n}"))))
@@ -117,7 +117,7 @@ async fn a_message_shows_eight_and_counts_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn errors_can_be_shown_whatever_the_event_is() {
+async fn errors_can_be_shown_for_any_event() {
     struct Secret;
 
     let manager = EventManager::new(1);

@@ -1,4 +1,4 @@
-//! An event that is not stored in time comes back.
+//! An event that is not stored before the deadline comes back in the error.
 
 use futures::{FutureExt, StreamExt};
 use genevent::error::DeadlineError;
@@ -9,7 +9,7 @@ use tokio_test::{assert_pending, assert_ready, task};
 use super::{SECOND, ids, named, not_stored, now};
 
 #[tokio::test(start_paused = true)]
-async fn an_event_still_in_line_comes_back_and_nobody_sees_it() {
+async fn a_queued_event_comes_back_unseen() {
     let manager = EventManager::new(1);
     let mut full = manager.subscribe_with(named("full"));
     manager.try_notify("stored").unwrap();
@@ -39,7 +39,7 @@ async fn an_event_still_in_line_comes_back_and_nobody_sees_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_line_goes_on_behind_who_gave_up() {
+async fn the_queue_continues_behind_a_timed_out_publisher() {
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
     manager.try_notify(1).unwrap();
@@ -61,7 +61,7 @@ async fn the_line_goes_on_behind_who_gave_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_stood_behind_others_blames_those_that_have_no_room() {
+async fn a_queued_publisher_names_the_full_subscribers() {
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
     manager.try_notify(1).unwrap();
@@ -70,7 +70,7 @@ async fn who_stood_behind_others_blames_those_that_have_no_room() {
     let behind = manager.sync_notify(3).within(SECOND).await;
     assert_eq!(ids(not_stored(behind).waiting_for()), [reader.id()]);
 
-    // Or nobody, once there is room and the head of the line does not take it.
+    // The error names no subscriber if there is room and the front has not taken the room.
     assert_eq!(now(reader.next()), Some(1));
     let behind = not_stored(manager.sync_notify(3).within(SECOND).await);
     assert!(behind.waiting_for().is_empty());
@@ -82,9 +82,9 @@ async fn who_stood_behind_others_blames_those_that_have_no_room() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_stood_behind_permits_is_told_so() {
-    // A line behind somebody who waits for a permit: only that one can be in front without a
-    // subscriber being in the way.
+async fn a_publisher_behind_permits_says_so() {
+    // A publisher queued behind a publisher that waits for a permit: only the latter can be in
+    // front without a blocking subscriber.
     let manager = EventManager::<u8>::new(1);
     let permit = now(manager.reserve()).unwrap();
     let mut in_front = manager.reserve();
@@ -96,7 +96,7 @@ async fn who_stood_behind_permits_is_told_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_that_hold_the_room_are_named_with_their_lines() {
+async fn all_blocking_subscribers_are_named_with_locations() {
     let manager = EventManager::new(1);
     let reader = manager.subscribe_with(named("one"));
     let line = line!() - 1;
@@ -108,8 +108,8 @@ async fn all_that_hold_the_room_are_named_with_their_lines() {
     let message = late.to_string();
     let expected = format!(
         "not stored in time: no room at #1 \"one\" from tests/it/backpressure/deadline/not_stored.rs:{line}:26: 1 of 1 \
-         unread, 0 in hand, holding publishers for 1.0s, #2 from tests/it/backpressure/deadline/not_stored.rs:{}:27: 1 of 1 \
-         unread, 0 in hand, holding publishers for 1.0s",
+         unread, 0 in flight, blocking publishers for 1.0s, #2 from tests/it/backpressure/deadline/not_stored.rs:{}:27: 1 of 1 \
+         unread, 0 in flight, blocking publishers for 1.0s",
         line + 2
     );
     assert_eq!(message, expected);
@@ -118,7 +118,7 @@ async fn all_that_hold_the_room_are_named_with_their_lines() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_closed_manager_gives_the_event_back_at_once() {
+async fn a_closed_manager_returns_the_event_at_once() {
     let manager = EventManager::new(1);
     let reader = manager.subscribe();
     manager.try_notify(1).unwrap();

@@ -1,4 +1,4 @@
-//! Every answer is seen, however late it comes.
+//! Acknowledgements and room that arrive at the moment of the deadline are not overlooked.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -14,7 +14,7 @@ use tokio_test::{assert_pending, assert_ready, task};
 
 use super::{SECOND, ids, now, unanswered};
 
-/// A waker that polls a future at once, while whoever wakes it has more to do.
+/// A waker that polls a future at once, before the code that wakes the future has finished.
 struct Hasty(Mutex<MaybeDone<Late>>);
 
 type Late = BoxFuture<'static, Result<Receipt, DeadlineError<u8>>>;
@@ -27,14 +27,15 @@ impl Wake for Hasty {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_is_on_its_way_is_waited_for() {
-    // It gave up with an error that named nobody.
+async fn an_acknowledgement_in_progress_is_awaited() {
+    // The hazard: a deadline error that names no subscriber.
     let manager: &EventManager<u8> = Box::leak(Box::new(EventManager::new(2)));
     let stuck = manager.subscribe();
     let late = manager.sync_notify(2).within(SECOND).boxed();
     let hasty = Arc::new(Hasty(Mutex::new(maybe_done(late))));
     let waker = Waker::from(Arc::clone(&hasty));
-    // Of the event before, so its answer comes before that to the late one.
+    // A publisher of the preceding event, whose acknowledgement arrives before that of the late
+    // event.
     let mut before = manager.sync_notify(1);
     assert!(
         before
@@ -52,7 +53,7 @@ async fn an_answer_that_is_on_its_way_is_waited_for() {
 }
 
 #[test]
-fn whoever_is_waited_for_is_named_while_readers_answer_on_other_threads() {
+fn missing_subscribers_are_named_during_concurrent_acks() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
@@ -90,7 +91,7 @@ impl Drop for OnDrop {
     }
 }
 
-/// A filter that panics when it is asked; whoever asked lets go of it then.
+/// A filter that panics when it is evaluated; the evaluating code drops the filter then.
 fn panicking(deed: impl FnOnce() + Send + Sync + 'static) -> impl Fn(&u8) -> bool + Send + Sync {
     let part = OnDrop(Some(Box::new(deed)));
     move |_| {
@@ -100,8 +101,9 @@ fn panicking(deed: impl FnOnce() + Send + Sync + 'static) -> impl Fn(&u8) -> boo
 }
 
 #[tokio::test(start_paused = true)]
-async fn room_that_comes_when_it_is_about_to_give_up_is_taken() {
-    // It gave up with an error that named nobody, as readers on other threads could see.
+async fn room_at_the_moment_of_timeout_is_taken() {
+    // The hazard: a deadline error that names no subscriber, while readers on other threads
+    // acknowledge.
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
     let id = reader.id();

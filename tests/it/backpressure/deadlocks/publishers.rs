@@ -1,5 +1,5 @@
-//! The shapes in which a publisher waits for another publisher, or for a permit, of its own task.
-//! Everybody else makes room: the readers here are tasks of their own.
+//! Deadlocks in which a publisher waits for another publisher, or for a permit, of its own task.
+//! The readers here are separate tasks that always make room.
 
 use std::future::ready;
 
@@ -16,7 +16,7 @@ fn reader(manager: &EventManager<u32>) -> JoinHandle<Vec<u32>> {
 }
 
 /// A limit breaks it. The event was not stored, and no subscriber has anything unread.
-async fn assert_nobody_is_to_blame(manager: &EventManager<u32>, event: u32) {
+async fn assert_no_subscriber_is_blamed(manager: &EventManager<u32>, event: u32) {
     let error = manager.sync_notify(event).within(SECOND).await.unwrap_err();
     assert!(matches!(error, DeadlineError::NotStored(_)), "{error}");
     assert!(error.waiting_for().iter().all(|info| info.unread() == 0));
@@ -24,7 +24,7 @@ async fn assert_nobody_is_to_blame(manager: &EventManager<u32>, event: u32) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn notify_behind_a_notify_that_select_has_put_aside_waits_for_it() {
+async fn notify_waits_behind_a_notify_parked_by_select() {
     let manager = EventManager::new(1);
     let reading = reader(&manager);
     manager.try_notify(1).unwrap();
@@ -36,13 +36,13 @@ async fn notify_behind_a_notify_that_select_has_put_aside_waits_for_it() {
     }
     assert!(hangs(manager.notify(3)).await);
     assert!(hangs(manager.reserve()).await);
-    assert_nobody_is_to_blame(&manager, 3).await;
+    assert_no_subscriber_is_blamed(&manager, 3).await;
 
     // The way out: both are polled.
     let both = async { join!(&mut first, manager.notify(3)) };
     assert_eq!(timeout(SECOND, both).await, Ok((Ok(1), Ok(1))));
 
-    // Or the first one is dropped.
+    // Alternatively, the first publisher is dropped.
     drop(first);
     let mut first = Box::pin(manager.notify(4));
     tokio::select! {
@@ -57,7 +57,7 @@ async fn notify_behind_a_notify_that_select_has_put_aside_waits_for_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn notify_after_a_send_that_has_timed_out_waits_for_the_sink() {
+async fn notify_waits_behind_a_timed_out_send() {
     for way_out in ["close", "drop", "send"] {
         let manager = EventManager::new(1);
         let full = manager.subscribe();
@@ -67,7 +67,7 @@ async fn notify_after_a_send_that_has_timed_out_waits_for_the_sink() {
         let mut sink = Some(sink);
         let reading = tokio::spawn(full.collect::<Vec<_>>());
         assert!(hangs(manager.notify(3)).await);
-        assert_nobody_is_to_blame(&manager, 3).await;
+        assert_no_subscriber_is_blamed(&manager, 3).await;
 
         match way_out {
             "close" => sink.as_mut().unwrap().close().await.unwrap(),
@@ -82,12 +82,12 @@ async fn notify_after_a_send_that_has_timed_out_waits_for_the_sink() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn notify_while_holding_a_permit_waits_for_the_permit() {
+async fn notify_while_holding_a_permit_deadlocks() {
     let manager = EventManager::new(1);
     let reading = reader(&manager);
     let permit = manager.reserve().await.unwrap();
     assert!(hangs(manager.notify(2)).await);
-    assert_nobody_is_to_blame(&manager, 2).await;
+    assert_no_subscriber_is_blamed(&manager, 2).await;
     assert_eq!(permit.notify(1), 1);
     assert!(!hangs(manager.notify(2)).await);
 
@@ -105,7 +105,7 @@ async fn notify_while_holding_a_permit_waits_for_the_permit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn stop_and_the_end_of_a_stream_wait_for_a_permit_of_the_same_task() {
+async fn stop_waits_for_a_permit_of_its_task() {
     let manager = EventManager::<u32>::new(1);
     let mut reader = manager.subscribe();
     let permit = manager.reserve().await.unwrap();
@@ -120,7 +120,7 @@ async fn stop_and_the_end_of_a_stream_wait_for_a_permit_of_the_same_task() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_that_holds_a_permit_is_told_or_waits_until_it_is_aborted() {
+async fn a_handler_holding_a_permit_waits_until_aborted() {
     for told in [true, false] {
         let manager = EventManager::new(if told { 1 } else { 2 });
         let narrow = (!told).then(|| {

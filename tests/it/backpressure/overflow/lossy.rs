@@ -1,4 +1,4 @@
-//! `Overflow::DropOldest`: losses are counted, told, and nobody waits.
+//! `Overflow::DropOldest`: losses are counted and reported, and no publisher waits.
 
 use genevent::test_util::{self, assert_next};
 use genevent::{EndReason, EventManager, Overflow, Received, SubscribeOptions};
@@ -8,7 +8,7 @@ use super::{SIZES, fill};
 use crate::drive::{read, read_all};
 
 #[test]
-fn a_lossy_subscriber_loses_its_oldest_unread_events_and_makes_nobody_wait() {
+fn a_lossy_subscriber_drops_its_oldest_unread_events() {
     for window in SIZES {
         let manager = EventManager::new(window);
         let mut lossy = manager.subscribe_with(Overflow::DropOldest);
@@ -28,7 +28,7 @@ fn a_lossy_subscriber_loses_its_oldest_unread_events_and_makes_nobody_wait() {
 }
 
 #[test]
-fn what_a_lossy_subscriber_loses_the_others_still_see() {
+fn losses_do_not_affect_other_subscribers() {
     let manager = EventManager::new(8);
     let small = SubscribeOptions::from(Overflow::DropOldest).window(1);
     let mut lossy = manager.subscribe_with(small);
@@ -42,7 +42,7 @@ fn what_a_lossy_subscriber_loses_the_others_still_see() {
 }
 
 #[test]
-fn the_event_in_hand_is_not_lost() {
+fn the_event_in_flight_is_not_overwritten() {
     let manager = EventManager::new(1);
     let mut lossy = manager.subscribe_with(Overflow::DropOldest);
     let mut done = task::spawn(manager.sync_notify(1));
@@ -57,7 +57,7 @@ fn the_event_in_hand_is_not_lost() {
 }
 
 #[test]
-fn what_is_overwritten_counts_as_dropped_in_the_receipt() {
+fn overwritten_events_count_as_dropped_in_receipts() {
     let manager = EventManager::new(2);
     let mut lossless = manager.subscribe();
     let lossy = manager.subscribe_with(SubscribeOptions::from(Overflow::DropOldest).window(1));
@@ -75,7 +75,7 @@ fn what_is_overwritten_counts_as_dropped_in_the_receipt() {
 }
 
 #[test]
-fn what_a_lossy_subscriber_has_fetched_ahead_can_still_be_lost() {
+fn prefetched_events_can_be_overwritten() {
     let manager = EventManager::new(100);
     let mut lossy = manager.subscribe_with(Overflow::DropOldest);
     fill(&manager, 50);
@@ -86,7 +86,7 @@ fn what_a_lossy_subscriber_has_fetched_ahead_can_still_be_lost() {
     for n in 53..=100 {
         manager.try_notify(n).unwrap();
     }
-    // In the middle of what one lock has given it.
+    // In the middle of the events that the reader fetched under a single lock.
     for n in 1..=50 {
         assert_next!(lossy, n).now();
     }
@@ -100,7 +100,7 @@ fn what_a_lossy_subscriber_has_fetched_ahead_can_still_be_lost() {
 }
 
 #[test]
-fn losses_are_values_in_their_place() {
+fn with_missed_yields_losses_in_order() {
     let manager = EventManager::new(2);
     let mut screen = manager.subscribe_with(Overflow::DropOldest).with_missed();
     fill(&manager, 5);
@@ -114,7 +114,7 @@ fn losses_are_values_in_their_place() {
 }
 
 #[test]
-fn a_loss_while_an_event_is_in_hand_is_told_too() {
+fn a_loss_during_an_event_is_yielded() {
     for acks in [false, true] {
         let manager = EventManager::new(2);
         let mut screen = manager.subscribe_with(Overflow::DropOldest).with_missed();
@@ -132,7 +132,7 @@ fn a_loss_while_an_event_is_in_hand_is_told_too() {
 }
 
 #[test]
-fn a_loss_from_before_the_last_event_that_was_read_is_not_told_late() {
+fn an_older_loss_is_not_yielded_late() {
     let manager = EventManager::new(2);
     let mut reader = manager.subscribe_with(Overflow::DropOldest);
     fill(&manager, 4);
@@ -143,7 +143,7 @@ fn a_loss_from_before_the_last_event_that_was_read_is_not_told_late() {
 }
 
 #[test]
-fn being_told_of_a_loss_finishes_the_event_in_hand() {
+fn yielding_a_loss_finishes_the_received_event() {
     let manager = EventManager::new(1);
     let mut screen = manager.subscribe_with(Overflow::DropOldest).with_missed();
     let mut done = task::spawn(manager.sync_notify(1));
@@ -158,7 +158,7 @@ fn being_told_of_a_loss_finishes_the_event_in_hand() {
 }
 
 #[test]
-fn events_and_losses_add_up_to_what_was_published() {
+fn events_and_losses_add_up() {
     for window in [1, 3, 64, 65] {
         let manager = EventManager::new(window);
         let mut screen = manager.subscribe_with(Overflow::DropOldest).with_missed();

@@ -1,4 +1,4 @@
-//! `Overflow::Disconnect`: who falls behind is sent away.
+//! `Overflow::Disconnect`: a subscriber whose window overflows is disconnected.
 
 use genevent::test_util::{assert_ended, assert_next};
 use genevent::{DisconnectCause, EndReason, EventManager, Overflow, SubscribeOptions};
@@ -18,7 +18,7 @@ pub(crate) fn overflown(end: Option<EndReason>) -> bool {
 }
 
 #[test]
-fn a_strict_subscriber_is_disconnected_reads_what_it_had_and_ends() {
+fn a_full_strict_subscriber_is_disconnected() {
     for window in SIZES {
         let manager = EventManager::new(window);
         let mut strict = manager.subscribe_with(Overflow::Disconnect);
@@ -40,7 +40,7 @@ fn a_strict_subscriber_is_disconnected_reads_what_it_had_and_ends() {
 }
 
 #[test]
-fn a_strict_subscriber_that_keeps_up_stays() {
+fn a_fast_strict_subscriber_stays_attached() {
     let manager = EventManager::new(2);
     let mut strict = manager.subscribe_with(Overflow::Disconnect);
     for n in 1..=200 {
@@ -52,7 +52,7 @@ fn a_strict_subscriber_that_keeps_up_stays() {
 }
 
 #[test]
-fn what_a_strict_subscriber_had_not_read_is_dropped_at_once_and_the_event_in_hand_still_owed() {
+fn disconnecting_drops_unread_events_but_not_in_flight() {
     let manager = EventManager::new(2);
     let mut strict = manager.subscribe_with(Overflow::Disconnect);
     let mut in_hand = task::spawn(manager.sync_notify(1));
@@ -74,7 +74,7 @@ fn what_a_strict_subscriber_had_not_read_is_dropped_at_once_and_the_event_in_han
 }
 
 #[test]
-fn a_strict_subscriber_is_disconnected_without_regard_to_the_others() {
+fn a_strict_subscriber_is_disconnected_despite_waiting_publishers() {
     let manager = EventManager::new(8);
     let small = SubscribeOptions::from(Overflow::Disconnect).window(1);
     let strict = manager.subscribe_with(small);

@@ -1,4 +1,4 @@
-//! How long publishers wait, and what begins that time anew.
+//! How long publishers wait, and which actions restart the clock.
 
 use genevent::error::TryNotifyError;
 use genevent::test_util::{assert_ended, assert_next};
@@ -9,7 +9,7 @@ use tokio_test::{assert_pending, assert_ready, task};
 use super::{at_most, secs, stuck};
 
 #[tokio::test(start_paused = true)]
-async fn publishers_wait_that_long_and_then_go_on_without_it() {
+async fn publishers_continue_when_the_limit_is_over() {
     let (manager, mut reader) = stuck();
     let other = manager.subscribe();
     let start = Instant::now();
@@ -35,7 +35,7 @@ async fn publishers_wait_that_long_and_then_go_on_without_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_publisher_that_looks_again_at_the_right_time_anyway_is_not_woken_for_that() {
+async fn a_publisher_is_not_woken_without_need() {
     let manager = EventManager::new(1);
     let _stuck = manager.subscribe_with(at_most(5));
     let mut quick = [2, 3].map(|seconds| manager.subscribe_with(at_most(seconds)));
@@ -49,7 +49,7 @@ async fn a_publisher_that_looks_again_at_the_right_time_anyway_is_not_woken_for_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_receipt_names_who_was_disconnected_with_the_event_unread() {
+async fn a_receipt_names_the_disconnected_subscriber() {
     let (manager, reader) = stuck();
     let mut first = task::spawn(manager.sync_notify(2));
     assert_pending!(first.poll());
@@ -65,7 +65,7 @@ async fn a_receipt_names_who_was_disconnected_with_the_event_unread() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_it_had_not_read_is_settled_as_dropped() {
+async fn unread_events_of_the_disconnected_count_as_dropped() {
     let manager = EventManager::new(1);
     let reader = manager.subscribe_with(at_most(5));
     let mut done = task::spawn(manager.sync_notify(1));
@@ -77,14 +77,15 @@ async fn what_it_had_not_read_is_settled_as_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_anybody_waiting_nothing_happens() {
+async fn without_waiting_publishers_no_subscriber_is_disconnected() {
     let (manager, mut reader) = stuck();
     advance(secs(3600)).await;
     assert_eq!(manager.subscriber_count(), 1);
     assert_next!(reader, 1).now();
     assert_eq!(manager.try_notify(2), Ok(1));
 
-    // Also in the hour after somebody did: the publisher looks at the clock, and no task.
+    // Also in the hour after a publisher waited: the publisher itself watches the clock, and no
+    // task does.
     let mut quitter = task::spawn(manager.notify(3));
     assert_pending!(quitter.poll());
     drop(quitter);
@@ -109,7 +110,7 @@ async fn try_notify_starts_no_clock() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_publisher_that_is_cancelled_does_not_start_the_clock_anew() {
+async fn a_cancelled_publisher_does_not_restart_the_clock() {
     let (manager, reader) = stuck();
     let start = Instant::now();
     for _ in 0..2 {
@@ -124,7 +125,7 @@ async fn a_publisher_that_is_cancelled_does_not_start_the_clock_anew() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cancelled_publisher_disconnects_nobody_and_the_next_event_does() {
+async fn the_next_event_disconnects_after_a_cancelled_publisher() {
     let (manager, reader) = stuck();
     let mut quitter = task::spawn(manager.notify(2));
     assert_pending!(quitter.poll());
@@ -138,7 +139,7 @@ async fn a_cancelled_publisher_disconnects_nobody_and_the_next_event_does() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn taking_an_event_starts_the_clock_anew() {
+async fn taking_an_event_restarts_the_clock() {
     let (manager, mut reader) = stuck();
     let mut second = task::spawn(manager.notify(2));
     let mut third = task::spawn(manager.notify(3));
@@ -158,7 +159,7 @@ async fn taking_an_event_starts_the_clock_anew() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn reading_one_event_of_many_is_enough() {
+async fn reading_one_event_of_many_suffices() {
     let manager = EventManager::new(4);
     let mut slow = manager.subscribe_with(at_most(5));
     for event in 1..=4 {

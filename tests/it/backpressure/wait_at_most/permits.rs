@@ -1,4 +1,4 @@
-//! Beside permits, whose room is nobody's fault.
+//! Room that permits have reserved is charged to no subscriber.
 
 use genevent::EventManager;
 use genevent::error::TryNotifyError;
@@ -9,7 +9,7 @@ use tokio_test::{assert_pending, assert_ready, task};
 use super::{at_most, reserve, secs};
 
 #[tokio::test(start_paused = true)]
-async fn a_subscriber_is_not_blamed_for_room_that_permits_hold() {
+async fn room_held_by_permits_is_not_charged() {
     let manager = EventManager::new(4);
     let mut limited = task::spawn(manager.subscribe_with(at_most(5).window(1)));
     let permit = reserve(&manager);
@@ -32,9 +32,10 @@ async fn a_subscriber_is_not_blamed_for_room_that_permits_hold() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_permit_that_outwaits_a_subscriber_wakes_its_stream_and_harms_no_other() {
-    // A subscriber that slept when it was disconnected stayed asleep, and the manager then took
-    // it for one that had read everything: what others had yet to read was lost.
+async fn an_overdue_permit_wakes_only_the_disconnected_stream() {
+    // The hazard: a subscriber that was disconnected while parked stayed parked, and the manager
+    // then counted the subscriber as one that had read everything: the unread events of other
+    // subscribers were lost.
     let manager = EventManager::new(8);
     let mut limited = task::spawn(manager.subscribe_with(at_most(5).window(1)));
     let mut behind = manager.subscribe();
@@ -52,7 +53,7 @@ async fn a_permit_that_outwaits_a_subscriber_wakes_its_stream_and_harms_no_other
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_permit_given_back_ends_the_wait_for_a_subscriber() {
+async fn a_returned_permit_ends_the_wait() {
     let manager = EventManager::new(2);
     let limited = manager.subscribe_with(at_most(5));
     manager.try_notify(1).unwrap();
@@ -76,8 +77,8 @@ async fn a_permit_given_back_ends_the_wait_for_a_subscriber() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_permit_given_back_is_not_an_event_taken() {
-    // It had no room before, and has none after: its time goes on.
+async fn a_returned_permit_is_not_a_taken_event() {
+    // The subscriber had no room before and has none after, so its time continues.
     let manager = EventManager::new(8);
     let permits = [(); 2].map(|()| reserve(&manager));
     let limited = manager.subscribe_with(at_most(5).window(1));

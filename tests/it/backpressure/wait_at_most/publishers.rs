@@ -1,4 +1,4 @@
-//! Who waits: each kind of publisher, at the head of the line and behind it.
+//! Every kind of publisher, at the front of the wait queue and behind the front.
 
 use futures::FutureExt;
 use genevent::error::NotifyError;
@@ -10,7 +10,7 @@ use tokio_test::{assert_pending, assert_ready, task};
 use super::{at_most, secs, stuck};
 
 #[tokio::test(start_paused = true)]
-async fn time_runs_from_when_the_first_publisher_began_to_wait() {
+async fn time_runs_from_the_first_waiting_publisher() {
     let (manager, reader) = stuck();
     let mut first = task::spawn(manager.notify(2));
     assert_pending!(first.poll());
@@ -26,7 +26,7 @@ async fn time_runs_from_when_the_first_publisher_began_to_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_the_head_is_cancelled_the_next_one_takes_its_alarm_over() {
+async fn a_cancelled_front_passes_its_timer_on() {
     let (manager, reader) = stuck();
     let start = Instant::now();
     let mut head = task::spawn(manager.notify(2));
@@ -44,7 +44,7 @@ async fn when_the_head_is_cancelled_the_next_one_takes_its_alarm_over() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_head_that_is_moved_to_another_task_still_wakes_in_time() {
+async fn a_moved_front_still_wakes_in_time() {
     let (manager, reader) = stuck();
     let start = Instant::now();
     let mut publisher = Box::pin(async move { (manager.notify(2).await, manager) });
@@ -56,7 +56,7 @@ async fn a_head_that_is_moved_to_another_task_still_wakes_in_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_kind_of_publisher_looks_at_the_clock() {
+async fn every_kind_of_publisher_watches_the_clock() {
     use futures::SinkExt;
 
     for kind in 0..5 {
@@ -75,7 +75,7 @@ async fn every_kind_of_publisher_looks_at_the_clock() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn waiting_for_room_is_limited_and_waiting_for_answers_is_not() {
+async fn only_waiting_for_room_is_limited() {
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe_with(at_most(5));
     let mut done = task::spawn(manager.sync_notify(1));
@@ -89,7 +89,7 @@ async fn waiting_for_room_is_limited_and_waiting_for_answers_is_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_manager_closed_meanwhile_disconnects_nobody() {
+async fn closing_meanwhile_disconnects_no_subscriber() {
     let (manager, mut reader) = stuck();
     let mut publisher = task::spawn(manager.notify(2));
     assert_pending!(publisher.poll());

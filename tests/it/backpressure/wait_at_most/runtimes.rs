@@ -1,4 +1,5 @@
-//! What waits with a timer may be polled in one runtime after another, or in none.
+//! A future that waits with a timer may be polled in several runtimes in succession, or outside of
+//! a runtime.
 
 use std::cell::Cell;
 use std::pin::Pin;
@@ -27,15 +28,16 @@ fn poll_with(future: &mut LocalBoxFuture<'_, ()>, waker: &Waker) -> Poll<()> {
     Pin::new(future).poll(&mut Context::from_waker(waker))
 }
 
-/// A manager for one event, which a subscriber that may hold publishers for an hour has not read.
-fn held_up() -> (EventManager<u32>, Subscription<u32>) {
+/// A manager with a capacity of one event, which a subscriber that may block publishers for an hour
+/// has not read.
+fn blocked() -> (EventManager<u32>, Subscription<u32>) {
     let manager = EventManager::new(1);
     let reader = manager.subscribe_with(at_most(3600));
     manager.try_notify(1).unwrap();
     (manager, reader)
 }
 
-/// Everything that waits with a timer, for the event in the only place, for an hour.
+/// Every future that waits with a timer, for the only stored event, for an hour.
 fn with_a_timer(manager: &EventManager<u32>) -> Vec<(&'static str, LocalBoxFuture<'static, ()>)> {
     macro_rules! waits {
         ($($name:literal: $manager:ident => $future:expr;)+) => {vec![$({
@@ -60,7 +62,7 @@ fn with_a_timer(manager: &EventManager<u32>) -> Vec<(&'static str, LocalBoxFutur
 /// Runs `story` for each, with the future polled once in a runtime.
 fn for_each_waiting(story: impl Fn(&'static str, LocalBoxFuture<'static, ()>, Runtime)) {
     for index in 0..10 {
-        let (manager, reader) = held_up();
+        let (manager, reader) = blocked();
         let (name, mut future) = with_a_timer(&manager).swap_remove(index);
         let first = runtime();
         first.block_on(async {
@@ -72,7 +74,7 @@ fn for_each_waiting(story: impl Fn(&'static str, LocalBoxFuture<'static, ()>, Ru
 }
 
 #[test]
-fn what_waited_in_a_runtime_that_is_gone_goes_on_in_the_next_one() {
+fn waiting_continues_after_its_runtime_ended() {
     for_each_waiting(|name, future, first| {
         drop(first);
         runtime().block_on(async move {
@@ -88,7 +90,7 @@ fn what_waited_in_a_runtime_that_is_gone_goes_on_in_the_next_one() {
 }
 
 #[test]
-fn what_waited_in_a_runtime_that_nobody_runs_goes_on_in_another_one() {
+fn waiting_continues_in_another_runtime() {
     for_each_waiting(|name, future, _first| {
         runtime().block_on(async move {
             let mut waits = task::spawn(future);
@@ -101,7 +103,7 @@ fn what_waited_in_a_runtime_that_nobody_runs_goes_on_in_another_one() {
 }
 
 #[test]
-fn what_waited_in_a_block_on_goes_on_in_a_task_and_in_a_block_on_again() {
+fn waiting_moves_between_block_on_and_task() {
     for_each_waiting(|name, mut future, first| {
         let second = runtime();
         let local = LocalSet::new();
@@ -127,13 +129,13 @@ fn what_waited_in_a_block_on_goes_on_in_a_task_and_in_a_block_on_again() {
 }
 
 #[test]
-fn what_waited_in_a_runtime_that_is_gone_does_not_panic_outside_of_any() {
+fn waiting_outside_of_any_runtime_does_not_panic() {
     for_each_waiting(|name, mut future, first| {
         drop(first);
         for _ in 0..2 {
             assert!(poll_with(&mut future, &noop_waker()).is_pending(), "{name}");
         }
-        // And comes to know the time again.
+        // In a runtime again, the timer works again.
         runtime().block_on(async {
             let mut waits = task::spawn(future);
             assert!(waits.poll().is_pending(), "{name}");
@@ -145,8 +147,8 @@ fn what_waited_in_a_runtime_that_is_gone_does_not_panic_outside_of_any() {
 }
 
 #[test]
-fn room_is_found_outside_of_the_runtime_that_has_gone() {
-    let (manager, mut reader) = held_up();
+fn room_is_found_outside_of_the_ended_runtime() {
+    let (manager, mut reader) = blocked();
     let mut publisher = task::spawn(manager.notify(2));
     let first = runtime();
     first.block_on(async { assert!(publisher.poll().is_pending()) });
@@ -158,7 +160,7 @@ fn room_is_found_outside_of_the_runtime_that_has_gone() {
 }
 
 #[test]
-fn a_batch_that_was_begun_in_a_runtime_that_is_gone_is_yielded_in_the_next_one() {
+fn a_batch_continues_in_the_next_runtime() {
     let manager = EventManager::new(4);
     let options = SubscribeOptions::new().overflow(Overflow::Wait);
     let deliveries = manager.subscribe_with(options).deliveries();

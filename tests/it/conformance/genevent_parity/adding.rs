@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use super::support::{Diary, Scribe, add, at_once, ms, settle, timed};
 
 #[tokio::test]
-async fn case_023_once_added_a_handler_is_made_and_in_the_list() {
+async fn case_023_an_added_handler_is_listed() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let noting = diary.clone();
@@ -40,7 +40,7 @@ async fn connected(
 }
 
 #[tokio::test]
-async fn case_024_a_handler_that_cannot_be_made_is_an_error_and_changes_nothing() {
+async fn case_024_a_failing_constructor_changes_nothing() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     add(&manager, "a", &diary);
@@ -55,7 +55,7 @@ async fn case_024_a_handler_that_cannot_be_made_is_an_error_and_changes_nothing(
 }
 
 #[tokio::test]
-async fn case_025_a_handler_that_panics_while_it_is_made_harms_its_maker_alone() {
+async fn case_025_a_panicking_constructor_harms_only_its_caller() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     add(&manager, "a", &diary);
@@ -73,7 +73,7 @@ async fn case_025_a_handler_that_panics_while_it_is_made_harms_its_maker_alone()
 }
 
 #[tokio::test]
-async fn case_027_a_name_in_use_is_refused_and_its_holder_keeps_its_state() {
+async fn case_027_a_used_name_is_refused() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let first = add(&manager, "a", &diary);
@@ -89,7 +89,7 @@ async fn case_027_a_name_in_use_is_refused_and_its_holder_keeps_its_state() {
 }
 
 #[tokio::test]
-async fn case_028_one_type_lives_under_two_names_and_both_get_each_event() {
+async fn case_028_one_type_can_have_two_names() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let (one, two) = (add(&manager, "one", &diary), add(&manager, "two", &diary));
@@ -102,7 +102,7 @@ async fn case_028_one_type_lives_under_two_names_and_both_get_each_event() {
 }
 
 #[tokio::test]
-async fn case_030_a_handler_sees_exactly_what_was_notified_after_it_was_added() {
+async fn case_030_a_handler_sees_only_later_events() {
     let manager = EventManager::new(8);
     let stream = manager.subscribe();
     for n in 1..=3 {
@@ -121,7 +121,7 @@ async fn case_030_a_handler_sees_exactly_what_was_notified_after_it_was_added() 
 }
 
 #[tokio::test]
-async fn case_032_the_list_is_in_the_order_of_adding_and_stays_so() {
+async fn case_032_handlers_are_listed_in_adding_order() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     for name in ["a", "b", "c"] {
@@ -135,7 +135,7 @@ async fn case_032_the_list_is_in_the_order_of_adding_and_stays_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn case_034_a_handler_that_takes_long_to_make_keeps_nobody_waiting() {
+async fn case_034_a_slow_constructor_delays_nothing() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     add(&manager, "a", &diary);

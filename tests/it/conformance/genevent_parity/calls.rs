@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::support::{Diary, Scribe, add, ms, settle, timed};
 
 #[tokio::test]
-async fn case_099_a_call_runs_in_that_handler_alone_and_may_change_it() {
+async fn case_099_a_call_may_change_its_handler() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let (a, b) = (add(&manager, "a", &diary), add(&manager, "b", &diary));
@@ -25,7 +25,7 @@ async fn case_099_a_call_runs_in_that_handler_alone_and_may_change_it() {
 }
 
 #[tokio::test]
-async fn case_100_who_is_not_there_cannot_be_called() {
+async fn case_100_calling_an_absent_handler_fails() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let a = add(&manager, "a", &diary);
@@ -40,7 +40,7 @@ async fn case_100_who_is_not_there_cannot_be_called() {
 }
 
 #[tokio::test]
-async fn case_101_a_call_may_take_the_handler_out_and_is_answered() {
+async fn case_101_a_call_may_remove_its_handler() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let a = add(&manager, "a", &diary);
@@ -57,7 +57,7 @@ async fn case_101_a_call_may_take_the_handler_out_and_is_answered() {
 }
 
 #[tokio::test]
-async fn case_102_a_call_that_fails_has_the_cause_and_ends_the_handler() {
+async fn case_102_a_panicking_call_ends_the_handler() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let a = add(&manager, "a", &diary);
@@ -70,7 +70,7 @@ async fn case_102_a_call_that_fails_has_the_cause_and_ends_the_handler() {
     assert!(manager.which_handlers().is_empty());
 }
 
-/// Answers requests of its own; not all of them.
+/// Replies to some of the requests that it stores itself.
 struct Counter(u32);
 
 impl Counter {
@@ -90,7 +90,7 @@ impl Handler<u32> for Counter {
 }
 
 #[tokio::test]
-async fn case_103_a_request_that_the_handler_does_not_know_leaves_it_going() {
+async fn case_103_an_unknown_request_keeps_the_handler() {
     let manager = EventManager::new(8);
     let counter = manager.add_handler("counter", Counter(0)).unwrap();
     manager.notify(7).await.unwrap();
@@ -104,7 +104,7 @@ async fn case_103_a_request_that_the_handler_does_not_know_leaves_it_going() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn case_104_a_call_that_is_given_up_still_runs() {
+async fn case_104_a_dropped_call_still_runs() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let slow = Scribe::slow("a", &diary, 200);
@@ -118,7 +118,7 @@ async fn case_104_a_call_that_is_given_up_still_runs() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn case_105_a_late_answer_does_not_reach_the_caller_by_another_way() {
+async fn case_105_a_late_reply_is_not_delivered_elsewhere() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let slow = Scribe::slow("a", &diary, 200);
@@ -135,7 +135,7 @@ async fn case_105_a_late_answer_does_not_reach_the_caller_by_another_way() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn case_106_a_request_can_be_waited_for_again() {
+async fn case_106_a_request_can_be_awaited_again() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let slow = Scribe::slow("a", &diary, 200);
@@ -149,7 +149,7 @@ async fn case_106_a_request_can_be_waited_for_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn case_107_the_answer_to_an_abandoned_request_is_dropped() {
+async fn case_107_the_reply_to_a_dropped_request_is_dropped() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let slow = Scribe::slow("a", &diary, 200);
@@ -169,7 +169,7 @@ async fn case_107_the_answer_to_an_abandoned_request_is_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn case_108_answers_to_many_requests_come_as_they_get_ready() {
+async fn case_108_replies_arrive_as_they_get_ready() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let mut requests = FuturesUnordered::new();
@@ -187,7 +187,7 @@ async fn case_108_answers_to_many_requests_come_as_they_get_ready() {
 }
 
 #[tokio::test]
-async fn case_109_a_request_to_nobody_is_an_error() {
+async fn case_109_a_request_to_an_absent_handler_fails() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let (a, b) = (add(&manager, "a", &diary), add(&manager, "b", &diary));
@@ -205,7 +205,7 @@ async fn case_109_a_request_to_nobody_is_an_error() {
 }
 
 #[tokio::test]
-async fn case_110_a_stream_cannot_be_called_and_is_not_harmed_by_the_attempt() {
+async fn case_110_a_stream_cannot_be_called() {
     let manager = EventManager::new(8);
     let named = SubscribeOptions::new().name("stream");
     let mut stream = manager.subscribe_with(named);

@@ -4,14 +4,14 @@ use std::future::pending;
 use std::ops::ControlFlow;
 
 use genevent::error::DeadlineError;
-use genevent::handler::CallError;
+use genevent::handler::{CallError, RemoveError};
 use genevent::test_util::Probe;
 use genevent::{EventManager, Handler, HandlerRef, StopReason};
 
 use super::support::{Diary, Scribe, add, at_once, ms, settle};
 
 #[tokio::test]
-async fn case_057_a_handler_that_fails_goes_alone_and_the_notifier_is_answered() {
+async fn case_057_only_the_failing_handler_ends() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let bad = Scribe::fragile("bad", &diary);
@@ -28,7 +28,7 @@ async fn case_057_a_handler_that_fails_goes_alone_and_the_notifier_is_answered()
 }
 
 #[tokio::test]
-async fn case_058_who_comes_after_the_one_that_fails_gets_the_same_event() {
+async fn case_058_later_members_get_the_failed_event() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let group = manager.handler_group("group").unwrap();
@@ -48,7 +48,7 @@ async fn case_058_who_comes_after_the_one_that_fails_gets_the_same_event() {
     assert_eq!(group.which_handlers(), ["good"]);
 }
 
-/// Tells in the end what it had summed up, and why it ended.
+/// Records its sum and its stop reason at the end.
 struct Sum(u32, Diary);
 
 impl Handler<u32> for Sum {
@@ -64,7 +64,7 @@ impl Handler<u32> for Sum {
 }
 
 #[tokio::test]
-async fn case_059_terminate_has_the_cause_of_the_failure_and_the_last_state() {
+async fn case_059_terminate_sees_cause_and_last_state() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let sum = manager.add_handler("sum", Sum(0, diary.clone())).unwrap();
@@ -77,7 +77,7 @@ async fn case_059_terminate_has_the_cause_of_the_failure_and_the_last_state() {
 }
 
 #[tokio::test]
-async fn case_060_a_handler_may_ask_to_be_removed_by_an_event_and_by_a_call() {
+async fn case_060_a_handler_may_remove_itself() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let other = add(&manager, "other", &diary);
@@ -113,7 +113,7 @@ async fn case_060_a_handler_may_ask_to_be_removed_by_an_event_and_by_a_call() {
 }
 
 #[tokio::test]
-async fn case_064_a_failure_in_terminate_does_not_keep_it_from_going() {
+async fn case_064_a_panicking_terminate_still_ends_the_handler() {
     struct Sore(Diary);
     impl Handler<u32> for Sore {
         async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
@@ -130,7 +130,8 @@ async fn case_064_a_failure_in_terminate_does_not_keep_it_from_going() {
     manager.notify(1).await.unwrap();
     let told = sore.stopped();
     let removed = sore.remove().await;
-    assert_eq!(removed.err(), Some(StopReason::Panicked("sore".into())));
+    let panicked = StopReason::Panicked("sore".into());
+    assert_eq!(removed.err(), Some(RemoveError::Stopped(panicked)));
     assert_eq!(told.await, StopReason::Removed, "the reason that it had");
     assert!(manager.which_handlers().is_empty());
     assert_eq!(manager.subscriber_count(), 0);
@@ -171,7 +172,7 @@ impl Handler<u32> for Reporting {
 }
 
 #[tokio::test]
-async fn case_065_a_failure_can_be_reported_in_full_and_no_other_end_is() {
+async fn case_065_only_failures_are_reported_in_full() {
     let manager = EventManager::builder().name("orders").build();
     let reports = Diary::default();
     let [_bad, removed, swapped, _closed] = ["bad", "removed", "swapped", "closed"].map(|id| {
@@ -197,7 +198,7 @@ async fn case_065_a_failure_can_be_reported_in_full_and_no_other_end_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn case_066_a_handler_that_blocks_for_ever_blocks_nobody_else() {
+async fn case_066_a_stuck_handler_blocks_no_other_handler() {
     let manager = EventManager::new(8);
     let stuck = manager.add_handler("stuck", |_: &u32| pending::<()>());
     let stuck = stuck.unwrap();
@@ -216,7 +217,7 @@ async fn case_066_a_handler_that_blocks_for_ever_blocks_nobody_else() {
 }
 
 #[tokio::test]
-async fn case_067_a_handler_need_not_say_how_it_ends() {
+async fn case_067_terminate_is_optional() {
     struct Plain(Vec<u32>);
     impl Handler<u32> for Plain {
         async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {

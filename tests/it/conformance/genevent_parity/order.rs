@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use super::support::{Diary, Scribe, add, at_once, reader, settle};
 
 #[tokio::test]
-async fn case_049_everybody_sees_the_events_of_a_sender_in_order_and_once() {
+async fn case_049_every_subscriber_sees_senders_in_order() {
     let manager = EventManager::new(8);
     let (ones, twos) = (Probe::new(), Probe::new());
     manager.add_handler("one", ones.clone()).unwrap();
@@ -28,7 +28,7 @@ async fn case_049_everybody_sees_the_events_of_a_sender_in_order_and_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn case_050_everybody_sees_the_same_interleaving_of_several_senders() {
+async fn case_050_every_subscriber_sees_the_same_interleaving() {
     let manager = EventManager::new(8);
     let (ones, twos) = (Probe::new(), Probe::new());
     manager.add_handler("one", ones.clone()).unwrap();
@@ -62,7 +62,7 @@ async fn case_050_everybody_sees_the_same_interleaving_of_several_senders() {
 }
 
 #[tokio::test]
-async fn case_051_within_an_event_handlers_of_a_group_are_called_oldest_first() {
+async fn case_051_members_are_called_oldest_first() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let group = manager.handler_group("group").unwrap();
@@ -75,7 +75,7 @@ async fn case_051_within_an_event_handlers_of_a_group_are_called_oldest_first() 
 }
 
 #[tokio::test]
-async fn case_053_at_a_stop_the_newest_of_a_group_is_terminated_first() {
+async fn case_053_stop_terminates_the_newest_member_first() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let group = manager.handler_group("group").unwrap();
@@ -91,7 +91,7 @@ async fn case_053_at_a_stop_the_newest_of_a_group_is_terminated_first() {
 }
 
 #[tokio::test]
-async fn case_054_a_stream_and_a_handler_do_not_wait_for_each_other() {
+async fn case_054_streams_and_handlers_are_independent() {
     // The stream is done with it while the handler has yet to begin.
     let manager = EventManager::new(8);
     let diary = Diary::default();
@@ -108,7 +108,7 @@ async fn case_054_a_stream_and_a_handler_do_not_wait_for_each_other() {
     assert_eq!(stream.len(), 1);
     assert_eq!(stream.next().await, Some(2));
 
-    // The stream goes on while the handler is at it.
+    // The stream continues while the handler handles the event.
     let manager = EventManager::new(8);
     let begun = Probe::new();
     let noting = begun.clone();
@@ -125,7 +125,7 @@ async fn case_054_a_stream_and_a_handler_do_not_wait_for_each_other() {
 }
 
 #[tokio::test]
-async fn case_055_a_call_sees_the_effects_of_earlier_notifies() {
+async fn case_055_a_call_sees_earlier_notifies() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let a = add(&manager, "a", &diary);
@@ -137,7 +137,7 @@ async fn case_055_a_call_sees_the_effects_of_earlier_notifies() {
 }
 
 #[tokio::test]
-async fn case_056_a_stream_that_leaves_in_a_sync_event_does_not_disturb_the_order() {
+async fn case_056_a_leaving_stream_keeps_the_order() {
     let manager = EventManager::new(8);
     let readers = [reader(&manager, 0), reader(&manager, 0)];
     let mut leaver = manager.subscribe();

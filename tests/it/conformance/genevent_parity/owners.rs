@@ -22,7 +22,7 @@ fn add_owned(
 }
 
 #[tokio::test]
-async fn case_083_an_owner_that_dies_takes_its_handler_along_and_no_other() {
+async fn case_083_a_dying_owner_removes_only_its_handler() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let other = add(&manager, "other", &diary);
@@ -42,7 +42,7 @@ async fn case_083_an_owner_that_dies_takes_its_handler_along_and_no_other() {
 }
 
 #[tokio::test]
-async fn case_084_an_owner_that_ends_normally_takes_its_handler_along_as_well() {
+async fn case_084_an_owner_ending_normally_removes_its_handler() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let (end, wait) = oneshot::channel();
@@ -56,7 +56,7 @@ async fn case_084_an_owner_that_ends_normally_takes_its_handler_along_as_well() 
 }
 
 #[tokio::test]
-async fn case_085_the_owners_end_has_its_place_among_the_events() {
+async fn case_085_the_end_of_an_owner_is_ordered() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let (owner, gone) = oneshot::channel::<()>();
@@ -78,7 +78,7 @@ async fn case_085_the_owners_end_has_its_place_among_the_events() {
 }
 
 #[tokio::test]
-async fn case_086_an_owner_is_told_that_its_handler_was_removed_by_whomever() {
+async fn case_086_any_removal_notifies_the_owner() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let (owner, gone) = oneshot::channel::<()>();
@@ -91,7 +91,7 @@ async fn case_086_an_owner_is_told_that_its_handler_was_removed_by_whomever() {
 }
 
 #[tokio::test]
-async fn case_087_an_owner_is_told_that_its_handler_took_itself_out() {
+async fn case_087_removing_itself_notifies_the_owner() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let bound = add_owned(&manager, "owned", &diary, pending::<()>());
@@ -103,7 +103,7 @@ async fn case_087_an_owner_is_told_that_its_handler_took_itself_out() {
 }
 
 #[tokio::test]
-async fn case_088_an_owner_is_told_why_its_handler_failed() {
+async fn case_088_a_failure_reports_its_cause_to_the_owner() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let bound = add_owned(&manager, "owned", &diary, pending::<()>());
@@ -116,7 +116,7 @@ async fn case_088_an_owner_is_told_why_its_handler_failed() {
 }
 
 #[tokio::test]
-async fn case_089_in_a_swap_the_owner_is_told_and_has_the_new_one() {
+async fn case_089_a_swap_notifies_and_keeps_the_owner() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let (owner, gone) = oneshot::channel::<()>();
@@ -132,7 +132,7 @@ async fn case_089_in_a_swap_the_owner_is_told_and_has_the_new_one() {
 }
 
 #[tokio::test]
-async fn case_090_a_swap_can_hand_the_handler_to_another_owner() {
+async fn case_090_a_swap_can_change_the_owner() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let first_owner = add(&manager, "a", &diary).drop_guard();
@@ -152,7 +152,7 @@ async fn case_090_a_swap_can_hand_the_handler_to_another_owner() {
 }
 
 #[tokio::test]
-async fn case_091_at_a_stop_the_owner_is_told_once_for_each_of_its_handlers() {
+async fn case_091_stop_notifies_owners_once_per_handler() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let (_owner, gone) = oneshot::channel::<()>();
@@ -177,7 +177,7 @@ async fn case_091_at_a_stop_the_owner_is_told_once_for_each_of_its_handlers() {
 }
 
 #[test]
-fn case_092_an_owner_is_told_even_when_the_runtime_goes() {
+fn case_092_runtime_shutdown_notifies_the_owner() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let runtime = Builder::new_current_thread().build().unwrap();
@@ -197,7 +197,7 @@ fn case_092_an_owner_is_told_even_when_the_runtime_goes() {
 }
 
 #[tokio::test]
-async fn case_093_the_owner_is_told_after_terminate_and_before_the_answer() {
+async fn case_093_the_owner_is_notified_after_terminate() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let fails = add_owned(&manager, "fails", &diary, pending::<()>()).stopped();
@@ -223,7 +223,7 @@ async fn case_093_the_owner_is_told_after_terminate_and_before_the_answer() {
 }
 
 #[tokio::test]
-async fn case_094_all_handlers_of_an_owner_go_with_it() {
+async fn case_094_all_handlers_of_an_owner_end() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let (owner, gone) = oneshot::channel::<()>();
@@ -248,7 +248,7 @@ async fn case_094_all_handlers_of_an_owner_go_with_it() {
 }
 
 #[tokio::test]
-async fn case_096_an_owner_is_not_watched_for_a_handler_that_was_refused() {
+async fn case_096_a_refused_handler_leaves_its_owner_unwatched() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     add(&manager, "a", &diary);

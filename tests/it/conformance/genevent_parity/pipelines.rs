@@ -1,4 +1,4 @@
-//! I. Streams: pipelines, and what holds when one is stuck.
+//! I. Streams: pipelines, and the effects of a stuck stream.
 
 use futures::{FutureExt, StreamExt, poll};
 use genevent::{EventManager, SubscribeOptions};
@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use super::support::{Diary, Mode, add, at_once, ms, publish, reader, settle, timed};
 
 #[tokio::test(start_paused = true)]
-async fn case_130_with_a_stuck_stream_everything_else_is_answered_at_once() {
+async fn case_130_a_stuck_stream_delays_no_call() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let (a, b) = (add(&manager, "a", &diary), add(&manager, "b", &diary));
@@ -36,7 +36,7 @@ async fn case_130_with_a_stuck_stream_everything_else_is_answered_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn case_131_sync_notify_covers_the_whole_pipeline_behind_a_stream() {
+async fn case_131_sync_notify_covers_the_whole_pipeline() {
     let manager = EventManager::<u32>::new(8);
     let pipeline = manager.subscribe().map(|n| 2 * n);
     let pipeline = pipeline.filter(|n| std::future::ready(*n > 2));
@@ -54,7 +54,7 @@ async fn case_131_sync_notify_covers_the_whole_pipeline_behind_a_stream() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn case_132_deliveries_cover_the_work_behind_chunks_as_well() {
+async fn case_132_deliveries_cover_work_behind_chunks() {
     let mut results = Vec::new();
     for explicit in [false, true] {
         let manager = EventManager::<u32>::new(8);
@@ -81,7 +81,7 @@ async fn case_132_deliveries_cover_the_work_behind_chunks_as_well() {
 }
 
 #[tokio::test]
-async fn case_133_several_streams_can_be_ended_by_one_token() {
+async fn case_133_one_token_ends_several_streams() {
     let manager = EventManager::new(8);
     let (cancel, cancelled) = oneshot::channel::<()>();
     let cancelled = cancelled.map(drop).shared();
@@ -102,7 +102,7 @@ async fn case_133_several_streams_can_be_ended_by_one_token() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn case_134_a_stream_can_be_ended_after_a_time() {
+async fn case_134_a_stream_can_end_after_a_time() {
     let manager = EventManager::new(8);
     let stream = manager.subscribe().take_until(sleep(ms(250)));
     let reading = tokio::spawn(stream.collect::<Vec<_>>());
@@ -117,10 +117,10 @@ async fn case_134_a_stream_can_be_ended_after_a_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn case_136_forwarded_to_another_manager_each_mode_covers_both() {
-    // Three events, to somebody far away who takes 100 ms over each. A sync event is over there
-    // when it is over here. An ack event waits for the one before the one before it: here one is
-    // received while the forwarder hands on another one, and there one while one is worked on.
+async fn case_136_forwarding_preserves_each_mode() {
+    // Three events, to a remote reader that takes 100 ms for each. A sync event is finished there
+    // before it is finished here. An ack event waits for the event two before it: one event is in
+    // flight at the forwarder here, and one at the reader there.
     for (mode, millis) in [(Mode::Async, 0), (Mode::Ack, 100), (Mode::Sync, 300)] {
         let (first, second) = (EventManager::new(8), EventManager::new(8));
         let far = reader(&second, 100);
@@ -142,7 +142,7 @@ async fn case_136_forwarded_to_another_manager_each_mode_covers_both() {
 }
 
 #[tokio::test]
-async fn case_137_several_subscriptions_of_one_consumer_are_independent() {
+async fn case_137_several_subscriptions_are_independent() {
     let manager = EventManager::new(8);
     let (mut one, mut two) = (manager.subscribe(), manager.subscribe());
     manager.notify(1).await.unwrap();
@@ -159,7 +159,7 @@ async fn case_137_several_subscriptions_of_one_consumer_are_independent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn case_138_a_consumer_that_waits_for_itself_is_found_by_a_deadline() {
+async fn case_138_a_deadline_finds_a_self_waiting_reader() {
     for mode in [Mode::Ack, Mode::Sync] {
         let manager = EventManager::new(8);
         let named = SubscribeOptions::new().name("orders");
@@ -191,7 +191,7 @@ async fn case_138_a_consumer_that_waits_for_itself_is_found_by_a_deadline() {
 }
 
 #[tokio::test]
-async fn case_139_a_consumer_may_notify_its_own_manager_and_sees_that_next() {
+async fn case_139_a_reader_may_notify_its_manager() {
     let manager = EventManager::new(8);
     let mut stream = manager.subscribe();
     let inner = manager.clone();
@@ -212,7 +212,7 @@ async fn case_139_a_consumer_may_notify_its_own_manager_and_sees_that_next() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn case_140_slow_and_dying_consumers_do_not_change_what_others_see() {
+async fn case_140_slow_readers_do_not_affect_other_readers() {
     let manager = EventManager::new(4);
     let (fast, slow) = (reader(&manager, 0), reader(&manager, 10));
     let dying = reader(&manager, 25);

@@ -1,4 +1,4 @@
-//! K. The registry of the chapter.
+//! K. The registry of the Elixir guide.
 
 use std::ops::ControlFlow;
 
@@ -26,7 +26,7 @@ fn in_short(event: &Event) -> String {
     }
 }
 
-/// The chapter's: passes on what it hears.
+/// The forwarder of the Elixir guide: forwards every event.
 fn forwarder(to: &Probe<String>) -> impl Handler<Event> + use<> {
     let to = to.clone();
     handler_fn(move |event: &Event| to.record(in_short(event)))
@@ -52,7 +52,7 @@ async fn case_151_an_unknown_name_has_no_bucket() {
 }
 
 #[tokio::test]
-async fn case_152_a_created_bucket_is_found_and_holds_values() {
+async fn case_152_a_created_bucket_holds_values() {
     let (_, registry) = new_registry();
     let mut created = registry.events().created();
     registry.create("shopping").await.unwrap();
@@ -60,7 +60,7 @@ async fn case_152_a_created_bucket_is_found_and_holds_values() {
     assert_eq!(bucket.get("milk").await, None);
     assert_eq!(bucket.put("milk", 3).await, None);
     assert_eq!(bucket.get("milk").await, Some(3));
-    // The one that the event brings is the same.
+    // The bucket in the event is the same.
     let (_, told) = created.next().await.unwrap();
     assert_eq!(told.delete("milk").await, Some(3));
     assert_eq!(bucket.get("milk").await, None);
@@ -68,7 +68,7 @@ async fn case_152_a_created_bucket_is_found_and_holds_values() {
 }
 
 #[tokio::test]
-async fn case_153_a_create_is_told_once_with_the_bucket_that_lookup_gives() {
+async fn case_153_create_publishes_one_event() {
     let (_, registry) = new_registry();
     let created = registry.events().created();
     let bucket = registry.create("shopping").await.unwrap();
@@ -80,7 +80,7 @@ async fn case_153_a_create_is_told_once_with_the_bucket_that_lookup_gives() {
 }
 
 #[tokio::test]
-async fn case_154_creating_an_existing_name_does_and_tells_nothing() {
+async fn case_154_creating_an_existing_name_publishes_nothing() {
     let (_, registry) = new_registry();
     let told = collect(&registry);
     let bucket = registry.create("shopping").await.unwrap();
@@ -94,7 +94,7 @@ async fn case_154_creating_an_existing_name_does_and_tells_nothing() {
 }
 
 #[tokio::test]
-async fn case_155_lookups_do_not_wait_for_observers_and_flush_does() {
+async fn case_155_only_flush_waits_for_observers() {
     let (manager, registry) = new_registry();
     let told = Probe::new();
     manager.add_handler("a", forwarder(&told)).unwrap();
@@ -114,7 +114,7 @@ async fn case_155_lookups_do_not_wait_for_observers_and_flush_does() {
 }
 
 #[tokio::test]
-async fn case_156_a_stop_is_told_once_and_frees_the_name() {
+async fn case_156_stop_publishes_once_and_frees_the_name() {
     let (_, registry) = new_registry();
     let exited = registry.events().exited();
     let bucket = registry.create("shopping").await.unwrap();
@@ -134,7 +134,7 @@ async fn case_156_a_stop_is_told_once_and_frees_the_name() {
 }
 
 #[tokio::test]
-async fn case_157_a_bucket_that_crashes_is_told_and_the_registry_lives() {
+async fn case_157_a_crashing_bucket_publishes_its_exit() {
     let (_, registry) = new_registry();
     let told = collect(&registry);
     let bucket = registry.create("shopping").await.unwrap();
@@ -152,7 +152,7 @@ async fn case_157_a_bucket_that_crashes_is_told_and_the_registry_lives() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn case_158_a_subscriber_that_dies_takes_its_forwarder_along_and_no_more() {
+async fn case_158_a_dying_subscriber_ends_only_its_forwarder() {
     let (manager, registry) = new_registry();
     let told = collect(&registry);
     let mut mailbox = Probe::new();
@@ -174,7 +174,7 @@ async fn case_158_a_subscriber_that_dies_takes_its_forwarder_along_and_no_more()
 }
 
 #[tokio::test]
-async fn case_159_without_its_manager_the_registry_goes_on_without_events() {
+async fn case_159_the_registry_works_without_its_manager() {
     let (manager, registry) = new_registry();
     let told = collect(&registry);
     let before = registry.create("before").await.unwrap();
@@ -208,7 +208,7 @@ impl Handler<Event> for Nosy {
 }
 
 #[tokio::test]
-async fn case_160_handlers_and_streams_may_call_the_registry_from_inside_an_event() {
+async fn case_160_observers_may_call_the_registry() {
     let (manager, registry) = new_registry();
     let told = Probe::new();
     let nosy = Nosy(registry.clone(), told.clone());
@@ -234,7 +234,7 @@ async fn case_160_handlers_and_streams_may_call_the_registry_from_inside_an_even
 }
 
 #[tokio::test]
-async fn case_161_at_its_event_a_name_stands_and_after_its_end_it_does_not() {
+async fn case_161_lookup_agrees_with_each_event() {
     let (_, registry) = new_registry();
     let view = registry.clone();
     let seen = registry.events().take(2).map(move |event| {
@@ -250,7 +250,7 @@ async fn case_161_at_its_event_a_name_stands_and_after_its_end_it_does_not() {
 }
 
 #[tokio::test]
-async fn case_162_a_stream_collects_the_events_as_they_come() {
+async fn case_162_a_stream_collects_events_in_order() {
     let (manager, registry) = new_registry();
     let mut events = registry.events();
     let a = registry.create("a").await.unwrap();
@@ -262,7 +262,7 @@ async fn case_162_a_stream_collects_the_events_as_they_come() {
 }
 
 #[tokio::test]
-async fn case_163_a_manager_that_is_started_anew_has_no_handlers_and_a_new_registry() {
+async fn case_163_a_restarted_manager_starts_empty() {
     let told = Probe::new();
     let (manager, registry) = new_registry();
     let first = manager.add_handler("forwarder", forwarder(&told)).unwrap();

@@ -1,6 +1,6 @@
 //! F. Removal.
 
-use genevent::handler::CallError;
+use genevent::handler::{CallError, RemoveError};
 use genevent::{EventManager, Handler, HandlerRef, StopReason};
 use std::ops::ControlFlow;
 
@@ -18,7 +18,7 @@ impl Handler<u32> for Nothing {
 }
 
 #[tokio::test]
-async fn case_069_a_removal_terminates_the_handler_and_gives_it_back() {
+async fn case_069_removal_terminates_and_returns_the_handler() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let a = add(&manager, "a", &diary);
@@ -31,7 +31,7 @@ async fn case_069_a_removal_terminates_the_handler_and_gives_it_back() {
 }
 
 #[tokio::test]
-async fn case_070_nobody_of_that_name_or_type_is_nobody_and_changes_nothing() {
+async fn case_070_removing_an_absent_handler_changes_nothing() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     add(&manager, "a", &diary);
@@ -46,7 +46,7 @@ async fn case_070_nobody_of_that_name_or_type_is_nobody_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn case_071_a_removal_between_two_events_is_between_them() {
+async fn case_071_a_removal_happens_between_two_events() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let a = add(&manager, "a", &diary);
@@ -62,7 +62,7 @@ async fn case_071_a_removal_between_two_events_is_between_them() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn case_072_a_removal_waits_for_the_event_in_work() {
+async fn case_072_a_removal_waits_for_the_event_in_flight() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let slow = Scribe::slow("a", &diary, 150);
@@ -75,7 +75,7 @@ async fn case_072_a_removal_waits_for_the_event_in_work() {
 }
 
 #[tokio::test]
-async fn case_073_once_removed_nothing_of_it_is_called_any_more() {
+async fn case_073_a_removed_handler_is_never_called_again() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let a = add(&manager, "a", &diary);
@@ -89,7 +89,7 @@ async fn case_073_once_removed_nothing_of_it_is_called_any_more() {
     let call = again.call(|a| a.diary.record("called".into())).await;
     assert_eq!(call, Err(CallError::Stopped(gone.clone())));
     again.abort();
-    assert_eq!(again.remove().await.err(), Some(gone));
+    assert_eq!(again.remove().await.err(), Some(RemoveError::Stopped(gone)));
     manager.stop().await.unwrap();
     assert!(diary.drain().is_empty());
     assert_eq!(removed.seen, [1]);

@@ -1,4 +1,4 @@
-//! I. Streams: how they end.
+//! I. Streams: how streams end.
 
 use std::task::Poll;
 
@@ -11,7 +11,7 @@ use tokio_test::{assert_pending, assert_ready, task};
 use super::support::{MODES, Mode, at_once, ms, reader, receipt, settle, timed};
 
 #[tokio::test]
-async fn case_119_a_consumer_that_is_killed_while_idle_vanishes() {
+async fn case_119_killing_an_idle_reader_detaches_the_subscriber() {
     let manager = EventManager::new(8);
     let read = Probe::new();
     let consumer = tokio::spawn(read.follow(manager.subscribe()));
@@ -25,7 +25,7 @@ async fn case_119_a_consumer_that_is_killed_while_idle_vanishes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn case_120_a_consumer_killed_in_a_sync_event_releases_the_notifier() {
+async fn case_120_killing_a_reader_releases_sync_notify() {
     let manager = EventManager::new(8);
     let (stuck, other) = (reader(&manager, 1_000_000), reader(&manager, 0));
     let mut sync = Box::pin(manager.sync_notify(1));
@@ -42,7 +42,7 @@ async fn case_120_a_consumer_killed_in_a_sync_event_releases_the_notifier() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn case_121_a_consumer_killed_in_an_ack_event_releases_the_next_notifier() {
+async fn case_121_killing_a_reader_releases_the_next_ack_notify() {
     let manager = EventManager::new(1);
     let (stuck, other) = (reader(&manager, 1_000_000), reader(&manager, 0));
     assert_eq!(manager.ack_notify(1).await.unwrap().acked(), 2);
@@ -62,7 +62,7 @@ async fn case_121_a_consumer_killed_in_an_ack_event_releases_the_next_notifier()
 }
 
 #[tokio::test]
-async fn case_122_a_consumer_that_breaks_out_of_its_loop_leaves_nothing_behind() {
+async fn case_122_breaking_the_loop_leaves_nothing_behind() {
     for (mode, raises) in MODES
         .into_iter()
         .flat_map(|mode| [(mode, false), (mode, true)])
@@ -90,7 +90,7 @@ async fn case_122_a_consumer_that_breaks_out_of_its_loop_leaves_nothing_behind()
         }
         go.send(()).unwrap();
 
-        // Answered; only who panics over an event has not finished with it.
+        // Resolved; only a reader that panics during an event has not finished the event.
         let receipt = match answer {
             Poll::Ready(receipt) => {
                 drop(first);
@@ -115,7 +115,7 @@ async fn case_122_a_consumer_that_breaks_out_of_its_loop_leaves_nothing_behind()
 }
 
 #[tokio::test]
-async fn case_123_after_a_stop_a_stream_yields_what_it_had_and_ends() {
+async fn case_123_a_stopped_stream_yields_its_backlog() {
     for mode in MODES {
         let manager = EventManager::new(8);
         let mut stream = manager.subscribe();
@@ -134,7 +134,7 @@ async fn case_123_after_a_stop_a_stream_yields_what_it_had_and_ends() {
         assert_eq!(stream.end_reason(), Some(EndReason::Closed));
         assert_eq!(stopping.await, Ok(()));
         if mode != Mode::Async {
-            // Who notified hears of it after the stop as well.
+            // The publishers are answered after the stop as well.
             for notify in &mut notifying {
                 let receipt = assert_ready!(notify.poll());
                 assert!(receipt.unwrap().all_acked(), "{mode:?}");
@@ -144,7 +144,7 @@ async fn case_123_after_a_stop_a_stream_yields_what_it_had_and_ends() {
 }
 
 #[tokio::test]
-async fn case_124_a_stream_that_was_cut_off_tells_it_from_a_normal_end() {
+async fn case_124_a_disconnected_stream_shows_the_reason() {
     let manager = EventManager::new(8);
     let (mut cut, mut other) = (manager.subscribe(), manager.subscribe());
     manager.notify(1).await.unwrap();
@@ -160,7 +160,7 @@ async fn case_124_a_stream_that_was_cut_off_tells_it_from_a_normal_end() {
 }
 
 #[tokio::test]
-async fn case_125_a_stream_of_a_closed_manager_ends_at_once_and_tells_why() {
+async fn case_125_a_closed_managers_stream_ends_at_once() {
     let manager = EventManager::new(8);
     let early = manager.subscribe();
     manager.notify(1).await.unwrap();
@@ -172,7 +172,7 @@ async fn case_125_a_stream_of_a_closed_manager_ends_at_once_and_tells_why() {
 }
 
 #[tokio::test]
-async fn case_127_a_stream_removed_from_outside_yields_what_it_had_and_ends() {
+async fn case_127_a_disconnected_stream_yields_its_backlog() {
     let manager = EventManager::new(8);
     let mut removed = manager.subscribe();
     for n in 1..=3 {
@@ -188,7 +188,7 @@ async fn case_127_a_stream_removed_from_outside_yields_what_it_had_and_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn case_129_removing_a_stuck_stream_releases_who_waits_for_it() {
+async fn case_129_disconnecting_a_stuck_stream_releases_waiters() {
     let manager = EventManager::new(1);
     let mut stuck = manager.subscribe();
     let mut first = task::spawn(manager.sync_notify(1));
@@ -204,7 +204,7 @@ async fn case_129_removing_a_stuck_stream_releases_who_waits_for_it() {
     assert_eq!(receipt.dropped_by(), [stuck.id()]);
     assert!(assert_ready!(third.poll()).unwrap().is_unheard());
 
-    // What it has in hand it owes, until its task ends: a deadline limits that.
+    // The event in flight is owed until the reader's task ends: a deadline limits the wait.
     assert_pending!(first.poll());
     let late = manager.flush().within(ms(100)).await.unwrap_err();
     assert_eq!(late.waiting_for()[0].id(), stuck.id());

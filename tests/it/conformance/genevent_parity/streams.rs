@@ -1,4 +1,4 @@
-//! I. Streams: what they yield, and how far ahead of them a publisher gets.
+//! I. Streams: which events streams yield, and how far ahead of a stream publishers get.
 
 use std::task::Poll;
 
@@ -10,7 +10,7 @@ use tokio_test::{assert_pending, assert_ready, task};
 use super::support::{MODES, Mode, at_once, ms, publish, reader, timed};
 
 #[tokio::test]
-async fn case_111_a_stream_yields_what_was_notified_since_it_was_made() {
+async fn case_111_a_stream_yields_later_events() {
     let manager = EventManager::new(8);
     manager.notify(1).await.unwrap();
     let mut stream = manager.subscribe();
@@ -21,7 +21,7 @@ async fn case_111_a_stream_yields_what_was_notified_since_it_was_made() {
 }
 
 #[tokio::test]
-async fn case_112_a_stream_of_which_three_are_taken_yields_three_and_is_gone() {
+async fn case_112_taking_three_yields_three() {
     for mode in MODES {
         let manager = EventManager::new(8);
         let three = manager.subscribe().take(3);
@@ -36,7 +36,7 @@ async fn case_112_a_stream_of_which_three_are_taken_yields_three_and_is_gone() {
 }
 
 #[tokio::test]
-async fn case_113_a_stream_that_leaves_does_not_disturb_another_one() {
+async fn case_113_a_leaving_stream_disturbs_no_other_stream() {
     for mode in MODES {
         let manager = EventManager::new(8);
         let [three, five] = [3, 5].map(|n| {
@@ -53,7 +53,7 @@ async fn case_113_a_stream_that_leaves_does_not_disturb_another_one() {
 }
 
 #[test]
-fn case_114_a_stuck_stream_lets_ack_notify_go_two_events_far() {
+fn case_114_a_stuck_stream_admits_two_ack_notifies() {
     let manager = EventManager::new(1);
     let mut stream = manager.subscribe();
     let senders = (1..=6).map(|n| task::spawn(manager.ack_notify(n)));
@@ -68,7 +68,7 @@ fn case_114_a_stuck_stream_lets_ack_notify_go_two_events_far() {
     }
     assert_eq!((stream.len(), senders.len()), (1, 6), "two are taken");
 
-    // The other four are not: who goes away takes its event along.
+    // The other four events are not stored: a cancelled publisher keeps its event.
     senders.truncate(2);
     manager.close();
     assert_eq!(at_once(stream.collect::<Vec<_>>()), [2]);
@@ -76,7 +76,7 @@ fn case_114_a_stuck_stream_lets_ack_notify_go_two_events_far() {
 }
 
 #[test]
-fn case_115_a_stuck_stream_lets_nobody_pass_who_sync_notifies() {
+fn case_115_a_stuck_stream_blocks_every_sync_notify() {
     let manager = EventManager::new(1);
     let mut stream = manager.subscribe();
     let senders = (1..=6).map(|n| task::spawn(manager.sync_notify(n)));
@@ -89,13 +89,13 @@ fn case_115_a_stuck_stream_lets_nobody_pass_who_sync_notifies() {
         assert_pending!(sender.poll());
     }
     assert_eq!(stream.len(), 1, "stored ahead, as there is room for one");
-    // Once it is done with the first, one sender is answered; five wait.
+    // When the first event is finished, one sender resolves; five wait.
     stream.ack();
     assert!(assert_ready!(senders[0].poll()).unwrap().all_acked());
     for sender in &mut senders[1..] {
         assert_pending!(sender.poll());
     }
-    // Four stand in line: who goes away takes its event along.
+    // Four publishers are queued: a cancelled publisher keeps its event.
     senders.truncate(2);
     assert_eq!(at_once(stream.next()), Some(2));
     stream.ack();
@@ -104,7 +104,7 @@ fn case_115_a_stuck_stream_lets_nobody_pass_who_sync_notifies() {
 }
 
 #[test]
-fn case_116_what_piles_up_at_a_stuck_stream_is_bounded_by_its_policy() {
+fn case_116_the_policy_limits_unread_events() {
     // Publishers wait at the bound.
     let manager = EventManager::new(2);
     let mut stuck = manager.subscribe();
@@ -125,7 +125,7 @@ fn case_116_what_piles_up_at_a_stuck_stream_is_bounded_by_its_policy() {
     assert_eq!((stuck.len(), stuck.missed()), (2, 4));
     assert_eq!(at_once(stuck.next()), Some(5));
 
-    // Or none waits, and the stream is taken out with what it has.
+    // With another policy no publisher waits, and the stream is disconnected with its backlog.
     let manager = EventManager::new(2);
     let stuck = manager.subscribe_with(Overflow::Disconnect);
     for n in 1..=6 {
@@ -135,7 +135,7 @@ fn case_116_what_piles_up_at_a_stuck_stream_is_bounded_by_its_policy() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn case_117_the_mode_decides_how_long_a_slow_stream_keeps_the_publisher() {
+async fn case_117_the_mode_determines_the_waiting_time() {
     for (mode, millis) in [(Mode::Async, 0), (Mode::Ack, 450), (Mode::Sync, 500)] {
         let manager = EventManager::new(16);
         let readers = [reader(&manager, 0), reader(&manager, 50)];
@@ -155,7 +155,7 @@ async fn case_117_the_mode_decides_how_long_a_slow_stream_keeps_the_publisher() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn case_118_a_consumer_that_gives_up_waiting_is_gone() {
+async fn case_118_a_timed_out_reader_detaches() {
     let manager = EventManager::new(8);
     let mut stream = Box::pin(tokio_stream::StreamExt::timeout(
         manager.subscribe(),
@@ -178,7 +178,7 @@ async fn case_118_a_consumer_that_gives_up_waiting_is_gone() {
 }
 
 #[tokio::test]
-async fn case_135_the_stream_chooses_its_policy_and_the_publisher_its_mode() {
+async fn case_135_policy_and_mode_are_independent() {
     for mode in [Mode::Async, Mode::Sync] {
         let manager = EventManager::new(8);
         let small = |overflow| SubscribeOptions::new().window(1).overflow(overflow);

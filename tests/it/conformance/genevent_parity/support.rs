@@ -1,4 +1,4 @@
-//! What the cases share.
+//! Helpers that several cases share.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -9,10 +9,10 @@ use genevent::{EventManager, Handler, HandlerRef, Receipt, StopReason};
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{Instant, sleep};
 
-/// What handlers note.
+/// The records of handlers.
 pub(crate) type Diary = Probe<String>;
 
-/// Notes every event, and its end. A fragile one ends over 0, and panics over 13.
+/// Records every event, and its end. A fragile handler ends at event 0, and panics at event 13.
 pub(crate) struct Scribe {
     pub(crate) name: &'static str,
     pub(crate) diary: Diary,
@@ -105,7 +105,7 @@ pub(crate) async fn publish(manager: &EventManager<u32>, mode: Mode, n: u32) {
     drop(receipt(manager, mode, n).await);
 }
 
-/// The receipt of the event, in the modes that have one.
+/// The receipt of the event, in the modes that return a receipt.
 pub(crate) async fn receipt(manager: &EventManager<u32>, mode: Mode, n: u32) -> Option<Receipt> {
     match mode {
         Mode::Async => {
@@ -129,21 +129,21 @@ pub(crate) fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// How many milliseconds of the (paused) clock it takes, and what it gives.
+/// Returns the duration in milliseconds of the (paused) clock, and the output.
 pub(crate) async fn timed<F: Future>(future: F) -> (u128, F::Output) {
     let start = Instant::now();
     let output = future.await;
     (start.elapsed().as_millis(), output)
 }
 
-/// Lets the other tasks of this thread go as far as they can.
+/// Runs the other tasks of this thread until they all wait.
 pub(crate) async fn settle() {
     for _ in 0..100 {
         yield_now().await;
     }
 }
 
-/// What it gives without waiting.
+/// Polls the future once and returns its output.
 pub(crate) fn at_once<F: Future>(future: F) -> F::Output {
     future.now_or_never().expect("it does not wait")
 }

@@ -1,15 +1,16 @@
 //! F. Swaps.
 
+use std::error::Error;
 use std::ops::ControlFlow;
 
 use futures::FutureExt;
-use genevent::handler::{AddHandlerError, TrySwapError};
+use genevent::handler::{AddHandlerError, SwapError, TrySwapError};
 use genevent::test_util::Probe;
 use genevent::{EventManager, Handler, HandlerRef, StopReason};
 
 use super::support::{Diary, Scribe, add, settle};
 
-/// A handler that was made of another one.
+/// A handler that was made of its predecessor.
 struct Heir {
     heritage: Result<Vec<u32>, String>,
     diary: Diary,
@@ -31,7 +32,7 @@ fn heir(old: Scribe) -> Heir {
 }
 
 #[tokio::test]
-async fn case_074_in_a_swap_the_old_one_ends_and_the_new_one_is_made_of_it() {
+async fn case_074_a_swap_builds_on_the_old_handler() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let a = add(&manager, "a", &diary);
@@ -47,7 +48,7 @@ async fn case_074_in_a_swap_the_old_one_ends_and_the_new_one_is_made_of_it() {
 }
 
 #[tokio::test]
-async fn case_075_who_is_not_there_is_not_swapped_and_its_heir_can_be_added() {
+async fn case_075_an_absent_handler_is_not_swapped() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let a = add(&manager, "a", &diary);
@@ -56,10 +57,10 @@ async fn case_075_who_is_not_there_is_not_swapped_and_its_heir_can_be_added() {
     assert_eq!(diary.drain(), ["a ends: it was removed"]);
 
     let absent = stale.swap(heir).await.unwrap_err();
-    assert_eq!(absent, StopReason::Removed);
+    assert_eq!(absent, SwapError::Stopped(StopReason::Removed));
     assert!(diary.drain().is_empty(), "no heir is made");
     let heir = Heir {
-        heritage: Err(absent.to_string()),
+        heritage: Err(absent.source().unwrap().to_string()),
         diary: diary.clone(),
     };
     let heir = manager.add_handler("a", heir).unwrap();
@@ -70,7 +71,7 @@ async fn case_075_who_is_not_there_is_not_swapped_and_its_heir_can_be_added() {
 }
 
 #[tokio::test]
-async fn case_076_a_new_one_that_refuses_leaves_the_old_one_going() {
+async fn case_076_a_refusing_successor_keeps_the_old_handler() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let a = add(&manager, "a", &diary);
@@ -85,7 +86,7 @@ async fn case_076_a_new_one_that_refuses_leaves_the_old_one_going() {
 }
 
 #[tokio::test]
-async fn case_077_the_name_of_a_third_one_cannot_be_taken_and_nobody_is_lost() {
+async fn case_077_a_swap_cannot_take_a_used_name() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let (a, c) = (add(&manager, "a", &diary), add(&manager, "c", &diary));
@@ -94,7 +95,7 @@ async fn case_077_the_name_of_a_third_one_cannot_be_taken_and_nobody_is_lost() {
     manager.notify(1).await.unwrap();
     assert_eq!(a.call(|a| a.seen.clone()).await, Ok(vec![1]));
 
-    // A swap keeps the name, and so never meets a third one.
+    // A swap keeps the name, and so never conflicts with another name.
     let new = a.swap(heir).await.unwrap();
     assert_eq!(new.name(), "a");
     assert_eq!(manager.which_handlers(), ["a", "c"]);
@@ -103,7 +104,7 @@ async fn case_077_the_name_of_a_third_one_cannot_be_taken_and_nobody_is_lost() {
 }
 
 #[tokio::test]
-async fn case_078_a_handler_can_be_swapped_for_one_of_its_own_type_and_name() {
+async fn case_078_a_swap_may_keep_type_and_name() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let a = add(&manager, "a", &diary);
@@ -117,7 +118,7 @@ async fn case_078_a_handler_can_be_swapped_for_one_of_its_own_type_and_name() {
 }
 
 #[tokio::test]
-async fn case_079_under_load_every_event_is_seen_by_one_of_the_two() {
+async fn case_079_a_swap_under_load_loses_nothing() {
     const EVENTS: u32 = 1_000;
     let manager = EventManager::new(16);
     let diary = Diary::default();
@@ -128,7 +129,7 @@ async fn case_079_under_load_every_event_is_seen_by_one_of_the_two() {
             source.notify(n).await.unwrap();
         }
     });
-    // Each begins with nothing, and leaves what it has seen behind.
+    // Each handler begins with no events, and leaves its events behind.
     let seen = Probe::new();
     while !load.is_finished() {
         let leaving = seen.clone();
@@ -147,7 +148,7 @@ async fn case_079_under_load_every_event_is_seen_by_one_of_the_two() {
 }
 
 #[tokio::test]
-async fn case_080_an_old_one_that_fails_to_end_does_not_keep_the_new_one_from_coming() {
+async fn case_080_a_failing_terminate_does_not_prevent_a_swap() {
     struct Sore(Vec<u32>, Diary);
     impl Handler<u32> for Sore {
         async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
@@ -197,7 +198,7 @@ async fn case_080_an_old_one_that_fails_to_end_does_not_keep_the_new_one_from_co
     }
 }
 
-/// Gives its place up over 5: it asks for that in a task, as it cannot wait for itself.
+/// Asks to be swapped at event 5, in a task, since a handler cannot wait for itself.
 struct Tired {
     diary: Diary,
     place: Option<HandlerRef<u32, Tired>>,
@@ -223,7 +224,7 @@ impl Handler<u32> for Tired {
 }
 
 #[tokio::test]
-async fn case_081_a_handler_may_put_another_one_in_its_place() {
+async fn case_081_a_handler_may_swap_itself() {
     for heir_is_made in [true, false] {
         let manager = EventManager::new(8);
         let diary = Diary::default();
@@ -257,7 +258,7 @@ async fn case_081_a_handler_may_put_another_one_in_its_place() {
 }
 
 #[tokio::test]
-async fn case_082_one_of_several_of_a_type_is_swapped_by_its_name() {
+async fn case_082_a_swap_by_name_picks_one_handler() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let [one, two, three] = ["h1", "h2", "h3"].map(|name| add(&manager, name, &diary));

@@ -25,10 +25,10 @@ fn a_full_channel_waits_for_its_slowest_receiver() {
     assert!(third.poll().is_ready());
 }
 
-/// There one idle receiver stalls everybody, unless the whole channel overflows; here each
-/// receiver says what it wants.
+/// There an idle receiver blocks all senders, unless the whole channel overflows; here each
+/// receiver chooses its policy.
 #[test]
-fn an_idle_receiver_need_not_stall_anybody() {
+fn an_idle_receiver_need_not_block() {
     let manager = EventManager::new(2);
     let idle = manager.subscribe_with(SubscribeOptions::new().overflow(Overflow::DropOldest));
     let mut busy = manager.subscribe();
@@ -40,7 +40,7 @@ fn an_idle_receiver_need_not_stall_anybody() {
 }
 
 #[test]
-fn a_sender_may_wait_until_somebody_listens() {
+fn a_sender_may_wait_for_receivers() {
     let manager = EventManager::new(2);
     let mut ready = task::spawn(manager.wait_for_subscribers(1));
     assert!(ready.poll().is_pending());
@@ -62,7 +62,7 @@ fn a_channel_without_receivers_stays_open() {
 }
 
 #[test]
-fn receivers_are_streams_that_can_be_polled_by_hand() {
+fn receivers_can_be_polled_by_hand() {
     let manager = EventManager::new(2);
     let mut reader = manager.subscribe();
     manager.try_notify(1).unwrap();

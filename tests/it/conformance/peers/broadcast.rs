@@ -23,18 +23,18 @@ fn every_receiver_gets_every_value_in_order() {
     assert_eq!(read_all(&mut two), ["hello", "world"]);
 }
 
-/// There an error, with the value in it; here it is nobody's event, and no failure.
+/// There an error with the value in it; here an unheard event is no failure.
 #[test]
-fn sending_to_nobody_is_told() {
+fn sending_without_receivers_is_reported() {
     let manager = EventManager::new(16);
     assert_eq!(manager.try_notify(1), Ok(0));
     let mut late = manager.subscribe();
     assert!(waits(&mut late), "and a late receiver does not get it");
 }
 
-/// There the values are lost; here that is asked for.
+/// There values are always lost; here a subscriber asks for that policy.
 #[test]
-fn a_lagging_receiver_is_told_how_much_it_lost_and_goes_on_with_the_oldest() {
+fn a_lagging_receiver_skips_to_the_oldest_value() {
     let manager = EventManager::new(2);
     let mut lagging = manager.subscribe_with(Overflow::DropOldest).with_missed();
     for n in 1..=5 {
@@ -51,7 +51,7 @@ fn a_lagging_receiver_is_told_how_much_it_lost_and_goes_on_with_the_oldest() {
 }
 
 #[test]
-fn a_lagging_receiver_recovers_after_the_sender_is_gone() {
+fn a_lagging_receiver_recovers_after_the_sender_left() {
     let manager = EventManager::new(2);
     let mut lagging = manager.subscribe_with(Overflow::DropOldest);
     for n in 1..=5 {
@@ -64,7 +64,7 @@ fn a_lagging_receiver_recovers_after_the_sender_is_gone() {
 }
 
 #[test]
-fn a_slow_receiver_does_not_take_from_a_quick_one() {
+fn a_slow_receiver_takes_nothing_from_other_receivers() {
     let manager = EventManager::new(16);
     let (mut quick, mut slow) = (manager.subscribe(), manager.subscribe());
     for n in 1..=10 {
@@ -77,7 +77,7 @@ fn a_slow_receiver_does_not_take_from_a_quick_one() {
 }
 
 #[test]
-fn values_that_nobody_has_left_to_read_are_dropped() {
+fn values_without_remaining_readers_are_dropped() {
     let value = Arc::new(());
     let manager = EventManager::new(16);
     let (mut one, two) = (manager.subscribe(), manager.subscribe());
@@ -98,7 +98,7 @@ fn a_capacity_of_zero_panics() {
 
 /// There a panic; here it is a bound that will never be reached.
 #[test]
-fn a_capacity_too_big_for_memory_costs_nothing() {
+fn a_huge_capacity_costs_nothing() {
     let manager = EventManager::new(usize::MAX);
     let mut reader = manager.subscribe();
     manager.try_notify(1).unwrap();
@@ -117,7 +117,7 @@ impl Clone for PanicsOnce {
 
 /// There the value is lost to that receiver; here it is still there.
 #[test]
-fn a_panic_in_clone_spoils_nothing() {
+fn a_panic_in_clone_loses_nothing() {
     let manager = EventManager::new(4);
     let mut reader = manager.subscribe();
     manager.try_notify(PanicsOnce(Arc::default())).unwrap();
@@ -146,7 +146,7 @@ fn dropping_the_last_sender_wakes_every_receiver() {
 }
 
 #[test]
-fn a_receiver_may_change_tasks_while_it_waits() {
+fn a_waiting_receiver_may_change_tasks() {
     let manager = EventManager::new(4);
     let mut reader = manager.subscribe();
     let mut first = task::spawn(());
@@ -176,7 +176,7 @@ impl Drop for SendsWhenDropped {
 }
 
 #[test]
-fn a_waker_that_sends_when_it_is_dropped_does_not_deadlock() {
+fn a_waker_sending_when_dropped_does_not_deadlock() {
     let manager = EventManager::new(4);
     let mut reader = manager.subscribe();
     let waker = Waker::from(Arc::new(SendsWhenDropped(manager.clone())));
@@ -189,7 +189,7 @@ fn a_waker_that_sends_when_it_is_dropped_does_not_deadlock() {
 }
 
 #[test]
-fn len_counts_what_is_left_also_after_a_lag() {
+fn len_counts_remaining_values_after_a_lag() {
     let manager = EventManager::new(3);
     let mut reader = manager.subscribe_with(Overflow::DropOldest);
     for (n, left) in [(1, 1), (2, 2), (3, 3), (4, 3)] {
@@ -201,7 +201,7 @@ fn len_counts_what_is_left_also_after_a_lag() {
 }
 
 #[tokio::test]
-async fn waiting_for_the_channel_to_be_closed_ends_with_it() {
+async fn closed_resolves_when_the_channel_closes() {
     let manager = EventManager::<u8>::new(3);
     let other = manager.clone();
     let closed = tokio::spawn(async move { other.closed().await });

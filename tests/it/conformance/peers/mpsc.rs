@@ -12,7 +12,7 @@ use tokio_test::task;
 use crate::drive::{now, read, read_all};
 
 #[test]
-fn a_full_channel_gives_the_value_back() {
+fn a_full_channel_returns_the_value() {
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
     manager.try_notify(1).unwrap();
@@ -23,7 +23,7 @@ fn a_full_channel_gives_the_value_back() {
 }
 
 #[test]
-fn a_sender_that_waits_goes_on_when_a_value_is_taken() {
+fn taking_a_value_resumes_a_waiting_sender() {
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
     now(manager.notify(1)).unwrap();
@@ -35,7 +35,7 @@ fn a_sender_that_waits_goes_on_when_a_value_is_taken() {
 }
 
 #[test]
-fn a_sender_that_gives_up_does_not_keep_its_place() {
+fn a_cancelled_sender_leaves_the_queue() {
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
     now(manager.notify(1)).unwrap();
@@ -51,7 +51,7 @@ fn a_sender_that_gives_up_does_not_keep_its_place() {
 }
 
 #[test]
-fn a_dropped_permit_gives_its_room_back() {
+fn a_dropped_permit_returns_its_room() {
     let manager = EventManager::new(1);
     let _reader = manager.subscribe();
     let permit = now(manager.reserve()).unwrap();
@@ -68,7 +68,7 @@ fn a_dropped_permit_gives_its_room_back() {
 
 /// The receiver closes there, the manager here.
 #[test]
-fn a_permit_that_is_out_when_it_closes_may_still_be_used_and_is_waited_for() {
+fn a_permit_can_be_used_after_close() {
     let manager = EventManager::new(2);
     let mut reader = task::spawn(manager.subscribe());
     let permit = now(manager.reserve()).unwrap();
@@ -81,7 +81,7 @@ fn a_permit_that_is_out_when_it_closes_may_still_be_used_and_is_waited_for() {
 }
 
 #[test]
-fn closing_lets_what_is_stored_be_read_and_turns_senders_away() {
+fn closing_keeps_stored_values_and_refuses_senders() {
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
     now(manager.notify(1)).unwrap();
@@ -95,9 +95,9 @@ fn closing_lets_what_is_stored_be_read_and_turns_senders_away() {
     assert_eq!(read_all(&mut reader), [1]);
 }
 
-/// There a send to a receiver that is gone fails; here others may come.
+/// There a send to a dropped receiver fails; here new subscribers may come.
 #[test]
-fn values_for_a_receiver_that_is_dropped_are_dropped_with_it() {
+fn dropping_the_receiver_drops_its_values() {
     let value = Arc::new(());
     let manager = EventManager::new(4);
     let reader = manager.subscribe();
@@ -108,7 +108,7 @@ fn values_for_a_receiver_that_is_dropped_are_dropped_with_it() {
 }
 
 #[test]
-fn the_values_of_each_sender_keep_their_order() {
+fn each_senders_values_keep_their_order() {
     let manager = EventManager::new(1);
     let reader = manager.subscribe();
     let senders = [100, 200].map(|base| {

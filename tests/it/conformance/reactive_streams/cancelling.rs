@@ -14,12 +14,12 @@ use crate::drive::{now, read};
 
 type Stream<E> = BoxStream<'static, E>;
 
-/// One subscription of some kind, as a stream of events.
+/// A subscription of some kind, as a stream of events.
 struct Kind<E> {
     name: &'static str,
     id: SubscriberId,
     stream: Stream<E>,
-    /// The stage before, if there is one.
+    /// The upstream subscription, if there is any.
     before: Option<Subscription<E>>,
 }
 
@@ -100,7 +100,7 @@ where
 }
 
 impl<E: Clone> Kind<E> {
-    /// Reads what is replayed, and whatever else is there, and sleeps.
+    /// Reads all replayed and stored events, and parks.
     fn sleep(&mut self, waker: &Waker) {
         while poll(&mut self.stream, waker).is_ready() {}
     }
@@ -123,7 +123,7 @@ fn retaining<E: Send + Sync + 'static>(first: E) -> EventManager<E> {
 /// 1.8: "If a Subscription is cancelled its Subscriber MUST eventually stop being signaled." 3.12:
 /// "`Subscription.cancel()` MUST request the Publisher to eventually stop signaling its Subscriber."
 #[test]
-fn rules_1_8_and_3_12_a_cancelled_subscription_is_signalled_no_more() {
+fn rules_1_8_and_3_12_cancelled_subscriptions_get_no_signals() {
     for name in KINDS {
         let manager = retaining(0);
         let signal = Arc::new(Signal::default());
@@ -157,7 +157,7 @@ fn rules_1_8_and_3_12_a_cancelled_subscription_is_signalled_no_more() {
 /// 2.8: "A Subscriber MUST be prepared to receive one or more onNext signals after having called
 /// `Subscription.cancel()` if there are still requested elements pending."
 #[test]
-fn rule_2_8_what_was_on_its_way_when_it_was_cancelled_may_still_be_received() {
+fn rule_2_8_events_under_way_may_still_arrive() {
     for name in KINDS {
         let manager = retaining(0);
         let mut cut = subscribe(&manager, name);
@@ -174,10 +174,10 @@ fn rule_2_8_what_was_on_its_way_when_it_was_cancelled_may_still_be_received() {
     }
 }
 
-/// An event whose clone tells that it has begun, and waits.
+/// An event whose clone signals its beginning, and waits.
 struct Slow(Arc<Mutex<Option<Gate>>>);
 
-/// What the clone tells, and what the clone waits for.
+/// The signal of the clone's beginning, and the signal that the clone waits for.
 type Gate = (mpsc::Sender<()>, mpsc::Receiver<()>);
 
 impl Clone for Slow {
@@ -194,7 +194,7 @@ impl Clone for Slow {
 /// 3.5: "`Subscription.cancel` MUST respect the responsivity of its caller by returning in a timely
 /// manner, MUST be idempotent and MUST be thread-safe."
 #[test]
-fn rule_3_5_cancelling_does_not_wait_for_a_subscriber_that_is_busy() {
+fn rule_3_5_cancelling_does_not_wait() {
     for name in ["plain", "told of losses", "deliveries", "replaying"] {
         let manager = EventManager::new(1);
         let mut reader = subscribe(&manager, name);
@@ -212,7 +212,7 @@ fn rule_3_5_cancelling_does_not_wait_for_a_subscriber_that_is_busy() {
             (first, read(&mut reader.stream).is_none())
         });
         has_begun.recv().unwrap();
-        // It is in the midst of an event, others wait, and this returns.
+        // The subscriber is handling an event, more events are queued, and this call returns.
         assert!(manager.disconnect(id), "{name}");
         assert!(
             !manager.disconnect(id),
@@ -227,7 +227,7 @@ fn rule_3_5_cancelling_does_not_wait_for_a_subscriber_that_is_busy() {
 }
 
 #[test]
-fn rule_3_5_one_of_all_threads_that_cancel_at_once_has_done_it() {
+fn rule_3_5_concurrent_cancellations_succeed_once() {
     const THREADS: usize = 4;
     for round in 0..40 {
         let name = KINDS[round % KINDS.len()];
@@ -259,7 +259,7 @@ fn rule_3_5_one_of_all_threads_that_cancel_at_once_has_done_it() {
 /// 3.6: "After the Subscription is cancelled, additional `Subscription.request(long n)` MUST be
 /// NOPs." 3.7: the same of `cancel()`.
 #[test]
-fn rules_3_6_and_3_7_requests_and_cancellations_after_the_first_one_do_nothing() {
+fn rules_3_6_and_3_7_later_requests_and_cancellations_do_nothing() {
     for name in KINDS {
         let manager = retaining(0);
         let mut cut = subscribe(&manager, name);
@@ -283,7 +283,7 @@ fn rules_3_6_and_3_7_requests_and_cancellations_after_the_first_one_do_nothing()
 /// 3.13: "`Subscription.cancel()` MUST request the Publisher to eventually drop any references to
 /// the corresponding subscriber."
 #[test]
-fn rule_3_13_what_a_cancelled_subscription_held_is_let_go_at_once() {
+fn rule_3_13_cancelling_drops_held_events_at_once() {
     for name in KINDS {
         let (signal, event) = (Arc::new(Signal::default()), Arc::new(()));
         let manager = EventManager::new(8);
@@ -318,7 +318,7 @@ fn rule_3_13_what_a_cancelled_subscription_held_is_let_go_at_once() {
 }
 
 #[test]
-fn rule_3_13_what_is_replayed_goes_with_the_subscription_as_well() {
+fn rule_3_13_cancelling_drops_the_replay() {
     let event = Arc::new(());
     let manager = retaining(Arc::clone(&event));
     let reader = subscribe(&manager, "replaying");

@@ -34,7 +34,7 @@ const CANCELS: [(&str, Cancel); 2] = [
 ];
 
 #[tokio::test]
-async fn rules_1_8_and_3_13_a_cancelled_handler_is_called_no_more_and_let_go() {
+async fn rules_1_8_and_3_13_a_cancelled_handler_is_dropped() {
     for (name, cancel) in CANCELS {
         let manager = EventManager::new(8);
         let (go, seen) = (Arc::new(Semaphore::new(0)), Probe::new());
@@ -51,7 +51,7 @@ async fn rules_1_8_and_3_13_a_cancelled_handler_is_called_no_more_and_let_go() {
         cancel(&manager, &handler);
         assert!(manager.try_notify(Arc::clone(&events[2])).is_ok());
         go.add_permits(8);
-        // Which 2.8 allows: what was stored before it was disconnected is handled.
+        // Rule 2.8 allows this: events that were stored before the disconnect are handled.
         let expected = match handler.stopped().await {
             StopReason::Aborted => vec![1],
             StopReason::Disconnected(_) => vec![1, 2],
@@ -67,7 +67,7 @@ async fn rules_1_8_and_3_13_a_cancelled_handler_is_called_no_more_and_let_go() {
 }
 
 #[tokio::test]
-async fn rules_3_5_and_3_7_cancelling_a_handler_twice_is_as_cancelling_it_once() {
+async fn rules_3_5_and_3_7_cancelling_twice_equals_once() {
     for (name, cancel) in CANCELS {
         let manager = EventManager::new(8);
         let (go, seen) = (Arc::new(Semaphore::new(8)), Probe::new());

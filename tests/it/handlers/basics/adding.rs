@@ -1,4 +1,4 @@
-//! Who is added, under which name, and what it sees.
+//! Adding handlers: names, order, and the first event that a handler sees.
 
 use std::future::pending;
 
@@ -12,7 +12,7 @@ use tokio::task::yield_now;
 use super::{Diary, Scribe, add};
 
 #[tokio::test]
-async fn a_manager_begins_without_handlers_and_lists_them_oldest_first() {
+async fn a_manager_lists_its_handlers_oldest_first() {
     // GenEvent cases 1, 23, 32.
     let manager = EventManager::new(8);
     assert!(manager.which_handlers().is_empty());
@@ -24,7 +24,7 @@ async fn a_manager_begins_without_handlers_and_lists_them_oldest_first() {
 }
 
 #[tokio::test]
-async fn a_name_in_use_gives_the_handler_back_and_leaves_all_as_it_was() {
+async fn a_used_name_returns_the_handler() {
     // GenEvent cases 24, 27, 96.
     let manager = EventManager::new(8);
     let diary = Diary::default();
@@ -44,7 +44,7 @@ async fn a_name_in_use_gives_the_handler_back_and_leaves_all_as_it_was() {
 }
 
 #[tokio::test]
-async fn one_type_lives_under_two_names_and_each_sees_every_event() {
+async fn a_type_can_be_added_under_two_names() {
     // GenEvent case 28.
     let manager = EventManager::new(8);
     let (ones, twos) = (Probe::new(), Probe::new());
@@ -55,7 +55,7 @@ async fn one_type_lives_under_two_names_and_each_sees_every_event() {
 }
 
 #[tokio::test]
-async fn a_handler_sees_exactly_what_is_published_after_it_was_added() {
+async fn a_handler_sees_events_published_after_its_adding() {
     // GenEvent case 30.
     let manager = EventManager::new(8);
     let reader = manager.subscribe();
@@ -69,7 +69,7 @@ async fn a_handler_sees_exactly_what_is_published_after_it_was_added() {
 }
 
 #[tokio::test]
-async fn control_never_waits_behind_a_stuck_handler() {
+async fn adding_never_waits_behind_a_stuck_handler() {
     // GenEvent cases 34, 66, 130.
     let manager = EventManager::new(8);
     manager
@@ -90,7 +90,7 @@ async fn control_never_waits_behind_a_stuck_handler() {
 }
 
 #[tokio::test]
-async fn a_closed_manager_gives_the_handler_back() {
+async fn a_closed_manager_returns_the_handler() {
     // GenEvent case 17.
     let manager = EventManager::new(8);
     manager.close();
@@ -110,7 +110,7 @@ fn adding_outside_of_a_runtime_panics() {
 }
 
 #[test]
-fn adding_outside_of_a_runtime_leaves_nothing_behind() {
+fn a_failed_adding_leaves_nothing_behind() {
     let manager = EventManager::new(8);
     let adding = || manager.add_handler("log", handler_fn(|_: &u32| ())).is_ok();
     let added = std::panic::catch_unwind(std::panic::AssertUnwindSafe(adding));
@@ -120,7 +120,7 @@ fn adding_outside_of_a_runtime_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn a_handler_is_seen_as_a_subscriber_with_its_name_and_line() {
+async fn a_handler_is_listed_as_a_subscriber() {
     let manager = EventManager::<u32>::new(8);
     let log = handler_fn(|_: &u32| ());
     manager.add_handler("log", log).unwrap();

@@ -1,4 +1,4 @@
-//! Calls are made once, answered, and never hang.
+//! A call is made once and answered, and never hangs.
 
 use futures::{FutureExt, StreamExt, poll};
 use genevent::handler::CallError;
@@ -7,7 +7,7 @@ use genevent::{EventManager, StopReason};
 use super::{Diary, add};
 
 #[tokio::test]
-async fn a_call_that_panics_ends_the_handler_and_tells_the_caller() {
+async fn a_panicking_call_ends_the_handler() {
     // GenEvent case 102.
     let manager = EventManager::new(8);
     let diary = Diary::default();
@@ -22,7 +22,7 @@ async fn a_call_that_panics_ends_the_handler_and_tells_the_caller() {
 }
 
 #[tokio::test]
-async fn a_call_that_nobody_awaits_any_more_is_still_made() {
+async fn a_dropped_call_is_still_made() {
     // GenEvent cases 104, 105, 107.
     let manager = EventManager::new(8);
     let diary = Diary::default();
@@ -32,7 +32,7 @@ async fn a_call_that_nobody_awaits_any_more_is_still_made() {
 }
 
 #[tokio::test]
-async fn many_calls_are_out_at_once() {
+async fn many_calls_can_wait_at_once() {
     // GenEvent cases 106, 108.
     let manager = EventManager::new(8);
     let diary = Diary::default();
@@ -45,7 +45,7 @@ async fn many_calls_are_out_at_once() {
 }
 
 #[tokio::test]
-async fn a_call_to_a_handler_of_a_closed_manager_tells_so() {
+async fn a_call_after_close_returns_an_error() {
     // GenEvent cases 17, 109.
     let manager = EventManager::new(8);
     let diary = Diary::default();

@@ -1,4 +1,4 @@
-//! The manager's end, and the runtime's.
+//! The end of handlers with their manager or their runtime.
 
 use std::future::pending;
 use std::ops::ControlFlow;
@@ -10,7 +10,7 @@ use tokio::task::yield_now;
 use super::{Diary, add};
 
 #[tokio::test]
-async fn stop_waits_until_every_handler_has_handled_all_and_ended() {
+async fn stop_waits_until_every_handler_has_ended() {
     // GenEvent cases 2, 11, 15, 91.
     let manager = EventManager::new(8);
     let diary = Diary::default();
@@ -37,7 +37,7 @@ impl Handler<u32> for Endless {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_that_waits_only_so_long_names_the_handler_that_is_stuck() {
+async fn a_late_stop_names_the_stuck_handler() {
     // GenEvent case 16.
     use std::time::Duration;
     let manager = EventManager::new(8);
@@ -65,7 +65,7 @@ async fn a_stop_that_waits_only_so_long_names_the_handler_that_is_stuck() {
 }
 
 #[tokio::test]
-async fn handlers_and_their_references_do_not_keep_the_manager_open() {
+async fn handlers_do_not_keep_the_manager_open() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let a = add(&manager, "a", &diary);
@@ -79,7 +79,7 @@ async fn handlers_and_their_references_do_not_keep_the_manager_open() {
 }
 
 #[test]
-fn a_runtime_that_goes_tells_the_end_too() {
+fn shutting_the_runtime_down_reports_the_exit() {
     // GenEvent cases 12, 45, 92.
     let manager = EventManager::new(8);
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -107,7 +107,7 @@ fn a_runtime_that_goes_tells_the_end_too() {
 }
 
 #[tokio::test]
-async fn a_disconnected_handler_handles_what_it_had_and_tells() {
+async fn a_disconnected_handler_handles_its_backlog_first() {
     // GenEvent case 127.
     let manager = EventManager::new(8);
     let diary = Diary::default();

@@ -12,7 +12,7 @@ use tokio::task::yield_now;
 use super::{Diary, add};
 
 #[tokio::test]
-async fn notify_returns_before_the_handler_runs_and_sync_notify_after() {
+async fn sync_notify_but_not_notify_waits_for_the_handler() {
     // GenEvent cases 36, 37, 40, 46, 48.
     let manager = EventManager::new(8);
     let diary = Diary::default();
@@ -26,7 +26,7 @@ async fn notify_returns_before_the_handler_runs_and_sync_notify_after() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn handlers_and_streams_work_side_by_side() {
+async fn handlers_and_streams_work_concurrently() {
     // GenEvent cases 38, 41, 43.
     use std::time::Duration;
     let manager = EventManager::new(8);
@@ -48,7 +48,7 @@ async fn handlers_and_streams_work_side_by_side() {
 }
 
 #[tokio::test]
-async fn a_call_comes_after_the_events_before_it_and_changes_the_handler() {
+async fn a_call_follows_the_events_before_it() {
     // GenEvent cases 55, 99, 146.
     let manager = EventManager::new(8);
     let diary = Diary::default();
@@ -112,7 +112,7 @@ async fn events_need_not_be_clone() {
 }
 
 #[tokio::test]
-async fn closures_may_await_if_they_do_not_hold_the_event() {
+async fn closures_may_await_without_holding_the_event() {
     let manager = EventManager::new(4);
     let seen = Probe::new();
     let noting = seen.clone();

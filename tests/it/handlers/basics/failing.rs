@@ -1,15 +1,16 @@
-//! A handler that fails ends alone.
+//! A failing handler ends alone.
 
 use std::ops::ControlFlow;
 
 use futures::FutureExt;
+use genevent::handler::RemoveError;
 use genevent::test_util::Probe;
 use genevent::{EventManager, Handler, StopReason};
 
 use super::{Diary, add};
 
 #[tokio::test]
-async fn a_panic_ends_that_handler_alone_and_counts_as_dropped() {
+async fn a_panic_ends_only_the_panicking_handler() {
     // GenEvent cases 57, 58, 59.
     let manager = EventManager::new(4);
     let diary = Diary::default();
@@ -17,7 +18,7 @@ async fn a_panic_ends_that_handler_alone_and_counts_as_dropped() {
     manager.add_handler("good", seen.clone()).unwrap();
     let receipt = manager.sync_notify(13).await.unwrap();
     assert_eq!((receipt.acked(), receipt.dropped()), (1, 1));
-    // GenEvent case 93: told before the answer.
+    // GenEvent case 93: reported before the receipt.
     assert_eq!(
         bad.stopped().now_or_never(),
         Some(StopReason::Panicked("thirteen".into()))
@@ -29,7 +30,7 @@ async fn a_panic_ends_that_handler_alone_and_counts_as_dropped() {
 }
 
 #[tokio::test]
-async fn a_handler_may_end_itself() {
+async fn a_handler_may_break_to_end() {
     // GenEvent cases 60, 87.
     let manager = EventManager::new(4);
     let diary = Diary::default();
@@ -40,11 +41,12 @@ async fn a_handler_may_end_itself() {
     assert_eq!(diary.drain(), ["a 0", "a ends: it had finished"]);
     assert_eq!(manager.subscriber_count(), 0);
     assert!(manager.which_handlers().is_empty());
-    assert_eq!(a.remove().await.err(), Some(StopReason::Finished));
+    let finished = RemoveError::Stopped(StopReason::Finished);
+    assert_eq!(a.remove().await.err(), Some(finished));
 }
 
 #[tokio::test]
-async fn a_panic_in_terminate_changes_nothing_about_the_end() {
+async fn a_panic_in_terminate_keeps_the_stop_reason() {
     // GenEvent cases 64, 67.
     struct Sore;
     impl Handler<u32> for Sore {
@@ -60,14 +62,14 @@ async fn a_panic_in_terminate_changes_nothing_about_the_end() {
     let stopped = sore.stopped();
     assert_eq!(
         sore.remove().await.err(),
-        Some(StopReason::Panicked("sore".into()))
+        Some(RemoveError::Stopped(StopReason::Panicked("sore".into())))
     );
     assert_eq!(stopped.await, StopReason::Removed);
     assert!(manager.which_handlers().is_empty());
 }
 
 #[tokio::test]
-async fn a_handler_whose_drop_panics_harms_nobody() {
+async fn a_panicking_handler_drop_harms_no_call() {
     struct Bomb;
     impl Drop for Bomb {
         fn drop(&mut self) {

@@ -1,4 +1,4 @@
-//! A handler goes with its owner.
+//! A handler ends with its owner.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use tokio::task::yield_now;
 
 #[tokio::test]
-async fn an_owner_takes_its_handler_along_at_its_place_in_the_sequence() {
+async fn the_end_of_an_owner_is_ordered_with_events() {
     // GenEvent cases 83, 84, 85, 88, 94.
     let manager = EventManager::new(8);
     let (owner, gone) = oneshot::channel::<()>();
@@ -30,7 +30,7 @@ async fn an_owner_takes_its_handler_along_at_its_place_in_the_sequence() {
 }
 
 #[tokio::test]
-async fn an_owner_that_is_gone_already_or_panics_is_gone() {
+async fn an_ended_or_panicking_owner_removes_its_handler() {
     let manager = EventManager::new(8);
     let seen = Probe::new();
     let late = manager
@@ -52,7 +52,7 @@ async fn an_owner_that_is_gone_already_or_panics_is_gone() {
 }
 
 #[tokio::test]
-async fn a_handler_that_ends_lets_go_of_its_owner() {
+async fn a_handler_drops_its_owner_when_ending() {
     // GenEvent case 96.
     let manager = EventManager::new(8);
     let (owner, gone) = oneshot::channel::<()>();
@@ -82,9 +82,9 @@ async fn a_guard_removes_its_handler_unless_disarmed() {
     assert_eq!(seen.drain(), [3]);
 }
 
-/// To a task that has used up its turn, tokio's futures say that they are pending.
+/// To a task that has exhausted its coop budget, tokio's futures return pending.
 #[tokio::test]
-async fn an_owners_end_keeps_its_place_though_the_handler_has_used_up_its_turn() {
+async fn an_exhausted_coop_budget_does_not_delay_owners() {
     let manager = EventManager::<u32>::new(8);
     let seen = Arc::new(Mutex::new(Vec::new()));
     let theirs = Arc::clone(&seen);

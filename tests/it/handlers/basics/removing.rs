@@ -1,10 +1,10 @@
-//! Removing, swapping and aborting, each at its place in the sequence.
+//! Removing, swapping and aborting, each ordered with the events.
 
 use std::future::pending;
 use std::ops::ControlFlow;
 
 use futures::{FutureExt, poll};
-use genevent::handler::{CallError, TrySwapError};
+use genevent::handler::{CallError, SwapError, TrySwapError};
 use genevent::test_util::Probe;
 use genevent::{EventManager, Handler, StopReason, handler_fn};
 use tokio::sync::oneshot;
@@ -13,7 +13,7 @@ use tokio::task::yield_now;
 use super::{Diary, Scribe, add};
 
 #[tokio::test]
-async fn a_removal_has_its_place_in_the_sequence() {
+async fn a_removal_is_ordered_with_events() {
     // GenEvent cases 69, 71, 73, 86.
     let manager = EventManager::new(8);
     let diary = Diary::default();
@@ -35,7 +35,7 @@ async fn a_removal_has_its_place_in_the_sequence() {
 }
 
 #[tokio::test]
-async fn removing_by_name_tells_whether_it_was_there() {
+async fn removing_by_name_returns_whether_it_existed() {
     // GenEvent cases 70, 100.
     let manager = EventManager::new(8);
     let diary = Diary::default();
@@ -56,7 +56,7 @@ async fn removing_by_name_tells_whether_it_was_there() {
 }
 
 #[tokio::test]
-async fn a_removal_waits_for_the_event_in_work() {
+async fn a_removal_waits_for_the_event_in_flight() {
     // GenEvent case 72.
     let manager = EventManager::new(8);
     let (go, wait) = oneshot::channel::<()>();
@@ -76,7 +76,7 @@ async fn a_removal_waits_for_the_event_in_work() {
 }
 
 #[tokio::test]
-async fn a_dropped_removal_or_swap_is_still_carried_out() {
+async fn a_dropped_removal_or_swap_still_happens() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let (a, b) = (add(&manager, "a", &diary), add(&manager, "b", &diary));
@@ -93,7 +93,7 @@ async fn a_dropped_removal_or_swap_is_still_carried_out() {
 }
 
 #[tokio::test]
-async fn a_swap_keeps_the_name_the_place_and_the_owner() {
+async fn a_swap_keeps_name_position_and_owner() {
     // GenEvent cases 74, 78, 82, 89.
     let manager = EventManager::new(8);
     let diary = Diary::default();
@@ -119,8 +119,8 @@ async fn a_swap_keeps_the_name_the_place_and_the_owner() {
 }
 
 #[tokio::test]
-async fn a_swap_between_types_makes_old_references_stale() {
-    // GenEvent cases 75, 77: what is not there cannot be swapped, and names do not change.
+async fn a_swap_between_types_invalidates_old_references() {
+    // GenEvent cases 75, 77: an absent handler cannot be swapped, and names do not change.
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let a = add(&manager, "a", &diary);
@@ -137,11 +137,11 @@ async fn a_swap_between_types_makes_old_references_stale() {
     manager.sync_notify(4).await.unwrap();
     assert_eq!(seen.drain(), [4], "a stale reference reaches nobody");
     let gone = old.swap(|_| handler_fn(|_: &u32| ())).await;
-    assert_eq!(gone.err(), Some(StopReason::Swapped));
+    assert_eq!(gone.err(), Some(SwapError::Stopped(StopReason::Swapped)));
 }
 
 #[tokio::test]
-async fn a_refused_swap_leaves_the_old_one_going() {
+async fn a_refused_swap_keeps_the_old_handler() {
     // GenEvent case 76.
     let manager = EventManager::new(8);
     let diary = Diary::default();
@@ -163,19 +163,20 @@ async fn a_refused_swap_leaves_the_old_one_going() {
 }
 
 #[tokio::test]
-async fn a_swap_that_panics_ends_the_handler() {
+async fn a_panicking_swap_ends_the_handler() {
     // GenEvent case 80.
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let a = add(&manager, "a", &diary);
     let swapped = a.swap(|_| -> Scribe { panic!("no") }).await;
-    assert_eq!(swapped.err(), Some(StopReason::Panicked("no".into())));
+    let panicked = StopReason::Panicked("no".into());
+    assert_eq!(swapped.err(), Some(SwapError::Stopped(panicked)));
     assert!(manager.which_handlers().is_empty());
     assert_eq!(manager.subscriber_count(), 0);
 }
 
 #[tokio::test]
-async fn aborting_drops_what_the_handler_awaits_and_what_it_has_in_hand() {
+async fn aborting_drops_the_future_and_the_event() {
     let manager = EventManager::new(8);
     let (alive, watch) = oneshot::channel::<()>();
     let mut watch = Some(watch);
@@ -199,7 +200,7 @@ async fn aborting_drops_what_the_handler_awaits_and_what_it_has_in_hand() {
 }
 
 #[tokio::test]
-async fn a_handler_is_aborted_while_it_is_idle_and_while_it_terminates() {
+async fn abort_works_while_idle_and_while_terminating() {
     struct Lingering;
     impl Handler<u32> for Lingering {
         async fn handle_event(&mut self, _: &u32) -> ControlFlow<()> {

@@ -1,4 +1,4 @@
-//! The runtime goes, whatever its handlers are at.
+//! The runtime shuts down while its handlers are in any phase.
 
 use std::future::pending;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -17,7 +17,7 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 #[test]
-fn what_was_handled_counts_as_finished_though_the_runtime_goes_amid_terminate() {
+fn handled_events_finish_despite_shutdown_during_terminate() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let runtime = runtime();
@@ -35,7 +35,7 @@ fn what_was_handled_counts_as_finished_though_the_runtime_goes_amid_terminate() 
 }
 
 #[test]
-fn what_a_member_had_yet_to_handle_counts_as_dropped_when_the_runtime_goes() {
+fn shutdown_counts_unhandled_events_as_dropped() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let runtime = runtime();
@@ -53,7 +53,7 @@ fn what_a_member_had_yet_to_handle_counts_as_dropped_when_the_runtime_goes() {
 }
 
 #[test]
-fn a_runtime_that_goes_in_any_phase_tells_everybody() {
+fn shutdown_in_any_phase_reports_the_exit() {
     type Start = fn(&EventManager<u32>, &Diary) -> HandlerRef<u32, Scribe>;
     let add: Start = |manager, diary| manager.add_handler("a", Scribe::slow("a", diary)).unwrap();
     let phases: [(&str, u32, Start); 5] = [
@@ -106,7 +106,7 @@ fn a_runtime_that_goes_in_any_phase_tells_everybody() {
 }
 
 #[test]
-fn an_event_that_the_last_of_many_is_at_counts_as_dropped_when_the_runtime_goes() {
+fn shutdown_drops_an_event_its_last_member_handles() {
     let manager = EventManager::new(8);
     let runtime = runtime();
     let mut done = Box::pin(manager.sync_notify(1));
@@ -129,7 +129,7 @@ fn an_event_that_the_last_of_many_is_at_counts_as_dropped_when_the_runtime_goes(
 
 /// The factory panics, there is no runtime, or the runtime is gone: nothing of it runs then.
 #[test]
-fn stop_does_not_wait_for_a_handler_that_could_not_be_started() {
+fn stop_does_not_wait_for_an_unstarted_handler() {
     type Start = fn(&EventManager<u32>);
     let broken: Start = |manager| {
         let make = || -> Scribe { resume_unwind(Box::new("no handler")) };

@@ -1,4 +1,4 @@
-//! A bucket holds values, changes them in turn, and ends once.
+//! A bucket holds values, applies changes one after the other, and ends once.
 
 use std::collections::HashSet;
 
@@ -9,7 +9,7 @@ use tokio_test::{assert_pending, assert_ready_eq, task};
 use super::new_registry;
 
 #[tokio::test]
-async fn a_bucket_is_found_by_its_name_and_holds_values() {
+async fn a_bucket_is_found_by_name() {
     let registry = new_registry();
     assert_eq!(registry.lookup("shopping"), None);
 
@@ -51,7 +51,7 @@ async fn update_sets_changes_and_removes() {
 }
 
 #[tokio::test]
-async fn while_an_update_runs_get_does_not_wait_and_changes_do() {
+async fn get_does_not_wait_for_a_running_update() {
     let registry = new_registry();
     let bucket = registry.create("a").await.unwrap();
     bucket.put("k", 1).await;
@@ -73,7 +73,7 @@ async fn while_an_update_runs_get_does_not_wait_and_changes_do() {
 }
 
 #[tokio::test]
-async fn a_change_that_is_dropped_while_it_waits_changes_nothing() {
+async fn a_dropped_waiting_change_changes_nothing() {
     let registry = new_registry();
     let bucket = registry.create("a").await.unwrap();
     let mut put = task::spawn(bucket.put("k", 10));
@@ -94,7 +94,7 @@ async fn a_change_that_is_dropped_while_it_waits_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_concurrent_update_is_lost() {
+async fn concurrent_updates_are_never_lost() {
     let registry = new_registry();
     let bucket = registry.create("a").await.unwrap();
     let tasks: Vec<_> = (0..8)
@@ -115,7 +115,7 @@ async fn no_concurrent_update_is_lost() {
 }
 
 #[tokio::test]
-async fn a_bucket_that_has_ended_is_empty_and_says_why() {
+async fn an_ended_bucket_is_empty_and_shows_why() {
     let registry = new_registry();
     let bucket = registry.create("a").await.unwrap();
     bucket.put("k", 1).await;
@@ -129,7 +129,7 @@ async fn a_bucket_that_has_ended_is_empty_and_says_why() {
 }
 
 #[tokio::test]
-async fn a_bucket_may_be_stopped_in_its_own_update() {
+async fn a_bucket_may_be_stopped_in_its_update() {
     let registry = new_registry();
     let bucket = registry.create("a").await.unwrap();
     let changed = bucket.update("k", |_| {
@@ -149,7 +149,7 @@ async fn a_bucket_may_be_stopped_in_its_own_update() {
 }
 
 #[tokio::test]
-async fn changes_that_wait_their_turn_find_the_bucket_ended() {
+async fn waiting_changes_find_the_bucket_ended() {
     let registry = new_registry();
     let bucket = registry.create("a").await.unwrap();
     let mut put = task::spawn(bucket.put("k", 1));
@@ -163,7 +163,7 @@ async fn changes_that_wait_their_turn_find_the_bucket_ended() {
 }
 
 #[tokio::test]
-async fn any_number_may_wait_for_the_end_and_also_come_late() {
+async fn early_and_late_waiters_see_the_end() {
     let registry = new_registry::<u8>();
     let bucket = registry.create("a").await.unwrap();
     let mut early: Vec<_> = (0..3).map(|_| task::spawn(bucket.stopped())).collect();

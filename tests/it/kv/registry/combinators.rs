@@ -4,7 +4,7 @@ use futures::StreamExt;
 use genevent::kv::{ExitReason, RegistryStreamExt};
 use tokio_test::{assert_pending, assert_ready, task};
 
-use super::{in_short, let_others_run, new_registry};
+use super::{in_short, let_other_tasks_run, new_registry};
 
 #[tokio::test]
 async fn combinators_pick_events_and_end_with_them() {
@@ -34,26 +34,26 @@ async fn combinators_pick_events_and_end_with_them() {
 }
 
 #[tokio::test]
-async fn what_a_combinator_leaves_out_is_finished_with_at_once() {
+async fn combinators_finish_left_out_events_at_once() {
     let registry = new_registry::<u8>();
     let mut created = task::spawn(registry.events().created());
     let mut exited = task::spawn(registry.events().exited());
     let mut named = task::spawn(registry.events().named("b"));
     registry.create("a").await.unwrap();
     let mut flushed = task::spawn(registry.flush());
-    let_others_run().await;
+    let_other_tasks_run().await;
 
     assert_pending!(flushed.poll());
     assert_pending!(exited.poll_next());
     assert_pending!(named.poll_next());
-    let_others_run().await;
+    let_other_tasks_run().await;
     assert_pending!(flushed.poll());
     let (name, _) = assert_ready!(created.poll_next()).unwrap();
     assert_eq!(name, "a");
-    let_others_run().await;
+    let_other_tasks_run().await;
     assert_pending!(flushed.poll());
-    // What was picked is finished with when the next one is asked for.
+    // A picked event is finished when the next event is polled for.
     assert_pending!(created.poll_next());
-    let_others_run().await;
+    let_other_tasks_run().await;
     assert_ready!(flushed.poll());
 }

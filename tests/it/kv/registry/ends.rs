@@ -1,4 +1,5 @@
-//! The registry goes on, or ends, when observers leave, the manager is closed, the runtime goes.
+//! The registry continues, or ends, when observers leave, the manager is closed or the runtime
+//! shuts down.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -10,10 +11,10 @@ use genevent::{EventManager, Handler, Overflow};
 use tokio::time::Instant;
 use tokio_test::{assert_pending, assert_ready, assert_ready_eq, task};
 
-use super::{let_others_run, new_registry};
+use super::{let_other_tasks_run, new_registry};
 
 #[tokio::test]
-async fn an_observer_that_leaves_with_an_event_holds_nobody_up() {
+async fn an_observer_leaving_with_an_event_delays_nothing() {
     let registry = new_registry::<u8>();
     let mut leaver = registry.events();
     registry.create("a").await.unwrap();
@@ -21,13 +22,13 @@ async fn an_observer_that_leaves_with_an_event_holds_nobody_up() {
     let mut flushed = task::spawn(registry.flush());
     assert_pending!(flushed.poll());
     drop(leaver);
-    let_others_run().await;
+    let_other_tasks_run().await;
     assert_ready!(flushed.poll());
     assert!(registry.create("b").await.is_ok());
 }
 
 #[tokio::test]
-async fn with_a_closed_manager_the_registry_goes_on_without_events() {
+async fn a_closed_manager_leaves_the_registry_working() {
     let manager = EventManager::new(4);
     let registry = Registry::builder().queue_capacity(1).build(manager.clone());
     registry.create("before").await.unwrap();
@@ -46,16 +47,16 @@ async fn with_a_closed_manager_the_registry_goes_on_without_events() {
     assert!(registry.events().next().await.is_none());
 }
 
-/// Nobody will hear what is in line, so it is no reason to refuse.
+/// Queued events will reach no observer, so a full queue is no reason to refuse.
 #[tokio::test]
-async fn with_a_closed_manager_no_line_is_ever_full() {
+async fn a_closed_manager_never_fills_the_outbox() {
     let manager = EventManager::new(4);
     let registry = Registry::<u8>::builder()
         .queue_capacity(1)
         .build(manager.clone());
     let mut reader = registry.events();
     registry.create("before").await.unwrap();
-    let_others_run().await; // it is delivered, and in hand
+    let_other_tasks_run().await; // it is delivered, and in hand
     assert_eq!(reader.next().await.unwrap().name(), "before");
     registry.create("in line").await.unwrap();
     assert!(registry.create("refused").await.is_err());
@@ -68,12 +69,13 @@ async fn with_a_closed_manager_no_line_is_ever_full() {
     assert_eq!(registry.flush().now_or_never(), Some(()));
 }
 
-/// An observer that has the event in hand for ever, in each way that there is. A flush waits for it
-/// until the manager is closed, and no longer: what is still in line will never be delivered.
+/// An observer that holds the event for ever, in each possible way. A flush waits for the observer
+/// until the manager is closed, and no longer: the events that are still queued will never be
+/// delivered.
 #[tokio::test]
-async fn a_flush_resolves_when_the_manager_is_closed_whatever_observers_have_in_hand() {
+async fn closing_resolves_flush_despite_events_in_flight() {
     type Events = EventManager<RegistryEvent<u8>>;
-    /// Subscribes, and gives what takes the event in hand.
+    /// Subscribes, and returns the closure that receives the event.
     type Hold = fn(&Events, &Registry<u8>) -> Box<dyn FnMut()>;
     fn take_from(mut stream: impl Stream + Unpin + 'static) -> Box<dyn FnMut()> {
         let mut taken = Vec::new();
@@ -102,9 +104,9 @@ async fn a_flush_resolves_when_the_manager_is_closed_whatever_observers_have_in_
         let registry = Registry::<u8>::new(events.clone());
         let mut take = hold(&events, &registry);
         registry.create("delivered").await.unwrap();
-        let_others_run().await;
+        let_other_tasks_run().await;
         take();
-        let_others_run().await;
+        let_other_tasks_run().await;
         registry.create("in line").await.unwrap();
         let mut before = task::spawn(registry.flush());
         assert_pending!(before.poll(), "{way}");
@@ -120,7 +122,7 @@ async fn a_flush_resolves_when_the_manager_is_closed_whatever_observers_have_in_
 
 /// As before, with a handler that never returns.
 #[tokio::test]
-async fn a_flush_resolves_when_the_manager_is_closed_while_a_handler_is_stuck() {
+async fn closing_resolves_flush_despite_a_stuck_handler() {
     struct Stuck;
 
     impl Handler<RegistryEvent<u8>> for Stuck {
@@ -132,7 +134,7 @@ async fn a_flush_resolves_when_the_manager_is_closed_while_a_handler_is_stuck() 
     let registry = Registry::<u8>::new(events.clone());
     events.add_handler("stuck", Stuck).unwrap();
     registry.create("a").await.unwrap();
-    let_others_run().await;
+    let_other_tasks_run().await;
     let mut flushed = task::spawn(registry.flush());
     assert_pending!(flushed.poll());
     events.close();
@@ -140,15 +142,15 @@ async fn a_flush_resolves_when_the_manager_is_closed_while_a_handler_is_stuck() 
     assert_ready!(flushed.poll());
 }
 
-/// The registry's task goes on to look after the event that is delivered already.
+/// The registry's task still watches the event that is delivered already.
 #[tokio::test(start_paused = true)]
-async fn closing_takes_nothing_from_the_time_that_an_observer_has() {
+async fn closing_keeps_the_time_limit_of_an_observer() {
     let events = EventManager::new(4);
     let registry = Registry::<u8>::new(events.clone());
     let limit = Duration::from_secs(5);
     let stuck = events.subscribe_with(Overflow::WaitAtMost(limit));
     registry.create("a").await.unwrap();
-    let_others_run().await;
+    let_other_tasks_run().await;
     events.close();
     registry.flush().await;
     assert_eq!(events.subscriber_count(), 1);
@@ -159,7 +161,7 @@ async fn closing_takes_nothing_from_the_time_that_an_observer_has() {
 }
 
 #[test]
-fn a_runtime_that_is_gone_hangs_nobody() {
+fn a_shut_down_runtime_hangs_no_call() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();

@@ -1,4 +1,4 @@
-//! Events: a `Created` and an `Exited` for every name, in order.
+//! Events: a `Created` and an `Exited` for every bucket, in order.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,10 +7,10 @@ use genevent::EventManager;
 use genevent::kv::{Bucket, CreateError, ExitReason, Registry, RegistryEvent, RegistryStreamExt};
 use tokio_test::{assert_pending, assert_ready, task};
 
-use super::{in_short, let_others_run, new_registry};
+use super::{in_short, let_other_tasks_run, new_registry};
 
 #[tokio::test]
-async fn a_bucket_has_exactly_one_created_and_one_exited() {
+async fn a_bucket_publishes_one_created_and_one_exited() {
     let registry = new_registry::<u8>();
     let events = registry.events();
     let bucket = registry.create("a").await.unwrap();
@@ -41,7 +41,7 @@ async fn a_bucket_has_exactly_one_created_and_one_exited() {
 }
 
 #[tokio::test]
-async fn stopping_a_bucket_again_leaves_its_successor_alone() {
+async fn stopping_a_bucket_again_spares_its_successor() {
     let registry = new_registry::<u8>();
     let events = registry.events().map(|event| in_short(&event));
     let old = registry.create("a").await.unwrap();
@@ -55,7 +55,7 @@ async fn stopping_a_bucket_again_leaves_its_successor_alone() {
 }
 
 #[tokio::test]
-async fn a_panic_in_update_ends_that_bucket_alone() {
+async fn a_panic_in_update_ends_only_that_bucket() {
     let registry = new_registry();
     let exited = registry.events().exited();
     let bad = registry.create("bad").await.unwrap();
@@ -76,7 +76,7 @@ async fn a_panic_in_update_ends_that_bucket_alone() {
 }
 
 #[tokio::test]
-async fn the_last_registry_takes_its_buckets_along_and_lets_go_of_the_manager() {
+async fn dropping_the_last_registry_ends_its_buckets() {
     let manager = EventManager::default();
     let registry = Registry::<u8>::new(manager.clone());
     let clone = registry.clone();
@@ -108,14 +108,14 @@ async fn create_and_stop_never_wait_for_observers() {
         if n % 2 == 0 {
             bucket.stop();
         }
-        let_others_run().await;
+        let_other_tasks_run().await;
     }
     assert_eq!(registry.names().len(), 50);
     assert_eq!(stuck.len(), 1);
 }
 
 #[tokio::test]
-async fn the_registry_is_at_most_one_event_ahead_of_its_observers() {
+async fn the_registry_publishes_only_after_earlier_events_settle() {
     let registry = new_registry::<u8>();
     let mut slow = registry.events();
     let mut fast = registry.events();
@@ -126,16 +126,16 @@ async fn the_registry_is_at_most_one_event_ahead_of_its_observers() {
     assert_eq!(fast.next().await.unwrap().name(), "a");
     let mut next = task::spawn(fast.next());
     for _ in 0..10 {
-        let_others_run().await;
+        let_other_tasks_run().await;
         assert_pending!(next.poll());
     }
     slow.ack();
-    let_others_run().await;
+    let_other_tasks_run().await;
     assert_eq!(assert_ready!(next.poll()).unwrap().name(), "b");
 }
 
 #[tokio::test]
-async fn the_line_is_bounded_for_create_and_exits_are_never_refused() {
+async fn only_create_is_refused_by_a_full_outbox() {
     let registry = Registry::<u8>::builder()
         .queue_capacity(2)
         .build(EventManager::default());
@@ -160,7 +160,7 @@ async fn the_line_is_bounded_for_create_and_exits_are_never_refused() {
 }
 
 #[tokio::test]
-async fn the_name_is_ahead_of_its_events() {
+async fn lookup_changes_before_the_event_is_published() {
     let registry = new_registry::<u8>();
     let view = registry.clone();
     let seen = registry.events().take(2).map(move |event| {
@@ -178,7 +178,7 @@ async fn the_name_is_ahead_of_its_events() {
 }
 
 #[tokio::test]
-async fn exited_comes_before_the_created_of_the_successor() {
+async fn exited_precedes_created_of_the_successor() {
     let registry = new_registry::<u8>();
     let events = registry.events();
     let mut expected = Vec::new();
@@ -193,7 +193,7 @@ async fn exited_comes_before_the_created_of_the_successor() {
 }
 
 #[tokio::test]
-async fn flush_waits_for_what_has_happened_and_not_for_more() {
+async fn flush_waits_only_for_earlier_events() {
     let registry = new_registry::<u8>();
     let mut observer = registry.events();
     registry
@@ -206,16 +206,16 @@ async fn flush_waits_for_what_has_happened_and_not_for_more() {
     assert_pending!(flushed.poll());
     registry.create("b").await.unwrap();
     assert_eq!(observer.next().await.unwrap().name(), "a");
-    let_others_run().await;
+    let_other_tasks_run().await;
     assert_pending!(flushed.poll());
     observer.ack();
-    let_others_run().await;
+    let_other_tasks_run().await;
     assert_ready!(flushed.poll());
     assert_eq!(observer.next().await.unwrap().name(), "b");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_story_of_every_name_is_whole_whoever_creates_and_stops_it() {
+async fn concurrent_changes_publish_complete_histories() {
     const NAMES: [&str; 3] = ["a", "b", "c"];
     let registry = new_registry::<usize>();
     let events = tokio::spawn(registry.events().collect::<Vec<_>>());

@@ -1,4 +1,4 @@
-//! A watch that has lost events starts anew, whatever the next event is that it receives.
+//! A watch that has missed events restarts, whichever event the watch receives next.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 
-use super::{let_others_run, so_far};
+use super::{let_other_tasks_run, so_far};
 
 /// A manager that retains ten events, a registry on it, and an event of another registry.
 async fn retaining(
@@ -38,7 +38,7 @@ fn replaying_lossy(events: usize) -> SubscribeOptions {
 
 /// The watch reads the replayed events after the loss, and knows all of them already.
 #[tokio::test]
-async fn a_watch_that_loses_events_while_it_reads_replayed_ones_starts_anew() {
+async fn a_loss_during_replay_restarts_the_watch() {
     let (events, registry, strange) = retaining(1).await;
     registry.create("keep").await.unwrap();
     let go = registry.create("go").await.unwrap();
@@ -52,16 +52,16 @@ async fn a_watch_that_loses_events_while_it_reads_replayed_ones_starts_anew() {
         watch.next().await.unwrap(); // `Existing` twice, `Ready`
     }
     go.stop();
-    let_others_run().await;
+    let_other_tasks_run().await;
     events.try_notify(strange).unwrap(); // Overwrites the `Exited`.
     assert_eq!(watch.get_ref().subscription().missed(), 1);
     assert_eq!(so_far(&mut watch).await, ["=keep", "."]);
     assert_eq!(view.names(), ["keep"]);
 }
 
-/// The event that overwrites the registry's is an older one of the same registry.
+/// The event that overwrites the registry's event is an older event of the same registry.
 #[tokio::test]
-async fn a_watch_starts_anew_when_an_old_event_published_again_follows_the_loss() {
+async fn a_republished_event_after_a_loss_restarts_the_watch() {
     let (events, registry, _) = retaining(1).await;
     let mut spy = registry.events();
     let view = View::new();
@@ -74,16 +74,17 @@ async fn a_watch_starts_anew_when_an_old_event_published_again_follows_the_loss(
     drop(spy);
 
     go.stop();
-    let_others_run().await;
+    let_other_tasks_run().await;
     events.try_notify(old).unwrap(); // Overwrites the `Exited`.
     assert_eq!(watch.get_ref().subscription().missed(), 1);
     assert_eq!(so_far(&mut watch).await, ["."]);
     assert!(view.is_empty());
 }
 
-/// Somebody publishes the first of two lost events again: the watch must not take it for the last.
+/// The first of two lost events is published again: the watch must not take the repeated event for
+/// the last.
 #[tokio::test]
-async fn a_watch_starts_anew_when_one_of_the_lost_events_is_published_again() {
+async fn a_republished_lost_event_restarts_the_watch() {
     let (events, registry, strange) = retaining(1).await;
     let mut spy = registry.events();
     let view = View::new();
@@ -97,31 +98,31 @@ async fn a_watch_starts_anew_when_one_of_the_lost_events_is_published_again() {
     drop(spy);
     registry.create("b").await.unwrap();
     events.try_notify(strange).unwrap(); // Overwrites the `Created` of a.
-    let_others_run().await; // That of b comes, and overwrites the strange one.
+    let_other_tasks_run().await; // That of b comes, and overwrites the strange one.
     events.try_notify(created_a).unwrap(); // Overwrites the `Created` of b.
     assert_eq!(watch.get_ref().subscription().missed(), 3);
     assert_eq!(so_far(&mut watch).await, ["=a", "=b", "."]);
     assert_eq!(view.names(), ["a", "b"]);
 }
 
-/// The losses are counted from the snapshot on: what was lost before it needs no other one.
+/// Losses are counted from the snapshot on: earlier losses need no other snapshot.
 #[tokio::test]
-async fn a_loss_that_the_snapshot_covers_is_told_by_that_snapshot_alone() {
+async fn a_snapshot_covers_earlier_losses() {
     let (events, registry, strange) = retaining(1).await;
     registry.create("a").await.unwrap();
     registry.flush().await;
     let mut watch = registry.watch_with(replaying_lossy(1));
     assert_eq!(watch.next().await.unwrap().name(), Some("a"));
     registry.create("b").await.unwrap();
-    let_others_run().await;
+    let_other_tasks_run().await;
     events.try_notify(strange.clone()).unwrap();
-    // The first event that follows starts it anew, and the others find everything told.
+    // The first event that follows restarts the watch, and the later events bring no change.
     assert_eq!(so_far(&mut watch).await, [".", "=a", "=b", "."]);
     events.try_notify(strange).unwrap();
     assert_eq!(so_far(&mut watch).await, [""; 0]);
 }
 
-/// What is told, applied as a reader would: nothing ends that was not told of, nothing twice.
+/// Applies the changes as a reader would: no bucket ends that was not created, and none twice.
 #[derive(Default)]
 struct Reader {
     told_of: BTreeMap<String, Bucket<u8>>,
@@ -146,21 +147,21 @@ impl Reader {
     }
 }
 
-/// Lets the registry's task deliver the next event: it is the only other task.
+/// Lets the registry's task, the only other task, deliver the next event.
 async fn deliver() {
     for _ in 0..5 {
         tokio::task::yield_now().await;
     }
 }
 
-/// One step of a story. Numbers are taken modulo what there is to choose from.
+/// A step of a random sequence. Numbers are taken modulo the number of choices.
 #[derive(Debug, Clone, Copy)]
 enum Step {
     Create(usize),
     Stop(usize),
     /// Publishes an event of another registry.
     Strange,
-    /// Publishes an event of this registry again, told or lost or yet to be told.
+    /// Publishes an event of this registry again: delivered, lost, or queued.
     Repeat(usize),
     /// Lets the registry's task deliver.
     Deliver,
@@ -236,8 +237,8 @@ async fn tell(capacity: usize, window: usize, replay: usize, before: usize, step
                             reader.read(event.expect("the manager is open"));
                             idle = 0;
                         }
-                        // Nothing comes of the events that the snapshot covers, but each of them
-                        // has to be read before the next one is delivered.
+                        // Events that the snapshot covers cause no change, but each of them has to
+                        // be read before the next event is delivered.
                         None if registry.flush().now_or_never().is_some() => idle += 1,
                         None => {}
                     }
@@ -263,7 +264,7 @@ proptest! {
     #![proptest_config(Config { cases: 300, failure_persistence: None, ..Config::default() })]
 
     #[test]
-    fn whenever_a_lossy_watch_has_nothing_more_to_tell_its_view_is_what_exists(
+    fn an_idle_lossy_watch_has_a_correct_view(
         capacity in 1..4_usize,
         window in 1..4_usize,
         replay in 0..6_usize,

@@ -1,4 +1,4 @@
-//! A watch is one subscription like any other.
+//! A watch is an ordinary subscription.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use genevent::kv::{Registry, RegistryEvent, View, WatchEvent};
 use genevent::{EndReason, EventManager, Overflow, SubscribeOptions};
 use tokio_test::{assert_pending, assert_ready, task};
 
-use super::{in_short, let_others_run, new_registry, so_far};
+use super::{in_short, let_other_tasks_run, new_registry, so_far};
 
 #[tokio::test]
-async fn coming_back_or_ack_finishes_with_a_change() {
+async fn polling_again_or_ack_finishes_a_change() {
     let registry = new_registry();
     let mut watch = registry.watch();
     assert_eq!(so_far(&mut watch).await, ["."]);
@@ -19,22 +19,22 @@ async fn coming_back_or_ack_finishes_with_a_change() {
     let mut flushed = task::spawn(registry.flush());
     assert_pending!(flushed.poll());
     assert_eq!(in_short(&watch.next().await.unwrap()), "+a");
-    let_others_run().await;
+    let_other_tasks_run().await;
     assert_pending!(flushed.poll());
     watch.ack();
-    let_others_run().await;
+    let_other_tasks_run().await;
     assert_ready!(flushed.poll());
 
     registry.create("b").await.unwrap();
     let mut flushed = task::spawn(registry.flush());
     assert_pending!(flushed.poll());
     assert_eq!(so_far(&mut watch).await, ["+b"]);
-    let_others_run().await;
+    let_other_tasks_run().await;
     assert_ready!(flushed.poll());
 }
 
 #[tokio::test]
-async fn events_that_are_part_of_what_exists_are_finished_with_when_they_come() {
+async fn events_covered_by_the_snapshot_finish_at_once() {
     let registry = new_registry();
     registry.create("a").await.unwrap();
     let mut watch = registry.watch();
@@ -43,7 +43,7 @@ async fn events_that_are_part_of_what_exists_are_finished_with_when_they_come() 
 }
 
 #[tokio::test]
-async fn it_is_one_subscription_with_the_options_it_is_given() {
+async fn a_watch_is_one_subscription_with_options() {
     let events = EventManager::new(8);
     let registry = Registry::<u8>::new(events.clone());
     let options = SubscribeOptions::new()
@@ -77,7 +77,7 @@ async fn it_is_one_subscription_with_the_options_it_is_given() {
 }
 
 #[tokio::test]
-async fn with_a_closed_manager_it_tells_what_exists_and_ends() {
+async fn a_watch_of_a_closed_manager_yields_the_snapshot() {
     let events = EventManager::default();
     let registry = Registry::<u8>::new(events.clone());
     registry.create("a").await.unwrap();
@@ -94,7 +94,7 @@ async fn with_a_closed_manager_it_tells_what_exists_and_ends() {
 }
 
 #[tokio::test]
-async fn it_keeps_neither_the_registry_nor_the_manager() {
+async fn a_watch_keeps_neither_registry_nor_manager_open() {
     let registry = new_registry();
     let bucket = registry.create("a").await.unwrap();
     let watch = registry.watch();
@@ -105,7 +105,7 @@ async fn it_keeps_neither_the_registry_nor_the_manager() {
 }
 
 #[tokio::test]
-async fn of_two_registries_on_one_manager_it_tells_of_its_own() {
+async fn a_watch_sees_only_its_registrys_events() {
     let events = EventManager::default();
     let (mine, other) = (Registry::<u8>::new(events.clone()), Registry::new(events));
     other.create("x").await.unwrap();
@@ -120,7 +120,7 @@ async fn of_two_registries_on_one_manager_it_tells_of_its_own() {
 }
 
 #[tokio::test]
-async fn an_event_that_somebody_else_repeats_is_not_told_again() {
+async fn a_republished_event_is_not_repeated() {
     let events = EventManager::default();
     let registry = Registry::<u8>::new(events.clone());
     let mut spy = registry.events();
@@ -142,7 +142,7 @@ async fn an_event_that_somebody_else_repeats_is_not_told_again() {
     assert_eq!(so_far(&mut watch).await, ["-a"]);
 }
 
-/// A registry on a manager that others publish to as well, and an event of theirs.
+/// A registry on a manager with another publisher, and an event of the other publisher.
 async fn shared(
     capacity: usize,
 ) -> (
@@ -158,9 +158,9 @@ async fn shared(
     (events, registry, RegistryEvent::Created { name, bucket })
 }
 
-/// It can only lose events if others publish to the manager as well.
+/// A watch can only lose events if the manager has another publisher.
 #[tokio::test]
-async fn a_watch_that_has_lost_events_starts_anew() {
+async fn a_lossy_watch_restarts_after_a_loss() {
     let (events, registry, strange) = shared(2).await;
     let view = View::new();
     let mut watch = registry
@@ -171,7 +171,7 @@ async fn a_watch_that_has_lost_events_starts_anew() {
     assert_eq!(so_far(&mut watch).await, [".", "+keep", "+go"]);
 
     go.stop();
-    let_others_run().await;
+    let_other_tasks_run().await;
     // Overwrites the `Exited`.
     events.try_notify(strange.clone()).unwrap();
     events.try_notify(strange.clone()).unwrap();
@@ -185,9 +185,9 @@ async fn a_watch_that_has_lost_events_starts_anew() {
     assert_eq!(view.names(), ["new"]);
 }
 
-/// What it has lost may be the last thing that happens for a long time.
+/// The lost event may be the last event for a long time.
 #[tokio::test]
-async fn a_watch_starts_anew_also_when_nothing_happens_after_what_it_has_lost() {
+async fn a_watch_restarts_without_later_events() {
     let (events, registry, strange) = shared(1).await;
     let view = View::new();
     let mut watch = registry
@@ -198,21 +198,21 @@ async fn a_watch_starts_anew_also_when_nothing_happens_after_what_it_has_lost() 
     assert_eq!(so_far(&mut watch).await, [".", "+keep", "+go"]);
 
     go.stop();
-    let_others_run().await;
+    let_other_tasks_run().await;
     events.try_notify(strange.clone()).unwrap(); // Overwrites the `Exited`.
     assert_eq!(so_far(&mut watch).await, ["=keep", "."]);
     assert_eq!(view.names(), ["keep"]);
 
-    // Nor does it when only somebody else's events are lost.
+    // The watch does not restart when only foreign events are lost.
     events.try_notify(strange.clone()).unwrap();
     events.try_notify(strange).unwrap();
     assert_eq!(watch.get_ref().subscription().missed(), 2);
     assert_eq!(so_far(&mut watch).await, [""; 0]);
 }
 
-/// Two registries push each other's events out of a window of one.
+/// Two registries overwrite each other's events in a window of one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_a_watch_has_lost_its_view_ends_as_the_registry_is() {
+async fn a_lossy_view_ends_equal_to_the_registry() {
     const ROUNDS: usize = 200;
     let mut lost = 0;
     for round in 0..ROUNDS {
@@ -247,7 +247,7 @@ async fn whatever_a_watch_has_lost_its_view_ends_as_the_registry_is() {
         for registry in &registries {
             registry.flush().await;
         }
-        // Everything is told, or lost; the watch may yet be at what it was told for that.
+        // Every event is delivered or lost; the watch may still be handling the last event.
         events.flush().await.unwrap();
         let settled = async {
             while view.names() != registries[0].names() {
@@ -264,7 +264,7 @@ async fn whatever_a_watch_has_lost_its_view_ends_as_the_registry_is() {
 }
 
 #[tokio::test]
-async fn from_inside_an_event_the_registry_can_be_called_and_watched() {
+async fn the_registry_can_be_watched_inside_an_event() {
     let registry = new_registry();
     let inner = registry.clone();
     let story = registry.watch().take(4).then(move |event| {

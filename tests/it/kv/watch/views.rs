@@ -1,4 +1,4 @@
-//! A view shows what a stream has told.
+//! A view shows the state that its stream has yielded.
 
 use futures::StreamExt;
 use genevent::kv::{RegistryStreamExt, View};
@@ -6,7 +6,7 @@ use genevent::kv::{RegistryStreamExt, View};
 use super::{in_short, new_registry, so_far};
 
 #[tokio::test]
-async fn a_view_over_a_watch_starts_complete_and_changes_before_the_event_is_seen() {
+async fn a_view_over_a_watch_is_always_current() {
     let registry = new_registry();
     for name in ["b", "a"] {
         registry.create(name).await.unwrap();
@@ -36,7 +36,7 @@ async fn a_view_over_a_watch_starts_complete_and_changes_before_the_event_is_see
 }
 
 #[tokio::test]
-async fn a_view_over_events_shows_what_was_created_since() {
+async fn a_view_over_events_shows_newer_buckets() {
     let registry = new_registry();
     let old = registry.create("old").await.unwrap();
     registry.flush().await;
@@ -52,7 +52,7 @@ async fn a_view_over_events_shows_what_was_created_since() {
 }
 
 #[tokio::test]
-async fn an_exit_takes_only_its_own_bucket_out_of_the_view() {
+async fn an_exit_removes_only_its_bucket() {
     let registry = new_registry();
     let view = View::new();
     let exits_late = registry.events().collect::<Vec<_>>();
@@ -70,7 +70,7 @@ async fn an_exit_takes_only_its_own_bucket_out_of_the_view() {
 }
 
 #[tokio::test]
-async fn a_view_stands_still_when_its_stream_is_dropped() {
+async fn dropping_the_stream_freezes_its_view() {
     let registry = new_registry();
     let bucket = registry.create("a").await.unwrap();
     let view = View::default();

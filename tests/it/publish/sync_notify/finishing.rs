@@ -1,4 +1,4 @@
-//! What finishes an event.
+//! Which actions finish an event.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -9,7 +9,7 @@ use crate::drive::{read, waits};
 
 // GenEvent case 37
 #[test]
-fn coming_back_for_the_next_event_finishes_the_one_in_hand() {
+fn polling_again_finishes_the_received_event() {
     let manager = EventManager::new(8);
     let mut reader = manager.subscribe();
     let mut done = task::spawn(manager.sync_notify('a'));
@@ -29,7 +29,7 @@ fn coming_back_for_the_next_event_finishes_the_one_in_hand() {
 }
 
 #[test]
-fn coming_back_finishes_the_event_in_hand_also_when_more_is_at_hand() {
+fn polling_again_finishes_while_more_is_stored() {
     let manager = EventManager::new(8);
     let mut reader = manager.subscribe();
     manager.try_notify(1).unwrap();
@@ -46,7 +46,7 @@ fn coming_back_finishes_the_event_in_hand_also_when_more_is_at_hand() {
 }
 
 #[test]
-fn ack_finishes_the_event_in_hand_without_taking_another() {
+fn ack_finishes_the_event_without_taking_another() {
     let manager = EventManager::new(8);
     let mut reader = manager.subscribe();
     let mut done = task::spawn(manager.sync_notify('a'));
@@ -61,7 +61,7 @@ fn ack_finishes_the_event_in_hand_without_taking_another() {
 }
 
 #[test]
-fn ack_finishes_nothing_that_is_not_in_hand() {
+fn ack_without_a_received_event_finishes_nothing() {
     let manager = EventManager::new(8);
     let mut reader = manager.subscribe();
     let mut done = task::spawn(manager.sync_notify('a'));
@@ -81,7 +81,7 @@ fn ack_finishes_nothing_that_is_not_in_hand() {
 
 // GenEvent case 122
 #[test]
-fn dropping_the_stream_finishes_the_event_in_hand() {
+fn dropping_the_stream_finishes_the_received_event() {
     let manager = EventManager::new(8);
     let mut reader = manager.subscribe();
     let mut done = task::spawn(manager.sync_notify('a'));
@@ -94,7 +94,7 @@ fn dropping_the_stream_finishes_the_event_in_hand() {
 
 // GenEvent case 120
 #[test]
-fn a_stream_dropped_by_a_panic_has_not_finished_the_event_in_hand() {
+fn a_panic_leaves_the_received_event_unfinished() {
     let manager = EventManager::new(8);
     let (mut bad, mut good) = (manager.subscribe(), manager.subscribe());
     let failed = bad.id();
@@ -116,7 +116,7 @@ fn a_stream_dropped_by_a_panic_has_not_finished_the_event_in_hand() {
 }
 
 #[test]
-fn what_was_acked_before_a_panic_stays_acked() {
+fn an_ack_before_a_panic_counts() {
     let manager = EventManager::new(8);
     let mut reader = manager.subscribe();
     let mut done = task::spawn(manager.sync_notify(1));

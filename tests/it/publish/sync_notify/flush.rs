@@ -1,4 +1,4 @@
-//! `flush` waits for all that is stored.
+//! `flush` waits for all stored events.
 
 use genevent::{EventManager, Overflow, SubscribeOptions};
 use tokio_test::{assert_pending, assert_ready, assert_ready_ok, task};
@@ -6,7 +6,7 @@ use tokio_test::{assert_pending, assert_ready, assert_ready_ok, task};
 use crate::drive::{now, read, waits};
 
 #[test]
-fn flush_waits_until_every_event_stored_so_far_is_settled() {
+fn flush_waits_until_stored_events_are_settled() {
     let manager = EventManager::new(256);
     let (mut one, mut two) = (manager.subscribe(), manager.subscribe());
     for n in 0..100 {
@@ -35,7 +35,7 @@ fn flush_waits_until_every_event_stored_so_far_is_settled() {
 }
 
 #[test]
-fn flush_counts_an_event_in_hand_as_not_settled() {
+fn flush_waits_for_an_event_in_flight() {
     let manager = EventManager::new(8);
     let mut reader = manager.subscribe();
     manager.try_notify('a').unwrap();
@@ -48,7 +48,7 @@ fn flush_counts_an_event_in_hand_as_not_settled() {
 }
 
 #[test]
-fn flush_is_ready_at_once_when_nothing_is_owed() {
+fn flush_is_ready_at_once_without_debts() {
     let manager = EventManager::new(8);
     now(manager.flush()).unwrap();
     let mut reader = manager.subscribe();
@@ -60,7 +60,7 @@ fn flush_is_ready_at_once_when_nothing_is_owed() {
 }
 
 #[test]
-fn flush_waits_for_what_a_disconnected_subscriber_has_in_hand_and_for_nothing_else_of_it() {
+fn flush_of_disconnected_waits_only_for_in_flight() {
     let manager = EventManager::new(8);
     let mut reader = manager.subscribe();
     manager.try_notify('a').unwrap();
@@ -76,7 +76,7 @@ fn flush_waits_for_what_a_disconnected_subscriber_has_in_hand_and_for_nothing_el
 }
 
 #[test]
-fn flush_counts_what_was_overwritten_as_settled() {
+fn flush_counts_overwritten_events_as_settled() {
     let manager = EventManager::new(2);
     let mut lossy = manager.subscribe_with(Overflow::DropOldest);
     for n in 1..=2 {
@@ -93,7 +93,7 @@ fn flush_counts_what_was_overwritten_as_settled() {
 }
 
 #[test]
-fn flush_waits_for_the_event_in_hand_also_when_all_after_it_is_overwritten() {
+fn flush_waits_for_in_flight_before_overwritten_events() {
     let manager = EventManager::new(1);
     let mut lossy = manager.subscribe_with(Overflow::DropOldest);
     manager.try_notify(1).unwrap();
@@ -109,7 +109,7 @@ fn flush_waits_for_the_event_in_hand_also_when_all_after_it_is_overwritten() {
 }
 
 #[test]
-fn flush_goes_on_waiting_for_an_event_in_hand_when_its_subscriber_is_disconnected() {
+fn flush_waits_for_in_flight_after_a_disconnect() {
     let manager = EventManager::new(8);
     let mut reader = manager.subscribe();
     manager.try_notify('a').unwrap();
@@ -125,7 +125,7 @@ fn flush_goes_on_waiting_for_an_event_in_hand_when_its_subscriber_is_disconnecte
 }
 
 #[test]
-fn many_flushes_and_syncs_each_get_their_own_answer() {
+fn concurrent_flushes_and_syncs_each_resolve() {
     let manager = EventManager::new(8);
     let mut reader = manager.subscribe_with(SubscribeOptions::new().window(8));
     let mut waiting = Vec::new();

@@ -10,12 +10,12 @@ use tokio::task::yield_now;
 
 pub(crate) struct Row {
     pub(crate) name: &'static str,
-    /// Whether the handler goes on after it, so that somebody sees every event.
+    /// Whether the handler continues afterwards, so that a handler sees every event.
     goes_on: bool,
     call: fn(World) -> LocalBoxFuture<'static, ()>,
 }
 
-/// A handler on its own and one in a group, each the only one to be acted upon.
+/// A single handler and a member of a group; the row acts upon one of them.
 struct World {
     manager: EventManager<u32>,
     group: HandlerGroup<u32>,
@@ -98,7 +98,7 @@ pub(crate) const ROWS: &[Row] = &[
 const POLLS: usize = 24;
 
 #[tokio::test(start_paused = true)]
-async fn a_future_of_a_handler_dropped_after_any_number_of_polls_harms_nobody() {
+async fn handler_futures_can_be_dropped_after_any_poll() {
     for row in ROWS {
         for polls in 0..POLLS {
             drop_after(row, polls).await;

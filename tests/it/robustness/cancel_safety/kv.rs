@@ -54,7 +54,7 @@ async fn cancel(row: &Row, trouble: Trouble, at: usize, polls: usize) -> (bool, 
 }
 
 #[tokio::test]
-async fn a_future_of_the_registry_dropped_after_any_number_of_polls_harms_nobody() {
+async fn registry_futures_can_be_dropped_after_any_poll() {
     const MORE_THAN_ENOUGH: usize = 30;
     for row in ROWS {
         for trouble in TROUBLES {
@@ -74,9 +74,9 @@ async fn a_future_of_the_registry_dropped_after_any_number_of_polls_harms_nobody
     }
 }
 
-/// Changes that wait their turn are the only ones of a bucket that wait.
+/// Queued changes are the only waiters of a bucket.
 #[tokio::test]
-async fn a_change_dropped_in_line_is_not_made_and_passes_its_turn_on() {
+async fn a_dropped_queued_change_notifies_the_next() {
     let waits = ["Bucket::put", "Bucket::delete", "Bucket::update"];
     for row in ROWS.iter().filter(|row| waits.contains(&row.name)) {
         for trouble in TROUBLES {
@@ -108,7 +108,7 @@ async fn a_change_dropped_in_line_is_not_made_and_passes_its_turn_on() {
                     Some(0)
                 });
                 let _ = running.await;
-                // Its turn has come, but it is not polled any more.
+                // The dropped change was notified, but is not polled any more.
                 drop(dropped);
                 if !strikes_inside {
                     world.strike();

@@ -18,9 +18,9 @@ use self::tasks::Task;
 use self::world::{Step, TROUBLES, Trouble, World, call, script};
 use super::OnPanic;
 
-/// Runs the story of one future: polled `polls` times with a step of the world after each,
-/// `trouble` before poll number `at` (or after the last one), then dropped. Gives whether the
-/// future was ready, and whether that was before the trouble.
+/// Runs a future: polled `polls` times with a step of the world after each poll, `trouble` before
+/// poll number `at` (or after the last poll), then dropped. Returns whether the future was ready,
+/// and whether it was ready before the trouble.
 fn cancel(row: &Row, trouble: Trouble, at: usize, polls: usize) -> (bool, bool) {
     let manager = EventManager::new(2);
     let mut world = World::new(&manager, trouble, &row.call);
@@ -72,7 +72,7 @@ fn cancel(row: &Row, trouble: Trouble, at: usize, polls: usize) -> (bool, bool) 
 }
 
 #[test]
-fn a_future_dropped_after_any_number_of_polls_harms_nobody() {
+fn manager_futures_can_be_dropped_after_any_poll() {
     clock::run(|| ROWS.iter().for_each(drop_after_any_number_of_polls));
 }
 
@@ -93,9 +93,9 @@ fn drop_after_any_number_of_polls(row: &Row) {
     }
 }
 
-/// The other half of the promise: kept instead of dropped, it is woken when it can go on.
+/// The other half of the promise: a kept future is woken when it can continue.
 #[test]
-fn a_future_that_is_kept_is_woken_through_any_trouble() {
+fn a_kept_future_is_woken_despite_trouble() {
     clock::run(|| ROWS.iter().for_each(keep_through_any_trouble));
 }
 
@@ -135,7 +135,7 @@ fn keep_through_any_trouble(row: &Row) {
 
 /// A sink outlives the futures of `send` and `flush`.
 #[test]
-fn a_sink_keeps_its_place_in_line_and_what_it_waits_for_when_a_future_of_it_is_dropped() {
+fn dropping_a_sink_future_keeps_the_queue_position() {
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
     manager.try_notify(1).expect("room");

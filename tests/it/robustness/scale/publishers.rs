@@ -4,8 +4,8 @@ use genevent::{EventManager, Receipt};
 
 use super::{MANY, is_pending, now, read};
 
-/// Ten thousand publishers in line behind a full subscriber, cancelled in the order given by
-/// `places`; the line must be empty then.
+/// Ten thousand publishers queued behind a full subscriber, cancelled in the order given by
+/// `places`; the wait queue must be empty then.
 fn all_are_cancelled(places: impl IntoIterator<Item = usize>) {
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
@@ -38,7 +38,7 @@ fn ten_thousand_publishers_are_cancelled_from_the_middle() {
 }
 
 #[test]
-fn ten_thousand_publishers_each_get_their_turn() {
+fn ten_thousand_queued_publishers_all_store() {
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
     manager.try_notify(0).unwrap();
@@ -52,7 +52,7 @@ fn ten_thousand_publishers_each_get_their_turn() {
 }
 
 #[test]
-fn ten_thousand_sync_notifies_are_outstanding_at_once() {
+fn ten_thousand_sync_notifies_wait_at_once() {
     let manager = EventManager::new(MANY);
     let mut reader = manager.subscribe();
     let leaver = manager.subscribe();
@@ -74,7 +74,7 @@ fn ten_thousand_sync_notifies_are_outstanding_at_once() {
 }
 
 #[test]
-fn ten_thousand_outstanding_sync_notifies_may_all_be_given_up() {
+fn ten_thousand_sync_notifies_can_be_dropped() {
     let manager = EventManager::new(MANY);
     let mut reader = manager.subscribe();
     let mut outstanding: Vec<_> = (0..MANY).map(|n| manager.sync_notify(n)).collect();

@@ -9,7 +9,7 @@ use genevent::{EventManager, Overflow, SubscribeOptions};
 use super::{Counted, MANY, read};
 
 #[test]
-fn a_capacity_of_one_is_enough() {
+fn a_capacity_of_one_suffices() {
     let manager = EventManager::new(1);
     let mut readers = [manager.subscribe(), manager.subscribe()];
     for n in 0..MANY {
@@ -22,7 +22,7 @@ fn a_capacity_of_one_is_enough() {
 }
 
 #[test]
-fn a_capacity_of_a_million_is_filled_and_read() {
+fn a_capacity_of_a_million_can_be_filled() {
     const CAPACITY: usize = 1 << 20;
     let manager = EventManager::new(CAPACITY);
     let mut reader = manager.subscribe();
@@ -38,7 +38,7 @@ fn a_capacity_of_a_million_is_filled_and_read() {
 }
 
 #[test]
-fn the_greatest_capacity_and_window_cost_nothing_ahead() {
+fn the_greatest_capacity_allocates_nothing_ahead() {
     let manager = EventManager::new(usize::MAX);
     let mut whole = manager.subscribe();
     let mut named = manager.subscribe_with(SubscribeOptions::new().window(usize::MAX));
@@ -58,7 +58,7 @@ fn the_greatest_capacity_and_window_cost_nothing_ahead() {
 }
 
 #[test]
-fn a_window_above_the_capacity_is_the_capacity() {
+fn the_capacity_caps_larger_windows() {
     let manager = EventManager::new(2);
     let reader = manager.subscribe_with(SubscribeOptions::new().window(usize::MAX));
     assert_eq!(manager.subscribers()[0].window(), 2);
@@ -69,7 +69,7 @@ fn a_window_above_the_capacity_is_the_capacity() {
 }
 
 #[test]
-fn a_mebibyte_reaches_sixteen_subscribers_unharmed() {
+fn a_mebibyte_reaches_sixteen_subscribers() {
     const SIZE: usize = 1 << 20;
     let bytes: Vec<u8> = (0..=255).cycle().take(SIZE).collect();
     let manager = EventManager::new(2);
@@ -81,7 +81,7 @@ fn a_mebibyte_reaches_sixteen_subscribers_unharmed() {
 }
 
 #[test]
-fn an_event_may_be_large_itself() {
+fn an_event_may_be_large() {
     const SIZE: usize = 1 << 12;
     #[derive(Clone)]
     struct Page([u8; SIZE]);
@@ -101,7 +101,7 @@ fn an_event_may_be_large_itself() {
 }
 
 #[test]
-fn what_everybody_has_read_is_not_kept() {
+fn fully_read_segments_are_freed() {
     let alive = Arc::new(());
     let manager = EventManager::new(MANY);
     let mut readers = [manager.subscribe(), manager.subscribe()];
@@ -117,7 +117,7 @@ fn what_everybody_has_read_is_not_kept() {
 }
 
 #[test]
-fn what_has_been_read_lingers_with_its_neighbours_and_these_are_few() {
+fn few_read_events_linger_in_a_segment() {
     for (capacity, neighbours) in [(100, 64), (1_000, 250), (10_000, 256)] {
         let alive = Arc::new(());
         let manager = EventManager::new(capacity);
@@ -136,8 +136,8 @@ fn what_has_been_read_lingers_with_its_neighbours_and_these_are_few() {
 /// In events: enough for many segments.
 const BACKLOG: usize = 4_000;
 
-/// What a slow reader has yet to read while `quick` others each have the newest event in hand
-/// costs no memory of its own for each event: a whole segment goes at once, of 256 events mostly.
+/// The unread events of a slow reader, while `quick` other readers each have the newest event in
+/// flight, cost no memory for each event: a whole segment is freed at once, of mostly 256 events.
 fn a_backlog_is_joined(quick: usize) {
     let alive = Arc::new(());
     let manager = EventManager::new(BACKLOG);
@@ -160,6 +160,6 @@ fn a_backlog_is_joined(quick: usize) {
 }
 
 #[test]
-fn a_backlog_takes_few_segments_whoever_reads_ahead_of_it() {
+fn reading_ahead_keeps_backlog_segments_few() {
     [0, 1, 4].into_iter().for_each(a_backlog_is_joined);
 }

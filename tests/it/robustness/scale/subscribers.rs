@@ -28,7 +28,7 @@ fn ten_thousand_subscribers_join_read_and_leave() {
 }
 
 #[test]
-fn ten_thousand_parked_subscribers_are_woken_by_one_event() {
+fn one_event_wakes_ten_thousand_parked_subscribers() {
     struct Counter(AtomicUsize);
     impl Wake for Counter {
         fn wake(self: Arc<Self>) {
@@ -52,7 +52,7 @@ fn ten_thousand_parked_subscribers_are_woken_by_one_event() {
     }
 }
 
-/// Ten thousand leave while somebody awaits an event that none of them has read.
+/// Ten thousand subscribers leave while a publisher awaits an event that none of them has read.
 fn all_leave_unread(leave: impl FnOnce(&EventManager<u8>, Vec<Subscription<u8>>)) {
     let manager = EventManager::new(1);
     let readers = subscribe_many(&manager);
@@ -74,17 +74,17 @@ fn all_leave_unread(leave: impl FnOnce(&EventManager<u8>, Vec<Subscription<u8>>)
 }
 
 #[test]
-fn ten_thousand_subscribers_may_leave_at_once() {
+fn ten_thousand_subscribers_leave_at_once() {
     all_leave_unread(|_, readers| drop(readers));
 }
 
 #[test]
-fn ten_thousand_subscribers_may_leave_in_reverse() {
+fn ten_thousand_subscribers_leave_in_reverse() {
     all_leave_unread(|_, readers| readers.into_iter().rev().for_each(drop));
 }
 
 #[test]
-fn ten_thousand_subscribers_may_be_disconnected() {
+fn ten_thousand_subscribers_can_be_disconnected() {
     all_leave_unread(|manager, readers| {
         for reader in &readers {
             assert!(manager.disconnect(reader.id()));
@@ -96,7 +96,7 @@ fn ten_thousand_subscribers_may_be_disconnected() {
 }
 
 #[test]
-fn ten_thousand_subscribers_one_after_the_other_leave_nothing_behind() {
+fn ten_thousand_successive_subscribers_leave_nothing_behind() {
     let manager = EventManager::new(8);
     let mut constant = manager.subscribe();
     for n in 0..MANY {
@@ -110,7 +110,7 @@ fn ten_thousand_subscribers_one_after_the_other_leave_nothing_behind() {
 }
 
 #[test]
-fn ten_thousand_lossy_subscribers_lose_what_they_cannot_hold() {
+fn ten_thousand_lossy_subscribers_lose_their_excess() {
     let manager = EventManager::new(4);
     let lossy: Vec<_> = (0..MANY)
         .map(|_| manager.subscribe_with(SubscribeOptions::from(Overflow::DropOldest).window(2)))

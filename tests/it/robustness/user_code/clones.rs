@@ -1,4 +1,4 @@
-//! The clone of an event, wherever it runs.
+//! The clone of an event, at every place where the clone runs.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -47,7 +47,7 @@ const BEFORE_CLONES: &[Before] = &[
 ];
 
 #[test]
-fn a_clone_that_panics_or_calls_back_loses_nothing_wherever_it_runs() {
+fn a_panicking_or_reentrant_clone_loses_nothing() {
     for (before, run) in BEFORE_CLONES {
         for (act, with_missed) in ACTS.into_iter().flat_map(|act| [(act, false), (act, true)]) {
             let _said = OnPanic(format!("{before}, {act:?}, with_missed: {with_missed}"));
@@ -79,7 +79,7 @@ fn a_clone_that_panics_or_calls_back_loses_nothing_wherever_it_runs() {
 }
 
 #[test]
-fn a_clone_into_a_delivery_loses_nothing_either() {
+fn a_panicking_clone_into_a_delivery_loses_nothing() {
     for (before, run) in BEFORE_CLONES {
         for act in ACTS {
             let _said = OnPanic(format!("{before}, {act:?}"));
@@ -105,7 +105,7 @@ fn a_clone_into_a_delivery_loses_nothing_either() {
 }
 
 #[test]
-fn a_clone_that_panics_over_and_over_leaves_no_delivery_out() {
+fn repeated_clone_panics_leave_no_delivery_unacked() {
     let manager = EventManager::new(8);
     let options = SubscribeOptions::new().max_unacked(1);
     let mut jobs = manager.subscribe_with(options).deliveries();
@@ -141,7 +141,7 @@ fn panics<T>(poll: impl FnOnce() -> T) -> bool {
 }
 
 #[test]
-fn an_event_whose_clone_always_panics_is_passed_by_dropping_the_stream_alone() {
+fn only_dropping_the_stream_passes_an_unclonable_event() {
     let (manager, mut reader) = before_poison();
     assert!(panics(|| read(&mut reader)));
     // The reader has claimed the event, so there is room for one more; the reader yields neither.
@@ -154,7 +154,7 @@ fn an_event_whose_clone_always_panics_is_passed_by_dropping_the_stream_alone() {
     drop(reader);
     assert_eq!(now(next).ok(), Some(0));
 
-    // A disconnected stream makes nobody wait, and stops at the same event.
+    // A disconnected stream blocks no publisher, and stops at the same event.
     let (manager, mut reader) = before_poison();
     let mut next = manager.notify(Odd::plain(2));
     assert!((&mut next).now_or_never().is_none());
@@ -167,7 +167,7 @@ fn an_event_whose_clone_always_panics_is_passed_by_dropping_the_stream_alone() {
 }
 
 #[test]
-fn an_event_whose_clone_always_panics_stops_deliveries_as_well() {
+fn an_unclonable_event_stops_deliveries_too() {
     let (manager, reader) = before_poison();
     let mut jobs = reader.deliveries();
     for _ in 0..3 {
@@ -180,7 +180,7 @@ fn an_event_whose_clone_always_panics_stops_deliveries_as_well() {
 }
 
 #[test]
-fn an_event_whose_clone_always_panics_is_no_matter_to_who_borrows_it() {
+fn borrowing_reads_an_unclonable_event() {
     let manager = EventManager::new(1);
     let mut numbers = manager.subscribe_filter_map(|odd: &Odd| Some(odd.n));
     let mut odd = Odd::plain(1);

@@ -1,4 +1,4 @@
-//! What a delivery holds, cloned or not.
+//! The value of a delivery, cloned or not.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -9,11 +9,11 @@ use genevent::{Delivery, EventManager, Overflow, Received, SubscribeOptions};
 
 use super::{ACTS, Act, Odd, OnPanic, World, next, now, read, silent_panic};
 
-/// What is done with a delivery of event 1, whose value is `odd` by then.
+/// An action on a delivery of event 1, whose value is `odd` by then.
 type Settle = (&'static str, bool, fn(Delivery<Odd>));
 
 #[test]
-fn a_value_whose_drop_panics_or_calls_back_still_settles_its_delivery() {
+fn a_panicking_drop_still_settles_its_delivery() {
     let ways: [Settle; 5] = [
         ("drop", false, drop),
         ("ack", true, |delivery| drop(delivery.ack())),
@@ -48,7 +48,7 @@ fn a_value_whose_drop_panics_or_calls_back_still_settles_its_delivery() {
             world.has_run.store(false, Ordering::Relaxed);
 
             let settled = catch_unwind(AssertUnwindSafe(|| settle(delivery)));
-            // What is still in the delivery then is dropped by us, and harms nobody.
+            // The crate drops the rest of the delivery, without harm.
             let is_ours = way == "drop";
             assert_eq!(
                 settled.is_err(),
@@ -67,7 +67,7 @@ fn a_value_whose_drop_panics_or_calls_back_still_settles_its_delivery() {
 }
 
 #[test]
-fn a_clone_may_panic_over_and_over_and_lose_nothing() {
+fn repeated_clone_panics_lose_nothing() {
     let manager = EventManager::new(8);
     let (mut reader, mut other) = (manager.subscribe(), manager.subscribe());
     let tries = Arc::new(AtomicUsize::new(0));
@@ -95,7 +95,7 @@ fn a_clone_may_panic_over_and_over_and_lose_nothing() {
 }
 
 #[test]
-fn coming_back_is_the_acknowledgement_even_if_the_next_clone_panics() {
+fn polling_acknowledges_even_if_the_next_clone_panics() {
     let manager = EventManager::new(8);
     let mut reader = manager.subscribe();
     let mut first = manager.sync_notify(Odd::plain(1));
@@ -118,7 +118,7 @@ fn coming_back_is_the_acknowledgement_even_if_the_next_clone_panics() {
 }
 
 #[test]
-fn a_task_that_dies_of_a_clone_leaves_the_others_unharmed() {
+fn a_clone_panic_of_a_task_harms_no_other() {
     let manager = EventManager::new(1);
     let (reader, mut other) = (manager.subscribe(), manager.subscribe());
     let id = reader.id();
@@ -146,7 +146,7 @@ fn a_task_that_dies_of_a_clone_leaves_the_others_unharmed() {
 }
 
 #[test]
-fn a_clone_that_disconnects_its_own_reader_is_still_yielded() {
+fn an_event_disconnecting_its_reader_is_still_yielded() {
     let manager = EventManager::new(8);
     let mut reader = manager.subscribe();
     let (inside, id) = (manager.clone(), reader.id());

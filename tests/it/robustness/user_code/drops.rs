@@ -1,4 +1,4 @@
-//! The drop of an event, wherever it runs.
+//! The drop of an event, at every place where the drop runs.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -170,7 +170,7 @@ const ENDS: &[End] = &[
 ];
 
 #[test]
-fn a_drop_that_panics_or_calls_back_harms_nobody_wherever_it_runs() {
+fn a_panicking_or_reentrant_drop_harms_no_call() {
     for (end, run) in ENDS {
         for act in ACTS {
             let _said = OnPanic(format!("{end}, {act:?}"));
@@ -184,7 +184,7 @@ fn a_drop_that_panics_or_calls_back_harms_nobody_wherever_it_runs() {
 }
 
 #[test]
-fn a_drop_that_panics_spares_its_neighbours() {
+fn a_panicking_drop_spares_neighbouring_events() {
     let dropped = Arc::new(AtomicUsize::new(0));
     let manager = EventManager::new(200);
     let reader = manager.subscribe();
@@ -202,7 +202,7 @@ fn a_drop_that_panics_spares_its_neighbours() {
 }
 
 #[test]
-fn a_drop_that_panics_harms_neither_the_last_manager_nor_the_last_subscription() {
+fn a_panicking_drop_does_not_harm_the_end() {
     for manager_goes_first in [true, false] {
         let dropped = Arc::new(AtomicUsize::new(0));
         let manager = EventManager::new(8);
@@ -229,7 +229,7 @@ fn a_drop_that_panics_harms_neither_the_last_manager_nor_the_last_subscription()
 }
 
 #[test]
-fn a_drop_that_panics_in_a_cancelled_publisher_passes_the_turn_on() {
+fn a_panicking_drop_of_a_publisher_notifies_the_next() {
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
     assert!(manager.try_notify(Odd::plain(0)).is_ok());

@@ -1,7 +1,7 @@
-//! What holds between a `Clone` that panics and the poll that yields its event.
+//! The time between a `Clone` that panics and the poll that yields its event.
 //!
-//! The event is taken out of the window by then, and nobody has it: whoever waits for it goes on
-//! waiting, whatever comes in between.
+//! The event has left the window already, and no subscriber has received the event: publishers that
+//! wait for its acknowledgement keep waiting, whatever happens in between.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use tokio_test::{assert_pending, assert_ready, task};
 
 use super::{Odd, narrow, next, now, read, silent_panic};
 
-/// Event `n`, of which so many clones panic before one does not.
+/// Event `n`, whose first `times` clones panic.
 fn failing(n: u32, times: usize) -> Odd {
     let mut odd = Odd::plain(n);
     let tries = AtomicUsize::new(0);
@@ -52,7 +52,7 @@ fn readers(manager: &EventManager<Odd>) -> [(&'static str, Subscription<Odd>); 3
 }
 
 #[test]
-fn an_event_is_received_when_its_clone_succeeds_and_not_before() {
+fn only_a_successful_clone_receives_the_event() {
     for index in 0..3 {
         let manager = EventManager::new(8);
         let (name, mut reader) = readers(&manager).into_iter().nth(index).unwrap();
@@ -79,7 +79,7 @@ fn an_event_is_received_when_its_clone_succeeds_and_not_before() {
 }
 
 #[test]
-fn an_event_is_finished_with_after_it_was_yielded_and_not_before() {
+fn only_a_yielded_event_can_be_finished() {
     for index in 0..3 {
         let manager = EventManager::new(8);
         let (name, mut reader) = readers(&manager).into_iter().nth(index).unwrap();
@@ -112,7 +112,7 @@ fn an_event_is_finished_with_after_it_was_yielded_and_not_before() {
 }
 
 #[test]
-fn what_follows_on_the_fast_path_waits_its_turn() {
+fn the_fast_path_waits_for_a_failed_clone() {
     let manager = EventManager::new(8);
     let mut reader = manager.subscribe();
     for n in 1..=4 {
@@ -128,7 +128,7 @@ fn what_follows_on_the_fast_path_waits_its_turn() {
 }
 
 #[test]
-fn a_publisher_that_waits_for_room_is_woken_though_the_clone_panics() {
+fn a_failed_clone_still_wakes_waiting_publishers() {
     for deliveries in [true, false] {
         let manager = EventManager::new(1);
         let mut reader = manager.subscribe();
@@ -155,7 +155,7 @@ fn a_publisher_that_waits_for_room_is_woken_though_the_clone_panics() {
 }
 
 #[test]
-fn a_reader_dropped_in_between_has_dropped_the_event() {
+fn dropping_the_reader_discards_the_unyielded_event() {
     for acks_on_receipt in [true, false] {
         for deliveries in [true, false] {
             let manager = EventManager::new(1);
@@ -197,7 +197,7 @@ fn a_reader_dropped_in_between_has_dropped_the_event() {
 }
 
 #[test]
-fn a_reader_disconnected_in_between_still_has_the_event_and_owes_it() {
+fn disconnecting_keeps_the_unyielded_event_owed() {
     for deliveries in [true, false] {
         let manager = EventManager::new(8);
         let mut reader = manager.subscribe();
@@ -237,7 +237,7 @@ fn a_reader_disconnected_in_between_still_has_the_event_and_owes_it() {
 }
 
 #[test]
-fn an_event_is_not_overwritten_in_between_and_losses_are_told_after_it() {
+fn the_unyielded_event_is_never_overwritten() {
     let manager = EventManager::new(2);
     let mut reader = manager.subscribe_with(Overflow::DropOldest).with_missed();
     let mut done = task::spawn(manager.sync_notify(failing(1, 1)));
@@ -261,7 +261,7 @@ fn an_event_is_not_overwritten_in_between_and_losses_are_told_after_it() {
 }
 
 #[test]
-fn a_stream_of_one_delivery_at_a_time_yields_it_at_the_next_poll() {
+fn a_limited_delivery_stream_retries_the_clone() {
     let manager = EventManager::new(8);
     let one = SubscribeOptions::new().max_unacked(1);
     let mut jobs = manager.subscribe_with(one).deliveries();
@@ -282,7 +282,7 @@ fn a_stream_of_one_delivery_at_a_time_yields_it_at_the_next_poll() {
 }
 
 #[test]
-fn a_reader_made_into_deliveries_in_between_delivers_the_event() {
+fn deliveries_yields_the_unyielded_event() {
     for delivered in [true, false] {
         let manager = EventManager::new(2);
         let lossy = SubscribeOptions::from(Overflow::DropOldest).max_unacked(1);
@@ -317,7 +317,7 @@ fn a_reader_made_into_deliveries_in_between_delivers_the_event() {
 }
 
 #[test]
-fn a_replayed_event_or_one_of_a_disconnected_reader_fails_as_often_as_it_likes() {
+fn unowed_events_may_fail_any_number_of_times() {
     for replays in [true, false] {
         let manager = EventManager::builder().capacity(8).retain(8).build();
         let options = SubscribeOptions::new().max_unacked(1).replay(8);
@@ -345,7 +345,7 @@ fn a_replayed_event_or_one_of_a_disconnected_reader_fails_as_often_as_it_likes()
 }
 
 #[test]
-fn a_narrow_reader_whose_clones_fail_is_cut_off_and_loses_nothing() {
+fn a_strict_reader_with_failing_clones_loses_nothing() {
     let manager = EventManager::new(8);
     let mut reader = manager.subscribe_with(narrow(Overflow::Disconnect));
     publish(&manager, failing(1, 1));

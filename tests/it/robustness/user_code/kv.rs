@@ -9,7 +9,7 @@ use genevent::kv::{Bucket, ExitReason, Registry};
 
 use super::{Odd, silent_panic};
 
-/// A value whose `Clone` and `Drop` use the bucket that it is in.
+/// A value whose `Clone` and `Drop` use the bucket that holds it.
 struct Curious(Bucket<Curious>);
 
 impl Curious {
@@ -49,7 +49,7 @@ async fn use_all(bucket: &Bucket<Curious>) {
 }
 
 #[tokio::test]
-async fn a_value_may_use_its_bucket_wherever_it_is_cloned_or_dropped() {
+async fn a_value_may_use_its_bucket_when_cloned_or_dropped() {
     let registry = Registry::new(EventManager::default());
     let bucket = registry.create("stopped").await.unwrap();
     use_all(&bucket).await;
@@ -79,7 +79,7 @@ async fn a_value_may_use_its_bucket_wherever_it_is_cloned_or_dropped() {
 }
 
 #[tokio::test]
-async fn a_value_whose_drop_panics_harms_neither_the_bucket_nor_its_end() {
+async fn a_panicking_value_drop_does_not_harm_the_bucket() {
     let registry = Registry::new(EventManager::default());
     let bucket = registry.create("main").await.unwrap();
     let fragile = |n| Odd {
@@ -95,7 +95,7 @@ async fn a_value_whose_drop_panics_harms_neither_the_bucket_nor_its_end() {
 }
 
 #[tokio::test]
-async fn a_value_whose_clone_panics_harms_only_who_asked_for_it() {
+async fn a_panicking_value_clone_harms_only_its_caller() {
     let registry = Registry::new(EventManager::default());
     let bucket = registry.create("main").await.unwrap();
     let mut odd = Odd::plain(1);

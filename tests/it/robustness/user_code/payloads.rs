@@ -1,4 +1,4 @@
-//! The payload of a panic that is caught is dropped, whatever the payload's own `Drop` does.
+//! The payload of a caught panic is dropped, even if the payload's own `Drop` panics.
 
 #[cfg(feature = "rt")]
 mod tasks;
@@ -12,11 +12,11 @@ use genevent::{EventManager, Overflow};
 
 use super::{narrow, now};
 
-/// Makes payloads, and counts those that are alive.
+/// Makes payloads, and counts the payloads alive.
 #[derive(Clone)]
 struct Payloads {
     alive: Arc<()>,
-    /// The `Drop` of a payload panics with one more payload, so many times.
+    /// The `Drop` of a payload panics with another payload, so many times.
     again: u32,
 }
 
@@ -70,7 +70,7 @@ impl Wake for BadWaker {
     }
 }
 
-/// A waker that is one more reference to the bomb.
+/// A waker that is another reference to the bomb.
 struct Bombed(#[expect(dead_code, reason = "it is dropped")] Bomb);
 
 impl Wake for Bombed {
@@ -173,13 +173,13 @@ fn leave_no_payload_behind(stories: &[Story]) {
 }
 
 #[test]
-fn no_payload_of_a_caught_panic_is_kept() {
+fn caught_panic_payloads_are_dropped() {
     leave_no_payload_behind(STORIES);
 }
 
-/// It is given up on after a few, and the last one is kept.
+/// The crate stops dropping after a few payloads, and leaks the last.
 #[test]
-fn payloads_whose_drop_always_panics_anew_hold_nobody_up() {
+fn payloads_with_panicking_drops_block_no_call() {
     for (what, story) in STORIES {
         let payloads = Payloads::new(u32::MAX);
         story(&payloads);

@@ -1,6 +1,5 @@
-//! Several values whose `Drop` panics, dropped together, or while a panic unwinds: a panic that got
-//! out of one of them then would abort the process. That these stories end is the proof that none
-//! does.
+//! Several values whose `Drop` panics, dropped together or while a panic unwinds: a second panic
+//! that escaped would abort the process. Every test that ends proves that no panic escaped.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -64,7 +63,7 @@ impl Field {
         (jobs, other)
     }
 
-    /// What was dropped since the last time.
+    /// Returns the number of drops since the last call.
     fn take_drops(&self) -> usize {
         self.drops.swap(0, Ordering::Relaxed)
     }
@@ -82,7 +81,7 @@ fn panics(code: impl FnOnce()) {
 }
 
 #[test]
-fn a_batch_drops_each_of_its_events() {
+fn dropping_a_batch_drops_each_event() {
     let field = Field::new();
     let (jobs, _other) = field.jobs();
     let mut batches = jobs.ready_batches(8);
@@ -93,7 +92,7 @@ fn a_batch_drops_each_of_its_events() {
 }
 
 #[test]
-fn deliveries_in_a_collection_drop_each_of_their_events() {
+fn dropping_collected_deliveries_drops_each_event() {
     let field = Field::new();
     let (jobs, _other) = field.jobs();
     let mut batches = jobs.ready_batches(8);
@@ -112,7 +111,7 @@ fn deliveries_in_a_collection_drop_each_of_their_events() {
 }
 
 #[test]
-fn a_batch_or_delivery_in_the_hands_of_who_panics_does_no_more_harm() {
+fn dropping_during_a_panic_does_not_abort() {
     let field = Field::new();
     let (jobs, _other) = field.jobs();
     let mut batches = jobs.ready_batches(2);
@@ -132,7 +131,7 @@ fn a_batch_or_delivery_in_the_hands_of_who_panics_does_no_more_harm() {
 }
 
 #[test]
-fn an_acknowledged_batch_gives_its_events_out_whole() {
+fn ack_of_a_batch_returns_all_events() {
     let field = Field::new();
     let (jobs, _other) = field.jobs();
     let events = now(jobs.ready_batches(8).next()).unwrap().ack();
@@ -142,7 +141,7 @@ fn an_acknowledged_batch_gives_its_events_out_whole() {
 
 #[cfg(feature = "rt")]
 #[tokio::test(start_paused = true)]
-async fn a_stream_of_batches_drops_what_it_has_gathered() {
+async fn dropping_batches_drops_gathered_events() {
     use std::time::Duration;
 
     let field = Field::new();
@@ -153,7 +152,7 @@ async fn a_stream_of_batches_drops_what_it_has_gathered() {
 }
 
 #[test]
-fn filter_acked_goes_on_past_what_it_drops_also_if_its_predicate_panics() {
+fn filter_acked_continues_past_panicking_drops() {
     let field = Field::new();
     let (jobs, _other) = field.jobs();
     let own = field.bomb();
@@ -170,7 +169,7 @@ fn filter_acked_goes_on_past_what_it_drops_also_if_its_predicate_panics() {
 }
 
 #[test]
-fn work_that_is_under_way_drops_each_event_and_its_closure() {
+fn dropping_started_work_drops_each_event() {
     let field = Field::new();
     let (jobs, _other) = field.jobs();
     let own = field.bomb();
@@ -186,7 +185,7 @@ fn work_that_is_under_way_drops_each_event_and_its_closure() {
 }
 
 #[test]
-fn work_that_fails_drops_its_errors_and_its_closures() {
+fn dropping_failed_work_drops_errors_and_closures() {
     let field = Field::new();
     let (jobs, _other) = field.jobs();
     let (fail, failed) = oneshot::channel::<()>();
@@ -225,7 +224,7 @@ fn work_that_fails_drops_its_errors_and_its_closures() {
 }
 
 #[test]
-fn a_stream_and_the_closure_beside_it_are_dropped_one_by_one() {
+fn a_stream_and_closure_are_dropped_separately() {
     let field = Field::new();
     let (own, its) = (field.bomb(), field.bomb());
     let stream = field.manager.subscribe().deliveries().map(move |delivery| {
@@ -242,7 +241,7 @@ fn a_stream_and_the_closure_beside_it_are_dropped_one_by_one() {
 }
 
 #[test]
-fn whoever_lets_go_of_a_backlog_drops_each_of_its_events() {
+fn dropping_a_backlog_drops_each_event() {
     let field = Field::new();
     let reader = field.manager.subscribe();
     field.publish(8);
@@ -259,7 +258,7 @@ fn whoever_lets_go_of_a_backlog_drops_each_of_its_events() {
 }
 
 #[test]
-fn a_filtered_subscription_drops_each_of_its_items() {
+fn dropping_a_filtered_subscription_drops_each_item() {
     let field = Field::new();
     let items = field
         .manager
@@ -294,7 +293,7 @@ fn retained_events_are_dropped_one_by_one() {
 }
 
 #[test]
-fn publishing_futures_drop_each_of_their_events() {
+fn publishing_futures_drop_each_event() {
     let field = Field::new();
     let manager = EventManager::new(1);
     let _reader = manager.subscribe();
@@ -331,7 +330,7 @@ impl Clone for Fragile {
 }
 
 #[test]
-fn a_probe_drops_each_of_its_items() {
+fn dropping_a_probe_drops_each_item() {
     let field = Field::new();
     let probe = Probe::new();
     probe.record(field.bomb());
@@ -348,7 +347,7 @@ fn a_probe_drops_each_of_its_items() {
 }
 
 #[test]
-fn a_delivery_of_what_a_closure_made_of_the_event_is_shielded_too() {
+fn dropping_a_mapped_delivery_drops_its_value() {
     let field = Field::new();
     let (jobs, _other) = field.jobs();
     let made: Vec<Delivery<(Bomb, u32)>> =

@@ -1,6 +1,6 @@
-//! Events whose `Clone` takes longer than the next event takes to come.
+//! Events whose `Clone` takes longer than the next event takes to arrive.
 //!
-//! The clone itself publishes: so a newer event comes during each clone, without a second thread.
+//! The clone itself publishes, so a newer event arrives during each clone without a second thread.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use genevent::{EventManager, Overflow, Received, SubscribeOptions, WeakEventMana
 /// fails instead of hanging.
 const ENOUGH: u64 = 10_000;
 
-/// An event whose clone takes as long as `gap` newer events take to come.
+/// An event during whose clone `gap` newer events arrive.
 struct Slow {
     n: u64,
     source: Arc<Source>,
@@ -67,7 +67,7 @@ fn poll<S: Stream + Unpin>(stream: &mut S) -> Poll<Option<S::Item>> {
     Pin::new(stream).poll_next(&mut Context::from_waker(Waker::noop()))
 }
 
-/// Each poll yields an event that one clone was made for, and these are in order.
+/// Asserts that each poll yields an event with a single clone, in order.
 fn assert_gets_its_share<S: Stream + Unpin>(
     name: &str,
     source: &Arc<Source>,
@@ -102,7 +102,7 @@ fn lossy(window: usize) -> SubscribeOptions {
 }
 
 #[test]
-fn a_reader_slower_than_its_publisher_has_an_event_at_each_poll() {
+fn a_slow_reader_yields_at_each_poll() {
     for (window, gap) in [(1, 1), (1, 5), (4, 5), (64, 40)] {
         let name = format!("window {window}, {gap} events at each clone");
         let manager = EventManager::new(100);
@@ -115,7 +115,7 @@ fn a_reader_slower_than_its_publisher_has_an_event_at_each_poll() {
 }
 
 #[test]
-fn a_slow_reader_that_is_told_of_losses_has_an_event_after_each() {
+fn a_slow_lossy_reader_yields_after_each_loss() {
     let manager = EventManager::new(1);
     let source = source(&manager, 3);
     let mut reader = manager.subscribe_with(lossy(1)).with_missed();
@@ -129,7 +129,7 @@ fn a_slow_reader_that_is_told_of_losses_has_an_event_after_each() {
 }
 
 #[test]
-fn a_slow_stream_of_deliveries_has_one_at_each_poll() {
+fn slow_deliveries_yield_at_each_poll() {
     let manager = EventManager::new(1);
     let source = source(&manager, 2);
     let mut jobs = manager.subscribe_with(lossy(1)).deliveries();
@@ -137,7 +137,7 @@ fn a_slow_stream_of_deliveries_has_one_at_each_poll() {
 }
 
 #[test]
-fn a_slow_reader_that_comes_after_another_has_an_event_at_each_poll() {
+fn a_slow_stage_yields_at_each_poll() {
     let manager = EventManager::new(1);
     let source = source(&manager, 2);
     let first = manager.subscribe_with(lossy(1)).id();
@@ -146,7 +146,7 @@ fn a_slow_reader_that_comes_after_another_has_an_event_at_each_poll() {
 }
 
 #[test]
-fn a_slow_reader_of_a_replay_has_an_event_at_each_poll() {
+fn a_slow_replay_yields_at_each_poll() {
     let manager = EventManager::builder().capacity(1).retain(8).build();
     let source = source(&manager, 2);
     (0..8).for_each(|_| source.publish());
@@ -156,7 +156,7 @@ fn a_slow_reader_of_a_replay_has_an_event_at_each_poll() {
 
 #[cfg(feature = "rt")]
 #[tokio::test]
-async fn a_slow_reader_leaves_its_neighbours_on_the_thread_their_turns() {
+async fn a_slow_reader_lets_other_tasks_run() {
     use futures::StreamExt;
 
     let manager = EventManager::new(1);

@@ -1,4 +1,4 @@
-//! The clone of a waker, at the first poll of whatever waits.
+//! The clone of a waker, at the first poll of every future and stream.
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,7 +11,7 @@ use genevent::{EventManager, SubscribeOptions};
 
 use super::{ACTS, Act, Hook, Odd, OnPanic, World, fill, next, now, read};
 
-/// `Wake` cannot say what `clone` does, so this is a waker by hand.
+/// `Wake` cannot customize `clone`, so this waker has a vtable of its own.
 mod cloned {
     use std::cell::{Cell, RefCell};
     use std::task::{RawWaker, RawWakerVTable, Waker};
@@ -19,7 +19,7 @@ mod cloned {
     use super::Hook;
 
     thread_local! {
-        /// How many clones until it runs, this one included.
+        /// The number of clones until the hook runs, this clone included.
         static ON_CLONE: RefCell<Option<(usize, Hook)>> = const { RefCell::new(None) };
         static ALIVE: Cell<usize> = const { Cell::new(0) };
     }
@@ -64,7 +64,8 @@ mod cloned {
     }
 }
 
-/// Polls for the first time, with a waker whose clone does `act`; the panic is the task's own.
+/// Polls for the first time, with a waker whose clone does `act`; its panic reaches only the
+/// polling task.
 fn first_poll<F: Future + Unpin>(mut future: F, waker: &Waker, act: Act) {
     let poll = catch_unwind(AssertUnwindSafe(|| {
         Pin::new(&mut future)
@@ -81,7 +82,7 @@ fn first_poll<F: Future + Unpin>(mut future: F, waker: &Waker, act: Act) {
 }
 
 #[test]
-fn a_waker_whose_clone_panics_or_calls_back_harms_its_own_task_at_most() {
+fn a_panicking_waker_clone_harms_only_its_task() {
     type First = (&'static str, fn(&World, &Waker, Act));
     let places: [First; 13] = [
         ("next, at the limit of deliveries", |world, waker, act| {
@@ -163,14 +164,14 @@ fn a_waker_whose_clone_panics_or_calls_back_harms_its_own_task_at_most() {
     }
 }
 
-/// The one that was left at a first poll, which another waker's clone put an end to.
+/// The waker of a first poll, which the clone of another waker ended.
 #[test]
-fn an_event_that_is_retained_keeps_no_waker_of_its_publisher() {
+fn a_retained_event_keeps_no_publishers_waker() {
     let manager = EventManager::builder().capacity(1).retain(1).build();
     let reader = manager.subscribe();
     manager.try_notify(1).unwrap();
     let mut publisher = manager.sync_notify(2);
-    // The first clone is for the answers, the second one for the place in line.
+    // The first clone is for the acknowledgements, the second clone for the wait queue.
     let waker = cloned::waker(2, Arc::new(|| panic!("a clone's own")));
     let mut first = || publisher.poll_unpin(&mut Context::from_waker(&waker));
     assert!(catch_unwind(AssertUnwindSafe(|| first().is_ready())).is_err());
@@ -180,9 +181,9 @@ fn an_event_that_is_retained_keeps_no_waker_of_its_publisher() {
     assert_eq!(cloned::alive(), 0);
 }
 
-/// What the clone does is seen by the poll that made it: no wake-up is lost to it.
+/// The poll that clones a waker sees the changes made by the clone: no wakeup is lost.
 #[test]
-fn what_a_wakers_clone_changes_is_seen_by_the_poll_that_made_it() {
+fn a_poll_sees_changes_made_by_waker_clones() {
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
     let inside = manager.clone();
@@ -224,11 +225,12 @@ fn what_a_wakers_clone_changes_is_seen_by_the_poll_that_made_it() {
 
 #[cfg(feature = "rt")]
 #[tokio::test]
-async fn who_would_wait_for_itself_keeps_no_waker_of_a_poll_that_panicked() {
+async fn a_refused_wait_keeps_no_waker() {
     use genevent::error::NotifyError;
     use tokio::sync::oneshot;
 
-    // It waits in line outside of the handler first, whose poll panics at each clone of its waker.
+    // The future is queued outside of the handler first, where its poll panics at each clone of its
+    // waker.
     let manager: &EventManager<u32> = Box::leak(Box::new(EventManager::new(1)));
     for at in 1..3 {
         let unread = manager.subscribe();

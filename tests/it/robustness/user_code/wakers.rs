@@ -1,9 +1,9 @@
-//! The wake and the drop of a waker, wherever they run.
+//! The wake and the drop of a waker, at every place where they run.
 
-mod answers;
+mod acknowledgements;
 mod manager;
+mod publishers;
 mod readers;
-mod room;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -15,10 +15,10 @@ use genevent::EventManager;
 
 use super::{ACTS, Odd, OddWaker, OnPanic, World, now, read, silent_panic, wait};
 
-/// Something that waits with a waker, until that is called or dropped by us.
+/// A future or stream that waits with a waker, until the crate calls or drops the waker.
 struct Wait {
     name: &'static str,
-    /// The waker is called, and not only dropped.
+    /// Whether the waker is called, and not only dropped.
     wakes: bool,
     run: fn(&World, Waker),
 }
@@ -39,10 +39,15 @@ const fn drops(name: &'static str, run: fn(&World, Waker)) -> Wait {
     }
 }
 
-const WAITS: [&[Wait]; 4] = [readers::WAITS, room::WAITS, answers::WAITS, manager::WAITS];
+const WAITS: [&[Wait]; 4] = [
+    readers::WAITS,
+    publishers::WAITS,
+    acknowledgements::WAITS,
+    manager::WAITS,
+];
 
 #[test]
-fn a_wake_that_panics_or_calls_back_harms_nobody_wherever_it_runs() {
+fn a_panicking_or_reentrant_wake_harms_no_call() {
     for place in WAITS.into_iter().flatten().filter(|place| place.wakes) {
         for act in ACTS {
             let _said = OnPanic(format!("{}, {act:?}", place.name));
@@ -58,7 +63,7 @@ fn a_wake_that_panics_or_calls_back_harms_nobody_wherever_it_runs() {
 }
 
 #[test]
-fn a_waker_whose_drop_panics_or_calls_back_harms_nobody_wherever_it_runs() {
+fn a_panicking_waker_drop_harms_no_call() {
     for place in WAITS.into_iter().flatten() {
         for act in ACTS {
             let _said = OnPanic(format!("{}, {act:?}", place.name));
@@ -74,7 +79,7 @@ fn a_waker_whose_drop_panics_or_calls_back_harms_nobody_wherever_it_runs() {
 }
 
 #[test]
-fn a_wake_that_panics_does_not_keep_the_others_from_being_woken() {
+fn a_panicking_wake_still_wakes_other_tasks() {
     let manager = EventManager::new(8);
     let woken = Arc::new(AtomicUsize::new(0));
     let mut readers: Vec<_> = (0..9).map(|_| manager.subscribe()).collect();
@@ -101,7 +106,7 @@ fn a_wake_that_panics_does_not_keep_the_others_from_being_woken() {
 }
 
 #[test]
-fn wakes_that_publish_and_so_wake_each_other_all_come_through() {
+fn wakes_that_publish_wake_each_other() {
     const READERS: u32 = 100;
     let manager = EventManager::new(READERS as usize + 1);
     let mut readers: Vec<_> = (0..READERS).map(|_| manager.subscribe()).collect();
@@ -156,7 +161,7 @@ impl Wake for Inline {
 }
 
 #[test]
-fn tasks_that_run_inside_their_wake_go_on_at_once() {
+fn tasks_run_inside_their_wake_continue() {
     let manager = EventManager::new(1);
     let mut slow = manager.subscribe();
     assert!(manager.try_notify(Odd::plain(1)).is_ok());

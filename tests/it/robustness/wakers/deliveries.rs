@@ -1,4 +1,4 @@
-//! Deliveries that are out wake who waits for them.
+//! Settling a delivery wakes the tasks that wait for the delivery.
 
 use futures::{FutureExt, StreamExt};
 use genevent::{EventManager, SubscribeOptions};
@@ -6,7 +6,7 @@ use genevent::{EventManager, SubscribeOptions};
 use super::Alarm;
 
 #[test]
-fn a_stream_at_its_limit_is_woken_once_by_the_delivery_that_makes_room() {
+fn only_the_freeing_ack_wakes_a_limited_stream() {
     let manager = EventManager::new(8);
     let options = SubscribeOptions::new().max_unacked(2);
     let mut jobs = manager.subscribe_with(options).deliveries();
@@ -31,7 +31,7 @@ fn a_stream_at_its_limit_is_woken_once_by_the_delivery_that_makes_room() {
 }
 
 #[test]
-fn a_stream_that_left_at_its_limit_is_not_woken_and_its_waker_is_gone() {
+fn a_dropped_limited_stream_is_not_woken() {
     let manager = EventManager::new(8);
     let options = SubscribeOptions::new().max_unacked(1);
     let mut jobs = manager.subscribe_with(options).deliveries();
@@ -47,7 +47,7 @@ fn a_stream_that_left_at_its_limit_is_not_woken_and_its_waker_is_gone() {
 }
 
 #[test]
-fn deliveries_out_after_the_stream_is_gone_wake_who_waits_for_them() {
+fn deliveries_wake_waiters_after_their_stream_ended() {
     let manager = EventManager::new(8);
     let mut jobs = manager.subscribe().deliveries();
     let alarms: [_; 2] = std::array::from_fn(|_| Alarm::new());

@@ -1,5 +1,5 @@
-//! A stream or future that is dropped while it is parked wakes no task, least of all its own: a
-//! `select!` loop that makes one in each turn would spin.
+//! A stream or future that is dropped while parked wakes no task, least of all its own: a `select!`
+//! loop that makes a new one in each iteration would spin.
 
 use std::any::Any;
 use std::future::poll_fn;
@@ -18,7 +18,8 @@ fn events<S: Stream + 'static>(stream: S) -> Events {
     Box::pin(stream.map(drop))
 }
 
-/// A stream of each kind, in each state in which a poll of it is pending, and what keeps it there.
+/// A stream of each kind, in each state in which its poll is pending, and the values that keep it
+/// in that state.
 fn parked_streams(manager: &EventManager<u32>) -> (Vec<(&'static str, Events)>, Kept) {
     let one_out = || SubscribeOptions::new().max_unacked(1);
     let plain = || manager.subscribe();
@@ -37,7 +38,7 @@ fn parked_streams(manager: &EventManager<u32>) -> (Vec<(&'static str, Events)>, 
         ("replaying deliveries", events(replaying().deliveries())),
     ];
     for (_, stream) in &mut streams {
-        // What is replayed comes first.
+        // Replayed events come first.
         while stream.next().now_or_never().is_some() {}
     }
     // From here on with an event that is there and held back.
@@ -71,7 +72,7 @@ fn parked_streams(manager: &EventManager<u32>) -> (Vec<(&'static str, Events)>, 
 }
 
 #[test]
-fn a_stream_that_is_dropped_while_it_is_parked_wakes_nobody() {
+fn dropping_a_parked_stream_wakes_no_task() {
     let manager = EventManager::builder().capacity(8).retain(4).build();
     manager.try_notify(0).unwrap();
     let (streams, _keep) = parked_streams(&manager);
@@ -86,7 +87,7 @@ fn a_stream_that_is_dropped_while_it_is_parked_wakes_nobody() {
 }
 
 #[test]
-fn a_stream_that_is_dropped_when_its_manager_has_gone_wakes_nobody() {
+fn dropping_a_stream_after_the_manager_wakes_no_task() {
     let manager = EventManager::builder().capacity(8).retain(4).build();
     manager.try_notify(0).unwrap();
     let permit = manager.reserve().now_or_never().unwrap().unwrap();
@@ -104,7 +105,7 @@ fn a_stream_that_is_dropped_when_its_manager_has_gone_wakes_nobody() {
 }
 
 #[test]
-fn a_parked_stream_that_others_disconnect_is_woken_once() {
+fn disconnecting_wakes_a_parked_stream_once() {
     let manager = EventManager::builder().capacity(8).retain(4).build();
     let before = manager.subscribe();
     let id = before.id();
@@ -130,7 +131,7 @@ fn a_parked_stream_that_others_disconnect_is_woken_once() {
 }
 
 #[test]
-fn a_future_that_is_dropped_while_it_waits_wakes_nobody() {
+fn dropping_a_waiting_future_wakes_no_task() {
     let manager = EventManager::new(1);
     let _reader = manager.subscribe();
     let stopping = EventManager::new(1);
@@ -202,7 +203,7 @@ mod on_tokio {
     use super::events;
 
     #[tokio::test(start_paused = true)]
-    async fn an_adapter_that_is_dropped_while_it_is_parked_wakes_nobody() {
+    async fn dropping_a_parked_adapter_wakes_no_task() {
         let manager = EventManager::<u32>::new(8);
         let deliveries = || manager.subscribe().deliveries();
         let filtered = || manager.subscribe_filter(|_| true).deliveries();
@@ -230,7 +231,7 @@ mod on_tokio {
     }
 
     #[tokio::test]
-    async fn a_watch_of_a_registry_that_is_dropped_while_it_is_parked_wakes_nobody() {
+    async fn dropping_a_parked_watch_wakes_no_task() {
         let registry = Registry::<u32>::new(EventManager::default());
         let view = View::new();
         let options = SubscribeOptions::new();
@@ -248,7 +249,7 @@ mod on_tokio {
     }
 
     #[tokio::test]
-    async fn what_waits_for_a_handler_and_is_dropped_wakes_nobody() {
+    async fn dropping_a_handler_waiter_wakes_no_task() {
         let manager = EventManager::<u32>::new(8);
         let Ok(handler) = manager.add_handler("idle", handler_fn(|_: &u32| {})) else {
             panic!("the name is free")

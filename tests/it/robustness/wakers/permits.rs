@@ -1,4 +1,4 @@
-//! Permits and sinks wake who waits for their room or their answers.
+//! Permits and sinks wake the publishers that wait for their room or acknowledgements.
 
 use std::task::Poll;
 
@@ -8,7 +8,7 @@ use genevent::EventManager;
 use super::{Alarm, read};
 
 #[test]
-fn a_permit_calls_the_next_in_line_when_it_is_given_back_and_not_when_it_is_used() {
+fn returning_but_not_using_a_permit_notifies_the_next() {
     for used in [true, false] {
         let manager = EventManager::new(1);
         let mut reader = manager.subscribe();
@@ -36,7 +36,7 @@ fn a_permit_calls_the_next_in_line_when_it_is_given_back_and_not_when_it_is_used
 }
 
 #[test]
-fn the_last_permit_after_the_close_wakes_the_readers_and_who_stops() {
+fn the_last_permit_after_close_wakes_readers_and_stop() {
     for used in [true, false] {
         let manager = EventManager::new(2);
         let mut reader = manager.subscribe();
@@ -64,7 +64,7 @@ fn the_last_permit_after_the_close_wakes_the_readers_and_who_stops() {
 }
 
 #[test]
-fn a_sync_sink_is_woken_by_its_oldest_event_and_looks_at_all() {
+fn the_oldest_event_wakes_a_sync_sink() {
     let manager = EventManager::new(4);
     let mut reader = manager.subscribe();
     let mut sink = manager.sync_sink();

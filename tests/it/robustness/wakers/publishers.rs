@@ -1,4 +1,4 @@
-//! Publishers in line: a place that comes free calls one of them.
+//! Queued publishers: freed room notifies one publisher.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use genevent::{EventManager, Overflow};
 use super::{Alarm, read};
 
 #[test]
-fn one_freed_place_wakes_one_publisher_at_once() {
+fn freed_room_wakes_one_publisher_at_once() {
     let manager = EventManager::new(1024);
     let mut reader = manager.subscribe();
     for n in 0..1024 {
@@ -31,7 +31,7 @@ fn one_freed_place_wakes_one_publisher_at_once() {
 }
 
 #[test]
-fn one_place_wakes_one_of_a_hundred_publishers() {
+fn freed_room_wakes_one_of_a_hundred_publishers() {
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
     manager.try_notify(0).unwrap();
@@ -53,7 +53,7 @@ fn one_place_wakes_one_of_a_hundred_publishers() {
 }
 
 #[test]
-fn a_publisher_cancelled_after_its_call_passes_the_call_on() {
+fn a_cancelled_notified_publisher_notifies_the_next() {
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
     manager.try_notify(0).unwrap();
@@ -75,7 +75,7 @@ fn a_publisher_cancelled_after_its_call_passes_the_call_on() {
 }
 
 #[test]
-fn a_publisher_cancelled_before_its_call_is_skipped_and_wakes_nobody() {
+fn a_cancelled_unnotified_publisher_wakes_no_task() {
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
     manager.try_notify(0).unwrap();
@@ -92,7 +92,7 @@ fn a_publisher_cancelled_before_its_call_is_skipped_and_wakes_nobody() {
 }
 
 #[test]
-fn more_room_does_not_call_twice_who_has_been_called() {
+fn more_room_notifies_the_front_only_once() {
     let manager = EventManager::new(3);
     let mut reader = manager.subscribe();
     (1..=3).for_each(|n| assert_eq!(manager.try_notify(n), Ok(1)));
@@ -114,7 +114,7 @@ fn more_room_does_not_call_twice_who_has_been_called() {
 }
 
 #[test]
-fn a_place_that_one_of_two_full_subscribers_frees_wakes_nobody() {
+fn room_at_one_of_two_full_subscribers_wakes_no_task() {
     let manager = EventManager::new(2);
     let (mut quick, mut slow) = (manager.subscribe(), manager.subscribe());
     manager.try_notify('a').unwrap();

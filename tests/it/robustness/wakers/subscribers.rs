@@ -1,4 +1,4 @@
-//! Subscribers are woken when there is something for them, and only then.
+//! Subscribers are woken only when there is an event, or the end, to read.
 
 use std::task::Poll;
 
@@ -8,7 +8,7 @@ use genevent::EventManager;
 use super::{Alarm, read};
 
 #[test]
-fn a_subscriber_that_is_not_parked_is_not_woken() {
+fn an_unparked_subscriber_is_not_woken() {
     let manager = EventManager::new(8);
     let mut reader = manager.subscribe();
     let alarm = Alarm::new();
@@ -26,7 +26,7 @@ fn a_subscriber_that_is_not_parked_is_not_woken() {
 }
 
 #[test]
-fn a_parked_subscriber_is_woken_once_for_a_burst() {
+fn a_burst_wakes_a_parked_subscriber_once() {
     let manager = EventManager::new(64);
     let mut reader = manager.subscribe();
     let alarm = Alarm::new();
@@ -43,7 +43,7 @@ fn a_parked_subscriber_is_woken_once_for_a_burst() {
 }
 
 #[test]
-fn only_events_and_the_end_wake_a_parked_subscriber() {
+fn only_events_and_the_end_wake_parked_subscribers() {
     let manager = EventManager::new(1);
     let mut parked = manager.subscribe();
     let mut full = manager.subscribe();
@@ -71,7 +71,7 @@ fn only_events_and_the_end_wake_a_parked_subscriber() {
 }
 
 #[test]
-fn disconnecting_a_parked_subscriber_wakes_it_alone() {
+fn disconnecting_wakes_only_the_parked_subscriber() {
     let manager = EventManager::<()>::new(4);
     let (mut one, mut other) = (manager.subscribe(), manager.subscribe());
     let (its, not_its) = (Alarm::new(), Alarm::new());
@@ -84,7 +84,7 @@ fn disconnecting_a_parked_subscriber_wakes_it_alone() {
 }
 
 #[test]
-fn dropping_the_last_manager_wakes_the_parked_subscribers() {
+fn dropping_the_last_manager_wakes_parked_subscribers() {
     let manager = EventManager::<()>::new(4);
     let mut reader = manager.subscribe();
     let alarm = Alarm::new();
@@ -100,7 +100,7 @@ fn dropping_the_last_manager_wakes_the_parked_subscribers() {
 }
 
 #[test]
-fn a_subscriber_that_left_while_parked_is_not_woken_and_its_waker_is_gone() {
+fn a_dropped_parked_subscriber_is_not_woken() {
     let manager = EventManager::new(4);
     let (mut leaver, mut stayer) = (manager.subscribe(), manager.subscribe());
     let (gone, here) = (Alarm::new(), Alarm::new());

@@ -1,4 +1,4 @@
-//! Who waits only so long is woken by the answer or by the clock.
+//! A future with a deadline is woken by the acknowledgement or by the timer.
 
 use std::task::Poll;
 
@@ -8,7 +8,7 @@ use super::{Alarm, read};
 
 #[cfg(feature = "rt")]
 #[tokio::test(start_paused = true)]
-async fn within_is_woken_by_the_answer_or_by_the_clock_and_lets_its_wakers_go() {
+async fn an_ack_or_the_timer_wakes_within() {
     let second = std::time::Duration::from_secs(1);
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
@@ -46,7 +46,7 @@ async fn within_is_woken_by_the_answer_or_by_the_clock_and_lets_its_wakers_go() 
 
 #[cfg(feature = "rt")]
 #[tokio::test(start_paused = true)]
-async fn a_stop_that_is_late_for_a_permit_says_so() {
+async fn a_late_stop_mentions_permits() {
     let manager = EventManager::<u32>::new(1);
     let permit = manager.reserve().await.unwrap();
     let late = manager

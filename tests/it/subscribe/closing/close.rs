@@ -1,4 +1,4 @@
-//! `close`: nothing more is stored, and everybody is told.
+//! `close`: nothing more is stored, and every waiting task is notified.
 
 use genevent::error::{NotifyError, TryNotifyError};
 use genevent::test_util::{assert_ended, assert_next};
@@ -9,7 +9,7 @@ use crate::drive::{now, read, read_all};
 
 // GenEvent cases 17, 18
 #[test]
-fn after_close_every_call_gives_the_event_back() {
+fn after_close_every_call_returns_the_event() {
     let manager = EventManager::new(8);
     let reader = manager.subscribe();
     manager.close();
@@ -22,7 +22,7 @@ fn after_close_every_call_gives_the_event_back() {
 }
 
 #[test]
-fn close_sends_everybody_in_line_home_with_their_event() {
+fn close_returns_the_events_of_queued_publishers() {
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
     manager.try_notify(0).unwrap();
@@ -42,7 +42,7 @@ fn close_sends_everybody_in_line_home_with_their_event() {
 }
 
 #[test]
-fn a_publisher_that_was_called_but_not_polled_before_close_is_sent_home_too() {
+fn close_returns_the_event_of_an_unpolled_publisher() {
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
     manager.try_notify(1).unwrap();
@@ -57,7 +57,7 @@ fn a_publisher_that_was_called_but_not_polled_before_close_is_sent_home_too() {
 
 // GenEvent case 123
 #[test]
-fn subscribers_read_what_is_stored_and_then_end_for_good() {
+fn subscribers_read_stored_events_and_then_end() {
     let manager = EventManager::new(200);
     let mut readers = [
         manager.subscribe(),
@@ -79,7 +79,7 @@ fn subscribers_read_what_is_stored_and_then_end_for_good() {
 }
 
 #[test]
-fn close_wakes_a_reader_that_waits() {
+fn close_wakes_a_parked_reader() {
     let manager = EventManager::<u8>::new(8);
     let mut reader = task::spawn(manager.subscribe());
     assert_pending!(reader.poll_next());
@@ -100,9 +100,9 @@ fn close_may_be_called_again() {
     assert_ended!(reader).now();
 }
 
-// GenEvent case 45: the wait for answers goes on, since the event is stored and is still answered
+// GenEvent case 45: publishers continue to wait, since the event is stored and still acknowledged
 #[test]
-fn close_breaks_no_promise_about_what_is_stored() {
+fn stored_events_are_still_acknowledged_after_close() {
     let manager = EventManager::new(8);
     let mut reader = manager.subscribe();
     let mut done = task::spawn(manager.sync_notify(1));
@@ -132,7 +132,7 @@ fn the_end_of_the_stream_finishes_the_last_event() {
 }
 
 #[test]
-fn a_reader_may_close_the_manager_it_reads() {
+fn a_reader_may_close_its_own_manager() {
     let manager = EventManager::new(8);
     let mut reader = manager.subscribe();
     manager.try_notify(1).unwrap();
@@ -143,7 +143,7 @@ fn a_reader_may_close_the_manager_it_reads() {
 
 // GenEvent case 8
 #[test]
-fn closed_resolves_for_everybody_who_waits_for_it() {
+fn closed_resolves_for_every_waiter() {
     let manager = EventManager::<()>::default();
     let other = manager.clone();
     assert!(!manager.is_closed());
@@ -159,7 +159,7 @@ fn closed_resolves_for_everybody_who_waits_for_it() {
 }
 
 #[test]
-fn after_the_close_the_head_is_called_until_the_last_publisher_has_been_polled() {
+fn closing_keeps_the_front_notified_until_polled() {
     let manager = EventManager::new(1);
     let reader = manager.subscribe();
     manager.try_notify(0).unwrap();

@@ -1,4 +1,4 @@
-//! `disconnect`: one subscriber is sent away.
+//! `disconnect`: the channel ends one subscription.
 
 use genevent::test_util::{assert_ended, assert_next};
 use genevent::{DisconnectCause, EndReason, EventManager, Overflow};
@@ -18,7 +18,7 @@ fn on_request(end: Option<EndReason>) -> bool {
 
 // GenEvent cases 127, 133
 #[test]
-fn a_disconnected_subscription_yields_what_it_had_not_read_and_ends() {
+fn a_disconnected_subscription_yields_its_backlog_and_ends() {
     for read_before in [0, 1, 2, 63, 64, 65, 199, 200] {
         let manager = EventManager::new(200);
         let mut reader = manager.subscribe();
@@ -60,7 +60,7 @@ fn a_subscriber_can_be_disconnected_once() {
 }
 
 #[test]
-fn a_disconnected_subscription_owes_only_what_it_has_in_hand() {
+fn a_disconnected_subscription_owes_only_events_in_flight() {
     let manager = EventManager::new(8);
     let mut reader = manager.subscribe();
     let mut waiters: Vec<_> = (1..=3)
@@ -69,7 +69,7 @@ fn a_disconnected_subscription_owes_only_what_it_has_in_hand() {
     for waiter in &mut waiters {
         assert_pending!(waiter.poll());
     }
-    // In the middle of a batch: 2 is in hand, 3 has been fetched ahead.
+    // In the middle of a batch: event 2 is in flight, event 3 has been prefetched.
     assert_next!(reader, 1).now();
     assert_next!(reader, 2).now();
     assert!(assert_ready_ok!(waiters[0].poll()).all_acked());
@@ -89,7 +89,7 @@ fn a_disconnected_subscription_owes_only_what_it_has_in_hand() {
 }
 
 #[test]
-fn what_a_disconnected_subscription_has_in_hand_can_be_acked() {
+fn events_in_flight_can_be_acked_after_disconnecting() {
     let manager = EventManager::new(8);
     let mut reader = manager.subscribe();
     manager.try_notify(1).unwrap();
@@ -109,7 +109,7 @@ fn what_a_disconnected_subscription_has_in_hand_can_be_acked() {
 }
 
 #[test]
-fn disconnecting_wakes_a_reader_that_waits() {
+fn disconnecting_wakes_a_parked_reader() {
     let manager = EventManager::<u8>::new(8);
     let mut reader = task::spawn(manager.subscribe());
     assert_pending!(reader.poll_next());
@@ -120,7 +120,7 @@ fn disconnecting_wakes_a_reader_that_waits() {
 }
 
 #[test]
-fn disconnecting_the_one_in_the_way_lets_publishers_go_on() {
+fn disconnecting_the_blocking_subscriber_unblocks_publishers() {
     let manager = EventManager::new(1);
     let stuck = manager.subscribe();
     manager.try_notify(1).unwrap();
@@ -137,7 +137,7 @@ fn disconnecting_the_one_in_the_way_lets_publishers_go_on() {
 
 // GenEvent case 124
 #[test]
-fn the_stream_tells_which_end_it_was() {
+fn end_reason_names_the_disconnect() {
     let manager = EventManager::new(1);
     let small = Overflow::Disconnect;
     let mut ends = [
@@ -161,7 +161,7 @@ fn the_stream_tells_which_end_it_was() {
 }
 
 #[test]
-fn a_subscriber_can_still_be_disconnected_after_close() {
+fn a_subscriber_can_be_disconnected_after_close() {
     let manager = EventManager::new(8);
     let mut reader = manager.subscribe();
     manager.try_notify(1).unwrap();

@@ -1,4 +1,4 @@
-//! The last manager that is dropped closes.
+//! Dropping the last manager closes the channel.
 
 use genevent::test_util::{assert_ended, assert_next};
 use genevent::{EndReason, EventManager};
@@ -40,7 +40,7 @@ fn all_clones_are_the_same_manager() {
 }
 
 #[test]
-fn a_weak_manager_does_not_keep_it_open() {
+fn a_weak_manager_keeps_no_channel_open() {
     let manager = EventManager::new(8);
     let weak = manager.downgrade();
     let weak_too = weak.clone();
@@ -52,7 +52,7 @@ fn a_weak_manager_does_not_keep_it_open() {
 }
 
 #[test]
-fn an_upgraded_manager_keeps_it_open() {
+fn an_upgraded_manager_keeps_the_channel_open() {
     let manager = EventManager::new(8);
     let weak = manager.downgrade();
     let upgraded = weak.upgrade().unwrap();
@@ -66,7 +66,7 @@ fn an_upgraded_manager_keeps_it_open() {
 }
 
 #[test]
-fn a_manager_that_is_closed_but_held_can_still_be_reached() {
+fn a_closed_manager_can_still_be_upgraded() {
     let manager = EventManager::<u8>::new(8);
     let weak = manager.downgrade();
     manager.close();
@@ -74,7 +74,7 @@ fn a_manager_that_is_closed_but_held_can_still_be_reached() {
 }
 
 #[test]
-fn a_subscription_does_not_keep_it_open() {
+fn a_subscription_keeps_no_channel_open() {
     let manager = EventManager::<u8>::new(8);
     let weak = manager.downgrade();
     let (mut one, mut two) = (manager.subscribe(), manager.subscribe().with_missed());

@@ -1,4 +1,4 @@
-//! Leaving: a subscription that is dropped.
+//! Leaving: a dropped subscription.
 
 use genevent::EventManager;
 use genevent::test_util::assert_next;
@@ -7,7 +7,7 @@ use tokio_test::{assert_pending, assert_ready, assert_ready_eq, assert_ready_ok,
 use crate::drive::{read, read_all};
 
 #[test]
-fn dropping_a_subscription_settles_all_it_owed_at_once() {
+fn dropping_a_subscription_settles_all_at_once() {
     let manager = EventManager::new(8);
     let mut leaver = manager.subscribe();
     let mut waiters: Vec<_> = (0..4)
@@ -31,7 +31,7 @@ fn dropping_a_subscription_settles_all_it_owed_at_once() {
 }
 
 #[test]
-fn dropping_a_subscription_wakes_who_waits_for_its_room() {
+fn dropping_a_subscription_wakes_waiting_publishers() {
     let manager = EventManager::new(1);
     let slow = manager.subscribe();
     let mut fast = manager.subscribe();
@@ -45,7 +45,7 @@ fn dropping_a_subscription_wakes_who_waits_for_its_room() {
 }
 
 #[test]
-fn a_subscription_that_has_ended_is_gone_before_it_is_dropped() {
+fn an_ended_subscription_leaves_before_being_dropped() {
     let manager = EventManager::new(8);
     let mut reader = manager.subscribe();
     manager.try_notify(1).unwrap();

@@ -1,4 +1,4 @@
-//! `stop`: closes, and waits until everything is settled.
+//! `stop` closes, and waits until all events are settled.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::drive::{now, read, read_all};
 
 // GenEvent cases 2, 15
 #[test]
-fn stop_closes_and_waits_until_every_stored_event_is_settled() {
+fn stop_closes_and_waits_for_stored_events() {
     let manager = EventManager::new(8);
     let (mut reader, leaver) = (manager.subscribe(), manager.subscribe());
     manager.try_notify(1).unwrap();
@@ -33,7 +33,7 @@ fn stop_closes_and_waits_until_every_stored_event_is_settled() {
 }
 
 #[test]
-fn stop_waits_for_an_event_in_hand() {
+fn stop_waits_for_an_event_in_flight() {
     let manager = EventManager::new(8);
     let mut reader = manager.subscribe();
     manager.try_notify(1).unwrap();
@@ -47,7 +47,7 @@ fn stop_waits_for_an_event_in_hand() {
 }
 
 #[test]
-fn stop_is_ready_at_once_when_nothing_is_owed() {
+fn stop_is_ready_at_once_without_debts() {
     let manager = EventManager::<u8>::new(8);
     let _idle = manager.subscribe();
     now(manager.stop()).unwrap();
@@ -56,7 +56,7 @@ fn stop_is_ready_at_once_when_nothing_is_owed() {
 }
 
 #[test]
-fn stop_closes_from_its_first_poll_on_even_if_it_is_dropped() {
+fn a_dropped_stop_has_closed_the_manager() {
     let manager = EventManager::new(8);
     let mut reader = manager.subscribe();
     manager.try_notify(1).unwrap();
@@ -70,7 +70,7 @@ fn stop_closes_from_its_first_poll_on_even_if_it_is_dropped() {
 
 // GenEvent case 16
 #[tokio::test(start_paused = true)]
-async fn a_stop_that_times_out_stops_nevertheless() {
+async fn a_timed_out_stop_closes_the_manager() {
     let manager = EventManager::new(8);
     let mut reader = manager.subscribe();
     manager.notify(1).await.unwrap();

@@ -1,4 +1,4 @@
-//! Policies, losses and ends amid a replay.
+//! Policies, losses and ends during a replay.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::{publish, replay, retaining};
 use crate::drive::{read, read_all};
 
 #[test]
-fn pending_and_size_hint_count_what_is_replayed() {
+fn len_and_size_hint_count_replayed_events() {
     let manager = retaining(2);
     publish(&manager, 1..=2);
     let mut late = manager.subscribe_with(replay(2));
@@ -27,7 +27,7 @@ fn pending_and_size_hint_count_what_is_replayed() {
 }
 
 #[test]
-fn losses_amid_a_replay_are_told_between_what_is_replayed_and_what_is_live() {
+fn losses_appear_between_replayed_and_live_events() {
     let manager = retaining(3);
     publish(&manager, 1..=3);
     let lossy = replay(3).overflow(Overflow::DropOldest).window(2);
@@ -48,7 +48,7 @@ fn losses_amid_a_replay_are_told_between_what_is_replayed_and_what_is_live() {
 }
 
 #[test]
-fn losses_of_a_stage_amid_its_replay_are_told_there_too() {
+fn a_stage_sees_its_losses_after_the_replay() {
     let manager = retaining(3);
     publish(&manager, 1..=3);
     let mut first = manager.subscribe_with(Overflow::DropOldest);
@@ -68,7 +68,7 @@ fn losses_of_a_stage_amid_its_replay_are_told_there_too() {
 }
 
 #[test]
-fn one_disconnected_amid_its_replay_reads_that_then_what_it_had_not_read_and_ends() {
+fn disconnecting_keeps_the_replay_and_unread_events() {
     for expected in [DisconnectCause::Requested, DisconnectCause::Overflow] {
         let overflow = match expected {
             DisconnectCause::Overflow => Overflow::Disconnect,
@@ -94,7 +94,7 @@ fn one_disconnected_amid_its_replay_reads_that_then_what_it_had_not_read_and_end
 }
 
 #[test]
-fn a_close_amid_a_replay_takes_nothing_away_and_after_it_nothing_is_replayed() {
+fn closing_keeps_a_replay_but_starts_none() {
     let manager = retaining(3);
     publish(&manager, 1..=3);
     let mut late = manager.subscribe_with(replay(3));
@@ -109,7 +109,7 @@ fn a_close_amid_a_replay_takes_nothing_away_and_after_it_nothing_is_replayed() {
 }
 
 #[test]
-fn a_clone_that_panics_amid_a_replay_loses_nothing() {
+fn a_panicking_clone_during_replay_loses_nothing() {
     struct Brittle(usize, Arc<AtomicBool>);
 
     impl Clone for Brittle {

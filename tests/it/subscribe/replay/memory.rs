@@ -1,4 +1,4 @@
-//! What is kept for those who come late, and no more.
+//! How many events are kept in memory for late subscribers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,12 +8,12 @@ use genevent::{EventManager, Subscription};
 use super::{replay, retaining};
 use crate::drive::{read, waits};
 
-/// Counts those that are there.
+/// Counts its instances.
 #[derive(Clone)]
 struct Counted(#[expect(dead_code, reason = "it is counted")] Arc<()>);
 
 #[test]
-fn what_stays_in_memory_is_what_is_retained_and_at_most_half_as_much_more() {
+fn memory_holds_at_most_half_more_than_retained() {
     for retain in [0, 1, 64, 100, 400, 1_000] {
         for readers in 0..=2 {
             let there = Arc::new(());
@@ -22,7 +22,7 @@ fn what_stays_in_memory_is_what_is_retained_and_at_most_half_as_much_more() {
             for n in 1..=3_000 {
                 let event = Counted(Arc::clone(&there));
                 manager.try_notify(event).ok().unwrap();
-                // The first one reads everything at once, the second in spurts.
+                // The first reader reads everything at once, the second in bursts.
                 for (index, reader) in readers.iter_mut().enumerate() {
                     if index == 0 || n % 500 == 0 {
                         while !waits(reader) {}
@@ -43,7 +43,7 @@ fn what_stays_in_memory_is_what_is_retained_and_at_most_half_as_much_more() {
 }
 
 #[test]
-fn what_is_retained_goes_when_the_manager_is_closed_whoever_is_there() {
+fn close_drops_retained_events() {
     for (sleepers, late) in (0..=2).flat_map(|sleepers| (0..=2).map(move |late| (sleepers, late))) {
         let there = Arc::new(());
         let manager = retaining(4);
@@ -64,7 +64,7 @@ fn what_is_retained_goes_when_the_manager_is_closed_whoever_is_there() {
 }
 
 #[test]
-fn what_a_replay_has_yet_to_yield_goes_with_it() {
+fn dropping_a_subscription_drops_its_replay() {
     let there = Arc::new(());
     let manager = retaining(100);
     let late = || {
@@ -84,7 +84,7 @@ fn what_a_replay_has_yet_to_yield_goes_with_it() {
 }
 
 #[test]
-fn events_that_are_not_retained_any_more_may_call_back_when_they_are_dropped() {
+fn dropping_retained_events_may_call_the_manager() {
     struct CallsBack(Option<EventManager<CallsBack>>, Arc<AtomicUsize>);
 
     impl Drop for CallsBack {

@@ -1,4 +1,4 @@
-//! Stages that leave, are disconnected or end, and those after them.
+//! Stages that leave, are disconnected or end, and the stages after them.
 
 use genevent::{EventManager, SubscribeOptions};
 use tokio_test::{assert_pending, assert_ready, assert_ready_eq, task};
@@ -7,7 +7,7 @@ use super::{finish, publish};
 use crate::drive::{now, read};
 
 #[test]
-fn a_stage_that_leaves_or_is_disconnected_releases_those_after_it() {
+fn a_leaving_stage_releases_later_stages() {
     for disconnected in [false, true] {
         let manager = EventManager::new(8);
         let mut first = manager.subscribe();
@@ -35,7 +35,7 @@ fn a_stage_that_leaves_or_is_disconnected_releases_those_after_it() {
 }
 
 #[test]
-fn a_stage_that_begins_after_a_disconnected_one_waits_for_what_that_has_in_hand() {
+fn a_stage_waits_for_a_disconnected_upstreams_deliveries() {
     for polled in [false, true] {
         let manager = EventManager::new(8);
         let mut first = manager.subscribe();
@@ -60,7 +60,7 @@ fn a_stage_that_begins_after_a_disconnected_one_waits_for_what_that_has_in_hand(
 }
 
 #[test]
-fn a_stage_that_is_disconnected_is_woken_and_reads_its_rest_without_waiting() {
+fn disconnecting_opens_the_gate_of_a_stage() {
     let manager = EventManager::new(8);
     let first = manager.subscribe();
     let mut second = task::spawn(manager.subscribe_after(&first));
@@ -71,13 +71,13 @@ fn a_stage_that_is_disconnected_is_woken_and_reads_its_rest_without_waiting() {
     assert_ready_eq!(second.poll_next(), Some(1));
     assert_ready_eq!(second.poll_next(), Some(2));
     assert!(assert_ready!(second.poll_next()).is_none());
-    // As long as the first one lives, nothing of the second is kept for it.
+    // While the first subscriber lives, nothing of the second is kept for it.
     publish(&manager, 3..=8);
     drop(first);
 }
 
 #[test]
-fn a_stage_that_is_dropped_while_it_waits_leaves_nothing_behind() {
+fn dropping_a_waiting_stage_leaves_nothing_behind() {
     let manager = EventManager::new(8);
     let mut first = manager.subscribe();
     publish(&manager, [1]);
@@ -96,7 +96,7 @@ fn a_stage_that_is_dropped_while_it_waits_leaves_nothing_behind() {
 }
 
 #[test]
-fn after_one_that_has_left_nothing_is_waited_for() {
+fn a_stage_waits_for_no_subscriber_that_left() {
     let manager = EventManager::new(8);
     let first = manager.subscribe();
     let gone = first.id();
@@ -108,7 +108,7 @@ fn after_one_that_has_left_nothing_is_waited_for() {
 }
 
 #[test]
-fn a_stage_ends_after_its_last_event_when_the_manager_is_closed() {
+fn closing_ends_a_stage_after_its_last_event() {
     let manager = EventManager::new(8);
     let mut first = manager.subscribe();
     let mut second = task::spawn(manager.subscribe_after(&first));
@@ -133,7 +133,7 @@ fn a_stage_ends_after_its_last_event_when_the_manager_is_closed() {
 }
 
 #[test]
-fn a_stage_that_leaves_keeps_nobody() {
+fn a_stage_that_left_blocks_no_publisher() {
     let manager = EventManager::new(1);
     let mut first = manager.subscribe();
     let second = manager.subscribe_after(&first);

@@ -12,7 +12,7 @@ use genevent_models::{model, spawn};
 use shuttle::future::block_on;
 
 #[test]
-fn a_call_to_an_ending_handler_gets_a_reply() {
+fn calls_during_the_exit_are_answered() {
     model(|| {
         block_on(async {
             let manager = EventManager::<u64>::new(2);
@@ -32,7 +32,7 @@ fn a_call_to_an_ending_handler_gets_a_reply() {
 }
 
 #[test]
-fn concurrent_removal_abort_and_owner_exit_report_one_reason() {
+fn concurrent_exits_report_one_reason() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(1);
@@ -67,7 +67,7 @@ fn concurrent_removal_abort_and_owner_exit_report_one_reason() {
 }
 
 #[test]
-fn a_swap_hands_over_between_two_events_of_another_thread() {
+fn a_swap_separates_two_events() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(2);
@@ -94,9 +94,9 @@ fn a_swap_hands_over_between_two_events_of_another_thread() {
     });
 }
 
-/// A command to a handler found by name takes effect after it, also while it is added.
+/// A task that finds a handler by its name calls the handler, also while it is being added.
 #[test]
-fn a_command_to_a_named_group_member_follows_its_addition() {
+fn a_member_found_by_name_has_joined() {
     type Quiet = genevent::handler::HandlerFn<fn(&u64)>;
     model(|| {
         block_on(async {
@@ -116,8 +116,9 @@ fn a_command_to_a_named_group_member_follows_its_addition() {
     });
 }
 
-/// `stop` waits for every handler whose `add_handler` returned `Ok`, in every order of the two calls.
-fn stop_returns_after_every_handler_has_ended(
+/// `stop` waits for every handler whose `add_handler` returned `Ok`, in every interleaving of the
+/// two calls.
+fn stopped_handlers_have_ended(
     add: impl Fn(&EventManager<u64>) -> Option<BoxFuture<'static, StopReason>> + Send + Sync + 'static,
 ) {
     model(move || {
@@ -136,16 +137,16 @@ fn stop_returns_after_every_handler_has_ended(
 }
 
 #[test]
-fn stop_waits_for_a_handler_being_added() {
-    stop_returns_after_every_handler_has_ended(|manager| {
+fn stop_waits_for_a_just_added_handler() {
+    stopped_handlers_have_ended(|manager| {
         let added = manager.add_handler("a", handler_fn(|_: &u64| ()));
         Some(added.ok()?.stopped().boxed())
     });
 }
 
 #[test]
-fn stop_waits_for_a_restartable_handler_being_added() {
-    stop_returns_after_every_handler_has_ended(|manager| {
+fn stop_waits_for_a_just_added_restartable_handler() {
+    stopped_handlers_have_ended(|manager| {
         let factory = || handler_fn(|_: &u64| ());
         let restart = Restart::on_failure(1, Duration::from_secs(1));
         let added = manager.add_handler_with("a", factory, restart);
@@ -154,8 +155,8 @@ fn stop_waits_for_a_restartable_handler_being_added() {
 }
 
 #[test]
-fn stop_waits_for_an_owned_handler_being_added() {
-    stop_returns_after_every_handler_has_ended(|manager| {
+fn stop_waits_for_a_just_added_owned_handler() {
+    stopped_handlers_have_ended(|manager| {
         let owner = std::future::pending::<()>();
         let added = manager.add_mon_handler("a", handler_fn(|_: &u64| ()), owner);
         Some(added.ok()?.stopped().boxed())
@@ -163,8 +164,8 @@ fn stop_waits_for_an_owned_handler_being_added() {
 }
 
 #[test]
-fn stop_waits_for_a_group_being_added() {
-    stop_returns_after_every_handler_has_ended(|manager| {
+fn stop_waits_for_a_just_added_group() {
+    stopped_handlers_have_ended(|manager| {
         let group = manager.handler_group("group").ok()?;
         let handler = group.add_handler("a", handler_fn(|_: &u64| ()));
         Some(
@@ -198,9 +199,10 @@ impl Handler<u64> for Publishing {
     }
 }
 
-/// A permit takes the only room. Using the permit fills the handler's window; dropping it does not.
+/// A permit holds the only room. When used, its event fills the handler's window; when dropped, it
+/// does not.
 #[test]
-fn a_handler_waiting_for_a_permit_continues_when_it_is_settled() {
+fn a_permit_used_or_dropped_resumes_a_handler() {
     for is_used in [false, true] {
         model(move || {
             block_on(async {

@@ -11,7 +11,7 @@ use shuttle::future::{block_on, yield_now};
 use super::read_all;
 
 #[test]
-fn stop_waits_for_every_permit_used_or_dropped() {
+fn stop_waits_for_used_and_unused_permits() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(2);
@@ -42,7 +42,7 @@ fn stop_waits_for_every_permit_used_or_dropped() {
 }
 
 #[test]
-fn a_dropped_permit_passes_its_room_to_a_waiter() {
+fn a_dropped_permit_notifies_the_next() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(2);
@@ -67,7 +67,7 @@ fn a_dropped_permit_passes_its_room_to_a_waiter() {
 }
 
 #[test]
-fn a_sync_sink_is_flushed_after_the_last_ack() {
+fn a_sync_sink_flushes_after_the_last_ack() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(1);

@@ -8,7 +8,7 @@ use shuttle::future::{block_on, yield_now};
 use super::read_all;
 
 #[test]
-fn each_claim_of_a_segment_makes_room() {
+fn a_batch_frees_room_event_by_event() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(3);
@@ -16,8 +16,8 @@ fn each_claim_of_a_segment_makes_room() {
             for n in 1..=3 {
                 manager.try_notify(n).unwrap();
             }
-            // Reading a single event makes room for a single event, also while the reader holds the rest of its
-            // segment: the publisher is admitted without a further poll of the reader.
+            // One read event frees room for one event, also while the rest of the batch is in
+            // flight: the publisher gets the room without another action of the reader.
             let publisher = spawn(async move {
                 manager.notify(4).await.unwrap();
                 manager
@@ -32,7 +32,7 @@ fn each_claim_of_a_segment_makes_room() {
 }
 
 #[test]
-fn a_cancelled_publisher_passes_its_notification_on() {
+fn a_cancelled_publisher_notifies_the_next() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(1);
@@ -64,7 +64,7 @@ fn a_cancelled_publisher_passes_its_notification_on() {
 }
 
 #[test]
-fn a_notified_publisher_that_quits_does_not_delay_the_rest() {
+fn cancelling_a_notified_publisher_strands_no_other() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(3);
@@ -86,7 +86,8 @@ fn a_notified_publisher_that_quits_does_not_delay_the_rest() {
                 read
             });
             yield_now().await;
-            // The front publisher leaves, notified or not, with its event stored or not.
+            // At the front, notified or not, the publisher leaves: with its event stored, or
+            // without.
             let stored = poll!(&mut first).is_ready();
             drop(first);
             for publisher in publishers {
@@ -103,7 +104,7 @@ fn a_notified_publisher_that_quits_does_not_delay_the_rest() {
 }
 
 #[test]
-fn a_close_reaches_every_queued_publisher() {
+fn close_reaches_every_queued_publisher() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(2);
@@ -141,7 +142,7 @@ fn a_close_reaches_every_queued_publisher() {
 }
 
 #[test]
-fn released_permits_and_a_joining_reader_lose_no_notification() {
+fn returned_permits_strand_no_notified_publisher() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(3);
@@ -180,7 +181,7 @@ fn released_permits_and_a_joining_reader_lose_no_notification() {
 }
 
 #[test]
-fn two_publishers_alternate_at_capacity_one() {
+fn two_publishers_share_room_for_one() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(1);

@@ -8,7 +8,7 @@ use shuttle::future::{block_on, yield_now};
 use super::read_all;
 
 #[test]
-fn every_event_is_read_and_no_task_stays_parked() {
+fn every_published_event_is_read() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(1);
@@ -25,7 +25,7 @@ fn every_event_is_read_and_no_task_stays_parked() {
 }
 
 #[test]
-fn slow_and_fast_readers_see_all_across_sealing_and_joining() {
+fn readers_see_all_however_segments_change() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(8);
@@ -59,7 +59,7 @@ fn slow_and_fast_readers_see_all_across_sealing_and_joining() {
 }
 
 #[test]
-fn replayed_and_live_events_join_without_gap_or_duplicate() {
+fn late_readers_see_no_gap_or_duplicate() {
     model(|| {
         block_on(async {
             let manager: EventManager<u64> = EventManager::builder().capacity(2).retain(3).build();
@@ -138,7 +138,7 @@ fn a_lossy_reader_accounts_for_every_event() {
 }
 
 #[test]
-fn a_disconnected_reader_reads_its_backlog_without_owing() {
+fn a_disconnected_reader_owes_only_events_in_flight() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(4);
@@ -173,7 +173,7 @@ fn a_disconnected_reader_reads_its_backlog_without_owing() {
 }
 
 #[test]
-fn dropping_the_last_manager_wakes_a_parking_subscriber() {
+fn dropping_the_last_manager_ends_parking_readers() {
     model(|| {
         block_on(async {
             let manager = EventManager::<u64>::new(1);
@@ -190,7 +190,7 @@ fn dropping_the_last_manager_wakes_a_parking_subscriber() {
 }
 
 #[test]
-fn a_subscriber_joining_during_a_publish_is_counted_or_sees_nothing() {
+fn concurrent_subscribing_and_storing_agree() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(1);

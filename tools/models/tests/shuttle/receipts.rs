@@ -11,7 +11,7 @@ use shuttle::future::{block_on, yield_now};
 use super::read_all;
 
 #[test]
-fn sync_notify_returns_after_the_work_of_every_subscriber() {
+fn sync_notify_resolves_however_a_subscriber_ends() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(2);
@@ -49,7 +49,7 @@ fn sync_notify_returns_after_the_work_of_every_subscriber() {
 }
 
 #[test]
-fn an_event_in_flight_is_acknowledged_once_during_a_disconnect() {
+fn an_event_in_flight_settles_once() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(2);
@@ -93,7 +93,7 @@ fn an_event_in_flight_is_acknowledged_once_during_a_disconnect() {
 }
 
 #[test]
-fn a_flush_ends_with_its_last_event() {
+fn flush_resolves_with_its_last_event() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(4);

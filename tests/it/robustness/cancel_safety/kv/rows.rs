@@ -1,4 +1,4 @@
-//! Every function of the registry that waits, and how to call it.
+//! Every function of the registry that waits, and how to call the function.
 
 use futures::future::LocalBoxFuture;
 use futures::stream::LocalBoxStream;
@@ -13,13 +13,13 @@ pub(crate) struct Row {
 
 pub(crate) enum Call {
     Handles(fn(Registry<u32>, Bucket<u32>) -> LocalBoxFuture<'static, Outcome>),
-    /// `next` on what this makes of the registry's events.
+    /// `next` on an adapter of the registry's events.
     Adapter(fn(Subscription<RegistryEvent<u32>>) -> Told),
-    /// `next` on what this makes of the registry.
+    /// `next` on a watch of the registry.
     Watch(fn(&Registry<u32>) -> Told),
 }
 
-/// What happened, as `+name` and `-name`.
+/// The changes, as `+name` and `-name`.
 pub(crate) type Told = LocalBoxStream<'static, String>;
 
 #[derive(Debug)]
@@ -131,7 +131,7 @@ pub(crate) const ROWS: &[Row] = &[
 ];
 
 impl Row {
-    /// What `"key"` is after this, if it was ready.
+    /// The value of `"key"` after this call, if the call was ready.
     pub(crate) fn changes_to(&self) -> Option<u32> {
         match self.name {
             "Bucket::put" | "Bucket::update" => Some(AFTER),

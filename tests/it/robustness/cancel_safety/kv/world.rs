@@ -1,4 +1,4 @@
-//! The world around the future.
+//! The registry, observers and buckets around the future under test.
 
 use futures::{FutureExt, StreamExt};
 use genevent::kv::{Bucket, Registry, RegistryEvent};
@@ -41,7 +41,7 @@ impl Observer {
         }
     }
 
-    /// Reads one event; false if there is none to read.
+    /// Reads an event; returns false if there is none to read.
     fn read(&mut self) -> bool {
         let next = self
             .stream
@@ -54,7 +54,7 @@ impl Observer {
     }
 }
 
-/// A registry with the bucket "main", and two observers; a third if the row is one.
+/// A registry with the bucket "main", and two observers; a third if the row is an observer.
 pub(crate) struct World {
     trouble: Trouble,
     events: EventManager<RegistryEvent<u32>>,
@@ -103,7 +103,7 @@ impl World {
         }
     }
 
-    /// What goes on around the future, a step after each of its polls.
+    /// Runs a step of the world, after each poll of the future.
     pub(crate) async fn step(&mut self, step: usize) {
         match step {
             9 => self.bucket.stop(),
@@ -113,7 +113,7 @@ impl World {
         }
     }
 
-    /// Lets everybody run until nobody has anything to do.
+    /// Runs all tasks until they all wait.
     async fn settle(&mut self) {
         let mut idle = 0;
         while idle < 5 {
@@ -123,7 +123,7 @@ impl World {
         }
     }
 
-    /// Lets everybody go on, then checks that they did, and agree on what happened.
+    /// Lets all tasks continue, then checks that they did, and that they agree on the changes.
     pub(crate) async fn check(mut self, row: &Row, was_ready: bool) {
         let was_closed = self.events.is_closed();
         let lives = self.bucket.stopped().now_or_never().is_none();

@@ -1,4 +1,4 @@
-//! Tokio's clock, which goes on only when told to.
+//! Tokio's paused clock, which advances only on request.
 
 use tokio::runtime::{Builder, Runtime};
 

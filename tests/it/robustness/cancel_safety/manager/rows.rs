@@ -1,4 +1,4 @@
-//! Every function that waits, and how to call it.
+//! Every function that waits, and how to call the function.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -10,7 +10,7 @@ use futures::{FutureExt, Sink, SinkExt, TryFutureExt};
 use genevent::error::{DeadlineError, NotifyError, ReserveError};
 use genevent::{Deliveries, EventManager, EventStreamExt, Filtered, Permit, Receipt, Subscription};
 
-use super::streams::{InHand, OneOut, Source};
+use super::streams::{InFlight, OneUnacked, Source};
 
 /// A function that waits, and how to call it.
 pub(crate) struct Row {
@@ -21,16 +21,16 @@ pub(crate) struct Row {
 
 pub(crate) enum Call {
     Manager(for<'a> fn(&'a EventManager<u32>) -> LocalBoxFuture<'a, Outcome>),
-    /// `next` on what this makes of a subscription.
+    /// `next` on a stream made of a subscription.
     Next(fn(Subscription<u32>) -> Box<dyn Source>),
-    /// The same of a filtered one, which wants everything.
+    /// `next` on a stream made of a filtered subscription, which wants every event.
     Filtered(fn(Filtered<u32>) -> Box<dyn Source>),
-    /// Reads deliveries on its own, and notes each event that it takes.
+    /// Reads deliveries itself, and records each event that it takes.
     Work(for<'a> fn(&'a mut Deliveries<u32>, &'a Taken) -> LocalBoxFuture<'a, Outcome>),
 }
 
 impl Row {
-    /// Stored in one poll, and ready in a later one.
+    /// Whether the future stores its event in one poll, and is ready in a later poll.
     pub(crate) fn waits_on_once_stored(&self) -> bool {
         let publishes = ["ack_notify", "sync_notify", "Notify::within"];
         self.name.contains("Sink::") || publishes.iter().any(|name| self.name.ends_with(name))
@@ -45,7 +45,7 @@ impl Row {
 /// The events that the future has taken.
 pub(crate) type Taken = RefCell<Vec<u32>>;
 
-/// What a future gave, if it was not dropped before.
+/// The output of a future, if it was not dropped before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Stored,
@@ -145,20 +145,20 @@ pub(crate) const ROWS: &[Row] = &[
     },
     Row {
         name: "Deliveries::next",
-        call: Call::Next(|subscription| Box::new(InHand::of(subscription.deliveries()))),
+        call: Call::Next(|subscription| Box::new(InFlight::of(subscription.deliveries()))),
     },
     Row {
         name: "Filtered::next",
         call: Call::Filtered(|filtered| Box::new(filtered)),
     },
     Row {
-        name: "FilteredWithMissed::next",
+        name: "WithMissed::next",
         call: Call::Filtered(|filtered| Box::new(filtered.with_missed())),
     },
     Row {
-        name: "FilteredDeliveries::next",
+        name: "Deliveries::next",
         call: Call::Filtered(|filtered| {
-            Box::new(OneOut {
+            Box::new(OneUnacked {
                 stream: filtered.deliveries(),
                 out: None,
             })
@@ -170,20 +170,20 @@ pub(crate) const ROWS: &[Row] = &[
             let all = subscription
                 .deliveries()
                 .filter_acked((|_| true) as fn(&u32) -> bool);
-            Box::new(InHand::of(all))
+            Box::new(InFlight::of(all))
         }),
     },
     Row {
         name: "ReadyBatches::next",
         call: Call::Next(|subscription| {
-            Box::new(InHand::of(subscription.deliveries().ready_batches(2)))
+            Box::new(InFlight::of(subscription.deliveries().ready_batches(2)))
         }),
     },
     Row {
         name: "Batches::next",
         call: Call::Next(|subscription| {
             let batches = subscription.deliveries().batches(2, 3 * MILLISECOND);
-            Box::new(InHand::of(Box::pin(batches)))
+            Box::new(InFlight::of(Box::pin(batches)))
         }),
     },
     Row {
@@ -201,7 +201,7 @@ pub(crate) const ROWS: &[Row] = &[
         call: Call::Work(|deliveries, taken| {
             let work = |event| {
                 taken.borrow_mut().push(event);
-                // Fails at the event of him who stands in line.
+                // Fails at the event of the queued publisher.
                 one_poll_later().map(move |()| if event == 3 { Err(()) } else { Ok(()) })
             };
             let work = deliveries.try_for_each_acked(2, work);

@@ -1,4 +1,4 @@
-//! Streams of events, one or several at a time, that say "finished" when they are polled again.
+//! Streams of events, single or in batches, that finish their events when they are polled again.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -6,11 +6,11 @@ use std::task::{Context, Poll, ready};
 use futures::{Stream, StreamExt};
 use genevent::ext::{Batches, FilterAcked, ReadyBatches};
 use genevent::{
-    Batch, Deliveries, Delivery, EndReason, Filtered, FilteredDeliveries, FilteredWithMissed,
-    Received, SubscriberId, Subscription, WithMissed,
+    Batch, Deliveries, Delivery, EndReason, Filtered, Received, SubscriberId, Subscription,
+    WithMissed,
 };
 
-/// A stream of events, one or several at a time, that says "finished" when it is polled again.
+/// A stream of events, single or in batches, that finishes its events when it is polled again.
 pub(crate) trait Source {
     fn poll_events(&mut self, cx: &mut Context<'_>) -> Poll<Option<Vec<u32>>>;
 
@@ -58,7 +58,7 @@ impl Source for Filtered<u32> {
     }
 }
 
-impl Source for FilteredWithMissed<u32> {
+impl Source for WithMissed<u32, Filtered<u32>> {
     fn poll_events(&mut self, cx: &mut Context<'_>) -> Poll<Option<Vec<u32>>> {
         self.poll_next_unpin(cx).map(|next| match next? {
             Received::Event(event) => Some(vec![event]),
@@ -71,13 +71,13 @@ impl Source for FilteredWithMissed<u32> {
     }
 }
 
-/// As `InHand`, of what a filter lets through.
-pub(crate) struct OneOut {
+/// Like `InFlight`, for the events that a filter passes on.
+pub(crate) struct OneUnacked {
     pub(crate) stream: FilteredDeliveries<u32>,
     pub(crate) out: Option<Delivery<u32>>,
 }
 
-impl Source for OneOut {
+impl Source for OneUnacked {
     fn poll_events(&mut self, cx: &mut Context<'_>) -> Poll<Option<Vec<u32>>> {
         self.out.take().into_iter().for_each(Item::done);
         self.out = ready!(self.stream.poll_next_unpin(cx));
@@ -89,13 +89,13 @@ impl Source for OneOut {
     }
 }
 
-/// Acknowledges what it has in hand when it is polled again.
-pub(crate) struct InHand<S: Stream> {
+/// Acknowledges its events in flight when it is polled again.
+pub(crate) struct InFlight<S: Stream> {
     stream: S,
     item: Option<S::Item>,
 }
 
-impl<S: Stream> InHand<S> {
+impl<S: Stream> InFlight<S> {
     pub(crate) fn of(stream: S) -> Self {
         Self { stream, item: None }
     }
@@ -126,7 +126,7 @@ impl Item for Batch<u32> {
     }
 }
 
-/// What is made of deliveries, and lets one look at them.
+/// A stream made of deliveries, which gives access to them.
 trait OfDeliveries: Stream<Item: Item> + Unpin {
     fn deliveries(&self) -> &Deliveries<u32>;
 
@@ -163,7 +163,7 @@ impl OfDeliveries for Pin<Box<Batches<Deliveries<u32>, u32>>> {
     }
 }
 
-impl<S: OfDeliveries> Source for InHand<S> {
+impl<S: OfDeliveries> Source for InFlight<S> {
     fn poll_events(&mut self, cx: &mut Context<'_>) -> Poll<Option<Vec<u32>>> {
         self.item.take().into_iter().for_each(Item::done);
         let next = ready!(self.stream.poll_next_unpin(cx));

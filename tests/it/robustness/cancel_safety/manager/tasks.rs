@@ -1,4 +1,4 @@
-//! Tasks that an executor would run: not while they wait and have not been woken.
+//! Tasks that are polled as an executor would: only after they were woken.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -55,7 +55,7 @@ impl<'a> Task<'a> {
     }
 }
 
-/// A task that reads one event, then does something else, and then comes back for the next.
+/// A task that reads one event, then works, and then polls for the next event.
 pub(crate) struct Reader {
     alarm: Arc<Alarm>,
     pub(crate) source: Box<dyn Source>,

@@ -1,4 +1,4 @@
-//! The world around the future.
+//! The manager, subscribers and publishers around the future under test.
 
 use std::future::poll_fn;
 
@@ -8,20 +8,20 @@ use genevent::{EndReason, EventManager, SubscribeOptions};
 
 use super::clock;
 use super::rows::{Call, MINE, Outcome, Row, Taken, answered, done};
-use super::streams::InHand;
+use super::streams::InFlight;
 use super::tasks::{Reader, Task};
 
-/// What happens at some point of the future's life, all at once.
+/// A sudden change at some point of the future's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Trouble {
     Nothing,
     Close,
-    /// The first reader is dropped, with what it has in hand and has not read.
+    /// The first reader is dropped, with its events in flight and unread.
     ReaderLeaves,
     ReaderIsDisconnected,
     /// Every reader reads on.
     RoomComesFree,
-    /// The publisher that stands before the future in line is cancelled.
+    /// The publisher queued before the future is cancelled.
     FirstInLineLeaves,
 }
 
@@ -34,7 +34,7 @@ pub(crate) const TROUBLES: [Trouble; 6] = [
     Trouble::FirstInLineLeaves,
 ];
 
-/// The reader that runs beside the future, or the one that it reads from.
+/// The reader beside the future, or the reader that the future reads from.
 fn make_mine(manager: &EventManager<u32>, call: &Call) -> Reader {
     let options = SubscribeOptions::new().max_unacked(2);
     if let Call::Filtered(make) = call {
@@ -44,7 +44,7 @@ fn make_mine(manager: &EventManager<u32>, call: &Call) -> Reader {
     Reader::new(match call {
         Call::Manager(_) | Call::Filtered(_) => Box::new(mine),
         Call::Next(make) => make(mine),
-        Call::Work(_) => Box::new(InHand::of(mine.deliveries())),
+        Call::Work(_) => Box::new(InFlight::of(mine.deliveries())),
     })
 }
 
@@ -78,7 +78,7 @@ pub(crate) fn call<'a>(
 pub(crate) struct World<'a> {
     manager: &'a EventManager<u32>,
     first: Option<Reader>,
-    /// What `first` had got when it was dropped.
+    /// The events that `first` had received when it was dropped.
     left_with: Vec<u32>,
     second: Reader,
     /// Held by the future that is to be cancelled, if that is its `next`.
@@ -90,7 +90,7 @@ pub(crate) struct World<'a> {
     trouble: Trouble,
 }
 
-/// What goes on around the future, a step after each of its polls.
+/// A step of the world, after each poll of the future.
 #[derive(Clone, Copy)]
 pub(crate) enum Step {
     First,
@@ -103,7 +103,7 @@ pub(crate) enum Step {
 
 /// Enough for every function to become ready somewhere on the way.
 pub(crate) fn script(step: usize) -> Option<Step> {
-    // `first`, whom trouble befalls, is the slowest: everybody waits for it.
+    // `first`, the target of the trouble, is the slowest: all publishers wait for it.
     const ROUND: [Step; 4] = [Step::Second, Step::Mine, Step::Ahead, Step::First];
     match step {
         0..20 | 22..40 => Some(ROUND[step % 4]),
@@ -147,7 +147,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Somebody stands in line behind the future.
+    /// Queues a publisher behind the future.
     pub(crate) fn queue_behind(&mut self) {
         let behind = self.manager.ack_notify(4).map(answered).boxed_local();
         self.behind.insert(Task::new("behind", behind)).run();
@@ -227,7 +227,8 @@ impl<'a> World<'a> {
             .chain(&self.others)
     }
 
-    /// Lets everybody go on, and then checks that they did, and that all agree on what they saw.
+    /// Lets all tasks continue, and then checks that they did, and that all agree on the seen
+    /// events.
     pub(crate) fn check(mut self, mine_is_stored: Option<bool>, takes_time: bool) {
         let settle = if takes_time {
             Self::settle_with_time

@@ -1,4 +1,4 @@
-//! Those of handlers, of work that goes on at the same time, and of the registry.
+//! Payloads of panics in handlers, in concurrent work, and in the registry.
 
 use std::future::{pending, poll_fn};
 use std::ops::ControlFlow;
@@ -113,7 +113,8 @@ const STORIES: &[Story] = &[
             );
             handler.stopped().await;
             let panics = payloads.clone();
-            // Not one whose `Drop` panics, too: it is dropped while the closure unwinds.
+            // Not a handler whose `Drop` panics, too: the handler is dropped while the closure
+            // unwinds.
             let plain = handler_fn(|_: &u8| ());
             let plain = manager.add_handler("a", plain).unwrap();
             assert!(
@@ -194,7 +195,7 @@ const STORIES: &[Story] = &[
 ];
 
 #[tokio::test]
-async fn no_payload_of_a_caught_panic_is_kept_by_tasks() {
+async fn handler_tasks_drop_caught_panic_payloads() {
     for (what, story) in STORIES {
         for again in 0..3 {
             let payloads = Payloads::new(again);

@@ -1,4 +1,4 @@
-//! What waits for the manager's end, or for its subscribers.
+//! Futures that wait for the end of the manager, or for its subscribers.
 
 use futures::FutureExt;
 

@@ -1,4 +1,4 @@
-//! Readers wait for the next event, or for a delivery that is out.
+//! Readers wait for the next event, or for the acknowledgement of a delivery.
 
 use std::task::Waker;
 

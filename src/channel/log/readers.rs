@@ -1,0 +1,167 @@
+//! Readers of the log: the segment that counts each reader, and the segment that it reads next.
+//!
+//! A reader is counted in the segment with its next event. Moving to a later segment decrements one
+//! count and increments another; the last reader that leaves a segment frees it, or allows it to be
+//! joined with its neighbours.
+
+use std::collections::VecDeque;
+
+use super::Log;
+use crate::channel::effects::Effects;
+use crate::channel::log::segment::Segment;
+use crate::channel::subscriber::SubscriberState;
+
+/// The segment that counts a reader, named by the sequence number of one of its events. If that
+/// segment was joined with others or freed, the number lies in the joined segment, or before the
+/// first stored event.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ReaderPos(pub(super) u64);
+
+impl ReaderPos {
+    /// Returns the position that was stored last for `subscriber`.
+    #[inline]
+    pub(crate) fn of(subscriber: &SubscriberState) -> Self {
+        Self(subscriber.slots().reader_pos.get())
+    }
+
+    /// Stores this position for `subscriber`.
+    #[inline]
+    pub(crate) fn store(self, subscriber: &SubscriberState) {
+        subscriber.slots().reader_pos.set(self.0);
+    }
+}
+
+impl<E> Log<E> {
+    /// Adds a reader whose next event is the one after the newest.
+    pub(crate) fn join(&mut self) -> ReaderPos {
+        if self.retain > 0 && !self.active.is_empty() {
+            // Counting the reader in the active segment would keep the retained events in there
+            // until the reader moves on.
+            self.seal();
+        }
+        self.active_readers += 1;
+        self.active_pos()
+    }
+
+    /// Removes the reader that is counted at `pos`.
+    pub(crate) fn leave(&mut self, pos: ReaderPos, effects: &mut Effects<E>) {
+        let index = self.index(pos);
+        *self.readers_mut(index) -= 1;
+        self.trim(effects);
+    }
+
+    /// Moves a reader to the segment with the event after `position`, and returns the index of that
+    /// segment.
+    #[expect(
+        clippy::inline_always,
+        reason = "every batch calls it; the only other caller is cold"
+    )]
+    #[inline(always)]
+    pub(crate) fn advance(
+        &mut self,
+        pos: &mut ReaderPos,
+        position: u64,
+        effects: &mut Effects<E>,
+    ) -> usize {
+        let from = self.index(*pos);
+        // Skip the segments that the reader has read to the end.
+        let mut to = from;
+        while (self.segments.get(to)).is_some_and(|counted| counted.segment.last() <= position) {
+            to += 1;
+        }
+        if from < to {
+            // Move the reader's count.
+            let readers_left = self.readers_mut(from);
+            *readers_left -= 1;
+            let was_last = *readers_left == 0;
+            *self.readers_mut(to) += 1;
+            *pos = match self.segments.get(to) {
+                Some(counted) => ReaderPos(counted.segment.first()),
+                None => self.active_pos(),
+            };
+            // The last reader frees the segment, or makes it joinable: both change the indices.
+            if was_last {
+                self.join_back(from);
+                self.trim(effects);
+                return self.index(*pos);
+            }
+        }
+        to
+    }
+
+    /// Moves a reader that has read everything to the active segment, as
+    /// [`advance`](Self::advance) would.
+    #[inline]
+    pub(crate) fn advance_to_end(&mut self, pos: &mut ReaderPos, effects: &mut Effects<E>) {
+        let Some(newest) = self.segments.back() else {
+            return;
+        };
+        if pos.0 > newest.segment.last() {
+            return;
+        }
+        // One segment is the common case, and needs no search.
+        let from = match self.segments.len() {
+            1 => 0,
+            _ => self.index(*pos),
+        };
+        let readers_left = self.readers_mut(from);
+        *readers_left -= 1;
+        let was_last = *readers_left == 0;
+        self.active_readers += 1;
+        *pos = self.active_pos();
+        if was_last {
+            self.join_back(from);
+            self.trim(effects);
+        }
+    }
+
+    /// Returns the segment `index`, to which [`advance`](Self::advance) has moved a reader. Seals the
+    /// active segment first if `index` names it; the active segment must not be empty then.
+    #[expect(
+        clippy::inline_always,
+        reason = "every batch calls it; the only other caller is cold"
+    )]
+    #[inline(always)]
+    pub(crate) fn batch(&mut self, mut index: usize) -> &Segment<E> {
+        if index == self.segments.len() {
+            self.seal();
+            // Sealing may have joined the new segment with the one before.
+            index = self.segments.len() - 1;
+        }
+        &self.segments[index].segment
+    }
+
+    /// Returns all segments from the one at `pos` to the newest event.
+    pub(crate) fn segments_from(&mut self, pos: ReaderPos) -> VecDeque<Segment<E>> {
+        if !self.active.is_empty() {
+            self.seal();
+        }
+        let segments = self.segments.range(self.index(pos)..);
+        segments.map(|counted| counted.segment.clone()).collect()
+    }
+
+    /// Returns the position of readers of the active segment: its first event, stored or to come.
+    pub(super) fn active_pos(&self) -> ReaderPos {
+        ReaderPos(self.tail + 1 - self.active.len() as u64)
+    }
+
+    /// Returns the index of the segment with `pos`; the number of segments means the active segment.
+    pub(super) fn index(&self, pos: ReaderPos) -> usize {
+        if self
+            .segments
+            .front()
+            .is_none_or(|counted| counted.segment.last() >= pos.0)
+        {
+            return 0;
+        }
+        (self.segments).partition_point(|counted| counted.segment.last() < pos.0)
+    }
+
+    /// Returns the reader count of the segment `index`, or of the active segment.
+    pub(super) fn readers_mut(&mut self, index: usize) -> &mut usize {
+        match self.segments.get_mut(index) {
+            Some(counted) => &mut counted.readers,
+            None => &mut self.active_readers,
+        }
+    }
+}

@@ -1,0 +1,134 @@
+use std::collections::BTreeMap;
+
+use super::*;
+
+/// Members by number, each with the `WaitAtMost` of its overflow policy.
+type Table = BTreeMap<u64, (BlockerSlot, Option<Duration>)>;
+
+impl BlockerSlots for Table {
+    fn slot(&self, number: u64) -> &BlockerSlot {
+        &self[&number].0
+    }
+
+    fn slot_mut(&mut self, number: u64) -> &mut BlockerSlot {
+        &mut self.get_mut(&number).unwrap().0
+    }
+
+    fn max_wait(&self, number: u64) -> Option<Duration> {
+        self[&number].1
+    }
+}
+
+const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// Blocks members 1, 2, …, each with a `WaitAtMost`.
+fn blocked(max_waits: &[Option<Duration>]) -> (Blockers, Table) {
+    let (mut blockers, mut members) = (Blockers::default(), Table::new());
+    for (number, &max_wait) in (1..).zip(max_waits) {
+        members.insert(number, (BlockerSlot::new(false), max_wait));
+        blockers.block(number, &mut members);
+    }
+    blockers.check(&members);
+    (blockers, members)
+}
+
+#[test]
+fn members_unblock_in_any_order_timed_or_not() {
+    for step in [1, 3, 5, 7] {
+        let (mut blockers, mut members) = blocked(&[Some(seconds(1)); 8]);
+        let start = Instant::now();
+        blockers.start_clocks(&mut members, |_, number| number % 2 == 0, || start);
+        blockers.check(&members);
+        for index in 0..8 {
+            let number = (index * step) % 8 + 1;
+            blockers.unblock(number, &mut members);
+            blockers.check(&members);
+            assert!(members.slot(number).is_idle());
+            assert!(!blockers.numbers().contains(&number));
+        }
+        assert!(blockers.is_empty() && blockers.deadlines.is_empty());
+    }
+}
+
+#[test]
+fn publishers_wait_until_every_blocking_member_is_overdue() {
+    let start = Instant::now();
+    let (mut blockers, mut members) = blocked(&[Some(seconds(2)), Some(seconds(5))]);
+    blockers.start_clocks(&mut members, |_, _| true, || start);
+    assert_eq!(blockers.timer(true), Some(start + seconds(5)));
+    assert_eq!(blockers.timer(false), None);
+    assert!(!blockers.are_overdue(|| start + seconds(4)));
+    assert!(blockers.are_overdue(|| start + seconds(5)));
+    blockers.unblock(2, &mut members);
+    assert!(blockers.are_overdue(|| start + seconds(2)));
+}
+
+#[test]
+fn a_member_without_limit_or_that_is_not_waited_for_is_never_overdue() {
+    let start = Instant::now();
+    let (mut blockers, mut members) = blocked(&[Some(seconds(2)), None]);
+    blockers.start_clocks(&mut members, |_, _| true, || start);
+    assert!(!blockers.are_overdue(|| start + seconds(100)));
+
+    let (mut blockers, mut members) = blocked(&[Some(seconds(2)), Some(seconds(2))]);
+    blockers.start_clocks(&mut members, |_, number| number == 2, || start);
+    assert!(!blockers.are_overdue(|| start + seconds(100)));
+    assert_eq!(blockers.timer(true), None);
+}
+
+#[test]
+fn time_counts_only_while_a_publisher_waits() {
+    let start = Instant::now();
+    let (mut blockers, mut members) = blocked(&[Some(seconds(5))]);
+    let waits = |blockers: &mut Blockers, members: &mut Table, from, to| {
+        blockers.start_clocks(members, |_, _| true, || start + seconds(from));
+        blockers.pause(|| start + seconds(to));
+    };
+    waits(&mut blockers, &mut members, 0, 2);
+    waits(&mut blockers, &mut members, 10, 12);
+    let so_far = blockers.blocking_for(members.slot(1), start + seconds(100));
+    assert_eq!(so_far, Some(seconds(4)));
+    assert_eq!(blockers.timer(true), None);
+    blockers.start_clocks(&mut members, |_, _| true, || start + seconds(20));
+    assert_eq!(blockers.timer(true), Some(start + seconds(21)));
+}
+
+#[test]
+fn a_suspended_member_keeps_its_time_until_it_reads() {
+    let start = Instant::now();
+    let (mut blockers, mut members) = blocked(&[Some(seconds(5))]);
+    blockers.start_clocks(&mut members, |_, _| true, || start);
+    blockers.suspend(1, || start + seconds(3), &mut members);
+    blockers.check(&members);
+    assert!(blockers.is_empty() && blockers.suspended().contains(&1));
+    assert!(!members.slot(1).is_idle());
+
+    // It blocks the next publisher: two of its five seconds are left.
+    blockers.block(1, &mut members);
+    blockers.resume(1, || start + seconds(3), &mut members);
+    blockers.start_clocks(&mut members, |_, _| true, || start + seconds(10));
+    blockers.check(&members);
+    assert_eq!(blockers.timer(true), Some(start + seconds(12)));
+
+    blockers.suspend(1, || start + seconds(11), &mut members);
+    blockers.unblock(1, &mut members);
+    blockers.check(&members);
+    assert!(blockers.suspended().is_empty() && members.slot(1).is_idle());
+}
+
+#[test]
+fn blocking_queues_and_readers_are_counted_apart() {
+    let (mut blockers, mut members) = blocked(&[None, None]);
+    members.insert(7, (BlockerSlot::new(true), None));
+    blockers.block(7, &mut members);
+    assert_eq!(
+        (blockers.readers(), blockers.queues(&members)),
+        (2, vec![7])
+    );
+    blockers.unblock(1, &mut members);
+    blockers.unblock(7, &mut members);
+    assert_eq!((blockers.readers(), blockers.queues(&members)), (1, vec![]));
+    blockers.check(&members);
+}

@@ -1,0 +1,133 @@
+//! Reading a filtered subscription.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_core::{FusedStream, Stream};
+
+use super::Filtered;
+use crate::channel::filter::queue::{Popped, QueuedEvent};
+use crate::channel::ticket::AckLevel;
+use crate::delivery::Ack;
+use crate::end_reason::EndReason;
+#[cfg(feature = "rt")]
+use crate::subscription::EVENTS_PER_COOP_UNIT;
+use crate::subscription::{AnySubscription, ReadSubscription, Received};
+use crate::util::sync::Arc;
+
+impl<T: Send + 'static> Stream for Filtered<T> {
+    type Item = T;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        match ready!(self.poll_received(cx, false)) {
+            Some(Received::Event(value)) => Poll::Ready(Some(value)),
+            Some(Received::Missed(_)) => unreachable!("`report_missed` is false"),
+            None => Poll::Ready(None),
+        }
+    }
+
+    /// The lower bound is exact. The upper bound is `None` until no more events can follow.
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let (unread, is_last) = self.queue.backlog();
+        (unread, is_last.then_some(unread))
+    }
+}
+
+impl<T: Send + 'static> FusedStream for Filtered<T> {
+    fn is_terminated(&self) -> bool {
+        self.ended.is_some()
+    }
+}
+
+impl<T> AnySubscription for Filtered<T> {
+    fn unread(&self) -> usize {
+        self.len()
+    }
+
+    fn end_reason(&self) -> Option<EndReason> {
+        self.end_reason()
+    }
+
+    /// Values are moved, not cloned: a claimed value is always yielded.
+    #[inline]
+    fn has_unyielded(&self) -> bool {
+        false
+    }
+
+    fn take_ack(&mut self) -> Ack {
+        let ticket = self.in_flight.take();
+        Ack::new(self.last_seq, Arc::clone(self.subscriber()), ticket)
+    }
+}
+
+impl<T: Send + 'static> ReadSubscription for Filtered<T> {
+    fn poll_received(
+        &mut self,
+        cx: &mut Context<'_>,
+        report_missed: bool,
+    ) -> Poll<Option<Received<T>>> {
+        self.ack_current();
+        if self.ended.is_some() {
+            return Poll::Ready(None);
+        }
+        // Before taking an item, which would be lost if the budget were spent.
+        #[cfg(feature = "rt")]
+        ready!(self.poll_coop(cx));
+        let (popped, cursor) = self.queue.pop(cx.waker(), report_missed);
+        // Report only a change: room for an event, or a finished event.
+        let took = matches!(&popped, Popped::Event(item) if item.needs_ack);
+        let finished = std::mem::take(&mut self.needs_ack);
+        if cursor.must_report()
+            && (took || finished)
+            && !seeded_bug!("filter-queue-room-unreported")
+        {
+            self.channel.report_queue(self.id(), took);
+        }
+        match popped {
+            Popped::Event(item) => Poll::Ready(Some(Received::Event(self.receive(item)))),
+            Popped::Missed(events) => {
+                // A reader that gets only `Missed` values must yield to other tasks, too.
+                #[cfg(feature = "rt")]
+                {
+                    self.coop_unpaid += 1;
+                }
+                Poll::Ready(Some(Received::Missed(events)))
+            }
+            Popped::Parked => Poll::Pending,
+            Popped::Ended(reason) => {
+                self.ended = Some(reason);
+                self.channel.report_gone(self.id());
+                trace!(ended(self.subscriber(), reason));
+                Poll::Ready(None)
+            }
+        }
+    }
+}
+
+impl<T> Filtered<T> {
+    /// Makes the item the event in flight, and acknowledges the event at once if its publisher
+    /// only waits until the event is received.
+    fn receive(&mut self, item: QueuedEvent<T>) -> T {
+        (self.last_seq, self.needs_ack) = (item.seq, item.needs_ack);
+        match item.ticket {
+            Some(ticket) if ticket.until() == AckLevel::Received => ticket.ack(),
+            ticket => self.in_flight = ticket,
+        }
+        #[cfg(feature = "rt")]
+        {
+            self.coop_unpaid += 1;
+        }
+        item.value
+    }
+
+    /// Pays for the items that were taken, out of the task's coop budget, at the same rate as
+    /// [`Subscription`](crate::Subscription).
+    #[cfg(feature = "rt")]
+    fn poll_coop(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if u64::from(self.coop_unpaid) >= EVENTS_PER_COOP_UNIT {
+            ready!(tokio::task::coop::poll_proceed(cx)).made_progress();
+            self.coop_unpaid = 0;
+        }
+        Poll::Ready(())
+    }
+}

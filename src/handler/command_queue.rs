@@ -1,0 +1,42 @@
+//! Commands waiting for earlier events.
+
+use std::collections::VecDeque;
+
+use super::command::{Command, QueuedCommand};
+use crate::util::shrink::Shrink;
+
+/// Capacity that is kept while fewer commands are queued.
+const RETAINED_CAPACITY: usize = 8;
+
+/// Commands of a runner, in the order of execution.
+///
+/// # Invariants
+/// 1. `commands` is sorted by `not_before`, and by arrival among equals: commands of one caller are
+///    executed in the order of sending.
+pub(super) struct CommandQueue<E> {
+    commands: VecDeque<QueuedCommand<E>>,
+}
+
+impl<E> CommandQueue<E> {
+    pub(super) fn new() -> Self {
+        Self {
+            commands: VecDeque::new(),
+        }
+    }
+
+    pub(super) fn push(&mut self, new: QueuedCommand<E>) {
+        let index = (self.commands).partition_point(|queued| queued.not_before <= new.not_before);
+        self.commands.insert(index, new);
+    }
+
+    /// Returns the sequence number of the event before the first command.
+    pub(super) fn not_before(&self) -> Option<u64> {
+        self.commands.front().map(|first| first.not_before)
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Command<E>> {
+        let first = self.commands.pop_front()?;
+        self.commands.shrink_if_sparse(RETAINED_CAPACITY);
+        Some(first.command)
+    }
+}

@@ -1,0 +1,88 @@
+//! The name of a running handler or group.
+
+use super::StopReason;
+use super::exit::ExitState;
+use crate::channel::handlers::names::{Entry, HandlerNames};
+use crate::channel::trace::HandlerLabel;
+use crate::util::sync::Arc;
+
+/// A name in use, with the duty to free the name and to set the stop reason, once.
+///
+/// Dropping a registration without `end` sets [`StopReason::Aborted`]: the runtime of the handler
+/// is gone.
+pub(super) struct NameRegistration {
+    names: Arc<HandlerNames>,
+    key: u64,
+    pub(super) exit: Arc<ExitState>,
+    #[cfg_attr(
+        not(feature = "tracing"),
+        expect(dead_code, reason = "only trace events have a label")
+    )]
+    pub(super) label: HandlerLabel,
+}
+
+impl NameRegistration {
+    /// Reserves `name`. Returns `None` if `name` is in use. `manager` is the name of the manager.
+    pub(super) fn new(
+        names: &Arc<HandlerNames>,
+        name: &Arc<str>,
+        manager: Option<&str>,
+    ) -> Option<Self> {
+        Some(Self {
+            names: Arc::clone(names),
+            key: names.reserve(name)?,
+            exit: Arc::default(),
+            label: HandlerLabel::new(manager, name),
+        })
+    }
+
+    /// Returns the means to list an address under the name once the member is on its way.
+    pub(super) fn listing(&self) -> Listing {
+        Listing {
+            names: Arc::clone(&self.names),
+            key: self.key,
+        }
+    }
+
+    /// Lists the successor's `entry` under the name, and ends the handler before it by
+    /// [`StopReason::Swapped`].
+    pub(super) fn hand_over(&mut self, exit: Arc<ExitState>, entry: Entry) {
+        let old = std::mem::replace(&mut self.exit, exit);
+        self.names.fill(self.key, entry);
+        trace!(stopped(&self.label, &StopReason::Swapped));
+        old.set_reason(StopReason::Swapped);
+    }
+
+    /// Frees the name and sets the reason, in this order.
+    pub(super) fn end(self, reason: StopReason) {
+        self.free(reason);
+    }
+
+    fn free(&self, reason: StopReason) {
+        self.names.free(self.key);
+        trace!(stopped(&self.label, &reason));
+        self.exit.set_reason(reason);
+    }
+}
+
+impl Drop for NameRegistration {
+    fn drop(&mut self) {
+        // `end` has set the reason and then drops `self` as well.
+        if self.exit.reason().is_none() {
+            self.free(StopReason::Aborted);
+        }
+    }
+}
+
+/// The entry of a [`NameRegistration`] in the list of names.
+pub(super) struct Listing {
+    names: Arc<HandlerNames>,
+    key: u64,
+}
+
+impl Listing {
+    /// Makes `entry` be found under the name, unless the name has been freed.
+    pub(super) fn fill(self, entry: Entry) {
+        self.names.fill(self.key, entry);
+    }
+}

@@ -1,0 +1,134 @@
+//! Replacing a handler between two events.
+
+use std::any::TypeId;
+
+use super::address::HandlerAddress;
+use super::any_handler::AnyHandler;
+use super::command::{AnyBox, Command, Swap, Swapped};
+use super::exit::ExitState;
+use super::handler_ref::TYPE;
+use super::{Handler, HandlerRef, StopReason, SwapError, TrySwapError};
+use crate::util::sync::Arc;
+
+impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
+    /// Replaces the handler by the result of `f`, between two events: no event is lost or handled
+    /// twice. The name, the position in the list and the owner stay.
+    ///
+    /// The old handler's `terminate` is called with [`StopReason::Swapped`], and then `f`. The new
+    /// handler is not restarted after a panic, even if the old handler was added with a restart.
+    ///
+    /// # Errors
+    /// [`SwapError::Stopped`] if the handler had ended already, or ended because `f` panicked; with
+    /// the reason. [`SwapError::WouldDeadlock`] inside of the handler itself.
+    ///
+    /// # Cancel safety
+    /// Dropped before the first poll: nothing has happened. Dropped later: the handler is swapped,
+    /// and [`EventManager::handler`](crate::EventManager::handler) finds the new handler.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::{EventManager, StopReason, handler_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::new(8);
+    /// let quiet = manager.add_handler("log", handler_fn(|_: &u8| ())).unwrap();
+    /// let was = quiet.stopped();
+    /// let loud = quiet.swap(|_| handler_fn(|n: &u8| println!("{n}"))).await.unwrap();
+    /// assert_eq!(was.await, StopReason::Swapped);
+    /// assert_eq!((loud.name(), manager.which_handlers()), ("log", vec!["log".to_string()]));
+    /// # }
+    /// ```
+    #[doc(alias = "GenEvent.swap_handler")]
+    pub async fn swap<H2: Handler<E>>(
+        self,
+        f: impl FnOnce(H) -> H2 + Send + 'static,
+    ) -> Result<HandlerRef<E, H2>, SwapError> {
+        let (name, new) = (Arc::clone(&self.name), self.successor::<H2>());
+        match self.replace(true, |old| Ok(f(old)), &new).await {
+            Some(Ok(_swapped)) => Ok(HandlerRef::new(name, new)),
+            Some(Err(reason)) => Err(SwapError::Stopped(reason)),
+            None => Err(SwapError::WouldDeadlock),
+        }
+    }
+
+    /// Replaces the handler as [`swap`](Self::swap) does, unless `f` gives the handler back, which
+    /// then keeps running.
+    ///
+    /// The old handler's `terminate` is not called: `f` may refuse, and then the handler keeps
+    /// running.
+    ///
+    /// # Errors
+    /// [`TrySwapError::Refused`] with a reference to the handler, which keeps running. Otherwise as
+    /// in `swap`.
+    ///
+    /// # Cancel safety
+    /// As `swap`.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::{EventManager, handler::TrySwapError, handler_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::new(8);
+    /// let old = manager.add_handler("log", handler_fn(|_: &u8| ())).unwrap();
+    /// let mut new = Some(handler_fn(|n: &u8| println!("{n}")));
+    /// new = None; // the new handler could not be made
+    /// let refused = old.try_swap(|old| new.ok_or(old)).await.unwrap_err();
+    /// let TrySwapError::Refused(old) = refused else { panic!() };
+    /// assert!(old.call(|_| ()).await.is_ok(), "the old handler keeps running");
+    /// # }
+    /// ```
+    #[doc(alias = "GenEvent.swap_handler")]
+    pub async fn try_swap<H2: Handler<E>>(
+        self,
+        f: impl FnOnce(H) -> Result<H2, H> + Send + 'static,
+    ) -> Result<HandlerRef<E, H2>, TrySwapError<E, H>> {
+        let new = self.successor::<H2>();
+        match self.replace(false, f, &new).await {
+            Some(Ok(true)) => Ok(HandlerRef::new(self.name, new)),
+            Some(Ok(false)) => Err(TrySwapError::Refused(self)),
+            Some(Err(reason)) => Err(TrySwapError::Stopped(reason)),
+            None => Err(TrySwapError::WouldDeadlock),
+        }
+    }
+
+    /// Makes the address of the successor, in the same runner.
+    fn successor<H2: Handler<E>>(&self) -> HandlerAddress<E> {
+        HandlerAddress {
+            runner: self.address.runner.clone(),
+            exit: Arc::<ExitState>::default(),
+            handler_type: TypeId::of::<H2>(),
+        }
+    }
+
+    /// Replaces the handler by the result of `f`, which runs in the task of the handler. Returns
+    /// whether `f` made a new handler, or the reason why the handler has ended; `None` if the
+    /// handler would wait for itself.
+    async fn replace<H2: Handler<E>>(
+        &self,
+        terminate: bool,
+        f: impl FnOnce(H) -> Result<H2, H> + Send + 'static,
+        new: &HandlerAddress<E>,
+    ) -> Option<Result<bool, StopReason>> {
+        let replace = move |old: AnyBox| -> Swapped<E> {
+            match f(*old.downcast().expect(TYPE)) {
+                Ok(new) => Ok(Box::new(new) as Box<dyn AnyHandler<E>>),
+                Err(old) => Err(Box::new(old)),
+            }
+        };
+        let HandlerAddress { runner, exit, .. } = &self.address;
+        let swapped = self.address.ask(|reply| {
+            Command::Swap(Swap {
+                target: Arc::clone(exit),
+                terminate,
+                replace: runner.wrap_user_value(Box::new(replace)),
+                exit: Arc::clone(&new.exit),
+                handler_type: new.handler_type,
+                reply,
+            })
+        });
+        swapped.await
+    }
+}

@@ -1,0 +1,171 @@
+//! The futures.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use genevent::error::{DeadlineError, NotifyError, Unanswered, WaitError, WouldDeadlock};
+use genevent::{Permit, SubscriberId, SubscriberInfo, future};
+
+use super::super::payload::Payload;
+use super::super::reference::{Answer, Who};
+
+pub(crate) enum Called<'a> {
+    Notify(future::Notify<'a, Payload>),
+    AckNotify(future::AckNotify<'a, Payload>),
+    SyncNotify(future::SyncNotify<'a, Payload>),
+    Reserve(future::Reserve<'a, Payload>),
+    AckNotifyWithin(Timed<future::AckNotify<'a, Payload>>),
+    SyncNotifyWithin(Timed<future::SyncNotify<'a, Payload>>),
+    FlushWithin(Timed<future::Flush<'a, Payload>>),
+    StopWithin(Timed<future::Stop<'a, Payload>>),
+    Flush(future::Flush<'a, Payload>),
+    Stop(future::Stop<'a, Payload>),
+    Closed(future::Closed<'a, Payload>),
+    WaitForSubscribers(future::WaitForSubscribers<'a, Payload>),
+}
+
+type Timed<F> = Pin<Box<future::Within<F>>>;
+
+impl Called<'_> {
+    pub(crate) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        ids: &[SubscriberId],
+        permits: &mut Vec<Permit<Payload>>,
+    ) -> Poll<Answer> {
+        let receipt = |result: Result<genevent::Receipt, NotifyError<Payload>>| match result {
+            Ok(receipt) => receipt_of(&receipt, ids),
+            Err(error) => closed(error),
+        };
+        let in_time = |result: Result<genevent::Receipt, DeadlineError<Payload>>| match result {
+            Ok(receipt) => receipt_of(&receipt, ids),
+            Err(DeadlineError::Closed(payload)) => Answer::Closed(payload.0),
+            Err(DeadlineError::NotStored(error)) => Answer::NotStored {
+                pending: error
+                    .waiting_for()
+                    .iter()
+                    .map(|info| who_is(info, ids))
+                    .collect(),
+                payload: error.into_event().0,
+            },
+            Err(DeadlineError::Unanswered(error)) => unanswered(&error, ids),
+            Err(_) => unreachable!("there are no other errors"),
+        };
+        let done = |()| Answer::Done;
+        let waited = |result: Result<(), WouldDeadlock>| {
+            result.expect("no handler asks");
+            Answer::Done
+        };
+        let done_in_time = |result: Result<(), WaitError>| match result {
+            Ok(()) => Answer::Done,
+            Err(WaitError::Unanswered(error)) => unanswered(&error, ids),
+            Err(_) => unreachable!("no handler asks"),
+        };
+        match self {
+            Self::Notify(future) => Pin::new(future)
+                .poll(cx)
+                .map(|result| result.map_or_else(closed, Answer::Stored)),
+            Self::AckNotify(future) => Pin::new(future).poll(cx).map(receipt),
+            Self::SyncNotify(future) => Pin::new(future).poll(cx).map(receipt),
+            Self::Reserve(future) => Pin::new(future).poll(cx).map(|result| match result {
+                Ok(permit) => {
+                    permits.push(permit);
+                    Answer::Reserved
+                }
+                Err(_) => Answer::NothingReserved,
+            }),
+            Self::AckNotifyWithin(future) => future.as_mut().poll(cx).map(in_time),
+            Self::SyncNotifyWithin(future) => future.as_mut().poll(cx).map(in_time),
+            Self::FlushWithin(future) => future.as_mut().poll(cx).map(done_in_time),
+            Self::StopWithin(future) => future.as_mut().poll(cx).map(done_in_time),
+            Self::Flush(future) => Pin::new(future).poll(cx).map(waited),
+            Self::Stop(future) => Pin::new(future).poll(cx).map(waited),
+            Self::Closed(future) => Pin::new(future).poll(cx).map(done),
+            Self::WaitForSubscribers(future) => Pin::new(future).poll(cx).map(Answer::Here),
+        }
+    }
+}
+
+fn receipt_of(receipt: &genevent::Receipt, ids: &[SubscriberId]) -> Answer {
+    let who = |id| ids.iter().position(|known| known == id);
+    let dropped = receipt.dropped_by().iter().map(who);
+    assert_eq!(receipt.dropped(), receipt.dropped_by().len());
+    assert_eq!(receipt.all_acked(), receipt.dropped() == 0);
+    assert_eq!(
+        receipt.is_unheard(),
+        receipt.acked() + receipt.dropped() == 0
+    );
+    Answer::Receipt {
+        seq: receipt.seq(),
+        acked: receipt.acked(),
+        dropped: dropped
+            .map(|who| (0, who.expect("it was given out")))
+            .collect(),
+    }
+}
+
+fn unanswered(error: &Unanswered, ids: &[SubscriberId]) -> Answer {
+    let receipt = error.receipt().map(|receipt| receipt_of(receipt, ids));
+    Answer::Unanswered {
+        receipt: receipt.map(Box::new),
+        pending: error
+            .waiting_for()
+            .iter()
+            .map(|info| who_is(info, ids))
+            .collect(),
+    }
+}
+
+fn who_is(info: &SubscriberInfo, ids: &[SubscriberId]) -> Who {
+    let known = ids.iter().position(|&known| known == info.id());
+    known.expect("it was given out")
+}
+
+/// The event comes back.
+pub(crate) fn closed(error: NotifyError<Payload>) -> Answer {
+    Answer::Closed(error.into_event().0)
+}
+
+/// Adds the steps of `expected` to the subscribers in the receipt, which alone does not show when
+/// each subscriber discarded; within one step, any order will do.
+pub(crate) fn with_steps(answer: Poll<Answer>, expected: &Poll<Answer>) -> Poll<Answer> {
+    if let Poll::Ready(expected) = expected {
+        answer.map(|answer| put_steps(answer, expected))
+    } else {
+        answer
+    }
+}
+
+fn put_steps(mut answer: Answer, expected: &Answer) -> Answer {
+    match (&mut answer, expected) {
+        (
+            Answer::Receipt { dropped, .. },
+            Answer::Receipt {
+                dropped: expected, ..
+            },
+        ) => {
+            for (step, who) in &mut *dropped {
+                let known = expected.iter().find(|(_, known)| known == who);
+                *step = known.map_or(usize::MAX, |&(step, _)| step);
+            }
+            for same_step in dropped.chunk_by_mut(|one, other| one.0 == other.0) {
+                same_step.sort_unstable();
+            }
+        }
+        (
+            Answer::Unanswered {
+                receipt: Some(receipt),
+                ..
+            },
+            Answer::Unanswered {
+                receipt: Some(expected),
+                ..
+            },
+        ) => {
+            let known = std::mem::replace(&mut **receipt, Answer::Done);
+            **receipt = put_steps(known, expected);
+        }
+        _ => {}
+    }
+    answer
+}
