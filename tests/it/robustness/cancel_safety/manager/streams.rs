@@ -73,7 +73,7 @@ impl Source for WithMissed<u32, Filtered<u32>> {
 
 /// Like `InFlight`, for the events that a filter passes on.
 pub(crate) struct OneUnacked {
-    pub(crate) stream: FilteredDeliveries<u32>,
+    pub(crate) stream: Deliveries<u32, Filtered<u32>>,
     pub(crate) out: Option<Delivery<u32>>,
 }
 
