@@ -61,7 +61,7 @@ pub(crate) fn time(work: impl FnOnce()) -> Duration {
     began.elapsed()
 }
 
-/// Returns the lower quartile of the times that `work` returns, in nanoseconds, over at least five
+/// Returns the lower quartile of the times `work` returns, in nanoseconds, over at least five
 /// calls and 30 ms in all. Load on the machine only adds time, so low values are the best.
 pub(crate) fn typical(mut work: impl FnMut() -> Duration) -> f64 {
     work();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-/// An event with its number, so that its reader can check the order.
+/// An event with its number, so its reader can check the order.
 pub(crate) trait Event: Clone + Send + Sync + Unpin + 'static {
     fn numbered(number: u64) -> Self;
     fn number(&self) -> u64;

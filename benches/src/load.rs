@@ -13,7 +13,7 @@ pub(crate) struct Load {
     pub(crate) capacity: usize,
     pub(crate) flavor: Flavor,
     pub(crate) events: u64,
-    /// The time that a sample should take, for workloads that do not count events.
+    /// The time a sample should take, for workloads that do not count events.
     pub(crate) time: Duration,
 }
 
@@ -27,7 +27,7 @@ pub(crate) struct Sample {
     pub(crate) p50: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) p99: Option<f64>,
-    /// The number of deliveries that were lost.
+    /// The number of lost deliveries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) lost: Option<u64>,
 }

@@ -1,4 +1,4 @@
-//! Compares the speed of `genevent` with that of channels that a user would choose instead.
+//! Compares the speed of `genevent` with that of channels a user would choose instead.
 //!
 //! `cargo run --release -p genevent-benches` takes under two minutes, prints Markdown, and leaves
 //! the samples as JSON lines and a chart under `target/bench`; `--full` measures all cells and
@@ -9,11 +9,11 @@
 //! | file | |
 //! |---|---|
 //! | `workloads/` | the workloads, and the peers that take part |
-//! | `peers/` | the peers, each in the code that a user would write |
+//! | `peers/` | the peers, each in the code a user would write |
 //! | `load.rs` | the size of a measurement, and its result |
 //! | `measure.rs`, `process.rs` | the samples of a cell, in turn, each in its own process |
 //! | `tally.rs` | checks the events of every subscriber: a fast channel with errors is no peer |
-//! | `minima.rs` | the minima that genevent must reach; a cell below its minimum fails the command |
+//! | `minima.rs` | the minima genevent must reach; a cell below its minimum fails the command |
 //! | `report.rs`, `chart.rs` | tables, JSON lines, the chart |
 //! | `growth.rs`, `memory.rs` | genevent alone: growth of costs, bytes on the heap |
 //!
@@ -76,7 +76,7 @@ fn code(result: Result<bool, Box<dyn Error>>) -> ExitCode {
     }
 }
 
-/// Returns the cells that `args` selects, with their workloads.
+/// Returns the cells `args` selects, with their workloads.
 fn cells(args: &Args) -> Vec<(&'static Workload, Cell)> {
     let all = workloads::ALL.iter();
     let cells =

@@ -74,7 +74,7 @@ impl Measured {
         }
     }
 
-    /// The measured peers that minima refer to.
+    /// The measured peers with a minimum.
     pub(crate) fn peers(&self) -> impl Iterator<Item = &Series> {
         let peers = self.series.iter();
         peers.filter(|s| s.kind == Kind::Peer && s.failure.is_none() && !s.samples.is_empty())

@@ -56,7 +56,7 @@ pub(crate) fn table() -> String {
     text
 }
 
-/// Returns the bytes that the value of `make` keeps.
+/// Returns the bytes the value of `make` keeps.
 fn heap<T>(make: impl FnOnce() -> T) -> f64 {
     let mut made = None;
     let info = measure(|| made = Some(make()));
@@ -64,7 +64,7 @@ fn heap<T>(make: impl FnOnce() -> T) -> f64 {
     info.bytes_current as f64
 }
 
-/// Returns the bytes that `change` adds to `state`.
+/// Returns the bytes `change` adds to `state`.
 fn added<T, U>(state: &mut T, change: impl FnOnce(&mut T) -> U) -> f64 {
     heap(|| change(state))
 }

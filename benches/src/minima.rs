@@ -1,4 +1,4 @@
-//! The minima that genevent must reach.
+//! The minima genevent must reach.
 
 use crate::args::Args;
 use crate::measure::Measured;
@@ -63,8 +63,8 @@ pub(crate) struct Verdict {
     pub(crate) holds: bool,
 }
 
-/// Judges by the lower quartile in full mode, so that a pass is certain, and by the upper quartile
-/// in quick mode, so that a failure is certain.
+/// Judges by the lower quartile in full mode, so a pass is certain, and by the upper quartile
+/// in quick mode, so a failure is certain.
 pub(crate) fn judge(results: &[Measured], args: &Args) -> Vec<Verdict> {
     let typical = if args.full {
         lower_quartile

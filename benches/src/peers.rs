@@ -1,4 +1,4 @@
-//! The peers, each in the code that a user would write.
+//! The peers, each in the code a user would write.
 
 pub(crate) mod async_broadcast;
 pub(crate) mod beam;
@@ -49,7 +49,7 @@ pub(crate) trait Worker<E>: Reader<E> {
     fn done(&mut self);
 }
 
-/// A producer's end that readers join and leave at any time.
+/// A producer's end for readers joining and leaving at any time.
 pub(crate) trait Open<E>: Sized + Clone + Send + Sync + 'static {
     const NAME: &'static str;
 

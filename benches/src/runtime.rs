@@ -75,7 +75,7 @@ pub(crate) async fn joined<T>(tasks: Vec<JoinHandle<T>>) -> Vec<T> {
     results
 }
 
-/// Boxes `task`, so that the code that runs it is compiled once and not per peer.
+/// Boxes `task`, so the code that runs it is compiled once and not per peer.
 fn boxed<T>(
     task: impl Future<Output = T> + Send + 'static,
 ) -> Pin<Box<dyn Future<Output = T> + Send>> {

@@ -1,11 +1,11 @@
-//! Checks the events that a subscriber received.
+//! Checks the events a subscriber received.
 
 /// Counts events numbered from 0 and checks their order.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Tally {
     count: u64,
     sum: u64,
-    /// The least number that the next event may have.
+    /// The least number the next event may have.
     next: u64,
     out_of_order: bool,
 }

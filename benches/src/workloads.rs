@@ -37,7 +37,7 @@ pub(crate) static ALL: &[&Workload] = &[
     &w10::WORKLOAD,
 ];
 
-/// The default number of events that a subscriber may have unread.
+/// The default number of events a subscriber may have unread.
 const CAPACITY: usize = 1024;
 
 pub(crate) struct Workload {
@@ -53,7 +53,7 @@ pub(crate) struct Workload {
 
 pub(crate) struct Figure {
     pub(crate) name: &'static str,
-    /// The amount that the table shows as 1.0.
+    /// The amount the table shows as 1.0.
     pub(crate) unit: f64,
     pub(crate) better: Better,
 }
@@ -88,7 +88,7 @@ pub(crate) struct Cell {
     /// The name for `--only`, such as `W1-u64-c1024-s64-multi`.
     pub(crate) name: String,
     pub(crate) load: Load,
-    /// Set for cells that quick mode measures as well and that the chart shows.
+    /// Set for cells of quick mode and of the chart.
     pub(crate) headline: bool,
     /// Set if the workload mostly sleeps; its peers are then measured in parallel.
     pub(crate) sleeps: bool,
@@ -135,7 +135,7 @@ impl Peer {
     }
 }
 
-/// A workload for peers that readers join and leave at any time.
+/// A workload for peers with readers joining and leaving at any time.
 trait Run {
     fn run<O: Open<u64>>(load: Load) -> Sample;
 }

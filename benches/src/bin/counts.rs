@@ -15,7 +15,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use futures::{Stream, StreamExt};
 use genevent::{EventManager, Subscription, handler_fn};
 
-/// The number of events in a round of several: the number that a reader gets per lock.
+/// The number of events in a round of several, equal to a reader's events per lock.
 const BATCH: u64 = 64;
 const WARM_UP: u64 = 4;
 
@@ -323,7 +323,7 @@ fn filter() -> u64 {
     rounds * BATCH
 }
 
-/// Uses another event type, so that the code of the remaining rows is compiled as before.
+/// Uses another event type, so the code of the remaining rows is compiled as before.
 fn filtered(subscribers: u32) -> u64 {
     let manager = EventManager::<u32>::new(1_024);
     let (task, waker) = task();

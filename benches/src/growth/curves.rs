@@ -32,7 +32,7 @@ const UP_TO_1_000: &[usize] = &[1, 10, 100, 1_000];
 const UP_TO_10_000: &[usize] = &[1, 10, 100, 1_000, 10_000];
 const CAPACITIES: &[usize] = &[1, 16, 256, 4_096, 65_536, 1 << 20];
 
-/// The number of small operations that are timed together.
+/// The number of small operations timed together.
 const BATCH: usize = 64;
 
 pub(crate) static ALL: &[Curve] = &[
@@ -70,7 +70,7 @@ pub(crate) static ALL: &[Curve] = &[
     },
     Curve {
         name: "capacity",
-        what: "publish one and read one, with one place left",
+        what: "publish one and read one, with room for one event",
         number_of: "capacity",
         numbers: CAPACITIES,
         grows: Growth::Level,
@@ -86,7 +86,7 @@ pub(crate) static ALL: &[Curve] = &[
     },
     Curve {
         name: "waiting-publishers",
-        what: "read one, the head of the line stores, another one waits",
+        what: "read one, the front publisher stores, another publisher waits",
         number_of: "waiting publishers",
         numbers: UP_TO_1_000,
         grows: Growth::Level,
@@ -118,7 +118,7 @@ pub(crate) static ALL: &[Curve] = &[
     },
     Curve {
         name: "flush-after",
-        what: "flush with one subscriber, once all others have left",
+        what: "flush with one subscriber, once all the rest have left",
         number_of: "subscribers that have left",
         numbers: MANY,
         grows: Growth::Level,
@@ -130,7 +130,7 @@ pub(crate) static ALL: &[Curve] = &[
     },
     Curve {
         name: "stats-after",
-        what: "stats with one subscriber, once all others have left",
+        what: "stats with one subscriber, once all the rest have left",
         number_of: "subscribers that have left",
         numbers: MANY,
         grows: Growth::Level,
@@ -138,7 +138,7 @@ pub(crate) static ALL: &[Curve] = &[
     },
     Curve {
         name: "all-cancelled",
-        what: "all waiting publishers are cancelled, the head first, per publisher",
+        what: "all waiting publishers are cancelled, the front first, per publisher",
         number_of: "waiting publishers",
         numbers: UP_TO_10_000,
         grows: Growth::Level,
@@ -255,14 +255,14 @@ fn waiting_publishers(publishers: usize) -> f64 {
         assert!(poll(&mut waiting).is_pending());
         waiting
     };
-    let mut line: VecDeque<_> = (0..publishers).map(|_| wait()).collect();
+    let mut queue: VecDeque<_> = (0..publishers).map(|_| wait()).collect();
     let each = typical(|| {
         time(|| {
             for _ in 0..BATCH {
                 take(&mut reader);
-                let head = line.pop_front().expect("a publisher waits");
+                let head = queue.pop_front().expect("a publisher waits");
                 assert_eq!(ready(head).ok(), Some(1));
-                line.push_back(wait());
+                queue.push_back(wait());
             }
         })
     });
@@ -277,15 +277,15 @@ fn outstanding_sync_notifys(outstanding: usize) -> f64 {
         assert!(poll(&mut waiting).is_pending());
         waiting
     };
-    let mut line: VecDeque<_> = (0..outstanding).map(|_| publish()).collect();
+    let mut queue: VecDeque<_> = (0..outstanding).map(|_| publish()).collect();
     let each = typical(|| {
         time(|| {
             for _ in 0..BATCH {
                 take(&mut reader);
                 reader.ack();
-                let done = line.pop_front().expect("an event is outstanding");
+                let done = queue.pop_front().expect("an event is outstanding");
                 assert!(ready(done).is_ok());
-                line.push_back(publish());
+                queue.push_back(publish());
             }
         })
     });
@@ -341,16 +341,16 @@ fn all_cancelled(publishers: usize, last_first: bool) -> f64 {
     let _reader = manager.subscribe();
     send(&manager);
     let all = typical(|| {
-        let mut line = Vec::new();
+        let mut queue = Vec::new();
         for _ in 0..publishers {
             let mut waiting = manager.notify(1);
             assert!(poll(&mut waiting).is_pending());
-            line.push(waiting);
+            queue.push(waiting);
         }
         if last_first {
-            line.reverse();
+            queue.reverse();
         }
-        time(|| drop(line))
+        time(|| drop(queue))
     });
     all / publishers as f64
 }

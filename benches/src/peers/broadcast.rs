@@ -1,6 +1,6 @@
 //! Tokio's broadcast channel.
 //!
-//! The channel overwrites events that a slow reader has not read. In the lossless variant, the
+//! The channel overwrites events a slow reader has not read. In the lossless variant, the
 //! producer counts down the room of its last check, checks again when that is used up, and without
 //! room waits until a reader reports progress.
 
@@ -81,7 +81,7 @@ impl<E: Event> Producer<E> {
 /// The reports of a reader's progress.
 pub(crate) struct Progress {
     read: usize,
-    /// A full channel is several steps long, so that the slowest reader still reports.
+    /// A full channel is several steps long, so the slowest reader still reports.
     step: usize,
     producer: Arc<AtomicWaker>,
 }
@@ -184,7 +184,7 @@ impl<E: Event, F: Fanout<E>> Fanout<E> for Shared<F> {
     }
 }
 
-/// A channel with room for all events of the sample, so that no reader lags: no backpressure at all.
+/// A channel with room for all events of the sample, so no reader lags: no backpressure at all.
 #[derive(Clone)]
 pub(crate) struct NeverLags<E>(Sender<E>);
 

@@ -48,7 +48,7 @@ impl<E: Event> Channel<E> for Tokio {
     }
 }
 
-/// A channel that is read as a stream.
+/// A channel read as a stream.
 pub(crate) struct Flume;
 
 impl<E: Event> Channel<E> for Flume {

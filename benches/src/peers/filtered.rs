@@ -101,7 +101,7 @@ impl Fanout<u64> for OursBefore {
 
     async fn send(&mut self, event: u64) {
         if let Err(NotifyError::Closed(_)) = self.0.notify(event).await {
-            unreachable!("nobody closes it");
+            unreachable!("the manager stays open");
         }
     }
 }
@@ -112,7 +112,7 @@ impl Reader<u64> for genevent::Filtered<u64> {
     }
 }
 
-/// A channel per reader, with a predicate that the producer evaluates before sending.
+/// A channel per reader, with a predicate the producer evaluates before sending.
 pub(crate) struct BeforeSend<C: Channel<u64>>(Vec<Member<C>>);
 
 struct Member<C: Channel<u64>> {

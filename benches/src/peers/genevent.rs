@@ -26,7 +26,7 @@ impl<E: Event> Fanout<E> for EventManager<E> {
 
     async fn send(&mut self, event: E) {
         if let Err(NotifyError::Closed(_)) = self.notify(event).await {
-            unreachable!("nobody closes it");
+            unreachable!("the manager stays open");
         }
     }
 }
@@ -91,7 +91,7 @@ impl<E: Event> Acked<E> for EventManager<E> {
     async fn round_trip(&mut self, event: E) {
         match self.sync_notify(event).await {
             Ok(receipt) => assert!(receipt.all_acked() && !receipt.is_unheard()),
-            Err(_) => unreachable!("nobody closes it"),
+            Err(_) => unreachable!("the manager stays open"),
         }
     }
 }

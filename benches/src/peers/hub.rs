@@ -6,7 +6,7 @@ use super::each::Channel;
 use super::{Open, Reader};
 use crate::event::Event;
 
-/// The list is replaced when a reader joins or leaves, so that a publisher holds no lock while
+/// The list is replaced when a reader joins or leaves, so a publisher holds no lock while
 /// sending.
 type Members<C, E> = Arc<Vec<(u64, <C as Channel<E>>::Tx)>>;
 

@@ -67,7 +67,7 @@ const TIMED: u64 = 7;
 /// The interval of round trips that check all subscribers; the rest check a single subscriber each.
 const ALL_CHECKED: u64 = 1024;
 
-/// The number of events that a subscriber has processed, on a cache line of its own.
+/// The number of events a subscriber has processed, on a cache line of its own.
 #[derive(Default)]
 #[repr(align(128))]
 pub(super) struct Processed(AtomicU64);

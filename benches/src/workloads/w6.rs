@@ -28,7 +28,7 @@ pub(super) static WORKLOAD: Workload = Workload {
     cells,
 };
 
-/// The number of events that every subscriber reads before it parks.
+/// The number of events every subscriber reads before it parks.
 const READ: u64 = 10_000;
 
 fn cells() -> Vec<Cell> {

@@ -55,7 +55,7 @@ fn sample<F: Fanout<u64>>(load: Load) -> Sample {
 }
 
 async fn deliver_wanted<F: Fanout<u64>>(load: Load) -> Sample {
-    // Multiples of 100, so that all readers want the same number of events.
+    // Multiples of 100, so all readers want the same number of events.
     let wanted = load.events.div_ceil(ONE_IN);
     let events = wanted * ONE_IN;
     let (mut fanout, readers) = F::open(&Load { events, ..load });

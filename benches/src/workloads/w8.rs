@@ -11,8 +11,8 @@ use crate::runtime::Flavor;
 
 pub(super) static WORKLOAD: Workload = Workload {
     name: "W8",
-    title: "nobody listens",
-    what: "publish with no subscriber; u64, capacity 1,024",
+    title: "no subscriber",
+    what: "publish without subscribers; u64, capacity 1,024",
     figure: NANOSECONDS,
     beside: Beside::Nothing,
     cells,

@@ -135,3 +135,52 @@ fn features_and_rust_version_match_cargo_toml() {
         );
     }
 }
+
+/// Appends the text of every Rust file below `folder`.
+fn add_sources(folder: &std::path::Path, text: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            add_sources(&path, text);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            text.push_str(&std::fs::read_to_string(&path).unwrap());
+        }
+    }
+}
+
+#[test]
+fn the_functions_files_and_tests_named_in_design_exist() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let design = include_str!("../../../DESIGN.md");
+
+    let (_, path) = design.split_once("## How does an event get from").unwrap();
+    assert!(rows(path).len() > 15);
+    for row in rows(path) {
+        let [function, file] = [row[1], row[2]].map(|cell| cell.trim_matches('`'));
+        let source = std::fs::read_to_string(root.join(file)).expect(file);
+        let (_, name) = function.rsplit_once("::").expect(function);
+        let ends = ["(", "<"].map(|end| format!("fn {name}{end}"));
+        assert!(ends.iter().any(|end| source.contains(end)), "{function}");
+    }
+
+    for name in design.split('`').skip(1).step_by(2) {
+        let is_file = [".rs", ".md"].iter().any(|end| name.ends_with(end));
+        if is_file && name.contains('/') {
+            let exists = root.join(name).exists() || root.join("src").join(name).exists();
+            assert!(exists, "{name}");
+        }
+    }
+
+    let mut tests = String::new();
+    add_sources(&root.join("tests"), &mut tests);
+    let (_, table) = design
+        .split_once("## What can misbehaving code do?")
+        .unwrap();
+    let cells: Vec<_> = rows(table).iter().map(|row| row[3]).collect();
+    let names = cells
+        .iter()
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2));
+    for name in names.filter(|name| !name.contains("::") && name.contains('_')) {
+        assert!(tests.contains(&format!("fn {name}(")), "{name}");
+    }
+}

@@ -14,7 +14,7 @@ pub fn model(story: impl Fn() + Send + Sync + 'static) {
     shuttle::check_random(story, schedules);
 }
 
-/// A task that the model waits for, also without an await.
+/// A task the model waits for, also without an await.
 ///
 /// A model does not wait for a task whose handle was dropped: the task would be stopped inside of a
 /// step, as in no real program, and a task that never ends would go unnoticed.

@@ -45,7 +45,7 @@ pub(crate) fn insert_compiling(home: &Path, tree: &Path, mutants: &[Mutant]) -> 
     }
 }
 
-/// Returns all files that git tracks.
+/// Returns all files git tracks.
 fn copy(home: &Path, tree: &Path) {
     let list = Command::new("git")
         .args(["ls-files", "--cached", "--others", "--exclude-standard"])
@@ -53,7 +53,7 @@ fn copy(home: &Path, tree: &Path) {
         .output()
         .expect("git is installed");
     let list = String::from_utf8(list.stdout).expect("names are UTF-8");
-    // Remove files that the project no longer has, and keep the build.
+    // Remove files the project no longer has, and keep the build.
     for entry in fs::read_dir(tree).into_iter().flatten().flatten() {
         let path = entry.path();
         if path.is_dir() && !path.ends_with("target") {
@@ -89,7 +89,7 @@ fn insert_all(
     all
 }
 
-/// Writes only changed files, so that the rest is not built again.
+/// Writes only changed files, so the rest is not built again.
 fn write_if_new(path: &Path, text: &str) {
     if fs::read_to_string(path).is_ok_and(|old| old == text) {
         return;

@@ -60,7 +60,7 @@ impl Inserter<'_> {
     fn body(&mut self, block: &mut Block) {
         let end = position(block.brace_token.span.close().end());
         let found = self.take(|mutant| {
-            // Skip a replacement that does not parse, and functions that return `impl Trait`, whose values
+            // Skip unparsable replacements, and functions returning `impl Trait`, whose values
             // have a single type.
             let can_return = || !mutant.name.contains("-> impl ");
             let parses = || syn::parse_str::<Expr>(&mutant.replacement).is_ok();
@@ -95,7 +95,7 @@ impl Inserter<'_> {
     }
 }
 
-/// Visits the functions that can check the active mutant, which excludes `const` functions.
+/// Visits all functions but `const` functions, which cannot check the active mutant.
 macro_rules! visit_functions {
     ($($visit:ident $function:ident $block:ident)+) => {$(
         fn $visit(&mut self, function: &mut syn::$function) {

@@ -30,7 +30,7 @@ pub(crate) enum Kind {
     UnaryOperator,
     Arm,
     Guard,
-    /// A mutant that cannot be built in.
+    /// An unsupported mutant.
     Other,
 }
 

@@ -1,4 +1,4 @@
-//! Finds wrong lines in the library that no test notices.
+//! Finds wrong lines in the library without a test to notice them.
 //!
 //! `cargo run --release -p genevent-mutants` takes the list of `cargo mutants` (which honours
 //! `.cargo/mutants.toml`), and builds all mutants into the same copy of the library, each behind a
@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-/// The percentage of compiled mutants that tests must notice.
+/// The required percentage of noticed mutants among the compiled mutants.
 const ENOUGH: usize = 95;
 
 fn main() -> ExitCode {

@@ -1,4 +1,4 @@
-//! The tests, with their times and the mutants that each reaches.
+//! The tests, with their times and the mutants each reaches.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -15,7 +15,7 @@ pub(crate) enum EventOutcome {
     GivenUp,
 }
 
-/// The events that a filter wants: a single event of each `every` in a row.
+/// The events a filter wants: a single event of each `every` in a row.
 #[derive(Clone, Copy)]
 pub(crate) struct Wants {
     pub(crate) of: u64,

@@ -14,9 +14,9 @@ use crate::event::Event;
 
 /// The size of the crowd.
 const CROWD: usize = 4_000;
-/// The number of members that stay.
+/// The number of remaining members.
 const STAY: usize = 3;
-/// The bytes of the members that stay, and of a few short tables.
+/// The bytes of the remaining members, and of a few short tables.
 const SLACK: usize = 64 * 1024;
 
 /// A member of the crowd: a stream, whose events are dropped, or a waiting future.
@@ -26,7 +26,7 @@ enum Guest<'a> {
     Waits(#[expect(dead_code, reason = "kept until the member leaves")] Box<dyn Held + 'a>),
 }
 
-/// A value that is kept until the member leaves.
+/// A value kept until the member leaves.
 trait Held {}
 
 impl<T> Held for T {}

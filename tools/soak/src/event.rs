@@ -1,4 +1,4 @@
-//! An event that is counted from its construction to its drop.
+//! An event counted from its construction to its drop.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -26,7 +26,7 @@ pub(crate) fn alive() -> i64 {
 pub(crate) struct Event {
     /// The publisher in the upper half, and the number of its event in the lower half.
     pub(crate) id: u64,
-    /// Bytes on the heap, so that a leak is visible.
+    /// Bytes on the heap, so a leak is visible.
     _body: [u8; 64],
 }
 

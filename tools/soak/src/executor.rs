@@ -8,7 +8,7 @@ use futures::executor::ThreadPool;
 use futures::future::{AbortHandle, Abortable, FutureExt};
 use tokio::runtime::{Builder, Runtime};
 
-/// The payload of a panic that a task raises on purpose.
+/// The payload of a panic on purpose.
 pub(crate) struct IntendedPanic;
 
 #[derive(Clone)]
@@ -101,9 +101,9 @@ impl Executor {
 
 /// Yields to the executor once.
 pub(crate) async fn yield_now() {
-    let mut turn = false;
+    let mut yielded = false;
     std::future::poll_fn(|cx| {
-        if std::mem::replace(&mut turn, true) {
+        if std::mem::replace(&mut yielded, true) {
             return std::task::Poll::Ready(());
         }
         cx.waker().wake_by_ref();

@@ -19,7 +19,7 @@ use crate::stages::Before;
 
 pub(crate) type Over = Shared<futures::channel::oneshot::Receiver<()>>;
 
-/// The state that readers share with the rest of their round.
+/// The state readers share with the rest of their round.
 #[derive(Clone)]
 pub(crate) struct RoundContext {
     pub(crate) executor: Executor,
@@ -172,7 +172,7 @@ impl RoundContext {
         })
     }
 
-    /// A reader that is disconnected when it does not keep up.
+    /// A reader disconnected when it does not keep up.
     fn impatient(&self, manager: &EventManager<Event>, mut rng: Rng, overflow: Overflow) -> Job {
         let options = SubscribeOptions::new()
             .overflow(overflow)

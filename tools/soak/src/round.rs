@@ -97,7 +97,7 @@ async fn life(executor: &Executor, seed: u64, book: &Arc<Book>) {
     }
 }
 
-/// Disconnects the stalled subscribers, so that no publisher waits for ever.
+/// Disconnects the stalled subscribers, so no publisher waits for ever.
 struct Janitor {
     job: Job,
     off: Arc<AtomicBool>,

@@ -3,15 +3,15 @@
 use std::collections::HashSet;
 use std::sync::Mutex;
 
-/// The events that the predecessor finishes, recorded just before.
+/// The events the predecessor finishes, recorded just before.
 #[derive(Default)]
 pub(crate) struct Before(Mutex<Notes>);
 
 #[derive(Default)]
 struct Notes {
-    in_hand: Option<u64>,
+    in_flight: Option<u64>,
     finished: HashSet<u64>,
-    /// The events that the stage has seen and the predecessor must have missed.
+    /// The events the stage has seen and the predecessor must have missed.
     lost: HashSet<u64>,
     left: bool,
 }
@@ -23,13 +23,13 @@ impl Before {
             !notes.lost.contains(&event),
             "{event:#x} was seen too early"
         );
-        notes.in_hand = Some(event);
+        notes.in_flight = Some(event);
     }
 
     /// Records the event in flight, if any.
     pub(crate) fn finish(&self) {
         let mut notes = self.0.lock().unwrap();
-        let finished = notes.in_hand.take();
+        let finished = notes.in_flight.take();
         notes.finished.extend(finished);
     }
 
@@ -44,7 +44,7 @@ impl Before {
             return;
         }
         assert!(lossy, "{event:#x} is seen, and not settled");
-        assert_ne!(notes.in_hand, Some(event), "seen while it is in hand");
+        assert_ne!(notes.in_flight, Some(event), "seen while in flight");
         notes.lost.insert(event);
     }
 }

@@ -1,4 +1,4 @@
-//! Handlers and groups that are added while their manager is stopped.
+//! Handlers and groups added while their manager is stopped.
 //!
 //! Each race has a manager of its own: with further handlers, `stop` would wait for them and could
 //! hardly overtake a handler that is being added.

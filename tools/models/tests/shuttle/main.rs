@@ -5,12 +5,12 @@
 //! number of schedules per model.
 #![cfg(genevent_shuttle)]
 
-mod answers;
 mod deliveries;
 mod handlers;
 mod permits;
 mod publishers;
 mod readers;
+mod receipts;
 
 use futures::StreamExt;
 use genevent::Subscription;
