@@ -82,7 +82,7 @@ pub(crate) enum Events {
     FilteredDeliveries(FilteredDeliveries<u64>),
 }
 
-pub(crate) enum Held {
+pub(crate) enum Unacked {
     Delivery(Delivery<u64>),
     Ack(Ack),
 }
@@ -230,7 +230,7 @@ impl Events {
     }
 }
 
-impl Held {
+impl Unacked {
     pub(crate) fn transform(self, map: bool) -> Self {
         match self {
             Self::Delivery(delivery) if map => Self::Delivery(delivery.map(|event| event + 1)),

@@ -83,7 +83,7 @@ pub(crate) struct Reader {
     /// Replayed, and not read yet.
     pub(crate) replayed: VecDeque<Event>,
     pub(crate) unread: VecDeque<Event>,
-    pub(crate) in_hand: Option<Event>,
+    pub(crate) in_flight: Option<Event>,
     /// Taken, and not yielded, as its clone has panicked.
     pub(crate) unyielded: Option<Event>,
     /// If it is a stream of deliveries.
@@ -148,14 +148,14 @@ impl Reader {
     pub(crate) fn unacked(&self) -> usize {
         match &self.out {
             Some(out) => out.len(),
-            None => usize::from(self.in_hand.is_some()),
+            None => usize::from(self.in_flight.is_some()),
         }
     }
 
     /// Whether it has received an event that it has yet to settle.
     pub(crate) fn owes(&self) -> bool {
         let has_open = self.out.as_ref().is_some_and(|out| !out.open.is_empty());
-        has_open || self.in_hand.is_some() || self.unyielded.is_some()
+        has_open || self.in_flight.is_some() || self.unyielded.is_some()
     }
 
     /// How long publishers wait for it; `None` without end.

@@ -14,7 +14,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use tokio::runtime::Runtime;
 
-use super::driven::{Called, EitherSink, Events, Held, Wakers};
+use super::driven::{Called, EitherSink, Events, Unacked, Wakers};
 use super::ops::Pick;
 use super::payload::Payload;
 use super::reference::{CallId, Out, Reference, State, Who};
@@ -48,7 +48,7 @@ pub(crate) struct Reading {
 struct Holding {
     who: Who,
     seq: u64,
-    held: Held,
+    held: Unacked,
 }
 
 pub(crate) struct Sinking {
@@ -124,7 +124,7 @@ impl World<'_> {
             let who = self.streams[index].who;
             while !matches!(self.reference.readers[who].state, State::Ended(_)) {
                 let out = &self.reference.readers[who].out;
-                if out.as_ref().is_some_and(Out::is_full) || self.reference.is_held_back(who) {
+                if out.as_ref().is_some_and(Out::is_full) || self.reference.is_gated(who) {
                     self.settle_all()?;
                 }
                 self.next(index, false)?;

@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
 use crate::GOODBYE;
-use crate::clients::{Guest, Running, patient};
+use crate::clients::{Client, Running, patient};
 use crate::service::{Service, Settings};
 
 #[tokio::test]
@@ -45,10 +45,10 @@ async fn only_answered_commands_were_done() {
         let (address, asked) = (service.address, 2_000);
         let (begun, going) = oneshot::channel();
         let client = tokio::spawn(async move {
-            let mut guest = Guest::of(TcpStream::connect(address).await.unwrap());
-            assert_eq!(guest.ask("CREATE 0").await, "OK");
+            let mut peer = Client::of(TcpStream::connect(address).await.unwrap());
+            assert_eq!(peer.ask("CREATE 0").await, "OK");
             begun.send(()).unwrap();
-            let Guest { mut from, mut to } = guest;
+            let Client { mut from, mut to } = peer;
             let asking = async {
                 for n in 1..asked {
                     // Once the service has hung up, it fails.
@@ -99,7 +99,7 @@ async fn shutdown_does_not_wait_for_unread_watchers() {
     assert_eq!(worker.ask(put).await, "OK");
     let mut stuck = service.enter_small().await;
     assert_eq!(stuck.ask("WATCH").await, "OK");
-    stuck.send("GET b k\n".repeat(1_000)).await; // more than sockets hold
+    stuck.send("GET b k\n".repeat(1_000)).await; // more than the sockets buffer
     for n in 0..100 {
         assert_eq!(worker.ask(format!("CREATE b{n}")).await, "OK");
     }
@@ -120,7 +120,7 @@ async fn shutdown_is_announced_despite_unread_answers() {
     assert_eq!(watcher.ask(put).await, "OK");
 
     let mut deaf = service.enter_small().await;
-    deaf.send("GET b k\n".repeat(1_000)).await; // more than sockets hold
+    deaf.send("GET b k\n".repeat(1_000)).await; // more than the sockets buffer
     for _ in 0..100 {
         assert_eq!(watcher.ask("NAMES").await, "b");
         assert_eq!(watcher.hear().await, "OK");
@@ -144,11 +144,11 @@ async fn dropping_the_service_closes_connections() {
     let address = listener.local_addr().unwrap();
     let service = Service::start(patient());
     let running = tokio::spawn(is_send(service.run(listener, std::future::pending())));
-    let mut guest = Guest::of(TcpStream::connect(address).await.unwrap());
-    assert_eq!(guest.ask("CREATE a").await, "OK");
+    let mut peer = Client::of(TcpStream::connect(address).await.unwrap());
+    assert_eq!(peer.ask("CREATE a").await, "OK");
     running.abort();
     assert!(running.await.unwrap_err().is_cancelled());
     let mut rest = Vec::new();
-    let _reset = guest.from.read_to_end(&mut rest).await;
+    let _reset = peer.from.read_to_end(&mut rest).await;
     assert!(rest.is_empty());
 }

@@ -48,7 +48,7 @@ fn is_overdue<E: Clone>(reader: &Subscription<E>) -> bool {
     )
 }
 
-// ---- sync_notify to one's own manager -----------------------------------------------------------
+// ---- sync_notify to the task's own manager ------------------------------------------------------
 
 #[tokio::test(start_paused = true)]
 async fn sync_notify_from_its_reading_loop_deadlocks() {

@@ -166,7 +166,7 @@ fn a_removal_sees_exactly_the_earlier_events() {
         if futures::poll!(&mut removal).is_pending() && patient {
             assert!(removal.await.is_ok());
         } else {
-            drop(removal); // goes on by itself
+            drop(removal); // the removal still happens
         }
         assert_eq!(stopped.await, StopReason::Removed);
         let seen = run.seen();

@@ -54,14 +54,14 @@ async fn a_name_can_be_recreated_a_hundred_thousand_times() {
     const TIMES: usize = 100_000;
     let registry = new_registry();
     let value = Arc::new(());
-    let log = registry.events().fold(0, |told, event| async move {
+    let log = registry.events().fold(0, |changes, event| async move {
         let is_created = matches!(event, RegistryEvent::Created { .. });
         assert_eq!(
             is_created,
-            told % 2 == 0,
+            changes % 2 == 0,
             "`Exited` before the next `Created`"
         );
-        told + 1
+        changes + 1
     });
     let log = tokio::spawn(log);
     for n in 0..TIMES {

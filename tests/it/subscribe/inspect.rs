@@ -9,7 +9,7 @@ use genevent::error::{NotifyError, TryNotifyError};
 use genevent::{EndReason, EventManager, Overflow, SubscribeOptions};
 use tokio_test::{assert_pending, assert_ready_eq, task};
 
-// ---- Who subscribes -----------------------------------------------------------------------------
+// ---- Subscribers --------------------------------------------------------------------------------
 
 // GenEvent case 1
 #[test]

@@ -64,7 +64,7 @@ fn late_subscribers_see_no_gaps_during_publishing() {
             scope.spawn(|| {
                 for _ in 0..EVENTS {
                     if block_on(manager.notify(0)).is_err() {
-                        return; // The other one was quicker.
+                        return; // The other task was faster.
                     }
                 }
                 manager.close();

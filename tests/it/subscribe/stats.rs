@@ -18,7 +18,7 @@ fn holding<E: Send + Sync + 'static>(manager: &EventManager<E>) -> Vec<Option<Du
     infos.iter().map(SubscriberInfo::blocking_for).collect()
 }
 
-// ---- For how long -------------------------------------------------------------------------------
+// ---- Blocking time ------------------------------------------------------------------------------
 
 #[cfg(feature = "rt")]
 mod in_time {

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use genevent::{DisconnectCause, EventManager, Overflow, SubscribeOptions};
 use proptest::prelude::*;
 
-use super::super::driven::{Events, Held, Wakers};
+use super::super::driven::{Events, Unacked, Wakers};
 use super::super::ops::{Pick, Which};
 use super::super::payload::{self, DuringClone, Payload};
 use super::super::reference::{ClonePanics, Item, Sees, Who};
@@ -32,9 +32,9 @@ impl World<'_> {
         let Holding { who, seq, held } = self.held.remove(index);
         self.reference.settle(who, seq, ack);
         match held {
-            Held::Delivery(delivery) if ack => drop(delivery.ack()),
-            Held::Ack(due) if ack => due.ack(),
-            Held::Delivery(_) | Held::Ack(_) => {}
+            Unacked::Delivery(delivery) if ack => drop(delivery.ack()),
+            Unacked::Ack(due) if ack => due.ack(),
+            Unacked::Delivery(_) | Unacked::Ack(_) => {}
         }
     }
 
@@ -149,7 +149,7 @@ impl World<'_> {
         self.held.extend(delivery.map(|delivery| Holding {
             who: *who,
             seq: delivery.seq(),
-            held: Held::Delivery(delivery),
+            held: Unacked::Delivery(delivery),
         }));
         // After it was taken: it is not overwritten any more.
         for (payload, result) in zip(payloads, outcome.published) {

@@ -81,8 +81,8 @@ async fn case_008_watchers_see_the_end_once() {
     watching.await.unwrap();
     settle().await;
     assert_eq!(notices.drain(), [StopReason::ManagerClosed]);
-    let told = (vec![1], Some(EndReason::Closed));
-    assert_eq!(reading.await.unwrap(), told);
+    let reported = (vec![1], Some(EndReason::Closed));
+    assert_eq!(reading.await.unwrap(), reported);
     assert_eq!(diary.drain(), ["a 1", CLOSED]);
 }
 

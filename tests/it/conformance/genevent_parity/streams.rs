@@ -61,7 +61,7 @@ fn case_114_a_stuck_stream_admits_two_ack_notifies() {
     for sender in &mut senders {
         assert_pending!(sender.poll());
     }
-    assert_eq!(at_once(stream.next()), Some(1)); // and is stuck
+    assert_eq!(at_once(stream.next()), Some(1)); // the reader is stuck now
     assert!(assert_ready!(senders[0].poll()).is_ok());
     for sender in &mut senders[1..] {
         assert_pending!(sender.poll());
@@ -84,7 +84,7 @@ fn case_115_a_stuck_stream_blocks_every_sync_notify() {
     for sender in &mut senders {
         assert_pending!(sender.poll());
     }
-    assert_eq!(at_once(stream.next()), Some(1)); // and is stuck
+    assert_eq!(at_once(stream.next()), Some(1)); // the reader is stuck now
     for sender in &mut senders {
         assert_pending!(sender.poll());
     }

@@ -56,7 +56,7 @@ async fn a_closed_manager_never_fills_the_outbox() {
         .build(manager.clone());
     let mut reader = registry.events();
     registry.create("before").await.unwrap();
-    let_other_tasks_run().await; // it is delivered, and in hand
+    let_other_tasks_run().await; // the event is delivered, and in flight
     assert_eq!(reader.next().await.unwrap().name(), "before");
     registry.create("in line").await.unwrap();
     assert!(registry.create("refused").await.is_err());

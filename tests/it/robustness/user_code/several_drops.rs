@@ -305,11 +305,16 @@ fn publishing_futures_drop_each_event() {
         waiting.push(
             manager
                 .sync_notify(bomb)
-                .map(|told| told.map(|_| 1))
+                .map(|reported| reported.map(|_| 1))
                 .boxed(),
         );
         let bomb = field.bomb();
-        waiting.push(manager.ack_notify(bomb).map(|told| told.map(|_| 1)).boxed());
+        waiting.push(
+            manager
+                .ack_notify(bomb)
+                .map(|reported| reported.map(|_| 1))
+                .boxed(),
+        );
     }
     for future in &mut waiting[..3] {
         assert!(future.now_or_never().is_none());

@@ -1,4 +1,4 @@
-//! Handlers: their ends, swaps and groups.
+//! Handlers: exits, swaps and groups.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;

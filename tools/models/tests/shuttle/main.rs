@@ -1,8 +1,8 @@
-//! Models of the concurrent core: random schedules of every lock and every atomic step.
+//! Models of the concurrent engine: random schedules of every lock and every atomic step.
 //!
-//! A schedule in which somebody waits for ever is a deadlock to the checker, so "no wake-up is
-//! lost" needs no assertion of its own: each model only has to come to its end. Run by
-//! `.ci/run`; `GENEVENT_SCHEDULES` says how many schedules a model tries.
+//! A schedule in which a task waits for ever is a deadlock to the checker, so "no wakeup is lost"
+//! needs no assertion: each model only has to end. Run by `.ci/run`; `GENEVENT_SCHEDULES` sets the
+//! number of schedules of a model.
 #![cfg(genevent_shuttle)]
 
 mod answers;

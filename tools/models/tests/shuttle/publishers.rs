@@ -1,4 +1,4 @@
-//! The line of publishers: turns, cancelled ones, the close.
+//! The wait queue of publishers: order, cancellation, closing.
 
 use futures::{FutureExt, StreamExt, poll};
 use genevent::{EventManager, SubscribeOptions};

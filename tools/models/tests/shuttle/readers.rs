@@ -1,4 +1,4 @@
-//! What readers see, whoever comes late, is slow, loses or is cut off.
+//! The events that readers see, when readers are late, slow, lossy or disconnected.
 
 use futures::StreamExt;
 use genevent::{EndReason, EventManager, Overflow, Received, SubscribeOptions};
