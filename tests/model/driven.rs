@@ -48,7 +48,7 @@ impl Wakers {
         Waker::from(Arc::clone(&self.alarms[usize::from(which)]))
     }
 
-    /// `exactly` unless time has passed since the last poll.
+    /// Requires an exact match unless time has passed since the last poll.
     pub(crate) fn check_in_time(&self, woken: bool, exactly: bool) -> Checked {
         if exactly {
             return self.check(woken);
@@ -134,7 +134,7 @@ impl Events {
         matches!(self, Self::WithMissed(_) | Self::FilteredWithMissed(_))
     }
 
-    /// `Some` of deliveries.
+    /// The number of unacked deliveries; `Some` for streams of deliveries.
     pub(crate) fn unacked(&self) -> Option<usize> {
         match self {
             Self::Deliveries(stream) => Some(stream.unacked()),

@@ -263,7 +263,7 @@ async fn silent_clients_time_out_unless_watching() {
     let (half, _) = service.enter_by_pipe(1_024);
     let Client { from, mut to } = half;
     let sending = tokio::spawn(async move {
-        // No line ever ends, and so this is silence, too.
+        // No line is ever completed, so the client counts as silent.
         while tokio::io::AsyncWriteExt::write_all(&mut to, b"x")
             .await
             .is_ok()
@@ -276,9 +276,9 @@ async fn silent_clients_time_out_unless_watching() {
         from,
         to: Box::new(tokio::io::sink()),
     };
-    assert_eq!(half.hear_out().await, [IDLE]);
+    assert_eq!(half.read_to_the_end().await, [IDLE]);
     assert_eq!(start.elapsed().as_secs(), 60);
-    assert_eq!(silent.hear_out().await, [IDLE]);
+    assert_eq!(silent.read_to_the_end().await, [IDLE]);
     sending.abort();
 
     let (mut busy_too, _) = service.enter_by_pipe(1_024);
@@ -307,7 +307,7 @@ async fn silent_clients_do_not_lock_clients_out() {
     for _ in 0..CLIENTS {
         silent.push(service.enter().await);
     }
-    // It may be idle itself before its command is read, and then it comes again.
+    // The client may time out itself before its command is read, and then reconnects.
     loop {
         let mut next = service.enter().await;
         next.send("NAMES\n").await;
@@ -332,7 +332,7 @@ async fn shutdown_does_not_wait_for_an_unread_listing() {
     let_other_tasks_run().await;
     let start = Instant::now();
     let drained = tokio::spawn(service.drain());
-    assert_eq!(worker.hear_out().await, [GOODBYE]);
+    assert_eq!(worker.read_to_the_end().await, [GOODBYE]);
     drained.await.unwrap();
     assert_eq!(start.elapsed(), Duration::ZERO);
     drop(deaf);

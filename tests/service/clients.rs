@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use crate::client;
 use crate::service::{Drained, Service, Settings, Shared};
 
-/// Long enough that no test meets it, unless it fails.
+/// Long enough not to expire in a passing test.
 pub(crate) const AGES: Duration = Duration::from_secs(60);
 
 /// Settings with long timeouts and large limits, apart from the settings that a test changes.
@@ -121,8 +121,8 @@ impl Client {
         self.hear().await
     }
 
-    /// Everything up to the end.
-    pub(crate) async fn hear_out(mut self) -> Vec<String> {
+    /// Returns all lines up to the end.
+    pub(crate) async fn read_to_the_end(mut self) -> Vec<String> {
         let mut text = String::new();
         self.from.read_to_string(&mut text).await.unwrap();
         text.lines().map(str::to_owned).collect()

@@ -29,8 +29,8 @@ async fn shutdown_tells_watchers_every_end_and_goodbye() {
         "* exited b (registry gone)",
         GOODBYE,
     ];
-    assert_eq!(watcher.hear_out().await, expected);
-    assert_eq!(worker.hear_out().await, [GOODBYE]);
+    assert_eq!(watcher.read_to_the_end().await, expected);
+    assert_eq!(worker.read_to_the_end().await, [GOODBYE]);
     assert_eq!(drained.await.unwrap().cut_off, 0);
 }
 
@@ -40,7 +40,7 @@ async fn only_answered_commands_were_done() {
         let service = Running::start(patient()).await;
         let mut watcher = service.enter().await;
         assert_eq!(watcher.ask("WATCH").await, "OK");
-        let watcher = tokio::spawn(watcher.hear_out());
+        let watcher = tokio::spawn(watcher.read_to_the_end());
 
         let (address, asked) = (service.address, 2_000);
         let (begun, going) = oneshot::channel();
@@ -51,7 +51,7 @@ async fn only_answered_commands_were_done() {
             let Client { mut from, mut to } = peer;
             let asking = async {
                 for n in 1..asked {
-                    // Once the service has hung up, it fails.
+                    // Writing fails once the service has closed the connection.
                     if to
                         .write_all(format!("CREATE {n}\n").as_bytes())
                         .await
@@ -128,7 +128,7 @@ async fn shutdown_is_announced_despite_unread_answers() {
 
     let drained = tokio::spawn(service.drain());
     let expected = ["* exited b (registry gone)", GOODBYE];
-    assert_eq!(watcher.hear_out().await, expected);
+    assert_eq!(watcher.read_to_the_end().await, expected);
     assert!(!drained.is_finished(), "there are answers to be taken");
     drop(deaf);
     assert_eq!(drained.await.unwrap().cut_off, 0);

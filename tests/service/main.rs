@@ -56,7 +56,7 @@ async fn the_sample_is_answered_like_kv_registry() {
         "work",
         "OK",
     ];
-    assert_eq!(peer.hear_out().await, expected);
+    assert_eq!(peer.read_to_the_end().await, expected);
     let drained = service.drain().await;
     assert_eq!((drained.served, drained.cut_off), (1, 0));
 }
@@ -115,7 +115,7 @@ async fn an_incomplete_line_is_not_executed() {
     let mut vanishing = service.enter().await;
     vanishing.send("STOP work").await; // `STOP workshop`, if the connection had lasted
     vanishing.to.shutdown().await.unwrap();
-    assert!(vanishing.hear_out().await.is_empty());
+    assert!(vanishing.read_to_the_end().await.is_empty());
 
     assert_eq!(peer.ask("NAMES").await, "work");
 }
@@ -160,7 +160,7 @@ async fn stuck_clients_delay_none_of_a_hundred() {
 
     let mut watcher = service.enter().await;
     assert_eq!(watcher.ask("WATCH").await, "OK");
-    let watcher = tokio::spawn(watcher.hear_out());
+    let watcher = tokio::spawn(watcher.read_to_the_end());
 
     let work = async |n: usize| {
         let mut peer = service.enter().await;
@@ -182,7 +182,7 @@ async fn stuck_clients_delay_none_of_a_hundred() {
 
     let drained = tokio::spawn(service.drain());
     for peer in peers.into_iter().chain([garbage]) {
-        assert_eq!(peer.hear_out().await, [GOODBYE]);
+        assert_eq!(peer.read_to_the_end().await, [GOODBYE]);
     }
     let heard = watcher.await.unwrap();
     assert_eq!(heard.len(), CLIENTS * 3 * 2 + 1, "it missed nothing");
@@ -270,7 +270,7 @@ async fn clients_watching_each_other_never_wait() {
                 .any(|news| *news == format!("* created {who}-{n}"));
             assert!(own, "before its answer");
         }
-        let (rest, _) = futures::join!(peer.hear_out(), done.wait());
+        let (rest, _) = futures::join!(peer.read_to_the_end(), done.wait());
         heard.extend(rest);
         heard
     };

@@ -99,7 +99,7 @@ async fn an_unrepresentable_limit_means_for_ever() {
 
 #[tokio::test]
 async fn an_exhausted_coop_budget_hides_no_items() {
-    // After some two thousand events, all streams of tokio's are pending until it yields.
+    // After about two thousand events, all of tokio's streams are pending until the task yields.
     let (manager, mut reader) = with(0..10_000);
     for n in 0..5_000 {
         assert_next!(reader, n).now();

@@ -35,10 +35,10 @@ async fn each_restart_is_logged_with_its_reason() {
     );
 }
 
-/// Listens, and panics over the end of each span.
-struct HatesEnds;
+/// A listener that panics at the end of each span.
+struct PanicsAtSpanEnds;
 
-impl Subscriber for HatesEnds {
+impl Subscriber for PanicsAtSpanEnds {
     fn enabled(&self, _: &Metadata<'_>) -> bool {
         true
     }
@@ -64,7 +64,7 @@ impl Subscriber for HatesEnds {
 
 #[tokio::test]
 async fn a_listener_panic_in_a_span_stays_there() {
-    let _listening = set_default(HatesEnds);
+    let _listening = set_default(PanicsAtSpanEnds);
     let manager = EventManager::<u8>::new(4);
     let adding = || {
         // The panic drops everything that was made for the handler, including its span.

@@ -10,7 +10,7 @@ use tracing::{Event, Level, Metadata, Subscriber};
 
 type Entries = Arc<Mutex<Vec<String>>>;
 
-/// Writes everything down, and then does something.
+/// Records every entry, and then runs its closure.
 struct Listener<F> {
     entries: Entries,
     then: F,
@@ -72,7 +72,7 @@ impl<F: Fn(&str) + Send + Sync + 'static> Subscriber for Listener<F> {
     }
 }
 
-/// Listens on this thread, and does something whenever it has heard something.
+/// Listens on this thread, and runs `then` after each entry.
 pub(crate) fn listen_and(then: impl Fn(&str) + Send + Sync + 'static) -> (Entries, DefaultGuard) {
     let entries = Entries::default();
     let listener = Listener {
@@ -91,7 +91,7 @@ pub(crate) fn new_entries(entries: &Entries) -> Vec<String> {
     std::mem::take(&mut *entries.lock().unwrap())
 }
 
-/// As `new_entries`, of this level alone.
+/// Like `new_entries`, but only entries of this level.
 pub(crate) fn new_entries_at(entries: &Entries, level: Level) -> Vec<String> {
     let mut new_entries = new_entries(entries);
     new_entries.retain(|line| line.starts_with(level.as_str()));

@@ -223,7 +223,7 @@ async fn a_reblocking_filter_is_warned_of_once() {
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert!(warnings[0].contains("name=\"odd\"") && warnings[0].contains("held=5s"));
 
-    // Warned of, aside, and back: no second.
+    // Warned of already: blocking again causes no second warning.
     drop(second);
     let mut third = task::spawn(manager.notify(7));
     assert_pending!(third.poll());

@@ -208,7 +208,7 @@ fn rules_3_2_and_3_10_requests_inside_signals_are_served() {
         manager.try_notify(n).unwrap();
         assert_eq!(task.read.lock().unwrap().last(), Some(&n));
     }
-    // Or it would keep itself.
+    // Dropped explicitly, since the task would keep itself alive otherwise.
     drop(task.reader.lock().unwrap().take());
 }
 

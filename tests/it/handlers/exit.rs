@@ -20,7 +20,8 @@ use tokio::task::yield_now;
 /// The records of handlers.
 type Diary = Probe<String>;
 
-/// Notes its events and its end, for which it takes its time if it is `slow`. 0 ends it.
+/// Records its events and its end, which takes time if the scribe is `slow`. Event 0 ends the
+/// handler.
 struct Scribe {
     name: &'static str,
     diary: Diary,

@@ -126,7 +126,7 @@ async fn ready_replies_arrive_inside_despite_coop_budget() {
     for _ in 0..300 {
         let a = a.clone();
         let mut call: Asked = Box::pin(async move { a.call(|_| ()).await });
-        // Outside, and before the event.
+        // Polled outside, and before the event.
         assert!(futures::poll!(&mut call).is_pending());
         asked.lock().unwrap().push(call);
     }

@@ -12,11 +12,11 @@ use tokio::task::{JoinHandle, yield_now};
 /// The records of handlers.
 type Diary = Probe<String>;
 
-/// Notes its events and its end. 13 makes it panic.
+/// Records its events and its end. Event 13 makes the handler panic.
 struct Scribe {
     name: &'static str,
     diary: Diary,
-    /// Its own, if it may end itself.
+    /// The guard of the handler itself, if the handler may end itself.
     guard: Option<HandlerGuard<u32, Scribe>>,
 }
 
@@ -44,7 +44,7 @@ impl Handler<u32> for Scribe {
 
 // ---- Replacing itself ---------------------------------------------------------------------------
 
-/// Passes on to a `Scribe` over its first event.
+/// Swaps itself for a `Scribe` at its first event.
 struct Herald {
     manager: EventManager<u32>,
     fails: bool,
@@ -52,7 +52,7 @@ struct Herald {
     diary: Diary,
 }
 
-/// Once it is done heralding.
+/// Acts as a herald at its first event only.
 struct Once(Option<Herald>);
 
 impl Handler<u32> for Once {
@@ -207,7 +207,7 @@ async fn events_queue_while_a_handler_is_paused() {
 
 // ---- Reports ------------------------------------------------------------------------------------
 
-/// Reports a handler that ends by a failure, with its name and the cause.
+/// Reports the failure of a handler, with its name and the cause.
 fn report(diary: &Diary, handler: &HandlerRef<u32, Scribe>) -> JoinHandle<()> {
     let (diary, name, stopped) = (diary.clone(), handler.name().to_owned(), handler.stopped());
     tokio::spawn(async move {

@@ -213,7 +213,7 @@ fn an_owner_ends_its_handler_between_two_events() {
     model(async |mut run| {
         let (owner, gone) = oneshot::channel();
         let handler = add(&mut run, Some(gone));
-        // Knows how many were stored: it stores them itself.
+        // Stores the events itself, and so knows their number.
         let mut stored = 0;
         let (mut dice, manager) = (run.dice.fork(), run.manager.clone());
         let last = dice.below(EVENTS);

@@ -20,7 +20,7 @@ fn silent_panic() {
     std::panic::resume_unwind(Box::new("foreign code panics"));
 }
 
-/// Does something when it is dropped.
+/// Runs its closure when dropped.
 struct OnDrop(Arc<dyn Fn() + Send + Sync>);
 
 impl OnDrop {
@@ -58,7 +58,7 @@ async fn holding(hook: OnDrop) {
     drop(hook);
 }
 
-/// Its `wake` panics.
+/// A waker whose `wake` panics.
 struct BadWaker;
 
 impl Wake for BadWaker {
@@ -92,7 +92,7 @@ fn furnish(manager: &EventManager<u32>, hook: &OnDrop) -> HandlerGroup<u32> {
     group
 }
 
-/// Asks it for `n` things, with wakers that panic.
+/// Makes `n` calls to the handler, with wakers that panic.
 fn ask(group: &HandlerGroup<u32>, hook: &OnDrop, n: usize) {
     let a = group.handler::<OnDrop>("a").unwrap();
     for _ in 0..n {
@@ -100,7 +100,7 @@ fn ask(group: &HandlerGroup<u32>, hook: &OnDrop, n: usize) {
         let call = async move { a.call(move |_| drop(hook)).await };
         let mut call = Box::pin(call);
         assert!(poll_badly(call.as_mut()).is_pending());
-        // Not dropped, so that it is woken.
+        // The future is not dropped, so that its waker is called.
         std::mem::forget(call);
     }
 }
@@ -232,7 +232,7 @@ async fn drops_in_the_handlers_task_cannot_deadlock() {
     group.add_handler("other", |_: &u32| yield_now()).unwrap();
     settle().await;
 
-    // Two handlers and their owners.
+    // The drops of two handlers and their owners.
     manager.notify(13).await.unwrap();
     settle().await;
     assert_eq!(group.which_handlers(), ["made", "other"]);

@@ -148,7 +148,7 @@ async fn a_refused_front_passes_the_deadline_on() {
     assert!(!manager.disconnect(stuck.id()));
 }
 
-/// Flushes a sink when it ends.
+/// Flushes a sink in `terminate`.
 struct Flushing(Option<BoxFuture<'static, Result<(), ReserveError>>>);
 
 impl Handler<u32> for Flushing {

@@ -293,7 +293,8 @@ async fn a_wait_ends_when_its_own_window_fills() {
             "it waits for the slow one"
         );
     }
-    // Room for 3, which fills the handler's window; 4 is next, and waits for the handler.
+    // There is room for event 3, which fills the handler's window; event 4 is next, and waits for
+    // the handler.
     assert_eq!(slow.next().await, Some(1));
     let result = result.await.unwrap();
     assert_eq!(result, Err(NotifyError::WouldDeadlock(100)));
@@ -425,7 +426,7 @@ async fn a_spawned_task_deadlocks_until_its_deadline() {
     .await;
 }
 
-/// Does nothing.
+/// A waker without effect.
 struct Sleep;
 
 impl Wake for Sleep {

@@ -11,7 +11,7 @@ fn new_registry<V: Send + Sync + 'static>() -> Registry<V> {
     Registry::new(EventManager::default())
 }
 
-/// Ten million of them with `cargo test --release`.
+/// Ten million names with `cargo test --release`.
 #[tokio::test]
 async fn a_registry_holds_countless_names() {
     const MANY: usize = if cfg!(debug_assertions) {

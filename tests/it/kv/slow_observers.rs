@@ -188,7 +188,7 @@ async fn foreign_events_are_limited_by_the_manager() {
     drop(limited);
 }
 
-/// Its own time begins once the event is stored, however long that took.
+/// The observer's time begins once the event is stored, however long that took.
 #[tokio::test(start_paused = true)]
 async fn waiting_for_room_does_not_extend_the_limit() {
     let (events, registry) = new_registry(1);
@@ -238,7 +238,7 @@ async fn a_disconnected_observer_blocks_no_later_event() {
     drop(stuck);
 }
 
-/// Its time begins when the event is delivered, not while that waits for room.
+/// The observer's time begins when the event is delivered, not while the event waits for room.
 #[tokio::test(start_paused = true)]
 async fn waiting_for_room_does_not_shorten_the_limit() {
     let (events, registry) = new_registry(1);

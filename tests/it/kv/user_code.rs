@@ -20,7 +20,7 @@ impl Wake for BadWaker {
     }
 }
 
-/// Also a waker may panic when it is dropped.
+/// A waker may also panic when dropped.
 struct BadToDrop;
 
 impl Wake for BadToDrop {

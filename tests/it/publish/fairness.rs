@@ -17,10 +17,10 @@ use tokio_test::task;
 
 const PRODUCERS: usize = 4;
 const CAPACITY: usize = 2 * PRODUCERS;
-/// How often the full ring is read to its end.
+/// How often the full window is read to its end.
 const ROUNDS: usize = 500;
 
-/// Of the events of a whole ring, in every round, not only in the long run.
+/// The shares are those of a whole window, in every round, not only in the long run.
 #[track_caller]
 fn assert_all_get_half_of_their_share(events: &[Option<usize>]) {
     for name in 0..PRODUCERS {

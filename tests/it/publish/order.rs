@@ -42,7 +42,7 @@ fn every_subscriber_sees_every_event_in_order() {
         let mut seen = vec![Vec::new(); 3];
         for n in 0..1_000_usize {
             while manager.try_notify(n).is_err() {
-                // Each at a pace of its own.
+                // Each subscriber reads at a pace of its own.
                 for (i, reader) in readers.iter_mut().enumerate() {
                     for _ in 0..=(n + i) % (i + 2) {
                         seen[i].extend(reader.next().now_or_never().flatten());

@@ -179,7 +179,7 @@ fn the_builder_sets_a_name_and_capacity() {
 
 // ---- Debug, for any event -----------------------------------------------------------------------
 
-/// Neither `Debug` nor anything else but `Clone`.
+/// Implements neither `Debug` nor any other trait but `Clone`.
 #[derive(Clone)]
 struct Opaque;
 

@@ -135,7 +135,7 @@ impl Reference {
         }
     }
 
-    /// `Some` if the event was stored.
+    /// Returns `Some` if the event was stored.
     pub(crate) fn try_notify(&mut self, payload: u64) -> Option<usize> {
         let blocking = self.blocking_for(Wish::Event(payload), &self.filtered());
         let has_room = self.room_beside(&blocking) != Room::Full;
@@ -221,7 +221,7 @@ impl Reference {
         self.events[event].finished.give_up(who, self.step);
     }
 
-    /// No more events will come.
+    /// Whether no more events will come.
     pub(crate) fn is_complete(&self) -> bool {
         self.closed && self.reserved == 0
     }
@@ -245,7 +245,7 @@ impl Reference {
         (front.polled_at == self.now).then_some(front.woken)
     }
 
-    /// For how long publishers have waited for it.
+    /// For how long publishers have waited for the reader.
     pub(crate) fn holding(&self, who: Who) -> Option<Duration> {
         let waited = self.readers[who].waited.filter(|_| self.waiting() > 0)?;
         Some(Duration::from_millis(waited))

@@ -50,7 +50,7 @@ impl Reference {
         }
     }
 
-    /// Makes it a stream of deliveries.
+    /// Turns the reader into a stream of deliveries.
     pub(crate) fn deliver(&mut self, who: Who, max: usize) {
         self.ack(who);
         let (open, free) = (Vec::new(), Vec::new());
@@ -74,7 +74,7 @@ impl Reference {
         }
     }
 
-    /// `fails`: if it clones an event for that, the clone panics.
+    /// With `fails`, the clone of the event panics.
     pub(crate) fn next(
         &mut self,
         who: Who,
@@ -129,7 +129,7 @@ impl Reference {
         Ok(Poll::Ready(None))
     }
 
-    /// Yields the event that is out of its window already.
+    /// Yields the event that has left its window already.
     fn yield_taken(&mut self, who: Who, fails: bool) -> Result<Poll<Option<Item>>, ClonePanics> {
         if fails {
             return Err(ClonePanics);
@@ -162,7 +162,7 @@ impl Reference {
         Ok(Poll::Ready(Some(self.item(who, event))))
     }
 
-    /// Its next event is there, and it may not see that yet.
+    /// Whether the next event is stored, but behind the reader's gate.
     pub(crate) fn is_gated(&self, who: Who) -> bool {
         let reader = &self.readers[who];
         let next = reader.unread.front().filter(|_| reader.replayed.is_empty());

@@ -7,7 +7,7 @@ use super::{
 };
 
 impl Reference {
-    /// `within`: how long it may take.
+    /// Begins a call, with the time until its deadline as `within`.
     pub(crate) fn call(&mut self, question: Question, within: Option<Time>) -> CallId {
         self.calls.push(Call {
             question,
@@ -209,7 +209,7 @@ impl Reference {
         }
     }
 
-    /// Must it be polled?
+    /// Whether the call must be polled.
     pub(crate) fn must_look(&self, id: CallId) -> bool {
         let call = &self.calls[id];
         let must_set_alarm = matches!(call.progress, Progress::InLine)

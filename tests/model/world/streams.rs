@@ -151,7 +151,7 @@ impl World<'_> {
             seq: delivery.seq(),
             held: Unacked::Delivery(delivery),
         }));
-        // After it was taken: it is not overwritten any more.
+        // After the event was taken, so the event is not overwritten any more.
         for (payload, result) in zip(payloads, outcome.published) {
             self.check_published(payload, &result)?;
         }
@@ -185,7 +185,7 @@ impl World<'_> {
     }
 }
 
-/// How many deliveries of each subscriber may be out.
+/// The `max_unacked` of each subscriber.
 fn max_unacked(who: Who) -> usize {
     1 + who % 4
 }

@@ -79,7 +79,7 @@ pub(crate) const TABLE: &[Row] = &[
         StreamExt::filter(s, |_| ready(true)),
         work
     )),
-    // It works itself.
+    // The combinator itself does the work.
     row!("filter", Exact, Exact, |s, work| {
         let filter = move |event: &_| work.on(Event::value(event)).map(|_| true);
         all_done(StreamExt::filter(s, filter))
@@ -140,7 +140,7 @@ pub(crate) const TABLE: &[Row] = &[
             }
         }
     }),
-    // That of tokio.
+    // The `select!` of tokio.
     row!("select!", Exact, Exact, |s, work| async move {
         let mut s = s;
         loop {
@@ -164,7 +164,7 @@ pub(crate) const TABLE: &[Row] = &[
         StreamExt::peekable(s),
         work
     )),
-    // It peeks between events.
+    // Peeks between events.
     row!("peekable", Exact, Exact, |s, work| async move {
         let mut s = pin!(StreamExt::peekable(s));
         while s.as_mut().peek().await.is_some() {
@@ -294,7 +294,7 @@ pub(crate) const TABLE: &[Row] = &[
             caught.map(|result| drop(result.unwrap_err()))
         }
     ),
-    // It is held outside, and read on.
+    // The stream is held outside, and read on.
     row!(
         "a caught panic, the stream lives on",
         Exact,

@@ -16,7 +16,7 @@ async fn missing_subscribers_are_named_in_every_state() {
     let mut gone = manager.subscribe_with(named("gone")).deliveries();
     let mut disconnected = manager.subscribe_with(named("disconnected"));
     let lossy = manager.subscribe_with(named("lossy").overflow(Overflow::DropOldest));
-    // These have.
+    // These subscribers have acknowledged.
     let mut acked = manager.subscribe_with(named("acked"));
     let mut settled = manager.subscribe_with(named("settled")).deliveries();
     let left = manager.subscribe_with(named("left"));
@@ -26,7 +26,7 @@ async fn missing_subscribers_are_named_in_every_state() {
 
     let mut late = task::spawn(manager.sync_notify("event").within(SECOND));
     assert_pending!(late.poll());
-    // None of this is about the event.
+    // No part of the error depends on the event.
     let after = manager.subscribe_with(named("after"));
     manager.try_notify("another").unwrap();
 

@@ -86,7 +86,7 @@ async fn case_060_a_handler_may_remove_itself() {
         manager.add_handler(name, leaver).unwrap()
     };
 
-    // All of it is done when `sync_notify` returns.
+    // The handler has ended completely when `sync_notify` returns.
     let by_event = leaver("by event");
     assert!(manager.sync_notify(0).await.unwrap().all_acked());
     assert_eq!(at_once(by_event.stopped()), StopReason::Finished);
@@ -141,7 +141,7 @@ async fn case_064_a_panicking_terminate_still_ends_the_handler() {
     assert_eq!(diary.drain(), ["sore 1"]);
 }
 
-/// Reports its own failure, and shows of event and state as much as it likes.
+/// Reports its own failure, with as much of event and state as it likes.
 struct Reporting {
     id: &'static str,
     manager: String,

@@ -190,7 +190,7 @@ async fn case_159_the_registry_works_without_its_manager() {
     assert_eq!(registry.lookup("after"), Some(after));
 }
 
-/// Calls the registry over each event, from inside.
+/// Calls the registry while handling each event.
 struct Nosy(Registry<u32>, Probe<String>);
 
 impl Handler<Event> for Nosy {
@@ -274,7 +274,7 @@ async fn case_163_a_restarted_manager_starts_empty() {
     assert_eq!(first.stopped().await, StopReason::ManagerClosed);
     assert_eq!(reported.drain(), ["+a"]);
 
-    // First the manager, then the registry, which cannot be made without it.
+    // First the manager, then the registry, which needs the manager.
     let (manager, registry) = new_registry();
     assert!(manager.which_handlers().is_empty());
     registry.create("unheard").await.unwrap();

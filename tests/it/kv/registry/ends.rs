@@ -120,7 +120,7 @@ async fn closing_resolves_flush_despite_events_in_flight() {
     }
 }
 
-/// As before, with a handler that never returns.
+/// Like the test before, with a handler that never returns.
 #[tokio::test]
 async fn closing_resolves_flush_despite_a_stuck_handler() {
     struct Stuck;

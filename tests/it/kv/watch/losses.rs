@@ -163,7 +163,7 @@ enum Step {
     Strange,
     /// Publishes an event of this registry again: delivered, lost, or queued.
     Repeat(usize),
-    /// Lets the registry's task deliver.
+    /// Lets the registry's task deliver an event.
     Deliver,
     /// Polls the watch once.
     Poll,

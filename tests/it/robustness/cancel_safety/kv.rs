@@ -12,7 +12,7 @@ use self::rows::{Call, Outcome, Row};
 use self::world::{TROUBLES, Trouble, World};
 use super::OnPanic;
 
-/// As [`super::manager::cancel`].
+/// Like [`super::manager::cancel`].
 async fn cancel(row: &Row, trouble: Trouble, at: usize, polls: usize) -> (bool, bool) {
     let mut world = World::new(row, trouble).await;
     let (mut outcome, mut struck) = (None, false);

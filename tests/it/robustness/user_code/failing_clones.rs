@@ -40,7 +40,7 @@ fn counts(receipt: &Receipt) -> (usize, usize) {
     (receipt.acked(), receipt.dropped())
 }
 
-/// How a reader can be made that is next to read an event that fails.
+/// The ways to make a reader whose next event fails.
 fn readers(manager: &EventManager<Odd>) -> [(&'static str, Subscription<Odd>); 3] {
     let first = manager.subscribe().id();
     let staged = SubscribeOptions::new().after(first);

@@ -32,7 +32,7 @@ impl Payloads {
         resume_unwind(Box::new(Payload(self.clone())))
     }
 
-    /// Panics when it is dropped.
+    /// Panics when dropped.
     fn bomb(&self) -> Bomb {
         Bomb(Arc::new(self.clone()))
     }
@@ -61,7 +61,7 @@ impl Drop for Bomb {
     }
 }
 
-/// Panics when it is woken.
+/// Panics when woken.
 struct BadWaker(Payloads);
 
 impl Wake for BadWaker {
@@ -77,7 +77,7 @@ impl Wake for Bombed {
     fn wake(self: Arc<Self>) {}
 }
 
-/// Something in which panics of the user's code are caught.
+/// A call in which the crate catches panics of user code.
 type Story = (&'static str, fn(&Payloads));
 
 const STORIES: &[Story] = &[

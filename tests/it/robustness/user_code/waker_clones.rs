@@ -58,7 +58,7 @@ mod cloned {
         ON_CLONE.with_borrow(Option::is_none)
     }
 
-    /// How many wakers there are.
+    /// The number of wakers alive.
     pub(crate) fn alive() -> usize {
         ALIVE.get()
     }

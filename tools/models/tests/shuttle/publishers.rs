@@ -125,7 +125,7 @@ fn close_reaches_every_queued_publisher() {
             });
             let reading = spawn(async move {
                 let mut read = Vec::new();
-                // Both at once: there is room for two publishers.
+                // Both events at once: there is room for two publishers.
                 while let Some(n) = reader.next().await {
                     read.push(n);
                 }

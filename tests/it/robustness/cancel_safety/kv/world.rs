@@ -148,7 +148,7 @@ impl World {
                 flush.now_or_never().expect("flush hangs");
             }
         }
-        // That was the last registry: its buckets end.
+        // The last registry was dropped: its buckets end.
         self.settle().await;
         let stopped = self.bucket.stopped().now_or_never();
         assert!(stopped.is_some(), "who waits for the bucket's end hangs");
