@@ -1,6 +1,6 @@
-//! The tests of the public API, by area; together one program, which is compiled and linked once.
-//! `cargo test --test it publish::notify::` runs the tests of one file. A test that needs a process
-//! of its own, or other features, is a program of its own: the other folders of `tests`.
+//! The tests of the public API, by area, in a single program, which is compiled and linked once.
+//! `cargo test --test it publish::notify::` runs the tests of one file. Tests that need a separate
+//! process, or other features, are separate programs: the other folders of `tests`.
 
 #[path = "../support/drive.rs"]
 mod drive;

@@ -33,7 +33,7 @@ fn deleted_values_free_their_memory() {
 fn stopped_buckets_free_their_memory() {
     let runtime = runtime();
     let registry = runtime.block_on(async { Registry::<u8>::new(EventManager::default()) });
-    // Of the events to be announced, room for 1,024 is kept.
+    // The outbox keeps room for 1,024 events.
     let line = 1_024 * size_of::<RegistryEvent<u8>>();
     let line = i64::try_from(line).unwrap();
     let last = leaves(FEW_TABLES + line, || {

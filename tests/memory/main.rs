@@ -17,7 +17,7 @@ mod unread;
 
 use allocation_counter::measure;
 
-/// How many come at once.
+/// The number of items that exist at once.
 const CROWD: usize = 3_000;
 
 /// A few entries of each table are kept, so that small numbers of anything cost no allocation.
@@ -43,7 +43,7 @@ fn leaves<T>(most: i64, work: impl FnOnce() -> T) -> T {
     result.expect("it has run")
 }
 
-/// In which order a crowd leaves.
+/// The order in which the items leave.
 #[derive(Clone, Copy, Debug)]
 enum Order {
     OldestFirst,

@@ -62,7 +62,8 @@ fn crowd_leaves(manager: &EventManager<u64>, come: Come, did: Did) {
     for order in ORDERS {
         let latest = leaves_little(|| {
             let mut crowd: Vec<_> = (0..CROWD).map(|_| come(manager)).collect();
-            // It stays, and so do all tables that go by the newest of them.
+            // This subscriber stays, and so do all tables whose size depends on the newest
+            // subscriber.
             let latest = come(manager);
             match did {
                 Did::Nothing => {}

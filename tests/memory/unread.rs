@@ -8,7 +8,7 @@ use genevent::{EventManager, Overflow, SubscribeOptions, SubscriberId};
 use super::{CROWD, FEW_TABLES, leaves, leaves_little, measure};
 use crate::drive::{now, read, waits};
 
-/// Room for all of them, and windows as large.
+/// Room for all events, and windows as large.
 fn manager() -> EventManager<usize> {
     EventManager::new(2 * CROWD)
 }

@@ -48,7 +48,7 @@ impl Wakers {
         Waker::from(Arc::clone(&self.alarms[usize::from(which)]))
     }
 
-    /// `exactly` unless time has passed since the last poll.
+    /// Requires an exact match unless time has passed since the last poll.
     pub(crate) fn check_in_time(&self, woken: bool, exactly: bool) -> Checked {
         if exactly {
             return self.check(woken);
@@ -82,7 +82,7 @@ pub(crate) enum Events {
     FilteredDeliveries(Deliveries<u64, Filtered<u64>>),
 }
 
-pub(crate) enum Held {
+pub(crate) enum Unacked {
     Delivery(Delivery<u64>),
     Ack(Ack),
 }
@@ -134,7 +134,7 @@ impl Events {
         matches!(self, Self::WithMissed(_) | Self::FilteredWithMissed(_))
     }
 
-    /// `Some` of deliveries.
+    /// The number of unacked deliveries; `Some` for streams of deliveries.
     pub(crate) fn unacked(&self) -> Option<usize> {
         match self {
             Self::Deliveries(stream) => Some(stream.unacked()),
@@ -230,7 +230,7 @@ impl Events {
     }
 }
 
-impl Held {
+impl Unacked {
     pub(crate) fn transform(self, map: bool) -> Self {
         match self {
             Self::Delivery(delivery) if map => Self::Delivery(delivery.map(|event| event + 1)),

@@ -1,22 +1,22 @@
 //! The crate agrees with a plain reference after every step of random sequences.
 //!
-//! Everything runs on one thread and is polled by hand, so that each answer, each number and
-//! each wake-up is exact. After every operation:
+//! Everything runs on one thread and is polled by hand, so every answer, number and wakeup is exact.
+//! After every operation:
 //!
-//! - whatever was asked has the reference's answer: results, receipts, items, ends;
-//! - the manager and each stream tell of themselves what the reference knows of them;
-//! - whoever waits for something that is there has been woken, once, by the waker that it was
-//!   last polled with; nobody else has been woken.
+//! - each call has returned the answer of the reference: results, receipts, items, ends;
+//! - the manager and each stream report the state that the reference knows of them;
+//! - every future or stream that is ready has been woken once, by the waker of its last poll; no
+//!   other has been woken.
 //!
-//! The `Clone` of an event, which a poll runs, may take long or panic: in the first case other events
-//! are published from within, in the second one the next poll yields that event.
+//! The `Clone` of an event, which a poll runs, may take long or panic: in the first case the clone
+//! publishes other events, in the second case the next poll yields the event.
 //!
-//! Time is tokio's, paused, and passes only by `Op::Advance`. What wakes by the clock may do so
-//! once too often: after time has passed, a future must still have been woken, but may have been
-//! for nothing.
+//! Time is tokio's, paused, and advances only by `Op::Advance`. A timer may wake once too often:
+//! after time has passed, a due future must still have been woken, but a woken future need not be
+//! due.
 //!
-//! 4,000 sequences of each kind unless `PROPTEST_CASES` says otherwise. What once failed is in
-//! `proptest-regressions`, and is tried first.
+//! 4,000 sequences of each kind unless `PROPTEST_CASES` says otherwise. Sequences that failed once
+//! are in `proptest-regressions`, and are tried first.
 
 mod driven;
 mod ops;
@@ -60,8 +60,8 @@ fn agree(regressions: &'static str, sequences: &impl Strategy<Value = Sequence>)
     }
     let regressions = FileFailurePersistence::Direct(regressions);
     config.failure_persistence = Some(Box::new(regressions) as Box<dyn FailurePersistence>);
-    if cfg!(genevent_seeded) {
-        // The model must find the bug by itself, and the first failure is enough.
+    if cfg!(genevent_planted) {
+        // The failure alone suffices, and the test must find the bug without saved sequences.
         config.failure_persistence = None;
         config.max_shrink_iters = 0;
     }

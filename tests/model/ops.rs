@@ -17,27 +17,27 @@ pub(crate) type Which = bool;
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Op {
     TryNotify,
-    /// So many `TryNotify`.
+    /// A number of `TryNotify` calls.
     Flood(u8),
-    /// Makes a future; it is polled at once, or left lazy.
+    /// Makes a future, which is polled at once, or left unpolled.
     Start(Kind, bool),
     Poll(Pick, Which),
     /// The step of an executor: polls a future or stream that has been woken.
     Run(Pick),
     Cancel(Pick),
-    /// With this policy or the manager's, a window, and so many retained events first.
+    /// With this policy or the manager's, a window, and a number of replayed events.
     Subscribe(Option<Overflow>, u8, u8),
     /// With a policy and a window, for the events divisible by the last number.
-    SubscribeWhere(Option<Overflow>, u8, u8),
-    /// With a policy and a window, after a subscriber that there ever was.
+    SubscribeFilter(Option<Overflow>, u8, u8),
+    /// With a policy and a window, after any earlier subscriber.
     SubscribeAfter(Option<Overflow>, u8, Pick),
     Next(Pick, Which),
     /// Like `Next`; if `Next` clones the event, the action runs during the clone.
-    NextAmid(Pick, Which, During),
+    NextDuringClone(Pick, Which, During),
     Ack(Pick),
-    /// From a plain stream to `with_missed()` or back.
+    /// Turns a plain stream into `with_missed()` or back.
     Convert(Pick),
-    /// To a stream of deliveries, for good.
+    /// Turns a stream into a stream of deliveries.
     Deliver(Pick),
     /// A delivery is acknowledged, or dropped.
     Settle(Pick, bool),
@@ -46,14 +46,14 @@ pub(crate) enum Op {
     Leave(Pick),
     /// The consumer panics and takes its stream with it.
     Crash(Pick),
-    /// Any id there ever was.
+    /// Disconnects any earlier id.
     Disconnect(Pick),
     UsePermit(Pick),
     DropPermit(Pick),
     /// A new sink, which waits for acknowledgements or does not.
     Sink(bool),
     PollReady(Pick, Which),
-    /// If it is ready.
+    /// Sends, if the sink is ready.
     Send(Pick),
     PollFlush(Pick, Which),
     PollClose(Pick, Which),
@@ -61,7 +61,7 @@ pub(crate) enum Op {
     CloneHandle,
     DropHandle,
     Close,
-    /// So many milliseconds pass.
+    /// Advances the clock by this number of milliseconds.
     Advance(u8),
 }
 
@@ -70,7 +70,7 @@ pub(crate) enum Op {
 pub(crate) enum During {
     /// Takes so long that this many more events arrive meanwhile.
     Publish(u8),
-    /// It panics.
+    /// Panics.
     Fail,
 }
 
@@ -85,7 +85,7 @@ pub(crate) enum Kind {
     Stop,
     Closed,
     WaitForSubscribers(u8),
-    /// With so many milliseconds' time.
+    /// With a deadline in milliseconds.
     Within(Bounded, u8),
 }
 
@@ -102,7 +102,7 @@ pub(crate) enum Bounded {
 pub(crate) enum Ending {
     /// `close()`, then all readers read to the end.
     Close,
-    /// All streams go first.
+    /// All streams are dropped first.
     Leave,
     /// The futures are dropped, then the last manager; then all readers read to the end.
     DropManagers,
@@ -129,12 +129,12 @@ impl fmt::Debug for Sequence {
     }
 }
 
-/// Without time.
+/// Sequences without time.
 pub(crate) fn sequences() -> impl Strategy<Value = Sequence> {
     sequences_of(op().boxed(), overflow().boxed())
 }
 
-/// With deadlines, limited patience, and time that passes.
+/// Sequences with deadlines, `WaitAtMost`, and time that advances.
 pub(crate) fn sequences_in_time() -> impl Strategy<Value = Sequence> {
     let overflow = prop_oneof![
         2 => overflow(),
@@ -147,7 +147,7 @@ pub(crate) fn sequences_in_time() -> impl Strategy<Value = Sequence> {
         5 => (proptest::option::weighted(0.9, overflow.clone()), 1..=3u8, 0..=4u8)
             .prop_map(|(overflow, window, replay)| Op::Subscribe(overflow, window, replay)),
         3 => (proptest::option::weighted(0.9, overflow.clone()), 1..=3u8, 1..=3u8)
-            .prop_map(|(overflow, window, n)| Op::SubscribeWhere(overflow, window, n)),
+            .prop_map(|(overflow, window, n)| Op::SubscribeFilter(overflow, window, n)),
         3 => (proptest::option::weighted(0.9, overflow.clone()), 1..=3u8, any::<Pick>())
             .prop_map(|(overflow, window, other)| Op::SubscribeAfter(overflow, window, other)),
         8 => (bounded(), 0..=30u8, weighted(0.9))
@@ -202,12 +202,12 @@ fn op() -> impl Strategy<Value = Op> {
         60 => (proptest::option::weighted(0.8, overflow()), 1..=8u8, replay())
             .prop_map(|(overflow, window, replay)| Op::Subscribe(overflow, window, replay)),
         30 => (proptest::option::weighted(0.8, overflow()), 1..=8u8, 1..=3u8)
-            .prop_map(|(overflow, window, n)| Op::SubscribeWhere(overflow, window, n)),
+            .prop_map(|(overflow, window, n)| Op::SubscribeFilter(overflow, window, n)),
         25 => (proptest::option::weighted(0.8, overflow()), 1..=8u8, pick())
             .prop_map(|(overflow, window, other)| Op::SubscribeAfter(overflow, window, other)),
         180 => (pick(), which()).prop_map(|(pick, which)| Op::Next(pick, which)),
         40 => (pick(), which(), during())
-            .prop_map(|(pick, which, during)| Op::NextAmid(pick, which, during)),
+            .prop_map(|(pick, which, during)| Op::NextDuringClone(pick, which, during)),
         40 => pick().prop_map(Op::Ack),
         15 => pick().prop_map(Op::Convert),
         25 => pick().prop_map(Op::Leave),

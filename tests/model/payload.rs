@@ -14,7 +14,7 @@ pub(crate) struct Payload(pub(crate) u64);
 pub(crate) enum DuringClone {
     #[default]
     Nothing,
-    /// It takes so long that these come meanwhile.
+    /// Takes so long that these events are published meanwhile.
     Publish(WeakEventManager<Payload>, Vec<u64>),
     Panic,
 }
@@ -37,13 +37,13 @@ thread_local! {
     static PLAN: RefCell<Plan> = RefCell::default();
 }
 
-/// From now on; the first clone does this.
+/// Plans the action of the next clone.
 pub(crate) fn plan(amid: DuringClone) {
     let cloned = Cloned::default();
     PLAN.set(Plan { amid, cloned });
 }
 
-/// Since the last call of `plan`; from now on clones do nothing.
+/// Returns the outcome since the last call of `plan`, and clears the plan.
 pub(crate) fn outcome() -> Cloned {
     PLAN.take().cloned
 }
@@ -63,7 +63,7 @@ impl Clone for Payload {
                     PLAN.with_borrow_mut(|plan| plan.cloned.published.push(published));
                 }
             }
-            // Nothing is printed.
+            // Resuming prints no panic message.
             DuringClone::Panic => std::panic::resume_unwind(Box::new("a clone")),
         }
         Self(self.0)

@@ -30,7 +30,7 @@ pub(crate) struct Reference {
     retain: usize,
     pub(crate) now: Time,
     pub(crate) closed: bool,
-    /// How many permits are out.
+    /// How many permits are reserved.
     pub(crate) reserved: usize,
     events: Vec<Stored>,
     pub(crate) readers: Vec<Reader>,
@@ -80,15 +80,15 @@ pub(crate) struct Reader {
     pub(crate) overflow: Overflow,
     pub(crate) sees: Sees,
     pub(crate) window: usize,
-    /// Replayed, and not read yet.
+    /// Replayed events that have not been read yet.
     pub(crate) replayed: VecDeque<Event>,
     pub(crate) unread: VecDeque<Event>,
-    pub(crate) in_hand: Option<Event>,
-    /// Taken, and not yielded, as its clone has panicked.
+    pub(crate) in_flight: Option<Event>,
+    /// The event that was taken and not yielded, as its clone has panicked.
     pub(crate) unyielded: Option<Event>,
-    /// If it is a stream of deliveries.
+    /// The unacked deliveries, for a stream of deliveries.
     pub(crate) out: Option<Out>,
-    /// For how long it has made publishers wait, since it began to.
+    /// For how long the reader has blocked publishers.
     waited: Option<Time>,
     /// A permit was given when its time was up.
     passed: bool,
@@ -104,14 +104,15 @@ pub(crate) struct Reader {
 /// The events that a reader sees.
 #[derive(Default, Clone, Copy)]
 pub(crate) struct Sees {
-    /// Only the payloads that this divides, and nothing else touches it.
+    /// The reader wants only payloads divisible by this number, and no other event affects the
+    /// reader.
     pub(crate) wants: Option<u64>,
     /// The upstream subscriber: events are seen only after it has settled them and all earlier
     /// events.
     pub(crate) after: Option<Who>,
 }
 
-/// Deliveries that are out.
+/// The unacked deliveries of a stream.
 pub(crate) struct Out {
     pub(crate) max: usize,
     pub(crate) open: Vec<Event>,
@@ -135,12 +136,12 @@ enum For {
     More,
     /// Until the upstream subscriber has settled this event, and all earlier events.
     Settled(Event),
-    /// Fewer deliveries out.
+    /// Until fewer deliveries are unacked.
     RoomOut,
 }
 
 impl Reader {
-    /// How many events it has yet to read.
+    /// How many events the reader has yet to read.
     pub(crate) fn pending(&self) -> usize {
         self.replayed.len() + self.unread.len() + usize::from(self.unyielded.is_some())
     }
@@ -148,17 +149,17 @@ impl Reader {
     pub(crate) fn unacked(&self) -> usize {
         match &self.out {
             Some(out) => out.len(),
-            None => usize::from(self.in_hand.is_some()),
+            None => usize::from(self.in_flight.is_some()),
         }
     }
 
     /// Whether it has received an event that it has yet to settle.
     pub(crate) fn owes(&self) -> bool {
         let has_open = self.out.as_ref().is_some_and(|out| !out.open.is_empty());
-        has_open || self.in_hand.is_some() || self.unyielded.is_some()
+        has_open || self.in_flight.is_some() || self.unyielded.is_some()
     }
 
-    /// How long publishers wait for it; `None` without end.
+    /// How long publishers wait for the reader; `None` without end.
     fn patience(&self) -> Option<Time> {
         match self.overflow {
             Overflow::WaitAtMost(patience) => Some(millis(patience)),
@@ -174,11 +175,11 @@ fn millis(duration: Duration) -> Time {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
     Attached,
-    /// It no longer counts, and has its unread events still to yield.
+    /// No longer attached, with unread events still to yield.
     Disconnected(DisconnectCause),
-    /// It has yielded `None`.
+    /// Has yielded `None`.
     Ended(End),
-    /// It has been dropped.
+    /// Dropped.
     Gone,
 }
 
@@ -203,7 +204,7 @@ pub(crate) struct ClonePanics;
 pub(crate) struct Call {
     question: Question,
     progress: Progress,
-    /// For how long it waits.
+    /// The time from the first poll to the deadline.
     within: Option<Time>,
     /// The time of its deadline, once it has been polled.
     deadline: Option<Time>,
@@ -217,7 +218,7 @@ pub(crate) struct Call {
 
 /// A sink, ready or not.
 pub(crate) struct Sink {
-    /// It waits for acknowledgements.
+    /// Whether the sink waits for acknowledgements.
     sync: bool,
     /// Its position in the queue.
     pub(crate) ready: Option<CallId>,
@@ -275,15 +276,15 @@ enum Progress {
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// To `notify`.
+    /// The answer of `notify`.
     Stored(usize),
-    /// To `reserve`, with a permit.
+    /// The answer of `reserve`, with a permit.
     Reserved,
-    /// To `reserve`, without.
+    /// The answer of `reserve`, without a permit.
     NothingReserved,
-    /// To any publisher: the event comes back.
+    /// The answer of any publisher: the event comes back.
     Closed(u64),
-    /// To a publisher with a deadline: the event comes back.
+    /// The answer of a publisher with a deadline: the event comes back.
     NotStored { payload: u64, pending: Vec<Who> },
     /// Too late for these subscribers; with the receipt so far, if there will be one.
     Unanswered {
@@ -295,9 +296,9 @@ pub(crate) enum Answer {
         acked: usize,
         dropped: Vec<(usize, Who)>,
     },
-    /// To `flush`, `stop` and `closed`.
+    /// The answer of `flush`, `stop` and `closed`.
     Done,
-    /// To `wait_for_subscribers`.
+    /// The answer of `wait_for_subscribers`.
     Here(usize),
 }
 

@@ -14,7 +14,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use tokio::runtime::Runtime;
 
-use super::driven::{Called, EitherSink, Events, Held, Wakers};
+use super::driven::{Called, EitherSink, Events, Unacked, Wakers};
 use super::ops::Pick;
 use super::payload::Payload;
 use super::reference::{CallId, Out, Reference, State, Who};
@@ -34,7 +34,7 @@ pub(crate) struct World<'a> {
     held: Vec<Holding>,
     permits: Vec<Permit<Payload>>,
     sinks: Vec<Sinking>,
-    /// Of all subscribers there ever were.
+    /// The ids of all subscribers, past and present.
     ids: Vec<SubscriberId>,
     payload: u64,
 }
@@ -48,11 +48,11 @@ pub(crate) struct Reading {
 struct Holding {
     who: Who,
     seq: u64,
-    held: Held,
+    held: Unacked,
 }
 
 pub(crate) struct Sinking {
-    /// Its index in the reference.
+    /// The index of the reader in the reference.
     id: usize,
     sink: EitherSink,
     ready: Wakers,
@@ -87,7 +87,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Its first manager may go now; there are no futures that would need it.
+    /// The first manager may be dropped now; no future needs it.
     pub(crate) fn without_its_manager(self) -> World<'static> {
         World {
             reference: self.reference,
@@ -105,14 +105,14 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Any handle is as good as another.
+    /// Returns any handle: all handles are equal.
     fn manager(&self) -> Option<&EventManager<Payload>> {
         self.handles.last().or(self.manager)
     }
 
     fn next_payload(&mut self) -> u64 {
         self.payload += 1;
-        // Not the number in the sequence, which it must not be taken for.
+        // Differs from the sequence number, so that the two cannot be confused.
         1000 + self.payload
     }
 }
@@ -124,7 +124,7 @@ impl World<'_> {
             let who = self.streams[index].who;
             while !matches!(self.reference.readers[who].state, State::Ended(_)) {
                 let out = &self.reference.readers[who].out;
-                if out.as_ref().is_some_and(Out::is_full) || self.reference.is_held_back(who) {
+                if out.as_ref().is_some_and(Out::is_full) || self.reference.is_gated(who) {
                     self.settle_all()?;
                 }
                 self.next(index, false)?;
@@ -134,7 +134,7 @@ impl World<'_> {
         self.settle_all()
     }
 
-    /// Nothing keeps any call waiting: all have been woken, and all are ready.
+    /// No call has to wait any more: all have been woken, and all are ready.
     pub(crate) fn resolve_calls(&mut self) -> Checked {
         while let Some(call) = self.calls.first() {
             let id = call.id;
@@ -146,7 +146,7 @@ impl World<'_> {
     }
 }
 
-/// Says where the error happened.
+/// Adds the place of the error.
 fn within(place: fmt::Arguments<'_>, error: &TestCaseError) -> TestCaseError {
     match error {
         TestCaseError::Fail(reason) => TestCaseError::fail(format!("{place}: {reason}")),

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::GOODBYE;
 use crate::client::MAX_NAME;
-use crate::clients::{Guest, Running, patient};
+use crate::clients::{Client, Running, patient};
 use crate::outgoing::Outgoing;
 use crate::service::Settings;
 
@@ -24,8 +24,8 @@ async fn let_other_tasks_run() {
 }
 
 /// Reads a byte every second, for ever.
-async fn trickle(mut guest: Guest) {
-    while guest.from.read_u8().await.is_ok() {
+async fn trickle(mut peer: Client) {
+    while peer.from.read_u8().await.is_ok() {
         sleep(SECOND).await;
     }
 }
@@ -45,9 +45,9 @@ async fn unread_listings_take_one_page_each() {
 
     let mut deaf = Vec::new();
     for _ in 0..CLIENTS {
-        let (mut guest, _) = service.enter_by_pipe(1_024);
-        guest.send("NAMES\n".repeat(100)).await;
-        deaf.push(guest);
+        let (mut peer, _) = service.enter_by_pipe(1_024);
+        peer.send("NAMES\n".repeat(100)).await;
+        deaf.push(peer);
     }
     let_other_tasks_run().await;
     let queued = service.shared.queued.bytes();
@@ -94,17 +94,17 @@ async fn names_are_listed_in_pages_despite_changes() {
 #[tokio::test(start_paused = true)]
 async fn a_name_has_a_maximum_length() {
     let service = Running::start(patient()).await;
-    let (mut guest, _) = service.enter_by_pipe(1 << 16);
+    let (mut peer, _) = service.enter_by_pipe(1 << 16);
     let longest = "x".repeat(MAX_NAME);
-    assert_eq!(guest.ask(format!("CREATE {longest}")).await, "OK");
+    assert_eq!(peer.ask(format!("CREATE {longest}")).await, "OK");
     assert_eq!(
-        guest.ask(format!("CREATE {longest}x")).await,
+        peer.ask(format!("CREATE {longest}x")).await,
         "error on line 2: a name longer than 256 bytes"
     );
-    assert_eq!(guest.ask("NAMES").await, longest);
+    assert_eq!(peer.ask("NAMES").await, longest);
 }
 
-// ---- News -------------------------------------------------------------------------------------
+// ---- Events -------------------------------------------------------------------------------------
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_watcher_blocks_no_other_client() {
@@ -180,19 +180,19 @@ async fn watching_clients_leave_connections_for_other_clients() {
 #[tokio::test(start_paused = true)]
 async fn names_are_escaped_for_the_terminal() {
     let service = Running::start(patient()).await;
-    let (mut guest, _) = service.enter_by_pipe(1_024);
-    assert_eq!(guest.ask("WATCH").await, "OK");
+    let (mut peer, _) = service.enter_by_pipe(1_024);
+    assert_eq!(peer.ask("WATCH").await, "OK");
     let name = "gpj\u{202e}exe\u{200b}\u{2066}\u{9b}";
     let shown = r"gpj\u{202e}exe\u{200b}\u{2066}\u{9b}";
     assert_eq!(
-        guest.ask(format!("CREATE {name}")).await,
+        peer.ask(format!("CREATE {name}")).await,
         format!("* created {shown}")
     );
-    assert_eq!(guest.hear().await, "OK");
-    assert_eq!(guest.ask("NAMES").await, shown);
-    assert_eq!(guest.hear().await, "OK");
+    assert_eq!(peer.hear().await, "OK");
+    assert_eq!(peer.ask("NAMES").await, shown);
+    assert_eq!(peer.hear().await, "OK");
     assert_eq!(
-        guest.ask(format!("STOP {name}")).await,
+        peer.ask(format!("STOP {name}")).await,
         format!("* exited {shown} (stopped)")
     );
 }
@@ -207,14 +207,14 @@ async fn a_client_reading_byte_by_byte_times_out() {
         ..patient()
     })
     .await;
-    let (mut guest, serving) = service.enter_by_pipe(16);
-    assert_eq!(guest.ask("CREATE b").await, "OK");
+    let (mut peer, serving) = service.enter_by_pipe(16);
+    assert_eq!(peer.ask("CREATE b").await, "OK");
     let put = format!("PUT b k {}", "v".repeat(1_000));
-    assert_eq!(guest.ask(put).await, "OK");
+    assert_eq!(peer.ask(put).await, "OK");
 
-    guest.send("GET b k\n").await;
+    peer.send("GET b k\n").await;
     let start = Instant::now();
-    let slow = tokio::spawn(trickle(guest));
+    let slow = tokio::spawn(trickle(peer));
     let cut_off = serving.await.unwrap().unwrap_err();
     assert_eq!(cut_off.kind(), io::ErrorKind::TimedOut);
     assert_eq!(start.elapsed().as_secs(), limit.as_secs());
@@ -261,9 +261,9 @@ async fn silent_clients_time_out_unless_watching() {
     let (mut busy, _) = service.enter_by_pipe(1_024);
     let (silent, _) = service.enter_by_pipe(1_024);
     let (half, _) = service.enter_by_pipe(1_024);
-    let Guest { from, mut to } = half;
+    let Client { from, mut to } = half;
     let sending = tokio::spawn(async move {
-        // No line ever ends, and so this is silence, too.
+        // No line is ever completed, so the client counts as silent.
         while tokio::io::AsyncWriteExt::write_all(&mut to, b"x")
             .await
             .is_ok()
@@ -272,13 +272,13 @@ async fn silent_clients_time_out_unless_watching() {
         }
     });
     let start = Instant::now();
-    let half = Guest {
+    let half = Client {
         from,
         to: Box::new(tokio::io::sink()),
     };
-    assert_eq!(half.hear_out().await, [IDLE]);
+    assert_eq!(half.read_to_the_end().await, [IDLE]);
     assert_eq!(start.elapsed().as_secs(), 60);
-    assert_eq!(silent.hear_out().await, [IDLE]);
+    assert_eq!(silent.read_to_the_end().await, [IDLE]);
     sending.abort();
 
     let (mut busy_too, _) = service.enter_by_pipe(1_024);
@@ -307,7 +307,7 @@ async fn silent_clients_do_not_lock_clients_out() {
     for _ in 0..CLIENTS {
         silent.push(service.enter().await);
     }
-    // It may be idle itself before its command is read, and then it comes again.
+    // The client may time out itself before its command is read, and then reconnects.
     loop {
         let mut next = service.enter().await;
         next.send("NAMES\n").await;
@@ -332,7 +332,7 @@ async fn shutdown_does_not_wait_for_an_unread_listing() {
     let_other_tasks_run().await;
     let start = Instant::now();
     let drained = tokio::spawn(service.drain());
-    assert_eq!(worker.hear_out().await, [GOODBYE]);
+    assert_eq!(worker.read_to_the_end().await, [GOODBYE]);
     drained.await.unwrap();
     assert_eq!(start.elapsed(), Duration::ZERO);
     drop(deaf);

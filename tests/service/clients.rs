@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use crate::client;
 use crate::service::{Drained, Service, Settings, Shared};
 
-/// Long enough that no test meets it, unless it fails.
+/// Long enough not to expire in a passing test.
 pub(crate) const AGES: Duration = Duration::from_secs(60);
 
 /// Settings with long timeouts and large limits, apart from the settings that a test changes.
@@ -55,25 +55,25 @@ impl Running {
         }
     }
 
-    pub(crate) async fn enter(&self) -> Guest {
-        Guest::of(TcpStream::connect(self.address).await.unwrap())
+    pub(crate) async fn enter(&self) -> Client {
+        Client::of(TcpStream::connect(self.address).await.unwrap())
     }
 
     /// A client whose system buffers as few unread bytes as possible.
-    pub(crate) async fn enter_small(&self) -> Guest {
+    pub(crate) async fn enter_small(&self) -> Client {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(1).unwrap();
-        Guest::of(socket.connect(self.address).await.unwrap())
+        Client::of(socket.connect(self.address).await.unwrap())
     }
 
     /// A client over a pipe of the given capacity, for tests that need to know which bytes are
     /// under way, or that stop the clock. Also returns the task that serves the client. The service
     /// does not count the client.
-    pub(crate) fn enter_by_pipe(&self, bytes: usize) -> (Guest, JoinHandle<io::Result<()>>) {
+    pub(crate) fn enter_by_pipe(&self, bytes: usize) -> (Client, JoinHandle<io::Result<()>>) {
         let (here, there) = duplex(bytes);
         let (input, output) = split(there);
         let served = client::serve(input, output, "pipe".to_owned(), self.shared.clone());
-        (Guest::of_halves(split(here)), tokio::spawn(served))
+        (Client::of_halves(split(here)), tokio::spawn(served))
     }
 
     pub(crate) async fn drain(self) -> Drained {
@@ -83,12 +83,12 @@ impl Running {
 }
 
 /// A client, as the test plays it.
-pub(crate) struct Guest {
+pub(crate) struct Client {
     pub(crate) from: BufReader<Box<dyn AsyncRead + Send + Unpin>>,
     pub(crate) to: Box<dyn AsyncWrite + Send + Unpin>,
 }
 
-impl Guest {
+impl Client {
     pub(crate) fn of(socket: TcpStream) -> Self {
         Self::of_halves(socket.into_split())
     }
@@ -121,8 +121,8 @@ impl Guest {
         self.hear().await
     }
 
-    /// Everything up to the end.
-    pub(crate) async fn hear_out(mut self) -> Vec<String> {
+    /// Returns all lines up to the end.
+    pub(crate) async fn read_to_the_end(mut self) -> Vec<String> {
         let mut text = String::new();
         self.from.read_to_string(&mut text).await.unwrap();
         text.lines().map(str::to_owned).collect()

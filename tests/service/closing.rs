@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
 use crate::GOODBYE;
-use crate::clients::{Guest, Running, patient};
+use crate::clients::{Client, Running, patient};
 use crate::service::{Service, Settings};
 
 #[tokio::test]
@@ -29,8 +29,8 @@ async fn shutdown_tells_watchers_every_end_and_goodbye() {
         "* exited b (registry gone)",
         GOODBYE,
     ];
-    assert_eq!(watcher.hear_out().await, expected);
-    assert_eq!(worker.hear_out().await, [GOODBYE]);
+    assert_eq!(watcher.read_to_the_end().await, expected);
+    assert_eq!(worker.read_to_the_end().await, [GOODBYE]);
     assert_eq!(drained.await.unwrap().cut_off, 0);
 }
 
@@ -40,18 +40,18 @@ async fn only_answered_commands_were_done() {
         let service = Running::start(patient()).await;
         let mut watcher = service.enter().await;
         assert_eq!(watcher.ask("WATCH").await, "OK");
-        let watcher = tokio::spawn(watcher.hear_out());
+        let watcher = tokio::spawn(watcher.read_to_the_end());
 
         let (address, asked) = (service.address, 2_000);
         let (begun, going) = oneshot::channel();
         let client = tokio::spawn(async move {
-            let mut guest = Guest::of(TcpStream::connect(address).await.unwrap());
-            assert_eq!(guest.ask("CREATE 0").await, "OK");
+            let mut peer = Client::of(TcpStream::connect(address).await.unwrap());
+            assert_eq!(peer.ask("CREATE 0").await, "OK");
             begun.send(()).unwrap();
-            let Guest { mut from, mut to } = guest;
+            let Client { mut from, mut to } = peer;
             let asking = async {
                 for n in 1..asked {
-                    // Once the service has hung up, it fails.
+                    // Writing fails once the service has closed the connection.
                     if to
                         .write_all(format!("CREATE {n}\n").as_bytes())
                         .await
@@ -99,7 +99,7 @@ async fn shutdown_does_not_wait_for_unread_watchers() {
     assert_eq!(worker.ask(put).await, "OK");
     let mut stuck = service.enter_small().await;
     assert_eq!(stuck.ask("WATCH").await, "OK");
-    stuck.send("GET b k\n".repeat(1_000)).await; // more than sockets hold
+    stuck.send("GET b k\n".repeat(1_000)).await; // more than the sockets buffer
     for n in 0..100 {
         assert_eq!(worker.ask(format!("CREATE b{n}")).await, "OK");
     }
@@ -120,7 +120,7 @@ async fn shutdown_is_announced_despite_unread_answers() {
     assert_eq!(watcher.ask(put).await, "OK");
 
     let mut deaf = service.enter_small().await;
-    deaf.send("GET b k\n".repeat(1_000)).await; // more than sockets hold
+    deaf.send("GET b k\n".repeat(1_000)).await; // more than the sockets buffer
     for _ in 0..100 {
         assert_eq!(watcher.ask("NAMES").await, "b");
         assert_eq!(watcher.hear().await, "OK");
@@ -128,7 +128,7 @@ async fn shutdown_is_announced_despite_unread_answers() {
 
     let drained = tokio::spawn(service.drain());
     let expected = ["* exited b (registry gone)", GOODBYE];
-    assert_eq!(watcher.hear_out().await, expected);
+    assert_eq!(watcher.read_to_the_end().await, expected);
     assert!(!drained.is_finished(), "there are answers to be taken");
     drop(deaf);
     assert_eq!(drained.await.unwrap().cut_off, 0);
@@ -144,11 +144,11 @@ async fn dropping_the_service_closes_connections() {
     let address = listener.local_addr().unwrap();
     let service = Service::start(patient());
     let running = tokio::spawn(is_send(service.run(listener, std::future::pending())));
-    let mut guest = Guest::of(TcpStream::connect(address).await.unwrap());
-    assert_eq!(guest.ask("CREATE a").await, "OK");
+    let mut peer = Client::of(TcpStream::connect(address).await.unwrap());
+    assert_eq!(peer.ask("CREATE a").await, "OK");
     running.abort();
     assert!(running.await.unwrap_err().is_cancelled());
     let mut rest = Vec::new();
-    let _reset = guest.from.read_to_end(&mut rest).await;
+    let _reset = peer.from.read_to_end(&mut rest).await;
     assert!(rest.is_empty());
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use clients::{Guest, Running, patient};
+use clients::{Client, Running, patient};
 use futures::future::join_all;
 use service::Settings;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
@@ -34,11 +34,9 @@ const GOODBYE: &str = "* goodbye: the service is shutting down";
 #[tokio::test]
 async fn the_sample_is_answered_like_kv_registry() {
     let service = Running::start(patient()).await;
-    let mut guest = service.enter().await;
-    guest
-        .send(include_str!("../../examples/shopping.txt"))
-        .await;
-    guest.to.shutdown().await.unwrap();
+    let mut peer = service.enter().await;
+    peer.send(include_str!("../../examples/shopping.txt")).await;
+    peer.to.shutdown().await.unwrap();
     let expected = [
         "OK",
         "OK",
@@ -58,7 +56,7 @@ async fn the_sample_is_answered_like_kv_registry() {
         "work",
         "OK",
     ];
-    assert_eq!(guest.hear_out().await, expected);
+    assert_eq!(peer.read_to_the_end().await, expected);
     let drained = service.drain().await;
     assert_eq!((drained.served, drained.cut_off), (1, 0));
 }
@@ -66,34 +64,33 @@ async fn the_sample_is_answered_like_kv_registry() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn events_of_a_command_precede_its_answer() {
     let service = Running::start(patient()).await;
-    let mut guest = service.enter().await;
-    assert_eq!(guest.ask("WATCH").await, "OK");
-    assert_eq!(guest.ask(" WATCH\t").await, "OK", "to ask again is fine");
+    let mut peer = service.enter().await;
+    assert_eq!(peer.ask("WATCH").await, "OK");
+    assert_eq!(peer.ask(" WATCH\t").await, "OK", "to ask again is fine");
     for n in 0..1_000 {
         assert_eq!(
-            guest.ask(format!("CREATE b{n}")).await,
+            peer.ask(format!("CREATE b{n}")).await,
             format!("* created b{n}"),
             "and once only"
         );
-        assert_eq!(guest.hear().await, "OK");
+        assert_eq!(peer.hear().await, "OK");
     }
     assert_eq!(
-        guest.ask("WATCH b").await,
+        peer.ask("WATCH b").await,
         "error on line 1003: too many arguments, usage: WATCH"
     );
-    assert_eq!(guest.ask("STOP b7").await, "* exited b7 (stopped)");
-    assert_eq!(guest.hear().await, "OK");
+    assert_eq!(peer.ask("STOP b7").await, "* exited b7 (stopped)");
+    assert_eq!(peer.hear().await, "OK");
 }
 
 #[tokio::test]
 async fn garbage_is_answered_with_errors() {
     let service = Running::start(patient()).await;
-    let mut guest = service.enter().await;
-    guest
-        .send(b"\xff\xfe\n\0\n\x80WATCH\nCREATE \xc3\x28\n")
+    let mut peer = service.enter().await;
+    peer.send(b"\xff\xfe\n\0\n\x80WATCH\nCREATE \xc3\x28\n")
         .await;
-    guest.send(vec![b'x'; 1 << 20]).await;
-    guest.send("\nCREATE a\x1b[31m\nNAMES\n").await;
+    peer.send(vec![b'x'; 1 << 20]).await;
+    peer.send("\nCREATE a\x1b[31m\nNAMES\n").await;
     let expected = [
         "error on line 1: invalid utf-8 sequence of 1 bytes from index 0",
         r#"error on line 2: unknown command "\0""#,
@@ -105,22 +102,22 @@ async fn garbage_is_answered_with_errors() {
         "OK",
     ];
     for line in expected {
-        assert_eq!(guest.hear().await, line);
+        assert_eq!(peer.hear().await, line);
     }
 }
 
 #[tokio::test]
 async fn an_incomplete_line_is_not_executed() {
     let service = Running::start(patient()).await;
-    let mut guest = service.enter().await;
-    assert_eq!(guest.ask("CREATE work").await, "OK");
+    let mut peer = service.enter().await;
+    assert_eq!(peer.ask("CREATE work").await, "OK");
 
     let mut vanishing = service.enter().await;
-    vanishing.send("STOP work").await; // `STOP workshop`, had the line held
+    vanishing.send("STOP work").await; // `STOP workshop`, if the connection had lasted
     vanishing.to.shutdown().await.unwrap();
-    assert!(vanishing.hear_out().await.is_empty());
+    assert!(vanishing.read_to_the_end().await.is_empty());
 
-    assert_eq!(guest.ask("NAMES").await, "work");
+    assert_eq!(peer.ask("NAMES").await, "work");
 }
 
 #[tokio::test]
@@ -135,7 +132,7 @@ async fn a_gibibyte_line_takes_bounded_memory() {
     assert_eq!((read, &*line), (Some(line::Line::Whole), &b"NAMES"[..]));
 }
 
-// ---- One against all ------------------------------------------------------------------------
+// ---- A client against all -----------------------------------------------------------------------
 
 #[tokio::test]
 async fn stuck_clients_delay_none_of_a_hundred() {
@@ -163,29 +160,29 @@ async fn stuck_clients_delay_none_of_a_hundred() {
 
     let mut watcher = service.enter().await;
     assert_eq!(watcher.ask("WATCH").await, "OK");
-    let watcher = tokio::spawn(watcher.hear_out());
+    let watcher = tokio::spawn(watcher.read_to_the_end());
 
     let work = async |n: usize| {
-        let mut guest = service.enter().await;
+        let mut peer = service.enter().await;
         let name = format!("b{n}-{}", "x".repeat(200));
         for round in 0..3 {
-            assert_eq!(guest.ask(format!("CREATE {name}")).await, "OK");
-            assert_eq!(guest.ask(format!("PUT {name} k {n} {round}")).await, "OK");
-            let value = guest.ask(format!("GET {name} k")).await;
+            assert_eq!(peer.ask(format!("CREATE {name}")).await, "OK");
+            assert_eq!(peer.ask(format!("PUT {name} k {n} {round}")).await, "OK");
+            let value = peer.ask(format!("GET {name} k")).await;
             assert_eq!(value, format!("{n} {round}"));
-            assert_eq!(guest.ask(format!("DELETE {name} k")).await, "OK");
-            assert_eq!(guest.ask(format!("GET {name} k")).await, "NOT FOUND");
-            assert_eq!(guest.ask(format!("STOP {name}")).await, "OK");
+            assert_eq!(peer.ask(format!("DELETE {name} k")).await, "OK");
+            assert_eq!(peer.ask(format!("GET {name} k")).await, "NOT FOUND");
+            assert_eq!(peer.ask(format!("STOP {name}")).await, "OK");
         }
-        guest
+        peer
     };
     drop(vanishing);
-    let (guests, garbage) = futures::join!(join_all((0..CLIENTS).map(work)), garbage);
-    assert_eq!(guests.len(), CLIENTS);
+    let (peers, garbage) = futures::join!(join_all((0..CLIENTS).map(work)), garbage);
+    assert_eq!(peers.len(), CLIENTS);
 
     let drained = tokio::spawn(service.drain());
-    for guest in guests.into_iter().chain([garbage]) {
-        assert_eq!(guest.hear_out().await, [GOODBYE]);
+    for peer in peers.into_iter().chain([garbage]) {
+        assert_eq!(peer.read_to_the_end().await, [GOODBYE]);
     }
     let heard = watcher.await.unwrap();
     assert_eq!(heard.len(), CLIENTS * 3 * 2 + 1, "it missed nothing");
@@ -201,21 +198,21 @@ async fn a_client_not_reading_answers_is_disconnected() {
         ..patient()
     })
     .await;
-    let mut guest = service.enter().await;
-    assert_eq!(guest.ask("CREATE b").await, "OK");
+    let mut peer = service.enter().await;
+    assert_eq!(peer.ask("CREATE b").await, "OK");
     assert_eq!(
-        guest.ask(format!("PUT b k {}", "v".repeat(60_000))).await,
+        peer.ask(format!("PUT b k {}", "v".repeat(60_000))).await,
         "OK"
     );
 
     let mut deaf = service.enter_small().await;
     let asked = 1_000;
     deaf.send("GET b k\n".repeat(asked)).await;
-    assert_eq!(guest.ask("NAMES").await, "b", "nobody else notices");
-    assert_eq!(guest.hear().await, "OK");
+    assert_eq!(peer.ask("NAMES").await, "b", "nobody else notices");
+    assert_eq!(peer.hear().await, "OK");
     // The answers are three times as long as the sockets' buffers. When this client is gone,
     // another client may connect.
-    drop(guest);
+    drop(peer);
     let drained = tokio::spawn(service.drain());
     let drained = drained.await.unwrap();
     assert_eq!((drained.served, drained.cut_off), (1, 1));
@@ -231,19 +228,19 @@ async fn an_excess_client_waits_for_a_connection() {
         ..patient()
     })
     .await;
-    let mut guests = vec![service.enter().await, service.enter().await];
-    for guest in &mut guests {
-        assert_eq!(guest.ask("CREATE a").await, "OK");
+    let mut peers = vec![service.enter().await, service.enter().await];
+    for peer in &mut peers {
+        assert_eq!(peer.ask("CREATE a").await, "OK");
     }
     let mut third = service.enter().await;
     third.send("STOP a\n").await;
-    for guest in &mut guests {
-        assert_eq!(guest.ask("NAMES").await, "a", "it is not yet in");
-        assert_eq!(guest.hear().await, "OK");
+    for peer in &mut peers {
+        assert_eq!(peer.ask("NAMES").await, "a", "it is not yet in");
+        assert_eq!(peer.hear().await, "OK");
     }
-    guests.pop();
+    peers.pop();
     assert_eq!(third.hear().await, "OK");
-    assert_eq!(guests[0].ask("NAMES").await, "OK", "now it is");
+    assert_eq!(peers[0].ask("NAMES").await, "OK", "now it is");
 }
 
 #[tokio::test]
@@ -251,19 +248,19 @@ async fn clients_watching_each_other_never_wait() {
     const CLIENTS: usize = 20;
     const BUCKETS: usize = 20;
     let service = Running::start(patient()).await;
-    let mut guests = Vec::new();
+    let mut peers = Vec::new();
     for _ in 0..CLIENTS {
-        let mut guest = service.enter().await;
-        assert_eq!(guest.ask("WATCH").await, "OK");
-        guests.push(guest);
+        let mut peer = service.enter().await;
+        assert_eq!(peer.ask("WATCH").await, "OK");
+        peers.push(peer);
     }
     let done = Barrier::new(CLIENTS + 1);
-    let work = async |(who, mut guest): (usize, Guest)| {
+    let work = async |(who, mut peer): (usize, Client)| {
         let mut heard = Vec::new();
         for n in 0..BUCKETS {
-            guest.send(format!("CREATE {who}-{n}\n")).await;
+            peer.send(format!("CREATE {who}-{n}\n")).await;
             loop {
-                match &*guest.hear().await {
+                match &*peer.hear().await {
                     "OK" => break,
                     news => heard.push(news.to_owned()),
                 }
@@ -273,11 +270,11 @@ async fn clients_watching_each_other_never_wait() {
                 .any(|news| *news == format!("* created {who}-{n}"));
             assert!(own, "before its answer");
         }
-        let (rest, _) = futures::join!(guest.hear_out(), done.wait());
+        let (rest, _) = futures::join!(peer.read_to_the_end(), done.wait());
         heard.extend(rest);
         heard
     };
-    let working = join_all(guests.into_iter().enumerate().map(work));
+    let working = join_all(peers.into_iter().enumerate().map(work));
     let closing = async {
         done.wait().await;
         service.drain().await

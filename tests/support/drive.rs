@@ -17,7 +17,7 @@ pub(crate) fn read<S: Stream + Unpin>(stream: &mut S) -> Option<S::Item> {
     now(stream.next())
 }
 
-/// Everything up to the stream's end, which must not have to be waited for.
+/// Returns all items up to the stream's end, without waiting.
 #[track_caller]
 pub(crate) fn read_all<S: Stream + Unpin>(stream: &mut S) -> Vec<S::Item> {
     std::iter::from_fn(|| read(stream)).collect()

@@ -12,26 +12,26 @@ use super::{A_LONG_TIME, Opaque, failure, message, with};
 #[test]
 fn a_failure_shows_location_stream_and_items() {
     let (manager, mut orders) = with(["coffee", "milk"]);
-    let (told, line) = failure(|| assert_next!(orders, "tea").now());
+    let (text, line) = failure(|| assert_next!(orders, "tea").now());
     assert_eq!(line, line!() - 1);
     assert_eq!(
-        told,
+        text,
         "assert_next!(orders)\n expected: \"tea\"\n     came: \"coffee\"\n   within: 0ns"
     );
-    let (told, line) = failure(|| {
+    let (text, line) = failure(|| {
         let milk = 5;
         block_on(assert_no_event!(orders, "after {} cups of {milk}", 2).within(A_LONG_TIME));
     });
     assert_eq!(line, line!() - 2);
     assert_eq!(
-        told,
+        text,
         "assert_no_event!(orders): after 2 cups of 5\n expected: nothing\n     came: \"milk\"\n   \
          within: 3600s"
     );
-    let (told, line) = failure(|| assert_ended!(orders).now());
+    let (text, line) = failure(|| assert_ended!(orders).now());
     assert_eq!(line, line!() - 1);
     assert_eq!(
-        told,
+        text,
         "assert_ended!(orders)\n expected: the end of the stream\n     came: nothing\n   \
          within: 0ns"
     );
@@ -43,11 +43,11 @@ fn a_failure_shows_location_stream_and_items() {
 #[test]
 fn a_failed_pattern_is_shown_with_its_guard() {
     let (_manager, mut orders) = with([Some(1), Some(1)]);
-    let told = message(|| assert_next!(orders, matches None).now());
-    assert!(told.contains("expected: an item matching None\n     came: Some(1)"));
-    let told = message(|| assert_next!(orders, matches Some(n) if n > 1 => n, "{}", "why").now());
-    assert!(told.starts_with("assert_next!(orders): why\n"), "{told}");
-    assert!(told.contains("expected: an item matching Some(n) if n > 1\n"));
+    let text = message(|| assert_next!(orders, matches None).now());
+    assert!(text.contains("expected: what matches None\n     came: Some(1)"));
+    let text = message(|| assert_next!(orders, matches Some(n) if n > 1 => n, "{}", "why").now());
+    assert!(text.starts_with("assert_next!(orders): why\n"), "{text}");
+    assert!(text.contains("expected: what matches Some(n) if n > 1\n"));
 }
 
 #[test]
@@ -57,25 +57,25 @@ fn items_without_debug_show_their_type() {
         message(|| assert_ended!(items).now())
     }
     let mut items = stream::iter([Opaque]);
-    let told = message(|| assert_no_event!(items).now());
-    assert!(told.contains("came: an item, of type test_util::Opaque"));
+    let text = message(|| assert_no_event!(items).now());
+    assert!(text.contains("came: an item, of type test_util::Opaque"));
     assert!(generic(1_u8).contains("came: an item, of type u8"));
 }
 
 #[test]
 fn an_unused_assertion_fails() {
     let (_manager, mut reader) = with([1]);
-    let (told, line) = failure(|| drop(assert_next!(reader, 2)));
+    let (text, line) = failure(|| drop(assert_next!(reader, 2)));
     assert_eq!(line, line!() - 1);
     assert_eq!(
-        told,
-        "assert_next!(reader) asserts nothing: neither awaited nor checked with `now()`"
+        text,
+        "assert_next!(reader) asserts nothing: it was neither awaited nor asked with `now()`"
     );
     assert_next!(reader, 1).now();
     let probe = Probe::<u32>::new();
-    let told = message(|| drop(probe.wait_for(2)));
-    let place = format!("wait_for(2) at {}:{}:", file!(), line!() - 1);
-    assert!(told.starts_with(&place), "{told}");
+    let text = message(|| drop(probe.wait_for(2)));
+    let location = format!("wait_for(2) at {}:{}:", file!(), line!() - 1);
+    assert!(text.starts_with(&location), "{text}");
 }
 
 #[test]

@@ -16,7 +16,7 @@ mod without_runtime;
 
 const A_LONG_TIME: Duration = Duration::from_secs(3_600);
 
-/// Not `Debug`, `Clone` nor `PartialEq`.
+/// Implements neither `Debug`, `Clone` nor `PartialEq`.
 struct Opaque;
 
 /// Returns the message that `code` panics with, and the source location.
@@ -46,7 +46,7 @@ fn message<T>(code: impl FnOnce() -> T) -> String {
     failure(code).0
 }
 
-/// Events that are there, in a stream that stays open as long as the manager.
+/// A stream with these events stored, which stays open as long as the manager.
 fn with<E: Clone + Send + Sync + 'static>(
     events: impl IntoIterator<Item = E>,
 ) -> (EventManager<E>, Subscription<E>) {

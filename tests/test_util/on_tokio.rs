@@ -38,8 +38,8 @@ async fn an_item_is_awaited_until_the_limit() {
     assert_eq!(start.elapsed(), MILLIS_100, "the last moment is in time");
     let next = AssertUnwindSafe(assert_next!(reader)).catch_unwind();
     let payload = next.await.unwrap_err();
-    let told = payload.downcast_ref::<String>().unwrap();
-    assert!(told.ends_with("came: nothing\n   within: 100ms"), "{told}");
+    let text = payload.downcast_ref::<String>().unwrap();
+    assert!(text.ends_with("came: nothing\n   within: 100ms"), "{text}");
     assert_eq!(start.elapsed(), MILLIS_100 * 2);
 }
 
@@ -68,8 +68,8 @@ async fn assert_no_event_holds_for_its_whole_time() {
     assert_no_event!(reader).await;
     let pending = AssertUnwindSafe(assert_no_event!(reader)).catch_unwind();
     let payload = pending.await.unwrap_err();
-    let told = payload.downcast_ref::<String>().unwrap();
-    assert!(told.contains("expected: nothing\n     came: 1"), "{told}");
+    let text = payload.downcast_ref::<String>().unwrap();
+    assert!(text.contains("expected: nothing\n     came: 1"), "{text}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -99,7 +99,7 @@ async fn an_unrepresentable_limit_means_for_ever() {
 
 #[tokio::test]
 async fn an_exhausted_coop_budget_hides_no_items() {
-    // After some two thousand events, all streams of tokio's are pending until it yields.
+    // After about two thousand events, all of tokio's streams are pending until the task yields.
     let (manager, mut reader) = with(0..10_000);
     for n in 0..5_000 {
         assert_next!(reader, n).now();
@@ -190,7 +190,7 @@ fn without_a_timer_only_waiting_panics() {
         assert_no_event!(reader).now();
         let waiting = AssertUnwindSafe(assert_no_event!(reader)).catch_unwind();
         let payload = waiting.await.unwrap_err();
-        let told = payload.downcast_ref::<String>().unwrap();
-        assert!(told.contains("timers are disabled"), "{told}");
+        let text = payload.downcast_ref::<String>().unwrap();
+        assert!(text.contains("timers are disabled"), "{text}");
     });
 }

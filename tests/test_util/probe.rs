@@ -58,8 +58,8 @@ fn wait_for_ends_early_and_takes_nothing() {
     assert!(waiting.now_or_never().is_some());
     probe.wait_for(1).now();
     assert_eq!(probe.drain(), ['a', 'b']);
-    let told = message(|| probe.wait_for(1).now());
-    assert!(told.ends_with("expected: 1 items\n     came: 0\n   within: 0ns"));
+    let text = message(|| probe.wait_for(1).now());
+    assert!(text.ends_with("expected: 1 items\n     came: 0\n   within: 0ns"));
 }
 
 #[test]
@@ -176,8 +176,8 @@ fn a_failed_assertion_keeps_no_task() {
     let (waker, held) = counted();
     let mut cx = Context::from_waker(&waker);
     let mut failing = probe.wait_for(1).within(std::time::Duration::ZERO);
-    let told = message(|| assert!(failing.poll_unpin(&mut cx).is_ready()));
-    assert!(told.contains("came: 0"), "{told}");
+    let text = message(|| assert!(failing.poll_unpin(&mut cx).is_ready()));
+    assert!(text.contains("came: 0"), "{text}");
     assert_eq!(held(), 1, "until it is dropped");
     drop(failing);
     assert_eq!(held(), 0);

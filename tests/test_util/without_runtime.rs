@@ -34,8 +34,8 @@ fn without_a_runtime_time_limits_work() {
     let (_manager, mut reader) = with::<u32>([]);
     let at_once = Duration::from_nanos(1);
     block_on(assert_no_event!(reader).within(at_once));
-    let told = message(|| block_on(assert_next!(reader).within(at_once)));
-    assert!(told.ends_with("came: nothing\n   within: 1ns"), "{told}");
+    let text = message(|| block_on(assert_next!(reader).within(at_once)));
+    assert!(text.ends_with("came: nothing\n   within: 1ns"), "{text}");
     assert!(message(|| block_on(assert_ended!(reader).within(at_once))).contains("nothing"));
 }
 
@@ -56,8 +56,8 @@ fn a_zero_limit_polls_once() {
         assert_next!(reader, 1).within(Duration::ZERO).await;
         assert_no_event!(reader).within(Duration::ZERO).await;
     });
-    let told = message(|| block_on(assert_next!(reader).within(Duration::ZERO)));
-    assert!(told.ends_with("came: nothing\n   within: 0ns"));
+    let text = message(|| block_on(assert_next!(reader).within(Duration::ZERO)));
+    assert!(text.ends_with("came: nothing\n   within: 0ns"));
     let mut looks = 0;
     let mut counted = stream::poll_fn(|_| {
         looks += 1;

@@ -11,12 +11,12 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::set_default;
 use tracing::{Event, Level, Metadata, Subscriber};
 
-use super::listener::{listen, listen_and, news_at};
+use super::listener::{listen, listen_and, new_entries_at};
 use super::orders;
 
 #[tokio::test]
 async fn each_restart_is_logged_with_its_reason() {
-    let (told, _listening) = listen();
+    let (entries, _listening) = listen();
     let manager = orders::<u8>(4);
     let picky = || handler_fn(|n: &u8| assert!(*n < 3, "{n} is too much"));
     let twice = Restart::on_failure(2, Duration::MAX);
@@ -29,13 +29,16 @@ async fn each_restart_is_logged_with_its_reason() {
     };
     let anew = |n| format!("WARN handler restarted: {}", of(n));
     let stopped = format!("WARN handler stopped: {}", of(5));
-    assert_eq!(news_at(&told, Level::WARN), [anew(3), anew(4), stopped]);
+    assert_eq!(
+        new_entries_at(&entries, Level::WARN),
+        [anew(3), anew(4), stopped]
+    );
 }
 
-/// Listens, and panics over the end of each span.
-struct HatesEnds;
+/// A listener that panics at the end of each span.
+struct PanicsAtSpanEnds;
 
-impl Subscriber for HatesEnds {
+impl Subscriber for PanicsAtSpanEnds {
     fn enabled(&self, _: &Metadata<'_>) -> bool {
         true
     }
@@ -61,7 +64,7 @@ impl Subscriber for HatesEnds {
 
 #[tokio::test]
 async fn a_listener_panic_in_a_span_stays_there() {
-    let _listening = set_default(HatesEnds);
+    let _listening = set_default(PanicsAtSpanEnds);
     let manager = EventManager::<u8>::new(4);
     let adding = || {
         // The panic drops everything that was made for the handler, including its span.

@@ -8,11 +8,11 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::{DefaultGuard, set_default};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-type Told = Arc<Mutex<Vec<String>>>;
+type Entries = Arc<Mutex<Vec<String>>>;
 
-/// Writes everything down, and then does something.
+/// Records every entry, and then runs its closure.
 struct Listener<F> {
-    told: Told,
+    entries: Entries,
     then: F,
 }
 
@@ -34,7 +34,7 @@ impl Visit for Line {
 
 impl<F: Fn(&str) + Send + Sync + 'static> Listener<F> {
     fn note(&self, line: &str) {
-        self.told.lock().unwrap().push(line.to_owned());
+        self.entries.lock().unwrap().push(line.to_owned());
         (self.then)(line);
     }
 }
@@ -72,28 +72,28 @@ impl<F: Fn(&str) + Send + Sync + 'static> Subscriber for Listener<F> {
     }
 }
 
-/// Listens on this thread, and does something whenever it has heard something.
-pub(crate) fn listen_and(then: impl Fn(&str) + Send + Sync + 'static) -> (Told, DefaultGuard) {
-    let told = Told::default();
+/// Listens on this thread, and runs `then` after each entry.
+pub(crate) fn listen_and(then: impl Fn(&str) + Send + Sync + 'static) -> (Entries, DefaultGuard) {
+    let entries = Entries::default();
     let listener = Listener {
-        told: Arc::clone(&told),
+        entries: Arc::clone(&entries),
         then,
     };
-    (told, set_default(listener))
+    (entries, set_default(listener))
 }
 
-pub(crate) fn listen() -> (Told, DefaultGuard) {
+pub(crate) fn listen() -> (Entries, DefaultGuard) {
     listen_and(|_| {})
 }
 
 /// Returns the entries since the last call.
-pub(crate) fn news(told: &Told) -> Vec<String> {
-    std::mem::take(&mut *told.lock().unwrap())
+pub(crate) fn new_entries(entries: &Entries) -> Vec<String> {
+    std::mem::take(&mut *entries.lock().unwrap())
 }
 
-/// As `news`, of this level alone.
-pub(crate) fn news_at(told: &Told, level: Level) -> Vec<String> {
-    let mut news = news(told);
-    news.retain(|line| line.starts_with(level.as_str()));
-    news
+/// Like `new_entries`, but only entries of this level.
+pub(crate) fn new_entries_at(entries: &Entries, level: Level) -> Vec<String> {
+    let mut new_entries = new_entries(entries);
+    new_entries.retain(|line| line.starts_with(level.as_str()));
+    new_entries
 }

@@ -9,7 +9,7 @@ use genevent::{EventManager, Overflow, handler_fn};
 use tokio::time::advance;
 use tokio_test::{assert_pending, task};
 
-use super::listener::{listen_and, news};
+use super::listener::{listen_and, new_entries};
 use super::{Opaque, is_odd, named, orders, secs};
 use crate::drive::read;
 
@@ -64,13 +64,13 @@ fn for_everything() -> EventManager<u8> {
 async fn a_listener_may_panic_in_any_call() {
     // A listener that panics at a new span is not called for that span again.
     for but in ["nothing", "new handler"] {
-        let (told, _listening) = listen_and(move |line| {
+        let (entries, _listening) = listen_and(move |line| {
             if !line.starts_with(but) {
                 resume_unwind(Box::new("it cannot stand it"));
             }
         });
         keeps_its_promises(&for_everything()).await;
-        let all = news(&told);
+        let all = new_entries(&entries);
         let has = |what: &str| all.iter().any(|line| line.starts_with(what));
         assert!(has("TRACE published") && has("TRACE settled"), "{all:?}");
         assert!(has("DEBUG left") && has("DEBUG lost") && has("WARN"));
@@ -83,7 +83,7 @@ async fn a_listener_may_call_the_manager() {
     let manager = for_everything();
     let weak = manager.downgrade();
     let other = manager.subscribe_with(Overflow::DropOldest);
-    let (told, _listening) = listen_and(move |_| {
+    let (entries, _listening) = listen_and(move |_| {
         if let Some(manager) = weak.upgrade() {
             let stats = manager.stats();
             assert!(stats.published() <= 3);
@@ -94,7 +94,7 @@ async fn a_listener_may_call_the_manager() {
     });
     drop(other);
     keeps_its_promises(&manager).await;
-    assert!(news(&told).len() > 10);
+    assert!(new_entries(&entries).len() > 10);
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn a_listener_may_close_publish_and_unsubscribe() {
         let kept = Mutex::new(None);
         let weak = manager.downgrade();
         let count = AtomicUsize::new(0);
-        let (told, _listening) = listen_and(move |_| {
+        let (entries, _listening) = listen_and(move |_| {
             let n = count.fetch_add(1, Ordering::Relaxed);
             let Some(manager) = weak.upgrade().filter(|_| n == stop) else {
                 return;
@@ -130,7 +130,11 @@ fn a_listener_may_close_publish_and_unsubscribe() {
         }
         while read(&mut all).is_some() {}
         drop((odd, all, broken));
-        assert!(manager.is_closed(), "at {stop}: {:?}", news(&told));
+        assert!(
+            manager.is_closed(),
+            "at {stop}: {:?}",
+            new_entries(&entries)
+        );
         assert!(manager.stats().published() <= 4);
     }
 }

@@ -8,18 +8,18 @@ use genevent::{EventManager, Overflow, handler_fn};
 use tokio_test::{assert_pending, assert_ready, task};
 use tracing::Level;
 
-use super::listener::{listen, listen_and, news, news_at};
+use super::listener::{listen, listen_and, new_entries, new_entries_at};
 use super::{Opaque, is_odd, named, orders};
 use crate::drive::{now, read};
 
 #[test]
 fn joining_and_leaving_are_logged_with_reasons() {
-    let (told, _listening) = listen();
+    let (entries, _listening) = listen();
     let manager = orders::<Opaque>(4);
     let (kitchen, line) = (manager.subscribe_with(named("kitchen")), line!());
     let at = format!("{}:{line}:36", file!());
     assert_eq!(
-        news(&told),
+        new_entries(&entries),
         [format!(
             "DEBUG subscribed: manager=\"orders\" subscriber=1 name=\"kitchen\" \
              kind=Stream at={at} overflow=Wait window=4"
@@ -29,7 +29,7 @@ fn joining_and_leaving_are_logged_with_reasons() {
     drop(kitchen);
     let left = "DEBUG left: manager=\"orders\" subscriber";
     assert_eq!(
-        news(&told),
+        new_entries(&entries),
         [format!(
             "{left}=1 name=\"kitchen\" why=\"its stream was dropped\""
         )]
@@ -38,62 +38,65 @@ fn joining_and_leaving_are_logged_with_reasons() {
     let cut = manager.subscribe();
     manager.disconnect(cut.id());
     assert_eq!(
-        news(&told)[1..],
+        new_entries(&entries)[1..],
         [format!("{left}=2 why=\"disconnected on request\"")]
     );
     assert!(!manager.disconnect(cut.id()));
     drop(cut);
-    assert_eq!(news(&told), [""; 0], "it had left before");
+    assert_eq!(new_entries(&entries), [""; 0], "it had left before");
 
     let mut last = manager.subscribe();
     manager.close();
     assert!(read(&mut last).is_none());
     drop((last, manager.subscribe()));
     assert_eq!(
-        news(&told)[1..],
+        new_entries(&entries)[1..],
         [format!("{left}=3 why=\"the event manager is closed\"")]
     );
 }
 
 #[test]
 fn every_event_is_logged_with_its_outcome() {
-    let (told, _listening) = listen();
+    let (entries, _listening) = listen();
     let manager = orders(4);
     let published = "TRACE published: manager=\"orders\" seq";
     manager.try_notify(Opaque).unwrap();
-    assert_eq!(news(&told), [format!("{published}=1 subscribers=0")]);
+    assert_eq!(
+        new_entries(&entries),
+        [format!("{published}=1 subscribers=0")]
+    );
     let mut reader = manager.subscribe();
-    news(&told);
+    new_entries(&entries);
     now(manager.notify(Opaque)).unwrap();
     now(manager.reserve()).unwrap().notify(Opaque);
     let mut done = task::spawn(manager.sync_notify(Opaque));
     assert_pending!(done.poll());
     assert_eq!(
-        news(&told),
+        new_entries(&entries),
         [2, 3, 4].map(|seq| format!("{published}={seq} subscribers=1"))
     );
     for _ in 0..3 {
         assert!(read(&mut reader).is_some());
     }
-    assert_eq!(news(&told), [""; 0], "reading is not told of");
+    assert_eq!(new_entries(&entries), [""; 0], "reading is not told of");
     reader.ack();
     assert_ready!(done.poll()).unwrap();
     assert_eq!(
-        news(&told),
+        new_entries(&entries),
         ["TRACE settled: manager=\"orders\" seq=4 acked=1 dropped=0"]
     );
 }
 
 #[test]
 fn losses_and_disconnects_are_logged() {
-    let (told, _listening) = listen();
+    let (entries, _listening) = listen();
     let manager = orders(1);
     let screen = manager.subscribe_with(named("screen").overflow(Overflow::DropOldest));
     let replica = manager.subscribe_with(named("replica").overflow(Overflow::Disconnect));
     manager.try_notify(Opaque).unwrap();
-    news(&told);
+    new_entries(&entries);
     manager.try_notify(Opaque).unwrap();
-    let mut debug = news_at(&told, Level::DEBUG);
+    let mut debug = new_entries_at(&entries, Level::DEBUG);
     debug.sort();
     assert_eq!(
         debug,
@@ -108,11 +111,11 @@ fn losses_and_disconnects_are_logged() {
 
 #[test]
 fn filtered_subscriptions_are_logged_too() {
-    let (told, _listening) = listen();
+    let (entries, _listening) = listen();
     let manager = orders::<u8>(4);
     let (odd, line) = (manager.subscribe_filter_with(named("odd"), is_odd), line!());
     let at = format!("{}:{line}:32", file!());
-    let subscribed = news(&told);
+    let subscribed = new_entries(&entries);
     assert_eq!(
         subscribed,
         [format!(
@@ -123,7 +126,7 @@ fn filtered_subscriptions_are_logged_too() {
     drop(odd);
     let left = "DEBUG left: manager=\"orders\" subscriber";
     assert_eq!(
-        news(&told),
+        new_entries(&entries),
         [format!(
             "{left}=1 name=\"odd\" why=\"its stream was dropped\""
         )]
@@ -134,7 +137,7 @@ fn filtered_subscriptions_are_logged_too() {
     assert!(now(last.next()).is_none());
     drop((last, manager.subscribe_filter(is_odd)));
     assert_eq!(
-        news(&told)[1..],
+        new_entries(&entries)[1..],
         [format!("{left}=2 why=\"the event manager is closed\"")],
         "once, and nothing of one that came too late"
     );
@@ -142,53 +145,59 @@ fn filtered_subscriptions_are_logged_too() {
 
 #[test]
 fn the_end_of_a_filter_is_logged_once() {
-    let (told, _listening) = listen();
+    let (entries, _listening) = listen();
     let manager = orders::<u8>(1);
     let left = "DEBUG left: manager=\"orders\" subscriber";
 
     let cut = manager.subscribe_filter(is_odd);
-    news(&told);
+    new_entries(&entries);
     assert!(manager.disconnect(cut.id()));
     assert!(!manager.disconnect(cut.id()));
     drop(cut);
     let requested = format!("{left}=1 why=\"disconnected on request\"");
-    assert_eq!(news(&told), [requested]);
+    assert_eq!(new_entries(&entries), [requested]);
 
     let full = manager.subscribe_filter_with(Overflow::Disconnect, is_odd);
     manager.try_notify(1).unwrap();
-    news(&told);
+    new_entries(&entries);
     manager.try_notify(2).unwrap();
     manager.try_notify(3).unwrap();
     manager.try_notify(5).unwrap();
     drop(full);
     let overflow = format!("{left}=2 why=\"disconnected: its window was full\"");
-    assert_eq!(news_at(&told, Level::DEBUG), [overflow]);
+    assert_eq!(new_entries_at(&entries, Level::DEBUG), [overflow]);
 
     let mut broken =
         manager.subscribe_filter_map(|_: &u8| -> Option<u8> { resume_unwind(Box::new(())) });
-    news(&told);
+    new_entries(&entries);
     manager.try_notify(7).unwrap();
     manager.try_notify(9).unwrap();
     assert!(now(broken.next()).is_none());
     drop(broken);
     let panicked = format!("{left}=3 why=\"disconnected: its filter panicked\"");
-    assert_eq!(news_at(&told, Level::DEBUG), [panicked]);
+    assert_eq!(new_entries_at(&entries, Level::DEBUG), [panicked]);
 }
 
 #[test]
 fn a_filters_losses_are_logged_by_number() {
-    let (told, _listening) = listen();
+    let (entries, _listening) = listen();
     let manager = orders::<u8>(2);
     let odd = manager.subscribe_filter_with(named("odd").overflow(Overflow::DropOldest), is_odd);
     for n in 1..=4 {
         manager.try_notify(n).unwrap();
     }
-    news(&told);
+    new_entries(&entries);
     let lost = "DEBUG lost an event: manager=\"orders\" subscriber=1 name=\"odd\" seq";
     manager.try_notify(5).unwrap();
-    assert_eq!(news_at(&told, Level::DEBUG), [format!("{lost}=1 missed=1")]);
+    assert_eq!(
+        new_entries_at(&entries, Level::DEBUG),
+        [format!("{lost}=1 missed=1")]
+    );
     manager.try_notify(7).unwrap();
-    assert_eq!(news_at(&told, Level::DEBUG), [format!("{lost}=3 missed=2")]);
+    assert_eq!(
+        new_entries_at(&entries, Level::DEBUG),
+        [format!("{lost}=3 missed=2")]
+    );
     assert_eq!((odd.len(), odd.missed()), (2, 2));
 }
 
@@ -205,13 +214,13 @@ fn each_loss_is_logged_with_its_count() {
     let weak = manager.downgrade();
     // At the first loss, the listener makes all subscribers lose another event before it hears of
     // their losses. The listener does not hear of the entries that it causes: `tracing` hides them.
-    let (told, _listening) = listen_and(move |line| {
+    let (entries, _listening) = listen_and(move |line| {
         if line.starts_with("DEBUG lost") && !BUSY.replace(true) {
             weak.upgrade().unwrap().try_notify(5).unwrap();
         }
     });
     manager.try_notify(3).unwrap();
-    let mut lost = news_at(&told, Level::DEBUG);
+    let mut lost = new_entries_at(&entries, Level::DEBUG);
     for line in &mut lost {
         *line = line.split_off(line.find("subscriber=").unwrap());
     }
@@ -232,7 +241,7 @@ async fn names_and_panic_messages_cannot_forge_lines() {
     const EVIL: &str = "x\nWARN forged: \u{1b}[31m\"quoted\"";
     const SHOWN: &str = r#""x\nWARN forged: \u{1b}[31m\"quoted\"""#;
 
-    let (told, _listening) = listen();
+    let (entries, _listening) = listen();
     let manager = EventManager::<u8>::builder().name(EVIL).capacity(1).build();
     drop(manager.subscribe_with(named(EVIL)));
     let screen = manager.subscribe_with(named(EVIL).overflow(Overflow::DropOldest));
@@ -241,7 +250,7 @@ async fn names_and_panic_messages_cannot_forge_lines() {
     manager.try_notify(1).unwrap();
     tokio::task::yield_now().await;
     manager.try_notify(2).unwrap();
-    let all = news(&told);
+    let all = new_entries(&entries);
     for line in &all {
         assert!(!line.contains(char::is_control), "{line}");
         assert!(!line.contains("manager=") || line.contains(&format!("manager={SHOWN}")));
@@ -257,11 +266,11 @@ async fn names_and_panic_messages_cannot_forge_lines() {
 
 #[tokio::test]
 async fn a_handler_is_logged_from_begin_to_end() {
-    let (told, _listening) = listen();
+    let (entries, _listening) = listen();
     let manager = orders::<u8>(4);
     let picky = handler_fn(|n: &u8| assert!(*n < 3, "too much"));
     manager.add_handler("picky", picky).unwrap();
-    let begun = news(&told);
+    let begun = new_entries(&entries);
     assert!(begun[0].contains("name=\"picky\" kind=Handler at=tests/tracing/log_entries.rs:"));
     assert_eq!(
         begun[1..],
@@ -269,7 +278,7 @@ async fn a_handler_is_logged_from_begin_to_end() {
     );
     assert_eq!(manager.sync_notify(3).await.unwrap().dropped(), 1);
     tokio::task::yield_now().await;
-    let stopped: Vec<_> = news(&told)
+    let stopped: Vec<_> = new_entries(&entries)
         .into_iter()
         .filter(|line| line.contains("stopped") || line.contains("left"))
         .collect();
@@ -286,7 +295,7 @@ async fn a_handler_is_logged_from_begin_to_end() {
 
 #[tokio::test]
 async fn the_exit_of_a_member_is_logged() {
-    let (told, _listening) = listen();
+    let (entries, _listening) = listen();
     let manager = orders::<u8>(4);
     let group = manager.handler_group("metrics").unwrap();
     let hits = handler_fn(|_: &u8| ());
@@ -294,7 +303,7 @@ async fn the_exit_of_a_member_is_logged() {
     let hits = hits.swap(|_| handler_fn(|_: &u8| ())).await.unwrap();
     hits.remove().await.unwrap();
     manager.stop().await.unwrap();
-    let mut ends = news(&told);
+    let mut ends = new_entries(&entries);
     ends.retain(|line| line.contains("stopped"));
     assert_eq!(
         ends,
@@ -311,12 +320,12 @@ async fn the_exit_of_a_member_is_logged() {
 
 #[tokio::test]
 async fn a_handlers_own_messages_are_in_its_span() {
-    let (told, _listening) = listen();
+    let (entries, _listening) = listen();
     let manager = orders::<u8>(4);
     let chatty = handler_fn(|n: &u8| tracing::info!(n, "handled"));
     manager.add_handler("chatty", chatty).unwrap();
     manager.sync_notify(7).await.unwrap();
-    let all = news(&told);
+    let all = new_entries(&entries);
     let at = all.iter().position(|line| line == "INFO handled: n=7");
     let at = at.expect("it is told");
     assert_eq!((&*all[at - 1], &*all[at + 1]), ("enter", "exit"), "{all:?}");

@@ -26,7 +26,7 @@ const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// Neither `Debug` nor anything else but `Clone`: an event cannot be formatted.
+/// Implements neither `Debug` nor any other trait but `Clone`, so it cannot be formatted.
 #[derive(Clone)]
 struct Opaque;
 

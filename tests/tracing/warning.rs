@@ -8,7 +8,7 @@ use tokio::time::advance;
 use tokio_test::{assert_pending, assert_ready, task};
 use tracing::Level;
 
-use super::listener::{listen, news, news_at};
+use super::listener::{listen, new_entries, new_entries_at};
 use super::{Opaque, is_odd, named, secs};
 use crate::drive::{now, read};
 
@@ -27,7 +27,7 @@ fn warning(subscriber: &str, line: &str, held: &str, waiting: usize) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn blocking_too_long_is_warned_of_once() {
-    let (told, _listening) = listen();
+    let (entries, _listening) = listen();
     let manager = warned(secs(5));
     let mut slow = manager.subscribe_with(named("slow"));
     let line = manager.subscribers()[0].created_at().to_string();
@@ -42,15 +42,15 @@ async fn blocking_too_long_is_warned_of_once() {
     assert!(!first.is_woken());
     advance(Duration::from_millis(1)).await;
     assert!(first.is_woken(), "without anybody else's doing");
-    assert_eq!(news_at(&told, Level::WARN), [""; 0]);
+    assert_eq!(new_entries_at(&entries, Level::WARN), [""; 0]);
     assert_pending!(first.poll());
     assert_eq!(
-        news_at(&told, Level::WARN),
+        new_entries_at(&entries, Level::WARN),
         [warning("1 name=\"slow\"", &line, "5s", 2)]
     );
     advance(secs(100)).await;
     assert_pending!(first.poll());
-    assert_eq!(news_at(&told, Level::WARN), [""; 0], "once");
+    assert_eq!(new_entries_at(&entries, Level::WARN), [""; 0], "once");
 
     assert!(read(&mut slow).is_some());
     assert_ready!(first.poll()).unwrap();
@@ -59,7 +59,7 @@ async fn blocking_too_long_is_warned_of_once() {
     assert!(second.is_woken());
     assert_pending!(second.poll());
     assert_eq!(
-        news_at(&told, Level::WARN),
+        new_entries_at(&entries, Level::WARN),
         [warning("1 name=\"slow\"", &line, "5s", 1)],
         "and once more"
     );
@@ -67,23 +67,30 @@ async fn blocking_too_long_is_warned_of_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_zero_limit_warns_at_once() {
-    let (told, _listening) = listen();
+    let (entries, _listening) = listen();
     let manager = warned(Duration::ZERO);
     let slow = manager.subscribe();
     let line = manager.subscribers()[0].created_at().to_string();
     manager.try_notify(Opaque).unwrap();
     assert!(manager.try_notify(Opaque).is_err());
-    assert_eq!(news_at(&told, Level::WARN), [""; 0], "nobody waits");
+    assert_eq!(
+        new_entries_at(&entries, Level::WARN),
+        [""; 0],
+        "nobody waits"
+    );
     let mut waits = task::spawn(manager.notify(Opaque));
     assert_pending!(waits.poll());
-    assert_eq!(news_at(&told, Level::WARN), [warning("1", &line, "0ns", 1)]);
+    assert_eq!(
+        new_entries_at(&entries, Level::WARN),
+        [warning("1", &line, "0ns", 1)]
+    );
     drop(slow);
     assert_ready!(waits.poll()).unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn reading_in_time_causes_no_warning() {
-    let (told, _listening) = listen();
+    let (entries, _listening) = listen();
     let manager = warned(secs(5));
     let mut slow = manager.subscribe();
     manager.try_notify(Opaque).unwrap();
@@ -94,12 +101,12 @@ async fn reading_in_time_causes_no_warning() {
         assert!(read(&mut slow).is_some());
         assert_ready!(waits.poll()).unwrap();
     }
-    assert_eq!(news_at(&told, Level::WARN), [""; 0]);
+    assert_eq!(new_entries_at(&entries, Level::WARN), [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_front_does_not_prevent_the_warning() {
-    let (told, _listening) = listen();
+    let (entries, _listening) = listen();
     let manager = warned(secs(5));
     let slow = manager.subscribe();
     manager.try_notify(Opaque).unwrap();
@@ -114,13 +121,13 @@ async fn a_cancelled_front_does_not_prevent_the_warning() {
     advance(secs(2)).await;
     assert!(second.is_woken());
     assert_pending!(second.poll());
-    assert_eq!(news_at(&told, Level::WARN).len(), 1);
+    assert_eq!(new_entries_at(&entries, Level::WARN).len(), 1);
     drop(slow);
 }
 
 #[tokio::test(start_paused = true)]
 async fn wait_at_most_warns_before_disconnecting() {
-    let (told, _listening) = listen();
+    let (entries, _listening) = listen();
     let manager = warned(secs(2));
     let stuck = manager.subscribe_with(Overflow::WaitAtMost(secs(5)));
     let line = manager.subscribers()[0].created_at().to_string();
@@ -128,18 +135,18 @@ async fn wait_at_most_warns_before_disconnecting() {
     let start = tokio::time::Instant::now();
     assert_eq!(manager.notify(Opaque).await.unwrap(), 0);
     assert_eq!(start.elapsed(), secs(5));
-    let told = news(&told);
-    let at = |line: &str| told.iter().position(|told| told == line);
+    let entries = new_entries(&entries);
+    let at = |line: &str| entries.iter().position(|entry| entry == line);
     let cut = "DEBUG left: manager=\"orders\" subscriber=1 \
                why=\"disconnected: it made publishers wait for too long\"";
-    assert!(at(&warning("1", &line, "2s", 1)) < at(cut), "{told:?}");
+    assert!(at(&warning("1", &line, "2s", 1)) < at(cut), "{entries:?}");
     assert!(at(cut).is_some());
     drop(stuck);
 }
 
 #[tokio::test(start_paused = true)]
 async fn each_blocking_subscriber_has_its_own_warning_time() {
-    let (told, _listening) = listen();
+    let (entries, _listening) = listen();
     let manager = warned(secs(5));
     let mut one = manager.subscribe_with(named("one"));
     let other = manager.subscribe_with(named("other"));
@@ -150,7 +157,7 @@ async fn each_blocking_subscriber_has_its_own_warning_time() {
     assert!(read(&mut one).is_some());
     advance(secs(2)).await;
     assert_pending!(waits.poll());
-    let warnings = news_at(&told, Level::WARN);
+    let warnings = new_entries_at(&entries, Level::WARN);
     assert_eq!(warnings.len(), 1);
     assert!(warnings[0].contains("name=\"other\""));
     drop(other);
@@ -159,7 +166,7 @@ async fn each_blocking_subscriber_has_its_own_warning_time() {
 
 #[tokio::test(start_paused = true)]
 async fn only_time_with_waiting_publishers_counts() {
-    let (told, _listening) = listen();
+    let (entries, _listening) = listen();
     let manager = warned(secs(5));
     let slow = manager.subscribe();
     manager.try_notify(Opaque).unwrap();
@@ -173,11 +180,11 @@ async fn only_time_with_waiting_publishers_counts() {
     }
     let mut waits = task::spawn(manager.notify(Opaque));
     assert_pending!(waits.poll());
-    assert_eq!(news_at(&told, Level::WARN), [""; 0]);
+    assert_eq!(new_entries_at(&entries, Level::WARN), [""; 0]);
     advance(secs(1)).await;
     assert!(waits.is_woken());
     assert_pending!(waits.poll());
-    let warnings = news_at(&told, Level::WARN);
+    let warnings = new_entries_at(&entries, Level::WARN);
     assert_eq!(warnings.len(), 1);
     assert!(warnings[0].contains("blocking_for=5s"));
     drop(slow);
@@ -187,7 +194,7 @@ async fn only_time_with_waiting_publishers_counts() {
 /// even number; the filter does not block the front.
 #[tokio::test(start_paused = true)]
 async fn a_reblocking_filter_is_warned_of_once() {
-    let (told, _listening) = listen();
+    let (entries, _listening) = listen();
     let builder = EventManager::<u8>::builder().name("orders").capacity(1);
     let manager = builder.warn_after(secs(5)).build();
     let mut odd = manager.subscribe_filter_with(named("odd"), is_odd);
@@ -208,22 +215,22 @@ async fn a_reblocking_filter_is_warned_of_once() {
     assert_eq!(held(&manager), Some(secs(3)), "its time goes on");
     advance(Duration::from_millis(1999)).await;
     assert_pending!(second.poll());
-    assert_eq!(news_at(&told, Level::WARN), [""; 0]);
+    assert_eq!(new_entries_at(&entries, Level::WARN), [""; 0]);
     advance(Duration::from_millis(1)).await;
     assert!(second.is_woken());
     assert_pending!(second.poll());
-    let warnings = news_at(&told, Level::WARN);
+    let warnings = new_entries_at(&entries, Level::WARN);
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert!(warnings[0].contains("name=\"odd\"") && warnings[0].contains("blocking_for=5s"));
 
-    // Warned of, aside, and back: no second.
+    // Warned of already: blocking again causes no second warning.
     drop(second);
     let mut third = task::spawn(manager.notify(7));
     assert_pending!(third.poll());
     advance(secs(60)).await;
     assert_pending!(third.poll());
     assert_eq!(held(&manager), Some(secs(65)));
-    assert_eq!(news_at(&told, Level::WARN), [""; 0], "once");
+    assert_eq!(new_entries_at(&entries, Level::WARN), [""; 0], "once");
 
     // Taking an event restarts the time, and with it the warning.
     assert_eq!(now(odd.next()), Some(1));
@@ -235,14 +242,14 @@ async fn a_reblocking_filter_is_warned_of_once() {
     advance(secs(5)).await;
     assert!(fourth.is_woken());
     assert_pending!(fourth.poll());
-    let again = news_at(&told, Level::WARN);
+    let again = new_entries_at(&entries, Level::WARN);
     assert_eq!(again.len(), 1, "{again:?}");
     assert!(again[0].contains("blocking_for=5s"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn time_waiting_for_other_subscribers_does_not_count() {
-    let (told, _listening) = listen();
+    let (entries, _listening) = listen();
     let manager = EventManager::<u8>::builder().capacity(1);
     let manager = manager.warn_after(secs(5)).build();
     let odd = manager.subscribe_filter(is_odd);
@@ -255,11 +262,15 @@ async fn time_waiting_for_other_subscribers_does_not_count() {
     manager.try_notify(2).unwrap();
     let mut second = task::spawn(manager.notify(5));
     assert_pending!(second.poll());
-    assert_eq!(news_at(&told, Level::WARN), [""; 0], "nobody waited for it");
+    assert_eq!(
+        new_entries_at(&entries, Level::WARN),
+        [""; 0],
+        "nobody waited for it"
+    );
     advance(secs(1)).await;
     assert!(second.is_woken());
     assert_pending!(second.poll());
-    let warnings = news_at(&told, Level::WARN);
+    let warnings = new_entries_at(&entries, Level::WARN);
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert!(warnings[0].contains("blocking_for=5s") && warnings[0].contains("waiting=1"));
     drop(odd);
@@ -267,7 +278,7 @@ async fn time_waiting_for_other_subscribers_does_not_count() {
 
 #[tokio::test(start_paused = true)]
 async fn unblocking_does_not_reset_a_filters_limit() {
-    let (told, _listening) = listen();
+    let (entries, _listening) = listen();
     let manager = EventManager::<u8>::builder().name("orders").capacity(1);
     let manager = manager.warn_after(secs(2)).build();
     let odd = manager.subscribe_filter_with(Overflow::WaitAtMost(secs(5)), is_odd);
@@ -276,7 +287,7 @@ async fn unblocking_does_not_reset_a_filters_limit() {
     assert_pending!(first.poll());
     advance(secs(3)).await;
     assert_pending!(first.poll());
-    assert_eq!(news_at(&told, Level::WARN).len(), 1);
+    assert_eq!(new_entries_at(&entries, Level::WARN).len(), 1);
     drop(first);
     manager.try_notify(2).unwrap();
     advance(secs(1)).await;
@@ -288,10 +299,10 @@ async fn unblocking_does_not_reset_a_filters_limit() {
     advance(Duration::from_millis(1)).await;
     assert!(second.is_woken(), "after 5 s of waiting in all");
     assert_eq!(assert_ready!(second.poll()), Ok(0));
-    let mut told = news(&told);
-    told.retain(|line| !line.starts_with("TRACE"));
+    let mut entries = new_entries(&entries);
+    entries.retain(|line| !line.starts_with("TRACE"));
     assert_eq!(
-        told,
+        entries,
         ["DEBUG left: manager=\"orders\" subscriber=1 \
           why=\"disconnected: it made publishers wait for too long\""]
     );

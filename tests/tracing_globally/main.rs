@@ -53,7 +53,7 @@ fn logged(what: &str) {
         *at_all += 1;
         *inside += u32::from(depth > 0);
     }
-    // Once more while it acts is enough to show it; without end, the process would be aborted.
+    // A single nested call suffices as a proof; endless nesting would abort the process.
     if depth <= 1 {
         act();
     }
@@ -170,7 +170,7 @@ fn life(what: &str, act: impl Fn(&EventManager<u8>) + Send + Sync + 'static) {
     for kind in ["published", "subscribed", "left", "new span"] {
         assert!(logged.contains_key(kind), "{what}: {logged:?}");
     }
-    // Where the listener panics over a new span, there is none to be entered.
+    // After a panic of the listener at a new span, there is no span to be entered.
     let is_entered = logged.contains_key("enter") && logged.contains_key("exit");
     assert!(is_entered || what.contains("panics"), "{what}: {logged:?}");
     let of = |kind| logged.get(kind).map(|(at_all, _)| *at_all);

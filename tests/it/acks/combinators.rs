@@ -29,18 +29,18 @@ use self::work::Work;
 /// When `sync_notify` resolves, compared with the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
-    /// "Finished", when the consumer's work on the event is done.
+    /// "Finished" when the consumer's work on the event is done.
     Exact,
     /// "Finished" while the work still runs, or before the work has begun.
     Early,
-    /// Nothing, not even when the work is done.
+    /// Never, not even when the work is done.
     Open,
     /// "Not finished": the event counts as dropped.
     Dropped,
 }
 
 impl Verdict {
-    /// As the docs page writes it.
+    /// The word of the docs page for the verdict.
     fn word(self) -> &'static str {
         match self {
             Exact => "exact",
@@ -58,7 +58,7 @@ type Column<S> = Option<(Verdict, Pipeline<S>)>;
 
 /// A row of the table; a column is `None` where the pipeline does not exist.
 struct Row {
-    /// As the docs page calls it, without backticks. Rows that share a name share their verdicts.
+    /// The name on the docs page, without backticks. Rows with the same name share their verdicts.
     name: &'static str,
     implicit: Column<Subscription<u32>>,
     deliveries: Column<Deliveries<u32>>,
@@ -71,11 +71,11 @@ async fn run(consumer: &mut task::Spawn<Consumer>) {
     let mut continue_on_error = true;
     while continue_on_error {
         if consumer.poll().is_ready() {
-            // Like a task that has ended: it is dropped.
+            // The pipeline is dropped, like a task that has ended.
             *consumer = task::spawn(Box::pin(pending()));
             return;
         }
-        // Also lets the tasks run that it has spawned.
+        // Also lets the tasks run that the pipeline has spawned.
         advance(10 * MILLISECOND).await;
         continue_on_error = consumer.is_woken();
     }

@@ -23,7 +23,7 @@ fn all_out() -> (
     Vec<Delivery<usize>>,
     Receipts,
 ) {
-    // Leaked, so that the publishers' futures can be handed around.
+    // Leaked, so that the publishers' futures can be returned.
     let manager: &_ = Box::leak(Box::new(EventManager::new(64)));
     let options = SubscribeOptions::new().max_unacked(OUT);
     let mut jobs = manager.subscribe_with(options).deliveries();

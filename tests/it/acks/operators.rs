@@ -72,7 +72,7 @@ fn panics<T>(code: impl FnOnce() -> T) -> String {
 /// The work on an event, done when the test says so.
 type Jobs<T> = Rc<RefCell<Vec<oneshot::Sender<T>>>>;
 
-/// For `for_each_acked`: the nth job that was begun ends when `jobs[n]` is sent to.
+/// The work of `for_each_acked`: job n ends when `jobs[n]` is sent to.
 fn on_demand<T: 'static>(jobs: &Jobs<T>) -> impl FnMut(u32) -> LocalBoxFuture<'static, T> {
     let jobs = Rc::clone(jobs);
     move |_| {
@@ -82,7 +82,7 @@ fn on_demand<T: 'static>(jobs: &Jobs<T>) -> impl FnMut(u32) -> LocalBoxFuture<'s
     }
 }
 
-/// Ends the nth job that is left.
+/// Ends job n of the remaining jobs.
 fn finish<T>(jobs: &Jobs<T>, nth: usize, with: T) {
     let sent = jobs.borrow_mut().remove(nth).send(with);
     assert!(sent.is_ok(), "the job is under way");

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Nothing comes of it, not in a day.
+/// Whether the future is still pending after a day.
 async fn hangs<F: Future>(future: F) -> bool {
     timeout(86_400 * SECOND, future).await.is_err()
 }
@@ -48,7 +48,7 @@ fn is_overdue<E: Clone>(reader: &Subscription<E>) -> bool {
     )
 }
 
-// ---- sync_notify to one's own manager -----------------------------------------------------------
+// ---- sync_notify to the task's own manager ------------------------------------------------------
 
 #[tokio::test(start_paused = true)]
 async fn sync_notify_from_its_reading_loop_deadlocks() {
@@ -419,7 +419,7 @@ async fn a_handler_awaiting_its_caller_deadlocks() {
         let _ = task.await.unwrap();
     });
     assert!(hangs(manager.sync_notify(1)).await);
-    // Not to await the task is the way out.
+    // The solution is not to await the task.
     handler.abort();
     assert_eq!(handler.stopped().await, StopReason::Aborted);
 }

@@ -10,7 +10,7 @@ use tokio_test::task;
 
 use crate::drive::{read, read_all};
 
-/// Around the sizes of the manager's own storage units.
+/// Sizes around those of the manager's own storage units.
 const SIZES: [usize; 6] = [1, 2, 63, 64, 65, 1_000];
 
 fn fill(manager: &EventManager<usize>, events: usize) {

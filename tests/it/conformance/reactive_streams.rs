@@ -1,19 +1,19 @@
 //! The rules of the Reactive Streams specification (1.0.4) that make sense for a publisher of
 //! `Stream`s: a test for each, with the rule's number. A manager is the publisher, a reader's task
-//! the subscriber, a [`Subscription`](genevent::Subscription) the subscription; to poll is to
-//! request one event, to drop or to disconnect is to cancel.
+//! the subscriber, a [`Subscription`](genevent::Subscription) the subscription; a poll requests one
+//! event, dropping or disconnecting cancels.
 //!
-//! Those that have no test:
+//! Rules without a test:
 //!
 //! | rule | why not |
 //! |---|---|
-//! | 1.3, 2.7 signals and requests are serial | `poll_next` takes `&mut self`: the compiler sees to it |
-//! | 1.4, 2.4 a failure is signalled by `onError` | a stream of events has no error; why it ended is asked with `end_reason`: see 1.5 and 1.6 |
-//! | 2.1, 2.2, 2.3, 2.5, 2.6, 2.11, 2.12, 2.13 what a subscriber must do | about the reader's code; nothing here can break them |
+//! | 1.3, 2.7 signals and requests are serial | `poll_next` takes `&mut self`: the compiler enforces the rule |
+//! | 1.4, 2.4 a failure is signalled by `onError` | a stream of events has no error; `end_reason` returns the reason of the end: see 1.5 and 1.6 |
+//! | 2.1, 2.2, 2.3, 2.5, 2.6, 2.11, 2.12, 2.13 what a subscriber must do | rules for the reader's code; this crate cannot break them |
 //! | 3.1 a subscription is used in its subscriber's context alone | it may be moved to any task: `Send` |
 //! | 3.8, 3.9, 3.17 requests add up; fewer than one is an error; up to 2^63 - 1 | a poll asks for one event, always |
 //! | 3.15, 3.16 `cancel` and `request` return normally | `Drop` and `poll_next` have no error to return |
-//! | 4.1, 4.2 a processor is both | a pipeline is: its stream and its sink are tested for themselves |
+//! | 4.1, 4.2 a processor is both | a pipeline is a processor: its stream and its sink are tested separately |
 
 mod cancelling;
 #[cfg(feature = "rt")]
@@ -208,7 +208,7 @@ fn rules_3_2_and_3_10_requests_inside_signals_are_served() {
         manager.try_notify(n).unwrap();
         assert_eq!(task.read.lock().unwrap().last(), Some(&n));
     }
-    // Or it would keep itself.
+    // Dropped explicitly, since the task would keep itself alive otherwise.
     drop(task.reader.lock().unwrap().take());
 }
 

@@ -20,7 +20,8 @@ use tokio::task::yield_now;
 /// The records of handlers.
 type Diary = Probe<String>;
 
-/// Notes its events and its end, for which it takes its time if it is `slow`. 0 ends it.
+/// Records its events and its end, which takes time if the scribe is `slow`. Event 0 ends the
+/// handler.
 struct Scribe {
     name: &'static str,
     diary: Diary,
@@ -242,7 +243,7 @@ async fn flush_does_not_wait_for_terminate() {
     assert!(poll!(&mut removal).is_pending());
     let mut flush = manager.flush();
     assert!(poll!(&mut flush).is_pending());
-    manager.notify(3).await.unwrap(); // is read together with the second one
+    manager.notify(3).await.unwrap(); // is read together with event 2
     settle().await;
     assert_eq!(diary.drain(), ["a 1", "a 2", "a ends: it was removed"]);
     assert_eq!(flush.now_or_never(), Some(Ok(())));

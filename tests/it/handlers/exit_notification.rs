@@ -27,7 +27,7 @@ async fn a_panicking_waker_hides_no_exit_from_others() {
     let manager = EventManager::<u32>::new(8);
     let a = manager.add_handler("a", handler_fn(|_: &u32| ())).unwrap();
     // Enough tasks to meet the panicking waker, in whatever order they are woken.
-    let told: Vec<_> = (0..16).map(|_| tokio::spawn(a.stopped())).collect();
+    let reported: Vec<_> = (0..16).map(|_| tokio::spawn(a.stopped())).collect();
     let mut bad: Vec<_> = (0..16).map(|_| Box::pin(a.stopped())).collect();
     settle().await;
     for future in &mut bad {
@@ -38,8 +38,8 @@ async fn a_panicking_waker_hides_no_exit_from_others() {
     let more: Vec<_> = (0..16).map(|_| tokio::spawn(a.stopped())).collect();
     settle().await;
     assert!(a.remove().await.is_ok());
-    for told in told.into_iter().chain(more) {
-        assert_eq!(told.await.unwrap(), StopReason::Removed);
+    for reported in reported.into_iter().chain(more) {
+        assert_eq!(reported.await.unwrap(), StopReason::Removed);
     }
 }
 
@@ -126,7 +126,7 @@ async fn ready_replies_arrive_inside_despite_coop_budget() {
     for _ in 0..300 {
         let a = a.clone();
         let mut call: Asked = Box::pin(async move { a.call(|_| ()).await });
-        // Outside, and before the event.
+        // Polled outside, and before the event.
         assert!(futures::poll!(&mut call).is_pending());
         asked.lock().unwrap().push(call);
     }

@@ -13,11 +13,11 @@ use tokio::task::{JoinHandle, yield_now};
 /// The records of handlers.
 type Diary = Probe<String>;
 
-/// Notes its events and its end. 13 makes it panic.
+/// Records its events and its end. Event 13 makes the handler panic.
 struct Scribe {
     name: &'static str,
     diary: Diary,
-    /// Its own, if it may end itself.
+    /// The guard of the handler itself, if the handler may end itself.
     guard: Option<HandlerGuard<u32, Scribe>>,
 }
 
@@ -45,7 +45,7 @@ impl Handler<u32> for Scribe {
 
 // ---- Replacing itself ---------------------------------------------------------------------------
 
-/// Passes on to a `Scribe` over its first event.
+/// Swaps itself for a `Scribe` at its first event.
 struct Herald {
     manager: EventManager<u32>,
     fails: bool,
@@ -53,7 +53,7 @@ struct Herald {
     diary: Diary,
 }
 
-/// Once it is done heralding.
+/// Acts as a herald at its first event only.
 struct Once(Option<Herald>);
 
 impl Handler<u32> for Once {
@@ -68,7 +68,7 @@ impl Handler<u32> for Once {
             let mut swap = Box::pin(swap);
             let task = tokio::spawn(async move { swap.as_mut().await });
             assert!(herald.task.send(task).is_ok());
-            yield_now().await; // The swap has its place in the sequence now.
+            yield_now().await; // The swap is queued now.
         }
         ControlFlow::Continue(())
     }
@@ -88,13 +88,11 @@ async fn heralded(fails: bool) -> (EventManager<u32>, Diary, Result<(), SwapErro
     manager.add_handler("last", last).unwrap();
     manager.sync_notify(1).await.unwrap();
     let swapped = tasked.await.unwrap().await.unwrap().map(drop);
-    let told = first.stopped().await;
-    let reason = match &swapped {
-        Err(SwapError::Stopped(reason)) => reason.clone(),
-        Err(error) => panic!("{error}"),
-        Ok(()) => StopReason::Swapped,
-    };
-    assert_eq!(reason, told);
+    let reported = first.stopped().await;
+    assert_eq!(
+        swapped.clone().err().unwrap_or(StopReason::Swapped),
+        reported
+    );
     manager.sync_notify(2).await.unwrap();
     (manager, diary, swapped)
 }
@@ -154,18 +152,18 @@ async fn a_swap_may_change_the_owner() {
         .add_handler("a", Scribe::new("old", &diary))
         .unwrap();
     let old_owner = old.drop_guard();
-    let told = old_owner.stopped();
+    let reported = old_owner.stopped();
 
     // The old owner gives it up, and hears that it was swapped.
     let new = Scribe::new("new", &diary);
     let new_owner = old_owner.disarm().swap(|_| new).await.unwrap().drop_guard();
-    assert_eq!(told.await, StopReason::Swapped);
+    assert_eq!(reported.await, StopReason::Swapped);
     manager.sync_notify(1).await.unwrap();
 
     // Later reports go to the new owner.
-    let told = new_owner.stopped();
+    let reported = new_owner.stopped();
     drop(new_owner);
-    assert_eq!(told.await, StopReason::Removed);
+    assert_eq!(reported.await, StopReason::Removed);
     assert_eq!(
         diary.drain(),
         [
@@ -196,7 +194,7 @@ async fn events_queue_while_a_handler_is_paused() {
     };
     manager.add_handler("pausable", pausable).unwrap();
     manager.notify(1).await.unwrap();
-    yield_now().await; // in hand
+    yield_now().await; // the event is in flight
     manager.notify(2).await.unwrap();
     manager.notify(3).await.unwrap();
     let mut more = Box::pin(manager.notify(4));
@@ -211,7 +209,7 @@ async fn events_queue_while_a_handler_is_paused() {
 
 // ---- Reports ------------------------------------------------------------------------------------
 
-/// Reports a handler that ends by a failure, with its name and the cause.
+/// Reports the failure of a handler, with its name and the cause.
 fn report(diary: &Diary, handler: &HandlerRef<u32, Scribe>) -> JoinHandle<()> {
     let (diary, name, stopped) = (diary.clone(), handler.name().to_owned(), handler.stopped());
     tokio::spawn(async move {
@@ -230,7 +228,7 @@ async fn only_failures_are_reported_with_their_cause() {
             .add_handler(name, Scribe::new(name, &diary))
             .unwrap()
     });
-    let told: Vec<_> = [&a, &b, &c, &d].map(|h| report(&reports, h)).into();
+    let reported: Vec<_> = [&a, &b, &c, &d].map(|h| report(&reports, h)).into();
     assert!(a.remove().await.is_ok());
     assert!(b.swap(|_| handler_fn(|_: &u32| ())).await.is_ok());
     assert!(c.call(|_| ()).await.is_ok());
@@ -238,8 +236,8 @@ async fn only_failures_are_reported_with_their_cause() {
     let dropped = manager.sync_notify(13).await.unwrap().dropped();
     assert_eq!(dropped, 2);
     manager.stop().await.unwrap();
-    futures::stream::iter(told)
-        .for_each(|told| told.map(Result::unwrap))
+    futures::stream::iter(reported)
+        .for_each(|reported| reported.map(Result::unwrap))
         .await;
     let mut reports = reports.drain();
     reports.sort_unstable();

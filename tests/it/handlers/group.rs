@@ -17,10 +17,10 @@ use tokio::task::yield_now;
 /// The records of handlers.
 type Diary = Probe<String>;
 
-/// Not `Clone`: events are lent.
+/// Not `Clone`: members borrow events.
 struct Event(u32);
 
-/// Awaits over each event. 0 ends it, 13 makes it panic, if it is `fragile`.
+/// Awaits during each event. Event 0 ends the handler, event 13 makes a `fragile` handler panic.
 struct Scribe {
     name: &'static str,
     diary: Diary,

@@ -166,7 +166,7 @@ fn a_removal_sees_exactly_the_earlier_events() {
         if futures::poll!(&mut removal).is_pending() && patient {
             assert!(removal.await.is_ok());
         } else {
-            drop(removal); // goes on by itself
+            drop(removal); // the removal still happens
         }
         assert_eq!(stopped.await, StopReason::Removed);
         let seen = run.seen();
@@ -213,7 +213,7 @@ fn an_owner_ends_its_handler_between_two_events() {
     model(async |mut run| {
         let (owner, gone) = oneshot::channel();
         let handler = add(&mut run, Some(gone));
-        // Knows how many were stored: it stores them itself.
+        // Stores the events itself, and so knows their number.
         let mut stored = 0;
         let (mut dice, manager) = (run.dice.fork(), run.manager.clone());
         let last = dice.below(EVENTS);

@@ -81,7 +81,7 @@ async fn publishers_wait_for_handlers_whatever_the_default() {
             assert_eq!(manager.subscribers()[0].overflow(), Overflow::Wait);
 
             manager.notify(1).await.unwrap();
-            yield_now().await; // and the handler is at work on the first event
+            yield_now().await; // the handler is handling the first event
             manager.notify(2).await.unwrap();
             manager.notify(3).await.unwrap();
             let full = manager.try_notify(4);

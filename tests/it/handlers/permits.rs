@@ -27,18 +27,18 @@ fn refused(error: ReserveError) -> Refused {
 const WAYS: [(&str, Publish); 5] = [
     ("notify", |manager| {
         let notify = async move { manager.notify(9).await };
-        let told = notify.map(|stored| match stored {
+        let reported = notify.map(|stored| match stored {
             Ok(_) => Ok(()),
             Err(NotifyError::WouldDeadlock(9)) => Err(Refused),
             Err(error) => panic!("{error}"),
         });
-        told.boxed()
+        reported.boxed()
     }),
     ("reserve", |manager| {
         let reserve = async move { manager.reserve().await };
         let used = |permit: Permit<u32>| _ = permit.notify(9);
-        let told = reserve.map(move |reserved| reserved.map(used).map_err(refused));
-        told.boxed()
+        let reported = reserve.map(move |reserved| reserved.map(used).map_err(refused));
+        reported.boxed()
     }),
     ("a sink", |manager| {
         let send = async move { manager.sink().send(9).await };
@@ -77,14 +77,14 @@ struct Inside {
     manager: EventManager<u32>,
     seen: Arc<Mutex<Vec<u32>>>,
     give: Option<oneshot::Sender<Work>>,
-    told: oneshot::Receiver<Result<(), Refused>>,
+    reported: oneshot::Receiver<Result<(), Refused>>,
 }
 
 impl Inside {
     async fn new(capacity: usize, in_group: bool) -> Self {
         let manager = EventManager::new(capacity);
         let (give, given) = oneshot::channel::<Work>();
-        let (tell, told) = oneshot::channel();
+        let (tell, reported) = oneshot::channel();
         let work = async move { tell.send(given.await.unwrap().await).unwrap() };
         let seen = Arc::<Mutex<Vec<u32>>>::default();
         let handler = Working(Some(work.boxed()), Arc::clone(&seen));
@@ -101,7 +101,7 @@ impl Inside {
             manager,
             seen,
             give,
-            told,
+            reported,
         }
     }
 
@@ -117,15 +117,15 @@ impl Inside {
 
     async fn still_waits(&mut self, why: &str) {
         yield_now().await;
-        assert!((&mut self.told).now_or_never().is_none(), "{why}");
+        assert!((&mut self.reported).now_or_never().is_none(), "{why}");
     }
 
     /// Returns the result of the work, and the events that the handler has seen.
     async fn end(self) -> (Result<(), Refused>, Vec<u32>) {
-        let told = self.told.await.unwrap();
+        let reported = self.reported.await.unwrap();
         self.manager.stop().await.unwrap();
         let seen = std::mem::take(&mut *self.seen.lock().unwrap());
-        (told, seen)
+        (reported, seen)
     }
 }
 
@@ -285,6 +285,6 @@ async fn notify_inside_waits_for_full_filters() {
         .still_waits("the permit holds the handler's room")
         .await;
     drop(permit);
-    assert_eq!(handler.told.await, Ok(Ok(())));
+    assert_eq!(handler.reported.await, Ok(Ok(())));
     assert_eq!(read(&mut filtered), Some(9));
 }

@@ -233,7 +233,7 @@ async fn a_group_restarts_only_the_panicking_member() {
 
 #[tokio::test(start_paused = true)]
 async fn abort_during_a_restart_ends_the_handler() {
-    // It only cut `terminate` short, and a new life began.
+    // The hazard: the abort only cut `terminate` short, and a new life began.
     struct Endless;
 
     impl Handler<u8> for Endless {

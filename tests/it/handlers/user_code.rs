@@ -20,7 +20,7 @@ fn silent_panic() {
     std::panic::resume_unwind(Box::new("foreign code panics"));
 }
 
-/// Does something when it is dropped.
+/// Runs its closure when dropped.
 struct OnDrop(Arc<dyn Fn() + Send + Sync>);
 
 impl OnDrop {
@@ -58,7 +58,7 @@ async fn holding(hook: OnDrop) {
     drop(hook);
 }
 
-/// Its `wake` panics.
+/// A waker whose `wake` panics.
 struct BadWaker;
 
 impl Wake for BadWaker {
@@ -92,7 +92,7 @@ fn furnish(manager: &EventManager<u32>, hook: &OnDrop) -> HandlerGroup<u32> {
     group
 }
 
-/// Asks it for `n` things, with wakers that panic.
+/// Makes `n` calls to the handler, with wakers that panic.
 fn ask(group: &HandlerGroup<u32>, hook: &OnDrop, n: usize) {
     let a = group.handler::<OnDrop>("a").unwrap();
     for _ in 0..n {
@@ -100,7 +100,7 @@ fn ask(group: &HandlerGroup<u32>, hook: &OnDrop, n: usize) {
         let call = async move { a.call(move |_| drop(hook)).await };
         let mut call = Box::pin(call);
         assert!(poll_badly(call.as_mut()).is_pending());
-        // Not dropped, so that it is woken.
+        // The future is not dropped, so that its waker is called.
         std::mem::forget(call);
     }
 }
@@ -115,7 +115,7 @@ fn any_number_of_drops_may_panic_at_shutdown() {
         let hook = OnDrop::new(silent_panic);
         let group = runtime.block_on(async {
             let group = furnish(&manager, &hook);
-            manager.notify(99).await.unwrap(); // in the hands of the first one
+            manager.notify(99).await.unwrap(); // in flight at the first handler
             for _ in 0..turns {
                 yield_now().await;
             }
@@ -184,8 +184,8 @@ async fn requests_to_an_ended_handler_are_dropped_safely() {
 #[tokio::test]
 async fn a_panicking_waker_does_not_hide_the_owner() {
     let manager = EventManager::<u32>::new(8);
-    let (bad, told) = (Arc::new(BadWaker), Arc::new(Mutex::new(None::<Waker>)));
-    let kept = Arc::clone(&told);
+    let (bad, reported) = (Arc::new(BadWaker), Arc::new(Mutex::new(None::<Waker>)));
+    let kept = Arc::clone(&reported);
     let end = poll_fn(
         move |cx| match kept.lock().unwrap().replace(cx.waker().clone()) {
             None => Poll::Pending,
@@ -202,12 +202,12 @@ async fn a_panicking_waker_does_not_hide_the_owner() {
             .poll_unpin(&mut Context::from_waker(&waker))
             .is_pending()
     );
-    told.lock().unwrap().take().unwrap().wake();
+    reported.lock().unwrap().take().unwrap().wake();
     assert_eq!(handler.stopped().await, StopReason::OwnerGone);
     assert_eq!(stopped.await, StopReason::OwnerGone);
 }
 
-// ---- Drops count as inside ----------------------------------------------------------------------
+// ---- Drops inside of the handler ----------------------------------------------------------------
 
 /// Records the results of calls that would wait for the handler.
 fn asking(manager: &EventManager<u32>, tx: &Sender<bool>) -> OnDrop {
@@ -232,13 +232,13 @@ async fn drops_in_the_handlers_task_cannot_deadlock() {
     group.add_handler("other", |_: &u32| yield_now()).unwrap();
     settle().await;
 
-    // Two handlers and their owners.
+    // The drops of two handlers and their owners.
     manager.notify(13).await.unwrap();
     settle().await;
     assert_eq!(group.which_handlers(), ["made", "other"]);
-    let told: Vec<_> = answers.try_iter().collect();
+    let reported: Vec<_> = answers.try_iter().collect();
     assert_eq!(
-        told, [true; 5],
+        reported, [true; 5],
         "and the first life of the one that is made anew"
     );
 

@@ -39,7 +39,7 @@ async fn working(manager: &EventManager<u32>, work: Work) -> Arc<Mutex<Vec<u32>>
     let handler = Working(Some(work), Arc::clone(&seen));
     manager.add_handler("working", handler).unwrap();
     manager.try_notify(1).unwrap();
-    yield_now().await; // in hand
+    yield_now().await; // the event is in flight
     seen
 }
 
@@ -75,11 +75,11 @@ async fn a_publisher_moved_outside_ignores_its_former_handler() {
     let own = manager.clone();
     let (give, given) = oneshot::channel::<Publishing>();
     let (go, wait) = oneshot::channel::<()>();
-    let (told, outside) = oneshot::channel::<Publishing>();
+    let (reported, outside) = oneshot::channel::<Publishing>();
     let work = async move {
         let mut publishing = given.await.unwrap();
         assert!((&mut publishing).now_or_never().is_none());
-        assert!(told.send(publishing).is_ok());
+        assert!(reported.send(publishing).is_ok());
         wait.await.unwrap();
     };
     let seen = working(&manager, work.boxed()).await;
@@ -117,21 +117,21 @@ async fn a_refused_front_passes_the_deadline_on() {
     let mut stuck = manager.subscribe_with(Overflow::WaitAtMost(second));
     let own = manager.clone();
     let (give, given) = oneshot::channel::<Publishing>();
-    let (told, refused) = oneshot::channel();
+    let (reported, refused) = oneshot::channel();
     let work = async move {
-        told.send(given.await.unwrap().await).unwrap();
+        reported.send(given.await.unwrap().await).unwrap();
         pending::<()>().await;
     };
     working(&manager, work.boxed()).await;
     assert_eq!(read(&mut stuck), Some(1));
     manager.try_notify(2).unwrap();
-    let mut head = task::spawn(async move { own.notify(3).await }.boxed());
-    assert_pending!(head.poll());
+    let mut front = task::spawn(async move { own.notify(3).await }.boxed());
+    assert_pending!(front.poll());
     let own = manager.clone();
     let next = tokio::spawn(async move { own.notify(4).await });
     yield_now().await;
     assert_eq!(manager.stats().waiting_publishers(), 2);
-    assert!(give.send(head.into_inner()).is_ok());
+    assert!(give.send(front.into_inner()).is_ok());
     assert_eq!(refused.await, Ok(Err(NotifyError::WouldDeadlock(3))));
     sleep(second / 2).await;
     let mut subscribers = manager.subscribers().into_iter();
@@ -148,7 +148,7 @@ async fn a_refused_front_passes_the_deadline_on() {
     assert!(!manager.disconnect(stuck.id()));
 }
 
-/// Flushes a sink when it ends.
+/// Flushes a sink in `terminate`.
 struct Flushing(Option<BoxFuture<'static, Result<(), ReserveError>>>);
 
 impl Handler<u32> for Flushing {
@@ -177,7 +177,7 @@ async fn a_settled_handler_may_wait_for_other_subscribers() {
     sink.feed(1).await.unwrap();
     let mut removal = task::spawn(handler.remove());
     assert!(removal.poll().is_pending());
-    yield_now().await; // it has handled the event, and ends
+    yield_now().await; // the handler has handled the event, and ends
     assert!(give.send(sink).is_ok());
     yield_now().await;
     assert!(removal.poll().is_pending(), "the slow one has not read it");

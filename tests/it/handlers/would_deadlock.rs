@@ -244,7 +244,7 @@ async fn notify_inside_waits_for_another_full_subscriber() {
     manager.add_handler("inside", handler).unwrap();
     let mut slow = manager.subscribe();
     manager.notify(1).await.unwrap();
-    yield_now().await; // it has 1 in hand, and waits for the slow one, which has 1 unread
+    yield_now().await; // event 1 is in flight, and the handler waits for the slow subscriber, which has not read 1
     manager.try_notify(2).unwrap_err();
     assert_eq!(slow.next().await, Some(1));
     assert_eq!(slow.next().await, Some(3));
@@ -258,18 +258,24 @@ async fn notify_inside_waits_for_another_full_subscriber() {
 #[tokio::test]
 async fn a_wait_ends_when_its_own_window_fills() {
     let manager = EventManager::new(2);
-    let (told, result) = oneshot::channel();
-    let told = Arc::new(Mutex::new(Some(told)));
+    let (reported, result) = oneshot::channel();
+    let reported = Arc::new(Mutex::new(Some(reported)));
     let (go, wait) = oneshot::channel::<()>();
     let (handler, seen) = inside(&manager, async move |manager| {
         wait.await.unwrap();
         let result = manager.notify(100).await;
-        told.lock().unwrap().take().unwrap().send(result).unwrap();
+        reported
+            .lock()
+            .unwrap()
+            .take()
+            .unwrap()
+            .send(result)
+            .unwrap();
     });
     manager.add_handler("inside", handler).unwrap();
     let mut slow = manager.subscribe();
     manager.notify(1).await.unwrap();
-    yield_now().await; // in hand
+    yield_now().await; // the event is in flight
     manager.notify(2).await.unwrap();
     // The slow subscriber has two unread events; the handler has one, and room for one more.
     let mut waiting: Vec<_> = [3, 4]
@@ -288,7 +294,8 @@ async fn a_wait_ends_when_its_own_window_fills() {
             "it waits for the slow one"
         );
     }
-    // Room for 3, which fills the handler's window; 4 is next, and waits for the handler.
+    // There is room for event 3, which fills the handler's window; event 4 is next, and waits for
+    // the handler.
     assert_eq!(slow.next().await, Some(1));
     let result = result.await.unwrap();
     assert_eq!(result, Err(NotifyError::WouldDeadlock(100)));
@@ -310,7 +317,7 @@ async fn begun_outside(
 ) -> (EventManager<u32>, HandlerRef<u32, Inside>, bool) {
     let manager = EventManager::new(1);
     let (give, given) = oneshot::channel::<Asks>();
-    let (tell, told) = oneshot::channel();
+    let (tell, reported) = oneshot::channel();
     let (handler, _seen) = inside(&manager, async move |_| {
         let asks = given.await.unwrap();
         tell.send(asks.await).unwrap();
@@ -318,11 +325,11 @@ async fn begun_outside(
     });
     let handler = manager.add_handler("inside", handler).unwrap();
     manager.notify(1).await.unwrap();
-    yield_now().await; // in hand
+    yield_now().await; // the event is in flight
     let mut asks = begin(manager.clone(), handler.clone());
     assert!((&mut asks).now_or_never().is_none(), "it waits");
     assert!(give.send(asks).is_ok());
-    (manager, handler, told.await.unwrap())
+    (manager, handler, reported.await.unwrap())
 }
 
 #[tokio::test]
@@ -420,7 +427,7 @@ async fn a_spawned_task_deadlocks_until_its_deadline() {
     .await;
 }
 
-/// Does nothing.
+/// A waker without effect.
 struct Sleep;
 
 impl Wake for Sleep {
@@ -439,8 +446,8 @@ async fn assert_keeps_no_waker<W: Send + 'static, E: 'static>(
     let (taken, wakers) = (Arc::clone(&work), Arc::clone(&task));
     let handler = handler_fn(move |_: &u32| {
         let mut waits = taken.lock().unwrap().take().unwrap();
-        let told = poll(&mut waits, &mut Context::from_waker(Waker::noop()));
-        assert!(matches!(told, Poll::Ready(Err(_))));
+        let reported = poll(&mut waits, &mut Context::from_waker(Waker::noop()));
+        assert!(matches!(reported, Poll::Ready(Err(_))));
         tx.send(Arc::strong_count(&wakers)).unwrap();
     });
     let handler = manager.add_handler("inside", handler).unwrap();

@@ -11,7 +11,7 @@ fn new_registry<V: Send + Sync + 'static>() -> Registry<V> {
     Registry::new(EventManager::default())
 }
 
-/// Ten million of them with `cargo test --release`.
+/// Ten million names with `cargo test --release`.
 #[tokio::test]
 async fn a_registry_holds_countless_names() {
     const MANY: usize = if cfg!(debug_assertions) {
@@ -54,14 +54,14 @@ async fn a_name_can_be_recreated_a_hundred_thousand_times() {
     const TIMES: usize = 100_000;
     let registry = new_registry();
     let value = Arc::new(());
-    let log = registry.events().fold(0, |told, event| async move {
+    let log = registry.events().fold(0, |changes, event| async move {
         let is_created = matches!(event, RegistryEvent::Created { .. });
         assert_eq!(
             is_created,
-            told % 2 == 0,
+            changes % 2 == 0,
             "`Exited` before the next `Created`"
         );
-        told + 1
+        changes + 1
     });
     let log = tokio::spawn(log);
     for n in 0..TIMES {

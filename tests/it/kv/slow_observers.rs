@@ -36,15 +36,18 @@ async fn an_unread_observer_is_disconnected_after_its_limit() {
         registry.create(name).await.unwrap();
     }
     let at = |name: &str, time| (name.to_owned(), time);
-    let told = fine.await.unwrap();
+    let changes = fine.await.unwrap();
     assert_eq!(
-        told,
+        changes,
         [at("a", Duration::ZERO), at("b", LIMIT), at("c", LIMIT)]
     );
 
     assert_eq!(events.subscriber_count(), 0);
-    let told = stuck.by_ref().map(|event| event.name().map(str::to_owned));
-    assert_eq!(told.collect::<Vec<_>>().await, [None, Some("a".to_owned())]);
+    let changes = stuck.by_ref().map(|event| event.name().map(str::to_owned));
+    assert_eq!(
+        changes.collect::<Vec<_>>().await,
+        [None, Some("a".to_owned())]
+    );
     let ended = stuck.subscription().end_reason();
     assert!(matches!(ended, Some(EndReason::Disconnected { .. })));
 }
@@ -185,7 +188,7 @@ async fn foreign_events_are_limited_by_the_manager() {
     drop(limited);
 }
 
-/// Its own time begins once the event is stored, however long that took.
+/// The observer's time begins once the event is stored, however long that took.
 #[tokio::test(start_paused = true)]
 async fn waiting_for_room_does_not_extend_the_limit() {
     let (events, registry) = new_registry(1);
@@ -235,7 +238,7 @@ async fn a_disconnected_observer_blocks_no_later_event() {
     drop(stuck);
 }
 
-/// Its time begins when the event is delivered, not while that waits for room.
+/// The observer's time begins when the event is delivered, not while the event waits for room.
 #[tokio::test(start_paused = true)]
 async fn waiting_for_room_does_not_shorten_the_limit() {
     let (events, registry) = new_registry(1);
@@ -344,7 +347,7 @@ fn without_limits_the_registry_needs_no_timer() {
     });
 }
 
-// ---- Nobody listens -----------------------------------------------------------------------------
+// ---- No observers -------------------------------------------------------------------------------
 
 #[tokio::test]
 async fn a_long_unheard_outbox_yields_to_other_tasks() {

@@ -20,7 +20,7 @@ impl Wake for BadWaker {
     }
 }
 
-/// Also a waker may panic when it is dropped.
+/// A waker may also panic when dropped.
 struct BadToDrop;
 
 impl Wake for BadToDrop {
@@ -73,7 +73,7 @@ async fn a_panicking_waker_drop_does_not_stop_events() {
         let waker = Waker::from(Arc::new(BadToDrop));
         let poll = flush.as_mut().poll(&mut Context::from_waker(&waker));
         assert!(poll.is_pending());
-        drop(waker); // and now the registry has the last of it
+        drop(waker); // the registry holds the last clone now
         assert_eq!(events.next().await.unwrap().name(), "a");
         events.ack();
         let_other_tasks_run().await;

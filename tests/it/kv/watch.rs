@@ -37,16 +37,16 @@ fn in_short<V>(event: &WatchEvent<V>) -> String {
 /// The changes that arrive while other tasks run. Polling finishes the last event, which may
 /// release the next event.
 async fn so_far<V>(watch: &mut (impl Stream<Item = WatchEvent<V>> + Unpin)) -> Vec<String> {
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     let mut idle = 0;
     while idle < 3 {
         let_other_tasks_run().await;
         match watch.next().now_or_never().flatten() {
-            Some(event) => told.push(in_short(&event)),
+            Some(event) => reported.push(in_short(&event)),
             None => idle += 1,
         }
     }
-    told
+    reported
 }
 
 #[tokio::test]

@@ -17,15 +17,15 @@ use tokio_test::task;
 
 const PRODUCERS: usize = 4;
 const CAPACITY: usize = 2 * PRODUCERS;
-/// How often the full ring is read to its end.
+/// How often the full window is read to its end.
 const ROUNDS: usize = 500;
 
-/// Of the events of a whole ring, in every round, not only in the long run.
+/// The shares are those of a whole window, in every round, not only in the long run.
 #[track_caller]
-fn assert_all_get_half_of_their_share(ring: &[Option<usize>]) {
+fn assert_all_get_half_of_their_share(events: &[Option<usize>]) {
     for name in 0..PRODUCERS {
-        let its = ring.iter().filter(|&&event| event == Some(name)).count();
-        assert!(its >= CAPACITY / PRODUCERS / 2, "{name} of {ring:?}");
+        let its = events.iter().filter(|&&event| event == Some(name)).count();
+        assert!(its >= CAPACITY / PRODUCERS / 2, "{name} of {events:?}");
     }
 }
 
@@ -39,19 +39,19 @@ fn full() -> (EventManager<Option<usize>>, Subscription<Option<usize>>) {
     (manager, reader)
 }
 
-/// Publishes its own name, without end; `in_line` counts the waiting producers.
-async fn produce(manager: EventManager<Option<usize>>, name: usize, in_line: Arc<AtomicUsize>) {
+/// Publishes its own name, without end; `queued` counts the waiting producers.
+async fn produce(manager: EventManager<Option<usize>>, name: usize, queued: Arc<AtomicUsize>) {
     loop {
         let mut stored = pin!(manager.notify(Some(name)));
         let mut waits = false;
         let stored = poll_fn(|cx| {
             if waits {
-                in_line.fetch_sub(1, Ordering::SeqCst);
+                queued.fetch_sub(1, Ordering::SeqCst);
             }
             let poll = stored.as_mut().poll(cx);
             waits = poll.is_pending();
             if waits {
-                in_line.fetch_add(1, Ordering::SeqCst);
+                queued.fetch_add(1, Ordering::SeqCst);
             }
             poll
         });
@@ -65,17 +65,17 @@ async fn produce(manager: EventManager<Option<usize>>, name: usize, in_line: Arc
 /// scheduling of threads does not affect the result.
 async fn read_full_rings() {
     let (manager, mut reader) = full();
-    let in_line = Arc::new(AtomicUsize::new(0));
+    let queued = Arc::new(AtomicUsize::new(0));
     for name in 0..PRODUCERS {
-        tokio::spawn(produce(manager.clone(), name, Arc::clone(&in_line)));
+        tokio::spawn(produce(manager.clone(), name, Arc::clone(&queued)));
     }
     for round in 0..=ROUNDS {
-        while in_line.load(Ordering::SeqCst) < PRODUCERS || reader.len() < CAPACITY {
+        while queued.load(Ordering::SeqCst) < PRODUCERS || reader.len() < CAPACITY {
             yield_now().await;
         }
-        let ring: Vec<_> = (&mut reader).take(CAPACITY).collect().await;
+        let events: Vec<_> = (&mut reader).take(CAPACITY).collect().await;
         if round > 0 {
-            assert_all_get_half_of_their_share(&ring);
+            assert_all_get_half_of_their_share(&events);
         }
     }
     manager.close();
@@ -95,15 +95,15 @@ async fn full_window_starves_no_publisher_on_one_thread() {
 fn unwoken_polling_starves_no_publisher() {
     let (manager, mut reader) = full();
     let notify = |name| task::spawn(manager.notify(Some(name)));
-    let mut line: Vec<_> = (0..PRODUCERS).map(notify).collect();
-    for publish in &mut line {
+    let mut queue: Vec<_> = (0..PRODUCERS).map(notify).collect();
+    for publish in &mut queue {
         assert!(publish.poll().is_pending());
     }
     for round in 0..=ROUNDS {
-        let mut ring = Vec::new();
+        let mut events = Vec::new();
         for _ in 0..CAPACITY {
-            ring.extend(read(&mut reader));
-            for (name, publish) in line.iter_mut().enumerate() {
+            events.extend(read(&mut reader));
+            for (name, publish) in queue.iter_mut().enumerate() {
                 if name > 0 && !publish.is_woken() {
                     continue;
                 }
@@ -115,12 +115,12 @@ fn unwoken_polling_starves_no_publisher() {
             }
         }
         if round > 0 {
-            assert_all_get_half_of_their_share(&ring);
+            assert_all_get_half_of_their_share(&events);
         }
     }
 }
 
-// ---- Neighbours ---------------------------------------------------------------------------------
+// ---- Other tasks of the thread ------------------------------------------------------------------
 
 /// The number of events that are stored before the first read.
 const BACKLOG: usize = 20_000;

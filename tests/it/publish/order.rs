@@ -42,7 +42,7 @@ fn every_subscriber_sees_every_event_in_order() {
         let mut seen = vec![Vec::new(); 3];
         for n in 0..1_000_usize {
             while manager.try_notify(n).is_err() {
-                // Each at a pace of its own.
+                // Each subscriber reads at a pace of its own.
                 for (i, reader) in readers.iter_mut().enumerate() {
                     for _ in 0..=(n + i) % (i + 2) {
                         seen[i].extend(reader.next().now_or_never().flatten());
@@ -171,7 +171,7 @@ fn slow_subscribers_never_reorder_events() {
     }
 }
 
-// ---- The line -----------------------------------------------------------------------------------
+// ---- The wait queue -----------------------------------------------------------------------------
 
 /// A full manager with capacity one, and its reader.
 fn full() -> (EventManager<u32>, genevent::Subscription<u32>) {
@@ -224,39 +224,39 @@ fn freed_room_notifies_only_the_front() {
     for n in 0..3 {
         manager.try_notify(n).unwrap();
     }
-    let mut line: Vec<_> = (3..6).map(|n| task::spawn(manager.notify(n))).collect();
-    for publish in &mut line {
+    let mut queue: Vec<_> = (3..6).map(|n| task::spawn(manager.notify(n))).collect();
+    for publish in &mut queue {
         assert_pending!(publish.poll());
     }
     let woken =
-        |line: &[task::Spawn<_>]| line.iter().map(task::Spawn::is_woken).collect::<Vec<_>>();
+        |queue: &[task::Spawn<_>]| queue.iter().map(task::Spawn::is_woken).collect::<Vec<_>>();
 
     read(&mut reader);
-    assert_eq!(woken(&line), [true, false, false]);
+    assert_eq!(woken(&queue), [true, false, false]);
     read(&mut reader);
     assert_eq!(
-        woken(&line),
+        woken(&queue),
         [true, false, false],
         "the next one's turn comes after"
     );
-    assert_ready_eq!(line[0].poll(), Ok(1));
+    assert_ready_eq!(queue[0].poll(), Ok(1));
     assert_eq!(
-        woken(&line)[1..],
+        woken(&queue)[1..],
         [true, false],
         "there is room for it already"
     );
-    assert_ready_eq!(line[1].poll(), Ok(1));
-    assert_eq!(woken(&line)[2..], [false], "and none for this one");
+    assert_ready_eq!(queue[1].poll(), Ok(1));
+    assert_eq!(woken(&queue)[2..], [false], "and none for this one");
     read(&mut reader);
-    assert_eq!(woken(&line)[2..], [true]);
+    assert_eq!(woken(&queue)[2..], [true]);
 }
 
 #[test]
 fn polling_behind_the_front_stores_nothing() {
     let (manager, mut reader) = full();
-    let mut head = task::spawn(manager.notify(1));
+    let mut front = task::spawn(manager.notify(1));
     let mut eager = task::spawn(manager.notify(2));
-    assert_pending!(head.poll());
+    assert_pending!(front.poll());
     assert_pending!(eager.poll());
     read(&mut reader);
     assert_pending!(eager.poll());
@@ -264,7 +264,7 @@ fn polling_behind_the_front_stores_nothing() {
     let mut newcomer = task::spawn(manager.sync_notify(3));
     assert_pending!(newcomer.poll());
     assert_eq!(reader.len(), 0);
-    assert_ready_eq!(head.poll(), Ok(1));
+    assert_ready_eq!(front.poll(), Ok(1));
     assert_next!(reader, 1).now();
 }
 
@@ -300,16 +300,16 @@ fn an_unpolled_front_blocks_the_wait_queue() {
 fn a_cancelled_publisher_notifies_the_next() {
     for woken_before in [false, true] {
         let (manager, mut reader) = full();
-        let mut head = task::spawn(manager.sync_notify(1));
+        let mut front = task::spawn(manager.sync_notify(1));
         let mut next = task::spawn(manager.notify(2));
-        assert_pending!(head.poll());
+        assert_pending!(front.poll());
         assert_pending!(next.poll());
         if woken_before {
             read(&mut reader);
-            assert!(head.is_woken() && !next.is_woken());
-            drop(head);
+            assert!(front.is_woken() && !next.is_woken());
+            drop(front);
         } else {
-            drop(head);
+            drop(front);
             assert!(!next.is_woken(), "there is no room yet");
             read(&mut reader);
         }
@@ -322,12 +322,12 @@ fn a_cancelled_publisher_notifies_the_next() {
 #[test]
 fn cancelling_in_the_middle_keeps_the_order() {
     let (manager, mut reader) = full();
-    let mut line: Vec<_> = (1..=5).map(|n| task::spawn(manager.notify(n))).collect();
-    for publish in &mut line {
+    let mut queue: Vec<_> = (1..=5).map(|n| task::spawn(manager.notify(n))).collect();
+    for publish in &mut queue {
         assert_pending!(publish.poll());
     }
-    drop(line.remove(2));
-    for (mut publish, n) in line.into_iter().zip([1, 2, 4, 5]) {
+    drop(queue.remove(2));
+    for (mut publish, n) in queue.into_iter().zip([1, 2, 4, 5]) {
         read(&mut reader);
         assert!(publish.is_woken());
         assert_ready_eq!(publish.poll(), Ok(1));
@@ -339,32 +339,32 @@ fn cancelling_in_the_middle_keeps_the_order() {
 #[test]
 fn polling_again_keeps_the_queue_position() {
     let (manager, mut reader) = full();
-    let mut head = manager.notify(1);
+    let mut front = manager.notify(1);
     let mut behind = task::spawn(manager.notify(2));
     let (mut before, mut after) = (task::spawn(()), task::spawn(()));
-    before.enter(|cx, _| assert!(Pin::new(&mut head).poll(cx).is_pending()));
+    before.enter(|cx, _| assert!(Pin::new(&mut front).poll(cx).is_pending()));
     assert_pending!(behind.poll());
-    after.enter(|cx, _| assert!(Pin::new(&mut head).poll(cx).is_pending()));
+    after.enter(|cx, _| assert!(Pin::new(&mut front).poll(cx).is_pending()));
     read(&mut reader);
     assert!(after.is_woken() && !before.is_woken() && !behind.is_woken());
-    assert_eq!(now(head), Ok(1));
+    assert_eq!(now(front), Ok(1));
     assert_next!(reader, 1).now();
 }
 
 #[test]
 fn a_new_subscriber_sees_events_of_queued_publishers() {
     let (manager, mut reader) = full();
-    let mut line: Vec<_> = (1..=2).map(|n| task::spawn(manager.notify(n))).collect();
-    for publish in &mut line {
+    let mut queue: Vec<_> = (1..=2).map(|n| task::spawn(manager.notify(n))).collect();
+    for publish in &mut queue {
         assert_pending!(publish.poll());
     }
     let mut late = manager.subscribe();
     read(&mut reader);
-    assert_ready_eq!(line[0].poll(), Ok(2));
+    assert_ready_eq!(queue[0].poll(), Ok(2));
     read(&mut reader);
-    assert!(!line[1].is_woken(), "now the late one is in the way");
+    assert!(!queue[1].is_woken(), "now the late one is in the way");
     assert_next!(late, 1).now();
-    assert!(line[1].is_woken());
-    assert_ready_eq!(line[1].poll(), Ok(2));
+    assert!(queue[1].is_woken());
+    assert_ready_eq!(queue[1].poll(), Ok(2));
     assert_eq!((read(&mut reader), read(&mut late)), (Some(2), Some(2)));
 }

@@ -117,7 +117,7 @@ fn at_most_capacity_permits_are_reserved() {
     drop((assert_ready!(fourth.poll()), third));
 }
 
-// ---- The line -----------------------------------------------------------------------------------
+// ---- The wait queue -----------------------------------------------------------------------------
 
 #[test]
 fn a_returned_permit_notifies_only_the_front() {

@@ -229,7 +229,8 @@ fn forwarding_to_a_sync_sink_is_acknowledged() {
 
 #[test]
 fn a_pipeline_of_two_managers_is_acknowledged() {
-    // Each event of the first is finished with when all readers of the second are.
+    // An event of the first manager is finished when all readers of the second manager have
+    // finished.
     let (first, second) = (EventManager::new(4), EventManager::new(4));
     let (jobs, mut reader) = (first.subscribe(), second.subscribe());
     let pipe = jobs.then(|n| {

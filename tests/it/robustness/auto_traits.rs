@@ -35,7 +35,7 @@ type Fragile = Box<dyn std::any::Any + Send + Sync>;
 const fn at_ease<T: Send + Sync + Unpin + Debug + 'static>() {}
 /// The traits also of types that hold the event, or another value that may not be moved.
 const fn shared<T: Send + Sync + Debug + 'static>() {}
-/// May also be used after a panic was caught.
+/// Types that may also be used after a caught panic.
 const fn unwind_safe<T: UnwindSafe + RefUnwindSafe>() {}
 const fn clone<T: Clone>() {}
 const fn default<T: Default>() {}
@@ -379,7 +379,7 @@ mod handlers {
 
     use super::{Event, at_ease, clone, error, shared};
 
-    /// Neither `Sync`, nor `Debug`, nor `Clone`: nothing asks a handler for more than `Send`.
+    /// Neither `Sync`, nor `Debug`, nor `Clone`: a handler only has to be `Send`.
     struct Plain(std::cell::Cell<u8>);
 
     impl Handler<Event> for Plain {

@@ -10,7 +10,7 @@ mod kv;
 mod manager;
 mod test_util;
 
-/// Says where it happened, if it happens.
+/// Names the row of a failing test.
 struct OnPanic<F: Fn() -> String>(F);
 
 impl<F: Fn() -> String> Drop for OnPanic<F> {

@@ -10,7 +10,7 @@ use genevent::{EventManager, Subscription};
 
 const EVENTS: u64 = 1_000;
 const SUBSCRIBERS: usize = 4;
-/// So few that the publisher waits for room nearly all the time.
+/// So small that the publisher waits for room nearly all the time.
 const CAPACITY: usize = 3;
 
 /// Publishes the numbers from 1 on, each tenth with `sync_notify`, each fifth with `ack_notify`,

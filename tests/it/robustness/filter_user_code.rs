@@ -37,7 +37,7 @@ fn a_filter_dropping_its_subscription_is_not_counted() {
 
 type Deed = Box<dyn FnOnce() + Send>;
 
-/// Does it when it is woken, and panics.
+/// Runs its closure when woken, and panics.
 struct Doing(Mutex<Option<Deed>>);
 
 impl Wake for Doing {
@@ -74,7 +74,7 @@ fn a_waker_ending_its_subscription_keeps_the_receipt() {
     }
 }
 
-/// Part of a filter.
+/// A value captured by a filter.
 struct Bomb;
 
 impl Drop for Bomb {

@@ -260,7 +260,7 @@ fn narrow(overflow: Overflow) -> SubscribeOptions {
     SubscribeOptions::from(overflow).window(1)
 }
 
-/// Says where it happened, if it happens.
+/// Names the place of a failing test.
 struct OnPanic(String);
 
 impl Drop for OnPanic {

@@ -23,9 +23,9 @@ fn control_calls_never_wait() {
     assert_pending!(done.poll());
     read(&mut stuck);
     let mut next = task::spawn(manager.sync_notify(2));
-    let mut in_line = task::spawn(manager.notify(3));
+    let mut queued = task::spawn(manager.notify(3));
     assert_pending!(next.poll());
-    assert_pending!(in_line.poll());
+    assert_pending!(queued.poll());
 
     let mut late = manager.subscribe();
     test_util::assert_no_event!(late).now();
@@ -37,6 +37,6 @@ fn control_calls_never_wait() {
     assert!(!manager.is_closed());
     manager.close();
     now(manager.closed());
-    assert_ready_eq!(in_line.poll(), Err(NotifyError::Closed(3)));
+    assert_ready_eq!(queued.poll(), Err(NotifyError::Closed(3)));
     assert!(manager.disconnect(stuck.id()));
 }

@@ -9,7 +9,7 @@ use genevent::error::{NotifyError, TryNotifyError};
 use genevent::{EndReason, EventManager, Overflow, SubscribeOptions};
 use tokio_test::{assert_pending, assert_ready_eq, task};
 
-// ---- Who subscribes -----------------------------------------------------------------------------
+// ---- Subscribers --------------------------------------------------------------------------------
 
 // GenEvent case 1
 #[test]
@@ -179,7 +179,7 @@ fn the_builder_sets_a_name_and_capacity() {
 
 // ---- Debug, for any event -----------------------------------------------------------------------
 
-/// Neither `Debug` nor anything else but `Clone`.
+/// Implements neither `Debug` nor any other trait but `Clone`.
 #[derive(Clone)]
 struct Opaque;
 

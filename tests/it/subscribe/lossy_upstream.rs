@@ -22,21 +22,25 @@ fn publish(manager: &EventManager<u64>, events: impl IntoIterator<Item = u64>) {
 
 #[test]
 fn later_losses_do_not_hide_settled_events() {
-    for (in_hand, lost) in [(1, 1), (2, 1), (3, 1), (3, 2), (5, 2), (6, 6), (4, 9)] {
+    for (in_flight, lost) in [(1, 1), (2, 1), (3, 1), (3, 2), (5, 2), (6, 6), (4, 9)] {
         let (manager, mut first, mut stage) = lossy(10);
-        publish(&manager, 1..=in_hand);
-        for n in 1..=in_hand {
+        publish(&manager, 1..=in_flight);
+        for n in 1..=in_flight {
             assert_eq!(read(&mut first), Some(n));
         }
-        let newest = in_hand + lost + 10;
-        publish(&manager, in_hand + 1..=newest);
+        let newest = in_flight + lost + 10;
+        publish(&manager, in_flight + 1..=newest);
         assert_eq!(first.missed(), lost);
-        for n in 1..in_hand {
-            assert_eq!(read(&mut stage), Some(n), "{in_hand} in hand, {lost} lost");
+        for n in 1..in_flight {
+            assert_eq!(
+                read(&mut stage),
+                Some(n),
+                "{in_flight} in hand, {lost} lost"
+            );
         }
-        assert!(waits(&mut stage), "{in_hand} is in hand, {lost} are lost");
+        assert!(waits(&mut stage), "{in_flight} is in hand, {lost} are lost");
         first.ack();
-        for n in in_hand..=in_hand + lost {
+        for n in in_flight..=in_flight + lost {
             assert_eq!(read(&mut stage), Some(n));
         }
         assert!(waits(&mut stage));

@@ -11,7 +11,7 @@ use futures::StreamExt;
 use futures::executor::block_on;
 use genevent::{EventManager, SubscribeOptions};
 
-/// Around the sizes of the manager's own storage units.
+/// Sizes around those of the manager's own storage units.
 const SIZES: [usize; 8] = [0, 1, 2, 63, 64, 65, 129, 1_000];
 
 fn retaining<E: Send + Sync + 'static>(events: usize) -> EventManager<E> {
@@ -64,7 +64,7 @@ fn late_subscribers_see_no_gaps_during_publishing() {
             scope.spawn(|| {
                 for _ in 0..EVENTS {
                     if block_on(manager.notify(0)).is_err() {
-                        return; // The other one was quicker.
+                        return; // The other task was faster.
                     }
                 }
                 manager.close();

@@ -14,7 +14,7 @@ fn publish(manager: &EventManager<u64>, events: impl IntoIterator<Item = u64>) {
     }
 }
 
-/// Takes the next event and finishes with it.
+/// Takes the next event and finishes it.
 fn finish(stage: &mut Subscription<u64>) -> u64 {
     let event = read(stage).expect("there is one");
     stage.ack();

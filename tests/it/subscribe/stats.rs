@@ -12,13 +12,13 @@ fn named(name: &str) -> SubscribeOptions {
     SubscribeOptions::new().name(name)
 }
 
-/// For how long publishers have waited for each subscriber.
+/// The blocking time of each subscriber.
 fn holding<E: Send + Sync + 'static>(manager: &EventManager<E>) -> Vec<Option<Duration>> {
     let infos = manager.subscribers();
     infos.iter().map(SubscriberInfo::blocking_for).collect()
 }
 
-// ---- For how long -------------------------------------------------------------------------------
+// ---- Blocking time ------------------------------------------------------------------------------
 
 #[cfg(feature = "rt")]
 mod in_time {
@@ -30,7 +30,7 @@ mod in_time {
 
     use super::*;
 
-    /// It ends when its sender does.
+    /// The handler ends when its sender does.
     struct Slow(Option<oneshot::Receiver<()>>);
 
     impl Handler<u8> for Slow {
@@ -341,7 +341,7 @@ fn cancelled_publishers_leave_the_count() {
     for publisher in &mut publishers {
         assert_pending!(publisher.poll());
     }
-    // From the middle, and each time its head.
+    // From the middle of the queue, and each time from its front.
     for (gone, left) in [(4, 9), (0, 8), (0, 7), (0, 6), (0, 5)] {
         drop(publishers.remove(gone));
         assert_eq!(manager.stats().waiting_publishers(), left);

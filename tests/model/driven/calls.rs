@@ -44,7 +44,7 @@ impl Called<'_> {
                 pending: error
                     .waiting_for()
                     .iter()
-                    .map(|info| who_is(info, ids))
+                    .map(|info| index_of(info, ids))
                     .collect(),
                 payload: error.into_event().0,
             },
@@ -111,12 +111,12 @@ fn unanswered(error: &Unanswered, ids: &[SubscriberId]) -> Answer {
         pending: error
             .waiting_for()
             .iter()
-            .map(|info| who_is(info, ids))
+            .map(|info| index_of(info, ids))
             .collect(),
     }
 }
 
-fn who_is(info: &SubscriberInfo, ids: &[SubscriberId]) -> Who {
+fn index_of(info: &SubscriberInfo, ids: &[SubscriberId]) -> Who {
     let known = ids.iter().position(|&known| known == info.id());
     known.expect("it was given out")
 }

@@ -34,7 +34,7 @@ impl Reference {
     }
 
     /// The subscribers that block this publisher, which has evaluated the filters of `asked`.
-    fn in_the_way_of(&self, wish: Wish, asked: &[Who]) -> Vec<Who> {
+    fn blocking_for(&self, wish: Wish, asked: &[Who]) -> Vec<Who> {
         let mut full = self.full();
         full.retain(|who| match (self.readers[*who].sees.wants, wish) {
             (None, _) => true,
@@ -48,8 +48,8 @@ impl Reference {
     /// event.
     pub(crate) fn blocking(&self) -> Vec<Who> {
         match self.line.first() {
-            Some(&head) => self.in_the_way_of(self.wish(head), &self.calls[head].asked),
-            None => self.in_the_way_of(Wish::Permit, &[]),
+            Some(&front) => self.blocking_for(self.wish(front), &self.calls[front].asked),
+            None => self.blocking_for(Wish::Permit, &[]),
         }
     }
 
@@ -76,7 +76,7 @@ impl Reference {
         if blocking.is_empty() {
             Room::Free
         } else if self
-            .end_of_patience(blocking)
+            .end_of_limits(blocking)
             .is_some_and(|end| end <= self.now)
         {
             Room::Overdue
@@ -86,7 +86,7 @@ impl Reference {
     }
 
     /// When all blocking subscribers will be overdue, if that will ever help.
-    pub(crate) fn end_of_patience(&self, blocking: &[Who]) -> Option<Time> {
+    pub(crate) fn end_of_limits(&self, blocking: &[Who]) -> Option<Time> {
         let ends = blocking.iter().map(|&who| {
             let reader = &self.readers[who];
             Some(self.now + reader.patience()? - reader.waited?)
@@ -129,19 +129,19 @@ impl Reference {
     }
 
     /// Disconnects the overdue subscribers before a queued publisher stores.
-    pub(crate) fn clear_the_way(&mut self, blocking: Vec<Who>) {
+    pub(crate) fn disconnect_overdue(&mut self, blocking: Vec<Who>) {
         for who in blocking {
             self.disconnect(who, DisconnectCause::Overdue);
         }
     }
 
-    /// `Some` if the event was stored.
+    /// Returns `Some` if the event was stored.
     pub(crate) fn try_notify(&mut self, payload: u64) -> Option<usize> {
-        let blocking = self.in_the_way_of(Wish::Event(payload), &self.filtered());
+        let blocking = self.blocking_for(Wish::Event(payload), &self.filtered());
         let has_room = self.room_beside(&blocking) != Room::Full;
         let stores = !self.closed && self.line.is_empty() && has_room;
         stores.then(|| {
-            self.clear_the_way(blocking);
+            self.disconnect_overdue(blocking);
             self.store(payload)
         })
     }
@@ -221,7 +221,7 @@ impl Reference {
         self.events[event].finished.give_up(who, self.step);
     }
 
-    /// No more events will come.
+    /// Whether no more events will come.
     pub(crate) fn is_complete(&self) -> bool {
         self.closed && self.reserved == 0
     }
@@ -238,14 +238,14 @@ impl Reference {
     /// Whether the front has been woken and not polled since; `None` if the timer may have woken
     /// the front.
     pub(crate) fn is_front_notified(&self) -> Option<bool> {
-        let Some(&head) = self.line.first() else {
+        let Some(&front) = self.line.first() else {
             return Some(false);
         };
-        let head = &self.calls[head];
-        (head.polled_at == self.now).then_some(head.woken)
+        let front = &self.calls[front];
+        (front.polled_at == self.now).then_some(front.woken)
     }
 
-    /// For how long publishers have waited for it.
+    /// For how long publishers have waited for the reader.
     pub(crate) fn holding(&self, who: Who) -> Option<Duration> {
         let waited = self.readers[who].waited.filter(|_| self.waiting() > 0)?;
         Some(Duration::from_millis(waited))

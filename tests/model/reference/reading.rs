@@ -26,7 +26,7 @@ impl Reference {
             window,
             replayed: (self.events.len() - replayed..self.events.len()).collect(),
             unread: VecDeque::new(),
-            in_hand: None,
+            in_flight: None,
             unyielded: None,
             out: None,
             waited: None,
@@ -45,12 +45,12 @@ impl Reference {
     }
 
     pub(crate) fn ack(&mut self, who: Who) {
-        if let Some(event) = self.readers[who].in_hand.take() {
+        if let Some(event) = self.readers[who].in_flight.take() {
             self.events[event].finished.answer(who);
         }
     }
 
-    /// Makes it a stream of deliveries.
+    /// Turns the reader into a stream of deliveries.
     pub(crate) fn deliver(&mut self, who: Who, max: usize) {
         self.ack(who);
         let (open, free) = (Vec::new(), Vec::new());
@@ -74,7 +74,7 @@ impl Reference {
         }
     }
 
-    /// `fails`: if it clones an event for that, the clone panics.
+    /// With `fails`, the clone of the event panics.
     pub(crate) fn next(
         &mut self,
         who: Who,
@@ -102,7 +102,7 @@ impl Reference {
             let missed = std::mem::take(&mut reader.gap);
             return Ok(Poll::Ready(Some(Item::Missed(missed))));
         }
-        if self.is_held_back(who) {
+        if self.is_gated(who) {
             let reader = &mut self.readers[who];
             reader.parked = reader.unread.front().map(|&event| For::Settled(event));
             return Ok(Poll::Pending);
@@ -129,7 +129,7 @@ impl Reference {
         Ok(Poll::Ready(None))
     }
 
-    /// Yields the event that is out of its window already.
+    /// Yields the event that has left its window already.
     fn yield_taken(&mut self, who: Who, fails: bool) -> Result<Poll<Option<Item>>, ClonePanics> {
         if fails {
             return Err(ClonePanics);
@@ -138,7 +138,7 @@ impl Reference {
         let event = reader.unyielded.take().expect("it has one");
         match &mut reader.out {
             Some(out) => out.open.push(event),
-            None => reader.in_hand = Some(event),
+            None => reader.in_flight = Some(event),
         }
         self.events[event].received.answer(who);
         Ok(Poll::Ready(Some(self.item(who, event))))
@@ -162,8 +162,8 @@ impl Reference {
         Ok(Poll::Ready(Some(self.item(who, event))))
     }
 
-    /// Its next event is there, and it may not see that yet.
-    pub(crate) fn is_held_back(&self, who: Who) -> bool {
+    /// Whether the next event is stored, but behind the reader's gate.
+    pub(crate) fn is_gated(&self, who: Who) -> bool {
         let reader = &self.readers[who];
         let next = reader.unread.front().filter(|_| reader.replayed.is_empty());
         reader.state == State::Attached && next.is_some_and(|&event| !self.may_see(who, event))
@@ -203,7 +203,7 @@ impl Reference {
     }
 
     pub(crate) fn leave(&mut self, who: Who, panicking: bool) {
-        match self.readers[who].in_hand {
+        match self.readers[who].in_flight {
             Some(event) if panicking => self.give_up(who, event),
             _ => self.ack(who),
         }

@@ -53,8 +53,8 @@ impl Reference {
         }
     }
 
-    /// It needs no room any more.
-    pub(crate) fn let_go(&mut self, sink: usize) {
+    /// Returns the room of a sink.
+    pub(crate) fn release(&mut self, sink: usize) {
         if std::mem::take(&mut self.sinks[sink].has_permit) {
             self.end_permit();
         }
@@ -64,7 +64,7 @@ impl Reference {
     }
 
     pub(crate) fn drop_sink(&mut self, sink: usize) {
-        self.let_go(sink);
+        self.release(sink);
         self.sinks[sink].flushing = None;
         self.sinks[sink].flush_woken = false;
     }

@@ -7,7 +7,7 @@ use super::{
 };
 
 impl Reference {
-    /// `within`: how long it may take.
+    /// Begins a call, with the time until its deadline as `within`.
     pub(crate) fn call(&mut self, question: Question, within: Option<Time>) -> CallId {
         self.calls.push(Call {
             question,
@@ -45,7 +45,7 @@ impl Reference {
             }
         };
         if answer.is_pending() && self.is_late(id) {
-            answer = Poll::Ready(self.give_up_waiting(id));
+            answer = Poll::Ready(self.answer_at_deadline(id));
         }
         if answer.is_ready() {
             self.cancel(id);
@@ -60,7 +60,7 @@ impl Reference {
 
     /// Queues the call, or returns permission to store or reserve, with the blocking subscribers
     /// that are overdue; `None` if the manager is closed.
-    fn poll_turn(&mut self, id: CallId) -> Poll<Option<Vec<Who>>> {
+    fn poll_queued(&mut self, id: CallId) -> Poll<Option<Vec<Who>>> {
         if matches!(self.calls[id].progress, Progress::Lazy) {
             self.calls[id].progress = Progress::InLine;
             self.line.push(id);
@@ -78,12 +78,12 @@ impl Reference {
             self.line.remove(0);
             return Poll::Ready(Some(blocking));
         }
-        self.calls[id].alarm = self.end_of_patience(&blocking).filter(|_| is_head);
+        self.calls[id].alarm = self.end_of_limits(&blocking).filter(|_| is_head);
         Poll::Pending
     }
 
     fn poll_reserve(&mut self, id: CallId) -> Poll<Answer> {
-        self.poll_turn(id).map(|turn| match turn {
+        self.poll_queued(id).map(|turn| match turn {
             Some(blocking) => {
                 self.give_permit(blocking);
                 Answer::Reserved
@@ -94,8 +94,8 @@ impl Reference {
 
     fn poll_publisher(&mut self, id: CallId, payload: u64) -> Poll<Answer> {
         if !matches!(self.calls[id].progress, Progress::Stored(_)) {
-            match self.poll_turn(id) {
-                Poll::Ready(Some(blocking)) => self.clear_the_way(blocking),
+            match self.poll_queued(id) {
+                Poll::Ready(Some(blocking)) => self.disconnect_overdue(blocking),
                 Poll::Ready(None) => return Poll::Ready(Answer::Closed(payload)),
                 Poll::Pending => return Poll::Pending,
             }
@@ -159,7 +159,7 @@ impl Reference {
     }
 
     /// The answer of a call at its deadline.
-    fn give_up_waiting(&self, id: CallId) -> Answer {
+    fn answer_at_deadline(&self, id: CallId) -> Answer {
         let owing = |events: &[Stored]| {
             let owing = events.iter().flat_map(|event| &event.finished.owing);
             let mut pending: Vec<Who> = owing.copied().collect();
@@ -209,13 +209,13 @@ impl Reference {
         }
     }
 
-    /// Must it be polled?
+    /// Whether the call must be polled.
     pub(crate) fn must_look(&self, id: CallId) -> bool {
         let call = &self.calls[id];
         let must_set_alarm = matches!(call.progress, Progress::InLine)
             && self.line[0] == id
             && self
-                .end_of_patience(&self.blocking())
+                .end_of_limits(&self.blocking())
                 .is_some_and(|end| call.alarm != Some(end));
         let is_waiting = !matches!(call.progress, Progress::Lazy | Progress::Over);
         self.is_due(id) || must_set_alarm || (is_waiting && self.is_late(id))

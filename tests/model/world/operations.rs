@@ -43,7 +43,7 @@ impl World<'_> {
                 let sees = Sees::default();
                 self.subscribe(overflow, window.into(), replay.into(), sees)?;
             }
-            Op::SubscribeWhere(overflow, window, n) => {
+            Op::SubscribeFilter(overflow, window, n) => {
                 let sees = Sees {
                     wants: Some(n.into()),
                     ..Sees::default()
@@ -175,7 +175,7 @@ impl World<'_> {
                     crash_with(reading);
                 }
             }
-            Op::NextAmid(pick, which, during) => {
+            Op::NextDuringClone(pick, which, during) => {
                 if let Some(index) = choose(pick, self.streams.len()) {
                     self.next_during_clone(index, which, during)?;
                 }
@@ -187,7 +187,7 @@ impl World<'_> {
     }
 }
 
-/// Drops it as a panicking consumer does; no message is printed.
+/// Drops a stream as a panicking consumer does; no message is printed.
 fn crash_with(reading: Reading) {
     let crash = catch_unwind(AssertUnwindSafe(move || {
         let _reading = reading;

@@ -78,7 +78,7 @@ impl World<'_> {
         let waker = flush.set(which);
         let mut cx = Context::from_waker(&waker);
         let flushed = if close {
-            self.reference.let_go(*id);
+            self.reference.release(*id);
             sink.poll_close(&mut cx)
         } else {
             sink.poll_flush(&mut cx)

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use genevent::{DisconnectCause, EventManager, Overflow, SubscribeOptions};
 use proptest::prelude::*;
 
-use super::super::driven::{Events, Held, Wakers};
+use super::super::driven::{Events, Unacked, Wakers};
 use super::super::ops::{Pick, Which};
 use super::super::payload::{self, DuringClone, Payload};
 use super::super::reference::{ClonePanics, Item, Sees, Who};
@@ -32,9 +32,9 @@ impl World<'_> {
         let Holding { who, seq, held } = self.held.remove(index);
         self.reference.settle(who, seq, ack);
         match held {
-            Held::Delivery(delivery) if ack => drop(delivery.ack()),
-            Held::Ack(due) if ack => due.ack(),
-            Held::Delivery(_) | Held::Ack(_) => {}
+            Unacked::Delivery(delivery) if ack => drop(delivery.ack()),
+            Unacked::Ack(due) if ack => due.ack(),
+            Unacked::Delivery(_) | Unacked::Ack(_) => {}
         }
     }
 
@@ -149,9 +149,9 @@ impl World<'_> {
         self.held.extend(delivery.map(|delivery| Holding {
             who: *who,
             seq: delivery.seq(),
-            held: Held::Delivery(delivery),
+            held: Unacked::Delivery(delivery),
         }));
-        // After it was taken: it is not overwritten any more.
+        // After the event was taken, so the event is not overwritten any more.
         for (payload, result) in zip(payloads, outcome.published) {
             self.check_published(payload, &result)?;
         }
@@ -185,7 +185,7 @@ impl World<'_> {
     }
 }
 
-/// How many deliveries of each subscriber may be out.
+/// The `max_unacked` of each subscriber.
 fn max_unacked(who: Who) -> usize {
     1 + who % 4
 }

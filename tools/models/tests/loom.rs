@@ -1,5 +1,5 @@
-//! Small kernels of the engine under every interleaving, with every value that the memory orderings
-//! allow a load to return. `.ci/run` runs them.
+//! Small kernels of the engine under every interleaving, and with every value that the memory
+//! orderings allow a load to return. Run by `.ci/run`.
 #![cfg(genevent_loom)]
 
 use futures::StreamExt;

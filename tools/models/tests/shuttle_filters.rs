@@ -1,5 +1,5 @@
 //! Models of filtered subscriptions: random schedules of every lock and every atomic step, as in
-//! `shuttle`. "No wake-up is lost" needs no assertion: each model only has to end.
+//! `shuttle`. "No wakeup is lost" needs no assertion: each model only has to end.
 #![cfg(genevent_shuttle)]
 
 use futures::StreamExt;

@@ -1,8 +1,8 @@
-//! Models of the registry's watch: random schedules of tasks that change the registry, of the
-//! announcer, and of tasks that begin to watch. `.ci/run` runs them like `shuttle`.
+//! Models of the registry's watch: random schedules of tasks that change the registry, of the task
+//! that publishes the changes, and of tasks that begin to watch. Run like `shuttle`.
 //!
-//! Every lock and atomic of the library is a step of the schedule; an operation of tokio (`Notify`,
-//! `watch`) is a single step.
+//! Every lock and atomic of this crate is a step of the schedule; tokio's own types (`Notify`,
+//! `watch`) are a single step.
 #![cfg(genevent_shuttle)]
 
 use std::collections::{BTreeMap, HashSet};
@@ -86,17 +86,17 @@ fn a_watch_begun_during_changes_agrees() {
             let all = spawn(registry.events().collect::<Vec<_>>());
             let changes = [change(&registry, &["a", "a"]), change(&registry, &["b"])];
             let watch = registry.watch();
-            let told = spawn(watch.collect::<Vec<_>>());
+            let reported = spawn(watch.collect::<Vec<_>>());
             drop(registry);
             for task in changes {
                 task.await.unwrap();
             }
             let all: Vec<_> = all.await.unwrap().iter().map(in_short).collect();
-            let told = told.await.unwrap();
-            let ready = told
+            let reported = reported.await.unwrap();
+            let ready = reported
                 .iter()
                 .position(|event| matches!(event, WatchEvent::Ready));
-            let (start, rest) = told.split_at(ready.unwrap());
+            let (start, rest) = reported.split_at(ready.unwrap());
             let rest: Vec<_> = rest[1..].iter().map(in_short_of_watch).collect();
             // The snapshot is the result of all events before the rest.
             assert!(all.ends_with(&rest), "{rest:?} of {all:?}");

@@ -1,5 +1,5 @@
-//! Models of stages: random schedules of every lock and every atomic step, as in `shuttle`.
-//! "No wake-up is lost" needs no assertion: each model only has to end.
+//! Models of stages: random schedules of every lock and every atomic step, as in `shuttle`. "No
+//! wakeup is lost" needs no assertion: each model only has to end.
 #![cfg(genevent_shuttle)]
 
 use std::sync::Arc;

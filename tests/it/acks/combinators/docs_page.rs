@@ -6,13 +6,13 @@ use super::Verdict;
 use super::table::TABLE;
 
 /// Verdicts by the name of the combinator: implicit, deliveries.
-type Told = BTreeMap<String, [String; 2]>;
+type Documented = BTreeMap<String, [String; 2]>;
 
 /// The only table of the page. A row stands for all the names in its first cell.
-fn documented() -> Told {
+fn documented() -> Documented {
     let page = include_str!("../../../../docs/combinators.md");
     let rows = page.lines().filter_map(|line| line.strip_prefix('|'));
-    let mut told = Told::new();
+    let mut reported = Documented::new();
     for row in rows.skip(2) {
         let cells: Vec<_> = row.split('|').map(|cell| cell.trim().to_owned()).collect();
         let [names, implicit, deliveries, _] = &cells[..] else {
@@ -20,17 +20,17 @@ fn documented() -> Told {
         };
         for name in names.split("; ") {
             let verdicts = [implicit.clone(), deliveries.clone()];
-            let before = told.insert(name.replace('`', ""), verdicts);
+            let before = reported.insert(name.replace('`', ""), verdicts);
             assert_eq!(before, None, "{name} is told once");
         }
     }
-    told
+    reported
 }
 
 #[test]
 fn the_documented_table_matches_the_measured_verdicts() {
     let word = |verdict: Option<Verdict>| verdict.map_or("–", Verdict::word).to_owned();
-    let mut measured = Told::new();
+    let mut measured = Documented::new();
     for row in TABLE {
         let verdicts = [
             word(row.implicit.map(|(verdict, _)| verdict)),
@@ -43,11 +43,11 @@ fn the_documented_table_matches_the_measured_verdicts() {
             row.name
         );
     }
-    let told = documented();
+    let reported = documented();
     for (name, verdicts) in &measured {
-        assert_eq!(told.get(name), Some(verdicts), "{name}, on the page");
+        assert_eq!(reported.get(name), Some(verdicts), "{name}, on the page");
     }
-    for name in told.keys() {
+    for name in reported.keys() {
         assert!(measured.contains_key(name), "{name} is on the page alone");
     }
 }

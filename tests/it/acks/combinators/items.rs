@@ -8,7 +8,7 @@ pub(crate) trait Item: Sized {
     /// Whether it is about the event that the test waits for.
     fn is_first(&self) -> bool;
 
-    /// Says that the work is done, where that is said, and takes the value out.
+    /// Acknowledges explicitly, where the item can, and takes the value out.
     fn done(self) -> u32;
 }
 
@@ -81,7 +81,7 @@ impl<T: Item> Item for Vec<T> {
     }
 }
 
-/// Of `zip`.
+/// The item of `zip`.
 impl<T: Item> Item for (T, char) {
     fn is_first(&self) -> bool {
         self.0.is_first()
@@ -92,7 +92,7 @@ impl<T: Item> Item for (T, char) {
     }
 }
 
-/// Of `StreamMap`.
+/// The item of `StreamMap`.
 impl<T: Item> Item for (&str, T) {
     fn is_first(&self) -> bool {
         self.1.is_first()
@@ -103,7 +103,7 @@ impl<T: Item> Item for (&str, T) {
     }
 }
 
-/// Of `timeout`.
+/// The item of `timeout`.
 impl<T: Item> Item for Result<T, Elapsed> {
     fn is_first(&self) -> bool {
         self.as_ref().is_ok_and(Item::is_first)

@@ -42,7 +42,7 @@ const HOUR: Duration = Duration::from_secs(3_600);
 
 /// The table of the docs page. `GenEvent` cases 131 and 132.
 pub(crate) const TABLE: &[Row] = &[
-    // ---- They ask for the next event when the work on the one before is done ----
+    // ---- Poll for the next event after the work on the event ------------------------------------
     row!("while let", Exact, Exact, |s, work| async move {
         let mut s = s;
         while let Some(event) = StreamExt::next(&mut s).await {
@@ -79,7 +79,7 @@ pub(crate) const TABLE: &[Row] = &[
         StreamExt::filter(s, |_| ready(true)),
         work
     )),
-    // It works itself.
+    // The combinator itself does the work.
     row!("filter", Exact, Exact, |s, work| {
         let filter = move |event: &_| work.on(Event::value(event)).map(|_| true);
         all_done(StreamExt::filter(s, filter))
@@ -140,7 +140,7 @@ pub(crate) const TABLE: &[Row] = &[
             }
         }
     }),
-    // That of tokio.
+    // The `select!` of tokio.
     row!("select!", Exact, Exact, |s, work| async move {
         let mut s = s;
         loop {
@@ -164,7 +164,7 @@ pub(crate) const TABLE: &[Row] = &[
         StreamExt::peekable(s),
         work
     )),
-    // It peeks between events.
+    // Peeks between events.
     row!("peekable", Exact, Exact, |s, work| async move {
         let mut s = pin!(StreamExt::peekable(s));
         while s.as_mut().peek().await.is_some() {
@@ -179,7 +179,7 @@ pub(crate) const TABLE: &[Row] = &[
         drop(s);
         pending::<()>().await;
     }),
-    // ---- They read ahead ----
+    // ---- Read ahead -----------------------------------------------------------------------------
     row!("buffered(n)", Early, Exact, |s, work| {
         let map = StreamExt::map(s, move |event| work.on(event));
         all_done(map.buffered(2))
@@ -237,7 +237,7 @@ pub(crate) const TABLE: &[Row] = &[
             }
         }
     ),
-    // ---- They never come back ----
+    // ---- Never poll again -----------------------------------------------------------------------
     row!(
         "holding the stream idle",
         Open,
@@ -246,7 +246,7 @@ pub(crate) const TABLE: &[Row] = &[
             let mut s = s;
             let event = StreamExt::next(&mut s).await.unwrap();
             work.on(event).await;
-            pending::<()>().await; // and never looks at it again
+            pending::<()>().await; // and never polls the stream again
             drop(s);
         }
     ),
@@ -261,7 +261,7 @@ pub(crate) const TABLE: &[Row] = &[
             pending::<()>().await;
         }
     ),
-    // ---- They part the event from its acknowledgement ----
+    // ---- Separate the event from its acknowledgement --------------------------------------------
     row!("map that acknowledges", deliveries: Early, |s, work| one_by_one(
         StreamExt::map(s, Delivery::ack),
         work
@@ -283,7 +283,7 @@ pub(crate) const TABLE: &[Row] = &[
             kept.push(event);
         }
     }),
-    // ---- They panic, and that is caught ----
+    // ---- Panic, and the panic is caught ---------------------------------------------------------
     row!(
         "a caught panic, the stream lives on",
         Exact,
@@ -294,7 +294,7 @@ pub(crate) const TABLE: &[Row] = &[
             caught.map(|result| drop(result.unwrap_err()))
         }
     ),
-    // It is held outside, and read on.
+    // The stream is held outside, and read on.
     row!(
         "a caught panic, the stream lives on",
         Exact,
@@ -323,7 +323,7 @@ pub(crate) const TABLE: &[Row] = &[
             caught.map(|result| drop(result.unwrap_err()))
         }
     ),
-    // ---- They acknowledge themselves ----
+    // ---- Acknowledge explicitly -----------------------------------------------------------------
     row!("filter_acked", deliveries: Exact, |s, work| one_by_one(
         s.filter_acked(|_| true),
         work

@@ -31,7 +31,7 @@ impl Work {
         }))
     }
 
-    /// Works on an event, or on a batch of them; then acknowledges, if it is a delivery.
+    /// Works on an event, or on a batch; then acknowledges a delivery.
     pub(crate) fn on<T: Item>(&self, event: T) -> impl Future<Output = u32> + use<T> {
         let gate = Arc::clone(&self.0);
         async move {
@@ -66,13 +66,13 @@ pub(crate) async fn one_by_one<T: Item>(stream: impl Stream<Item = T>, work: Wor
     }
 }
 
-/// Works on `event`, and panics before that is acknowledged.
+/// Works on `event`, and panics before acknowledging.
 pub(crate) async fn work_and_panic<T: Event>(event: T, work: Work) {
     work.on(event.value()).await;
     resume_unwind(Box::new("the work failed"));
 }
 
-/// Nothing follows the work.
+/// No poll follows the work.
 pub(crate) fn all_done<T: Item>(stream: impl Stream<Item = T>) -> impl Future<Output = ()> {
     stream.for_each(|event| {
         event.done();

@@ -24,7 +24,7 @@ fn publish(manager: &EventManager<u32>, events: impl IntoIterator<Item = u32>) {
 
 type Jobs = Box<dyn Stream<Item = Delivery<u32>> + Unpin>;
 
-/// Every kind of stream of deliveries that owes nothing for its next four events, numbers 1 to 4.
+/// Every kind of delivery stream that owes nothing for its next four events, numbers 1 to 4.
 fn streams() -> Vec<(&'static str, Jobs)> {
     let manager = EventManager::new(8);
     let plain = manager.subscribe_with(two());

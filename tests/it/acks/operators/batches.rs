@@ -47,7 +47,7 @@ async fn time_runs_from_the_first_event() {
     manager.try_notify(1).unwrap();
     assert_pending!(batches.poll_next());
     advance(REST).await;
-    manager.try_notify(2).unwrap(); // does not start it anew
+    manager.try_notify(2).unwrap(); // does not restart the timer
     assert_pending!(batches.poll_next());
     advance(DURATION.saturating_sub(2 * REST)).await;
     assert_pending!(batches.poll_next());

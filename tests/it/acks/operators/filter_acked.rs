@@ -16,7 +16,7 @@ fn filter_acked_acknowledges_filtered_out_events() {
     let kept = assert_ready!(even.poll_next()).unwrap();
     assert_acked(&mut one);
     assert_open(&mut two);
-    assert_open(&mut three); // not looked at yet
+    assert_open(&mut three); // not evaluated yet
     assert_pending!(even.poll_next());
     assert_acked(&mut three);
 

@@ -11,15 +11,15 @@ use super::{SECOND, ids, named, now};
 #[tokio::test(start_paused = true)]
 async fn flush_names_the_subscribers_waited_for() {
     let manager = EventManager::new(4);
-    let mut in_hand = manager.subscribe_with(named("in hand"));
+    let mut in_flight = manager.subscribe_with(named("in hand"));
     let mut out = manager.subscribe_with(named("out")).deliveries();
     let mut done = manager.subscribe_with(named("done"));
     manager.try_notify(1).unwrap();
-    assert_eq!(now(in_hand.next()), Some(1));
+    assert_eq!(now(in_flight.next()), Some(1));
     let delivery = now(out.next()).unwrap();
     assert_eq!(now(done.next()), Some(1));
     done.ack();
-    let (first, second) = (in_hand.id(), out.id());
+    let (first, second) = (in_flight.id(), out.id());
     drop(out);
 
     let late = manager.flush().within(SECOND).await.unwrap_err();
@@ -29,7 +29,7 @@ async fn flush_names_the_subscribers_waited_for() {
         late.to_string()
             .starts_with("not answered in time by #1 \"in hand\" from ")
     );
-    in_hand.ack();
+    in_flight.ack();
     let late = manager.flush().within(SECOND).await.unwrap_err();
     assert_eq!(ids(late.waiting_for()), [second]);
     delivery.ack();

@@ -11,12 +11,12 @@ use super::{SECOND, ids, named, now, unanswered};
 async fn missing_subscribers_are_named_in_every_state() {
     let manager = EventManager::new(4);
     let unread = manager.subscribe_with(named("unread"));
-    let mut in_hand = manager.subscribe_with(named("in hand"));
+    let mut in_flight = manager.subscribe_with(named("in hand"));
     let mut out = manager.subscribe_with(named("out")).deliveries();
     let mut gone = manager.subscribe_with(named("gone")).deliveries();
     let mut disconnected = manager.subscribe_with(named("disconnected"));
     let lossy = manager.subscribe_with(named("lossy").overflow(Overflow::DropOldest));
-    // These have.
+    // These subscribers have acknowledged.
     let mut acked = manager.subscribe_with(named("acked"));
     let mut settled = manager.subscribe_with(named("settled")).deliveries();
     let left = manager.subscribe_with(named("left"));
@@ -26,16 +26,16 @@ async fn missing_subscribers_are_named_in_every_state() {
 
     let mut late = task::spawn(manager.sync_notify("event").within(SECOND));
     assert_pending!(late.poll());
-    // None of this is about the event.
+    // No part of the error depends on the event.
     let after = manager.subscribe_with(named("after"));
     manager.try_notify("another").unwrap();
 
-    assert_eq!(now(in_hand.next()), Some("event"));
+    assert_eq!(now(in_flight.next()), Some("event"));
     let _out = [now(out.next()), now(out.next())];
     let _gone = now(gone.next());
     let pending = [
         unread.id(),
-        in_hand.id(),
+        in_flight.id(),
         out.id(),
         gone.id(),
         disconnected.id(),
@@ -86,11 +86,11 @@ async fn the_event_stays_published() {
 async fn ack_notify_waits_only_for_missing_receivers() {
     let manager = EventManager::new(4);
     let unread = manager.subscribe();
-    let mut in_hand = manager.subscribe();
+    let mut in_flight = manager.subscribe();
     let mut out = manager.subscribe().deliveries();
     let mut late = task::spawn(manager.ack_notify("event").within(SECOND));
     assert_pending!(late.poll());
-    assert_eq!(now(in_hand.next()), Some("event"));
+    assert_eq!(now(in_flight.next()), Some("event"));
     let _out = now(out.next());
     advance(SECOND).await;
     let late = unanswered(assert_ready!(late.poll()));

@@ -65,8 +65,8 @@ async fn a_queued_publisher_names_the_full_subscribers() {
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
     manager.try_notify(1).unwrap();
-    let mut head = task::spawn(manager.notify(2));
-    assert_pending!(head.poll());
+    let mut first = task::spawn(manager.notify(2));
+    assert_pending!(first.poll());
     let behind = manager.sync_notify(3).within(SECOND).await;
     assert_eq!(ids(not_stored(behind).waiting_for()), [reader.id()]);
 
@@ -78,7 +78,7 @@ async fn a_queued_publisher_names_the_full_subscribers() {
         behind.to_string(),
         "not stored in time: other publishers are in front, or permits hold the room"
     );
-    assert_ready!(head.poll()).unwrap();
+    assert_ready!(first.poll()).unwrap();
 }
 
 #[tokio::test(start_paused = true)]

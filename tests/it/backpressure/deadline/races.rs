@@ -80,7 +80,7 @@ fn missing_subscribers_are_named_during_concurrent_acks() {
     reading.join().unwrap();
 }
 
-/// Part of a filter: does this when it is dropped.
+/// A part of a filter: runs its closure when dropped.
 struct OnDrop(Option<Deed>);
 
 type Deed = Box<dyn FnOnce() + Send + Sync>;
@@ -112,7 +112,8 @@ async fn room_at_the_moment_of_timeout_is_taken() {
     assert_pending!(late.poll());
     advance(SECOND).await;
 
-    // It looks twice: for room, and once more when its time is over. After that it is read.
+    // The publisher looks for room twice: when polled, and again when its time is over. Then the
+    // event is read.
     let (keep, kept) = std::sync::mpsc::channel();
     let last = panicking(move || {
         assert_eq!(now(reader.next()), Some(1));

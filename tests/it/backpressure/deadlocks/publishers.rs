@@ -121,9 +121,9 @@ async fn stop_waits_for_a_permit_of_its_task() {
 
 #[tokio::test(start_paused = true)]
 async fn a_handler_holding_a_permit_waits_until_aborted() {
-    for told in [true, false] {
-        let manager = EventManager::new(if told { 1 } else { 2 });
-        let narrow = (!told).then(|| {
+    for reported in [true, false] {
+        let manager = EventManager::new(if reported { 1 } else { 2 });
+        let narrow = (!reported).then(|| {
             let options = SubscribeOptions::new().window(1);
             tokio::spawn(manager.subscribe_with(options).collect::<Vec<_>>())
         });
@@ -134,7 +134,7 @@ async fn a_handler_holding_a_permit_waits_until_aborted() {
             assert_eq!(answer, Err(NotifyError::WouldDeadlock(2)));
             drop(permit);
         });
-        assert_eq!(hangs(manager.sync_notify(1)).await, !told);
+        assert_eq!(hangs(manager.sync_notify(1)).await, !reported);
         handler.abort();
         assert_eq!(handler.stopped().await, StopReason::Aborted);
         assert!(!hangs(manager.stop()).await);

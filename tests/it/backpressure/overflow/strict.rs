@@ -55,8 +55,8 @@ fn a_fast_strict_subscriber_stays_attached() {
 fn disconnecting_drops_unread_events_but_not_in_flight() {
     let manager = EventManager::new(2);
     let mut strict = manager.subscribe_with(Overflow::Disconnect);
-    let mut in_hand = task::spawn(manager.sync_notify(1));
-    assert_pending!(in_hand.poll());
+    let mut in_flight = task::spawn(manager.sync_notify(1));
+    assert_pending!(in_flight.poll());
     assert_next!(strict, 1).now();
     let mut unread = task::spawn(manager.sync_notify(2));
     assert_pending!(unread.poll());
@@ -67,9 +67,9 @@ fn disconnecting_drops_unread_events_but_not_in_flight() {
     assert!(too_much.is_unheard(), "it does not count for this one");
     assert_eq!(assert_ready_ok!(unread.poll()).dropped_by(), [strict.id()]);
     assert_eq!(assert_ready_ok!(not_received.poll()).dropped(), 1);
-    assert_pending!(in_hand.poll());
+    assert_pending!(in_flight.poll());
     assert_next!(strict, 2).now();
-    assert!(assert_ready_ok!(in_hand.poll()).all_acked());
+    assert!(assert_ready_ok!(in_flight.poll()).all_acked());
     assert_eq!(read_all(&mut strict), [3]);
 }
 

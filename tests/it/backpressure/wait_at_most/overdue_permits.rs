@@ -161,7 +161,8 @@ async fn an_event_without_the_permit_disconnects_normally() {
 
 #[tokio::test(start_paused = true)]
 async fn a_permit_given_in_time_disconnects_no_subscriber() {
-    // It held its room, so the subscriber is within its window with the permit's event.
+    // The permit reserved its room in time, so the subscriber is within its window with the
+    // permit's event.
     let manager = EventManager::new(2);
     let mut reader = manager.subscribe_with(at_most(5));
     manager.try_notify(1).unwrap();

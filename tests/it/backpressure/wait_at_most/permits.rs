@@ -20,7 +20,7 @@ async fn room_held_by_permits_is_not_charged() {
     assert_pending!(publisher.poll());
     assert_eq!(manager.subscriber_count(), 1);
 
-    // From here on it is the subscriber that is slow.
+    // From here on the subscriber is slow, not the permit.
     permit.notify(1);
     assert!(publisher.is_woken(), "to set its alarm");
     assert_pending!(publisher.poll());

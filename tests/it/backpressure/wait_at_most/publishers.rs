@@ -29,15 +29,15 @@ async fn time_runs_from_the_first_waiting_publisher() {
 async fn a_cancelled_front_passes_its_timer_on() {
     let (manager, reader) = stuck();
     let start = Instant::now();
-    let mut head = task::spawn(manager.notify(2));
-    assert_pending!(head.poll());
+    let mut front = task::spawn(manager.notify(2));
+    assert_pending!(front.poll());
     let next = tokio::spawn({
         let manager = manager.clone();
         async move { manager.notify(3).await }
     });
     advance(secs(3)).await;
-    assert_pending!(head.poll());
-    drop(head);
+    assert_pending!(front.poll());
+    drop(front);
     assert_eq!(next.await.unwrap(), Ok(0));
     assert_eq!(start.elapsed(), secs(5));
     drop(reader);

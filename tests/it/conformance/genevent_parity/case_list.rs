@@ -9,7 +9,7 @@ const FOLDER: &str = concat!(
     "/tests/it/conformance/genevent_parity"
 );
 
-/// `17. Text`, at the start of a line.
+/// Parses `17. Text` at the start of a line.
 fn numbered(line: &str) -> Option<(u32, &str)> {
     let (number, text) = line.split_once(". ")?;
     Some((number.parse().ok()?, text.trim()))

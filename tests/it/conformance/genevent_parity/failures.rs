@@ -86,7 +86,7 @@ async fn case_060_a_handler_may_remove_itself() {
         manager.add_handler(name, leaver).unwrap()
     };
 
-    // All of it is done when `sync_notify` returns.
+    // The handler has ended completely when `sync_notify` returns.
     let by_event = leaver("by event");
     assert!(manager.sync_notify(0).await.unwrap().all_acked());
     assert_eq!(at_once(by_event.stopped()), StopReason::Finished);
@@ -99,7 +99,7 @@ async fn case_060_a_handler_may_remove_itself() {
     manager.notify(1).await.unwrap();
     let guard = by_call.clone().drop_guard();
     let asked = move |h: &mut Scribe| {
-        drop(guard); // takes it out, after this call
+        drop(guard); // removes the handler after this call
         h.seen.clone()
     };
     assert_eq!(by_call.call(asked).await, Ok(vec![1]));
@@ -128,17 +128,20 @@ async fn case_064_a_panicking_terminate_still_ends_the_handler() {
     let diary = Diary::default();
     let sore = manager.add_handler("sore", Sore(diary.clone())).unwrap();
     manager.notify(1).await.unwrap();
-    let told = sore.stopped();
+    let reported = sore.stopped();
     let removed = sore.remove().await;
-    let panicked = StopReason::Panicked("sore".into());
-    assert_eq!(removed.err(), Some(RemoveError::Stopped(panicked)));
-    assert_eq!(told.await, StopReason::Removed, "the reason that it had");
+    assert_eq!(removed.err(), Some(StopReason::Panicked("sore".into())));
+    assert_eq!(
+        reported.await,
+        StopReason::Removed,
+        "the reason that it had"
+    );
     assert!(manager.which_handlers().is_empty());
     assert_eq!(manager.subscriber_count(), 0);
     assert_eq!(diary.drain(), ["sore 1"]);
 }
 
-/// Reports its own failure, and shows of event and state as much as it likes.
+/// Reports its own failure, with as much of event and state as it likes.
 struct Reporting {
     id: &'static str,
     manager: String,
@@ -227,11 +230,11 @@ async fn case_067_terminate_is_optional() {
     }
     let manager = EventManager::new(8);
     let plain = manager.add_handler("plain", Plain(Vec::new())).unwrap();
-    let told = plain.clone();
+    let reported = plain.clone();
     manager.notify(1).await.unwrap();
     assert_eq!(plain.remove().await.ok().unwrap().0, [1]);
     settle().await;
-    assert_eq!(told.stopped().await, StopReason::Removed);
+    assert_eq!(reported.stopped().await, StopReason::Removed);
     let gone = CallError::Stopped(StopReason::Removed);
-    assert_eq!(told.call(|_| ()).await, Err(gone));
+    assert_eq!(reported.call(|_| ()).await, Err(gone));
 }

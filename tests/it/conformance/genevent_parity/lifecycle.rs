@@ -81,8 +81,8 @@ async fn case_008_watchers_see_the_end_once() {
     watching.await.unwrap();
     settle().await;
     assert_eq!(notices.drain(), [StopReason::ManagerClosed]);
-    let told = (vec![1], Some(EndReason::Closed));
-    assert_eq!(reading.await.unwrap(), told);
+    let reported = (vec![1], Some(EndReason::Closed));
+    assert_eq!(reading.await.unwrap(), reported);
     assert_eq!(diary.drain(), ["a 1", CLOSED]);
 }
 
@@ -163,7 +163,7 @@ async fn case_015_events_before_stop_are_handled_first() {
     assert_eq!(diary.drain(), ["a 1", "a 2", "a 3", CLOSED]);
     assert_eq!(a.stopped().await, StopReason::ManagerClosed);
 
-    // Or else, at once.
+    // Alternatively, at once.
     let manager = EventManager::new(8);
     let a = add(&manager, "a", &diary);
     manager.sync_notify(1).await.unwrap();

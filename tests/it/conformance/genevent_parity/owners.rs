@@ -121,10 +121,10 @@ async fn case_089_a_swap_notifies_and_keeps_the_owner() {
     let diary = Diary::default();
     let (owner, gone) = oneshot::channel::<()>();
     let old = add_owned(&manager, "owned", &diary, gone);
-    let told = old.stopped();
+    let reported = old.stopped();
     manager.notify(1).await.unwrap();
     let new = old.swap(|old| old.renamed("new")).await.unwrap();
-    assert_eq!(told.now_or_never(), Some(StopReason::Swapped));
+    assert_eq!(reported.now_or_never(), Some(StopReason::Swapped));
     manager.sync_notify(2).await.unwrap();
     assert_eq!(new.call(|new| new.seen.clone()).await, Ok(vec![1, 2]));
     drop(owner);
@@ -136,18 +136,18 @@ async fn case_090_a_swap_can_change_the_owner() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let first_owner = add(&manager, "a", &diary).drop_guard();
-    let told = first_owner.stopped();
+    let reported = first_owner.stopped();
     manager.notify(1).await.unwrap();
     let new = first_owner.disarm();
     let new = new.swap(|old| old.renamed("new")).await.unwrap();
     let second_owner = new.clone().drop_guard();
-    assert_eq!(told.now_or_never(), Some(StopReason::Swapped));
+    assert_eq!(reported.now_or_never(), Some(StopReason::Swapped));
 
     manager.sync_notify(2).await.unwrap();
     assert_eq!(new.call(|new| new.seen.clone()).await, Ok(vec![1, 2]));
-    let told = second_owner.stopped();
+    let reported = second_owner.stopped();
     drop(second_owner);
-    assert_eq!(told.await, StopReason::Removed);
+    assert_eq!(reported.await, StopReason::Removed);
     assert!(manager.which_handlers().is_empty());
 }
 
@@ -157,19 +157,19 @@ async fn case_091_stop_notifies_owners_once_per_handler() {
     let diary = Diary::default();
     let (_owner, gone) = oneshot::channel::<()>();
     let gone = gone.map(drop).shared();
-    let told = Probe::new();
+    let reported = Probe::new();
     for name in ["a", "b"] {
         let stopped = add_owned(&manager, name, &diary, gone.clone()).stopped();
         let stopped = stopped.map(move |reason| (name, reason));
-        tokio::spawn(told.follow(stopped.into_stream()));
+        tokio::spawn(reported.follow(stopped.into_stream()));
     }
     assert_eq!(manager.sync_notify(1).await.unwrap().acked(), 2);
     manager.stop().await.unwrap();
     settle().await;
-    let mut told = told.drain();
-    told.sort_unstable_by_key(|told| told.0);
+    let mut reported = reported.drain();
+    reported.sort_unstable_by_key(|reported| reported.0);
     let closed = StopReason::ManagerClosed;
-    assert_eq!(told, [("a", closed.clone()), ("b", closed)]);
+    assert_eq!(reported, [("a", closed.clone()), ("b", closed)]);
     let mut log = diary.drain();
     log.sort();
     let ends = ["a", "b"].map(|name| format!("{name} ends: the event manager is closed"));
@@ -187,11 +187,11 @@ fn case_092_runtime_shutdown_notifies_the_owner() {
         manager.sync_notify(1).await.unwrap();
         bound
     });
-    let told = bound.stopped();
+    let reported = bound.stopped();
     assert_eq!(diary.drain(), ["owned 1"]);
     assert!(!owner.is_closed());
     drop(runtime);
-    assert_eq!(block_on(told), StopReason::Aborted);
+    assert_eq!(block_on(reported), StopReason::Aborted);
     assert!(owner.is_closed());
     assert!(manager.which_handlers().is_empty());
 }
@@ -208,13 +208,13 @@ async fn case_093_the_owner_is_notified_after_terminate() {
     assert_eq!(diary.drain(), log);
 
     let goes = add_owned(&manager, "goes", &diary, pending::<()>());
-    let told = goes.stopped();
+    let reported = goes.stopped();
     let noting = diary.clone();
-    let watching = tokio::spawn(async move { noting.record(format!("told: {}", told.await)) });
+    let watching = tokio::spawn(async move { noting.record(format!("told: {}", reported.await)) });
     settle().await;
-    let told = goes.stopped();
+    let reported = goes.stopped();
     assert!(goes.remove().await.is_ok());
-    assert_eq!(told.now_or_never(), Some(StopReason::Removed));
+    assert_eq!(reported.now_or_never(), Some(StopReason::Removed));
     watching.await.unwrap();
     assert_eq!(
         diary.drain(),

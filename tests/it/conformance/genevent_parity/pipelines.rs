@@ -15,7 +15,7 @@ async fn case_130_a_stuck_stream_delays_no_call() {
     let mut stuck = manager.subscribe();
     let mut sync = Box::pin(manager.sync_notify(1));
     assert!(poll!(&mut sync).is_pending());
-    assert_eq!(stuck.next().await, Some(1)); // and is stuck
+    assert_eq!(stuck.next().await, Some(1)); // the reader is stuck now
     let control = async {
         add(&manager, "c", &diary);
         assert_eq!(manager.which_handlers(), ["a", "b", "c"]);

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use super::support::{Diary, Scribe, add, at_once, reader, settle};
 
-/// Notifies its own manager of 2, over event 1.
+/// Publishes event 2 to its own manager while handling event 1.
 struct Echo(WeakEventManager<u32>, Diary);
 
 impl Handler<u32> for Echo {
@@ -59,7 +59,7 @@ impl Handler<u32> for Stubborn {
             let itself = manager.handler::<Stubborn>("stubborn").unwrap();
             assert_eq!(itself.call(|_| ()).await, Err(CallError::WouldDeadlock));
             assert!(itself.remove().await.is_err());
-            // This does not wait.
+            // This call does not wait.
             let more = handler_fn(|_: &u32| ());
             assert!(manager.add_handler("more", more).is_ok());
         }
@@ -130,7 +130,7 @@ async fn case_148_a_paused_handler_queues_events_in_order() {
     assert_eq!(handled.drain(), [1, 2, 3, 4, 5]);
 }
 
-/// Neither its `Debug` nor that of the events is to be trusted.
+/// The test trusts neither the handler's `Debug` nor that of the events.
 struct Secretive(u32);
 
 impl std::fmt::Debug for Secretive {

@@ -41,14 +41,14 @@ fn collect(registry: &Registry<u32>) -> JoinHandle<Vec<String>> {
 #[tokio::test]
 async fn case_151_an_unknown_name_has_no_bucket() {
     let (_, registry) = new_registry();
-    let told = collect(&registry);
+    let reported = collect(&registry);
     assert_eq!(registry.lookup("shopping"), None);
     let bucket = registry.create("shopping").await.unwrap();
     assert_eq!(registry.lookup("shopping"), Some(bucket));
     assert_eq!(registry.lookup("Shopping"), None);
     drop(registry);
     let expected = ["+shopping", "-shopping: registry gone"];
-    assert_eq!(told.await.unwrap(), expected, "a look creates nothing");
+    assert_eq!(reported.await.unwrap(), expected, "a look creates nothing");
 }
 
 #[tokio::test]
@@ -61,8 +61,8 @@ async fn case_152_a_created_bucket_holds_values() {
     assert_eq!(bucket.put("milk", 3).await, None);
     assert_eq!(bucket.get("milk").await, Some(3));
     // The bucket in the event is the same.
-    let (_, told) = created.next().await.unwrap();
-    assert_eq!(told.delete("milk").await, Some(3));
+    let (_, reported) = created.next().await.unwrap();
+    assert_eq!(reported.delete("milk").await, Some(3));
     assert_eq!(bucket.get("milk").await, None);
     assert_eq!(bucket.delete("milk").await, None);
 }
@@ -74,15 +74,15 @@ async fn case_153_create_publishes_one_event() {
     let bucket = registry.create("shopping").await.unwrap();
     let found = registry.lookup("shopping").unwrap();
     drop(registry);
-    let told: Vec<_> = created.collect().await;
-    assert_eq!(told, [("shopping".to_owned(), found.clone())]);
+    let reported: Vec<_> = created.collect().await;
+    assert_eq!(reported, [("shopping".to_owned(), found.clone())]);
     assert_eq!(found, bucket);
 }
 
 #[tokio::test]
 async fn case_154_creating_an_existing_name_publishes_nothing() {
     let (_, registry) = new_registry();
-    let told = collect(&registry);
+    let reported = collect(&registry);
     let bucket = registry.create("shopping").await.unwrap();
     bucket.put("milk", 3).await;
     let again = registry.create("shopping").await.unwrap();
@@ -90,18 +90,18 @@ async fn case_154_creating_an_existing_name_publishes_nothing() {
     assert_eq!(again.get("milk").await, Some(3));
     drop(registry);
     let expected = ["+shopping", "-shopping: registry gone"];
-    assert_eq!(told.await.unwrap(), expected);
+    assert_eq!(reported.await.unwrap(), expected);
 }
 
 #[tokio::test]
 async fn case_155_only_flush_waits_for_observers() {
     let (manager, registry) = new_registry();
-    let told = Probe::new();
-    manager.add_handler("a", forwarder(&told)).unwrap();
+    let reported = Probe::new();
+    manager.add_handler("a", forwarder(&reported)).unwrap();
     let mut slow = registry.events();
     let bucket = registry.create("shopping").await.unwrap();
     assert_eq!(registry.lookup("shopping"), Some(bucket));
-    assert!(told.drain().is_empty(), "nobody has been told yet");
+    assert!(reported.drain().is_empty(), "nobody has been told yet");
 
     let mut flush = Box::pin(registry.flush());
     assert!((&mut flush).now_or_never().is_none());
@@ -110,7 +110,7 @@ async fn case_155_only_flush_waits_for_observers() {
     assert!((&mut flush).now_or_never().is_none(), "one is at it");
     slow.ack();
     flush.await;
-    assert_eq!(told.drain(), ["+shopping"]);
+    assert_eq!(reported.drain(), ["+shopping"]);
 }
 
 #[tokio::test]
@@ -124,19 +124,19 @@ async fn case_156_stop_publishes_once_and_frees_the_name() {
     let next = registry.create("shopping").await.unwrap();
     assert_ne!(next, bucket);
     drop(registry);
-    let told: Vec<_> = exited.collect().await;
+    let reported: Vec<_> = exited.collect().await;
     let name = || "shopping".to_owned();
     let expected = [
         (name(), bucket, ExitReason::Stopped),
         (name(), next, ExitReason::RegistryGone),
     ];
-    assert_eq!(told, expected);
+    assert_eq!(reported, expected);
 }
 
 #[tokio::test]
 async fn case_157_a_crashing_bucket_publishes_its_exit() {
     let (_, registry) = new_registry();
-    let told = collect(&registry);
+    let reported = collect(&registry);
     let bucket = registry.create("shopping").await.unwrap();
     let other = registry.create("other").await.unwrap();
     let crash = bucket.update("milk", |_| panic!("sour")).await;
@@ -146,15 +146,15 @@ async fn case_157_a_crashing_bucket_publishes_its_exit() {
     assert_ne!(registry.create("shopping").await.unwrap(), bucket);
     registry.flush().await;
     drop(registry);
-    let told = told.await.unwrap();
+    let reported = reported.await.unwrap();
     let first = ["+shopping", "+other", "-shopping: panicked", "+shopping"];
-    assert_eq!(told[..4], first);
+    assert_eq!(reported[..4], first);
 }
 
 #[tokio::test(start_paused = true)]
 async fn case_158_a_dying_subscriber_ends_only_its_forwarder() {
     let (manager, registry) = new_registry();
-    let told = collect(&registry);
+    let reported = collect(&registry);
     let mut mailbox = Probe::new();
     let forwarder = forwarder(&mailbox);
     let subscriber = tokio::spawn(async move {
@@ -170,17 +170,17 @@ async fn case_158_a_dying_subscriber_ends_only_its_forwarder() {
     registry.create("b").await.unwrap();
     registry.flush().await;
     drop((registry, manager));
-    assert_eq!(told.await.unwrap()[..2], ["+a", "+b"]);
+    assert_eq!(reported.await.unwrap()[..2], ["+a", "+b"]);
 }
 
 #[tokio::test]
 async fn case_159_the_registry_works_without_its_manager() {
     let (manager, registry) = new_registry();
-    let told = collect(&registry);
+    let reported = collect(&registry);
     let before = registry.create("before").await.unwrap();
     registry.flush().await;
     manager.stop().await.unwrap();
-    assert_eq!(told.await.unwrap(), ["+before"]);
+    assert_eq!(reported.await.unwrap(), ["+before"]);
 
     let after = registry.create("after").await.unwrap();
     assert_eq!(after.put("k", 1).await, None);
@@ -190,7 +190,7 @@ async fn case_159_the_registry_works_without_its_manager() {
     assert_eq!(registry.lookup("after"), Some(after));
 }
 
-/// Calls the registry over each event, from inside.
+/// Calls the registry while handling each event.
 struct Nosy(Registry<u32>, Probe<String>);
 
 impl Handler<Event> for Nosy {
@@ -210,8 +210,8 @@ impl Handler<Event> for Nosy {
 #[tokio::test]
 async fn case_160_observers_may_call_the_registry() {
     let (manager, registry) = new_registry();
-    let told = Probe::new();
-    let nosy = Nosy(registry.clone(), told.clone());
+    let reported = Probe::new();
+    let nosy = Nosy(registry.clone(), reported.clone());
     manager.add_handler("nosy", nosy).unwrap();
     let inner = registry.clone();
     let stream = registry.events().take(1).then(move |event| {
@@ -226,10 +226,10 @@ async fn case_160_observers_may_call_the_registry() {
     registry.create("a").await.unwrap();
     assert_eq!(reading.await.unwrap(), ["+a"]);
     registry.flush().await;
-    let mut told = told.drain();
-    assert_eq!(told.remove(0), "+a");
-    told.sort();
-    assert_eq!(told, ["+b", "+c", "-a: stopped"]);
+    let mut reported = reported.drain();
+    assert_eq!(reported.remove(0), "+a");
+    reported.sort();
+    assert_eq!(reported, ["+b", "+c", "-a: stopped"]);
     assert_eq!(manager.which_handlers(), ["nosy"], "it lives");
 }
 
@@ -263,22 +263,26 @@ async fn case_162_a_stream_collects_events_in_order() {
 
 #[tokio::test]
 async fn case_163_a_restarted_manager_starts_empty() {
-    let told = Probe::new();
+    let reported = Probe::new();
     let (manager, registry) = new_registry();
-    let first = manager.add_handler("forwarder", forwarder(&told)).unwrap();
+    let first = manager
+        .add_handler("forwarder", forwarder(&reported))
+        .unwrap();
     registry.create("a").await.unwrap();
     registry.flush().await;
     manager.stop().await.unwrap();
     assert_eq!(first.stopped().await, StopReason::ManagerClosed);
-    assert_eq!(told.drain(), ["+a"]);
+    assert_eq!(reported.drain(), ["+a"]);
 
-    // First the manager, then the registry, which cannot be made without it.
+    // First the manager, then the registry, which needs the manager.
     let (manager, registry) = new_registry();
     assert!(manager.which_handlers().is_empty());
     registry.create("unheard").await.unwrap();
     registry.flush().await;
-    manager.add_handler("forwarder", forwarder(&told)).unwrap();
+    manager
+        .add_handler("forwarder", forwarder(&reported))
+        .unwrap();
     registry.create("b").await.unwrap();
     registry.flush().await;
-    assert_eq!(told.drain(), ["+b"]);
+    assert_eq!(reported.drain(), ["+b"]);
 }

@@ -98,13 +98,13 @@ async fn case_122_breaking_the_loop_leaves_nothing_behind() {
             }
             Poll::Pending => first.await,
         };
-        let told = receipt.map(|receipt| (receipt.acked(), receipt.dropped()));
+        let reported = receipt.map(|receipt| (receipt.acked(), receipt.dropped()));
         let expected = match mode {
             Mode::Async => None,
             Mode::Ack => Some((2, 0)),
             Mode::Sync => Some((2 - usize::from(raises), usize::from(raises))),
         };
-        assert_eq!(told, expected, "{case}");
+        assert_eq!(reported, expected, "{case}");
         assert_eq!(consumer.await.is_err(), raises);
         assert_eq!(manager.subscriber_count(), 1);
         manager.flush().await.unwrap();
@@ -193,7 +193,7 @@ async fn case_129_disconnecting_a_stuck_stream_releases_waiters() {
     let mut stuck = manager.subscribe();
     let mut first = task::spawn(manager.sync_notify(1));
     assert_pending!(first.poll());
-    assert_eq!(stuck.next().await, Some(1)); // and is stuck
+    assert_eq!(stuck.next().await, Some(1)); // the reader is stuck now
     let mut second = task::spawn(manager.sync_notify(2));
     let mut third = task::spawn(manager.sync_notify(3));
     assert_pending!(second.poll());

@@ -61,7 +61,7 @@ fn case_114_a_stuck_stream_admits_two_ack_notifies() {
     for sender in &mut senders {
         assert_pending!(sender.poll());
     }
-    assert_eq!(at_once(stream.next()), Some(1)); // and is stuck
+    assert_eq!(at_once(stream.next()), Some(1)); // the reader is stuck now
     assert!(assert_ready!(senders[0].poll()).is_ok());
     for sender in &mut senders[1..] {
         assert_pending!(sender.poll());
@@ -84,7 +84,7 @@ fn case_115_a_stuck_stream_blocks_every_sync_notify() {
     for sender in &mut senders {
         assert_pending!(sender.poll());
     }
-    assert_eq!(at_once(stream.next()), Some(1)); // and is stuck
+    assert_eq!(at_once(stream.next()), Some(1)); // the reader is stuck now
     for sender in &mut senders {
         assert_pending!(sender.poll());
     }
@@ -105,7 +105,7 @@ fn case_115_a_stuck_stream_blocks_every_sync_notify() {
 
 #[test]
 fn case_116_the_policy_limits_unread_events() {
-    // Publishers wait at the bound.
+    // With `Wait`, publishers wait when the window is full.
     let manager = EventManager::new(2);
     let mut stuck = manager.subscribe();
     let senders = (1..=6).map(|n| task::spawn(manager.notify(n)));
@@ -116,7 +116,7 @@ fn case_116_the_policy_limits_unread_events() {
     assert!(assert_ready!(senders[2].poll()).is_ok());
     assert_pending!(senders[3].poll());
 
-    // Or none waits, and the oldest go, counted.
+    // With `DropOldest` no publisher waits, and the oldest events are overwritten and counted.
     let manager = EventManager::new(2);
     let mut stuck = manager.subscribe_with(Overflow::DropOldest);
     for n in 1..=6 {

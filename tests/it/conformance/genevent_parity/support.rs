@@ -44,7 +44,7 @@ impl Scribe {
         Self { name, ..self }
     }
 
-    /// Takes that long over an event.
+    /// Takes the given time for an event.
     pub(crate) fn slow(name: &'static str, diary: &Diary, millis: u64) -> Self {
         Self {
             takes: ms(millis),

@@ -166,12 +166,12 @@ async fn case_080_a_failing_terminate_does_not_prevent_a_swap() {
         }
     }
     let diary = Diary::default();
-    for told in [false, true] {
+    for reported in [false, true] {
         let manager = EventManager::new(8);
         let old = Sore(Vec::new(), diary.clone());
         let old = manager.add_handler("a", old).unwrap();
         manager.notify(1).await.unwrap();
-        let new: HandlerRef<u32, Heir> = if told {
+        let new: HandlerRef<u32, Heir> = if reported {
             // The closure ends it itself, and so has its error.
             let end = |old: Sore| {
                 let diary = old.1.clone();
@@ -186,7 +186,7 @@ async fn case_080_a_failing_terminate_does_not_prevent_a_swap() {
             };
             old.swap(make).await.unwrap()
         };
-        let expected = if told {
+        let expected = if reported {
             Err("1 not saved".into())
         } else {
             Ok(vec![])
@@ -237,7 +237,7 @@ async fn case_081_a_handler_may_swap_itself() {
         add(&manager, "other", &diary);
         let place = tired.clone();
         tired.call(|tired| tired.place = Some(place)).await.unwrap();
-        let told = tired.stopped();
+        let reported = tired.stopped();
         manager.sync_notify(4).await.unwrap();
         manager.sync_notify(5).await.unwrap();
         settle().await;
@@ -246,11 +246,11 @@ async fn case_081_a_handler_may_swap_itself() {
         let mut log = diary.drain();
         log.sort();
         if heir_is_made {
-            assert_eq!(told.await, StopReason::Swapped);
+            assert_eq!(reported.await, StopReason::Swapped);
             assert_eq!(manager.which_handlers(), ["tired", "other"], "at its place");
             assert_eq!(log, ["heir 6", "other 6"]);
         } else {
-            assert_eq!(told.await, StopReason::Panicked("no heir".into()));
+            assert_eq!(reported.await, StopReason::Panicked("no heir".into()));
             assert_eq!(manager.which_handlers(), ["other"]);
             assert_eq!(log, ["other 6"]);
         }

@@ -96,7 +96,7 @@ fn a_capacity_of_zero_panics() {
     drop(EventManager::<u8>::new(0));
 }
 
-/// There a panic; here it is a bound that will never be reached.
+/// There a panic; here a bound that is never reached.
 #[test]
 fn a_huge_capacity_costs_nothing() {
     let manager = EventManager::new(usize::MAX);
@@ -115,7 +115,7 @@ impl Clone for PanicsOnce {
     }
 }
 
-/// There the value is lost to that receiver; here it is still there.
+/// There that receiver loses the value; here the receiver still gets the value.
 #[test]
 fn a_panic_in_clone_loses_nothing() {
     let manager = EventManager::new(4);
@@ -162,7 +162,7 @@ fn a_waiting_receiver_may_change_tasks() {
     );
 }
 
-/// Sends when it is dropped, as the waker of a task that holds a sender may.
+/// Sends when dropped, as the waker of a task that holds a sender may.
 struct SendsWhenDropped(EventManager<u8>);
 
 impl Wake for SendsWhenDropped {
@@ -183,7 +183,7 @@ fn a_waker_sending_when_dropped_does_not_deadlock() {
     let mut cx = Context::from_waker(&waker);
     assert!(Pin::new(&mut reader).poll_next(&mut cx).is_pending());
     drop(waker);
-    // Replaces that waker, the last of its kind.
+    // Replaces the sending waker, the last of its kind.
     assert!(waits(&mut reader));
     assert_eq!(read(&mut reader), Some(9));
 }

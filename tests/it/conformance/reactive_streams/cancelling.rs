@@ -248,7 +248,7 @@ fn rule_3_5_concurrent_cancellations_succeed_once() {
                 drop(stream);
             });
         });
-        // None of them, if the drop came first.
+        // No event, if the drop came first.
         assert!(done.into_inner() <= 1, "{name}");
         drop(kind.before);
         assert_eq!(manager.subscriber_count(), 0, "{name}");
@@ -307,7 +307,7 @@ fn rule_3_13_cancelling_drops_held_events_at_once() {
         assert_eq!(Arc::strong_count(&signal), 1, "{name}");
         assert_eq!(Arc::strong_count(&event), 1, "{name}");
 
-        // Cancelled by the publisher: the waker goes then, and the rest with the stream.
+        // Cancelled by the publisher: the waker is dropped at once, and the rest with the stream.
         let mut cut = subscribe(&manager, name);
         let waker = Waker::from(Arc::clone(&signal));
         cut.sleep(&waker);

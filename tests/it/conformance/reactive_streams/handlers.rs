@@ -47,7 +47,7 @@ async fn rules_1_8_and_3_13_a_cancelled_handler_is_dropped() {
         for event in &events[..2] {
             manager.try_notify(Arc::clone(event)).unwrap();
         }
-        yield_now().await; // and it is at work on the first one
+        yield_now().await; // the handler is handling the first event
         cancel(&manager, &handler);
         assert!(manager.try_notify(Arc::clone(&events[2])).is_ok());
         go.add_permits(8);

@@ -56,7 +56,7 @@ async fn a_closed_manager_never_fills_the_outbox() {
         .build(manager.clone());
     let mut reader = registry.events();
     registry.create("before").await.unwrap();
-    let_other_tasks_run().await; // it is delivered, and in hand
+    let_other_tasks_run().await; // the event is delivered, and in flight
     assert_eq!(reader.next().await.unwrap().name(), "before");
     registry.create("in line").await.unwrap();
     assert!(registry.create("refused").await.is_err());
@@ -120,7 +120,7 @@ async fn closing_resolves_flush_despite_events_in_flight() {
     }
 }
 
-/// As before, with a handler that never returns.
+/// Like the test before, with a handler that never returns.
 #[tokio::test]
 async fn closing_resolves_flush_despite_a_stuck_handler() {
     struct Stuck;

@@ -93,8 +93,8 @@ async fn dropping_the_last_registry_ends_its_buckets() {
     );
     let weak = manager.downgrade();
     drop(manager);
-    let told: Vec<_> = events.map(|event| in_short(&event)).collect().await;
-    assert_eq!(told, ["+b", "+a", "-a", "-b"]);
+    let changes: Vec<_> = events.map(|event| in_short(&event)).collect().await;
+    assert_eq!(changes, ["+b", "+a", "-a", "-b"]);
     assert!(weak.upgrade().is_none());
 }
 
@@ -188,8 +188,8 @@ async fn exited_precedes_created_of_the_successor() {
         expected.extend([("+a".to_owned(), bucket.clone()), ("-a".to_owned(), bucket)]);
     }
     drop(registry);
-    let told = events.map(|event| (in_short(&event), event.bucket().clone()));
-    assert_eq!(told.collect::<Vec<_>>().await, expected);
+    let changes = events.map(|event| (in_short(&event), event.bucket().clone()));
+    assert_eq!(changes.collect::<Vec<_>>().await, expected);
 }
 
 #[tokio::test]

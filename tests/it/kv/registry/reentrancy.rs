@@ -28,8 +28,8 @@ async fn an_observer_may_call_the_registry() {
     });
     let pipeline = tokio::spawn(pipeline.collect::<Vec<_>>());
     registry.create("a").await.unwrap();
-    let told = pipeline.await.unwrap();
-    assert_eq!(told, ["+a", "+aa", "-a", "+aaaa", "-aa", "-aaaa"]);
+    let changes = pipeline.await.unwrap();
+    assert_eq!(changes, ["+a", "+aa", "-a", "+aaaa", "-aa", "-aaaa"]);
 }
 
 /// The same from a handler, at a line without room: that is an error, and never a wait.
@@ -40,7 +40,7 @@ async fn a_handler_may_call_the_registry() {
         .queue_capacity(2)
         .build(manager.clone());
     let inner = registry.clone();
-    let (log, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let (log, mut changes) = tokio::sync::mpsc::unbounded_channel();
     let handler = handler_fn(move |event: &RegistryEvent<u8>| {
         let standing = inner.lookup("a");
         if let RegistryEvent::Created { name, bucket } = event {
@@ -63,12 +63,12 @@ async fn a_handler_may_call_the_registry() {
     let handler = manager.add_handler("log", handler).unwrap();
     registry.create("a").await.unwrap();
     for expected in ["+a", "+b", "+c", "-a"] {
-        assert_eq!(told.recv().await.as_deref(), Some(expected));
+        assert_eq!(changes.recv().await.as_deref(), Some(expected));
     }
     // The handler holds the registry, which holds the manager: the test has to end the cycle.
     drop(registry);
     handler.remove().await.unwrap();
-    assert_eq!(told.recv().await.as_deref(), None);
+    assert_eq!(changes.recv().await.as_deref(), None);
 }
 
 /// No lock is held: other buckets and other names are available, and the bucket may end itself.
@@ -92,8 +92,8 @@ async fn an_update_may_call_registry_and_buckets() {
     });
     assert_eq!(changed.await, Ok(Some(2)));
     drop(registry);
-    let told: Vec<_> = events.collect().await;
-    assert_eq!(told, ["+a", "+b", "-b", "+c", "-a", "-c"]);
+    let changes: Vec<_> = events.collect().await;
+    assert_eq!(changes, ["+a", "+b", "-b", "+c", "-a", "-c"]);
 }
 
 #[tokio::test]

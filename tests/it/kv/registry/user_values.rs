@@ -24,7 +24,7 @@ impl Nosy {
         let bucket = registry.lookup("a");
         assert!(registry.names().len() <= 1);
         if let Some(bucket) = bucket {
-            // Not through `get`: that would clone, and so come here again.
+            // Not through `get`, which would clone, and so recurse.
             let deleted = bucket.delete("none").now_or_never();
             assert!(deleted.expect("nobody has the turn").is_none());
             assert_eq!(registry.create("a").now_or_never(), Some(Ok(bucket)));
@@ -110,12 +110,12 @@ async fn panicking_values_harm_neither_registry_nor_events() {
     a.stop();
     assert_eq!(waiting.now_or_never(), Some(ExitReason::Stopped));
 
-    // Cloned for the closure: that is a panic in `update`.
+    // The clone for the closure counts as a panic in `update`.
     let changed = b.update("1", |old| old).await;
     assert_eq!(changed.unwrap_err(), ExitReason::Panicked);
 
     drop(registry);
     assert_eq!(c.stopped().now_or_never(), Some(ExitReason::RegistryGone));
-    let told: Vec<_> = events.map(|event| in_short(&event)).collect().await;
-    assert_eq!(told, ["+a", "+b", "+c", "-a", "-b", "-c"]);
+    let changes: Vec<_> = events.map(|event| in_short(&event)).collect().await;
+    assert_eq!(changes, ["+a", "+b", "+c", "-a", "-b", "-c"]);
 }

@@ -98,7 +98,7 @@ async fn a_republished_lost_event_restarts_the_watch() {
     drop(spy);
     registry.create("b").await.unwrap();
     events.try_notify(strange).unwrap(); // Overwrites the `Created` of a.
-    let_other_tasks_run().await; // That of b comes, and overwrites the strange one.
+    let_other_tasks_run().await; // The `Created` of b arrives, and overwrites the foreign event.
     events.try_notify(created_a).unwrap(); // Overwrites the `Created` of b.
     assert_eq!(watch.get_ref().subscription().missed(), 3);
     assert_eq!(so_far(&mut watch).await, ["=a", "=b", "."]);
@@ -163,7 +163,7 @@ enum Step {
     Strange,
     /// Publishes an event of this registry again: delivered, lost, or queued.
     Repeat(usize),
-    /// Lets the registry's task deliver.
+    /// Lets the registry's task deliver an event.
     Deliver,
     /// Polls the watch once.
     Poll,

@@ -59,16 +59,16 @@ async fn queued_events_belong_to_the_snapshot() {
         let mut watch = registry.watch();
         second.stop();
         let third = registry.create("a").await.unwrap();
-        let told: Vec<_> = watch.by_ref().take(4).collect().await;
-        let told_of: Vec<_> = told.iter().map(WatchEvent::bucket).collect();
+        let changes: Vec<_> = watch.by_ref().take(4).collect().await;
+        let told_of: Vec<_> = changes.iter().map(WatchEvent::bucket).collect();
         assert_eq!(told_of, [Some(&second), None, Some(&second), Some(&third)]);
-        let told: Vec<_> = told.iter().map(in_short).collect();
-        assert_eq!(told, ["=a", ".", "-a", "+a"], "after {turns} turns");
+        let changes: Vec<_> = changes.iter().map(in_short).collect();
+        assert_eq!(changes, ["=a", ".", "-a", "+a"], "after {turns} turns");
         assert_eq!(so_far(&mut watch).await, [""; 0]);
     }
 }
 
-/// As before, while another observer keeps the announcer at every event.
+/// Like the test before, while another observer delays the registry's task at every event.
 #[tokio::test]
 async fn watching_between_deliveries_misses_and_repeats_nothing() {
     for delivered in 0..=4 {
@@ -86,12 +86,12 @@ async fn watching_between_deliveries_misses_and_repeats_nothing() {
         let mut watch = registry.watch();
         registry.create("c").await.unwrap();
         registry.create("b").await.unwrap();
-        let mut told = Vec::new();
+        let mut changes = Vec::new();
         for _ in 0..20 {
-            told.extend(so_far(&mut watch).await);
+            changes.extend(so_far(&mut watch).await);
             let _ = pacer.next().now_or_never();
         }
-        assert_eq!(told, [".", "+c", "+b"], "begun after {delivered}");
+        assert_eq!(changes, [".", "+c", "+b"], "begun after {delivered}");
     }
 }
 
@@ -103,16 +103,16 @@ async fn a_watch_begins_at_the_call() {
     old.stop();
     registry.create("new").await.unwrap();
     drop(registry);
-    let told: Vec<_> = watch.map(|event| in_short(&event)).collect().await;
-    assert_eq!(told, ["=old", ".", "-old", "+new", "-new"]);
+    let changes: Vec<_> = watch.map(|event| in_short(&event)).collect().await;
+    assert_eq!(changes, ["=old", ".", "-old", "+new", "-new"]);
 }
 
-/// Asserts that `told` is a consistent history, and returns the buckets that exist at its end.
-fn replay(told: &[WatchEvent<u8>]) -> BTreeMap<String, Bucket<u8>> {
+/// Asserts that `changes` is a consistent history, and returns the buckets that exist at its end.
+fn replay(changes: &[WatchEvent<u8>]) -> BTreeMap<String, Bucket<u8>> {
     let mut standing = BTreeMap::new();
     let mut seen = HashSet::new();
     let mut ready = false;
-    for event in told {
+    for event in changes {
         match event.clone() {
             WatchEvent::Existing { name, bucket } => {
                 assert!(!ready, "what exists comes before `Ready`");
@@ -177,8 +177,8 @@ async fn concurrent_changes_cause_no_gap_or_duplicate() {
     drop(registry);
 
     watches.push(last);
-    for told in watches {
-        let left = replay(&told.await.unwrap());
+    for changes in watches {
+        let left = replay(&changes.await.unwrap());
         assert!(left.is_empty(), "all have ended: {left:?}");
     }
     assert!(view.is_empty());

@@ -87,8 +87,8 @@ async fn a_watch_of_a_closed_manager_yields_the_snapshot() {
     registry.create("c").await.unwrap();
     let mut watch = registry.watch();
     assert_eq!(watch.size_hint(), (4, Some(4)));
-    let told: Vec<_> = watch.by_ref().map(|event| in_short(&event)).collect().await;
-    assert_eq!(told, ["=a", "=b", "=c", "."]);
+    let changes: Vec<_> = watch.by_ref().map(|event| in_short(&event)).collect().await;
+    assert_eq!(changes, ["=a", "=b", "=c", "."]);
     assert_eq!(watch.size_hint(), (0, Some(0)));
     assert!(watch.next().await.is_none());
 }
@@ -100,8 +100,8 @@ async fn a_watch_keeps_neither_registry_nor_manager_open() {
     let watch = registry.watch();
     drop(registry);
     assert!(bucket.stopped().now_or_never().is_some());
-    let told: Vec<_> = watch.map(|event| in_short(&event)).collect().await;
-    assert_eq!(told, ["=a", ".", "-a"]);
+    let changes: Vec<_> = watch.map(|event| in_short(&event)).collect().await;
+    assert_eq!(changes, ["=a", ".", "-a"]);
 }
 
 #[tokio::test]
@@ -177,8 +177,8 @@ async fn a_lossy_watch_restarts_after_a_loss() {
     events.try_notify(strange.clone()).unwrap();
     registry.create("new").await.unwrap();
     assert_eq!(watch.get_ref().subscription().missed(), 1);
-    let told = so_far(&mut watch).await;
-    assert_eq!(told, ["=keep", "=new", "."]);
+    let changes = so_far(&mut watch).await;
+    assert_eq!(changes, ["=keep", "=new", "."]);
     assert_eq!(view.names(), ["keep", "new"]);
     keep.stop();
     assert_eq!(so_far(&mut watch).await, ["-keep"]);

@@ -64,8 +64,8 @@ async fn an_exit_removes_only_its_bucket() {
         panic!("four events")
     };
     let order = [created, again, exited].map(Clone::clone);
-    let told = futures::stream::iter(order).reflect(view.clone());
-    assert_eq!(told.count().await, 3);
+    let changes = futures::stream::iter(order).reflect(view.clone());
+    assert_eq!(changes.count().await, 3);
     assert_eq!(view.get("a"), Some(second));
 }
 

@@ -86,9 +86,9 @@ fn receipt_names_discarding_subscribers_in_order() {
     drop(second);
     manager.disconnect(first.id());
     manager.try_notify(2).unwrap();
-    manager.try_notify(3).unwrap(); // too much for the strict one
+    manager.try_notify(3).unwrap(); // overflows the strict subscriber
     assert_pending!(done.poll());
-    manager.try_notify(4).unwrap(); // too much for the lossy one
+    manager.try_notify(4).unwrap(); // overflows the lossy subscriber
     let receipt = assert_ready_ok!(done.poll());
     assert_eq!(receipt.dropped_by(), order);
     assert_eq!((receipt.acked(), receipt.dropped()), (1, 4));

@@ -94,7 +94,7 @@ pub(crate) const ROWS: &[Row] = &[
     },
 ];
 
-/// Long enough for every row that ends.
+/// Long enough for every row that resolves.
 const POLLS: usize = 24;
 
 #[tokio::test(start_paused = true)]

@@ -12,7 +12,7 @@ use self::rows::{Call, Outcome, Row};
 use self::world::{TROUBLES, Trouble, World};
 use super::OnPanic;
 
-/// As [`super::manager::cancel`].
+/// Like [`super::manager::cancel`].
 async fn cancel(row: &Row, trouble: Trouble, at: usize, polls: usize) -> (bool, bool) {
     let mut world = World::new(row, trouble).await;
     let (mut outcome, mut struck) = (None, false);
@@ -25,7 +25,7 @@ async fn cancel(row: &Row, trouble: Trouble, at: usize, polls: usize) -> (bool, 
             ),
             (Call::Adapter(_) | Call::Watch(_), mine) => {
                 let stream = mine.as_mut().expect("it is an observer");
-                stream.next().map(Outcome::Told).boxed_local()
+                stream.next().map(Outcome::Changes).boxed_local()
             }
         };
         let mut cx = Context::from_waker(Waker::noop());
@@ -46,8 +46,8 @@ async fn cancel(row: &Row, trouble: Trouble, at: usize, polls: usize) -> (bool, 
     }
     world.mine.stream = mine;
     let was_ready = outcome.is_some();
-    if let Some(Outcome::Told(told)) = outcome {
-        world.mine.got.extend(told);
+    if let Some(Outcome::Changes(changes)) = outcome {
+        world.mine.got.extend(changes);
     }
     world.check(row, was_ready).await;
     (was_ready, was_ready && !struck)

@@ -47,7 +47,7 @@ fn cancel(row: &Row, trouble: Trouble, at: usize, polls: usize) -> (bool, bool) 
             if let Some(step) = script(poll) {
                 world.step(step);
             }
-            if row.looks_at_the_clock() {
+            if row.needs_the_clock() {
                 clock::advance();
             }
         }
@@ -67,7 +67,7 @@ fn cancel(row: &Row, trouble: Trouble, at: usize, polls: usize) -> (bool, bool) 
         reader.got = taken.into_inner();
         world.mine = Some(reader);
     }
-    world.check(mine_is_stored, row.looks_at_the_clock());
+    world.check(mine_is_stored, row.needs_the_clock());
     (outcome.is_some(), outcome.is_some() && !struck)
 }
 

@@ -81,7 +81,7 @@ impl Wake for Nothing {
 
 #[test]
 fn closed_waiters_cost_subscribers_and_publishers_nothing() {
-    // Each of these steps looked at each of the waiting, under the lock.
+    // The hazard: each of these steps looked at each of the waiters, under the lock.
     let manager = EventManager::<u8>::new(4);
     let mut ends: Vec<_> = (0..10_000).map(|_| task::spawn(manager.closed())).collect();
     for end in &mut ends {

@@ -10,12 +10,12 @@ fn all_are_cancelled(places: impl IntoIterator<Item = usize>) {
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
     manager.try_notify(MANY).unwrap();
-    let mut line: Vec<_> = (0..MANY).map(|n| Some(manager.notify(n))).collect();
-    assert!(line.iter_mut().flatten().all(is_pending));
+    let mut queue: Vec<_> = (0..MANY).map(|n| Some(manager.notify(n))).collect();
+    assert!(queue.iter_mut().flatten().all(is_pending));
     for place in places {
-        line[place] = None;
+        queue[place] = None;
     }
-    assert!(line.iter().all(Option::is_none));
+    assert!(queue.iter().all(Option::is_none));
     assert_eq!(read(&mut reader), Some(MANY));
     assert_eq!(manager.try_notify(0), Ok(1), "nobody is in line");
     assert_eq!(read(&mut reader), Some(0));
@@ -42,9 +42,9 @@ fn ten_thousand_queued_publishers_all_store() {
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
     manager.try_notify(0).unwrap();
-    let mut line: Vec<_> = (1..=MANY).map(|n| manager.notify(n)).collect();
-    assert!(line.iter_mut().all(is_pending));
-    for (publisher, n) in line.into_iter().zip(0..) {
+    let mut queue: Vec<_> = (1..=MANY).map(|n| manager.notify(n)).collect();
+    assert!(queue.iter_mut().all(is_pending));
+    for (publisher, n) in queue.into_iter().zip(0..) {
         assert_eq!(read(&mut reader), Some(n));
         assert_eq!(now(publisher), Ok(1));
     }

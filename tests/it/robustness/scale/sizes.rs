@@ -133,7 +133,7 @@ fn few_read_events_linger_in_a_segment() {
     }
 }
 
-/// In events: enough for many segments.
+/// The number of events: enough for many segments.
 const BACKLOG: usize = 4_000;
 
 /// The unread events of a slow reader, while `quick` other readers each have the newest event in

@@ -66,10 +66,10 @@ fn close_returns_ten_thousand_queued_events() {
     let manager = EventManager::new(1);
     let reader = manager.subscribe();
     manager.try_notify(0).unwrap();
-    let mut line: Vec<_> = (1..=MANY).map(|n| manager.notify(n)).collect();
-    assert!(line.iter_mut().all(is_pending));
+    let mut queue: Vec<_> = (1..=MANY).map(|n| manager.notify(n)).collect();
+    assert!(queue.iter_mut().all(is_pending));
     manager.close();
-    for (publisher, n) in line.into_iter().zip(1..) {
+    for (publisher, n) in queue.into_iter().zip(1..) {
         assert_eq!(now(publisher).unwrap_err().into_event(), n);
     }
     drop(reader);

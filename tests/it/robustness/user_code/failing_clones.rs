@@ -40,7 +40,7 @@ fn counts(receipt: &Receipt) -> (usize, usize) {
     (receipt.acked(), receipt.dropped())
 }
 
-/// How a reader can be made that is next to read an event that fails.
+/// The ways to make a reader whose next event fails.
 fn readers(manager: &EventManager<Odd>) -> [(&'static str, Subscription<Odd>); 3] {
     let first = manager.subscribe().id();
     let staged = SubscribeOptions::new().after(first);
@@ -248,15 +248,15 @@ fn the_unyielded_event_is_never_overwritten() {
     assert_eq!((reader.get_ref().len(), reader.get_ref().missed()), (3, 2));
     assert_pending!(done.poll());
 
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     for _ in 0..4 {
-        told.push(match now(reader.next()).unwrap() {
+        reported.push(match now(reader.next()).unwrap() {
             Received::Event(event) => format!("{}", event.n),
             Received::Missed(n) => format!("{n} missed"),
             other => panic!("{other:?}"),
         });
     }
-    assert_eq!(told, ["1", "2 missed", "4", "5"]);
+    assert_eq!(reported, ["1", "2 missed", "4", "5"]);
     assert_eq!(counts(&assert_ready!(done.poll()).unwrap()), (1, 0));
 }
 

@@ -32,7 +32,7 @@ impl Payloads {
         resume_unwind(Box::new(Payload(self.clone())))
     }
 
-    /// Panics when it is dropped.
+    /// Panics when dropped.
     fn bomb(&self) -> Bomb {
         Bomb(Arc::new(self.clone()))
     }
@@ -61,7 +61,7 @@ impl Drop for Bomb {
     }
 }
 
-/// Panics when it is woken.
+/// Panics when woken.
 struct BadWaker(Payloads);
 
 impl Wake for BadWaker {
@@ -77,7 +77,7 @@ impl Wake for Bombed {
     fn wake(self: Arc<Self>) {}
 }
 
-/// Something in which panics of the user's code are caught.
+/// A call in which the crate catches panics of user code.
 type Story = (&'static str, fn(&Payloads));
 
 const STORIES: &[Story] = &[
@@ -111,11 +111,11 @@ const STORIES: &[Story] = &[
     ("a waker that is called", |payloads| {
         let manager = EventManager::new(2);
         let mut reader = manager.subscribe();
-        let mut lane = manager.subscribe_filter(|_: &u8| true);
+        let mut filtered = manager.subscribe_filter(|_: &u8| true);
         let waker = Waker::from(Arc::new(BadWaker(payloads.clone())));
         let mut context = Context::from_waker(&waker);
         assert!(reader.poll_next_unpin(&mut context).is_pending());
-        assert!(lane.poll_next_unpin(&mut context).is_pending());
+        assert!(filtered.poll_next_unpin(&mut context).is_pending());
         assert!(manager.closed().poll_unpin(&mut context).is_pending());
         manager.try_notify(1).unwrap();
     }),
@@ -141,12 +141,12 @@ const STORIES: &[Story] = &[
         |payloads| {
             let manager = EventManager::new(2);
             let (bomb, kept) = (payloads.bomb(), payloads.clone());
-            let lane = manager.subscribe_filter_map(move |_: &u8| {
+            let filtered = manager.subscribe_filter_map(move |_: &u8| {
                 let _with_the_filter = &bomb;
                 Some(kept.bomb())
             });
             manager.try_notify(1).unwrap();
-            drop(lane);
+            drop(filtered);
         },
     ),
     ("an event that was given back with a future", |payloads| {

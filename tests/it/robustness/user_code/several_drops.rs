@@ -15,7 +15,7 @@ use genevent::{
 
 use super::{now, silent_panic};
 
-/// Panics when it is dropped, as do its clones. Counts the drops.
+/// Panics when dropped, as do its clones. Counts the drops.
 struct Bomb(Arc<AtomicUsize>);
 
 impl Clone for Bomb {
@@ -55,7 +55,7 @@ impl Field {
         }
     }
 
-    /// Three deliveries are ready, of each of which the log still has the event.
+    /// Three deliveries are ready, and the log still holds their events.
     fn jobs(&self) -> (Deliveries<Bomb>, Subscription<Bomb>) {
         let jobs = self.manager.subscribe().deliveries();
         let other = self.manager.subscribe();
@@ -305,11 +305,16 @@ fn publishing_futures_drop_each_event() {
         waiting.push(
             manager
                 .sync_notify(bomb)
-                .map(|told| told.map(|_| 1))
+                .map(|reported| reported.map(|_| 1))
                 .boxed(),
         );
         let bomb = field.bomb();
-        waiting.push(manager.ack_notify(bomb).map(|told| told.map(|_| 1)).boxed());
+        waiting.push(
+            manager
+                .ack_notify(bomb)
+                .map(|reported| reported.map(|_| 1))
+                .boxed(),
+        );
     }
     for future in &mut waiting[..3] {
         assert!(future.now_or_never().is_none());
@@ -317,7 +322,7 @@ fn publishing_futures_drop_each_event() {
     field.assert_drops(6, waiting);
 }
 
-/// Its third clone panics.
+/// The third clone of the event panics.
 struct Fragile(Bomb, Arc<AtomicUsize>);
 
 impl Clone for Fragile {

@@ -53,7 +53,7 @@ impl Clone for Slow {
     }
 }
 
-/// With its first `n` events published.
+/// Makes the source of events, which publishes `gap` newer events during each clone.
 fn source(manager: &EventManager<Slow>, gap: u64) -> Arc<Source> {
     Arc::new(Source {
         manager: manager.downgrade(),

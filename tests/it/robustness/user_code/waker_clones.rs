@@ -58,7 +58,7 @@ mod cloned {
         ON_CLONE.with_borrow(Option::is_none)
     }
 
-    /// How many wakers there are.
+    /// The number of wakers alive.
     pub(crate) fn alive() -> usize {
         ALIVE.get()
     }
@@ -246,9 +246,9 @@ async fn a_refused_wait_keeps_no_waker() {
         let handler = manager.add_handler("inside", move |_: &u32| {
             let (mut waits, tx) = work.take().expect("there is one event");
             async move {
-                let told = waits.poll_unpin(&mut Context::from_waker(Waker::noop()));
+                let reported = waits.poll_unpin(&mut Context::from_waker(Waker::noop()));
                 assert!(matches!(
-                    told,
+                    reported,
                     Poll::Ready(Err(NotifyError::WouldDeadlock(2)))
                 ));
                 tx.send(cloned::alive()).unwrap();

@@ -63,8 +63,8 @@ fn one_wakes_all_three(goes: impl FnOnce(&EventManager<u32>, Subscription<u32>))
     assert!(alarms[0].poll(&mut synced).is_pending());
     let mut flushed = manager.flush();
     assert!(alarms[1].poll(&mut flushed).is_pending());
-    let mut in_line = manager.notify(2);
-    assert!(alarms[2].poll(&mut in_line).is_pending());
+    let mut queued = manager.notify(2);
+    assert!(alarms[2].poll(&mut queued).is_pending());
 
     assert_eq!(read(&mut others), 1);
     assert!(others.next().now_or_never().is_none());
@@ -76,7 +76,7 @@ fn one_wakes_all_three(goes: impl FnOnce(&EventManager<u32>, Subscription<u32>))
     };
     assert_eq!((receipt.acked(), receipt.dropped()), (1, 1));
     assert!(alarms[1].poll(&mut flushed).is_ready());
-    assert_eq!(alarms[2].poll(&mut in_line), Poll::Ready(Ok(1)));
+    assert_eq!(alarms[2].poll(&mut queued), Poll::Ready(Ok(1)));
 }
 
 #[test]

@@ -41,7 +41,7 @@ fn parked_streams(manager: &EventManager<u32>) -> (Vec<(&'static str, Events)>, 
         // Replayed events come first.
         while stream.next().now_or_never().is_some() {}
     }
-    // From here on with an event that is there and held back.
+    // From here on with an event that is stored and held back.
     let before = manager.subscribe();
     let staged = manager.subscribe_after(&before);
     let staged_deliveries = manager.subscribe_after(&before).deliveries();

@@ -202,7 +202,7 @@ fn dropping_a_future_drops_its_waker() {
     let alarm = Alarm::new();
     manager.try_notify(0).unwrap();
     {
-        let mut in_line = pin!(manager.notify(1));
+        let mut queued = pin!(manager.notify(1));
         let mut reserve = pin!(manager.reserve());
         let mut sink = manager.sink();
         let mut ready = poll_fn(|cx| sink.poll_ready_unpin(cx));
@@ -212,7 +212,7 @@ fn dropping_a_future_drops_its_waker() {
         let mut flush = pin!(manager.flush());
         let mut closed = pin!(manager.closed());
         let mut audience = pin!(manager.wait_for_subscribers(2));
-        assert!(alarm.poll(&mut in_line).is_pending());
+        assert!(alarm.poll(&mut queued).is_pending());
         assert!(alarm.poll(&mut flush).is_pending());
         assert!(alarm.poll(&mut closed).is_pending());
         assert!(alarm.poll(&mut audience).is_pending());

@@ -35,17 +35,17 @@ fn freed_room_wakes_one_of_a_hundred_publishers() {
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
     manager.try_notify(0).unwrap();
-    let mut line: Vec<_> = (1..=100)
+    let mut queue: Vec<_> = (1..=100)
         .map(|n| (Alarm::new(), manager.notify(n)))
         .collect();
-    for (alarm, publisher) in &mut line {
+    for (alarm, publisher) in &mut queue {
         assert!(alarm.poll(publisher).is_pending());
     }
     for turn in 0..100 {
         read(&mut reader);
-        let rings: usize = line.iter().map(|(alarm, _)| alarm.rings()).sum();
+        let rings: usize = queue.iter().map(|(alarm, _)| alarm.rings()).sum();
         assert_eq!(rings, turn + 1, "one more than before");
-        let (alarm, publisher) = &mut line[turn];
+        let (alarm, publisher) = &mut queue[turn];
         assert_eq!(alarm.rings(), 1, "and it is the first in line");
         assert!(alarm.poll(publisher).is_ready());
     }
@@ -57,15 +57,15 @@ fn a_cancelled_notified_publisher_notifies_the_next() {
     let manager = EventManager::new(1);
     let mut reader = manager.subscribe();
     manager.try_notify(0).unwrap();
-    let mut line: Vec<_> = (1..=10)
+    let mut queue: Vec<_> = (1..=10)
         .map(|n| (Alarm::new(), manager.notify(n)))
         .collect();
-    let alarms: Vec<_> = line.iter().map(|(alarm, _)| Arc::clone(alarm)).collect();
-    for (alarm, publisher) in &mut line {
+    let alarms: Vec<_> = queue.iter().map(|(alarm, _)| Arc::clone(alarm)).collect();
+    for (alarm, publisher) in &mut queue {
         assert!(alarm.poll(publisher).is_pending());
     }
     read(&mut reader);
-    for (called, (_, publisher)) in line.into_iter().enumerate() {
+    for (called, (_, publisher)) in queue.into_iter().enumerate() {
         let rings: Vec<_> = alarms.iter().map(|alarm| alarm.rings()).collect();
         let all_up_to_here: Vec<_> = (0..10).map(|n| usize::from(n <= called)).collect();
         assert_eq!(rings, all_up_to_here);
@@ -80,12 +80,12 @@ fn a_cancelled_unnotified_publisher_wakes_no_task() {
     let mut reader = manager.subscribe();
     manager.try_notify(0).unwrap();
     let alarms: [_; 3] = std::array::from_fn(|_| Alarm::new());
-    let mut line: Vec<_> = (1..=3).map(|n| manager.notify(n)).collect();
-    for (alarm, publisher) in alarms.iter().zip(&mut line) {
+    let mut queue: Vec<_> = (1..=3).map(|n| manager.notify(n)).collect();
+    for (alarm, publisher) in alarms.iter().zip(&mut queue) {
         assert!(alarm.poll(publisher).is_pending());
     }
-    drop(line.remove(1));
-    drop(line.remove(0));
+    drop(queue.remove(1));
+    drop(queue.remove(0));
     assert_eq!(alarms.each_ref().map(|alarm| alarm.rings()), [0, 0, 0]);
     read(&mut reader);
     assert_eq!(alarms.each_ref().map(|alarm| alarm.rings()), [0, 0, 1]);

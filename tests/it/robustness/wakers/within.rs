@@ -36,9 +36,9 @@ async fn an_ack_or_the_timer_wakes_within() {
 
     let alarm = Alarm::new();
     manager.try_notify(1).unwrap();
-    let mut in_line = Box::pin(manager.sync_notify(2).within(second));
-    assert!(alarm.poll(&mut in_line).is_pending());
-    drop(in_line);
+    let mut queued = Box::pin(manager.sync_notify(2).within(second));
+    assert!(alarm.poll(&mut queued).is_pending());
+    drop(queued);
     assert_eq!(alarm.held(), 0);
     tokio::time::advance(second).await;
     assert_eq!(alarm.rings(), 0);

@@ -93,17 +93,17 @@ fn events_in_flight_can_be_acked_after_disconnecting() {
     let manager = EventManager::new(8);
     let mut reader = manager.subscribe();
     manager.try_notify(1).unwrap();
-    let mut in_hand = task::spawn(manager.sync_notify(2));
-    assert_pending!(in_hand.poll());
+    let mut in_flight = task::spawn(manager.sync_notify(2));
+    assert_pending!(in_flight.poll());
     let mut ahead = task::spawn(manager.sync_notify(3));
     assert_pending!(ahead.poll());
     read(&mut reader);
     read(&mut reader);
 
     manager.disconnect(reader.id());
-    assert_pending!(in_hand.poll());
+    assert_pending!(in_flight.poll());
     reader.ack();
-    assert!(assert_ready_ok!(in_hand.poll()).all_acked());
+    assert!(assert_ready_ok!(in_flight.poll()).all_acked());
     assert_eq!(assert_ready_ok!(ahead.poll()).dropped(), 1);
     assert_eq!(read_all(&mut reader), [3]);
 }

@@ -8,7 +8,7 @@ use genevent::{EventManager, Filtered};
 
 use crate::drive::{now, read_all};
 
-/// Does something to a subscription when it is woken for the first time.
+/// Runs its closure on a subscription when woken for the first time.
 struct OnWake {
     reader: Mutex<Option<Filtered<usize>>>,
     act: fn(&mut Option<Filtered<usize>>),

@@ -127,7 +127,7 @@ fn dropping_the_subscription_drops_its_closure() {
     drop(reader);
 }
 
-/// Panics when it is dropped.
+/// Panics when dropped.
 struct Bomb;
 
 impl Drop for Bomb {

@@ -39,7 +39,7 @@ fn ten_thousand_filters_wake_only_for_wanted_events() {
             (wanted, wanted)
         );
     }
-    // Nor is it cloned once more when it is read.
+    // Nor is the event cloned once more when read.
     assert!(read(&mut readers[7].0).is_some());
     assert_eq!(clones.load(Ordering::Relaxed), 100);
 }

@@ -54,7 +54,7 @@ fn close_drops_retained_events() {
         for sleeper in &mut sleepers {
             while !waits(sleeper) {}
         }
-        // They have not been polled yet.
+        // The late subscriptions have not been polled yet.
         let late: Vec<_> = (0..late).map(|_| manager.subscribe()).collect();
         manager.close();
         let (sleepers, late) = (sleepers.len(), late.len());

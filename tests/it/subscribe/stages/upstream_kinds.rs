@@ -83,7 +83,7 @@ fn a_stage_waits_for_each_upstream_delivery() {
     assert_pending!(second.poll_next());
     two.ack();
     assert_pending!(second.poll_next());
-    drop(one); // Given up is settled, too.
+    drop(one); // Dropping settles, too.
     assert!(second.is_woken());
     assert_ready_eq!(second.poll_next(), Some(1));
     assert_ready_eq!(second.poll_next(), Some(2));

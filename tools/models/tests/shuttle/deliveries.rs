@@ -1,4 +1,4 @@
-//! Deliveries, acknowledged from any thread.
+//! Deliveries, settled from any thread.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -165,13 +165,13 @@ fn a_late_lossy_reader_counts_every_loss() {
             let mut late = manager.subscribe_with(Overflow::DropOldest).with_missed();
             flood.await.unwrap();
             drop(manager);
-            let mut told = 0;
+            let mut reported = 0;
             while let Some(received) = late.next().await {
                 if let Received::Missed(events) = received {
-                    told += events;
+                    reported += events;
                 }
             }
-            assert_eq!(told, late.get_ref().missed());
+            assert_eq!(reported, late.get_ref().missed());
         });
     });
 }

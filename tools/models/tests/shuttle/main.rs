@@ -1,8 +1,8 @@
-//! Models of the engine: random schedules of every lock and every atomic step.
+//! Models of the concurrent engine: random schedules of every lock and every atomic step.
 //!
-//! The checker reports a task that waits for ever as a deadlock, so "no wake-up is lost" needs no
-//! assertion: each model only has to end. `.ci/run` runs the models; `GENEVENT_SCHEDULES` sets the
-//! number of schedules per model.
+//! A schedule in which a task waits for ever is a deadlock to the checker, so "no wakeup is lost"
+//! needs no assertion: each model only has to end. Run by `.ci/run`; `GENEVENT_SCHEDULES` sets the
+//! number of schedules of a model.
 #![cfg(genevent_shuttle)]
 
 mod deliveries;

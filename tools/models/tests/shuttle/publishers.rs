@@ -1,4 +1,4 @@
-//! The wait queue: order, cancelled publishers, and closing.
+//! The wait queue of publishers: order, cancellation, closing.
 
 use futures::{FutureExt, StreamExt, poll};
 use genevent::{EventManager, SubscribeOptions};
@@ -125,7 +125,7 @@ fn close_reaches_every_queued_publisher() {
             });
             let reading = spawn(async move {
                 let mut read = Vec::new();
-                // Both at once make room for two publishers.
+                // Both events at once: there is room for two publishers.
                 while let Some(n) = reader.next().await {
                     read.push(n);
                 }

@@ -1,4 +1,4 @@
-//! Receipts and flushes.
+//! Receipts and flushes: which subscriber finishes which event.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

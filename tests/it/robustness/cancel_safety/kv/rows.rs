@@ -14,17 +14,17 @@ pub(crate) struct Row {
 pub(crate) enum Call {
     Handles(fn(Registry<u32>, Bucket<u32>) -> LocalBoxFuture<'static, Outcome>),
     /// `next` on an adapter of the registry's events.
-    Adapter(fn(Subscription<RegistryEvent<u32>>) -> Told),
+    Adapter(fn(Subscription<RegistryEvent<u32>>) -> Changes),
     /// `next` on a watch of the registry.
-    Watch(fn(&Registry<u32>) -> Told),
+    Watch(fn(&Registry<u32>) -> Changes),
 }
 
 /// The changes, as `+name` and `-name`.
-pub(crate) type Told = LocalBoxStream<'static, String>;
+pub(crate) type Changes = LocalBoxStream<'static, String>;
 
 #[derive(Debug)]
 pub(crate) enum Outcome {
-    Told(Option<String>),
+    Changes(Option<String>),
     Done,
 }
 
@@ -32,7 +32,7 @@ fn done<T>(_: T) -> Outcome {
     Outcome::Done
 }
 
-pub(crate) fn told(event: &RegistryEvent<u32>) -> String {
+pub(crate) fn change(event: &RegistryEvent<u32>) -> String {
     let sign = if matches!(event, RegistryEvent::Created { .. }) {
         '+'
     } else {
@@ -106,13 +106,13 @@ pub(crate) const ROWS: &[Row] = &[
     },
     Row {
         name: "Named::next",
-        call: Call::Adapter(|events| events.named("main").map(|e| told(&e)).boxed_local()),
+        call: Call::Adapter(|events| events.named("main").map(|e| change(&e)).boxed_local()),
     },
     Row {
         name: "Reflect::next",
         call: Call::Adapter(|events| {
             let events = events.reflect(View::new());
-            events.map(|e| told(&e)).boxed_local()
+            events.map(|e| change(&e)).boxed_local()
         }),
     },
     Row {
@@ -141,11 +141,11 @@ impl Row {
     }
 
     /// Whether an adapter lets this through.
-    pub(crate) fn passes(&self, told: &str) -> bool {
+    pub(crate) fn passes(&self, change: &str) -> bool {
         match self.name {
-            "Created::next" => told.starts_with('+'),
-            "Exited::next" => told.starts_with('-'),
-            "Named::next" => told.ends_with("main"),
+            "Created::next" => change.starts_with('+'),
+            "Exited::next" => change.starts_with('-'),
+            "Named::next" => change.ends_with("main"),
             _ => true,
         }
     }

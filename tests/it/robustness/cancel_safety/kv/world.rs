@@ -5,7 +5,7 @@ use genevent::kv::{Bucket, Registry, RegistryEvent};
 use genevent::{EventManager, SubscriberId};
 use tokio::task::yield_now;
 
-use super::rows::{BEFORE, Call, Row, Told, told};
+use super::rows::{BEFORE, Call, Changes, Row, change};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Trouble {
@@ -29,12 +29,12 @@ pub(crate) const TROUBLES: [Trouble; 7] = [
 ];
 
 pub(crate) struct Observer {
-    pub(crate) stream: Option<Told>,
+    pub(crate) stream: Option<Changes>,
     pub(crate) got: Vec<String>,
 }
 
 impl Observer {
-    fn new(stream: Option<Told>) -> Self {
+    fn new(stream: Option<Changes>) -> Self {
         Self {
             stream,
             got: Vec::new(),
@@ -84,9 +84,9 @@ impl World {
             events,
             registry: Some(registry),
             bucket,
-            first: Observer::new(Some(first.map(|e| told(&e)).boxed_local())),
+            first: Observer::new(Some(first.map(|e| change(&e)).boxed_local())),
             first_id,
-            second: Observer::new(Some(second.map(|e| told(&e)).boxed_local())),
+            second: Observer::new(Some(second.map(|e| change(&e)).boxed_local())),
             mine: Observer::new(mine),
         }
     }
@@ -148,14 +148,14 @@ impl World {
                 flush.now_or_never().expect("flush hangs");
             }
         }
-        // That was the last registry: its buckets end.
+        // The last registry was dropped: its buckets end.
         self.settle().await;
         let stopped = self.bucket.stopped().now_or_never();
         assert!(stopped.is_some(), "who waits for the bucket's end hangs");
 
         let all = &self.second.got;
         if !was_closed {
-            let place = |told: &str| all.iter().position(|other| other == told);
+            let place = |change: &str| all.iter().position(|other| other == change);
             assert_eq!(all.len(), if creates { 4 } else { 2 }, "{all:?}");
             assert!(place("+main").is_some() && place("+main") < place("-main"));
             assert_eq!(place("+new").is_some(), creates);
@@ -167,7 +167,7 @@ impl World {
             assert_eq!(self.first.got, *all, "told to some");
         }
         if self.mine.stream.is_some() {
-            let passed = all.iter().filter(|told| row.passes(told));
+            let passed = all.iter().filter(|change| row.passes(change));
             assert!(
                 self.mine.got.iter().eq(passed),
                 "{:?} of {all:?}",

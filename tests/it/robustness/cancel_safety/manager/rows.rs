@@ -14,7 +14,7 @@ use super::streams::{InFlight, OneUnacked, Source};
 
 /// A function that waits, and how to call it.
 pub(crate) struct Row {
-    /// As `Type::function`.
+    /// The name, as `Type::function`.
     pub(crate) name: &'static str,
     pub(crate) call: Call,
 }
@@ -36,8 +36,8 @@ impl Row {
         self.name.contains("Sink::") || publishes.iter().any(|name| self.name.ends_with(name))
     }
 
-    /// Time must pass for it.
-    pub(crate) fn looks_at_the_clock(&self) -> bool {
+    /// Whether time must pass before the future resolves.
+    pub(crate) fn needs_the_clock(&self) -> bool {
         self.name.ends_with("::within") || self.name.starts_with("Batches")
     }
 }
@@ -321,7 +321,7 @@ fn in_time(result: Result<Receipt, DeadlineError<u32>>) -> Outcome {
     back.map_or(Outcome::Stored, |_| Outcome::Refused)
 }
 
-/// Work that is done when it is polled again.
+/// Work that is done at its second poll.
 async fn one_poll_later() {
     let mut has_waited = false;
     poll_fn(|cx| {

@@ -176,7 +176,7 @@ impl<S: OfDeliveries> Source for InFlight<S> {
         (deliveries.id(), deliveries.end_reason())
     }
 
-    /// Its deliveries may end in the poll that yields the last batch.
+    /// The deliveries may end in the poll that yields the last batch.
     fn has_ended(&self) -> bool {
         self.item.is_none() && self.subscription().1.is_some()
     }

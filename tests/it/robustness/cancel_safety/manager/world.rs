@@ -19,7 +19,7 @@ pub(crate) enum Trouble {
     /// The first reader is dropped, with its events in flight and unread.
     ReaderLeaves,
     ReaderIsDisconnected,
-    /// Every reader reads on.
+    /// Every reader polls again.
     RoomComesFree,
     /// The publisher queued before the future is cancelled.
     FirstInLineLeaves,
@@ -73,15 +73,15 @@ pub(crate) fn call<'a>(
     }
 }
 
-/// Two events are stored for `first` and `second`, which fills the manager; a third waits in
-/// line as the task `ahead`. `mine` came after the two events.
+/// Two events are stored for `first` and `second`, which fills the manager; the task `ahead` is
+/// queued with a third event. `mine` subscribed after the two events.
 pub(crate) struct World<'a> {
     manager: &'a EventManager<u32>,
     first: Option<Reader>,
     /// The events that `first` had received when it was dropped.
     left_with: Vec<u32>,
     second: Reader,
-    /// Held by the future that is to be cancelled, if that is its `next`.
+    /// Borrowed by the future under test, if that future is the reader's `next`.
     pub(crate) mine: Option<Reader>,
     late: Option<Reader>,
     ahead: Task<'a>,
@@ -101,7 +101,7 @@ pub(crate) enum Step {
     Close,
 }
 
-/// Enough for every function to become ready somewhere on the way.
+/// Enough steps for every function to become ready.
 pub(crate) fn script(step: usize) -> Option<Step> {
     // `first`, the target of the trouble, is the slowest: all publishers wait for it.
     const ROUND: [Step; 4] = [Step::Second, Step::Mine, Step::Ahead, Step::First];

@@ -17,7 +17,7 @@ use tokio::task::yield_now;
 
 use super::{BadWaker, Bomb, Payloads};
 
-/// Panics over event 1 at once, over event 2 when it is awaited, and while it ends.
+/// Panics at once at event 1, when awaited at event 2, and in `terminate`.
 struct Panics {
     payloads: Payloads,
     _bomb: Bomb,
