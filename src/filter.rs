@@ -283,7 +283,7 @@ impl<T> fmt::Debug for Filtered<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Filtered")
             .field("id", &self.id())
-            .field("pending", &self.len())
+            .field("len", &self.len())
             .field("end_reason", &self.end_reason())
             .finish_non_exhaustive()
     }

@@ -47,13 +47,6 @@ impl<E> Channel<E> {
         state.running.values().map(info).collect()
     }
 
-    /// Returns the handler the caller runs inside of.
-    pub(crate) fn current_handler_info(&self) -> Vec<SubscriberInfo> {
-        let mut infos = self.running();
-        infos.retain(|info| Some(info.id()) == self.current_handler());
-        infos
-    }
-
     /// Returns the handler of this manager that the caller runs inside of.
     pub(super) fn current_handler(&self) -> Option<SubscriberId> {
         current::handler().filter(|handler| handler.manager == self.id)

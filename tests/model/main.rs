@@ -60,7 +60,7 @@ fn agree(regressions: &'static str, sequences: &impl Strategy<Value = Sequence>)
     }
     let regressions = FileFailurePersistence::Direct(regressions);
     config.failure_persistence = Some(Box::new(regressions) as Box<dyn FailurePersistence>);
-    if cfg!(genevent_planted) {
+    if cfg!(genevent_seeded) {
         // The failure alone suffices, and the test must find the bug without saved sequences.
         config.failure_persistence = None;
         config.max_shrink_iters = 0;

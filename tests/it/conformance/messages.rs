@@ -36,7 +36,7 @@ fn subscriptions_show_name_and_unread_events() {
 
     let filtered = manager.subscribe_filter(|_| true);
     let id = filtered.id();
-    let text = format!("Filtered {{ id: {id:?}, pending: 0, end_reason: None, .. }}");
+    let text = format!("Filtered {{ id: {id:?}, len: 0, end_reason: None, .. }}");
     shows(&filtered, &text);
     shows(
         &filtered.with_missed(),
@@ -247,7 +247,7 @@ mod with_tokio {
         probe.record(Opaque);
         shows(&probe, "Probe { items: 1, .. }");
         let assertion = probe.wait_for(1).within(Duration::from_secs(9));
-        shows(&assertion, "Assertion { limit: 9s, progress: Unasked, .. }");
+        shows(&assertion, "Assertion { limit: 9s, progress: Unpolled, .. }");
         assertion.now();
     }
 

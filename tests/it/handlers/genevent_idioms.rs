@@ -89,10 +89,12 @@ async fn heralded(fails: bool) -> (EventManager<u32>, Diary, Result<(), SwapErro
     manager.sync_notify(1).await.unwrap();
     let swapped = tasked.await.unwrap().await.unwrap().map(drop);
     let reported = first.stopped().await;
-    assert_eq!(
-        swapped.clone().err().unwrap_or(StopReason::Swapped),
-        reported
-    );
+    let reason = match &swapped {
+        Err(SwapError::Stopped(reason)) => reason.clone(),
+        Err(error) => panic!("{error}"),
+        Ok(()) => StopReason::Swapped,
+    };
+    assert_eq!(reason, reported);
     manager.sync_notify(2).await.unwrap();
     (manager, diary, swapped)
 }

@@ -23,7 +23,7 @@ fn missed_events_are_drawn() {
 
 const PERMITS: &str = "  permits [shape=note, label=\"permits out: 1\"];\n  \
                        permits -> manager [style=dotted];\n";
-const QUEUED: &str = "  publishers [shape=cds, label=\"publishers in line: 1\"];\n";
+const QUEUED: &str = "  publishers [shape=cds, label=\"publishers queued: 1\"];\n";
 const FOR_PERMITS: &str = "  publishers -> permits [color=red];\n";
 
 #[test]

@@ -130,7 +130,8 @@ async fn case_064_a_panicking_terminate_still_ends_the_handler() {
     manager.notify(1).await.unwrap();
     let reported = sore.stopped();
     let removed = sore.remove().await;
-    assert_eq!(removed.err(), Some(StopReason::Panicked("sore".into())));
+    let panicked = StopReason::Panicked("sore".into());
+    assert_eq!(removed.err(), Some(RemoveError::Stopped(panicked)));
     assert_eq!(
         reported.await,
         StopReason::Removed,
