@@ -194,6 +194,10 @@ impl<E, S> Drop for Deliveries<E, S> {
     }
 }
 
+#[expect(
+    clippy::missing_fields_in_debug,
+    reason = "the subscriber is the one of the subscription"
+)]
 impl<E, S: AnySubscription + fmt::Debug> fmt::Debug for Deliveries<E, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Deliveries")

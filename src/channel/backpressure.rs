@@ -56,8 +56,7 @@ impl<E> State<E> {
         } else if slot.handler.is_some_and(|h| self.waits_for_itself(h)) {
             Admission::Rejected(Rejected::WouldDeadlock)
         } else {
-            let deadline = self.enqueue_or_rearm(request, slot, effects)?;
-            return Some(Admission::Queued { deadline });
+            return self.enqueue_or_rearm(request, slot, effects);
         };
         // Storing the event or reserving the permit resolves the subscribers that block the front
         // publisher; a rejection does not. Filter queues would stay blocking for no publisher.
@@ -95,14 +94,13 @@ impl<E> State<E> {
         has_room
     }
 
-    /// Queues the publisher, or replaces its waker. Returns its deadline, or `None` if an owned waker
-    /// is missing.
+    /// Queues the publisher, or replaces its waker. Returns `None` if an owned waker is missing.
     fn enqueue_or_rearm(
         &mut self,
         request: Request,
         slot: &mut QueueSlot<'_>,
         effects: &mut Effects<E>,
-    ) -> Option<Option<Instant>> {
+    ) -> Option<Admission<()>> {
         let Self { machine, queue, .. } = self;
         // A publisher that was notified has no waker in the queue, and needs a new one.
         let key = match *slot.key {
@@ -119,14 +117,14 @@ impl<E> State<E> {
             queue.set_handler(key, slot.handler);
         }
         if !queue.is_front(key) {
-            return Some(None);
+            return Some(Admission::Queued { deadline: None });
         }
         // Publishers wait for the blocking subscribers from now on.
         let deadline = machine.start_clocks(Instant::now);
         #[cfg(all(feature = "tracing", feature = "rt"))]
         let deadline = deadline.and_then(|_| machine.warn(queue.len(), Instant::now, effects));
         queue.set_timer(deadline);
-        Some(deadline)
+        Some(Admission::Queued { deadline })
     }
 
     // ---- Notification -----------------------------------------------------------------------

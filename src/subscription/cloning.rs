@@ -4,7 +4,6 @@
 //! panics, the event stays claimed, and the next poll clones the same event again.
 
 use super::Subscription;
-use super::poll::AHEAD;
 use crate::channel::source::Source;
 use crate::channel::subscriber::cursor::CursorState;
 
@@ -66,7 +65,7 @@ impl<E: Clone> Subscription<E> {
     /// event whose `Clone` panics simply stays in it.
     pub(super) fn next_of_backlog(&mut self) -> E {
         let Source::Backlog(backlog) = &mut self.source else {
-            unreachable!("{AHEAD}")
+            unreachable!("the next event is in the backlog")
         };
         let event = backlog.get(backlog.next).clone();
         backlog.next += 1;

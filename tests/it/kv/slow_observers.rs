@@ -112,7 +112,7 @@ async fn each_observer_has_its_own_limit() {
         advance(passed).await;
         let_other_tasks_run().await;
         assert_eq!(members(), left);
-        assert!(patient.len() == 0, "the next waits for who is patient");
+        assert!(patient.is_empty(), "the next waits for who is patient");
     }
     patient.ack();
     assert_eq!(patient.next().await.unwrap().name(), "b");

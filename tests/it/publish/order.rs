@@ -25,7 +25,7 @@ fn events_are_numbered_from_one_without_gaps() {
         assert_pending!(received.poll());
         now(manager.notify('c')).unwrap();
         manager.try_notify('d').unwrap();
-        while reader.len() > 0 {
+        while !reader.is_empty() {
             read(&mut reader);
         }
         assert_eq!(assert_ready_ok!(done.poll()).seq(), 4 * round + 1);

@@ -182,7 +182,7 @@ fn events_and_losses_add_up() {
                 manager.try_notify(published).unwrap();
             }
             for _ in 0..(step / 50 * step) % 4 {
-                if screen.get_ref().len() > 0 {
+                if !screen.get_ref().is_empty() {
                     look(read(&mut screen).unwrap());
                 }
             }

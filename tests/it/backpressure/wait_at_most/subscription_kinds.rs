@@ -22,7 +22,7 @@ const KINDS: [&str; 7] = [
 ];
 
 /// A manager with a single full subscriber that blocks publishers for at most five seconds.
-async fn blocked_by(kind: &str) -> (EventManager<u32>, Kept) {
+fn blocked_by(kind: &str) -> (EventManager<u32>, Kept) {
     let builder = EventManager::builder().capacity(1).retain(1);
     let limit = Overflow::WaitAtMost(secs(5));
     let manager = builder.default_overflow(limit).build();
@@ -65,7 +65,7 @@ async fn blocked_by(kind: &str) -> (EventManager<u32>, Kept) {
 #[tokio::test(start_paused = true)]
 async fn time_without_waiting_publishers_does_not_count() {
     for kind in KINDS {
-        let (manager, kept) = blocked_by(kind).await;
+        let (manager, kept) = blocked_by(kind);
         let count = manager.subscriber_count();
         for _ in 0..2 {
             let mut quitter = task::spawn(manager.notify(2));
@@ -86,7 +86,7 @@ async fn time_without_waiting_publishers_does_not_count() {
 #[tokio::test(start_paused = true)]
 async fn a_permit_disconnects_only_when_used() {
     for kind in KINDS {
-        let (manager, kept) = blocked_by(kind).await;
+        let (manager, kept) = blocked_by(kind);
         let count = manager.subscriber_count();
         drop(manager.reserve().await);
         assert_eq!(manager.subscriber_count(), count, "{kind}");

@@ -35,7 +35,7 @@ pub(crate) const ROWS: &[Row] = &[
         call: |world| async { [Some(assert_next!(world.reader, 1).await), None] }.boxed_local(),
     },
     Row {
-        name: "StreamCheck::pending",
+        name: "StreamCheck::no_event",
         expects: false,
         call: |world| {
             async {
