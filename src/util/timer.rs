@@ -10,7 +10,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::task;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// A timer of the polling runtime.
@@ -18,8 +17,6 @@ use tokio::time::{Instant, Sleep, sleep_until};
 pub(crate) struct Timer {
     /// The timer. A panic of user code cannot leave tokio's timer half-changed.
     sleep: Option<AssertUnwindSafe<Pin<Box<Sleep>>>>,
-    /// The last task to poll `sleep`, which identifies the runtime. `None` outside of tasks.
-    task: Option<task::Id>,
 }
 
 impl Timer {
@@ -32,24 +29,17 @@ impl Timer {
         if self.sleep.is_some() && Handle::try_current().is_err() {
             return self.poll_outside(until, cx);
         }
-        // A task never changes its runtime, so the timer can be kept between polls of one task.
-        // Outside of tasks, as in `block_on`, each poll can be in another runtime, and tokio does
-        // not tell which one. A kept timer might belong to a stopped runtime, so each poll resets
-        // the timer.
-        let task = task::try_id();
-        let is_same_task = task.is_some() && task == self.task;
+        // Each poll makes the timer anew, in the runtime that is current now: a kept timer might
+        // belong to a runtime that has stopped or that is not driven any more. Tokio does not tell
+        // which runtime is current, and a task does not identify the runtime: a task of
+        // `spawn_blocking` may call `block_on` on several runtimes in succession.
         let sleep = match &mut self.sleep {
             Some(sleep) => {
-                if !is_same_task {
-                    sleep.set(sleep_until(until));
-                } else if sleep.deadline() != until {
-                    sleep.as_mut().reset(until);
-                }
+                sleep.set(sleep_until(until));
                 sleep
             }
             none => none.insert(AssertUnwindSafe(Box::pin(sleep_until(until)))),
         };
-        self.task = task;
         sleep.as_mut().poll(cx)
     }
 

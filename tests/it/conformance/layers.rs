@@ -200,6 +200,11 @@ fn are_one_module(one: &str, other: &str) -> bool {
     is_in(one, other) || is_in(other, one)
 }
 
+fn as_set(list: &[(&str, &str)]) -> Imports {
+    let owned = |&(from, to): &(&str, &str)| (from.to_owned(), to.to_owned());
+    list.iter().map(owned).collect()
+}
+
 /// Returns the imports that are part of a circle.
 fn circular(imports: &Imports) -> Imports {
     let mut reached: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
@@ -242,7 +247,10 @@ fn imports_form_no_circle() {
     let (_, mut imports) = imports("src");
     imports.retain(|(from, to)| !are_one_module(from, to));
     let circular = circular(&imports);
-    assert!(circular.is_empty(), "these imports form circles: {circular:?}");
+    assert!(
+        circular.is_empty(),
+        "these imports form circles: {circular:?}"
+    );
 }
 
 #[test]

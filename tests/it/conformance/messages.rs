@@ -247,7 +247,10 @@ mod with_tokio {
         probe.record(Opaque);
         shows(&probe, "Probe { items: 1, .. }");
         let assertion = probe.wait_for(1).within(Duration::from_secs(9));
-        shows(&assertion, "Assertion { limit: 9s, progress: Unpolled, .. }");
+        shows(
+            &assertion,
+            "Assertion { limit: 9s, progress: Unpolled, .. }",
+        );
         assertion.now();
     }
 

@@ -173,3 +173,28 @@ fn a_batch_continues_in_the_next_runtime() {
     let batch = runtime().block_on(batches.next());
     assert_eq!(batch.map(|batch| batch.len()), Some(1));
 }
+
+/// A task of `spawn_blocking` keeps its id while it calls `block_on` on one runtime after another.
+#[test]
+fn a_blocking_task_may_wait_in_several_runtimes() {
+    let outer = Builder::new_multi_thread()
+        .worker_threads(1)
+        .build()
+        .unwrap();
+    let done = outer.spawn_blocking(|| {
+        let (manager, _reader) = blocked();
+        let mut publisher = manager.notify(2);
+        let mut flush = manager.flush().within(secs(3600));
+        let first = runtime();
+        first.block_on(async {
+            assert!((&mut publisher).now_or_never().is_none());
+            assert!((&mut flush).now_or_never().is_none());
+        });
+        drop(first);
+        runtime().block_on(async {
+            assert!(flush.await.is_err(), "the time limit still applies");
+            publisher.await.unwrap()
+        })
+    });
+    assert_eq!(outer.block_on(done).unwrap(), 0);
+}

@@ -92,8 +92,8 @@ async fn an_update_may_call_registry_and_buckets() {
     });
     assert_eq!(changed.await, Ok(Some(2)));
     drop(registry);
-    let changes: Vec<_> = events.collect().await;
-    assert_eq!(changes, ["+a", "+b", "-b", "+c", "-a", "-c"]);
+    let seen: Vec<_> = events.collect().await;
+    assert_eq!(seen, ["+a", "+b", "-b", "+c", "-a", "-c"]);
 }
 
 #[tokio::test]

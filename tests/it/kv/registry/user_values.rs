@@ -116,6 +116,6 @@ async fn panicking_values_harm_neither_registry_nor_events() {
 
     drop(registry);
     assert_eq!(c.stopped().now_or_never(), Some(ExitReason::RegistryGone));
-    let changes: Vec<_> = events.map(|event| in_short(&event)).collect().await;
-    assert_eq!(changes, ["+a", "+b", "+c", "-a", "-b", "-c"]);
+    let seen: Vec<_> = events.map(|event| in_short(&event)).collect().await;
+    assert_eq!(seen, ["+a", "+b", "+c", "-a", "-b", "-c"]);
 }

@@ -64,7 +64,7 @@ fn a_stage_after_another_managers_subscriber_is_refused() {
 }
 
 #[test]
-#[should_panic(expected = "does not wait for others")]
+#[should_panic(expected = "cannot be a stage after other subscribers")]
 fn a_filtered_stage_is_refused() {
     let manager = EventManager::<u64>::new(8);
     let first = manager.subscribe();
