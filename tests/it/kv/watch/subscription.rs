@@ -105,7 +105,7 @@ async fn a_watch_keeps_neither_registry_nor_manager_open() {
 }
 
 #[tokio::test]
-async fn a_watch_sees_only_its_registrys_events() {
+async fn a_watch_sees_only_events_of_its_registry() {
     let events = EventManager::default();
     let (mine, other) = (Registry::<u8>::new(events.clone()), Registry::new(events));
     other.create("x").await.unwrap();
