@@ -76,7 +76,7 @@ where
 /// Adds a handler made by `factory`, or gives `factory` back.
 pub(super) fn add_made<E, H, F, T>(
     slot: Result<Slot<E, T>, AddHandlerError<()>>,
-    mut factory: F,
+    factory: F,
     restart: Restart,
 ) -> Result<HandlerRef<E, H>, AddHandlerError<F>>
 where
@@ -89,8 +89,10 @@ where
         Ok(slot) => slot,
         Err(error) => return Err(error.with(factory)),
     };
+    // Guarded: the `Drop` of a factory that has panicked may panic as well.
+    let mut factory = Guarded::new(factory);
     let handler = Box::new(factory());
-    let factory: Box<dyn AnyFactory<E>> = Box::new(factory);
+    let factory: Box<dyn AnyFactory<E>> = Box::new(factory.into_inner());
     let factory = slot.runner.wrap_user_value(factory);
     let restart_state = RestartState::new(factory, restart);
     let added = slot.start(handler, None, Some(restart_state));
