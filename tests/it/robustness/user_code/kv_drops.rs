@@ -191,3 +191,27 @@ async fn a_factory_that_panics_is_dropped() {
     assert!(added.is_err());
     assert_eq!(drops.load(Ordering::Relaxed), 1);
 }
+
+#[test]
+fn adding_outside_of_a_runtime_drops_each_value() {
+    let manager = EventManager::<u8>::new(8);
+    let drops = Arc::<AtomicUsize>::default();
+    let outside = |add: &dyn Fn()| {
+        assert!(catch_unwind(AssertUnwindSafe(add)).is_err());
+        drops.swap(0, Ordering::Relaxed)
+    };
+    let added = outside(&|| _ = manager.add_handler("bomb", Bomb::new(&drops)));
+    assert_eq!(added, 1);
+    let owned = outside(&|| {
+        let its = Bomb::new(&drops);
+        let owner = async move { drop(its) };
+        _ = manager.add_mon_handler("bomb", Bomb::new(&drops), owner);
+    });
+    assert_eq!(owned, 2);
+    let made = outside(&|| {
+        let own = Bomb::new(&drops);
+        let restart = Restart::on_failure(1, Duration::from_secs(1));
+        _ = manager.add_handler_with("bomb", move || own.clone(), restart);
+    });
+    assert_eq!(made, 1);
+}
