@@ -12,6 +12,7 @@ use super::runner_handle::RunnerHandle;
 use super::stopped::Stopped;
 use super::{AddHandlerError, Handler, HandlerRef, Restart, StopReason};
 use crate::channel::handlers::names::HandlerNames;
+use crate::util::panic_guard::Guarded;
 use crate::util::panic_guard::drop_caught;
 use crate::util::sync::Arc;
 
@@ -157,6 +158,7 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
         name: impl Into<Arc<str>>,
         handler: H,
     ) -> Result<HandlerRef<E, H>, AddHandlerError<H>> {
+        let handler = Guarded::new(handler);
         add(self.slot(name.into()), handler, None)
     }
 
@@ -187,7 +189,7 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
         handler: H,
         owner: impl Future + Send + 'static,
     ) -> Result<HandlerRef<E, H>, AddHandlerError<H>> {
-        let owner = NewOwner::new(owner);
+        let (handler, owner) = (Guarded::new(handler), NewOwner::new(owner));
         add(self.slot(name.into()), handler, Some(owner))
     }
 
@@ -229,6 +231,7 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
         H: Handler<E>,
         F: FnMut() -> H + Send + 'static,
     {
+        let factory = Guarded::new(factory);
         add_made(self.slot(name.into()), factory, restart)
     }
 

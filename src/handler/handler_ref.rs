@@ -12,7 +12,7 @@ use super::command::{AnyBox, Command};
 use super::stopped::Stopped;
 use super::{CallError, Handler, RemoveError, StopReason};
 use crate::channel::handlers::names::HandlerNames;
-use crate::util::panic_guard::drop_caught;
+use crate::util::panic_guard::{Guarded, drop_caught};
 use crate::util::sync::Arc;
 
 /// A reference to a handler, by which the handler is called, swapped or removed.
@@ -176,38 +176,45 @@ impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
         clippy::missing_panics_doc,
         reason = "a `HandlerRef<E, H>` is only made for a handler of type `H`"
     )]
-    pub async fn call<R: Send + 'static>(
+    pub fn call<R: Send + 'static>(
         &self,
         f: impl FnOnce(&mut H) -> R + Send + 'static,
-    ) -> Result<R, CallError> {
-        let HandlerAddress { runner, exit, .. } = &self.address;
-        if runner.is_current() {
-            return Err(CallError::WouldDeadlock);
-        }
-        let (reply, replied) = oneshot::channel();
-        let (on_panic, panicked) = oneshot::channel();
-        let reply = runner.wrap_user_value(reply);
-        let call = move |handler: &mut dyn Any| {
-            reply.send(f(handler.downcast_mut::<H>().expect(TYPE)));
-        };
-        drop_caught(runner.send_now(Command::Call {
-            target: Arc::clone(exit),
-            call: runner.wrap_user_value(Box::new(call)),
-            on_panic: runner.wrap_user_value(on_panic),
-        }));
-        // The runner drops `reply` if `f` panics or if the handler has ended. In the first case the
-        // runner sends the message of the panic, also if the handler is restarted and does not
-        // stop.
-        let result = runner.wait(async {
-            if let Ok(result) = replied.await {
-                return Ok(result);
+    ) -> impl Future<Output = Result<R, CallError>> {
+        // `f` is guarded before the first poll: an unpolled future may be dropped in a panic.
+        let f = Guarded::new(f);
+        async move {
+            let HandlerAddress { runner, exit, .. } = &self.address;
+            if runner.is_current() {
+                return Err(CallError::WouldDeadlock);
             }
-            Err(match panicked.await {
-                Ok(message) => CallError::Panicked(message),
-                Err(_) => CallError::Stopped(Stopped::new(exit).await),
-            })
-        });
-        result.await.unwrap_or(Err(CallError::WouldDeadlock))
+            let (reply, replied) = oneshot::channel();
+            let (on_panic, panicked) = oneshot::channel();
+            let reply = runner.wrap_user_value(reply);
+            let call = move |handler: &mut dyn Any| {
+                let handler = handler.downcast_mut::<H>().expect(TYPE);
+                // The result is guarded: this future may be dropped with the unread reply.
+                reply.send(Guarded::new(f.into_inner()(handler)));
+            };
+            drop_caught(runner.send_now(Command::Call {
+                target: Arc::clone(exit),
+                call: runner.wrap_user_value(Box::new(call)),
+                on_panic: runner.wrap_user_value(on_panic),
+            }));
+            // The runner drops `reply` if `f` panics or if the handler has ended. In the first case
+            // the runner sends the message of the panic, also if the handler is restarted and does
+            // not stop.
+            let result = runner.wait(async {
+                if let Ok(result) = replied.await {
+                    return Ok(result);
+                }
+                Err(match panicked.await {
+                    Ok(message) => CallError::Panicked(message),
+                    Err(_) => CallError::Stopped(Stopped::new(exit).await),
+                })
+            });
+            let result = result.await.unwrap_or(Err(CallError::WouldDeadlock));
+            result.map(Guarded::into_inner)
+        }
     }
 
     /// Removes the handler behind all events stored so far, and returns the handler after its
@@ -254,7 +261,9 @@ impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
         let HandlerAddress { runner, exit, .. } = &self.address;
         let removed = self.address.ask(|reply| {
             let give = move |handler: Result<AnyBox, StopReason>| {
-                reply.send(handler.map(|handler| *handler.downcast::<H>().expect(TYPE)));
+                // The handler is guarded: the future may be dropped with the unread reply.
+                let handler = handler.map(|handler| *handler.downcast::<H>().expect(TYPE));
+                reply.send(Guarded::new(handler));
             };
             Command::Remove {
                 target: Arc::clone(exit),
@@ -262,7 +271,7 @@ impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
             }
         });
         match removed.await {
-            Some(Ok(removed)) => removed.map_err(RemoveError::Stopped),
+            Some(Ok(removed)) => removed.into_inner().map_err(RemoveError::Stopped),
             Some(Err(reason)) => Err(RemoveError::Stopped(reason)),
             None => Err(RemoveError::WouldDeadlock),
         }

@@ -15,6 +15,7 @@ use crate::manager::EventManager;
 use crate::options::{Overflow, SubscribeOptions};
 use crate::subscriber_id::SubscriberKind;
 use crate::subscription::Subscription;
+use crate::util::panic_guard::Guarded;
 use crate::util::spawn::Spawner;
 use crate::util::sync::Arc;
 
@@ -54,6 +55,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         name: impl Into<Arc<str>>,
         handler: H,
     ) -> Result<HandlerRef<E, H>, AddHandlerError<H>> {
+        let handler = Guarded::new(handler);
         add(self.slot(name.into(), Location::caller()), handler, None)
     }
 
@@ -93,7 +95,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         handler: H,
         owner: impl Future + Send + 'static,
     ) -> Result<HandlerRef<E, H>, AddHandlerError<H>> {
-        let owner = NewOwner::new(owner);
+        let (handler, owner) = (Guarded::new(handler), NewOwner::new(owner));
         add(
             self.slot(name.into(), Location::caller()),
             handler,
@@ -146,6 +148,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         H: Handler<E>,
         F: FnMut() -> H + Send + 'static,
     {
+        let factory = Guarded::new(factory);
         add_made(self.slot(name.into(), Location::caller()), factory, restart)
     }
 

@@ -51,10 +51,11 @@ impl NewOwner {
     }
 }
 
-/// Adds `handler`, or gives `handler` back.
+/// Adds `handler`, or gives `handler` back. The callers guard `handler` before they make the slot,
+/// which panics outside of a runtime.
 pub(super) fn add<E, H, T>(
     slot: Result<Slot<E, T>, AddHandlerError<()>>,
-    handler: H,
+    handler: Guarded<H>,
     owner: Option<NewOwner>,
 ) -> Result<HandlerRef<E, H>, AddHandlerError<H>>
 where
@@ -64,19 +65,20 @@ where
 {
     let slot = match slot {
         Ok(slot) => slot,
-        Err(error) => return Err(error.with(handler)),
+        Err(error) => return Err(error.with(handler.into_inner())),
     };
-    let added = slot.start(Box::new(handler), owner, None);
+    let added = slot.start(Box::new(handler.into_inner()), owner, None);
     added.map_err(|mut member| {
         let handler = member.take_handler().into_any().downcast();
         AddHandlerError::Closed(*handler.expect("the member was built from an `H`"))
     })
 }
 
-/// Adds a handler made by `factory`, or gives `factory` back.
+/// Adds a handler made by `factory`, or gives `factory` back. `factory` is guarded as the handler is
+/// in [`add`], and because the `Drop` of a factory that has panicked may panic as well.
 pub(super) fn add_made<E, H, F, T>(
     slot: Result<Slot<E, T>, AddHandlerError<()>>,
-    mut factory: F,
+    mut factory: Guarded<F>,
     restart: Restart,
 ) -> Result<HandlerRef<E, H>, AddHandlerError<F>>
 where
@@ -87,10 +89,10 @@ where
 {
     let slot = match slot {
         Ok(slot) => slot,
-        Err(error) => return Err(error.with(factory)),
+        Err(error) => return Err(error.with(factory.into_inner())),
     };
     let handler = Box::new(factory());
-    let factory: Box<dyn AnyFactory<E>> = Box::new(factory);
+    let factory: Box<dyn AnyFactory<E>> = Box::new(factory.into_inner());
     let factory = slot.runner.wrap_user_value(factory);
     let restart_state = RestartState::new(factory, restart);
     let added = slot.start(handler, None, Some(restart_state));

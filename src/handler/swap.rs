@@ -1,6 +1,7 @@
 //! Replacing a handler between two events.
 
 use std::any::TypeId;
+use std::future::Future;
 
 use super::address::HandlerAddress;
 use super::any_handler::AnyHandler;
@@ -8,6 +9,7 @@ use super::command::{AnyBox, Command, Swap, Swapped};
 use super::exit::ExitState;
 use super::handler_ref::TYPE;
 use super::{Handler, HandlerRef, StopReason, SwapError, TrySwapError};
+use crate::util::panic_guard::Guarded;
 use crate::util::sync::Arc;
 
 impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
@@ -40,15 +42,20 @@ impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
     /// # }
     /// ```
     #[doc(alias = "GenEvent.swap_handler")]
-    pub async fn swap<H2: Handler<E>>(
+    pub fn swap<H2: Handler<E>>(
         self,
         f: impl FnOnce(H) -> H2 + Send + 'static,
-    ) -> Result<HandlerRef<E, H2>, SwapError> {
-        let (name, new) = (Arc::clone(&self.name), self.successor::<H2>());
-        match self.replace(true, |old| Ok(f(old)), &new).await {
-            Some(Ok(_swapped)) => Ok(HandlerRef::new(name, new)),
-            Some(Err(reason)) => Err(SwapError::Stopped(reason)),
-            None => Err(SwapError::WouldDeadlock),
+    ) -> impl Future<Output = Result<HandlerRef<E, H2>, SwapError>> {
+        // `f` is guarded before the first poll: an unpolled future may be dropped in a panic.
+        let f = Guarded::new(f);
+        async move {
+            let (name, new) = (Arc::clone(&self.name), self.successor::<H2>());
+            let f = |old| Ok(f.into_inner()(old));
+            match self.replace(true, f, &new).await {
+                Some(Ok(_swapped)) => Ok(HandlerRef::new(name, new)),
+                Some(Err(reason)) => Err(SwapError::Stopped(reason)),
+                None => Err(SwapError::WouldDeadlock),
+            }
         }
     }
 
@@ -81,16 +88,21 @@ impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
     /// # }
     /// ```
     #[doc(alias = "GenEvent.swap_handler")]
-    pub async fn try_swap<H2: Handler<E>>(
+    pub fn try_swap<H2: Handler<E>>(
         self,
         f: impl FnOnce(H) -> Result<H2, H> + Send + 'static,
-    ) -> Result<HandlerRef<E, H2>, TrySwapError<E, H>> {
-        let new = self.successor::<H2>();
-        match self.replace(false, f, &new).await {
-            Some(Ok(true)) => Ok(HandlerRef::new(self.name, new)),
-            Some(Ok(false)) => Err(TrySwapError::Refused(self)),
-            Some(Err(reason)) => Err(TrySwapError::Stopped(reason)),
-            None => Err(TrySwapError::WouldDeadlock),
+    ) -> impl Future<Output = Result<HandlerRef<E, H2>, TrySwapError<E, H>>> {
+        // `f` is guarded before the first poll: an unpolled future may be dropped in a panic.
+        let f = Guarded::new(f);
+        async move {
+            let new = self.successor::<H2>();
+            let f = |old| f.into_inner()(old);
+            match self.replace(false, f, &new).await {
+                Some(Ok(true)) => Ok(HandlerRef::new(self.name, new)),
+                Some(Ok(false)) => Err(TrySwapError::Refused(self)),
+                Some(Err(reason)) => Err(TrySwapError::Stopped(reason)),
+                None => Err(TrySwapError::WouldDeadlock),
+            }
         }
     }
 

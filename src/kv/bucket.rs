@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::contents::{Contents, Values, remove};
 use super::exit::ExitReason;
-use crate::util::panic_guard::{drop_caught, drop_payload, with_guarded_waker};
+use crate::util::panic_guard::{Guarded, drop_caught, drop_payload, with_guarded_waker};
 use crate::util::sync::{AtomicU64, Ordering};
 
 /// A named store of values by key, made by [`Registry::create`](super::Registry::create).
@@ -87,7 +87,7 @@ impl<V: Clone> Bucket<V> {
             .inner
             .contents
             .with_values(|values| values.get(key).cloned());
-        found.ok()?.map(Arc::unwrap_or_clone)
+        found.ok()?.map(unwrap_or_clone)
     }
 
     /// Sets the value of `key`, and returns the previous value.
@@ -112,15 +112,19 @@ impl<V: Clone> Bucket<V> {
     /// assert_eq!(bucket.get("milk").await, None);
     /// # }
     /// ```
-    pub async fn put(&self, key: impl Into<String>, value: V) -> Option<V> {
-        let (key, value) = (key.into(), Arc::new(value));
-        let write_guard = self.inner.contents.write_lock().await;
-        let old = self
-            .inner
-            .contents
-            .with_values(|values| values.insert(key, value));
-        drop(write_guard);
-        old.ok()?.map(Arc::unwrap_or_clone)
+    pub fn put(&self, key: impl Into<String>, value: V) -> impl Future<Output = Option<V>> {
+        // `value` is guarded before the first poll: an unpolled future may be dropped in a panic.
+        let value = Guarded::new(Arc::new(value));
+        let key = key.into();
+        async move {
+            let write_guard = self.inner.contents.write_lock().await;
+            let old = self
+                .inner
+                .contents
+                .with_values(|values| values.insert(key, value.into_inner()));
+            drop(write_guard);
+            old.ok()?.map(unwrap_or_clone)
+        }
     }
 
     /// Removes `key`, and returns its value. Returns `None` if `key` has no value or the bucket has
@@ -148,7 +152,7 @@ impl<V: Clone> Bucket<V> {
             .contents
             .with_values(|values| remove(values, key));
         drop(write_guard);
-        old.ok()?.map(Arc::unwrap_or_clone)
+        old.ok()?.map(unwrap_or_clone)
     }
 
     /// Computes a new value of `key` from the current value, without another change in between, and
@@ -187,45 +191,60 @@ impl<V: Clone> Bucket<V> {
     /// assert_eq!(registry.lookup("shopping"), None);
     /// # }
     /// ```
-    pub async fn update<F>(
+    pub fn update<F>(
         &self,
         key: impl Into<String>,
         change: F,
-    ) -> Result<Option<V>, ExitReason>
+    ) -> impl Future<Output = Result<Option<V>, ExitReason>>
     where
         F: FnOnce(Option<V>) -> Option<V>,
     {
+        // `change` is guarded before the first poll: an unpolled future may be dropped in a panic.
+        let change = Guarded::new(change);
         let key = key.into();
-        let contents = &self.inner.contents;
-        // Wait for other changes. `get` is not affected.
-        let write_guard = contents.write_lock().await;
-        let old = contents.with_values(|values| values.get(&key).cloned())?;
-        // Run user code without a lock on the values: a panic must end only this bucket.
-        let changed = catch_unwind(AssertUnwindSafe(|| {
-            let new = change(old.as_deref().cloned());
-            (new.clone().map(Arc::new), new)
-        }));
-        let (kept, new) = match changed {
-            Ok(changed) => changed,
-            Err(payload) => {
-                self.inner.owner.end(self, ExitReason::Panicked);
-                drop_payload(payload);
-                drop_caught(old);
-                // `change` may have stopped the bucket before the panic: the first reason stays.
-                return Err(contents.exit_reason().unwrap_or(ExitReason::Panicked));
-            }
-        };
-        // Store the result, and drop the old values after unlocking.
-        let replaced = contents.with_values(|values| match kept {
-            Some(kept) => values.insert(key, kept),
-            None => remove(values, &key),
-        });
-        drop(write_guard);
-        drop_caught(old);
-        replaced.map(|replaced| {
-            drop_caught(replaced);
-            new
-        })
+        async move {
+            let contents = &self.inner.contents;
+            // Wait for other changes. `get` is not affected.
+            let write_guard = contents.write_lock().await;
+            let old = contents.with_values(|values| values.get(&key).cloned())?;
+            let old = Guarded::new(old);
+            // Run user code without a lock on the values: a panic must end only this bucket.
+            let changed = catch_unwind(AssertUnwindSafe(|| {
+                // `change` stays guarded until `Clone` has returned.
+                let current = old.as_deref().cloned();
+                let new = Guarded::new(change.into_inner()(current));
+                let kept = Guarded::new(new.clone().map(Arc::new));
+                (kept, new)
+            }));
+            let (kept, new) = match changed {
+                Ok(changed) => changed,
+                Err(payload) => {
+                    self.inner.owner.end(self, ExitReason::Panicked);
+                    drop_payload(payload);
+                    // `change` may have stopped the bucket before the panic: the first reason
+                    // stays.
+                    return Err(contents.exit_reason().unwrap_or(ExitReason::Panicked));
+                }
+            };
+            // Store the result, and drop the old values after unlocking.
+            let replaced = contents.with_values(|values| match kept.into_inner() {
+                Some(kept) => values.insert(key, kept),
+                None => remove(values, &key),
+            });
+            drop(write_guard);
+            drop(old);
+            drop_caught(replaced?);
+            Ok(new.into_inner())
+        }
+    }
+}
+
+/// Takes the value out, or clones the value if `get` or `update` still shares it. The shared value
+/// is guarded: its `Drop` may panic after its `Clone` has panicked.
+fn unwrap_or_clone<V: Clone>(shared: Arc<V>) -> V {
+    match Arc::try_unwrap(shared) {
+        Ok(value) => value,
+        Err(shared) => V::clone(&Guarded::new(shared)),
     }
 }
 

@@ -10,6 +10,8 @@ mod drops;
 mod failing_clones;
 #[cfg(feature = "rt")]
 mod kv;
+#[cfg(feature = "rt")]
+mod kv_drops;
 mod payloads;
 mod several_drops;
 mod slow_clones;
