@@ -9,7 +9,8 @@ use futures_sink::Sink;
 
 use crate::channel::ticket::{AckLevel, Ticket};
 use crate::error::ReserveError;
-use crate::future::{QueueEntry, poll_reserve};
+use crate::future::QueueEntry;
+use crate::future::poll_reserve;
 use crate::manager::EventManager;
 use crate::permit::Permit;
 use crate::util::shrink::Shrink;
