@@ -116,11 +116,12 @@ impl SubscriberState {
         self.extras.as_ref()?.name.as_deref()
     }
 
-    /// Returns the bookkeeping of the channel, whose lock the caller must hold.
+    /// Returns the name, shared.
     pub(crate) fn shared_name(&self) -> Option<Arc<str>> {
         self.extras.as_ref()?.name.clone()
     }
 
+    /// Returns the bookkeeping of the channel, whose lock the caller must hold.
     #[inline]
     pub(crate) fn slots(&self) -> &ChannelSlots {
         &self.slots

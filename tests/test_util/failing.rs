@@ -44,10 +44,10 @@ fn a_failure_shows_location_stream_and_items() {
 fn a_failed_pattern_is_shown_with_its_guard() {
     let (_manager, mut orders) = with([Some(1), Some(1)]);
     let text = message(|| assert_next!(orders, matches None).now());
-    assert!(text.contains("expected: what matches None\n     came: Some(1)"));
+    assert!(text.contains("expected: an item matching None\n     came: Some(1)"));
     let text = message(|| assert_next!(orders, matches Some(n) if n > 1 => n, "{}", "why").now());
     assert!(text.starts_with("assert_next!(orders): why\n"), "{text}");
-    assert!(text.contains("expected: what matches Some(n) if n > 1\n"));
+    assert!(text.contains("expected: an item matching Some(n) if n > 1\n"));
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn an_unused_assertion_fails() {
     assert_eq!(line, line!() - 1);
     assert_eq!(
         text,
-        "assert_next!(reader) asserts nothing: it was neither awaited nor asked with `now()`"
+        "assert_next!(reader) asserts nothing: neither awaited nor checked with `now()`"
     );
     assert_next!(reader, 1).now();
     let probe = Probe::<u32>::new();

@@ -50,7 +50,7 @@ impl<E> Machine<E> {
     }
 
     /// Returns whether disconnecting every blocking member would give publishers room. While all
-    /// of the capacity is reserved, only permits can.
+    /// of the capacity is reserved, only the use or the drop of a permit gives room.
     fn overdue_helps(&self) -> bool {
         self.reserved < self.capacity
     }
