@@ -119,10 +119,9 @@
 //! - subscribers that join, leave or lose events, with the reason (`DEBUG`);
 //! - handlers that end (`DEBUG`; `WARN` for a panic). Handler code runs in span `handler`.
 //!
-//! With `rt`, a manager built with `warn_after(duration)` warns of each subscriber blocking
-//! publishers for longer. User events are never formatted. The `tracing` subscriber is called
-//! without a lock, may call back into the manager, and does no harm by a panic. Events caused by
-//! the `tracing` subscriber on its thread during such a call are not emitted.
+//! User events are never formatted. The `tracing` subscriber is called without a lock, may call
+//! back into the manager, and does no harm by a panic. Events caused by the `tracing` subscriber on
+//! its thread during such a call are not emitted.
 //!
 //! # Coming from something else
 //!
@@ -136,7 +135,7 @@
 //! | none | | managers, streams, deliveries, permits, sinks | any executor; `futures-core`, `futures-sink`, `pin-project-lite` |
 //! | `rt` | yes | handlers, the registry, `within`, `WaitAtMost`, `batches`, `for_each_acked`, `try_for_each_acked` | tokio |
 //! | `test-util` | | for tests: module `test_util`, with `assert_next!`, `assert_no_event!`, `assert_ended!` and a probe that records | any executor; on tokio its clock, also a paused one |
-//! | `tracing` | | what happens, told to whoever listens with `tracing`; with `rt`, `warn_after` | `tracing` |
+//! | `tracing` | | what happens, told to whoever listens with `tracing` | `tracing` |
 //!
 //! Rust 1.85 or later. No `unsafe`.
 //!

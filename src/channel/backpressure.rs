@@ -121,8 +121,6 @@ impl<E> State<E> {
         }
         // Publishers wait for the blocking subscribers from now on.
         let deadline = machine.start_clocks(Instant::now);
-        #[cfg(all(feature = "tracing", feature = "rt"))]
-        let deadline = deadline.and_then(|_| machine.warn(queue.len(), Instant::now, effects));
         queue.set_timer(deadline);
         Some(Admission::Queued { deadline })
     }

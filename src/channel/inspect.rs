@@ -30,11 +30,6 @@ impl<E> Channel<E> {
         state.machine.infos(state.now(), Which::Attached)
     }
 
-    #[cfg(all(feature = "tracing", feature = "rt"))]
-    pub(crate) fn set_warn_after(&self, time: Option<std::time::Duration>) {
-        self.state.lock().machine.set_warn_after(time);
-    }
-
     /// Returns all statistics of the same moment.
     pub(crate) fn stats(&self) -> Stats {
         let state = self.state.lock();

@@ -43,8 +43,6 @@ mod members;
 mod publish;
 mod read;
 mod retention;
-#[cfg(all(feature = "tracing", feature = "rt"))]
-mod slow_warning;
 mod stages;
 mod wait_clock;
 

@@ -81,8 +81,6 @@ mod events {
     use crate::channel::subscriber::SubscriberState;
     use crate::end_reason::{DisconnectCause, EndReason};
     use crate::error::CLOSED;
-    #[cfg(feature = "rt")]
-    use crate::inspect::SubscriberInfo;
     use crate::receipt::Receipt;
     use crate::receipt::Stored;
     use crate::util::sync::Arc;
@@ -193,9 +191,6 @@ mod events {
             seq: u64,
             missed: u64,
         },
-        /// The subscriber has blocked this number of publishers for `blocking_for()`.
-        #[cfg(feature = "rt")]
-        Holds(Arc<SubscriberState>, Box<SubscriberInfo>, usize),
     }
 
     impl Record {
@@ -218,17 +213,6 @@ mod events {
                 } => {
                     emit_for!(DEBUG, &subscriber, seq, missed, "lost an event");
                 }
-                #[cfg(feature = "rt")]
-                Self::Holds(place, info, waiting) => emit_for!(
-                    WARN,
-                    &place,
-                    at = %info.created_at(),
-                    unread = info.unread(),
-                    window = info.window(),
-                    blocking_for = ?info.blocking_for().unwrap_or_default(),
-                    waiting,
-                    "a subscriber blocks publishers"
-                ),
             }
         }
     }

@@ -40,6 +40,43 @@ use crate::util::sync::Arc;
 /// assert_eq!(lines.next(), Some("1 publisher waits for #1 \"kitchen\""));
 /// ```
 ///
+/// Warning of each subscriber that blocks publishers for five seconds:
+///
+/// ```
+/// use std::time::Duration;
+/// use genevent::{EventManager, SubscribeOptions};
+/// use tokio::time::{sleep, timeout};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// let manager = EventManager::new(1);
+/// let kitchen = manager.subscribe_with(SubscribeOptions::new().name("kitchen"));
+///
+/// let weak = manager.downgrade();
+/// let monitor = tokio::spawn(async move {
+///     let mut warnings = Vec::new();
+///     while let Some(manager) = weak.upgrade() {
+///         for info in manager.stats().blocking() {
+///             if info.blocking_for() >= Some(Duration::from_secs(5)) {
+///                 warnings.push(info.to_string());
+///             }
+///         }
+///         drop(manager);
+///         sleep(Duration::from_secs(2)).await;
+///     }
+///     warnings
+/// });
+///
+/// manager.notify("tea").await.unwrap();
+/// let cake = timeout(Duration::from_secs(7), manager.notify("cake"));
+/// assert!(cake.await.is_err(), "nobody reads");
+/// drop(manager);
+/// let warnings = monitor.await.unwrap();
+/// assert!(warnings.len() == 1 && warnings[0].contains("kitchen"));
+/// # drop(kitchen);
+/// # }
+/// ```
+///
 /// [`EventManager::stats`]: crate::EventManager::stats
 #[derive(Debug, Clone)]
 pub struct Stats {

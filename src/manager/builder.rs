@@ -60,8 +60,6 @@ pub struct EventManagerBuilder<E> {
     capacity: usize,
     default_overflow: Overflow,
     retain: usize,
-    #[cfg(all(feature = "tracing", feature = "rt"))]
-    warn_after: Option<std::time::Duration>,
     events: PhantomData<fn(E)>,
 }
 
@@ -75,8 +73,6 @@ impl<E: Send + Sync + 'static> EventManagerBuilder<E> {
             capacity: DEFAULT_CAPACITY,
             default_overflow: Overflow::Wait,
             retain: 0,
-            #[cfg(all(feature = "tracing", feature = "rt"))]
-            warn_after: None,
             events: PhantomData,
         }
     }
@@ -150,53 +146,21 @@ impl<E: Send + Sync + 'static> EventManagerBuilder<E> {
         self
     }
 
-    /// Logs a `tracing` warning when a subscriber has blocked publishers for `time`. The warning
-    /// has the subscriber's name and source line, its number of unread events, how long it has
-    /// blocked publishers, and how many publishers wait. Off if not set;
-    /// [`Duration::ZERO`](std::time::Duration::ZERO) warns at once.
-    ///
-    /// Each subscriber is warned about once until it takes an event, even if the waiting publishers
-    /// change. The time runs as for [`WaitAtMost`](Overflow::WaitAtMost). The publisher at the
-    /// front of the wait queue checks the clock; there is no background task. The clock is tokio's
-    /// (`# Panics`: a publisher that has to wait outside of a tokio runtime with time enabled).
-    ///
-    /// # Examples
-    /// ```
-    /// use std::time::Duration;
-    /// use genevent::EventManager;
-    ///
-    /// let manager: EventManager<u8> = EventManager::builder()
-    ///     .name("orders")
-    ///     .warn_after(Duration::from_secs(5))
-    ///     .build();
-    /// assert_eq!(manager.name(), Some("orders"));
-    /// ```
-    #[cfg(all(feature = "tracing", feature = "rt"))]
-    pub fn warn_after(mut self, time: std::time::Duration) -> Self {
-        self.warn_after = Some(time);
-        self
-    }
-
     /// Builds the manager.
     #[must_use]
     pub fn build(self) -> EventManager<E> {
         let channel = Channel::new(self.capacity, self.default_overflow, self.name, self.retain);
-        #[cfg(all(feature = "tracing", feature = "rt"))]
-        channel.set_warn_after(self.warn_after);
         EventManager { channel }
     }
 }
 
 impl<E> fmt::Debug for EventManagerBuilder<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = f.debug_struct("EventManagerBuilder");
-        shown
+        f.debug_struct("EventManagerBuilder")
             .field("name", &self.name)
             .field("capacity", &self.capacity)
             .field("default_overflow", &self.default_overflow)
-            .field("retain", &self.retain);
-        #[cfg(all(feature = "tracing", feature = "rt"))]
-        shown.field("warn_after", &self.warn_after);
-        shown.finish()
+            .field("retain", &self.retain)
+            .finish()
     }
 }

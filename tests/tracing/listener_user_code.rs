@@ -56,8 +56,7 @@ async fn keeps_its_promises(manager: &EventManager<u8>) {
 }
 
 fn for_everything() -> EventManager<u8> {
-    let builder = EventManager::builder().capacity(1);
-    builder.warn_after(secs(1)).build()
+    EventManager::new(1)
 }
 
 #[tokio::test(start_paused = true)]

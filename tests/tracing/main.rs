@@ -7,7 +7,6 @@ mod handlers;
 mod listener;
 mod listener_user_code;
 mod log_entries;
-mod warning;
 
 use std::time::Duration;
 

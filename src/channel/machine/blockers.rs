@@ -8,8 +8,6 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-#[cfg(all(feature = "tracing", feature = "rt"))]
-use crate::channel::machine::slow_warning::Warnings;
 use crate::channel::machine::wait_clock::{WaitClock, Waited};
 use crate::util::clock::Instant;
 use crate::util::shrink::Shrink;
@@ -21,9 +19,6 @@ pub(crate) struct BlockerSlot {
     /// How long publishers have waited for the member since it last read.
     waited: Option<Waited>,
     has_queue: bool,
-    /// A warning was given since the member last read.
-    #[cfg(all(feature = "tracing", feature = "rt"))]
-    warned: bool,
 }
 
 impl BlockerSlot {
@@ -33,8 +28,6 @@ impl BlockerSlot {
             index: None,
             waited: None,
             has_queue,
-            #[cfg(all(feature = "tracing", feature = "rt"))]
-            warned: false,
         }
     }
 
@@ -89,8 +82,6 @@ pub(crate) struct Blockers {
     /// Filtered members for which publishers have waited, and which do not block the publisher now
     /// at the front. Their time is kept until they read or have room.
     suspended: BTreeSet<u64>,
-    #[cfg(all(feature = "tracing", feature = "rt"))]
-    warnings: Warnings,
 }
 
 /// Capacity for this many blocking members is never given back.
@@ -144,11 +135,6 @@ impl Blockers {
     pub(crate) fn unblock(&mut self, number: u64, members: &mut impl BlockerSlots) {
         let (slot, max_wait) = members.slot_and_max_wait(number);
         let waited = slot.waited.take();
-        #[cfg(all(feature = "tracing", feature = "rt"))]
-        {
-            slot.warned = false;
-            self.warnings.cancel(number, waited);
-        }
         let Some(index) = slot.index.take() else {
             if waited.is_some() {
                 self.suspended.remove(&number);
@@ -196,16 +182,9 @@ impl Blockers {
         let waited = slot
             .waited
             .map(|waited| waited.suspend(self.clock.read(now)));
-        #[cfg(all(feature = "tracing", feature = "rt"))]
-        let warned = slot.warned;
         self.unblock(number, members);
         if waited.is_some() {
-            let slot = members.slot_mut(number);
-            slot.waited = waited;
-            #[cfg(all(feature = "tracing", feature = "rt"))]
-            {
-                slot.warned = warned;
-            }
+            members.slot_mut(number).waited = waited;
             self.suspended.insert(number);
         }
     }
@@ -268,10 +247,6 @@ impl Blockers {
         let number = self.numbers[index];
         let (slot, max_wait) = members.slot_and_max_wait(number);
         slot.waited = Some(waited);
-        #[cfg(all(feature = "tracing", feature = "rt"))]
-        if !slot.warned {
-            self.warnings.plan(number, waited);
-        }
         if let Some(deadline) = deadline(Some(waited), max_wait) {
             self.deadlines.insert((deadline, number));
         }
@@ -310,8 +285,6 @@ impl Blockers {
     #[inline]
     pub(crate) fn timer(&self, overdue_helps: bool) -> Option<Instant> {
         let deadline = self.latest_deadline().filter(|_| overdue_helps);
-        #[cfg(all(feature = "tracing", feature = "rt"))]
-        let deadline = deadline.into_iter().chain(self.warnings.next()).min();
         self.clock.moment(deadline?)
     }
 
@@ -319,25 +292,6 @@ impl Blockers {
     pub(crate) fn blocking_for(&self, slot: &BlockerSlot, now: Instant) -> Option<Duration> {
         let waited = slot.waited.filter(|_| slot.is_blocking())?;
         Some(waited.so_far(self.clock.read(|| now)))
-    }
-
-    // ---- Warnings ---------------------------------------------------------------------------
-
-    #[cfg(all(feature = "tracing", feature = "rt"))]
-    pub(crate) fn set_warn_after(&mut self, time: Option<Duration>) {
-        self.warnings = Warnings::after(time);
-    }
-
-    /// Returns a member whose warning is due, once.
-    #[cfg(all(feature = "tracing", feature = "rt"))]
-    pub(crate) fn pop_warning(
-        &mut self,
-        now: Instant,
-        members: &mut impl BlockerSlots,
-    ) -> Option<u64> {
-        let number = self.warnings.pop_due(self.clock.read(|| now))?;
-        members.slot_mut(number).warned = true;
-        Some(number)
     }
 
     // ---- Upkeep -----------------------------------------------------------------------------

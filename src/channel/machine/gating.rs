@@ -69,11 +69,6 @@ impl<E> Machine<E> {
         };
         self.blockers
             .start_clocks(&mut self.members, has_unread, now);
-        self.timer()
-    }
-
-    /// Returns when the front publisher must check again without being notified.
-    pub(super) fn timer(&self) -> Option<Instant> {
         self.blockers.timer(self.overdue_helps())
     }
 
