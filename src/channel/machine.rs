@@ -15,7 +15,7 @@
 //!                           window        ers wait
 //! ```
 //!
-//! To store an event, the machine checks the windows that may be full (`gating`), deals with
+//! To store an event, the machine checks the windows that may be full (`room`), deals with
 //! overdue and lossy subscribers, and appends (`publish`). Reading (`read`) advances a subscriber
 //! in the log. A subscriber normally reads without telling the machine; reports of each step are
 //! requested while the subscriber blocks publishers, is flushed, or precedes a stage.
@@ -35,7 +35,6 @@ mod blockers;
 mod filters;
 mod flush;
 mod full_at;
-mod gating;
 mod inspect;
 mod invariants;
 mod join;
@@ -43,6 +42,7 @@ mod members;
 mod publish;
 mod read;
 mod retention;
+mod room;
 mod stages;
 mod wait_clock;
 

@@ -66,7 +66,7 @@ impl<E> Machine<E> {
             effects.push(Effect::FilterQueue(Arc::clone(queue)));
         }
         // Publishers no longer wait for this member or evaluate its filter.
-        self.stop_gating(key);
+        self.unblock_detached(key);
         effects.extend(self.filters.leave(id.number).map(Effect::DropFilter));
         self.update_fast_path();
     }

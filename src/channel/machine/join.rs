@@ -178,13 +178,13 @@ impl<E> Machine<E> {
         self.log.leave(reader_pos, effects);
 
         // Publishers need not wait for the member any more.
-        self.stop_gating(key);
+        self.unblock_detached(key);
         self.drop_stale_entries();
         cursor
     }
 
     /// Removes a detached member from the blocking and from the overdue members.
-    pub(super) fn stop_gating(&mut self, key: u64) {
+    pub(super) fn unblock_detached(&mut self, key: u64) {
         self.unblock(key);
         self.overdue_at_permit.remove(&key);
         self.blockers.give_back(self.members.attached());

@@ -1,4 +1,4 @@
-//! Gating: whether a publisher has room, and the subscribers it waits for.
+//! Room: whether a publisher has room, and the subscribers it waits for.
 //!
 //! The channel asks [`Machine::check_room`] for the publisher at the front of the wait queue.
 //! Members with full windows become blocking (see [`Blockers`](super::blockers::Blockers)), and
