@@ -155,7 +155,7 @@ impl<E> Channel<E> {
     }
 
     /// Adds a manager handle. Returns `false` if no handle is left: the channel is closed.
-    pub(crate) fn retain(&self) -> bool {
+    pub(crate) fn add_handle(&self) -> bool {
         let mut handles = self.handles.load(Ordering::Acquire);
         while handles > 0 {
             let swap = self.handles.compare_exchange(
@@ -173,7 +173,7 @@ impl<E> Channel<E> {
     }
 
     /// Removes a manager handle; removing the last handle closes the channel.
-    pub(crate) fn release(&self) {
+    pub(crate) fn drop_handle(&self) {
         if self.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.close();
         }

@@ -113,7 +113,7 @@ impl<E> EventManager<E> {
 
 impl<E> Clone for EventManager<E> {
     fn clone(&self) -> Self {
-        let retained = self.channel.retain();
+        let retained = self.channel.add_handle();
         debug_assert!(retained, "the handle being cloned keeps the manager open");
         Self {
             channel: Arc::clone(&self.channel),
@@ -123,7 +123,7 @@ impl<E> Clone for EventManager<E> {
 
 impl<E> Drop for EventManager<E> {
     fn drop(&mut self) {
-        self.channel.release();
+        self.channel.drop_handle();
     }
 }
 

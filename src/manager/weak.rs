@@ -37,7 +37,7 @@ impl<E: Send + Sync + 'static> WeakEventManager<E> {
     /// A manager that was [closed](EventManager::close) and still has a handle is returned.
     #[must_use]
     pub fn upgrade(&self) -> Option<EventManager<E>> {
-        self.channel.retain().then(|| EventManager {
+        self.channel.add_handle().then(|| EventManager {
             channel: Arc::clone(&self.channel),
         })
     }
