@@ -113,8 +113,8 @@ impl<E> EventManager<E> {
 
 impl<E> Clone for EventManager<E> {
     fn clone(&self) -> Self {
-        let retained = self.channel.add_handle();
-        debug_assert!(retained, "the handle being cloned keeps the manager open");
+        let is_open = self.channel.add_handle();
+        debug_assert!(is_open, "the handle being cloned keeps the manager open");
         Self {
             channel: Arc::clone(&self.channel),
         }

@@ -85,7 +85,7 @@ impl<E> Channel<E> {
     }
 
     /// Returns the number of unread events of `subscriber`, and whether no later events will come.
-    pub(crate) fn backlog(&self, subscriber: &SubscriberState) -> (usize, bool) {
-        self.state.lock().machine.backlog(subscriber)
+    pub(crate) fn unread_and_is_last(&self, subscriber: &SubscriberState) -> (usize, bool) {
+        self.state.lock().machine.unread_and_is_last(subscriber)
     }
 }

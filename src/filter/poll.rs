@@ -28,7 +28,7 @@ impl<T: Send + 'static> Stream for Filtered<T> {
 
     /// The lower bound is exact. The upper bound is `None` until no more events can follow.
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let (unread, is_last) = self.queue.backlog();
+        let (unread, is_last) = self.queue.unread_and_is_last();
         (unread, is_last.then_some(unread))
     }
 }

@@ -16,7 +16,7 @@ impl<E> Subscription<E> {
     /// [replayed](crate::SubscribeOptions::replay) events.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.backlog().0
+        self.unread_and_is_last().0
     }
 
     /// Returns whether no event is stored for this subscription and not yielded yet.
@@ -37,15 +37,15 @@ impl<E> Subscription<E> {
     }
 
     /// Returns how many events are not yielded yet, and whether no further event can follow.
-    pub(super) fn backlog(&self) -> (usize, bool) {
+    pub(super) fn unread_and_is_last(&self) -> (usize, bool) {
         match &self.source {
             Source::Channel | Source::Segment(_) => {
-                let (unread, last) = self.channel.backlog(&self.subscriber);
+                let (unread, last) = self.channel.unread_and_is_last(&self.subscriber);
                 (unread + usize::from(self.unyielded), last)
             }
             Source::Backlog(backlog) => match backlog.after {
                 Then::Live => {
-                    let (unread, last) = self.channel.backlog(&self.subscriber);
+                    let (unread, last) = self.channel.unread_and_is_last(&self.subscriber);
                     (backlog.len() + unread, last)
                 }
                 Then::Disconnected(_) => (backlog.len(), true),

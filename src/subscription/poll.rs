@@ -25,7 +25,7 @@ impl<E: Clone> Stream for Subscription<E> {
 
     /// The lower bound is exact. The upper bound is known only if no further event can follow.
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let (unread, is_last) = self.backlog();
+        let (unread, is_last) = self.unread_and_is_last();
         (unread, is_last.then_some(unread))
     }
 }

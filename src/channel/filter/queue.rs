@@ -249,7 +249,7 @@ impl<T> FilterQueue<T> {
     }
 
     /// Returns the number of unread items, and true if no more will follow them.
-    pub(crate) fn backlog(&self) -> (usize, bool) {
+    pub(crate) fn unread_and_is_last(&self) -> (usize, bool) {
         let queue = self.queue.lock();
         (queue.items.len(), queue.complete || queue.closed.is_some())
     }

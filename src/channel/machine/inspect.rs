@@ -57,7 +57,7 @@ impl<E> Member<E> {
 
 impl<E> Machine<E> {
     /// Returns how many events the subscriber has yet to read, and whether no more can come.
-    pub(crate) fn backlog(&self, subscriber: &SubscriberState) -> (usize, bool) {
+    pub(crate) fn unread_and_is_last(&self, subscriber: &SubscriberState) -> (usize, bool) {
         let member = self.member(subscriber.id.number);
         match member.backlog() {
             Some(backlog) => (backlog.len(), true),
