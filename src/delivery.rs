@@ -41,7 +41,7 @@ impl<E: Send + Sync + 'static> Subscription<E> {
     /// ```
     pub fn deliveries(self) -> Deliveries<E> {
         let subscription = self.into_explicit_acks();
-        Deliveries::new(Arc::clone(subscription.place()), subscription)
+        Deliveries::new(Arc::clone(subscription.subscriber()), subscription)
     }
 }
 

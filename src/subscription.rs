@@ -193,7 +193,7 @@ impl<E> Subscription<E> {
         WithMissed::new(self)
     }
 
-    pub(crate) fn place(&self) -> &Arc<SubscriberState> {
+    pub(crate) fn subscriber(&self) -> &Arc<SubscriberState> {
         &self.subscriber
     }
 

@@ -93,7 +93,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
     /// Makes the runner of `subscription`, which belongs to a handler or a group and has counted as
     /// running since the subscription attached. Dropping the runner ends the task.
     pub(super) fn new(subscription: Subscription<E>, channel: &Arc<Channel<E>>) -> Self {
-        let subscriber = subscription.place();
+        let subscriber = subscription.subscriber();
         let running = RunningMark {
             channel: Arc::clone(channel),
             subscriber: subscriber.id,
