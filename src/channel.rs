@@ -19,6 +19,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::channel::condition::ConditionWakers;
 use crate::channel::effects::Effects;
 use crate::channel::handlers::names::HandlerNames;
 use crate::channel::machine::Machine;
@@ -26,7 +27,6 @@ use crate::channel::parked::ParkedReaders;
 use crate::channel::subscriber::SubscriberState;
 use crate::channel::ticket::Ticket;
 use crate::channel::wait_queue::WaitQueue;
-use crate::channel::watchers::Watchers;
 use crate::options::Overflow;
 use crate::subscriber_id::SubscriberId;
 use crate::util::sync::{Arc, AtomicU64, AtomicUsize, Mutex, Ordering};
@@ -35,6 +35,7 @@ use crate::util::sync::{Arc, AtomicU64, AtomicUsize, Mutex, Ordering};
 pub(crate) mod trace;
 
 mod backpressure;
+pub(crate) mod condition;
 mod effects;
 pub(crate) mod filter;
 mod filters;
@@ -51,7 +52,6 @@ mod subscribe;
 pub(crate) mod subscriber;
 pub(crate) mod ticket;
 pub(crate) mod wait_queue;
-pub(crate) mod watchers;
 
 pub(crate) use publish::{Admission, PendingEvent, Rejected};
 pub(crate) use subscribe::Next;
@@ -80,7 +80,7 @@ struct State<E> {
     handler_permits: BTreeMap<SubscriberId, u64>,
     queue: WaitQueue,
     parked: ParkedReaders,
-    watchers: Watchers,
+    conditions: ConditionWakers,
 }
 
 impl<E> Channel<E> {
@@ -108,7 +108,7 @@ impl<E> Channel<E> {
                 handler_permits: BTreeMap::new(),
                 queue: WaitQueue::default(),
                 parked: ParkedReaders::new(),
-                watchers: Watchers::default(),
+                conditions: ConditionWakers::default(),
             }),
             newest: AtomicU64::new(0),
             handles: AtomicUsize::new(1),
@@ -145,7 +145,7 @@ impl<E> Channel<E> {
             state.machine.close(effects);
             // Free retained events before waking: release needs all subscribers to be parked.
             state.release_if_idle(effects);
-            state.notify_watchers(effects);
+            state.notify_conditions(effects);
             effects.wake(state.queue.notify_all());
         });
     }

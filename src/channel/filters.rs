@@ -38,7 +38,7 @@ impl<E: 'static> Channel<E> {
                 state.machine.leave(key, effects);
                 return (queue, false);
             }
-            state.notify_watchers(effects);
+            state.notify_conditions(effects);
             (queue, true)
         })
     }

@@ -35,7 +35,7 @@ impl<E> Channel<E> {
     pub(crate) fn task_ended(&self, id: SubscriberId) {
         self.run(|state, effects| {
             state.running.remove(&id);
-            state.notify_watchers(effects);
+            state.notify_conditions(effects);
         });
     }
 

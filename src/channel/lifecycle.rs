@@ -3,8 +3,8 @@
 use std::task::{Poll, Waker};
 
 use super::{Channel, State};
+use crate::channel::condition::{Condition, ConditionKey};
 use crate::channel::effects::Effects;
-use crate::channel::watchers::{Condition, WatcherKey};
 use crate::util::spare_waker::with_spare_waker;
 
 impl<E> State<E> {
@@ -19,30 +19,33 @@ impl<E> State<E> {
 
     /// Wakes the futures and streams whose condition may hold now. Called after every step that can
     /// make a [`Condition`] true.
-    pub(super) fn notify_watchers(&mut self, effects: &mut Effects<E>) {
+    pub(super) fn notify_conditions(&mut self, effects: &mut Effects<E>) {
         // Streams end when the channel is complete, and may be parked.
         if self.machine.is_complete() && !seeded_bug!("close-wakes-no-subscriber") {
             self.wake_readers(effects);
             self.machine.complete_queues(effects);
         }
-        if self.watchers.is_empty() {
+        if self.conditions.is_empty() {
             return;
         }
         // A closed channel satisfies every `Subscribers` condition: no more subscribers will join.
         let attached = if self.machine.is_closed() {
-            effects.wake(self.watchers.notify(Condition::Closed..=Condition::Closed));
+            effects.wake(
+                self.conditions
+                    .notify(Condition::Closed..=Condition::Closed),
+            );
             usize::MAX
         } else {
             self.machine.attached()
         };
         let satisfied = Condition::Subscribers(0)..=Condition::Subscribers(attached);
-        effects.wake(self.watchers.notify(satisfied));
+        effects.wake(self.conditions.notify(satisfied));
         if self.machine.is_complete() {
             let complete = Condition::Complete..=Condition::Complete;
-            effects.wake(self.watchers.notify(complete));
+            effects.wake(self.conditions.notify(complete));
         }
         if self.running.is_empty() {
-            effects.wake(self.watchers.notify(Condition::Idle..=Condition::Idle));
+            effects.wake(self.conditions.notify(Condition::Idle..=Condition::Idle));
         }
     }
 }
@@ -53,23 +56,23 @@ impl<E> Channel<E> {
     pub(crate) fn poll_condition(
         &self,
         condition: Condition,
-        key: &mut Option<WatcherKey>,
+        key: &mut Option<ConditionKey>,
         waker: &Waker,
     ) -> Poll<usize> {
         with_spare_waker(waker, None, |spare| {
             self.run(|state, effects| {
                 let holds = state.holds(condition);
                 let attached = state.machine.attached();
-                let watchers = &mut state.watchers;
+                let conditions = &mut state.conditions;
                 if holds {
-                    let registered = key.take().and_then(|key| watchers.leave(key));
+                    let registered = key.take().and_then(|key| conditions.leave(key));
                     effects.drop_waker(registered);
                     return Some(Poll::Ready(attached));
                 }
-                if key.is_some_and(|key| watchers.would_wake(key, waker)) {
+                if key.is_some_and(|key| conditions.would_wake(key, waker)) {
                     return Some(Poll::Pending);
                 }
-                let (entry, old) = watchers.wait(*key, condition, spare.take()?);
+                let (entry, old) = conditions.wait(*key, condition, spare.take()?);
                 *key = Some(entry);
                 effects.drop_waker(old);
                 Some(Poll::Pending)
@@ -78,7 +81,7 @@ impl<E> Channel<E> {
     }
 
     /// Removes the entry of a future that was dropped while it waited.
-    pub(crate) fn remove_watcher(&self, key: WatcherKey) {
-        self.run(|state, effects| effects.drop_waker(state.watchers.leave(key)));
+    pub(crate) fn leave_condition(&self, key: ConditionKey) {
+        self.run(|state, effects| effects.drop_waker(state.conditions.leave(key)));
     }
 }

@@ -238,7 +238,7 @@ impl<E> Channel<E> {
         self.run(|state, effects| {
             state.machine.release_reserved();
             state.uncount_permit(handler);
-            state.notify_watchers(effects);
+            state.notify_conditions(effects);
             if !seeded_bug!("dropped-permit-keeps-room") {
                 state.notify_front(effects);
             }

@@ -139,7 +139,7 @@ impl<E> Channel<E> {
             if subscriber.kind.has_task() && !seeded_bug!("task-counted-late") {
                 state.running.insert(subscriber.id, Arc::clone(&subscriber));
             }
-            state.notify_watchers(effects);
+            state.notify_conditions(effects);
             // While permits are reserved, the new subscriber may be full at once, and block the front.
             if !seeded_bug!("joiner-not-checked") {
                 state.notify_front(effects);

@@ -8,8 +8,8 @@ use std::task::{Context, Poll, ready};
 use super::are_late;
 use super::lifecycle::AwaitCondition;
 use crate::channel::Channel;
+use crate::channel::condition::Condition;
 use crate::channel::ticket::{AckLevel, Ticket};
-use crate::channel::watchers::Condition;
 use crate::error::WouldDeadlock;
 #[cfg(feature = "rt")]
 use crate::error::{Unanswered, WaitError};

@@ -5,13 +5,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::channel::Channel;
-use crate::channel::watchers::{Condition, WatcherKey};
+use crate::channel::condition::{Condition, ConditionKey};
 
 /// Waits for a condition of the manager.
 pub(super) struct AwaitCondition<'a, E> {
     channel: &'a Channel<E>,
     condition: Condition,
-    key: Option<WatcherKey>,
+    key: Option<ConditionKey>,
 }
 
 impl<'a, E> AwaitCondition<'a, E> {
@@ -32,7 +32,7 @@ impl<'a, E> AwaitCondition<'a, E> {
 impl<E> Drop for AwaitCondition<'_, E> {
     fn drop(&mut self) {
         if let Some(key) = self.key.take() {
-            self.channel.remove_watcher(key);
+            self.channel.leave_condition(key);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::task::{Context, Poll};
 
 use super::StopReason;
-use crate::channel::watchers::{Condition, WatcherKey, Watchers};
+use crate::channel::condition::{Condition, ConditionKey, ConditionWakers};
 use crate::util::panic_guard::{drop_caught, wake};
 use crate::util::spare_waker::with_spare_waker;
 use crate::util::sync::{AtomicBool, Mutex, Ordering};
@@ -26,7 +26,7 @@ pub(super) struct ExitState {
 #[derive(Default)]
 struct ExitStateInner {
     reason: Option<StopReason>,
-    watchers: Watchers,
+    conditions: ConditionWakers,
 }
 
 impl ExitState {
@@ -55,7 +55,9 @@ impl ExitState {
         let mut inner = self.inner.lock();
         debug_assert!(inner.reason.is_none(), "a handler stops once");
         inner.reason = Some(reason);
-        let wakers = inner.watchers.notify(Condition::Closed..=Condition::Closed);
+        let wakers = inner
+            .conditions
+            .notify(Condition::Closed..=Condition::Closed);
         drop(inner);
         wakers.into_iter().for_each(wake);
     }
@@ -63,7 +65,7 @@ impl ExitState {
     /// Returns the reason, or registers the waker of `cx` under `key`.
     pub(super) fn poll_reason(
         &self,
-        key: &mut Option<WatcherKey>,
+        key: &mut Option<ConditionKey>,
         cx: &Context<'_>,
     ) -> Poll<StopReason> {
         let waker = cx.waker();
@@ -72,11 +74,11 @@ impl ExitState {
             if let Some(reason) = inner.reason.clone() {
                 return Some(Poll::Ready(reason));
             }
-            if key.is_some_and(|key| inner.watchers.would_wake(key, waker)) {
+            if key.is_some_and(|key| inner.conditions.would_wake(key, waker)) {
                 return Some(Poll::Pending);
             }
             let spare = spare.take()?;
-            let (registered, old) = inner.watchers.wait(*key, Condition::Closed, spare);
+            let (registered, old) = inner.conditions.wait(*key, Condition::Closed, spare);
             // Unlock before dropping: a drop of a waker is user code.
             drop(inner);
             *key = Some(registered);
@@ -86,8 +88,8 @@ impl ExitState {
     }
 
     /// Removes the waker registered by `poll_reason` under `key`.
-    pub(super) fn unregister(&self, key: WatcherKey) {
-        let waker = self.inner.lock().watchers.leave(key);
+    pub(super) fn unregister(&self, key: ConditionKey) {
+        let waker = self.inner.lock().conditions.leave(key);
         drop_caught(waker);
     }
 }

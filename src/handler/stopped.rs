@@ -6,20 +6,20 @@ use std::task::{Context, Poll};
 
 use super::StopReason;
 use super::exit::ExitState;
-use crate::channel::watchers::WatcherKey;
+use crate::channel::condition::ConditionKey;
 use crate::util::sync::Arc;
 
 /// Future of the stop reason, ready once the exit state has a reason.
 pub(super) struct Stopped {
     exit: Arc<ExitState>,
-    watcher: Option<WatcherKey>,
+    key: Option<ConditionKey>,
 }
 
 impl Stopped {
     pub(super) fn new(exit: &Arc<ExitState>) -> Self {
         Self {
             exit: Arc::clone(exit),
-            watcher: None,
+            key: None,
         }
     }
 }
@@ -28,15 +28,15 @@ impl Future for Stopped {
     type Output = StopReason;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<StopReason> {
-        let Self { exit, watcher } = &mut *self;
-        exit.poll_reason(watcher, cx)
+        let Self { exit, key } = &mut *self;
+        exit.poll_reason(key, cx)
     }
 }
 
 impl Drop for Stopped {
     fn drop(&mut self) {
-        if let Some(watcher) = self.watcher {
-            self.exit.unregister(watcher);
+        if let Some(key) = self.key {
+            self.exit.unregister(key);
         }
     }
 }

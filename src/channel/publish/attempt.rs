@@ -78,7 +78,7 @@ impl<E> State<E> {
         self.uncount_permit(handler);
         self.wake_readers(effects);
         // A closed channel is complete once its last permit is used.
-        self.notify_watchers(effects);
+        self.notify_conditions(effects);
         self.notify_front(effects);
         Ok(stored)
     }

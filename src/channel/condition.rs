@@ -19,7 +19,7 @@ pub(crate) enum Condition {
 
 /// The key of a waiting future, from its first pending poll until the future is ready or dropped.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct WatcherKey {
+pub(crate) struct ConditionKey {
     condition: Condition,
     number: u64,
 }
@@ -27,19 +27,19 @@ pub(crate) struct WatcherKey {
 /// The wakers of all waiting futures, ordered by condition: notifying a condition visits only the
 /// futures that wait for it.
 #[derive(Default)]
-pub(crate) struct Watchers {
-    waiting: BTreeMap<WatcherKey, Waker>,
+pub(crate) struct ConditionWakers {
+    waiting: BTreeMap<ConditionKey, Waker>,
     keys_issued: u64,
 }
 
-impl Watchers {
+impl ConditionWakers {
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
 
     /// Returns whether a waker equal to `waker` is registered for `key`.
-    pub(crate) fn would_wake(&self, key: WatcherKey, waker: &Waker) -> bool {
+    pub(crate) fn would_wake(&self, key: ConditionKey, waker: &Waker) -> bool {
         let registered = self.waiting.get(&key);
         registered.is_some_and(|registered| registered.will_wake(waker))
     }
@@ -47,13 +47,13 @@ impl Watchers {
     /// Registers `waker` under `key`, or under a new key. Returns the key and the replaced waker.
     pub(crate) fn wait(
         &mut self,
-        key: Option<WatcherKey>,
+        key: Option<ConditionKey>,
         condition: Condition,
         waker: Waker,
-    ) -> (WatcherKey, Option<Waker>) {
+    ) -> (ConditionKey, Option<Waker>) {
         let key = key.unwrap_or_else(|| {
             self.keys_issued += 1;
-            WatcherKey {
+            ConditionKey {
                 condition,
                 number: self.keys_issued,
             }
@@ -62,18 +62,18 @@ impl Watchers {
     }
 
     /// Removes an entry, and returns its waker if the future was not notified.
-    pub(crate) fn leave(&mut self, key: WatcherKey) -> Option<Waker> {
+    pub(crate) fn leave(&mut self, key: ConditionKey) -> Option<Waker> {
         self.waiting.remove(&key)
     }
 
     /// Removes the entries of all futures that wait for one of `conditions`, and returns their wakers.
     pub(crate) fn notify(&mut self, conditions: RangeInclusive<Condition>) -> Vec<Waker> {
         let (first, last) = conditions.into_inner();
-        let first = WatcherKey {
+        let first = ConditionKey {
             condition: first,
             number: 0,
         };
-        let last = WatcherKey {
+        let last = ConditionKey {
             condition: last,
             number: u64::MAX,
         };
