@@ -53,7 +53,7 @@ pub(crate) mod subscriber;
 pub(crate) mod ticket;
 pub(crate) mod wait_queue;
 
-pub(crate) use publish::{Admission, PendingEvent, Rejected};
+pub(crate) use publish::{Admission, PendingEvent};
 pub(crate) use subscribe::Next;
 
 /// The state shared by all clones of an event manager and all its subscriptions.
@@ -76,8 +76,6 @@ struct State<E> {
     machine: Machine<E>,
     /// The handlers and groups with a live runner.
     running: BTreeMap<SubscriberId, Arc<SubscriberState>>,
-    /// The number of unused permits reserved inside each handler.
-    handler_permits: BTreeMap<SubscriberId, u64>,
     queue: WaitQueue,
     parked: ParkedReaders,
     conditions: ConditionWakers,
@@ -105,7 +103,6 @@ impl<E> Channel<E> {
             state: Mutex::new(State {
                 machine,
                 running: BTreeMap::new(),
-                handler_permits: BTreeMap::new(),
                 queue: WaitQueue::default(),
                 parked: ParkedReaders::new(),
                 conditions: ConditionWakers::default(),
@@ -146,7 +143,7 @@ impl<E> Channel<E> {
             // Free retained events before waking: release needs all subscribers to be parked.
             state.release_if_idle(effects);
             state.notify_conditions(effects);
-            effects.wake(state.queue.notify_all());
+            effects.wake(state.queue.close());
         });
     }
 

@@ -12,8 +12,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use crate::channel::Channel;
 use crate::channel::ticket::{AckLevel, Ticket};
-use crate::channel::{Channel, Rejected};
 #[cfg(feature = "rt")]
 use crate::error::{DeadlineError, NotStored, Unanswered};
 use crate::error::{NotifyError, ReserveError};
@@ -280,9 +280,8 @@ pub(crate) fn poll_reserve<E>(
 ) -> Poll<Result<Permit<E>, ReserveError>> {
     let reserved = ready!(entry.poll(cx, |key, waker| channel.poll_reserve(key, waker)));
     Poll::Ready(match reserved {
-        Ok(in_handler) => Ok(Permit::new(Arc::clone(channel), in_handler)),
-        Err(Rejected::Closed) => Err(ReserveError::Closed),
-        Err(Rejected::WouldDeadlock) => Err(ReserveError::WouldDeadlock),
+        Some(()) => Ok(Permit::new(Arc::clone(channel))),
+        None => Err(ReserveError::Closed),
     })
 }
 

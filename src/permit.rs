@@ -4,7 +4,6 @@ use std::fmt;
 
 use crate::channel::Channel;
 use crate::channel::ticket::Ticket;
-use crate::subscriber_id::SubscriberId;
 use crate::util::sync::Arc;
 
 /// Room for one event, reserved in the window of every lossless subscriber.
@@ -43,17 +42,13 @@ use crate::util::sync::Arc;
 pub struct Permit<E> {
     /// `None` once the permit is used.
     channel: Option<Arc<Channel<E>>>,
-    /// The handler whose code reserved the permit, if any: a handler waiting for room of its own
-    /// permits would deadlock.
-    in_handler: Option<SubscriberId>,
 }
 
 impl<E> Permit<E> {
     /// Wraps room that the channel has reserved.
-    pub(crate) fn new(channel: Arc<Channel<E>>, in_handler: Option<SubscriberId>) -> Self {
+    pub(crate) fn new(channel: Arc<Channel<E>>) -> Self {
         Self {
             channel: Some(channel),
-            in_handler,
         }
     }
 
@@ -70,7 +65,7 @@ impl<E> Permit<E> {
 
     fn store(&mut self, event: E, ticket: Option<&Arc<Ticket>>) -> usize {
         let channel = self.channel.take().expect("a permit is used once");
-        let stored = channel.store_reserved(event, ticket, self.in_handler);
+        let stored = channel.store_permitted(event, ticket);
         trace!(published(channel.name(), stored));
         stored.audience
     }
@@ -79,7 +74,7 @@ impl<E> Permit<E> {
 impl<E> Drop for Permit<E> {
     fn drop(&mut self) {
         if let Some(channel) = self.channel.take() {
-            channel.release_permit(self.in_handler);
+            channel.release_permit();
         }
     }
 }

@@ -1,16 +1,17 @@
-//! Backpressure: admitting publishers in the order of the wait queue, and notifying the front.
+//! Backpressure: admitting publishers, and granting places to the publishers that wait.
 //!
-//! Only the publisher at the front of the queue is checked for room, so publishers are admitted first
-//! in, first out. Every step that may make room, or that changes the publisher at the front, ends with
-//! [`State::notify_front`]; a step without that call could leave a publisher asleep beside free room.
+//! A publisher is checked for room when it is polled and no publisher before it sleeps. Every step
+//! that may make room, or that changes the first waiting publisher, ends with
+//! [`State::serve_queue`]; a step without that call could leave a publisher asleep beside free
+//! room.
 
 use std::task::Waker;
 
-use super::{Admission, Rejected, State};
+use super::{Admission, State};
 use crate::channel::effects::Effects;
-use crate::channel::machine::Request;
-use crate::channel::wait_queue::QueueKey;
-use crate::subscriber_id::SubscriberId;
+use crate::channel::machine::{Place, Request};
+use crate::channel::subscriber::SubscriberState;
+use crate::channel::wait_queue::{QueueKey, Removed};
 use crate::util::clock::Instant;
 
 /// A publisher that waits in the queue if it must.
@@ -21,170 +22,238 @@ pub(super) struct QueueSlot<'a> {
     pub(super) waker: &'a Waker,
     /// An owned clone of `waker`, if there is one.
     pub(super) spare: &'a mut Option<Waker>,
-    /// The handler the publisher runs inside of.
-    pub(super) handler: Option<SubscriberId>,
+}
+
+/// Whether a publisher waits for room.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Publisher {
+    Waits,
+    /// The publisher goes past full windows: what it waits for might wait for the publisher.
+    NeverWaits,
+}
+
+/// What becomes of a publisher that is polled.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// The channel is closed.
+    Closed,
+    /// The publisher never waits.
+    PastWindows,
+    /// The publisher has a granted place.
+    Granted,
+    /// The publisher is admitted if there is room.
+    Next,
+    /// The publisher waits behind a sleeping publisher.
+    Behind,
+}
+
+/// The room of an admitted publisher.
+pub(super) enum Room {
+    /// A granted place.
+    Granted,
+    /// Room in every window, now.
+    Free,
+    /// Room past full windows.
+    PastWindows,
 }
 
 impl<E> State<E> {
     // ---- Admission --------------------------------------------------------------------------
 
-    /// Returns whether the publisher may be admitted if there is room: it is at the front of the queue,
-    /// or no publisher is queued; and the channel is open.
-    pub(super) fn is_next(&self, slot: &QueueSlot<'_>) -> bool {
-        self.is_first(slot) && !self.machine.is_closed()
+    pub(super) fn standing(&self, publisher: Publisher, key: Option<QueueKey>) -> Standing {
+        if self.machine.is_closed() {
+            Standing::Closed
+        } else if publisher == Publisher::NeverWaits {
+            Standing::PastWindows
+        } else if key.is_some_and(|key| self.queue.has_place(key)) {
+            Standing::Granted
+        } else if !self.queue.has_sleeper_before(key)
+            // All sleeping publishers wake when the blocking subscribers are overdue, and any of
+            // these publishers may be polled first, or alone.
+            || self.machine.are_all_overdue(Instant::now)
+        {
+            Standing::Next
+        } else {
+            Standing::Behind
+        }
     }
 
-    fn is_first(&self, slot: &QueueSlot<'_>) -> bool {
-        (*slot.key).map_or(self.queue.is_empty(), |key| self.queue.is_front(key))
-    }
-
-    /// Takes the publisher out of the queue if `has_room`, which must be false unless the publisher
-    /// [`is_next`](Self::is_next). Rejects or queues it otherwise. Returns `None`, and changes nothing,
-    /// if it must be queued with an owned waker and `slot` has none.
+    /// Admits the publisher, or queues it. `has_room` is for [`Standing::Next`]. Returns `None`, and
+    /// changes nothing, if an owned waker is needed and `slot` has none.
     pub(super) fn try_admit(
         &mut self,
         request: Request,
+        standing: Standing,
         has_room: bool,
         slot: &mut QueueSlot<'_>,
         effects: &mut Effects<E>,
-    ) -> Option<Admission<()>> {
-        let is_first = self.is_first(slot);
-        let admission = if self.machine.is_closed() {
-            Admission::Rejected(Rejected::Closed)
-        } else if has_room {
-            Admission::Done(())
-        } else if slot.handler.is_some_and(|h| self.waits_for_itself(h)) {
-            Admission::Rejected(Rejected::WouldDeadlock)
-        } else {
-            return self.enqueue_or_rearm(request, slot, effects);
+    ) -> Option<Admission<Room>> {
+        let room = match standing {
+            Standing::Closed => {
+                self.dequeue(slot, effects);
+                return Some(Admission::Closed);
+            }
+            Standing::PastWindows => Room::PastWindows,
+            Standing::Granted => {
+                let has_place = slot
+                    .key
+                    .take()
+                    .is_some_and(|key| self.queue.take_place(key));
+                debug_assert!(has_place, "a granted publisher has a place");
+                return Some(Admission::Done(Room::Granted));
+            }
+            Standing::Next if has_room => {
+                if self.machine.is_turn_over() && self.machine.can_grant() {
+                    return self.yield_turn(request, slot, effects);
+                }
+                Room::Free
+            }
+            Standing::Next if slot.key.is_some_and(|key| self.queue.take_over(key)) => {
+                // No publisher waits for the filter queues just found full.
+                self.machine.unblock_queues(Instant::now);
+                Room::Granted
+            }
+            Standing::Next if self.queue.granted() > 0 => {
+                return self.yield_to_granted(request, slot, effects);
+            }
+            Standing::Next | Standing::Behind => return self.sleep(request, slot, effects),
         };
-        // Storing the event or reserving the permit resolves the subscribers that block the front
-        // publisher; a rejection does not. Filter queues would stay blocking for no publisher.
-        let is_rejected = matches!(admission, Admission::Rejected(_));
-        if is_first && is_rejected {
-            self.machine.unblock_queues(Instant::now);
-        }
-        // The publisher waits no longer.
-        let waker = slot.key.take().and_then(|key| self.queue.remove(key));
-        effects.drop_waker(waker);
-        self.pause_if_queue_empty();
-        // The next publisher is at the front now, and may have room. An admitted publisher notifies it
-        // after taking its own room; closing has notified all.
-        if matches!(admission, Admission::Rejected(Rejected::WouldDeadlock)) {
-            self.notify_front(effects);
-        }
-        Some(admission)
+        self.dequeue(slot, effects);
+        Some(Admission::Done(room))
     }
 
-    /// Returns whether there is room for `request`. Also notifies the queued publishers inside handlers
-    /// that turn out to wait for themselves: the check may have found their handler to be blocking.
-    pub(super) fn has_room(&mut self, request: Request, effects: &mut Effects<E>) -> bool {
-        let has_room = self.machine.check_room(request, Instant::now);
-        if self.queue.has_handler_waiters() {
-            let Self {
-                machine,
-                handler_permits,
-                queue,
-                ..
-            } = self;
-            let own = |handler| handler_permits.get(&handler).copied().unwrap_or(0);
-            let waits_for_itself = |handler| machine.is_blocking_itself(handler, own(handler));
-            effects.wake(queue.notify_handler_waiters(waits_for_itself));
+    /// Takes the publisher out of the queue: it waits no longer.
+    pub(super) fn dequeue(&mut self, slot: &mut QueueSlot<'_>, effects: &mut Effects<E>) {
+        if let Some(key) = slot.key.take() {
+            match self.queue.remove(key) {
+                Removed::Waiter(waker) => effects.drop_waker(waker),
+                Removed::Place => self.machine.release_grant(),
+            }
+            self.pause_if_none_waits();
         }
-        has_room
     }
 
-    /// Queues the publisher, or replaces its waker. Returns `None` if an owned waker is missing.
-    fn enqueue_or_rearm(
+    /// Ends the turn of the publishers that find room: this one gets a place, and yields to the
+    /// publishers that were granted places before.
+    fn yield_turn(
         &mut self,
         request: Request,
         slot: &mut QueueSlot<'_>,
         effects: &mut Effects<E>,
-    ) -> Option<Admission<()>> {
+    ) -> Option<Admission<Room>> {
+        let waker = slot.spare.take()?;
+        let (key, old) = self.queue.grant_polled(*slot.key, request);
+        *slot.key = Some(key);
+        self.machine.grant();
+        self.machine.begin_turn();
+        self.pause_if_none_waits();
+        effects.drop_waker(old);
+        effects.wake(Some(waker));
+        Some(Admission::Queued { deadline: None })
+    }
+
+    /// Queues the publisher awake. Places are granted and not taken yet, perhaps to publishers that
+    /// are kept without being polled. These get one turn of the scheduler, before this publisher
+    /// takes over a place.
+    fn yield_to_granted(
+        &mut self,
+        request: Request,
+        slot: &mut QueueSlot<'_>,
+        effects: &mut Effects<E>,
+    ) -> Option<Admission<Room>> {
+        let waker = slot.spare.take()?;
+        let (key, old) = self.queue.yield_to_granted(*slot.key, request);
+        *slot.key = Some(key);
+        effects.drop_waker(old);
+        effects.wake(Some(waker));
+        Some(Admission::Queued { deadline: None })
+    }
+
+    /// Queues the publisher asleep, or replaces its waker.
+    fn sleep(
+        &mut self,
+        request: Request,
+        slot: &mut QueueSlot<'_>,
+        effects: &mut Effects<E>,
+    ) -> Option<Admission<Room>> {
         let Self { machine, queue, .. } = self;
-        // A publisher that was notified has no waker in the queue, and needs a new one.
         let key = match *slot.key {
             Some(key) if queue.would_wake(key, slot.waker) => key,
-            Some(key) => {
-                effects.drop_waker(queue.rearm(key, slot.spare.take()?));
+            key => {
+                let (key, old) = queue.sleep(key, request, slot.spare.take()?);
+                effects.drop_waker(old);
                 key
             }
-            None => queue.enqueue(request, slot.spare.take()?),
         };
         *slot.key = Some(key);
-        // Set again with each poll: the future may have moved into or out of a handler.
-        if slot.handler.is_some() || queue.has_handler_waiters() {
-            queue.set_handler(key, slot.handler);
-        }
-        if !queue.is_front(key) {
-            return Some(Admission::Queued { deadline: None });
-        }
         // Publishers wait for the blocking subscribers from now on.
         let deadline = machine.start_clocks(Instant::now);
-        queue.set_timer(deadline);
+        queue.set_timer(key, deadline);
         Some(Admission::Queued { deadline })
     }
 
-    // ---- Notification -----------------------------------------------------------------------
+    // ---- Grants -----------------------------------------------------------------------------
 
-    /// Notifies the publisher at the front of the queue if there is room, or if it must poll at
-    /// another time than its timer is set to.
-    pub(super) fn notify_front(&mut self, effects: &mut Effects<E>) {
-        let Some(front) = self.queue.front() else {
-            return;
-        };
-        // Start the clocks also if the front was notified already: it waits for the subscribers that
-        // have begun to block meanwhile.
-        let must_poll = self.has_room(front.request, effects)
-            || (self.machine.start_clocks(Instant::now))
-                .is_some_and(|deadline| !self.queue.has_timer(deadline));
-        if must_poll {
-            effects.wake(self.queue.notify_front());
+    /// Grants every free place to the publisher that has waited longest without one. Also wakes
+    /// the first waiter if it must poll at another time than its timer is set to.
+    pub(super) fn serve_queue(&mut self, effects: &mut Effects<E>) {
+        let mut is_served = false;
+        while let Some(request) = self.queue.front() {
+            match self.machine.check_place(request, Instant::now) {
+                Place::Free => {
+                    self.machine.grant();
+                    effects.wake(self.queue.grant_front());
+                    is_served = true;
+                    continue;
+                }
+                Place::Unknown => {
+                    effects.wake(self.queue.wake_front());
+                    is_served = true;
+                }
+                Place::Taken => {
+                    // The first waiter may wait for subscribers that have begun to block meanwhile.
+                    let deadline = self.machine.start_clocks(Instant::now);
+                    if deadline.is_some_and(|deadline| !self.queue.has_timer(deadline)) {
+                        effects.wake(self.queue.wake_front());
+                    }
+                }
+            }
+            break;
+        }
+        // The publishers just woken may be kept without being polled: the next one checks that.
+        let is_unobserved = self.queue.granted() > 0 && !self.queue.has_awake_waiter();
+        if (is_served || is_unobserved) && !seeded_bug!("kept-publisher-holds-place") {
+            effects.wake(self.queue.wake_first_sleeper());
+        }
+        self.pause_if_none_waits();
+    }
+
+    /// Takes back the granted places for which a new member has no room.
+    pub(super) fn revoke_grants(&mut self, joined: &SubscriberState) {
+        while self.machine.is_overgranted(joined) {
+            self.queue.revoke_newest();
+            self.machine.release_grant();
         }
     }
 
-    /// Removes a publisher that gives up, and returns its waker.
-    pub(super) fn leave_queue(&mut self, key: QueueKey) -> Option<Waker> {
+    /// Removes a publisher that gives up or is rejected.
+    pub(super) fn leave_queue(&mut self, key: Option<QueueKey>, effects: &mut Effects<E>) {
+        let Some(key) = key else { return };
         // The filter queues that block this publisher may have room for the event of the next.
-        if self.queue.is_front(key) {
+        if !self.queue.has_sleeper_before(Some(key)) {
             self.machine.unblock_queues(Instant::now);
         }
-        let waker = self.queue.remove(key);
-        self.pause_if_queue_empty();
-        waker
+        match self.queue.remove(key) {
+            Removed::Waiter(waker) => effects.drop_waker(waker),
+            Removed::Place => self.machine.release_grant(),
+        }
+        self.pause_if_none_waits();
     }
 
     /// Stops the clocks of blocking subscribers while no publisher waits for them.
-    fn pause_if_queue_empty(&mut self) {
-        if self.queue.is_empty() {
+    fn pause_if_none_waits(&mut self) {
+        if self.queue.has_no_waiters() {
             self.machine.pause(Instant::now);
-        }
-    }
-
-    // ---- Handlers ---------------------------------------------------------------------------
-
-    /// Returns whether a publisher inside `handler` would wait for room that only this handler can
-    /// make.
-    fn waits_for_itself(&self, handler: SubscriberId) -> bool {
-        let own = self.handler_permits.get(&handler).copied().unwrap_or(0);
-        self.machine.is_blocking_itself(handler, own)
-    }
-
-    /// Counts a permit reserved inside `handler`, if any.
-    pub(super) fn count_permit(&mut self, handler: Option<SubscriberId>) {
-        if let Some(handler) = handler {
-            *self.handler_permits.entry(handler).or_default() += 1;
-        }
-    }
-
-    /// Counts that permit as used or released.
-    pub(super) fn uncount_permit(&mut self, handler: Option<SubscriberId>) {
-        let Some(handler) = handler else { return };
-        let own = self.handler_permits.get_mut(&handler);
-        let own = own.expect("a permit is counted until it is used or released");
-        *own -= 1;
-        if *own == 0 {
-            self.handler_permits.remove(&handler);
         }
     }
 }

@@ -2,24 +2,10 @@
 
 use std::panic::Location;
 
-use super::{Channel, State};
-use crate::channel::effects::Effects;
-use crate::channel::filter::Evaluation;
+use super::Channel;
 use crate::channel::filter::queue::FilterQueue;
 use crate::options::SubscribeOptions;
-use crate::util::clock::Instant;
 use crate::util::sync::Arc;
-
-impl<E> State<E> {
-    /// Marks the full queues among the matches as blocking, before the event is stored.
-    #[inline]
-    pub(super) fn block_full_queues(&mut self, judged: &mut Evaluation, effects: &mut Effects<E>) {
-        if let Some(answers) = judged.matches() {
-            self.machine
-                .block_full_queues(answers, Instant::now, effects);
-        }
-    }
-}
 
 impl<E: 'static> Channel<E> {
     /// Attaches a filtered subscriber.
@@ -39,6 +25,7 @@ impl<E: 'static> Channel<E> {
                 return (queue, false);
             }
             state.notify_conditions(effects);
+            state.revoke_grants(queue.subscriber());
             (queue, true)
         })
     }

@@ -14,7 +14,7 @@ use crate::util::sync::Arc;
 impl<E> State<E> {
     /// Returns the time, if publishers wait: clocks of blocking subscribers stop while none does.
     pub(super) fn now(&self) -> Option<Instant> {
-        (!self.queue.is_empty()).then(Instant::now)
+        (!self.queue.has_no_waiters()).then(Instant::now)
     }
 }
 
@@ -52,9 +52,9 @@ impl<E> Channel<E> {
             capacity: self.capacity,
             published: machine.tail(),
             closed: machine.is_closed(),
-            permits: machine.reserved(),
+            permits: usize::try_from(machine.permits()).expect("permits are counted one by one"),
             waiting_publishers: queue.len(),
-            front_notified: queue.is_front_notified(),
+            front_notified: queue.granted() > 0 || queue.has_awake_waiter(),
             subscribers: machine.infos(state.now(), Which::Attached),
             leaving,
         }

@@ -44,12 +44,15 @@ mod read;
 mod retention;
 mod room;
 mod stages;
+mod turns;
 mod wait_clock;
 
 use blockers::Blockers;
 use full_at::FullAt;
 pub(crate) use inspect::Which;
 use members::{Member, Members};
+pub(crate) use room::Place;
+use turns::Turns;
 
 /// The request of a publisher.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -68,8 +71,9 @@ pub(crate) enum Request {
 ///
 /// # Invariants
 /// The parts have invariants of their own. Between them:
-/// 1. For every attached log reader, `tail - position <= capacity`; and `<= window`, if no permit
-///    was out when it joined. This is the bound of the memory that a channel takes.
+/// 1. For every attached log reader, `tail - position <= capacity + past_windows`; and `<= window
+///    + past_windows`, if no permit was out when it joined. This is the bound of the memory that a
+///    channel takes.
 /// 2. The log keeps every event still unread by an attached log reader, and counts each reader
 ///    once. Otherwise, events would be freed too early or never.
 /// 3. Every attached log reader has a single entry in `lossless` or `lossy`, at or before
@@ -77,7 +81,7 @@ pub(crate) enum Request {
 ///    again.
 /// 4. A blocking member is attached and lossless, and reports: an unreported read would leave the
 ///    front publisher asleep.
-/// 5. `reserved <= capacity`.
+/// 5. `grants <= reserved <= capacity + past_windows`.
 /// 6. `lossless` and `lossy` hold at most `2 * readers + 16` entries and the retention entry, the
 ///    blocking readers included: memory does not grow with former subscribers.
 /// 7. Where permits exceed a member's window, the member joined while they were out, or is in
@@ -91,8 +95,13 @@ pub(crate) struct Machine<E> {
     default_overflow: Overflow,
     closed: bool,
     fast_path_disabled: bool,
-    /// How many permits are out. Each of them has room for an event in every window.
+    /// How many places are reserved: permits that are out, and granted places. Each of them has
+    /// room for an event in every window.
     reserved: u64,
+    /// The granted places, and whose turn it is beside these.
+    turns: Turns,
+    /// How many events and permits were given past full windows since all windows had room.
+    past_windows: u64,
     /// Members that were overdue when a permit was given. Some may have made room since.
     overdue_at_permit: BTreeSet<u64>,
     log: Log<E>,
@@ -124,6 +133,8 @@ impl<E> Machine<E> {
             closed: false,
             fast_path_disabled: false,
             reserved: 0,
+            turns: Turns::new(capacity),
+            past_windows: 0,
             overdue_at_permit: BTreeSet::new(),
             log: Log::new(capacity, retain),
             members: Members::new(id, retain > 0),
@@ -140,7 +151,7 @@ impl<E> Machine<E> {
 
     /// Returns whether no more events can come: the manager is closed and no permit is out.
     pub(crate) fn is_complete(&self) -> bool {
-        self.closed && (self.reserved == 0 || seeded_bug!("stream-ends-before-permits"))
+        self.closed && (self.permits() == 0 || seeded_bug!("stream-ends-before-permits"))
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -150,6 +161,10 @@ impl<E> Machine<E> {
     pub(crate) fn close(&mut self, effects: &mut Effects<E>) {
         self.closed = true;
         self.update_fast_path();
+        // The publishers with a granted place are rejected.
+        if !seeded_bug!("close-keeps-grants") {
+            self.release_all_grants();
+        }
         // Retained events are for late subscribers, and no more can come.
         self.members.stop_retaining();
         self.log.retain_nothing(effects);
@@ -172,8 +187,8 @@ impl<E> Machine<E> {
     }
 
     /// Returns how many permits are out.
-    pub(crate) fn reserved(&self) -> usize {
-        usize::try_from(self.reserved).expect("at most `capacity`, which was a usize")
+    pub(crate) fn permits(&self) -> u64 {
+        self.reserved - self.turns.granted()
     }
 
     /// Returns whether the next event would be stored for `id`, too.

@@ -18,14 +18,13 @@
 use std::task::Waker;
 
 use super::{Channel, State};
-use crate::channel::backpressure::QueueSlot;
+use crate::channel::backpressure::{Publisher, QueueSlot};
 use crate::channel::effects::Effects;
 use crate::channel::filter::{Evaluation, FilterSnapshot};
 use crate::channel::ticket::Ticket;
 use crate::channel::wait_queue::QueueKey;
 use crate::error::TryNotifyError;
 use crate::receipt::Stored;
-use crate::subscriber_id::SubscriberId;
 use crate::util::clock::Instant;
 use crate::util::panic_guard::drop_caught;
 use crate::util::spare_waker::with_spare_waker;
@@ -37,23 +36,13 @@ mod attempt;
 pub(crate) enum Admission<T> {
     /// The event was stored, or the permit reserved. The publisher is not queued any more.
     Done(T),
-    /// The publisher will never be admitted, and is not queued any more.
-    Rejected(Rejected),
+    /// The channel is closed. The publisher is not queued any more.
+    Closed,
     /// The publisher waits in the queue.
     Queued {
-        /// The time at which the publisher must poll again without being notified. Only the front
-        /// of the queue has a deadline.
+        /// The time at which the publisher must poll again without being woken.
         deadline: Option<Instant>,
     },
-}
-
-/// The reason why a publisher will never be admitted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Rejected {
-    Closed,
-    /// The publisher waits inside a handler for room that only this handler can make: by reading its
-    /// unread events, or by using its own permits.
-    WouldDeadlock,
 }
 
 /// An event stored beside the fast path.
@@ -90,10 +79,8 @@ impl<E> Channel<E> {
         ticket: Option<&Arc<Ticket>>,
     ) -> Result<Stored, E> {
         let mut state = self.state.lock();
-        // Overtaking queued publishers would break the order of the queue.
-        if !state.queue.is_empty() {
-            return Err(event);
-        }
+        // Overtaking sleeping publishers would break the order of the queue. They sleep only while a
+        // window is full; the fast path needs room in all windows, beside the granted places.
         // Without readers, the event only takes a sequence number. Its `Drop` is user code, which must
         // not run under the lock.
         if let Some(stored) = state.machine.try_skip_fast() {
@@ -131,7 +118,10 @@ impl<E> Channel<E> {
             ticket: None,
             evaluation: &mut Evaluation::default(),
         };
-        let stored = self.with_evaluation(&mut pending, State::try_store)?;
+        let publisher = self.publisher();
+        let stored = self.with_evaluation(&mut pending, |state, pending, effects| {
+            state.try_store(pending, publisher, effects)
+        })?;
         Ok(drop_unheard(stored))
     }
 
@@ -143,38 +133,35 @@ impl<E> Channel<E> {
         key: &mut Option<QueueKey>,
         waker: &Waker,
     ) -> Admission<Stored> {
-        let handler = self.current_handler();
+        let publisher = self.publisher();
         let spare = spare_if_new(*key, waker);
         let admission = with_spare_waker(waker, spare, |spare| {
-            let mut slot = QueueSlot {
-                key,
-                waker,
-                spare,
-                handler,
-            };
+            let mut slot = QueueSlot { key, waker, spare };
             self.with_evaluation(pending, |state, pending, effects| {
-                state.poll_store(pending, &mut slot, effects)
+                state.poll_store(pending, publisher, &mut slot, effects)
             })
         });
         admission.map(drop_unheard)
     }
 
-    /// Stores the event with a permit reserved inside `handler`, if any.
-    pub(crate) fn store_reserved(
-        &self,
-        event: E,
-        ticket: Option<&Arc<Ticket>>,
-        handler: Option<SubscriberId>,
-    ) -> Stored {
+    /// Stores the event with a permit.
+    pub(crate) fn store_permitted(&self, event: E, ticket: Option<&Arc<Ticket>>) -> Stored {
         let mut pending = PendingEvent {
             event: &mut Some(event),
             ticket,
             evaluation: &mut Evaluation::default(),
         };
-        let stored = self.with_evaluation(&mut pending, |state, pending, effects| {
-            state.store_reserved(pending, handler, effects)
-        });
+        let stored = self.with_evaluation(&mut pending, State::store_permitted);
         drop_unheard(stored)
+    }
+
+    /// Returns whether the calling code waits for room. Code of a handler of this manager does not:
+    /// the handler may be what it waits for.
+    fn publisher(&self) -> Publisher {
+        match self.current_handler() {
+            Some(_) => Publisher::NeverWaits,
+            None => Publisher::Waits,
+        }
     }
 
     /// Calls `attempt` under the lock, and evaluates the filters that it is missing outside the lock,
@@ -211,56 +198,41 @@ impl<E> Channel<E> {
 
     /// Reserves a permit, or queues the publisher. `key` is the same as in
     /// [`poll_store`](Self::poll_store).
-    ///
-    /// Completes with the handler that the caller runs inside of, if any. Using or releasing the permit
-    /// must name the same handler.
-    pub(crate) fn poll_reserve(
-        &self,
-        key: &mut Option<QueueKey>,
-        waker: &Waker,
-    ) -> Admission<Option<SubscriberId>> {
-        let handler = self.current_handler();
+    pub(crate) fn poll_reserve(&self, key: &mut Option<QueueKey>, waker: &Waker) -> Admission<()> {
+        let publisher = self.publisher();
         let spare = spare_if_new(*key, waker);
-        let admission = with_spare_waker(waker, spare, |spare| {
-            let mut slot = QueueSlot {
-                key,
-                waker,
-                spare,
-                handler,
-            };
-            self.run(|state, effects| state.poll_reserve(&mut slot, effects))
-        });
-        admission.map(|()| handler)
+        with_spare_waker(waker, spare, |spare| {
+            let mut slot = QueueSlot { key, waker, spare };
+            self.run(|state, effects| state.poll_reserve(publisher, &mut slot, effects))
+        })
     }
 
-    /// Releases an unused permit, reserved inside `handler`, if any.
-    pub(crate) fn release_permit(&self, handler: Option<SubscriberId>) {
+    /// Releases an unused permit.
+    pub(crate) fn release_permit(&self) {
         self.run(|state, effects| {
-            state.machine.release_reserved();
-            state.uncount_permit(handler);
+            state.machine.release_permit();
             state.notify_conditions(effects);
             if !seeded_bug!("dropped-permit-keeps-room") {
-                state.notify_front(effects);
+                state.serve_queue(effects);
             }
         });
     }
 
     // ---- The wait queue ---------------------------------------------------------------------
 
-    /// Returns whether the publisher is at the front, was notified, and has not polled since.
+    /// Returns whether the publisher was woken, and has not polled since.
     #[cfg(feature = "rt")]
-    pub(crate) fn is_front_notified(&self, key: QueueKey) -> bool {
-        let queue = &self.state.lock().queue;
-        queue.is_front_notified() && queue.is_front(key)
+    pub(crate) fn is_notified(&self, key: QueueKey) -> bool {
+        self.state.lock().queue.is_notified(key)
     }
 
     /// Removes a publisher that was dropped while it was queued.
     pub(crate) fn leave_queue(&self, key: QueueKey) {
         self.run(|state, effects| {
-            effects.drop_waker(state.leave_queue(key));
-            // A publisher that was notified and dropped has used up the notification: pass it on.
+            state.leave_queue(Some(key), effects);
+            // A publisher that was woken and dropped has used up the wake-up: pass it on.
             if !seeded_bug!("cancelled-waiter-keeps-wakeup") {
-                state.notify_front(effects);
+                state.serve_queue(effects);
             }
         });
     }
@@ -276,7 +248,7 @@ impl<T> Admission<T> {
     fn map<R>(self, f: impl FnOnce(T) -> R) -> Admission<R> {
         match self {
             Self::Done(value) => Admission::Done(f(value)),
-            Self::Rejected(reason) => Admission::Rejected(reason),
+            Self::Closed => Admission::Closed,
             Self::Queued { deadline } => Admission::Queued { deadline },
         }
     }

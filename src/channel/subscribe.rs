@@ -140,9 +140,10 @@ impl<E> Channel<E> {
                 state.running.insert(subscriber.id, Arc::clone(&subscriber));
             }
             state.notify_conditions(effects);
-            // While permits are reserved, the new subscriber may be full at once, and block the front.
+            // While places are reserved, the new subscriber may be full at once.
+            state.revoke_grants(&subscriber);
             if !seeded_bug!("joiner-not-checked") {
-                state.notify_front(effects);
+                state.serve_queue(effects);
             }
             (
                 subscriber,
@@ -184,7 +185,7 @@ impl<E> Channel<E> {
         self.run(|state, effects| match in_flight {
             Some(seq) => {
                 if state.machine.report_claimed(key, seq, effects) {
-                    state.notify_front(effects);
+                    state.serve_queue(effects);
                 }
             }
             None => state.machine.report_finished(key, effects),
@@ -200,7 +201,7 @@ impl<E> Channel<E> {
             let was_attached = state.machine.leave(key, effects);
             state.parked.give_back(state.machine.readers());
             state.release_if_idle(effects);
-            state.notify_front(effects);
+            state.serve_queue(effects);
             was_attached
         })
     }
@@ -217,7 +218,7 @@ impl<E> Channel<E> {
                 effects.extend(parked.map(Effect::WakeReader));
                 state.parked.give_back(state.machine.readers());
                 state.release_if_idle(effects);
-                state.notify_front(effects);
+                state.serve_queue(effects);
             }
             was_attached
         })
@@ -239,7 +240,7 @@ impl<E> Channel<E> {
                 effects.extend(parked.map(Effect::DropParked));
                 state.parked.give_back(state.machine.readers());
                 state.release_if_idle(effects);
-                state.notify_front(effects);
+                state.serve_queue(effects);
             }
         });
     }
@@ -253,7 +254,7 @@ impl<E: Send + Sync> ChannelReports for Channel<E> {
     fn report_queue(&self, subscriber: SubscriberId, took: bool) {
         self.run(|state, effects| {
             if state.machine.report_queue(subscriber, took, effects) {
-                state.notify_front(effects);
+                state.serve_queue(effects);
             }
         });
     }

@@ -1,18 +1,20 @@
 //! The wait queue: publishers waiting for room, first in, first out.
 //!
-//! Only the publisher at the front is notified when there is room. When that publisher is admitted or
-//! gives up, the next one comes to the front and is notified in turn, so storing an event never
-//! wakes all waiting publishers.
+//! Each place that becomes free is *granted* to the publisher that has waited longest without one,
+//! which is woken and stores its event in its next poll. A grant holds its own place and nothing
+//! else: other publishers use all places that are free.
+//!
+//! A publisher may be kept without being polled. Such a publisher must not delay the others, so
+//! another publisher that has yielded once takes over its grant ([`WaitQueue::take_over`]).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::task::Waker;
 
 use crate::channel::machine::Request;
-use crate::subscriber_id::SubscriberId;
 use crate::util::clock::Instant;
 use crate::util::shrink::Shrink;
 
-/// The key of an entry in the [`WaitQueue`]. Later entries have greater numbers.
+/// The key of an entry in the [`WaitQueue`]. Later publishers have greater numbers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct QueueKey {
     number: u64,
@@ -22,70 +24,196 @@ pub(crate) struct QueueKey {
 /// The waiting publishers.
 ///
 /// ```text
-///   front                                       back
-///  ┌────────────┬─────────────┬────────────┬────────────┐
-///  │ 7 notified │ 8 tombstone │ 9 waiting  │ 12 waiting │   10 and 11 were removed earlier
-///  └────────────┴─────────────┴────────────┴────────────┘
+///   granted                waiters
+///  ┌─────┬─────┬─────┐    ┌──────────┬─────────────┬───────────┬───────────┐
+///  │  3  │  4  │  6  │    │ 7 awake  │ 8 tombstone │ 9 asleep  │ 12 asleep │
+///  └─────┴─────┴─────┘    └──────────┴─────────────┴───────────┴───────────┘
+///    each has a place       front                                     back
+///
+///   displaced: 1 (number 5: its place was taken over; number 5 comes back in its next poll)
 /// ```
 ///
 /// # Invariants
-/// 1. Only the front waiter is notified, except for a waiter inside a handler that would otherwise wait
-///    for itself, and except when the channel is closed, which notifies all. Notifying another waiter
-///    would wake a task that cannot be admitted.
-/// 2. A waiter has a waker exactly while it is not notified. A notified waiter is therefore never woken
-///    twice, and must leave a waker again if it finds no room.
-/// 3. `handler_waiters` holds the waiters inside handlers. Each is checked when its handler may be the
-///    subscriber that blocks the waiter: nothing else would wake the waiter.
-/// 4. The numbers of the entries are strictly increasing, so a binary search finds an entry. The
-///    front entry is live, and so are at least half of all entries; the rest are tombstones.
+/// 1. Each queued publisher is in `waiters`, in `granted`, or counted in `displaced`. The numbers
+///    in each deque are strictly increasing, so a binary search finds an entry.
+/// 2. The front of `waiters` is live, and so are at least half of all its entries; the rest are
+///    tombstones.
+/// 3. A waiter has a waker exactly while it is asleep; `asleep` counts these. An awake waiter has
+///    been woken, and polls unless its future is kept without being polled: so no other publisher
+///    waits behind an awake waiter.
+/// 4. A displaced publisher has been woken and has not polled since. In its next poll it enters
+///    `waiters` with its old number.
 #[derive(Default)]
 pub(crate) struct WaitQueue {
     waiters: VecDeque<Waiter>,
     /// The number of tombstones.
     tombstones: usize,
-    handler_waiters: BTreeMap<u64, SubscriberId>,
+    asleep: usize,
+    granted: VecDeque<Grant>,
+    displaced: usize,
     next_number: u64,
-    /// The time at which the front waiter polls again without being notified.
+    next_grant: u64,
+    /// The time at which the front waiter polls again without being woken.
     timer_at: Option<Instant>,
 }
 
-/// An entry of the queue.
+/// A publisher without a place.
 struct Waiter {
     key: QueueKey,
-    /// False in a tombstone: the publisher was admitted or gave up.
+    /// False in a tombstone: the publisher is not in `waiters` any more.
     live: bool,
     waker: Option<Waker>,
+    /// Set when the publisher has yielded to all grants before this one.
+    yielded_to: Option<GrantNumber>,
+}
+
+/// A publisher with a place.
+struct Grant {
+    key: QueueKey,
+    number: GrantNumber,
+}
+
+/// Grants are numbered in the order in which they are made.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct GrantNumber(u64);
+
+/// What a publisher that leaves the queue had there.
+#[must_use = "a place must be used or released, and a waker dropped without the lock"]
+pub(crate) enum Removed {
+    /// A granted place.
+    Place,
+    /// No place.
+    Waiter(Option<Waker>),
 }
 
 /// The capacity kept when a long queue has emptied.
 const RETAINED_CAPACITY: usize = 16;
 
 impl WaitQueue {
+    // ---- Queries ----------------------------------------------------------------------------
+
+    /// Returns whether no publisher waits for a place.
     #[inline]
-    pub(crate) fn is_empty(&self) -> bool {
+    pub(crate) fn has_no_waiters(&self) -> bool {
         self.waiters.is_empty()
     }
 
+    /// Returns whether a waiter sleeps.
     #[inline]
-    pub(crate) fn is_front(&self, key: QueueKey) -> bool {
-        self.front() == Some(key)
+    pub(crate) fn has_sleepers(&self) -> bool {
+        self.asleep > 0
     }
 
-    /// Returns the key of the front waiter.
+    /// Returns whether a waiter is awake.
     #[inline]
-    pub(crate) fn front(&self) -> Option<QueueKey> {
-        self.waiters.front().map(|waiter| waiter.key)
+    pub(crate) fn has_awake_waiter(&self) -> bool {
+        self.waiters.len() - self.tombstones > self.asleep
     }
 
-    /// Returns the number of waiting publishers.
+    /// Returns whether any waiter in front of `key` sleeps; `None`: a publisher that is not queued.
+    #[inline]
+    pub(crate) fn has_sleeper_before(&self, key: Option<QueueKey>) -> bool {
+        let number = key.map_or(u64::MAX, |key| key.number);
+        self.asleep > 0
+            && (self.waiters.iter())
+                .take_while(|waiter| waiter.key.number < number)
+                .any(|waiter| waiter.waker.is_some())
+    }
+
+    /// Returns the request of the front waiter.
+    #[inline]
+    pub(crate) fn front(&self) -> Option<Request> {
+        self.waiters.front().map(|waiter| waiter.key.request)
+    }
+
+    /// Returns the number of publishers in the queue.
     pub(crate) fn len(&self) -> usize {
-        self.waiters.len() - self.tombstones
+        self.waiters.len() - self.tombstones + self.granted.len() + self.displaced
     }
 
-    /// Returns whether the front waiter was notified and has not polled since (invariant 2).
-    pub(crate) fn is_front_notified(&self) -> bool {
-        let front = self.waiters.front();
-        front.is_some_and(|front| front.waker.is_none())
+    /// Returns the number of publishers with a granted place.
+    pub(crate) fn granted(&self) -> usize {
+        self.granted.len()
+    }
+
+    /// Returns whether the publisher has been woken and has not polled since.
+    #[cfg(feature = "rt")]
+    pub(crate) fn is_notified(&self, key: QueueKey) -> bool {
+        let waiter = self.index(key).map(|at| &self.waiters[at]);
+        waiter.is_none_or(|waiter| waiter.waker.is_none())
+    }
+
+    /// Returns whether the waiter `key` sleeps and has a waker equal to `waker`.
+    pub(crate) fn would_wake(&self, key: QueueKey, waker: &Waker) -> bool {
+        let registered = self.index(key).map(|at| &self.waiters[at].waker);
+        matches!(registered, Some(Some(registered)) if registered.will_wake(waker))
+    }
+
+    // ---- Waiting ----------------------------------------------------------------------------
+
+    /// Puts the publisher to sleep in the queue, at the back or at its old position. Returns its
+    /// key, and the waker that it had left before.
+    pub(crate) fn sleep(
+        &mut self,
+        key: Option<QueueKey>,
+        request: Request,
+        waker: Waker,
+    ) -> (QueueKey, Option<Waker>) {
+        let (at, key) = self.enter(key, request);
+        let old = self.waiters[at].waker.replace(waker);
+        self.asleep += usize::from(old.is_none());
+        (key, old)
+    }
+
+    /// Queues the publisher awake: the caller wakes its task, so that the publishers granted so
+    /// far have a turn before it polls again. Returns its key, and the waker that it had left.
+    pub(crate) fn yield_to_granted(
+        &mut self,
+        key: Option<QueueKey>,
+        request: Request,
+    ) -> (QueueKey, Option<Waker>) {
+        let (at, key) = self.enter(key, request);
+        self.waiters[at].yielded_to = Some(GrantNumber(self.next_grant));
+        (key, self.wake(at))
+    }
+
+    /// Returns the waiter of a publisher, which may have to be entered into `waiters`.
+    fn enter(&mut self, key: Option<QueueKey>, request: Request) -> (usize, QueueKey) {
+        let at = match key {
+            Some(key) => match self.search(key) {
+                Ok(at) if self.waiters[at].live => return (at, key),
+                // A displaced publisher, whose earlier entry was in the middle of `waiters`.
+                Ok(at) => {
+                    self.waiters[at].live = true;
+                    self.tombstones -= 1;
+                    self.displaced -= 1;
+                    return (at, key);
+                }
+                Err(at) => {
+                    self.displaced -= 1;
+                    at
+                }
+            },
+            None => self.waiters.len(),
+        };
+        let key = key.unwrap_or_else(|| self.new_key(request));
+        let waiter = Waiter {
+            key,
+            live: true,
+            waker: None,
+            yielded_to: None,
+        };
+        self.waiters.insert(at, waiter);
+        if at == 0 {
+            self.timer_at = None;
+        }
+        (at, key)
+    }
+
+    fn new_key(&mut self, request: Request) -> QueueKey {
+        let number = self.next_number;
+        self.next_number += 1;
+        QueueKey { number, request }
     }
 
     /// Returns whether the timer of the front waiter is set to `time`.
@@ -93,80 +221,154 @@ impl WaitQueue {
         self.timer_at == Some(time)
     }
 
-    /// Records that the timer of the front waiter is set to `time`.
-    pub(crate) fn set_timer(&mut self, time: Option<Instant>) {
-        self.timer_at = time;
-    }
-
-    /// Adds a waiter at the back.
-    pub(crate) fn enqueue(&mut self, request: Request, waker: Waker) -> QueueKey {
-        let key = QueueKey {
-            number: self.next_number,
-            request,
-        };
-        self.next_number += 1;
-        self.waiters.push_back(Waiter {
-            key,
-            live: true,
-            waker: Some(waker),
-        });
-        key
-    }
-
-    /// Returns whether the waiter `key` is not notified and has a waker equal to `waker`.
-    pub(crate) fn would_wake(&self, key: QueueKey, waker: &Waker) -> bool {
-        let registered = self.index(key.number).map(|at| &self.waiters[at].waker);
-        matches!(registered, Some(Some(registered)) if registered.will_wake(waker))
-    }
-
-    /// Replaces the waker of a waiter that found no room, and returns the old waker.
-    pub(crate) fn rearm(&mut self, key: QueueKey, waker: Waker) -> Option<Waker> {
-        self.waiter_mut(key.number)?.waker.replace(waker)
-    }
-
-    /// Sets the handler the waiter runs inside of, if any.
-    pub(crate) fn set_handler(&mut self, key: QueueKey, handler: Option<SubscriberId>) {
-        match handler {
-            Some(handler) => drop(self.handler_waiters.insert(key.number, handler)),
-            None => drop(self.handler_waiters.remove(&key.number)),
+    /// Records that the timer of waiter `key` is set to `time`, if the waiter is at the front.
+    pub(crate) fn set_timer(&mut self, key: QueueKey, time: Option<Instant>) {
+        if self.index(key) == Some(0) {
+            self.timer_at = time;
         }
     }
 
-    /// Returns whether any waiter is inside a handler.
-    #[inline]
-    pub(crate) fn has_handler_waiters(&self) -> bool {
-        !self.handler_waiters.is_empty()
+    /// Wakes the first sleeper, if there is one: the caller calls the waker.
+    pub(crate) fn wake_first_sleeper(&mut self) -> Option<Waker> {
+        if self.asleep == 0 {
+            return None;
+        }
+        let at = self
+            .waiters
+            .iter()
+            .position(|waiter| waiter.waker.is_some());
+        self.wake(at?)
     }
 
-    /// Notifies the waiters inside handlers for which `waits_for_itself` returns true.
-    pub(crate) fn notify_handler_waiters(
+    /// Wakes the front waiter, unless it is awake.
+    pub(crate) fn wake_front(&mut self) -> Option<Waker> {
+        (!self.waiters.is_empty()).then(|| self.wake(0))?
+    }
+
+    fn wake(&mut self, at: usize) -> Option<Waker> {
+        let waker = self.waiters[at].waker.take()?;
+        self.asleep -= 1;
+        if at == 0 {
+            self.timer_at = None;
+        }
+        Some(waker)
+    }
+
+    // ---- Grants -----------------------------------------------------------------------------
+
+    /// Grants a place to the front waiter, and wakes it unless it is awake.
+    pub(crate) fn grant_front(&mut self) -> Option<Waker> {
+        let key = self.waiters.front()?.key;
+        let waker = self.bury(0);
+        self.push_grant(key);
+        waker
+    }
+
+    /// Grants a place to a publisher that is being polled. Returns its key, and the waker that it
+    /// had left in the queue.
+    pub(crate) fn grant_polled(
         &mut self,
-        waits_for_itself: impl Fn(SubscriberId) -> bool,
-    ) -> Vec<Waker> {
-        let handler_waiters = self.handler_waiters.iter();
-        let waiting = handler_waiters.filter(|(_, handler)| waits_for_itself(**handler));
-        let waiting: Vec<_> = waiting.map(|(number, _)| *number).collect();
-        let wakers = waiting
-            .into_iter()
-            .filter_map(|number| self.waiter_mut(number)?.waker.take());
-        wakers.collect()
+        key: Option<QueueKey>,
+        request: Request,
+    ) -> (QueueKey, Option<Waker>) {
+        let (at, key) = self.enter(key, request);
+        let waker = self.bury(at);
+        self.push_grant(key);
+        (key, waker)
     }
 
-    /// Removes a waiter that was admitted, rejected or dropped. Returns its waker.
-    pub(crate) fn remove(&mut self, key: QueueKey) -> Option<Waker> {
-        self.handler_waiters.remove(&key.number);
-        let waiter = self.waiter_mut(key.number)?;
+    fn push_grant(&mut self, key: QueueKey) {
+        let number = GrantNumber(self.next_grant);
+        self.next_grant += 1;
+        // The last grant mostly went to an earlier publisher.
+        let at = match self.granted.back() {
+            Some(last) if last.key.number > key.number => {
+                (self.granted).partition_point(|grant| grant.key.number < key.number)
+            }
+            _ => self.granted.len(),
+        };
+        self.granted.insert(at, Grant { key, number });
+    }
+
+    /// Returns whether the publisher has a granted place.
+    #[inline]
+    pub(crate) fn has_place(&self, key: QueueKey) -> bool {
+        self.place(key).is_some()
+    }
+
+    /// Takes the publisher's granted place. Returns `false` if the publisher has none.
+    #[inline]
+    pub(crate) fn take_place(&mut self, key: QueueKey) -> bool {
+        let Some(at) = self.place(key) else {
+            return false;
+        };
+        self.granted.remove(at);
+        self.granted.shrink_if_sparse(RETAINED_CAPACITY);
+        true
+    }
+
+    /// Returns the index of the publisher's place; the first is the common case.
+    #[inline]
+    fn place(&self, key: QueueKey) -> Option<usize> {
+        if self.granted.front()?.key.number == key.number {
+            return Some(0);
+        }
+        (self.granted)
+            .binary_search_by_key(&key.number, |grant| grant.key.number)
+            .ok()
+    }
+
+    /// Takes over a place that was granted before the publisher `key` yielded, and has not been
+    /// taken since. Returns `false` if there is none.
+    pub(crate) fn take_over(&mut self, key: QueueKey) -> bool {
+        let waiter = self.index(key).map(|at| &self.waiters[at]);
+        let yielded_to = waiter.and_then(|waiter| waiter.yielded_to);
+        let oldest = self.granted.front().map(|grant| grant.number);
+        let is_stalled = oldest
+            .zip(yielded_to)
+            .is_some_and(|(oldest, yielded_to)| oldest < yielded_to);
+        if is_stalled {
+            self.granted.pop_front();
+            self.displaced += 1;
+        }
+        is_stalled
+    }
+
+    /// Takes back the newest granted place. The publisher waits at its old position.
+    pub(crate) fn revoke_newest(&mut self) {
+        if let Some(Grant { key, .. }) = self.granted.pop_back() {
+            self.displaced += 1;
+            self.enter(Some(key), key.request);
+        }
+    }
+
+    // ---- Leaving ----------------------------------------------------------------------------
+
+    /// Removes a publisher that was admitted, rejected or dropped.
+    pub(crate) fn remove(&mut self, key: QueueKey) -> Removed {
+        if let Some(at) = self.index(key) {
+            return Removed::Waiter(self.bury(at));
+        }
+        if self.take_place(key) {
+            return Removed::Place;
+        }
+        self.displaced -= 1;
+        Removed::Waiter(None)
+    }
+
+    /// Takes a waiter out of `waiters`, and returns its waker.
+    fn bury(&mut self, at: usize) -> Option<Waker> {
+        let waker = self.wake(at);
+        let waiter = &mut self.waiters[at];
         waiter.live = false;
-        let waker = waiter.waker.take();
+        waiter.yielded_to = None;
         // Leave a tombstone: removing from the middle of a long queue would take O(n).
         self.tombstones += 1;
-        if self.is_front(key) {
-            // The timer belongs to the old front. Its successor must be live (invariant 4).
+        while self.waiters.front().is_some_and(|waiter| !waiter.live) {
+            // The timer belongs to the old front.
             self.timer_at = None;
-            while self.waiters.front().is_some_and(|waiter| !waiter.live) {
-                self.waiters.pop_front();
-                self.tombstones -= 1;
-            }
+            self.waiters.pop_front();
+            self.tombstones -= 1;
         }
         // Removing half of the entries at once takes O(1) per tombstone.
         if self.tombstones > self.waiters.len() / 2 {
@@ -177,33 +379,31 @@ impl WaitQueue {
         waker
     }
 
-    /// Notifies the front waiter, unless it is notified already.
-    pub(crate) fn notify_front(&mut self) -> Option<Waker> {
-        self.waiters.front_mut()?.waker.take()
-    }
-
-    /// Notifies all waiters: the channel is closed.
-    pub(crate) fn notify_all(&mut self) -> impl Iterator<Item = Waker> {
+    /// Wakes all waiters and voids all grants: the channel is closed.
+    pub(crate) fn close(&mut self) -> impl Iterator<Item = Waker> {
+        self.displaced += self.granted.len();
+        self.granted = VecDeque::new();
+        self.asleep = 0;
+        self.timer_at = None;
         self.waiters
             .iter_mut()
             .filter_map(|waiter| waiter.waker.take())
     }
 
-    /// Returns the entry with this number, if it has not been removed.
-    fn waiter_mut(&mut self, number: u64) -> Option<&mut Waiter> {
-        let at = self.index(number)?;
-        self.waiters.get_mut(at)
-    }
+    // ---- Search -----------------------------------------------------------------------------
 
-    /// Returns the index of the entry with this number; the front is the common case.
+    /// Returns the index of a live waiter; the front is the common case.
     #[inline]
-    fn index(&self, number: u64) -> Option<usize> {
-        if self.waiters.front()?.key.number == number {
+    fn index(&self, key: QueueKey) -> Option<usize> {
+        if self.waiters.front()?.key.number == key.number {
             return Some(0);
         }
-        (self.waiters)
-            .binary_search_by_key(&number, |waiter| waiter.key.number)
-            .ok()
+        self.search(key).ok().filter(|&at| self.waiters[at].live)
+    }
+
+    /// Returns the index of an entry of `waiters`, or the index where it belongs.
+    fn search(&self, key: QueueKey) -> Result<usize, usize> {
+        (self.waiters).binary_search_by_key(&key.number, |waiter| waiter.key.number)
     }
 }
 
@@ -211,34 +411,73 @@ impl WaitQueue {
 mod tests {
     use super::*;
 
-    fn enqueue(queue: &mut WaitQueue) -> QueueKey {
-        queue.enqueue(Request::Event, Waker::noop().clone())
+    fn sleep(queue: &mut WaitQueue) -> QueueKey {
+        queue.sleep(None, Request::Event, Waker::noop().clone()).0
     }
 
     #[test]
     fn tombstones_are_at_most_half_of_the_entries() {
         let mut queue = WaitQueue::default();
-        let front = enqueue(&mut queue);
+        let front = sleep(&mut queue);
         for waiting in 1..100 {
-            enqueue(&mut queue);
+            sleep(&mut queue);
             for _ in 0..100 {
-                let key = enqueue(&mut queue);
+                let key = sleep(&mut queue);
                 drop(queue.remove(key));
             }
             assert_eq!(queue.len(), 1 + waiting);
             assert!(queue.waiters.len() <= 2 * queue.len() + 1);
         }
-        assert!(queue.is_front(front));
+        assert_eq!(queue.index(front), Some(0));
     }
 
     #[test]
     fn emptied_queue_keeps_little_memory() {
         let mut queue = WaitQueue::default();
-        let keys: Vec<_> = (0..1_000).map(|_| enqueue(&mut queue)).collect();
-        for key in keys {
-            drop(queue.remove(key));
+        let keys: Vec<_> = (0..1_000).map(|_| sleep(&mut queue)).collect();
+        for &key in &keys[..500] {
+            queue.grant_front();
+            assert!(queue.take_place(key));
         }
-        assert!(queue.is_empty());
+        for _ in &keys[500..] {
+            queue.grant_front();
+        }
+        for &key in &keys[500..] {
+            assert!(matches!(queue.remove(key), Removed::Place));
+        }
+        assert!(queue.len() == 0 && queue.asleep == 0);
         assert!(queue.waiters.capacity() <= RETAINED_CAPACITY);
+        assert!(queue.granted.capacity() <= RETAINED_CAPACITY);
+    }
+
+    #[test]
+    fn a_place_is_taken_over_only_after_yielding_to_its_grant() {
+        let mut queue = WaitQueue::default();
+        let kept = sleep(&mut queue);
+        let other = sleep(&mut queue);
+        assert!(queue.grant_front().is_some());
+        assert!(!queue.take_over(other));
+        let _ = queue.yield_to_granted(Some(other), Request::Event);
+        assert!(queue.take_over(other));
+        assert!(!queue.take_place(kept));
+        drop(queue.remove(other));
+        // The displaced publisher is the first again.
+        let last = sleep(&mut queue);
+        let (kept_again, _) = queue.sleep(Some(kept), Request::Event, Waker::noop().clone());
+        assert!(kept_again == kept && !queue.has_sleeper_before(Some(kept)));
+        assert!(queue.has_sleeper_before(Some(last)) && queue.len() == 2);
+    }
+
+    #[test]
+    fn a_revoked_place_keeps_the_rank_of_its_publisher() {
+        let mut queue = WaitQueue::default();
+        let keys: Vec<_> = (0..4).map(|_| sleep(&mut queue)).collect();
+        for _ in 0..3 {
+            queue.grant_front();
+        }
+        queue.revoke_newest();
+        assert_eq!((queue.granted(), queue.len()), (2, 4));
+        queue.grant_front();
+        assert!(queue.take_place(keys[2]) && !queue.take_place(keys[3]));
     }
 }

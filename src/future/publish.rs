@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker, ready};
 use crate::channel::filter::Evaluation;
 use crate::channel::ticket::Ticket;
 use crate::channel::wait_queue::QueueKey;
-use crate::channel::{Admission, Channel, PendingEvent, Rejected};
+use crate::channel::{Admission, Channel, PendingEvent};
 use crate::error::NotifyError;
 use crate::receipt::Stored;
 use crate::util::clock::Instant;
@@ -27,16 +27,17 @@ pub(crate) struct QueueEntry {
 }
 
 impl QueueEntry {
-    /// Polls `attempt` with the entry, and again when the deadline of the entry has passed.
+    /// Polls `attempt` with the entry, and again when the deadline of the entry has passed. Ready
+    /// with `None` if the channel is closed.
     pub(crate) fn poll<T>(
         &mut self,
         cx: &mut Context<'_>,
         mut attempt: impl FnMut(&mut Option<QueueKey>, &Waker) -> Admission<T>,
-    ) -> Poll<Result<T, Rejected>> {
+    ) -> Poll<Option<T>> {
         loop {
             match attempt(&mut self.key, cx.waker()) {
-                Admission::Done(value) => return Poll::Ready(Ok(value)),
-                Admission::Rejected(reason) => return Poll::Ready(Err(reason)),
+                Admission::Done(value) => return Poll::Ready(Some(value)),
+                Admission::Closed => return Poll::Ready(None),
                 Admission::Queued { deadline } => ready!(self.poll_timer(deadline, cx)),
             }
         }
@@ -131,13 +132,7 @@ impl<'a, E> StoreEvent<'a, E> {
             channel.poll_store(&mut pending, key, waker)
         }));
         *slow_path = None;
-        Poll::Ready(stored.map_err(|reason| {
-            let event = event.take().expect(POLLED_AGAIN);
-            match reason {
-                Rejected::Closed => NotifyError::Closed(event),
-                Rejected::WouldDeadlock => NotifyError::WouldDeadlock(event),
-            }
-        }))
+        Poll::Ready(stored.ok_or_else(|| NotifyError::Closed(event.take().expect(POLLED_AGAIN))))
     }
 
     /// Returns whether the publisher was notified and has not polled since.
@@ -145,7 +140,7 @@ impl<'a, E> StoreEvent<'a, E> {
     pub(super) fn is_called(&self) -> bool {
         let slow_path = self.slow_path.as_ref();
         let key = slow_path.and_then(|slow_path| slow_path.entry.key);
-        key.is_some_and(|key| self.channel.is_front_notified(key))
+        key.is_some_and(|key| self.channel.is_notified(key))
     }
 
     /// Leaves the wait queue, if queued, and notifies the next publisher.

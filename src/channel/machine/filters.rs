@@ -106,15 +106,9 @@ impl<E> Machine<E> {
     }
 
     /// Marks matching subscribers without room as blocking, until
-    /// [`unblock_queues`](Self::unblock_queues). Disconnects subscribers with a panicked predicate.
+    /// [`unblock_queues`](Self::unblock_queues).
     #[cold]
-    pub(crate) fn block_full_queues(
-        &mut self,
-        matches: &mut FilterMatches,
-        now: impl Fn() -> Instant,
-        effects: &mut Effects<E>,
-    ) {
-        self.disconnect_panicked(matches, effects);
+    pub(crate) fn block_full_queues(&mut self, matches: &FilterMatches, now: impl Fn() -> Instant) {
         matches.for_each_full(self.reserved, |id| self.block_and_resume(id, &now));
     }
 
@@ -131,6 +125,17 @@ impl<E> Machine<E> {
         for id in lossless {
             self.block_and_resume(id, &now);
         }
+    }
+
+    /// Returns whether every lossless filtered subscriber has room, whichever event comes.
+    pub(super) fn have_queues_room(&self) -> bool {
+        let mut have_room = true;
+        self.filters.for_each_queue(|queue| {
+            let subscriber = queue.subscriber();
+            let is_full = queue.len() as u64 + self.reserved >= subscriber.window as u64;
+            have_room &= !(is_full && subscriber.overflow.is_lossless());
+        });
+        have_room
     }
 
     /// Marks a subscriber without room as blocking and resumes its suspended `WaitAtMost` time.

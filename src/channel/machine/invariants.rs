@@ -17,6 +17,7 @@ impl<E> Machine<E> {
         }
         self.members.check(self.log.retains());
         self.blockers.check(&self.members);
+        self.turns.check();
         self.log.check(self.members.readers());
         let attached = || self.members.iter().filter(|member| member.is_attached());
         let readers = || attached().filter(|member| member.queue.is_none());
@@ -24,7 +25,8 @@ impl<E> Machine<E> {
             let position = member.subscriber.cursor.load().position();
             let window = member.subscriber.window as u64;
             assert!(position <= self.log.tail(), "invariant 1");
-            assert!(self.log.tail() - position <= self.capacity, "invariant 1");
+            let most = self.capacity + self.past_windows;
+            assert!(self.log.tail() - position <= most, "invariant 1");
             assert!(window <= self.capacity, "invariant 1");
             assert!(self.log.first() <= position + 1, "invariant 2");
             let id = member.subscriber.id;
@@ -36,7 +38,9 @@ impl<E> Machine<E> {
         let lossless = blocking.filter(|member| member.subscriber.overflow.is_lossless());
         let blockers = self.blockers.numbers().len();
         assert_eq!(lossless.count(), blockers, "invariant 4");
-        assert!(self.reserved <= self.capacity, "invariant 5");
+        let most = self.capacity + self.past_windows;
+        assert!(self.reserved <= most, "invariant 5");
+        assert!(self.turns.granted() <= self.reserved, "invariant 5");
         let retention = usize::from(self.log.retains());
         let entries = self.lossless.len() + self.lossy.len() + self.blockers.readers();
         let most = 2 * self.members.readers() + 16 + retention;

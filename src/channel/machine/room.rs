@@ -1,35 +1,71 @@
 //! Room: whether a publisher has room, and the subscribers it waits for.
 //!
-//! The channel asks [`Machine::check_room`] for the publisher at the front of the wait queue.
-//! Members with full windows become blocking (see [`Blockers`](super::blockers::Blockers)), and
-//! report their next read. While the publisher waits, [`Machine::start_clocks`] counts the time.
-//! Once every blocking member is overdue, the publisher has room, and storing the event
-//! disconnects the blocking members.
+//! The channel asks [`Machine::check_room`] for a publisher that is being polled, and
+//! [`Machine::check_place`] for the first waiting publisher. Members with full windows become
+//! blocking (see [`Blockers`](super::blockers::Blockers)), and report their next read. While a
+//! publisher waits, [`Machine::start_clocks`] counts the time. Once every blocking member is
+//! overdue, the publisher has room, and storing the event disconnects the blocking members.
+//!
+//! Permits and granted places reserve room: each takes as much as an unread event, in every window.
 
 use super::{Machine, Members, Request};
 use crate::channel::effects::Effects;
+use crate::channel::subscriber::SubscriberState;
 use crate::channel::subscriber::cursor::CursorState;
 use crate::end_reason::DisconnectCause;
-use crate::subscriber_id::SubscriberId;
 use crate::util::clock::Instant;
+
+/// What a place for a waiting publisher depends on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// There is a place for any event.
+    Free,
+    /// There is none.
+    Taken,
+    /// The publisher must check in a poll of its own: there is room for some events only, or room
+    /// would be made by disconnecting overdue members, or all of the capacity is reserved.
+    Unknown,
+}
 
 impl<E> Machine<E> {
     /// Returns whether a publisher has what it requests: each lossless subscriber has room for
-    /// another event or is overdue, and for a permit, fewer than `capacity` are out.
+    /// another event or is overdue, and for a permit, fewer than `capacity` places are reserved.
     ///
     /// Filtered subscribers are checked separately, by `block_full_queues` and
     /// `block_all_full_queues`, before this.
     pub(crate) fn check_room(&mut self, request: Request, now: impl FnOnce() -> Instant) -> bool {
         self.block_full_readers();
         let is_bound = request == Request::Permit && !seeded_bug!("permits-exceed-capacity");
-        if is_bound && self.reserved == self.capacity {
+        if is_bound && self.is_fully_reserved() {
             return false;
         }
-        self.blockers.is_empty() || self.overdue_helps() && self.blockers.are_overdue(now)
+        self.blockers.is_empty() || self.are_all_overdue(now)
     }
 
-    /// Finds the log readers without room for another event beside all permits, and makes them
-    /// blocking.
+    /// Returns whether a publisher that is not being polled has room, for a grant.
+    pub(crate) fn check_place(&mut self, request: Request, now: impl FnOnce() -> Instant) -> Place {
+        self.block_full_readers();
+        if !self.blockers.is_empty() {
+            return if self.are_all_overdue(now) {
+                Place::Unknown
+            } else {
+                Place::Taken
+            };
+        }
+        match request {
+            Request::Permit if self.is_fully_reserved() => Place::Taken,
+            _ if self.can_grant() => Place::Free,
+            _ => Place::Unknown,
+        }
+    }
+
+    /// Returns whether a place can be granted for any event.
+    pub(crate) fn can_grant(&self) -> bool {
+        self.blockers.is_empty() && !self.is_fully_reserved() && self.have_queues_room()
+    }
+
+    /// Finds the log readers without room for another event beside all reserved places, and makes
+    /// them blocking.
     fn block_full_readers(&mut self) {
         let claimed = self.log.tail() + self.reserved;
         while let Some(id) = self.lossless.pop_due(claimed) {
@@ -49,14 +85,19 @@ impl<E> Machine<E> {
         }
     }
 
-    /// Returns whether disconnecting every blocking member would give publishers room. While all
-    /// of the capacity is reserved, only the use or the drop of a permit gives room.
-    fn overdue_helps(&self) -> bool {
-        self.reserved < self.capacity
+    fn is_fully_reserved(&self) -> bool {
+        self.reserved >= self.capacity
     }
 
-    /// Counts the time of the blocking members: a publisher waits for them. Returns when the front
-    /// publisher must check again without being notified.
+    /// Returns whether all blocking members are overdue, and disconnecting them would give
+    /// publishers room. While all of the capacity is reserved, only the use or the release of a
+    /// reserved place gives room.
+    pub(crate) fn are_all_overdue(&self, now: impl FnOnce() -> Instant) -> bool {
+        !self.is_fully_reserved() && self.blockers.are_overdue(now)
+    }
+
+    /// Counts the time of the blocking members: a publisher waits for them. Returns when a waiting
+    /// publisher must check again without being woken.
     pub(crate) fn start_clocks(&mut self, now: impl Fn() -> Instant) -> Option<Instant> {
         let tail = self.log.tail();
         let has_unread = |members: &Members<E>, key| {
@@ -69,22 +110,17 @@ impl<E> Machine<E> {
         };
         self.blockers
             .start_clocks(&mut self.members, has_unread, now);
-        self.blockers.timer(self.overdue_helps())
+        self.timer()
+    }
+
+    /// Returns when a waiting publisher must check again without being woken.
+    pub(super) fn timer(&self) -> Option<Instant> {
+        self.blockers.timer(!self.is_fully_reserved())
     }
 
     /// Stops the time of the blocking members: no publisher waits.
     pub(crate) fn pause(&mut self, now: impl FnOnce() -> Instant) {
         self.blockers.pause(now);
-    }
-
-    /// Returns whether handler `id` blocks publishers, and would also if only its `own` permits
-    /// were out, which were given inside of the handler. Such permits and unread events hold room
-    /// until the handler returns: a publisher inside of the handler would wait for itself. Other
-    /// permits are used or dropped meanwhile.
-    pub(crate) fn is_blocking_itself(&self, id: SubscriberId, own: u64) -> bool {
-        self.find(id).is_some_and(|member| {
-            member.blocker.is_blocking() && member.subscriber.full_at() <= self.log.tail() + own
-        })
     }
 
     /// Ends the blocking of a member: it has read, has room again, or has left.
@@ -133,21 +169,65 @@ impl<E> Machine<E> {
         self.overdue_at_permit.contains(&key)
     }
 
-    // ---- Permits ----------------------------------------------------------------------------
+    // ---- Reserved places --------------------------------------------------------------------
 
     /// Clears `overdue_at_permit` if no permit is out any more.
     pub(super) fn clear_overdue_at_permit(&mut self) {
-        if self.reserved == 0 {
+        if self.permits() == 0 {
             self.overdue_at_permit.clear();
         }
     }
 
+    /// Grants a place to a publisher, which has room for its event by that until it takes the place.
+    /// There must be room for any event.
+    pub(crate) fn grant(&mut self) {
+        self.reserved += 1;
+        self.turns.grant(self.log.tail());
+        self.assert_invariants();
+    }
+
+    /// Returns whether a publisher that finds room must yield to the granted publishers first.
+    #[inline]
+    pub(crate) fn is_turn_over(&self) -> bool {
+        self.turns.is_over(self.log.tail())
+    }
+
+    /// Begins another turn.
+    pub(crate) fn begin_turn(&mut self) {
+        self.turns.begin(self.log.tail());
+    }
+
+    /// Takes back a granted place whose publisher is rejected or has left.
+    pub(crate) fn release_grant(&mut self) {
+        self.turns.take();
+        self.release_reserved(1);
+    }
+
+    /// Takes back all granted places.
+    pub(super) fn release_all_grants(&mut self) {
+        let granted = self.turns.take_all();
+        self.release_reserved(granted);
+    }
+
+    /// Returns whether a new member with this window has no room for the reserved events, although
+    /// some of these are only granted places.
+    pub(crate) fn is_overgranted(&self, subscriber: &SubscriberState) -> bool {
+        self.turns.granted() > 0
+            && subscriber.overflow.is_lossless()
+            && self.reserved > subscriber.window as u64
+            && !seeded_bug!("joiner-keeps-grants")
+    }
+
     /// Takes back a permit whose event will not be stored.
-    pub(crate) fn release_reserved(&mut self) {
-        self.reserved -= 1;
+    pub(crate) fn release_permit(&mut self) {
+        self.release_reserved(1);
+    }
+
+    fn release_reserved(&mut self, places: u64) {
+        self.reserved -= places;
         self.clear_overdue_at_permit();
         let claimed = self.log.tail() + self.reserved;
-        // Unblock the readers to which this permit had left no room. Unblocking moves the last
+        // Unblock the readers to which the places had left no room. Unblocking moves the last
         // member to `index`, so `index` stays.
         let mut index = 0;
         while let Some(&key) = self.blockers.numbers().get(index) {

@@ -2,90 +2,97 @@
 
 use super::{Admission, PendingEvent, Stale, StoredEvent};
 use crate::channel::State;
-use crate::channel::backpressure::QueueSlot;
+use crate::channel::backpressure::{Publisher, QueueSlot, Room, Standing};
 use crate::channel::effects::Effects;
 use crate::channel::machine::Request;
 use crate::error::TryNotifyError;
-use crate::subscriber_id::SubscriberId;
 use crate::util::clock::Instant;
 
 impl<E> State<E> {
-    /// Stores the event if there is room now.
+    /// Stores the event if there is room now, or past full windows.
     pub(super) fn try_store(
         &mut self,
         pending: &mut PendingEvent<'_, E>,
+        publisher: Publisher,
         effects: &mut Effects<E>,
     ) -> Result<Result<StoredEvent<E>, TryNotifyError<E>>, Stale<E>> {
         if self.machine.is_closed() {
             return Ok(Err(TryNotifyError::Closed(pending.take())));
         }
-        // Overtaking queued publishers would break the order of the queue.
-        if !self.queue.is_empty() {
-            return Ok(Err(TryNotifyError::Full(pending.take())));
+        self.check_evaluation(pending, effects)?;
+        if publisher == Publisher::NeverWaits {
+            return Ok(Ok(self.store(Room::PastWindows, pending, effects)));
         }
-        if !self.has_room_for_event(pending, effects)? {
+        // Overtaking waiting publishers would break the order of the queue.
+        if self.queue.has_sleepers() || !self.has_room_for_event(pending) {
             // No publisher waits for the filter queues just found full.
             self.machine.unblock_queues(Instant::now);
             return Ok(Err(TryNotifyError::Full(pending.take())));
         }
-        Ok(Ok(self.store(pending, effects)))
+        Ok(Ok(self.store(Room::Free, pending, effects)))
     }
 
     /// Stores the event, or queues the publisher. Returns `None` if an owned waker is missing.
     pub(super) fn poll_store(
         &mut self,
         pending: &mut PendingEvent<'_, E>,
+        publisher: Publisher,
         slot: &mut QueueSlot<'_>,
         effects: &mut Effects<E>,
     ) -> Result<Option<Admission<StoredEvent<E>>>, Stale<E>> {
-        // Only the front publisher is checked: filters may still join before the next publishers get there.
-        let has_room = self.is_next(slot) && self.has_room_for_event(pending, effects)?;
-        let admission = self.try_admit(Request::Event, has_room, slot, effects);
-        Ok(admission.map(|admission| admission.map(|()| self.store(pending, effects))))
+        let standing = self.standing(publisher, *slot.key);
+        // Not for a publisher behind others: filters may still join before its turn comes.
+        if !matches!(standing, Standing::Closed | Standing::Behind) {
+            self.check_evaluation(pending, effects)?;
+        }
+        let has_room = standing == Standing::Next && self.has_room_for_event(pending);
+        let admission = self.try_admit(Request::Event, standing, has_room, slot, effects);
+        Ok(admission.map(|admission| admission.map(|room| self.store(room, pending, effects))))
     }
 
     /// Reserves a permit, or queues the publisher. Returns `None` if an owned waker is missing.
     pub(super) fn poll_reserve(
         &mut self,
+        publisher: Publisher,
         slot: &mut QueueSlot<'_>,
         effects: &mut Effects<E>,
     ) -> Option<Admission<()>> {
-        let has_room = self.is_next(slot) && self.has_room_for_permit(effects);
-        let admission = self.try_admit(Request::Permit, has_room, slot, effects)?;
-        Some(admission.map(|()| {
-            self.machine.reserve(Instant::now, effects);
-            self.count_permit(slot.handler);
-            self.notify_front(effects);
+        let standing = self.standing(publisher, *slot.key);
+        let has_room = standing == Standing::Next && self.has_room_for_permit();
+        let admission = self.try_admit(Request::Permit, standing, has_room, slot, effects)?;
+        Some(admission.map(|room| {
+            match room {
+                Room::Granted => self.machine.reserve_granted(),
+                Room::Free => self.machine.reserve(Instant::now, effects),
+                Room::PastWindows => self.machine.reserve_past_windows(),
+            }
+            self.serve_queue(effects);
         }))
     }
 
     /// Stores the event with a permit: its room is reserved, so no check and no queue are needed.
-    pub(super) fn store_reserved(
+    pub(super) fn store_permitted(
         &mut self,
         pending: &mut PendingEvent<'_, E>,
-        handler: Option<SubscriberId>,
         effects: &mut Effects<E>,
     ) -> Result<StoredEvent<E>, Stale<E>> {
-        self.check_evaluation(pending)?;
-        if let Some(matches) = pending.evaluation.matches() {
-            self.machine.disconnect_panicked(matches, effects);
-        }
+        self.check_evaluation(pending, effects)?;
         let event = pending.take();
         let PendingEvent {
             ticket, evaluation, ..
         } = pending;
-        let stored = (self.machine).store_reserved(event, *ticket, evaluation, effects);
-        self.uncount_permit(handler);
+        let stored = (self.machine).store_permitted(event, *ticket, evaluation, effects);
         self.wake_readers(effects);
         // A closed channel is complete once its last permit is used.
         self.notify_conditions(effects);
-        self.notify_front(effects);
+        self.serve_queue(effects);
         Ok(stored)
     }
 
     /// Stores an event for which there is room.
     fn store(
         &mut self,
+        room: Room,
         pending: &mut PendingEvent<'_, E>,
         effects: &mut Effects<E>,
     ) -> StoredEvent<E> {
@@ -93,38 +100,50 @@ impl<E> State<E> {
         let PendingEvent {
             ticket, evaluation, ..
         } = pending;
-        let stored = (self.machine).store(event, *ticket, evaluation, effects);
+        let Self { machine, .. } = self;
+        let stored = match room {
+            Room::Free => machine.store(event, *ticket, evaluation, effects),
+            Room::Granted => machine.store_granted(event, *ticket, evaluation, effects),
+            Room::PastWindows => machine.store_past_windows(event, *ticket, evaluation, effects),
+        };
         self.wake_readers(effects);
         // There may be room for the next publisher as well.
-        self.notify_front(effects);
+        self.serve_queue(effects);
         stored
     }
 
-    /// Checks that no filter has joined since the event was evaluated.
-    fn check_evaluation(&self, pending: &PendingEvent<'_, E>) -> Result<(), Stale<E>> {
-        match self.machine.not_yet_evaluated(pending.evaluation) {
-            Some(filters) => Err(Stale(filters)),
-            None => Ok(()),
-        }
-    }
-
-    /// Returns whether every lossless subscriber that wants the event has room. Full filter queues are
-    /// blocking from now on: the caller stores the event, queues the publisher, or unblocks the queues.
-    fn has_room_for_event(
+    /// Checks that no filter has joined since the event was evaluated. Disconnects the subscribers
+    /// of predicates that have panicked.
+    fn check_evaluation(
         &mut self,
         pending: &mut PendingEvent<'_, E>,
         effects: &mut Effects<E>,
-    ) -> Result<bool, Stale<E>> {
-        self.check_evaluation(pending)?;
-        self.block_full_queues(pending.evaluation, effects);
-        Ok(self.has_room(Request::Event, effects))
+    ) -> Result<(), Stale<E>> {
+        if let Some(filters) = self.machine.not_yet_evaluated(pending.evaluation) {
+            return Err(Stale(filters));
+        }
+        if let Some(matches) = pending.evaluation.matches() {
+            self.machine.disconnect_panicked(matches, effects);
+        }
+        Ok(())
+    }
+
+    /// Returns whether every lossless subscriber that wants the event has room. Full filter queues
+    /// are blocking from now on, in place of the queues that blocked another publisher: the caller
+    /// stores the event, queues the publisher, or unblocks the queues.
+    fn has_room_for_event(&mut self, pending: &mut PendingEvent<'_, E>) -> bool {
+        self.machine.unblock_queues(Instant::now);
+        if let Some(matches) = pending.evaluation.matches() {
+            self.machine.block_full_queues(matches, Instant::now);
+        }
+        self.machine.check_room(Request::Event, Instant::now)
     }
 
     /// Returns whether every lossless subscriber has room for a permit. The event of a permit is
     /// unknown, so each full filter queue is blocking from now on, as in
     /// [`has_room_for_event`](Self::has_room_for_event).
-    fn has_room_for_permit(&mut self, effects: &mut Effects<E>) -> bool {
+    fn has_room_for_permit(&mut self) -> bool {
         self.machine.block_all_full_queues(Instant::now);
-        self.has_room(Request::Permit, effects)
+        self.machine.check_room(Request::Permit, Instant::now)
     }
 }
