@@ -24,6 +24,7 @@ use crate::channel::effects::Effects;
 use crate::channel::handlers::names::HandlerNames;
 use crate::channel::machine::Machine;
 use crate::channel::parked::ParkedReaders;
+use crate::channel::stalled::StalledGrants;
 use crate::channel::subscriber::SubscriberState;
 use crate::channel::ticket::Ticket;
 use crate::channel::wait_queue::WaitQueue;
@@ -44,10 +45,13 @@ mod inspect;
 mod lifecycle;
 pub(crate) mod log;
 mod machine;
+#[cfg(feature = "rt")]
+mod observer;
 mod parked;
 mod publish;
 pub(crate) mod source;
 mod stages;
+mod stalled;
 mod subscribe;
 pub(crate) mod subscriber;
 pub(crate) mod ticket;
@@ -77,11 +81,12 @@ struct State<E> {
     /// The handlers and groups with a live runner.
     running: BTreeMap<SubscriberId, Arc<SubscriberState>>,
     queue: WaitQueue,
+    stalled: StalledGrants,
     parked: ParkedReaders,
     conditions: ConditionWakers,
 }
 
-impl<E> Channel<E> {
+impl<E: Send + Sync + 'static> Channel<E> {
     pub(crate) fn new(
         capacity: usize,
         default_overflow: Overflow,
@@ -98,12 +103,13 @@ impl<E> Channel<E> {
         let mut machine = Machine::new(capacity, default_overflow, retain);
         #[cfg(feature = "tracing")]
         machine.name.clone_from(&name);
-        Arc::new(Self {
+        Arc::new_cyclic(|channel| Self {
             id: machine.id(),
             state: Mutex::new(State {
                 machine,
                 running: BTreeMap::new(),
                 queue: WaitQueue::default(),
+                stalled: StalledGrants::new(channel),
                 parked: ParkedReaders::new(),
                 conditions: ConditionWakers::default(),
             }),
@@ -114,7 +120,9 @@ impl<E> Channel<E> {
             handler_names: Arc::default(),
         })
     }
+}
 
+impl<E> Channel<E> {
     pub(crate) fn name(&self) -> Option<&str> {
         self.name.as_deref()
     }

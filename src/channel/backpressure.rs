@@ -6,6 +6,7 @@
 //! room.
 
 use std::task::Waker;
+use std::time::Duration;
 
 use super::{Admission, State};
 use crate::channel::effects::Effects;
@@ -23,6 +24,10 @@ pub(super) struct QueueSlot<'a> {
     /// An owned clone of `waker`, if there is one.
     pub(super) spare: &'a mut Option<Waker>,
 }
+
+/// How long after the front the other waiting publishers check for overdue subscribers. Tokio's timers
+/// have this resolution.
+const GRACE: Duration = Duration::from_millis(1);
 
 /// Whether a publisher waits for room.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -48,6 +53,7 @@ pub(super) enum Standing {
 }
 
 /// The room of an admitted publisher.
+#[derive(Clone, Copy)]
 pub(super) enum Room {
     /// A granted place.
     Granted,
@@ -108,18 +114,27 @@ impl<E> State<E> {
                 }
                 Room::Free
             }
-            Standing::Next if slot.key.is_some_and(|key| self.queue.take_over(key)) => {
+            Standing::Next if self.finds_only_granted() => {
+                if !slot.key.is_some_and(|key| self.queue.take_over(key)) {
+                    return self.yield_to_granted(request, slot, effects);
+                }
                 // No publisher waits for the filter queues just found full.
                 self.machine.unblock_queues(Instant::now);
                 Room::Granted
-            }
-            Standing::Next if self.queue.granted() > 0 => {
-                return self.yield_to_granted(request, slot, effects);
             }
             Standing::Next | Standing::Behind => return self.sleep(request, slot, effects),
         };
         self.dequeue(slot, effects);
         Some(Admission::Done(room))
+    }
+
+    /// Returns whether some places are granted, and reading would not make room for another event.
+    pub(super) fn finds_only_granted(&mut self) -> bool {
+        if self.queue.granted() == 0 {
+            return false;
+        }
+        self.machine.start_clocks(Instant::now);
+        self.machine.is_held_by_reserved()
     }
 
     /// Takes the publisher out of the queue: it waits no longer.
@@ -187,31 +202,29 @@ impl<E> State<E> {
         };
         *slot.key = Some(key);
         // Publishers wait for the blocking subscribers from now on.
-        let deadline = machine.start_clocks(Instant::now);
-        queue.set_timer(key, deadline);
+        let mut deadline = machine.start_clocks(Instant::now);
+        if !queue.set_timer(key, deadline) {
+            // The front may be kept without being polled. All others check a little later.
+            deadline = deadline.and_then(|deadline| deadline.checked_add(GRACE));
+        }
         Some(Admission::Queued { deadline })
     }
 
     // ---- Grants -----------------------------------------------------------------------------
 
     /// Grants every free place to the publisher that has waited longest without one. Also wakes
-    /// the first waiter if it must poll at another time than its timer is set to.
+    /// the front if it must poll at another time than its timer is set to.
     pub(super) fn serve_queue(&mut self, effects: &mut Effects<E>) {
-        let mut is_served = false;
         while let Some(request) = self.queue.front() {
             match self.machine.check_place(request, Instant::now) {
                 Place::Free => {
                     self.machine.grant();
                     effects.wake(self.queue.grant_front());
-                    is_served = true;
                     continue;
                 }
-                Place::Unknown => {
-                    effects.wake(self.queue.wake_front());
-                    is_served = true;
-                }
+                Place::Unknown => effects.wake(self.queue.wake_front()),
                 Place::Taken => {
-                    // The first waiter may wait for subscribers that have begun to block meanwhile.
+                    // The front may wait for subscribers that have begun to block meanwhile.
                     let deadline = self.machine.start_clocks(Instant::now);
                     if deadline.is_some_and(|deadline| !self.queue.has_timer(deadline)) {
                         effects.wake(self.queue.wake_front());
@@ -220,12 +233,9 @@ impl<E> State<E> {
             }
             break;
         }
-        // The publishers just woken may be kept without being polled: the next one checks that.
-        let is_unobserved = self.queue.granted() > 0 && !self.queue.has_awake_waiter();
-        if (is_served || is_unobserved) && !seeded_bug!("kept-publisher-holds-place") {
-            effects.wake(self.queue.wake_first_sleeper());
-        }
         self.pause_if_none_waits();
+        #[cfg(feature = "rt")]
+        self.observe_grants(effects);
     }
 
     /// Takes back the granted places for which a new member has no room.

@@ -39,6 +39,12 @@ pub(crate) enum Effect<E> {
     Flushed(Arc<Ticket>),
     /// Release the log's reference to a segment. The last owner of the segment drops its events.
     Segment(Segment<E>),
+    /// Spawn the task that observes granted places.
+    #[cfg(feature = "rt")]
+    ObserveGrants(
+        crate::util::spawn::Spawner,
+        crate::channel::observer::Observer,
+    ),
     /// Emit a record to the `tracing` subscriber.
     #[cfg(feature = "tracing")]
     Trace(crate::channel::trace::Record),
@@ -107,6 +113,8 @@ impl<E> Effect<E> {
             Self::FilterQueue(queue) => queue.answer_unread(),
             Self::Flushed(ticket) => ticket.ack(),
             Self::Segment(segment) => drop(segment),
+            #[cfg(feature = "rt")]
+            Self::ObserveGrants(spawner, task) => task.spawn(&spawner),
             #[cfg(feature = "tracing")]
             Self::Trace(record) => record.emit(),
             Self::DropFilter(filter) => drop(filter),

@@ -54,7 +54,7 @@ impl<E> Channel<E> {
             closed: machine.is_closed(),
             permits: usize::try_from(machine.permits()).expect("permits are counted one by one"),
             waiting_publishers: queue.len(),
-            front_notified: queue.granted() > 0 || queue.has_awake_waiter(),
+            front_notified: queue.is_front_notified(),
             subscribers: machine.infos(state.now(), Which::Attached),
             leaving,
         }

@@ -71,9 +71,9 @@ pub(crate) enum Request {
 ///
 /// # Invariants
 /// The parts have invariants of their own. Between them:
-/// 1. For every attached log reader, `tail - position <= capacity + past_windows`; and `<= window
-///    + past_windows`, if no permit was out when it joined. This is the bound of the memory that a
-///    channel takes.
+/// 1. For every attached log reader, `tail - position <= capacity + past_windows`; and no more than
+///    `window + past_windows`, if no permit was out when it joined. This is the bound of the memory
+///    that a channel takes.
 /// 2. The log keeps every event still unread by an attached log reader, and counts each reader
 ///    once. Otherwise, events would be freed too early or never.
 /// 3. Every attached log reader has a single entry in `lossless` or `lossy`, at or before

@@ -79,8 +79,10 @@ impl<E> Channel<E> {
         ticket: Option<&Arc<Ticket>>,
     ) -> Result<Stored, E> {
         let mut state = self.state.lock();
-        // Overtaking sleeping publishers would break the order of the queue. They sleep only while a
-        // window is full; the fast path needs room in all windows, beside the granted places.
+        // Overtaking sleeping publishers would break the order of the queue.
+        if state.queue.has_sleepers() {
+            return Err(event);
+        }
         // Without readers, the event only takes a sequence number. Its `Drop` is user code, which must
         // not run under the lock.
         if let Some(stored) = state.machine.try_skip_fast() {

@@ -32,6 +32,8 @@ pub(crate) enum Next {
     Parked,
     /// There is nothing to read, and parking needs an owned waker.
     NeedWaker,
+    /// There is nothing to read, and the subscriber must let other tasks run before it parks.
+    Yield,
 }
 
 impl<E> State<E> {
@@ -91,6 +93,10 @@ impl<E> State<E> {
         }
         if self.machine.is_complete() {
             return Next::Closed;
+        }
+        // Outside of a runtime, this task observes the granted places beside which publishers sleep.
+        if self.must_observe_grants() && self.reassign_stalled(effects) {
+            return Next::Yield;
         }
         // Nothing to read: park, unless the subscriber is parked with an equal waker already.
         if self.parked.would_wake(subscriber, waker) {

@@ -52,7 +52,7 @@ pub(crate) struct WaitQueue {
     granted: VecDeque<Grant>,
     displaced: usize,
     next_number: u64,
-    next_grant: u64,
+    next_grant: GrantNumber,
     /// The time at which the front waiter polls again without being woken.
     timer_at: Option<Instant>,
 }
@@ -74,8 +74,8 @@ struct Grant {
 }
 
 /// Grants are numbered in the order in which they are made.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct GrantNumber(u64);
+#[derive(Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct GrantNumber(u64);
 
 /// What a publisher that leaves the queue had there.
 #[must_use = "a place must be used or released, and a waker dropped without the lock"]
@@ -104,12 +104,6 @@ impl WaitQueue {
         self.asleep > 0
     }
 
-    /// Returns whether a waiter is awake.
-    #[inline]
-    pub(crate) fn has_awake_waiter(&self) -> bool {
-        self.waiters.len() - self.tombstones > self.asleep
-    }
-
     /// Returns whether any waiter in front of `key` sleeps; `None`: a publisher that is not queued.
     #[inline]
     pub(crate) fn has_sleeper_before(&self, key: Option<QueueKey>) -> bool {
@@ -129,6 +123,12 @@ impl WaitQueue {
     /// Returns the number of publishers in the queue.
     pub(crate) fn len(&self) -> usize {
         self.waiters.len() - self.tombstones + self.granted.len() + self.displaced
+    }
+
+    /// Returns whether the publisher that has waited longest was woken and has not polled since.
+    pub(crate) fn is_front_notified(&self) -> bool {
+        let front = self.waiters.front();
+        !self.granted.is_empty() || front.is_some_and(|front| front.waker.is_none())
     }
 
     /// Returns the number of publishers with a granted place.
@@ -173,7 +173,7 @@ impl WaitQueue {
         request: Request,
     ) -> (QueueKey, Option<Waker>) {
         let (at, key) = self.enter(key, request);
-        self.waiters[at].yielded_to = Some(GrantNumber(self.next_grant));
+        self.waiters[at].yielded_to = Some(self.next_grant);
         (key, self.wake(at))
     }
 
@@ -222,25 +222,16 @@ impl WaitQueue {
     }
 
     /// Records that the timer of waiter `key` is set to `time`, if the waiter is at the front.
-    pub(crate) fn set_timer(&mut self, key: QueueKey, time: Option<Instant>) {
-        if self.index(key) == Some(0) {
+    /// Returns `false` if the waiter is not.
+    pub(crate) fn set_timer(&mut self, key: QueueKey, time: Option<Instant>) -> bool {
+        let is_front = self.index(key) == Some(0);
+        if is_front {
             self.timer_at = time;
         }
+        is_front
     }
 
-    /// Wakes the first sleeper, if there is one: the caller calls the waker.
-    pub(crate) fn wake_first_sleeper(&mut self) -> Option<Waker> {
-        if self.asleep == 0 {
-            return None;
-        }
-        let at = self
-            .waiters
-            .iter()
-            .position(|waiter| waiter.waker.is_some());
-        self.wake(at?)
-    }
-
-    /// Wakes the front waiter, unless it is awake.
+    /// Wakes the front waiter, unless it is awake: the caller calls the waker.
     pub(crate) fn wake_front(&mut self) -> Option<Waker> {
         (!self.waiters.is_empty()).then(|| self.wake(0))?
     }
@@ -278,8 +269,8 @@ impl WaitQueue {
     }
 
     fn push_grant(&mut self, key: QueueKey) {
-        let number = GrantNumber(self.next_grant);
-        self.next_grant += 1;
+        let number = self.next_grant;
+        self.next_grant.0 += 1;
         // The last grant mostly went to an earlier publisher.
         let at = match self.granted.back() {
             Some(last) if last.key.number > key.number => {
@@ -318,15 +309,26 @@ impl WaitQueue {
             .ok()
     }
 
+    /// Returns the number of the next grant.
+    pub(crate) fn next_grant(&self) -> GrantNumber {
+        self.next_grant
+    }
+
     /// Takes over a place that was granted before the publisher `key` yielded, and has not been
     /// taken since. Returns `false` if there is none.
     pub(crate) fn take_over(&mut self, key: QueueKey) -> bool {
         let waiter = self.index(key).map(|at| &self.waiters[at]);
         let yielded_to = waiter.and_then(|waiter| waiter.yielded_to);
-        let oldest = self.granted.front().map(|grant| grant.number);
-        let is_stalled = oldest
-            .zip(yielded_to)
-            .is_some_and(|(oldest, yielded_to)| oldest < yielded_to);
+        yielded_to.is_some_and(|yielded_to| self.displace(yielded_to))
+    }
+
+    /// Takes the first granted place from its publisher, if it was granted before `next`. Returns
+    /// `false` if it was not.
+    pub(crate) fn displace(&mut self, next: GrantNumber) -> bool {
+        let is_stalled = self
+            .granted
+            .front()
+            .is_some_and(|grant| grant.number < next);
         if is_stalled {
             self.granted.pop_front();
             self.displaced += 1;

@@ -1,6 +1,7 @@
 //! Spawning the tasks of handlers: on tokio, or under a model checker.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::task::Poll;
 
 /// A handle to the current runtime. A model checker has a single runtime.
 pub(crate) struct Spawner {
@@ -20,6 +21,17 @@ impl Spawner {
         }
     }
 
+    /// Returns a spawner for the current runtime, if the caller runs in a runtime.
+    pub(crate) fn try_current() -> Option<Self> {
+        #[cfg(genevent_shuttle)]
+        let spawner = Some(Self {});
+        #[cfg(not(genevent_shuttle))]
+        let spawner = tokio::runtime::Handle::try_current()
+            .ok()
+            .map(|runtime| Self { runtime });
+        spawner
+    }
+
     /// Spawns a task on the runtime.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         #[cfg(not(genevent_shuttle))]
@@ -27,4 +39,17 @@ impl Spawner {
         #[cfg(genevent_shuttle)]
         crate::util::sync::spawn(task);
     }
+}
+
+/// Is pending once, so that the other tasks that are ready run before the caller.
+pub(crate) async fn yield_once() {
+    let mut has_yielded = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut has_yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }

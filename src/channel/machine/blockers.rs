@@ -258,6 +258,13 @@ impl Blockers {
         self.timed += 1;
     }
 
+    /// Returns whether no publisher waits for the reading of some blocking member, which has read
+    /// everything. Valid after [`start_clocks`](Self::start_clocks).
+    #[inline]
+    pub(crate) fn has_untimed(&self) -> bool {
+        self.timed < self.numbers.len()
+    }
+
     /// Stops the time of all members: no publisher waits. Their time is kept until they read or
     /// have room.
     pub(crate) fn pause(&mut self, now: impl FnOnce() -> Instant) {

@@ -113,6 +113,12 @@ impl<E> Machine<E> {
         self.timer()
     }
 
+    /// Returns whether reading would not suffice to make room: only reserved places are left, of
+    /// the capacity or of a window. Valid after [`start_clocks`](Self::start_clocks).
+    pub(crate) fn is_held_by_reserved(&self) -> bool {
+        self.is_fully_reserved() || self.blockers.has_untimed()
+    }
+
     /// Returns when a waiting publisher must check again without being woken.
     pub(super) fn timer(&self) -> Option<Instant> {
         self.blockers.timer(!self.is_fully_reserved())
