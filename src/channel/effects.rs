@@ -103,8 +103,8 @@ impl<E> Effect<E> {
             Self::DropWaker(waker) => drop_caught(waker),
             Self::DropParked(parked) => drop_caught(parked),
             Self::Dropped(ticket, subscriber) => ticket.drop_by(subscriber),
-            Self::Unread(unread) => unread.answer(),
-            Self::FilterQueue(queue) => queue.answer_unread(),
+            Self::Unread(unread) => unread.settle(),
+            Self::FilterQueue(queue) => queue.settle_unread(),
             Self::Flushed(ticket) => ticket.ack(),
             Self::Segment(segment) => drop(segment),
             #[cfg(feature = "tracing")]

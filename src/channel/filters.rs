@@ -14,9 +14,9 @@ impl<E> State<E> {
     /// Marks the full queues among the matches as blocking, before the event is stored.
     #[inline]
     pub(super) fn block_full_queues(&mut self, judged: &mut Evaluation, effects: &mut Effects<E>) {
-        if let Some(answers) = judged.matches() {
+        if let Some(matches) = judged.matches() {
             self.machine
-                .block_full_queues(answers, Instant::now, effects);
+                .block_full_queues(matches, Instant::now, effects);
         }
     }
 }

@@ -171,7 +171,7 @@ impl<E> Channel<E> {
         next
     }
 
-    /// Returns whether a subscriber at `position` had nothing to read a moment ago. The answer is a hint,
+    /// Returns whether a subscriber at `position` had nothing to read a moment ago. The result is a hint,
     /// found without the lock.
     #[inline]
     pub(crate) fn seems_caught_up(&self, position: u64) -> bool {
