@@ -315,7 +315,7 @@ struct GroupRunner<E>(RunnerHandle<E>);
 impl<E> Host<E> for GroupRunner<E> {
     fn start(self, member: Member<E>, list: impl FnOnce()) -> Result<(), Box<Member<E>>> {
         // Send before listing: a command ahead of the member would find no member.
-        if let Err(Command::Add(member)) = self.0.send_now(Command::Add(member)) {
+        if let Some(Command::Add(member)) = self.0.send_now(Command::Add(member)) {
             // The group has ended since the slot was reserved.
             return Err(Box::new(member));
         }
