@@ -9,7 +9,7 @@ use std::task::Waker;
 use crate::channel::filter::queue::AnyQueue;
 use crate::channel::filter::{FilterSnapshot, RemovedFilter};
 use crate::channel::log::segment::Segment;
-use crate::channel::parked::{ParkedReader, Unparked};
+use crate::channel::parked::Unparked;
 use crate::channel::source::Unread;
 use crate::channel::ticket::Ticket;
 use crate::subscriber_id::SubscriberId;
@@ -23,12 +23,8 @@ pub(crate) enum Effect<E> {
     Wake(Waker),
     /// Wake all parked subscribers: an event was stored, or the channel is complete.
     WakeReaders(Unparked),
-    /// Wake a parked subscriber.
-    WakeReader(ParkedReader),
     /// Drop an unneeded waker.
     DropWaker(Waker),
-    /// Drop the entry of a subscriber that has left or that parked again with another waker.
-    DropParked(ParkedReader),
     /// Settle an event on behalf of this subscriber, as dropped.
     Dropped(Arc<Ticket>, SubscriberId),
     /// Settle the events a detached subscriber will never read.
@@ -99,9 +95,7 @@ impl<E> Effect<E> {
         match self {
             Self::Wake(waker) => wake(waker),
             Self::WakeReaders(readers) => readers.wake(),
-            Self::WakeReader(parked) => parked.wake(),
             Self::DropWaker(waker) => drop_caught(waker),
-            Self::DropParked(parked) => drop_caught(parked),
             Self::Dropped(ticket, subscriber) => ticket.drop_by(subscriber),
             Self::Unread(unread) => unread.settle(),
             Self::FilterQueue(queue) => queue.settle_unread(),

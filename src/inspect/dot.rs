@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::{self, Write};
 
-use super::stats::{Named, Stats};
-use crate::inspect::SubscriberInfo;
+use crate::inspect::{Named, Stats, SubscriberInfo};
 use crate::subscriber_id::SubscriberKind;
 
 impl Stats {

@@ -6,22 +6,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::{GroupMatches, Match};
 use crate::channel::filter::queue::FilterQueue;
 use crate::util::one_or_many::OneOrMany;
-use crate::util::panic_guard::{drop_caught, drop_payload};
+use crate::util::panic_guard::{Guarded, drop_payload};
 use crate::util::shrink::Shrink;
 use crate::util::sync::Arc;
 
 /// A predicate and its queue.
 pub(super) struct Filter<T, F> {
     queue: Arc<FilterQueue<T>>,
-    /// `None` only while `drop` runs.
-    predicate: Option<F>,
-}
-
-impl<T, F> Drop for Filter<T, F> {
-    /// The last owner may be a publisher with a snapshot: catch a panic of user code.
-    fn drop(&mut self) {
-        drop_caught(self.predicate.take());
-    }
+    /// Guarded: the last owner may be a publisher with a snapshot.
+    predicate: Guarded<F>,
 }
 
 /// The number of filters for which a group keeps memory when filters leave.
@@ -81,7 +74,7 @@ impl<T, F> FilterGroup<T, F> {
             number: queue.subscriber().id.number,
             filter: Some(Arc::new(Filter {
                 queue,
-                predicate: Some(predicate),
+                predicate: Guarded::new(predicate),
             })),
         });
     }
@@ -140,9 +133,7 @@ impl<T: Send + 'static, F> FilterGroup<T, F> {
                     let Some(filter) = &entry.filter else {
                         continue;
                     };
-                    let predicate = filter.predicate.as_ref();
-                    let predicate = predicate.expect("only `drop` takes the predicate");
-                    if let Some(value) = predicate(event) {
+                    if let Some(value) = (filter.predicate)(event) {
                         values.push((&filter.queue, Some(value)));
                     }
                 }
