@@ -3,6 +3,7 @@
 #[macro_use]
 pub(crate) mod fault;
 pub(crate) mod clock;
+pub(crate) mod number_table;
 pub(crate) mod one_or_many;
 pub(crate) mod panic_guard;
 pub(crate) mod shrink;
