@@ -13,3 +13,5 @@ pub(crate) mod spawn;
 pub(crate) mod sync;
 #[cfg(feature = "rt")]
 pub(crate) mod timer;
+#[cfg(feature = "rt")]
+pub(crate) mod told_once;

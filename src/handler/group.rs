@@ -9,7 +9,6 @@ use super::member::Member;
 use super::new_handler::{Host, NewOwner, Slot, add, add_made};
 use super::registration::NameRegistration;
 use super::runner_handle::RunnerHandle;
-use super::stopped::Stopped;
 use super::{AddHandlerError, Handler, HandlerRef, Restart, StopReason};
 use crate::channel::handlers::names::HandlerNames;
 use crate::util::panic_guard::Guarded;
@@ -128,7 +127,7 @@ impl<E> HandlerGroup<E> {
     /// # }
     /// ```
     pub fn stopped(&self) -> impl Future<Output = StopReason> + Send + 'static + use<E> {
-        Stopped::new(&self.address.exit)
+        self.address.exit.stopped()
     }
 }
 
