@@ -46,19 +46,15 @@ pub(crate) enum Effect<E> {
 
 /// The actions to run after unlocking, in the order in which they were decided on.
 #[must_use = "no effect happens until `run`"]
-pub(crate) struct Effects<E> {
-    effects: OneOrMany<Effect<E>>,
-}
+pub(crate) struct Effects<E>(OneOrMany<Effect<E>>);
 
 impl<E> Effects<E> {
     pub(crate) fn new() -> Self {
-        Self {
-            effects: OneOrMany::default(),
-        }
+        Self(OneOrMany::default())
     }
 
     pub(crate) fn push(&mut self, effect: Effect<E>) {
-        self.effects.push(effect);
+        self.0.push(effect);
     }
 
     pub(crate) fn extend(&mut self, effects: impl IntoIterator<Item = Effect<E>>) {
@@ -78,14 +74,14 @@ impl<E> Effects<E> {
     /// Runs all effects. The caller must not hold the lock.
     #[inline]
     pub(crate) fn run(&mut self) {
-        if !self.effects.is_empty() {
+        if !self.0.is_empty() {
             self.run_all();
         }
     }
 
     #[inline(never)]
     fn run_all(&mut self) {
-        self.effects.take_each(Effect::run);
+        self.0.take_each(Effect::run);
     }
 }
 
