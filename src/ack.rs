@@ -12,7 +12,7 @@ pub struct Ack {
     seq: u64,
     subscriber: Arc<SubscriberState>,
     /// The ticket of a publisher that waits for the acknowledgement. `None` without such a
-    /// publisher, for a delivery that owes nothing, and once the ticket is answered.
+    /// publisher, for a delivery that owes nothing, and once the event is settled.
     ticket: Option<Arc<Ticket>>,
 }
 

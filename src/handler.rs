@@ -88,7 +88,6 @@ mod restart;
 mod runner;
 mod runner_handle;
 mod stop_reason;
-mod stopped;
 mod swap;
 mod swap_error;
 mod user_code;

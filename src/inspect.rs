@@ -157,13 +157,10 @@ impl SubscriberInfo {
 
 impl fmt::Display for SubscriberInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.id())?;
-        if let Some(name) = self.name() {
-            write!(f, " {name:?}")?;
-        }
         write!(
             f,
-            " from {}: {} of {} unread, {} in flight",
+            "{} from {}: {} of {} unread, {} in flight",
+            Named(self),
             self.created_at(),
             self.unread(),
             self.window(),
@@ -179,6 +176,19 @@ impl fmt::Display for SubscriberInfo {
         match self.blocking_for() {
             None => Ok(()),
             Some(time) => write!(f, ", blocking publishers for {time:.1?}"),
+        }
+    }
+}
+
+/// Writes the number and the name of a subscriber.
+struct Named<'a>(&'a SubscriberInfo);
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.id())?;
+        match self.0.name() {
+            Some(name) => write!(f, " {name:?}"),
+            None => Ok(()),
         }
     }
 }

@@ -82,7 +82,8 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// ```
     #[must_use]
     pub fn downgrade(&self) -> WeakEventManager<E> {
-        WeakEventManager::new(Arc::clone(&self.channel))
+        let channel = Arc::clone(&self.channel);
+        WeakEventManager { channel }
     }
 
     /// Returns the capacity: the most events a subscriber may have unread.

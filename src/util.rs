@@ -3,6 +3,7 @@
 #[macro_use]
 pub(crate) mod fault;
 pub(crate) mod clock;
+pub(crate) mod number_table;
 pub(crate) mod one_or_many;
 pub(crate) mod panic_guard;
 pub(crate) mod shrink;
@@ -12,3 +13,5 @@ pub(crate) mod spawn;
 pub(crate) mod sync;
 #[cfg(feature = "rt")]
 pub(crate) mod timer;
+#[cfg(feature = "rt")]
+pub(crate) mod told_once;

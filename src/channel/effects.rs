@@ -9,7 +9,7 @@ use std::task::Waker;
 use crate::channel::filter::queue::AnyQueue;
 use crate::channel::filter::{FilterSnapshot, RemovedFilter};
 use crate::channel::log::segment::Segment;
-use crate::channel::parked::{ParkedReader, Unparked};
+use crate::channel::parked::Unparked;
 use crate::channel::source::Unread;
 use crate::channel::ticket::Ticket;
 use crate::subscriber_id::SubscriberId;
@@ -23,12 +23,8 @@ pub(crate) enum Effect<E> {
     Wake(Waker),
     /// Wake all parked subscribers: an event was stored, or the channel is complete.
     WakeReaders(Unparked),
-    /// Wake a parked subscriber.
-    WakeReader(ParkedReader),
     /// Drop an unneeded waker.
     DropWaker(Waker),
-    /// Drop the entry of a subscriber that has left or that parked again with another waker.
-    DropParked(ParkedReader),
     /// Settle an event on behalf of this subscriber, as dropped.
     Dropped(Arc<Ticket>, SubscriberId),
     /// Settle the events a detached subscriber will never read.
@@ -56,19 +52,15 @@ pub(crate) enum Effect<E> {
 
 /// The actions to run after unlocking, in the order in which they were decided on.
 #[must_use = "no effect happens until `run`"]
-pub(crate) struct Effects<E> {
-    effects: OneOrMany<Effect<E>>,
-}
+pub(crate) struct Effects<E>(OneOrMany<Effect<E>>);
 
 impl<E> Effects<E> {
     pub(crate) fn new() -> Self {
-        Self {
-            effects: OneOrMany::default(),
-        }
+        Self(OneOrMany::default())
     }
 
     pub(crate) fn push(&mut self, effect: Effect<E>) {
-        self.effects.push(effect);
+        self.0.push(effect);
     }
 
     pub(crate) fn extend(&mut self, effects: impl IntoIterator<Item = Effect<E>>) {
@@ -88,14 +80,14 @@ impl<E> Effects<E> {
     /// Runs all effects. The caller must not hold the lock.
     #[inline]
     pub(crate) fn run(&mut self) {
-        if !self.effects.is_empty() {
+        if !self.0.is_empty() {
             self.run_all();
         }
     }
 
     #[inline(never)]
     fn run_all(&mut self) {
-        self.effects.take_each(Effect::run);
+        self.0.take_each(Effect::run);
     }
 }
 
@@ -105,12 +97,10 @@ impl<E> Effect<E> {
         match self {
             Self::Wake(waker) => wake(waker),
             Self::WakeReaders(readers) => readers.wake(),
-            Self::WakeReader(parked) => parked.wake(),
             Self::DropWaker(waker) => drop_caught(waker),
-            Self::DropParked(parked) => drop_caught(parked),
             Self::Dropped(ticket, subscriber) => ticket.drop_by(subscriber),
-            Self::Unread(unread) => unread.answer(),
-            Self::FilterQueue(queue) => queue.answer_unread(),
+            Self::Unread(unread) => unread.settle(),
+            Self::FilterQueue(queue) => queue.settle_unread(),
             Self::Flushed(ticket) => ticket.ack(),
             Self::Segment(segment) => drop(segment),
             #[cfg(feature = "rt")]

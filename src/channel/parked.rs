@@ -11,17 +11,9 @@ use crate::util::panic_guard::wake;
 use crate::util::shrink::Shrink;
 
 /// The entry of a parked subscriber.
-pub(crate) struct ParkedReader {
+struct ParkedReader {
     key: u64,
     waker: Waker,
-}
-
-impl ParkedReader {
-    /// Wakes the subscriber. Must not be called under the lock: wakers are user code.
-    #[inline]
-    pub(crate) fn wake(self) {
-        wake(self.waker);
-    }
 }
 
 /// Subscribers that were taken out to be woken. A single subscriber, the common case, needs no
@@ -36,8 +28,8 @@ impl Unparked {
     /// Wakes all of the subscribers. Must not be called under the lock: wakers are user code.
     #[inline]
     pub(crate) fn wake(self) {
-        self.one.into_iter().for_each(ParkedReader::wake);
-        self.more.into_iter().for_each(ParkedReader::wake);
+        self.one.into_iter().for_each(|parked| wake(parked.waker));
+        self.more.into_iter().for_each(|parked| wake(parked.waker));
     }
 }
 
@@ -84,31 +76,26 @@ impl ParkedReaders {
             .is_some_and(|index| self.parked[index].waker.will_wake(waker))
     }
 
-    /// Parks the subscriber, or replaces its entry. Returns the replaced entry.
+    /// Parks the subscriber, or replaces its waker. Returns the replaced waker.
     #[inline]
-    pub(crate) fn park(
-        &mut self,
-        subscriber: &SubscriberState,
-        waker: Waker,
-    ) -> Option<ParkedReader> {
-        let key = subscriber.id.number;
-        let parked = ParkedReader { key, waker };
+    pub(crate) fn park(&mut self, subscriber: &SubscriberState, waker: Waker) -> Option<Waker> {
         if let Some(index) = self.index(subscriber) {
-            return Some(std::mem::replace(&mut self.parked[index], parked));
+            return Some(std::mem::replace(&mut self.parked[index].waker, waker));
         }
+        let key = subscriber.id.number;
         subscriber.slots().generation.set(self.generation);
         subscriber.slots().index.set(self.parked.len() as u64);
-        self.parked.push(parked);
+        self.parked.push(ParkedReader { key, waker });
         None
     }
 
-    /// Takes out the entry of the subscriber `key`. `subscriber_of` finds the state of any parked
+    /// Takes out the waker of the subscriber `key`. `subscriber_of` finds the state of any parked
     /// subscriber.
     pub(crate) fn unpark<'a>(
         &mut self,
         key: u64,
         subscriber_of: impl Fn(u64) -> &'a SubscriberState,
-    ) -> Option<ParkedReader> {
+    ) -> Option<Waker> {
         let subscriber = subscriber_of(key);
         let index = self.index(subscriber)?;
         subscriber.slots().generation.set(0);
@@ -116,7 +103,7 @@ impl ParkedReaders {
         if let Some(moved) = self.parked.get(index) {
             subscriber_of(moved.key).slots().index.set(index as u64);
         }
-        Some(out)
+        Some(out.waker)
     }
 
     /// Gives spare memory back when there are only few `subscribers`.

@@ -43,7 +43,7 @@ pub(crate) struct Unread<E> {
 impl<E> Unread<E> {
     /// Settles the events for the subscriber, as dropped. Must run without the channel's lock, because
     /// settling takes O(events) and may wake publishers.
-    pub(crate) fn answer(self) {
+    pub(crate) fn settle(self) {
         for segment in self.segments {
             for ticket in segment.tickets_after(self.position) {
                 ticket.drop_by(self.subscriber);

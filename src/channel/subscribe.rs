@@ -10,7 +10,6 @@ use std::task::Waker;
 
 use super::{Channel, State};
 use crate::channel::effects::{Effect, Effects};
-use crate::channel::parked::ParkedReader;
 use crate::channel::source::Source;
 use crate::channel::subscriber::SubscriberState;
 use crate::channel::subscriber::cursor::CursorState;
@@ -45,7 +44,7 @@ impl<E> State<E> {
     }
 
     /// Takes out the entry of a parked subscriber.
-    fn unpark(&mut self, key: u64) -> Option<ParkedReader> {
+    fn unpark(&mut self, key: u64) -> Option<Waker> {
         let machine = &self.machine;
         self.parked.unpark(key, |key| machine.subscriber(key))
     }
@@ -106,7 +105,7 @@ impl<E> State<E> {
             return Next::NeedWaker;
         };
         let replaced = self.parked.park(subscriber, waker);
-        effects.extend(replaced.map(Effect::DropParked));
+        effects.drop_waker(replaced);
         // The last subscriber that parks frees all events; any other only moves to the log's end.
         if !self.release_if_idle(effects) {
             self.machine.park_caught_up(subscriber, effects);
@@ -121,6 +120,13 @@ impl<E> State<E> {
             return false;
         }
         self.machine.release(effects)
+    }
+
+    /// Frees the memory and the room of a subscriber that was detached or removed.
+    fn after_leave(&mut self, effects: &mut Effects<E>) {
+        self.parked.give_back(self.machine.readers());
+        self.release_if_idle(effects);
+        self.serve_queue(effects);
     }
 }
 
@@ -178,7 +184,7 @@ impl<E> Channel<E> {
         next
     }
 
-    /// Returns whether a subscriber at `position` had nothing to read a moment ago. The answer is a hint,
+    /// Returns whether a subscriber at `position` had nothing to read a moment ago. The result is a hint,
     /// found without the lock.
     #[inline]
     pub(crate) fn seems_caught_up(&self, position: u64) -> bool {
@@ -202,12 +208,9 @@ impl<E> Channel<E> {
     /// Returns whether the subscriber was attached.
     pub(crate) fn leave(&self, key: u64) -> bool {
         self.run(|state, effects| {
-            let parked = state.unpark(key);
-            effects.extend(parked.map(Effect::DropParked));
+            effects.drop_waker(state.unpark(key));
             let was_attached = state.machine.leave(key, effects);
-            state.parked.give_back(state.machine.readers());
-            state.release_if_idle(effects);
-            state.serve_queue(effects);
+            state.after_leave(effects);
             was_attached
         })
     }
@@ -220,11 +223,8 @@ impl<E> Channel<E> {
             if was_attached {
                 #[cfg(feature = "tracing")]
                 state.machine.trace_left(id, cause, effects);
-                let parked = state.unpark(id.number);
-                effects.extend(parked.map(Effect::WakeReader));
-                state.parked.give_back(state.machine.readers());
-                state.release_if_idle(effects);
-                state.serve_queue(effects);
+                effects.wake(state.unpark(id.number));
+                state.after_leave(effects);
             }
             was_attached
         })
@@ -242,11 +242,8 @@ impl<E> Channel<E> {
                     crate::channel::trace::LeaveReason::NoHandler,
                     effects,
                 );
-                let parked = state.unpark(id.number);
-                effects.extend(parked.map(Effect::DropParked));
-                state.parked.give_back(state.machine.readers());
-                state.release_if_idle(effects);
-                state.serve_queue(effects);
+                effects.drop_waker(state.unpark(id.number));
+                state.after_leave(effects);
             }
         });
     }

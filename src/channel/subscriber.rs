@@ -6,7 +6,6 @@
 //!   channel reads (and, for the cursor, changes) under its lock;
 //! - [`ChannelSlots`], which only the channel touches, under its lock.
 
-use std::fmt;
 use std::panic::Location;
 use std::sync::OnceLock;
 use std::task::Waker;
@@ -112,6 +111,7 @@ impl SubscriberState {
     }
 
     /// Returns the name that the user gave to the subscription.
+    #[cfg(feature = "tracing")]
     pub(crate) fn name(&self) -> Option<&str> {
         self.extras.as_ref()?.name.as_deref()
     }
@@ -261,16 +261,5 @@ impl SubscriberState {
                 channel.report_settled(self.id);
             }
         }
-    }
-}
-
-impl fmt::Debug for SubscriberState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SubscriberState")
-            .field("id", &self.id)
-            .field("name", &self.name())
-            .field("overflow", &self.overflow)
-            .field("window", &self.window)
-            .finish_non_exhaustive()
     }
 }

@@ -22,6 +22,18 @@ macro_rules! trace {
     ($($anything:tt)*) => {};
 }
 
+/// Emits an event if its level is enabled.
+#[cfg(feature = "tracing")]
+macro_rules! emit {
+    ($level:ident, $($fields:tt)+) => {
+        if tracing::level_enabled!(tracing::Level::$level) {
+            listener::call(|| {
+                tracing::event!(target: "genevent", tracing::Level::$level, $($fields)+);
+            });
+        }
+    };
+}
+
 #[cfg(feature = "tracing")]
 pub(crate) use events::*;
 
@@ -75,7 +87,7 @@ mod listener {
 mod events {
     use std::fmt;
 
-    use tracing::{Level, event, level_enabled};
+    use tracing::{Level, level_enabled};
 
     use super::listener;
     use crate::channel::subscriber::SubscriberState;
@@ -84,15 +96,6 @@ mod events {
     use crate::receipt::Receipt;
     use crate::receipt::Stored;
     use crate::util::sync::Arc;
-
-    /// Emits an event if its level is enabled.
-    macro_rules! emit {
-        ($level:ident, $($fields:tt)+) => {
-            if level_enabled!(Level::$level) {
-                listener::call(|| event!(target: "genevent", Level::$level, $($fields)+));
-            }
-        };
-    }
 
     /// Emits an event about a subscriber, as [`emit!`] does.
     macro_rules! emit_for {
@@ -225,7 +228,7 @@ pub(crate) use handlers::*;
 mod handlers {
     use std::fmt::Display;
 
-    use tracing::{Dispatch, Level, Span, event, level_enabled, span};
+    use tracing::{Dispatch, Level, Span, level_enabled, span};
 
     use super::listener;
     use crate::channel::subscriber::SubscriberState;
@@ -249,27 +252,13 @@ mod handlers {
     macro_rules! emit_for {
         ($level:ident, $label:expr, $($fields:tt)+) => {{
             let HandlerLabel { manager, name } = $label;
-            if level_enabled!(Level::$level) {
-                listener::call(|| event!(
-                    target: "genevent",
-                    Level::$level,
-                    manager = manager.as_deref(),
-                    handler = &**name,
-                    $($fields)+
-                ));
-            }
+            emit!($level, manager = manager.as_deref(), handler = &**name, $($fields)+);
         }};
     }
 
-    /// The reason why a handler ended, as far as this module needs to know it.
-    pub(crate) trait ExitReason: Display {
-        /// Returns whether the handler panicked, which is worth a warning.
-        fn is_panic(&self) -> bool;
-    }
-
-    /// Emits the end of a handler.
-    pub(crate) fn stopped(label: &HandlerLabel, reason: &impl ExitReason) {
-        if reason.is_panic() {
+    /// Emits the end of a handler. A panic is worth a warning.
+    pub(crate) fn stopped(label: &HandlerLabel, reason: &impl Display, is_panic: bool) {
+        if is_panic {
             emit_for!(WARN, label, why = reason.to_string(), "handler stopped");
         } else {
             emit_for!(DEBUG, label, why = reason.to_string(), "handler stopped");
@@ -277,7 +266,7 @@ mod handlers {
     }
 
     /// Emits the restart of a handler that failed for `reason`.
-    pub(crate) fn restarted(label: &HandlerLabel, reason: &impl ExitReason) {
+    pub(crate) fn restarted(label: &HandlerLabel, reason: &impl Display) {
         emit_for!(WARN, label, why = reason.to_string(), "handler restarted");
     }
 

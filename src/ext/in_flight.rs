@@ -31,7 +31,7 @@ pin_project! {
 
     impl<S, Fut, F> PinnedDrop for InFlight<S, Fut, F> {
         fn drop(this: Pin<&mut Self>) {
-            this.drop_stream();
+            this.stop_taking();
         }
     }
 }
@@ -62,13 +62,10 @@ impl<S, Fut, F> InFlight<S, Fut, F> {
     }
 
     /// Stops taking events. Drops the stream; the work in progress continues.
-    pub(crate) fn stop_taking(self: Pin<&mut Self>) {
-        self.drop_stream();
-    }
-
-    /// Drops the stream, guarded: the work of the user's is dropped next, and a second panic while
+    ///
+    /// Guarded: when `self` is dropped, the user's work is dropped next, and a second panic while
     /// unwinding would abort the process.
-    fn drop_stream(self: Pin<&mut Self>) {
+    pub(crate) fn stop_taking(self: Pin<&mut Self>) {
         let mut stream = self.project().stream;
         catch(|| stream.set(None));
     }

@@ -8,7 +8,6 @@ use super::StopReason;
 use super::command::{Command, Reply};
 use super::exit::ExitState;
 use super::runner_handle::RunnerHandle;
-use super::stopped::Stopped;
 use crate::channel::handlers::names::HandlerNames;
 use crate::util::panic_guard::drop_caught;
 use crate::util::sync::Arc;
@@ -56,7 +55,7 @@ impl<E> HandlerAddress<E> {
         let reply = self.runner.wait(async {
             match replied.await {
                 Ok(reply) => Ok(reply),
-                Err(_) => Err(Stopped::new(&self.exit).await),
+                Err(_) => Err(self.exit.stopped().await),
             }
         });
         reply.await
@@ -80,7 +79,7 @@ impl<E: Send + Sync + 'static> HandlerAddress<E> {
                 return false;
             }
             address.request_removal();
-            match address.runner.wait(Stopped::new(&address.exit)).await {
+            match address.runner.wait(address.exit.stopped()).await {
                 Some(StopReason::Removed) => return true,
                 // The name belongs to the successor: remove the successor instead.
                 Some(StopReason::Swapped) => {}

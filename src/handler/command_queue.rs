@@ -13,30 +13,26 @@ const RETAINED_CAPACITY: usize = 8;
 /// # Invariants
 /// 1. `commands` is sorted by `not_before`, and by arrival among equals: commands of one caller are
 ///    executed in the order of sending.
-pub(super) struct CommandQueue<E> {
-    commands: VecDeque<QueuedCommand<E>>,
-}
+pub(super) struct CommandQueue<E>(VecDeque<QueuedCommand<E>>);
 
 impl<E> CommandQueue<E> {
     pub(super) fn new() -> Self {
-        Self {
-            commands: VecDeque::new(),
-        }
+        Self(VecDeque::new())
     }
 
     pub(super) fn push(&mut self, new: QueuedCommand<E>) {
-        let index = (self.commands).partition_point(|queued| queued.not_before <= new.not_before);
-        self.commands.insert(index, new);
+        let index = (self.0).partition_point(|queued| queued.not_before <= new.not_before);
+        self.0.insert(index, new);
     }
 
     /// Returns the sequence number of the event before the first command.
     pub(super) fn not_before(&self) -> Option<u64> {
-        self.commands.front().map(|first| first.not_before)
+        self.0.front().map(|first| first.not_before)
     }
 
     pub(super) fn pop(&mut self) -> Option<Command<E>> {
-        let first = self.commands.pop_front()?;
-        self.commands.shrink_if_sparse(RETAINED_CAPACITY);
+        let first = self.0.pop_front()?;
+        self.0.shrink_if_sparse(RETAINED_CAPACITY);
         Some(first.command)
     }
 }

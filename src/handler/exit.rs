@@ -1,12 +1,8 @@
 //! The end of a handler or a group: the request to abort, and the reason, told once.
 
-use std::task::{Context, Poll};
-
 use super::StopReason;
-use crate::channel::condition::{Condition, ConditionKey, ConditionWakers};
-use crate::util::panic_guard::{drop_caught, wake};
-use crate::util::spare_waker::with_spare_waker;
-use crate::util::sync::{AtomicBool, Mutex, Ordering};
+use crate::util::sync::{Arc, AtomicBool, Ordering};
+use crate::util::told_once::{Told, ToldOnce};
 
 /// Exit of a handler or of a group.
 ///
@@ -20,13 +16,7 @@ use crate::util::sync::{AtomicBool, Mutex, Ordering};
 #[derive(Default)]
 pub(super) struct ExitState {
     aborted: AtomicBool,
-    inner: Mutex<ExitStateInner>,
-}
-
-#[derive(Default)]
-struct ExitStateInner {
-    reason: Option<StopReason>,
-    conditions: ConditionWakers,
+    reason: Arc<ToldOnce<StopReason>>,
 }
 
 impl ExitState {
@@ -47,49 +37,16 @@ impl ExitState {
 
     /// Returns why the handler has stopped; `None` while the handler runs.
     pub(super) fn reason(&self) -> Option<StopReason> {
-        self.inner.lock().reason.clone()
+        self.reason.get()
     }
 
     /// Sets the reason and wakes every task waiting for the reason.
     pub(super) fn set_reason(&self, reason: StopReason) {
-        let mut inner = self.inner.lock();
-        debug_assert!(inner.reason.is_none(), "a handler stops once");
-        inner.reason = Some(reason);
-        let wakers = inner
-            .conditions
-            .notify(Condition::Closed..=Condition::Closed);
-        drop(inner);
-        wakers.into_iter().for_each(wake);
+        self.reason.tell(reason);
     }
 
-    /// Returns the reason, or registers the waker of `cx` under `key`.
-    pub(super) fn poll_reason(
-        &self,
-        key: &mut Option<ConditionKey>,
-        cx: &Context<'_>,
-    ) -> Poll<StopReason> {
-        let waker = cx.waker();
-        with_spare_waker(waker, None, |spare| {
-            let mut inner = self.inner.lock();
-            if let Some(reason) = inner.reason.clone() {
-                return Some(Poll::Ready(reason));
-            }
-            if key.is_some_and(|key| inner.conditions.would_wake(key, waker)) {
-                return Some(Poll::Pending);
-            }
-            let spare = spare.take()?;
-            let (registered, old) = inner.conditions.wait(*key, Condition::Closed, spare);
-            // Unlock before dropping: a drop of a waker is user code.
-            drop(inner);
-            *key = Some(registered);
-            drop_caught(old);
-            Some(Poll::Pending)
-        })
-    }
-
-    /// Removes the waker registered by `poll_reason` under `key`.
-    pub(super) fn unregister(&self, key: ConditionKey) {
-        let waker = self.inner.lock().conditions.leave(key);
-        drop_caught(waker);
+    /// Returns a future of the reason.
+    pub(super) fn stopped(&self) -> Told<StopReason> {
+        self.reason.told()
     }
 }

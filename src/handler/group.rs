@@ -9,7 +9,6 @@ use super::member::Member;
 use super::new_handler::{Host, NewOwner, Slot, add, add_made};
 use super::registration::NameRegistration;
 use super::runner_handle::RunnerHandle;
-use super::stopped::Stopped;
 use super::{AddHandlerError, Handler, HandlerRef, Restart, StopReason};
 use crate::channel::handlers::names::HandlerNames;
 use crate::util::panic_guard::Guarded;
@@ -128,7 +127,7 @@ impl<E> HandlerGroup<E> {
     /// # }
     /// ```
     pub fn stopped(&self) -> impl Future<Output = StopReason> + Send + 'static + use<E> {
-        Stopped::new(&self.address.exit)
+        self.address.exit.stopped()
     }
 }
 
@@ -315,7 +314,7 @@ struct GroupRunner<E>(RunnerHandle<E>);
 impl<E> Host<E> for GroupRunner<E> {
     fn start(self, member: Member<E>, list: impl FnOnce()) -> Result<(), Box<Member<E>>> {
         // Send before listing: a command ahead of the member would find no member.
-        if let Err(Command::Add(member)) = self.0.send_now(Command::Add(member)) {
+        if let Some(Command::Add(member)) = self.0.send_now(Command::Add(member)) {
             // The group has ended since the slot was reserved.
             return Err(Box::new(member));
         }

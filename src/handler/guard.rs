@@ -25,8 +25,9 @@ use super::{Handler, HandlerRef};
 /// ```
 #[must_use = "the handler is removed when the guard is dropped"]
 pub struct HandlerGuard<E, H> {
-    /// `None` only while `disarm` or `drop` ends the guard.
-    handler: Option<HandlerRef<E, H>>,
+    handler: HandlerRef<E, H>,
+    /// Whether dropping the guard removes the handler.
+    armed: bool,
 }
 
 impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
@@ -48,7 +49,8 @@ impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
     /// ```
     pub fn drop_guard(self) -> HandlerGuard<E, H> {
         HandlerGuard {
-            handler: Some(self),
+            handler: self,
+            armed: true,
         }
     }
 }
@@ -68,35 +70,30 @@ impl<E, H> HandlerGuard<E, H> {
     /// assert_eq!(log.call(|_| "still running").await, Ok("still running"));
     /// # }
     /// ```
-    #[expect(
-        clippy::missing_panics_doc,
-        reason = "only `disarm` and `drop` take the reference"
-    )]
     pub fn disarm(mut self) -> HandlerRef<E, H> {
-        self.handler.take().expect(ARMED)
+        self.armed = false;
+        self.handler.clone()
     }
 }
-
-const ARMED: &str = "only `disarm` and `drop` take the reference, and both end the guard";
 
 impl<E, H> Deref for HandlerGuard<E, H> {
     type Target = HandlerRef<E, H>;
 
     fn deref(&self) -> &HandlerRef<E, H> {
-        self.handler.as_ref().expect(ARMED)
+        &self.handler
     }
 }
 
 impl<E, H> Drop for HandlerGuard<E, H> {
     fn drop(&mut self) {
-        if let Some(handler) = self.handler.take() {
-            handler.address.request_removal();
+        if self.armed {
+            self.handler.address.request_removal();
         }
     }
 }
 
 impl<E, H> fmt::Debug for HandlerGuard<E, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("HandlerGuard").field(&**self).finish()
+        f.debug_tuple("HandlerGuard").field(&self.handler).finish()
     }
 }

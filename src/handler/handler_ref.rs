@@ -9,7 +9,6 @@ use tokio::sync::oneshot;
 
 use super::address::HandlerAddress;
 use super::command::{AnyBox, Command};
-use super::stopped::Stopped;
 use super::{CallError, Handler, RemoveError, StopReason};
 use crate::channel::handlers::names::HandlerNames;
 use crate::util::panic_guard::{Guarded, drop_caught};
@@ -125,7 +124,7 @@ impl<E, H> HandlerRef<E, H> {
     /// ```
     #[doc(alias = "gen_event_EXIT")]
     pub fn stopped(&self) -> impl Future<Output = StopReason> + Send + 'static + use<E, H> {
-        Stopped::new(&self.address.exit)
+        self.address.exit.stopped()
     }
 }
 
@@ -209,7 +208,7 @@ impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
                 }
                 Err(match panicked.await {
                     Ok(message) => CallError::Panicked(message),
-                    Err(_) => CallError::Stopped(Stopped::new(exit).await),
+                    Err(_) => CallError::Stopped(exit.stopped().await),
                 })
             });
             let result = result.await.unwrap_or(Err(CallError::WouldDeadlock));

@@ -56,7 +56,11 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         handler: H,
     ) -> Result<HandlerRef<E, H>, AddHandlerError<H>> {
         let handler = Guarded::new(handler);
-        add(self.slot(name.into(), Location::caller()), handler, None)
+        add(
+            self.slot(name.into(), SubscriberKind::Handler),
+            handler,
+            None,
+        )
     }
 
     /// Adds a handler, as [`add_handler`](Self::add_handler) does, and removes the handler when
@@ -96,11 +100,8 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         owner: impl Future + Send + 'static,
     ) -> Result<HandlerRef<E, H>, AddHandlerError<H>> {
         let (handler, owner) = (Guarded::new(handler), NewOwner::new(owner));
-        add(
-            self.slot(name.into(), Location::caller()),
-            handler,
-            Some(owner),
-        )
+        let slot = self.slot(name.into(), SubscriberKind::Handler);
+        add(slot, handler, Some(owner))
     }
 
     /// Adds a handler with a restart: when the handler panics, `factory` makes a new handler.
@@ -149,7 +150,8 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         F: FnMut() -> H + Send + 'static,
     {
         let factory = Guarded::new(factory);
-        add_made(self.slot(name.into(), Location::caller()), factory, restart)
+        let slot = self.slot(name.into(), SubscriberKind::Handler);
+        add_made(slot, factory, restart)
     }
 
     /// Adds a group: many handlers in a single task. The page of [`HandlerGroup`] says when to use
@@ -179,24 +181,19 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         &self,
         name: impl Into<Arc<str>>,
     ) -> Result<HandlerGroup<E>, AddHandlerError<()>> {
-        let name = name.into();
-        let host = self.slot_of(name, SubscriberKind::Group, Location::caller())?;
         let Slot {
             name,
             registration,
             runner,
-            host: NewRunner {
-                spawner,
-                runner: task,
-            },
-        } = host;
+            host,
+        } = self.slot(name.into(), SubscriberKind::Group)?;
         let address = HandlerAddress {
             runner,
             exit: Arc::clone(&registration.exit),
             handler_type: TypeId::of::<HandlerGroup<E>>(),
         };
-        registration.listing().fill(Arc::new(address.clone()));
-        spawner.spawn(task.run_group(registration));
+        registration.listing()(Arc::new(address.clone()));
+        host.spawner.spawn(host.runner.run_group(registration));
         Ok(HandlerGroup::new(name, address))
     }
 
@@ -275,20 +272,12 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         HandlerAddress::<E>::remove(self.channel().handler_names(), name).await
     }
 
+    /// Reserves `name`, and subscribes for a handler or a group.
+    #[track_caller]
     fn slot(
         &self,
         name: Arc<str>,
-        caller: &'static Location<'static>,
-    ) -> Result<Slot<E, NewRunner<E>>, AddHandlerError<()>> {
-        self.slot_of(name, SubscriberKind::Handler, caller)
-    }
-
-    /// Reserves `name`, and subscribes for a handler or a group.
-    fn slot_of(
-        &self,
-        name: Arc<str>,
         kind: SubscriberKind,
-        caller: &'static Location<'static>,
     ) -> Result<Slot<E, NewRunner<E>>, AddHandlerError<()>> {
         // First of all: outside of a runtime, this panics and nothing has happened.
         let spawner = Spawner::current();
@@ -304,7 +293,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         // Not the manager's default policy: a callback that loses events, or ends, because the
         // callback is slow would contradict "sees every event".
         let options = options.overflow(Overflow::Wait);
-        let subscription = Subscription::new(Arc::clone(channel), options, caller);
+        let subscription = Subscription::new(Arc::clone(channel), options, Location::caller());
         if subscription.is_ended() {
             return Err(AddHandlerError::Closed(()));
         }

@@ -124,7 +124,7 @@ impl<E: Send + Sync + 'static, T: Host<E>> Slot<E, T> {
             exit: Arc::clone(&registration.exit),
             handler_type: TypeId::of::<H>(),
         };
-        let listing = registration.listing();
+        let list = registration.listing();
         let handler: Box<dyn AnyHandler<E>> = handler;
         let member = Member {
             handler: Some(runner.wrap_user_value(handler)),
@@ -135,7 +135,7 @@ impl<E: Send + Sync + 'static, T: Host<E>> Slot<E, T> {
         // The host lists the name: a command sent before the runner knows of the member would be
         // dropped.
         let entry = Arc::new(address.clone());
-        host.start(member, || listing.fill(entry))?;
+        host.start(member, || list(entry))?;
         Ok(HandlerRef::new(name, address))
     }
 }

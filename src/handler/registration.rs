@@ -36,12 +36,11 @@ impl NameRegistration {
         })
     }
 
-    /// Returns the means to list an address under the name once the member is on its way.
-    pub(super) fn listing(&self) -> Listing {
-        Listing {
-            names: Arc::clone(&self.names),
-            key: self.key,
-        }
+    /// Returns a function that lists an address under the name once the member is on its way, unless
+    /// the name has been freed by then.
+    pub(super) fn listing(&self) -> impl FnOnce(Entry) + use<> {
+        let (names, key) = (Arc::clone(&self.names), self.key);
+        move |entry| names.fill(key, entry)
     }
 
     /// Lists the successor's `entry` under the name, and ends the handler before it by
@@ -49,7 +48,7 @@ impl NameRegistration {
     pub(super) fn hand_over(&mut self, exit: Arc<ExitState>, entry: Entry) {
         let old = std::mem::replace(&mut self.exit, exit);
         self.names.fill(self.key, entry);
-        trace!(stopped(&self.label, &StopReason::Swapped));
+        trace!(stopped(&self.label, &StopReason::Swapped, false));
         old.set_reason(StopReason::Swapped);
     }
 
@@ -60,7 +59,11 @@ impl NameRegistration {
 
     fn free(&self, reason: StopReason) {
         self.names.free(self.key);
-        trace!(stopped(&self.label, &reason));
+        trace!(stopped(
+            &self.label,
+            &reason,
+            matches!(reason, StopReason::Panicked(_))
+        ));
         self.exit.set_reason(reason);
     }
 }
@@ -71,18 +74,5 @@ impl Drop for NameRegistration {
         if self.exit.reason().is_none() {
             self.free(StopReason::Aborted);
         }
-    }
-}
-
-/// The entry of a [`NameRegistration`] in the list of names.
-pub(super) struct Listing {
-    names: Arc<HandlerNames>,
-    key: u64,
-}
-
-impl Listing {
-    /// Makes `entry` be found under the name, unless the name has been freed.
-    pub(super) fn fill(self, entry: Entry) {
-        self.names.fill(self.key, entry);
     }
 }

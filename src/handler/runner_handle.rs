@@ -42,29 +42,17 @@ impl<E> RunnerHandle<E> {
 
     /// Queues a command behind all events stored so far. Returns the command if the runner has
     /// ended.
-    #[expect(
-        clippy::result_large_err,
-        reason = "every caller takes the command apart at once"
-    )]
-    pub(super) fn send_now(&self, command: Command<E>) -> Result<(), Command<E>> {
+    pub(super) fn send_now(&self, command: Command<E>) -> Option<Command<E>> {
         self.send_after(self.channel.tail(), command)
     }
 
     /// Queues a command behind event `not_before`. Returns the command if the runner has ended.
-    #[expect(
-        clippy::result_large_err,
-        reason = "every caller takes the command apart at once"
-    )]
-    pub(super) fn send_after(
-        &self,
-        not_before: u64,
-        command: Command<E>,
-    ) -> Result<(), Command<E>> {
+    pub(super) fn send_after(&self, not_before: u64, command: Command<E>) -> Option<Command<E>> {
         let sent = self.mailbox.send(QueuedCommand {
             not_before,
             command,
         });
-        sent.map_err(|refused| refused.command)
+        sent.err().map(|refused| refused.command)
     }
 
     /// Wraps a value for the runner; dropping the value is guarded.

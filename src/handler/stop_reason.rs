@@ -107,10 +107,3 @@ impl fmt::Display for StopReason {
 }
 
 impl Error for StopReason {}
-
-#[cfg(feature = "tracing")]
-impl crate::channel::trace::ExitReason for StopReason {
-    fn is_panic(&self) -> bool {
-        matches!(self, Self::Panicked(_))
-    }
-}

@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::{self, Write};
 
-use super::stats::{Named, Stats};
-use crate::inspect::SubscriberInfo;
+use crate::inspect::{Named, Stats, SubscriberInfo};
 use crate::subscriber_id::SubscriberKind;
 
 impl Stats {
@@ -34,10 +33,13 @@ impl Stats {
     /// ```
     #[must_use]
     pub fn to_dot(&self) -> String {
-        Drawing(self).to_string()
+        let mut drawing = String::new();
+        // Writing to a `String` never fails.
+        let _ = self.draw(&mut drawing);
+        drawing
     }
 
-    fn draw(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn draw(&self, to: &mut String) -> fmt::Result {
         writeln!(to, "digraph genevent {{")?;
         writeln!(to, "  rankdir=LR;")?;
         let mut label = match self.name() {
@@ -93,15 +95,7 @@ impl Stats {
     }
 }
 
-struct Drawing<'a>(&'a Stats);
-
-impl fmt::Display for Drawing<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.draw(f)
-    }
-}
-
-fn draw_subscriber(to: &mut fmt::Formatter<'_>, info: &SubscriberInfo, style: &str) -> fmt::Result {
+fn draw_subscriber(to: &mut String, info: &SubscriberInfo, style: &str) -> fmt::Result {
     let shape = match info.kind() {
         SubscriberKind::Stream => "ellipse",
         SubscriberKind::Filtered => "invtrapezium",

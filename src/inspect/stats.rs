@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::inspect::SubscriberInfo;
+use crate::inspect::{Named, SubscriberInfo};
 use crate::subscriber_id::SubscriberKind;
 use crate::util::sync::Arc;
 
@@ -228,18 +228,5 @@ fn kind(info: &SubscriberInfo) -> &'static str {
         SubscriberKind::Filtered => "filter ",
         SubscriberKind::Handler => "handler",
         SubscriberKind::Group => "group  ",
-    }
-}
-
-/// Writes the number and the name of a subscriber.
-pub(super) struct Named<'a>(pub(super) &'a SubscriberInfo);
-
-impl fmt::Display for Named<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.id())?;
-        match self.0.name() {
-            Some(name) => write!(f, " {name:?}"),
-            None => Ok(()),
-        }
     }
 }

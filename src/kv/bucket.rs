@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::contents::{Contents, Values, remove};
 use super::exit::ExitReason;
-use crate::util::panic_guard::{Guarded, drop_caught, drop_payload, with_guarded_waker};
+use crate::util::panic_guard::{Guarded, drop_caught, drop_payload};
 use crate::util::sync::{AtomicU64, Ordering};
 
 /// A named store of values by key, made by [`Registry::create`](super::Registry::create).
@@ -332,15 +332,7 @@ impl<V> Bucket<V> {
     /// ```
     #[doc(alias = "Process.monitor")]
     pub fn stopped(&self) -> impl Future<Output = ExitReason> + Send + use<V> {
-        let mut exit = self.inner.contents.exit();
-        async move {
-            let exited = with_guarded_waker(exit.wait_for(Option::is_some)).await;
-            // An error means that the last clone of the bucket is gone, and the registry with it.
-            exited
-                .ok()
-                .and_then(|reason| *reason)
-                .unwrap_or(ExitReason::RegistryGone)
-        }
+        self.inner.contents.stopped()
     }
 
     /// Empties the bucket permanently; its `Exited` has the number `exited_seq`. Called by the

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use tokio::sync::{Mutex as WriteLock, MutexGuard as WriteGuard, watch};
+use tokio::sync::{Mutex as WriteLock, MutexGuard as WriteGuard};
 
 use super::exit::ExitReason;
 use crate::util::panic_guard::with_guarded_waker;
 use crate::util::shrink::Shrink;
 use crate::util::sync::Mutex;
+use crate::util::told_once::{Told, ToldOnce};
 
 /// Values by key. The values are shared so that they can be taken out under the lock, and cloned or
 /// dropped after unlocking.
@@ -36,7 +37,7 @@ pub(super) fn remove<V>(values: &mut Values<V>, key: &str) -> Option<Arc<V>> {
 pub(super) struct Contents<V> {
     values: Mutex<Result<Values<V>, ExitReason>>,
     write_lock: WriteLock<()>,
-    exit: watch::Sender<Option<ExitReason>>,
+    exit: Arc<ToldOnce<ExitReason>>,
 }
 
 impl<V> Contents<V> {
@@ -44,7 +45,7 @@ impl<V> Contents<V> {
         Self {
             values: Mutex::new(Ok(Values::new())),
             write_lock: WriteLock::new(()),
-            exit: watch::Sender::new(None),
+            exit: Arc::default(),
         }
     }
 
@@ -71,9 +72,9 @@ impl<V> Contents<V> {
         self.with_values(|_| ()).err()
     }
 
-    /// Returns a receiver of the exit reason.
-    pub(super) fn exit(&self) -> watch::Receiver<Option<ExitReason>> {
-        self.exit.subscribe()
+    /// Returns a future of the exit reason.
+    pub(super) fn stopped(&self) -> Told<ExitReason> {
+        self.exit.told()
     }
 
     /// Empties the bucket permanently. The caller must drop the returned values and call
@@ -86,6 +87,6 @@ impl<V> Contents<V> {
 
     /// Wakes all receivers of the exit reason.
     pub(super) fn notify(&self, reason: ExitReason) {
-        self.exit.send_replace(Some(reason));
+        self.exit.tell(reason);
     }
 }

@@ -67,25 +67,24 @@ impl<V> RegistryEvent<V> {
     }
 }
 
-impl<V> Clone for RegistryEvent<V> {
-    fn clone(&self) -> Self {
-        match self {
-            Self::Created { name, bucket } => Self::Created {
-                name: name.clone(),
-                bucket: bucket.clone(),
-            },
-            Self::Exited {
-                name,
-                bucket,
-                reason,
-            } => Self::Exited {
-                name: name.clone(),
-                bucket: bucket.clone(),
-                reason: *reason,
-            },
+/// Implements `Clone` for an event with the given variants. `derive` would require `V: Clone`.
+macro_rules! impl_clone {
+    ($event:ident { $($variant:ident { $($field:ident),* })+ }) => {
+        impl<V> Clone for $event<V> {
+            fn clone(&self) -> Self {
+                match self {
+                    $(Self::$variant { $($field),* } => Self::$variant {
+                        $($field: Clone::clone($field)),*
+                    },)+
+                }
+            }
         }
-    }
+    };
 }
+
+pub(super) use impl_clone;
+
+impl_clone! { RegistryEvent { Created { name, bucket } Exited { name, bucket, reason } } }
 
 impl<V> fmt::Debug for RegistryEvent<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

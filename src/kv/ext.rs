@@ -1,12 +1,8 @@
 //! Operators over streams of registry events.
 
-mod created;
-mod exited;
-mod named;
+mod selection;
 
-pub use created::Created;
-pub use exited::Exited;
-pub use named::Named;
+pub use selection::{Created, Exited, Named};
 
 use futures_core::Stream;
 

@@ -87,17 +87,16 @@ impl<V> Watch<V> {
     /// between the two would be missed in the opposite order. An event in both is recognized by its
     /// number.
     pub(super) fn new(changes: Subscription<RegistryEvent<V>>, table: Arc<Table<V>>) -> Self {
-        // Read the count before the snapshot: see `restart`.
-        let missed = changes.missed();
-        let (existing, up_to) = table.snapshot();
-        Self {
+        let mut watch = Self {
             table,
             changes,
-            existing: existing.into_iter(),
+            existing: Vec::new().into_iter(),
             in_snapshot: true,
-            up_to,
-            missed,
-        }
+            up_to: 0,
+            missed: 0,
+        };
+        watch.take_snapshot();
+        watch
     }
 
     /// Acknowledges the current event without polling for the next event, as
@@ -170,11 +169,11 @@ impl<V> Watch<V> {
         Reflect::new(self, view)
     }
 
-    /// Starts again with a new snapshot after events were missed.
-    fn restart(&mut self) {
+    /// Begins with a snapshot, or begins again after events were missed.
+    fn take_snapshot(&mut self) {
         // Read the count before the snapshot. In the opposite order, a miss of an event newer than
         // the snapshot could be taken as covered and never be noticed. In this order, the worst
-        // result is one more restart.
+        // result is one more snapshot.
         self.missed = self.changes.missed();
         let (existing, up_to) = self.table.snapshot();
         self.existing = existing.into_iter();
@@ -224,7 +223,7 @@ impl<V> Stream for Watch<V> {
             // Check after each event: an event is overwritten only when a newer event is stored, so
             // an unread event remains, and its poll notices every miss.
             if this.has_missed() {
-                this.restart();
+                this.take_snapshot();
                 continue;
             }
             if !event.bucket().belongs_to(&this.table) {
@@ -237,7 +236,7 @@ impl<V> Stream for Watch<V> {
             if number > this.up_to + 1 {
                 // The miss is not counted yet (the reader can be one event ahead of the count), or
                 // another publisher has published the event before the registry's task.
-                this.restart();
+                this.take_snapshot();
             } else if number > this.up_to {
                 this.up_to = number;
                 return Poll::Ready(Some(event.into()));

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::bucket::Bucket;
-use super::event::{RegistryEvent, fmt_event};
+use super::event::{RegistryEvent, fmt_event, impl_clone};
 use super::exit::ExitReason;
 
 /// An event of a [`Watch`](super::Watch).
@@ -92,29 +92,12 @@ impl<V> From<RegistryEvent<V>> for WatchEvent<V> {
     }
 }
 
-// Not derived: a derived `Clone` would require `V: Clone`.
-impl<V> Clone for WatchEvent<V> {
-    fn clone(&self) -> Self {
-        match self {
-            Self::Existing { name, bucket } => Self::Existing {
-                name: name.clone(),
-                bucket: bucket.clone(),
-            },
-            Self::Ready => Self::Ready,
-            Self::Created { name, bucket } => Self::Created {
-                name: name.clone(),
-                bucket: bucket.clone(),
-            },
-            Self::Exited {
-                name,
-                bucket,
-                reason,
-            } => Self::Exited {
-                name: name.clone(),
-                bucket: bucket.clone(),
-                reason: *reason,
-            },
-        }
+impl_clone! {
+    WatchEvent {
+        Existing { name, bucket }
+        Ready {}
+        Created { name, bucket }
+        Exited { name, bucket, reason }
     }
 }
 

@@ -40,7 +40,13 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// assert_eq!(manager.name(), Some("audit"));
     /// ```
     pub fn builder() -> EventManagerBuilder<E> {
-        EventManagerBuilder::new()
+        EventManagerBuilder {
+            name: None,
+            capacity: DEFAULT_CAPACITY,
+            default_overflow: Overflow::Wait,
+            retain: 0,
+            events: PhantomData,
+        }
     }
 }
 
@@ -67,16 +73,6 @@ pub struct EventManagerBuilder<E> {
 const DEFAULT_CAPACITY: usize = 1024;
 
 impl<E: Send + Sync + 'static> EventManagerBuilder<E> {
-    pub(super) fn new() -> Self {
-        Self {
-            name: None,
-            capacity: DEFAULT_CAPACITY,
-            default_overflow: Overflow::Wait,
-            retain: 0,
-            events: PhantomData,
-        }
-    }
-
     /// Sets a name, shown in [`stats`](EventManager::stats) and errors.
     pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
         self.name = Some(name.into());

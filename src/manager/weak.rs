@@ -22,13 +22,7 @@ use crate::util::sync::Arc;
 /// assert!(weak.upgrade().is_none());
 /// ```
 pub struct WeakEventManager<E> {
-    channel: Arc<Channel<E>>,
-}
-
-impl<E> WeakEventManager<E> {
-    pub(super) fn new(channel: Arc<Channel<E>>) -> Self {
-        Self { channel }
-    }
+    pub(super) channel: Arc<Channel<E>>,
 }
 
 impl<E: Send + Sync + 'static> WeakEventManager<E> {

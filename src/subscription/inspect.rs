@@ -38,20 +38,16 @@ impl<E> Subscription<E> {
 
     /// Returns how many events are not yielded yet, and whether no further event can follow.
     pub(super) fn unread_and_is_last(&self) -> (usize, bool) {
-        match &self.source {
-            Source::Channel | Source::Segment(_) => {
-                let (unread, last) = self.channel.unread_and_is_last(&self.subscriber);
-                (unread + usize::from(self.unyielded), last)
-            }
+        let held = match &self.source {
+            Source::Ended(_) => return (0, true),
             Source::Backlog(backlog) => match backlog.after {
-                Then::Live => {
-                    let (unread, last) = self.channel.unread_and_is_last(&self.subscriber);
-                    (backlog.len() + unread, last)
-                }
-                Then::Disconnected(_) => (backlog.len(), true),
+                Then::Disconnected(_) => return (backlog.len(), true),
+                Then::Live => backlog.len(),
             },
-            Source::Ended(_) => (0, true),
-        }
+            Source::Channel | Source::Segment(_) => usize::from(self.unyielded),
+        };
+        let (unread, is_last) = self.channel.unread_and_is_last(&self.subscriber);
+        (held + unread, is_last)
     }
 
     /// Returns why the stream ended, or `None` until the stream has yielded its `None`.

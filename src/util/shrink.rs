@@ -34,72 +34,32 @@ pub(crate) trait Shrink {
     }
 }
 
-impl<T> Shrink for Vec<T> {
-    #[inline]
-    fn entries(&self) -> usize {
-        self.len()
-    }
+macro_rules! impl_shrink {
+    ($([$($generics:tt)*] $container:ty;)+) => {$(
+        impl<$($generics)*> Shrink for $container {
+            #[inline]
+            fn entries(&self) -> usize {
+                self.len()
+            }
 
-    #[inline]
-    fn allocated(&self) -> usize {
-        self.capacity()
-    }
+            #[inline]
+            fn allocated(&self) -> usize {
+                self.capacity()
+            }
 
-    #[cold]
-    fn shrink(&mut self, capacity: usize) {
-        self.shrink_to(capacity);
-    }
+            #[cold]
+            fn shrink(&mut self, capacity: usize) {
+                self.shrink_to(capacity);
+            }
+        }
+    )+};
 }
 
-impl<T> Shrink for VecDeque<T> {
-    #[inline]
-    fn entries(&self) -> usize {
-        self.len()
-    }
-
-    #[inline]
-    fn allocated(&self) -> usize {
-        self.capacity()
-    }
-
-    #[cold]
-    fn shrink(&mut self, capacity: usize) {
-        self.shrink_to(capacity);
-    }
-}
-
-impl<T: Ord> Shrink for BinaryHeap<T> {
-    #[inline]
-    fn entries(&self) -> usize {
-        self.len()
-    }
-
-    #[inline]
-    fn allocated(&self) -> usize {
-        self.capacity()
-    }
-
-    #[cold]
-    fn shrink(&mut self, capacity: usize) {
-        self.shrink_to(capacity);
-    }
-}
-
-impl<K: Eq + Hash, V, S: BuildHasher> Shrink for HashMap<K, V, S> {
-    #[inline]
-    fn entries(&self) -> usize {
-        self.len()
-    }
-
-    #[inline]
-    fn allocated(&self) -> usize {
-        self.capacity()
-    }
-
-    #[cold]
-    fn shrink(&mut self, capacity: usize) {
-        self.shrink_to(capacity);
-    }
+impl_shrink! {
+    [T] Vec<T>;
+    [T] VecDeque<T>;
+    [T: Ord] BinaryHeap<T>;
+    [K: Eq + Hash, V, S: BuildHasher] HashMap<K, V, S>;
 }
 
 #[cfg(all(test, not(any(genevent_shuttle, genevent_loom))))]

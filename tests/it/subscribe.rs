@@ -9,6 +9,5 @@ mod inspect;
 mod lossy_upstream;
 mod replay;
 mod stages;
-#[cfg(feature = "rt")]
 mod stats;
 mod subscription;

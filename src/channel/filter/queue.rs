@@ -27,8 +27,8 @@ use crate::util::sync::{Arc, AtomicU64, Mutex, Ordering};
 ///    and reader.
 /// 3. A waker is stored only while the queue is empty and more events may follow. A push therefore
 ///    finds the waker of every parked reader.
-/// 4. Once the queue is closed, the method that takes a ticket out of an item answers that ticket:
-///    `pop`, `clear` or [`AnyQueue::answer_unread`]. Each ticket is answered exactly once.
+/// 4. Once the queue is closed, the method that takes a ticket out of an item settles that item:
+///    `pop`, `clear` or [`AnyQueue::settle_unread`]. Each item is settled exactly once.
 /// 5. `unread` is the length of the queue and its closed flag, stored under the lock before the
 ///    cursor moves. A publisher first requests reports, then reads `unread`, and therefore misses
 ///    no room without a report.
@@ -56,7 +56,7 @@ pub(crate) struct QueuedEvent<T> {
     pub(crate) seq: u64,
     pub(crate) value: T,
     /// The ticket of a publisher that waits for this event. `None` without such a publisher, and
-    /// after [`AnyQueue::answer_unread`].
+    /// after [`AnyQueue::settle_unread`].
     pub(crate) ticket: Option<Arc<Ticket>>,
     /// The item was popped while the subscriber was attached.
     pub(crate) needs_ack: bool,
@@ -85,8 +85,8 @@ pub(crate) struct Pushed<'a> {
 /// The closed flag in `unread`: larger than every window.
 const CLOSED: u64 = 1 << 62;
 
-/// The number of items that [`AnyQueue::answer_unread`] visits before releasing the lock.
-const ANSWERED_AT_ONCE: usize = 64;
+/// The number of items that [`AnyQueue::settle_unread`] visits before releasing the lock.
+const SETTLED_AT_ONCE: usize = 64;
 
 /// The number of items for which an empty queue keeps memory.
 const KEPT: usize = 64;
@@ -159,11 +159,11 @@ impl<T> FilterQueue<T> {
             self.publish_len(&queue);
             let old = queue.waker.take();
             let (mut item, cursor) = self.claim(item, queue.closed.is_none());
-            // Unlock first: dropping a waker and answering a ticket run user code.
+            // Unlock first: dropping a waker and settling an item run user code.
             drop(queue);
             drop_caught(old);
             if !item.needs_ack {
-                self.answer(item.ticket.take());
+                self.settle(item.ticket.take());
             }
             return Some((Popped::Event(item), cursor));
         } else if let Some(cause) = queue.closed {
@@ -254,7 +254,7 @@ impl<T> FilterQueue<T> {
         (queue.items.len(), queue.complete || queue.closed.is_some())
     }
 
-    /// Drops the unread items of a closed queue separately, and answers their tickets.
+    /// Drops the unread items of a closed queue separately, and settles them.
     pub(crate) fn clear(&self) {
         let mut queue = self.queue.lock();
         let items = std::mem::take(&mut queue.items);
@@ -263,14 +263,14 @@ impl<T> FilterQueue<T> {
         drop(queue);
         drop_caught(waker);
         for mut item in items {
-            self.answer(item.ticket.take());
+            self.settle(item.ticket.take());
             drop_caught(item);
         }
     }
 
-    /// Answers the ticket of an item that was unread when the queue was closed, unless
-    /// [`AnyQueue::answer_unread`] has taken the ticket before.
-    fn answer(&self, ticket: Option<Arc<Ticket>>) {
+    /// Settles an item that was unread when the queue was closed, as dropped, unless
+    /// [`AnyQueue::settle_unread`] has taken the ticket before.
+    fn settle(&self, ticket: Option<Arc<Ticket>>) {
         if let Some(ticket) = ticket {
             ticket.drop_by(self.subscriber.id);
         }
@@ -291,12 +291,12 @@ pub(crate) trait AnyQueue: Send + Sync {
     fn contains(&self, seq: u64) -> bool;
 
     /// Refuses further events and returns the waker. Unread events stay readable; their tickets
-    /// are left for [`answer_unread`](Self::answer_unread).
+    /// are left for [`settle_unread`](Self::settle_unread).
     fn close(&self, cause: DisconnectCause) -> Option<Waker>;
 
-    /// Answers the tickets of all unread events of a closed queue. Not called under the channel's
-    /// lock, as answering wakes publishers.
-    fn answer_unread(&self);
+    /// Settles all unread events of a closed queue, as dropped. Not called under the channel's lock,
+    /// as settling wakes publishers.
+    fn settle_unread(&self);
 
     /// Marks the queue as complete and returns the waker: no more events follow, and the
     /// subscriber stays attached.
@@ -331,15 +331,15 @@ impl<T: Send> AnyQueue for FilterQueue<T> {
         queue.waker.take()
     }
 
-    fn answer_unread(&self) {
+    fn settle_unread(&self) {
         let mut next = 0;
         loop {
-            // Release the lock between batches: the reader pops items at the same time, and answers
-            // the tickets of popped items.
+            // Release the lock between batches: the reader pops items at the same time, and settles
+            // popped items.
             let mut tickets = Vec::new();
             let mut queue = self.queue.lock();
             let from = queue.items.partition_point(|item| item.seq < next);
-            let items = queue.items.range_mut(from..).take(ANSWERED_AT_ONCE);
+            let items = queue.items.range_mut(from..).take(SETTLED_AT_ONCE);
             for item in items {
                 next = item.seq + 1;
                 tickets.extend(item.ticket.take());

@@ -15,9 +15,9 @@ trait AnyGroup<E>: Send + Sync {
 
     fn is_empty(&self) -> bool;
 
-    fn find(&self, number: u64) -> Option<usize>;
+    fn contains(&self, number: u64) -> bool;
 
-    fn remove(&mut self, at: usize) -> Option<RemovedFilter>;
+    fn remove(&mut self, number: u64) -> Option<RemovedFilter>;
 
     fn for_each_queue(&self, f: &mut dyn FnMut(&dyn AnyQueue));
 
@@ -46,12 +46,12 @@ where
         self.is_empty()
     }
 
-    fn find(&self, number: u64) -> Option<usize> {
-        self.find(number)
+    fn contains(&self, number: u64) -> bool {
+        self.contains(number)
     }
 
-    fn remove(&mut self, at: usize) -> Option<RemovedFilter> {
-        Some(self.remove(at)?)
+    fn remove(&mut self, number: u64) -> Option<RemovedFilter> {
+        Some(self.remove(number)?)
     }
 
     fn for_each_queue(&self, f: &mut dyn FnMut(&dyn AnyQueue)) {
@@ -116,10 +116,9 @@ impl<E> FilterRegistry<E> {
 
     /// Removes and returns a filter.
     pub(crate) fn leave(&mut self, number: u64) -> Option<RemovedFilter> {
-        let mut groups = self.groups.iter().enumerate();
-        let (index, at) = groups.find_map(|(index, g)| Some((index, g.find(number)?)))?;
+        let index = (self.groups.iter()).position(|group| group.contains(number))?;
         let groups = Arc::make_mut(&mut self.groups);
-        let filter = make_mut(&mut groups[index]).remove(at);
+        let filter = make_mut(&mut groups[index]).remove(number);
         if groups[index].is_empty() {
             groups.remove(index);
         }

@@ -61,7 +61,7 @@ impl<E> Machine<E> {
         // Events in flight are still owed: the channel needs to know when they are settled.
         member.subscriber.cursor.request_reports();
         by.release(queue.close(cause), effects);
-        // Answer the unread events after unlocking, as answering wakes publishers.
+        // Settle the unread events after unlocking, as settling wakes publishers.
         if queue.len() > 0 {
             effects.push(Effect::FilterQueue(Arc::clone(queue)));
         }

@@ -4,18 +4,17 @@ use std::time::Duration;
 
 use crate::channel::machine::blockers::{BlockerSlot, BlockerSlots};
 use crate::subscriber_id::SubscriberId;
+use crate::util::number_table::NumberTable;
 
 mod member;
-mod table;
 
 pub(super) use member::Member;
-use table::MemberTable;
 
 /// All members by the numbers of their ids, and the counts for publishing.
 ///
 /// # Invariants
 /// 1. Numbers are issued in ascending order from 1, and never twice: an id never names two
-///    subscribers, and [`MemberTable`] stays sorted by inserting at its end.
+///    subscribers, and [`NumberTable`] stays sorted by inserting at its end.
 /// 2. `readers` counts the attached members without a filter queue, `filtered` the attached members
 ///    with a filter queue. The audience of an event is computed from both; a wrong count would
 ///    leave a publisher waiting for an acknowledgement for ever.
@@ -23,7 +22,7 @@ use table::MemberTable;
 ///    stored at all. The sum is kept because each publish compares it.
 pub(super) struct Members<E> {
     manager: u64,
-    table: MemberTable<Member<E>>,
+    table: NumberTable<Member<E>>,
     ids_issued: u64,
     readers: usize,
     filtered: usize,
@@ -35,7 +34,7 @@ impl<E> Members<E> {
     pub(super) fn new(manager: u64, retains: bool) -> Self {
         Self {
             manager,
-            table: MemberTable::new(),
+            table: NumberTable::new(),
             ids_issued: 0,
             readers: 0,
             filtered: 0,

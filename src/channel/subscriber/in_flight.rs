@@ -1,8 +1,8 @@
 //! The acknowledgement of a stream's event in flight.
 //!
 //! [`Subscription`](crate::Subscription) finds the ticket in its segment, and needs no
-//! reference count of its own; [`Filtered`](crate::Filtered) owns the ticket. Both answer the
-//! ticket here.
+//! reference count of its own; [`Filtered`](crate::Filtered) owns the ticket. Both settle the
+//! event here.
 
 use std::thread;
 

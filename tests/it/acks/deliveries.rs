@@ -3,7 +3,6 @@
 mod converting;
 mod flush_and_disconnect;
 mod max_unacked;
-#[cfg(feature = "rt")]
 mod max_unacked_replayed;
 mod settling;
 mod user_code;

@@ -1,5 +1,12 @@
 //! The traits of every public type, for any event: compiling this file is the test.
 
+#[cfg(feature = "rt")]
+mod deadlines;
+#[cfg(feature = "rt")]
+mod handlers;
+#[cfg(feature = "rt")]
+mod kv;
+
 use std::error::Error;
 use std::fmt::{Debug, Display};
 use std::hash::Hash;
@@ -220,211 +227,6 @@ fn futures_are_send_and_unpin() {
     future::<Reserve<'_, Event>, Result<Permit<Event>, ReserveError>>();
 }
 
-/// Types that wait on tokio's clock.
-#[cfg(feature = "rt")]
-mod rt {
-    use std::future::Ready;
-
-    use genevent::error::{DeadlineError, NotStored, Unanswered, WaitError};
-    use genevent::ext::{Batches, ContinueOnError, ForEachAcked, TryForEachAcked};
-    use genevent::future::Within;
-
-    use super::{AckNotify, Batch, Cloned, Deliveries, Event, Flush, Receipt, Stop, SyncNotify};
-    use super::{at_ease, clone, error, future, shared, stream, unwind_safe};
-
-    #[test]
-    fn deadline_futures_are_send_and_unpin() {
-        at_ease::<Within<SyncNotify<'static, Event>>>();
-        at_ease::<Within<AckNotify<'static, Event>>>();
-        at_ease::<Within<Flush<'static, Event>>>();
-        at_ease::<Within<Stop<'static, Event>>>();
-        future::<Within<SyncNotify<'_, Event>>, Result<Receipt, DeadlineError<Event>>>();
-        future::<Within<AckNotify<'_, Event>>, Result<Receipt, DeadlineError<Event>>>();
-        future::<Within<Flush<'_, Event>>, Result<(), WaitError>>();
-        future::<Within<Stop<'_, Event>>, Result<(), WaitError>>();
-    }
-
-    #[test]
-    fn deadline_errors_implement_error_for_any_event() {
-        error::<DeadlineError<Event>>();
-        error::<Unanswered>();
-        error::<WaitError>();
-        at_ease::<DeadlineError<String>>();
-        shared::<DeadlineError<Event>>();
-        at_ease::<NotStored<String>>();
-        shared::<NotStored<Event>>();
-        at_ease::<Unanswered>();
-        at_ease::<WaitError>();
-        unwind_safe::<DeadlineError<Event>>();
-        unwind_safe::<NotStored<Event>>();
-        unwind_safe::<Unanswered>();
-        unwind_safe::<WaitError>();
-        clone::<(
-            DeadlineError<Cloned>,
-            NotStored<Cloned>,
-            Unanswered,
-            WaitError,
-        )>();
-    }
-
-    type Done = Ready<()>;
-    type Tried = Ready<Result<(), String>>;
-    type Work<Fut> = fn(Event) -> Fut;
-    type OfCloned<Fut> = fn(Cloned) -> Fut;
-
-    #[test]
-    fn working_operators_are_send() {
-        shared::<ForEachAcked<Deliveries<Event>, Done, Work<Done>>>();
-        shared::<TryForEachAcked<Deliveries<Event>, Tried, Work<Tried>, String>>();
-        shared::<ContinueOnError<Deliveries<Event>, Tried, Work<Tried>, fn(String)>>();
-        shared::<Batches<Deliveries<Event>, Event>>();
-        stream::<Batches<Deliveries<Cloned>, Cloned>, Batch<Cloned>>();
-        future::<ForEachAcked<Deliveries<Cloned>, Done, OfCloned<Done>>, ()>();
-        future::<
-            TryForEachAcked<Deliveries<Cloned>, Tried, OfCloned<Tried>, String>,
-            Result<(), String>,
-        >();
-        future::<ContinueOnError<Deliveries<Cloned>, Tried, OfCloned<Tried>, fn(String)>, ()>();
-    }
-}
-
-/// Not `UnwindSafe`: code that catches a panic during a call of a registry has to vouch for the
-/// registry.
-#[cfg(feature = "rt")]
-mod kv {
-    use genevent::kv::{
-        Bucket, CreateError, Created, ExitReason, Exited, Named, Reflect, Registry,
-        RegistryBuilder, RegistryEvent, View, Watch, WatchEvent,
-    };
-
-    use super::{Cloned, Event, Subscription};
-    use super::{at_ease, clone, copy, default, equal, error, hash, stream, unwind_safe};
-
-    type Events = Subscription<RegistryEvent<Event>>;
-
-    #[test]
-    fn registries_and_buckets_have_their_auto_traits() {
-        at_ease::<Registry<Event>>();
-        at_ease::<RegistryBuilder<Event>>();
-        at_ease::<Bucket<Event>>();
-        at_ease::<RegistryEvent<Event>>();
-        clone::<(Registry<Event>, Bucket<Event>, RegistryEvent<Event>)>();
-        equal::<Bucket<Event>>();
-        hash::<Bucket<Event>>();
-    }
-
-    #[test]
-    fn registry_reasons_are_plain_values() {
-        at_ease::<ExitReason>();
-        at_ease::<CreateError>();
-        unwind_safe::<(ExitReason, CreateError)>();
-        copy::<(ExitReason, CreateError)>();
-        equal::<(ExitReason, CreateError)>();
-        hash::<(ExitReason, CreateError)>();
-        error::<CreateError>();
-    }
-
-    #[test]
-    fn watches_and_views_have_their_auto_traits() {
-        at_ease::<Watch<Event>>();
-        at_ease::<WatchEvent<Event>>();
-        at_ease::<View<Event>>();
-        clone::<(WatchEvent<Event>, View<Event>)>();
-        default::<View<Event>>();
-        stream::<Watch<Event>, WatchEvent<Event>>();
-        at_ease::<Reflect<Watch<Event>, Event>>();
-        stream::<Reflect<Watch<Event>, Event>, WatchEvent<Event>>();
-    }
-
-    #[test]
-    fn adapters_have_the_traits_of_their_streams() {
-        at_ease::<Created<Events>>();
-        at_ease::<Exited<Events>>();
-        at_ease::<Named<Events>>();
-        at_ease::<Reflect<Events, Event>>();
-        stream::<Reflect<Events, Event>, RegistryEvent<Event>>();
-        stream::<Created<Events>, (String, Bucket<Event>)>();
-        stream::<Exited<Events>, (String, Bucket<Event>, ExitReason)>();
-        stream::<Named<Events>, RegistryEvent<Event>>();
-    }
-
-    #[test]
-    fn futures_can_be_spawned() {
-        fn may_be_sent<F: Future + Send>(_: &F) {}
-        fn may_be_spawned<F: Future + Send + 'static>(_: &F) {}
-        // Never called: compiling is enough.
-        let _ = |registry: Registry<Cloned>, bucket: Bucket<Cloned>, value: Cloned| {
-            may_be_sent(&registry.create("name"));
-            may_be_sent(&registry.flush());
-            may_be_sent(&bucket.get("key"));
-            may_be_sent(&bucket.put("key", value));
-            may_be_sent(&bucket.delete("key"));
-            may_be_sent(&bucket.update("key", |old| old));
-            may_be_spawned(&bucket.stopped());
-        };
-    }
-}
-
-#[cfg(feature = "rt")]
-mod handlers {
-    use std::future::Future;
-    use std::ops::ControlFlow;
-
-    use genevent::handler::{
-        AddHandlerError, CallError, HandlerFn, RemoveError, SwapError, TrySwapError,
-    };
-    use genevent::{
-        Handler, HandlerGroup, HandlerGuard, HandlerRef, Restart, StopReason, SubscriberKind,
-    };
-
-    use super::{Event, at_ease, clone, error, shared};
-
-    /// Neither `Sync`, nor `Debug`, nor `Clone`: a handler only has to be `Send`.
-    struct Plain(std::cell::Cell<u8>);
-
-    impl Handler<Event> for Plain {
-        async fn handle_event(&mut self, _: &Event) -> ControlFlow<()> {
-            self.0.set(1);
-            ControlFlow::Continue(())
-        }
-    }
-
-    #[test]
-    fn handler_references_have_their_auto_traits() {
-        at_ease::<HandlerRef<Event, Plain>>();
-        at_ease::<HandlerGuard<Event, Plain>>();
-        at_ease::<HandlerGroup<Event>>();
-        at_ease::<Restart>();
-        at_ease::<StopReason>();
-        at_ease::<SubscriberKind>();
-        at_ease::<CallError>();
-        at_ease::<RemoveError>();
-        at_ease::<SwapError>();
-        clone::<(StopReason, SubscriberKind)>();
-        error::<CallError>();
-        error::<RemoveError>();
-        error::<SwapError>();
-        error::<AddHandlerError<Plain>>();
-        shared::<AddHandlerError<u8>>();
-        error::<TrySwapError<Event, Plain>>();
-        at_ease::<HandlerFn<fn(&Event)>>();
-    }
-
-    #[test]
-    fn futures_can_be_spawned() {
-        fn may_be_sent<F: Future + Send>(_: &F) {}
-        fn may_be_spawned<F: Future + Send + 'static>(_: &F) {}
-        // Never called: compiling is enough.
-        let _ = |handler: HandlerRef<Event, Plain>, group: HandlerGroup<Event>| {
-            may_be_spawned(&handler.stopped());
-            may_be_spawned(&group.stopped());
-            may_be_sent(&handler.call(|h| h.0.get()));
-            may_be_sent(&group.remove_handler("name"));
-            may_be_spawned(&handler.remove());
-        };
-    }
-}
-
 /// The questions of the macros are not for users to name, nor is the macros' `Shown`.
 #[test]
 fn assertions_and_probes_have_their_auto_traits() {
@@ -447,7 +249,12 @@ fn assertions_and_probes_have_their_auto_traits() {
 /// A new public type must be entered above, or here with the reason why not.
 #[test]
 fn every_public_type_is_listed() {
-    let listed = include_str!("auto_traits.rs");
+    let listed = concat!(
+        include_str!("auto_traits.rs"),
+        include_str!("auto_traits/deadlines.rs"),
+        include_str!("auto_traits/handlers.rs"),
+        include_str!("auto_traits/kv.rs"),
+    );
     let is_listed = |name: &str| {
         let mut words = listed.split(|c: char| !c.is_alphanumeric() && c != '_');
         words.any(|word| word == name)
@@ -460,7 +267,7 @@ fn every_public_type_is_listed() {
     let missing: Vec<_> = missing.iter().filter(|name| !is_listed(name)).collect();
     assert!(
         missing.is_empty(),
-        "enter {missing:?} in tests/it/robustness/auto_traits.rs"
+        "enter {missing:?} in tests/it/robustness/auto_traits"
     );
 }
 

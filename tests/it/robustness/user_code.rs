@@ -7,14 +7,12 @@
 mod clones;
 mod deliveries;
 mod drops;
-#[cfg(feature = "rt")]
 mod failing_clones;
 #[cfg(feature = "rt")]
 mod kv;
 #[cfg(feature = "rt")]
 mod kv_drops;
 mod payloads;
-#[cfg(feature = "rt")]
 mod several_drops;
 mod slow_clones;
 mod waker_clones;

@@ -22,7 +22,11 @@ const ENOUGH: usize = 95;
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let home = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let home = folder
+        .ancestors()
+        .nth(2)
+        .expect("the folder is `tools/mutants`");
     let tree = home.join("target/mutants/tree");
     let mutants = list::mutants(home);
     let inserted = compile::insert_compiling(home, &tree, &mutants);

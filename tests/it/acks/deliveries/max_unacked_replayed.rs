@@ -1,11 +1,6 @@
 //! `max_unacked` also limits deliveries that owe no acknowledgement: replayed events, and events
 //! read after a disconnect.
 
-use std::cell::RefCell;
-use std::collections::VecDeque;
-use std::rc::Rc;
-
-use futures::channel::oneshot;
 use futures::{FutureExt, Stream, StreamExt};
 use genevent::{Delivery, EventManager, EventStreamExt, Overflow, SubscribeOptions};
 use tokio_test::{assert_pending, assert_ready, task};
@@ -97,26 +92,6 @@ fn max_unacked_limits_replayed_deliveries_too() {
 }
 
 #[test]
-fn replayed_events_start_no_extra_work() {
-    for (name, stream) in streams() {
-        let under_way: Rc<RefCell<VecDeque<oneshot::Sender<()>>>> = Rc::default();
-        let work = stream.take(4).for_each_acked(None, |_| {
-            let (end, job) = oneshot::channel();
-            under_way.borrow_mut().push_back(end);
-            job.map(drop)
-        });
-        let mut work = task::spawn(work);
-        for expected in [2, 2, 2, 1] {
-            assert_pending!(work.poll());
-            assert_eq!(under_way.borrow().len(), expected, "{name}");
-            let oldest = under_way.borrow_mut().pop_front().unwrap();
-            oldest.send(()).unwrap();
-        }
-        assert_ready!(work.poll());
-    }
-}
-
-#[test]
 fn a_batch_holds_at_most_max_unacked() {
     for (name, stream) in streams() {
         let mut batches = stream.ready_batches(100);
@@ -169,26 +144,55 @@ fn unowed_deliveries_delay_no_flush() {
 }
 
 #[cfg(feature = "rt")]
-#[tokio::test(start_paused = true)]
-async fn an_overdue_subscriber_keeps_its_max_unacked() {
+mod on_tokio {
+    use std::cell::RefCell;
+    use std::collections::VecDeque;
+    use std::rc::Rc;
     use std::time::Duration;
 
-    let manager = EventManager::new(4);
-    let patience = Overflow::WaitAtMost(Duration::from_millis(5));
-    let mut slow = manager
-        .subscribe_with(two().overflow(patience))
-        .deliveries();
-    let filtered = manager.subscribe_filter_with(two().overflow(patience), |_| true);
-    let mut filtered = filtered.deliveries();
-    publish(&manager, 1..=4);
-    manager.notify(5).await.unwrap();
-    assert_eq!(manager.subscriber_count(), 0);
-    for _ in 0..2 {
-        let held = (next(&mut slow), next(&mut slow));
-        assert!(waits(&mut slow));
-        drop(held);
-        let held = (next(&mut filtered), next(&mut filtered));
-        assert!(waits(&mut filtered));
-        drop(held);
+    use futures::channel::oneshot;
+
+    use super::*;
+
+    #[test]
+    fn replayed_events_start_no_extra_work() {
+        for (name, stream) in streams() {
+            let under_way: Rc<RefCell<VecDeque<oneshot::Sender<()>>>> = Rc::default();
+            let work = stream.take(4).for_each_acked(None, |_| {
+                let (end, job) = oneshot::channel();
+                under_way.borrow_mut().push_back(end);
+                job.map(drop)
+            });
+            let mut work = task::spawn(work);
+            for expected in [2, 2, 2, 1] {
+                assert_pending!(work.poll());
+                assert_eq!(under_way.borrow().len(), expected, "{name}");
+                let oldest = under_way.borrow_mut().pop_front().unwrap();
+                oldest.send(()).unwrap();
+            }
+            assert_ready!(work.poll());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_overdue_subscriber_keeps_its_max_unacked() {
+        let manager = EventManager::new(4);
+        let patience = Overflow::WaitAtMost(Duration::from_millis(5));
+        let mut slow = manager
+            .subscribe_with(two().overflow(patience))
+            .deliveries();
+        let filtered = manager.subscribe_filter_with(two().overflow(patience), |_| true);
+        let mut filtered = filtered.deliveries();
+        publish(&manager, 1..=4);
+        manager.notify(5).await.unwrap();
+        assert_eq!(manager.subscriber_count(), 0);
+        for _ in 0..2 {
+            let held = (next(&mut slow), next(&mut slow));
+            assert!(waits(&mut slow));
+            drop(held);
+            let held = (next(&mut filtered), next(&mut filtered));
+            assert!(waits(&mut filtered));
+            drop(held);
+        }
     }
 }

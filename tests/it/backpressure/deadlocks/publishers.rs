@@ -9,7 +9,8 @@ use genevent::{EventManager, StopReason, SubscribeOptions};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::{SECOND, doing, hangs};
+use super::handlers::doing;
+use super::{SECOND, hangs};
 
 fn reader(manager: &EventManager<u32>) -> JoinHandle<Vec<u32>> {
     tokio::spawn(manager.subscribe().collect())

@@ -216,6 +216,32 @@ async fn a_filter_is_charged_only_for_wanted_events() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_reblocking_filter_keeps_its_time_until_it_reads() {
+    let manager = EventManager::<u32>::new(1);
+    let mut odd = manager.subscribe_filter(|n| n % 2 == 1);
+    let mut all = manager.subscribe();
+    manager.try_notify(1).unwrap();
+    waits_in_vain!(manager, 3, secs(3));
+    assert_next!(all, 1).now();
+    advance(HOUR).await;
+    assert_eq!(manager.stats().blocking().count(), 0, "no publisher waits");
+
+    let blocking_for = || manager.subscribers()[0].blocking_for();
+    let mut publisher = task::spawn(manager.notify(5));
+    assert_pending!(publisher.poll());
+    assert_eq!(blocking_for(), Some(secs(3)), "its time goes on");
+    advance(secs(2)).await;
+    assert_eq!(blocking_for(), Some(secs(5)));
+    assert_next!(odd, 1).now();
+    assert_ready!(publisher.poll()).unwrap();
+
+    assert_next!(all, 5).now();
+    let mut publisher = task::spawn(manager.notify(7));
+    assert_pending!(publisher.poll());
+    assert_eq!(blocking_for(), Some(Duration::ZERO));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_permit_blocked_subscriber_is_charged_from_unread() {
     let manager = EventManager::new(4);
     let options = SubscribeOptions::new().overflow(Overflow::WaitAtMost(secs(5)));

@@ -1,12 +1,13 @@
 //! Several values whose `Drop` panics, dropped together or while a panic unwinds: a second panic
 //! that escaped would abort the process. Every test that ends proves that no panic escaped.
 
+#[cfg(feature = "rt")]
+mod work;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use futures::channel::oneshot;
-use futures::future::pending;
 use futures::{FutureExt, StreamExt};
 use genevent::test_util::Probe;
 use genevent::{
@@ -139,18 +140,6 @@ fn ack_of_a_batch_returns_all_events() {
     events.into_iter().for_each(std::mem::forget);
 }
 
-#[cfg(feature = "rt")]
-#[tokio::test(start_paused = true)]
-async fn dropping_batches_drops_gathered_events() {
-    use std::time::Duration;
-
-    let field = Field::new();
-    let (jobs, _other) = field.jobs();
-    let mut batches = jobs.batches(8, Duration::from_secs(1));
-    assert!(batches.next().now_or_never().is_none());
-    field.assert_drops(3, batches);
-}
-
 #[test]
 fn filter_acked_continues_past_panicking_drops() {
     let field = Field::new();
@@ -166,78 +155,6 @@ fn filter_acked_continues_past_panicking_drops() {
     panics(|| _ = wanted.next().now_or_never());
     assert_eq!((field.take_drops(), wanted.get_ref().unacked()), (3, 0));
     field.assert_drops(1, wanted);
-}
-
-#[test]
-fn dropping_started_work_drops_each_event() {
-    let field = Field::new();
-    let (jobs, _other) = field.jobs();
-    let own = field.bomb();
-    let mut work = jobs.for_each_acked(None, move |event| {
-        let _own = &own;
-        async move {
-            let _event = event;
-            pending::<()>().await;
-        }
-    });
-    assert!((&mut work).now_or_never().is_none());
-    field.assert_drops(4, work);
-}
-
-#[test]
-fn dropping_failed_work_drops_errors_and_closures() {
-    let field = Field::new();
-    let (jobs, _other) = field.jobs();
-    let (fail, failed) = oneshot::channel::<()>();
-    let failed = failed.shared();
-    let mut begun = 0;
-    let mut work = jobs.try_for_each_acked(None, |event| {
-        begun += 1;
-        let (failed, is_last) = (failed.clone(), begun == 3);
-        async move {
-            failed.await.unwrap();
-            if is_last {
-                pending::<()>().await;
-            }
-            Err::<(), _>(event)
-        }
-    });
-    assert!((&mut work).now_or_never().is_none());
-    fail.send(()).unwrap();
-    assert!((&mut work).now_or_never().is_none());
-    assert_eq!(field.take_drops(), 1, "the second error");
-    field.assert_drops(2, work);
-
-    let (jobs, _other) = field.jobs();
-    let (own, handed) = (field.bomb(), field.bomb());
-    let work = jobs.try_for_each_acked(None, move |event| {
-        let _own = &own;
-        async move {
-            pending::<Result<(), ()>>()
-                .map(|done| (done, event).0)
-                .await
-        }
-    });
-    let mut work = work.continue_on_error(move |()| drop(handed.clone()));
-    assert!((&mut work).now_or_never().is_none());
-    field.assert_drops(5, work);
-}
-
-#[test]
-fn a_stream_and_closure_are_dropped_separately() {
-    let field = Field::new();
-    let (own, its) = (field.bomb(), field.bomb());
-    let stream = field.manager.subscribe().deliveries().map(move |delivery| {
-        let _its = &its;
-        delivery
-    });
-    field.assert_drops(
-        2,
-        stream.for_each_acked(None, move |event| {
-            let _own = &own;
-            async move { std::mem::forget(event) }
-        }),
-    );
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A table of members by their numbers, in memory proportional to the members present.
+//! A table of values by their numbers, in memory proportional to the values present.
 
 use crate::util::shrink::Shrink;
 
@@ -6,32 +6,34 @@ use crate::util::shrink::Shrink;
 ///
 /// A removed value leaves a tombstone, until half of the entries are tombstones and the table is
 /// compacted. A slab would need no search, but a slab is as long as its greatest index in use:
-/// a single late member would keep all of the memory.
+/// a single late value would keep all of the memory.
 ///
 /// # Invariants
 /// 1. The numbers of the entries ascend strictly, so that binary search finds each.
 /// 2. `tombstones` counts the entries without a value, at most as many as entries with a value:
-///    walking and memory are O(members), however many have left.
+///    walking and memory are O(values), however many were removed.
 /// 3. The last entry has a value; an empty table is therefore really empty.
 /// 4. `first` is the number of the first entry, if any. In a table without gaps, a lookup
 ///    is one subtraction.
-pub(super) struct MemberTable<T> {
+#[derive(Clone)]
+pub(crate) struct NumberTable<T> {
     entries: Vec<Entry<T>>,
     tombstones: usize,
     first: u64,
 }
 
-struct Entry<T> {
+#[derive(Clone)]
+pub(crate) struct Entry<T> {
     number: u64,
     /// `None` in a tombstone.
-    value: Option<T>,
+    pub(crate) value: Option<T>,
 }
 
 /// Capacity for this many entries is never given back.
 const RETAINED_CAPACITY: usize = 8;
 
-impl<T> MemberTable<T> {
-    pub(super) fn new() -> Self {
+impl<T> NumberTable<T> {
+    pub(crate) fn new() -> Self {
         Self {
             entries: Vec::new(),
             tombstones: 0,
@@ -39,13 +41,13 @@ impl<T> MemberTable<T> {
         }
     }
 
-    /// Returns the number of members.
-    pub(super) fn len(&self) -> usize {
+    /// Returns how many values there are.
+    pub(crate) fn len(&self) -> usize {
         self.entries.len() - self.tombstones
     }
 
-    /// Inserts a member. `number` must be greater than every number inserted before.
-    pub(super) fn insert(&mut self, number: u64, value: T) {
+    /// Inserts a value. `number` must be greater than every number inserted before.
+    pub(crate) fn insert(&mut self, number: u64, value: T) {
         debug_assert!(self.entries.last().is_none_or(|last| last.number < number));
         if self.entries.is_empty() {
             self.first = number;
@@ -54,8 +56,8 @@ impl<T> MemberTable<T> {
         self.entries.push(Entry { number, value });
     }
 
-    /// Removes a member, in O(log n) and amortized O(1) for compacting.
-    pub(super) fn remove(&mut self, number: u64) -> Option<T> {
+    /// Removes a value, in O(log n) and amortized O(1) for compacting.
+    pub(crate) fn remove(&mut self, number: u64) -> Option<T> {
         let at = self.index(number)?;
         let value = self.entries[at].value.take()?;
         self.tombstones += 1;
@@ -76,7 +78,7 @@ impl<T> MemberTable<T> {
     }
 
     #[inline]
-    pub(super) fn get(&self, number: u64) -> Option<&T> {
+    pub(crate) fn get(&self, number: u64) -> Option<&T> {
         match self.entries.get(self.guess(number)) {
             Some(entry) if entry.number == number => entry.value.as_ref(),
             _ => self.search(number),
@@ -84,7 +86,7 @@ impl<T> MemberTable<T> {
     }
 
     #[inline]
-    pub(super) fn get_mut(&mut self, number: u64) -> Option<&mut T> {
+    pub(crate) fn get_mut(&mut self, number: u64) -> Option<&mut T> {
         let at = self.guess(number);
         match self.entries.get(at) {
             Some(entry) if entry.number == number => self.entries[at].value.as_mut(),
@@ -92,22 +94,28 @@ impl<T> MemberTable<T> {
         }
     }
 
-    /// Iterates over the members by ascending number, in O(members).
-    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+    /// Iterates over the values by ascending number, in O(values).
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.entries.iter().filter_map(|entry| entry.value.as_ref())
     }
 
-    /// Iterates over the members by ascending number, mutably.
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+    /// Iterates over the values by ascending number, mutably.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.entries
             .iter_mut()
             .filter_map(|entry| entry.value.as_mut())
     }
 
+    /// Returns the entries with numbers above `number`, tombstones included.
+    pub(crate) fn entries_after(&self, number: u64) -> &[Entry<T>] {
+        let from = (self.entries).partition_point(|entry| entry.number <= number);
+        &self.entries[from..]
+    }
+
     /// Returns a lookup, fast for ascending numbers: each search begins at the entry found before.
-    /// Lists of members are mostly in the order of joining, and a binary search for each of a
-    /// million members would miss the cache twenty times.
-    pub(super) fn ascending_lookup<'a>(&'a self) -> impl FnMut(u64) -> Option<&'a T> {
+    /// Lists of numbers are mostly in the order of inserting, and a binary search for each of a
+    /// million numbers would miss the cache twenty times.
+    pub(crate) fn ascending_lookup<'a>(&'a self) -> impl FnMut(u64) -> Option<&'a T> {
         const NEAR: usize = 8;
         let (mut next, mut last) = (0, 0);
         move |number| {
@@ -152,27 +160,27 @@ impl<T> MemberTable<T> {
     }
 
     fn assert_invariants(&self) {
-        // The check is O(members), after every step: skip it for large tables.
+        // The check is O(entries), after every step: skip it for large tables.
         if cfg!(debug_assertions) && self.entries.len() <= 64 {
             assert!(
                 self.entries.is_sorted_by(|a, b| a.number < b.number),
-                "member table: invariant 1"
+                "number table: invariant 1"
             );
             let tombstones = self.entries.iter().filter(|e| e.value.is_none()).count();
-            assert_eq!(tombstones, self.tombstones, "member table: invariant 2");
+            assert_eq!(tombstones, self.tombstones, "number table: invariant 2");
             assert!(
                 2 * tombstones <= self.entries.len(),
-                "member table: invariant 2"
+                "number table: invariant 2"
             );
             let first = self.entries.first();
             assert!(
                 first.is_none_or(|e| e.number == self.first),
-                "member table: invariant 4"
+                "number table: invariant 4"
             );
             let last = self.entries.last();
             assert!(
                 last.is_none_or(|e| e.value.is_some()),
-                "member table: invariant 3"
+                "number table: invariant 3"
             );
         }
     }
@@ -184,7 +192,7 @@ mod tests {
 
     #[test]
     fn members_are_found_by_number_between_gaps() {
-        let mut members = MemberTable::new();
+        let mut members = NumberTable::new();
         let mut present = Vec::new();
         let mut at = 0;
         for number in 1..2_000_u64 {
@@ -216,7 +224,7 @@ mod tests {
 
     #[test]
     fn walking_and_memory_are_proportional_to_the_members() {
-        let mut members = MemberTable::new();
+        let mut members = NumberTable::new();
         for number in 1..=10_000 {
             members.insert(number, ());
         }
