@@ -22,6 +22,8 @@ use crate::inspect::SubscriberInfo;
 use crate::permit::Permit;
 use crate::receipt::Receipt;
 use crate::receipt::Stored;
+#[cfg(feature = "rt")]
+use crate::util::coop;
 use crate::util::sync::Arc;
 
 mod flush;
@@ -278,6 +280,10 @@ pub(crate) fn poll_reserve<E>(
     entry: &mut QueueEntry,
     cx: &mut Context<'_>,
 ) -> Poll<Result<Permit<E>, ReserveError>> {
+    #[cfg(feature = "rt")]
+    if !entry.is_queued() {
+        ready!(coop::poll_publish(cx, || channel.is_in_handler()));
+    }
     let reserved = ready!(entry.poll(cx, |key, waker| channel.poll_reserve(key, waker)));
     Poll::Ready(match reserved {
         Some(()) => Ok(Permit::new(Arc::clone(channel))),

@@ -24,8 +24,6 @@ mod poll;
 mod stream;
 mod with_missed;
 
-#[cfg(feature = "rt")]
-pub(crate) use load::EVENTS_PER_COOP_UNIT;
 pub(crate) use stream::{AnySubscription, ReadSubscription};
 pub use with_missed::{Received, WithMissed};
 

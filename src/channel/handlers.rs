@@ -52,6 +52,12 @@ impl<E> Channel<E> {
         current::handler().filter(|handler| handler.manager == self.id)
     }
 
+    /// Returns whether the caller runs inside a handler of this manager.
+    #[cfg(feature = "rt")]
+    pub(crate) fn is_in_handler(&self) -> bool {
+        self.current_handler().is_some()
+    }
+
     /// Returns whether the caller runs inside a handler for which the next event will be stored.
     pub(crate) fn current_handler_is_subscribed(&self) -> bool {
         self.current_handler().is_some_and(|handler| {

@@ -10,9 +10,9 @@ use crate::ack::Ack;
 use crate::channel::filter::queue::{Popped, QueuedEvent};
 use crate::channel::ticket::AckLevel;
 use crate::end_reason::EndReason;
-#[cfg(feature = "rt")]
-use crate::subscription::EVENTS_PER_COOP_UNIT;
 use crate::subscription::{AnySubscription, ReadSubscription, Received};
+#[cfg(feature = "rt")]
+use crate::util::coop::EVENTS_PER_UNIT;
 use crate::util::sync::Arc;
 
 impl<T: Send + 'static> Stream for Filtered<T> {
@@ -124,7 +124,7 @@ impl<T> Filtered<T> {
     /// [`Subscription`](crate::Subscription).
     #[cfg(feature = "rt")]
     fn poll_coop(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if u64::from(self.coop_unpaid) >= EVENTS_PER_COOP_UNIT {
+        if u64::from(self.coop_unpaid) >= EVENTS_PER_UNIT {
             ready!(tokio::task::coop::poll_proceed(cx)).made_progress();
             self.coop_unpaid = 0;
         }

@@ -13,6 +13,8 @@ use crate::channel::{Admission, Channel, PendingEvent};
 use crate::error::NotifyError;
 use crate::receipt::Stored;
 use crate::util::clock::Instant;
+#[cfg(feature = "rt")]
+use crate::util::coop;
 use crate::util::panic_guard::drop_caught;
 use crate::util::sync::Arc;
 #[cfg(feature = "rt")]
@@ -56,6 +58,12 @@ impl QueueEntry {
     #[expect(clippy::unused_self, reason = "without tokio there are no timers")]
     fn poll_timer(&mut self, _: Option<Instant>, _: &mut Context<'_>) -> Poll<()> {
         Poll::Pending
+    }
+
+    /// Returns whether the publisher is queued.
+    #[cfg(feature = "rt")]
+    pub(crate) fn is_queued(&self) -> bool {
+        self.key.is_some()
     }
 
     /// Leaves the wait queue, if queued, and notifies the next publisher.
@@ -102,6 +110,9 @@ impl<'a, E> StoreEvent<'a, E> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<Stored, NotifyError<E>>> {
         if self.slow_path.is_none() {
+            // Code of a handler never waits to publish.
+            #[cfg(feature = "rt")]
+            ready!(coop::poll_publish(cx, || self.channel.is_in_handler()));
             let event = self.event.take().expect(POLLED_AGAIN);
             match self.channel.try_store_fast(event, ticket) {
                 Ok(stored) => return Poll::Ready(Ok(stored)),

@@ -8,6 +8,8 @@ use super::Subscription;
 use crate::channel::Next;
 use crate::channel::source::{Source, Then};
 use crate::end_reason::EndReason;
+#[cfg(feature = "rt")]
+use crate::util::coop::EVENTS_PER_UNIT;
 
 impl<E> Subscription<E> {
     /// Pays the task's coop budget for the events taken since the last payment: one unit for
@@ -24,10 +26,10 @@ impl<E> Subscription<E> {
             Source::Backlog(backlog) => backlog.next - 1,
             _ => self.state.position(),
         };
-        while position - self.coop_paid_to >= EVENTS_PER_COOP_UNIT {
+        while position - self.coop_paid_to >= EVENTS_PER_UNIT {
             let mut cx = Context::from_waker(cx.waker());
             ready!(tokio::task::coop::poll_proceed(&mut cx)).made_progress();
-            self.coop_paid_to += EVENTS_PER_COOP_UNIT;
+            self.coop_paid_to += EVENTS_PER_UNIT;
         }
         Poll::Ready(())
     }
@@ -71,7 +73,7 @@ impl<E> Subscription<E> {
             self.sync_cursor(self.subscriber.cursor.load());
             match next {
                 #[cfg(feature = "rt")]
-                Next::More if self.state.position() - self.coop_paid_to >= EVENTS_PER_COOP_UNIT => {
+                Next::More if self.state.position() - self.coop_paid_to >= EVENTS_PER_UNIT => {
                     return self.poll_coop(cx);
                 }
                 Next::More => {}
@@ -93,7 +95,3 @@ impl<E> Subscription<E> {
         }
     }
 }
-
-/// The number of events that one unit of tokio's coop budget pays for.
-#[cfg(feature = "rt")]
-pub(crate) const EVENTS_PER_COOP_UNIT: u64 = 16;

@@ -3,6 +3,7 @@
 mod ack_notify;
 #[cfg(feature = "rt")]
 mod fairness;
+mod kept;
 mod notify;
 mod order;
 mod permit;

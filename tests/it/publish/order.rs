@@ -218,13 +218,13 @@ fn first_polls_decide_the_order_of_the_queue() {
 }
 
 #[test]
-fn freed_room_notifies_only_the_front() {
+fn each_freed_place_wakes_exactly_one_publisher() {
     let manager = EventManager::new(3);
     let mut reader = manager.subscribe();
     for n in 0..3 {
         manager.try_notify(n).unwrap();
     }
-    let mut queue: Vec<_> = (3..6).map(|n| task::spawn(manager.notify(n))).collect();
+    let mut queue: Vec<_> = (3..7).map(|n| task::spawn(manager.notify(n))).collect();
     for publish in &mut queue {
         assert_pending!(publish.poll());
     }
@@ -232,23 +232,16 @@ fn freed_room_notifies_only_the_front() {
         |queue: &[task::Spawn<_>]| queue.iter().map(task::Spawn::is_woken).collect::<Vec<_>>();
 
     read(&mut reader);
-    assert_eq!(woken(&queue), [true, false, false]);
+    assert_eq!(woken(&queue), [true, false, false, false]);
     read(&mut reader);
-    assert_eq!(
-        woken(&queue),
-        [true, false, false],
-        "the next one's turn comes after"
-    );
-    assert_ready_eq!(queue[0].poll(), Ok(1));
-    assert_eq!(
-        woken(&queue)[1..],
-        [true, false],
-        "there is room for it already"
-    );
+    assert_eq!(woken(&queue), [true, true, false, false]);
+    // Both have a place: the order is that in which they are polled.
     assert_ready_eq!(queue[1].poll(), Ok(1));
-    assert_eq!(woken(&queue)[2..], [false], "and none for this one");
+    assert_ready_eq!(queue[0].poll(), Ok(1));
+    assert_eq!(woken(&queue)[2..], [false, false], "there is no place");
     read(&mut reader);
-    assert_eq!(woken(&queue)[2..], [true]);
+    assert_eq!(woken(&queue)[2..], [true, false]);
+    assert_eq!((read(&mut reader), read(&mut reader)), (Some(4), Some(3)));
 }
 
 #[test]
@@ -281,19 +274,20 @@ fn an_event_is_stored_when_its_future_is_polled() {
 }
 
 #[test]
-fn an_unpolled_front_blocks_the_wait_queue() {
+fn an_unpolled_front_delays_the_next_by_one_poll() {
     let (manager, mut reader) = full();
     let mut forgotten = task::spawn(manager.notify(1));
     let mut behind = task::spawn(manager.notify(2));
     assert_pending!(forgotten.poll());
     assert_pending!(behind.poll());
     read(&mut reader);
-    assert_pending!(behind.poll());
+    assert!(forgotten.is_woken() && !behind.is_woken());
     assert_eq!(manager.try_notify(3), Err(TryNotifyError::Full(3)));
-    assert!(!behind.is_woken());
-    drop(forgotten);
-    assert!(behind.is_woken());
+    assert_pending!(behind.poll());
+    assert!(behind.is_woken(), "it yields");
     assert_ready_eq!(behind.poll(), Ok(1));
+    drop(forgotten);
+    assert_next!(reader, 2).now();
 }
 
 #[test]
