@@ -76,9 +76,7 @@ macro_rules! within {
             /// # Errors
             /// The error names the subscribers still waited for, each with the source line that
             /// subscribed it. The error type says whether the event is stored.
-            ///
-            /// # Panics
-            /// If the future has to wait outside of a tokio runtime with time enabled.
+            /// Works on any executor: see [Time limits](crate#time-limits).
             pub fn within(self, duration: Duration) -> Within<$name<'a, E>> {
                 Within::new(self, duration)
             }

@@ -157,8 +157,7 @@ impl<E: Send + Sync + 'static> EventManagerBuilder<E> {
     ///
     /// Each subscriber is warned about once until it takes an event, even if the waiting publishers
     /// change. The time runs as for [`WaitAtMost`](Overflow::WaitAtMost). The publisher at the
-    /// front of the wait queue checks the clock; there is no background task. The clock is tokio's
-    /// (`# Panics`: a publisher that has to wait outside of a tokio runtime with time enabled).
+    /// front of the wait queue checks the clock; there is no background task.
     ///
     /// # Examples
     /// ```
