@@ -90,9 +90,9 @@
 //! [`sync_notify`] waits for every subscription, including the caller's own: called from the loop
 //! reading the same manager, `sync_notify` never returns. A handler gets the error
 //! [`WouldDeadlock`](error::WouldDeadlock) instead; the manager cannot detect the deadlock in other
-//! tasks. So waiting for acknowledgements takes a limit, `within(duration)`. The error names the
-//! subscribers without an answer, with the source line that subscribed each. For waiting for room,
-//! [`WaitAtMost`](Overflow) is the limit. Page [`deadlocks`] lists every shape of this deadlock,
+//! tasks. So every wait takes a limit, `within(duration)`. The error names the subscribers without
+//! room or without an answer, with the source line that subscribed each. [`WaitAtMost`](Overflow)
+//! limits the wait for room on the subscriber's side. Page [`deadlocks`] lists every shape of this deadlock,
 //! with its way out.
 //!
 //! # Handlers

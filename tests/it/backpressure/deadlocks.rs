@@ -1,6 +1,7 @@
 //! The deadlocks of the page `genevent::deadlocks`: each hangs, a time limit resolves each, and the
 //! error names the caller's own subscription with the source line that created the subscription.
 
+mod late_answers;
 mod publishers;
 
 use std::ops::ControlFlow;

@@ -16,7 +16,7 @@ pub(crate) fn blocked(limit: Duration) -> (EventManager<u32>, Subscription<u32>)
 }
 
 /// The number of [`waits`].
-pub(crate) const WAITS: usize = 10;
+pub(crate) const WAITS: usize = 12;
 
 /// Every future that waits with a timer, for the only stored event, for `limit`.
 pub(crate) fn waits(
@@ -36,6 +36,8 @@ pub(crate) fn waits(
         "reserve": manager => manager.reserve();
         "a sink": manager => manager.sink().send(2);
         "a sync sink": manager => manager.sync_sink().send(2);
+        "notify, with a deadline": manager => manager.notify(2).within(limit);
+        "reserve, with a deadline": manager => manager.reserve().within(limit);
         "ack_notify, with a deadline": manager => manager.ack_notify(2).within(limit);
         "sync_notify, with a deadline": manager => manager.sync_notify(2).within(limit);
         "flush, with a deadline": manager => manager.flush().within(limit);
