@@ -47,7 +47,7 @@ impl LateTicket {
 }
 
 /// No user code runs under the locks of a ticket and of its waiters, so a panic cannot leave them
-/// half-changed. Model checkers' locks need to be told.
+/// half-changed. Stated here because the locks of the model checkers do not imply it.
 impl UnwindSafe for LateTicket {}
 impl RefUnwindSafe for LateTicket {}
 
