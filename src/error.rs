@@ -5,9 +5,17 @@ use std::fmt;
 
 #[cfg(feature = "rt")]
 mod deadline;
+#[cfg(feature = "rt")]
+mod reserve;
+#[cfg(feature = "rt")]
+mod wait;
 
 #[cfg(feature = "rt")]
-pub use deadline::{DeadlineError, NotStored, Unanswered, WaitError};
+pub use deadline::{DeadlineError, NotStored, Unanswered};
+#[cfg(feature = "rt")]
+pub use reserve::{NotReserved, ReserveDeadlineError};
+#[cfg(feature = "rt")]
+pub use wait::{Unsettled, WaitError};
 
 /// The reason why [`try_notify`](crate::EventManager::try_notify) did not store the event.
 ///
@@ -195,4 +203,21 @@ macro_rules! error_without_event {
 error_without_event! {
     TryNotifyError { Full, Closed }
     NotifyError { Closed, WouldDeadlock }
+}
+
+/// Writes the first few subscribers, and the number of the remaining ones.
+#[cfg(feature = "rt")]
+fn list_subscribers(
+    subscribers: &[crate::inspect::SubscriberInfo],
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
+    const SHOWN: usize = 8;
+    for (index, info) in subscribers.iter().take(SHOWN).enumerate() {
+        let comma = if index == 0 { "" } else { ", " };
+        write!(f, "{comma}{info}")?;
+    }
+    match subscribers.len().saturating_sub(SHOWN) {
+        0 => Ok(()),
+        more => write!(f, " and {more} more"),
+    }
 }

@@ -265,8 +265,8 @@ pub trait EventStreamExt<E>: Stream<Item = Delivery<E>> {
     /// `duration` after the first delivery of the batch was taken.
     ///
     /// A batch is yielded when the batch is full, when `duration` is over, or when the stream ends;
-    /// an empty batch is never yielded. A batch fills only while this stream is polled. The time is
-    /// measured by tokio's clock.
+    /// an empty batch is never yielded. A batch fills only while this stream is polled, on any
+    /// executor: see [Time limits](crate#time-limits).
     ///
     /// All deliveries of a batch are unacknowledged. With `n` above the subscription's
     /// [`max_unacked`], no batch becomes full, and each batch waits for all of `duration`. The same
@@ -274,8 +274,7 @@ pub trait EventStreamExt<E>: Stream<Item = Delivery<E>> {
     /// event; [`ready_batches`](Self::ready_batches) does not make such a publisher wait.
     ///
     /// # Panics
-    /// Panics if `n` is 0, because no delivery would fit. Panics when polled outside of a tokio
-    /// runtime with time enabled.
+    /// Panics if `n` is 0, because no delivery would fit.
     ///
     /// # Cancel safety
     /// Dropping the future of `next()` loses nothing: the unfinished batch and its timer stay in

@@ -5,6 +5,8 @@
 //! returns a future documents the effect of dropping it.
 
 #[cfg(feature = "rt")]
+pub use settled::Settled;
+#[cfg(feature = "rt")]
 pub use within::Within;
 
 use std::fmt;
@@ -13,9 +15,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use crate::channel::Channel;
+#[cfg(feature = "rt")]
+use crate::channel::ticket::late::LateTicket;
 use crate::channel::ticket::{AckLevel, Ticket};
 #[cfg(feature = "rt")]
-use crate::error::{DeadlineError, NotStored, Unanswered};
+use crate::error::{DeadlineError, NotReserved, NotStored, Unanswered};
 use crate::error::{NotifyError, ReserveError};
 #[cfg(feature = "rt")]
 use crate::inspect::SubscriberInfo;
@@ -29,6 +33,8 @@ use crate::util::sync::Arc;
 mod flush;
 mod lifecycle;
 mod publish;
+#[cfg(feature = "rt")]
+mod settled;
 #[cfg(feature = "rt")]
 mod within;
 
@@ -60,6 +66,26 @@ impl<E> Future for Notify<'_, E> {
             stored.audience
         })
     }
+}
+
+#[cfg(feature = "rt")]
+impl<E> Notify<'_, E> {
+    pub(crate) fn give_up(&mut self) -> Option<NotStored<E>> {
+        give_up_storing(&mut self.0)
+    }
+}
+
+/// Leaves the wait queue, and returns the event in the error; `None` if there is room now.
+#[cfg(feature = "rt")]
+fn give_up_storing<E>(store: &mut StoreEvent<'_, E>) -> Option<NotStored<E>> {
+    let waiting_for = store.channel.blocking();
+    if waiting_for.is_empty() && store.is_called() {
+        // Room was freed after the last poll, and the waker is about to be called.
+        return None;
+    }
+    let event = store.event.take().expect(POLLED_AGAIN);
+    store.leave();
+    Some(NotStored { event, waiting_for })
 }
 
 /// Stores an event, then waits for the acknowledgements of its subscribers.
@@ -142,22 +168,23 @@ impl<E> StoreAndAwaitAcks<'_, E> {
     /// Gives up, and returns the error; `None` if no subscriber is waited for any more.
     fn give_up(&mut self) -> Option<DeadlineError<E>> {
         let channel = self.store.channel;
-        let (Some(Stored { seq, audience }), Some(ticket)) = (self.stored, &self.ticket) else {
-            let waiting_for = channel.blocking();
-            if waiting_for.is_empty() && self.store.is_called() {
-                // Room was freed after the last poll, and the waker is about to be called.
-                return None;
-            }
-            let event = self.store.event.take().expect(POLLED_AGAIN);
-            self.store.leave();
-            return Some(DeadlineError::NotStored(NotStored { event, waiting_for }));
+        let (Some(stored), Some(ticket)) = (self.stored, &self.ticket) else {
+            return give_up_storing(&mut self.store).map(DeadlineError::NotStored);
         };
-        let waiting_for = channel.owing(seq, self.until);
+        let waiting_for = channel.owing(stored.seq, self.until);
         // Taken after `owing`: the receipt may know more answers than the list, never fewer.
-        let receipt = Some(ticket.receipt_so_far(seq, audience));
-        are_late(&waiting_for, ticket).then_some(DeadlineError::Unanswered(Unanswered {
+        let receipt = ticket.receipt_so_far(stored.seq, stored.audience);
+        if !are_late(&waiting_for, ticket) {
+            return None;
+        }
+        // The error takes the ticket: this future would drop the waker of a future that goes on
+        // waiting.
+        self.stored = None;
+        let ticket = self.ticket.take()?;
+        Some(DeadlineError::Unanswered(Unanswered {
             receipt,
             waiting_for,
+            pending: Arc::new(LateTicket::new(ticket, stored)),
         }))
     }
 }
@@ -256,6 +283,20 @@ impl<'a, E> Reserve<'a, E> {
             channel,
             entry: QueueEntry::default(),
         }
+    }
+}
+
+#[cfg(feature = "rt")]
+impl<E> Reserve<'_, E> {
+    /// Leaves the wait queue, and returns the error; `None` if there is room now.
+    pub(crate) fn give_up(&mut self) -> Option<NotReserved> {
+        let waiting_for = self.channel.blocking();
+        if waiting_for.is_empty() && self.entry.is_called(self.channel) {
+            // Room was freed after the last poll, and the waker is about to be called.
+            return None;
+        }
+        self.entry.leave(self.channel);
+        Some(NotReserved { waiting_for })
     }
 }
 

@@ -90,9 +90,9 @@
 //! [`sync_notify`] waits for every subscription, including the caller's own: called from the loop
 //! reading the same manager, `sync_notify` never returns. A handler gets the error
 //! [`WouldDeadlock`](error::WouldDeadlock) instead; the manager cannot detect the deadlock in other
-//! tasks. So waiting for acknowledgements takes a limit, `within(duration)`. The error names the
-//! subscribers without an answer, with the source line that subscribed each. For waiting for room,
-//! [`WaitAtMost`](Overflow) is the limit. Page [`deadlocks`] lists every shape of this deadlock,
+//! tasks. So every wait takes a limit, `within(duration)`. The error names the subscribers without
+//! room or without an answer, with the source line that subscribed each. [`WaitAtMost`](Overflow)
+//! limits the wait for room on the subscriber's side. Page [`deadlocks`] lists every shape of this deadlock,
 //! with its way out.
 //!
 //! # Handlers
@@ -133,11 +133,24 @@
 //! | feature | default | brings | on |
 //! |---|---|---|---|
 //! | none | | managers, streams, deliveries, permits, sinks | any executor; `futures-core`, `futures-sink`, `pin-project-lite` |
-//! | `rt` | yes | handlers, the registry, `within`, `WaitAtMost`, `batches`, `for_each_acked`, `try_for_each_acked` | tokio |
-//! | `test-util` | | for tests: module `test_util`, with `assert_next!`, `assert_no_event!`, `assert_ended!` and a probe that records | any executor; on tokio its clock, also a paused one |
+//! | `rt` | yes | handlers, the registry, `within`, `WaitAtMost`, `batches`, `for_each_acked`, `try_for_each_acked` | handlers and registry: tokio; the rest: any executor |
+//! | `test-util` | | for tests: module `test_util`, with `assert_next!`, `assert_no_event!`, `assert_ended!` and a probe that records | any executor; the timers are tokio's |
 //! | `tracing` | | what happens, told to whoever listens with `tracing` | `tracing` |
 //!
 //! Rust 1.85 or later. No `unsafe`.
+//!
+//! # Time limits
+//!
+//! Everything with a time limit (`within`, `WaitAtMost`, `batches`, `warn_after`, the assertions of
+//! `test_util`) waits on any executor, and may be polled in several of them in succession. Inside of
+//! tokio the clock is tokio's, also a
+//! [paused clock](https://docs.rs/tokio/latest/tokio/time/fn.pause.html); elsewhere it is the
+//! system's. A thread named `genevent-timer` fires the timers; the first wait with a time limit
+//! starts the thread. So no runtime needs `enable_time`.
+//!
+//! The timers of a paused clock are fired by its runtime, which therefore needs `enable_time`; tokio
+//! panics otherwise. Pause the clock before the wait begins: a clock that is paused later is noticed
+//! when the waiting future is polled next.
 //!
 //! # When to use something else
 //!

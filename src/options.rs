@@ -46,9 +46,9 @@ pub enum Overflow {
     /// and not before. A permit given after the time is up disconnects no subscriber until its
     /// event is stored; a subscriber with room by then stays.
     ///
-    /// The waiting publishers check the clock; there is no background task. The clock is tokio's
-    /// (`# Panics`: a publisher that has to wait for such a subscriber outside of a tokio runtime
-    /// with time enabled). A publisher waiting in one runtime may be polled in another runtime.
+    /// The waiting publishers check the clock, each woken by a timer; there is no background task.
+    /// Publishers wait on any executor, and one that waits in a runtime may be polled in another
+    /// runtime, or outside of any: see [Time limits](crate#time-limits).
     ///
     /// ```
     /// use std::time::Duration;

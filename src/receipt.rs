@@ -1,5 +1,10 @@
 //! The result of an acknowledged publish.
 
+#[cfg(feature = "rt")]
+use std::panic::{RefUnwindSafe, UnwindSafe};
+#[cfg(feature = "rt")]
+use std::task::{Context, Poll};
+
 use crate::subscriber_id::SubscriberId;
 
 /// A stored event: its sequence number and its number of subscribers.
@@ -98,4 +103,16 @@ impl Receipt {
     pub fn is_unheard(&self) -> bool {
         self.acked == 0 && self.dropped_by.is_empty()
     }
+}
+
+/// The receipt of an event, for futures that wait until every subscriber has answered. The channel
+/// implements the trait, which errors hold because they are independent of the channel.
+#[cfg(feature = "rt")]
+pub(crate) trait PendingReceipt: Send + Sync + UnwindSafe + RefUnwindSafe {
+    /// Completes with the receipt once every subscriber has answered. `key` identifies the waiting
+    /// future from its first pending poll until the future is ready or has left.
+    fn poll(&self, key: &mut Option<u64>, cx: &Context<'_>) -> Poll<Receipt>;
+
+    /// Drops the waker of a future that no longer waits.
+    fn leave(&self, key: u64);
 }

@@ -61,12 +61,11 @@
 //! described by the name of its type, and so is an item of a generic type without a `Debug` bound.
 //!
 //! # Clocks and runtimes
-//! Inside of a tokio runtime, assertions use tokio's clock (feature `rt`). On a
+//! Inside of a tokio runtime, assertions use tokio's clock. On a
 //! [paused clock](https://docs.rs/tokio/latest/tokio/time/fn.pause.html) no real time passes: the
 //! clock advances when all tasks are idle. So `assert_no_event!(events).await` asserts exactly that
-//! no task is about to publish, and advances the clock by 100 ms. Under any other executor, or
-//! without feature `rt`, assertions use the system's clock, and each waiting assertion has a thread
-//! as its timer.
+//! no task is about to publish, and advances the clock by 100 ms. Under any other executor,
+//! assertions use the system's clock. See [Time limits](crate#time-limits).
 //!
 //! An assertion with `now()`, or with a time limit of zero, polls the stream once. That poll finds
 //! an available item even if the task has used up its coop budget.
@@ -81,7 +80,6 @@ mod check;
 mod describe;
 mod macros;
 mod probe;
-mod timer;
 
 #[doc(inline)]
 pub use crate::{assert_ended, assert_next, assert_no_event};

@@ -13,7 +13,7 @@ pub(crate) mod spare_waker;
 #[cfg(feature = "rt")]
 pub(crate) mod spawn;
 pub(crate) mod sync;
-#[cfg(feature = "rt")]
+#[cfg(any(feature = "rt", feature = "test-util"))]
 pub(crate) mod timer;
 #[cfg(feature = "rt")]
 pub(crate) mod told_once;

@@ -12,6 +12,9 @@ use crate::util::panic_guard::{drop_caught, wake};
 use crate::util::spare_waker::with_spare_waker;
 use crate::util::sync::{Arc, AtomicUsize, Mutex, Ordering};
 
+#[cfg(feature = "rt")]
+pub(crate) mod late;
+
 /// The step of a subscriber that a [`Ticket`] counts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum AckLevel {
@@ -126,10 +129,15 @@ impl Ticket {
 
     /// Completes with the subscribers that were detached without acknowledging, once all have settled.
     pub(crate) fn poll_settled(&self, cx: &Context<'_>) -> Poll<Vec<SubscriberId>> {
+        let settled = self.poll_with(cx.waker());
+        settled.map(|()| self.take_dropped_by())
+    }
+
+    /// Completes once all have settled. Wakes `waker` then, in place of the waker registered before.
+    pub(crate) fn poll_with(&self, waker: &Waker) -> Poll<()> {
         if self.is_settled() {
-            return Poll::Ready(self.take_dropped_by());
+            return Poll::Ready(());
         }
-        let waker = cx.waker();
         with_spare_waker(waker, None, |spare| {
             let mut inner = self.inner.lock();
             // Check under the lock: the last acknowledgement takes the lock to find the waker. Either
@@ -138,7 +146,7 @@ impl Ticket {
                 let old = inner.waker.take();
                 drop(inner);
                 drop_caught(old);
-                return Some(Poll::Ready(self.take_dropped_by()));
+                return Some(Poll::Ready(()));
             }
             if inner.waker.as_ref().is_some_and(|w| w.will_wake(waker)) {
                 return Some(Poll::Pending);

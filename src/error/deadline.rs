@@ -1,15 +1,15 @@
-//! The errors of `within`: what a publish, `flush` or `stop` with a time limit returns. Needs
-//! feature `rt`.
+//! The errors of a publish with a time limit. Needs feature `rt`.
 
 use std::error::Error;
 use std::fmt;
 
-use super::{CLOSED, WOULD_DEADLOCK};
+use super::{CLOSED, WOULD_DEADLOCK, list_subscribers};
 use crate::inspect::SubscriberInfo;
-use crate::receipt::Receipt;
+use crate::receipt::{PendingReceipt, Receipt};
+use crate::util::sync::Arc;
 
-/// The reason why a publish with a time limit failed: [`SyncNotify::within`] and
-/// [`AckNotify::within`].
+/// The reason why a publish with a time limit failed: [`Notify::within`], [`AckNotify::within`] and
+/// [`SyncNotify::within`].
 ///
 /// # Examples
 /// ```
@@ -33,6 +33,7 @@ use crate::receipt::Receipt;
 /// # }
 /// ```
 ///
+/// [`Notify::within`]: crate::future::Notify::within
 /// [`SyncNotify::within`]: crate::future::SyncNotify::within
 /// [`AckNotify::within`]: crate::future::AckNotify::within
 #[derive(Clone)]
@@ -44,41 +45,8 @@ pub enum DeadlineError<E> {
     WouldDeadlock(E),
     /// The publisher was still queued when the time was up. No subscriber gets the event.
     NotStored(NotStored<E>),
-    /// The event is stored and stays stored; some subscribers have not answered yet.
-    Unanswered(Unanswered),
-}
-
-/// The reason why [`flush`] or [`stop`] with a time limit failed: [`Flush::within`] and
-/// [`Stop::within`].
-///
-/// # Examples
-/// ```
-/// use std::time::Duration;
-/// use genevent::{EventManager, error::WaitError};
-///
-/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() {
-/// let manager = EventManager::new(8);
-/// let stuck = manager.subscribe();
-/// manager.try_notify("unread").unwrap();
-///
-/// let late = manager.flush().within(Duration::from_secs(1)).await.unwrap_err();
-/// assert!(matches!(late, WaitError::Unanswered(_)));
-/// assert_eq!(late.waiting_for()[0].id(), stuck.id());
-/// # }
-/// ```
-///
-/// [`flush`]: crate::EventManager::flush
-/// [`stop`]: crate::EventManager::stop
-/// [`Flush::within`]: crate::future::Flush::within
-/// [`Stop::within`]: crate::future::Stop::within
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub enum WaitError {
-    /// The caller is a handler of this manager and would have waited for itself. This error is
-    /// returned at once, not after the time limit.
-    WouldDeadlock,
-    /// The time is up, and some subscribers have not answered yet.
+    /// The event is stored and stays stored; some subscribers have not answered yet. Never returned
+    /// by `notify`, which waits for no answer.
     Unanswered(Unanswered),
 }
 
@@ -106,39 +74,45 @@ impl<E> NotStored<E> {
     }
 }
 
-/// The state of a wait whose time ran out before every subscriber answered.
-#[derive(Debug, Clone)]
+/// A stored event whose time ran out before every subscriber answered.
+///
+/// [`settled`](Self::settled) goes on waiting for the answers.
+#[derive(Clone)]
 pub struct Unanswered {
-    pub(crate) receipt: Option<Receipt>,
+    pub(crate) receipt: Receipt,
     pub(crate) waiting_for: Vec<SubscriberInfo>,
+    /// The answers still to come.
+    pub(crate) pending: Arc<dyn PendingReceipt>,
 }
 
 impl Unanswered {
-    /// Returns the subscribers that have not answered yet, oldest first.
-    ///
-    /// Some may have answered since the error was made. The slice is empty only from `stop`, if
-    /// permits alone are waited for.
+    /// Returns the subscribers that have not answered yet, oldest first, when the time was up.
     #[must_use]
     pub fn waiting_for(&self) -> &[SubscriberInfo] {
         &self.waiting_for
     }
 
-    /// Returns the receipt so far.
-    ///
-    /// `None` from `flush` and `stop`, which wait for more than one event.
+    /// Returns the receipt as of when the time was up. Subscribers that had not answered are not
+    /// counted in this receipt.
     #[must_use]
-    pub fn receipt(&self) -> Option<&Receipt> {
-        self.receipt.as_ref()
+    pub fn receipt(&self) -> &Receipt {
+        &self.receipt
     }
 }
 
 impl fmt::Display for Unanswered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.waiting_for.is_empty() {
-            return f.write_str("not over in time: permits are out");
-        }
         f.write_str("not answered in time by ")?;
-        list(&self.waiting_for, f)
+        list_subscribers(&self.waiting_for, f)
+    }
+}
+
+impl fmt::Debug for Unanswered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unanswered")
+            .field("receipt", &self.receipt)
+            .field("waiting_for", &self.waiting_for)
+            .finish_non_exhaustive()
     }
 }
 
@@ -177,31 +151,6 @@ impl<E> fmt::Display for DeadlineError<E> {
     }
 }
 
-impl WaitError {
-    /// Returns the subscribers that have not answered yet, oldest first.
-    ///
-    /// The slice is empty for [`WouldDeadlock`](Self::WouldDeadlock), and from `stop`, if permits
-    /// alone are waited for.
-    #[must_use]
-    pub fn waiting_for(&self) -> &[SubscriberInfo] {
-        match self {
-            Self::WouldDeadlock => &[],
-            Self::Unanswered(unanswered) => unanswered.waiting_for(),
-        }
-    }
-}
-
-impl fmt::Display for WaitError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::WouldDeadlock => f.write_str(WOULD_DEADLOCK),
-            Self::Unanswered(unanswered) => fmt::Display::fmt(unanswered, f),
-        }
-    }
-}
-
-impl Error for WaitError {}
-
 impl<E> fmt::Display for NotStored<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.waiting_for.is_empty() {
@@ -210,7 +159,7 @@ impl<E> fmt::Display for NotStored<E> {
             );
         }
         f.write_str("not stored in time: no room at ")?;
-        list(&self.waiting_for, f)
+        list_subscribers(&self.waiting_for, f)
     }
 }
 
@@ -234,16 +183,3 @@ impl<E> fmt::Debug for NotStored<E> {
 }
 
 impl<E> Error for DeadlineError<E> {}
-
-/// Writes the first few subscribers, and the number of the remaining ones.
-fn list(subscribers: &[SubscriberInfo], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    const SHOWN: usize = 8;
-    for (index, info) in subscribers.iter().take(SHOWN).enumerate() {
-        let comma = if index == 0 { "" } else { ", " };
-        write!(f, "{comma}{info}")?;
-    }
-    match subscribers.len().saturating_sub(SHOWN) {
-        0 => Ok(()),
-        more => write!(f, " and {more} more"),
-    }
-}

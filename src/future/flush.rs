@@ -12,7 +12,7 @@ use crate::channel::condition::Condition;
 use crate::channel::ticket::{AckLevel, Ticket};
 use crate::error::WouldDeadlock;
 #[cfg(feature = "rt")]
-use crate::error::{Unanswered, WaitError};
+use crate::error::{Unsettled, WaitError};
 #[cfg(feature = "rt")]
 use crate::inspect::SubscriberInfo;
 use crate::util::sync::Arc;
@@ -77,16 +77,13 @@ impl<E> AwaitSettled<'_, E> {
             // `stop` still waits for permits, so the subscribers of their events are not known yet.
             None => self.channel.unsettled(),
         };
-        Some(unanswered(waiting_for))
+        Some(unsettled(waiting_for))
     }
 }
 
 #[cfg(feature = "rt")]
-fn unanswered(waiting_for: Vec<SubscriberInfo>) -> WaitError {
-    WaitError::Unanswered(Unanswered {
-        receipt: None,
-        waiting_for,
-    })
+fn unsettled(waiting_for: Vec<SubscriberInfo>) -> WaitError {
+    WaitError::Unsettled(Unsettled { waiting_for })
 }
 
 impl<E> Drop for AwaitSettled<'_, E> {
@@ -147,7 +144,7 @@ impl<E> Stop<'_, E> {
             return self.settled.give_up();
         }
         let running = self.settled.channel.running();
-        (!running.is_empty()).then(|| unanswered(running))
+        (!running.is_empty()).then(|| unsettled(running))
     }
 }
 

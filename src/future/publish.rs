@@ -66,6 +66,12 @@ impl QueueEntry {
         self.key.is_some()
     }
 
+    /// Returns whether the publisher was notified and has not polled since.
+    #[cfg(feature = "rt")]
+    pub(super) fn is_called<E>(&self, channel: &Channel<E>) -> bool {
+        (self.key).is_some_and(|key| channel.is_notified(key))
+    }
+
     /// Leaves the wait queue, if queued, and notifies the next publisher.
     pub(crate) fn leave<E>(&mut self, channel: &Channel<E>) {
         if let Some(key) = self.key.take() {
@@ -150,8 +156,7 @@ impl<'a, E> StoreEvent<'a, E> {
     #[cfg(feature = "rt")]
     pub(super) fn is_called(&self) -> bool {
         let slow_path = self.slow_path.as_ref();
-        let key = slow_path.and_then(|slow_path| slow_path.entry.key);
-        key.is_some_and(|key| self.channel.is_notified(key))
+        slow_path.is_some_and(|slow_path| slow_path.entry.is_called(self.channel))
     }
 
     /// Leaves the wait queue, if queued, and notifies the next publisher.

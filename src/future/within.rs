@@ -1,4 +1,4 @@
-//! Time limits: `within` on every future that waits for acknowledgements.
+//! Time limits: `within` on every future that waits for room or for acknowledgements.
 
 use std::fmt;
 use std::future::Future;
@@ -6,8 +6,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use crate::error::{DeadlineError, NotifyError, WaitError, WouldDeadlock};
-use crate::future::{AckNotify, Flush, Stop, SyncNotify};
+use crate::error::{
+    DeadlineError, NotifyError, ReserveDeadlineError, ReserveError, WaitError, WouldDeadlock,
+};
+use crate::future::{AckNotify, Flush, Notify, Reserve, Stop, SyncNotify};
+use crate::permit::Permit;
 use crate::receipt::Receipt;
 use crate::util::timer::Deadline;
 
@@ -69,16 +72,9 @@ fn poll_within<F: Late>(within: &mut Within<F>, cx: &mut Context<'_>) -> Poll<F:
 }
 
 macro_rules! within {
-    ($($name:ident -> $result:ty, $late:ident, $in_time:expr;)+) => {$(
+    ($($(#[$doc:meta])* $name:ident -> $result:ty, $in_time:expr, $late:expr;)+) => {$(
         impl<'a, E> $name<'a, E> {
-            /// Waits for at most `duration`, counted from the first poll.
-            ///
-            /// # Errors
-            /// The error names the subscribers still waited for, each with the source line that
-            /// subscribed it. The error type says whether the event is stored.
-            ///
-            /// # Panics
-            /// If the future has to wait outside of a tokio runtime with time enabled.
+            $(#[$doc])*
             pub fn within(self, duration: Duration) -> Within<$name<'a, E>> {
                 Within::new(self, duration)
             }
@@ -92,7 +88,7 @@ macro_rules! within {
             }
 
             fn late(&mut self) -> Option<Self::Result> {
-                self.$late().map(Err)
+                self.give_up().map($late).map(Err)
             }
         }
 
@@ -107,16 +103,185 @@ macro_rules! within {
 }
 
 within! {
-    SyncNotify -> Result<Receipt, DeadlineError<E>>, give_up, from_notify;
-    AckNotify -> Result<Receipt, DeadlineError<E>>, give_up, from_notify;
-    Flush -> Result<(), WaitError>, give_up, |WouldDeadlock| WaitError::WouldDeadlock;
-    Stop -> Result<(), WaitError>, give_up, |WouldDeadlock| WaitError::WouldDeadlock;
+    /// Waits for room for at most `duration`, counted from the first poll.
+    ///
+    /// Works on any executor: see [Time limits](crate#time-limits).
+    ///
+    /// # Errors
+    /// [`DeadlineError`] with the event: `Closed` and `WouldDeadlock` as without a limit;
+    /// `NotStored`, if the time is up. `NotStored` names the subscribers without room, each with
+    /// the source line that subscribed it. Never `Unanswered`.
+    ///
+    /// # Cancel safety
+    /// As without a limit: dropped before the event is stored, no subscriber gets the event.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use futures::executor::block_on;
+    /// use genevent::EventManager;
+    ///
+    /// let manager = EventManager::new(1);
+    /// let stuck = manager.subscribe();
+    /// let moment = Duration::from_millis(1);
+    /// assert_eq!(block_on(manager.notify("first").within(moment)).unwrap(), 1);
+    ///
+    /// let late = block_on(manager.notify("second").within(moment)).unwrap_err();
+    /// assert_eq!(late.waiting_for()[0].id(), stuck.id());
+    /// assert_eq!(late.into_event(), Some("second"));
+    /// ```
+    Notify -> Result<usize, DeadlineError<E>>, from_notify, DeadlineError::NotStored;
+
+    /// Waits for room for at most `duration`, counted from the first poll.
+    ///
+    /// Works on any executor: see [Time limits](crate#time-limits).
+    ///
+    /// # Errors
+    /// [`ReserveDeadlineError`]: `Closed` and `WouldDeadlock` as without a limit; `NotReserved`, if
+    /// the time is up. `NotReserved` names the subscribers without room, each with the source line
+    /// that subscribed it.
+    ///
+    /// # Cancel safety
+    /// As without a limit: dropping the future reserves no room.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use futures::executor::block_on;
+    /// use genevent::EventManager;
+    ///
+    /// let manager = EventManager::new(1);
+    /// let moment = Duration::from_millis(1);
+    /// let permit = block_on(manager.reserve().within(moment)).unwrap();
+    ///
+    /// let late = block_on(manager.reserve().within(moment)).unwrap_err();
+    /// assert!(late.waiting_for().is_empty(), "the permit holds the room, no subscriber");
+    /// assert_eq!(permit.notify("made only now"), 0);
+    /// ```
+    Reserve -> Result<Permit<E>, ReserveDeadlineError>,
+        from_reserve, ReserveDeadlineError::NotReserved;
+
+    /// Waits for room and for the answers for at most `duration`, counted from the first poll.
+    ///
+    /// Works on any executor: see [Time limits](crate#time-limits).
+    ///
+    /// # Errors
+    /// [`DeadlineError`], whose variant says whether the event is stored. `NotStored` returns the
+    /// event and names the subscribers without room. `Unanswered` names the subscribers that have
+    /// not finished the event; [`Unanswered::settled`] goes on waiting for them.
+    ///
+    /// # Cancel safety
+    /// As without a limit: dropped before the event is stored, no subscriber gets the event. Dropped
+    /// later, all subscribers get the event, and only the receipt is lost.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use futures::executor::block_on;
+    /// use genevent::EventManager;
+    ///
+    /// let manager = EventManager::new(1);
+    /// let stuck = manager.subscribe();
+    /// let late = block_on(manager.sync_notify("event").within(Duration::from_millis(1)));
+    /// let late = late.unwrap_err();
+    /// assert_eq!(late.waiting_for()[0].id(), stuck.id());
+    /// assert_eq!(late.into_event(), None, "the event is stored, and stays stored");
+    /// ```
+    ///
+    /// [`Unanswered::settled`]: crate::error::Unanswered::settled
+    SyncNotify -> Result<Receipt, DeadlineError<E>>, from_notify, |late| late;
+
+    /// Waits for room and for the answers for at most `duration`, counted from the first poll.
+    ///
+    /// Works on any executor: see [Time limits](crate#time-limits).
+    ///
+    /// # Errors
+    /// [`DeadlineError`], whose variant says whether the event is stored. `NotStored` returns the
+    /// event and names the subscribers without room. `Unanswered` names the subscribers that have
+    /// not received the event; [`Unanswered::settled`] goes on waiting for them.
+    ///
+    /// # Cancel safety
+    /// As without a limit: dropped before the event is stored, no subscriber gets the event. Dropped
+    /// later, all subscribers get the event, and only the receipt is lost.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use futures::executor::block_on;
+    /// use genevent::EventManager;
+    ///
+    /// let manager = EventManager::new(1);
+    /// let unread = manager.subscribe();
+    /// let late = block_on(manager.ack_notify("event").within(Duration::from_millis(1)));
+    /// assert_eq!(late.unwrap_err().waiting_for()[0].id(), unread.id());
+    /// ```
+    ///
+    /// [`Unanswered::settled`]: crate::error::Unanswered::settled
+    AckNotify -> Result<Receipt, DeadlineError<E>>, from_notify, |late| late;
+
+    /// Waits for at most `duration`, counted from the first poll.
+    ///
+    /// Works on any executor: see [Time limits](crate#time-limits).
+    ///
+    /// # Errors
+    /// [`WaitError`]: `WouldDeadlock` as without a limit; `Unsettled`, if the time is up, which names
+    /// the subscribers still waited for.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use futures::executor::block_on;
+    /// use genevent::EventManager;
+    ///
+    /// let manager = EventManager::new(1);
+    /// let unread = manager.subscribe();
+    /// manager.try_notify("event").unwrap();
+    /// let late = block_on(manager.flush().within(Duration::from_millis(1)));
+    /// assert_eq!(late.unwrap_err().waiting_for()[0].id(), unread.id());
+    /// ```
+    Flush -> Result<(), WaitError>, |WouldDeadlock| WaitError::WouldDeadlock, |late| late;
+
+    /// Waits for at most `duration`, counted from the first poll, which closes the manager.
+    ///
+    /// Works on any executor: see [Time limits](crate#time-limits).
+    ///
+    /// # Errors
+    /// [`WaitError`]: `WouldDeadlock` as without a limit; `Unsettled`, if the time is up, which names
+    /// the subscribers still waited for. The manager stays closed.
+    ///
+    /// # Cancel safety
+    /// As without a limit: the manager is closed once the future has been polled.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use futures::executor::block_on;
+    /// use genevent::EventManager;
+    ///
+    /// let manager = EventManager::new(1);
+    /// let unread = manager.subscribe();
+    /// manager.try_notify("event").unwrap();
+    /// let late = block_on(manager.stop().within(Duration::from_millis(1)));
+    /// assert_eq!(late.unwrap_err().waiting_for()[0].id(), unread.id());
+    /// assert!(manager.is_closed());
+    /// ```
+    Stop -> Result<(), WaitError>, |WouldDeadlock| WaitError::WouldDeadlock, |late| late;
 }
 
 fn from_notify<E>(error: NotifyError<E>) -> DeadlineError<E> {
     match error {
         NotifyError::Closed(event) => DeadlineError::Closed(event),
         NotifyError::WouldDeadlock(event) => DeadlineError::WouldDeadlock(event),
+    }
+}
+
+fn from_reserve(error: ReserveError) -> ReserveDeadlineError {
+    match error {
+        ReserveError::Closed => ReserveDeadlineError::Closed,
+        ReserveError::WouldDeadlock => ReserveDeadlineError::WouldDeadlock,
     }
 }
 

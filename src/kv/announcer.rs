@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::coop::consume_budget;
-use tokio::time::{Instant, timeout};
 
 use super::event::RegistryEvent;
 use super::table::Table;
 use crate::error::NotifyError;
-use crate::{EventManager, Overflow, SubscriberInfo};
+use crate::future::SyncNotify;
+use crate::util::clock::Instant;
+use crate::util::timer::Deadline;
+use crate::{EventManager, Overflow, Receipt, SubscriberInfo};
 
 /// The interval for checking the remaining observers, once a disconnected observer may hold its
 /// event forever.
@@ -103,16 +105,28 @@ impl<V: Send + Sync + 'static> Announcer<V> {
             let next = next
                 .chain((!overdue.is_empty()).then_some(RECHECK_INTERVAL))
                 .min();
-            // Use the timer only with a limit: the runtime may have no time driver.
             let Some(next) = next else {
                 return delivery.await.map(drop);
             };
-            if let Ok(result) = timeout(next, &mut delivery).await {
+            if let Some(result) = finish_in_time(&mut delivery, next).await {
                 return result.map(drop);
             }
             pending = delivery.waiting_for().unwrap_or_default();
         }
     }
+}
+
+/// Returns the result of the delivery, or `None` once `time` is up.
+async fn finish_in_time<E>(
+    delivery: &mut SyncNotify<'_, E>,
+    time: Duration,
+) -> Option<Result<Receipt, NotifyError<E>>> {
+    let mut deadline = Deadline::after(time);
+    poll_fn(|cx| match Pin::new(&mut *delivery).poll(cx) {
+        Poll::Ready(result) => Poll::Ready(Some(result)),
+        Poll::Pending => deadline.poll(cx).map(|()| None),
+    })
+    .await
 }
 
 /// Returns how long this observer may delay the next event.

@@ -33,9 +33,8 @@ use crate::{EventManager, SubscribeOptions, Subscription};
 /// A slow observer delays the events of all observers for any length of time, because delivery is
 /// lossless by default. An observer with the policy [`WaitAtMost`](crate::Overflow::WaitAtMost) has
 /// that time for each event, counted from the event's delivery, and is disconnected afterwards. The
-/// registry's task panics on such an observer if the runtime has no time enabled. The other
-/// policies act on a full window, which the registry alone never causes; the owner of the manager
-/// can [disconnect](crate::EventManager::disconnect) any observer.
+/// other policies act on a full window, which the registry alone never causes; the owner of the
+/// manager can [disconnect](crate::EventManager::disconnect) any observer.
 ///
 /// If the manager is closed or the runtime shuts down, the registry continues without events.
 ///

@@ -43,7 +43,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     ///
     /// Returns the number of subscribers the event was stored for; 0, at once, if there are none.
     /// As `notify` in Elixir's `GenEvent`, except that `GenEvent` queues without bound instead of
-    /// waiting.
+    /// waiting. The future's `within(duration)` limits the wait (feature `rt`).
     ///
     /// # Errors
     /// [`NotifyError`](crate::error::NotifyError) with the event: `Closed`, if the manager was
@@ -165,7 +165,8 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// For an event that is only created once there is room, or that must be published where
     /// nothing can be awaited. The [`Permit`](crate::Permit) stores the event without waiting and
     /// cannot fail. `reserve` uses the same wait queue as [`notify`](Self::notify). At most
-    /// `capacity` permits are out at once.
+    /// `capacity` permits are out at once. The future's `within(duration)` limits the wait (feature
+    /// `rt`).
     ///
     /// # Errors
     /// [`ReserveError`](crate::error::ReserveError): `Closed`, if the manager is closed;

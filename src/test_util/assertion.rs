@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker, ready};
 use std::thread;
 use std::time::Duration;
 
-use super::timer::Timer;
+use crate::util::timer::Deadline;
 
 /// The time limit of `assert_receive` in `ExUnit`.
 const DEFAULT_LIMIT: Duration = Duration::from_millis(100);
@@ -61,8 +61,7 @@ pub(super) mod sealed {
 ///
 /// # Panics
 /// Panics if the assertion does not hold, with the expected item and the actual item. Panics if the
-/// assertion has to wait inside of a tokio runtime without time enabled. Panics if the assertion is
-/// dropped without having been polled, because the test would assert nothing.
+/// assertion is dropped without having been polled, because the test would assert nothing.
 ///
 /// # Cancel safety
 /// An assertion dropped before completion has taken nothing from the stream.
@@ -92,7 +91,7 @@ pub(super) mod sealed {
 pub struct Assertion<C: Check> {
     check: C,
     limit: Duration,
-    timer: Option<Timer>,
+    deadline: Option<Deadline>,
     progress: Progress,
 }
 
@@ -108,7 +107,7 @@ impl<C: Check> Assertion<C> {
         Self {
             check,
             limit: DEFAULT_LIMIT,
-            timer: None,
+            deadline: None,
             progress: Progress::Unpolled,
         }
     }
@@ -184,7 +183,6 @@ impl<C: Check> Assertion<C> {
 
 /// Runs `check` regardless of the task's coop budget: with an exhausted budget, a stream is pending
 /// although an item is available.
-#[cfg(feature = "rt")]
 fn without_budget<T>(
     mut check: impl FnMut(&mut Context<'_>) -> Poll<T>,
     cx: &mut Context<'_>,
@@ -195,14 +193,6 @@ fn without_budget<T>(
         Poll::Ready(result) => result,
         Poll::Pending => Poll::Pending,
     }
-}
-
-#[cfg(not(feature = "rt"))]
-fn without_budget<T>(
-    check: impl FnOnce(&mut Context<'_>) -> Poll<T>,
-    cx: &mut Context<'_>,
-) -> Poll<T> {
-    check(cx)
 }
 
 /// No field is structurally pinned: a timer pins its parts in a box.
@@ -223,11 +213,8 @@ impl<C: Check> Future for Assertion<C> {
                 return Poll::Ready(this.finish(result));
             }
             let limit = this.limit;
-            ready!(
-                this.timer
-                    .get_or_insert_with(|| Timer::after(limit))
-                    .poll(cx)
-            );
+            let deadline = this.deadline.get_or_insert_with(|| Deadline::after(limit));
+            ready!(deadline.poll(cx));
         }
         Poll::Ready(this.final_check(cx))
     }

@@ -5,7 +5,7 @@
 //! | [`catch`] | any closure |
 //! | [`wake`], [`drop_caught`], [`drop_all_caught`] | a single call of user code |
 //! | [`Guarded`], [`GuardedVec`] | the `Drop` of stored values |
-//! | `with_guarded_waker` | the wakers stored by a future of tokio |
+//! | `guarded_waker`, `with_guarded_waker` | the wakers stored by a future of tokio |
 //!
 //! The panic hook reports each panic; after that, the panic has no effect.
 
@@ -16,11 +16,13 @@ use std::ops::{Deref, DerefMut};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 #[cfg(feature = "rt")]
 use std::pin::pin;
-#[cfg(feature = "rt")]
+#[cfg(any(feature = "rt", feature = "test-util"))]
 use std::sync::Arc;
-use std::task::Waker;
 #[cfg(feature = "rt")]
-use std::task::{Context, Wake};
+use std::task::Context;
+#[cfg(any(feature = "rt", feature = "test-util"))]
+use std::task::Wake;
+use std::task::Waker;
 
 /// Runs `code`, and swallows its panic after the panic hook has reported it.
 pub(crate) fn catch(code: impl FnOnce()) {
@@ -144,10 +146,10 @@ impl<T> Drop for GuardedVec<T> {
 }
 
 /// A waker whose calls and whose `Drop` are caught.
-#[cfg(feature = "rt")]
+#[cfg(any(feature = "rt", feature = "test-util"))]
 struct GuardedWaker(Option<Waker>);
 
-#[cfg(feature = "rt")]
+#[cfg(any(feature = "rt", feature = "test-util"))]
 impl Wake for GuardedWaker {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
@@ -158,11 +160,17 @@ impl Wake for GuardedWaker {
     }
 }
 
-#[cfg(feature = "rt")]
+#[cfg(any(feature = "rt", feature = "test-util"))]
 impl Drop for GuardedWaker {
     fn drop(&mut self) {
         drop_caught(self.0.take());
     }
+}
+
+/// Returns a waker of the same task, whose panics are caught.
+#[cfg(any(feature = "rt", feature = "test-util"))]
+pub(crate) fn guarded_waker(waker: &Waker) -> Waker {
+    Waker::from(Arc::new(GuardedWaker(Some(waker.clone()))))
 }
 
 /// Awaits a future of tokio with a guarded waker.
@@ -173,7 +181,7 @@ impl Drop for GuardedWaker {
 pub(crate) async fn with_guarded_waker<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     let polling = poll_fn(|cx| {
-        let waker = Waker::from(Arc::new(GuardedWaker(Some(cx.waker().clone()))));
+        let waker = guarded_waker(cx.waker());
         future.as_mut().poll(&mut Context::from_waker(&waker))
     });
     polling.await

@@ -1,69 +1,119 @@
-//! Tokio's timers, for futures polled in several runtimes in succession.
+//! Timers for futures that are polled anywhere: inside of tokio, outside of any runtime, or in several
+//! runtimes in succession.
 //!
-//! A [`Sleep`] belongs to the creating runtime. Polling a `Sleep` panics once its runtime has shut
-//! down, and a `Sleep` never fires while its runtime is not running.
+//! Each timer is a [`Sleep`] of tokio, in one of two runtimes:
+//!
+//! | the clock where the future is polled | runtime of the timer |
+//! |---|---|
+//! | the system's: outside of tokio, or in a runtime with an unpaused clock | the runtime of this module |
+//! | another: paused, or advanced while it was paused | the polling runtime, which alone knows the clock |
+//!
+//! The runtime of this module is a thread that does nothing but fire timers. The polling runtime
+//! cannot fire every timer: tokio panics at a timer in a runtime that was built without
+//! `enable_time`, and does not say beforehand whether a runtime was. (`Handle::has_time_driver` is
+//! proposed: tokio issue 8361.) Such a runtime has the system's clock.
+//!
+//! The clocks are compared at each poll. A clock that is paused while a future waits is therefore
+//! noticed when the future is polled next.
 
-use std::future::Future;
+use std::future::{Future, pending};
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
+use std::sync::OnceLock;
 use std::task::{Context, Poll};
+use std::thread;
 use std::time::Duration;
 
-use tokio::runtime::Handle;
+use tokio::runtime::{Builder, Handle};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// A timer of the polling runtime.
+use crate::util::panic_guard::guarded_waker;
+
+/// A timer for one future.
 #[derive(Default)]
 pub(crate) struct Timer {
     /// The timer. A panic of user code cannot leave tokio's timer half-changed.
     sleep: Option<AssertUnwindSafe<Pin<Box<Sleep>>>>,
+    /// Whether `sleep` belongs to the runtime of this module.
+    is_own: bool,
 }
 
 impl Timer {
     /// Polls for the moment `until`, and arranges a wake-up of the task then.
     ///
     /// # Panics
-    /// Panics in a runtime without time. Panics outside of any runtime, unless an earlier poll was
-    /// inside of a runtime.
+    /// Panics in a runtime with a paused clock and without time, where no timer can ever fire.
     pub(crate) fn poll(&mut self, until: Instant, cx: &mut Context<'_>) -> Poll<()> {
-        if self.sleep.is_some() && Handle::try_current().is_err() {
-            return self.poll_outside(until, cx);
+        if !has_system_clock() {
+            // Make the timer anew at each poll: a kept timer might belong to another runtime, which
+            // has stopped or is not driven any more, and polling a timer of a stopped runtime panics.
+            // A task does not identify its runtime: a task of `spawn_blocking` may call `block_on` on
+            // several runtimes in succession.
+            self.is_own = false;
+            return self.set(sleep_until(until)).poll(cx);
         }
-        // Each poll makes the timer anew, in the runtime that is current now: a kept timer might
-        // belong to a runtime that has stopped or that is not driven any more. Tokio does not tell
-        // which runtime is current, and a task does not identify the runtime: a task of
-        // `spawn_blocking` may call `block_on` on several runtimes in succession.
         let sleep = match &mut self.sleep {
-            Some(sleep) => {
-                sleep.set(sleep_until(until));
-                sleep
+            Some(sleep) if self.is_own => sleep.as_mut(),
+            _ => {
+                self.is_own = true;
+                let _entered = own_runtime().enter();
+                self.set(sleep_until(until))
             }
-            none => none.insert(AssertUnwindSafe(Box::pin(sleep_until(until)))),
         };
-        sleep.as_mut().poll(cx)
+        poll_own(sleep, until, cx)
     }
 
-    /// Polls outside of any runtime. The runtime of `sleep` may still be running and fire the
-    /// timer.
-    fn poll_outside(&mut self, until: Instant, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(sleep) = &mut self.sleep else {
-            return Poll::Pending;
-        };
-        if sleep.deadline() != until {
-            sleep.as_mut().reset(until);
+    /// Stores `sleep`, in the place of the last timer if there is one.
+    fn set(&mut self, sleep: Sleep) -> Pin<&mut Sleep> {
+        match &mut self.sleep {
+            Some(place) => place.set(sleep),
+            none => *none = Some(AssertUnwindSafe(Box::pin(sleep))),
         }
-        if !sleep.is_elapsed() {
-            return sleep.as_mut().poll(cx);
-        }
-        // Do not poll `sleep` here: an elapsed timer belongs either to a live runtime or to a
-        // stopped runtime, which elapses all of its timers early, and polling the latter panics. No
-        // timer wakes the task at `until` then; a wake for other reasons still works.
-        if Instant::now() < until {
-            Poll::Pending
-        } else {
-            Poll::Ready(())
-        }
+        self.sleep.as_mut().expect("it was just set").as_mut()
     }
+}
+
+/// Polls a timer of the runtime of this module.
+fn poll_own(mut sleep: Pin<&mut Sleep>, until: Instant, cx: &mut Context<'_>) -> Poll<()> {
+    if sleep.deadline() != until {
+        sleep.as_mut().reset(until);
+    }
+    // The runtime's thread calls the waker, which is user code: a panic would end the thread, and
+    // with it every timer of the process.
+    sleep.poll(&mut Context::from_waker(&guarded_waker(cx.waker())))
+}
+
+/// Returns whether the clock of the polling runtime, if there is one, is the system's.
+fn has_system_clock() -> bool {
+    loop {
+        let before = Instant::now().into_std();
+        let system = std::time::Instant::now();
+        let after = Instant::now().into_std();
+        if system < before || after < system {
+            return false;
+        }
+        if before < after {
+            return true;
+        }
+        // A paused clock stands still, and a coarse clock did not move during three readings. Look
+        // again: the system's clock moves on, and leaves a paused clock behind.
+        std::hint::spin_loop();
+    }
+}
+
+/// Returns the runtime that fires the timers of this module, and starts its thread at the first call.
+fn own_runtime() -> &'static Handle {
+    static RUNTIME: OnceLock<Handle> = OnceLock::new();
+    RUNTIME.get_or_init(|| {
+        let runtime = Builder::new_current_thread().enable_time().build();
+        let runtime = runtime.expect("a runtime that only keeps time needs nothing of the system");
+        let handle = runtime.handle().clone();
+        let thread = thread::Builder::new().name("genevent-timer".to_owned());
+        thread
+            .spawn(move || runtime.block_on(pending::<()>()))
+            .expect("the system starts one more thread");
+        handle
+    })
 }
 
 /// A timer for a moment, which may be too far away to represent.

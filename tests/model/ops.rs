@@ -91,6 +91,8 @@ pub(crate) enum Kind {
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Bounded {
+    Notify,
+    Reserve,
     AckNotify,
     SyncNotify,
     Flush,
@@ -249,6 +251,8 @@ fn kind() -> impl Strategy<Value = Kind> {
 
 fn bounded() -> impl Strategy<Value = Bounded> {
     prop_oneof![
+        4 => Just(Bounded::Notify),
+        4 => Just(Bounded::Reserve),
         8 => Just(Bounded::AckNotify),
         12 => Just(Bounded::SyncNotify),
         8 => Just(Bounded::Flush),

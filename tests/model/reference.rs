@@ -8,6 +8,8 @@ mod reading;
 mod sinks;
 mod waiting;
 
+pub(crate) use waiting::goes_on;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -286,6 +288,8 @@ pub(crate) enum Answer {
     Closed(u64),
     /// The answer of a publisher with a deadline: the event comes back.
     NotStored { payload: u64, pending: Vec<Who> },
+    /// The answer of `reserve` with a deadline.
+    NotReserved { pending: Vec<Who> },
     /// Too late for these subscribers; with the receipt so far, if there will be one.
     Unanswered {
         receipt: Option<Box<Answer>>,

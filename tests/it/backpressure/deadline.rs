@@ -2,10 +2,13 @@
 //! names the subscribers that it waited for.
 
 mod flush_and_stop;
+mod in_handlers;
 mod in_time;
 mod not_answered;
 mod not_stored;
 mod races;
+mod room;
+mod settled;
 
 use std::time::Duration;
 

@@ -2,6 +2,7 @@
 //! error names the caller's own subscription with the source line that created the subscription.
 
 mod handlers;
+mod late_answers;
 mod publishers;
 
 use std::time::Duration;

@@ -1,5 +1,6 @@
 //! `Overflow::WaitAtMost`: a subscriber that blocks publishers for too long is disconnected.
 
+mod any_executor;
 mod counted_time;
 mod limit;
 mod overdue_permits;
@@ -8,6 +9,7 @@ mod publishers;
 mod runtimes;
 mod several_subscribers;
 mod subscription_kinds;
+mod waits;
 
 use std::time::Duration;
 
@@ -103,11 +105,4 @@ fn without_waiting_no_runtime_is_needed() {
     assert_eq!(manager.try_notify(3), Err(TryNotifyError::Full(3)));
     assert_next!(limited, 1).now();
     assert_eq!(now(manager.notify(3)), Ok(1));
-}
-
-#[test]
-#[should_panic(expected = "there is no reactor running")]
-fn waiting_for_a_limit_needs_tokio() {
-    let (manager, _reader) = stuck();
-    let _ = manager.notify(2).now_or_never();
 }

@@ -140,7 +140,7 @@ mod with_tokio {
     };
     use genevent::kv::Registry;
     use genevent::test_util::Probe;
-    use genevent::{StopReason, handler_fn};
+    use genevent::{StopReason, SubscribeOptions, handler_fn};
 
     use super::*;
 
@@ -238,7 +238,22 @@ mod with_tokio {
         let late = waiting.await.unwrap_err();
         assert!(late.to_string().starts_with("not answered in time by "));
         assert!(format!("{late:?}").starts_with("Unanswered {"));
-        assert!(matches!(late, DeadlineError::Unanswered(_)));
+        let DeadlineError::Unanswered(late) = late else {
+            panic!("no subscriber has read the event");
+        };
+        shows(&late.settled(), "Settled { .. }");
+        let late = manager.flush().within(Duration::ZERO).await.unwrap_err();
+        assert!(late.to_string().starts_with("not answered in time by "));
+        assert!(format!("{late:?}").starts_with("Unsettled(Unsettled {"));
+        let full = manager.subscribe_with(SubscribeOptions::new().window(1));
+        manager.try_notify(Opaque).unwrap();
+        let late = manager.reserve().within(Duration::ZERO).await.unwrap_err();
+        assert!(
+            late.to_string()
+                .starts_with("not reserved in time: no room at ")
+        );
+        assert!(format!("{late:?}").starts_with("NotReserved(NotReserved {"));
+        drop(full);
     }
 
     #[test]

@@ -349,6 +349,18 @@ fn without_limits_the_registry_needs_no_timer() {
 
 // ---- No observers -------------------------------------------------------------------------------
 
+#[test]
+fn a_limit_ends_in_a_runtime_without_time() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    runtime.unwrap().block_on(async {
+        let (events, registry) = new_registry(16);
+        let _stuck = registry.watch_with(Overflow::WaitAtMost(Duration::from_millis(1)));
+        registry.create("a").await.unwrap();
+        registry.flush().await;
+        assert_eq!(events.subscriber_count(), 0);
+    });
+}
+
 #[tokio::test]
 async fn a_long_unheard_outbox_yields_to_other_tasks() {
     let (_, registry) = new_registry(16);

@@ -227,7 +227,8 @@ async fn sleeping_publishers_get_on() {
             }
             let stored = futures::future::join_all(others);
             let stored = tokio::time::timeout(Duration::from_secs(60), stored).await;
-            let stored = stored.unwrap_or_else(|_| panic!("{capacity}, {count}: {:#?}", manager.stats()));
+            let stored =
+                stored.unwrap_or_else(|_| panic!("{capacity}, {count}: {:#?}", manager.stats()));
             assert!(stored.iter().all(|stored| matches!(stored, Ok(Ok(1)))));
             assert_eq!(reader.len(), capacity);
         }

@@ -3,7 +3,9 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use genevent::error::{DeadlineError, NotifyError, Unanswered, WaitError, WouldDeadlock};
+use genevent::error::{
+    DeadlineError, NotifyError, ReserveDeadlineError, ReserveError, WaitError, WouldDeadlock,
+};
 use genevent::{Permit, SubscriberId, SubscriberInfo, future};
 
 use super::super::payload::Payload;
@@ -14,10 +16,13 @@ pub(crate) enum Called<'a> {
     AckNotify(future::AckNotify<'a, Payload>),
     SyncNotify(future::SyncNotify<'a, Payload>),
     Reserve(future::Reserve<'a, Payload>),
+    NotifyWithin(Timed<future::Notify<'a, Payload>>),
+    ReserveWithin(Timed<future::Reserve<'a, Payload>>),
     AckNotifyWithin(Timed<future::AckNotify<'a, Payload>>),
     SyncNotifyWithin(Timed<future::SyncNotify<'a, Payload>>),
     FlushWithin(Timed<future::Flush<'a, Payload>>),
     StopWithin(Timed<future::Stop<'a, Payload>>),
+    Settled(future::Settled),
     Flush(future::Flush<'a, Payload>),
     Stop(future::Stop<'a, Payload>),
     Closed(future::Closed<'a, Payload>),
@@ -27,29 +32,46 @@ pub(crate) enum Called<'a> {
 type Timed<F> = Pin<Box<future::Within<F>>>;
 
 impl Called<'_> {
+    /// Polls the future. Becomes the wait for the rest of the answers if its time is up.
     pub(crate) fn poll(
         &mut self,
         cx: &mut Context<'_>,
         ids: &[SubscriberId],
         permits: &mut Vec<Permit<Payload>>,
     ) -> Poll<Answer> {
+        let mut settled = None;
+        let answer = self.poll_once(cx, ids, permits, &mut settled);
+        if let Some(settled) = settled {
+            *self = Self::Settled(settled);
+        }
+        answer
+    }
+
+    fn poll_once(
+        &mut self,
+        cx: &mut Context<'_>,
+        ids: &[SubscriberId],
+        permits: &mut Vec<Permit<Payload>>,
+        settled: &mut Option<future::Settled>,
+    ) -> Poll<Answer> {
         let receipt = |result: Result<genevent::Receipt, NotifyError<Payload>>| match result {
             Ok(receipt) => receipt_of(&receipt, ids),
             Err(error) => closed(error),
         };
-        let in_time = |result: Result<genevent::Receipt, DeadlineError<Payload>>| match result {
-            Ok(receipt) => receipt_of(&receipt, ids),
-            Err(DeadlineError::Closed(payload)) => Answer::Closed(payload.0),
-            Err(DeadlineError::NotStored(error)) => Answer::NotStored {
-                pending: error
-                    .waiting_for()
-                    .iter()
-                    .map(|info| index_of(info, ids))
-                    .collect(),
+        let late = |error: DeadlineError<Payload>| match error {
+            DeadlineError::Closed(payload) => Answer::Closed(payload.0),
+            DeadlineError::NotStored(error) => Answer::NotStored {
+                pending: indices_of(error.waiting_for(), ids),
                 payload: error.into_event().0,
             },
-            Err(DeadlineError::Unanswered(error)) => unanswered(&error, ids),
-            Err(_) => unreachable!("there are no other errors"),
+            DeadlineError::Unanswered(error) => {
+                *settled = Some(error.settled());
+                Answer::Unanswered {
+                    receipt: Some(Box::new(receipt_of(error.receipt(), ids))),
+                    pending: indices_of(error.waiting_for(), ids),
+                }
+            }
+            _ => unreachable!("there are no other errors"),
         };
         let done = |()| Answer::Done;
         let waited = |result: Result<(), WouldDeadlock>| {
@@ -58,7 +80,10 @@ impl Called<'_> {
         };
         let done_in_time = |result: Result<(), WaitError>| match result {
             Ok(()) => Answer::Done,
-            Err(WaitError::Unanswered(error)) => unanswered(&error, ids),
+            Err(WaitError::Unsettled(error)) => Answer::Unanswered {
+                receipt: None,
+                pending: indices_of(error.waiting_for(), ids),
+            },
             Err(_) => unreachable!("no handler asks"),
         };
         match self {
@@ -72,10 +97,35 @@ impl Called<'_> {
                     permits.push(permit);
                     Answer::Reserved
                 }
-                Err(_) => Answer::NothingReserved,
+                Err(ReserveError::Closed) => Answer::NothingReserved,
+                Err(_) => unreachable!("no handler asks"),
             }),
-            Self::AckNotifyWithin(future) => future.as_mut().poll(cx).map(in_time),
-            Self::SyncNotifyWithin(future) => future.as_mut().poll(cx).map(in_time),
+            Self::NotifyWithin(future) => future
+                .as_mut()
+                .poll(cx)
+                .map(|result| result.map_or_else(late, Answer::Stored)),
+            Self::ReserveWithin(future) => future.as_mut().poll(cx).map(|result| match result {
+                Ok(permit) => {
+                    permits.push(permit);
+                    Answer::Reserved
+                }
+                Err(ReserveDeadlineError::Closed) => Answer::NothingReserved,
+                Err(ReserveDeadlineError::NotReserved(error)) => Answer::NotReserved {
+                    pending: indices_of(error.waiting_for(), ids),
+                },
+                Err(_) => unreachable!("no handler asks"),
+            }),
+            Self::AckNotifyWithin(future) => {
+                let polled = future.as_mut().poll(cx);
+                polled.map(|result| result.map_or_else(late, |receipt| receipt_of(&receipt, ids)))
+            }
+            Self::SyncNotifyWithin(future) => {
+                let polled = future.as_mut().poll(cx);
+                polled.map(|result| result.map_or_else(late, |receipt| receipt_of(&receipt, ids)))
+            }
+            Self::Settled(future) => Pin::new(future)
+                .poll(cx)
+                .map(|receipt| receipt_of(&receipt, ids)),
             Self::FlushWithin(future) => future.as_mut().poll(cx).map(done_in_time),
             Self::StopWithin(future) => future.as_mut().poll(cx).map(done_in_time),
             Self::Flush(future) => Pin::new(future).poll(cx).map(waited),
@@ -104,21 +154,12 @@ fn receipt_of(receipt: &genevent::Receipt, ids: &[SubscriberId]) -> Answer {
     }
 }
 
-fn unanswered(error: &Unanswered, ids: &[SubscriberId]) -> Answer {
-    let receipt = error.receipt().map(|receipt| receipt_of(receipt, ids));
-    Answer::Unanswered {
-        receipt: receipt.map(Box::new),
-        pending: error
-            .waiting_for()
-            .iter()
-            .map(|info| index_of(info, ids))
-            .collect(),
-    }
-}
-
-fn index_of(info: &SubscriberInfo, ids: &[SubscriberId]) -> Who {
-    let known = ids.iter().position(|&known| known == info.id());
-    known.expect("it was given out")
+fn indices_of(infos: &[SubscriberInfo], ids: &[SubscriberId]) -> Vec<Who> {
+    let index_of = |info: &SubscriberInfo| {
+        let known = ids.iter().position(|&known| known == info.id());
+        known.expect("it was given out")
+    };
+    infos.iter().map(index_of).collect()
 }
 
 /// The event comes back.

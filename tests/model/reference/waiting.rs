@@ -6,6 +6,14 @@ use super::{
     Answer, Answers, Call, CallId, Event, Progress, Question, Reference, Room, Stored, Time, Who,
 };
 
+/// Whether the call waits for the rest of the answers after this answer.
+pub(crate) fn goes_on(answer: &Poll<Answer>) -> bool {
+    let Poll::Ready(Answer::Unanswered { receipt, .. }) = answer else {
+        return false;
+    };
+    receipt.is_some()
+}
+
 impl Reference {
     /// Begins a call, with the time until its deadline as `within`.
     pub(crate) fn call(&mut self, question: Question, within: Option<Time>) -> CallId {
@@ -46,8 +54,9 @@ impl Reference {
         };
         if answer.is_pending() && self.is_late(id) {
             answer = Poll::Ready(self.answer_at_deadline(id));
+            (self.calls[id].within, self.calls[id].deadline) = (None, None);
         }
-        if answer.is_ready() {
+        if answer.is_ready() && !goes_on(&answer) {
             self.cancel(id);
         }
         answer
@@ -168,12 +177,18 @@ impl Reference {
             pending
         };
         match (&self.calls[id].progress, self.calls[id].question) {
-            (Progress::InLine, Question::AckNotify(payload) | Question::SyncNotify(payload)) => {
-                Answer::NotStored {
-                    payload,
-                    pending: self.blocking(),
-                }
-            }
+            (
+                Progress::InLine,
+                Question::Notify(payload)
+                | Question::AckNotify(payload)
+                | Question::SyncNotify(payload),
+            ) => Answer::NotStored {
+                payload,
+                pending: self.blocking(),
+            },
+            (Progress::InLine, Question::Reserve) => Answer::NotReserved {
+                pending: self.blocking(),
+            },
             (&Progress::Stored(event), _) => Answer::Unanswered {
                 receipt: Some(Box::new(self.receipt(id, event))),
                 pending: self.answers(id, event).owing.clone(),

@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
+use futures::executor::block_on;
 use futures::future::{BoxFuture, MaybeDone, maybe_done};
 use futures::{FutureExt, StreamExt};
 use genevent::error::DeadlineError;
-use genevent::{EventManager, Receipt};
+use genevent::{EventManager, Filtered, Receipt, Subscription};
 use tokio::time::advance;
 use tokio_test::{assert_pending, assert_ready, task};
 
@@ -61,7 +62,7 @@ fn missing_subscribers_are_named_during_concurrent_acks() {
     let manager = EventManager::<u32>::new(4);
     let mut reader = manager.subscribe();
     let reading = std::thread::spawn(move || {
-        futures::executor::block_on(async {
+        block_on(async {
             while let Some(event) = reader.next().await {
                 if event % 3 == 0 {
                     reader.ack();
@@ -100,20 +101,12 @@ fn panicking(deed: impl FnOnce() + Send + Sync + 'static) -> impl Fn(&u8) -> boo
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn room_at_the_moment_of_timeout_is_taken() {
-    // The hazard: a deadline error that names no subscriber, while readers on other threads
-    // acknowledge.
-    let manager = EventManager::new(1);
-    let mut reader = manager.subscribe();
-    let id = reader.id();
-    manager.try_notify(1).unwrap();
-    let mut late = task::spawn(manager.sync_notify(2).within(SECOND));
-    assert_pending!(late.poll());
-    advance(SECOND).await;
-
-    // The publisher looks for room twice: when polled, and again when its time is over. Then the
-    // event is read.
+/// Lets `reader` read an event when a publisher has looked for room twice: when polled, and again
+/// when its time is over. Returns the values to keep until then.
+fn read_after_two_looks(
+    manager: &EventManager<u8>,
+    mut reader: Subscription<u8>,
+) -> (Filtered<u8>, impl Sized) {
     let (keep, kept) = std::sync::mpsc::channel();
     let last = panicking(move || {
         assert_eq!(now(reader.next()), Some(1));
@@ -121,10 +114,58 @@ async fn room_at_the_moment_of_timeout_is_taken() {
     });
     let (own, (slot, filtered)) = (manager.clone(), std::sync::mpsc::channel());
     let first = panicking(move || slot.send(own.subscribe_filter(last)).unwrap());
-    let first = manager.subscribe_filter(first);
+    (manager.subscribe_filter(first), (filtered, kept))
+}
+
+/// The hazard: a deadline error that names no subscriber, while readers on other threads
+/// acknowledge.
+#[tokio::test(start_paused = true)]
+async fn room_at_the_moment_of_timeout_is_taken() {
+    let manager = EventManager::new(1);
+    let reader = manager.subscribe();
+    let id = reader.id();
+    manager.try_notify(1).unwrap();
+    let mut late = task::spawn(manager.sync_notify(2).within(SECOND));
+    assert_pending!(late.poll());
+    advance(SECOND).await;
+    let kept = read_after_two_looks(&manager, reader);
     assert_pending!(late.poll());
     assert!(late.is_woken());
     let late = unanswered(assert_ready!(late.poll()));
     assert_eq!(ids(late.waiting_for()), [id]);
-    drop((first, filtered, kept));
+    drop(kept);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_notify_takes_room_at_the_moment_of_timeout() {
+    let manager = EventManager::new(1);
+    let reader = manager.subscribe();
+    manager.try_notify(1).unwrap();
+    let mut notify = task::spawn(manager.notify(2).within(SECOND));
+    assert_pending!(notify.poll());
+    advance(SECOND).await;
+    let kept = read_after_two_looks(&manager, reader);
+    assert_pending!(notify.poll());
+    assert!(notify.is_woken());
+    assert_eq!(assert_ready!(notify.poll()).unwrap(), 1);
+    drop(kept);
+}
+
+#[test]
+fn full_subscribers_are_named_during_concurrent_reads() {
+    let manager = EventManager::<u32>::new(1);
+    let mut reader = manager.subscribe();
+    let reading = std::thread::spawn(move || {
+        block_on(async { while reader.next().await.is_some() {} });
+    });
+    for event in 0..1_000 {
+        let late = block_on(manager.notify(event).within(Duration::ZERO)).err();
+        assert_ne!(late.map(|error| error.waiting_for().len()), Some(0));
+        match block_on(manager.reserve().within(Duration::ZERO)) {
+            Ok(permit) => drop(permit.notify(event)),
+            Err(error) => assert!(!error.waiting_for().is_empty()),
+        }
+    }
+    drop(manager);
+    reading.join().unwrap();
 }

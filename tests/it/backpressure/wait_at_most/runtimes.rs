@@ -5,18 +5,22 @@ use std::cell::Cell;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use futures::future::LocalBoxFuture;
 use futures::task::noop_waker;
-use futures::{FutureExt, SinkExt, StreamExt};
+use futures::{FutureExt, StreamExt};
 use genevent::test_util::assert_next;
-use genevent::{EventManager, EventStreamExt, Overflow, SubscribeOptions, Subscription};
+use genevent::{EventManager, EventStreamExt, Overflow, SubscribeOptions};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{Instant, advance};
 use tokio_test::task;
 
-use super::{at_most, secs};
+use super::secs;
+use super::waits::{WAITS, blocked, waits};
+
+const HOUR: Duration = secs(3600);
 
 /// A runtime with a paused clock.
 fn runtime() -> Runtime {
@@ -28,42 +32,11 @@ fn poll_with(future: &mut LocalBoxFuture<'_, ()>, waker: &Waker) -> Poll<()> {
     Pin::new(future).poll(&mut Context::from_waker(waker))
 }
 
-/// A manager with a capacity of one event, which a subscriber that may block publishers for an hour
-/// has not read.
-fn blocked() -> (EventManager<u32>, Subscription<u32>) {
-    let manager = EventManager::new(1);
-    let reader = manager.subscribe_with(at_most(3600));
-    manager.try_notify(1).unwrap();
-    (manager, reader)
-}
-
-/// Every future that waits with a timer, for the only stored event, for an hour.
-fn with_a_timer(manager: &EventManager<u32>) -> Vec<(&'static str, LocalBoxFuture<'static, ()>)> {
-    macro_rules! waits {
-        ($($name:literal: $manager:ident => $future:expr;)+) => {vec![$({
-            let $manager = manager.clone();
-            ($name, async move { let _ = $future.await; }.boxed_local())
-        }),+]};
-    }
-    waits! {
-        "notify": manager => manager.notify(2);
-        "ack_notify": manager => manager.ack_notify(2);
-        "sync_notify": manager => manager.sync_notify(2);
-        "reserve": manager => manager.reserve();
-        "a sink": manager => manager.sink().send(2);
-        "a sync sink": manager => manager.sync_sink().send(2);
-        "ack_notify, with a deadline": manager => manager.ack_notify(2).within(secs(3600));
-        "sync_notify, with a deadline": manager => manager.sync_notify(2).within(secs(3600));
-        "flush, with a deadline": manager => manager.flush().within(secs(3600));
-        "stop, with a deadline": manager => manager.stop().within(secs(3600));
-    }
-}
-
 /// Runs `story` for each, with the future polled once in a runtime.
 fn for_each_waiting(story: impl Fn(&'static str, LocalBoxFuture<'static, ()>, Runtime)) {
-    for index in 0..10 {
-        let (manager, reader) = blocked();
-        let (name, mut future) = with_a_timer(&manager).swap_remove(index);
+    for index in 0..WAITS {
+        let (manager, reader) = blocked(HOUR);
+        let (name, mut future) = waits(&manager, HOUR).swap_remove(index);
         let first = runtime();
         first.block_on(async {
             assert!(poll_with(&mut future, &noop_waker()).is_pending(), "{name}");
@@ -78,13 +51,13 @@ fn waiting_continues_after_its_runtime_ended() {
     for_each_waiting(|name, future, first| {
         drop(first);
         runtime().block_on(async move {
-            let mut waits = task::spawn(future);
-            assert!(waits.poll().is_pending(), "{name}");
+            let mut future = task::spawn(future);
+            assert!(future.poll().is_pending(), "{name}");
             advance(secs(3599)).await;
-            assert!(!waits.is_woken(), "{name}");
+            assert!(!future.is_woken(), "{name}");
             advance(secs(2)).await;
-            assert!(waits.is_woken(), "{name}");
-            assert!(waits.poll().is_ready(), "{name}");
+            assert!(future.is_woken(), "{name}");
+            assert!(future.poll().is_ready(), "{name}");
         });
     });
 }
@@ -93,11 +66,11 @@ fn waiting_continues_after_its_runtime_ended() {
 fn waiting_continues_in_another_runtime() {
     for_each_waiting(|name, future, _first| {
         runtime().block_on(async move {
-            let mut waits = task::spawn(future);
-            assert!(waits.poll().is_pending(), "{name}");
+            let mut future = task::spawn(future);
+            assert!(future.poll().is_pending(), "{name}");
             advance(secs(3601)).await;
-            assert!(waits.is_woken(), "{name}");
-            assert!(waits.poll().is_ready(), "{name}");
+            assert!(future.is_woken(), "{name}");
+            assert!(future.poll().is_ready(), "{name}");
         });
     });
 }
@@ -137,18 +110,18 @@ fn waiting_outside_of_any_runtime_does_not_panic() {
         }
         // In a runtime again, the timer works again.
         runtime().block_on(async {
-            let mut waits = task::spawn(future);
-            assert!(waits.poll().is_pending(), "{name}");
+            let mut future = task::spawn(future);
+            assert!(future.poll().is_pending(), "{name}");
             advance(secs(3601)).await;
-            assert!(waits.is_woken(), "{name}");
-            assert!(waits.poll().is_ready(), "{name}");
+            assert!(future.is_woken(), "{name}");
+            assert!(future.poll().is_ready(), "{name}");
         });
     });
 }
 
 #[test]
 fn room_is_found_outside_of_the_ended_runtime() {
-    let (manager, mut reader) = blocked();
+    let (manager, mut reader) = blocked(HOUR);
     let mut publisher = task::spawn(manager.notify(2));
     let first = runtime();
     first.block_on(async { assert!(publisher.poll().is_pending()) });
@@ -182,9 +155,9 @@ fn a_blocking_task_may_wait_in_several_runtimes() {
         .build()
         .unwrap();
     let done = outer.spawn_blocking(|| {
-        let (manager, _reader) = blocked();
+        let (manager, _reader) = blocked(HOUR);
         let mut publisher = manager.notify(2);
-        let mut flush = manager.flush().within(secs(3600));
+        let mut flush = manager.flush().within(HOUR);
         let first = runtime();
         first.block_on(async {
             assert!((&mut publisher).now_or_never().is_none());

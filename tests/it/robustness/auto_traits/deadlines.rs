@@ -2,19 +2,31 @@
 
 use std::future::Ready;
 
-use genevent::error::{DeadlineError, NotStored, Unanswered, WaitError};
+use genevent::error::{
+    DeadlineError, NotReserved, NotStored, ReserveDeadlineError, Unanswered, Unsettled, WaitError,
+};
 use genevent::ext::{Batches, ContinueOnError, ForEachAcked, TryForEachAcked};
-use genevent::future::Within;
+use genevent::future::{Settled, Within};
 
-use super::{AckNotify, Batch, Cloned, Deliveries, Event, Flush, Receipt, Stop, SyncNotify};
+use super::{AckNotify, Batch, Cloned, Deliveries, Event, Flush, Fragile, Notify, Permit};
+use super::{Receipt, Reserve, Stop, SyncNotify};
 use super::{at_ease, clone, error, future, shared, stream, unwind_safe};
 
 #[test]
 fn deadline_futures_are_send_and_unpin() {
+    at_ease::<Within<Notify<'static, Event>>>();
+    at_ease::<Within<Reserve<'static, Event>>>();
     at_ease::<Within<SyncNotify<'static, Event>>>();
     at_ease::<Within<AckNotify<'static, Event>>>();
     at_ease::<Within<Flush<'static, Event>>>();
     at_ease::<Within<Stop<'static, Event>>>();
+    at_ease::<Settled>();
+    unwind_safe::<Within<Notify<'_, Event>>>();
+    unwind_safe::<Within<Reserve<'_, Fragile>>>();
+    unwind_safe::<Settled>();
+    future::<Within<Notify<'_, Event>>, Result<usize, DeadlineError<Event>>>();
+    future::<Within<Reserve<'_, Event>>, Result<Permit<Event>, ReserveDeadlineError>>();
+    future::<Settled, Receipt>();
     future::<Within<SyncNotify<'_, Event>>, Result<Receipt, DeadlineError<Event>>>();
     future::<Within<AckNotify<'_, Event>>, Result<Receipt, DeadlineError<Event>>>();
     future::<Within<Flush<'_, Event>>, Result<(), WaitError>>();
@@ -25,13 +37,18 @@ fn deadline_futures_are_send_and_unpin() {
 fn deadline_errors_implement_error_for_any_event() {
     error::<DeadlineError<Event>>();
     error::<Unanswered>();
+    error::<Unsettled>();
     error::<WaitError>();
+    error::<ReserveDeadlineError>();
+    error::<NotReserved>();
     at_ease::<DeadlineError<String>>();
     shared::<DeadlineError<Event>>();
     at_ease::<NotStored<String>>();
     shared::<NotStored<Event>>();
     at_ease::<Unanswered>();
     at_ease::<WaitError>();
+    at_ease::<(Unsettled, ReserveDeadlineError, NotReserved)>();
+    unwind_safe::<(Unsettled, ReserveDeadlineError, NotReserved)>();
     unwind_safe::<DeadlineError<Event>>();
     unwind_safe::<NotStored<Event>>();
     unwind_safe::<Unanswered>();
@@ -42,6 +59,7 @@ fn deadline_errors_implement_error_for_any_event() {
         Unanswered,
         WaitError,
     )>();
+    clone::<(Unsettled, ReserveDeadlineError, NotReserved)>();
 }
 
 type Done = Ready<()>;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::future::LocalBoxFuture;
 use futures::{FutureExt, Sink, SinkExt, TryFutureExt};
-use genevent::error::{DeadlineError, NotifyError, ReserveError};
+use genevent::error::{DeadlineError, NotifyError, ReserveDeadlineError, ReserveError};
 use genevent::{Deliveries, EventManager, EventStreamExt, Filtered, Permit, Receipt, Subscription};
 
 use super::streams::{InFlight, OneUnacked, Source};
@@ -32,13 +32,21 @@ pub(crate) enum Call {
 impl Row {
     /// Whether the future stores its event in one poll, and is ready in a later poll.
     pub(crate) fn waits_on_once_stored(&self) -> bool {
-        let publishes = ["ack_notify", "sync_notify", "Notify::within"];
+        let publishes = [
+            "ack_notify",
+            "sync_notify",
+            "AckNotify::within",
+            "SyncNotify::within",
+            "::settled",
+        ];
         self.name.contains("Sink::") || publishes.iter().any(|name| self.name.ends_with(name))
     }
 
     /// Whether time must pass before the future resolves.
     pub(crate) fn needs_the_clock(&self) -> bool {
-        self.name.ends_with("::within") || self.name.starts_with("Batches")
+        self.name.ends_with("::within")
+            || self.name.starts_with("Batches")
+            || self.name.ends_with("::settled")
     }
 }
 
@@ -224,51 +232,78 @@ pub(crate) const ROWS: &[Row] = &[
     Row {
         name: "SyncNotify::within",
         call: Call::Manager(|manager| {
-            manager
-                .sync_notify(MINE)
-                .within(5 * MILLISECOND)
-                .map(in_time)
-                .boxed_local()
+            let waits = manager.sync_notify(MINE).within(5 * MILLISECOND);
+            waits.map(in_time).boxed_local()
         }),
     },
     Row {
         name: "SyncNotify::within",
         call: Call::Manager(|manager| {
-            manager
-                .sync_notify(MINE)
-                .within(A_LONG_TIME)
-                .map(in_time)
-                .boxed_local()
+            let waits = manager.sync_notify(MINE).within(A_LONG_TIME);
+            waits.map(in_time).boxed_local()
         }),
     },
     Row {
         name: "AckNotify::within",
         call: Call::Manager(|manager| {
-            manager
-                .ack_notify(MINE)
-                .within(5 * MILLISECOND)
-                .map(in_time)
-                .boxed_local()
+            let waits = manager.ack_notify(MINE).within(5 * MILLISECOND);
+            waits.map(in_time).boxed_local()
         }),
     },
     Row {
         name: "AckNotify::within",
         call: Call::Manager(|manager| {
-            manager
-                .ack_notify(MINE)
-                .within(A_LONG_TIME)
-                .map(in_time)
-                .boxed_local()
+            let waits = manager.ack_notify(MINE).within(A_LONG_TIME);
+            waits.map(in_time).boxed_local()
+        }),
+    },
+    Row {
+        name: "Notify::within",
+        call: Call::Manager(|manager| {
+            let notify = manager.notify(MINE).within(5 * MILLISECOND);
+            notify.map(in_time).boxed_local()
+        }),
+    },
+    Row {
+        name: "Notify::within",
+        call: Call::Manager(|manager| {
+            let notify = manager.notify(MINE).within(A_LONG_TIME);
+            notify.map(in_time).boxed_local()
+        }),
+    },
+    Row {
+        name: "Reserve::within",
+        call: Call::Manager(|manager| {
+            let reserve = manager.reserve().within(5 * MILLISECOND);
+            reserve.map(reserved).boxed_local()
+        }),
+    },
+    Row {
+        name: "Reserve::within",
+        call: Call::Manager(|manager| {
+            let reserve = manager.reserve().within(A_LONG_TIME);
+            reserve.map(reserved).boxed_local()
+        }),
+    },
+    Row {
+        name: "Unanswered::settled",
+        call: Call::Manager(|manager| {
+            let publish = manager.sync_notify(MINE).within(5 * MILLISECOND);
+            async move {
+                let result = publish.await;
+                if let Err(DeadlineError::Unanswered(late)) = &result {
+                    late.settled().await;
+                }
+                in_time(result)
+            }
+            .boxed_local()
         }),
     },
     Row {
         name: "Flush::within",
         call: Call::Manager(|manager| {
-            manager
-                .flush()
-                .within(5 * MILLISECOND)
-                .map(done)
-                .boxed_local()
+            let waits = manager.flush().within(5 * MILLISECOND);
+            waits.map(done).boxed_local()
         }),
     },
     Row {
@@ -278,11 +313,8 @@ pub(crate) const ROWS: &[Row] = &[
     Row {
         name: "Stop::within",
         call: Call::Manager(|manager| {
-            manager
-                .stop()
-                .within(5 * MILLISECOND)
-                .map(done)
-                .boxed_local()
+            let waits = manager.stop().within(5 * MILLISECOND);
+            waits.map(done).boxed_local()
         }),
     },
     Row {
@@ -316,7 +348,13 @@ async fn closed(mut sink: impl Sink<u32, Error = ReserveError> + Unpin) -> Outco
     sent(sink.close().await)
 }
 
-fn in_time(result: Result<Receipt, DeadlineError<u32>>) -> Outcome {
+fn reserved(result: Result<Permit<u32>, ReserveDeadlineError>) -> Outcome {
+    result
+        .map(used)
+        .map_or(Outcome::Refused, |()| Outcome::Stored)
+}
+
+fn in_time<T>(result: Result<T, DeadlineError<u32>>) -> Outcome {
     let back = result.err().and_then(DeadlineError::into_event);
     back.map_or(Outcome::Stored, |_| Outcome::Refused)
 }

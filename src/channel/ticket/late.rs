@@ -1,0 +1,102 @@
+//! Late tickets: the answers to an event whose publisher no longer waits, for futures that do.
+
+use std::collections::BTreeMap;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::task::{Context, Poll, Wake, Waker};
+
+use super::Ticket;
+use crate::receipt::{PendingReceipt, Receipt, Stored};
+use crate::util::panic_guard::{drop_caught, wake};
+use crate::util::spare_waker::with_spare_waker;
+use crate::util::sync::{Arc, Mutex};
+
+/// The ticket of a stored event, with any number of waiting futures. A [`Ticket`] itself has room
+/// for the waker of one future.
+pub(crate) struct LateTicket {
+    ticket: Arc<Ticket>,
+    stored: Stored,
+    waiters: Arc<Waiters>,
+}
+
+/// The wakers of the waiting futures. The waker in the ticket wakes them all.
+///
+/// # Invariants
+/// 1. A future keeps its [`LateTicket`] and leaves before it drops the ticket. So the last reference
+///    to the waiters holds no waker, and the channel may drop that reference, in a ticket, under its
+///    lock.
+#[derive(Default)]
+struct Waiters(Mutex<Registered>);
+
+#[derive(Default)]
+struct Registered {
+    wakers: BTreeMap<u64, Waker>,
+    keys_issued: u64,
+}
+
+impl LateTicket {
+    /// Takes over a ticket from a publisher that gives up.
+    pub(crate) fn new(ticket: Arc<Ticket>, stored: Stored) -> Self {
+        // Drop the waker of the publisher's task, which waits no longer.
+        ticket.abandon();
+        Self {
+            ticket,
+            stored,
+            waiters: Arc::default(),
+        }
+    }
+}
+
+/// No user code runs under the locks of a ticket and of its waiters, so a panic cannot leave them
+/// half-changed. Stated here because the locks of the model checkers do not imply it.
+impl UnwindSafe for LateTicket {}
+impl RefUnwindSafe for LateTicket {}
+
+impl PendingReceipt for LateTicket {
+    fn poll(&self, key: &mut Option<u64>, cx: &Context<'_>) -> Poll<Receipt> {
+        // Register before looking: the last answer could come in between and wake no task.
+        if !self.ticket.is_settled() {
+            self.waiters.register(key, cx.waker());
+            let all = Waker::from(Arc::clone(&self.waiters));
+            if self.ticket.poll_with(&all).is_pending() {
+                return Poll::Pending;
+            }
+        }
+        if let Some(key) = key.take() {
+            self.leave(key);
+        }
+        let Stored { seq, audience } = self.stored;
+        Poll::Ready(self.ticket.receipt_so_far(seq, audience))
+    }
+
+    fn leave(&self, key: u64) {
+        let waker = self.waiters.0.lock().wakers.remove(&key);
+        drop_caught(waker);
+    }
+}
+
+impl Waiters {
+    /// Registers `waker` under `key`, or under a new key.
+    fn register(&self, key: &mut Option<u64>, waker: &Waker) {
+        let replaced = with_spare_waker(waker, None, |spare| {
+            let mut registered = self.0.lock();
+            let known = key.and_then(|key| registered.wakers.get(&key));
+            if known.is_some_and(|known| known.will_wake(waker)) {
+                return Some(None);
+            }
+            let waker = spare.take()?;
+            let key = key.get_or_insert_with(|| {
+                registered.keys_issued += 1;
+                registered.keys_issued
+            });
+            Some(registered.wakers.insert(*key, waker))
+        });
+        drop_caught(replaced);
+    }
+}
+
+impl Wake for Waiters {
+    fn wake(self: Arc<Self>) {
+        let wakers = std::mem::take(&mut self.0.lock().wakers);
+        wakers.into_values().for_each(wake);
+    }
+}
