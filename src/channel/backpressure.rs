@@ -114,7 +114,7 @@ impl<E> State<E> {
                 }
                 Room::Free
             }
-            Standing::Next if self.finds_only_granted() => {
+            Standing::Next if self.competes_with_granted() => {
                 if !slot.key.is_some_and(|key| self.queue.take_over(key)) {
                     return self.yield_to_granted(request, slot, effects);
                 }
@@ -128,13 +128,15 @@ impl<E> State<E> {
         Some(Admission::Done(room))
     }
 
-    /// Returns whether some places are granted, and reading would not make room for another event.
-    pub(super) fn finds_only_granted(&mut self) -> bool {
+    /// Returns whether the publisher, which has no room, is to take over a granted place, after
+    /// yielding once to the publisher that has the place.
+    fn competes_with_granted(&mut self) -> bool {
         if self.queue.granted() == 0 {
             return false;
         }
+        // While reading makes room as well, the observer waits longer than a publisher can.
         self.machine.start_clocks(Instant::now);
-        self.machine.is_held_by_reserved()
+        self.machine.is_held_by_reserved() || !self.can_observe_grants()
     }
 
     /// Takes the publisher out of the queue: it waits no longer.
@@ -207,6 +209,8 @@ impl<E> State<E> {
             // The front may be kept without being polled. All others check a little later.
             deadline = deadline.and_then(|deadline| deadline.checked_add(GRACE));
         }
+        #[cfg(feature = "rt")]
+        self.observe_grants(effects);
         Some(Admission::Queued { deadline })
     }
 

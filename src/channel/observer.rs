@@ -1,8 +1,8 @@
-//! The task that observes granted places, while publishers sleep and no other place is left.
+//! The task that observes granted places while publishers sleep.
 
 use std::sync::Weak;
 
-use crate::util::spawn::{Spawner, yield_once};
+use crate::util::spawn::Spawner;
 
 /// A channel whose grants are observed, without the type of its events.
 pub(crate) trait ObserveGrants: Send + Sync {
@@ -24,7 +24,7 @@ impl Observer {
     pub(super) fn spawn(self, spawner: &Spawner) {
         spawner.spawn(async move {
             loop {
-                yield_once().await;
+                pause().await;
                 let channel = self.0.upgrade();
                 if !channel.is_some_and(|channel| channel.reassign_stalled()) {
                     break;
@@ -40,4 +40,21 @@ impl Drop for Observer {
             channel.observer_ended();
         }
     }
+}
+
+/// How long a turn takes. In a runtime with several threads, yielding is no turn for the tasks that
+/// wait for another thread.
+#[cfg(not(genevent_shuttle))]
+const TURN: std::time::Duration = std::time::Duration::from_millis(1);
+
+#[cfg(not(genevent_shuttle))]
+async fn pause() {
+    let mut turn = crate::util::timer::Deadline::after(TURN);
+    std::future::poll_fn(|cx| turn.poll(cx)).await;
+}
+
+/// A model has no time.
+#[cfg(genevent_shuttle)]
+async fn pause() {
+    shuttle::future::yield_now().await;
 }

@@ -1,14 +1,14 @@
 //! Stalled grants: places granted to publishers that are kept without being polled.
 //!
 //! A publishing future may be kept and not polled, for example by `select!` in a loop, or by a sink
-//! whose `send` timed out. Its granted place must not delay publishers that sleep, once there is no
-//! other place: then the granted publisher gets a turn of the scheduler, and after that the place is
-//! granted to a sleeping publisher:
+//! whose `send` timed out. Its granted place must not delay publishers that sleep. So the granted
+//! publisher gets some time, and after that the place is granted to a sleeping publisher:
 //!
-//! - in a tokio runtime, a task that the channel spawns for this time
+//! - in a runtime, by a task that the channel spawns while publishers sleep beside granted places
 //!   ([`Observer`](super::observer::Observer));
-//! - outside of a runtime, a reader with nothing to read, which yields before it parks;
-//! - any publisher that is polled ([`State::try_admit`]).
+//! - outside of a runtime, by a reader with nothing to read, which yields before it parks, and by
+//!   each publisher that is polled ([`State::try_admit`]);
+//! - anywhere by a publisher that is polled, if reading would not make room.
 
 use std::sync::Weak;
 
@@ -22,10 +22,18 @@ use crate::{
     util::spawn::Spawner,
 };
 
+/// For how many turns a granted place is left to its publisher while reading makes room as well: the
+/// publisher's thread may not be running.
+const PATIENCE: u64 = 100;
+
 /// The search for stalled grants.
 pub(super) struct StalledGrants {
-    /// The number of the next grant when stalled grants were last searched for.
-    searched: GrantNumber,
+    /// The number of the next grant, a turn ago.
+    recent: GrantNumber,
+    /// The number of the next grant, at the last multiple of [`PATIENCE`] turns.
+    old: GrantNumber,
+    /// Counts the turns.
+    turns: u64,
     /// Whether the task of the observer runs.
     is_observed: bool,
     #[cfg(feature = "rt")]
@@ -37,7 +45,9 @@ impl StalledGrants {
         #[cfg(not(feature = "rt"))]
         let _ = channel;
         Self {
-            searched: GrantNumber::default(),
+            recent: GrantNumber::default(),
+            old: GrantNumber::default(),
+            turns: 0,
             is_observed: false,
             #[cfg(feature = "rt")]
             channel: Weak::clone(channel) as _,
@@ -46,24 +56,42 @@ impl StalledGrants {
 }
 
 impl<E> State<E> {
-    /// Returns whether publishers wait for granted places, which no task observes.
+    /// Returns whether publishers sleep beside granted places, which no task observes.
     #[inline]
-    pub(super) fn must_observe_grants(&mut self) -> bool {
+    pub(super) fn must_observe_grants(&self) -> bool {
         !self.stalled.is_observed && self.may_stall()
     }
 
     #[inline]
-    fn may_stall(&mut self) -> bool {
-        self.queue.has_sleepers() && self.finds_only_granted()
+    fn may_stall(&self) -> bool {
+        self.queue.has_sleepers() && self.queue.granted() > 0
     }
 
-    /// Grants the places that were granted before the last call, and have not been taken since, to
-    /// sleeping publishers. Called after another turn of the scheduler. Returns whether there is
-    /// more to observe.
+    /// Returns whether a task observes granted places, or can be spawned to.
+    pub(super) fn can_observe_grants(&self) -> bool {
+        #[cfg(feature = "rt")]
+        let can_spawn = Spawner::try_current().is_some();
+        #[cfg(not(feature = "rt"))]
+        let can_spawn = false;
+        self.stalled.is_observed || can_spawn
+    }
+
+    /// Grants places that have not been taken for some turns to sleeping publishers. Called once per
+    /// turn. Returns whether there is more to observe.
     pub(super) fn reassign_stalled(&mut self, effects: &mut Effects<E>) -> bool {
         let next_grant = self.queue.next_grant();
-        let searched = std::mem::replace(&mut self.stalled.searched, next_grant);
-        while self.may_stall() && self.queue.displace(searched) {
+        let StalledGrants {
+            recent, old, turns, ..
+        } = &mut self.stalled;
+        let mut stalled = std::mem::replace(recent, next_grant);
+        *turns += 1;
+        if !self.machine.is_held_by_reserved() {
+            if *turns % PATIENCE != 0 {
+                return self.may_stall();
+            }
+            stalled = std::mem::replace(old, next_grant);
+        }
+        while self.may_stall() && self.queue.displace(stalled) {
             self.machine.release_grant();
             self.serve_queue(effects);
         }
@@ -78,7 +106,7 @@ impl<E> State<E> {
         }
         if let Some(spawner) = Spawner::try_current() {
             self.stalled.is_observed = true;
-            self.stalled.searched = self.queue.next_grant();
+            self.stalled.recent = self.queue.next_grant();
             let observer = Observer::new(&self.stalled.channel);
             effects.push(Effect::ObserveGrants(spawner, observer));
         }

@@ -94,7 +94,10 @@ impl<E> State<E> {
             return Next::Closed;
         }
         // Outside of a runtime, this task observes the granted places beside which publishers sleep.
-        if self.must_observe_grants() && self.reassign_stalled(effects) {
+        if self.must_observe_grants()
+            && self.machine.is_held_by_reserved()
+            && self.reassign_stalled(effects)
+        {
             return Next::Yield;
         }
         // Nothing to read: park, unless the subscriber is parked with an equal waker already.

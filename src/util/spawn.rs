@@ -1,7 +1,6 @@
 //! Spawning the tasks of handlers: on tokio, or under a model checker.
 
-use std::future::{Future, poll_fn};
-use std::task::Poll;
+use std::future::Future;
 
 /// A handle to the current runtime. A model checker has a single runtime.
 pub(crate) struct Spawner {
@@ -39,17 +38,4 @@ impl Spawner {
         #[cfg(genevent_shuttle)]
         crate::util::sync::spawn(task);
     }
-}
-
-/// Is pending once, so that the other tasks that are ready run before the caller.
-pub(crate) async fn yield_once() {
-    let mut has_yielded = false;
-    poll_fn(|cx| {
-        if std::mem::replace(&mut has_yielded, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }

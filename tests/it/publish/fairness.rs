@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 
 use crate::drive::read;
-use futures::{FutureExt, Stream, StreamExt};
+use futures::{FutureExt, SinkExt, Stream, StreamExt};
 use genevent::{
     EventManager, EventStreamExt, Overflow, SubscribeOptions, Subscription, handler_fn,
 };
@@ -118,6 +118,47 @@ fn unwoken_polling_starves_no_publisher() {
             assert_all_get_half_of_their_share(&events);
         }
     }
+}
+
+// ---- Shares over many events --------------------------------------------------------------------
+
+/// The number of events over which shares are counted.
+const EVENTS: usize = 10_000;
+
+/// Producers that never wait but for room, beside a reader that reads all the time.
+async fn assert_all_get_half_of_their_share_in_the_long_run() {
+    for (capacity, producers) in [(16, 2), (16, 64), (64, 4), (64, 16), (1024, 2), (1024, 64)] {
+        let manager = EventManager::new(capacity);
+        let mut reader = manager.subscribe();
+        for name in 0..producers {
+            let manager = manager.clone();
+            tokio::spawn(async move { while manager.notify(name).await.is_ok() {} });
+        }
+        // Not while some producers have not begun.
+        let mut events = (&mut reader).skip(2 * capacity);
+        let mut shares = vec![0; producers];
+        for _ in 0..EVENTS {
+            shares[events.next().await.unwrap()] += 1;
+        }
+        manager.close();
+        let least = *shares.iter().min().unwrap();
+        assert!(
+            least >= EVENTS / producers / 2,
+            "capacity {capacity}, {producers} producers: {shares:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn long_run_shares_are_fair_on_one_thread() {
+    assert_all_get_half_of_their_share_in_the_long_run().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn long_run_shares_are_fair_on_two_threads() {
+    tokio::spawn(assert_all_get_half_of_their_share_in_the_long_run())
+        .await
+        .unwrap();
 }
 
 // ---- Other tasks of the thread ------------------------------------------------------------------
@@ -274,4 +315,49 @@ async fn a_busy_handler_yields_to_other_tasks() {
     manager.add_handler("counts", handler).unwrap();
     publish_backlog(&manager);
     taken.assert_yields_to_other_tasks().await;
+}
+
+/// Publishes to nobody, or to a subscriber that never runs out of room, without ever waiting.
+macro_rules! publishers_yield {
+    ($($name:ident: |$manager:ident, $count:ident| $publish:expr;)+) => {$(
+        #[tokio::test(flavor = "current_thread")]
+        async fn $name() {
+            for listens in [false, true] {
+                let ($manager, published) = (EventManager::new(BACKLOG + BUDGET), Taken::default());
+                let reader = listens.then(|| $manager.subscribe_with(Overflow::DropOldest));
+                let $count = published.clone();
+                tokio::spawn(async move { while $count.get() < BACKLOG {
+                    $publish;
+                    $count.add();
+                } });
+                published.assert_yields_to_other_tasks().await;
+                drop(reader);
+            }
+        }
+    )+};
+}
+
+publishers_yield! {
+    notify_yields_to_other_tasks: |manager, count| manager.notify(1).await.unwrap();
+    reserve_yields_to_other_tasks: |manager, count| manager.reserve().await.unwrap().notify(1);
+    a_sink_yields_to_other_tasks: |manager, count| manager.sink().send(1).await.unwrap();
+    try_notify_between_does_not_count: |manager, count| {
+        manager.try_notify(1).unwrap();
+        manager.notify(1).await.unwrap()
+    };
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn acknowledged_publishing_to_nobody_yields() {
+    let (manager, published) = (EventManager::new(1), Taken::default());
+    let count = published.clone();
+    tokio::spawn(async move {
+        while count.get() < BACKLOG {
+            manager.sync_notify(1).await.unwrap();
+            manager.ack_notify(1).await.unwrap();
+            manager.sync_sink().send(1).await.unwrap();
+            count.add();
+        }
+    });
+    published.assert_yields_to_other_tasks().await;
 }
