@@ -57,9 +57,10 @@
 //! A manager can be built with another [default](EventManagerBuilder::default_overflow) for its
 //! streams. Publishers always wait for handlers.
 //!
-//! An event occupies the window until the stream yields the event. The freed room wakes the
-//! publisher at the front of the wait queue, and no other publisher. Once every subscriber has read
-//! everything and is parked, the manager keeps no event in memory.
+//! An event occupies the window until the stream yields the event. The freed place is granted to the
+//! publisher that has waited longest, and wakes no other publisher. A publishing future that is
+//! kept without being polled holds up no other publisher. Once every subscriber has read everything
+//! and is parked, the manager keeps no event in memory.
 //!
 //! To receive few of the events, subscribe with a filter:
 //! [`subscribe_filter`](EventManager::subscribe_filter) or

@@ -124,18 +124,16 @@ impl Stats {
         self.permits
     }
 
-    /// Returns how many publishers are queued, including a front publisher that [is
-    /// notified](Self::is_front_notified).
+    /// Returns how many publishers are queued, including publishers with a granted place.
     #[must_use]
     pub fn waiting_publishers(&self) -> usize {
         self.waiting_publishers
     }
 
-    /// Returns whether the publisher at the front of the wait queue has been notified and not
-    /// polled since.
+    /// Returns whether the publisher that has waited longest was granted a place, or woken to check
+    /// for room, and has not been polled since.
     ///
-    /// If that lasts for more than a moment, the publisher's future is kept without being polled,
-    /// and blocks all publishers behind it, even if there is room.
+    /// If that lasts for more than a moment, the publisher's future is kept without being polled.
     #[must_use]
     pub fn is_front_notified(&self) -> bool {
         self.front_notified

@@ -15,8 +15,9 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// window of events, plus one wake-up for each parked subscriber.
     ///
     /// # Errors
-    /// [`Full`](TryNotifyError::Full) if a lossless subscriber has no room, or if earlier
-    /// publishers are queued; [`Closed`](TryNotifyError::Closed) once the manager is closed. Both
+    /// [`Full`](TryNotifyError::Full) if a lossless subscriber has no room beside the permits that
+    /// are out and the places granted to waiting publishers, or if publishers wait without a
+    /// place; [`Closed`](TryNotifyError::Closed) once the manager is closed. Both
     /// return the event.
     ///
     /// # Examples
@@ -44,6 +45,13 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// Returns the number of subscribers the event was stored for; 0, at once, if there are none.
     /// As `notify` in Elixir's `GenEvent`, except that `GenEvent` queues without bound instead of
     /// waiting. The future's `within(duration)` limits the wait (feature `rt`).
+    ///
+    /// Waiting publishers are queued. Each free place is granted to the publisher that has waited
+    /// longest, whose event is stored when its future is polled next; several publishers with a
+    /// place store in the order in which they are polled. A granted place holds up no other
+    /// publisher for longer than a turn of the scheduler, even if the future is never polled. While
+    /// places are granted, a publisher that finds room may yield once first, so that all
+    /// publishers get their share.
     ///
     /// # Errors
     /// [`NotifyError`](crate::error::NotifyError) with the event: `Closed`, if the manager was
