@@ -38,8 +38,10 @@ pub(crate) enum Effect<E> {
     /// Spawn the task that observes granted places.
     #[cfg(feature = "rt")]
     ObserveGrants(
-        crate::util::spawn::Spawner,
-        crate::channel::observer::Observer,
+        Box<(
+            crate::util::spawn::Spawner,
+            crate::channel::observer::Observer,
+        )>,
     ),
     /// Emit a record to the `tracing` subscriber.
     #[cfg(feature = "tracing")]
@@ -104,7 +106,10 @@ impl<E> Effect<E> {
             Self::Flushed(ticket) => ticket.ack(),
             Self::Segment(segment) => drop(segment),
             #[cfg(feature = "rt")]
-            Self::ObserveGrants(spawner, task) => task.spawn(&spawner),
+            Self::ObserveGrants(observer) => {
+                let (spawner, observer) = *observer;
+                observer.spawn(&spawner);
+            }
             #[cfg(feature = "tracing")]
             Self::Trace(record) => record.emit(),
             Self::DropFilter(filter) => drop(filter),

@@ -98,17 +98,23 @@ impl<E> State<E> {
         self.may_stall()
     }
 
-    /// Spawns the observer, if the caller runs in a runtime.
+    /// Has granted places observed by a task, if it must and the caller runs in a runtime.
     #[cfg(feature = "rt")]
+    #[inline]
     pub(super) fn observe_grants(&mut self, effects: &mut Effects<E>) {
-        if !self.must_observe_grants() || seeded_bug!("stalled-grants-unobserved") {
-            return;
+        if self.must_observe_grants() && !seeded_bug!("stalled-grants-unobserved") {
+            self.spawn_observer(effects);
         }
+    }
+
+    #[cfg(feature = "rt")]
+    #[cold]
+    fn spawn_observer(&mut self, effects: &mut Effects<E>) {
         if let Some(spawner) = Spawner::try_current() {
             self.stalled.is_observed = true;
             self.stalled.recent = self.queue.next_grant();
             let observer = Observer::new(&self.stalled.channel);
-            effects.push(Effect::ObserveGrants(spawner, observer));
+            effects.push(Effect::ObserveGrants(Box::new((spawner, observer))));
         }
     }
 }

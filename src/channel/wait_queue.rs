@@ -203,9 +203,13 @@ impl WaitQueue {
             waker: None,
             yielded_to: None,
         };
-        self.waiters.insert(at, waiter);
         if at == 0 {
             self.timer_at = None;
+        }
+        if at == self.waiters.len() {
+            self.waiters.push_back(waiter);
+        } else {
+            self.waiters.insert(at, waiter);
         }
         (at, key)
     }
@@ -271,14 +275,16 @@ impl WaitQueue {
     fn push_grant(&mut self, key: QueueKey) {
         let number = self.next_grant;
         self.next_grant.0 += 1;
-        // The last grant mostly went to an earlier publisher.
-        let at = match self.granted.back() {
+        let grant = Grant { key, number };
+        match self.granted.back() {
             Some(last) if last.key.number > key.number => {
-                (self.granted).partition_point(|grant| grant.key.number < key.number)
+                let before = |grant: &Grant| grant.key.number < key.number;
+                let at = self.granted.partition_point(before);
+                self.granted.insert(at, grant);
             }
-            _ => self.granted.len(),
-        };
-        self.granted.insert(at, Grant { key, number });
+            // The last grant mostly went to an earlier publisher.
+            _ => self.granted.push_back(grant),
+        }
     }
 
     /// Returns whether the publisher has a granted place.
@@ -290,10 +296,11 @@ impl WaitQueue {
     /// Takes the publisher's granted place. Returns `false` if the publisher has none.
     #[inline]
     pub(crate) fn take_place(&mut self, key: QueueKey) -> bool {
-        let Some(at) = self.place(key) else {
-            return false;
-        };
-        self.granted.remove(at);
+        match self.place(key) {
+            None => return false,
+            Some(0) => drop(self.granted.pop_front()),
+            Some(at) => drop(self.granted.remove(at)),
+        }
         self.granted.shrink_if_sparse(RETAINED_CAPACITY);
         true
     }

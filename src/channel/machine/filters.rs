@@ -128,7 +128,12 @@ impl<E> Machine<E> {
     }
 
     /// Returns whether every lossless filtered subscriber has room, whichever event comes.
+    #[inline]
     pub(super) fn have_queues_room(&self) -> bool {
+        self.filters.is_empty() || self.have_all_queues_room()
+    }
+
+    fn have_all_queues_room(&self) -> bool {
         let mut have_room = true;
         self.filters.for_each_queue(|queue| {
             let subscriber = queue.subscriber();
@@ -177,10 +182,14 @@ impl<E> Machine<E> {
     ///
     /// Their `WaitAtMost` time is suspended until they block again, and reset when they take an
     /// event or have room.
+    #[inline]
     pub(crate) fn unblock_queues(&mut self, now: impl Fn() -> Instant) {
-        if self.members.filtered() == 0 {
-            return;
+        if self.members.filtered() > 0 {
+            self.unblock_all_queues(now);
         }
+    }
+
+    fn unblock_all_queues(&mut self, now: impl Fn() -> Instant) {
         for key in self.blockers.queues(&self.members) {
             self.blockers.suspend(key, &now, &mut self.members);
             self.cancel_reports_if_idle(key);
@@ -188,10 +197,14 @@ impl<E> Machine<E> {
     }
 
     /// Unblocks the filtered subscribers with room, and resets their `WaitAtMost` time.
+    #[inline]
     pub(super) fn unblock_queues_with_room(&mut self) {
-        if self.members.filtered() == 0 {
-            return;
+        if self.members.filtered() > 0 {
+            self.unblock_all_queues_with_room();
         }
+    }
+
+    fn unblock_all_queues_with_room(&mut self) {
         let mut full = self.blockers.queues(&self.members);
         full.extend(self.blockers.suspended());
         for key in full {
