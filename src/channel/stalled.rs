@@ -59,7 +59,7 @@ impl<E> State<E> {
     /// Returns whether publishers sleep beside granted places, which no task observes.
     #[inline]
     pub(super) fn must_observe_grants(&self) -> bool {
-        !self.stalled.is_observed && self.may_stall()
+        self.may_stall() && !self.stalled.is_observed
     }
 
     #[inline]

@@ -82,10 +82,6 @@ impl<E> Subscription<E> {
                     self.parked = true;
                     return Poll::Pending;
                 }
-                Next::Yield => {
-                    cx.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
                 Next::NeedWaker => {
                     spare = Some(cx.waker().clone());
                     continue;
