@@ -67,9 +67,11 @@ impl<E: Clone> Subscription<E> {
         let Source::Backlog(backlog) = &mut self.source else {
             unreachable!("the next event is in the backlog")
         };
+        // Before the clone, which may panic: the next poll yields the same event, and tells no loss
+        // before it, as for a claimed event.
+        self.missed_before_next = 0;
         let event = backlog.get(backlog.next).clone();
         backlog.next += 1;
-        self.missed_before_next = 0;
         if let Some(unacked) = self.subscriber.unacked_set() {
             unacked.let_out();
         }
