@@ -193,6 +193,18 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// Waits until every event stored before the first poll is settled: finished or given up. Does
     /// not close the manager.
     ///
+    /// # Memory
+    /// Events are stored in segments of at most 256 neighbours, and freed by the segment. Of the
+    /// events that a completed flush has waited for, manager and streams keep no event in memory,
+    /// except for
+    /// - [retained](crate::EventManagerBuilder::retain) events;
+    /// - the neighbours, in the same segment, of a retained event, of an event that a stream has yet
+    ///   to yield, and of an event that a stream has missed since it was polled or acknowledged last.
+    ///
+    /// Without a flush, a subscriber also keeps the last segment it has read, until it is polled for
+    /// the next event. An event is dropped by the call that lets go of the event last. The flush
+    /// does not wait for a call on another thread that has let go and is about to drop the event.
+    ///
     /// # Errors
     /// [`WouldDeadlock`](crate::error::WouldDeadlock) if the caller is a handler of this manager
     /// that has an event in flight.
@@ -214,6 +226,24 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// reader.next().now_or_never();
     /// reader.ack();
     /// assert!(settled.now_or_never().is_some());
+    /// ```
+    ///
+    /// Events that every subscriber has finished with are no longer in memory:
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use futures::{FutureExt, StreamExt};
+    /// use genevent::EventManager;
+    ///
+    /// let manager = EventManager::new(8);
+    /// let mut reader = manager.subscribe();
+    /// let frame = Arc::new([0; 1024]);
+    /// manager.try_notify(Arc::clone(&frame)).unwrap();
+    ///
+    /// drop(reader.next().now_or_never());
+    /// reader.ack();
+    /// manager.flush().now_or_never().unwrap().unwrap();
+    /// assert!(Arc::into_inner(frame).is_some(), "no other reference is left");
     /// ```
     pub fn flush(&self) -> Flush<'_, E> {
         Flush::new(&self.channel)

@@ -58,6 +58,7 @@ impl<E: Clone> Subscription<E> {
         let until = slot.until();
         let event = clone_claimed(slot.event(), &mut self.state, &mut self.unyielded);
         self.receive(seq, until);
+        self.let_go();
         event
     }
 
@@ -75,6 +76,7 @@ impl<E: Clone> Subscription<E> {
         if let Some(unacked) = self.subscriber.unacked_set() {
             unacked.let_out();
         }
+        self.let_go();
         event
     }
 }
