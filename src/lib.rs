@@ -58,9 +58,9 @@
 //! streams. Publishers always wait for handlers.
 //!
 //! An event occupies the window until the stream yields the event. The freed room wakes the
-//! publisher at the front of the wait queue, and no other publisher. Once every subscriber has read
-//! everything and is parked, or after a [`flush`](EventManager::flush), the manager keeps no
-//! event in memory.
+//! publisher at the front of the wait queue, and no other publisher. Once every subscriber has
+//! finished with everything, the manager keeps no event in memory when all of them are parked, or
+//! after a [`flush`](EventManager::flush).
 //!
 //! To receive few of the events, subscribe with a filter:
 //! [`subscribe_filter`](EventManager::subscribe_filter) or

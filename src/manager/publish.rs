@@ -195,15 +195,16 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     ///
     /// # Memory
     /// Events are stored in segments of at most 256 neighbours, and freed by the segment. Of the
-    /// events that a completed flush has waited for, manager and streams keep no event in memory,
+    /// events that a completed flush has waited for, manager and streams keep none in memory,
     /// except for
     /// - [retained](crate::EventManagerBuilder::retain) events;
-    /// - the neighbours, in the same segment, of a retained event, of an event that a stream has yet
-    ///   to yield, and of an event that a stream has missed since it was polled or acknowledged last.
+    /// - events that a stream has yet to yield: replayed events, and the rest after a disconnect;
+    /// - the neighbours, in the same segment, of such an event, of a newer unread event, and of an
+    ///   event that a stream has missed since its last poll or `ack`.
     ///
-    /// Without a flush, a subscriber also keeps the last segment it has read, until it is polled for
-    /// the next event. An event is dropped by the call that lets go of the event last. The flush
-    /// does not wait for a call on another thread that has let go and is about to drop the event.
+    /// Without a flush, a subscriber also keeps the last segment it has read, until the subscriber is
+    /// polled for the next event. The call that lets go of an event last drops the event. The flush
+    /// does not wait for such a call on another thread, which may be about to drop the event.
     ///
     /// # Errors
     /// [`WouldDeadlock`](crate::error::WouldDeadlock) if the caller is a handler of this manager

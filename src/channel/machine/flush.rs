@@ -81,7 +81,7 @@ impl<E> Machine<E> {
                     member.add_flush(tail, ticket);
                 }
             }
-            // Move on after checking: nobody does it again for a member that owes nothing.
+            // Move the reader after checking: if it owes nothing, no report will move it later.
             if member.reads_log() {
                 self.log.catch_up(&member.subscriber, effects);
             }
