@@ -141,7 +141,7 @@ impl<E> Channel<E> {
 
     /// Arms `ticket` to wait until every event stored so far is settled.
     pub(crate) fn flush(&self, ticket: &Arc<Ticket>) {
-        self.state.lock().machine.flush(ticket);
+        self.run(|state, effects| state.machine.flush(ticket, effects));
     }
 
     /// Closes the channel: no more events, subscribers or permits.

@@ -59,8 +59,9 @@
 //!
 //! An event occupies the window until the stream yields the event. The freed place is granted to the
 //! publisher that has waited longest, and wakes no other publisher. A publishing future that is
-//! kept without being polled holds up no other publisher. Once every subscriber has read everything
-//! and is parked, the manager keeps no event in memory.
+//! kept without being polled holds up no other publisher. Once every subscriber has finished with
+//! everything, the manager keeps no event in memory when all of them are parked, or after a
+//! [`flush`](EventManager::flush).
 //!
 //! To receive few of the events, subscribe with a filter:
 //! [`subscribe_filter`](EventManager::subscribe_filter) or

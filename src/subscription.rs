@@ -10,7 +10,6 @@ use crate::channel::source::Source;
 use crate::channel::subscriber::SubscriberState;
 use crate::channel::subscriber::cursor::CursorState;
 use crate::channel::subscriber::unacked::{ChannelReports, UnackedSet};
-use crate::channel::ticket::Ticket;
 use crate::end_reason::EndReason;
 use crate::options::SubscribeOptions;
 use crate::subscriber_id::SubscriberId;
@@ -18,6 +17,7 @@ use crate::util::panic_guard::drop_caught;
 use crate::util::sync::Arc;
 
 mod cloning;
+mod finish;
 mod inspect;
 mod load;
 mod poll;
@@ -47,9 +47,9 @@ pub use with_missed::{Received, WithMissed};
 ///
 /// Polling is lock-free, except for one short lock for each segment of events, and one when the
 /// stream is parked. A segment has up to a quarter of the capacity, or of the number of
-/// [retained](crate::EventManagerBuilder::retain) events, at least 64 and at most 256 events. An
-/// event may stay in memory until its whole segment has been read. Dropping the subscription takes
-/// time in proportion to the unread events with waiting publishers.
+/// [retained](crate::EventManagerBuilder::retain) events, at least 64 and at most 256 events, and
+/// is freed as a whole, which [`flush`](crate::EventManager::flush) explains. Dropping the
+/// subscription takes time in proportion to the unread events with waiting publishers.
 ///
 /// An event leaves the window before it is cloned, and is not overwritten during a long `clone`. If
 /// `Clone` panics, the panic surfaces in this stream's poll, the event counts as not received, and
@@ -141,7 +141,9 @@ impl<E> Subscription<E> {
     ///
     /// For a reader that does other work after an event: without `ack`, a
     /// [`sync_notify`](crate::EventManager::sync_notify) waits until the stream is polled or
-    /// dropped. Does nothing if no event is in flight.
+    /// dropped. The stream also lets go of events that it has read, which a later
+    /// [`flush`](crate::EventManager::flush) frees. Nothing else happens if no event is in
+    /// flight.
     ///
     /// # Examples
     /// ```
@@ -165,6 +167,9 @@ impl<E> Subscription<E> {
         if self.state.must_report() && matches!(self.source, Source::Channel | Source::Segment(_)) {
             self.channel.report(self.subscriber.id.number, None);
             self.sync_cursor(self.subscriber.cursor.load());
+        }
+        if seeded_bug!("lets-go-last") {
+            self.let_go();
         }
     }
 
@@ -195,56 +200,8 @@ impl<E> Subscription<E> {
         &self.subscriber
     }
 
-    /// Returns the acknowledgement of the event just yielded, for a stream of deliveries.
-    pub(crate) fn take_ack(&mut self) -> Ack {
-        let (seq, ticket) = match &self.source {
-            // Settled by the disconnect, or replayed: no acknowledgement is owed.
-            Source::Backlog(backlog) => (backlog.next - 1, None),
-            _ => (self.state.position(), self.take_in_flight()),
-        };
-        Ack::new(seq, Arc::clone(&self.subscriber), ticket)
-    }
-
     pub(crate) fn is_ended(&self) -> bool {
         matches!(self.source, Source::Ended(_))
-    }
-
-    /// Returns the ticket of event `seq` of the current segment, if a publisher waits.
-    fn ticket(&self, seq: u64) -> Option<&Arc<Ticket>> {
-        match &self.source {
-            Source::Segment(segment) => segment.get(seq).ticket.as_ref(),
-            _ => None,
-        }
-    }
-
-    /// Takes the ticket of the event in flight, if a publisher waits. The caller must acknowledge
-    /// it.
-    fn take_in_flight(&mut self) -> Option<Arc<Ticket>> {
-        match std::mem::take(&mut self.in_flight) {
-            0 => None,
-            seq => self.ticket(seq).cloned(),
-        }
-    }
-
-    /// Acknowledges the event in flight, if a publisher waits.
-    #[inline]
-    fn ack_current(&mut self) {
-        if self.in_flight != 0 {
-            let seq = std::mem::take(&mut self.in_flight);
-            self.subscriber.ack_in_flight(self.ticket(seq));
-        }
-    }
-
-    /// Finishes the event in flight. If the channel wants reports, the caller must report.
-    fn finish(&mut self) {
-        self.ack_current();
-        if !self.state.is_finished() {
-            let now = self.subscriber.cursor.finish();
-            if seeded_bug!("missed-not-reported") {
-                self.state = now;
-            }
-            self.sync_cursor(now);
-        }
     }
 
     /// Adopts the cursor's state `now`: if newer events have overwritten unread events, the cursor
@@ -312,6 +269,8 @@ impl<E> Drop for Subscription<E> {
             drop_caught(stage.stop_waiting());
         }
         if !self.is_ended() {
+            // Before leaving, which may complete a flush.
+            self.source = Source::Channel;
             let was_attached = self.channel.leave(self.subscriber.id.number);
             if was_attached {
                 trace!(dropped(&self.subscriber));

@@ -24,7 +24,9 @@
 //! **How an event is freed.** Each reader is counted in the segment with its next event, or in the
 //! active segment. Segments without readers are freed from the front, except for segments with any
 //! of the newest `retain` events. Counting readers per segment, not per event, makes reading O(1)
-//! and frees many events at once.
+//! and frees many events at once. A reader moves to another segment when it asks for events, and
+//! stays counted in the segment it has read to the end until then, unless a flush moves it
+//! ([`catch_up`](Log::catch_up)).
 
 use std::collections::VecDeque;
 
@@ -256,7 +258,7 @@ impl<E> Log<E> {
     }
 
     /// Frees segments from the front, up to the first with a reader or a retained event.
-    fn trim(&mut self, effects: &mut Effects<E>) {
+    pub(crate) fn trim(&mut self, effects: &mut Effects<E>) {
         let is_free = |counted: &CountedSegment<E>, last: u64| {
             counted.readers == 0 && counted.segment.last() <= last
         };

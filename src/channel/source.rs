@@ -68,16 +68,20 @@ impl<E> Backlog<E> {
             .expect("every event of a backlog has a slot in memory")
     }
 
-    /// Returns whether there is a next event, and drops the segments before it.
-    pub(crate) fn seek(&mut self) -> bool {
-        while self.next <= self.end {
-            match self.segments.front() {
-                Some(front) if front.last() >= self.next => return true,
-                Some(_) => drop(self.segments.pop_front()),
-                None => return false,
+    /// Returns whether there is a next event.
+    pub(crate) fn has_next(&self) -> bool {
+        self.next <= self.end
+    }
+
+    /// Takes out the segments before the next event. Dropping them runs user code.
+    pub(crate) fn pop_read(&mut self) -> impl Iterator<Item = Segment<E>> {
+        std::iter::from_fn(|| {
+            let front = self.segments.front()?;
+            if front.last() >= self.next {
+                return None;
             }
-        }
-        false
+            self.segments.pop_front()
+        })
     }
 
     /// Returns event `seq`, which must be in the first segment.

@@ -95,9 +95,15 @@ impl Ticket {
     #[inline]
     pub(crate) fn ack(&self) {
         if self.outstanding.fetch_sub(1, Ordering::AcqRel) == 1 {
-            let waker = self.inner.lock().waker.take();
-            waker.into_iter().for_each(wake);
+            self.wake_future();
         }
+    }
+
+    /// Wakes the future. Not inlined: most acknowledgements of an event are not the last.
+    #[inline(never)]
+    fn wake_future(&self) {
+        let waker = self.inner.lock().waker.take();
+        waker.into_iter().for_each(wake);
     }
 
     /// Counts a subscriber as detached without an acknowledgement; the last subscriber wakes the future.

@@ -61,7 +61,10 @@ where
             if (this.pred)(&delivery) {
                 return Poll::Ready(Some(delivery));
             }
-            drop_caught(delivery.ack());
+            // Drop the event first: a flush that waits for the acknowledgement must find it dropped.
+            let (event, ack) = delivery.into_parts();
+            drop_caught(event);
+            ack.ack();
         }
     }
 

@@ -202,6 +202,19 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// Waits until every event stored before the first poll is settled: finished or given up. Does
     /// not close the manager.
     ///
+    /// # Memory
+    /// Events are stored in segments of at most 256 neighbours, and freed by the segment. Of the
+    /// events that a completed flush has waited for, manager and streams keep none in memory,
+    /// except for
+    /// - [retained](crate::EventManagerBuilder::retain) events;
+    /// - events that a stream has yet to yield: replayed events, and the rest after a disconnect;
+    /// - the neighbours, in the same segment, of such an event, of a newer unread event, and of an
+    ///   event that a stream has missed since its last poll or `ack`.
+    ///
+    /// Without a flush, a subscriber also keeps the last segment it has read, until the subscriber is
+    /// polled for the next event. The call that lets go of an event last drops the event. The flush
+    /// does not wait for such a call on another thread, which may be about to drop the event.
+    ///
     /// # Errors
     /// [`WouldDeadlock`](crate::error::WouldDeadlock) if the caller is a handler of this manager
     /// that has an event in flight.
@@ -223,6 +236,24 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// reader.next().now_or_never();
     /// reader.ack();
     /// assert!(settled.now_or_never().is_some());
+    /// ```
+    ///
+    /// Events that every subscriber has finished with are no longer in memory:
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use futures::{FutureExt, StreamExt};
+    /// use genevent::EventManager;
+    ///
+    /// let manager = EventManager::new(8);
+    /// let mut reader = manager.subscribe();
+    /// let frame = Arc::new([0; 1024]);
+    /// manager.try_notify(Arc::clone(&frame)).unwrap();
+    ///
+    /// drop(reader.next().now_or_never());
+    /// reader.ack();
+    /// manager.flush().now_or_never().unwrap().unwrap();
+    /// assert!(Arc::into_inner(frame).is_some(), "no other reference is left");
     /// ```
     pub fn flush(&self) -> Flush<'_, E> {
         Flush::new(&self.channel)

@@ -58,6 +58,7 @@ impl<E: Clone> Subscription<E> {
         let until = slot.until();
         let event = clone_claimed(slot.event(), &mut self.state, &mut self.unyielded);
         self.receive(seq, until);
+        self.let_go();
         event
     }
 
@@ -67,12 +68,15 @@ impl<E: Clone> Subscription<E> {
         let Source::Backlog(backlog) = &mut self.source else {
             unreachable!("the next event is in the backlog")
         };
+        // Before the clone, which may panic: the next poll yields the same event, and tells no loss
+        // before it, as for a claimed event.
+        self.missed_before_next = 0;
         let event = backlog.get(backlog.next).clone();
         backlog.next += 1;
-        self.missed_before_next = 0;
         if let Some(unacked) = self.subscriber.unacked_set() {
             unacked.let_out();
         }
+        self.let_go();
         event
     }
 }

@@ -46,7 +46,8 @@ impl<E> Subscription<E> {
         let Source::Backlog(backlog) = &mut self.source else {
             return Poll::Ready(false);
         };
-        if backlog.seek() {
+        backlog.pop_read().for_each(drop);
+        if backlog.has_next() {
             return Poll::Ready(true);
         }
         match backlog.after {

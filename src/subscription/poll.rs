@@ -96,8 +96,8 @@ impl<E: Clone> Subscription<E> {
                 let event = self.next_of_backlog();
                 return Poll::Ready(Some(Received::Event(event)));
             };
-            let seq = self.state.position() + 1;
-            if seq <= segment.last() {
+            let (seq, last) = (self.state.position() + 1, segment.last());
+            if seq <= last {
                 let slot = segment.get(seq);
                 let (event, until) = (slot.event(), slot.until());
                 // Claim before cloning: an event that is overwritten during a long `clone` would
@@ -118,6 +118,10 @@ impl<E: Clone> Subscription<E> {
                         // Acknowledge "received" after the clone: a panic there means not
                         // received.
                         self.receive(seq, until);
+                        // A delivery may be acknowledged while nobody polls the stream.
+                        if self.explicit_acks && seq == last {
+                            self.drop_read();
+                        }
                         return Poll::Ready(Some(Received::Event(event)));
                     }
                     Err(now) => self.overtaken(now),

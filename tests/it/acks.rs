@@ -3,6 +3,7 @@
 #[cfg(feature = "rt")]
 mod combinators;
 mod deliveries;
+mod kept_events;
 mod many_deliveries;
 #[cfg(feature = "rt")]
 mod operator_size_hints;

@@ -251,8 +251,8 @@ impl EitherSink {
 
     pub(crate) fn send(&mut self, payload: u64) {
         let sent = match self {
-            Self::Plain(sink) => Pin::new(sink).start_send(Payload(payload)),
-            Self::Sync(sink) => Pin::new(sink).start_send(Payload(payload)),
+            Self::Plain(sink) => Pin::new(sink).start_send(Payload::new(payload)),
+            Self::Sync(sink) => Pin::new(sink).start_send(Payload::new(payload)),
         };
         sent.expect("it is ready");
     }

@@ -1,6 +1,6 @@
-//! The event: a number whose `Clone` behaves as the model demands.
+//! The event: a number whose `Clone` behaves as the model demands, and whose instances are counted.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use genevent::WeakEventManager;
 use genevent::error::TryNotifyError;
@@ -8,6 +8,24 @@ use genevent::error::TryNotifyError;
 /// The payload of every event. Only readers clone the payload, when they receive it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Payload(pub(crate) u64);
+
+impl Payload {
+    pub(crate) fn new(number: u64) -> Self {
+        ALIVE.set(ALIVE.get() + 1);
+        Self(number)
+    }
+}
+
+impl Drop for Payload {
+    fn drop(&mut self) {
+        ALIVE.set(ALIVE.get() - 1);
+    }
+}
+
+/// Returns the number of instances that this thread has made, and not dropped yet.
+pub(crate) fn alive() -> usize {
+    ALIVE.get()
+}
 
 /// The action of the first clone of a poll.
 #[derive(Default)]
@@ -34,6 +52,7 @@ struct Plan {
 }
 
 thread_local! {
+    static ALIVE: Cell<usize> = const { Cell::new(0) };
     static PLAN: RefCell<Plan> = RefCell::default();
 }
 
@@ -59,13 +78,13 @@ impl Clone for Payload {
             DuringClone::Publish(manager, payloads) => {
                 let manager = manager.upgrade().expect("it is held");
                 for payload in payloads {
-                    let published = manager.try_notify(Self(payload));
+                    let published = manager.try_notify(Self::new(payload));
                     PLAN.with_borrow_mut(|plan| plan.cloned.published.push(published));
                 }
             }
             // Resuming prints no panic message.
             DuringClone::Panic => std::panic::resume_unwind(Box::new("a clone")),
         }
-        Self(self.0)
+        Self::new(self.0)
     }
 }

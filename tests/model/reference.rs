@@ -43,6 +43,8 @@ pub(crate) struct Reference {
     /// Counts the operations. Subscribers that discard in the same step do so in no particular
     /// order.
     step: usize,
+    /// How many events a flush has waited for, if one was completed in this step.
+    flushed: Option<usize>,
 }
 
 struct Stored {
@@ -310,6 +312,15 @@ impl Call {
     /// Whether it has resolved, or was dropped.
     pub(crate) fn is_over(&self) -> bool {
         matches!(self.progress, Progress::Over)
+    }
+
+    /// Whether it has an event that is not stored yet.
+    fn has_event(&self) -> bool {
+        matches!(self.progress, Progress::Lazy | Progress::InLine)
+            && matches!(
+                self.question,
+                Question::Notify(_) | Question::AckNotify(_) | Question::SyncNotify(_)
+            )
     }
 }
 

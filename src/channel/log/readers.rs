@@ -34,9 +34,9 @@ impl ReaderPos {
 impl<E> Log<E> {
     /// Adds a reader that starts after the newest event.
     pub(crate) fn join(&mut self) -> ReaderPos {
-        if self.retain > 0 && !self.active.is_empty() {
-            // Counting the reader in the active segment would keep the retained events in there
-            // until the reader moves on.
+        if !self.active.is_empty() {
+            // Counting the reader in the active segment would keep the events in there until the
+            // reader moves on: retained events, and events whose other readers have left.
             self.seal();
         }
         self.active_readers += 1;
@@ -113,6 +113,24 @@ impl<E> Log<E> {
             self.join_back(from);
             self.trim(effects);
         }
+    }
+
+    /// Counts `subscriber` as a reader of its next event. The caller must [`trim`](Self::trim).
+    ///
+    /// For a flush: a subscriber moves on only when it asks for events, and stays counted in the
+    /// segment it has read to the end until then.
+    #[inline(never)]
+    pub(crate) fn catch_up(&mut self, subscriber: &SubscriberState, effects: &mut Effects<E>) {
+        if seeded_bug!("flush-keeps-events") {
+            return;
+        }
+        let mut position = subscriber.cursor.load().position();
+        if seeded_bug!("flush-frees-unread") {
+            position = self.tail;
+        }
+        let mut pos = ReaderPos::of(subscriber);
+        self.advance(&mut pos, position, effects);
+        pos.store(subscriber);
     }
 
     /// Returns the segment `index`, to which [`advance`](Self::advance) has moved a reader. Seals the

@@ -63,37 +63,53 @@ impl<E> Machine<E> {
         self.find(id).is_some_and(owes)
     }
 
-    /// Makes `ticket` wait until every event stored so far is settled.
-    pub(crate) fn flush(&mut self, ticket: &Arc<Ticket>) {
+    /// Makes `ticket` wait until every event stored so far is settled, and frees the events that
+    /// are settled already.
+    pub(crate) fn flush(&mut self, ticket: &Arc<Ticket>, effects: &mut Effects<E>) {
         let tail = self.log.tail();
         let mut owing = 0;
         for member in self.members.iter_mut() {
             if seeded_bug!("flush-ignores-detached") && !member.is_attached() {
                 continue;
             }
-            if !member.owes(tail) {
-                continue;
+            if member.owes(tail) {
+                // Check again after requesting reports: the last event may have been settled in
+                // between without a report, and the flush would wait for ever.
+                member.subscriber.cursor.request_reports();
+                if member.owes(tail) {
+                    owing += 1;
+                    member.add_flush(tail, ticket);
+                }
             }
-            // Check again after requesting reports: the last event may have been settled in between
-            // without a report, and the flush would wait for ever.
-            member.subscriber.cursor.request_reports();
-            if !member.owes(tail) {
-                continue;
+            // Move the reader after checking: if it owes nothing, no report will move it later.
+            if member.reads_log() {
+                self.log.catch_up(&member.subscriber, effects);
             }
-            owing += 1;
-            member.add_flush(tail, ticket);
         }
+        // Events that were retained when their last reader moved on may be free by now.
+        self.log.trim(effects);
         ticket.arm(owing);
+        self.assert_invariants();
     }
 
     /// Acknowledges the flushes for which the member has settled enough. `claimed`: the event being
     /// claimed by the subscriber, if any.
     #[inline]
     pub(super) fn settle(&mut self, key: u64, claimed: Option<u64>, effects: &mut Effects<E>) {
-        let member = self.member_mut(key);
-        if member.has_flushes() {
-            member.pop_settled(claimed, |ticket| effects.push(Effect::Flushed(ticket)));
+        if self.member(key).has_flushes() {
+            self.settle_flushes(key, claimed, effects);
         }
+    }
+
+    fn settle_flushes(&mut self, key: u64, claimed: Option<u64>, effects: &mut Effects<E>) {
+        let member = self.members.get_mut(key);
+        // Free events before acknowledging: the task woken by the last acknowledgement must find
+        // them dropped.
+        if member.reads_log() {
+            self.log.catch_up(&member.subscriber, effects);
+            self.log.trim(effects);
+        }
+        member.pop_settled(claimed, |ticket| effects.push(Effect::Flushed(ticket)));
     }
 
     /// Acknowledges flushes as `settle` does, and removes the member if done.

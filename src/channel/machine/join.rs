@@ -130,12 +130,14 @@ impl<E> Machine<E> {
             // after: until the cursor is detached, the subscriber may go on claiming.
             let segments = self.log.segments_from(ReaderPos::of(&member.subscriber));
             let cursor = self.detach(key, by, effects);
-            let backlog = Box::new(Backlog {
+            let mut backlog = Box::new(Backlog {
                 segments,
                 next: cursor.position() + 1,
                 end: self.log.tail(),
                 after: Then::Disconnected(cause),
             });
+            // The stream may not be polled for long: keep no segment that it has read to the end.
+            effects.extend(backlog.pop_read().map(Effect::Segment));
             self.member_mut(key).set_backlog(backlog);
         }
         self.settle(key, None, effects);

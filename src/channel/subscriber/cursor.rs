@@ -128,6 +128,13 @@ impl Cursor {
         CursorState(self.0.fetch_or(FINISHED, Ordering::AcqRel) | FINISHED)
     }
 
+    /// Finishes the event in flight, unless the state is no longer `seen`. Cheaper than
+    /// [`finish`](Self::finish), which succeeds in every state.
+    #[inline]
+    pub(crate) fn try_finish(&self, seen: CursorState) -> Result<CursorState, ()> {
+        self.swap(seen, seen.0 | FINISHED).map_err(drop)
+    }
+
     /// Finishes the event in flight; the caller is the subscriber and holds the channel's lock. No
     /// other thread can change the word meanwhile, so a plain store does what
     /// [`finish`](Self::finish) does with an atomic read-modify-write.

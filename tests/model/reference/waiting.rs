@@ -3,8 +3,12 @@
 use std::task::Poll;
 
 use super::{
-    Answer, Answers, Call, CallId, Event, Progress, Question, Reference, Room, Stored, Time, Who,
+    Answer, Answers, Call, CallId, Event, Progress, Question, Reader, Reference, Room, State,
+    Stored, Time, Who,
 };
+
+/// The length of a segment in a manager that is as small as the model's.
+const SEGMENT: usize = 64;
 
 /// Whether the call waits for the rest of the answers after this answer.
 pub(crate) fn goes_on(answer: &Poll<Answer>) -> bool {
@@ -148,11 +152,13 @@ impl Reference {
         if !matches!(self.calls[id].progress, Progress::Settling(_)) {
             self.calls[id].progress = Progress::Settling(self.events.len());
         }
-        if self.is_due(id) {
-            Poll::Ready(Answer::Done)
-        } else {
-            Poll::Pending
+        if !self.is_due(id) {
+            return Poll::Pending;
         }
+        if let Progress::Settling(events) = self.calls[id].progress {
+            self.flushed = Some(events);
+        }
+        Poll::Ready(Answer::Done)
     }
 
     fn poll_stop(&mut self, id: CallId) -> Poll<Answer> {
@@ -222,6 +228,27 @@ impl Reference {
                 self.closed || matches!(call.question, Question::WaitForSubscribers(n) if here >= n)
             }
         }
+    }
+
+    /// The most events in memory, those of publishers included: `None` unless a flush of all events
+    /// was completed in this step, and if any reader still needs an event.
+    pub(crate) fn most_kept(&mut self) -> Option<usize> {
+        if self.flushed.take() != Some(self.events.len()) {
+            return None;
+        }
+        let needs = |reader: &Reader| {
+            let is_here = !matches!(reader.state, State::Ended(_) | State::Gone);
+            is_here && (reader.pending() > 0 || reader.owes())
+        };
+        if self.readers.iter().any(needs) {
+            return None;
+        }
+        let retained = match self.retain.min(self.events.len()) {
+            // The other events of the segment with the oldest retained event.
+            retained if retained > 0 && !self.closed => retained + SEGMENT - 1,
+            _ => 0,
+        };
+        Some(retained + self.calls.iter().filter(|call| call.has_event()).count())
     }
 
     /// Whether the call must be polled.

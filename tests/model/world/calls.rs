@@ -21,7 +21,7 @@ impl World<'_> {
         let Some(manager) = self.manager() else {
             return Ok(());
         };
-        let result = manager.try_notify(Payload(payload));
+        let result = manager.try_notify(Payload::new(payload));
         self.check_published(payload, &result)
     }
 
@@ -33,8 +33,8 @@ impl World<'_> {
     ) -> Checked {
         let expected = match self.reference.try_notify(payload) {
             Some(audience) => Ok(audience),
-            None if self.reference.closed => Err(TryNotifyError::Closed(Payload(payload))),
-            None => Err(TryNotifyError::Full(Payload(payload))),
+            None if self.reference.closed => Err(TryNotifyError::Closed(Payload::new(payload))),
+            None => Err(TryNotifyError::Full(Payload::new(payload))),
         };
         prop_assert!(
             *result == expected,
@@ -55,15 +55,15 @@ impl World<'_> {
         let (question, future) = match kind {
             Kind::Notify => (
                 Question::Notify(payload),
-                Called::Notify(manager.notify(Payload(payload))),
+                Called::Notify(manager.notify(Payload::new(payload))),
             ),
             Kind::AckNotify => (
                 Question::AckNotify(payload),
-                Called::AckNotify(manager.ack_notify(Payload(payload))),
+                Called::AckNotify(manager.ack_notify(Payload::new(payload))),
             ),
             Kind::SyncNotify => (
                 Question::SyncNotify(payload),
-                Called::SyncNotify(manager.sync_notify(Payload(payload))),
+                Called::SyncNotify(manager.sync_notify(Payload::new(payload))),
             ),
             Kind::Reserve => (Question::Reserve, Called::Reserve(manager.reserve())),
             Kind::Within(bounded, ms) => {
@@ -83,13 +83,13 @@ impl World<'_> {
                     Bounded::AckNotify => (
                         Question::AckNotify(payload),
                         Called::AckNotifyWithin(Box::pin(
-                            manager.ack_notify(Payload(payload)).within(time),
+                            manager.ack_notify(Payload::new(payload)).within(time),
                         )),
                     ),
                     Bounded::SyncNotify => (
                         Question::SyncNotify(payload),
                         Called::SyncNotifyWithin(Box::pin(
-                            manager.sync_notify(Payload(payload)).within(time),
+                            manager.sync_notify(Payload::new(payload)).within(time),
                         )),
                     ),
                     Bounded::Flush => (

@@ -4,6 +4,7 @@ use genevent::{EndReason, SubscriberInfo, SubscriberKind};
 use proptest::prelude::*;
 
 use super::super::Checked;
+use super::super::payload::alive;
 use super::super::reference::{End, Reader, State};
 use super::{Reading, World, within};
 
@@ -32,7 +33,15 @@ impl World<'_> {
             self.check_stream(reading, expected)
                 .map_err(|error| within(format_args!("#{}", reading.who + 1), &error))?;
         }
+        self.check_memory()?;
         self.check_manager()
+    }
+
+    /// A completed flush leaves no event in memory that every reader has finished with.
+    fn check_memory(&mut self) -> Checked {
+        let (most, alive) = (self.reference.most_kept(), alive());
+        prop_assert!(most.is_none_or(|most| alive <= most), "{alive} of {most:?}");
+        Ok(())
     }
 
     fn check_stream(&self, reading: &Reading, expected: &Reader) -> Checked {

@@ -125,7 +125,7 @@ impl World<'_> {
             Op::UsePermit(pick) => {
                 if let Some(index) = choose(pick, self.permits.len()) {
                     let payload = self.next_payload();
-                    let stored = self.permits.remove(index).notify(Payload(payload));
+                    let stored = self.permits.remove(index).notify(Payload::new(payload));
                     prop_assert_eq!(stored, self.reference.use_permit(payload));
                 }
             }

@@ -64,6 +64,11 @@ impl<E> Member<E> {
         self.attached
     }
 
+    /// Returns whether the member is counted as a reader of the log.
+    pub(crate) fn reads_log(&self) -> bool {
+        self.attached && self.queue.is_none()
+    }
+
     /// Detaches the member; returns `false` if the member was detached before. Called by
     /// [`Members::detach`](super::Members::detach), which counts.
     pub(super) fn detach(&mut self) -> bool {

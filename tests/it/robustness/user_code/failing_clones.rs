@@ -350,3 +350,21 @@ fn a_strict_reader_with_failing_clones_loses_nothing() {
     assert_eq!([1, 2].map(|_| read(&mut reader)), [1, 2].map(Some));
     assert_eq!(read(&mut reader), None);
 }
+
+/// The hazard, found by the random model: the loss was told after the claimed event was not.
+#[test]
+fn a_failed_clone_tells_no_loss_late() {
+    for disconnected in [false, true] {
+        let manager = EventManager::new(1);
+        let mut reader = manager.subscribe_with(Overflow::DropOldest);
+        publish(&manager, Odd::plain(1));
+        publish(&manager, failing(2, 1));
+        if disconnected {
+            assert!(manager.disconnect(reader.id()));
+        }
+        assert_fails(&mut reader);
+        let mut reader = reader.with_missed();
+        let next = now(reader.next());
+        assert!(matches!(next, Some(Received::Event(Odd { n: 2, .. }))));
+    }
+}

@@ -7,6 +7,7 @@
 
 mod deliveries;
 mod handlers;
+mod kept_events;
 mod permits;
 mod publishers;
 mod readers;
