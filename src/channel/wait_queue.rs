@@ -144,6 +144,7 @@ impl WaitQueue {
     }
 
     /// Returns whether the waiter `key` sleeps and has a waker equal to `waker`.
+    #[inline]
     pub(crate) fn would_wake(&self, key: QueueKey, waker: &Waker) -> bool {
         let registered = self.index(key).map(|at| &self.waiters[at].waker);
         matches!(registered, Some(Some(registered)) if registered.will_wake(waker))
@@ -153,6 +154,7 @@ impl WaitQueue {
 
     /// Puts the publisher to sleep in the queue, at the back or at its old position. Returns its
     /// key, and the waker that it had left before.
+    #[inline]
     pub(crate) fn sleep(
         &mut self,
         key: Option<QueueKey>,
@@ -178,6 +180,7 @@ impl WaitQueue {
     }
 
     /// Returns the waiter of a publisher, which may have to be entered into `waiters`.
+    #[inline]
     fn enter(&mut self, key: Option<QueueKey>, request: Request) -> (usize, QueueKey) {
         let at = match key {
             Some(key) => match self.search(key) {
@@ -214,6 +217,7 @@ impl WaitQueue {
         (at, key)
     }
 
+    #[inline]
     fn new_key(&mut self, request: Request) -> QueueKey {
         let number = self.next_number;
         self.next_number += 1;
@@ -221,14 +225,17 @@ impl WaitQueue {
     }
 
     /// Returns whether the timer of the front waiter is set to `time`.
+    #[inline]
     pub(crate) fn has_timer(&self, time: Instant) -> bool {
         self.timer_at == Some(time)
     }
 
     /// Records that the timer of waiter `key` is set to `time`, if the waiter is at the front.
     /// Returns `false` if the waiter is not.
+    #[inline]
     pub(crate) fn set_timer(&mut self, key: QueueKey, time: Option<Instant>) -> bool {
-        let is_front = self.index(key) == Some(0);
+        let front = self.waiters.front();
+        let is_front = front.is_some_and(|front| front.key.number == key.number);
         if is_front {
             self.timer_at = time;
         }
@@ -240,6 +247,7 @@ impl WaitQueue {
         (!self.waiters.is_empty()).then(|| self.wake(0))?
     }
 
+    #[inline]
     fn wake(&mut self, at: usize) -> Option<Waker> {
         let waker = self.waiters[at].waker.take()?;
         self.asleep -= 1;
@@ -252,6 +260,7 @@ impl WaitQueue {
     // ---- Grants -----------------------------------------------------------------------------
 
     /// Grants a place to the front waiter, and wakes it unless it is awake.
+    #[inline]
     pub(crate) fn grant_front(&mut self) -> Option<Waker> {
         let key = self.waiters.front()?.key;
         let waker = self.bury(0);
@@ -272,6 +281,7 @@ impl WaitQueue {
         (key, waker)
     }
 
+    #[inline]
     fn push_grant(&mut self, key: QueueKey) {
         let number = self.next_grant;
         self.next_grant.0 += 1;

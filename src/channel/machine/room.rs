@@ -43,6 +43,7 @@ impl<E> Machine<E> {
     }
 
     /// Returns whether a publisher that is not being polled has room, for a grant.
+    #[inline]
     pub(crate) fn check_place(&mut self, request: Request, now: impl FnOnce() -> Instant) -> Place {
         self.block_full_readers();
         if !self.blockers.is_empty() {
@@ -60,6 +61,7 @@ impl<E> Machine<E> {
     }
 
     /// Returns whether a place can be granted for any event.
+    #[inline]
     pub(crate) fn can_grant(&self) -> bool {
         self.blockers.is_empty() && !self.is_fully_reserved() && self.have_queues_room()
     }
@@ -186,6 +188,7 @@ impl<E> Machine<E> {
 
     /// Grants a place to a publisher, which has room for its event by that until it takes the place.
     /// There must be room for any event.
+    #[inline]
     pub(crate) fn grant(&mut self) {
         self.reserved += 1;
         self.turns.grant(self.log.tail());

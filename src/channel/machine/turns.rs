@@ -42,6 +42,7 @@ impl Turns {
     }
 
     /// Counts another granted place.
+    #[inline]
     pub(super) fn grant(&mut self, tail: u64) {
         if self.granted == 0 {
             self.began_at = tail;

@@ -114,6 +114,7 @@ impl<E> State<E> {
 
     /// Checks that no filter has joined since the event was evaluated. Disconnects the subscribers
     /// of predicates that have panicked.
+    #[inline]
     fn check_evaluation(
         &mut self,
         pending: &mut PendingEvent<'_, E>,
