@@ -92,6 +92,51 @@ impl<E> NotifyError<E> {
     }
 }
 
+/// The reason why [`Subscription::follow_up`](crate::Subscription::follow_up) or one of its
+/// siblings did not store the event.
+///
+/// # Examples
+/// ```
+/// use futures::{FutureExt, StreamExt};
+/// use genevent::{EventManager, error::FollowUpError};
+///
+/// let manager = EventManager::new(1);
+/// let mut reader = manager.subscribe();
+/// let error = reader.follow_up("early").unwrap_err();
+/// assert_eq!(error, FollowUpError::NothingInFlight("early"));
+/// assert_eq!(error.to_string(), "no event is in flight for the event to follow");
+///
+/// manager.try_notify("first").unwrap();
+/// reader.next().now_or_never();
+/// manager.close();
+/// assert_eq!(reader.follow_up("late"), Err(FollowUpError::Closed("late")));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FollowUpError<E> {
+    /// The manager has been closed.
+    Closed(E),
+    /// The subscription has no event in flight: its stream has yielded none since the last
+    /// acknowledgement. A [delivery](crate::Delivery) does not fail in this way.
+    NothingInFlight(E),
+}
+
+impl<E> FollowUpError<E> {
+    /// Returns the rejected event.
+    pub fn into_event(self) -> E {
+        match self {
+            Self::Closed(event) | Self::NothingInFlight(event) => event,
+        }
+    }
+
+    fn message(&self) -> &'static str {
+        match self {
+            Self::Closed(_) => CLOSED,
+            Self::NothingInFlight(_) => "no event is in flight for the event to follow",
+        }
+    }
+}
+
 /// The reason why [`reserve`](crate::EventManager::reserve) returned no permit.
 ///
 /// # Examples
@@ -123,7 +168,7 @@ impl fmt::Display for ReserveError {
 
 impl Error for ReserveError {}
 
-/// The error of a handler that would wait for itself in [`flush`] or [`stop`].
+/// The error of a handler that would wait for itself in [`flush`], [`quiet`] or [`stop`].
 ///
 /// The call had no effect, unless the future was first polled outside of the handler: then `stop`
 /// has closed the manager. The check covers only code that the handler itself awaits, not tasks
@@ -155,6 +200,7 @@ impl Error for ReserveError {}
 /// ```
 ///
 /// [`flush`]: crate::EventManager::flush
+/// [`quiet`]: crate::EventManager::quiet
 /// [`stop`]: crate::EventManager::stop
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -195,4 +241,5 @@ macro_rules! error_without_event {
 error_without_event! {
     TryNotifyError { Full, Closed }
     NotifyError { Closed, WouldDeadlock }
+    FollowUpError { Closed, NothingInFlight }
 }

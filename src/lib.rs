@@ -185,6 +185,7 @@ mod end_reason;
 pub mod error;
 pub mod ext;
 pub mod filter;
+mod follow_up;
 pub mod future;
 #[cfg(feature = "rt")]
 #[doc = include_str!("../docs/guide.md")]
@@ -220,6 +221,7 @@ pub use delivery::{Deliveries, Delivery};
 pub use end_reason::{DisconnectCause, EndReason};
 pub use ext::{Batch, EventStreamExt};
 pub use filter::Filtered;
+pub use follow_up::FollowUps;
 #[cfg(feature = "rt")]
 pub use handler::{
     Handler, HandlerGroup, HandlerGuard, HandlerRef, Restart, StopReason, handler_fn,

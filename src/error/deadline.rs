@@ -1,4 +1,4 @@
-//! The errors of `within`: what a publish, `flush` or `stop` with a time limit returns. Needs
+//! The errors of `within`: what a publish, `flush`, `quiet` or `stop` with a time limit returns. Needs
 //! feature `rt`.
 
 use std::error::Error;
@@ -48,8 +48,8 @@ pub enum DeadlineError<E> {
     Unanswered(Unanswered),
 }
 
-/// The reason why [`flush`] or [`stop`] with a time limit failed: [`Flush::within`] and
-/// [`Stop::within`].
+/// The reason why [`flush`], [`quiet`] or [`stop`] with a time limit failed: [`Flush::within`],
+/// [`Quiet::within`] and [`Stop::within`].
 ///
 /// # Examples
 /// ```
@@ -69,8 +69,10 @@ pub enum DeadlineError<E> {
 /// ```
 ///
 /// [`flush`]: crate::EventManager::flush
+/// [`quiet`]: crate::EventManager::quiet
 /// [`stop`]: crate::EventManager::stop
 /// [`Flush::within`]: crate::future::Flush::within
+/// [`Quiet::within`]: crate::future::Quiet::within
 /// [`Stop::within`]: crate::future::Stop::within
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -117,7 +119,7 @@ impl Unanswered {
     /// Returns the subscribers that have not answered yet, oldest first.
     ///
     /// Some may have answered since the error was made. The slice is empty only from `stop`, if
-    /// permits alone are waited for.
+    /// permits alone are waited for, and from `quiet`, if publishers alone are.
     #[must_use]
     pub fn waiting_for(&self) -> &[SubscriberInfo] {
         &self.waiting_for
@@ -125,7 +127,7 @@ impl Unanswered {
 
     /// Returns the receipt so far.
     ///
-    /// `None` from `flush` and `stop`, which wait for more than one event.
+    /// `None` from `flush`, `quiet` and `stop`, which wait for more than one event.
     #[must_use]
     pub fn receipt(&self) -> Option<&Receipt> {
         self.receipt.as_ref()
@@ -135,7 +137,7 @@ impl Unanswered {
 impl fmt::Display for Unanswered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.waiting_for.is_empty() {
-            return f.write_str("not over in time: permits are out");
+            return f.write_str("not over in time: permits are out, or publishers are queued");
         }
         f.write_str("not answered in time by ")?;
         list(&self.waiting_for, f)
@@ -180,8 +182,8 @@ impl<E> fmt::Display for DeadlineError<E> {
 impl WaitError {
     /// Returns the subscribers that have not answered yet, oldest first.
     ///
-    /// The slice is empty for [`WouldDeadlock`](Self::WouldDeadlock), and from `stop`, if permits
-    /// alone are waited for.
+    /// The slice is empty for [`WouldDeadlock`](Self::WouldDeadlock); from `stop`, if permits alone
+    /// are waited for; and from `quiet`, if queued publishers alone are.
     #[must_use]
     pub fn waiting_for(&self) -> &[SubscriberInfo] {
         match self {

@@ -82,7 +82,7 @@ impl<E> AwaitSettled<'_, E> {
 }
 
 #[cfg(feature = "rt")]
-fn unanswered(waiting_for: Vec<SubscriberInfo>) -> WaitError {
+pub(super) fn unanswered(waiting_for: Vec<SubscriberInfo>) -> WaitError {
     WaitError::Unanswered(Unanswered {
         receipt: None,
         waiting_for,

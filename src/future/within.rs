@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use crate::error::{DeadlineError, NotifyError, WaitError, WouldDeadlock};
-use crate::future::{AckNotify, Flush, Stop, SyncNotify};
+use crate::future::{AckNotify, Flush, Quiet, Stop, SyncNotify};
 use crate::receipt::Receipt;
 use crate::util::timer::Deadline;
 
@@ -110,6 +110,7 @@ within! {
     SyncNotify -> Result<Receipt, DeadlineError<E>>, give_up, from_notify;
     AckNotify -> Result<Receipt, DeadlineError<E>>, give_up, from_notify;
     Flush -> Result<(), WaitError>, give_up, |WouldDeadlock| WaitError::WouldDeadlock;
+    Quiet -> Result<(), WaitError>, give_up, |WouldDeadlock| WaitError::WouldDeadlock;
     Stop -> Result<(), WaitError>, give_up, |WouldDeadlock| WaitError::WouldDeadlock;
 }
 

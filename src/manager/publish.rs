@@ -1,8 +1,8 @@
-//! Publishing: the four ways, permits, and `flush`.
+//! Publishing: the four ways, permits, `flush` and `quiet`.
 
 use super::EventManager;
 use crate::error::TryNotifyError;
-use crate::future::{AckNotify, Flush, Notify, Reserve, SyncNotify};
+use crate::future::{AckNotify, Flush, Notify, Quiet, Reserve, SyncNotify};
 
 impl<E: Send + Sync + 'static> EventManager<E> {
     /// Stores `event` if there is room, without waiting.
@@ -217,5 +217,47 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// ```
     pub fn flush(&self) -> Flush<'_, E> {
         Flush::new(&self.channel)
+    }
+
+    /// Waits until nothing goes on: at some moment every stored event is settled, and no publisher
+    /// is queued.
+    ///
+    /// Unlike [`flush`](Self::flush), also waits for what is published meanwhile: by handlers, by
+    /// [follow-ups](crate::Subscription::follow_up), and by anybody else. So the chain of events
+    /// that an event leads to is finished as a whole. A steady stream of events keeps this future
+    /// from resolving. On a closed manager, waits for the stored events. Neither permits nor
+    /// replayed events are waited for.
+    ///
+    /// Costs as much as a `flush` for each link of the longest chain.
+    ///
+    /// # Errors
+    /// [`WouldDeadlock`](crate::error::WouldDeadlock) if the caller is a handler of this manager.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{FutureExt, StreamExt};
+    /// use genevent::EventManager;
+    ///
+    /// let manager = EventManager::new(8);
+    /// let mut reader = manager.subscribe();
+    /// manager.try_notify("order").unwrap();
+    /// let (mut flushed, mut quiet) = (manager.flush(), manager.quiet());
+    /// assert!((&mut flushed).now_or_never().is_none());
+    /// assert!((&mut quiet).now_or_never().is_none());
+    ///
+    /// reader.next().now_or_never();
+    /// reader.follow_up("shipped").unwrap();
+    /// reader.ack();
+    /// assert!(flushed.now_or_never().is_some(), "the order is settled");
+    /// assert!((&mut quiet).now_or_never().is_none(), "what follows from it is not");
+    /// reader.next().now_or_never();
+    /// reader.ack();
+    /// assert_eq!(quiet.now_or_never(), Some(Ok(())));
+    /// ```
+    pub fn quiet(&self) -> Quiet<'_, E> {
+        Quiet::new(&self.channel)
     }
 }

@@ -70,9 +70,7 @@ impl<E: Clone> Subscription<E> {
         let event = backlog.get(backlog.next).clone();
         backlog.next += 1;
         self.missed_before_next = 0;
-        if let Some(unacked) = self.subscriber.unacked_set() {
-            unacked.let_out();
-        }
+        self.subscriber.receive_free();
         event
     }
 }

@@ -3,8 +3,10 @@
 mod ack_notify;
 #[cfg(feature = "rt")]
 mod fairness;
+mod follow_up;
 mod notify;
 mod order;
 mod permit;
+mod quiet;
 mod sink;
 mod sync_notify;

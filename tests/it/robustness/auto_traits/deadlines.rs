@@ -6,7 +6,7 @@ use genevent::error::{DeadlineError, NotStored, Unanswered, WaitError};
 use genevent::ext::{Batches, ContinueOnError, ForEachAcked, TryForEachAcked};
 use genevent::future::Within;
 
-use super::{AckNotify, Batch, Cloned, Deliveries, Event, Flush, Receipt, Stop, SyncNotify};
+use super::{AckNotify, Batch, Cloned, Deliveries, Event, Flush, Quiet, Receipt, Stop, SyncNotify};
 use super::{at_ease, clone, error, future, shared, stream, unwind_safe};
 
 #[test]
@@ -14,10 +14,12 @@ fn deadline_futures_are_send_and_unpin() {
     at_ease::<Within<SyncNotify<'static, Event>>>();
     at_ease::<Within<AckNotify<'static, Event>>>();
     at_ease::<Within<Flush<'static, Event>>>();
+    at_ease::<Within<Quiet<'static, Event>>>();
     at_ease::<Within<Stop<'static, Event>>>();
     future::<Within<SyncNotify<'_, Event>>, Result<Receipt, DeadlineError<Event>>>();
     future::<Within<AckNotify<'_, Event>>, Result<Receipt, DeadlineError<Event>>>();
     future::<Within<Flush<'_, Event>>, Result<(), WaitError>>();
+    future::<Within<Quiet<'_, Event>>, Result<(), WaitError>>();
     future::<Within<Stop<'_, Event>>, Result<(), WaitError>>();
 }
 
