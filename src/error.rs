@@ -27,7 +27,8 @@ pub use deadline::{DeadlineError, NotStored, Unanswered, WaitError};
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TryNotifyError<E> {
-    /// A lossless subscriber has no room for the event, or earlier publishers are queued.
+    /// A lossless subscriber has no room for the event, or earlier publishers are queued. Not
+    /// returned inside a handler of the manager.
     Full(E),
     /// The manager has been closed.
     Closed(E),
@@ -72,7 +73,8 @@ impl<E> TryNotifyError<E> {
 pub enum NotifyError<E> {
     /// The manager was closed before the event was stored.
     Closed(E),
-    /// The caller is a handler of this manager and would have waited for itself.
+    /// The caller is a handler of this manager and would have waited for its own acknowledgement.
+    /// Not returned by [`notify`](crate::EventManager::notify).
     WouldDeadlock(E),
 }
 
@@ -137,7 +139,7 @@ impl<E> FollowUpError<E> {
     }
 }
 
-/// The reason why [`reserve`](crate::EventManager::reserve) returned no permit.
+/// The reason why [`reserve`](crate::EventManager::reserve) returned no permit, or a sink failed.
 ///
 /// # Examples
 /// ```
@@ -153,7 +155,8 @@ impl<E> FollowUpError<E> {
 pub enum ReserveError {
     /// The manager has been closed.
     Closed,
-    /// The caller is a handler of this manager and would have waited for itself.
+    /// The caller is a handler of this manager, flushes a [`SyncSink`](crate::SyncSink), and would
+    /// have waited for its own acknowledgement.
     WouldDeadlock,
 }
 

@@ -41,6 +41,10 @@
 //! [`Subscription::ack`], or by dropping the stream. A subscriber unable to finish
 //! (because it left, panicked or was disconnected) is not waited for, and is named in the receipt.
 //!
+//! What follows from an event is published at once, also past full windows, because publishers may
+//! wait for the subscriber itself: by [`notify`] inside a handler, and by [`follow_up`] in a reader.
+//! [`quiet`](EventManager::quiet) waits for all of it.
+//!
 //! # Room
 //!
 //! The manager stores one sequence of events, numbered from 1, once for all subscribers. Each
@@ -90,7 +94,8 @@
 //! [`sync_notify`] waits for every subscription, including the caller's own: called from the loop
 //! reading the same manager, `sync_notify` never returns. A handler gets the error
 //! [`WouldDeadlock`](error::WouldDeadlock) instead; the manager cannot detect the deadlock in other
-//! tasks. So waiting for acknowledgements takes a limit, `within(duration)`. The error names the
+//! tasks. Publishing inside a handler never waits for room, and neither does [`follow_up`] in a
+//! reader. So waiting for acknowledgements takes a limit, `within(duration)`. The error names the
 //! subscribers without an answer, with the source line that subscribed each. For waiting for room,
 //! [`WaitAtMost`](Overflow) is the limit. Page [`deadlocks`] lists every shape of this deadlock,
 //! with its way out.
@@ -152,6 +157,7 @@
 //! [`notify`]: EventManager::notify
 //! [`ack_notify`]: EventManager::ack_notify
 //! [`sync_notify`]: EventManager::sync_notify
+//! [`follow_up`]: Subscription::follow_up
 #![cfg_attr(
     not(feature = "rt"),
     doc = "[`kv`]: https://docs.rs/genevent/latest/genevent/kv/

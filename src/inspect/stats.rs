@@ -134,8 +134,7 @@ impl Stats {
     /// Returns whether the publisher at the front of the wait queue has been notified and not
     /// polled since.
     ///
-    /// If that lasts for more than a moment, the publisher's future is kept without being polled,
-    /// and blocks all publishers behind it, even if there is room.
+    /// If that lasts for more than a moment, the publisher's future is kept without being polled.
     #[must_use]
     pub fn is_front_notified(&self) -> bool {
         self.front_notified

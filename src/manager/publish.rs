@@ -16,7 +16,8 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     ///
     /// # Errors
     /// [`Full`](TryNotifyError::Full) if a lossless subscriber has no room, or if earlier
-    /// publishers are queued; [`Closed`](TryNotifyError::Closed) once the manager is closed. Both
+    /// publishers are queued, but not inside a handler of this manager: see
+    /// [`notify`](Self::notify). [`Closed`](TryNotifyError::Closed) once the manager is closed. Both
     /// return the event.
     ///
     /// # Examples
@@ -45,11 +46,14 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// As `notify` in Elixir's `GenEvent`, except that `GenEvent` queues without bound instead of
     /// waiting.
     ///
+    /// Inside a handler of this manager, the event is stored at once, even past full windows:
+    /// publishers may wait for the handler itself. Publishers outside wait until all subscribers
+    /// are within their windows again. A reader does the same with
+    /// [`follow_up`](crate::Subscription::follow_up).
+    ///
     /// # Errors
-    /// [`NotifyError`](crate::error::NotifyError) with the event: `Closed`, if the manager was
-    /// closed before it was stored; `WouldDeadlock`, if a handler of this manager waits for room
-    /// that only the handler itself could free: its unread events, and permits given to it, fill
-    /// its window. A handler waits as any publisher for room held by permits of other tasks.
+    /// [`NotifyError::Closed`](crate::error::NotifyError::Closed) with the event, if the manager was
+    /// closed before it was stored.
     ///
     /// # Cancel safety
     /// Dropped before the event is stored: no subscriber gets the event, and the next queued
@@ -165,11 +169,11 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// For an event that is only created once there is room, or that must be published where
     /// nothing can be awaited. The [`Permit`](crate::Permit) stores the event without waiting and
     /// cannot fail. `reserve` uses the same wait queue as [`notify`](Self::notify). At most
-    /// `capacity` permits are out at once.
+    /// `capacity` permits are out at once, but inside a handler of this manager each permit is given
+    /// at once.
     ///
     /// # Errors
-    /// [`ReserveError`](crate::error::ReserveError): `Closed`, if the manager is closed;
-    /// `WouldDeadlock`, as in [`notify`](Self::notify).
+    /// [`ReserveError::Closed`](crate::error::ReserveError::Closed), if the manager is closed.
     ///
     /// # Cancel safety
     /// Dropping the future reserves no room, and the next queued publisher moves up.
