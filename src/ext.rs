@@ -122,7 +122,8 @@ pub trait EventStreamExt<T, E = T>: Stream<Item = Delivery<T, E>> {
     /// wait as a slow reader does. All work runs inside of this future. To use several threads,
     /// spawn the work in `f` and await its handle. Work that itself waits for acknowledgements of
     /// this subscriber (`sync_notify` to the same manager) needs a `limit` above 1: with 1, the
-    /// work would never complete.
+    /// work would never complete. What follows from an event is published by
+    /// [`Deliveries::follow_ups`](crate::Deliveries::follow_ups), which never waits.
     ///
     /// # Panics
     /// Panics if `limit` is 0, because no work could ever start. A panic of `f` or of the work is a

@@ -47,6 +47,25 @@
 //! by the stored events and what each of them leads to, so an event must not lead to more and more
 //! events without end. Tasks spawned by the handler are outside.
 //!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! let manager = genevent::EventManager::new(1);
+//! let weak = manager.downgrade();
+//! manager.add_handler("steps", move |order: &u32| {
+//!     let (manager, order) = (weak.upgrade().unwrap(), *order);
+//!     async move {
+//!         for step in 1..=3 * u32::from(order < 10) {
+//!             assert_eq!(manager.notify(10 * order + step).await, Ok(1), "the window has room for one");
+//!         }
+//!     }
+//! }).unwrap();
+//! manager.notify(7).await.unwrap();
+//! manager.quiet().await.unwrap(); // the order and its steps are settled
+//! assert_eq!(manager.stats().published(), 4);
+//! # }
+//! ```
+//!
 //! Calls that could only wait for the handler itself return `WouldDeadlock` at once:
 //! `sync_notify`, `ack_notify`, `flush`, `quiet`, `stop`; and `call`, `remove` and `swap` on itself,
 //! or in a group on any handler of the group. The same holds if the wait began outside of the

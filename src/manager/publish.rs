@@ -195,7 +195,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     }
 
     /// Waits until every event stored before the first poll is settled: finished or given up. Does
-    /// not close the manager.
+    /// not close the manager. [`quiet`](Self::quiet) also waits for what is published meanwhile.
     ///
     /// # Errors
     /// [`WouldDeadlock`](crate::error::WouldDeadlock) if the caller is a handler of this manager
