@@ -2,8 +2,11 @@
 
 use std::fmt;
 
+use crate::channel::Channel;
 use crate::channel::subscriber::SubscriberState;
 use crate::channel::ticket::Ticket;
+use crate::error::FollowUpError;
+use crate::follow_up;
 use crate::util::sync::Arc;
 
 /// The acknowledgement of a delivery, without the event: from [`Delivery::into_parts`](crate::Delivery::into_parts).
@@ -36,6 +39,25 @@ impl Ack {
             ticket.ack();
         }
         // `drop` then removes the event from the unacked set.
+    }
+
+    /// Stores an event that follows from this one. `E` is the event type of the manager.
+    pub(crate) fn follow_up<E: Send + Sync + 'static>(
+        &self,
+        event: E,
+    ) -> Result<usize, FollowUpError<E>> {
+        match self.channel() {
+            Some(channel) => follow_up::store(&channel, event),
+            None => Err(FollowUpError::Closed(event)),
+        }
+    }
+
+    /// Returns the channel, unless no handle of the manager and no stream is left.
+    fn channel<E: Send + Sync + 'static>(&self) -> Option<Arc<Channel<E>>> {
+        let channel = self.subscriber.unacked_set()?.channel.upgrade()?;
+        let channel = channel.into_any().downcast();
+        debug_assert!(channel.is_ok(), "`E` is the event type of the manager");
+        channel.ok()
     }
 
     /// Returns the event's sequence number, from 1.

@@ -19,7 +19,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::channel::condition::ConditionWakers;
+use crate::channel::condition::{Condition, ConditionWakers};
 use crate::channel::effects::Effects;
 use crate::channel::handlers::names::HandlerNames;
 use crate::channel::machine::Machine;
@@ -142,6 +142,15 @@ impl<E> Channel<E> {
     /// Arms `ticket` to wait until every event stored so far is settled.
     pub(crate) fn flush(&self, ticket: &Arc<Ticket>) {
         self.run(|state, effects| state.machine.flush(ticket, effects));
+    }
+
+    /// Arms `ticket` as [`flush`](Self::flush) does. Returns whether every event is settled and no
+    /// publisher is queued.
+    pub(crate) fn flush_unless_quiet(&self, ticket: &Arc<Ticket>) -> bool {
+        self.run(|state, effects| {
+            state.machine.flush(ticket, effects);
+            ticket.is_settled() && state.holds(Condition::NoneQueued)
+        })
     }
 
     /// Closes the channel: no more events, subscribers or permits.

@@ -11,6 +11,8 @@ use futures_core::{FusedStream, Stream};
 use crate::ack::Ack;
 use crate::channel::subscriber::SubscriberState;
 use crate::end_reason::EndReason;
+use crate::error::FollowUpError;
+use crate::follow_up::FollowUps;
 use crate::subscriber_id::SubscriberId;
 use crate::subscription::{AnySubscription, ReadSubscription, Subscription};
 use crate::util::panic_guard::Guarded;
@@ -49,7 +51,7 @@ impl<E: Send + Sync + 'static> Subscription<E> {
 /// not when the stream is polled again.
 ///
 /// [`Subscription::deliveries`] returns a `Deliveries<E>`. [`Filtered::deliveries`] returns a
-/// `Deliveries<T, Filtered<T>>`.
+/// `Deliveries<T, Filtered<T, E>>`.
 ///
 /// Deliveries keep [`sync_notify`] exact through adapters that read ahead (`buffer_unordered`,
 /// `chunks`, a spawned task for each event): the receipt waits for each [`Delivery::ack`], in any
@@ -105,13 +107,13 @@ impl<E: Send + Sync + 'static> Subscription<E> {
 /// [`max_unacked`]: crate::SubscribeOptions::max_unacked
 /// [`Filtered::deliveries`]: crate::Filtered::deliveries
 #[must_use = "a subscription that is not read makes publishers wait once its window is full"]
-pub struct Deliveries<E, S = Subscription<E>> {
+pub struct Deliveries<T, S = Subscription<T>> {
     subscriber: Arc<SubscriberState>,
     subscription: S,
-    event: PhantomData<fn() -> E>,
+    event: PhantomData<fn() -> T>,
 }
 
-impl<E, S: AnySubscription> Deliveries<E, S> {
+impl<T, S: AnySubscription> Deliveries<T, S> {
     /// Wraps a subscription, whose `subscriber` must have an unacked set.
     pub(crate) fn new(subscriber: Arc<SubscriberState>, subscription: S) -> Self {
         Self {
@@ -153,6 +155,37 @@ impl<E, S: AnySubscription> Deliveries<E, S> {
         self.len() == 0
     }
 
+    /// Returns a handle that publishes what follows from the deliveries in flight, as
+    /// [`Subscription::follow_ups`]: for the work of
+    #[cfg_attr(
+        feature = "rt",
+        doc = "[`for_each_acked`](crate::EventStreamExt::for_each_acked)"
+    )]
+    #[cfg_attr(not(feature = "rt"), doc = "`for_each_acked`")]
+    /// and its siblings, which get the event without its delivery.
+    ///
+    /// # Examples
+    /// ```
+    /// # #[cfg(feature = "rt")] {
+    /// use futures::FutureExt;
+    /// use genevent::{EventManager, EventStreamExt};
+    ///
+    /// let manager = EventManager::new(1);
+    /// let mut jobs = manager.subscribe().deliveries();
+    /// let follow_ups = jobs.follow_ups();
+    /// manager.try_notify(3).unwrap();
+    ///
+    /// let work = jobs.for_each_acked(4, async |n| match n {
+    ///     0 => manager.close(),
+    ///     n => assert_eq!(follow_ups.notify(n - 1), Ok(1)),
+    /// });
+    /// assert!(work.now_or_never().is_some());
+    /// # }
+    /// ```
+    pub fn follow_ups(&self) -> FollowUps<S::Event> {
+        self.subscription.follow_ups()
+    }
+
     /// Why the stream ended, as [`Subscription::end_reason`].
     #[must_use]
     pub fn end_reason(&self) -> Option<EndReason> {
@@ -160,10 +193,10 @@ impl<E, S: AnySubscription> Deliveries<E, S> {
     }
 }
 
-impl<E, S: ReadSubscription<Item = E>> Stream for Deliveries<E, S> {
-    type Item = Delivery<E>;
+impl<T, S: ReadSubscription<Item = T>> Stream for Deliveries<T, S> {
+    type Item = Delivery<T, S::Event>;
 
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Delivery<E>>> {
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         // A claimed event is in the unacked set already, and needs no room of its own.
         let is_counted = self.subscription.has_unyielded();
         if !is_counted && !self.subscriber.may_deliver(cx.waker()) {
@@ -178,13 +211,13 @@ impl<E, S: ReadSubscription<Item = E>> Stream for Deliveries<E, S> {
     }
 }
 
-impl<E, S: ReadSubscription<Item = E>> FusedStream for Deliveries<E, S> {
+impl<T, S: ReadSubscription<Item = T>> FusedStream for Deliveries<T, S> {
     fn is_terminated(&self) -> bool {
         self.subscription.is_terminated()
     }
 }
 
-impl<E, S> Drop for Deliveries<E, S> {
+impl<T, S> Drop for Deliveries<T, S> {
     fn drop(&mut self) {
         // Deliveries in flight share the unacked set: its waker would live as long as they do, and
         // would be called for a stream that is gone.
@@ -198,7 +231,7 @@ impl<E, S> Drop for Deliveries<E, S> {
     clippy::missing_fields_in_debug,
     reason = "the subscriber is the one of the subscription"
 )]
-impl<E, S: AnySubscription + fmt::Debug> fmt::Debug for Deliveries<E, S> {
+impl<T, S: AnySubscription + fmt::Debug> fmt::Debug for Deliveries<T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Deliveries")
             .field("subscription", &self.subscription)
@@ -213,6 +246,9 @@ impl<E, S: AnySubscription + fmt::Debug> fmt::Debug for Deliveries<E, S> {
 /// delivery discards the event: the receipt lists the subscriber in
 /// [`dropped_by`](crate::Receipt::dropped_by). Deliveries can be acknowledged and dropped in any
 /// order, from any task or thread, and after the stream is dropped.
+///
+/// `E` is the event type of the manager, which is `T` unless the delivery was converted: by
+/// [`map`](Self::map), or by the predicate of a [filtered](crate::Filtered) subscription.
 ///
 /// If the event's own `Drop` panics when a delivery is dropped, the panic hook reports the panic,
 /// and the panic is caught.
@@ -238,19 +274,23 @@ impl<E, S: AnySubscription + fmt::Debug> fmt::Debug for Deliveries<E, S> {
 /// assert_eq!(first.now_or_never().unwrap().unwrap().dropped(), 1);
 /// ```
 #[must_use = "dropping a delivery discards its event: call `ack` when the event is finished"]
-pub struct Delivery<E> {
-    event: Guarded<E>,
+pub struct Delivery<T, E = T> {
+    event: Guarded<T>,
     ack: Ack,
+    manager: PhantomData<fn() -> E>,
 }
 
-impl<E> Delivery<E> {
-    pub(crate) fn new(event: E, ack: Ack) -> Self {
-        let event = Guarded::new(event);
-        Self { event, ack }
+impl<T, E> Delivery<T, E> {
+    pub(crate) fn new(event: T, ack: Ack) -> Self {
+        Self {
+            event: Guarded::new(event),
+            ack,
+            manager: PhantomData,
+        }
     }
 
     /// Acknowledges the event and returns the event.
-    pub fn ack(self) -> E {
+    pub fn ack(self) -> T {
         self.ack.ack();
         self.event.into_inner()
     }
@@ -269,7 +309,7 @@ impl<E> Delivery<E> {
     /// manager.try_notify("four").unwrap();
     /// assert_eq!(lengths.next().now_or_never().flatten().unwrap().ack(), 4);
     /// ```
-    pub fn map<T>(self, f: impl FnOnce(E) -> T) -> Delivery<T> {
+    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Delivery<U, E> {
         let (event, ack) = self.into_parts();
         Delivery::new(f(event), ack)
     }
@@ -289,7 +329,7 @@ impl<E> Delivery<E> {
     /// ack.ack();
     /// assert_eq!(jobs.unacked(), 0);
     /// ```
-    pub fn into_parts(self) -> (E, Ack) {
+    pub fn into_parts(self) -> (T, Ack) {
         (self.event.into_inner(), self.ack)
     }
 
@@ -300,15 +340,41 @@ impl<E> Delivery<E> {
     }
 }
 
-impl<E> Deref for Delivery<E> {
-    type Target = E;
+impl<T, E: Send + Sync + 'static> Delivery<T, E> {
+    /// Stores `event`, which follows from this delivery's event, at once and without waiting, as
+    /// [`Subscription::follow_up`]. Returns the number of subscribers that the event was stored for.
+    ///
+    /// # Errors
+    /// [`FollowUpError::Closed`] with the event, if the manager is closed.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{FutureExt, StreamExt};
+    /// use genevent::EventManager;
+    ///
+    /// let manager = EventManager::new(1);
+    /// let mut jobs = manager.subscribe().deliveries();
+    /// manager.try_notify(1).unwrap();
+    /// let job = jobs.next().now_or_never().flatten().unwrap();
+    /// assert_eq!(job.follow_up(*job + 1), Ok(1));
+    /// assert_eq!(job.follow_up(*job + 2), Ok(1), "past the full window");
+    /// job.ack();
+    /// assert_eq!(jobs.len(), 2);
+    /// ```
+    pub fn follow_up(&self, event: E) -> Result<usize, FollowUpError<E>> {
+        self.ack.follow_up(event)
+    }
+}
 
-    fn deref(&self) -> &E {
+impl<T, E> Deref for Delivery<T, E> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
         &self.event
     }
 }
 
-impl<E> fmt::Debug for Delivery<E> {
+impl<T, E> fmt::Debug for Delivery<T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Delivery")
             .field("seq", &self.seq())

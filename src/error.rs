@@ -35,7 +35,8 @@ pub use wait::{Unsettled, WaitError};
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TryNotifyError<E> {
-    /// A lossless subscriber has no room for the event, or earlier publishers are queued.
+    /// A lossless subscriber has no room for the event, or earlier publishers are queued. Not
+    /// returned inside a handler of the manager.
     Full(E),
     /// The manager has been closed.
     Closed(E),
@@ -80,7 +81,8 @@ impl<E> TryNotifyError<E> {
 pub enum NotifyError<E> {
     /// The manager was closed before the event was stored.
     Closed(E),
-    /// The caller is a handler of this manager and would have waited for itself.
+    /// The caller is a handler of this manager and would have waited for its own acknowledgement.
+    /// Not returned by [`notify`](crate::EventManager::notify).
     WouldDeadlock(E),
 }
 
@@ -100,7 +102,52 @@ impl<E> NotifyError<E> {
     }
 }
 
-/// The reason why [`reserve`](crate::EventManager::reserve) returned no permit.
+/// The reason why [`Subscription::follow_up`](crate::Subscription::follow_up) or one of its
+/// siblings did not store the event.
+///
+/// # Examples
+/// ```
+/// use futures::{FutureExt, StreamExt};
+/// use genevent::{EventManager, error::FollowUpError};
+///
+/// let manager = EventManager::new(1);
+/// let mut reader = manager.subscribe();
+/// let error = reader.follow_up("early").unwrap_err();
+/// assert_eq!(error, FollowUpError::NothingInFlight("early"));
+/// assert_eq!(error.to_string(), "no event is in flight for the event to follow");
+///
+/// manager.try_notify("first").unwrap();
+/// reader.next().now_or_never();
+/// manager.close();
+/// assert_eq!(reader.follow_up("late"), Err(FollowUpError::Closed("late")));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FollowUpError<E> {
+    /// The manager has been closed.
+    Closed(E),
+    /// The subscription has no event in flight: its stream has yielded none since the last
+    /// acknowledgement. A [delivery](crate::Delivery) does not fail in this way.
+    NothingInFlight(E),
+}
+
+impl<E> FollowUpError<E> {
+    /// Returns the rejected event.
+    pub fn into_event(self) -> E {
+        match self {
+            Self::Closed(event) | Self::NothingInFlight(event) => event,
+        }
+    }
+
+    fn message(&self) -> &'static str {
+        match self {
+            Self::Closed(_) => CLOSED,
+            Self::NothingInFlight(_) => "no event is in flight for the event to follow",
+        }
+    }
+}
+
+/// The reason why [`reserve`](crate::EventManager::reserve) returned no permit, or a sink failed.
 ///
 /// # Examples
 /// ```
@@ -116,7 +163,8 @@ impl<E> NotifyError<E> {
 pub enum ReserveError {
     /// The manager has been closed.
     Closed,
-    /// The caller is a handler of this manager and would have waited for itself.
+    /// The caller is a handler of this manager, flushes a [`SyncSink`](crate::SyncSink), and would
+    /// have waited for its own acknowledgement.
     WouldDeadlock,
 }
 
@@ -131,7 +179,7 @@ impl fmt::Display for ReserveError {
 
 impl Error for ReserveError {}
 
-/// The error of a handler that would wait for itself in [`flush`] or [`stop`].
+/// The error of a handler that would wait for itself in [`flush`], [`quiet`] or [`stop`].
 ///
 /// The call had no effect, unless the future was first polled outside of the handler: then `stop`
 /// has closed the manager. The check covers only code that the handler itself awaits, not tasks
@@ -163,6 +211,7 @@ impl Error for ReserveError {}
 /// ```
 ///
 /// [`flush`]: crate::EventManager::flush
+/// [`quiet`]: crate::EventManager::quiet
 /// [`stop`]: crate::EventManager::stop
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -203,6 +252,7 @@ macro_rules! error_without_event {
 error_without_event! {
     TryNotifyError { Full, Closed }
     NotifyError { Closed, WouldDeadlock }
+    FollowUpError { Closed, NothingInFlight }
 }
 
 /// Writes the first few subscribers, and the number of the remaining ones.

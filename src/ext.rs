@@ -74,7 +74,7 @@ use crate::delivery::Delivery;
 /// ```
 ///
 /// [`Deliveries`]: crate::Deliveries
-pub trait EventStreamExt<E>: Stream<Item = Delivery<E>> {
+pub trait EventStreamExt<T, E = T>: Stream<Item = Delivery<T, E>> {
     /// Yields the deliveries that `pred` accepts, and acknowledges the rejected deliveries.
     ///
     /// By contrast, `filter` of `futures` drops the rejected deliveries, and the receipt then names
@@ -103,7 +103,7 @@ pub trait EventStreamExt<E>: Stream<Item = Delivery<E>> {
     /// ```
     fn filter_acked<P>(self, pred: P) -> FilterAcked<Self, P>
     where
-        P: FnMut(&E) -> bool,
+        P: FnMut(&T) -> bool,
         Self: Sized,
     {
         FilterAcked::new(self, pred)
@@ -122,7 +122,8 @@ pub trait EventStreamExt<E>: Stream<Item = Delivery<E>> {
     /// wait as a slow reader does. All work runs inside of this future. To use several threads,
     /// spawn the work in `f` and await its handle. Work that itself waits for acknowledgements of
     /// this subscriber (`sync_notify` to the same manager) needs a `limit` above 1: with 1, the
-    /// work would never complete.
+    /// work would never complete. What follows from an event is published by
+    /// [`Deliveries::follow_ups`](crate::Deliveries::follow_ups), which never waits.
     ///
     /// # Panics
     /// Panics if `limit` is 0, because no work could ever start. A panic of `f` or of the work is a
@@ -164,7 +165,7 @@ pub trait EventStreamExt<E>: Stream<Item = Delivery<E>> {
         f: F,
     ) -> ForEachAcked<Self, Fut, F>
     where
-        F: FnMut(E) -> Fut,
+        F: FnMut(T) -> Fut,
         Fut: Future<Output = ()>,
         Self: Sized,
     {
@@ -219,7 +220,7 @@ pub trait EventStreamExt<E>: Stream<Item = Delivery<E>> {
         f: F,
     ) -> TryForEachAcked<Self, Fut, F, Error>
     where
-        F: FnMut(E) -> Fut,
+        F: FnMut(T) -> Fut,
         Fut: Future<Output = Result<(), Error>>,
         Self: Sized,
     {
@@ -254,7 +255,7 @@ pub trait EventStreamExt<E>: Stream<Item = Delivery<E>> {
     /// assert_eq!(batches, [vec![1, 2, 3], vec![4, 5]]);
     /// ```
     #[track_caller]
-    fn ready_batches(self, n: usize) -> ReadyBatches<Self, E>
+    fn ready_batches(self, n: usize) -> ReadyBatches<Self, T, E>
     where
         Self: Sized,
     {
@@ -307,7 +308,7 @@ pub trait EventStreamExt<E>: Stream<Item = Delivery<E>> {
     /// [`sync_notify`]: crate::EventManager::sync_notify
     #[cfg(feature = "rt")]
     #[track_caller]
-    fn batches(self, n: usize, duration: Duration) -> Batches<Self, E>
+    fn batches(self, n: usize, duration: Duration) -> Batches<Self, T, E>
     where
         Self: Sized,
     {
@@ -315,4 +316,4 @@ pub trait EventStreamExt<E>: Stream<Item = Delivery<E>> {
     }
 }
 
-impl<E, S: Stream<Item = Delivery<E>> + ?Sized> EventStreamExt<E> for S {}
+impl<T, E, S: Stream<Item = Delivery<T, E>> + ?Sized> EventStreamExt<T, E> for S {}

@@ -33,11 +33,12 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, Location};
+use std::sync::Weak;
 
 use crate::channel::Channel;
 use crate::channel::filter::queue::FilterQueue;
 use crate::channel::subscriber::SubscriberState;
-use crate::channel::subscriber::unacked::{ChannelReports, UnackedSet};
+use crate::channel::subscriber::unacked::{AnyChannel, UnackedSet};
 use crate::channel::ticket::Ticket;
 use crate::delivery::Deliveries;
 use crate::end_reason::EndReason;
@@ -46,6 +47,7 @@ use crate::subscriber_id::SubscriberId;
 use crate::subscription::WithMissed;
 use crate::util::sync::Arc;
 
+mod follow_up;
 mod poll;
 mod subscribe;
 
@@ -56,7 +58,8 @@ mod subscribe;
 /// As with a [`Subscription`](crate::Subscription), polling for the next item acknowledges the
 /// event of the previous item. [`ack`](Self::ack) and dropping the stream acknowledge the event
 /// as well; dropping the stream while its thread panics discards the event. Items are moved, not
-/// cloned: `T` need not be `Clone`.
+/// cloned: `T` need not be `Clone`. `E` is the event type of the manager, which is `T` unless the
+/// predicate makes values of another type.
 ///
 /// On tokio (feature `rt`), the stream takes part in the task's coop budget like a plain
 /// subscription.
@@ -85,9 +88,9 @@ mod subscribe;
 /// assert_eq!(block_on(paid.collect::<Vec<_>>()), [7]);
 /// ```
 #[must_use = "a subscription that is not read makes publishers wait once its window is full"]
-pub struct Filtered<T> {
+pub struct Filtered<T, E = T> {
     /// Unwind safe: a panic of user code leaves no channel state half changed.
-    channel: AssertUnwindSafe<Arc<dyn ChannelReports>>,
+    channel: AssertUnwindSafe<Arc<Channel<E>>>,
     queue: Arc<FilterQueue<T>>,
     /// The ticket of a publisher that waits until the event in flight is finished.
     in_flight: Option<Arc<Ticket>>,
@@ -101,9 +104,9 @@ pub struct Filtered<T> {
     coop_unpaid: u8,
 }
 
-impl<T: Send + 'static> Filtered<T> {
+impl<T: Send + 'static, E: Send + Sync + 'static> Filtered<T, E> {
     /// Subscribes. On a closed channel, the stream has ended.
-    pub(crate) fn new<E: Send + Sync + 'static>(
+    pub(crate) fn new(
         channel: &Arc<Channel<E>>,
         options: SubscribeOptions,
         created_at: &'static Location<'static>,
@@ -112,7 +115,7 @@ impl<T: Send + 'static> Filtered<T> {
         let (queue, is_open) = channel.subscribe_filtered(options, created_at, predicate);
         trace!(joined(queue.subscriber(), is_open));
         Self {
-            channel: AssertUnwindSafe(Arc::clone(channel) as _),
+            channel: AssertUnwindSafe(Arc::clone(channel)),
             queue,
             in_flight: None,
             last_seq: 0,
@@ -144,13 +147,13 @@ impl<T: Send + 'static> Filtered<T> {
     pub fn deliveries(mut self) -> Deliveries<T, Self> {
         self.ack();
         let subscriber = self.subscriber();
-        let channel = Arc::downgrade(&self.channel);
+        let channel: Weak<dyn AnyChannel> = Arc::downgrade(&self.channel) as _;
         subscriber.set_unacked(UnackedSet::new(channel, subscriber.max_unacked));
         Deliveries::new(Arc::clone(subscriber), self)
     }
 }
 
-impl<T> Filtered<T> {
+impl<T, E> Filtered<T, E> {
     /// Returns the id of this subscription, for [`disconnect`](crate::EventManager::disconnect) and
     /// [`Receipt::dropped_by`](crate::Receipt::dropped_by).
     #[must_use]
@@ -253,24 +256,29 @@ impl<T> Filtered<T> {
         self.queue.subscriber()
     }
 
-    /// Acknowledges the event in flight, if a publisher waits for the acknowledgement.
+    /// Finishes an event that owes no acknowledgement, and acknowledges the event in flight if a
+    /// publisher waits for the acknowledgement.
     fn ack_current(&mut self) {
+        if !self.needs_ack {
+            self.subscriber().finish_free();
+        }
         if let Some(ticket) = self.in_flight.take() {
             self.subscriber().ack_in_flight(Some(&ticket));
         }
     }
 }
 
-impl<T> Unpin for Filtered<T> {}
+impl<T, E> Unpin for Filtered<T, E> {}
 
-impl<T> Drop for Filtered<T> {
+impl<T, E> Drop for Filtered<T, E> {
     fn drop(&mut self) {
         let in_flight = self.in_flight.take();
         self.subscriber().settle_on_drop(in_flight);
         // Before leaving: a concurrent flush must not wait for a finished event.
+        self.subscriber().finish_free();
         self.subscriber().cursor.finish();
         if self.ended.is_none() {
-            let counted = self.channel.report_gone(self.id());
+            let counted = self.channel.leave(self.id().number);
             if counted {
                 trace!(dropped(self.subscriber()));
             }
@@ -279,7 +287,7 @@ impl<T> Drop for Filtered<T> {
     }
 }
 
-impl<T> fmt::Debug for Filtered<T> {
+impl<T, E> fmt::Debug for Filtered<T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Filtered")
             .field("id", &self.id())

@@ -33,6 +33,7 @@ use crate::util::sync::Arc;
 mod flush;
 mod lifecycle;
 mod publish;
+mod quiet;
 #[cfg(feature = "rt")]
 mod settled;
 #[cfg(feature = "rt")]
@@ -42,6 +43,7 @@ pub use flush::{Flush, Stop};
 pub use lifecycle::{Closed, WaitForSubscribers};
 pub(crate) use publish::QueueEntry;
 use publish::{POLLED_AGAIN, StoreEvent};
+pub use quiet::Quiet;
 
 /// Future of [`EventManager::notify`](crate::EventManager::notify).
 #[must_use = "an event is not published until its future is polled"]
@@ -342,4 +344,4 @@ macro_rules! opaque_debug {
     )+};
 }
 
-opaque_debug! { Notify AckNotify SyncNotify Flush Stop Closed Reserve WaitForSubscribers }
+opaque_debug! { Notify AckNotify SyncNotify Flush Quiet Stop Closed Reserve WaitForSubscribers }

@@ -40,13 +40,37 @@
 //! ```
 //!
 //! # Waiting inside of a handler
-//! A handler must not wait for itself. Inside of a handler, [`notify`] to its own manager is fine:
-//! the handler sees the new event after the current event. Calls that could only wait for the
-//! handler itself return `WouldDeadlock` at once: `sync_notify`, `ack_notify`, `flush`, `stop`;
-//! `call`, `remove` and `swap` on itself, or in a group on any handler of the group; and waiting
-//! for room in the handler's own window. The same holds if the wait began outside of the handler.
-//! Some cycles cannot be detected: a task spawned and awaited by the handler, [`stopped`] on
-//! itself, or another manager whose handler waits for this handler. The page
+//! A handler must not wait for itself. Inside of a handler, publishing to its own manager never
+//! waits: events of [`notify`], [`try_notify`] and sinks are stored at once, even past full windows,
+//! and permits are given at once. The handler sees the new event after the current event, and
+//! publishers outside wait until all subscribers are within their windows again. Memory is bounded
+//! by the stored events and what each of them leads to, so an event must not lead to more and more
+//! events without end. Tasks spawned by the handler are outside.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! let manager = genevent::EventManager::new(1);
+//! let weak = manager.downgrade();
+//! manager.add_handler("steps", move |order: &u32| {
+//!     let (manager, order) = (weak.upgrade().unwrap(), *order);
+//!     async move {
+//!         for step in 1..=3 * u32::from(order < 10) {
+//!             assert_eq!(manager.notify(10 * order + step).await, Ok(1), "the window has room for one");
+//!         }
+//!     }
+//! }).unwrap();
+//! manager.notify(7).await.unwrap();
+//! manager.quiet().await.unwrap(); // the order and its steps are settled
+//! assert_eq!(manager.stats().published(), 4);
+//! # }
+//! ```
+//!
+//! Calls that could only wait for the handler itself return `WouldDeadlock` at once:
+//! `sync_notify`, `ack_notify`, `flush`, `quiet`, `stop`; and `call`, `remove` and `swap` on itself,
+//! or in a group on any handler of the group. The same holds if the wait began outside of the
+//! handler. Some cycles cannot be detected: a task spawned and awaited by the handler, [`stopped`]
+//! on itself, or another handler that waits for this handler. The page
 //! [`deadlocks`](crate::deadlocks#in-handlers) lists these cycles, with ways out.
 //!
 //! [`add_handler`]: crate::EventManager::add_handler
@@ -56,6 +80,7 @@
 //! [`stopped`]: HandlerRef::stopped
 //! [`terminate`]: Handler::terminate
 //! [`notify`]: crate::EventManager::notify
+//! [`try_notify`]: crate::EventManager::try_notify
 
 // Imports run in this order, from the last layer to the first: no two modules import each other.
 //

@@ -41,6 +41,10 @@
 //! [`Subscription::ack`], or by dropping the stream. A subscriber unable to finish
 //! (because it left, panicked or was disconnected) is not waited for, and is named in the receipt.
 //!
+//! What follows from an event is published at once, also past full windows, because publishers may
+//! wait for the subscriber itself: by [`notify`] inside a handler, and by [`follow_up`] in a reader.
+//! [`quiet`](EventManager::quiet) waits for all of it.
+//!
 //! # Room
 //!
 //! The manager stores one sequence of events, numbered from 1, once for all subscribers. Each
@@ -92,7 +96,8 @@
 //! [`sync_notify`] waits for every subscription, including the caller's own: called from the loop
 //! reading the same manager, `sync_notify` never returns. A handler gets the error
 //! [`WouldDeadlock`](error::WouldDeadlock) instead; the manager cannot detect the deadlock in other
-//! tasks. So every wait takes a limit, `within(duration)`. The error names the subscribers without
+//! tasks. Publishing inside a handler never waits for room, and neither does [`follow_up`] in a
+//! reader. Every other wait takes a limit, `within(duration)`. The error names the subscribers without
 //! room or without an answer, with the source line that subscribed each. [`WaitAtMost`](Overflow)
 //! limits the wait for room on the subscriber's side. Page [`deadlocks`] lists every shape of this deadlock,
 //! with its way out.
@@ -167,6 +172,7 @@
 //! [`notify`]: EventManager::notify
 //! [`ack_notify`]: EventManager::ack_notify
 //! [`sync_notify`]: EventManager::sync_notify
+//! [`follow_up`]: Subscription::follow_up
 #![cfg_attr(
     not(feature = "rt"),
     doc = "[`kv`]: https://docs.rs/genevent/latest/genevent/kv/
@@ -200,6 +206,7 @@ mod end_reason;
 pub mod error;
 pub mod ext;
 pub mod filter;
+mod follow_up;
 pub mod future;
 #[cfg(feature = "rt")]
 #[doc = include_str!("../docs/guide.md")]
@@ -235,6 +242,7 @@ pub use delivery::{Deliveries, Delivery};
 pub use end_reason::{DisconnectCause, EndReason};
 pub use ext::{Batch, EventStreamExt};
 pub use filter::Filtered;
+pub use follow_up::FollowUps;
 #[cfg(feature = "rt")]
 pub use handler::{
     Handler, HandlerGroup, HandlerGuard, HandlerRef, Restart, StopReason, handler_fn,

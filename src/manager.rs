@@ -37,11 +37,17 @@ pub use weak::WeakEventManager;
 /// | [`ack_notify`](Self::ack_notify) | every subscriber has received it |
 /// | [`sync_notify`](Self::sync_notify) | every subscriber has finished with it |
 ///
+/// Inside a handler, the first two store the event at once, also past full windows. So do
+/// [`Subscription::follow_up`](crate::Subscription::follow_up) and
+/// [`Delivery::follow_up`](crate::Delivery::follow_up), by which a reader publishes what follows
+/// from an event.
+///
 /// # Order
 /// Events are numbered from 1 in one sequence. Every subscriber sees the events in this order, each
 /// event at most once, and without gaps unless the subscriber's own [`Overflow`](crate::Overflow)
-/// policy allows gaps. Publishers waiting for room are served first in, first out, for all methods
-/// alike. A queued future, neither polled nor dropped, blocks all publishers behind it.
+/// policy allows gaps. A place that becomes free is granted to the publisher that has waited longest,
+/// for all methods alike, and the event is stored when the publisher is polled. A queued future,
+/// neither polled nor dropped, holds up no other publisher.
 ///
 /// # Examples
 /// ```

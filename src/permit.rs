@@ -14,7 +14,8 @@ use crate::util::sync::Arc;
 ///
 /// A permit blocks other publishers as an unread event would, so do not keep a permit for long. A
 /// subscriber that joins while permits are out gets their events too, even beyond a window smaller
-/// than the number of permits.
+/// than the number of permits. Inside a handler, permits are given past full windows: see
+/// [`EventManager::notify`](crate::EventManager::notify).
 ///
 /// A permit may be given although a [`WaitAtMost`](crate::Overflow) subscriber is overdue. The
 /// subscriber is disconnected when the permit's event is stored, unless the subscriber has made

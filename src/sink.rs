@@ -60,16 +60,15 @@ impl<E: Send + Sync + 'static> EventManager<E> {
 /// the manager. The sink keeps the manager open, as a clone of the manager does.
 ///
 /// # Errors
-/// Only `poll_ready` fails: with [`ReserveError::Closed`], or, inside a handler holding the room
-/// itself, with [`ReserveError::WouldDeadlock`].
+/// Only `poll_ready` fails, with [`ReserveError::Closed`].
 ///
 /// # Panics
 /// If `start_send` is called without a `poll_ready` before.
 ///
 /// # Cancel safety
 /// A ready and unused sink blocks other publishers, as a [`Permit`] does, until an item is sent or
-/// the sink is closed or dropped. A queued sink without polls blocks the publishers behind it:
-/// dropping the future of `send` keeps the sink queued.
+/// the sink is closed or dropped. Dropping the future of `send` keeps the sink queued, which holds
+/// up no other publisher.
 ///
 /// # Examples
 /// ```

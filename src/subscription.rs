@@ -9,7 +9,7 @@ use crate::channel::Channel;
 use crate::channel::source::Source;
 use crate::channel::subscriber::SubscriberState;
 use crate::channel::subscriber::cursor::CursorState;
-use crate::channel::subscriber::unacked::{ChannelReports, UnackedSet};
+use crate::channel::subscriber::unacked::{AnyChannel, UnackedSet};
 use crate::end_reason::EndReason;
 use crate::options::SubscribeOptions;
 use crate::subscriber_id::SubscriberId;
@@ -18,6 +18,7 @@ use crate::util::sync::Arc;
 
 mod cloning;
 mod finish;
+mod follow_up;
 mod inspect;
 mod load;
 mod poll;
@@ -162,9 +163,10 @@ impl<E> Subscription<E> {
     /// ```
     pub fn ack(&mut self) {
         self.finish();
-        // While a backlog is read, no event is in flight, and missed events are reported after
-        // it.
-        if self.state.must_report() && matches!(self.source, Source::Channel | Source::Segment(_)) {
+        // Events of a backlog owe nothing, and missed events are reported after it.
+        if matches!(self.source, Source::Backlog(_)) {
+            self.subscriber.finish_free();
+        } else if self.state.must_report() && !self.is_ended() {
             self.channel.report(self.subscriber.id.number, None);
             self.sync_cursor(self.subscriber.cursor.load());
         }
@@ -238,7 +240,7 @@ impl<E: Send + Sync + 'static> Subscription<E> {
     /// Acknowledges the event in flight, and leaves all later acknowledgements to the deliveries.
     pub(crate) fn into_explicit_acks(mut self) -> Self {
         self.ack();
-        let channel: Weak<dyn ChannelReports> = Arc::downgrade(&self.channel) as _;
+        let channel: Weak<dyn AnyChannel> = Arc::downgrade(&self.channel) as _;
         let unacked = UnackedSet::new(channel, self.subscriber.max_unacked);
         if self.unyielded {
             // Insert before finishing it: a flush in between would miss the event in both
@@ -276,6 +278,9 @@ impl<E> Drop for Subscription<E> {
                 trace!(dropped(&self.subscriber));
             }
         }
+        // Nothing follows any more from the event in flight.
+        self.subscriber.finish_free();
+        self.subscriber.cursor.finish();
     }
 }
 

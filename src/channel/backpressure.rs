@@ -238,6 +238,7 @@ impl<E> State<E> {
             break;
         }
         self.pause_if_none_waits();
+        self.notify_if_none_queued(effects);
         #[cfg(feature = "rt")]
         self.observe_grants(effects);
     }

@@ -1,4 +1,5 @@
-//! Futures that wait for a state of the channel: closed, complete, idle, or a number of subscribers.
+//! Futures that wait for a state of the channel: closed, complete, idle, without queued publishers,
+//! or with a number of subscribers.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -13,6 +14,8 @@ pub(crate) enum Condition {
     Complete,
     /// The runner of every handler has ended.
     Idle,
+    /// No publisher is queued, or the channel is closed, which rejects the queued publishers.
+    NoneQueued,
     /// The channel has at least this many subscribers, or is closed.
     Subscribers(usize),
 }

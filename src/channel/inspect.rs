@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Channel, State};
+use crate::channel::condition::Condition;
 use crate::channel::machine::Which;
 use crate::channel::subscriber::SubscriberState;
 use crate::channel::ticket::{AckLevel, Ticket};
@@ -76,6 +77,15 @@ impl<E> Channel<E> {
     pub(crate) fn unsettled(&self) -> Vec<SubscriberInfo> {
         let state = self.state.lock();
         state.machine.infos(state.now(), Which::Unsettled)
+    }
+
+    /// Returns the subscribers that have not settled all stored events; `None` if there are none and
+    /// no publisher is queued.
+    pub(crate) fn unsettled_unless_quiet(&self) -> Option<Vec<SubscriberInfo>> {
+        let state = self.state.lock();
+        let unsettled = state.machine.infos(state.now(), Which::Unsettled);
+        let is_quiet = unsettled.is_empty() && state.holds(Condition::NoneQueued);
+        (!is_quiet).then_some(unsettled)
     }
 
     /// Returns the subscribers awaited by `flush`.

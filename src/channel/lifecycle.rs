@@ -1,4 +1,5 @@
-//! Futures that wait for a state of the channel: closed, complete, idle, or a number of subscribers.
+//! Futures that wait for a state of the channel: closed, complete, idle, without queued publishers,
+//! or with a number of subscribers.
 
 use std::task::{Poll, Waker};
 
@@ -8,11 +9,12 @@ use crate::channel::effects::Effects;
 use crate::util::spare_waker::with_spare_waker;
 
 impl<E> State<E> {
-    fn holds(&self, condition: Condition) -> bool {
+    pub(super) fn holds(&self, condition: Condition) -> bool {
         match condition {
             Condition::Closed => self.machine.is_closed(),
             Condition::Complete => self.machine.is_complete(),
             Condition::Idle => self.running.is_empty(),
+            Condition::NoneQueued => self.machine.is_closed() || self.queue.len() == 0,
             Condition::Subscribers(n) => self.machine.is_closed() || n <= self.machine.attached(),
         }
     }
@@ -46,6 +48,17 @@ impl<E> State<E> {
         }
         if self.running.is_empty() {
             effects.wake(self.conditions.notify(Condition::Idle..=Condition::Idle));
+        }
+        self.notify_if_none_queued(effects);
+    }
+
+    /// Wakes the futures that wait until no publisher is queued, if none is. Called after every step
+    /// in which a publisher may leave the queue.
+    #[inline]
+    pub(super) fn notify_if_none_queued(&mut self, effects: &mut Effects<E>) {
+        if !self.conditions.is_empty() && self.holds(Condition::NoneQueued) {
+            let none_queued = Condition::NoneQueued..=Condition::NoneQueued;
+            effects.wake(self.conditions.notify(none_queued));
         }
     }
 }

@@ -109,18 +109,28 @@ impl<E> Channel<E> {
     pub(crate) fn try_store(&self, event: E) -> Result<Stored, TryNotifyError<E>> {
         match self.try_store_fast(event, None) {
             Ok(stored) => Ok(stored),
-            Err(event) => self.try_store_slow(event),
+            Err(event) => self.try_store_slow(event, self.publisher()),
         }
     }
 
+    /// Stores an event that follows from an event in flight, past full windows.
+    ///
+    /// # Errors
+    /// The event, if the channel is closed.
+    pub(crate) fn store_past_windows(&self, event: E) -> Result<Stored, E> {
+        self.try_store_fast(event, None).or_else(|event| {
+            self.try_store_slow(event, Publisher::NeverWaits)
+                .map_err(TryNotifyError::into_event)
+        })
+    }
+
     #[inline(never)]
-    fn try_store_slow(&self, event: E) -> Result<Stored, TryNotifyError<E>> {
+    fn try_store_slow(&self, event: E, publisher: Publisher) -> Result<Stored, TryNotifyError<E>> {
         let mut pending = PendingEvent {
             event: &mut Some(event),
             ticket: None,
             evaluation: &mut Evaluation::default(),
         };
-        let publisher = self.publisher();
         let stored = self.with_evaluation(&mut pending, |state, pending, effects| {
             state.try_store(pending, publisher, effects)
         })?;

@@ -5,6 +5,7 @@
 //! under the lock that storing an event takes as well, so an event is either in the segment, or finds
 //! the subscriber parked and wakes it.
 
+use std::any::Any;
 use std::panic::Location;
 use std::task::Waker;
 
@@ -13,7 +14,7 @@ use crate::channel::effects::{Effect, Effects};
 use crate::channel::source::Source;
 use crate::channel::subscriber::SubscriberState;
 use crate::channel::subscriber::cursor::CursorState;
-use crate::channel::subscriber::unacked::ChannelReports;
+use crate::channel::subscriber::unacked::AnyChannel;
 use crate::end_reason::{DisconnectCause, EndReason};
 use crate::options::SubscribeOptions;
 use crate::subscriber_id::SubscriberId;
@@ -226,6 +227,16 @@ impl<E> Channel<E> {
         });
     }
 
+    /// Reports that a subscriber took an event from its filter queue (`took`), or only finished an
+    /// event. Called if the channel requested reports.
+    pub(crate) fn report_queue(&self, subscriber: SubscriberId, took: bool) {
+        self.run(|state, effects| {
+            if state.machine.report_queue(subscriber, took, effects) {
+                state.serve_queue(effects);
+            }
+        });
+    }
+
     /// Removes the subscriber of a dropped subscription, which has settled its event in flight.
     /// Returns whether the subscriber was attached.
     pub(crate) fn leave(&self, key: u64) -> bool {
@@ -271,20 +282,12 @@ impl<E> Channel<E> {
     }
 }
 
-impl<E: Send + Sync> ChannelReports for Channel<E> {
+impl<E: Send + Sync + 'static> AnyChannel for Channel<E> {
     fn report_settled(&self, subscriber: SubscriberId) {
         self.run(|state, effects| state.machine.report_settled(subscriber, effects));
     }
 
-    fn report_queue(&self, subscriber: SubscriberId, took: bool) {
-        self.run(|state, effects| {
-            if state.machine.report_queue(subscriber, took, effects) {
-                state.serve_queue(effects);
-            }
-        });
-    }
-
-    fn report_gone(&self, subscriber: SubscriberId) -> bool {
-        self.leave(subscriber.number)
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
     }
 }

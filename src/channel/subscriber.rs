@@ -16,7 +16,7 @@ use crate::channel::subscriber::unacked::UnackedSet;
 use crate::channel::ticket::AckLevel;
 use crate::options::Overflow;
 use crate::subscriber_id::{SubscriberId, SubscriberKind};
-use crate::util::sync::{Arc, AtomicU64, LockedU64, Ordering};
+use crate::util::sync::{Arc, AtomicBool, AtomicU64, LockedU64, Ordering};
 
 pub(crate) mod cursor;
 mod in_flight;
@@ -42,6 +42,9 @@ pub(crate) struct SubscriberState {
     /// The event in flight, if a publisher waits until the event is finished; or the event that is
     /// claimed and not yielded yet, if a publisher waits until the event is received; else 0.
     awaited_seq: AtomicU64,
+    /// Whether an event in flight owes nothing: an event replayed, or read after a disconnect. Not
+    /// used with explicit acknowledgements.
+    free_in_flight: AtomicBool,
     missed: AtomicU64,
     /// The deliveries in flight; set if the subscriber acknowledges explicitly.
     unacked_set: OnceLock<Box<UnackedSet>>,
@@ -105,6 +108,7 @@ impl SubscriberState {
                 index: LockedU64::new(0),
             },
             awaited_seq: AtomicU64::new(0),
+            free_in_flight: AtomicBool::new(false),
             missed: AtomicU64::new(0),
             unacked_set: OnceLock::new(),
         }

@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::iter::zip;
+use std::marker::PhantomData;
 use std::ops::Deref;
 use std::slice;
 
 use crate::ack::Ack;
 use crate::delivery::Delivery;
+use crate::error::FollowUpError;
 use crate::util::panic_guard::GuardedVec;
 
 /// A group of deliveries to settle together: at least one event, oldest first, and the duty to
@@ -16,6 +18,8 @@ use crate::util::panic_guard::GuardedVec;
 /// events. [`ack`](Self::ack) acknowledges all events. Dropping a batch acknowledges none, and each
 /// receipt names the subscriber under `dropped`. [`into_deliveries`](Self::into_deliveries) settles
 /// the events individually.
+///
+/// `E` is the event type of the manager, which is `T` unless the deliveries were converted.
 ///
 /// If the `Drop` of an event panics when a batch is dropped, the panic hook reports the panic, and
 /// the panic does not spread.
@@ -40,21 +44,23 @@ use crate::util::panic_guard::GuardedVec;
 ///
 /// [`ready_batches`]: crate::EventStreamExt::ready_batches
 #[must_use = "dropping a batch leaves its events unacknowledged: call `ack`"]
-pub struct Batch<E> {
-    events: GuardedVec<E>,
+pub struct Batch<T, E = T> {
+    events: GuardedVec<T>,
     /// The acknowledgement of each event, in the order of `events`.
     acks: Vec<Ack>,
+    manager: PhantomData<fn() -> E>,
 }
 
-impl<E> Batch<E> {
+impl<T, E> Batch<T, E> {
     pub(crate) fn new() -> Self {
         Self {
             events: GuardedVec::new(),
             acks: Vec::new(),
+            manager: PhantomData,
         }
     }
 
-    pub(crate) fn push(&mut self, delivery: Delivery<E>) {
+    pub(crate) fn push(&mut self, delivery: Delivery<T, E>) {
         let (event, ack) = delivery.into_parts();
         self.events.push(event);
         self.acks.push(ack);
@@ -66,7 +72,7 @@ impl<E> Batch<E> {
     }
 
     /// Acknowledges all events, and returns the events.
-    pub fn ack(self) -> Vec<E> {
+    pub fn ack(self) -> Vec<T> {
         self.acks.into_iter().for_each(Ack::ack);
         self.events.into_vec()
     }
@@ -94,7 +100,7 @@ impl<E> Batch<E> {
     /// assert_eq!(bad.now_or_never().unwrap().unwrap().dropped(), 1);
     /// ```
     #[must_use = "dropping deliveries leaves their events unacknowledged"]
-    pub fn into_deliveries(self) -> Vec<Delivery<E>> {
+    pub fn into_deliveries(self) -> Vec<Delivery<T, E>> {
         zip(self.events.into_vec(), self.acks)
             .map(|(event, ack)| Delivery::new(event, ack))
             .collect()
@@ -125,24 +131,57 @@ impl<E> Batch<E> {
     }
 }
 
-impl<E> Deref for Batch<E> {
-    type Target = [E];
+impl<T, E: Send + Sync + 'static> Batch<T, E> {
+    /// Stores `event`, which follows from the events of this batch, at once and without waiting, as
+    /// [`Subscription::follow_up`](crate::Subscription::follow_up). Returns the number of
+    /// subscribers that the event was stored for.
+    ///
+    /// # Errors
+    /// [`FollowUpError::Closed`] with the event, if the manager is closed.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{FutureExt, StreamExt};
+    /// use genevent::{EventManager, EventStreamExt};
+    ///
+    /// let manager = EventManager::new(2);
+    /// let mut rows = manager.subscribe().deliveries().ready_batches(2);
+    /// for row in [1, 2] {
+    ///     manager.try_notify(row).unwrap();
+    /// }
+    /// let batch = rows.next().now_or_never().flatten().unwrap();
+    /// manager.try_notify(3).unwrap();
+    /// manager.try_notify(4).unwrap();
+    /// assert_eq!(batch.follow_up(batch.iter().sum()), Ok(1), "past the full window");
+    /// batch.ack();
+    /// assert_eq!(rows.next().now_or_never().flatten().unwrap().ack(), [3, 4]);
+    /// ```
+    pub fn follow_up(&self, event: E) -> Result<usize, FollowUpError<E>> {
+        match self.acks.first() {
+            Some(ack) => ack.follow_up(event),
+            None => Err(FollowUpError::NothingInFlight(event)),
+        }
+    }
+}
 
-    fn deref(&self) -> &[E] {
+impl<T, E> Deref for Batch<T, E> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
         &self.events
     }
 }
 
-impl<'a, E> IntoIterator for &'a Batch<E> {
-    type Item = &'a E;
-    type IntoIter = slice::Iter<'a, E>;
+impl<'a, T, E> IntoIterator for &'a Batch<T, E> {
+    type Item = &'a T;
+    type IntoIter = slice::Iter<'a, T>;
 
-    fn into_iter(self) -> slice::Iter<'a, E> {
+    fn into_iter(self) -> slice::Iter<'a, T> {
         self.events.iter()
     }
 }
 
-impl<E> fmt::Debug for Batch<E> {
+impl<T, E> fmt::Debug for Batch<T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Batch")
             .field("len", &self.len())

@@ -82,7 +82,7 @@ impl<E> AwaitSettled<'_, E> {
 }
 
 #[cfg(feature = "rt")]
-fn unsettled(waiting_for: Vec<SubscriberInfo>) -> WaitError {
+pub(super) fn unsettled(waiting_for: Vec<SubscriberInfo>) -> WaitError {
     WaitError::Unsettled(Unsettled { waiting_for })
 }
 

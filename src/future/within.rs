@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::error::{
     DeadlineError, NotifyError, ReserveDeadlineError, ReserveError, WaitError, WouldDeadlock,
 };
-use crate::future::{AckNotify, Flush, Notify, Reserve, Stop, SyncNotify};
+use crate::future::{AckNotify, Flush, Notify, Quiet, Reserve, Stop, SyncNotify};
 use crate::permit::Permit;
 use crate::receipt::Receipt;
 use crate::util::timer::Deadline;
@@ -243,6 +243,31 @@ within! {
     /// assert_eq!(late.unwrap_err().waiting_for()[0].id(), unread.id());
     /// ```
     Flush -> Result<(), WaitError>, |WouldDeadlock| WaitError::WouldDeadlock, |late| late;
+
+    /// Waits for at most `duration`, counted from the first poll.
+    ///
+    /// Works on any executor: see [Time limits](crate#time-limits).
+    ///
+    /// # Errors
+    /// [`WaitError`]: `WouldDeadlock` as without a limit; `Unsettled`, if the time is up, which names
+    /// the subscribers still waited for. The list is empty if only queued publishers are.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use futures::executor::block_on;
+    /// use genevent::EventManager;
+    ///
+    /// let manager = EventManager::new(1);
+    /// let unread = manager.subscribe();
+    /// manager.try_notify("event").unwrap();
+    /// let late = block_on(manager.quiet().within(Duration::from_millis(1)));
+    /// assert_eq!(late.unwrap_err().waiting_for()[0].id(), unread.id());
+    /// ```
+    Quiet -> Result<(), WaitError>, |WouldDeadlock| WaitError::WouldDeadlock, |late| late;
 
     /// Waits for at most `duration`, counted from the first poll, which closes the manager.
     ///

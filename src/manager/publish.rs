@@ -1,8 +1,8 @@
-//! Publishing: the four ways, permits, and `flush`.
+//! Publishing: the four ways, permits, `flush` and `quiet`.
 
 use super::EventManager;
 use crate::error::TryNotifyError;
-use crate::future::{AckNotify, Flush, Notify, Reserve, SyncNotify};
+use crate::future::{AckNotify, Flush, Notify, Quiet, Reserve, SyncNotify};
 
 impl<E: Send + Sync + 'static> EventManager<E> {
     /// Stores `event` if there is room, without waiting.
@@ -17,7 +17,8 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// # Errors
     /// [`Full`](TryNotifyError::Full) if a lossless subscriber has no room beside the permits that
     /// are out and the places granted to waiting publishers, or if publishers wait without a
-    /// place; [`Closed`](TryNotifyError::Closed) once the manager is closed. Both
+    /// place, but not inside a handler of this manager: see [`notify`](Self::notify).
+    /// [`Closed`](TryNotifyError::Closed) once the manager is closed. Both
     /// return the event.
     ///
     /// # Examples
@@ -53,11 +54,14 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// places are granted, a publisher that finds room may yield once first, so that all
     /// publishers get their share.
     ///
+    /// Inside a handler of this manager, the event is stored at once, even past full windows:
+    /// publishers may wait for the handler itself. Publishers outside wait until all subscribers
+    /// are within their windows again. A reader does the same with
+    /// [`follow_up`](crate::Subscription::follow_up).
+    ///
     /// # Errors
-    /// [`NotifyError`](crate::error::NotifyError) with the event: `Closed`, if the manager was
-    /// closed before it was stored; `WouldDeadlock`, if a handler of this manager waits for room
-    /// that only the handler itself could free: its unread events, and permits given to it, fill
-    /// its window. A handler waits as any publisher for room held by permits of other tasks.
+    /// [`NotifyError::Closed`](crate::error::NotifyError::Closed) with the event, if the manager was
+    /// closed before it was stored.
     ///
     /// # Cancel safety
     /// Dropped before the event is stored: no subscriber gets the event, and the next queued
@@ -173,12 +177,11 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// For an event that is only created once there is room, or that must be published where
     /// nothing can be awaited. The [`Permit`](crate::Permit) stores the event without waiting and
     /// cannot fail. `reserve` uses the same wait queue as [`notify`](Self::notify). At most
-    /// `capacity` permits are out at once. The future's `within(duration)` limits the wait (feature
-    /// `rt`).
+    /// `capacity` permits are out at once, but inside a handler of this manager each permit is given
+    /// at once. The future's `within(duration)` limits the wait (feature `rt`).
     ///
     /// # Errors
-    /// [`ReserveError`](crate::error::ReserveError): `Closed`, if the manager is closed;
-    /// `WouldDeadlock`, as in [`notify`](Self::notify).
+    /// [`ReserveError::Closed`](crate::error::ReserveError::Closed), if the manager is closed.
     ///
     /// # Cancel safety
     /// Dropping the future reserves no room, and the next queued publisher moves up.
@@ -200,7 +203,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     }
 
     /// Waits until every event stored before the first poll is settled: finished or given up. Does
-    /// not close the manager.
+    /// not close the manager. [`quiet`](Self::quiet) also waits for what is published meanwhile.
     ///
     /// # Memory
     /// Events are stored in segments of at most 256 neighbours, and freed by the segment. Of the
@@ -257,5 +260,47 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// ```
     pub fn flush(&self) -> Flush<'_, E> {
         Flush::new(&self.channel)
+    }
+
+    /// Waits until nothing goes on: at some moment every stored event is settled, and no publisher
+    /// is queued.
+    ///
+    /// Unlike [`flush`](Self::flush), also waits for what is published meanwhile: by handlers, by
+    /// [follow-ups](crate::Subscription::follow_up), and by anybody else. So the chain of events
+    /// that an event leads to is finished as a whole. A steady stream of events keeps this future
+    /// from resolving. On a closed manager, waits for the stored events. Neither permits nor
+    /// replayed events are waited for.
+    ///
+    /// Costs as much as a `flush` for each link of the longest chain.
+    ///
+    /// # Errors
+    /// [`WouldDeadlock`](crate::error::WouldDeadlock) if the caller is a handler of this manager.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{FutureExt, StreamExt};
+    /// use genevent::EventManager;
+    ///
+    /// let manager = EventManager::new(8);
+    /// let mut reader = manager.subscribe();
+    /// manager.try_notify("order").unwrap();
+    /// let (mut flushed, mut quiet) = (manager.flush(), manager.quiet());
+    /// assert!((&mut flushed).now_or_never().is_none());
+    /// assert!((&mut quiet).now_or_never().is_none());
+    ///
+    /// reader.next().now_or_never();
+    /// reader.follow_up("shipped").unwrap();
+    /// reader.ack();
+    /// assert!(flushed.now_or_never().is_some(), "the order is settled");
+    /// assert!((&mut quiet).now_or_never().is_none(), "what follows from it is not");
+    /// reader.next().now_or_never();
+    /// reader.ack();
+    /// assert_eq!(quiet.now_or_never(), Some(Ok(())));
+    /// ```
+    pub fn quiet(&self) -> Quiet<'_, E> {
+        Quiet::new(&self.channel)
     }
 }

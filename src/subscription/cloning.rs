@@ -73,9 +73,7 @@ impl<E: Clone> Subscription<E> {
         self.missed_before_next = 0;
         let event = backlog.get(backlog.next).clone();
         backlog.next += 1;
-        if let Some(unacked) = self.subscriber.unacked_set() {
-            unacked.let_out();
-        }
+        self.subscriber.receive_free();
         self.let_go();
         event
     }

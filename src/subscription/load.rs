@@ -39,6 +39,7 @@ impl<E> Subscription<E> {
     #[cold]
     #[inline(never)]
     pub(super) fn poll_backlog(&mut self, cx: &Context<'_>) -> Poll<bool> {
+        self.subscriber.finish_free();
         #[cfg(feature = "rt")]
         ready!(self.poll_coop(cx));
         #[cfg(not(feature = "rt"))]

@@ -8,6 +8,7 @@ use futures_core::FusedStream;
 use super::{Received, Subscription};
 use crate::ack::Ack;
 use crate::end_reason::EndReason;
+use crate::follow_up::FollowUps;
 
 /// The two kinds of subscriptions: [`Subscription`] and [`Filtered`](crate::Filtered). Sealed.
 #[expect(
@@ -15,6 +16,9 @@ use crate::end_reason::EndReason;
     reason = "no other crate can implement a subscription"
 )]
 pub trait AnySubscription {
+    /// The event type of the manager.
+    type Event;
+
     /// Returns the number of unread events.
     fn unread(&self) -> usize;
 
@@ -25,6 +29,8 @@ pub trait AnySubscription {
 
     /// Takes the acknowledgement of the event that was just yielded.
     fn take_ack(&mut self) -> Ack;
+
+    fn follow_ups(&self) -> FollowUps<Self::Event>;
 }
 
 /// A subscription whose events can be read. Separate from [`AnySubscription`], as reading a
@@ -44,6 +50,8 @@ pub trait ReadSubscription: AnySubscription + FusedStream + Unpin {
 }
 
 impl<E> AnySubscription for Subscription<E> {
+    type Event = E;
+
     fn unread(&self) -> usize {
         self.len()
     }
@@ -59,6 +67,10 @@ impl<E> AnySubscription for Subscription<E> {
 
     fn take_ack(&mut self) -> Ack {
         self.take_ack()
+    }
+
+    fn follow_ups(&self) -> FollowUps<E> {
+        self.follow_ups()
     }
 }
 

@@ -22,9 +22,7 @@ use std::sync as imp;
 pub(crate) use tokio::spawn;
 
 pub(crate) use imp::MutexGuard;
-#[cfg(feature = "rt")]
-pub(crate) use imp::atomic::AtomicBool;
-pub(crate) use imp::atomic::{AtomicU64, AtomicUsize, Ordering};
+pub(crate) use imp::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// Spawns a task. The model waits for the task's end, although nothing awaits its handle.
 #[cfg(genevent_shuttle)]

@@ -189,9 +189,7 @@ impl<T> FilterQueue<T> {
         let unacked = subscriber.unacked_set();
         // A disconnected subscriber owes nothing: leave the cursor where the disconnect put it.
         if !attached {
-            if let Some(unacked) = unacked {
-                unacked.let_out();
-            }
+            subscriber.receive_free();
             return (item, subscriber.cursor.finish());
         }
         // Record the debt before the cursor moves: a flush finds the event unread or unacked.

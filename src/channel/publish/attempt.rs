@@ -23,8 +23,12 @@ impl<E> State<E> {
         if publisher == Publisher::NeverWaits {
             return Ok(Ok(self.store(Room::PastWindows, pending, effects)));
         }
-        // Overtaking waiting publishers would break the order of the queue.
-        if self.queue.has_sleepers() || !self.has_room_for_event(pending) {
+        // Overtaking waiting publishers would break the order of the queue. The filter queues that
+        // block the first of these stay blocked: their readers report to it.
+        if self.queue.has_sleepers() {
+            return Ok(Err(TryNotifyError::Full(pending.take())));
+        }
+        if !self.has_room_for_event(pending) {
             // No publisher waits for the filter queues just found full.
             self.machine.unblock_queues(Instant::now);
             return Ok(Err(TryNotifyError::Full(pending.take())));

@@ -1,4 +1,4 @@
-//! The acknowledgement of a stream's event in flight.
+//! A stream's event in flight, and its acknowledgement.
 //!
 //! [`Subscription`](crate::Subscription) finds the ticket in its segment, and needs no
 //! reference count of its own; [`Filtered`](crate::Filtered) owns the ticket. Both settle the
@@ -8,7 +8,7 @@ use std::thread;
 
 use super::SubscriberState;
 use crate::channel::ticket::Ticket;
-use crate::util::sync::Arc;
+use crate::util::sync::{Arc, Ordering};
 
 impl SubscriberState {
     /// Acknowledges the event in flight, of which this is the ticket.
@@ -30,5 +30,28 @@ impl SubscriberState {
                 ticket.ack();
             }
         }
+    }
+
+    /// Returns whether an event is in flight, owing an acknowledgement or not.
+    pub(crate) fn has_in_flight(&self) -> bool {
+        match self.unacked_set() {
+            Some(unacked) => unacked.count() > 0,
+            None => {
+                !self.cursor.load().is_finished() || self.free_in_flight.load(Ordering::Acquire)
+            }
+        }
+    }
+
+    /// Records the yield of an event that owes no acknowledgement.
+    pub(crate) fn receive_free(&self) {
+        match self.unacked_set() {
+            Some(unacked) => unacked.let_out(),
+            None => self.free_in_flight.store(true, Ordering::Release),
+        }
+    }
+
+    /// Finishes the event in flight, if it owes no acknowledgement and has no delivery.
+    pub(crate) fn finish_free(&self) {
+        self.free_in_flight.store(false, Ordering::Release);
     }
 }

@@ -1,5 +1,6 @@
 //! The deliveries in flight of a subscriber: received, and not settled yet.
 
+use std::any::Any;
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::Weak;
@@ -8,21 +9,15 @@ use std::task::Waker;
 use crate::subscriber_id::SubscriberId;
 use crate::util::panic_guard::{drop_caught, wake};
 use crate::util::spare_waker::with_spare_waker;
-use crate::util::sync::Mutex;
+use crate::util::sync::{Arc, Mutex};
 
-/// The channel, as a receiver of reports: without the type of its events, which the sender of a report
-/// does not know.
-pub(crate) trait ChannelReports: Send + Sync {
+/// The channel without the type of its events, which an acknowledgement does not know.
+pub(crate) trait AnyChannel: Send + Sync {
     /// Reports a settled delivery of a subscriber. Called if the channel requested reports.
     fn report_settled(&self, subscriber: SubscriberId);
 
-    /// Reports that a subscriber took an event from its filter queue (`took`), or only finished an event.
-    /// Called if the channel requested reports.
-    fn report_queue(&self, subscriber: SubscriberId, took: bool);
-
-    /// Reports that a subscription was dropped and has settled its event in flight. Returns whether
-    /// the subscriber was attached.
-    fn report_gone(&self, subscriber: SubscriberId) -> bool;
+    /// Returns the channel with its type.
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
 
 /// The deliveries in flight of a subscriber.
@@ -35,7 +30,7 @@ pub(crate) trait ChannelReports: Send + Sync {
 ///    otherwise sleep until a delivery is settled, although it may go on.
 pub(crate) struct UnackedSet {
     /// Unwind safe: the channel runs user code only after its state is complete.
-    pub(crate) channel: AssertUnwindSafe<Weak<dyn ChannelReports>>,
+    pub(crate) channel: AssertUnwindSafe<Weak<dyn AnyChannel>>,
     /// The most deliveries in flight.
     max: usize,
     state: Mutex<State>,
@@ -63,7 +58,7 @@ impl State {
 }
 
 impl UnackedSet {
-    pub(crate) fn new(channel: Weak<dyn ChannelReports>, max: usize) -> Self {
+    pub(crate) fn new(channel: Weak<dyn AnyChannel>, max: usize) -> Self {
         Self {
             channel: AssertUnwindSafe(channel),
             max,

@@ -3,15 +3,15 @@
 
 mod handlers;
 mod late_answers;
+mod managers;
 mod publishers;
+mod room;
 
+use std::panic::Location;
 use std::time::Duration;
 
-use futures::{FutureExt, StreamExt};
-use genevent::{
-    DisconnectCause, EndReason, EventManager, Overflow, SubscribeOptions, SubscriberInfo,
-    Subscription,
-};
+use futures::{SinkExt, StreamExt};
+use genevent::{EventManager, EventStreamExt, SubscribeOptions, SubscriberInfo};
 use tokio::time::timeout;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -21,30 +21,19 @@ async fn hangs<F: Future>(future: F) -> bool {
     timeout(86_400 * SECOND, future).await.is_err()
 }
 
-/// Asserts that the error names a single subscription, created in `line` of this file.
+/// Asserts that the error names a single subscription, created in `line` of the caller's file.
 #[track_caller]
 fn assert_own(pending: &[SubscriberInfo], line: u32) {
     let lines = pending.iter().map(|info| info.created_at().line());
     assert_eq!(lines.collect::<Vec<_>>(), [line]);
-    assert!(pending[0].created_at().file().ends_with("deadlocks.rs"));
+    assert_eq!(pending[0].created_at().file(), Location::caller().file());
 }
 
 /// The message names that line, too.
 #[track_caller]
 fn assert_names(error: &dyn std::error::Error, line: u32) {
-    let place = format!("tests/it/backpressure/deadlocks.rs:{line}:");
+    let place = format!("{}:{line}:", Location::caller().file());
     assert!(error.to_string().contains(&place), "{error}");
-}
-
-/// The subscription was disconnected because it held publishers.
-fn is_overdue<E: Clone>(reader: &Subscription<E>) -> bool {
-    matches!(
-        reader.end_reason(),
-        Some(EndReason::Disconnected {
-            cause: DisconnectCause::Overdue,
-            ..
-        })
-    )
 }
 
 // ---- sync_notify to the task's own manager ------------------------------------------------------
@@ -77,12 +66,53 @@ async fn acknowledging_first_does_not_help_but_notify_does() {
     let mut orders = manager.subscribe();
     manager.try_notify("order").unwrap();
     assert_eq!(orders.next().await, Some("order"));
+    assert_eq!(orders.follow_up("packed"), Ok(1));
     orders.ack();
     assert!(
         hangs(manager.sync_notify("shipped")).await,
         "it still has to read that"
     );
     assert!(!hangs(manager.notify("billed")).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn flushing_a_sync_sink_from_the_reading_loop_deadlocks() {
+    let manager = EventManager::new(8);
+    let mut orders = manager.subscribe();
+    manager.try_notify("order").unwrap();
+    assert_eq!(orders.next().await, Some("order"));
+    let mut sink = manager.sync_sink();
+    assert!(hangs(sink.send("shipped")).await);
+    // The way out.
+    assert_eq!(orders.next().await, Some("shipped"));
+    orders.ack();
+    assert!(!hangs(sink.flush()).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn sync_notify_from_the_only_work_deadlocks() {
+    for limit in [1, 2] {
+        let manager = EventManager::new(8);
+        let (subscription, line) = (manager.subscribe(), line!());
+        manager.try_notify(1).unwrap();
+        let publisher = manager.clone();
+        let work = subscription.deliveries().for_each_acked(limit, |job| {
+            let manager = publisher.clone();
+            async move {
+                if job == 2 {
+                    return;
+                }
+                let receipt = manager.sync_notify(2).within(SECOND).await;
+                if limit == 1 {
+                    assert_own(receipt.unwrap_err().waiting_for(), line);
+                } else {
+                    assert!(receipt.unwrap().all_acked());
+                }
+                manager.close();
+            }
+        });
+        assert!(!hangs(work).await);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -123,7 +153,7 @@ async fn ack_notify_from_its_reading_loop_deadlocks() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn flush_and_stop_from_the_reading_loop_deadlock() {
+async fn flush_quiet_and_stop_from_the_reading_loop_deadlock() {
     let manager = EventManager::new(8);
     let (mut orders, line) = (manager.subscribe(), line!());
     manager.try_notify("order").unwrap();
@@ -131,18 +161,22 @@ async fn flush_and_stop_from_the_reading_loop_deadlock() {
     assert!(hangs(manager.flush()).await);
     let error = manager.flush().within(SECOND).await.unwrap_err();
     assert_own(error.waiting_for(), line);
+    assert!(hangs(manager.quiet()).await);
+    let error = manager.quiet().within(SECOND).await.unwrap_err();
+    assert_own(error.waiting_for(), line);
     let error = manager.stop().within(SECOND).await.unwrap_err();
     assert_own(error.waiting_for(), line);
     assert_names(&error, line);
     // The way out for these: finish with the event first.
     orders.ack();
+    assert!(!hangs(manager.quiet()).await);
     assert!(!hangs(manager.stop()).await);
 }
 
 // ---- Deliveries ---------------------------------------------------------------------------------
 
 #[tokio::test(start_paused = true)]
-async fn flush_while_holding_a_delivery_deadlocks() {
+async fn flush_and_quiet_while_holding_a_delivery_deadlock() {
     let manager = EventManager::new(8);
     let (subscription, line) = (manager.subscribe(), line!());
     let mut jobs = subscription.deliveries();
@@ -153,7 +187,19 @@ async fn flush_while_holding_a_delivery_deadlocks() {
     assert_own(error.waiting_for(), line);
     assert_eq!(error.waiting_for()[0].unacked(), 1);
     assert_names(&error, line);
+    assert!(hangs(manager.quiet()).await);
+    let error = manager.quiet().within(SECOND).await.unwrap_err();
+    assert_own(error.waiting_for(), line);
     job.ack();
+    assert!(!hangs(manager.flush()).await);
+    assert!(!hangs(manager.quiet()).await);
+
+    // A batch is several deliveries.
+    let mut batches = jobs.ready_batches(2);
+    manager.try_notify("job").unwrap();
+    let batch = batches.next().await.unwrap();
+    assert!(hangs(manager.flush()).await);
+    batch.ack();
     assert!(!hangs(manager.flush()).await);
 }
 
@@ -240,89 +286,4 @@ async fn zip_with_an_upstream_stage_deadlocks_without_ack() {
     assert!(hangs(second.next()).await);
     first.ack();
     assert_eq!(second.next().await, Some("shipped"));
-}
-
-// ---- Room ---------------------------------------------------------------------------------------
-
-#[tokio::test(start_paused = true)]
-async fn notify_waits_for_room_of_its_own_task() {
-    let manager = EventManager::new(1);
-    let (mut orders, line) = (manager.subscribe(), line!());
-    manager.try_notify("order").unwrap();
-    assert_eq!(orders.next().await, Some("order"));
-    manager.notify("shipped").await.unwrap();
-    assert!(hangs(manager.notify("billed")).await);
-    let error = manager.sync_notify("billed").within(SECOND).await;
-    let error = error.unwrap_err();
-    assert_own(error.waiting_for(), line);
-    assert_names(&error, line);
-    assert_eq!(error.into_event(), Some("billed"), "it was not stored");
-    assert_eq!(orders.next().await, Some("shipped"));
-}
-
-#[tokio::test(start_paused = true)]
-async fn wait_at_most_resolves_a_deadlock_without_error() {
-    let manager: EventManager<_> = EventManager::builder()
-        .capacity(1)
-        .default_overflow(Overflow::WaitAtMost(SECOND))
-        .build();
-    let mut orders = manager.subscribe();
-    let other = manager.subscribe_with(Overflow::DropOldest);
-    manager.try_notify(1).unwrap();
-    let mut read = Vec::new();
-    while let Some(event) = orders.next().await {
-        read.push(event);
-        for more in [10, 20] {
-            let stored = manager.notify(event * more);
-            assert!(!hangs(stored).await);
-        }
-    }
-    assert_eq!(read, [1, 10], "and then it was disconnected");
-    assert!(is_overdue(&orders));
-    assert_eq!(manager.subscriber_count(), 1);
-    drop(other);
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_unread_subscription_blocks_every_publisher() {
-    let manager = EventManager::new(2);
-    let (_sub, line) = (manager.subscribe(), line!());
-    let mut reader = manager.subscribe();
-    let working = tokio::spawn(async move {
-        let mut read = 0;
-        while reader.next().await.is_some() {
-            read += 1;
-        }
-        read
-    });
-
-    let error = manager.sync_notify(1).within(SECOND).await.unwrap_err();
-    assert_own(error.waiting_for(), line);
-    assert_eq!(error.waiting_for()[0].unread(), 1, "unread");
-    assert_names(&error, line);
-    manager.notify(2).await.unwrap();
-    assert!(hangs(manager.notify(3)).await);
-    let error = manager.ack_notify(3).within(SECOND).await.unwrap_err();
-    assert_own(error.waiting_for(), line);
-    // The solution, for the owner of the manager.
-    assert!(manager.disconnect(error.waiting_for()[0].id()));
-    assert!(!hangs(manager.sync_notify(3)).await);
-    drop(manager);
-    assert_eq!(working.await.unwrap(), 3);
-}
-
-#[tokio::test(start_paused = true)]
-async fn wait_at_most_disconnects_an_unread_subscription() {
-    let manager: EventManager<u32> = EventManager::builder()
-        .capacity(1)
-        .default_overflow(Overflow::WaitAtMost(SECOND))
-        .build();
-    let mut sub = manager.subscribe();
-    assert_eq!(manager.notify(1).await, Ok(1));
-    assert_eq!(manager.notify(2).await, Ok(0), "after a second");
-    assert_eq!(
-        sub.by_ref().collect::<Vec<_>>().now_or_never().unwrap(),
-        [1]
-    );
-    assert!(is_overdue(&sub));
 }

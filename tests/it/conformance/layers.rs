@@ -26,6 +26,7 @@ const LAYERS: [&[&str]; 5] = [
         "ack",
         "delivery",
         "filter",
+        "follow_up",
         "permit",
         "future",
         "sink",

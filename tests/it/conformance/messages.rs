@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use futures::{FutureExt, StreamExt};
-use genevent::error::{NotifyError, ReserveError, TryNotifyError};
+use genevent::error::{FollowUpError, NotifyError, ReserveError, TryNotifyError};
 use genevent::{EventManager, Received};
 
 use crate::drive::{now, read};
@@ -118,6 +118,7 @@ fn error_messages_are_readable() {
     says(&NotifyError::Closed(Opaque), closed);
     says(&NotifyError::WouldDeadlock(Opaque), deadlock);
     says(&TryNotifyError::Closed(Opaque), closed);
+    says(&FollowUpError::Closed(Opaque), closed);
 }
 
 #[test]

@@ -1,59 +1,41 @@
-//! A handler that publishes while permits are reserved waits for the room of other tasks' permits,
-//! and not for room that only the handler itself can make.
+//! A handler that publishes while permits are reserved, by itself or by other tasks, does not wait
+//! for them. Permits still deliver, and publishers outside wait for room in all windows.
 
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
 use futures::future::{BoxFuture, poll_fn};
 use futures::{FutureExt, SinkExt};
-use genevent::error::{NotifyError, ReserveError};
-use genevent::{EventManager, Handler, Permit};
+use genevent::error::TryNotifyError;
+use genevent::{EventManager, Handler, Permit, SubscribeOptions};
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 
 use crate::drive::{now, read};
 
-/// Publishes in one of the possible ways; `Err` if the call would deadlock.
-type Publish = fn(EventManager<u32>) -> BoxFuture<'static, Result<(), Refused>>;
+/// Publishes an event in one of the possible ways.
+type Publish = fn(EventManager<u32>, u32) -> BoxFuture<'static, ()>;
 
-#[derive(Debug, PartialEq, Eq)]
-struct Refused;
-
-fn refused(error: ReserveError) -> Refused {
-    assert_eq!(error, ReserveError::WouldDeadlock);
-    Refused
-}
-
-const WAYS: [(&str, Publish); 5] = [
-    ("notify", |manager| {
-        let notify = async move { manager.notify(9).await };
-        let reported = notify.map(|stored| match stored {
-            Ok(_) => Ok(()),
-            Err(NotifyError::WouldDeadlock(9)) => Err(Refused),
-            Err(error) => panic!("{error}"),
-        });
-        reported.boxed()
+const WAYS: [(&str, Publish); 6] = [
+    ("try_notify", |manager, event| {
+        async move { _ = manager.try_notify(event).unwrap() }.boxed()
     }),
-    ("reserve", |manager| {
-        let reserve = async move { manager.reserve().await };
-        let used = |permit: Permit<u32>| _ = permit.notify(9);
-        let reported = reserve.map(move |reserved| reserved.map(used).map_err(refused));
-        reported.boxed()
+    ("notify", |manager, event| {
+        async move { _ = manager.notify(event).await.unwrap() }.boxed()
     }),
-    ("a sink", |manager| {
-        let send = async move { manager.sink().send(9).await };
-        send.map(|sent| sent.map_err(refused)).boxed()
+    ("reserve", |manager, event| {
+        async move { _ = manager.reserve().await.unwrap().notify(event) }.boxed()
     }),
-    ("a sync sink", |manager| {
-        let feed = async move { manager.sync_sink().feed(9).await };
-        feed.map(|sent| sent.map_err(refused)).boxed()
+    ("a sink", |manager, event| {
+        async move { manager.sink().send(event).await.unwrap() }.boxed()
     }),
-    ("notify, begun outside", |manager| {
-        let mut notify = Box::pin(async move { manager.notify(9).await });
-        assert!((&mut notify).now_or_never().is_none());
-        notify
-            .map(|stored| stored.map(drop).map_err(|_| Refused))
-            .boxed()
+    ("a sync sink", |manager, event| {
+        async move { manager.sync_sink().feed(event).await.unwrap() }.boxed()
+    }),
+    ("notify, queued outside", |manager, event| {
+        let mut notify = Box::pin(async move { manager.notify(event).await });
+        assert!((&mut notify).now_or_never().is_none(), "it is queued");
+        notify.map(|stored| _ = stored.unwrap()).boxed()
     }),
 ];
 
@@ -70,22 +52,26 @@ impl Handler<u32> for Working {
     }
 }
 
-type Work = BoxFuture<'static, Result<(), Refused>>;
-
 /// A handler that is handling event 1, and has read everything.
 struct Inside {
     manager: EventManager<u32>,
     seen: Arc<Mutex<Vec<u32>>>,
-    give: Option<oneshot::Sender<Work>>,
-    reported: oneshot::Receiver<Result<(), Refused>>,
+    give: Option<oneshot::Sender<BoxFuture<'static, ()>>>,
+    go_on: oneshot::Sender<()>,
+    done: oneshot::Receiver<()>,
 }
 
 impl Inside {
     async fn new(capacity: usize, in_group: bool) -> Self {
         let manager = EventManager::new(capacity);
-        let (give, given) = oneshot::channel::<Work>();
-        let (tell, reported) = oneshot::channel();
-        let work = async move { tell.send(given.await.unwrap().await).unwrap() };
+        let (give, given) = oneshot::channel::<BoxFuture<'static, ()>>();
+        let (go_on, wait) = oneshot::channel();
+        let (tell, done) = oneshot::channel();
+        let work = async move {
+            given.await.unwrap().await;
+            tell.send(()).unwrap();
+            wait.await.unwrap();
+        };
         let seen = Arc::<Mutex<Vec<u32>>>::default();
         let handler = Working(Some(work.boxed()), Arc::clone(&seen));
         if in_group {
@@ -96,12 +82,12 @@ impl Inside {
         }
         manager.try_notify(1).unwrap();
         yield_now().await;
-        let give = Some(give);
         Self {
             manager,
             seen,
-            give,
-            reported,
+            give: Some(give),
+            go_on,
+            done,
         }
     }
 
@@ -109,182 +95,150 @@ impl Inside {
         now(self.manager.reserve()).unwrap()
     }
 
-    /// The handler does `work` now, and waits.
-    async fn waits(&mut self, work: impl Future<Output = Result<(), Refused>> + Send + 'static) {
+    /// The handler does `work` without waiting, and keeps event 1 in flight.
+    async fn does(&mut self, why: &str, work: impl Future<Output = ()> + Send + 'static) {
         assert!(self.give.take().unwrap().send(work.boxed()).is_ok());
-        self.still_waits("at first").await;
-    }
-
-    async fn still_waits(&mut self, why: &str) {
         yield_now().await;
-        assert!((&mut self.reported).now_or_never().is_none(), "{why}");
+        assert_eq!((&mut self.done).now_or_never(), Some(Ok(())), "{why}");
     }
 
-    /// Returns the result of the work, and the events that the handler has seen.
-    async fn end(self) -> (Result<(), Refused>, Vec<u32>) {
-        let reported = self.reported.await.unwrap();
+    /// The handler goes on. Returns the events that it has seen in the end.
+    async fn end(self) -> Vec<u32> {
+        self.go_on.send(()).unwrap();
+        self.manager.quiet().await.unwrap();
         self.manager.stop().await.unwrap();
-        let seen = std::mem::take(&mut *self.seen.lock().unwrap());
-        (reported, seen)
+        std::mem::take(&mut *self.seen.lock().unwrap())
     }
 }
 
 #[tokio::test]
-async fn notify_inside_waits_for_permits_of_other_tasks() {
+async fn publishing_inside_does_not_wait_for_permits() {
     for (way, publish) in WAYS {
         for in_group in [false, true] {
-            let mut handler = Inside::new(1, in_group).await;
-            let permit = handler.permit();
-            handler.waits(publish(handler.manager.clone())).await;
-            drop(permit);
-            let expected = (Ok(()), vec![1, 9]);
-            assert_eq!(handler.end().await, expected, "{way}, {in_group}");
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_permit_filling_the_own_window_ends_the_wait() {
-    for (way, publish) in WAYS {
-        for in_group in [false, true] {
-            let mut handler = Inside::new(1, in_group).await;
-            let permit = handler.permit();
-            handler.waits(publish(handler.manager.clone())).await;
-            assert_eq!(permit.notify(2), 1);
-            let expected = (Err(Refused), vec![1, 2]);
-            assert_eq!(handler.end().await, expected, "{way}, {in_group}");
+            for permit_is_used in [false, true] {
+                let mut handler = Inside::new(1, in_group).await;
+                let permit = handler.permit();
+                let work = publish(handler.manager.clone(), 9);
+                handler.does(way, work).await;
+                let expected = if permit_is_used {
+                    assert_eq!(permit.notify(2), 1, "its room is kept");
+                    vec![1, 9, 2]
+                } else {
+                    drop(permit);
+                    vec![1, 9]
+                };
+                let outside = handler.manager.try_notify(3);
+                assert_eq!(outside, Err(TryNotifyError::Full(3)), "{way}");
+                assert_eq!(handler.end().await, expected, "{way}, {in_group}");
+            }
         }
     }
 }
 
 /// One event is unread and two permits are reserved: the window of three is full.
 #[tokio::test]
-async fn unread_events_and_reserved_room_are_distinguished() {
+async fn unread_events_and_permits_keep_their_room() {
     for (way, publish) in WAYS {
-        for last_is_used in [false, true] {
-            let mut handler = Inside::new(3, false).await;
-            let (one, other) = (handler.permit(), handler.permit());
-            assert_eq!(handler.manager.try_notify(2), Ok(1));
-            handler.waits(publish(handler.manager.clone())).await;
-            assert_eq!(one.notify(3), 1);
-            handler
-                .still_waits("the other permit may yet be dropped")
-                .await;
-            let expected = if last_is_used {
-                assert_eq!(other.notify(4), 1);
-                (Err(Refused), vec![1, 2, 3, 4])
-            } else {
-                drop(other);
-                (Ok(()), vec![1, 2, 3, 9])
-            };
-            assert_eq!(handler.end().await, expected, "{way}");
-        }
-    }
-}
-
-#[tokio::test]
-async fn unread_events_refuse_at_once_despite_permits() {
-    for (way, publish) in &WAYS[..4] {
-        let mut handler = Inside::new(2, false).await;
-        let permit = handler.permit();
-        let publish = publish(handler.manager.clone());
+        let mut handler = Inside::new(3, false).await;
+        let (one, other) = (handler.permit(), handler.permit());
         assert_eq!(handler.manager.try_notify(2), Ok(1));
-        permit.notify(3);
-        assert!(handler.give.take().unwrap().send(publish).is_ok());
-        let expected = (Err(Refused), vec![1, 2, 3]);
-        assert_eq!(handler.end().await, expected, "{way}");
+        let work = publish(handler.manager.clone(), 9);
+        handler.does(way, work).await;
+        assert_eq!((one.notify(3), other.notify(4)), (1, 1));
+        assert_eq!(handler.end().await, [1, 2, 9, 3, 4], "{way}");
     }
 }
 
-/// The handler's own permit returns only when the handler continues.
+/// The handler's own permit, or its ready sink, fills all windows.
 #[tokio::test]
-async fn the_handlers_own_permit_is_not_waited_for() {
-    for (way, publish) in &WAYS[..4] {
+async fn a_handler_does_not_wait_for_its_own_permit() {
+    for (way, publish) in &WAYS[..5] {
         for by_sink in [false, true] {
             let mut handler = Inside::new(1, false).await;
             let (manager, publish) = (handler.manager.clone(), *publish);
             let work = async move {
                 let mut sink = manager.sink();
-                let permit = if by_sink {
+                if by_sink {
                     poll_fn(|cx| sink.poll_ready_unpin(cx)).await.unwrap();
-                    None
+                    publish(manager.clone(), 9).await;
+                    sink.start_send_unpin(10).unwrap();
                 } else {
-                    Some(manager.reserve().await.unwrap())
-                };
-                let refused = publish(manager.clone()).await;
-                assert_eq!(refused, Err(Refused));
-                drop((permit, sink));
-                publish(manager).await
+                    let permit = manager.reserve().await.unwrap();
+                    publish(manager.clone(), 9).await;
+                    assert_eq!(permit.notify(10), 1);
+                }
             };
-            assert!(handler.give.take().unwrap().send(work.boxed()).is_ok());
-            let expected = (Ok(()), vec![1, 9]);
-            assert_eq!(handler.end().await, expected, "{way}, {by_sink}");
+            handler.does(way, work).await;
+            assert_eq!(handler.end().await, [1, 9, 10], "{way}, {by_sink}");
         }
     }
 }
 
-/// The handler's own permit reserves room for one event, another task's permit the rest.
+/// A permit that is reserved inside is given at once, also beyond the capacity.
 #[tokio::test]
-async fn a_handler_with_a_permit_waits_for_other_permits() {
-    for other_is_used in [false, true] {
-        let mut handler = Inside::new(2, false).await;
-        let other = handler.permit();
-        let manager = handler.manager.clone();
-        handler
-            .waits(async move {
-                let own = manager.reserve().await.unwrap();
-                let stored = manager.notify(9).await.map(drop).map_err(|_| Refused);
-                own.notify(10);
-                stored
-            })
-            .await;
-        let expected = if other_is_used {
-            other.notify(2);
-            (Err(Refused), vec![1, 2, 10])
-        } else {
-            drop(other);
-            (Ok(()), vec![1, 9, 10])
-        };
-        assert_eq!(handler.end().await, expected);
+async fn a_handler_with_all_permits_gets_more() {
+    let mut handler = Inside::new(2, false).await;
+    let manager = handler.manager.clone();
+    let (give, given) = std::sync::mpsc::channel();
+    let reserving = async move {
+        for _ in 0..10 {
+            give.send(manager.reserve().await.unwrap()).unwrap();
+        }
+        assert_eq!(manager.stats().permits(), 10);
+    };
+    handler.does("reserves ten", reserving).await;
+    let permits: Vec<_> = given.try_iter().collect();
+    let manager = handler.manager.clone();
+    assert!(manager.reserve().now_or_never().is_none());
+    let mut events = 2..;
+    for permit in permits {
+        // Every other one is dropped.
+        match events.next().unwrap() {
+            event if event % 2 == 0 => assert_eq!(permit.notify(event), 1),
+            _ => drop(permit),
+        }
+        assert_eq!(manager.try_notify(0), Err(TryNotifyError::Full(0)));
     }
+    assert_eq!(handler.end().await, [1, 2, 4, 6, 8, 10]);
 }
 
-/// The wait queue keeps its order: a publisher outside came first, and its event fills the
-/// handler's window.
+/// A publisher outside is queued for the room of a permit. What the handler publishes goes first,
+/// and takes that room.
 #[tokio::test]
-async fn the_wait_ends_when_the_front_has_stored() {
+async fn a_publisher_outside_waits_on_behind_a_handler() {
     let mut handler = Inside::new(1, false).await;
     let permit = handler.permit();
     let manager = handler.manager.clone();
     let outside = tokio::spawn(async move { manager.notify(2).await });
     yield_now().await;
     let manager = handler.manager.clone();
-    handler
-        .waits(async move { manager.notify(9).await.map(drop).map_err(|_| Refused) })
-        .await;
+    let publishing = async move { assert_eq!(manager.notify(9).await, Ok(1)) };
+    handler.does("publishes", publishing).await;
     drop(permit);
+    yield_now().await;
+    assert!(!outside.is_finished(), "the handler has no room");
+    assert_eq!(handler.manager.stats().waiting_publishers(), 1);
+    assert_eq!(handler.end().await, [1, 9, 2]);
     assert_eq!(outside.await.unwrap(), Ok(1));
-    assert_eq!(handler.end().await, (Err(Refused), vec![1, 2]));
 }
 
 /// A filtered subscription has no room either, because of the same permit and of its own queue.
 #[tokio::test]
-async fn notify_inside_waits_for_full_filters() {
+async fn full_filters_are_not_waited_for() {
     let mut handler = Inside::new(2, false).await;
-    let mut filtered = handler
-        .manager
-        .subscribe_filter_with(genevent::SubscribeOptions::new().window(2), |n| *n > 1);
-    let permit = handler.permit();
-    assert_eq!(handler.manager.try_notify(2), Ok(2));
     let manager = handler.manager.clone();
-    handler
-        .waits(async move { manager.notify(9).await.map(drop).map_err(|_| Refused) })
-        .await;
-    assert_eq!(read(&mut filtered), Some(2));
-    handler
-        .still_waits("the permit holds the handler's room")
-        .await;
-    drop(permit);
-    assert_eq!(handler.reported.await, Ok(Ok(())));
-    assert_eq!(read(&mut filtered), Some(9));
+    let two = SubscribeOptions::new().window(2);
+    let mut filtered = manager.subscribe_filter_with(two, |n| *n > 1);
+    let permit = handler.permit();
+    assert_eq!(manager.try_notify(2), Ok(2));
+    let own = manager.clone();
+    let publishing = async move {
+        assert_eq!(own.notify(9).await, Ok(2));
+        assert_eq!(own.notify(0).await, Ok(1), "the filter does not want it");
+    };
+    handler.does("publishes", publishing).await;
+    assert_eq!(permit.notify(3), 2);
+    assert_eq!([(); 3].map(|()| read(&mut filtered)), [2, 9, 3].map(Some));
+    filtered.ack();
+    assert_eq!(handler.end().await, [1, 2, 9, 0, 3]);
 }

@@ -6,12 +6,13 @@ mod moved_inside;
 
 use std::ops::ControlFlow;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::{FutureExt, SinkExt, StreamExt};
-use genevent::error::{DeadlineError, NotifyError, ReserveError, WaitError, WouldDeadlock};
+use genevent::error::{
+    DeadlineError, NotifyError, ReserveError, TryNotifyError, WaitError, WouldDeadlock,
+};
 use genevent::handler::{CallError, RemoveError, SwapError, TrySwapError};
 use genevent::{EventManager, Handler, HandlerRef, StopReason, WeakEventManager, handler_fn};
 use tokio::sync::oneshot;
@@ -187,23 +188,21 @@ async fn a_member_cannot_call_its_group() {
 }
 
 #[tokio::test]
-async fn a_full_window_of_its_own_returns_the_event() {
+async fn publishing_inside_goes_past_its_own_full_window() {
     let (manager, _handler, seen) = run(1, async |manager| {
         assert_eq!(manager.notify(2).await, Ok(1));
-        let error = manager.notify(3).await.unwrap_err();
-        assert!(matches!(error, NotifyError::WouldDeadlock(3)));
-        let error = manager.reserve().await.unwrap_err();
-        assert_eq!(error, ReserveError::WouldDeadlock);
-        let error = manager.sink().send(4).await.unwrap_err();
-        assert_eq!(error, ReserveError::WouldDeadlock);
+        assert_eq!(manager.notify(3).await, Ok(1));
+        assert_eq!(manager.try_notify(4), Ok(1));
+        assert_eq!(manager.reserve().await.unwrap().notify(5), 1);
+        assert_eq!(manager.sink().send(6).await, Ok(()));
     })
     .await;
     manager.flush().await.unwrap();
-    assert_eq!(seen.try_iter().collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(seen.try_iter().collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);
 }
 
 #[tokio::test]
-async fn a_refused_publisher_leaves_no_filter_blocking() {
+async fn publishing_inside_leaves_no_filter_blocking() {
     let manager = EventManager::new(1);
     let (handler, _seen) = inside(&manager, async |manager| {
         assert_eq!(
@@ -211,17 +210,16 @@ async fn a_refused_publisher_leaves_no_filter_blocking() {
             Ok(2),
             "it is full, and so is the filter's queue"
         );
-        let error = manager.notify(4).await.unwrap_err();
-        assert!(matches!(error, NotifyError::WouldDeadlock(4)));
-        let error = manager.reserve().await.unwrap_err();
-        assert_eq!(error, ReserveError::WouldDeadlock);
+        assert_eq!(manager.notify(4).await, Ok(2));
+        drop(manager.reserve().await.unwrap());
     });
     let even = manager.subscribe_filter(|n| n % 2 == 0);
     let handler = manager.add_handler("inside", handler).unwrap();
     assert!(manager.sync_notify(1).await.unwrap().all_acked());
     handler.call(|_| ()).await.unwrap();
     assert_eq!(manager.try_notify(3), Ok(1), "the filter does not want it");
-    assert_eq!(even.len(), 1);
+    assert_eq!(manager.try_notify(6), Err(TryNotifyError::Full(6)));
+    assert_eq!(even.len(), 2);
 }
 
 #[tokio::test]
@@ -237,7 +235,7 @@ async fn a_sync_sink_is_not_flushed_inside() {
 }
 
 #[tokio::test]
-async fn notify_inside_waits_for_another_full_subscriber() {
+async fn notify_inside_goes_past_another_full_subscriber() {
     let manager = EventManager::new(2);
     let (handler, seen) = inside(&manager, async |manager| {
         assert_eq!(manager.notify(3).await, Ok(2));
@@ -245,68 +243,47 @@ async fn notify_inside_waits_for_another_full_subscriber() {
     manager.add_handler("inside", handler).unwrap();
     let mut slow = manager.subscribe();
     manager.notify(1).await.unwrap();
-    yield_now().await; // event 1 is in flight, and the handler waits for the slow subscriber, which has not read 1
-    manager.try_notify(2).unwrap_err();
-    assert_eq!(slow.next().await, Some(1));
-    assert_eq!(slow.next().await, Some(3));
-    slow.ack();
-    manager.flush().await.unwrap();
-    assert_eq!(seen.try_iter().collect::<Vec<_>>(), [1, 3]);
+    manager.notify(2).await.unwrap();
+    yield_now().await; // the handler has handled both events
+    assert_eq!(slow.len(), 3);
+    assert_eq!(manager.try_notify(4), Err(TryNotifyError::Full(4)));
+    manager.close();
+    assert_eq!(slow.by_ref().collect::<Vec<_>>().await, [1, 2, 3]);
+    manager.stop().await.unwrap();
+    assert_eq!(seen.try_iter().collect::<Vec<_>>(), [1, 2, 3]);
 }
 
-/// A handler queues behind other publishers, for room at another subscriber; then the events of the
-/// other publishers fill the handler's own window.
+/// Other publishers are queued for room at another subscriber. What the handler publishes goes
+/// before their events.
 #[tokio::test]
-async fn a_wait_ends_when_its_own_window_fills() {
+async fn notify_inside_goes_ahead_of_queued_publishers() {
     let manager = EventManager::new(2);
-    let (reported, result) = oneshot::channel();
-    let reported = Arc::new(Mutex::new(Some(reported)));
     let (go, wait) = oneshot::channel::<()>();
     let (handler, seen) = inside(&manager, async move |manager| {
         wait.await.unwrap();
-        let result = manager.notify(100).await;
-        reported
-            .lock()
-            .unwrap()
-            .take()
-            .unwrap()
-            .send(result)
-            .unwrap();
+        assert_eq!(manager.notify(100).await, Ok(2));
     });
     manager.add_handler("inside", handler).unwrap();
-    let mut slow = manager.subscribe();
+    let slow = manager.subscribe();
     manager.notify(1).await.unwrap();
     yield_now().await; // the event is in flight
     manager.notify(2).await.unwrap();
-    // The slow subscriber has two unread events; the handler has one, and room for one more.
-    let mut waiting: Vec<_> = [3, 4]
-        .map(|n| {
-            let manager = manager.clone();
-            tokio::spawn(async move { manager.notify(n).await })
-        })
-        .into();
+    let waiting = [3, 4].map(|n| {
+        let manager = manager.clone();
+        tokio::spawn(async move { manager.notify(n).await })
+    });
     yield_now().await;
+    assert_eq!(manager.stats().waiting_publishers(), 2);
     go.send(()).unwrap();
-    let mut result = Box::pin(result);
-    for _ in 0..4 {
-        yield_now().await;
-        assert!(
-            (&mut result).now_or_never().is_none(),
-            "it waits for the slow one"
-        );
-    }
-    // There is room for event 3, which fills the handler's window; event 4 is next, and waits for
-    // the handler.
-    assert_eq!(slow.next().await, Some(1));
-    let result = result.await.unwrap();
-    assert_eq!(result, Err(NotifyError::WouldDeadlock(100)));
+    yield_now().await;
+    assert_eq!(slow.len(), 3);
     let reading = tokio::spawn(slow.collect::<Vec<_>>());
-    for publisher in waiting.drain(..) {
+    for publisher in waiting {
         assert_eq!(publisher.await.unwrap(), Ok(2));
     }
     manager.stop().await.unwrap();
-    assert_eq!(seen.try_iter().collect::<Vec<_>>(), [1, 2, 3, 4]);
-    assert_eq!(reading.await.unwrap(), [2, 3, 4]);
+    assert_eq!(seen.try_iter().collect::<Vec<_>>(), [1, 2, 100, 3, 4]);
+    assert_eq!(reading.await.unwrap(), [1, 2, 100, 3, 4]);
 }
 
 #[tokio::test]

@@ -15,17 +15,17 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use futures::stream::FusedStream;
 use futures::{Sink, Stream};
-use genevent::error::{NotifyError, ReserveError, TryNotifyError, WouldDeadlock};
+use genevent::error::{FollowUpError, NotifyError, ReserveError, TryNotifyError, WouldDeadlock};
 use genevent::ext::{FilterAcked, ReadyBatches};
 use genevent::future::{
-    AckNotify, Closed, Flush, Notify, Reserve, Stop, SyncNotify, WaitForSubscribers,
+    AckNotify, Closed, Flush, Notify, Quiet, Reserve, Stop, SyncNotify, WaitForSubscribers,
 };
 use genevent::test_util::{Assertion, Probe, WaitFor, assert_ended, assert_next, assert_no_event};
 use genevent::{
     Ack, Batch, Deliveries, Delivery, DisconnectCause, EndReason, EventManager,
-    EventManagerBuilder, EventSink, Filtered, Overflow, Permit, Receipt, Received, Stats,
-    SubscribeOptions, SubscriberId, SubscriberInfo, Subscription, SyncSink, WeakEventManager,
-    WithMissed,
+    EventManagerBuilder, EventSink, Filtered, FollowUps, Overflow, Permit, Receipt, Received,
+    Stats, SubscribeOptions, SubscriberId, SubscriberInfo, Subscription, SyncSink,
+    WeakEventManager, WithMissed,
 };
 
 /// `Send + Sync + 'static`, as required, and nothing else: not `Unpin`, `Clone` or `Debug`.
@@ -82,15 +82,15 @@ fn subscriptions_have_their_auto_traits() {
 #[test]
 fn filtered_subscriptions_have_their_auto_traits() {
     struct Sent(PhantomData<std::cell::Cell<u8>>, PhantomPinned);
-    at_ease::<Filtered<Sent>>();
-    at_ease::<WithMissed<Sent, Filtered<Sent>>>();
-    at_ease::<Deliveries<Sent, Filtered<Sent>>>();
-    unwind_safe::<Filtered<Sent>>();
-    unwind_safe::<WithMissed<Sent, Filtered<Sent>>>();
-    unwind_safe::<Deliveries<Sent, Filtered<Sent>>>();
-    stream::<Filtered<Sent>, Sent>();
-    stream::<WithMissed<Sent, Filtered<Sent>>, Received<Sent>>();
-    stream::<Deliveries<Sent, Filtered<Sent>>, Delivery<Sent>>();
+    at_ease::<Filtered<Sent, Event>>();
+    at_ease::<WithMissed<Sent, Filtered<Sent, Event>>>();
+    at_ease::<Deliveries<Sent, Filtered<Sent, Event>>>();
+    unwind_safe::<Filtered<Sent, Event>>();
+    unwind_safe::<WithMissed<Sent, Filtered<Sent, Event>>>();
+    unwind_safe::<Deliveries<Sent, Filtered<Sent, Event>>>();
+    stream::<Filtered<Sent, Event>, Sent>();
+    stream::<WithMissed<Sent, Filtered<Sent, Event>>, Received<Sent>>();
+    stream::<Deliveries<Sent, Filtered<Sent, Event>>, Delivery<Sent, Event>>();
 }
 
 /// A delivery holds the event, and may be moved while in use if that may.
@@ -104,6 +104,9 @@ fn deliveries_and_acks_have_their_auto_traits() {
     unwind_safe::<Delivery<Event>>();
     at_ease::<Ack>();
     unwind_safe::<Ack>();
+    at_ease::<FollowUps<Event>>();
+    unwind_safe::<FollowUps<Fragile>>();
+    clone::<FollowUps<Event>>();
 }
 
 type Judge = fn(&Event) -> bool;
@@ -190,13 +193,20 @@ fn subscriber_information_is_plain_values() {
 fn errors_implement_error_for_any_event() {
     error::<TryNotifyError<Event>>();
     error::<NotifyError<Event>>();
+    error::<FollowUpError<Event>>();
     at_ease::<TryNotifyError<String>>();
     at_ease::<NotifyError<String>>();
+    at_ease::<FollowUpError<String>>();
     unwind_safe::<TryNotifyError<Event>>();
     unwind_safe::<NotifyError<Event>>();
-    clone::<(TryNotifyError<Cloned>, NotifyError<Cloned>)>();
-    copy::<(TryNotifyError<u8>, NotifyError<u8>)>();
-    equal::<(TryNotifyError<u8>, NotifyError<u8>)>();
+    unwind_safe::<FollowUpError<Event>>();
+    clone::<(
+        TryNotifyError<Cloned>,
+        NotifyError<Cloned>,
+        FollowUpError<Cloned>,
+    )>();
+    copy::<(TryNotifyError<u8>, NotifyError<u8>, FollowUpError<u8>)>();
+    equal::<(TryNotifyError<u8>, NotifyError<u8>, FollowUpError<u8>)>();
 }
 
 #[test]
@@ -205,6 +215,7 @@ fn futures_are_send_and_unpin() {
     at_ease::<AckNotify<'static, Event>>();
     at_ease::<SyncNotify<'static, Event>>();
     at_ease::<Flush<'static, Event>>();
+    at_ease::<Quiet<'static, Event>>();
     at_ease::<Stop<'static, Event>>();
     at_ease::<Closed<'static, Event>>();
     at_ease::<WaitForSubscribers<'static, Event>>();
@@ -213,6 +224,7 @@ fn futures_are_send_and_unpin() {
     unwind_safe::<AckNotify<'_, Event>>();
     unwind_safe::<SyncNotify<'_, Event>>();
     unwind_safe::<Flush<'_, Fragile>>();
+    unwind_safe::<Quiet<'_, Fragile>>();
     unwind_safe::<Stop<'_, Fragile>>();
     unwind_safe::<Closed<'_, Fragile>>();
     unwind_safe::<WaitForSubscribers<'_, Fragile>>();
@@ -221,6 +233,7 @@ fn futures_are_send_and_unpin() {
     future::<AckNotify<'_, Event>, Result<Receipt, NotifyError<Event>>>();
     future::<SyncNotify<'_, Event>, Result<Receipt, NotifyError<Event>>>();
     future::<Flush<'_, Event>, Result<(), WouldDeadlock>>();
+    future::<Quiet<'_, Event>, Result<(), WouldDeadlock>>();
     future::<Stop<'_, Event>, Result<(), WouldDeadlock>>();
     future::<Closed<'_, Event>, ()>();
     future::<WaitForSubscribers<'_, Event>, usize>();

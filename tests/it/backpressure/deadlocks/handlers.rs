@@ -1,13 +1,14 @@
-//! Deadlocks of handlers that are not detected.
+//! Deadlocks of handlers and observers that are not detected, and waits that handlers are spared.
 
 use std::ops::ControlFlow;
 
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
+use genevent::kv::Registry;
 use genevent::{EventManager, Handler, HandlerRef, StopReason, SubscribeOptions};
 use tokio::sync::oneshot;
 
-use super::{SECOND, hangs};
+use super::hangs;
 
 /// Runs its future while handling its first event.
 pub(super) struct Doing(Option<BoxFuture<'static, ()>>);
@@ -45,48 +46,63 @@ async fn a_handler_awaiting_its_own_end_deadlocks() {
     assert!(!hangs(manager.stop()).await);
 }
 
+/// A subscription after the handler has no room, and waits for the handler's event.
 #[tokio::test(start_paused = true)]
-async fn notify_in_a_handler_waits_for_narrower_subscribers() {
+async fn notify_in_a_handler_does_not_wait_for_narrower_subscribers() {
     let manager = EventManager::<u32>::new(8);
     let inside = manager.clone();
-    let work = async move {
-        let _ = inside.notify(3).await;
-    }
-    .boxed();
-    let handler = manager.add_handler("first", Doing(Some(work))).unwrap();
+    let work = async move { assert_eq!(inside.notify(3).await, Ok(2)) };
+    let _handler = doing(&manager, |_| work);
     let id = manager.subscribers()[0].id();
     let narrow = SubscribeOptions::new().after(id).window(2);
     let mut second = manager.subscribe_with(narrow);
     manager.notify(1).await.unwrap();
     manager.notify(2).await.unwrap();
-    assert!(hangs(second.next()).await);
-    // The way out.
-    assert!(manager.disconnect(second.id()));
-    assert_eq!(second.next().await, Some(1));
-    manager.flush().await.unwrap();
-    drop(handler);
+    for n in 1..=3 {
+        assert_eq!(second.next().await, Some(n));
+    }
 }
 
+/// The task with the permit waits for the handler.
 #[tokio::test(start_paused = true)]
-async fn notify_in_a_handler_deadlocks_behind_a_permit() {
+async fn notify_in_a_handler_does_not_wait_for_a_permit() {
     let manager = EventManager::<u32>::new(1);
     let inside = manager.clone();
+    let (open, gate) = oneshot::channel::<()>();
     let work = async move {
-        let _ = inside.notify(2).await;
+        gate.await.unwrap();
+        assert_eq!(inside.notify(2).await, Ok(1));
     };
     let handler = doing(&manager, |_| work);
     manager.notify(1).await.unwrap();
-    let permit = manager.reserve().now_or_never();
-    assert!(permit.is_none(), "the handler has yet to read the event");
-    let holder = async {
-        let permit = manager.reserve().await;
-        let answer = handler.call(|_| ()).await;
-        drop(permit);
-        answer
-    };
-    assert!(hangs(holder).await);
-    // The way out: not to hold the permit meanwhile.
+    let permit = manager.reserve().await.unwrap();
+    open.send(()).unwrap();
     assert!(!hangs(handler.call(|_| ())).await);
+    assert!(!hangs(manager.flush()).await);
+    assert_eq!(permit.notify(3), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_awaiting_a_publishing_task_deadlocks() {
+    for publishes_itself in [false, true] {
+        let manager = EventManager::new(1);
+        let inside = manager.clone();
+        let handler = doing(&manager, move |_| async move {
+            for n in 2..=3 {
+                let manager = inside.clone();
+                let publishing = async move { manager.notify(n).await };
+                let stored = if publishes_itself {
+                    publishing.await
+                } else {
+                    tokio::spawn(publishing).await.unwrap()
+                };
+                assert_eq!(stored, Ok(1));
+            }
+        });
+        assert_eq!(hangs(manager.sync_notify(1)).await, !publishes_itself);
+        handler.abort();
+        assert_eq!(handler.stopped().await, StopReason::Aborted);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -103,27 +119,16 @@ async fn a_handler_awaiting_its_caller_deadlocks() {
     assert_eq!(handler.stopped().await, StopReason::Aborted);
 }
 
+/// `Registry::flush` waits for the observer that calls it.
 #[tokio::test(start_paused = true)]
-async fn a_limit_resolves_mutually_waiting_handlers() {
-    let (here, there) = (EventManager::new(8), EventManager::new(8));
-    for limit in [None, Some(SECOND)] {
-        let (other, back) = (there.clone(), here.clone());
-        let caller = doing(&here, move |_| async move {
-            match limit {
-                None => drop(other.sync_notify(2).await),
-                Some(limit) => {
-                    let error = other.sync_notify(2).within(limit).await.unwrap_err();
-                    assert_eq!(error.waiting_for()[0].name(), Some("doing"));
-                }
-            }
-        });
-        let answerer = doing(&there, move |_| async move {
-            drop(back.sync_notify(3).await);
-        });
-        assert_eq!(hangs(here.sync_notify(1)).await, limit.is_none());
-        caller.abort();
-        answerer.abort();
-        caller.stopped().await;
-        answerer.stopped().await;
-    }
+async fn flushing_a_registry_from_its_observer_deadlocks() {
+    let manager = EventManager::new(8);
+    let registry = Registry::<u32>::new(manager.clone());
+    let mut events = registry.events();
+    registry.create("bucket").await.unwrap();
+    assert!(events.next().await.is_some());
+    assert!(hangs(registry.flush()).await);
+    // The way out: finish with the event first.
+    events.ack();
+    assert!(!hangs(registry.flush()).await);
 }

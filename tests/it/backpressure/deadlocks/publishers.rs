@@ -1,12 +1,14 @@
-//! Deadlocks in which a publisher waits for another publisher, or for a permit, of its own task.
-//! The readers here are separate tasks that always make room.
+//! Waits for a publisher, or for a permit, of the task's own: permits are waited for, and publishers
+//! that are kept without being polled are not, except by `quiet`. The readers here are separate
+//! tasks that always make room.
 
 use std::future::ready;
 
-use futures::{SinkExt, StreamExt, join};
-use genevent::error::{DeadlineError, NotifyError};
-use genevent::{EventManager, StopReason, SubscribeOptions};
-use tokio::task::JoinHandle;
+use futures::future::BoxFuture;
+use futures::{FutureExt, SinkExt, StreamExt, join};
+use genevent::error::DeadlineError;
+use genevent::{EventManager, SubscribeOptions};
+use tokio::task::{JoinHandle, yield_now};
 use tokio::time::timeout;
 
 use super::handlers::doing;
@@ -24,42 +26,72 @@ async fn assert_no_subscriber_is_blamed(manager: &EventManager<u32>, event: u32)
     assert_eq!(error.into_event(), Some(event));
 }
 
+/// A future that publishes, kept without being polled any more.
+type Kept = BoxFuture<'static, ()>;
+type Publish = fn(EventManager<u32>) -> Kept;
+
+const WAYS: [(&str, Publish); 6] = [
+    ("notify", |manager| {
+        async move { _ = manager.notify(100).await }.boxed()
+    }),
+    ("ack_notify", |manager| {
+        async move { drop(manager.ack_notify(100).await) }.boxed()
+    }),
+    ("sync_notify", |manager| {
+        async move { drop(manager.sync_notify(100).await) }.boxed()
+    }),
+    ("reserve", |manager| {
+        async move { drop(manager.reserve().await) }.boxed()
+    }),
+    ("a sink", |manager| {
+        async move { _ = manager.sink().send(100).await }.boxed()
+    }),
+    ("a sync sink", |manager| {
+        async move { _ = manager.sync_sink().send(100).await }.boxed()
+    }),
+];
+
+/// `select!` keeps publishing futures, as many as the windows have places.
 #[tokio::test(start_paused = true)]
-async fn notify_waits_behind_a_notify_parked_by_select() {
-    let manager = EventManager::new(1);
-    let reading = reader(&manager);
-    manager.try_notify(1).unwrap();
-    let mut first = Box::pin(manager.notify(2));
-    tokio::select! {
-        biased;
-        _ = &mut first => panic!("there is no room yet"),
-        () = ready(()) => {}
+async fn kept_publishers_do_not_hold_up_others() {
+    for (way, publish) in WAYS {
+        for capacity in [1, 2, 8, 1_000] {
+            let manager = EventManager::new(capacity);
+            let reading = reader(&manager);
+            for _ in 0..capacity {
+                manager.try_notify(0).unwrap();
+            }
+            let mut kept: Vec<_> = (0..capacity).map(|_| publish(manager.clone())).collect();
+            for publishing in &mut kept {
+                tokio::select! {
+                    biased;
+                    () = publishing => panic!("there is no room yet"),
+                    () = ready(()) => {}
+                }
+            }
+            for n in 1..=3 {
+                assert!(!hangs(manager.notify(n)).await, "{way}, {capacity}");
+                let permit = timeout(86_400 * SECOND, manager.reserve()).await.unwrap();
+                assert_eq!(permit.unwrap().notify(n + 3), 1, "{way}, {capacity}");
+            }
+            assert!(!hangs(manager.sync_notify(7)).await, "{way}, {capacity}");
+            // The first goes on where it was.
+            assert!(!hangs(&mut kept[0]).await, "{way}, {capacity}");
+            drop(kept);
+            manager.close();
+            let read = reading.await.unwrap();
+            let others = read.iter().filter(|&&n| n > 0 && n < 100);
+            assert!(others.eq(&[1, 4, 2, 5, 3, 6, 7]), "{way}, {capacity}");
+            let stored = read.iter().filter(|&&n| n == 100).count();
+            assert_eq!(stored, usize::from(way != "reserve"), "{way}, {capacity}");
+        }
     }
-    assert!(hangs(manager.notify(3)).await);
-    assert!(hangs(manager.reserve()).await);
-    assert_no_subscriber_is_blamed(&manager, 3).await;
-
-    // The way out: both are polled.
-    let both = async { join!(&mut first, manager.notify(3)) };
-    assert_eq!(timeout(SECOND, both).await, Ok((Ok(1), Ok(1))));
-
-    // Alternatively, the first publisher is dropped.
-    drop(first);
-    let mut first = Box::pin(manager.notify(4));
-    tokio::select! {
-        biased;
-        _ = &mut first => panic!("there is no room yet"),
-        () = ready(()) => {}
-    }
-    drop(first);
-    assert!(!hangs(manager.notify(5)).await);
-    drop(manager);
-    assert_eq!(reading.await.unwrap(), [1, 2, 3, 5]);
 }
 
+/// The sink stays queued when the future of `send` is dropped.
 #[tokio::test(start_paused = true)]
-async fn notify_waits_behind_a_timed_out_send() {
-    for way_out in ["close", "drop", "send"] {
+async fn a_timed_out_send_does_not_hold_up_others() {
+    for way_on in ["close", "drop", "send"] {
         let manager = EventManager::new(1);
         let full = manager.subscribe();
         manager.try_notify(1).unwrap();
@@ -67,18 +99,44 @@ async fn notify_waits_behind_a_timed_out_send() {
         assert!(timeout(SECOND, sink.send(2)).await.is_err());
         let mut sink = Some(sink);
         let reading = tokio::spawn(full.collect::<Vec<_>>());
-        assert!(hangs(manager.notify(3)).await);
-        assert_no_subscriber_is_blamed(&manager, 3).await;
+        assert!(!hangs(manager.notify(3)).await);
+        assert!(!hangs(manager.sync_notify(4)).await);
 
-        match way_out {
+        match way_on {
             "close" => sink.as_mut().unwrap().close().await.unwrap(),
             "drop" => sink = None,
             _ => sink.as_mut().unwrap().send(2).await.unwrap(),
         }
-        assert!(!hangs(manager.notify(3)).await, "{way_out}");
+        assert!(!hangs(manager.notify(5)).await, "{way_on}");
         drop((sink, manager));
         let read = reading.await.unwrap();
-        assert_eq!(read.len(), 2 + usize::from(way_out == "send"), "{read:?}");
+        assert_eq!(read.len(), 4 + usize::from(way_on == "send"), "{read:?}");
+    }
+}
+
+/// `quiet` waits for each queued publisher, also for one that only its own task polls.
+#[tokio::test(start_paused = true)]
+async fn quiet_waits_for_a_kept_publisher_of_its_task() {
+    for (way, publish) in WAYS {
+        let manager = EventManager::new(1);
+        let reading = reader(&manager);
+        manager.try_notify(1).unwrap();
+        let mut kept = publish(manager.clone());
+        assert!((&mut kept).now_or_never().is_none());
+        assert!(!hangs(manager.flush()).await, "{way}");
+        assert!(hangs(manager.quiet()).await, "{way}");
+        let error = manager.quiet().within(SECOND).await.unwrap_err();
+        assert!(error.waiting_for().is_empty(), "{way}");
+        // The way out: both are polled, or the publisher is dropped.
+        let both = async { join!(&mut kept, manager.quiet()) };
+        assert!(!hangs(both).await, "{way}");
+        let mut kept = publish(manager.clone());
+        if (&mut kept).now_or_never().is_none() {
+            drop(kept);
+        }
+        assert!(!hangs(manager.quiet()).await, "{way}");
+        drop(manager);
+        reading.await.unwrap();
     }
 }
 
@@ -112,7 +170,10 @@ async fn stop_waits_for_a_permit_of_its_task() {
     let permit = manager.reserve().await.unwrap();
     assert!(hangs(manager.stop()).await);
     let error = manager.stop().within(SECOND).await.unwrap_err();
-    assert_eq!(error.to_string(), "not over in time: permits are out");
+    assert_eq!(
+        error.to_string(),
+        "not over in time: permits are out, or publishers are queued"
+    );
     assert!(error.waiting_for().is_empty());
     assert!(hangs(reader.next()).await);
     drop(permit);
@@ -120,25 +181,44 @@ async fn stop_waits_for_a_permit_of_its_task() {
     assert_eq!(reader.next().await, None);
 }
 
+/// A task with a permit waits for quiet, while another publisher is queued for its room.
 #[tokio::test(start_paused = true)]
-async fn a_handler_holding_a_permit_waits_until_aborted() {
-    for reported in [true, false] {
-        let manager = EventManager::new(if reported { 1 } else { 2 });
-        let narrow = (!reported).then(|| {
+async fn quiet_while_holding_a_permit_deadlocks_with_publishers() {
+    let manager = EventManager::new(1);
+    let reading = reader(&manager);
+    let permit = manager.reserve().await.unwrap();
+    assert!(!hangs(manager.quiet()).await);
+    let own = manager.clone();
+    let queued = tokio::spawn(async move { own.notify(2).await });
+    yield_now().await;
+    assert!(hangs(manager.quiet()).await);
+    let error = manager.quiet().within(SECOND).await.unwrap_err();
+    assert!(error.waiting_for().is_empty());
+    drop(permit);
+    assert!(!hangs(manager.quiet()).await);
+    assert_eq!(queued.await.unwrap(), Ok(1));
+    drop(manager);
+    assert_eq!(reading.await.unwrap(), [2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_holding_a_permit_is_not_held_up() {
+    for is_narrow in [false, true] {
+        let manager = EventManager::new(if is_narrow { 2 } else { 1 });
+        let narrow = is_narrow.then(|| {
             let options = SubscribeOptions::new().window(1);
             tokio::spawn(manager.subscribe_with(options).collect::<Vec<_>>())
         });
         let inside = manager.clone();
-        let handler = doing(&manager, move |_| async move {
+        doing(&manager, move |_| async move {
             let permit = inside.reserve().await.unwrap();
-            let answer = inside.notify(2).await;
-            assert_eq!(answer, Err(NotifyError::WouldDeadlock(2)));
-            drop(permit);
+            assert!(inside.notify(2).await.is_ok());
+            permit.notify(3);
         });
-        assert_eq!(hangs(manager.sync_notify(1)).await, !reported);
-        handler.abort();
-        assert_eq!(handler.stopped().await, StopReason::Aborted);
+        assert!(!hangs(manager.sync_notify(1)).await);
         assert!(!hangs(manager.stop()).await);
-        drop(narrow);
+        if let Some(narrow) = narrow {
+            assert_eq!(narrow.await.unwrap(), [1, 2, 3]);
+        }
     }
 }

@@ -42,16 +42,24 @@ async fn begun_outside(
 #[tokio::test]
 async fn a_wait_moved_inside_is_refused() {
     type Begin = fn(EventManager<u32>, HandlerRef<u32, Inside>) -> Asks;
-    let rows: [(&str, Begin); 8] = [
+    let rows: [(&str, Begin); 10] = [
         ("flush", |manager, _| {
             async move { manager.flush().await.is_err() }.boxed()
         }),
         ("stop", |manager, _| {
             async move { manager.stop().await.is_err() }.boxed()
         }),
-        ("notify", |manager, _| {
+        ("quiet", |manager, _| {
+            async move { manager.quiet().await.is_err() }.boxed()
+        }),
+        ("sync_notify, queued", |manager, _| {
             manager.try_notify(2).unwrap();
-            async move { manager.notify(3).await == Err(NotifyError::WouldDeadlock(3)) }.boxed()
+            async move { manager.sync_notify(3).await == Err(NotifyError::WouldDeadlock(3)) }
+                .boxed()
+        }),
+        ("ack_notify, queued", |manager, _| {
+            manager.try_notify(2).unwrap();
+            async move { manager.ack_notify(3).await == Err(NotifyError::WouldDeadlock(3)) }.boxed()
         }),
         ("call", |_, handler| {
             async move { handler.call(|_| ()).await == Err(CallError::WouldDeadlock) }.boxed()
@@ -142,6 +150,14 @@ async fn a_refused_wait_keeps_no_waker() {
         |manager| {
             publish(manager);
             manager.flush()
+        },
+        FutureExt::poll_unpin,
+    )
+    .await;
+    assert_keeps_no_waker(
+        |manager| {
+            publish(manager);
+            manager.quiet()
         },
         FutureExt::poll_unpin,
     )

@@ -8,7 +8,7 @@ use genevent::error::{
 use genevent::ext::{Batches, ContinueOnError, ForEachAcked, TryForEachAcked};
 use genevent::future::{Settled, Within};
 
-use super::{AckNotify, Batch, Cloned, Deliveries, Event, Flush, Fragile, Notify, Permit};
+use super::{AckNotify, Batch, Cloned, Deliveries, Event, Flush, Fragile, Notify, Permit, Quiet};
 use super::{Receipt, Reserve, Stop, SyncNotify};
 use super::{at_ease, clone, error, future, shared, stream, unwind_safe};
 
@@ -19,6 +19,7 @@ fn deadline_futures_are_send_and_unpin() {
     at_ease::<Within<SyncNotify<'static, Event>>>();
     at_ease::<Within<AckNotify<'static, Event>>>();
     at_ease::<Within<Flush<'static, Event>>>();
+    at_ease::<Within<Quiet<'static, Event>>>();
     at_ease::<Within<Stop<'static, Event>>>();
     at_ease::<Settled>();
     unwind_safe::<Within<Notify<'_, Event>>>();
@@ -30,6 +31,7 @@ fn deadline_futures_are_send_and_unpin() {
     future::<Within<SyncNotify<'_, Event>>, Result<Receipt, DeadlineError<Event>>>();
     future::<Within<AckNotify<'_, Event>>, Result<Receipt, DeadlineError<Event>>>();
     future::<Within<Flush<'_, Event>>, Result<(), WaitError>>();
+    future::<Within<Quiet<'_, Event>>, Result<(), WaitError>>();
     future::<Within<Stop<'_, Event>>, Result<(), WaitError>>();
 }
 

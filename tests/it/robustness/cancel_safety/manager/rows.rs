@@ -83,6 +83,10 @@ pub(crate) const ROWS: &[Row] = &[
         call: Call::Manager(|manager| manager.flush().map(done).boxed_local()),
     },
     Row {
+        name: "EventManager::quiet",
+        call: Call::Manager(|manager| manager.quiet().map(done).boxed_local()),
+    },
+    Row {
         name: "EventManager::stop",
         call: Call::Manager(|manager| manager.stop().map(done).boxed_local()),
     },
@@ -309,6 +313,20 @@ pub(crate) const ROWS: &[Row] = &[
     Row {
         name: "Flush::within",
         call: Call::Manager(|manager| manager.flush().within(A_LONG_TIME).map(done).boxed_local()),
+    },
+    Row {
+        name: "Quiet::within",
+        call: Call::Manager(|manager| {
+            manager
+                .quiet()
+                .within(5 * MILLISECOND)
+                .map(done)
+                .boxed_local()
+        }),
+    },
+    Row {
+        name: "Quiet::within",
+        call: Call::Manager(|manager| manager.quiet().within(A_LONG_TIME).map(done).boxed_local()),
     },
     Row {
         name: "Stop::within",
