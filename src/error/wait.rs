@@ -62,7 +62,7 @@ impl Unsettled {
 impl fmt::Display for Unsettled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.waiting_for.is_empty() {
-            return f.write_str("not over in time: permits are out");
+            return f.write_str("not over in time: permits are out, or publishers are queued");
         }
         f.write_str("not answered in time by ")?;
         list_subscribers(&self.waiting_for, f)

@@ -203,10 +203,10 @@ fn dropping_a_displaced_publisher_leaves_the_queue() {
 /// Wakes each of the sleeping publishers, although more publishers are kept before them than there
 /// are places, and the reader reads no further.
 #[cfg(feature = "rt")]
-async fn sleeping_publishers_get_on() {
+async fn sleeping_publishers_get_on(capacities: &[usize]) {
     use std::time::Duration;
 
-    for capacity in CAPACITIES {
+    for &capacity in capacities {
         for count in [1, capacity, capacity + 1] {
             let (manager, mut reader) = full(capacity);
             let mut kept: Vec<_> = (0..count)
@@ -238,13 +238,13 @@ async fn sleeping_publishers_get_on() {
 #[cfg(feature = "rt")]
 #[tokio::test(start_paused = true)]
 async fn sleeping_publishers_get_on_in_one_thread() {
-    sleeping_publishers_get_on().await;
+    sleeping_publishers_get_on(&CAPACITIES).await;
 }
 
 #[cfg(feature = "rt")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sleeping_publishers_get_on_in_two_threads() {
-    sleeping_publishers_get_on().await;
+    sleeping_publishers_get_on(&CAPACITIES[..3]).await;
 }
 
 #[test]
