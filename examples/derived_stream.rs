@@ -18,9 +18,7 @@ fn words(mut lines: Subscription<&'static str>) -> impl Stream<Item = &'static s
 }
 
 /// Yields the lengths of long lines as deliveries. A short line is acknowledged here.
-fn long_lines(
-    lines: Subscription<&'static str>,
-) -> impl Stream<Item = Delivery<usize, &'static str>> {
+fn long_lines(lines: Subscription<&'static str>) -> impl Stream<Item = Delivery<usize>> {
     let mut lines = lines.deliveries();
     stream! {
         while let Some(line) = lines.next().await {

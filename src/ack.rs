@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use crate::channel::Channel;
 use crate::channel::subscriber::SubscriberState;
 use crate::channel::ticket::Ticket;
 use crate::error::FollowUpError;
@@ -41,23 +40,23 @@ impl Ack {
         // `drop` then removes the event from the unacked set.
     }
 
-    /// Stores an event that follows from this one. `E` is the event type of the manager.
+    /// Stores an event that follows from this one.
     pub(crate) fn follow_up<E: Send + Sync + 'static>(
         &self,
         event: E,
     ) -> Result<usize, FollowUpError<E>> {
-        match self.channel() {
+        // No handle of the manager and no stream is left.
+        let Some(channel) = self
+            .subscriber
+            .unacked_set()
+            .and_then(|it| it.channel.upgrade())
+        else {
+            return Err(FollowUpError::Closed(event));
+        };
+        match follow_up::with_type(channel) {
             Some(channel) => follow_up::store(&channel, event),
-            None => Err(FollowUpError::Closed(event)),
+            None => Err(FollowUpError::OtherType(event)),
         }
-    }
-
-    /// Returns the channel, unless no handle of the manager and no stream is left.
-    fn channel<E: Send + Sync + 'static>(&self) -> Option<Arc<Channel<E>>> {
-        let channel = self.subscriber.unacked_set()?.channel.upgrade()?;
-        let channel = channel.into_any().downcast();
-        debug_assert!(channel.is_ok(), "`E` is the event type of the manager");
-        channel.ok()
     }
 
     /// Returns the event's sequence number, from 1.

@@ -12,7 +12,7 @@ use crate::ack::Ack;
 use crate::channel::subscriber::SubscriberState;
 use crate::end_reason::EndReason;
 use crate::error::FollowUpError;
-use crate::follow_up::FollowUps;
+use crate::follow_up::{FollowUps, with_type};
 use crate::subscriber_id::SubscriberId;
 use crate::subscription::{AnySubscription, ReadSubscription, Subscription};
 use crate::util::panic_guard::Guarded;
@@ -51,7 +51,7 @@ impl<E: Send + Sync + 'static> Subscription<E> {
 /// not when the stream is polled again.
 ///
 /// [`Subscription::deliveries`] returns a `Deliveries<E>`. [`Filtered::deliveries`] returns a
-/// `Deliveries<T, Filtered<T, E>>`.
+/// `Deliveries<T, Filtered<T>>`.
 ///
 /// Deliveries keep [`sync_notify`] exact through adapters that read ahead (`buffer_unordered`,
 /// `chunks`, a spawned task for each event): the receipt waits for each [`Delivery::ack`], in any
@@ -107,13 +107,13 @@ impl<E: Send + Sync + 'static> Subscription<E> {
 /// [`max_unacked`]: crate::SubscribeOptions::max_unacked
 /// [`Filtered::deliveries`]: crate::Filtered::deliveries
 #[must_use = "a subscription that is not read makes publishers wait once its window is full"]
-pub struct Deliveries<T, S = Subscription<T>> {
+pub struct Deliveries<E, S = Subscription<E>> {
     subscriber: Arc<SubscriberState>,
     subscription: S,
-    event: PhantomData<fn() -> T>,
+    event: PhantomData<fn() -> E>,
 }
 
-impl<T, S: AnySubscription> Deliveries<T, S> {
+impl<E, S: AnySubscription> Deliveries<E, S> {
     /// Wraps a subscription, whose `subscriber` must have an unacked set.
     pub(crate) fn new(subscriber: Arc<SubscriberState>, subscription: S) -> Self {
         Self {
@@ -162,7 +162,9 @@ impl<T, S: AnySubscription> Deliveries<T, S> {
         doc = "[`for_each_acked`](crate::EventStreamExt::for_each_acked)"
     )]
     #[cfg_attr(not(feature = "rt"), doc = "`for_each_acked`")]
-    /// and its siblings, which get the event without its delivery.
+    /// and its siblings, which get the event without its delivery, and for deliveries of values that
+    /// are no events. `T` is the manager's event type: the handle of another type returns all
+    /// events, with [`OtherType`](FollowUpError::OtherType).
     ///
     /// # Examples
     /// ```
@@ -172,7 +174,7 @@ impl<T, S: AnySubscription> Deliveries<T, S> {
     ///
     /// let manager = EventManager::new(1);
     /// let mut jobs = manager.subscribe().deliveries();
-    /// let follow_ups = jobs.follow_ups();
+    /// let follow_ups = jobs.follow_ups::<u32>();
     /// manager.try_notify(3).unwrap();
     ///
     /// let work = jobs.for_each_acked(4, async |n| match n {
@@ -182,8 +184,10 @@ impl<T, S: AnySubscription> Deliveries<T, S> {
     /// assert!(work.now_or_never().is_some());
     /// # }
     /// ```
-    pub fn follow_ups(&self) -> FollowUps<S::Event> {
-        self.subscription.follow_ups()
+    pub fn follow_ups<T: Send + Sync + 'static>(&self) -> FollowUps<T> {
+        let unacked = self.subscriber.unacked_set();
+        let channel = unacked.and_then(|unacked| unacked.channel.upgrade());
+        FollowUps::new(channel.and_then(with_type), &self.subscriber)
     }
 
     /// Why the stream ended, as [`Subscription::end_reason`].
@@ -193,10 +197,10 @@ impl<T, S: AnySubscription> Deliveries<T, S> {
     }
 }
 
-impl<T, S: ReadSubscription<Item = T>> Stream for Deliveries<T, S> {
-    type Item = Delivery<T, S::Event>;
+impl<E, S: ReadSubscription<Item = E>> Stream for Deliveries<E, S> {
+    type Item = Delivery<E>;
 
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Delivery<E>>> {
         // A claimed event is in the unacked set already, and needs no room of its own.
         let is_counted = self.subscription.has_unyielded();
         if !is_counted && !self.subscriber.may_deliver(cx.waker()) {
@@ -211,13 +215,13 @@ impl<T, S: ReadSubscription<Item = T>> Stream for Deliveries<T, S> {
     }
 }
 
-impl<T, S: ReadSubscription<Item = T>> FusedStream for Deliveries<T, S> {
+impl<E, S: ReadSubscription<Item = E>> FusedStream for Deliveries<E, S> {
     fn is_terminated(&self) -> bool {
         self.subscription.is_terminated()
     }
 }
 
-impl<T, S> Drop for Deliveries<T, S> {
+impl<E, S> Drop for Deliveries<E, S> {
     fn drop(&mut self) {
         // Deliveries in flight share the unacked set: its waker would live as long as they do, and
         // would be called for a stream that is gone.
@@ -231,7 +235,7 @@ impl<T, S> Drop for Deliveries<T, S> {
     clippy::missing_fields_in_debug,
     reason = "the subscriber is the one of the subscription"
 )]
-impl<T, S: AnySubscription + fmt::Debug> fmt::Debug for Deliveries<T, S> {
+impl<E, S: AnySubscription + fmt::Debug> fmt::Debug for Deliveries<E, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Deliveries")
             .field("subscription", &self.subscription)
@@ -246,9 +250,6 @@ impl<T, S: AnySubscription + fmt::Debug> fmt::Debug for Deliveries<T, S> {
 /// delivery discards the event: the receipt lists the subscriber in
 /// [`dropped_by`](crate::Receipt::dropped_by). Deliveries can be acknowledged and dropped in any
 /// order, from any task or thread, and after the stream is dropped.
-///
-/// `E` is the event type of the manager, which is `T` unless the delivery was converted: by
-/// [`map`](Self::map), or by the predicate of a [filtered](crate::Filtered) subscription.
 ///
 /// If the event's own `Drop` panics when a delivery is dropped, the panic hook reports the panic,
 /// and the panic is caught.
@@ -274,23 +275,19 @@ impl<T, S: AnySubscription + fmt::Debug> fmt::Debug for Deliveries<T, S> {
 /// assert_eq!(first.now_or_never().unwrap().unwrap().dropped(), 1);
 /// ```
 #[must_use = "dropping a delivery discards its event: call `ack` when the event is finished"]
-pub struct Delivery<T, E = T> {
-    event: Guarded<T>,
+pub struct Delivery<E> {
+    event: Guarded<E>,
     ack: Ack,
-    manager: PhantomData<fn() -> E>,
 }
 
-impl<T, E> Delivery<T, E> {
-    pub(crate) fn new(event: T, ack: Ack) -> Self {
-        Self {
-            event: Guarded::new(event),
-            ack,
-            manager: PhantomData,
-        }
+impl<E> Delivery<E> {
+    pub(crate) fn new(event: E, ack: Ack) -> Self {
+        let event = Guarded::new(event);
+        Self { event, ack }
     }
 
     /// Acknowledges the event and returns the event.
-    pub fn ack(self) -> T {
+    pub fn ack(self) -> E {
         self.ack.ack();
         self.event.into_inner()
     }
@@ -309,7 +306,7 @@ impl<T, E> Delivery<T, E> {
     /// manager.try_notify("four").unwrap();
     /// assert_eq!(lengths.next().now_or_never().flatten().unwrap().ack(), 4);
     /// ```
-    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Delivery<U, E> {
+    pub fn map<T>(self, f: impl FnOnce(E) -> T) -> Delivery<T> {
         let (event, ack) = self.into_parts();
         Delivery::new(f(event), ack)
     }
@@ -329,7 +326,7 @@ impl<T, E> Delivery<T, E> {
     /// ack.ack();
     /// assert_eq!(jobs.unacked(), 0);
     /// ```
-    pub fn into_parts(self) -> (T, Ack) {
+    pub fn into_parts(self) -> (E, Ack) {
         (self.event.into_inner(), self.ack)
     }
 
@@ -338,14 +335,14 @@ impl<T, E> Delivery<T, E> {
     pub fn seq(&self) -> u64 {
         self.ack.seq()
     }
-}
 
-impl<T, E: Send + Sync + 'static> Delivery<T, E> {
     /// Stores `event`, which follows from this delivery's event, at once and without waiting, as
     /// [`Subscription::follow_up`]. Returns the number of subscribers that the event was stored for.
     ///
     /// # Errors
-    /// [`FollowUpError::Closed`] with the event, if the manager is closed.
+    /// [`FollowUpError`] with the event: `OtherType`, if the manager publishes events of another type
+    /// than `E`, as after [`map`](Self::map), where [`Deliveries::follow_ups`] is the way; `Closed`,
+    /// if the manager is closed.
     ///
     /// # Examples
     /// ```
@@ -361,20 +358,23 @@ impl<T, E: Send + Sync + 'static> Delivery<T, E> {
     /// job.ack();
     /// assert_eq!(jobs.len(), 2);
     /// ```
-    pub fn follow_up(&self, event: E) -> Result<usize, FollowUpError<E>> {
+    pub fn follow_up(&self, event: E) -> Result<usize, FollowUpError<E>>
+    where
+        E: Send + Sync + 'static,
+    {
         self.ack.follow_up(event)
     }
 }
 
-impl<T, E> Deref for Delivery<T, E> {
-    type Target = T;
+impl<E> Deref for Delivery<E> {
+    type Target = E;
 
-    fn deref(&self) -> &T {
+    fn deref(&self) -> &E {
         &self.event
     }
 }
 
-impl<T, E> fmt::Debug for Delivery<T, E> {
+impl<E> fmt::Debug for Delivery<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Delivery")
             .field("seq", &self.seq())

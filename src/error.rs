@@ -121,6 +121,23 @@ impl<E> NotifyError<E> {
 /// manager.close();
 /// assert_eq!(reader.follow_up("late"), Err(FollowUpError::Closed("late")));
 /// ```
+///
+/// The values of a filtered subscription need not be events:
+/// ```
+/// use futures::{FutureExt, StreamExt};
+/// use genevent::{EventManager, FollowUps, error::FollowUpError};
+///
+/// let manager = EventManager::new(1);
+/// let mut numbers = manager.subscribe_filter_map(|line: &&str| line.parse::<u32>().ok());
+/// let follow_ups: FollowUps<&str> = numbers.follow_ups();
+/// manager.try_notify("7").unwrap();
+/// assert_eq!(numbers.next().now_or_never(), Some(Some(7)));
+///
+/// let error = numbers.follow_up(8).unwrap_err();
+/// assert_eq!(error, FollowUpError::OtherType(8));
+/// assert_eq!(error.to_string(), "the manager publishes events of another type");
+/// assert_eq!(follow_ups.notify("8"), Ok(1));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FollowUpError<E> {
@@ -129,13 +146,17 @@ pub enum FollowUpError<E> {
     /// The subscription has no event in flight: its stream has yielded none since the last
     /// acknowledgement. A [delivery](crate::Delivery) does not fail in this way.
     NothingInFlight(E),
+    /// The manager publishes events of another type than `E`. Values made by the predicate of a
+    /// [filtered](crate::Filtered) subscription or by [`map`](crate::Delivery::map) are no events;
+    /// `follow_ups::<Event>()` of the stream publishes events.
+    OtherType(E),
 }
 
 impl<E> FollowUpError<E> {
     /// Returns the rejected event.
     pub fn into_event(self) -> E {
         match self {
-            Self::Closed(event) | Self::NothingInFlight(event) => event,
+            Self::Closed(event) | Self::NothingInFlight(event) | Self::OtherType(event) => event,
         }
     }
 
@@ -143,6 +164,7 @@ impl<E> FollowUpError<E> {
         match self {
             Self::Closed(_) => CLOSED,
             Self::NothingInFlight(_) => "no event is in flight for the event to follow",
+            Self::OtherType(_) => "the manager publishes events of another type",
         }
     }
 }
@@ -252,7 +274,7 @@ macro_rules! error_without_event {
 error_without_event! {
     TryNotifyError { Full, Closed }
     NotifyError { Closed, WouldDeadlock }
-    FollowUpError { Closed, NothingInFlight }
+    FollowUpError { Closed, NothingInFlight, OtherType }
 }
 
 /// Writes the first few subscribers, and the number of the remaining ones.

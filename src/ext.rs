@@ -74,7 +74,7 @@ use crate::delivery::Delivery;
 /// ```
 ///
 /// [`Deliveries`]: crate::Deliveries
-pub trait EventStreamExt<T, E = T>: Stream<Item = Delivery<T, E>> {
+pub trait EventStreamExt<E>: Stream<Item = Delivery<E>> {
     /// Yields the deliveries that `pred` accepts, and acknowledges the rejected deliveries.
     ///
     /// By contrast, `filter` of `futures` drops the rejected deliveries, and the receipt then names
@@ -103,7 +103,7 @@ pub trait EventStreamExt<T, E = T>: Stream<Item = Delivery<T, E>> {
     /// ```
     fn filter_acked<P>(self, pred: P) -> FilterAcked<Self, P>
     where
-        P: FnMut(&T) -> bool,
+        P: FnMut(&E) -> bool,
         Self: Sized,
     {
         FilterAcked::new(self, pred)
@@ -165,7 +165,7 @@ pub trait EventStreamExt<T, E = T>: Stream<Item = Delivery<T, E>> {
         f: F,
     ) -> ForEachAcked<Self, Fut, F>
     where
-        F: FnMut(T) -> Fut,
+        F: FnMut(E) -> Fut,
         Fut: Future<Output = ()>,
         Self: Sized,
     {
@@ -220,7 +220,7 @@ pub trait EventStreamExt<T, E = T>: Stream<Item = Delivery<T, E>> {
         f: F,
     ) -> TryForEachAcked<Self, Fut, F, Error>
     where
-        F: FnMut(T) -> Fut,
+        F: FnMut(E) -> Fut,
         Fut: Future<Output = Result<(), Error>>,
         Self: Sized,
     {
@@ -255,7 +255,7 @@ pub trait EventStreamExt<T, E = T>: Stream<Item = Delivery<T, E>> {
     /// assert_eq!(batches, [vec![1, 2, 3], vec![4, 5]]);
     /// ```
     #[track_caller]
-    fn ready_batches(self, n: usize) -> ReadyBatches<Self, T, E>
+    fn ready_batches(self, n: usize) -> ReadyBatches<Self, E>
     where
         Self: Sized,
     {
@@ -308,7 +308,7 @@ pub trait EventStreamExt<T, E = T>: Stream<Item = Delivery<T, E>> {
     /// [`sync_notify`]: crate::EventManager::sync_notify
     #[cfg(feature = "rt")]
     #[track_caller]
-    fn batches(self, n: usize, duration: Duration) -> Batches<Self, T, E>
+    fn batches(self, n: usize, duration: Duration) -> Batches<Self, E>
     where
         Self: Sized,
     {
@@ -316,4 +316,4 @@ pub trait EventStreamExt<T, E = T>: Stream<Item = Delivery<T, E>> {
     }
 }
 
-impl<T, E, S: Stream<Item = Delivery<T, E>> + ?Sized> EventStreamExt<T, E> for S {}
+impl<E, S: Stream<Item = Delivery<E>> + ?Sized> EventStreamExt<E> for S {}

@@ -33,7 +33,6 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, Location};
-use std::sync::Weak;
 
 use crate::channel::Channel;
 use crate::channel::filter::queue::FilterQueue;
@@ -58,8 +57,7 @@ mod subscribe;
 /// As with a [`Subscription`](crate::Subscription), polling for the next item acknowledges the
 /// event of the previous item. [`ack`](Self::ack) and dropping the stream acknowledge the event
 /// as well; dropping the stream while its thread panics discards the event. Items are moved, not
-/// cloned: `T` need not be `Clone`. `E` is the event type of the manager, which is `T` unless the
-/// predicate makes values of another type.
+/// cloned: `T` need not be `Clone`.
 ///
 /// On tokio (feature `rt`), the stream takes part in the task's coop budget like a plain
 /// subscription.
@@ -88,9 +86,9 @@ mod subscribe;
 /// assert_eq!(block_on(paid.collect::<Vec<_>>()), [7]);
 /// ```
 #[must_use = "a subscription that is not read makes publishers wait once its window is full"]
-pub struct Filtered<T, E = T> {
+pub struct Filtered<T> {
     /// Unwind safe: a panic of user code leaves no channel state half changed.
-    channel: AssertUnwindSafe<Arc<Channel<E>>>,
+    channel: AssertUnwindSafe<Arc<dyn AnyChannel>>,
     queue: Arc<FilterQueue<T>>,
     /// The ticket of a publisher that waits until the event in flight is finished.
     in_flight: Option<Arc<Ticket>>,
@@ -104,9 +102,9 @@ pub struct Filtered<T, E = T> {
     coop_unpaid: u8,
 }
 
-impl<T: Send + 'static, E: Send + Sync + 'static> Filtered<T, E> {
+impl<T: Send + 'static> Filtered<T> {
     /// Subscribes. On a closed channel, the stream has ended.
-    pub(crate) fn new(
+    pub(crate) fn new<E: Send + Sync + 'static>(
         channel: &Arc<Channel<E>>,
         options: SubscribeOptions,
         created_at: &'static Location<'static>,
@@ -115,7 +113,7 @@ impl<T: Send + 'static, E: Send + Sync + 'static> Filtered<T, E> {
         let (queue, is_open) = channel.subscribe_filtered(options, created_at, predicate);
         trace!(joined(queue.subscriber(), is_open));
         Self {
-            channel: AssertUnwindSafe(Arc::clone(channel)),
+            channel: AssertUnwindSafe(Arc::clone(channel) as _),
             queue,
             in_flight: None,
             last_seq: 0,
@@ -147,13 +145,13 @@ impl<T: Send + 'static, E: Send + Sync + 'static> Filtered<T, E> {
     pub fn deliveries(mut self) -> Deliveries<T, Self> {
         self.ack();
         let subscriber = self.subscriber();
-        let channel: Weak<dyn AnyChannel> = Arc::downgrade(&self.channel) as _;
+        let channel = Arc::downgrade(&self.channel);
         subscriber.set_unacked(UnackedSet::new(channel, subscriber.max_unacked));
         Deliveries::new(Arc::clone(subscriber), self)
     }
 }
 
-impl<T, E> Filtered<T, E> {
+impl<T> Filtered<T> {
     /// Returns the id of this subscription, for [`disconnect`](crate::EventManager::disconnect) and
     /// [`Receipt::dropped_by`](crate::Receipt::dropped_by).
     #[must_use]
@@ -268,9 +266,9 @@ impl<T, E> Filtered<T, E> {
     }
 }
 
-impl<T, E> Unpin for Filtered<T, E> {}
+impl<T> Unpin for Filtered<T> {}
 
-impl<T, E> Drop for Filtered<T, E> {
+impl<T> Drop for Filtered<T> {
     fn drop(&mut self) {
         let in_flight = self.in_flight.take();
         self.subscriber().settle_on_drop(in_flight);
@@ -278,7 +276,7 @@ impl<T, E> Drop for Filtered<T, E> {
         self.subscriber().finish_free();
         self.subscriber().cursor.finish();
         if self.ended.is_none() {
-            let counted = self.channel.leave(self.id().number);
+            let counted = self.channel.report_gone(self.id());
             if counted {
                 trace!(dropped(self.subscriber()));
             }
@@ -287,7 +285,7 @@ impl<T, E> Drop for Filtered<T, E> {
     }
 }
 
-impl<T, E> fmt::Debug for Filtered<T, E> {
+impl<T> fmt::Debug for Filtered<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Filtered")
             .field("id", &self.id())

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::channel::Channel;
 use crate::channel::subscriber::SubscriberState;
+use crate::channel::subscriber::unacked::AnyChannel;
 use crate::error::FollowUpError;
 use crate::util::sync::Arc;
 
@@ -39,14 +40,15 @@ use crate::util::sync::Arc;
 /// [`Deliveries::follow_ups`]: crate::Deliveries::follow_ups
 /// [`for_each_acked`]: crate::EventStreamExt
 pub struct FollowUps<E> {
-    channel: Arc<Channel<E>>,
+    /// `None` if the events of the channel have another type.
+    channel: Option<Arc<Channel<E>>>,
     subscriber: Arc<SubscriberState>,
 }
 
 impl<E> FollowUps<E> {
-    pub(crate) fn new(channel: &Arc<Channel<E>>, subscriber: &Arc<SubscriberState>) -> Self {
+    pub(crate) fn new(channel: Option<Arc<Channel<E>>>, subscriber: &Arc<SubscriberState>) -> Self {
         Self {
-            channel: Arc::clone(channel),
+            channel,
             subscriber: Arc::clone(subscriber),
         }
     }
@@ -55,11 +57,23 @@ impl<E> FollowUps<E> {
     /// returns the number of subscribers that the event was stored for.
     ///
     /// # Errors
-    /// [`FollowUpError`] with the event: `NothingInFlight`, if the subscription has no event in
-    /// flight; `Closed`, if the manager is closed.
+    /// [`FollowUpError`] with the event: `OtherType`, if the manager publishes events of another
+    /// type than `E`; `NothingInFlight`, if the subscription has no event in flight; `Closed`, if
+    /// the manager is closed. The handle of a [`Subscription`](crate::Subscription) has the type of
+    /// the manager's events.
     pub fn notify(&self, event: E) -> Result<usize, FollowUpError<E>> {
-        follow_up(&self.channel, &self.subscriber, event)
+        match &self.channel {
+            Some(channel) => follow_up(channel, &self.subscriber, event),
+            None => Err(FollowUpError::OtherType(event)),
+        }
     }
+}
+
+/// Returns the channel with its type, or `None` if its events have another type than `E`.
+pub(crate) fn with_type<E: Send + Sync + 'static>(
+    channel: Arc<dyn AnyChannel>,
+) -> Option<Arc<Channel<E>>> {
+    channel.into_any().downcast().ok()
 }
 
 /// Stores an event that follows from an event in flight of `subscriber`.
@@ -86,7 +100,7 @@ pub(crate) fn store<E>(channel: &Channel<E>, event: E) -> Result<usize, FollowUp
 
 impl<E> Clone for FollowUps<E> {
     fn clone(&self) -> Self {
-        Self::new(&self.channel, &self.subscriber)
+        Self::new(self.channel.clone(), &self.subscriber)
     }
 }
 

@@ -227,16 +227,6 @@ impl<E> Channel<E> {
         });
     }
 
-    /// Reports that a subscriber took an event from its filter queue (`took`), or only finished an
-    /// event. Called if the channel requested reports.
-    pub(crate) fn report_queue(&self, subscriber: SubscriberId, took: bool) {
-        self.run(|state, effects| {
-            if state.machine.report_queue(subscriber, took, effects) {
-                state.serve_queue(effects);
-            }
-        });
-    }
-
     /// Removes the subscriber of a dropped subscription, which has settled its event in flight.
     /// Returns whether the subscriber was attached.
     pub(crate) fn leave(&self, key: u64) -> bool {
@@ -285,6 +275,18 @@ impl<E> Channel<E> {
 impl<E: Send + Sync + 'static> AnyChannel for Channel<E> {
     fn report_settled(&self, subscriber: SubscriberId) {
         self.run(|state, effects| state.machine.report_settled(subscriber, effects));
+    }
+
+    fn report_queue(&self, subscriber: SubscriberId, took: bool) {
+        self.run(|state, effects| {
+            if state.machine.report_queue(subscriber, took, effects) {
+                state.serve_queue(effects);
+            }
+        });
+    }
+
+    fn report_gone(&self, subscriber: SubscriberId) -> bool {
+        self.leave(subscriber.number)
     }
 
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {

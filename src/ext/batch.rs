@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::iter::zip;
-use std::marker::PhantomData;
 use std::ops::Deref;
 use std::slice;
 
@@ -18,8 +17,6 @@ use crate::util::panic_guard::GuardedVec;
 /// events. [`ack`](Self::ack) acknowledges all events. Dropping a batch acknowledges none, and each
 /// receipt names the subscriber under `dropped`. [`into_deliveries`](Self::into_deliveries) settles
 /// the events individually.
-///
-/// `E` is the event type of the manager, which is `T` unless the deliveries were converted.
 ///
 /// If the `Drop` of an event panics when a batch is dropped, the panic hook reports the panic, and
 /// the panic does not spread.
@@ -44,23 +41,21 @@ use crate::util::panic_guard::GuardedVec;
 ///
 /// [`ready_batches`]: crate::EventStreamExt::ready_batches
 #[must_use = "dropping a batch leaves its events unacknowledged: call `ack`"]
-pub struct Batch<T, E = T> {
-    events: GuardedVec<T>,
+pub struct Batch<E> {
+    events: GuardedVec<E>,
     /// The acknowledgement of each event, in the order of `events`.
     acks: Vec<Ack>,
-    manager: PhantomData<fn() -> E>,
 }
 
-impl<T, E> Batch<T, E> {
+impl<E> Batch<E> {
     pub(crate) fn new() -> Self {
         Self {
             events: GuardedVec::new(),
             acks: Vec::new(),
-            manager: PhantomData,
         }
     }
 
-    pub(crate) fn push(&mut self, delivery: Delivery<T, E>) {
+    pub(crate) fn push(&mut self, delivery: Delivery<E>) {
         let (event, ack) = delivery.into_parts();
         self.events.push(event);
         self.acks.push(ack);
@@ -72,7 +67,7 @@ impl<T, E> Batch<T, E> {
     }
 
     /// Acknowledges all events, and returns the events.
-    pub fn ack(self) -> Vec<T> {
+    pub fn ack(self) -> Vec<E> {
         self.acks.into_iter().for_each(Ack::ack);
         self.events.into_vec()
     }
@@ -100,7 +95,7 @@ impl<T, E> Batch<T, E> {
     /// assert_eq!(bad.now_or_never().unwrap().unwrap().dropped(), 1);
     /// ```
     #[must_use = "dropping deliveries leaves their events unacknowledged"]
-    pub fn into_deliveries(self) -> Vec<Delivery<T, E>> {
+    pub fn into_deliveries(self) -> Vec<Delivery<E>> {
         zip(self.events.into_vec(), self.acks)
             .map(|(event, ack)| Delivery::new(event, ack))
             .collect()
@@ -129,15 +124,14 @@ impl<T, E> Batch<T, E> {
     pub fn seqs(&self) -> impl DoubleEndedIterator<Item = u64> + ExactSizeIterator + '_ {
         self.acks.iter().map(Ack::seq)
     }
-}
 
-impl<T, E: Send + Sync + 'static> Batch<T, E> {
     /// Stores `event`, which follows from the events of this batch, at once and without waiting, as
     /// [`Subscription::follow_up`](crate::Subscription::follow_up). Returns the number of
     /// subscribers that the event was stored for.
     ///
     /// # Errors
-    /// [`FollowUpError::Closed`] with the event, if the manager is closed.
+    /// [`FollowUpError`] with the event: `OtherType`, if the manager publishes events of another type
+    /// than `E`, as [`Delivery::follow_up`]; `Closed`, if the manager is closed.
     ///
     /// # Examples
     /// ```
@@ -156,7 +150,10 @@ impl<T, E: Send + Sync + 'static> Batch<T, E> {
     /// batch.ack();
     /// assert_eq!(rows.next().now_or_never().flatten().unwrap().ack(), [3, 4]);
     /// ```
-    pub fn follow_up(&self, event: E) -> Result<usize, FollowUpError<E>> {
+    pub fn follow_up(&self, event: E) -> Result<usize, FollowUpError<E>>
+    where
+        E: Send + Sync + 'static,
+    {
         match self.acks.first() {
             Some(ack) => ack.follow_up(event),
             None => Err(FollowUpError::NothingInFlight(event)),
@@ -164,24 +161,24 @@ impl<T, E: Send + Sync + 'static> Batch<T, E> {
     }
 }
 
-impl<T, E> Deref for Batch<T, E> {
-    type Target = [T];
+impl<E> Deref for Batch<E> {
+    type Target = [E];
 
-    fn deref(&self) -> &[T] {
+    fn deref(&self) -> &[E] {
         &self.events
     }
 }
 
-impl<'a, T, E> IntoIterator for &'a Batch<T, E> {
-    type Item = &'a T;
-    type IntoIter = slice::Iter<'a, T>;
+impl<'a, E> IntoIterator for &'a Batch<E> {
+    type Item = &'a E;
+    type IntoIter = slice::Iter<'a, E>;
 
-    fn into_iter(self) -> slice::Iter<'a, T> {
+    fn into_iter(self) -> slice::Iter<'a, E> {
         self.events.iter()
     }
 }
 
-impl<T, E> fmt::Debug for Batch<T, E> {
+impl<E> fmt::Debug for Batch<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Batch")
             .field("len", &self.len())

@@ -23,18 +23,18 @@ pin_project! {
     /// # Invariants
     /// 1. `batch` holds less than `max` deliveries between polls, so collecting always progresses.
     /// 2. The stream is not polled once `ended` is set, because polling an ended stream may panic.
-    pub(crate) struct BatchBuffer<S, T, E> {
+    pub(crate) struct BatchBuffer<S, E> {
         #[pin]
         stream: S,
         ended: bool,
         max: usize,
         // Stored here and not on the stack, so that a panic of the stream, such as the panic of a
         // user's `Clone`, loses no delivery.
-        batch: Batch<T, E>,
+        batch: Batch<E>,
     }
 }
 
-impl<S, T, E> BatchBuffer<S, T, E> {
+impl<S, E> BatchBuffer<S, E> {
     #[track_caller]
     pub(crate) fn new(stream: S, max: usize) -> Self {
         assert!(max > 0, "a batch has room for at least one event");
@@ -65,13 +65,13 @@ impl<S, T, E> BatchBuffer<S, T, E> {
     }
 
     /// Takes the unfinished batch; `None` if the batch is empty.
-    pub(crate) fn take(self: Pin<&mut Self>) -> Option<Batch<T, E>> {
+    pub(crate) fn take(self: Pin<&mut Self>) -> Option<Batch<E>> {
         let batch = self.project().batch;
         (!batch.is_empty()).then(|| batch.take())
     }
 }
 
-impl<T, E, S: Stream<Item = Delivery<T, E>>> BatchBuffer<S, T, E> {
+impl<E, S: Stream<Item = Delivery<E>>> BatchBuffer<S, E> {
     /// Takes ready deliveries from the stream until the batch is full.
     pub(crate) fn gather(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Gathered {
         let mut this = self.project();

@@ -24,16 +24,16 @@ pin_project! {
     ///  receipts           ack?           ack?  ack?  one `ack()` for each batch
     /// ```
     #[must_use = "streams do nothing unless polled"]
-    pub struct Batches<S, T, E = T> {
+    pub struct Batches<S, E> {
         #[pin]
-        buffer: BatchBuffer<S, T, E>,
+        buffer: BatchBuffer<S, E>,
         duration: Duration,
         // Set while a batch is unfinished and the stream is pending.
         timer: Option<Deadline>,
     }
 }
 
-impl<S, T, E> Batches<S, T, E> {
+impl<S, E> Batches<S, E> {
     #[track_caller]
     pub(crate) fn new(stream: S, max: usize, duration: Duration) -> Self {
         Self {
@@ -49,10 +49,10 @@ impl<S, T, E> Batches<S, T, E> {
     }
 }
 
-impl<T, E, S: Stream<Item = Delivery<T, E>>> Stream for Batches<S, T, E> {
-    type Item = Batch<T, E>;
+impl<E, S: Stream<Item = Delivery<E>>> Stream for Batches<S, E> {
+    type Item = Batch<E>;
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Batch<T, E>>> {
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Batch<E>>> {
         let mut this = self.project();
         if let Gathered::Waiting = this.buffer.as_mut().gather(cx) {
             if this.buffer.len() == 0 {
@@ -74,13 +74,13 @@ impl<T, E, S: Stream<Item = Delivery<T, E>>> Stream for Batches<S, T, E> {
     }
 }
 
-impl<T, E, S: Stream<Item = Delivery<T, E>>> FusedStream for Batches<S, T, E> {
+impl<E, S: Stream<Item = Delivery<E>>> FusedStream for Batches<S, E> {
     fn is_terminated(&self) -> bool {
         self.buffer.is_done()
     }
 }
 
-impl<S: fmt::Debug, T, E> fmt::Debug for Batches<S, T, E> {
+impl<S: fmt::Debug, E> fmt::Debug for Batches<S, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Batches")
             .field("stream", self.get_ref())

@@ -45,14 +45,14 @@ impl<S, P> FilterAcked<S, P> {
     }
 }
 
-impl<T, E, S, P> Stream for FilterAcked<S, P>
+impl<E, S, P> Stream for FilterAcked<S, P>
 where
-    S: Stream<Item = Delivery<T, E>>,
-    P: FnMut(&T) -> bool,
+    S: Stream<Item = Delivery<E>>,
+    P: FnMut(&E) -> bool,
 {
-    type Item = Delivery<T, E>;
+    type Item = Delivery<E>;
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Delivery<T, E>>> {
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Delivery<E>>> {
         let mut this = self.project();
         loop {
             let Some(delivery) = ready!(this.stream.as_mut().poll_next(cx)) else {
@@ -73,10 +73,10 @@ where
     }
 }
 
-impl<T, E, S, P> FusedStream for FilterAcked<S, P>
+impl<E, S, P> FusedStream for FilterAcked<S, P>
 where
-    S: FusedStream<Item = Delivery<T, E>>,
-    P: FnMut(&T) -> bool,
+    S: FusedStream<Item = Delivery<E>>,
+    P: FnMut(&E) -> bool,
 {
     fn is_terminated(&self) -> bool {
         self.stream.is_terminated()

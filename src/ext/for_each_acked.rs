@@ -39,10 +39,10 @@ impl<S, Fut, F> ForEachAcked<S, Fut, F> {
     }
 }
 
-impl<T, E, S, Fut, F> Future for ForEachAcked<S, Fut, F>
+impl<E, S, Fut, F> Future for ForEachAcked<S, Fut, F>
 where
-    S: Stream<Item = Delivery<T, E>>,
-    F: FnMut(T) -> Fut,
+    S: Stream<Item = Delivery<E>>,
+    F: FnMut(E) -> Fut,
     Fut: Future<Output = ()>,
 {
     type Output = ();
@@ -56,10 +56,10 @@ where
     }
 }
 
-impl<T, E, S, Fut, F> FusedFuture for ForEachAcked<S, Fut, F>
+impl<E, S, Fut, F> FusedFuture for ForEachAcked<S, Fut, F>
 where
-    S: Stream<Item = Delivery<T, E>>,
-    F: FnMut(T) -> Fut,
+    S: Stream<Item = Delivery<E>>,
+    F: FnMut(E) -> Fut,
     Fut: Future<Output = ()>,
 {
     fn is_terminated(&self) -> bool {

@@ -71,10 +71,10 @@ impl<S, Fut, F> InFlight<S, Fut, F> {
     }
 }
 
-impl<T, E, S, Fut, F> InFlight<S, Fut, F>
+impl<E, S, Fut, F> InFlight<S, Fut, F>
 where
-    S: Stream<Item = Delivery<T, E>>,
-    F: FnMut(T) -> Fut,
+    S: Stream<Item = Delivery<E>>,
+    F: FnMut(E) -> Fut,
     Fut: Future,
 {
     /// Polls for the next completed work; `None` when all work is complete.

@@ -24,13 +24,13 @@ pin_project! {
     ///  receipts            ack 1  ack? ack?      one `ack()` for each batch
     /// ```
     #[must_use = "streams do nothing unless polled"]
-    pub struct ReadyBatches<S, T, E = T> {
+    pub struct ReadyBatches<S, E> {
         #[pin]
-        buffer: BatchBuffer<S, T, E>,
+        buffer: BatchBuffer<S, E>,
     }
 }
 
-impl<S, T, E> ReadyBatches<S, T, E> {
+impl<S, E> ReadyBatches<S, E> {
     #[track_caller]
     pub(crate) fn new(stream: S, max: usize) -> Self {
         Self {
@@ -49,10 +49,10 @@ impl<S, T, E> ReadyBatches<S, T, E> {
     }
 }
 
-impl<T, E, S: Stream<Item = Delivery<T, E>>> Stream for ReadyBatches<S, T, E> {
-    type Item = Batch<T, E>;
+impl<E, S: Stream<Item = Delivery<E>>> Stream for ReadyBatches<S, E> {
+    type Item = Batch<E>;
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Batch<T, E>>> {
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Batch<E>>> {
         let mut buffer = self.project().buffer;
         let stopped = buffer.as_mut().gather(cx);
         match (buffer.take(), stopped) {
@@ -66,13 +66,13 @@ impl<T, E, S: Stream<Item = Delivery<T, E>>> Stream for ReadyBatches<S, T, E> {
     }
 }
 
-impl<T, E, S: Stream<Item = Delivery<T, E>>> FusedStream for ReadyBatches<S, T, E> {
+impl<E, S: Stream<Item = Delivery<E>>> FusedStream for ReadyBatches<S, E> {
     fn is_terminated(&self) -> bool {
         self.buffer.is_done()
     }
 }
 
-impl<S: fmt::Debug, T, E> fmt::Debug for ReadyBatches<S, T, E> {
+impl<S: fmt::Debug, E> fmt::Debug for ReadyBatches<S, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReadyBatches")
             .field("stream", self.get_ref())

@@ -88,10 +88,10 @@ impl<S, Fut, F, Error> TryForEachAcked<S, Fut, F, Error> {
     }
 }
 
-impl<T, E, S, Fut, F, Error> Future for TryForEachAcked<S, Fut, F, Error>
+impl<E, S, Fut, F, Error> Future for TryForEachAcked<S, Fut, F, Error>
 where
-    S: Stream<Item = Delivery<T, E>>,
-    F: FnMut(T) -> Fut,
+    S: Stream<Item = Delivery<E>>,
+    F: FnMut(E) -> Fut,
     Fut: Future<Output = Result<(), Error>>,
 {
     type Output = Result<(), Error>;
@@ -114,10 +114,10 @@ where
     }
 }
 
-impl<T, E, S, Fut, F, Error> FusedFuture for TryForEachAcked<S, Fut, F, Error>
+impl<E, S, Fut, F, Error> FusedFuture for TryForEachAcked<S, Fut, F, Error>
 where
-    S: Stream<Item = Delivery<T, E>>,
-    F: FnMut(T) -> Fut,
+    S: Stream<Item = Delivery<E>>,
+    F: FnMut(E) -> Fut,
     Fut: Future<Output = Result<(), Error>>,
 {
     fn is_terminated(&self) -> bool {
@@ -154,10 +154,10 @@ pin_project! {
     }
 }
 
-impl<T, E, S, Fut, F, Error, H> Future for ContinueOnError<S, Fut, F, H>
+impl<E, S, Fut, F, Error, H> Future for ContinueOnError<S, Fut, F, H>
 where
-    S: Stream<Item = Delivery<T, E>>,
-    F: FnMut(T) -> Fut,
+    S: Stream<Item = Delivery<E>>,
+    F: FnMut(E) -> Fut,
     Fut: Future<Output = Result<(), Error>>,
     H: FnMut(Error),
 {
@@ -178,10 +178,10 @@ where
     }
 }
 
-impl<T, E, S, Fut, F, Error, H> FusedFuture for ContinueOnError<S, Fut, F, H>
+impl<E, S, Fut, F, Error, H> FusedFuture for ContinueOnError<S, Fut, F, H>
 where
-    S: Stream<Item = Delivery<T, E>>,
-    F: FnMut(T) -> Fut,
+    S: Stream<Item = Delivery<E>>,
+    F: FnMut(E) -> Fut,
     Fut: Future<Output = Result<(), Error>>,
     H: FnMut(Error),
 {

@@ -10,13 +10,12 @@ use crate::ack::Ack;
 use crate::channel::filter::queue::{Popped, QueuedEvent};
 use crate::channel::ticket::AckLevel;
 use crate::end_reason::EndReason;
-use crate::follow_up::FollowUps;
 use crate::subscription::{AnySubscription, ReadSubscription, Received};
 #[cfg(feature = "rt")]
 use crate::util::coop::EVENTS_PER_UNIT;
 use crate::util::sync::Arc;
 
-impl<T: Send + 'static, E> Stream for Filtered<T, E> {
+impl<T: Send + 'static> Stream for Filtered<T> {
     type Item = T;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
@@ -34,15 +33,13 @@ impl<T: Send + 'static, E> Stream for Filtered<T, E> {
     }
 }
 
-impl<T: Send + 'static, E> FusedStream for Filtered<T, E> {
+impl<T: Send + 'static> FusedStream for Filtered<T> {
     fn is_terminated(&self) -> bool {
         self.ended.is_some()
     }
 }
 
-impl<T, E> AnySubscription for Filtered<T, E> {
-    type Event = E;
-
+impl<T> AnySubscription for Filtered<T> {
     fn unread(&self) -> usize {
         self.len()
     }
@@ -61,13 +58,9 @@ impl<T, E> AnySubscription for Filtered<T, E> {
         let ticket = self.in_flight.take();
         Ack::new(self.last_seq, Arc::clone(self.subscriber()), ticket)
     }
-
-    fn follow_ups(&self) -> FollowUps<E> {
-        self.follow_ups()
-    }
 }
 
-impl<T: Send + 'static, E> ReadSubscription for Filtered<T, E> {
+impl<T: Send + 'static> ReadSubscription for Filtered<T> {
     fn poll_received(
         &mut self,
         cx: &mut Context<'_>,
@@ -103,7 +96,7 @@ impl<T: Send + 'static, E> ReadSubscription for Filtered<T, E> {
             Popped::Parked => Poll::Pending,
             Popped::Ended(reason) => {
                 self.ended = Some(reason);
-                self.channel.leave(self.id().number);
+                self.channel.report_gone(self.id());
                 trace!(ended(self.subscriber(), reason));
                 Poll::Ready(None)
             }
@@ -111,7 +104,7 @@ impl<T: Send + 'static, E> ReadSubscription for Filtered<T, E> {
     }
 }
 
-impl<T, E> Filtered<T, E> {
+impl<T> Filtered<T> {
     /// Makes the item the event in flight, and acknowledges the event at once if its publisher
     /// only waits until the event is received.
     fn receive(&mut self, item: QueuedEvent<T>) -> T {

@@ -35,7 +35,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// assert_eq!(eggs.next().now_or_never(), Some(Some(6)));
     /// ```
     #[track_caller]
-    pub fn subscribe_filter_map<T, F>(&self, filter: F) -> Filtered<T, E>
+    pub fn subscribe_filter_map<T, F>(&self, filter: F) -> Filtered<T>
     where
         T: Send + 'static,
         F: Fn(&E) -> Option<T> + Send + Sync + 'static,
@@ -69,7 +69,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         &self,
         options: impl Into<SubscribeOptions>,
         filter: F,
-    ) -> Filtered<T, E>
+    ) -> Filtered<T>
     where
         T: Send + 'static,
         F: Fn(&E) -> Option<T> + Send + Sync + 'static,

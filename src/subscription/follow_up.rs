@@ -3,6 +3,7 @@
 use super::Subscription;
 use crate::error::FollowUpError;
 use crate::follow_up::{FollowUps, follow_up};
+use crate::util::sync::Arc;
 
 impl<E> Subscription<E> {
     /// Stores `event`, which follows from the event in flight, at once and without waiting. Returns
@@ -75,6 +76,6 @@ impl<E> Subscription<E> {
     /// assert_eq!(refused.next().now_or_never(), Some(Some(true)), "the manager is closed");
     /// ```
     pub fn follow_ups(&self) -> FollowUps<E> {
-        FollowUps::new(&self.channel, &self.subscriber)
+        FollowUps::new(Some(Arc::clone(&self.channel)), &self.subscriber)
     }
 }

@@ -8,7 +8,6 @@ use futures_core::FusedStream;
 use super::{Received, Subscription};
 use crate::ack::Ack;
 use crate::end_reason::EndReason;
-use crate::follow_up::FollowUps;
 
 /// The two kinds of subscriptions: [`Subscription`] and [`Filtered`](crate::Filtered). Sealed.
 #[expect(
@@ -16,9 +15,6 @@ use crate::follow_up::FollowUps;
     reason = "no other crate can implement a subscription"
 )]
 pub trait AnySubscription {
-    /// The event type of the manager.
-    type Event;
-
     /// Returns the number of unread events.
     fn unread(&self) -> usize;
 
@@ -29,8 +25,6 @@ pub trait AnySubscription {
 
     /// Takes the acknowledgement of the event that was just yielded.
     fn take_ack(&mut self) -> Ack;
-
-    fn follow_ups(&self) -> FollowUps<Self::Event>;
 }
 
 /// A subscription whose events can be read. Separate from [`AnySubscription`], as reading a
@@ -50,8 +44,6 @@ pub trait ReadSubscription: AnySubscription + FusedStream + Unpin {
 }
 
 impl<E> AnySubscription for Subscription<E> {
-    type Event = E;
-
     fn unread(&self) -> usize {
         self.len()
     }
@@ -67,10 +59,6 @@ impl<E> AnySubscription for Subscription<E> {
 
     fn take_ack(&mut self) -> Ack {
         self.take_ack()
-    }
-
-    fn follow_ups(&self) -> FollowUps<E> {
-        self.follow_ups()
     }
 }
 

@@ -47,7 +47,7 @@ impl<E> fmt::Debug for Received<E> {
 }
 
 /// Stream of [`Subscription::with_missed`], and of [`Filtered::with_missed`] with
-/// `S = Filtered<T, E>`.
+/// `S = Filtered<E>`.
 ///
 /// [`Filtered::with_missed`]: crate::Filtered::with_missed
 #[must_use = "streams do nothing unless polled"]

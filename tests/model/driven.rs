@@ -77,13 +77,13 @@ pub(crate) enum Events {
     Plain(Subscription<Payload>),
     WithMissed(WithMissed<Payload>),
     Deliveries(Deliveries<Payload>),
-    Filtered(Filtered<u64, Payload>),
-    FilteredWithMissed(WithMissed<u64, Filtered<u64, Payload>>),
-    FilteredDeliveries(Deliveries<u64, Filtered<u64, Payload>>),
+    Filtered(Filtered<u64>),
+    FilteredWithMissed(WithMissed<u64, Filtered<u64>>),
+    FilteredDeliveries(Deliveries<u64, Filtered<u64>>),
 }
 
 pub(crate) enum Unacked {
-    Delivery(Delivery<u64, Payload>),
+    Delivery(Delivery<u64>),
     Ack(Ack),
 }
 
@@ -178,7 +178,7 @@ impl Events {
     pub(crate) fn poll_next(
         &mut self,
         cx: &mut Context<'_>,
-    ) -> (Poll<Option<Item>>, Option<Delivery<u64, Payload>>) {
+    ) -> (Poll<Option<Item>>, Option<Delivery<u64>>) {
         let number = |event: Received<Payload>| match event {
             Received::Event(event) => Received::Event(event.0),
             Received::Missed(missed) => Received::Missed(missed),

@@ -11,12 +11,21 @@ use crate::util::panic_guard::{drop_caught, wake};
 use crate::util::spare_waker::with_spare_waker;
 use crate::util::sync::{Arc, Mutex};
 
-/// The channel without the type of its events, which an acknowledgement does not know.
+/// The channel without the type of its events, which acknowledgements and filtered subscriptions do
+/// not know.
 pub(crate) trait AnyChannel: Send + Sync {
     /// Reports a settled delivery of a subscriber. Called if the channel requested reports.
     fn report_settled(&self, subscriber: SubscriberId);
 
-    /// Returns the channel with its type.
+    /// Reports that a subscriber took an event from its filter queue (`took`), or only finished an event.
+    /// Called if the channel requested reports.
+    fn report_queue(&self, subscriber: SubscriberId, took: bool);
+
+    /// Reports that a subscription was dropped and has settled its event in flight. Returns whether
+    /// the subscriber was attached.
+    fn report_gone(&self, subscriber: SubscriberId) -> bool;
+
+    /// Returns the channel, to be downcast to its type.
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
 

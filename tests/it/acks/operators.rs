@@ -132,7 +132,7 @@ fn operators_compose() {
             .filter_acked(|n| *n > 1)
             .map(|delivery| delivery.map(u64::from))
             .ready_batches(2)
-            .flat_map(|batch: Batch<u64, u32>| stream::iter(batch.into_deliveries()))
+            .flat_map(|batch: Batch<u64>| stream::iter(batch.into_deliveries()))
             .try_for_each_acked(None, |n| {
                 sum.set(sum.get() + n);
                 ready(if n == 3 { Err(n) } else { Ok(()) })

@@ -119,6 +119,8 @@ fn error_messages_are_readable() {
     says(&NotifyError::WouldDeadlock(Opaque), deadlock);
     says(&TryNotifyError::Closed(Opaque), closed);
     says(&FollowUpError::Closed(Opaque), closed);
+    let other_type = "the manager publishes events of another type";
+    says(&FollowUpError::OtherType(Opaque), other_type);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod in_flight;
 mod kinds;
+mod other_type;
 #[cfg(feature = "rt")]
 mod tasks;
 

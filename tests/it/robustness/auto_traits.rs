@@ -82,15 +82,15 @@ fn subscriptions_have_their_auto_traits() {
 #[test]
 fn filtered_subscriptions_have_their_auto_traits() {
     struct Sent(PhantomData<std::cell::Cell<u8>>, PhantomPinned);
-    at_ease::<Filtered<Sent, Event>>();
-    at_ease::<WithMissed<Sent, Filtered<Sent, Event>>>();
-    at_ease::<Deliveries<Sent, Filtered<Sent, Event>>>();
-    unwind_safe::<Filtered<Sent, Event>>();
-    unwind_safe::<WithMissed<Sent, Filtered<Sent, Event>>>();
-    unwind_safe::<Deliveries<Sent, Filtered<Sent, Event>>>();
-    stream::<Filtered<Sent, Event>, Sent>();
-    stream::<WithMissed<Sent, Filtered<Sent, Event>>, Received<Sent>>();
-    stream::<Deliveries<Sent, Filtered<Sent, Event>>, Delivery<Sent, Event>>();
+    at_ease::<Filtered<Sent>>();
+    at_ease::<WithMissed<Sent, Filtered<Sent>>>();
+    at_ease::<Deliveries<Sent, Filtered<Sent>>>();
+    unwind_safe::<Filtered<Sent>>();
+    unwind_safe::<WithMissed<Sent, Filtered<Sent>>>();
+    unwind_safe::<Deliveries<Sent, Filtered<Sent>>>();
+    stream::<Filtered<Sent>, Sent>();
+    stream::<WithMissed<Sent, Filtered<Sent>>, Received<Sent>>();
+    stream::<Deliveries<Sent, Filtered<Sent>>, Delivery<Sent>>();
 }
 
 /// A delivery holds the event, and may be moved while in use if that may.

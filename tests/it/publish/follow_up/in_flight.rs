@@ -65,7 +65,7 @@ fn nothing_follows_once_the_stream_is_dropped() {
 
 #[test]
 fn deliveries_are_in_flight_after_the_stream_is_dropped() {
-    let manager = EventManager::new(4);
+    let manager = EventManager::<u32>::new(4);
     let mut jobs = manager.subscribe().deliveries();
     let follow_ups = jobs.follow_ups();
     manager.try_notify(1).unwrap();
@@ -146,7 +146,7 @@ fn overwriting_does_not_finish_the_event_in_flight() {
 /// A subscription that becomes a stream of deliveries acknowledges its event in flight.
 #[test]
 fn deliveries_begin_with_nothing_in_flight() {
-    let manager = EventManager::builder().capacity(4).retain(1).build();
+    let manager = EventManager::<u32>::builder().capacity(4).retain(1).build();
     let mut reader = manager.subscribe();
     manager.try_notify(1).unwrap();
     let mut replaying = manager.subscribe_with(SubscribeOptions::new().replay(1));

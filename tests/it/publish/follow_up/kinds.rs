@@ -51,13 +51,13 @@ impl Reading for WithMissed<u32> {
     }
 }
 
-impl<T: Into<u64> + Send + 'static> Reading for Filtered<T, u32> {
+impl<T: Into<u64> + Send + 'static> Reading for Filtered<T> {
     fn read(&mut self) -> u32 {
         u32::try_from(read(self).unwrap().into()).unwrap()
     }
 
     fn follow_up(&self, event: u32) -> Result<usize, FollowUpError<u32>> {
-        self.follow_up(event)
+        self.follow_ups().notify(event)
     }
 
     fn finish(&mut self) {
@@ -108,16 +108,19 @@ impl<S: Stream<Item = u32> + Unpin> Reading for Mapped<S> {
 /// An item of a stream with explicit acknowledgements.
 trait Job {
     fn event(&self) -> u32;
-    fn follow_up(&self, event: u32) -> Result<usize, FollowUpError<u32>>;
+
+    /// Publishes by the item, or by the handle of the stream if the item is no event.
+    fn follow_up(&self, event: u32, handle: &FollowUps<u32>) -> Result<usize, FollowUpError<u32>>;
+
     fn finish(self);
 }
 
-impl<T: Clone + Into<u64>> Job for Delivery<T, u32> {
+impl Job for Delivery<u32> {
     fn event(&self) -> u32 {
-        u32::try_from(T::clone(self).into()).unwrap()
+        **self
     }
 
-    fn follow_up(&self, event: u32) -> Result<usize, FollowUpError<u32>> {
+    fn follow_up(&self, event: u32, _: &FollowUps<u32>) -> Result<usize, FollowUpError<u32>> {
         self.follow_up(event)
     }
 
@@ -126,13 +129,27 @@ impl<T: Clone + Into<u64>> Job for Delivery<T, u32> {
     }
 }
 
-impl<T: Clone + Into<u64>> Job for Batch<T, u32> {
+impl Job for Delivery<u64> {
     fn event(&self) -> u32 {
-        assert_eq!(self.len(), 1);
-        u32::try_from(self[0].clone().into()).unwrap()
+        u32::try_from(**self).unwrap()
     }
 
-    fn follow_up(&self, event: u32) -> Result<usize, FollowUpError<u32>> {
+    fn follow_up(&self, event: u32, handle: &FollowUps<u32>) -> Result<usize, FollowUpError<u32>> {
+        handle.notify(event)
+    }
+
+    fn finish(self) {
+        self.ack();
+    }
+}
+
+impl Job for Batch<u32> {
+    fn event(&self) -> u32 {
+        assert_eq!(self.len(), 1);
+        self[0]
+    }
+
+    fn follow_up(&self, event: u32, _: &FollowUps<u32>) -> Result<usize, FollowUpError<u32>> {
         self.follow_up(event)
     }
 
@@ -155,7 +172,7 @@ impl<S: Stream<Item: Job> + Unpin> Reading for Jobs<S> {
 
     fn follow_up(&self, event: u32) -> Result<usize, FollowUpError<u32>> {
         match &self.job {
-            Some(job) => job.follow_up(event),
+            Some(job) => job.follow_up(event, &self.follow_ups),
             None => self.follow_ups.notify(event),
         }
     }

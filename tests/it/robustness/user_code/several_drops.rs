@@ -272,7 +272,7 @@ fn dropping_a_probe_drops_each_item() {
 fn dropping_a_mapped_delivery_drops_its_value() {
     let field = Field::new();
     let (jobs, _other) = field.jobs();
-    let made: Vec<Delivery<(Bomb, u32), Bomb>> =
+    let made: Vec<Delivery<(Bomb, u32)>> =
         now(jobs.take(3).map(|job| job.map(|bomb| (bomb, 1))).collect());
     field.assert_drops(3, made);
 }
