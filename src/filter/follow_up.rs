@@ -1,6 +1,7 @@
 //! Publishing what follows from the event in flight of a filtered subscription.
 
 use super::Filtered;
+use crate::delivery::Deliveries;
 use crate::error::FollowUpError;
 use crate::follow_up::{FollowUps, follow_up, with_type};
 use crate::util::sync::Arc;
@@ -64,5 +65,28 @@ impl<T> Filtered<T> {
     /// ```
     pub fn follow_ups<E: Send + Sync + 'static>(&self) -> FollowUps<E> {
         FollowUps::new(with_type(Arc::clone(&self.channel)), self.subscriber())
+    }
+}
+
+impl<T> Deliveries<T, Filtered<T>> {
+    /// Returns a handle that publishes what follows from the deliveries in flight, as
+    /// [`Filtered::follow_ups`]. `E` is the manager's event type: the handle of another type returns
+    /// all events, with [`OtherType`](FollowUpError::OtherType).
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{FutureExt, StreamExt};
+    /// use genevent::EventManager;
+    ///
+    /// let manager = EventManager::new(1);
+    /// let lengths = manager.subscribe_filter_map(|word: &&str| Some(word.len()));
+    /// let mut lengths = lengths.deliveries();
+    /// let follow_ups = lengths.follow_ups::<&str>();
+    /// manager.try_notify("tea").unwrap();
+    /// let three = lengths.next().now_or_never().flatten().unwrap();
+    /// assert_eq!((*three, follow_ups.notify("and biscuits")), (3, Ok(1)));
+    /// ```
+    pub fn follow_ups<E: Send + Sync + 'static>(&self) -> FollowUps<E> {
+        self.erased_follow_ups()
     }
 }

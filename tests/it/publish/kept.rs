@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use futures::{Sink, SinkExt, StreamExt};
+use futures::{Sink, StreamExt};
 use genevent::future::{AckNotify, Notify, Reserve, SyncNotify};
 use genevent::{EventManager, EventSink, Subscription, SyncSink};
 use tokio_test::{assert_pending, assert_ready, assert_ready_eq, task};
@@ -328,6 +328,8 @@ async fn select_may_keep_a_publisher_while_another_publishes() {
 #[tokio::test(start_paused = true)]
 async fn a_timed_out_send_holds_up_nobody() {
     use std::time::Duration;
+
+    use futures::SinkExt;
 
     for capacity in CAPACITIES {
         let (manager, mut reader) = full(capacity);
