@@ -108,13 +108,17 @@ impl<E> State<E> {
                 debug_assert!(has_place, "a granted publisher has a place");
                 return Some(Admission::Done(Room::Granted));
             }
-            Standing::Next if has_room => {
+            Standing::Next if has_room || self.are_overdue_at_once() => {
                 if self.machine.is_turn_over() && self.machine.can_grant() {
                     return self.yield_turn(request, slot, effects);
                 }
                 Room::Free
             }
-            Standing::Next if self.competes_with_granted() => {
+            // A publisher that is next only because subscribers are overdue takes no place before a
+            // sleeping publisher.
+            Standing::Next
+                if !self.queue.has_sleeper_before(*slot.key) && self.competes_with_granted() =>
+            {
                 if !slot.key.is_some_and(|key| self.queue.take_over(key)) {
                     return self.yield_to_granted(request, slot, effects);
                 }
@@ -122,10 +126,23 @@ impl<E> State<E> {
                 self.machine.unblock_queues(Instant::now);
                 Room::Granted
             }
-            Standing::Next | Standing::Behind => return self.sleep(request, slot, effects),
+            Standing::Next => {
+                self.stalled.is_unchecked = false;
+                let admission = self.sleep(request, slot, effects);
+                self.checked = *slot.key;
+                return admission;
+            }
+            Standing::Behind => return self.sleep(request, slot, effects),
         };
         self.dequeue(slot, effects);
         Some(Admission::Done(room))
+    }
+
+    /// Returns whether all blocking subscribers are overdue as soon as a publisher waits: they allow no
+    /// time.
+    fn are_overdue_at_once(&mut self) -> bool {
+        self.machine.start_clocks(Instant::now);
+        self.machine.are_all_overdue(Instant::now)
     }
 
     /// Returns whether the publisher, which has no room, is to take over a granted place, after
@@ -135,7 +152,6 @@ impl<E> State<E> {
             return false;
         }
         // While reading makes room as well, the observer waits longer than a publisher can.
-        self.machine.start_clocks(Instant::now);
         self.machine.is_held_by_reserved() || !self.can_observe_grants()
     }
 
@@ -181,6 +197,7 @@ impl<E> State<E> {
         let waker = slot.spare.take()?;
         let (key, old) = self.queue.yield_to_granted(*slot.key, request);
         *slot.key = Some(key);
+        self.checked = Some(key);
         effects.drop_waker(old);
         effects.wake(Some(waker));
         Some(Admission::Queued { deadline: None })
@@ -219,18 +236,34 @@ impl<E> State<E> {
     /// Grants every free place to the publisher that has waited longest without one. Also wakes
     /// the front if it must poll at another time than its timer is set to.
     pub(super) fn serve_queue(&mut self, effects: &mut Effects<E>) {
-        while let Some(request) = self.queue.front() {
-            match self.machine.check_place(request, Instant::now) {
+        // A closed channel rejects every waiter, and all of them are awake.
+        if self.machine.is_closed() {
+            return;
+        }
+        self.stalled.is_unchecked = false;
+        loop {
+            let front = self.queue.front();
+            if front != self.checked {
+                // The event of the front may concern other filters.
+                self.checked = None;
+                self.machine.unblock_queues(Instant::now);
+            }
+            let Some(front) = front else { break };
+            match self.machine.check_place(front.request, Instant::now) {
                 Place::Free => {
                     self.machine.grant();
                     effects.wake(self.queue.grant_front());
                     continue;
                 }
-                Place::Unknown => effects.wake(self.queue.wake_front()),
+                Place::Unknown => {
+                    self.stalled.is_unchecked = true;
+                    effects.wake(self.queue.wake_front());
+                }
                 Place::Taken => {
                     // The front may wait for subscribers that have begun to block meanwhile.
                     let deadline = self.machine.start_clocks(Instant::now);
                     if deadline.is_some_and(|deadline| !self.queue.has_timer(deadline)) {
+                        self.stalled.is_unchecked = true;
                         effects.wake(self.queue.wake_front());
                     }
                 }
@@ -254,10 +287,6 @@ impl<E> State<E> {
     /// Removes a publisher that gives up or is rejected.
     pub(super) fn leave_queue(&mut self, key: Option<QueueKey>, effects: &mut Effects<E>) {
         let Some(key) = key else { return };
-        // The filter queues that block this publisher may have room for the event of the next.
-        if !self.queue.has_sleeper_before(Some(key)) {
-            self.machine.unblock_queues(Instant::now);
-        }
         match self.queue.remove(key) {
             Removed::Waiter(waker) => effects.drop_waker(waker),
             Removed::Place => self.machine.release_grant(),

@@ -1,14 +1,15 @@
 //! Stalled grants: places granted to publishers that are kept without being polled.
 //!
 //! A publishing future may be kept and not polled, for example by `select!` in a loop, or by a sink
-//! whose `send` timed out. Its granted place must not delay publishers that sleep. So the granted
-//! publisher gets some time, and after that the place is granted to a sleeping publisher:
+//! whose `send` timed out. Its granted place must not delay other publishers. So the granted
+//! publisher gets a turn, and after that the place goes to another publisher:
 //!
-//! - in a runtime, by a task that the channel spawns while publishers sleep beside granted places
-//!   ([`Observer`](super::observer::Observer));
-//! - outside of a runtime, by a reader with nothing to read, which yields before it parks, and by
-//!   each publisher that is polled ([`State::try_admit`]);
-//! - anywhere by a publisher that is polled, if reading would not make room.
+//! - a publisher that is polled yields once, and then takes the place over ([`State::try_admit`]);
+//! - for the publishers that sleep, the channel spawns a task ([`Observer`](super::observer::Observer)),
+//!   which needs a runtime.
+//!
+//! A waiter that was woken without a place, to check for room itself, may be kept as well. Then the
+//! next sleeping publisher is woken to check.
 
 use std::sync::Weak;
 
@@ -34,6 +35,9 @@ pub(super) struct StalledGrants {
     old: GrantNumber,
     /// Counts the turns.
     turns: u64,
+    /// A waiter was woken to check for room itself, or to set its timer, and no publisher has checked
+    /// since.
+    pub(super) is_unchecked: bool,
     /// Whether the task of the observer runs.
     is_observed: bool,
     #[cfg(feature = "rt")]
@@ -48,6 +52,7 @@ impl StalledGrants {
             recent: GrantNumber::default(),
             old: GrantNumber::default(),
             turns: 0,
+            is_unchecked: false,
             is_observed: false,
             #[cfg(feature = "rt")]
             channel: Weak::clone(channel) as _,
@@ -56,7 +61,8 @@ impl StalledGrants {
 }
 
 impl<E> State<E> {
-    /// Returns whether publishers sleep beside granted places, which no task observes.
+    /// Returns whether publishers sleep beside granted places or an unchecked place, which no task
+    /// observes.
     #[inline]
     pub(super) fn must_observe_grants(&self) -> bool {
         self.may_stall() && !self.stalled.is_observed
@@ -64,7 +70,7 @@ impl<E> State<E> {
 
     #[inline]
     fn may_stall(&self) -> bool {
-        self.queue.has_sleepers() && self.queue.granted() > 0
+        self.queue.has_sleepers() && (self.queue.granted() > 0 || self.stalled.is_unchecked)
     }
 
     /// Returns whether a task observes granted places, or can be spawned to.
@@ -79,6 +85,9 @@ impl<E> State<E> {
     /// Grants places that have not been taken for some turns to sleeping publishers. Called once per
     /// turn. Returns whether there is more to observe.
     pub(super) fn reassign_stalled(&mut self, effects: &mut Effects<E>) -> bool {
+        if self.stalled.is_unchecked {
+            effects.wake(self.queue.wake_first_sleeper());
+        }
         let next_grant = self.queue.next_grant();
         let StalledGrants {
             recent, old, turns, ..

@@ -28,7 +28,7 @@ pub(crate) enum Next {
     More,
     /// The channel is complete, and the subscriber has read everything.
     Closed,
-    /// The subscriber is parked, or yields. It will be woken.
+    /// The subscriber is parked and will be woken.
     Parked,
     /// There is nothing to read, and parking needs an owned waker.
     NeedWaker,
@@ -92,12 +92,6 @@ impl<E> State<E> {
         if self.machine.is_complete() {
             return Next::Closed;
         }
-        // Outside of a runtime, this task observes the granted places beside which publishers sleep.
-        if self.must_observe_grants() {
-            if let Some(next) = self.yield_to_granted_publishers(spare, effects) {
-                return next;
-            }
-        }
         // Nothing to read: park, unless the subscriber is parked with an equal waker already.
         if self.parked.would_wake(subscriber, waker) {
             return Next::Parked;
@@ -112,28 +106,6 @@ impl<E> State<E> {
             self.machine.park_caught_up(subscriber, effects);
         }
         Next::Parked
-    }
-
-    /// Lets other tasks run before the subscriber parks, if places are stalled. Returns `None` if the
-    /// subscriber may park.
-    #[cold]
-    fn yield_to_granted_publishers(
-        &mut self,
-        spare: &mut Option<Waker>,
-        effects: &mut Effects<E>,
-    ) -> Option<Next> {
-        if !self.machine.is_held_by_reserved() {
-            return None;
-        }
-        let Some(waker) = spare.take() else {
-            return Some(Next::NeedWaker);
-        };
-        if !self.reassign_stalled(effects) {
-            *spare = Some(waker);
-            return None;
-        }
-        effects.wake(Some(waker));
-        Some(Next::Parked)
     }
 
     /// Frees all events if every log reader is parked. Returns `false` if any is not, or if events are

@@ -114,10 +114,10 @@ impl WaitQueue {
                 .any(|waiter| waiter.waker.is_some())
     }
 
-    /// Returns the request of the front waiter.
+    /// Returns the front waiter.
     #[inline]
-    pub(crate) fn front(&self) -> Option<Request> {
-        self.waiters.front().map(|waiter| waiter.key.request)
+    pub(crate) fn front(&self) -> Option<QueueKey> {
+        self.waiters.front().map(|waiter| waiter.key)
     }
 
     /// Returns the number of publishers in the queue.
@@ -245,6 +245,12 @@ impl WaitQueue {
     /// Wakes the front waiter, unless it is awake: the caller calls the waker.
     pub(crate) fn wake_front(&mut self) -> Option<Waker> {
         (!self.waiters.is_empty()).then(|| self.wake(0))?
+    }
+
+    /// Wakes the first waiter that sleeps: the caller calls the waker.
+    pub(crate) fn wake_first_sleeper(&mut self) -> Option<Waker> {
+        let at = (self.waiters.iter()).position(|waiter| waiter.waker.is_some())?;
+        self.wake(at)
     }
 
     #[inline]

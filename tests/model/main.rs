@@ -33,7 +33,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{
     Config, FailurePersistence, FileFailurePersistence, TestCaseError, TestRunner,
 };
-use tokio::runtime::{self, Runtime};
+use tokio::runtime;
 
 use payload::Payload;
 use world::World;
@@ -65,11 +65,8 @@ fn agree(regressions: &'static str, sequences: &impl Strategy<Value = Sequence>)
         config.failure_persistence = None;
         config.max_shrink_iters = 0;
     }
-    let mut builder = runtime::Builder::new_current_thread();
-    let runtime = Rc::new(builder.enable_time().start_paused(true).build().unwrap());
-    let _inside = runtime.enter();
     TestRunner::new(config)
-        .run(sequences, |sequence| run(&sequence, &runtime))
+        .run(sequences, |sequence| run(&sequence))
         .unwrap_or_else(|failure| {
             if cfg!(genevent_seeded) {
                 eprintln!("{failure}");
@@ -80,13 +77,19 @@ fn agree(regressions: &'static str, sequences: &impl Strategy<Value = Sequence>)
         });
 }
 
-pub(crate) fn run(sequence: &Sequence, runtime: &Rc<Runtime>) -> Checked {
+pub(crate) fn run(sequence: &Sequence) -> Checked {
+    let runtime = sequence.in_runtime.then(|| {
+        let mut builder = runtime::Builder::new_current_thread();
+        let runtime = builder.enable_time().start_paused(true).build();
+        Rc::new(runtime.expect("a runtime without threads is always built"))
+    });
+    let _inside = runtime.as_ref().map(|runtime| runtime.enter());
     let manager: EventManager<Payload> = EventManager::builder()
         .capacity(sequence.capacity)
         .retain(sequence.retain)
         .default_overflow(sequence.default_overflow)
         .build();
-    let mut world = World::new(&manager, sequence, Rc::clone(runtime));
+    let mut world = World::new(&manager, sequence, runtime.clone());
     for &op in &sequence.ops {
         world.apply(op)?;
     }

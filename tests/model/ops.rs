@@ -115,6 +115,8 @@ pub(crate) struct Sequence {
     pub(crate) capacity: usize,
     pub(crate) retain: usize,
     pub(crate) default_overflow: Overflow,
+    /// Whether everything is polled inside of a runtime. Only there can time pass.
+    pub(crate) in_runtime: bool,
     pub(crate) ops: Vec<Op>,
     pub(crate) ending: Ending,
 }
@@ -131,12 +133,12 @@ impl fmt::Debug for Sequence {
     }
 }
 
-/// Sequences without time.
+/// Sequences without time, outside of a runtime.
 pub(crate) fn sequences() -> impl Strategy<Value = Sequence> {
-    sequences_of(op().boxed(), overflow().boxed())
+    sequences_of(op().boxed(), overflow().boxed(), false)
 }
 
-/// Sequences with deadlines, `WaitAtMost`, and time that advances.
+/// Sequences with deadlines, `WaitAtMost`, and time that advances, inside of a runtime.
 pub(crate) fn sequences_in_time() -> impl Strategy<Value = Sequence> {
     let overflow = prop_oneof![
         2 => overflow(),
@@ -146,6 +148,7 @@ pub(crate) fn sequences_in_time() -> impl Strategy<Value = Sequence> {
     let op = prop_oneof![
         60 => op(),
         8 => (1..=12u8).prop_map(Op::Advance),
+        1 => (100..=120u8).prop_map(Op::Advance),
         5 => (proptest::option::weighted(0.9, overflow.clone()), 1..=3u8, 0..=4u8)
             .prop_map(|(overflow, window, replay)| Op::Subscribe(overflow, window, replay)),
         3 => (proptest::option::weighted(0.9, overflow.clone()), 1..=3u8, 1..=3u8)
@@ -155,12 +158,13 @@ pub(crate) fn sequences_in_time() -> impl Strategy<Value = Sequence> {
         8 => (bounded(), 0..=30u8, weighted(0.9))
             .prop_map(|(bounded, ms, poll)| Op::Start(Kind::Within(bounded, ms), poll)),
     ];
-    sequences_of(op.boxed(), overflow)
+    sequences_of(op.boxed(), overflow, true)
 }
 
 fn sequences_of(
     op: BoxedStrategy<Op>,
     overflow: BoxedStrategy<Overflow>,
+    in_runtime: bool,
 ) -> impl Strategy<Value = Sequence> {
     // Some have room for segments of many slots.
     let capacity = prop_oneof![9 => 1..=5usize, 1 => 6..=40usize];
@@ -174,10 +178,11 @@ fn sequences_of(
         .prop_map(|ops| ops.into_iter().filter(|op| op.0).map(|op| op.1).collect());
     let retain = prop_oneof![2 => Just(0), 3 => 1..=6usize, 1 => 7..=100usize];
     (capacity, retain, overflow, ops, ending).prop_map(
-        |(capacity, retain, default_overflow, ops, ending)| Sequence {
+        move |(capacity, retain, default_overflow, ops, ending)| Sequence {
             capacity,
             retain,
             default_overflow,
+            in_runtime,
             ops,
             ending,
         },

@@ -4,6 +4,7 @@
 //! and each question is answered by searching the lists.
 
 mod publishing;
+mod queue;
 mod reading;
 mod sinks;
 mod waiting;
@@ -30,16 +31,29 @@ pub(crate) struct Reference {
     pub(crate) capacity: usize,
     /// How many events are kept for late subscribers.
     retain: usize,
+    /// Whether everything is polled inside of a runtime, which has tasks.
+    pub(crate) in_runtime: bool,
     pub(crate) now: Time,
     pub(crate) closed: bool,
-    /// How many permits are reserved.
-    pub(crate) reserved: usize,
+    /// How many permits are out.
+    pub(crate) permits: usize,
     events: Vec<Stored>,
     pub(crate) readers: Vec<Reader>,
     pub(crate) calls: Vec<Call>,
     pub(crate) sinks: Vec<Sink>,
-    /// The publishers that wait for room, first come first.
-    line: Vec<CallId>,
+    /// The queued publishers, first come first.
+    queue: Vec<CallId>,
+    /// The queued publisher that was last checked for room.
+    checked: Option<CallId>,
+    /// How many places have been granted so far.
+    grants: usize,
+    /// How many events were published when the present turn began.
+    turn_began: usize,
+    /// The front waiter with a timer, and the time of the timer.
+    timer: Option<(CallId, Time)>,
+    /// When the task of the runtime that observes granted places looks next, if there is a task.
+    observer: Option<Time>,
+    stalled: StalledGrants,
     /// Counts the operations. Subscribers that discard in the same step do so in no particular
     /// order.
     step: usize,
@@ -92,6 +106,9 @@ pub(crate) struct Reader {
     pub(crate) unyielded: Option<Event>,
     /// The unacked deliveries, for a stream of deliveries.
     pub(crate) out: Option<Out>,
+    /// Was found full for a publisher, and has had no room since. A filtered reader blocks only the
+    /// publisher that was checked last.
+    blocks: bool,
     /// For how long the reader has blocked publishers.
     waited: Option<Time>,
     /// A permit was given when its time was up.
@@ -212,10 +229,10 @@ pub(crate) struct Call {
     within: Option<Time>,
     /// The time of its deadline, once it has been polled.
     deadline: Option<Time>,
-    /// At the front of the queue: when it will wake itself.
+    /// In the queue: when it will wake itself.
     alarm: Option<Time>,
-    /// At the front of the queue: whose filters it has evaluated.
-    asked: Vec<Who>,
+    /// In the queue, without a place: how many places had been granted when it yielded to these.
+    yielded_to: Option<usize>,
     pub(crate) polled_at: Time,
     pub(crate) woken: bool,
 }
@@ -240,13 +257,40 @@ enum Wish {
     Permit,
 }
 
-/// Whether another event may be stored, or a permit given.
+/// The room that a publisher has got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Room {
+enum Room {
+    /// A granted place.
+    Granted,
+    /// Room in every window, once the blocking subscribers, which are overdue, are disconnected.
     Free,
-    /// All blocking subscribers are overdue.
-    Overdue,
-    Full,
+}
+
+/// The search for places that are granted and not taken.
+#[derive(Default)]
+struct StalledGrants {
+    /// How often stalled grants have been searched for.
+    turns: u64,
+    /// How many places had been granted at the last of these turns.
+    recent: usize,
+    /// How many places had been granted many turns ago.
+    old: usize,
+    /// A waiter was woken to check for room itself, or to set its timer, and no publisher has checked
+    /// since.
+    is_unchecked: bool,
+}
+
+/// The standing of a queued publisher.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// Waits to be woken.
+    Asleep,
+    /// Was woken without a place, and has not been polled since.
+    Awake,
+    /// Has a place: how many places had been granted before.
+    Granted(usize),
+    /// Had a place, which was taken over. It waits again when it is polled.
+    Displaced,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -265,7 +309,7 @@ pub(crate) enum Question {
 enum Progress {
     /// Not polled yet.
     Lazy,
-    InLine,
+    Queued(Standing),
     /// Waits for the acknowledgements of its event.
     Stored(Event),
     /// Waits for the acknowledgements of all events that were stored when it began.
@@ -316,7 +360,7 @@ impl Call {
 
     /// Whether it has an event that is not stored yet.
     fn has_event(&self) -> bool {
-        matches!(self.progress, Progress::Lazy | Progress::InLine)
+        matches!(self.progress, Progress::Lazy | Progress::Queued(_))
             && matches!(
                 self.question,
                 Question::Notify(_) | Question::AckNotify(_) | Question::SyncNotify(_)
@@ -325,10 +369,11 @@ impl Call {
 }
 
 impl Reference {
-    pub(crate) fn new(capacity: usize, retain: usize) -> Self {
+    pub(crate) fn new(capacity: usize, retain: usize, in_runtime: bool) -> Self {
         Self {
             capacity,
             retain,
+            in_runtime,
             ..Self::default()
         }
     }
@@ -337,7 +382,6 @@ impl Reference {
     /// no other.
     pub(crate) fn end_step(&mut self) {
         self.step += 1;
-        self.keep_time();
         for id in 0..self.calls.len() {
             self.calls[id].woken |= self.must_look(id);
         }

@@ -24,7 +24,8 @@ use super::{Checked, Sequence};
 pub(crate) struct World<'a> {
     reference: Reference,
     default_overflow: Overflow,
-    runtime: Rc<Runtime>,
+    /// The runtime, if everything is polled inside of a runtime.
+    runtime: Option<Rc<Runtime>>,
     manager: Option<&'a EventManager<Payload>>,
     /// More handles to the same manager.
     pub(crate) handles: Vec<EventManager<Payload>>,
@@ -69,10 +70,10 @@ impl<'a> World<'a> {
     pub(crate) fn new(
         manager: &'a EventManager<Payload>,
         sequence: &Sequence,
-        runtime: Rc<Runtime>,
+        runtime: Option<Rc<Runtime>>,
     ) -> Self {
         World {
-            reference: Reference::new(sequence.capacity, sequence.retain),
+            reference: Reference::new(sequence.capacity, sequence.retain, runtime.is_some()),
             default_overflow: sequence.default_overflow,
             runtime,
             manager: Some(manager),

@@ -19,14 +19,14 @@ impl<E> State<E> {
         if self.machine.is_closed() {
             return Ok(Err(TryNotifyError::Closed(pending.take())));
         }
+        // Overtaking sleeping publishers would break the order of the queue. The filter queues that
+        // block these publishers stay blocking: their reads must be reported.
+        if publisher == Publisher::Waits && self.queue.has_sleepers() {
+            return Ok(Err(TryNotifyError::Full(pending.take())));
+        }
         self.check_evaluation(pending, effects)?;
         if publisher == Publisher::NeverWaits {
             return Ok(Ok(self.store(Room::PastWindows, pending, effects)));
-        }
-        // Overtaking waiting publishers would break the order of the queue. The filter queues that
-        // block the first of these stay blocked: their readers report to it.
-        if self.queue.has_sleepers() {
-            return Ok(Err(TryNotifyError::Full(pending.take())));
         }
         if !self.has_room_for_event(pending) {
             // No publisher waits for the filter queues just found full.

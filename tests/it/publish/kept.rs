@@ -248,39 +248,8 @@ async fn sleeping_publishers_get_on_in_two_threads() {
 }
 
 #[test]
-fn sleeping_publishers_get_on_outside_of_a_runtime() {
-    use futures::executor::LocalPool;
-    use futures::task::LocalSpawnExt;
-
-    for capacity in CAPACITIES {
-        let (manager, mut reader) = full(capacity);
-        let mut kept: Vec<_> = (0..=capacity)
-            .map(|_| Kept::Notify(task::spawn(manager.notify(0))))
-            .collect();
-        kept.iter_mut().for_each(Kept::assert_waits);
-        let mut pool = LocalPool::new();
-        for n in 0..capacity {
-            let manager = manager.clone();
-            let publish = async move {
-                assert_eq!(manager.notify(n).await, Ok(1));
-            };
-            pool.spawner().spawn_local(publish).unwrap();
-        }
-        pool.run_until_stalled();
-        pool.spawner()
-            .spawn_local(async move {
-                for _ in 0..2 * capacity {
-                    reader.next().await.unwrap();
-                }
-            })
-            .unwrap();
-        pool.run();
-    }
-}
-
-#[test]
 fn a_released_permit_goes_past_kept_publishers() {
-    // No reader reads: the observer, or the newcomer, finds the stalled places.
+    // No reader reads: the newcomer finds the stalled place.
     let manager = EventManager::<usize>::new(1);
     let _reader = manager.subscribe();
     let permit = now(manager.reserve()).unwrap();

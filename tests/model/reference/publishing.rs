@@ -21,39 +21,63 @@ impl Reference {
         attached
     }
 
-    /// The lossless subscribers without room: their unread events and the reserved permits fill
-    /// their windows.
-    fn full(&self) -> Vec<Who> {
-        let mut attached = self.attached();
-        attached.retain(|&who| {
-            let reader = &self.readers[who];
-            let makes_wait = matches!(reader.overflow, Overflow::Wait | Overflow::WaitAtMost(_));
-            makes_wait && reader.unread.len() + self.reserved >= reader.window
-        });
-        attached
+    /// How many places are reserved: permits and granted places.
+    pub(super) fn reserved(&self) -> usize {
+        self.permits + self.granted().len()
     }
 
-    /// The subscribers that block this publisher, which has evaluated the filters of `asked`.
-    fn blocking_for(&self, wish: Wish, asked: &[Who]) -> Vec<Who> {
-        let mut full = self.full();
-        full.retain(|who| match (self.readers[*who].sees.wants, wish) {
-            (None, _) => true,
-            (Some(_), Wish::Permit) => asked.contains(who),
-            (Some(wants), Wish::Event(payload)) => asked.contains(who) && payload % wants == 0,
-        });
+    pub(crate) fn is_fully_reserved(&self) -> bool {
+        self.reserved() >= self.capacity
+    }
+
+    pub(super) fn is_lossless(&self, who: Who) -> bool {
+        matches!(
+            self.readers[who].overflow,
+            Overflow::Wait | Overflow::WaitAtMost(_)
+        )
+    }
+
+    /// Whether the subscriber is lossless, and its unread events and the reserved places fill its
+    /// window.
+    fn is_full(&self, who: Who) -> bool {
+        self.is_full_beside(who, self.reserved())
+    }
+
+    fn is_full_beside(&self, who: Who, reserved: usize) -> bool {
+        let reader = &self.readers[who];
+        let is_attached = reader.state == State::Attached;
+        is_attached && self.is_lossless(who) && reader.unread.len() + reserved >= reader.window
+    }
+
+    /// The subscribers that concern the publisher and are full beside this many reserved places.
+    pub(super) fn full(&self, wish: Wish, reserved: usize) -> Vec<Who> {
+        let mut full = match wish {
+            Wish::Event(payload) => self.concerned(payload),
+            Wish::Permit => self.attached(),
+        };
+        full.retain(|&who| self.is_full_beside(who, reserved));
         full
     }
 
-    /// The subscribers that block the front of the queue; filters count as if they wanted its
-    /// event.
-    pub(crate) fn blocking(&self) -> Vec<Who> {
-        match self.line.first() {
-            Some(&front) => self.blocking_for(self.wish(front), &self.calls[front].asked),
-            None => self.blocking_for(Wish::Permit, &[]),
-        }
+    /// Whether the publisher has room beside this many reserved places.
+    pub(super) fn has_room(&self, wish: Wish, reserved: usize) -> bool {
+        let is_bound = matches!(wish, Wish::Permit) && reserved >= self.capacity;
+        !is_bound && self.full(wish, reserved).is_empty()
     }
 
-    fn wish(&self, id: CallId) -> Wish {
+    /// Whether all of the filtered subscribers have room.
+    pub(crate) fn have_filters_room(&self) -> bool {
+        !self.filtered().into_iter().any(|who| self.is_full(who))
+    }
+
+    /// The subscribers that block the publisher that was checked last.
+    pub(crate) fn blocking(&self) -> Vec<Who> {
+        let all = 0..self.readers.len();
+        all.filter(|&who| self.readers[who].blocks).collect()
+    }
+
+    /// The wish of a publisher.
+    pub(super) fn wish(&self, id: CallId) -> Wish {
         match self.calls[id].question {
             Question::Notify(payload)
             | Question::AckNotify(payload)
@@ -62,113 +86,145 @@ impl Reference {
         }
     }
 
-    /// The room for the publisher at the front of the queue.
-    pub(crate) fn room_for(&self, id: CallId) -> Room {
-        let is_permit = matches!(self.calls[id].question, Question::Reserve);
-        if is_permit && self.reserved == self.capacity {
-            Room::Full
-        } else {
-            self.room_beside(&self.blocking())
+    /// Whether a publisher has room now. Full subscribers block from now on: filtered subscribers
+    /// if they want the event, or for a permit, as they may want its event.
+    pub(super) fn check(&mut self, wish: Wish) -> bool {
+        if let Wish::Event(_) = wish {
+            self.unblock_filtered();
+        }
+        for who in self.filtered() {
+            let wants = self.readers[who].sees.wants.expect("it is filtered");
+            let concerns = match wish {
+                Wish::Event(payload) => payload % wants == 0,
+                Wish::Permit => true,
+            };
+            self.readers[who].blocks |= concerns && self.is_full(who);
+        }
+        self.block_full_readers();
+        if matches!(wish, Wish::Permit) && self.is_fully_reserved() {
+            return false;
+        }
+        self.blocking().is_empty() || self.are_all_overdue()
+    }
+
+    /// The full subscribers without a filter block every publisher.
+    pub(super) fn block_full_readers(&mut self) {
+        for who in 0..self.readers.len() {
+            let is_plain = self.readers[who].sees.wants.is_none();
+            self.readers[who].blocks |= is_plain && self.is_full(who);
         }
     }
 
-    fn room_beside(&self, blocking: &[Who]) -> Room {
-        if blocking.is_empty() {
-            Room::Free
-        } else if self
-            .end_of_limits(blocking)
-            .is_some_and(|end| end <= self.now)
-        {
-            Room::Overdue
-        } else {
-            Room::Full
+    /// No publisher that was checked waits for the filtered subscribers any more. Their time stops.
+    pub(super) fn unblock_filtered(&mut self) {
+        for who in self.filtered() {
+            self.readers[who].blocks = false;
         }
     }
 
-    /// When all blocking subscribers will be overdue, if that will ever help.
-    pub(crate) fn end_of_limits(&self, blocking: &[Who]) -> Option<Time> {
-        let ends = blocking.iter().map(|&who| {
-            let reader = &self.readers[who];
-            Some(self.now + reader.patience()? - reader.waited?)
-        });
-        let last = ends.collect::<Option<Vec<_>>>()?.into_iter().max();
-        last.filter(|_| self.reserved < self.capacity)
-    }
-
-    /// The subscribers whose unread events a publisher waits for at this moment.
-    fn waited_for(&self) -> Vec<Who> {
-        if self.line.is_empty() {
-            return Vec::new();
-        }
-        let mut waited_for = self.blocking();
-        waited_for.retain(|&who| !self.readers[who].unread.is_empty());
-        waited_for
-    }
-
-    /// The time of blocking subscribers begins when a publisher waits for their unread events, and
-    /// ends when they have room.
-    pub(crate) fn keep_time(&mut self) {
-        let full = self.full();
-        for who in self.waited_for() {
-            self.readers[who].waited.get_or_insert(0);
-        }
-        for (who, reader) in self.readers.iter_mut().enumerate() {
-            if !full.contains(&who) {
-                reader.waited = None;
+    /// Subscribers with room do not block any more, and their time is forgotten.
+    pub(super) fn unblock_with_room(&mut self) {
+        for who in 0..self.readers.len() {
+            if !self.is_full(who) {
+                self.readers[who].blocks = false;
+                self.readers[who].waited = None;
             }
         }
     }
 
-    /// Advances the clock: the time counts only for subscribers that a publisher waits for.
-    pub(crate) fn advance(&mut self, time: Time) {
-        for who in self.waited_for() {
-            let waited = &mut self.readers[who].waited;
-            *waited = waited.map(|waited| waited + time);
-        }
-        self.now += time;
+    /// When all blocking subscribers will be overdue, if that will ever help.
+    pub(super) fn end_of_limits(&self) -> Option<Time> {
+        let ends = self.blocking().into_iter().map(|who| {
+            let reader = &self.readers[who];
+            Some(self.now + reader.patience()? - reader.waited?)
+        });
+        let last = ends.collect::<Option<Vec<_>>>()?.into_iter().max();
+        last.filter(|_| !self.is_fully_reserved())
     }
 
-    /// Disconnects the overdue subscribers before a queued publisher stores.
-    pub(crate) fn disconnect_overdue(&mut self, blocking: Vec<Who>) {
-        for who in blocking {
-            self.disconnect(who, DisconnectCause::Overdue);
+    /// Whether reading would not suffice to make room: all of the capacity is reserved, or a blocking
+    /// subscriber has read everything.
+    pub(super) fn is_held_by_reserved(&self) -> bool {
+        let mut blocking = self.blocking().into_iter();
+        self.is_fully_reserved() || blocking.any(|who| self.readers[who].waited.is_none())
+    }
+
+    pub(super) fn are_all_overdue(&self) -> bool {
+        self.end_of_limits().is_some_and(|end| end <= self.now)
+    }
+
+    /// Whether all blocking subscribers are overdue as soon as a publisher waits.
+    pub(super) fn are_overdue_at_once(&mut self) -> bool {
+        self.start_clocks();
+        self.are_all_overdue()
+    }
+
+    /// The time of blocking subscribers begins when a publisher waits for their unread events.
+    pub(super) fn start_clocks(&mut self) {
+        for reader in &mut self.readers {
+            if reader.blocks && !reader.unread.is_empty() {
+                reader.waited.get_or_insert(0);
+            }
         }
+    }
+
+    /// Advances the clock by a millisecond, which counts only while a publisher waits.
+    pub(crate) fn advance(&mut self) {
+        if !self.waiters().is_empty() {
+            for reader in &mut self.readers {
+                if reader.blocks {
+                    reader.waited = reader.waited.map(|waited| waited + 1);
+                }
+            }
+        }
+        self.now += 1;
+        self.run_observer();
     }
 
     /// Returns `Some` if the event was stored.
     pub(crate) fn try_notify(&mut self, payload: u64) -> Option<usize> {
-        let blocking = self.blocking_for(Wish::Event(payload), &self.filtered());
-        let has_room = self.room_beside(&blocking) != Room::Full;
-        let stores = !self.closed && self.line.is_empty() && has_room;
-        stores.then(|| {
-            self.disconnect_overdue(blocking);
-            self.store(payload)
-        })
+        if self.closed || self.has_sleepers() {
+            return None;
+        }
+        if !self.check(Wish::Event(payload)) {
+            self.unblock_filtered();
+            return None;
+        }
+        Some(self.store(Room::Free, payload))
     }
 
-    /// Gives a permit despite blocking subscribers, which has no effect on them until the permit is
-    /// used.
-    pub(crate) fn give_permit(&mut self, blocking: Vec<Who>) {
-        for who in blocking {
-            self.readers[who].passed = true;
+    /// Gives a permit. Blocking subscribers, which are overdue, stay until the permit is used.
+    pub(super) fn give_permit(&mut self, room: Room) {
+        if room == Room::Free {
+            for who in self.blocking() {
+                self.readers[who].passed = true;
+            }
+            self.unblock_filtered();
         }
-        self.reserved += 1;
+        self.permits += 1;
+        self.serve();
     }
 
     pub(crate) fn use_permit(&mut self, payload: u64) -> usize {
         for who in self.concerned(payload) {
             let reader = &self.readers[who];
             if reader.passed && reader.unread.len() >= reader.window {
-                self.disconnect(who, DisconnectCause::Overdue);
+                self.detach(who, DisconnectCause::Overdue);
             }
         }
-        self.end_permit();
-        self.store(payload)
+        self.take_permit();
+        self.store(Room::Granted, payload)
     }
 
-    pub(crate) fn end_permit(&mut self) {
-        self.reserved -= 1;
-        if self.reserved == 0 {
+    pub(crate) fn drop_permit(&mut self) {
+        self.take_permit();
+        self.unblock_with_room();
+        self.serve();
+    }
+
+    fn take_permit(&mut self) {
+        self.permits -= 1;
+        if self.permits == 0 {
             self.readers
                 .iter_mut()
                 .for_each(|reader| reader.passed = false);
@@ -185,7 +241,12 @@ impl Reference {
         attached
     }
 
-    pub(crate) fn store(&mut self, payload: u64) -> usize {
+    pub(super) fn store(&mut self, room: Room, payload: u64) -> usize {
+        if room == Room::Free {
+            for who in self.blocking() {
+                self.detach(who, DisconnectCause::Overdue);
+            }
+        }
         for who in self.concerned(payload) {
             if self.readers[who].unread.len() < self.readers[who].window {
                 continue;
@@ -198,7 +259,7 @@ impl Reference {
                     self.give_up(who, event);
                 }
                 Overflow::Disconnect => {
-                    self.disconnect(who, DisconnectCause::Overflow);
+                    self.detach(who, DisconnectCause::Overflow);
                 }
                 _ => {} // It came while more permits were out than its window has room for.
             }
@@ -213,6 +274,8 @@ impl Reference {
             received: Answers::new(&audience),
             finished: Answers::new(&audience),
         });
+        self.unblock_with_room();
+        self.serve();
         audience.len()
     }
 
@@ -223,31 +286,18 @@ impl Reference {
 
     /// Whether no more events will come.
     pub(crate) fn is_complete(&self) -> bool {
-        self.closed && self.reserved == 0
+        self.closed && self.permits == 0
     }
 
     pub(crate) fn published(&self) -> usize {
         self.events.len()
     }
 
-    /// How many publishers are queued.
-    pub(crate) fn waiting(&self) -> usize {
-        self.line.len()
-    }
-
-    /// Whether the front has been woken and not polled since; `None` if the timer may have woken
-    /// the front.
-    pub(crate) fn is_front_notified(&self) -> Option<bool> {
-        let Some(&front) = self.line.first() else {
-            return Some(false);
-        };
-        let front = &self.calls[front];
-        (front.polled_at == self.now).then_some(front.woken)
-    }
-
     /// For how long publishers have waited for the reader.
-    pub(crate) fn holding(&self, who: Who) -> Option<Duration> {
-        let waited = self.readers[who].waited.filter(|_| self.waiting() > 0)?;
+    pub(crate) fn blocking_for(&self, who: Who) -> Option<Duration> {
+        let reader = &self.readers[who];
+        let waits = reader.blocks && !self.waiters().is_empty();
+        let waited = reader.waited.filter(|_| waits)?;
         Some(Duration::from_millis(waited))
     }
 

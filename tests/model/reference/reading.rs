@@ -29,6 +29,7 @@ impl Reference {
             in_flight: None,
             unyielded: None,
             out: None,
+            blocks: false,
             waited: None,
             passed: false,
             missed: 0,
@@ -41,7 +42,12 @@ impl Reference {
             parked: None,
             woken: false,
         });
-        self.readers.len() - 1
+        let who = self.readers.len() - 1;
+        if !self.closed {
+            self.revoke_grants(who);
+            self.serve();
+        }
+        who
     }
 
     pub(crate) fn ack(&mut self, who: Who) {
@@ -109,24 +115,40 @@ impl Reference {
         }
         let reader = &mut self.readers[who];
         if !reader.unread.is_empty() {
-            reader.gap = 0;
-            reader.waited = None;
             if reader.state != State::Attached {
-                return self.yield_free(who, fails, |reader| &mut reader.unread);
+                let item = self.yield_free(who, fails, |reader| &mut reader.unread)?;
+                self.readers[who].gap = 0;
+                return Ok(item);
             }
+            reader.gap = 0;
             reader.unyielded = reader.unread.pop_front();
+            self.take_room(who);
             return self.yield_taken(who, fails);
         }
-        match reader.state {
-            State::Attached if is_complete => reader.state = State::Ended(End::Closed),
+        let end = match reader.state {
+            State::Attached if is_complete => End::Closed,
             State::Attached => {
                 reader.parked = Some(For::More);
                 return Ok(Poll::Pending);
             }
-            State::Disconnected(cause) => reader.state = State::Ended(End::Disconnected(cause)),
-            State::Ended(_) | State::Gone => {}
-        }
+            State::Disconnected(cause) => End::Disconnected(cause),
+            State::Ended(_) | State::Gone => return Ok(Poll::Ready(None)),
+        };
+        reader.state = State::Ended(end);
+        self.serve();
         Ok(Poll::Ready(None))
+    }
+
+    /// The reader has taken an event: its time begins anew, and publishers may have room.
+    fn take_room(&mut self, who: Who) {
+        let reader = &mut self.readers[who];
+        reader.waited = None;
+        if reader.blocks {
+            // A filtered reader may have no room yet for the same publisher.
+            reader.blocks = reader.sees.wants.is_some();
+            self.unblock_with_room();
+            self.serve();
+        }
     }
 
     /// Yields the event that has left its window already.
@@ -191,13 +213,22 @@ impl Reference {
         }
     }
 
-    pub(crate) fn disconnect(&mut self, who: Who, cause: DisconnectCause) -> bool {
+    pub(crate) fn disconnect(&mut self, who: Who) -> bool {
+        let counted = self.detach(who, DisconnectCause::Requested);
+        if counted {
+            self.serve();
+        }
+        counted
+    }
+
+    pub(super) fn detach(&mut self, who: Who, cause: DisconnectCause) -> bool {
         let counted = self.readers[who].state == State::Attached;
         if counted {
             self.readers[who].state = State::Disconnected(cause);
             for event in self.readers[who].unread.clone() {
                 self.give_up(who, event);
             }
+            self.readers[who].blocks = false;
         }
         counted
     }
@@ -212,8 +243,14 @@ impl Reference {
         for event in unyielded.into_iter().chain(unread) {
             self.give_up(who, event);
         }
-        self.readers[who].state = State::Gone;
-        self.readers[who].parked = None;
-        self.readers[who].woken = false;
+        let reader = &mut self.readers[who];
+        let has_ended = matches!(reader.state, State::Ended(_));
+        reader.state = State::Gone;
+        reader.parked = None;
+        reader.woken = false;
+        reader.blocks = false;
+        if !has_ended {
+            self.serve();
+        }
     }
 }

@@ -56,7 +56,7 @@ impl Reference {
     /// Returns the room of a sink.
     pub(crate) fn release(&mut self, sink: usize) {
         if std::mem::take(&mut self.sinks[sink].has_permit) {
-            self.end_permit();
+            self.drop_permit();
         }
         if let Some(id) = self.sinks[sink].ready.take() {
             self.cancel(id);

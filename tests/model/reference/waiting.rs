@@ -27,7 +27,7 @@ impl Reference {
             within,
             deadline: None,
             alarm: None,
-            asked: Vec::new(),
+            yielded_to: None,
             polled_at: self.now,
             woken: false,
         });
@@ -40,7 +40,23 @@ impl Reference {
         if let Some(time) = self.calls[id].within {
             self.calls[id].deadline.get_or_insert(self.now + time);
         }
-        let mut answer = match self.calls[id].question {
+        let mut answer = self.answer(id);
+        if answer.is_pending() && self.is_late(id) {
+            // The call is polled again, as it may have become ready meanwhile.
+            answer = self.answer(id);
+        }
+        if answer.is_pending() && self.is_late(id) {
+            answer = Poll::Ready(self.answer_at_deadline(id));
+            (self.calls[id].within, self.calls[id].deadline) = (None, None);
+        }
+        if answer.is_ready() && !goes_on(&answer) {
+            self.calls[id].progress = Progress::Over;
+        }
+        answer
+    }
+
+    fn answer(&mut self, id: CallId) -> Poll<Answer> {
+        match self.calls[id].question {
             Question::Notify(payload)
             | Question::AckNotify(payload)
             | Question::SyncNotify(payload) => self.poll_publisher(id, payload),
@@ -55,15 +71,7 @@ impl Reference {
                 self.calls[id].progress = Progress::Watching;
                 Poll::Pending
             }
-        };
-        if answer.is_pending() && self.is_late(id) {
-            answer = Poll::Ready(self.answer_at_deadline(id));
-            (self.calls[id].within, self.calls[id].deadline) = (None, None);
         }
-        if answer.is_ready() && !goes_on(&answer) {
-            self.cancel(id);
-        }
-        answer
     }
 
     fn is_late(&self, id: CallId) -> bool {
@@ -71,49 +79,31 @@ impl Reference {
         deadline.is_some_and(|deadline| deadline <= self.now)
     }
 
-    /// Queues the call, or returns permission to store or reserve, with the blocking subscribers
-    /// that are overdue; `None` if the manager is closed.
-    fn poll_queued(&mut self, id: CallId) -> Poll<Option<Vec<Who>>> {
-        if matches!(self.calls[id].progress, Progress::Lazy) {
-            self.calls[id].progress = Progress::InLine;
-            self.line.push(id);
-        }
-        if self.closed {
-            return Poll::Ready(None);
-        }
-        let is_head = self.line[0] == id;
-        if is_head {
-            self.calls[id].asked = self.filtered();
-        }
-        self.keep_time();
-        let blocking = self.blocking();
-        if is_head && self.room_for(id) != Room::Full {
-            self.line.remove(0);
-            return Poll::Ready(Some(blocking));
-        }
-        self.calls[id].alarm = self.end_of_limits(&blocking).filter(|_| is_head);
-        Poll::Pending
-    }
-
     fn poll_reserve(&mut self, id: CallId) -> Poll<Answer> {
-        self.poll_queued(id).map(|turn| match turn {
-            Some(blocking) => {
-                self.give_permit(blocking);
-                Answer::Reserved
+        match self.poll_room(id) {
+            Some(Some(room)) => {
+                self.give_permit(room);
+                Poll::Ready(Answer::Reserved)
             }
-            None => Answer::NothingReserved,
-        })
+            Some(None) => Poll::Ready(Answer::NothingReserved),
+            None => Poll::Pending,
+        }
     }
 
     fn poll_publisher(&mut self, id: CallId, payload: u64) -> Poll<Answer> {
         if !matches!(self.calls[id].progress, Progress::Stored(_)) {
-            match self.poll_queued(id) {
-                Poll::Ready(Some(blocking)) => self.disconnect_overdue(blocking),
-                Poll::Ready(None) => return Poll::Ready(Answer::Closed(payload)),
-                Poll::Pending => return Poll::Pending,
-            }
+            let is_first = matches!(self.calls[id].progress, Progress::Lazy);
+            let room = if is_first && self.needs_no_place() {
+                Room::Free
+            } else {
+                match self.poll_room(id) {
+                    Some(Some(room)) => room,
+                    Some(None) => return Poll::Ready(Answer::Closed(payload)),
+                    None => return Poll::Pending,
+                }
+            };
             self.calls[id].progress = Progress::Stored(self.events.len());
-            self.store(payload);
+            self.store(room, payload);
         }
         let Progress::Stored(event) = self.calls[id].progress else {
             unreachable!("it has just been stored");
@@ -126,6 +116,12 @@ impl Reference {
         } else {
             Poll::Pending
         }
+    }
+
+    /// Whether a new event would be stored for nobody, and nobody sleeps.
+    fn needs_no_place(&self) -> bool {
+        let is_unheard = self.attached().is_empty() && self.retain == 0;
+        is_unheard && !self.closed && !self.has_sleepers()
     }
 
     /// The acknowledgements that a publisher waits for.
@@ -163,7 +159,7 @@ impl Reference {
 
     fn poll_stop(&mut self, id: CallId) -> Poll<Answer> {
         if matches!(self.calls[id].progress, Progress::Lazy) {
-            self.closed = true;
+            self.close();
             self.calls[id].progress = Progress::Completing;
         }
         if self.is_complete() {
@@ -174,7 +170,7 @@ impl Reference {
     }
 
     /// The answer of a call at its deadline.
-    fn answer_at_deadline(&self, id: CallId) -> Answer {
+    fn answer_at_deadline(&mut self, id: CallId) -> Answer {
         let owing = |events: &[Stored]| {
             let owing = events.iter().flat_map(|event| &event.finished.owing);
             let mut pending: Vec<Who> = owing.copied().collect();
@@ -184,17 +180,20 @@ impl Reference {
         };
         match (&self.calls[id].progress, self.calls[id].question) {
             (
-                Progress::InLine,
+                Progress::Queued(_),
                 Question::Notify(payload)
                 | Question::AckNotify(payload)
                 | Question::SyncNotify(payload),
-            ) => Answer::NotStored {
-                payload,
-                pending: self.blocking(),
-            },
-            (Progress::InLine, Question::Reserve) => Answer::NotReserved {
-                pending: self.blocking(),
-            },
+            ) => {
+                let pending = self.blocking();
+                self.leave_queue(id);
+                Answer::NotStored { payload, pending }
+            }
+            (Progress::Queued(_), Question::Reserve) => {
+                let pending = self.blocking();
+                self.leave_queue(id);
+                Answer::NotReserved { pending }
+            }
             (&Progress::Stored(event), _) => Answer::Unanswered {
                 receipt: Some(Box::new(self.receipt(id, event))),
                 pending: self.answers(id, event).owing.clone(),
@@ -215,11 +214,8 @@ impl Reference {
     fn is_due(&self, id: CallId) -> bool {
         let call = &self.calls[id];
         match call.progress {
-            Progress::Lazy | Progress::Over => false,
-            Progress::InLine => {
-                let is_head = self.line[0] == id;
-                self.closed || (is_head && self.room_for(id) != Room::Full)
-            }
+            // Queued publishers are woken by the steps that make room.
+            Progress::Lazy | Progress::Queued(_) | Progress::Over => false,
             Progress::Stored(event) => self.answers(id, event).owing.is_empty(),
             Progress::Settling(events) => (0..events).all(|event| self.is_settled(event)),
             Progress::Completing => self.is_complete(),
@@ -254,17 +250,14 @@ impl Reference {
     /// Whether the call must be polled.
     pub(crate) fn must_look(&self, id: CallId) -> bool {
         let call = &self.calls[id];
-        let must_set_alarm = matches!(call.progress, Progress::InLine)
-            && self.line[0] == id
-            && self
-                .end_of_limits(&self.blocking())
-                .is_some_and(|end| call.alarm != Some(end));
+        let has_alarm = matches!(call.progress, Progress::Queued(_))
+            && call.alarm.is_some_and(|alarm| alarm <= self.now);
         let is_waiting = !matches!(call.progress, Progress::Lazy | Progress::Over);
-        self.is_due(id) || must_set_alarm || (is_waiting && self.is_late(id))
+        self.is_due(id) || has_alarm || (is_waiting && self.is_late(id))
     }
 
     pub(crate) fn cancel(&mut self, id: CallId) {
-        self.line.retain(|&waiting| waiting != id);
+        self.leave_queue(id);
         self.calls[id].progress = Progress::Over;
         self.calls[id].woken = false;
     }

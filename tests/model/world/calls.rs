@@ -73,7 +73,7 @@ impl World<'_> {
                     Bounded::Notify => (
                         Question::Notify(payload),
                         Called::NotifyWithin(Box::pin(
-                            manager.notify(Payload(payload)).within(time),
+                            manager.notify(Payload::new(payload)).within(time),
                         )),
                     ),
                     Bounded::Reserve => (
@@ -130,18 +130,41 @@ impl World<'_> {
         prop_assert_eq!(&with_steps(answer, &expected), &expected);
         if goes_on(&expected) {
             let late = std::mem::take(wakers);
-            late.check(false)?;
+            late.check(self.reference.calls[*id].woken)?;
             return self.poll(index, which);
         }
         if self.reference.calls[*id].is_over() {
+            // A call that yields, and is late, is polled again at once.
             let call = self.calls.remove(index);
-            call.wakers.check(false)?;
+            call.wakers.check(self.reference.calls[call.id].woken)?;
         }
         Ok(())
     }
 }
 
 impl World<'_> {
+    /// Advances the clock, a millisecond at a time: the tasks of the runtime set their timers anew.
+    pub(crate) fn advance(&mut self, ms: u8) -> Checked {
+        let Some(runtime) = self.runtime.clone() else {
+            return Ok(());
+        };
+        for _ in 0..ms {
+            runtime.block_on(async {
+                run_tasks().await;
+                tokio::time::advance(Duration::from_millis(1)).await;
+                run_tasks().await;
+            });
+            self.reference.advance();
+        }
+        // All sleepers have been woken within this time, one after the other, unless they wait for
+        // readers.
+        prop_assert!(
+            ms < 100 || !self.reference.in_runtime || !self.reference.is_held_up(),
+            "a publisher waits for publishers that are not polled"
+        );
+        Ok(())
+    }
+
     /// Polls a future or stream that has been woken.
     pub(crate) fn run(&mut self, pick: Pick) -> Checked {
         let all = self.woken();
@@ -180,6 +203,13 @@ impl World<'_> {
 
     pub(crate) fn has_woken(&self) -> bool {
         !self.woken().is_empty()
+    }
+}
+
+/// Lets the tasks of the runtime run: polls them, fires their timers, and polls them again.
+async fn run_tasks() {
+    for _ in 0..4 {
+        tokio::task::yield_now().await;
     }
 }
 

@@ -1,6 +1,6 @@
 //! The checks after every operation.
 
-use genevent::{EndReason, SubscriberInfo, SubscriberKind};
+use genevent::{EndReason, SubscriberInfo};
 use proptest::prelude::*;
 
 use super::super::Checked;
@@ -85,20 +85,21 @@ impl World<'_> {
         let stats = manager.stats();
         prop_assert_eq!(stats.is_closed(), self.reference.closed);
         prop_assert_eq!(stats.published(), self.reference.published() as u64);
-        prop_assert_eq!(stats.permits(), self.reference.reserved, "permits out");
+        prop_assert_eq!(stats.permits(), self.reference.permits, "permits out");
         prop_assert_eq!(
             stats.waiting_publishers(),
             self.reference.waiting(),
-            "in line"
+            "queued publishers"
         );
-        // A front that its own timer may have woken has not been notified.
-        if let Some(called) = self.reference.is_front_notified() {
-            prop_assert_eq!(
-                stats.is_front_notified(),
-                called,
-                "whether the head is called"
-            );
-        }
+        prop_assert_eq!(
+            stats.is_front_notified(),
+            self.reference.is_front_notified(),
+            "whether the front is notified"
+        );
+        prop_assert!(
+            !self.reference.has_lost_wakeup(),
+            "a publisher sleeps beside room"
+        );
         let leaving: Vec<_> = stats.leaving().iter().map(SubscriberInfo::id).collect();
         let expected = self.reference.leaving().into_iter();
         let expected: Vec<_> = expected.map(|who| self.ids[who]).collect();
@@ -114,10 +115,16 @@ impl World<'_> {
             let unacked = expected.unacked() + usize::from(expected.unyielded.is_some());
             prop_assert_eq!(info.unacked(), unacked, "unacked of {}", info);
             prop_assert_eq!(info.missed(), expected.missed);
-            // The front finds out only when polled whether a filter blocks it.
-            if info.kind() != SubscriberKind::Filtered || info.blocking_for().is_some() {
-                let holding = self.reference.holding(who);
-                prop_assert_eq!(info.blocking_for(), holding, "holding of {}", info);
+            let (time, expected) = (info.blocking_for(), self.reference.blocking_for(who));
+            if self.runtime.is_some() {
+                prop_assert_eq!(time, expected, "blocking time of {}", info);
+            } else {
+                prop_assert_eq!(
+                    time.is_some(),
+                    expected.is_some(),
+                    "whether {} blocks",
+                    info
+                );
             }
         }
         Ok(())

@@ -1,7 +1,6 @@
 //! Applies each operation to the crate and to the reference.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::time::Duration;
 
 use proptest::prelude::*;
 
@@ -106,14 +105,10 @@ impl World<'_> {
             Op::Close => {
                 if let Some(manager) = self.manager() {
                     manager.close();
-                    self.reference.closed = true;
+                    self.reference.close();
                 }
             }
-            Op::Advance(ms) => {
-                let time = Duration::from_millis(ms.into());
-                self.runtime.block_on(tokio::time::advance(time));
-                self.reference.advance(u64::from(ms));
-            }
+            Op::Advance(ms) => self.advance(ms)?,
             op => self.operate_further(op)?,
         }
         Ok(())
@@ -132,7 +127,7 @@ impl World<'_> {
             Op::DropPermit(pick) => {
                 if let Some(index) = choose(pick, self.permits.len()) {
                     drop(self.permits.remove(index));
-                    self.reference.end_permit();
+                    self.reference.drop_permit();
                 }
             }
             Op::Sink(sync) => self.new_sink(sync),

@@ -4,7 +4,7 @@ use std::iter::zip;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll};
 
-use genevent::{DisconnectCause, EventManager, Overflow, SubscribeOptions};
+use genevent::{EventManager, Overflow, SubscribeOptions};
 use proptest::prelude::*;
 
 use super::super::driven::{Events, Unacked, Wakers};
@@ -163,7 +163,7 @@ impl World<'_> {
             return Ok(());
         };
         let counted = manager.disconnect(self.ids[who]);
-        let expected = self.reference.disconnect(who, DisconnectCause::Requested);
+        let expected = self.reference.disconnect(who);
         prop_assert_eq!(counted, expected, "whether {} counted", self.ids[who]);
         Ok(())
     }
@@ -181,7 +181,9 @@ impl World<'_> {
 
     /// The last manager that is dropped closes.
     pub(crate) fn note_end_of_managers(&mut self) {
-        self.reference.closed |= self.manager().is_none();
+        if self.manager().is_none() {
+            self.reference.close();
+        }
     }
 }
 
