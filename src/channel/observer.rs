@@ -6,29 +6,35 @@ use crate::util::spawn::Spawner;
 
 /// A channel whose grants are observed, without the type of its events.
 pub(crate) trait ObserveGrants: Send + Sync {
-    /// Grants the stalled places to sleeping publishers. Returns whether there is more to observe.
-    fn reassign_stalled(&self) -> bool;
+    /// Grants the stalled places to sleeping publishers. Returns whether there is more to observe;
+    /// the channel takes the task for ended otherwise.
+    fn observe_turn(&self) -> bool;
 
-    /// The task has ended.
-    fn observer_ended(&self);
+    /// A runtime has dropped the task before the end.
+    fn observer_lost(&self);
 }
 
-/// The task that observes granted places. Reports its end also when the runtime drops it.
-pub(crate) struct Observer(Weak<dyn ObserveGrants>);
+/// The task that observes granted places. Reports when a runtime drops it before its end, perhaps
+/// before its first poll: a runtime that shuts down drops each task at once.
+pub(crate) struct Observer {
+    channel: Weak<dyn ObserveGrants>,
+    has_ended: bool,
+}
 
 impl Observer {
     pub(super) fn new(channel: &Weak<dyn ObserveGrants>) -> Self {
-        Self(Weak::clone(channel))
+        Self {
+            channel: Weak::clone(channel),
+            has_ended: false,
+        }
     }
 
-    pub(super) fn spawn(self, spawner: &Spawner) {
-        spawner.spawn(async move {
-            loop {
+    pub(super) fn spawn(mut self, spawner: &Spawner) {
+        spawner.spawn_driven(async move {
+            while !self.has_ended {
                 pause().await;
-                let channel = self.0.upgrade();
-                if !channel.is_some_and(|channel| channel.reassign_stalled()) {
-                    break;
-                }
+                let channel = self.channel.upgrade();
+                self.has_ended = !channel.is_some_and(|channel| channel.observe_turn());
             }
         });
     }
@@ -36,8 +42,11 @@ impl Observer {
 
 impl Drop for Observer {
     fn drop(&mut self) {
-        if let Some(channel) = self.0.upgrade() {
-            channel.observer_ended();
+        if self.has_ended {
+            return;
+        }
+        if let Some(channel) = self.channel.upgrade() {
+            channel.observer_lost();
         }
     }
 }

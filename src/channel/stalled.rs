@@ -130,15 +130,20 @@ impl<E> State<E> {
 
 #[cfg(feature = "rt")]
 impl<E: Send + Sync> ObserveGrants for Channel<E> {
-    fn reassign_stalled(&self) -> bool {
-        self.run(State::reassign_stalled)
+    fn observe_turn(&self) -> bool {
+        self.run(|state, effects| {
+            // Ended under the same lock: the next publisher that sleeps spawns another task.
+            state.stalled.is_observed = state.reassign_stalled(effects);
+            state.stalled.is_observed
+        })
     }
 
-    fn observer_ended(&self) {
+    fn observer_lost(&self) {
         self.run(|state, effects| {
             state.stalled.is_observed = false;
-            // More grants may have been made since the task looked last.
-            state.observe_grants(effects);
+            // The present runtime is shutting down, and would drop another task at once. Each
+            // sleeping publisher is polled in its own runtime, and spawns a task there.
+            effects.wake(state.queue.wake_all());
         });
     }
 }

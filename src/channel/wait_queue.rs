@@ -408,6 +408,11 @@ impl WaitQueue {
     pub(crate) fn close(&mut self) -> impl Iterator<Item = Waker> {
         self.displaced += self.granted.len();
         self.granted = VecDeque::new();
+        self.wake_all()
+    }
+
+    /// Wakes all waiters that sleep: the caller calls the wakers.
+    pub(crate) fn wake_all(&mut self) -> impl Iterator<Item = Waker> {
         self.asleep = 0;
         self.timer_at = None;
         self.waiters

@@ -38,4 +38,16 @@ impl Spawner {
         #[cfg(genevent_shuttle)]
         crate::util::sync::spawn(task);
     }
+
+    /// Spawns a short task that must run even if nobody drives the current runtime any more: on the
+    /// runtime of the timers. On the current runtime if that has a clock of its own.
+    pub(crate) fn spawn_driven(&self, task: impl Future<Output = ()> + Send + 'static) {
+        #[cfg(not(genevent_shuttle))]
+        match crate::util::timer::driven_runtime() {
+            Some(runtime) => drop(runtime.spawn(task)),
+            None => self.spawn(task),
+        }
+        #[cfg(genevent_shuttle)]
+        self.spawn(task);
+    }
 }

@@ -8,7 +8,8 @@
 //! | the system's: outside of tokio, or in a runtime with an unpaused clock | the runtime of this module |
 //! | another: paused, or advanced while it was paused | the polling runtime, which alone knows the clock |
 //!
-//! The runtime of this module is a thread that does nothing but fire timers. The polling runtime
+//! The runtime of this module is a thread that does nothing but fire timers, and look after granted
+//! places. The polling runtime
 //! cannot fire every timer: tokio panics at a timer in a runtime that was built without
 //! `enable_time`, and does not say beforehand whether a runtime was. (`Handle::has_time_driver` is
 //! proposed: tokio issue 8361.) Such a runtime has the system's clock.
@@ -99,6 +100,14 @@ fn has_system_clock() -> bool {
         // again: the system's clock moves on, and leaves a paused clock behind.
         std::hint::spin_loop();
     }
+}
+
+/// Returns the runtime of this module, which is driven for ever, unless the clock of the polling
+/// runtime is another.
+#[cfg(feature = "rt")]
+#[cfg(not(genevent_shuttle))]
+pub(crate) fn driven_runtime() -> Option<&'static Handle> {
+    has_system_clock().then(own_runtime)
 }
 
 /// Returns the runtime that fires the timers of this module, and starts its thread at the first call.

@@ -5,9 +5,13 @@ mod ack_notify;
 mod fairness;
 mod follow_up;
 mod kept;
+#[cfg(feature = "rt")]
+mod kept_front;
 mod notify;
 mod order;
 mod permit;
 mod quiet;
+#[cfg(feature = "rt")]
+mod runtimes;
 mod sink;
 mod sync_notify;

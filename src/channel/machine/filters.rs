@@ -172,7 +172,7 @@ impl<E> Machine<E> {
     }
 
     /// Returns true if the member's queue has room for an event beside the reserved events.
-    fn has_room(&self, member: &Member<E>) -> bool {
+    pub(super) fn has_room(&self, member: &Member<E>) -> bool {
         let unread = member.queue.as_ref().map_or(0, |queue| queue.len());
         (unread as u64) + self.reserved < member.subscriber.window as u64
     }
@@ -296,6 +296,7 @@ impl<E> Machine<E> {
         };
         let was_blocking = member.blocker.is_blocking();
         if took {
+            self.forgive_overdue(id.number);
             // Resets the subscriber's `WaitAtMost` time, too.
             self.unblock(id.number);
             if was_blocking {

@@ -110,10 +110,7 @@ impl<E> Machine<E> {
         evaluation: &mut Evaluation,
         effects: &mut Effects<E>,
     ) -> (Stored, Option<E>) {
-        self.disconnect_passed(effects);
-        let stored = self.store_in_reserved(event, ticket, evaluation, effects);
-        self.clear_overdue_at_permit();
-        stored
+        self.store_in_reserved(event, ticket, evaluation, effects)
     }
 
     /// Turns a reserved place into an unread event.
@@ -124,10 +121,12 @@ impl<E> Machine<E> {
         evaluation: &mut Evaluation,
         effects: &mut Effects<E>,
     ) -> (Stored, Option<E>) {
+        self.disconnect_passed(effects);
         // `overdue_at_permit` must stay until the event is appended, which checks filtered members
         // against it.
         self.reserved -= 1;
         let stored = self.append(event, ticket, evaluation, effects);
+        self.clear_overdue_at_permit();
         // Filtered members without interest in the event have gained room.
         self.unblock_queues_with_room();
         stored

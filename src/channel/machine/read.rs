@@ -39,6 +39,7 @@ impl<E> Machine<E> {
         if was_blocking {
             self.unblock(key);
             self.push_full_at(key);
+            self.forgive_overdue(key);
         }
         self.settle(key, Some(seq), effects);
         self.cancel_reports_if_idle(key);

@@ -159,8 +159,8 @@ impl<E> Machine<E> {
         self.unblock_queues(now);
     }
 
-    /// Disconnects the log readers in `overdue_at_permit` without room for the permit's event,
-    /// which is about to be stored. (For filtered subscribers, `admits` decides, because only
+    /// Disconnects the log readers in `overdue_at_permit` without room for the event of a permit or
+    /// of a granted place, which is about to be stored. (For filtered subscribers, `admits` decides, because only
     /// members with interest in the event need room.)
     pub(super) fn disconnect_passed(&mut self, effects: &mut Effects<E>) {
         let tail = self.log.tail();
@@ -172,6 +172,23 @@ impl<E> Machine<E> {
         }
     }
 
+    /// Forgets that a member was overdue when a permit was given, if it has room beside all reserved
+    /// places now.
+    #[inline]
+    pub(super) fn forgive_overdue(&mut self, key: u64) {
+        if !self.overdue_at_permit.is_empty() && self.has_room_beside_reserved(key) {
+            self.overdue_at_permit.remove(&key);
+        }
+    }
+
+    fn has_room_beside_reserved(&self, key: u64) -> bool {
+        let member = self.member(key);
+        match member.queue {
+            Some(_) => self.has_room(member),
+            None => member.subscriber.full_at() > self.log.tail() + self.reserved,
+        }
+    }
+
     /// Returns whether the member was overdue when a permit was given, which may still be out.
     pub(super) fn was_overdue_at_permit(&self, key: u64) -> bool {
         self.overdue_at_permit.contains(&key)
@@ -179,9 +196,10 @@ impl<E> Machine<E> {
 
     // ---- Reserved places --------------------------------------------------------------------
 
-    /// Clears `overdue_at_permit` if no permit is out any more.
+    /// Clears `overdue_at_permit` if no place is reserved any more. A granted place counts, too: the
+    /// permit may have taken its room.
     pub(super) fn clear_overdue_at_permit(&mut self) {
-        if self.permits() == 0 {
+        if self.reserved == 0 {
             self.overdue_at_permit.clear();
         }
     }

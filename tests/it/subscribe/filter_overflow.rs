@@ -142,3 +142,32 @@ async fn plain_and_filtered_subscribers_have_separate_limits() {
     assert_eq!(start.elapsed(), secs(4));
     drop((plain, filtered));
 }
+
+#[test]
+fn a_rejected_event_leaves_the_waiting_publisher_to_be_woken() {
+    let (manager, mut reader) = with(Overflow::Wait);
+    now(manager.notify(0)).unwrap();
+    now(manager.notify(2)).unwrap();
+    let mut waiting = tokio_test::task::spawn(manager.notify(4));
+    assert!(waiting.poll().is_pending());
+    for n in [6, 7] {
+        assert_eq!(manager.try_notify(n), Err(TryNotifyError::Full(n)));
+    }
+    assert_eq!(read(&mut reader), Some(0));
+    assert!(waiting.is_woken());
+}
+
+#[test]
+fn a_rejected_event_is_not_evaluated() {
+    let manager = EventManager::new(10);
+    let options = SubscribeOptions::new().window(1);
+    let reader = manager.subscribe_filter_with(options, |&n: &u32| {
+        assert!(n < 10);
+        true
+    });
+    now(manager.notify(0)).unwrap();
+    let mut waiting = tokio_test::task::spawn(manager.notify(1));
+    assert!(waiting.poll().is_pending());
+    assert_eq!(manager.try_notify(10), Err(TryNotifyError::Full(10)));
+    assert_eq!((manager.subscriber_count(), reader.len()), (1, 1));
+}

@@ -197,3 +197,22 @@ async fn only_wanted_events_disconnect_a_filter() {
     assert_eq!(permit.notify(4), 1, "it has made room");
     assert_next!(even, 4).now();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_permit_and_a_granted_place_share_the_last_room() {
+    let manager = EventManager::new(2);
+    let mut reader = manager.subscribe_with(at_most(5));
+    manager.try_notify(0).unwrap();
+    manager.try_notify(1).unwrap();
+    let mut granted = task::spawn(manager.notify(2));
+    let mut waiting = task::spawn(manager.notify(3));
+    assert_pending!(granted.poll());
+    assert_pending!(waiting.poll());
+    assert_next!(reader, 0).now();
+    assert!(granted.is_woken());
+    advance(secs(6)).await;
+    // The reader is overdue for the publisher that waits; the permit takes the granted room.
+    reserve(&manager).notify(4);
+    assert!(assert_ready!(granted.poll()).is_ok());
+    assert!(reader.len() <= 2, "no more unread events than the window");
+}
