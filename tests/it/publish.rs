@@ -4,6 +4,7 @@ mod ack_notify;
 #[cfg(feature = "rt")]
 mod fairness;
 mod kept;
+mod kept_beside_filters;
 mod notify;
 mod order;
 mod permit;

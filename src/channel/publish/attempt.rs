@@ -19,12 +19,16 @@ impl<E> State<E> {
         if self.machine.is_closed() {
             return Ok(Err(TryNotifyError::Closed(pending.take())));
         }
+        // Overtaking sleeping publishers would break the order of the queue. The filter queues that
+        // block these publishers stay blocking: their reads must be reported.
+        if publisher == Publisher::Waits && self.queue.has_sleepers() {
+            return Ok(Err(TryNotifyError::Full(pending.take())));
+        }
         self.check_evaluation(pending, effects)?;
         if publisher == Publisher::NeverWaits {
             return Ok(Ok(self.store(Room::PastWindows, pending, effects)));
         }
-        // Overtaking waiting publishers would break the order of the queue.
-        if self.queue.has_sleepers() || !self.has_room_for_event(pending) {
+        if !self.has_room_for_event(pending) {
             // No publisher waits for the filter queues just found full.
             self.machine.unblock_queues(Instant::now);
             return Ok(Err(TryNotifyError::Full(pending.take())));
