@@ -219,6 +219,10 @@ impl<E> State<E> {
     /// Grants every free place to the publisher that has waited longest without one. Also wakes
     /// the front if it must poll at another time than its timer is set to.
     pub(super) fn serve_queue(&mut self, effects: &mut Effects<E>) {
+        // A closed channel rejects every waiter, and all of them are awake.
+        if self.machine.is_closed() {
+            return;
+        }
         while let Some(request) = self.queue.front() {
             match self.machine.check_place(request, Instant::now) {
                 Place::Free => {
