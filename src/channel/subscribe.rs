@@ -98,6 +98,8 @@ impl<E> State<E> {
             && self.machine.is_held_by_reserved()
             && self.reassign_stalled(effects)
         {
+            // The task wakes itself. An event that is stored before its next poll need not wake it too.
+            effects.drop_waker(self.unpark(key));
             return Next::Yield;
         }
         // Nothing to read: park, unless the subscriber is parked with an equal waker already.

@@ -111,3 +111,25 @@ fn a_dropped_parked_subscriber_is_not_woken() {
     manager.try_notify(1).unwrap();
     assert_eq!((gone.rings(), here.rings()), (0, 1));
 }
+
+#[test]
+fn a_reader_that_yields_to_publishers_is_woken_once() {
+    let manager = EventManager::new(1);
+    let (mut parked, mut slow) = (manager.subscribe(), manager.subscribe());
+    manager.try_notify(1).unwrap();
+    let mut publishers: Vec<_> = (2..=4).map(|n| manager.notify(n)).collect();
+    for publisher in &mut publishers {
+        assert!(publisher.now_or_never().is_none());
+    }
+    assert_eq!(read(&mut parked), 1);
+    let alarm = Alarm::new();
+    assert!(alarm.poll_next(&mut parked).is_pending());
+    assert_eq!(alarm.rings(), 0);
+    // The first publisher is granted a place, beside which the others sleep.
+    assert_eq!(read(&mut slow), 1);
+    assert!(alarm.poll_next(&mut parked).is_pending());
+    assert_eq!(alarm.rings(), 1, "it yields");
+    assert!((&mut publishers[0]).now_or_never().is_some());
+    assert_eq!(alarm.rings(), 1, "it is awake");
+    assert_eq!(alarm.poll_next(&mut parked), Poll::Ready(Some(2)));
+}
