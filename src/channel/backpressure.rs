@@ -108,13 +108,17 @@ impl<E> State<E> {
                 debug_assert!(has_place, "a granted publisher has a place");
                 return Some(Admission::Done(Room::Granted));
             }
-            Standing::Next if has_room => {
+            Standing::Next if has_room || self.are_overdue_at_once() => {
                 if self.machine.is_turn_over() && self.machine.can_grant() {
                     return self.yield_turn(request, slot, effects);
                 }
                 Room::Free
             }
-            Standing::Next if self.competes_with_granted() => {
+            // A publisher that is next only because subscribers are overdue takes no place before a
+            // sleeping publisher.
+            Standing::Next
+                if !self.queue.has_sleeper_before(*slot.key) && self.competes_with_granted() =>
+            {
                 if !slot.key.is_some_and(|key| self.queue.take_over(key)) {
                     return self.yield_to_granted(request, slot, effects);
                 }
@@ -128,6 +132,13 @@ impl<E> State<E> {
         Some(Admission::Done(room))
     }
 
+    /// Returns whether all blocking subscribers are overdue as soon as a publisher waits: they allow no
+    /// time.
+    fn are_overdue_at_once(&mut self) -> bool {
+        self.machine.start_clocks(Instant::now);
+        self.machine.are_all_overdue(Instant::now)
+    }
+
     /// Returns whether the publisher, which has no room, is to take over a granted place, after
     /// yielding once to the publisher that has the place.
     fn competes_with_granted(&mut self) -> bool {
@@ -135,7 +146,6 @@ impl<E> State<E> {
             return false;
         }
         // While reading makes room as well, the observer waits longer than a publisher can.
-        self.machine.start_clocks(Instant::now);
         self.machine.is_held_by_reserved() || !self.can_observe_grants()
     }
 
