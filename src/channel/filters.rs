@@ -26,6 +26,8 @@ impl<E: 'static> Channel<E> {
             }
             state.notify_conditions(effects);
             state.revoke_grants(queue.subscriber());
+            // Publishers whose places were taken back wait again: the time counts from now on.
+            state.serve_queue(effects);
             (queue, true)
         })
     }
