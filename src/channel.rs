@@ -27,7 +27,7 @@ use crate::channel::parked::ParkedReaders;
 use crate::channel::stalled::StalledGrants;
 use crate::channel::subscriber::SubscriberState;
 use crate::channel::ticket::Ticket;
-use crate::channel::wait_queue::WaitQueue;
+use crate::channel::wait_queue::{QueueKey, WaitQueue};
 use crate::options::Overflow;
 use crate::subscriber_id::SubscriberId;
 use crate::util::sync::{Arc, AtomicU64, AtomicUsize, Mutex, Ordering};
@@ -81,6 +81,9 @@ struct State<E> {
     /// The handlers and groups with a live runner.
     running: BTreeMap<SubscriberId, Arc<SubscriberState>>,
     queue: WaitQueue,
+    /// The queued publisher that was last checked for room: full filter queues block this publisher
+    /// alone.
+    checked: Option<QueueKey>,
     stalled: StalledGrants,
     parked: ParkedReaders,
     conditions: ConditionWakers,
@@ -109,6 +112,7 @@ impl<E: Send + Sync + 'static> Channel<E> {
                 machine,
                 running: BTreeMap::new(),
                 queue: WaitQueue::default(),
+                checked: None,
                 stalled: StalledGrants::new(channel),
                 parked: ParkedReaders::new(),
                 conditions: ConditionWakers::default(),

@@ -126,7 +126,12 @@ impl<E> State<E> {
                 self.machine.unblock_queues(Instant::now);
                 Room::Granted
             }
-            Standing::Next | Standing::Behind => return self.sleep(request, slot, effects),
+            Standing::Next => {
+                let admission = self.sleep(request, slot, effects);
+                self.checked = *slot.key;
+                return admission;
+            }
+            Standing::Behind => return self.sleep(request, slot, effects),
         };
         self.dequeue(slot, effects);
         Some(Admission::Done(room))
@@ -191,6 +196,7 @@ impl<E> State<E> {
         let waker = slot.spare.take()?;
         let (key, old) = self.queue.yield_to_granted(*slot.key, request);
         *slot.key = Some(key);
+        self.checked = Some(key);
         effects.drop_waker(old);
         effects.wake(Some(waker));
         Some(Admission::Queued { deadline: None })
@@ -233,8 +239,15 @@ impl<E> State<E> {
         if self.machine.is_closed() {
             return;
         }
-        while let Some(request) = self.queue.front() {
-            match self.machine.check_place(request, Instant::now) {
+        loop {
+            let front = self.queue.front();
+            if front != self.checked {
+                // The event of the front may concern other filters.
+                self.checked = None;
+                self.machine.unblock_queues(Instant::now);
+            }
+            let Some(front) = front else { break };
+            match self.machine.check_place(front.request, Instant::now) {
                 Place::Free => {
                     self.machine.grant();
                     effects.wake(self.queue.grant_front());
@@ -267,10 +280,6 @@ impl<E> State<E> {
     /// Removes a publisher that gives up or is rejected.
     pub(super) fn leave_queue(&mut self, key: Option<QueueKey>, effects: &mut Effects<E>) {
         let Some(key) = key else { return };
-        // The filter queues that block this publisher may have room for the event of the next.
-        if !self.queue.has_sleeper_before(Some(key)) {
-            self.machine.unblock_queues(Instant::now);
-        }
         match self.queue.remove(key) {
             Removed::Waiter(waker) => effects.drop_waker(waker),
             Removed::Place => self.machine.release_grant(),

@@ -114,10 +114,10 @@ impl WaitQueue {
                 .any(|waiter| waiter.waker.is_some())
     }
 
-    /// Returns the request of the front waiter.
+    /// Returns the front waiter.
     #[inline]
-    pub(crate) fn front(&self) -> Option<Request> {
-        self.waiters.front().map(|waiter| waiter.key.request)
+    pub(crate) fn front(&self) -> Option<QueueKey> {
+        self.waiters.front().map(|waiter| waiter.key)
     }
 
     /// Returns the number of publishers in the queue.
