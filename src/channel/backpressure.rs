@@ -127,6 +127,7 @@ impl<E> State<E> {
                 Room::Granted
             }
             Standing::Next => {
+                self.stalled.is_unchecked = false;
                 let admission = self.sleep(request, slot, effects);
                 self.checked = *slot.key;
                 return admission;
@@ -239,6 +240,7 @@ impl<E> State<E> {
         if self.machine.is_closed() {
             return;
         }
+        self.stalled.is_unchecked = false;
         loop {
             let front = self.queue.front();
             if front != self.checked {
@@ -253,11 +255,15 @@ impl<E> State<E> {
                     effects.wake(self.queue.grant_front());
                     continue;
                 }
-                Place::Unknown => effects.wake(self.queue.wake_front()),
+                Place::Unknown => {
+                    self.stalled.is_unchecked = true;
+                    effects.wake(self.queue.wake_front());
+                }
                 Place::Taken => {
                     // The front may wait for subscribers that have begun to block meanwhile.
                     let deadline = self.machine.start_clocks(Instant::now);
                     if deadline.is_some_and(|deadline| !self.queue.has_timer(deadline)) {
+                        self.stalled.is_unchecked = true;
                         effects.wake(self.queue.wake_front());
                     }
                 }

@@ -9,6 +9,9 @@
 //! - outside of a runtime, by a reader with nothing to read, which yields before it parks, and by
 //!   each publisher that is polled ([`State::try_admit`]);
 //! - anywhere by a publisher that is polled, if reading would not make room.
+//!
+//! A waiter that was woken without a place, to check for room itself, may be kept as well. Then the
+//! next sleeping publisher is woken to check.
 
 use std::sync::Weak;
 
@@ -34,6 +37,9 @@ pub(super) struct StalledGrants {
     old: GrantNumber,
     /// Counts the turns.
     turns: u64,
+    /// A waiter was woken to check for room itself, or to set its timer, and no publisher has checked
+    /// since.
+    pub(super) is_unchecked: bool,
     /// Whether the task of the observer runs.
     is_observed: bool,
     #[cfg(feature = "rt")]
@@ -48,6 +54,7 @@ impl StalledGrants {
             recent: GrantNumber::default(),
             old: GrantNumber::default(),
             turns: 0,
+            is_unchecked: false,
             is_observed: false,
             #[cfg(feature = "rt")]
             channel: Weak::clone(channel) as _,
@@ -56,7 +63,8 @@ impl StalledGrants {
 }
 
 impl<E> State<E> {
-    /// Returns whether publishers sleep beside granted places, which no task observes.
+    /// Returns whether publishers sleep beside granted places or an unchecked place, which no task
+    /// observes.
     #[inline]
     pub(super) fn must_observe_grants(&self) -> bool {
         !self.stalled.is_observed && self.may_stall()
@@ -64,7 +72,15 @@ impl<E> State<E> {
 
     #[inline]
     fn may_stall(&self) -> bool {
-        self.queue.has_sleepers() && self.queue.granted() > 0
+        self.queue.has_sleepers() && (self.queue.granted() > 0 || self.stalled.is_unchecked)
+    }
+
+    /// Outside of a runtime: returns whether a reader with nothing to read must yield before it
+    /// parks.
+    pub(super) fn must_reader_yield(&mut self, effects: &mut Effects<E>) -> bool {
+        self.must_observe_grants()
+            && (self.machine.is_held_by_reserved() || self.stalled.is_unchecked)
+            && self.reassign_stalled(effects)
     }
 
     /// Returns whether a task observes granted places, or can be spawned to.
@@ -79,6 +95,9 @@ impl<E> State<E> {
     /// Grants places that have not been taken for some turns to sleeping publishers. Called once per
     /// turn. Returns whether there is more to observe.
     pub(super) fn reassign_stalled(&mut self, effects: &mut Effects<E>) -> bool {
+        if self.stalled.is_unchecked {
+            effects.wake(self.queue.wake_first_sleeper());
+        }
         let next_grant = self.queue.next_grant();
         let StalledGrants {
             recent, old, turns, ..

@@ -94,10 +94,7 @@ impl<E> State<E> {
             return Next::Closed;
         }
         // Outside of a runtime, this task observes the granted places beside which publishers sleep.
-        if self.must_observe_grants()
-            && self.machine.is_held_by_reserved()
-            && self.reassign_stalled(effects)
-        {
+        if self.must_reader_yield(effects) {
             // The task wakes itself. An event that is stored before its next poll need not wake it too.
             effects.drop_waker(self.unpark(key));
             return Next::Yield;

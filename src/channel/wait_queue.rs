@@ -236,6 +236,12 @@ impl WaitQueue {
         (!self.waiters.is_empty()).then(|| self.wake(0))?
     }
 
+    /// Wakes the first waiter that sleeps: the caller calls the waker.
+    pub(crate) fn wake_first_sleeper(&mut self) -> Option<Waker> {
+        let at = (self.waiters.iter()).position(|waiter| waiter.waker.is_some())?;
+        self.wake(at)
+    }
+
     fn wake(&mut self, at: usize) -> Option<Waker> {
         let waker = self.waiters[at].waker.take()?;
         self.asleep -= 1;

@@ -41,3 +41,35 @@ fn a_cancelled_publisher_leaves_no_filter_in_the_way() {
     assert!(other.is_woken());
     assert_ready_eq!(other.poll(), Ok(1));
 }
+
+#[test]
+fn a_reader_wakes_the_next_publisher_if_the_first_is_kept() {
+    let (manager, mut all, _evens) = full();
+    let (mut kept, mut other) = (
+        task::spawn(manager.notify(1)),
+        task::spawn(manager.notify(3)),
+    );
+    assert_pending!(kept.poll());
+    assert_pending!(other.poll());
+    read(&mut all);
+    assert!(kept.is_woken() && !other.is_woken());
+    assert!(waits(&mut all));
+    assert!(other.is_woken(), "the first was to check, and may be kept");
+    assert_ready_eq!(other.poll(), Ok(1));
+}
+
+#[cfg(feature = "rt")]
+#[tokio::test(start_paused = true)]
+async fn a_task_wakes_the_next_publisher_if_the_first_is_kept() {
+    let (manager, mut all, _evens) = full();
+    let mut kept = task::spawn(manager.notify(1));
+    assert_pending!(kept.poll());
+    let other = tokio::spawn({
+        let manager = manager.clone();
+        async move { manager.notify(3).await }
+    });
+    tokio::task::yield_now().await;
+    read(&mut all);
+    let stored = tokio::time::timeout(std::time::Duration::from_secs(1), other).await;
+    assert_eq!(stored.unwrap().unwrap(), Ok(1));
+}
