@@ -5,6 +5,7 @@ mod ack_notify;
 mod fairness;
 mod follow_up;
 mod kept;
+mod kept_beside_filters;
 #[cfg(feature = "rt")]
 mod kept_front;
 mod notify;

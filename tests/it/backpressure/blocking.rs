@@ -73,6 +73,20 @@ fn each_front_waits_for_the_filters_blocking_it() {
     assert_eq!(are_blocking(&manager), [true, false, true]);
 }
 
+#[test]
+fn a_reader_of_a_closed_manager_blocks_nobody() {
+    let manager = EventManager::new(2);
+    let mut reader = manager.subscribe();
+    (1..=2).for_each(|n| assert_eq!(manager.try_notify(n), Ok(1)));
+    let mut publishers: Vec<_> = (3..=5).map(|n| task::spawn(manager.notify(n))).collect();
+    for publisher in &mut publishers {
+        assert_pending!(publisher.poll());
+    }
+    manager.close();
+    assert_eq!(read(&mut reader), Some(1));
+    assert_eq!(are_blocking(&manager), [false]);
+}
+
 #[cfg(feature = "rt")]
 #[tokio::test(start_paused = true)]
 async fn a_filter_blocks_from_its_own_front_on() {

@@ -100,3 +100,23 @@ async fn closing_meanwhile_disconnects_no_subscriber() {
     assert_ended!(reader).now();
     assert_eq!(reader.end_reason(), Some(EndReason::Closed));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_kept_front_without_a_timer_delays_nobody() {
+    let manager = EventManager::new(1);
+    let (stuck, mut slow) = (manager.subscribe_with(at_most(5)), manager.subscribe());
+    assert_eq!(manager.try_notify(1), Ok(2));
+    let mut front = task::spawn(manager.notify(2));
+    assert_pending!(front.poll());
+    let other = tokio::spawn({
+        let manager = manager.clone();
+        async move { manager.notify(3).await }
+    });
+    tokio::task::yield_now().await;
+    // From now on the time of the other subscriber matters, and the front is to set its timer.
+    assert_next!(slow, 1).now();
+    assert!(front.is_woken());
+    let stored = tokio::time::timeout(secs(6), other).await;
+    assert_eq!(stored.unwrap().unwrap(), Ok(1));
+    drop(stuck);
+}
