@@ -5,15 +5,18 @@
 //!
 //! - each call has returned the answer of the reference: results, receipts, items, ends;
 //! - the manager and each stream report the state that the reference knows of them;
-//! - every future or stream that is ready has been woken once, by the waker of its last poll; no
-//!   other has been woken.
+//! - every future or stream that is ready, or must poll again, has been woken once, by the waker of
+//!   its last poll; no other has been woken;
+//! - no publisher sleeps beside room, and after some time none waits for publishers that are kept
+//!   without being polled.
 //!
 //! The `Clone` of an event, which a poll runs, may take long or panic: in the first case the clone
 //! publishes other events, in the second case the next poll yields the event.
 //!
-//! Time is tokio's, paused, and advances only by `Op::Advance`. A timer may wake once too often:
-//! after time has passed, a due future must still have been woken, but a woken future need not be
-//! due.
+//! Sequences without time run outside of a runtime, where readers look after granted places that are
+//! not taken. Sequences in time run inside of a runtime, where a task does. Time is tokio's, paused,
+//! and advances only by `Op::Advance`. A timer may wake once too often: after time has passed, a due
+//! future must still have been woken, but a woken future need not be due.
 //!
 //! 4,000 sequences of each kind unless `PROPTEST_CASES` says otherwise. Sequences that failed once
 //! are in `proptest-regressions`, and are tried first.

@@ -1,5 +1,7 @@
 //! The queue of publishers: granted places, and who is woken.
 
+use std::task::Poll;
+
 use super::{CallId, Progress, Reference, Room, StalledGrants, Standing, Who, Wish};
 
 /// How many milliseconds after the front the other waiters check for overdue subscribers.
@@ -66,51 +68,67 @@ impl Reference {
 
     // ---- A publisher that is polled ---------------------------------------------------------
 
-    /// Queues the publisher, or returns its room; `Some(None)` if the manager is closed.
-    #[expect(clippy::option_option, reason = "waits, is rejected, or has room")]
-    pub(super) fn poll_room(&mut self, id: CallId) -> Option<Option<Room>> {
+    /// Queues the publisher, or returns its room; `None` if the manager is closed.
+    pub(super) fn poll_room(&mut self, id: CallId) -> Poll<Option<Room>> {
         self.calls[id].alarm = None;
         if self.closed {
             self.remove(id);
-            return Some(None);
+            return Poll::Ready(None);
         }
         if let Some(Standing::Granted(_)) = self.standing(id) {
             self.remove(id);
-            return Some(Some(Room::Granted));
+            return Poll::Ready(Some(Room::Granted));
         }
         let is_first = !self.has_sleeper_before(id);
         // All sleepers are woken when the blocking subscribers are overdue.
         let is_next = is_first || self.are_all_overdue();
         if is_next && (self.check(self.wish(id)) || self.are_overdue_at_once()) {
             if self.is_turn_over() && self.can_grant() {
-                self.enter(id);
-                self.grant(id);
-                self.turn_began = self.published();
-                self.calls[id].woken = true;
-                return None;
+                self.yield_turn(id);
+                return Poll::Pending;
             }
             self.remove(id);
-            return Some(Some(Room::Free));
+            return Poll::Ready(Some(Room::Free));
         }
         if is_first && self.competes_with_granted() {
             if self.takes_over(id) {
                 self.unblock_filtered();
                 self.remove(id);
-                return Some(Some(Room::Granted));
+                return Poll::Ready(Some(Room::Granted));
             }
-            self.enter(id);
-            self.wake(id);
-            self.calls[id].yielded_to = Some(self.grants);
-            self.checked = Some(id);
-            self.calls[id].woken = true;
-            return None;
+            self.yield_to_granted(id);
+            return Poll::Pending;
         }
-        self.enter(id);
-        self.set_standing(id, Standing::Asleep);
         if is_next {
-            self.checked = Some(id);
             self.stalled.is_unchecked = false;
         }
+        self.sleep(id);
+        if is_next {
+            self.checked = Some(id);
+        }
+        Poll::Pending
+    }
+
+    /// The publisher gets a place, and wakes itself.
+    fn yield_turn(&mut self, id: CallId) {
+        self.enter(id);
+        self.grant(id);
+        self.turn_began = self.published();
+        self.calls[id].woken = true;
+    }
+
+    /// The publisher waits, and wakes itself.
+    fn yield_to_granted(&mut self, id: CallId) {
+        self.enter(id);
+        self.wake(id);
+        self.calls[id].woken = true;
+        self.calls[id].yielded_to = Some(self.grants);
+        self.checked = Some(id);
+    }
+
+    fn sleep(&mut self, id: CallId) {
+        self.enter(id);
+        self.set_standing(id, Standing::Asleep);
         self.start_clocks();
         let end = self.end_of_limits();
         if self.waiters()[0] == id {
@@ -120,7 +138,6 @@ impl Reference {
             self.calls[id].alarm = end.map(|end| end + GRACE);
         }
         self.observe_grants();
-        None
     }
 
     /// Queues the publisher as a waiter, at its position.
@@ -153,10 +170,7 @@ impl Reference {
     /// Whether a publisher without room takes over a granted place, after yielding. In a runtime, it
     /// does so only if reading would not make room.
     fn competes_with_granted(&self) -> bool {
-        if self.granted().is_empty() {
-            return false;
-        }
-        self.is_held_by_reserved() || !self.in_runtime
+        !self.granted().is_empty() && (self.is_held_by_reserved() || !self.in_runtime)
     }
 
     /// Takes over the first place, if it was granted before this publisher yielded.
@@ -167,13 +181,16 @@ impl Reference {
 
     /// Takes the first granted place from its publisher, if it is one of the first `grants`.
     fn displace(&mut self, grants: usize) -> bool {
-        let first = self.granted().first().copied();
-        let first = first.filter(|&first| {
-            matches!(self.standing(first), Some(Standing::Granted(number)) if number < grants)
-        });
-        first
-            .map(|first| self.set_standing(first, Standing::Displaced))
-            .is_some()
+        let Some(&first) = self.granted().first() else {
+            return false;
+        };
+        let is_old = self.standing(first).is_some_and(
+            |standing| matches!(standing, Standing::Granted(number) if number < grants),
+        );
+        if is_old {
+            self.set_standing(first, Standing::Displaced);
+        }
+        is_old
     }
 
     // ---- The other publishers ---------------------------------------------------------------

@@ -80,14 +80,13 @@ impl Reference {
     }
 
     fn poll_reserve(&mut self, id: CallId) -> Poll<Answer> {
-        match self.poll_room(id) {
-            Some(Some(room)) => {
+        self.poll_room(id).map(|room| match room {
+            Some(room) => {
                 self.give_permit(room);
-                Poll::Ready(Answer::Reserved)
+                Answer::Reserved
             }
-            Some(None) => Poll::Ready(Answer::NothingReserved),
-            None => Poll::Pending,
-        }
+            None => Answer::NothingReserved,
+        })
     }
 
     fn poll_publisher(&mut self, id: CallId, payload: u64) -> Poll<Answer> {
@@ -97,9 +96,9 @@ impl Reference {
                 Room::Free
             } else {
                 match self.poll_room(id) {
-                    Some(Some(room)) => room,
-                    Some(None) => return Poll::Ready(Answer::Closed(payload)),
-                    None => return Poll::Pending,
+                    Poll::Ready(Some(room)) => room,
+                    Poll::Ready(None) => return Poll::Ready(Answer::Closed(payload)),
+                    Poll::Pending => return Poll::Pending,
                 }
             };
             self.calls[id].progress = Progress::Stored(self.events.len());

@@ -116,6 +116,7 @@ impl World<'_> {
             prop_assert_eq!(info.unacked(), unacked, "unacked of {}", info);
             prop_assert_eq!(info.missed(), expected.missed);
             let (time, expected) = (info.blocking_for(), self.reference.blocking_for(who));
+            // Outside of a runtime, the clock is the system's.
             if self.runtime.is_some() {
                 prop_assert_eq!(time, expected, "blocking time of {}", info);
             } else {

@@ -2,34 +2,21 @@
 //! after each operation.
 #![no_main]
 
-use std::rc::Rc;
 use std::time::Duration;
 
 use genevent::Overflow;
 use libfuzzer_sys::fuzz_target;
 use model::{Bounded, Ending, Kind, Op, Sequence};
-use tokio::runtime::{Builder, Runtime};
 
 #[allow(dead_code, unused_imports, reason = "the model's tests are not built here")]
 #[path = "../../../tests/model/main.rs"]
 mod model;
 
-thread_local! {
-    static RUNTIME: Rc<Runtime> = {
-        let mut builder = Builder::new_current_thread();
-        let runtime = builder.enable_time().start_paused(true).build();
-        Rc::new(runtime.expect("a runtime without threads is always built"))
-    };
-}
-
 fuzz_target!(|data: &[u8]| {
     let sequence = Choices(data).sequence();
-    RUNTIME.with(|runtime| {
-        let _inside = runtime.enter();
-        if let Err(error) = model::run(&sequence, runtime) {
-            panic!("{error}\n{sequence:?}");
-        }
-    });
+    if let Err(error) = model::run(&sequence) {
+        panic!("{error}\n{sequence:?}");
+    }
 });
 
 /// Bytes, each of which makes a choice; zeros after the last byte.
@@ -53,6 +40,7 @@ impl Choices<'_> {
             capacity,
             retain,
             default_overflow,
+            in_runtime: true,
             ops,
             ending,
         }
@@ -104,10 +92,12 @@ impl Choices<'_> {
             6 => Kind::Closed,
             7 => Kind::WaitForSubscribers(self.below(7)),
             _ => {
-                let bounded = match self.below(4) {
-                    0 => Bounded::AckNotify,
-                    1 => Bounded::SyncNotify,
-                    2 => Bounded::Flush,
+                let bounded = match self.below(6) {
+                    0 => Bounded::Notify,
+                    1 => Bounded::Reserve,
+                    2 => Bounded::AckNotify,
+                    3 => Bounded::SyncNotify,
+                    4 => Bounded::Flush,
                     _ => Bounded::Stop,
                 };
                 Kind::Within(bounded, self.below(30))
@@ -125,7 +115,7 @@ impl Choices<'_> {
             5 | 6 => Op::Run(self.byte()),
             7 => Op::Cancel(self.byte()),
             8 => Op::Subscribe(self.policy(), self.window(), self.below(9)),
-            9 => Op::SubscribeWhere(self.policy(), self.window(), self.below(3) + 1),
+            9 => Op::SubscribeFilter(self.policy(), self.window(), self.below(3) + 1),
             10 => Op::SubscribeAfter(self.policy(), self.window(), self.byte()),
             11 | 12 => Op::Next(self.byte(), self.flag()),
             13 => Op::Ack(self.byte()),
