@@ -208,6 +208,8 @@ async fn sleeping_publishers_get_on(capacities: &[usize]) {
 
     for &capacity in capacities {
         for count in [1, capacity, capacity + 1] {
+            // With a used-up coop budget, the kept publishers would not be queued.
+            tokio::task::yield_now().await;
             let (manager, mut reader) = full(capacity);
             let mut kept: Vec<_> = (0..count)
                 .map(|_| Kept::Notify(task::spawn(manager.notify(0))))
