@@ -42,6 +42,7 @@ pub(crate) fn rise_and_fall(seed: u64, usage: impl Fn() -> usize) {
         .capacity(capacity)
         .retain(*rng.choice(&[0, 0, 8]).expect("the list is not empty"))
         .build();
+    start_timers();
     let before = usage();
     let mut crowd = Vec::new();
     for number in 0..CROWD {
@@ -70,6 +71,15 @@ pub(crate) fn rise_and_fall(seed: u64, usage: impl Fn() -> usize) {
         "{before} bytes on the heap at first, {most} with a crowd of {CROWD}, and {after} when \
          {STAY} of it were left"
     );
+}
+
+/// Waits once with a time limit: the runtime of the timers is made then, and stays.
+fn start_timers() {
+    let manager = EventManager::new(1);
+    let _unread = manager.subscribe();
+    manager.try_notify(()).expect("the window is empty");
+    let late = manager.flush().within(std::time::Duration::from_millis(1));
+    futures::executor::block_on(late).expect_err("nobody reads");
 }
 
 fn come<'a>(manager: &'a EventManager<Event>, rng: &mut Rng) -> Guest<'a> {
