@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use super::{Admission, State};
 use crate::channel::effects::Effects;
-use crate::channel::machine::{Place, Request};
+use crate::channel::machine::{Place, Request, Room};
 use crate::channel::subscriber::SubscriberState;
-use crate::channel::wait_queue::{QueueKey, Removed};
+use crate::channel::wait_queue::{QueueKey, Removed, WaitQueue};
 use crate::util::clock::Instant;
 
 /// A publisher that waits in the queue if it must.
@@ -52,20 +52,10 @@ pub(super) enum Standing {
     Behind,
 }
 
-/// The room of an admitted publisher.
-#[derive(Clone, Copy)]
-pub(super) enum Room {
-    /// A granted place.
-    Granted,
-    /// Room in every window, now.
-    Free,
-    /// Room past full windows.
-    PastWindows,
-}
-
 impl<E> State<E> {
     // ---- Admission --------------------------------------------------------------------------
 
+    /// Returns what becomes of a publisher that is polled; `key` is its entry in the queue.
     pub(super) fn standing(&self, publisher: Publisher, key: Option<QueueKey>) -> Standing {
         if self.machine.is_closed() {
             Standing::Closed
@@ -96,74 +86,50 @@ impl<E> State<E> {
     ) -> Option<Admission<Room>> {
         let room = match standing {
             Standing::Closed => {
-                self.dequeue(slot, effects);
+                self.leave_queue(slot.key.take(), effects);
                 return Some(Admission::Closed);
             }
             Standing::PastWindows => Room::PastWindows,
             Standing::Granted => {
-                let has_place = slot
-                    .key
-                    .take()
-                    .is_some_and(|key| self.queue.take_place(key));
+                let key = slot.key.take();
+                let has_place = key.is_some_and(|key| self.queue.take_place(key));
                 debug_assert!(has_place, "a granted publisher has a place");
-                return Some(Admission::Done(Room::Granted));
+                self.machine.take_grant();
+                return Some(Admission::Done(Room::Reserved));
             }
-            Standing::Next if has_room || self.are_overdue_at_once() => {
-                if self.machine.is_turn_over() && self.machine.can_grant() {
-                    return self.yield_turn(request, slot, effects);
-                }
-                Room::Free
-            }
-            // A publisher that is next only because subscribers are overdue takes no place before a
-            // sleeping publisher.
-            Standing::Next
-                if !self.queue.has_sleeper_before(*slot.key) && self.competes_with_granted() =>
-            {
-                if !slot.key.is_some_and(|key| self.queue.take_over(key)) {
+            Standing::Next if has_room => Room::Free,
+            Standing::Next | Standing::Behind => {
+                let deadline = self.machine.start_clocks(Instant::now);
+                // The blocking subscribers may be overdue as soon as a publisher waits.
+                let is_overdue = deadline.is_some() && self.machine.are_all_overdue(Instant::now);
+                if is_overdue && standing == Standing::Next {
+                    Room::Free
+                } else if !self.competes_with_granted(*slot.key) {
+                    return self.sleep(request, standing, deadline, slot, effects);
+                } else if slot.key.is_some_and(|key| self.queue.take_over(key)) {
+                    // No publisher waits for the filter queues just found full.
+                    self.machine.unblock_queues(Instant::now);
+                    self.machine.take_grant();
+                    Room::Reserved
+                } else {
                     return self.yield_to_granted(request, slot, effects);
                 }
-                // No publisher waits for the filter queues just found full.
-                self.machine.unblock_queues(Instant::now);
-                Room::Granted
             }
-            Standing::Next => {
-                self.stalled.is_unchecked = false;
-                let admission = self.sleep(request, slot, effects);
-                self.checked = *slot.key;
-                return admission;
-            }
-            Standing::Behind => return self.sleep(request, slot, effects),
         };
-        self.dequeue(slot, effects);
+        if room == Room::Free && self.machine.is_turn_over() && self.machine.can_grant() {
+            return self.yield_turn(request, slot, effects);
+        }
+        self.leave_queue(slot.key.take(), effects);
         Some(Admission::Done(room))
     }
 
-    /// Returns whether all blocking subscribers are overdue as soon as a publisher waits: they allow no
-    /// time.
-    fn are_overdue_at_once(&mut self) -> bool {
-        self.machine.start_clocks(Instant::now);
-        self.machine.are_all_overdue(Instant::now)
-    }
-
-    /// Returns whether the publisher, which has no room, is to take over a granted place, after
-    /// yielding once to the publisher that has the place.
-    fn competes_with_granted(&mut self) -> bool {
-        if self.queue.granted() == 0 {
-            return false;
-        }
-        // While reading makes room as well, the observer waits longer than a publisher can.
-        self.machine.is_held_by_reserved() || !self.can_observe_grants()
-    }
-
-    /// Takes the publisher out of the queue: it waits no longer.
-    pub(super) fn dequeue(&mut self, slot: &mut QueueSlot<'_>, effects: &mut Effects<E>) {
-        if let Some(key) = slot.key.take() {
-            match self.queue.remove(key) {
-                Removed::Waiter(waker) => effects.drop_waker(waker),
-                Removed::Place => self.machine.release_grant(),
-            }
-            self.pause_if_none_waits();
-        }
+    /// Returns whether a publisher without room is to take over a granted place, after yielding once
+    /// to the publisher that has the place. It overtakes no sleeping publisher.
+    fn competes_with_granted(&self, key: Option<QueueKey>) -> bool {
+        self.queue.granted() > 0
+            && !self.queue.has_sleeper_before(key)
+            // While reading makes room as well, the observer waits longer than a publisher can.
+            && (self.machine.is_held_by_reserved() || !self.can_observe_grants())
     }
 
     /// Ends the turn of the publishers that find room: this one gets a place, and yields to the
@@ -174,15 +140,12 @@ impl<E> State<E> {
         slot: &mut QueueSlot<'_>,
         effects: &mut Effects<E>,
     ) -> Option<Admission<Room>> {
-        let waker = slot.spare.take()?;
-        let (key, old) = self.queue.grant_polled(*slot.key, request);
-        *slot.key = Some(key);
+        let queued =
+            self.yield_once(slot, effects, |queue, key| queue.grant_polled(key, request))?;
         self.machine.grant();
         self.machine.begin_turn();
         self.pause_if_none_waits();
-        effects.drop_waker(old);
-        effects.wake(Some(waker));
-        Some(Admission::Queued { deadline: None })
+        Some(queued)
     }
 
     /// Queues the publisher awake. Places are granted and not taken yet, perhaps to publishers that
@@ -194,10 +157,24 @@ impl<E> State<E> {
         slot: &mut QueueSlot<'_>,
         effects: &mut Effects<E>,
     ) -> Option<Admission<Room>> {
+        let queued = self.yield_once(slot, effects, |queue, key| {
+            queue.yield_to_granted(key, request)
+        })?;
+        self.checked = *slot.key;
+        Some(queued)
+    }
+
+    /// Queues the publisher by `enter`, and wakes its task, so that it is polled after the tasks that
+    /// are ready. `enter` returns the publisher's key, and the waker that it had left.
+    fn yield_once(
+        &mut self,
+        slot: &mut QueueSlot<'_>,
+        effects: &mut Effects<E>,
+        enter: impl FnOnce(&mut WaitQueue, Option<QueueKey>) -> (QueueKey, Option<Waker>),
+    ) -> Option<Admission<Room>> {
         let waker = slot.spare.take()?;
-        let (key, old) = self.queue.yield_to_granted(*slot.key, request);
+        let (key, old) = enter(&mut self.queue, *slot.key);
         *slot.key = Some(key);
-        self.checked = Some(key);
         effects.drop_waker(old);
         effects.wake(Some(waker));
         Some(Admission::Queued { deadline: None })
@@ -207,10 +184,12 @@ impl<E> State<E> {
     fn sleep(
         &mut self,
         request: Request,
+        standing: Standing,
+        mut deadline: Option<Instant>,
         slot: &mut QueueSlot<'_>,
         effects: &mut Effects<E>,
     ) -> Option<Admission<Room>> {
-        let Self { machine, queue, .. } = self;
+        let queue = &mut self.queue;
         let key = match *slot.key {
             Some(key) if queue.would_wake(key, slot.waker) => key,
             key => {
@@ -220,11 +199,13 @@ impl<E> State<E> {
             }
         };
         *slot.key = Some(key);
-        // Publishers wait for the blocking subscribers from now on.
-        let mut deadline = machine.start_clocks(Instant::now);
         if !queue.set_timer(key, deadline) {
             // The front may be kept without being polled. All others check a little later.
             deadline = deadline.and_then(|deadline| deadline.checked_add(GRACE));
+        }
+        if standing == Standing::Next {
+            self.stalled.is_unchecked = false;
+            self.checked = Some(key);
         }
         #[cfg(feature = "rt")]
         self.observe_grants(effects);
@@ -279,12 +260,12 @@ impl<E> State<E> {
     /// Takes back the granted places for which a new member has no room.
     pub(super) fn revoke_grants(&mut self, joined: &SubscriberState) {
         while self.machine.is_overgranted(joined) {
-            self.queue.revoke_newest();
+            self.queue.revoke_last();
             self.machine.release_grant();
         }
     }
 
-    /// Removes a publisher that gives up or is rejected.
+    /// Takes a publisher out of the queue, if it is queued: it is admitted or rejected, or gives up.
     pub(super) fn leave_queue(&mut self, key: Option<QueueKey>, effects: &mut Effects<E>) {
         let Some(key) = key else { return };
         match self.queue.remove(key) {

@@ -51,7 +51,7 @@ use blockers::Blockers;
 use full_at::FullAt;
 pub(crate) use inspect::Which;
 use members::{Member, Members};
-pub(crate) use room::Place;
+pub(crate) use room::{Place, Room};
 use turns::Turns;
 
 /// The request of a publisher.

@@ -64,7 +64,7 @@ impl<E> State<E> {
     /// Returns whether publishers sleep beside granted places or an unchecked place, which no task
     /// observes.
     #[inline]
-    pub(super) fn must_observe_grants(&self) -> bool {
+    fn must_observe_grants(&self) -> bool {
         self.may_stall() && !self.stalled.is_observed
     }
 
@@ -84,7 +84,7 @@ impl<E> State<E> {
 
     /// Grants places that have not been taken for some turns to sleeping publishers. Called once per
     /// turn. Returns whether there is more to observe.
-    pub(super) fn reassign_stalled(&mut self, effects: &mut Effects<E>) -> bool {
+    fn reassign_stalled(&mut self, effects: &mut Effects<E>) -> bool {
         if self.stalled.is_unchecked {
             effects.wake(self.queue.wake_first_sleeper());
         }

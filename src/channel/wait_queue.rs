@@ -14,6 +14,11 @@ use crate::channel::machine::Request;
 use crate::util::clock::Instant;
 use crate::util::shrink::Shrink;
 
+mod grants;
+
+pub(crate) use grants::GrantNumber;
+use grants::Grants;
+
 /// The key of an entry in the [`WaitQueue`]. Later publishers have greater numbers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct QueueKey {
@@ -35,7 +40,7 @@ pub(crate) struct QueueKey {
 ///
 /// # Invariants
 /// 1. Each queued publisher is in `waiters`, in `granted`, or counted in `displaced`. The numbers
-///    in each deque are strictly increasing, so a binary search finds an entry.
+///    in `waiters` are strictly increasing, so a binary search finds an entry.
 /// 2. The front of `waiters` is live, and so are at least half of all its entries; the rest are
 ///    tombstones.
 /// 3. A waiter has a waker exactly while it is asleep; `asleep` counts these. An awake waiter has
@@ -49,10 +54,9 @@ pub(crate) struct WaitQueue {
     /// The number of tombstones.
     tombstones: usize,
     asleep: usize,
-    granted: VecDeque<Grant>,
+    granted: Grants,
     displaced: usize,
     next_number: u64,
-    next_grant: GrantNumber,
     /// The time at which the front waiter polls again without being woken.
     timer_at: Option<Instant>,
 }
@@ -66,16 +70,6 @@ struct Waiter {
     /// Set when the publisher has yielded to all grants before this one.
     yielded_to: Option<GrantNumber>,
 }
-
-/// A publisher with a place.
-struct Grant {
-    key: QueueKey,
-    number: GrantNumber,
-}
-
-/// Grants are numbered in the order in which they are made.
-#[derive(Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct GrantNumber(u64);
 
 /// What a publisher that leaves the queue had there.
 #[must_use = "a place must be used or released, and a waker dropped without the lock"]
@@ -175,7 +169,7 @@ impl WaitQueue {
         request: Request,
     ) -> (QueueKey, Option<Waker>) {
         let (at, key) = self.enter(key, request);
-        self.waiters[at].yielded_to = Some(self.next_grant);
+        self.waiters[at].yielded_to = Some(self.granted.next());
         (key, self.wake(at))
     }
 
@@ -270,7 +264,7 @@ impl WaitQueue {
     pub(crate) fn grant_front(&mut self) -> Option<Waker> {
         let key = self.waiters.front()?.key;
         let waker = self.bury(0);
-        self.push_grant(key);
+        self.granted.push(key);
         waker
     }
 
@@ -283,58 +277,25 @@ impl WaitQueue {
     ) -> (QueueKey, Option<Waker>) {
         let (at, key) = self.enter(key, request);
         let waker = self.bury(at);
-        self.push_grant(key);
+        self.granted.push(key);
         (key, waker)
-    }
-
-    #[inline]
-    fn push_grant(&mut self, key: QueueKey) {
-        let number = self.next_grant;
-        self.next_grant.0 += 1;
-        let grant = Grant { key, number };
-        match self.granted.back() {
-            Some(last) if last.key.number > key.number => {
-                let before = |grant: &Grant| grant.key.number < key.number;
-                let at = self.granted.partition_point(before);
-                self.granted.insert(at, grant);
-            }
-            // The last grant mostly went to an earlier publisher.
-            _ => self.granted.push_back(grant),
-        }
     }
 
     /// Returns whether the publisher has a granted place.
     #[inline]
     pub(crate) fn has_place(&self, key: QueueKey) -> bool {
-        self.place(key).is_some()
+        self.granted.contains(key)
     }
 
     /// Takes the publisher's granted place. Returns `false` if the publisher has none.
     #[inline]
     pub(crate) fn take_place(&mut self, key: QueueKey) -> bool {
-        match self.place(key) {
-            None => return false,
-            Some(0) => drop(self.granted.pop_front()),
-            Some(at) => drop(self.granted.remove(at)),
-        }
-        self.granted.shrink_if_sparse(RETAINED_CAPACITY);
-        true
-    }
-
-    /// Returns the index of the publisher's place; the first is the common case.
-    #[inline]
-    fn place(&self, key: QueueKey) -> Option<usize> {
-        if self.granted.front()?.key.number == key.number {
-            return Some(0);
-        }
-        (self.granted)
-            .binary_search_by_key(&key.number, |grant| grant.key.number)
-            .ok()
+        self.granted.take(key)
     }
 
     /// Returns the number of the next grant.
     pub(crate) fn next_grant(&self) -> GrantNumber {
-        self.next_grant
+        self.granted.next()
     }
 
     /// Takes over a place that was granted before the publisher `key` yielded, and has not been
@@ -348,20 +309,14 @@ impl WaitQueue {
     /// Takes the first granted place from its publisher, if it was granted before `next`. Returns
     /// `false` if it was not.
     pub(crate) fn displace(&mut self, next: GrantNumber) -> bool {
-        let is_stalled = self
-            .granted
-            .front()
-            .is_some_and(|grant| grant.number < next);
-        if is_stalled {
-            self.granted.pop_front();
-            self.displaced += 1;
-        }
+        let is_stalled = self.granted.take_first_before(next);
+        self.displaced += usize::from(is_stalled);
         is_stalled
     }
 
-    /// Takes back the newest granted place. The publisher waits at its old position.
-    pub(crate) fn revoke_newest(&mut self) {
-        if let Some(Grant { key, .. }) = self.granted.pop_back() {
+    /// Takes back the place of the publisher that came last. It waits at its old position.
+    pub(crate) fn revoke_last(&mut self) {
+        if let Some(key) = self.granted.take_last() {
             self.displaced += 1;
             self.enter(Some(key), key.request);
         }
@@ -407,7 +362,7 @@ impl WaitQueue {
     /// Wakes all waiters and voids all grants: the channel is closed.
     pub(crate) fn close(&mut self) -> impl Iterator<Item = Waker> {
         self.displaced += self.granted.len();
-        self.granted = VecDeque::new();
+        self.granted.clear();
         self.wake_all()
     }
 

@@ -4,6 +4,7 @@ use super::Machine;
 use crate::channel::effects::{Effect, Effects};
 use crate::channel::filter::Evaluation;
 use crate::channel::machine::full_at::RETENTION_ENTRY;
+use crate::channel::machine::room::Room;
 use crate::channel::subscriber::SubscriberState;
 use crate::channel::ticket::Ticket;
 use crate::end_reason::DisconnectCause;
@@ -60,97 +61,63 @@ impl<E> Machine<E> {
 
     // ---- Slow path --------------------------------------------------------------------------
 
-    /// Stores an event in a free place, after [`check_room`](Self::check_room). Returns the event
-    /// if the log does not need it: without log readers and retention.
+    /// Stores an event. Returns the event if the log does not need it: without log readers and
+    /// retention.
     pub(crate) fn store(
         &mut self,
+        room: Room,
         event: E,
         ticket: Option<&Arc<Ticket>>,
         evaluation: &mut Evaluation,
         effects: &mut Effects<E>,
     ) -> (Stored, Option<E>) {
-        // All members still blocking are overdue, or there would be no room.
-        self.disconnect_all_overdue(effects);
-        if self.reserved == 0 {
-            self.past_windows = 0;
+        match room {
+            Room::Free => {
+                // All members still blocking are overdue, or there would be no room.
+                self.disconnect_all_overdue(effects);
+                if self.reserved == 0 {
+                    self.past_windows = 0;
+                }
+            }
+            // Turn the reserved place into an unread event.
+            Room::Reserved => {
+                self.disconnect_passed(effects);
+                self.reserved -= 1;
+            }
+            // Blocking members stay blocking: no publisher has waited for them.
+            Room::PastWindows => self.past_windows += 1,
         }
-        self.append(event, ticket, evaluation, effects)
-    }
-
-    /// Stores an event past full windows. Blocking members stay blocking: no publisher has waited
-    /// for them.
-    pub(crate) fn store_past_windows(
-        &mut self,
-        event: E,
-        ticket: Option<&Arc<Ticket>>,
-        evaluation: &mut Evaluation,
-        effects: &mut Effects<E>,
-    ) -> (Stored, Option<E>) {
-        self.past_windows += 1;
-        self.append(event, ticket, evaluation, effects)
-    }
-
-    /// Stores an event in a granted place.
-    pub(crate) fn store_granted(
-        &mut self,
-        event: E,
-        ticket: Option<&Arc<Ticket>>,
-        evaluation: &mut Evaluation,
-        effects: &mut Effects<E>,
-    ) -> (Stored, Option<E>) {
-        self.turns.take();
-        self.store_in_reserved(event, ticket, evaluation, effects)
-    }
-
-    /// Stores the event of a permit.
-    pub(crate) fn store_permitted(
-        &mut self,
-        event: E,
-        ticket: Option<&Arc<Ticket>>,
-        evaluation: &mut Evaluation,
-        effects: &mut Effects<E>,
-    ) -> (Stored, Option<E>) {
-        self.store_in_reserved(event, ticket, evaluation, effects)
-    }
-
-    /// Turns a reserved place into an unread event.
-    fn store_in_reserved(
-        &mut self,
-        event: E,
-        ticket: Option<&Arc<Ticket>>,
-        evaluation: &mut Evaluation,
-        effects: &mut Effects<E>,
-    ) -> (Stored, Option<E>) {
-        self.disconnect_passed(effects);
-        // `overdue_at_permit` must stay until the event is appended, which checks filtered members
-        // against it.
-        self.reserved -= 1;
         let stored = self.append(event, ticket, evaluation, effects);
-        self.clear_overdue_at_permit();
-        // Filtered members without interest in the event have gained room.
-        self.unblock_queues_with_room();
+        if room == Room::Reserved {
+            // Only now: appending checks filtered members against `overdue_at_permit`.
+            self.clear_overdue_at_permit();
+            // Filtered members without interest in the event have gained room.
+            self.unblock_queues_with_room();
+        }
         stored
     }
 
-    /// Gives a permit after [`check_room`](Self::check_room).
-    pub(crate) fn reserve(&mut self, now: impl Fn() -> Instant, effects: &mut Effects<E>) {
-        if seeded_bug!("permit-disconnects-early") {
-            self.disconnect_all_overdue(effects);
+    /// Gives a permit.
+    pub(crate) fn reserve(
+        &mut self,
+        room: Room,
+        now: impl Fn() -> Instant,
+        effects: &mut Effects<E>,
+    ) {
+        match room {
+            Room::Free => {
+                if seeded_bug!("permit-disconnects-early") {
+                    self.disconnect_all_overdue(effects);
+                }
+                self.pass_overdue(now);
+                self.reserved += 1;
+            }
+            Room::Reserved => {}
+            Room::PastWindows => {
+                self.past_windows += 1;
+                self.reserved += 1;
+            }
         }
-        self.pass_overdue(now);
-        self.reserved += 1;
-        self.assert_invariants();
-    }
-
-    /// Turns a granted place into a permit.
-    pub(crate) fn reserve_granted(&mut self) {
-        self.turns.take();
-    }
-
-    /// Gives a permit past full windows.
-    pub(crate) fn reserve_past_windows(&mut self) {
-        self.past_windows += 1;
-        self.reserved += 1;
         self.assert_invariants();
     }
 

@@ -15,7 +15,18 @@ use crate::channel::subscriber::cursor::CursorState;
 use crate::end_reason::DisconnectCause;
 use crate::util::clock::Instant;
 
-/// What a place for a waiting publisher depends on.
+/// The room of an event to be stored, or of a permit to be given.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// Every window has room beside the reserved places, or is that of an overdue member.
+    Free,
+    /// A reserved place: that of a permit, or a granted place that was taken.
+    Reserved,
+    /// None: the event goes past full windows.
+    PastWindows,
+}
+
+/// Whether there is a place for a publisher that waits and is not being polled.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
     /// There is a place for any event.
@@ -42,7 +53,7 @@ impl<E> Machine<E> {
         self.blockers.is_empty() || self.are_all_overdue(now)
     }
 
-    /// Returns whether a publisher that is not being polled has room, for a grant.
+    /// Returns whether a place can be granted to a publisher that is not being polled.
     #[inline]
     pub(crate) fn check_place(&mut self, request: Request, now: impl FnOnce() -> Instant) -> Place {
         self.block_full_readers();
@@ -159,8 +170,8 @@ impl<E> Machine<E> {
         self.unblock_queues(now);
     }
 
-    /// Disconnects the log readers in `overdue_at_permit` without room for the event of a permit or
-    /// of a granted place, which is about to be stored. (For filtered subscribers, `admits` decides, because only
+    /// Disconnects the log readers in `overdue_at_permit` without room for the event of a reserved
+    /// place, which is about to be stored. (For filtered subscribers, `admits` decides, because only
     /// members with interest in the event need room.)
     pub(super) fn disconnect_passed(&mut self, effects: &mut Effects<E>) {
         let tail = self.log.tail();
@@ -222,6 +233,12 @@ impl<E> Machine<E> {
     /// Begins another turn.
     pub(crate) fn begin_turn(&mut self) {
         self.turns.begin(self.log.tail());
+    }
+
+    /// Counts a granted place as taken: it is like that of a permit now.
+    #[inline]
+    pub(crate) fn take_grant(&mut self) {
+        self.turns.take();
     }
 
     /// Takes back a granted place whose publisher is rejected or has left.

@@ -2,9 +2,9 @@
 
 use super::{Admission, PendingEvent, Stale, StoredEvent};
 use crate::channel::State;
-use crate::channel::backpressure::{Publisher, QueueSlot, Room, Standing};
+use crate::channel::backpressure::{Publisher, QueueSlot, Standing};
 use crate::channel::effects::Effects;
-use crate::channel::machine::Request;
+use crate::channel::machine::{Request, Room};
 use crate::error::TryNotifyError;
 use crate::util::clock::Instant;
 
@@ -65,11 +65,7 @@ impl<E> State<E> {
         let has_room = standing == Standing::Next && self.has_room_for_permit();
         let admission = self.try_admit(Request::Permit, standing, has_room, slot, effects)?;
         Some(admission.map(|room| {
-            match room {
-                Room::Granted => self.machine.reserve_granted(),
-                Room::Free => self.machine.reserve(Instant::now, effects),
-                Room::PastWindows => self.machine.reserve_past_windows(),
-            }
+            self.machine.reserve(room, Instant::now, effects);
             self.serve_queue(effects);
         }))
     }
@@ -81,15 +77,9 @@ impl<E> State<E> {
         effects: &mut Effects<E>,
     ) -> Result<StoredEvent<E>, Stale<E>> {
         self.check_evaluation(pending, effects)?;
-        let event = pending.take();
-        let PendingEvent {
-            ticket, evaluation, ..
-        } = pending;
-        let stored = (self.machine).store_permitted(event, *ticket, evaluation, effects);
-        self.wake_readers(effects);
+        let stored = self.store(Room::Reserved, pending, effects);
         // A closed channel is complete once its last permit is used.
         self.notify_conditions(effects);
-        self.serve_queue(effects);
         Ok(stored)
     }
 
@@ -104,12 +94,7 @@ impl<E> State<E> {
         let PendingEvent {
             ticket, evaluation, ..
         } = pending;
-        let Self { machine, .. } = self;
-        let stored = match room {
-            Room::Free => machine.store(event, *ticket, evaluation, effects),
-            Room::Granted => machine.store_granted(event, *ticket, evaluation, effects),
-            Room::PastWindows => machine.store_past_windows(event, *ticket, evaluation, effects),
-        };
+        let stored = (self.machine).store(room, event, *ticket, evaluation, effects);
         self.wake_readers(effects);
         // There may be room for the next publisher as well.
         self.serve_queue(effects);

@@ -64,7 +64,7 @@ fn a_revoked_place_keeps_the_rank_of_its_publisher() {
     for _ in 0..3 {
         queue.grant_front();
     }
-    queue.revoke_newest();
+    queue.revoke_last();
     assert_eq!((queue.granted(), queue.len()), (2, 4));
     queue.grant_front();
     assert!(queue.take_place(keys[2]) && !queue.take_place(keys[3]));
