@@ -216,7 +216,15 @@ impl<E> State<E> {
 
     /// Grants every free place to the publisher that has waited longest without one. Also wakes
     /// the front if it must poll at another time than its timer is set to.
+    #[inline]
     pub(super) fn serve_queue(&mut self, effects: &mut Effects<E>) {
+        if !self.queue.has_no_waiters() || self.checked.is_some() {
+            self.serve_waiters(effects);
+        }
+        self.notify_if_none_queued(effects);
+    }
+
+    fn serve_waiters(&mut self, effects: &mut Effects<E>) {
         // A closed channel rejects every waiter, and all of them are awake.
         if self.machine.is_closed() {
             return;
@@ -252,7 +260,6 @@ impl<E> State<E> {
             break;
         }
         self.pause_if_none_waits();
-        self.notify_if_none_queued(effects);
         #[cfg(feature = "rt")]
         self.observe_grants(effects);
     }

@@ -173,7 +173,15 @@ impl<E> Machine<E> {
     /// Disconnects the log readers in `overdue_at_permit` without room for the event of a reserved
     /// place, which is about to be stored. (For filtered subscribers, `admits` decides, because only
     /// members with interest in the event need room.)
+    #[inline]
     pub(super) fn disconnect_passed(&mut self, effects: &mut Effects<E>) {
+        if !self.overdue_at_permit.is_empty() {
+            self.disconnect_all_passed(effects);
+        }
+    }
+
+    #[cold]
+    fn disconnect_all_passed(&mut self, effects: &mut Effects<E>) {
         let tail = self.log.tail();
         for key in self.overdue_at_permit.clone() {
             let member = self.member(key);
@@ -209,8 +217,9 @@ impl<E> Machine<E> {
 
     /// Clears `overdue_at_permit` if no place is reserved any more. A granted place counts, too: the
     /// permit may have taken its room.
+    #[inline]
     pub(super) fn clear_overdue_at_permit(&mut self) {
-        if self.reserved == 0 {
+        if self.reserved == 0 && !self.overdue_at_permit.is_empty() {
             self.overdue_at_permit.clear();
         }
     }
