@@ -6,6 +6,7 @@
 #![cfg(genevent_shuttle)]
 
 mod deliveries;
+mod grants;
 mod handlers;
 mod kept_events;
 mod permits;
