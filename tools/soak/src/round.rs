@@ -1,13 +1,15 @@
 //! The life of a manager, from its start to the last event's drop.
 
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fastrand::Rng;
-use futures::FutureExt;
 use futures::channel::oneshot;
+use futures::{FutureExt, poll};
 use genevent::EventManager;
+use genevent::future::Reserve;
 
 use crate::book::{Book, Totals};
 use crate::event::{Event, alive};
@@ -69,6 +71,9 @@ async fn life(executor: &Executor, seed: u64, book: &Arc<Book>) {
         }
         jobs.push(context.subscribe_random(&manager, &mut rng));
     }
+    // Outside of a runtime, publishers may sleep behind kept ones (page `deadlocks`).
+    let count = if executor.is_tokio() { rng.u8(0..4) } else { 0 };
+    let kept = keep(&manager, count, &mut rng).await;
     if rng.u8(0..4) == 0 {
         for _ in 0..rng.usize(0..200) {
             yield_now().await;
@@ -82,6 +87,7 @@ async fn life(executor: &Executor, seed: u64, book: &Arc<Book>) {
             "publishers see no panic"
         );
     }
+    drop(kept);
     if rng.bool() {
         manager
             .stop()
@@ -95,6 +101,25 @@ async fn life(executor: &Executor, seed: u64, book: &Arc<Book>) {
     for job in jobs {
         assert_ne!(job.outcome().await, Outcome::Failed);
     }
+}
+
+/// Polls publishing futures once, and keeps those that wait.
+async fn keep<'a>(
+    manager: &'a EventManager<Event>,
+    count: u8,
+    rng: &mut Rng,
+) -> Vec<Pin<Box<Reserve<'a, Event>>>> {
+    let mut kept = Vec::new();
+    for _ in 0..count {
+        for _ in 0..rng.usize(0..20) {
+            yield_now().await;
+        }
+        let mut publisher = Box::pin(manager.reserve());
+        if poll!(&mut publisher).is_pending() {
+            kept.push(publisher);
+        }
+    }
+    kept
 }
 
 /// Disconnects the stalled subscribers, so no publisher waits for ever.
