@@ -26,6 +26,8 @@ pub(crate) struct Task<'a> {
     alarm: Arc<Alarm>,
     pub(crate) future: Option<LocalBoxFuture<'a, Outcome>>,
     pub(crate) outcome: Option<Outcome>,
+    /// Set while the future is kept without being polled.
+    pub(crate) is_kept: bool,
 }
 
 impl<'a> Task<'a> {
@@ -35,11 +37,15 @@ impl<'a> Task<'a> {
             alarm: Arc::new(Alarm(AtomicBool::new(true))),
             future: Some(future),
             outcome: None,
+            is_kept: false,
         }
     }
 
     /// Polls it if it has something to do; false if not.
     pub(crate) fn run(&mut self) -> bool {
+        if self.is_kept {
+            return false;
+        }
         let Some(future) = &mut self.future else {
             return false;
         };
