@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use futures::stream::FusedStream;
 use futures::{Sink, Stream};
+use genevent::error::FollowUpError;
 use genevent::{
     Ack, Deliveries, Delivery, EndReason, EventSink, Filtered, Received, SubscriberId,
     Subscription, SyncSink, WithMissed,
@@ -150,6 +151,17 @@ impl Events {
             Self::Filtered(stream) => stream.ack(),
             Self::FilteredWithMissed(stream) => stream.get_mut().ack(),
             Self::Deliveries(_) | Self::FilteredDeliveries(_) => {}
+        }
+    }
+
+    pub(crate) fn follow_up(&self, event: Payload) -> Result<usize, FollowUpError<Payload>> {
+        match self {
+            Self::Plain(stream) => stream.follow_up(event),
+            Self::WithMissed(stream) => stream.get_ref().follow_up(event),
+            Self::Deliveries(stream) => stream.follow_ups().notify(event),
+            Self::Filtered(stream) => stream.follow_ups().notify(event),
+            Self::FilteredWithMissed(stream) => stream.get_ref().follow_ups().notify(event),
+            Self::FilteredDeliveries(stream) => stream.follow_ups().notify(event),
         }
     }
 

@@ -35,6 +35,8 @@ pub(crate) enum Op {
     /// Like `Next`; if `Next` clones the event, the action runs during the clone.
     NextDuringClone(Pick, Which, During),
     Ack(Pick),
+    /// A reader publishes what follows from its event in flight.
+    FollowUp(Pick),
     /// Turns a plain stream into `with_missed()` or back.
     Convert(Pick),
     /// Turns a stream into a stream of deliveries.
@@ -216,6 +218,7 @@ fn op() -> impl Strategy<Value = Op> {
         40 => (pick(), which(), during())
             .prop_map(|(pick, which, during)| Op::NextDuringClone(pick, which, during)),
         40 => pick().prop_map(Op::Ack),
+        40 => pick().prop_map(Op::FollowUp),
         15 => pick().prop_map(Op::Convert),
         25 => pick().prop_map(Op::Leave),
         8 => pick().prop_map(Op::Crash),

@@ -102,6 +102,8 @@ pub(crate) struct Reader {
     pub(crate) replayed: VecDeque<Event>,
     pub(crate) unread: VecDeque<Event>,
     pub(crate) in_flight: Option<Event>,
+    /// Whether an event that owes nothing is in flight.
+    free_in_flight: bool,
     /// The event that was taken and not yielded, as its clone has panicked.
     pub(crate) unyielded: Option<Event>,
     /// The unacked deliveries, for a stream of deliveries.
@@ -180,6 +182,12 @@ impl Reader {
         has_open || self.in_flight.is_some() || self.unyielded.is_some()
     }
 
+    /// Whether it has yielded an event that it has yet to settle, or that owes nothing.
+    fn has_in_flight(&self) -> bool {
+        let has_free = self.out.as_ref().is_some_and(|out| !out.free.is_empty());
+        self.owes() || has_free || self.free_in_flight
+    }
+
     /// How long publishers wait for the reader; `None` without end.
     fn patience(&self) -> Option<Time> {
         match self.overflow {
@@ -215,6 +223,13 @@ pub(crate) enum Item {
     Event(u64),
     Missed(u64),
     Delivery { seq: u64, payload: u64 },
+}
+
+/// Why a follow-up was not published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NoFollowUp {
+    NothingInFlight,
+    Closed,
 }
 
 /// A poll panicked, as the clone of an event did.
@@ -264,6 +279,8 @@ enum Room {
     Granted,
     /// Room in every window, once the blocking subscribers, which are overdue, are disconnected.
     Free,
+    /// None: the windows may be full.
+    PastWindows,
 }
 
 /// The search for places that are granted and not taken.

@@ -3,6 +3,7 @@
 use std::panic::Location;
 
 use super::join::By;
+use super::room::Room;
 use super::{Machine, Member};
 use crate::channel::effects::{Effect, Effects};
 use crate::channel::filter::queue::FilterQueue;
@@ -221,6 +222,7 @@ impl<E> Machine<E> {
     #[cold]
     pub(super) fn append_filtered(
         &mut self,
+        room: Room,
         event: E,
         ticket: Option<&Arc<Ticket>>,
         matches: &mut FilterMatches,
@@ -228,7 +230,9 @@ impl<E> Machine<E> {
     ) -> (Stored, Option<E>) {
         let mut audience = self.members.readers() + matches.count();
         // A full subscriber may be disconnected now, by its policy, and is not counted then.
-        matches.for_each_full(0, |id| audience -= usize::from(!self.admits(id, effects)));
+        matches.for_each_full(0, |id| {
+            audience -= usize::from(!self.admits(id, room, effects))
+        });
         if let Some(ticket) = ticket {
             ticket.arm(audience);
         }
@@ -256,8 +260,9 @@ impl<E> Machine<E> {
     }
 
     /// Returns true if the subscriber gets the event. Disconnects a full subscriber with
-    /// [`Overflow::Disconnect`], or a full subscriber already overdue when a permit was reserved.
-    fn admits(&mut self, id: SubscriberId, effects: &mut Effects<E>) -> bool {
+    /// [`Overflow::Disconnect`], or a full subscriber that was overdue when the permit of the event was
+    /// reserved.
+    fn admits(&mut self, id: SubscriberId, room: Room, effects: &mut Effects<E>) -> bool {
         let Some(member) = self.current(id) else {
             return false;
         };
@@ -273,7 +278,7 @@ impl<E> Machine<E> {
             self.trace_left(id, DisconnectCause::Overflow, effects);
             return false;
         }
-        if self.was_overdue_at_permit(id.number) && is_full() {
+        if room == Room::Reserved && self.was_overdue_at_permit(id.number) && is_full() {
             self.disconnect_overdue(id.number, effects);
             return false;
         }

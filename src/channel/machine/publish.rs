@@ -87,7 +87,7 @@ impl<E> Machine<E> {
             // Blocking members stay blocking: no publisher has waited for them.
             Room::PastWindows => self.past_windows += 1,
         }
-        let stored = self.append(event, ticket, evaluation, effects);
+        let stored = self.append(room, event, ticket, evaluation, effects);
         if room == Room::Reserved {
             // Only now: appending checks filtered members against `overdue_at_permit`.
             self.clear_overdue_at_permit();
@@ -123,6 +123,7 @@ impl<E> Machine<E> {
 
     fn append(
         &mut self,
+        room: Room,
         event: E,
         ticket: Option<&Arc<Ticket>>,
         evaluation: &mut Evaluation,
@@ -130,7 +131,7 @@ impl<E> Machine<E> {
     ) -> (Stored, Option<E>) {
         self.apply_overflow_policies(effects);
         if let Some(matches) = evaluation.matches() {
-            return self.append_filtered(event, ticket, matches, effects);
+            return self.append_filtered(room, event, ticket, matches, effects);
         }
         match self.skip_if_no_readers() {
             Some(stored) => (stored, Some(event)),

@@ -5,7 +5,8 @@ use std::time::Duration;
 use genevent::{DisconnectCause, Overflow};
 
 use super::{
-    Answers, CallId, Event, Question, Reader, Reference, Room, State, Stored, Time, Who, Wish,
+    Answers, CallId, Event, NoFollowUp, Question, Reader, Reference, Room, State, Stored, Time,
+    Who, Wish,
 };
 
 impl Reference {
@@ -129,6 +130,7 @@ impl Reference {
                 self.readers[who].blocks = false;
                 self.readers[who].waited = None;
             }
+            self.readers[who].passed &= self.is_full(who) && self.reserved() > 0;
         }
     }
 
@@ -193,6 +195,17 @@ impl Reference {
         Some(self.store(Room::Free, payload))
     }
 
+    /// Publishes what follows from an event in flight, past full windows.
+    pub(crate) fn follow_up(&mut self, who: Who, payload: u64) -> Result<usize, NoFollowUp> {
+        if !self.readers[who].has_in_flight() {
+            return Err(NoFollowUp::NothingInFlight);
+        }
+        if self.closed {
+            return Err(NoFollowUp::Closed);
+        }
+        Ok(self.store(Room::PastWindows, payload))
+    }
+
     /// Gives a permit. Blocking subscribers, which are overdue, stay until the permit is used.
     pub(super) fn give_permit(&mut self, room: Room) {
         if room == Room::Free {
@@ -206,29 +219,14 @@ impl Reference {
     }
 
     pub(crate) fn use_permit(&mut self, payload: u64) -> usize {
-        for who in self.concerned(payload) {
-            let reader = &self.readers[who];
-            if reader.passed && reader.unread.len() >= reader.window {
-                self.detach(who, DisconnectCause::Overdue);
-            }
-        }
-        self.take_permit();
+        self.permits -= 1;
         self.store(Room::Granted, payload)
     }
 
     pub(crate) fn drop_permit(&mut self) {
-        self.take_permit();
+        self.permits -= 1;
         self.unblock_with_room();
         self.serve();
-    }
-
-    fn take_permit(&mut self) {
-        self.permits -= 1;
-        if self.permits == 0 {
-            self.readers
-                .iter_mut()
-                .for_each(|reader| reader.passed = false);
-        }
     }
 
     /// The subscribers that an event concerns.
@@ -251,6 +249,10 @@ impl Reference {
             if self.readers[who].unread.len() < self.readers[who].window {
                 continue;
             }
+            if room == Room::Granted && self.readers[who].passed {
+                self.detach(who, DisconnectCause::Overdue);
+                continue;
+            }
             match self.readers[who].overflow {
                 Overflow::DropOldest => {
                     let event = self.readers[who].unread.pop_front().unwrap();
@@ -261,7 +263,8 @@ impl Reference {
                 Overflow::Disconnect => {
                     self.detach(who, DisconnectCause::Overflow);
                 }
-                _ => {} // It came while more permits were out than its window has room for.
+                // A follow-up, or an event of one of more permits than its window has room for.
+                _ => {}
             }
         }
         let audience = self.concerned(payload);

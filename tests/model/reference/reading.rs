@@ -27,6 +27,7 @@ impl Reference {
             replayed: (self.events.len() - replayed..self.events.len()).collect(),
             unread: VecDeque::new(),
             in_flight: None,
+            free_in_flight: false,
             unyielded: None,
             out: None,
             blocks: false,
@@ -51,6 +52,7 @@ impl Reference {
     }
 
     pub(crate) fn ack(&mut self, who: Who) {
+        self.readers[who].free_in_flight = false;
         if let Some(event) = self.readers[who].in_flight.take() {
             self.events[event].finished.answer(who);
         }
@@ -180,6 +182,8 @@ impl Reference {
         let event = from(reader).pop_front().expect("it has one");
         if let Some(out) = &mut reader.out {
             out.free.push(event);
+        } else {
+            reader.free_in_flight = true;
         }
         Ok(Poll::Ready(Some(self.item(who, event))))
     }

@@ -176,6 +176,11 @@ impl World<'_> {
                 }
             }
             Op::Disconnect(pick) => self.disconnect(pick)?,
+            Op::FollowUp(pick) => {
+                if let Some(index) = choose(pick, self.streams.len()) {
+                    self.follow_up(index)?;
+                }
+            }
             op => unreachable!("{op:?}"),
         }
         Ok(())

@@ -4,13 +4,14 @@ use std::iter::zip;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll};
 
+use genevent::error::FollowUpError;
 use genevent::{EventManager, Overflow, SubscribeOptions};
 use proptest::prelude::*;
 
 use super::super::driven::{Events, Unacked, Wakers};
 use super::super::ops::{Pick, Which};
 use super::super::payload::{self, DuringClone, Payload};
-use super::super::reference::{ClonePanics, Item, Sees, Who};
+use super::super::reference::{ClonePanics, Item, NoFollowUp, Sees, Who};
 use super::super::{Checked, During, Op};
 use super::{Holding, Reading, World, choose};
 
@@ -158,6 +159,15 @@ impl World<'_> {
         Ok(())
     }
 
+    pub(crate) fn follow_up(&mut self, index: usize) -> Checked {
+        let payload = self.next_payload();
+        let Reading { who, stream, .. } = &self.streams[index];
+        let result = stream.follow_up(Payload::new(payload));
+        let expected = self.reference.follow_up(*who, payload);
+        prop_assert_eq!(result.map_err(|error| refusal(&error)), expected);
+        Ok(())
+    }
+
     pub(crate) fn disconnect(&mut self, pick: Pick) -> Checked {
         let (Some(who), Some(manager)) = (choose(pick, self.ids.len()), self.manager()) else {
             return Ok(());
@@ -184,6 +194,14 @@ impl World<'_> {
         if self.manager().is_none() {
             self.reference.close();
         }
+    }
+}
+
+fn refusal(error: &FollowUpError<Payload>) -> NoFollowUp {
+    match error {
+        FollowUpError::NothingInFlight(_) => NoFollowUp::NothingInFlight,
+        FollowUpError::Closed(_) => NoFollowUp::Closed,
+        other => unreachable!("{other:?}"),
     }
 }
 

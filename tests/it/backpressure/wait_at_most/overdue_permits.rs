@@ -113,6 +113,20 @@ async fn only_the_permit_without_room_disconnects() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_follow_up_disconnects_no_overdue_subscriber() {
+    let manager = EventManager::new(2);
+    let mut author = manager.subscribe();
+    let plain = manager.subscribe_with(at_most(5).window(1));
+    let filtered = manager.subscribe_filter_with(at_most(5).window(1), |_| true);
+    manager.try_notify(1).unwrap();
+    let permit = manager.reserve().await.unwrap();
+    assert_next!(author, 1).now();
+    assert_eq!(author.follow_up(2), Ok(3));
+    assert_eq!(permit.notify(3), 1);
+    assert_eq!((plain.len(), filtered.len()), (2, 2), "as they were left");
+}
+
+#[tokio::test(start_paused = true)]
 async fn storing_settles_unread_events_as_dropped() {
     let manager = EventManager::new(1);
     let reader = manager.subscribe_with(at_most(5));
