@@ -1,4 +1,4 @@
-//! Handlers: callbacks, run by a task that folds a subscription.
+//! Handlers: callbacks, called by a task that reads a subscription.
 //!
 //! A [`Handler`] is called with every event, by reference and with one event at a time, by a task
 //! of its own. An event is acknowledged when the handler has finished, as a stream acknowledges by
@@ -179,7 +179,7 @@ pub trait Handler<E>: Send + 'static {
     /// Called once when the handler ends, or when a [restart](crate::Restart) replaces the handler.
     /// The default does nothing.
     ///
-    /// `terminate` is not called when the runtime goes, nor after
+    /// `terminate` is not called when the runtime shuts down, nor after
     /// [`try_swap`](HandlerRef::try_swap) has replaced the handler. [`StopReason::Aborted`] says
     /// when `terminate` is cut short.
     ///

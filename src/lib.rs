@@ -26,14 +26,14 @@
 //! # }
 //! ```
 //!
-//! # The ladder
+//! # Four ways to publish
 //!
-//! There are four ways to publish. Each waits for more than the previous row.
+//! Each call waits for more than the previous row.
 //!
 //! | call | returns when | and gives |
 //! |---|---|---|
-//! | [`try_notify`] | at once | how many it was stored for, or the event back: `Full`, `Closed` |
-//! | [`notify`] | the event is stored: every lossless subscriber had room | how many it was stored for |
+//! | [`try_notify`] | at once | the number of subscribers, or the event back: `Full`, `Closed` |
+//! | [`notify`] | the event is stored: every lossless subscriber had room | the number of subscribers |
 //! | [`ack_notify`] | every subscriber has *received* it | a [`Receipt`] |
 //! | [`sync_notify`] | every subscriber has *finished* with it | a [`Receipt`] |
 //!
@@ -43,7 +43,7 @@
 //!
 //! What follows from an event is published at once, also past full windows, because publishers may
 //! wait for the subscriber itself: by [`notify`] inside a handler, and by [`follow_up`] in a reader.
-//! [`quiet`](EventManager::quiet) waits for all of it.
+//! [`quiet`](EventManager::quiet) waits for an event and every event that it leads to.
 //!
 //! # Room
 //!
@@ -62,10 +62,10 @@
 //! streams. Publishers always wait for handlers.
 //!
 //! An event occupies the window until the stream yields the event. The freed place is granted to the
-//! publisher that has waited longest, and wakes no other publisher. A publishing future that is
-//! kept without being polled holds up no other publisher. Once every subscriber has finished with
-//! everything, the manager keeps no event in memory when all of them are parked, or after a
-//! [`flush`](EventManager::flush).
+//! publisher that has waited longest, and wakes that publisher. A publishing future that exists and
+//! is not polled delays no other publisher. Once every subscriber has finished with every event, the
+//! manager keeps none in memory when all subscribers are parked, or after a
+//! [`flush`](EventManager::flush), except for [retained](EventManagerBuilder::retain) events.
 //!
 //! To receive few of the events, subscribe with a filter:
 //! [`subscribe_filter`](EventManager::subscribe_filter) or
@@ -104,8 +104,8 @@
 //!
 //! # Handlers
 //!
-//! For a callback, [`add_handler`] runs a [`Handler`] or a closure in a task, which folds a
-//! subscription. Its [`HandlerRef`] calls the handler, swaps or removes the handler, and reports
+//! For a callback, [`add_handler`] runs a [`Handler`] or a closure in a task, with each
+//! event of a subscription. Its [`HandlerRef`] calls the handler, swaps or removes the handler, and reports
 //! how the handler ended. See module [`handler`].
 //!
 //! # The registry
@@ -148,12 +148,12 @@
 //!
 //! # Time limits
 //!
-//! Everything with a time limit (`within`, `WaitAtMost`, `batches`, `warn_after`, the assertions of
+//! Everything with a time limit (`within`, `WaitAtMost`, `batches`, the assertions of
 //! `test_util`) waits on any executor, and may be polled in several of them in succession. Inside of
 //! tokio the clock is tokio's, also a
 //! [paused clock](https://docs.rs/tokio/latest/tokio/time/fn.pause.html); elsewhere it is the
 //! system's. A thread named `genevent-timer` fires the timers; the first wait with a time limit
-//! starts the thread. So no runtime needs `enable_time`.
+//! starts the thread, and so does the first publisher that waits behind another inside of tokio. So no runtime needs `enable_time`.
 //!
 //! The timers of a paused clock are fired by its runtime, which therefore needs `enable_time`; tokio
 //! panics otherwise. Pause the clock before the wait begins: a clock that is paused later is noticed

@@ -27,8 +27,8 @@ pub use weak::WeakEventManager;
 /// dropped, the manager is [closed](Self::close): subscribers read the stored events, then their
 /// streams end. A [`WeakEventManager`] does not keep the manager open.
 ///
-/// # The ladder
-/// There are four ways to publish. Each waits for more than the previous row:
+/// # Four ways to publish
+/// Each call waits for more than the previous row:
 ///
 /// | call | returns when |
 /// |---|---|
@@ -46,8 +46,8 @@ pub use weak::WeakEventManager;
 /// Events are numbered from 1 in one sequence. Every subscriber sees the events in this order, each
 /// event at most once, and without gaps unless the subscriber's own [`Overflow`](crate::Overflow)
 /// policy allows gaps. A place that becomes free is granted to the publisher that has waited longest,
-/// for all methods alike, and the event is stored when the publisher is polled. A queued future,
-/// neither polled nor dropped, holds up no other publisher.
+/// for all methods alike, and the event is stored when the publisher is polled. A queued future
+/// that is not polled delays no other publisher.
 ///
 /// # Examples
 /// ```

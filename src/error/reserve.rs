@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use super::{CLOSED, WOULD_DEADLOCK, list_subscribers};
+use super::{CLOSED, list_subscribers};
 use crate::inspect::SubscriberInfo;
 
 /// The reason why [`reserve`] with a time limit returned no permit: [`Reserve::within`].
@@ -31,8 +31,6 @@ use crate::inspect::SubscriberInfo;
 pub enum ReserveDeadlineError {
     /// The manager has been closed.
     Closed,
-    /// The caller is a handler of this manager and would have waited for itself.
-    WouldDeadlock,
     /// The publisher was still queued when the time was up. No room is reserved.
     NotReserved(NotReserved),
 }
@@ -55,12 +53,11 @@ impl NotReserved {
 }
 
 impl ReserveDeadlineError {
-    /// Returns the subscribers without room. The slice is empty for [`Closed`](Self::Closed) and
-    /// [`WouldDeadlock`](Self::WouldDeadlock).
+    /// Returns the subscribers without room. The slice is empty for [`Closed`](Self::Closed).
     #[must_use]
     pub fn waiting_for(&self) -> &[SubscriberInfo] {
         match self {
-            Self::Closed | Self::WouldDeadlock => &[],
+            Self::Closed => &[],
             Self::NotReserved(not_reserved) => not_reserved.waiting_for(),
         }
     }
@@ -82,7 +79,6 @@ impl fmt::Display for ReserveDeadlineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Closed => f.write_str(CLOSED),
-            Self::WouldDeadlock => f.write_str(WOULD_DEADLOCK),
             Self::NotReserved(not_reserved) => fmt::Display::fmt(not_reserved, f),
         }
     }

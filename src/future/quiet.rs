@@ -1,4 +1,4 @@
-//! Waiting until nothing goes on: `quiet`.
+//! Waiting until every event is settled and no publisher is queued: `quiet`.
 
 use std::future::Future;
 use std::pin::Pin;

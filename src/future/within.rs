@@ -108,8 +108,8 @@ within! {
     /// Works on any executor: see [Time limits](crate#time-limits).
     ///
     /// # Errors
-    /// [`DeadlineError`] with the event: `Closed` and `WouldDeadlock` as without a limit;
-    /// `NotStored`, if the time is up. `NotStored` names the subscribers without room, each with
+    /// [`DeadlineError`] with the event: `Closed` as without a limit; `NotStored`, if the time is
+    /// up. `NotStored` names the subscribers without room, each with
     /// the source line that subscribed it. Never `Unanswered`.
     ///
     /// # Cancel safety
@@ -137,8 +137,7 @@ within! {
     /// Works on any executor: see [Time limits](crate#time-limits).
     ///
     /// # Errors
-    /// [`ReserveDeadlineError`]: `Closed` and `WouldDeadlock` as without a limit; `NotReserved`, if
-    /// the time is up. `NotReserved` names the subscribers without room, each with the source line
+    /// [`ReserveDeadlineError`]: `Closed` as without a limit; `NotReserved`, if the time is up. `NotReserved` names the subscribers without room, each with the source line
     /// that subscribed it.
     ///
     /// # Cancel safety
@@ -306,7 +305,7 @@ fn from_notify<E>(error: NotifyError<E>) -> DeadlineError<E> {
 fn from_reserve(error: ReserveError) -> ReserveDeadlineError {
     match error {
         ReserveError::Closed => ReserveDeadlineError::Closed,
-        ReserveError::WouldDeadlock => ReserveDeadlineError::WouldDeadlock,
+        ReserveError::WouldDeadlock => unreachable!("only flushing a sink is refused in a handler"),
     }
 }
 

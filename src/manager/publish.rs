@@ -262,8 +262,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         Flush::new(&self.channel)
     }
 
-    /// Waits until nothing goes on: at some moment every stored event is settled, and no publisher
-    /// is queued.
+    /// Waits until every stored event is settled and no publisher is queued, at the same moment.
     ///
     /// Unlike [`flush`](Self::flush), also waits for what is published meanwhile: by handlers, by
     /// [follow-ups](crate::Subscription::follow_up), and by anybody else. So the chain of events

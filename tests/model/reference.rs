@@ -102,8 +102,8 @@ pub(crate) struct Reader {
     pub(crate) replayed: VecDeque<Event>,
     pub(crate) unread: VecDeque<Event>,
     pub(crate) in_flight: Option<Event>,
-    /// Whether an event that owes nothing is in flight.
-    free_in_flight: bool,
+    /// An event in flight that owes nothing.
+    free_in_flight: Option<Event>,
     /// The event that was taken and not yielded, as its clone has panicked.
     pub(crate) unyielded: Option<Event>,
     /// The unacked deliveries, for a stream of deliveries.
@@ -185,7 +185,7 @@ impl Reader {
     /// Whether it has yielded an event that it has yet to settle, or that owes nothing.
     fn has_in_flight(&self) -> bool {
         let has_free = self.out.as_ref().is_some_and(|out| !out.free.is_empty());
-        self.owes() || has_free || self.free_in_flight
+        self.owes() || has_free || self.free_in_flight.is_some()
     }
 
     /// How long publishers wait for the reader; `None` without end.

@@ -231,7 +231,7 @@ impl<E> Machine<E> {
         let mut audience = self.members.readers() + matches.count();
         // A full subscriber may be disconnected now, by its policy, and is not counted then.
         matches.for_each_full(0, |id| {
-            audience -= usize::from(!self.admits(id, room, effects))
+            audience -= usize::from(!self.admits(id, room, effects));
         });
         if let Some(ticket) = ticket {
             ticket.arm(audience);

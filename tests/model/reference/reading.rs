@@ -27,7 +27,7 @@ impl Reference {
             replayed: (self.events.len() - replayed..self.events.len()).collect(),
             unread: VecDeque::new(),
             in_flight: None,
-            free_in_flight: false,
+            free_in_flight: None,
             unyielded: None,
             out: None,
             blocks: false,
@@ -52,7 +52,7 @@ impl Reference {
     }
 
     pub(crate) fn ack(&mut self, who: Who) {
-        self.readers[who].free_in_flight = false;
+        self.readers[who].free_in_flight = None;
         if let Some(event) = self.readers[who].in_flight.take() {
             self.events[event].finished.answer(who);
         }
@@ -183,7 +183,7 @@ impl Reference {
         if let Some(out) = &mut reader.out {
             out.free.push(event);
         } else {
-            reader.free_in_flight = true;
+            reader.free_in_flight = Some(event);
         }
         Ok(Poll::Ready(Some(self.item(who, event))))
     }
