@@ -6,10 +6,11 @@ use std::time::Duration;
 use crate::workloads::Cell;
 
 pub(crate) const USAGE: &str = "\
-usage: cargo run --release -p genevent-benches -- [growth | memory] [options]
+usage: cargo run --release -p genevent-benches -- [growth | memory | fairness] [options]
 
   growth            how the cost of an operation of ours grows; --only NAME chooses a curve
   memory            what ours takes on the heap
+  fairness          the shares of several producers, beside the peers'; --rounds N
 
   --full            every cell, 11 samples of 80 ms each (some 20 minutes), and judge by the lower
                     quartile of the ratios; without it the main cells, 5 samples of 25 ms
@@ -38,6 +39,7 @@ pub(crate) enum Mode {
     Measure,
     Growth,
     Memory,
+    Fairness,
     List,
     Help,
     /// Takes a single sample in this process. The parent process starts itself with this argument.
@@ -88,6 +90,7 @@ pub(crate) fn parse(words: impl Iterator<Item = String>) -> Result<Args, String>
         match option.as_str() {
             "growth" => args.mode = Mode::Growth,
             "memory" => args.mode = Mode::Memory,
+            "fairness" => args.mode = Mode::Fairness,
             "--full" => {}
             "--only" => args.only.push(value()?),
             "--peer" => args.peers.push(value()?),

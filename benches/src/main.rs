@@ -16,6 +16,7 @@
 //! | `minima.rs` | the minima genevent must reach; a cell below its minimum fails the command |
 //! | `report.rs`, `chart.rs` | tables, JSON lines, the chart |
 //! | `growth.rs`, `memory.rs` | genevent alone: growth of costs, bytes on the heap |
+//! | `fairness.rs` | the shares of several producers |
 //!
 //! All allocations go to the system's allocator, through a wrapper that counts bytes for W6.
 
@@ -23,6 +24,7 @@ mod args;
 mod by_hand;
 mod chart;
 mod event;
+mod fairness;
 mod growth;
 mod load;
 mod measure;
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
         Mode::List => list(&args),
         Mode::Sample { cell, peer } => process::answer(cell, peer, args.sample),
         Mode::Memory => print!("{}", memory::table()),
+        Mode::Fairness => print!("{}", fairness::table(args.rounds)),
         Mode::Growth => return code(growth::run(&args)),
         Mode::Measure => return code(measure_all(&args)),
     }
