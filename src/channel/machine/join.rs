@@ -64,7 +64,7 @@ impl<E> Machine<E> {
         created_at: &'static Location<'static>,
     ) -> Arc<SubscriberState> {
         let capacity = usize::try_from(self.capacity).expect("the capacity was a usize");
-        Arc::new(SubscriberState::new(SubscriberInit {
+        let subscriber = Arc::new(SubscriberState::new(SubscriberInit {
             id: self.members.issue_id(),
             name: options.name,
             after: options.after,
@@ -76,7 +76,11 @@ impl<E> Machine<E> {
             window: options.window.unwrap_or(capacity).min(capacity),
             max_unacked: options.max_unacked.unwrap_or(capacity.max(1024)),
             position: self.log.tail(),
-        }))
+        }));
+        if subscriber.overflow.is_lossless() {
+            self.turns.add_window(subscriber.window as u64);
+        }
+        subscriber
     }
 
     // ---- Leaving ----------------------------------------------------------------------------
@@ -185,8 +189,13 @@ impl<E> Machine<E> {
         cursor
     }
 
-    /// Removes a detached member from the blocking and from the overdue members.
+    /// Removes a detached member from the blocking and from the overdue members, and from the windows
+    /// that publishers share.
     pub(super) fn unblock_detached(&mut self, key: u64) {
+        let subscriber = &self.members.get(key).subscriber;
+        if subscriber.overflow.is_lossless() {
+            self.turns.remove_window(subscriber.window as u64);
+        }
         self.unblock(key);
         self.overdue_at_permit.remove(&key);
         self.blockers.give_back(self.members.attached());

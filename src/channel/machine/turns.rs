@@ -2,17 +2,23 @@
 //!
 //! A publisher in a loop that always finds room would fill every place, while the publishers that
 //! were granted a place wait for their tasks to be polled. So while grants are outstanding, the
-//! publishers that find room share the capacity with the granted: after a *turn* of
-//! `capacity / (grants + 1)` events, the next publisher yields once, with a granted place of its
-//! own.
+//! publishers that find room share the room with the granted: after a *turn* of
+//! `room / (grants + 1)` events, the next publisher yields once, with a granted place of its
+//! own. The room is the smallest window of a lossless subscriber, or the capacity.
+
+use std::collections::BTreeMap;
 
 /// The number of granted places, and the present turn.
 ///
 /// # Invariants
 /// 1. `ends_at` is `u64::MAX` exactly without grants. The fast path of publishing compares the
 ///    tail with `ends_at` alone.
+/// 2. `room` is the first key of `windows`, or `capacity` without windows.
 pub(super) struct Turns {
     capacity: u64,
+    /// How many lossless members have each window that is smaller than the capacity.
+    windows: BTreeMap<u64, usize>,
+    room: u64,
     granted: u64,
     /// The tail at which the present turn began.
     began_at: u64,
@@ -24,6 +30,8 @@ impl Turns {
     pub(super) fn new(capacity: u64) -> Self {
         Self {
             capacity,
+            windows: BTreeMap::new(),
+            room: capacity,
             granted: 0,
             began_at: 0,
             ends_at: u64::MAX,
@@ -71,12 +79,38 @@ impl Turns {
         granted
     }
 
+    /// Counts the window of a lossless member that has joined.
+    pub(super) fn add_window(&mut self, window: u64) {
+        if window < self.capacity {
+            *self.windows.entry(window).or_default() += 1;
+            self.update_room();
+        }
+    }
+
+    /// Counts the window of a lossless member that has left.
+    pub(super) fn remove_window(&mut self, window: u64) {
+        if let Some(members) = self.windows.get_mut(&window) {
+            *members -= 1;
+            if *members == 0 {
+                self.windows.remove(&window);
+                self.update_room();
+            }
+        }
+    }
+
+    /// Restores invariant 2.
+    fn update_room(&mut self) {
+        let smallest = self.windows.first_key_value();
+        self.room = smallest.map_or(self.capacity, |(&window, _)| window);
+        self.update_end();
+    }
+
     /// Restores invariant 1.
     #[inline]
     fn update_end(&mut self) {
         self.ends_at = match self.granted {
             0 => u64::MAX,
-            granted => self.began_at + (self.capacity / (granted + 1)).max(1),
+            granted => self.began_at + (self.room / (granted + 1)).max(1),
         };
     }
 
@@ -87,6 +121,9 @@ impl Turns {
             self.granted == 0,
             "turns: invariant 1"
         );
+        let smallest = self.windows.keys().min();
+        let room = smallest.copied().unwrap_or(self.capacity);
+        assert_eq!(self.room, room, "turns: invariant 2");
     }
 }
 
@@ -107,6 +144,22 @@ mod tests {
         turns.take();
         turns.take();
         assert!(!turns.is_over(u64::MAX - 1));
+    }
+
+    #[test]
+    fn the_smallest_window_is_shared() {
+        let mut turns = Turns::new(12);
+        [6, 4, 4, 12].map(|window| turns.add_window(window));
+        turns.grant(0);
+        assert!(!turns.is_over(1) && turns.is_over(2), "4 / 2");
+        turns.remove_window(4);
+        assert!(turns.is_over(2), "another member has this window");
+        turns.remove_window(4);
+        assert!(!turns.is_over(2) && turns.is_over(3), "6 / 2");
+        turns.remove_window(12);
+        turns.remove_window(6);
+        assert!(!turns.is_over(5) && turns.is_over(6), "12 / 2");
+        turns.check();
     }
 
     #[test]
