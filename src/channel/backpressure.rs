@@ -116,6 +116,15 @@ impl<E> State<E> {
                 }
             }
         };
+        // A place is granted only if every window has room for it. So the overdue members have room but
+        // for granted places: take one over, and disconnect nobody.
+        if room == Room::Free && self.has_room_but_for_grants() {
+            self.queue.displace(self.queue.next_grant());
+            self.machine.unblock_queues(Instant::now);
+            self.machine.take_grant();
+            self.leave_queue(slot.key.take(), effects);
+            return Some(Admission::Done(Room::Reserved));
+        }
         if room == Room::Free && self.machine.is_turn_over() && self.machine.can_grant() {
             return self.yield_turn(request, slot, effects);
         }
@@ -130,6 +139,11 @@ impl<E> State<E> {
             && !self.queue.has_sleeper_before(key)
             // While reading makes room as well, the observer waits longer than a publisher can.
             && (self.machine.is_held_by_reserved() || !self.can_observe_grants())
+    }
+
+    /// Returns whether members block publishers beside granted places.
+    pub(super) fn has_room_but_for_grants(&self) -> bool {
+        self.machine.has_blockers() && self.queue.granted() > 0
     }
 
     /// Ends the turn of the publishers that find room: this one gets a place, and yields to the
@@ -247,6 +261,14 @@ impl<E> State<E> {
                 Place::Unknown => {
                     self.stalled.is_unchecked = true;
                     effects.wake(self.queue.wake_front());
+                    // Reading a full filter queue may make room for the front, or for those behind
+                    // it, before the front is polled: have it reported. The queue blocks the front as
+                    // it blocks a permit, whose event is not known either.
+                    if !self.machine.has_blockers() {
+                        self.machine.block_all_full_queues(Instant::now);
+                        self.machine.start_clocks(Instant::now);
+                        self.checked = Some(front);
+                    }
                 }
                 Place::Taken => {
                     // The front may wait for subscribers that have begun to block meanwhile.

@@ -79,10 +79,6 @@ impl<E> Channel<E> {
         ticket: Option<&Arc<Ticket>>,
     ) -> Result<Stored, E> {
         let mut state = self.state.lock();
-        // Overtaking sleeping publishers would break the order of the queue.
-        if state.queue.has_sleepers() {
-            return Err(event);
-        }
         // Without readers, the event only takes a sequence number. Its `Drop` is user code, which must
         // not run under the lock.
         if let Some(stored) = state.machine.try_skip_fast() {
@@ -91,7 +87,8 @@ impl<E> Channel<E> {
             drop_caught(event);
             return Ok(stored);
         }
-        if !state.machine.can_store_fast() {
+        // Overtaking sleeping publishers would break the order of the queue.
+        if state.queue.has_sleepers() || !state.machine.can_store_fast() {
             return Err(event);
         }
         let stored = state.machine.push_event(event, ticket);

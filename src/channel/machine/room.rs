@@ -99,6 +99,11 @@ impl<E> Machine<E> {
         }
     }
 
+    /// Returns whether any member blocks publishers.
+    pub(crate) fn has_blockers(&self) -> bool {
+        !self.blockers.is_empty()
+    }
+
     fn is_fully_reserved(&self) -> bool {
         self.reserved >= self.capacity
     }

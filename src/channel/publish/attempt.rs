@@ -28,7 +28,7 @@ impl<E> State<E> {
         if publisher == Publisher::NeverWaits {
             return Ok(Ok(self.store(Room::PastWindows, pending, effects)));
         }
-        if !self.has_room_for_event(pending) {
+        if !self.has_room_for_event(pending) || self.has_room_but_for_grants() {
             // No publisher waits for the filter queues just found full.
             self.machine.unblock_queues(Instant::now);
             return Ok(Err(TryNotifyError::Full(pending.take())));

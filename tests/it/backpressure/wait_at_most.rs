@@ -2,6 +2,7 @@
 
 mod any_executor;
 mod counted_time;
+mod granted;
 mod limit;
 mod overdue_permits;
 mod permits;

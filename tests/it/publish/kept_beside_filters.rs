@@ -18,6 +18,25 @@ fn full() -> (EventManager<u32>, Subscription<u32>, Filtered<u32>) {
 }
 
 #[test]
+fn each_read_of_a_filter_grants_a_place() {
+    let manager = EventManager::new(4);
+    let mut all = manager.subscribe_filter(|_| true);
+    (0..4).for_each(|n| assert_eq!(manager.try_notify(n), Ok(1)));
+    let mut queue: Vec<_> = (4..8).map(|n| task::spawn(manager.notify(n))).collect();
+    for publish in &mut queue {
+        assert_pending!(publish.poll());
+    }
+    for publish in &queue {
+        read(&mut all).unwrap();
+        assert!(publish.is_woken());
+    }
+    for publish in &mut queue {
+        assert_ready_eq!(publish.poll(), Ok(1));
+    }
+    assert_eq!(all.len(), 4);
+}
+
+#[test]
 fn try_notify_does_not_disturb_a_publisher_waiting_for_a_filter() {
     let (manager, mut all, mut evens) = full();
     read(&mut all);

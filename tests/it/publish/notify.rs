@@ -20,6 +20,19 @@ fn try_notify_returns_the_number_of_subscribers() {
 }
 
 #[test]
+fn an_event_for_nobody_waits_behind_no_publisher() {
+    let manager = EventManager::new(1);
+    let permit = now(manager.reserve()).unwrap();
+    let mut reserve = task::spawn(manager.reserve());
+    assert_pending!(reserve.poll());
+    assert_eq!(now(manager.notify('a')), Ok(0));
+    assert_eq!(manager.try_notify('b'), Ok(0));
+    assert!(now(manager.sync_notify('c')).unwrap().is_unheard());
+    drop(permit);
+    assert!(reserve.is_woken());
+}
+
+#[test]
 fn notify_counts_subscribers_when_the_event_is_stored() {
     let manager = EventManager::new(1);
     let mut here = manager.subscribe();

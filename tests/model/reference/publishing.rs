@@ -71,6 +71,13 @@ impl Reference {
         !self.filtered().into_iter().any(|who| self.is_full(who))
     }
 
+    /// Full filtered subscribers block a publisher whose event is not known.
+    pub(super) fn block_full_filtered(&mut self) {
+        for who in self.filtered() {
+            self.readers[who].blocks |= self.is_full(who);
+        }
+    }
+
     /// The subscribers that block the publisher that was checked last.
     pub(crate) fn blocking(&self) -> Vec<Who> {
         let all = 0..self.readers.len();
@@ -185,10 +192,13 @@ impl Reference {
 
     /// Returns `Some` if the event was stored.
     pub(crate) fn try_notify(&mut self, payload: u64) -> Option<usize> {
+        if self.needs_no_place() {
+            return Some(self.store(Room::Free, payload));
+        }
         if self.closed || self.has_sleepers() {
             return None;
         }
-        if !self.check(Wish::Event(payload)) {
+        if !self.check(Wish::Event(payload)) || self.has_room_but_for_grants() {
             self.unblock_filtered();
             return None;
         }

@@ -83,6 +83,12 @@ impl Reference {
         // All sleepers are woken when the blocking subscribers are overdue.
         let is_next = is_first || self.are_all_overdue();
         if is_next && (self.check(self.wish(id)) || self.are_overdue_at_once()) {
+            if self.has_room_but_for_grants() {
+                self.displace(self.grants);
+                self.unblock_filtered();
+                self.remove(id);
+                return Poll::Ready(Some(Room::Granted));
+            }
             if self.is_turn_over() && self.can_grant() {
                 self.yield_turn(id);
                 return Poll::Pending;
@@ -107,6 +113,11 @@ impl Reference {
             self.checked = Some(id);
         }
         Poll::Pending
+    }
+
+    /// Whether subscribers block publishers beside granted places.
+    pub(super) fn has_room_but_for_grants(&self) -> bool {
+        !self.blocking().is_empty() && !self.granted().is_empty()
     }
 
     /// The publisher gets a place, and wakes itself.
@@ -160,10 +171,15 @@ impl Reference {
     }
 
     /// Whether a publisher that finds room must yield to the granted publishers: these and one more
-    /// share the capacity.
+    /// share the smallest window.
     fn is_turn_over(&self) -> bool {
         let granted = self.granted().len();
-        let turn = (self.capacity / (granted + 1)).max(1);
+        let lossless = self
+            .attached()
+            .into_iter()
+            .filter(|&who| self.is_lossless(who));
+        let windows = lossless.map(|who| self.readers[who].window);
+        let turn = (windows.min().unwrap_or(self.capacity) / (granted + 1)).max(1);
         granted > 0 && self.turn_began + turn <= self.published()
     }
 
@@ -243,6 +259,11 @@ impl Reference {
             if self.blocking().is_empty() && !is_bound || self.are_all_overdue() {
                 self.stalled.is_unchecked = true;
                 self.wake(front);
+                if self.blocking().is_empty() {
+                    self.block_full_filtered();
+                    self.start_clocks();
+                    self.checked = Some(front);
+                }
             } else {
                 self.start_clocks();
                 let end = self.end_of_limits().map(|end| (front, end));

@@ -117,10 +117,9 @@ impl Reference {
         }
     }
 
-    /// Whether a new event would be stored for nobody, and nobody sleeps.
-    fn needs_no_place(&self) -> bool {
-        let is_unheard = self.attached().is_empty() && self.retain == 0;
-        is_unheard && !self.closed && !self.has_sleepers()
+    /// Whether a new event would be stored for nobody.
+    pub(super) fn needs_no_place(&self) -> bool {
+        self.attached().is_empty() && self.retain == 0 && !self.closed
     }
 
     /// The acknowledgements that a publisher waits for.

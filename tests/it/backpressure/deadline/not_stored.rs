@@ -86,6 +86,7 @@ async fn a_publisher_behind_permits_says_so() {
     // A publisher queued behind a publisher that waits for a permit: only the latter can be in
     // front without a blocking subscriber.
     let manager = EventManager::<u8>::new(1);
+    let _lossy = manager.subscribe_with(Overflow::DropOldest);
     let permit = now(manager.reserve()).unwrap();
     let mut in_front = manager.reserve();
     assert!((&mut in_front).now_or_never().is_none());

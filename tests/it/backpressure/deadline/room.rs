@@ -90,6 +90,7 @@ async fn room_in_time_is_taken() {
 #[tokio::test(start_paused = true)]
 async fn permits_in_the_way_name_no_subscriber() {
     let manager = EventManager::<u8>::new(1);
+    let _lossy = manager.subscribe_with(Overflow::DropOldest);
     let permit = now(manager.reserve()).unwrap();
     let mut in_front = manager.reserve();
     assert!((&mut in_front).now_or_never().is_none());
