@@ -40,13 +40,13 @@ pub(crate) mod condition;
 mod effects;
 pub(crate) mod filter;
 mod filters;
+#[cfg(feature = "rt")]
+mod grant_monitor;
 pub(crate) mod handlers;
 mod inspect;
 mod lifecycle;
 pub(crate) mod log;
 mod machine;
-#[cfg(feature = "rt")]
-mod observer;
 mod parked;
 mod publish;
 pub(crate) mod source;

@@ -128,8 +128,8 @@ impl<E> State<E> {
     fn competes_with_granted(&self, key: Option<QueueKey>) -> bool {
         self.queue.granted() > 0
             && !self.queue.has_sleeper_before(key)
-            // While reading makes room as well, the observer waits longer than a publisher can.
-            && (self.machine.is_held_by_reserved() || !self.can_observe_grants())
+            // While reading makes room as well, the grant monitor waits longer than a publisher can.
+            && (self.machine.is_held_by_reserved() || !self.can_monitor_grants())
     }
 
     /// Ends the turn of the publishers that find room: this one gets a place, and yields to the
@@ -208,7 +208,7 @@ impl<E> State<E> {
             self.checked = Some(key);
         }
         #[cfg(feature = "rt")]
-        self.observe_grants(effects);
+        self.monitor_grants(effects);
         Some(Admission::Queued { deadline })
     }
 
@@ -261,7 +261,7 @@ impl<E> State<E> {
         }
         self.pause_if_none_waits();
         #[cfg(feature = "rt")]
-        self.observe_grants(effects);
+        self.monitor_grants(effects);
     }
 
     /// Takes back the granted places for which a new member has no room.

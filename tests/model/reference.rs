@@ -51,8 +51,8 @@ pub(crate) struct Reference {
     turn_began: usize,
     /// The front waiter with a timer, and the time of the timer.
     timer: Option<(CallId, Time)>,
-    /// When the task of the runtime that observes granted places looks next, if there is a task.
-    observer: Option<Time>,
+    /// When the task of the runtime that monitors granted places looks next, if there is a task.
+    monitor: Option<Time>,
     stalled: StalledGrants,
     /// Counts the operations. Subscribers that discard in the same step do so in no particular
     /// order.

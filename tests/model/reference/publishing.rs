@@ -178,7 +178,7 @@ impl Reference {
             }
         }
         self.now += 1;
-        self.run_observer();
+        self.run_monitor();
     }
 
     /// Returns `Some` if the event was stored.
