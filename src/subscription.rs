@@ -98,6 +98,8 @@ pub struct Subscription<E> {
     /// The position up to which the events are paid for from the task's coop budget.
     #[cfg(feature = "rt")]
     coop_paid_to: u64,
+    /// Set if the subscription is an observer, which uses no ticket.
+    is_observer: bool,
     /// Set if the stream yields deliveries: the unacked set then tracks the events in flight.
     explicit_acks: bool,
 }
@@ -120,6 +122,7 @@ impl<E> Subscription<E> {
                 _ => state.position(),
             },
             state,
+            is_observer: subscriber.is_observer,
             subscriber,
             source,
             in_flight: 0,
@@ -245,7 +248,7 @@ impl<E: Send + Sync + 'static> Subscription<E> {
         if self.unyielded {
             // Insert before finishing it: a flush in between would miss the event in both
             // places.
-            unacked.insert(self.state.position());
+            self.subscriber.let_out(&unacked, self.state.position());
         }
         self.subscriber.set_unacked(unacked);
         if self.unyielded {

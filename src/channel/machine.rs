@@ -196,6 +196,16 @@ impl<E> Machine<E> {
         self.current(id).is_some()
     }
 
+    /// Returns whether the publisher of the next event may wait for `id`.
+    pub(crate) fn is_awaited(&self, id: SubscriberId) -> bool {
+        (self.current(id)).is_some_and(|member| !member.subscriber.is_observer)
+    }
+
+    /// Returns whether `id` is an observer that has not left.
+    pub(crate) fn is_observer(&self, id: SubscriberId) -> bool {
+        (self.find(id)).is_some_and(|member| member.subscriber.is_observer)
+    }
+
     /// Returns how many subscribers are attached.
     pub(crate) fn attached(&self) -> usize {
         self.members.attached()

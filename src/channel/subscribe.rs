@@ -142,8 +142,9 @@ impl<E> Channel<E> {
                 return (subscriber, word, Source::Ended(EndReason::Closed));
             }
             // Add the runner under the lock that attaches the subscriber: `stop` waits for the runner of
-            // every handler attached before the manager was closed.
-            if subscriber.kind.has_task() && !seeded_bug!("task-counted-late") {
+            // every handler attached before the manager was closed, observers excepted.
+            let is_awaited = subscriber.kind.has_task() && !subscriber.is_observer;
+            if is_awaited && !seeded_bug!("task-counted-late") {
                 state.running.insert(subscriber.id, Arc::clone(&subscriber));
             }
             state.notify_conditions(effects);

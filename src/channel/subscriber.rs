@@ -31,6 +31,8 @@ pub(crate) struct SubscriberState {
     #[cfg(feature = "tracing")]
     pub(crate) manager: Option<Arc<str>>,
     pub(crate) kind: SubscriberKind,
+    /// Whether the subscriber owes no acknowledgement, and no publisher and no flush waits for it.
+    pub(crate) is_observer: bool,
     pub(crate) created_at: &'static Location<'static>,
     pub(crate) overflow: Overflow,
     /// The most unread events: 1 to the capacity of the manager.
@@ -78,6 +80,7 @@ pub(crate) struct SubscriberInit {
     #[cfg(feature = "tracing")]
     pub(crate) manager: Option<Arc<str>>,
     pub(crate) kind: SubscriberKind,
+    pub(crate) is_observer: bool,
     pub(crate) created_at: &'static Location<'static>,
     pub(crate) overflow: Overflow,
     pub(crate) window: usize,
@@ -97,6 +100,7 @@ impl SubscriberState {
             #[cfg(feature = "tracing")]
             manager: init.manager,
             kind: init.kind,
+            is_observer: init.is_observer,
             created_at: init.created_at,
             overflow: init.overflow,
             window: init.window,
@@ -183,7 +187,7 @@ impl SubscriberState {
         // Record the event before claiming it: `infos_owing` reads the cursor first and the records
         // second, and would miss a subscriber whose event is neither unread nor recorded.
         if let Some(unacked) = unacked {
-            unacked.insert(position + 1);
+            self.let_out(unacked, position + 1);
         }
         let is_recorded = |level| level == AckLevel::Received || unacked.is_none();
         if ack_level.is_some_and(is_recorded) {
@@ -221,6 +225,15 @@ impl SubscriberState {
     #[inline]
     pub(crate) fn unacked_set(&self) -> Option<&UnackedSet> {
         self.unacked_set.get().map(Box::as_ref)
+    }
+
+    /// Adds the delivery of event `seq` to the deliveries in flight.
+    pub(crate) fn let_out(&self, unacked: &UnackedSet, seq: u64) {
+        if self.is_observer {
+            unacked.let_out();
+        } else {
+            unacked.insert(seq);
+        }
     }
 
     /// Returns the number of events in flight, for a cursor in state `word`.

@@ -7,6 +7,7 @@ mod filter_overflow;
 mod filters;
 mod inspect;
 mod lossy_upstream;
+mod observers;
 mod replay;
 mod stages;
 mod stats;

@@ -230,6 +230,11 @@ impl<E> Machine<E> {
         // A full subscriber may be disconnected now, by its policy, and is not counted then.
         matches.for_each_full(0, |id| audience -= usize::from(!self.admits(id, effects)));
         if let Some(ticket) = ticket {
+            if self.members.has_filtered_observers() {
+                audience = self.members.awaited_readers() + matches.count_awaited();
+            } else {
+                audience -= self.members.readers() - self.members.awaited_readers();
+            }
             ticket.arm(audience);
         }
         let (seq, unread) = match self.members.log_readers() {

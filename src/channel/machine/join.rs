@@ -71,6 +71,7 @@ impl<E> Machine<E> {
             #[cfg(feature = "tracing")]
             manager: self.name.clone(),
             kind: options.kind,
+            is_observer: options.observer,
             created_at,
             overflow: options.overflow.unwrap_or(self.default_overflow),
             window: options.window.unwrap_or(capacity).min(capacity),
@@ -169,7 +170,9 @@ impl<E> Machine<E> {
         // for their acknowledgements.
         let reader_pos = ReaderPos::of(&subscriber);
         let position = cursor.position();
-        let segments = self.log.ticketed_after(reader_pos, position);
+        let owes = !subscriber.is_observer || seeded_bug!("observer-settles-unread");
+        let segments = owes.then(|| self.log.ticketed_after(reader_pos, position));
+        let segments = segments.unwrap_or_default();
         if !segments.is_empty() && !seeded_bug!("leave-keeps-tickets") {
             effects.push(Effect::Unread(Box::new(Unread {
                 subscriber: subscriber.id,

@@ -2,7 +2,7 @@
 
 use std::task::Poll;
 
-use super::{CallId, Progress, Reference, Room, StalledGrants, Standing, Who, Wish};
+use super::{CallId, Progress, Reference, Room, Standing, Who, Wish};
 
 /// How many milliseconds after the front the other waiters check for overdue subscribers.
 const GRACE: u64 = 1;
@@ -12,6 +12,20 @@ const TURN: u64 = 1;
 
 /// For how many turns a granted place is left to its publisher while reading makes room as well.
 const PATIENCE: u64 = 100;
+
+/// The search for places that are granted and not taken.
+#[derive(Default)]
+pub(super) struct StalledGrants {
+    /// How often stalled grants have been searched for.
+    turns: u64,
+    /// How many places had been granted at the last of these turns.
+    recent: usize,
+    /// How many places had been granted many turns ago.
+    old: usize,
+    /// A waiter was woken to check for room itself, or to set its timer, and no publisher has checked
+    /// since.
+    is_unchecked: bool,
+}
 
 impl Reference {
     fn standing(&self, id: CallId) -> Option<Standing> {

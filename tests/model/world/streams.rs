@@ -4,14 +4,14 @@ use std::iter::zip;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll};
 
-use genevent::{EventManager, Overflow, SubscribeOptions};
+use genevent::{EventManager, SubscribeOptions};
 use proptest::prelude::*;
 
 use super::super::driven::{Events, Unacked, Wakers};
 use super::super::ops::{Pick, Which};
 use super::super::payload::{self, DuringClone, Payload};
 use super::super::reference::{ClonePanics, Item, Sees, Who};
-use super::super::{Checked, During, Op};
+use super::super::{Checked, During, Op, Policy};
 use super::{Holding, Reading, World, choose};
 
 const MAX_ATTACHED: usize = 5;
@@ -49,12 +49,19 @@ impl World<'_> {
 impl World<'_> {
     pub(crate) fn subscribe(
         &mut self,
-        overflow: Option<Overflow>,
+        policy: Policy,
         window: usize,
         replay: usize,
         sees: Sees,
     ) -> Checked {
         if self.streams.len() == MAX_STREAMS || self.reference.attached().len() == MAX_ATTACHED {
+            return Ok(());
+        }
+        if sees
+            .after
+            .is_some_and(|other| self.reference.is_observer(other))
+        {
+            // Refused with a panic.
             return Ok(());
         }
         let Some(manager) = self.manager() else {
@@ -65,8 +72,11 @@ impl World<'_> {
             .window(window)
             .replay(replay)
             .max_unacked(max_unacked);
-        if let Some(overflow) = overflow {
+        if let Some(overflow) = policy.overflow {
             options = options.overflow(overflow);
+        }
+        if policy.observer {
+            options = options.observer();
         }
         if let Some(other) = sees.after {
             options = options.after(self.ids[other]);
@@ -82,10 +92,12 @@ impl World<'_> {
         let id = stream.known().id;
         prop_assert!(!self.ids.contains(&id), "{id} was given out before");
         self.ids.push(id);
-        let overflow = overflow.unwrap_or(self.default_overflow);
+        let overflow = policy.overflow.unwrap_or(self.default_overflow);
         let window = window.min(self.reference.capacity);
+        let who = self.reference.subscribe(overflow, window, replay, sees);
+        self.reference.readers[who].observer = policy.observer;
         self.streams.push(Reading {
-            who: self.reference.subscribe(overflow, window, replay, sees),
+            who,
             stream,
             wakers: Wakers::default(),
         });

@@ -145,8 +145,12 @@ impl<E> Member<E> {
         unacked.is_some_and(|unacked| unacked.first().is_some())
     }
 
-    /// Returns whether the member has yet to settle any event up to `tail`, the newest event.
+    /// Returns whether the member has yet to settle any event up to `tail`, the newest event. An
+    /// observer has none to settle.
     pub(crate) fn owes(&self, tail: u64) -> bool {
+        if self.subscriber.is_observer && !seeded_bug!("flush-waits-for-observers") {
+            return false;
+        }
         let (unread, cursor) = self.next_unread();
         unread.is_some_and(|next| next <= tail) || !cursor.is_finished() || self.has_unacked()
     }
