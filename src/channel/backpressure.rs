@@ -103,6 +103,8 @@ impl<E> State<E> {
                 // The blocking subscribers may be overdue as soon as a publisher waits.
                 let is_overdue = deadline.is_some() && self.machine.are_all_overdue(Instant::now);
                 if is_overdue && standing == Standing::Next {
+                    // A permit keeps the blocking subscribers, whose clocks have just started.
+                    self.pause_if_none_waits();
                     Room::Free
                 } else if !self.competes_with_granted(*slot.key) {
                     return self.sleep(request, standing, deadline, slot, effects);
