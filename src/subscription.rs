@@ -112,6 +112,9 @@ impl<E> Subscription<E> {
         created_at: &'static Location<'static>,
     ) -> Self {
         let (subscriber, state, source) = channel.subscribe(options, created_at);
+        if let Source::Ended(reason) = source {
+            subscriber.set_end(reason);
+        }
         trace!(joined(&subscriber, !matches!(source, Source::Ended(_))));
         Self {
             channel,
@@ -234,6 +237,7 @@ impl<E> Subscription<E> {
 
     fn end(&mut self, reason: EndReason) {
         self.source = Source::Ended(reason);
+        self.subscriber.set_end(reason);
         self.channel.leave(self.subscriber.id.number);
         trace!(ended(&self.subscriber, reason));
     }

@@ -14,6 +14,7 @@ use crate::channel::subscriber::cursor::{Cursor, CursorState};
 use crate::channel::subscriber::stage::Stage;
 use crate::channel::subscriber::unacked::UnackedSet;
 use crate::channel::ticket::AckLevel;
+use crate::end_reason::EndReason;
 use crate::options::Overflow;
 use crate::subscriber_id::{SubscriberId, SubscriberKind};
 use crate::util::sync::{Arc, AtomicBool, AtomicU64, LockedU64, Ordering};
@@ -47,6 +48,8 @@ pub(crate) struct SubscriberState {
     /// Whether an event in flight owes nothing: an event replayed, or read after a disconnect. Not
     /// used with explicit acknowledgements.
     free_in_flight: AtomicBool,
+    /// Why the stream ends, once that is known. Written before the subscriber is detached.
+    end: OnceLock<EndReason>,
     missed: AtomicU64,
     /// The deliveries in flight; set if the subscriber acknowledges explicitly.
     unacked_set: OnceLock<Box<UnackedSet>>,
@@ -113,6 +116,7 @@ impl SubscriberState {
             },
             awaited_seq: AtomicU64::new(0),
             free_in_flight: AtomicBool::new(false),
+            end: OnceLock::new(),
             missed: AtomicU64::new(0),
             unacked_set: OnceLock::new(),
         }
@@ -159,6 +163,17 @@ impl SubscriberState {
     #[inline]
     pub(crate) fn full_at(&self) -> u64 {
         self.cursor.load().position() + self.window as u64
+    }
+
+    /// Records why the stream ends, unless a reason is recorded already.
+    pub(crate) fn set_end(&self, reason: EndReason) {
+        // The first reason is the one that has detached the subscriber.
+        _ = self.end.set(reason);
+    }
+
+    /// Returns why the stream ends, or `None` if it was dropped before.
+    pub(crate) fn end(&self) -> Option<EndReason> {
+        self.end.get().copied()
     }
 
     /// Returns the number of events overwritten before the subscriber read them.

@@ -1,6 +1,7 @@
 //! Streams of events: joining, reading, ending, and inspecting them.
 
 mod closing;
+mod disconnected;
 mod dot;
 #[cfg(feature = "rt")]
 mod filter_overflow;

@@ -49,7 +49,7 @@ impl<E> Machine<E> {
         by: By,
         effects: &mut Effects<E>,
     ) {
-        if !self.members.detach(key) {
+        if !self.detach_member(key) {
             return;
         }
         let member = self.member(key);

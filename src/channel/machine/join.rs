@@ -9,7 +9,7 @@ use crate::channel::log::ReaderPos;
 use crate::channel::source::{Backlog, Then, Unread};
 use crate::channel::subscriber::cursor::CursorState;
 use crate::channel::subscriber::{SubscriberInit, SubscriberState};
-use crate::end_reason::DisconnectCause;
+use crate::end_reason::{DisconnectCause, EndReason};
 use crate::options::SubscribeOptions;
 use crate::subscriber_id::SubscriberId;
 use crate::util::sync::Arc;
@@ -123,6 +123,7 @@ impl<E> Machine<E> {
             return false;
         };
         let key = id.number;
+        (member.subscriber).set_end(EndReason::Disconnected { cause });
         if member.queue.is_some() {
             // The backlog of a filtered subscriber stays in its queue.
             self.close_queue(key, cause, by, effects);
@@ -162,7 +163,7 @@ impl<E> Machine<E> {
         if let Some(stage) = subscriber.stage() {
             by.release(stage.stop_waiting(), effects);
         }
-        if !self.members.detach(key) {
+        if !self.detach_member(key) {
             return cursor;
         }
 

@@ -124,6 +124,11 @@ impl<E> Members<E> {
         is_own.then(|| self.table.get(id.number)).flatten()
     }
 
+    /// Returns the member with this number, attached or not.
+    pub(super) fn find_number(&self, number: u64) -> Option<&Member<E>> {
+        self.table.get(number)
+    }
+
     /// Returns a predicate for the numbers of attached members. Fast for ascending numbers.
     pub(super) fn attached_lookup(&self) -> impl FnMut(u64) -> bool {
         let mut lookup = self.table.ascending_lookup();

@@ -38,6 +38,8 @@ pub(crate) struct Member<E> {
     /// How many positions the cursor was moved past; `u32::MAX` means that many or more.
     skipped: u32,
     attached: bool,
+    /// Futures wait for the end of the member.
+    pub(crate) is_watched: bool,
     /// The stream was dropped; the member stays for its unacked deliveries.
     gone: bool,
 }
@@ -53,6 +55,7 @@ impl<E> Member<E> {
             skipped_to: 0,
             skipped: 0,
             attached: true,
+            is_watched: false,
             gone: false,
         }
     }
