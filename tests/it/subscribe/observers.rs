@@ -6,6 +6,8 @@ mod audience;
 mod deliveries;
 mod kinds;
 mod room;
+#[cfg(feature = "rt")]
+mod service;
 
 /// Options of a lossless observer.
 fn observer() -> SubscribeOptions {

@@ -33,6 +33,7 @@ impl World<'_> {
             self.check_stream(reading, expected)
                 .map_err(|error| within(format_args!("#{}", reading.who + 1), &error))?;
         }
+        self.check_ends()?;
         self.check_memory()?;
         self.check_manager()
     }
@@ -133,7 +134,7 @@ impl World<'_> {
     }
 }
 
-fn end_of(reason: EndReason) -> End {
+pub(super) fn end_of(reason: EndReason) -> End {
     match reason {
         EndReason::Closed => End::Closed,
         EndReason::Disconnected { cause, .. } => End::Disconnected(cause),

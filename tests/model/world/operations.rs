@@ -79,7 +79,7 @@ impl World<'_> {
             }
             Op::Deliver(pick) => {
                 if let Some(index) = choose(pick, self.streams.len()) {
-                    self.deliver(index);
+                    self.deliver(index)?;
                 }
             }
             Op::Settle(pick, ack) => {

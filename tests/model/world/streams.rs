@@ -18,14 +18,16 @@ const MAX_ATTACHED: usize = 5;
 const MAX_STREAMS: usize = 8;
 
 impl World<'_> {
-    pub(crate) fn deliver(&mut self, index: usize) {
+    pub(crate) fn deliver(&mut self, index: usize) -> Checked {
         let mut reading = self.streams.remove(index);
         if !reading.stream.is_deliveries() {
             self.reference
                 .deliver(reading.who, max_unacked(reading.who));
             reading.stream = reading.stream.deliver();
         }
+        let watched = self.watch_end(reading.who, &reading.stream);
         self.streams.insert(index, reading);
+        watched
     }
 
     pub(crate) fn settle(&mut self, index: usize, ack: bool) {
@@ -96,6 +98,7 @@ impl World<'_> {
         let window = window.min(self.reference.capacity);
         let who = self.reference.subscribe(overflow, window, replay, sees);
         self.reference.readers[who].observer = policy.observer;
+        self.watch_end(who, &stream)?;
         self.streams.push(Reading {
             who,
             stream,

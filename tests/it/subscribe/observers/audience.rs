@@ -125,6 +125,21 @@ fn sync_sinks_wait_for_no_observer() {
     assert_ready_ok!(sent.poll());
 }
 
+/// Its own loop may wait for the others: no shape of waiting for oneself.
+#[test]
+fn an_observer_may_wait_with_an_event_in_flight() {
+    let manager = EventManager::new(8);
+    let mut screen = manager.subscribe_with(observer());
+    manager.try_notify(1).unwrap();
+    assert_eq!(read(&mut screen), Some(1));
+    assert!(now(manager.sync_notify(2)).unwrap().is_unheard());
+    assert_eq!(now(manager.flush()), Ok(()));
+    let mut deliveries = screen.deliveries();
+    let _held = read(&mut deliveries);
+    assert_eq!(now(manager.quiet()), Ok(()));
+    assert_eq!(now(manager.stop()), Ok(()));
+}
+
 #[test]
 fn infos_say_which_subscribers_are_observers() {
     let manager = EventManager::<u32>::new(8);
