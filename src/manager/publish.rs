@@ -215,7 +215,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// except for
     /// - [retained](crate::EventManagerBuilder::retain) events;
     /// - events that a stream has yet to yield: replayed events, and the rest after a disconnect;
-    /// - events that an observer has not finished;
+    /// - events that an observer has not finished when the flush begins;
     /// - the neighbours, in the same segment, of such an event, of a newer unread event, and of an
     ///   event that a stream has missed since its last poll or `ack`.
     ///
