@@ -171,7 +171,7 @@ impl<E> Subscription<E> {
         self.finish();
         // Events of a backlog owe nothing, and missed events are reported after it.
         if matches!(self.source, Source::Backlog(_)) {
-            self.subscriber.finish_free();
+            self.subscriber.finish_unowed();
         } else if self.state.must_report() && !self.is_ended() {
             self.channel.report(self.subscriber.id.number, None);
             self.sync_cursor(self.subscriber.cursor.load());
@@ -252,7 +252,8 @@ impl<E: Send + Sync + 'static> Subscription<E> {
         if self.unyielded {
             // Insert before finishing it: a flush in between would miss the event in both
             // places.
-            self.subscriber.let_out(&unacked, self.state.position());
+            self.subscriber
+                .insert_unowed(&unacked, self.state.position());
         }
         self.subscriber.set_unacked(unacked);
         if self.unyielded {
@@ -286,7 +287,7 @@ impl<E> Drop for Subscription<E> {
             }
         }
         // Nothing follows any more from the event in flight.
-        self.subscriber.finish_free();
+        self.subscriber.finish_unowed();
         self.subscriber.cursor.finish();
     }
 }

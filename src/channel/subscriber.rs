@@ -47,7 +47,7 @@ pub(crate) struct SubscriberState {
     awaited_seq: AtomicU64,
     /// Whether an event in flight owes nothing: an event replayed, or read after a disconnect. Not
     /// used with explicit acknowledgements.
-    free_in_flight: AtomicBool,
+    unowed_in_flight: AtomicBool,
     /// Why the stream ends, once that is known. Written before the subscriber is detached.
     end: OnceLock<EndReason>,
     missed: AtomicU64,
@@ -59,7 +59,7 @@ pub(crate) struct SubscriberState {
 /// cursor, not in a table of the channel, so a reader on another core loads fewer cache lines.
 pub(crate) struct ChannelSlots {
     /// The segment of the log that counts the subscriber.
-    pub(crate) reader_pos: LockedU64,
+    pub(crate) segment_key: LockedU64,
     /// The generation of [`ParkedReaders`](crate::channel::parked::ParkedReaders) in which the
     /// subscriber parked last; 0 if it never did.
     pub(crate) generation: LockedU64,
@@ -110,12 +110,12 @@ impl SubscriberState {
             max_unacked: init.max_unacked,
             cursor: Cursor::new(init.position),
             slots: ChannelSlots {
-                reader_pos: LockedU64::new(0),
+                segment_key: LockedU64::new(0),
                 generation: LockedU64::new(0),
                 index: LockedU64::new(0),
             },
             awaited_seq: AtomicU64::new(0),
-            free_in_flight: AtomicBool::new(false),
+            unowed_in_flight: AtomicBool::new(false),
             end: OnceLock::new(),
             missed: AtomicU64::new(0),
             unacked_set: OnceLock::new(),
@@ -202,7 +202,7 @@ impl SubscriberState {
         // Record the event before claiming it: `infos_owing` reads the cursor first and the records
         // second, and would miss a subscriber whose event is neither unread nor recorded.
         if let Some(unacked) = unacked {
-            self.let_out(unacked, position + 1);
+            self.insert_unowed(unacked, position + 1);
         }
         let is_recorded = |level| level == AckLevel::Received || unacked.is_none();
         if ack_level.is_some_and(is_recorded) {
@@ -243,9 +243,9 @@ impl SubscriberState {
     }
 
     /// Adds the delivery of event `seq` to the deliveries in flight.
-    pub(crate) fn let_out(&self, unacked: &UnackedSet, seq: u64) {
+    pub(crate) fn insert_unowed(&self, unacked: &UnackedSet, seq: u64) {
         if self.is_observer {
-            unacked.let_out();
+            unacked.insert_unowed();
         } else {
             unacked.insert(seq);
         }

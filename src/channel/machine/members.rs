@@ -20,7 +20,7 @@ pub(super) use member::Member;
 ///    leave a publisher waiting for an acknowledgement for ever.
 /// 3. `awaited_readers` is `readers` without observers, and `filtered_observers` counts the
 ///    observers in `filtered`. They make the audience of an event whose publisher waits.
-/// 4. `log_readers` is `readers`, plus 1 while the log retains events. At zero, an event is not
+/// 4. `log_users` is `readers`, plus 1 while the log retains events. At zero, an event is not
 ///    stored at all. The sum is kept because each publish compares it.
 pub(super) struct Members<E> {
     manager: u64,
@@ -30,7 +30,7 @@ pub(super) struct Members<E> {
     awaited_readers: usize,
     filtered: usize,
     filtered_observers: usize,
-    log_readers: usize,
+    log_users: usize,
 }
 
 impl<E> Members<E> {
@@ -44,7 +44,7 @@ impl<E> Members<E> {
             awaited_readers: 0,
             filtered: 0,
             filtered_observers: 0,
-            log_readers: usize::from(retains),
+            log_users: usize::from(retains),
         }
     }
 
@@ -68,7 +68,7 @@ impl<E> Members<E> {
         } else {
             self.readers += 1;
             self.awaited_readers += usize::from(!is_observer);
-            self.log_readers += 1;
+            self.log_users += 1;
         }
         self.table.insert(member.subscriber.id.number, member);
     }
@@ -89,7 +89,7 @@ impl<E> Members<E> {
             (true, false) => {
                 self.readers -= 1;
                 self.awaited_readers -= usize::from(!is_observer);
-                self.log_readers -= 1;
+                self.log_users -= 1;
             }
         }
         was_attached
@@ -103,7 +103,7 @@ impl<E> Members<E> {
 
     /// Records the end of retention.
     pub(super) fn stop_retaining(&mut self) {
-        self.log_readers = self.readers;
+        self.log_users = self.readers;
     }
 
     // ---- Lookup -----------------------------------------------------------------------------
@@ -183,8 +183,8 @@ impl<E> Members<E> {
 
     /// Returns how many readers an event is stored for: attached log readers, and retention.
     #[inline]
-    pub(super) fn log_readers(&self) -> usize {
-        self.log_readers
+    pub(super) fn log_users(&self) -> usize {
+        self.log_users
     }
 
     /// Asserts the invariants; `retains`: the log retains events.
@@ -202,8 +202,8 @@ impl<E> Members<E> {
         assert_eq!(filtered, self.filtered_observers, "members: invariant 3");
         let awaited = readers + filtered - observers().count();
         assert_eq!(awaited, self.awaited_readers, "members: invariant 3");
-        let log_readers = self.readers + usize::from(retains);
-        assert_eq!(self.log_readers, log_readers, "members: invariant 4");
+        let log_users = self.readers + usize::from(retains);
+        assert_eq!(self.log_users, log_users, "members: invariant 4");
     }
 }
 
@@ -256,13 +256,13 @@ mod tests {
             let members = &mut machine.members;
             let retention = usize::from(retain > 0);
             assert_eq!((members.readers(), members.filtered()), (2, 1));
-            assert_eq!(members.log_readers(), 2 + retention);
+            assert_eq!(members.log_users(), 2 + retention);
             for id in &ids {
                 assert!(members.detach(id.number));
                 assert!(!members.detach(id.number));
             }
             assert_eq!((members.attached(), members.len()), (0, 3));
-            assert_eq!(members.log_readers(), retention);
+            assert_eq!(members.log_users(), retention);
             members.check(retain > 0);
             for id in ids {
                 members.remove(id.number);
