@@ -40,13 +40,13 @@ pub(crate) mod condition;
 mod effects;
 pub(crate) mod filter;
 mod filters;
+#[cfg(feature = "rt")]
+mod grant_monitor;
 pub(crate) mod handlers;
 mod inspect;
 mod lifecycle;
 pub(crate) mod log;
 mod machine;
-#[cfg(feature = "rt")]
-mod observer;
 mod parked;
 mod publish;
 pub(crate) mod source;
@@ -138,7 +138,13 @@ impl<E> Channel<E> {
     /// Calls `decide` under the lock, and runs the effects after unlocking.
     fn run<R>(&self, decide: impl FnOnce(&mut State<E>, &mut Effects<E>) -> R) -> R {
         let mut effects = Effects::new();
-        let result = decide(&mut self.state.lock(), &mut effects);
+        let mut state = self.state.lock();
+        let result = decide(&mut state, &mut effects);
+        // Here, and not where subscribers are detached: each step may detach some.
+        if state.machine.has_detached() && !seeded_bug!("disconnect-wakes-no-future") {
+            state.notify_detached(&mut effects);
+        }
+        drop(state);
         effects.run();
         result
     }

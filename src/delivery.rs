@@ -13,6 +13,7 @@ use crate::channel::subscriber::SubscriberState;
 use crate::end_reason::EndReason;
 use crate::error::FollowUpError;
 use crate::follow_up::{FollowUps, with_type};
+use crate::future::Disconnected;
 use crate::subscriber_id::SubscriberId;
 use crate::subscription::{AnySubscription, ReadSubscription, Subscription};
 use crate::util::panic_guard::Guarded;
@@ -159,6 +160,17 @@ impl<E, S: AnySubscription> Deliveries<E, S> {
         let unacked = self.subscriber.unacked_set();
         let channel = unacked.and_then(|unacked| unacked.channel.upgrade());
         FollowUps::new(channel.and_then(with_type), &self.subscriber)
+    }
+
+    /// Waits until the subscription is disconnected or has ended, as [`Subscription::disconnected`].
+    /// Deliveries may then still be in flight.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    pub fn disconnected(&self) -> Disconnected {
+        let unacked = self.subscriber.unacked_set();
+        let channel = unacked.and_then(|unacked| unacked.channel.upgrade());
+        Disconnected::new(&self.subscriber, channel)
     }
 
     /// Why the stream ended, as [`Subscription::end_reason`].

@@ -41,6 +41,7 @@ use crate::channel::subscriber::unacked::{AnyChannel, UnackedSet};
 use crate::channel::ticket::Ticket;
 use crate::delivery::Deliveries;
 use crate::end_reason::EndReason;
+use crate::future::Disconnected;
 use crate::options::SubscribeOptions;
 use crate::subscriber_id::SubscriberId;
 use crate::subscription::WithMissed;
@@ -111,6 +112,9 @@ impl<T: Send + 'static> Filtered<T> {
         predicate: impl Fn(&E) -> Option<T> + Send + Sync + 'static,
     ) -> Self {
         let (queue, is_open) = channel.subscribe_filtered(options, created_at, predicate);
+        if !is_open {
+            queue.subscriber().set_end(EndReason::Closed);
+        }
         trace!(joined(queue.subscriber(), is_open));
         Self {
             channel: AssertUnwindSafe(Arc::clone(channel) as _),
@@ -225,6 +229,31 @@ impl<T> Filtered<T> {
     #[must_use]
     pub fn end_reason(&self) -> Option<EndReason> {
         self.ended
+    }
+
+    /// Waits until the subscription is disconnected or has ended, also while nobody polls the stream,
+    /// as [`Subscription::disconnected`](crate::Subscription::disconnected).
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::FutureExt;
+    /// use genevent::{EventManager, Overflow, SubscribeOptions};
+    ///
+    /// let manager = EventManager::new(8);
+    /// let slow = SubscribeOptions::from(Overflow::Disconnect).window(1);
+    /// let even = manager.subscribe_filter_with(slow, |n| n % 2 == 0);
+    /// let mut gone = even.disconnected();
+    /// manager.try_notify(2).unwrap();
+    /// assert!((&mut gone).now_or_never().is_none());
+    /// manager.try_notify(4).unwrap();
+    /// assert!(gone.now_or_never().is_some());
+    /// ```
+    pub fn disconnected(&self) -> Disconnected {
+        let channel = Arc::clone(&self.channel);
+        Disconnected::new(self.subscriber(), Some(channel))
     }
 
     /// Yields missed events as values, at their position among the items.

@@ -40,7 +40,7 @@ mod settled;
 mod within;
 
 pub use flush::{Flush, Stop};
-pub use lifecycle::{Closed, WaitForSubscribers};
+pub use lifecycle::{Closed, Disconnected, WaitForSubscribers};
 pub(crate) use publish::QueueEntry;
 use publish::{POLLED_AGAIN, StoreEvent};
 pub use quiet::Quiet;

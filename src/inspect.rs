@@ -39,6 +39,7 @@ pub struct SubscriberInfo {
     pub(crate) id: SubscriberId,
     pub(crate) name: Option<Arc<str>>,
     pub(crate) kind: SubscriberKind,
+    pub(crate) is_observer: bool,
     pub(crate) created_at: &'static Location<'static>,
     pub(crate) overflow: Overflow,
     pub(crate) window: usize,
@@ -67,6 +68,25 @@ impl SubscriberInfo {
     #[must_use]
     pub fn kind(&self) -> SubscriberKind {
         self.kind
+    }
+
+    /// Returns whether the subscription is an [observer](crate::SubscribeOptions::observer), for
+    /// whose acknowledgements no call waits.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::{EventManager, SubscribeOptions};
+    ///
+    /// let manager = EventManager::<u8>::new(4);
+    /// let browser = manager.subscribe_with(SubscribeOptions::new().observer());
+    /// let info = manager.subscribers().remove(0);
+    /// assert!(info.is_observer());
+    /// assert!(info.to_string().ends_with("0 of 4 unread, 0 in flight, observer"));
+    /// # drop(browser);
+    /// ```
+    #[must_use]
+    pub fn is_observer(&self) -> bool {
+        self.is_observer
     }
 
     /// Returns the source line that called `subscribe` or added the handler.
@@ -166,6 +186,9 @@ impl fmt::Display for SubscriberInfo {
             self.window(),
             self.unacked(),
         )?;
+        if self.is_observer() {
+            f.write_str(", observer")?;
+        }
         for other in self.after() {
             write!(f, ", after {other}")?;
         }

@@ -3,8 +3,8 @@
 //! This is the registry of the `GenEvent` chapter in Elixir's guide, built on the public API of the
 //! event manager. The registry is given an [`EventManager`], and every subscriber of that manager
 //! observes each bucket's creation and end. One task delivers the events with [`sync_notify`], so
-//! the registry is never more than one event ahead of its observers, while calls of the registry
-//! never wait for observers.
+//! the registry is never more than one event ahead of its subscribers, while calls of the registry
+//! never wait for subscribers.
 //!
 //! | stream | yields |
 //! |---|---|

@@ -74,6 +74,63 @@
 //! [`filter`]. To see each event only after another subscriber has finished it, subscribe
 //! [`after`](EventManager::subscribe_after) the other subscriber.
 //!
+//! # Observers
+//!
+//! A reader that the work does not depend on, such as a screen, subscribes as an
+//! [observer](SubscribeOptions::observer): no call waits for its acknowledgement, and no receipt
+//! contains it. An observer with a lossy policy delays nobody, however slow.
+//!
+//! A service answers a request when its consumers have finished the event. Browsers see the same
+//! events by server-sent events: each begins with the last 20 events and is cut off when it is too
+//! slow, and [`disconnected`](Subscription::disconnected) closes its socket, also while the socket
+//! takes nothing and the stream is not polled:
+//!
+//! ```
+//! use futures::StreamExt;
+//! use genevent::{EndReason, EventManager, Overflow, SubscribeOptions};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! let manager = EventManager::builder().capacity(64).retain(20).build();
+//! let mut orders = manager.subscribe();
+//! let kitchen = tokio::spawn(async move { while orders.next().await.is_some() {} });
+//! manager.sync_notify(0).await.unwrap();
+//!
+//! // For each browser that connects; `write` writes to its socket.
+//! let browser = SubscribeOptions::new().observer().replay(20);
+//! let mut events = manager.subscribe_with(browser.overflow(Overflow::Disconnect).window(8));
+//! let gone = events.disconnected();
+//! # let written = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+//! # let counted = std::sync::Arc::clone(&written);
+//! # let write = async move |_event: u32| {
+//! #     counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+//! #     std::future::pending::<()>().await; // the browser reads nothing
+//! # };
+//! let connection = tokio::spawn(async move {
+//!     let writing = async {
+//!         while let Some(event) = events.next().await {
+//!             write(event).await;
+//!         }
+//!     };
+//!     tokio::select! {
+//!         () = writing => None,
+//!         reason = gone => reason, // dropping the socket closes it
+//!     }
+//! });
+//!
+//! // For each request.
+//! for order in 1..=20 {
+//!     let receipt = manager.sync_notify(order).await.unwrap();
+//!     assert_eq!((receipt.acked(), receipt.dropped()), (1, 0)); // the kitchen alone
+//! }
+//! let reason = connection.await.unwrap().unwrap();
+//! assert!(matches!(reason, EndReason::Disconnected { .. }));
+//! # assert_eq!(written.load(std::sync::atomic::Ordering::Relaxed), 1);
+//! manager.stop().await.unwrap();
+//! # kitchen.await.unwrap();
+//! # }
+//! ```
+//!
 //! # What a combinator does to "finished"
 //!
 //! Adapters that request the next event only after finishing the previous event keep
@@ -123,7 +180,7 @@
 //! subscriber:
 //!
 //! - every publish (`TRACE`), and the counts of its receipt (`TRACE`);
-//! - subscribers that join, leave or lose events, with the reason (`DEBUG`);
+//! - subscribers that join (as an observer or not), leave or lose events, with the reason (`DEBUG`);
 //! - handlers that end (`DEBUG`; `WARN` for a panic). Handler code runs in span `handler`.
 //!
 //! User events are never formatted. The `tracing` subscriber is called without a lock, may call

@@ -133,6 +133,7 @@ pub struct SubscribeOptions {
     pub(crate) replay: usize,
     pub(crate) after: Vec<SubscriberId>,
     pub(crate) name: Option<Arc<str>>,
+    pub(crate) observer: bool,
     pub(crate) kind: SubscriberKind,
 }
 
@@ -239,7 +240,8 @@ impl SubscribeOptions {
     /// subscriptions and handlers can be waited for too, by their [ids](crate::SubscriberInfo::id).
     ///
     /// # Panics
-    /// [`subscribe_with`] panics if `other` belongs to another manager.
+    /// [`subscribe_with`] panics if `other` belongs to another manager, or is an
+    /// [observer](Self::observer): nothing waits for an observer, and so no stage does.
     /// [`subscribe_filter_map_with`] and [`subscribe_filter_with`] panic whenever `after` is set: a
     /// filtered subscription cannot be a later stage.
     ///
@@ -271,6 +273,64 @@ impl SubscribeOptions {
         if !self.after.contains(&other) {
             self.after.push(other);
         }
+        self
+    }
+
+    /// Makes the subscription an observer, which owes no acknowledgement: for readers that the work
+    /// does not depend on, such as the screens that show it.
+    ///
+    /// An observer appears in no [`Receipt`], and [`ack_notify`], [`sync_notify`], [`flush`],
+    /// [`quiet`] and [`stop`] never wait for one; an event that only observers hear resolves a
+    /// [`sync_notify`] at once. The number that [`notify`], [`try_notify`] and a permit return is the
+    /// number of subscribers that the event was stored for, observers included; [`subscriber_count`]
+    /// and [`subscribers`] include them as well.
+    ///
+    /// The overflow policy acts as on every subscriber. Publishers wait for room in the window of a
+    /// lossless observer ([`Wait`](Overflow::Wait), `WaitAtMost`). An observer that is lossy
+    /// ([`DropOldest`](Overflow::DropOldest), [`Disconnect`](Overflow::Disconnect)) can neither delay
+    /// anybody nor be waited for.
+    ///
+    /// An observer reads like every other subscription, and may be a filtered one or a stage
+    /// [after](Self::after) subscriptions that are no observers. Its [deliveries](crate::Deliveries)
+    /// may be acknowledged or dropped, without effect, and count towards
+    /// [`max_unacked`](Self::max_unacked). Its [follow-ups](crate::Subscription::follow_up) are events
+    /// like others, but [`quiet`] does not wait for events that an observer is about to publish.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{FutureExt, StreamExt};
+    /// use genevent::{EventManager, Overflow, SubscribeOptions};
+    ///
+    /// let manager = EventManager::new(8);
+    /// let mut billing = manager.subscribe();
+    /// let browser = SubscribeOptions::new().observer().overflow(Overflow::Disconnect).window(2);
+    /// let unread = manager.subscribe_with(browser);
+    ///
+    /// let mut answer = manager.sync_notify("order");
+    /// assert!((&mut answer).now_or_never().is_none(), "billing has not finished");
+    /// billing.next().now_or_never();
+    /// billing.ack();
+    /// let receipt = answer.now_or_never().unwrap().unwrap();
+    /// assert_eq!((receipt.acked(), receipt.dropped()), (1, 0));
+    ///
+    /// assert_eq!(manager.try_notify("change"), Ok(2), "stored for the browser, too");
+    /// drop(billing);
+    /// assert!(manager.flush().now_or_never().is_some(), "two events are unread");
+    /// assert_eq!(unread.len(), 2);
+    /// ```
+    ///
+    /// [`Receipt`]: crate::Receipt
+    /// [`ack_notify`]: crate::EventManager::ack_notify
+    /// [`sync_notify`]: crate::EventManager::sync_notify
+    /// [`flush`]: crate::EventManager::flush
+    /// [`quiet`]: crate::EventManager::quiet
+    /// [`stop`]: crate::EventManager::stop
+    /// [`notify`]: crate::EventManager::notify
+    /// [`try_notify`]: crate::EventManager::try_notify
+    /// [`subscriber_count`]: crate::EventManager::subscriber_count
+    /// [`subscribers`]: crate::EventManager::subscribers
+    pub fn observer(mut self) -> Self {
+        self.observer = true;
         self
     }
 

@@ -11,7 +11,8 @@ use crate::subscriber_id::SubscriberId;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Stored {
     pub(crate) seq: u64,
-    /// The number of subscribers the event was stored for.
+    /// The number of subscribers the event was stored for; if its publisher waits for
+    /// acknowledgements, without observers.
     pub(crate) audience: usize,
 }
 
@@ -20,7 +21,8 @@ pub(crate) struct Stored {
 ///
 /// From [`sync_notify`], *finished* means that the subscriber polled for the next event or
 /// acknowledged this event otherwise; from [`ack_notify`], that the subscriber received the event.
-/// `acked + dropped` is the number of subscribers when the event was stored.
+/// `acked + dropped` is the number of subscribers when the event was stored, without
+/// [observers](crate::SubscribeOptions::observer), for which no publisher waits.
 ///
 /// # Examples
 /// ```
@@ -98,7 +100,7 @@ impl Receipt {
         self.dropped_by.is_empty()
     }
 
-    /// Returns whether there was no subscriber.
+    /// Returns whether there was no subscriber to wait for. Observers do not count.
     #[must_use]
     pub fn is_unheard(&self) -> bool {
         self.acked == 0 && self.dropped_by.is_empty()

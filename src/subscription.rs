@@ -98,6 +98,8 @@ pub struct Subscription<E> {
     /// The position up to which the events are paid for from the task's coop budget.
     #[cfg(feature = "rt")]
     coop_paid_to: u64,
+    /// Set if the subscription is an observer, which uses no ticket.
+    is_observer: bool,
     /// Set if the stream yields deliveries: the unacked set then tracks the events in flight.
     explicit_acks: bool,
 }
@@ -110,6 +112,9 @@ impl<E> Subscription<E> {
         created_at: &'static Location<'static>,
     ) -> Self {
         let (subscriber, state, source) = channel.subscribe(options, created_at);
+        if let Source::Ended(reason) = source {
+            subscriber.set_end(reason);
+        }
         trace!(joined(&subscriber, !matches!(source, Source::Ended(_))));
         Self {
             channel,
@@ -120,6 +125,7 @@ impl<E> Subscription<E> {
                 _ => state.position(),
             },
             state,
+            is_observer: subscriber.is_observer,
             subscriber,
             source,
             in_flight: 0,
@@ -231,6 +237,7 @@ impl<E> Subscription<E> {
 
     fn end(&mut self, reason: EndReason) {
         self.source = Source::Ended(reason);
+        self.subscriber.set_end(reason);
         self.channel.leave(self.subscriber.id.number);
         trace!(ended(&self.subscriber, reason));
     }
@@ -245,7 +252,8 @@ impl<E: Send + Sync + 'static> Subscription<E> {
         if self.unyielded {
             // Insert before finishing it: a flush in between would miss the event in both
             // places.
-            unacked.insert(self.state.position());
+            self.subscriber
+                .insert_unowed(&unacked, self.state.position());
         }
         self.subscriber.set_unacked(unacked);
         if self.unyielded {

@@ -10,7 +10,7 @@ use crate::line::MAX_LINE;
 
 /// Executes the command of a line, and returns the answer: whole lines, or nothing.
 ///
-/// Every observer has finished with the events of the command when this function returns.
+/// Every subscriber has finished with the events of the command when this function returns.
 pub(crate) async fn answer(registry: &Registry<String>, number: u64, line: &[u8]) -> String {
     match execute(registry, line).await {
         Ok(answer) => answer,

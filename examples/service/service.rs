@@ -4,9 +4,9 @@
 //!  clients ──commands──▶ registry ──its events──▶ relay ──notify──▶ news ──▶ clients that watch
 //! ```
 //!
-//! A command that creates or stops a bucket is answered when the observers of the registry have
-//! *finished* with its event. If every watching client were such an observer, all clients would be
-//! as slow as the slowest. So the relay is the only observer. The relay publishes each event again
+//! A command that creates or stops a bucket is answered when the subscribers of the registry have
+//! *finished* with its event. If every watching client were such a subscriber, all clients would be
+//! as slow as the slowest. So the relay is the only subscriber. The relay publishes each event again
 //! as a line of news, to a second manager whose subscribers are lossy (`DropOldest`): a client that
 //! falls behind by more than a window misses the oldest lines, and delays no other client.
 

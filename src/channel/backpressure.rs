@@ -103,6 +103,8 @@ impl<E> State<E> {
                 // The blocking subscribers may be overdue as soon as a publisher waits.
                 let is_overdue = deadline.is_some() && self.machine.are_all_overdue(Instant::now);
                 if is_overdue && standing == Standing::Next {
+                    // A permit keeps the blocking subscribers, whose clocks have just started.
+                    self.pause_if_none_waits();
                     Room::Free
                 } else if !self.competes_with_granted(*slot.key) {
                     return self.sleep(request, standing, deadline, slot, effects);
@@ -137,8 +139,8 @@ impl<E> State<E> {
     fn competes_with_granted(&self, key: Option<QueueKey>) -> bool {
         self.queue.granted() > 0
             && !self.queue.has_sleeper_before(key)
-            // While reading makes room as well, the observer waits longer than a publisher can.
-            && (self.machine.is_held_by_reserved() || !self.can_observe_grants())
+            // While reading makes room as well, the grant monitor waits longer than a publisher can.
+            && (self.machine.is_held_by_reserved() || !self.can_monitor_grants())
     }
 
     /// Returns whether members block publishers beside granted places.
@@ -222,7 +224,7 @@ impl<E> State<E> {
             self.checked = Some(key);
         }
         #[cfg(feature = "rt")]
-        self.observe_grants(effects);
+        self.monitor_grants(effects);
         Some(Admission::Queued { deadline })
     }
 
@@ -283,7 +285,7 @@ impl<E> State<E> {
         }
         self.pause_if_none_waits();
         #[cfg(feature = "rt")]
-        self.observe_grants(effects);
+        self.monitor_grants(effects);
     }
 
     /// Takes back the granted places for which a new member has no room.

@@ -1,5 +1,5 @@
 //! Futures that wait for a state of the channel: closed, complete, idle, without queued publishers,
-//! or with a number of subscribers.
+//! with a number of subscribers, or without a certain subscriber.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -18,6 +18,8 @@ pub(crate) enum Condition {
     NoneQueued,
     /// The channel has at least this many subscribers, or is closed.
     Subscribers(usize),
+    /// The subscriber with this number is detached.
+    Detached(u64),
 }
 
 /// The key of a waiting future, from its first pending poll until the future is ready or dropped.

@@ -35,12 +35,12 @@ pub(crate) enum Effect<E> {
     Flushed(Arc<Ticket>),
     /// Release the log's reference to a segment. The last owner of the segment drops its events.
     Segment(Segment<E>),
-    /// Spawn the task that observes granted places.
+    /// Spawn the task that monitors granted places.
     #[cfg(feature = "rt")]
-    ObserveGrants(
+    MonitorGrants(
         Box<(
             crate::util::spawn::Spawner,
-            crate::channel::observer::Observer,
+            crate::channel::grant_monitor::GrantMonitor,
         )>,
     ),
     /// Emit a record to the `tracing` subscriber.
@@ -106,9 +106,9 @@ impl<E> Effect<E> {
             Self::Flushed(ticket) => ticket.ack(),
             Self::Segment(segment) => drop(segment),
             #[cfg(feature = "rt")]
-            Self::ObserveGrants(observer) => {
-                let (spawner, observer) = *observer;
-                observer.spawn(&spawner);
+            Self::MonitorGrants(monitor) => {
+                let (spawner, monitor) = *monitor;
+                monitor.spawn(&spawner);
             }
             #[cfg(feature = "tracing")]
             Self::Trace(record) => record.emit(),

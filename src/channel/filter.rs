@@ -45,6 +45,9 @@ trait AnyMatches: Send {
     /// Returns the number of matches.
     fn count(&self) -> usize;
 
+    /// Returns the number of matching queues that are open and not of observers.
+    fn count_awaited(&self) -> usize;
+
     /// Calls `f` for each matching queue that may have no room for an event beside `reserved`.
     fn for_each_full(&self, reserved: u64, f: &mut dyn FnMut(SubscriberId));
 
@@ -58,6 +61,11 @@ trait AnyMatches: Send {
 impl<T: Send> AnyMatches for GroupMatches<T> {
     fn count(&self) -> usize {
         self.matches.len()
+    }
+
+    fn count_awaited(&self) -> usize {
+        let matches = self.matches.iter();
+        matches.filter(|found| found.queue.is_awaited()).count()
     }
 
     fn for_each_full(&self, reserved: u64, f: &mut dyn FnMut(SubscriberId)) {
@@ -129,6 +137,11 @@ impl FilterMatches {
     /// Returns the number of matches.
     pub(crate) fn count(&self) -> usize {
         self.groups.iter().map(|group| group.count()).sum()
+    }
+
+    /// Returns the number of matching subscribers that are attached and no observers.
+    pub(crate) fn count_awaited(&self) -> usize {
+        (self.groups.iter().map(|group| group.count_awaited())).sum()
     }
 
     /// Calls `f` for each matching subscriber without room for an event beside `reserved`. A

@@ -58,11 +58,12 @@ impl<E> Channel<E> {
         self.current_handler().is_some()
     }
 
-    /// Returns whether the caller runs inside a handler for which the next event will be stored.
+    /// Returns whether the caller runs inside a handler that will owe an acknowledgement of the next
+    /// event.
     pub(crate) fn current_handler_is_subscribed(&self) -> bool {
         self.current_handler().is_some_and(|handler| {
             let state = self.state.lock();
-            !state.machine.is_closed() && state.machine.is_attached(handler)
+            !state.machine.is_closed() && state.machine.is_awaited(handler)
         })
     }
 

@@ -1,5 +1,5 @@
 //! Futures that wait for a state of the channel: closed, complete, idle, without queued publishers,
-//! or with a number of subscribers.
+//! with a number of subscribers, or without a certain subscriber.
 
 use std::task::{Poll, Waker};
 
@@ -16,6 +16,7 @@ impl<E> State<E> {
             Condition::NoHandlerRuns => self.running.is_empty(),
             Condition::NoneQueued => self.machine.is_closed() || self.queue.len() == 0,
             Condition::Subscribers(n) => self.machine.is_closed() || n <= self.machine.attached(),
+            Condition::Detached(number) => self.machine.is_detached(number),
         }
     }
 
@@ -66,6 +67,17 @@ impl<E> State<E> {
     }
 }
 
+impl<E> State<E> {
+    /// Wakes the futures that wait for the end of subscribers that were just detached.
+    #[cold]
+    pub(super) fn notify_detached(&mut self, effects: &mut Effects<E>) {
+        for number in self.machine.take_detached() {
+            let detached = Condition::Detached(number)..=Condition::Detached(number);
+            effects.wake(self.conditions.notify(detached));
+        }
+    }
+}
+
 impl<E> Channel<E> {
     /// Completes with the number of subscribers when `condition` holds. `key` is the future's entry
     /// while it waits.
@@ -90,6 +102,9 @@ impl<E> Channel<E> {
                 }
                 let (entry, old) = conditions.wait(*key, condition, spare.take()?);
                 *key = Some(entry);
+                if let Condition::Detached(number) = condition {
+                    state.machine.watch(number);
+                }
                 effects.drop_waker(old);
                 Some(Poll::Pending)
             })

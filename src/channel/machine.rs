@@ -112,6 +112,8 @@ pub(crate) struct Machine<E> {
     /// For each lossy log reader, the tail at which its policy acts.
     lossy: FullAt,
     blockers: Blockers,
+    /// The watched members detached in this step: futures wait for their end.
+    detached: Vec<u64>,
     /// The manager's name.
     #[cfg(feature = "tracing")]
     pub(crate) name: Option<Arc<str>>,
@@ -142,6 +144,7 @@ impl<E> Machine<E> {
             lossless: FullAt::new(id),
             lossy: FullAt::new(id),
             blockers: Blockers::default(),
+            detached: Vec::new(),
             #[cfg(feature = "tracing")]
             name: None,
         };
@@ -194,6 +197,46 @@ impl<E> Machine<E> {
     /// Returns whether the next event would be stored for `id`, too.
     pub(crate) fn is_attached(&self, id: SubscriberId) -> bool {
         self.current(id).is_some()
+    }
+
+    /// Returns whether the publisher of the next event may wait for `id`.
+    pub(crate) fn is_awaited(&self, id: SubscriberId) -> bool {
+        (self.current(id)).is_some_and(|member| !member.subscriber.is_observer)
+    }
+
+    /// Returns whether `id` is an observer that has not left.
+    pub(crate) fn is_observer(&self, id: SubscriberId) -> bool {
+        (self.find(id)).is_some_and(|member| member.subscriber.is_observer)
+    }
+
+    /// Returns whether the subscriber with this number is detached, or has left.
+    pub(crate) fn is_detached(&self, number: u64) -> bool {
+        !(self.members.find_number(number)).is_some_and(Member::is_attached)
+    }
+
+    /// Notes the end of an attached member in `detached`.
+    pub(crate) fn watch(&mut self, number: u64) {
+        self.member_mut(number).is_watched = true;
+    }
+
+    /// Returns whether watched members were detached in this step.
+    #[inline]
+    pub(crate) fn has_detached(&self) -> bool {
+        !self.detached.is_empty()
+    }
+
+    /// Takes the watched members that were detached in this step.
+    pub(crate) fn take_detached(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.detached)
+    }
+
+    /// Detaches a member; returns `false` if the member was detached before.
+    fn detach_member(&mut self, key: u64) -> bool {
+        let was_attached = self.members.detach(key);
+        if was_attached && self.member(key).is_watched {
+            self.detached.push(key);
+        }
+        was_attached
     }
 
     /// Returns how many subscribers are attached.

@@ -70,4 +70,13 @@ impl<E> Channel<E> {
     pub(crate) fn owns(&self, subscribers: &[SubscriberId]) -> bool {
         subscribers.iter().all(|id| id.manager == self.id)
     }
+
+    /// Returns whether any of `subscribers` is an observer that has not left.
+    pub(crate) fn has_observer(&self, subscribers: &[SubscriberId]) -> bool {
+        let mut subscribers = subscribers.iter().peekable();
+        subscribers.peek().is_some() && {
+            let state = self.state.lock();
+            subscribers.any(|id| state.machine.is_observer(*id))
+        }
+    }
 }

@@ -5,7 +5,7 @@
 //! publisher gets a turn, and after that the place goes to another publisher:
 //!
 //! - a publisher that is polled yields once, and then takes the place over ([`State::try_admit`]);
-//! - for the publishers that sleep, the channel spawns a task ([`Observer`](super::observer::Observer)),
+//! - for the publishers that sleep, the channel spawns a task ([`GrantMonitor`](super::grant_monitor::GrantMonitor)),
 //!   which needs a runtime.
 //!
 //! A waiter that was woken without a place, to check for room itself, may be kept as well. Then the
@@ -19,7 +19,7 @@ use crate::channel::wait_queue::GrantNumber;
 #[cfg(feature = "rt")]
 use crate::{
     channel::effects::Effect,
-    channel::observer::{ObserveGrants, Observer},
+    channel::grant_monitor::{GrantMonitor, MonitorGrants},
     util::spawn::Spawner,
 };
 
@@ -38,10 +38,10 @@ pub(super) struct StalledGrants {
     /// A waiter was woken to check for room itself, or to set its timer, and no publisher has checked
     /// since.
     pub(super) is_unchecked: bool,
-    /// Whether the task of the observer runs.
-    is_observed: bool,
+    /// Whether the task of the grant monitor runs.
+    is_monitored: bool,
     #[cfg(feature = "rt")]
-    channel: Weak<dyn ObserveGrants>,
+    channel: Weak<dyn MonitorGrants>,
 }
 
 impl StalledGrants {
@@ -53,7 +53,7 @@ impl StalledGrants {
             old: GrantNumber::default(),
             turns: 0,
             is_unchecked: false,
-            is_observed: false,
+            is_monitored: false,
             #[cfg(feature = "rt")]
             channel: Weak::clone(channel) as _,
         }
@@ -62,10 +62,10 @@ impl StalledGrants {
 
 impl<E> State<E> {
     /// Returns whether publishers sleep beside granted places or an unchecked place, which no task
-    /// observes.
+    /// monitors.
     #[inline]
-    fn must_observe_grants(&self) -> bool {
-        self.may_stall() && !self.stalled.is_observed
+    fn must_monitor_grants(&self) -> bool {
+        self.may_stall() && !self.stalled.is_monitored
     }
 
     #[inline]
@@ -73,17 +73,17 @@ impl<E> State<E> {
         self.queue.has_sleepers() && (self.queue.granted() > 0 || self.stalled.is_unchecked)
     }
 
-    /// Returns whether a task observes granted places, or can be spawned to.
-    pub(super) fn can_observe_grants(&self) -> bool {
+    /// Returns whether a task monitors granted places, or can be spawned to.
+    pub(super) fn can_monitor_grants(&self) -> bool {
         #[cfg(feature = "rt")]
         let can_spawn = Spawner::try_current().is_some();
         #[cfg(not(feature = "rt"))]
         let can_spawn = false;
-        self.stalled.is_observed || can_spawn
+        self.stalled.is_monitored || can_spawn
     }
 
     /// Grants places that have not been taken for some turns to sleeping publishers. Called once per
-    /// turn. Returns whether there is more to observe.
+    /// turn. Returns whether there is more to monitor.
     fn reassign_stalled(&mut self, effects: &mut Effects<E>) -> bool {
         if self.stalled.is_unchecked {
             effects.wake(self.queue.wake_first_sleeper());
@@ -107,40 +107,40 @@ impl<E> State<E> {
         self.may_stall()
     }
 
-    /// Has granted places observed by a task, if it must and the caller runs in a runtime.
+    /// Has granted places monitored by a task, if it must and the caller runs in a runtime.
     #[cfg(feature = "rt")]
     #[inline]
-    pub(super) fn observe_grants(&mut self, effects: &mut Effects<E>) {
-        if self.must_observe_grants() && !seeded_bug!("stalled-grants-unobserved") {
-            self.spawn_observer(effects);
+    pub(super) fn monitor_grants(&mut self, effects: &mut Effects<E>) {
+        if self.must_monitor_grants() && !seeded_bug!("stalled-grants-unmonitored") {
+            self.spawn_monitor(effects);
         }
     }
 
     #[cfg(feature = "rt")]
     #[cold]
-    fn spawn_observer(&mut self, effects: &mut Effects<E>) {
+    fn spawn_monitor(&mut self, effects: &mut Effects<E>) {
         if let Some(spawner) = Spawner::try_current() {
-            self.stalled.is_observed = true;
+            self.stalled.is_monitored = true;
             self.stalled.recent = self.queue.next_grant();
-            let observer = Observer::new(&self.stalled.channel);
-            effects.push(Effect::ObserveGrants(Box::new((spawner, observer))));
+            let monitor = GrantMonitor::new(&self.stalled.channel);
+            effects.push(Effect::MonitorGrants(Box::new((spawner, monitor))));
         }
     }
 }
 
 #[cfg(feature = "rt")]
-impl<E: Send + Sync> ObserveGrants for Channel<E> {
-    fn observe_turn(&self) -> bool {
+impl<E: Send + Sync> MonitorGrants for Channel<E> {
+    fn monitor_turn(&self) -> bool {
         self.run(|state, effects| {
             // Ended under the same lock: the next publisher that sleeps spawns another task.
-            state.stalled.is_observed = state.reassign_stalled(effects);
-            state.stalled.is_observed
+            state.stalled.is_monitored = state.reassign_stalled(effects);
+            state.stalled.is_monitored
         })
     }
 
-    fn observer_lost(&self) {
+    fn monitor_lost(&self) {
         self.run(|state, effects| {
-            state.stalled.is_observed = false;
+            state.stalled.is_monitored = false;
             // The present runtime is shutting down, and would drop another task at once. Each
             // sleeping publisher is polled in its own runtime, and spawns a task there.
             effects.wake(state.queue.wake_all());

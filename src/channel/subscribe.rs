@@ -7,9 +7,10 @@
 
 use std::any::Any;
 use std::panic::Location;
-use std::task::Waker;
+use std::task::{Poll, Waker};
 
 use super::{Channel, State};
+use crate::channel::condition::{Condition, ConditionKey};
 use crate::channel::effects::{Effect, Effects};
 use crate::channel::source::Source;
 use crate::channel::subscriber::SubscriberState;
@@ -142,8 +143,9 @@ impl<E> Channel<E> {
                 return (subscriber, word, Source::Ended(EndReason::Closed));
             }
             // Add the runner under the lock that attaches the subscriber: `stop` waits for the runner of
-            // every handler attached before the manager was closed.
-            if subscriber.kind.has_task() && !seeded_bug!("task-counted-late") {
+            // every handler attached before the manager was closed, observers excepted.
+            let is_awaited = subscriber.kind.has_task() && !subscriber.is_observer;
+            if is_awaited && !seeded_bug!("task-counted-late") {
                 state.running.insert(subscriber.id, Arc::clone(&subscriber));
             }
             state.notify_conditions(effects);
@@ -259,6 +261,20 @@ impl<E: Send + Sync + 'static> AnyChannel for Channel<E> {
 
     fn report_gone(&self, subscriber: SubscriberId) -> bool {
         self.leave(subscriber.number)
+    }
+
+    fn poll_detached(
+        &self,
+        subscriber: SubscriberId,
+        key: &mut Option<ConditionKey>,
+        waker: &Waker,
+    ) -> Poll<()> {
+        let detached = Condition::Detached(subscriber.number);
+        self.poll_condition(detached, key, waker).map(|_| ())
+    }
+
+    fn leave_condition(&self, key: ConditionKey) {
+        self.leave_condition(key);
     }
 
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {

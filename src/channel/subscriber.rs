@@ -14,6 +14,7 @@ use crate::channel::subscriber::cursor::{Cursor, CursorState};
 use crate::channel::subscriber::stage::Stage;
 use crate::channel::subscriber::unacked::UnackedSet;
 use crate::channel::ticket::AckLevel;
+use crate::end_reason::EndReason;
 use crate::options::Overflow;
 use crate::subscriber_id::{SubscriberId, SubscriberKind};
 use crate::util::sync::{Arc, AtomicBool, AtomicU64, LockedU64, Ordering};
@@ -31,6 +32,8 @@ pub(crate) struct SubscriberState {
     #[cfg(feature = "tracing")]
     pub(crate) manager: Option<Arc<str>>,
     pub(crate) kind: SubscriberKind,
+    /// Whether the subscriber owes no acknowledgement, and no publisher and no flush waits for it.
+    pub(crate) is_observer: bool,
     pub(crate) created_at: &'static Location<'static>,
     pub(crate) overflow: Overflow,
     /// The most unread events: 1 to the capacity of the manager.
@@ -45,6 +48,8 @@ pub(crate) struct SubscriberState {
     /// Whether an event in flight owes nothing: an event replayed, or read after a disconnect. Not
     /// used with explicit acknowledgements.
     unowed_in_flight: AtomicBool,
+    /// Why the stream ends, once that is known. Written before the subscriber is detached.
+    end: OnceLock<EndReason>,
     missed: AtomicU64,
     /// The deliveries in flight; set if the subscriber acknowledges explicitly.
     unacked_set: OnceLock<Box<UnackedSet>>,
@@ -78,6 +83,7 @@ pub(crate) struct SubscriberInit {
     #[cfg(feature = "tracing")]
     pub(crate) manager: Option<Arc<str>>,
     pub(crate) kind: SubscriberKind,
+    pub(crate) is_observer: bool,
     pub(crate) created_at: &'static Location<'static>,
     pub(crate) overflow: Overflow,
     pub(crate) window: usize,
@@ -97,6 +103,7 @@ impl SubscriberState {
             #[cfg(feature = "tracing")]
             manager: init.manager,
             kind: init.kind,
+            is_observer: init.is_observer,
             created_at: init.created_at,
             overflow: init.overflow,
             window: init.window,
@@ -109,6 +116,7 @@ impl SubscriberState {
             },
             awaited_seq: AtomicU64::new(0),
             unowed_in_flight: AtomicBool::new(false),
+            end: OnceLock::new(),
             missed: AtomicU64::new(0),
             unacked_set: OnceLock::new(),
         }
@@ -157,6 +165,17 @@ impl SubscriberState {
         self.cursor.load().position() + self.window as u64
     }
 
+    /// Records why the stream ends, unless a reason is recorded already.
+    pub(crate) fn set_end(&self, reason: EndReason) {
+        // The first reason is the one that has detached the subscriber.
+        _ = self.end.set(reason);
+    }
+
+    /// Returns why the stream ends, or `None` if it was dropped before.
+    pub(crate) fn end(&self) -> Option<EndReason> {
+        self.end.get().copied()
+    }
+
     /// Returns the number of events overwritten before the subscriber read them.
     pub(crate) fn missed(&self) -> u64 {
         self.missed.load(Ordering::Acquire)
@@ -183,7 +202,7 @@ impl SubscriberState {
         // Record the event before claiming it: `infos_owing` reads the cursor first and the records
         // second, and would miss a subscriber whose event is neither unread nor recorded.
         if let Some(unacked) = unacked {
-            unacked.insert(position + 1);
+            self.insert_unowed(unacked, position + 1);
         }
         let is_recorded = |level| level == AckLevel::Received || unacked.is_none();
         if ack_level.is_some_and(is_recorded) {
@@ -221,6 +240,15 @@ impl SubscriberState {
     #[inline]
     pub(crate) fn unacked_set(&self) -> Option<&UnackedSet> {
         self.unacked_set.get().map(Box::as_ref)
+    }
+
+    /// Adds the delivery of event `seq` to the deliveries in flight.
+    pub(crate) fn insert_unowed(&self, unacked: &UnackedSet, seq: u64) {
+        if self.is_observer {
+            unacked.insert_unowed();
+        } else {
+            unacked.insert(seq);
+        }
     }
 
     /// Returns the number of events in flight, for a cursor in state `word`.

@@ -130,6 +130,7 @@ mod events {
             DEBUG,
             subscriber,
             kind = ?subscriber.kind,
+            observer = subscriber.is_observer,
             at = %subscriber.created_at,
             overflow = ?subscriber.overflow,
             window = subscriber.window,

@@ -96,6 +96,7 @@ impl<T: Send + 'static> ReadSubscription for Filtered<T> {
             Popped::Parked => Poll::Pending,
             Popped::Ended(reason) => {
                 self.ended = Some(reason);
+                self.subscriber().set_end(reason);
                 self.channel.report_gone(self.id());
                 trace!(ended(self.subscriber(), reason));
                 Poll::Ready(None)

@@ -1,11 +1,18 @@
-//! Waiting for a condition of the manager: that it is closed, or has subscribers.
+//! Waiting for a condition: that the manager is closed, or has subscribers; that a subscription is
+//! disconnected or has ended.
 
+use std::fmt;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use crate::channel::Channel;
 use crate::channel::condition::{Condition, ConditionKey};
+use crate::channel::subscriber::SubscriberState;
+use crate::channel::subscriber::unacked::AnyChannel;
+use crate::end_reason::EndReason;
+use crate::util::sync::Arc;
 
 /// Waits for a condition of the manager.
 pub(super) struct AwaitCondition<'a, E> {
@@ -73,5 +80,63 @@ impl<E> Future for WaitForSubscribers<'_, E> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<usize> {
         self.0.poll(cx)
+    }
+}
+
+/// Future of [`Subscription::disconnected`](crate::Subscription::disconnected).
+///
+/// Holds neither the subscription nor the manager: it keeps no manager open, and no stream attached.
+#[must_use = "futures do nothing unless polled"]
+pub struct Disconnected {
+    subscriber: Arc<SubscriberState>,
+    /// `None` if the subscriber was detached when the future was made.
+    channel: Option<AssertUnwindSafe<Arc<dyn AnyChannel>>>,
+    key: Option<ConditionKey>,
+}
+
+impl Disconnected {
+    pub(crate) fn new(
+        subscriber: &Arc<SubscriberState>,
+        channel: Option<Arc<dyn AnyChannel>>,
+    ) -> Self {
+        Self {
+            subscriber: Arc::clone(subscriber),
+            channel: channel.map(AssertUnwindSafe),
+            key: None,
+        }
+    }
+
+    fn leave(&mut self) {
+        if let Some((channel, key)) = self.channel.as_ref().zip(self.key.take()) {
+            channel.leave_condition(key);
+        }
+    }
+}
+
+impl Future for Disconnected {
+    type Output = Option<EndReason>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<EndReason>> {
+        let Self {
+            subscriber,
+            channel,
+            key,
+        } = &mut *self;
+        if let Some(channel) = channel {
+            ready!(channel.poll_detached(subscriber.id, key, cx.waker()));
+        }
+        Poll::Ready(subscriber.end())
+    }
+}
+
+impl Drop for Disconnected {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+impl fmt::Debug for Disconnected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Disconnected").finish_non_exhaustive()
     }
 }

@@ -11,7 +11,8 @@ impl Stats {
     /// publishers wait for which subscribers.
     ///
     /// A stream is an ellipse, a filtered stream a trapezium, a handler a component, and a group of
-    /// handlers a folder. Dashed subscribers are detached and have an event in flight or a handler
+    /// handlers a folder. The arrow to an [observer](crate::SubscribeOptions::observer) is open, as no
+    /// acknowledgement comes back. Dashed subscribers are detached and have an event in flight or a handler
     /// that has not ended. Red arrows lead from the waiting publishers to the subscribers that
     /// block them, with the time. Blue arrows lead from a subscriber to the subscribers that come
     /// [after](crate::SubscribeOptions::after) it.
@@ -105,6 +106,9 @@ fn draw_subscriber(to: &mut String, info: &SubscriberInfo, style: &str) -> fmt::
     let (unread, window) = (info.unread(), info.window());
     let mut label = format!("{}\n{unread} of {window} unread", Named(info));
     write!(label, ", {} in flight", info.unacked())?;
+    if info.is_observer() {
+        label.push_str("\nobserver");
+    }
     if info.missed() > 0 {
         write!(label, "\n{} missed", info.missed())?;
     }
@@ -113,7 +117,12 @@ fn draw_subscriber(to: &mut String, info: &SubscriberInfo, style: &str) -> fmt::
         to,
         "  s{number} [shape={shape}, style={style}, label={label}];"
     )?;
-    writeln!(to, "  manager -> s{number} [style={style}];")
+    let head = if info.is_observer() {
+        ", arrowhead=empty"
+    } else {
+        ""
+    };
+    writeln!(to, "  manager -> s{number} [style={style}{head}];")
 }
 
 /// Text as a label: quoted, with special characters escaped.

@@ -17,14 +17,14 @@ use crate::util::clock::Instant;
 use crate::util::timer::Deadline;
 use crate::{EventManager, Overflow, Receipt, SubscriberInfo};
 
-/// The interval for checking the remaining observers, once a disconnected observer may hold its
+/// The interval for checking the remaining subscribers, once a disconnected subscriber may hold its
 /// event forever.
 const RECHECK_INTERVAL: Duration = Duration::from_millis(50);
 
 pub(super) struct Announcer<V: Send + Sync + 'static> {
     table: Arc<Table<V>>,
     events: EventManager<RegistryEvent<V>>,
-    /// The number of delivered events: the observers have finished with these events.
+    /// The number of delivered events: the subscribers have finished with these events.
     delivered: watch::Sender<u64>,
 }
 
@@ -53,7 +53,7 @@ impl<V: Send + Sync + 'static> Announcer<V> {
                         return;
                     };
                     self.delivered.send_modify(|count| *count += 1);
-                    // Without observers, no other await of this loop ever yields to the runtime.
+                    // Without subscribers, no other await of this loop ever yields to the runtime.
                     consume_budget().await;
                 }
                 Poll::Ready(None) => return,
@@ -62,10 +62,10 @@ impl<V: Send + Sync + 'static> Announcer<V> {
         }
     }
 
-    /// Delivers an event, and waits until each observer has finished with the event or has exceeded
+    /// Delivers an event, and waits until each subscriber has finished with the event or has exceeded
     /// the time of its `WaitAtMost` policy.
     ///
-    /// This task enforces `WaitAtMost` because the manager cannot: an observer with at most one
+    /// This task enforces `WaitAtMost` because the manager cannot: a subscriber with at most one
     /// unread event never has a full window.
     ///
     /// # Errors
@@ -73,7 +73,7 @@ impl<V: Send + Sync + 'static> Announcer<V> {
     async fn deliver(&self, event: RegistryEvent<V>) -> Result<(), NotifyError<RegistryEvent<V>>> {
         let mut delivery = self.events.sync_notify(event);
         // Wait until the event is stored. Other publishers' events may fill the windows until then;
-        // the manager resolves that, and the time does not count for any observer of this event.
+        // the manager resolves that, and the time does not count for any subscriber of this event.
         let stored = poll_fn(|cx| {
             let result = Pin::new(&mut delivery).poll(cx);
             match delivery.waiting_for() {
@@ -88,18 +88,18 @@ impl<V: Send + Sync + 'static> Announcer<V> {
         let start = Instant::now();
         loop {
             let waited = start.elapsed();
-            // Disconnect each observer over its limit.
+            // Disconnect each subscriber over its limit.
             let is_overdue =
-                |observer: &SubscriberInfo| limit(observer).is_some_and(|l| l <= waited);
+                |subscriber: &SubscriberInfo| limit(subscriber).is_some_and(|l| l <= waited);
             let (overdue, in_time): (Vec<_>, Vec<_>) = pending.iter().partition(|o| is_overdue(o));
-            for observer in &overdue {
-                self.events.disconnect(observer.id());
+            for subscriber in &overdue {
+                self.events.disconnect(subscriber.id());
             }
             if in_time.is_empty() && !overdue.is_empty() {
                 return Ok(());
             }
-            // Wait until the next limit. A disconnected observer may hold its event forever, which
-            // keeps `delivery` pending, so the remaining observers are checked again regularly.
+            // Wait until the next limit. A disconnected subscriber may hold its event forever, which
+            // keeps `delivery` pending, so the remaining subscribers are checked again regularly.
             let limits = in_time.into_iter().filter_map(limit);
             let next = limits.map(|limit| limit.saturating_sub(waited));
             let next = next
@@ -129,9 +129,9 @@ async fn finish_in_time<E>(
     .await
 }
 
-/// Returns how long this observer may delay the next event.
-fn limit(observer: &SubscriberInfo) -> Option<Duration> {
-    match observer.overflow() {
+/// Returns how long this subscriber may delay the next event.
+fn limit(subscriber: &SubscriberInfo) -> Option<Duration> {
+    match subscriber.overflow() {
         Overflow::WaitAtMost(limit) => Some(limit),
         _ => None,
     }

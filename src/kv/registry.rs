@@ -26,15 +26,15 @@ use crate::{EventManager, SubscribeOptions, Subscription};
 /// # Order
 /// [`lookup`](Self::lookup) is ahead of the events: a name can be looked up before its `Created` is
 /// delivered, and is free before its `Exited` is delivered. A task on the runtime delivers one
-/// event at a time, in the order of the changes, and waits until every observer has finished with
-/// the event. No call except [`flush`](Self::flush) waits for observers, so a pipeline or a handler
+/// event at a time, in the order of the changes, and waits until every subscriber has finished with
+/// the event. No call except [`flush`](Self::flush) waits for subscribers, so a pipeline or a handler
 /// may call the registry and its buckets while holding one of their events.
 ///
-/// A slow observer delays the events of all observers for any length of time, because delivery is
-/// lossless by default. An observer with the policy [`WaitAtMost`](crate::Overflow::WaitAtMost) has
+/// A slow subscriber delays the events of all subscribers for any length of time, because delivery is
+/// lossless by default. A subscriber with the policy [`WaitAtMost`](crate::Overflow::WaitAtMost) has
 /// that time for each event, counted from the event's delivery, and is disconnected afterwards. The
 /// other policies act on a full window, which the registry alone never causes; the owner of the
-/// manager can [disconnect](crate::EventManager::disconnect) any observer.
+/// manager can [disconnect](crate::EventManager::disconnect) any subscriber.
 ///
 /// If the manager is closed or the runtime shuts down, the registry continues without events.
 ///
@@ -99,7 +99,7 @@ impl<V: Send + Sync + 'static> Registry<V> {
     /// Returns the bucket with this name, and creates the bucket if the name is free.
     ///
     /// Resolves as soon as the name is taken and its `Created` is queued for delivery, and never
-    /// waits for observers. If the bucket exists already, no event is published.
+    /// waits for subscribers. If the bucket exists already, no event is published.
     ///
     /// # Errors
     /// Returns [`QueueFull`](CreateError::QueueFull) if the name is free, but too many events are
@@ -253,7 +253,7 @@ impl<V: Send + Sync + 'static> Registry<V> {
         Watch::new(changes, Arc::clone(&self.owner.table))
     }
 
-    /// Waits until observers have finished with the events of all changes before the first poll.
+    /// Waits until subscribers have finished with the events of all changes before the first poll.
     ///
     /// Also resolves if the events cannot be delivered: as soon as the manager is closed, or the
     /// runtime has shut down. An event delivered before the close may still be in flight then;
@@ -303,7 +303,7 @@ impl<V: Send + Sync + 'static> Registry<V> {
         });
         if is_closed.await {
             // The registry's task notices the close only at its next event, and until then may wait
-            // forever for the observers of the last event. Stop delivery here instead.
+            // forever for the subscribers of the last event. Stop delivery here instead.
             table.stop_delivery();
         }
     }

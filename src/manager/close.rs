@@ -28,6 +28,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
 
     /// [Closes](Self::close) the manager, and waits until every stored event is settled, every
     /// [`Permit`](crate::Permit) is used or dropped, and every handler has ended.
+    /// [Observers](crate::SubscribeOptions::observer) are not waited for.
     ///
     /// As `GenEvent.stop`, except that nothing else is waited for. A stuck subscriber keeps this
     /// future from resolving, but not the manager from closing; [`disconnect`](Self::disconnect)

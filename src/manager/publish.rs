@@ -7,7 +7,8 @@ use crate::future::{AckNotify, Flush, Notify, Quiet, Reserve, SyncNotify};
 impl<E: Send + Sync + 'static> EventManager<E> {
     /// Stores `event` if there is room, without waiting.
     ///
-    /// Returns the number of subscribers the event was stored for. Without subscribers the number
+    /// Returns the number of subscribers the event was stored for,
+    /// [observers](crate::SubscribeOptions::observer) included. Without subscribers the number
     /// is 0: the event takes its sequence number and is dropped, unless the manager
     /// [retains](crate::EventManagerBuilder::retain) events.
     ///
@@ -43,7 +44,8 @@ impl<E: Send + Sync + 'static> EventManager<E> {
 
     /// Waits until every lossless subscriber has room, then stores `event`.
     ///
-    /// Returns the number of subscribers the event was stored for; 0, at once, if there are none.
+    /// Returns the number of subscribers the event was stored for,
+    /// [observers](crate::SubscribeOptions::observer) included; 0, at once, if there are none.
     /// As `notify` in Elixir's `GenEvent`, except that `GenEvent` queues without bound instead of
     /// waiting. The future's `within(duration)` limits the wait (feature `rt`).
     ///
@@ -92,7 +94,8 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// has yielded the event.
     ///
     /// The set of subscribers is fixed when the event is stored; later subscribers are not waited
-    /// for. Without subscribers the future resolves at once, and the receipt
+    /// for, and neither are [observers](crate::SubscribeOptions::observer). Without subscribers to
+    /// wait for, the future resolves at once, and the receipt
     /// [`is_unheard`](crate::Receipt::is_unheard). Elixir's `ack_notify` returns when the manager
     /// process has taken the event from its mailbox.
     ///
@@ -130,7 +133,8 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// [`Subscription::ack`], or by dropping its stream. A subscriber may end otherwise (leaves
     /// with the event unread, panics over the event, is disconnected): then `sync_notify` stops
     /// waiting for the subscriber, and [`Receipt::dropped_by`](crate::Receipt::dropped_by) names
-    /// it. The set of subscribers is fixed when the event is stored; without subscribers the future
+    /// it. The set of subscribers is fixed when the event is stored, and has no
+    /// [observers](crate::SubscribeOptions::observer); without subscribers to wait for, the future
     /// resolves at once. As `sync_notify` in Elixir's `GenEvent`.
     ///
     /// A subscriber with an event in flight that does not poll again makes this future wait. Do not
@@ -203,7 +207,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     }
 
     /// Waits until every event stored before the first poll is settled: finished or given up. Does
-    /// not close the manager. [`quiet`](Self::quiet) also waits for what is published meanwhile.
+    /// not wait for [observers](crate::SubscribeOptions::observer), and does not close the manager. [`quiet`](Self::quiet) also waits for what is published meanwhile.
     ///
     /// # Memory
     /// Events are stored in segments of at most 256 neighbours, and freed by the segment. Of the
@@ -211,6 +215,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// except for
     /// - [retained](crate::EventManagerBuilder::retain) events;
     /// - events that a stream has yet to yield: replayed events, and the rest after a disconnect;
+    /// - events that an observer has not finished when the flush begins;
     /// - the neighbours, in the same segment, of such an event, of a newer unread event, and of an
     ///   event that a stream has missed since its last poll or `ack`.
     ///
@@ -267,8 +272,8 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// Unlike [`flush`](Self::flush), also waits for what is published meanwhile: by handlers, by
     /// [follow-ups](crate::Subscription::follow_up), and by anybody else. So the chain of events
     /// that an event leads to is finished as a whole. A steady stream of events keeps this future
-    /// from resolving. On a closed manager, waits for the stored events. Neither permits nor
-    /// replayed events are waited for.
+    /// from resolving. On a closed manager, waits for the stored events. Neither permits, nor
+    /// replayed events, nor [observers](crate::SubscribeOptions::observer) are waited for.
     ///
     /// Costs as much as a `flush` for each link of the longest chain.
     ///

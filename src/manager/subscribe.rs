@@ -77,7 +77,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     ///
     /// # Panics
     /// If the options put the stream [after](SubscribeOptions::after) a subscription of another
-    /// manager.
+    /// manager, or after an [observer](SubscribeOptions::observer).
     ///
     /// # Examples
     /// ```
@@ -97,6 +97,10 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         assert!(
             self.channel.owns(&options.after),
             "a subscription comes after others of its own manager"
+        );
+        assert!(
+            !self.channel.has_observer(&options.after),
+            "a subscription cannot come after an observer, for which nothing waits"
         );
         Subscription::new(Arc::clone(&self.channel), options, Location::caller())
     }
@@ -130,7 +134,8 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// [`deadlocks`](crate::deadlocks).
     ///
     /// # Panics
-    /// If `other` is a subscription of another manager.
+    /// If `other` is a subscription of another manager, or an
+    /// [observer](SubscribeOptions::observer).
     ///
     /// # Examples
     /// ```

@@ -3,6 +3,8 @@
 use super::Subscription;
 use crate::channel::source::{AfterBacklog, Source};
 use crate::end_reason::EndReason;
+use crate::future::Disconnected;
+use crate::util::sync::Arc;
 
 impl<E> Subscription<E> {
     /// Returns how many events this subscription has missed so far, with
@@ -70,5 +72,57 @@ impl<E> Subscription<E> {
             Source::Ended(reason) => Some(reason),
             _ => None,
         }
+    }
+}
+
+impl<E: Send + Sync + 'static> Subscription<E> {
+    /// Waits until the subscription is disconnected or has ended, also while nobody polls the stream.
+    ///
+    /// For a server that writes events to the socket of a client: while the client reads nothing, the
+    /// server waits for the socket and polls no stream. This future lets the server close the socket
+    /// once the client is cut off, for example by [`Overflow::Disconnect`](crate::Overflow).
+    ///
+    /// The future borrows nothing, and may be moved to another task. It resolves to
+    /// - [`EndReason::Disconnected`], at once when the subscription is disconnected, while its unread
+    ///   events are still to be read;
+    /// - [`EndReason::Closed`], when the stream has ended because the manager was closed. A stream that
+    ///   nobody polls after [`close`] still has its end to yield;
+    ///   [`disconnect`](crate::EventManager::disconnect) then cuts it off;
+    /// - `None`, when the stream is dropped before.
+    ///
+    /// So the future never hangs for a stream that has ended or was dropped. It keeps neither the
+    /// manager open nor the subscription attached.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{FutureExt, StreamExt};
+    /// use genevent::{EndReason, EventManager, Overflow, SubscribeOptions};
+    ///
+    /// let manager = EventManager::new(8);
+    /// let browser = SubscribeOptions::new().observer().overflow(Overflow::Disconnect).window(2);
+    /// let mut stream = manager.subscribe_with(browser);
+    /// let mut gone = stream.disconnected();
+    /// assert!((&mut gone).now_or_never().is_none());
+    ///
+    /// for n in 1..=3 {
+    ///     manager.try_notify(n).unwrap(); // the third is too much for it
+    /// }
+    /// let reason = gone.now_or_never().unwrap().unwrap();
+    /// assert!(matches!(reason, EndReason::Disconnected { .. }));
+    /// assert_eq!(stream.next().now_or_never(), Some(Some(1)), "still to be read");
+    ///
+    /// let other = manager.subscribe();
+    /// let gone = other.disconnected();
+    /// drop(other);
+    /// assert_eq!(gone.now_or_never(), Some(None));
+    /// ```
+    ///
+    /// [`close`]: crate::EventManager::close
+    pub fn disconnected(&self) -> Disconnected {
+        let channel = Arc::clone(&self.channel);
+        Disconnected::new(&self.subscriber, Some(channel))
     }
 }

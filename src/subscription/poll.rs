@@ -49,7 +49,7 @@ impl<E: Clone> Subscription<E> {
             return None;
         }
         let slot = segment.get(seq);
-        if slot.ticket.is_some() || self.explicit_acks {
+        if (slot.ticket.is_some() && !self.is_observer) || self.explicit_acks {
             return None;
         }
         let event = slot.event();
@@ -99,7 +99,7 @@ impl<E: Clone> Subscription<E> {
             let (seq, last) = (self.state.position() + 1, segment.last());
             if seq <= last {
                 let slot = segment.get(seq);
-                let (event, level) = (slot.event(), slot.level());
+                let (event, level) = (slot.event(), slot.level(self.is_observer));
                 // Claim before cloning: an event that is overwritten during a long `clone` would
                 // have to be cloned again, without end.
                 let early = seeded_bug!("clones-before-claiming").then(|| event.clone());
@@ -177,7 +177,7 @@ impl<E> Subscription<E> {
                 if seq > segment.last() {
                     return false;
                 }
-                let level = segment.get(seq).level();
+                let level = segment.get(seq).level(self.is_observer);
                 match self.subscriber.claim(self.state, level) {
                     Ok(state) => self.state = state,
                     Err(now) => {

@@ -3,7 +3,7 @@
 mod registry;
 mod scale;
 mod size_hints;
-mod slow_observers;
+mod slow_subscribers;
 mod user_code;
 mod values;
 mod watch;

@@ -10,6 +10,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use futures::stream::FusedStream;
 use futures::{Sink, Stream};
 use genevent::error::FollowUpError;
+use genevent::future::Disconnected;
 use genevent::{
     Ack, Deliveries, Delivery, EndReason, EventSink, Filtered, Received, SubscriberId,
     Subscription, SyncSink, WithMissed,
@@ -124,6 +125,17 @@ impl Events {
             Self::Filtered(stream) => known!(stream, stream),
             Self::FilteredWithMissed(stream) => known!(stream, stream.get_ref()),
             Self::FilteredDeliveries(stream) => known!(stream, stream),
+        }
+    }
+
+    pub(crate) fn disconnected(&self) -> Disconnected {
+        match self {
+            Self::Plain(stream) => stream.disconnected(),
+            Self::WithMissed(stream) => stream.get_ref().disconnected(),
+            Self::Deliveries(stream) => stream.disconnected(),
+            Self::Filtered(stream) => stream.disconnected(),
+            Self::FilteredWithMissed(stream) => stream.get_ref().disconnected(),
+            Self::FilteredDeliveries(stream) => stream.disconnected(),
         }
     }
 

@@ -5,6 +5,7 @@
 //!
 //! - each call has returned the answer of the reference: results, receipts, items, ends;
 //! - the manager and each stream report the state that the reference knows of them;
+//! - the future of `disconnected()` of each stream that has ended is ready, and knows why;
 //! - every future or stream that is ready, or must poll again, has been woken once, by the waker of
 //!   its last poll; no other has been woken;
 //! - no publisher sleeps beside room, and after some time none waits for publishers that are kept
@@ -30,7 +31,7 @@ mod world;
 use std::rc::Rc;
 
 use genevent::EventManager;
-pub(crate) use ops::{Bounded, During, Ending, Kind, Op, Sequence};
+pub(crate) use ops::{Bounded, During, Ending, Kind, Op, Policy, Sequence};
 use ops::{sequences, sequences_in_time};
 use proptest::prelude::*;
 use proptest::test_runner::{

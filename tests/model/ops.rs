@@ -25,12 +25,12 @@ pub(crate) enum Op {
     /// The step of an executor: polls a future or stream that has been woken.
     Run(Pick),
     Cancel(Pick),
-    /// With this policy or the manager's, a window, and a number of replayed events.
-    Subscribe(Option<Overflow>, u8, u8),
+    /// With a policy, a window, and a number of replayed events.
+    Subscribe(Policy, u8, u8),
     /// With a policy and a window, for the events divisible by the last number.
-    SubscribeFilter(Option<Overflow>, u8, u8),
+    SubscribeFilter(Policy, u8, u8),
     /// With a policy and a window, after any earlier subscriber.
-    SubscribeAfter(Option<Overflow>, u8, Pick),
+    SubscribeAfter(Policy, u8, Pick),
     Next(Pick, Which),
     /// Like `Next`; if `Next` clones the event, the action runs during the clone.
     NextDuringClone(Pick, Which, During),
@@ -65,6 +65,13 @@ pub(crate) enum Op {
     Close,
     /// Advances the clock by this number of milliseconds.
     Advance(u8),
+}
+
+/// The overflow policy of a subscription, or the manager's; and whether it is an observer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Policy {
+    pub(crate) overflow: Option<Overflow>,
+    pub(crate) observer: bool,
 }
 
 /// The action of an event's `Clone`.
@@ -151,12 +158,12 @@ pub(crate) fn sequences_in_time() -> impl Strategy<Value = Sequence> {
         60 => op(),
         8 => (1..=12u8).prop_map(Op::Advance),
         1 => (100..=120u8).prop_map(Op::Advance),
-        5 => (proptest::option::weighted(0.9, overflow.clone()), 1..=3u8, 0..=4u8)
-            .prop_map(|(overflow, window, replay)| Op::Subscribe(overflow, window, replay)),
-        3 => (proptest::option::weighted(0.9, overflow.clone()), 1..=3u8, 1..=3u8)
-            .prop_map(|(overflow, window, n)| Op::SubscribeFilter(overflow, window, n)),
-        3 => (proptest::option::weighted(0.9, overflow.clone()), 1..=3u8, any::<Pick>())
-            .prop_map(|(overflow, window, other)| Op::SubscribeAfter(overflow, window, other)),
+        5 => (policy(0.9, overflow.clone()), 1..=3u8, 0..=4u8)
+            .prop_map(|(policy, window, replay)| Op::Subscribe(policy, window, replay)),
+        3 => (policy(0.9, overflow.clone()), 1..=3u8, 1..=3u8)
+            .prop_map(|(policy, window, n)| Op::SubscribeFilter(policy, window, n)),
+        3 => (policy(0.9, overflow.clone()), 1..=3u8, any::<Pick>())
+            .prop_map(|(policy, window, other)| Op::SubscribeAfter(policy, window, other)),
         8 => (bounded(), 0..=30u8, weighted(0.9))
             .prop_map(|(bounded, ms, poll)| Op::Start(Kind::Within(bounded, ms), poll)),
     ];
@@ -191,6 +198,12 @@ fn sequences_of(
     )
 }
 
+/// `own`: how often the policy is not the manager's.
+fn policy(own: f64, overflow: impl Strategy<Value = Overflow>) -> impl Strategy<Value = Policy> {
+    let overflow = proptest::option::weighted(own, overflow);
+    (overflow, weighted(0.3)).prop_map(|(overflow, observer)| Policy { overflow, observer })
+}
+
 /// How many retained events a subscriber wants.
 fn replay() -> impl Strategy<Value = u8> {
     prop_oneof![2 => Just(0), 3 => 1..=8u8, 1 => 9..=u8::MAX]
@@ -208,12 +221,12 @@ fn op() -> impl Strategy<Value = Op> {
         80 => (pick(), which()).prop_map(|(pick, which)| Op::Poll(pick, which)),
         150 => pick().prop_map(Op::Run),
         30 => pick().prop_map(Op::Cancel),
-        60 => (proptest::option::weighted(0.8, overflow()), 1..=8u8, replay())
-            .prop_map(|(overflow, window, replay)| Op::Subscribe(overflow, window, replay)),
-        30 => (proptest::option::weighted(0.8, overflow()), 1..=8u8, 1..=3u8)
-            .prop_map(|(overflow, window, n)| Op::SubscribeFilter(overflow, window, n)),
-        25 => (proptest::option::weighted(0.8, overflow()), 1..=8u8, pick())
-            .prop_map(|(overflow, window, other)| Op::SubscribeAfter(overflow, window, other)),
+        60 => (policy(0.8, overflow()), 1..=8u8, replay())
+            .prop_map(|(policy, window, replay)| Op::Subscribe(policy, window, replay)),
+        30 => (policy(0.8, overflow()), 1..=8u8, 1..=3u8)
+            .prop_map(|(policy, window, n)| Op::SubscribeFilter(policy, window, n)),
+        25 => (policy(0.8, overflow()), 1..=8u8, pick())
+            .prop_map(|(policy, window, other)| Op::SubscribeAfter(policy, window, other)),
         180 => (pick(), which()).prop_map(|(pick, which)| Op::Next(pick, which)),
         40 => (pick(), which(), during())
             .prop_map(|(pick, which, during)| Op::NextDuringClone(pick, which, during)),

@@ -15,6 +15,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use genevent::{DisconnectCause, Overflow};
+use queue::StalledGrants;
 
 /// An event: its index among all events, which is its sequence number less one.
 type Event = usize;
@@ -51,8 +52,8 @@ pub(crate) struct Reference {
     turn_began: usize,
     /// The front waiter with a timer, and the time of the timer.
     timer: Option<(CallId, Time)>,
-    /// When the task of the runtime that observes granted places looks next, if there is a task.
-    observer: Option<Time>,
+    /// When the task of the runtime that monitors granted places looks next, if there is a task.
+    monitor: Option<Time>,
     stalled: StalledGrants,
     /// Counts the operations. Subscribers that discard in the same step do so in no particular
     /// order.
@@ -63,7 +64,10 @@ pub(crate) struct Reference {
 
 struct Stored {
     payload: u64,
+    /// How many subscribers it was stored for.
     audience: usize,
+    /// How many of these are no observers.
+    awaited: usize,
     received: Answers,
     finished: Answers,
 }
@@ -97,6 +101,7 @@ impl Answers {
 pub(crate) struct Reader {
     pub(crate) overflow: Overflow,
     pub(crate) sees: Sees,
+    pub(crate) observer: bool,
     pub(crate) window: usize,
     /// Replayed events that have not been read yet.
     pub(crate) replayed: VecDeque<Event>,
@@ -281,20 +286,6 @@ enum Room {
     Free,
     /// None: the windows may be full.
     PastWindows,
-}
-
-/// The search for places that are granted and not taken.
-#[derive(Default)]
-struct StalledGrants {
-    /// How often stalled grants have been searched for.
-    turns: u64,
-    /// How many places had been granted at the last of these turns.
-    recent: usize,
-    /// How many places had been granted many turns ago.
-    old: usize,
-    /// A waiter was woken to check for room itself, or to set its timer, and no publisher has checked
-    /// since.
-    is_unchecked: bool,
 }
 
 /// The standing of a queued publisher.

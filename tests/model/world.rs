@@ -2,6 +2,7 @@
 
 mod calls;
 mod checks;
+mod ends;
 mod operations;
 mod sinks;
 mod streams;
@@ -14,6 +15,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use tokio::runtime::Runtime;
 
+use self::ends::Watch;
 use super::driven::{Called, EitherSink, Events, Unacked, Wakers};
 use super::ops::Pick;
 use super::payload::Payload;
@@ -35,6 +37,8 @@ pub(crate) struct World<'a> {
     held: Vec<Holding>,
     permits: Vec<Permit<Payload>>,
     sinks: Vec<Sinking>,
+    /// The futures that wait for the end of a subscription.
+    watches: Vec<Watch>,
     /// The ids of all subscribers, past and present.
     ids: Vec<SubscriberId>,
     payload: u64,
@@ -83,6 +87,7 @@ impl<'a> World<'a> {
             held: Vec::new(),
             permits: Vec::new(),
             sinks: Vec::new(),
+            watches: Vec::new(),
             ids: Vec::new(),
             payload: 0,
         }
@@ -101,6 +106,7 @@ impl<'a> World<'a> {
             held: self.held,
             permits: self.permits,
             sinks: self.sinks,
+            watches: self.watches,
             ids: self.ids,
             payload: self.payload,
         }

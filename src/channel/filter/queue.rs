@@ -124,6 +124,13 @@ impl<T> FilterQueue<T> {
         self.unread.load(Ordering::Acquire) + reserved < self.window
     }
 
+    /// Returns whether an event for this queue needs an acknowledgement: the queue is open, and its
+    /// subscriber is no observer. Called under the channel's lock, which closing the queue needs.
+    pub(crate) fn is_awaited(&self) -> bool {
+        let is_closed = self.unread.load(Ordering::Acquire) & CLOSED != 0;
+        !is_closed && !self.subscriber.is_observer
+    }
+
     /// Stores the length and the closed flag of the locked queue in `unread`.
     #[inline]
     fn publish_len(&self, queue: &QueueInner<T>) {
@@ -194,7 +201,7 @@ impl<T> FilterQueue<T> {
         }
         // Record the debt before the cursor moves: a flush finds the event unread or unacked.
         if let Some(unacked) = unacked {
-            unacked.insert(item.seq);
+            subscriber.insert_unowed(unacked, item.seq);
         } else if (item.ticket.as_ref()).is_some_and(|ticket| ticket.level() == AckLevel::Finished)
         {
             subscriber.set_awaited(item.seq);
@@ -229,7 +236,7 @@ impl<T> FilterQueue<T> {
         queue.items.push_back(QueuedEvent {
             seq,
             value: value.take().expect("a match is delivered once"),
-            ticket: ticket.cloned(),
+            ticket: ticket.filter(|_| !subscriber.is_observer).cloned(),
             needs_ack: true,
         });
         self.publish_len(&queue);

@@ -46,10 +46,12 @@ impl<E> Slot<E> {
             .expect("a slot is emptied only while no reader shares its segment")
     }
 
-    /// Returns the acknowledgement a publisher waits for, or `None` if no publisher waits.
+    /// Returns the acknowledgement a publisher waits for, or `None` if no publisher waits, or if the
+    /// reader is an observer.
     #[inline]
-    pub(crate) fn level(&self) -> Option<AckLevel> {
-        self.ticket.as_ref().map(|ticket| ticket.level())
+    pub(crate) fn level(&self, by_observer: bool) -> Option<AckLevel> {
+        let ticket = self.ticket.as_ref().filter(|_| !by_observer);
+        ticket.map(|ticket| ticket.level())
     }
 
     fn take(&mut self) -> Self {

@@ -50,7 +50,7 @@ impl<E> Machine<E> {
         by: DetachedBy,
         effects: &mut Effects<E>,
     ) {
-        if !self.members.detach(key) {
+        if !self.detach_member(key) {
             return;
         }
         let member = self.member(key);
@@ -234,6 +234,11 @@ impl<E> Machine<E> {
             audience -= usize::from(!self.admits(id, room, effects));
         });
         if let Some(ticket) = ticket {
+            if self.members.has_filtered_observers() {
+                audience = self.members.awaited_readers() + matches.count_awaited();
+            } else {
+                audience -= self.members.readers() - self.members.awaited_readers();
+            }
             ticket.arm(audience);
         }
         let (seq, unread) = match self.members.log_users() {

@@ -42,6 +42,9 @@ impl<E> Member<E> {
 
     /// Returns whether the member has yet to acknowledge event `seq`, which was stored for it.
     fn owes_ack(&self, seq: u64, level: AckLevel) -> bool {
+        if self.subscriber.is_observer {
+            return false;
+        }
         if self.is_attached() && self.has_unread(seq) {
             return true;
         }
@@ -123,6 +126,7 @@ impl<E> Machine<E> {
             id: subscriber.id,
             name: subscriber.shared_name(),
             kind: subscriber.kind,
+            is_observer: subscriber.is_observer,
             created_at: subscriber.created_at,
             overflow: subscriber.overflow,
             window: subscriber.window,

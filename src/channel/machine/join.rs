@@ -9,7 +9,7 @@ use crate::channel::log::SegmentKey;
 use crate::channel::source::{AfterBacklog, Backlog, Unread};
 use crate::channel::subscriber::cursor::CursorState;
 use crate::channel::subscriber::{SubscriberInit, SubscriberState};
-use crate::end_reason::DisconnectCause;
+use crate::end_reason::{DisconnectCause, EndReason};
 use crate::options::SubscribeOptions;
 use crate::subscriber_id::SubscriberId;
 use crate::util::sync::Arc;
@@ -71,6 +71,7 @@ impl<E> Machine<E> {
             #[cfg(feature = "tracing")]
             manager: self.name.clone(),
             kind: options.kind,
+            is_observer: options.observer,
             created_at,
             overflow: options.overflow.unwrap_or(self.default_overflow),
             window: options.window.unwrap_or(capacity).min(capacity),
@@ -126,6 +127,7 @@ impl<E> Machine<E> {
             return false;
         };
         let key = id.number;
+        (member.subscriber).set_end(EndReason::Disconnected { cause });
         if member.queue.is_some() {
             // The backlog of a filtered subscriber stays in its queue.
             self.close_queue(key, cause, by, effects);
@@ -165,7 +167,7 @@ impl<E> Machine<E> {
         if let Some(stage) = subscriber.stage() {
             by.release(stage.stop_waiting(), effects);
         }
-        if !self.members.detach(key) {
+        if !self.detach_member(key) {
             return cursor;
         }
 
@@ -173,7 +175,9 @@ impl<E> Machine<E> {
         // for their acknowledgements.
         let segment_key = SegmentKey::of(&subscriber);
         let position = cursor.position();
-        let segments = self.log.ticketed_after(segment_key, position);
+        let owes = !subscriber.is_observer || seeded_bug!("observer-settles-unread");
+        let segments = owes.then(|| self.log.ticketed_after(segment_key, position));
+        let segments = segments.unwrap_or_default();
         if !segments.is_empty() && !seeded_bug!("leave-keeps-tickets") {
             effects.push(Effect::Unread(Box::new(Unread {
                 subscriber: subscriber.id,

@@ -18,14 +18,18 @@ pub(super) use member::Member;
 /// 2. `readers` counts the attached members without a filter queue, `filtered` the attached members
 ///    with a filter queue. The audience of an event is computed from both; a wrong count would
 ///    leave a publisher waiting for an acknowledgement for ever.
-/// 3. `log_users` is `readers`, plus 1 while the log retains events. At zero, an event is not
+/// 3. `awaited_readers` is `readers` without observers, and `filtered_observers` counts the
+///    observers in `filtered`. They make the audience of an event whose publisher waits.
+/// 4. `log_users` is `readers`, plus 1 while the log retains events. At zero, an event is not
 ///    stored at all. The sum is kept because each publish compares it.
 pub(super) struct Members<E> {
     manager: u64,
     table: NumberTable<Member<E>>,
     ids_issued: u64,
     readers: usize,
+    awaited_readers: usize,
     filtered: usize,
+    filtered_observers: usize,
     log_users: usize,
 }
 
@@ -37,7 +41,9 @@ impl<E> Members<E> {
             table: NumberTable::new(),
             ids_issued: 0,
             readers: 0,
+            awaited_readers: 0,
             filtered: 0,
+            filtered_observers: 0,
             log_users: usize::from(retains),
         }
     }
@@ -55,10 +61,13 @@ impl<E> Members<E> {
 
     /// Inserts an attached member, whose id was the last issued.
     pub(super) fn insert(&mut self, member: Member<E>) {
+        let is_observer = member.subscriber.is_observer;
         if member.queue.is_some() {
             self.filtered += 1;
+            self.filtered_observers += usize::from(is_observer);
         } else {
             self.readers += 1;
+            self.awaited_readers += usize::from(!is_observer);
             self.log_users += 1;
         }
         self.table.insert(member.subscriber.id.number, member);
@@ -70,11 +79,16 @@ impl<E> Members<E> {
         let member = self.get_mut(number);
         let was_attached = member.detach();
         let is_filtered = member.queue.is_some();
+        let is_observer = member.subscriber.is_observer;
         match (was_attached, is_filtered) {
             (false, _) => {}
-            (true, true) => self.filtered -= 1,
+            (true, true) => {
+                self.filtered -= 1;
+                self.filtered_observers -= usize::from(is_observer);
+            }
             (true, false) => {
                 self.readers -= 1;
+                self.awaited_readers -= usize::from(!is_observer);
                 self.log_users -= 1;
             }
         }
@@ -108,6 +122,11 @@ impl<E> Members<E> {
     pub(super) fn find(&self, id: SubscriberId) -> Option<&Member<E>> {
         let is_own = id.manager == self.manager;
         is_own.then(|| self.table.get(id.number)).flatten()
+    }
+
+    /// Returns the member with this number, attached or not.
+    pub(super) fn find_number(&self, number: u64) -> Option<&Member<E>> {
+        self.table.get(number)
     }
 
     /// Returns a predicate for the numbers of attached members. Fast for ascending numbers.
@@ -144,6 +163,18 @@ impl<E> Members<E> {
         self.readers
     }
 
+    /// Returns how many attached members read the log and are no observers.
+    #[inline]
+    pub(super) fn awaited_readers(&self) -> usize {
+        self.awaited_readers
+    }
+
+    /// Returns whether any attached member with a filter queue is an observer.
+    #[inline]
+    pub(super) fn has_filtered_observers(&self) -> bool {
+        self.filtered_observers > 0
+    }
+
     /// Returns how many attached members have a filter queue.
     #[inline]
     pub(super) fn filtered(&self) -> usize {
@@ -166,8 +197,13 @@ impl<E> Members<E> {
             self.filtered,
             "members: invariant 2"
         );
+        let observers = || attached().filter(|member| member.subscriber.is_observer);
+        let filtered = observers().filter(|member| member.queue.is_some()).count();
+        assert_eq!(filtered, self.filtered_observers, "members: invariant 3");
+        let awaited = readers + filtered - observers().count();
+        assert_eq!(awaited, self.awaited_readers, "members: invariant 3");
         let log_users = self.readers + usize::from(retains);
-        assert_eq!(self.log_users, log_users, "members: invariant 3");
+        assert_eq!(self.log_users, log_users, "members: invariant 4");
     }
 }
 

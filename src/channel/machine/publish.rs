@@ -48,12 +48,18 @@ impl<E> Machine<E> {
     }
 
     /// Stores an event for all log readers. There must be log readers or retention, and room.
+    ///
+    /// With a ticket, the audience has no observers: it is the number of acknowledgements.
     #[inline]
     pub(crate) fn push_event(&mut self, event: E, ticket: Option<&Arc<Ticket>>) -> Stored {
-        let audience = self.members.readers();
-        if let Some(ticket) = ticket {
-            ticket.arm(audience);
-        }
+        let audience = match ticket {
+            Some(ticket) => {
+                let awaited = self.members.awaited_readers();
+                ticket.arm(awaited);
+                awaited
+            }
+            None => self.members.readers(),
+        };
         let seq = self.log.append(event, ticket);
         self.assert_invariants();
         Stored { seq, audience }
@@ -186,8 +192,9 @@ impl<E> Machine<E> {
             crate::channel::trace::Record::lost(subscriber, overwritten).map(Effect::Trace),
         );
         // The subscriber will never acknowledge the event.
-        if let Some(ticket) = self.log.ticket_of(overwritten) {
-            effects.push(Effect::Dropped(Arc::clone(ticket), subscriber.id));
+        if !subscriber.is_observer || seeded_bug!("observer-settles-overwritten") {
+            let ticket = self.log.ticket_of(overwritten);
+            effects.extend(ticket.map(|it| Effect::Dropped(Arc::clone(it), subscriber.id)));
         }
         // A flush may wait for the overwritten event.
         let key = subscriber.id.number;

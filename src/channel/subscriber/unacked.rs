@@ -4,8 +4,9 @@ use std::any::Any;
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::Weak;
-use std::task::Waker;
+use std::task::{Poll, Waker};
 
+use crate::channel::condition::ConditionKey;
 use crate::subscriber_id::SubscriberId;
 use crate::util::panic_guard::{drop_caught, wake};
 use crate::util::spare_waker::with_spare_waker;
@@ -24,6 +25,17 @@ pub(crate) trait AnyChannel: Send + Sync {
     /// Reports that a subscription was dropped and has settled its event in flight. Returns whether
     /// the subscriber was attached.
     fn report_gone(&self, subscriber: SubscriberId) -> bool;
+
+    /// Completes once the subscriber is detached. `key` is the future's entry while it waits.
+    fn poll_detached(
+        &self,
+        subscriber: SubscriberId,
+        key: &mut Option<ConditionKey>,
+        waker: &Waker,
+    ) -> Poll<()>;
+
+    /// Removes the entry of a future that was dropped while it waited.
+    fn leave_condition(&self, key: ConditionKey);
 
     /// Returns the channel, to be downcast to its type.
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;

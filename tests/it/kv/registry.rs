@@ -1,5 +1,5 @@
 //! The registry publishes one `Created` and one `Exited` for each bucket, in order, however its
-//! observers and values behave.
+//! subscribers and values behave.
 #![allow(clippy::mutable_key_type)] // Buckets are hashed by identity, which does not change.
 
 mod buckets;

@@ -18,7 +18,8 @@ use futures::{Sink, Stream};
 use genevent::error::{FollowUpError, NotifyError, ReserveError, TryNotifyError, WouldDeadlock};
 use genevent::ext::{FilterAcked, ReadyBatches};
 use genevent::future::{
-    AckNotify, Closed, Flush, Notify, Quiet, Reserve, Stop, SyncNotify, WaitForSubscribers,
+    AckNotify, Closed, Disconnected, Flush, Notify, Quiet, Reserve, Stop, SyncNotify,
+    WaitForSubscribers,
 };
 use genevent::test_util::{Assertion, Probe, WaitFor, assert_ended, assert_next, assert_no_event};
 use genevent::{
@@ -218,6 +219,7 @@ fn futures_are_send_and_unpin() {
     at_ease::<Quiet<'static, Event>>();
     at_ease::<Stop<'static, Event>>();
     at_ease::<Closed<'static, Event>>();
+    at_ease::<Disconnected>();
     at_ease::<WaitForSubscribers<'static, Event>>();
     at_ease::<Reserve<'static, Event>>();
     unwind_safe::<Notify<'_, Event>>();
@@ -227,6 +229,7 @@ fn futures_are_send_and_unpin() {
     unwind_safe::<Quiet<'_, Fragile>>();
     unwind_safe::<Stop<'_, Fragile>>();
     unwind_safe::<Closed<'_, Fragile>>();
+    unwind_safe::<Disconnected>();
     unwind_safe::<WaitForSubscribers<'_, Fragile>>();
     unwind_safe::<Reserve<'_, Fragile>>();
     future::<Notify<'_, Event>, Result<usize, NotifyError<Event>>>();
@@ -236,6 +239,7 @@ fn futures_are_send_and_unpin() {
     future::<Quiet<'_, Event>, Result<(), WouldDeadlock>>();
     future::<Stop<'_, Event>, Result<(), WouldDeadlock>>();
     future::<Closed<'_, Event>, ()>();
+    future::<Disconnected, Option<EndReason>>();
     future::<WaitForSubscribers<'_, Event>, usize>();
     future::<Reserve<'_, Event>, Result<Permit<Event>, ReserveError>>();
 }

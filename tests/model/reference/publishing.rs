@@ -187,7 +187,7 @@ impl Reference {
             }
         }
         self.now += 1;
-        self.run_observer();
+        self.run_monitor();
     }
 
     /// Returns `Some` if the event was stored.
@@ -281,11 +281,14 @@ impl Reference {
         for &who in &audience {
             self.readers[who].unread.push_back(self.events.len());
         }
+        let mut awaited = audience.clone();
+        awaited.retain(|&who| !self.readers[who].observer);
         self.events.push(Stored {
             payload,
             audience: audience.len(),
-            received: Answers::new(&audience),
-            finished: Answers::new(&audience),
+            awaited: awaited.len(),
+            received: Answers::new(&awaited),
+            finished: Answers::new(&awaited),
         });
         self.unblock_with_room();
         self.serve();
@@ -322,7 +325,8 @@ impl Reference {
             _ => reader.owes(),
         };
         let all = 0..self.readers.len();
-        all.filter(|&who| owes(&self.readers[who])).collect()
+        all.filter(|&who| !self.readers[who].observer && owes(&self.readers[who]))
+            .collect()
     }
 
     pub(crate) fn is_settled(&self, event: Event) -> bool {

@@ -2,16 +2,30 @@
 
 use std::task::Poll;
 
-use super::{CallId, Progress, Reference, Room, StalledGrants, Standing, Who, Wish};
+use super::{CallId, Progress, Reference, Room, Standing, Who, Wish};
 
 /// How many milliseconds after the front the other waiters check for overdue subscribers.
 const GRACE: u64 = 1;
 
-/// The milliseconds between two turns of the task that observes granted places.
+/// The milliseconds between two turns of the task that monitors granted places.
 const TURN: u64 = 1;
 
 /// For how many turns a granted place is left to its publisher while reading makes room as well.
 const PATIENCE: u64 = 100;
+
+/// The search for places that are granted and not taken.
+#[derive(Default)]
+pub(super) struct StalledGrants {
+    /// How often stalled grants have been searched for.
+    turns: u64,
+    /// How many places had been granted at the last of these turns.
+    recent: usize,
+    /// How many places had been granted many turns ago.
+    old: usize,
+    /// A waiter was woken to check for room itself, or to set its timer, and no publisher has checked
+    /// since.
+    is_unchecked: bool,
+}
 
 impl Reference {
     fn standing(&self, id: CallId) -> Option<Standing> {
@@ -148,7 +162,7 @@ impl Reference {
         } else {
             self.calls[id].alarm = end.map(|end| end + GRACE);
         }
-        self.observe_grants();
+        self.monitor_grants();
     }
 
     /// Queues the publisher as a waiter, at its position.
@@ -274,7 +288,7 @@ impl Reference {
             }
             break;
         }
-        self.observe_grants();
+        self.monitor_grants();
     }
 
     /// Takes back the newest places for which a new subscriber has no room.
@@ -317,20 +331,20 @@ impl Reference {
         self.has_sleepers() && (!self.granted().is_empty() || self.stalled.is_unchecked)
     }
 
-    /// In a runtime, a task observes granted places.
-    fn observe_grants(&mut self) {
-        if self.in_runtime && self.observer.is_none() && self.may_stall() {
-            self.observer = Some(self.now + TURN);
+    /// In a runtime, a task monitors granted places.
+    fn monitor_grants(&mut self) {
+        if self.in_runtime && self.monitor.is_none() && self.may_stall() {
+            self.monitor = Some(self.now + TURN);
             self.stalled.recent = self.grants;
         }
     }
 
-    /// The task that observes granted places runs, if it is time.
-    pub(super) fn run_observer(&mut self) {
-        if self.observer.is_some_and(|turn| turn <= self.now) {
+    /// The task that monitors granted places runs, if it is time.
+    pub(super) fn run_monitor(&mut self) {
+        if self.monitor.is_some_and(|turn| turn <= self.now) {
             let goes_on = self.reassign_stalled();
-            self.observer = goes_on.then_some(self.now + TURN);
-            self.observe_grants();
+            self.monitor = goes_on.then_some(self.now + TURN);
+            self.monitor_grants();
         }
     }
 

@@ -23,6 +23,7 @@ impl Reference {
         self.readers.push(Reader {
             overflow,
             sees,
+            observer: false,
             window,
             replayed: (self.events.len() - replayed..self.events.len()).collect(),
             unread: VecDeque::new(),
@@ -49,6 +50,12 @@ impl Reference {
             self.serve();
         }
         who
+    }
+
+    /// Whether it is an observer, and has not left.
+    pub(crate) fn is_observer(&self, who: Who) -> bool {
+        let reader = &self.readers[who];
+        reader.observer && !matches!(reader.state, State::Ended(_) | State::Gone)
     }
 
     pub(crate) fn ack(&mut self, who: Who) {
@@ -161,6 +168,7 @@ impl Reference {
         let reader = &mut self.readers[who];
         let event = reader.unyielded.take().expect("it has one");
         match &mut reader.out {
+            Some(out) if reader.observer => out.free.push(event),
             Some(out) => out.open.push(event),
             None => reader.in_flight = Some(event),
         }

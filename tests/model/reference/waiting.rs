@@ -137,7 +137,7 @@ impl Reference {
         dropped.sort_unstable();
         Answer::Receipt {
             seq: event as u64 + 1,
-            acked: self.events[event].audience - answers.owing.len() - dropped.len(),
+            acked: self.events[event].awaited - answers.owing.len() - dropped.len(),
             dropped,
         }
     }
@@ -225,14 +225,15 @@ impl Reference {
     }
 
     /// The most events in memory, those of publishers included: `None` unless a flush of all events
-    /// was completed in this step, and if any reader still needs an event.
+    /// was completed in this step, and if any reader still needs an event. An observer may: the flush
+    /// does not wait for it.
     pub(crate) fn most_kept(&mut self) -> Option<usize> {
         if self.flushed.take() != Some(self.events.len()) {
             return None;
         }
         let needs = |reader: &Reader| {
             let is_here = !matches!(reader.state, State::Ended(_) | State::Gone);
-            is_here && (reader.pending() > 0 || reader.owes())
+            is_here && (reader.observer || reader.pending() > 0 || reader.owes())
         };
         if self.readers.iter().any(needs) {
             return None;

@@ -33,6 +33,7 @@ impl World<'_> {
             self.check_stream(reading, expected)
                 .map_err(|error| within(format_args!("#{}", reading.who + 1), &error))?;
         }
+        self.check_ends()?;
         self.check_memory()?;
         self.check_manager()
     }
@@ -111,6 +112,7 @@ impl World<'_> {
             prop_assert_eq!(info.id(), self.ids[who]);
             prop_assert_eq!(info.overflow(), expected.overflow);
             prop_assert_eq!(info.window(), expected.window);
+            prop_assert_eq!(info.is_observer(), expected.observer);
             prop_assert_eq!(info.unread(), expected.unread.len());
             let unacked = expected.unacked() + usize::from(expected.unyielded.is_some());
             prop_assert_eq!(info.unacked(), unacked, "unacked of {}", info);
@@ -132,7 +134,7 @@ impl World<'_> {
     }
 }
 
-fn end_of(reason: EndReason) -> End {
+pub(super) fn end_of(reason: EndReason) -> End {
     match reason {
         EndReason::Closed => End::Closed,
         EndReason::Disconnected { cause, .. } => End::Disconnected(cause),

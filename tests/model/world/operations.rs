@@ -38,23 +38,23 @@ impl World<'_> {
                     self.reference.cancel(call.id);
                 }
             }
-            Op::Subscribe(overflow, window, replay) => {
+            Op::Subscribe(policy, window, replay) => {
                 let sees = Sees::default();
-                self.subscribe(overflow, window.into(), replay.into(), sees)?;
+                self.subscribe(policy, window.into(), replay.into(), sees)?;
             }
-            Op::SubscribeFilter(overflow, window, n) => {
+            Op::SubscribeFilter(policy, window, n) => {
                 let sees = Sees {
                     wants: Some(n.into()),
                     ..Sees::default()
                 };
-                self.subscribe(overflow, window.into(), 0, sees)?;
+                self.subscribe(policy, window.into(), 0, sees)?;
             }
-            Op::SubscribeAfter(overflow, window, pick) => {
+            Op::SubscribeAfter(policy, window, pick) => {
                 let sees = Sees {
                     after: choose(pick, self.reference.readers.len()),
                     ..Sees::default()
                 };
-                self.subscribe(overflow, window.into(), 0, sees)?;
+                self.subscribe(policy, window.into(), 0, sees)?;
             }
             Op::Next(pick, which) => {
                 if let Some(index) = choose(pick, self.streams.len()) {
@@ -79,7 +79,7 @@ impl World<'_> {
             }
             Op::Deliver(pick) => {
                 if let Some(index) = choose(pick, self.streams.len()) {
-                    self.deliver(index);
+                    self.deliver(index)?;
                 }
             }
             Op::Settle(pick, ack) => {

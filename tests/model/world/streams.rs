@@ -5,28 +5,30 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll};
 
 use genevent::error::FollowUpError;
-use genevent::{EventManager, Overflow, SubscribeOptions};
+use genevent::{EventManager, SubscribeOptions};
 use proptest::prelude::*;
 
 use super::super::driven::{Events, Unacked, Wakers};
 use super::super::ops::{Pick, Which};
 use super::super::payload::{self, DuringClone, Payload};
 use super::super::reference::{ClonePanics, Item, NoFollowUp, Sees, Who};
-use super::super::{Checked, During, Op};
+use super::super::{Checked, During, Op, Policy};
 use super::{Holding, Reading, World, choose};
 
 const MAX_ATTACHED: usize = 5;
 const MAX_STREAMS: usize = 8;
 
 impl World<'_> {
-    pub(crate) fn deliver(&mut self, index: usize) {
+    pub(crate) fn deliver(&mut self, index: usize) -> Checked {
         let mut reading = self.streams.remove(index);
         if !reading.stream.is_deliveries() {
             self.reference
                 .deliver(reading.who, max_unacked(reading.who));
             reading.stream = reading.stream.deliver();
         }
+        let watched = self.watch_end(reading.who, &reading.stream);
         self.streams.insert(index, reading);
+        watched
     }
 
     pub(crate) fn settle(&mut self, index: usize, ack: bool) {
@@ -50,12 +52,19 @@ impl World<'_> {
 impl World<'_> {
     pub(crate) fn subscribe(
         &mut self,
-        overflow: Option<Overflow>,
+        policy: Policy,
         window: usize,
         replay: usize,
         sees: Sees,
     ) -> Checked {
         if self.streams.len() == MAX_STREAMS || self.reference.attached().len() == MAX_ATTACHED {
+            return Ok(());
+        }
+        if sees
+            .after
+            .is_some_and(|other| self.reference.is_observer(other))
+        {
+            // Refused with a panic.
             return Ok(());
         }
         let Some(manager) = self.manager() else {
@@ -66,8 +75,11 @@ impl World<'_> {
             .window(window)
             .replay(replay)
             .max_unacked(max_unacked);
-        if let Some(overflow) = overflow {
+        if let Some(overflow) = policy.overflow {
             options = options.overflow(overflow);
+        }
+        if policy.observer {
+            options = options.observer();
         }
         if let Some(other) = sees.after {
             options = options.after(self.ids[other]);
@@ -83,10 +95,13 @@ impl World<'_> {
         let id = stream.known().id;
         prop_assert!(!self.ids.contains(&id), "{id} was given out before");
         self.ids.push(id);
-        let overflow = overflow.unwrap_or(self.default_overflow);
+        let overflow = policy.overflow.unwrap_or(self.default_overflow);
         let window = window.min(self.reference.capacity);
+        let who = self.reference.subscribe(overflow, window, replay, sees);
+        self.reference.readers[who].observer = policy.observer;
+        self.watch_end(who, &stream)?;
         self.streams.push(Reading {
-            who: self.reference.subscribe(overflow, window, replay, sees),
+            who,
             stream,
             wakers: Wakers::default(),
         });

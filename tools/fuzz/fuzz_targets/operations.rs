@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use genevent::Overflow;
 use libfuzzer_sys::fuzz_target;
-use model::{Bounded, Ending, Kind, Op, Sequence};
+use model::{Bounded, Ending, Kind, Op, Policy, Sequence};
 
 #[allow(dead_code, unused_imports, reason = "the model's tests are not built here")]
 #[path = "../../../tests/model/main.rs"]
@@ -73,8 +73,11 @@ impl Choices<'_> {
         }
     }
 
-    fn policy(&mut self) -> Option<Overflow> {
-        self.flag().then(|| self.overflow())
+    fn policy(&mut self) -> Policy {
+        Policy {
+            overflow: self.flag().then(|| self.overflow()),
+            observer: self.below(4) == 0,
+        }
     }
 
     fn window(&mut self) -> u8 {

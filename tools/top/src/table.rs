@@ -88,7 +88,7 @@ fn rows(stats: &Stats) -> Table<'_> {
     let head = [
         "", "name", "kind", "unread", "", "unacked", "missed", "blocking", "from",
     ];
-    let widths = [3, 10, 8, 12, 7, 7, 6, 9, 19].map(Constraint::Length);
+    let widths = [3, 10, 17, 12, 7, 7, 6, 9, 19].map(Constraint::Length);
     let leaving = stats.leaving().iter();
     let leaving = leaving.map(|info| row(info).style(Style::new().dim().italic()));
     let all = stats.subscribers().iter().map(row).chain(leaving);
@@ -104,6 +104,11 @@ fn row(info: &SubscriberInfo) -> Row<'_> {
         SubscriberKind::Handler => "handler",
         SubscriberKind::Group => "group",
         _ => "?",
+    };
+    let kind = if info.is_observer() {
+        format!("{kind}, observer")
+    } else {
+        kind.to_owned()
     };
     let (blocking_for, style) = match info.blocking_for() {
         Some(time) => (format!("{:.1} s", time.as_secs_f32()), Style::new().red()),

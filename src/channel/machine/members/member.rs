@@ -38,6 +38,8 @@ pub(crate) struct Member<E> {
     /// How many positions the cursor was moved past; `u32::MAX` means that many or more.
     skipped: u32,
     attached: bool,
+    /// Futures wait for the end of the member.
+    pub(crate) is_watched: bool,
     /// The stream was dropped; the member stays for its unacked deliveries.
     gone: bool,
 }
@@ -53,6 +55,7 @@ impl<E> Member<E> {
             skipped_to: 0,
             skipped: 0,
             attached: true,
+            is_watched: false,
             gone: false,
         }
     }
@@ -145,8 +148,12 @@ impl<E> Member<E> {
         unacked.is_some_and(|unacked| unacked.first().is_some())
     }
 
-    /// Returns whether the member has yet to settle any event up to `tail`, the newest event.
+    /// Returns whether the member has yet to settle any event up to `tail`, the newest event. An
+    /// observer has none to settle.
     pub(crate) fn owes(&self, tail: u64) -> bool {
+        if self.subscriber.is_observer && !seeded_bug!("flush-waits-for-observers") {
+            return false;
+        }
         let (unread, cursor) = self.next_unread();
         unread.is_some_and(|next| next <= tail) || !cursor.is_finished() || self.has_unacked()
     }

@@ -227,3 +227,27 @@ fn streams_may_move_between_threads() {
         now(flush).unwrap();
     }
 }
+
+/// A flush waits for no observer, and frees what the observers have finished with before.
+#[test]
+fn observers_keep_no_event_that_they_have_finished() {
+    for size in SIZES {
+        let manager = EventManager::new(1_024);
+        let mut screen = manager.subscribe_with(SubscribeOptions::new().observer());
+        let options = SubscribeOptions::new().observer();
+        let mut deliveries = manager.subscribe_with(options).deliveries();
+        for _ in 0..3 {
+            let events = publish(&manager, size);
+            finish(&mut screen, events.len());
+            let held: Vec<_> = events.iter().map(|_| read(&mut deliveries)).collect();
+            drop(held);
+            assert_flush_frees(&manager, &events);
+        }
+        let awaited = Arc::new(0);
+        let there = [Arc::downgrade(&awaited)];
+        assert!(now(manager.sync_notify(awaited)).unwrap().is_unheard());
+        finish(&mut screen, 1);
+        drop(read(&mut deliveries));
+        assert_flush_frees(&manager, &there);
+    }
+}

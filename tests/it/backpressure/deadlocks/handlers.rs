@@ -1,4 +1,4 @@
-//! Deadlocks of handlers and observers that are not detected, and waits that handlers are spared.
+//! Deadlocks of handlers and subscribers that are not detected, and waits that handlers are spared.
 
 use std::ops::ControlFlow;
 
@@ -119,9 +119,9 @@ async fn a_handler_awaiting_its_caller_deadlocks() {
     assert_eq!(handler.stopped().await, StopReason::Aborted);
 }
 
-/// `Registry::flush` waits for the observer that calls it.
+/// `Registry::flush` waits for the subscriber that calls it.
 #[tokio::test(start_paused = true)]
-async fn flushing_a_registry_from_its_observer_deadlocks() {
+async fn flushing_a_registry_from_its_subscriber_deadlocks() {
     let manager = EventManager::new(8);
     let registry = Registry::<u32>::new(manager.clone());
     let mut events = registry.events();

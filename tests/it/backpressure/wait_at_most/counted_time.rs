@@ -257,3 +257,21 @@ async fn a_permit_blocked_subscriber_is_charged_from_unread() {
     assert_eq!(start.elapsed(), HOUR + secs(5));
     drop(reader);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_permit_past_an_overdue_subscriber_stops_its_time() {
+    let manager = EventManager::new(2);
+    let limit = Overflow::WaitAtMost(Duration::ZERO);
+    let overdue = manager.subscribe_with(limit);
+    manager.try_notify(1).unwrap();
+    manager.try_notify(2).unwrap();
+    assert_eq!(overdue.len(), 2, "full, and overdue at once");
+    let permit = reserve(&manager);
+    advance(HOUR).await;
+    let _full = manager.subscribe_with(SubscribeOptions::from(Overflow::Wait).window(1));
+    let mut publisher = task::spawn(manager.notify(3));
+    assert_pending!(publisher.poll());
+    let info = manager.subscribers().remove(0);
+    assert_eq!(info.blocking_for(), Some(Duration::ZERO));
+    drop(permit);
+}

@@ -94,7 +94,7 @@ async fn case_154_creating_an_existing_name_publishes_nothing() {
 }
 
 #[tokio::test]
-async fn case_155_only_flush_waits_for_observers() {
+async fn case_155_only_flush_waits_for_subscribers() {
     let (manager, registry) = new_registry();
     let reported = Probe::new();
     manager.add_handler("a", forwarder(&reported)).unwrap();
@@ -208,7 +208,7 @@ impl Handler<Event> for Nosy {
 }
 
 #[tokio::test]
-async fn case_160_observers_may_call_the_registry() {
+async fn case_160_subscribers_may_call_the_registry() {
     let (manager, registry) = new_registry();
     let reported = Probe::new();
     let nosy = Nosy(registry.clone(), reported.clone());

@@ -1,4 +1,4 @@
-//! The registry continues, or ends, when observers leave, the manager is closed or the runtime
+//! The registry continues, or ends, when subscribers leave, the manager is closed or the runtime
 //! shuts down.
 
 use std::ops::ControlFlow;
@@ -14,7 +14,7 @@ use tokio_test::{assert_pending, assert_ready, assert_ready_eq, task};
 use super::{let_other_tasks_run, new_registry};
 
 #[tokio::test]
-async fn an_observer_leaving_with_an_event_delays_nothing() {
+async fn a_subscriber_leaving_with_an_event_delays_nothing() {
     let registry = new_registry::<u8>();
     let mut leaver = registry.events();
     registry.create("a").await.unwrap();
@@ -47,7 +47,7 @@ async fn a_closed_manager_leaves_the_registry_working() {
     assert!(registry.events().next().await.is_none());
 }
 
-/// Queued events will reach no observer, so a full queue is no reason to refuse.
+/// Queued events will reach no subscriber, so a full queue is no reason to refuse.
 #[tokio::test]
 async fn a_closed_manager_never_fills_the_outbox() {
     let manager = EventManager::new(4);
@@ -69,7 +69,7 @@ async fn a_closed_manager_never_fills_the_outbox() {
     assert_eq!(registry.flush().now_or_never(), Some(()));
 }
 
-/// An observer that holds the event for ever, in each possible way. A flush waits for the observer
+/// A subscriber that holds the event for ever, in each possible way. A flush waits for the subscriber
 /// until the manager is closed, and no longer: the events that are still queued will never be
 /// delivered.
 #[tokio::test]
@@ -144,7 +144,7 @@ async fn closing_resolves_flush_despite_a_stuck_handler() {
 
 /// The registry's task still watches the event that is delivered already.
 #[tokio::test(start_paused = true)]
-async fn closing_keeps_the_time_limit_of_an_observer() {
+async fn closing_keeps_the_time_limit_of_an_subscriber() {
     let events = EventManager::new(4);
     let registry = Registry::<u8>::new(events.clone());
     let limit = Duration::from_secs(5);
@@ -170,7 +170,7 @@ fn a_shut_down_runtime_hangs_no_call() {
         let _inside = runtime.enter();
         Registry::builder().queue_capacity(2).build(manager.clone())
     };
-    let observer = registry.events();
+    let subscriber = registry.events();
     let bucket = block_on(registry.create("a")).unwrap();
     let mut flushed = task::spawn(registry.flush());
     let mut stopped = task::spawn(bucket.stopped());
@@ -192,5 +192,5 @@ fn a_shut_down_runtime_hangs_no_call() {
     drop(registry);
     assert_eq!(block_on(left.stopped()), ExitReason::RegistryGone);
     drop(manager);
-    assert_eq!(block_on(observer.count()), 0);
+    assert_eq!(block_on(subscriber.count()), 0);
 }

@@ -99,7 +99,7 @@ async fn dropping_the_last_registry_ends_its_buckets() {
 }
 
 #[tokio::test]
-async fn create_and_stop_never_wait_for_observers() {
+async fn create_and_stop_never_wait_for_subscribers() {
     let registry = Registry::<u8>::new(EventManager::new(1));
     let stuck = registry.events();
     for n in 0..100 {
@@ -195,7 +195,7 @@ async fn exited_precedes_created_of_the_successor() {
 #[tokio::test]
 async fn flush_waits_only_for_earlier_events() {
     let registry = new_registry::<u8>();
-    let mut observer = registry.events();
+    let mut subscriber = registry.events();
     registry
         .flush()
         .now_or_never()
@@ -205,13 +205,13 @@ async fn flush_waits_only_for_earlier_events() {
     let mut flushed = task::spawn(registry.flush());
     assert_pending!(flushed.poll());
     registry.create("b").await.unwrap();
-    assert_eq!(observer.next().await.unwrap().name(), "a");
+    assert_eq!(subscriber.next().await.unwrap().name(), "a");
     let_other_tasks_run().await;
     assert_pending!(flushed.poll());
-    observer.ack();
+    subscriber.ack();
     let_other_tasks_run().await;
     assert_ready!(flushed.poll());
-    assert_eq!(observer.next().await.unwrap().name(), "b");
+    assert_eq!(subscriber.next().await.unwrap().name(), "b");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -6,9 +6,9 @@ use genevent::{EventManager, handler_fn};
 
 use super::{in_short, new_registry};
 
-/// The registry of the Elixir guide deadlocks here: the registry cannot reply before its observers.
+/// The registry of the Elixir guide deadlocks here: the registry cannot reply before its subscribers.
 #[tokio::test]
-async fn an_observer_may_call_the_registry() {
+async fn a_subscriber_may_call_the_registry() {
     let registry = new_registry::<u8>();
     let inner = registry.clone();
     let pipeline = registry.events().take(6).then(move |event| {

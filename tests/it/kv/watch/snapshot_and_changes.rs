@@ -68,7 +68,7 @@ async fn queued_events_belong_to_the_snapshot() {
     }
 }
 
-/// Like the test before, while another observer delays the registry's task at every event.
+/// Like the test before, while another subscriber delays the registry's task at every event.
 #[tokio::test]
 async fn watching_between_deliveries_misses_and_repeats_nothing() {
     for delivered in 0..=4 {

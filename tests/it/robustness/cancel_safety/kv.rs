@@ -24,7 +24,7 @@ async fn cancel(row: &Row, trouble: Trouble, at: usize, polls: usize) -> (bool, 
                 world.bucket.clone(),
             ),
             (Call::Adapter(_) | Call::Watch(_), mine) => {
-                let stream = mine.as_mut().expect("it is an observer");
+                let stream = mine.as_mut().expect("it is a subscriber");
                 stream.next().map(Outcome::Changes).boxed_local()
             }
         };

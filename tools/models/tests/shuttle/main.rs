@@ -9,6 +9,7 @@ mod deliveries;
 mod grants;
 mod handlers;
 mod kept_events;
+mod observers;
 mod permits;
 mod publishers;
 mod readers;

@@ -1,4 +1,4 @@
-//! The registry, observers and buckets around the future under test.
+//! The registry, subscribers and buckets around the future under test.
 
 use futures::{FutureExt, StreamExt};
 use genevent::kv::{Bucket, Registry, RegistryEvent};
@@ -13,9 +13,9 @@ pub(crate) enum Trouble {
     BucketStops,
     RegistryGoes,
     ManagerCloses,
-    ObserverLeaves,
-    ObserverIsDisconnected,
-    ObserversReadOn,
+    SubscriberLeaves,
+    SubscriberIsDisconnected,
+    SubscribersReadOn,
 }
 
 pub(crate) const TROUBLES: [Trouble; 7] = [
@@ -23,17 +23,17 @@ pub(crate) const TROUBLES: [Trouble; 7] = [
     Trouble::BucketStops,
     Trouble::RegistryGoes,
     Trouble::ManagerCloses,
-    Trouble::ObserverLeaves,
-    Trouble::ObserverIsDisconnected,
-    Trouble::ObserversReadOn,
+    Trouble::SubscriberLeaves,
+    Trouble::SubscriberIsDisconnected,
+    Trouble::SubscribersReadOn,
 ];
 
-pub(crate) struct Observer {
+pub(crate) struct Subscriber {
     pub(crate) stream: Option<Changes>,
     pub(crate) got: Vec<String>,
 }
 
-impl Observer {
+impl Subscriber {
     fn new(stream: Option<Changes>) -> Self {
         Self {
             stream,
@@ -54,16 +54,16 @@ impl Observer {
     }
 }
 
-/// A registry with the bucket "main", and two observers; a third if the row is an observer.
+/// A registry with the bucket "main", and two subscribers; a third if the row is a subscriber.
 pub(crate) struct World {
     trouble: Trouble,
     events: EventManager<RegistryEvent<u32>>,
     pub(crate) registry: Option<Registry<u32>>,
     pub(crate) bucket: Bucket<u32>,
-    first: Observer,
+    first: Subscriber,
     first_id: SubscriberId,
-    second: Observer,
-    pub(crate) mine: Observer,
+    second: Subscriber,
+    pub(crate) mine: Subscriber,
 }
 
 impl World {
@@ -84,10 +84,10 @@ impl World {
             events,
             registry: Some(registry),
             bucket,
-            first: Observer::new(Some(first.map(|e| change(&e)).boxed_local())),
+            first: Subscriber::new(Some(first.map(|e| change(&e)).boxed_local())),
             first_id,
-            second: Observer::new(Some(second.map(|e| change(&e)).boxed_local())),
-            mine: Observer::new(mine),
+            second: Subscriber::new(Some(second.map(|e| change(&e)).boxed_local())),
+            mine: Subscriber::new(mine),
         }
     }
 
@@ -97,9 +97,9 @@ impl World {
             Trouble::BucketStops => self.bucket.stop(),
             Trouble::RegistryGoes => self.registry = None,
             Trouble::ManagerCloses => self.events.close(),
-            Trouble::ObserverLeaves => self.first.stream = None,
-            Trouble::ObserverIsDisconnected => _ = self.events.disconnect(self.first_id),
-            Trouble::ObserversReadOn => _ = (self.first.read(), self.second.read()),
+            Trouble::SubscriberLeaves => self.first.stream = None,
+            Trouble::SubscriberIsDisconnected => _ = self.events.disconnect(self.first_id),
+            Trouble::SubscribersReadOn => _ = (self.first.read(), self.second.read()),
         }
     }
 
@@ -162,7 +162,7 @@ impl World {
             assert!(place("+new") < place("-new") || !creates);
         }
         assert!(all.starts_with(&self.first.got), "told to some");
-        let leaves = [Trouble::ObserverLeaves, Trouble::ObserverIsDisconnected];
+        let leaves = [Trouble::SubscriberLeaves, Trouble::SubscriberIsDisconnected];
         if !leaves.contains(&self.trouble) {
             assert_eq!(self.first.got, *all, "told to some");
         }

@@ -1,5 +1,7 @@
 //! Every function that waits, and how to call the function.
 
+mod conditions;
+
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::task::Poll;
@@ -65,7 +67,11 @@ pub(crate) enum Outcome {
 /// The event that the functions to be cancelled publish.
 pub(crate) const MINE: u32 = 100;
 
-pub(crate) const ROWS: &[Row] = &[
+pub(crate) fn rows() -> impl Iterator<Item = &'static Row> {
+    ROWS.iter().chain(conditions::ROWS)
+}
+
+const ROWS: &[Row] = &[
     Row {
         name: "EventManager::notify",
         call: Call::Manager(|manager| manager.notify(MINE).map(stored).boxed_local()),
@@ -89,14 +95,6 @@ pub(crate) const ROWS: &[Row] = &[
     Row {
         name: "EventManager::stop",
         call: Call::Manager(|manager| manager.stop().map(done).boxed_local()),
-    },
-    Row {
-        name: "EventManager::closed",
-        call: Call::Manager(|manager| manager.closed().map(done).boxed_local()),
-    },
-    Row {
-        name: "EventManager::wait_for_subscribers",
-        call: Call::Manager(|manager| manager.wait_for_subscribers(4).map(done).boxed_local()),
     },
     Row {
         name: "EventManager::reserve",

@@ -1,28 +1,28 @@
-//! The task that observes granted places while publishers sleep.
+//! The task that monitors granted places while publishers sleep.
 
 use std::sync::Weak;
 
 use crate::util::spawn::Spawner;
 
-/// A channel whose grants are observed, without the type of its events.
-pub(crate) trait ObserveGrants: Send + Sync {
-    /// Grants the stalled places to sleeping publishers. Returns whether there is more to observe;
+/// A channel whose grants are monitored, without the type of its events.
+pub(crate) trait MonitorGrants: Send + Sync {
+    /// Grants the stalled places to sleeping publishers. Returns whether there is more to monitor;
     /// the channel takes the task for ended otherwise.
-    fn observe_turn(&self) -> bool;
+    fn monitor_turn(&self) -> bool;
 
     /// A runtime has dropped the task before the end.
-    fn observer_lost(&self);
+    fn monitor_lost(&self);
 }
 
-/// The task that observes granted places. Reports when a runtime drops it before its end, perhaps
+/// The task that monitors granted places. Reports when a runtime drops it before its end, perhaps
 /// before its first poll: a runtime that shuts down drops each task at once.
-pub(crate) struct Observer {
-    channel: Weak<dyn ObserveGrants>,
+pub(crate) struct GrantMonitor {
+    channel: Weak<dyn MonitorGrants>,
     has_ended: bool,
 }
 
-impl Observer {
-    pub(super) fn new(channel: &Weak<dyn ObserveGrants>) -> Self {
+impl GrantMonitor {
+    pub(super) fn new(channel: &Weak<dyn MonitorGrants>) -> Self {
         Self {
             channel: Weak::clone(channel),
             has_ended: false,
@@ -34,19 +34,19 @@ impl Observer {
             while !self.has_ended {
                 pause().await;
                 let channel = self.channel.upgrade();
-                self.has_ended = !channel.is_some_and(|channel| channel.observe_turn());
+                self.has_ended = !channel.is_some_and(|channel| channel.monitor_turn());
             }
         });
     }
 }
 
-impl Drop for Observer {
+impl Drop for GrantMonitor {
     fn drop(&mut self) {
         if self.has_ended {
             return;
         }
         if let Some(channel) = self.channel.upgrade() {
-            channel.observer_lost();
+            channel.monitor_lost();
         }
     }
 }

@@ -1,5 +1,5 @@
-//! How long an observer may delay a registry's events: as long as the observer's own policy allows,
-//! without effect on other observers.
+//! How long a subscriber may delay a registry's events: as long as the subscriber's own policy allows,
+//! without effect on other subscribers.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ async fn let_other_tasks_run() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unread_observer_is_disconnected_after_its_limit() {
+async fn an_unread_subscriber_is_disconnected_after_its_limit() {
     let (events, registry) = new_registry(16);
     let mut stuck = registry.watch_with(Overflow::WaitAtMost(LIMIT));
     let start = Instant::now();
@@ -68,7 +68,7 @@ async fn an_unfinished_event_blocks_only_for_the_limit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_observer_in_time_stays_attached() {
+async fn a_subscriber_in_time_stays_attached() {
     let (events, registry) = new_registry(16);
     let limited = events.subscribe_with(Overflow::WaitAtMost(LIMIT));
     let work = limited.then(|event| async move {
@@ -85,7 +85,7 @@ async fn an_observer_in_time_stays_attached() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_observer_has_its_own_limit() {
+async fn each_subscriber_has_its_own_limit() {
     let (events, registry) = new_registry(16);
     let short = events.subscribe_with(Overflow::WaitAtMost(LIMIT));
     let long = events.subscribe_with(Overflow::WaitAtMost(LIMIT * 2));
@@ -118,9 +118,9 @@ async fn each_observer_has_its_own_limit() {
     assert_eq!(patient.next().await.unwrap().name(), "b");
 }
 
-/// The observer with a limit is in time; the observer without a limit may take for ever.
+/// The subscriber with a limit is in time; the subscriber without a limit may take for ever.
 #[tokio::test(start_paused = true)]
-async fn a_kept_limit_does_not_limit_other_observers() {
+async fn a_kept_limit_does_not_limit_other_subscribers() {
     let (events, registry) = new_registry(16);
     let limited = events.subscribe_with(Overflow::WaitAtMost(LIMIT));
     let limited = tokio::spawn(limited.map(|_| Instant::now()).collect::<Vec<_>>());
@@ -141,10 +141,10 @@ async fn a_kept_limit_does_not_limit_other_observers() {
     assert_eq!(limited.await.unwrap().len(), 4);
 }
 
-/// The rare case: one observer was disconnected with an event in flight, and the registry still
+/// The rare case: one subscriber was disconnected with an event in flight, and the registry still
 /// waits for another.
 #[tokio::test(start_paused = true)]
-async fn a_stuck_observer_does_not_shorten_other_waits() {
+async fn a_stuck_subscriber_does_not_shorten_other_waits() {
     let (events, registry) = new_registry(16);
     let mut stuck = events.subscribe_with(Overflow::WaitAtMost(LIMIT));
     let mut patient = events.subscribe();
@@ -188,7 +188,7 @@ async fn foreign_events_are_limited_by_the_manager() {
     drop(limited);
 }
 
-/// The observer's time begins once the event is stored, however long that took.
+/// The subscriber's time begins once the event is stored, however long that took.
 #[tokio::test(start_paused = true)]
 async fn waiting_for_room_does_not_extend_the_limit() {
     let (events, registry) = new_registry(1);
@@ -210,9 +210,9 @@ async fn waiting_for_room_does_not_extend_the_limit() {
     drop(limited);
 }
 
-/// The event in flight of a disconnected observer delays a flush of the manager only.
+/// The event in flight of a disconnected subscriber delays a flush of the manager only.
 #[tokio::test(start_paused = true)]
-async fn a_disconnected_observer_blocks_no_later_event() {
+async fn a_disconnected_subscriber_blocks_no_later_event() {
     let (events, registry) = new_registry(16);
     let mut stuck = events.subscribe_with(Overflow::WaitAtMost(LIMIT));
     registry.create("a").await.unwrap();
@@ -238,7 +238,7 @@ async fn a_disconnected_observer_blocks_no_later_event() {
     drop(stuck);
 }
 
-/// The observer's time begins when the event is delivered, not while the event waits for room.
+/// The subscriber's time begins when the event is delivered, not while the event waits for room.
 #[tokio::test(start_paused = true)]
 async fn waiting_for_room_does_not_shorten_the_limit() {
     let (events, registry) = new_registry(1);
@@ -267,7 +267,7 @@ async fn waiting_for_room_does_not_shorten_the_limit() {
     limited.abort();
 }
 
-/// An observer that has finished the event of one registry may still handle an event of the other
+/// A subscriber that has finished the event of one registry may still handle an event of the other
 /// registry.
 #[tokio::test(start_paused = true)]
 async fn each_events_limit_is_independent_across_registries() {
@@ -305,7 +305,7 @@ async fn a_delivery_keeps_the_limit_of_its_stream() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_zero_limit_starves_no_observer() {
+async fn a_zero_limit_starves_no_subscriber() {
     let (events, registry) = new_registry(1);
     let hopeless = events.subscribe_with(Overflow::WaitAtMost(Duration::ZERO));
     let mut patient = events.subscribe();
@@ -315,7 +315,7 @@ async fn a_zero_limit_starves_no_observer() {
     registry.flush().await;
     assert_eq!(events.subscriber_count(), 1);
 
-    // Nor while the window of another observer is full.
+    // Nor while the window of another subscriber is full.
     let hopeless = [
         hopeless,
         events.subscribe_with(Overflow::WaitAtMost(Duration::ZERO)),
@@ -338,16 +338,19 @@ fn without_limits_the_registry_needs_no_timer() {
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     runtime.unwrap().block_on(async {
         let (_, registry) = new_registry(1);
-        let mut observer = registry.events();
+        let mut subscriber = registry.events();
         registry.create("a").await.unwrap();
         let_other_tasks_run().await;
-        assert_eq!(observer.next().now_or_never().unwrap().unwrap().name(), "a");
-        observer.ack();
+        assert_eq!(
+            subscriber.next().now_or_never().unwrap().unwrap().name(),
+            "a"
+        );
+        subscriber.ack();
         registry.flush().await;
     });
 }
 
-// ---- No observers -------------------------------------------------------------------------------
+// ---- No subscribers -------------------------------------------------------------------------------
 
 #[test]
 fn a_limit_ends_in_a_runtime_without_time() {
