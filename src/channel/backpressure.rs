@@ -224,7 +224,10 @@ impl<E> State<E> {
             self.checked = Some(key);
         }
         #[cfg(feature = "rt")]
-        self.monitor_grants(effects);
+        {
+            self.note_sleeper();
+            self.monitor_grants(effects);
+        }
         Some(Admission::Queued { deadline })
     }
 
@@ -311,6 +314,7 @@ impl<E> State<E> {
     fn pause_if_none_waits(&mut self) {
         if self.queue.has_no_waiters() {
             self.machine.pause(Instant::now);
+            self.note_no_waiters();
         }
     }
 }

@@ -39,7 +39,7 @@ pub(crate) enum Effect<E> {
     #[cfg(feature = "rt")]
     MonitorGrants(
         Box<(
-            crate::util::spawn::Spawner,
+            Option<crate::util::spawn::Spawner>,
             crate::channel::grant_monitor::GrantMonitor,
         )>,
     ),
@@ -108,7 +108,7 @@ impl<E> Effect<E> {
             #[cfg(feature = "rt")]
             Self::MonitorGrants(monitor) => {
                 let (spawner, monitor) = *monitor;
-                monitor.spawn(&spawner);
+                monitor.spawn(spawner);
             }
             #[cfg(feature = "tracing")]
             Self::Trace(record) => record.emit(),

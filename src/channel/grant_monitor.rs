@@ -8,7 +8,7 @@ use crate::util::spawn::Spawner;
 pub(crate) trait MonitorGrants: Send + Sync {
     /// Grants the stalled places to sleeping publishers. Returns whether there is more to monitor;
     /// the channel takes the task for ended otherwise.
-    fn monitor_turn(&self) -> bool;
+    fn check_grants(&self) -> bool;
 
     /// A runtime has dropped the task before the end.
     fn monitor_lost(&self);
@@ -29,14 +29,15 @@ impl GrantMonitor {
         }
     }
 
-    pub(super) fn spawn(mut self, spawner: &Spawner) {
-        spawner.spawn_driven(async move {
+    pub(super) fn spawn(mut self, spawner: Option<Spawner>) {
+        let task = async move {
             while !self.has_ended {
                 pause().await;
                 let channel = self.channel.upgrade();
-                self.has_ended = !channel.is_some_and(|channel| channel.monitor_turn());
+                self.has_ended = !channel.is_some_and(|channel| channel.check_grants());
             }
-        });
+        };
+        Spawner::spawn_driven(spawner, task);
     }
 }
 
@@ -51,15 +52,15 @@ impl Drop for GrantMonitor {
     }
 }
 
-/// How long a turn takes. In a runtime with several threads, yielding is no turn for the tasks that
-/// wait for another thread.
+/// The time between two checks. In a runtime with several threads, a task that only yields may be polled
+/// again before the tasks of another thread.
 #[cfg(not(genevent_shuttle))]
-const TURN: std::time::Duration = std::time::Duration::from_millis(1);
+const CHECK_INTERVAL: std::time::Duration = std::time::Duration::from_millis(1);
 
 #[cfg(not(genevent_shuttle))]
 async fn pause() {
-    let mut turn = crate::util::timer::Deadline::after(TURN);
-    std::future::poll_fn(|cx| turn.poll(cx)).await;
+    let mut next = crate::util::timer::Deadline::after(CHECK_INTERVAL);
+    std::future::poll_fn(|cx| next.poll(cx)).await;
 }
 
 /// A model has no time.

@@ -1,12 +1,12 @@
 //! Stalled grants: places granted to publishers that are kept without being polled.
 //!
 //! A publishing future may be kept and not polled, for example by `select!` in a loop, or by a sink
-//! whose `send` timed out. Its granted place must not delay other publishers. So the granted
-//! publisher gets a turn, and after that the place goes to another publisher:
+//! whose `send` timed out. Its granted place must not delay other publishers. So a place that was not
+//! taken for some time goes to another publisher:
 //!
 //! - a publisher that is polled yields once, and then takes the place over ([`State::try_admit`]);
-//! - for the publishers that sleep, the channel spawns a task ([`GrantMonitor`](super::grant_monitor::GrantMonitor)),
-//!   which needs a runtime.
+//! - for the publishers that sleep in a runtime, the channel spawns a task
+//!   ([`GrantMonitor`](super::grant_monitor::GrantMonitor)), which checks the grants each millisecond.
 //!
 //! A waiter that was woken without a place, to check for room itself, may be kept as well. Then the
 //! next sleeping publisher is woken to check.
@@ -23,23 +23,26 @@ use crate::{
     util::spawn::Spawner,
 };
 
-/// For how many turns a granted place is left to its publisher while reading makes room as well: the
-/// publisher's thread may not be running.
-const PATIENCE: u64 = 100;
+/// While reading makes room as well, only each check of this number looks for stalled grants: the thread
+/// of a granted publisher may not be running.
+const LONG_CHECK: u64 = 10;
 
 /// The search for stalled grants.
 pub(super) struct StalledGrants {
-    /// The number of the next grant, a turn ago.
-    recent: GrantNumber,
-    /// The number of the next grant, at the last multiple of [`PATIENCE`] turns.
-    old: GrantNumber,
-    /// Counts the turns.
-    turns: u64,
+    /// The number of the next grant, at the last check.
+    next_at_check: GrantNumber,
+    /// The number of the next grant, at the last multiple of [`LONG_CHECK`] checks.
+    next_at_long_check: GrantNumber,
+    checks: u64,
     /// A waiter was woken to check for room itself, or to set its timer, and no publisher has checked
     /// since.
     pub(super) is_unchecked: bool,
     /// Whether the task of the grant monitor runs.
     is_monitored: bool,
+    /// Whether any publisher that is queued has slept in a runtime. Its places may be freed on threads
+    /// outside of any runtime.
+    #[cfg(feature = "rt")]
+    slept_in_runtime: bool,
     #[cfg(feature = "rt")]
     channel: Weak<dyn MonitorGrants>,
 }
@@ -49,11 +52,13 @@ impl StalledGrants {
         #[cfg(not(feature = "rt"))]
         let _ = channel;
         Self {
-            recent: GrantNumber::default(),
-            old: GrantNumber::default(),
-            turns: 0,
+            next_at_check: GrantNumber::default(),
+            next_at_long_check: GrantNumber::default(),
+            checks: 0,
             is_unchecked: false,
             is_monitored: false,
+            #[cfg(feature = "rt")]
+            slept_in_runtime: false,
             #[cfg(feature = "rt")]
             channel: Weak::clone(channel) as _,
         }
@@ -76,32 +81,40 @@ impl<E> State<E> {
     /// Returns whether a task monitors granted places, or can be spawned to.
     pub(super) fn can_monitor_grants(&self) -> bool {
         #[cfg(feature = "rt")]
-        let can_spawn = Spawner::try_current().is_some();
+        let can_spawn = self.stalled.slept_in_runtime || Spawner::try_current().is_some();
         #[cfg(not(feature = "rt"))]
         let can_spawn = false;
         self.stalled.is_monitored || can_spawn
     }
 
-    /// Grants places that have not been taken for some turns to sleeping publishers. Called once per
-    /// turn. Returns whether there is more to monitor.
+    /// Grants places that have not been taken for some checks to sleeping publishers. Returns whether
+    /// there is more to monitor.
     fn reassign_stalled(&mut self, effects: &mut Effects<E>) -> bool {
         if self.stalled.is_unchecked {
             effects.wake(self.queue.wake_first_sleeper());
         }
         let next_grant = self.queue.next_grant();
         let StalledGrants {
-            recent, old, turns, ..
+            next_at_check,
+            next_at_long_check,
+            checks,
+            ..
         } = &mut self.stalled;
-        let mut stalled = std::mem::replace(recent, next_grant);
-        *turns += 1;
+        let mut stalled = std::mem::replace(next_at_check, next_grant);
+        *checks += 1;
         if !self.machine.is_held_by_reserved() {
-            if *turns % PATIENCE != 0 {
+            if *checks % LONG_CHECK != 0 {
                 return self.may_stall();
             }
-            stalled = std::mem::replace(old, next_grant);
+            stalled = std::mem::replace(next_at_long_check, next_grant);
         }
+        // All stalled places at once: one each time would cost the publishers a check per kept future.
+        let mut are_free = false;
         while self.may_stall() && self.queue.displace(stalled) {
             self.machine.release_grant();
+            are_free = true;
+        }
+        if are_free {
             self.serve_queue(effects);
         }
         self.may_stall()
@@ -119,18 +132,37 @@ impl<E> State<E> {
     #[cfg(feature = "rt")]
     #[cold]
     fn spawn_monitor(&mut self, effects: &mut Effects<E>) {
-        if let Some(spawner) = Spawner::try_current() {
+        let spawner = Spawner::try_current();
+        if spawner.is_some() || self.stalled.slept_in_runtime {
             self.stalled.is_monitored = true;
-            self.stalled.recent = self.queue.next_grant();
+            self.stalled.next_at_check = self.queue.next_grant();
             let monitor = GrantMonitor::new(&self.stalled.channel);
             effects.push(Effect::MonitorGrants(Box::new((spawner, monitor))));
+        }
+    }
+
+    /// Notes that a publisher has gone to sleep.
+    #[cfg(feature = "rt")]
+    #[inline]
+    pub(super) fn note_sleeper(&mut self) {
+        if !self.stalled.slept_in_runtime {
+            self.stalled.slept_in_runtime = Spawner::try_current().is_some();
+        }
+    }
+
+    /// Notes that no publisher waits for a place.
+    #[inline]
+    pub(super) fn note_no_waiters(&mut self) {
+        #[cfg(feature = "rt")]
+        {
+            self.stalled.slept_in_runtime = false;
         }
     }
 }
 
 #[cfg(feature = "rt")]
 impl<E: Send + Sync> MonitorGrants for Channel<E> {
-    fn monitor_turn(&self) -> bool {
+    fn check_grants(&self) -> bool {
         self.run(|state, effects| {
             // Ended under the same lock: the next publisher that sleeps spawns another task.
             state.stalled.is_monitored = state.reassign_stalled(effects);

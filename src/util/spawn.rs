@@ -39,15 +39,19 @@ impl Spawner {
         crate::util::sync::spawn(task);
     }
 
-    /// Spawns a short task that must run even if nobody drives the current runtime any more: on the
-    /// runtime of the timers. On the current runtime if that has a clock of its own.
-    pub(crate) fn spawn_driven(&self, task: impl Future<Output = ()> + Send + 'static) {
+    /// Spawns a short task that must run even if nobody drives the `current` runtime any more, or if
+    /// there is none: on the runtime of the timers. On the current runtime if that has a clock of its own.
+    pub(crate) fn spawn_driven(
+        current: Option<Self>,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) {
+        const CURRENT: &str = "only a runtime has a clock of its own";
         #[cfg(not(genevent_shuttle))]
         match crate::util::timer::driven_runtime() {
             Some(runtime) => drop(runtime.spawn(task)),
-            None => self.spawn(task),
+            None => current.expect(CURRENT).spawn(task),
         }
         #[cfg(genevent_shuttle)]
-        self.spawn(task);
+        current.expect(CURRENT).spawn(task);
     }
 }

@@ -320,3 +320,25 @@ async fn a_timed_out_send_holds_up_nobody() {
         assert_eq!(stored, Ok(Ok(1)), "{capacity}");
     }
 }
+
+#[cfg(feature = "rt")]
+#[tokio::test(start_paused = true)]
+async fn kept_publishers_delay_a_whole_window_once() {
+    use std::time::Duration;
+
+    for (kind, keep) in KINDS {
+        let capacity = 8;
+        let (manager, mut reader) = full(capacity);
+        let mut kept: Vec<_> = (0..capacity).map(|_| keep(&manager)).collect();
+        kept.iter_mut().for_each(Kept::assert_waits);
+        for _ in 0..capacity {
+            reader.next().await.unwrap();
+        }
+        let began = tokio::time::Instant::now();
+        for n in 0..capacity {
+            assert_eq!(manager.notify(n).await, Ok(1), "{kind}");
+        }
+        let took = began.elapsed();
+        assert!(took <= Duration::from_millis(20), "{kind}: {took:?}");
+    }
+}

@@ -51,6 +51,32 @@ fn a_runtime_ends_while_its_publishers_wait() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_place_freed_outside_of_the_runtime_reaches_its_sleepers() {
+    // By reading, by leaving, and by a disconnect; there is one more publisher than places.
+    for step in 0..3 {
+        let (manager, mut reader) = full();
+        let mut kept = task::spawn(manager.notify(1));
+        assert_pending!(kept.poll());
+        let sleeper = manager.clone();
+        let sleeper = tokio::spawn(async move { sleeper.notify(2).await });
+        while manager.stats().waiting_publishers() < 2 {
+            yield_now().await;
+        }
+        let other = manager.clone();
+        let reader = thread::spawn(move || {
+            match step {
+                0 => drop(now(reader.next())),
+                1 => return None,
+                _ => assert!(other.disconnect(reader.id())),
+            }
+            Some(reader)
+        });
+        let _reader = reader.join().unwrap();
+        assert!(sleeper.await.unwrap().is_ok());
+    }
+}
+
 #[test]
 fn a_runtime_that_ends_drops_a_permit() {
     for runtime in runtimes() {

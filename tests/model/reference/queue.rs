@@ -7,21 +7,20 @@ use super::{CallId, Progress, Reference, Room, Standing, Who, Wish};
 /// How many milliseconds after the front the other waiters check for overdue subscribers.
 const GRACE: u64 = 1;
 
-/// The milliseconds between two turns of the task that monitors granted places.
-const TURN: u64 = 1;
+/// The milliseconds between two checks of granted places.
+const CHECK_INTERVAL: u64 = 1;
 
-/// For how many turns a granted place is left to its publisher while reading makes room as well.
-const PATIENCE: u64 = 100;
+/// While reading makes room as well, only each check of this number looks for stalled grants.
+const LONG_CHECK: u64 = 10;
 
 /// The search for places that are granted and not taken.
 #[derive(Default)]
 pub(super) struct StalledGrants {
-    /// How often stalled grants have been searched for.
-    turns: u64,
-    /// How many places had been granted at the last of these turns.
-    recent: usize,
-    /// How many places had been granted many turns ago.
-    old: usize,
+    checks: u64,
+    /// How many places had been granted at the last check.
+    at_check: usize,
+    /// How many places had been granted at the last multiple of [`LONG_CHECK`] checks.
+    at_long_check: usize,
     /// A waiter was woken to check for room itself, or to set its timer, and no publisher has checked
     /// since.
     is_unchecked: bool,
@@ -334,8 +333,8 @@ impl Reference {
     /// In a runtime, a task monitors granted places.
     fn monitor_grants(&mut self) {
         if self.in_runtime && self.monitor.is_none() && self.may_stall() {
-            self.monitor = Some(self.now + TURN);
-            self.stalled.recent = self.grants;
+            self.monitor = Some(self.now + CHECK_INTERVAL);
+            self.stalled.at_check = self.grants;
         }
     }
 
@@ -343,12 +342,12 @@ impl Reference {
     pub(super) fn run_monitor(&mut self) {
         if self.monitor.is_some_and(|turn| turn <= self.now) {
             let goes_on = self.reassign_stalled();
-            self.monitor = goes_on.then_some(self.now + TURN);
+            self.monitor = goes_on.then_some(self.now + CHECK_INTERVAL);
             self.monitor_grants();
         }
     }
 
-    /// Grants the places that have not been taken for a turn, or for many turns, to sleepers.
+    /// Grants the places that have not been taken for a check, or for many checks, to sleepers.
     fn reassign_stalled(&mut self) -> bool {
         if self.stalled.is_unchecked {
             let sleepers = self.queued(|standing| standing == Standing::Asleep);
@@ -356,18 +355,24 @@ impl Reference {
                 self.wake(first);
             }
         }
-        let StalledGrants { turns, recent, .. } = &mut self.stalled;
-        let mut stalled = std::mem::replace(recent, self.grants);
-        *turns += 1;
-        let is_patience_over = *turns % PATIENCE == 0;
+        let StalledGrants {
+            checks, at_check, ..
+        } = &mut self.stalled;
+        let mut stalled = std::mem::replace(at_check, self.grants);
+        *checks += 1;
+        let is_long_check = *checks % LONG_CHECK == 0;
         if !self.is_held_by_reserved() {
-            if !is_patience_over {
+            if !is_long_check {
                 return self.may_stall();
             }
-            stalled = std::mem::replace(&mut self.stalled.old, self.grants);
+            stalled = std::mem::replace(&mut self.stalled.at_long_check, self.grants);
         }
+        let mut are_free = false;
         while self.may_stall() && self.displace(stalled) {
             self.unblock_with_room();
+            are_free = true;
+        }
+        if are_free {
             self.serve();
         }
         self.may_stall()
