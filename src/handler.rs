@@ -39,6 +39,15 @@
 //! # }
 //! ```
 //!
+//! The future of an async closure, `async |event| ..`, always holds the event. The compiler reports
+//! "one type is more general than the other":
+//!
+//! ```compile_fail
+//! # async fn save(_: &str) {}
+//! let manager = genevent::EventManager::<String>::new(8);
+//! manager.add_handler("save", async |event: &String| save(event).await);
+//! ```
+//!
 //! # Waiting inside of a handler
 //! A handler must not wait for itself. Inside of a handler, publishing to its own manager never
 //! waits: events of [`notify`], [`try_notify`] and sinks are stored at once, even past full windows,
@@ -89,8 +98,9 @@
 // 3. Commands and their way to a runner: command, command_queue, mailbox, runner_handle,
 //    owner_waker, address.
 // 4. The task: user_code, runner (with runner/event and runner/execute).
-// 5. Public handles and errors: error, handler_ref, swap_error, swap, guard, new_handler, group,
+// 5. Public handles and errors: add_error, error, handler_ref, swap_error, swap, guard, new_handler, group,
 //    manager_ext.
+mod add_error;
 mod address;
 mod any_handler;
 mod closure;
@@ -121,8 +131,9 @@ mod user_value;
 use std::future::Future;
 use std::ops::ControlFlow;
 
-pub use closure::{HandlerFn, IntoControlFlow, handler_fn};
-pub use error::{AddHandlerError, CallError, RemoveError};
+pub use add_error::{AddHandlerError, Refused};
+pub use closure::{HandlerFn, HandlerFuture, IntoControlFlow, handler_fn};
+pub use error::{CallError, RemoveError};
 pub use group::HandlerGroup;
 pub use guard::HandlerGuard;
 pub use handler_ref::HandlerRef;
@@ -168,6 +179,12 @@ pub use swap_error::{SwapError, TrySwapError};
 /// # }
 /// ```
 #[doc(alias = "GenEvent")]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a handler of events of type `{E}`",
+    label = "not a `Handler<{E}>`",
+    note = "a handler is a type with `impl Handler<{E}>`, `handler_fn(|event: &{E}| ..)`, or a closure that returns \
+            a future which does not borrow the event"
+)]
 pub trait Handler<E>: Send + 'static {
     /// Handles one event. `Break` ends the handler, as `:remove_handler` does in `GenEvent`.
     ///

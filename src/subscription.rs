@@ -56,6 +56,10 @@ pub use with_missed::{Received, WithMissed};
 /// `Clone` panics, the panic surfaces in this stream's poll, the event counts as not received, and
 /// the next poll yields the same event.
 ///
+/// Events without `Clone` are for handlers and for filters that map. Without `Clone`, the compiler
+/// reports that the method `next` exists, and that `Subscription<E>: Stream` is not satisfied: derive
+/// `Clone` for the event, or publish an `Arc` of it.
+///
 /// # Cancel safety
 /// Dropping the future of `next()` loses nothing: the event stays unread.
 ///

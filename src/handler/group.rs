@@ -9,7 +9,7 @@ use super::member::Member;
 use super::new_handler::{Host, NewOwner, Slot, add, add_made};
 use super::registration::NameRegistration;
 use super::runner_handle::RunnerHandle;
-use super::{AddHandlerError, Handler, HandlerRef, Restart, StopReason};
+use super::{AddHandlerError, Handler, HandlerRef, Refused, Restart, StopReason};
 use crate::channel::handlers::names::HandlerNames;
 use crate::util::panic_guard::Guarded;
 use crate::util::panic_guard::drop_caught;
@@ -293,11 +293,11 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
     fn slot(&self, name: Arc<str>) -> Result<Slot<E, GroupRunner<E>>, AddHandlerError<()>> {
         let runner = &self.address.runner;
         if runner.mailbox.is_closed() || runner.channel.is_closed() {
-            return Err(AddHandlerError::Closed(()));
+            return Err(AddHandlerError::Closed(Refused::new(name, ())));
         }
         let manager = runner.channel.name();
         let Some(registration) = NameRegistration::new(&self.names, &name, manager) else {
-            return Err(AddHandlerError::AlreadyPresent(()));
+            return Err(AddHandlerError::AlreadyPresent(Refused::new(name, ())));
         };
         Ok(Slot {
             name,

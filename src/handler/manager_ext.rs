@@ -9,7 +9,7 @@ use super::member::Member;
 use super::new_handler::{Host, NewOwner, Slot, add, add_made};
 use super::registration::NameRegistration;
 use super::runner::Runner;
-use super::{AddHandlerError, Handler, HandlerGroup, HandlerRef, Restart};
+use super::{AddHandlerError, Handler, HandlerGroup, HandlerRef, Refused, Restart};
 use crate::channel::Channel;
 use crate::manager::EventManager;
 use crate::options::{Overflow, SubscribeOptions};
@@ -283,11 +283,11 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         let spawner = Spawner::current();
         let channel: &Arc<Channel<E>> = self.channel();
         if channel.is_closed() {
-            return Err(AddHandlerError::Closed(()));
+            return Err(AddHandlerError::Closed(Refused::new(name, ())));
         }
         let names = channel.handler_names();
         let Some(registration) = NameRegistration::new(names, &name, channel.name()) else {
-            return Err(AddHandlerError::AlreadyPresent(()));
+            return Err(AddHandlerError::AlreadyPresent(Refused::new(name, ())));
         };
         let options = SubscribeOptions::new().name(Arc::clone(&name)).kind(kind);
         // Not the manager's default policy: a callback that loses events, or ends, because the
@@ -295,7 +295,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         let options = options.overflow(Overflow::Wait);
         let subscription = Subscription::new(Arc::clone(channel), options, Location::caller());
         if subscription.is_ended() {
-            return Err(AddHandlerError::Closed(()));
+            return Err(AddHandlerError::Closed(Refused::new(name, ())));
         }
         let runner = Runner::new(subscription, channel);
         Ok(Slot {

@@ -18,7 +18,7 @@ use super::registration::NameRegistration;
 use super::restart::{AnyFactory, RestartState};
 use super::runner_handle::RunnerHandle;
 use super::user_value::UserFuture;
-use super::{AddHandlerError, Handler, HandlerRef, Restart};
+use super::{AddHandlerError, Handler, HandlerRef, Refused, Restart};
 use crate::util::panic_guard::Guarded;
 use crate::util::sync::Arc;
 
@@ -67,10 +67,12 @@ where
         Ok(slot) => slot,
         Err(error) => return Err(error.with(handler.into_inner())),
     };
+    let name = Arc::clone(&slot.name);
     let added = slot.start(Box::new(handler.into_inner()), owner, None);
     added.map_err(|mut member| {
         let handler = member.take_handler().into_any().downcast();
-        AddHandlerError::Closed(*handler.expect("the member was built from an `H`"))
+        let handler = *handler.expect("the member was built from an `H`");
+        AddHandlerError::Closed(Refused::new(name, handler))
     })
 }
 
@@ -95,13 +97,15 @@ where
     let factory: Box<dyn AnyFactory<E>> = Box::new(factory.into_inner());
     let factory = slot.runner.wrap_user_value(factory);
     let restart_state = RestartState::new(factory, restart);
+    let name = Arc::clone(&slot.name);
     let added = slot.start(handler, None, Some(restart_state));
     added.map_err(|member| {
         let restart_state = member
             .restart_state
             .expect("the member was built with a factory");
         let factory = restart_state.into_factory().into_any().downcast();
-        AddHandlerError::Closed(*factory.expect("the member was built with an `F`"))
+        let factory = *factory.expect("the member was built with an `F`");
+        AddHandlerError::Closed(Refused::new(name, factory))
     })
 }
 

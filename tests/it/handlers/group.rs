@@ -153,7 +153,7 @@ async fn group_and_member_names_are_unique() {
     let Err(AddHandlerError::AlreadyPresent(back)) = again else {
         panic!("it was added")
     };
-    assert_eq!(back.name, "again");
+    assert_eq!(back.into_handler().name, "again");
     manager.add_handler("a", scribe("a", &diary)).unwrap();
     assert!(manager.handler_group("a").is_err());
     assert!(manager.handler_group("group").is_err());
@@ -222,7 +222,7 @@ async fn closing_ends_the_newest_member_first() {
     let Err(AddHandlerError::Closed(late)) = late else {
         panic!("it was added")
     };
-    assert_eq!(late.name, "late");
+    assert_eq!(late.into_handler().name, "late");
     let make = || handler_fn(|_: &Event| ());
     assert!(
         group

@@ -197,7 +197,7 @@ async fn a_refused_factory_is_returned_uncalled() {
     assert_eq!(calls.load(Ordering::SeqCst), 0);
     assert!(
         manager
-            .add_handler_with("other", make, Restart::never())
+            .add_handler_with("other", make.into_handler(), Restart::never())
             .is_ok()
     );
     assert_eq!(calls.load(Ordering::SeqCst), 1);

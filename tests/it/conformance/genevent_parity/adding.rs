@@ -82,7 +82,7 @@ async fn case_027_a_used_name_is_refused() {
     let Err(AddHandlerError::AlreadyPresent(second)) = second else {
         panic!("it was added")
     };
-    assert_eq!(second.name, "second", "it comes back");
+    assert_eq!(second.into_handler().name, "second", "it comes back");
     manager.notify(2).await.unwrap();
     assert_eq!(first.call(|a| a.seen.clone()).await, Ok(vec![1, 2]));
     assert_eq!(manager.which_handlers(), ["a"]);

@@ -4,13 +4,13 @@ use std::future::Future;
 use std::ops::ControlFlow;
 
 use genevent::handler::{
-    AddHandlerError, CallError, HandlerFn, RemoveError, SwapError, TrySwapError,
+    AddHandlerError, CallError, HandlerFn, Refused, RemoveError, SwapError, TrySwapError,
 };
 use genevent::{
     Handler, HandlerGroup, HandlerGuard, HandlerRef, Restart, StopReason, SubscriberKind,
 };
 
-use super::{Event, at_ease, clone, error, shared};
+use super::{Event, at_ease, clone, error};
 
 /// Neither `Sync`, nor `Debug`, nor `Clone`: a handler only has to be `Send`.
 struct Plain(std::cell::Cell<u8>);
@@ -38,7 +38,8 @@ fn handler_references_have_their_auto_traits() {
     error::<RemoveError>();
     error::<SwapError>();
     error::<AddHandlerError<Plain>>();
-    shared::<AddHandlerError<u8>>();
+    at_ease::<AddHandlerError<Plain>>();
+    at_ease::<Refused<Plain>>();
     error::<TrySwapError<Event, Plain>>();
     at_ease::<HandlerFn<fn(&Event)>>();
 }
