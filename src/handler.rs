@@ -3,8 +3,8 @@
 //! A [`Handler`] is called with every event, by reference and with one event at a time, by a task
 //! of its own. An event is acknowledged when the handler has finished, as a stream acknowledges by
 //! polling for the next event. [`add_handler`] adds a handler to a manager under a unique name. The
-//! [`HandlerRef`] calls the handler ([`call`]), removes the handler ([`remove`]), or replaces the
-//! handler ([`swap`]), each at a position in the sequence of events. However a handler ends,
+//! [`HandlerRef`] calls the handler ([`call`], [`call_async`]), removes the handler ([`remove`]), or
+//! replaces the handler ([`swap`]), each at a position in the sequence of events. However a handler ends,
 //! [`stopped`] returns the reason, once the handler's [`terminate`] has run and the name is free.
 //!
 //! A panic ends only the panicking handler. Dropping the `HandlerRef` leaves the handler running.
@@ -84,6 +84,7 @@
 //!
 //! [`add_handler`]: crate::EventManager::add_handler
 //! [`call`]: HandlerRef::call
+//! [`call_async`]: HandlerRef::call_async
 //! [`remove`]: HandlerRef::remove
 //! [`swap`]: HandlerRef::swap
 //! [`stopped`]: HandlerRef::stopped
@@ -98,11 +99,12 @@
 // 3. Commands and their way to a runner: command, command_queue, mailbox, runner_handle,
 //    owner_waker, address.
 // 4. The task: user_code, runner (with runner/event and runner/execute).
-// 5. Public handles and errors: add_error, error, handler_ref, swap_error, swap, guard, new_handler, group,
+// 5. Public handles and errors: add_error, error, handler_ref, call, swap_error, swap, guard, new_handler, group,
 //    manager_ext.
 mod add_error;
 mod address;
 mod any_handler;
+mod call;
 mod closure;
 mod command;
 mod command_queue;

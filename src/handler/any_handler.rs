@@ -12,7 +12,7 @@ pub(super) trait AnyHandler<E>: Any + Send {
     fn handle_now(&mut self, event: &E) -> Option<ControlFlow<()>>;
     fn handle<'a>(&'a mut self, event: &'a E) -> UserFuture<'a, ControlFlow<()>>;
     fn terminate<'a>(&'a mut self, reason: &'a StopReason) -> UserFuture<'a, ()>;
-    fn as_any(&mut self) -> &mut dyn Any;
+    fn as_any(&mut self) -> &mut (dyn Any + Send);
     fn into_any(self: Box<Self>) -> Box<dyn Any + Send>;
 }
 
@@ -29,7 +29,7 @@ impl<E: Sync, H: Handler<E>> AnyHandler<E> for H {
         Box::pin(async move { Handler::terminate(self, reason).await })
     }
 
-    fn as_any(&mut self) -> &mut dyn Any {
+    fn as_any(&mut self) -> &mut (dyn Any + Send) {
         self
     }
 

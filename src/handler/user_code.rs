@@ -53,6 +53,18 @@ impl<E: Send + Sync + 'static> UserCodeScope<E> {
         .await
     }
 
+    /// Makes a future of the user, and [runs](Self::run) the future.
+    pub(super) async fn run_made<'a, T>(
+        &self,
+        exit: &ExitState,
+        make: impl FnOnce() -> UserFuture<'a, T>,
+    ) -> Outcome<T> {
+        match self.call(make) {
+            Ok(code) => self.run(exit, code).await,
+            Err(message) => Outcome::Panicked(message),
+        }
+    }
+
     /// Lets `members` handle an event for as long as no future is needed. Returns how many members
     /// have handled the event and stay, and the outcome of the next member. The outcome is `None`
     /// if no member is next, or if the next member needs a future.

@@ -1,5 +1,6 @@
 //! Handlers and groups of handlers.
 
+mod async_calls;
 mod basics;
 mod disconnected;
 mod exit;

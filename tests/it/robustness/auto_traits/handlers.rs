@@ -53,6 +53,8 @@ fn futures_can_be_spawned() {
         may_be_spawned(&handler.stopped());
         may_be_spawned(&group.stopped());
         may_be_sent(&handler.call(|h| h.0.get()));
+        may_be_sent(&handler.call_async(|_| Box::pin(async {})));
+        may_be_spawned(&handler.clone().swap_async(|old| async { old }));
         may_be_sent(&group.remove_handler("name"));
         may_be_spawned(&handler.remove());
     };
