@@ -95,19 +95,20 @@
 // Imports run in this order, from the last layer to the first: no two modules import each other.
 //
 // 1. Vocabulary: stop_reason, closure, outcome, user_value.
-// 2. One handler: exit, stopped, registration, any_handler, restart, owner, member.
+// 2. One handler: exit, stopped, registration, dyn_handler, restart, owner, member.
 // 3. Commands and their way to a runner: command, command_queue, mailbox, runner_handle,
 //    owner_waker, address.
 // 4. The task: user_code, runner (with runner/event and runner/execute).
-// 5. Public handles and errors: add_error, error, handler_ref, call, swap_error, swap, guard, new_handler, group,
+// 5. Public handles and errors: add_error, error, any_handler_ref, handler_ref, call, swap_error, swap, guard, new_handler, group,
 //    manager_ext.
 mod add_error;
 mod address;
-mod any_handler;
+mod any_handler_ref;
 mod call;
 mod closure;
 mod command;
 mod command_queue;
+mod dyn_handler;
 mod error;
 mod exit;
 mod group;
@@ -134,7 +135,9 @@ use std::future::Future;
 use std::ops::ControlFlow;
 
 pub use add_error::{AddHandlerError, Refused};
+pub use any_handler_ref::AnyHandlerRef;
 pub use closure::{HandlerFn, HandlerFuture, IntoControlFlow, handler_fn};
+pub use dyn_handler::DynHandler;
 pub use error::{CallError, RemoveError};
 pub use group::HandlerGroup;
 pub use guard::HandlerGuard;

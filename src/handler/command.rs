@@ -5,7 +5,7 @@ use std::any::{Any, TypeId};
 use tokio::sync::oneshot;
 
 use super::StopReason;
-use super::any_handler::AnyHandler;
+use super::dyn_handler::DynHandler;
 use super::exit::ExitState;
 use super::member::Member;
 use super::owner::Recheck;
@@ -19,7 +19,7 @@ pub(super) type GiveFn = UserValue<Box<dyn FnOnce(Result<AnyBox, StopReason>) + 
 pub(super) type SwapFn<E> =
     UserValue<Box<dyn FnOnce(AnyBox) -> UserFuture<'static, Swapped<E>> + Send>>;
 /// The new handler, or the old handler if the closure refused.
-pub(super) type Swapped<E> = Result<Box<dyn AnyHandler<E>>, Box<dyn AnyHandler<E>>>;
+pub(super) type Swapped<E> = Result<Box<dyn DynHandler<E>>, Box<dyn DynHandler<E>>>;
 
 /// Calls the user's closure and sends the reply.
 pub(super) enum CallFn {

@@ -60,10 +60,14 @@ pub struct HandlerGroup<E> {
 }
 
 impl<E> HandlerGroup<E> {
-    pub(super) fn new(name: Arc<str>, address: HandlerAddress<E>) -> Self {
+    pub(super) fn new(
+        name: Arc<str>,
+        names: Arc<HandlerNames>,
+        address: HandlerAddress<E>,
+    ) -> Self {
         Self {
             name,
-            names: Arc::default(),
+            names,
             address,
         }
     }
@@ -286,7 +290,7 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
     /// # }
     /// ```
     pub async fn remove_handler(&self, name: &str) -> bool {
-        HandlerAddress::<E>::remove(&self.names, name).await
+        HandlerAddress::<E>::remove_by_name(&self.names, name).await
     }
 
     /// Reserves `name` in the group.

@@ -7,8 +7,9 @@ use std::marker::PhantomData;
 
 use super::address::HandlerAddress;
 use super::command::{AnyBox, Command};
-use super::{Handler, RemoveError, StopReason};
+use super::{AnyHandlerRef, Handler, RemoveError, StopReason};
 use crate::channel::handlers::names::HandlerNames;
+use crate::subscriber_id::SubscriberId;
 use crate::util::panic_guard::Guarded;
 use crate::util::sync::Arc;
 
@@ -73,6 +74,68 @@ impl<E, H> HandlerRef<E, H> {
         &self.name
     }
 
+    /// Returns the id of the handler's subscription. All handlers of a group share the subscription
+    /// of the group.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::{EventManager, handler_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::<u8>::new(8);
+    /// let log = manager.add_handler("log", handler_fn(|_: &u8| ())).unwrap();
+    /// assert_eq!(manager.subscribers()[0].id(), log.id());
+    /// assert!(manager.disconnect(log.id()));
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn id(&self) -> SubscriberId {
+        self.address.runner.subscriber
+    }
+
+    /// Returns how many events the handler's subscription has missed: under a lossy
+    /// [overflow policy](crate::Overflow), events overwritten before the handler took them.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::{EventManager, handler_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::<u8>::new(1);
+    /// let log = manager.add_handler("log", handler_fn(|_: &u8| ())).unwrap();
+    /// for n in 1..=3 {
+    ///     manager.notify(n).await.unwrap();
+    /// }
+    /// assert_eq!(log.missed(), 0, "publishers wait for room");
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn missed(&self) -> u64 {
+        self.address.runner.missed()
+    }
+
+    /// Returns a reference that does not know the type of the handler.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::{EventManager, Handler, handler::AnyHandlerRef, handler_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::<u8>::new(8);
+    /// let log = manager.add_handler("log", handler_fn(|_: &u8| ())).unwrap();
+    /// let count = manager.add_handler("count", |_: &u8| async {}).unwrap();
+    /// let handlers: Vec<AnyHandlerRef<u8>> = vec![log.erase(), count.erase()];
+    /// assert_eq!(handlers[1].name(), "count");
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn erase(&self) -> AnyHandlerRef<E> {
+        AnyHandlerRef::new(Arc::clone(&self.name), self.address.clone())
+    }
+
     /// Ends the handler at once, and drops the future of `handle_event`.
     ///
     /// The event in flight counts as dropped, and so do the unread events. The handler's
@@ -97,8 +160,7 @@ impl<E, H> HandlerRef<E, H> {
     /// # }
     /// ```
     pub fn abort(&self) {
-        self.address.exit.abort();
-        self.address.runner.mailbox.request_abort();
+        self.address.abort();
     }
 
     /// Waits until the handler has ended, and returns why. The future is ready after `terminate`

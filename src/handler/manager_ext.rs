@@ -1,6 +1,5 @@
 //! Handlers of an event manager.
 
-use std::any::TypeId;
 use std::future::Future;
 use std::panic::Location;
 
@@ -9,7 +8,7 @@ use super::member::Member;
 use super::new_handler::{Host, NewOwner, Slot, add, add_made};
 use super::registration::NameRegistration;
 use super::runner::Runner;
-use super::{AddHandlerError, Handler, HandlerGroup, HandlerRef, Refused, Restart};
+use super::{AddHandlerError, AnyHandlerRef, Handler, HandlerGroup, HandlerRef, Refused, Restart};
 use crate::channel::Channel;
 use crate::manager::EventManager;
 use crate::options::{Overflow, SubscribeOptions};
@@ -187,14 +186,15 @@ impl<E: Send + Sync + 'static> EventManager<E> {
             runner,
             host,
         } = self.slot(name.into(), SubscriberKind::Group)?;
+        let exit = Arc::clone(&registration.exit);
+        let names = Arc::default();
         let address = HandlerAddress {
-            runner,
-            exit: Arc::clone(&registration.exit),
-            handler_type: TypeId::of::<HandlerGroup<E>>(),
+            members: Some(Arc::clone(&names)),
+            ..HandlerAddress::new::<HandlerGroup<E>>(runner, exit)
         };
         registration.listing()(Arc::new(address.clone()));
         host.spawner.spawn(host.runner.run_group(registration));
-        Ok(HandlerGroup::new(name, address))
+        Ok(HandlerGroup::new(name, names, address))
     }
 
     /// Returns the names of the handlers and groups, oldest first. Never waits.
@@ -246,6 +246,49 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         HandlerRef::find(self.channel().handler_names(), name)
     }
 
+    /// Returns a reference to the handler or group with this name, of any type.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::{EventManager, StopReason, handler_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::<u8>::new(8);
+    /// manager.add_handler("log", handler_fn(|_: &u8| ())).unwrap();
+    /// let log = manager.handler_by_name("log").unwrap();
+    /// assert_eq!(log.remove().await, Ok(()));
+    /// assert!(manager.handler_by_name("log").is_none());
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn handler_by_name(&self, name: &str) -> Option<AnyHandlerRef<E>> {
+        AnyHandlerRef::find(self.channel().handler_names(), name)
+    }
+
+    /// Ends the handler with this name at once, or the group and all of its handlers, as
+    /// [`HandlerRef::abort`] does. Returns false if there is none. Never waits.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::future::pending;
+    /// use genevent::{EventManager, StopReason};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::new(8);
+    /// let stuck = manager.add_handler("stuck", |_: &u8| pending::<()>()).unwrap();
+    /// manager.notify(1).await.unwrap();
+    /// assert!(manager.abort_handler("stuck"));
+    /// assert_eq!(stuck.stopped().await, StopReason::Aborted);
+    /// assert!(!manager.abort_handler("stuck"));
+    /// # }
+    /// ```
+    pub fn abort_handler(&self, name: &str) -> bool {
+        let handler = self.handler_by_name(name);
+        handler.inspect(AnyHandlerRef::abort).is_some()
+    }
+
     /// Removes a handler, or a group with all of its handlers, behind all events stored so far.
     ///
     /// Returns `true` when the handler has been removed and the name is free. Returns `false` if no
@@ -269,7 +312,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// ```
     #[doc(alias = "GenEvent.remove_handler")]
     pub async fn remove_handler(&self, name: &str) -> bool {
-        HandlerAddress::<E>::remove(self.channel().handler_names(), name).await
+        HandlerAddress::<E>::remove_by_name(self.channel().handler_names(), name).await
     }
 
     /// Reserves `name`, and subscribes for a handler or a group.

@@ -3,14 +3,13 @@
 //! The name is reserved first, and the member is built only then: if the name is in use, or the
 //! manager is closed, the user's handler or factory has not been touched and is given back.
 
-use std::any::TypeId;
 use std::future::Future;
 use std::task::Waker;
 
 use tokio::task::unconstrained;
 
 use super::address::HandlerAddress;
-use super::any_handler::AnyHandler;
+use super::dyn_handler::DynHandler;
 use super::member::Member;
 use super::owner::{Owner, Recheck};
 use super::owner_waker::OwnerWaker;
@@ -123,13 +122,10 @@ impl<E: Send + Sync + 'static, T: Host<E>> Slot<E, T> {
             runner,
             host,
         } = self;
-        let address = HandlerAddress {
-            runner: runner.clone(),
-            exit: Arc::clone(&registration.exit),
-            handler_type: TypeId::of::<H>(),
-        };
+        let exit = Arc::clone(&registration.exit);
+        let address = HandlerAddress::new::<H>(runner.clone(), exit);
         let list = registration.listing();
-        let handler: Box<dyn AnyHandler<E>> = handler;
+        let handler: Box<dyn DynHandler<E>> = handler;
         let member = Member {
             handler: Some(runner.wrap_user_value(handler)),
             owner: owner.map(|owner| poll_owner(owner, &runner)),

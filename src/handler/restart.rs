@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::Handler;
-use super::any_handler::AnyHandler;
+use super::dyn_handler::DynHandler;
 use super::user_value::UserValue;
 use crate::util::clock::Instant;
 
@@ -71,12 +71,12 @@ impl Restart {
 
 /// A factory of handlers of any type.
 pub(super) trait AnyFactory<E>: Send {
-    fn make(&mut self) -> Box<dyn AnyHandler<E>>;
+    fn make(&mut self) -> Box<dyn DynHandler<E>>;
     fn into_any(self: Box<Self>) -> Box<dyn Any + Send>;
 }
 
 impl<E: Sync, H: Handler<E>, F: FnMut() -> H + Send + 'static> AnyFactory<E> for F {
-    fn make(&mut self) -> Box<dyn AnyHandler<E>> {
+    fn make(&mut self) -> Box<dyn DynHandler<E>> {
         Box::new(self())
     }
 
@@ -124,7 +124,7 @@ impl<E> RestartState<E> {
     }
 
     /// Calls the factory.
-    pub(super) fn make(&mut self) -> Box<dyn AnyHandler<E>> {
+    pub(super) fn make(&mut self) -> Box<dyn DynHandler<E>> {
         self.factory.make()
     }
 

@@ -84,6 +84,7 @@ async fn yield_if_due(steps_since_yield: &mut u32) {
 /// The next step of a runner.
 enum Step {
     Abort(usize),
+    AbortGroup,
     Execute,
     Handle,
     End(StopReason),
@@ -103,7 +104,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
             _running: running,
             queue: CommandQueue::new(),
             user_code: UserCodeScope {
-                runner: RunnerHandle::new(channel, subscriber.id),
+                runner: RunnerHandle::new(channel, subscriber),
                 span: Scope::new(subscriber),
             },
             members: VecDeque::new(),
@@ -147,6 +148,11 @@ impl<E: Send + Sync + 'static> Runner<E> {
             }
             match step {
                 Step::Abort(index) => drop(self.remove(index, StopReason::Aborted).await),
+                Step::AbortGroup => {
+                    self.has_owner = false;
+                    self.remove_all(&StopReason::Aborted).await;
+                    break StopReason::Aborted;
+                }
                 Step::Execute => self.execute_next().await,
                 Step::Handle => self.handle_event().await,
                 Step::End(reason) => break reason,
@@ -195,6 +201,10 @@ impl<E: Send + Sync + 'static> Runner<E> {
             self.abort_requested |= abort_requested;
         }
         if self.abort_requested {
+            let group = self.registration.as_ref();
+            if group.is_some_and(|group| group.exit.is_aborted()) {
+                return Poll::Ready(Step::AbortGroup);
+            }
             if let Some(index) = self.members.iter().position(Member::is_aborted) {
                 return Poll::Ready(Step::Abort(index));
             }

@@ -1,12 +1,10 @@
 //! Replacing a handler between two events.
 
-use std::any::TypeId;
 use std::future::{Future, poll_fn, ready};
 
 use super::address::HandlerAddress;
-use super::any_handler::AnyHandler;
 use super::command::{AnyBox, Command, Swap, Swapped};
-use super::exit::ExitState;
+use super::dyn_handler::DynHandler;
 use super::handler_ref::TYPE;
 use super::user_value::UserFuture;
 use super::{Handler, HandlerRef, StopReason, SwapError, TrySwapError};
@@ -163,11 +161,7 @@ impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
 
     /// Makes the address of the successor, in the same runner.
     fn successor<H2: Handler<E>>(&self) -> HandlerAddress<E> {
-        HandlerAddress {
-            runner: self.address.runner.clone(),
-            exit: Arc::<ExitState>::default(),
-            handler_type: TypeId::of::<H2>(),
-        }
+        HandlerAddress::new::<H2>(self.address.runner.clone(), Arc::default())
     }
 
     /// Replaces the handler by the result of `f`, which runs in the task of the handler. Returns
@@ -188,8 +182,8 @@ impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
             let mut new = Guarded::new(Box::pin(f(*old.downcast().expect(TYPE))));
             Box::pin(async move {
                 match poll_fn(|cx| new.as_mut().poll(cx)).await {
-                    Ok(new) => Ok(Box::new(new) as Box<dyn AnyHandler<E>>),
-                    Err(old) => Err(Box::new(old) as Box<dyn AnyHandler<E>>),
+                    Ok(new) => Ok(Box::new(new) as Box<dyn DynHandler<E>>),
+                    Err(old) => Err(Box::new(old) as Box<dyn DynHandler<E>>),
                 }
             })
         };

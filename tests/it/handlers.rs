@@ -2,7 +2,7 @@
 
 mod async_calls;
 mod basics;
-mod disconnected;
+mod by_name;
 mod exit;
 mod exit_notification;
 mod genevent_idioms;

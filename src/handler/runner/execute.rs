@@ -90,7 +90,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
         } = self;
         let member = &mut members[index];
         let (exit, handler) = member.exit_and_handler();
-        let handler = handler.as_any();
+        let handler = handler.as_any_mut();
         let called = match call.take() {
             CallFn::Now(call) => match user_code.call(|| call(handler)) {
                 Ok(()) => Outcome::Done(()),
@@ -136,7 +136,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
         // dropped and `terminate` is not called again.
         if swap.terminate && !member.is_aborted() {
             let (exit, handler) = member.exit_and_handler();
-            let terminate = handler.terminate(&StopReason::Swapped);
+            let terminate = handler.dyn_terminate(&StopReason::Swapped);
             let _ = user_code.run(exit, terminate).await;
             if member.is_aborted() {
                 member.handler = None;
@@ -161,6 +161,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
                         runner: user_code.runner.clone(),
                         exit: Arc::clone(&swap.exit),
                         handler_type: swap.handler_type,
+                        members: None,
                     };
                     (member.registration).hand_over(swap.exit, Arc::new(address));
                 }

@@ -4,7 +4,8 @@ use std::future::Future;
 use std::ops::ControlFlow;
 
 use genevent::handler::{
-    AddHandlerError, CallError, HandlerFn, Refused, RemoveError, SwapError, TrySwapError,
+    AddHandlerError, AnyHandlerRef, CallError, HandlerFn, Refused, RemoveError, SwapError,
+    TrySwapError,
 };
 use genevent::{
     Handler, HandlerGroup, HandlerGuard, HandlerRef, Restart, StopReason, SubscriberKind,
@@ -25,6 +26,7 @@ impl Handler<Event> for Plain {
 #[test]
 fn handler_references_have_their_auto_traits() {
     at_ease::<HandlerRef<Event, Plain>>();
+    at_ease::<AnyHandlerRef<Event>>();
     at_ease::<HandlerGuard<Event, Plain>>();
     at_ease::<HandlerGroup<Event>>();
     at_ease::<Restart>();

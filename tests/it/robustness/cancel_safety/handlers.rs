@@ -35,6 +35,18 @@ impl Handler<u32> for Collect {
 
 pub(crate) const ROWS: &[Row] = &[
     Row {
+        name: "AnyHandlerRef::remove",
+        goes_on: false,
+        call: |world| {
+            async move { assert_eq!(world.handler.erase().remove().await, Ok(())) }.boxed_local()
+        },
+    },
+    Row {
+        name: "AnyHandlerRef::stopped",
+        goes_on: true,
+        call: |world| async move { drop(world.handler.erase().stopped().await) }.boxed_local(),
+    },
+    Row {
         name: "EventManager::remove_handler",
         goes_on: false,
         call: |world| {
