@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use genevent::handler::DynHandler;
-use genevent::{EventManager, Handler, Restart, StopReason, handler_fn};
+use genevent::{EventManager, Handler, HandlerOptions, Restart, StopReason, handler_fn};
 
 /// An order of a customer.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +40,7 @@ fn load(name: &str) -> Option<Plugin> {
         "turnover" => Box::new(Turnover::default()),
         "print" => Box::new(handler_fn(|order: &Order| println!("print: {order:?}"))),
         "short print" => Box::new(handler_fn(|order: &Order| {
-            println!("print: {}", order.cents)
+            println!("print: {}", order.cents);
         })),
         "audit" => Box::new(handler_fn(|order: &Order| {
             assert!(order.cents >= 0, "an order of {} cents", order.cents);
@@ -59,7 +59,8 @@ impl Host {
         load(name).ok_or_else(|| format!("there is no plug-in {name:?}"))?;
         let make = move || load(name).expect("the plug-in was there before");
         let restart = Restart::on_failure(3, Duration::from_secs(60));
-        self.orders.add_handler_with(name, make, restart)?;
+        self.orders
+            .add_handler_with(HandlerOptions::new(name).restart(restart), make)?;
         Ok(())
     }
 

@@ -2,7 +2,8 @@
 //!
 //! A [`Handler`] is called with every event, by reference and with one event at a time, by a task
 //! of its own. An event is acknowledged when the handler has finished, as a stream acknowledges by
-//! polling for the next event. [`add_handler`] adds a handler to a manager under a unique name. The
+//! polling for the next event. [`add_handler`] adds a handler to a manager under a unique name, and
+//! [`add_handler_with`] with [options](HandlerOptions): a filter, an overflow policy, an owner. The
 //! [`HandlerRef`] calls the handler ([`call`], [`call_async`]), removes the handler ([`remove`]), or
 //! replaces the handler ([`swap`]), each at a position in the sequence of events. However a handler ends,
 //! [`stopped`] returns the reason, once the handler's [`terminate`] has run and the name is free.
@@ -83,6 +84,7 @@
 //! [`deadlocks`](crate::deadlocks#in-handlers) lists these cycles, with ways out.
 //!
 //! [`add_handler`]: crate::EventManager::add_handler
+//! [`add_handler_with`]: crate::EventManager::add_handler_with
 //! [`call`]: HandlerRef::call
 //! [`call_async`]: HandlerRef::call_async
 //! [`remove`]: HandlerRef::remove
@@ -95,7 +97,8 @@
 // Imports run in this order, from the last layer to the first: no two modules import each other.
 //
 // 1. Vocabulary: stop_reason, closure, outcome, user_value.
-// 2. One handler: exit, stopped, registration, dyn_handler, restart, owner, member.
+// 2. One handler: exit, stopped, registration, dyn_handler, restart, owner, options,
+//    member.
 // 3. Commands and their way to a runner: command, command_queue, mailbox, runner_handle,
 //    owner_waker, address.
 // 4. The task: user_code, runner (with runner/event and runner/execute).
@@ -118,6 +121,7 @@ mod mailbox;
 mod manager_ext;
 mod member;
 mod new_handler;
+mod options;
 mod outcome;
 mod owner;
 mod owner_waker;
@@ -142,6 +146,7 @@ pub use error::{CallError, RemoveError};
 pub use group::HandlerGroup;
 pub use guard::HandlerGuard;
 pub use handler_ref::HandlerRef;
+pub use options::{HandlerOptions, HandlerSource};
 pub use restart::Restart;
 pub use stop_reason::StopReason;
 pub use swap_error::{SwapError, TrySwapError};

@@ -113,10 +113,6 @@ impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
     /// # }
     /// ```
     #[doc(alias = "GenEvent.call")]
-    #[expect(
-        clippy::missing_panics_doc,
-        reason = "a `HandlerRef<E, H>` is only made for a handler of type `H`"
-    )]
     pub fn call_async<R: Send + 'static>(
         &self,
         f: impl for<'a> FnOnce(&'a mut H) -> Pin<Box<dyn Future<Output = R> + Send + 'a>>

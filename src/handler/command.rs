@@ -21,10 +21,13 @@ pub(super) type SwapFn<E> =
 /// The new handler, or the old handler if the closure refused.
 pub(super) type Swapped<E> = Result<Box<dyn DynHandler<E>>, Box<dyn DynHandler<E>>>;
 
+type Call = dyn FnOnce(&mut (dyn Any + Send)) + Send;
+type AsyncCall = dyn for<'a> FnOnce(&'a mut (dyn Any + Send)) -> UserFuture<'a, ()> + Send;
+
 /// Calls the user's closure and sends the reply.
 pub(super) enum CallFn {
-    Now(Box<dyn FnOnce(&mut (dyn Any + Send)) + Send>),
-    Async(Box<dyn for<'a> FnOnce(&'a mut (dyn Any + Send)) -> UserFuture<'a, ()> + Send>),
+    Now(Box<Call>),
+    Async(Box<AsyncCall>),
 }
 
 /// A request to a runner. The runner drops a command for a handler after its end. The dropped reply

@@ -2,7 +2,6 @@
 
 use std::any::Any;
 use std::fmt;
-use std::future::Future;
 use std::ops::ControlFlow;
 
 use super::user_value::UserFuture;
@@ -129,12 +128,12 @@ impl<E: 'static> dyn DynHandler<E> {
 }
 
 impl<E: Sync + 'static> Handler<E> for Box<dyn DynHandler<E>> {
-    fn handle_event(&mut self, event: &E) -> impl Future<Output = ControlFlow<()>> + Send {
-        async move { (**self).dyn_handle(event).await }
+    async fn handle_event(&mut self, event: &E) -> ControlFlow<()> {
+        (**self).dyn_handle(event).await
     }
 
-    fn terminate(&mut self, reason: &StopReason) -> impl Future<Output = ()> + Send {
-        async move { (**self).dyn_terminate(reason).await }
+    async fn terminate(&mut self, reason: &StopReason) {
+        (**self).dyn_terminate(reason).await;
     }
 
     fn handle_now(&mut self, event: &E) -> Option<ControlFlow<()>> {

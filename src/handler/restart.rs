@@ -10,7 +10,7 @@ use super::user_value::UserValue;
 use crate::util::clock::Instant;
 
 /// How often a panicking handler is restarted: for
-/// [`add_handler_with`](crate::EventManager::add_handler_with).
+/// [`HandlerOptions::restart`](crate::HandlerOptions::restart).
 ///
 /// # Examples
 /// ```
@@ -47,14 +47,16 @@ impl Restart {
     /// # Examples
     /// ```
     /// use std::time::Duration;
-    /// use genevent::{EventManager, Restart, StopReason, handler_fn};
+    /// use genevent::{EventManager, HandlerOptions, Restart, StopReason, handler_fn};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
     /// let manager = EventManager::<u8>::new(8);
     /// let broken = || handler_fn(|n: &u8| assert!(*n > 9, "broken"));
     /// let twice = Restart::on_failure(2, Duration::from_secs(60));
-    /// let broken = manager.add_handler_with("broken", broken, twice).unwrap();
+    /// let broken = manager
+    ///     .add_handler_with(HandlerOptions::new("broken").restart(twice), broken)
+    ///     .unwrap();
     /// for n in 1..=2 {
     ///     manager.sync_notify(n).await.unwrap();
     /// }
@@ -128,8 +130,8 @@ impl<E> RestartState<E> {
         self.factory.make()
     }
 
-    pub(super) fn into_factory(self) -> Box<dyn AnyFactory<E>> {
-        self.factory.take()
+    pub(super) fn into_factory_and_restart(self) -> (Box<dyn AnyFactory<E>>, Restart) {
+        (self.factory.take(), self.restart)
     }
 }
 

@@ -7,7 +7,7 @@ use futures_core::{FusedStream, Stream};
 
 use super::cloning::clone_claimed;
 use super::{Received, Subscription};
-use crate::channel::source::Source;
+use crate::channel::source::{Source, Then};
 use crate::channel::subscriber::cursor::CursorState;
 use crate::channel::ticket::AckLevel;
 use crate::util::panic_guard::drop_caught;
@@ -220,13 +220,15 @@ impl<E> Subscription<E> {
     }
 
     /// Returns whether every event up to `seq` that this subscription will ever yield has been
-    /// taken. Used only by handlers, which never replay, so a backlog is the remainder after a
-    /// disconnect.
+    /// taken. Used only by handlers.
     #[cfg(feature = "rt")]
     pub(crate) fn has_taken(&self, seq: u64) -> bool {
         match &self.source {
             Source::Channel | Source::Segment(_) => self.state.position() >= seq,
-            Source::Backlog(backlog) => backlog.next > seq.min(backlog.end),
+            Source::Backlog(backlog) => match backlog.after {
+                Then::Live => backlog.next > seq,
+                Then::Disconnected(_) => backlog.next > seq.min(backlog.end),
+            },
             Source::Ended(_) => true,
         }
     }

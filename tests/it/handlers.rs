@@ -3,12 +3,14 @@
 mod async_calls;
 mod basics;
 mod by_name;
+mod disconnected;
 mod exit;
 mod exit_notification;
 mod genevent_idioms;
 mod group;
 mod group_exit;
 mod model;
+mod options;
 mod overflow;
 mod permits;
 mod restart;

@@ -59,7 +59,8 @@ fn library() -> &'static str {
         let mut builds: Vec<_> = files
             .filter(|file| {
                 let name = file.file_name().into_string().unwrap_or_default();
-                name.starts_with("libgenevent-") && name.ends_with(".rlib")
+                let is_library = file.path().extension().is_some_and(|e| e == "rlib");
+                name.starts_with("libgenevent-") && is_library
             })
             .map(|file| (file.metadata().unwrap().modified().unwrap(), file.path()))
             .collect();
@@ -94,6 +95,24 @@ fn a_closure_in_place_of_handler_fn_is_told() {
             r#"for example `manager.add_handler("log", handler_fn(|event: &Event| "#,
         ],
     );
+}
+
+#[test]
+fn options_tell_what_they_need() {
+    let restart = "let options = genevent::HandlerOptions::new(\"log\")
+             .restart(genevent::Restart::never());
+         let _ = manager.add_handler_with(options, handler_fn(|_: &Order| ()));";
+    names(
+        &refused(restart),
+        &[
+            "is not a factory of handlers",
+            "with `HandlerOptions::restart`, write a closure that makes the handler",
+            "for example `move || handler_fn(|event: &Event| ",
+        ],
+    );
+    let filter = r#"let _ = genevent::HandlerOptions::new("log").filter(|_: &Order| true);"#;
+    let derive = ["consider annotating `Order` with `#[derive(Clone)]`"];
+    names(&refused(filter), &derive);
 }
 
 #[test]

@@ -6,7 +6,9 @@ use std::ops::ControlFlow;
 use futures::{FutureExt, StreamExt};
 use genevent::handler::{AnyHandlerRef, DynHandler, RemoveError};
 use genevent::test_util::Probe;
-use genevent::{EventManager, Handler, HandlerRef, Restart, StopReason, handler_fn};
+use genevent::{
+    EventManager, Handler, HandlerOptions, HandlerRef, Restart, StopReason, handler_fn,
+};
 use tokio::task::yield_now;
 
 /// Records events and its end. Hangs at event 0 and panics at event 13.
@@ -98,10 +100,10 @@ type Abort = fn(&EventManager<u32>, AnyHandlerRef<u32>);
 async fn a_stuck_handler_is_aborted_from_outside() {
     let ways: [(&str, Abort); 4] = [
         ("by its name", |manager, a| {
-            assert!(manager.abort_handler(a.name()))
+            assert!(manager.abort_handler(a.name()));
         }),
         ("by its id", |manager, a| {
-            assert!(manager.disconnect(a.id()))
+            assert!(manager.disconnect(a.id()));
         }),
         ("by its reference", |_, a| a.abort()),
         ("with its manager", |manager, _| manager.stop_now()),
@@ -128,10 +130,10 @@ async fn a_stuck_handler_is_aborted_from_outside() {
 async fn a_group_is_aborted_with_all_handlers() {
     let ways: [(&str, Abort); 4] = [
         ("by its name", |manager, group| {
-            assert!(manager.abort_handler(group.name()))
+            assert!(manager.abort_handler(group.name()));
         }),
         ("by its id", |manager, group| {
-            assert!(manager.disconnect(group.id()))
+            assert!(manager.disconnect(group.id()));
         }),
         ("by its reference", |_, group| group.abort()),
         ("with its manager", |manager, _| manager.stop_now()),
@@ -236,7 +238,9 @@ async fn a_boxed_handler_is_restarted_by_its_factory() {
         move || -> Plugin { Box::new(log("a", &diary)) }
     };
     let once = Restart::on_failure(1, std::time::Duration::from_secs(60));
-    let plugin = manager.add_handler_with("plugin", make, once).unwrap();
+    let plugin = manager
+        .add_handler_with(HandlerOptions::new("plugin").restart(once), make)
+        .unwrap();
     assert_eq!(manager.sync_notify(13).await.unwrap().dropped(), 1);
     assert!(manager.sync_notify(1).await.unwrap().all_acked());
     assert_eq!(manager.sync_notify(13).await.unwrap().dropped(), 1);

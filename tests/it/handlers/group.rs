@@ -10,7 +10,7 @@ use std::task::{Context, Wake, Waker};
 use futures::{FutureExt, poll};
 use genevent::handler::{AddHandlerError, CallError};
 use genevent::test_util::Probe;
-use genevent::{EventManager, Handler, Restart, StopReason, handler_fn};
+use genevent::{EventManager, Handler, HandlerOptions, Restart, StopReason, handler_fn};
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 
@@ -226,7 +226,7 @@ async fn closing_ends_the_newest_member_first() {
     let make = || handler_fn(|_: &Event| ());
     assert!(
         group
-            .add_handler_with("made", make, Restart::never())
+            .add_handler_with(HandlerOptions::new("made").restart(Restart::never()), make)
             .is_err()
     );
 }

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use futures::StreamExt;
 use genevent::handler::AddHandlerError;
 use genevent::test_util::Probe;
-use genevent::{EventManager, HandlerRef, Restart};
+use genevent::{EventManager, HandlerOptions, HandlerRef, Restart};
 use tokio::task::yield_now;
 use tokio::time::sleep;
 
@@ -20,7 +20,7 @@ async fn case_023_an_added_handler_is_listed() {
         noting.record("made".into());
         Scribe::new("a", &noting)
     };
-    let added = manager.add_handler_with("a", make, Restart::never());
+    let added = manager.add_handler_with(HandlerOptions::new("a").restart(Restart::never()), make);
     assert!(added.is_ok());
     assert_eq!(diary.drain(), ["made"]);
     assert_eq!(manager.which_handlers(), ["a"]);
@@ -60,7 +60,8 @@ async fn case_025_a_panicking_constructor_harms_only_its_caller() {
     let diary = Diary::default();
     add(&manager, "a", &diary);
     let make = || -> Scribe { panic!("no disk") };
-    let adding = || drop(manager.add_handler_with("b", make, Restart::never()));
+    let adding =
+        || drop(manager.add_handler_with(HandlerOptions::new("b").restart(Restart::never()), make));
     let cause = catch_unwind(AssertUnwindSafe(adding)).unwrap_err();
     assert_eq!(cause.downcast_ref(), Some(&"no disk"));
 

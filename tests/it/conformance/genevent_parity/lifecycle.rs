@@ -9,7 +9,7 @@ use futures::{FutureExt, StreamExt};
 use genevent::error::{NotifyError, TryNotifyError};
 use genevent::handler::{AddHandlerError, CallError, RemoveError, SwapError};
 use genevent::test_util::Probe;
-use genevent::{EndReason, EventManager, Restart, StopReason, handler_fn};
+use genevent::{EndReason, EventManager, HandlerOptions, Restart, StopReason, handler_fn};
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
@@ -252,7 +252,11 @@ async fn case_022_a_failed_start_leaves_nothing_behind() {
         handler_fn(|_: &u32| ())
     };
     let never = Restart::never();
-    assert!(manager.add_handler_with("a", factory, never).is_err());
+    assert!(
+        manager
+            .add_handler_with(HandlerOptions::new("a").restart(never), factory)
+            .is_err()
+    );
     let (owner, gone) = oneshot::channel::<()>();
     let refused = manager.add_mon_handler("a", handler_fn(|_: &u32| ()), gone);
     assert!(refused.is_err());

@@ -8,7 +8,8 @@ use genevent::handler::{
     TrySwapError,
 };
 use genevent::{
-    Handler, HandlerGroup, HandlerGuard, HandlerRef, Restart, StopReason, SubscriberKind,
+    Handler, HandlerGroup, HandlerGuard, HandlerOptions, HandlerRef, Restart, StopReason,
+    SubscriberKind,
 };
 
 use super::{Event, at_ease, clone, error};
@@ -23,6 +24,9 @@ impl Handler<Event> for Plain {
     }
 }
 
+/// Options hold an owner, which only has to be `Send`. Their `Made` is sealed, and only runners use it.
+fn may_be_sent<T: Send + Unpin + std::fmt::Debug + 'static>() {}
+
 #[test]
 fn handler_references_have_their_auto_traits() {
     at_ease::<HandlerRef<Event, Plain>>();
@@ -30,6 +34,8 @@ fn handler_references_have_their_auto_traits() {
     at_ease::<HandlerGuard<Event, Plain>>();
     at_ease::<HandlerGroup<Event>>();
     at_ease::<Restart>();
+    may_be_sent::<HandlerOptions<Event>>();
+    may_be_sent::<HandlerOptions<Event, Restart>>();
     at_ease::<StopReason>();
     at_ease::<SubscriberKind>();
     at_ease::<CallError>();
