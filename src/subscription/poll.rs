@@ -7,7 +7,9 @@ use futures_core::{FusedStream, Stream};
 
 use super::cloning::clone_claimed;
 use super::{Received, Subscription};
-use crate::channel::source::{Source, Then};
+use crate::channel::source::Source;
+#[cfg(feature = "rt")]
+use crate::channel::source::Then;
 use crate::channel::subscriber::cursor::CursorState;
 use crate::channel::ticket::AckLevel;
 use crate::util::panic_guard::drop_caught;
