@@ -260,7 +260,7 @@ impl<T> Filtered<T> {
     /// publisher waits for the acknowledgement.
     fn ack_current(&mut self) {
         if !self.needs_ack {
-            self.subscriber().finish_free();
+            self.subscriber().finish_unowed();
         }
         if let Some(ticket) = self.in_flight.take() {
             self.subscriber().ack_in_flight(Some(&ticket));
@@ -275,7 +275,7 @@ impl<T> Drop for Filtered<T> {
         let in_flight = self.in_flight.take();
         self.subscriber().settle_on_drop(in_flight);
         // Before leaving: a concurrent flush must not wait for a finished event.
-        self.subscriber().finish_free();
+        self.subscriber().finish_unowed();
         self.subscriber().cursor.finish();
         if self.ended.is_none() {
             let counted = self.channel.report_gone(self.id());

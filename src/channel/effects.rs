@@ -27,7 +27,7 @@ pub(crate) enum Effect<E> {
     DropWaker(Waker),
     /// Settle an event on behalf of this subscriber, as dropped.
     Dropped(Arc<Ticket>, SubscriberId),
-    /// Settle the events a detached subscriber will never read.
+    /// Settle, as dropped, the events that were unread when a subscriber was detached.
     Unread(Box<Unread<E>>),
     /// Settle the events left in the queue of a disconnected filtered subscriber.
     FilterQueue(Arc<dyn AnyQueue>),

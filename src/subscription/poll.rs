@@ -7,9 +7,9 @@ use futures_core::{FusedStream, Stream};
 
 use super::cloning::clone_claimed;
 use super::{Received, Subscription};
-use crate::channel::source::Source;
 #[cfg(feature = "rt")]
-use crate::channel::source::Then;
+use crate::channel::source::AfterBacklog;
+use crate::channel::source::Source;
 use crate::channel::subscriber::cursor::CursorState;
 use crate::channel::ticket::AckLevel;
 use crate::util::panic_guard::drop_caught;
@@ -101,11 +101,11 @@ impl<E: Clone> Subscription<E> {
             let (seq, last) = (self.state.position() + 1, segment.last());
             if seq <= last {
                 let slot = segment.get(seq);
-                let (event, until) = (slot.event(), slot.until());
+                let (event, level) = (slot.event(), slot.level());
                 // Claim before cloning: an event that is overwritten during a long `clone` would
                 // have to be cloned again, without end.
                 let early = seeded_bug!("clones-before-claiming").then(|| event.clone());
-                match self.subscriber.claim(self.state, until) {
+                match self.subscriber.claim(self.state, level) {
                     Ok(state) => {
                         self.state = state;
                         self.missed_before_next = 0;
@@ -119,7 +119,7 @@ impl<E: Clone> Subscription<E> {
                         });
                         // Acknowledge "received" after the clone: a panic there means not
                         // received.
-                        self.receive(seq, until);
+                        self.receive(seq, level);
                         // A delivery may be acknowledged while nobody polls the stream.
                         if self.explicit_acks && seq == last {
                             self.drop_read();
@@ -179,8 +179,8 @@ impl<E> Subscription<E> {
                 if seq > segment.last() {
                     return false;
                 }
-                let until = segment.get(seq).until();
-                match self.subscriber.claim(self.state, until) {
+                let level = segment.get(seq).level();
+                match self.subscriber.claim(self.state, level) {
                     Ok(state) => self.state = state,
                     Err(now) => {
                         self.overtaken(now);
@@ -191,7 +191,7 @@ impl<E> Subscription<E> {
                 if self.state.must_report() && !seeded_bug!("room-unreported") {
                     self.channel.report(self.subscriber.id.number, Some(seq));
                 }
-                self.receive(seq, until);
+                self.receive(seq, level);
             }
             Source::Backlog(backlog) => {
                 backlog.next += 1;
@@ -228,8 +228,8 @@ impl<E> Subscription<E> {
         match &self.source {
             Source::Channel | Source::Segment(_) => self.state.position() >= seq,
             Source::Backlog(backlog) => match backlog.after {
-                Then::Live => backlog.next > seq,
-                Then::Disconnected(_) => backlog.next > seq.min(backlog.end),
+                AfterBacklog::Live => backlog.next > seq,
+                AfterBacklog::Disconnected(_) => backlog.next > seq.min(backlog.end),
             },
             Source::Ended(_) => true,
         }
@@ -247,8 +247,8 @@ impl<E> Subscription<E> {
 
     /// Acknowledges "received" for the claimed event, or keeps it in flight until it is finished.
     #[inline]
-    pub(super) fn receive(&mut self, seq: u64, until: Option<AckLevel>) {
-        match until {
+    pub(super) fn receive(&mut self, seq: u64, level: Option<AckLevel>) {
+        match level {
             Some(AckLevel::Finished) => self.in_flight = seq,
             Some(AckLevel::Received) => {
                 self.subscriber.clear_awaited();

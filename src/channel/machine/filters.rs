@@ -2,7 +2,7 @@
 
 use std::panic::Location;
 
-use super::join::By;
+use super::join::DetachedBy;
 use super::{Machine, Member};
 use crate::channel::effects::{Effect, Effects};
 use crate::channel::filter::queue::FilterQueue;
@@ -50,7 +50,7 @@ impl<E> Machine<E> {
         &mut self,
         key: u64,
         cause: DisconnectCause,
-        by: By,
+        by: DetachedBy,
         effects: &mut Effects<E>,
     ) {
         if !self.members.detach(key) {
@@ -168,7 +168,7 @@ impl<E> Machine<E> {
         // request, without a report.
         member.subscriber.cursor.request_reports();
         if self.has_room(member) {
-            self.cancel_reports_if_idle(id.number);
+            self.cancel_unneeded_reports(id.number);
             return false;
         }
         self.blockers.block(id.number, &mut self.members);
@@ -196,7 +196,7 @@ impl<E> Machine<E> {
     fn unblock_all_queues(&mut self, now: impl Fn() -> Instant) {
         for key in self.blockers.queues(&self.members) {
             self.blockers.suspend(key, &now, &mut self.members);
-            self.cancel_reports_if_idle(key);
+            self.cancel_unneeded_reports(key);
         }
     }
 
@@ -214,7 +214,7 @@ impl<E> Machine<E> {
         for key in full {
             if self.has_room(self.member(key)) {
                 self.unblock(key);
-                self.cancel_reports_if_idle(key);
+                self.cancel_unneeded_reports(key);
             }
         }
     }
@@ -236,18 +236,22 @@ impl<E> Machine<E> {
         if let Some(ticket) = ticket {
             ticket.arm(audience);
         }
-        let (seq, unread) = match self.members.log_readers() {
+        let (seq, unread) = match self.members.log_users() {
             0 => (self.log.skip_seq(), Some(event)),
             _ => (self.log.append(event, ticket), None),
         };
         // Closed queues refuse the event: they are not part of the audience.
         matches.deliver(seq, ticket, |pushed| {
             effects.wake(pushed.reader);
-            if pushed.overwrote.is_some() {
+            if pushed.overwritten_seq.is_some() {
                 let id = pushed.subscriber.id;
-                effects.extend(pushed.lost.map(|ticket| Effect::Dropped(ticket, id)));
+                effects.extend(
+                    pushed
+                        .overwritten_ticket
+                        .map(|ticket| Effect::Dropped(ticket, id)),
+                );
                 #[cfg(feature = "tracing")]
-                effects.extend(pushed.overwrote.and_then(|seq| {
+                effects.extend(pushed.overwritten_seq.and_then(|seq| {
                     let record = crate::channel::trace::Record::lost(pushed.subscriber, seq);
                     record.map(Effect::Trace)
                 }));
@@ -309,7 +313,7 @@ impl<E> Machine<E> {
             }
         }
         self.settle(id.number, None, effects);
-        self.cancel_reports_if_idle(id.number);
+        self.cancel_unneeded_reports(id.number);
         self.assert_invariants();
         took && was_blocking
     }
