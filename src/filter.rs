@@ -47,6 +47,8 @@ use crate::subscriber_id::SubscriberId;
 use crate::subscription::WithMissed;
 use crate::util::sync::Arc;
 
+#[cfg(feature = "rt")]
+mod ahead;
 mod follow_up;
 mod poll;
 mod subscribe;
@@ -279,7 +281,7 @@ impl<T> Filtered<T> {
         WithMissed::new(self)
     }
 
-    fn subscriber(&self) -> &Arc<SubscriberState> {
+    pub(crate) fn subscriber(&self) -> &Arc<SubscriberState> {
         self.queue.subscriber()
     }
 

@@ -2,9 +2,10 @@
 //!
 //! A [`Handler`] is called with every event, by reference and with one event at a time, by a task
 //! of its own. An event is acknowledged when the handler has finished, as a stream acknowledges by
-//! polling for the next event. [`add_handler`] adds a handler to a manager under a unique name. The
-//! [`HandlerRef`] calls the handler ([`call`]), removes the handler ([`remove`]), or replaces the
-//! handler ([`swap`]), each at a position in the sequence of events. However a handler ends,
+//! polling for the next event. [`add_handler`] adds a handler to a manager under a unique name, and
+//! [`add_handler_with`] with [options](HandlerOptions): a filter, an overflow policy, an owner. The
+//! [`HandlerRef`] calls the handler ([`call`], [`call_async`]), removes the handler ([`remove`]), or
+//! replaces the handler ([`swap`]), each at a position in the sequence of events. However a handler ends,
 //! [`stopped`] returns the reason, once the handler's [`terminate`] has run and the name is free.
 //!
 //! A panic ends only the panicking handler. Dropping the `HandlerRef` leaves the handler running.
@@ -37,6 +38,15 @@
 //! }).unwrap();
 //! assert!(manager.sync_notify("text".into()).await.unwrap().all_acked());
 //! # }
+//! ```
+//!
+//! The future of an async closure, `async |event| ..`, always holds the event. The compiler reports
+//! "one type is more general than the other":
+//!
+//! ```compile_fail
+//! # async fn save(_: &str) {}
+//! let manager = genevent::EventManager::<String>::new(8);
+//! manager.add_handler("save", async |event: &String| save(event).await);
 //! ```
 //!
 //! # Waiting inside of a handler
@@ -74,7 +84,9 @@
 //! [`deadlocks`](crate::deadlocks#in-handlers) lists these cycles, with ways out.
 //!
 //! [`add_handler`]: crate::EventManager::add_handler
+//! [`add_handler_with`]: crate::EventManager::add_handler_with
 //! [`call`]: HandlerRef::call
+//! [`call_async`]: HandlerRef::call_async
 //! [`remove`]: HandlerRef::remove
 //! [`swap`]: HandlerRef::swap
 //! [`stopped`]: HandlerRef::stopped
@@ -85,17 +97,21 @@
 // Imports run in this order, from the last layer to the first: no two modules import each other.
 //
 // 1. Vocabulary: stop_reason, closure, outcome, user_value.
-// 2. One handler: exit, stopped, registration, any_handler, restart, owner, member.
+// 2. One handler: exit, stopped, registration, dyn_handler, restart, owner, options,
+//    member.
 // 3. Commands and their way to a runner: command, command_queue, mailbox, runner_handle,
 //    owner_waker, address.
 // 4. The task: user_code, runner (with runner/event and runner/execute).
-// 5. Public handles and errors: error, handler_ref, swap_error, swap, guard, new_handler, group,
+// 5. Public handles and errors: add_error, error, any_handler_ref, handler_ref, call, swap_error, swap, guard, new_handler, group,
 //    manager_ext.
+mod add_error;
 mod address;
-mod any_handler;
+mod any_handler_ref;
+mod call;
 mod closure;
 mod command;
 mod command_queue;
+mod dyn_handler;
 mod error;
 mod exit;
 mod group;
@@ -105,6 +121,7 @@ mod mailbox;
 mod manager_ext;
 mod member;
 mod new_handler;
+mod options;
 mod outcome;
 mod owner;
 mod owner_waker;
@@ -121,11 +138,15 @@ mod user_value;
 use std::future::Future;
 use std::ops::ControlFlow;
 
-pub use closure::{HandlerFn, IntoControlFlow, handler_fn};
-pub use error::{AddHandlerError, CallError, RemoveError};
+pub use add_error::{AddHandlerError, Refused};
+pub use any_handler_ref::AnyHandlerRef;
+pub use closure::{HandlerFn, HandlerFuture, IntoControlFlow, handler_fn};
+pub use dyn_handler::DynHandler;
+pub use error::{CallError, RemoveError};
 pub use group::HandlerGroup;
 pub use guard::HandlerGuard;
 pub use handler_ref::HandlerRef;
+pub use options::{HandlerOptions, HandlerSource};
 pub use restart::Restart;
 pub use stop_reason::StopReason;
 pub use swap_error::{SwapError, TrySwapError};
@@ -168,6 +189,12 @@ pub use swap_error::{SwapError, TrySwapError};
 /// # }
 /// ```
 #[doc(alias = "GenEvent")]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a handler of events of type `{E}`",
+    label = "not a `Handler<{E}>`",
+    note = "a handler is a type with `impl Handler<{E}>`, `handler_fn(|event: &{E}| ..)`, or a closure that returns \
+            a future which does not borrow the event"
+)]
 pub trait Handler<E>: Send + 'static {
     /// Handles one event. `Break` ends the handler, as `:remove_handler` does in `GenEvent`.
     ///

@@ -302,7 +302,8 @@ pub use filter::Filtered;
 pub use follow_up::FollowUps;
 #[cfg(feature = "rt")]
 pub use handler::{
-    Handler, HandlerGroup, HandlerGuard, HandlerRef, Restart, StopReason, handler_fn,
+    Handler, HandlerGroup, HandlerGuard, HandlerOptions, HandlerRef, Restart, StopReason,
+    handler_fn,
 };
 pub use inspect::{Stats, SubscriberInfo};
 pub use manager::{EventManager, EventManagerBuilder, WeakEventManager};

@@ -56,6 +56,10 @@ pub use with_missed::{Received, WithMissed};
 /// `Clone` panics, the panic surfaces in this stream's poll, the event counts as not received, and
 /// the next poll yields the same event.
 ///
+/// Events without `Clone` are for handlers and for filters that map. Without `Clone`, the compiler
+/// reports that the method `next` exists, and that `Subscription<E>: Stream` is not satisfied: derive
+/// `Clone` for the event, or publish an `Arc` of it.
+///
 /// # Cancel safety
 /// Dropping the future of `next()` loses nothing: the event stays unread.
 ///
@@ -253,7 +257,7 @@ impl<E: Send + Sync + 'static> Subscription<E> {
             // Insert before finishing it: a flush in between would miss the event in both
             // places.
             self.subscriber
-                .insert_unowed(&unacked, self.state.position());
+                .insert_delivery(&unacked, self.state.position());
         }
         self.subscriber.set_unacked(unacked);
         if self.unyielded {

@@ -24,6 +24,11 @@ impl<E: 'static> Channel<E> {
                 state.machine.leave(key, effects);
                 return (queue, false);
             }
+            // Under the lock that attaches the subscriber, as for a log reader.
+            if queue.subscriber().kind.has_task() {
+                let runner = Arc::clone(queue.subscriber());
+                state.running.insert(runner.id, runner);
+            }
             state.notify_conditions(effects);
             state.revoke_grants(queue.subscriber());
             // Publishers whose places were taken back wait again: the time counts from now on.

@@ -17,6 +17,26 @@ impl<E> Channel<E> {
         &self.handler_names
     }
 
+    /// Aborts the handler or the group that has this subscription, if there is one.
+    pub(crate) fn abort_runner(&self, id: SubscriberId) {
+        let name = (self.state.lock().running.get(&id)).and_then(|runner| runner.shared_name());
+        let entry = name.and_then(|name| self.handler_names.find(&name));
+        if let Some(entry) = entry.filter(|entry| entry.subscriber() == id) {
+            entry.abort();
+        }
+    }
+
+    /// Aborts all handlers and groups, and disconnects all subscribers.
+    pub(crate) fn abort_and_disconnect_all(&self) {
+        // Abort first: a handler that is only disconnected would handle its unread events.
+        for entry in self.handler_names.entries() {
+            entry.abort();
+        }
+        for subscriber in self.subscribers() {
+            self.disconnect(subscriber.id());
+        }
+    }
+
     /// Returns the sequence number of the newest event.
     pub(crate) fn tail(&self) -> u64 {
         self.state.lock().machine.tail()

@@ -202,7 +202,7 @@ impl SubscriberState {
         // Record the event before claiming it: `infos_owing` reads the cursor first and the records
         // second, and would miss a subscriber whose event is neither unread nor recorded.
         if let Some(unacked) = unacked {
-            self.insert_unowed(unacked, position + 1);
+            self.insert_delivery(unacked, position + 1);
         }
         let is_recorded = |level| level == AckLevel::Received || unacked.is_none();
         if ack_level.is_some_and(is_recorded) {
@@ -243,7 +243,7 @@ impl SubscriberState {
     }
 
     /// Adds the delivery of event `seq` to the deliveries in flight.
-    pub(crate) fn insert_unowed(&self, unacked: &UnackedSet, seq: u64) {
+    pub(crate) fn insert_delivery(&self, unacked: &UnackedSet, seq: u64) {
         if self.is_observer {
             unacked.insert_unowed();
         } else {

@@ -95,10 +95,7 @@ impl<T: Send + 'static> ReadSubscription for Filtered<T> {
             }
             Popped::Parked => Poll::Pending,
             Popped::Ended(reason) => {
-                self.ended = Some(reason);
-                self.subscriber().set_end(reason);
-                self.channel.report_gone(self.id());
-                trace!(ended(self.subscriber(), reason));
+                self.end(reason);
                 Poll::Ready(None)
             }
         }
@@ -106,9 +103,17 @@ impl<T: Send + 'static> ReadSubscription for Filtered<T> {
 }
 
 impl<T> Filtered<T> {
+    /// Ends the stream: the queue is empty and gets no more events.
+    pub(super) fn end(&mut self, reason: EndReason) {
+        self.ended = Some(reason);
+        self.subscriber().set_end(reason);
+        self.channel.report_gone(self.id());
+        trace!(ended(self.subscriber(), reason));
+    }
+
     /// Makes the item the event in flight, and acknowledges the event at once if its publisher
     /// only waits until the event is received.
-    fn receive(&mut self, item: QueuedEvent<T>) -> T {
+    pub(super) fn receive(&mut self, item: QueuedEvent<T>) -> T {
         (self.last_seq, self.needs_ack) = (item.seq, item.needs_ack);
         match item.ticket {
             Some(ticket) if ticket.level() == AckLevel::Received => ticket.ack(),
@@ -124,7 +129,7 @@ impl<T> Filtered<T> {
     /// Pays for the items that were taken, out of the task's coop budget, at the same rate as
     /// [`Subscription`](crate::Subscription).
     #[cfg(feature = "rt")]
-    fn poll_coop(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll_coop(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if u64::from(self.coop_unpaid) >= EVENTS_PER_UNIT {
             ready!(tokio::task::coop::poll_proceed(cx)).made_progress();
             self.coop_unpaid = 0;

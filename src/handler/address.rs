@@ -1,6 +1,6 @@
 //! Addresses of handlers: the entries behind the names.
 
-use std::any::TypeId;
+use std::any::{Any, TypeId};
 
 use tokio::sync::oneshot;
 
@@ -8,7 +8,8 @@ use super::StopReason;
 use super::command::{Command, Reply};
 use super::exit::ExitState;
 use super::runner_handle::RunnerHandle;
-use crate::channel::handlers::names::HandlerNames;
+use crate::channel::handlers::names::{Address, HandlerNames};
+use crate::subscriber_id::SubscriberId;
 use crate::util::panic_guard::drop_caught;
 use crate::util::sync::Arc;
 
@@ -18,6 +19,8 @@ pub(super) struct HandlerAddress<E> {
     pub(super) exit: Arc<ExitState>,
     /// Type of the handler; of a group, the type of its handle.
     pub(super) handler_type: TypeId,
+    /// The names of the handlers of a group.
+    pub(super) members: Option<Arc<HandlerNames>>,
 }
 
 impl<E> Clone for HandlerAddress<E> {
@@ -26,11 +29,31 @@ impl<E> Clone for HandlerAddress<E> {
             runner: self.runner.clone(),
             exit: Arc::clone(&self.exit),
             handler_type: self.handler_type,
+            members: self.members.clone(),
         }
     }
 }
 
 impl<E> HandlerAddress<E> {
+    /// Returns the address of a handler of type `H` in `runner`.
+    pub(super) fn new<H: 'static>(runner: RunnerHandle<E>, exit: Arc<ExitState>) -> Self {
+        Self {
+            runner,
+            exit,
+            handler_type: TypeId::of::<H>(),
+            members: None,
+        }
+    }
+
+    /// Ends the handler, or the group with all of its handlers, at once.
+    pub(super) fn abort(&self) {
+        // Mark all handlers before the wake-up: the runner looks for marked handlers then.
+        let members = self.members.iter().flat_map(|names| names.entries());
+        members.for_each(|member| member.abort());
+        self.exit.abort();
+        self.runner.mailbox.request_abort();
+    }
+
     /// Requests the removal behind all events stored so far, without waiting.
     pub(super) fn request_removal(&self) {
         drop_caught(self.runner.send_now(Command::Remove {
@@ -62,24 +85,44 @@ impl<E> HandlerAddress<E> {
     }
 }
 
+impl<E: Send + Sync + 'static> Address for HandlerAddress<E> {
+    fn subscriber(&self) -> SubscriberId {
+        self.runner.subscriber
+    }
+
+    fn abort(&self) {
+        self.abort();
+    }
+
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
+    }
+}
+
 impl<E: Send + Sync + 'static> HandlerAddress<E> {
     /// Finds the address listed under `name`.
     pub(super) fn find(names: &HandlerNames, name: &str) -> Option<Arc<Self>> {
-        names.find(name)?.downcast().ok()
+        names.find(name)?.into_any().downcast().ok()
+    }
+
+    /// Removes the handler or the group, and returns why the handler has ended; `None` if the
+    /// caller would wait for itself.
+    pub(super) async fn remove(&self) -> Option<StopReason> {
+        if self.runner.is_current() {
+            return None;
+        }
+        self.request_removal();
+        self.runner.wait(self.exit.stopped()).await
     }
 
     /// Removes the handler or group called `name`, and waits for its end. Returns whether this
     /// call, or another removal, ended the handler.
-    pub(super) async fn remove(names: &HandlerNames, name: &str) -> bool {
+    pub(super) async fn remove_by_name(names: &HandlerNames, name: &str) -> bool {
         loop {
             let Some(address) = Self::find(names, name) else {
                 return false;
             };
-            if address.runner.is_current() {
-                return false;
-            }
-            address.request_removal();
-            match address.runner.wait(address.exit.stopped()).await {
+            match address.remove().await {
                 Some(StopReason::Removed) => return true,
                 // The name belongs to the successor: remove the successor instead.
                 Some(StopReason::Swapped) => {}

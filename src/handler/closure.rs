@@ -22,6 +22,15 @@ use super::Handler;
 /// assert_eq!(manager.which_handlers(), ["always"]);
 /// # }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "a closure that handles events returns `()` or `ControlFlow<()>`, not `{Self}`",
+    label = "returns `{Self}`",
+    note = "end a synchronous closure with `;`, or return `ControlFlow::Continue(())` or `ControlFlow::Break(())`",
+    note = "a closure that returns a future is a handler without `handler_fn`: \
+            `|event: &Event| {{ let event = event.clone(); async move {{ .. }} }}`",
+    note = "the future of an `async |event|` closure borrows the event: write a type with \
+            `async fn handle_event`, or clone the event as above"
+)]
 pub trait IntoControlFlow: sealed::Sealed + Send + 'static {
     #[doc(hidden)]
     fn flow(self) -> ControlFlow<()>;
@@ -160,11 +169,30 @@ impl<F> fmt::Debug for HandlerFn<F> {
     }
 }
 
+/// Futures returned by closures as handlers: all futures.
+///
+/// The trait exists for the compiler's message about a closure that needs [`handler_fn`].
+///
+/// # Examples
+/// ```
+/// fn is_future_of_a_handler(_: impl genevent::handler::HandlerFuture<Output = ()>) -> bool { true }
+/// assert!(is_future_of_a_handler(async {}));
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "a closure is a handler if it returns a future, and `{Self}` is not a future",
+    label = "write `handler_fn(..)` around a closure that returns no future",
+    note = "for example `manager.add_handler(\"log\", handler_fn(|event: &Event| println!(\"{{event:?}}\")))`"
+)]
+pub trait HandlerFuture: Future {}
+
+#[diagnostic::do_not_recommend]
+impl<F: Future> HandlerFuture for F {}
+
 /// Closures that return a future are handlers, if the future does not borrow the event.
 impl<E, F, Fut> Handler<E> for F
 where
     F: FnMut(&E) -> Fut + Send + 'static,
-    Fut: Future + Send + 'static,
+    Fut: HandlerFuture + Send + 'static,
     Fut::Output: IntoControlFlow,
 {
     fn handle_event(&mut self, event: &E) -> impl Future<Output = ControlFlow<()>> + Send {

@@ -5,21 +5,30 @@ use std::any::{Any, TypeId};
 use tokio::sync::oneshot;
 
 use super::StopReason;
-use super::any_handler::AnyHandler;
+use super::dyn_handler::DynHandler;
 use super::exit::ExitState;
 use super::member::Member;
 use super::owner::Recheck;
-use super::user_value::UserValue;
+use super::user_value::{UserFuture, UserValue};
 use crate::util::sync::Arc;
 
 pub(super) type AnyBox = Box<dyn Any + Send>;
 /// Sender of the reply to a command.
 pub(super) type Reply<T> = UserValue<oneshot::Sender<T>>;
-pub(super) type CallFn = UserValue<Box<dyn FnOnce(&mut dyn Any) + Send>>;
 pub(super) type GiveFn = UserValue<Box<dyn FnOnce(Result<AnyBox, StopReason>) + Send>>;
-pub(super) type SwapFn<E> = UserValue<Box<dyn FnOnce(AnyBox) -> Swapped<E> + Send>>;
+pub(super) type SwapFn<E> =
+    UserValue<Box<dyn FnOnce(AnyBox) -> UserFuture<'static, Swapped<E>> + Send>>;
 /// The new handler, or the old handler if the closure refused.
-pub(super) type Swapped<E> = Result<Box<dyn AnyHandler<E>>, Box<dyn AnyHandler<E>>>;
+pub(super) type Swapped<E> = Result<Box<dyn DynHandler<E>>, Box<dyn DynHandler<E>>>;
+
+type Call = dyn FnOnce(&mut (dyn Any + Send)) + Send;
+type AsyncCall = dyn for<'a> FnOnce(&'a mut (dyn Any + Send)) -> UserFuture<'a, ()> + Send;
+
+/// Calls the user's closure and sends the reply.
+pub(super) enum CallFn {
+    Now(Box<Call>),
+    Async(Box<AsyncCall>),
+}
 
 /// A request to a runner. The runner drops a command for a handler after its end. The dropped reply
 /// sender tells the caller.
@@ -27,8 +36,7 @@ pub(super) enum Command<E> {
     Add(Member<E>),
     Call {
         target: Arc<ExitState>,
-        /// Calls the user's closure and sends the reply.
-        call: CallFn,
+        call: UserValue<CallFn>,
         /// Receives the message of a panic, after the handler has been restarted or ended.
         on_panic: Reply<String>,
     },

@@ -1,85 +1,10 @@
-//! Errors of adding handlers and of requests to handlers.
+//! Errors of requests to handlers.
 
 use std::error::Error;
 use std::fmt;
 
 use super::StopReason;
 use crate::error::WOULD_DEADLOCK;
-
-/// Why a handler was not added. The error gives the handler back.
-///
-/// # Examples
-/// ```
-/// use genevent::{EventManager, handler::AddHandlerError, handler_fn};
-///
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() {
-/// let manager = EventManager::<u8>::new(8);
-/// manager.add_handler("log", handler_fn(|_: &u8| ())).unwrap();
-/// let again = manager.add_handler("log", handler_fn(|_: &u8| ()));
-/// assert!(matches!(again, Err(AddHandlerError::AlreadyPresent(_))));
-/// # }
-/// ```
-#[non_exhaustive]
-pub enum AddHandlerError<H> {
-    /// The name is in use.
-    AlreadyPresent(H),
-    /// The manager is closed, or the group has ended.
-    Closed(H),
-}
-
-impl<H> AddHandlerError<H> {
-    /// Returns the refused handler.
-    ///
-    /// # Examples
-    /// ```
-    /// use genevent::{EventManager, handler_fn};
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() {
-    /// let manager = EventManager::<u8>::new(8);
-    /// manager.close();
-    /// let refused = manager.add_handler("log", handler_fn(|_: &u8| ())).unwrap_err();
-    /// let log = refused.into_handler();
-    /// assert!(EventManager::new(8).add_handler("log", log).is_ok());
-    /// # }
-    /// ```
-    pub fn into_handler(self) -> H {
-        match self {
-            Self::AlreadyPresent(handler) | Self::Closed(handler) => handler,
-        }
-    }
-}
-
-impl AddHandlerError<()> {
-    /// Returns the error with the refused handler.
-    pub(super) fn with<H>(self, handler: H) -> AddHandlerError<H> {
-        match self {
-            Self::AlreadyPresent(()) => AddHandlerError::AlreadyPresent(handler),
-            Self::Closed(()) => AddHandlerError::Closed(handler),
-        }
-    }
-}
-
-impl<H> fmt::Debug for AddHandlerError<H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::AlreadyPresent(_) => "AlreadyPresent(..)",
-            Self::Closed(_) => "Closed(..)",
-        })
-    }
-}
-
-impl<H> fmt::Display for AddHandlerError<H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::AlreadyPresent(_) => "a handler of this name is already present",
-            Self::Closed(_) => "the event manager is closed, or the group has ended",
-        })
-    }
-}
-
-impl<H> Error for AddHandlerError<H> {}
 
 /// Why [`HandlerRef::call`](crate::HandlerRef::call) returned no result.
 ///

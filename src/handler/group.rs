@@ -6,10 +6,11 @@ use std::future::Future;
 use super::address::HandlerAddress;
 use super::command::Command;
 use super::member::Member;
-use super::new_handler::{Host, NewOwner, Slot, add, add_made};
+use super::new_handler::{Host, Slot, add};
+use super::options::{HandlerOptions, HandlerSource};
 use super::registration::NameRegistration;
 use super::runner_handle::RunnerHandle;
-use super::{AddHandlerError, Handler, HandlerRef, Restart, StopReason};
+use super::{AddHandlerError, Handler, HandlerRef, Refused, StopReason};
 use crate::channel::handlers::names::HandlerNames;
 use crate::util::panic_guard::Guarded;
 use crate::util::panic_guard::drop_caught;
@@ -60,10 +61,14 @@ pub struct HandlerGroup<E> {
 }
 
 impl<E> HandlerGroup<E> {
-    pub(super) fn new(name: Arc<str>, address: HandlerAddress<E>) -> Self {
+    pub(super) fn new(
+        name: Arc<str>,
+        names: Arc<HandlerNames>,
+        address: HandlerAddress<E>,
+    ) -> Self {
         Self {
             name,
-            names: Arc::default(),
+            names,
             address,
         }
     }
@@ -157,8 +162,7 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
         name: impl Into<Arc<str>>,
         handler: H,
     ) -> Result<HandlerRef<E, H>, AddHandlerError<H>> {
-        let handler = Guarded::new(handler);
-        add(self.slot(name.into()), handler, None)
+        self.add_handler_with(HandlerOptions::new(name), handler)
     }
 
     /// Adds a handler with an owner, as
@@ -188,24 +192,24 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
         handler: H,
         owner: impl Future + Send + 'static,
     ) -> Result<HandlerRef<E, H>, AddHandlerError<H>> {
-        let (handler, owner) = (Guarded::new(handler), NewOwner::new(owner));
-        add(self.slot(name.into()), handler, Some(owner))
+        self.add_handler_with(HandlerOptions::new(name).owner(owner), handler)
     }
 
-    /// Adds a handler with a restart, as
-    /// [`EventManager::add_handler_with`](crate::EventManager::add_handler_with) does for a
-    /// manager.
+    /// Adds a handler with [options](HandlerOptions), as
+    /// [`EventManager::add_handler_with`](crate::EventManager::add_handler_with) does for a manager:
+    /// an owner, a restart. The subscription is that of the group.
     ///
     /// # Errors
-    /// As for a manager; `name` must be free in the group.
+    /// As for a manager; the name must be free in the group.
     ///
     /// # Panics
-    /// If the first call of `factory` panics.
+    /// If the options have a filter or options of a subscription, or if the first call of a factory
+    /// panics.
     ///
     /// # Examples
     /// ```
     /// use std::time::Duration;
-    /// use genevent::{EventManager, Restart, handler_fn};
+    /// use genevent::{EventManager, HandlerOptions, Restart, handler_fn};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
@@ -213,25 +217,30 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
     /// let group = manager.handler_group("metrics").unwrap();
     /// let picky = || handler_fn(|n: &u8| assert_ne!(*n, 13));
     /// let once = Restart::on_failure(1, Duration::from_secs(60));
-    /// group.add_handler_with("picky", picky, once).unwrap();
+    /// group.add_handler_with(HandlerOptions::new("picky").restart(once), picky).unwrap();
     /// manager.sync_notify(13).await.unwrap();
     /// assert_eq!(group.which_handlers(), ["picky"], "restarted");
     /// manager.sync_notify(13).await.unwrap();
     /// assert!(group.which_handlers().is_empty(), "given up");
     /// # }
     /// ```
-    pub fn add_handler_with<H, F>(
+    #[track_caller]
+    pub fn add_handler_with<R: HandlerSource<E, S>, S>(
         &self,
-        name: impl Into<Arc<str>>,
-        factory: F,
-        restart: Restart,
-    ) -> Result<HandlerRef<E, H>, AddHandlerError<F>>
-    where
-        H: Handler<E>,
-        F: FnMut() -> H + Send + 'static,
-    {
-        let factory = Guarded::new(factory);
-        add_made(self.slot(name.into()), factory, restart)
+        options: HandlerOptions<E, R>,
+        source: S,
+    ) -> Result<HandlerRef<E, R::Handler>, AddHandlerError<S>> {
+        let source = Guarded::new(source);
+        assert!(
+            options.subscribe.is_none() && options.filter.is_none(),
+            "a handler of a group has the subscription of the group"
+        );
+        add(
+            self.slot(options.name),
+            source,
+            options.restart,
+            options.owner,
+        )
     }
 
     /// Returns a reference to a handler of the group, or `None` if no handler has this name and
@@ -286,18 +295,18 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
     /// # }
     /// ```
     pub async fn remove_handler(&self, name: &str) -> bool {
-        HandlerAddress::<E>::remove(&self.names, name).await
+        HandlerAddress::<E>::remove_by_name(&self.names, name).await
     }
 
     /// Reserves `name` in the group.
     fn slot(&self, name: Arc<str>) -> Result<Slot<E, GroupRunner<E>>, AddHandlerError<()>> {
         let runner = &self.address.runner;
         if runner.mailbox.is_closed() || runner.channel.is_closed() {
-            return Err(AddHandlerError::Closed(()));
+            return Err(AddHandlerError::Closed(Refused::new(name, ())));
         }
         let manager = runner.channel.name();
         let Some(registration) = NameRegistration::new(&self.names, &name, manager) else {
-            return Err(AddHandlerError::AlreadyPresent(()));
+            return Err(AddHandlerError::AlreadyPresent(Refused::new(name, ())));
         };
         Ok(Slot {
             name,

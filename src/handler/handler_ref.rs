@@ -1,17 +1,16 @@
 //! References to handlers.
 
-use std::any::{Any, TypeId};
+use std::any::TypeId;
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 
-use tokio::sync::oneshot;
-
 use super::address::HandlerAddress;
 use super::command::{AnyBox, Command};
-use super::{CallError, Handler, RemoveError, StopReason};
+use super::{AnyHandlerRef, Handler, RemoveError, StopReason};
 use crate::channel::handlers::names::HandlerNames;
-use crate::util::panic_guard::{Guarded, drop_caught};
+use crate::subscriber_id::SubscriberId;
+use crate::util::panic_guard::Guarded;
 use crate::util::sync::Arc;
 
 /// A reference to a handler, by which the handler is called, swapped or removed.
@@ -75,6 +74,68 @@ impl<E, H> HandlerRef<E, H> {
         &self.name
     }
 
+    /// Returns the id of the handler's subscription. All handlers of a group share the subscription
+    /// of the group.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::{EventManager, handler_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::<u8>::new(8);
+    /// let log = manager.add_handler("log", handler_fn(|_: &u8| ())).unwrap();
+    /// assert_eq!(manager.subscribers()[0].id(), log.id());
+    /// assert!(manager.disconnect(log.id()));
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn id(&self) -> SubscriberId {
+        self.address.runner.subscriber
+    }
+
+    /// Returns how many events the handler's subscription has missed: under a lossy
+    /// [overflow policy](crate::Overflow), events overwritten before the handler took them.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::{EventManager, handler_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::<u8>::new(1);
+    /// let log = manager.add_handler("log", handler_fn(|_: &u8| ())).unwrap();
+    /// for n in 1..=3 {
+    ///     manager.notify(n).await.unwrap();
+    /// }
+    /// assert_eq!(log.missed(), 0, "publishers wait for room");
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn missed(&self) -> u64 {
+        self.address.runner.missed()
+    }
+
+    /// Returns a reference that does not know the type of the handler.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::{EventManager, Handler, handler::AnyHandlerRef, handler_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::<u8>::new(8);
+    /// let log = manager.add_handler("log", handler_fn(|_: &u8| ())).unwrap();
+    /// let count = manager.add_handler("count", |_: &u8| async {}).unwrap();
+    /// let handlers: Vec<AnyHandlerRef<u8>> = vec![log.erase(), count.erase()];
+    /// assert_eq!(handlers[1].name(), "count");
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn erase(&self) -> AnyHandlerRef<E> {
+        AnyHandlerRef::new(Arc::clone(&self.name), self.address.clone())
+    }
+
     /// Ends the handler at once, and drops the future of `handle_event`.
     ///
     /// The event in flight counts as dropped, and so do the unread events. The handler's
@@ -99,8 +160,7 @@ impl<E, H> HandlerRef<E, H> {
     /// # }
     /// ```
     pub fn abort(&self) {
-        self.address.exit.abort();
-        self.address.runner.mailbox.request_abort();
+        self.address.abort();
     }
 
     /// Waits until the handler has ended, and returns why. The future is ready after `terminate`
@@ -135,85 +195,6 @@ impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
         let is_listed =
             address.handler_type == TypeId::of::<H>() && address.exit.reason().is_none();
         is_listed.then(|| Self::new(name.into(), (*address).clone()))
-    }
-
-    /// Runs `f` with the handler, behind all events stored so far, and returns the result of `f`.
-    ///
-    /// # Errors
-    /// [`CallError`]: the handler has ended, the handler would wait for itself, or `f` panicked. A
-    /// panic of `f` counts as a panic of the handler.
-    ///
-    /// # Cancel safety
-    /// Dropped before the first poll: `f` is not called. Dropped later: `f` is called, and the
-    /// result is lost.
-    ///
-    /// # Examples
-    /// ```
-    /// use std::ops::ControlFlow;
-    /// use genevent::{EventManager, Handler};
-    ///
-    /// struct Count(u32);
-    ///
-    /// impl Handler<&'static str> for Count {
-    ///     async fn handle_event(&mut self, _: &&'static str) -> ControlFlow<()> {
-    ///         self.0 += 1;
-    ///         ControlFlow::Continue(())
-    ///     }
-    /// }
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() {
-    /// let manager = EventManager::new(8);
-    /// let count = manager.add_handler("count", Count(0)).unwrap();
-    /// manager.notify("one").await.unwrap();
-    /// manager.notify("two").await.unwrap();
-    /// assert_eq!(count.call(|count| count.0).await, Ok(2));
-    /// # }
-    /// ```
-    #[doc(alias = "GenEvent.call")]
-    #[expect(
-        clippy::missing_panics_doc,
-        reason = "a `HandlerRef<E, H>` is only made for a handler of type `H`"
-    )]
-    pub fn call<R: Send + 'static>(
-        &self,
-        f: impl FnOnce(&mut H) -> R + Send + 'static,
-    ) -> impl Future<Output = Result<R, CallError>> {
-        // `f` is guarded before the first poll: an unpolled future may be dropped in a panic.
-        let f = Guarded::new(f);
-        async move {
-            let HandlerAddress { runner, exit, .. } = &self.address;
-            if runner.is_current() {
-                return Err(CallError::WouldDeadlock);
-            }
-            let (reply, replied) = oneshot::channel();
-            let (on_panic, panicked) = oneshot::channel();
-            let reply = runner.wrap_user_value(reply);
-            let call = move |handler: &mut dyn Any| {
-                let handler = handler.downcast_mut::<H>().expect(TYPE);
-                // The result is guarded: this future may be dropped with the unread reply.
-                reply.send(Guarded::new(f.into_inner()(handler)));
-            };
-            drop_caught(runner.send_now(Command::Call {
-                target: Arc::clone(exit),
-                call: runner.wrap_user_value(Box::new(call)),
-                on_panic: runner.wrap_user_value(on_panic),
-            }));
-            // The runner drops `reply` if `f` panics or if the handler has ended. In the first case
-            // the runner sends the message of the panic, also if the handler is restarted and does
-            // not stop.
-            let result = runner.wait(async {
-                if let Ok(result) = replied.await {
-                    return Ok(result);
-                }
-                Err(match panicked.await {
-                    Ok(message) => CallError::Panicked(message),
-                    Err(_) => CallError::Stopped(exit.stopped().await),
-                })
-            });
-            let result = result.await.unwrap_or(Err(CallError::WouldDeadlock));
-            result.map(Guarded::into_inner)
-        }
     }
 
     /// Removes the handler behind all events stored so far, and returns the handler after its

@@ -1,20 +1,19 @@
 //! Handlers of an event manager.
 
-use std::any::TypeId;
 use std::future::Future;
-use std::panic::Location;
 
 use super::address::HandlerAddress;
 use super::member::Member;
-use super::new_handler::{Host, NewOwner, Slot, add, add_made};
+use super::new_handler::{Host, Slot, add};
+use super::options::{Filter, HandlerOptions, HandlerSource};
 use super::registration::NameRegistration;
 use super::runner::Runner;
-use super::{AddHandlerError, Handler, HandlerGroup, HandlerRef, Restart};
+use super::runner::subscription::RunnerSubscription;
+use super::{AddHandlerError, AnyHandlerRef, Handler, HandlerGroup, HandlerRef, Refused};
 use crate::channel::Channel;
 use crate::manager::EventManager;
 use crate::options::{Overflow, SubscribeOptions};
 use crate::subscriber_id::SubscriberKind;
-use crate::subscription::Subscription;
 use crate::util::panic_guard::Guarded;
 use crate::util::spawn::Spawner;
 use crate::util::sync::Arc;
@@ -25,8 +24,9 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     ///
     /// The handler is a subscriber with policy [`Overflow::Wait`], also on a manager with another
     /// [`default_overflow`](crate::EventManagerBuilder::default_overflow): publishers wait for room
-    /// at the handler, and `sync_notify` waits until the handler has finished. Handlers with an
-    /// owner or with a restart, and groups, have the same policy. Adding never waits.
+    /// at the handler, and `sync_notify` waits until the handler has finished. Groups have the same
+    /// policy. Another policy, a filter, replay, an owner or a restart is an option of
+    /// [`add_handler_with`](Self::add_handler_with). Adding never waits.
     ///
     /// # Errors
     /// [`AlreadyPresent`](AddHandlerError::AlreadyPresent) if a handler or a group has the name, or
@@ -55,21 +55,11 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         name: impl Into<Arc<str>>,
         handler: H,
     ) -> Result<HandlerRef<E, H>, AddHandlerError<H>> {
-        let handler = Guarded::new(handler);
-        add(
-            self.slot(name.into(), SubscriberKind::Handler),
-            handler,
-            None,
-        )
+        self.add_handler_with(HandlerOptions::new(name), handler)
     }
 
     /// Adds a handler, as [`add_handler`](Self::add_handler) does, and removes the handler when
-    /// `owner` is ready.
-    ///
-    /// The owner is any future: a `JoinHandle`, a cancelled token, the receiver of a oneshot.
-    /// Events stored before the owner wakes are still handled, and later events are not. The owner
-    /// is polled once by this call, and then by the task of the handler. If the owner is ready
-    /// already, the handler is removed at once.
+    /// `owner` is ready: short for [`HandlerOptions::owner`].
     ///
     /// # Errors
     /// As `add_handler`. An error drops the owner.
@@ -99,59 +89,56 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         handler: H,
         owner: impl Future + Send + 'static,
     ) -> Result<HandlerRef<E, H>, AddHandlerError<H>> {
-        let (handler, owner) = (Guarded::new(handler), NewOwner::new(owner));
-        let slot = self.slot(name.into(), SubscriberKind::Handler);
-        add(slot, handler, Some(owner))
+        self.add_handler_with(HandlerOptions::new(name).owner(owner), handler)
     }
 
-    /// Adds a handler with a restart: when the handler panics, `factory` makes a new handler.
-    ///
-    /// The subscription survives. The event at which the handler panicked counts as dropped and is
-    /// not handled again; every other event is handled once, by the old handler or by the new
-    /// handler. The old handler's `terminate` is called. [`stopped`](HandlerRef::stopped) is ready
-    /// when no more restart is allowed, or when the handler has ended for another reason.
+    /// Adds a handler with [options](HandlerOptions): a filter, an overflow policy, replay, an owner,
+    /// a restart. `source` is the handler, or with a restart a factory of handlers.
     ///
     /// # Errors
-    /// As [`add_handler`](Self::add_handler), with the factory, which has not been called.
+    /// As [`add_handler`](Self::add_handler), with the handler or with the factory, which has not been
+    /// called. An error drops the owner and the filter.
     ///
     /// # Panics
-    /// Outside of a tokio runtime, or if the first call of `factory` panics.
+    /// Outside of a tokio runtime; if the first call of the factory panics; and as
+    /// [`subscribe_with`](Self::subscribe_with), or with a filter
+    /// [`subscribe_filter_with`](Self::subscribe_filter_with), panics with the options.
     ///
     /// # Examples
     /// ```
-    /// use std::time::Duration;
-    /// use genevent::{EventManager, Restart, handler_fn};
+    /// use genevent::{EventManager, HandlerOptions, StopReason, handler_fn};
+    /// use tokio::sync::oneshot;
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
     /// let manager = EventManager::new(8);
-    /// let (tx, rx) = std::sync::mpsc::channel();
-    /// let inverse = move || {
-    ///     let tx = tx.clone();
-    ///     handler_fn(move |n: &i32| tx.send(10 / n).unwrap())
-    /// };
-    /// let twice = Restart::on_failure(2, Duration::from_secs(1));
-    /// manager.add_handler_with("inverse", inverse, twice).unwrap();
-    /// manager.notify(5).await.unwrap();
-    /// assert_eq!(manager.sync_notify(0).await.unwrap().dropped(), 1);
-    /// manager.sync_notify(2).await.unwrap();
-    /// assert_eq!(rx.try_iter().collect::<Vec<_>>(), [2, 5]);
+    /// let (session, over) = oneshot::channel::<()>();
+    /// let options = HandlerOptions::new("errors").filter(|line: &&str| line.contains("error")).owner(over);
+    /// let print = handler_fn(|line: &&str| println!("{line}"));
+    /// let errors = manager.add_handler_with(options, print).unwrap();
+    /// assert_eq!(manager.sync_notify("error: 7").await.unwrap().acked(), 1);
+    /// assert!(manager.sync_notify("fine").await.unwrap().is_unheard());
+    /// drop(session);
+    /// assert_eq!(errors.stopped().await, StopReason::OwnerGone);
     /// # }
     /// ```
     #[track_caller]
-    pub fn add_handler_with<H, F>(
+    pub fn add_handler_with<R: HandlerSource<E, S>, S>(
         &self,
-        name: impl Into<Arc<str>>,
-        factory: F,
-        restart: Restart,
-    ) -> Result<HandlerRef<E, H>, AddHandlerError<F>>
-    where
-        H: Handler<E>,
-        F: FnMut() -> H + Send + 'static,
-    {
-        let factory = Guarded::new(factory);
-        let slot = self.slot(name.into(), SubscriberKind::Handler);
-        add_made(slot, factory, restart)
+        options: HandlerOptions<E, R>,
+        source: S,
+    ) -> Result<HandlerRef<E, R::Handler>, AddHandlerError<S>> {
+        let source = Guarded::new(source);
+        let HandlerOptions {
+            name,
+            subscribe,
+            filter,
+            owner,
+            restart,
+        } = options;
+        let subscribe = subscribe.unwrap_or_default().kind(SubscriberKind::Handler);
+        let slot = self.slot(name, subscribe, filter);
+        add(slot, source, restart, owner)
     }
 
     /// Adds a group: many handlers in a single task. The page of [`HandlerGroup`] says when to use
@@ -186,15 +173,20 @@ impl<E: Send + Sync + 'static> EventManager<E> {
             registration,
             runner,
             host,
-        } = self.slot(name.into(), SubscriberKind::Group)?;
+        } = self.slot(
+            name.into(),
+            SubscribeOptions::new().kind(SubscriberKind::Group),
+            None,
+        )?;
+        let exit = Arc::clone(&registration.exit);
+        let names = Arc::default();
         let address = HandlerAddress {
-            runner,
-            exit: Arc::clone(&registration.exit),
-            handler_type: TypeId::of::<HandlerGroup<E>>(),
+            members: Some(Arc::clone(&names)),
+            ..HandlerAddress::new::<HandlerGroup<E>>(runner, exit)
         };
         registration.listing()(Arc::new(address.clone()));
         host.spawner.spawn(host.runner.run_group(registration));
-        Ok(HandlerGroup::new(name, address))
+        Ok(HandlerGroup::new(name, names, address))
     }
 
     /// Returns the names of the handlers and groups, oldest first. Never waits.
@@ -246,6 +238,49 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         HandlerRef::find(self.channel().handler_names(), name)
     }
 
+    /// Returns a reference to the handler or group with this name, of any type.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::{EventManager, StopReason, handler_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::<u8>::new(8);
+    /// manager.add_handler("log", handler_fn(|_: &u8| ())).unwrap();
+    /// let log = manager.handler_by_name("log").unwrap();
+    /// assert_eq!(log.remove().await, Ok(()));
+    /// assert!(manager.handler_by_name("log").is_none());
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn handler_by_name(&self, name: &str) -> Option<AnyHandlerRef<E>> {
+        AnyHandlerRef::find(self.channel().handler_names(), name)
+    }
+
+    /// Ends the handler with this name at once, or the group and all of its handlers, as
+    /// [`HandlerRef::abort`] does. Returns false if there is none. Never waits.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::future::pending;
+    /// use genevent::{EventManager, StopReason};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::new(8);
+    /// let stuck = manager.add_handler("stuck", |_: &u8| pending::<()>()).unwrap();
+    /// manager.notify(1).await.unwrap();
+    /// assert!(manager.abort_handler("stuck"));
+    /// assert_eq!(stuck.stopped().await, StopReason::Aborted);
+    /// assert!(!manager.abort_handler("stuck"));
+    /// # }
+    /// ```
+    pub fn abort_handler(&self, name: &str) -> bool {
+        let handler = self.handler_by_name(name);
+        handler.inspect(AnyHandlerRef::abort).is_some()
+    }
+
     /// Removes a handler, or a group with all of its handlers, behind all events stored so far.
     ///
     /// Returns `true` when the handler has been removed and the name is free. Returns `false` if no
@@ -269,7 +304,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// ```
     #[doc(alias = "GenEvent.remove_handler")]
     pub async fn remove_handler(&self, name: &str) -> bool {
-        HandlerAddress::<E>::remove(self.channel().handler_names(), name).await
+        HandlerAddress::<E>::remove_by_name(self.channel().handler_names(), name).await
     }
 
     /// Reserves `name`, and subscribes for a handler or a group.
@@ -277,25 +312,31 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     fn slot(
         &self,
         name: Arc<str>,
-        kind: SubscriberKind,
+        options: SubscribeOptions,
+        filter: Option<Filter<E>>,
     ) -> Result<Slot<E, NewRunner<E>>, AddHandlerError<()>> {
         // First of all: outside of a runtime, this panics and nothing has happened.
         let spawner = Spawner::current();
         let channel: &Arc<Channel<E>> = self.channel();
         if channel.is_closed() {
-            return Err(AddHandlerError::Closed(()));
+            return Err(AddHandlerError::Closed(Refused::new(name, ())));
         }
         let names = channel.handler_names();
         let Some(registration) = NameRegistration::new(names, &name, channel.name()) else {
-            return Err(AddHandlerError::AlreadyPresent(()));
+            return Err(AddHandlerError::AlreadyPresent(Refused::new(name, ())));
         };
-        let options = SubscribeOptions::new().name(Arc::clone(&name)).kind(kind);
+        let mut options = options.name(Arc::clone(&name));
         // Not the manager's default policy: a callback that loses events, or ends, because the
         // callback is slow would contradict "sees every event".
-        let options = options.overflow(Overflow::Wait);
-        let subscription = Subscription::new(Arc::clone(channel), options, Location::caller());
-        if subscription.is_ended() {
-            return Err(AddHandlerError::Closed(()));
+        options.overflow.get_or_insert(Overflow::Wait);
+        let subscription = match filter {
+            None => RunnerSubscription::All(self.subscribe_with(options)),
+            Some(filter) => RunnerSubscription::wanted(
+                self.subscribe_filter_map_with(options, filter.into_inner()),
+            ),
+        };
+        if subscription.end_reason().is_some() {
+            return Err(AddHandlerError::Closed(Refused::new(name, ())));
         }
         let runner = Runner::new(subscription, channel);
         Ok(Slot {

@@ -3,22 +3,17 @@
 //! The name is reserved first, and the member is built only then: if the name is in use, or the
 //! manager is closed, the user's handler or factory has not been touched and is given back.
 
-use std::any::TypeId;
-use std::future::Future;
 use std::task::Waker;
 
-use tokio::task::unconstrained;
-
 use super::address::HandlerAddress;
-use super::any_handler::AnyHandler;
 use super::member::Member;
-use super::owner::{Owner, Recheck};
+use super::options::{HandlerSource, Made};
+use super::owner::{NewOwner, Owner, Recheck};
 use super::owner_waker::OwnerWaker;
 use super::registration::NameRegistration;
-use super::restart::{AnyFactory, RestartState};
+use super::restart::RestartState;
 use super::runner_handle::RunnerHandle;
-use super::user_value::UserFuture;
-use super::{AddHandlerError, Handler, HandlerRef, Restart};
+use super::{AddHandlerError, Handler, HandlerRef, Refused};
 use crate::util::panic_guard::Guarded;
 use crate::util::sync::Arc;
 
@@ -37,97 +32,50 @@ pub(super) struct Slot<E, T> {
     pub(super) host: T,
 }
 
-/// The owner of a new handler. The owner is guarded, because the handler or the factory may be
-/// dropped in the same unwinding and panic as well.
-pub(super) struct NewOwner(Guarded<UserFuture<'static, ()>>);
-
-impl NewOwner {
-    pub(super) fn new(owner: impl Future + Send + 'static) -> Self {
-        // Unconstrained: once the task has used up its coop budget, a ready owner would be pending,
-        // and its handler would be removed at a later event.
-        Self(Guarded::new(Box::pin(unconstrained(async move {
-            drop(owner.await);
-        }))))
-    }
-}
-
-/// Adds `handler`, or gives `handler` back. The callers guard `handler` before they make the slot,
+/// Adds a handler, or gives `source` back. The callers guard `source` before they make the slot,
 /// which panics outside of a runtime.
-pub(super) fn add<E, H, T>(
+pub(super) fn add<E, S, R, T>(
     slot: Result<Slot<E, T>, AddHandlerError<()>>,
-    handler: Guarded<H>,
+    source: Guarded<S>,
+    restart: R,
     owner: Option<NewOwner>,
-) -> Result<HandlerRef<E, H>, AddHandlerError<H>>
+) -> Result<HandlerRef<E, R::Handler>, AddHandlerError<S>>
 where
     E: Send + Sync + 'static,
-    H: Handler<E>,
+    R: HandlerSource<E, S>,
     T: Host<E>,
 {
     let slot = match slot {
         Ok(slot) => slot,
-        Err(error) => return Err(error.with(handler.into_inner())),
+        Err(error) => return Err(error.with(source.into_inner())),
     };
-    let added = slot.start(Box::new(handler.into_inner()), owner, None);
-    added.map_err(|mut member| {
-        let handler = member.take_handler().into_any().downcast();
-        AddHandlerError::Closed(*handler.expect("the member was built from an `H`"))
-    })
-}
-
-/// Adds a handler made by `factory`, or gives `factory` back. `factory` is guarded as the handler is
-/// in [`add`], and because the `Drop` of a factory that has panicked may panic as well.
-pub(super) fn add_made<E, H, F, T>(
-    slot: Result<Slot<E, T>, AddHandlerError<()>>,
-    mut factory: Guarded<F>,
-    restart: Restart,
-) -> Result<HandlerRef<E, H>, AddHandlerError<F>>
-where
-    E: Send + Sync + 'static,
-    H: Handler<E>,
-    F: FnMut() -> H + Send + 'static,
-    T: Host<E>,
-{
-    let slot = match slot {
-        Ok(slot) => slot,
-        Err(error) => return Err(error.with(factory.into_inner())),
-    };
-    let handler = Box::new(factory());
-    let factory: Box<dyn AnyFactory<E>> = Box::new(factory.into_inner());
-    let factory = slot.runner.wrap_user_value(factory);
-    let restart_state = RestartState::new(factory, restart);
-    let added = slot.start(handler, None, Some(restart_state));
-    added.map_err(|member| {
-        let restart_state = member
-            .restart_state
-            .expect("the member was built with a factory");
-        let factory = restart_state.into_factory().into_any().downcast();
-        AddHandlerError::Closed(*factory.expect("the member was built with an `F`"))
-    })
+    let name = Arc::clone(&slot.name);
+    let made = restart.make(source.into_inner());
+    let added = slot.start(made, owner);
+    added.map_err(|made| AddHandlerError::Closed(Refused::new(name, R::take_back(made))))
 }
 
 impl<E: Send + Sync + 'static, T: Host<E>> Slot<E, T> {
     /// Builds the member, polls its owner for the first time, and hands the member over.
     fn start<H: Handler<E>>(
         self,
-        handler: Box<H>,
+        made: Made<E>,
         owner: Option<NewOwner>,
-        restart_state: Option<RestartState<E>>,
-    ) -> Result<HandlerRef<E, H>, Box<Member<E>>> {
+    ) -> Result<HandlerRef<E, H>, Made<E>> {
         let Self {
             name,
             registration,
             runner,
             host,
         } = self;
-        let address = HandlerAddress {
-            runner: runner.clone(),
-            exit: Arc::clone(&registration.exit),
-            handler_type: TypeId::of::<H>(),
-        };
+        let exit = Arc::clone(&registration.exit);
+        let address = HandlerAddress::new::<H>(runner.clone(), exit);
         let list = registration.listing();
-        let handler: Box<dyn AnyHandler<E>> = handler;
+        let restart_state = made
+            .restart
+            .map(|(factory, restart)| RestartState::new(runner.wrap_user_value(factory), restart));
         let member = Member {
-            handler: Some(runner.wrap_user_value(handler)),
+            handler: Some(runner.wrap_user_value(made.handler)),
             owner: owner.map(|owner| poll_owner(owner, &runner)),
             restart_state,
             registration,
@@ -135,8 +83,13 @@ impl<E: Send + Sync + 'static, T: Host<E>> Slot<E, T> {
         // The host lists the name: a command sent before the runner knows of the member would be
         // dropped.
         let entry = Arc::new(address.clone());
-        host.start(member, || list(entry))?;
-        Ok(HandlerRef::new(name, address))
+        match host.start(member, || list(entry)) {
+            Ok(()) => Ok(HandlerRef::new(name, address)),
+            Err(mut member) => Err(Made {
+                handler: member.take_handler(),
+                restart: (member.restart_state).map(RestartState::into_factory_and_restart),
+            }),
+        }
     }
 }
 

@@ -1,10 +1,28 @@
 //! The owner of a handler: a future whose end removes the handler.
 
+use std::future::Future;
 use std::task::{Context, Poll, Waker};
+
+use tokio::task::unconstrained;
 
 use super::outcome::catch;
 use super::user_value::{UserFuture, UserValue};
+use crate::util::panic_guard::Guarded;
 use crate::util::sync::{Arc, AtomicU64, Ordering};
+
+/// The owner of a new handler. The owner is guarded, because the handler or the factory may be
+/// dropped in the same unwinding and panic as well.
+pub(super) struct NewOwner(pub(super) Guarded<UserFuture<'static, ()>>);
+
+impl NewOwner {
+    pub(super) fn new(owner: impl Future + Send + 'static) -> Self {
+        // Unconstrained: once the task has used up its coop budget, a ready owner would be pending,
+        // and its handler would be removed at a later event.
+        Self(Guarded::new(Box::pin(unconstrained(async move {
+            drop(owner.await);
+        }))))
+    }
+}
 
 /// The owner of a handler, polled by the runner.
 ///

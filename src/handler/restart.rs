@@ -5,12 +5,12 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::Handler;
-use super::any_handler::AnyHandler;
+use super::dyn_handler::DynHandler;
 use super::user_value::UserValue;
 use crate::util::clock::Instant;
 
 /// How often a panicking handler is restarted: for
-/// [`add_handler_with`](crate::EventManager::add_handler_with).
+/// [`HandlerOptions::restart`](crate::HandlerOptions::restart).
 ///
 /// # Examples
 /// ```
@@ -47,14 +47,16 @@ impl Restart {
     /// # Examples
     /// ```
     /// use std::time::Duration;
-    /// use genevent::{EventManager, Restart, StopReason, handler_fn};
+    /// use genevent::{EventManager, HandlerOptions, Restart, StopReason, handler_fn};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
     /// let manager = EventManager::<u8>::new(8);
     /// let broken = || handler_fn(|n: &u8| assert!(*n > 9, "broken"));
     /// let twice = Restart::on_failure(2, Duration::from_secs(60));
-    /// let broken = manager.add_handler_with("broken", broken, twice).unwrap();
+    /// let broken = manager
+    ///     .add_handler_with(HandlerOptions::new("broken").restart(twice), broken)
+    ///     .unwrap();
     /// for n in 1..=2 {
     ///     manager.sync_notify(n).await.unwrap();
     /// }
@@ -71,12 +73,12 @@ impl Restart {
 
 /// A factory of handlers of any type.
 pub(super) trait AnyFactory<E>: Send {
-    fn make(&mut self) -> Box<dyn AnyHandler<E>>;
+    fn make(&mut self) -> Box<dyn DynHandler<E>>;
     fn into_any(self: Box<Self>) -> Box<dyn Any + Send>;
 }
 
 impl<E: Sync, H: Handler<E>, F: FnMut() -> H + Send + 'static> AnyFactory<E> for F {
-    fn make(&mut self) -> Box<dyn AnyHandler<E>> {
+    fn make(&mut self) -> Box<dyn DynHandler<E>> {
         Box::new(self())
     }
 
@@ -124,12 +126,12 @@ impl<E> RestartState<E> {
     }
 
     /// Calls the factory.
-    pub(super) fn make(&mut self) -> Box<dyn AnyHandler<E>> {
+    pub(super) fn make(&mut self) -> Box<dyn DynHandler<E>> {
         self.factory.make()
     }
 
-    pub(super) fn into_factory(self) -> Box<dyn AnyFactory<E>> {
-        self.factory.take()
+    pub(super) fn into_factory_and_restart(self) -> (Box<dyn AnyFactory<E>>, Restart) {
+        (self.factory.take(), self.restart)
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod event;
 mod execute;
+pub(super) mod subscription;
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -22,11 +23,11 @@ use super::runner_handle::RunnerHandle;
 use super::user_code::{Removed, UserCodeScope};
 use crate::channel::Channel;
 use crate::channel::trace::Scope;
-use crate::end_reason::EndReason;
+use crate::end_reason::{DisconnectCause, EndReason};
 use crate::subscriber_id::SubscriberId;
-use crate::subscription::Subscription;
 use crate::util::shrink::Shrink;
 use crate::util::sync::Arc;
+use subscription::RunnerSubscription;
 
 /// Marks the task as running; dropping the mark tells `stop` of the end of the task, also if the
 /// task was never spawned.
@@ -58,7 +59,7 @@ pub(super) struct Runner<E> {
     unfinished: bool,
     /// Steps since the task last yielded to the runtime.
     steps_since_yield: u32,
-    subscription: Subscription<E>,
+    subscription: RunnerSubscription<E>,
     /// Registration of the group; `None` for a handler without a group.
     registration: Option<NameRegistration>,
     _running: RunningMark<E>,
@@ -84,6 +85,7 @@ async fn yield_if_due(steps_since_yield: &mut u32) {
 /// The next step of a runner.
 enum Step {
     Abort(usize),
+    AbortGroup,
     Execute,
     Handle,
     End(StopReason),
@@ -92,7 +94,7 @@ enum Step {
 impl<E: Send + Sync + 'static> Runner<E> {
     /// Makes the runner of `subscription`, which belongs to a handler or a group and has counted as
     /// running since the subscription attached. Dropping the runner ends the task.
-    pub(super) fn new(subscription: Subscription<E>, channel: &Arc<Channel<E>>) -> Self {
+    pub(super) fn new(subscription: RunnerSubscription<E>, channel: &Arc<Channel<E>>) -> Self {
         let subscriber = subscription.subscriber();
         let running = RunningMark {
             channel: Arc::clone(channel),
@@ -103,7 +105,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
             _running: running,
             queue: CommandQueue::new(),
             user_code: UserCodeScope {
-                runner: RunnerHandle::new(channel, subscriber.id),
+                runner: RunnerHandle::new(channel, subscriber),
                 span: Scope::new(subscriber),
             },
             members: VecDeque::new(),
@@ -147,6 +149,11 @@ impl<E: Send + Sync + 'static> Runner<E> {
             }
             match step {
                 Step::Abort(index) => drop(self.remove(index, StopReason::Aborted).await),
+                Step::AbortGroup => {
+                    self.has_owner = false;
+                    self.remove_all(&StopReason::Aborted).await;
+                    break StopReason::Aborted;
+                }
                 Step::Execute => self.execute_next().await,
                 Step::Handle => self.handle_event().await,
                 Step::End(reason) => break reason,
@@ -195,6 +202,10 @@ impl<E: Send + Sync + 'static> Runner<E> {
             self.abort_requested |= abort_requested;
         }
         if self.abort_requested {
+            let group = self.registration.as_ref();
+            if group.is_some_and(|group| group.exit.is_aborted()) {
+                return Poll::Ready(Step::AbortGroup);
+            }
             if let Some(index) = self.members.iter().position(Member::is_aborted) {
                 return Poll::Ready(Step::Abort(index));
             }
@@ -206,6 +217,10 @@ impl<E: Send + Sync + 'static> Runner<E> {
         }
         ahead.map(|more| match self.subscription.end_reason() {
             _ if more => Step::Handle,
+            // `disconnect` detaches the subscription first, and aborts the handlers then.
+            Some(EndReason::Disconnected {
+                cause: DisconnectCause::Requested,
+            }) => Step::End(StopReason::Aborted),
             Some(EndReason::Disconnected { cause }) => Step::End(StopReason::Disconnected(cause)),
             _ => Step::End(StopReason::ManagerClosed),
         })

@@ -11,6 +11,7 @@ use super::mailbox::Mailbox;
 use super::user_value::UserValue;
 use crate::channel::Channel;
 use crate::channel::handlers::current;
+use crate::channel::subscriber::SubscriberState;
 use crate::subscriber_id::SubscriberId;
 use crate::util::sync::Arc;
 
@@ -18,6 +19,7 @@ use crate::util::sync::Arc;
 pub(super) struct RunnerHandle<E> {
     pub(super) channel: Arc<Channel<E>>,
     pub(super) subscriber: SubscriberId,
+    subscriber_state: Arc<SubscriberState>,
     pub(super) mailbox: Arc<Mailbox<QueuedCommand<E>>>,
 }
 
@@ -26,18 +28,25 @@ impl<E> Clone for RunnerHandle<E> {
         Self {
             channel: Arc::clone(&self.channel),
             subscriber: self.subscriber,
+            subscriber_state: Arc::clone(&self.subscriber_state),
             mailbox: Arc::clone(&self.mailbox),
         }
     }
 }
 
 impl<E> RunnerHandle<E> {
-    pub(super) fn new(channel: &Arc<Channel<E>>, subscriber: SubscriberId) -> Self {
+    pub(super) fn new(channel: &Arc<Channel<E>>, subscriber: &Arc<SubscriberState>) -> Self {
         Self {
             channel: Arc::clone(channel),
-            subscriber,
+            subscriber: subscriber.id,
+            subscriber_state: Arc::clone(subscriber),
             mailbox: Arc::new(Mailbox::new()),
         }
+    }
+
+    /// Returns how many events the subscription has missed.
+    pub(super) fn missed(&self) -> u64 {
+        self.subscriber_state.missed()
     }
 
     /// Queues a command behind all events stored so far. Returns the command if the runner has

@@ -76,8 +76,9 @@ pub enum StopReason {
     OwnerGone,
     /// The manager was closed, and the handler has handled every event.
     ManagerClosed,
-    /// The handler was aborted by [`HandlerRef::abort`](crate::HandlerRef::abort), or the runtime
-    /// of the handler is gone.
+    /// The handler was aborted, by [`HandlerRef::abort`](crate::HandlerRef::abort), by its name, by
+    /// [`disconnect`](crate::EventManager::disconnect) or by
+    /// [`stop_now`](crate::EventManager::stop_now); or the runtime of the handler is gone.
     ///
     /// `terminate` is called after an abort, with this reason. An abort while `terminate` already
     /// runs drops the future of `terminate`: during a swap or a restart, the reason changes to
@@ -86,8 +87,8 @@ pub enum StopReason {
     /// the reason is `Aborted` even if another end had begun, and `terminate` is dropped or not
     /// called.
     Aborted,
-    /// The subscription of the handler was disconnected, and the handler has handled the remaining
-    /// events.
+    /// The subscription of the handler was disconnected, by its [overflow policy](crate::Overflow) or
+    /// by a panic of its filter, and the handler has handled the remaining events.
     Disconnected(DisconnectCause),
 }
 

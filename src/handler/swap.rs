@@ -1,13 +1,12 @@
 //! Replacing a handler between two events.
 
-use std::any::TypeId;
-use std::future::Future;
+use std::future::{Future, poll_fn, ready};
 
 use super::address::HandlerAddress;
-use super::any_handler::AnyHandler;
 use super::command::{AnyBox, Command, Swap, Swapped};
-use super::exit::ExitState;
+use super::dyn_handler::DynHandler;
 use super::handler_ref::TYPE;
+use super::user_value::UserFuture;
 use super::{Handler, HandlerRef, StopReason, SwapError, TrySwapError};
 use crate::util::panic_guard::Guarded;
 use crate::util::sync::Arc;
@@ -50,7 +49,61 @@ impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
         let f = Guarded::new(f);
         async move {
             let (name, new) = (Arc::clone(&self.name), self.successor::<H2>());
-            let f = |old| Ok(f.into_inner()(old));
+            let f = |old| ready(Ok(f.into_inner()(old)));
+            match self.replace(true, f, &new).await {
+                Some(Ok(_swapped)) => Ok(HandlerRef::new(name, new)),
+                Some(Err(reason)) => Err(SwapError::Stopped(reason)),
+                None => Err(SwapError::WouldDeadlock),
+            }
+        }
+    }
+
+    /// Replaces the handler as [`swap`](Self::swap) does, by the result of the future of `f`, which
+    /// may await.
+    ///
+    /// The next event is handled once the future is ready, by the new handler. Code of the future is
+    /// code of the handler: publishing never waits, and a wait for the handler itself is refused.
+    ///
+    /// # Errors
+    /// [`SwapError::Stopped`] if the handler had ended already, was aborted meanwhile, or ended
+    /// because `f` or its future panicked; with the reason. [`SwapError::WouldDeadlock`] inside of
+    /// the handler itself.
+    ///
+    /// # Cancel safety
+    /// As in `swap`.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::{EventManager, handler_fn};
+    ///
+    /// # async fn connect() -> std::sync::mpsc::Sender<u8> { std::sync::mpsc::channel().0 }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::new(8);
+    /// let offline = manager.add_handler("send", handler_fn(|_: &u8| ())).unwrap();
+    /// let online = offline.swap_async(|_offline| async {
+    ///     let connection = connect().await;
+    ///     handler_fn(move |n: &u8| { let _ = connection.send(*n); })
+    /// });
+    /// assert_eq!(online.await.unwrap().name(), "send");
+    /// # }
+    /// ```
+    #[doc(alias = "GenEvent.swap_handler")]
+    pub fn swap_async<H2: Handler<E>, F>(
+        self,
+        f: impl FnOnce(H) -> F + Send + 'static,
+    ) -> impl Future<Output = Result<HandlerRef<E, H2>, SwapError>>
+    where
+        F: Future<Output = H2> + Send + 'static,
+    {
+        // `f` is guarded before the first poll: an unpolled future may be dropped in a panic.
+        let f = Guarded::new(f);
+        async move {
+            let (name, new) = (Arc::clone(&self.name), self.successor::<H2>());
+            let f = |old| {
+                let new = f.into_inner()(old);
+                async move { Ok(new.await) }
+            };
             match self.replace(true, f, &new).await {
                 Some(Ok(_swapped)) => Ok(HandlerRef::new(name, new)),
                 Some(Err(reason)) => Err(SwapError::Stopped(reason)),
@@ -96,7 +149,7 @@ impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
         let f = Guarded::new(f);
         async move {
             let new = self.successor::<H2>();
-            let f = |old| f.into_inner()(old);
+            let f = |old| ready(f.into_inner()(old));
             match self.replace(false, f, &new).await {
                 Some(Ok(true)) => Ok(HandlerRef::new(self.name, new)),
                 Some(Ok(false)) => Err(TrySwapError::Refused(self)),
@@ -108,27 +161,31 @@ impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
 
     /// Makes the address of the successor, in the same runner.
     fn successor<H2: Handler<E>>(&self) -> HandlerAddress<E> {
-        HandlerAddress {
-            runner: self.address.runner.clone(),
-            exit: Arc::<ExitState>::default(),
-            handler_type: TypeId::of::<H2>(),
-        }
+        HandlerAddress::new::<H2>(self.address.runner.clone(), Arc::default())
     }
 
     /// Replaces the handler by the result of `f`, which runs in the task of the handler. Returns
     /// whether `f` made a new handler, or the reason why the handler has ended; `None` if the
     /// handler would wait for itself.
-    async fn replace<H2: Handler<E>>(
+    async fn replace<H2: Handler<E>, F>(
         &self,
         terminate: bool,
-        f: impl FnOnce(H) -> Result<H2, H> + Send + 'static,
+        f: impl FnOnce(H) -> F + Send + 'static,
         new: &HandlerAddress<E>,
-    ) -> Option<Result<bool, StopReason>> {
-        let replace = move |old: AnyBox| -> Swapped<E> {
-            match f(*old.downcast().expect(TYPE)) {
-                Ok(new) => Ok(Box::new(new) as Box<dyn AnyHandler<E>>),
-                Err(old) => Err(Box::new(old)),
-            }
+    ) -> Option<Result<bool, StopReason>>
+    where
+        F: Future<Output = Result<H2, H>> + Send + 'static,
+    {
+        let replace = move |old: AnyBox| -> UserFuture<'static, Swapped<E>> {
+            // The future is guarded: after a panic of its poll, its `Drop` runs while the thread
+            // unwinds.
+            let mut new = Guarded::new(Box::pin(f(*old.downcast().expect(TYPE))));
+            Box::pin(async move {
+                match poll_fn(|cx| new.as_mut().poll(cx)).await {
+                    Ok(new) => Ok(Box::new(new) as Box<dyn DynHandler<E>>),
+                    Err(old) => Err(Box::new(old) as Box<dyn DynHandler<E>>),
+                }
+            })
         };
         let HandlerAddress { runner, exit, .. } = &self.address;
         let swapped = self.address.ask(|reply| {

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::task::Poll;
 
 use super::StopReason;
-use super::any_handler::AnyHandler;
+use super::dyn_handler::DynHandler;
 use super::exit::ExitState;
 use super::member::Member;
 use super::outcome::{Handled, Outcome, catch};
@@ -15,7 +15,7 @@ use crate::channel::handlers::current;
 use crate::channel::trace::Scope;
 
 /// A removed handler, or the reason why its `terminate` did not complete.
-pub(super) type Removed<E> = Result<UserValue<Box<dyn AnyHandler<E>>>, StopReason>;
+pub(super) type Removed<E> = Result<UserValue<Box<dyn DynHandler<E>>>, StopReason>;
 
 /// The scope in which all code of the handlers of a runner runs: panics are caught, the subscriber
 /// is marked as the current handler, the tracing span is entered, and aborts are noticed.
@@ -53,6 +53,18 @@ impl<E: Send + Sync + 'static> UserCodeScope<E> {
         .await
     }
 
+    /// Makes a future of the user, and [runs](Self::run) the future.
+    pub(super) async fn run_made<'a, T>(
+        &self,
+        exit: &ExitState,
+        make: impl FnOnce() -> UserFuture<'a, T>,
+    ) -> Outcome<T> {
+        match self.call(make) {
+            Ok(code) => self.run(exit, code).await,
+            Err(message) => Outcome::Panicked(message),
+        }
+    }
+
     /// Lets `members` handle an event for as long as no future is needed. Returns how many members
     /// have handled the event and stay, and the outcome of the next member. The outcome is `None`
     /// if no member is next, or if the next member needs a future.
@@ -70,7 +82,7 @@ impl<E: Send + Sync + 'static> UserCodeScope<E> {
                 if member.is_aborted() {
                     return Some(Outcome::Aborted);
                 }
-                match member.handler().handle_now(event) {
+                match member.handler().dyn_handle_now(event) {
                     Some(ControlFlow::Continue(())) => done += 1,
                     stopped => return stopped.map(Outcome::Done),
                 }
@@ -84,7 +96,7 @@ impl<E: Send + Sync + 'static> UserCodeScope<E> {
     /// Lets a member handle an event by a future.
     pub(super) async fn handle(&self, member: &mut Member<E>, event: &E) -> Handled {
         let (exit, handler) = member.exit_and_handler();
-        self.run(exit, handler.handle(event)).await
+        self.run(exit, handler.dyn_handle(event)).await
     }
 
     /// Calls `terminate`, which one more abort cuts short. Returns an error after such an abort, or
@@ -92,11 +104,11 @@ impl<E: Send + Sync + 'static> UserCodeScope<E> {
     async fn terminate(
         &self,
         exit: &ExitState,
-        handler: &mut dyn AnyHandler<E>,
+        handler: &mut dyn DynHandler<E>,
         reason: &StopReason,
     ) -> Result<(), StopReason> {
         exit.clear_abort();
-        match self.run(exit, handler.terminate(reason)).await {
+        match self.run(exit, handler.dyn_terminate(reason)).await {
             Outcome::Done(()) => Ok(()),
             Outcome::Panicked(message) => Err(StopReason::Panicked(message)),
             Outcome::Aborted => Err(StopReason::Aborted),
@@ -156,7 +168,7 @@ impl<E: Send + Sync + 'static> UserCodeScope<E> {
         }
         // Terminate the broken handler. An abort meanwhile ends the member.
         if let Some(mut broken) = member.handler.take() {
-            if let Outcome::Aborted = self.run(exit, broken.terminate(&reason)).await {
+            if let Outcome::Aborted = self.run(exit, (**broken).dyn_terminate(&reason)).await {
                 return Some(StopReason::Aborted);
             }
         }

@@ -61,6 +61,36 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         Stop::new(&self.channel)
     }
 
+    /// [Closes](Self::close) the manager, aborts every handler, disconnects every subscriber, and
+    /// waits for nothing.
+    ///
+    /// Events not finished count as dropped in the receipts, and so publishers that wait for an
+    /// acknowledgement return, except for the events in flight of streams and handlers: their readers
+    /// still owe an acknowledgement, or leave. Streams still yield the events they had not read. The
+    /// handlers' `terminate` is called with `StopReason::Aborted`; [`stop`](Self::stop) waits for
+    /// their end.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{FutureExt, StreamExt};
+    /// use genevent::EventManager;
+    ///
+    /// let manager = EventManager::new(8);
+    /// let mut stuck = manager.subscribe();
+    /// let mut saved = manager.sync_notify("save");
+    /// assert!((&mut saved).now_or_never().is_none());
+    ///
+    /// manager.stop_now();
+    /// let receipt = saved.now_or_never().unwrap().unwrap();
+    /// assert_eq!(receipt.dropped_by(), [stuck.id()]);
+    /// assert_eq!(stuck.next().now_or_never(), Some(Some("save")));
+    /// assert_eq!(stuck.next().now_or_never(), Some(None));
+    /// ```
+    pub fn stop_now(&self) {
+        self.channel.close();
+        self.channel.abort_and_disconnect_all();
+    }
+
     /// Waits until the manager is closed.
     ///
     /// # Cancel safety

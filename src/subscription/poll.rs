@@ -7,6 +7,8 @@ use futures_core::{FusedStream, Stream};
 
 use super::cloning::clone_claimed;
 use super::{Received, Subscription};
+#[cfg(feature = "rt")]
+use crate::channel::source::AfterBacklog;
 use crate::channel::source::Source;
 use crate::channel::subscriber::cursor::CursorState;
 use crate::channel::ticket::AckLevel;
@@ -220,13 +222,15 @@ impl<E> Subscription<E> {
     }
 
     /// Returns whether every event up to `seq` that this subscription will ever yield has been
-    /// taken. Used only by handlers, which never replay, so a backlog is the remainder after a
-    /// disconnect.
+    /// taken. Used only by handlers.
     #[cfg(feature = "rt")]
     pub(crate) fn has_taken(&self, seq: u64) -> bool {
         match &self.source {
             Source::Channel | Source::Segment(_) => self.state.position() >= seq,
-            Source::Backlog(backlog) => backlog.next > seq.min(backlog.end),
+            Source::Backlog(backlog) => match backlog.after {
+                AfterBacklog::Live => backlog.next > seq,
+                AfterBacklog::Disconnected(_) => backlog.next > seq.min(backlog.end),
+            },
             Source::Ended(_) => true,
         }
     }

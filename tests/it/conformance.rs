@@ -1,6 +1,8 @@
 //! The promises of comparable systems, and the claims of the documents.
 
 #[cfg(feature = "rt")]
+mod compile_errors;
+#[cfg(feature = "rt")]
 mod genevent_parity;
 mod layers;
 mod messages;

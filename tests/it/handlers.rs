@@ -1,6 +1,8 @@
 //! Handlers and groups of handlers.
 
+mod async_calls;
 mod basics;
+mod by_name;
 mod disconnected;
 mod exit;
 mod exit_notification;
@@ -8,6 +10,7 @@ mod genevent_idioms;
 mod group;
 mod group_exit;
 mod model;
+mod options;
 mod overflow;
 mod permits;
 mod restart;

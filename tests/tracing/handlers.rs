@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use genevent::handler::HandlerFn;
-use genevent::{EventManager, Restart, StopReason, handler_fn};
+use genevent::{EventManager, HandlerOptions, Restart, StopReason, handler_fn};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::set_default;
 use tracing::{Event, Level, Metadata, Subscriber};
@@ -20,7 +20,9 @@ async fn each_restart_is_logged_with_its_reason() {
     let manager = orders::<u8>(4);
     let picky = || handler_fn(|n: &u8| assert!(*n < 3, "{n} is too much"));
     let twice = Restart::on_failure(2, Duration::MAX);
-    manager.add_handler_with("picky", picky, twice).unwrap();
+    manager
+        .add_handler_with(HandlerOptions::new("picky").restart(twice), picky)
+        .unwrap();
     for n in [3, 1, 4, 5] {
         manager.sync_notify(n).await.unwrap();
     }
@@ -69,7 +71,7 @@ async fn a_listener_panic_in_a_span_stays_there() {
     let adding = || {
         // The panic drops everything that was made for the handler, including its span.
         let make = || -> HandlerFn<fn(&u8)> { resume_unwind(Box::new("no handler")) };
-        drop(manager.add_handler_with("a", make, Restart::never()));
+        drop(manager.add_handler_with(HandlerOptions::new("a").restart(Restart::never()), make));
     };
     let panic = catch_unwind(AssertUnwindSafe(adding)).unwrap_err();
     assert_eq!(panic.downcast_ref(), Some(&"no handler"));

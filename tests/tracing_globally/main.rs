@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use genevent::kv::Registry;
-use genevent::{EventManager, Overflow, Restart, handler_fn};
+use genevent::{EventManager, HandlerOptions, Overflow, Restart, handler_fn};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::yield_now;
 use tracing::field::{Field, Visit};
@@ -128,7 +128,7 @@ async fn live(manager: EventManager<u8>) {
         })
     };
     let restart = Restart::on_failure(1, Duration::from_secs(1));
-    let handler = manager.add_handler_with("picky", picky, restart);
+    let handler = manager.add_handler_with(HandlerOptions::new("picky").restart(restart), picky);
     let handler = handler.ok();
     for n in [1, 3, 3, 4] {
         manager.notify(n).await.ok();

@@ -15,7 +15,10 @@ use crate::options::Overflow;
 use crate::util::panic_guard::drop_caught;
 use crate::util::shrink::Shrink;
 use crate::util::spare_waker::with_spare_waker;
-use crate::util::sync::{Arc, AtomicU64, Mutex, Ordering};
+use crate::util::sync::{Arc, AtomicU64, Mutex, MutexGuard, Ordering};
+
+#[cfg(feature = "rt")]
+pub(crate) mod ahead;
 
 /// The wanted events of a filtered subscriber, each with the predicate's value.
 ///
@@ -160,18 +163,7 @@ impl<T> FilterQueue<T> {
         let popped = if report_missed && queue.missed > 0 {
             Popped::Missed(std::mem::take(&mut queue.missed))
         } else if let Some(item) = queue.items.pop_front() {
-            queue.missed = 0;
-            queue.items.shrink_if_sparse(MIN_CAPACITY);
-            // Publish the length before the cursor moves (invariant 5).
-            self.publish_len(&queue);
-            let old = queue.waker.take();
-            let (mut item, cursor) = self.claim(item, queue.closed.is_none());
-            // Unlock first: dropping a waker and settling an item run user code.
-            drop(queue);
-            drop_caught(old);
-            if !item.needs_ack {
-                self.settle(item.ticket.take());
-            }
+            let (item, cursor) = self.take(queue, item);
             return Some((Popped::Event(item), cursor));
         } else if let Some(cause) = queue.closed {
             Popped::Ended(EndReason::Disconnected { cause })
@@ -188,6 +180,28 @@ impl<T> FilterQueue<T> {
         Some((popped, self.subscriber.cursor.finish()))
     }
 
+    /// Takes an item that was popped from the locked queue, and unlocks the queue.
+    #[inline]
+    fn take(
+        &self,
+        mut queue: MutexGuard<'_, QueueInner<T>>,
+        item: QueuedEvent<T>,
+    ) -> (QueuedEvent<T>, CursorState) {
+        queue.missed = 0;
+        queue.items.shrink_if_sparse(MIN_CAPACITY);
+        // Publish the length before the cursor moves (invariant 5).
+        self.publish_len(&queue);
+        let old = queue.waker.take();
+        let (mut item, cursor) = self.claim(item, queue.closed.is_none());
+        // Unlock first: dropping a waker and settling an item run user code.
+        drop(queue);
+        drop_caught(old);
+        if !item.needs_ack {
+            self.settle(item.ticket.take());
+        }
+        (item, cursor)
+    }
+
     /// Moves the cursor to a popped item, under the queue's lock. The item is then in flight, or an
     /// entry of the unacked set.
     fn claim(&self, mut item: QueuedEvent<T>, attached: bool) -> (QueuedEvent<T>, CursorState) {
@@ -201,7 +215,7 @@ impl<T> FilterQueue<T> {
         }
         // Record the debt before the cursor moves: a flush finds the event unread or unacked.
         if let Some(unacked) = unacked {
-            subscriber.insert_unowed(unacked, item.seq);
+            subscriber.insert_delivery(unacked, item.seq);
         } else if (item.ticket.as_ref()).is_some_and(|ticket| ticket.level() == AckLevel::Finished)
         {
             subscriber.set_awaited(item.seq);

@@ -3,11 +3,20 @@
 use std::any::Any;
 use std::collections::{BTreeMap, HashMap};
 
+use crate::subscriber_id::SubscriberId;
 use crate::util::shrink::Shrink;
 use crate::util::sync::{Arc, Mutex};
 
-/// The address behind a name. The list of names does not look into addresses.
-pub(crate) type Entry = Arc<dyn Any + Send + Sync>;
+/// The address of a handler or a group, behind its name.
+pub(crate) trait Address: Send + Sync {
+    /// Returns the subscription of the handler or of its group.
+    fn subscriber(&self) -> SubscriberId;
+    /// Ends the handler, or all handlers of the group and the group, at once.
+    fn abort(&self);
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
+}
+
+pub(crate) type Entry = Arc<dyn Address>;
 
 /// Capacity that is kept while fewer names are in use.
 const MIN_CAPACITY: usize = 16;
@@ -70,6 +79,13 @@ impl HandlerNames {
         let state = self.0.lock();
         let (_, entry) = &state.listed[state.keys.get(name)?];
         entry.clone()
+    }
+
+    /// Returns the entries, oldest first.
+    pub(crate) fn entries(&self) -> Vec<Entry> {
+        let state = self.0.lock();
+        let listed = state.listed.values();
+        listed.filter_map(|(_, entry)| entry.clone()).collect()
     }
 
     /// Returns the names, oldest first.

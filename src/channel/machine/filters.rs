@@ -30,7 +30,11 @@ impl<E> Machine<E> {
         T: Send + 'static,
         F: Fn(&E) -> Option<T> + Send + Sync + 'static,
     {
-        let kind = SubscriberKind::Filtered;
+        let kind = match options.kind {
+            // A handler with a filter.
+            kind if kind.has_task() => kind,
+            _ => SubscriberKind::Filtered,
+        };
         let subscriber =
             self.new_subscriber_state(SubscribeOptions { kind, ..options }, created_at);
         let queue = Arc::new(FilterQueue::new(Arc::clone(&subscriber)));

@@ -62,19 +62,19 @@ struct State {
     /// The deliveries owing an acknowledgement.
     open: BTreeSet<u64>,
     /// The number of deliveries owing nothing: replayed events, or events after a disconnect.
-    free: usize,
+    unowed: usize,
     /// The waker of a stream that waits until fewer deliveries are in flight.
     full: Option<Waker>,
 }
 
 impl State {
     fn count(&self) -> usize {
-        let free = if seeded_bug!("max-unacked-ignores-replayed") {
+        let unowed = if seeded_bug!("max-unacked-ignores-replayed") {
             0
         } else {
-            self.free
+            self.unowed
         };
-        self.open.len() + free
+        self.open.len() + unowed
     }
 }
 
@@ -135,14 +135,14 @@ impl UnackedSet {
 
     /// Adds a delivery owing nothing.
     pub(crate) fn insert_unowed(&self) {
-        self.state.lock().free += 1;
+        self.state.lock().unowed += 1;
     }
 
     /// Removes a settled delivery, and wakes a stream that waits for room.
     pub(crate) fn remove(&self, seq: u64) {
         let mut state = self.state.lock();
         if !state.open.remove(&seq) {
-            state.free -= 1;
+            state.unowed -= 1;
         }
         let waker = state.full.take();
         drop(state);

@@ -6,7 +6,9 @@ use crate::handler::address::HandlerAddress;
 use crate::handler::command::{CallFn, Command, GiveFn, QueuedCommand, Reply, Swap};
 use crate::handler::exit::ExitState;
 use crate::handler::member::Member;
+use crate::handler::outcome::Outcome;
 use crate::handler::owner::Recheck;
+use crate::handler::user_value::UserValue;
 use crate::util::sync::Arc;
 
 impl<E: Send + Sync + 'static> Runner<E> {
@@ -82,14 +84,29 @@ impl<E: Send + Sync + 'static> Runner<E> {
         }
     }
 
-    async fn call(&mut self, index: usize, call: CallFn, on_panic: Reply<String>) {
-        let member = &mut self.members[index];
-        let handler = member.handler().as_any();
-        if let Err(message) = self.user_code.call(|| call.take()(handler)) {
-            if let Some(reason) = self.user_code.restart(member, message.clone()).await {
-                drop(self.remove(index, reason).await);
+    async fn call(&mut self, index: usize, call: UserValue<CallFn>, on_panic: Reply<String>) {
+        let Self {
+            user_code, members, ..
+        } = self;
+        let member = &mut members[index];
+        let (exit, handler) = member.exit_and_handler();
+        let handler = handler.as_any_mut();
+        let called = match call.take() {
+            CallFn::Now(call) => match user_code.call(|| call(handler)) {
+                Ok(()) => Outcome::Done(()),
+                Err(message) => Outcome::Panicked(message),
+            },
+            CallFn::Async(call) => user_code.run_made(exit, || call(handler)).await,
+        };
+        match called {
+            Outcome::Done(()) => {}
+            Outcome::Panicked(message) => {
+                if let Some(reason) = user_code.restart(member, message.clone()).await {
+                    drop(self.remove(index, reason).await);
+                }
+                on_panic.send(message);
             }
-            on_panic.send(message);
+            Outcome::Aborted => drop(self.remove(index, StopReason::Aborted).await),
         }
     }
 
@@ -119,7 +136,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
         // dropped and `terminate` is not called again.
         if swap.terminate && !member.is_aborted() {
             let (exit, handler) = member.exit_and_handler();
-            let terminate = handler.terminate(&StopReason::Swapped);
+            let terminate = handler.dyn_terminate(&StopReason::Swapped);
             let _ = user_code.run(exit, terminate).await;
             if member.is_aborted() {
                 member.handler = None;
@@ -129,9 +146,11 @@ impl<E: Send + Sync + 'static> Runner<E> {
             drop(self.remove(index, StopReason::Aborted).await);
             return;
         }
-        let replaced = user_code.call(|| swap.replace.take()(member.take_handler().into_any()));
+        let old = member.take_handler().into_any();
+        let exit = &member.registration.exit;
+        let replaced = user_code.run_made(exit, || swap.replace.take()(old)).await;
         match replaced {
-            Ok(swapped) => {
+            Outcome::Done(swapped) => {
                 let is_new = swapped.is_ok();
                 let (Ok(handler) | Err(handler)) = swapped;
                 member.handler = Some(user_code.runner.wrap_user_value(handler));
@@ -142,12 +161,16 @@ impl<E: Send + Sync + 'static> Runner<E> {
                         runner: user_code.runner.clone(),
                         exit: Arc::clone(&swap.exit),
                         handler_type: swap.handler_type,
+                        members: None,
                     };
                     (member.registration).hand_over(swap.exit, Arc::new(address));
                 }
                 swap.reply.send(is_new);
             }
-            Err(message) => drop(self.remove(index, StopReason::Panicked(message)).await),
+            Outcome::Panicked(message) => {
+                drop(self.remove(index, StopReason::Panicked(message)).await);
+            }
+            Outcome::Aborted => drop(self.remove(index, StopReason::Aborted).await),
         }
     }
 }

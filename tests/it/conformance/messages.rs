@@ -179,12 +179,18 @@ mod with_tokio {
         shows(&group, text);
 
         let again = manager.add_handler("quiet", quiet()).unwrap_err();
-        shows(&again, "AlreadyPresent(..)");
-        says(&again, "a handler of this name is already present");
+        shows(&again, r#"AlreadyPresent(Refused { name: "quiet", .. })"#);
+        says(
+            &again,
+            r#"a handler or a group with the name "quiet" is already present"#,
+        );
         manager.close();
         let late = manager.add_handler("late", quiet()).unwrap_err();
-        shows(&late, "Closed(..)");
-        says(&late, "the event manager is closed, or the group has ended");
+        shows(&late, r#"Closed(Refused { name: "late", .. })"#);
+        says(
+            &late,
+            r#""late" was not added: the event manager is closed, or the group has ended"#,
+        );
         assert!(matches!(late, AddHandlerError::Closed(_)));
         handler.stopped().await;
         let text = r#"HandlerRef { name: "quiet", stopped: Some(ManagerClosed), .. }"#;

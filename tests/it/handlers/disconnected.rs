@@ -1,9 +1,12 @@
-//! A handler whose subscription was disconnected handles its backlog first, in order with the
-//! calls.
+//! A handler that was disconnected by its overflow policy handles its backlog first, in order with
+//! the calls; with a filter as well.
 
 use std::ops::ControlFlow;
 
-use genevent::{DisconnectCause, EventManager, Handler, HandlerRef, StopReason};
+use genevent::{
+    DisconnectCause, EventManager, Handler, HandlerOptions, HandlerRef, Overflow, StopReason,
+    SubscribeOptions,
+};
 use tokio::sync::oneshot;
 use tokio_test::{assert_pending, task};
 
@@ -23,8 +26,21 @@ impl Handler<u32> for Slow {
     }
 }
 
+/// Options of a handler that is disconnected when it has more than `window` unread events.
+fn options(window: usize, filtered: bool) -> HandlerOptions<u32> {
+    let overflow = SubscribeOptions::new().overflow(Overflow::Disconnect);
+    let options = HandlerOptions::new("slow").subscribe(overflow.window(window));
+    if filtered {
+        options.filter(|n| *n > 0)
+    } else {
+        options
+    }
+}
+
 /// A handler that holds event 1.
-async fn holding() -> (
+async fn holding(
+    options: HandlerOptions<u32>,
+) -> (
     EventManager<u32>,
     HandlerRef<u32, Slow>,
     oneshot::Sender<()>,
@@ -32,77 +48,76 @@ async fn holding() -> (
     let manager = EventManager::new(8);
     let (tx, rx) = oneshot::channel();
     let seen = Vec::new();
-    let handler = manager.add_handler("slow", Slow { seen, go: Some(rx) });
-    let handler = handler.unwrap();
+    let slow = Slow { seen, go: Some(rx) };
+    let handler = manager.add_handler_with(options, slow).unwrap();
     manager.ack_notify(1).await.unwrap();
     (manager, handler, tx)
 }
 
+/// Publishes an event for which the full window of the handler has no room.
 fn cut(manager: &EventManager<u32>) {
-    let id = manager.subscribers()[0].id();
-    assert!(manager.disconnect(id));
+    assert_eq!(manager.subscriber_count(), 1);
     assert_eq!(manager.try_notify(100), Ok(0), "it counts no more");
 }
 
 #[tokio::test]
 async fn calls_keep_their_position_in_the_backlog() {
-    let (manager, handler, go) = holding().await;
-    let ask = || task::spawn(handler.call(|slow| slow.seen.clone()));
-    let mut asked = Vec::new();
-    for next in 2..=4 {
-        let mut call = ask();
-        assert_pending!(call.poll());
-        asked.push(call);
-        manager.try_notify(next).unwrap();
-    }
-    let mut last = ask();
-    assert_pending!(last.poll());
-    cut(&manager);
-    let mut late = ask();
-    assert_pending!(late.poll());
+    for filtered in [false, true] {
+        let (manager, handler, go) = holding(options(3, filtered)).await;
+        let ask = || task::spawn(handler.call(|slow| slow.seen.clone()));
+        let mut asked = Vec::new();
+        for next in 2..=4 {
+            let mut call = ask();
+            assert_pending!(call.poll());
+            asked.push(call);
+            manager.try_notify(next).unwrap();
+        }
+        let mut last = ask();
+        assert_pending!(last.poll());
+        cut(&manager);
+        let mut late = ask();
+        assert_pending!(late.poll());
 
-    go.send(()).unwrap();
-    for (call, seen) in asked.into_iter().zip(1..) {
-        assert_eq!(call.await.unwrap(), (1..=seen).collect::<Vec<_>>());
+        go.send(()).unwrap();
+        for (call, seen) in asked.into_iter().zip(1..) {
+            assert_eq!(call.await.unwrap(), (1..=seen).collect::<Vec<_>>());
+        }
+        assert_eq!(last.await.unwrap(), [1, 2, 3, 4]);
+        assert_eq!(late.await.unwrap(), [1, 2, 3, 4], "which is all it has");
+        let end = StopReason::Disconnected(DisconnectCause::Overflow);
+        assert_eq!(handler.stopped().await, end);
     }
-    assert_eq!(last.await.unwrap(), [1, 2, 3, 4]);
-    assert_eq!(late.await.unwrap(), [1, 2, 3, 4], "which is all it has");
-    let end = StopReason::Disconnected(DisconnectCause::Requested);
-    assert_eq!(handler.stopped().await, end);
 }
 
 #[tokio::test]
 async fn a_removal_precedes_newer_backlog_events() {
-    let (manager, handler, go) = holding().await;
-    manager.try_notify(2).unwrap();
-    let mut removal = task::spawn(handler.remove());
-    assert!(removal.poll().is_pending());
-    manager.try_notify(3).unwrap();
-    cut(&manager);
-    go.send(()).unwrap();
-    let slow = removal.await.ok().unwrap();
-    assert_eq!(slow.seen, [1, 2]);
+    for filtered in [false, true] {
+        let (manager, handler, go) = holding(options(2, filtered)).await;
+        manager.try_notify(2).unwrap();
+        let mut removal = task::spawn(handler.remove());
+        assert!(removal.poll().is_pending());
+        manager.try_notify(3).unwrap();
+        cut(&manager);
+        go.send(()).unwrap();
+        let slow = removal.await.ok().unwrap();
+        assert_eq!(slow.seen, [1, 2]);
+    }
 }
 
 #[tokio::test]
 async fn an_ended_owner_precedes_newer_backlog_events() {
-    let manager = EventManager::new(8);
-    let (go, wait) = oneshot::channel();
-    let (owner, gone) = oneshot::channel::<()>();
-    let seen = Vec::new();
-    let slow = Slow {
-        seen,
-        go: Some(wait),
-    };
-    let handler = manager.add_mon_handler("slow", slow, gone).unwrap();
-    manager.ack_notify(1).await.unwrap();
-    manager.try_notify(2).unwrap();
-    drop(owner);
-    manager.try_notify(3).unwrap();
-    cut(&manager);
-    let mut call = task::spawn(handler.call(|slow| slow.seen.clone()));
-    assert_pending!(call.poll());
-    go.send(()).unwrap();
-    assert!(call.await.is_err(), "it has ended before that");
-    assert_eq!(handler.stopped().await, StopReason::OwnerGone);
+    for filtered in [false, true] {
+        let (owner, gone) = oneshot::channel::<()>();
+        let options = options(2, filtered).owner(gone);
+        let (manager, handler, go) = holding(options).await;
+        manager.try_notify(2).unwrap();
+        drop(owner);
+        manager.try_notify(3).unwrap();
+        cut(&manager);
+        let mut call = task::spawn(handler.call(|slow| slow.seen.clone()));
+        assert_pending!(call.poll());
+        go.send(()).unwrap();
+        assert!(call.await.is_err(), "it has ended before that");
+        assert_eq!(handler.stopped().await, StopReason::OwnerGone);
+    }
 }

@@ -13,7 +13,9 @@ use std::task::Poll;
 use futures::{FutureExt, poll};
 use genevent::handler::{RemoveError, SwapError, TrySwapError};
 use genevent::test_util::Probe;
-use genevent::{EventManager, Handler, HandlerRef, Restart, StopReason, handler_fn};
+use genevent::{
+    EventManager, Handler, HandlerOptions, HandlerRef, Restart, StopReason, handler_fn,
+};
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 
@@ -174,7 +176,9 @@ async fn a_restart_does_not_forget_a_pending_abort() {
         move || Fragile(Arc::clone(&itself))
     };
     let always = Restart::on_failure(1_000, std::time::Duration::MAX);
-    let handler = manager.add_handler_with("a", make, always).unwrap();
+    let handler = manager
+        .add_handler_with(HandlerOptions::new("a").restart(always), make)
+        .unwrap();
     assert!(itself.set(handler.clone()).is_ok());
     manager.notify(1).await.unwrap();
     assert_eq!(handler.stopped().await, StopReason::Aborted);

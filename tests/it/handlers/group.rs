@@ -10,7 +10,7 @@ use std::task::{Context, Wake, Waker};
 use futures::{FutureExt, poll};
 use genevent::handler::{AddHandlerError, CallError};
 use genevent::test_util::Probe;
-use genevent::{EventManager, Handler, Restart, StopReason, handler_fn};
+use genevent::{EventManager, Handler, HandlerOptions, Restart, StopReason, handler_fn};
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 
@@ -153,7 +153,7 @@ async fn group_and_member_names_are_unique() {
     let Err(AddHandlerError::AlreadyPresent(back)) = again else {
         panic!("it was added")
     };
-    assert_eq!(back.name, "again");
+    assert_eq!(back.into_handler().name, "again");
     manager.add_handler("a", scribe("a", &diary)).unwrap();
     assert!(manager.handler_group("a").is_err());
     assert!(manager.handler_group("group").is_err());
@@ -222,11 +222,11 @@ async fn closing_ends_the_newest_member_first() {
     let Err(AddHandlerError::Closed(late)) = late else {
         panic!("it was added")
     };
-    assert_eq!(late.name, "late");
+    assert_eq!(late.into_handler().name, "late");
     let make = || handler_fn(|_: &Event| ());
     assert!(
         group
-            .add_handler_with("made", make, Restart::never())
+            .add_handler_with(HandlerOptions::new("made").restart(Restart::never()), make)
             .is_err()
     );
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use genevent::handler::{AddHandlerError, HandlerFn};
-use genevent::{EventManager, HandlerGroup, Restart, handler_fn};
+use genevent::{EventManager, HandlerGroup, HandlerOptions, Restart, handler_fn};
 use tokio::task::yield_now;
 
 type Quiet = HandlerFn<fn(&u32)>;
@@ -33,7 +33,7 @@ fn comes_too_late(group: &HandlerGroup<u32>) {
         counting.fetch_add(1, Ordering::Relaxed);
         quiet()
     };
-    let added = group.add_handler_with("late", make, Restart::never());
+    let added = group.add_handler_with(HandlerOptions::new("late").restart(Restart::never()), make);
     assert!(matches!(added, Err(AddHandlerError::Closed(_))));
     assert_eq!(calls.load(Ordering::Relaxed), 0);
     assert!(group.which_handlers().is_empty());

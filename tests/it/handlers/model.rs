@@ -10,7 +10,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use genevent::{EventManager, Handler, HandlerRef, Restart, StopReason, handler_fn};
+use genevent::{
+    EventManager, Handler, HandlerOptions, HandlerRef, Restart, StopReason, handler_fn,
+};
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 
@@ -131,7 +133,8 @@ fn model<F: Future<Output = ()>>(story: impl Fn(Run) -> F) {
     }
 }
 
-/// Adds a witness alone, or into a group with another member.
+/// Adds a witness alone, also with a filter that wants every event, or into a group with another
+/// member.
 fn add(run: &mut Run, owner: Option<oneshot::Receiver<()>>) -> HandlerRef<u64, Witness> {
     let witness = run.witness(1);
     let owner = async move {
@@ -140,15 +143,18 @@ fn add(run: &mut Run, owner: Option<oneshot::Receiver<()>>) -> HandlerRef<u64, W
             None => std::future::pending().await,
         }
     };
-    if run.dice.below(2) == 0 {
-        return run
-            .manager
-            .add_mon_handler("witness", witness, owner)
-            .unwrap();
+    let options = HandlerOptions::new("witness").owner(owner);
+    match run.dice.below(4) {
+        0 => return run.manager.add_handler_with(options, witness).unwrap(),
+        1 => {
+            let options = options.filter(|_| true);
+            return run.manager.add_handler_with(options, witness).unwrap();
+        }
+        _ => {}
     }
     let group = run.manager.handler_group("group").unwrap();
     group.add_handler("other", |_: &u64| yield_now()).unwrap();
-    group.add_mon_handler("witness", witness, owner).unwrap()
+    group.add_handler_with(options, witness).unwrap()
 }
 
 // GenEvent cases 71, 73.
@@ -253,7 +259,12 @@ fn restarts_see_every_event_once() {
             }
         };
         let always = Restart::on_failure(1_000, Duration::from_secs(1));
-        let handler = run.manager.add_handler_with("a", make, always).unwrap();
+        let options = HandlerOptions::new("a").restart(always);
+        let options = match run.dice.below(2) {
+            0 => options,
+            _ => options.filter(|_| true),
+        };
+        let handler = run.manager.add_handler_with(options, make).unwrap();
         run.publish().await.unwrap();
         let lives = handler.call(|witness| witness.life).await.unwrap();
         assert!(run.seen().into_iter().eq(1..=EVENTS), "{:?}", run.seen());

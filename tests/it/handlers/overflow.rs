@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::future::pending;
 use genevent::error::TryNotifyError;
 use genevent::test_util::Probe;
-use genevent::{EventManager, Overflow, Restart, StopReason, handler_fn};
+use genevent::{EventManager, HandlerOptions, Overflow, Restart, StopReason, handler_fn};
 use tokio::sync::Semaphore;
 use tokio::task::yield_now;
 
@@ -54,7 +54,9 @@ fn add(way: &str, manager: &EventManager<u32>, go: &Arc<Semaphore>, seen: &Probe
     let added = match way {
         "added" => manager.add_handler("slow", handler).is_ok(),
         "with an owner" => manager.add_mon_handler("slow", handler, owner).is_ok(),
-        "with a restart" => manager.add_handler_with("slow", factory, restart).is_ok(),
+        "with a restart" => manager
+            .add_handler_with(HandlerOptions::new("slow").restart(restart), factory)
+            .is_ok(),
         _ => {
             // The group stays when its handle is dropped: a handler is in it.
             let group = manager.handler_group("group").unwrap();
@@ -63,7 +65,9 @@ fn add(way: &str, manager: &EventManager<u32>, go: &Arc<Semaphore>, seen: &Probe
                 "in a group, with an owner" => {
                     group.add_mon_handler("slow", handler, owner).is_ok()
                 }
-                _ => group.add_handler_with("slow", factory, restart).is_ok(),
+                _ => group
+                    .add_handler_with(HandlerOptions::new("slow").restart(restart), factory)
+                    .is_ok(),
             }
         }
     };
@@ -131,7 +135,8 @@ async fn a_restarted_handler_misses_only_the_panicked_event() {
         }
     };
     let restart = Restart::on_failure(1, SECOND);
-    let handler = manager.add_handler_with("unlucky", factory, restart);
+    let handler =
+        manager.add_handler_with(HandlerOptions::new("unlucky").restart(restart), factory);
     for event in [12, 13, 14, 15, 16] {
         manager.notify(event).await.unwrap();
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use genevent::handler::{AddHandlerError, CallError};
-use genevent::{EventManager, Handler, HandlerRef, Restart, StopReason};
+use genevent::{EventManager, Handler, HandlerOptions, HandlerRef, Restart, StopReason};
 
 /// Records its events with the number of its life. Panics at multiples of 10.
 struct Fragile {
@@ -45,7 +45,9 @@ fn add(manager: &EventManager<u32>, restart: Restart) -> (HandlerRef<u32, Fragil
             tx: tx.clone(),
         }
     };
-    let handler = manager.add_handler_with("fragile", make, restart).unwrap();
+    let handler = manager
+        .add_handler_with(HandlerOptions::new("fragile").restart(restart), make)
+        .unwrap();
     (handler, rx)
 }
 
@@ -151,7 +153,7 @@ async fn a_panicking_factory_ends_the_handler() {
     let manager = EventManager::<u32>::new(64);
     let adding = || {
         let make = || -> Fragile { panic!("no") };
-        let _ = manager.add_handler_with("a", make, Restart::never());
+        let _ = manager.add_handler_with(HandlerOptions::new("a").restart(Restart::never()), make);
     };
     assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(adding)).is_err());
     assert!(manager.which_handlers().is_empty());
@@ -167,7 +169,9 @@ async fn a_panicking_factory_ends_the_handler() {
         }
     };
     let often = Restart::on_failure(9, Duration::from_secs(1));
-    let handler = manager.add_handler_with("a", make, often).unwrap();
+    let handler = manager
+        .add_handler_with(HandlerOptions::new("a").restart(often), make)
+        .unwrap();
     manager.sync_notify(10).await.unwrap();
     assert_eq!(
         handler.stopped().await,
@@ -190,14 +194,20 @@ async fn a_refused_factory_is_returned_uncalled() {
             tx: tx.clone(),
         }
     };
-    let refused = manager.add_handler_with("fragile", make, Restart::never());
+    let refused = manager.add_handler_with(
+        HandlerOptions::new("fragile").restart(Restart::never()),
+        make,
+    );
     let Err(AddHandlerError::AlreadyPresent(make)) = refused else {
         panic!("it was added")
     };
     assert_eq!(calls.load(Ordering::SeqCst), 0);
     assert!(
         manager
-            .add_handler_with("other", make, Restart::never())
+            .add_handler_with(
+                HandlerOptions::new("other").restart(Restart::never()),
+                make.into_handler()
+            )
             .is_ok()
     );
     assert_eq!(calls.load(Ordering::SeqCst), 1);
@@ -217,7 +227,9 @@ async fn a_group_restarts_only_the_panicking_member() {
         }
     };
     let often = Restart::on_failure(9, Duration::from_secs(1));
-    group.add_handler_with("fragile", make, often).unwrap();
+    group
+        .add_handler_with(HandlerOptions::new("fragile").restart(often), make)
+        .unwrap();
     let (all, others) = channel();
     let other = genevent::handler_fn(move |n: &u32| all.send(*n).unwrap());
     group.add_handler("other", other).unwrap();
@@ -249,7 +261,7 @@ async fn abort_during_a_restart_ends_the_handler() {
     let manager = EventManager::new(8);
     let restart = Restart::on_failure(5, std::time::Duration::from_secs(1));
     let handler = manager
-        .add_handler_with("endless", || Endless, restart)
+        .add_handler_with(HandlerOptions::new("endless").restart(restart), || Endless)
         .unwrap();
     manager.notify(1).await.unwrap();
     for _ in 0..8 {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::{FutureExt, poll};
 use genevent::handler::{RemoveError, SwapError, TrySwapError};
 use genevent::test_util::Probe;
-use genevent::{EventManager, Handler, HandlerRef, Restart, StopReason};
+use genevent::{EventManager, Handler, HandlerOptions, HandlerRef, Restart, StopReason};
 use tokio::task::yield_now;
 
 type Diary = Probe<String>;
@@ -65,7 +65,9 @@ async fn terminate_receives_each_panic_and_stopped_the_last() {
         }
     };
     let once = Restart::on_failure(1, Duration::from_secs(1));
-    let handler = manager.add_handler_with("a", factory, once).unwrap();
+    let handler = manager
+        .add_handler_with(HandlerOptions::new("a").restart(once), factory)
+        .unwrap();
     let life = [
         "begins: it panicked: assertion `left != right` failed: unlucky\n  left: 13\n right: 13",
         "ends",

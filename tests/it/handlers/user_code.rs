@@ -12,7 +12,9 @@ use std::time::Duration;
 use futures::FutureExt;
 use genevent::error::WouldDeadlock;
 use genevent::handler::{CallError, RemoveError, SwapError};
-use genevent::{EventManager, Handler, HandlerGroup, Restart, StopReason, handler_fn};
+use genevent::{
+    EventManager, Handler, HandlerGroup, HandlerOptions, Restart, StopReason, handler_fn,
+};
 use tokio::task::yield_now;
 
 /// A panic that the hook does not print.
@@ -88,7 +90,9 @@ fn furnish(manager: &EventManager<u32>, hook: &OnDrop) -> HandlerGroup<u32> {
     let made = hook.clone();
     let factory = move || made.clone();
     let twice = Restart::on_failure(2, Duration::from_secs(1));
-    group.add_handler_with("made", factory, twice).unwrap();
+    group
+        .add_handler_with(HandlerOptions::new("made").restart(twice), factory)
+        .unwrap();
     group
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
-use genevent::{EventManager, Handler, Restart};
+use genevent::{EventManager, Handler, HandlerOptions, Restart};
 
 use crate::book::{Book, EventOutcome, Record};
 use crate::event::Event;
@@ -63,7 +63,7 @@ pub(crate) fn add(manager: &EventManager<Event>, book: &Book, rng: &mut Rng) {
             }
         };
         let restart = Restart::on_failure(usize::MAX, Duration::from_secs(1));
-        let added = manager.add_handler_with(name, factory, restart);
+        let added = manager.add_handler_with(HandlerOptions::new(name).restart(restart), factory);
         added.expect("the name is not in use");
         enter(manager, book, record, name);
     }

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use futures::StreamExt;
 use genevent::handler::AddHandlerError;
 use genevent::test_util::Probe;
-use genevent::{EventManager, HandlerRef, Restart};
+use genevent::{EventManager, HandlerOptions, HandlerRef, Restart};
 use tokio::task::yield_now;
 use tokio::time::sleep;
 
@@ -20,7 +20,7 @@ async fn case_023_an_added_handler_is_listed() {
         noting.record("made".into());
         Scribe::new("a", &noting)
     };
-    let added = manager.add_handler_with("a", make, Restart::never());
+    let added = manager.add_handler_with(HandlerOptions::new("a").restart(Restart::never()), make);
     assert!(added.is_ok());
     assert_eq!(diary.drain(), ["made"]);
     assert_eq!(manager.which_handlers(), ["a"]);
@@ -60,7 +60,8 @@ async fn case_025_a_panicking_constructor_harms_only_its_caller() {
     let diary = Diary::default();
     add(&manager, "a", &diary);
     let make = || -> Scribe { panic!("no disk") };
-    let adding = || drop(manager.add_handler_with("b", make, Restart::never()));
+    let adding =
+        || drop(manager.add_handler_with(HandlerOptions::new("b").restart(Restart::never()), make));
     let cause = catch_unwind(AssertUnwindSafe(adding)).unwrap_err();
     assert_eq!(cause.downcast_ref(), Some(&"no disk"));
 
@@ -82,7 +83,7 @@ async fn case_027_a_used_name_is_refused() {
     let Err(AddHandlerError::AlreadyPresent(second)) = second else {
         panic!("it was added")
     };
-    assert_eq!(second.name, "second", "it comes back");
+    assert_eq!(second.into_handler().name, "second", "it comes back");
     manager.notify(2).await.unwrap();
     assert_eq!(first.call(|a| a.seen.clone()).await, Ok(vec![1, 2]));
     assert_eq!(manager.which_handlers(), ["a"]);

@@ -9,7 +9,7 @@ use futures::{FutureExt, StreamExt};
 use genevent::error::{NotifyError, TryNotifyError};
 use genevent::handler::{AddHandlerError, CallError, RemoveError, SwapError};
 use genevent::test_util::Probe;
-use genevent::{EndReason, EventManager, Restart, StopReason, handler_fn};
+use genevent::{EndReason, EventManager, HandlerOptions, Restart, StopReason, handler_fn};
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
@@ -205,11 +205,14 @@ async fn case_017_requests_after_stop_return_errors() {
     assert_eq!(manager.ack_notify(2).await, Err(NotifyError::Closed(2)));
     assert_eq!(manager.sync_notify(3).await, Err(NotifyError::Closed(3)));
     let late = manager.add_handler("b", Scribe::new("b", &diary));
-    assert!(matches!(late, Err(AddHandlerError::Closed(b)) if b.name == "b"));
+    let Err(AddHandlerError::Closed(late)) = late else {
+        panic!("it was added")
+    };
+    assert_eq!(late.into_handler().name, "b");
     let late = manager.add_mon_handler("b", handler_fn(|_: &u32| ()), async {});
     assert!(matches!(late, Err(AddHandlerError::Closed(_))));
     let late = manager.handler_group("c");
-    assert!(matches!(late, Err(AddHandlerError::Closed(()))));
+    assert!(matches!(late, Err(AddHandlerError::Closed(_))));
     assert!(manager.which_handlers().is_empty());
     assert!(!manager.remove_handler("a").await);
     let gone = StopReason::ManagerClosed;
@@ -241,7 +244,7 @@ async fn case_022_a_failed_start_leaves_nothing_behind() {
     add(&manager, "a", &diary);
 
     let group = manager.handler_group("a");
-    assert!(matches!(group, Err(AddHandlerError::AlreadyPresent(()))));
+    assert!(matches!(group, Err(AddHandlerError::AlreadyPresent(_))));
     let made = Arc::new(AtomicUsize::new(0));
     let counting = Arc::clone(&made);
     let factory = move || {
@@ -249,7 +252,11 @@ async fn case_022_a_failed_start_leaves_nothing_behind() {
         handler_fn(|_: &u32| ())
     };
     let never = Restart::never();
-    assert!(manager.add_handler_with("a", factory, never).is_err());
+    assert!(
+        manager
+            .add_handler_with(HandlerOptions::new("a").restart(never), factory)
+            .is_err()
+    );
     let (owner, gone) = oneshot::channel::<()>();
     let refused = manager.add_mon_handler("a", handler_fn(|_: &u32| ()), gone);
     assert!(refused.is_err());

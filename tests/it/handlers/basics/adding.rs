@@ -36,7 +36,8 @@ async fn a_used_name_returns_the_handler() {
     let Err(AddHandlerError::AlreadyPresent(back)) = again else {
         panic!("it was added")
     };
-    assert_eq!(back.name, "again");
+    assert_eq!(back.name(), "log", "the refused name");
+    assert_eq!(back.into_handler().name, "again");
     assert!(tx.is_closed(), "no watch is left behind");
     assert_eq!(manager.which_handlers(), ["log"]);
     assert_eq!(manager.subscriber_count(), 1);

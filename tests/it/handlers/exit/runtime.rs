@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use futures::{FutureExt, poll};
 use genevent::handler::CallError;
-use genevent::{EventManager, HandlerRef, Restart, StopReason, handler_fn};
+use genevent::{EventManager, HandlerOptions, HandlerRef, Restart, StopReason, handler_fn};
 use tokio::task::yield_now;
 
 use super::{Diary, Scribe, settle};
@@ -68,7 +68,9 @@ fn shutdown_in_any_phase_reports_the_exit() {
             let diary = diary.clone();
             let twice = Restart::on_failure(2, std::time::Duration::MAX);
             let make = move || Scribe::slow("a", &diary);
-            let a = manager.add_handler_with("a", make, twice).unwrap();
+            let a = manager
+                .add_handler_with(HandlerOptions::new("a").restart(twice), make)
+                .unwrap();
             let call = a.call(|_| -> () { panic!("it ends this life") });
             assert!(call.now_or_never().is_none());
             a
@@ -133,7 +135,7 @@ fn stop_does_not_wait_for_an_unstarted_handler() {
     type Start = fn(&EventManager<u32>);
     let broken: Start = |manager| {
         let make = || -> Scribe { resume_unwind(Box::new("no handler")) };
-        drop(manager.add_handler_with("a", make, Restart::never()));
+        drop(manager.add_handler_with(HandlerOptions::new("a").restart(Restart::never()), make));
     };
     let plain: Start = |manager| drop(manager.add_handler("a", handler_fn(|_| ())));
     let group: Start = |manager| drop(manager.handler_group("a"));

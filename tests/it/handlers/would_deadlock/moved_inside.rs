@@ -42,7 +42,7 @@ async fn begun_outside(
 #[tokio::test]
 async fn a_wait_moved_inside_is_refused() {
     type Begin = fn(EventManager<u32>, HandlerRef<u32, Inside>) -> Asks;
-    let rows: [(&str, Begin); 10] = [
+    let rows: [(&str, Begin); 12] = [
         ("flush", |manager, _| {
             async move { manager.flush().await.is_err() }.boxed()
         }),
@@ -63,6 +63,20 @@ async fn a_wait_moved_inside_is_refused() {
         }),
         ("call", |_, handler| {
             async move { handler.call(|_| ()).await == Err(CallError::WouldDeadlock) }.boxed()
+        }),
+        ("call_async", |_, handler| {
+            async move {
+                let call = handler.call_async(|_| Box::pin(async {}));
+                call.await == Err(CallError::WouldDeadlock)
+            }
+            .boxed()
+        }),
+        ("swap_async", |_, handler| {
+            async move {
+                let swap = handler.swap_async(|old| async { old });
+                swap.await.err() == Some(SwapError::WouldDeadlock)
+            }
+            .boxed()
         }),
         ("swap", |_, handler| {
             async move { handler.swap(|old| old).await.err() == Some(SwapError::WouldDeadlock) }

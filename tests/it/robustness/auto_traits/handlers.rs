@@ -4,13 +4,15 @@ use std::future::Future;
 use std::ops::ControlFlow;
 
 use genevent::handler::{
-    AddHandlerError, CallError, HandlerFn, RemoveError, SwapError, TrySwapError,
+    AddHandlerError, AnyHandlerRef, CallError, HandlerFn, Refused, RemoveError, SwapError,
+    TrySwapError,
 };
 use genevent::{
-    Handler, HandlerGroup, HandlerGuard, HandlerRef, Restart, StopReason, SubscriberKind,
+    Handler, HandlerGroup, HandlerGuard, HandlerOptions, HandlerRef, Restart, StopReason,
+    SubscriberKind,
 };
 
-use super::{Event, at_ease, clone, error, shared};
+use super::{Event, at_ease, clone, error};
 
 /// Neither `Sync`, nor `Debug`, nor `Clone`: a handler only has to be `Send`.
 struct Plain(std::cell::Cell<u8>);
@@ -22,12 +24,18 @@ impl Handler<Event> for Plain {
     }
 }
 
+/// Options hold an owner, which only has to be `Send`. Their `Made` is sealed, and only runners use it.
+fn may_be_sent<T: Send + Unpin + std::fmt::Debug + 'static>() {}
+
 #[test]
 fn handler_references_have_their_auto_traits() {
     at_ease::<HandlerRef<Event, Plain>>();
+    at_ease::<AnyHandlerRef<Event>>();
     at_ease::<HandlerGuard<Event, Plain>>();
     at_ease::<HandlerGroup<Event>>();
     at_ease::<Restart>();
+    may_be_sent::<HandlerOptions<Event>>();
+    may_be_sent::<HandlerOptions<Event, Restart>>();
     at_ease::<StopReason>();
     at_ease::<SubscriberKind>();
     at_ease::<CallError>();
@@ -38,7 +46,8 @@ fn handler_references_have_their_auto_traits() {
     error::<RemoveError>();
     error::<SwapError>();
     error::<AddHandlerError<Plain>>();
-    shared::<AddHandlerError<u8>>();
+    at_ease::<AddHandlerError<Plain>>();
+    at_ease::<Refused<Plain>>();
     error::<TrySwapError<Event, Plain>>();
     at_ease::<HandlerFn<fn(&Event)>>();
 }
@@ -52,6 +61,8 @@ fn futures_can_be_spawned() {
         may_be_spawned(&handler.stopped());
         may_be_spawned(&group.stopped());
         may_be_sent(&handler.call(|h| h.0.get()));
+        may_be_sent(&handler.call_async(|_| Box::pin(async {})));
+        may_be_spawned(&handler.clone().swap_async(|old| async { old }));
         may_be_sent(&group.remove_handler("name"));
         may_be_spawned(&handler.remove());
     };

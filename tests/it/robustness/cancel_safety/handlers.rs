@@ -35,6 +35,18 @@ impl Handler<u32> for Collect {
 
 pub(crate) const ROWS: &[Row] = &[
     Row {
+        name: "AnyHandlerRef::remove",
+        goes_on: false,
+        call: |world| {
+            async move { assert_eq!(world.handler.erase().remove().await, Ok(())) }.boxed_local()
+        },
+    },
+    Row {
+        name: "AnyHandlerRef::stopped",
+        goes_on: true,
+        call: |world| async move { drop(world.handler.erase().stopped().await) }.boxed_local(),
+    },
+    Row {
         name: "EventManager::remove_handler",
         goes_on: false,
         call: |world| {
@@ -65,6 +77,22 @@ pub(crate) const ROWS: &[Row] = &[
         },
     },
     Row {
+        name: "HandlerRef::call_async",
+        goes_on: true,
+        call: |world| {
+            async move {
+                let seen = world.handler.call_async(|h| {
+                    Box::pin(async {
+                        yield_now().await;
+                        h.0.lock().unwrap().len()
+                    })
+                });
+                assert_eq!(seen.await.unwrap(), 3);
+            }
+            .boxed_local()
+        },
+    },
+    Row {
         name: "HandlerRef::remove",
         goes_on: false,
         call: |world| async move { drop(world.handler.remove().await) }.boxed_local(),
@@ -79,6 +107,20 @@ pub(crate) const ROWS: &[Row] = &[
         goes_on: true,
         call: |world| {
             async move { drop(world.handler.swap(|old| Collect(old.0)).await) }.boxed_local()
+        },
+    },
+    Row {
+        name: "HandlerRef::swap_async",
+        goes_on: true,
+        call: |world| {
+            async move {
+                let swap = world.handler.swap_async(|old| async {
+                    yield_now().await;
+                    Collect(old.0)
+                });
+                drop(swap.await);
+            }
+            .boxed_local()
         },
     },
     Row {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use genevent::kv::{Bucket, ExitReason, Registry};
-use genevent::{EventManager, Handler, Restart};
+use genevent::{EventManager, Handler, HandlerOptions, Restart};
 
 use super::silent_panic;
 
@@ -182,11 +182,8 @@ async fn a_factory_that_panics_is_dropped() {
         unreachable!("the factory has panicked");
     };
     let added = catch_unwind(AssertUnwindSafe(|| {
-        manager.add_handler_with(
-            "made",
-            factory,
-            Restart::on_failure(1, Duration::from_secs(1)),
-        )
+        let restart = Restart::on_failure(1, Duration::from_secs(1));
+        manager.add_handler_with(HandlerOptions::new("made").restart(restart), factory)
     }));
     assert!(added.is_err());
     assert_eq!(drops.load(Ordering::Relaxed), 1);
@@ -211,7 +208,9 @@ fn adding_outside_of_a_runtime_drops_each_value() {
     let made = outside(&|| {
         let own = Bomb::new(&drops);
         let restart = Restart::on_failure(1, Duration::from_secs(1));
-        _ = manager.add_handler_with("bomb", move || own.clone(), restart);
+        _ = manager.add_handler_with(HandlerOptions::new("bomb").restart(restart), move || {
+            own.clone()
+        });
     });
     assert_eq!(made, 1);
 }

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use genevent::{EventManager, Handler, Restart, StopReason, WeakEventManager, handler_fn};
+use genevent::{
+    EventManager, Handler, HandlerOptions, Restart, StopReason, WeakEventManager, handler_fn,
+};
 use genevent_models::{model, spawn};
 use shuttle::future::block_on;
 
@@ -149,7 +151,7 @@ fn stop_waits_for_a_just_added_restartable_handler() {
     stopped_handlers_have_ended(|manager| {
         let factory = || handler_fn(|_: &u64| ());
         let restart = Restart::on_failure(1, Duration::from_secs(1));
-        let added = manager.add_handler_with("a", factory, restart);
+        let added = manager.add_handler_with(HandlerOptions::new("a").restart(restart), factory);
         Some(added.ok()?.stopped().boxed())
     });
 }
@@ -233,4 +235,74 @@ fn a_permit_used_or_dropped_resumes_a_handler() {
             });
         });
     }
+}
+
+/// A command keeps its position between the events that a filter wants, and `stop` waits for them.
+#[test]
+fn a_filtered_handler_keeps_the_order_of_events_and_calls() {
+    model(|| {
+        block_on(async {
+            let manager = EventManager::new(1);
+            let options = HandlerOptions::new("even").filter(|n: &u64| n % 2 == 0);
+            let seen = Arc::new(AtomicU64::new(0));
+            let sum = Arc::clone(&seen);
+            let handler = handler_fn(move |n: &u64| _ = sum.fetch_add(*n, Ordering::SeqCst));
+            let handler = manager.add_handler_with(options, handler).unwrap();
+            let publisher = manager.clone();
+            let publishing = spawn(async move {
+                for n in [1, 2, 3] {
+                    publisher.notify(n).await.unwrap();
+                }
+                publisher.sync_notify(4).await.unwrap().acked()
+            });
+            let calling = spawn({
+                let (handler, seen) = (handler.clone(), Arc::clone(&seen));
+                async move {
+                    handler
+                        .call(move |_| seen.load(Ordering::SeqCst))
+                        .await
+                        .unwrap()
+                }
+            });
+            assert_eq!(publishing.await.unwrap(), 1);
+            assert!([0, 2, 6].contains(&calling.await.unwrap()));
+            let then = Arc::clone(&seen);
+            let all = handler.call(move |_| then.load(Ordering::SeqCst)).await;
+            assert_eq!(all, Ok(6));
+            manager.notify(6).await.unwrap();
+            manager.stop().await.unwrap();
+            assert_eq!(handler.stopped().await, StopReason::ManagerClosed);
+            assert_eq!(seen.load(Ordering::SeqCst), 12, "stored before the end");
+        });
+    });
+}
+
+#[test]
+fn a_stuck_handler_is_aborted_while_others_publish() {
+    model(|| {
+        block_on(async {
+            for filtered in [false, true] {
+                let manager = EventManager::new(1);
+                let options = HandlerOptions::new("stuck");
+                let options = if filtered {
+                    options.filter(|_: &u64| true)
+                } else {
+                    options
+                };
+                let stuck = |_: &u64| futures::future::pending::<()>();
+                let stuck = manager.add_handler_with(options, stuck).unwrap();
+                let publisher = manager.clone();
+                let publishing = spawn(async move {
+                    for n in 1..=2 {
+                        let receipt = publisher.sync_notify(n).await.unwrap();
+                        assert_eq!(receipt.acked(), 0);
+                    }
+                });
+                assert!(manager.disconnect(stuck.id()));
+                publishing.await.unwrap();
+                assert_eq!(stuck.stopped().await, StopReason::Aborted);
+                manager.stop().await.unwrap();
+            }
+        });
+    });
 }

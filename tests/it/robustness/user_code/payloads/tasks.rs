@@ -11,7 +11,8 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use genevent::kv::Registry;
 use genevent::{
-    EventManager, EventStreamExt, Handler, HandlerRef, Restart, StopReason, handler_fn,
+    EventManager, EventStreamExt, Handler, HandlerOptions, HandlerRef, Restart, StopReason,
+    handler_fn,
 };
 use tokio::task::yield_now;
 
@@ -92,7 +93,9 @@ const STORIES: &[Story] = &[
                 Panics::new(&payloads)
             };
             let restart = Restart::on_failure(usize::MAX, Duration::MAX);
-            let handler = manager.add_handler_with("a", make, restart).unwrap();
+            let handler = manager
+                .add_handler_with(HandlerOptions::new("a").restart(restart), make)
+                .unwrap();
             for _ in 0..2 {
                 manager.sync_notify(1).await.unwrap();
             }

@@ -1,0 +1,54 @@
+//! Reading for a handler, which looks at the next event before taking it.
+
+use std::task::{Context, Poll, ready};
+
+use super::Filtered;
+use crate::channel::filter::queue::ahead::Front;
+
+impl<T: Send + 'static> Filtered<T> {
+    /// Finishes the event in flight, and returns the number of the next event; `None` if the stream
+    /// has ended.
+    pub(crate) fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<Option<u64>> {
+        self.ack_current();
+        if self.ended.is_some() {
+            return Poll::Ready(None);
+        }
+        ready!(self.poll_coop(cx));
+        let (front, cursor) = self.queue.poll_front(cx.waker());
+        if std::mem::take(&mut self.needs_ack) && cursor.must_report() {
+            self.channel.report_queue(self.id(), false);
+        }
+        match front {
+            Front::Event(seq) => Poll::Ready(Some(seq)),
+            Front::Parked => Poll::Pending,
+            Front::Ended(reason) => {
+                self.end(reason);
+                Poll::Ready(None)
+            }
+        }
+    }
+
+    /// Takes the next event if its number is `seq`; `None` if the event was overwritten.
+    pub(crate) fn take_ahead(&mut self, seq: u64) -> Option<T> {
+        let (item, cursor) = self.queue.pop_front(seq)?;
+        if item.needs_ack && cursor.must_report() {
+            self.channel.report_queue(self.id(), true);
+        }
+        Some(self.receive(item))
+    }
+}
+
+impl<T> Filtered<T> {
+    /// Gives up the event in flight: its publisher is told that it is not finished.
+    pub(crate) fn give_up(&mut self) {
+        if let Some(ticket) = self.in_flight.take() {
+            self.subscriber().clear_awaited();
+            ticket.drop_by(self.id());
+        }
+    }
+
+    /// Returns whether every wanted event up to `seq` has been taken.
+    pub(crate) fn has_taken(&self, seq: u64) -> bool {
+        self.queue.front().is_none_or(|next| next > seq)
+    }
+}

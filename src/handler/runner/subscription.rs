@@ -1,0 +1,130 @@
+//! The subscription of a runner: to all events, or to the events that a filter wants.
+
+use std::task::{Context, Poll};
+
+use crate::channel::subscriber::SubscriberState;
+use crate::end_reason::EndReason;
+use crate::filter::Filtered;
+use crate::subscription::Subscription;
+use crate::util::panic_guard::drop_caught;
+use crate::util::sync::Arc;
+
+/// The subscription of a runner.
+pub(in crate::handler) enum RunnerSubscription<E> {
+    All(Subscription<E>),
+    Wanted(Box<WantedEvents<E>>),
+}
+
+/// The events that a filter wants.
+///
+/// # Invariants
+/// 1. `current` is the event in flight, until the next poll or acknowledgement.
+pub(in crate::handler) struct WantedEvents<E> {
+    events: Filtered<E>,
+    /// The sequence number of the next event, after `poll_ahead` has returned true.
+    next: u64,
+    current: Option<E>,
+}
+
+impl<E: Send + Sync + 'static> RunnerSubscription<E> {
+    pub(in crate::handler) fn wanted(events: Filtered<E>) -> Self {
+        Self::Wanted(Box::new(WantedEvents {
+            events,
+            next: 0,
+            current: None,
+        }))
+    }
+
+    pub(in crate::handler) fn subscriber(&self) -> &Arc<SubscriberState> {
+        match self {
+            Self::All(events) => events.subscriber(),
+            Self::Wanted(wanted) => wanted.events.subscriber(),
+        }
+    }
+
+    pub(in crate::handler) fn end_reason(&self) -> Option<EndReason> {
+        match self {
+            Self::All(events) => events.end_reason(),
+            Self::Wanted(wanted) => wanted.events.end_reason(),
+        }
+    }
+
+    /// Finishes the event in flight. Ready with whether there is a next event.
+    #[inline]
+    pub(super) fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        match self {
+            Self::All(events) => events.poll_ahead(cx),
+            Self::Wanted(wanted) => wanted.poll_ahead(cx),
+        }
+    }
+
+    /// Takes the next event. Returns false if the event was overwritten, or must be polled for
+    /// again.
+    #[inline]
+    pub(super) fn take_ahead(&mut self) -> bool {
+        match self {
+            Self::All(events) => events.take_ahead(),
+            Self::Wanted(wanted) => {
+                wanted.current = wanted.events.take_ahead(wanted.next);
+                wanted.current.is_some()
+            }
+        }
+    }
+
+    /// Returns the event taken last, which is in flight.
+    #[inline]
+    pub(super) fn current(&self) -> &E {
+        match self {
+            Self::All(events) => events.current(),
+            Self::Wanted(wanted) => {
+                let current = wanted.current.as_ref();
+                current.expect("`take_ahead` returned true")
+            }
+        }
+    }
+
+    /// Returns whether every event up to `seq` that will ever be yielded has been taken.
+    pub(super) fn has_taken(&self, seq: u64) -> bool {
+        match self {
+            Self::All(events) => events.has_taken(seq),
+            Self::Wanted(wanted) => wanted.events.has_taken(seq),
+        }
+    }
+
+    /// Finishes the event in flight.
+    pub(super) fn ack(&mut self) {
+        match self {
+            Self::All(events) => events.ack(),
+            Self::Wanted(wanted) => {
+                wanted.let_go();
+                wanted.events.ack();
+            }
+        }
+    }
+}
+
+impl<E> RunnerSubscription<E> {
+    /// Gives up the event in flight: its publisher is told that it is not finished.
+    pub(super) fn give_up(&mut self) {
+        match self {
+            Self::All(events) => events.give_up(),
+            Self::Wanted(wanted) => wanted.events.give_up(),
+        }
+    }
+}
+
+impl<E: Send + 'static> WantedEvents<E> {
+    /// Drops the event in flight, before it counts as finished: a flush may complete at once then.
+    fn let_go(&mut self) {
+        drop_caught(self.current.take());
+    }
+
+    #[inline(never)]
+    fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        self.let_go();
+        self.events.poll_ahead(cx).map(|next| {
+            self.next = next.unwrap_or(0);
+            next.is_some()
+        })
+    }
+}
