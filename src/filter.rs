@@ -55,9 +55,8 @@ mod subscribe;
 /// [`subscribe_filter`](crate::EventManager::subscribe_filter).
 ///
 /// As with a [`Subscription`](crate::Subscription), polling for the next item acknowledges the
-/// event of the previous item. [`ack`](Self::ack) and dropping the stream acknowledge the event
-/// as well; dropping the stream while its thread panics discards the event. Items are moved, not
-/// cloned: `T` need not be `Clone`.
+/// event of the previous item, and so does [`ack`](Self::ack). Dropping the stream does not: the
+/// event in flight counts as dropped. Items are moved, not cloned: `T` need not be `Clone`.
 ///
 /// On tokio (feature `rt`), the stream takes part in the task's coop budget like a plain
 /// subscription.
@@ -271,7 +270,7 @@ impl<T> Unpin for Filtered<T> {}
 impl<T> Drop for Filtered<T> {
     fn drop(&mut self) {
         let in_flight = self.in_flight.take();
-        self.subscriber().settle_on_drop(in_flight);
+        self.subscriber().give_up(in_flight);
         // Before leaving: a concurrent flush must not wait for a finished event.
         self.subscriber().finish_free();
         self.subscriber().cursor.finish();

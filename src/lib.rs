@@ -37,9 +37,9 @@
 //! | [`ack_notify`] | every subscriber has *received* it | a [`Receipt`] |
 //! | [`sync_notify`] | every subscriber has *finished* with it | a [`Receipt`] |
 //!
-//! A subscriber finishes an event by polling its stream for the next one, by calling
-//! [`Subscription::ack`], or by dropping the stream. A subscriber unable to finish
-//! (because it left, panicked or was disconnected) is not waited for, and is named in the receipt.
+//! A subscriber finishes an event by polling its stream for the next one, or by calling
+//! [`Subscription::ack`]. A subscriber that leaves without either (by `break`, `?`, a panic or an
+//! abort) or was disconnected is not waited for, and is named in the receipt.
 //!
 //! What follows from an event is published at once, also past full windows, because publishers may
 //! wait for the subscriber itself: by [`notify`] inside a handler, and by [`follow_up`] in a reader.
@@ -85,7 +85,8 @@
 //!
 //! | pipeline | plain events | deliveries |
 //! |---|---|---|
-//! | `while let`; `for_each`; `then`; `map`; `filter_map`; `take`; `select`; `timeout` | exact | exact |
+//! | `while let`; `for_each`; `then`; `map`; `filter_map`; `select`; `timeout` | exact | exact |
+//! | the last event of `take(n)`; leaving a loop by `break` or `?`; dropping the stream | dropped | exact |
 //! | `buffer_unordered(n)`; `for_each_concurrent(n)`; `chunks`; `forward`; a task for each event | early | exact |
 //! | holding the stream idle | open | exact |
 //! | what `filter` filters out | exact | dropped |

@@ -34,8 +34,8 @@ pub use with_missed::{Received, WithMissed};
 ///
 /// Polling for the next event acknowledges the previous event: the poll tells a waiting
 /// [`sync_notify`] that the event in flight is finished. [`ack`] does the same without asking for
-/// another event, and so does dropping the stream; a stream dropped while its thread panics reports
-/// *not* finished. Events still unread when the stream is dropped are `dropped` in the receipts.
+/// another event. Dropping the stream finishes nothing: the event in flight and the unread events
+/// are `dropped` in the receipts.
 ///
 /// The stream ends for good once the manager is closed and every stored event has been read, or
 /// once the subscription is disconnected and its backlog has been read; [`end_reason`] returns
@@ -260,8 +260,7 @@ impl<E> Unpin for Subscription<E> {}
 
 impl<E> Drop for Subscription<E> {
     fn drop(&mut self) {
-        let in_flight = self.take_in_flight();
-        self.subscriber.settle_on_drop(in_flight);
+        self.give_up();
         if self.unyielded {
             let seq = self.state.position();
             let ticket = self.ticket(seq).cloned();

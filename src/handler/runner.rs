@@ -231,8 +231,8 @@ impl<E: Send + Sync + 'static> Runner<E> {
 impl<E> Drop for Runner<E> {
     fn drop(&mut self) {
         drop(self.user_code.runner.mailbox.close());
-        if self.unfinished {
-            self.subscription.give_up();
+        if !self.unfinished {
+            self.subscription.ack();
         }
     }
 }

@@ -47,6 +47,12 @@ impl<E> Subscription<E> {
         ticket
     }
 
+    /// Gives up the event in flight: its publisher is told that the event is not finished.
+    pub(crate) fn give_up(&mut self) {
+        let ticket = self.take_in_flight();
+        self.subscriber.give_up(ticket);
+    }
+
     /// Acknowledges the event in flight, if a publisher waits.
     #[inline]
     pub(super) fn ack_current(&mut self) {

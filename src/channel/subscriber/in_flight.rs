@@ -4,8 +4,6 @@
 //! reference count of its own; [`Filtered`](crate::Filtered) owns the ticket. Both settle the
 //! event here.
 
-use std::thread;
-
 use super::SubscriberState;
 use crate::channel::ticket::Ticket;
 use crate::util::sync::{Arc, Ordering};
@@ -20,15 +18,11 @@ impl SubscriberState {
         self.clear_awaited();
     }
 
-    /// Settles the event in flight when a stream is dropped: acknowledges the event, or
-    /// discards the event if the thread is panicking.
-    pub(crate) fn settle_on_drop(&self, ticket: Option<Arc<Ticket>>) {
+    /// Gives up the event in flight: its publisher is told that the event is not finished.
+    pub(crate) fn give_up(&self, ticket: Option<Arc<Ticket>>) {
         if let Some(ticket) = ticket {
-            if thread::panicking() {
-                ticket.drop_by(self.id);
-            } else {
-                ticket.ack();
-            }
+            self.clear_awaited();
+            ticket.drop_by(self.id);
         }
     }
 

@@ -233,14 +233,11 @@ impl Reference {
         counted
     }
 
-    pub(crate) fn leave(&mut self, who: Who, panicking: bool) {
-        match self.readers[who].in_flight {
-            Some(event) if panicking => self.give_up(who, event),
-            _ => self.ack(who),
-        }
-        let unyielded = self.readers[who].unyielded.take();
-        let unread = std::mem::take(&mut self.readers[who].unread);
-        for event in unyielded.into_iter().chain(unread) {
+    pub(crate) fn leave(&mut self, who: Who) {
+        let reader = &mut self.readers[who];
+        let received = [reader.in_flight.take(), reader.unyielded.take()];
+        let unread = std::mem::take(&mut reader.unread);
+        for event in received.into_iter().flatten().chain(unread) {
             self.give_up(who, event);
         }
         let reader = &mut self.readers[who];

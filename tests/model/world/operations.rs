@@ -160,13 +160,13 @@ impl World<'_> {
             Op::Leave(pick) => {
                 if let Some(index) = choose(pick, self.streams.len()) {
                     let reading = self.streams.remove(index);
-                    self.reference.leave(reading.who, false);
+                    self.reference.leave(reading.who);
                 }
             }
             Op::Crash(pick) => {
                 if let Some(index) = choose(pick, self.streams.len()) {
                     let reading = self.streams.remove(index);
-                    self.reference.leave(reading.who, true);
+                    self.reference.leave(reading.who);
                     crash_with(reading);
                 }
             }

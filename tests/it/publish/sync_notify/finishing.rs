@@ -81,14 +81,28 @@ fn ack_without_a_received_event_finishes_nothing() {
 
 // GenEvent case 122
 #[test]
-fn dropping_the_stream_finishes_the_received_event() {
+fn dropping_the_stream_finishes_nothing() {
     let manager = EventManager::new(8);
     let mut reader = manager.subscribe();
+    let id = reader.id();
     let mut done = task::spawn(manager.sync_notify('a'));
     assert_pending!(done.poll());
     read(&mut reader);
     drop(reader);
     assert!(done.is_woken());
+    let receipt = assert_ready_ok!(done.poll());
+    assert_eq!((receipt.acked(), receipt.dropped_by()), (0, &[id][..]));
+}
+
+#[test]
+fn an_ack_before_the_drop_counts() {
+    let manager = EventManager::new(8);
+    let mut reader = manager.subscribe();
+    let mut done = task::spawn(manager.sync_notify('a'));
+    assert_pending!(done.poll());
+    read(&mut reader);
+    reader.ack();
+    drop(reader);
     assert!(assert_ready_ok!(done.poll()).all_acked());
 }
 
