@@ -42,6 +42,7 @@ use crate::channel::ticket::Ticket;
 use crate::delivery::Deliveries;
 use crate::end_reason::EndReason;
 use crate::options::SubscribeOptions;
+use crate::receipt::Cause;
 use crate::subscriber_id::SubscriberId;
 use crate::subscription::WithMissed;
 use crate::util::sync::Arc;
@@ -152,7 +153,7 @@ impl<T: Send + 'static> Filtered<T> {
 
 impl<T> Filtered<T> {
     /// Returns the id of this subscription, for [`disconnect`](crate::EventManager::disconnect) and
-    /// [`Receipt::dropped_by`](crate::Receipt::dropped_by).
+    /// [`Receipt::unfinished`](crate::Receipt::unfinished).
     #[must_use]
     pub fn id(&self) -> SubscriberId {
         self.subscriber().id
@@ -196,6 +197,31 @@ impl<T> Filtered<T> {
                 self.channel.report_queue(self.id(), false);
             }
         }
+    }
+
+    /// Reports the event in flight as failed, with a `reason`, without polling for the next item, as
+    /// [`Subscription::nack`](crate::Subscription::nack).
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{FutureExt, StreamExt};
+    /// use genevent::EventManager;
+    ///
+    /// let manager = EventManager::new(4);
+    /// let mut even = manager.subscribe_filter(|n| n % 2 == 0);
+    /// let mut done = manager.sync_notify(2);
+    /// assert!((&mut done).now_or_never().is_none());
+    ///
+    /// even.next().now_or_never();
+    /// even.nack("too small");
+    /// let receipt = done.now_or_never().unwrap().unwrap();
+    /// assert_eq!(receipt.unfinished()[0].cause().to_string(), "failed: too small");
+    /// ```
+    pub fn nack(&mut self, reason: impl Into<Arc<str>>) {
+        let cause = Cause::Failed(reason.into());
+        let in_flight = self.in_flight.take();
+        (self.subscriber()).give_up_in_flight(in_flight, cause);
+        self.ack();
     }
 
     /// Returns the number of wanted events overwritten so far, with
@@ -270,7 +296,7 @@ impl<T> Unpin for Filtered<T> {}
 impl<T> Drop for Filtered<T> {
     fn drop(&mut self) {
         let in_flight = self.in_flight.take();
-        self.subscriber().give_up(in_flight);
+        (self.subscriber()).give_up_in_flight(in_flight, Cause::Left);
         // Before leaving: a concurrent flush must not wait for a finished event.
         self.subscriber().finish_free();
         self.subscriber().cursor.finish();

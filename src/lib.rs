@@ -39,7 +39,8 @@
 //!
 //! A subscriber finishes an event by polling its stream for the next one, or by calling
 //! [`Subscription::ack`]. A subscriber that leaves without either (by `break`, `?`, a panic or an
-//! abort) or was disconnected is not waited for, and is named in the receipt.
+//! abort) or was disconnected is not waited for, and is named in the receipt with the [`Cause`]. So is
+//! a subscriber that reports a failure, by [`nack`](Subscription::nack).
 //!
 //! What follows from an event is published at once, also past full windows, because publishers may
 //! wait for the subscriber itself: by [`notify`] inside a handler, and by [`follow_up`] in a reader.
@@ -252,7 +253,7 @@ pub use inspect::{Stats, SubscriberInfo};
 pub use manager::{EventManager, EventManagerBuilder, WeakEventManager};
 pub use options::{Overflow, SubscribeOptions};
 pub use permit::Permit;
-pub use receipt::Receipt;
+pub use receipt::{Cause, Receipt, Unfinished};
 pub use sink::{EventSink, SyncSink};
 pub use subscriber_id::{SubscriberId, SubscriberKind};
 pub use subscription::{Received, Subscription, WithMissed};

@@ -1,18 +1,40 @@
 //! The identity of a subscription, and the kind of its reader.
 
 use std::fmt;
+use std::panic::Location;
+
+use crate::util::sync::Arc;
 
 /// The id of a subscription. Ids are never reused, neither by the same manager nor by other
 /// managers.
 ///
-/// Displayed as the subscription's number within its manager, counted from 1. Ordered by age among
+/// Displayed as the subscription's [number](Self::number) within its manager. Ordered by age among
 /// the subscriptions of a manager.
+///
+/// # Examples
+/// ```
+/// use genevent::EventManager;
+///
+/// let manager = EventManager::<u8>::default();
+/// let (first, second) = (manager.subscribe(), manager.subscribe());
+/// assert_eq!((first.id().number(), second.id().number()), (1, 2));
+/// assert_eq!(second.id().to_string(), "#2");
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SubscriberId {
     /// The number of the manager in this process, by age.
     pub(crate) manager: u64,
     /// The number of the subscription in its manager, from 1.
     pub(crate) number: u64,
+}
+
+impl SubscriberId {
+    /// Returns the subscription's number within its manager, counted from 1. Subscriptions of two
+    /// managers may have the same number.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.number
+    }
 }
 
 impl fmt::Display for SubscriberId {
@@ -24,6 +46,27 @@ impl fmt::Display for SubscriberId {
 impl fmt::Debug for SubscriberId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SubscriberId({})", self.number)
+    }
+}
+
+/// What names a subscriber to people: constant, and shared by everything that outlives the
+/// subscriber.
+#[derive(PartialEq, Eq, Hash)]
+pub(crate) struct Identity {
+    pub(crate) id: SubscriberId,
+    pub(crate) name: Option<Arc<str>>,
+    pub(crate) kind: SubscriberKind,
+    pub(crate) created_at: &'static Location<'static>,
+}
+
+/// Writes the number and the name.
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.id)?;
+        match &self.name {
+            Some(name) => write!(f, " {name:?}"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -143,7 +143,7 @@ impl<E> Channel<E> {
             }
             // Add the runner under the lock that attaches the subscriber: `stop` waits for the runner of
             // every handler attached before the manager was closed.
-            if subscriber.kind.has_task() && !seeded_bug!("task-counted-late") {
+            if subscriber.identity.kind.has_task() && !seeded_bug!("task-counted-late") {
                 state.running.insert(subscriber.id, Arc::clone(&subscriber));
             }
             state.notify_conditions(effects);

@@ -105,7 +105,7 @@ mod events {
                 $level,
                 manager = subscriber.manager.as_deref(),
                 subscriber = subscriber.id.number,
-                name = subscriber.name(),
+                name = subscriber.identity.name.as_deref(),
                 $($fields)+
             );
         }};
@@ -129,8 +129,8 @@ mod events {
         emit_for!(
             DEBUG,
             subscriber,
-            kind = ?subscriber.kind,
-            at = %subscriber.created_at,
+            kind = ?subscriber.identity.kind,
+            at = %subscriber.identity.created_at,
             overflow = ?subscriber.overflow,
             window = subscriber.window,
             "subscribed"
@@ -286,7 +286,7 @@ mod handlers {
                         "handler",
                         manager = subscriber.manager.as_deref(),
                         subscriber = subscriber.id.number,
-                        name = subscriber.name(),
+                        name = subscriber.identity.name.as_deref(),
                     ));
                 });
             }

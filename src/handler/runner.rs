@@ -23,6 +23,7 @@ use super::user_code::{Removed, UserCodeScope};
 use crate::channel::Channel;
 use crate::channel::trace::Scope;
 use crate::end_reason::EndReason;
+use crate::receipt::Cause;
 use crate::subscriber_id::SubscriberId;
 use crate::subscription::Subscription;
 use crate::util::shrink::Shrink;
@@ -56,6 +57,8 @@ pub(super) struct Runner<E> {
     has_owner: bool,
     /// The event in flight has not been handled by all members.
     unfinished: bool,
+    /// Why a member has failed over the event in flight.
+    failure: Option<Cause>,
     /// Steps since the task last yielded to the runtime.
     steps_since_yield: u32,
     subscription: Subscription<E>,
@@ -110,6 +113,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
             abort_requested: false,
             has_owner: false,
             unfinished: false,
+            failure: None,
             steps_since_yield: 0,
             subscription,
             registration: None,
@@ -228,10 +232,22 @@ impl<E: Send + Sync + 'static> Runner<E> {
     }
 }
 
+impl<E> Runner<E> {
+    /// Settles the event in flight, which every member has failed to handle, as not finished.
+    #[cold]
+    #[inline(never)]
+    fn give_up(&mut self) {
+        let cause = self.failure.take().unwrap_or(Cause::Left);
+        self.subscription.give_up(cause);
+    }
+}
+
 impl<E> Drop for Runner<E> {
     fn drop(&mut self) {
         drop(self.user_code.runner.mailbox.close());
-        if !self.unfinished {
+        if self.unfinished {
+            self.give_up();
+        } else {
             self.subscription.ack();
         }
     }

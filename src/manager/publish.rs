@@ -129,7 +129,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// A subscriber finishes an event by polling for the next one, or by calling
     /// [`Subscription::ack`]. A subscriber that drops its stream before, with the event unread or in
     /// flight, or that is disconnected before it reads the event, does not finish: `sync_notify`
-    /// stops waiting for the subscriber, and [`Receipt::dropped_by`](crate::Receipt::dropped_by)
+    /// stops waiting for the subscriber, and [`Receipt::unfinished`](crate::Receipt::unfinished)
     /// names it. The set of subscribers is fixed when the event is stored; without subscribers the future
     /// resolves at once. As `sync_notify` in Elixir's `GenEvent`.
     ///

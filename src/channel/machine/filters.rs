@@ -10,7 +10,7 @@ use crate::channel::filter::{Evaluation, FilterMatches, FilterSnapshot};
 use crate::channel::ticket::Ticket;
 use crate::end_reason::DisconnectCause;
 use crate::options::{Overflow, SubscribeOptions};
-use crate::receipt::Stored;
+use crate::receipt::{Cause, Stored};
 use crate::subscriber_id::{SubscriberId, SubscriberKind};
 use crate::util::clock::Instant;
 use crate::util::sync::Arc;
@@ -42,13 +42,7 @@ impl<E> Machine<E> {
     }
 
     /// Closes the queue of a member and removes its filter: the filtered part of detaching.
-    pub(super) fn close_queue(
-        &mut self,
-        key: u64,
-        cause: DisconnectCause,
-        by: By,
-        effects: &mut Effects<E>,
-    ) {
+    pub(super) fn close_queue(&mut self, key: u64, by: By, cause: Cause, effects: &mut Effects<E>) {
         if !self.members.detach(key) {
             return;
         }
@@ -241,7 +235,11 @@ impl<E> Machine<E> {
             effects.wake(pushed.reader);
             if pushed.overwrote.is_some() {
                 let id = pushed.subscriber.id;
-                effects.extend(pushed.lost.map(|ticket| Effect::Dropped(ticket, id)));
+                effects.extend(
+                    pushed
+                        .lost
+                        .map(|ticket| Effect::Overwritten(ticket, Arc::clone(pushed.subscriber))),
+                );
                 #[cfg(feature = "tracing")]
                 effects.extend(pushed.overwrote.and_then(|seq| {
                     let record = crate::channel::trace::Record::lost(pushed.subscriber, seq);

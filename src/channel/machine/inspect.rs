@@ -119,11 +119,12 @@ impl<E> Machine<E> {
         // unread and as unacked, or not at all.
         let cursor = subscriber.cursor.load();
         let member = self.current(subscriber.id);
+        let identity = &subscriber.identity;
         SubscriberInfo {
-            id: subscriber.id,
-            name: subscriber.shared_name(),
-            kind: subscriber.kind,
-            created_at: subscriber.created_at,
+            id: identity.id,
+            name: identity.name.clone(),
+            kind: identity.kind,
+            created_at: identity.created_at,
             overflow: subscriber.overflow,
             window: subscriber.window,
             after: (subscriber.stage()).map_or_else(Vec::new, |stage| stage.after().to_vec()),

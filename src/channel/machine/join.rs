@@ -11,7 +11,8 @@ use crate::channel::subscriber::cursor::CursorState;
 use crate::channel::subscriber::{SubscriberInit, SubscriberState};
 use crate::end_reason::DisconnectCause;
 use crate::options::SubscribeOptions;
-use crate::subscriber_id::SubscriberId;
+use crate::receipt::Cause;
+use crate::subscriber_id::{Identity, SubscriberId};
 use crate::util::sync::Arc;
 
 /// The task detaching a subscriber.
@@ -65,13 +66,15 @@ impl<E> Machine<E> {
     ) -> Arc<SubscriberState> {
         let capacity = usize::try_from(self.capacity).expect("the capacity was a usize");
         Arc::new(SubscriberState::new(SubscriberInit {
-            id: self.members.issue_id(),
-            name: options.name,
+            identity: Identity {
+                id: self.members.issue_id(),
+                name: options.name,
+                kind: options.kind,
+                created_at,
+            },
             after: options.after,
             #[cfg(feature = "tracing")]
             manager: self.name.clone(),
-            kind: options.kind,
-            created_at,
             overflow: options.overflow.unwrap_or(self.default_overflow),
             window: options.window.unwrap_or(capacity).min(capacity),
             max_unacked: options.max_unacked.unwrap_or(capacity.max(1024)),
@@ -85,7 +88,7 @@ impl<E> Machine<E> {
     /// The member stays while deliveries are unacked. Returns `true` if the member was attached.
     pub(crate) fn leave(&mut self, key: u64, effects: &mut Effects<E>) -> bool {
         let was_attached = self.member(key).is_attached();
-        self.detach(key, By::Itself, effects);
+        self.detach(key, By::Itself, Cause::Left, effects);
         let backlog = self.member_mut(key).stream_dropped();
         let segments = backlog.into_iter().flat_map(|backlog| backlog.segments);
         effects.extend(segments.map(Effect::Segment));
@@ -122,14 +125,18 @@ impl<E> Machine<E> {
             return false;
         };
         let key = id.number;
+        let why = match by {
+            By::Itself => Cause::Left,
+            By::Other => Cause::Disconnected(cause),
+        };
         if member.queue.is_some() {
             // The backlog of a filtered subscriber stays in its queue.
-            self.close_queue(key, cause, by, effects);
+            self.close_queue(key, by, why, effects);
         } else {
             // Take the segments before detaching, which may free them; but the first event only
             // after: until the cursor is detached, the subscriber may go on claiming.
             let segments = self.log.segments_from(ReaderPos::of(&member.subscriber));
-            let cursor = self.detach(key, by, effects);
+            let cursor = self.detach(key, by, why, effects);
             let mut backlog = Box::new(Backlog {
                 segments,
                 next: cursor.position() + 1,
@@ -145,14 +152,15 @@ impl<E> Machine<E> {
         true
     }
 
-    /// Detaches a member, and drops its unread events. The member reports from now on, for the
-    /// flushes waiting for its events in flight. Returns the cursor before detaching.
-    fn detach(&mut self, key: u64, by: By, effects: &mut Effects<E>) -> CursorState {
+    /// Detaches a member, and gives up its unread events for this `cause`. The member reports from
+    /// now on, for the flushes waiting for its events in flight. Returns the cursor before
+    /// detaching.
+    fn detach(&mut self, key: u64, by: By, cause: Cause, effects: &mut Effects<E>) -> CursorState {
         let member = self.member_mut(key);
         let subscriber = Arc::clone(&member.subscriber);
         subscriber.cursor.request_reports();
         if member.queue.is_some() {
-            self.close_queue(key, DisconnectCause::Requested, by, effects);
+            self.close_queue(key, by, cause, effects);
             return subscriber.cursor.load();
         }
 
@@ -172,7 +180,8 @@ impl<E> Machine<E> {
         let segments = self.log.ticketed_after(reader_pos, position);
         if !segments.is_empty() && !seeded_bug!("leave-keeps-tickets") {
             effects.push(Effect::Unread(Box::new(Unread {
-                subscriber: subscriber.id,
+                subscriber: Arc::clone(&subscriber),
+                cause,
                 position,
                 segments,
             })));

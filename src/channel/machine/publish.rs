@@ -186,7 +186,10 @@ impl<E> Machine<E> {
         );
         // The subscriber will never acknowledge the event.
         if let Some(ticket) = self.log.ticketed(overwritten) {
-            effects.push(Effect::Dropped(Arc::clone(ticket), subscriber.id));
+            effects.push(Effect::Overwritten(
+                Arc::clone(ticket),
+                Arc::clone(subscriber),
+            ));
         }
         // A flush may wait for the overwritten event.
         let key = subscriber.id.number;

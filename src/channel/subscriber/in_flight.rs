@@ -6,6 +6,7 @@
 
 use super::SubscriberState;
 use crate::channel::ticket::Ticket;
+use crate::receipt::{Cause, Unfinished};
 use crate::util::sync::{Arc, Ordering};
 
 impl SubscriberState {
@@ -18,11 +19,16 @@ impl SubscriberState {
         self.clear_awaited();
     }
 
-    /// Gives up the event in flight: its publisher is told that the event is not finished.
-    pub(crate) fn give_up(&self, ticket: Option<Arc<Ticket>>) {
+    /// Gives up an event, of which this is the ticket: the subscriber did not finish it.
+    pub(crate) fn give_up(&self, ticket: &Ticket, cause: Cause) {
+        ticket.give_up(Unfinished::new(Arc::clone(&self.identity), cause));
+    }
+
+    /// Gives up the event in flight, of which this is the ticket.
+    pub(crate) fn give_up_in_flight(&self, ticket: Option<Arc<Ticket>>, cause: Cause) {
         if let Some(ticket) = ticket {
             self.clear_awaited();
-            ticket.drop_by(self.id);
+            self.give_up(&ticket, cause);
         }
     }
 

@@ -26,6 +26,8 @@ use self::Verdict::{Dropped, Early, Exact, Open};
 use self::table::TABLE;
 use self::work::Work;
 
+use crate::receipts::UnfinishedIds;
+
 /// When `sync_notify` resolves, compared with the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
@@ -196,5 +198,5 @@ fn a_panic_dropping_the_stream_finishes_nothing() {
         panic!("over {event:?}");
     }));
     catch_unwind(AssertUnwindSafe(|| consumer.poll().is_ready())).unwrap_err();
-    assert_eq!(assert_ready_ok!(done.poll()).dropped_by(), [id]);
+    assert_eq!(assert_ready_ok!(done.poll()).unfinished_ids(), [id]);
 }

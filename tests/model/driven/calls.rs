@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use genevent::error::{
     DeadlineError, NotifyError, ReserveDeadlineError, ReserveError, WaitError, WouldDeadlock,
 };
-use genevent::{Permit, SubscriberId, SubscriberInfo, future};
+use genevent::{Permit, SubscriberId, SubscriberInfo, Unfinished, future};
 
 use super::super::payload::Payload;
 use super::super::reference::{Answer, Who};
@@ -137,9 +137,9 @@ impl Called<'_> {
 }
 
 fn receipt_of(receipt: &genevent::Receipt, ids: &[SubscriberId]) -> Answer {
-    let who = |id| ids.iter().position(|known| known == id);
-    let dropped = receipt.dropped_by().iter().map(who);
-    assert_eq!(receipt.dropped(), receipt.dropped_by().len());
+    let who = |entry: &Unfinished| ids.iter().position(|known| *known == entry.id());
+    let dropped = receipt.unfinished().iter().map(who);
+    assert_eq!(receipt.dropped(), receipt.unfinished().len());
     assert_eq!(receipt.all_acked(), receipt.dropped() == 0);
     assert_eq!(
         receipt.is_unheard(),

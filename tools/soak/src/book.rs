@@ -305,7 +305,10 @@ fn check_receipt(
         let Some(outcome) = record.outcome(event) else {
             continue;
         };
-        let named = receipt.dropped_by().contains(&record.id());
+        let named = receipt
+            .unfinished()
+            .iter()
+            .any(|entry| entry.id() == record.id());
         if outcome == EventOutcome::InHand && !counts(outcome) {
             perhaps += usize::from(!named);
         } else if !counts(outcome) {
@@ -334,5 +337,5 @@ fn check_receipt(
         acked <= surely + perhaps,
         "{event:#x}: {surely} and {perhaps}, {receipt:?}"
     );
-    assert_eq!(receipt.dropped(), receipt.dropped_by().len());
+    assert_eq!(receipt.dropped(), receipt.unfinished().len());
 }

@@ -194,7 +194,9 @@ pub(crate) const TABLE: &[Row] = &[
             let consumer = async move {
                 let mut s = s;
                 while let Some(event) = StreamExt::next(&mut s).await {
-                    Err(work.on(event).await)?;
+                    if work.on(event).await == 1 {
+                        Err(1)?;
+                    }
                 }
                 Ok::<_, u32>(())
             };
@@ -222,10 +224,11 @@ pub(crate) const TABLE: &[Row] = &[
             let task = async move {
                 let mut s = s;
                 while let Some(event) = StreamExt::next(&mut s).await {
-                    work.on(event.value()).await;
+                    // The event is kept for the rest of the work.
+                    let (value, _event) = (event.value(), event);
+                    work.on(value).await;
                     abort.abort();
-                    pending::<()>().await; // the rest of the work
-                    drop(event);
+                    pending::<()>().await;
                 }
             };
             Abortable::new(task, registration).await.unwrap_err();

@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use tokio_test::{assert_pending, assert_ready, task};
 
 use super::support::{MODES, Mode, at_once, ms, reader, receipt, settle, timed};
+use crate::receipts::UnfinishedIds;
 
 #[tokio::test]
 async fn case_119_killing_an_idle_reader_detaches_the_subscriber() {
@@ -201,7 +202,7 @@ async fn case_129_disconnecting_a_stuck_stream_releases_waiters() {
 
     assert!(manager.disconnect(stuck.id()));
     let receipt = assert_ready!(second.poll()).unwrap();
-    assert_eq!(receipt.dropped_by(), [stuck.id()]);
+    assert_eq!(receipt.unfinished_ids(), [stuck.id()]);
     assert!(assert_ready!(third.poll()).unwrap().is_unheard());
 
     // The event in flight is owed until the reader's task ends: a deadline limits the wait.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::StreamExt;
-use genevent::{EventManager, Overflow};
+use genevent::{Cause, DisconnectCause, EventManager, Overflow};
 use genevent_models::{model, spawn};
 use shuttle::future::{block_on, yield_now};
 
@@ -37,8 +37,15 @@ fn sync_notify_resolves_however_a_subscriber_ends() {
             let receipt = manager.sync_notify(7).await.unwrap();
             assert_eq!(done.load(Ordering::SeqCst), 7);
             assert_eq!(receipt.acked(), 1);
-            let gone = receipt.dropped_by();
-            assert!(gone.iter().all(|id| [left, cut].contains(id)));
+            for entry in receipt.unfinished() {
+                let disconnected = Cause::Disconnected(DisconnectCause::Requested);
+                let cause = if entry.id() == cut {
+                    disconnected
+                } else {
+                    Cause::Left
+                };
+                assert!([left, cut].contains(&entry.id()) && *entry.cause() == cause);
+            }
             leaving.await.unwrap();
             cutting.await.unwrap();
             drop(manager);
