@@ -143,6 +143,7 @@
 //! |---|---|---|---|
 //! | none | | managers, streams, deliveries, permits, sinks | any executor; `futures-core`, `futures-sink`, `pin-project-lite` |
 //! | `rt` | yes | handlers, the registry, `within`, `WaitAtMost`, `batches`, `for_each_acked`, `try_for_each_acked` | handlers and registry: tokio; the rest: any executor |
+//! | `serde` | | `Serialize` for [`Receipt`], [`Stats`], [`SubscriberInfo`], ids, causes and reasons | `serde` |
 //! | `test-util` | | for tests: module `test_util`, with `assert_next!`, `assert_no_event!`, `assert_ended!` and a probe that records | any executor; the timers are tokio's |
 //! | `tracing` | | what happens, told to whoever listens with `tracing` | `tracing` |
 //!

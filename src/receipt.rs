@@ -27,7 +27,8 @@ pub(crate) struct Stored {
 /// From [`sync_notify`], *finished* means that the subscriber polled for the next event or
 /// acknowledged this event otherwise; from [`ack_notify`], that the subscriber received the event.
 /// `acked + dropped` is the number of subscribers when the event was stored. `Display` writes one
-/// line, which names the subscribers that did not finish.
+/// line, which names the subscribers that did not finish. With feature `serde`, a receipt is
+/// `Serialize`: its number, its count and its entries.
 ///
 /// # Examples
 /// ```
@@ -58,6 +59,7 @@ pub(crate) struct Stored {
 /// [`sync_notify`]: crate::EventManager::sync_notify
 /// [`ack_notify`]: crate::EventManager::ack_notify
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Receipt {
     seq: u64,
     acked: usize,

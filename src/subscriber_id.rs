@@ -37,6 +37,14 @@ impl SubscriberId {
     }
 }
 
+/// Serializes the number.
+#[cfg(feature = "serde")]
+impl serde::Serialize for SubscriberId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(self.number)
+    }
+}
+
 impl fmt::Display for SubscriberId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "#{}", self.number)
@@ -52,11 +60,22 @@ impl fmt::Debug for SubscriberId {
 /// What names a subscriber to people: constant, and shared by everything that outlives the
 /// subscriber.
 #[derive(PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub(crate) struct Identity {
     pub(crate) id: SubscriberId,
     pub(crate) name: Option<Arc<str>>,
     pub(crate) kind: SubscriberKind,
+    #[cfg_attr(feature = "serde", serde(serialize_with = "as_text"))]
     pub(crate) created_at: &'static Location<'static>,
+}
+
+/// Serializes a source line as `file:line:column`.
+#[cfg(feature = "serde")]
+pub(crate) fn as_text<S: serde::Serializer>(
+    value: &impl fmt::Display,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
 }
 
 /// Writes the number and the name.
@@ -83,6 +102,11 @@ impl fmt::Display for Identity {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
 pub enum SubscriberKind {
     /// A stream, read by user code.
     #[default]

@@ -33,7 +33,9 @@ use crate::util::sync::Arc;
 ///
 /// [`Receipt::unfinished`]: crate::Receipt::unfinished
 #[derive(Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Unfinished {
+    #[cfg_attr(feature = "serde", serde(flatten))]
     subscriber: Arc<Identity>,
     cause: Cause,
 }
@@ -119,6 +121,13 @@ impl Entries {
     }
 }
 
+#[cfg(feature = "serde")]
+impl serde::Serialize for Entries {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.as_slice().serialize(serializer)
+    }
+}
+
 impl fmt::Debug for Entries {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.as_slice().fmt(f)
@@ -145,6 +154,11 @@ impl fmt::Debug for Entries {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
 pub enum Cause {
     /// The subscriber dropped its stream, or its task was aborted, with the event unread or
     /// unacknowledged.

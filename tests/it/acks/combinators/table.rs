@@ -195,7 +195,7 @@ pub(crate) const TABLE: &[Row] = &[
                 let mut s = s;
                 while let Some(event) = StreamExt::next(&mut s).await {
                     if work.on(event).await == 1 {
-                        Err(1)?;
+                        Err(1_u32)?;
                     }
                 }
                 Ok::<_, u32>(())
