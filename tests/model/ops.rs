@@ -35,12 +35,12 @@ pub(crate) enum Op {
     /// Like `Next`; if `Next` clones the event, the action runs during the clone.
     NextDuringClone(Pick, Which, During),
     Ack(Pick),
+    Nack(Pick),
     /// Turns a plain stream into `with_missed()` or back.
     Convert(Pick),
     /// Turns a stream into a stream of deliveries.
     Deliver(Pick),
-    /// A delivery is acknowledged, or dropped.
-    Settle(Pick, bool),
+    Settle(Pick, Settling),
     /// A delivery is mapped, or taken apart.
     Transform(Pick, bool),
     Leave(Pick),
@@ -63,6 +63,14 @@ pub(crate) enum Op {
     Close,
     /// Advances the clock by this number of milliseconds.
     Advance(u8),
+}
+
+/// What is done with a delivery.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Settling {
+    Ack,
+    Nack,
+    Drop,
 }
 
 /// The action of an event's `Clone`.
@@ -216,6 +224,7 @@ fn op() -> impl Strategy<Value = Op> {
         40 => (pick(), which(), during())
             .prop_map(|(pick, which, during)| Op::NextDuringClone(pick, which, during)),
         40 => pick().prop_map(Op::Ack),
+        20 => pick().prop_map(Op::Nack),
         15 => pick().prop_map(Op::Convert),
         25 => pick().prop_map(Op::Leave),
         8 => pick().prop_map(Op::Crash),
@@ -224,7 +233,7 @@ fn op() -> impl Strategy<Value = Op> {
         5 => Just(Op::DropHandle),
         3 => Just(Op::Close),
         30 => pick().prop_map(Op::Deliver),
-        70 => (pick(), weighted(0.7)).prop_map(|(pick, ack)| Op::Settle(pick, ack)),
+        70 => (pick(), settling()).prop_map(|(pick, how)| Op::Settle(pick, how)),
         10 => (pick(), any::<bool>()).prop_map(|(pick, map)| Op::Transform(pick, map)),
         35 => pick().prop_map(Op::UsePermit),
         20 => pick().prop_map(Op::DropPermit),
@@ -234,6 +243,14 @@ fn op() -> impl Strategy<Value = Op> {
         20 => (pick(), which()).prop_map(|(pick, which)| Op::PollFlush(pick, which)),
         6 => (pick(), which()).prop_map(|(pick, which)| Op::PollClose(pick, which)),
         6 => pick().prop_map(Op::DropSink),
+    ]
+}
+
+fn settling() -> impl Strategy<Value = Settling> {
+    prop_oneof![
+        7 => Just(Settling::Ack),
+        2 => Just(Settling::Nack),
+        2 => Just(Settling::Drop),
     ]
 }
 

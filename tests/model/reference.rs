@@ -14,7 +14,7 @@ pub(crate) use waiting::goes_on;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use genevent::{DisconnectCause, Overflow};
+use genevent::{Cause, DisconnectCause, Overflow};
 
 /// An event: its index among all events, which is its sequence number less one.
 type Event = usize;
@@ -68,10 +68,12 @@ struct Stored {
     finished: Answers,
 }
 
+/// A subscriber that will never acknowledge: since when, who, and why.
+pub(crate) type Dropped = (usize, Who, Cause);
+
 struct Answers {
     owing: Vec<Who>,
-    /// The subscribers that will never acknowledge, and since when.
-    dropped: Vec<(usize, Who)>,
+    dropped: Vec<Dropped>,
 }
 
 impl Answers {
@@ -86,10 +88,10 @@ impl Answers {
         self.owing.retain(|&owes| owes != who);
     }
 
-    fn give_up(&mut self, who: Who, step: usize) {
+    fn give_up(&mut self, who: Who, step: usize, cause: Cause) {
         if self.owing.contains(&who) {
             self.answer(who);
-            self.dropped.push((step, who));
+            self.dropped.push((step, who, cause));
         }
     }
 }
@@ -344,7 +346,7 @@ pub(crate) enum Answer {
     Receipt {
         seq: u64,
         acked: usize,
-        dropped: Vec<(usize, Who)>,
+        dropped: Vec<Dropped>,
     },
     /// The answer of `flush`, `stop` and `closed`.
     Done,

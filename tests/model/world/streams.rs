@@ -4,11 +4,11 @@ use std::iter::zip;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll};
 
-use genevent::{EventManager, Overflow, SubscribeOptions};
+use genevent::{Cause, EventManager, Overflow, SubscribeOptions};
 use proptest::prelude::*;
 
 use super::super::driven::{Events, Unacked, Wakers};
-use super::super::ops::{Pick, Which};
+use super::super::ops::{Pick, Settling, Which};
 use super::super::payload::{self, DuringClone, Payload};
 use super::super::reference::{ClonePanics, Item, Sees, Who};
 use super::super::{Checked, During, Op};
@@ -16,6 +16,9 @@ use super::{Holding, Reading, World, choose};
 
 const MAX_ATTACHED: usize = 5;
 const MAX_STREAMS: usize = 8;
+
+/// The reason of every nack.
+pub(crate) const REASON: &str = "it failed";
 
 impl World<'_> {
     pub(crate) fn deliver(&mut self, index: usize) {
@@ -28,19 +31,26 @@ impl World<'_> {
         self.streams.insert(index, reading);
     }
 
-    pub(crate) fn settle(&mut self, index: usize, ack: bool) {
+    pub(crate) fn settle(&mut self, index: usize, how: Settling) {
         let Holding { who, seq, held } = self.held.remove(index);
-        self.reference.settle(who, seq, ack);
-        match held {
-            Unacked::Delivery(delivery) if ack => drop(delivery.ack()),
-            Unacked::Ack(due) if ack => due.ack(),
-            Unacked::Delivery(_) | Unacked::Ack(_) => {}
+        let cause = match how {
+            Settling::Ack => None,
+            Settling::Nack => Some(Cause::Failed(REASON.into())),
+            Settling::Drop => Some(Cause::Discarded),
+        };
+        self.reference.settle(who, seq, cause);
+        match (held, how) {
+            (Unacked::Delivery(delivery), Settling::Ack) => drop(delivery.ack()),
+            (Unacked::Delivery(delivery), Settling::Nack) => drop(delivery.nack(REASON)),
+            (Unacked::Ack(due), Settling::Ack) => due.ack(),
+            (Unacked::Ack(due), Settling::Nack) => due.nack(REASON),
+            (_, Settling::Drop) => {}
         }
     }
 
     pub(crate) fn settle_all(&mut self) -> Checked {
         while !self.held.is_empty() {
-            self.apply(Op::Settle(0, true))?;
+            self.apply(Op::Settle(0, Settling::Ack))?;
         }
         Ok(())
     }
