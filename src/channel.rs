@@ -66,7 +66,7 @@ pub(crate) struct Channel<E> {
     id: u64,
     state: Mutex<State<E>>,
     /// The sequence number of the newest event: a hint for readers without the lock.
-    newest: AtomicU64,
+    tail_hint: AtomicU64,
     /// The number of manager handles, which keep the channel open.
     handles: AtomicUsize,
     name: Option<Arc<str>>,
@@ -117,7 +117,7 @@ impl<E: Send + Sync + 'static> Channel<E> {
                 parked: ParkedReaders::new(),
                 conditions: ConditionWakers::default(),
             }),
-            newest: AtomicU64::new(0),
+            tail_hint: AtomicU64::new(0),
             handles: AtomicUsize::new(1),
             name,
             capacity,
@@ -162,7 +162,7 @@ impl<E> Channel<E> {
         self.run(|state, effects| {
             state.machine.close(effects);
             // Free retained events before waking: release needs all subscribers to be parked.
-            state.release_if_idle(effects);
+            state.release_if_all_parked(effects);
             state.notify_conditions(effects);
             effects.wake(state.queue.close());
         });

@@ -283,7 +283,7 @@ impl<T> Filtered<T> {
     /// publisher waits for the acknowledgement.
     fn ack_current(&mut self) {
         if !self.needs_ack {
-            self.subscriber().finish_free();
+            self.subscriber().finish_unowed();
         }
         if let Some(ticket) = self.in_flight.take() {
             self.subscriber().ack_in_flight(Some(&ticket));
@@ -298,7 +298,7 @@ impl<T> Drop for Filtered<T> {
         let in_flight = self.in_flight.take();
         (self.subscriber()).give_up_in_flight(in_flight, Cause::Left);
         // Before leaving: a concurrent flush must not wait for a finished event.
-        self.subscriber().finish_free();
+        self.subscriber().finish_unowed();
         self.subscriber().cursor.finish();
         if self.ended.is_none() {
             let counted = self.channel.report_gone(self.id());

@@ -16,7 +16,7 @@ use std::task::{Context, Poll, ready};
 
 use crate::channel::Channel;
 #[cfg(feature = "rt")]
-use crate::channel::ticket::late::LateTicket;
+use crate::channel::ticket::late::SharedTicket;
 use crate::channel::ticket::{AckLevel, Ticket};
 #[cfg(feature = "rt")]
 use crate::error::{DeadlineError, NotReserved, NotStored, Unanswered};
@@ -81,7 +81,7 @@ impl<E> Notify<'_, E> {
 #[cfg(feature = "rt")]
 fn give_up_storing<E>(store: &mut StoreEvent<'_, E>) -> Option<NotStored<E>> {
     let waiting_for = store.channel.blocking();
-    if waiting_for.is_empty() && store.is_called() {
+    if waiting_for.is_empty() && store.is_notified() {
         // Room was freed after the last poll, and the waker is about to be called.
         return None;
     }
@@ -93,17 +93,17 @@ fn give_up_storing<E>(store: &mut StoreEvent<'_, E>) -> Option<NotStored<E>> {
 /// Stores an event, then waits for the acknowledgements of its subscribers.
 struct StoreAndAwaitAcks<'a, E> {
     store: StoreEvent<'a, E>,
-    until: AckLevel,
+    level: AckLevel,
     /// Set from the first poll until the event is settled.
     ticket: Option<Arc<Ticket>>,
     stored: Option<Stored>,
 }
 
 impl<'a, E> StoreAndAwaitAcks<'a, E> {
-    fn new(channel: &'a Channel<E>, event: E, until: AckLevel) -> Self {
+    fn new(channel: &'a Channel<E>, event: E, level: AckLevel) -> Self {
         Self {
             store: StoreEvent::new(channel, event),
-            until,
+            level,
             ticket: None,
             stored: None,
         }
@@ -121,7 +121,7 @@ impl<'a, E> StoreAndAwaitAcks<'a, E> {
         // stored.
         let is_first = self.ticket.is_none();
         let ticket =
-            (self.ticket).get_or_insert_with(|| Ticket::with_waker(self.until, cx.waker().clone()));
+            (self.ticket).get_or_insert_with(|| Ticket::with_waker(self.level, cx.waker().clone()));
         let Stored { seq, audience } = if let Some(stored) = self.stored {
             stored
         } else {
@@ -164,7 +164,7 @@ impl<E> StoreAndAwaitAcks<'_, E> {
     /// Returns the subscribers that have not answered yet, or `None` if the event is not stored.
     fn waiting_for(&self) -> Option<Vec<SubscriberInfo>> {
         let Stored { seq, .. } = self.stored?;
-        Some(self.store.channel.owing(seq, self.until))
+        Some(self.store.channel.owing(seq, self.level))
     }
 
     /// Gives up, and returns the error; `None` if no subscriber is waited for any more.
@@ -173,7 +173,7 @@ impl<E> StoreAndAwaitAcks<'_, E> {
         let (Some(stored), Some(ticket)) = (self.stored, &self.ticket) else {
             return give_up_storing(&mut self.store).map(DeadlineError::NotStored);
         };
-        let waiting_for = channel.owing(stored.seq, self.until);
+        let waiting_for = channel.owing(stored.seq, self.level);
         // Taken after `owing`: the receipt may know more answers than the list, never fewer.
         let receipt = ticket.receipt_so_far(stored.seq, stored.audience);
         if !are_late(&waiting_for, ticket) {
@@ -186,7 +186,7 @@ impl<E> StoreAndAwaitAcks<'_, E> {
         Some(DeadlineError::Unanswered(Unanswered {
             receipt,
             waiting_for,
-            pending: Arc::new(LateTicket::new(ticket, stored)),
+            pending: Arc::new(SharedTicket::new(ticket, stored)),
         }))
     }
 }
@@ -206,14 +206,14 @@ impl<E> Drop for StoreAndAwaitAcks<'_, E> {
 }
 
 macro_rules! awaiting_future {
-    ($(#[$doc:meta])* $name:ident, $until:expr) => {
+    ($(#[$doc:meta])* $name:ident, $level:expr) => {
         $(#[$doc])*
         #[must_use = "an event is not published until its future is polled"]
         pub struct $name<'a, E>(StoreAndAwaitAcks<'a, E>);
 
         impl<'a, E> $name<'a, E> {
             pub(crate) fn new(channel: &'a Channel<E>, event: E) -> Self {
-                Self(StoreAndAwaitAcks::new(channel, event, $until))
+                Self(StoreAndAwaitAcks::new(channel, event, $level))
             }
         }
 
@@ -293,7 +293,7 @@ impl<E> Reserve<'_, E> {
     /// Leaves the wait queue, and returns the error; `None` if there is room now.
     pub(crate) fn give_up(&mut self) -> Option<NotReserved> {
         let waiting_for = self.channel.blocking();
-        if waiting_for.is_empty() && self.entry.is_called(self.channel) {
+        if waiting_for.is_empty() && self.entry.is_notified(self.channel) {
             // Room was freed after the last poll, and the waker is about to be called.
             return None;
         }

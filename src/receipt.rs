@@ -139,8 +139,8 @@ impl fmt::Display for Receipt {
     }
 }
 
-/// The receipt of an event, for futures that wait until every subscriber has answered. The channel
-/// implements the trait, which errors hold because they are independent of the channel.
+/// The receipt of an event, for futures that wait until every subscriber has answered. A shared ticket
+/// implements this trait. Errors hold the trait because their layer cannot import the channel.
 #[cfg(feature = "rt")]
 pub(crate) trait PendingReceipt: Send + Sync + UnwindSafe + RefUnwindSafe {
     /// Completes with the receipt once every subscriber has answered. `key` identifies the waiting

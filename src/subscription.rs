@@ -166,7 +166,7 @@ impl<E> Subscription<E> {
         self.finish();
         // Events of a backlog owe nothing, and missed events are reported after it.
         if matches!(self.source, Source::Backlog(_)) {
-            self.subscriber.finish_free();
+            self.subscriber.finish_unowed();
         } else if self.state.must_report() && !self.is_ended() {
             self.channel.report(self.subscriber.id.number, None);
             self.sync_cursor(self.subscriber.cursor.load());
@@ -309,7 +309,7 @@ impl<E> Drop for Subscription<E> {
             }
         }
         // Nothing follows any more from the event in flight.
-        self.subscriber.finish_free();
+        self.subscriber.finish_unowed();
         self.subscriber.cursor.finish();
     }
 }

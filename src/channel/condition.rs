@@ -13,7 +13,7 @@ pub(crate) enum Condition {
     /// The channel is closed, and no permit is left.
     Complete,
     /// The runner of every handler has ended.
-    Idle,
+    NoHandlerRuns,
     /// No publisher is queued, or the channel is closed, which rejects the queued publishers.
     NoneQueued,
     /// The channel has at least this many subscribers, or is closed.

@@ -28,7 +28,7 @@ pub(crate) enum Effect<E> {
     DropWaker(Waker),
     /// Give up an overwritten event for this subscriber.
     Overwritten(Arc<Ticket>, Arc<SubscriberState>),
-    /// Settle the events a detached subscriber will never read.
+    /// Settle, as dropped, the events that were unread when a subscriber was detached.
     Unread(Box<Unread<E>>),
     /// Settle the events left in the queue of a disconnected filtered subscriber.
     FilterQueue(Arc<dyn AnyQueue>),

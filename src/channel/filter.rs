@@ -87,7 +87,7 @@ pub(crate) struct Evaluation(Option<Box<FilterMatches>>);
 #[derive(Default)]
 pub(crate) struct FilterMatches {
     /// The number of the newest filter that was evaluated.
-    newest: u64,
+    newest_filter: u64,
     groups: OneOrMany<Box<dyn AnyMatches>>,
 }
 
@@ -99,15 +99,15 @@ impl Evaluation {
     }
 
     #[inline]
-    fn newest(&self) -> u64 {
-        self.0.as_ref().map_or(0, |matches| matches.newest)
+    fn newest_filter(&self) -> u64 {
+        self.0.as_ref().map_or(0, |matches| matches.newest_filter)
     }
 
     /// Evaluates the filters of a snapshot. Runs user code, and is never called under a lock.
     pub(crate) fn evaluate<E>(&mut self, filters: &FilterSnapshot<E>, event: &E) {
         let matches = self.0.get_or_insert_default();
         filters.evaluate(event, |group| matches.groups.push(group));
-        matches.newest = filters.newest;
+        matches.newest_filter = filters.newest_filter;
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Channel, State};
 use crate::channel::condition::Condition;
-use crate::channel::machine::Which;
+use crate::channel::machine::Selection;
 use crate::channel::subscriber::SubscriberState;
 use crate::channel::ticket::{AckLevel, Ticket};
 use crate::inspect::Stats;
@@ -28,7 +28,7 @@ impl<E> Channel<E> {
     /// Returns the attached subscribers, oldest first.
     pub(crate) fn subscribers(&self) -> Vec<SubscriberInfo> {
         let state = self.state.lock();
-        state.machine.infos(state.now(), Which::Attached)
+        state.machine.infos(state.now(), Selection::Attached)
     }
 
     /// Returns all statistics of the same moment.
@@ -41,7 +41,7 @@ impl<E> Channel<E> {
             ..
         } = &*state;
         // A handler may have left the machine while its runner has not ended: list it as leaving, once.
-        let mut leaving = machine.infos(None, Which::Leaving);
+        let mut leaving = machine.infos(None, Selection::Leaving);
         let known: BTreeSet<_> = leaving.iter().map(SubscriberInfo::id).collect();
         let ending = running.values();
         let ending = ending
@@ -56,7 +56,7 @@ impl<E> Channel<E> {
             permits: usize::try_from(machine.permits()).expect("permits are counted one by one"),
             waiting_publishers: queue.len(),
             front_notified: queue.is_front_notified(),
-            subscribers: machine.infos(state.now(), Which::Attached),
+            subscribers: machine.infos(state.now(), Selection::Attached),
             leaving,
         }
     }
@@ -64,26 +64,28 @@ impl<E> Channel<E> {
     /// Returns the blocking subscribers.
     pub(crate) fn blocking(&self) -> Vec<SubscriberInfo> {
         let state = self.state.lock();
-        state.machine.infos(state.now(), Which::Blocking)
+        state.machine.infos(state.now(), Selection::Blocking)
     }
 
     /// Returns the subscribers owing an acknowledgement of event `seq`.
-    pub(crate) fn owing(&self, seq: u64, until: AckLevel) -> Vec<SubscriberInfo> {
+    pub(crate) fn owing(&self, seq: u64, level: AckLevel) -> Vec<SubscriberInfo> {
         let state = self.state.lock();
-        state.machine.infos(state.now(), Which::Owing(seq, until))
+        state
+            .machine
+            .infos(state.now(), Selection::Owing(seq, level))
     }
 
     /// Returns the subscribers that have not settled all stored events.
     pub(crate) fn unsettled(&self) -> Vec<SubscriberInfo> {
         let state = self.state.lock();
-        state.machine.infos(state.now(), Which::Unsettled)
+        state.machine.infos(state.now(), Selection::Unsettled)
     }
 
     /// Returns the subscribers that have not settled all stored events; `None` if there are none and
     /// no publisher is queued.
     pub(crate) fn unsettled_unless_quiet(&self) -> Option<Vec<SubscriberInfo>> {
         let state = self.state.lock();
-        let unsettled = state.machine.infos(state.now(), Which::Unsettled);
+        let unsettled = state.machine.infos(state.now(), Selection::Unsettled);
         let is_quiet = unsettled.is_empty() && state.holds(Condition::NoneQueued);
         (!is_quiet).then_some(unsettled)
     }
@@ -91,7 +93,9 @@ impl<E> Channel<E> {
     /// Returns the subscribers awaited by `flush`.
     pub(crate) fn flushing(&self, flush: &Arc<Ticket>) -> Vec<SubscriberInfo> {
         let state = self.state.lock();
-        state.machine.infos(state.now(), Which::FlushedBy(flush))
+        state
+            .machine
+            .infos(state.now(), Selection::FlushedBy(flush))
     }
 
     /// Returns the number of unread events of `subscriber`, and whether no later events will come.

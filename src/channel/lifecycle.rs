@@ -13,7 +13,7 @@ impl<E> State<E> {
         match condition {
             Condition::Closed => self.machine.is_closed(),
             Condition::Complete => self.machine.is_complete(),
-            Condition::Idle => self.running.is_empty(),
+            Condition::NoHandlerRuns => self.running.is_empty(),
             Condition::NoneQueued => self.machine.is_closed() || self.queue.len() == 0,
             Condition::Subscribers(n) => self.machine.is_closed() || n <= self.machine.attached(),
         }
@@ -47,7 +47,10 @@ impl<E> State<E> {
             effects.wake(self.conditions.notify(complete));
         }
         if self.running.is_empty() {
-            effects.wake(self.conditions.notify(Condition::Idle..=Condition::Idle));
+            effects.wake(
+                self.conditions
+                    .notify(Condition::NoHandlerRuns..=Condition::NoHandlerRuns),
+            );
         }
         self.notify_if_none_queued(effects);
     }

@@ -18,7 +18,7 @@
 //!
 //! **How an event is read.** A reader clones the segment with its next event under the channel's
 //! lock ([`batch`](Log::batch)) and reads the events of that segment without the lock. While a
-//! backlog lasts, short segments not held by readers are joined with their neighbours, so the
+//! backlog lasts, short segments not held by readers are merged with their neighbours, so the
 //! readers behind need few locks.
 //!
 //! **How an event is freed.** Each reader is counted in the segment with its next event, or in the
@@ -31,7 +31,7 @@
 use std::collections::VecDeque;
 
 use crate::channel::effects::{Effect, Effects};
-use crate::channel::log::segment::{Segment, Slot, slots_for};
+use crate::channel::log::segment::{Segment, Slot, max_segment_len_for};
 use crate::channel::ticket::Ticket;
 use crate::util::shrink::Shrink;
 use crate::util::sync::Arc;
@@ -39,19 +39,19 @@ use crate::util::sync::Arc;
 mod readers;
 pub(crate) mod segment;
 
-pub(crate) use readers::ReaderPos;
+pub(crate) use readers::SegmentKey;
 
 /// The stored events and the number of readers of each segment.
 ///
 /// # Invariants
 /// 1. The segments and the active segment hold consecutive events, the last of which is `tail`.
 ///    Finding an event by its sequence number relies on this.
-/// 2. Each reader is counted exactly once: in the segment of its [`ReaderPos`], or in
+/// 2. Each reader is counted exactly once: in the segment of its [`SegmentKey`], or in
 ///    `active_readers`. The first segment has readers, unless events are retained. A wrong count
 ///    would free unread events, or keep read events for ever.
-/// 3. `ticketed` is the newest event with a ticket, and each [`CountedSegment`] with a ticket has its
+/// 3. `newest_ticketed` is the newest event with a ticket, and each [`CountedSegment`] with a ticket has its
 ///    flag set. Otherwise a disconnect would leave a publisher waiting for ever.
-/// 4. The active segment is shorter than `slots`, and no segment is longer. This bounds the read
+/// 4. The active segment is shorter than `max_segment_len`, and no segment is longer. This bounds the read
 ///    events that stay in memory beside an unread event.
 /// 5. The newest `retain` events are stored, if `retain` has not changed since they were appended.
 ///    A late subscriber is promised a replay without gaps.
@@ -65,15 +65,15 @@ pub(crate) struct Log<E> {
     /// The number of readers of the active segment, which have read all other segments to the end.
     active_readers: usize,
     /// The sequence number of the newest event with a ticket; 0 before the first such event.
-    ticketed: u64,
+    newest_ticketed: u64,
     /// The number of newest events kept after all subscribers have read them.
     retain: u64,
     /// The greatest length of a segment.
-    slots: usize,
+    max_segment_len: usize,
 }
 
 /// The capacity of an emptied log, for segments and for active events.
-const RETAINED_CAPACITY: usize = 8;
+const MIN_CAPACITY: usize = 8;
 
 /// The number of segments from which spare capacity is given back.
 const LONG: usize = 64;
@@ -83,7 +83,7 @@ struct CountedSegment<E> {
     segment: Segment<E>,
     readers: usize,
     /// Whether any event of the segment has a ticket.
-    ticketed: bool,
+    has_ticket: bool,
 }
 
 impl<E> Log<E> {
@@ -92,12 +92,12 @@ impl<E> Log<E> {
     pub(crate) fn new(capacity: u64, retain: u64) -> Self {
         Self {
             retain,
-            slots: slots_for(if retain > 0 { retain } else { capacity }),
+            max_segment_len: max_segment_len_for(if retain > 0 { retain } else { capacity }),
             tail: 0,
             segments: VecDeque::new(),
             active: Vec::new(),
             active_readers: 0,
-            ticketed: 0,
+            newest_ticketed: 0,
         }
     }
 
@@ -111,12 +111,12 @@ impl<E> Log<E> {
 
     /// Returns the newest retained events, at most `events`: the sequence number of the first, and
     /// the segments with all of them.
-    pub(crate) fn newest(&mut self, events: u64) -> (u64, VecDeque<Segment<E>>) {
+    pub(crate) fn newest_segments(&mut self, events: u64) -> (u64, VecDeque<Segment<E>>) {
         let first = self.tail + 1 - events.min(self.retain).min(self.tail);
         if first > self.tail {
             return (first, VecDeque::new());
         }
-        (first, self.segments_from(ReaderPos(first)))
+        (first, self.segments_from(SegmentKey(first)))
     }
 
     /// Returns whether events are retained.
@@ -128,12 +128,12 @@ impl<E> Log<E> {
     /// there is about one more segment to free.
     pub(crate) fn trim_retained(&mut self, effects: &mut Effects<E>) -> u64 {
         self.trim(effects);
-        let full = self.first() + self.retain + self.slots as u64 - 1;
+        let full = self.first() + self.retain + self.max_segment_len as u64 - 1;
         if full > self.tail {
             full
         } else {
             // Readers still need the first segment, and free it when they move on.
-            self.tail + self.slots as u64
+            self.tail + self.max_segment_len as u64
         }
     }
 
@@ -157,11 +157,11 @@ impl<E> Log<E> {
         self.tail += 1;
         let mut slot = Slot::new(event);
         if let Some(ticket) = ticket {
-            self.ticketed = self.tail;
+            self.newest_ticketed = self.tail;
             slot.ticket = Some(Arc::clone(ticket));
         }
         self.active.push(slot);
-        if self.active.len() == self.slots {
+        if self.active.len() == self.max_segment_len {
             self.seal();
         }
         self.tail
@@ -169,50 +169,52 @@ impl<E> Log<E> {
 
     /// Turns the active segment, which must not be empty, into a shared segment.
     fn seal(&mut self) {
-        let ReaderPos(first) = self.active_pos();
+        let SegmentKey(first) = self.active_key();
         self.segments.push_back(CountedSegment {
-            ticketed: self.ticketed >= first,
+            has_ticket: self.newest_ticketed >= first,
             segment: Segment::of(first, &mut self.active),
             readers: std::mem::take(&mut self.active_readers),
         });
-        self.join_back(self.segments.len() - 1);
+        self.merge_back(self.segments.len() - 1);
     }
 
-    /// Joins the segment `at` with its predecessors, as far as joining pays: lengths grow as in a binary
+    /// Merges the segment `at` with its predecessors, as far as merging pays: lengths grow as in a binary
     /// counter.
     ///
     /// Called for a new segment, and again when the last reader leaves a segment: readers in
-    /// neighbouring segments keep the newest segments from being joined until then.
-    fn join_back(&mut self, mut at: usize) {
-        while at > 0 && self.join_at(at) {
+    /// neighbouring segments keep the newest segments from being merged until then.
+    fn merge_back(&mut self, mut at: usize) {
+        while at > 0 && self.merge_at(at) {
             at -= 1;
         }
     }
 
-    /// Joins the segments `at - 1` and `at`, if joining pays. Returns whether the two were joined.
-    fn join_at(&mut self, at: usize) -> bool {
+    /// Merges the segments `at - 1` and `at`, if merging pays. Returns whether the two were merged.
+    fn merge_at(&mut self, at: usize) -> bool {
         let mut pair = self.segments.range_mut(at - 1..=at);
         let (Some(before), Some(next)) = (pair.next(), pair.next()) else {
             return false;
         };
-        let joined = before.segment.join(&mut next.segment, self.slots);
-        if joined {
+        let merged = before
+            .segment
+            .merge(&mut next.segment, self.max_segment_len);
+        if merged {
             before.readers += next.readers;
-            before.ticketed |= next.ticketed;
+            before.has_ticket |= next.has_ticket;
             self.segments.remove(at);
         }
-        joined
+        merged
     }
 
     /// Returns the ticket of event `seq`, if the event is stored and a publisher waits for it.
-    pub(crate) fn ticketed(&self, seq: u64) -> Option<&Arc<Ticket>> {
+    pub(crate) fn ticket_of(&self, seq: u64) -> Option<&Arc<Ticket>> {
         if seq < self.first() {
             return None;
         }
-        let slot = if let Some(counted) = self.segments.get(self.index(ReaderPos(seq))) {
+        let slot = if let Some(counted) = self.segments.get(self.index(SegmentKey(seq))) {
             counted.segment.get(seq)
         } else {
-            let index = seq.checked_sub(self.active_pos().0)?;
+            let index = seq.checked_sub(self.active_key().0)?;
             self.active.get(usize::try_from(index).ok()?)?
         };
         slot.ticket.as_ref()
@@ -222,17 +224,19 @@ impl<E> Log<E> {
     /// counted at `from`.
     ///
     /// Takes O(segments). The caller visits the tickets after unlocking, which takes O(events).
-    pub(crate) fn ticketed_after(&mut self, from: ReaderPos, position: u64) -> Vec<Segment<E>> {
-        if self.ticketed <= position {
+    pub(crate) fn ticketed_after(&mut self, from: SegmentKey, position: u64) -> Vec<Segment<E>> {
+        if self.newest_ticketed <= position {
             return Vec::new();
         }
         if !self.active.is_empty() {
             self.seal();
         }
         let segments = self.segments.range(self.index(from)..);
-        let ticketed =
-            segments.filter(|counted| counted.ticketed && counted.segment.last() > position);
-        ticketed.map(|counted| counted.segment.clone()).collect()
+        let with_tickets =
+            segments.filter(|counted| counted.has_ticket && counted.segment.last() > position);
+        with_tickets
+            .map(|counted| counted.segment.clone())
+            .collect()
     }
 
     /// Frees all events not retained; all `readers` must have read everything. Returns
@@ -250,9 +254,9 @@ impl<E> Log<E> {
             effects.push(Effect::Segment(counted.segment));
         }
         // A large backlog must not keep its memory for ever.
-        self.active.shrink_to(RETAINED_CAPACITY);
+        self.active.shrink_to(MIN_CAPACITY);
         if self.segments.capacity() >= LONG {
-            self.segments.shrink_to(RETAINED_CAPACITY);
+            self.segments.shrink_to(MIN_CAPACITY);
         }
         true
     }
@@ -300,21 +304,21 @@ impl<E> Log<E> {
             assert_eq!(next, counted.segment.first(), "log: invariant 1");
             next = counted.segment.last() + 1;
             let len = next - counted.segment.first();
-            assert!(len <= self.slots as u64, "log: invariant 4");
-            let ticketed = counted.segment.tickets_after(0).next().is_some();
-            assert_eq!(counted.ticketed, ticketed, "log: invariant 3");
+            assert!(len <= self.max_segment_len as u64, "log: invariant 4");
+            let has_ticket = counted.segment.tickets_after(0).next().is_some();
+            assert_eq!(counted.has_ticket, has_ticket, "log: invariant 3");
         }
-        assert_eq!(next, self.active_pos().0, "log: invariant 1");
-        let ticketed = self.active.iter().any(|slot| slot.ticket.is_some());
-        assert_eq!(ticketed, self.ticketed >= next, "log: invariant 3");
-        assert!(self.active.len() < self.slots, "log: invariant 4");
+        assert_eq!(next, self.active_key().0, "log: invariant 1");
+        let has_ticket = self.active.iter().any(|slot| slot.ticket.is_some());
+        assert_eq!(has_ticket, self.newest_ticketed >= next, "log: invariant 3");
+        assert!(self.active.len() < self.max_segment_len, "log: invariant 4");
     }
 
     /// Returns the sequence number of the oldest stored event, or of the next event if none is stored.
     pub(crate) fn first(&self) -> u64 {
         match self.segments.front() {
             Some(counted) => counted.segment.first(),
-            None => self.active_pos().0,
+            None => self.active_key().0,
         }
     }
 }
@@ -328,15 +332,15 @@ mod tests {
     fn released_backlog_keeps_little_memory() {
         let mut log = Log::new(1_024, 0);
         let mut effects = Effects::new();
-        log.join();
+        log.add_reader();
         let ticket = Ticket::new(AckLevel::Finished);
-        for _ in 0..1_000 * log.slots {
+        for _ in 0..1_000 * log.max_segment_len {
             log.append((), Some(&ticket));
         }
         assert!(log.segments.len() > LONG);
         log.release(1, &mut effects);
         effects.run();
         assert!(log.segments.capacity() <= LONG);
-        assert!(log.active.capacity() <= log.slots);
+        assert!(log.active.capacity() <= log.max_segment_len);
     }
 }

@@ -1,6 +1,6 @@
 //! The state machine of a channel: every decision about events and subscribers.
 //!
-//! The machine is a plain value behind the channel's lock. It holds no lock and no waker, never
+//! The machine is a plain value behind the lock of the channel. The machine never
 //! waits and never runs user code. Each operation changes the state and writes the actions to be
 //! done into [`Effects`], which [`channel`](crate::channel) runs after unlocking.
 //!
@@ -49,7 +49,7 @@ mod wait_clock;
 
 use blockers::Blockers;
 use full_at::FullAt;
-pub(crate) use inspect::Which;
+pub(crate) use inspect::Selection;
 use members::{Member, Members};
 pub(crate) use room::{Place, Room};
 use turns::Turns;
@@ -107,9 +107,9 @@ pub(crate) struct Machine<E> {
     log: Log<E>,
     members: Members<E>,
     filters: FilterRegistry<E>,
-    /// When each lossless log reader becomes full.
+    /// For each lossless log reader, the tail at which its window must be checked.
     lossless: FullAt,
-    /// When each lossy log reader becomes full.
+    /// For each lossy log reader, the tail at which its policy acts.
     lossy: FullAt,
     blockers: Blockers,
     /// The manager's name.

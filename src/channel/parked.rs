@@ -34,7 +34,7 @@ impl Unparked {
 }
 
 /// The capacity kept when there are fewer subscribers.
-const RETAINED_CAPACITY: usize = 16;
+const MIN_CAPACITY: usize = 16;
 
 /// The entries of all parked subscribers.
 ///
@@ -108,8 +108,7 @@ impl ParkedReaders {
 
     /// Gives spare memory back when there are only few `subscribers`.
     pub(crate) fn give_back(&mut self, subscribers: usize) {
-        self.parked
-            .shrink_if_sparse_for(subscribers, RETAINED_CAPACITY);
+        self.parked.shrink_if_sparse_for(subscribers, MIN_CAPACITY);
     }
 
     /// Takes out all entries.

@@ -1,4 +1,4 @@
-//! Publishing: the fast path, and storing an event or reserving a permit beside it.
+//! Publishing: the fast path, and the slow path, which may wait in the queue.
 //!
 //! **How an event is stored.**
 //! 1. [`Channel::try_store_fast`] stores the event under a single lock if no publisher is queued, no filter
@@ -45,7 +45,7 @@ pub(crate) enum Admission<T> {
     },
 }
 
-/// An event stored beside the fast path.
+/// An event to be stored on the slow path.
 pub(crate) struct PendingEvent<'a, E> {
     /// `None` once the event is stored.
     pub(crate) event: &'a mut Option<E>,
@@ -86,7 +86,7 @@ impl<E> Channel<E> {
         // Without readers, the event only takes a sequence number. Its `Drop` is user code, which must
         // not run under the lock.
         if let Some(stored) = state.machine.try_skip_fast() {
-            self.newest.store(stored.seq, Ordering::Release);
+            self.tail_hint.store(stored.seq, Ordering::Release);
             drop(state);
             drop_caught(event);
             return Ok(stored);
@@ -95,7 +95,7 @@ impl<E> Channel<E> {
             return Err(event);
         }
         let stored = state.machine.push_event(event, ticket);
-        self.newest.store(stored.seq, Ordering::Release);
+        self.tail_hint.store(stored.seq, Ordering::Release);
         // Wakers are user code: take them out here, and call them after unlocking.
         if state.parked.len() > 0 {
             let readers = state.parked.unpark_all();
@@ -134,7 +134,7 @@ impl<E> Channel<E> {
         let stored = self.with_evaluation(&mut pending, |state, pending, effects| {
             state.try_store(pending, publisher, effects)
         })?;
-        Ok(drop_unheard(stored))
+        Ok(drop_if_not_logged(stored))
     }
 
     /// Stores the event, or queues the publisher. `key` is the publisher's entry in the wait queue
@@ -153,7 +153,7 @@ impl<E> Channel<E> {
                 state.poll_store(pending, publisher, &mut slot, effects)
             })
         });
-        admission.map(drop_unheard)
+        admission.map(drop_if_not_logged)
     }
 
     /// Stores the event with a permit.
@@ -164,7 +164,7 @@ impl<E> Channel<E> {
             evaluation: &mut Evaluation::default(),
         };
         let stored = self.with_evaluation(&mut pending, State::store_permitted);
-        drop_unheard(stored)
+        drop_if_not_logged(stored)
     }
 
     /// Returns whether the calling code waits for room. Code of a handler of this manager does not:
@@ -192,7 +192,8 @@ impl<E> Channel<E> {
                 let result = attempt(state, pending, effects);
                 // Update the hint under the lock: two publishers could reorder their updates without.
                 if pending.event.is_none() {
-                    self.newest.store(state.machine.tail(), Ordering::Release);
+                    self.tail_hint
+                        .store(state.machine.tail(), Ordering::Release);
                 }
                 result
             });
@@ -274,8 +275,8 @@ fn spare_if_new(key: Option<QueueKey>, waker: &Waker) -> Option<Waker> {
 
 /// Drops an event that no subscriber reads from the log. The caller must not hold the lock: the
 /// event's `Drop` is user code.
-fn drop_unheard<E>((stored, unheard): StoredEvent<E>) -> Stored {
-    if let Some(event) = unheard {
+fn drop_if_not_logged<E>((stored, not_logged): StoredEvent<E>) -> Stored {
+    if let Some(event) = not_logged {
         drop_caught(event);
     }
     stored

@@ -19,7 +19,7 @@ pub(crate) enum Source<E> {
     Segment(Segment<E>),
     /// Events without acknowledgements.
     Backlog(Box<Backlog<E>>),
-    /// No more events. The subscriber is no member of the machine any more.
+    /// No more events. The subscriber has left the machine, or is a gone member with unacked deliveries.
     Ended(EndReason),
 }
 
@@ -31,7 +31,7 @@ pub(crate) struct Backlog<E> {
     pub(crate) next: u64,
     /// The sequence number of the last event to yield.
     pub(crate) end: u64,
-    pub(crate) after: Then,
+    pub(crate) after: AfterBacklog,
 }
 
 /// Events that a subscriber left unread when it was detached, and for which publishers wait.
@@ -57,7 +57,7 @@ impl<E> Unread<E> {
 
 /// The continuation of a backlog.
 #[derive(Clone, Copy)]
-pub(crate) enum Then {
+pub(crate) enum AfterBacklog {
     /// Live events: the channel is the next source.
     Live,
     /// The end of the stream.
@@ -92,7 +92,7 @@ impl<E> Backlog<E> {
         let front = self
             .segments
             .front()
-            .expect("`seek` has returned true, so there is a first segment");
+            .expect("`has_next` has returned true, so there is a first segment");
         front.get(seq).event()
     }
 }

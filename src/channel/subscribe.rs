@@ -83,7 +83,7 @@ impl<E> State<E> {
         if check {
             if let Some(batch) = self
                 .machine
-                .next_batch(subscriber, word.position(), effects)
+                .next_segment(subscriber, word.position(), effects)
             {
                 *source = Source::Segment(batch.clone());
                 return Next::More;
@@ -102,7 +102,7 @@ impl<E> State<E> {
         let replaced = self.parked.park(subscriber, waker);
         effects.drop_waker(replaced);
         // The last subscriber that parks frees all events; any other only moves to the log's end.
-        if !self.release_if_idle(effects) {
+        if !self.release_if_all_parked(effects) {
             self.machine.park_caught_up(subscriber, effects);
         }
         Next::Parked
@@ -110,7 +110,7 @@ impl<E> State<E> {
 
     /// Frees all events if every log reader is parked. Returns `false` if any is not, or if events are
     /// retained.
-    pub(super) fn release_if_idle(&mut self, effects: &mut Effects<E>) -> bool {
+    pub(super) fn release_if_all_parked(&mut self, effects: &mut Effects<E>) -> bool {
         if self.parked.len() != self.machine.readers() {
             return false;
         }
@@ -120,7 +120,7 @@ impl<E> State<E> {
     /// Frees the memory and the room of a subscriber that was detached or removed.
     fn after_leave(&mut self, effects: &mut Effects<E>) {
         self.parked.give_back(self.machine.readers());
-        self.release_if_idle(effects);
+        self.release_if_all_parked(effects);
         self.serve_queue(effects);
     }
 }
@@ -183,7 +183,7 @@ impl<E> Channel<E> {
     /// found without the lock.
     #[inline]
     pub(crate) fn seems_caught_up(&self, position: u64) -> bool {
-        self.newest.load(Ordering::Acquire) <= position
+        self.tail_hint.load(Ordering::Acquire) <= position
     }
 
     /// Reports that a subscriber claimed the event `in_flight`, or finished an event (`None`). Called if the

@@ -44,7 +44,7 @@ pub(crate) struct SubscriberState {
     awaited_seq: AtomicU64,
     /// Whether an event in flight owes nothing: an event replayed, or read after a disconnect. Not
     /// used with explicit acknowledgements.
-    free_in_flight: AtomicBool,
+    unowed_in_flight: AtomicBool,
     missed: AtomicU64,
     /// The deliveries in flight; set if the subscriber acknowledges explicitly.
     unacked_set: OnceLock<Box<UnackedSet>>,
@@ -54,7 +54,7 @@ pub(crate) struct SubscriberState {
 /// cursor, not in a table of the channel, so a reader on another core loads fewer cache lines.
 pub(crate) struct ChannelSlots {
     /// The segment of the log that counts the subscriber.
-    pub(crate) reader_pos: LockedU64,
+    pub(crate) segment_key: LockedU64,
     /// The generation of [`ParkedReaders`](crate::channel::parked::ParkedReaders) in which the
     /// subscriber parked last; 0 if it never did.
     pub(crate) generation: LockedU64,
@@ -90,12 +90,12 @@ impl SubscriberState {
             max_unacked: init.max_unacked,
             cursor: Cursor::new(init.position),
             slots: ChannelSlots {
-                reader_pos: LockedU64::new(0),
+                segment_key: LockedU64::new(0),
                 generation: LockedU64::new(0),
                 index: LockedU64::new(0),
             },
             awaited_seq: AtomicU64::new(0),
-            free_in_flight: AtomicBool::new(false),
+            unowed_in_flight: AtomicBool::new(false),
             missed: AtomicU64::new(0),
             unacked_set: OnceLock::new(),
         }

@@ -34,7 +34,7 @@ pub(crate) enum AckLevel {
 /// 3. The ticket holds no waker after its future has completed or was dropped. The channel may then
 ///    drop its reference under the lock without running user code.
 pub(crate) struct Ticket {
-    until: AckLevel,
+    level: AckLevel,
     outstanding: AtomicUsize,
     /// 1 if `unfinished` is not empty: a receipt without an entry needs no lock.
     any_unfinished: AtomicUsize,
@@ -48,19 +48,19 @@ struct TicketInner {
 
 impl Ticket {
     /// Creates a ticket without a waker; the first [`poll_settled`](Self::poll_settled) registers a waker.
-    pub(crate) fn new(until: AckLevel) -> Arc<Self> {
-        Self::of(until, None)
+    pub(crate) fn new(level: AckLevel) -> Arc<Self> {
+        Self::of(level, None)
     }
 
     /// Creates a ticket with `waker` registered, so the first
     /// [`is_settled`](Self::is_settled) check needs no lock.
-    pub(crate) fn with_waker(until: AckLevel, waker: Waker) -> Arc<Self> {
-        Self::of(until, Some(waker))
+    pub(crate) fn with_waker(level: AckLevel, waker: Waker) -> Arc<Self> {
+        Self::of(level, Some(waker))
     }
 
-    fn of(until: AckLevel, waker: Option<Waker>) -> Arc<Self> {
+    fn of(level: AckLevel, waker: Option<Waker>) -> Arc<Self> {
         Arc::new(Self {
-            until,
+            level,
             outstanding: AtomicUsize::new(0),
             any_unfinished: AtomicUsize::new(0),
             inner: Mutex::new(TicketInner {
@@ -72,8 +72,8 @@ impl Ticket {
 
     /// Returns the step this ticket counts.
     #[inline]
-    pub(crate) fn until(&self) -> AckLevel {
-        self.until
+    pub(crate) fn level(&self) -> AckLevel {
+        self.level
     }
 
     /// Sets the number of acknowledgements to wait for. Called once, before any subscriber can see the

@@ -81,7 +81,7 @@ pub(crate) enum Removed {
 }
 
 /// The capacity kept when a long queue has emptied.
-const RETAINED_CAPACITY: usize = 16;
+const MIN_CAPACITY: usize = 16;
 
 impl WaitQueue {
     // ---- Queries ----------------------------------------------------------------------------
@@ -355,7 +355,7 @@ impl WaitQueue {
             self.waiters.retain(|waiter| waiter.live);
             self.tombstones = 0;
         }
-        self.waiters.shrink_if_sparse(RETAINED_CAPACITY);
+        self.waiters.shrink_if_sparse(MIN_CAPACITY);
         waker
     }
 

@@ -110,7 +110,7 @@ impl<T> Filtered<T> {
     fn receive(&mut self, item: QueuedEvent<T>) -> T {
         (self.last_seq, self.needs_ack) = (item.seq, item.needs_ack);
         match item.ticket {
-            Some(ticket) if ticket.until() == AckLevel::Received => ticket.ack(),
+            Some(ticket) if ticket.level() == AckLevel::Received => ticket.ack(),
             ticket => self.in_flight = ticket,
         }
         #[cfg(feature = "rt")]

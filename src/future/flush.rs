@@ -172,7 +172,7 @@ impl<E> Future for Stop<'_, E> {
             ready!(self.settled.poll(cx))?;
         }
         // Wait until every handler has ended.
-        let idle = || AwaitCondition::new(channel, Condition::Idle);
+        let idle = || AwaitCondition::new(channel, Condition::NoHandlerRuns);
         let idle = self.idle.get_or_insert_with(idle);
         idle.poll(cx).map(|_| Ok(()))
     }

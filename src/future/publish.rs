@@ -68,7 +68,7 @@ impl QueueEntry {
 
     /// Returns whether the publisher was notified and has not polled since.
     #[cfg(feature = "rt")]
-    pub(super) fn is_called<E>(&self, channel: &Channel<E>) -> bool {
+    pub(super) fn is_notified<E>(&self, channel: &Channel<E>) -> bool {
         (self.key).is_some_and(|key| channel.is_notified(key))
     }
 
@@ -90,7 +90,7 @@ pub(super) struct StoreEvent<'a, E> {
     slow_path: Option<Box<SlowPath>>,
 }
 
-/// The state of a publisher beside the fast path.
+/// The state of a publisher on the slow path.
 #[derive(Default)]
 struct SlowPath {
     entry: QueueEntry,
@@ -154,9 +154,9 @@ impl<'a, E> StoreEvent<'a, E> {
 
     /// Returns whether the publisher was notified and has not polled since.
     #[cfg(feature = "rt")]
-    pub(super) fn is_called(&self) -> bool {
+    pub(super) fn is_notified(&self) -> bool {
         let slow_path = self.slow_path.as_ref();
-        slow_path.is_some_and(|slow_path| slow_path.entry.is_called(self.channel))
+        slow_path.is_some_and(|slow_path| slow_path.entry.is_notified(self.channel))
     }
 
     /// Leaves the wait queue, if queued, and notifies the next publisher.

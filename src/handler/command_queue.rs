@@ -6,7 +6,7 @@ use super::command::{Command, QueuedCommand};
 use crate::util::shrink::Shrink;
 
 /// Capacity that is kept while fewer commands are queued.
-const RETAINED_CAPACITY: usize = 8;
+const MIN_CAPACITY: usize = 8;
 
 /// Commands of a runner, in the order of execution.
 ///
@@ -32,7 +32,7 @@ impl<E> CommandQueue<E> {
 
     pub(super) fn pop(&mut self) -> Option<Command<E>> {
         let first = self.0.pop_front()?;
-        self.0.shrink_if_sparse(RETAINED_CAPACITY);
+        self.0.shrink_if_sparse(MIN_CAPACITY);
         Some(first.command)
     }
 }

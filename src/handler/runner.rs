@@ -68,7 +68,7 @@ pub(super) struct Runner<E> {
 }
 
 /// Capacity that is kept while the runner has fewer members.
-const RETAINED_CAPACITY: usize = 8;
+const MIN_CAPACITY: usize = 8;
 
 /// Number of steps after which the task yields to the runtime.
 const STEP_BUDGET: u32 = 64;
@@ -218,7 +218,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
     /// Takes a member out of the list and ends the member.
     async fn remove(&mut self, index: usize, reason: StopReason) -> Removed<E> {
         let member = self.members.remove(index).expect(MEMBER_INDEX);
-        self.members.shrink_if_sparse(RETAINED_CAPACITY);
+        self.members.shrink_if_sparse(MIN_CAPACITY);
         let last = self.members.is_empty() && !self.has_owner;
         self.user_code.end(member, reason, last).await
     }

@@ -16,12 +16,12 @@ use crate::util::told_once::{Told, ToldOnce};
 pub(super) type Values<V> = HashMap<String, Arc<V>>;
 
 /// The capacity kept by a bucket with fewer values.
-const RETAINED_CAPACITY: usize = 16;
+const MIN_CAPACITY: usize = 16;
 
 /// Removes and returns one value.
 pub(super) fn remove<V>(values: &mut Values<V>, key: &str) -> Option<Arc<V>> {
     let removed = values.remove(key);
-    values.shrink_if_sparse(RETAINED_CAPACITY);
+    values.shrink_if_sparse(MIN_CAPACITY);
     removed
 }
 

@@ -15,7 +15,7 @@ use crate::util::shrink::Shrink;
 use crate::util::sync::Mutex;
 
 /// The outbox's retained capacity, in events. A longer outbox releases its memory when empty.
-const RETAINED_CAPACITY: usize = 1_024;
+const MIN_CAPACITY: usize = 1_024;
 
 pub(super) struct Table<V> {
     state: Mutex<State<V>>,
@@ -162,7 +162,7 @@ impl<V> Table<V> {
     pub(super) fn pop(&self) -> Poll<Option<RegistryEvent<V>>> {
         let mut state = self.state.lock();
         let next = state.outbox.pop_front();
-        state.outbox.shrink_if_sparse(RETAINED_CAPACITY);
+        state.outbox.shrink_if_sparse(MIN_CAPACITY);
         match next {
             None if state.delivering && !state.closed => Poll::Pending,
             next => Poll::Ready(next),
@@ -242,7 +242,7 @@ mod tests {
     use std::sync::Arc;
     use std::task::Poll;
 
-    use super::{RETAINED_CAPACITY, Table};
+    use super::{MIN_CAPACITY, Table};
     use crate::kv::bucket::BucketOwner;
     use crate::kv::{ExitReason, RegistryEvent};
 
@@ -265,6 +265,6 @@ mod tests {
         }
         assert!(table.pop().is_pending());
         assert_eq!(Arc::strong_count(&table), 1);
-        assert!(table.state.lock().outbox.capacity() <= RETAINED_CAPACITY);
+        assert!(table.state.lock().outbox.capacity() <= MIN_CAPACITY);
     }
 }

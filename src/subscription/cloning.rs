@@ -55,9 +55,9 @@ impl<E: Clone> Subscription<E> {
             unreachable!("a claimed event is in the current segment")
         };
         let slot = segment.get(seq);
-        let until = slot.until();
+        let level = slot.level();
         let event = clone_claimed(slot.event(), &mut self.state, &mut self.unyielded);
-        self.receive(seq, until);
+        self.receive(seq, level);
         self.let_go();
         event
     }
@@ -73,7 +73,7 @@ impl<E: Clone> Subscription<E> {
         self.missed_before_next = 0;
         let event = backlog.get(backlog.next).clone();
         backlog.next += 1;
-        self.subscriber.receive_free();
+        self.subscriber.receive_unowed();
         self.let_go();
         event
     }

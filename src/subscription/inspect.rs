@@ -1,7 +1,7 @@
 //! The counts of a subscription, and the reason of its end.
 
 use super::Subscription;
-use crate::channel::source::{Source, Then};
+use crate::channel::source::{AfterBacklog, Source};
 use crate::end_reason::EndReason;
 
 impl<E> Subscription<E> {
@@ -41,8 +41,8 @@ impl<E> Subscription<E> {
         let held = match &self.source {
             Source::Ended(_) => return (0, true),
             Source::Backlog(backlog) => match backlog.after {
-                Then::Disconnected(_) => return (backlog.len(), true),
-                Then::Live => backlog.len(),
+                AfterBacklog::Disconnected(_) => return (backlog.len(), true),
+                AfterBacklog::Live => backlog.len(),
             },
             Source::Channel | Source::Segment(_) => usize::from(self.unyielded),
         };

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use super::Subscription;
 use crate::channel::Next;
-use crate::channel::source::{Source, Then};
+use crate::channel::source::{AfterBacklog, Source};
 use crate::end_reason::EndReason;
 #[cfg(feature = "rt")]
 use crate::util::coop::EVENTS_PER_UNIT;
@@ -39,7 +39,7 @@ impl<E> Subscription<E> {
     #[cold]
     #[inline(never)]
     pub(super) fn poll_backlog(&mut self, cx: &Context<'_>) -> Poll<bool> {
-        self.subscriber.finish_free();
+        self.subscriber.finish_unowed();
         #[cfg(feature = "rt")]
         ready!(self.poll_coop(cx));
         #[cfg(not(feature = "rt"))]
@@ -52,8 +52,8 @@ impl<E> Subscription<E> {
             return Poll::Ready(true);
         }
         match backlog.after {
-            Then::Live => self.source = Source::Channel,
-            Then::Disconnected(cause) => self.end(EndReason::Disconnected { cause }),
+            AfterBacklog::Live => self.source = Source::Channel,
+            AfterBacklog::Disconnected(cause) => self.end(EndReason::Disconnected { cause }),
         }
         Poll::Ready(false)
     }

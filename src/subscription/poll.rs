@@ -99,11 +99,11 @@ impl<E: Clone> Subscription<E> {
             let (seq, last) = (self.state.position() + 1, segment.last());
             if seq <= last {
                 let slot = segment.get(seq);
-                let (event, until) = (slot.event(), slot.until());
+                let (event, level) = (slot.event(), slot.level());
                 // Claim before cloning: an event that is overwritten during a long `clone` would
                 // have to be cloned again, without end.
                 let early = seeded_bug!("clones-before-claiming").then(|| event.clone());
-                match self.subscriber.claim(self.state, until) {
+                match self.subscriber.claim(self.state, level) {
                     Ok(state) => {
                         self.state = state;
                         self.missed_before_next = 0;
@@ -117,7 +117,7 @@ impl<E: Clone> Subscription<E> {
                         });
                         // Acknowledge "received" after the clone: a panic there means not
                         // received.
-                        self.receive(seq, until);
+                        self.receive(seq, level);
                         // A delivery may be acknowledged while nobody polls the stream.
                         if self.explicit_acks && seq == last {
                             self.drop_read();
@@ -177,8 +177,8 @@ impl<E> Subscription<E> {
                 if seq > segment.last() {
                     return false;
                 }
-                let until = segment.get(seq).until();
-                match self.subscriber.claim(self.state, until) {
+                let level = segment.get(seq).level();
+                match self.subscriber.claim(self.state, level) {
                     Ok(state) => self.state = state,
                     Err(now) => {
                         self.overtaken(now);
@@ -189,7 +189,7 @@ impl<E> Subscription<E> {
                 if self.state.must_report() && !seeded_bug!("room-unreported") {
                     self.channel.report(self.subscriber.id.number, Some(seq));
                 }
-                self.receive(seq, until);
+                self.receive(seq, level);
             }
             Source::Backlog(backlog) => {
                 backlog.next += 1;
@@ -234,8 +234,8 @@ impl<E> Subscription<E> {
 
     /// Acknowledges "received" for the claimed event, or keeps it in flight until it is finished.
     #[inline]
-    pub(super) fn receive(&mut self, seq: u64, until: Option<AckLevel>) {
-        match until {
+    pub(super) fn receive(&mut self, seq: u64, level: Option<AckLevel>) {
+        match level {
             Some(AckLevel::Finished) => self.in_flight = seq,
             Some(AckLevel::Received) => {
                 self.subscriber.clear_awaited();

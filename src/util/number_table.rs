@@ -30,7 +30,7 @@ pub(crate) struct Entry<T> {
 }
 
 /// Capacity for this many entries is never given back.
-const RETAINED_CAPACITY: usize = 8;
+const MIN_CAPACITY: usize = 8;
 
 impl<T> NumberTable<T> {
     pub(crate) fn new() -> Self {
@@ -72,7 +72,7 @@ impl<T> NumberTable<T> {
             self.tombstones = 0;
             self.first = self.entries.first().map_or(0, |entry| entry.number);
         }
-        self.entries.shrink_if_sparse(RETAINED_CAPACITY);
+        self.entries.shrink_if_sparse(MIN_CAPACITY);
         self.assert_invariants();
         Some(value)
     }
@@ -232,7 +232,7 @@ mod tests {
             assert!(members.remove(number).is_some());
             assert!(members.entries.len() <= 2 * members.len());
         }
-        assert!(members.entries.capacity() <= RETAINED_CAPACITY);
+        assert!(members.entries.capacity() <= MIN_CAPACITY);
         assert_eq!(members.get(10_000), Some(&()));
     }
 }

@@ -77,9 +77,9 @@ pub(crate) enum Popped<T> {
 pub(crate) struct Pushed<'a> {
     pub(crate) subscriber: &'a Arc<SubscriberState>,
     /// The sequence number of the overwritten event.
-    pub(crate) overwrote: Option<u64>,
+    pub(crate) overwritten_seq: Option<u64>,
     /// The ticket of the overwritten event.
-    pub(crate) lost: Option<Arc<Ticket>>,
+    pub(crate) overwritten_ticket: Option<Arc<Ticket>>,
     pub(crate) reader: Option<Waker>,
 }
 
@@ -90,7 +90,7 @@ const CLOSED: u64 = 1 << 62;
 const SETTLED_AT_ONCE: usize = 64;
 
 /// The number of items for which an empty queue keeps memory.
-const KEPT: usize = 64;
+const MIN_CAPACITY: usize = 64;
 
 impl<T> FilterQueue<T> {
     pub(crate) fn new(subscriber: Arc<SubscriberState>) -> Self {
@@ -155,7 +155,7 @@ impl<T> FilterQueue<T> {
             Popped::Missed(std::mem::take(&mut queue.missed))
         } else if let Some(item) = queue.items.pop_front() {
             queue.missed = 0;
-            queue.items.shrink_if_sparse(KEPT);
+            queue.items.shrink_if_sparse(MIN_CAPACITY);
             // Publish the length before the cursor moves (invariant 5).
             self.publish_len(&queue);
             let old = queue.waker.take();
@@ -191,13 +191,13 @@ impl<T> FilterQueue<T> {
         let unacked = subscriber.unacked_set();
         // A disconnected subscriber owes nothing: leave the cursor where the disconnect put it.
         if !attached {
-            subscriber.receive_free();
+            subscriber.receive_unowed();
             return (item, subscriber.cursor.finish());
         }
         // Record the debt before the cursor moves: a flush finds the event unread or unacked.
         if let Some(unacked) = unacked {
             unacked.insert(item.seq);
-        } else if (item.ticket.as_ref()).is_some_and(|ticket| ticket.until() == AckLevel::Finished)
+        } else if (item.ticket.as_ref()).is_some_and(|ticket| ticket.level() == AckLevel::Finished)
         {
             subscriber.set_awaited(item.seq);
         }
@@ -223,8 +223,8 @@ impl<T> FilterQueue<T> {
         }
         let is_full = queue.items.len() as u64 >= self.window;
         let overwrites = is_full && subscriber.overflow == Overflow::DropOldest;
-        let lost = overwrites.then(|| queue.items.pop_front()).flatten();
-        if lost.is_some() {
+        let overwritten = overwrites.then(|| queue.items.pop_front()).flatten();
+        if overwritten.is_some() {
             queue.missed += 1;
             subscriber.count_missed();
         }
@@ -237,13 +237,13 @@ impl<T> FilterQueue<T> {
         self.publish_len(&queue);
         let mut pushed = Pushed {
             subscriber,
-            overwrote: lost.as_ref().map(|item| item.seq),
-            lost: None,
+            overwritten_seq: overwritten.as_ref().map(|item| item.seq),
+            overwritten_ticket: None,
             reader: queue.waker.take(),
         };
-        if let Some(item) = lost {
+        if let Some(item) = overwritten {
             *value = Some(item.value);
-            pushed.lost = item.ticket;
+            pushed.overwritten_ticket = item.ticket;
         }
         Some(pushed)
     }

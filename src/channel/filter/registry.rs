@@ -74,18 +74,18 @@ where
 ///
 /// # Invariants
 /// 1. No group is empty: an empty registry has no group, and publishers skip the evaluation.
-/// 2. `newest` is the number of the last filter that joined. An evaluation up to `newest` has
+/// 2. `newest_filter` is the number of the last filter that joined. An evaluation up to `newest_filter` has
 ///    missed no filter.
 pub(crate) struct FilterRegistry<E> {
     groups: Arc<Vec<Arc<dyn AnyGroup<E>>>>,
-    newest: u64,
+    newest_filter: u64,
 }
 
 impl<E> FilterRegistry<E> {
     pub(crate) fn new() -> Self {
         Self {
             groups: Arc::default(),
-            newest: 0,
+            newest_filter: 0,
         }
     }
 
@@ -100,7 +100,7 @@ impl<E> FilterRegistry<E> {
         T: Send + 'static,
         F: Fn(&E) -> Option<T> + Send + Sync + 'static,
     {
-        self.newest = queue.subscriber().id.number;
+        self.newest_filter = queue.subscriber().id.number;
         let groups = Arc::make_mut(&mut self.groups);
         let mut types = groups.iter().map(|group| group.as_any());
         let at = types.position(<dyn Any>::is::<FilterGroup<T, F>>);
@@ -130,7 +130,7 @@ impl<E> FilterRegistry<E> {
         FilterSnapshot {
             groups: std::mem::take(&mut self.groups),
             after: 0,
-            newest: self.newest,
+            newest_filter: self.newest_filter,
         }
     }
 
@@ -144,13 +144,13 @@ impl<E> FilterRegistry<E> {
     /// Returns the filters that joined after `evaluation`, if there are any.
     #[inline]
     pub(crate) fn newer_than(&self, evaluation: &Evaluation) -> Option<FilterSnapshot<E>> {
-        if self.is_empty() || self.newest <= evaluation.newest() {
+        if self.is_empty() || self.newest_filter <= evaluation.newest_filter() {
             return None;
         }
         Some(FilterSnapshot {
             groups: Arc::clone(&self.groups),
-            after: evaluation.newest(),
-            newest: self.newest,
+            after: evaluation.newest_filter(),
+            newest_filter: self.newest_filter,
         })
     }
 }
@@ -169,7 +169,7 @@ pub(crate) struct FilterSnapshot<E> {
     /// The number of the last filter that was evaluated before.
     after: u64,
     /// The number of the newest filter at the moment of the snapshot, which may have left already.
-    pub(super) newest: u64,
+    pub(super) newest_filter: u64,
 }
 
 impl<E> FilterSnapshot<E> {

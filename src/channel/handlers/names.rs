@@ -10,7 +10,7 @@ use crate::util::sync::{Arc, Mutex};
 pub(crate) type Entry = Arc<dyn Any + Send + Sync>;
 
 /// Capacity that is kept while fewer names are in use.
-const RETAINED_CAPACITY: usize = 16;
+const MIN_CAPACITY: usize = 16;
 
 /// # Invariants
 /// 1. `keys` and `listed` hold the same names: every listed name can be found, and the reverse.
@@ -59,7 +59,7 @@ impl HandlerNames {
         let old = state.listed.remove(&key);
         if let Some((name, _)) = &old {
             state.keys.remove(name);
-            state.keys.shrink_if_sparse(RETAINED_CAPACITY);
+            state.keys.shrink_if_sparse(MIN_CAPACITY);
         }
         drop(state);
         drop(old);

@@ -2,7 +2,7 @@
 //!
 //! A reader is counted in the segment with its next event. Moving to a later segment moves the
 //! reader's count. The last reader to leave a segment frees the segment, or makes the
-//! segment joinable with its neighbours.
+//! segment mergeable with its neighbours.
 
 use std::collections::VecDeque;
 
@@ -12,40 +12,40 @@ use crate::channel::log::segment::Segment;
 use crate::channel::subscriber::SubscriberState;
 
 /// The segment that counts a reader, named by the sequence number of any of its events. If that
-/// segment was joined with others or freed, the number lies in the joined segment, or before the
+/// segment was merged with others or freed, the number lies in the merged segment, or before the
 /// first stored event.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ReaderPos(pub(super) u64);
+pub(crate) struct SegmentKey(pub(super) u64);
 
-impl ReaderPos {
+impl SegmentKey {
     /// Returns the position stored last for `subscriber`.
     #[inline]
     pub(crate) fn of(subscriber: &SubscriberState) -> Self {
-        Self(subscriber.slots().reader_pos.get())
+        Self(subscriber.slots().segment_key.get())
     }
 
     /// Stores this position for `subscriber`.
     #[inline]
     pub(crate) fn store(self, subscriber: &SubscriberState) {
-        subscriber.slots().reader_pos.set(self.0);
+        subscriber.slots().segment_key.set(self.0);
     }
 }
 
 impl<E> Log<E> {
     /// Adds a reader that starts after the newest event.
-    pub(crate) fn join(&mut self) -> ReaderPos {
+    pub(crate) fn add_reader(&mut self) -> SegmentKey {
         if !self.active.is_empty() {
             // Counting the reader in the active segment would keep the events in there until the
             // reader moves on: retained events, and events whose other readers have left.
             self.seal();
         }
         self.active_readers += 1;
-        self.active_pos()
+        self.active_key()
     }
 
-    /// Removes the reader counted at `pos`.
-    pub(crate) fn leave(&mut self, pos: ReaderPos, effects: &mut Effects<E>) {
-        let index = self.index(pos);
+    /// Removes the reader counted at `key`.
+    pub(crate) fn leave(&mut self, key: SegmentKey, effects: &mut Effects<E>) {
+        let index = self.index(key);
         *self.readers_mut(index) -= 1;
         self.trim(effects);
     }
@@ -59,11 +59,11 @@ impl<E> Log<E> {
     #[inline(always)]
     pub(crate) fn advance(
         &mut self,
-        pos: &mut ReaderPos,
+        key: &mut SegmentKey,
         position: u64,
         effects: &mut Effects<E>,
     ) -> usize {
-        let from = self.index(*pos);
+        let from = self.index(*key);
         // Skip the segments the reader has read to the end.
         let mut to = from;
         while (self.segments.get(to)).is_some_and(|counted| counted.segment.last() <= position) {
@@ -75,15 +75,15 @@ impl<E> Log<E> {
             *readers_left -= 1;
             let was_last = *readers_left == 0;
             *self.readers_mut(to) += 1;
-            *pos = match self.segments.get(to) {
-                Some(counted) => ReaderPos(counted.segment.first()),
-                None => self.active_pos(),
+            *key = match self.segments.get(to) {
+                Some(counted) => SegmentKey(counted.segment.first()),
+                None => self.active_key(),
             };
-            // The last reader frees the segment, or makes it joinable: both change the indices.
+            // The last reader frees the segment, or makes it mergeable: both change the indices.
             if was_last {
-                self.join_back(from);
+                self.merge_back(from);
                 self.trim(effects);
-                return self.index(*pos);
+                return self.index(*key);
             }
         }
         to
@@ -92,25 +92,25 @@ impl<E> Log<E> {
     /// Moves a reader that has read everything to the active segment, as
     /// [`advance`](Self::advance) would.
     #[inline]
-    pub(crate) fn advance_to_end(&mut self, pos: &mut ReaderPos, effects: &mut Effects<E>) {
+    pub(crate) fn advance_to_end(&mut self, key: &mut SegmentKey, effects: &mut Effects<E>) {
         let Some(newest) = self.segments.back() else {
             return;
         };
-        if pos.0 > newest.segment.last() {
+        if key.0 > newest.segment.last() {
             return;
         }
         // A single segment is the common case, and needs no search.
         let from = match self.segments.len() {
             1 => 0,
-            _ => self.index(*pos),
+            _ => self.index(*key),
         };
         let readers_left = self.readers_mut(from);
         *readers_left -= 1;
         let was_last = *readers_left == 0;
         self.active_readers += 1;
-        *pos = self.active_pos();
+        *key = self.active_key();
         if was_last {
-            self.join_back(from);
+            self.merge_back(from);
             self.trim(effects);
         }
     }
@@ -128,9 +128,9 @@ impl<E> Log<E> {
         if seeded_bug!("flush-frees-unread") {
             position = self.tail;
         }
-        let mut pos = ReaderPos::of(subscriber);
-        self.advance(&mut pos, position, effects);
-        pos.store(subscriber);
+        let mut key = SegmentKey::of(subscriber);
+        self.advance(&mut key, position, effects);
+        key.store(subscriber);
     }
 
     /// Returns the segment `index`, to which [`advance`](Self::advance) has moved a reader. Seals the
@@ -140,39 +140,39 @@ impl<E> Log<E> {
         reason = "every batch calls it; the only other caller is cold"
     )]
     #[inline(always)]
-    pub(crate) fn batch(&mut self, mut index: usize) -> &Segment<E> {
+    pub(crate) fn segment_at(&mut self, mut index: usize) -> &Segment<E> {
         if index == self.segments.len() {
             self.seal();
-            // Sealing may have joined the new segment with its predecessor.
+            // Sealing may have merged the new segment with its predecessor.
             index = self.segments.len() - 1;
         }
         &self.segments[index].segment
     }
 
-    /// Returns all segments from `pos` to the newest event.
-    pub(crate) fn segments_from(&mut self, pos: ReaderPos) -> VecDeque<Segment<E>> {
+    /// Returns all segments from `key` to the newest event.
+    pub(crate) fn segments_from(&mut self, key: SegmentKey) -> VecDeque<Segment<E>> {
         if !self.active.is_empty() {
             self.seal();
         }
-        let segments = self.segments.range(self.index(pos)..);
+        let segments = self.segments.range(self.index(key)..);
         segments.map(|counted| counted.segment.clone()).collect()
     }
 
     /// Returns the position of readers of the active segment: its first event, stored or to come.
-    pub(super) fn active_pos(&self) -> ReaderPos {
-        ReaderPos(self.tail + 1 - self.active.len() as u64)
+    pub(super) fn active_key(&self) -> SegmentKey {
+        SegmentKey(self.tail + 1 - self.active.len() as u64)
     }
 
-    /// Returns the index of the segment with `pos`; the number of segments means the active segment.
-    pub(super) fn index(&self, pos: ReaderPos) -> usize {
+    /// Returns the index of the segment with `key`; the number of segments means the active segment.
+    pub(super) fn index(&self, key: SegmentKey) -> usize {
         if self
             .segments
             .front()
-            .is_none_or(|counted| counted.segment.last() >= pos.0)
+            .is_none_or(|counted| counted.segment.last() >= key.0)
         {
             return 0;
         }
-        (self.segments).partition_point(|counted| counted.segment.last() < pos.0)
+        (self.segments).partition_point(|counted| counted.segment.last() < key.0)
     }
 
     /// Returns the reader count of the segment `index`, or of the active segment.

@@ -16,11 +16,11 @@ pub(crate) const MAX_SLOTS: usize = 256;
 ///
 /// Longer segments give a reader more events for each lock. But an event stays in memory while a
 /// neighbour in its segment is unread, so the length also bounds the number of read events in memory.
-pub(crate) fn slots_for(room: u64) -> usize {
+pub(crate) fn max_segment_len_for(room: u64) -> usize {
     usize::try_from(room / 4).map_or(MAX_SLOTS, |quarter| quarter.clamp(64, MAX_SLOTS))
 }
 
-/// Two segments with at most this many events together are joined, whatever their lengths.
+/// Two segments with at most this many events together are merged, whatever their lengths.
 const SHORT: usize = 32;
 
 /// A stored event, and the ticket of a publisher waiting for acknowledgements.
@@ -48,8 +48,8 @@ impl<E> Slot<E> {
 
     /// Returns the acknowledgement a publisher waits for, or `None` if no publisher waits.
     #[inline]
-    pub(crate) fn until(&self) -> Option<AckLevel> {
-        self.ticket.as_ref().map(|ticket| ticket.until())
+    pub(crate) fn level(&self) -> Option<AckLevel> {
+        self.ticket.as_ref().map(|ticket| ticket.level())
     }
 
     fn take(&mut self) -> Self {
@@ -144,12 +144,12 @@ impl<E> Segment<E> {
     /// if the lengths differ so much that moving the events would not pay.
     ///
     /// Except for short segments, each of the two is at least a fifth of the result. Joining a
-    /// thousand events therefore moves each event a few times; without a bound, every join would
+    /// thousand events therefore moves each event a few times; without a bound, every merge would
     /// move all events stored before.
-    pub(crate) fn join(&mut self, next: &mut Self, max: usize) -> bool {
+    pub(crate) fn merge(&mut self, next: &mut Self, max: usize) -> bool {
         let (len, next_len) = (self.slots.len(), next.slots.len());
-        let joined_len = len + next_len;
-        if len > next_len || joined_len > max || (joined_len > SHORT && len < next_len / 4) {
+        let merged_len = len + next_len;
+        if len > next_len || merged_len > max || (merged_len > SHORT && len < next_len / 4) {
             return false;
         }
         // A reader may be reading the slots of a shared segment, so they must not be emptied.

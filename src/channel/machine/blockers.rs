@@ -38,7 +38,7 @@ impl BlockerSlot {
 
     /// Returns whether the member's reads make no difference to publishers.
     #[inline]
-    pub(crate) fn is_idle(&self) -> bool {
+    pub(crate) fn needs_no_reports(&self) -> bool {
         self.index.is_none() && self.waited.is_none()
     }
 }
@@ -85,7 +85,7 @@ pub(crate) struct Blockers {
 }
 
 /// Capacity for this many blocking members is never given back.
-const RETAINED_CAPACITY: usize = 16;
+const MIN_CAPACITY: usize = 16;
 
 impl Blockers {
     #[inline]
@@ -305,8 +305,7 @@ impl Blockers {
 
     /// Gives memory back if there is far more of it than `members` need.
     pub(crate) fn give_back(&mut self, members: usize) {
-        self.numbers
-            .shrink_if_sparse_for(members, RETAINED_CAPACITY);
+        self.numbers.shrink_if_sparse_for(members, MIN_CAPACITY);
     }
 
     /// Asserts the invariants.

@@ -2,7 +2,7 @@
 
 use std::panic::Location;
 
-use super::join::By;
+use super::join::DetachedBy;
 use super::{Machine, Member};
 use crate::channel::effects::{Effect, Effects};
 use crate::channel::filter::queue::FilterQueue;
@@ -42,7 +42,13 @@ impl<E> Machine<E> {
     }
 
     /// Closes the queue of a member and removes its filter: the filtered part of detaching.
-    pub(super) fn close_queue(&mut self, key: u64, by: By, cause: Cause, effects: &mut Effects<E>) {
+    pub(super) fn close_queue(
+        &mut self,
+        key: u64,
+        by: DetachedBy,
+        cause: Cause,
+        effects: &mut Effects<E>,
+    ) {
         if !self.members.detach(key) {
             return;
         }
@@ -158,7 +164,7 @@ impl<E> Machine<E> {
         // request, without a report.
         member.subscriber.cursor.request_reports();
         if self.has_room(member) {
-            self.cancel_reports_if_idle(id.number);
+            self.cancel_unneeded_reports(id.number);
             return false;
         }
         self.blockers.block(id.number, &mut self.members);
@@ -186,7 +192,7 @@ impl<E> Machine<E> {
     fn unblock_all_queues(&mut self, now: impl Fn() -> Instant) {
         for key in self.blockers.queues(&self.members) {
             self.blockers.suspend(key, &now, &mut self.members);
-            self.cancel_reports_if_idle(key);
+            self.cancel_unneeded_reports(key);
         }
     }
 
@@ -204,7 +210,7 @@ impl<E> Machine<E> {
         for key in full {
             if self.has_room(self.member(key)) {
                 self.unblock(key);
-                self.cancel_reports_if_idle(key);
+                self.cancel_unneeded_reports(key);
             }
         }
     }
@@ -226,14 +232,14 @@ impl<E> Machine<E> {
         if let Some(ticket) = ticket {
             ticket.arm(audience);
         }
-        let (seq, unread) = match self.members.log_readers() {
+        let (seq, unread) = match self.members.log_users() {
             0 => (self.log.skip_seq(), Some(event)),
             _ => (self.log.append(event, ticket), None),
         };
         // Closed queues refuse the event: they are not part of the audience.
         matches.deliver(seq, ticket, |pushed| {
             effects.wake(pushed.reader);
-            if pushed.overwrote.is_some() {
+            if pushed.overwritten_seq.is_some() {
                 let id = pushed.subscriber.id;
                 effects.extend(
                     pushed
@@ -241,7 +247,7 @@ impl<E> Machine<E> {
                         .map(|ticket| Effect::Overwritten(ticket, Arc::clone(pushed.subscriber))),
                 );
                 #[cfg(feature = "tracing")]
-                effects.extend(pushed.overwrote.and_then(|seq| {
+                effects.extend(pushed.overwritten_seq.and_then(|seq| {
                     let record = crate::channel::trace::Record::lost(pushed.subscriber, seq);
                     record.map(Effect::Trace)
                 }));
@@ -303,7 +309,7 @@ impl<E> Machine<E> {
             }
         }
         self.settle(id.number, None, effects);
-        self.cancel_reports_if_idle(id.number);
+        self.cancel_unneeded_reports(id.number);
         self.assert_invariants();
         took && was_blocking
     }

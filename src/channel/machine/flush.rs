@@ -18,7 +18,7 @@ use crate::util::sync::Arc;
 pub(super) struct Flushes(VecDeque<(u64, Weak<Ticket>)>);
 
 /// Capacity for this many entries is never given back.
-const RETAINED_CAPACITY: usize = 4;
+const MIN_CAPACITY: usize = 4;
 
 impl Flushes {
     /// Adds `ticket`, which waits until every event up to `upto` is settled.
@@ -27,7 +27,7 @@ impl Flushes {
         // only when the queue is full makes it amortized O(1).
         if self.0.len() == self.0.capacity() {
             self.0.retain(|(_, ticket)| ticket.strong_count() > 0);
-            self.0.shrink_if_sparse(RETAINED_CAPACITY);
+            self.0.shrink_if_sparse(MIN_CAPACITY);
             self.0.reserve(self.0.len());
         }
         let index = self.0.partition_point(|&(other, _)| other <= upto);
@@ -43,7 +43,7 @@ impl Flushes {
                 .expect("the front was there a line above");
             ticket.upgrade().into_iter().for_each(&mut f);
         }
-        self.0.shrink_if_sparse(RETAINED_CAPACITY);
+        self.0.shrink_if_sparse(MIN_CAPACITY);
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -121,7 +121,7 @@ impl<E> Machine<E> {
         if is_done {
             self.members.remove(key);
         } else {
-            self.cancel_reports_if_idle(key);
+            self.cancel_unneeded_reports(key);
         }
     }
 

@@ -34,7 +34,7 @@ impl FullAtEntry {
 pub(crate) const RETENTION_ENTRY: u64 = 0;
 
 /// Capacity for this many entries is never given back.
-const RETAINED_CAPACITY: usize = 16;
+const MIN_CAPACITY: usize = 16;
 
 /// Subscribers, ordered by the sequence number at which each becomes full.
 ///
@@ -134,10 +134,9 @@ impl FullAt {
     /// Gives memory back if there is far more of it than `subscribers` need.
     #[inline]
     pub(crate) fn give_back(&mut self, subscribers: usize) {
-        self.sorted
-            .shrink_if_sparse_for(subscribers, RETAINED_CAPACITY);
+        self.sorted.shrink_if_sparse_for(subscribers, MIN_CAPACITY);
         self.out_of_order
-            .shrink_if_sparse_for(subscribers, RETAINED_CAPACITY);
+            .shrink_if_sparse_for(subscribers, MIN_CAPACITY);
     }
 
     /// Returns how many entries `id` has.

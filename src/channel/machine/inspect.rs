@@ -16,7 +16,7 @@ use crate::util::sync::Arc;
 
 /// A set of subscribers to be listed.
 #[derive(Clone, Copy)]
-pub(crate) enum Which<'a> {
+pub(crate) enum Selection<'a> {
     /// Subscribers of the next event.
     Attached,
     /// Detached subscribers with unsettled events.
@@ -92,15 +92,15 @@ impl<E> Machine<E> {
 
     /// Returns information about a set of subscribers, oldest first. `now`: the time, if publishers
     /// wait.
-    pub(crate) fn infos(&self, now: Option<Instant>, which: Which<'_>) -> Vec<SubscriberInfo> {
+    pub(crate) fn infos(&self, now: Option<Instant>, which: Selection<'_>) -> Vec<SubscriberInfo> {
         let tail = self.log.tail();
         let is_wanted = |member: &&Member<E>| match which {
-            Which::Attached => member.is_attached(),
-            Which::Leaving => !member.is_attached() && member.owes(tail),
-            Which::Blocking => member.blocker.is_blocking(),
-            Which::Owing(seq, level) => member.owes_ack(seq, level),
-            Which::Unsettled => member.owes(tail),
-            Which::FlushedBy(ticket) => member.is_flushed_by(ticket),
+            Selection::Attached => member.is_attached(),
+            Selection::Leaving => !member.is_attached() && member.owes(tail),
+            Selection::Blocking => member.blocker.is_blocking(),
+            Selection::Owing(seq, level) => member.owes_ack(seq, level),
+            Selection::Unsettled => member.owes(tail),
+            Selection::FlushedBy(ticket) => member.is_flushed_by(ticket),
         };
         let members = self.members.iter().filter(is_wanted);
         members

@@ -5,8 +5,8 @@ use std::task::Waker;
 
 use super::{Machine, Member};
 use crate::channel::effects::{Effect, Effects};
-use crate::channel::log::ReaderPos;
-use crate::channel::source::{Backlog, Then, Unread};
+use crate::channel::log::SegmentKey;
+use crate::channel::source::{AfterBacklog, Backlog, Unread};
 use crate::channel::subscriber::cursor::CursorState;
 use crate::channel::subscriber::{SubscriberInit, SubscriberState};
 use crate::end_reason::DisconnectCause;
@@ -17,7 +17,7 @@ use crate::util::sync::Arc;
 
 /// The task detaching a subscriber.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum By {
+pub(super) enum DetachedBy {
     /// The subscriber's own task, which is running. A wake-up would poll the task once more for
     /// nothing, and a loop with a subscription in each iteration would spin.
     Itself,
@@ -25,7 +25,7 @@ pub(super) enum By {
     Other,
 }
 
-impl By {
+impl DetachedBy {
     /// Drops or wakes the waker left by the subscriber's task.
     pub(super) fn release<E>(self, waker: Option<Waker>, effects: &mut Effects<E>) {
         match self {
@@ -48,7 +48,7 @@ impl<E> Machine<E> {
         let replayed = self.replay(options.replay);
         let subscriber = self.new_subscriber_state(options, created_at);
         self.members.insert(Member::new(&subscriber, None));
-        self.log.join().store(&subscriber);
+        self.log.add_reader().store(&subscriber);
         self.push_full_at(subscriber.id.number);
         // A stage reports every step, because it is given events under the lock.
         if subscriber.stage().is_some() {
@@ -88,7 +88,7 @@ impl<E> Machine<E> {
     /// The member stays while deliveries are unacked. Returns `true` if the member was attached.
     pub(crate) fn leave(&mut self, key: u64, effects: &mut Effects<E>) -> bool {
         let was_attached = self.member(key).is_attached();
-        self.detach(key, By::Itself, Cause::Left, effects);
+        self.detach(key, DetachedBy::Itself, Cause::Left, effects);
         let backlog = self.member_mut(key).stream_dropped();
         let segments = backlog.into_iter().flat_map(|backlog| backlog.segments);
         effects.extend(segments.map(Effect::Segment));
@@ -105,18 +105,18 @@ impl<E> Machine<E> {
         cause: DisconnectCause,
         effects: &mut Effects<E>,
     ) -> bool {
-        self.disconnect_by(By::Other, id, cause, effects)
+        self.disconnect_by(DetachedBy::Other, id, cause, effects)
     }
 
     /// Disconnects a subscriber on request of the task reading it.
     #[cfg(feature = "rt")]
     pub(crate) fn withdraw(&mut self, id: SubscriberId, effects: &mut Effects<E>) -> bool {
-        self.disconnect_by(By::Itself, id, DisconnectCause::Requested, effects)
+        self.disconnect_by(DetachedBy::Itself, id, DisconnectCause::Requested, effects)
     }
 
     fn disconnect_by(
         &mut self,
-        by: By,
+        by: DetachedBy,
         id: SubscriberId,
         cause: DisconnectCause,
         effects: &mut Effects<E>,
@@ -126,8 +126,8 @@ impl<E> Machine<E> {
         };
         let key = id.number;
         let why = match by {
-            By::Itself => Cause::Left,
-            By::Other => Cause::Disconnected(cause),
+            DetachedBy::Itself => Cause::Left,
+            DetachedBy::Other => Cause::Disconnected(cause),
         };
         if member.queue.is_some() {
             // The backlog of a filtered subscriber stays in its queue.
@@ -135,13 +135,13 @@ impl<E> Machine<E> {
         } else {
             // Take the segments before detaching, which may free them; but the first event only
             // after: until the cursor is detached, the subscriber may go on claiming.
-            let segments = self.log.segments_from(ReaderPos::of(&member.subscriber));
+            let segments = self.log.segments_from(SegmentKey::of(&member.subscriber));
             let cursor = self.detach(key, by, why, effects);
             let mut backlog = Box::new(Backlog {
                 segments,
                 next: cursor.position() + 1,
                 end: self.log.tail(),
-                after: Then::Disconnected(cause),
+                after: AfterBacklog::Disconnected(cause),
             });
             // The stream may not be polled for long: keep no segment that it has read to the end.
             effects.extend(backlog.pop_read().map(Effect::Segment));
@@ -155,7 +155,13 @@ impl<E> Machine<E> {
     /// Detaches a member, and gives up its unread events for this `cause`. The member reports from
     /// now on, for the flushes waiting for its events in flight. Returns the cursor before
     /// detaching.
-    fn detach(&mut self, key: u64, by: By, cause: Cause, effects: &mut Effects<E>) -> CursorState {
+    fn detach(
+        &mut self,
+        key: u64,
+        by: DetachedBy,
+        cause: Cause,
+        effects: &mut Effects<E>,
+    ) -> CursorState {
         let member = self.member_mut(key);
         let subscriber = Arc::clone(&member.subscriber);
         subscriber.cursor.request_reports();
@@ -175,9 +181,9 @@ impl<E> Machine<E> {
 
         // Collect unread events with tickets before the log frees the segments: publishers wait
         // for their acknowledgements.
-        let reader_pos = ReaderPos::of(&subscriber);
+        let segment_key = SegmentKey::of(&subscriber);
         let position = cursor.position();
-        let segments = self.log.ticketed_after(reader_pos, position);
+        let segments = self.log.ticketed_after(segment_key, position);
         if !segments.is_empty() && !seeded_bug!("leave-keeps-tickets") {
             effects.push(Effect::Unread(Box::new(Unread {
                 subscriber: Arc::clone(&subscriber),
@@ -186,7 +192,7 @@ impl<E> Machine<E> {
                 segments,
             })));
         }
-        self.log.leave(reader_pos, effects);
+        self.log.leave(segment_key, effects);
 
         // Publishers need not wait for the member any more.
         self.unblock_detached(key);

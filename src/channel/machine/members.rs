@@ -18,7 +18,7 @@ pub(super) use member::Member;
 /// 2. `readers` counts the attached members without a filter queue, `filtered` the attached members
 ///    with a filter queue. The audience of an event is computed from both; a wrong count would
 ///    leave a publisher waiting for an acknowledgement for ever.
-/// 3. `log_readers` is `readers`, plus 1 while the log retains events. At zero, an event is not
+/// 3. `log_users` is `readers`, plus 1 while the log retains events. At zero, an event is not
 ///    stored at all. The sum is kept because each publish compares it.
 pub(super) struct Members<E> {
     manager: u64,
@@ -26,7 +26,7 @@ pub(super) struct Members<E> {
     ids_issued: u64,
     readers: usize,
     filtered: usize,
-    log_readers: usize,
+    log_users: usize,
 }
 
 impl<E> Members<E> {
@@ -38,7 +38,7 @@ impl<E> Members<E> {
             ids_issued: 0,
             readers: 0,
             filtered: 0,
-            log_readers: usize::from(retains),
+            log_users: usize::from(retains),
         }
     }
 
@@ -59,7 +59,7 @@ impl<E> Members<E> {
             self.filtered += 1;
         } else {
             self.readers += 1;
-            self.log_readers += 1;
+            self.log_users += 1;
         }
         self.table.insert(member.subscriber.id.number, member);
     }
@@ -75,7 +75,7 @@ impl<E> Members<E> {
             (true, true) => self.filtered -= 1,
             (true, false) => {
                 self.readers -= 1;
-                self.log_readers -= 1;
+                self.log_users -= 1;
             }
         }
         was_attached
@@ -89,7 +89,7 @@ impl<E> Members<E> {
 
     /// Records the end of retention.
     pub(super) fn stop_retaining(&mut self) {
-        self.log_readers = self.readers;
+        self.log_users = self.readers;
     }
 
     // ---- Lookup -----------------------------------------------------------------------------
@@ -152,8 +152,8 @@ impl<E> Members<E> {
 
     /// Returns how many readers an event is stored for: attached log readers, and retention.
     #[inline]
-    pub(super) fn log_readers(&self) -> usize {
-        self.log_readers
+    pub(super) fn log_users(&self) -> usize {
+        self.log_users
     }
 
     /// Asserts the invariants; `retains`: the log retains events.
@@ -166,8 +166,8 @@ impl<E> Members<E> {
             self.filtered,
             "members: invariant 2"
         );
-        let log_readers = self.readers + usize::from(retains);
-        assert_eq!(self.log_readers, log_readers, "members: invariant 3");
+        let log_users = self.readers + usize::from(retains);
+        assert_eq!(self.log_users, log_users, "members: invariant 3");
     }
 }
 
@@ -220,13 +220,13 @@ mod tests {
             let members = &mut machine.members;
             let retention = usize::from(retain > 0);
             assert_eq!((members.readers(), members.filtered()), (2, 1));
-            assert_eq!(members.log_readers(), 2 + retention);
+            assert_eq!(members.log_users(), 2 + retention);
             for id in &ids {
                 assert!(members.detach(id.number));
                 assert!(!members.detach(id.number));
             }
             assert_eq!((members.attached(), members.len()), (0, 3));
-            assert_eq!(members.log_readers(), retention);
+            assert_eq!(members.log_users(), retention);
             members.check(retain > 0);
             for id in ids {
                 members.remove(id.number);

@@ -30,7 +30,7 @@ impl<E> Machine<E> {
     /// Skips a sequence number if the log has no readers and retains nothing.
     #[inline]
     fn skip_if_no_readers(&mut self) -> Option<Stored> {
-        (self.members.log_readers() == 0).then(|| Stored {
+        (self.members.log_users() == 0).then(|| Stored {
             seq: self.log.skip_seq(),
             audience: 0,
         })
@@ -81,7 +81,7 @@ impl<E> Machine<E> {
             }
             // Turn the reserved place into an unread event.
             Room::Reserved => {
-                self.disconnect_passed(effects);
+                self.disconnect_if_still_full(effects);
                 self.reserved -= 1;
             }
             // Blocking members stay blocking: no publisher has waited for them.
@@ -109,7 +109,7 @@ impl<E> Machine<E> {
                 if seeded_bug!("permit-disconnects-early") {
                     self.disconnect_all_overdue(effects);
                 }
-                self.pass_overdue(now);
+                self.permit_despite_overdue(now);
                 self.reserved += 1;
             }
             Room::Reserved => {}
@@ -185,7 +185,7 @@ impl<E> Machine<E> {
             crate::channel::trace::Record::lost(subscriber, overwritten).map(Effect::Trace),
         );
         // The subscriber will never acknowledge the event.
-        if let Some(ticket) = self.log.ticketed(overwritten) {
+        if let Some(ticket) = self.log.ticket_of(overwritten) {
             effects.push(Effect::Overwritten(
                 Arc::clone(ticket),
                 Arc::clone(subscriber),

@@ -2,7 +2,7 @@
 
 use super::Machine;
 use crate::channel::effects::Effects;
-use crate::channel::log::ReaderPos;
+use crate::channel::log::SegmentKey;
 use crate::channel::log::segment::Segment;
 use crate::channel::source::Backlog;
 use crate::channel::subscriber::SubscriberState;
@@ -11,7 +11,7 @@ impl<E> Machine<E> {
     /// Returns the segment with the events after `position`, where the subscriber is, or `None` if
     /// the subscriber has read everything.
     #[inline]
-    pub(crate) fn next_batch(
+    pub(crate) fn next_segment(
         &mut self,
         subscriber: &SubscriberState,
         position: u64,
@@ -21,10 +21,10 @@ impl<E> Machine<E> {
         if position == self.log.tail() {
             return None;
         }
-        let mut reader_pos = ReaderPos::of(subscriber);
-        let index = self.log.advance(&mut reader_pos, position, effects);
-        reader_pos.store(subscriber);
-        Some(self.log.batch(index))
+        let mut segment_key = SegmentKey::of(subscriber);
+        let index = self.log.advance(&mut segment_key, position, effects);
+        segment_key.store(subscriber);
+        Some(self.log.segment_at(index))
     }
 
     /// Takes the unread events of a disconnected subscriber; once.
@@ -42,7 +42,7 @@ impl<E> Machine<E> {
             self.forgive_overdue(key);
         }
         self.settle(key, Some(seq), effects);
-        self.cancel_reports_if_idle(key);
+        self.cancel_unneeded_reports(key);
         self.assert_invariants();
         was_blocking
     }
@@ -55,17 +55,18 @@ impl<E> Machine<E> {
             self.push_full_at(key);
         }
         self.settle(key, None, effects);
-        self.cancel_reports_if_idle(key);
+        self.cancel_unneeded_reports(key);
         self.assert_invariants();
     }
 
     /// Cancels the member's reports if no publisher, flush or stage depends on them.
-    pub(super) fn cancel_reports_if_idle(&self, key: u64) {
+    pub(super) fn cancel_unneeded_reports(&self, key: u64) {
         let member = self.member(key);
         let is_stage = member.subscriber.stage().is_some();
-        let is_idle = member.blocker.is_idle() && !member.has_flushes() && !is_stage;
+        let needs_no_reports =
+            member.blocker.needs_no_reports() && !member.has_flushes() && !is_stage;
         // A detached member goes on reporting, until its stream is gone.
-        if member.is_attached() && is_idle {
+        if member.is_attached() && needs_no_reports {
             member.subscriber.cursor.cancel_reports();
         }
     }
@@ -73,9 +74,9 @@ impl<E> Machine<E> {
     /// Frees all events except retained events; every log reader has caught up and is parked.
     /// Returns `false` if events are retained.
     pub(crate) fn release(&mut self, effects: &mut Effects<E>) -> bool {
-        let is_all = self.log.release(self.members.readers(), effects);
+        let released_all = self.log.release(self.members.readers(), effects);
         self.assert_invariants();
-        is_all
+        released_all
     }
 
     /// Counts a parked subscriber, which has caught up, as a reader of the next event.
@@ -85,9 +86,9 @@ impl<E> Machine<E> {
         subscriber: &SubscriberState,
         effects: &mut Effects<E>,
     ) {
-        let mut reader_pos = ReaderPos::of(subscriber);
-        self.log.advance_to_end(&mut reader_pos, effects);
-        reader_pos.store(subscriber);
+        let mut segment_key = SegmentKey::of(subscriber);
+        self.log.advance_to_end(&mut segment_key, effects);
+        segment_key.store(subscriber);
     }
 
     /// Counts a subscriber as a reader of the event after `position`; returns the index of the
@@ -98,9 +99,9 @@ impl<E> Machine<E> {
         position: u64,
         effects: &mut Effects<E>,
     ) -> usize {
-        let mut reader_pos = ReaderPos::of(subscriber);
-        let index = self.log.advance(&mut reader_pos, position, effects);
-        reader_pos.store(subscriber);
+        let mut segment_key = SegmentKey::of(subscriber);
+        let index = self.log.advance(&mut segment_key, position, effects);
+        segment_key.store(subscriber);
         index
     }
 }

@@ -6,18 +6,18 @@
 
 use super::Machine;
 use crate::channel::effects::Effects;
-use crate::channel::source::{Backlog, Then};
+use crate::channel::source::{AfterBacklog, Backlog};
 
 impl<E> Machine<E> {
     /// Returns the newest retained events, at most `events` of them, as a backlog to replay.
     pub(super) fn replay(&mut self, events: usize) -> Option<Box<Backlog<E>>> {
-        let (next, segments) = self.log.newest(events as u64);
+        let (next, segments) = self.log.newest_segments(events as u64);
         (!segments.is_empty()).then(|| {
             Box::new(Backlog {
                 segments,
                 next,
                 end: self.log.tail(),
-                after: Then::Live,
+                after: AfterBacklog::Live,
             })
         })
     }

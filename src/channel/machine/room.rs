@@ -80,14 +80,15 @@ impl<E> Machine<E> {
     /// Finds the log readers without room for another event beside all reserved places, and makes
     /// them blocking.
     fn block_full_readers(&mut self) {
-        let claimed = self.log.tail() + self.reserved;
-        while let Some(id) = self.lossless.pop_due(claimed) {
+        let tail_and_reserved = self.log.tail() + self.reserved;
+        while let Some(id) = self.lossless.pop_due(tail_and_reserved) {
             let Some(member) = self.current(id) else {
                 continue;
             };
             let subscriber = &member.subscriber;
-            let is_full =
-                |cursor: CursorState| cursor.position() + subscriber.window as u64 <= claimed;
+            let is_full = |cursor: CursorState| {
+                cursor.position() + subscriber.window as u64 <= tail_and_reserved
+            };
             // Check again after requesting reports: a read in between is not reported, and the
             // publisher would wait for ever.
             if is_full(subscriber.cursor.load()) && is_full(subscriber.cursor.request_reports()) {
@@ -165,7 +166,7 @@ impl<E> Machine<E> {
 
     /// Gives a permit although the blocking members, if any, are overdue. These stay attached until
     /// the permit's event is stored, which may never happen.
-    pub(super) fn pass_overdue(&mut self, now: impl Fn() -> Instant) {
+    pub(super) fn permit_despite_overdue(&mut self, now: impl Fn() -> Instant) {
         self.overdue_at_permit.extend(self.blockers.numbers());
         self.unblock_queues(now);
     }
@@ -174,14 +175,14 @@ impl<E> Machine<E> {
     /// place, which is about to be stored. (For filtered subscribers, `admits` decides, because only
     /// members with interest in the event need room.)
     #[inline]
-    pub(super) fn disconnect_passed(&mut self, effects: &mut Effects<E>) {
+    pub(super) fn disconnect_if_still_full(&mut self, effects: &mut Effects<E>) {
         if !self.overdue_at_permit.is_empty() {
-            self.disconnect_all_passed(effects);
+            self.disconnect_still_full(effects);
         }
     }
 
     #[cold]
-    fn disconnect_all_passed(&mut self, effects: &mut Effects<E>) {
+    fn disconnect_still_full(&mut self, effects: &mut Effects<E>) {
         let tail = self.log.tail();
         for key in self.overdue_at_permit.clone() {
             let member = self.member(key);
@@ -279,13 +280,13 @@ impl<E> Machine<E> {
     fn release_reserved(&mut self, places: u64) {
         self.reserved -= places;
         self.clear_overdue_at_permit();
-        let claimed = self.log.tail() + self.reserved;
+        let tail_and_reserved = self.log.tail() + self.reserved;
         // Unblock the readers to which the places had left no room. Unblocking moves the last
         // member to `index`, so `index` stays.
         let mut index = 0;
         while let Some(&key) = self.blockers.numbers().get(index) {
             let member = self.member(key);
-            if member.queue.is_none() && member.subscriber.full_at() > claimed {
+            if member.queue.is_none() && member.subscriber.full_at() > tail_and_reserved {
                 self.unblock(key);
                 self.push_full_at(key);
             } else {

@@ -22,7 +22,7 @@ impl<E> Machine<E> {
         effects: &mut Effects<E>,
     ) -> Segment<E> {
         let index = self.advance(subscriber, position, effects);
-        self.log.batch(index).up_to(settled)
+        self.log.segment_at(index).up_to(settled)
     }
 
     /// Returns the last event up to which all of `before` have settled everything. If

@@ -3,7 +3,7 @@
 //! ```text
 //!   63                          3   2          1         0
 //!  ┌─────────────────────────────┬──────────┬─────────┬──────────┐
-//!  │ position: last event yielded│ DETACHED │REPORTING│ FINISHED │
+//!  │ position: last event claimed│ DETACHED │REPORTING│ FINISHED │
 //!  └─────────────────────────────┴──────────┴─────────┴──────────┘
 //! ```
 //!

@@ -37,21 +37,21 @@ impl SubscriberState {
         match self.unacked_set() {
             Some(unacked) => unacked.count() > 0,
             None => {
-                !self.cursor.load().is_finished() || self.free_in_flight.load(Ordering::Acquire)
+                !self.cursor.load().is_finished() || self.unowed_in_flight.load(Ordering::Acquire)
             }
         }
     }
 
     /// Records the yield of an event that owes no acknowledgement.
-    pub(crate) fn receive_free(&self) {
+    pub(crate) fn receive_unowed(&self) {
         match self.unacked_set() {
-            Some(unacked) => unacked.let_out(),
-            None => self.free_in_flight.store(true, Ordering::Release),
+            Some(unacked) => unacked.insert_unowed(),
+            None => self.unowed_in_flight.store(true, Ordering::Release),
         }
     }
 
     /// Finishes the event in flight, if it owes no acknowledgement and has no delivery.
-    pub(crate) fn finish_free(&self) {
-        self.free_in_flight.store(false, Ordering::Release);
+    pub(crate) fn finish_unowed(&self) {
+        self.unowed_in_flight.store(false, Ordering::Release);
     }
 }

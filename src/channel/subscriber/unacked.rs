@@ -122,7 +122,7 @@ impl UnackedSet {
     }
 
     /// Adds a delivery owing nothing.
-    pub(crate) fn let_out(&self) {
+    pub(crate) fn insert_unowed(&self) {
         self.state.lock().free += 1;
     }
 

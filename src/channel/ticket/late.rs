@@ -12,7 +12,7 @@ use crate::util::sync::{Arc, Mutex};
 
 /// The ticket of a stored event, with any number of waiting futures. A [`Ticket`] itself has room
 /// for the waker of one future.
-pub(crate) struct LateTicket {
+pub(crate) struct SharedTicket {
     ticket: Arc<Ticket>,
     stored: Stored,
     waiters: Arc<Waiters>,
@@ -21,7 +21,7 @@ pub(crate) struct LateTicket {
 /// The wakers of the waiting futures. The waker in the ticket wakes them all.
 ///
 /// # Invariants
-/// 1. A future keeps its [`LateTicket`] and leaves before it drops the ticket. So the last reference
+/// 1. A future keeps its [`SharedTicket`] and leaves before it drops the ticket. So the last reference
 ///    to the waiters holds no waker, and the channel may drop that reference, in a ticket, under its
 ///    lock.
 #[derive(Default)]
@@ -33,7 +33,7 @@ struct Registered {
     keys_issued: u64,
 }
 
-impl LateTicket {
+impl SharedTicket {
     /// Takes over a ticket from a publisher that gives up.
     pub(crate) fn new(ticket: Arc<Ticket>, stored: Stored) -> Self {
         // Drop the waker of the publisher's task, which waits no longer.
@@ -48,10 +48,10 @@ impl LateTicket {
 
 /// No user code runs under the locks of a ticket and of its waiters, so a panic cannot leave them
 /// half-changed. Stated here because the locks of the model checkers do not imply it.
-impl UnwindSafe for LateTicket {}
-impl RefUnwindSafe for LateTicket {}
+impl UnwindSafe for SharedTicket {}
+impl RefUnwindSafe for SharedTicket {}
 
-impl PendingReceipt for LateTicket {
+impl PendingReceipt for SharedTicket {
     fn poll(&self, key: &mut Option<u64>, cx: &Context<'_>) -> Poll<Receipt> {
         // Register before looking: the last answer could come in between and wake no task.
         if !self.ticket.is_settled() {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{QueueKey, RETAINED_CAPACITY};
+use super::{MIN_CAPACITY, QueueKey};
 use crate::util::shrink::Shrink;
 
 /// The publishers with a place that they have not taken yet.
@@ -73,7 +73,7 @@ impl Grants {
             Some(0) => drop(self.grants.pop_front()),
             Some(at) => drop(self.grants.remove(at)),
         }
-        self.grants.shrink_if_sparse(RETAINED_CAPACITY);
+        self.grants.shrink_if_sparse(MIN_CAPACITY);
         true
     }
 

@@ -35,8 +35,8 @@ fn emptied_queue_keeps_little_memory() {
         assert!(matches!(queue.remove(key), Removed::Place));
     }
     assert!(queue.len() == 0 && queue.asleep == 0);
-    assert!(queue.waiters.capacity() <= RETAINED_CAPACITY);
-    assert!(queue.granted.capacity() <= RETAINED_CAPACITY);
+    assert!(queue.waiters.capacity() <= MIN_CAPACITY);
+    assert!(queue.granted.capacity() <= MIN_CAPACITY);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::mem::take;
 
-use super::{MEMBER_INDEX, RETAINED_CAPACITY, Runner, yield_if_due};
+use super::{MEMBER_INDEX, MIN_CAPACITY, Runner, yield_if_due};
 use crate::handler::StopReason;
 use crate::handler::outcome::Outcome;
 use crate::receipt::Cause;
@@ -70,7 +70,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
             };
             // The member ends. Its successor in the list moves to `index`.
             let member = members.remove(index).expect(MEMBER_INDEX);
-            members.shrink_if_sparse(RETAINED_CAPACITY);
+            members.shrink_if_sparse(MIN_CAPACITY);
             let last = members.is_empty() && !self.has_owner;
             drop(user_code.end(member, reason, last).await);
             yield_if_due(steps_since_yield).await;

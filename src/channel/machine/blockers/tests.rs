@@ -46,7 +46,7 @@ fn members_unblock_in_any_order_timed_or_not() {
             let number = (index * step) % 8 + 1;
             blockers.unblock(number, &mut members);
             blockers.check(&members);
-            assert!(members.slot(number).is_idle());
+            assert!(members.slot(number).needs_no_reports());
             assert!(!blockers.numbers().contains(&number));
         }
         assert!(blockers.is_empty() && blockers.deadlines.is_empty());
@@ -104,7 +104,7 @@ fn a_suspended_member_keeps_its_time_until_it_reads() {
     blockers.suspend(1, || start + seconds(3), &mut members);
     blockers.check(&members);
     assert!(blockers.is_empty() && blockers.suspended().contains(&1));
-    assert!(!members.slot(1).is_idle());
+    assert!(!members.slot(1).needs_no_reports());
 
     // It blocks the next publisher: two of its five seconds are left.
     blockers.block(1, &mut members);
@@ -116,7 +116,7 @@ fn a_suspended_member_keeps_its_time_until_it_reads() {
     blockers.suspend(1, || start + seconds(11), &mut members);
     blockers.unblock(1, &mut members);
     blockers.check(&members);
-    assert!(blockers.suspended().is_empty() && members.slot(1).is_idle());
+    assert!(blockers.suspended().is_empty() && members.slot(1).needs_no_reports());
 }
 
 #[test]
