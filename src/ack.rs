@@ -6,6 +6,7 @@ use crate::channel::subscriber::SubscriberState;
 use crate::channel::ticket::Ticket;
 use crate::error::FollowUpError;
 use crate::follow_up;
+use crate::receipt::Cause;
 use crate::util::sync::Arc;
 
 /// The acknowledgement of a delivery, without the event: from [`Delivery::into_parts`](crate::Delivery::into_parts).
@@ -40,6 +41,39 @@ impl Ack {
         // `drop` then removes the event from the unacked set.
     }
 
+    /// Reports the event as failed, with a `reason`, as [`Delivery::nack`](crate::Delivery::nack).
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{FutureExt, StreamExt};
+    /// use genevent::{Cause, EventManager};
+    ///
+    /// let manager = EventManager::new(8);
+    /// let mut jobs = manager.subscribe().deliveries();
+    /// let mut done = manager.sync_notify("seven");
+    /// assert!((&mut done).now_or_never().is_none());
+    ///
+    /// let (job, ack) = jobs.next().now_or_never().flatten().unwrap().into_parts();
+    /// match job.parse::<u8>() {
+    ///     Ok(_) => ack.ack(),
+    ///     Err(error) => ack.nack(error.to_string()),
+    /// }
+    /// let receipt = done.now_or_never().unwrap().unwrap();
+    /// let cause = receipt.unfinished()[0].cause();
+    /// assert_eq!(cause.to_string(), "failed: invalid digit found in string");
+    /// ```
+    pub fn nack(self, reason: impl Into<Arc<str>>) {
+        self.give_up(Cause::Failed(reason.into()));
+    }
+
+    /// Settles the event as not finished.
+    pub(crate) fn give_up(mut self, cause: Cause) {
+        if let Some(ticket) = self.ticket.take() {
+            self.subscriber.give_up(&ticket, cause);
+        }
+        // `drop` then removes the event from the unacked set.
+    }
+
     /// Stores an event that follows from this one.
     pub(crate) fn follow_up<E: Send + Sync + 'static>(
         &self,
@@ -69,7 +103,7 @@ impl Ack {
 impl Drop for Ack {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket.take() {
-            ticket.drop_by(self.subscriber.id);
+            self.subscriber.give_up(&ticket, Cause::Discarded);
         }
         self.subscriber.settle_delivery(self.seq);
     }

@@ -264,8 +264,8 @@ impl<E, S: AnySubscription + fmt::Debug> fmt::Debug for Deliveries<E, S> {
 ///
 /// A delivery dereferences to the event. [`ack`](Self::ack) acknowledges the event. Dropping the
 /// delivery discards the event: the receipt lists the subscriber in
-/// [`dropped_by`](crate::Receipt::dropped_by). Deliveries can be acknowledged and dropped in any
-/// order, from any task or thread, and after the stream is dropped.
+/// [`unfinished`](crate::Receipt::unfinished). [`nack`](Self::nack) reports the event as failed, with
+/// a reason. Deliveries can be settled in any order, from any task or thread, and after the stream is dropped.
 ///
 /// If the event's own `Drop` panics when a delivery is dropped, the panic hook reports the panic,
 /// and the panic is caught.
@@ -305,6 +305,31 @@ impl<E> Delivery<E> {
     /// Acknowledges the event and returns the event.
     pub fn ack(self) -> E {
         self.ack.ack();
+        self.event.into_inner()
+    }
+
+    /// Reports the event as failed, with a `reason`, and returns the event.
+    ///
+    /// The receipt counts the event as not finished by this subscriber, with
+    /// [`Cause::Failed`](crate::Cause::Failed). Nothing more is owed for the event.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{FutureExt, StreamExt};
+    /// use genevent::{Cause, EventManager};
+    ///
+    /// let manager = EventManager::new(8);
+    /// let mut jobs = manager.subscribe().deliveries();
+    /// let mut done = manager.sync_notify("mail");
+    /// assert!((&mut done).now_or_never().is_none());
+    ///
+    /// let job = jobs.next().now_or_never().flatten().unwrap();
+    /// assert_eq!(job.nack("no such mailbox"), "mail");
+    /// let receipt = done.now_or_never().unwrap().unwrap();
+    /// assert_eq!(*receipt.unfinished()[0].cause(), Cause::Failed("no such mailbox".into()));
+    /// ```
+    pub fn nack(self, reason: impl Into<Arc<str>>) -> E {
+        self.ack.nack(reason);
         self.event.into_inner()
     }
 

@@ -26,6 +26,11 @@ use crate::error::CLOSED;
 /// [`Subscription::end_reason`]: crate::Subscription::end_reason
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
 pub enum EndReason {
     /// The manager was closed, and the stream has yielded every stored event.
     Closed,
@@ -40,6 +45,11 @@ pub enum EndReason {
 /// The cause of a disconnect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
 pub enum DisconnectCause {
     /// The subscription's window was full ([`Overflow::Disconnect`](crate::Overflow::Disconnect)).
     Overflow,

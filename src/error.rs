@@ -276,20 +276,3 @@ error_without_event! {
     NotifyError { Closed, WouldDeadlock }
     FollowUpError { Closed, NothingInFlight, OtherType }
 }
-
-/// Writes the first few subscribers, and the number of the remaining ones.
-#[cfg(feature = "rt")]
-fn list_subscribers(
-    subscribers: &[crate::inspect::SubscriberInfo],
-    f: &mut fmt::Formatter<'_>,
-) -> fmt::Result {
-    const SHOWN: usize = 8;
-    for (index, info) in subscribers.iter().take(SHOWN).enumerate() {
-        let comma = if index == 0 { "" } else { ", " };
-        write!(f, "{comma}{info}")?;
-    }
-    match subscribers.len().saturating_sub(SHOWN) {
-        0 => Ok(()),
-        more => write!(f, " and {more} more"),
-    }
-}

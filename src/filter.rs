@@ -43,6 +43,7 @@ use crate::delivery::Deliveries;
 use crate::end_reason::EndReason;
 use crate::future::Disconnected;
 use crate::options::SubscribeOptions;
+use crate::receipt::Cause;
 use crate::subscriber_id::SubscriberId;
 use crate::subscription::WithMissed;
 use crate::util::sync::Arc;
@@ -58,9 +59,8 @@ mod subscribe;
 /// [`subscribe_filter`](crate::EventManager::subscribe_filter).
 ///
 /// As with a [`Subscription`](crate::Subscription), polling for the next item acknowledges the
-/// event of the previous item. [`ack`](Self::ack) and dropping the stream acknowledge the event
-/// as well; dropping the stream while its thread panics discards the event. Items are moved, not
-/// cloned: `T` need not be `Clone`.
+/// event of the previous item, and so does [`ack`](Self::ack). Dropping the stream does not: the
+/// event in flight counts as dropped. Items are moved, not cloned: `T` need not be `Clone`.
 ///
 /// On tokio (feature `rt`), the stream takes part in the task's coop budget like a plain
 /// subscription.
@@ -159,7 +159,7 @@ impl<T: Send + 'static> Filtered<T> {
 
 impl<T> Filtered<T> {
     /// Returns the id of this subscription, for [`disconnect`](crate::EventManager::disconnect) and
-    /// [`Receipt::dropped_by`](crate::Receipt::dropped_by).
+    /// [`Receipt::unfinished`](crate::Receipt::unfinished).
     #[must_use]
     pub fn id(&self) -> SubscriberId {
         self.subscriber().id
@@ -203,6 +203,36 @@ impl<T> Filtered<T> {
                 self.channel.report_queue(self.id(), false);
             }
         }
+    }
+
+    /// Reports the event in flight as failed, with a `reason`, without polling for the next item, as
+    /// [`Subscription::nack`](crate::Subscription::nack).
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{FutureExt, StreamExt};
+    /// use genevent::EventManager;
+    ///
+    /// let manager = EventManager::new(4);
+    /// let mut even = manager.subscribe_filter(|n| n % 2 == 0);
+    /// let mut done = manager.sync_notify(2);
+    /// assert!((&mut done).now_or_never().is_none());
+    ///
+    /// even.next().now_or_never();
+    /// even.nack("too small");
+    /// let receipt = done.now_or_never().unwrap().unwrap();
+    /// assert_eq!(receipt.unfinished()[0].cause().to_string(), "failed: too small");
+    /// ```
+    pub fn nack(&mut self, reason: impl Into<Arc<str>>) {
+        self.give_up(Cause::Failed(reason.into()));
+        self.ack();
+    }
+
+    /// Settles the event in flight as not finished, for its publisher. The caller must
+    /// [`ack`](Self::ack) or poll, which then finishes the event for the channel.
+    pub(crate) fn give_up(&mut self, cause: Cause) {
+        let in_flight = self.in_flight.take();
+        (self.subscriber()).give_up_in_flight(in_flight, cause);
     }
 
     /// Returns the number of wanted events overwritten so far, with
@@ -302,7 +332,7 @@ impl<T> Unpin for Filtered<T> {}
 impl<T> Drop for Filtered<T> {
     fn drop(&mut self) {
         let in_flight = self.in_flight.take();
-        self.subscriber().settle_on_drop(in_flight);
+        (self.subscriber()).give_up_in_flight(in_flight, Cause::Left);
         // Before leaving: a concurrent flush must not wait for a finished event.
         self.subscriber().finish_unowed();
         self.subscriber().cursor.finish();

@@ -139,14 +139,14 @@ impl<'a, E> StoreAndAwaitAcks<'a, E> {
         if is_first && !ticket.is_settled() {
             return Poll::Pending;
         }
-        let dropped_by = ready!(ticket.poll_settled(cx));
+        let unfinished = ready!(ticket.poll_settled(cx));
         // Without acknowledgements the waker is still in the ticket; a panic may have left it
         // there too.
         if is_first || audience == 0 {
             ticket.abandon();
         }
         (self.stored, self.ticket) = (None, None);
-        let receipt = Receipt::new(seq, audience, dropped_by);
+        let receipt = Receipt::new(seq, audience, unfinished);
         trace!(settled(self.store.channel.name(), &receipt));
         Poll::Ready(Ok(receipt))
     }

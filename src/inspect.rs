@@ -35,11 +35,16 @@ pub use stats::Stats;
 ///
 /// [`EventManager::subscribers`]: crate::EventManager::subscribers
 #[derive(Debug, Clone)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct SubscriberInfo {
     pub(crate) id: SubscriberId,
     pub(crate) name: Option<Arc<str>>,
     pub(crate) kind: SubscriberKind,
     pub(crate) is_observer: bool,
+    #[cfg_attr(
+        feature = "serde",
+        serde(serialize_with = "crate::subscriber_id::as_text")
+    )]
     pub(crate) created_at: &'static Location<'static>,
     pub(crate) overflow: Overflow,
     pub(crate) window: usize,

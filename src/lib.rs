@@ -37,9 +37,10 @@
 //! | [`ack_notify`] | every subscriber has *received* it | a [`Receipt`] |
 //! | [`sync_notify`] | every subscriber has *finished* with it | a [`Receipt`] |
 //!
-//! A subscriber finishes an event by polling its stream for the next one, by calling
-//! [`Subscription::ack`], or by dropping the stream. A subscriber unable to finish
-//! (because it left, panicked or was disconnected) is not waited for, and is named in the receipt.
+//! A subscriber finishes an event by polling its stream for the next one, or by calling
+//! [`Subscription::ack`]. A subscriber that leaves without either (by `break`, `?`, a panic or an
+//! abort) or was disconnected is not waited for, and is named in the receipt with the [`Cause`]. So is
+//! a subscriber that reports a failure, by [`nack`](Subscription::nack).
 //!
 //! What follows from an event is published at once, also past full windows, because publishers may
 //! wait for the subscriber itself: by [`notify`] inside a handler, and by [`follow_up`] in a reader.
@@ -142,7 +143,8 @@
 //!
 //! | pipeline | plain events | deliveries |
 //! |---|---|---|
-//! | `while let`; `for_each`; `then`; `map`; `filter_map`; `take`; `select`; `timeout` | exact | exact |
+//! | `while let`; `for_each`; `then`; `map`; `filter_map`; `select`; `timeout` | exact | exact |
+//! | the last event of `take(n)`; leaving a loop by `break` or `?`; dropping the stream | dropped | exact |
 //! | `buffer_unordered(n)`; `for_each_concurrent(n)`; `chunks`; `forward`; a task for each event | early | exact |
 //! | holding the stream idle | open | exact |
 //! | what `filter` filters out | exact | dropped |
@@ -198,6 +200,7 @@
 //! |---|---|---|---|
 //! | none | | managers, streams, deliveries, permits, sinks | any executor; `futures-core`, `futures-sink`, `pin-project-lite` |
 //! | `rt` | yes | handlers, the registry, `within`, `WaitAtMost`, `batches`, `for_each_acked`, `try_for_each_acked` | handlers and registry: tokio; the rest: any executor |
+//! | `serde` | | `Serialize` for [`Receipt`], [`Stats`], [`SubscriberInfo`], ids, causes and reasons | `serde` |
 //! | `test-util` | | for tests: module `test_util`, with `assert_next!`, `assert_no_event!`, `assert_ended!` and a probe that records | any executor; the timers are tokio's |
 //! | `tracing` | | what happens, told to whoever listens with `tracing` | `tracing` |
 //!
@@ -309,7 +312,7 @@ pub use inspect::{Stats, SubscriberInfo};
 pub use manager::{EventManager, EventManagerBuilder, WeakEventManager};
 pub use options::{Overflow, SubscribeOptions};
 pub use permit::Permit;
-pub use receipt::Receipt;
+pub use receipt::{Cause, Receipt, Unfinished};
 pub use sink::{EventSink, SyncSink};
 pub use subscriber_id::{SubscriberId, SubscriberKind};
 pub use subscription::{Received, Subscription, WithMissed};

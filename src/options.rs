@@ -26,6 +26,11 @@ use crate::subscriber_id::{SubscriberId, SubscriberKind};
 /// [`try_notify`]: crate::EventManager::try_notify
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
 pub enum Overflow {
     /// Publishers wait for the subscriber. Nothing is lost. The default, and the policy of every
     /// handler.

@@ -1,11 +1,17 @@
 //! The result of an acknowledged publish.
 
+use std::fmt;
 #[cfg(feature = "rt")]
 use std::panic::{RefUnwindSafe, UnwindSafe};
 #[cfg(feature = "rt")]
 use std::task::{Context, Poll};
 
-use crate::subscriber_id::SubscriberId;
+mod unfinished;
+
+pub(crate) use unfinished::Entries;
+pub use unfinished::{Cause, Unfinished};
+
+use crate::util::list::list;
 
 /// A stored event: its sequence number and its number of subscribers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -22,12 +28,14 @@ pub(crate) struct Stored {
 /// From [`sync_notify`], *finished* means that the subscriber polled for the next event or
 /// acknowledged this event otherwise; from [`ack_notify`], that the subscriber received the event.
 /// `acked + dropped` is the number of subscribers when the event was stored, without
-/// [observers](crate::SubscribeOptions::observer), for which no publisher waits.
+/// [observers](crate::SubscribeOptions::observer), for which no publisher waits. `Display` writes one
+/// line, which names the subscribers that did not finish. With feature `serde`, a receipt is
+/// `Serialize`: its number, its count and its entries.
 ///
 /// # Examples
 /// ```
 /// use futures::{StreamExt, executor::block_on, join};
-/// use genevent::EventManager;
+/// use genevent::{Cause, EventManager};
 ///
 /// let manager = EventManager::new(8);
 /// let mut reader = manager.subscribe();
@@ -44,26 +52,30 @@ pub(crate) struct Stored {
 /// });
 ///
 /// assert_eq!((receipt.seq(), receipt.acked(), receipt.dropped()), (1, 1, 1));
-/// assert_eq!(receipt.dropped_by(), [left]);
+/// assert_eq!(receipt.unfinished()[0].id(), left);
+/// assert_eq!(*receipt.unfinished()[0].cause(), Cause::Left);
 /// assert!(!receipt.all_acked());
+/// assert!(receipt.to_string().starts_with("event 1: acked by 1 of 2, not by #2 from "));
 /// ```
 ///
 /// [`sync_notify`]: crate::EventManager::sync_notify
 /// [`ack_notify`]: crate::EventManager::ack_notify
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Receipt {
     seq: u64,
     acked: usize,
-    dropped_by: Vec<SubscriberId>,
+    unfinished: Entries,
 }
 
 impl Receipt {
     /// Creates the receipt of an event stored for `audience` subscribers.
-    pub(crate) fn new(seq: u64, audience: usize, dropped_by: Vec<SubscriberId>) -> Self {
+    #[inline]
+    pub(crate) fn new(seq: u64, audience: usize, unfinished: Entries) -> Self {
         Self {
             seq,
-            acked: audience - dropped_by.len(),
-            dropped_by,
+            acked: audience - unfinished.as_slice().len(),
+            unfinished,
         }
     }
 
@@ -79,31 +91,53 @@ impl Receipt {
         self.acked
     }
 
-    /// Returns how many subscribers did not finish the event: they left with the event unread,
-    /// panicked over the event, lost it to newer events, or were disconnected.
+    /// Returns how many subscribers did not finish the event: the length of
+    /// [`unfinished`](Self::unfinished).
     #[must_use]
     pub fn dropped(&self) -> usize {
-        self.dropped_by.len()
+        self.unfinished().len()
     }
 
-    /// Returns the subscribers that did not finish the event, in the order in which they gave it
-    /// up.
+    /// Returns an entry for each subscriber that did not finish the event, in the order in which they
+    /// gave it up. Subscribers that no longer exist are included.
     #[must_use]
-    pub fn dropped_by(&self) -> &[SubscriberId] {
-        &self.dropped_by
+    #[inline]
+    pub fn unfinished(&self) -> &[Unfinished] {
+        self.unfinished.as_slice()
     }
 
     /// Returns whether no subscriber dropped the event. Also true without subscribers: see
     /// [`is_unheard`](Self::is_unheard).
     #[must_use]
+    #[inline]
     pub fn all_acked(&self) -> bool {
-        self.dropped_by.is_empty()
+        self.unfinished().is_empty()
     }
 
     /// Returns whether there was no subscriber to wait for. Observers do not count.
     #[must_use]
     pub fn is_unheard(&self) -> bool {
-        self.acked == 0 && self.dropped_by.is_empty()
+        self.acked == 0 && self.unfinished().is_empty()
+    }
+}
+
+impl fmt::Display for Receipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "event {}: ", self.seq)?;
+        if self.is_unheard() {
+            return f.write_str("no subscriber");
+        }
+        write!(
+            f,
+            "acked by {} of {}",
+            self.acked,
+            self.acked + self.dropped()
+        )?;
+        if !self.all_acked() {
+            f.write_str(", not by ")?;
+            list(self.unfinished(), f)?;
+        }
+        Ok(())
     }
 }
 

@@ -12,6 +12,7 @@ use crate::channel::subscriber::cursor::CursorState;
 use crate::channel::subscriber::unacked::{AnyChannel, UnackedSet};
 use crate::end_reason::EndReason;
 use crate::options::SubscribeOptions;
+use crate::receipt::Cause;
 use crate::subscriber_id::SubscriberId;
 use crate::util::panic_guard::drop_caught;
 use crate::util::sync::Arc;
@@ -34,8 +35,8 @@ pub use with_missed::{Received, WithMissed};
 ///
 /// Polling for the next event acknowledges the previous event: the poll tells a waiting
 /// [`sync_notify`] that the event in flight is finished. [`ack`] does the same without asking for
-/// another event, and so does dropping the stream; a stream dropped while its thread panics reports
-/// *not* finished. Events still unread when the stream is dropped are `dropped` in the receipts.
+/// another event. Dropping the stream finishes nothing: the event in flight and the unread events
+/// are `dropped` in the receipts.
 ///
 /// The stream ends for good once the manager is closed and every stored event has been read, or
 /// once the subscription is disconnected and its backlog has been read; [`end_reason`] returns
@@ -142,7 +143,7 @@ impl<E> Subscription<E> {
 
     /// Returns the id of this subscription, as used by
     /// [`disconnect`](crate::EventManager::disconnect) and
-    /// [`Receipt::dropped_by`](crate::Receipt::dropped_by).
+    /// [`Unfinished::id`](crate::Unfinished::id).
     #[must_use]
     pub fn id(&self) -> SubscriberId {
         self.subscriber.id
@@ -183,6 +184,36 @@ impl<E> Subscription<E> {
         if seeded_bug!("lets-go-last") {
             self.let_go();
         }
+    }
+
+    /// Reports the event in flight as failed, with a `reason`, without asking for the next event.
+    ///
+    /// The receipt counts the event as not finished by this subscriber, with
+    /// [`Cause::Failed`](crate::Cause::Failed). In all else as [`ack`](Self::ack): nothing more is
+    /// owed for the event, and the stream goes on. Nothing happens if no event is in flight.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{FutureExt, StreamExt};
+    /// use genevent::{Cause, EventManager};
+    ///
+    /// let manager = EventManager::new(4);
+    /// let mut rows = manager.subscribe();
+    /// let mut saved = manager.sync_notify("row");
+    /// assert!((&mut saved).now_or_never().is_none());
+    ///
+    /// assert_eq!(rows.next().now_or_never(), Some(Some("row")));
+    /// rows.nack("disk full");
+    /// let receipt = saved.now_or_never().unwrap().unwrap();
+    /// assert_eq!(*receipt.unfinished()[0].cause(), Cause::Failed("disk full".into()));
+    /// ```
+    pub fn nack(&mut self, reason: impl Into<Arc<str>>) {
+        let cause = Cause::Failed(reason.into());
+        if seeded_bug!("disconnect-acks-nacked") && self.subscriber.cursor.load().is_detached() {
+            self.ack();
+        }
+        self.give_up(cause);
+        self.ack();
     }
 
     /// Returns a stream that yields missed events as values, in their place among the events.
@@ -272,12 +303,11 @@ impl<E> Unpin for Subscription<E> {}
 
 impl<E> Drop for Subscription<E> {
     fn drop(&mut self) {
-        let in_flight = self.take_in_flight();
-        self.subscriber.settle_on_drop(in_flight);
+        self.give_up(Cause::Left);
         if self.unyielded {
             let seq = self.state.position();
             let ticket = self.ticket(seq).cloned();
-            drop(Ack::new(seq, Arc::clone(&self.subscriber), ticket));
+            Ack::new(seq, Arc::clone(&self.subscriber), ticket).give_up(Cause::Left);
         }
         if let Some(stage) = self.subscriber.stage() {
             drop_caught(stage.stop_waiting());

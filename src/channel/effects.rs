@@ -11,8 +11,9 @@ use crate::channel::filter::{FilterSnapshot, RemovedFilter};
 use crate::channel::log::segment::Segment;
 use crate::channel::parked::Unparked;
 use crate::channel::source::Unread;
+use crate::channel::subscriber::SubscriberState;
 use crate::channel::ticket::Ticket;
-use crate::subscriber_id::SubscriberId;
+use crate::receipt::Cause;
 use crate::util::one_or_many::OneOrMany;
 use crate::util::panic_guard::{drop_caught, wake};
 use crate::util::sync::Arc;
@@ -25,8 +26,8 @@ pub(crate) enum Effect<E> {
     WakeReaders(Unparked),
     /// Drop an unneeded waker.
     DropWaker(Waker),
-    /// Settle an event on behalf of this subscriber, as dropped.
-    Dropped(Arc<Ticket>, SubscriberId),
+    /// Give up an overwritten event for this subscriber.
+    Overwritten(Arc<Ticket>, Arc<SubscriberState>),
     /// Settle, as dropped, the events that were unread when a subscriber was detached.
     Unread(Box<Unread<E>>),
     /// Settle the events left in the queue of a disconnected filtered subscriber.
@@ -100,7 +101,9 @@ impl<E> Effect<E> {
             Self::Wake(waker) => wake(waker),
             Self::WakeReaders(readers) => readers.wake(),
             Self::DropWaker(waker) => drop_caught(waker),
-            Self::Dropped(ticket, subscriber) => ticket.drop_by(subscriber),
+            Self::Overwritten(ticket, subscriber) => {
+                subscriber.give_up(&ticket, Cause::Overwritten);
+            }
             Self::Unread(unread) => unread.settle(),
             Self::FilterQueue(queue) => queue.settle_unread(),
             Self::Flushed(ticket) => ticket.ack(),

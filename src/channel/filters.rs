@@ -25,7 +25,7 @@ impl<E: 'static> Channel<E> {
                 return (queue, false);
             }
             // Under the lock that attaches the subscriber, as for a log reader.
-            if queue.subscriber().kind.has_task() {
+            if queue.subscriber().identity.kind.has_task() {
                 let runner = Arc::clone(queue.subscriber());
                 state.running.insert(runner.id, runner);
             }

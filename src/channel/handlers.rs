@@ -19,7 +19,8 @@ impl<E> Channel<E> {
 
     /// Aborts the handler or the group that has this subscription, if there is one.
     pub(crate) fn abort_runner(&self, id: SubscriberId) {
-        let name = (self.state.lock().running.get(&id)).and_then(|runner| runner.shared_name());
+        let name =
+            (self.state.lock().running.get(&id)).and_then(|runner| runner.identity.name.clone());
         let entry = name.and_then(|name| self.handler_names.find(&name));
         if let Some(entry) = entry.filter(|entry| entry.subscriber() == id) {
             entry.abort();

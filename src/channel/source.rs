@@ -6,8 +6,10 @@
 use std::collections::VecDeque;
 
 use crate::channel::log::segment::Segment;
+use crate::channel::subscriber::SubscriberState;
 use crate::end_reason::{DisconnectCause, EndReason};
-use crate::subscriber_id::SubscriberId;
+use crate::receipt::Cause;
+use crate::util::sync::Arc;
 
 /// The place a subscription takes its next events from.
 pub(crate) enum Source<E> {
@@ -34,19 +36,20 @@ pub(crate) struct Backlog<E> {
 
 /// Events that a subscriber left unread when it was detached, and for which publishers wait.
 pub(crate) struct Unread<E> {
-    pub(crate) subscriber: SubscriberId,
+    pub(crate) subscriber: Arc<SubscriberState>,
+    pub(crate) cause: Cause,
     /// The sequence number of the last event the subscriber read.
     pub(crate) position: u64,
     pub(crate) segments: Vec<Segment<E>>,
 }
 
 impl<E> Unread<E> {
-    /// Settles the events for the subscriber, as dropped. Must run without the channel's lock, because
+    /// Gives up the events for the subscriber. Must run without the channel's lock, because
     /// settling takes O(events) and may wake publishers.
     pub(crate) fn settle(self) {
         for segment in self.segments {
             for ticket in segment.tickets_after(self.position) {
-                ticket.drop_by(self.subscriber);
+                self.subscriber.give_up(ticket, self.cause.clone());
             }
         }
     }

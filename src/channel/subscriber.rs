@@ -1,12 +1,11 @@
 //! The state a subscription shares with its channel.
 //!
 //! A [`SubscriberState`] has three kinds of fields:
-//! - constant values: the id, the options, the origin;
+//! - constant values: the identity, the options;
 //! - the [`Cursor`] and the atomics beside it, which the subscriber changes without the lock and the
 //!   channel reads (and, for the cursor, changes) under its lock;
 //! - [`ChannelSlots`], which only the channel touches, under its lock.
 
-use std::panic::Location;
 use std::sync::OnceLock;
 use std::task::Waker;
 
@@ -16,7 +15,7 @@ use crate::channel::subscriber::unacked::UnackedSet;
 use crate::channel::ticket::AckLevel;
 use crate::end_reason::EndReason;
 use crate::options::Overflow;
-use crate::subscriber_id::{SubscriberId, SubscriberKind};
+use crate::subscriber_id::{Identity, SubscriberId};
 use crate::util::sync::{Arc, AtomicBool, AtomicU64, LockedU64, Ordering};
 
 pub(crate) mod cursor;
@@ -26,15 +25,16 @@ pub(crate) mod unacked;
 
 /// The state of a subscriber, shared by the subscription and the channel.
 pub(crate) struct SubscriberState {
+    /// A copy of the id in `identity`, next to the fields that publishers and readers use.
     pub(crate) id: SubscriberId,
-    extras: Option<Box<Extras>>,
+    pub(crate) identity: Arc<Identity>,
+    /// The gate of a subscriber that sees events after other subscribers.
+    stage: Option<Box<Stage>>,
     /// The name of the manager.
     #[cfg(feature = "tracing")]
     pub(crate) manager: Option<Arc<str>>,
-    pub(crate) kind: SubscriberKind,
     /// Whether the subscriber owes no acknowledgement, and no publisher and no flush waits for it.
     pub(crate) is_observer: bool,
-    pub(crate) created_at: &'static Location<'static>,
     pub(crate) overflow: Overflow,
     /// The most unread events: 1 to the capacity of the manager.
     pub(crate) window: usize,
@@ -67,24 +67,14 @@ pub(crate) struct ChannelSlots {
     pub(crate) index: LockedU64,
 }
 
-/// Fields not needed by most subscribers.
-struct Extras {
-    name: Option<Arc<str>>,
-    /// The gate of a subscriber that sees events after other subscribers.
-    stage: Option<Stage>,
-}
-
 /// The initial values of a new subscriber.
 pub(crate) struct SubscriberInit {
-    pub(crate) id: SubscriberId,
-    pub(crate) name: Option<Arc<str>>,
+    pub(crate) identity: Identity,
     /// The subscribers that must settle an event first.
     pub(crate) after: Vec<SubscriberId>,
     #[cfg(feature = "tracing")]
     pub(crate) manager: Option<Arc<str>>,
-    pub(crate) kind: SubscriberKind,
     pub(crate) is_observer: bool,
-    pub(crate) created_at: &'static Location<'static>,
     pub(crate) overflow: Overflow,
     pub(crate) window: usize,
     pub(crate) max_unacked: usize,
@@ -94,17 +84,14 @@ pub(crate) struct SubscriberInit {
 
 impl SubscriberState {
     pub(crate) fn new(init: SubscriberInit) -> Self {
-        let SubscriberInit { name, after, .. } = init;
-        let stage = (!after.is_empty()).then(|| Stage::new(after));
-        let has_extras = name.is_some() || stage.is_some();
+        let SubscriberInit { after, .. } = init;
         Self {
-            id: init.id,
-            extras: has_extras.then(|| Box::new(Extras { name, stage })),
+            id: init.identity.id,
+            identity: Arc::new(init.identity),
+            stage: (!after.is_empty()).then(|| Box::new(Stage::new(after))),
             #[cfg(feature = "tracing")]
             manager: init.manager,
-            kind: init.kind,
             is_observer: init.is_observer,
-            created_at: init.created_at,
             overflow: init.overflow,
             window: init.window,
             max_unacked: init.max_unacked,
@@ -120,17 +107,6 @@ impl SubscriberState {
             missed: AtomicU64::new(0),
             unacked_set: OnceLock::new(),
         }
-    }
-
-    /// Returns the name that the user gave to the subscription.
-    #[cfg(feature = "tracing")]
-    pub(crate) fn name(&self) -> Option<&str> {
-        self.extras.as_ref()?.name.as_deref()
-    }
-
-    /// Returns the name, shared.
-    pub(crate) fn shared_name(&self) -> Option<Arc<str>> {
-        self.extras.as_ref()?.name.clone()
     }
 
     /// Returns the bookkeeping of the channel, whose lock the caller must hold.
@@ -155,7 +131,7 @@ impl SubscriberState {
     /// Returns the gate, if the subscriber sees events after other subscribers.
     #[inline]
     pub(crate) fn stage(&self) -> Option<&Stage> {
-        self.extras.as_ref()?.stage.as_ref()
+        self.stage.as_deref()
     }
 
     /// Returns the sequence number of the event that makes the window full, unless the subscriber

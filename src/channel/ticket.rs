@@ -6,8 +6,7 @@
 
 use std::task::{Context, Poll, Waker};
 
-use crate::receipt::Receipt;
-use crate::subscriber_id::SubscriberId;
+use crate::receipt::{Entries, Receipt, Unfinished};
 use crate::util::panic_guard::{drop_caught, wake};
 use crate::util::spare_waker::with_spare_waker;
 use crate::util::sync::{Arc, AtomicUsize, Mutex, Ordering};
@@ -28,7 +27,7 @@ pub(crate) enum AckLevel {
 ///
 /// # Invariants
 /// 1. Every subscriber counted by [`arm`](Self::arm) calls [`ack`](Self::ack) or
-///    [`drop_by`](Self::drop_by) exactly once. Otherwise the publisher waits for ever, or completes
+///    [`give_up`](Self::give_up) exactly once. Otherwise the publisher waits for ever, or completes
 ///    too early.
 /// 2. The count stays at zero once it is zero. The call that reaches zero takes the waker out and
 ///    wakes it, so the future is woken exactly once.
@@ -37,13 +36,13 @@ pub(crate) enum AckLevel {
 pub(crate) struct Ticket {
     level: AckLevel,
     outstanding: AtomicUsize,
-    /// 1 if `dropped_by` is not empty: a receipt without drops needs no lock.
-    any_dropped: AtomicUsize,
+    /// 1 if `unfinished` is not empty: a receipt without an entry needs no lock.
+    any_unfinished: AtomicUsize,
     inner: Mutex<TicketInner>,
 }
 
 struct TicketInner {
-    dropped_by: Vec<SubscriberId>,
+    unfinished: Entries,
     waker: Option<Waker>,
 }
 
@@ -63,9 +62,9 @@ impl Ticket {
         Arc::new(Self {
             level,
             outstanding: AtomicUsize::new(0),
-            any_dropped: AtomicUsize::new(0),
+            any_unfinished: AtomicUsize::new(0),
             inner: Mutex::new(TicketInner {
-                dropped_by: Vec::new(),
+                unfinished: Entries::default(),
                 waker,
             }),
         })
@@ -106,37 +105,30 @@ impl Ticket {
         waker.into_iter().for_each(wake);
     }
 
-    /// Counts a subscriber as detached without an acknowledgement; the last subscriber wakes the future.
+    /// Counts a subscriber that did not finish the event; the last subscriber wakes the future.
     /// Must not be called under the channel's lock: wakers are user code.
-    pub(crate) fn drop_by(&self, subscriber: SubscriberId) {
+    pub(crate) fn give_up(&self, entry: Unfinished) {
         let mut inner = self.inner.lock();
-        inner.dropped_by.push(subscriber);
+        inner.unfinished.push(entry);
         // Relaxed is enough: a thread that sees zero synchronizes with the decrement below.
-        self.any_dropped.store(1, Ordering::Relaxed);
+        self.any_unfinished.store(1, Ordering::Relaxed);
         let last = self.outstanding.fetch_sub(1, Ordering::AcqRel) == 1;
         let waker = last.then(|| inner.waker.take()).flatten();
         drop(inner);
         waker.into_iter().for_each(wake);
     }
 
-    /// Returns the number of outstanding acknowledgements, and the subscribers that will never
-    /// acknowledge.
-    pub(crate) fn progress(&self) -> (usize, Vec<SubscriberId>) {
-        let inner = self.inner.lock();
-        let outstanding = self.outstanding.load(Ordering::Acquire);
-        (outstanding, inner.dropped_by.clone())
-    }
-
     /// Returns the receipt so far of event `seq`, which was stored for `audience` subscribers.
     pub(crate) fn receipt_so_far(&self, seq: u64, audience: usize) -> Receipt {
-        let (outstanding, dropped_by) = self.progress();
-        Receipt::new(seq, audience - outstanding, dropped_by)
+        let inner = self.inner.lock();
+        let outstanding = self.outstanding.load(Ordering::Acquire);
+        Receipt::new(seq, audience - outstanding, inner.unfinished.clone())
     }
 
-    /// Completes with the subscribers that were detached without acknowledging, once all have settled.
-    pub(crate) fn poll_settled(&self, cx: &Context<'_>) -> Poll<Vec<SubscriberId>> {
+    /// Completes with the subscribers that did not finish, once all have settled.
+    pub(crate) fn poll_settled(&self, cx: &Context<'_>) -> Poll<Entries> {
         let settled = self.poll_with(cx.waker());
-        settled.map(|()| self.take_dropped_by())
+        settled.map(|()| self.take_unfinished())
     }
 
     /// Completes once all have settled. Wakes `waker` then, in place of the waker registered before.
@@ -164,11 +156,11 @@ impl Ticket {
         })
     }
 
-    /// Takes the list of `dropped_by` out of a settled ticket.
-    fn take_dropped_by(&self) -> Vec<SubscriberId> {
-        match self.any_dropped.load(Ordering::Relaxed) {
-            0 => Vec::new(),
-            _ => std::mem::take(&mut self.inner.lock().dropped_by),
+    /// Takes the list of `unfinished` out of a settled ticket.
+    fn take_unfinished(&self) -> Entries {
+        match self.any_unfinished.load(Ordering::Relaxed) {
+            0 => Entries::default(),
+            _ => std::mem::take(&mut self.inner.lock().unfinished),
         }
     }
 

@@ -3,9 +3,10 @@
 use std::error::Error;
 use std::fmt;
 
-use super::{CLOSED, WOULD_DEADLOCK, list_subscribers};
+use super::{CLOSED, WOULD_DEADLOCK};
 use crate::inspect::SubscriberInfo;
 use crate::receipt::{PendingReceipt, Receipt};
+use crate::util::list::list;
 use crate::util::sync::Arc;
 
 /// The reason why a publish with a time limit failed: [`Notify::within`], [`AckNotify::within`] and
@@ -103,7 +104,7 @@ impl Unanswered {
 impl fmt::Display for Unanswered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("not answered in time by ")?;
-        list_subscribers(&self.waiting_for, f)
+        list(&self.waiting_for, f)
     }
 }
 
@@ -159,7 +160,7 @@ impl<E> fmt::Display for NotStored<E> {
             );
         }
         f.write_str("not stored in time: no room at ")?;
-        list_subscribers(&self.waiting_for, f)
+        list(&self.waiting_for, f)
     }
 }
 

@@ -3,8 +3,9 @@
 use std::error::Error;
 use std::fmt;
 
-use super::{CLOSED, list_subscribers};
+use super::CLOSED;
 use crate::inspect::SubscriberInfo;
+use crate::util::list::list;
 
 /// The reason why [`reserve`] with a time limit returned no permit: [`Reserve::within`].
 ///
@@ -71,7 +72,7 @@ impl fmt::Display for NotReserved {
             );
         }
         f.write_str("not reserved in time: no room at ")?;
-        list_subscribers(&self.waiting_for, f)
+        list(&self.waiting_for, f)
     }
 }
 

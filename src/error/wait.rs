@@ -3,8 +3,9 @@
 use std::error::Error;
 use std::fmt;
 
-use super::{WOULD_DEADLOCK, list_subscribers};
+use super::WOULD_DEADLOCK;
 use crate::inspect::SubscriberInfo;
+use crate::util::list::list;
 
 /// The reason why [`flush`] or [`stop`] with a time limit failed: [`Flush::within`] and
 /// [`Stop::within`].
@@ -65,7 +66,7 @@ impl fmt::Display for Unsettled {
             return f.write_str("not over in time: permits are out, or publishers are queued");
         }
         f.write_str("not answered in time by ")?;
-        list_subscribers(&self.waiting_for, f)
+        list(&self.waiting_for, f)
     }
 }
 

@@ -9,6 +9,7 @@ use crate::ack::Ack;
 use crate::delivery::Delivery;
 use crate::error::FollowUpError;
 use crate::util::panic_guard::GuardedVec;
+use crate::util::sync::Arc;
 
 /// A group of deliveries to settle together: at least one event, oldest first, and the duty to
 /// acknowledge all of them.
@@ -69,6 +70,31 @@ impl<E> Batch<E> {
     /// Acknowledges all events, and returns the events.
     pub fn ack(self) -> Vec<E> {
         self.acks.into_iter().for_each(Ack::ack);
+        self.events.into_vec()
+    }
+
+    /// Reports all events as failed, with a `reason`, and returns the events, as
+    /// [`Delivery::nack`].
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{FutureExt, StreamExt};
+    /// use genevent::{EventManager, EventStreamExt};
+    ///
+    /// let manager = EventManager::new(8);
+    /// let mut rows = manager.subscribe().deliveries().ready_batches(100);
+    /// let mut saved = manager.sync_notify("row 1");
+    /// assert!((&mut saved).now_or_never().is_none());
+    ///
+    /// let batch = rows.next().now_or_never().flatten().unwrap();
+    /// assert_eq!(batch.nack("the transaction failed"), ["row 1"]);
+    /// assert_eq!(saved.now_or_never().unwrap().unwrap().dropped(), 1);
+    /// ```
+    pub fn nack(self, reason: impl Into<Arc<str>>) -> Vec<E> {
+        let reason = reason.into();
+        for ack in self.acks {
+            ack.nack(Arc::clone(&reason));
+        }
         self.events.into_vec()
     }
 

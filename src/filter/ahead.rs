@@ -39,14 +39,6 @@ impl<T: Send + 'static> Filtered<T> {
 }
 
 impl<T> Filtered<T> {
-    /// Gives up the event in flight: its publisher is told that it is not finished.
-    pub(crate) fn give_up(&mut self) {
-        if let Some(ticket) = self.in_flight.take() {
-            self.subscriber().clear_awaited();
-            ticket.drop_by(self.id());
-        }
-    }
-
     /// Returns whether every wanted event up to `seq` has been taken.
     pub(crate) fn has_taken(&self, seq: u64) -> bool {
         self.queue.front().is_none_or(|next| next > seq)

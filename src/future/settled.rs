@@ -25,7 +25,7 @@ impl Unanswered {
     /// The future continues the wait that timed out: for `ack_notify` until every subscriber has
     /// received the event, for `sync_notify` until every subscriber has finished the event. A
     /// subscriber that leaves or is disconnected is not waited for, and is named by
-    /// [`Receipt::dropped_by`]. The future may be sent to another task. Several calls, also on
+    /// [`Receipt::unfinished`]. The future may be sent to another task. Several calls, also on
     /// clones of the error, return futures that are all woken.
     ///
     /// The future has no limit of its own. Do not await the future in the task of a subscriber that

@@ -24,6 +24,7 @@ use super::user_code::{Removed, UserCodeScope};
 use crate::channel::Channel;
 use crate::channel::trace::Scope;
 use crate::end_reason::{DisconnectCause, EndReason};
+use crate::receipt::Cause;
 use crate::subscriber_id::SubscriberId;
 use crate::util::shrink::Shrink;
 use crate::util::sync::Arc;
@@ -57,6 +58,8 @@ pub(super) struct Runner<E> {
     has_owner: bool,
     /// The event in flight has not been handled by all members.
     unfinished: bool,
+    /// Why a member has failed over the event in flight.
+    failure: Option<Cause>,
     /// Steps since the task last yielded to the runtime.
     steps_since_yield: u32,
     subscription: RunnerSubscription<E>,
@@ -112,6 +115,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
             abort_requested: false,
             has_owner: false,
             unfinished: false,
+            failure: None,
             steps_since_yield: 0,
             subscription,
             registration: None,
@@ -243,11 +247,23 @@ impl<E: Send + Sync + 'static> Runner<E> {
     }
 }
 
+impl<E> Runner<E> {
+    /// Settles the event in flight, which every member has failed to handle, as not finished.
+    #[cold]
+    #[inline(never)]
+    fn give_up(&mut self) {
+        let cause = self.failure.take().unwrap_or(Cause::Left);
+        self.subscription.give_up(cause);
+    }
+}
+
 impl<E> Drop for Runner<E> {
     fn drop(&mut self) {
         drop(self.user_code.runner.mailbox.close());
         if self.unfinished {
-            self.subscription.give_up();
+            self.give_up();
+        } else {
+            self.subscription.ack();
         }
     }
 }

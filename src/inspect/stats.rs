@@ -13,7 +13,7 @@ use crate::util::sync::Arc;
 /// meanwhile; each such read shows only in the counts of its own subscriber.
 ///
 /// `Display` writes a few lines of text without event values; [`to_dot`](Self::to_dot) draws the
-/// snapshot.
+/// snapshot. With feature `serde`, the snapshot is `Serialize`, field by field as the methods below.
 ///
 /// # Examples
 /// Finding the subscriber that blocks publishers:
@@ -79,6 +79,7 @@ use crate::util::sync::Arc;
 ///
 /// [`EventManager::stats`]: crate::EventManager::stats
 #[derive(Debug, Clone)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Stats {
     pub(crate) name: Option<Arc<str>>,
     pub(crate) capacity: usize,

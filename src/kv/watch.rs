@@ -121,6 +121,27 @@ impl<V> Watch<V> {
         self.changes.ack();
     }
 
+    /// Reports the current event as failed, with a `reason`, as [`Subscription::nack`].
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::StreamExt;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let registry = genevent::kv::Registry::<u8>::new(genevent::EventManager::default());
+    /// let mut watch = registry.watch().skip(1); // the snapshot is only `Ready`
+    /// registry.create("shopping").await.unwrap();
+    /// assert_eq!(watch.next().await.unwrap().name(), Some("shopping"));
+    /// watch.get_mut().nack("the view is full");
+    /// registry.flush().await; // nothing more is owed for the event
+    /// assert!(watch.get_ref().subscription().is_empty());
+    /// # }
+    /// ```
+    pub fn nack(&mut self, reason: impl Into<Arc<str>>) {
+        self.changes.nack(reason);
+    }
+
     /// Returns the watch's subscription, which has an id and an end reason.
     ///
     /// # Examples

@@ -82,7 +82,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     ///
     /// manager.stop_now();
     /// let receipt = saved.now_or_never().unwrap().unwrap();
-    /// assert_eq!(receipt.dropped_by(), [stuck.id()]);
+    /// assert_eq!(receipt.unfinished()[0].id(), stuck.id());
     /// assert_eq!(stuck.next().now_or_never(), Some(Some("save")));
     /// assert_eq!(stuck.next().now_or_never(), Some(None));
     /// ```

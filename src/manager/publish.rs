@@ -129,11 +129,11 @@ impl<E: Send + Sync + 'static> EventManager<E> {
 
     /// Stores `event` and waits until every subscriber has *finished* the event.
     ///
-    /// A subscriber finishes an event by polling for the next one, by calling
-    /// [`Subscription::ack`], or by dropping its stream. A subscriber may end otherwise (leaves
-    /// with the event unread, panics over the event, is disconnected): then `sync_notify` stops
-    /// waiting for the subscriber, and [`Receipt::dropped_by`](crate::Receipt::dropped_by) names
-    /// it. The set of subscribers is fixed when the event is stored, and has no
+    /// A subscriber finishes an event by polling for the next one, or by calling
+    /// [`Subscription::ack`]. A subscriber that drops its stream before, with the event unread or in
+    /// flight, or that is disconnected before it reads the event, does not finish: `sync_notify`
+    /// stops waiting for the subscriber, and [`Receipt::unfinished`](crate::Receipt::unfinished)
+    /// names it. The set of subscribers is fixed when the event is stored, and has no
     /// [observers](crate::SubscribeOptions::observer); without subscribers to wait for, the future
     /// resolves at once. As `sync_notify` in Elixir's `GenEvent`.
     ///
@@ -162,7 +162,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     ///     let work = async {
     ///         let job = worker.next().await.unwrap();
     ///         done.push(job);
-    ///         drop(worker); // finished with it, and with everything
+    ///         worker.ack(); // or polls for the next event
     ///     };
     ///     join!(manager.sync_notify("job"), work).0.unwrap()
     /// });

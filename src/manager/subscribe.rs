@@ -177,7 +177,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     ///
     /// assert!(manager.disconnect(stuck.id()));
     /// let receipt = saved.now_or_never().unwrap().unwrap();
-    /// assert_eq!(receipt.dropped_by(), [stuck.id()]);
+    /// assert_eq!(receipt.unfinished()[0].id(), stuck.id());
     /// ```
     pub fn disconnect(&self, subscriber: SubscriberId) -> bool {
         let was_attached = self.channel.disconnect(subscriber);

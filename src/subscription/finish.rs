@@ -9,6 +9,7 @@ use super::Subscription;
 use crate::ack::Ack;
 use crate::channel::source::Source;
 use crate::channel::ticket::Ticket;
+use crate::receipt::Cause;
 use crate::util::sync::Arc;
 
 impl<E> Subscription<E> {
@@ -45,6 +46,13 @@ impl<E> Subscription<E> {
         let ticket = self.ticket(seq).cloned();
         self.let_go();
         ticket
+    }
+
+    /// Settles the event in flight as not finished, for its publisher. The caller must
+    /// [`ack`](Self::ack) or poll, which then finishes the event for the channel.
+    pub(crate) fn give_up(&mut self, cause: Cause) {
+        let ticket = self.take_in_flight();
+        self.subscriber.give_up_in_flight(ticket, cause);
     }
 
     /// Acknowledges the event in flight, if a publisher waits.

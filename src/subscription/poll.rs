@@ -212,15 +212,6 @@ impl<E> Subscription<E> {
         }
     }
 
-    /// Gives up the event in flight: its publisher is told that it is not finished.
-    #[cfg(feature = "rt")]
-    pub(crate) fn give_up(&mut self) {
-        if let Some(ticket) = self.take_in_flight() {
-            self.subscriber.clear_awaited();
-            ticket.drop_by(self.subscriber.id);
-        }
-    }
-
     /// Returns whether every event up to `seq` that this subscription will ever yield has been
     /// taken. Used only by handlers.
     #[cfg(feature = "rt")]

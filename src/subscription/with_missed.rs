@@ -74,7 +74,7 @@ impl<E, S> WithMissed<E, S> {
         &self.subscription
     }
 
-    /// Returns a mutable reference to the subscription, for its `ack`.
+    /// Returns a mutable reference to the subscription, for its `ack` and `nack`.
     pub fn get_mut(&mut self) -> &mut S {
         &mut self.subscription
     }

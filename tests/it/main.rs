@@ -13,6 +13,7 @@ mod handlers;
 #[cfg(feature = "rt")]
 mod kv;
 mod publish;
+mod receipts;
 mod robustness;
 mod subscribe;
 

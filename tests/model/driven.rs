@@ -177,6 +177,16 @@ impl Events {
         }
     }
 
+    pub(crate) fn nack(&mut self, reason: &str) {
+        match self {
+            Self::Plain(stream) => stream.nack(reason),
+            Self::WithMissed(stream) => stream.get_mut().nack(reason),
+            Self::Filtered(stream) => stream.nack(reason),
+            Self::FilteredWithMissed(stream) => stream.get_mut().nack(reason),
+            Self::Deliveries(_) | Self::FilteredDeliveries(_) => {}
+        }
+    }
+
     pub(crate) fn convert(self) -> Self {
         match self {
             Self::Plain(stream) => Self::WithMissed(stream.with_missed()),

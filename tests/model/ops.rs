@@ -37,12 +37,12 @@ pub(crate) enum Op {
     Ack(Pick),
     /// A reader publishes what follows from its event in flight.
     FollowUp(Pick),
+    Nack(Pick),
     /// Turns a plain stream into `with_missed()` or back.
     Convert(Pick),
     /// Turns a stream into a stream of deliveries.
     Deliver(Pick),
-    /// A delivery is acknowledged, or dropped.
-    Settle(Pick, bool),
+    Settle(Pick, Settling),
     /// A delivery is mapped, or taken apart.
     Transform(Pick, bool),
     Leave(Pick),
@@ -72,6 +72,14 @@ pub(crate) enum Op {
 pub(crate) struct Policy {
     pub(crate) overflow: Option<Overflow>,
     pub(crate) observer: bool,
+}
+
+/// What is done with a delivery.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Settling {
+    Ack,
+    Nack,
+    Drop,
 }
 
 /// The action of an event's `Clone`.
@@ -232,6 +240,7 @@ fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(pick, which, during)| Op::NextDuringClone(pick, which, during)),
         40 => pick().prop_map(Op::Ack),
         40 => pick().prop_map(Op::FollowUp),
+        20 => pick().prop_map(Op::Nack),
         15 => pick().prop_map(Op::Convert),
         25 => pick().prop_map(Op::Leave),
         8 => pick().prop_map(Op::Crash),
@@ -240,7 +249,7 @@ fn op() -> impl Strategy<Value = Op> {
         5 => Just(Op::DropHandle),
         3 => Just(Op::Close),
         30 => pick().prop_map(Op::Deliver),
-        70 => (pick(), weighted(0.7)).prop_map(|(pick, ack)| Op::Settle(pick, ack)),
+        70 => (pick(), settling()).prop_map(|(pick, how)| Op::Settle(pick, how)),
         10 => (pick(), any::<bool>()).prop_map(|(pick, map)| Op::Transform(pick, map)),
         35 => pick().prop_map(Op::UsePermit),
         20 => pick().prop_map(Op::DropPermit),
@@ -250,6 +259,14 @@ fn op() -> impl Strategy<Value = Op> {
         20 => (pick(), which()).prop_map(|(pick, which)| Op::PollFlush(pick, which)),
         6 => (pick(), which()).prop_map(|(pick, which)| Op::PollClose(pick, which)),
         6 => pick().prop_map(Op::DropSink),
+    ]
+}
+
+fn settling() -> impl Strategy<Value = Settling> {
+    prop_oneof![
+        7 => Just(Settling::Ack),
+        2 => Just(Settling::Nack),
+        2 => Just(Settling::Drop),
     ]
 }
 

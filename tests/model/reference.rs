@@ -14,7 +14,7 @@ pub(crate) use waiting::goes_on;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use genevent::{DisconnectCause, Overflow};
+use genevent::{Cause, DisconnectCause, Overflow};
 use queue::StalledGrants;
 
 /// An event: its index among all events, which is its sequence number less one.
@@ -72,10 +72,12 @@ struct Stored {
     finished: Answers,
 }
 
+/// A subscriber that will never acknowledge: since when, who, and why.
+pub(crate) type Dropped = (usize, Who, Cause);
+
 struct Answers {
     owing: Vec<Who>,
-    /// The subscribers that will never acknowledge, and since when.
-    dropped: Vec<(usize, Who)>,
+    dropped: Vec<Dropped>,
 }
 
 impl Answers {
@@ -90,10 +92,10 @@ impl Answers {
         self.owing.retain(|&owes| owes != who);
     }
 
-    fn give_up(&mut self, who: Who, step: usize) {
+    fn give_up(&mut self, who: Who, step: usize, cause: Cause) {
         if self.owing.contains(&who) {
             self.answer(who);
-            self.dropped.push((step, who));
+            self.dropped.push((step, who, cause));
         }
     }
 }
@@ -352,7 +354,7 @@ pub(crate) enum Answer {
     Receipt {
         seq: u64,
         acked: usize,
-        dropped: Vec<(usize, Who)>,
+        dropped: Vec<Dropped>,
     },
     /// The answer of `flush`, `stop` and `closed`.
     Done,

@@ -39,7 +39,7 @@ async fn keeps_its_promises(manager: &EventManager<u8>) {
         done.await.unwrap()
     };
     assert_eq!(receipt.acked(), 2, "the slow one, and the handler");
-    assert_eq!(receipt.dropped_by(), [screen.id()], "it lost it");
+    assert_eq!(receipt.unfinished()[0].id(), screen.id(), "it lost it");
     assert_eq!(screen.missed(), 1);
 
     drop(slow);

@@ -10,8 +10,9 @@ use std::task::Waker;
 use crate::channel::subscriber::SubscriberState;
 use crate::channel::subscriber::cursor::CursorState;
 use crate::channel::ticket::{AckLevel, Ticket};
-use crate::end_reason::{DisconnectCause, EndReason};
+use crate::end_reason::EndReason;
 use crate::options::Overflow;
+use crate::receipt::Cause;
 use crate::util::panic_guard::drop_caught;
 use crate::util::shrink::Shrink;
 use crate::util::spare_waker::with_spare_waker;
@@ -48,8 +49,8 @@ struct QueueInner<T> {
     waker: Option<Waker>,
     /// The number of overwritten events since the last yielded event.
     missed: u64,
-    /// The cause of the disconnect. No more events follow, and unread events owe nothing.
-    closed: Option<DisconnectCause>,
+    /// Why the subscriber was detached. No more events follow, and unread events owe nothing.
+    closed: Option<Cause>,
     /// The manager is closed and no permit is outstanding.
     complete: bool,
 }
@@ -165,7 +166,7 @@ impl<T> FilterQueue<T> {
         } else if let Some(item) = queue.items.pop_front() {
             let (item, cursor) = self.take(queue, item);
             return Some((Popped::Event(item), cursor));
-        } else if let Some(cause) = queue.closed {
+        } else if let Some(Cause::Disconnected(cause)) = queue.closed {
             Popped::Ended(EndReason::Disconnected { cause })
         } else if queue.complete {
             Popped::Ended(EndReason::Closed)
@@ -192,12 +193,13 @@ impl<T> FilterQueue<T> {
         // Publish the length before the cursor moves (invariant 5).
         self.publish_len(&queue);
         let old = queue.waker.take();
-        let (mut item, cursor) = self.claim(item, queue.closed.is_none());
+        let closed = queue.closed.clone();
+        let (mut item, cursor) = self.claim(item, closed.is_none());
         // Unlock first: dropping a waker and settling an item run user code.
         drop(queue);
         drop_caught(old);
-        if !item.needs_ack {
-            self.settle(item.ticket.take());
+        if let Some(cause) = closed {
+            self.settle(item.ticket.take(), cause);
         }
         (item, cursor)
     }
@@ -279,19 +281,20 @@ impl<T> FilterQueue<T> {
         let items = std::mem::take(&mut queue.items);
         self.publish_len(&queue);
         let waker = queue.waker.take();
+        let cause = queue.closed.clone().unwrap_or(Cause::Left);
         drop(queue);
         drop_caught(waker);
         for mut item in items {
-            self.settle(item.ticket.take());
+            self.settle(item.ticket.take(), cause.clone());
             drop_caught(item);
         }
     }
 
-    /// Settles an item that was unread when the queue was closed, as dropped, unless
+    /// Gives up an item that was unread when the queue was closed, unless
     /// [`AnyQueue::settle_unread`] has taken the ticket before.
-    fn settle(&self, ticket: Option<Arc<Ticket>>) {
+    fn settle(&self, ticket: Option<Arc<Ticket>>, cause: Cause) {
         if let Some(ticket) = ticket {
-            ticket.drop_by(self.subscriber.id);
+            self.subscriber.give_up(&ticket, cause);
         }
     }
 }
@@ -311,9 +314,9 @@ pub(crate) trait AnyQueue: Send + Sync {
 
     /// Refuses further events and returns the waker. Unread events stay readable; their tickets
     /// are left for [`settle_unread`](Self::settle_unread).
-    fn close(&self, cause: DisconnectCause) -> Option<Waker>;
+    fn close(&self, cause: Cause) -> Option<Waker>;
 
-    /// Settles all unread events of a closed queue, as dropped. Not called under the channel's lock,
+    /// Gives up all unread events of a closed queue. Not called under the channel's lock,
     /// as settling wakes publishers.
     fn settle_unread(&self);
 
@@ -343,7 +346,7 @@ impl<T: Send> AnyQueue for FilterQueue<T> {
         found.is_ok()
     }
 
-    fn close(&self, cause: DisconnectCause) -> Option<Waker> {
+    fn close(&self, cause: Cause) -> Option<Waker> {
         let mut queue = self.queue.lock();
         queue.closed = Some(cause);
         self.publish_len(&queue);
@@ -364,9 +367,10 @@ impl<T: Send> AnyQueue for FilterQueue<T> {
                 tickets.extend(item.ticket.take());
             }
             let is_last = queue.items.back().is_none_or(|last| last.seq < next);
+            let cause = queue.closed.clone().unwrap_or(Cause::Left);
             drop(queue);
             for ticket in tickets {
-                ticket.drop_by(self.subscriber.id);
+                self.subscriber.give_up(&ticket, cause.clone());
             }
             if is_last {
                 return;

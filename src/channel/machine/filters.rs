@@ -11,7 +11,7 @@ use crate::channel::filter::{Evaluation, FilterMatches, FilterSnapshot};
 use crate::channel::ticket::Ticket;
 use crate::end_reason::DisconnectCause;
 use crate::options::{Overflow, SubscribeOptions};
-use crate::receipt::Stored;
+use crate::receipt::{Cause, Stored};
 use crate::subscriber_id::{SubscriberId, SubscriberKind};
 use crate::util::clock::Instant;
 use crate::util::sync::Arc;
@@ -50,8 +50,8 @@ impl<E> Machine<E> {
     pub(super) fn close_queue(
         &mut self,
         key: u64,
-        cause: DisconnectCause,
         by: DetachedBy,
+        cause: Cause,
         effects: &mut Effects<E>,
     ) {
         if !self.detach_member(key) {
@@ -257,7 +257,7 @@ impl<E> Machine<E> {
                 effects.extend(
                     pushed
                         .overwritten_ticket
-                        .map(|ticket| Effect::Dropped(ticket, id)),
+                        .map(|ticket| Effect::Overwritten(ticket, Arc::clone(pushed.subscriber))),
                 );
                 #[cfg(feature = "tracing")]
                 effects.extend(pushed.overwritten_seq.and_then(|seq| {

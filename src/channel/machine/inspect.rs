@@ -122,12 +122,13 @@ impl<E> Machine<E> {
         // unread and as unacked, or not at all.
         let cursor = subscriber.cursor.load();
         let member = self.current(subscriber.id);
+        let identity = &subscriber.identity;
         SubscriberInfo {
-            id: subscriber.id,
-            name: subscriber.shared_name(),
-            kind: subscriber.kind,
+            id: identity.id,
+            name: identity.name.clone(),
+            kind: identity.kind,
             is_observer: subscriber.is_observer,
-            created_at: subscriber.created_at,
+            created_at: identity.created_at,
             overflow: subscriber.overflow,
             window: subscriber.window,
             after: (subscriber.stage()).map_or_else(Vec::new, |stage| stage.after().to_vec()),

@@ -11,7 +11,8 @@ use crate::channel::subscriber::cursor::CursorState;
 use crate::channel::subscriber::{SubscriberInit, SubscriberState};
 use crate::end_reason::{DisconnectCause, EndReason};
 use crate::options::SubscribeOptions;
-use crate::subscriber_id::SubscriberId;
+use crate::receipt::Cause;
+use crate::subscriber_id::{Identity, SubscriberId};
 use crate::util::sync::Arc;
 
 /// The task detaching a subscriber.
@@ -65,14 +66,16 @@ impl<E> Machine<E> {
     ) -> Arc<SubscriberState> {
         let capacity = usize::try_from(self.capacity).expect("the capacity was a usize");
         let subscriber = Arc::new(SubscriberState::new(SubscriberInit {
-            id: self.members.issue_id(),
-            name: options.name,
+            identity: Identity {
+                id: self.members.issue_id(),
+                name: options.name,
+                kind: options.kind,
+                created_at,
+            },
             after: options.after,
             #[cfg(feature = "tracing")]
             manager: self.name.clone(),
-            kind: options.kind,
             is_observer: options.observer,
-            created_at,
             overflow: options.overflow.unwrap_or(self.default_overflow),
             window: options.window.unwrap_or(capacity).min(capacity),
             max_unacked: options.max_unacked.unwrap_or(capacity.max(1024)),
@@ -86,11 +89,11 @@ impl<E> Machine<E> {
 
     // ---- Leaving ----------------------------------------------------------------------------
 
-    /// Detaches a subscriber whose stream was dropped and has acknowledged the event in flight.
+    /// Detaches a subscriber whose stream was dropped and has settled the event in flight.
     /// The member stays while deliveries are unacked. Returns `true` if the member was attached.
     pub(crate) fn leave(&mut self, key: u64, effects: &mut Effects<E>) -> bool {
         let was_attached = self.member(key).is_attached();
-        self.detach(key, DetachedBy::Itself, effects);
+        self.detach(key, DetachedBy::Itself, Cause::Left, effects);
         let backlog = self.member_mut(key).stream_dropped();
         let segments = backlog.into_iter().flat_map(|backlog| backlog.segments);
         effects.extend(segments.map(Effect::Segment));
@@ -128,14 +131,18 @@ impl<E> Machine<E> {
         };
         let key = id.number;
         (member.subscriber).set_end(EndReason::Disconnected { cause });
+        let why = match by {
+            DetachedBy::Itself => Cause::Left,
+            DetachedBy::Other => Cause::Disconnected(cause),
+        };
         if member.queue.is_some() {
             // The backlog of a filtered subscriber stays in its queue.
-            self.close_queue(key, cause, by, effects);
+            self.close_queue(key, by, why, effects);
         } else {
             // Take the segments before detaching, which may free them; but the first event only
             // after: until the cursor is detached, the subscriber may go on claiming.
             let segments = self.log.segments_from(SegmentKey::of(&member.subscriber));
-            let cursor = self.detach(key, by, effects);
+            let cursor = self.detach(key, by, why, effects);
             let mut backlog = Box::new(Backlog {
                 segments,
                 next: cursor.position() + 1,
@@ -151,14 +158,21 @@ impl<E> Machine<E> {
         true
     }
 
-    /// Detaches a member, and settles its unread events as dropped. The member reports from now on, for the
-    /// flushes waiting for its events in flight. Returns the cursor before detaching.
-    fn detach(&mut self, key: u64, by: DetachedBy, effects: &mut Effects<E>) -> CursorState {
+    /// Detaches a member, and settles its unread events as dropped for this `cause`. The member reports from
+    /// now on, for the flushes waiting for its events in flight. Returns the cursor before
+    /// detaching.
+    fn detach(
+        &mut self,
+        key: u64,
+        by: DetachedBy,
+        cause: Cause,
+        effects: &mut Effects<E>,
+    ) -> CursorState {
         let member = self.member_mut(key);
         let subscriber = Arc::clone(&member.subscriber);
         subscriber.cursor.request_reports();
         if member.queue.is_some() {
-            self.close_queue(key, DisconnectCause::Requested, by, effects);
+            self.close_queue(key, by, cause, effects);
             return subscriber.cursor.load();
         }
 
@@ -180,7 +194,8 @@ impl<E> Machine<E> {
         let segments = segments.unwrap_or_default();
         if !segments.is_empty() && !seeded_bug!("leave-keeps-tickets") {
             effects.push(Effect::Unread(Box::new(Unread {
-                subscriber: subscriber.id,
+                subscriber: Arc::clone(&subscriber),
+                cause,
                 position,
                 segments,
             })));

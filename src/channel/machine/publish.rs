@@ -194,7 +194,9 @@ impl<E> Machine<E> {
         // The subscriber will never acknowledge the event.
         if !subscriber.is_observer || seeded_bug!("observer-settles-overwritten") {
             let ticket = self.log.ticket_of(overwritten);
-            effects.extend(ticket.map(|it| Effect::Dropped(Arc::clone(it), subscriber.id)));
+            let overwritten =
+                |ticket| Effect::Overwritten(Arc::clone(ticket), Arc::clone(subscriber));
+            effects.extend(ticket.map(overwritten));
         }
         // A flush may wait for the overwritten event.
         let key = subscriber.id.number;

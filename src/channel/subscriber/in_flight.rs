@@ -4,10 +4,9 @@
 //! reference count of its own; [`Filtered`](crate::Filtered) owns the ticket. Both settle the
 //! event here.
 
-use std::thread;
-
 use super::SubscriberState;
 use crate::channel::ticket::Ticket;
+use crate::receipt::{Cause, Unfinished};
 use crate::util::sync::{Arc, Ordering};
 
 impl SubscriberState {
@@ -20,15 +19,16 @@ impl SubscriberState {
         self.clear_awaited();
     }
 
-    /// Settles the event in flight when a stream is dropped: acknowledges the event, or
-    /// discards the event if the thread is panicking.
-    pub(crate) fn settle_on_drop(&self, ticket: Option<Arc<Ticket>>) {
+    /// Gives up an event, of which this is the ticket: the subscriber did not finish it.
+    pub(crate) fn give_up(&self, ticket: &Ticket, cause: Cause) {
+        ticket.give_up(Unfinished::new(Arc::clone(&self.identity), cause));
+    }
+
+    /// Gives up the event in flight, of which this is the ticket.
+    pub(crate) fn give_up_in_flight(&self, ticket: Option<Arc<Ticket>>, cause: Cause) {
         if let Some(ticket) = ticket {
-            if thread::panicking() {
-                ticket.drop_by(self.id);
-            } else {
-                ticket.ack();
-            }
+            self.clear_awaited();
+            self.give_up(&ticket, cause);
         }
     }
 

@@ -5,6 +5,7 @@ use std::mem::take;
 use super::{MEMBER_INDEX, MIN_CAPACITY, Runner, yield_if_due};
 use crate::handler::StopReason;
 use crate::handler::outcome::Outcome;
+use crate::receipt::Cause;
 use crate::util::shrink::Shrink;
 
 /// Number of members in a single step of handling an event.
@@ -19,12 +20,13 @@ impl<E: Send + Sync + 'static> Runner<E> {
         let Self {
             user_code,
             members,
+            failure,
             steps_since_yield,
             ..
         } = self;
         let event = self.subscription.current();
         self.unfinished = !members.is_empty();
-        let (mut finished, mut index) = (false, 0);
+        let (mut finished, mut failed, mut index) = (false, false, 0);
         while index < members.len() {
             // Fast path: a chunk of members without futures.
             let chunk = index..members.len().min(index + GROUP_CHUNK);
@@ -52,7 +54,11 @@ impl<E: Send + Sync + 'static> Runner<E> {
             self.unfinished = !(finished && is_last);
             let stop = match outcome {
                 Outcome::Done(flow) => flow.is_break().then_some(StopReason::Finished),
-                Outcome::Panicked(message) => user_code.restart(member, message).await,
+                Outcome::Panicked(message) => {
+                    failed = true;
+                    *failure = Some(Cause::Panicked(message.as_str().into()));
+                    user_code.restart(member, message).await
+                }
                 Outcome::Aborted => Some(StopReason::Aborted),
             };
             let Some(reason) = stop else {
@@ -69,9 +75,11 @@ impl<E: Send + Sync + 'static> Runner<E> {
             drop(user_code.end(member, reason, last).await);
             yield_if_due(steps_since_yield).await;
         }
-        // The event counts as dropped if every member failed.
+        // The event counts as not finished if every member failed.
         if take(&mut self.unfinished) {
-            self.subscription.give_up();
+            self.give_up();
+        } else if failed {
+            self.failure = None;
         }
     }
 }

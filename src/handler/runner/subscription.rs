@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 use crate::channel::subscriber::SubscriberState;
 use crate::end_reason::EndReason;
 use crate::filter::Filtered;
+use crate::receipt::Cause;
 use crate::subscription::Subscription;
 use crate::util::panic_guard::drop_caught;
 use crate::util::sync::Arc;
@@ -90,7 +91,9 @@ impl<E: Send + Sync + 'static> RunnerSubscription<E> {
             Self::Wanted(wanted) => wanted.events.has_taken(seq),
         }
     }
+}
 
+impl<E> RunnerSubscription<E> {
     /// Finishes the event in flight.
     pub(super) fn ack(&mut self) {
         match self {
@@ -101,24 +104,25 @@ impl<E: Send + Sync + 'static> RunnerSubscription<E> {
             }
         }
     }
-}
 
-impl<E> RunnerSubscription<E> {
-    /// Gives up the event in flight: its publisher is told that it is not finished.
-    pub(super) fn give_up(&mut self) {
+    /// Settles the event in flight as not finished, for its publisher. The caller must
+    /// [`ack`](Self::ack) or poll, which then finishes the event for the channel.
+    pub(super) fn give_up(&mut self, cause: Cause) {
         match self {
-            Self::All(events) => events.give_up(),
-            Self::Wanted(wanted) => wanted.events.give_up(),
+            Self::All(events) => events.give_up(cause),
+            Self::Wanted(wanted) => wanted.events.give_up(cause),
         }
     }
 }
 
-impl<E: Send + 'static> WantedEvents<E> {
+impl<E> WantedEvents<E> {
     /// Drops the event in flight, before it counts as finished: a flush may complete at once then.
     fn let_go(&mut self) {
         drop_caught(self.current.take());
     }
+}
 
+impl<E: Send + 'static> WantedEvents<E> {
     #[inline(never)]
     fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         self.let_go();

@@ -5,6 +5,8 @@
 use futures::{FutureExt, StreamExt};
 use genevent::{Deliveries, Delivery, EventManager, SubscribeOptions};
 
+use crate::receipts::UnfinishedIds;
+
 const OUT: usize = 100_000;
 
 /// Polls the future once and returns its output.
@@ -91,7 +93,7 @@ fn discarding_all_deliveries_takes_linear_time() {
     let id = jobs.id();
     drop(out);
     for receipt in receipts {
-        assert_eq!(now(receipt).unwrap().dropped_by(), [id]);
+        assert_eq!(now(receipt).unwrap().unfinished_ids(), [id]);
     }
 }
 

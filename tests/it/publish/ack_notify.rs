@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use crate::drive::{now, read};
+use crate::receipts::UnfinishedIds;
 use futures::{StreamExt, join};
 use genevent::test_util::assert_next;
 use genevent::{EventManager, Overflow, SubscribeOptions};
@@ -120,7 +121,7 @@ fn receipt_names_subscribers_that_left_without_receiving() {
 
     let receipt = assert_ready_ok!(received.poll());
     assert_eq!((receipt.acked(), receipt.dropped()), (1, 1));
-    assert_eq!(receipt.dropped_by(), [left]);
+    assert_eq!(receipt.unfinished_ids(), [left]);
     assert!(!receipt.all_acked() && !receipt.is_unheard());
 }
 
@@ -159,7 +160,10 @@ fn an_overwritten_event_was_not_received() {
     assert_pending!(received.poll());
     manager.try_notify(3).unwrap();
     assert!(received.is_woken());
-    assert_eq!(assert_ready_ok!(received.poll()).dropped_by(), [lossy.id()]);
+    assert_eq!(
+        assert_ready_ok!(received.poll()).unfinished_ids(),
+        [lossy.id()]
+    );
 }
 
 #[test]
@@ -228,7 +232,7 @@ fn a_panicking_reader_does_not_affect_other_readers() {
     panicked.unwrap_err();
 
     assert_next!(good, 1).now();
-    assert_eq!(assert_ready_ok!(received.poll()).dropped_by(), [failed]);
+    assert_eq!(assert_ready_ok!(received.poll()).unfinished_ids(), [failed]);
     assert_eq!(now(manager.notify(2)), Ok(1));
     assert_next!(good, 2).now();
 }

@@ -23,9 +23,9 @@ use genevent::future::{
 };
 use genevent::test_util::{Assertion, Probe, WaitFor, assert_ended, assert_next, assert_no_event};
 use genevent::{
-    Ack, Batch, Deliveries, Delivery, DisconnectCause, EndReason, EventManager,
+    Ack, Batch, Cause, Deliveries, Delivery, DisconnectCause, EndReason, EventManager,
     EventManagerBuilder, EventSink, Filtered, FollowUps, Overflow, Permit, Receipt, Received,
-    Stats, SubscribeOptions, SubscriberId, SubscriberInfo, Subscription, SyncSink,
+    Stats, SubscribeOptions, SubscriberId, SubscriberInfo, Subscription, SyncSink, Unfinished,
     WeakEventManager, WithMissed,
 };
 
@@ -188,6 +188,16 @@ fn subscriber_information_is_plain_values() {
     clone::<Receipt>();
     equal::<Receipt>();
     hash::<Receipt>();
+    at_ease::<Unfinished>();
+    unwind_safe::<Unfinished>();
+    clone::<Unfinished>();
+    equal::<Unfinished>();
+    hash::<Unfinished>();
+    at_ease::<Cause>();
+    unwind_safe::<Cause>();
+    clone::<Cause>();
+    equal::<Cause>();
+    hash::<Cause>();
 }
 
 #[test]

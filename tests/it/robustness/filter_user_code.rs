@@ -10,6 +10,7 @@ use genevent::{EventManager, Filtered};
 use tokio_test::{assert_pending, assert_ready, task};
 
 use crate::drive::now;
+use crate::receipts::UnfinishedIds;
 
 type Slot = Arc<Mutex<Option<Filtered<u32>>>>;
 
@@ -69,7 +70,7 @@ fn a_waker_ending_its_subscription_keeps_the_receipt() {
         assert!(reader.poll_next_unpin(&mut cx).is_pending());
         *slot.lock().unwrap() = Some(reader);
         let receipt = now(manager.sync_notify(2)).unwrap();
-        assert_eq!(receipt.dropped_by(), [id]);
+        assert_eq!(receipt.unfinished_ids(), [id]);
         assert!(manager.flush().now_or_never().is_some());
     }
 }

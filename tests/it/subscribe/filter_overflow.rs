@@ -10,6 +10,7 @@ use genevent::{
 use tokio::time::{Instant, advance};
 
 use crate::drive::{now, read, read_all};
+use crate::receipts::UnfinishedIds;
 
 const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -63,7 +64,7 @@ fn drop_oldest_loses_wanted_events_and_counts_them() {
         manager.try_notify(n).unwrap();
     }
     assert_eq!((reader.missed(), reader.len()), (2, 2));
-    assert_eq!(now(lost).unwrap().dropped_by(), [id]);
+    assert_eq!(now(lost).unwrap().unfinished_ids(), [id]);
     assert!(manager.flush().now_or_never().is_none(), "two are unread");
     drop(manager);
     let all = now(reader.with_missed().collect::<Vec<_>>());
@@ -82,7 +83,7 @@ fn disconnect_ends_a_filter_at_overflow() {
     }
     assert_eq!(manager.subscriber_count(), 1, "these were not wanted");
     assert_eq!(manager.try_notify(6), Ok(0), "it does not count any more");
-    assert_eq!(now(unread).unwrap().dropped_by(), [reader.id()]);
+    assert_eq!(now(unread).unwrap().unfinished_ids(), [reader.id()]);
     assert_eq!(read_all(&mut reader), [2, 4]);
     assert_eq!(disconnected(&reader), Some(DisconnectCause::Overflow));
 }

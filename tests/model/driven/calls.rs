@@ -137,9 +137,11 @@ impl Called<'_> {
 }
 
 fn receipt_of(receipt: &genevent::Receipt, ids: &[SubscriberId]) -> Answer {
-    let who = |id| ids.iter().position(|known| known == id);
-    let dropped = receipt.dropped_by().iter().map(who);
-    assert_eq!(receipt.dropped(), receipt.dropped_by().len());
+    let dropped = receipt.unfinished().iter().map(|entry| {
+        let who = ids.iter().position(|known| *known == entry.id());
+        (0, who.expect("it was given out"), entry.cause().clone())
+    });
+    assert_eq!(receipt.dropped(), receipt.unfinished().len());
     assert_eq!(receipt.all_acked(), receipt.dropped() == 0);
     assert_eq!(
         receipt.is_unheard(),
@@ -148,9 +150,7 @@ fn receipt_of(receipt: &genevent::Receipt, ids: &[SubscriberId]) -> Answer {
     Answer::Receipt {
         seq: receipt.seq(),
         acked: receipt.acked(),
-        dropped: dropped
-            .map(|who| (0, who.expect("it was given out")))
-            .collect(),
+        dropped: dropped.collect(),
     }
 }
 
@@ -185,12 +185,12 @@ fn put_steps(mut answer: Answer, expected: &Answer) -> Answer {
                 dropped: expected, ..
             },
         ) => {
-            for (step, who) in &mut *dropped {
-                let known = expected.iter().find(|(_, known)| known == who);
-                *step = known.map_or(usize::MAX, |&(step, _)| step);
+            for (step, who, _) in &mut *dropped {
+                let known = expected.iter().find(|(_, known, _)| known == who);
+                *step = known.map_or(usize::MAX, |&(step, ..)| step);
             }
             for same_step in dropped.chunk_by_mut(|one, other| one.0 == other.0) {
-                same_step.sort_unstable();
+                same_step.sort_unstable_by_key(|&(_, who, _)| who);
             }
         }
         (

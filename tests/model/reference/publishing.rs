@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use genevent::{DisconnectCause, Overflow};
+use genevent::{Cause, DisconnectCause, Overflow};
 
 use super::{
     Answers, CallId, Event, NoFollowUp, Question, Reader, Reference, Room, State, Stored, Time,
@@ -268,7 +268,7 @@ impl Reference {
                     let event = self.readers[who].unread.pop_front().unwrap();
                     self.readers[who].missed += 1;
                     self.readers[who].gap += 1;
-                    self.give_up(who, event);
+                    self.give_up(who, event, &Cause::Overwritten);
                 }
                 Overflow::Disconnect => {
                     self.detach(who, DisconnectCause::Overflow);
@@ -295,9 +295,12 @@ impl Reference {
         audience.len()
     }
 
-    pub(crate) fn give_up(&mut self, who: Who, event: Event) {
-        self.events[event].received.give_up(who, self.step);
-        self.events[event].finished.give_up(who, self.step);
+    pub(crate) fn give_up(&mut self, who: Who, event: Event, cause: &Cause) {
+        let Stored {
+            received, finished, ..
+        } = &mut self.events[event];
+        received.give_up(who, self.step, cause.clone());
+        finished.give_up(who, self.step, cause.clone());
     }
 
     /// Whether no more events will come.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::task::Poll;
 
-use genevent::{DisconnectCause, Overflow};
+use genevent::{Cause, DisconnectCause, Overflow};
 
 use super::{ClonePanics, End, Event, For, Item, Out, Reader, Reference, Sees, State, Who};
 
@@ -65,6 +65,12 @@ impl Reference {
         }
     }
 
+    pub(crate) fn nack(&mut self, who: Who, reason: &str) {
+        if let Some(event) = self.readers[who].in_flight.take() {
+            self.give_up(who, event, &Cause::Failed(reason.into()));
+        }
+    }
+
     /// Turns the reader into a stream of deliveries.
     pub(crate) fn deliver(&mut self, who: Who, max: usize) {
         self.ack(who);
@@ -72,8 +78,8 @@ impl Reference {
         self.readers[who].out = Some(Out { max, open, free });
     }
 
-    /// Settles a delivery. A delivery that owed nothing only makes room for another delivery.
-    pub(crate) fn settle(&mut self, who: Who, seq: u64, acked: bool) {
+    /// Settles a delivery, as not finished if there is a cause. A delivery that owed nothing only makes room for another delivery.
+    pub(crate) fn settle(&mut self, who: Who, seq: u64, cause: Option<Cause>) {
         let out = self.readers[who].out.as_mut().expect("it has deliveries");
         let is_it = |event: &Event| *event as u64 + 1 == seq;
         let Some(index) = out.open.iter().position(is_it) else {
@@ -82,10 +88,10 @@ impl Reference {
             return;
         };
         let event = out.open.remove(index);
-        if acked {
-            self.events[event].finished.answer(who);
-        } else {
-            self.events[event].finished.give_up(who, self.step);
+        let finished = &mut self.events[event].finished;
+        match cause {
+            None => finished.answer(who),
+            Some(cause) => finished.give_up(who, self.step, cause),
         }
     }
 
@@ -238,22 +244,19 @@ impl Reference {
         if counted {
             self.readers[who].state = State::Disconnected(cause);
             for event in self.readers[who].unread.clone() {
-                self.give_up(who, event);
+                self.give_up(who, event, &Cause::Disconnected(cause));
             }
             self.readers[who].blocks = false;
         }
         counted
     }
 
-    pub(crate) fn leave(&mut self, who: Who, panicking: bool) {
-        match self.readers[who].in_flight {
-            Some(event) if panicking => self.give_up(who, event),
-            _ => self.ack(who),
-        }
-        let unyielded = self.readers[who].unyielded.take();
-        let unread = std::mem::take(&mut self.readers[who].unread);
-        for event in unyielded.into_iter().chain(unread) {
-            self.give_up(who, event);
+    pub(crate) fn leave(&mut self, who: Who) {
+        let reader = &mut self.readers[who];
+        let received = [reader.in_flight.take(), reader.unyielded.take()];
+        let unread = std::mem::take(&mut reader.unread);
+        for event in received.into_iter().flatten().chain(unread) {
+            self.give_up(who, event, &Cause::Left);
         }
         let reader = &mut self.readers[who];
         let has_ended = matches!(reader.state, State::Ended(_));

@@ -134,7 +134,7 @@ impl Reference {
     fn receipt(&self, id: CallId, event: Event) -> Answer {
         let answers = self.answers(id, event);
         let mut dropped = answers.dropped.clone();
-        dropped.sort_unstable();
+        dropped.sort_unstable_by_key(|&(step, who, _)| (step, who));
         Answer::Receipt {
             seq: event as u64 + 1,
             acked: self.events[event].awaited - answers.owing.len() - dropped.len(),

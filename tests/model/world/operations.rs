@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::super::payload::Payload;
 use super::super::reference::Sees;
 use super::super::{Checked, Op};
+use super::streams::REASON;
 use super::{Reading, World, choose, within};
 
 impl World<'_> {
@@ -70,6 +71,15 @@ impl World<'_> {
                     }
                 }
             }
+            Op::Nack(pick) => {
+                if let Some(index) = choose(pick, self.streams.len()) {
+                    let reading = &mut self.streams[index];
+                    if !reading.stream.is_deliveries() {
+                        reading.stream.nack(REASON);
+                        self.reference.nack(reading.who, REASON);
+                    }
+                }
+            }
             Op::Convert(pick) => {
                 if let Some(index) = choose(pick, self.streams.len()) {
                     let mut reading = self.streams.remove(index);
@@ -82,9 +92,9 @@ impl World<'_> {
                     self.deliver(index)?;
                 }
             }
-            Op::Settle(pick, ack) => {
+            Op::Settle(pick, how) => {
                 if let Some(index) = choose(pick, self.held.len()) {
-                    self.settle(index, ack);
+                    self.settle(index, how);
                 }
             }
             Op::Transform(pick, map) => {
@@ -160,13 +170,13 @@ impl World<'_> {
             Op::Leave(pick) => {
                 if let Some(index) = choose(pick, self.streams.len()) {
                     let reading = self.streams.remove(index);
-                    self.reference.leave(reading.who, false);
+                    self.reference.leave(reading.who);
                 }
             }
             Op::Crash(pick) => {
                 if let Some(index) = choose(pick, self.streams.len()) {
                     let reading = self.streams.remove(index);
-                    self.reference.leave(reading.who, true);
+                    self.reference.leave(reading.who);
                     crash_with(reading);
                 }
             }

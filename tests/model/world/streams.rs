@@ -5,18 +5,21 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll};
 
 use genevent::error::FollowUpError;
-use genevent::{EventManager, SubscribeOptions};
+use genevent::{Cause, EventManager, SubscribeOptions};
 use proptest::prelude::*;
 
 use super::super::driven::{Events, Unacked, Wakers};
 use super::super::ops::{Pick, Which};
 use super::super::payload::{self, DuringClone, Payload};
 use super::super::reference::{ClonePanics, Item, NoFollowUp, Sees, Who};
-use super::super::{Checked, During, Op, Policy};
+use super::super::{Checked, During, Op, Policy, Settling};
 use super::{Holding, Reading, World, choose};
 
 const MAX_ATTACHED: usize = 5;
 const MAX_STREAMS: usize = 8;
+
+/// The reason of every nack.
+pub(crate) const REASON: &str = "it failed";
 
 impl World<'_> {
     pub(crate) fn deliver(&mut self, index: usize) -> Checked {
@@ -31,19 +34,26 @@ impl World<'_> {
         watched
     }
 
-    pub(crate) fn settle(&mut self, index: usize, ack: bool) {
+    pub(crate) fn settle(&mut self, index: usize, how: Settling) {
         let Holding { who, seq, held } = self.held.remove(index);
-        self.reference.settle(who, seq, ack);
-        match held {
-            Unacked::Delivery(delivery) if ack => drop(delivery.ack()),
-            Unacked::Ack(due) if ack => due.ack(),
-            Unacked::Delivery(_) | Unacked::Ack(_) => {}
+        let cause = match how {
+            Settling::Ack => None,
+            Settling::Nack => Some(Cause::Failed(REASON.into())),
+            Settling::Drop => Some(Cause::Discarded),
+        };
+        self.reference.settle(who, seq, cause);
+        match (held, how) {
+            (Unacked::Delivery(delivery), Settling::Ack) => drop(delivery.ack()),
+            (Unacked::Delivery(delivery), Settling::Nack) => drop(delivery.nack(REASON)),
+            (Unacked::Ack(due), Settling::Ack) => due.ack(),
+            (Unacked::Ack(due), Settling::Nack) => due.nack(REASON),
+            (_, Settling::Drop) => {}
         }
     }
 
     pub(crate) fn settle_all(&mut self) -> Checked {
         while !self.held.is_empty() {
-            self.apply(Op::Settle(0, true))?;
+            self.apply(Op::Settle(0, Settling::Ack))?;
         }
         Ok(())
     }

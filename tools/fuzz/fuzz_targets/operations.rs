@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use genevent::Overflow;
 use libfuzzer_sys::fuzz_target;
-use model::{Bounded, Ending, Kind, Op, Policy, Sequence};
+use model::{Bounded, Ending, Kind, Op, Policy, Sequence, Settling};
 
 #[allow(dead_code, unused_imports, reason = "the model's tests are not built here")]
 #[path = "../../../tests/model/main.rs"]
@@ -108,6 +108,14 @@ impl Choices<'_> {
         }
     }
 
+    fn settling(&mut self) -> Settling {
+        match self.below(3) {
+            0 => Settling::Ack,
+            1 => Settling::Nack,
+            _ => Settling::Drop,
+        }
+    }
+
     fn op(&mut self) -> Op {
         match self.below(32) {
             0 => Op::TryNotify,
@@ -121,10 +129,11 @@ impl Choices<'_> {
             9 => Op::SubscribeFilter(self.policy(), self.window(), self.below(3) + 1),
             10 => Op::SubscribeAfter(self.policy(), self.window(), self.byte()),
             11 | 12 => Op::Next(self.byte(), self.flag()),
+            13 if self.flag() => Op::Nack(self.byte()),
             13 => Op::Ack(self.byte()),
             14 => Op::Convert(self.byte()),
             15 => Op::Deliver(self.byte()),
-            16 => Op::Settle(self.byte(), self.flag()),
+            16 => Op::Settle(self.byte(), self.settling()),
             17 => Op::Transform(self.byte(), self.flag()),
             18 => Op::Leave(self.byte()),
             19 => Op::Crash(self.byte()),

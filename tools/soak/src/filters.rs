@@ -65,7 +65,10 @@ impl RoundContext {
             for at in 0.. {
                 if at == lifetime {
                     match end {
-                        End::Leaves => return,
+                        End::Leaves => {
+                            record.leave();
+                            return;
+                        }
                         End::Panics => {
                             record.panicked();
                             // The task owns the reader, which is dropped while the task panics.

@@ -41,6 +41,7 @@ impl Handler<Event> for Member {
     async fn handle_event(&mut self, event: &Event) -> ControlFlow<()> {
         if let Some(record) = &self.record {
             record.see(event.id);
+            record.decide(event.id, EventOutcome::Finished);
             return ControlFlow::Continue(());
         }
         if self.lifetime == 0 {

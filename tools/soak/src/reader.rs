@@ -73,11 +73,15 @@ impl RoundContext {
                 record.finish_last();
                 record.see(event.id);
                 match rng.u8(0..32) {
-                    0 => reader.ack(),
+                    0 => {
+                        reader.ack();
+                        record.finish_last();
+                    }
                     1..=4 => yield_now().await,
                     _ => {}
                 }
             }
+            record.leave();
         })
     }
 

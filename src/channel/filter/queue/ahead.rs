@@ -5,6 +5,7 @@ use std::task::Waker;
 use super::{FilterQueue, QueuedEvent};
 use crate::channel::subscriber::cursor::CursorState;
 use crate::end_reason::EndReason;
+use crate::receipt::Cause;
 use crate::util::spare_waker::with_spare_waker;
 
 /// The result of [`FilterQueue::poll_front`].
@@ -24,7 +25,7 @@ impl<T> FilterQueue<T> {
             let mut queue = self.queue.lock();
             let front = if let Some(item) = queue.items.front() {
                 Front::Event(item.seq)
-            } else if let Some(cause) = queue.closed {
+            } else if let Some(Cause::Disconnected(cause)) = queue.closed {
                 Front::Ended(EndReason::Disconnected { cause })
             } else if queue.complete {
                 Front::Ended(EndReason::Closed)

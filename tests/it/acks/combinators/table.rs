@@ -5,6 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::time::Duration;
 
+use futures::future::{AbortHandle, Abortable};
 use futures::{FutureExt, SinkExt, StreamExt, sink, stream};
 use genevent::{Delivery, EventStreamExt, Subscription};
 use tokio_stream::{StreamExt as TokioStreamExt, StreamMap};
@@ -117,10 +118,6 @@ pub(crate) const TABLE: &[Row] = &[
         streams.insert("events", s.right_stream());
         one_by_one(streams, work).await;
     }),
-    row!("take", Exact, Exact, |s, work| one_by_one(
-        StreamExt::take(s, 1),
-        work
-    )),
     row!("timeout", Exact, Exact, |s, work| one_by_one(
         TokioStreamExt::timeout(s, HOUR),
         work
@@ -172,13 +169,71 @@ pub(crate) const TABLE: &[Row] = &[
             work.on(event).await;
         }
     }),
-    row!("dropping the stream", Exact, Exact, |s, work| async move {
-        let mut s = s;
-        let event = StreamExt::next(&mut s).await.unwrap();
-        work.on(event).await;
-        drop(s);
-        pending::<()>().await;
+    // ---- Leave after the work, without polling again --------------------------------------------
+    row!("the last event of take(n)", Dropped, Exact, |s, work| {
+        one_by_one(StreamExt::take(s, 1), work)
     }),
+    row!(
+        "leaving a loop by break or ?",
+        Dropped,
+        Exact,
+        |s, work| async move {
+            let mut s = s;
+            while let Some(event) = StreamExt::next(&mut s).await {
+                if work.on(event).await == 1 {
+                    break;
+                }
+            }
+        }
+    ),
+    row!(
+        "leaving a loop by break or ?",
+        Dropped,
+        Exact,
+        |s, work| async move {
+            let consumer = async move {
+                let mut s = s;
+                while let Some(event) = StreamExt::next(&mut s).await {
+                    if work.on(event).await == 1 {
+                        Err(1_u32)?;
+                    }
+                }
+                Ok::<_, u32>(())
+            };
+            assert_eq!(consumer.await, Err(1));
+        }
+    ),
+    row!(
+        "dropping the stream",
+        Dropped,
+        Exact,
+        |s, work| async move {
+            let mut s = s;
+            let event = StreamExt::next(&mut s).await.unwrap();
+            work.on(event).await;
+            drop(s);
+            pending::<()>().await;
+        }
+    ),
+    row!(
+        "aborting the task during the work",
+        Dropped,
+        Dropped,
+        |s, work| async move {
+            let (abort, registration) = AbortHandle::new_pair();
+            let task = async move {
+                let mut s = s;
+                while let Some(event) = StreamExt::next(&mut s).await {
+                    // The event is kept for the rest of the work.
+                    let (value, _event) = (event.value(), event);
+                    work.on(value).await;
+                    abort.abort();
+                    pending::<()>().await;
+                }
+            };
+            Abortable::new(task, registration).await.unwrap_err();
+        }
+    ),
     // ---- Read ahead -----------------------------------------------------------------------------
     row!("buffered(n)", Early, Exact, |s, work| {
         let map = StreamExt::map(s, move |event| work.on(event));
@@ -285,8 +340,8 @@ pub(crate) const TABLE: &[Row] = &[
     }),
     // ---- Panic, and the panic is caught ---------------------------------------------------------
     row!(
-        "a caught panic, the stream lives on",
-        Exact,
+        "a caught panic, the stream is dropped",
+        Dropped,
         Dropped,
         |s, work| {
             let consumer = s.for_each(move |event| work_and_panic(event, work.clone()));
@@ -296,7 +351,7 @@ pub(crate) const TABLE: &[Row] = &[
     ),
     // The stream is held outside, and read on.
     row!(
-        "a caught panic, the stream lives on",
+        "a caught panic, the stream is polled again",
         Exact,
         Dropped,
         |s, work| async move {
@@ -309,7 +364,7 @@ pub(crate) const TABLE: &[Row] = &[
         }
     ),
     row!(
-        "a caught panic, the stream goes with it",
+        "a caught panic, the stream is dropped",
         Dropped,
         Dropped,
         |s, work| {

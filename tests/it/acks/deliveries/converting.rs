@@ -8,6 +8,7 @@ use genevent::{EndReason, EventManager, SubscribeOptions};
 use tokio_test::{assert_pending, assert_ready, task};
 
 use super::{next, now, out};
+use crate::receipts::UnfinishedIds;
 
 #[test]
 fn map_keeps_acknowledgement_and_sequence_number() {
@@ -32,7 +33,7 @@ fn a_panic_in_map_discards_the_event() {
     let mapped = catch_unwind(|| job.map(|_| -> u8 { panic!("the closure fails") }));
     assert!(mapped.is_err());
     let receipt = assert_ready!(done.poll()).unwrap();
-    assert_eq!(receipt.dropped_by(), [jobs.id()]);
+    assert_eq!(receipt.unfinished_ids(), [jobs.id()]);
     assert_eq!(jobs.unacked(), 0);
 }
 

@@ -5,6 +5,7 @@ use genevent::{DisconnectCause, EndReason, EventManager, Overflow, SubscribeOpti
 use tokio_test::{assert_pending, assert_ready, task};
 
 use super::{next, now, out, waits};
+use crate::receipts::UnfinishedIds;
 
 #[test]
 fn flush_waits_for_every_unacked_delivery() {
@@ -83,7 +84,7 @@ fn a_disconnected_subscription_owes_only_unacked_deliveries() {
     assert_pending!(flushed.poll());
     assert_pending!(done[0].poll());
     for done in &mut done[1..] {
-        assert_eq!(assert_ready!(done.poll()).unwrap().dropped_by(), [id]);
+        assert_eq!(assert_ready!(done.poll()).unwrap().unfinished_ids(), [id]);
     }
 
     // The stream still yields its backlog, and the deliveries of the backlog owe nothing.
@@ -141,7 +142,7 @@ fn overflow_never_overwrites_a_delivery() {
     }
     assert_eq!((jobs.missed(), jobs.len(), jobs.unacked()), (2, 2, 1));
     let receipt = assert_ready!(done[1].poll()).unwrap();
-    assert_eq!(receipt.dropped_by(), [jobs.id()]);
+    assert_eq!(receipt.unfinished_ids(), [jobs.id()]);
     assert_pending!(done[0].poll());
     assert_pending!(flushed.poll());
     one.ack();

@@ -10,6 +10,7 @@ use genevent::{Ack, Deliveries, Delivery, EventManager, SubscribeOptions};
 use tokio_test::{assert_pending, assert_ready, task};
 
 use super::{next, out, waits};
+use crate::receipts::UnfinishedIds;
 
 #[test]
 fn deliveries_settle_in_any_order() {
@@ -115,7 +116,7 @@ fn deliveries_settle_after_their_stream_is_dropped() {
     drop(jobs);
     let [one, two, three] = &mut done;
     assert_eq!(
-        assert_ready!(three.poll()).unwrap().dropped_by(),
+        assert_ready!(three.poll()).unwrap().unfinished_ids(),
         [id],
         "it was unread"
     );
@@ -153,7 +154,7 @@ fn receipts_name_the_subscribers_of_discarded_deliveries() {
     drop(a);
     let receipt = assert_ready!(done.poll()).unwrap();
     assert_eq!((receipt.acked(), receipt.dropped()), (1, 2));
-    assert_eq!(receipt.dropped_by(), [ids[2], ids[0]]);
+    assert_eq!(receipt.unfinished_ids(), [ids[2], ids[0]]);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use tokio::time::advance;
 use tokio_test::{assert_pending, assert_ready, task};
 
 use super::{SECOND, ids, named, now, unanswered};
+use crate::receipts::UnfinishedIds;
 
 #[tokio::test(start_paused = true)]
 async fn missing_subscribers_are_named_in_every_state() {
@@ -59,7 +60,7 @@ async fn missing_subscribers_are_named_in_every_state() {
         (receipt.seq(), receipt.acked(), receipt.dropped()),
         (1, 2, 3)
     );
-    let [first, others @ ..] = receipt.dropped_by() else {
+    let [first, others @ ..] = &receipt.unfinished_ids()[..] else {
         panic!("three dropped it");
     };
     assert_eq!((*first, others), (overwritten.id(), dropped.as_slice()));

@@ -14,6 +14,7 @@ use tokio::time::advance;
 use tokio_test::{assert_pending, assert_ready, task};
 
 use super::{SECOND, ids, now, unanswered};
+use crate::receipts::UnfinishedIds;
 
 /// A waker that polls a future at once, before the code that wakes the future has finished.
 struct Hasty(Mutex<MaybeDone<Late>>);
@@ -50,7 +51,7 @@ async fn an_acknowledgement_in_progress_is_awaited() {
     let mut late = hasty.0.lock().unwrap();
     now(&mut *late);
     let receipt = Pin::new(&mut *late).take_output().unwrap().unwrap();
-    assert_eq!(receipt.dropped_by(), [stuck.id()]);
+    assert_eq!(receipt.unfinished_ids(), [stuck.id()]);
 }
 
 #[test]

@@ -13,6 +13,7 @@ use tokio::time::advance;
 use tokio_test::{assert_pending, assert_ready, task};
 
 use super::{SECOND, named, now, unanswered};
+use crate::receipts::UnfinishedIds;
 
 async fn late_event(manager: &EventManager<u32>) -> Unanswered {
     unanswered(manager.sync_notify(1).within(SECOND).await)
@@ -48,7 +49,7 @@ async fn the_last_answer_completes_the_receipt() {
     assert!(settled.is_woken());
     let receipt = assert_ready!(settled.poll());
     assert_eq!((receipt.seq(), receipt.acked()), (1, 2));
-    assert_eq!(receipt.dropped_by(), dropped);
+    assert_eq!(receipt.unfinished_ids(), dropped);
     assert_eq!(late.receipt().acked(), 1, "as of when the time was up");
 }
 
@@ -94,7 +95,7 @@ async fn every_future_of_an_error_is_woken() {
     finish(&mut reader);
     for settled in &mut futures {
         assert!(settled.is_woken());
-        assert_eq!(assert_ready!(settled.poll()).dropped_by(), [left]);
+        assert_eq!(assert_ready!(settled.poll()).unfinished_ids(), [left]);
     }
 }
 

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 
 use super::handlers::doing;
 use super::{SECOND, hangs};
+use crate::receipts::UnfinishedIds;
 
 #[tokio::test(start_paused = true)]
 async fn settled_in_a_handler_waits_for_its_own_answer() {
@@ -26,5 +27,5 @@ async fn settled_in_a_handler_waits_for_its_own_answer() {
     handler.abort();
     assert_eq!(handler.stopped().await, StopReason::Aborted);
     let receipt = late.settled().await;
-    assert_eq!(receipt.dropped_by(), [late.waiting_for()[0].id()]);
+    assert_eq!(receipt.unfinished_ids(), [late.waiting_for()[0].id()]);
 }

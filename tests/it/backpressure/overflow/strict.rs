@@ -6,6 +6,7 @@ use tokio_test::{assert_pending, assert_ready_ok, task};
 
 use super::{SIZES, fill};
 use crate::drive::{now, read, read_all};
+use crate::receipts::UnfinishedIds;
 
 pub(crate) fn overflown(end: Option<EndReason>) -> bool {
     matches!(
@@ -65,7 +66,10 @@ fn disconnecting_drops_unread_events_but_not_in_flight() {
 
     let too_much = now(manager.sync_notify(4)).unwrap();
     assert!(too_much.is_unheard(), "it does not count for this one");
-    assert_eq!(assert_ready_ok!(unread.poll()).dropped_by(), [strict.id()]);
+    assert_eq!(
+        assert_ready_ok!(unread.poll()).unfinished_ids(),
+        [strict.id()]
+    );
     assert_eq!(assert_ready_ok!(not_received.poll()).dropped(), 1);
     assert_pending!(in_flight.poll());
     assert_next!(strict, 2).now();

@@ -7,6 +7,7 @@ use tokio::time::{Instant, advance};
 use tokio_test::{assert_pending, assert_ready, task};
 
 use super::{at_most, secs, stuck};
+use crate::receipts::UnfinishedIds;
 
 #[tokio::test(start_paused = true)]
 async fn publishers_continue_when_the_limit_is_over() {
@@ -73,7 +74,7 @@ async fn unread_events_of_the_disconnected_count_as_dropped() {
     manager.notify(2).await.unwrap();
     assert!(done.is_woken());
     let receipt = assert_ready!(done.poll()).unwrap();
-    assert_eq!(receipt.dropped_by(), [reader.id()]);
+    assert_eq!(receipt.unfinished_ids(), [reader.id()]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,6 +9,7 @@ use tokio::time::advance;
 use tokio_test::{assert_pending, assert_ready, task};
 
 use super::{at_most, now, reserve, secs, stuck};
+use crate::receipts::UnfinishedIds;
 
 /// A publisher waits until all blocking subscribers are overdue, and is cancelled.
 async fn wait_in_vain(manager: &EventManager<u32>) {
@@ -137,7 +138,7 @@ async fn storing_settles_unread_events_as_dropped() {
     permit.notify(2);
     assert!(done.is_woken());
     let receipt = assert_ready!(done.poll()).unwrap();
-    assert_eq!(receipt.dropped_by(), [reader.id()]);
+    assert_eq!(receipt.unfinished_ids(), [reader.id()]);
 }
 
 #[tokio::test(start_paused = true)]

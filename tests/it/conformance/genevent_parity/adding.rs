@@ -130,9 +130,11 @@ async fn case_032_handlers_are_listed_in_adding_order() {
     }
     assert_eq!(manager.which_handlers(), ["a", "b", "c"]);
     let stream = manager.subscribe();
-    let (read, receipt) = tokio::join!(stream.take(1).collect::<Vec<_>>(), manager.sync_notify(1));
-    assert_eq!((read, receipt.unwrap().acked()), (vec![1], 4));
+    let read = tokio::spawn(stream.collect::<Vec<_>>());
+    assert_eq!(manager.sync_notify(1).await.unwrap().acked(), 4);
     assert_eq!(manager.which_handlers(), ["a", "b", "c"]);
+    manager.close();
+    assert_eq!(read.await.unwrap(), [1]);
 }
 
 #[tokio::test(start_paused = true)]

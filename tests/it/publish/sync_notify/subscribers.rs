@@ -6,6 +6,7 @@ use genevent::{EventManager, Overflow, SubscribeOptions, Subscription};
 use tokio_test::{assert_pending, assert_ready, assert_ready_ok, task};
 
 use crate::drive::{now, read, waits};
+use crate::receipts::UnfinishedIds;
 
 #[test]
 fn sync_notify_waits_for_every_subscriber() {
@@ -66,7 +67,7 @@ fn without_subscribers_the_receipt_is_unheard() {
     let receipt = now(manager.sync_notify('a')).unwrap();
     assert!(receipt.is_unheard() && receipt.all_acked());
     assert_eq!((receipt.acked(), receipt.dropped()), (0, 0));
-    assert_eq!(receipt.dropped_by(), []);
+    assert_eq!(receipt.unfinished_ids(), []);
 }
 
 #[test]
@@ -90,7 +91,7 @@ fn receipt_names_discarding_subscribers_in_order() {
     assert_pending!(done.poll());
     manager.try_notify(4).unwrap(); // overflows the lossy subscriber
     let receipt = assert_ready_ok!(done.poll());
-    assert_eq!(receipt.dropped_by(), order);
+    assert_eq!(receipt.unfinished_ids(), order);
     assert_eq!((receipt.acked(), receipt.dropped()), (1, 4));
     assert!(!receipt.all_acked() && !receipt.is_unheard());
 }
@@ -190,5 +191,5 @@ fn disconnecting_a_stuck_subscriber_releases_the_publisher() {
     assert_pending!(done.poll());
     assert!(manager.disconnect(stuck.id()));
     assert!(done.is_woken());
-    assert_eq!(assert_ready_ok!(done.poll()).dropped_by(), [stuck.id()]);
+    assert_eq!(assert_ready_ok!(done.poll()).unfinished_ids(), [stuck.id()]);
 }

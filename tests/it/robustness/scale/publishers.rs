@@ -3,6 +3,7 @@
 use genevent::{EventManager, Receipt};
 
 use super::{MANY, is_pending, now, read};
+use crate::receipts::UnfinishedIds;
 
 /// Ten thousand publishers queued behind a full subscriber, cancelled in the order given by
 /// `places`; the wait queue must be empty then.
@@ -69,7 +70,7 @@ fn ten_thousand_sync_notifies_wait_at_once() {
         .collect();
     for (receipt, seq) in receipts.iter().zip(1..) {
         assert_eq!((receipt.seq(), receipt.acked()), (seq, 1));
-        assert_eq!(receipt.dropped_by(), [left]);
+        assert_eq!(receipt.unfinished_ids(), [left]);
     }
 }
 

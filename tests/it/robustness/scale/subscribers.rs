@@ -8,6 +8,7 @@ use futures::StreamExt;
 use genevent::{EventManager, Overflow, SubscribeOptions, Subscription};
 
 use super::{MANY, is_pending, now, read, subscribe_many};
+use crate::receipts::UnfinishedIds;
 
 #[test]
 fn ten_thousand_subscribers_join_read_and_leave() {
@@ -66,9 +67,9 @@ fn all_leave_unread(leave: impl FnOnce(&EventManager<u8>, Vec<Subscription<u8>>)
     leave(&manager, readers);
     let receipt = now(done).unwrap();
     assert_eq!((receipt.acked(), receipt.dropped()), (0, MANY));
-    let mut dropped_by = receipt.dropped_by().to_vec();
-    dropped_by.sort_unstable();
-    assert_eq!(dropped_by, ids);
+    let mut unfinished = receipt.unfinished_ids();
+    unfinished.sort_unstable();
+    assert_eq!(unfinished, ids);
     now(settled).unwrap();
     assert_eq!(now(waiting), Ok(0));
 }

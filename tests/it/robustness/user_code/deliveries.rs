@@ -8,6 +8,7 @@ use futures::{FutureExt, StreamExt};
 use genevent::{Delivery, EventManager, Overflow, Received, SubscribeOptions};
 
 use super::{ACTS, Act, Odd, OnPanic, World, next, now, read, silent_panic};
+use crate::receipts::UnfinishedIds;
 
 /// An action on a delivery of event 1, whose value is `odd` by then.
 type Settle = (&'static str, bool, fn(Delivery<Odd>));
@@ -114,7 +115,7 @@ fn polling_acknowledges_even_if_the_next_clone_panics() {
     );
     let id = reader.id();
     drop(reader);
-    assert_eq!(now(second).unwrap().dropped_by(), [id]);
+    assert_eq!(now(second).unwrap().unfinished_ids(), [id]);
 }
 
 #[test]
@@ -142,7 +143,7 @@ fn a_clone_panic_of_a_task_harms_no_other() {
     assert!(now(waiting).is_ok());
     assert_eq!(read(&mut other), Some(2));
     let receipt = now(awaited).unwrap();
-    assert_eq!((receipt.acked(), receipt.dropped_by()), (1, &[id][..]));
+    assert_eq!((receipt.acked(), receipt.unfinished_ids()), (1, vec![id]));
 }
 
 #[test]

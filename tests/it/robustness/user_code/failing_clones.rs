@@ -15,6 +15,7 @@ use genevent::{
 use tokio_test::{assert_pending, assert_ready, task};
 
 use super::{Odd, narrow, next, now, read, silent_panic};
+use crate::receipts::UnfinishedIds;
 
 /// Event `n`, whose first `times` clones panic.
 fn failing(n: u32, times: usize) -> Odd {
@@ -183,7 +184,7 @@ fn dropping_the_reader_discards_the_unyielded_event() {
             } else {
                 assert_ready!(done.poll()).unwrap()
             };
-            assert_eq!(receipt.dropped_by(), [id]);
+            assert_eq!(receipt.unfinished_ids(), [id]);
             assert!(assert_ready!(flushed.poll()).is_ok());
             assert!(assert_ready!(next.poll()).is_ok(), "nobody is in the way");
             assert_eq!(manager.stats().leaving().len(), 0);
@@ -304,7 +305,7 @@ fn deliveries_yields_the_unyielded_event() {
             assert_eq!(next(&mut jobs).ack().n, 5);
         } else {
             drop(jobs);
-            assert_eq!(assert_ready!(done.poll()).unwrap().dropped_by(), [id]);
+            assert_eq!(assert_ready!(done.poll()).unwrap().unfinished_ids(), [id]);
         }
         assert!(assert_ready!(flushed.poll()).is_ok());
         assert_eq!(manager.stats().leaving().len(), 0);

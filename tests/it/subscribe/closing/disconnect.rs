@@ -5,6 +5,7 @@ use genevent::{DisconnectCause, EndReason, EventManager, Overflow};
 use tokio_test::{assert_pending, assert_ready, assert_ready_eq, assert_ready_ok, task};
 
 use crate::drive::{read, read_all};
+use crate::receipts::UnfinishedIds;
 
 fn on_request(end: Option<EndReason>) -> bool {
     matches!(
@@ -77,7 +78,7 @@ fn a_disconnected_subscription_owes_only_events_in_flight() {
     manager.disconnect(reader.id());
     assert!(waiters[2].is_woken());
     assert_eq!(
-        assert_ready_ok!(waiters[2].poll()).dropped_by(),
+        assert_ready_ok!(waiters[2].poll()).unfinished_ids(),
         [reader.id()]
     );
     assert_pending!(waiters[1].poll());

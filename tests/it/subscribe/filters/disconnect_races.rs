@@ -7,6 +7,7 @@ use futures::{FutureExt, StreamExt};
 use genevent::{EventManager, Filtered};
 
 use crate::drive::{now, read_all};
+use crate::receipts::UnfinishedIds;
 
 /// Runs its closure on a subscription when woken for the first time.
 struct OnWake {
@@ -41,7 +42,7 @@ fn all_are_answered_for_once(act: fn(&mut Option<Filtered<usize>>)) {
     assert!(manager.disconnect(id));
     for event in awaited {
         let receipt = now(event).unwrap();
-        assert_eq!((receipt.acked(), receipt.dropped_by()), (0, &[id][..]));
+        assert_eq!((receipt.acked(), receipt.unfinished_ids()), (0, vec![id]));
     }
     drop(on_wake.reader.lock().unwrap().take());
     now(manager.flush()).unwrap();

@@ -10,6 +10,7 @@ use genevent::{EndReason, EventManager, SubscribeOptions};
 
 use super::{Alarm, Counted, even, window};
 use crate::drive::{now, read, read_all, waits};
+use crate::receipts::UnfinishedIds;
 
 #[test]
 fn ten_thousand_filters_wake_only_for_wanted_events() {
@@ -102,7 +103,7 @@ fn receipts_count_only_subscribers_wanting_the_event() {
     assert_eq!((read(&mut plain), read(&mut wants)), (Some(4), Some(4)));
     let receipt = now(done).unwrap();
     assert_eq!((receipt.seq(), receipt.acked()), (1, 2));
-    assert_eq!(receipt.dropped_by(), [left]);
+    assert_eq!(receipt.unfinished_ids(), [left]);
     assert_eq!(now(received).unwrap().acked(), 2);
 }
 

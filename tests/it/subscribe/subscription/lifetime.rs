@@ -63,7 +63,12 @@ async fn taking_three_events_works_in_every_mode() {
     for mode in ["notify", "ack_notify", "sync_notify"] {
         let manager = EventManager::new(8);
         let reader = manager.subscribe();
-        let consumer = async { reader.take(3).collect::<Vec<_>>().await };
+        let consumer = async {
+            let mut reader = reader;
+            let seen = reader.by_ref().take(3).collect::<Vec<_>>().await;
+            reader.ack(); // `take` does not poll again after the third event
+            seen
+        };
         let producer = async {
             for n in 1..=3 {
                 let heard = match mode {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use futures::StreamExt;
-use genevent::{EventManager, Overflow};
+use futures::{StreamExt, join};
+use genevent::{Cause, DisconnectCause, EventManager, Overflow};
 use genevent_models::{model, spawn};
 use shuttle::future::{block_on, yield_now};
 
@@ -37,8 +37,15 @@ fn sync_notify_resolves_however_a_subscriber_ends() {
             let receipt = manager.sync_notify(7).await.unwrap();
             assert_eq!(done.load(Ordering::SeqCst), 7);
             assert_eq!(receipt.acked(), 1);
-            let gone = receipt.dropped_by();
-            assert!(gone.iter().all(|id| [left, cut].contains(id)));
+            for entry in receipt.unfinished() {
+                let disconnected = Cause::Disconnected(DisconnectCause::Requested);
+                let cause = if entry.id() == cut {
+                    disconnected
+                } else {
+                    Cause::Left
+                };
+                assert!([left, cut].contains(&entry.id()) && *entry.cause() == cause);
+            }
             leaving.await.unwrap();
             cutting.await.unwrap();
             drop(manager);
@@ -117,6 +124,49 @@ fn flush_resolves_with_its_last_event() {
             assert_eq!(worked.load(Ordering::SeqCst), 2);
             drop(manager);
             work.await.unwrap();
+        });
+    });
+}
+
+#[test]
+fn a_nack_beside_a_disconnect_never_counts_as_finished() {
+    const REQUESTED: Cause = Cause::Disconnected(DisconnectCause::Requested);
+    model(|| {
+        block_on(async {
+            let manager = EventManager::new(2);
+            let mut reader = manager.subscribe();
+            let jobs = manager.subscribe_filter(|_: &u64| true).deliveries();
+            let ids = [reader.id(), jobs.id()];
+            let reading = spawn(async move {
+                let first = reader.next().await;
+                yield_now().await;
+                reader.nack("failed");
+                first
+            });
+            let working = spawn(async move {
+                let mut jobs = jobs;
+                let job = jobs.next().await;
+                drop(jobs);
+                job.map(|job| job.nack("failed"))
+            });
+            let cutting = spawn({
+                let manager = manager.clone();
+                async move { ids.map(|id| manager.disconnect(id)) }
+            });
+            let (first, second) = join!(manager.sync_notify(1), manager.sync_notify(2));
+            let (first, second) = (first.unwrap(), second.unwrap());
+            assert_eq!((first.acked(), second.acked()), (0, 0));
+            for entry in first.unfinished() {
+                let causes = [Cause::Failed("failed".into()), REQUESTED];
+                assert!(causes.contains(entry.cause()), "{entry}");
+            }
+            for entry in second.unfinished() {
+                assert!([Cause::Left, REQUESTED].contains(entry.cause()), "{entry}");
+            }
+            drop(manager);
+            reading.await.unwrap();
+            working.await.unwrap();
+            cutting.await.unwrap();
         });
     });
 }
