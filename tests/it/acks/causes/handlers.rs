@@ -7,7 +7,8 @@ use std::time::Duration;
 use futures::StreamExt;
 use genevent::error::DeadlineError;
 use genevent::{
-    Cause, DisconnectCause, EventManager, Handler, Overflow, Restart, SubscriberKind, handler_fn,
+    Cause, DisconnectCause, EventManager, Handler, HandlerOptions, Overflow, Restart,
+    SubscriberKind, handler_fn,
 };
 use tokio::task::yield_now;
 
