@@ -103,8 +103,6 @@ pub struct Subscription<E> {
     /// The position up to which the events are paid for from the task's coop budget.
     #[cfg(feature = "rt")]
     coop_paid_to: u64,
-    /// Set if the subscription is an observer, which uses no ticket.
-    is_observer: bool,
     /// Set if the stream yields deliveries: the unacked set then tracks the events in flight.
     explicit_acks: bool,
 }
@@ -130,7 +128,6 @@ impl<E> Subscription<E> {
                 _ => state.position(),
             },
             state,
-            is_observer: subscriber.is_observer,
             subscriber,
             source,
             in_flight: 0,

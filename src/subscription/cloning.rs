@@ -55,7 +55,7 @@ impl<E: Clone> Subscription<E> {
             unreachable!("a claimed event is in the current segment")
         };
         let slot = segment.get(seq);
-        let level = slot.level(self.is_observer);
+        let level = slot.level(self.subscriber.is_observer);
         let event = clone_claimed(slot.event(), &mut self.state, &mut self.unyielded);
         self.receive(seq, level);
         self.let_go();

@@ -51,7 +51,7 @@ impl<E: Clone> Subscription<E> {
             return None;
         }
         let slot = segment.get(seq);
-        if (slot.ticket.is_some() && !self.is_observer) || self.explicit_acks {
+        if (slot.ticket.is_some() && !self.subscriber.is_observer) || self.explicit_acks {
             return None;
         }
         let event = slot.event();
@@ -101,7 +101,7 @@ impl<E: Clone> Subscription<E> {
             let (seq, last) = (self.state.position() + 1, segment.last());
             if seq <= last {
                 let slot = segment.get(seq);
-                let (event, level) = (slot.event(), slot.level(self.is_observer));
+                let (event, level) = (slot.event(), slot.level(self.subscriber.is_observer));
                 // Claim before cloning: an event that is overwritten during a long `clone` would
                 // have to be cloned again, without end.
                 let early = seeded_bug!("clones-before-claiming").then(|| event.clone());
@@ -179,7 +179,7 @@ impl<E> Subscription<E> {
                 if seq > segment.last() {
                     return false;
                 }
-                let level = segment.get(seq).level(self.is_observer);
+                let level = segment.get(seq).level(self.subscriber.is_observer);
                 match self.subscriber.claim(self.state, level) {
                     Ok(state) => self.state = state,
                     Err(now) => {

@@ -103,7 +103,6 @@ impl Answers {
 pub(crate) struct Reader {
     pub(crate) overflow: Overflow,
     pub(crate) sees: Sees,
-    pub(crate) observer: bool,
     pub(crate) window: usize,
     /// Replayed events that have not been read yet.
     pub(crate) replayed: VecDeque<Event>,
@@ -140,6 +139,8 @@ pub(crate) struct Sees {
     /// The upstream subscriber: events are seen only after it has settled them and all earlier
     /// events.
     pub(crate) after: Option<Who>,
+    /// The reader is an observer, and owes none of the events.
+    pub(crate) observer: bool,
 }
 
 /// The unacked deliveries of a stream.

@@ -282,7 +282,7 @@ impl Reference {
             self.readers[who].unread.push_back(self.events.len());
         }
         let mut awaited = audience.clone();
-        awaited.retain(|&who| !self.readers[who].observer);
+        awaited.retain(|&who| !self.readers[who].sees.observer);
         self.events.push(Stored {
             payload,
             audience: audience.len(),
@@ -328,7 +328,7 @@ impl Reference {
             _ => reader.owes(),
         };
         let all = 0..self.readers.len();
-        all.filter(|&who| !self.readers[who].observer && owes(&self.readers[who]))
+        all.filter(|&who| !self.readers[who].sees.observer && owes(&self.readers[who]))
             .collect()
     }
 

@@ -23,7 +23,6 @@ impl Reference {
         self.readers.push(Reader {
             overflow,
             sees,
-            observer: false,
             window,
             replayed: (self.events.len() - replayed..self.events.len()).collect(),
             unread: VecDeque::new(),
@@ -55,7 +54,7 @@ impl Reference {
     /// Whether it is an observer, and has not left.
     pub(crate) fn is_observer(&self, who: Who) -> bool {
         let reader = &self.readers[who];
-        reader.observer && !matches!(reader.state, State::Ended(_) | State::Gone)
+        reader.sees.observer && !matches!(reader.state, State::Ended(_) | State::Gone)
     }
 
     pub(crate) fn ack(&mut self, who: Who) {
@@ -174,7 +173,7 @@ impl Reference {
         let reader = &mut self.readers[who];
         let event = reader.unyielded.take().expect("it has one");
         match &mut reader.out {
-            Some(out) if reader.observer => out.free.push(event),
+            Some(out) if reader.sees.observer => out.free.push(event),
             Some(out) => out.open.push(event),
             None => reader.in_flight = Some(event),
         }

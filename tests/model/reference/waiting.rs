@@ -233,7 +233,7 @@ impl Reference {
         }
         let needs = |reader: &Reader| {
             let is_here = !matches!(reader.state, State::Ended(_) | State::Gone);
-            is_here && (reader.observer || reader.pending() > 0 || reader.owes())
+            is_here && (reader.sees.observer || reader.pending() > 0 || reader.owes())
         };
         if self.readers.iter().any(needs) {
             return None;

@@ -112,7 +112,7 @@ impl World<'_> {
             prop_assert_eq!(info.id(), self.ids[who]);
             prop_assert_eq!(info.overflow(), expected.overflow);
             prop_assert_eq!(info.window(), expected.window);
-            prop_assert_eq!(info.is_observer(), expected.observer);
+            prop_assert_eq!(info.is_observer(), expected.sees.observer);
             prop_assert_eq!(info.unread(), expected.unread.len());
             let unacked = expected.unacked() + usize::from(expected.unyielded.is_some());
             prop_assert_eq!(info.unacked(), unacked, "unacked of {}", info);

@@ -107,8 +107,11 @@ impl World<'_> {
         self.ids.push(id);
         let overflow = policy.overflow.unwrap_or(self.default_overflow);
         let window = window.min(self.reference.capacity);
+        let sees = Sees {
+            observer: policy.observer,
+            ..sees
+        };
         let who = self.reference.subscribe(overflow, window, replay, sees);
-        self.reference.readers[who].observer = policy.observer;
         self.watch_end(who, &stream)?;
         self.streams.push(Reading {
             who,

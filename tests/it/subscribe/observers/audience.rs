@@ -1,6 +1,6 @@
 //! No call waits for an observer, and no receipt contains one.
 
-use genevent::{EventManager, SubscribeOptions};
+use genevent::{EventManager, SubscriberInfo};
 use tokio_test::{assert_pending, assert_ready, assert_ready_ok, task};
 
 use super::{observer, observers};
@@ -150,7 +150,7 @@ fn infos_say_which_subscribers_are_observers() {
     let _observer = manager.subscribe_with(observer().name("screen"));
     let _filtered = manager.subscribe_filter_with(observer(), |n| *n > 1);
     let infos = manager.subscribers();
-    let kinds: Vec<_> = infos.iter().map(|info| info.is_observer()).collect();
+    let kinds: Vec<_> = infos.iter().map(SubscriberInfo::is_observer).collect();
     assert_eq!(kinds, [false, true, true]);
     let stats = manager.stats();
     let text = stats.to_string();
@@ -165,12 +165,12 @@ fn infos_say_which_subscribers_are_observers() {
 async fn late_answers_name_no_observer() {
     let manager = EventManager::new(8);
     let _unread = observers(&manager);
-    let reader = manager.subscribe_with(SubscribeOptions::new().name("slow"));
+    let reader = manager.subscribe();
     let second = std::time::Duration::from_secs(1);
     let late = manager.sync_notify(1).within(second).await.unwrap_err();
-    let ids: Vec<_> = late.waiting_for().iter().map(|info| info.id()).collect();
+    let ids: Vec<_> = late.waiting_for().iter().map(SubscriberInfo::id).collect();
     assert_eq!(ids, [reader.id()]);
     let late = manager.flush().within(second).await.unwrap_err();
-    let ids: Vec<_> = late.waiting_for().iter().map(|info| info.id()).collect();
+    let ids: Vec<_> = late.waiting_for().iter().map(SubscriberInfo::id).collect();
     assert_eq!(ids, [reader.id()]);
 }

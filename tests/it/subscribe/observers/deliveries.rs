@@ -1,7 +1,8 @@
 //! Deliveries of observers: their acknowledgements do nothing, and their number is bounded.
 
 use futures::StreamExt;
-use genevent::{EventManager, error::FollowUpError};
+use genevent::error::FollowUpError;
+use genevent::{Delivery, EventManager};
 use tokio_test::{assert_pending, task};
 
 use super::observer;
@@ -83,8 +84,6 @@ fn observers_may_publish_follow_ups() {
     assert_eq!(second.follow_up(4), Ok(1));
     drop(second);
     manager.close();
-    let rest = now(deliveries
-        .map(|delivery| delivery.ack())
-        .collect::<Vec<_>>());
+    let rest = now(deliveries.map(Delivery::ack).collect::<Vec<_>>());
     assert_eq!(rest, [3, 4]);
 }

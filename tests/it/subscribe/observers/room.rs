@@ -1,6 +1,6 @@
 //! The overflow policy of an observer applies to room.
 
-use genevent::{EventManager, Overflow};
+use genevent::{EventManager, Overflow, SubscriberInfo};
 use tokio_test::{assert_pending, assert_ready_ok, task};
 
 use super::observer;
@@ -14,7 +14,7 @@ fn publishers_wait_for_room_in_a_lossless_observer() {
     let mut second = task::spawn(manager.sync_notify(2));
     assert_pending!(second.poll());
     assert!(manager.try_notify(3).is_err());
-    let blocking: Vec<_> = manager.stats().blocking().map(|info| info.id()).collect();
+    let blocking: Vec<_> = manager.stats().blocking().map(SubscriberInfo::id).collect();
     assert_eq!(blocking, [screen.id()]);
     assert_eq!(read(&mut screen), Some(1));
     assert!(second.is_woken());
