@@ -149,9 +149,9 @@ mod tests {
     #[test]
     fn the_smallest_window_is_shared() {
         let mut turns = Turns::new(12);
-        [6, 4, 4, 12]
-            .into_iter()
-            .for_each(|window| turns.add_window(window));
+        for window in [6, 4, 4, 12] {
+            turns.add_window(window);
+        }
         turns.grant(0);
         assert!(!turns.is_over(1) && turns.is_over(2), "4 / 2");
         turns.remove_window(4);
