@@ -138,13 +138,7 @@ impl<E> Channel<E> {
     /// Calls `decide` under the lock, and runs the effects after unlocking.
     fn run<R>(&self, decide: impl FnOnce(&mut State<E>, &mut Effects<E>) -> R) -> R {
         let mut effects = Effects::new();
-        let mut state = self.state.lock();
-        let result = decide(&mut state, &mut effects);
-        // Here, and not where subscribers are detached: each step may detach some.
-        if state.machine.has_detached() && !seeded_bug!("disconnect-wakes-no-future") {
-            state.notify_detached(&mut effects);
-        }
-        drop(state);
+        let result = decide(&mut self.state.lock(), &mut effects);
         effects.run();
         result
     }

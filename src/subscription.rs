@@ -303,7 +303,8 @@ impl<E> Drop for Subscription<E> {
         self.give_up(Cause::Left);
         if self.unyielded {
             let seq = self.state.position();
-            let ticket = self.ticket(seq).cloned();
+            let ticket = self.ticket(seq).filter(|_| !self.subscriber.is_observer);
+            let ticket = ticket.cloned();
             Ack::new(seq, Arc::clone(&self.subscriber), ticket).give_up(Cause::Left);
         }
         if let Some(stage) = self.subscriber.stage() {

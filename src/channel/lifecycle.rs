@@ -68,9 +68,18 @@ impl<E> State<E> {
 }
 
 impl<E> State<E> {
-    /// Wakes the futures that wait for the end of subscribers that were just detached.
-    #[cold]
+    /// Wakes the futures that wait for the end of subscribers that were just detached. Called after
+    /// every step that may detach any.
+    #[inline]
     pub(super) fn notify_detached(&mut self, effects: &mut Effects<E>) {
+        if self.machine.has_detached() && !seeded_bug!("disconnect-wakes-no-future") {
+            self.notify_all_detached(effects);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn notify_all_detached(&mut self, effects: &mut Effects<E>) {
         for number in self.machine.take_detached() {
             let detached = Condition::Detached(number)..=Condition::Detached(number);
             effects.wake(self.conditions.notify(detached));

@@ -120,6 +120,7 @@ impl<E> State<E> {
 
     /// Frees the memory and the room of a subscriber that was detached or removed.
     fn after_leave(&mut self, effects: &mut Effects<E>) {
+        self.notify_detached(effects);
         self.parked.give_back(self.machine.readers());
         self.release_if_all_parked(effects);
         self.serve_queue(effects);

@@ -109,7 +109,11 @@ impl<'a, E> StoreEvent<'a, E> {
         }
     }
 
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "inlined, a publisher without a ticket pays nothing for the code that arms one"
+    )]
+    #[inline(always)]
     pub(super) fn poll(
         &mut self,
         ticket: Option<&Arc<Ticket>>,

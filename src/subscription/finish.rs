@@ -26,9 +26,7 @@ impl<E> Subscription<E> {
     /// Returns the ticket of event `seq` of the current segment, if a publisher waits.
     pub(super) fn ticket(&self, seq: u64) -> Option<&Arc<Ticket>> {
         match &self.source {
-            Source::Segment(segment) if !self.subscriber.is_observer => {
-                segment.get(seq).ticket.as_ref()
-            }
+            Source::Segment(segment) => segment.get(seq).ticket.as_ref(),
             _ => None,
         }
     }

@@ -51,7 +51,7 @@ impl<E: Clone> Subscription<E> {
             return None;
         }
         let slot = segment.get(seq);
-        if (slot.ticket.is_some() && !self.subscriber.is_observer) || self.explicit_acks {
+        if slot.ticket.is_some() || self.explicit_acks {
             return None;
         }
         let event = slot.event();

@@ -52,14 +52,11 @@ impl<E> Machine<E> {
     /// With a ticket, the audience has no observers: it is the number of acknowledgements.
     #[inline]
     pub(crate) fn push_event(&mut self, event: E, ticket: Option<&Arc<Ticket>>) -> Stored {
-        let audience = match ticket {
-            Some(ticket) => {
-                let awaited = self.members.awaited_readers();
-                ticket.arm(awaited);
-                awaited
-            }
-            None => self.members.readers(),
-        };
+        let mut audience = self.members.readers();
+        if let Some(ticket) = ticket {
+            audience = self.members.awaited_readers();
+            ticket.arm(audience);
+        }
         let seq = self.log.append(event, ticket);
         self.assert_invariants();
         Stored { seq, audience }

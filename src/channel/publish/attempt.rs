@@ -96,6 +96,7 @@ impl<E> State<E> {
         } = pending;
         let stored = (self.machine).store(room, event, *ticket, evaluation, effects);
         self.wake_readers(effects);
+        self.notify_detached(effects);
         // There may be room for the next publisher as well.
         self.serve_queue(effects);
         stored
@@ -114,6 +115,7 @@ impl<E> State<E> {
         }
         if let Some(matches) = pending.evaluation.matches() {
             self.machine.disconnect_panicked(matches, effects);
+            self.notify_detached(effects);
         }
         Ok(())
     }
