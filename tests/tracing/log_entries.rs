@@ -22,7 +22,7 @@ fn joining_and_leaving_are_logged_with_reasons() {
         new_entries(&entries),
         [format!(
             "DEBUG subscribed: manager=\"orders\" subscriber=1 name=\"kitchen\" \
-             kind=Stream at={at} overflow=Wait window=4"
+             kind=Stream observer=false at={at} overflow=Wait window=4"
         )]
     );
 
@@ -113,14 +113,15 @@ fn losses_and_disconnects_are_logged() {
 fn filtered_subscriptions_are_logged_too() {
     let (entries, _listening) = listen();
     let manager = orders::<u8>(4);
-    let (odd, line) = (manager.subscribe_filter_with(named("odd"), is_odd), line!());
+    let options = named("odd").observer();
+    let (odd, line) = (manager.subscribe_filter_with(options, is_odd), line!());
     let at = format!("{}:{line}:32", file!());
     let subscribed = new_entries(&entries);
     assert_eq!(
         subscribed,
         [format!(
             "DEBUG subscribed: manager=\"orders\" subscriber=1 name=\"odd\" \
-             kind=Filtered at={at} overflow=Wait window=4"
+             kind=Filtered observer=true at={at} overflow=Wait window=4"
         )]
     );
     drop(odd);
@@ -271,7 +272,11 @@ async fn a_handler_is_logged_from_begin_to_end() {
     let picky = handler_fn(|n: &u8| assert!(*n < 3, "too much"));
     manager.add_handler("picky", picky).unwrap();
     let begun = new_entries(&entries);
-    assert!(begun[0].contains("name=\"picky\" kind=Handler at=tests/tracing/log_entries.rs:"));
+    assert!(
+        begun[0].contains(
+            "name=\"picky\" kind=Handler observer=false at=tests/tracing/log_entries.rs:"
+        )
+    );
     assert_eq!(
         begun[1..],
         ["new handler: manager=\"orders\" subscriber=1 name=\"picky\""]
