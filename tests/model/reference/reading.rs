@@ -68,6 +68,7 @@ impl Reference {
         if let Some(event) = self.readers[who].in_flight.take() {
             self.give_up(who, event, &Cause::Failed(reason.into()));
         }
+        self.ack(who);
     }
 
     /// Turns the reader into a stream of deliveries.

@@ -71,15 +71,6 @@ impl World<'_> {
                     }
                 }
             }
-            Op::Nack(pick) => {
-                if let Some(index) = choose(pick, self.streams.len()) {
-                    let reading = &mut self.streams[index];
-                    if !reading.stream.is_deliveries() {
-                        reading.stream.nack(REASON);
-                        self.reference.nack(reading.who, REASON);
-                    }
-                }
-            }
             Op::Convert(pick) => {
                 if let Some(index) = choose(pick, self.streams.len()) {
                     let mut reading = self.streams.remove(index);
@@ -186,6 +177,15 @@ impl World<'_> {
                 }
             }
             Op::Disconnect(pick) => self.disconnect(pick)?,
+            Op::Nack(pick) => {
+                if let Some(index) = choose(pick, self.streams.len()) {
+                    let reading = &mut self.streams[index];
+                    if !reading.stream.is_deliveries() {
+                        reading.stream.nack(REASON);
+                        self.reference.nack(reading.who, REASON);
+                    }
+                }
+            }
             Op::FollowUp(pick) => {
                 if let Some(index) = choose(pick, self.streams.len()) {
                     self.follow_up(index)?;
