@@ -27,7 +27,8 @@ use crate::util::sync::Arc;
 /// A group counts as a single subscriber, from the start, with or without handlers. The names in a
 /// group are separate from the names of the manager, whose [`which_handlers`] lists the group only.
 /// When the manager is closed, the newest handler ends first. The group ends with the manager, or
-/// once this handle is dropped and no handler is left.
+/// once this handle is dropped and no handler is left, or when it is removed or
+/// [aborted](crate::EventManager::abort_handler) by its name, with all of its handlers.
 ///
 /// # Examples
 /// ```

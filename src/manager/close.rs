@@ -64,11 +64,10 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// [Closes](Self::close) the manager, aborts every handler, disconnects every subscriber, and
     /// waits for nothing.
     ///
-    /// Events not finished count as dropped in the receipts, and so publishers that wait for an
-    /// acknowledgement return, except for the events in flight of streams and handlers: their readers
-    /// still owe an acknowledgement, or leave. Streams still yield the events they had not read. The
-    /// handlers' `terminate` is called with `StopReason::Aborted`; [`stop`](Self::stop) waits for
-    /// their end.
+    /// Unread events count as dropped in the receipts at once, and the event in flight of a handler
+    /// once the handler has ended. The event in flight of a stream is still owed by its reader. Streams
+    /// still yield the events they had not read. The handlers' `terminate` is called with
+    /// `StopReason::Aborted`; [`stop`](Self::stop) waits for the end of the handlers.
     ///
     /// # Examples
     /// ```

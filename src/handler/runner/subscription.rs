@@ -122,6 +122,12 @@ impl<E> WantedEvents<E> {
     }
 }
 
+impl<E> Drop for WantedEvents<E> {
+    fn drop(&mut self) {
+        self.let_go();
+    }
+}
+
 impl<E: Send + 'static> WantedEvents<E> {
     #[inline(never)]
     fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<bool> {

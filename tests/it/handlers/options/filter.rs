@@ -257,6 +257,46 @@ async fn an_event_is_let_go_before_it_counts_as_finished() {
     assert_eq!(Arc::strong_count(&event), 1);
 }
 
+/// An event of which each clone panics when it is dropped.
+struct Bomb {
+    is_clone: bool,
+}
+
+impl Clone for Bomb {
+    fn clone(&self) -> Self {
+        Self { is_clone: true }
+    }
+}
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        if self.is_clone {
+            std::panic::resume_unwind(Box::new("dropped"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_panicking_drop_of_an_event_harms_nobody() {
+    let manager = EventManager::new(8);
+    let seen = Probe::new();
+    let counting = handler_fn({
+        let seen = seen.clone();
+        move |_: &Bomb| seen.record(())
+    });
+    let options = HandlerOptions::new("log").filter(|_: &Bomb| true);
+    let log = manager.add_handler_with(options, counting).unwrap();
+    for _ in 0..3 {
+        let receipt = manager.sync_notify(Bomb { is_clone: false }).await;
+        assert_eq!(receipt.unwrap().acked(), 1);
+    }
+    assert_eq!(seen.drain().len(), 3);
+    manager.try_notify(Bomb { is_clone: false }).unwrap();
+    log.abort();
+    assert_eq!(log.stopped().await, StopReason::Aborted);
+    manager.stop().await.unwrap();
+}
+
 #[tokio::test]
 async fn acknowledged_means_received() {
     let manager = EventManager::new(8);
