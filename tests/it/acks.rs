@@ -1,7 +1,7 @@
 //! Acknowledgements: deliveries, combinators, and the operators over deliveries.
 
-#[cfg(feature = "rt")]
 mod causes;
+#[cfg(feature = "rt")]
 mod combinators;
 mod deliveries;
 mod kept_events;
