@@ -205,6 +205,12 @@ impl<E> State<E> {
         slot: &mut QueueSlot<'_>,
         effects: &mut Effects<E>,
     ) -> Option<Admission<Room>> {
+        if standing == Standing::Next {
+            // The queues that block are now those of this publisher. Before the waker: without one, the
+            // next attempt may find that it is behind others, which must not wait for these queues.
+            self.stalled.is_unchecked = false;
+            self.checked = *slot.key;
+        }
         let queue = &mut self.queue;
         let key = match *slot.key {
             Some(key) if queue.would_wake(key, slot.waker) => key,
@@ -220,7 +226,6 @@ impl<E> State<E> {
             deadline = deadline.and_then(|deadline| deadline.checked_add(GRACE));
         }
         if standing == Standing::Next {
-            self.stalled.is_unchecked = false;
             self.checked = Some(key);
         }
         #[cfg(feature = "rt")]
@@ -248,7 +253,7 @@ impl<E> State<E> {
         if self.machine.is_closed() {
             return;
         }
-        self.stalled.is_unchecked = false;
+        let was_unchecked = std::mem::take(&mut self.stalled.is_unchecked);
         loop {
             let front = self.queue.front();
             if front != self.checked {
@@ -282,6 +287,8 @@ impl<E> State<E> {
                         self.stalled.is_unchecked = true;
                         effects.wake(self.queue.wake_front());
                     }
+                    // The filter queues that block the front may not concern the sleeping publishers.
+                    self.stalled.is_unchecked |= was_unchecked && self.queue.is_front_awake();
                 }
             }
             break;

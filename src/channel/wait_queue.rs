@@ -114,6 +114,12 @@ impl WaitQueue {
         self.waiters.front().map(|waiter| waiter.key)
     }
 
+    /// Returns whether the front waiter was woken without a place, and has not polled since.
+    pub(crate) fn is_front_awake(&self) -> bool {
+        let front = self.waiters.front();
+        front.is_some_and(|front| front.waker.is_none())
+    }
+
     /// Returns the number of publishers in the queue.
     pub(crate) fn len(&self) -> usize {
         self.waiters.len() - self.tombstones + self.granted.len() + self.displaced
@@ -121,8 +127,7 @@ impl WaitQueue {
 
     /// Returns whether the publisher that has waited longest was woken and has not polled since.
     pub(crate) fn is_front_notified(&self) -> bool {
-        let front = self.waiters.front();
-        !self.granted.is_empty() || front.is_some_and(|front| front.waker.is_none())
+        !self.granted.is_empty() || self.is_front_awake()
     }
 
     /// Returns the number of publishers with a granted place.

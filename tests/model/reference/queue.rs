@@ -254,7 +254,7 @@ impl Reference {
         if self.closed {
             return;
         }
-        self.stalled.is_unchecked = false;
+        let was_unchecked = std::mem::take(&mut self.stalled.is_unchecked);
         loop {
             let front = self.waiters().first().copied();
             if front != self.checked {
@@ -284,6 +284,8 @@ impl Reference {
                     self.stalled.is_unchecked = true;
                     self.wake(front);
                 }
+                let is_awake = self.standing(front) == Some(Standing::Awake);
+                self.stalled.is_unchecked |= was_unchecked && is_awake;
             }
             break;
         }

@@ -131,9 +131,8 @@ impl Reference {
         let reader = &mut self.readers[who];
         if !reader.unread.is_empty() {
             if reader.state != State::Attached {
-                let item = self.yield_free(who, fails, |reader| &mut reader.unread)?;
-                self.readers[who].gap = 0;
-                return Ok(item);
+                reader.gap = 0;
+                return self.yield_free(who, fails, |reader| &mut reader.unread);
             }
             reader.gap = 0;
             reader.unyielded = reader.unread.pop_front();
