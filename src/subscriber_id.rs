@@ -59,7 +59,7 @@ impl fmt::Debug for SubscriberId {
 
 /// What names a subscriber to people: constant, and shared by everything that outlives the
 /// subscriber.
-#[derive(PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub(crate) struct Identity {
     pub(crate) id: SubscriberId,

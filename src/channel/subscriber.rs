@@ -27,7 +27,9 @@ pub(crate) mod unacked;
 pub(crate) struct SubscriberState {
     /// A copy of the id in `identity`, next to the fields that publishers and readers use.
     pub(crate) id: SubscriberId,
-    pub(crate) identity: Arc<Identity>,
+    pub(crate) identity: Identity,
+    /// The identity in receipts, made for the first event that the subscriber does not finish.
+    shared_identity: OnceLock<Arc<Identity>>,
     /// The gate of a subscriber that sees events after other subscribers.
     stage: Option<Box<Stage>>,
     /// The name of the manager.
@@ -87,7 +89,8 @@ impl SubscriberState {
         let SubscriberInit { after, .. } = init;
         Self {
             id: init.identity.id,
-            identity: Arc::new(init.identity),
+            identity: init.identity,
+            shared_identity: OnceLock::new(),
             stage: (!after.is_empty()).then(|| Box::new(Stage::new(after))),
             #[cfg(feature = "tracing")]
             manager: init.manager,
@@ -107,6 +110,12 @@ impl SubscriberState {
             missed: AtomicU64::new(0),
             unacked_set: OnceLock::new(),
         }
+    }
+
+    /// Returns the identity for a receipt, which may outlive the subscriber.
+    pub(crate) fn shared_identity(&self) -> Arc<Identity> {
+        let make = || Arc::new(self.identity.clone());
+        Arc::clone(self.shared_identity.get_or_init(make))
     }
 
     /// Returns the bookkeeping of the channel, whose lock the caller must hold.

@@ -112,7 +112,9 @@ pub(crate) struct Entries(Option<Arc<Vec<Unfinished>>>);
 impl Entries {
     #[cold]
     pub(crate) fn push(&mut self, entry: Unfinished) {
-        Arc::make_mut(self.0.get_or_insert_default()).push(entry);
+        // Mostly a single subscriber fails: room for more would be wasted in every receipt.
+        let entries = (self.0).get_or_insert_with(|| Arc::new(Vec::with_capacity(1)));
+        Arc::make_mut(entries).push(entry);
     }
 
     #[inline]
