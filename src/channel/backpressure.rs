@@ -321,6 +321,7 @@ impl<E> State<E> {
     fn pause_if_none_waits(&mut self) {
         if self.queue.has_no_waiters() {
             self.machine.pause(Instant::now);
+            #[cfg(feature = "rt")]
             self.note_no_waiters();
         }
     }

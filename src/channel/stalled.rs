@@ -151,12 +151,10 @@ impl<E> State<E> {
     }
 
     /// Notes that no publisher waits for a place.
+    #[cfg(feature = "rt")]
     #[inline]
     pub(super) fn note_no_waiters(&mut self) {
-        #[cfg(feature = "rt")]
-        {
-            self.stalled.slept_in_runtime = false;
-        }
+        self.stalled.slept_in_runtime = false;
     }
 }
 
