@@ -116,8 +116,7 @@ impl WaitQueue {
 
     /// Returns whether the front waiter was woken without a place, and has not polled since.
     pub(crate) fn is_front_awake(&self) -> bool {
-        let front = self.waiters.front();
-        front.is_some_and(|front| front.waker.is_none())
+        (self.waiters.front()).is_some_and(|front| front.waker.is_none())
     }
 
     /// Returns the number of publishers in the queue.

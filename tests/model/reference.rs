@@ -5,17 +5,18 @@
 
 mod publishing;
 mod queue;
+mod reader;
 mod reading;
 mod sinks;
+mod stalled;
 mod waiting;
 
+pub(crate) use reader::{ClonePanics, End, Item, NoFollowUp, Out, Reader, Sees, State};
 pub(crate) use waiting::goes_on;
 
-use std::collections::VecDeque;
-use std::time::Duration;
-
-use genevent::{Cause, DisconnectCause, Overflow};
-use queue::StalledGrants;
+use genevent::Cause;
+use reader::For;
+use stalled::StalledGrants;
 
 /// An event: its index among all events, which is its sequence number less one.
 type Event = usize;
@@ -99,150 +100,6 @@ impl Answers {
         }
     }
 }
-
-pub(crate) struct Reader {
-    pub(crate) overflow: Overflow,
-    pub(crate) sees: Sees,
-    pub(crate) window: usize,
-    /// Replayed events that have not been read yet.
-    pub(crate) replayed: VecDeque<Event>,
-    pub(crate) unread: VecDeque<Event>,
-    pub(crate) in_flight: Option<Event>,
-    /// An event in flight that owes nothing.
-    free_in_flight: Option<Event>,
-    /// The event that was taken and not yielded, as its clone has panicked.
-    pub(crate) unyielded: Option<Event>,
-    /// The unacked deliveries, for a stream of deliveries.
-    pub(crate) out: Option<Out>,
-    /// Was found full for a publisher, and has had no room since. A filtered reader blocks only the
-    /// publisher that was checked last.
-    blocks: bool,
-    /// For how long the reader has blocked publishers.
-    waited: Option<Time>,
-    /// A permit was given when its time was up.
-    passed: bool,
-    pub(crate) missed: u64,
-    /// Missed since the last yielded event, and not reported yet.
-    gap: u64,
-    pub(crate) state: State,
-    /// The reason why its last poll was pending.
-    parked: Option<For>,
-    pub(crate) woken: bool,
-}
-
-/// The events that a reader sees.
-#[derive(Default, Clone, Copy)]
-pub(crate) struct Sees {
-    /// The reader wants only payloads divisible by this number, and no other event affects the
-    /// reader.
-    pub(crate) wants: Option<u64>,
-    /// The upstream subscriber: events are seen only after it has settled them and all earlier
-    /// events.
-    pub(crate) after: Option<Who>,
-    /// The reader is an observer, and owes none of the events.
-    pub(crate) observer: bool,
-}
-
-/// The unacked deliveries of a stream.
-pub(crate) struct Out {
-    pub(crate) max: usize,
-    pub(crate) open: Vec<Event>,
-    /// The events that owe nothing.
-    pub(crate) free: Vec<Event>,
-}
-
-impl Out {
-    pub(crate) fn is_full(&self) -> bool {
-        self.len() >= self.max
-    }
-
-    fn len(&self) -> usize {
-        self.open.len() + self.free.len()
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum For {
-    /// The next event, or the end.
-    More,
-    /// Until the upstream subscriber has settled this event, and all earlier events.
-    Settled(Event),
-    /// Until fewer deliveries are unacked.
-    RoomOut,
-}
-
-impl Reader {
-    /// How many events the reader has yet to read.
-    pub(crate) fn pending(&self) -> usize {
-        self.replayed.len() + self.unread.len() + usize::from(self.unyielded.is_some())
-    }
-
-    pub(crate) fn unacked(&self) -> usize {
-        match &self.out {
-            Some(out) => out.len(),
-            None => usize::from(self.in_flight.is_some()),
-        }
-    }
-
-    /// Whether it has received an event that it has yet to settle.
-    pub(crate) fn owes(&self) -> bool {
-        let has_open = self.out.as_ref().is_some_and(|out| !out.open.is_empty());
-        has_open || self.in_flight.is_some() || self.unyielded.is_some()
-    }
-
-    /// Whether it has yielded an event that it has yet to settle, or that owes nothing.
-    fn has_in_flight(&self) -> bool {
-        let has_free = self.out.as_ref().is_some_and(|out| !out.free.is_empty());
-        self.owes() || has_free || self.free_in_flight.is_some()
-    }
-
-    /// How long publishers wait for the reader; `None` without end.
-    fn patience(&self) -> Option<Time> {
-        match self.overflow {
-            Overflow::WaitAtMost(patience) => Some(millis(patience)),
-            _ => None,
-        }
-    }
-}
-
-fn millis(duration: Duration) -> Time {
-    duration.as_millis().try_into().expect("it is short")
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum State {
-    Attached,
-    /// No longer attached, with unread events still to yield.
-    Disconnected(DisconnectCause),
-    /// Has yielded `None`.
-    Ended(End),
-    /// Dropped.
-    Gone,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End {
-    Closed,
-    Disconnected(DisconnectCause),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Item {
-    Event(u64),
-    Missed(u64),
-    Delivery { seq: u64, payload: u64 },
-}
-
-/// Why a follow-up was not published.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NoFollowUp {
-    NothingInFlight,
-    Closed,
-}
-
-/// A poll panicked, as the clone of an event did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ClonePanics;
 
 #[derive(Debug)]
 pub(crate) struct Call {

@@ -7,25 +7,6 @@ use super::{CallId, Progress, Reference, Room, Standing, Who, Wish};
 /// How many milliseconds after the front the other waiters check for overdue subscribers.
 const GRACE: u64 = 1;
 
-/// The milliseconds between two checks of granted places.
-const CHECK_INTERVAL: u64 = 1;
-
-/// While reading makes room as well, only each check of this number looks for stalled grants.
-const LONG_CHECK: u64 = 10;
-
-/// The search for places that are granted and not taken.
-#[derive(Default)]
-pub(super) struct StalledGrants {
-    checks: u64,
-    /// How many places had been granted at the last check.
-    at_check: usize,
-    /// How many places had been granted at the last multiple of [`LONG_CHECK`] checks.
-    at_long_check: usize,
-    /// A waiter was woken to check for room itself, or to set its timer, and no publisher has checked
-    /// since.
-    is_unchecked: bool,
-}
-
 impl Reference {
     fn standing(&self, id: CallId) -> Option<Standing> {
         match self.calls[id].progress {
@@ -38,7 +19,7 @@ impl Reference {
         self.calls[id].progress = Progress::Queued(standing);
     }
 
-    fn queued(&self, is_wanted: impl Fn(Standing) -> bool) -> Vec<CallId> {
+    pub(super) fn queued(&self, is_wanted: impl Fn(Standing) -> bool) -> Vec<CallId> {
         let mut queued = self.queue.clone();
         queued.retain(|&id| self.standing(id).is_some_and(&is_wanted));
         queued
@@ -209,7 +190,7 @@ impl Reference {
     }
 
     /// Takes the first granted place from its publisher, if it is one of the first `grants`.
-    fn displace(&mut self, grants: usize) -> bool {
+    pub(super) fn displace(&mut self, grants: usize) -> bool {
         let Some(&first) = self.granted().first() else {
             return false;
         };
@@ -240,7 +221,7 @@ impl Reference {
         self.grants += 1;
     }
 
-    fn wake(&mut self, id: CallId) {
+    pub(super) fn wake(&mut self, id: CallId) {
         if self.standing(id) == Some(Standing::Asleep) {
             self.set_standing(id, Standing::Awake);
             self.calls[id].woken = true;
@@ -322,62 +303,6 @@ impl Reference {
             self.wake(id);
         }
         self.unblock_with_room();
-    }
-
-    // ---- Stalled grants ---------------------------------------------------------------------
-
-    /// Whether publishers sleep while places are granted, which may never be taken, or while a
-    /// publisher is to check for room, and may never do so.
-    fn may_stall(&self) -> bool {
-        self.has_sleepers() && (!self.granted().is_empty() || self.stalled.is_unchecked)
-    }
-
-    /// In a runtime, a task monitors granted places.
-    fn monitor_grants(&mut self) {
-        if self.in_runtime && self.monitor.is_none() && self.may_stall() {
-            self.monitor = Some(self.now + CHECK_INTERVAL);
-            self.stalled.at_check = self.grants;
-        }
-    }
-
-    /// The task that monitors granted places runs, if it is time.
-    pub(super) fn run_monitor(&mut self) {
-        if self.monitor.is_some_and(|turn| turn <= self.now) {
-            let goes_on = self.reassign_stalled();
-            self.monitor = goes_on.then_some(self.now + CHECK_INTERVAL);
-            self.monitor_grants();
-        }
-    }
-
-    /// Grants the places that have not been taken for a check, or for many checks, to sleepers.
-    fn reassign_stalled(&mut self) -> bool {
-        if self.stalled.is_unchecked {
-            let sleepers = self.queued(|standing| standing == Standing::Asleep);
-            if let Some(&first) = sleepers.first() {
-                self.wake(first);
-            }
-        }
-        let StalledGrants {
-            checks, at_check, ..
-        } = &mut self.stalled;
-        let mut stalled = std::mem::replace(at_check, self.grants);
-        *checks += 1;
-        let is_long_check = *checks % LONG_CHECK == 0;
-        if !self.is_held_by_reserved() {
-            if !is_long_check {
-                return self.may_stall();
-            }
-            stalled = std::mem::replace(&mut self.stalled.at_long_check, self.grants);
-        }
-        let mut are_free = false;
-        while self.may_stall() && self.displace(stalled) {
-            self.unblock_with_room();
-            are_free = true;
-        }
-        if are_free {
-            self.serve();
-        }
-        self.may_stall()
     }
 
     // ---- Promises ---------------------------------------------------------------------------

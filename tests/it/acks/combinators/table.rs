@@ -383,15 +383,13 @@ pub(crate) const TABLE: &[Row] = &[
         s.filter_acked(|_| true),
         work
     )),
-    row!("ready_batches", deliveries: Exact, |s, work| one_by_one(
-        s.ready_batches(2),
-        work
-    )),
+    row!("ready_batches", deliveries: Exact, |s, work| {
+        one_by_one(s.ready_batches(2), work)
+    }),
     #[cfg(feature = "rt")]
-    row!("batches", deliveries: Exact, |s, work| one_by_one(
-        s.batches(9, MILLISECOND),
-        work
-    )),
+    row!("batches", deliveries: Exact, |s, work| {
+        one_by_one(s.batches(9, MILLISECOND), work)
+    }),
     #[cfg(feature = "rt")]
     row!("for_each_acked", deliveries: Exact, |s, work| s
         .for_each_acked(2, move |event| work.on(event).map(drop))),
