@@ -165,7 +165,7 @@ impl<E> State<E> {
     }
 
     /// Queues the publisher awake. Places are granted and not taken yet, perhaps to publishers that
-    /// are kept without being polled. These get one turn of the scheduler, before this publisher
+    /// are kept without being polled. The tasks that are ready are polled once, before this publisher
     /// takes over a place.
     fn yield_to_granted(
         &mut self,

@@ -98,7 +98,7 @@ pub(crate) struct Machine<E> {
     /// How many places are reserved: permits that are out, and granted places. Each of them has
     /// room for an event in every window.
     reserved: u64,
-    /// The granted places, and whose turn it is beside these.
+    /// The granted places, and how many events are stored beside these.
     turns: Turns,
     /// How many events and permits were given past full windows since all windows had room.
     past_windows: u64,

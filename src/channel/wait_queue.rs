@@ -166,7 +166,7 @@ impl WaitQueue {
     }
 
     /// Queues the publisher awake: the caller wakes its task, so that the publishers granted so
-    /// far have a turn before it polls again. Returns its key, and the waker that it had left.
+    /// far can poll before it polls again. Returns its key, and the waker that it had left.
     pub(crate) fn yield_to_granted(
         &mut self,
         key: Option<QueueKey>,
