@@ -51,10 +51,10 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     ///
     /// Waiting publishers are queued. Each free place is granted to the publisher that has waited
     /// longest, whose event is stored when its future is polled next; several publishers with a
-    /// place store in the order in which they are polled. A granted place delays no other
-    /// publisher for longer than the poll of its neighbours takes, or some ten to twenty milliseconds while
-    /// other events are unread, even if the future is never polled. While places are granted, a publisher
-    /// that finds room may yield once first, so that all publishers get their share.
+    /// place store in the order in which they are polled. If the future is kept and not polled, its
+    /// place goes to the next publisher, within some ten to twenty milliseconds if other events are
+    /// unread. While places are granted, a publisher that finds room may yield once first, so that
+    /// all publishers get their share.
     ///
     /// Inside a handler of this manager, the event is stored at once, even past full windows:
     /// publishers may wait for the handler itself. Publishers outside wait until all subscribers
