@@ -38,6 +38,8 @@ pub use ready_batches::ReadyBatches;
 pub use try_for_each_acked::{ContinueOnError, TryForEachAcked};
 
 #[cfg(feature = "rt")]
+use std::fmt::Display;
+#[cfg(feature = "rt")]
 use std::future::Future;
 #[cfg(feature = "rt")]
 use std::time::Duration;
@@ -173,12 +175,13 @@ pub trait EventStreamExt<E>: Stream<Item = Delivery<E>> {
     }
 
     /// Processes events like [`for_each_acked`](Self::for_each_acked), with work that may fail. An
-    /// event whose work fails counts as dropped, and the first error stops the processing.
+    /// event whose work fails is [nacked](crate::Delivery::nack) with the text of the error, and the
+    /// first error stops the processing.
     ///
     /// After an error no more events are taken: the stream is dropped at once together with its
     /// unread events, unless the stream was passed as `&mut`. Work in progress completes and is
     /// acknowledged as usual; then the future is ready with the first error. Further errors are
-    /// discarded, and their events count as dropped.
+    /// dropped once their events are nacked.
     ///
     /// To continue after errors, use
     /// [`.continue_on_error(|error| …)`](TryForEachAcked::continue_on_error).
@@ -206,10 +209,10 @@ pub trait EventStreamExt<E>: Stream<Item = Delivery<E>> {
     /// let publish = async {
     ///     let good = manager.sync_notify("7").await.unwrap();
     ///     let bad = manager.sync_notify("seven").await.unwrap();
-    ///     (good.acked(), bad.dropped())
+    ///     (good.acked(), bad.unfinished()[0].cause().to_string())
     /// };
     /// let (receipts, result) = block_on(async { join!(publish, work) });
-    /// assert_eq!(receipts, (1, 1));
+    /// assert_eq!(receipts, (1, "failed: invalid digit found in string".to_owned()));
     /// assert!(result.is_err());
     /// ```
     #[cfg(feature = "rt")]
@@ -222,6 +225,7 @@ pub trait EventStreamExt<E>: Stream<Item = Delivery<E>> {
     where
         F: FnMut(E) -> Fut,
         Fut: Future<Output = Result<(), Error>>,
+        Error: Display,
         Self: Sized,
     {
         TryForEachAcked::new(self, limit.into(), f)

@@ -19,7 +19,7 @@ pin_project! {
     /// ```text
     ///  deliveries  ──1──2──3──4──▶               try_for_each_acked(2, f)
     ///                │  │
-    ///  f(1)          ├────┤error, dropped        stops taking: 3 and 4 stay unread
+    ///  f(1)          ├────┤error: nack           stops taking: 3 and 4 stay unread
     ///  f(2)             ├─────────┤ack           completes
     ///                             │
     ///  ready                      Err(error)
@@ -45,7 +45,8 @@ impl<S, Fut, F, Error> TryForEachAcked<S, Fut, F, Error> {
 
     /// Continues after errors, and passes each error to `on_error` at once.
     ///
-    /// A failed event counts as dropped in its receipt before `on_error` is called. The future is
+    /// A failed event is [nacked](crate::Ack::nack) with the text of the error before `on_error` is
+    /// called. The future is
     /// ready with `()` when the stream has ended and all work is complete. `f` owns the event, so
     /// `f` can put the event into the error if `on_error` needs the event.
     ///
@@ -93,6 +94,7 @@ where
     S: Stream<Item = Delivery<E>>,
     F: FnMut(E) -> Fut,
     Fut: Future<Output = Result<(), Error>>,
+    Error: fmt::Display,
 {
     type Output = Result<(), Error>;
 
@@ -102,8 +104,9 @@ where
             match result {
                 Ok(()) => ack.ack(),
                 Err(error) => {
-                    drop(ack);
+                    // Guarded first: `Display` and `Drop` of the error are user code.
                     let error = Guarded::new(error);
+                    ack.nack(error.to_string());
                     this.first_error.get_or_insert(error);
                     this.in_flight.as_mut().stop_taking();
                 }
@@ -119,6 +122,7 @@ where
     S: Stream<Item = Delivery<E>>,
     F: FnMut(E) -> Fut,
     Fut: Future<Output = Result<(), Error>>,
+    Error: fmt::Display,
 {
     fn is_terminated(&self) -> bool {
         self.in_flight.is_done() && self.first_error.is_none()
@@ -159,6 +163,7 @@ where
     S: Stream<Item = Delivery<E>>,
     F: FnMut(E) -> Fut,
     Fut: Future<Output = Result<(), Error>>,
+    Error: fmt::Display,
     H: FnMut(Error),
 {
     type Output = ();
@@ -169,8 +174,9 @@ where
             match result {
                 Ok(()) => ack.ack(),
                 Err(error) => {
-                    drop(ack);
-                    (this.on_error)(error);
+                    let error = Guarded::new(error);
+                    ack.nack(error.to_string());
+                    (this.on_error)(error.into_inner());
                 }
             }
         }
@@ -183,6 +189,7 @@ where
     S: Stream<Item = Delivery<E>>,
     F: FnMut(E) -> Fut,
     Fut: Future<Output = Result<(), Error>>,
+    Error: fmt::Display,
     H: FnMut(Error),
 {
     fn is_terminated(&self) -> bool {

@@ -166,7 +166,7 @@ fn operators_can_be_formatted_for_any_event() {
 
     let manager = EventManager::<Plain>::new(8);
     let all = || manager.subscribe().deliveries();
-    let fallible = |_| ready(Ok::<(), Plain>(()));
+    let fallible = |_| ready(Ok::<(), String>(()));
     assert!(format!("{:?}", all().filter_acked(|_| true)).starts_with("FilterAcked { stream: "));
     assert_eq!(
         format!("{:?}", all().for_each_acked(1, |_| ready(()))),

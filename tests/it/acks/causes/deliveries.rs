@@ -84,3 +84,35 @@ fn a_nacked_batch_fails_each_event() {
         }
     });
 }
+
+#[cfg(feature = "rt")]
+#[test]
+fn failed_work_nacks_with_the_text_of_its_error() {
+    use std::future::ready;
+
+    use futures::FutureExt;
+    use genevent::EventStreamExt;
+
+    let work = |n: u32| {
+        ready(if n == 2 {
+            Err(format!("{n} is even"))
+        } else {
+            Ok(())
+        })
+    };
+    on_each_kind(|manager, jobs| {
+        let done = [1, 2, 3].map(|n| publish(manager, n));
+        let first = jobs.try_for_each_acked(1, work).now_or_never();
+        assert_eq!(first, Some(Err("2 is even".to_owned())));
+        let causes = done.map(|done| receipt(done).causes());
+        assert_eq!(causes, [vec![], failed("2 is even"), vec![Cause::Left]]);
+    });
+    on_each_kind(|manager, jobs| {
+        let done = [1, 2, 3].map(|n| publish(manager, n));
+        manager.close();
+        let all = jobs.try_for_each_acked(1, work).continue_on_error(drop);
+        assert_eq!(all.now_or_never(), Some(()));
+        let causes = done.map(|done| receipt(done).causes());
+        assert_eq!(causes, [vec![], failed("2 is even"), vec![]]);
+    });
+}

@@ -395,6 +395,6 @@ pub(crate) const TABLE: &[Row] = &[
         .for_each_acked(2, move |event| work.on(event).map(drop))),
     #[cfg(feature = "rt")]
     row!("try_for_each_acked", deliveries: Exact, |s, work| s
-        .try_for_each_acked(2, move |event| work.on(event).map(|_| Ok::<_, ()>(())))
+        .try_for_each_acked(2, move |event| work.on(event).map(|_| Ok::<_, String>(())))
         .map(drop)),
 ];

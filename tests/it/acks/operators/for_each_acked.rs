@@ -276,7 +276,7 @@ fn a_zero_limit_panics() {
     let manager = EventManager::new(8);
     let message = "a limit of 0 lets no work begin";
     assert!(panics(|| deliveries(&manager).for_each_acked(0, |_| ready(()))).contains(message));
-    let fallible = |_| ready(Ok::<(), ()>(()));
+    let fallible = |_| ready(Ok::<(), String>(()));
     assert!(panics(|| deliveries(&manager).try_for_each_acked(0, fallible)).contains(message));
     assert_eq!(manager.subscriber_count(), 0, "they have left");
 }

@@ -59,7 +59,7 @@ fn without_errors_try_for_each_acked_ends_with_stream() {
     let manager = EventManager::new(8);
     let mut work = task::spawn(
         polled_once_too_often(deliveries(&manager))
-            .try_for_each_acked(2, |_| ready(Ok::<(), ()>(()))),
+            .try_for_each_acked(2, |_| ready(Ok::<(), String>(()))),
     );
     let [mut one, mut two] = sync_notify_all(&manager, [1, 2]);
     assert_pending!(work.poll());
@@ -73,13 +73,13 @@ fn without_errors_try_for_each_acked_ends_with_stream() {
 #[test]
 fn dropping_try_for_each_acked_discards_unfinished_events() {
     let manager = EventManager::new(8);
-    let jobs: Jobs<Result<(), ()>> = Jobs::default();
+    let jobs: Jobs<Result<(), &str>> = Jobs::default();
     for stopping in [false, true] {
         let mut work = task::spawn(deliveries(&manager).try_for_each_acked(2, on_demand(&jobs)));
         let [mut one, mut two, mut unread] = sync_notify_all(&manager, [1, 2, 3]);
         assert_pending!(work.poll());
         if stopping {
-            finish(&jobs, 0, Err(()));
+            finish(&jobs, 0, Err("failed"));
             assert_pending!(work.poll());
         }
         drop(work);
@@ -153,12 +153,12 @@ fn a_panicking_error_handler_keeps_other_events() {
 #[test]
 fn dropping_continue_on_error_discards_unfinished_events() {
     let manager = EventManager::new(8);
-    let jobs: Jobs<Result<(), ()>> = Jobs::default();
+    let jobs: Jobs<Result<(), &str>> = Jobs::default();
     let events = deliveries(&manager);
     let mut work = task::spawn(
         events
             .try_for_each_acked(1, on_demand(&jobs))
-            .continue_on_error(|()| {}),
+            .continue_on_error(|_| {}),
     );
     let [mut one, mut two] = sync_notify_all(&manager, [1, 2]);
     assert_pending!(work.poll());

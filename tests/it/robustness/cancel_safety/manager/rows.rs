@@ -212,7 +212,7 @@ const ROWS: &[Row] = &[
             let work = |event| {
                 taken.borrow_mut().push(event);
                 // Fails at the event of the queued publisher.
-                one_poll_later().map(move |()| if event == 3 { Err(()) } else { Ok(()) })
+                one_poll_later().map(move |()| if event == 3 { Err("3") } else { Ok(()) })
             };
             let work = deliveries.try_for_each_acked(2, work);
             work.map(done).boxed_local()
@@ -223,7 +223,7 @@ const ROWS: &[Row] = &[
         call: Call::Work(|deliveries, taken| {
             let work = |event| {
                 taken.borrow_mut().push(event);
-                one_poll_later().map(move |()| if event == 3 { Err(()) } else { Ok(()) })
+                one_poll_later().map(move |()| if event == 3 { Err("3") } else { Ok(()) })
             };
             let work = deliveries
                 .try_for_each_acked(2, work)

@@ -63,12 +63,12 @@ fn dropping_failed_work_drops_errors_and_closures() {
     let work = jobs.try_for_each_acked(None, move |event| {
         let _own = &own;
         async move {
-            pending::<Result<(), ()>>()
+            pending::<Result<(), String>>()
                 .map(|done| (done, event).0)
                 .await
         }
     });
-    let mut work = work.continue_on_error(move |()| drop(handed.clone()));
+    let mut work = work.continue_on_error(move |_| drop(handed.clone()));
     assert!((&mut work).now_or_never().is_none());
     field.assert_drops(5, work);
 }
