@@ -25,9 +25,9 @@ impl<E: 'static> Channel<E> {
                 return (queue, false);
             }
             // Under the lock that attaches the subscriber, as for a log reader.
-            if queue.subscriber().identity.kind.has_task() {
-                let runner = Arc::clone(queue.subscriber());
-                state.running.insert(runner.id, runner);
+            let subscriber = queue.subscriber();
+            if subscriber.identity.kind.has_task() && !subscriber.is_observer {
+                state.running.insert(subscriber.id, Arc::clone(subscriber));
             }
             state.notify_conditions(effects);
             state.revoke_grants(queue.subscriber());

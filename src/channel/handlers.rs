@@ -17,21 +17,26 @@ impl<E> Channel<E> {
         &self.handler_names
     }
 
-    /// Aborts the handler or the group that has this subscription, if there is one.
-    pub(crate) fn abort_runner(&self, id: SubscriberId) {
-        let name =
-            (self.state.lock().running.get(&id)).and_then(|runner| runner.identity.name.clone());
-        let entry = name.and_then(|name| self.handler_names.find(&name));
-        if let Some(entry) = entry.filter(|entry| entry.subscriber() == id) {
-            entry.abort();
-        }
+    /// Returns the handler or the group that has this subscription, if there is one.
+    pub(crate) fn find_runner(&self, id: SubscriberId) -> Option<names::Entry> {
+        let has_task = self.state.lock().machine.has_task(id);
+        has_task.then(|| self.handler_names.find_subscriber(id))?
     }
 
-    /// Aborts all handlers and groups, and disconnects all subscribers.
-    pub(crate) fn abort_and_disconnect_all(&self) {
-        // Abort first: a handler that is only disconnected would handle its unread events.
-        for entry in self.handler_names.entries() {
+    /// Aborts all handlers, closes, and disconnects all subscribers.
+    pub(crate) fn stop_now(&self) {
+        // Abort before the close and the disconnects: these end a handler as well, and an abort that
+        // comes later would cut its `terminate` short.
+        let entries = self.handler_names.entries();
+        for entry in &entries {
             entry.abort();
+        }
+        self.close();
+        // Handlers that were added meanwhile. A second abort would cut a `terminate` short.
+        for late in self.handler_names.entries() {
+            if !entries.iter().any(|entry| Arc::ptr_eq(entry, &late)) {
+                late.abort();
+            }
         }
         for subscriber in self.subscribers() {
             self.disconnect(subscriber.id());

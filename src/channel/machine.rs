@@ -265,6 +265,11 @@ impl<E> Machine<E> {
         self.members.find(id)
     }
 
+    /// Returns whether a task of the crate reads the subscription: it belongs to a handler or a group.
+    pub(crate) fn has_task(&self, id: SubscriberId) -> bool {
+        (self.find(id)).is_some_and(|member| member.subscriber.identity.kind.has_task())
+    }
+
     /// Returns the member with this id, if attached.
     fn current(&self, id: SubscriberId) -> Option<&Member<E>> {
         self.find(id).filter(|member| member.is_attached())

@@ -47,11 +47,16 @@ impl<E> HandlerAddress<E> {
 
     /// Ends the handler, or the group with all of its handlers, at once.
     pub(super) fn abort(&self) {
+        self.mark_aborted();
+        self.runner.mailbox.request_abort();
+    }
+
+    /// Marks the handler, or the group with all of its handlers, as aborted.
+    fn mark_aborted(&self) {
         // Mark all handlers before the wake-up: the runner looks for marked handlers then.
         let members = self.members.iter().flat_map(|names| names.entries());
         members.for_each(|member| member.abort());
         self.exit.abort();
-        self.runner.mailbox.request_abort();
     }
 
     /// Requests the removal behind all events stored so far, without waiting.
@@ -92,6 +97,14 @@ impl<E: Send + Sync + 'static> Address for HandlerAddress<E> {
 
     fn abort(&self) {
         self.abort();
+    }
+
+    fn mark_aborted(&self) {
+        self.mark_aborted();
+    }
+
+    fn wake_aborted(&self) {
+        self.runner.mailbox.request_abort();
     }
 
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {

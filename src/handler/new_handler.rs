@@ -84,7 +84,13 @@ impl<E: Send + Sync + 'static, T: Host<E>> Slot<E, T> {
         // dropped.
         let entry = Arc::new(address.clone());
         match host.start(member, || list(entry)) {
-            Ok(()) => Ok(HandlerRef::new(name, address)),
+            Ok(()) => {
+                // Disconnected before it was listed, when nobody could find it to abort it.
+                if address.runner.was_disconnected_on_request() {
+                    address.abort();
+                }
+                Ok(HandlerRef::new(name, address))
+            }
             Err(mut member) => Err(Made {
                 handler: member.take_handler(),
                 restart: (member.restart_state).map(RestartState::into_factory_and_restart),

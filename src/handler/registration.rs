@@ -48,6 +48,10 @@ impl NameRegistration {
     pub(super) fn hand_over(&mut self, exit: Arc<ExitState>, entry: Entry) {
         let old = std::mem::replace(&mut self.exit, exit);
         self.names.fill(self.key, entry);
+        // An abort that found the old entry is for whatever has the name.
+        if old.is_aborted() {
+            self.exit.abort();
+        }
         trace!(stopped(&self.label, &StopReason::Swapped, false));
         old.set_reason(StopReason::Swapped);
     }

@@ -12,6 +12,7 @@ use super::user_value::UserValue;
 use crate::channel::Channel;
 use crate::channel::handlers::current;
 use crate::channel::subscriber::SubscriberState;
+use crate::end_reason::{DisconnectCause, EndReason};
 use crate::subscriber_id::SubscriberId;
 use crate::util::sync::Arc;
 
@@ -42,6 +43,12 @@ impl<E> RunnerHandle<E> {
             subscriber_state: Arc::clone(subscriber),
             mailbox: Arc::new(Mailbox::new()),
         }
+    }
+
+    /// Returns whether the subscription was disconnected by a call of `disconnect` or `stop_now`.
+    pub(super) fn was_disconnected_on_request(&self) -> bool {
+        let cause = DisconnectCause::Requested;
+        self.subscriber_state.end() == Some(EndReason::Disconnected { cause })
     }
 
     /// Returns how many events the subscription has missed.

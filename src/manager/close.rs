@@ -86,8 +86,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// assert_eq!(stuck.next().now_or_never(), Some(None));
     /// ```
     pub fn stop_now(&self) {
-        self.channel.close();
-        self.channel.abort_and_disconnect_all();
+        self.channel.stop_now();
     }
 
     /// Waits until the manager is closed.

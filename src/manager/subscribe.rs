@@ -180,8 +180,16 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// assert_eq!(receipt.unfinished()[0].id(), stuck.id());
     /// ```
     pub fn disconnect(&self, subscriber: SubscriberId) -> bool {
+        // Mark before the disconnect: a handler that finds its subscription at an end begins to
+        // terminate, and an abort that comes later would cut that short.
+        let runner = self.channel.find_runner(subscriber);
+        if let Some(runner) = &runner {
+            runner.mark_aborted();
+        }
         let was_attached = self.channel.disconnect(subscriber);
-        self.channel.abort_runner(subscriber);
+        if let Some(runner) = runner {
+            runner.wake_aborted();
+        }
         was_attached
     }
 }

@@ -179,13 +179,26 @@ pub enum Cause {
     Disconnected(DisconnectCause),
 }
 
+/// A text of users, with its control characters escaped: it may have several lines.
+struct OneLine<'a>(&'a str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for part in self.0.split_inclusive(char::is_control) {
+            let text = part.trim_end_matches(char::is_control);
+            write!(f, "{text}{}", part[text.len()..].escape_debug())?;
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Left => f.write_str("left before finishing"),
             Self::Discarded => f.write_str("dropped its delivery"),
-            Self::Failed(reason) => write!(f, "failed: {reason}"),
-            Self::Panicked(message) => write!(f, "panicked: {message}"),
+            Self::Failed(reason) => write!(f, "failed: {}", OneLine(reason)),
+            Self::Panicked(message) => write!(f, "panicked: {}", OneLine(message)),
             Self::Overwritten => f.write_str("overwritten before it was read"),
             Self::Disconnected(cause) => cause.fmt(f),
         }

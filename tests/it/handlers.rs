@@ -4,6 +4,7 @@ mod async_calls;
 mod basics;
 mod by_name;
 mod disconnected;
+mod ends_from_outside;
 mod exit;
 mod exit_notification;
 mod genevent_idioms;

@@ -98,6 +98,7 @@ fn statistics_have_a_field_for_each_method() {
             "id": 2,
             "name": "kitchen",
             "kind": "stream",
+            "is_observer": false,
             "created_at": info.created_at().to_string(),
             "overflow": "wait",
             "window": 1,

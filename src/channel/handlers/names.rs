@@ -13,6 +13,10 @@ pub(crate) trait Address: Send + Sync {
     fn subscriber(&self) -> SubscriberId;
     /// Ends the handler, or all handlers of the group and the group, at once.
     fn abort(&self);
+    /// The first half of [`abort`](Self::abort): marks the handlers, which go on until they are woken.
+    fn mark_aborted(&self);
+    /// The second half of [`abort`](Self::abort): wakes the task.
+    fn wake_aborted(&self);
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
 
@@ -79,6 +83,13 @@ impl HandlerNames {
         let state = self.0.lock();
         let (_, entry) = &state.listed[state.keys.get(name)?];
         entry.clone()
+    }
+
+    /// Returns the entry of the handler or the group with this subscription.
+    pub(crate) fn find_subscriber(&self, id: SubscriberId) -> Option<Entry> {
+        let state = self.0.lock();
+        let mut entries = (state.listed.values()).filter_map(|(_, entry)| entry.as_ref());
+        entries.find(|entry| entry.subscriber() == id).cloned()
     }
 
     /// Returns the entries, oldest first.

@@ -37,6 +37,20 @@ fn a_receipt_is_one_readable_line() {
 }
 
 #[test]
+fn reasons_of_several_lines_are_escaped() {
+    let manager = EventManager::new(4);
+    let mut reader = manager.subscribe();
+    let done = publish(&manager, 1);
+    read(&mut reader);
+    reader.nack("left: 1\nright: \u{1b}[2m\"ä\"");
+    let text = receipt(done).to_string();
+    assert!(
+        text.ends_with(r#"failed: left: 1\nright: \u{1b}[2m"ä""#),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_long_receipt_is_shortened() {
     let manager = EventManager::new(4);
     let readers: Vec<_> = (0..20).map(|_| manager.subscribe()).collect();
