@@ -167,8 +167,9 @@ impl<E, R> HandlerOptions<E, R> {
     /// The filter is evaluated by publishers, before an event is stored, as for
     /// [`subscribe_filter`](crate::EventManager::subscribe_filter); module
     /// [`filter`](crate::filter) has the rules. An event that is not wanted neither wakes the handler
-    /// nor takes room in its window, and nobody waits for the handler to finish it. Wanted events are
-    /// cloned. A filter that panics disconnects the handler. Inside of the handler, `sync_notify` is
+    /// nor takes room in its window, and no publisher waits for the handler to finish it. Wanted events
+    /// are cloned. As for filtered streams, [`replay`](crate::SubscribeOptions::replay) has no effect,
+    /// and [`after`](crate::SubscribeOptions::after) panics. A filter that panics disconnects the handler. Inside of the handler, `sync_notify` is
     /// refused for events that are not wanted, too.
     ///
     /// # Examples
