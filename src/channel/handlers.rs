@@ -17,10 +17,11 @@ impl<E> Channel<E> {
         &self.handler_names
     }
 
-    /// Returns the handler or the group that has this subscription, if there is one.
-    pub(crate) fn find_runner(&self, id: SubscriberId) -> Option<names::Entry> {
-        let has_task = self.state.lock().machine.has_task(id);
-        has_task.then(|| self.handler_names.find_subscriber(id))?
+    /// Returns the handler or the group that has this subscription, if there is one, and whether the
+    /// subscription is attached.
+    pub(crate) fn find_runner(&self, id: SubscriberId) -> Option<(names::Entry, bool)> {
+        let is_attached = self.state.lock().machine.is_task_attached(id)?;
+        Some((self.handler_names.find_subscriber(id)?, is_attached))
     }
 
     /// Aborts all handlers, closes, and disconnects all subscribers.

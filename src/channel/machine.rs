@@ -265,9 +265,11 @@ impl<E> Machine<E> {
         self.members.find(id)
     }
 
-    /// Returns whether a task of the crate reads the subscription: it belongs to a handler or a group.
-    pub(crate) fn has_task(&self, id: SubscriberId) -> bool {
-        (self.find(id)).is_some_and(|member| member.subscriber.identity.kind.has_task())
+    /// Returns whether the subscription of a handler or a group is attached; `None` for others.
+    pub(crate) fn is_task_attached(&self, id: SubscriberId) -> Option<bool> {
+        let member = self.find(id)?;
+        let has_task = member.subscriber.identity.kind.has_task();
+        has_task.then(|| member.is_attached())
     }
 
     /// Returns the member with this id, if attached.

@@ -182,14 +182,13 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     pub fn disconnect(&self, subscriber: SubscriberId) -> bool {
         // Mark before the disconnect: a handler that finds its subscription at an end begins to
         // terminate, and an abort that comes later would cut that short.
-        let runner = self.channel.find_runner(subscriber);
-        if let Some(runner) = &runner {
-            runner.mark_aborted();
-        }
-        let was_attached = self.channel.disconnect(subscriber);
-        if let Some(runner) = runner {
-            runner.wake_aborted();
-        }
+        let Some((runner, was_attached)) = self.channel.find_runner(subscriber) else {
+            return self.channel.disconnect(subscriber);
+        };
+        runner.mark_aborted();
+        // The marked handler may have left already.
+        self.channel.disconnect(subscriber);
+        runner.wake_aborted();
         was_attached
     }
 }
