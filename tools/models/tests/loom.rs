@@ -51,6 +51,7 @@ fn the_last_acknowledgement_completes_the_receipt() {
         let reading = thread::spawn(move || {
             let read = block_on(reader.next());
             assert_eq!(read, Some(1));
+            reader.ack();
         });
         let leaving = thread::spawn(move || drop(leaver));
         let receipt = block_on(manager.sync_notify(1)).unwrap();
