@@ -60,7 +60,8 @@
 //! | [`Disconnect`](Overflow::Disconnect) | is disconnected, reads what it had, and ends |
 //!
 //! A manager can be built with another [default](EventManagerBuilder::default_overflow) for its
-//! streams. Publishers always wait for handlers.
+//! streams. Publishers wait for handlers, unless their
+//! `HandlerOptions` say otherwise.
 //!
 //! An event occupies the window until the stream yields the event. The freed place is granted to the
 //! publisher that has waited longest, and wakes that publisher. A publishing future that exists and

@@ -84,7 +84,7 @@ impl<E> State<E> {
         slot: &mut QueueSlot<'_>,
         effects: &mut Effects<E>,
     ) -> Option<Admission<Room>> {
-        let room = match standing {
+        let mut room = match standing {
             Standing::Closed => {
                 self.leave_queue(slot.key.take(), effects);
                 return Some(Admission::Closed);
@@ -109,10 +109,7 @@ impl<E> State<E> {
                 } else if !self.competes_with_granted(*slot.key) {
                     return self.sleep(request, standing, deadline, slot, effects);
                 } else if slot.key.is_some_and(|key| self.queue.take_over(key)) {
-                    // No publisher waits for the filter queues just found full.
-                    self.machine.unblock_queues(Instant::now);
-                    self.machine.take_grant();
-                    Room::Reserved
+                    self.take_displaced()
                 } else {
                     return self.yield_to_granted(request, slot, effects);
                 }
@@ -122,10 +119,7 @@ impl<E> State<E> {
         // for granted places: take one over, and disconnect nobody.
         if room == Room::Free && self.has_room_but_for_grants() {
             self.queue.displace(self.queue.next_grant());
-            self.machine.unblock_queues(Instant::now);
-            self.machine.take_grant();
-            self.leave_queue(slot.key.take(), effects);
-            return Some(Admission::Done(Room::Reserved));
+            room = self.take_displaced();
         }
         if room == Room::Free && self.machine.is_turn_over() && self.machine.can_grant() {
             return self.yield_turn(request, slot, effects);
@@ -141,6 +135,14 @@ impl<E> State<E> {
             && !self.queue.has_sleeper_before(key)
             // While reading makes room as well, the grant monitor waits longer than a publisher can.
             && (self.machine.is_held_by_reserved() || !self.can_monitor_grants())
+    }
+
+    /// Takes the place of a publisher that was just displaced.
+    fn take_displaced(&mut self) -> Room {
+        // No publisher waits for the filter queues just found full.
+        self.machine.unblock_queues(Instant::now);
+        self.machine.take_grant();
+        Room::Reserved
     }
 
     /// Returns whether members block publishers beside granted places.

@@ -221,7 +221,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
         }
         ahead.map(|more| match self.subscription.end_reason() {
             _ if more => Step::Handle,
-            // `disconnect` detaches the subscription first, and aborts the handlers then.
+            // Disconnected before the handler was listed, so that the call could not abort it.
             Some(EndReason::Disconnected {
                 cause: DisconnectCause::Requested,
             }) => Step::End(StopReason::Aborted),

@@ -245,7 +245,7 @@ impl<E> Machine<E> {
             }
             ticket.arm(audience);
         }
-        let (seq, unread) = match self.members.log_users() {
+        let (seq, not_logged) = match self.members.log_users() {
             0 => (self.log.skip_seq(), Some(event)),
             _ => (self.log.append(event, ticket), None),
         };
@@ -269,7 +269,7 @@ impl<E> Machine<E> {
             }
         });
         self.assert_invariants();
-        (Stored { seq, audience }, unread)
+        (Stored { seq, audience }, not_logged)
     }
 
     /// Returns true if the subscriber gets the event. Disconnects a full subscriber with
