@@ -3,6 +3,8 @@
 //! *finished* by every subscriber, and gets a receipt. The design is Elixir's `GenEvent`, rebuilt
 //! for async Rust with streams first.
 //!
+#![doc = include_str!("../docs/sequence.svg")]
+//!
 //! ```
 //! use futures::StreamExt;
 //! use genevent::EventManager;
