@@ -195,7 +195,8 @@
 //! # Coming from something else
 //!
 //! Page [`migrating`] shows old code and its replacement for tokio's `broadcast`, a vector of
-//! `mpsc` senders, `async-broadcast`, and `GenEvent`.
+//! `mpsc` senders, `async-broadcast`, and `GenEvent`. Page [`comparison`] says when to take something
+//! else.
 //!
 //! # Features and runtimes
 //!
@@ -261,6 +262,8 @@ mod manager;
 
 #[doc = include_str!("../docs/combinators.md")]
 pub mod combinators {}
+#[doc = include_str!("../docs/comparison.md")]
+pub mod comparison {}
 #[doc = include_str!("../docs/deadlocks.md")]
 pub mod deadlocks {}
 mod ack;
