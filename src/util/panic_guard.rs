@@ -1,4 +1,4 @@
-//! Guards around user code whose panic must not spread: wakers and `Drop` implementations.
+//! Guards that stop the panics of user code: of wakers and of `Drop` implementations.
 //!
 //! | name | guards |
 //! |---|---|
@@ -55,7 +55,7 @@ pub(crate) fn wake(waker: Waker) {
     catch(|| waker.wake());
 }
 
-/// Drops a value of the user's, and swallows a panic of its `Drop`.
+/// Drops a user's value, and swallows a panic of its `Drop`.
 pub(crate) fn drop_caught<T>(value: T) {
     catch(|| drop(value));
 }
@@ -145,7 +145,7 @@ impl<T> Drop for GuardedVec<T> {
     }
 }
 
-/// A waker whose calls and whose `Drop` are caught.
+/// A waker that catches panics of its calls and of its `Drop`.
 #[cfg(any(feature = "rt", feature = "test-util"))]
 struct GuardedWaker(Option<Waker>);
 
@@ -167,7 +167,7 @@ impl Drop for GuardedWaker {
     }
 }
 
-/// Returns a waker of the same task, whose panics are caught.
+/// Returns a waker of the same task, with its panics caught.
 #[cfg(any(feature = "rt", feature = "test-util"))]
 pub(crate) fn guarded_waker(waker: &Waker) -> Waker {
     Waker::from(Arc::new(GuardedWaker(Some(waker.clone()))))

@@ -4,15 +4,15 @@ use std::task::Waker;
 
 use crate::util::panic_guard::drop_caught;
 
-/// Calls `attempt` until it returns a result, and hands it an owned clone of `waker` if it needs one.
+/// Calls `attempt` until a call returns a result, and passes an owned clone of `waker` on request.
 ///
-/// `attempt` takes a lock. If it must store a waker under the lock, it takes the clone out of its
-/// argument; if the argument is empty, it unlocks and returns `None`. Then `waker` is cloned and
+/// `attempt` takes a lock. To store a waker under the lock, `attempt` takes the clone out of its
+/// argument; if the argument is empty, `attempt` unlocks and returns `None`. Then `waker` is cloned and
 /// `attempt` called again, with every condition checked again: the state may have changed in between.
 ///
 /// Cloning and dropping wakers is user code, which could call back and deadlock under the lock. Most
-/// attempts find an equal waker in place and need no clone. `spare` is a clone that the caller already
-/// has; a clone that is left is dropped after the last attempt.
+/// attempts find an equal waker in place and need no clone. `spare` is a clone already at hand; an
+/// unused clone is dropped after the last attempt.
 #[inline]
 pub(crate) fn with_spare_waker<R>(
     waker: &Waker,

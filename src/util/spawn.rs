@@ -39,8 +39,8 @@ impl Spawner {
         crate::util::sync::spawn(task);
     }
 
-    /// Spawns a short task that must run even if nobody drives the `current` runtime any more, or if
-    /// there is none: on the runtime of the timers. On the current runtime if that has a clock of its own.
+    /// Spawns a short task on the runtime of the timers, so the task runs even if the `current` runtime
+    /// is missing or not driven any more. Uses the current runtime if its clock is not the system's.
     pub(crate) fn spawn_driven(
         current: Option<Self>,
         task: impl Future<Output = ()> + Send + 'static,

@@ -6,16 +6,15 @@
 //! | the clock where the future is polled | runtime of the timer |
 //! |---|---|
 //! | the system's: outside of tokio, or in a runtime with an unpaused clock | the runtime of this module |
-//! | another: paused, or advanced while it was paused | the polling runtime, which alone knows the clock |
+//! | another: paused, or advanced during a pause | the polling runtime, since no other runtime has the clock |
 //!
-//! The runtime of this module is a thread that does nothing but fire timers, and look after granted
-//! places. The polling runtime
-//! cannot fire every timer: tokio panics at a timer in a runtime that was built without
-//! `enable_time`, and does not say beforehand whether a runtime was. (`Handle::has_time_driver` is
-//! proposed: tokio issue 8361.) Such a runtime has the system's clock.
+//! The runtime of this module is a thread with two duties: it fires timers, and monitors granted
+//! places. The polling runtime cannot fire every timer: tokio panics at a timer in a runtime built
+//! without `enable_time`, and offers no way to ask a runtime for its time driver.
+//! (`Handle::has_time_driver` is proposed: tokio issue 8361.) Such a runtime has the system's clock.
 //!
-//! The clocks are compared at each poll. A clock that is paused while a future waits is therefore
-//! noticed when the future is polled next.
+//! Each poll compares the clocks. If a clock is paused while a future waits, the next poll of the
+//! future notices the pause.
 
 use std::future::{Future, pending};
 use std::panic::AssertUnwindSafe;
@@ -33,7 +32,7 @@ use crate::util::panic_guard::guarded_waker;
 /// A timer for one future.
 #[derive(Default)]
 pub(crate) struct Timer {
-    /// The timer. A panic of user code cannot leave tokio's timer half-changed.
+    /// The timer. No panic of user code can leave tokio's timer half-changed.
     sleep: Option<AssertUnwindSafe<Pin<Box<Sleep>>>>,
     /// Whether `sleep` belongs to the runtime of this module.
     is_own: bool,
@@ -46,10 +45,10 @@ impl Timer {
     /// Panics in a runtime with a paused clock and without time, where no timer can ever fire.
     pub(crate) fn poll(&mut self, until: Instant, cx: &mut Context<'_>) -> Poll<()> {
         if !has_system_clock() {
-            // Make the timer anew at each poll: a kept timer might belong to another runtime, which
-            // has stopped or is not driven any more, and polling a timer of a stopped runtime panics.
-            // A task does not identify its runtime: a task of `spawn_blocking` may call `block_on` on
-            // several runtimes in succession.
+            // Make a new timer at each poll: a kept timer might belong to a runtime that has stopped
+            // or is not driven any more, and polling a timer of a stopped runtime panics. A task does
+            // not identify its runtime: a task of `spawn_blocking` may call `block_on` on several
+            // runtimes in succession.
             self.is_own = false;
             return self.set(sleep_until(until)).poll(cx);
         }
@@ -70,7 +69,7 @@ impl Timer {
             Some(place) => place.set(sleep),
             none => *none = Some(AssertUnwindSafe(Box::pin(sleep))),
         }
-        self.sleep.as_mut().expect("it was just set").as_mut()
+        self.sleep.as_mut().expect("`sleep` was just set").as_mut()
     }
 }
 
@@ -96,14 +95,14 @@ fn has_system_clock() -> bool {
         if before < after {
             return true;
         }
-        // A paused clock stands still, and a coarse clock did not move during three readings. Look
-        // again: the system's clock moves on, and leaves a paused clock behind.
+        // The clock is paused, or so coarse that three readings are equal. Read again: the system's
+        // clock moves on, and leaves a paused clock behind.
         std::hint::spin_loop();
     }
 }
 
-/// Returns the runtime of this module, which is driven for ever, unless the clock of the polling
-/// runtime is another.
+/// Returns the runtime of this module, which is driven for ever, or `None` if the polling runtime has
+/// its own clock.
 #[cfg(feature = "rt")]
 #[cfg(not(genevent_shuttle))]
 pub(crate) fn driven_runtime() -> Option<&'static Handle> {
@@ -115,17 +114,17 @@ fn own_runtime() -> &'static Handle {
     static RUNTIME: OnceLock<Handle> = OnceLock::new();
     RUNTIME.get_or_init(|| {
         let runtime = Builder::new_current_thread().enable_time().build();
-        let runtime = runtime.expect("a runtime that only keeps time needs nothing of the system");
+        let runtime = runtime.expect("a runtime without I/O takes no resource of the system");
         let handle = runtime.handle().clone();
         let thread = thread::Builder::new().name("genevent-timer".to_owned());
         thread
             .spawn(move || runtime.block_on(pending::<()>()))
-            .expect("the system starts one more thread");
+            .expect("the system starts another thread");
         handle
     })
 }
 
-/// A timer for a moment, which may be too far away to represent.
+/// A timer for a moment. A moment too far away to represent never comes.
 pub(crate) struct Deadline {
     at: Option<Instant>,
     timer: Timer,
