@@ -1,5 +1,5 @@
-//! The shares of several producers at a full channel: the least of them, and the longest run of one
-//! producer.
+//! The shares of several producers at a full channel: the least share, and the longest run of events
+//! of the same producer.
 //!
 //! `cargo run --release -p genevent-benches -- fairness`
 
@@ -9,7 +9,7 @@ use async_broadcast::Sender;
 use genevent::EventManager;
 
 use crate::load::Load;
-use crate::peers::each::{CrossfireMany, Flume, Kanal, OneEach, Tokio};
+use crate::peers::each::{CrossfireMany, Flume, Kanal, PerReader, Tokio};
 use crate::peers::{Fanout, Reader, broadcast, postage};
 use crate::runtime::{Flavor, joined, spawn};
 use crate::stats::median;
@@ -19,17 +19,17 @@ const SUBSCRIBERS: usize = 4;
 const CAPACITY: usize = 1_024;
 /// The number of events over which the shares are counted.
 const EVENTS: usize = 10_000;
-/// The number of events that are read before: not all producers have begun.
+/// The number of first events left out of the count, since not all producers have begun.
 const SKIPPED: usize = 2 * CAPACITY;
-/// Enough that no producer ends before the events are counted.
+/// The number of events of each producer: enough to keep all of them running while events are counted.
 const EACH: usize = EVENTS + SKIPPED;
 
-/// What a subscriber saw of the producers.
+/// The shares of the producers among the events of a subscriber.
 #[derive(Clone, Copy)]
 struct Shares {
     /// The share of the producer with the fewest events, divided by an equal share.
     least: f64,
-    /// The greatest number of consecutive events of one producer.
+    /// The greatest number of consecutive events of the same producer.
     longest_run: f64,
 }
 
@@ -46,10 +46,10 @@ pub(crate) fn table(rounds: usize) -> String {
         row::<broadcast::Shared<broadcast::Lossless<u64>>>(),
         row::<Sender<u64>>(),
         row::<postage::Broadcast<u64>>(),
-        row::<OneEach<Tokio, u64>>(),
-        row::<OneEach<Flume, u64>>(),
-        row::<OneEach<Kanal, u64>>(),
-        row::<OneEach<CrossfireMany, u64>>(),
+        row::<PerReader<Tokio, u64>>(),
+        row::<PerReader<Flume, u64>>(),
+        row::<PerReader<Kanal, u64>>(),
+        row::<PerReader<CrossfireMany, u64>>(),
     ];
     for _ in 0..rounds {
         for row in &mut rows {
@@ -110,7 +110,7 @@ async fn shares<F: Fanout<u64> + Clone>(flavor: Flavor) -> Shares {
     joined(readers).await[0]
 }
 
-/// Reads to the end, and returns what it saw of the producers after the first events.
+/// Reads to the end, and returns the shares of the producers after the first events.
 async fn count(mut reader: impl Reader<u64>) -> Shares {
     let mut seen = Vec::with_capacity(EACH * PRODUCERS);
     while let Some(producer) = reader.next().await {

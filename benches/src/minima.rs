@@ -48,7 +48,7 @@ static MINIMA: &[Minimum] = &[
     Minimum { cells: "W5", bound: Times(0.5, "tokio broadcast") },
     Minimum { cells: "W6-read", bound: AtMost(400.0) },
     Minimum { cells: "W6-buffered", bound: AtMost(32.0) },
-    Minimum { cells: "W7", bound: Times(1.0, "one each") },
+    Minimum { cells: "W7", bound: Times(1.0, "per reader") },
     Minimum { cells: "W8", bound: Times(1.0, "async-broadcast") },
     Minimum { cells: "W9-group-s1", bound: Times(1.5, ALL) },
     Minimum { cells: "W9-group-s8", bound: Times(2.0, ALL) },

@@ -19,17 +19,17 @@ pub(crate) fn json_lines(results: &[Measured]) -> serde_json::Result<String> {
 
 pub(crate) fn tables(results: &[Measured], verdicts: &[Verdict], args: &Args) -> String {
     let mut text = format!(
-        "{} interleaved samples of about {} ms each, every one in a process of its own; what is \
-         counted (W6) has one. Ratios say \
-         how many times as good ours is, pair by pair: above 1, ours is better.\n",
+        "{} interleaved samples of about {} ms each, in a process per sample; a counted figure \
+         (W6) has a single sample. Each ratio compares a sample of ours with the peer's sample \
+         of the same round: above 1, ours is better.\n",
         args.rounds,
         args.sample.as_millis()
     );
     for &workload in workloads::ALL {
-        let of_it = results
+        let measured = results
             .iter()
             .filter(|m| std::ptr::eq(m.workload, workload));
-        let rows: Vec<_> = of_it.flat_map(rows).collect();
+        let rows: Vec<_> = measured.flat_map(rows).collect();
         if !rows.is_empty() {
             table(&mut text, workload, &rows);
         }

@@ -191,7 +191,7 @@ pub(crate) struct NeverLags<E>(Sender<E>);
 pub(crate) struct NeverLagging<E>(Receiver<E>);
 
 impl<E: Event> Fanout<E> for NeverLags<E> {
-    const NAME: &'static str = "tokio broadcast, as large as all";
+    const NAME: &'static str = "tokio broadcast, room for all events";
 
     type Reader = NeverLagging<E>;
 

@@ -27,7 +27,7 @@ pub(crate) trait Channel<E>: 'static {
 pub(crate) struct Tokio;
 
 impl<E: Event> Channel<E> for Tokio {
-    const NAME: &'static str = "tokio mpsc, one each";
+    const NAME: &'static str = "tokio mpsc per reader";
 
     type Tx = tokio::sync::mpsc::Sender<E>;
     type Rx = tokio::sync::mpsc::Receiver<E>;
@@ -52,7 +52,7 @@ impl<E: Event> Channel<E> for Tokio {
 pub(crate) struct Flume;
 
 impl<E: Event> Channel<E> for Flume {
-    const NAME: &'static str = "flume, one each";
+    const NAME: &'static str = "flume per reader";
 
     type Tx = flume::Sender<E>;
     type Rx = flume::r#async::RecvStream<'static, E>;
@@ -74,7 +74,7 @@ impl<E: Event> Channel<E> for Flume {
 pub(crate) struct Kanal;
 
 impl<E: Event> Channel<E> for Kanal {
-    const NAME: &'static str = "kanal, one each";
+    const NAME: &'static str = "kanal per reader";
 
     type Tx = kanal::AsyncSender<E>;
     type Rx = kanal::AsyncReceiver<E>;
@@ -96,7 +96,7 @@ impl<E: Event> Channel<E> for Kanal {
 pub(crate) struct Crossfire;
 
 impl<E: Event> Channel<E> for Crossfire {
-    const NAME: &'static str = "crossfire spsc, one each";
+    const NAME: &'static str = "crossfire spsc per reader";
 
     type Tx = crossfire::AsyncTx<crossfire::spsc::Array<E>>;
     type Rx = crossfire::AsyncRx<crossfire::spsc::Array<E>>;
@@ -118,7 +118,7 @@ impl<E: Event> Channel<E> for Crossfire {
 pub(crate) struct CrossfireMany;
 
 impl<E: Event> Channel<E> for CrossfireMany {
-    const NAME: &'static str = "crossfire mpsc, one each";
+    const NAME: &'static str = "crossfire mpsc per reader";
 
     type Tx = crossfire::MAsyncTx<crossfire::mpsc::Array<E>>;
     type Rx = crossfire::AsyncRx<crossfire::mpsc::Array<E>>;
@@ -140,9 +140,9 @@ impl<E: Event> Channel<E> for CrossfireMany {
 const STAYS: &str = "every reader stays to the end";
 
 /// The producer's end.
-pub(crate) struct OneEach<C: Channel<E>, E>(Vec<C::Tx>);
+pub(crate) struct PerReader<C: Channel<E>, E>(Vec<C::Tx>);
 
-impl<C: Channel<E>, E> Clone for OneEach<C, E>
+impl<C: Channel<E>, E> Clone for PerReader<C, E>
 where
     C::Tx: Clone,
 {
@@ -154,7 +154,7 @@ where
 /// A reader's end.
 pub(crate) struct EachReader<C: Channel<E>, E>(pub(super) C::Rx);
 
-impl<C: Channel<E>, E: Event> Fanout<E> for OneEach<C, E> {
+impl<C: Channel<E>, E: Event> Fanout<E> for PerReader<C, E> {
     const NAME: &'static str = C::NAME;
 
     type Reader = EachReader<C, E>;

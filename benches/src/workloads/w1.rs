@@ -9,7 +9,7 @@ use genevent::EventManager;
 
 use super::{Beside, CAPACITY, Cell, DELIVERIES, Kind, Load, Peer, Sample, Workload};
 use crate::event::Event;
-use crate::peers::each::{Crossfire, Flume, Kanal, OneEach, Tokio};
+use crate::peers::each::{Crossfire, Flume, Kanal, PerReader, Tokio};
 use crate::peers::floor::{self, AlwaysReady};
 use crate::peers::{Fanout, Reader, broadcast, genevent::TryFirst, postage};
 use crate::runtime::{Flavor, joined, spawn};
@@ -63,10 +63,10 @@ fn peers<E: Event>() -> Vec<Peer> {
         peer::<E, broadcast::NeverLags<E>>(Kind::Peer),
         peer::<E, Sender<E>>(Kind::Peer),
         peer::<E, postage::Broadcast<E>>(Kind::Peer),
-        peer::<E, OneEach<Tokio, E>>(Kind::Peer),
-        peer::<E, OneEach<Flume, E>>(Kind::Peer),
-        peer::<E, OneEach<Kanal, E>>(Kind::Peer),
-        peer::<E, OneEach<Crossfire, E>>(Kind::Peer),
+        peer::<E, PerReader<Tokio, E>>(Kind::Peer),
+        peer::<E, PerReader<Flume, E>>(Kind::Peer),
+        peer::<E, PerReader<Kanal, E>>(Kind::Peer),
+        peer::<E, PerReader<Crossfire, E>>(Kind::Peer),
         Peer::new(Kind::Floor, "floor: poll and clone, no channel", floor::<E>),
     ]
 }

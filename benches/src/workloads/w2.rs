@@ -9,7 +9,7 @@ use async_broadcast::Sender;
 use genevent::EventManager;
 
 use super::{Beside, Cell, DELIVERIES, Kind, Load, Peer, Sample, Workload};
-use crate::peers::each::{CrossfireMany, Flume, Kanal, OneEach, Tokio};
+use crate::peers::each::{CrossfireMany, Flume, Kanal, PerReader, Tokio};
 use crate::peers::{Fanout, Reader, broadcast, genevent::TryFirst, postage};
 use crate::runtime::{Flavor, joined, spawn};
 use crate::tally::Tally;
@@ -52,10 +52,10 @@ fn peers<const PRODUCERS: usize>() -> Vec<Peer> {
         peer::<broadcast::NeverLags<u64>, PRODUCERS>(Kind::Peer),
         peer::<Sender<u64>, PRODUCERS>(Kind::Peer),
         peer::<postage::Broadcast<u64>, PRODUCERS>(Kind::Peer),
-        peer::<OneEach<Tokio, u64>, PRODUCERS>(Kind::Peer),
-        peer::<OneEach<Flume, u64>, PRODUCERS>(Kind::Peer),
-        peer::<OneEach<Kanal, u64>, PRODUCERS>(Kind::Peer),
-        peer::<OneEach<CrossfireMany, u64>, PRODUCERS>(Kind::Peer),
+        peer::<PerReader<Tokio, u64>, PRODUCERS>(Kind::Peer),
+        peer::<PerReader<Flume, u64>, PRODUCERS>(Kind::Peer),
+        peer::<PerReader<Kanal, u64>, PRODUCERS>(Kind::Peer),
+        peer::<PerReader<CrossfireMany, u64>, PRODUCERS>(Kind::Peer),
     ]
 }
 

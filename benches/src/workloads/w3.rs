@@ -8,7 +8,7 @@ use async_broadcast::Sender;
 use genevent::EventManager;
 
 use super::{Beside, Better, Cell, Figure, Kind, Load, Peer, Sample, Workload};
-use crate::peers::each::{Crossfire, Flume, Kanal, OneEach, Tokio};
+use crate::peers::each::{Crossfire, Flume, Kanal, PerReader, Tokio};
 use crate::peers::floor::WakeAndAck;
 use crate::peers::hand_ack::{CounterInEach, HandAcked};
 use crate::peers::{Acked, Reader, Worker, broadcast, postage};
@@ -48,10 +48,10 @@ fn peers() -> Vec<Peer> {
         peer::<HandAcked<broadcast::LosslessStream<u64>>>(Kind::Peer),
         peer::<HandAcked<Sender<u64>>>(Kind::Peer),
         peer::<HandAcked<postage::Broadcast<u64>>>(Kind::Peer),
-        peer::<HandAcked<OneEach<Tokio, u64>>>(Kind::Peer),
-        peer::<HandAcked<OneEach<Flume, u64>>>(Kind::Peer),
-        peer::<HandAcked<OneEach<Kanal, u64>>>(Kind::Peer),
-        peer::<HandAcked<OneEach<Crossfire, u64>>>(Kind::Peer),
+        peer::<HandAcked<PerReader<Tokio, u64>>>(Kind::Peer),
+        peer::<HandAcked<PerReader<Flume, u64>>>(Kind::Peer),
+        peer::<HandAcked<PerReader<Kanal, u64>>>(Kind::Peer),
+        peer::<HandAcked<PerReader<Crossfire, u64>>>(Kind::Peer),
         peer::<CounterInEach<u64>>(Kind::Peer),
         peer::<WakeAndAck>(Kind::Floor),
     ]

@@ -6,7 +6,7 @@ use async_broadcast::Sender;
 use genevent::EventManager;
 
 use super::{Beside, Better, Cell, Figure, Kind, Load, Peer, Sample, Workload};
-use crate::peers::each::{Crossfire, Flume, Kanal, OneEach, Tokio};
+use crate::peers::each::{Crossfire, Flume, Kanal, PerReader, Tokio};
 use crate::peers::{
     Fanout, Reader, async_broadcast as lossy, broadcast, genevent::FirstLoses, postage,
 };
@@ -51,10 +51,10 @@ fn peers(events: u64) -> Vec<Peer> {
         peer::<Sender<u64>>(Kind::Peer),
         peer::<lossy::Overflowing<u64>>(Kind::Loses),
         peer::<postage::Broadcast<u64>>(Kind::Peer),
-        peer::<OneEach<Tokio, u64>>(Kind::Peer),
-        peer::<OneEach<Flume, u64>>(Kind::Peer),
-        peer::<OneEach<Kanal, u64>>(Kind::Peer),
-        peer::<OneEach<Crossfire, u64>>(Kind::Peer),
+        peer::<PerReader<Tokio, u64>>(Kind::Peer),
+        peer::<PerReader<Flume, u64>>(Kind::Peer),
+        peer::<PerReader<Kanal, u64>>(Kind::Peer),
+        peer::<PerReader<Crossfire, u64>>(Kind::Peer),
     ];
     peers.map(|peer| peer.with_events(events)).into()
 }

@@ -8,7 +8,7 @@ use genevent::EventManager;
 
 use super::{Beside, Better, CAPACITY, Cell, Figure, Kind, Load, Peer, Sample, Workload};
 use crate::by_hand::poll;
-use crate::peers::each::{Crossfire, Flume, Kanal, OneEach, Tokio};
+use crate::peers::each::{Crossfire, Flume, Kanal, PerReader, Tokio};
 use crate::peers::{Fanout, Reader, broadcast, postage};
 use crate::runtime::Flavor;
 use crate::tally::Tally;
@@ -58,10 +58,10 @@ fn peers(measure: Measure, events: u64) -> Vec<Peer> {
         peer::<broadcast::LosslessStream<u64>>(Kind::Peer, measure),
         peer::<Sender<u64>>(Kind::Peer, measure),
         peer::<postage::Broadcast<u64>>(Kind::Peer, measure),
-        peer::<OneEach<Tokio, u64>>(Kind::Peer, measure),
-        peer::<OneEach<Flume, u64>>(Kind::Peer, measure),
-        peer::<OneEach<Kanal, u64>>(Kind::Peer, measure),
-        peer::<OneEach<Crossfire, u64>>(Kind::Peer, measure),
+        peer::<PerReader<Tokio, u64>>(Kind::Peer, measure),
+        peer::<PerReader<Flume, u64>>(Kind::Peer, measure),
+        peer::<PerReader<Kanal, u64>>(Kind::Peer, measure),
+        peer::<PerReader<Crossfire, u64>>(Kind::Peer, measure),
     ];
     peers.map(|peer| peer.with_events(events)).into()
 }
