@@ -37,7 +37,7 @@ fn files(folder: &Path) -> Vec<String> {
     files
 }
 
-/// Whether the parent module of `file` declares it.
+/// Whether the parent module of `file` declares the file.
 fn is_declared(file: &str) -> bool {
     let (parent, name) = match file.rsplit_once('/') {
         None => ("main.rs".to_owned(), file),
@@ -48,7 +48,7 @@ fn is_declared(file: &str) -> bool {
     file == "main.rs" || text.is_ok_and(|text| text.lines().any(|line| line == declaration))
 }
 
-/// The compiler ignores a file that no module declares, so its tests would never run.
+/// The compiler ignores a file without a declaring module, so its tests would never run.
 #[test]
 fn every_test_file_is_declared() {
     let mut undeclared = files(Path::new(TESTS));

@@ -1,11 +1,11 @@
-//! Handlers that have ended.
+//! Memory after the end of handlers.
 
 use genevent::{EventManager, handler_fn};
 use tokio::runtime::{Builder, Runtime};
 
 use super::{CROWD, leaves_little};
 
-/// A runtime whose tables have room for all tasks already, so that they do not count.
+/// A runtime with room in its tables for all tasks, so the tables do not count.
 fn runtime() -> Runtime {
     let runtime = Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {

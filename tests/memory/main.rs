@@ -1,4 +1,4 @@
-//! Memory depends on what a manager currently holds, not on the most that the manager ever held.
+//! Memory depends on the current contents of a manager, not on their greatest number ever.
 //!
 //! Each test creates and removes many items of a kind, and compares the heap before with the heap
 //! after, while the manager lives on. The allocator counts for each thread, and every test polls by
@@ -17,19 +17,19 @@ mod unread;
 
 use allocation_counter::measure;
 
-/// The number of items that exist at once.
+/// The number of concurrent items.
 const CROWD: usize = 3_000;
 
-/// A few entries of each table are kept, so that small numbers of anything cost no allocation.
+/// The kept entries of each table, so small numbers of items cost no allocation.
 const FEW_TABLES: i64 = 12 * 1024;
 
-/// Asserts that `work` leaves no more on the heap than a few short tables, and gives its result.
+/// Asserts that `work` leaves only a few short tables on the heap, and returns the result of `work`.
 #[track_caller]
 fn leaves_little<T>(work: impl FnOnce() -> T) -> T {
     leaves(FEW_TABLES, work)
 }
 
-/// Asserts that `work` leaves no more than so many bytes on the heap, and gives its result.
+/// Asserts that `work` leaves at most this many bytes on the heap, and returns the result of `work`.
 #[track_caller]
 fn leaves<T>(most: i64, work: impl FnOnce() -> T) -> T {
     let mut result = None;
@@ -40,7 +40,7 @@ fn leaves<T>(most: i64, work: impl FnOnce() -> T) -> T {
         info.bytes_current,
         info.bytes_max
     );
-    result.expect("it has run")
+    result.expect("`work` has run")
 }
 
 /// The order in which the items leave.

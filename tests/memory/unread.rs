@@ -1,4 +1,4 @@
-//! Events that were unread, awaited or in flight, and are settled now.
+//! Memory after settling events that were unread, awaited or in flight.
 
 use std::collections::VecDeque;
 
@@ -42,7 +42,7 @@ fn a_read_backlog_frees_its_memory() {
     );
     for manager in managers {
         let mut slow = manager.subscribe();
-        // This reader reads each event separately, so that segments of one event are sealed.
+        // This reader reads each event separately, so each sealed segment has a single event.
         let mut quick = manager.subscribe();
         assert!(waits(&mut quick));
         leaves_little(|| {
@@ -99,8 +99,8 @@ fn overwritten_events_free_their_memory() {
 /// How a subscriber with unread events ends.
 type End<S> = fn(&EventManager<usize>, S);
 
-/// Asserts that nothing is listed for each unread event of a subscriber, except the entry on the
-/// event's receipt: in a vector, behind a reference count.
+/// Asserts that an unread event of a subscriber takes no memory besides the entry on the event's
+/// receipt: in a vector, behind a reference count.
 #[track_caller]
 fn ends_without_a_list<S>(come: fn(&EventManager<usize>) -> S, end: End<S>) {
     let manager = manager();
@@ -150,7 +150,7 @@ fn many_readers_do_not_enlarge_an_unread_event() {
         let info = measure(|| {
             for n in 0..CROWD {
                 manager.try_notify(n).unwrap();
-                // Each reader is one event behind its predecessor.
+                // Each reader is an event behind its predecessor.
                 for reader in quick.iter_mut().take(n + 1) {
                     assert!(read(reader).is_some());
                 }
@@ -166,7 +166,7 @@ fn many_readers_do_not_enlarge_an_unread_event() {
 fn a_long_segment_is_moved_only_once() {
     let manager = EventManager::new(1_024);
     let slow = manager.subscribe();
-    // Each reader holds the segment of one event that it has read last.
+    // Each reader holds the segment of its last event.
     let mut crowd: Vec<_> = (0..128).map(|_| manager.subscribe()).collect();
     for n in 0..128 {
         manager.try_notify(n).unwrap();

@@ -1,26 +1,27 @@
 //! The crate agrees with a plain reference after every step of random sequences.
 //!
-//! Everything runs on one thread and is polled by hand, so every answer, number and wakeup is exact.
+//! Everything runs on a single thread and is polled by hand, so every answer, number and wakeup is
+//! exact.
 //! After every operation:
 //!
 //! - each call has returned the answer of the reference: results, receipts, items, ends;
-//! - the manager and each stream report the state that the reference knows of them;
-//! - the future of `disconnected()` of each stream that has ended is ready, and knows why;
+//! - the manager and each stream report the state in the reference;
+//! - the future of `disconnected()` of each ended stream is ready with the cause;
 //! - every future or stream that is ready, or must poll again, has been woken once, by the waker of
-//!   its last poll; no other has been woken;
-//! - no publisher sleeps beside room, and after some time none waits for publishers that are kept
+//!   its last poll; all remaining futures and streams have not been woken;
+//! - no publisher sleeps beside room, and after some time no publisher waits for publishers kept
 //!   without being polled.
 //!
 //! The `Clone` of an event, which a poll runs, may take long or panic: in the first case the clone
 //! publishes other events, in the second case the next poll yields the event.
 //!
-//! Sequences without time run outside of a runtime, where readers look after granted places that are
-//! not taken. Sequences in time run inside of a runtime, where a task does. Time is tokio's, paused,
+//! Sequences without time run outside of a runtime, where readers pass on stalled places. Sequences
+//! in time run inside of a runtime, where the grant monitor does. Time is tokio's, paused,
 //! and advances only by `Op::Advance`. A timer may wake once too often: after time has passed, a due
 //! future must still have been woken, but a woken future need not be due.
 //!
-//! 4,000 sequences of each kind unless `PROPTEST_CASES` says otherwise. Sequences that failed once
-//! are in `proptest-regressions`, and are tried first.
+//! `PROPTEST_CASES` sets the number of sequences of each kind, by default 4,000. Sequences with an
+//! earlier failure are in `proptest-regressions`, and run first.
 
 mod driven;
 mod ops;
@@ -74,7 +75,7 @@ fn agree(regressions: &'static str, sequences: &impl Strategy<Value = Sequence>)
         .unwrap_or_else(|failure| {
             if cfg!(genevent_seeded) {
                 eprintln!("{failure}");
-                // One test has found the seeded bug: the other test need not continue.
+                // A test has found the seeded bug: the second test need not continue.
                 std::process::exit(101);
             }
             panic!("{failure}")

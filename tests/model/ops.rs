@@ -22,7 +22,7 @@ pub(crate) enum Op {
     /// Makes a future, which is polled at once, or left unpolled.
     Start(Kind, bool),
     Poll(Pick, Which),
-    /// The step of an executor: polls a future or stream that has been woken.
+    /// The step of an executor: polls a woken future or stream.
     Run(Pick),
     Cancel(Pick),
     /// With a policy, a window, and a number of replayed events.
@@ -35,7 +35,7 @@ pub(crate) enum Op {
     /// Like `Next`; if `Next` clones the event, the action runs during the clone.
     NextDuringClone(Pick, Which, During),
     Ack(Pick),
-    /// A reader publishes what follows from its event in flight.
+    /// A reader publishes a follow-up of its event in flight.
     FollowUp(Pick),
     Nack(Pick),
     /// Turns a plain stream into `with_missed()` or back.
@@ -67,14 +67,14 @@ pub(crate) enum Op {
     Advance(u8),
 }
 
-/// The overflow policy of a subscription, or the manager's; and whether it is an observer.
+/// The overflow policy of a subscription, or the manager's; and whether the subscriber is an observer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Policy {
     pub(crate) overflow: Option<Overflow>,
     pub(crate) observer: bool,
 }
 
-/// What is done with a delivery.
+/// An action on a delivery.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Settling {
     Ack,
@@ -85,7 +85,7 @@ pub(crate) enum Settling {
 /// The action of an event's `Clone`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum During {
-    /// Takes so long that this many more events arrive meanwhile.
+    /// Takes long: this many more events arrive meanwhile.
     Publish(u8),
     /// Panics.
     Fail,

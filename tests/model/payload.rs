@@ -1,11 +1,11 @@
-//! The event: a number whose `Clone` behaves as the model demands, and whose instances are counted.
+//! The event: a number with counted instances and a `Clone` controlled by the model.
 
 use std::cell::{Cell, RefCell};
 
 use genevent::WeakEventManager;
 use genevent::error::TryNotifyError;
 
-/// The payload of every event. Only readers clone the payload, when they receive it.
+/// The payload of every event. Only readers clone the payload, on receiving.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Payload(pub(crate) u64);
 
@@ -22,7 +22,7 @@ impl Drop for Payload {
     }
 }
 
-/// Returns the number of instances that this thread has made, and not dropped yet.
+/// Returns the number of live instances made by this thread.
 pub(crate) fn alive() -> usize {
     ALIVE.get()
 }
@@ -32,7 +32,7 @@ pub(crate) fn alive() -> usize {
 pub(crate) enum DuringClone {
     #[default]
     Nothing,
-    /// Takes so long that these events are published meanwhile.
+    /// Takes long: these events are published meanwhile.
     Publish(WeakEventManager<Payload>, Vec<u64>),
     Panic,
 }
@@ -41,7 +41,7 @@ pub(crate) enum DuringClone {
 #[derive(Default)]
 pub(crate) struct Cloned {
     pub(crate) clones: usize,
-    /// One result for each event that the clone published.
+    /// A result for each event published by the clone.
     pub(crate) published: Vec<Result<usize, TryNotifyError<Payload>>>,
 }
 
@@ -76,7 +76,7 @@ impl Clone for Payload {
         match amid {
             DuringClone::Nothing => {}
             DuringClone::Publish(manager, payloads) => {
-                let manager = manager.upgrade().expect("it is held");
+                let manager = manager.upgrade().expect("the world holds the manager");
                 for payload in payloads {
                     let published = manager.try_notify(Self::new(payload));
                     PLAN.with_borrow_mut(|plan| plan.cloned.published.push(published));

@@ -18,11 +18,11 @@ use genevent::Cause;
 use reader::For;
 use stalled::StalledGrants;
 
-/// An event: its index among all events, which is its sequence number less one.
+/// An event: its index among all events, which is its sequence number minus 1.
 type Event = usize;
 /// A subscriber: its index among all subscribers.
 pub(crate) type Who = usize;
-/// A call of a function that waits: its index among all calls.
+/// A call of a waiting function: its index among all calls.
 pub(crate) type CallId = usize;
 
 /// Milliseconds since the beginning.
@@ -45,7 +45,7 @@ pub(crate) struct Reference {
     pub(crate) sinks: Vec<Sink>,
     /// The queued publishers, first come first.
     queue: Vec<CallId>,
-    /// The queued publisher that was last checked for room.
+    /// The queued publisher last checked for room.
     checked: Option<CallId>,
     /// How many places have been granted so far.
     grants: usize,
@@ -53,19 +53,19 @@ pub(crate) struct Reference {
     turn_began: usize,
     /// The front waiter with a timer, and the time of the timer.
     timer: Option<(CallId, Time)>,
-    /// When the task of the runtime that monitors granted places looks next, if there is a task.
+    /// The time of the grant monitor's next check, if the monitor runs.
     monitor: Option<Time>,
     stalled: StalledGrants,
     /// Counts the operations. Subscribers that discard in the same step do so in no particular
     /// order.
     step: usize,
-    /// How many events a flush has waited for, if one was completed in this step.
+    /// The number of events awaited by a flush, if a flush was completed in this step.
     flushed: Option<usize>,
 }
 
 struct Stored {
     payload: u64,
-    /// How many subscribers it was stored for.
+    /// The number of subscribers with this event.
     audience: usize,
     /// How many of these are no observers.
     awaited: usize,
@@ -73,7 +73,7 @@ struct Stored {
     finished: Answers,
 }
 
-/// A subscriber that will never acknowledge: since when, who, and why.
+/// A subscriber that will never acknowledge: the step, the subscriber, and the reason.
 pub(crate) type Dropped = (usize, Who, Cause);
 
 struct Answers {
@@ -107,11 +107,11 @@ pub(crate) struct Call {
     progress: Progress,
     /// The time from the first poll to the deadline.
     within: Option<Time>,
-    /// The time of its deadline, once it has been polled.
+    /// The time of the deadline, set by the first poll.
     deadline: Option<Time>,
-    /// In the queue: when it will wake itself.
+    /// In the queue: the time of the timer's wake-up.
     alarm: Option<Time>,
-    /// In the queue, without a place: how many places had been granted when it yielded to these.
+    /// In the queue, without a place: the number of granted places at the time of yielding to them.
     yielded_to: Option<usize>,
     pub(crate) polled_at: Time,
     pub(crate) woken: bool,
@@ -125,19 +125,19 @@ pub(crate) struct Sink {
     pub(crate) ready: Option<CallId>,
     pub(crate) has_permit: bool,
     sent: Vec<Event>,
-    /// The event whose acknowledgements it waits for.
+    /// The event with the awaited acknowledgements.
     flushing: Option<Event>,
     pub(crate) flush_woken: bool,
 }
 
-/// The room that a publisher waits for.
+/// The room awaited by a publisher.
 #[derive(Debug, Clone, Copy)]
 enum Wish {
     Event(u64),
     Permit,
 }
 
-/// The room that a publisher has got.
+/// The room given to a publisher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Room {
     /// A granted place.
@@ -157,7 +157,7 @@ enum Standing {
     Awake,
     /// Has a place: how many places had been granted before.
     Granted(usize),
-    /// Had a place, which was taken over. It waits again when it is polled.
+    /// Had a place, which was taken over. The next poll waits again.
     Displaced,
 }
 
@@ -180,7 +180,7 @@ enum Progress {
     Queued(Standing),
     /// Waits for the acknowledgements of its event.
     Stored(Event),
-    /// Waits for the acknowledgements of all events that were stored when it began.
+    /// Waits for the acknowledgements of all events stored before the call.
     Settling(usize),
     /// Waits until nothing more can be stored.
     Completing,
@@ -204,7 +204,7 @@ pub(crate) enum Answer {
     NotStored { payload: u64, pending: Vec<Who> },
     /// The answer of `reserve` with a deadline.
     NotReserved { pending: Vec<Who> },
-    /// Too late for these subscribers; with the receipt so far, if there will be one.
+    /// Too late for these subscribers; with the receipt so far, if the call has a receipt.
     Unanswered {
         receipt: Option<Box<Answer>>,
         pending: Vec<Who>,
@@ -221,12 +221,12 @@ pub(crate) enum Answer {
 }
 
 impl Call {
-    /// Whether it has resolved, or was dropped.
+    /// Whether the call has resolved, or was dropped.
     pub(crate) fn is_over(&self) -> bool {
         matches!(self.progress, Progress::Over)
     }
 
-    /// Whether it has an event that is not stored yet.
+    /// Whether the call still owns an unstored event.
     fn has_event(&self) -> bool {
         matches!(self.progress, Progress::Lazy | Progress::Queued(_))
             && matches!(

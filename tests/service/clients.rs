@@ -17,7 +17,7 @@ use crate::service::{Drained, Service, Settings, Shared};
 /// Long enough not to expire in a passing test.
 pub(crate) const AGES: Duration = Duration::from_secs(60);
 
-/// Settings with long timeouts and large limits, apart from the settings that a test changes.
+/// Settings with long timeouts and large limits, apart from the settings changed by a test.
 pub(crate) fn patient() -> Settings {
     Settings {
         clients: 500,
@@ -82,7 +82,7 @@ impl Running {
     }
 }
 
-/// A client, as the test plays it.
+/// A client, played by the test.
 pub(crate) struct Client {
     pub(crate) from: BufReader<Box<dyn AsyncRead + Send + Unpin>>,
     pub(crate) to: Box<dyn AsyncWrite + Send + Unpin>,

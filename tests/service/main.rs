@@ -1,5 +1,5 @@
-//! The example `service`, end to end over real sockets: whatever one client does, the other clients
-//! get their answers, and the service can be closed.
+//! The example `service`, end to end over real sockets: in spite of a misbehaving client, all other
+//! clients get their answers, and the service can be closed.
 
 use std::time::Duration;
 

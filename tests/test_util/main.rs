@@ -1,4 +1,4 @@
-//! The testing kit: assertions that wait a little and report what came instead, and the probe.
+//! The testing kit: assertions that wait a little and report the events that came instead; the probe.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,7 +19,7 @@ const A_LONG_TIME: Duration = Duration::from_secs(3_600);
 /// Implements neither `Debug`, `Clone` nor `PartialEq`.
 struct Opaque;
 
-/// Returns the message that `code` panics with, and the source location.
+/// Returns the panic message of `code`, and the source location.
 fn failure<T>(code: impl FnOnce() -> T) -> (String, u32) {
     thread_local! {
         static LOCATION: Cell<u32> = const { Cell::new(0) };
@@ -28,7 +28,7 @@ fn failure<T>(code: impl FnOnce() -> T) -> (String, u32) {
     HOOK.call_once(|| {
         let former = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            let place = info.location().expect("there is always one");
+            let place = info.location().expect("a panic has a location");
             if place.file().contains("tests/test_util") {
                 LOCATION.set(place.line());
             }

@@ -1,4 +1,4 @@
-//! A listener that panics or calls the manager harms neither.
+//! A listener that panics or calls the manager harms neither manager nor publisher.
 
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +13,7 @@ use super::listener::{listen_and, new_entries};
 use super::{Opaque, is_odd, named, orders, secs};
 use crate::drive::read;
 
-/// Does everything that is logged, and checks that all calls keep their promises.
+/// Causes every log entry, and checks the promises of all calls.
 async fn keeps_its_promises(manager: &EventManager<u8>) {
     let mut slow = manager.subscribe_with(named("slow"));
     let screen = manager.subscribe_with(Overflow::DropOldest);
@@ -61,7 +61,7 @@ fn for_everything() -> EventManager<u8> {
 
 #[tokio::test(start_paused = true)]
 async fn a_listener_may_panic_in_any_call() {
-    // A listener that panics at a new span is not called for that span again.
+    // After a panic at a new span, the listener is not called for this span again.
     for but in ["nothing", "new handler"] {
         let (entries, _listening) = listen_and(move |line| {
             if !line.starts_with(but) {
@@ -98,7 +98,7 @@ async fn a_listener_may_call_the_manager() {
 
 #[test]
 fn a_listener_may_close_publish_and_unsubscribe() {
-    // At each log entry, one after the other.
+    // At each log entry in turn.
     for stop in 0..11 {
         let manager = orders::<u8>(1);
         let kept = Mutex::new(None);

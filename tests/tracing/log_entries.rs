@@ -213,8 +213,8 @@ fn each_loss_is_logged_with_its_count() {
     let filtered = manager.subscribe_filter_with(filtered, is_odd);
     manager.try_notify(1).unwrap();
     let weak = manager.downgrade();
-    // At the first loss, the listener makes all subscribers lose another event before it hears of
-    // their losses. The listener does not hear of the entries that it causes: `tracing` hides them.
+    // At the first loss, the listener makes all subscribers lose another event before the listener
+    // hears of their losses. `tracing` hides the entries caused by the listener from the listener.
     let (entries, _listening) = listen_and(move |line| {
         if line.starts_with("DEBUG lost") && !BUSY.replace(true) {
             weak.upgrade().unwrap().try_notify(5).unwrap();

@@ -3,8 +3,8 @@
 //! A stream of plain events acknowledges an event when the stream is polled again. A combinator
 //! that polls again only after the consumer's work keeps the acknowledgement exact; a combinator
 //! that reads ahead acknowledges too early. A delivery is acknowledged by its holder, however far
-//! ahead a combinator reads. Here are the table with both columns, a test that measures every row,
-//! and a test that compares the rows with the docs page `genevent::combinators`.
+//! ahead a combinator reads. This file has the table with both columns, a test measuring every row,
+//! and a test comparing the rows with the docs page `genevent::combinators`.
 
 mod docs_page;
 mod items;
@@ -53,7 +53,7 @@ impl Verdict {
     }
 }
 
-/// A consumer of the events, that calls [`Work::on`] for each.
+/// A consumer that calls [`Work::on`] for each event.
 type Pipeline<S> = fn(S, Work) -> Consumer;
 type Consumer = Pin<Box<dyn Future<Output = ()>>>;
 type Column<S> = Option<(Verdict, Pipeline<S>)>;
@@ -73,11 +73,11 @@ async fn run(consumer: &mut task::Spawn<Consumer>) {
     let mut continue_on_error = true;
     while continue_on_error {
         if consumer.poll().is_ready() {
-            // The pipeline is dropped, like a task that has ended.
+            // The pipeline is dropped, as at the end of its task.
             *consumer = task::spawn(Box::pin(pending()));
             return;
         }
-        // Also lets the tasks run that the pipeline has spawned.
+        // Also runs the tasks spawned by the pipeline.
         advance(10 * MILLISECOND).await;
         continue_on_error = consumer.is_woken();
     }

@@ -1,4 +1,4 @@
-//! What the compiler says about wrong programs of users: the messages name what to write.
+//! The compiler's messages about wrong programs of users: each message names the right code.
 
 use std::fs;
 use std::path::PathBuf;
@@ -37,20 +37,20 @@ fn check(library: &str, program: &str) -> (bool, String) {
         .arg(source.with_extension("rmeta"))
         .arg(&source)
         .output()
-        .expect("the compiler that built this test is still there");
+        .expect("the compiler of this test is still installed");
     let _ = fs::remove_file(&source);
     let _ = fs::remove_file(source.with_extension("rmeta"));
     let messages = String::from_utf8_lossy(&checked.stderr).into_owned();
     (checked.status.success(), messages)
 }
 
-/// Returns the folder of the test binary, with the libraries that the binary was linked with.
+/// Returns the folder of the test binary, with its linked libraries.
 fn dependencies() -> PathBuf {
     let binary = std::env::current_exe().unwrap();
     binary.parent().unwrap().to_owned()
 }
 
-/// Returns the newest build of the library that has handlers. Older builds may be of older sources;
+/// Returns the newest build of the library with handlers. Older builds may be of older sources;
 /// cargo has built the current sources before this test.
 fn library() -> &'static str {
     static LIBRARY: OnceLock<String> = OnceLock::new();
@@ -189,7 +189,7 @@ fn a_type_without_handler_is_told() {
     );
 }
 
-/// The compiler names `Stream` only. The page says that `Clone` is missing.
+/// The compiler names `Stream` only. The docs page names the missing `Clone`.
 #[test]
 fn a_stream_of_events_without_clone_is_on_its_page() {
     let messages = refused(

@@ -1,8 +1,8 @@
 //! Imports in `src/` run from outer layers to inner layers, and never in a circle.
 //!
-//! The test reads the paths that begin with `crate::` or `super::`, in `use` declarations and in
+//! The test reads the paths beginning with `crate::` or `super::`, in `use` declarations and in
 //! code, outside of comments, strings and in-file tests. A file and the files in its own folder may
-//! name each other, as they are one module in several files.
+//! name each other, as they form a single module.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -35,7 +35,7 @@ const LAYERS: [&[&str]; 5] = [
     &["ext", "handler", "kv", "test_util"],
 ];
 
-/// Every import of one file from another, by module paths.
+/// Every import of a file from another file, by module paths.
 type Imports = BTreeSet<(String, String)>;
 
 /// Returns the text of every file below `folder`, by its module path.
@@ -114,7 +114,7 @@ fn read_tree<'a>(text: &'a str, before: &str, paths: &mut Vec<String>) -> &'a st
     }
 }
 
-/// Returns every path in `code` that begins with `crate::` or `super::`, from the crate's root.
+/// Returns every path in `code` beginning with `crate::` or `super::`, from the crate's root.
 fn paths_in(code: &str, module: &str) -> Vec<String> {
     let mut paths = Vec::new();
     for (at, _) in code.match_indices("crate::") {
@@ -151,7 +151,7 @@ fn parent_of(module: &str) -> &str {
     module.rsplit_once("::").map_or("", |(parent, _)| parent)
 }
 
-/// Returns the file that `path` leads to: the longest beginning of `path` that is a module.
+/// Returns the file named by `path`: the module with the longest matching prefix of `path`.
 fn file_of<'a>(path: &'a str, sources: &BTreeMap<String, String>) -> &'a str {
     let mut file = path;
     while !file.is_empty() && !sources.contains_key(file) {
@@ -195,7 +195,7 @@ fn layer_of(module: &str) -> usize {
     layer.unwrap_or_else(|| panic!("no layer is given for `src/{first}`"))
 }
 
-/// Returns whether one of the files is in the other's folder.
+/// Returns whether either file is in the other file's folder.
 fn are_one_module(one: &str, other: &str) -> bool {
     let is_in = |inner: &str, outer: &str| inner.starts_with(&format!("{outer}::"));
     is_in(one, other) || is_in(other, one)
@@ -206,7 +206,7 @@ fn as_set(list: &[(&str, &str)]) -> Imports {
     list.iter().map(owned).collect()
 }
 
-/// Returns the imports that are part of a circle.
+/// Returns the imports in circles.
 fn circular(imports: &Imports) -> Imports {
     let mut reached: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (start, _) in imports {

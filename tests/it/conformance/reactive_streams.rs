@@ -1,6 +1,6 @@
 //! The rules of the Reactive Streams specification (1.0.4) that make sense for a publisher of
 //! `Stream`s: a test for each, with the rule's number. A manager is the publisher, a reader's task
-//! the subscriber, a [`Subscription`](genevent::Subscription) the subscription; a poll requests one
+//! the subscriber, a [`Subscription`](genevent::Subscription) the subscription; a poll requests an
 //! event, dropping or disconnecting cancels.
 //!
 //! Rules without a test:
@@ -9,9 +9,9 @@
 //! |---|---|
 //! | 1.3, 2.7 signals and requests are serial | `poll_next` takes `&mut self`: the compiler enforces the rule |
 //! | 1.4, 2.4 a failure is signalled by `onError` | a stream of events has no error; `end_reason` returns the reason of the end: see 1.5 and 1.6 |
-//! | 2.1, 2.2, 2.3, 2.5, 2.6, 2.11, 2.12, 2.13 what a subscriber must do | rules for the reader's code; this crate cannot break them |
-//! | 3.1 a subscription is used in its subscriber's context alone | it may be moved to any task: `Send` |
-//! | 3.8, 3.9, 3.17 requests add up; fewer than one is an error; up to 2^63 - 1 | a poll asks for one event, always |
+//! | 2.1, 2.2, 2.3, 2.5, 2.6, 2.11, 2.12, 2.13 duties of a subscriber | rules for the reader's code; this crate cannot break them |
+//! | 3.1 a subscription is used in its subscriber's context alone | a subscription may be moved to any task: `Send` |
+//! | 3.8, 3.9, 3.17 requests add up; fewer than 1 is an error; up to 2^63 - 1 | each poll requests exactly 1 event |
 //! | 3.15, 3.16 `cancel` and `request` return normally | `Drop` and `poll_next` have no error to return |
 //! | 4.1, 4.2 a processor is both | a pipeline is a processor: its stream and its sink are tested separately |
 
@@ -31,7 +31,7 @@ use genevent::{
 
 use crate::drive::{read, read_all, waits};
 
-/// Counts its calls, and how many of it are kept.
+/// A waker that counts its calls and its clones.
 #[derive(Default)]
 struct Signal(AtomicUsize);
 
@@ -184,7 +184,7 @@ struct ReadsOn {
 
 impl Wake for ReadsOn {
     fn wake(self: Arc<Self>) {
-        // Absent while an outer call reads from it: reads do not nest.
+        // Absent while an outer call reads from the stream: reads do not nest.
         let Some(mut reader) = self.reader.lock().unwrap().take() else {
             return;
         };
@@ -266,8 +266,8 @@ fn rule_3_10_another_subscriber_may_be_served_first() {
     let mut second = manager.notify(2);
     assert!((&mut second).now_or_never().is_none());
     assert_eq!(read(&mut quick), Some(1));
-    // The request of the slow subscriber resumes the publisher, whose event the other subscriber
-    // gets.
+    // The request of the slow subscriber resumes the publisher, and the other subscriber gets the
+    // event.
     assert_eq!(read(&mut slow), Some(1));
     assert!(second.now_or_never().is_some());
     assert_eq!(read(&mut quick), Some(2));

@@ -1,5 +1,5 @@
-//! A handler that was disconnected by its overflow policy handles its backlog first, in order with
-//! the calls; with a filter as well.
+//! A handler disconnected by its overflow policy handles its backlog first, in order with the calls;
+//! with a filter as well.
 
 use std::ops::ControlFlow;
 
@@ -26,7 +26,7 @@ impl Handler<u32> for Slow {
     }
 }
 
-/// Options of a handler that is disconnected when it has more than `window` unread events.
+/// Options of a handler that is disconnected by more than `window` unread events.
 fn options(window: usize, filtered: bool) -> HandlerOptions<u32> {
     let overflow = SubscribeOptions::new().overflow(Overflow::Disconnect);
     let options = HandlerOptions::new("slow").subscribe(overflow.window(window));

@@ -1,5 +1,5 @@
-//! `disconnect`, `abort_handler` and `stop_now` end a handler whatever else begins, ends or replaces
-//! the handler meanwhile.
+//! `disconnect`, `abort_handler` and `stop_now` end a handler, also while other calls start, end or
+//! replace the handler.
 
 use std::future::pending;
 use std::ops::ControlFlow;
@@ -14,7 +14,7 @@ use genevent::{
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 
-/// Hangs at event 0, and records the others.
+/// Hangs at event 0, and records all other events.
 struct Stuck(Arc<Mutex<Vec<u32>>>);
 
 impl Handler<u32> for Stuck {
@@ -160,8 +160,8 @@ impl Wake for Gate {
     }
 }
 
-/// Ends a handler. Meanwhile the waker of a future is called: of one that waits for an event that the
-/// handler has not read, or for the close.
+/// Ends a handler, and meanwhile calls the waker of a future waiting for an event unread by the
+/// handler, or for the close.
 async fn assert_terminates(
     end: fn(&EventManager<u32>, SubscriberId),
     wait: fn(&mut SyncNotify<'_, u32>, &mut Closed<'_, u32>, &mut Context<'_>),

@@ -303,7 +303,7 @@ async fn a_member_can_be_aborted_before_its_first_event() {
 
 #[tokio::test(start_paused = true)]
 async fn an_ended_owner_removes_its_member_at_once() {
-    // The hazard: a member that was aborted before it had joined stayed.
+    // The hazard: a member aborted before joining stayed.
     let manager = EventManager::<u8>::new(8);
     let group = manager.handler_group("group").unwrap();
     let owned = group

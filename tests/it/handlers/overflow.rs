@@ -1,5 +1,5 @@
-//! Publishers wait for room at a handler whatever the default policy of the manager, so a handler
-//! sees every event.
+//! Publishers wait for room at a handler under any default policy of the manager, so a handler sees
+//! every event.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use tokio::task::yield_now;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Every default policy that a manager can have for subscriptions that choose none.
+/// Every default policy of a manager, for subscriptions without a policy of their own.
 const DEFAULTS: [Overflow; 4] = [
     Overflow::Wait,
     Overflow::WaitAtMost(SECOND),
@@ -36,13 +36,16 @@ fn manager(default: Overflow) -> EventManager<u32> {
     builder.default_overflow(default).build()
 }
 
-/// Adds a handler that spends one permit of `go` on each event and records the event in `seen`.
+/// Adds a handler that spends a permit of `go` on each event and records the event in `seen`.
 fn add(way: &str, manager: &EventManager<u32>, go: &Arc<Semaphore>, seen: &Probe<u32>) {
     let (go, seen) = (Arc::clone(go), seen.clone());
     let handler = move |event: &u32| {
         let (event, go, seen) = (*event, Arc::clone(&go), seen.clone());
         async move {
-            go.acquire().await.expect("nobody closes it").forget();
+            go.acquire()
+                .await
+                .expect("the test never closes `go`")
+                .forget();
             seen.record(event);
         }
     };

@@ -1,5 +1,5 @@
-//! A handler that publishes while permits are reserved, by itself or by other tasks, does not wait
-//! for them. Permits still deliver, and publishers outside wait for room in all windows.
+//! A publishing handler does not wait for reserved permits, its own or of other tasks. Permits still
+//! deliver, and publishers outside wait for room in all windows.
 
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use tokio::task::yield_now;
 
 use crate::drive::{now, read};
 
-/// Publishes an event in one of the possible ways.
+/// Publishes an event by any of the publishing calls.
 type Publish = fn(EventManager<u32>, u32) -> BoxFuture<'static, ()>;
 
 const WAYS: [(&str, Publish); 6] = [
@@ -102,7 +102,7 @@ impl Inside {
         assert_eq!((&mut self.done).now_or_never(), Some(Ok(())), "{why}");
     }
 
-    /// The handler goes on. Returns the events that it has seen in the end.
+    /// Resumes the handler, and returns the events seen by the handler at its end.
     async fn end(self) -> Vec<u32> {
         self.go_on.send(()).unwrap();
         self.manager.quiet().await.unwrap();
@@ -135,7 +135,7 @@ async fn publishing_inside_does_not_wait_for_permits() {
     }
 }
 
-/// One event is unread and two permits are reserved: the window of three is full.
+/// An unread event and two reserved permits fill the window of three.
 #[tokio::test]
 async fn unread_events_and_permits_keep_their_room() {
     for (way, publish) in WAYS {
@@ -174,7 +174,7 @@ async fn a_handler_does_not_wait_for_its_own_permit() {
     }
 }
 
-/// A permit that is reserved inside is given at once, also beyond the capacity.
+/// A permit reserved inside a handler is given at once, also beyond the capacity.
 #[tokio::test]
 async fn a_handler_with_all_permits_gets_more() {
     let mut handler = Inside::new(2, false).await;
@@ -192,7 +192,7 @@ async fn a_handler_with_all_permits_gets_more() {
     assert!(manager.reserve().now_or_never().is_none());
     let mut events = 2..;
     for permit in permits {
-        // Every other one is dropped.
+        // Every second permit is dropped.
         match events.next().unwrap() {
             event if event % 2 == 0 => assert_eq!(permit.notify(event), 1),
             _ => drop(permit),
@@ -202,8 +202,8 @@ async fn a_handler_with_all_permits_gets_more() {
     assert_eq!(handler.end().await, [1, 2, 4, 6, 8, 10]);
 }
 
-/// A publisher outside is queued for the room of a permit. What the handler publishes goes first,
-/// and takes that room.
+/// A publisher outside is queued for the room of a permit. The handler's events are stored first, and
+/// take this room.
 #[tokio::test]
 async fn a_publisher_outside_waits_on_behind_a_handler() {
     let mut handler = Inside::new(1, false).await;

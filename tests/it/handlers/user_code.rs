@@ -1,5 +1,5 @@
-//! User code around handlers: `Drop`s and wakers that panic, several at once, or that make calls
-//! which would wait for the handler that drops them.
+//! User code around handlers: `Drop`s and wakers that panic, several at once, or call functions that
+//! would wait for the dropping handler.
 
 use std::future::{Future, pending, poll_fn};
 use std::ops::ControlFlow;
@@ -17,7 +17,7 @@ use genevent::{
 };
 use tokio::task::yield_now;
 
-/// A panic that the hook does not print.
+/// A panic not printed by the hook.
 fn silent_panic() {
     std::panic::resume_unwind(Box::new("foreign code panics"));
 }
@@ -79,7 +79,7 @@ async fn settle() {
     }
 }
 
-/// A group with everything that can be dropped, each part with `hook`: two handlers with their
+/// A group with every droppable part, each with `hook`: two handlers with their
 /// owners, a handler made by a factory, and calls that are never made.
 fn furnish(manager: &EventManager<u32>, hook: &OnDrop) -> HandlerGroup<u32> {
     let group = manager.handler_group("group").unwrap();
@@ -96,7 +96,7 @@ fn furnish(manager: &EventManager<u32>, hook: &OnDrop) -> HandlerGroup<u32> {
     group
 }
 
-/// Makes `n` calls to the handler, with wakers that panic.
+/// Makes `n` calls to the handler, with panicking wakers.
 fn ask(group: &HandlerGroup<u32>, hook: &OnDrop, n: usize) {
     let a = group.handler::<OnDrop>("a").unwrap();
     for _ in 0..n {
@@ -104,7 +104,7 @@ fn ask(group: &HandlerGroup<u32>, hook: &OnDrop, n: usize) {
         let call = async move { a.call(move |_| drop(hook)).await };
         let mut call = Box::pin(call);
         assert!(poll_badly(call.as_mut()).is_pending());
-        // The future is not dropped, so that its waker is called.
+        // Keep the future, so its waker is called.
         std::mem::forget(call);
     }
 }

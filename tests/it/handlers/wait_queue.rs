@@ -1,5 +1,5 @@
-//! Publishing inside of a handler goes past the wait queue, in which publishers outside wait; and the
-//! waits that a handler may begin.
+//! Publishing inside of a handler goes past the wait queue of the publishers outside; and the waits
+//! allowed to a handler.
 
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
@@ -34,8 +34,8 @@ impl Handler<u32> for Working {
     }
 }
 
-/// Adds a handler that runs `work` while handling event 1 to a manager of capacity one; returns the
-/// events that the handler has seen.
+/// Adds a handler, running `work` at event 1, to a manager of capacity 1. Returns the events seen by
+/// the handler.
 async fn working(manager: &EventManager<u32>, work: Work) -> Arc<Mutex<Vec<u32>>> {
     let seen = Arc::<Mutex<Vec<u32>>>::default();
     let handler = Working(Some(work), Arc::clone(&seen));
@@ -45,7 +45,7 @@ async fn working(manager: &EventManager<u32>, work: Work) -> Arc<Mutex<Vec<u32>>
     seen
 }
 
-/// What a handler publishes is stored past full windows, and publishers outside wait until all
+/// The events of a handler are stored past full windows, and publishers outside wait until all
 /// windows have room again.
 #[tokio::test]
 async fn an_outside_publisher_waits_for_what_a_handler_published() {
@@ -259,7 +259,7 @@ impl Handler<u32> for Leading {
     }
 }
 
-/// The bound of the memory: the events within the windows, and what each of them leads to.
+/// The bound of the memory: the events within the windows, and the follow-ups of each.
 #[tokio::test]
 async fn stored_events_are_bounded_by_what_each_event_leads_to() {
     for capacity in [1, 4, 32] {
@@ -304,7 +304,7 @@ impl Handler<u32> for Flushing {
     }
 
     async fn terminate(&mut self, _: &StopReason) {
-        let flush = self.0.take().expect("it ends once");
+        let flush = self.0.take().expect("the handler ends once");
         assert_eq!(flush.await, Ok(()));
     }
 }

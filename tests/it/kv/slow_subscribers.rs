@@ -141,8 +141,8 @@ async fn a_kept_limit_does_not_limit_other_subscribers() {
     assert_eq!(limited.await.unwrap().len(), 4);
 }
 
-/// The rare case: one subscriber was disconnected with an event in flight, and the registry still
-/// waits for another.
+/// The rare case: a subscriber was disconnected with an event in flight, and the registry still waits
+/// for another subscriber.
 #[tokio::test(start_paused = true)]
 async fn a_stuck_subscriber_does_not_shorten_other_waits() {
     let (events, registry) = new_registry(16);
@@ -161,7 +161,7 @@ async fn a_stuck_subscriber_does_not_shorten_other_waits() {
     drop(stuck);
 }
 
-/// The room that an event of the registry waits for is taken by foreign events.
+/// Foreign events take the room awaited by an event of the registry.
 #[tokio::test(start_paused = true)]
 async fn foreign_events_are_limited_by_the_manager() {
     let (events, registry) = new_registry(1);
@@ -188,7 +188,7 @@ async fn foreign_events_are_limited_by_the_manager() {
     drop(limited);
 }
 
-/// The subscriber's time begins once the event is stored, however long that took.
+/// The subscriber's time begins once the event is stored, however long storing took.
 #[tokio::test(start_paused = true)]
 async fn waiting_for_room_does_not_extend_the_limit() {
     let (events, registry) = new_registry(1);

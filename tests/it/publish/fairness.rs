@@ -20,7 +20,7 @@ const CAPACITY: usize = 2 * PRODUCERS;
 /// How often the full window is read to its end.
 const ROUNDS: usize = 500;
 
-/// The shares are those of a whole window, in every round, not only in the long run.
+/// The shares hold in every round of a whole window, not only in the long run.
 #[track_caller]
 fn assert_all_get_half_of_their_share(events: &[Option<usize>]) {
     for name in 0..PRODUCERS {
@@ -29,7 +29,7 @@ fn assert_all_get_half_of_their_share(events: &[Option<usize>]) {
     }
 }
 
-/// A full manager, whose events belong to no producer.
+/// A full manager, with events of no producer.
 fn full() -> (EventManager<Option<usize>>, Subscription<Option<usize>>) {
     let manager = EventManager::new(CAPACITY);
     let reader = manager.subscribe();
@@ -133,8 +133,8 @@ const SMALL_WINDOW: Subscribe =
     |manager| Box::pin(manager.subscribe_with(SubscribeOptions::new().window(16)));
 const FILTERED: Subscribe = |manager| Box::pin(manager.subscribe_filter(|_| true));
 
-/// Counts the events of each of some producers that never wait but for room, beside a reader that
-/// reads all the time.
+/// Counts the events of each of several producers, which wait only for room, beside a reader that
+/// never pauses.
 async fn shares(capacity: usize, producers: usize, subscribe: Subscribe) -> Vec<usize> {
     let manager = EventManager::new(capacity);
     let reader = subscribe(&manager);
@@ -153,7 +153,7 @@ async fn shares(capacity: usize, producers: usize, subscribe: Subscribe) -> Vec<
 }
 
 /// The threads of a runtime may get unequal shares of the processors: then the producers of each
-/// thread have an unequal share of the room. So one of several `attempts` suffices.
+/// thread have an unequal share of the room. So a single success in several `attempts` suffices.
 async fn assert_all_get_half_of_their_share_in_the_long_run(subscribe: Subscribe, attempts: usize) {
     for (capacity, producers) in [(16, 2), (16, 64), (64, 4), (64, 16), (1024, 2), (1024, 64)] {
         let mut found = Vec::new();
@@ -190,9 +190,9 @@ async fn long_run_shares_are_fair_on_two_threads() {
 
 // ---- Other tasks of the thread ------------------------------------------------------------------
 
-/// The number of events that are stored before the first read.
+/// The number of events stored before the first read.
 const BACKLOG: usize = 20_000;
-/// The most events that a task may take before it yields: 16 for each of the 128 units of tokio's
+/// The most events taken by a task before the task yields: 16 for each of the 128 units of tokio's
 /// coop budget, and the rest of the last fetch.
 const BUDGET: usize = 16 * 128 + 256;
 
@@ -256,7 +256,7 @@ async fn a_stream_fed_by_its_reader_yields() {
     taken.assert_yields_to_other_tasks().await;
 }
 
-/// Far more reads than a task has units in its coop budget, each of one event.
+/// Far more reads than a task has units in its coop budget, each of a single event.
 const READS: usize = 100;
 
 #[tokio::test(flavor = "current_thread")]
@@ -308,7 +308,7 @@ async fn busy_deliveries_yield_to_other_tasks() {
     taken.assert_yields_to_other_tasks().await;
 }
 
-/// Counts the events that the stream yields until its first pending.
+/// Counts the events yielded by the stream until its first pending.
 async fn until_pending(mut stream: impl Stream<Item = usize> + Unpin) -> usize {
     // Begins with a full coop budget.
     tokio::task::yield_now().await;
@@ -344,7 +344,7 @@ async fn a_busy_handler_yields_to_other_tasks() {
     taken.assert_yields_to_other_tasks().await;
 }
 
-/// Publishes to nobody, or to a subscriber that never runs out of room, without ever waiting.
+/// Publishes to no subscriber, or to a subscriber with endless room, without ever waiting.
 macro_rules! publishers_yield {
     ($($name:ident: |$manager:ident, $count:ident| $publish:expr;)+) => {$(
         #[tokio::test(flavor = "current_thread")]

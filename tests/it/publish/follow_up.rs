@@ -1,4 +1,4 @@
-//! `follow_up` publishes what follows from an event in flight, past full windows and without
+//! `follow_up` publishes the consequence of an event in flight, past full windows and without
 //! waiting.
 
 mod in_flight;
@@ -126,7 +126,7 @@ fn lossy_subscribers_keep_to_their_windows() {
     ));
 }
 
-/// The bound of the memory: the events within the windows, and what each of them leads to.
+/// The bound of the memory: the events within the windows, and the follow-ups of each.
 #[test]
 fn stored_events_are_bounded_by_what_each_event_leads_to() {
     const CAPACITY: usize = 4;
@@ -136,7 +136,7 @@ fn stored_events_are_bounded_by_what_each_event_leads_to() {
     let mut slow = manager.subscribe();
     let mut publishers: Vec<_> = (0..100).map(|_| manager.notify("order")).collect();
     for _ in 0..3 {
-        // Those that find no room stay queued.
+        // Publishers without room stay queued.
         publishers.retain_mut(|publisher| publisher.now_or_never().is_none());
         while let Some(event) = next_if_any(&mut reader) {
             if event == "order" {

@@ -1,4 +1,4 @@
-//! A publishing future that is kept without being polled delays no other publisher.
+//! A publishing future kept without being polled delays no other publisher.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -12,7 +12,7 @@ use crate::drive::{now, read};
 
 const CAPACITIES: [usize; 4] = [1, 2, 8, 1_000];
 
-/// A publisher that was polled once, and that is kept.
+/// A kept publisher, polled once.
 enum Kept<'a> {
     Notify(task::Spawn<Notify<'a, usize>>),
     AckNotify(task::Spawn<AckNotify<'a, usize>>),
@@ -76,7 +76,7 @@ fn full(capacity: usize) -> (EventManager<usize>, Subscription<usize>) {
     (manager, reader)
 }
 
-/// Keeps publishers, then empties the window, so that each has a granted place.
+/// Keeps publishers, then empties the window, so each publisher has a granted place.
 fn keep<'a>(
     manager: &'a EventManager<usize>,
     reader: &mut Subscription<usize>,

@@ -1,5 +1,4 @@
-//! One sequence that is the same for all subscribers, and one wait queue of publishers, first in
-//! first out.
+//! A single sequence for all subscribers, and a single wait queue of publishers, first in first out.
 
 use std::pin::Pin;
 use std::thread;
@@ -236,7 +235,7 @@ fn each_freed_place_wakes_exactly_one_publisher() {
     assert_eq!(woken(&queue), [true, false, false, false]);
     read(&mut reader);
     assert_eq!(woken(&queue), [true, true, false, false]);
-    // Both have a place: the order is that in which they are polled.
+    // Both have a place, and store in the order of their polls.
     assert_ready_eq!(queue[1].poll(), Ok(1));
     assert_ready_eq!(queue[0].poll(), Ok(1));
     assert_eq!(woken(&queue)[2..], [false, false], "there is no place");

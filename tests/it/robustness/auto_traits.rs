@@ -32,11 +32,11 @@ use genevent::{
 /// `Send + Sync + 'static`, as required, and nothing else: not `Unpin`, `Clone` or `Debug`.
 struct Event(PhantomPinned);
 
-/// An event that can at least be yielded.
+/// An event with the least traits for a stream.
 #[derive(Clone)]
 struct Cloned(PhantomPinned);
 
-/// An event that does not even survive a panic unharmed, as far as the compiler knows.
+/// An event without `UnwindSafe`: for the compiler, a panic may leave the event half-changed.
 type Fragile = Box<dyn std::any::Any + Send + Sync>;
 
 /// The traits of all types: sent, shared, moved while in use, and shown.
@@ -94,7 +94,7 @@ fn filtered_subscriptions_have_their_auto_traits() {
     stream::<Deliveries<Sent, Filtered<Sent>>, Delivery<Sent>>();
 }
 
-/// A delivery holds the event, and may be moved while in use if that may.
+/// A delivery holds the event, and is `Unpin` only if the event is.
 #[test]
 fn deliveries_and_acks_have_their_auto_traits() {
     at_ease::<Deliveries<Event>>();

@@ -1,8 +1,8 @@
-//! User code that runs inside of the crate: an event's `Clone` and `Drop`, a waker's `wake`, `drop`
-//! and `clone`, that panic or call the manager, at every place where they run.
+//! User code inside of the crate panics or calls the manager, at every place where the crate runs it:
+//! an event's `Clone` and `Drop`, a waker's `wake`, `drop` and `clone`.
 //!
-//! A call from user code that met a held lock would not return: every test that ends proves that no
-//! lock was held.
+//! A call from user code under a held lock would never return, so a test that ends proves the absence
+//! of a lock.
 
 mod clones;
 mod deliveries;
@@ -29,7 +29,7 @@ use genevent::{Deliveries, Delivery, EventManager, Overflow, SubscribeOptions, S
 
 type Hook = Arc<dyn Fn() + Send + Sync>;
 
-/// An event whose `Clone` and `Drop` run a hook. Its clones are plain.
+/// An event with a hook in `Clone` and `Drop`. Its clones have no hook.
 struct Odd {
     n: u32,
     on_clone: Option<Hook>,
@@ -63,7 +63,7 @@ impl Drop for Odd {
     }
 }
 
-/// A waker whose `wake` and last `drop` run a hook.
+/// A waker with a hook in `wake` and in the last `drop`.
 #[derive(Default)]
 struct OddWaker {
     on_wake: Option<Hook>,
@@ -86,7 +86,7 @@ impl Drop for OddWaker {
     }
 }
 
-/// A panic that the hook does not print.
+/// A panic not printed by the hook.
 fn silent_panic() {
     resume_unwind(Box::new("foreign code panics"));
 }
@@ -121,13 +121,13 @@ const ACTS: [Act; 10] = [
 
 const BY_HOOK: u32 = 1_000;
 
-/// A manager with two witnesses that must see every event, and another subscription for the hooks
-/// to use. All three read everything whenever `catch_up` is called, and hold nothing then.
+/// A manager with two witnesses, which must see every event, and another subscription, for the hooks.
+/// `catch_up` reads all three to the end, and leaves no event in flight.
 struct World {
     manager: EventManager<Odd>,
     witnesses: Mutex<Vec<(Subscription<Odd>, Vec<u32>)>>,
     other: Mutex<Option<Subscription<Odd>>>,
-    /// The numbers of all events that were stored.
+    /// The numbers of all stored events.
     stored: Mutex<Vec<u32>>,
     has_run: AtomicBool,
 }
@@ -255,7 +255,7 @@ fn read(reader: &mut Subscription<Odd>) -> Option<u32> {
 }
 
 fn next(jobs: &mut Deliveries<Odd>) -> Delivery<Odd> {
-    now(jobs.next()).expect("it has not ended")
+    now(jobs.next()).expect("the stream has not ended")
 }
 
 fn narrow(overflow: Overflow) -> SubscribeOptions {
@@ -273,14 +273,14 @@ impl Drop for OnPanic {
     }
 }
 
-/// Polls once and lets the waker go, so that ours is the last.
+/// Polls once and drops the waker, so the last clone is the manager's.
 fn wait<F: Future + Unpin>(future: &mut F, waker: Waker) {
     let poll = Pin::new(future).poll(&mut Context::from_waker(&waker));
     assert!(poll.is_pending());
     drop(waker);
 }
 
-/// Fills one narrow subscriber, so that the next publisher waits for it.
+/// Fills a subscriber with a small window, so the next publisher waits for the subscriber.
 fn fill(world: &World) -> Subscription<Odd> {
     let full = world.manager.subscribe_with(narrow(Overflow::Wait));
     world.publish(Odd::plain(1));

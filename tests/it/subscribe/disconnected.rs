@@ -1,5 +1,5 @@
-//! `disconnected()` resolves when its subscription is cut off, has ended or is gone, also while
-//! nobody polls the stream.
+//! `disconnected()` resolves when its subscription is disconnected, ended or dropped, also while no
+//! task polls the stream.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -9,7 +9,7 @@ use tokio_test::{assert_pending, assert_ready, assert_ready_eq, task};
 
 use crate::drive::{now, read, read_all};
 
-/// The cause of a disconnect that the future knows of now.
+/// The cause of a disconnect, as known to the future now.
 #[track_caller]
 fn cause(gone: Disconnected) -> DisconnectCause {
     match now(gone) {
@@ -116,7 +116,7 @@ fn a_closed_manager_resolves_it_at_the_end_of_the_stream() {
         assert!(future.is_woken());
         assert_ready_eq!(future.poll(), Some(EndReason::Closed));
     }
-    // Streams that have ended before.
+    // Streams ended before the call.
     let closed = Some(EndReason::Closed);
     assert_eq!(now(plain.disconnected()), closed);
     assert_eq!(now(manager.subscribe().disconnected()), closed);

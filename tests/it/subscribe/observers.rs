@@ -14,7 +14,7 @@ fn observer() -> SubscribeOptions {
     SubscribeOptions::new().observer()
 }
 
-/// An observer of each policy. The window of the one that is cut off when slow is 2.
+/// An observer of each policy. The observer with `Overflow::Disconnect` has a window of 2.
 fn observers(manager: &EventManager<u32>) -> [Subscription<u32>; 3] {
     [
         observer(),

@@ -168,7 +168,7 @@ pub(crate) fn closed(error: NotifyError<Payload>) -> Answer {
 }
 
 /// Adds the steps of `expected` to the subscribers in the receipt, which alone does not show when
-/// each subscriber discarded; within one step, any order will do.
+/// each subscriber discarded; within a step, any order will do.
 pub(crate) fn with_steps(answer: Poll<Answer>, expected: &Poll<Answer>) -> Poll<Answer> {
     if let Poll::Ready(expected) = expected {
         answer.map(|answer| put_steps(answer, expected))

@@ -1,4 +1,4 @@
-//! Room for events and permits, and the subscribers that block publishers.
+//! Room for events and permits, and the subscribers blocking publishers.
 
 use std::time::Duration;
 
@@ -71,14 +71,14 @@ impl Reference {
         !self.filtered().into_iter().any(|who| self.is_full(who))
     }
 
-    /// Full filtered subscribers block a publisher whose event is not known.
+    /// Full filtered subscribers block a publisher with an unknown event.
     pub(super) fn block_full_filtered(&mut self) {
         for who in self.filtered() {
             self.readers[who].blocks |= self.is_full(who);
         }
     }
 
-    /// The subscribers that block the publisher that was checked last.
+    /// The subscribers blocking the last checked publisher.
     pub(crate) fn blocking(&self) -> Vec<Who> {
         let all = 0..self.readers.len();
         all.filter(|&who| self.readers[who].blocks).collect()
@@ -101,7 +101,10 @@ impl Reference {
             self.unblock_filtered();
         }
         for who in self.filtered() {
-            let wants = self.readers[who].sees.wants.expect("it is filtered");
+            let wants = self.readers[who]
+                .sees
+                .wants
+                .expect("the reader is filtered");
             let concerns = match wish {
                 Wish::Event(payload) => payload % wants == 0,
                 Wish::Permit => true,
@@ -123,7 +126,7 @@ impl Reference {
         }
     }
 
-    /// No publisher that was checked waits for the filtered subscribers any more. Their time stops.
+    /// No checked publisher waits for the filtered subscribers any more. Their time stops.
     pub(super) fn unblock_filtered(&mut self) {
         for who in self.filtered() {
             self.readers[who].blocks = false;
@@ -141,7 +144,8 @@ impl Reference {
         }
     }
 
-    /// When all blocking subscribers will be overdue, if that will ever help.
+    /// The time at which all blocking subscribers are overdue. `None` if a blocking subscriber is never
+    /// overdue, or if reserved places take all of the capacity.
     pub(super) fn end_of_limits(&self) -> Option<Time> {
         let ends = self.blocking().into_iter().map(|who| {
             let reader = &self.readers[who];
@@ -205,7 +209,7 @@ impl Reference {
         Some(self.store(Room::Free, payload))
     }
 
-    /// Publishes what follows from an event in flight, past full windows.
+    /// Publishes a follow-up of an event in flight, past full windows.
     pub(crate) fn follow_up(&mut self, who: Who, payload: u64) -> Result<usize, NoFollowUp> {
         if !self.readers[who].has_in_flight() {
             return Err(NoFollowUp::NothingInFlight);
@@ -239,7 +243,7 @@ impl Reference {
         self.serve();
     }
 
-    /// The subscribers that an event concerns.
+    /// The subscribers that will see an event.
     fn concerned(&self, payload: u64) -> Vec<Who> {
         let mut attached = self.attached();
         attached.retain(|&who| {
@@ -273,7 +277,7 @@ impl Reference {
                 Overflow::Disconnect => {
                     self.detach(who, DisconnectCause::Overflow);
                 }
-                // A follow-up, or an event of one of more permits than its window has room for.
+                // A follow-up, or the event of a permit beyond the room of the window.
                 _ => {}
             }
         }
@@ -320,7 +324,7 @@ impl Reference {
         Some(Duration::from_millis(waited))
     }
 
-    /// The detached subscribers that have yet to settle received events.
+    /// The detached subscribers with received and unsettled events.
     pub(crate) fn leaving(&self) -> Vec<Who> {
         let owes = |reader: &Reader| match reader.state {
             State::Attached => false,

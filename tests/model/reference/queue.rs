@@ -1,4 +1,4 @@
-//! The queue of publishers: granted places, and who is woken.
+//! The queue of publishers: granted places, and the woken publishers.
 
 use std::task::Poll;
 
@@ -41,7 +41,7 @@ impl Reference {
             .is_empty()
     }
 
-    /// Whether a waiter that came before this publisher sleeps.
+    /// Whether an earlier waiter than this publisher sleeps.
     fn has_sleeper_before(&self, id: CallId) -> bool {
         let before = self.queue.iter().take_while(|&&queued| queued != id);
         let mut standings = before.map(|&queued| self.standing(queued));
@@ -53,14 +53,14 @@ impl Reference {
         self.queue.len()
     }
 
-    /// Whether the publisher that has waited longest was woken, and not polled since.
+    /// Whether the longest waiting publisher was woken, and not polled since.
     pub(crate) fn is_front_notified(&self) -> bool {
         let front = self.waiters().first().copied();
         let front = front.and_then(|front| self.standing(front));
         !self.granted().is_empty() || front == Some(Standing::Awake)
     }
 
-    // ---- A publisher that is polled ---------------------------------------------------------
+    // ---- Polling a publisher -------------------------------------------------------------
 
     /// Queues the publisher, or returns its room; `None` if the manager is closed.
     pub(super) fn poll_room(&mut self, id: CallId) -> Poll<Option<Room>> {
@@ -164,8 +164,8 @@ impl Reference {
         self.calls[id].progress = Progress::Lazy;
     }
 
-    /// Whether a publisher that finds room must yield to the granted publishers: these and one more
-    /// share the smallest window.
+    /// Whether a publisher must yield, in spite of free room, to the granted publishers: these and
+    /// this publisher share the smallest window.
     fn is_turn_over(&self) -> bool {
         let granted = self.granted().len();
         let lossless = self
@@ -177,19 +177,19 @@ impl Reference {
         granted > 0 && self.turn_began + turn <= self.published()
     }
 
-    /// Whether a publisher without room takes over a granted place, after yielding. In a runtime, it
-    /// does so only if reading would not make room.
+    /// Whether a publisher without room takes over a granted place, after yielding. In a runtime, a
+    /// publisher takes over only if no reading would make room.
     fn competes_with_granted(&self) -> bool {
         !self.granted().is_empty() && (self.is_held_by_reserved() || !self.in_runtime)
     }
 
-    /// Takes over the first place, if it was granted before this publisher yielded.
+    /// Takes over the first place, if the place was granted before this publisher yielded.
     fn takes_over(&mut self, id: CallId) -> bool {
         let yielded_to = self.calls[id].yielded_to;
         yielded_to.is_some_and(|yielded_to| self.displace(yielded_to))
     }
 
-    /// Takes the first granted place from its publisher, if it is one of the first `grants`.
+    /// Takes the first granted place from its publisher, if the place is among the first `grants`.
     pub(super) fn displace(&mut self, grants: usize) -> bool {
         let Some(&first) = self.granted().first() else {
             return false;
@@ -205,7 +205,7 @@ impl Reference {
 
     // ---- The other publishers ---------------------------------------------------------------
 
-    /// Whether a place can be granted, for whatever event.
+    /// Whether a place can be granted, for any event.
     fn can_grant(&self) -> bool {
         self.blocking().is_empty() && !self.is_fully_reserved() && self.have_filters_room()
     }
@@ -285,7 +285,7 @@ impl Reference {
         }
     }
 
-    /// Removes a publisher that is dropped or gives up.
+    /// Removes a dropped or timed-out publisher.
     pub(super) fn leave_queue(&mut self, id: CallId) {
         if self.queue.contains(&id) {
             self.remove(id);
@@ -307,14 +307,15 @@ impl Reference {
 
     // ---- Promises ---------------------------------------------------------------------------
 
-    /// Whether the first publisher sleeps, and has room: nobody would wake it.
+    /// Whether the first publisher sleeps in spite of room: a lost wake-up.
     pub(crate) fn has_lost_wakeup(&self) -> bool {
         let first = self.queue.first().filter(|&&first| self.sleeps(first));
         first.is_some_and(|&first| self.has_room(self.wish(first), self.reserved()))
     }
 
     /// Whether a publisher sleeps although the waiters up to it need no reader: they would have room
-    /// without the granted places. It waits for publishers alone, which may never be polled.
+    /// without the granted places. Such a publisher waits for publishers alone, which may never be
+    /// polled.
     pub(crate) fn is_held_up(&self) -> bool {
         let needs_reader = |&id: &CallId| {
             let wish = self.wish(id);
@@ -327,7 +328,7 @@ impl Reference {
         unhindered.any(|id| self.sleeps(id))
     }
 
-    /// Whether the publisher sleeps, and its timer has not woken it.
+    /// Whether the publisher sleeps, and its timer has not fired.
     fn sleeps(&self, id: CallId) -> bool {
         self.standing(id) == Some(Standing::Asleep) && !self.calls[id].woken
     }

@@ -1,4 +1,4 @@
-//! A subscriber as the reference sees it, and what its stream yields.
+//! A subscriber in the reference, and the events of its stream.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -11,13 +11,13 @@ pub(crate) struct Reader {
     pub(crate) overflow: Overflow,
     pub(crate) sees: Sees,
     pub(crate) window: usize,
-    /// Replayed events that have not been read yet.
+    /// Replayed events not read yet.
     pub(crate) replayed: VecDeque<Event>,
     pub(crate) unread: VecDeque<Event>,
     pub(crate) in_flight: Option<Event>,
-    /// An event in flight that owes nothing.
+    /// An event in flight without an acknowledgement owed.
     pub(super) free_in_flight: Option<Event>,
-    /// The event that was taken and not yielded, as its clone has panicked.
+    /// The event taken and not yielded, as its clone has panicked.
     pub(crate) unyielded: Option<Event>,
     /// The unacked deliveries, for a stream of deliveries.
     pub(crate) out: Option<Out>,
@@ -54,7 +54,7 @@ pub(crate) struct Sees {
 pub(crate) struct Out {
     pub(crate) max: usize,
     pub(crate) open: Vec<Event>,
-    /// The events that owe nothing.
+    /// The events without an acknowledgement owed.
     pub(crate) free: Vec<Event>,
 }
 
@@ -91,13 +91,13 @@ impl Reader {
         }
     }
 
-    /// Whether it has received an event that it has yet to settle.
+    /// Whether the reader has received an event not settled yet.
     pub(crate) fn owes(&self) -> bool {
         let has_open = self.out.as_ref().is_some_and(|out| !out.open.is_empty());
         has_open || self.in_flight.is_some() || self.unyielded.is_some()
     }
 
-    /// Whether it has yielded an event that it has yet to settle, or that owes nothing.
+    /// Whether the reader has yielded an event not settled yet, or without an acknowledgement owed.
     pub(super) fn has_in_flight(&self) -> bool {
         let has_free = self.out.as_ref().is_some_and(|out| !out.free.is_empty());
         self.owes() || has_free || self.free_in_flight.is_some()
@@ -113,7 +113,10 @@ impl Reader {
 }
 
 pub(super) fn millis(duration: Duration) -> Time {
-    duration.as_millis().try_into().expect("it is short")
+    duration
+        .as_millis()
+        .try_into()
+        .expect("the duration is short")
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

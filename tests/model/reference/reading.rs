@@ -51,7 +51,7 @@ impl Reference {
         who
     }
 
-    /// Whether it is an observer, and has not left.
+    /// Whether the reader is an observer, and has not left.
     pub(crate) fn is_observer(&self, who: Who) -> bool {
         let reader = &self.readers[who];
         reader.sees.observer && !matches!(reader.state, State::Ended(_) | State::Gone)
@@ -78,12 +78,20 @@ impl Reference {
         self.readers[who].out = Some(Out { max, open, free });
     }
 
-    /// Settles a delivery, as not finished if there is a cause. A delivery that owed nothing only makes room for another delivery.
+    /// Settles a delivery, as not finished if there is a cause. A delivery without an acknowledgement
+    /// owed only makes room for another delivery.
     pub(crate) fn settle(&mut self, who: Who, seq: u64, cause: Option<Cause>) {
-        let out = self.readers[who].out.as_mut().expect("it has deliveries");
+        let out = self.readers[who]
+            .out
+            .as_mut()
+            .expect("the reader has deliveries");
         let is_it = |event: &Event| *event as u64 + 1 == seq;
         let Some(index) = out.open.iter().position(is_it) else {
-            let index = out.free.iter().position(is_it).expect("it is out");
+            let index = out
+                .free
+                .iter()
+                .position(is_it)
+                .expect("the delivery is out");
             out.free.remove(index);
             return;
         };
@@ -105,7 +113,7 @@ impl Reference {
         self.ack(who);
         let is_complete = self.is_complete();
         let reader = &mut self.readers[who];
-        // Filtered subscriptions yield the items that the filter has made.
+        // Filtered subscriptions yield the items made by the filter.
         let fails = fails && reader.sees.wants.is_none();
         reader.parked = None;
         reader.woken = false;
@@ -153,7 +161,8 @@ impl Reference {
         Ok(Poll::Ready(None))
     }
 
-    /// The reader has taken an event: its time begins anew, and publishers may have room.
+    /// Notes that the reader has taken an event: its blocking time restarts, and publishers may have
+    /// room.
     fn take_room(&mut self, who: Who) {
         let reader = &mut self.readers[who];
         reader.waited = None;
@@ -165,13 +174,13 @@ impl Reference {
         }
     }
 
-    /// Yields the event that has left its window already.
+    /// Yields the event that left its window earlier.
     fn yield_taken(&mut self, who: Who, fails: bool) -> Result<Poll<Option<Item>>, ClonePanics> {
         if fails {
             return Err(ClonePanics);
         }
         let reader = &mut self.readers[who];
-        let event = reader.unyielded.take().expect("it has one");
+        let event = reader.unyielded.take().expect("an event waits");
         match &mut reader.out {
             Some(out) if reader.sees.observer => out.free.push(event),
             Some(out) => out.open.push(event),
@@ -181,7 +190,7 @@ impl Reference {
         Ok(Poll::Ready(Some(self.item(who, event))))
     }
 
-    /// Yields an event that owes nothing.
+    /// Yields an event without an acknowledgement owed.
     fn yield_free(
         &mut self,
         who: Who,
@@ -192,7 +201,7 @@ impl Reference {
             return Err(ClonePanics);
         }
         let reader = &mut self.readers[who];
-        let event = from(reader).pop_front().expect("it has one");
+        let event = from(reader).pop_front().expect("an event waits");
         if let Some(out) = &mut reader.out {
             out.free.push(event);
         } else {

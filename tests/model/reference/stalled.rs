@@ -1,4 +1,4 @@
-//! Granted places that are not taken, and the checks that pass them on.
+//! Stalled places, and the checks that pass stalled places on.
 
 use super::{Reference, Standing};
 
@@ -8,7 +8,7 @@ const CHECK_INTERVAL: u64 = 1;
 /// While reading makes room as well, only each check of this number looks for stalled grants.
 const LONG_CHECK: u64 = 10;
 
-/// The search for places that are granted and not taken.
+/// The search for stalled places.
 #[derive(Default)]
 pub(super) struct StalledGrants {
     checks: u64,
@@ -36,7 +36,7 @@ impl Reference {
         }
     }
 
-    /// The task that monitors granted places runs, if it is time.
+    /// Runs the grant monitor, if its time has come.
     pub(super) fn run_monitor(&mut self) {
         if self.monitor.is_some_and(|turn| turn <= self.now) {
             let goes_on = self.reassign_stalled();
@@ -45,7 +45,7 @@ impl Reference {
         }
     }
 
-    /// Grants the places that have not been taken for a check, or for many checks, to sleepers.
+    /// Grants the places not taken during a check, or during many checks, to sleepers.
     fn reassign_stalled(&mut self) -> bool {
         if self.stalled.is_unchecked {
             let sleepers = self.queued(|standing| standing == Standing::Asleep);

@@ -1,4 +1,4 @@
-//! Calls of functions that wait.
+//! Calls of waiting functions.
 
 use std::task::Poll;
 
@@ -7,7 +7,7 @@ use super::{
     Stored, Time, Who,
 };
 
-/// The length of a segment in a manager that is as small as the model's.
+/// The length of a segment in a manager as small as the model's.
 const SEGMENT: usize = 64;
 
 /// Whether the call waits for the rest of the answers after this answer.
@@ -42,7 +42,7 @@ impl Reference {
         }
         let mut answer = self.answer(id);
         if answer.is_pending() && self.is_late(id) {
-            // The call is polled again, as it may have become ready meanwhile.
+            // Poll again: the call may have become ready meanwhile.
             answer = self.answer(id);
         }
         if answer.is_pending() && self.is_late(id) {
@@ -117,12 +117,12 @@ impl Reference {
         }
     }
 
-    /// Whether a new event would be stored for nobody.
+    /// Whether a new event would be stored for no subscriber.
     pub(super) fn needs_no_place(&self) -> bool {
         self.attached().is_empty() && self.retain == 0 && !self.closed
     }
 
-    /// The acknowledgements that a publisher waits for.
+    /// The acknowledgements awaited by a publisher.
     fn answers(&self, id: CallId, event: Event) -> &Answers {
         match self.calls[id].question {
             Question::AckNotify(_) => &self.events[event].received,
@@ -130,7 +130,7 @@ impl Reference {
         }
     }
 
-    /// The receipt as far as it is known.
+    /// The receipt so far.
     fn receipt(&self, id: CallId, event: Event) -> Answer {
         let answers = self.answers(id, event);
         let mut dropped = answers.dropped.clone();
@@ -212,7 +212,7 @@ impl Reference {
     fn is_due(&self, id: CallId) -> bool {
         let call = &self.calls[id];
         match call.progress {
-            // Queued publishers are woken by the steps that make room.
+            // The steps that make room wake the queued publishers.
             Progress::Lazy | Progress::Queued(_) | Progress::Over => false,
             Progress::Stored(event) => self.answers(id, event).owing.is_empty(),
             Progress::Settling(events) => (0..events).all(|event| self.is_settled(event)),
@@ -224,9 +224,9 @@ impl Reference {
         }
     }
 
-    /// The most events in memory, those of publishers included: `None` unless a flush of all events
-    /// was completed in this step, and if any reader still needs an event. An observer may: the flush
-    /// does not wait for it.
+    /// The most events in memory, including the events of publishers. `None` without a completed flush
+    /// of all events in this step, or if a reader still needs an event: a flush does not wait for
+    /// observers.
     pub(crate) fn most_kept(&mut self) -> Option<usize> {
         if self.flushed.take() != Some(self.events.len()) {
             return None;

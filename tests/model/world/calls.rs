@@ -1,4 +1,4 @@
-//! Calls of functions that publish or wait, and which of them have been woken.
+//! Calls of publishing or waiting functions, and their wake-ups.
 
 use std::task::Context;
 use std::time::Duration;
@@ -134,7 +134,7 @@ impl World<'_> {
             return self.poll(index, which);
         }
         if self.reference.calls[*id].is_over() {
-            // A call that yields, and is late, is polled again at once.
+            // A late call that yields is polled again at once.
             let call = self.calls.remove(index);
             call.wakers.check(self.reference.calls[call.id].woken)?;
         }
@@ -143,7 +143,7 @@ impl World<'_> {
 }
 
 impl World<'_> {
-    /// Advances the clock, a millisecond at a time: the tasks of the runtime set their timers anew.
+    /// Advances the clock, a millisecond at a time, so the tasks of the runtime can set new timers.
     pub(crate) fn advance(&mut self, ms: u8) -> Checked {
         let Some(runtime) = self.runtime.clone() else {
             return Ok(());
@@ -156,8 +156,7 @@ impl World<'_> {
             });
             self.reference.advance();
         }
-        // All sleepers have been woken within this time, one after the other, unless they wait for
-        // readers.
+        // All sleepers have been woken in turn within this time, unless they wait for readers.
         prop_assert!(
             ms < 100 || !self.reference.in_runtime || !self.reference.is_held_up(),
             "a publisher waits for publishers that are not polled"
@@ -165,7 +164,7 @@ impl World<'_> {
         Ok(())
     }
 
-    /// Polls a future or stream that has been woken.
+    /// Polls a woken future or stream.
     pub(crate) fn run(&mut self, pick: Pick) -> Checked {
         let all = self.woken();
         match choose(pick, all.len()).map(|index| all[index]) {

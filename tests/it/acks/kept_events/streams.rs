@@ -1,4 +1,4 @@
-//! Every kind of stream lets go of what it has acknowledged, without being polled again.
+//! Every kind of stream releases its acknowledged events, without another poll.
 
 use std::sync::Arc;
 use std::thread;
@@ -144,7 +144,7 @@ fn a_lossy_stream_keeps_no_overwritten_event() {
         let mut events = publish(&manager, 2);
         (0..received).for_each(|_| drop(read(&mut lossy)));
         events.extend(publish(&manager, 500));
-        // Its position was moved far past the segment it was reading.
+        // The position was moved far past the segment being read.
         lossy.get_mut().ack();
         let kept = alive(&events);
         assert!(kept <= 2 + 256, "{kept} after {received}");
@@ -228,7 +228,7 @@ fn streams_may_move_between_threads() {
     }
 }
 
-/// A flush waits for no observer, and frees what the observers have finished with before.
+/// A flush waits for no observer, and frees the events that observers have finished before.
 #[test]
 fn observers_keep_no_event_that_they_have_finished() {
     for size in SIZES {

@@ -1,4 +1,4 @@
-//! Acknowledgements and room that arrive at the moment of the deadline are not overlooked.
+//! Acknowledgements and room arriving at the moment of the deadline are not overlooked.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -16,7 +16,7 @@ use tokio_test::{assert_pending, assert_ready, task};
 use super::{SECOND, ids, now, unanswered};
 use crate::receipts::UnfinishedIds;
 
-/// A waker that polls a future at once, before the code that wakes the future has finished.
+/// A waker that polls a future at once, before the waking code has finished.
 struct Hasty(Mutex<MaybeDone<Late>>);
 
 type Late = BoxFuture<'static, Result<Receipt, DeadlineError<u8>>>;
@@ -36,8 +36,7 @@ async fn an_acknowledgement_in_progress_is_awaited() {
     let late = manager.sync_notify(2).within(SECOND).boxed();
     let hasty = Arc::new(Hasty(Mutex::new(maybe_done(late))));
     let waker = Waker::from(Arc::clone(&hasty));
-    // A publisher of the preceding event, whose acknowledgement arrives before that of the late
-    // event.
+    // A publisher of the preceding event, acknowledged before the late event.
     let mut before = manager.sync_notify(1);
     assert!(
         before
@@ -89,11 +88,11 @@ type Deed = Box<dyn FnOnce() + Send + Sync>;
 
 impl Drop for OnDrop {
     fn drop(&mut self) {
-        self.0.take().expect("it is dropped once")();
+        self.0.take().expect("`drop` runs once")();
     }
 }
 
-/// A filter that panics when it is evaluated; the evaluating code drops the filter then.
+/// A filter with a panicking predicate; the evaluating code drops the filter after the panic.
 fn panicking(deed: impl FnOnce() + Send + Sync + 'static) -> impl Fn(&u8) -> bool + Send + Sync {
     let part = OnDrop(Some(Box::new(deed)));
     move |_| {

@@ -1,4 +1,4 @@
-//! Deadlocks of handlers and subscribers that are not detected, and waits that handlers are spared.
+//! Undetected deadlocks of handlers and subscribers, and calls that do not wait inside handlers.
 
 use std::ops::ControlFlow;
 
@@ -22,7 +22,7 @@ impl Handler<u32> for Doing {
     }
 }
 
-/// Makes a handler that runs the future that `work` makes of a reference to the handler.
+/// Makes a handler that runs a future, made by `work` from a reference to the handler.
 pub(super) fn doing<F: Future<Output = ()> + Send + 'static>(
     manager: &EventManager<u32>,
     work: impl FnOnce(oneshot::Receiver<HandlerRef<u32, Doing>>) -> F,
@@ -119,7 +119,7 @@ async fn a_handler_awaiting_its_caller_deadlocks() {
     assert_eq!(handler.stopped().await, StopReason::Aborted);
 }
 
-/// `Registry::flush` waits for the subscriber that calls it.
+/// `Registry::flush` waits for the calling subscriber.
 #[tokio::test(start_paused = true)]
 async fn flushing_a_registry_from_its_subscriber_deadlocks() {
     let manager = EventManager::new(8);

@@ -1,4 +1,4 @@
-//! Deadlocks between two managers whose readers or handlers publish to each other.
+//! Deadlocks between two managers, with readers or handlers publishing to each other.
 
 use std::ops::ControlFlow;
 
@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use super::handlers::doing;
 use super::{SECOND, hangs};
 
-/// Reads an event of `own`, and publishes one to `other`, whose window is full.
+/// Reads an event of `own`, and publishes an event to `other` with a full window.
 async fn answer(own: &EventManager<u32>, other: &EventManager<u32>, waits: bool) {
     let mut reader = own.subscribe();
     own.notify(1).await.unwrap();

@@ -1,6 +1,6 @@
-//! Waits for a publisher, or for a permit, of the task's own: permits are waited for, and publishers
-//! that are kept without being polled are not, except by `quiet`. The readers here are separate
-//! tasks that always make room.
+//! Waits for a publisher, or for a permit, of the task's own. All calls wait for permits, and only
+//! `quiet` waits for publishers kept without being polled. The readers here are separate tasks, which
+//! always make room.
 
 use std::future::ready;
 
@@ -18,7 +18,7 @@ fn reader(manager: &EventManager<u32>) -> JoinHandle<Vec<u32>> {
     tokio::spawn(manager.subscribe().collect())
 }
 
-/// A limit breaks it. The event was not stored, and no subscriber has anything unread.
+/// A limit ends the deadlock. The event was not stored, and no subscriber has unread events.
 async fn assert_no_subscriber_is_blamed(manager: &EventManager<u32>, event: u32) {
     let error = manager.sync_notify(event).within(SECOND).await.unwrap_err();
     assert!(matches!(error, DeadlineError::NotStored(_)), "{error}");
@@ -75,7 +75,7 @@ async fn kept_publishers_do_not_hold_up_others() {
                 assert_eq!(permit.unwrap().notify(n + 3), 1, "{way}, {capacity}");
             }
             assert!(!hangs(manager.sync_notify(7)).await, "{way}, {capacity}");
-            // The first goes on where it was.
+            // The first publisher keeps its position.
             assert!(!hangs(&mut kept[0]).await, "{way}, {capacity}");
             drop(kept);
             manager.close();
@@ -114,7 +114,7 @@ async fn a_timed_out_send_does_not_hold_up_others() {
     }
 }
 
-/// `quiet` waits for each queued publisher, also for one that only its own task polls.
+/// `quiet` waits for each queued publisher, also for a publisher of its own task.
 #[tokio::test(start_paused = true)]
 async fn quiet_waits_for_a_kept_publisher_of_its_task() {
     for (way, publish) in WAYS {

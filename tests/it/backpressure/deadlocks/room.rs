@@ -1,11 +1,11 @@
-//! Deadlocks in which a publisher waits for room that only its own task can make, or nobody.
+//! Deadlocks of a publisher that waits for room, while only its own task, or no task, can make room.
 
 use futures::{FutureExt, SinkExt, StreamExt};
 use genevent::{DisconnectCause, EndReason, EventManager, Overflow, Subscription};
 
 use super::{SECOND, assert_names, assert_own, hangs};
 
-/// The subscription was disconnected because it held publishers.
+/// The subscription was disconnected because it blocked publishers.
 fn is_overdue<E: Clone>(reader: &Subscription<E>) -> bool {
     matches!(
         reader.end_reason(),
@@ -31,7 +31,7 @@ async fn publishing_to_its_own_full_window_deadlocks() {
     assert_own(error.waiting_for(), line);
     assert_names(&error, line);
     assert_eq!(error.into_event(), Some("billed"), "it was not stored");
-    // The way out: what follows from the order does not wait for room.
+    // The way out: a follow-up of the order does not wait for room.
     assert_eq!(orders.follow_up("billed"), Ok(1));
     assert_eq!(orders.next().await, Some("shipped"));
     assert_eq!(orders.next().await, Some("billed"));

@@ -17,7 +17,7 @@ use tokio_test::task;
 use super::secs;
 use super::waits::{WAITS, blocked, waits};
 
-/// The only real time that these tests wait for.
+/// The only real time in these tests.
 const MOMENT: Duration = Duration::from_millis(1);
 const HOUR: Duration = secs(3600);
 
@@ -43,7 +43,7 @@ fn paused() -> Runtime {
     builder.enable_time().start_paused(true).build().unwrap()
 }
 
-/// A future that waits, with its manager and reader.
+/// A waiting future, with its manager and reader.
 type Waiting = (
     &'static str,
     LocalBoxFuture<'static, ()>,
@@ -203,7 +203,7 @@ fn a_dropped_wait_keeps_no_waker() {
     }
 }
 
-/// Panics when it is woken.
+/// A waker that panics in `wake`.
 struct Panicking;
 
 impl Wake for Panicking {

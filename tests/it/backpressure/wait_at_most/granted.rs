@@ -1,5 +1,5 @@
-//! Granted places that are not taken: the subscriber has room but for these, so its time being up
-//! disconnects nobody.
+//! Granted places not taken: without these the subscriber would have room, so an overdue subscriber
+//! is not disconnected.
 
 use futures::{FutureExt, Stream, StreamExt};
 use genevent::EventManager;
@@ -9,8 +9,8 @@ use tokio_test::{assert_pending, task};
 
 use super::{at_most, now, secs};
 
-/// Two places: the first was granted to a publisher whose future is kept, the reader has yet to read
-/// the event in the second, and its time is up.
+/// Two places: the first is granted to a kept publisher, the second has an event that the reader has
+/// not read, and the reader is overdue.
 async fn publish_beside_a_kept_future<S: Stream<Item = u32> + Unpin>(
     subscribe: impl Fn(&EventManager<u32>) -> S,
     publish: impl AsyncFn(&EventManager<u32>),

@@ -1,4 +1,4 @@
-//! Room that permits have reserved is charged to no subscriber.
+//! Room reserved by permits is charged to no subscriber.
 
 use genevent::EventManager;
 use genevent::error::TryNotifyError;
@@ -33,9 +33,8 @@ async fn room_held_by_permits_is_not_charged() {
 
 #[tokio::test(start_paused = true)]
 async fn an_overdue_permit_wakes_only_the_disconnected_stream() {
-    // The hazard: a subscriber that was disconnected while parked stayed parked, and the manager
-    // then counted the subscriber as one that had read everything: the unread events of other
-    // subscribers were lost.
+    // The hazard: a subscriber disconnected while parked stayed parked. The manager then counted the
+    // subscriber as caught up, and the unread events of other subscribers were lost.
     let manager = EventManager::new(8);
     let mut limited = task::spawn(manager.subscribe_with(at_most(5).window(1)));
     let mut behind = manager.subscribe();

@@ -1,5 +1,4 @@
-//! A future that waits with a timer may be polled in several runtimes in succession, or outside of
-//! a runtime.
+//! A future with a timer may be polled in several runtimes in succession, or outside of a runtime.
 
 use std::cell::Cell;
 use std::pin::Pin;
@@ -147,7 +146,7 @@ fn a_batch_continues_in_the_next_runtime() {
     assert_eq!(batch.map(|batch| batch.len()), Some(1));
 }
 
-/// A task of `spawn_blocking` keeps its id while it calls `block_on` on one runtime after another.
+/// A task of `spawn_blocking` keeps its id while calling `block_on` on several runtimes in turn.
 #[test]
 fn a_blocking_task_may_wait_in_several_runtimes() {
     let outer = Builder::new_multi_thread()

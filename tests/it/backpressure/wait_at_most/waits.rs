@@ -1,4 +1,4 @@
-//! Every call that waits with a time limit.
+//! Every call, waiting with a time limit.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use futures::future::LocalBoxFuture;
 use futures::{FutureExt, SinkExt};
 use genevent::{EventManager, Overflow, Subscription};
 
-/// A manager with a capacity of one event, which a subscriber that may block publishers for `limit`
-/// has not read.
+/// A manager with a capacity of 1, and an event unread by a subscriber that may block publishers for
+/// `limit`.
 pub(crate) fn blocked(limit: Duration) -> (EventManager<u32>, Subscription<u32>) {
     let manager = EventManager::new(1);
     let reader = manager.subscribe_with(Overflow::WaitAtMost(limit));
@@ -18,7 +18,7 @@ pub(crate) fn blocked(limit: Duration) -> (EventManager<u32>, Subscription<u32>)
 /// The number of [`waits`].
 pub(crate) const WAITS: usize = 12;
 
-/// Every future that waits with a timer, for the only stored event, for `limit`.
+/// Every future with a timer, waiting for the only stored event, for `limit`.
 pub(crate) fn waits(
     manager: &EventManager<u32>,
     limit: Duration,

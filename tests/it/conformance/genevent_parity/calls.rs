@@ -70,7 +70,7 @@ async fn case_102_a_panicking_call_ends_the_handler() {
     assert!(manager.which_handlers().is_empty());
 }
 
-/// Replies to some of the requests that it stores itself.
+/// Stores its requests, and replies to some of them.
 struct Counter(u32);
 
 impl Counter {

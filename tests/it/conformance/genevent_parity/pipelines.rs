@@ -123,9 +123,9 @@ async fn case_134_a_stream_can_end_after_a_time() {
 
 #[tokio::test(start_paused = true)]
 async fn case_136_forwarding_preserves_each_mode() {
-    // Three events, to a remote reader that takes 100 ms for each. A sync event is finished there
-    // before it is finished here. An ack event waits for the event two before it: one event is in
-    // flight at the forwarder here, and one at the reader there.
+    // Three events, to a reader of the second manager, which takes 100 ms for each. A sync event is
+    // finished at the second manager first. An ack event waits for the event two before: the
+    // forwarder and the reader have an event in flight each.
     for (mode, millis) in [(Mode::Async, 0), (Mode::Ack, 100), (Mode::Sync, 300)] {
         let (first, second) = (EventManager::new(8), EventManager::new(8));
         let far = reader(&second, 100);

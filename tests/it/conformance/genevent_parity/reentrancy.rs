@@ -1,5 +1,4 @@
-//! J. Calls that a handler may make while it handles an event, and the state that is visible from
-//! outside.
+//! J. Calls of a handler while handling an event, and the state visible from outside.
 
 use std::ops::ControlFlow;
 
@@ -111,7 +110,7 @@ async fn case_148_a_paused_handler_queues_events_in_order() {
         }
     };
     manager.add_handler("gated", gated).unwrap();
-    // A stream is suspended as long as it is not polled.
+    // A stream is suspended while its task does not poll.
     let stream = manager.subscribe();
     for n in 1..=4 {
         assert_eq!(at_once(manager.notify(n)), Ok(2));
@@ -130,7 +129,7 @@ async fn case_148_a_paused_handler_queues_events_in_order() {
     assert_eq!(handled.drain(), [1, 2, 3, 4, 5]);
 }
 
-/// The test trusts neither the handler's `Debug` nor that of the events.
+/// The test fails if the `Debug` of a handler or of an event is called.
 struct Secretive(u32);
 
 impl std::fmt::Debug for Secretive {

@@ -1,4 +1,4 @@
-//! Helpers that several cases share.
+//! Helpers shared by several cases.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -78,7 +78,7 @@ pub(crate) fn add(
     manager.add_handler(name, Scribe::new(name, diary)).unwrap()
 }
 
-/// A task that reads a stream until it ends, and takes so long over each event.
+/// A task that reads a stream to its end, and takes this many milliseconds for each event.
 pub(crate) fn reader(manager: &EventManager<u32>, millis: u64) -> JoinHandle<Vec<u32>> {
     let mut stream = manager.subscribe();
     tokio::spawn(async move {
@@ -91,7 +91,7 @@ pub(crate) fn reader(manager: &EventManager<u32>, millis: u64) -> JoinHandle<Vec
     })
 }
 
-/// The three ways to notify that `GenEvent` has.
+/// The three ways to notify in `GenEvent`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     Async,
@@ -145,5 +145,5 @@ pub(crate) async fn settle() {
 
 /// Polls the future once and returns its output.
 pub(crate) fn at_once<F: Future>(future: F) -> F::Output {
-    future.now_or_never().expect("it does not wait")
+    future.now_or_never().expect("the future does not wait")
 }

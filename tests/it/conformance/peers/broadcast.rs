@@ -23,7 +23,7 @@ fn every_receiver_gets_every_value_in_order() {
     assert_eq!(read_all(&mut two), ["hello", "world"]);
 }
 
-/// There an error with the value in it; here an unheard event is no failure.
+/// tokio returns an error with the value; in genevent, an unheard event is no failure.
 #[test]
 fn sending_without_receivers_is_reported() {
     let manager = EventManager::new(16);
@@ -32,7 +32,7 @@ fn sending_without_receivers_is_reported() {
     assert!(waits(&mut late), "and a late receiver does not get it");
 }
 
-/// There values are always lost; here a subscriber asks for that policy.
+/// In tokio, a slow receiver always loses values; in genevent, a subscriber chooses this policy.
 #[test]
 fn a_lagging_receiver_skips_to_the_oldest_value() {
     let manager = EventManager::new(2);
@@ -96,7 +96,7 @@ fn a_capacity_of_zero_panics() {
     drop(EventManager::<u8>::new(0));
 }
 
-/// There a panic; here a bound that is never reached.
+/// tokio panics; in genevent, the bound is never reached.
 #[test]
 fn a_huge_capacity_costs_nothing() {
     let manager = EventManager::new(usize::MAX);
@@ -115,7 +115,7 @@ impl Clone for PanicsOnce {
     }
 }
 
-/// There that receiver loses the value; here the receiver still gets the value.
+/// In tokio, the receiver loses the value; in genevent, the receiver still gets the value.
 #[test]
 fn a_panic_in_clone_loses_nothing() {
     let manager = EventManager::new(4);

@@ -70,12 +70,11 @@ async fn a_closed_manager_never_fills_the_outbox() {
 }
 
 /// A subscriber that holds the event for ever, in each possible way. A flush waits for the subscriber
-/// until the manager is closed, and no longer: the events that are still queued will never be
-/// delivered.
+/// only until the manager is closed, since the queued events will never be delivered.
 #[tokio::test]
 async fn closing_resolves_flush_despite_events_in_flight() {
     type Events = EventManager<RegistryEvent<u8>>;
-    /// Subscribes, and returns the closure that receives the event.
+    /// Subscribes, and returns the receiving closure.
     type Hold = fn(&Events, &Registry<u8>) -> Box<dyn FnMut()>;
     fn take_from(mut stream: impl Stream + Unpin + 'static) -> Box<dyn FnMut()> {
         let mut taken = Vec::new();
@@ -142,7 +141,7 @@ async fn closing_resolves_flush_despite_a_stuck_handler() {
     assert_ready!(flushed.poll());
 }
 
-/// The registry's task still watches the event that is delivered already.
+/// The registry's task still watches the event after its delivery.
 #[tokio::test(start_paused = true)]
 async fn closing_keeps_the_time_limit_of_an_subscriber() {
     let events = EventManager::new(4);

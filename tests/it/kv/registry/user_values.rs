@@ -13,7 +13,7 @@ thread_local! {
     static REGISTRY: RefCell<Option<Registry<Nosy>>> = const { RefCell::new(None) };
 }
 
-/// A value that calls the registry wherever its own code runs.
+/// A value that calls the registry in its `Clone` and `Drop`.
 struct Nosy(Arc<AtomicUsize>);
 
 impl Nosy {
@@ -79,7 +79,7 @@ async fn values_may_call_the_registry_from_clone_and_drop() {
     assert_eq!(bucket.stopped().await, ExitReason::RegistryGone);
 }
 
-/// A value that panics wherever its own code runs.
+/// A value that panics in its `Clone` and `Drop`.
 #[derive(Debug)]
 struct Bomb;
 

@@ -1,4 +1,4 @@
-//! A watch that has missed events restarts, whichever event the watch receives next.
+//! A watch with missed events restarts, at any next event.
 
 use std::collections::BTreeMap;
 
@@ -122,7 +122,7 @@ async fn a_snapshot_covers_earlier_losses() {
     assert_eq!(so_far(&mut watch).await, [""; 0]);
 }
 
-/// Applies the changes as a reader would: no bucket ends that was not created, and none twice.
+/// Applies the changes as a reader would: a bucket ends only after its creation, and only once.
 #[derive(Default)]
 struct Reader {
     told_of: BTreeMap<String, Bucket<u8>>,

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 /// Events below this number are orders; each leads to a step, numbered from here.
 const ORDERS: u32 = 300;
 
-/// Publishes the step that follows from an order.
+/// Publishes the next step of an order.
 fn step(follow_ups: &FollowUps<u32>, event: u32) {
     if event < ORDERS {
         assert!(follow_ups.notify(event + ORDERS).is_ok());
@@ -20,7 +20,7 @@ fn step(follow_ups: &FollowUps<u32>, event: u32) {
 type Work = future::BoxFuture<'static, ()>;
 type Reads = fn(&EventManager<u32>) -> Work;
 
-/// The readers that publish, each behind another combinator.
+/// The publishing readers, each behind another combinator.
 const READERS: [(&str, Reads); 6] = [
     ("while let", |manager| {
         let mut reader = manager.subscribe();
@@ -84,7 +84,7 @@ const READERS: [(&str, Reads); 6] = [
     }),
 ];
 
-/// Several producers keep the windows full. All orders and all steps are stored, and nobody hangs.
+/// Several producers keep the windows full. All orders and all steps are stored, and no task hangs.
 #[tokio::test(start_paused = true)]
 async fn a_reader_publishes_all_that_follows_under_load() {
     for (reader, work) in READERS {

@@ -1,4 +1,4 @@
-//! `quiet` and handlers: what handlers publish, waiting inside of a handler, and time limits.
+//! `quiet` and handlers: the events of handlers, waiting inside of a handler, and time limits.
 
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
@@ -14,7 +14,7 @@ use tokio_test::{assert_pending, task};
 
 use crate::drive::{now, read};
 
-/// Publishes three events for each event above 0, each one less.
+/// Publishes three events for each event above 0, each of the number minus 1.
 struct Spreading(WeakEventManager<u32>, Arc<Mutex<usize>>);
 
 impl Handler<u32> for Spreading {
@@ -39,7 +39,7 @@ async fn quiet_waits_for_all_that_an_event_leads_to() {
     }
     manager.notify(2).await.unwrap();
     manager.quiet().await.unwrap();
-    // One event, 3 events of each of 2 handlers, and 6 more for each of these.
+    // 1 event, 3 events of each of 2 handlers, and 6 more for each of these.
     assert_eq!(manager.stats().published(), 1 + 6 + 36);
     assert_eq!(*seen.lock().unwrap(), 2 * (1 + 6 + 36));
     let receipt = manager.sync_notify(1).await.unwrap();

@@ -60,7 +60,7 @@ async fn each_rung_of_the_ladder_waits_longer() {
     assert_eq!((notify, ack, sync), (0, 450, 500));
 }
 
-// GenEvent case 115: the original accepts one event where this channel has room for one more
+// GenEvent case 115: the original accepts 1 event, and this channel has room for another
 #[test]
 fn every_publisher_waits_behind_a_stuck_reader() {
     let manager = EventManager::new(1);

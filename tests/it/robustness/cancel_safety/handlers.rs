@@ -15,7 +15,7 @@ pub(crate) struct Row {
     call: fn(World) -> LocalBoxFuture<'static, ()>,
 }
 
-/// A single handler and a member of a group; the row acts upon one of them.
+/// A single handler and a member of a group; the row acts upon either.
 struct World {
     manager: EventManager<u32>,
     group: HandlerGroup<u32>,
@@ -136,7 +136,7 @@ pub(crate) const ROWS: &[Row] = &[
     },
 ];
 
-/// Long enough for every row that resolves.
+/// Long enough for every resolving row.
 const POLLS: usize = 24;
 
 #[tokio::test(start_paused = true)]

@@ -24,7 +24,7 @@ async fn cancel(row: &Row, trouble: Trouble, at: usize, polls: usize) -> (bool, 
                 world.bucket.clone(),
             ),
             (Call::Adapter(_) | Call::Watch(_), mine) => {
-                let stream = mine.as_mut().expect("it is a subscriber");
+                let stream = mine.as_mut().expect("`mine` is a subscriber");
                 stream.next().map(Outcome::Changes).boxed_local()
             }
         };
@@ -113,7 +113,7 @@ async fn a_dropped_queued_change_notifies_the_next() {
                 if !strikes_inside {
                     world.strike();
                 }
-                behind.now_or_never().expect("who comes after it hangs");
+                behind.now_or_never().expect("the following call hangs");
                 let other = bucket.get("other").now_or_never().flatten();
                 let lives = bucket.stopped().now_or_never().is_none();
                 assert_eq!(other, lives.then_some(9));

@@ -1,4 +1,4 @@
-//! Futures that are dropped over and over are forgotten.
+//! Futures dropped over and over leave nothing behind.
 
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};

@@ -9,7 +9,7 @@ use genevent::{EventManager, Overflow, Received, SubscribeOptions, Subscription}
 
 use super::{ACTS, Act, Odd, OnPanic, World, next, now, read, silent_panic};
 
-/// A reader whose next event is number 1, which is `odd`.
+/// A reader before event 1, which is `odd`.
 type Before = (&'static str, fn(&World, Odd) -> Subscription<Odd>);
 
 const BEFORE_CLONES: &[Before] = &[
@@ -126,7 +126,7 @@ fn repeated_clone_panics_leave_no_delivery_unacked() {
     assert!(now(done).is_ok_and(|receipt| receipt.all_acked()));
 }
 
-/// A reader of event 1, whose `Clone` always panics. Event 2 is an ordinary one.
+/// A reader of event 1, with a `Clone` that always panics. Event 2 is an ordinary event.
 fn before_poison() -> (EventManager<Odd>, Subscription<Odd>) {
     let manager = EventManager::new(1);
     let reader = manager.subscribe();
@@ -144,7 +144,7 @@ fn panics<T>(poll: impl FnOnce() -> T) -> bool {
 fn only_dropping_the_stream_passes_an_unclonable_event() {
     let (manager, mut reader) = before_poison();
     assert!(panics(|| read(&mut reader)));
-    // The reader has claimed the event, so there is room for one more; the reader yields neither.
+    // The claimed event has left room for another event; the reader yields neither.
     assert_eq!(manager.try_notify(Odd::plain(2)).ok(), Some(1));
     let mut next = manager.notify(Odd::plain(3));
     for _ in 0..3 {

@@ -10,7 +10,7 @@ use genevent::{Delivery, EventManager, Overflow, Received, SubscribeOptions};
 use super::{ACTS, Act, Odd, OnPanic, World, next, now, read, silent_panic};
 use crate::receipts::UnfinishedIds;
 
-/// An action on a delivery of event 1, whose value is `odd` by then.
+/// An action on a delivery of event 1, with a value that is `odd` by then.
 type Settle = (&'static str, bool, fn(Delivery<Odd>));
 
 #[test]
@@ -42,7 +42,7 @@ fn a_panicking_drop_still_settles_its_delivery() {
             world.note(1, true);
             world.catch_up();
             let mut odd = Odd::plain(1);
-            // A second panic while the first one unwinds would end the program.
+            // A second panic during the unwinding of the first would abort the process.
             let harmless = way == "map that panics" && act == Act::Panic;
             odd.on_drop = Some(world.hook(if harmless { Act::Look } else { act }));
             let delivery = next(&mut jobs).map(|_| odd);
@@ -170,7 +170,7 @@ fn an_event_is_not_overwritten_during_its_clone() {
     let inside = manager.downgrade();
     let mut odd = Odd::plain(1);
     odd.on_clone = Some(Arc::new(move || {
-        let manager = inside.upgrade().expect("it is open");
+        let manager = inside.upgrade().expect("the manager is open");
         assert!(manager.try_notify(Odd::plain(2)).is_ok());
         assert!(manager.try_notify(Odd::plain(3)).is_ok());
     }));

@@ -1,7 +1,7 @@
-//! The time between a `Clone` that panics and the poll that yields its event.
+//! The time between a panic of `Clone` and the poll that yields the cloned event.
 //!
-//! The event has left the window already, and no subscriber has received the event: publishers that
-//! wait for its acknowledgement keep waiting, whatever happens in between.
+//! The event has left the window already, and no subscriber has received the event: publishers waiting
+//! for its acknowledgement keep waiting, through all calls in between.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use tokio_test::{assert_pending, assert_ready, task};
 use super::{Odd, narrow, next, now, read, silent_panic};
 use crate::receipts::UnfinishedIds;
 
-/// Event `n`, whose first `times` clones panic.
+/// Event `n`. Its first `times` clones panic.
 fn failing(n: u32, times: usize) -> Odd {
     let mut odd = Odd::plain(n);
     let tries = AtomicUsize::new(0);
@@ -50,7 +50,7 @@ fn counts(receipt: &Receipt) -> (usize, usize) {
     (receipt.acked(), receipt.dropped())
 }
 
-/// The ways to make a reader whose next event fails.
+/// The ways to make a reader with a failing next event.
 fn readers(manager: &EventManager<Odd>) -> [(&'static str, Subscription<Odd>); 3] {
     let first = manager.subscribe().id();
     let staged = SubscribeOptions::new().after(first);

@@ -1,5 +1,5 @@
 //! Several values whose `Drop` panics, dropped together or while a panic unwinds: a second panic
-//! that escaped would abort the process. Every test that ends proves that no panic escaped.
+//! that escaped would abort the process, so a test that ends proves that no panic escaped.
 
 #[cfg(feature = "rt")]
 mod work;

@@ -1,4 +1,4 @@
-//! Events whose `Clone` takes longer than the next event takes to arrive.
+//! Events with a `Clone` slower than the arrival of the next event.
 //!
 //! The clone itself publishes, so a newer event arrives during each clone without a second thread.
 
@@ -10,11 +10,11 @@ use std::task::{Context, Poll, Waker};
 use futures::Stream;
 use genevent::{EventManager, Overflow, Received, SubscribeOptions, WeakEventManager};
 
-/// Publishes so many events from within clones, all together: a reader that never gets ahead
-/// fails instead of hanging.
+/// The number of events published by all clones together: a reader that never catches up fails
+/// instead of hanging.
 const ENOUGH: u64 = 10_000;
 
-/// An event during whose clone `gap` newer events arrive.
+/// An event that publishes `gap` newer events in its clone.
 struct Slow {
     n: u64,
     source: Arc<Source>,
@@ -29,7 +29,7 @@ struct Source {
 
 impl Source {
     fn publish(self: &Arc<Self>) {
-        let manager = self.manager.upgrade().expect("it is open");
+        let manager = self.manager.upgrade().expect("the manager is open");
         let n = self.published.fetch_add(1, Ordering::Relaxed) + 1;
         let source = Arc::clone(self);
         assert!(manager.try_notify(Slow { n, source }).is_ok());

@@ -46,7 +46,7 @@ mod cloned {
         ALIVE.set(ALIVE.get() - 1);
     }
 
-    /// A waker whose clone number `at` runs `hook`, once.
+    /// A waker that runs `hook` once, in clone number `at`.
     pub(crate) fn waker(at: usize, hook: Hook) -> Waker {
         ON_CLONE.set(Some((at, hook)));
         // SAFETY: the functions of the table look at no data, and any thread may call them.
@@ -64,7 +64,7 @@ mod cloned {
     }
 }
 
-/// Polls for the first time, with a waker whose clone does `act`; its panic reaches only the
+/// Polls for the first time, with a waker that does `act` in its clone; a panic reaches only the
 /// polling task.
 fn first_poll<F: Future + Unpin>(mut future: F, waker: &Waker, act: Act) {
     let poll = catch_unwind(AssertUnwindSafe(|| {
@@ -244,7 +244,7 @@ async fn a_refused_wait_keeps_no_waker() {
         let (tx, alive) = oneshot::channel();
         let mut work = Some((waits, tx));
         let handler = manager.add_handler("inside", move |_: &u32| {
-            let (mut waits, tx) = work.take().expect("there is one event");
+            let (mut waits, tx) = work.take().expect("the hook runs once");
             async move {
                 let reported = waits.poll_unpin(&mut Context::from_waker(Waker::noop()));
                 assert!(matches!(

@@ -15,7 +15,7 @@ use genevent::EventManager;
 
 use super::{ACTS, Odd, OddWaker, OnPanic, World, now, read, silent_panic, wait};
 
-/// A future or stream that waits with a waker, until the crate calls or drops the waker.
+/// A future or stream, waiting with a waker until the crate calls or drops the waker.
 struct Wait {
     name: &'static str,
     /// Whether the waker is called, and not only dropped.
@@ -114,7 +114,7 @@ fn wakes_that_publish_wake_each_other() {
         let inside = manager.downgrade();
         let waker = OddWaker {
             on_wake: Some(Arc::new(move || {
-                let manager = inside.upgrade().expect("it is open");
+                let manager = inside.upgrade().expect("the manager is open");
                 assert!(manager.try_notify(Odd::plain(n)).is_ok());
             })),
             on_drop: None,
@@ -134,7 +134,7 @@ fn wakes_that_publish_wake_each_other() {
     assert!(events.into_iter().eq(0..=READERS));
 }
 
-/// A task that is run inside its own `wake`, as some executors do.
+/// A task run inside its own `wake`, as on some executors.
 struct Inline(Mutex<Option<BoxFuture<'static, ()>>>);
 
 impl Inline {

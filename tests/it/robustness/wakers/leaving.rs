@@ -1,5 +1,5 @@
-//! A stream or future that is dropped while parked wakes no task, least of all its own: a `select!`
-//! loop that makes a new one in each iteration would spin.
+//! A stream or future dropped while parked wakes no task, least of all its own: a `select!` loop with
+//! a new future in each iteration would spin.
 
 use std::any::Any;
 use std::future::poll_fn;
@@ -18,8 +18,7 @@ fn events<S: Stream + 'static>(stream: S) -> Events {
     Box::pin(stream.map(drop))
 }
 
-/// A stream of each kind, in each state in which its poll is pending, and the values that keep it
-/// in that state.
+/// A stream of each kind, in each pending state, and the values that preserve this state.
 fn parked_streams(manager: &EventManager<u32>) -> (Vec<(&'static str, Events)>, Kept) {
     let one_out = || SubscribeOptions::new().max_unacked(1);
     let plain = || manager.subscribe();
@@ -41,7 +40,7 @@ fn parked_streams(manager: &EventManager<u32>) -> (Vec<(&'static str, Events)>, 
         // Replayed events come first.
         while stream.next().now_or_never().is_some() {}
     }
-    // From here on with an event that is stored and held back.
+    // From here on with an event stored and held back.
     let before = manager.subscribe();
     let staged = manager.subscribe_after(&before);
     let staged_deliveries = manager.subscribe_after(&before).deliveries();

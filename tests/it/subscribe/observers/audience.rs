@@ -74,7 +74,7 @@ fn flush_quiet_and_stop_wait_for_no_observer() {
     read(&mut unread[0]);
     assert_eq!(now(manager.flush()), Ok(()));
     assert_eq!(now(manager.quiet()), Ok(()));
-    // One that has left with an event in flight is no longer there for anybody.
+    // A dropped observer with an event in flight is no longer counted anywhere.
     let [in_flight, ..] = unread;
     let in_flight = in_flight.deliveries();
     drop(in_flight);
@@ -128,7 +128,7 @@ fn sync_sinks_wait_for_no_observer() {
     assert_ready_ok!(sent.poll());
 }
 
-/// Its own loop may wait for the others: no shape of waiting for oneself.
+/// An observer's loop may wait for all acknowledgements without a deadlock.
 #[test]
 fn an_observer_may_wait_with_an_event_in_flight() {
     let manager = EventManager::new(8);

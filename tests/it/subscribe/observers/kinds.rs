@@ -24,7 +24,7 @@ fn filtered_observers_owe_nothing() {
     assert_eq!((read(&mut even), even.missed()), (Some(6), 2));
     assert_eq!(now(manager.flush()), Ok(()), "6 is in flight");
 
-    // Beside a filtered subscriber that is waited for, and plain ones.
+    // Beside a filtered subscriber that owes acknowledgements, and plain subscribers.
     let mut awaited = manager.subscribe_filter(|n| n % 2 == 0);
     let mut plain = manager.subscribe();
     let screen = manager.subscribe_with(observer());
@@ -57,7 +57,7 @@ fn filtered_observers_cut_off_by_the_event_do_not_count() {
     let strict = SubscribeOptions::from(Overflow::Disconnect).window(1);
     let mut awaited = manager.subscribe_filter_with(strict, |_| true);
     manager.try_notify(1).unwrap();
-    // The event disconnects the observer and the subscriber that is waited for.
+    // The event disconnects the observer and the subscriber that owes acknowledgements.
     assert!(now(manager.sync_notify(2)).unwrap().is_unheard());
     assert_eq!(
         (read_all(&mut cut), read_all(&mut awaited)),
@@ -158,7 +158,7 @@ fn a_refused_stage_leaves_the_manager_working() {
     assert_eq!(read(&mut stage), Some(2));
 }
 
-/// An event whose `Clone` panics when told to.
+/// An event with a panicking `Clone`, on demand.
 struct Fragile(Arc<AtomicBool>);
 
 impl Clone for Fragile {

@@ -22,7 +22,7 @@ enum Pace {
     Never,
 }
 
-/// A connection that was closed: what was written to it, and why it was cut off, if it was.
+/// A closed connection: the bytes written, and the reason of a disconnect, if any.
 struct Closed {
     pace: Pace,
     written: Vec<u32>,
@@ -42,7 +42,7 @@ fn consumer(manager: &EventManager<u32>) -> JoinHandle<Vec<u32>> {
     })
 }
 
-/// The connection of a browser: begins with the last 20 events, and is closed when it is cut off.
+/// The connection of a browser: begins with the last 20 events, and closes at a disconnect.
 fn browser(manager: &EventManager<u32>, pace: Pace) -> JoinHandle<Closed> {
     let options = SubscribeOptions::new().observer().replay(20);
     let options = options.overflow(Overflow::Disconnect).window(WINDOW);
@@ -98,7 +98,7 @@ async fn two_hundred_browsers_delay_no_answer() {
     assert_eq!(manager.subscriber_count(), 103, "the slow ones are cut off");
     assert!(manager.flush().within(WORK).await.is_ok());
 
-    // Their sockets are closed already, although nobody has polled their streams.
+    // The sockets are closed already, before any poll of the streams.
     let is_cut_off = |browser: &&JoinHandle<Closed>| browser.is_finished();
     assert_eq!(browsers.iter().filter(is_cut_off).count(), 100);
     assert!(manager.stop().within(WORK).await.is_ok());
@@ -127,7 +127,7 @@ async fn two_hundred_browsers_delay_no_answer() {
     }
 }
 
-/// A browser that connects while others are served misses nothing in between.
+/// Browsers connecting between events get the last 20 and all later events, without a gap.
 #[tokio::test(start_paused = true)]
 async fn late_browsers_join_without_a_gap() {
     let manager = EventManager::builder().capacity(64).retain(20).build();

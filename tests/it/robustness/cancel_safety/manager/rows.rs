@@ -1,4 +1,4 @@
-//! Every function that waits, and how to call the function.
+//! Every waiting function, and how to call the function.
 
 mod conditions;
 
@@ -14,7 +14,7 @@ use genevent::{Deliveries, EventManager, EventStreamExt, Filtered, Permit, Recei
 
 use super::streams::{InFlight, OneUnacked, Source};
 
-/// A function that waits, and how to call it.
+/// A waiting function, and its call.
 pub(crate) struct Row {
     /// The name, as `Type::function`.
     pub(crate) name: &'static str,
@@ -27,12 +27,12 @@ pub(crate) enum Call {
     Next(fn(Subscription<u32>) -> Box<dyn Source>),
     /// `next` on a stream made of a filtered subscription, which wants every event.
     Filtered(fn(Filtered<u32>) -> Box<dyn Source>),
-    /// Reads deliveries itself, and records each event that it takes.
+    /// Reads deliveries itself, and records each event it takes.
     Work(for<'a> fn(&'a mut Deliveries<u32>, &'a Taken) -> LocalBoxFuture<'a, Outcome>),
 }
 
 impl Row {
-    /// Whether the future stores its event in one poll, and is ready in a later poll.
+    /// Whether the future stores its event in a poll, and is ready in a later poll.
     pub(crate) fn waits_on_once_stored(&self) -> bool {
         let publishes = [
             "ack_notify",
@@ -52,10 +52,10 @@ impl Row {
     }
 }
 
-/// The events that the future has taken.
+/// The events taken by the future.
 pub(crate) type Taken = RefCell<Vec<u32>>;
 
-/// The output of a future, if it was not dropped before.
+/// The output of a future, unless the future was dropped before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Stored,
@@ -64,7 +64,7 @@ pub(crate) enum Outcome {
     Done,
 }
 
-/// The event that the functions to be cancelled publish.
+/// The event published by the functions to be cancelled.
 pub(crate) const MINE: u32 = 100;
 
 pub(crate) fn rows() -> impl Iterator<Item = &'static Row> {
@@ -375,7 +375,7 @@ fn in_time<T>(result: Result<T, DeadlineError<u32>>) -> Outcome {
     back.map_or(Outcome::Stored, |_| Outcome::Refused)
 }
 
-/// Work that is done at its second poll.
+/// Work, done at its second poll.
 async fn one_poll_later() {
     let mut has_waited = false;
     poll_fn(|cx| {

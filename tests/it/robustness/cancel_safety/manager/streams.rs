@@ -1,4 +1,4 @@
-//! Streams of events, single or in batches, that finish their events when they are polled again.
+//! Streams of events, single or in batches. The next poll finishes the events in flight.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -10,7 +10,7 @@ use genevent::{
     WithMissed,
 };
 
-/// A stream of events, single or in batches, that finishes its events when it is polled again.
+/// A stream of events, single or in batches. The next poll finishes the events in flight.
 pub(crate) trait Source {
     fn poll_events(&mut self, cx: &mut Context<'_>) -> Poll<Option<Vec<u32>>>;
 
@@ -71,7 +71,7 @@ impl Source for WithMissed<u32, Filtered<u32>> {
     }
 }
 
-/// Like `InFlight`, for the events that a filter passes on.
+/// Like `InFlight`, for the events passed on by a filter.
 pub(crate) struct OneUnacked {
     pub(crate) stream: Deliveries<u32, Filtered<u32>>,
     pub(crate) out: Option<Delivery<u32>>,
@@ -89,7 +89,7 @@ impl Source for OneUnacked {
     }
 }
 
-/// Acknowledges its events in flight when it is polled again.
+/// Acknowledges its events in flight in the next poll.
 pub(crate) struct InFlight<S: Stream> {
     stream: S,
     item: Option<S::Item>,

@@ -1,4 +1,4 @@
-//! Tasks that are polled as an executor would: only after they were woken.
+//! Tasks polled as by an executor: only after a wake-up.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +11,7 @@ use genevent::EventManager;
 use super::rows::Outcome;
 use super::streams::Source;
 
-/// Whether a task is woken; a task that waits is polled again only then.
+/// Whether a task is woken. A waiting task is not polled again before.
 struct Alarm(AtomicBool);
 
 impl Wake for Alarm {
@@ -20,7 +20,7 @@ impl Wake for Alarm {
     }
 }
 
-/// A task that an executor would run: not while it waits and has not been woken.
+/// A task run as by an executor: a waiting task is polled only after a wake-up.
 pub(crate) struct Task<'a> {
     pub(crate) name: &'static str,
     alarm: Arc<Alarm>,
@@ -41,7 +41,7 @@ impl<'a> Task<'a> {
         }
     }
 
-    /// Polls it if it has something to do; false if not.
+    /// Polls the task if the task is runnable. Returns whether it was.
     pub(crate) fn run(&mut self) -> bool {
         if self.is_kept {
             return false;
@@ -61,7 +61,7 @@ impl<'a> Task<'a> {
     }
 }
 
-/// A task that reads one event, then works, and then polls for the next event.
+/// A task that reads an event, then works, and then polls for the next event.
 pub(crate) struct Reader {
     alarm: Arc<Alarm>,
     pub(crate) source: Box<dyn Source>,

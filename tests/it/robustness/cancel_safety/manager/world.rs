@@ -37,7 +37,7 @@ pub(crate) const TROUBLES: [Trouble; 7] = [
     Trouble::FirstInLineIsKept,
 ];
 
-/// The reader beside the future, or the reader that the future reads from.
+/// The reader beside the future, or the future's own reader.
 fn make_mine(manager: &EventManager<u32>, call: &Call) -> Reader {
     let options = SubscribeOptions::new().max_unacked(2);
     if let Call::Filtered(make) = call {
@@ -51,7 +51,7 @@ fn make_mine(manager: &EventManager<u32>, call: &Call) -> Reader {
     })
 }
 
-/// The future of `row`, which reads from `mine`, if it does.
+/// The future of `row`. A reading future reads from `mine`.
 pub(crate) fn call<'a>(
     row: &Row,
     manager: &'a EventManager<u32>,
@@ -81,10 +81,10 @@ pub(crate) fn call<'a>(
 pub(crate) struct World<'a> {
     manager: &'a EventManager<u32>,
     first: Option<Reader>,
-    /// The events that `first` had received when it was dropped.
+    /// The events received by `first` before its drop.
     left_with: Vec<u32>,
     second: Reader,
-    /// Borrowed by the future under test, if that future is the reader's `next`.
+    /// Borrowed by the future under test if the future is the reader's `next`.
     pub(crate) mine: Option<Reader>,
     late: Option<Reader>,
     ahead: Task<'a>,
@@ -176,7 +176,7 @@ impl<'a> World<'a> {
                 self.left_with = leaver.got;
             }
             Trouble::ReaderIsDisconnected => {
-                let first = self.first.as_ref().expect("it stays");
+                let first = self.first.as_ref().expect("`first` stays");
                 self.manager.disconnect(first.source.subscription().0);
             }
             Trouble::RoomComesFree => {
@@ -190,7 +190,7 @@ impl<'a> World<'a> {
     }
 
     /// Runs every task until all of them are done or wait. None may wait in vain: see
-    /// [`check`](Self::check). A place that is granted to a kept publisher takes time to pass on.
+    /// [`check`](Self::check). A place granted to a kept publisher takes time to pass on.
     pub(crate) fn settle(&mut self) {
         if self.ahead.is_kept {
             self.settle_with_time();
@@ -239,7 +239,7 @@ impl<'a> World<'a> {
             .chain(&self.others)
     }
 
-    /// Lets all tasks continue, and then checks that they did, and that all agree on the seen
+    /// Lets all tasks continue, and then checks their progress, and whether all of them saw the same
     /// events.
     pub(crate) fn check(mut self, mine_is_stored: Option<bool>, takes_time: bool) {
         let settle = if takes_time {
@@ -258,7 +258,7 @@ impl<'a> World<'a> {
             let probe = self.manager.sync_notify(5).map(answered).boxed_local();
             self.others.push(Task::new("probe", probe));
             settle(&mut self);
-            let probe = self.others.last().expect("it was just added");
+            let probe = self.others.last().expect("the probe was just added");
             assert_eq!(probe.outcome, Some(Outcome::Stored), "nobody can publish");
             self.manager.close();
         }
@@ -270,7 +270,7 @@ impl<'a> World<'a> {
 
         let all = &self.second.got;
         let is_in = |event| all.contains(&event);
-        // Publishers that have waited store in the order in which they are polled.
+        // Woken publishers store in the order of their polls.
         let stored = [1, 2, 3, MINE, 4, 5];
         let stored = stored.into_iter().filter(|&event| is_in(event));
         let (mut stored, mut read): (Vec<_>, _) = (stored.collect(), all.clone());
@@ -289,7 +289,7 @@ impl<'a> World<'a> {
             }
         }
 
-        let mine = self.mine.as_ref().expect("it was given back");
+        let mine = self.mine.as_ref().expect("the future gave `mine` back");
         assert_eq!(mine.got, all[2..], "delivered to some");
         if let Some(late) = &self.late {
             assert!(all.ends_with(&late.got), "delivered to some");

@@ -1,4 +1,4 @@
-//! Functions that wait for a state of the manager or of a subscription.
+//! Functions waiting for a state of the manager or of a subscription.
 
 use std::future::pending;
 
@@ -44,7 +44,7 @@ pub(super) const ROWS: &[Row] = &[
     },
 ];
 
-/// Options of a subscription that changes nothing for the others.
+/// Options of a subscription without influence on other subscriptions.
 fn screen() -> SubscribeOptions {
     let options = SubscribeOptions::new().observer();
     options.overflow(Overflow::DropOldest).window(1)
