@@ -1,5 +1,5 @@
-//! Handlers instead of streams: a forwarder, a counter that answers calls, a log that is swapped
-//! while events arrive, and a handler that ends with the task that owns the handler.
+//! Handlers instead of streams: a forwarder, a counter with calls, a log swapped while events
+//! arrive, and a handler that ends with its owner's task.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -62,7 +62,7 @@ async fn main() {
         .add_handler("log", handler_fn(|e: &Event| println!("log: {e:?}")))
         .expect("the name is free");
 
-    // A session, whose task owns a handler. The handler ends with the task, however the task ends.
+    // A session, with a task that owns a handler. The handler ends with the task, also by a panic.
     let (log_out, logged_out) = oneshot::channel::<()>();
     let session = tokio::spawn(async move {
         logged_out.await.ok();

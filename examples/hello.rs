@@ -1,4 +1,4 @@
-//! Two subscribers, one event, and a receipt when both have finished with it.
+//! Two subscribers, an event, and a receipt when both have finished with the event.
 
 use futures::StreamExt;
 use genevent::EventManager;
@@ -16,6 +16,9 @@ async fn main() {
         });
     }
 
-    let receipt = manager.sync_notify("order 1").await.expect("it is open");
+    let receipt = manager
+        .sync_notify("order 1")
+        .await
+        .expect("the manager is open");
     println!("{} have finished with it", receipt.acked());
 }

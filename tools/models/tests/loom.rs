@@ -1,4 +1,4 @@
-//! Small kernels of the engine under every interleaving, and with every value that the memory
+//! Small kernels of the engine under every interleaving, and with every value the memory
 //! orderings allow a load to return. Run by `.ci/run`.
 #![cfg(genevent_loom)]
 

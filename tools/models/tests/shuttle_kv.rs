@@ -1,5 +1,5 @@
-//! Models of the registry's watch: random schedules of tasks that change the registry, of the task
-//! that publishes the changes, and of tasks that begin to watch. Run like `shuttle`.
+//! Models of the registry's watch: random schedules of the tasks changing the registry, the task
+//! publishing the changes, and tasks beginning to watch. Run like `shuttle`.
 //!
 //! Every lock and atomic of this crate is a step of the schedule; tokio's own types (`Notify`,
 //! `watch`) are a single step.
@@ -13,7 +13,7 @@ use genevent::{EventManager, Overflow, SubscribeOptions};
 use genevent_models::{Task, model, spawn};
 use shuttle::future::{block_on, yield_now};
 
-/// Starts a task that creates and stops buckets of these names.
+/// Starts a task creating and stopping buckets of these names.
 fn change(registry: &Registry<u8>, names: &'static [&'static str]) -> Task<()> {
     let registry = registry.clone();
     spawn(async move {
@@ -25,7 +25,7 @@ fn change(registry: &Registry<u8>, names: &'static [&'static str]) -> Task<()> {
     })
 }
 
-/// Asserts that the changes until the end are a consistent history, without gaps or duplicates.
+/// Asserts a consistent history of changes until the end, without gaps or duplicates.
 async fn replay(watch: Watch<u8>) {
     let mut standing = BTreeMap::new();
     let mut seen = HashSet::new();
@@ -204,7 +204,7 @@ fn closing_resolves_flush_despite_events_in_flight() {
             let closed = spawn(async move { events.close() });
             flushed.await.unwrap();
             closed.await.unwrap();
-            // No event has been read, and every change that has happened resolves at once.
+            // No event has been read, and every past change resolves at once.
             for task in changes {
                 task.await.unwrap();
             }

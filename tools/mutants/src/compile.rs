@@ -1,4 +1,4 @@
-//! The copy of the project with the mutants in it, and the programs of its tests.
+//! The copy of the project with all mutants, and the programs of its tests.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,11 +14,11 @@ use crate::list::Mutant;
 pub(crate) struct Planted {
     /// The mutants in the copy.
     pub(crate) ids: BTreeSet<usize>,
-    /// The mutants that cannot be built in: in constants, or of an unsupported kind.
+    /// The mutants not built in: in constants, or of an unsupported kind.
     pub(crate) not_inserted: BTreeSet<usize>,
 }
 
-/// Makes the copy with every mutant that compiles.
+/// Makes the copy with every compiling mutant.
 pub(crate) fn insert_compiling(home: &Path, tree: &Path, mutants: &[Mutant]) -> Planted {
     copy(home, tree);
     let all: BTreeSet<usize> = (0..mutants.len()).collect();

@@ -38,7 +38,7 @@ struct Inserter<'a> {
 }
 
 impl Inserter<'_> {
-    /// Returns the mutants of the code that begins at `start`, with their replacements.
+    /// Returns the mutants of the code from `start` on, with their replacements.
     fn find(&mut self, kind: Kind, start: Position) -> Vec<(LitInt, String)> {
         self.take(|mutant| mutant.kind == kind && mutant.start == start)
     }
@@ -56,7 +56,7 @@ impl Inserter<'_> {
         found
     }
 
-    /// Adds a mutant that returns another value at once.
+    /// Adds a mutant returning another value at once.
     fn body(&mut self, block: &mut Block) {
         let end = position(block.brace_token.span.close().end());
         let found = self.take(|mutant| {

@@ -1,4 +1,4 @@
-//! Judges mutants. A mutant is noticed if a test that reaches its code fails or does not end.
+//! Judges mutants. A mutant is noticed if a test reaching its code fails or does not end.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -14,11 +14,11 @@ use crate::reach::{Test, in_parallel, run};
 /// The number of tests from which tests longer than [`LONG`] are left out.
 const MANY: usize = 12;
 const LONG: Duration = Duration::from_millis(1_500);
-/// The time of the first batch of tests; each further batch takes four times that.
+/// The time of the first batch of tests; each further batch has four times as long.
 const FIRST: Duration = Duration::from_millis(300);
 const MOST: Duration = Duration::from_secs(6);
 
-/// Prints the mutants of `judged` that no test notices, and returns their number.
+/// Prints the unnoticed mutants of `judged`, and returns their number.
 pub(crate) fn missed(
     tree: &Path,
     tests: &[Test],

@@ -2,9 +2,9 @@
 //!
 //! `cargo run --release -p genevent-mutants` takes the list of `cargo mutants` (which honours
 //! `.cargo/mutants.toml`), and builds all mutants into the same copy of the library, each behind a
-//! switch. The tests are built once, and a mutant costs only the tests that reach its code.
+//! switch. The tests are built once, and a mutant costs only the tests reaching its code.
 //!
-//! Arguments select the mutants whose names contain one of them. Mutants that cannot be built in are
+//! Arguments select the mutants with any of them in the name. Mutants that cannot be built in are
 //! listed, for `cargo mutants -F 'their name'`.
 
 mod compile;

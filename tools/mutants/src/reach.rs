@@ -15,7 +15,7 @@ pub(crate) struct Test {
     pub(crate) reaches: BTreeSet<usize>,
 }
 
-/// Returns the tests that pass without a mutant, the fastest first.
+/// Returns the tests passing without a mutant, the fastest first.
 pub(crate) fn tests(tree: &Path, programs: &[PathBuf]) -> Vec<Test> {
     let names = programs.iter().flat_map(|program| {
         let list = Command::new(program)

@@ -8,7 +8,7 @@ use genevent::{Receipt, SubscriberId};
 /// The outcome of an event at a subscriber.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum EventOutcome {
-    /// Received. After the subscriber's end: unknown, as a task that is aborted may have polled again.
+    /// Received. Unknown after the subscriber's end, as an aborted task may have polled again.
     InHand,
     Finished,
     /// The stream left with the event in flight, or a delivery was discarded.
@@ -33,7 +33,8 @@ impl Wants {
 /// The record of a subscriber.
 pub(crate) struct Record {
     id: OnceLock<SubscriberId>,
-    /// Set if the subscriber may be disconnected, and then reads events that it does not owe.
+    /// Set if the subscriber may be disconnected: after a disconnect, it reads events without owing
+    /// acknowledgements.
     cuttable: bool,
     wants: Wants,
     notes: Mutex<Notes>,
@@ -52,7 +53,7 @@ struct Notes {
 }
 
 impl Record {
-    /// Makes a record whose subscriber id is set later.
+    /// Makes a record without a subscriber id, which is set later.
     pub(crate) fn unknown(cuttable: bool) -> Arc<Self> {
         Self::new(cuttable, Wants::ALL)
     }
@@ -90,7 +91,7 @@ impl Record {
         self.notes.lock().unwrap().outcomes.insert(event, outcome);
     }
 
-    /// Records that the previous event is finished: the next has been polled for.
+    /// Records the poll for the next event, which finishes the previous event.
     pub(crate) fn finish_last(&self) {
         let mut notes = self.notes.lock().unwrap();
         if let Some(&(last, _)) = notes.seen.last() {
@@ -104,24 +105,24 @@ impl Record {
         }
     }
 
-    /// Records that the stream is dropped without another poll.
+    /// Records a drop of the stream without another poll.
     pub(crate) fn leave(&self) {
         self.notes.lock().unwrap().left = true;
     }
 
-    /// Records that the stream is dropped by a panic.
+    /// Records a drop of the stream by a panic.
     pub(crate) fn panicked(&self) {
         self.leave();
         self.notes.lock().unwrap().panicked = true;
     }
 
-    /// Records that the stream ended by itself.
+    /// Records the end of the stream.
     pub(crate) fn read_to_the_end(&self) {
         self.notes.lock().unwrap().until_the_end = true;
     }
 }
 
-/// The outcome of a publish, as its publisher knows it.
+/// The outcome of a publish, as known to its publisher.
 pub(crate) enum Sent {
     Stored,
     NotStored,
@@ -182,7 +183,7 @@ impl Book {
         self.finished.lock().unwrap().push((event, receipt));
     }
 
-    /// Compares all records with the first, whose subscriber has seen every event.
+    /// Compares all records with the first record, of a subscriber that has seen every event.
     pub(crate) fn check(&self, totals: &mut Totals) {
         let records = self.records.lock().unwrap();
         let all: Vec<u64> = {
@@ -291,7 +292,7 @@ impl Record {
     }
 }
 
-/// Checks that a receipt counts the subscribers whose outcome `counts`, and names none of them as dropped.
+/// Checks a receipt: the subscribers with an outcome that `counts` are counted, and not named as dropped.
 fn check_receipt(
     event: u64,
     receipt: &Receipt,

@@ -1,4 +1,4 @@
-//! A crowd that comes and leaves while its manager lives: the heap must shrink again.
+//! A crowd comes and leaves while its manager lives: the heap must shrink again.
 //!
 //! A finished round drops its manager with all needless memory, so this check measures the heap while
 //! the manager lives. The futures are polled by hand, on a single thread, between rounds.
@@ -19,10 +19,10 @@ const STAY: usize = 3;
 /// The bytes of the remaining members, and of a few short tables.
 const SLACK: usize = 64 * 1024;
 
-/// A member of the crowd: a stream, whose events are dropped, or a waiting future.
+/// A member of the crowd: a stream, with its events dropped, or a waiting future.
 enum Guest<'a> {
     Reader(SubscriberId, Pin<Box<dyn Stream<Item = ()> + 'a>>),
-    /// A publisher that waits for room.
+    /// A publisher waiting for room.
     Publisher(#[expect(dead_code, reason = "kept until the member leaves")] Box<dyn Held + 'a>),
     /// An unacked delivery, or a waiting future.
     Waits(#[expect(dead_code, reason = "kept until the member leaves")] Box<dyn Held + 'a>),
@@ -65,7 +65,7 @@ pub(crate) fn rise_and_fall(seed: u64, usage: impl Fn() -> usize) {
             live(&manager, &mut crowd, CROWD, &mut rng);
         }
     }
-    // A waiting publisher keeps the values of the filters that matched its event.
+    // A waiting publisher keeps the values made for its event by matching filters.
     crowd.retain(|guest| !matches!(guest, Guest::Publisher(_)));
     crowd.shrink_to_fit();
     let after = usage();

@@ -8,7 +8,7 @@ thread_local! {
     static CLONES: Cell<Option<u32>> = const { Cell::new(None) };
 }
 
-/// Runs `poll` with clones that take longer than the next publish, and counts the clones.
+/// Runs `poll` with clones slower than the next publish, and counts the clones.
 pub(crate) fn with_slow_clones<R>(poll: impl FnOnce() -> R) -> (R, u32) {
     CLONES.set(Some(0));
     let polled = poll();

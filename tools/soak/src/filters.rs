@@ -17,12 +17,12 @@ use crate::reader::{RoundContext, work, work_options};
 enum End {
     Leaves,
     Panics,
-    /// Stalls until the round is over or until it is disconnected.
+    /// Stalls until the round is over or until the subscriber is disconnected.
     Stalls,
 }
 
 impl RoundContext {
-    /// Subscribes with a random policy, and a filter that may panic or wants every event.
+    /// Subscribes with a random policy, and a filter that may panic or accepts every event.
     pub(crate) fn filtered(
         &self,
         manager: &EventManager<Event>,

@@ -1,4 +1,4 @@
-//! Handlers that crash and restart, and a group whose members leave.
+//! Crashing handlers with restarts, and a group with leaving members.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
-//! Runs many lives of event managers on each kind of executor: subscribers that join, leave, panic,
-//! stall and are aborted; handlers that crash and restart; publishers that are cancelled; managers
-//! that are closed meanwhile. Every event is accounted for: see [`book`].
+//! Runs many lives of event managers on each kind of executor: subscribers join, leave, panic, stall
+//! and are aborted; handlers crash and restart; publishers are cancelled; managers are closed
+//! meanwhile. Every event is accounted for: see [`book`].
 //!
 //! ```sh
 //! cargo run --release -p genevent-soak -- --seconds 600
@@ -37,7 +37,7 @@ static MEMORY: PeakAlloc = PeakAlloc;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The number of rounds until all lasting allocations have been made.
 const WARM_UP: u64 = 60;
-/// The interval of rounds with a crowd that comes and leaves while its manager lives: see [`crowd`].
+/// The interval of rounds with a crowd coming and leaving while its manager lives: see [`crowd`].
 const TIDE: u64 = 10;
 /// The tolerance for buffers of the runtimes and of the test itself.
 const SLACK: usize = 256 * 1024;

@@ -74,7 +74,7 @@ pub(crate) async fn publish(
     }
 }
 
-/// Cancels a future that has been pending more often than `patience`.
+/// Cancels a future after more than `patience` pending polls.
 async fn wait<F: Future>(future: F, mut patience: usize) -> Option<F::Output> {
     let mut future = pin!(future);
     std::future::poll_fn(|cx| match future.as_mut().poll(cx) {

@@ -25,7 +25,7 @@ pub(crate) struct RoundContext {
     pub(crate) executor: Executor,
     pub(crate) manager: genevent::WeakEventManager<Event>,
     pub(crate) book: Arc<Book>,
-    /// The subscribers that stall until the round is over or until they are disconnected.
+    /// The subscribers stalling until the round is over or until they are disconnected.
     pub(crate) stalled: Arc<Mutex<Vec<SubscriberId>>>,
     pub(crate) over: Over,
 }
@@ -176,7 +176,7 @@ impl RoundContext {
         })
     }
 
-    /// A reader disconnected when it does not keep up.
+    /// A reader disconnected on falling behind.
     fn impatient(&self, manager: &EventManager<Event>, mut rng: Rng, overflow: Overflow) -> Job {
         let options = SubscribeOptions::new()
             .overflow(overflow)
@@ -196,7 +196,7 @@ impl RoundContext {
         })
     }
 
-    /// A reader that may leave, and a stage after it; each may be lossy.
+    /// A reader, which may leave, and a stage after the reader; each may be lossy.
     fn stages(&self, manager: &EventManager<Event>, mut rng: Rng, lifetime: usize) -> Job {
         let first_is_lossy = rng.bool();
         let mut options = |lossy: bool| {
@@ -271,7 +271,7 @@ impl RoundContext {
     }
 }
 
-/// The options of a stream of deliveries, and whether they may disconnect it.
+/// The options of a stream of deliveries, and whether they may disconnect the stream.
 pub(crate) fn work_options(rng: &mut Rng, most: usize) -> (SubscribeOptions, bool) {
     let options = SubscribeOptions::new().max_unacked(most);
     if rng.bool() {
@@ -282,7 +282,7 @@ pub(crate) fn work_options(rng: &mut Rng, most: usize) -> (SubscribeOptions, boo
     (options, true)
 }
 
-/// Checks that a reader slower than its publishers gets events: the stream yields every cloned event.
+/// Checks that a reader slower than its publishers gets events: its stream yields every cloned event.
 fn poll_slowly(
     reader: &mut WithMissed<Event>,
     cx: &mut Context<'_>,

@@ -24,7 +24,7 @@ pub(crate) fn play(executor: &Executor, seed: u64, totals: &mut Totals) {
     let book = Arc::new(Book::default());
     executor.block_on(life(executor, seed, &book));
     book.check(totals);
-    // The tasks of handlers end on their own; a task that never ends would hang the round here.
+    // The tasks of handlers end on their own; an endless task would hang the round here.
     while alive() > 0 {
         std::thread::sleep(Duration::from_micros(100));
         executor.block_on(yield_now());
@@ -71,7 +71,7 @@ async fn life(executor: &Executor, seed: u64, book: &Arc<Book>) {
         }
         jobs.push(context.subscribe_random(&manager, &mut rng));
     }
-    // Outside of a runtime, publishers may sleep behind kept ones (page `deadlocks`).
+    // Outside of a runtime, publishers may sleep behind kept publishers (page `deadlocks`).
     let count = if executor.is_tokio() { rng.u8(0..4) } else { 0 };
     let kept = keep(&manager, count, &mut rng).await;
     if rng.u8(0..4) == 0 {
@@ -103,7 +103,7 @@ async fn life(executor: &Executor, seed: u64, book: &Arc<Book>) {
     }
 }
 
-/// Polls publishing futures once, and keeps those that wait.
+/// Polls publishing futures once, and keeps the pending futures.
 async fn keep<'a>(
     manager: &'a EventManager<Event>,
     count: u8,

@@ -1,4 +1,4 @@
-//! The settled events of a subscriber, which the stage after it may see.
+//! The settled events of a subscriber, visible to the stage after the subscriber.
 
 use std::collections::HashSet;
 use std::sync::Mutex;
@@ -37,7 +37,7 @@ impl Before {
         self.0.lock().unwrap().left = true;
     }
 
-    /// Records that the stage sees this event.
+    /// Records this event, seen by the stage.
     pub(crate) fn check(&self, event: u64, lossy: bool) {
         let mut notes = self.0.lock().unwrap();
         if notes.left || notes.finished.contains(&event) {

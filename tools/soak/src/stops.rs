@@ -1,7 +1,7 @@
 //! Handlers and groups added while their manager is stopped.
 //!
 //! Each race has a manager of its own: with further handlers, `stop` would wait for them and could
-//! hardly overtake a handler that is being added.
+//! hardly overtake a handler being added.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -39,7 +39,7 @@ impl Handler<Event> for Late {
     }
 }
 
-/// Checks that `stop` does not return before a successfully added handler has ended.
+/// Checks that `stop` returns only after every successfully added handler has ended.
 pub(crate) async fn race(executor: &Executor, rng: &mut Rng) {
     let Executor::Tokio(_, runtime) = executor else {
         return;

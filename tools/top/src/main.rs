@@ -84,7 +84,7 @@ fn key(event: &Event) -> Option<KeyCode> {
     })
 }
 
-/// Prints a picture of a reader that has been stalled for a while.
+/// Prints a picture of a reader stalled for a while.
 async fn once() -> io::Result<()> {
     let demo = Demo::start();
     let mut rate = Rate::new();

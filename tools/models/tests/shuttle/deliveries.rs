@@ -147,7 +147,7 @@ fn a_receipt_counts_each_delivery_once() {
     });
 }
 
-/// The hazard, found by the soak test: events that were overwritten before `subscribe` returned
+/// The hazard, found by the soak test: events overwritten before `subscribe` returned
 /// were reported to no reader.
 #[test]
 fn a_late_lossy_reader_counts_every_loss() {

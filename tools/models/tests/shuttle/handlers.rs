@@ -96,7 +96,7 @@ fn a_swap_separates_two_events() {
     });
 }
 
-/// A task that finds a handler by its name calls the handler, also while it is being added.
+/// A task finds a handler by its name, and calls the handler, also while the handler is being added.
 #[test]
 fn a_member_found_by_name_has_joined() {
     type Quiet = genevent::handler::HandlerFn<fn(&u64)>;
@@ -118,8 +118,8 @@ fn a_member_found_by_name_has_joined() {
     });
 }
 
-/// `stop` waits for every handler whose `add_handler` returned `Ok`, in every interleaving of the
-/// two calls.
+/// `stop` waits for every successfully added handler, in every interleaving of `stop` and
+/// `add_handler`.
 fn stopped_handlers_have_ended(
     add: impl Fn(&EventManager<u64>) -> Option<BoxFuture<'static, StopReason>> + Send + Sync + 'static,
 ) {
@@ -201,8 +201,8 @@ impl Handler<u64> for Publishing {
     }
 }
 
-/// A permit holds the only room. When used, its event fills the handler's window; when dropped, it
-/// does not.
+/// A permit holds the only room. The event of a used permit fills the handler's window; a dropped
+/// permit leaves room.
 #[test]
 fn a_permit_used_or_dropped_resumes_a_handler() {
     for is_used in [false, true] {
@@ -237,7 +237,7 @@ fn a_permit_used_or_dropped_resumes_a_handler() {
     }
 }
 
-/// A command keeps its position between the events that a filter wants, and `stop` waits for them.
+/// A command keeps its position between the events wanted by a filter, and `stop` waits for all.
 #[test]
 fn a_filtered_handler_keeps_the_order_of_events_and_calls() {
     model(|| {

@@ -1,4 +1,4 @@
-//! Flushes that free events while subscribers read, acknowledge and leave.
+//! Flushes freeing events while subscribers read, acknowledge and leave.
 
 use std::sync::{Arc, Weak};
 

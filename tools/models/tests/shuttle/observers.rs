@@ -1,4 +1,5 @@
-//! Observers beside flush, stop and disconnect: nobody waits for one, and one answers for nobody.
+//! Observers beside flush, stop and disconnect: no call waits for an observer, and an observer's
+//! acknowledgement counts for no other subscriber.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -60,7 +61,7 @@ fn receipts_wait_for_the_work_and_for_no_observer() {
     });
 }
 
-/// A flush and a stop that waited for an observer would never end: it keeps its delivery.
+/// The observer keeps its delivery, so a flush or a stop waiting for the observer would never end.
 #[test]
 fn flush_and_stop_wait_for_no_observer() {
     model(|| {

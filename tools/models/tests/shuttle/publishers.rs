@@ -16,8 +16,8 @@ fn a_batch_frees_room_event_by_event() {
             for n in 1..=3 {
                 manager.try_notify(n).unwrap();
             }
-            // One read event frees room for one event, also while the rest of the batch is in
-            // flight: the publisher gets the room without another action of the reader.
+            // Each read event frees room for an event, also while the rest of the batch is in flight:
+            // the publisher gets the room without another action of the reader.
             let publisher = spawn(async move {
                 manager.notify(4).await.unwrap();
                 manager

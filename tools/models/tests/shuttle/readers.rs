@@ -1,4 +1,4 @@
-//! The events that readers see, when readers are late, slow, lossy or disconnected.
+//! The events seen by readers that are late, slow, lossy or disconnected.
 
 use futures::StreamExt;
 use genevent::{EndReason, EventManager, Overflow, Received, SubscribeOptions};
