@@ -16,9 +16,6 @@ async fn main() {
         });
     }
 
-    let receipt = manager
-        .sync_notify("order 1")
-        .await
-        .expect("the manager is open");
+    let receipt = manager.sync_notify("order 1").await.expect("it is open");
     println!("{} have finished with it", receipt.acked());
 }

@@ -67,7 +67,8 @@ pub(crate) enum Op {
     Advance(u8),
 }
 
-/// The overflow policy of a subscription, or the manager's; and whether the subscriber is an observer.
+/// The overflow policy of a subscription, or the manager's; and whether the subscriber is an
+/// observer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Policy {
     pub(crate) overflow: Option<Overflow>,

@@ -42,10 +42,7 @@ fn add(way: &str, manager: &EventManager<u32>, go: &Arc<Semaphore>, seen: &Probe
     let handler = move |event: &u32| {
         let (event, go, seen) = (*event, Arc::clone(&go), seen.clone());
         async move {
-            go.acquire()
-                .await
-                .expect("the test never closes `go`")
-                .forget();
+            go.acquire().await.expect("never closed").forget();
             seen.record(event);
         }
     };

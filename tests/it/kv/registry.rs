@@ -1,5 +1,5 @@
-//! The registry publishes a single `Created` and a single `Exited` for each bucket, in order, with any
-//! behaviour of its subscribers and values.
+//! The registry publishes a single `Created` and a single `Exited` for each bucket, in order, with
+//! any behaviour of its subscribers and values.
 #![allow(clippy::mutable_key_type)] // Buckets are hashed by identity, which does not change.
 
 mod buckets;

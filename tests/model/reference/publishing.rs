@@ -101,10 +101,7 @@ impl Reference {
             self.unblock_filtered();
         }
         for who in self.filtered() {
-            let wants = self.readers[who]
-                .sees
-                .wants
-                .expect("the reader is filtered");
+            let wants = self.readers[who].sees.wants.expect("filtered");
             let concerns = match wish {
                 Wish::Event(payload) => payload % wants == 0,
                 Wish::Permit => true,

@@ -113,10 +113,7 @@ impl Reader {
 }
 
 pub(super) fn millis(duration: Duration) -> Time {
-    duration
-        .as_millis()
-        .try_into()
-        .expect("the duration is short")
+    duration.as_millis().try_into().expect("short")
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

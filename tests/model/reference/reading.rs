@@ -81,17 +81,10 @@ impl Reference {
     /// Settles a delivery, as not finished if there is a cause. A delivery without an acknowledgement
     /// owed only makes room for another delivery.
     pub(crate) fn settle(&mut self, who: Who, seq: u64, cause: Option<Cause>) {
-        let out = self.readers[who]
-            .out
-            .as_mut()
-            .expect("the reader has deliveries");
+        let out = self.readers[who].out.as_mut().expect("deliveries");
         let is_it = |event: &Event| *event as u64 + 1 == seq;
         let Some(index) = out.open.iter().position(is_it) else {
-            let index = out
-                .free
-                .iter()
-                .position(is_it)
-                .expect("the delivery is out");
+            let index = out.free.iter().position(is_it).expect("unsettled");
             out.free.remove(index);
             return;
         };

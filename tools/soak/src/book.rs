@@ -292,7 +292,8 @@ impl Record {
     }
 }
 
-/// Checks a receipt: the subscribers with an outcome that `counts` are counted, and not named as dropped.
+/// Checks a receipt: the subscribers with an outcome that `counts` are counted, and not listed as
+/// dropped.
 fn check_receipt(
     event: u64,
     receipt: &Receipt,
