@@ -1,4 +1,4 @@
-//! Two subscribers, an event, and a receipt when both have finished with the event.
+//! Two subscribers, one event, and a receipt when both have finished with it.
 
 use futures::StreamExt;
 use genevent::EventManager;
