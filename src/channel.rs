@@ -42,6 +42,7 @@ pub(crate) mod filter;
 mod filters;
 #[cfg(feature = "rt")]
 mod grant_monitor;
+pub(crate) mod handle;
 pub(crate) mod handlers;
 mod inspect;
 mod lifecycle;

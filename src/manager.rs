@@ -3,12 +3,15 @@
 use std::fmt;
 
 use crate::channel::Channel;
+use crate::channel::handle::Handle;
 use crate::util::sync::Arc;
 
 // Declared in the order in which rustdoc lists the methods.
 mod builder;
 
 mod publish;
+
+mod owned;
 
 mod subscribe;
 
@@ -70,7 +73,7 @@ pub use weak::WeakEventManager;
 #[doc(alias = "GenEvent")]
 #[doc(alias = "gen_event")]
 pub struct EventManager<E> {
-    channel: Arc<Channel<E>>,
+    channel: Handle<E>,
 }
 
 impl<E: Send + Sync + 'static> EventManager<E> {
@@ -90,6 +93,22 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     pub fn downgrade(&self) -> WeakEventManager<E> {
         let channel = Arc::clone(&self.channel);
         WeakEventManager { channel }
+    }
+
+    /// Returns whether `other` is a handle of the same manager.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::EventManager;
+    ///
+    /// let manager = EventManager::<u8>::new(4);
+    /// assert!(manager.same_manager(&manager.clone()));
+    /// assert!(!manager.same_manager(&EventManager::new(4)));
+    /// ```
+    #[doc(alias = "same_channel")]
+    #[must_use]
+    pub fn same_manager(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.channel, &other.channel)
     }
 
     /// Returns the capacity: the most events a subscriber may have unread.
@@ -120,17 +139,9 @@ impl<E> EventManager<E> {
 
 impl<E> Clone for EventManager<E> {
     fn clone(&self) -> Self {
-        let is_open = self.channel.add_handle();
-        debug_assert!(is_open, "the handle being cloned keeps the manager open");
         Self {
-            channel: Arc::clone(&self.channel),
+            channel: self.channel.clone(),
         }
-    }
-}
-
-impl<E> Drop for EventManager<E> {
-    fn drop(&mut self) {
-        self.channel.drop_handle();
     }
 }
 

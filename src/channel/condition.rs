@@ -1,5 +1,5 @@
 //! Futures that wait for a state of the channel: closed, complete, idle, without queued publishers,
-//! with a number of subscribers, or without a certain subscriber.
+//! with a number of subscribers or none, or without a certain subscriber.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -18,6 +18,8 @@ pub(crate) enum Condition {
     NoneQueued,
     /// The channel has at least this many subscribers, or is closed.
     Subscribers(usize),
+    /// The channel has no subscriber.
+    Unsubscribed,
     /// The subscriber with this number is detached.
     Detached(u64),
 }

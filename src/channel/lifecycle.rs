@@ -1,5 +1,5 @@
 //! Futures that wait for a state of the channel: closed, complete, idle, without queued publishers,
-//! with a number of subscribers, or without a certain subscriber.
+//! with a number of subscribers or none, or without a certain subscriber.
 
 use std::task::{Poll, Waker};
 
@@ -16,6 +16,7 @@ impl<E> State<E> {
             Condition::NoHandlerRuns => self.running.is_empty(),
             Condition::NoneQueued => self.machine.is_closed() || self.queue.len() == 0,
             Condition::Subscribers(n) => self.machine.is_closed() || n <= self.machine.attached(),
+            Condition::Unsubscribed => self.machine.attached() == 0,
             Condition::Detached(number) => self.machine.is_detached(number),
         }
     }
@@ -72,6 +73,10 @@ impl<E> State<E> {
     /// every step that may detach any.
     #[inline]
     pub(super) fn notify_detached(&mut self, effects: &mut Effects<E>) {
+        if !self.conditions.is_empty() && self.holds(Condition::Unsubscribed) {
+            let unsubscribed = Condition::Unsubscribed..=Condition::Unsubscribed;
+            effects.wake(self.conditions.notify(unsubscribed));
+        }
         if self.machine.has_detached() && !seeded_bug!("disconnect-wakes-no-future") {
             self.notify_all_detached(effects);
         }

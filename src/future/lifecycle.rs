@@ -1,5 +1,5 @@
-//! Waiting for a condition: that the manager is closed, or has subscribers; that a subscription is
-//! disconnected or has ended.
+//! Waiting for a condition: that the manager is closed, or has subscribers, or has none; that a
+//! subscription is disconnected or has ended.
 
 use std::fmt;
 use std::future::Future;
@@ -80,6 +80,24 @@ impl<E> Future for WaitForSubscribers<'_, E> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<usize> {
         self.0.poll(cx)
+    }
+}
+
+/// Future of [`EventManager::unsubscribed`](crate::EventManager::unsubscribed).
+#[must_use = "futures do nothing unless polled"]
+pub struct Unsubscribed<'a, E>(AwaitCondition<'a, E>);
+
+impl<'a, E> Unsubscribed<'a, E> {
+    pub(crate) fn new(channel: &'a Channel<E>) -> Self {
+        Self(AwaitCondition::new(channel, Condition::Unsubscribed))
+    }
+}
+
+impl<E> Future for Unsubscribed<'_, E> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.poll(cx).map(|_| ())
     }
 }
 

@@ -7,9 +7,12 @@ use std::sync::PoisonError;
 use std::task::{Context, Poll, Waker, ready};
 
 use crate::channel::filter::Evaluation;
+use crate::channel::handle::Hold;
 use crate::channel::ticket::Ticket;
 use crate::channel::wait_queue::QueueKey;
 use crate::channel::{Admission, Channel, PendingEvent};
+#[cfg(feature = "rt")]
+use crate::error::NotStored;
 use crate::error::NotifyError;
 use crate::receipt::Stored;
 use crate::util::clock::Instant;
@@ -81,10 +84,10 @@ impl QueueEntry {
 }
 
 /// Stores one event, waiting for room if necessary.
-pub(super) struct StoreEvent<'a, E> {
-    pub(super) channel: &'a Channel<E>,
+pub(super) struct StoreEvent<H: Hold> {
+    hold: H,
     /// `None` once the event is stored or returned in an error.
-    pub(super) event: Option<E>,
+    pub(super) event: Option<H::Event>,
     /// Allocated only if the fast path fails: a small future is cheap to move, and most events take
     /// the fast path.
     slow_path: Option<Box<SlowPath>>,
@@ -99,14 +102,19 @@ struct SlowPath {
     evaluation: std::sync::Mutex<Evaluation>,
 }
 
-impl<'a, E> StoreEvent<'a, E> {
+impl<H: Hold> StoreEvent<H> {
     #[inline]
-    pub(super) fn new(channel: &'a Channel<E>, event: E) -> Self {
+    pub(super) fn new(hold: H, event: H::Event) -> Self {
         Self {
-            channel,
+            hold,
             event: Some(event),
             slow_path: None,
         }
+    }
+
+    #[inline]
+    pub(super) fn channel(&self) -> &Channel<H::Event> {
+        self.hold.channel()
     }
 
     #[expect(
@@ -118,13 +126,13 @@ impl<'a, E> StoreEvent<'a, E> {
         &mut self,
         ticket: Option<&Arc<Ticket>>,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<Stored, NotifyError<E>>> {
+    ) -> Poll<Result<Stored, NotifyError<H::Event>>> {
         if self.slow_path.is_none() {
             // Code of a handler never waits to publish.
             #[cfg(feature = "rt")]
-            ready!(coop::poll_publish(cx, || self.channel.is_in_handler()));
+            ready!(coop::poll_publish(cx, || self.channel().is_in_handler()));
             let event = self.event.take().expect(POLLED_AGAIN);
-            match self.channel.try_store_fast(event, ticket) {
+            match self.channel().try_store_fast(event, ticket) {
                 Ok(stored) => return Poll::Ready(Ok(stored)),
                 Err(event) => self.event = Some(event),
             }
@@ -137,9 +145,9 @@ impl<'a, E> StoreEvent<'a, E> {
         &mut self,
         ticket: Option<&Arc<Ticket>>,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<Stored, NotifyError<E>>> {
+    ) -> Poll<Result<Stored, NotifyError<H::Event>>> {
         let Self {
-            channel,
+            hold,
             event,
             slow_path,
         } = self;
@@ -150,7 +158,7 @@ impl<'a, E> StoreEvent<'a, E> {
             evaluation: evaluation.get_mut().unwrap_or_else(PoisonError::into_inner),
         };
         let stored = ready!(entry.poll(cx, |key, waker| {
-            channel.poll_store(&mut pending, key, waker)
+            hold.channel().poll_store(&mut pending, key, waker)
         }));
         *slow_path = None;
         Poll::Ready(stored.ok_or_else(|| NotifyError::Closed(event.take().expect(POLLED_AGAIN))))
@@ -158,26 +166,39 @@ impl<'a, E> StoreEvent<'a, E> {
 
     /// Returns whether the publisher was notified and has not polled since.
     #[cfg(feature = "rt")]
-    pub(super) fn is_notified(&self) -> bool {
+    fn is_notified(&self) -> bool {
         let slow_path = self.slow_path.as_ref();
-        slow_path.is_some_and(|slow_path| slow_path.entry.is_notified(self.channel))
+        slow_path.is_some_and(|slow_path| slow_path.entry.is_notified(self.channel()))
+    }
+
+    /// Leaves the wait queue, and returns the event in the error; `None` if there is room now.
+    #[cfg(feature = "rt")]
+    pub(super) fn give_up(&mut self) -> Option<NotStored<H::Event>> {
+        let waiting_for = self.channel().blocking();
+        if waiting_for.is_empty() && self.is_notified() {
+            // Room was freed after the last poll, and the waker is about to be called.
+            return None;
+        }
+        let event = self.event.take().expect(POLLED_AGAIN);
+        self.leave();
+        Some(NotStored { event, waiting_for })
     }
 
     /// Leaves the wait queue, if queued, and notifies the next publisher.
     pub(super) fn leave(&mut self) {
         if let Some(mut slow_path) = self.slow_path.take() {
-            slow_path.entry.leave(self.channel);
+            slow_path.entry.leave(self.hold.channel());
         }
     }
 }
 
-impl<E> Drop for StoreEvent<'_, E> {
+impl<H: Hold> Drop for StoreEvent<H> {
     #[inline]
     fn drop(&mut self) {
         if self.slow_path.is_some() {
             self.leave();
         }
-        if std::mem::needs_drop::<E>() {
+        if std::mem::needs_drop::<H::Event>() {
             if let Some(event) = self.event.take() {
                 drop_caught(event);
             }

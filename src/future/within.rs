@@ -9,7 +9,10 @@ use std::time::Duration;
 use crate::error::{
     DeadlineError, NotifyError, ReserveDeadlineError, ReserveError, WaitError, WouldDeadlock,
 };
-use crate::future::{AckNotify, Flush, Notify, Quiet, Reserve, Stop, SyncNotify};
+use crate::future::{
+    AckNotify, AckNotifyOwned, Flush, Notify, NotifyOwned, Quiet, Reserve, ReserveOwned, Stop,
+    SyncNotify, SyncNotifyOwned,
+};
 use crate::permit::Permit;
 use crate::receipt::Receipt;
 use crate::util::timer::Deadline;
@@ -72,15 +75,15 @@ fn poll_within<F: Late>(within: &mut Within<F>, cx: &mut Context<'_>) -> Poll<F:
 }
 
 macro_rules! within {
-    ($($(#[$doc:meta])* $name:ident -> $result:ty, $in_time:expr, $late:expr;)+) => {$(
-        impl<'a, E> $name<'a, E> {
+    ($($(#[$doc:meta])* $name:ident<$($life:lifetime,)? E> -> $result:ty, $in_time:expr, $late:expr;)+) => {$(
+        impl<$($life,)? E> $name<$($life,)? E> {
             $(#[$doc])*
-            pub fn within(self, duration: Duration) -> Within<$name<'a, E>> {
+            pub fn within(self, duration: Duration) -> Within<$name<$($life,)? E>> {
                 Within::new(self, duration)
             }
         }
 
-        impl<E> Late for $name<'_, E> {
+        impl<$($life,)? E> Late for $name<$($life,)? E> {
             type Result = $result;
 
             fn in_time(output: Self::Output) -> Self::Result {
@@ -92,7 +95,7 @@ macro_rules! within {
             }
         }
 
-        impl<E> Future for Within<$name<'_, E>> {
+        impl<$($life,)? E> Future for Within<$name<$($life,)? E>> {
             type Output = $result;
 
             fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -130,7 +133,16 @@ within! {
     /// assert_eq!(late.waiting_for()[0].id(), stuck.id());
     /// assert_eq!(late.into_event(), Some("second"));
     /// ```
-    Notify -> Result<usize, DeadlineError<E>>, from_notify, DeadlineError::NotStored;
+    Notify<'a, E> -> Result<usize, DeadlineError<E>>, from_notify, DeadlineError::NotStored;
+
+    /// Waits for room for at most `duration`, as [`Notify::within`].
+    ///
+    /// # Errors
+    /// [`DeadlineError`] with the event, as [`Notify::within`].
+    ///
+    /// # Cancel safety
+    /// As without a limit: dropped before the event is stored, no subscriber gets the event.
+    NotifyOwned<E> -> Result<usize, DeadlineError<E>>, from_notify, DeadlineError::NotStored;
 
     /// Waits for room for at most `duration`, counted from the first poll.
     ///
@@ -157,7 +169,17 @@ within! {
     /// assert!(late.waiting_for().is_empty(), "the permit holds the room, no subscriber");
     /// assert_eq!(permit.notify("made only now"), 0);
     /// ```
-    Reserve -> Result<Permit<E>, ReserveDeadlineError>,
+    Reserve<'a, E> -> Result<Permit<E>, ReserveDeadlineError>,
+        from_reserve, ReserveDeadlineError::NotReserved;
+
+    /// Waits for room for at most `duration`, as [`Reserve::within`].
+    ///
+    /// # Errors
+    /// [`ReserveDeadlineError`], as [`Reserve::within`].
+    ///
+    /// # Cancel safety
+    /// As without a limit: dropping the future reserves no room.
+    ReserveOwned<E> -> Result<Permit<E>, ReserveDeadlineError>,
         from_reserve, ReserveDeadlineError::NotReserved;
 
     /// Waits for room and for the answers for at most `duration`, counted from the first poll.
@@ -188,7 +210,17 @@ within! {
     /// ```
     ///
     /// [`Unanswered::settled`]: crate::error::Unanswered::settled
-    SyncNotify -> Result<Receipt, DeadlineError<E>>, from_notify, |late| late;
+    SyncNotify<'a, E> -> Result<Receipt, DeadlineError<E>>, from_notify, |late| late;
+
+    /// Waits for room and for the answers for at most `duration`, as [`SyncNotify::within`].
+    ///
+    /// # Errors
+    /// [`DeadlineError`], as [`SyncNotify::within`].
+    ///
+    /// # Cancel safety
+    /// As without a limit: dropped before the event is stored, no subscriber gets the event. Dropped
+    /// later, all subscribers get the event, and only the receipt is lost.
+    SyncNotifyOwned<E> -> Result<Receipt, DeadlineError<E>>, from_notify, |late| late;
 
     /// Waits for room and for the answers for at most `duration`, counted from the first poll.
     ///
@@ -216,7 +248,17 @@ within! {
     /// ```
     ///
     /// [`Unanswered::settled`]: crate::error::Unanswered::settled
-    AckNotify -> Result<Receipt, DeadlineError<E>>, from_notify, |late| late;
+    AckNotify<'a, E> -> Result<Receipt, DeadlineError<E>>, from_notify, |late| late;
+
+    /// Waits for room and for the answers for at most `duration`, as [`AckNotify::within`].
+    ///
+    /// # Errors
+    /// [`DeadlineError`], as [`AckNotify::within`].
+    ///
+    /// # Cancel safety
+    /// As without a limit: dropped before the event is stored, no subscriber gets the event. Dropped
+    /// later, all subscribers get the event, and only the receipt is lost.
+    AckNotifyOwned<E> -> Result<Receipt, DeadlineError<E>>, from_notify, |late| late;
 
     /// Waits for at most `duration`, counted from the first poll.
     ///
@@ -241,7 +283,7 @@ within! {
     /// let late = block_on(manager.flush().within(Duration::from_millis(1)));
     /// assert_eq!(late.unwrap_err().waiting_for()[0].id(), unread.id());
     /// ```
-    Flush -> Result<(), WaitError>, |WouldDeadlock| WaitError::WouldDeadlock, |late| late;
+    Flush<'a, E> -> Result<(), WaitError>, |WouldDeadlock| WaitError::WouldDeadlock, |late| late;
 
     /// Waits for at most `duration`, counted from the first poll.
     ///
@@ -266,7 +308,7 @@ within! {
     /// let late = block_on(manager.quiet().within(Duration::from_millis(1)));
     /// assert_eq!(late.unwrap_err().waiting_for()[0].id(), unread.id());
     /// ```
-    Quiet -> Result<(), WaitError>, |WouldDeadlock| WaitError::WouldDeadlock, |late| late;
+    Quiet<'a, E> -> Result<(), WaitError>, |WouldDeadlock| WaitError::WouldDeadlock, |late| late;
 
     /// Waits for at most `duration`, counted from the first poll, which closes the manager.
     ///
@@ -292,7 +334,7 @@ within! {
     /// assert_eq!(late.unwrap_err().waiting_for()[0].id(), unread.id());
     /// assert!(manager.is_closed());
     /// ```
-    Stop -> Result<(), WaitError>, |WouldDeadlock| WaitError::WouldDeadlock, |late| late;
+    Stop<'a, E> -> Result<(), WaitError>, |WouldDeadlock| WaitError::WouldDeadlock, |late| late;
 }
 
 fn from_notify<E>(error: NotifyError<E>) -> DeadlineError<E> {

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 
 use super::EventManager;
 use crate::channel::Channel;
+use crate::channel::handle::Handle;
 use crate::options::Overflow;
 use crate::util::sync::Arc;
 
@@ -146,7 +147,9 @@ impl<E: Send + Sync + 'static> EventManagerBuilder<E> {
     #[must_use]
     pub fn build(self) -> EventManager<E> {
         let channel = Channel::new(self.capacity, self.default_overflow, self.name, self.retain);
-        EventManager { channel }
+        EventManager {
+            channel: Handle::first(channel),
+        }
     }
 }
 

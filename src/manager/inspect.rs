@@ -1,7 +1,7 @@
 //! The subscribers of a manager, and its statistics.
 
 use super::EventManager;
-use crate::future::WaitForSubscribers;
+use crate::future::{Unsubscribed, WaitForSubscribers};
 use crate::inspect::Stats;
 use crate::inspect::SubscriberInfo;
 
@@ -85,5 +85,40 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// ```
     pub fn wait_for_subscribers(&self, subscribers: usize) -> WaitForSubscribers<'_, E> {
         WaitForSubscribers::new(&self.channel, subscribers)
+    }
+
+    /// Waits until no subscriber is left, as `closed` of the `Sender`s of tokio does.
+    ///
+    /// For a producer that ends, or pauses, once there is no subscriber to produce for. Resolves at once
+    /// if there is none; [`wait_for_subscribers`](Self::wait_for_subscribers) waits for the first.
+    /// [Observers](crate::SubscribeOptions::observer) and handlers are subscribers as well, as in
+    /// [`subscriber_count`](Self::subscriber_count). A subscriber that was disconnected is not, although
+    /// its stream may still yield events. A later subscriber may join at any time: the future tells
+    /// about the moment of its last poll.
+    ///
+    /// The future does not depend on [`close`](Self::close): after it, subscribers leave once they have
+    /// read everything.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::FutureExt;
+    /// use genevent::{EventManager, SubscribeOptions};
+    ///
+    /// let manager = EventManager::<()>::default();
+    /// let (reader, screen) = (
+    ///     manager.subscribe(),
+    ///     manager.subscribe_with(SubscribeOptions::new().observer()),
+    /// );
+    /// let mut unsubscribed = manager.unsubscribed();
+    /// drop(reader);
+    /// assert!((&mut unsubscribed).now_or_never().is_none(), "the screen is left");
+    /// drop(screen);
+    /// assert!(unsubscribed.now_or_never().is_some());
+    /// ```
+    pub fn unsubscribed(&self) -> Unsubscribed<'_, E> {
+        Unsubscribed::new(&self.channel)
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::EventManager;
 use crate::channel::Channel;
+use crate::channel::handle::Handle;
 use crate::util::sync::Arc;
 
 /// A handle to an [`EventManager`] that does not keep it open.
@@ -31,9 +32,8 @@ impl<E: Send + Sync + 'static> WeakEventManager<E> {
     /// A manager that was [closed](EventManager::close) and still has a handle is returned.
     #[must_use]
     pub fn upgrade(&self) -> Option<EventManager<E>> {
-        self.channel.add_handle().then(|| EventManager {
-            channel: Arc::clone(&self.channel),
-        })
+        let channel = Handle::of(&self.channel)?;
+        Some(EventManager { channel })
     }
 }
 
