@@ -19,6 +19,7 @@ use crate::util::panic_guard::Guarded;
 use crate::util::sync::Arc;
 
 mod follow_up;
+mod read;
 
 impl<E: Send + Sync + 'static> Subscription<E> {
     /// Returns a stream of deliveries, each with an acknowledgement of its own.

@@ -7,6 +7,7 @@ use std::fmt;
 mod deadline;
 #[cfg(feature = "rt")]
 mod reserve;
+mod try_next;
 #[cfg(feature = "rt")]
 mod wait;
 
@@ -14,6 +15,7 @@ mod wait;
 pub use deadline::{DeadlineError, NotStored, Unanswered};
 #[cfg(feature = "rt")]
 pub use reserve::{NotReserved, ReserveDeadlineError};
+pub use try_next::TryNextError;
 #[cfg(feature = "rt")]
 pub use wait::{Unsettled, WaitError};
 

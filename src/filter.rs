@@ -52,6 +52,7 @@ use crate::util::sync::Arc;
 mod ahead;
 mod follow_up;
 mod poll;
+mod read;
 mod subscribe;
 
 /// A stream of a predicate's values for the wanted events: from

@@ -23,9 +23,12 @@ mod follow_up;
 mod inspect;
 mod load;
 mod poll;
+mod read;
 mod stream;
 mod with_missed;
 
+use read::Skipped;
+pub(crate) use read::try_event;
 pub(crate) use stream::{AnySubscription, ReadSubscription};
 pub use with_missed::{Received, WithMissed};
 
@@ -57,8 +60,7 @@ pub use with_missed::{Received, WithMissed};
 /// `Clone` panics, the panic surfaces in this stream's poll, the event counts as not received, and
 /// the next poll yields the same event.
 ///
-/// Events without `Clone` are for handlers and for filters that map. Without `Clone`, the compiler
-/// reports that the method `next` exists, and that `Subscription<E>: Stream` is not satisfied: derive
+/// Events without `Clone` are for handlers and for filters that map. To read them by a stream, derive
 /// `Clone` for the event, or publish an `Arc` of it.
 ///
 /// # Cancel safety
@@ -95,6 +97,8 @@ pub struct Subscription<E> {
     in_flight: u64,
     /// The number of events missed since the last yielded event.
     missed_before_next: u64,
+    /// The last position that was reached without yielding the event there.
+    skipped: Skipped,
     /// Set if `Clone` of the claimed event at `state` panicked: the next poll yields that event.
     /// Until then `state` is as [`CursorState::unyielded`] says, and no event is in flight.
     unyielded: bool,
@@ -126,6 +130,10 @@ impl<E> Subscription<E> {
             coop_paid_to: match &source {
                 Source::Backlog(backlog) => backlog.next - 1,
                 _ => state.position(),
+            },
+            skipped: Skipped {
+                to: state.position(),
+                last_seq: 0,
             },
             state,
             subscriber,
@@ -258,6 +266,10 @@ impl<E> Subscription<E> {
     #[cold]
     #[inline(never)]
     fn note_missed(&mut self, events: u64) {
+        self.skipped = Skipped {
+            to: self.state.position() + events,
+            last_seq: self.seq(),
+        };
         self.missed_before_next += events;
         #[cfg(feature = "rt")]
         {

@@ -25,6 +25,13 @@ impl<E> Channel<E> {
         self.state.lock().machine.attached()
     }
 
+    /// Returns whether a log reader finds an event or the end when it asks for its next events.
+    pub(crate) fn is_readable(&self, subscriber: &SubscriberState) -> bool {
+        let state = self.state.lock();
+        let (unread, is_last) = state.machine.unread_and_is_last(subscriber);
+        (unread > 0 && state.machine.may_see_next(subscriber)) || (unread == 0 && is_last)
+    }
+
     /// Returns the attached subscribers, oldest first.
     pub(crate) fn subscribers(&self) -> Vec<SubscriberInfo> {
         let state = self.state.lock();

@@ -265,6 +265,12 @@ impl SubscriberState {
             .is_none_or(|unacked| unacked.has_room(waker))
     }
 
+    /// Returns whether there is no room for a delivery.
+    pub(crate) fn is_full_of_deliveries(&self) -> bool {
+        self.unacked_set()
+            .is_some_and(|unacked| unacked.count() >= self.max_unacked)
+    }
+
     /// Removes a settled delivery, and reports it if the channel asked for reports.
     pub(crate) fn settle_delivery(&self, seq: u64) {
         let Some(unacked) = self.unacked_set() else {

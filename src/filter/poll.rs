@@ -58,6 +58,10 @@ impl<T> AnySubscription for Filtered<T> {
         let ticket = self.in_flight.take();
         Ack::new(self.last_seq, Arc::clone(self.subscriber()), ticket)
     }
+
+    fn seq(&self) -> u64 {
+        self.seq()
+    }
 }
 
 impl<T: Send + 'static> ReadSubscription for Filtered<T> {
@@ -99,6 +103,15 @@ impl<T: Send + 'static> ReadSubscription for Filtered<T> {
                 Poll::Ready(None)
             }
         }
+    }
+
+    fn is_ready(&self) -> bool {
+        let (unread, is_last) = self.queue.unread_and_is_last();
+        unread > 0 || is_last
+    }
+
+    fn finish_in_flight(&mut self) {
+        self.ack();
     }
 }
 

@@ -3,7 +3,7 @@
 //! The event is claimed before `clone` runs, so newer events do not overwrite it. If `Clone`
 //! panics, the event stays claimed, and the next poll clones the same event again.
 
-use super::Subscription;
+use super::{Skipped, Subscription};
 use crate::channel::source::Source;
 use crate::channel::subscriber::cursor::CursorState;
 
@@ -72,6 +72,10 @@ impl<E: Clone> Subscription<E> {
         // before it, as for a claimed event.
         self.missed_before_next = 0;
         let event = backlog.get(backlog.next).clone();
+        self.skipped = Skipped {
+            to: self.state.position(),
+            last_seq: backlog.next,
+        };
         backlog.next += 1;
         self.subscriber.receive_unowed();
         self.let_go();

@@ -25,6 +25,9 @@ pub trait AnySubscription {
 
     /// Takes the acknowledgement of the event that was just yielded.
     fn take_ack(&mut self) -> Ack;
+
+    /// Returns the number of the last yielded event, or 0.
+    fn seq(&self) -> u64;
 }
 
 /// A subscription whose events can be read. Separate from [`AnySubscription`], as reading a
@@ -41,6 +44,12 @@ pub trait ReadSubscription: AnySubscription + FusedStream + Unpin {
         cx: &mut Context<'_>,
         report_missed: bool,
     ) -> Poll<Option<Received<Self::Item>>>;
+
+    /// Returns whether the next poll finds an event or the end, without registering a waker.
+    fn is_ready(&self) -> bool;
+
+    /// Finishes the event in flight, as a poll that finds no event does.
+    fn finish_in_flight(&mut self);
 }
 
 impl<E> AnySubscription for Subscription<E> {
@@ -60,6 +69,10 @@ impl<E> AnySubscription for Subscription<E> {
     fn take_ack(&mut self) -> Ack {
         self.take_ack()
     }
+
+    fn seq(&self) -> u64 {
+        self.seq()
+    }
 }
 
 impl<E: Clone> ReadSubscription for Subscription<E> {
@@ -69,5 +82,13 @@ impl<E: Clone> ReadSubscription for Subscription<E> {
         report_missed: bool,
     ) -> Poll<Option<Received<E>>> {
         self.poll_received(cx, report_missed)
+    }
+
+    fn is_ready(&self) -> bool {
+        self.is_ready()
+    }
+
+    fn finish_in_flight(&mut self) {
+        self.ack();
     }
 }

@@ -25,6 +25,21 @@ impl<E> Machine<E> {
         self.log.segment_at(index).up_to(settled)
     }
 
+    /// Returns whether the gate of a subscriber with unread events is open; a subscriber that is no
+    /// stage, or is detached, has none.
+    pub(crate) fn may_see_next(&self, subscriber: &SubscriberState) -> bool {
+        let cursor = subscriber.cursor.load();
+        let Some(stage) = subscriber.stage().filter(|_| !cursor.is_detached()) else {
+            return true;
+        };
+        let next = cursor.position() + 1;
+        if stage.with_gate(|gate| next <= gate.settled) {
+            return true;
+        }
+        let mut members = stage.after().iter().filter_map(|id| self.find(*id));
+        members.all(|member| next <= member.settled(None))
+    }
+
     /// Returns the last event up to which all of `before` have settled everything. If
     /// fewer than `next` events are settled, `ticket` waits until they have settled everything up
     /// to `next`.
