@@ -6,8 +6,10 @@
 //! | operator | an event is acknowledged when | dropped when |
 //! |---|---|---|
 //! | [`filter_acked`](EventStreamExt::filter_acked) | the predicate rejects the event | the predicate panics |
+//! | [`latest`](EventStreamExt::latest) | a newer event is taken before it is yielded | the stream is dropped |
+//! | `debounce_acked` (feature `rt`) | a newer event of its key is taken before it is yielded | its key panics, or the stream is dropped |
 //! | `for_each_acked` (feature `rt`) | its work completes | its work panics or is cancelled |
-//! | `try_for_each_acked` (feature `rt`) | its work returns `Ok` | its work fails, panics or is cancelled |
+//! | `try_for_each_acked` (feature `rt`) | its work returns `Ok`, at the first try or at a `retry` | its work fails, panics or is cancelled |
 //! | [`ready_batches`](EventStreamExt::ready_batches) | its [`Batch`] is acknowledged | its [`Batch`] is dropped |
 //! | `batches` (feature `rt`) | its [`Batch`] is acknowledged | its [`Batch`], or the unfinished batch in the stream, is dropped |
 //!
@@ -18,22 +20,38 @@ mod batch;
 mod batch_buffer;
 #[cfg(feature = "rt")]
 mod batches;
+#[cfg(feature = "rt")]
+mod debounce_acked;
 mod filter_acked;
 #[cfg(feature = "rt")]
 mod for_each_acked;
 #[cfg(feature = "rt")]
 mod in_flight;
+mod latest;
+#[cfg(feature = "rt")]
+mod newest_by_key;
 mod ready_batches;
+#[cfg(feature = "rt")]
+mod retry;
+mod settle;
+mod take_ready;
 #[cfg(feature = "rt")]
 mod try_for_each_acked;
 
 pub use batch::Batch;
 #[cfg(feature = "rt")]
 pub use batches::Batches;
+#[cfg(feature = "rt")]
+pub use debounce_acked::DebounceAcked;
 pub use filter_acked::FilterAcked;
 #[cfg(feature = "rt")]
 pub use for_each_acked::ForEachAcked;
+#[cfg(feature = "rt")]
+pub use in_flight::OneTry;
+pub use latest::Latest;
 pub use ready_batches::ReadyBatches;
+#[cfg(feature = "rt")]
+pub use retry::Retries;
 #[cfg(feature = "rt")]
 pub use try_for_each_acked::{ContinueOnError, TryForEachAcked};
 
@@ -42,14 +60,18 @@ use std::fmt::Display;
 #[cfg(feature = "rt")]
 use std::future::Future;
 #[cfg(feature = "rt")]
+use std::hash::Hash;
+#[cfg(feature = "rt")]
 use std::time::Duration;
 
 use futures_core::Stream;
 
 use crate::delivery::Delivery;
+use crate::ext::settle::Settle;
 
 /// Operators on any stream of [deliveries](Delivery): [`Deliveries`], and any combinator over
-/// `Deliveries`.
+/// `Deliveries`. Those that work on each event also take streams of [batches](Batch), whose work gets the
+/// events of a batch in a `Vec`.
 ///
 /// The methods take the stream by value. To use the stream afterwards, for its
 /// [`end_reason`](crate::Deliveries::end_reason) or for further events, pass `&mut deliveries`.
@@ -76,7 +98,7 @@ use crate::delivery::Delivery;
 /// ```
 ///
 /// [`Deliveries`]: crate::Deliveries
-pub trait EventStreamExt<E>: Stream<Item = Delivery<E>> {
+pub trait EventStreamExt<E>: Stream {
     /// Yields the deliveries that `pred` accepts, and acknowledges the rejected deliveries.
     ///
     /// By contrast, `filter` of `futures` drops the rejected deliveries, and the receipt then names
@@ -106,13 +128,118 @@ pub trait EventStreamExt<E>: Stream<Item = Delivery<E>> {
     fn filter_acked<P>(self, pred: P) -> FilterAcked<Self, P>
     where
         P: FnMut(&E) -> bool,
-        Self: Sized,
+        Self: Stream<Item = Delivery<E>> + Sized,
     {
         FilterAcked::new(self, pred)
     }
 
+    /// Yields only the newest of the deliveries that are ready, and acknowledges the others.
+    ///
+    /// For a reader that needs the latest state and may skip what it has no time for, such as a screen
+    /// of a position: it is never behind by more than the event in its hands. By contrast to
+    /// [`Overflow::DropOldest`](crate::Overflow), publishers still wait for room, and a skipped event
+    /// counts as finished.
+    ///
+    /// A skipped event is acknowledged when the stream is polled, before the newest delivery is
+    /// yielded. With [`max_unacked(1)`](crate::SubscribeOptions::max_unacked), every delivery is
+    /// yielded, because no second delivery is taken before the first is settled. Beside publishers
+    /// that are as fast as this reader, the newest of the deliveries that were ready at the poll is
+    /// yielded, or of 1,024.
+    ///
+    /// # Cancel safety
+    /// Dropping the future of `next()` loses nothing. The stream may hold a delivery while its task is out
+    /// of coop budget; that delivery counts as dropped when the stream is dropped.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{FutureExt, StreamExt};
+    /// use genevent::{EventManager, EventStreamExt};
+    ///
+    /// let manager = EventManager::new(8);
+    /// let mut positions = manager.subscribe().deliveries().latest();
+    /// let mut first = manager.sync_notify((0, 0));
+    /// assert!((&mut first).now_or_never().is_none());
+    /// manager.try_notify((0, 1)).unwrap();
+    /// manager.try_notify((1, 1)).unwrap();
+    ///
+    /// let position = positions.next().now_or_never().flatten().unwrap();
+    /// assert_eq!(position.ack(), (1, 1));
+    /// assert!(first.now_or_never().unwrap().unwrap().all_acked(), "skipped");
+    /// ```
+    fn latest(self) -> Latest<Self, E>
+    where
+        Self: Stream<Item = Delivery<E>> + Sized,
+    {
+        Latest::new(self)
+    }
+
+    /// Yields the newest delivery of each key once no other delivery of the key was taken for
+    /// `duration`, and acknowledges the earlier ones.
+    ///
+    /// For work that is only worth doing after a burst of events: saving a document that is being
+    /// typed, or building again after several files have changed. `key` tells which events supersede
+    /// each other. With `|_| ()`, all do.
+    ///
+    /// A superseded event is acknowledged when the newer delivery of its key is taken: the subscriber has
+    /// decided that it needs no work. So its `sync_notify` does not wait for the work on the newer
+    /// event. Keys are yielded in the order in which they became quiet. When the source stream ends,
+    /// the waiting deliveries follow at once. With a `duration` of zero, the newest of the ready deliveries
+    /// of each key is yielded, without waiting. Deliveries are taken only while this stream is polled;
+    /// a delivery that has become due meanwhile is still superseded by a newer one that is ready.
+    ///
+    /// The stream holds one delivery for each key that is not quiet, and nothing else:
+    /// [`max_unacked`](crate::SubscribeOptions::max_unacked) bounds the number. At that limit no further
+    /// event is taken until a key is quiet and its delivery is settled.
+    ///
+    /// # Panics
+    /// A panic of `key`, or of the key's `Hash` or `Eq`, is a panic of `poll_next`. The delivery that was just
+    /// taken counts as dropped, and the next poll continues with the next delivery.
+    ///
+    /// # Cancel safety
+    /// Dropping the future of `next()` loses nothing: the waiting deliveries and their times stay in the
+    /// stream, and count as dropped when the stream is dropped.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use futures::StreamExt;
+    /// use genevent::{EventManager, EventStreamExt};
+    /// use tokio::time::{Instant, sleep};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let manager = EventManager::new(8);
+    /// let edits = manager.subscribe().deliveries();
+    /// let second = Duration::from_secs(1);
+    /// let mut quiet = edits.debounce_acked(second, |(file, _): &(&str, u32)| *file);
+    ///
+    /// let typing = async {
+    ///     for version in 1..=3 {
+    ///         manager.notify(("a.txt", version)).await.unwrap();
+    ///         sleep(second / 2).await;
+    ///     }
+    /// };
+    /// let start = Instant::now();
+    /// let (saved, ()) = tokio::join!(quiet.next(), typing);
+    /// assert_eq!(saved.unwrap().ack(), ("a.txt", 3));
+    /// assert_eq!(start.elapsed(), 2 * second, "a second after the last edit");
+    /// # }
+    /// ```
+    #[cfg(feature = "rt")]
+    fn debounce_acked<K, F>(self, duration: Duration, key: F) -> DebounceAcked<Self, E, K, F>
+    where
+        K: Hash + Eq,
+        F: FnMut(&E) -> K,
+        Self: Stream<Item = Delivery<E>> + Sized,
+    {
+        DebounceAcked::new(self, duration, key)
+    }
+
     /// Processes up to `limit` events concurrently, and acknowledges each event when its work
     /// completes.
+    ///
+    /// Over [batches](Self::batches), each work is about a batch: `f` receives its events, and all of
+    /// them are acknowledged together.
     ///
     /// `f` receives the event by value and returns a future, the work. The event's acknowledgement
     /// is stored beside the work until the work is complete and dropped. Events are taken in order,
@@ -181,8 +308,9 @@ pub trait EventStreamExt<E>: Stream<Item = Delivery<E>> {
     /// After an error no more events are taken: the stream is dropped at once together with its
     /// unread events, unless the stream was passed as `&mut`. Work in progress completes and is
     /// acknowledged as usual; then the future is ready with the first error. Further errors are
-    /// dropped once their events are nacked.
+    /// dropped once their events are nacked. Over batches, an error nacks every event of the batch.
     ///
+    /// To try failed work again before, use [`.retry(backoff)`](TryForEachAcked::retry).
     /// To continue after errors, use
     /// [`.continue_on_error(|error| …)`](TryForEachAcked::continue_on_error).
     ///
@@ -221,7 +349,7 @@ pub trait EventStreamExt<E>: Stream<Item = Delivery<E>> {
         self,
         limit: impl Into<Option<usize>>,
         f: F,
-    ) -> TryForEachAcked<Self, Fut, F, Error>
+    ) -> TryForEachAcked<OneTry<Self, Fut, F>, Error>
     where
         F: FnMut(E) -> Fut,
         Fut: Future<Output = Result<(), Error>>,
@@ -261,7 +389,7 @@ pub trait EventStreamExt<E>: Stream<Item = Delivery<E>> {
     #[track_caller]
     fn ready_batches(self, n: usize) -> ReadyBatches<Self, E>
     where
-        Self: Sized,
+        Self: Stream<Item = Delivery<E>> + Sized,
     {
         ReadyBatches::new(self, n)
     }
@@ -314,10 +442,10 @@ pub trait EventStreamExt<E>: Stream<Item = Delivery<E>> {
     #[track_caller]
     fn batches(self, n: usize, duration: Duration) -> Batches<Self, E>
     where
-        Self: Sized,
+        Self: Stream<Item = Delivery<E>> + Sized,
     {
         Batches::new(self, n, duration)
     }
 }
 
-impl<E, S: Stream<Item = Delivery<E>> + ?Sized> EventStreamExt<E> for S {}
+impl<E, S> EventStreamExt<E> for S where S: Stream<Item: Settle<Value = E>> + ?Sized {}

@@ -67,6 +67,11 @@ impl<E> Batch<E> {
         std::mem::replace(self, Self::new())
     }
 
+    /// Separates the events from their acknowledgements.
+    pub(crate) fn into_parts(self) -> (Vec<E>, Vec<Ack>) {
+        (self.events.into_vec(), self.acks)
+    }
+
     /// Acknowledges all events, and returns the events.
     pub fn ack(self) -> Vec<E> {
         self.acks.into_iter().for_each(Ack::ack);

@@ -8,7 +8,8 @@ use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 
 use crate::delivery::Delivery;
-use crate::util::panic_guard::{Guarded, drop_caught};
+use crate::ext::settle::ack_unused;
+use crate::util::panic_guard::Guarded;
 
 pin_project! {
     /// Stream of [`EventStreamExt::filter_acked`](crate::EventStreamExt::filter_acked).
@@ -61,10 +62,7 @@ where
             if (this.pred)(&delivery) {
                 return Poll::Ready(Some(delivery));
             }
-            // Drop the event first: a flush that waits for the acknowledgement must find it dropped.
-            let (event, ack) = delivery.into_parts();
-            drop_caught(event);
-            ack.ack();
+            ack_unused(delivery);
         }
     }
 

@@ -1,4 +1,4 @@
-//! The `for_each_acked` operator: acknowledges each event when its work completes.
+//! The `for_each_acked` operator: acknowledges each item when its work completes.
 
 use std::fmt;
 use std::future::Future;
@@ -8,8 +8,8 @@ use std::task::{Context, Poll, ready};
 use futures_core::{FusedFuture, Stream};
 use pin_project_lite::pin_project;
 
-use crate::delivery::Delivery;
-use crate::ext::in_flight::InFlight;
+use crate::ext::in_flight::OneTry;
+use crate::ext::settle::Settle;
 
 pin_project! {
     /// Future of [`EventStreamExt::for_each_acked`](crate::EventStreamExt::for_each_acked).
@@ -26,7 +26,7 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct ForEachAcked<S, Fut, F> {
         #[pin]
-        in_flight: InFlight<S, Fut, F>,
+        items: OneTry<S, Fut, F>,
     }
 }
 
@@ -34,43 +34,43 @@ impl<S, Fut, F> ForEachAcked<S, Fut, F> {
     #[track_caller]
     pub(crate) fn new(stream: S, limit: Option<usize>, f: F) -> Self {
         Self {
-            in_flight: InFlight::new(stream, limit, f),
+            items: OneTry::new(stream, limit, f),
         }
     }
 }
 
-impl<E, S, Fut, F> Future for ForEachAcked<S, Fut, F>
+impl<V, S, Fut, F> Future for ForEachAcked<S, Fut, F>
 where
-    S: Stream<Item = Delivery<E>>,
-    F: FnMut(E) -> Fut,
+    S: Stream<Item: Settle<Value = V>>,
+    F: FnMut(V) -> Fut,
     Fut: Future<Output = ()>,
 {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
-        while let Some(((), ack)) = ready!(this.in_flight.as_mut().poll_done(cx)) {
-            ack.ack();
+        while let Some(((), acks)) = ready!(this.items.as_mut().poll_done(cx)) {
+            acks.ack();
         }
         Poll::Ready(())
     }
 }
 
-impl<E, S, Fut, F> FusedFuture for ForEachAcked<S, Fut, F>
+impl<V, S, Fut, F> FusedFuture for ForEachAcked<S, Fut, F>
 where
-    S: Stream<Item = Delivery<E>>,
-    F: FnMut(E) -> Fut,
+    S: Stream<Item: Settle<Value = V>>,
+    F: FnMut(V) -> Fut,
     Fut: Future<Output = ()>,
 {
     fn is_terminated(&self) -> bool {
-        self.in_flight.is_done()
+        self.items.in_flight().is_done()
     }
 }
 
 impl<S, Fut, F> fmt::Debug for ForEachAcked<S, Fut, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ForEachAcked")
-            .field("in_flight", &self.in_flight.len())
+            .field("in_flight", &self.items.in_flight().len())
             .finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! Concurrent work on several events, where each work is stored with its acknowledgement.
+//! Concurrent work on several items, where each work is stored with its acknowledgements.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -8,37 +8,35 @@ use futures_core::Stream;
 use futures_util::stream::FuturesUnordered;
 use pin_project_lite::pin_project;
 
-use crate::ack::Ack;
-use crate::delivery::Delivery;
+use crate::ext::settle::{Acks, Settle};
 use crate::util::panic_guard::{Guarded, catch};
 
 pin_project! {
-    /// A stream of deliveries, and the work in progress on deliveries taken from the stream.
+    /// A stream of deliveries or batches, and the work in progress on items taken from the stream.
     ///
     /// # Invariants
     /// 1. At most `limit` futures are in `work`, because the limit is a promise to the user.
-    /// 2. The ack of an event is stored beside its work until the work completes. So ending the
-    ///    work early, by a panic or by dropping `InFlight`, also drops the ack, and the receipt
-    ///    says so.
-    pub(crate) struct InFlight<S, Fut, F> {
-        // `None` once the stream has ended or no more events are wanted.
+    /// 2. The acks of an item are stored beside its work until the work completes. So ending the
+    ///    work early, by a panic or by dropping `InFlight`, also drops the acks, and the receipts
+    ///    say so.
+    pub(crate) struct InFlight<S, W> {
+        // `None` once the stream has ended or no more items are wanted.
         #[pin]
         stream: Option<S>,
         limit: usize,
-        f: Guarded<F>,
-        work: FuturesUnordered<Work<Fut>>,
+        work: FuturesUnordered<W>,
     }
 
-    impl<S, Fut, F> PinnedDrop for InFlight<S, Fut, F> {
+    impl<S, W> PinnedDrop for InFlight<S, W> {
         fn drop(this: Pin<&mut Self>) {
             this.stop_taking();
         }
     }
 }
 
-impl<S, Fut, F> InFlight<S, Fut, F> {
+impl<S, W> InFlight<S, W> {
     #[track_caller]
-    pub(crate) fn new(stream: S, limit: Option<usize>, f: F) -> Self {
+    pub(crate) fn new(stream: S, limit: Option<usize>) -> Self {
         assert!(
             limit != Some(0),
             "a limit of 0 lets no work begin: give at least 1, or `None` for no limit"
@@ -46,7 +44,20 @@ impl<S, Fut, F> InFlight<S, Fut, F> {
         Self {
             stream: Some(stream),
             limit: limit.unwrap_or(usize::MAX),
-            f: Guarded::new(f),
+            work: FuturesUnordered::new(),
+        }
+    }
+
+    /// Returns the stream and the limit, for another kind of work.
+    ///
+    /// # Panics
+    /// Panics if work is in progress.
+    #[track_caller]
+    pub(crate) fn with_other_work<T>(mut self) -> InFlight<S, T> {
+        assert!(self.work.is_empty(), "`retry` comes before the first poll");
+        InFlight {
+            stream: self.stream.take(),
+            limit: self.limit,
             work: FuturesUnordered::new(),
         }
     }
@@ -56,12 +67,17 @@ impl<S, Fut, F> InFlight<S, Fut, F> {
         self.work.len()
     }
 
-    /// Returns whether all work is complete and no more events can follow.
+    /// Returns whether all work is complete and no more items can follow.
     pub(crate) fn is_done(&self) -> bool {
         self.stream.is_none() && self.work.is_empty()
     }
 
-    /// Stops taking events. Drops the stream; the work in progress continues.
+    /// Begins more work on an item whose earlier work is complete.
+    pub(crate) fn resume(self: Pin<&mut Self>, work: W) {
+        self.project().work.push(work);
+    }
+
+    /// Stops taking items. Drops the stream; the work in progress continues.
     ///
     /// Guarded: when `self` is dropped, the user's work is dropped next, and a second panic while
     /// unwinding would abort the process.
@@ -71,20 +87,17 @@ impl<S, Fut, F> InFlight<S, Fut, F> {
     }
 }
 
-impl<E, S, Fut, F> InFlight<S, Fut, F>
-where
-    S: Stream<Item = Delivery<E>>,
-    F: FnMut(E) -> Fut,
-    Fut: Future,
-{
-    /// Polls for the next completed work; `None` when all work is complete.
+impl<S: Stream, W: Future> InFlight<S, W> {
+    /// Polls for the next completed work, and `begin`s work on further items; `None` when all work
+    /// is complete.
     pub(crate) fn poll_done(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<(Fut::Output, Ack)>> {
+        mut begin: impl FnMut(S::Item) -> W,
+    ) -> Poll<Option<W::Output>> {
         let mut this = self.project();
         loop {
-            // Check for completed work before taking another event: an error may stop the taking.
+            // Check for completed work before taking another item: an error may stop the taking.
             if let Poll::Ready(Some(done)) = Pin::new(&mut *this.work).poll_next(cx) {
                 return Poll::Ready(Some(done));
             }
@@ -98,23 +111,79 @@ where
             if this.work.len() >= *this.limit {
                 return Poll::Pending;
             }
-            if let Some(delivery) = ready!(stream.poll_next(cx)) {
-                let (event, ack) = delivery.into_parts();
-                let work = Some((this.f)(event));
-                let ack = Some(ack);
-                this.work.push(Work { work, ack });
-            } else {
-                this.stream.set(None);
+            match ready!(stream.poll_next(cx)) {
+                Some(item) => this.work.push(begin(item)),
+                None => this.stream.set(None),
             }
         }
     }
 }
 
 pin_project! {
-    struct Work<Fut> {
+    /// Items that are each worked on once.
+    ///
+    /// Part of the type of [`ForEachAcked`](crate::ext::ForEachAcked) and
+    /// [`TryForEachAcked`](crate::ext::TryForEachAcked).
+    pub struct OneTry<S, Fut, F> {
+        #[pin]
+        in_flight: InFlight<S, Work<Fut>>,
+        f: Guarded<F>,
+    }
+}
+
+impl<S, Fut, F> OneTry<S, Fut, F> {
+    #[track_caller]
+    pub(crate) fn new(stream: S, limit: Option<usize>, f: F) -> Self {
+        Self {
+            in_flight: InFlight::new(stream, limit),
+            f: Guarded::new(f),
+        }
+    }
+
+    pub(crate) fn in_flight(&self) -> &InFlight<S, Work<Fut>> {
+        &self.in_flight
+    }
+
+    pub(crate) fn stop_taking(self: Pin<&mut Self>) {
+        self.project().in_flight.stop_taking();
+    }
+
+    /// Separates the parts; work in progress is not allowed.
+    #[track_caller]
+    pub(crate) fn into_parts<W>(self) -> (InFlight<S, W>, Guarded<F>) {
+        (self.in_flight.with_other_work(), self.f)
+    }
+}
+
+impl<V, S, Fut, F> OneTry<S, Fut, F>
+where
+    S: Stream<Item: Settle<Value = V>>,
+    F: FnMut(V) -> Fut,
+    Fut: Future,
+{
+    /// Polls for the next completed work, and its acknowledgements.
+    pub(crate) fn poll_done(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<(Fut::Output, Acks)>> {
+        let this = self.project();
+        let f = this.f;
+        this.in_flight.poll_done(cx, |item| {
+            let (value, acks) = item.into_value();
+            Work {
+                work: Some(f(value)),
+                acks: Some(acks),
+            }
+        })
+    }
+}
+
+pin_project! {
+    /// The work on an item, and the item's acknowledgements.
+    pub(crate) struct Work<Fut> {
         #[pin]
         work: Option<Fut>,
-        ack: Option<Ack>,
+        acks: Option<Acks>,
     }
 
     impl<Fut> PinnedDrop for Work<Fut> {
@@ -128,13 +197,16 @@ pin_project! {
 }
 
 impl<Fut: Future> Future for Work<Fut> {
-    type Output = (Fut::Output, Ack);
+    type Output = (Fut::Output, Acks);
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<(Fut::Output, Ack)> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<(Fut::Output, Acks)> {
         let this = self.project();
         let work = this.work.as_pin_mut().expect("only `drop` takes the work");
         let output = ready!(work.poll(cx));
-        let ack = this.ack.take().expect("completed work is not polled again");
-        Poll::Ready((output, ack))
+        let acks = this
+            .acks
+            .take()
+            .expect("completed work is not polled again");
+        Poll::Ready((output, acks))
     }
 }

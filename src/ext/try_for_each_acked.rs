@@ -4,12 +4,14 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use futures_core::{FusedFuture, Stream};
 use pin_project_lite::pin_project;
 
-use crate::delivery::Delivery;
-use crate::ext::in_flight::InFlight;
+use crate::ext::in_flight::OneTry;
+use crate::ext::retry::Retries;
+use crate::ext::settle::{Acks, Settle};
 use crate::util::panic_guard::Guarded;
 
 pin_project! {
@@ -27,22 +29,87 @@ pin_project! {
     ///
     /// [`EventStreamExt::try_for_each_acked`]: crate::EventStreamExt::try_for_each_acked
     #[must_use = "futures do nothing unless polled"]
-    pub struct TryForEachAcked<S, Fut, F, Error> {
+    pub struct TryForEachAcked<T, Error> {
         #[pin]
-        in_flight: InFlight<S, Fut, F>,
+        tries: T,
         first_error: Option<Guarded<Error>>,
     }
 }
 
-impl<S, Fut, F, Error> TryForEachAcked<S, Fut, F, Error> {
+impl<S, Fut, F, Error> TryForEachAcked<OneTry<S, Fut, F>, Error> {
     #[track_caller]
     pub(crate) fn new(stream: S, limit: Option<usize>, f: F) -> Self {
         Self {
-            in_flight: InFlight::new(stream, limit, f),
+            tries: OneTry::new(stream, limit, f),
             first_error: None,
         }
     }
 
+    /// Tries failed work again, after each `Duration` of `backoff`; the last error counts as the error
+    /// of the event.
+    ///
+    /// Each event begins `backoff` anew: an array of durations, or any iterable that can be cloned. An
+    /// event fails for good when the work has failed once more after the last `Duration`; an iterator
+    /// without end tries for ever. The errors before are dropped. An event that is tried again keeps
+    /// its slot of the `limit` and stays unacknowledged: with a limit of 1, later events wait, and the
+    /// order is kept.
+    ///
+    /// Each try gets the event by value, so an event is cloned before each try that may be followed by
+    /// another. For events that are expensive to clone, publish an `Arc`. The pauses end on any executor,
+    /// inside of tokio by its clock: see [Time limits](crate#time-limits). A pause of zero lets the other
+    /// work run once.
+    ///
+    /// # Panics
+    /// Panics if the future has been polled, and work is in progress. A panic of the event's `Clone`, or of
+    /// the iterator, is a panic of this future, and the event counts as dropped.
+    ///
+    /// # Cancel safety
+    /// See [`for_each_acked`](crate::EventStreamExt::for_each_acked): dropping the future ends all
+    /// tries, and their events count as dropped.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use genevent::{EventManager, EventStreamExt};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let manager = EventManager::new(8);
+    /// let mut tries = 0;
+    /// let backoff = [100, 1_000, 10_000].map(Duration::from_millis);
+    /// let mails = manager.subscribe().deliveries();
+    /// let work = mails.try_for_each_acked(1, |mail: &str| {
+    ///     tries += 1;
+    ///     let sent = if tries < 3 { Err(format!("{mail} is refused")) } else { Ok(()) };
+    ///     async move { sent }
+    /// });
+    ///
+    /// let start = tokio::time::Instant::now();
+    /// let publish = async {
+    ///     let receipt = manager.sync_notify("mail").await.unwrap();
+    ///     manager.close();
+    ///     receipt
+    /// };
+    /// let (receipt, result) = tokio::join!(publish, work.retry(backoff));
+    /// assert!(receipt.all_acked() && result.is_ok());
+    /// assert_eq!((tries, start.elapsed().as_millis()), (3, 1_100));
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn retry<V, B>(self, backoff: B) -> TryForEachAcked<Retries<S, Fut, F, V, B>, Error>
+    where
+        S: Stream<Item: Settle<Value = V>>,
+        V: Clone,
+        B: IntoIterator<Item = Duration> + Clone,
+    {
+        TryForEachAcked {
+            tries: Retries::new(self.tries, backoff),
+            first_error: self.first_error,
+        }
+    }
+}
+
+impl<T, Error> TryForEachAcked<T, Error> {
     /// Continues after errors, and passes each error to `on_error` at once.
     ///
     /// A failed event is [nacked](crate::Ack::nack) with the text of the error before `on_error` is
@@ -75,64 +142,60 @@ impl<S, Fut, F, Error> TryForEachAcked<S, Fut, F, Error> {
     /// assert_eq!(block_on(async { join!(publish, work).0 }), (1, 1));
     /// assert_eq!(failed, ["seven"]);
     /// ```
-    pub fn continue_on_error<H: FnMut(Error)>(
-        self,
-        mut on_error: H,
-    ) -> ContinueOnError<S, Fut, F, H> {
+    pub fn continue_on_error<H: FnMut(Error)>(self, mut on_error: H) -> ContinueOnError<T, H> {
         // This future may have been polled already, and may have stored an error.
         let first_error = self.first_error.map(Guarded::into_inner);
         first_error.into_iter().for_each(&mut on_error);
         ContinueOnError {
-            in_flight: self.in_flight,
+            tries: self.tries,
             on_error: Guarded::new(on_error),
         }
     }
 }
 
-impl<E, S, Fut, F, Error> Future for TryForEachAcked<S, Fut, F, Error>
-where
-    S: Stream<Item = Delivery<E>>,
-    F: FnMut(E) -> Fut,
-    Fut: Future<Output = Result<(), Error>>,
-    Error: fmt::Display,
-{
-    type Output = Result<(), Error>;
+impl<T: Tries> Future for TryForEachAcked<T, T::Error> {
+    type Output = Result<(), T::Error>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), T::Error>> {
         let mut this = self.project();
-        while let Some((result, ack)) = ready!(this.in_flight.as_mut().poll_done(cx)) {
-            match result {
-                Ok(()) => ack.ack(),
-                Err(error) => {
-                    // Guarded first: `Display` and `Drop` of the error are user code.
-                    let error = Guarded::new(error);
-                    ack.nack(error.to_string());
-                    this.first_error.get_or_insert(error);
-                    this.in_flight.as_mut().stop_taking();
-                }
-            }
+        while let Some(error) = ready!(poll_error(this.tries.as_mut(), cx)) {
+            this.first_error.get_or_insert(error);
+            this.tries.as_mut().stop_taking();
         }
         let first_error = this.first_error.take();
         Poll::Ready(first_error.map_or(Ok(()), |error| Err(error.into_inner())))
     }
 }
 
-impl<E, S, Fut, F, Error> FusedFuture for TryForEachAcked<S, Fut, F, Error>
-where
-    S: Stream<Item = Delivery<E>>,
-    F: FnMut(E) -> Fut,
-    Fut: Future<Output = Result<(), Error>>,
-    Error: fmt::Display,
-{
+/// Polls for the next error, settles every item whose work is complete, and the item of the error.
+fn poll_error<T: Tries>(
+    mut tries: Pin<&mut T>,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Guarded<T::Error>>> {
+    while let Some((result, acks)) = ready!(tries.as_mut().poll_result(cx)) {
+        match result {
+            Ok(()) => acks.ack(),
+            Err(error) => {
+                // Guarded first: `Display` and `Drop` of the error are user code.
+                let error = Guarded::new(error);
+                acks.nack(error.to_string());
+                return Poll::Ready(Some(error));
+            }
+        }
+    }
+    Poll::Ready(None)
+}
+
+impl<T: Tries> FusedFuture for TryForEachAcked<T, T::Error> {
     fn is_terminated(&self) -> bool {
-        self.in_flight.is_done() && self.first_error.is_none()
+        self.tries.is_done() && self.first_error.is_none()
     }
 }
 
-impl<S, Fut, F, Error> fmt::Debug for TryForEachAcked<S, Fut, F, Error> {
+impl<T: Tries, Error> fmt::Debug for TryForEachAcked<T, Error> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TryForEachAcked")
-            .field("in_flight", &self.in_flight.len())
+            .field("in_flight", &self.tries.len())
             .field("failed", &self.first_error.is_some())
             .finish_non_exhaustive()
     }
@@ -151,56 +214,88 @@ pin_project! {
     ///  ready                      ()
     /// ```
     #[must_use = "futures do nothing unless polled"]
-    pub struct ContinueOnError<S, Fut, F, H> {
+    pub struct ContinueOnError<T, H> {
         #[pin]
-        in_flight: InFlight<S, Fut, F>,
+        tries: T,
         on_error: Guarded<H>,
     }
 }
 
-impl<E, S, Fut, F, Error, H> Future for ContinueOnError<S, Fut, F, H>
-where
-    S: Stream<Item = Delivery<E>>,
-    F: FnMut(E) -> Fut,
-    Fut: Future<Output = Result<(), Error>>,
-    Error: fmt::Display,
-    H: FnMut(Error),
-{
+impl<T: Tries, H: FnMut(T::Error)> Future for ContinueOnError<T, H> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
-        while let Some((result, ack)) = ready!(this.in_flight.as_mut().poll_done(cx)) {
-            match result {
-                Ok(()) => ack.ack(),
-                Err(error) => {
-                    let error = Guarded::new(error);
-                    ack.nack(error.to_string());
-                    (this.on_error)(error.into_inner());
-                }
-            }
+        while let Some(error) = ready!(poll_error(this.tries.as_mut(), cx)) {
+            (this.on_error)(error.into_inner());
         }
         Poll::Ready(())
     }
 }
 
-impl<E, S, Fut, F, Error, H> FusedFuture for ContinueOnError<S, Fut, F, H>
-where
-    S: Stream<Item = Delivery<E>>,
-    F: FnMut(E) -> Fut,
-    Fut: Future<Output = Result<(), Error>>,
-    Error: fmt::Display,
-    H: FnMut(Error),
-{
+impl<T: Tries, H: FnMut(T::Error)> FusedFuture for ContinueOnError<T, H> {
     fn is_terminated(&self) -> bool {
-        self.in_flight.is_done()
+        self.tries.is_done()
     }
 }
 
-impl<S, Fut, F, H> fmt::Debug for ContinueOnError<S, Fut, F, H> {
+impl<T: Tries, H> fmt::Debug for ContinueOnError<T, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ContinueOnError")
-            .field("in_flight", &self.in_flight.len())
+            .field("in_flight", &self.tries.len())
             .finish_non_exhaustive()
+    }
+}
+
+/// The ways of trying the work on items: [`OneTry`] and [`Retries`]. Sealed.
+#[expect(
+    unnameable_types,
+    reason = "no other crate can implement a way of trying"
+)]
+pub trait Tries {
+    type Error: fmt::Display;
+
+    /// Polls for the next item whose tries are over, with the last result.
+    fn poll_result(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<(Result<(), Self::Error>, Acks)>>;
+
+    /// Stops taking items; the work in progress continues.
+    fn stop_taking(self: Pin<&mut Self>);
+
+    /// Returns the number of items in progress.
+    fn len(&self) -> usize;
+
+    /// Returns whether all work is complete and no more items can follow.
+    fn is_done(&self) -> bool;
+}
+
+impl<V, S, Fut, F, Error> Tries for OneTry<S, Fut, F>
+where
+    S: Stream<Item: Settle<Value = V>>,
+    F: FnMut(V) -> Fut,
+    Fut: Future<Output = Result<(), Error>>,
+    Error: fmt::Display,
+{
+    type Error = Error;
+
+    fn poll_result(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<(Result<(), Error>, Acks)>> {
+        self.poll_done(cx)
+    }
+
+    fn stop_taking(self: Pin<&mut Self>) {
+        self.stop_taking();
+    }
+
+    fn len(&self) -> usize {
+        self.in_flight().len()
+    }
+
+    fn is_done(&self) -> bool {
+        self.in_flight().is_done()
     }
 }

@@ -35,3 +35,12 @@ fn poll_unit(cx: &mut Context<'_>) -> Poll<()> {
     UNPAID.set(0);
     Poll::Ready(())
 }
+
+/// Pending, with a wake-up to come, if the budget of the task is used up.
+#[inline]
+pub(crate) fn poll_budget(cx: &mut Context<'_>) -> Poll<()> {
+    if tokio::task::coop::has_budget_remaining() {
+        return Poll::Ready(());
+    }
+    tokio::task::coop::poll_proceed(cx).map(|progress| progress.made_progress())
+}
