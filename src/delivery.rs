@@ -44,7 +44,10 @@ impl<E: Send + Sync + 'static> Subscription<E> {
     /// pair.into_iter().for_each(|delivery| drop(delivery.ack()));
     /// assert!(done.now_or_never().is_some());
     /// ```
-    pub fn deliveries(self) -> Deliveries<E> {
+    pub fn deliveries(self) -> Deliveries<E>
+    where
+        E: Clone,
+    {
         let subscription = self.into_explicit_acks();
         Deliveries::new(Arc::clone(subscription.subscriber()), subscription)
     }

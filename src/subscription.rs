@@ -61,7 +61,8 @@ pub use with_missed::{Received, WithMissed};
 /// the next poll yields the same event.
 ///
 /// Events without `Clone` are for handlers and for filters that map. To read them by a stream, derive
-/// `Clone` for the event, or publish an `Arc` of it.
+/// `Clone` for the event, or publish an `Arc` of it. Of a combinator, such as `map`, on a stream of
+/// events without `Clone`, the compiler reports that `Subscription<E>: Stream` is not satisfied.
 ///
 /// # Cancel safety
 /// Dropping the future of `next()` loses nothing: the event stays unread.

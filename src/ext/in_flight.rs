@@ -1,5 +1,6 @@
 //! Concurrent work on several items, where each work is stored with its acknowledgements.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -175,6 +176,14 @@ where
                 acks: Some(acks),
             }
         })
+    }
+}
+
+impl<S, Fut, F> fmt::Debug for OneTry<S, Fut, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OneTry")
+            .field("in_flight", &self.in_flight.len())
+            .finish_non_exhaustive()
     }
 }
 

@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 
 use crate::ext::in_flight::{InFlight, OneTry};
 use crate::ext::settle::{Acks, Settle};
-use crate::ext::try_for_each_acked::Tries;
+use crate::ext::try_for_each_acked::{Progress, Tries};
 use crate::util::panic_guard::{Guarded, catch};
 use crate::util::timer::Deadline;
 
@@ -117,15 +117,9 @@ impl<Fut: Future, V, I> Future for Try<Fut, V, I> {
         let output = match this.work.as_pin_mut() {
             Some(work) => Some(ready!(work.poll(cx))),
             None => {
-                ready!(
-                    this.pause
-                        .iter_mut()
-                        .try_for_each(|pause| match pause.poll(cx) {
-                            Poll::Ready(()) => Ok(()),
-                            Poll::Pending => Err(()),
-                        })
-                        .map_or(Poll::Pending, Poll::Ready)
-                );
+                if let Some(pause) = this.pause {
+                    ready!(pause.poll(cx));
+                }
                 None
             }
         };
@@ -230,7 +224,9 @@ where
     fn stop_taking(self: Pin<&mut Self>) {
         self.project().in_flight.stop_taking();
     }
+}
 
+impl<S, Fut, F, V, B: IntoIterator> Progress for Retries<S, Fut, F, V, B> {
     fn len(&self) -> usize {
         self.in_flight.len()
     }

@@ -192,7 +192,7 @@ impl<T: Tries> FusedFuture for TryForEachAcked<T, T::Error> {
     }
 }
 
-impl<T: Tries, Error> fmt::Debug for TryForEachAcked<T, Error> {
+impl<T: Progress, Error> fmt::Debug for TryForEachAcked<T, Error> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TryForEachAcked")
             .field("in_flight", &self.tries.len())
@@ -239,7 +239,7 @@ impl<T: Tries, H: FnMut(T::Error)> FusedFuture for ContinueOnError<T, H> {
     }
 }
 
-impl<T: Tries, H> fmt::Debug for ContinueOnError<T, H> {
+impl<T: Progress, H> fmt::Debug for ContinueOnError<T, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ContinueOnError")
             .field("in_flight", &self.tries.len())
@@ -252,7 +252,7 @@ impl<T: Tries, H> fmt::Debug for ContinueOnError<T, H> {
     unnameable_types,
     reason = "no other crate can implement a way of trying"
 )]
-pub trait Tries {
+pub trait Tries: Progress {
     type Error: fmt::Display;
 
     /// Polls for the next item whose tries are over, with the last result.
@@ -263,7 +263,14 @@ pub trait Tries {
 
     /// Stops taking items; the work in progress continues.
     fn stop_taking(self: Pin<&mut Self>);
+}
 
+/// The progress of items, whatever the work on them is. Sealed.
+#[expect(
+    unnameable_types,
+    reason = "no other crate can implement a way of trying"
+)]
+pub trait Progress {
     /// Returns the number of items in progress.
     fn len(&self) -> usize;
 
@@ -290,7 +297,9 @@ where
     fn stop_taking(self: Pin<&mut Self>) {
         self.stop_taking();
     }
+}
 
+impl<S, Fut, F> Progress for OneTry<S, Fut, F> {
     fn len(&self) -> usize {
         self.in_flight().len()
     }

@@ -10,6 +10,7 @@ mod kept_beside_filters;
 mod kept_front;
 mod notify;
 mod order;
+mod owned;
 mod permit;
 mod quiet;
 #[cfg(feature = "rt")]

@@ -2,9 +2,13 @@
 //! discards the event, and never leaves an event unsettled.
 
 mod batches;
+mod debounce_acked;
 mod filter_acked;
 mod for_each_acked;
+mod latest;
+mod over_batches;
 mod ready_batches;
+mod retry;
 mod try_for_each_acked;
 
 use std::cell::{Cell, RefCell};
@@ -185,6 +189,13 @@ fn operators_can_be_formatted_for_any_event() {
         ),
         "ContinueOnError { in_flight: 0, .. }"
     );
+    assert_eq!(
+        format!("{:?}", all().try_for_each_acked(1, fallible).retry([])),
+        "TryForEachAcked { in_flight: 0, failed: false, .. }"
+    );
     assert!(format!("{:?}", all().ready_batches(1)).starts_with("ReadyBatches { stream: "));
+    assert!(format!("{:?}", all().latest()).starts_with("Latest { stream: "));
+    let quiet = all().debounce_acked(std::time::Duration::ZERO, |_| ());
+    assert!(format!("{quiet:?}").contains("waiting: 0"));
     assert!(format!("{:?}", all().batches(1, std::time::Duration::ZERO)).contains("gathered: 0"));
 }

@@ -189,20 +189,41 @@ fn a_type_without_handler_is_told() {
     );
 }
 
-/// The compiler names `Stream` only. The docs page names the missing `Clone`.
 #[test]
-fn a_stream_of_events_without_clone_is_on_its_page() {
-    let messages = refused(
+fn reading_events_without_clone_names_clone() {
+    for reads in [
+        "manager.subscribe().next().await;",
+        "let _ = manager.subscribe().try_next();",
+        "let _ = manager.subscribe().deliveries();",
+        "manager.subscribe().with_missed().next().await;",
         "use genevent::EventStreamExt;
          manager.subscribe().deliveries().for_each_acked(1, async |_| ()).await;",
+    ] {
+        let messages = refused(reads);
+        names(
+            &messages,
+            &[
+                "the trait bound `Order: Clone` is not satisfied",
+                "consider annotating `Order` with `#[derive(Clone)]`",
+            ],
+        );
+    }
+}
+
+/// For a combinator, the compiler names `Stream` only. The page says that `Clone` is missing.
+#[test]
+fn a_combinator_over_events_without_clone_is_on_its_page() {
+    let messages = refused(
+        "use genevent::EventStreamExt;
+         let _ = manager.subscribe().latest();",
     );
     names(
         &messages,
-        &["but its trait bounds were not satisfied", "Stream`"],
+        &["its trait bounds were not satisfied", "Stream`"],
     );
     let page = include_str!("../../../src/subscription.rs");
     names(
         page,
-        &["`Subscription<E>: Stream` is not satisfied: derive"],
+        &["the compiler reports that `Subscription<E>: Stream` is not satisfied"],
     );
 }

@@ -15,11 +15,13 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use futures::stream::FusedStream;
 use futures::{Sink, Stream};
-use genevent::error::{FollowUpError, NotifyError, ReserveError, TryNotifyError, WouldDeadlock};
-use genevent::ext::{FilterAcked, ReadyBatches};
+use genevent::error::{
+    FollowUpError, NotifyError, ReserveError, TryNextError, TryNotifyError, WouldDeadlock,
+};
+use genevent::ext::{FilterAcked, Latest, ReadyBatches};
 use genevent::future::{
-    AckNotify, Closed, Disconnected, Flush, Notify, Quiet, Reserve, Stop, SyncNotify,
-    WaitForSubscribers,
+    AckNotify, AckNotifyOwned, Closed, Disconnected, Flush, Next, Notify, NotifyOwned, Quiet,
+    Reserve, ReserveOwned, Stop, SyncNotify, SyncNotifyOwned, Unsubscribed, WaitForSubscribers,
 };
 use genevent::test_util::{Assertion, Probe, WaitFor, assert_ended, assert_next, assert_no_event};
 use genevent::{
@@ -126,6 +128,14 @@ fn delivery_operators_have_their_auto_traits() {
 }
 
 #[test]
+fn latest_has_its_auto_traits() {
+    shared::<Latest<Deliveries<Event>, Event>>();
+    at_ease::<Latest<Deliveries<String>, String>>();
+    unwind_safe::<Latest<Deliveries<Event>, Event>>();
+    stream::<Latest<Deliveries<Cloned>, Cloned>, Delivery<Cloned>>();
+}
+
+#[test]
 fn permits_and_sinks_have_their_auto_traits() {
     at_ease::<Permit<Event>>();
     at_ease::<EventSink<Event>>();
@@ -216,6 +226,12 @@ fn errors_implement_error_for_any_event() {
         NotifyError<Cloned>,
         FollowUpError<Cloned>,
     )>();
+    at_ease::<TryNextError>();
+    error::<TryNextError>();
+    unwind_safe::<TryNextError>();
+    copy::<TryNextError>();
+    equal::<TryNextError>();
+    hash::<TryNextError>();
     copy::<(TryNotifyError<u8>, NotifyError<u8>, FollowUpError<u8>)>();
     equal::<(TryNotifyError<u8>, NotifyError<u8>, FollowUpError<u8>)>();
 }
@@ -232,6 +248,17 @@ fn futures_are_send_and_unpin() {
     at_ease::<Disconnected>();
     at_ease::<WaitForSubscribers<'static, Event>>();
     at_ease::<Reserve<'static, Event>>();
+    at_ease::<Unsubscribed<'static, Event>>();
+    at_ease::<Next<'static, Subscription<Event>>>();
+    at_ease::<NotifyOwned<Event>>();
+    at_ease::<AckNotifyOwned<Event>>();
+    at_ease::<SyncNotifyOwned<Event>>();
+    at_ease::<ReserveOwned<Event>>();
+    unwind_safe::<NotifyOwned<Event>>();
+    unwind_safe::<AckNotifyOwned<Event>>();
+    unwind_safe::<SyncNotifyOwned<Event>>();
+    unwind_safe::<ReserveOwned<Fragile>>();
+    unwind_safe::<Unsubscribed<'_, Fragile>>();
     unwind_safe::<Notify<'_, Event>>();
     unwind_safe::<AckNotify<'_, Event>>();
     unwind_safe::<SyncNotify<'_, Event>>();
@@ -252,6 +279,12 @@ fn futures_are_send_and_unpin() {
     future::<Disconnected, Option<EndReason>>();
     future::<WaitForSubscribers<'_, Event>, usize>();
     future::<Reserve<'_, Event>, Result<Permit<Event>, ReserveError>>();
+    future::<Unsubscribed<'_, Event>, ()>();
+    future::<Next<'_, Subscription<Cloned>>, Option<Cloned>>();
+    future::<NotifyOwned<Event>, Result<usize, NotifyError<Event>>>();
+    future::<AckNotifyOwned<Event>, Result<Receipt, NotifyError<Event>>>();
+    future::<SyncNotifyOwned<Event>, Result<Receipt, NotifyError<Event>>>();
+    future::<ReserveOwned<Event>, Result<Permit<Event>, ReserveError>>();
 }
 
 /// The questions of the macros are not for users to name, nor is the macros' `Shown`.
@@ -273,7 +306,8 @@ fn assertions_and_probes_have_their_auto_traits() {
     };
 }
 
-/// A new public type must be entered above, or here with the reason why not.
+/// A new public type must be entered above, or here with the reason why not: `Acks` is part of a sealed
+/// trait.
 #[test]
 fn every_public_type_is_listed() {
     let listed = concat!(

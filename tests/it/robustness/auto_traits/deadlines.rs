@@ -1,15 +1,20 @@
 //! Types that wait on tokio's clock.
 
 use std::future::Ready;
+use std::time::Duration;
 
 use genevent::error::{
     DeadlineError, NotReserved, NotStored, ReserveDeadlineError, Unanswered, Unsettled, WaitError,
 };
-use genevent::ext::{Batches, ContinueOnError, ForEachAcked, TryForEachAcked};
+use genevent::ext::{
+    Batches, ContinueOnError, DebounceAcked, ForEachAcked, OneTry, Retries, TryForEachAcked,
+};
 use genevent::future::{Settled, Within};
 
-use super::{AckNotify, Batch, Cloned, Deliveries, Event, Flush, Fragile, Notify, Permit, Quiet};
-use super::{Receipt, Reserve, Stop, SyncNotify};
+use super::{
+    AckNotify, AckNotifyOwned, Batch, Cloned, Deliveries, Delivery, Event, Flush, Fragile, Notify,
+    NotifyOwned, Permit, Quiet, Receipt, Reserve, ReserveOwned, Stop, SyncNotify, SyncNotifyOwned,
+};
 use super::{at_ease, clone, error, future, shared, stream, unwind_safe};
 
 #[test]
@@ -21,6 +26,10 @@ fn deadline_futures_are_send_and_unpin() {
     at_ease::<Within<Flush<'static, Event>>>();
     at_ease::<Within<Quiet<'static, Event>>>();
     at_ease::<Within<Stop<'static, Event>>>();
+    at_ease::<Within<NotifyOwned<Event>>>();
+    at_ease::<Within<ReserveOwned<Event>>>();
+    at_ease::<Within<SyncNotifyOwned<Event>>>();
+    at_ease::<Within<AckNotifyOwned<Event>>>();
     at_ease::<Settled>();
     unwind_safe::<Within<Notify<'_, Event>>>();
     unwind_safe::<Within<Reserve<'_, Fragile>>>();
@@ -28,6 +37,10 @@ fn deadline_futures_are_send_and_unpin() {
     future::<Within<Notify<'_, Event>>, Result<usize, DeadlineError<Event>>>();
     future::<Within<Reserve<'_, Event>>, Result<Permit<Event>, ReserveDeadlineError>>();
     future::<Settled, Receipt>();
+    future::<Within<NotifyOwned<Event>>, Result<usize, DeadlineError<Event>>>();
+    future::<Within<ReserveOwned<Event>>, Result<Permit<Event>, ReserveDeadlineError>>();
+    future::<Within<SyncNotifyOwned<Event>>, Result<Receipt, DeadlineError<Event>>>();
+    future::<Within<AckNotifyOwned<Event>>, Result<Receipt, DeadlineError<Event>>>();
     future::<Within<SyncNotify<'_, Event>>, Result<Receipt, DeadlineError<Event>>>();
     future::<Within<AckNotify<'_, Event>>, Result<Receipt, DeadlineError<Event>>>();
     future::<Within<Flush<'_, Event>>, Result<(), WaitError>>();
@@ -69,15 +82,28 @@ type Tried = Ready<Result<(), String>>;
 type Work<Fut> = fn(Event) -> Fut;
 type OfCloned<Fut> = fn(Cloned) -> Fut;
 
+type Once = OneTry<Deliveries<Event>, Tried, Work<Tried>>;
+type OnceOfCloned = OneTry<Deliveries<Cloned>, Tried, OfCloned<Tried>>;
+type Backoff = [Duration; 3];
+type Again = Retries<Deliveries<Event>, Tried, Work<Tried>, Event, Backoff>;
+type AgainOfCloned = Retries<Deliveries<Cloned>, Tried, OfCloned<Tried>, Cloned, Backoff>;
+type Debounced<E> = DebounceAcked<Deliveries<E>, E, String, fn(&E) -> String>;
+
 #[test]
 fn working_operators_are_send() {
     shared::<ForEachAcked<Deliveries<Event>, Done, Work<Done>>>();
-    shared::<TryForEachAcked<Deliveries<Event>, Tried, Work<Tried>, String>>();
-    shared::<ContinueOnError<Deliveries<Event>, Tried, Work<Tried>, fn(String)>>();
+    shared::<TryForEachAcked<Once, String>>();
+    shared::<ContinueOnError<Once, fn(String)>>();
+    shared::<TryForEachAcked<Again, String>>();
+    shared::<ContinueOnError<Again, fn(String)>>();
+    shared::<(Once, Again)>();
     shared::<Batches<Deliveries<Event>, Event>>();
+    shared::<Debounced<Event>>();
     stream::<Batches<Deliveries<Cloned>, Cloned>, Batch<Cloned>>();
+    stream::<Debounced<Cloned>, Delivery<Cloned>>();
     future::<ForEachAcked<Deliveries<Cloned>, Done, OfCloned<Done>>, ()>();
-    future::<TryForEachAcked<Deliveries<Cloned>, Tried, OfCloned<Tried>, String>, Result<(), String>>(
-    );
-    future::<ContinueOnError<Deliveries<Cloned>, Tried, OfCloned<Tried>, fn(String)>, ()>();
+    future::<TryForEachAcked<OnceOfCloned, String>, Result<(), String>>();
+    future::<ContinueOnError<OnceOfCloned, fn(String)>, ()>();
+    future::<TryForEachAcked<AgainOfCloned, String>, Result<(), String>>();
+    future::<ContinueOnError<AgainOfCloned, fn(String)>, ()>();
 }

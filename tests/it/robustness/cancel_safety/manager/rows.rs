@@ -1,16 +1,16 @@
 //! Every waiting function, and how to call the function.
 
 mod conditions;
+mod operators;
+mod owned;
 
 use std::cell::RefCell;
-use std::future::poll_fn;
-use std::task::Poll;
 use std::time::Duration;
 
 use futures::future::LocalBoxFuture;
 use futures::{FutureExt, Sink, SinkExt, TryFutureExt};
 use genevent::error::{DeadlineError, NotifyError, ReserveDeadlineError, ReserveError};
-use genevent::{Deliveries, EventManager, EventStreamExt, Filtered, Permit, Receipt, Subscription};
+use genevent::{Deliveries, EventManager, Filtered, Permit, Receipt, Subscription};
 
 use super::streams::{InFlight, OneUnacked, Source};
 
@@ -37,8 +37,12 @@ impl Row {
         let publishes = [
             "ack_notify",
             "sync_notify",
+            "ack_notify_owned",
+            "sync_notify_owned",
             "AckNotify::within",
             "SyncNotify::within",
+            "AckNotifyOwned::within",
+            "SyncNotifyOwned::within",
             "::settled",
         ];
         self.name.contains("Sink::") || publishes.iter().any(|name| self.name.ends_with(name))
@@ -48,6 +52,8 @@ impl Row {
     pub(crate) fn needs_the_clock(&self) -> bool {
         self.name.ends_with("::within")
             || self.name.starts_with("Batches")
+            || self.name.starts_with("DebounceAcked")
+            || self.name.ends_with("::retry")
             || self.name.ends_with("::settled")
     }
 }
@@ -68,7 +74,8 @@ pub(crate) enum Outcome {
 pub(crate) const MINE: u32 = 100;
 
 pub(crate) fn rows() -> impl Iterator<Item = &'static Row> {
-    ROWS.iter().chain(conditions::ROWS)
+    let rows = ROWS.iter().chain(conditions::ROWS);
+    rows.chain(operators::ROWS).chain(owned::ROWS)
 }
 
 const ROWS: &[Row] = &[
@@ -172,63 +179,6 @@ const ROWS: &[Row] = &[
                 stream: filtered.deliveries(),
                 out: None,
             })
-        }),
-    },
-    Row {
-        name: "FilterAcked::next",
-        call: Call::Next(|subscription| {
-            let all = subscription
-                .deliveries()
-                .filter_acked((|_| true) as fn(&u32) -> bool);
-            Box::new(InFlight::of(all))
-        }),
-    },
-    Row {
-        name: "ReadyBatches::next",
-        call: Call::Next(|subscription| {
-            Box::new(InFlight::of(subscription.deliveries().ready_batches(2)))
-        }),
-    },
-    Row {
-        name: "Batches::next",
-        call: Call::Next(|subscription| {
-            let batches = subscription.deliveries().batches(2, 3 * MILLISECOND);
-            Box::new(InFlight::of(Box::pin(batches)))
-        }),
-    },
-    Row {
-        name: "EventStreamExt::for_each_acked",
-        call: Call::Work(|deliveries, taken| {
-            let work = |event| {
-                taken.borrow_mut().push(event);
-                one_poll_later()
-            };
-            deliveries.for_each_acked(2, work).map(done).boxed_local()
-        }),
-    },
-    Row {
-        name: "EventStreamExt::try_for_each_acked",
-        call: Call::Work(|deliveries, taken| {
-            let work = |event| {
-                taken.borrow_mut().push(event);
-                // Fails at the event of the queued publisher.
-                one_poll_later().map(move |()| if event == 3 { Err("3") } else { Ok(()) })
-            };
-            let work = deliveries.try_for_each_acked(2, work);
-            work.map(done).boxed_local()
-        }),
-    },
-    Row {
-        name: "TryForEachAcked::continue_on_error",
-        call: Call::Work(|deliveries, taken| {
-            let work = |event| {
-                taken.borrow_mut().push(event);
-                one_poll_later().map(move |()| if event == 3 { Err("3") } else { Ok(()) })
-            };
-            let work = deliveries
-                .try_for_each_acked(2, work)
-                .continue_on_error(drop);
-            work.map(done).boxed_local()
         }),
     },
     Row {
@@ -373,19 +323,6 @@ fn reserved(result: Result<Permit<u32>, ReserveDeadlineError>) -> Outcome {
 fn in_time<T>(result: Result<T, DeadlineError<u32>>) -> Outcome {
     let back = result.err().and_then(DeadlineError::into_event);
     back.map_or(Outcome::Stored, |_| Outcome::Refused)
-}
-
-/// Work, done at its second poll.
-async fn one_poll_later() {
-    let mut has_waited = false;
-    poll_fn(|cx| {
-        if std::mem::replace(&mut has_waited, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
 
 fn stored(result: Result<usize, NotifyError<u32>>) -> Outcome {

@@ -1,13 +1,16 @@
 //! Streams of events, single or in batches. The next poll finishes the events in flight.
 
+use std::cell::RefCell;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
+use futures::stream::Inspect;
 use futures::{Stream, StreamExt};
-use genevent::ext::{Batches, FilterAcked, ReadyBatches};
+use genevent::ext::{Batches, DebounceAcked, FilterAcked, Latest, ReadyBatches};
 use genevent::{
-    Batch, Deliveries, Delivery, EndReason, Filtered, Received, SubscriberId, Subscription,
-    WithMissed,
+    Batch, Deliveries, Delivery, EndReason, EventStreamExt, Filtered, Received, SubscriberId,
+    Subscription, WithMissed,
 };
 
 /// A stream of events, single or in batches. The next poll finishes the events in flight.
@@ -126,6 +129,43 @@ impl Item for Batch<u32> {
     }
 }
 
+/// The newest of the ready events, with the events that were skipped for it.
+pub(crate) struct Skipping {
+    stream: Latest<Inspect<Deliveries<u32>, Box<dyn FnMut(&Delivery<u32>)>>, u32>,
+    seen: Rc<RefCell<Vec<u32>>>,
+    item: Option<Delivery<u32>>,
+}
+
+impl Skipping {
+    pub(crate) fn of(deliveries: Deliveries<u32>) -> Self {
+        let seen = Rc::new(RefCell::new(Vec::new()));
+        let sees = Rc::clone(&seen);
+        let see = move |delivery: &Delivery<u32>| sees.borrow_mut().push(**delivery);
+        let stream = deliveries.inspect(Box::new(see) as _).latest();
+        let item = None;
+        Self { stream, seen, item }
+    }
+}
+
+impl Source for Skipping {
+    fn poll_events(&mut self, cx: &mut Context<'_>) -> Poll<Option<Vec<u32>>> {
+        self.item.take().into_iter().for_each(Item::done);
+        self.item = ready!(self.stream.poll_next_unpin(cx));
+        let seen = self.seen.take();
+        assert_eq!(self.item.as_deref(), seen.last());
+        Poll::Ready(self.item.as_ref().map(|_| seen))
+    }
+
+    fn subscription(&self) -> (SubscriberId, Option<EndReason>) {
+        let deliveries = self.stream.get_ref().get_ref();
+        (deliveries.id(), deliveries.end_reason())
+    }
+
+    fn has_ended(&self) -> bool {
+        self.item.is_none() && self.subscription().1.is_some()
+    }
+}
+
 /// A stream made of deliveries, which gives access to them.
 trait OfDeliveries: Stream<Item: Item> + Unpin {
     fn deliveries(&self) -> &Deliveries<u32>;
@@ -158,6 +198,12 @@ impl OfDeliveries for ReadyBatches<Deliveries<u32>, u32> {
 }
 
 impl OfDeliveries for Pin<Box<Batches<Deliveries<u32>, u32>>> {
+    fn deliveries(&self) -> &Deliveries<u32> {
+        self.get_ref()
+    }
+}
+
+impl OfDeliveries for Pin<Box<DebounceAcked<Deliveries<u32>, u32, u32, fn(&u32) -> u32>>> {
     fn deliveries(&self) -> &Deliveries<u32> {
         self.get_ref()
     }

@@ -2,10 +2,10 @@
 
 use std::future::pending;
 
-use futures::future::select;
+use futures::future::{join, select};
 use futures::{FutureExt, Stream, StreamExt};
 use genevent::future::Disconnected;
-use genevent::{Overflow, SubscribeOptions};
+use genevent::{EventManager, Overflow, SubscribeOptions};
 
 use super::{Call, Outcome, Row, done};
 
@@ -17,6 +17,21 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         name: "EventManager::wait_for_subscribers",
         call: Call::Manager(|manager| manager.wait_for_subscribers(4).map(done).boxed_local()),
+    },
+    Row {
+        name: "EventManager::unsubscribed",
+        call: Call::Manager(|manager| {
+            let other = EventManager::<u8>::new(1);
+            let reader = other.subscribe();
+            let unsubscribed = async move {
+                let leaving = async {
+                    manager.closed().await;
+                    drop(reader);
+                };
+                join(other.unsubscribed(), leaving).await
+            };
+            unsubscribed.map(done).boxed_local()
+        }),
     },
     Row {
         name: "Subscription::disconnected",
