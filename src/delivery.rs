@@ -44,6 +44,7 @@ impl<E: Send + Sync + 'static> Subscription<E> {
     /// pair.into_iter().for_each(|delivery| drop(delivery.ack()));
     /// assert!(done.now_or_never().is_some());
     /// ```
+    #[doc(alias = "Subscribe")]
     pub fn deliveries(self) -> Deliveries<E>
     where
         E: Clone,
@@ -269,6 +270,7 @@ impl<E> Delivery<E> {
     }
 
     /// Acknowledges the event and returns the event.
+    #[doc(alias = "Ack")]
     pub fn ack(self) -> E {
         self.ack.ack();
         self.event.into_inner()
@@ -294,6 +296,7 @@ impl<E> Delivery<E> {
     /// let receipt = done.now_or_never().unwrap().unwrap();
     /// assert_eq!(*receipt.unfinished()[0].cause(), Cause::Failed("no such mailbox".into()));
     /// ```
+    #[doc(alias = "Nack")]
     pub fn nack(self, reason: impl Into<Arc<str>>) -> E {
         self.ack.nack(reason);
         self.event.into_inner()

@@ -166,6 +166,7 @@ pub trait EventStreamExt<E>: Stream {
     /// assert_eq!(position.ack(), (1, 1));
     /// assert!(first.now_or_never().unwrap().unwrap().all_acked(), "skipped");
     /// ```
+    #[doc(alias = "conflate")]
     fn latest(self) -> Latest<Self, E>
     where
         Self: Stream<Item = Delivery<E>> + Sized,
@@ -225,6 +226,8 @@ pub trait EventStreamExt<E>: Stream {
     /// assert_eq!(start.elapsed(), 2 * second, "a second after the last edit");
     /// # }
     /// ```
+    #[doc(alias = "debounceTime")]
+    #[doc(alias = "debounce")]
     #[cfg(feature = "rt")]
     fn debounce_acked<K, F>(self, duration: Duration, key: F) -> DebounceAcked<Self, E, K, F>
     where
@@ -286,6 +289,7 @@ pub trait EventStreamExt<E>: Stream {
     ///
     /// [`Deliveries`]: crate::Deliveries
     /// [`max_unacked`]: crate::SubscribeOptions::max_unacked
+    #[doc(alias = "mergeMap")]
     #[cfg(feature = "rt")]
     #[track_caller]
     fn for_each_acked<Fut, F>(
@@ -438,6 +442,7 @@ pub trait EventStreamExt<E>: Stream {
     ///
     /// [`max_unacked`]: crate::SubscribeOptions::max_unacked
     /// [`sync_notify`]: crate::EventManager::sync_notify
+    #[doc(alias = "bufferTime")]
     #[cfg(feature = "rt")]
     #[track_caller]
     fn batches(self, n: usize, duration: Duration) -> Batches<Self, E>

@@ -70,6 +70,7 @@ pub use weak::WeakEventManager;
 /// assert_eq!(read, Some("order 1"));
 /// assert_eq!(receipt.unwrap().acked(), 1);
 /// ```
+#[doc(alias = "Subject")]
 #[doc(alias = "GenEvent")]
 #[doc(alias = "gen_event")]
 pub struct EventManager<E> {

@@ -34,6 +34,7 @@ use crate::subscriber_id::{SubscriberId, SubscriberKind};
 pub enum Overflow {
     /// Publishers wait for the subscriber. Nothing is lost. The default, and the policy of every
     /// handler.
+    #[doc(alias = "SUSPEND")]
     #[default]
     Wait,
     /// Publishers wait for the subscriber up to this duration. Then the subscriber is disconnected,
@@ -79,6 +80,8 @@ pub enum Overflow {
     ///
     /// [`Subscription::missed`]: crate::Subscription::missed
     /// [`Subscription::with_missed`]: crate::Subscription::with_missed
+    #[doc(alias = "DROP_OLDEST")]
+    #[doc(alias = "set_overflow")]
     DropOldest,
     /// The subscriber is disconnected: it is detached, still yields its unread events, and then
     /// ends with [`EndReason::Disconnected`]. For readers in need of all events, or of a new start:
@@ -152,6 +155,7 @@ impl SubscribeOptions {
     /// Sets the overflow policy. If not set, the manager's
     /// [`default_overflow`](crate::EventManagerBuilder::default_overflow), which is
     /// [`Overflow::Wait`] if not set either.
+    #[doc(alias = "onBufferOverflow")]
     pub fn overflow(mut self, overflow: Overflow) -> Self {
         self.overflow = Some(overflow);
         self

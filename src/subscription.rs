@@ -85,6 +85,7 @@ pub use with_missed::{Received, WithMissed};
 /// [`sync_notify`]: crate::EventManager::sync_notify
 /// [`ack`]: Subscription::ack
 /// [`end_reason`]: Subscription::end_reason
+#[doc(alias = "PubSub.unsubscribe")]
 #[doc(alias = "GenEvent.stream")]
 #[must_use = "a subscription that is not read makes publishers wait once its window is full"]
 pub struct Subscription<E> {

@@ -95,6 +95,7 @@ impl<S, Fut, F, Error> TryForEachAcked<OneTry<S, Fut, F>, Error> {
     /// assert_eq!((tries, start.elapsed().as_millis()), (3, 1_100));
     /// # }
     /// ```
+    #[doc(alias = "retryWhen")]
     #[track_caller]
     pub fn retry<V, B>(self, backoff: B) -> TryForEachAcked<Retries<S, Fut, F, V, B>, Error>
     where

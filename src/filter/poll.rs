@@ -105,7 +105,7 @@ impl<T: Send + 'static> ReadSubscription for Filtered<T> {
         }
     }
 
-    fn is_ready(&self) -> bool {
+    fn is_ready(&self, _: bool) -> bool {
         let (unread, is_last) = self.queue.unread_and_is_last();
         unread > 0 || is_last
     }

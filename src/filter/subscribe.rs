@@ -96,6 +96,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// let errors = errors.collect::<Vec<_>>().now_or_never().unwrap();
     /// assert_eq!(errors, ["error: no disk"]);
     /// ```
+    #[doc(alias = "filter")]
     #[track_caller]
     pub fn subscribe_filter<F>(&self, predicate: F) -> Filtered<E>
     where

@@ -48,6 +48,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// assert_eq!(rx.try_recv(), Ok(7), "the handler has finished");
     /// # }
     /// ```
+    #[doc(alias = "AddNoPublisherHandler")]
     #[doc(alias = "GenEvent.add_handler")]
     #[track_caller]
     pub fn add_handler<H: Handler<E>>(

@@ -138,6 +138,8 @@ impl<E: Send + Sync + 'static> EventManagerBuilder<E> {
     /// let mut late = manager.subscribe_with(SubscribeOptions::new().replay(2));
     /// assert_eq!(late.next().now_or_never(), Some(Some(101)));
     /// ```
+    #[doc(alias = "ReplaySubject")]
+    #[doc(alias = "replayCache")]
     pub fn retain(mut self, events: usize) -> Self {
         self.retain = events;
         self

@@ -22,6 +22,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// assert_eq!(reader.next().now_or_never(), Some(Some(1)));
     /// assert_eq!(reader.next().now_or_never(), Some(None));
     /// ```
+    #[doc(alias = "complete")]
     pub fn close(&self) {
         self.channel.close();
     }

@@ -18,6 +18,8 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// drop(one);
     /// assert_eq!(manager.subscriber_count(), 0);
     /// ```
+    #[doc(alias = "subscriptionCount")]
+    #[doc(alias = "receiver_count")]
     #[must_use]
     pub fn subscriber_count(&self) -> usize {
         self.channel.subscriber_count()
@@ -83,6 +85,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// assert_eq!(ready.now_or_never(), Some(1));
     /// # drop(reader);
     /// ```
+    #[doc(alias = "set_await_active")]
     pub fn wait_for_subscribers(&self, subscribers: usize) -> WaitForSubscribers<'_, E> {
         WaitForSubscribers::new(&self.channel, subscribers)
     }
@@ -118,6 +121,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// drop(screen);
     /// assert!(unsubscribed.now_or_never().is_some());
     /// ```
+    #[doc(alias = "closed")]
     pub fn unsubscribed(&self) -> Unsubscribed<'_, E> {
         Unsubscribed::new(&self.channel)
     }

@@ -34,6 +34,10 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// assert_eq!(manager.try_notify('c'), Err(TryNotifyError::Full('c')));
     /// # drop(reader);
     /// ```
+    #[doc(alias = "PubSub.broadcast")]
+    #[doc(alias = "tryEmit")]
+    #[doc(alias = "try_broadcast")]
+    #[doc(alias = "send")]
     #[inline]
     pub fn try_notify(&self, event: E) -> Result<usize, TryNotifyError<E>> {
         self.channel.try_store(event).map(|stored| {
@@ -84,6 +88,10 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// assert_eq!(reader.next().now_or_never(), Some(Some('a')));
     /// assert_eq!(second.now_or_never(), Some(Ok(1)));
     /// ```
+    #[doc(alias = "Publish")]
+    #[doc(alias = "onNext")]
+    #[doc(alias = "emit")]
+    #[doc(alias = "broadcast")]
     #[doc(alias = "GenEvent.notify")]
     #[inline]
     pub fn notify(&self, event: E) -> Notify<'_, E> {

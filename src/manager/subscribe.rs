@@ -65,6 +65,9 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// ```
     ///
     /// [`default_overflow`]: crate::EventManagerBuilder::default_overflow
+    #[doc(alias = "PubSub.subscribe")]
+    #[doc(alias = "new_receiver")]
+    #[doc(alias = "resubscribe")]
     #[doc(alias = "GenEvent.stream")]
     #[track_caller]
     pub fn subscribe(&self) -> Subscription<E> {

@@ -22,6 +22,7 @@ use crate::util::sync::Arc;
 /// drop(manager); // the last handle: closes it
 /// assert!(weak.upgrade().is_none());
 /// ```
+#[doc(alias = "WeakSender")]
 pub struct WeakEventManager<E> {
     pub(super) channel: Arc<Channel<E>>,
 }

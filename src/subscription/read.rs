@@ -34,6 +34,7 @@ impl<E> Subscription<E> {
     /// assert_eq!(reader.next().await, None);
     /// # }
     /// ```
+    #[doc(alias = "collect")]
     #[doc(alias = "recv")]
     #[inline]
     pub fn next(&mut self) -> Next<'_, Self>
@@ -108,9 +109,16 @@ impl<E> Subscription<E> {
         }
     }
 
-    /// Returns whether the next poll finds an event or the end of the stream, unless publishers
-    /// overwrite the event first.
-    pub(super) fn is_ready(&self) -> bool {
+    /// Returns whether the next poll finds an event or the end of the stream, or a loss to report,
+    /// unless publishers overwrite the event first.
+    pub(super) fn is_ready(&self, report_missed: bool) -> bool {
+        if report_missed && !matches!(self.source, Source::Backlog(_) | Source::Ended(_)) {
+            // A loss may not be noticed yet. A stage reports it also while its gate is closed.
+            let overwritten = self.subscriber.cursor.load().position() - self.state.position();
+            if self.missed_before_next + overwritten > 0 {
+                return true;
+            }
+        }
         match &self.source {
             Source::Segment(segment)
                 if self.unyielded || self.state.position() < segment.last() =>
@@ -207,7 +215,7 @@ fn try_received<S: ReadSubscription>(
     report_missed: bool,
 ) -> Result<Received<S::Item>, TryNextError> {
     loop {
-        if !subscription.is_ready() {
+        if !subscription.is_ready(report_missed) {
             subscription.finish_in_flight();
             return Err(TryNextError::Empty);
         }

@@ -45,8 +45,9 @@ pub trait ReadSubscription: AnySubscription + FusedStream + Unpin {
         report_missed: bool,
     ) -> Poll<Option<Received<Self::Item>>>;
 
-    /// Returns whether the next poll finds an event or the end, without registering a waker.
-    fn is_ready(&self) -> bool;
+    /// Returns whether the next poll finds an event or the end, or a loss if `report_missed`, without
+    /// registering a waker.
+    fn is_ready(&self, report_missed: bool) -> bool;
 
     /// Finishes the event in flight, as a poll that finds no event does.
     fn finish_in_flight(&mut self);
@@ -84,8 +85,8 @@ impl<E: Clone> ReadSubscription for Subscription<E> {
         self.poll_received(cx, report_missed)
     }
 
-    fn is_ready(&self) -> bool {
-        self.is_ready()
+    fn is_ready(&self, report_missed: bool) -> bool {
+        self.is_ready(report_missed)
     }
 
     fn finish_in_flight(&mut self) {

@@ -34,6 +34,8 @@ pub enum Received<E> {
     /// The next event.
     Event(E),
     /// The number of events overwritten at this position, at least 1.
+    #[doc(alias = "Overflowed")]
+    #[doc(alias = "Lagged")]
     Missed(u64),
 }
 

@@ -6,6 +6,7 @@ mod compile_errors;
 mod genevent_parity;
 mod layers;
 mod messages;
+mod names;
 mod peers;
 #[cfg(feature = "rt")]
 mod programs;

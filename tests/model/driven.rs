@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use futures::stream::FusedStream;
 use futures::{Sink, Stream};
-use genevent::error::FollowUpError;
+use genevent::error::{FollowUpError, TryNextError};
 use genevent::future::Disconnected;
 use genevent::{
     Ack, Deliveries, Delivery, EndReason, EventSink, Filtered, Received, SubscriberId,
@@ -99,6 +99,7 @@ pub(crate) struct Known {
     pub(crate) id: SubscriberId,
     pub(crate) pending: usize,
     pub(crate) missed: u64,
+    pub(crate) seq: u64,
     pub(crate) size_hint: (usize, Option<usize>),
     pub(crate) end_reason: Option<EndReason>,
     pub(crate) is_terminated: bool,
@@ -112,6 +113,7 @@ impl Events {
                     id: $of.id(),
                     pending: $of.len(),
                     missed: $of.missed(),
+                    seq: $of.seq(),
                     size_hint: $stream.size_hint(),
                     end_reason: $of.end_reason(),
                     is_terminated: $stream.is_terminated(),
@@ -209,6 +211,47 @@ impl Events {
         }
     }
 
+    /// Pending if there is nothing to read.
+    pub(crate) fn try_next(&mut self) -> (Poll<Option<Item>>, Option<Delivery<u64>>) {
+        fn polled<T>(result: Result<T, TryNextError>) -> Poll<Option<T>> {
+            match result {
+                Ok(item) => Poll::Ready(Some(item)),
+                Err(TryNextError::Ended) => Poll::Ready(None),
+                Err(_) => Poll::Pending,
+            }
+        }
+        let received = |received: Received<u64>| match received {
+            Received::Event(event) => Item::Event(event),
+            Received::Missed(missed) => Item::Missed(missed),
+            other => panic!("{other:?}"),
+        };
+        let number = |event: Received<Payload>| match event {
+            Received::Event(event) => Received::Event(event.0),
+            Received::Missed(missed) => Received::Missed(missed),
+            other => panic!("{other:?}"),
+        };
+        let delivery = match self {
+            Self::Plain(stream) => {
+                let event = stream.try_next().map(|event| Item::Event(event.0));
+                return (polled(event), None);
+            }
+            Self::Filtered(stream) => return (polled(stream.try_next().map(Item::Event)), None),
+            Self::WithMissed(stream) => {
+                let event = stream.try_next().map(number).map(received);
+                return (polled(event), None);
+            }
+            Self::FilteredWithMissed(stream) => {
+                return (polled(stream.try_next().map(received)), None);
+            }
+            Self::Deliveries(stream) => {
+                let delivery = stream.try_next();
+                polled(delivery.map(|delivery| delivery.map(|event| event.0)))
+            }
+            Self::FilteredDeliveries(stream) => polled(stream.try_next()),
+        };
+        item_of(delivery)
+    }
+
     pub(crate) fn poll_next(
         &mut self,
         cx: &mut Context<'_>,
@@ -250,17 +293,21 @@ impl Events {
             }
             Self::FilteredDeliveries(stream) => Pin::new(stream).poll_next(cx),
         };
-        match delivery {
-            Poll::Ready(Some(delivery)) => {
-                let item = Item::Delivery {
-                    seq: delivery.seq(),
-                    payload: *delivery,
-                };
-                (Poll::Ready(Some(item)), Some(delivery))
-            }
-            Poll::Ready(None) => (Poll::Ready(None), None),
-            Poll::Pending => (Poll::Pending, None),
+        item_of(delivery)
+    }
+}
+
+fn item_of(delivery: Poll<Option<Delivery<u64>>>) -> (Poll<Option<Item>>, Option<Delivery<u64>>) {
+    match delivery {
+        Poll::Ready(Some(delivery)) => {
+            let item = Item::Delivery {
+                seq: delivery.seq(),
+                payload: *delivery,
+            };
+            (Poll::Ready(Some(item)), Some(delivery))
         }
+        Poll::Ready(None) => (Poll::Ready(None), None),
+        Poll::Pending => (Poll::Pending, None),
     }
 }
 

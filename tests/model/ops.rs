@@ -32,6 +32,7 @@ pub(crate) enum Op {
     /// With a policy and a window, after any earlier subscriber.
     SubscribeAfter(Policy, u8, Pick),
     Next(Pick, Which),
+    TryNext(Pick),
     /// Like `Next`; if `Next` clones the event, the action runs during the clone.
     NextDuringClone(Pick, Which, During),
     Ack(Pick),
@@ -103,8 +104,19 @@ pub(crate) enum Kind {
     Stop,
     Closed,
     WaitForSubscribers(u8),
+    Unsubscribed,
+    /// By a future that borrows nothing.
+    Owned(Owned),
     /// With a deadline in milliseconds.
     Within(Bounded, u8),
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Owned {
+    Notify,
+    AckNotify,
+    SyncNotify,
+    Reserve,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -237,6 +249,7 @@ fn op() -> impl Strategy<Value = Op> {
         25 => (policy(0.8, overflow()), 1..=8u8, pick())
             .prop_map(|(policy, window, other)| Op::SubscribeAfter(policy, window, other)),
         180 => (pick(), which()).prop_map(|(pick, which)| Op::Next(pick, which)),
+        40 => pick().prop_map(Op::TryNext),
         40 => (pick(), which(), during())
             .prop_map(|(pick, which, during)| Op::NextDuringClone(pick, which, during)),
         40 => pick().prop_map(Op::Ack),
@@ -284,6 +297,11 @@ fn kind() -> impl Strategy<Value = Kind> {
         20 => Just(Kind::Flush),
         5 => (0..=6u8).prop_map(Kind::WaitForSubscribers),
         3 => Just(Kind::Closed),
+        5 => Just(Kind::Unsubscribed),
+        10 => Just(Kind::Owned(Owned::Notify)),
+        10 => Just(Kind::Owned(Owned::AckNotify)),
+        10 => Just(Kind::Owned(Owned::SyncNotify)),
+        8 => Just(Kind::Owned(Owned::Reserve)),
         1 => Just(Kind::Stop),
     ]
 }

@@ -171,6 +171,7 @@ pub(crate) enum Question {
     Stop,
     Closed,
     WaitForSubscribers(usize),
+    Unsubscribed,
 }
 
 #[derive(Debug)]

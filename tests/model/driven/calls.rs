@@ -27,6 +27,11 @@ pub(crate) enum Called<'a> {
     Stop(future::Stop<'a, Payload>),
     Closed(future::Closed<'a, Payload>),
     WaitForSubscribers(future::WaitForSubscribers<'a, Payload>),
+    Unsubscribed(future::Unsubscribed<'a, Payload>),
+    NotifyOwned(future::NotifyOwned<Payload>),
+    AckNotifyOwned(future::AckNotifyOwned<Payload>),
+    SyncNotifyOwned(future::SyncNotifyOwned<Payload>),
+    ReserveOwned(future::ReserveOwned<Payload>),
 }
 
 type Timed<F> = Pin<Box<future::Within<F>>>;
@@ -73,6 +78,9 @@ impl Called<'_> {
             }
             _ => unreachable!("there are no other errors"),
         };
+        let stored = |result: Result<usize, NotifyError<Payload>>| {
+            result.map_or_else(closed, Answer::Stored)
+        };
         let done = |()| Answer::Done;
         let waited = |result: Result<(), WouldDeadlock>| {
             result.expect("no handler asks");
@@ -86,20 +94,23 @@ impl Called<'_> {
             },
             Err(_) => unreachable!("no handler asks"),
         };
+        let reserved = |result: Result<Permit<Payload>, ReserveError>| match result {
+            Ok(permit) => {
+                permits.push(permit);
+                Answer::Reserved
+            }
+            Err(ReserveError::Closed) => Answer::NothingReserved,
+            Err(_) => unreachable!("no handler asks"),
+        };
         match self {
-            Self::Notify(future) => Pin::new(future)
-                .poll(cx)
-                .map(|result| result.map_or_else(closed, Answer::Stored)),
+            Self::Notify(future) => Pin::new(future).poll(cx).map(stored),
+            Self::NotifyOwned(future) => Pin::new(future).poll(cx).map(stored),
             Self::AckNotify(future) => Pin::new(future).poll(cx).map(receipt),
+            Self::AckNotifyOwned(future) => Pin::new(future).poll(cx).map(receipt),
             Self::SyncNotify(future) => Pin::new(future).poll(cx).map(receipt),
-            Self::Reserve(future) => Pin::new(future).poll(cx).map(|result| match result {
-                Ok(permit) => {
-                    permits.push(permit);
-                    Answer::Reserved
-                }
-                Err(ReserveError::Closed) => Answer::NothingReserved,
-                Err(_) => unreachable!("no handler asks"),
-            }),
+            Self::SyncNotifyOwned(future) => Pin::new(future).poll(cx).map(receipt),
+            Self::Reserve(future) => Pin::new(future).poll(cx).map(reserved),
+            Self::ReserveOwned(future) => Pin::new(future).poll(cx).map(reserved),
             Self::NotifyWithin(future) => future
                 .as_mut()
                 .poll(cx)
@@ -131,6 +142,7 @@ impl Called<'_> {
             Self::Flush(future) => Pin::new(future).poll(cx).map(waited),
             Self::Stop(future) => Pin::new(future).poll(cx).map(waited),
             Self::Closed(future) => Pin::new(future).poll(cx).map(done),
+            Self::Unsubscribed(future) => Pin::new(future).poll(cx).map(done),
             Self::WaitForSubscribers(future) => Pin::new(future).poll(cx).map(Answer::Here),
         }
     }

@@ -31,6 +31,8 @@ pub(crate) struct Reader {
     pub(crate) missed: u64,
     /// Missed since the last yielded event, and not reported yet.
     pub(super) gap: u64,
+    /// The number of the last yielded event.
+    pub(crate) last: u64,
     pub(crate) state: State,
     /// The reason why its last poll was pending.
     pub(super) parked: Option<For>,

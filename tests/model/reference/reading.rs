@@ -35,6 +35,7 @@ impl Reference {
             passed: false,
             missed: 0,
             gap: 0,
+            last: 0,
             state: if self.closed {
                 State::Ended(End::Closed)
             } else {
@@ -94,6 +95,31 @@ impl Reference {
             None => finished.answer(who),
             Some(cause) => finished.give_up(who, self.step, cause),
         }
+    }
+
+    /// Does what `next` does, if it would be ready; otherwise, only acknowledges.
+    pub(crate) fn try_next(&mut self, who: Who, tell_missed: bool) -> Poll<Option<Item>> {
+        if !self.is_ready(who, tell_missed) {
+            self.ack(who);
+            return Poll::Pending;
+        }
+        let ready = self.next(who, tell_missed, false);
+        ready.unwrap_or_else(|ClonePanics| unreachable!("no clone fails"))
+    }
+
+    fn is_ready(&self, who: Who, tell_missed: bool) -> bool {
+        let reader = &self.readers[who];
+        if reader.unyielded.is_some() {
+            return true;
+        }
+        if reader.out.as_ref().is_some_and(Out::is_full) {
+            return false;
+        }
+        let is_open = !self.is_gated(who) && !reader.unread.is_empty();
+        !reader.replayed.is_empty()
+            || (tell_missed && reader.gap > 0)
+            || is_open
+            || (reader.unread.is_empty() && (reader.state != State::Attached || self.is_complete()))
     }
 
     /// With `fails`, the clone of the event panics.
@@ -179,6 +205,7 @@ impl Reference {
             Some(out) => out.open.push(event),
             None => reader.in_flight = Some(event),
         }
+        reader.last = event as u64 + 1;
         self.events[event].received.answer(who);
         Ok(Poll::Ready(Some(self.item(who, event))))
     }
@@ -195,6 +222,7 @@ impl Reference {
         }
         let reader = &mut self.readers[who];
         let event = from(reader).pop_front().expect("an event waits");
+        reader.last = event as u64 + 1;
         if let Some(out) = &mut reader.out {
             out.free.push(event);
         } else {

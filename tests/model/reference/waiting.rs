@@ -67,7 +67,8 @@ impl Reference {
             Question::WaitForSubscribers(n) if self.closed || self.attached().len() >= n => {
                 Poll::Ready(Answer::Here(self.attached().len()))
             }
-            Question::Closed | Question::WaitForSubscribers(_) => {
+            Question::Unsubscribed if self.attached().is_empty() => Poll::Ready(Answer::Done),
+            Question::Closed | Question::WaitForSubscribers(_) | Question::Unsubscribed => {
                 self.calls[id].progress = Progress::Watching;
                 Poll::Pending
             }
@@ -219,7 +220,11 @@ impl Reference {
             Progress::Completing => self.is_complete(),
             Progress::Watching => {
                 let here = self.attached().len();
-                self.closed || matches!(call.question, Question::WaitForSubscribers(n) if here >= n)
+                match call.question {
+                    Question::WaitForSubscribers(n) => self.closed || here >= n,
+                    Question::Unsubscribed => here == 0,
+                    _ => self.closed,
+                }
             }
         }
     }

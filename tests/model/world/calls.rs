@@ -7,7 +7,7 @@ use genevent::error::TryNotifyError;
 use proptest::prelude::*;
 
 use super::super::driven::{Called, Wakers, with_steps};
-use super::super::ops::{Pick, Which};
+use super::super::ops::{Owned, Pick, Which};
 use super::super::payload::Payload;
 use super::super::reference::{Question, goes_on};
 use super::super::{Bounded, Checked, Kind};
@@ -108,6 +108,26 @@ impl World<'_> {
             Kind::WaitForSubscribers(n) => (
                 Question::WaitForSubscribers(n.into()),
                 Called::WaitForSubscribers(manager.wait_for_subscribers(n.into())),
+            ),
+            Kind::Unsubscribed => (
+                Question::Unsubscribed,
+                Called::Unsubscribed(manager.unsubscribed()),
+            ),
+            Kind::Owned(Owned::Notify) => (
+                Question::Notify(payload),
+                Called::NotifyOwned(manager.notify_owned(Payload::new(payload))),
+            ),
+            Kind::Owned(Owned::AckNotify) => (
+                Question::AckNotify(payload),
+                Called::AckNotifyOwned(manager.ack_notify_owned(Payload::new(payload))),
+            ),
+            Kind::Owned(Owned::SyncNotify) => (
+                Question::SyncNotify(payload),
+                Called::SyncNotifyOwned(manager.sync_notify_owned(Payload::new(payload))),
+            ),
+            Kind::Owned(Owned::Reserve) => (
+                Question::Reserve,
+                Called::ReserveOwned(manager.reserve_owned()),
             ),
         };
         self.calls.push(Calling {

@@ -61,6 +61,7 @@ impl World<'_> {
         prop_assert_eq!(known.id, self.ids[*who]);
         prop_assert_eq!(known.pending, unread, "pending");
         prop_assert_eq!(known.missed, expected.missed, "missed");
+        prop_assert_eq!(known.seq, expected.last, "seq");
         let is_last = self.reference.is_complete() || expected.state != State::Attached;
         let hint = if stream.tells_missed() {
             (unread, None)

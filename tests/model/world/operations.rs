@@ -62,6 +62,11 @@ impl World<'_> {
                     self.next(index, which)?;
                 }
             }
+            Op::TryNext(pick) => {
+                if let Some(index) = choose(pick, self.streams.len()) {
+                    self.try_next(index)?;
+                }
+            }
             Op::Ack(pick) => {
                 if let Some(index) = choose(pick, self.streams.len()) {
                     let reading = &mut self.streams[index];

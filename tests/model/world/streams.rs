@@ -125,6 +125,30 @@ impl World<'_> {
         self.next_with(index, which, DuringClone::Nothing)
     }
 
+    /// Takes the next event, if there is one. Leaves the waker of the last poll alone otherwise.
+    pub(crate) fn try_next(&mut self, index: usize) -> Checked {
+        let Reading {
+            who,
+            stream,
+            wakers,
+        } = &mut self.streams[index];
+        let tell_missed = stream.tells_missed();
+        let expected = self.reference.try_next(*who, tell_missed);
+        if expected.is_ready() {
+            wakers.set(wakers.last);
+        }
+        payload::plan(DuringClone::Nothing);
+        let (item, delivery) = stream.try_next();
+        payload::outcome();
+        prop_assert_eq!(item, expected, "try_next");
+        self.held.extend(delivery.map(|delivery| Holding {
+            who: *who,
+            seq: delivery.seq(),
+            held: Unacked::Delivery(delivery),
+        }));
+        Ok(())
+    }
+
     /// Polls for the next event, whose clone takes long or fails.
     pub(crate) fn next_during_clone(
         &mut self,

@@ -386,6 +386,26 @@ pub(crate) const TABLE: &[Row] = &[
     row!("ready_batches", deliveries: Exact, |s, work| {
         one_by_one(s.ready_batches(2), work)
     }),
+    // Of the deliveries that are yielded.
+    row!("latest", deliveries: Exact, |s, work| one_by_one(
+        StreamExt::take(s, 1).latest(),
+        work
+    )),
+    #[cfg(feature = "rt")]
+    row!("debounce_acked", deliveries: Exact, |s, work| one_by_one(
+        Box::pin(s.debounce_acked(MILLISECOND, |n| *n)),
+        work
+    )),
+    // The first delivery is followed by a second, which is worked on.
+    row!("what latest skips", deliveries: Early, |s, work| one_by_one(
+        s.chunks(2).flat_map(stream::iter).latest(),
+        work
+    )),
+    #[cfg(feature = "rt")]
+    row!("what debounce_acked supersedes", deliveries: Early, |s, work| {
+        let quiet = s.debounce_acked(HOUR, |_| ());
+        one_by_one(Box::pin(quiet), work)
+    }),
     #[cfg(feature = "rt")]
     row!("batches", deliveries: Exact, |s, work| {
         one_by_one(s.batches(9, MILLISECOND), work)
@@ -393,6 +413,33 @@ pub(crate) const TABLE: &[Row] = &[
     #[cfg(feature = "rt")]
     row!("for_each_acked", deliveries: Exact, |s, work| s
         .for_each_acked(2, move |event| work.on(event).map(drop))),
+    #[cfg(feature = "rt")]
+    row!("for_each_acked", deliveries: Exact, |s, work| s
+        .ready_batches(2)
+        .for_each_acked(2, move |events: Vec<u32>| work.on(events).map(drop))),
+    #[cfg(feature = "rt")]
+    row!("retry", deliveries: Exact, |s, work| s
+        .try_for_each_acked(2, move |event| work.on(event).map(|_| Ok::<_, String>(())))
+        .retry([MILLISECOND])
+        .map(drop)),
+    // The first try fails.
+    #[cfg(feature = "rt")]
+    row!("retry", deliveries: Exact, |s, work| {
+        let mut tries = 0;
+        s.try_for_each_acked(2, move |event| {
+            tries += 1;
+            let result = if tries == 1 { Err("again") } else { Ok(()) };
+            let work = result.is_ok().then(|| work.on(event));
+            async move {
+                if let Some(work) = work {
+                    work.await;
+                }
+                result
+            }
+        })
+        .retry([MILLISECOND])
+        .map(drop)
+    }),
     #[cfg(feature = "rt")]
     row!("try_for_each_acked", deliveries: Exact, |s, work| s
         .try_for_each_acked(2, move |event| work.on(event).map(|_| Ok::<_, String>(())))
