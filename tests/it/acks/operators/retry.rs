@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::future::{pending, ready};
 use std::iter;
 use std::rc::Rc;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -125,43 +125,41 @@ async fn each_event_begins_the_backoff_anew() {
 #[tokio::test(start_paused = true)]
 async fn other_tries_go_on_after_an_error() {
     let manager = EventManager::new(8);
-    let tries = Rc::new(Cell::new(0));
-    let count = Rc::clone(&tries);
-    let work = deliveries(&manager).try_for_each_acked(2, move |n| {
-        count.set(count.get() + 1);
-        let fails = n == 1 || count.get() < 4;
+    let tries = Cell::new(0);
+    let work = deliveries(&manager).try_for_each_acked(2, |n| {
+        tries.set(tries.get() + 1);
+        let fails = n == 2 || tries.get() < 4;
         ready(if fails { Err(n) } else { Ok(()) })
     });
-    let pauses = Rc::new(Cell::new(0));
-    let backoff = Pauses(Rc::clone(&pauses));
-    let mut work = task::spawn(work.retry(backoff));
-    let [mut one, mut two] = sync_notify_all(&manager, [1, 2]);
+    let mut work = task::spawn(work.retry(Pauses(Rc::default())));
+    let [mut one, mut two, mut unread] = sync_notify_all(&manager, [1, 2, 3]);
     assert_pending!(work.poll());
-    assert_dropped(&mut one);
+    assert_dropped(&mut two);
+    assert_dropped(&mut unread);
     for _ in 0..2 {
-        assert_open(&mut two);
+        assert_open(&mut one);
+        assert_pending!(work.poll());
         advance(SECOND).await;
-        _ = work.poll();
+        assert!(work.is_woken());
+        if tries.get() == 2 {
+            assert_pending!(work.poll());
+        }
     }
-    assert_acked(&mut two);
-    assert_eq!(assert_ready!(work.poll()), Err(1));
+    assert_eq!(assert_ready!(work.poll()), Err(2));
+    assert_acked(&mut one);
 }
 
-/// No pauses for the first event, and countless ones for later events.
+/// Countless pauses for the first event, and none for later events.
 #[derive(Clone)]
-struct Pauses(Rc<Cell<u32>>);
+struct Pauses(Rc<Cell<usize>>);
 
 impl IntoIterator for Pauses {
     type Item = Duration;
     type IntoIter = iter::Take<iter::Repeat<Duration>>;
 
     fn into_iter(self) -> Self::IntoIter {
-        let tries = if self.0.replace(1) == 0 {
-            0
-        } else {
-            usize::MAX
-        };
-        iter::repeat(SECOND).take(tries)
+        let begun = self.0.replace(self.0.get() + 1);
+        iter::repeat(SECOND).take(if begun == 0 { usize::MAX } else { 0 })
     }
 }
 
@@ -229,10 +227,8 @@ async fn dropping_ends_all_tries() {
     now(manager.flush()).unwrap();
 }
 
-/// Panics of the work, the iterator and the event's clone each harm their own event.
 #[test]
-fn panics_drop_their_own_event() {
-    // The work, at its second try.
+fn panicking_work_drops_its_own_event() {
     let manager = EventManager::new(8);
     let tries = Cell::new(0);
     let work = deliveries(&manager).try_for_each_acked(1, |n| {
@@ -247,32 +243,41 @@ fn panics_drop_their_own_event() {
     assert_dropped(&mut one);
     assert_pending!(work.poll());
     assert_acked(&mut two);
+}
 
-    // The iterator.
-    let backoff = iter::repeat_with(|| panic!("iterator"));
-    let mut work = task::spawn(
-        deliveries(&manager)
-            .try_for_each_acked(1, |_| ready(Ok::<_, u8>(())))
-            .retry(backoff),
-    );
-    let [mut one] = sync_notify_all(&manager, [1]);
+#[test]
+fn a_panicking_backoff_drops_its_own_event() {
+    let manager = EventManager::new(8);
+    let work = deliveries(&manager).try_for_each_acked(1, |_| ready(Ok::<_, u8>(())));
+    let panicked = Cell::new(false);
+    let backoff = iter::repeat_with(|| {
+        assert!(panicked.replace(true), "iterator");
+        SECOND
+    });
+    let mut work = task::spawn(work.retry(backoff));
+    let [mut one, mut two] = sync_notify_all(&manager, [1, 2]);
     assert!(panics(|| work.poll()).contains("iterator"));
-    drop(work);
     assert_dropped(&mut one);
+    assert_pending!(work.poll());
+    assert_acked(&mut two);
+}
 
-    // The clone for the next try. The reader's own clone comes first.
+/// The clone for the next try, not the reader's own.
+#[test]
+fn a_panicking_clone_drops_its_own_event() {
     static FUSE: AtomicU32 = AtomicU32::new(0);
     let manager = EventManager::new(8);
     let jobs = manager.subscribe().deliveries();
+    let jobs = futures::StreamExt::map(jobs, |job| {
+        FUSE.store(u32::from(job.id == 1), Ordering::Relaxed);
+        job
+    });
     let work = jobs.try_for_each_acked(1, |_: Fragile| ready(Ok::<_, u8>(())));
     let mut work = task::spawn(work.retry([SECOND]));
-    let [mut one, mut two] =
-        sync_notify_all(&manager, [1, 2].map(|id| Fragile { id, fuse: &FUSE }));
-    FUSE.store(1, std::sync::atomic::Ordering::Relaxed);
-    assert!(panics(|| work.poll()).contains("clone"), "of the reader");
-    FUSE.store(2, std::sync::atomic::Ordering::Relaxed);
+    let events = [1, 2].map(|id| Fragile { id, fuse: &FUSE });
+    let [mut one, mut two] = sync_notify_all(&manager, events);
     assert!(panics(|| work.poll()).contains("clone"));
-    assert_acked(&mut one);
+    assert_dropped(&mut one);
     assert_pending!(work.poll());
     assert_acked(&mut two);
 }
