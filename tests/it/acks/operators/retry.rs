@@ -266,7 +266,7 @@ fn a_panicking_backoff_drops_its_own_event() {
 #[test]
 fn a_panicking_clone_drops_its_own_event() {
     static FUSE: AtomicU32 = AtomicU32::new(0);
-    let manager = EventManager::new(8);
+    let manager = EventManager::<Fragile>::new(8);
     let jobs = manager.subscribe().deliveries();
     let jobs = futures::StreamExt::map(jobs, |job| {
         FUSE.store(u32::from(job.id == 1), Ordering::Relaxed);
