@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use futures::StreamExt;
 use genevent::EventManager;
 
 const CAPACITY: usize = 4;

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use futures::StreamExt;
 use genevent::{EventManager, SubscribeOptions};
 use tokio::time::sleep;
 

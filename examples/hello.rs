@@ -1,6 +1,5 @@
 //! Two subscribers, one event, and a receipt when both have finished with it.
 
-use futures::StreamExt;
 use genevent::EventManager;
 
 #[tokio::main]

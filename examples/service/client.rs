@@ -6,7 +6,7 @@ use std::future::{Future, pending};
 use std::io;
 use std::pin::pin;
 
-use futures::{FutureExt, StreamExt};
+use futures::FutureExt;
 use genevent::{Received, SubscribeOptions, WithMissed};
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, BufReader, copy_buf, sink};
 use tokio::sync::OwnedSemaphorePermit;

@@ -18,7 +18,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
 use genevent::kv::{Registry, RegistryEvent};
 use genevent::{EventManager, Overflow, Subscription};
 use tokio::net::{TcpListener, TcpStream};

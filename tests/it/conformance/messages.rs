@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use futures::{FutureExt, StreamExt};
+use futures::FutureExt;
 use genevent::error::{FollowUpError, NotifyError, ReserveError, TryNotifyError};
 use genevent::{EventManager, Received};
 

@@ -9,7 +9,6 @@ mod events;
 mod reentrancy;
 mod user_values;
 
-use futures::StreamExt;
 use genevent::EventManager;
 use genevent::kv::{Bucket, Registry, RegistryEvent, RegistryStreamExt};
 

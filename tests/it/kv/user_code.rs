@@ -6,7 +6,6 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
-use futures::StreamExt;
 use genevent::EventManager;
 use genevent::kv::{ExitReason, Registry};
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::drive::{now, read};
 use crate::receipts::UnfinishedIds;
-use futures::{StreamExt, join};
+use futures::join;
 use genevent::test_util::assert_next;
 use genevent::{EventManager, Overflow, SubscribeOptions};
 use tokio::time::{Instant, sleep};

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use futures::{Sink, StreamExt};
+use futures::Sink;
 use genevent::future::{AckNotify, Notify, Reserve, SyncNotify};
 use genevent::{EventManager, EventSink, Subscription, SyncSink};
 use tokio_test::{assert_pending, assert_ready, assert_ready_eq, task};

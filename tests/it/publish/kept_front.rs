@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use futures::StreamExt;
 use genevent::filter::Filtered;
 use genevent::{EventManager, Overflow, SubscribeOptions, Subscription};
 use tokio::time::timeout;

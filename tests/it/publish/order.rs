@@ -4,8 +4,8 @@ use std::pin::Pin;
 use std::thread;
 
 use crate::drive::{now, read, read_all};
+use futures::FutureExt;
 use futures::executor::{block_on, block_on_stream};
-use futures::{FutureExt, StreamExt};
 use genevent::error::TryNotifyError;
 use genevent::test_util::assert_next;
 use genevent::{EventManager, Overflow, SubscribeOptions};

@@ -3,7 +3,6 @@
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use futures::StreamExt;
 use genevent::{EventManager, Subscription};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::yield_now;

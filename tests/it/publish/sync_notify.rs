@@ -9,7 +9,7 @@ mod subscribers;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use futures::{FutureExt, StreamExt};
+use futures::FutureExt;
 use genevent::EventManager;
 use tokio_test::{assert_pending, assert_ready, task};
 

@@ -4,8 +4,8 @@ use std::thread;
 
 use futures::executor::{LocalPool, ThreadPool, block_on};
 use futures::future::join_all;
+use futures::join;
 use futures::task::{LocalSpawnExt, SpawnExt};
-use futures::{StreamExt, join};
 use genevent::{EventManager, Subscription};
 
 const EVENTS: u64 = 1_000;

@@ -10,7 +10,7 @@ mod unpolled;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 
-use futures::{FutureExt, StreamExt};
+use futures::FutureExt;
 use genevent::{EventManager, Subscription};
 
 const MANY: usize = 10_000;

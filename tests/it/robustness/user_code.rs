@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Wake, Waker};
 
-use futures::{FutureExt, StreamExt};
+use futures::FutureExt;
 use genevent::{Deliveries, Delivery, EventManager, Overflow, SubscribeOptions, Subscription};
 
 type Hook = Arc<dyn Fn() + Send + Sync>;

@@ -3,7 +3,6 @@
 #[cfg(feature = "rt")]
 mod in_time;
 
-use futures::StreamExt;
 use genevent::{EventManager, SubscribeOptions};
 use tokio_test::{assert_pending, assert_ready, task};
 

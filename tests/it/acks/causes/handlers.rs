@@ -4,7 +4,6 @@ use std::future::pending;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use futures::StreamExt;
 use genevent::error::DeadlineError;
 use genevent::{
     Cause, DisconnectCause, EventManager, Handler, HandlerOptions, Overflow, Restart,

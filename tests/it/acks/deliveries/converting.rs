@@ -2,8 +2,8 @@
 
 use std::panic::catch_unwind;
 
+use futures::Stream;
 use futures::stream::FusedStream;
-use futures::{Stream, StreamExt};
 use genevent::{EndReason, EventManager, SubscribeOptions};
 use tokio_test::{assert_pending, assert_ready, task};
 

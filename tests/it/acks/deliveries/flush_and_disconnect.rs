@@ -1,6 +1,5 @@
 //! `flush`, `stop`, disconnecting and overwriting while deliveries are in flight.
 
-use futures::StreamExt;
 use genevent::{DisconnectCause, EndReason, EventManager, Overflow, SubscribeOptions};
 use tokio_test::{assert_pending, assert_ready, task};
 

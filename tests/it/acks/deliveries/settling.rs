@@ -4,7 +4,6 @@ use std::panic::catch_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use futures::StreamExt;
 use futures::executor::block_on;
 use genevent::{Ack, Deliveries, Delivery, EventManager, SubscribeOptions};
 use tokio_test::{assert_pending, assert_ready, task};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::thread;
 
-use futures::{FutureExt, StreamExt};
+use futures::FutureExt;
 use genevent::{EventManager, Overflow, Received, SubscribeOptions, Subscription};
 
 use super::{Event, SIZES, alive, assert_flush_frees, publish};

@@ -6,8 +6,8 @@ use std::future::{pending, ready};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::Poll;
 
+use futures::FutureExt;
 use futures::future::FusedFuture;
-use futures::{FutureExt, StreamExt};
 use genevent::{EventManager, EventStreamExt, SubscribeOptions};
 use tokio_test::{assert_pending, assert_ready, task};
 

@@ -1,6 +1,5 @@
 //! `flush` and `stop` with a deadline name the subscribers that they waited for.
 
-use futures::StreamExt;
 use genevent::EventManager;
 use genevent::error::WaitError;
 use tokio::time::advance;

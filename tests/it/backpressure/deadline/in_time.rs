@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use futures::StreamExt;
 use genevent::EventManager;
 use tokio::time::{Instant, advance};
 use tokio_test::{assert_pending, assert_ready, task};

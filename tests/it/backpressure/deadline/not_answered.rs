@@ -1,6 +1,5 @@
 //! A stored event stays stored after the deadline, and the error names the late subscribers.
 
-use futures::StreamExt;
 use genevent::{EventManager, Overflow, SubscriberInfo};
 use tokio::time::advance;
 use tokio_test::{assert_pending, assert_ready, task};

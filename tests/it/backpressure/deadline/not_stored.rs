@@ -1,6 +1,6 @@
 //! An event that is not stored before the deadline comes back in the error.
 
-use futures::{FutureExt, StreamExt};
+use futures::FutureExt;
 use genevent::error::DeadlineError;
 use genevent::{EventManager, Overflow};
 use tokio::time::{Instant, advance};

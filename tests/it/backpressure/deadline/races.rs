@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
+use futures::FutureExt;
 use futures::executor::block_on;
 use futures::future::{BoxFuture, MaybeDone, maybe_done};
-use futures::{FutureExt, StreamExt};
 use genevent::error::DeadlineError;
 use genevent::{EventManager, Filtered, Receipt, Subscription};
 use tokio::time::advance;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures::{FutureExt, StreamExt};
+use futures::FutureExt;
 use genevent::error::{DeadlineError, ReserveDeadlineError};
 use genevent::{EventManager, Overflow, Permit};
 use tokio::time::{Instant, advance};

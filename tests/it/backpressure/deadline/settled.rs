@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Wake, Waker};
 
+use futures::FutureExt;
 use futures::executor::block_on;
-use futures::{FutureExt, StreamExt};
 use genevent::error::Unanswered;
 use genevent::future::Settled;
 use genevent::{EventManager, Subscription};

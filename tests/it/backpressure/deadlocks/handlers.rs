@@ -2,8 +2,8 @@
 
 use std::ops::ControlFlow;
 
+use futures::FutureExt;
 use futures::future::BoxFuture;
-use futures::{FutureExt, StreamExt};
 use genevent::kv::Registry;
 use genevent::{EventManager, Handler, HandlerRef, StopReason, SubscribeOptions};
 use tokio::sync::oneshot;

@@ -2,7 +2,6 @@
 
 use std::ops::ControlFlow;
 
-use futures::StreamExt;
 use futures::future::join;
 use genevent::{EventManager, Handler};
 use tokio::sync::oneshot;

@@ -1,6 +1,6 @@
 //! The limit applies to every kind of subscription.
 
-use futures::{FutureExt, StreamExt};
+use futures::FutureExt;
 use genevent::{EventManager, Overflow, SubscribeOptions};
 use tokio::time::{Instant, advance};
 use tokio_test::{assert_pending, task};

@@ -2,7 +2,7 @@
 
 use std::future::pending;
 
-use futures::{FutureExt, StreamExt, poll};
+use futures::{FutureExt, poll};
 use genevent::EventManager;
 use genevent::test_util::Probe;
 use tokio::sync::oneshot;

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use futures::{FutureExt, StreamExt};
+use futures::FutureExt;
 use genevent::test_util::Probe;
 use genevent::{EventManager, Handler, HandlerRef, Receipt, StopReason};
 use tokio::task::{JoinHandle, yield_now};

@@ -4,7 +4,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
 use genevent::error::TryNotifyError;
 use genevent::test_util::Probe;
 use genevent::{

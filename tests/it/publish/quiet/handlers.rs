@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures::FutureExt;
 use futures::future::BoxFuture;
-use futures::{FutureExt, StreamExt};
 use genevent::error::{WaitError, WouldDeadlock};
 use genevent::{EventManager, Handler, StopReason, SubscribeOptions, WeakEventManager};
 use tokio::sync::oneshot;

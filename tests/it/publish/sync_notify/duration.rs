@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures::{StreamExt, join};
+use futures::join;
 use genevent::{EventManager, Subscription};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_test::{assert_pending, assert_ready_ok, task};

@@ -9,7 +9,7 @@ mod world;
 use std::cell::RefCell;
 use std::task::{Context, Poll, Waker};
 
-use futures::{FutureExt, SinkExt, StreamExt};
+use futures::{FutureExt, SinkExt};
 use genevent::EventManager;
 
 pub(crate) use self::rows::rows;

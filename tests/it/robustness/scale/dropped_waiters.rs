@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
 
-use futures::{FutureExt, StreamExt};
+use futures::FutureExt;
 use genevent::EventManager;
 use tokio_test::{assert_pending, task};
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use futures::{FutureExt, StreamExt};
+use futures::FutureExt;
 use genevent::error::TryNotifyError;
 use genevent::{EventManager, Overflow, SubscribeOptions};
 

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use futures::{FutureExt, StreamExt};
+use futures::FutureExt;
 use genevent::{EventManager, Overflow, Received, SubscribeOptions, Subscription};
 
 use super::{ACTS, Act, Odd, OnPanic, World, next, now, read, silent_panic};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use futures::{FutureExt, SinkExt, StreamExt};
+use futures::{FutureExt, SinkExt};
 use genevent::{EventManager, Overflow};
 
 use super::{ACTS, Odd, OnPanic, World, narrow, next, now, read, silent_panic};

@@ -157,8 +157,6 @@ fn a_slow_replay_yields_at_each_poll() {
 #[cfg(feature = "rt")]
 #[tokio::test]
 async fn a_slow_reader_lets_other_tasks_run() {
-    use futures::StreamExt;
-
     let manager = EventManager::new(1);
     let source = source(&manager, 1);
     let mut reader = manager.subscribe_with(lossy(1));

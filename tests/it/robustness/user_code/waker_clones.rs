@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
-use futures::{FutureExt, SinkExt, StreamExt};
+use futures::{FutureExt, SinkExt};
 use genevent::{EventManager, SubscribeOptions};
 
 use super::{ACTS, Act, Hook, Odd, OnPanic, World, fill, next, now, read};

@@ -2,7 +2,7 @@
 
 use std::task::Poll;
 
-use futures::{FutureExt, StreamExt};
+use futures::FutureExt;
 use genevent::{EventManager, Overflow, SubscribeOptions, Subscription};
 
 use super::{Alarm, read};

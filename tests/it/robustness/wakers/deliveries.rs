@@ -1,6 +1,6 @@
 //! Settling a delivery wakes the tasks that wait for the delivery.
 
-use futures::{FutureExt, StreamExt};
+use futures::FutureExt;
 use genevent::{EventManager, SubscribeOptions};
 
 use super::Alarm;

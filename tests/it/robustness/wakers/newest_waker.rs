@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use futures::future::LocalBoxFuture;
-use futures::{FutureExt, SinkExt, StreamExt};
+use futures::{FutureExt, SinkExt};
 use genevent::{EventManager, SubscribeOptions};
 
 use super::{Alarm, read};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures::{StreamExt, join};
+use futures::join;
 use genevent::error::TryNotifyError;
 use genevent::test_util::{assert_ended, assert_next};
 use genevent::{EndReason, EventManager};

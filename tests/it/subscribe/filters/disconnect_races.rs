@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Wake, Waker};
 
-use futures::{FutureExt, StreamExt};
+use futures::FutureExt;
 use genevent::{EventManager, Filtered};
 
 use crate::drive::{now, read_all};

@@ -4,8 +4,8 @@
 use std::future::pending;
 use std::time::Duration;
 
+use futures::FutureExt;
 use futures::future::join_all;
-use futures::{FutureExt, StreamExt};
 use genevent::{DisconnectCause, EndReason, EventManager, Overflow, SubscribeOptions};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};

@@ -1,6 +1,6 @@
 //! Stages after filtered and lossy subscriptions and after deliveries, and refused stages.
 
-use futures::{FutureExt, StreamExt};
+use futures::FutureExt;
 use genevent::{EventManager, Overflow, Received, SubscribeOptions};
 use tokio_test::{assert_pending, assert_ready_eq, task};
 

@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 
-use futures::{Stream, StreamExt};
+use futures::Stream;
 use genevent::EventManager;
 use genevent::test_util::{self, assert_next};
 use tokio_test::{assert_pending, assert_ready_eq, task};

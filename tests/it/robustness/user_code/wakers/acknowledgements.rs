@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 
-use futures::{FutureExt, SinkExt, StreamExt};
+use futures::{FutureExt, SinkExt};
 use genevent::{Delivery, Overflow, SubscribeOptions, Subscription};
 
 use super::super::{Odd, World, narrow, next, read, silent_panic, wait};

@@ -2,7 +2,7 @@
 
 use std::task::Waker;
 
-use futures::{FutureExt, StreamExt};
+use futures::FutureExt;
 use genevent::{Deliveries, Delivery, SubscribeOptions};
 
 use super::super::{Odd, World, next, now, wait};
