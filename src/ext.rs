@@ -36,6 +36,8 @@ mod retry;
 mod settle;
 mod take_ready;
 #[cfg(feature = "rt")]
+mod tries;
+#[cfg(feature = "rt")]
 mod try_for_each_acked;
 
 pub use batch::Batch;

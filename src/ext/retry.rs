@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 
 use crate::ext::in_flight::{InFlight, OneTry};
 use crate::ext::settle::{Acks, Settle};
-use crate::ext::try_for_each_acked::{Progress, Tries};
+use crate::ext::tries::{Progress, Tries};
 use crate::util::panic_guard::{Guarded, catch};
 use crate::util::timer::Deadline;
 

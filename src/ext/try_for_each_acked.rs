@@ -11,7 +11,8 @@ use pin_project_lite::pin_project;
 
 use crate::ext::in_flight::OneTry;
 use crate::ext::retry::Retries;
-use crate::ext::settle::{Acks, Settle};
+use crate::ext::settle::Settle;
+use crate::ext::tries::{Progress, Tries};
 use crate::util::panic_guard::Guarded;
 
 pin_project! {
@@ -245,67 +246,5 @@ impl<T: Progress, H> fmt::Debug for ContinueOnError<T, H> {
         f.debug_struct("ContinueOnError")
             .field("in_flight", &self.tries.len())
             .finish_non_exhaustive()
-    }
-}
-
-/// The ways of trying the work on items: [`OneTry`] and [`Retries`]. Sealed.
-#[expect(
-    unnameable_types,
-    reason = "no other crate can implement a way of trying"
-)]
-pub trait Tries: Progress {
-    type Error: fmt::Display;
-
-    /// Polls for the next item whose tries are over, with the last result.
-    fn poll_result(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<(Result<(), Self::Error>, Acks)>>;
-
-    /// Stops taking items; the work in progress continues.
-    fn stop_taking(self: Pin<&mut Self>);
-}
-
-/// The progress of items, whatever the work on them is. Sealed.
-#[expect(
-    unnameable_types,
-    reason = "no other crate can implement a way of trying"
-)]
-pub trait Progress {
-    /// Returns the number of items in progress.
-    fn len(&self) -> usize;
-
-    /// Returns whether all work is complete and no more items can follow.
-    fn is_done(&self) -> bool;
-}
-
-impl<V, S, Fut, F, Error> Tries for OneTry<S, Fut, F>
-where
-    S: Stream<Item: Settle<Value = V>>,
-    F: FnMut(V) -> Fut,
-    Fut: Future<Output = Result<(), Error>>,
-    Error: fmt::Display,
-{
-    type Error = Error;
-
-    fn poll_result(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<(Result<(), Error>, Acks)>> {
-        self.poll_done(cx)
-    }
-
-    fn stop_taking(self: Pin<&mut Self>) {
-        self.stop_taking();
-    }
-}
-
-impl<S, Fut, F> Progress for OneTry<S, Fut, F> {
-    fn len(&self) -> usize {
-        self.in_flight().len()
-    }
-
-    fn is_done(&self) -> bool {
-        self.in_flight().is_done()
     }
 }
