@@ -311,7 +311,7 @@ pub use filter::Filtered;
 pub use follow_up::FollowUps;
 #[cfg(feature = "rt")]
 pub use handler::{
-    Handler, HandlerGroup, HandlerGuard, HandlerOptions, HandlerRef, Restart, StopReason,
+    Handled, Handler, HandlerGroup, HandlerGuard, HandlerOptions, HandlerRef, Restart, StopReason,
     handler_fn,
 };
 pub use inspect::{Stats, SubscriberInfo};

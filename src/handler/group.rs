@@ -250,14 +250,14 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
     /// # Examples
     /// ```
     /// use std::ops::ControlFlow;
-    /// use genevent::{EventManager, Handler};
+    /// use genevent::{EventManager, Handled, Handler};
     ///
     /// struct Count(u32);
     ///
     /// impl Handler<u8> for Count {
-    ///     async fn handle_event(&mut self, _: &u8) -> ControlFlow<()> {
+    ///     async fn handle_event(&mut self, _: &u8) -> Handled {
     ///         self.0 += 1;
-    ///         ControlFlow::Continue(())
+    ///         Ok(ControlFlow::Continue(()))
     ///     }
     /// }
     ///

@@ -211,14 +211,14 @@ impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
     /// # Examples
     /// ```
     /// use std::ops::ControlFlow;
-    /// use genevent::{EventManager, Handler};
+    /// use genevent::{EventManager, Handled, Handler};
     ///
     /// struct Collect(Vec<u8>);
     ///
     /// impl Handler<u8> for Collect {
-    ///     async fn handle_event(&mut self, n: &u8) -> ControlFlow<()> {
+    ///     async fn handle_event(&mut self, n: &u8) -> Handled {
     ///         self.0.push(*n);
-    ///         ControlFlow::Continue(())
+    ///         Ok(ControlFlow::Continue(()))
     ///     }
     /// }
     ///

@@ -215,13 +215,13 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// # Examples
     /// ```
     /// use std::ops::ControlFlow;
-    /// use genevent::{EventManager, Handler};
+    /// use genevent::{EventManager, Handled, Handler};
     ///
     /// struct Nothing;
     ///
     /// impl Handler<u8> for Nothing {
-    ///     async fn handle_event(&mut self, _: &u8) -> ControlFlow<()> {
-    ///         ControlFlow::Continue(())
+    ///     async fn handle_event(&mut self, _: &u8) -> Handled {
+    ///         Ok(ControlFlow::Continue(()))
     ///     }
     /// }
     ///

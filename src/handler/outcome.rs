@@ -1,9 +1,11 @@
 //! Results of running user code.
 
+use std::error::Error;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::util::panic_guard::drop_payload;
+use super::Handled;
+use crate::util::panic_guard::{Guarded, drop_payload};
 
 /// Result of running a future of the user.
 pub(super) enum Outcome<T> {
@@ -13,8 +15,34 @@ pub(super) enum Outcome<T> {
     Aborted,
 }
 
-/// Result of handling one event.
-pub(super) type Handled = Outcome<ControlFlow<()>>;
+/// What a member has done with an event.
+pub(super) enum Answer {
+    Done(ControlFlow<()>),
+    /// The handler returned an error, with this text.
+    Failed(String),
+    /// The handler panicked, with this message.
+    Panicked(String),
+    Aborted,
+}
+
+impl Answer {
+    /// Reads the result of a handler. Runs user code: the text of an error, and its drop.
+    #[inline]
+    pub(super) fn of(handled: Handled) -> Self {
+        match handled {
+            Ok(flow) => Self::Done(flow),
+            Err(error) => Self::failed(error),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn failed(error: Box<dyn Error + Send + Sync>) -> Self {
+        // The error is guarded: its text may panic, and then its drop runs while the thread unwinds.
+        let error = Guarded::new(error);
+        Self::Failed(error.to_string())
+    }
+}
 
 /// Runs user code and returns the message of a panic as an error.
 pub(super) fn catch<T>(code: impl FnOnce() -> T) -> Result<T, String> {

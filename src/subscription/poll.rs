@@ -170,7 +170,8 @@ impl<E> Subscription<E> {
     }
 
     /// Claims the next event, to be read in place by [`current`](Self::current). Returns false if
-    /// the event was overwritten, or must be polled for again.
+    /// the event was overwritten, or must be polled for again. The caller takes the number of missed
+    /// events, by [`take_missed_before_current`](Self::take_missed_before_current).
     #[cfg(feature = "rt")]
     pub(crate) fn take_ahead(&mut self) -> bool {
         match &mut self.source {
@@ -187,7 +188,6 @@ impl<E> Subscription<E> {
                         return false;
                     }
                 }
-                self.missed_before_next = 0;
                 if self.state.must_report() && !seeded_bug!("room-unreported") {
                     self.channel.report(self.subscriber.id.number, Some(seq));
                 }
@@ -195,11 +195,18 @@ impl<E> Subscription<E> {
             }
             Source::Backlog(backlog) => {
                 backlog.next += 1;
-                self.missed_before_next = 0;
             }
             Source::Channel | Source::Ended(_) => unreachable!("{AHEAD}"),
         }
         true
+    }
+
+    /// Returns how many events were missed before the event that `take_ahead` claimed; 0 when called
+    /// again.
+    #[cfg(feature = "rt")]
+    #[inline]
+    pub(crate) fn take_missed_before_current(&mut self) -> u64 {
+        std::mem::take(&mut self.missed_before_next)
     }
 
     /// Returns the event that `take_ahead` claimed. Must not be called after `ack` or another poll.

@@ -25,6 +25,8 @@ pub(in crate::handler) struct WantedEvents<E> {
     /// The sequence number of the next event, after `poll_ahead` has returned true.
     next: u64,
     current: Option<E>,
+    /// How many events were lost before `current`.
+    missed: u64,
 }
 
 impl<E: Send + Sync + 'static> RunnerSubscription<E> {
@@ -33,6 +35,7 @@ impl<E: Send + Sync + 'static> RunnerSubscription<E> {
             events,
             next: 0,
             current: None,
+            missed: 0,
         }))
     }
 
@@ -66,9 +69,20 @@ impl<E: Send + Sync + 'static> RunnerSubscription<E> {
         match self {
             Self::All(events) => events.take_ahead(),
             Self::Wanted(wanted) => {
-                wanted.current = wanted.events.take_ahead(wanted.next);
+                let taken = wanted.events.take_ahead(wanted.next);
+                (wanted.current, wanted.missed) =
+                    taken.map_or((None, 0), |(event, missed)| (Some(event), missed));
                 wanted.current.is_some()
             }
+        }
+    }
+
+    /// Returns how many events were lost before the event taken last; 0 when called again.
+    #[inline]
+    pub(super) fn take_missed(&mut self) -> u64 {
+        match self {
+            Self::All(events) => events.take_missed_before_current(),
+            Self::Wanted(wanted) => std::mem::take(&mut wanted.missed),
         }
     }
 

@@ -124,7 +124,8 @@ fn an_async_closure_in_handler_fn_is_told() {
         names(
             &messages,
             &[
-                "a closure that handles events returns `()` or `ControlFlow<()>`, not `{async ",
+                "a closure that handles events returns `()`, `ControlFlow<()>` or a `Result` of one of them, \
+                 not `{async ",
                 "a closure that returns a future is a handler without `handler_fn`: \
                  `|event: &Event| { let event = event.clone(); async move { .. } }`",
                 "the future of an `async |event|` closure borrows the event: write a type with \
@@ -154,7 +155,8 @@ fn a_wrong_result_of_a_closure_is_told() {
         names(
             &messages,
             &[
-                "a closure that handles events returns `()` or `ControlFlow<()>`, not `u32`",
+                "a closure that handles events returns `()`, `ControlFlow<()>` or a `Result` of one of them, \
+                 not `u32`",
                 "end a synchronous closure with `;`, or return `ControlFlow::Continue(())` or \
                  `ControlFlow::Break(())`",
             ],

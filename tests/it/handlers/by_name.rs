@@ -7,7 +7,7 @@ use futures::{FutureExt, StreamExt};
 use genevent::handler::{AnyHandlerRef, DynHandler, RemoveError};
 use genevent::test_util::Probe;
 use genevent::{
-    EventManager, Handler, HandlerOptions, HandlerRef, Restart, StopReason, handler_fn,
+    EventManager, Handled, Handler, HandlerOptions, HandlerRef, Restart, StopReason, handler_fn,
 };
 use tokio::task::yield_now;
 
@@ -18,12 +18,12 @@ struct Log {
 }
 
 impl Handler<u32> for Log {
-    async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
+    async fn handle_event(&mut self, n: &u32) -> Handled {
         self.diary.record(format!("{} {n}", self.name));
         match n {
             0 => pending().await,
             13 => panic!("thirteen"),
-            _ => ControlFlow::Continue(()),
+            _ => Ok(ControlFlow::Continue(())),
         }
     }
 

@@ -10,7 +10,7 @@ use std::task::{Context, Wake, Waker};
 use futures::{FutureExt, poll};
 use genevent::handler::{AddHandlerError, CallError};
 use genevent::test_util::Probe;
-use genevent::{EventManager, Handler, HandlerOptions, Restart, StopReason, handler_fn};
+use genevent::{EventManager, Handled, Handler, HandlerOptions, Restart, StopReason, handler_fn};
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 
@@ -44,13 +44,13 @@ fn fragile(name: &'static str, diary: &Diary) -> Scribe {
 }
 
 impl Handler<Event> for Scribe {
-    async fn handle_event(&mut self, event: &Event) -> ControlFlow<()> {
+    async fn handle_event(&mut self, event: &Event) -> Handled {
         yield_now().await;
         self.diary.record(format!("{} {}", self.name, event.0));
         match event.0 {
-            0 if self.fragile => ControlFlow::Break(()),
+            0 if self.fragile => Ok(ControlFlow::Break(())),
             13 if self.fragile => panic!("thirteen"),
-            _ => ControlFlow::Continue(()),
+            _ => Ok(ControlFlow::Continue(())),
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::{FutureExt, poll};
 use genevent::handler::{RemoveError, SwapError, TrySwapError};
 use genevent::test_util::Probe;
-use genevent::{EventManager, Handler, HandlerOptions, HandlerRef, Restart, StopReason};
+use genevent::{EventManager, Handled, Handler, HandlerOptions, HandlerRef, Restart, StopReason};
 use tokio::task::yield_now;
 
 type Diary = Probe<String>;
@@ -21,11 +21,11 @@ struct Scribe {
 }
 
 impl Handler<u32> for Scribe {
-    async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
+    async fn handle_event(&mut self, n: &u32) -> Handled {
         assert_ne!(*n, 13, "unlucky");
         match n {
-            0 => ControlFlow::Break(()),
-            _ => ControlFlow::Continue(()),
+            0 => Ok(ControlFlow::Break(())),
+            _ => Ok(ControlFlow::Continue(())),
         }
     }
 

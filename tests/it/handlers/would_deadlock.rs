@@ -14,7 +14,9 @@ use genevent::error::{
     DeadlineError, NotifyError, ReserveError, TryNotifyError, WaitError, WouldDeadlock,
 };
 use genevent::handler::{CallError, RemoveError, SwapError, TrySwapError};
-use genevent::{EventManager, Handler, HandlerRef, StopReason, WeakEventManager, handler_fn};
+use genevent::{
+    EventManager, Handled, Handler, HandlerRef, StopReason, WeakEventManager, handler_fn,
+};
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 
@@ -28,12 +30,12 @@ struct Inside {
 }
 
 impl Handler<u32> for Inside {
-    async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
+    async fn handle_event(&mut self, n: &u32) -> Handled {
         if let Some(work) = self.work.take() {
             work(self.manager.upgrade().expect("it is held")).await;
         }
         self.tx.send(*n).unwrap();
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     }
 }
 
@@ -290,8 +292,8 @@ async fn notify_inside_goes_ahead_of_queued_publishers() {
 async fn terminate_does_not_wait_for_itself() {
     struct Last(WeakEventManager<u32>, Sender<bool>);
     impl Handler<u32> for Last {
-        async fn handle_event(&mut self, _: &u32) -> ControlFlow<()> {
-            ControlFlow::Continue(())
+        async fn handle_event(&mut self, _: &u32) -> Handled {
+            Ok(ControlFlow::Continue(()))
         }
         async fn terminate(&mut self, _: &StopReason) {
             let manager = self.0.upgrade().unwrap();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
-use genevent::{EventManager, Handler, HandlerOptions, Restart};
+use genevent::{EventManager, Handled, Handler, HandlerOptions, Restart};
 
 use crate::book::{Book, EventOutcome, Record};
 use crate::event::Event;
@@ -17,7 +17,7 @@ struct Crashes {
 }
 
 impl Handler<Event> for Crashes {
-    async fn handle_event(&mut self, event: &Event) -> ControlFlow<()> {
+    async fn handle_event(&mut self, event: &Event) -> Handled {
         self.record.see(event.id);
         match self.rng.u8(0..64) {
             0 => {
@@ -28,7 +28,7 @@ impl Handler<Event> for Crashes {
             _ => {}
         }
         self.record.decide(event.id, EventOutcome::Finished);
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     }
 }
 
@@ -38,17 +38,17 @@ struct Member {
 }
 
 impl Handler<Event> for Member {
-    async fn handle_event(&mut self, event: &Event) -> ControlFlow<()> {
+    async fn handle_event(&mut self, event: &Event) -> Handled {
         if let Some(record) = &self.record {
             record.see(event.id);
             record.decide(event.id, EventOutcome::Finished);
-            return ControlFlow::Continue(());
+            return Ok(ControlFlow::Continue(()));
         }
         if self.lifetime == 0 {
             std::panic::panic_any(IntendedPanic);
         }
         self.lifetime -= 1;
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     }
 }
 

@@ -1,13 +1,12 @@
 //! The causes of handlers and groups, and of subscribers whose time was up.
 
 use std::future::pending;
-use std::ops::ControlFlow;
 use std::time::Duration;
 
 use futures::StreamExt;
 use genevent::error::DeadlineError;
 use genevent::{
-    Cause, DisconnectCause, EventManager, Handler, HandlerOptions, Overflow, Restart,
+    Cause, DisconnectCause, EventManager, Handled, Handler, HandlerOptions, Overflow, Restart,
     SubscriberKind, handler_fn,
 };
 use tokio::task::yield_now;
@@ -23,7 +22,7 @@ fn panicked(message: &str) -> Vec<Cause> {
 struct Stuck;
 
 impl Handler<u32> for Stuck {
-    async fn handle_event(&mut self, _: &u32) -> ControlFlow<()> {
+    async fn handle_event(&mut self, _: &u32) -> Handled {
         pending().await
     }
 }

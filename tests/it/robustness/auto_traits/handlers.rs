@@ -8,7 +8,7 @@ use genevent::handler::{
     TrySwapError,
 };
 use genevent::{
-    Handler, HandlerGroup, HandlerGuard, HandlerOptions, HandlerRef, Restart, StopReason,
+    Handled, Handler, HandlerGroup, HandlerGuard, HandlerOptions, HandlerRef, Restart, StopReason,
     SubscriberKind,
 };
 
@@ -18,9 +18,9 @@ use super::{Event, at_ease, clone, error};
 struct Plain(std::cell::Cell<u8>);
 
 impl Handler<Event> for Plain {
-    async fn handle_event(&mut self, _: &Event) -> ControlFlow<()> {
+    async fn handle_event(&mut self, _: &Event) -> Handled {
         self.0.set(1);
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use genevent::{EventManager, Handler, Overflow, StopReason, SubscriberInfo, handler_fn};
+use genevent::{EventManager, Handled, Handler, Overflow, StopReason, SubscriberInfo, handler_fn};
 use tokio::sync::oneshot;
 use tokio::time::advance;
 use tokio_test::{assert_pending, assert_ready, task};
@@ -21,8 +21,8 @@ fn holding<E: Send + Sync + 'static>(manager: &EventManager<E>) -> Vec<Option<Du
 struct Slow(Option<oneshot::Receiver<()>>);
 
 impl Handler<u8> for Slow {
-    async fn handle_event(&mut self, _: &u8) -> ControlFlow<()> {
-        ControlFlow::Continue(())
+    async fn handle_event(&mut self, _: &u8) -> Handled {
+        Ok(ControlFlow::Continue(()))
     }
 
     async fn terminate(&mut self, _: &StopReason) {

@@ -8,7 +8,8 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use genevent::{
-    EventManager, Handler, HandlerOptions, Restart, StopReason, WeakEventManager, handler_fn,
+    EventManager, Handled, Handler, HandlerOptions, Restart, StopReason, WeakEventManager,
+    handler_fn,
 };
 use genevent_models::{model, spawn};
 use shuttle::future::block_on;
@@ -190,14 +191,14 @@ struct Publishing {
 }
 
 impl Handler<u64> for Publishing {
-    async fn handle_event(&mut self, n: &u64) -> ControlFlow<()> {
+    async fn handle_event(&mut self, n: &u64) -> Handled {
         if *n == 1 {
             let manager = self.manager.upgrade().unwrap();
             let stored = manager.notify(9).await;
             let refused = u64::from(stored.is_err());
             self.refused.fetch_add(refused, Ordering::SeqCst);
         }
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     }
 }
 
