@@ -103,7 +103,7 @@
 //    owner_waker, address.
 // 4. The task: user_code, runner (with runner/event and runner/execute).
 // 5. Public handles and errors: add_error, error, any_handler_ref, handler_ref, call, swap_error, swap, guard, new_handler, group,
-//    manager_ext.
+//    weak_group, manager_ext.
 mod add_error;
 mod address;
 mod any_handler_ref;
@@ -134,6 +134,7 @@ mod swap;
 mod swap_error;
 mod user_code;
 mod user_value;
+mod weak_group;
 
 use std::error::Error;
 use std::future::Future;
@@ -151,6 +152,7 @@ pub use options::{HandlerOptions, HandlerSource};
 pub use restart::Restart;
 pub use stop_reason::StopReason;
 pub use swap_error::{SwapError, TrySwapError};
+pub use weak_group::WeakHandlerGroup;
 
 /// The result of handling one event.
 ///

@@ -312,7 +312,7 @@ pub use follow_up::FollowUps;
 #[cfg(feature = "rt")]
 pub use handler::{
     Handled, Handler, HandlerGroup, HandlerGuard, HandlerOptions, HandlerRef, Restart, StopReason,
-    handler_fn,
+    WeakHandlerGroup, handler_fn,
 };
 pub use inspect::{Stats, SubscriberInfo};
 pub use manager::{EventManager, EventManagerBuilder, WeakEventManager};

@@ -22,7 +22,7 @@ impl<E> State<E> {
 impl<E> Channel<E> {
     /// Returns the number of attached subscribers.
     pub(crate) fn subscriber_count(&self) -> usize {
-        self.state.lock().machine.attached()
+        self.state.lock().machine.subscribers()
     }
 
     /// Returns the attached subscribers, oldest first.

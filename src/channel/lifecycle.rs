@@ -15,7 +15,9 @@ impl<E> State<E> {
             Condition::Complete => self.machine.is_complete(),
             Condition::NoHandlerRuns => self.running.is_empty(),
             Condition::NoneQueued => self.machine.is_closed() || self.queue.len() == 0,
-            Condition::Subscribers(n) => self.machine.is_closed() || n <= self.machine.attached(),
+            Condition::Subscribers(n) => {
+                self.machine.is_closed() || n <= self.machine.subscribers()
+            }
             Condition::Detached(number) => self.machine.is_detached(number),
         }
     }
@@ -39,7 +41,7 @@ impl<E> State<E> {
             );
             usize::MAX
         } else {
-            self.machine.attached()
+            self.machine.subscribers()
         };
         let satisfied = Condition::Subscribers(0)..=Condition::Subscribers(attached);
         effects.wake(self.conditions.notify(satisfied));
@@ -99,7 +101,7 @@ impl<E> Channel<E> {
         with_spare_waker(waker, None, |spare| {
             self.run(|state, effects| {
                 let holds = state.holds(condition);
-                let attached = state.machine.attached();
+                let attached = state.machine.subscribers();
                 let conditions = &mut state.conditions;
                 if holds {
                     let registered = key.take().and_then(|key| conditions.leave(key));

@@ -8,7 +8,7 @@ use super::StopReason;
 use super::command::{Command, Reply};
 use super::exit::ExitState;
 use super::runner_handle::RunnerHandle;
-use crate::channel::handlers::names::{Address, HandlerNames};
+use crate::channel::handlers::names::{Address, Entry, HandlerNames};
 use crate::subscriber_id::SubscriberId;
 use crate::util::panic_guard::drop_caught;
 use crate::util::sync::Arc;
@@ -16,6 +16,8 @@ use crate::util::sync::Arc;
 /// The address of a handler or of a group.
 pub(super) struct HandlerAddress<E> {
     pub(super) runner: RunnerHandle<E>,
+    /// The id in receipts: that of the subscription, or of the handler of a group.
+    pub(super) id: SubscriberId,
     pub(super) exit: Arc<ExitState>,
     /// Type of the handler; of a group, the type of its handle.
     pub(super) handler_type: TypeId,
@@ -27,6 +29,7 @@ impl<E> Clone for HandlerAddress<E> {
     fn clone(&self) -> Self {
         Self {
             runner: self.runner.clone(),
+            id: self.id,
             exit: Arc::clone(&self.exit),
             handler_type: self.handler_type,
             members: self.members.clone(),
@@ -36,9 +39,14 @@ impl<E> Clone for HandlerAddress<E> {
 
 impl<E> HandlerAddress<E> {
     /// Returns the address of a handler of type `H` in `runner`.
-    pub(super) fn new<H: 'static>(runner: RunnerHandle<E>, exit: Arc<ExitState>) -> Self {
+    pub(super) fn new<H: 'static>(
+        runner: RunnerHandle<E>,
+        id: SubscriberId,
+        exit: Arc<ExitState>,
+    ) -> Self {
         Self {
             runner,
+            id,
             exit,
             handler_type: TypeId::of::<H>(),
             members: None,
@@ -67,6 +75,16 @@ impl<E> HandlerAddress<E> {
         }));
     }
 
+    /// Requests the removal behind event `not_before`. Returns false if the runner has ended.
+    fn request_removal_behind(&self, not_before: u64) -> bool {
+        let target = Arc::clone(&self.exit);
+        let command = Command::Remove { target, give: None };
+        let refused = self.runner.send_after(not_before, command);
+        let is_sent = refused.is_none();
+        drop_caught(refused);
+        is_sent
+    }
+
     /// Sends the command made by `command` of a reply sender, and waits for the reply, or for the
     /// stop reason if the handler ends without a reply. Returns `None` if the caller would wait for
     /// itself.
@@ -91,8 +109,12 @@ impl<E> HandlerAddress<E> {
 }
 
 impl<E: Send + Sync + 'static> Address for HandlerAddress<E> {
-    fn subscriber(&self) -> SubscriberId {
-        self.runner.subscriber
+    fn has_id(&self, id: SubscriberId) -> bool {
+        self.id == id
+    }
+
+    fn find_member(&self, id: SubscriberId) -> Option<Entry> {
+        self.members.as_ref()?.find_subscriber(id)
     }
 
     fn abort(&self) {
@@ -129,16 +151,22 @@ impl<E: Send + Sync + 'static> HandlerAddress<E> {
     }
 
     /// Removes the handler or group called `name`, and waits for its end. Returns whether this
-    /// call, or another removal, ended the handler.
+    /// call, or another removal, ended the handler. A caller inside of the same runner does not wait: the
+    /// handler is removed after the event that the caller handles.
     pub(super) async fn remove_by_name(names: &HandlerNames, name: &str) -> bool {
         loop {
             let Some(address) = Self::find(names, name) else {
                 return false;
             };
+            if address.runner.is_current() {
+                return address.request_removal_behind(0) && address.exit.reason().is_none();
+            }
             match address.remove().await {
                 Some(StopReason::Removed) => return true,
                 // The name belongs to the successor: remove the successor instead.
                 Some(StopReason::Swapped) => {}
+                // The future was moved into the runner. The removal is on its way.
+                None => return true,
                 _ => return false,
             }
         }

@@ -62,7 +62,8 @@ impl<E> AnyHandlerRef<E> {
         &self.name
     }
 
-    /// Returns the id of the subscription, as [`HandlerRef::id`](crate::HandlerRef::id) does.
+    /// Returns the id of the handler, as [`HandlerRef::id`](crate::HandlerRef::id) does, or of the
+    /// subscription of the group.
     ///
     /// # Examples
     /// ```
@@ -77,7 +78,7 @@ impl<E> AnyHandlerRef<E> {
     /// ```
     #[must_use]
     pub fn id(&self) -> SubscriberId {
-        self.address.runner.subscriber
+        self.address.id
     }
 
     /// Returns how many events the subscription has missed, as

@@ -173,6 +173,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
             registration,
             runner,
             host,
+            ..
         } = self.slot(
             name.into(),
             SubscribeOptions::new().kind(SubscriberKind::Group),
@@ -182,7 +183,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         let names = Arc::default();
         let address = HandlerAddress {
             members: Some(Arc::clone(&names)),
-            ..HandlerAddress::new::<HandlerGroup<E>>(runner, exit)
+            ..HandlerAddress::new::<HandlerGroup<E>>(runner.clone(), runner.subscriber, exit)
         };
         registration.listing()(Arc::new(address.clone()));
         host.spawner.spawn(host.runner.run_group(registration));
@@ -284,8 +285,8 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// Removes a handler, or a group with all of its handlers, behind all events stored so far.
     ///
     /// Returns `true` when the handler has been removed and the name is free. Returns `false` if no
-    /// handler has this name, if the handler ended for another reason, or if the handler itself
-    /// calls this method; a handler ends itself by `Break`.
+    /// handler has this name, or if the handler ended for another reason. Inside of the handler itself, the
+    /// call returns `true` at once, and the handler is removed after the current event.
     ///
     /// # Cancel safety
     /// Dropped before the first poll: nothing has happened. Dropped later: the handler is removed.
@@ -342,6 +343,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         Ok(Slot {
             name,
             registration,
+            identity: None,
             runner: runner.handle().clone(),
             host: NewRunner { spawner, runner },
         })

@@ -1,7 +1,8 @@
 //! The scope in which a runner runs the code of its handlers.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::ops::ControlFlow;
+use std::pin::pin;
 use std::task::Poll;
 
 use super::StopReason;
@@ -93,10 +94,23 @@ impl<E: Send + Sync + 'static> UserCodeScope<E> {
         (done, stopped)
     }
 
-    /// Lets a member handle an event by a future.
-    pub(super) async fn handle(&self, member: &mut Member<E>, event: &E) -> Answer {
+    /// Lets a member handle an event by a future. Calls `awaiting` whenever the future is pending.
+    pub(super) async fn handle(
+        &self,
+        member: &mut Member<E>,
+        event: &E,
+        mut awaiting: impl FnMut(),
+    ) -> Answer {
         let (exit, handler) = member.exit_and_handler();
-        match self.run(exit, handler.dyn_handle(event)).await {
+        let mut handling = pin!(self.run(exit, handler.dyn_handle(event)));
+        let outcome = poll_fn(|cx| {
+            let outcome = handling.as_mut().poll(cx);
+            if outcome.is_pending() {
+                awaiting();
+            }
+            outcome
+        });
+        match outcome.await {
             Outcome::Done(handled) => {
                 let answer = self.call(|| Answer::of(handled));
                 answer.unwrap_or_else(Answer::Panicked)
@@ -138,6 +152,7 @@ impl<E: Send + Sync + 'static> UserCodeScope<E> {
     ) -> Removed<E> {
         let Member {
             registration,
+            identity,
             handler,
             ..
         } = member;
@@ -155,6 +170,10 @@ impl<E: Send + Sync + 'static> UserCodeScope<E> {
             self.runner
                 .channel
                 .disconnect_handler(self.runner.subscriber);
+        }
+        if let Some(identity) = identity {
+            // The same for a member of a group: publishers no longer count it.
+            (self.runner.channel).leave_group(self.runner.subscriber, identity.id);
         }
         registration.end(reason);
         removed

@@ -12,6 +12,10 @@ use crate::channel::source::AfterBacklog;
 use crate::channel::source::Source;
 use crate::channel::subscriber::cursor::CursorState;
 use crate::channel::ticket::AckLevel;
+#[cfg(feature = "rt")]
+use crate::channel::ticket::Ticket;
+#[cfg(feature = "rt")]
+use crate::subscriber_id::SubscriberKind;
 use crate::util::panic_guard::drop_caught;
 
 impl<E: Clone> Stream for Subscription<E> {
@@ -180,7 +184,7 @@ impl<E> Subscription<E> {
                 if seq > segment.last() {
                     return false;
                 }
-                let level = segment.get(seq).level(self.subscriber.is_observer);
+                let level = segment.get(seq).level(self.subscriber.settles_no_ticket);
                 match self.subscriber.claim(self.state, level) {
                     Ok(state) => self.state = state,
                     Err(now) => {
@@ -216,6 +220,33 @@ impl<E> Subscription<E> {
             Source::Segment(segment) => segment.get(self.state.position()).event(),
             Source::Backlog(backlog) => backlog.get(backlog.next - 1),
             _ => unreachable!("{AHEAD}"),
+        }
+    }
+
+    /// Returns the sequence number of the event that `take_ahead` claimed, unless the event is of a
+    /// backlog.
+    #[cfg(feature = "rt")]
+    #[inline]
+    pub(crate) fn current_seq(&self) -> u64 {
+        self.state.position()
+    }
+
+    /// Returns whether the subscription is that of a group.
+    #[cfg(feature = "rt")]
+    #[inline]
+    pub(crate) fn is_of_group(&self) -> bool {
+        self.subscriber.identity.kind == SubscriberKind::Group
+    }
+
+    /// Returns the ticket of the event that `take_ahead` claimed, if a publisher waits. For a group, whose
+    /// members settle the event.
+    #[cfg(feature = "rt")]
+    #[inline]
+    pub(crate) fn current_ticket(&self) -> Option<&Ticket> {
+        match &self.source {
+            Source::Segment(segment) => segment.get(self.state.position()).ticket.as_deref(),
+            // Settled by the disconnect.
+            _ => None,
         }
     }
 

@@ -159,6 +159,8 @@ impl<E: Send + Sync + 'static> Runner<E> {
                     member.restart_state = None;
                     let address = HandlerAddress {
                         runner: user_code.runner.clone(),
+                        id: (member.identity.as_ref())
+                            .map_or(user_code.runner.subscriber, |identity| identity.id),
                         exit: Arc::clone(&swap.exit),
                         handler_type: swap.handler_type,
                         members: None,

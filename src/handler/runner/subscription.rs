@@ -3,6 +3,7 @@
 use std::task::{Context, Poll};
 
 use crate::channel::subscriber::SubscriberState;
+use crate::channel::ticket::Ticket;
 use crate::end_reason::EndReason;
 use crate::filter::Filtered;
 use crate::receipt::Cause;
@@ -98,6 +99,15 @@ impl<E: Send + Sync + 'static> RunnerSubscription<E> {
         }
     }
 
+    /// Returns the sequence number of the event taken last.
+    #[inline]
+    pub(super) fn current_seq(&self) -> u64 {
+        match self {
+            Self::All(events) => events.current_seq(),
+            Self::Wanted(wanted) => wanted.next,
+        }
+    }
+
     /// Returns whether every event up to `seq` that will ever be yielded has been taken.
     pub(super) fn has_taken(&self, seq: u64) -> bool {
         match self {
@@ -108,6 +118,16 @@ impl<E: Send + Sync + 'static> RunnerSubscription<E> {
 }
 
 impl<E> RunnerSubscription<E> {
+    /// Returns the ticket of the event in flight, which the members of a group settle themselves. `None`
+    /// for a handler alone, whose subscription settles the event.
+    #[inline]
+    pub(super) fn group_ticket(&self) -> Option<&Ticket> {
+        match self {
+            Self::All(events) if events.is_of_group() => events.current_ticket(),
+            _ => None,
+        }
+    }
+
     /// Finishes the event in flight.
     pub(super) fn ack(&mut self) {
         match self {
