@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use super::StopReason;
 use super::command::{Command, Reply};
-use super::exit::ExitState;
+use super::exit::{ExitState, Place};
 use super::runner_handle::RunnerHandle;
 use crate::channel::handlers::names::{Address, Entry, HandlerNames};
 use crate::subscriber_id::SubscriberId;
@@ -19,6 +19,8 @@ pub(super) struct HandlerAddress<E> {
     /// The id in receipts: that of the subscription, or of the handler of a group.
     pub(super) id: SubscriberId,
     pub(super) exit: Arc<ExitState>,
+    /// The place of the handler, in the entry of a name.
+    place: Option<Arc<Place>>,
     /// Type of the handler; of a group, the type of its handle.
     pub(super) handler_type: TypeId,
     /// The names of the handlers of a group.
@@ -31,6 +33,7 @@ impl<E> Clone for HandlerAddress<E> {
             runner: self.runner.clone(),
             id: self.id,
             exit: Arc::clone(&self.exit),
+            place: self.place.clone(),
             handler_type: self.handler_type,
             members: self.members.clone(),
         }
@@ -44,27 +47,60 @@ impl<E> HandlerAddress<E> {
         id: SubscriberId,
         exit: Arc<ExitState>,
     ) -> Self {
+        Self::of_type(runner, id, exit, TypeId::of::<H>())
+    }
+
+    /// Returns the address of a handler of this type in `runner`.
+    pub(super) fn of_type(
+        runner: RunnerHandle<E>,
+        id: SubscriberId,
+        exit: Arc<ExitState>,
+        handler_type: TypeId,
+    ) -> Self {
         Self {
             runner,
             id,
             exit,
-            handler_type: TypeId::of::<H>(),
+            place: None,
+            handler_type,
             members: None,
         }
     }
 
     /// Ends the handler, or the group with all of its handlers, at once.
     pub(super) fn abort(&self) {
-        self.mark_aborted();
+        self.mark_members_aborted();
+        self.exit.abort();
         self.runner.mailbox.request_abort();
     }
 
-    /// Marks the handler, or the group with all of its handlers, as aborted.
-    fn mark_aborted(&self) {
-        // Mark all handlers before the wake-up: the runner looks for marked handlers then.
+    /// Ends the handler that has the name at once: the handler found by the name, or the successor of a swap
+    /// meanwhile.
+    pub(super) fn abort_by_name(&self) {
+        self.mark_aborted_by_name();
+        self.runner.mailbox.request_abort();
+    }
+
+    fn mark_aborted_by_name(&self) {
+        self.mark_members_aborted();
+        match &self.place {
+            Some(place) => place.abort(),
+            None => self.exit.abort(),
+        }
+    }
+
+    /// Returns the address as the entry of a name, with the place of the handler.
+    pub(super) fn entry(&self, place: &Arc<Place>) -> Arc<Self> {
+        Arc::new(Self {
+            place: Some(Arc::clone(place)),
+            ..self.clone()
+        })
+    }
+
+    /// Marks the handlers of a group before the group: the runner looks for marked handlers then.
+    fn mark_members_aborted(&self) {
         let members = self.members.iter().flat_map(|names| names.entries());
         members.for_each(|member| member.abort());
-        self.exit.abort();
     }
 
     /// Requests the removal behind all events stored so far, without waiting.
@@ -118,11 +154,11 @@ impl<E: Send + Sync + 'static> Address for HandlerAddress<E> {
     }
 
     fn abort(&self) {
-        self.abort();
+        self.abort_by_name();
     }
 
     fn mark_aborted(&self) {
-        self.mark_aborted();
+        self.mark_aborted_by_name();
     }
 
     fn wake_aborted(&self) {

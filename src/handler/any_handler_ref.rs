@@ -152,6 +152,14 @@ impl<E: Send + Sync + 'static> AnyHandlerRef<E> {
         is_running.then(|| Self::new(name.into(), (*address).clone()))
     }
 
+    /// Aborts the handler or group listed under `name`. Returns false if it has ended.
+    pub(super) fn abort_by_name(names: &HandlerNames, name: &str) -> bool {
+        let found = Self::find(names, name);
+        found
+            .inspect(|found| found.address.abort_by_name())
+            .is_some()
+    }
+
     /// Removes the handler, or the group with all of its handlers, behind all events stored so far,
     /// and waits until its `terminate` has run.
     ///

@@ -359,8 +359,7 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
     /// # }
     /// ```
     pub fn abort_handler(&self, name: &str) -> bool {
-        let handler = self.handler_by_name(name);
-        handler.inspect(AnyHandlerRef::abort).is_some()
+        AnyHandlerRef::<E>::abort_by_name(&self.held.names, name)
     }
 
     /// Removes a handler of the group behind all events stored so far, as

@@ -181,12 +181,15 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         )?;
         let exit = Arc::clone(&registration.exit);
         let names = Arc::default();
-        let address = HandlerAddress {
-            members: Some(Arc::clone(&names)),
-            ..HandlerAddress::new::<HandlerGroup<E>>(runner.clone(), runner.subscriber, exit)
-        };
-        registration.listing()(Arc::new(address.clone()));
+        let id = runner.subscriber;
+        let mut address = HandlerAddress::new::<HandlerGroup<E>>(runner, id, exit);
+        address.members = Some(Arc::clone(&names));
+        registration.listing()(address.entry(&registration.place));
         host.spawner.spawn(host.runner.run_group(registration));
+        // Disconnected before it was listed, when nobody could find it to abort it.
+        if address.runner.was_disconnected_on_request() {
+            address.abort();
+        }
         Ok(HandlerGroup::new(name, names, address))
     }
 
@@ -278,8 +281,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// # }
     /// ```
     pub fn abort_handler(&self, name: &str) -> bool {
-        let handler = self.handler_by_name(name);
-        handler.inspect(AnyHandlerRef::abort).is_some()
+        AnyHandlerRef::<E>::abort_by_name(self.channel().handler_names(), name)
     }
 
     /// Removes a handler, or a group with all of its handlers, behind all events stored so far.
