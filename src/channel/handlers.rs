@@ -73,10 +73,15 @@ impl<E> Channel<E> {
         identity: &Arc<Identity>,
         send: impl FnOnce(u64) -> Result<Option<Waker>, T>,
     ) -> Result<(), T> {
+        if seeded_bug!("member-counted-early") {
+            self.run(|state, _| state.machine.join_group(group, Arc::clone(identity)));
+        }
         self.run(|state, effects| {
             let waker = send(state.machine.tail())?;
             effects.wake(waker);
-            state.machine.join_group(group, Arc::clone(identity));
+            if !seeded_bug!("member-counted-early") {
+                state.machine.join_group(group, Arc::clone(identity));
+            }
             state.notify_conditions(effects);
             Ok(())
         })
@@ -112,12 +117,17 @@ impl<E> Channel<E> {
         });
     }
 
-    /// Returns the subscribers whose runners have not ended.
+    /// Returns the subscribers whose runners have not ended, except for observers. A group is named by the
+    /// handler that is handling an event, if there is one.
     pub(crate) fn running(&self) -> Vec<SubscriberInfo> {
         let state = self.state.lock();
         let now = state.now();
-        let info = |subscriber| state.machine.info(now, subscriber);
-        state.running.values().map(info).collect()
+        let infos = |subscriber| state.machine.infos_of_running(now, subscriber);
+        let awaited = state
+            .running
+            .values()
+            .filter(|handler| !handler.is_observer);
+        awaited.flat_map(infos).collect()
     }
 
     /// Returns the handler of this manager that the caller runs inside of.
@@ -155,7 +165,12 @@ impl<E> Channel<E> {
 
     /// Returns whether the caller runs inside a handler whose runner has not ended.
     pub(crate) fn current_handler_is_running(&self) -> bool {
-        self.current_handler()
-            .is_some_and(|handler| self.state.lock().running.contains_key(&handler))
+        self.current_handler().is_some_and(|id| {
+            self.state
+                .lock()
+                .running
+                .get(&id)
+                .is_some_and(|handler| !handler.is_observer)
+        })
     }
 }

@@ -42,7 +42,8 @@ impl<E> Channel<E> {
         } = &*state;
         // A handler may have left the machine while its runner has not ended: list it as leaving, once.
         let mut leaving = machine.infos(None, Selection::Leaving);
-        let known: BTreeSet<_> = leaving.iter().map(SubscriberInfo::id).collect();
+        let group = |info: &SubscriberInfo| info.group.as_ref().map_or(info.id, |group| group.id);
+        let known: BTreeSet<_> = leaving.iter().map(group).collect();
         let ending = running.values();
         let ending = ending
             .filter(|handler| !machine.is_attached(handler.id) && !known.contains(&handler.id));

@@ -13,13 +13,18 @@ impl<E> State<E> {
         match condition {
             Condition::Closed => self.machine.is_closed(),
             Condition::Complete => self.machine.is_complete(),
-            Condition::NoHandlerRuns => self.running.is_empty(),
+            Condition::NoHandlerRuns => !self.is_any_running(),
             Condition::NoneQueued => self.machine.is_closed() || self.queue.len() == 0,
             Condition::Subscribers(n) => {
                 self.machine.is_closed() || n <= self.machine.subscribers()
             }
             Condition::Detached(number) => self.machine.is_detached(number),
         }
+    }
+
+    /// Returns whether the runner of any handler has not ended, observers excepted.
+    fn is_any_running(&self) -> bool {
+        self.running.values().any(|handler| !handler.is_observer)
     }
 
     /// Wakes the futures and streams whose condition may hold now. Called after every step that can
@@ -49,7 +54,7 @@ impl<E> State<E> {
             let complete = Condition::Complete..=Condition::Complete;
             effects.wake(self.conditions.notify(complete));
         }
-        if self.running.is_empty() {
+        if !self.is_any_running() {
             effects.wake(
                 self.conditions
                     .notify(Condition::NoHandlerRuns..=Condition::NoHandlerRuns),

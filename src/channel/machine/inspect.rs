@@ -30,6 +30,8 @@ pub(crate) enum Selection<'a> {
     Unsettled,
     /// Subscribers awaited by this flush.
     FlushedBy(&'a Arc<Ticket>),
+    /// Handlers that are handling an event.
+    Running,
 }
 
 impl<E> Member<E> {
@@ -117,10 +119,27 @@ impl<E> Machine<E> {
                 Selection::Owing(seq, level) => member.owes_ack(seq, level),
                 Selection::Unsettled => member.owes(tail),
                 Selection::FlushedBy(ticket) => member.is_flushed_by(ticket),
+                Selection::Running => false,
             };
             if is_wanted {
                 infos.push(self.info(now, &member.subscriber));
             }
+        }
+        infos
+    }
+
+    /// Returns information about a handler, or a group, whose runner has not ended.
+    pub(crate) fn infos_of_running(
+        &self,
+        now: Option<Instant>,
+        subscriber: &Arc<SubscriberState>,
+    ) -> Vec<SubscriberInfo> {
+        let mut infos = Vec::new();
+        let member = self.find(subscriber.id);
+        if let Some((member, group)) = member.and_then(|member| Some((member, member.group()?))) {
+            self.handler_infos(now, member, group, Selection::Running, &mut infos);
+        } else {
+            infos.push(self.info(now, subscriber));
         }
         infos
     }
@@ -142,7 +161,7 @@ impl<E> Machine<E> {
             Selection::Attached => member.is_attached(),
             Selection::Leaving => !member.is_attached() && member.owes(tail),
             Selection::Blocking => member.blocker.is_blocking(),
-            Selection::Owing(..) => true,
+            Selection::Owing(..) | Selection::Running => true,
             Selection::Unsettled => member.owes(tail),
             Selection::FlushedBy(ticket) => member.is_flushed_by(ticket),
         };
@@ -162,6 +181,7 @@ impl<E> Machine<E> {
             let is_wanted = match which {
                 Selection::Attached => true,
                 Selection::Blocking => holds_up,
+                Selection::Running => turn == HandlerTurn::Now,
                 Selection::Owing(seq, level) => {
                     let is_now = in_flight == Some(seq) && level == AckLevel::Finished;
                     has_unread(seq) || (is_now && turn != HandlerTurn::Done)

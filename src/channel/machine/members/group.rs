@@ -3,9 +3,15 @@
 //! The member of a group reads the log for its handlers. Each handler has an identity of its own, and
 //! counts as a subscriber from the event after it joined.
 
+use std::collections::VecDeque;
+
 use crate::channel::handlers::progress::GroupProgress;
 use crate::subscriber_id::{Identity, SubscriberId};
+use crate::util::shrink::Shrink;
 use crate::util::sync::Arc;
+
+/// Capacity that is kept while a group has fewer handlers.
+const MIN_CAPACITY: usize = 8;
 
 /// The handlers of a group, in the order in which they see an event.
 ///
@@ -15,7 +21,8 @@ use crate::util::sync::Arc;
 ///    gives as many answers.
 #[derive(Default)]
 pub(crate) struct Group {
-    handlers: Vec<GroupHandler>,
+    /// A deque, because mostly the oldest or the newest handler ends.
+    handlers: VecDeque<GroupHandler>,
     progress: Arc<GroupProgress>,
 }
 
@@ -39,20 +46,24 @@ pub(crate) enum HandlerTurn {
 
 impl Group {
     pub(super) fn join(&mut self, handler: GroupHandler) {
-        self.handlers.push(handler);
+        self.handlers.push_back(handler);
     }
 
     pub(super) fn leave(&mut self, id: SubscriberId) -> Option<GroupHandler> {
-        let is_leaving = |handler: &GroupHandler| handler.identity.id == id;
-        let index = self.handlers.iter().position(is_leaving)?;
-        Some(self.handlers.remove(index))
+        // Search from both ends, for the same reason.
+        let last = self.handlers.len().checked_sub(1)?;
+        let is_leaving = |index: &usize| self.handlers[*index].identity.id == id;
+        let index = (0..=last).flat_map(|n| [n, last - n]).find(is_leaving)?;
+        let left = self.handlers.remove(index);
+        self.handlers.shrink_if_sparse(MIN_CAPACITY);
+        left
     }
 
     pub(crate) fn progress(&self) -> &Arc<GroupProgress> {
         &self.progress
     }
 
-    pub(crate) fn handlers(&self) -> &[GroupHandler] {
+    pub(crate) fn handlers(&self) -> &VecDeque<GroupHandler> {
         &self.handlers
     }
 
