@@ -246,6 +246,7 @@ async fn a_boxed_handler_is_restarted_by_its_factory() {
     assert_eq!(manager.sync_notify(13).await.unwrap().dropped(), 1);
     let reason = StopReason::Panicked("thirteen".into());
     assert_eq!(plugin.stopped().await, reason);
+    let restarted = "a ends: it panicked and is restarted: thirteen";
     let ends = "a ends: it panicked: thirteen";
-    assert_eq!(diary.drain(), ["a 13", ends, "a 1", "a 13", ends]);
+    assert_eq!(diary.drain(), ["a 13", restarted, "a 1", "a 13", ends]);
 }

@@ -5,6 +5,8 @@
 //! owners, each step delayed by a random number of polls on a single thread. `GENEVENT_SEEDS` sets
 //! the number of runs.
 
+mod groups;
+
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};

@@ -158,7 +158,6 @@ async fn calling_itself_changes_nothing() {
         assert_eq!(swapped.err(), Some(SwapError::WouldDeadlock));
         let error = itself.clone().try_swap(Ok::<Inside, _>).await.unwrap_err();
         assert!(matches!(error, TrySwapError::WouldDeadlock));
-        assert!(!manager.remove_handler("inside").await);
         assert_eq!(manager.which_handlers(), ["inside"]);
         let added = manager.add_handler("more", handler_fn(|_: &u32| ()));
         assert_eq!(added.unwrap().call(|_| 7).await, Ok(7), "not itself");
@@ -178,9 +177,8 @@ async fn a_member_cannot_call_its_group() {
     let (handler, seen) = inside(&manager, async move |manager| {
         assert_eq!(other.call(|_| ()).await, Err(CallError::WouldDeadlock));
         assert_eq!(other.remove().await.err(), Some(RemoveError::WouldDeadlock));
-        assert!(!manager.remove_handler("group").await);
         assert!(manager.sync_notify(2).await.is_err());
-        assert_eq!(manager.notify(3).await, Ok(1));
+        assert_eq!(manager.notify(3).await, Ok(2));
     });
     group.add_handler("inside", handler).unwrap();
     manager.notify(1).await.unwrap();

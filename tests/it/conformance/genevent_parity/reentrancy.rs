@@ -18,7 +18,7 @@ impl Handler<u32> for Echo {
     async fn handle_event(&mut self, n: &u32) -> Handled {
         if *n == 1 {
             let manager = self.0.upgrade().unwrap();
-            assert_eq!(manager.notify(2).await, Ok(2));
+            assert_eq!(manager.notify(2).await, Ok(3), "two handlers and a stream");
         }
         self.1.record(format!("echo {n}"));
         Ok(ControlFlow::Continue(()))
@@ -34,7 +34,7 @@ async fn case_141_a_handler_may_notify_its_manager() {
     group.add_handler("echo", echo).unwrap();
     group.add_handler("b", Scribe::new("b", &diary)).unwrap();
     let reading = reader(&manager, 0);
-    assert_eq!(manager.sync_notify(1).await.unwrap().acked(), 2);
+    assert_eq!(manager.sync_notify(1).await.unwrap().acked(), 3);
     manager.stop().await.unwrap();
     let log = diary.drain();
     assert_eq!(log[..4], ["echo 1", "b 1", "echo 2", "b 2"]);
