@@ -8,7 +8,8 @@
 //! replaces the handler ([`swap`]), each at a position in the sequence of events. However a handler ends,
 //! [`stopped`] returns the reason, once the handler's [`terminate`] has run and the name is free.
 //!
-//! A panic ends only the panicking handler. Dropping the `HandlerRef` leaves the handler running.
+//! An error returned by a handler drops the event and does not end the handler ([`Handled`]). A panic
+//! ends only the panicking handler. Dropping the `HandlerRef` leaves the handler running.
 //! Neither the reference nor the handler keeps the manager open.
 //!
 //! # Events are lent
@@ -78,7 +79,8 @@
 //!
 //! Calls that could only wait for the handler itself return `WouldDeadlock` at once:
 //! `sync_notify`, `ack_notify`, `flush`, `quiet`, `stop`; and `call`, `remove` and `swap` on itself,
-//! or in a group on any handler of the group. The same holds if the wait began outside of the
+//! or in a group on any handler of the group. `remove_handler` by name does not wait there, and removes
+//! the handler after the current event. The same holds if the wait began outside of the
 //! handler. Some cycles cannot be detected: a task spawned and awaited by the handler, [`stopped`]
 //! on itself, or another handler that waits for this handler. The page
 //! [`deadlocks`](crate::deadlocks#in-handlers) lists these cycles, with ways out.

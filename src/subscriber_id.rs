@@ -147,9 +147,10 @@ pub enum SubscriberKind {
     /// A stream, read by user code.
     #[default]
     Stream,
-    /// A handler, run by a task of its own.
+    /// A handler, in a task of its own or in a group.
     Handler,
-    /// Several handlers, run by one task.
+    /// A group, in place of its handlers: where a group is waited for that has no handlers, or none that is
+    /// waited for.
     Group,
     /// A stream of the events passed by its filter ([`Filtered`](crate::Filtered)).
     Filtered,
