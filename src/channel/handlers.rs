@@ -44,8 +44,9 @@ impl<E> Channel<E> {
                 late.abort();
             }
         }
-        for subscriber in self.subscribers() {
-            self.disconnect(subscriber.id());
+        let attached = self.state.lock().machine.attached_ids();
+        for id in attached {
+            self.disconnect(id);
         }
     }
 
@@ -158,8 +159,8 @@ impl<E> Channel<E> {
     /// Returns whether the caller runs inside a handler awaited by `flush`.
     pub(crate) fn flush_waits_for_current_handler(&self, flush: &Arc<Ticket>) -> bool {
         self.current_handler().is_some_and(|handler| {
-            let flushing = self.flushing(flush);
-            flushing.iter().any(|info| info.id() == handler)
+            let state = self.state.lock();
+            state.machine.is_flushed_by(handler, flush)
         })
     }
 

@@ -245,6 +245,12 @@ impl<E> Machine<E> {
         self.members.subscribers()
     }
 
+    /// Returns the ids of the attached members: of groups, and not of their handlers.
+    pub(crate) fn attached_ids(&self) -> Vec<SubscriberId> {
+        let attached = self.members.iter().filter(|member| member.is_attached());
+        attached.map(|member| member.subscriber.id).collect()
+    }
+
     /// Returns how many attached subscribers read the log.
     pub(crate) fn readers(&self) -> usize {
         self.members.readers()

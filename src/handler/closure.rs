@@ -3,6 +3,9 @@
 use std::error::Error;
 use std::fmt;
 use std::future::{Future, ready};
+use std::ops::ControlFlow;
+
+use sealed::Flow;
 
 use super::{Handled, Handler};
 
@@ -56,13 +59,19 @@ mod sealed {
         reason = "sealed: a runner gives a meaning to these types only"
     )]
     pub trait Sealed {}
-    impl<F: Flow> Sealed for F {}
+    impl Sealed for () {}
+    impl Sealed for ControlFlow<()> {}
+    impl Sealed for Never {}
     impl<F: Flow, X: Into<Box<dyn Error + Send + Sync>>> Sealed for Result<F, X> {}
 
     /// The result types without an error.
     #[expect(
         unnameable_types,
         reason = "sealed: a runner gives a meaning to these types only"
+    )]
+    #[diagnostic::on_unimplemented(
+        message = "the `Ok` of a closure that handles events is `()` or `ControlFlow<()>`, not `{Self}`",
+        label = "returns `Ok({Self})`"
     )]
     pub trait Flow: Send + 'static {
         fn flow(self) -> ControlFlow<()>;
@@ -89,7 +98,7 @@ mod sealed {
     }
 
     /// The type `!`, whose name is not stable.
-    type Never = <fn() -> ! as Returns>::Output;
+    pub(super) type Never = <fn() -> ! as Returns>::Output;
 
     #[expect(unnameable_types, reason = "names `!` above")]
     pub trait Returns {
@@ -101,21 +110,35 @@ mod sealed {
     }
 }
 
-impl<F: sealed::Flow> IntoHandled for F {
+// A blanket implementation for `Flow` would hide the message of `IntoHandled` about other types.
+impl IntoHandled for () {
     #[inline]
     fn into_handled(self) -> Handled {
         Ok(self.flow())
     }
 }
 
+impl IntoHandled for ControlFlow<()> {
+    #[inline]
+    fn into_handled(self) -> Handled {
+        Ok(self)
+    }
+}
+
+impl IntoHandled for sealed::Never {
+    fn into_handled(self) -> Handled {
+        self
+    }
+}
+
 impl<F, X> IntoHandled for Result<F, X>
 where
-    F: sealed::Flow,
+    F: Flow,
     X: Into<Box<dyn Error + Send + Sync>> + Send + 'static,
 {
     #[inline]
     fn into_handled(self) -> Handled {
-        self.map(sealed::Flow::flow).map_err(Into::into)
+        self.map(Flow::flow).map_err(Into::into)
     }
 }
 

@@ -70,15 +70,18 @@ impl<E: Send + Sync + 'static> Runner<E> {
                     None
                 }
                 Answer::Done(_) => {
+                    answers.tell_awaiting(seq, ticket);
                     answers.may_end(identity, None);
                     Some(StopReason::Finished)
                 }
                 Answer::Panicked(message) => {
                     let cause = Cause::Panicked(message.as_str().into());
+                    answers.tell_awaiting(seq, ticket);
                     answers.may_end(identity, Some(cause));
                     user_code.restart(member, message).await
                 }
                 Answer::Aborted => {
+                    answers.tell_awaiting(seq, ticket);
                     answers.may_end(identity, Some(Cause::Left));
                     Some(StopReason::Aborted)
                 }
