@@ -165,6 +165,16 @@ fn a_wrong_result_of_a_closure_is_told() {
 }
 
 #[test]
+fn a_wrong_ok_of_a_closure_is_told() {
+    let messages = refused(
+        r#"let number = |order: &Order| Ok::<_, std::io::Error>(order.0);
+           let _ = manager.add_handler("log", handler_fn(number));"#,
+    );
+    let text = "the `Ok` of a closure that handles events is `()` or `ControlFlow<()>`, not `u32`";
+    names(&messages, &[text]);
+}
+
+#[test]
 fn a_wrong_result_of_a_handler_is_told() {
     let messages = refused(
         "struct Log;
@@ -173,7 +183,10 @@ fn a_wrong_result_of_a_handler_is_told() {
     );
     names(
         &messages,
-        &["to be a future that resolves to `ControlFlow<()>`, but it resolves to `()`"],
+        &[
+            "to be a future that resolves to `Result<ControlFlow<()>, Box<dyn Error + Send + Sync>>`, \
+           but it resolves to `()`",
+        ],
     );
 }
 

@@ -9,7 +9,7 @@ use genevent::handler::{
 };
 use genevent::{
     Handled, Handler, HandlerGroup, HandlerGuard, HandlerOptions, HandlerRef, Restart, StopReason,
-    SubscriberKind,
+    SubscriberKind, WeakHandlerGroup,
 };
 
 use super::{Event, at_ease, clone, error};
@@ -33,6 +33,7 @@ fn handler_references_have_their_auto_traits() {
     at_ease::<AnyHandlerRef<Event>>();
     at_ease::<HandlerGuard<Event, Plain>>();
     at_ease::<HandlerGroup<Event>>();
+    at_ease::<WeakHandlerGroup<Event>>();
     at_ease::<Restart>();
     may_be_sent::<HandlerOptions<Event>>();
     may_be_sent::<HandlerOptions<Event, Restart>>();

@@ -358,7 +358,7 @@ fn the_handlers_of_a_group_answer_for_themselves() {
             });
             let removing = spawn({
                 let group = group.clone();
-                async move { drop(group.remove_handler("a").await) }
+                async move { _ = group.remove_handler("a").await }
             });
             let (mut counted, mut acked, mut failed) = (0, 0, 0);
             for publisher in publishers {
