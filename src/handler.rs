@@ -145,6 +145,8 @@ use std::ops::ControlFlow;
 pub use add_error::{AddHandlerError, Refused};
 pub use any_handler_ref::AnyHandlerRef;
 pub use closure::{HandlerFn, HandlerFuture, IntoHandled, handler_fn};
+use outcome::HandledNow;
+
 pub use dyn_handler::DynHandler;
 pub use error::{CallError, RemoveError};
 pub use group::HandlerGroup;
@@ -304,10 +306,10 @@ pub trait Handler<E>: Send + 'static {
         async {}
     }
 
-    /// Handles the event without a future, or returns `None` if the handler needs a future.
+    /// Handles the event without a future, unless the handler needs a future.
     #[doc(hidden)]
-    fn handle_now(&mut self, event: &E) -> Option<Handled> {
+    fn handle_now(&mut self, event: &E) -> HandledNow {
         let _ = event;
-        None
+        HandledNow::NeedsFuture
     }
 }

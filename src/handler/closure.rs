@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 
 use sealed::Flow;
 
+use super::outcome::HandledNow;
 use super::{Handled, Handler};
 
 /// Result types of closures as handlers: `()`, which continues; `ControlFlow<()>`; a `Result` of one
@@ -48,6 +49,8 @@ use super::{Handled, Handler};
 pub trait IntoHandled: sealed::Sealed + Send + 'static {
     #[doc(hidden)]
     fn into_handled(self) -> Handled;
+    #[doc(hidden)]
+    fn into_handled_now(self) -> HandledNow;
 }
 
 mod sealed {
@@ -116,6 +119,11 @@ impl IntoHandled for () {
     fn into_handled(self) -> Handled {
         Ok(self.flow())
     }
+
+    #[inline]
+    fn into_handled_now(self) -> HandledNow {
+        HandledNow::Continue
+    }
 }
 
 impl IntoHandled for ControlFlow<()> {
@@ -123,10 +131,19 @@ impl IntoHandled for ControlFlow<()> {
     fn into_handled(self) -> Handled {
         Ok(self)
     }
+
+    #[inline]
+    fn into_handled_now(self) -> HandledNow {
+        self.into()
+    }
 }
 
 impl IntoHandled for sealed::Never {
     fn into_handled(self) -> Handled {
+        self
+    }
+
+    fn into_handled_now(self) -> HandledNow {
         self
     }
 }
@@ -139,6 +156,14 @@ where
     #[inline]
     fn into_handled(self) -> Handled {
         self.map(Flow::flow).map_err(Into::into)
+    }
+
+    #[inline]
+    fn into_handled_now(self) -> HandledNow {
+        match self {
+            Ok(flow) => flow.flow().into(),
+            Err(error) => HandledNow::Failed(Box::new(error.into())),
+        }
     }
 }
 
@@ -244,8 +269,8 @@ where
         ready((self.0)(event).into_handled())
     }
 
-    fn handle_now(&mut self, event: &E) -> Option<Handled> {
-        Some((self.0)(event).into_handled())
+    fn handle_now(&mut self, event: &E) -> HandledNow {
+        (self.0)(event).into_handled_now()
     }
 }
 

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::fmt;
 
+use super::outcome::HandledNow;
 use super::user_value::UserFuture;
 use super::{Handled, Handler, StopReason};
 
@@ -51,7 +52,7 @@ use super::{Handled, Handler, StopReason};
 // runner catches panics where the runner polls.
 pub trait DynHandler<E>: Any + Send {
     #[doc(hidden)]
-    fn dyn_handle_now(&mut self, event: &E) -> Option<Handled>;
+    fn dyn_handle_now(&mut self, event: &E) -> HandledNow;
     #[doc(hidden)]
     fn dyn_handle<'a>(&'a mut self, event: &'a E) -> UserFuture<'a, Handled>;
     #[doc(hidden)]
@@ -67,7 +68,7 @@ pub trait DynHandler<E>: Any + Send {
 }
 
 impl<E: Sync, H: Handler<E>> DynHandler<E> for H {
-    fn dyn_handle_now(&mut self, event: &E) -> Option<Handled> {
+    fn dyn_handle_now(&mut self, event: &E) -> HandledNow {
         self.handle_now(event)
     }
 
@@ -145,7 +146,7 @@ impl<E: Sync + 'static> Handler<E> for Box<dyn DynHandler<E>> {
         (**self).dyn_terminate(reason).await;
     }
 
-    fn handle_now(&mut self, event: &E) -> Option<Handled> {
+    fn handle_now(&mut self, event: &E) -> HandledNow {
         (**self).dyn_handle_now(event)
     }
 }

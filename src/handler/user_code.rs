@@ -1,7 +1,6 @@
 //! The scope in which a runner runs the code of its handlers.
 
 use std::future::{Future, poll_fn};
-use std::ops::ControlFlow;
 use std::pin::pin;
 use std::task::Poll;
 
@@ -9,7 +8,7 @@ use super::StopReason;
 use super::dyn_handler::DynHandler;
 use super::exit::ExitState;
 use super::member::Member;
-use super::outcome::{Answer, Outcome, catch};
+use super::outcome::{Answer, HandledNow, Outcome, catch};
 use super::runner_handle::RunnerHandle;
 use super::user_value::{UserFuture, UserValue};
 use crate::channel::handlers::current;
@@ -84,8 +83,8 @@ impl<E: Send + Sync + 'static> UserCodeScope<E> {
                     return Some(Answer::Aborted);
                 }
                 match member.handler().dyn_handle_now(event) {
-                    Some(Ok(ControlFlow::Continue(()))) => done += 1,
-                    stopped => return stopped.map(Answer::of),
+                    HandledNow::Continue => done += 1,
+                    stopped => return Answer::of_now(stopped),
                 }
             }
             None
