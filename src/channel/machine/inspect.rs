@@ -207,8 +207,8 @@ impl<E> Machine<E> {
                 });
             }
         }
-        // A wait for a group that is between two handlers, or without handlers, names the group. A
-        // publisher does not wait for a group, and a group is no subscriber.
+        // A flush may wait for a group without handlers, or with handlers that have all answered: name
+        // the group then. A group is no subscriber, and no publisher waits for its acknowledgement.
         let names_group = !matches!(which, Selection::Attached | Selection::Owing(..));
         if infos.len() == first && names_group {
             infos.push(group_info);

@@ -132,8 +132,8 @@ impl Answers {
         }
     }
 
-    /// Tells the ticket and the channel that the next member awaits within event `seq`: whoever waits for
-    /// the event sees for which members.
+    /// Tells the ticket and the channel that the next member awaits during event `seq`, in its handler or in
+    /// `terminate`. An error of a deadline then names this member, and the members after it.
     pub(super) fn tell_awaiting(&mut self, seq: u64, ticket: Option<&Ticket>) {
         let Some(group) = &self.group else { return };
         if self.told != Some(self.answered) {
