@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use genevent::{EventManager, Handler, StopReason, handler_fn};
+use genevent::{EventManager, Handled, Handler, StopReason, handler_fn};
 use tokio::sync::{mpsc, oneshot};
 
 #[derive(Clone, Debug, PartialEq)]
@@ -20,10 +20,10 @@ struct Forwarder {
 }
 
 impl Handler<Event> for Forwarder {
-    async fn handle_event(&mut self, event: &Event) -> ControlFlow<()> {
+    async fn handle_event(&mut self, event: &Event) -> Handled {
         match self.to.send(event.clone()).await {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(_) => ControlFlow::Break(()), // the receiver is gone
+            Ok(()) => Ok(ControlFlow::Continue(())),
+            Err(_) => Ok(ControlFlow::Break(())), // the receiver is gone
         }
     }
 }
@@ -35,11 +35,11 @@ struct Counter {
 }
 
 impl Handler<Event> for Counter {
-    async fn handle_event(&mut self, event: &Event) -> ControlFlow<()> {
+    async fn handle_event(&mut self, event: &Event) -> Handled {
         if let Event::Login(user) = event {
             *self.logins.entry(user).or_default() += 1;
         }
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     }
 
     async fn terminate(&mut self, reason: &StopReason) {

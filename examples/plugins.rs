@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use genevent::handler::DynHandler;
-use genevent::{EventManager, Handler, HandlerOptions, Restart, StopReason, handler_fn};
+use genevent::{EventManager, Handled, Handler, HandlerOptions, Restart, StopReason, handler_fn};
 
 /// An order of a customer.
 #[derive(Clone, Copy, Debug)]
@@ -23,9 +23,9 @@ struct Turnover {
 }
 
 impl Handler<Order> for Turnover {
-    async fn handle_event(&mut self, order: &Order) -> ControlFlow<()> {
+    async fn handle_event(&mut self, order: &Order) -> Handled {
         self.cents += order.cents;
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     }
 
     async fn terminate(&mut self, reason: &StopReason) {

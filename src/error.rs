@@ -212,16 +212,16 @@ impl Error for ReserveError {}
 /// # Examples
 /// ```
 /// use std::ops::ControlFlow;
-/// use genevent::{EventManager, Handler, WeakEventManager, error::WouldDeadlock};
+/// use genevent::{EventManager, Handled, Handler, WeakEventManager, error::WouldDeadlock};
 ///
 /// struct Flushing(WeakEventManager<u8>);
 ///
 /// impl Handler<u8> for Flushing {
-///     async fn handle_event(&mut self, _: &u8) -> ControlFlow<()> {
+///     async fn handle_event(&mut self, _: &u8) -> Handled {
 ///         let manager = self.0.upgrade().unwrap();
 ///         let flushed = manager.flush().await;
 ///         assert!(matches!(flushed, Err(WouldDeadlock { .. })), "its event is in flight");
-///         ControlFlow::Continue(())
+///         Ok(ControlFlow::Continue(()))
 ///     }
 /// }
 ///

@@ -8,7 +8,8 @@
 //! replaces the handler ([`swap`]), each at a position in the sequence of events. However a handler ends,
 //! [`stopped`] returns the reason, once the handler's [`terminate`] has run and the name is free.
 //!
-//! A panic ends only the panicking handler. Dropping the `HandlerRef` leaves the handler running.
+//! An error returned by a handler drops the event and does not end the handler ([`Handled`]). A panic
+//! ends only the panicking handler. Dropping the `HandlerRef` leaves the handler running.
 //! Neither the reference nor the handler keeps the manager open.
 //!
 //! # Events are lent
@@ -78,7 +79,8 @@
 //!
 //! Calls that could only wait for the handler itself return `WouldDeadlock` at once:
 //! `sync_notify`, `ack_notify`, `flush`, `quiet`, `stop`; and `call`, `remove` and `swap` on itself,
-//! or in a group on any handler of the group. The same holds if the wait began outside of the
+//! or in a group on any handler of the group. `remove_handler` by name does not wait there, and removes
+//! the handler after the current event. The same holds if the wait began outside of the
 //! handler. Some cycles cannot be detected: a task spawned and awaited by the handler, [`stopped`]
 //! on itself, or another handler that waits for this handler. The page
 //! [`deadlocks`](crate::deadlocks#in-handlers) lists these cycles, with ways out.
@@ -103,7 +105,7 @@
 //    owner_waker, address.
 // 4. The task: user_code, runner (with runner/event and runner/execute).
 // 5. Public handles and errors: add_error, error, any_handler_ref, handler_ref, call, swap_error, swap, guard, new_handler, group,
-//    manager_ext.
+//    weak_group, manager_ext.
 mod add_error;
 mod address;
 mod any_handler_ref;
@@ -134,13 +136,17 @@ mod swap;
 mod swap_error;
 mod user_code;
 mod user_value;
+mod weak_group;
 
+use std::error::Error;
 use std::future::Future;
 use std::ops::ControlFlow;
 
 pub use add_error::{AddHandlerError, Refused};
 pub use any_handler_ref::AnyHandlerRef;
-pub use closure::{HandlerFn, HandlerFuture, IntoControlFlow, handler_fn};
+pub use closure::{HandlerFn, HandlerFuture, IntoHandled, handler_fn};
+use outcome::HandledNow;
+
 pub use dyn_handler::DynHandler;
 pub use error::{CallError, RemoveError};
 pub use group::HandlerGroup;
@@ -150,6 +156,41 @@ pub use options::{HandlerOptions, HandlerSource};
 pub use restart::Restart;
 pub use stop_reason::StopReason;
 pub use swap_error::{SwapError, TrySwapError};
+pub use weak_group::WeakHandlerGroup;
+
+/// The result of handling one event.
+///
+/// `Break` ends the handler. An error does not end the handler, which goes on with the next event: the
+/// event counts as dropped, and the receipt of a publisher that waits names the handler, with the
+/// text of the error ([`Cause::Failed`](crate::Cause::Failed)). Without such a publisher, only feature
+/// `tracing` reports the error. The operator `?` converts every error, and strings.
+///
+/// # Examples
+/// ```
+/// use std::ops::ControlFlow;
+/// use genevent::{Cause, EventManager, Handled, Handler};
+///
+/// struct Parse(Vec<u8>);
+///
+/// impl Handler<String> for Parse {
+///     async fn handle_event(&mut self, text: &String) -> Handled {
+///         self.0.push(text.parse()?);
+///         Ok(ControlFlow::Continue(()))
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let manager = EventManager::new(8);
+/// let parse = manager.add_handler("parse", Parse(Vec::new())).unwrap();
+/// let receipt = manager.sync_notify("seven".to_string()).await.unwrap();
+/// let cause = receipt.unfinished()[0].cause();
+/// assert_eq!(*cause, Cause::Failed("invalid digit found in string".into()));
+/// assert!(manager.sync_notify("7".to_string()).await.unwrap().all_acked());
+/// assert_eq!(parse.call(|parse| parse.0.clone()).await, Ok(vec![7]));
+/// # }
+/// ```
+pub type Handled = Result<ControlFlow<()>, Box<dyn Error + Send + Sync>>;
 
 /// A callback that handles every event.
 ///
@@ -160,16 +201,16 @@ pub use swap_error::{SwapError, TrySwapError};
 /// # Examples
 /// ```
 /// use std::ops::ControlFlow;
-/// use genevent::{EventManager, Handler, StopReason};
+/// use genevent::{EventManager, Handled, Handler, StopReason};
 ///
 /// /// Adds up to a limit.
 /// #[derive(Default)]
 /// struct Sum(u32);
 ///
 /// impl Handler<u32> for Sum {
-///     async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
+///     async fn handle_event(&mut self, n: &u32) -> Handled {
 ///         self.0 += n;
-///         if self.0 > 100 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+///         Ok(if self.0 > 100 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
 ///     }
 ///
 ///     async fn terminate(&mut self, reason: &StopReason) {
@@ -198,13 +239,61 @@ pub use swap_error::{SwapError, TrySwapError};
 pub trait Handler<E>: Send + 'static {
     /// Handles one event. `Break` ends the handler, as `:remove_handler` does in `GenEvent`.
     ///
-    /// The event counts as finished when the future is ready. If the future panics, the event
-    /// counts as dropped and the handler ends; in a group, the other handlers still handle the
-    /// event.
-    fn handle_event(&mut self, event: &E) -> impl Future<Output = ControlFlow<()>> + Send;
+    /// The event counts as finished when the future is ready with `Ok`. After an error, the event
+    /// counts as dropped and the handler goes on: see [`Handled`]. If the future panics, the event
+    /// counts as dropped and the handler ends; in a group, the other handlers still handle the event.
+    fn handle_event(&mut self, event: &E) -> impl Future<Output = Handled> + Send;
 
-    /// Called once when the handler ends, or when a [restart](crate::Restart) replaces the handler.
-    /// The default does nothing.
+    /// Called when the handler has lost `events` under a lossy [overflow
+    /// policy](crate::Overflow::DropOldest), before the first event after the gap. The default does
+    /// nothing.
+    ///
+    /// A publisher that waits for the next event waits for this call as well. After a
+    /// [restart](crate::Restart) or a swap, the new handler is told of the losses that the old handler
+    /// was not told of. A panic counts as a panic of the handler: without a restart, the next event
+    /// counts as dropped, and a restarted handler still handles it. [`HandlerRef::missed`] is the
+    /// number of all losses so far.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::ops::ControlFlow;
+    /// use genevent::{EventManager, Handled, Handler, HandlerOptions, Overflow, SubscribeOptions};
+    /// use genevent::test_util::Probe;
+    ///
+    /// struct Screen(Probe<String>);
+    ///
+    /// impl Handler<u32> for Screen {
+    ///     async fn handle_event(&mut self, price: &u32) -> Handled {
+    ///         self.0.record(price.to_string());
+    ///         Ok(ControlFlow::Continue(()))
+    ///     }
+    ///
+    ///     async fn handle_missed(&mut self, events: u64) {
+    ///         self.0.record(format!("{events} missed"));
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::new(8);
+    /// let newest = SubscribeOptions::new().overflow(Overflow::DropOldest).window(1);
+    /// let seen = Probe::new();
+    /// let options = HandlerOptions::new("screen").subscribe(newest);
+    /// manager.add_handler_with(options, Screen(seen.clone())).unwrap();
+    /// for price in [7, 8, 9] {
+    ///     manager.notify(price).await.unwrap();
+    /// }
+    /// manager.flush().await.unwrap();
+    /// assert_eq!(seen.drain(), ["2 missed", "9"]);
+    /// # }
+    /// ```
+    fn handle_missed(&mut self, events: u64) -> impl Future<Output = ()> + Send {
+        let _ = events;
+        async {}
+    }
+
+    /// Called once when the handler ends, or when a [restart](crate::Restart) replaces the handler:
+    /// the reason is [`StopReason::Restarted`] then. The default does nothing.
     ///
     /// `terminate` is not called when the runtime shuts down, nor after
     /// [`try_swap`](HandlerRef::try_swap) has replaced the handler. [`StopReason::Aborted`] says
@@ -217,10 +306,10 @@ pub trait Handler<E>: Send + 'static {
         async {}
     }
 
-    /// Handles the event without a future, or returns `None` if the handler needs a future.
+    /// Handles the event without a future, unless the handler needs a future.
     #[doc(hidden)]
-    fn handle_now(&mut self, event: &E) -> Option<ControlFlow<()>> {
+    fn handle_now(&mut self, event: &E) -> HandledNow {
         let _ = event;
-        None
+        HandledNow::NeedsFuture
     }
 }

@@ -5,7 +5,7 @@ use std::panic::Location;
 use std::time::Duration;
 
 use crate::options::Overflow;
-use crate::subscriber_id::{SubscriberId, SubscriberKind};
+use crate::subscriber_id::{Identity, SubscriberId, SubscriberKind};
 use crate::util::sync::Arc;
 
 mod dot;
@@ -40,6 +40,14 @@ pub struct SubscriberInfo {
     pub(crate) id: SubscriberId,
     pub(crate) name: Option<Arc<str>>,
     pub(crate) kind: SubscriberKind,
+    #[cfg_attr(
+        feature = "serde",
+        serde(
+            skip_serializing_if = "Option::is_none",
+            serialize_with = "crate::subscriber_id::name_of_group"
+        )
+    )]
+    pub(crate) group: Option<Arc<Identity>>,
     pub(crate) is_observer: bool,
     #[cfg_attr(
         feature = "serde",
@@ -73,6 +81,31 @@ impl SubscriberInfo {
     #[must_use]
     pub fn kind(&self) -> SubscriberKind {
         self.kind
+    }
+
+    /// Returns the name of the group, if the subscriber is a handler of a group.
+    ///
+    /// A handler of a group has the window of its group. The event that the group handles is in flight
+    /// ([`unacked`](Self::unacked)) for one handler; for the handlers behind that handler, the event is still
+    /// unread.
+    ///
+    /// # Examples
+    #[cfg_attr(feature = "rt", doc = "```")]
+    #[cfg_attr(not(feature = "rt"), doc = "```ignore")]
+    /// use genevent::{EventManager, handler_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::<u8>::new(8);
+    /// let metrics = manager.handler_group("metrics").unwrap();
+    /// metrics.add_handler("hits", handler_fn(|_: &u8| ())).unwrap();
+    /// let hits = &manager.subscribers()[0];
+    /// assert_eq!((hits.name(), hits.group()), (Some("hits"), Some("metrics")));
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn group(&self) -> Option<&str> {
+        self.group.as_ref()?.name.as_deref()
     }
 
     /// Returns whether the subscription is an [observer](crate::SubscribeOptions::observer), for
@@ -214,8 +247,11 @@ struct Named<'a>(&'a SubscriberInfo);
 impl fmt::Display for Named<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0.id())?;
-        match self.0.name() {
-            Some(name) => write!(f, " {name:?}"),
+        if let Some(name) = self.0.name() {
+            write!(f, " {name:?}")?;
+        }
+        match self.0.group() {
+            Some(group) => write!(f, " of {group:?}"),
             None => Ok(()),
         }
     }

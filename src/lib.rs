@@ -186,7 +186,7 @@
 //!
 //! - every publish (`TRACE`), and the counts of its receipt (`TRACE`);
 //! - subscribers that join (as an observer or not), leave or lose events, with the reason (`DEBUG`);
-//! - handlers that end (`DEBUG`; `WARN` for a panic). Handler code runs in span `handler`.
+//! - handlers that end (`DEBUG`; `WARN` for a panic) or return an error (`WARN`). Handler code runs in span `handler`.
 //!
 //! User events are never formatted. The `tracing` subscriber is called without a lock, may call
 //! back into the manager, and does no harm by a panic. Events caused by the `tracing` subscriber on
@@ -311,8 +311,8 @@ pub use filter::Filtered;
 pub use follow_up::FollowUps;
 #[cfg(feature = "rt")]
 pub use handler::{
-    Handler, HandlerGroup, HandlerGuard, HandlerOptions, HandlerRef, Restart, StopReason,
-    handler_fn,
+    Handled, Handler, HandlerGroup, HandlerGuard, HandlerOptions, HandlerRef, Restart, StopReason,
+    WeakHandlerGroup, handler_fn,
 };
 pub use inspect::{Stats, SubscriberInfo};
 pub use manager::{EventManager, EventManagerBuilder, WeakEventManager};

@@ -17,7 +17,7 @@ use crate::util::list::list;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Stored {
     pub(crate) seq: u64,
-    /// The number of subscribers the event was stored for; if its publisher waits for
+    /// The number of subscribers the event was stored for, each handler of a group counted; if its publisher waits for
     /// acknowledgements, without observers.
     pub(crate) audience: usize,
 }
@@ -27,7 +27,8 @@ pub(crate) struct Stored {
 ///
 /// From [`sync_notify`], *finished* means that the subscriber polled for the next event or
 /// acknowledged this event otherwise; from [`ack_notify`], that the subscriber received the event.
-/// `acked + dropped` is the number of subscribers when the event was stored, without
+/// `acked + dropped` is the number of subscribers when the event was stored, each handler of a
+/// [group](crate#handlers) counted, without
 /// [observers](crate::SubscribeOptions::observer), for which no publisher waits. `Display` writes one
 /// line, which names the subscribers that did not finish. With feature `serde`, a receipt is
 /// `Serialize`: its number, its count and its entries.

@@ -67,6 +67,32 @@ pub(crate) struct Identity {
     pub(crate) kind: SubscriberKind,
     #[cfg_attr(feature = "serde", serde(serialize_with = "as_text"))]
     pub(crate) created_at: &'static Location<'static>,
+    /// The group of a handler.
+    #[cfg_attr(
+        feature = "serde",
+        serde(
+            skip_serializing_if = "Option::is_none",
+            serialize_with = "name_of_group"
+        )
+    )]
+    pub(crate) group: Option<Arc<Identity>>,
+}
+
+impl Identity {
+    /// Returns the name of the group.
+    pub(crate) fn group(&self) -> Option<&str> {
+        self.group.as_ref()?.name.as_deref()
+    }
+}
+
+#[cfg(feature = "serde")]
+#[expect(clippy::ref_option, reason = "serde passes a reference to the field")]
+pub(crate) fn name_of_group<S: serde::Serializer>(
+    group: &Option<Arc<Identity>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let name = group.as_ref().and_then(|group| group.name.as_deref());
+    serde::Serialize::serialize(&name, serializer)
 }
 
 /// Serializes a source line as `file:line:column`.
@@ -79,11 +105,21 @@ pub(crate) fn as_text<S: serde::Serializer>(
 }
 
 /// Writes the number and the name.
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.id)?;
         match &self.name {
-            Some(name) => write!(f, " {name:?}"),
+            Some(name) => write!(f, " {name:?}")?,
+            None => {}
+        }
+        match self.group() {
+            Some(group) => write!(f, " of {group:?}"),
             None => Ok(()),
         }
     }
@@ -111,9 +147,10 @@ pub enum SubscriberKind {
     /// A stream, read by user code.
     #[default]
     Stream,
-    /// A handler, run by a task of its own.
+    /// A handler, in a task of its own or in a group.
     Handler,
-    /// Several handlers, run by one task.
+    /// A group, in place of its handlers: where a group is waited for that has no handlers, or none that is
+    /// waited for.
     Group,
     /// A stream of the events passed by its filter ([`Filtered`](crate::Filtered)).
     Filtered,

@@ -1,15 +1,19 @@
 //! Handlers, as the channel sees them: the live runners, and the checks that no handler waits for itself.
 
+use std::task::Waker;
+
 use super::Channel;
 use crate::channel::handlers::names::HandlerNames;
+use crate::channel::handlers::progress::GroupProgress;
 use crate::channel::subscriber::SubscriberState;
 use crate::channel::ticket::Ticket;
 use crate::inspect::SubscriberInfo;
-use crate::subscriber_id::SubscriberId;
+use crate::subscriber_id::{Identity, SubscriberId};
 use crate::util::sync::Arc;
 
 pub(crate) mod current;
 pub(crate) mod names;
+pub(crate) mod progress;
 
 impl<E> Channel<E> {
     /// Returns the names of handlers and groups.
@@ -17,11 +21,12 @@ impl<E> Channel<E> {
         &self.handler_names
     }
 
-    /// Returns the handler or the group that has this subscription, if there is one, and whether the
-    /// subscription is attached.
+    /// Returns the handler or the group with this id, if there is one, and whether it is attached.
     pub(crate) fn find_runner(&self, id: SubscriberId) -> Option<(names::Entry, bool)> {
-        let is_attached = self.state.lock().machine.is_task_attached(id)?;
-        Some((self.handler_names.find_subscriber(id)?, is_attached))
+        let is_attached = self.state.lock().machine.is_task_attached(id);
+        let entry = self.handler_names.find_subscriber(id)?;
+        // A handler of a group has no subscription, and is listed while it is counted.
+        Some((entry, is_attached.unwrap_or(true)))
     }
 
     /// Aborts all handlers, closes, and disconnects all subscribers.
@@ -39,9 +44,56 @@ impl<E> Channel<E> {
                 late.abort();
             }
         }
-        for subscriber in self.subscribers() {
-            self.disconnect(subscriber.id());
+        let attached = self.state.lock().machine.attached_ids();
+        for id in attached {
+            self.disconnect(id);
         }
+    }
+
+    /// Returns the id of a future handler of a group.
+    pub(crate) fn issue_id(&self) -> SubscriberId {
+        self.state.lock().machine.issue_id()
+    }
+
+    /// Returns the progress that the runner of a group tells; `None` for others.
+    pub(crate) fn group_progress(&self, group: SubscriberId) -> Option<Arc<GroupProgress>> {
+        self.state.lock().machine.group_progress(group).cloned()
+    }
+
+    /// Counts a handler of a group from the next event on. `send` sends the handler to the runner of the
+    /// group, as a command behind the event with the given number, and returns the waker of the runner.
+    ///
+    /// Both happen under the lock. So the runner has the command before the first event that counts
+    /// the handler, and handles each event with exactly the handlers that the event counts.
+    ///
+    /// # Errors
+    /// As `send`. The handler is not counted then.
+    pub(crate) fn join_group<T>(
+        &self,
+        group: SubscriberId,
+        identity: &Arc<Identity>,
+        send: impl FnOnce(u64) -> Result<Option<Waker>, T>,
+    ) -> Result<(), T> {
+        if seeded_bug!("member-counted-early") {
+            self.run(|state, _| state.machine.join_group(group, Arc::clone(identity)));
+        }
+        self.run(|state, effects| {
+            let waker = send(state.machine.tail())?;
+            effects.wake(waker);
+            if !seeded_bug!("member-counted-early") {
+                state.machine.join_group(group, Arc::clone(identity));
+            }
+            state.notify_conditions(effects);
+            Ok(())
+        })
+    }
+
+    /// Stops to count a handler of a group. Called by the runner of the group.
+    pub(crate) fn leave_group(&self, group: SubscriberId, handler: SubscriberId) {
+        self.run(|state, effects| {
+            state.machine.leave_group(group, handler, effects);
+            state.notify_conditions(effects);
+        });
     }
 
     /// Returns the sequence number of the newest event.
@@ -66,12 +118,17 @@ impl<E> Channel<E> {
         });
     }
 
-    /// Returns the subscribers whose runners have not ended.
+    /// Returns the subscribers whose runners have not ended, except for observers. A group is named by the
+    /// handler that is handling an event, if there is one.
     pub(crate) fn running(&self) -> Vec<SubscriberInfo> {
         let state = self.state.lock();
         let now = state.now();
-        let info = |subscriber| state.machine.info(now, subscriber);
-        state.running.values().map(info).collect()
+        let infos = |subscriber| state.machine.infos_of_running(now, subscriber);
+        let awaited = state
+            .running
+            .values()
+            .filter(|handler| !handler.is_observer);
+        awaited.flat_map(infos).collect()
     }
 
     /// Returns the handler of this manager that the caller runs inside of.
@@ -102,14 +159,19 @@ impl<E> Channel<E> {
     /// Returns whether the caller runs inside a handler awaited by `flush`.
     pub(crate) fn flush_waits_for_current_handler(&self, flush: &Arc<Ticket>) -> bool {
         self.current_handler().is_some_and(|handler| {
-            let flushing = self.flushing(flush);
-            flushing.iter().any(|info| info.id() == handler)
+            let state = self.state.lock();
+            state.machine.is_flushed_by(handler, flush)
         })
     }
 
     /// Returns whether the caller runs inside a handler whose runner has not ended.
     pub(crate) fn current_handler_is_running(&self) -> bool {
-        self.current_handler()
-            .is_some_and(|handler| self.state.lock().running.contains_key(&handler))
+        self.current_handler().is_some_and(|id| {
+            self.state
+                .lock()
+                .running
+                .get(&id)
+                .is_some_and(|handler| !handler.is_observer)
+        })
     }
 }

@@ -22,7 +22,7 @@ impl<E> State<E> {
 impl<E> Channel<E> {
     /// Returns the number of attached subscribers.
     pub(crate) fn subscriber_count(&self) -> usize {
-        self.state.lock().machine.attached()
+        self.state.lock().machine.subscribers()
     }
 
     /// Returns whether a log reader finds an event or the end when it asks for its next events.
@@ -49,7 +49,8 @@ impl<E> Channel<E> {
         } = &*state;
         // A handler may have left the machine while its runner has not ended: list it as leaving, once.
         let mut leaving = machine.infos(None, Selection::Leaving);
-        let known: BTreeSet<_> = leaving.iter().map(SubscriberInfo::id).collect();
+        let group = |info: &SubscriberInfo| info.group.as_ref().map_or(info.id, |group| group.id);
+        let known: BTreeSet<_> = leaving.iter().map(group).collect();
         let ending = running.values();
         let ending = ending
             .filter(|handler| !machine.is_attached(handler.id) && !known.contains(&handler.id));

@@ -13,12 +13,19 @@ impl<E> State<E> {
         match condition {
             Condition::Closed => self.machine.is_closed(),
             Condition::Complete => self.machine.is_complete(),
-            Condition::NoHandlerRuns => self.running.is_empty(),
+            Condition::NoHandlerRuns => !self.is_any_running(),
             Condition::NoneQueued => self.machine.is_closed() || self.queue.len() == 0,
-            Condition::Subscribers(n) => self.machine.is_closed() || n <= self.machine.attached(),
-            Condition::Unsubscribed => self.machine.attached() == 0,
+            Condition::Subscribers(n) => {
+                self.machine.is_closed() || n <= self.machine.subscribers()
+            }
+            Condition::Unsubscribed => self.machine.subscribers() == 0,
             Condition::Detached(number) => self.machine.is_detached(number),
         }
+    }
+
+    /// Returns whether the runner of any handler has not ended, observers excepted.
+    fn is_any_running(&self) -> bool {
+        self.running.values().any(|handler| !handler.is_observer)
     }
 
     /// Wakes the futures and streams whose condition may hold now. Called after every step that can
@@ -40,7 +47,7 @@ impl<E> State<E> {
             );
             usize::MAX
         } else {
-            self.machine.attached()
+            self.machine.subscribers()
         };
         let satisfied = Condition::Subscribers(0)..=Condition::Subscribers(attached);
         effects.wake(self.conditions.notify(satisfied));
@@ -48,7 +55,7 @@ impl<E> State<E> {
             let complete = Condition::Complete..=Condition::Complete;
             effects.wake(self.conditions.notify(complete));
         }
-        if self.running.is_empty() {
+        if !self.is_any_running() {
             effects.wake(
                 self.conditions
                     .notify(Condition::NoHandlerRuns..=Condition::NoHandlerRuns),
@@ -104,7 +111,7 @@ impl<E> Channel<E> {
         with_spare_waker(waker, None, |spare| {
             self.run(|state, effects| {
                 let holds = state.holds(condition);
-                let attached = state.machine.attached();
+                let attached = state.machine.subscribers();
                 let conditions = &mut state.conditions;
                 if holds {
                     let registered = key.take().and_then(|key| conditions.leave(key));

@@ -35,6 +35,7 @@ mod blockers;
 mod filters;
 mod flush;
 mod full_at;
+mod groups;
 mod inspect;
 mod invariants;
 mod join;
@@ -201,7 +202,7 @@ impl<E> Machine<E> {
 
     /// Returns whether the publisher of the next event may wait for `id`.
     pub(crate) fn is_awaited(&self, id: SubscriberId) -> bool {
-        (self.current(id)).is_some_and(|member| !member.subscriber.is_observer)
+        (self.current(id)).is_some_and(|member| member.awaited_heads() > 0)
     }
 
     /// Returns whether `id` is an observer that has not left.
@@ -239,9 +240,15 @@ impl<E> Machine<E> {
         was_attached
     }
 
-    /// Returns how many subscribers are attached.
-    pub(crate) fn attached(&self) -> usize {
-        self.members.attached()
+    /// Returns how many subscribers there are, each handler of a group counted.
+    pub(crate) fn subscribers(&self) -> usize {
+        self.members.subscribers()
+    }
+
+    /// Returns the ids of the attached members: of groups, and not of their handlers.
+    pub(crate) fn attached_ids(&self) -> Vec<SubscriberId> {
+        let attached = self.members.iter().filter(|member| member.is_attached());
+        attached.map(|member| member.subscriber.id).collect()
     }
 
     /// Returns how many attached subscribers read the log.

@@ -6,9 +6,9 @@
 use std::collections::VecDeque;
 
 use crate::channel::log::segment::Segment;
-use crate::channel::subscriber::SubscriberState;
 use crate::end_reason::{DisconnectCause, EndReason};
-use crate::receipt::Cause;
+use crate::receipt::{Cause, Unfinished};
+use crate::subscriber_id::Identity;
 use crate::util::sync::Arc;
 
 /// The place a subscription takes its next events from.
@@ -36,9 +36,11 @@ pub(crate) struct Backlog<E> {
 
 /// Events that a subscriber left unread when it was detached, and for which publishers wait.
 pub(crate) struct Unread<E> {
-    pub(crate) subscriber: Arc<SubscriberState>,
+    /// The subscriber, or a handler of a group.
+    pub(crate) subscriber: Arc<Identity>,
     pub(crate) cause: Cause,
-    /// The sequence number of the last event the subscriber read.
+    /// The sequence number of the last event that the subscriber read, or that was stored before it
+    /// joined.
     pub(crate) position: u64,
     pub(crate) segments: Vec<Segment<E>>,
 }
@@ -49,7 +51,8 @@ impl<E> Unread<E> {
     pub(crate) fn settle(self) {
         for segment in self.segments {
             for ticket in segment.tickets_after(self.position) {
-                self.subscriber.give_up(ticket, self.cause.clone());
+                let subscriber = Arc::clone(&self.subscriber);
+                ticket.give_up(Unfinished::new(subscriber, self.cause.clone()));
             }
         }
     }

@@ -15,7 +15,7 @@ use crate::channel::subscriber::unacked::UnackedSet;
 use crate::channel::ticket::AckLevel;
 use crate::end_reason::EndReason;
 use crate::options::Overflow;
-use crate::subscriber_id::{Identity, SubscriberId};
+use crate::subscriber_id::{Identity, SubscriberId, SubscriberKind};
 use crate::util::sync::{Arc, AtomicBool, AtomicU64, LockedU64, Ordering};
 
 pub(crate) mod cursor;
@@ -37,6 +37,8 @@ pub(crate) struct SubscriberState {
     pub(crate) manager: Option<Arc<str>>,
     /// Whether the subscriber owes no acknowledgement, and no publisher and no flush waits for it.
     pub(crate) is_observer: bool,
+    /// Whether the subscription settles no ticket: an observer, or a group, whose members settle.
+    pub(crate) settles_no_ticket: bool,
     pub(crate) overflow: Overflow,
     /// The most unread events: 1 to the capacity of the manager.
     pub(crate) window: usize,
@@ -87,6 +89,7 @@ pub(crate) struct SubscriberInit {
 impl SubscriberState {
     pub(crate) fn new(init: SubscriberInit) -> Self {
         let SubscriberInit { after, .. } = init;
+        let settles_no_ticket = init.is_observer || init.identity.kind == SubscriberKind::Group;
         Self {
             id: init.identity.id,
             identity: init.identity,
@@ -95,6 +98,7 @@ impl SubscriberState {
             #[cfg(feature = "tracing")]
             manager: init.manager,
             is_observer: init.is_observer,
+            settles_no_ticket,
             overflow: init.overflow,
             window: init.window,
             max_unacked: init.max_unacked,

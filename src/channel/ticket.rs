@@ -98,6 +98,14 @@ impl Ticket {
         }
     }
 
+    /// Counts `acks` acknowledgements, as [`ack`](Self::ack) does.
+    #[cfg(feature = "rt")]
+    pub(crate) fn ack_many(&self, acks: usize) {
+        if acks > 0 && self.outstanding.fetch_sub(acks, Ordering::AcqRel) == acks {
+            self.wake_future();
+        }
+    }
+
     /// Wakes the future. Not inlined: most acknowledgements of an event are not the last.
     #[inline(never)]
     fn wake_future(&self) {

@@ -266,6 +266,11 @@ mod handlers {
         }
     }
 
+    /// Emits that a handler has returned an error, with this text.
+    pub(crate) fn failed(label: &HandlerLabel, text: &str) {
+        emit_for!(WARN, label, why = text, "handler failed");
+    }
+
     /// Emits the restart of a handler that failed for `reason`.
     pub(crate) fn restarted(label: &HandlerLabel, reason: &impl Display) {
         emit_for!(WARN, label, why = reason.to_string(), "handler restarted");

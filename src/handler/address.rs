@@ -6,9 +6,9 @@ use tokio::sync::oneshot;
 
 use super::StopReason;
 use super::command::{Command, Reply};
-use super::exit::ExitState;
+use super::exit::{ExitState, Place};
 use super::runner_handle::RunnerHandle;
-use crate::channel::handlers::names::{Address, HandlerNames};
+use crate::channel::handlers::names::{Address, Entry, HandlerNames};
 use crate::subscriber_id::SubscriberId;
 use crate::util::panic_guard::drop_caught;
 use crate::util::sync::Arc;
@@ -16,7 +16,11 @@ use crate::util::sync::Arc;
 /// The address of a handler or of a group.
 pub(super) struct HandlerAddress<E> {
     pub(super) runner: RunnerHandle<E>,
+    /// The id in receipts: that of the subscription, or of the handler of a group.
+    pub(super) id: SubscriberId,
     pub(super) exit: Arc<ExitState>,
+    /// The place of the handler, in the entry of a name.
+    place: Option<Arc<Place>>,
     /// Type of the handler; of a group, the type of its handle.
     pub(super) handler_type: TypeId,
     /// The names of the handlers of a group.
@@ -27,7 +31,9 @@ impl<E> Clone for HandlerAddress<E> {
     fn clone(&self) -> Self {
         Self {
             runner: self.runner.clone(),
+            id: self.id,
             exit: Arc::clone(&self.exit),
+            place: self.place.clone(),
             handler_type: self.handler_type,
             members: self.members.clone(),
         }
@@ -36,27 +42,65 @@ impl<E> Clone for HandlerAddress<E> {
 
 impl<E> HandlerAddress<E> {
     /// Returns the address of a handler of type `H` in `runner`.
-    pub(super) fn new<H: 'static>(runner: RunnerHandle<E>, exit: Arc<ExitState>) -> Self {
+    pub(super) fn new<H: 'static>(
+        runner: RunnerHandle<E>,
+        id: SubscriberId,
+        exit: Arc<ExitState>,
+    ) -> Self {
+        Self::of_type(runner, id, exit, TypeId::of::<H>())
+    }
+
+    /// Returns the address of a handler of this type in `runner`.
+    pub(super) fn of_type(
+        runner: RunnerHandle<E>,
+        id: SubscriberId,
+        exit: Arc<ExitState>,
+        handler_type: TypeId,
+    ) -> Self {
         Self {
             runner,
+            id,
             exit,
-            handler_type: TypeId::of::<H>(),
+            place: None,
+            handler_type,
             members: None,
         }
     }
 
     /// Ends the handler, or the group with all of its handlers, at once.
     pub(super) fn abort(&self) {
-        self.mark_aborted();
+        self.mark_members_aborted();
+        self.exit.abort();
         self.runner.mailbox.request_abort();
     }
 
-    /// Marks the handler, or the group with all of its handlers, as aborted.
-    fn mark_aborted(&self) {
-        // Mark all handlers before the wake-up: the runner looks for marked handlers then.
+    /// Ends the handler that has the name at once: the handler found by the name, or the successor of a swap
+    /// meanwhile.
+    pub(super) fn abort_by_name(&self) {
+        self.mark_aborted_by_name();
+        self.runner.mailbox.request_abort();
+    }
+
+    fn mark_aborted_by_name(&self) {
+        self.mark_members_aborted();
+        match &self.place {
+            Some(place) => place.abort(),
+            None => self.exit.abort(),
+        }
+    }
+
+    /// Returns the address as the entry of a name, with the place of the handler.
+    pub(super) fn entry(&self, place: &Arc<Place>) -> Arc<Self> {
+        Arc::new(Self {
+            place: Some(Arc::clone(place)),
+            ..self.clone()
+        })
+    }
+
+    /// Marks the handlers of a group before the group: the runner looks for marked handlers then.
+    fn mark_members_aborted(&self) {
         let members = self.members.iter().flat_map(|names| names.entries());
         members.for_each(|member| member.abort());
-        self.exit.abort();
     }
 
     /// Requests the removal behind all events stored so far, without waiting.
@@ -65,6 +109,16 @@ impl<E> HandlerAddress<E> {
             target: Arc::clone(&self.exit),
             give: None,
         }));
+    }
+
+    /// Requests the removal behind event `not_before`. Returns false if the runner has ended.
+    fn request_removal_behind(&self, not_before: u64) -> bool {
+        let target = Arc::clone(&self.exit);
+        let command = Command::Remove { target, give: None };
+        let refused = self.runner.send_after(not_before, command);
+        let is_sent = refused.is_none();
+        drop_caught(refused);
+        is_sent
     }
 
     /// Sends the command made by `command` of a reply sender, and waits for the reply, or for the
@@ -91,16 +145,20 @@ impl<E> HandlerAddress<E> {
 }
 
 impl<E: Send + Sync + 'static> Address for HandlerAddress<E> {
-    fn subscriber(&self) -> SubscriberId {
-        self.runner.subscriber
+    fn has_id(&self, id: SubscriberId) -> bool {
+        self.id == id
+    }
+
+    fn find_member(&self, id: SubscriberId) -> Option<Entry> {
+        self.members.as_ref()?.find_subscriber(id)
     }
 
     fn abort(&self) {
-        self.abort();
+        self.abort_by_name();
     }
 
     fn mark_aborted(&self) {
-        self.mark_aborted();
+        self.mark_aborted_by_name();
     }
 
     fn wake_aborted(&self) {
@@ -129,16 +187,22 @@ impl<E: Send + Sync + 'static> HandlerAddress<E> {
     }
 
     /// Removes the handler or group called `name`, and waits for its end. Returns whether this
-    /// call, or another removal, ended the handler.
+    /// call, or another removal, ended the handler. A caller inside of the same runner does not wait: the
+    /// handler is removed after the event that the caller handles.
     pub(super) async fn remove_by_name(names: &HandlerNames, name: &str) -> bool {
         loop {
             let Some(address) = Self::find(names, name) else {
                 return false;
             };
+            if address.runner.is_current() {
+                return address.request_removal_behind(0) && address.exit.reason().is_none();
+            }
             match address.remove().await {
                 Some(StopReason::Removed) => return true,
                 // The name belongs to the successor: remove the successor instead.
                 Some(StopReason::Swapped) => {}
+                // The future was moved into the runner. The removal is on its way.
+                None => return true,
                 _ => return false,
             }
         }

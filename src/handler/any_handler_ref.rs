@@ -62,7 +62,8 @@ impl<E> AnyHandlerRef<E> {
         &self.name
     }
 
-    /// Returns the id of the subscription, as [`HandlerRef::id`](crate::HandlerRef::id) does.
+    /// Returns the id of the handler, as [`HandlerRef::id`](crate::HandlerRef::id) does, or of the
+    /// subscription of the group.
     ///
     /// # Examples
     /// ```
@@ -77,7 +78,7 @@ impl<E> AnyHandlerRef<E> {
     /// ```
     #[must_use]
     pub fn id(&self) -> SubscriberId {
-        self.address.runner.subscriber
+        self.address.id
     }
 
     /// Returns how many events the subscription has missed, as
@@ -149,6 +150,14 @@ impl<E: Send + Sync + 'static> AnyHandlerRef<E> {
         let address = HandlerAddress::find(names, name)?;
         let is_running = address.exit.reason().is_none();
         is_running.then(|| Self::new(name.into(), (*address).clone()))
+    }
+
+    /// Aborts the handler or group listed under `name`. Returns false if it has ended.
+    pub(super) fn abort_by_name(names: &HandlerNames, name: &str) -> bool {
+        let found = Self::find(names, name);
+        found
+            .inspect(|found| found.address.abort_by_name())
+            .is_some()
     }
 
     /// Removes the handler, or the group with all of its handlers, behind all events stored so far,

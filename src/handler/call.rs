@@ -28,14 +28,14 @@ impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
     /// # Examples
     /// ```
     /// use std::ops::ControlFlow;
-    /// use genevent::{EventManager, Handler};
+    /// use genevent::{EventManager, Handled, Handler};
     ///
     /// struct Count(u32);
     ///
     /// impl Handler<&'static str> for Count {
-    ///     async fn handle_event(&mut self, _: &&'static str) -> ControlFlow<()> {
+    ///     async fn handle_event(&mut self, _: &&'static str) -> Handled {
     ///         self.0 += 1;
-    ///         ControlFlow::Continue(())
+    ///         Ok(ControlFlow::Continue(()))
     ///     }
     /// }
     ///
@@ -86,16 +86,16 @@ impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
     /// # Examples
     /// ```
     /// use std::ops::ControlFlow;
-    /// use genevent::{EventManager, Handler};
+    /// use genevent::{EventManager, Handled, Handler};
     /// use tokio::io::{AsyncWriteExt, BufWriter};
     ///
     /// /// Writes each event into a buffer.
     /// struct Log(BufWriter<Vec<u8>>);
     ///
     /// impl Handler<&'static str> for Log {
-    ///     async fn handle_event(&mut self, event: &&'static str) -> ControlFlow<()> {
+    ///     async fn handle_event(&mut self, event: &&'static str) -> Handled {
     ///         self.0.write_all(event.as_bytes()).await.unwrap();
-    ///         ControlFlow::Continue(())
+    ///         Ok(ControlFlow::Continue(()))
     ///     }
     /// }
     ///

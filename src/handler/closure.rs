@@ -1,12 +1,20 @@
 //! Closures as handlers.
 
+use std::error::Error;
 use std::fmt;
 use std::future::{Future, ready};
 use std::ops::ControlFlow;
 
-use super::Handler;
+use sealed::Flow;
 
-/// Result types of closures as handlers: `()`, which continues, and `ControlFlow<()>`.
+use super::outcome::HandledNow;
+use super::{Handled, Handler};
+
+/// Result types of closures as handlers: `()`, which continues; `ControlFlow<()>`; a `Result` of one
+/// of these; and the `!` of a closure that never returns.
+///
+/// The error of a `Result` is an error of any type, a boxed error or a string. Its text is in the
+/// receipt, as page [`Handled`] says.
 ///
 /// # Examples
 /// ```
@@ -18,12 +26,19 @@ use super::Handler;
 /// let manager = EventManager::<u8>::new(8);
 /// manager.add_handler("always", handler_fn(|_: &u8| ())).unwrap();
 /// manager.add_handler("once", handler_fn(|_: &u8| ControlFlow::Break(()))).unwrap();
+/// manager.add_handler("small", handler_fn(|n: &u8| match n {
+///     0..10 => Ok(()),
+///     _ => Err("too large"),
+/// })).unwrap();
 /// manager.sync_notify(1).await.unwrap();
-/// assert_eq!(manager.which_handlers(), ["always"]);
+/// assert_eq!(manager.which_handlers(), ["always", "small"]);
+/// let receipt = manager.sync_notify(10).await.unwrap();
+/// assert!(receipt.to_string().ends_with(": failed: too large"));
 /// # }
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "a closure that handles events returns `()` or `ControlFlow<()>`, not `{Self}`",
+    message = "a closure that handles events returns `()`, `ControlFlow<()>` or a `Result` of one of them, \
+               not `{Self}`",
     label = "returns `{Self}`",
     note = "end a synchronous closure with `;`, or return `ControlFlow::Continue(())` or `ControlFlow::Break(())`",
     note = "a closure that returns a future is a handler without `handler_fn`: \
@@ -31,36 +46,132 @@ use super::Handler;
     note = "the future of an `async |event|` closure borrows the event: write a type with \
             `async fn handle_event`, or clone the event as above"
 )]
-pub trait IntoControlFlow: sealed::Sealed + Send + 'static {
+pub trait IntoHandled: sealed::Sealed + Send + 'static {
     #[doc(hidden)]
-    fn flow(self) -> ControlFlow<()>;
+    fn into_handled(self) -> Handled;
+    #[doc(hidden)]
+    fn into_handled_now(self) -> HandledNow;
 }
 
 mod sealed {
+    use std::error::Error;
+    use std::ops::ControlFlow;
+
     #[expect(
         unnameable_types,
-        reason = "sealed: a runner gives a meaning to these two types only"
+        reason = "sealed: a runner gives a meaning to these types only"
     )]
     pub trait Sealed {}
     impl Sealed for () {}
-    impl Sealed for std::ops::ControlFlow<()> {}
-}
+    impl Sealed for ControlFlow<()> {}
+    impl Sealed for Never {}
+    impl<F: Flow, X: Into<Box<dyn Error + Send + Sync>>> Sealed for Result<F, X> {}
 
-impl IntoControlFlow for () {
-    fn flow(self) -> ControlFlow<()> {
-        ControlFlow::Continue(())
+    /// The result types without an error.
+    #[expect(
+        unnameable_types,
+        reason = "sealed: a runner gives a meaning to these types only"
+    )]
+    #[diagnostic::on_unimplemented(
+        message = "the `Ok` of a closure that handles events is `()` or `ControlFlow<()>`, not `{Self}`",
+        label = "returns `Ok({Self})`"
+    )]
+    pub trait Flow: Send + 'static {
+        fn flow(self) -> ControlFlow<()>;
+    }
+
+    impl Flow for () {
+        #[inline]
+        fn flow(self) -> ControlFlow<()> {
+            ControlFlow::Continue(())
+        }
+    }
+
+    impl Flow for ControlFlow<()> {
+        #[inline]
+        fn flow(self) -> ControlFlow<()> {
+            self
+        }
+    }
+
+    impl Flow for Never {
+        fn flow(self) -> ControlFlow<()> {
+            self
+        }
+    }
+
+    /// The type `!`, whose name is not stable.
+    pub(super) type Never = <fn() -> ! as Returns>::Output;
+
+    #[expect(unnameable_types, reason = "names `!` above")]
+    pub trait Returns {
+        type Output;
+    }
+
+    impl<T> Returns for fn() -> T {
+        type Output = T;
     }
 }
 
-impl IntoControlFlow for ControlFlow<()> {
-    fn flow(self) -> ControlFlow<()> {
+// A blanket implementation for `Flow` would hide the message of `IntoHandled` about other types.
+impl IntoHandled for () {
+    #[inline]
+    fn into_handled(self) -> Handled {
+        Ok(self.flow())
+    }
+
+    #[inline]
+    fn into_handled_now(self) -> HandledNow {
+        HandledNow::Continue
+    }
+}
+
+impl IntoHandled for ControlFlow<()> {
+    #[inline]
+    fn into_handled(self) -> Handled {
+        Ok(self)
+    }
+
+    #[inline]
+    fn into_handled_now(self) -> HandledNow {
+        self.into()
+    }
+}
+
+impl IntoHandled for sealed::Never {
+    fn into_handled(self) -> Handled {
         self
+    }
+
+    fn into_handled_now(self) -> HandledNow {
+        self
+    }
+}
+
+impl<F, X> IntoHandled for Result<F, X>
+where
+    F: Flow,
+    X: Into<Box<dyn Error + Send + Sync>> + Send + 'static,
+{
+    #[inline]
+    fn into_handled(self) -> Handled {
+        self.map(Flow::flow).map_err(Into::into)
+    }
+
+    #[inline]
+    fn into_handled_now(self) -> HandledNow {
+        match self {
+            Ok(flow) => flow.flow().into(),
+            Err(error) => HandledNow::Failed(Box::new(error.into())),
+        }
     }
 }
 
 /// Makes a handler from a synchronous closure. Handling an event then needs no future.
 ///
-/// The closure returns `()`, or a `ControlFlow<()>`, in which `Break` ends the handler.
+/// The closure returns `()`; or a `ControlFlow<()>`, in which `Break` ends the handler; or a `Result`
+/// of one of these, whose error makes the event count as dropped: see [`Handled`]. A closure with
+/// `?` in its body needs a written result type, for example `|event: &E| -> Handled { .. }`.
 ///
 /// # The type of the argument
 /// The compiler checks the body of a closure before the compiler knows the events of the manager.
@@ -126,7 +237,7 @@ impl IntoControlFlow for ControlFlow<()> {
 pub fn handler_fn<E, F, A>(f: F) -> HandlerFn<F>
 where
     F: FnMut(&E) -> A + Send + 'static,
-    A: IntoControlFlow,
+    A: IntoHandled,
 {
     HandlerFn(f)
 }
@@ -152,14 +263,14 @@ pub struct HandlerFn<F>(F);
 impl<E, F, A> Handler<E> for HandlerFn<F>
 where
     F: FnMut(&E) -> A + Send + 'static,
-    A: IntoControlFlow,
+    A: IntoHandled,
 {
-    fn handle_event(&mut self, event: &E) -> impl Future<Output = ControlFlow<()>> + Send {
-        ready((self.0)(event).flow())
+    fn handle_event(&mut self, event: &E) -> impl Future<Output = Handled> + Send {
+        ready((self.0)(event).into_handled())
     }
 
-    fn handle_now(&mut self, event: &E) -> Option<ControlFlow<()>> {
-        Some((self.0)(event).flow())
+    fn handle_now(&mut self, event: &E) -> HandledNow {
+        (self.0)(event).into_handled_now()
     }
 }
 
@@ -193,10 +304,10 @@ impl<E, F, Fut> Handler<E> for F
 where
     F: FnMut(&E) -> Fut + Send + 'static,
     Fut: HandlerFuture + Send + 'static,
-    Fut::Output: IntoControlFlow,
+    Fut::Output: IntoHandled,
 {
-    fn handle_event(&mut self, event: &E) -> impl Future<Output = ControlFlow<()>> + Send {
+    fn handle_event(&mut self, event: &E) -> impl Future<Output = Handled> + Send {
         let work = self(event);
-        async { work.await.flow() }
+        async { work.await.into_handled() }
     }
 }

@@ -2,10 +2,10 @@
 
 use std::any::Any;
 use std::fmt;
-use std::ops::ControlFlow;
 
+use super::outcome::HandledNow;
 use super::user_value::UserFuture;
-use super::{Handler, StopReason};
+use super::{Handled, Handler, StopReason};
 
 /// A [`Handler`] of any type, behind a pointer.
 ///
@@ -17,14 +17,14 @@ use super::{Handler, StopReason};
 /// # Examples
 /// ```
 /// use std::ops::ControlFlow;
-/// use genevent::{EventManager, Handler, handler::DynHandler, handler_fn};
+/// use genevent::{EventManager, Handled, Handler, handler::DynHandler, handler_fn};
 ///
 /// struct Sum(u32);
 ///
 /// impl Handler<u32> for Sum {
-///     async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
+///     async fn handle_event(&mut self, n: &u32) -> Handled {
 ///         self.0 += n;
-///         ControlFlow::Continue(())
+///         Ok(ControlFlow::Continue(()))
 ///     }
 /// }
 ///
@@ -52,9 +52,11 @@ use super::{Handler, StopReason};
 // runner catches panics where the runner polls.
 pub trait DynHandler<E>: Any + Send {
     #[doc(hidden)]
-    fn dyn_handle_now(&mut self, event: &E) -> Option<ControlFlow<()>>;
+    fn dyn_handle_now(&mut self, event: &E) -> HandledNow;
     #[doc(hidden)]
-    fn dyn_handle<'a>(&'a mut self, event: &'a E) -> UserFuture<'a, ControlFlow<()>>;
+    fn dyn_handle<'a>(&'a mut self, event: &'a E) -> UserFuture<'a, Handled>;
+    #[doc(hidden)]
+    fn dyn_missed(&mut self, events: u64) -> UserFuture<'_, ()>;
     #[doc(hidden)]
     fn dyn_terminate<'a>(&'a mut self, reason: &'a StopReason) -> UserFuture<'a, ()>;
     #[doc(hidden)]
@@ -66,12 +68,16 @@ pub trait DynHandler<E>: Any + Send {
 }
 
 impl<E: Sync, H: Handler<E>> DynHandler<E> for H {
-    fn dyn_handle_now(&mut self, event: &E) -> Option<ControlFlow<()>> {
+    fn dyn_handle_now(&mut self, event: &E) -> HandledNow {
         self.handle_now(event)
     }
 
-    fn dyn_handle<'a>(&'a mut self, event: &'a E) -> UserFuture<'a, ControlFlow<()>> {
+    fn dyn_handle<'a>(&'a mut self, event: &'a E) -> UserFuture<'a, Handled> {
         Box::pin(async move { self.handle_event(event).await })
+    }
+
+    fn dyn_missed(&mut self, events: u64) -> UserFuture<'_, ()> {
+        Box::pin(async move { self.handle_missed(events).await })
     }
 
     fn dyn_terminate<'a>(&'a mut self, reason: &'a StopReason) -> UserFuture<'a, ()> {
@@ -128,15 +134,19 @@ impl<E: 'static> dyn DynHandler<E> {
 }
 
 impl<E: Sync + 'static> Handler<E> for Box<dyn DynHandler<E>> {
-    async fn handle_event(&mut self, event: &E) -> ControlFlow<()> {
+    async fn handle_event(&mut self, event: &E) -> Handled {
         (**self).dyn_handle(event).await
+    }
+
+    async fn handle_missed(&mut self, events: u64) {
+        (**self).dyn_missed(events).await;
     }
 
     async fn terminate(&mut self, reason: &StopReason) {
         (**self).dyn_terminate(reason).await;
     }
 
-    fn handle_now(&mut self, event: &E) -> Option<ControlFlow<()>> {
+    fn handle_now(&mut self, event: &E) -> HandledNow {
         (**self).dyn_handle_now(event)
     }
 }

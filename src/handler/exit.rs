@@ -1,7 +1,9 @@
 //! The end of a handler or a group: the request to abort, and the reason, told once.
 
+use std::sync::Weak;
+
 use super::StopReason;
-use crate::util::sync::{Arc, AtomicBool, Ordering};
+use crate::util::sync::{Arc, AtomicBool, Mutex, Ordering};
 use crate::util::told_once::{Told, ToldOnce};
 
 /// Exit of a handler or of a group.
@@ -17,6 +19,36 @@ use crate::util::told_once::{Told, ToldOnce};
 pub(super) struct ExitState {
     aborted: AtomicBool,
     reason: Arc<ToldOnce<StopReason>>,
+}
+
+/// The place of a handler, which a swap gives to another handler: the exit of the handler that has the
+/// name now. An abort by name is for this handler, also if a swap comes between finding and aborting it.
+pub(super) struct Place(Mutex<Weak<ExitState>>);
+
+impl Place {
+    pub(super) fn new(exit: &Arc<ExitState>) -> Self {
+        Self(Mutex::new(Arc::downgrade(exit)))
+    }
+
+    /// Gives the place of `old` to `new`. An abort of `old` requested before is for `new`.
+    pub(super) fn hand_over(&self, old: &ExitState, new: &Arc<ExitState>) {
+        let mut current = self.0.lock();
+        *current = Arc::downgrade(new);
+        if old.is_aborted() {
+            new.abort();
+        }
+    }
+
+    /// Requests an abort of the handler that has the place now. The caller also wakes the runner.
+    pub(super) fn abort(&self) {
+        let current = self.0.lock();
+        let exit = current.upgrade();
+        if let Some(exit) = &exit {
+            exit.abort();
+        }
+        // Unlock first: the exit may be dropped here, with wakers of users.
+        drop(current);
+    }
 }
 
 impl ExitState {

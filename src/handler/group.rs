@@ -2,16 +2,18 @@
 
 use std::fmt;
 use std::future::Future;
+use std::panic::Location;
 
 use super::address::HandlerAddress;
-use super::command::Command;
+use super::command::{Command, QueuedCommand};
 use super::member::Member;
 use super::new_handler::{Host, Slot, add};
 use super::options::{HandlerOptions, HandlerSource};
 use super::registration::NameRegistration;
 use super::runner_handle::RunnerHandle;
-use super::{AddHandlerError, Handler, HandlerRef, Refused, StopReason};
+use super::{AddHandlerError, AnyHandlerRef, Handler, HandlerRef, Refused, StopReason};
 use crate::channel::handlers::names::HandlerNames;
+use crate::subscriber_id::{Identity, SubscriberId, SubscriberKind};
 use crate::util::panic_guard::Guarded;
 use crate::util::panic_guard::drop_caught;
 use crate::util::sync::Arc;
@@ -19,16 +21,21 @@ use crate::util::sync::Arc;
 /// Many handlers in a **single** task, on one subscription: the shape of `GenEvent` itself.
 ///
 /// Made by [`EventManager::handler_group`]. Each event is lent to the handlers one after the other,
-/// oldest first, without a clone. The event is acknowledged when the last handler has finished. A
-/// group is the fastest way to run small callbacks: a single wake-up serves all handlers. A slow
-/// handler delays the rest. A handler that panics or breaks ends alone, and the rest still handle
-/// the event. An event counts as dropped if every handler failed at the event.
+/// oldest first, without a clone. A group is the fastest way to run small callbacks: a single wake-up
+/// serves all handlers. A slow handler delays the rest. A handler that panics or breaks ends alone,
+/// and the rest still handle the event.
 ///
-/// A group counts as a single subscriber, from the start, with or without handlers. The names in a
-/// group are separate from the names of the manager, whose [`which_handlers`] lists the group only.
-/// When the manager is closed, the newest handler ends first. The group ends with the manager, or
-/// once this handle is dropped and no handler is left, or when it is removed or
-/// [aborted](crate::EventManager::abort_handler) by its name, with all of its handlers.
+/// **Each handler counts as a subscriber**, with a name and an id of its own: in receipts and in the
+/// numbers that publishing calls return, from the first event stored after the handler was added, and in
+/// [`subscribers`] and errors of deadlines. A group without handlers counts for nothing. All handlers share
+/// one window, of the capacity of the manager.
+///
+/// The names in a group are separate from the names of the manager, whose [`which_handlers`] lists the
+/// group only. When the manager is closed, the newest handler ends first. The group ends with the
+/// manager, or once the last clone of this handle is dropped and no handler is left, or when it is
+/// removed or [aborted](crate::EventManager::abort_handler) by its name, with all of its handlers. A handler
+/// that holds a clone of its own group keeps the group; [`downgrade`](Self::downgrade) makes a handle
+/// that does not.
 ///
 /// # Examples
 /// ```
@@ -46,19 +53,27 @@ use crate::util::sync::Arc;
 ///     })).unwrap();
 /// }
 /// let receipt = manager.sync_notify("hit".into()).await.unwrap();
-/// assert_eq!(receipt.acked(), 1, "a group counts once");
+/// assert_eq!(receipt.acked(), 2, "each handler counts");
 /// assert_eq!(rx.try_iter().collect::<Vec<_>>(), ["first: hit", "second: hit"]);
 /// # }
 /// ```
 ///
 /// [`EventManager::handler_group`]: crate::EventManager::handler_group
 /// [`which_handlers`]: crate::EventManager::which_handlers
+/// [`subscribers`]: crate::EventManager::subscribers
 #[must_use = "a group without handlers ends when it is dropped"]
 pub struct HandlerGroup<E> {
+    pub(super) held: Arc<Held<E>>,
+}
+
+/// A group with handles. Dropping the last handle releases the group.
+pub(super) struct Held<E> {
     name: Arc<str>,
     /// Names of the handlers in the group.
     names: Arc<HandlerNames>,
     address: HandlerAddress<E>,
+    /// The identity of the group, for its handlers.
+    identity: Arc<Identity>,
 }
 
 impl<E> HandlerGroup<E> {
@@ -68,10 +83,37 @@ impl<E> HandlerGroup<E> {
         address: HandlerAddress<E>,
     ) -> Self {
         Self {
-            name,
-            names,
-            address,
+            held: Arc::new(Held {
+                name,
+                names,
+                identity: address.runner.identity(),
+                address,
+            }),
         }
+    }
+
+    /// Returns the id of the group's subscription, for [`EventManager::disconnect`] and
+    /// [`SubscribeOptions::after`]. In receipts, each handler has an id of its own
+    /// ([`HandlerRef::id`]).
+    ///
+    /// [`EventManager::disconnect`]: crate::EventManager::disconnect
+    /// [`SubscribeOptions::after`]: crate::SubscribeOptions::after
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::{EventManager, StopReason};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::<u8>::new(8);
+    /// let group = manager.handler_group("metrics").unwrap();
+    /// assert!(manager.disconnect(group.id()));
+    /// assert_eq!(group.stopped().await, StopReason::Aborted);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn id(&self) -> SubscriberId {
+        self.held.address.id
     }
 
     /// Returns the name under which the manager lists the group.
@@ -90,7 +132,7 @@ impl<E> HandlerGroup<E> {
     /// ```
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.name
+        &self.held.name
     }
 
     /// Returns the names of the handlers in the group, oldest first. Never waits.
@@ -112,7 +154,7 @@ impl<E> HandlerGroup<E> {
     #[doc(alias = "GenEvent.which_handlers")]
     #[must_use]
     pub fn which_handlers(&self) -> Vec<String> {
-        self.names.names()
+        self.held.names.names()
     }
 
     /// Waits until the group has ended, and returns why.
@@ -133,7 +175,7 @@ impl<E> HandlerGroup<E> {
     /// # }
     /// ```
     pub fn stopped(&self) -> impl Future<Output = StopReason> + Send + 'static + use<E> {
-        self.address.exit.stopped()
+        self.held.address.exit.stopped()
     }
 }
 
@@ -158,6 +200,7 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
     /// assert!(matches!(again, Err(AddHandlerError::AlreadyPresent(_))));
     /// # }
     /// ```
+    #[track_caller]
     pub fn add_handler<H: Handler<E>>(
         &self,
         name: impl Into<Arc<str>>,
@@ -187,6 +230,7 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
     /// assert_eq!(one.stopped().await, StopReason::OwnerGone);
     /// # }
     /// ```
+    #[track_caller]
     pub fn add_mon_handler<H: Handler<E>>(
         &self,
         name: impl Into<Arc<str>>,
@@ -250,14 +294,14 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
     /// # Examples
     /// ```
     /// use std::ops::ControlFlow;
-    /// use genevent::{EventManager, Handler};
+    /// use genevent::{EventManager, Handled, Handler};
     ///
     /// struct Count(u32);
     ///
     /// impl Handler<u8> for Count {
-    ///     async fn handle_event(&mut self, _: &u8) -> ControlFlow<()> {
+    ///     async fn handle_event(&mut self, _: &u8) -> Handled {
     ///         self.0 += 1;
-    ///         ControlFlow::Continue(())
+    ///         Ok(ControlFlow::Continue(()))
     ///     }
     /// }
     ///
@@ -273,11 +317,56 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
     /// ```
     #[must_use]
     pub fn handler<H: Handler<E>>(&self, name: &str) -> Option<HandlerRef<E, H>> {
-        HandlerRef::find(&self.names, name)
+        HandlerRef::find(&self.held.names, name)
+    }
+
+    /// Returns a reference to the handler of the group with this name, of any type.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::{EventManager, handler_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::<u8>::new(8);
+    /// let group = manager.handler_group("metrics").unwrap();
+    /// group.add_handler("hits", handler_fn(|_: &u8| ())).unwrap();
+    /// assert_eq!(group.handler_by_name("hits").unwrap().name(), "hits");
+    /// assert!(group.handler_by_name("misses").is_none());
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn handler_by_name(&self, name: &str) -> Option<AnyHandlerRef<E>> {
+        AnyHandlerRef::find(&self.held.names, name)
+    }
+
+    /// Ends the handler of the group with this name at once, as [`HandlerRef::abort`] does. Returns false
+    /// if there is none. Never waits.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::future::pending;
+    /// use genevent::EventManager;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::<u8>::new(8);
+    /// let group = manager.handler_group("metrics").unwrap();
+    /// group.add_handler("stuck", |_: &u8| pending::<()>()).unwrap();
+    /// manager.notify(1).await.unwrap();
+    /// assert!(group.abort_handler("stuck"));
+    /// manager.flush().await.unwrap();
+    /// # }
+    /// ```
+    pub fn abort_handler(&self, name: &str) -> bool {
+        AnyHandlerRef::<E>::abort_by_name(&self.held.names, name)
     }
 
     /// Removes a handler of the group behind all events stored so far, as
     /// [`EventManager::remove_handler`](crate::EventManager::remove_handler) does for a manager.
+    ///
+    /// Inside of a handler of the group, the call returns at once, and the handler with this name is removed
+    /// after the current event: that may be the calling handler itself.
     ///
     /// # Cancel safety
     /// Dropped before the first poll: nothing has happened. Dropped later: the handler is removed.
@@ -296,22 +385,32 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
     /// # }
     /// ```
     pub async fn remove_handler(&self, name: &str) -> bool {
-        HandlerAddress::<E>::remove_by_name(&self.names, name).await
+        HandlerAddress::<E>::remove_by_name(&self.held.names, name).await
     }
 
     /// Reserves `name` in the group.
+    #[track_caller]
     fn slot(&self, name: Arc<str>) -> Result<Slot<E, GroupRunner<E>>, AddHandlerError<()>> {
-        let runner = &self.address.runner;
+        let created_at = Location::caller();
+        let runner = &self.held.address.runner;
         if runner.mailbox.is_closed() || runner.channel.is_closed() {
             return Err(AddHandlerError::Closed(Refused::new(name, ())));
         }
         let manager = runner.channel.name();
-        let Some(registration) = NameRegistration::new(&self.names, &name, manager) else {
+        let Some(registration) = NameRegistration::new(&self.held.names, &name, manager) else {
             return Err(AddHandlerError::AlreadyPresent(Refused::new(name, ())));
+        };
+        let identity = Identity {
+            id: runner.channel.issue_id(),
+            name: Some(Arc::clone(&name)),
+            kind: SubscriberKind::Handler,
+            created_at,
+            group: Some(Arc::clone(&self.held.identity)),
         };
         Ok(Slot {
             name,
             registration,
+            identity: Some(Arc::new(identity)),
             runner: runner.clone(),
             host: GroupRunner(runner.clone()),
         })
@@ -323,17 +422,45 @@ struct GroupRunner<E>(RunnerHandle<E>);
 
 impl<E> Host<E> for GroupRunner<E> {
     fn start(self, member: Member<E>, list: impl FnOnce()) -> Result<(), Box<Member<E>>> {
+        let Self(RunnerHandle {
+            channel,
+            subscriber,
+            mailbox,
+            ..
+        }) = &self;
+        let identity = Arc::clone(member.identity.as_ref().expect(IDENTITY));
         // Send before listing: a command ahead of the member would find no member.
-        if let Some(Command::Add(member)) = self.0.send_now(Command::Add(member)) {
+        let sent = channel.join_group(*subscriber, &identity, |tail| {
+            mailbox.post(QueuedCommand {
+                not_before: tail,
+                command: Command::Add(member),
+            })
+        });
+        match sent {
+            Ok(()) => {
+                list();
+                Ok(())
+            }
             // The group has ended since the slot was reserved.
-            return Err(Box::new(member));
+            Err(refused) => match refused.command {
+                Command::Add(member) => Err(Box::new(member)),
+                _ => unreachable!("the refused command is the command sent"),
+            },
         }
-        list();
-        Ok(())
     }
 }
 
-impl<E> Drop for HandlerGroup<E> {
+const IDENTITY: &str = "`HandlerGroup::slot` gives each member an identity";
+
+impl<E> Clone for HandlerGroup<E> {
+    fn clone(&self) -> Self {
+        Self {
+            held: Arc::clone(&self.held),
+        }
+    }
+}
+
+impl<E> Drop for Held<E> {
     fn drop(&mut self) {
         drop_caught(self.address.runner.send_now(Command::ReleaseGroup));
     }
@@ -342,7 +469,7 @@ impl<E> Drop for HandlerGroup<E> {
 impl<E> fmt::Debug for HandlerGroup<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HandlerGroup")
-            .field("name", &self.name)
+            .field("name", &self.held.name)
             .field("handlers", &self.which_handlers())
             .finish_non_exhaustive()
     }

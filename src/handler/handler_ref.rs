@@ -74,8 +74,8 @@ impl<E, H> HandlerRef<E, H> {
         &self.name
     }
 
-    /// Returns the id of the handler's subscription. All handlers of a group share the subscription
-    /// of the group.
+    /// Returns the id of the handler as a subscriber: that of its subscription, or in a group, where all
+    /// handlers share the subscription of the group, an id of its own.
     ///
     /// # Examples
     /// ```
@@ -91,7 +91,7 @@ impl<E, H> HandlerRef<E, H> {
     /// ```
     #[must_use]
     pub fn id(&self) -> SubscriberId {
-        self.address.runner.subscriber
+        self.address.id
     }
 
     /// Returns how many events the handler's subscription has missed: under a lossy
@@ -211,14 +211,14 @@ impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
     /// # Examples
     /// ```
     /// use std::ops::ControlFlow;
-    /// use genevent::{EventManager, Handler};
+    /// use genevent::{EventManager, Handled, Handler};
     ///
     /// struct Collect(Vec<u8>);
     ///
     /// impl Handler<u8> for Collect {
-    ///     async fn handle_event(&mut self, n: &u8) -> ControlFlow<()> {
+    ///     async fn handle_event(&mut self, n: &u8) -> Handled {
     ///         self.0.push(*n);
-    ///         ControlFlow::Continue(())
+    ///         Ok(ControlFlow::Continue(()))
     ///     }
     /// }
     ///

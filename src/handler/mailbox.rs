@@ -61,6 +61,13 @@ impl<T> Mailbox<T> {
     /// Adds a message and wakes the receiver, unless the receiver is busy in user code. Returns the
     /// message if the mailbox is closed.
     pub(super) fn send(&self, message: T) -> Result<(), T> {
+        self.post(message)?.into_iter().for_each(wake);
+        Ok(())
+    }
+
+    /// Adds a message as [`send`](Self::send) does, and returns the waker of the receiver, for a caller that
+    /// holds a lock.
+    pub(super) fn post(&self, message: T) -> Result<Option<Waker>, T> {
         let mut mail = self.lock_and_mark();
         if mail.closed && !seeded_bug!("commands-left-behind") {
             return Err(message);
@@ -71,9 +78,7 @@ impl<T> Mailbox<T> {
         } else {
             mail.runner_waker.take()
         };
-        drop(mail);
-        waker.into_iter().for_each(wake);
-        Ok(())
+        Ok(waker)
     }
 
     /// Requests the abort of some handler.

@@ -174,6 +174,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
             registration,
             runner,
             host,
+            ..
         } = self.slot(
             name.into(),
             SubscribeOptions::new().kind(SubscriberKind::Group),
@@ -181,12 +182,15 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         )?;
         let exit = Arc::clone(&registration.exit);
         let names = Arc::default();
-        let address = HandlerAddress {
-            members: Some(Arc::clone(&names)),
-            ..HandlerAddress::new::<HandlerGroup<E>>(runner, exit)
-        };
-        registration.listing()(Arc::new(address.clone()));
+        let id = runner.subscriber;
+        let mut address = HandlerAddress::new::<HandlerGroup<E>>(runner, id, exit);
+        address.members = Some(Arc::clone(&names));
+        registration.listing()(address.entry(&registration.place));
         host.spawner.spawn(host.runner.run_group(registration));
+        // Disconnected before it was listed, when nobody could find it to abort it.
+        if address.runner.was_disconnected_on_request() {
+            address.abort();
+        }
         Ok(HandlerGroup::new(name, names, address))
     }
 
@@ -216,13 +220,13 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// # Examples
     /// ```
     /// use std::ops::ControlFlow;
-    /// use genevent::{EventManager, Handler};
+    /// use genevent::{EventManager, Handled, Handler};
     ///
     /// struct Nothing;
     ///
     /// impl Handler<u8> for Nothing {
-    ///     async fn handle_event(&mut self, _: &u8) -> ControlFlow<()> {
-    ///         ControlFlow::Continue(())
+    ///     async fn handle_event(&mut self, _: &u8) -> Handled {
+    ///         Ok(ControlFlow::Continue(()))
     ///     }
     /// }
     ///
@@ -278,15 +282,14 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// # }
     /// ```
     pub fn abort_handler(&self, name: &str) -> bool {
-        let handler = self.handler_by_name(name);
-        handler.inspect(AnyHandlerRef::abort).is_some()
+        AnyHandlerRef::<E>::abort_by_name(self.channel().handler_names(), name)
     }
 
     /// Removes a handler, or a group with all of its handlers, behind all events stored so far.
     ///
     /// Returns `true` when the handler has been removed and the name is free. Returns `false` if no
-    /// handler has this name, if the handler ended for another reason, or if the handler itself
-    /// calls this method; a handler ends itself by `Break`.
+    /// handler has this name, or if the handler ended for another reason. Inside of the handler itself, the
+    /// call returns `true` at once, and the handler is removed after the current event.
     ///
     /// # Cancel safety
     /// Dropped before the first poll: nothing has happened. Dropped later: the handler is removed.
@@ -343,6 +346,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         Ok(Slot {
             name,
             registration,
+            identity: None,
             runner: runner.handle().clone(),
             host: NewRunner { spawner, runner },
         })

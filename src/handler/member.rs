@@ -6,6 +6,7 @@ use super::owner::Owner;
 use super::registration::NameRegistration;
 use super::restart::RestartState;
 use super::user_value::UserValue;
+use crate::subscriber_id::Identity;
 use crate::util::sync::Arc;
 
 /// A handler in its runner.
@@ -15,6 +16,8 @@ use crate::util::sync::Arc;
 ///    follows at once: running a member can rely on its handler.
 pub(super) struct Member<E> {
     pub(super) registration: NameRegistration,
+    /// The identity of a member of a group; `None` for a handler alone.
+    pub(super) identity: Option<Arc<Identity>>,
     pub(super) handler: Option<UserValue<Box<dyn DynHandler<E>>>>,
     pub(super) owner: Option<Owner>,
     pub(super) restart_state: Option<RestartState<E>>,

@@ -14,6 +14,7 @@ use super::registration::NameRegistration;
 use super::restart::RestartState;
 use super::runner_handle::RunnerHandle;
 use super::{AddHandlerError, Handler, HandlerRef, Refused};
+use crate::subscriber_id::Identity;
 use crate::util::panic_guard::Guarded;
 use crate::util::sync::Arc;
 
@@ -28,6 +29,8 @@ pub(super) trait Host<E> {
 pub(super) struct Slot<E, T> {
     pub(super) name: Arc<str>,
     pub(super) registration: NameRegistration,
+    /// The identity of a member of a group; `None` for a handler alone.
+    pub(super) identity: Option<Arc<Identity>>,
     pub(super) runner: RunnerHandle<E>,
     pub(super) host: T,
 }
@@ -65,12 +68,17 @@ impl<E: Send + Sync + 'static, T: Host<E>> Slot<E, T> {
         let Self {
             name,
             registration,
+            identity,
             runner,
             host,
         } = self;
         let exit = Arc::clone(&registration.exit);
-        let address = HandlerAddress::new::<H>(runner.clone(), exit);
+        let id = identity
+            .as_ref()
+            .map_or(runner.subscriber, |identity| identity.id);
+        let address = HandlerAddress::new::<H>(runner.clone(), id, exit);
         let list = registration.listing();
+        let place = Arc::clone(&registration.place);
         let restart_state = made
             .restart
             .map(|(factory, restart)| RestartState::new(runner.wrap_user_value(factory), restart));
@@ -79,10 +87,11 @@ impl<E: Send + Sync + 'static, T: Host<E>> Slot<E, T> {
             owner: owner.map(|owner| poll_owner(owner, &runner)),
             restart_state,
             registration,
+            identity,
         };
         // The host lists the name: a command sent before the runner knows of the member would be
         // dropped.
-        let entry = Arc::new(address.clone());
+        let entry = address.entry(&place);
         match host.start(member, || list(entry)) {
             Ok(()) => {
                 // Disconnected before it was listed, when nobody could find it to abort it.

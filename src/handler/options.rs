@@ -4,6 +4,8 @@ use std::fmt;
 use std::future::Future;
 
 use super::Handler;
+#[cfg(doc)]
+use super::StopReason;
 use super::owner::NewOwner;
 use super::restart::Restart;
 use crate::options::SubscribeOptions;
@@ -93,7 +95,8 @@ impl<E> HandlerOptions<E> {
     ///
     /// The subscription survives. The event at which the handler panicked counts as dropped and is
     /// not handled again; every other event is handled once, by the old handler or by the new
-    /// handler. The old handler's `terminate` is called. [`stopped`](crate::HandlerRef::stopped) is
+    /// handler. The old handler's `terminate` is called with [`StopReason::Restarted`]. An error returned by
+    /// the handler is no failure that restarts: the handler goes on. [`stopped`](crate::HandlerRef::stopped) is
     /// ready when no more restart is allowed, or when the handler has ended for another reason.
     ///
     /// # Examples
@@ -134,8 +137,9 @@ impl<E, R> HandlerOptions<E, R> {
     /// predecessors.
     ///
     /// Without an overflow policy, the policy is [`Overflow::Wait`](crate::Overflow::Wait), whatever
-    /// the default of the manager. Under a lossy policy,
-    /// [`HandlerRef::missed`](crate::HandlerRef::missed) counts the lost events. The name of the
+    /// the default of the manager. Under a lossy policy, the handler is told of each loss by
+    /// [`Handler::handle_missed`], and [`HandlerRef::missed`](crate::HandlerRef::missed) counts the lost
+    /// events. The name of the
     /// subscription is the name of the handler. `max_unacked` has no effect, because a handler
     /// handles one event at a time.
     ///

@@ -1,7 +1,7 @@
 //! The name of a running handler or group.
 
 use super::StopReason;
-use super::exit::ExitState;
+use super::exit::{ExitState, Place};
 use crate::channel::handlers::names::{Entry, HandlerNames};
 use crate::channel::trace::HandlerLabel;
 use crate::util::sync::Arc;
@@ -14,6 +14,7 @@ pub(super) struct NameRegistration {
     names: Arc<HandlerNames>,
     key: u64,
     pub(super) exit: Arc<ExitState>,
+    pub(super) place: Arc<Place>,
     #[cfg_attr(
         not(feature = "tracing"),
         expect(dead_code, reason = "only trace events have a label")
@@ -28,10 +29,12 @@ impl NameRegistration {
         name: &Arc<str>,
         manager: Option<&str>,
     ) -> Option<Self> {
+        let exit = Arc::default();
         Some(Self {
             names: Arc::clone(names),
             key: names.reserve(name)?,
-            exit: Arc::default(),
+            place: Arc::new(Place::new(&exit)),
+            exit,
             label: HandlerLabel::new(manager, name),
         })
     }
@@ -48,10 +51,7 @@ impl NameRegistration {
     pub(super) fn hand_over(&mut self, exit: Arc<ExitState>, entry: Entry) {
         let old = std::mem::replace(&mut self.exit, exit);
         self.names.fill(self.key, entry);
-        // An abort that found the old entry is for whatever has the name.
-        if old.is_aborted() {
-            self.exit.abort();
-        }
+        self.place.hand_over(&old, &self.exit);
         trace!(stopped(&self.label, &StopReason::Swapped, false));
         old.set_reason(StopReason::Swapped);
     }

@@ -10,7 +10,8 @@ use super::user_value::UserValue;
 use crate::util::clock::Instant;
 
 /// How often a panicking handler is restarted: for
-/// [`HandlerOptions::restart`](crate::HandlerOptions::restart).
+/// [`HandlerOptions::restart`](crate::HandlerOptions::restart). An error that a handler returns does not
+/// restart the handler.
 ///
 /// # Examples
 /// ```

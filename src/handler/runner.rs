@@ -6,6 +6,7 @@
 //! after handling the events up to that number, so a command has a position in the sequence of
 //! events, even if its caller has been dropped. Only aborts do not wait.
 
+mod answers;
 mod event;
 mod execute;
 pub(super) mod subscription;
@@ -24,10 +25,10 @@ use super::user_code::{Removed, UserCodeScope};
 use crate::channel::Channel;
 use crate::channel::trace::Scope;
 use crate::end_reason::{DisconnectCause, EndReason};
-use crate::receipt::Cause;
 use crate::subscriber_id::SubscriberId;
 use crate::util::shrink::Shrink;
 use crate::util::sync::Arc;
+use answers::Answers;
 use subscription::RunnerSubscription;
 
 /// Marks the task as running; dropping the mark tells `stop` of the end of the task, also if the
@@ -56,10 +57,8 @@ pub(super) struct Runner<E> {
     abort_requested: bool,
     /// The handle of the group has not been dropped.
     has_owner: bool,
-    /// The event in flight has not been handled by all members.
-    unfinished: bool,
-    /// Why a member has failed over the event in flight.
-    failure: Option<Cause>,
+    /// The answers to the event in flight.
+    answers: Answers,
     /// Steps since the task last yielded to the runtime.
     steps_since_yield: u32,
     subscription: RunnerSubscription<E>,
@@ -114,8 +113,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
             members: VecDeque::new(),
             abort_requested: false,
             has_owner: false,
-            unfinished: false,
-            failure: None,
+            answers: Answers::new(channel.group_progress(subscriber.id)),
             steps_since_yield: 0,
             subscription,
             registration: None,
@@ -247,23 +245,12 @@ impl<E: Send + Sync + 'static> Runner<E> {
     }
 }
 
-impl<E> Runner<E> {
-    /// Settles the event in flight, which every member has failed to handle, as not finished.
-    #[cold]
-    #[inline(never)]
-    fn give_up(&mut self) {
-        let cause = self.failure.take().unwrap_or(Cause::Left);
-        self.subscription.give_up(cause);
-    }
-}
-
 impl<E> Drop for Runner<E> {
     fn drop(&mut self) {
         drop(self.user_code.runner.mailbox.close());
-        if self.unfinished {
-            self.give_up();
-        } else {
-            self.subscription.ack();
+        if self.answers.is_in_flight() {
+            self.abandon_event();
         }
+        self.subscription.ack();
     }
 }

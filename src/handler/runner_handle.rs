@@ -13,7 +13,7 @@ use crate::channel::Channel;
 use crate::channel::handlers::current;
 use crate::channel::subscriber::SubscriberState;
 use crate::end_reason::{DisconnectCause, EndReason};
-use crate::subscriber_id::SubscriberId;
+use crate::subscriber_id::{Identity, SubscriberId};
 use crate::util::sync::Arc;
 
 /// A handle to a runner, shared by the references to its handlers.
@@ -54,6 +54,11 @@ impl<E> RunnerHandle<E> {
     /// Returns how many events the subscription has missed.
     pub(super) fn missed(&self) -> u64 {
         self.subscriber_state.missed()
+    }
+
+    /// Returns the identity of the subscription.
+    pub(super) fn identity(&self) -> Arc<Identity> {
+        self.subscriber_state.shared_identity()
     }
 
     /// Queues a command behind all events stored so far. Returns the command if the runner has

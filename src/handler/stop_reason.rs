@@ -30,13 +30,13 @@ use crate::error::CLOSED;
 ///
 /// ```
 /// use std::{future::pending, ops::ControlFlow};
-/// use genevent::{EventManager, Handler, StopReason};
+/// use genevent::{EventManager, Handled, Handler, StopReason};
 ///
 /// struct Slow;
 ///
 /// impl Handler<u8> for Slow {
-///     async fn handle_event(&mut self, _: &u8) -> ControlFlow<()> {
-///         ControlFlow::Break(())
+///     async fn handle_event(&mut self, _: &u8) -> Handled {
+///         Ok(ControlFlow::Break(()))
 ///     }
 ///
 ///     async fn terminate(&mut self, _: &StopReason) {
@@ -65,11 +65,16 @@ pub enum StopReason {
     /// The handler panicked, with this message; or a closure of `call`, `swap` or `try_swap`
     /// panicked, or the factory of a restart.
     ///
-    /// `terminate` of a [restarted](crate::Restart) handler is called with this reason at every
-    /// panic, also when a new handler follows. `stopped` returns this reason only when no handler
-    /// follows. [`HandlerRef::remove`](crate::HandlerRef::remove) also returns this reason when
-    /// `terminate` panicked during the removal; then `stopped` returns [`Removed`](Self::Removed).
+    /// [`HandlerRef::remove`](crate::HandlerRef::remove) also returns this reason when `terminate`
+    /// panicked during the removal; then `stopped` returns [`Removed`](Self::Removed).
     Panicked(String),
+    /// The handler panicked, with this message, and its factory will make a new handler: given to
+    /// [`terminate`](crate::Handler::terminate) alone. The place of the handler has not ended, so
+    /// `stopped` never returns this reason.
+    ///
+    /// If the factory panics, the place ends by [`Panicked`](Self::Panicked), and no `terminate` is
+    /// called any more.
+    Restarted(String),
     /// Another handler has replaced the handler.
     Swapped,
     /// The owner of the handler is gone: the future is ready, or panicked.
@@ -98,6 +103,9 @@ impl fmt::Display for StopReason {
             Self::Removed => "it was removed",
             Self::Finished => "it had finished",
             Self::Panicked(message) => return write!(f, "it panicked: {message}"),
+            Self::Restarted(message) => {
+                return write!(f, "it panicked and is restarted: {message}");
+            }
             Self::Swapped => "another handler has taken its place",
             Self::OwnerGone => "its owner is gone",
             Self::ManagerClosed => CLOSED,

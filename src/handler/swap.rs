@@ -161,7 +161,7 @@ impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
 
     /// Makes the address of the successor, in the same runner.
     fn successor<H2: Handler<E>>(&self) -> HandlerAddress<E> {
-        HandlerAddress::new::<H2>(self.address.runner.clone(), Arc::default())
+        HandlerAddress::new::<H2>(self.address.runner.clone(), self.address.id, Arc::default())
     }
 
     /// Replaces the handler by the result of `f`, which runs in the task of the handler. Returns

@@ -1,14 +1,14 @@
 //! The scope in which a runner runs the code of its handlers.
 
-use std::future::poll_fn;
-use std::ops::ControlFlow;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::task::Poll;
 
 use super::StopReason;
 use super::dyn_handler::DynHandler;
 use super::exit::ExitState;
 use super::member::Member;
-use super::outcome::{Handled, Outcome, catch};
+use super::outcome::{Answer, HandledNow, Outcome, catch};
 use super::runner_handle::RunnerHandle;
 use super::user_value::{UserFuture, UserValue};
 use crate::channel::handlers::current;
@@ -66,37 +66,63 @@ impl<E: Send + Sync + 'static> UserCodeScope<E> {
     }
 
     /// Lets `members` handle an event for as long as no future is needed. Returns how many members
-    /// have handled the event and stay, and the outcome of the next member. The outcome is `None`
+    /// have handled the event and stay, and the answer of the next member. The answer is `None`
     /// if no member is next, or if the next member needs a future.
     #[inline]
     pub(super) fn handle_now<'a>(
         &self,
         members: impl Iterator<Item = &'a mut Member<E>>,
         event: &E,
-    ) -> (usize, Option<Handled>) {
+    ) -> (usize, Option<Answer>) {
         let mut done = 0;
         // Set the current handler and catch panics once for all members: per member, both would
         // cost more than a small callback. A panic comes from the member at index `done`.
         let stopped = self.call(|| {
             for member in members {
                 if member.is_aborted() {
-                    return Some(Outcome::Aborted);
+                    return Some(Answer::Aborted);
                 }
                 match member.handler().dyn_handle_now(event) {
-                    Some(ControlFlow::Continue(())) => done += 1,
-                    stopped => return stopped.map(Outcome::Done),
+                    HandledNow::Continue => done += 1,
+                    stopped => return Answer::of_now(stopped),
                 }
             }
             None
         });
-        let stopped = stopped.unwrap_or_else(|message| Some(Outcome::Panicked(message)));
+        let stopped = stopped.unwrap_or_else(|message| Some(Answer::Panicked(message)));
         (done, stopped)
     }
 
-    /// Lets a member handle an event by a future.
-    pub(super) async fn handle(&self, member: &mut Member<E>, event: &E) -> Handled {
+    /// Lets a member handle an event by a future. Calls `awaiting` whenever the future is pending.
+    pub(super) async fn handle(
+        &self,
+        member: &mut Member<E>,
+        event: &E,
+        mut awaiting: impl FnMut(),
+    ) -> Answer {
         let (exit, handler) = member.exit_and_handler();
-        self.run(exit, handler.dyn_handle(event)).await
+        let mut handling = pin!(self.run(exit, handler.dyn_handle(event)));
+        let outcome = poll_fn(|cx| {
+            let outcome = handling.as_mut().poll(cx);
+            if outcome.is_pending() {
+                awaiting();
+            }
+            outcome
+        });
+        match outcome.await {
+            Outcome::Done(handled) => {
+                let answer = self.call(|| Answer::of(handled));
+                answer.unwrap_or_else(Answer::Panicked)
+            }
+            Outcome::Panicked(message) => Answer::Panicked(message),
+            Outcome::Aborted => Answer::Aborted,
+        }
+    }
+
+    /// Tells a member that it has missed events.
+    pub(super) async fn tell_missed(&self, member: &mut Member<E>, events: u64) -> Outcome<()> {
+        let (exit, handler) = member.exit_and_handler();
+        self.run(exit, handler.dyn_missed(events)).await
     }
 
     /// Calls `terminate`, which one more abort cuts short. Returns an error after such an abort, or
@@ -125,6 +151,7 @@ impl<E: Send + Sync + 'static> UserCodeScope<E> {
     ) -> Removed<E> {
         let Member {
             registration,
+            identity,
             handler,
             ..
         } = member;
@@ -143,6 +170,10 @@ impl<E: Send + Sync + 'static> UserCodeScope<E> {
                 .channel
                 .disconnect_handler(self.runner.subscriber);
         }
+        if let Some(identity) = identity {
+            // The same for a member of a group: publishers no longer count it.
+            (self.runner.channel).leave_group(self.runner.subscriber, identity.id);
+        }
         registration.end(reason);
         removed
     }
@@ -159,13 +190,13 @@ impl<E: Send + Sync + 'static> UserCodeScope<E> {
         if exit.is_aborted() {
             return Some(StopReason::Aborted);
         }
-        let reason = StopReason::Panicked(message);
         let Some(restart_state) = member.restart_state.as_mut() else {
-            return Some(reason);
+            return Some(StopReason::Panicked(message));
         };
         if !restart_state.allow() {
-            return Some(reason);
+            return Some(StopReason::Panicked(message));
         }
+        let reason = StopReason::Restarted(message);
         // Terminate the broken handler. An abort meanwhile ends the member.
         if let Some(mut broken) = member.handler.take() {
             if let Outcome::Aborted = self.run(exit, (**broken).dyn_terminate(&reason)).await {

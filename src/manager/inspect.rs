@@ -6,7 +6,7 @@ use crate::inspect::Stats;
 use crate::inspect::SubscriberInfo;
 
 impl<E: Send + Sync + 'static> EventManager<E> {
-    /// Returns how many subscribers the next event would be stored for.
+    /// Returns how many subscribers the next event would be stored for. Each handler of a group counts.
     ///
     /// # Examples
     /// ```

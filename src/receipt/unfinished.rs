@@ -63,6 +63,12 @@ impl Unfinished {
         self.subscriber.kind
     }
 
+    /// Returns the name of the group, if the subscriber is a handler of a group.
+    #[must_use]
+    pub fn group(&self) -> Option<&str> {
+        self.subscriber.group()
+    }
+
     /// Returns the source line that called `subscribe` or added the handler.
     #[must_use]
     pub fn created_at(&self) -> &'static Location<'static> {
@@ -98,6 +104,7 @@ impl fmt::Debug for Unfinished {
             .field("id", &self.id())
             .field("name", &self.name())
             .field("kind", &self.kind())
+            .field("group", &self.group())
             .field("created_at", &format_args!("{}", self.created_at()))
             .field("cause", &self.cause)
             .finish()

@@ -12,6 +12,10 @@ use crate::channel::source::AfterBacklog;
 use crate::channel::source::Source;
 use crate::channel::subscriber::cursor::CursorState;
 use crate::channel::ticket::AckLevel;
+#[cfg(feature = "rt")]
+use crate::channel::ticket::Ticket;
+#[cfg(feature = "rt")]
+use crate::subscriber_id::SubscriberKind;
 use crate::util::panic_guard::drop_caught;
 
 impl<E: Clone> Stream for Subscription<E> {
@@ -170,7 +174,8 @@ impl<E> Subscription<E> {
     }
 
     /// Claims the next event, to be read in place by [`current`](Self::current). Returns false if
-    /// the event was overwritten, or must be polled for again.
+    /// the event was overwritten, or must be polled for again. The caller takes the number of missed
+    /// events, by [`take_missed_before_current`](Self::take_missed_before_current).
     #[cfg(feature = "rt")]
     pub(crate) fn take_ahead(&mut self) -> bool {
         match &mut self.source {
@@ -179,7 +184,7 @@ impl<E> Subscription<E> {
                 if seq > segment.last() {
                     return false;
                 }
-                let level = segment.get(seq).level(self.subscriber.is_observer);
+                let level = segment.get(seq).level(self.subscriber.settles_no_ticket);
                 match self.subscriber.claim(self.state, level) {
                     Ok(state) => self.state = state,
                     Err(now) => {
@@ -187,7 +192,6 @@ impl<E> Subscription<E> {
                         return false;
                     }
                 }
-                self.missed_before_next = 0;
                 if self.state.must_report() && !seeded_bug!("room-unreported") {
                     self.channel.report(self.subscriber.id.number, Some(seq));
                 }
@@ -195,11 +199,18 @@ impl<E> Subscription<E> {
             }
             Source::Backlog(backlog) => {
                 backlog.next += 1;
-                self.missed_before_next = 0;
             }
             Source::Channel | Source::Ended(_) => unreachable!("{AHEAD}"),
         }
         true
+    }
+
+    /// Returns how many events were missed before the event that `take_ahead` claimed; 0 when called
+    /// again.
+    #[cfg(feature = "rt")]
+    #[inline]
+    pub(crate) fn take_missed_before_current(&mut self) -> u64 {
+        std::mem::take(&mut self.missed_before_next)
     }
 
     /// Returns the event that `take_ahead` claimed. Must not be called after `ack` or another poll.
@@ -209,6 +220,33 @@ impl<E> Subscription<E> {
             Source::Segment(segment) => segment.get(self.state.position()).event(),
             Source::Backlog(backlog) => backlog.get(backlog.next - 1),
             _ => unreachable!("{AHEAD}"),
+        }
+    }
+
+    /// Returns the sequence number of the event that `take_ahead` claimed, unless the event is of a
+    /// backlog.
+    #[cfg(feature = "rt")]
+    #[inline]
+    pub(crate) fn current_seq(&self) -> u64 {
+        self.state.position()
+    }
+
+    /// Returns whether the subscription is that of a group.
+    #[cfg(feature = "rt")]
+    #[inline]
+    pub(crate) fn is_of_group(&self) -> bool {
+        self.subscriber.identity.kind == SubscriberKind::Group
+    }
+
+    /// Returns the ticket of the event that `take_ahead` claimed, if a publisher waits. For a group, whose
+    /// members settle the event.
+    #[cfg(feature = "rt")]
+    #[inline]
+    pub(crate) fn current_ticket(&self) -> Option<&Ticket> {
+        match &self.source {
+            Source::Segment(segment) => segment.get(self.state.position()).ticket.as_deref(),
+            // Settled by the disconnect.
+            _ => None,
         }
     }
 

@@ -299,9 +299,9 @@ impl<T: Clone> Stream for Probe<T> {
 /// Records each event, and never stops.
 #[cfg(feature = "rt")]
 impl<E: Clone + Send + Sync + 'static> crate::Handler<E> for Probe<E> {
-    async fn handle_event(&mut self, event: &E) -> ControlFlow<()> {
+    async fn handle_event(&mut self, event: &E) -> crate::Handled {
         self.record(event.clone());
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     }
 }
 

@@ -9,8 +9,10 @@ use crate::util::sync::{Arc, Mutex};
 
 /// The address of a handler or a group, behind its name.
 pub(crate) trait Address: Send + Sync {
-    /// Returns the subscription of the handler or of its group.
-    fn subscriber(&self) -> SubscriberId;
+    /// Returns whether this is the address of the handler or the group with this id.
+    fn has_id(&self, id: SubscriberId) -> bool;
+    /// Returns the handler of the group with this id.
+    fn find_member(&self, id: SubscriberId) -> Option<Entry>;
     /// Ends the handler, or all handlers of the group and the group, at once.
     fn abort(&self);
     /// The first half of [`abort`](Self::abort): marks the handlers, which go on until they are woken.
@@ -85,11 +87,14 @@ impl HandlerNames {
         entry.clone()
     }
 
-    /// Returns the entry of the handler or the group with this subscription.
+    /// Returns the entry of the handler or the group with this id, also of a handler of a group.
     pub(crate) fn find_subscriber(&self, id: SubscriberId) -> Option<Entry> {
-        let state = self.0.lock();
-        let mut entries = (state.listed.values()).filter_map(|(_, entry)| entry.as_ref());
-        entries.find(|entry| entry.subscriber() == id).cloned()
+        self.entries().into_iter().find_map(|entry| {
+            if entry.has_id(id) {
+                return Some(entry);
+            }
+            entry.find_member(id)
+        })
     }
 
     /// Returns the entries, oldest first.

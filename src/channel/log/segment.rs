@@ -47,10 +47,10 @@ impl<E> Slot<E> {
     }
 
     /// Returns the acknowledgement a publisher waits for, or `None` if no publisher waits, or if the
-    /// reader is an observer.
+    /// reader settles no ticket: an observer or a group.
     #[inline]
-    pub(crate) fn level(&self, by_observer: bool) -> Option<AckLevel> {
-        let ticket = self.ticket.as_ref().filter(|_| !by_observer);
+    pub(crate) fn level(&self, settles_no_ticket: bool) -> Option<AckLevel> {
+        let ticket = self.ticket.as_ref().filter(|_| !settles_no_ticket);
         ticket.map(|ticket| ticket.level())
     }
 

@@ -232,16 +232,16 @@ impl<E> Machine<E> {
         matches: &mut FilterMatches,
         effects: &mut Effects<E>,
     ) -> (Stored, Option<E>) {
-        let mut audience = self.members.readers() + matches.count();
+        let mut audience = self.members.heads() + matches.count();
         // A full subscriber may be disconnected now, by its policy, and is not counted then.
         matches.for_each_full(0, |id| {
             audience -= usize::from(!self.admits(id, room, effects));
         });
         if let Some(ticket) = ticket {
             if self.members.has_filtered_observers() {
-                audience = self.members.awaited_readers() + matches.count_awaited();
+                audience = self.members.awaited_heads() + matches.count_awaited();
             } else {
-                audience -= self.members.readers() - self.members.awaited_readers();
+                audience -= self.members.heads() - self.members.awaited_heads();
             }
             ticket.arm(audience);
         }

@@ -63,6 +63,12 @@ impl<E> Machine<E> {
         self.find(id).is_some_and(owes)
     }
 
+    /// Returns whether a flush waits for `id`.
+    pub(crate) fn is_flushed_by(&self, id: SubscriberId, flush: &Arc<Ticket>) -> bool {
+        let member = self.find(id);
+        member.is_some_and(|member| member.is_flushed_by(flush))
+    }
+
     /// Makes `ticket` wait until every event stored so far is settled, and frees the events that
     /// are settled already.
     pub(crate) fn flush(&mut self, ticket: &Arc<Ticket>, effects: &mut Effects<E>) {

@@ -1,5 +1,6 @@
 //! Inspection: which subscribers there are and how far each has read.
 
+use super::members::{Group, HandlerTurn};
 use super::{Machine, Member};
 #[cfg(feature = "tracing")]
 use crate::channel::effects::{Effect, Effects};
@@ -29,6 +30,8 @@ pub(crate) enum Selection<'a> {
     Unsettled,
     /// Subscribers awaited by this flush.
     FlushedBy(&'a Arc<Ticket>),
+    /// Handlers that are handling an event.
+    Running,
 }
 
 impl<E> Member<E> {
@@ -58,6 +61,13 @@ impl<E> Member<E> {
     }
 }
 
+const GROUP: &str = "a handler of a group has the identity of the group";
+
+/// Converts a number of unread events.
+fn to_usize(unread: u64) -> usize {
+    usize::try_from(unread).unwrap_or(usize::MAX)
+}
+
 impl<E> Machine<E> {
     /// Returns how many events the subscriber has yet to read, and whether no more can come.
     pub(crate) fn unread_and_is_last(&self, subscriber: &SubscriberState) -> (usize, bool) {
@@ -75,8 +85,7 @@ impl<E> Machine<E> {
         if let Some(queue) = &member.queue {
             return queue.len();
         }
-        let unread = self.log.tail() - cursor.position();
-        usize::try_from(unread).expect("at most the capacity, which was a usize")
+        to_usize(self.log.tail() - cursor.position())
     }
 
     /// Emits a record of a subscriber leaving or being disconnected, and why.
@@ -97,18 +106,113 @@ impl<E> Machine<E> {
     /// wait.
     pub(crate) fn infos(&self, now: Option<Instant>, which: Selection<'_>) -> Vec<SubscriberInfo> {
         let tail = self.log.tail();
-        let is_wanted = |member: &&Member<E>| match which {
+        let mut infos = Vec::new();
+        for member in self.members.iter() {
+            if let Some(group) = member.group() {
+                self.handler_infos(now, member, group, which, &mut infos);
+                continue;
+            }
+            let is_wanted = match which {
+                Selection::Attached => member.is_attached(),
+                Selection::Leaving => !member.is_attached() && member.owes(tail),
+                Selection::Blocking => member.blocker.is_blocking(),
+                Selection::Owing(seq, level) => member.owes_ack(seq, level),
+                Selection::Unsettled => member.owes(tail),
+                Selection::FlushedBy(ticket) => member.is_flushed_by(ticket),
+                Selection::Running => false,
+            };
+            if is_wanted {
+                infos.push(self.info(now, &member.subscriber));
+            }
+        }
+        infos
+    }
+
+    /// Returns information about a handler, or a group, whose runner has not ended.
+    pub(crate) fn infos_of_running(
+        &self,
+        now: Option<Instant>,
+        subscriber: &Arc<SubscriberState>,
+    ) -> Vec<SubscriberInfo> {
+        let mut infos = Vec::new();
+        let member = self.find(subscriber.id);
+        if let Some((member, group)) = member.and_then(|member| Some((member, member.group()?))) {
+            self.handler_infos(now, member, group, Selection::Running, &mut infos);
+        } else {
+            infos.push(self.info(now, subscriber));
+        }
+        infos
+    }
+
+    /// Adds information about the handlers of a group that are in a set of subscribers.
+    fn handler_infos(
+        &self,
+        now: Option<Instant>,
+        member: &Member<E>,
+        group: &Group,
+        which: Selection<'_>,
+        infos: &mut Vec<SubscriberInfo>,
+    ) {
+        let tail = self.log.tail();
+        let cursor = member.subscriber.cursor.load();
+        let position = cursor.position();
+        let in_flight = (!cursor.is_finished()).then_some(position);
+        let is_asked = match which {
             Selection::Attached => member.is_attached(),
             Selection::Leaving => !member.is_attached() && member.owes(tail),
             Selection::Blocking => member.blocker.is_blocking(),
-            Selection::Owing(seq, level) => member.owes_ack(seq, level),
+            Selection::Owing(..) | Selection::Running => true,
             Selection::Unsettled => member.owes(tail),
             Selection::FlushedBy(ticket) => member.is_flushed_by(ticket),
         };
-        let members = self.members.iter().filter(is_wanted);
-        members
-            .map(|member| self.info(now, &member.subscriber))
-            .collect()
+        if !is_asked {
+            return;
+        }
+        let group_info = self.info(now, &member.subscriber);
+        let first = infos.len();
+        for (index, (handler, turn)) in group.turns(in_flight).enumerate() {
+            let has_unread =
+                |seq| member.is_attached() && position < seq && handler.joined_at < seq;
+            // A full window is that of the group: name the handler that holds up the others.
+            let holds_up = match in_flight {
+                Some(_) => turn == HandlerTurn::Now,
+                None => index == 0,
+            };
+            let is_wanted = match which {
+                Selection::Attached => true,
+                Selection::Blocking => holds_up,
+                Selection::Running => turn == HandlerTurn::Now,
+                Selection::Owing(seq, level) => {
+                    let is_now = in_flight == Some(seq) && level == AckLevel::Finished;
+                    has_unread(seq) || (is_now && turn != HandlerTurn::Done)
+                }
+                Selection::Leaving | Selection::Unsettled | Selection::FlushedBy(_) => {
+                    has_unread(tail) || turn != HandlerTurn::Done
+                }
+            };
+            if is_wanted {
+                // Events from before the handler joined are not for it.
+                let unread = group_info.unread.min(to_usize(tail - handler.joined_at));
+                infos.push(SubscriberInfo {
+                    id: handler.identity.id,
+                    name: handler.identity.name.clone(),
+                    kind: handler.identity.kind,
+                    group: Some(Arc::clone(handler.identity.group.as_ref().expect(GROUP))),
+                    created_at: handler.identity.created_at,
+                    // For a handler behind others, the event in flight is still to come.
+                    unread: unread + usize::from(turn == HandlerTurn::Later),
+                    unacked: usize::from(turn == HandlerTurn::Now),
+                    blocking_for: group_info.blocking_for.filter(|_| holds_up),
+                    ..group_info.clone()
+                });
+            }
+        }
+        // A flush may wait for a group without handlers, or with handlers that have all answered: name
+        // the group then. A group is no subscriber, and no publisher waits for its acknowledgement.
+        let names_group = !matches!(which, Selection::Attached | Selection::Owing(..));
+        if infos.len() == first && names_group {
+            infos.push(group_info);
+        }
     }
 
     /// Returns information about a subscriber, which may have left. `now`: the time, if publishers
@@ -127,6 +231,7 @@ impl<E> Machine<E> {
             id: identity.id,
             name: identity.name.clone(),
             kind: identity.kind,
+            group: identity.group.clone(),
             is_observer: subscriber.is_observer,
             created_at: identity.created_at,
             overflow: subscriber.overflow,

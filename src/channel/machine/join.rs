@@ -71,6 +71,7 @@ impl<E> Machine<E> {
                 name: options.name,
                 kind: options.kind,
                 created_at,
+                group: None,
             },
             after: options.after,
             #[cfg(feature = "tracing")]
@@ -193,12 +194,22 @@ impl<E> Machine<E> {
         let segments = owes.then(|| self.log.ticketed_after(segment_key, position));
         let segments = segments.unwrap_or_default();
         if !segments.is_empty() && !seeded_bug!("leave-keeps-tickets") {
-            effects.push(Effect::Unread(Box::new(Unread {
-                subscriber: Arc::clone(&subscriber),
-                cause,
-                position,
-                segments,
-            })));
+            let unread = |identity, position| {
+                Effect::Unread(Box::new(Unread {
+                    subscriber: identity,
+                    cause: cause.clone(),
+                    position,
+                    segments: segments.clone(),
+                }))
+            };
+            match self.member(key).group() {
+                None => effects.push(unread(subscriber.shared_identity(), position)),
+                Some(group) => effects.extend(group.handlers().iter().map(|handler| {
+                    // Events before the handler joined do not count it.
+                    let position = position.max(handler.joined_at);
+                    unread(Arc::clone(&handler.identity), position)
+                })),
+            }
         }
         self.log.leave(segment_key, effects);
 

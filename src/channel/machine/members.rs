@@ -6,8 +6,10 @@ use crate::channel::machine::blockers::{BlockerSlot, BlockerSlots};
 use crate::subscriber_id::SubscriberId;
 use crate::util::number_table::NumberTable;
 
+mod group;
 mod member;
 
+pub(super) use group::{Group, GroupHandler, HandlerTurn};
 pub(super) use member::Member;
 
 /// All members by the numbers of their ids, and the counts for publishing.
@@ -16,10 +18,10 @@ pub(super) use member::Member;
 /// 1. Numbers are issued in ascending order from 1, and never twice: an id never names two
 ///    subscribers, and [`NumberTable`] stays sorted by inserting at its end.
 /// 2. `readers` counts the attached members without a filter queue, `filtered` the attached members
-///    with a filter queue. The audience of an event is computed from both; a wrong count would
-///    leave a publisher waiting for an acknowledgement for ever.
-/// 3. `awaited_readers` is `readers` without observers, and `filtered_observers` counts the
-///    observers in `filtered`. They make the audience of an event whose publisher waits.
+///    with a filter queue.
+/// 3. `heads` is `readers` with each group counted once for each of its handlers. `awaited_heads` is
+///    `heads` without observers, and `filtered_observers` counts the observers in `filtered`. They make the
+///    audience of an event.
 /// 4. `log_users` is `readers`, plus 1 while the log retains events. At zero, an event is not
 ///    stored at all. The sum is kept because each publish compares it.
 pub(super) struct Members<E> {
@@ -27,7 +29,8 @@ pub(super) struct Members<E> {
     table: NumberTable<Member<E>>,
     ids_issued: u64,
     readers: usize,
-    awaited_readers: usize,
+    heads: usize,
+    awaited_heads: usize,
     filtered: usize,
     filtered_observers: usize,
     log_users: usize,
@@ -41,7 +44,8 @@ impl<E> Members<E> {
             table: NumberTable::new(),
             ids_issued: 0,
             readers: 0,
-            awaited_readers: 0,
+            heads: 0,
+            awaited_heads: 0,
             filtered: 0,
             filtered_observers: 0,
             log_users: usize::from(retains),
@@ -67,8 +71,9 @@ impl<E> Members<E> {
             self.filtered_observers += usize::from(is_observer);
         } else {
             self.readers += 1;
-            self.awaited_readers += usize::from(!is_observer);
             self.log_users += 1;
+            self.heads += member.heads();
+            self.awaited_heads += member.awaited_heads();
         }
         self.table.insert(member.subscriber.id.number, member);
     }
@@ -80,6 +85,7 @@ impl<E> Members<E> {
         let was_attached = member.detach();
         let is_filtered = member.queue.is_some();
         let is_observer = member.subscriber.is_observer;
+        let (heads, awaited_heads) = (member.heads(), member.awaited_heads());
         match (was_attached, is_filtered) {
             (false, _) => {}
             (true, true) => {
@@ -88,11 +94,40 @@ impl<E> Members<E> {
             }
             (true, false) => {
                 self.readers -= 1;
-                self.awaited_readers -= usize::from(!is_observer);
                 self.log_users -= 1;
+                self.heads -= heads;
+                self.awaited_heads -= awaited_heads;
             }
         }
         was_attached
+    }
+
+    /// Adds a handler to a group. Returns `false` if the group is detached.
+    pub(super) fn join_group(&mut self, number: u64, handler: GroupHandler) -> bool {
+        let member = self.get_mut(number);
+        member.group_mut().join(handler);
+        let is_attached = member.is_attached();
+        if is_attached {
+            self.heads += 1;
+            self.awaited_heads += 1;
+        }
+        is_attached
+    }
+
+    /// Removes a handler from a group. Returns the handler, and whether the group is attached.
+    pub(super) fn leave_group(
+        &mut self,
+        number: u64,
+        handler: SubscriberId,
+    ) -> Option<(GroupHandler, bool)> {
+        let member = self.get_mut(number);
+        let left = member.group_mut().leave(handler)?;
+        let is_attached = member.is_attached();
+        if is_attached {
+            self.heads -= 1;
+            self.awaited_heads -= 1;
+        }
+        Some((left, is_attached))
     }
 
     /// Removes a detached member.
@@ -163,10 +198,22 @@ impl<E> Members<E> {
         self.readers
     }
 
-    /// Returns how many attached members read the log and are no observers.
+    /// Returns how many subscribers read the log: attached members, and handlers of groups in place of
+    /// their groups.
     #[inline]
-    pub(super) fn awaited_readers(&self) -> usize {
-        self.awaited_readers
+    pub(super) fn heads(&self) -> usize {
+        self.heads
+    }
+
+    /// Returns how many of the [`heads`](Self::heads) are no observers.
+    #[inline]
+    pub(super) fn awaited_heads(&self) -> usize {
+        self.awaited_heads
+    }
+
+    /// Returns how many subscribers there are: the heads, and the attached members with a filter queue.
+    pub(super) fn subscribers(&self) -> usize {
+        self.heads + self.filtered
     }
 
     /// Returns whether any attached member with a filter queue is an observer.
@@ -200,8 +247,11 @@ impl<E> Members<E> {
         let observers = || attached().filter(|member| member.subscriber.is_observer);
         let filtered = observers().filter(|member| member.queue.is_some()).count();
         assert_eq!(filtered, self.filtered_observers, "members: invariant 3");
-        let awaited = readers + filtered - observers().count();
-        assert_eq!(awaited, self.awaited_readers, "members: invariant 3");
+        let log_readers = || attached().filter(|member| member.queue.is_none());
+        let heads: usize = log_readers().map(Member::heads).sum();
+        assert_eq!(heads, self.heads, "members: invariant 3");
+        let awaited: usize = log_readers().map(Member::awaited_heads).sum();
+        assert_eq!(awaited, self.awaited_heads, "members: invariant 3");
         let log_users = self.readers + usize::from(retains);
         assert_eq!(self.log_users, log_users, "members: invariant 4");
     }

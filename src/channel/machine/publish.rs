@@ -52,9 +52,9 @@ impl<E> Machine<E> {
     /// With a ticket, the audience has no observers: it is the number of acknowledgements.
     #[inline]
     pub(crate) fn push_event(&mut self, event: E, ticket: Option<&Arc<Ticket>>) -> Stored {
-        let mut audience = self.members.readers();
+        let mut audience = self.members.heads();
         if let Some(ticket) = ticket {
-            audience = self.members.awaited_readers();
+            audience = self.members.awaited_heads();
             ticket.arm(audience);
         }
         let seq = self.log.append(event, ticket);

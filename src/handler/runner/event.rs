@@ -3,8 +3,9 @@
 use std::mem::take;
 
 use super::{MEMBER_INDEX, MIN_CAPACITY, Runner, yield_if_due};
+use crate::channel::ticket::AckLevel;
 use crate::handler::StopReason;
-use crate::handler::outcome::Outcome;
+use crate::handler::outcome::{Answer, Outcome};
 use crate::receipt::Cause;
 use crate::util::shrink::Shrink;
 
@@ -17,69 +18,139 @@ impl<E: Send + Sync + 'static> Runner<E> {
         if !self.subscription.take_ahead() {
             return;
         }
+        self.answers.begin();
+        match self.subscription.take_missed() {
+            0 => {}
+            events => self.tell_missed(events).await,
+        }
         let Self {
             user_code,
             members,
-            failure,
+            answers,
             steps_since_yield,
             ..
         } = self;
-        let event = self.subscription.current();
-        self.unfinished = !members.is_empty();
-        let (mut finished, mut failed, mut index) = (false, false, 0);
-        while index < members.len() {
+        let (event, seq) = (self.subscription.current(), self.subscription.current_seq());
+        let mut ticket = self.subscription.group_ticket();
+        if let Some(received) = ticket.filter(|ticket| ticket.level() == AckLevel::Received) {
+            received.ack_many(members.len());
+            ticket = None;
+        }
+        while answers.answered() < members.len() {
             // Fast path: a chunk of members without futures.
-            let chunk = index..members.len().min(index + GROUP_CHUNK);
-            let end = chunk.end;
-            let (done, outcome) = user_code.handle_now(members.range_mut(chunk), event);
-            finished |= done > 0;
-            index += done;
-            if index == end {
-                self.unfinished = index < members.len();
+            let index = answers.answered();
+            let end = members.len().min(index + GROUP_CHUNK);
+            let (done, answer) = user_code.handle_now(members.range_mut(index..end), event);
+            answers.finish(done);
+            if index + done == end {
                 if done == GROUP_CHUNK {
                     yield_if_due(steps_since_yield).await;
                 }
                 continue;
             }
-            // Slow path: the member at `index` needs a future, or its handler breaks or fails.
-            let is_last = index + 1 == members.len();
+            // Slow path: the next member needs a future, or its handler breaks or fails.
+            let index = index + done;
             let member = &mut members[index];
-            let outcome = match outcome {
-                Some(outcome) => outcome,
-                None => user_code.handle(member, event).await,
+            let answer = match answer {
+                Some(answer) => answer,
+                None => {
+                    let awaiting = || answers.tell_awaiting(seq, ticket);
+                    user_code.handle(member, event, awaiting).await
+                }
             };
-            finished |= matches!(outcome, Outcome::Done(_));
-            // Set before the end of the member, which awaits `terminate`: a runtime dropped
-            // meanwhile must not report a finished event as dropped.
-            self.unfinished = !(finished && is_last);
-            let stop = match outcome {
-                Outcome::Done(flow) => flow.is_break().then_some(StopReason::Finished),
-                Outcome::Panicked(message) => {
-                    failed = true;
-                    *failure = Some(Cause::Panicked(message.as_str().into()));
+            let identity = member.identity.clone();
+            let stop = match answer {
+                Answer::Done(flow) if flow.is_continue() => {
+                    answers.finish(1);
+                    None
+                }
+                Answer::Failed(text) => {
+                    trace!(failed(&member.registration.label, &text));
+                    answers.fail(identity.as_ref(), Cause::Failed(text.into()), ticket);
+                    None
+                }
+                Answer::Done(_) => {
+                    answers.tell_awaiting(seq, ticket);
+                    answers.may_end(identity, None);
+                    Some(StopReason::Finished)
+                }
+                Answer::Panicked(message) => {
+                    let cause = Cause::Panicked(message.as_str().into());
+                    answers.tell_awaiting(seq, ticket);
+                    answers.may_end(identity, Some(cause));
                     user_code.restart(member, message).await
                 }
-                Outcome::Aborted => Some(StopReason::Aborted),
+                Answer::Aborted => {
+                    answers.tell_awaiting(seq, ticket);
+                    answers.may_end(identity, Some(Cause::Left));
+                    Some(StopReason::Aborted)
+                }
             };
             let Some(reason) = stop else {
-                index += 1;
-                if index % GROUP_CHUNK == 0 {
+                answers.tell_ended(ticket);
+                if answers.answered() % GROUP_CHUNK == 0 {
                     yield_if_due(steps_since_yield).await;
                 }
                 continue;
             };
             // The member ends. Its successor in the list moves to `index`.
             let member = members.remove(index).expect(MEMBER_INDEX);
+            answers.ended();
             members.shrink_if_sparse(MIN_CAPACITY);
             let last = members.is_empty() && !self.has_owner;
             drop(user_code.end(member, reason, last).await);
+            answers.tell_ended(ticket);
             yield_if_due(steps_since_yield).await;
         }
-        // The event counts as not finished if every member failed.
-        if take(&mut self.unfinished) {
-            self.give_up();
-        } else if failed {
-            self.failure = None;
+        if let Some(cause) = answers.end(ticket) {
+            self.subscription.give_up(cause);
+        }
+    }
+
+    /// Tells all members that events before the event just taken were lost. A member that panics is
+    /// restarted, and still handles the event, or ends.
+    #[cold]
+    async fn tell_missed(&mut self, events: u64) {
+        let mut index = 0;
+        while index < self.members.len() {
+            let member = &mut self.members[index];
+            let (cause, reason) = match self.user_code.tell_missed(member, events).await {
+                Outcome::Done(()) => {
+                    index += 1;
+                    continue;
+                }
+                Outcome::Panicked(message) => {
+                    let cause = Cause::Panicked(message.as_str().into());
+                    match self.user_code.restart(member, message).await {
+                        Some(reason) => (cause, reason),
+                        None => {
+                            index += 1;
+                            continue;
+                        }
+                    }
+                }
+                Outcome::Aborted => (Cause::Left, StopReason::Aborted),
+            };
+            let identity = member.identity.clone();
+            self.answers.left_early(identity, cause);
+            drop(self.remove(index, reason).await);
+            self.answers.tell_ended(self.subscription.group_ticket());
+        }
+    }
+}
+
+impl<E> Runner<E> {
+    /// Settles the event in flight of a runner that is dropped.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn abandon_event(&mut self) {
+        let ticket = self.subscription.group_ticket();
+        let ticket = ticket.filter(|ticket| ticket.level() == AckLevel::Finished);
+        let members = take(&mut self.members);
+        let cause = self.answers.abandon(members.iter(), ticket);
+        self.members = members;
+        if let Some(cause) = cause {
+            self.subscription.give_up(cause);
         }
     }
 }

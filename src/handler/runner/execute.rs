@@ -157,13 +157,13 @@ impl<E: Send + Sync + 'static> Runner<E> {
                 if is_new {
                     // The factory makes handlers of the old type.
                     member.restart_state = None;
-                    let address = HandlerAddress {
-                        runner: user_code.runner.clone(),
-                        exit: Arc::clone(&swap.exit),
-                        handler_type: swap.handler_type,
-                        members: None,
-                    };
-                    (member.registration).hand_over(swap.exit, Arc::new(address));
+                    let id = (member.identity.as_ref())
+                        .map_or(user_code.runner.subscriber, |identity| identity.id);
+                    let exit = Arc::clone(&swap.exit);
+                    let runner = user_code.runner.clone();
+                    let address = HandlerAddress::of_type(runner, id, exit, swap.handler_type);
+                    let entry = address.entry(&member.registration.place);
+                    (member.registration).hand_over(swap.exit, entry);
                 }
                 swap.reply.send(is_new);
             }

@@ -3,6 +3,7 @@
 use std::task::{Context, Poll};
 
 use crate::channel::subscriber::SubscriberState;
+use crate::channel::ticket::Ticket;
 use crate::end_reason::EndReason;
 use crate::filter::Filtered;
 use crate::receipt::Cause;
@@ -25,6 +26,8 @@ pub(in crate::handler) struct WantedEvents<E> {
     /// The sequence number of the next event, after `poll_ahead` has returned true.
     next: u64,
     current: Option<E>,
+    /// How many events were lost before `current`.
+    missed: u64,
 }
 
 impl<E: Send + Sync + 'static> RunnerSubscription<E> {
@@ -33,6 +36,7 @@ impl<E: Send + Sync + 'static> RunnerSubscription<E> {
             events,
             next: 0,
             current: None,
+            missed: 0,
         }))
     }
 
@@ -66,9 +70,20 @@ impl<E: Send + Sync + 'static> RunnerSubscription<E> {
         match self {
             Self::All(events) => events.take_ahead(),
             Self::Wanted(wanted) => {
-                wanted.current = wanted.events.take_ahead(wanted.next);
+                let taken = wanted.events.take_ahead(wanted.next);
+                (wanted.current, wanted.missed) =
+                    taken.map_or((None, 0), |(event, missed)| (Some(event), missed));
                 wanted.current.is_some()
             }
+        }
+    }
+
+    /// Returns how many events were lost before the event taken last; 0 when called again.
+    #[inline]
+    pub(super) fn take_missed(&mut self) -> u64 {
+        match self {
+            Self::All(events) => events.take_missed_before_current(),
+            Self::Wanted(wanted) => std::mem::take(&mut wanted.missed),
         }
     }
 
@@ -84,6 +99,15 @@ impl<E: Send + Sync + 'static> RunnerSubscription<E> {
         }
     }
 
+    /// Returns the sequence number of the event taken last.
+    #[inline]
+    pub(super) fn current_seq(&self) -> u64 {
+        match self {
+            Self::All(events) => events.current_seq(),
+            Self::Wanted(wanted) => wanted.next,
+        }
+    }
+
     /// Returns whether every event up to `seq` that will ever be yielded has been taken.
     pub(super) fn has_taken(&self, seq: u64) -> bool {
         match self {
@@ -94,6 +118,16 @@ impl<E: Send + Sync + 'static> RunnerSubscription<E> {
 }
 
 impl<E> RunnerSubscription<E> {
+    /// Returns the ticket of the event in flight, which the members of a group settle themselves. `None`
+    /// for a handler alone, whose subscription settles the event.
+    #[inline]
+    pub(super) fn group_ticket(&self) -> Option<&Ticket> {
+        match self {
+            Self::All(events) if events.is_of_group() => events.current_ticket(),
+            _ => None,
+        }
+    }
+
     /// Finishes the event in flight.
     pub(super) fn ack(&mut self) {
         match self {

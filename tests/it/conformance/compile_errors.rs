@@ -124,7 +124,8 @@ fn an_async_closure_in_handler_fn_is_told() {
         names(
             &messages,
             &[
-                "a closure that handles events returns `()` or `ControlFlow<()>`, not `{async ",
+                "a closure that handles events returns `()`, `ControlFlow<()>` or a `Result` of one of them, \
+                 not `{async ",
                 "a closure that returns a future is a handler without `handler_fn`: \
                  `|event: &Event| { let event = event.clone(); async move { .. } }`",
                 "the future of an `async |event|` closure borrows the event: write a type with \
@@ -154,12 +155,23 @@ fn a_wrong_result_of_a_closure_is_told() {
         names(
             &messages,
             &[
-                "a closure that handles events returns `()` or `ControlFlow<()>`, not `u32`",
+                "a closure that handles events returns `()`, `ControlFlow<()>` or a `Result` of one of them, \
+                 not `u32`",
                 "end a synchronous closure with `;`, or return `ControlFlow::Continue(())` or \
                  `ControlFlow::Break(())`",
             ],
         );
     }
+}
+
+#[test]
+fn a_wrong_ok_of_a_closure_is_told() {
+    let messages = refused(
+        r#"let number = |order: &Order| Ok::<_, std::io::Error>(order.0);
+           let _ = manager.add_handler("log", handler_fn(number));"#,
+    );
+    let text = "the `Ok` of a closure that handles events is `()` or `ControlFlow<()>`, not `u32`";
+    names(&messages, &[text]);
 }
 
 #[test]
@@ -171,7 +183,10 @@ fn a_wrong_result_of_a_handler_is_told() {
     );
     names(
         &messages,
-        &["to be a future that resolves to `ControlFlow<()>`, but it resolves to `()`"],
+        &[
+            "to be a future that resolves to `Result<ControlFlow<()>, Box<dyn Error + Send + Sync>>`, \
+           but it resolves to `()`",
+        ],
     );
 }
 

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use futures::{FutureExt, StreamExt};
 use genevent::kv::{Registry, RegistryStreamExt};
-use genevent::{EventManager, Handler, Overflow, Received, SubscribeOptions, handler_fn};
+use genevent::{EventManager, Handled, Handler, Overflow, Received, SubscribeOptions, handler_fn};
 
 #[tokio::test]
 async fn a_registry_reports_the_end_of_a_bucket() {
@@ -79,9 +79,9 @@ async fn code_for_async_broadcast_has_a_translation() {
 struct Logins(u32);
 
 impl Handler<&'static str> for Logins {
-    async fn handle_event(&mut self, _user: &&'static str) -> ControlFlow<()> {
+    async fn handle_event(&mut self, _user: &&'static str) -> Handled {
         self.0 += 1;
-        ControlFlow::Continue(()) // {:ok, count + 1}; `Break` is :remove_handler
+        Ok(ControlFlow::Continue(())) // {:ok, count + 1}; `Break` is :remove_handler
     }
 }
 

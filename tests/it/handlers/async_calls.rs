@@ -10,7 +10,7 @@ use genevent::error::{NotifyError, WouldDeadlock};
 use genevent::handler::{CallError, SwapError};
 use genevent::test_util::Probe;
 use genevent::{
-    EventManager, Handler, HandlerOptions, HandlerRef, Restart, StopReason, handler_fn,
+    EventManager, Handled, Handler, HandlerOptions, HandlerRef, Restart, StopReason, handler_fn,
 };
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
@@ -22,9 +22,9 @@ struct Log {
 }
 
 impl Handler<u32> for Log {
-    async fn handle_event(&mut self, event: &u32) -> ControlFlow<()> {
+    async fn handle_event(&mut self, event: &u32) -> Handled {
         self.seen.push(*event);
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     }
 
     async fn terminate(&mut self, reason: &StopReason) {

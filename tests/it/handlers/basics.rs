@@ -13,7 +13,7 @@ mod removing;
 use std::ops::ControlFlow;
 
 use genevent::test_util::Probe;
-use genevent::{EventManager, Handler, HandlerRef, StopReason};
+use genevent::{EventManager, Handled, Handler, HandlerRef, StopReason};
 use tokio::task::yield_now;
 
 /// The records of handlers.
@@ -34,14 +34,14 @@ impl Scribe {
 }
 
 impl Handler<u32> for Scribe {
-    async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
+    async fn handle_event(&mut self, n: &u32) -> Handled {
         self.diary.record(format!("{} {n}", self.name));
         self.seen.push(*n);
         yield_now().await;
         match n {
-            0 => ControlFlow::Break(()),
+            0 => Ok(ControlFlow::Break(())),
             13 => panic!("thirteen"),
-            _ => ControlFlow::Continue(()),
+            _ => Ok(ControlFlow::Continue(())),
         }
     }
 

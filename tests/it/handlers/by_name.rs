@@ -7,7 +7,7 @@ use futures::{FutureExt, StreamExt};
 use genevent::handler::{AnyHandlerRef, DynHandler, RemoveError};
 use genevent::test_util::Probe;
 use genevent::{
-    EventManager, Handler, HandlerOptions, HandlerRef, Restart, StopReason, handler_fn,
+    EventManager, Handled, Handler, HandlerOptions, HandlerRef, Restart, StopReason, handler_fn,
 };
 use tokio::task::yield_now;
 
@@ -18,12 +18,12 @@ struct Log {
 }
 
 impl Handler<u32> for Log {
-    async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
+    async fn handle_event(&mut self, n: &u32) -> Handled {
         self.diary.record(format!("{} {n}", self.name));
         match n {
             0 => pending().await,
             13 => panic!("thirteen"),
-            _ => ControlFlow::Continue(()),
+            _ => Ok(ControlFlow::Continue(())),
         }
     }
 
@@ -246,6 +246,7 @@ async fn a_boxed_handler_is_restarted_by_its_factory() {
     assert_eq!(manager.sync_notify(13).await.unwrap().dropped(), 1);
     let reason = StopReason::Panicked("thirteen".into());
     assert_eq!(plugin.stopped().await, reason);
+    let restarted = "a ends: it panicked and is restarted: thirteen";
     let ends = "a ends: it panicked: thirteen";
-    assert_eq!(diary.drain(), ["a 13", ends, "a 1", "a 13", ends]);
+    assert_eq!(diary.drain(), ["a 13", restarted, "a 1", "a 13", ends]);
 }

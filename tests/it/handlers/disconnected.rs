@@ -4,8 +4,8 @@
 use std::ops::ControlFlow;
 
 use genevent::{
-    DisconnectCause, EventManager, Handler, HandlerOptions, HandlerRef, Overflow, StopReason,
-    SubscribeOptions,
+    DisconnectCause, EventManager, Handled, Handler, HandlerOptions, HandlerRef, Overflow,
+    StopReason, SubscribeOptions,
 };
 use tokio::sync::oneshot;
 use tokio_test::{assert_pending, task};
@@ -17,12 +17,12 @@ struct Slow {
 }
 
 impl Handler<u32> for Slow {
-    async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
+    async fn handle_event(&mut self, n: &u32) -> Handled {
         if let Some(go) = self.go.take() {
             go.await.expect("it may go on");
         }
         self.seen.push(*n);
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     }
 }
 

@@ -9,7 +9,8 @@ use std::task::{Context, Wake, Waker};
 use futures::FutureExt;
 use genevent::future::{Closed, SyncNotify};
 use genevent::{
-    EventManager, Handler, HandlerOptions, Restart, StopReason, SubscribeOptions, SubscriberId,
+    EventManager, Handled, Handler, HandlerOptions, Restart, StopReason, SubscribeOptions,
+    SubscriberId,
 };
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
@@ -18,12 +19,12 @@ use tokio::task::yield_now;
 struct Stuck(Arc<Mutex<Vec<u32>>>);
 
 impl Handler<u32> for Stuck {
-    async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
+    async fn handle_event(&mut self, n: &u32) -> Handled {
         self.0.lock().unwrap().push(*n);
         if *n == 0 {
             pending::<()>().await;
         }
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     }
 }
 
@@ -130,11 +131,11 @@ struct Slow {
 }
 
 impl Handler<u32> for Slow {
-    async fn handle_event(&mut self, _: &u32) -> ControlFlow<()> {
+    async fn handle_event(&mut self, _: &u32) -> Handled {
         if let Some(first) = self.first.take() {
             first.await.unwrap();
         }
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     }
 
     async fn terminate(&mut self, _: &StopReason) {

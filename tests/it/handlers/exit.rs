@@ -14,7 +14,7 @@ use futures::{FutureExt, poll};
 use genevent::handler::{RemoveError, SwapError, TrySwapError};
 use genevent::test_util::Probe;
 use genevent::{
-    EventManager, Handler, HandlerOptions, HandlerRef, Restart, StopReason, handler_fn,
+    EventManager, Handled, Handler, HandlerOptions, HandlerRef, Restart, StopReason, handler_fn,
 };
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
@@ -50,14 +50,14 @@ impl Scribe {
 }
 
 impl Handler<u32> for Scribe {
-    async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
+    async fn handle_event(&mut self, n: &u32) -> Handled {
         self.diary.record(format!("{} {n}", self.name));
         if let Some(itself) = self.itself.get() {
             itself.abort();
         }
         match n {
-            0 => ControlFlow::Break(()),
-            _ => ControlFlow::Continue(()),
+            0 => Ok(ControlFlow::Break(())),
+            _ => Ok(ControlFlow::Continue(())),
         }
     }
 
@@ -94,7 +94,7 @@ async fn an_earlier_abort_does_not_skip_terminate() {
 async fn abort_does_not_cut_its_terminate_short() {
     struct Thorough(Diary);
     impl Handler<u32> for Thorough {
-        async fn handle_event(&mut self, _: &u32) -> ControlFlow<()> {
+        async fn handle_event(&mut self, _: &u32) -> Handled {
             pending().await
         }
 
@@ -164,7 +164,7 @@ async fn references_to_a_swapped_out_handler_abort_nothing() {
 async fn a_restart_does_not_forget_a_pending_abort() {
     struct Fragile(Arc<OnceLock<HandlerRef<u32, Fragile>>>);
     impl Handler<u32> for Fragile {
-        async fn handle_event(&mut self, _: &u32) -> ControlFlow<()> {
+        async fn handle_event(&mut self, _: &u32) -> Handled {
             self.0.get().unwrap().abort();
             std::panic::resume_unwind(Box::new("at the same moment"));
         }

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use futures::{FutureExt, StreamExt, poll};
 use genevent::handler::SwapError;
 use genevent::test_util::Probe;
-use genevent::{EventManager, Handler, HandlerGuard, HandlerRef, StopReason, handler_fn};
+use genevent::{EventManager, Handled, Handler, HandlerGuard, HandlerRef, StopReason, handler_fn};
 use tokio::sync::{oneshot, watch};
 use tokio::task::{JoinHandle, yield_now};
 
@@ -32,10 +32,10 @@ impl Scribe {
 }
 
 impl Handler<u32> for Scribe {
-    async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
+    async fn handle_event(&mut self, n: &u32) -> Handled {
         self.diary.record(format!("{} {n}", self.name));
         assert_ne!(*n, 13, "unlucky");
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     }
 
     async fn terminate(&mut self, reason: &StopReason) {
@@ -57,7 +57,7 @@ struct Herald {
 struct Once(Option<Herald>);
 
 impl Handler<u32> for Once {
-    async fn handle_event(&mut self, _: &u32) -> ControlFlow<()> {
+    async fn handle_event(&mut self, _: &u32) -> Handled {
         if let Some(herald) = self.0.take() {
             let itself = herald.manager.handler::<Once>("role").unwrap();
             // A task may wait for the handler, which continues, and is swapped after this event.
@@ -70,7 +70,7 @@ impl Handler<u32> for Once {
             assert!(herald.task.send(task).is_ok());
             yield_now().await; // The swap is queued now.
         }
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     }
 }
 

@@ -10,7 +10,9 @@ use std::task::{Context, Wake, Waker};
 use futures::{FutureExt, poll};
 use genevent::handler::{AddHandlerError, CallError};
 use genevent::test_util::Probe;
-use genevent::{EventManager, Handler, HandlerOptions, Restart, StopReason, handler_fn};
+use genevent::{
+    Cause, EventManager, Handled, Handler, HandlerOptions, Restart, StopReason, handler_fn,
+};
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 
@@ -44,13 +46,13 @@ fn fragile(name: &'static str, diary: &Diary) -> Scribe {
 }
 
 impl Handler<Event> for Scribe {
-    async fn handle_event(&mut self, event: &Event) -> ControlFlow<()> {
+    async fn handle_event(&mut self, event: &Event) -> Handled {
         yield_now().await;
         self.diary.record(format!("{} {}", self.name, event.0));
         match event.0 {
-            0 if self.fragile => ControlFlow::Break(()),
+            0 if self.fragile => Ok(ControlFlow::Break(())),
             13 if self.fragile => panic!("thirteen"),
-            _ => ControlFlow::Continue(()),
+            _ => Ok(ControlFlow::Continue(())),
         }
     }
 
@@ -60,7 +62,7 @@ impl Handler<Event> for Scribe {
 }
 
 #[tokio::test]
-async fn a_group_lends_events_and_counts_once() {
+async fn a_group_lends_events_and_counts_each_handler() {
     // GenEvent cases 41, 51.
     let manager = EventManager::new(8);
     let diary = Diary::default();
@@ -70,9 +72,9 @@ async fn a_group_lends_events_and_counts_once() {
     }
     assert_eq!(group.which_handlers(), ["a", "b", "c"]);
     assert_eq!(manager.which_handlers(), ["group"]);
-    assert_eq!(manager.subscriber_count(), 1);
-    manager.notify(Event(1)).await.unwrap();
-    assert_eq!(manager.sync_notify(Event(2)).await.unwrap().acked(), 1);
+    assert_eq!(manager.subscriber_count(), 3);
+    assert_eq!(manager.notify(Event(1)).await.ok(), Some(3));
+    assert_eq!(manager.sync_notify(Event(2)).await.unwrap().acked(), 3);
     assert_eq!(diary.drain(), ["a 1", "b 1", "c 1", "a 2", "b 2", "c 2"]);
 }
 
@@ -94,7 +96,12 @@ async fn a_failing_member_ends_alone() {
 
     let bad = group.add_handler("bad", fragile("bad", &diary)).unwrap();
     let receipt = manager.sync_notify(Event(13)).await.unwrap();
-    assert!(receipt.all_acked(), "the others have finished with it");
+    assert_eq!((receipt.acked(), receipt.dropped()), (1, 1));
+    let unfinished = &receipt.unfinished()[0];
+    assert_eq!(
+        (unfinished.id(), unfinished.name()),
+        (bad.id(), Some("bad"))
+    );
     assert_eq!(
         bad.stopped().now_or_never(),
         Some(StopReason::Panicked("thirteen".into()))
@@ -109,16 +116,16 @@ async fn a_failing_member_ends_alone() {
 }
 
 #[tokio::test]
-async fn an_event_every_member_fails_counts_as_dropped() {
+async fn an_event_that_every_handler_fails_is_dropped_by_each() {
     let manager = EventManager::new(8);
     let diary = Diary::default();
     let group = manager.handler_group("group").unwrap();
     for name in ["a", "b"] {
         group.add_handler(name, fragile(name, &diary)).unwrap();
     }
-    assert_eq!(manager.sync_notify(Event(13)).await.unwrap().dropped(), 1);
+    assert_eq!(manager.sync_notify(Event(13)).await.unwrap().dropped(), 2);
     assert!(group.which_handlers().is_empty());
-    assert_eq!(manager.sync_notify(Event(1)).await.unwrap().acked(), 1);
+    assert!(manager.sync_notify(Event(1)).await.unwrap().is_unheard());
 }
 
 #[tokio::test]
@@ -284,7 +291,13 @@ async fn aborting_a_stuck_member_lets_the_rest_continue() {
     assert!(poll!(&mut done).is_pending());
     yield_now().await;
     stuck.abort();
-    assert!(done.await.unwrap().all_acked());
+    let receipt = done.await.unwrap();
+    assert_eq!((receipt.acked(), receipt.dropped()), (1, 1));
+    let unfinished = &receipt.unfinished()[0];
+    assert_eq!(
+        (unfinished.id(), unfinished.cause()),
+        (stuck.id(), &Cause::Left)
+    );
     assert_eq!(stuck.stopped().await, StopReason::Aborted);
     assert_eq!(diary.drain(), ["b 1"]);
 }

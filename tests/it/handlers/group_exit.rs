@@ -14,14 +14,14 @@ fn quiet() -> Quiet {
 }
 
 #[tokio::test]
-async fn an_event_with_a_successful_member_is_finished() {
+async fn a_failing_handler_of_a_group_fails_for_itself() {
     let manager = EventManager::new(8);
     let group = manager.handler_group("group").unwrap();
     group.add_handler("fine", quiet()).unwrap();
     let bad = handler_fn(|n: &u32| assert_eq!(*n, 0, "at once"));
     group.add_handler("bad", bad).unwrap();
     let receipt = manager.sync_notify(1).await.unwrap();
-    assert_eq!((receipt.acked(), receipt.dropped()), (1, 0));
+    assert_eq!((receipt.acked(), receipt.dropped()), (1, 1));
     assert_eq!(group.which_handlers(), ["fine"]);
 }
 

@@ -5,13 +5,15 @@
 //! owners, each step delayed by a random number of polls on a single thread. `GENEVENT_SEEDS` sets
 //! the number of runs.
 
+mod groups;
+
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use genevent::{
-    EventManager, Handler, HandlerOptions, HandlerRef, Restart, StopReason, handler_fn,
+    EventManager, Handled, Handler, HandlerOptions, HandlerRef, Restart, StopReason, handler_fn,
 };
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
@@ -53,13 +55,13 @@ struct Witness {
 }
 
 impl Handler<u64> for Witness {
-    async fn handle_event(&mut self, n: &u64) -> ControlFlow<()> {
+    async fn handle_event(&mut self, n: &u64) -> Handled {
         self.seen.lock().unwrap().push((self.life, *n));
         self.dice.dawdle().await;
         if self.fragile && self.dice.below(5) == 0 {
             std::panic::resume_unwind(Box::new("fragile"));
         }
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     }
 
     async fn terminate(&mut self, _: &StopReason) {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use futures::future::{BoxFuture, poll_fn};
 use futures::{FutureExt, SinkExt};
 use genevent::error::TryNotifyError;
-use genevent::{EventManager, Handler, Permit, SubscribeOptions};
+use genevent::{EventManager, Handled, Handler, Permit, SubscribeOptions};
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 
@@ -43,12 +43,12 @@ const WAYS: [(&str, Publish); 6] = [
 struct Working(Option<BoxFuture<'static, ()>>, Arc<Mutex<Vec<u32>>>);
 
 impl Handler<u32> for Working {
-    async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
+    async fn handle_event(&mut self, n: &u32) -> Handled {
         if let Some(work) = self.0.take() {
             work.await;
         }
         self.1.lock().unwrap().push(*n);
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::{FutureExt, poll};
 use genevent::handler::{RemoveError, SwapError, TrySwapError};
 use genevent::test_util::Probe;
-use genevent::{EventManager, Handler, HandlerOptions, HandlerRef, Restart, StopReason};
+use genevent::{EventManager, Handled, Handler, HandlerOptions, HandlerRef, Restart, StopReason};
 use tokio::task::yield_now;
 
 type Diary = Probe<String>;
@@ -21,11 +21,11 @@ struct Scribe {
 }
 
 impl Handler<u32> for Scribe {
-    async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
+    async fn handle_event(&mut self, n: &u32) -> Handled {
         assert_ne!(*n, 13, "unlucky");
         match n {
-            0 => ControlFlow::Break(()),
-            _ => ControlFlow::Continue(()),
+            0 => Ok(ControlFlow::Break(())),
+            _ => Ok(ControlFlow::Continue(())),
         }
     }
 
@@ -55,7 +55,7 @@ async fn settle() {
 }
 
 #[tokio::test]
-async fn terminate_receives_each_panic_and_stopped_the_last() {
+async fn terminate_tells_a_restart_from_an_end_and_stopped_is_told_the_end() {
     let (manager, diary) = (EventManager::new(8), Diary::default());
     let factory = {
         let diary = diary.clone();
@@ -68,13 +68,17 @@ async fn terminate_receives_each_panic_and_stopped_the_last() {
     let handler = manager
         .add_handler_with(HandlerOptions::new("a").restart(once), factory)
         .unwrap();
+    let restarted = [
+        "begins: it panicked and is restarted: assertion `left != right` failed: unlucky\n  left: 13\n right: 13",
+        "ends",
+    ];
     let life = [
         "begins: it panicked: assertion `left != right` failed: unlucky\n  left: 13\n right: 13",
         "ends",
     ];
     manager.sync_notify(13).await.unwrap();
     settle().await;
-    assert_eq!(diary.drain(), life);
+    assert_eq!(diary.drain(), restarted, "and not the end");
     assert!(handler.stopped().now_or_never().is_none(), "restarted");
     manager.sync_notify(13).await.unwrap();
     assert!(matches!(handler.stopped().await, StopReason::Panicked(_)));

@@ -13,7 +13,7 @@ use futures::FutureExt;
 use genevent::error::WouldDeadlock;
 use genevent::handler::{CallError, RemoveError, SwapError};
 use genevent::{
-    EventManager, Handler, HandlerGroup, HandlerOptions, Restart, StopReason, handler_fn,
+    EventManager, Handled, Handler, HandlerGroup, HandlerOptions, Restart, StopReason, handler_fn,
 };
 use tokio::task::yield_now;
 
@@ -44,12 +44,12 @@ impl Drop for OnDrop {
 }
 
 impl Handler<u32> for OnDrop {
-    async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
+    async fn handle_event(&mut self, n: &u32) -> Handled {
         match n {
-            0 => ControlFlow::Break(()),
+            0 => Ok(ControlFlow::Break(())),
             13 => std::panic::resume_unwind(Box::new("thirteen")),
             99 => pending().await,
-            _ => ControlFlow::Continue(()),
+            _ => Ok(ControlFlow::Continue(())),
         }
     }
 }
@@ -268,9 +268,9 @@ async fn drops_in_the_handlers_task_cannot_deadlock() {
 async fn an_aborted_member_is_dropped_inside_its_task() {
     struct Awaiting(OnDrop);
     impl Handler<u32> for Awaiting {
-        async fn handle_event(&mut self, _: &u32) -> ControlFlow<()> {
+        async fn handle_event(&mut self, _: &u32) -> Handled {
             holding(self.0.clone()).await;
-            ControlFlow::Continue(())
+            Ok(ControlFlow::Continue(()))
         }
     }
     let manager = EventManager::<u32>::new(8);

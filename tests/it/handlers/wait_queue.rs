@@ -9,7 +9,8 @@ use futures::future::{BoxFuture, pending};
 use futures::{FutureExt, SinkExt, StreamExt};
 use genevent::error::{NotifyError, ReserveError};
 use genevent::{
-    EventManager, Handler, Overflow, StopReason, SubscriberKind, SyncSink, WeakEventManager,
+    EventManager, Handled, Handler, Overflow, StopReason, SubscriberKind, SyncSink,
+    WeakEventManager,
 };
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
@@ -25,12 +26,12 @@ type Publishing = BoxFuture<'static, Result<usize, NotifyError<u32>>>;
 struct Working(Option<Work>, Arc<Mutex<Vec<u32>>>);
 
 impl Handler<u32> for Working {
-    async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
+    async fn handle_event(&mut self, n: &u32) -> Handled {
         if let Some(work) = self.0.take() {
             work.await;
         }
         self.1.lock().unwrap().push(*n);
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     }
 }
 
@@ -200,9 +201,9 @@ struct Echoing(WeakEventManager<u32>);
 const OUTSIDE: u32 = 1_200;
 
 impl Handler<u32> for Echoing {
-    async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
+    async fn handle_event(&mut self, n: &u32) -> Handled {
         if *n >= OUTSIDE {
-            return ControlFlow::Continue(());
+            return Ok(ControlFlow::Continue(()));
         }
         let manager = self.0.upgrade().unwrap();
         let echo = n + OUTSIDE;
@@ -212,7 +213,7 @@ impl Handler<u32> for Echoing {
             2 => assert_eq!(manager.reserve().await.unwrap().notify(echo), 2),
             _ => assert_eq!(manager.sink().send(echo).await, Ok(())),
         }
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     }
 }
 
@@ -248,14 +249,14 @@ struct Leading(WeakEventManager<u32>);
 const EACH: usize = 3;
 
 impl Handler<u32> for Leading {
-    async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
+    async fn handle_event(&mut self, n: &u32) -> Handled {
         let manager = self.0.upgrade().unwrap();
         if *n == 0 {
             for _ in 0..EACH {
                 assert_eq!(manager.notify(1).await, Ok(2));
             }
         }
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     }
 }
 
@@ -299,8 +300,8 @@ async fn stored_events_are_bounded_by_what_each_event_leads_to() {
 struct Flushing(Option<BoxFuture<'static, Result<(), ReserveError>>>);
 
 impl Handler<u32> for Flushing {
-    async fn handle_event(&mut self, _: &u32) -> ControlFlow<()> {
-        ControlFlow::Continue(())
+    async fn handle_event(&mut self, _: &u32) -> Handled {
+        Ok(ControlFlow::Continue(()))
     }
 
     async fn terminate(&mut self, _: &StopReason) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
-use genevent::{EventManager, Handler, HandlerOptions, Restart};
+use genevent::{EventManager, Handled, Handler, HandlerOptions, Restart};
 
 use crate::book::{Book, EventOutcome, Record};
 use crate::event::Event;
@@ -17,7 +17,7 @@ struct Crashes {
 }
 
 impl Handler<Event> for Crashes {
-    async fn handle_event(&mut self, event: &Event) -> ControlFlow<()> {
+    async fn handle_event(&mut self, event: &Event) -> Handled {
         self.record.see(event.id);
         match self.rng.u8(0..64) {
             0 => {
@@ -28,27 +28,28 @@ impl Handler<Event> for Crashes {
             _ => {}
         }
         self.record.decide(event.id, EventOutcome::Finished);
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     }
 }
 
 struct Member {
-    record: Option<Arc<Record>>,
-    lifetime: usize,
+    record: Arc<Record>,
+    /// How many events the member handles before it panics.
+    lifetime: Option<usize>,
 }
 
 impl Handler<Event> for Member {
-    async fn handle_event(&mut self, event: &Event) -> ControlFlow<()> {
-        if let Some(record) = &self.record {
-            record.see(event.id);
-            record.decide(event.id, EventOutcome::Finished);
-            return ControlFlow::Continue(());
+    async fn handle_event(&mut self, event: &Event) -> Handled {
+        self.record.see(event.id);
+        if let Some(left) = &mut self.lifetime {
+            if *left == 0 {
+                self.record.decide(event.id, EventOutcome::GivenUp);
+                std::panic::panic_any(IntendedPanic);
+            }
+            *left -= 1;
         }
-        if self.lifetime == 0 {
-            std::panic::panic_any(IntendedPanic);
-        }
-        self.lifetime -= 1;
-        ControlFlow::Continue(())
+        self.record.decide(event.id, EventOutcome::Finished);
+        Ok(ControlFlow::Continue(()))
     }
 }
 
@@ -71,23 +72,20 @@ pub(crate) fn add(manager: &EventManager<Event>, book: &Book, rng: &mut Rng) {
     let group = manager
         .handler_group("group")
         .expect("the name is not in use");
-    let record = Record::unknown(true);
-    let steady = Member {
-        record: Some(Arc::clone(&record)),
-        lifetime: 0,
-    };
-    group
-        .add_handler("steady", steady)
-        .expect("the name is not in use");
-    for number in 0..rng.usize(0..100) {
+    let add = |name: String, lifetime| {
+        let record = Record::unknown(true);
         let member = Member {
-            record: None,
-            lifetime: rng.usize(0..100),
+            record: Arc::clone(&record),
+            lifetime,
         };
-        let added = group.add_handler(format!("member {number}"), member);
+        let added = group.add_handler(name.as_str(), member);
         added.expect("the name is not in use");
+        enter(manager, book, record, &name);
+    };
+    add("steady".to_owned(), None);
+    for number in 0..rng.usize(0..100) {
+        add(format!("member {number}"), Some(rng.usize(0..100)));
     }
-    enter(manager, book, record, "group");
 }
 
 fn enter(manager: &EventManager<Event>, book: &Book, record: Arc<Record>, name: &str) {

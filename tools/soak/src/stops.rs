@@ -11,7 +11,7 @@ use std::thread;
 use fastrand::Rng;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use genevent::{EventManager, Handler, StopReason};
+use genevent::{EventManager, Handled, Handler, StopReason};
 
 use crate::event::Event;
 use crate::executor::Executor;
@@ -28,8 +28,8 @@ struct Late {
 }
 
 impl Handler<Event> for Late {
-    async fn handle_event(&mut self, _: &Event) -> ControlFlow<()> {
-        ControlFlow::Continue(())
+    async fn handle_event(&mut self, _: &Event) -> Handled {
+        Ok(ControlFlow::Continue(()))
     }
 
     async fn terminate(&mut self, _: &StopReason) {

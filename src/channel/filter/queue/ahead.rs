@@ -42,12 +42,14 @@ impl<T> FilterQueue<T> {
     }
 
     /// Takes the next item if its number is `seq`; `None` if the item was overwritten. Also returns
-    /// the new cursor.
-    pub(crate) fn pop_front(&self, seq: u64) -> Option<(QueuedEvent<T>, CursorState)> {
+    /// the new cursor, and how many items were overwritten before the item.
+    pub(crate) fn pop_front(&self, seq: u64) -> Option<(QueuedEvent<T>, CursorState, u64)> {
         let mut queue = self.queue.lock();
         queue.items.front().filter(|item| item.seq == seq)?;
         let item = queue.items.pop_front()?;
-        Some(self.take(queue, item))
+        let missed = queue.missed;
+        let (item, cursor) = self.take(queue, item);
+        Some((item, cursor, missed))
     }
 
     /// Returns the sequence number of the next item.

@@ -1,5 +1,6 @@
 //! A member: the machine's view of a subscriber.
 
+use super::Group;
 use crate::channel::filter::queue::AnyQueue;
 use crate::channel::machine::blockers::BlockerSlot;
 use crate::channel::machine::flush::Flushes;
@@ -7,6 +8,7 @@ use crate::channel::source::Backlog;
 use crate::channel::subscriber::SubscriberState;
 use crate::channel::subscriber::cursor::CursorState;
 use crate::channel::ticket::Ticket;
+use crate::subscriber_id::SubscriberKind;
 use crate::util::sync::Arc;
 
 /// A subscriber, from the time it joins until it has left and has settled all of its deliveries.
@@ -26,6 +28,8 @@ pub(crate) struct Member<E> {
     pub(crate) subscriber: Arc<SubscriberState>,
     /// The subscriber's filter queue; `None` for a log reader.
     pub(crate) queue: Option<Arc<dyn AnyQueue>>,
+    /// The handlers of a group; `None` for others.
+    group: Option<Box<Group>>,
     /// Whether the member blocks publishers, and for how long.
     pub(crate) blocker: BlockerSlot,
     /// The flushes (and stages) waiting for the member to settle events.
@@ -46,8 +50,10 @@ pub(crate) struct Member<E> {
 
 impl<E> Member<E> {
     pub(crate) fn new(subscriber: &Arc<SubscriberState>, queue: Option<Arc<dyn AnyQueue>>) -> Self {
+        let is_group = subscriber.identity.kind == SubscriberKind::Group;
         Self {
             subscriber: Arc::clone(subscriber),
+            group: is_group.then(Box::default),
             blocker: BlockerSlot::new(queue.is_some()),
             queue,
             flushes: None,
@@ -57,6 +63,31 @@ impl<E> Member<E> {
             attached: true,
             is_watched: false,
             gone: false,
+        }
+    }
+
+    // ---- Groups -----------------------------------------------------------------------------
+
+    pub(crate) fn group(&self) -> Option<&Group> {
+        self.group.as_deref()
+    }
+
+    pub(super) fn group_mut(&mut self) -> &mut Group {
+        let group = self.group.as_deref_mut();
+        group.expect("only the runner of a group adds and removes its handlers")
+    }
+
+    /// Returns how many subscribers the member counts for: one, or the handlers of a group.
+    pub(crate) fn heads(&self) -> usize {
+        self.group().map_or(1, |group| group.handlers().len())
+    }
+
+    /// Returns how many acknowledgements the member owes of an event.
+    pub(crate) fn awaited_heads(&self) -> usize {
+        if self.subscriber.is_observer {
+            0
+        } else {
+            self.heads()
         }
     }
 

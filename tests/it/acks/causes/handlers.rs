@@ -1,12 +1,11 @@
 //! The causes of handlers and groups, and of subscribers whose time was up.
 
 use std::future::pending;
-use std::ops::ControlFlow;
 use std::time::Duration;
 
 use genevent::error::DeadlineError;
 use genevent::{
-    Cause, DisconnectCause, EventManager, Handler, HandlerOptions, Overflow, Restart,
+    Cause, DisconnectCause, EventManager, Handled, Handler, HandlerOptions, Overflow, Restart,
     SubscriberKind, handler_fn,
 };
 use tokio::task::yield_now;
@@ -22,7 +21,7 @@ fn panicked(message: &str) -> Vec<Cause> {
 struct Stuck;
 
 impl Handler<u32> for Stuck {
-    async fn handle_event(&mut self, _: &u32) -> ControlFlow<()> {
+    async fn handle_event(&mut self, _: &u32) -> Handled {
         pending().await
     }
 }
@@ -116,22 +115,29 @@ fn a_handler_of_a_dropped_runtime_has_left() {
 }
 
 #[tokio::test]
-async fn a_group_names_the_panic_of_its_last_member() {
+async fn a_group_names_the_handler_that_panicked() {
     let manager = EventManager::new(4);
     let group = manager.handler_group("group").unwrap();
     let broken = handler_fn(|n: &u32| assert!(*n > 9, "broken"));
     group.add_handler("broken", broken).unwrap();
     let receipt = manager.sync_notify(1).await.unwrap();
     assert_eq!(receipt.causes(), panicked("broken"));
-    assert_eq!(receipt.unfinished()[0].kind(), SubscriberKind::Group);
-
-    group.add_handler("broken", broken_again()).unwrap();
-    group.add_handler("good", handler_fn(|_: &u32| ())).unwrap();
-    assert!(
-        manager.sync_notify(2).await.unwrap().all_acked(),
-        "one member has finished"
+    let entry = &receipt.unfinished()[0];
+    assert_eq!(entry.kind(), SubscriberKind::Handler);
+    assert_eq!(
+        (entry.name(), entry.group()),
+        (Some("broken"), Some("group"))
     );
-    assert!(manager.sync_notify(3).await.unwrap().all_acked());
+    assert_eq!(entry.created_at().file(), file!());
+
+    let again = group.add_handler("broken", broken_again()).unwrap();
+    group.add_handler("good", handler_fn(|_: &u32| ())).unwrap();
+    let receipt = manager.sync_notify(2).await.unwrap();
+    assert_eq!((receipt.acked(), receipt.dropped()), (1, 1));
+    assert_eq!(receipt.unfinished()[0].id(), again.id());
+    assert_eq!(receipt.causes(), panicked("broken again"));
+    let receipt = manager.sync_notify(3).await.unwrap();
+    assert_eq!((receipt.acked(), receipt.dropped()), (1, 0));
 }
 
 fn broken_again() -> impl Handler<u32> {

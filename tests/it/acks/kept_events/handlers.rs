@@ -2,7 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use genevent::{EventManager, Handler, Overflow, StopReason, SubscribeOptions, handler_fn};
+use genevent::{
+    EventManager, Handled, Handler, Overflow, StopReason, SubscribeOptions, handler_fn,
+};
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 
@@ -12,9 +14,9 @@ use super::{Event, SIZES, alive, publish};
 struct Slow(Option<oneshot::Receiver<()>>);
 
 impl Handler<Event> for Slow {
-    async fn handle_event(&mut self, _: &Event) -> ControlFlow<()> {
+    async fn handle_event(&mut self, _: &Event) -> Handled {
         yield_now().await;
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     }
 
     async fn terminate(&mut self, _: &StopReason) {

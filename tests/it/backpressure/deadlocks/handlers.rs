@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use genevent::kv::Registry;
-use genevent::{EventManager, Handler, HandlerRef, StopReason, SubscribeOptions};
+use genevent::{EventManager, Handled, Handler, HandlerRef, StopReason, SubscribeOptions};
 use tokio::sync::oneshot;
 
 use super::hangs;
@@ -14,11 +14,11 @@ use super::hangs;
 pub(super) struct Doing(Option<BoxFuture<'static, ()>>);
 
 impl Handler<u32> for Doing {
-    async fn handle_event(&mut self, _: &u32) -> ControlFlow<()> {
+    async fn handle_event(&mut self, _: &u32) -> Handled {
         if let Some(work) = self.0.take() {
             work.await;
         }
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     }
 }
 

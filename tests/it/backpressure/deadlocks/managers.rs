@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use futures::future::join;
-use genevent::{EventManager, Handler};
+use genevent::{EventManager, Handled, Handler};
 use tokio::sync::oneshot;
 
 use super::handlers::doing;
@@ -92,10 +92,10 @@ async fn a_limit_resolves_mutually_waiting_handlers() {
 struct Calling(&'static str, EventManager<u32>);
 
 impl Handler<u32> for Calling {
-    async fn handle_event(&mut self, _: &u32) -> ControlFlow<()> {
+    async fn handle_event(&mut self, _: &u32) -> Handled {
         let other = self.1.handler::<Self>(self.0).unwrap();
         let _ = other.call(|_| ()).await;
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     }
 }
 

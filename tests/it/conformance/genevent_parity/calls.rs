@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt, poll};
 use genevent::handler::CallError;
-use genevent::{EventManager, Handler, StopReason, SubscribeOptions};
+use genevent::{EventManager, Handled, Handler, StopReason, SubscribeOptions};
 use tokio::time::timeout;
 
 use super::support::{Diary, Scribe, add, ms, settle, timed};
@@ -83,9 +83,9 @@ impl Counter {
 }
 
 impl Handler<u32> for Counter {
-    async fn handle_event(&mut self, _: &u32) -> ControlFlow<()> {
+    async fn handle_event(&mut self, _: &u32) -> Handled {
         self.0 += 1;
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     }
 }
 

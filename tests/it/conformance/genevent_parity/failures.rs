@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use genevent::error::DeadlineError;
 use genevent::handler::{CallError, RemoveError};
 use genevent::test_util::Probe;
-use genevent::{EventManager, Handler, HandlerRef, StopReason};
+use genevent::{EventManager, Handled, Handler, HandlerRef, StopReason};
 
 use super::support::{Diary, Scribe, add, at_once, ms, settle};
 use crate::receipts::UnfinishedIds;
@@ -53,10 +53,10 @@ async fn case_058_later_members_get_the_failed_event() {
 struct Sum(u32, Diary);
 
 impl Handler<u32> for Sum {
-    async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
+    async fn handle_event(&mut self, n: &u32) -> Handled {
         assert!(*n < 10, "{n} is too much");
         self.0 += n;
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     }
 
     async fn terminate(&mut self, reason: &StopReason) {
@@ -117,9 +117,9 @@ async fn case_060_a_handler_may_remove_itself() {
 async fn case_064_a_panicking_terminate_still_ends_the_handler() {
     struct Sore(Diary);
     impl Handler<u32> for Sore {
-        async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
+        async fn handle_event(&mut self, n: &u32) -> Handled {
             self.0.record(format!("sore {n}"));
-            ControlFlow::Continue(())
+            Ok(ControlFlow::Continue(()))
         }
         async fn terminate(&mut self, _: &StopReason) {
             panic!("sore")
@@ -154,11 +154,11 @@ struct Reporting {
 }
 
 impl Handler<u32> for Reporting {
-    async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
+    async fn handle_event(&mut self, n: &u32) -> Handled {
         self.last = *n;
         assert_ne!((self.id, *n), ("bad", 13), "unlucky");
         self.handled += 1;
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     }
 
     async fn terminate(&mut self, reason: &StopReason) {
@@ -225,9 +225,9 @@ async fn case_066_a_stuck_handler_blocks_no_other_handler() {
 async fn case_067_terminate_is_optional() {
     struct Plain(Vec<u32>);
     impl Handler<u32> for Plain {
-        async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
+        async fn handle_event(&mut self, n: &u32) -> Handled {
             self.0.push(*n);
-            ControlFlow::Continue(())
+            Ok(ControlFlow::Continue(()))
         }
     }
     let manager = EventManager::new(8);

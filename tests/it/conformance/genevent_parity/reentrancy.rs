@@ -6,7 +6,7 @@ use futures::{StreamExt, poll};
 use genevent::error::{NotifyError, WouldDeadlock};
 use genevent::handler::CallError;
 use genevent::test_util::Probe;
-use genevent::{EventManager, Handler, WeakEventManager, handler_fn};
+use genevent::{EventManager, Handled, Handler, WeakEventManager, handler_fn};
 use tokio::sync::watch;
 
 use super::support::{Diary, Scribe, add, at_once, reader, settle};
@@ -15,13 +15,13 @@ use super::support::{Diary, Scribe, add, at_once, reader, settle};
 struct Echo(WeakEventManager<u32>, Diary);
 
 impl Handler<u32> for Echo {
-    async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
+    async fn handle_event(&mut self, n: &u32) -> Handled {
         if *n == 1 {
             let manager = self.0.upgrade().unwrap();
-            assert_eq!(manager.notify(2).await, Ok(2));
+            assert_eq!(manager.notify(2).await, Ok(3), "two handlers and a stream");
         }
         self.1.record(format!("echo {n}"));
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     }
 }
 
@@ -34,7 +34,7 @@ async fn case_141_a_handler_may_notify_its_manager() {
     group.add_handler("echo", echo).unwrap();
     group.add_handler("b", Scribe::new("b", &diary)).unwrap();
     let reading = reader(&manager, 0);
-    assert_eq!(manager.sync_notify(1).await.unwrap().acked(), 2);
+    assert_eq!(manager.sync_notify(1).await.unwrap().acked(), 3);
     manager.stop().await.unwrap();
     let log = diary.drain();
     assert_eq!(log[..4], ["echo 1", "b 1", "echo 2", "b 2"]);
@@ -45,7 +45,7 @@ async fn case_141_a_handler_may_notify_its_manager() {
 struct Stubborn(WeakEventManager<u32>, Probe<u32>);
 
 impl Handler<u32> for Stubborn {
-    async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
+    async fn handle_event(&mut self, n: &u32) -> Handled {
         if *n == 1 {
             let manager = self.0.upgrade().unwrap();
             let would = Err(NotifyError::WouldDeadlock(2));
@@ -63,7 +63,7 @@ impl Handler<u32> for Stubborn {
             assert!(manager.add_handler("more", more).is_ok());
         }
         self.1.record(*n);
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     }
 }
 
@@ -139,9 +139,9 @@ impl std::fmt::Debug for Secretive {
 }
 
 impl Handler<Secretive> for Secretive {
-    async fn handle_event(&mut self, event: &Secretive) -> ControlFlow<()> {
+    async fn handle_event(&mut self, event: &Secretive) -> Handled {
         self.0 += event.0;
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     }
 }
 

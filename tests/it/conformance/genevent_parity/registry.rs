@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use futures::{FutureExt, StreamExt};
 use genevent::kv::{Bucket, ExitReason, Registry, RegistryEvent, RegistryStreamExt};
 use genevent::test_util::{Probe, assert_next};
-use genevent::{EventManager, Handler, StopReason, handler_fn};
+use genevent::{EventManager, Handled, Handler, StopReason, handler_fn};
 use tokio::task::JoinHandle;
 
 use super::support::settle;
@@ -194,7 +194,7 @@ async fn case_159_the_registry_works_without_its_manager() {
 struct Nosy(Registry<u32>, Probe<String>);
 
 impl Handler<Event> for Nosy {
-    async fn handle_event(&mut self, event: &Event) -> ControlFlow<()> {
+    async fn handle_event(&mut self, event: &Event) -> Handled {
         if let RegistryEvent::Created { name, bucket } = event {
             assert_eq!(self.0.lookup(name).as_ref(), Some(bucket));
             if name == "a" {
@@ -203,7 +203,7 @@ impl Handler<Event> for Nosy {
             }
         }
         self.1.record(in_short(event));
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     }
 }
 

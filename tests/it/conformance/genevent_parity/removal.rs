@@ -1,7 +1,7 @@
 //! F. Removal.
 
 use genevent::handler::{CallError, RemoveError};
-use genevent::{EventManager, Handler, HandlerRef, StopReason};
+use genevent::{EventManager, Handled, Handler, HandlerRef, StopReason};
 use std::ops::ControlFlow;
 
 use futures::poll;
@@ -12,8 +12,8 @@ use super::support::{Diary, Scribe, add, settle, timed};
 struct Nothing;
 
 impl Handler<u32> for Nothing {
-    async fn handle_event(&mut self, _: &u32) -> ControlFlow<()> {
-        ControlFlow::Continue(())
+    async fn handle_event(&mut self, _: &u32) -> Handled {
+        Ok(ControlFlow::Continue(()))
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use genevent::test_util::Probe;
-use genevent::{EventManager, Handler, HandlerRef, Receipt, StopReason};
+use genevent::{EventManager, Handled, Handler, HandlerRef, Receipt, StopReason};
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{Instant, sleep};
 
@@ -54,15 +54,15 @@ impl Scribe {
 }
 
 impl Handler<u32> for Scribe {
-    async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
+    async fn handle_event(&mut self, n: &u32) -> Handled {
         work(self.takes).await;
         self.diary.record(format!("{} {n}", self.name));
         match n {
-            0 if self.fragile => return ControlFlow::Break(()),
+            0 if self.fragile => return Ok(ControlFlow::Break(())),
             13 if self.fragile => panic!("thirteen"),
             _ => self.seen.push(*n),
         }
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     }
 
     async fn terminate(&mut self, reason: &StopReason) {

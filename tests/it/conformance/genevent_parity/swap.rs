@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use futures::FutureExt;
 use genevent::handler::{AddHandlerError, SwapError, TrySwapError};
 use genevent::test_util::Probe;
-use genevent::{EventManager, Handler, HandlerRef, StopReason};
+use genevent::{EventManager, Handled, Handler, HandlerRef, StopReason};
 
 use super::support::{Diary, Scribe, add, settle};
 
@@ -17,9 +17,9 @@ struct Heir {
 }
 
 impl Handler<u32> for Heir {
-    async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
+    async fn handle_event(&mut self, n: &u32) -> Handled {
         self.diary.record(format!("heir {n}"));
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     }
 }
 
@@ -154,9 +154,9 @@ async fn case_079_a_swap_under_load_loses_nothing() {
 async fn case_080_a_failing_terminate_does_not_prevent_a_swap() {
     struct Sore(Vec<u32>, Diary);
     impl Handler<u32> for Sore {
-        async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
+        async fn handle_event(&mut self, n: &u32) -> Handled {
             self.0.push(*n);
-            ControlFlow::Continue(())
+            Ok(ControlFlow::Continue(()))
         }
         async fn terminate(&mut self, _: &StopReason) {
             self.0.clear();
@@ -209,7 +209,7 @@ struct Tired {
 }
 
 impl Handler<u32> for Tired {
-    async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
+    async fn handle_event(&mut self, n: &u32) -> Handled {
         self.diary.record(format!("tired {n}"));
         if *n == 5 {
             let place = self.place.take().expect("it is given up once");
@@ -222,7 +222,7 @@ impl Handler<u32> for Tired {
                 }
             }));
         }
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     }
 }
 

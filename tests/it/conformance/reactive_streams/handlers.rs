@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use genevent::test_util::Probe;
-use genevent::{EventManager, Handler, HandlerRef, StopReason};
+use genevent::{EventManager, Handled, Handler, HandlerRef, StopReason};
 use tokio::sync::Semaphore;
 use tokio::task::yield_now;
 
@@ -17,10 +17,10 @@ struct Slow {
 }
 
 impl Handler<Event> for Slow {
-    async fn handle_event(&mut self, event: &Event) -> ControlFlow<()> {
+    async fn handle_event(&mut self, event: &Event) -> Handled {
         self.seen.record(**event);
         self.go.acquire().await.expect("it stays open").forget();
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     }
 }
 

@@ -127,6 +127,10 @@ async fn a_handler_is_listed_as_a_subscriber() {
     manager.add_handler("log", log).unwrap();
     let line = line!() - 1;
     let group = manager.handler_group("group").unwrap();
+    assert_eq!(manager.subscribers().len(), 1, "an empty group is none");
+    group
+        .add_handler("member", handler_fn(|_: &u32| ()))
+        .unwrap();
     let infos = manager.subscribers();
     assert_eq!(
         (infos[0].name(), infos[0].kind()),
@@ -138,7 +142,9 @@ async fn a_handler_is_listed_as_a_subscriber() {
     );
     assert_eq!(
         (infos[1].name(), infos[1].kind()),
-        (Some("group"), SubscriberKind::Group)
+        (Some("member"), SubscriberKind::Handler)
     );
+    assert_eq!((infos[1].group(), infos[0].group()), (Some("group"), None));
+    assert_eq!(infos[1].created_at().file(), file!());
     drop(group);
 }

@@ -4,7 +4,7 @@ use std::future::pending;
 use std::ops::ControlFlow;
 
 use futures::FutureExt;
-use genevent::{EventManager, Handler, StopReason, handler_fn};
+use genevent::{EventManager, Handled, Handler, StopReason, handler_fn};
 use tokio::task::yield_now;
 
 use super::{Diary, add};
@@ -28,8 +28,8 @@ async fn stop_waits_until_every_handler_has_ended() {
 
 struct Endless;
 impl Handler<u32> for Endless {
-    async fn handle_event(&mut self, _: &u32) -> ControlFlow<()> {
-        ControlFlow::Continue(())
+    async fn handle_event(&mut self, _: &u32) -> Handled {
+        Ok(ControlFlow::Continue(()))
     }
     async fn terminate(&mut self, _: &StopReason) {
         pending::<()>().await;

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use futures::FutureExt;
 use genevent::handler::RemoveError;
 use genevent::test_util::Probe;
-use genevent::{EventManager, Handler, StopReason};
+use genevent::{EventManager, Handled, Handler, StopReason};
 
 use super::{Diary, add};
 
@@ -50,8 +50,8 @@ async fn a_panic_in_terminate_keeps_the_stop_reason() {
     // GenEvent cases 64, 67.
     struct Sore;
     impl Handler<u32> for Sore {
-        async fn handle_event(&mut self, _: &u32) -> ControlFlow<()> {
-            ControlFlow::Continue(())
+        async fn handle_event(&mut self, _: &u32) -> Handled {
+            Ok(ControlFlow::Continue(()))
         }
         async fn terminate(&mut self, _: &StopReason) {
             panic!("sore")
@@ -77,8 +77,8 @@ async fn a_panicking_handler_drop_harms_no_call() {
         }
     }
     impl Handler<u32> for Bomb {
-        async fn handle_event(&mut self, _: &u32) -> ControlFlow<()> {
-            ControlFlow::Break(())
+        async fn handle_event(&mut self, _: &u32) -> Handled {
+            Ok(ControlFlow::Break(()))
         }
     }
     let manager = EventManager::new(4);

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use futures::{FutureExt, poll};
 use genevent::handler::{CallError, SwapError, TrySwapError};
 use genevent::test_util::Probe;
-use genevent::{EventManager, Handler, StopReason, handler_fn};
+use genevent::{EventManager, Handled, Handler, StopReason, handler_fn};
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 
@@ -203,8 +203,8 @@ async fn aborting_drops_the_future_and_the_event() {
 async fn abort_works_while_idle_and_while_terminating() {
     struct Lingering;
     impl Handler<u32> for Lingering {
-        async fn handle_event(&mut self, _: &u32) -> ControlFlow<()> {
-            ControlFlow::Continue(())
+        async fn handle_event(&mut self, _: &u32) -> Handled {
+            Ok(ControlFlow::Continue(()))
         }
         async fn terminate(&mut self, reason: &StopReason) {
             if *reason == StopReason::Removed {

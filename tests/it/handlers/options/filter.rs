@@ -8,8 +8,8 @@ use futures::FutureExt;
 use genevent::error::{NotifyError, TryNotifyError};
 use genevent::test_util::Probe;
 use genevent::{
-    DisconnectCause, EventManager, Handler, HandlerOptions, Restart, StopReason, SubscriberKind,
-    handler_fn,
+    DisconnectCause, EventManager, Handled, Handler, HandlerOptions, Restart, StopReason,
+    SubscriberKind, handler_fn,
 };
 use tokio::runtime::Handle;
 use tokio::task::yield_now;
@@ -153,7 +153,7 @@ async fn an_abort_drops_the_wanted_events() {
 struct Chain(genevent::WeakEventManager<u32>, Probe<u32>);
 
 impl Handler<u32> for Chain {
-    async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
+    async fn handle_event(&mut self, n: &u32) -> Handled {
         self.1.record(*n);
         let manager = self.0.upgrade().unwrap();
         if *n < 6 {
@@ -163,7 +163,7 @@ impl Handler<u32> for Chain {
             assert_eq!(sync, Err(NotifyError::WouldDeadlock(0)));
             assert!(manager.flush().await.is_err());
         }
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     }
 }
 

@@ -1,13 +1,12 @@
 //! The registry continues, or ends, when subscribers leave, the manager is closed or the runtime
 //! shuts down.
 
-use std::ops::ControlFlow;
 use std::time::Duration;
 
 use futures::executor::block_on;
 use futures::{FutureExt, Stream, StreamExt};
 use genevent::kv::{ExitReason, Registry, RegistryEvent};
-use genevent::{EventManager, Handler, Overflow};
+use genevent::{EventManager, Handled, Handler, Overflow};
 use tokio::time::Instant;
 use tokio_test::{assert_pending, assert_ready, assert_ready_eq, task};
 
@@ -125,7 +124,7 @@ async fn closing_resolves_flush_despite_a_stuck_handler() {
     struct Stuck;
 
     impl Handler<RegistryEvent<u8>> for Stuck {
-        async fn handle_event(&mut self, _: &RegistryEvent<u8>) -> ControlFlow<()> {
+        async fn handle_event(&mut self, _: &RegistryEvent<u8>) -> Handled {
             std::future::pending().await
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use genevent::error::{WaitError, WouldDeadlock};
-use genevent::{EventManager, Handler, StopReason, SubscribeOptions, WeakEventManager};
+use genevent::{EventManager, Handled, Handler, StopReason, SubscribeOptions, WeakEventManager};
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 use tokio_test::{assert_pending, task};
@@ -18,14 +18,14 @@ use crate::drive::{now, read};
 struct Spreading(WeakEventManager<u32>, Arc<Mutex<usize>>);
 
 impl Handler<u32> for Spreading {
-    async fn handle_event(&mut self, n: &u32) -> ControlFlow<()> {
+    async fn handle_event(&mut self, n: &u32) -> Handled {
         let manager = self.0.upgrade().unwrap();
         for _ in 0..3 * n.min(&1) {
             assert!(manager.notify(n - 1).await.is_ok());
             yield_now().await;
         }
         *self.1.lock().unwrap() += 1;
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     }
 }
 
@@ -53,11 +53,11 @@ async fn quiet_waits_for_all_that_an_event_leads_to() {
 struct Working(Option<BoxFuture<'static, ()>>, bool);
 
 impl Handler<u32> for Working {
-    async fn handle_event(&mut self, _: &u32) -> ControlFlow<()> {
+    async fn handle_event(&mut self, _: &u32) -> Handled {
         if let Some(work) = self.0.take_if(|_| !self.1) {
             work.await;
         }
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     }
 
     async fn terminate(&mut self, _: &StopReason) {

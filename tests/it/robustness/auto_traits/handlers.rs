@@ -8,8 +8,8 @@ use genevent::handler::{
     TrySwapError,
 };
 use genevent::{
-    Handler, HandlerGroup, HandlerGuard, HandlerOptions, HandlerRef, Restart, StopReason,
-    SubscriberKind,
+    Handled, Handler, HandlerGroup, HandlerGuard, HandlerOptions, HandlerRef, Restart, StopReason,
+    SubscriberKind, WeakHandlerGroup,
 };
 
 use super::{Event, at_ease, clone, error};
@@ -18,9 +18,9 @@ use super::{Event, at_ease, clone, error};
 struct Plain(std::cell::Cell<u8>);
 
 impl Handler<Event> for Plain {
-    async fn handle_event(&mut self, _: &Event) -> ControlFlow<()> {
+    async fn handle_event(&mut self, _: &Event) -> Handled {
         self.0.set(1);
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     }
 }
 
@@ -33,6 +33,7 @@ fn handler_references_have_their_auto_traits() {
     at_ease::<AnyHandlerRef<Event>>();
     at_ease::<HandlerGuard<Event, Plain>>();
     at_ease::<HandlerGroup<Event>>();
+    at_ease::<WeakHandlerGroup<Event>>();
     at_ease::<Restart>();
     may_be_sent::<HandlerOptions<Event>>();
     may_be_sent::<HandlerOptions<Event, Restart>>();

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use futures::future::LocalBoxFuture;
 use futures::{FutureExt, poll};
-use genevent::{EventManager, Handler, HandlerGroup, HandlerRef};
+use genevent::{EventManager, Handled, Handler, HandlerGroup, HandlerRef};
 use tokio::task::yield_now;
 
 pub(crate) struct Row {
@@ -26,10 +26,10 @@ struct World {
 struct Collect(Arc<Mutex<Vec<u32>>>);
 
 impl Handler<u32> for Collect {
-    async fn handle_event(&mut self, event: &u32) -> ControlFlow<()> {
+    async fn handle_event(&mut self, event: &u32) -> Handled {
         yield_now().await;
         self.0.lock().unwrap().push(*event);
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     }
 }
 

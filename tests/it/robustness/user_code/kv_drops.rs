@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use genevent::kv::{Bucket, ExitReason, Registry};
-use genevent::{EventManager, Handler, HandlerOptions, Restart};
+use genevent::{EventManager, Handled, Handler, HandlerOptions, Restart};
 
 use super::silent_panic;
 
@@ -52,8 +52,8 @@ impl Drop for Bomb {
 }
 
 impl Handler<u8> for Bomb {
-    async fn handle_event(&mut self, _: &u8) -> ControlFlow<()> {
-        ControlFlow::Continue(())
+    async fn handle_event(&mut self, _: &u8) -> Handled {
+        Ok(ControlFlow::Continue(()))
     }
 }
 

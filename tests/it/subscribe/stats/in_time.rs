@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use genevent::{EventManager, Handler, Overflow, StopReason, SubscriberInfo, handler_fn};
+use genevent::{EventManager, Handled, Handler, Overflow, StopReason, SubscriberInfo, handler_fn};
 use tokio::sync::oneshot;
 use tokio::time::advance;
 use tokio_test::{assert_pending, assert_ready, task};
@@ -21,8 +21,8 @@ fn holding<E: Send + Sync + 'static>(manager: &EventManager<E>) -> Vec<Option<Du
 struct Slow(Option<oneshot::Receiver<()>>);
 
 impl Handler<u8> for Slow {
-    async fn handle_event(&mut self, _: &u8) -> ControlFlow<()> {
-        ControlFlow::Continue(())
+    async fn handle_event(&mut self, _: &u8) -> Handled {
+        Ok(ControlFlow::Continue(()))
     }
 
     async fn terminate(&mut self, _: &StopReason) {
@@ -236,6 +236,7 @@ async fn a_drawing_shows_the_waiting_dependencies() {
     let log = handler_fn(|_: &u8| ());
     manager.add_handler("log", log).unwrap();
     let group = manager.handler_group("metrics").unwrap();
+    group.add_handler("hits", handler_fn(|_: &u8| ())).unwrap();
     manager.try_notify(1).unwrap();
     while manager.stats().subscribers()[1..]
         .iter()
@@ -255,8 +256,8 @@ async fn a_drawing_shows_the_waiting_dependencies() {
   manager -> s1 [style=solid];
   s2 [shape=component, style=solid, label="#2 \"log\"\n0 of 1 unread, 0 in flight"];
   manager -> s2 [style=solid];
-  s3 [shape=folder, style=solid, label="#3 \"metrics\"\n0 of 1 unread, 0 in flight"];
-  manager -> s3 [style=solid];
+  s4 [shape=component, style=solid, label="#4 \"hits\" of \"metrics\"\n0 of 1 unread, 0 in flight"];
+  manager -> s4 [style=solid];
   publishers [shape=cds, label="publishers queued: 1"];
   publishers -> manager;
   publishers -> s1 [color=red, label="90.0s"];

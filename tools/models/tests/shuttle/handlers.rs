@@ -8,7 +8,8 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use genevent::{
-    EventManager, Handler, HandlerOptions, Restart, StopReason, WeakEventManager, handler_fn,
+    Cause, EventManager, Handled, Handler, HandlerOptions, Restart, StopReason, WeakEventManager,
+    handler_fn,
 };
 use genevent_models::{model, spawn};
 use shuttle::future::block_on;
@@ -190,14 +191,14 @@ struct Publishing {
 }
 
 impl Handler<u64> for Publishing {
-    async fn handle_event(&mut self, n: &u64) -> ControlFlow<()> {
+    async fn handle_event(&mut self, n: &u64) -> Handled {
         if *n == 1 {
             let manager = self.manager.upgrade().unwrap();
             let stored = manager.notify(9).await;
             let refused = u64::from(stored.is_err());
             self.refused.fetch_add(refused, Ordering::SeqCst);
         }
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     }
 }
 
@@ -303,6 +304,76 @@ fn a_stuck_handler_is_aborted_while_others_publish() {
                 assert_eq!(stuck.stopped().await, StopReason::Aborted);
                 manager.stop().await.unwrap();
             }
+        });
+    });
+}
+
+/// The answers of a handler: the events that it has finished, and those that it has failed.
+#[derive(Default)]
+struct Answers {
+    finished: AtomicU64,
+    failed: AtomicU64,
+}
+
+/// Counts events, fails at event 1, and panics at event 2 if `fragile`.
+fn counting(answers: &Arc<Answers>, fragile: bool) -> impl Handler<u64> {
+    let answers = Arc::clone(answers);
+    handler_fn(move |n: &u64| {
+        if *n == 1 || (fragile && *n == 2) {
+            answers.failed.fetch_add(1, Ordering::SeqCst);
+            assert_eq!(*n, 1, "fragile");
+            return Err("one");
+        }
+        answers.finished.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    })
+}
+
+/// The receipts of a group count what its handlers have done, while handlers come, go, fail and panic.
+#[test]
+fn the_handlers_of_a_group_answer_for_themselves() {
+    model(|| {
+        block_on(async {
+            let manager = EventManager::new(4);
+            let answers = Arc::new(Answers::default());
+            let group = manager.handler_group("group").unwrap();
+            group.add_handler("a", counting(&answers, false)).unwrap();
+            let publishers = [1, 3].map(|first| {
+                let manager = manager.clone();
+                spawn(async move {
+                    let (mut counted, mut acked, mut failed) = (0, 0, 0);
+                    for n in first..first + 2 {
+                        let receipt = manager.sync_notify(n).await.unwrap();
+                        counted += receipt.acked() + receipt.dropped();
+                        acked += receipt.acked();
+                        let causes = receipt.unfinished().iter().map(|entry| entry.cause());
+                        failed += causes.filter(|cause| **cause != Cause::Left).count();
+                    }
+                    (counted, acked, failed)
+                })
+            });
+            let adding = spawn({
+                let (group, answers) = (group.clone(), Arc::clone(&answers));
+                async move { drop(group.add_handler("b", counting(&answers, true))) }
+            });
+            let removing = spawn({
+                let group = group.clone();
+                async move { _ = group.remove_handler("a").await }
+            });
+            let (mut counted, mut acked, mut failed) = (0, 0, 0);
+            for publisher in publishers {
+                let sums = publisher.await.unwrap();
+                counted += sums.0;
+                acked += sums.1;
+                failed += sums.2;
+            }
+            adding.await.unwrap();
+            removing.await.unwrap();
+            assert_eq!(acked as u64, answers.finished.load(Ordering::SeqCst));
+            assert_eq!(failed as u64, answers.failed.load(Ordering::SeqCst));
+            assert!(counted <= 8, "two handlers, four events");
+            drop(group);
+            manager.stop().await.unwrap();
         });
     });
 }

@@ -11,8 +11,8 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use genevent::kv::Registry;
 use genevent::{
-    EventManager, EventStreamExt, Handler, HandlerOptions, HandlerRef, Restart, StopReason,
-    handler_fn,
+    EventManager, EventStreamExt, Handled, Handler, HandlerOptions, HandlerRef, Restart,
+    StopReason, handler_fn,
 };
 use tokio::task::yield_now;
 
@@ -34,14 +34,14 @@ impl Panics {
 }
 
 impl Handler<u8> for Panics {
-    async fn handle_event(&mut self, n: &u8) -> ControlFlow<()> {
+    async fn handle_event(&mut self, n: &u8) -> Handled {
         if *n == 2 {
             yield_now().await;
         }
         if *n > 0 {
             self.payloads.panic();
         }
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     }
 
     async fn terminate(&mut self, _: &StopReason) {

@@ -1,0 +1,67 @@
+//! Groups: handlers that share a log reader, and count as a subscriber each.
+
+use super::Machine;
+use super::members::GroupHandler;
+use crate::channel::effects::{Effect, Effects};
+use crate::channel::handlers::progress::GroupProgress;
+use crate::channel::log::SegmentKey;
+use crate::channel::source::Unread;
+use crate::receipt::Cause;
+use crate::subscriber_id::{Identity, SubscriberId};
+use crate::util::sync::Arc;
+
+impl<E> Machine<E> {
+    /// Returns the id of a future handler of a group.
+    pub(crate) fn issue_id(&mut self) -> SubscriberId {
+        self.members.issue_id()
+    }
+
+    /// Returns the progress that the runner of a group tells; `None` for others.
+    pub(crate) fn group_progress(&self, group: SubscriberId) -> Option<&Arc<GroupProgress>> {
+        Some(self.find(group)?.group()?.progress())
+    }
+
+    /// Counts a handler of a group from the next event on, unless the group is detached.
+    pub(crate) fn join_group(&mut self, group: SubscriberId, identity: Arc<Identity>) {
+        if self.find(group).is_none() {
+            return;
+        }
+        let joined_at = self.tail();
+        let handler = GroupHandler {
+            identity,
+            joined_at,
+        };
+        self.members.join_group(group.number, handler);
+        self.assert_invariants();
+    }
+
+    /// Stops to count a handler of a group, and settles for it the unread events that count it. The
+    /// caller is the runner of the group, which answers the event in flight itself.
+    pub(crate) fn leave_group(
+        &mut self,
+        group: SubscriberId,
+        handler: SubscriberId,
+        effects: &mut Effects<E>,
+    ) {
+        if self.find(group).is_none() {
+            return;
+        }
+        // Of a detached group, the unread events were settled when it was detached.
+        let Some((left, true)) = self.members.leave_group(group.number, handler) else {
+            return;
+        };
+        let subscriber = &self.member(group.number).subscriber;
+        let position = subscriber.cursor.load().position().max(left.joined_at);
+        let segment_key = SegmentKey::of(subscriber);
+        let segments = self.log.ticketed_after(segment_key, position);
+        if !segments.is_empty() && !seeded_bug!("member-keeps-tickets") {
+            effects.push(Effect::Unread(Box::new(Unread {
+                subscriber: left.identity,
+                cause: Cause::Left,
+                position,
+                segments,
+            })));
+        }
+        self.assert_invariants();
+    }
+}
