@@ -93,6 +93,7 @@ impl<E> Channel<E> {
         self.run(|state, effects| {
             state.machine.leave_group(group, handler, effects);
             state.notify_conditions(effects);
+            state.notify_detached(effects);
         });
     }
 

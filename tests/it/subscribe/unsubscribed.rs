@@ -175,6 +175,20 @@ async fn handlers_are_subscribers() {
     assert_ready!(waiting.poll());
 }
 
+#[cfg(feature = "rt")]
+#[tokio::test]
+async fn the_last_handler_of_a_group_resolves_it() {
+    let manager = EventManager::<u8>::new(4);
+    let group = manager.handler_group("screens").unwrap();
+    let handler = genevent::handler_fn(|_: &u8| ());
+    group.add_handler("log", handler).unwrap();
+    let mut waiting = task::spawn(manager.unsubscribed());
+    assert_pending!(waiting.poll());
+    assert!(group.remove_handler("log").await);
+    assert!(waiting.is_woken());
+    assert_ready!(waiting.poll());
+}
+
 #[test]
 fn handles_know_their_manager() {
     let manager = EventManager::<u8>::new(4);
