@@ -26,7 +26,7 @@ pub(crate) struct Member<E> {
     pub(crate) subscriber: Arc<SubscriberState>,
     /// The subscriber's filter queue; `None` for a log reader.
     pub(crate) queue: Option<Arc<dyn AnyQueue>>,
-    /// Whether the member blocks publishers, and for how long.
+    /// Whether the member blocks publishers.
     pub(crate) blocker: BlockerSlot,
     /// The flushes (and stages) waiting for the member to settle events.
     flushes: Option<Box<Flushes>>,
@@ -48,7 +48,7 @@ impl<E> Member<E> {
     pub(crate) fn new(subscriber: &Arc<SubscriberState>, queue: Option<Arc<dyn AnyQueue>>) -> Self {
         Self {
             subscriber: Arc::clone(subscriber),
-            blocker: BlockerSlot::new(queue.is_some()),
+            blocker: BlockerSlot::default(),
             queue,
             flushes: None,
             backlog: None,
