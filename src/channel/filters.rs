@@ -26,7 +26,7 @@ impl<E: 'static> Channel<E> {
             }
             // Under the lock that attaches the subscriber, as for a log reader.
             let subscriber = queue.subscriber();
-            if subscriber.identity.kind.has_task() && !subscriber.is_observer {
+            if subscriber.kind.has_task() && !subscriber.is_observer {
                 state.running.insert(subscriber.id, Arc::clone(subscriber));
             }
             state.notify_conditions(effects);

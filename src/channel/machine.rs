@@ -268,8 +268,13 @@ impl<E> Machine<E> {
     /// Returns whether the subscription of a handler or a group is attached; `None` for others.
     pub(crate) fn is_task_attached(&self, id: SubscriberId) -> Option<bool> {
         let member = self.find(id)?;
-        let has_task = member.subscriber.identity.kind.has_task();
+        let has_task = member.subscriber.kind.has_task();
         has_task.then(|| member.is_attached())
+    }
+
+    /// Returns the member with this number, if attached.
+    fn current_number(&self, number: u64) -> Option<&Member<E>> {
+        (self.members.find_number(number)).filter(|member| member.is_attached())
     }
 
     /// Returns the member with this id, if attached.

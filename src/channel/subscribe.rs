@@ -145,7 +145,7 @@ impl<E> Channel<E> {
             }
             // Add the runner under the lock that attaches the subscriber: `stop` waits for the runner of
             // every handler attached before the manager was closed, observers excepted.
-            let is_awaited = subscriber.identity.kind.has_task() && !subscriber.is_observer;
+            let is_awaited = subscriber.kind.has_task() && !subscriber.is_observer;
             if is_awaited && !seeded_bug!("task-counted-late") {
                 state.running.insert(subscriber.id, Arc::clone(&subscriber));
             }

@@ -122,13 +122,12 @@ impl<E> Machine<E> {
         // unread and as unacked, or not at all.
         let cursor = subscriber.cursor.load();
         let member = self.current(subscriber.id);
-        let identity = &subscriber.identity;
         SubscriberInfo {
-            id: identity.id,
-            name: identity.name.clone(),
-            kind: identity.kind,
+            id: subscriber.id,
+            name: subscriber.name.clone(),
+            kind: subscriber.kind,
             is_observer: subscriber.is_observer,
-            created_at: identity.created_at,
+            created_at: subscriber.created_at,
             overflow: subscriber.overflow,
             window: subscriber.window,
             after: (subscriber.stage()).map_or_else(Vec::new, |stage| stage.after().to_vec()),

@@ -1,6 +1,5 @@
 //! The members of a channel: the subscribers, and how many of them read the log.
 
-
 use crate::channel::machine::blockers::{BlockerMut, BlockerSlot, BlockerSlots};
 use crate::subscriber_id::SubscriberId;
 use crate::util::number_table::NumberTable;
