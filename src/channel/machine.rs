@@ -141,8 +141,8 @@ impl<E> Machine<E> {
             log: Log::new(capacity, retain),
             members: Members::new(id, retain > 0),
             filters: FilterRegistry::new(),
-            lossless: FullAt::new(id),
-            lossy: FullAt::new(id),
+            lossless: FullAt::new(),
+            lossy: FullAt::new(),
             blockers: Blockers::default(),
             detached: Vec::new(),
             #[cfg(feature = "tracing")]
@@ -211,7 +211,7 @@ impl<E> Machine<E> {
 
     /// Returns whether the subscriber with this number is detached, or has left.
     pub(crate) fn is_detached(&self, number: u64) -> bool {
-        !(self.members.find_number(number)).is_some_and(Member::is_attached)
+        self.current_number(number).is_none()
     }
 
     /// Notes the end of an attached member in `detached`.
