@@ -168,33 +168,31 @@ impl<E> Machine<E> {
         cause: Cause,
         effects: &mut Effects<E>,
     ) -> CursorState {
-        let member = self.member_mut(key);
-        let subscriber = Arc::clone(&member.subscriber);
-        subscriber.cursor.request_reports();
-        if member.queue.is_some() {
+        if self.member(key).queue.is_some() {
             self.close_queue(key, by, cause, effects);
-            return subscriber.cursor.load();
+            return self.subscriber(key).cursor.load();
         }
 
         // From here on, the subscriber can claim no event of the log.
-        let cursor = subscriber.cursor.detach();
-        if let Some(stage) = subscriber.stage() {
-            by.release(stage.stop_waiting(), effects);
-        }
+        let cursor = self.subscriber(key).cursor.detach();
         if !self.detach_member(key) {
             return cursor;
+        }
+        let subscriber = &self.members.get(key).subscriber;
+        if let Some(stage) = subscriber.stage() {
+            by.release(stage.stop_waiting(), effects);
         }
 
         // Collect unread events with tickets before the log frees the segments: publishers wait
         // for their acknowledgements.
-        let segment_key = SegmentKey::of(&subscriber);
+        let segment_key = SegmentKey::of(subscriber);
         let position = cursor.position();
         let owes = !subscriber.is_observer || seeded_bug!("observer-settles-unread");
         let segments = owes.then(|| self.log.ticketed_after(segment_key, position));
         let segments = segments.unwrap_or_default();
         if !segments.is_empty() && !seeded_bug!("leave-keeps-tickets") {
             effects.push(Effect::Unread(Box::new(Unread {
-                subscriber: Arc::clone(&subscriber),
+                subscriber: Arc::clone(subscriber),
                 cause,
                 position,
                 segments,
@@ -204,7 +202,7 @@ impl<E> Machine<E> {
 
         // Publishers need not wait for the member any more.
         self.unblock_detached(key);
-        self.drop_stale_entries();
+        self.drop_stale_entries(key);
         cursor
     }
 
