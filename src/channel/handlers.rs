@@ -14,27 +14,27 @@ pub(crate) mod names;
 impl<E> Channel<E> {
     /// Returns the names of handlers and groups.
     pub(crate) fn handler_names(&self) -> &Arc<HandlerNames> {
-        &self.handler_names
+        self.handler_names.get_or_init(Arc::default)
     }
 
     /// Returns the handler or the group that has this subscription, if there is one, and whether the
     /// subscription is attached.
     pub(crate) fn find_runner(&self, id: SubscriberId) -> Option<(names::Entry, bool)> {
         let is_attached = self.state.lock().machine.is_task_attached(id)?;
-        Some((self.handler_names.find_subscriber(id)?, is_attached))
+        Some((self.handler_names().find_subscriber(id)?, is_attached))
     }
 
     /// Aborts all handlers, closes, and disconnects all subscribers.
     pub(crate) fn stop_now(&self) {
         // Abort before the close and the disconnects: these end a handler as well, and an abort that
         // comes later would cut its `terminate` short.
-        let entries = self.handler_names.entries();
+        let entries = self.handler_names().entries();
         for entry in &entries {
             entry.abort();
         }
         self.close();
         // Handlers that were added meanwhile. A second abort would cut a `terminate` short.
-        for late in self.handler_names.entries() {
+        for late in self.handler_names().entries() {
             if !entries.iter().any(|entry| Arc::ptr_eq(entry, &late)) {
                 late.abort();
             }
