@@ -224,10 +224,12 @@ impl Blockers {
         if !self.waited.is_empty() && !self.clock.is_running() {
             self.clock.start(&now);
         }
+        // Reading the system's clock takes as long as the rest: one reading is for all members.
+        let mut reading = None;
         for index in self.waited.len()..self.numbers.len() {
             if is_waited_for(members, self.numbers[index]) {
-                let waited = Waited::from(self.clock.start(&now));
-                self.start_clock(index, waited, members);
+                let reading = *reading.get_or_insert_with(|| self.clock.start(&now));
+                self.start_clock(index, Waited::from(reading), members);
             }
         }
     }
@@ -253,6 +255,12 @@ impl Blockers {
     #[inline]
     pub(crate) fn has_untimed(&self) -> bool {
         self.waited.len() < self.numbers.len()
+    }
+
+    /// Returns whether the unblocking of a member may have made room for publishers, or moved their timer.
+    #[inline]
+    pub(crate) fn may_have_room(&self) -> bool {
+        self.numbers.is_empty() || !self.deadlines.is_empty()
     }
 
     /// Stops the time of all members: no publisher waits. Their time is kept until they read or
