@@ -219,8 +219,6 @@ impl<E> Channel<E> {
             let cause = DisconnectCause::Requested;
             let was_attached = state.machine.disconnect(id, cause, effects);
             if was_attached {
-                #[cfg(feature = "tracing")]
-                state.machine.trace_left(id, cause, effects);
                 effects.wake(state.unpark(id.number));
                 state.after_leave(effects);
             }
@@ -234,12 +232,6 @@ impl<E> Channel<E> {
     pub(crate) fn disconnect_handler(&self, id: SubscriberId) {
         self.run(|state, effects| {
             if state.machine.withdraw(id, effects) {
-                #[cfg(feature = "tracing")]
-                state.machine.trace_left(
-                    id,
-                    crate::channel::trace::LeaveReason::NoHandler,
-                    effects,
-                );
                 effects.drop_waker(state.unpark(id.number));
                 state.after_leave(effects);
             }

@@ -1,16 +1,10 @@
 //! Inspection: which subscribers there are and how far each has read.
 
 use super::{Machine, Member};
-#[cfg(feature = "tracing")]
-use crate::channel::effects::{Effect, Effects};
 use crate::channel::subscriber::SubscriberState;
 use crate::channel::subscriber::cursor::CursorState;
 use crate::channel::ticket::{AckLevel, Ticket};
-#[cfg(feature = "tracing")]
-use crate::channel::trace::{LeaveReason, Record};
 use crate::inspect::SubscriberInfo;
-#[cfg(feature = "tracing")]
-use crate::subscriber_id::SubscriberId;
 use crate::util::clock::Instant;
 use crate::util::sync::Arc;
 
@@ -77,20 +71,6 @@ impl<E> Machine<E> {
         }
         let unread = self.log.tail() - cursor.position();
         usize::try_from(unread).expect("at most the capacity, which was a usize")
-    }
-
-    /// Emits a record of a subscriber leaving or being disconnected, and why.
-    #[cfg(feature = "tracing")]
-    pub(crate) fn trace_left(
-        &self,
-        id: SubscriberId,
-        why: impl Into<LeaveReason>,
-        effects: &mut Effects<E>,
-    ) {
-        if let Some(member) = self.find(id) {
-            let subscriber = Arc::clone(&member.subscriber);
-            effects.push(Effect::Trace(Record::Left(subscriber, why.into())));
-        }
     }
 
     /// Returns information about a set of subscribers, oldest first. `now`: the time, if publishers

@@ -9,6 +9,8 @@ use crate::channel::log::SegmentKey;
 use crate::channel::source::{AfterBacklog, Backlog, Unread};
 use crate::channel::subscriber::cursor::CursorState;
 use crate::channel::subscriber::{SubscriberInit, SubscriberState};
+#[cfg(feature = "tracing")]
+use crate::channel::trace::{LeaveReason, Record};
 use crate::end_reason::{DisconnectCause, EndReason};
 use crate::options::SubscribeOptions;
 use crate::receipt::Cause;
@@ -154,6 +156,14 @@ impl<E> Machine<E> {
             self.member_mut(key).set_backlog(backlog);
         }
         self.settle(key, None, effects);
+        #[cfg(feature = "tracing")]
+        effects.push(Effect::Trace(Record::Left(
+            Arc::clone(&self.member(key).subscriber),
+            match by {
+                DetachedBy::Itself => LeaveReason::NoHandler,
+                DetachedBy::Other => cause.into(),
+            },
+        )));
         self.assert_invariants();
         true
     }

@@ -159,8 +159,6 @@ impl<E> Machine<E> {
             if position + (subscriber.window as u64) <= tail {
                 if subscriber.overflow == Overflow::Disconnect {
                     self.disconnect(subscriber.id, DisconnectCause::Overflow, effects);
-                    #[cfg(feature = "tracing")]
-                    self.trace_left(subscriber.id, DisconnectCause::Overflow, effects);
                     continue;
                 }
                 self.overwrite(&subscriber, position, effects);

@@ -165,8 +165,6 @@ impl<E> Machine<E> {
     pub(super) fn disconnect_overdue(&mut self, key: u64, effects: &mut Effects<E>) {
         let id = self.member(key).subscriber.id;
         self.disconnect(id, DisconnectCause::Overdue, effects);
-        #[cfg(feature = "tracing")]
-        self.trace_left(id, DisconnectCause::Overdue, effects);
     }
 
     /// Gives a permit although the blocking members, if any, are overdue. These stay attached until
