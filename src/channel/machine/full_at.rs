@@ -106,7 +106,7 @@ impl FullAt {
     }
 
     /// Removes the newest entry, if that is the entry of the subscriber with this number, which leaves.
-    /// The entry of a subscriber that has come for a moment is the newest.
+    /// A subscriber that leaves right after joining has the newest entry.
     #[inline]
     pub(crate) fn remove_newest(&mut self, number: u64) {
         if (self.sorted.back()).is_some_and(|last| last.number == number) {
