@@ -257,12 +257,6 @@ impl Blockers {
         self.waited.len() < self.numbers.len()
     }
 
-    /// Returns whether the unblocking of a member may have made room for publishers, or moved their timer.
-    #[inline]
-    pub(crate) fn may_have_room(&self) -> bool {
-        self.numbers.is_empty() || !self.deadlines.is_empty()
-    }
-
     /// Stops the time of all members: no publisher waits. Their time is kept until they read or
     /// have room.
     pub(crate) fn pause(&mut self, now: impl FnOnce() -> Instant) {

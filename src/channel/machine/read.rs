@@ -33,7 +33,7 @@ impl<E> Machine<E> {
     }
 
     /// Records the claim of event `seq` by a reporting subscriber. Returns `true` if the subscriber
-    /// was blocking, and publishers may have room now.
+    /// was blocking.
     pub(crate) fn report_claimed(&mut self, key: u64, seq: u64, effects: &mut Effects<E>) -> bool {
         let was_blocking = self.member(key).blocker.is_blocking();
         if was_blocking {
@@ -44,7 +44,7 @@ impl<E> Machine<E> {
         self.settle(key, Some(seq), effects);
         self.cancel_unneeded_reports(key);
         self.assert_invariants();
-        was_blocking && self.blockers.may_have_room()
+        was_blocking
     }
 
     /// Records that a reporting subscriber has finished the event in flight. Finishing makes no
