@@ -18,6 +18,7 @@
 //! ([`with_spare_waker`](crate::util::spare_waker::with_spare_waker)): a change in between is seen.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use crate::channel::condition::{Condition, ConditionWakers};
 use crate::channel::effects::Effects;
@@ -72,8 +73,8 @@ pub(crate) struct Channel<E> {
     handles: AtomicUsize,
     name: Option<Arc<str>>,
     capacity: usize,
-    /// The names of handlers and groups.
-    handler_names: Arc<HandlerNames>,
+    /// The names of handlers and groups, made for the first use.
+    handler_names: OnceLock<Arc<HandlerNames>>,
 }
 
 /// The state behind the lock.
@@ -122,7 +123,7 @@ impl<E: Send + Sync + 'static> Channel<E> {
             handles: AtomicUsize::new(1),
             name,
             capacity,
-            handler_names: Arc::default(),
+            handler_names: OnceLock::new(),
         })
     }
 }

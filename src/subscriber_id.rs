@@ -57,8 +57,7 @@ impl fmt::Debug for SubscriberId {
     }
 }
 
-/// What names a subscriber to people: constant, and shared by everything that outlives the
-/// subscriber.
+/// What names a subscriber to people: constant, and kept by what outlives the subscriber.
 #[derive(Clone, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub(crate) struct Identity {

@@ -334,7 +334,9 @@ impl<E> Drop for Subscription<E> {
         }
         // Nothing follows any more from the event in flight.
         self.subscriber.finish_unowed();
-        self.subscriber.cursor.finish();
+        if !self.subscriber.cursor.load().is_finished() {
+            self.subscriber.cursor.finish();
+        }
     }
 }
 

@@ -26,7 +26,7 @@ impl<E: 'static> Channel<E> {
             }
             // Under the lock that attaches the subscriber, as for a log reader.
             let subscriber = queue.subscriber();
-            if subscriber.identity.kind.has_task() {
+            if subscriber.kind.has_task() {
                 state.running.insert(subscriber.id, Arc::clone(subscriber));
             }
             state.notify_conditions(effects);

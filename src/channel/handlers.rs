@@ -18,13 +18,13 @@ pub(crate) mod progress;
 impl<E> Channel<E> {
     /// Returns the names of handlers and groups.
     pub(crate) fn handler_names(&self) -> &Arc<HandlerNames> {
-        &self.handler_names
+        self.handler_names.get_or_init(Arc::default)
     }
 
     /// Returns the handler or the group with this id, if there is one, and whether it is attached.
     pub(crate) fn find_runner(&self, id: SubscriberId) -> Option<(names::Entry, bool)> {
         let is_attached = self.state.lock().machine.is_task_attached(id);
-        let entry = self.handler_names.find_subscriber(id)?;
+        let entry = self.handler_names().find_subscriber(id)?;
         // A handler of a group has no subscription, and is listed while it is counted.
         Some((entry, is_attached.unwrap_or(true)))
     }
@@ -33,13 +33,13 @@ impl<E> Channel<E> {
     pub(crate) fn stop_now(&self) {
         // Abort before the close and the disconnects: these end a handler as well, and an abort that
         // comes later would cut its `terminate` short.
-        let entries = self.handler_names.entries();
+        let entries = self.handler_names().entries();
         for entry in &entries {
             entry.abort();
         }
         self.close();
         // Handlers that were added meanwhile. A second abort would cut a `terminate` short.
-        for late in self.handler_names.entries() {
+        for late in self.handler_names().entries() {
             if !entries.iter().any(|entry| Arc::ptr_eq(entry, &late)) {
                 late.abort();
             }

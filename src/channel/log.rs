@@ -167,6 +167,13 @@ impl<E> Log<E> {
         self.tail
     }
 
+    /// Turns the active segment into a shared segment, unless the active segment is empty.
+    pub(crate) fn seal_active(&mut self) {
+        if !self.active.is_empty() {
+            self.seal();
+        }
+    }
+
     /// Turns the active segment, which must not be empty, into a shared segment.
     fn seal(&mut self) {
         let SegmentKey(first) = self.active_key();
@@ -228,9 +235,7 @@ impl<E> Log<E> {
         if self.newest_ticketed <= position {
             return Vec::new();
         }
-        if !self.active.is_empty() {
-            self.seal();
-        }
+        self.seal_active();
         let segments = self.segments.range(self.index(from)..);
         let with_tickets =
             segments.filter(|counted| counted.has_ticket && counted.segment.last() > position);
@@ -246,9 +251,7 @@ impl<E> Log<E> {
             self.trim(effects);
             return false;
         }
-        if !self.active.is_empty() {
-            self.seal();
-        }
+        self.seal_active();
         self.active_readers = readers;
         while let Some(counted) = self.segments.pop_front() {
             effects.push(Effect::Segment(counted.segment));

@@ -142,8 +142,8 @@ impl<E> Machine<E> {
             log: Log::new(capacity, retain),
             members: Members::new(id, retain > 0),
             filters: FilterRegistry::new(),
-            lossless: FullAt::new(id),
-            lossy: FullAt::new(id),
+            lossless: FullAt::new(),
+            lossy: FullAt::new(),
             blockers: Blockers::default(),
             detached: Vec::new(),
             #[cfg(feature = "tracing")]
@@ -212,7 +212,7 @@ impl<E> Machine<E> {
 
     /// Returns whether the subscriber with this number is detached, or has left.
     pub(crate) fn is_detached(&self, number: u64) -> bool {
-        !(self.members.find_number(number)).is_some_and(Member::is_attached)
+        self.current_number(number).is_none()
     }
 
     /// Notes the end of an attached member in `detached`.
@@ -275,8 +275,13 @@ impl<E> Machine<E> {
     /// Returns whether the subscription of a handler or a group is attached; `None` for others.
     pub(crate) fn is_task_attached(&self, id: SubscriberId) -> Option<bool> {
         let member = self.find(id)?;
-        let has_task = member.subscriber.identity.kind.has_task();
+        let has_task = member.subscriber.kind.has_task();
         has_task.then(|| member.is_attached())
+    }
+
+    /// Returns the member with this number, if attached.
+    fn current_number(&self, number: u64) -> Option<&Member<E>> {
+        (self.members.find_number(number)).filter(|member| member.is_attached())
     }
 
     /// Returns the member with this id, if attached.

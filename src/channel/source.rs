@@ -9,7 +9,6 @@ use crate::channel::log::segment::Segment;
 use crate::end_reason::{DisconnectCause, EndReason};
 use crate::receipt::{Cause, Unfinished};
 use crate::subscriber_id::Identity;
-use crate::util::sync::Arc;
 
 /// The place a subscription takes its next events from.
 pub(crate) enum Source<E> {
@@ -37,7 +36,7 @@ pub(crate) struct Backlog<E> {
 /// Events that a subscriber left unread when it was detached, and for which publishers wait.
 pub(crate) struct Unread<E> {
     /// The subscriber, or a handler of a group.
-    pub(crate) subscriber: Arc<Identity>,
+    pub(crate) subscriber: Identity,
     pub(crate) cause: Cause,
     /// The sequence number of the last event that the subscriber read, or that was stored before it
     /// joined.
@@ -51,8 +50,7 @@ impl<E> Unread<E> {
     pub(crate) fn settle(self) {
         for segment in self.segments {
             for ticket in segment.tickets_after(self.position) {
-                let subscriber = Arc::clone(&self.subscriber);
-                ticket.give_up(Unfinished::new(subscriber, self.cause.clone()));
+                ticket.give_up(Unfinished::new(self.subscriber.clone(), self.cause.clone()));
             }
         }
     }

@@ -145,7 +145,7 @@ impl<E> Channel<E> {
             }
             // Add the runner under the lock that attaches the subscriber: `stop` waits for the runner of
             // every handler attached before the manager was closed, observers excepted.
-            if subscriber.identity.kind.has_task() && !seeded_bug!("task-counted-late") {
+            if subscriber.kind.has_task() && !seeded_bug!("task-counted-late") {
                 state.running.insert(subscriber.id, Arc::clone(&subscriber));
             }
             state.notify_conditions(effects);
@@ -218,8 +218,6 @@ impl<E> Channel<E> {
             let cause = DisconnectCause::Requested;
             let was_attached = state.machine.disconnect(id, cause, effects);
             if was_attached {
-                #[cfg(feature = "tracing")]
-                state.machine.trace_left(id, cause, effects);
                 effects.wake(state.unpark(id.number));
                 state.after_leave(effects);
             }
@@ -233,12 +231,6 @@ impl<E> Channel<E> {
     pub(crate) fn disconnect_handler(&self, id: SubscriberId) {
         self.run(|state, effects| {
             if state.machine.withdraw(id, effects) {
-                #[cfg(feature = "tracing")]
-                state.machine.trace_left(
-                    id,
-                    crate::channel::trace::LeaveReason::NoHandler,
-                    effects,
-                );
                 effects.drop_waker(state.unpark(id.number));
                 state.after_leave(effects);
             }

@@ -6,6 +6,7 @@
 //!   channel reads (and, for the cursor, changes) under its lock;
 //! - [`ChannelSlots`], which only the channel touches, under its lock.
 
+use std::panic::Location;
 use std::sync::OnceLock;
 use std::task::Waker;
 
@@ -25,11 +26,10 @@ pub(crate) mod unacked;
 
 /// The state of a subscriber, shared by the subscription and the channel.
 pub(crate) struct SubscriberState {
-    /// A copy of the id in `identity`, next to the fields that publishers and readers use.
     pub(crate) id: SubscriberId,
-    pub(crate) identity: Identity,
-    /// The identity in receipts, made for the first event that the subscriber does not finish.
-    shared_identity: OnceLock<Arc<Identity>>,
+    pub(crate) name: Option<Arc<str>>,
+    pub(crate) kind: SubscriberKind,
+    pub(crate) created_at: &'static Location<'static>,
     /// The gate of a subscriber that sees events after other subscribers.
     stage: Option<Box<Stage>>,
     /// The name of the manager.
@@ -92,8 +92,9 @@ impl SubscriberState {
         let settles_no_ticket = init.is_observer || init.identity.kind == SubscriberKind::Group;
         Self {
             id: init.identity.id,
-            identity: init.identity,
-            shared_identity: OnceLock::new(),
+            name: init.identity.name,
+            kind: init.identity.kind,
+            created_at: init.identity.created_at,
             stage: (!after.is_empty()).then(|| Box::new(Stage::new(after))),
             #[cfg(feature = "tracing")]
             manager: init.manager,
@@ -116,10 +117,15 @@ impl SubscriberState {
         }
     }
 
-    /// Returns the identity for a receipt, which may outlive the subscriber.
-    pub(crate) fn shared_identity(&self) -> Arc<Identity> {
-        let make = || Arc::new(self.identity.clone());
-        Arc::clone(self.shared_identity.get_or_init(make))
+    /// Returns what names the subscriber in receipts, which may outlive the subscriber.
+    pub(crate) fn identity(&self) -> Identity {
+        Identity {
+            id: self.id,
+            name: self.name.clone(),
+            kind: self.kind,
+            created_at: self.created_at,
+            group: None,
+        }
     }
 
     /// Returns the bookkeeping of the channel, whose lock the caller must hold.

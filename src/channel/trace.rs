@@ -105,7 +105,7 @@ mod events {
                 $level,
                 manager = subscriber.manager.as_deref(),
                 subscriber = subscriber.id.number,
-                name = subscriber.identity.name.as_deref(),
+                name = subscriber.name.as_deref(),
                 $($fields)+
             );
         }};
@@ -129,9 +129,9 @@ mod events {
         emit_for!(
             DEBUG,
             subscriber,
-            kind = ?subscriber.identity.kind,
+            kind = ?subscriber.kind,
             observer = subscriber.is_observer,
-            at = %subscriber.identity.created_at,
+            at = %subscriber.created_at,
             overflow = ?subscriber.overflow,
             window = subscriber.window,
             "subscribed"
@@ -292,7 +292,7 @@ mod handlers {
                         "handler",
                         manager = subscriber.manager.as_deref(),
                         subscriber = subscriber.id.number,
-                        name = subscriber.identity.name.as_deref(),
+                        name = subscriber.name.as_deref(),
                     ));
                 });
             }

@@ -86,7 +86,7 @@ impl<E> HandlerGroup<E> {
             held: Arc::new(Held {
                 name,
                 names,
-                identity: address.runner.identity(),
+                identity: Arc::new(address.runner.identity()),
                 address,
             }),
         }

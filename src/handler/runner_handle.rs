@@ -57,8 +57,8 @@ impl<E> RunnerHandle<E> {
     }
 
     /// Returns the identity of the subscription.
-    pub(super) fn identity(&self) -> Arc<Identity> {
-        self.subscriber_state.shared_identity()
+    pub(super) fn identity(&self) -> Identity {
+        self.subscriber_state.identity()
     }
 
     /// Queues a command behind all events stored so far. Returns the command if the runner has

@@ -227,8 +227,8 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// - the neighbours, in the same segment, of such an event, of a newer unread event, and of an
     ///   event that a stream has missed since its last poll or `ack`.
     ///
-    /// Without a flush, a subscriber also keeps the last segment it has read, until the subscriber is
-    /// polled for the next event. The call that lets go of an event last drops the event. The flush
+    /// Without a flush, a subscriber also keeps the last segment it has read, or the events just before
+    /// it joined, until the subscriber is polled for the next event. The call that lets go of an event last drops the event. The flush
     /// does not wait for such a call on another thread, which may be about to drop the event.
     ///
     /// # Errors

@@ -36,12 +36,12 @@ use crate::util::sync::Arc;
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Unfinished {
     #[cfg_attr(feature = "serde", serde(flatten))]
-    subscriber: Arc<Identity>,
+    subscriber: Identity,
     cause: Cause,
 }
 
 impl Unfinished {
-    pub(crate) fn new(subscriber: Arc<Identity>, cause: Cause) -> Self {
+    pub(crate) fn new(subscriber: Identity, cause: Cause) -> Self {
         Self { subscriber, cause }
     }
 

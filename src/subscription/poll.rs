@@ -235,7 +235,7 @@ impl<E> Subscription<E> {
     #[cfg(feature = "rt")]
     #[inline]
     pub(crate) fn is_of_group(&self) -> bool {
-        self.subscriber.identity.kind == SubscriberKind::Group
+        self.subscriber.kind == SubscriberKind::Group
     }
 
     /// Returns the ticket of the event that `take_ahead` claimed, if a publisher waits. For a group, whose

@@ -14,7 +14,7 @@ use crate::util::shrink::Shrink;
 ///    walking and memory are O(values), however many were removed.
 /// 3. The last entry has a value; an empty table is therefore really empty.
 /// 4. `first` is the number of the first entry, if any. In a table without gaps, a lookup
-///    is one subtraction.
+///    is one subtraction. The newest entry is found at once in any table.
 #[derive(Clone)]
 pub(crate) struct NumberTable<T> {
     entries: Vec<Entry<T>>,
@@ -131,14 +131,15 @@ impl<T> NumberTable<T> {
         }
     }
 
-    /// Returns the index of the entry, if the table has no gap before it.
+    /// Returns the index of the entry, if the table has no gap before it, or if it is the last entry.
     #[inline]
     #[expect(
         clippy::cast_possible_truncation,
         reason = "the caller compares the number at the guessed index"
     )]
     fn guess(&self, number: u64) -> usize {
-        number.wrapping_sub(self.first) as usize
+        let without_gaps = number.wrapping_sub(self.first) as usize;
+        without_gaps.min(self.entries.len().wrapping_sub(1))
     }
 
     #[cold]

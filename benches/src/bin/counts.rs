@@ -32,6 +32,8 @@ static ROWS: &[Row] = &[
     row("publish/64", || publish(64)),
     // An event stored by a future.
     row("notify/1", notify),
+    // A subscription made and dropped.
+    row("subscribe", subscribe),
     // An event yielded, which also acknowledges the previous event.
     row("take", take),
     // An acknowledgement for `sync_notify`; every 64th wakes the publisher.
@@ -201,6 +203,23 @@ fn notify() -> u64 {
             for n in 0..BATCH {
                 let done = poll(pin!(manager.notify(n)), &waker);
                 assert!(done.is_ready());
+            }
+        });
+        read(&mut reader, &waker, BATCH);
+        assert!(next(&mut reader, &waker).is_pending());
+    });
+    rounds * BATCH
+}
+
+fn subscribe() -> u64 {
+    let manager = EventManager::new(1_024);
+    let (_, waker) = task();
+    let mut reader = asleep(&manager, 1, &waker).remove(0);
+    let rounds = each_round(rounds(1), |section| {
+        publish_batch(&manager);
+        section.run(|| {
+            for _ in 0..BATCH {
+                drop(black_box(manager.subscribe()));
             }
         });
         read(&mut reader, &waker, BATCH);

@@ -34,10 +34,10 @@ impl SegmentKey {
 impl<E> Log<E> {
     /// Adds a reader that starts after the newest event.
     pub(crate) fn add_reader(&mut self) -> SegmentKey {
-        if !self.active.is_empty() {
-            // Counting the reader in the active segment would keep the events in there until the
-            // reader moves on: retained events, and events whose other readers have left.
-            self.seal();
+        if self.retain > 0 {
+            // Counting the reader in the active segment would keep the retained events in there until
+            // the reader moves on.
+            self.seal_active();
         }
         self.active_readers += 1;
         self.active_key()

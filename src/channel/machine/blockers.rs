@@ -5,41 +5,21 @@
 //! blocking member, the member is *timed*: its time counts towards its `WaitAtMost`. When the
 //! deadlines of all blocking members have passed, the front publisher need not wait any longer.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::channel::machine::wait_clock::{WaitClock, Waited};
 use crate::util::clock::Instant;
 use crate::util::shrink::Shrink;
 
-/// The part of a member owned by [`Blockers`].
-pub(crate) struct BlockerSlot {
-    /// The member's index in `Blockers::numbers`.
-    index: Option<usize>,
-    /// How long publishers have waited for the member since it last read.
-    waited: Option<Waited>,
-    has_queue: bool,
-}
+/// The part of a member owned by [`Blockers`]: its index in `Blockers::numbers`, if the member blocks.
+#[derive(Default)]
+pub(crate) struct BlockerSlot(Option<usize>);
 
 impl BlockerSlot {
-    /// Creates the slot of a new member. `has_queue`: the member is filtered.
-    pub(crate) fn new(has_queue: bool) -> Self {
-        Self {
-            index: None,
-            waited: None,
-            has_queue,
-        }
-    }
-
     #[inline]
     pub(crate) fn is_blocking(&self) -> bool {
-        self.index.is_some()
-    }
-
-    /// Returns whether the member's reads make no difference to publishers.
-    #[inline]
-    pub(crate) fn needs_no_reports(&self) -> bool {
-        self.index.is_none() && self.waited.is_none()
+        self.0.is_some()
     }
 }
 
@@ -47,25 +27,33 @@ impl BlockerSlot {
 pub(crate) trait BlockerSlots {
     fn slot(&self, number: u64) -> &BlockerSlot;
 
-    fn slot_mut(&mut self, number: u64) -> &mut BlockerSlot;
+    /// Returns whether the member is filtered.
+    fn has_queue(&self, number: u64) -> bool;
 
-    /// Returns the slot, and how long publishers may wait for the member to read; `None`: for ever.
-    fn slot_and_max_wait(&mut self, number: u64) -> (&mut BlockerSlot, Option<Duration>);
+    fn blocker_mut(&mut self, number: u64) -> BlockerMut<'_>;
+}
+
+/// A member, as [`Blockers`] sees it.
+pub(crate) struct BlockerMut<'a> {
+    pub(crate) slot: &'a mut BlockerSlot,
+    /// How long publishers may wait for the member to read; `None`: for ever.
+    pub(crate) max_wait: Option<Duration>,
+    pub(crate) has_queue: bool,
 }
 
 /// The blocking members.
 ///
 /// ```text
 /// numbers:  [ timed: publishers wait for these | permits hold the room of these ]
-///                                              ^ timed
+/// waited:   [ how long, for each               ]
 /// ```
 ///
 /// # Invariants
-/// 1. Member `numbers[i]` has `slot.index == Some(i)`, and no other member has an index. A member
+/// 1. Member `numbers[i]` has the slot `Some(i)`, and no other member has an index. A member
 ///    is therefore removed in O(1), however many block.
-/// 2. `slot.waited` is set for the members `numbers[..timed]` and for the members in `suspended`,
-///    which do not block. Starting clocks therefore looks at no member twice.
-/// 3. The clock runs only while `timed > 0`: time in which no publisher waits for a member must
+/// 2. `waited[i]` is the time of member `numbers[i]`. Starting clocks therefore looks at no member twice.
+///    A member in `suspended` does not block.
+/// 3. The clock runs only while a member is timed: time in which no publisher waits for a member must
 ///    not count.
 /// 4. `deadlines` has an entry for each timed member with a `WaitAtMost`, unless its deadline is
 ///    not representable. If all blocking members have an entry, publishers wait until the last.
@@ -74,14 +62,15 @@ pub(crate) trait BlockerSlots {
 pub(crate) struct Blockers {
     /// The numbers of the blocking members.
     numbers: Vec<u64>,
-    timed: usize,
+    /// How long publishers have waited for each timed member since it last read.
+    waited: Vec<Waited>,
     queues: usize,
     clock: WaitClock,
     /// Readings of the clock at which members become overdue.
     deadlines: BTreeSet<(Duration, u64)>,
     /// Filtered members for which publishers have waited, and which do not block the publisher now
     /// at the front. Their time is kept until they read or have room.
-    suspended: BTreeSet<u64>,
+    suspended: BTreeMap<u64, Waited>,
 }
 
 /// Capacity for this many blocking members is never given back.
@@ -110,12 +99,18 @@ impl Blockers {
             return Vec::new();
         }
         let numbers = self.numbers.iter().copied();
-        (numbers.filter(|&number| members.slot(number).has_queue)).collect()
+        (numbers.filter(|&number| members.has_queue(number))).collect()
     }
 
     /// Returns the numbers of the suspended members.
-    pub(crate) fn suspended(&self) -> &BTreeSet<u64> {
-        &self.suspended
+    pub(crate) fn suspended(&self) -> impl Iterator<Item = u64> {
+        self.suspended.keys().copied()
+    }
+
+    /// Returns whether reads of a member, which has this `slot`, make a difference to publishers.
+    #[inline]
+    pub(crate) fn need_reports(&self, number: u64, slot: &BlockerSlot) -> bool {
+        slot.is_blocking() || self.suspended.contains_key(&number)
     }
 
     // ---- Blocking ---------------------------------------------------------------------------
@@ -123,51 +118,53 @@ impl Blockers {
     /// Adds a member, which must not be blocking.
     #[inline]
     pub(crate) fn block(&mut self, number: u64, members: &mut impl BlockerSlots) {
-        let slot = members.slot_mut(number);
-        debug_assert!(!slot.is_blocking(), "blockers: invariant 1");
-        slot.index = Some(self.numbers.len());
-        self.queues += usize::from(slot.has_queue);
+        let member = members.blocker_mut(number);
+        debug_assert!(!member.slot.is_blocking(), "blockers: invariant 1");
+        member.slot.0 = Some(self.numbers.len());
+        self.queues += usize::from(member.has_queue);
         self.numbers.push(number);
     }
 
-    /// Removes a member, if it is blocking or suspended, and forgets how long publishers have
-    /// waited for it: the member has read, has room again, or has left.
-    pub(crate) fn unblock(&mut self, number: u64, members: &mut impl BlockerSlots) {
-        let (slot, max_wait) = members.slot_and_max_wait(number);
-        let waited = slot.waited.take();
-        let Some(index) = slot.index.take() else {
-            if waited.is_some() {
-                self.suspended.remove(&number);
-            }
-            return;
+    /// Removes a member, if it is blocking or suspended: the member has read, has room again, or has
+    /// left. Returns how long publishers have waited for a blocking member, if it is timed.
+    pub(super) fn unblock(
+        &mut self,
+        number: u64,
+        members: &mut impl BlockerSlots,
+    ) -> Option<Waited> {
+        let member = members.blocker_mut(number);
+        let Some(index) = member.slot.0.take() else {
+            self.suspended.remove(&number);
+            return None;
         };
-        self.queues -= usize::from(slot.has_queue);
+        self.queues -= usize::from(member.has_queue);
 
-        let is_timed = index < self.timed;
-        if is_timed {
-            if let Some(deadline) = deadline(waited, max_wait) {
+        let is_timed = index < self.waited.len();
+        let waited = is_timed.then(|| self.waited.swap_remove(index));
+        if let Some(waited) = waited {
+            if let Some(deadline) = deadline(waited, member.max_wait) {
                 self.deadlines.remove(&(deadline, number));
             }
-            self.timed -= 1;
-            if self.timed == 0 {
+            if self.waited.is_empty() {
                 self.clock.halt();
             }
         }
         // Usually, a single member blocks.
         if self.numbers.len() == 1 {
             self.numbers.clear();
-            return;
+            return waited;
         }
         // Close the gap with the last member. If the gap is among the timed members, the last
         // timed member moves there first: timed members stay together (invariant 2).
         let mut gap = index;
         if is_timed {
-            self.numbers.swap(index, self.timed);
-            gap = self.timed;
+            gap = self.waited.len();
+            self.numbers.swap(index, gap);
         }
         self.numbers.swap_remove(gap);
         self.update_index(index, members);
         self.update_index(gap, members);
+        waited
     }
 
     /// Removes a filtered member, because the publisher now at the front need not wait for it, and
@@ -178,14 +175,10 @@ impl Blockers {
         now: impl FnOnce() -> Instant,
         members: &mut impl BlockerSlots,
     ) {
-        let slot = members.slot(number);
-        let waited = slot
-            .waited
-            .map(|waited| waited.suspend(self.clock.read(now)));
-        self.unblock(number, members);
-        if waited.is_some() {
-            members.slot_mut(number).waited = waited;
-            self.suspended.insert(number);
+        // Read the clock before the removal, which may stop it.
+        let now = self.clock.read(now);
+        if let Some(waited) = self.unblock(number, members) {
+            self.suspended.insert(number, waited.suspend(now));
         }
     }
 
@@ -196,11 +189,9 @@ impl Blockers {
         now: impl FnOnce() -> Instant,
         members: &mut impl BlockerSlots,
     ) {
-        if self.suspended.remove(&number) {
-            let slot = members.slot(number);
-            let (Some(index), Some(waited)) = (slot.index, slot.waited) else {
-                unreachable!("a suspended member has waited, and blocks before it resumes");
-            };
+        if let Some(waited) = self.suspended.remove(&number) {
+            let index = members.slot(number).0;
+            let index = index.expect("a suspended member blocks before it resumes");
             let waited = waited.resume(self.clock.read(now));
             self.start_clock(index, waited, members);
         }
@@ -210,7 +201,7 @@ impl Blockers {
     #[inline]
     fn update_index(&mut self, index: usize, members: &mut impl BlockerSlots) {
         if let Some(&number) = self.numbers.get(index) {
-            members.slot_mut(number).index = Some(index);
+            members.blocker_mut(number).slot.0 = Some(index);
         }
     }
 
@@ -227,16 +218,18 @@ impl Blockers {
     ) {
         if seeded_bug!("time-limit-restarts-per-publisher") {
             self.deadlines.clear();
-            self.timed = 0;
+            self.waited.clear();
         }
         // Members that were timed before the last publisher left go on where they stopped.
-        if self.timed > 0 && !self.clock.is_running() {
+        if !self.waited.is_empty() && !self.clock.is_running() {
             self.clock.start(&now);
         }
-        for index in self.timed..self.numbers.len() {
+        // Reading the system's clock takes as long as the rest: one reading is for all members.
+        let mut reading = None;
+        for index in self.waited.len()..self.numbers.len() {
             if is_waited_for(members, self.numbers[index]) {
-                let waited = Waited::from(self.clock.start(&now));
-                self.start_clock(index, waited, members);
+                let reading = *reading.get_or_insert_with(|| self.clock.start(&now));
+                self.start_clock(index, Waited::from(reading), members);
             }
         }
     }
@@ -245,24 +238,23 @@ impl Blockers {
     #[inline]
     fn start_clock(&mut self, index: usize, waited: Waited, members: &mut impl BlockerSlots) {
         let number = self.numbers[index];
-        let (slot, max_wait) = members.slot_and_max_wait(number);
-        slot.waited = Some(waited);
-        if let Some(deadline) = deadline(Some(waited), max_wait) {
+        if let Some(deadline) = deadline(waited, members.blocker_mut(number).max_wait) {
             self.deadlines.insert((deadline, number));
         }
-        if index != self.timed {
-            self.numbers.swap(index, self.timed);
+        let timed = self.waited.len();
+        if index != timed {
+            self.numbers.swap(index, timed);
             self.update_index(index, members);
-            self.update_index(self.timed, members);
+            self.update_index(timed, members);
         }
-        self.timed += 1;
+        self.waited.push(waited);
     }
 
     /// Returns whether no publisher waits for the reading of some blocking member, which has read
     /// everything. Valid after [`start_clocks`](Self::start_clocks).
     #[inline]
     pub(crate) fn has_untimed(&self) -> bool {
-        self.timed < self.numbers.len()
+        self.waited.len() < self.numbers.len()
     }
 
     /// Stops the time of all members: no publisher waits. Their time is kept until they read or
@@ -297,7 +289,7 @@ impl Blockers {
 
     /// Returns how long publishers have waited for a blocking member with this slot.
     pub(crate) fn blocking_for(&self, slot: &BlockerSlot, now: Instant) -> Option<Duration> {
-        let waited = slot.waited.filter(|_| slot.is_blocking())?;
+        let waited = self.waited.get(slot.0?)?;
         Some(waited.so_far(self.clock.read(|| now)))
     }
 
@@ -306,36 +298,39 @@ impl Blockers {
     /// Gives memory back if there is far more of it than `members` need.
     pub(crate) fn give_back(&mut self, members: usize) {
         self.numbers.shrink_if_sparse_for(members, MIN_CAPACITY);
+        self.waited.shrink_if_sparse_for(members, MIN_CAPACITY);
     }
 
     /// Asserts the invariants.
     pub(crate) fn check(&self, members: &impl BlockerSlots) {
-        let slot = |&number: &u64| members.slot(number);
-        for (index, slot) in self.numbers.iter().map(slot).enumerate() {
-            assert_eq!(slot.index, Some(index), "blockers: invariant 1");
-            let is_timed = index < self.timed;
-            assert_eq!(slot.waited.is_some(), is_timed, "blockers: invariant 2");
-        }
-        for slot in self.suspended.iter().map(slot) {
-            assert!(
-                slot.waited.is_some() && !slot.is_blocking(),
-                "blockers: invariant 2"
-            );
+        for (index, &number) in self.numbers.iter().enumerate() {
+            assert_eq!(members.slot(number).0, Some(index), "blockers: invariant 1");
         }
         assert!(
-            self.timed > 0 || !self.clock.is_running(),
+            self.waited.len() <= self.numbers.len(),
+            "blockers: invariant 2"
+        );
+        for number in self.suspended() {
+            assert!(!members.slot(number).is_blocking(), "blockers: invariant 2");
+        }
+        assert!(
+            !self.waited.is_empty() || !self.clock.is_running(),
             "blockers: invariant 3"
         );
-        assert!(self.deadlines.len() <= self.timed, "blockers: invariant 4");
-        let queues = self.numbers.iter().map(slot).filter(|slot| slot.has_queue);
+        assert!(
+            self.deadlines.len() <= self.waited.len(),
+            "blockers: invariant 4"
+        );
+        let numbers = self.numbers.iter().copied();
+        let queues = numbers.filter(|&number| members.has_queue(number));
         assert_eq!(queues.count(), self.queues, "blockers: invariant 5");
     }
 }
 
 /// Returns the reading of the clock at which a member is overdue, if ever.
 #[inline]
-fn deadline(waited: Option<Waited>, max_wait: Option<Duration>) -> Option<Duration> {
-    waited?.deadline(max_wait?)
+fn deadline(waited: Waited, max_wait: Option<Duration>) -> Option<Duration> {
+    waited.deadline(max_wait?)
 }
 
 #[cfg(all(test, not(any(genevent_shuttle, genevent_loom))))]

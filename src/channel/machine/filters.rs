@@ -103,10 +103,7 @@ impl<E> Machine<E> {
         effects: &mut Effects<E>,
     ) {
         for id in matches.take_panicked() {
-            if self.disconnect(id, DisconnectCause::Panicked, effects) {
-                #[cfg(feature = "tracing")]
-                self.trace_left(id, DisconnectCause::Panicked, effects);
-            }
+            self.disconnect(id, DisconnectCause::Panicked, effects);
         }
     }
 
@@ -287,8 +284,6 @@ impl<E> Machine<E> {
         };
         if member.subscriber.overflow == Overflow::Disconnect && is_full() {
             self.disconnect(id, DisconnectCause::Overflow, effects);
-            #[cfg(feature = "tracing")]
-            self.trace_left(id, DisconnectCause::Overflow, effects);
             return false;
         }
         if room == Room::Reserved && self.was_overdue_at_permit(id.number) && is_full() {

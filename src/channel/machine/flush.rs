@@ -74,6 +74,8 @@ impl<E> Machine<E> {
     pub(crate) fn flush(&mut self, ticket: &Arc<Ticket>, effects: &mut Effects<E>) {
         let tail = self.log.tail();
         let mut owing = 0;
+        // A reader that joined after these events is counted with them until it moves on.
+        self.log.seal_active();
         for member in self.members.iter_mut() {
             if seeded_bug!("flush-ignores-detached") && !member.is_attached() {
                 continue;

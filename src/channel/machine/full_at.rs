@@ -9,7 +9,6 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
 use crate::channel::subscriber::SubscriberState;
-use crate::subscriber_id::SubscriberId;
 use crate::util::shrink::Shrink;
 
 /// A lower bound: with the tail at `seq`, the subscriber had no room for another event when the
@@ -19,15 +18,6 @@ struct FullAtEntry {
     seq: u64,
     /// The number in the subscriber's id.
     number: u64,
-}
-
-impl FullAtEntry {
-    fn id(self, manager: u64) -> SubscriberId {
-        SubscriberId {
-            manager,
-            number: self.number,
-        }
-    }
 }
 
 /// Stands for the retained events, in place of a subscriber's number: these begin at 1.
@@ -44,7 +34,6 @@ const MIN_CAPACITY: usize = 16;
 /// 2. `next` is the least `seq` of all entries, or `u64::MAX`. The fast path of publishing compares
 ///    the tail with `next` alone; if `next` were too great, a window would be exceeded.
 pub(crate) struct FullAt {
-    manager: u64,
     next: u64,
     sorted: VecDeque<FullAtEntry>,
     /// Entries less than the last entry of `sorted` when they were made.
@@ -52,10 +41,8 @@ pub(crate) struct FullAt {
 }
 
 impl FullAt {
-    /// Creates an empty index for subscribers of `manager`.
-    pub(crate) fn new(manager: u64) -> Self {
+    pub(crate) fn new() -> Self {
         Self {
-            manager,
             next: u64::MAX,
             sorted: VecDeque::new(),
             out_of_order: BinaryHeap::new(),
@@ -93,9 +80,9 @@ impl FullAt {
         self.next <= tail
     }
 
-    /// Removes and returns a subscriber, if any may be full with the tail at `tail`.
+    /// Removes a subscriber and returns its number, if any may be full with the tail at `tail`.
     #[inline]
-    pub(crate) fn pop_due(&mut self, tail: u64) -> Option<SubscriberId> {
+    pub(crate) fn pop_due(&mut self, tail: u64) -> Option<u64> {
         if !self.is_due(tail) {
             return None;
         }
@@ -104,7 +91,7 @@ impl FullAt {
             _ => self.out_of_order.pop().map(|entry| entry.0),
         }?;
         self.update_next();
-        Some(entry.id(self.manager))
+        Some(entry.number)
     }
 
     /// Restores invariant 2.
@@ -116,6 +103,16 @@ impl FullAt {
             .peek()
             .map_or(u64::MAX, |entry| entry.0.seq);
         self.next = sorted.min(out_of_order);
+    }
+
+    /// Removes the newest entry, if that is the entry of the subscriber with this number, which leaves.
+    /// A subscriber that leaves right after joining has the newest entry.
+    #[inline]
+    pub(crate) fn remove_newest(&mut self, number: u64) {
+        if (self.sorted.back()).is_some_and(|last| last.number == number) {
+            self.sorted.pop_back();
+            self.update_next();
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -139,11 +136,11 @@ impl FullAt {
             .shrink_if_sparse_for(subscribers, MIN_CAPACITY);
     }
 
-    /// Returns how many entries `id` has.
-    pub(crate) fn count(&self, id: SubscriberId) -> usize {
+    /// Returns how many entries the subscriber with this number has.
+    pub(crate) fn count(&self, number: u64) -> usize {
         let out_of_order = self.out_of_order.iter().map(|entry| entry.0);
         let all = self.sorted.iter().copied().chain(out_of_order);
-        all.filter(|entry| entry.id(self.manager) == id).count()
+        all.filter(|entry| entry.number == number).count()
     }
 }
 
@@ -153,7 +150,7 @@ mod tests {
 
     #[test]
     fn entries_come_due_in_order_and_are_counted_until_then() {
-        let mut full_at = FullAt::new(0);
+        let mut full_at = FullAt::new();
         for seq in [7, 3, 5, 9] {
             full_at.push_retention(seq);
         }

@@ -56,7 +56,7 @@ impl<E> Machine<E> {
         let segments = self.log.ticketed_after(segment_key, position);
         if !segments.is_empty() && !seeded_bug!("member-keeps-tickets") {
             effects.push(Effect::Unread(Box::new(Unread {
-                subscriber: left.identity,
+                subscriber: Identity::clone(&left.identity),
                 cause: Cause::Left,
                 position,
                 segments,

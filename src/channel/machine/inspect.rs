@@ -2,16 +2,10 @@
 
 use super::members::{Group, HandlerTurn};
 use super::{Machine, Member};
-#[cfg(feature = "tracing")]
-use crate::channel::effects::{Effect, Effects};
 use crate::channel::subscriber::SubscriberState;
 use crate::channel::subscriber::cursor::CursorState;
 use crate::channel::ticket::{AckLevel, Ticket};
-#[cfg(feature = "tracing")]
-use crate::channel::trace::{LeaveReason, Record};
 use crate::inspect::SubscriberInfo;
-#[cfg(feature = "tracing")]
-use crate::subscriber_id::SubscriberId;
 use crate::util::clock::Instant;
 use crate::util::sync::Arc;
 
@@ -86,20 +80,6 @@ impl<E> Machine<E> {
             return queue.len();
         }
         to_usize(self.log.tail() - cursor.position())
-    }
-
-    /// Emits a record of a subscriber leaving or being disconnected, and why.
-    #[cfg(feature = "tracing")]
-    pub(crate) fn trace_left(
-        &self,
-        id: SubscriberId,
-        why: impl Into<LeaveReason>,
-        effects: &mut Effects<E>,
-    ) {
-        if let Some(member) = self.find(id) {
-            let subscriber = Arc::clone(&member.subscriber);
-            effects.push(Effect::Trace(Record::Left(subscriber, why.into())));
-        }
     }
 
     /// Returns information about a set of subscribers, oldest first. `now`: the time, if publishers
@@ -226,14 +206,13 @@ impl<E> Machine<E> {
         // unread and as unacked, or not at all.
         let cursor = subscriber.cursor.load();
         let member = self.current(subscriber.id);
-        let identity = &subscriber.identity;
         SubscriberInfo {
-            id: identity.id,
-            name: identity.name.clone(),
-            kind: identity.kind,
-            group: identity.group.clone(),
+            id: subscriber.id,
+            name: subscriber.name.clone(),
+            kind: subscriber.kind,
+            group: None,
             is_observer: subscriber.is_observer,
-            created_at: identity.created_at,
+            created_at: subscriber.created_at,
             overflow: subscriber.overflow,
             window: subscriber.window,
             after: (subscriber.stage()).map_or_else(Vec::new, |stage| stage.after().to_vec()),

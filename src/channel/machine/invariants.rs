@@ -29,8 +29,8 @@ impl<E> Machine<E> {
             assert!(self.log.tail() - position <= most, "invariant 1");
             assert!(window <= self.capacity, "invariant 1");
             assert!(self.log.first() <= position + 1, "invariant 2");
-            let id = member.subscriber.id;
-            let entries = self.lossless.count(id) + self.lossy.count(id);
+            let number = member.subscriber.id.number;
+            let entries = self.lossless.count(number) + self.lossy.count(number);
             let blocking = usize::from(member.blocker.is_blocking());
             assert_eq!(entries + blocking, 1, "invariant 3");
         }

@@ -9,6 +9,8 @@ use crate::channel::log::SegmentKey;
 use crate::channel::source::{AfterBacklog, Backlog, Unread};
 use crate::channel::subscriber::cursor::CursorState;
 use crate::channel::subscriber::{SubscriberInit, SubscriberState};
+#[cfg(feature = "tracing")]
+use crate::channel::trace::{LeaveReason, Record};
 use crate::end_reason::{DisconnectCause, EndReason};
 use crate::options::SubscribeOptions;
 use crate::receipt::Cause;
@@ -155,6 +157,14 @@ impl<E> Machine<E> {
             self.member_mut(key).set_backlog(backlog);
         }
         self.settle(key, None, effects);
+        #[cfg(feature = "tracing")]
+        effects.push(Effect::Trace(Record::Left(
+            Arc::clone(&self.member(key).subscriber),
+            match by {
+                DetachedBy::Itself => LeaveReason::NoHandler,
+                DetachedBy::Other => cause.into(),
+            },
+        )));
         self.assert_invariants();
         true
     }
@@ -169,26 +179,24 @@ impl<E> Machine<E> {
         cause: Cause,
         effects: &mut Effects<E>,
     ) -> CursorState {
-        let member = self.member_mut(key);
-        let subscriber = Arc::clone(&member.subscriber);
-        subscriber.cursor.request_reports();
-        if member.queue.is_some() {
+        if self.member(key).queue.is_some() {
             self.close_queue(key, by, cause, effects);
-            return subscriber.cursor.load();
+            return self.subscriber(key).cursor.load();
         }
 
         // From here on, the subscriber can claim no event of the log.
-        let cursor = subscriber.cursor.detach();
-        if let Some(stage) = subscriber.stage() {
-            by.release(stage.stop_waiting(), effects);
-        }
+        let cursor = self.subscriber(key).cursor.detach();
         if !self.detach_member(key) {
             return cursor;
+        }
+        let subscriber = &self.members.get(key).subscriber;
+        if let Some(stage) = subscriber.stage() {
+            by.release(stage.stop_waiting(), effects);
         }
 
         // Collect unread events with tickets before the log frees the segments: publishers wait
         // for their acknowledgements.
-        let segment_key = SegmentKey::of(&subscriber);
+        let segment_key = SegmentKey::of(subscriber);
         let position = cursor.position();
         let owes = !subscriber.is_observer || seeded_bug!("observer-settles-unread");
         let segments = owes.then(|| self.log.ticketed_after(segment_key, position));
@@ -203,11 +211,11 @@ impl<E> Machine<E> {
                 }))
             };
             match self.member(key).group() {
-                None => effects.push(unread(subscriber.shared_identity(), position)),
+                None => effects.push(unread(subscriber.identity(), position)),
                 Some(group) => effects.extend(group.handlers().iter().map(|handler| {
                     // Events before the handler joined do not count it.
                     let position = position.max(handler.joined_at);
-                    unread(Arc::clone(&handler.identity), position)
+                    unread(Identity::clone(&handler.identity), position)
                 })),
             }
         }
@@ -215,7 +223,7 @@ impl<E> Machine<E> {
 
         // Publishers need not wait for the member any more.
         self.unblock_detached(key);
-        self.drop_stale_entries();
+        self.drop_stale_entries(key);
         cursor
     }
 

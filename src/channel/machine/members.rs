@@ -1,8 +1,6 @@
 //! The members of a channel: the subscribers, and how many of them read the log.
 
-use std::time::Duration;
-
-use crate::channel::machine::blockers::{BlockerSlot, BlockerSlots};
+use crate::channel::machine::blockers::{BlockerMut, BlockerSlot, BlockerSlots};
 use crate::subscriber_id::SubscriberId;
 use crate::util::number_table::NumberTable;
 
@@ -263,16 +261,18 @@ impl<E> BlockerSlots for Members<E> {
         &self.get(number).blocker
     }
 
-    #[inline]
-    fn slot_mut(&mut self, number: u64) -> &mut BlockerSlot {
-        &mut self.get_mut(number).blocker
+    fn has_queue(&self, number: u64) -> bool {
+        self.get(number).queue.is_some()
     }
 
     #[inline]
-    fn slot_and_max_wait(&mut self, number: u64) -> (&mut BlockerSlot, Option<Duration>) {
+    fn blocker_mut(&mut self, number: u64) -> BlockerMut<'_> {
         let member = self.get_mut(number);
-        let max_wait = member.subscriber.overflow.max_wait();
-        (&mut member.blocker, max_wait)
+        BlockerMut {
+            max_wait: member.subscriber.overflow.max_wait(),
+            has_queue: member.queue.is_some(),
+            slot: &mut member.blocker,
+        }
     }
 }
 

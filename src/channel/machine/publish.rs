@@ -146,10 +146,10 @@ impl<E> Machine<E> {
     /// overwrites the oldest unread event.
     fn apply_overflow_policies(&mut self, effects: &mut Effects<E>) {
         let tail = self.log.tail();
-        while let Some(id) = self.lossy.pop_due(tail) {
-            let Some(member) = self.current(id) else {
+        while let Some(key) = self.lossy.pop_due(tail) {
+            let Some(member) = self.current_number(key) else {
                 // A stale entry, or that of the retained events.
-                if id.number == RETENTION_ENTRY {
+                if key == RETENTION_ENTRY {
                     self.trim_retained(effects);
                 }
                 continue;
@@ -158,15 +158,13 @@ impl<E> Machine<E> {
             let position = subscriber.cursor.load().position();
             if position + (subscriber.window as u64) <= tail {
                 if subscriber.overflow == Overflow::Disconnect {
-                    self.disconnect(id, DisconnectCause::Overflow, effects);
-                    #[cfg(feature = "tracing")]
-                    self.trace_left(id, DisconnectCause::Overflow, effects);
+                    self.disconnect(subscriber.id, DisconnectCause::Overflow, effects);
                     continue;
                 }
                 self.overwrite(&subscriber, position, effects);
             }
             // Otherwise the subscriber has read since the entry was made.
-            self.push_full_at(id.number);
+            self.push_full_at(key);
         }
     }
 

@@ -63,10 +63,10 @@ impl<E> Machine<E> {
     pub(super) fn cancel_unneeded_reports(&self, key: u64) {
         let member = self.member(key);
         let is_stage = member.subscriber.stage().is_some();
-        let needs_no_reports =
-            member.blocker.needs_no_reports() && !member.has_flushes() && !is_stage;
+        let needs_reports =
+            member.has_flushes() || is_stage || self.blockers.need_reports(key, &member.blocker);
         // A detached member goes on reporting, until its stream is gone.
-        if member.is_attached() && needs_no_reports {
+        if member.is_attached() && !needs_reports {
             member.subscriber.cursor.cancel_reports();
         }
     }

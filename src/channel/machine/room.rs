@@ -81,8 +81,8 @@ impl<E> Machine<E> {
     /// them blocking.
     fn block_full_readers(&mut self) {
         let tail_and_reserved = self.log.tail() + self.reserved;
-        while let Some(id) = self.lossless.pop_due(tail_and_reserved) {
-            let Some(member) = self.current(id) else {
+        while let Some(key) = self.lossless.pop_due(tail_and_reserved) {
+            let Some(member) = self.current_number(key) else {
                 continue;
             };
             let subscriber = &member.subscriber;
@@ -92,9 +92,9 @@ impl<E> Machine<E> {
             // Check again after requesting reports: a read in between is not reported, and the
             // publisher would wait for ever.
             if is_full(subscriber.cursor.load()) && is_full(subscriber.cursor.request_reports()) {
-                self.blockers.block(id.number, &mut self.members);
+                self.blockers.block(key, &mut self.members);
             } else {
-                self.push_full_at(id.number);
+                self.push_full_at(key);
             }
         }
     }
@@ -165,8 +165,6 @@ impl<E> Machine<E> {
     pub(super) fn disconnect_overdue(&mut self, key: u64, effects: &mut Effects<E>) {
         let id = self.member(key).subscriber.id;
         self.disconnect(id, DisconnectCause::Overdue, effects);
-        #[cfg(feature = "tracing")]
-        self.trace_left(id, DisconnectCause::Overdue, effects);
     }
 
     /// Gives a permit although the blocking members, if any, are overdue. These stay attached until
@@ -314,8 +312,11 @@ impl<E> Machine<E> {
         }
     }
 
-    /// Removes the entries of former members, if these outnumber the current members.
-    pub(super) fn drop_stale_entries(&mut self) {
+    /// Removes the entry of the member `left`, if it is the newest, and the entries of all former members,
+    /// if these outnumber the current members.
+    pub(super) fn drop_stale_entries(&mut self, left: u64) {
+        self.lossless.remove_newest(left);
+        self.lossy.remove_newest(left);
         let readers = self.members.readers();
         // Count the blocking readers: their entries come back when they unblock.
         let entries = self.lossless.len() + self.lossy.len() + self.blockers.readers();

@@ -177,10 +177,11 @@ impl Cursor {
         Err(seen)
     }
 
-    /// Detaches the subscriber, and returns the state from before, which has the final position.
+    /// Detaches the subscriber and requests reports. Returns the state from before, which has the final
+    /// position.
     #[inline]
     pub(crate) fn detach(&self) -> CursorState {
-        CursorState(self.0.fetch_or(DETACHED, Ordering::AcqRel))
+        CursorState(self.0.fetch_or(DETACHED | REPORTING, Ordering::AcqRel))
     }
 
     #[inline]

@@ -21,7 +21,7 @@ impl SubscriberState {
 
     /// Gives up an event, of which this is the ticket: the subscriber did not finish it.
     pub(crate) fn give_up(&self, ticket: &Ticket, cause: Cause) {
-        ticket.give_up(Unfinished::new(self.shared_identity(), cause));
+        ticket.give_up(Unfinished::new(self.identity(), cause));
     }
 
     /// Gives up the event in flight, of which this is the ticket.

@@ -91,7 +91,7 @@ impl Answers {
         match (identity, ticket) {
             (None, _) => self.failure = Some(cause),
             (Some(identity), Some(ticket)) => {
-                ticket.give_up(Unfinished::new(Arc::clone(identity), cause));
+                ticket.give_up(Unfinished::new(Identity::clone(identity), cause));
             }
             (Some(_), None) => {}
         }

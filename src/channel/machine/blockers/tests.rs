@@ -2,22 +2,33 @@ use std::collections::BTreeMap;
 
 use super::*;
 
-/// Members by number, each with the `WaitAtMost` of its overflow policy.
+/// Members by number, each with the `WaitAtMost` of its overflow policy. [`FILTERED`] has a queue.
 type Table = BTreeMap<u64, (BlockerSlot, Option<Duration>)>;
+
+const FILTERED: u64 = 100;
 
 impl BlockerSlots for Table {
     fn slot(&self, number: u64) -> &BlockerSlot {
         &self[&number].0
     }
 
-    fn slot_mut(&mut self, number: u64) -> &mut BlockerSlot {
-        &mut self.get_mut(&number).unwrap().0
+    fn has_queue(&self, number: u64) -> bool {
+        number == FILTERED
     }
 
-    fn slot_and_max_wait(&mut self, number: u64) -> (&mut BlockerSlot, Option<Duration>) {
+    fn blocker_mut(&mut self, number: u64) -> BlockerMut<'_> {
+        let has_queue = self.has_queue(number);
         let (slot, max_wait) = self.get_mut(&number).unwrap();
-        (slot, *max_wait)
+        BlockerMut {
+            slot,
+            max_wait: *max_wait,
+            has_queue,
+        }
     }
+}
+
+fn needs_reports(blockers: &Blockers, members: &Table, number: u64) -> bool {
+    blockers.need_reports(number, members.slot(number))
 }
 
 const fn seconds(seconds: u64) -> Duration {
@@ -28,7 +39,7 @@ const fn seconds(seconds: u64) -> Duration {
 fn blocked(max_waits: &[Option<Duration>]) -> (Blockers, Table) {
     let (mut blockers, mut members) = (Blockers::default(), Table::new());
     for (number, &max_wait) in (1..).zip(max_waits) {
-        members.insert(number, (BlockerSlot::new(false), max_wait));
+        members.insert(number, (BlockerSlot::default(), max_wait));
         blockers.block(number, &mut members);
     }
     blockers.check(&members);
@@ -46,7 +57,7 @@ fn members_unblock_in_any_order_timed_or_not() {
             let number = (index * step) % 8 + 1;
             blockers.unblock(number, &mut members);
             blockers.check(&members);
-            assert!(members.slot(number).needs_no_reports());
+            assert!(!needs_reports(&blockers, &members, number));
             assert!(!blockers.numbers().contains(&number));
         }
         assert!(blockers.is_empty() && blockers.deadlines.is_empty());
@@ -103,8 +114,8 @@ fn a_suspended_member_keeps_its_time_until_it_reads() {
     blockers.start_clocks(&mut members, |_, _| true, || start);
     blockers.suspend(1, || start + seconds(3), &mut members);
     blockers.check(&members);
-    assert!(blockers.is_empty() && blockers.suspended().contains(&1));
-    assert!(!members.slot(1).needs_no_reports());
+    assert!(blockers.is_empty() && blockers.suspended().eq([1]));
+    assert!(needs_reports(&blockers, &members, 1));
 
     // It blocks the next publisher: two of its five seconds are left.
     blockers.block(1, &mut members);
@@ -116,20 +127,20 @@ fn a_suspended_member_keeps_its_time_until_it_reads() {
     blockers.suspend(1, || start + seconds(11), &mut members);
     blockers.unblock(1, &mut members);
     blockers.check(&members);
-    assert!(blockers.suspended().is_empty() && members.slot(1).needs_no_reports());
+    assert!(!needs_reports(&blockers, &members, 1));
 }
 
 #[test]
 fn blocking_queues_and_readers_are_counted_apart() {
     let (mut blockers, mut members) = blocked(&[None, None]);
-    members.insert(7, (BlockerSlot::new(true), None));
-    blockers.block(7, &mut members);
+    members.insert(FILTERED, (BlockerSlot::default(), None));
+    blockers.block(FILTERED, &mut members);
     assert_eq!(
         (blockers.readers(), blockers.queues(&members)),
-        (2, vec![7])
+        (2, vec![FILTERED])
     );
     blockers.unblock(1, &mut members);
-    blockers.unblock(7, &mut members);
+    blockers.unblock(FILTERED, &mut members);
     assert_eq!((blockers.readers(), blockers.queues(&members)), (1, vec![]));
     blockers.check(&members);
 }

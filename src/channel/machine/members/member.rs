@@ -30,7 +30,7 @@ pub(crate) struct Member<E> {
     pub(crate) queue: Option<Arc<dyn AnyQueue>>,
     /// The handlers of a group; `None` for others.
     group: Option<Box<Group>>,
-    /// Whether the member blocks publishers, and for how long.
+    /// Whether the member blocks publishers.
     pub(crate) blocker: BlockerSlot,
     /// The flushes (and stages) waiting for the member to settle events.
     flushes: Option<Box<Flushes>>,
@@ -50,11 +50,11 @@ pub(crate) struct Member<E> {
 
 impl<E> Member<E> {
     pub(crate) fn new(subscriber: &Arc<SubscriberState>, queue: Option<Arc<dyn AnyQueue>>) -> Self {
-        let is_group = subscriber.identity.kind == SubscriberKind::Group;
+        let is_group = subscriber.kind == SubscriberKind::Group;
         Self {
             subscriber: Arc::clone(subscriber),
             group: is_group.then(Box::default),
-            blocker: BlockerSlot::new(queue.is_some()),
+            blocker: BlockerSlot::default(),
             queue,
             flushes: None,
             backlog: None,

@@ -24,6 +24,21 @@ fn a_late_subscriber_keeps_nothing_of_a_former() {
 }
 
 #[test]
+fn a_flush_frees_the_events_before_a_late_subscriber() {
+    for size in SIZES {
+        let manager = EventManager::new(1_024);
+        let former = manager.subscribe();
+        let events = publish(&manager, size);
+        // Has read everything, without ever being polled.
+        let late = manager.subscribe();
+        drop(former);
+        assert!(alive(&events) <= 255, "at most a segment");
+        assert_flush_frees(&manager, &events);
+        drop(late);
+    }
+}
+
+#[test]
 fn a_disconnected_stream_keeps_no_read_event() {
     for polled in [false, true] {
         let manager = EventManager::new(1_024);
