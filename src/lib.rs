@@ -297,6 +297,7 @@ mod subscriber_id;
 mod subscription;
 #[cfg(feature = "test-util")]
 pub mod test_util;
+mod topics;
 
 /// Tests every program of the README.
 #[cfg(all(doctest, feature = "rt"))]
@@ -322,3 +323,4 @@ pub use receipt::{Cause, Receipt, Unfinished};
 pub use sink::{EventSink, SyncSink};
 pub use subscriber_id::{SubscriberId, SubscriberKind};
 pub use subscription::{Received, Subscription, WithMissed};
+pub use topics::Topics;

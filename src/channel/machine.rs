@@ -51,6 +51,7 @@ use blockers::Blockers;
 use full_at::FullAt;
 pub(crate) use inspect::Selection;
 use members::{Member, Members};
+pub(crate) use retention::Replayed;
 pub(crate) use room::{Place, Room};
 use turns::Turns;
 

@@ -20,6 +20,9 @@ use crate::util::sync::{Arc, AtomicU64, Mutex, MutexGuard, Ordering};
 
 #[cfg(feature = "rt")]
 pub(crate) mod ahead;
+pub(crate) mod replayed;
+
+use replayed::ReplayedValues;
 
 /// The wanted events of a filtered subscriber, each with the predicate's value.
 ///
@@ -45,6 +48,8 @@ pub(crate) struct FilterQueue<T> {
 }
 
 struct QueueInner<T> {
+    /// The values to be read before the items.
+    replayed: Option<Box<ReplayedValues<T>>>,
     items: VecDeque<QueuedEvent<T>>,
     waker: Option<Waker>,
     /// The number of overwritten events since the last yielded event.
@@ -102,6 +107,7 @@ impl<T> FilterQueue<T> {
             subscriber,
             unread: AtomicU64::new(0),
             queue: Mutex::new(QueueInner {
+                replayed: None,
                 items: VecDeque::new(),
                 waker: None,
                 missed: 0,
@@ -161,7 +167,12 @@ impl<T> FilterQueue<T> {
         spare: &mut Option<Waker>,
     ) -> Option<(Popped<T>, CursorState)> {
         let mut queue = self.queue.lock();
-        let popped = if report_missed && queue.missed > 0 {
+        let popped = if let Some(popped) = queue.pop_replayed(report_missed) {
+            if matches!(popped, Popped::Event(_)) {
+                self.subscriber.receive_unowed();
+            }
+            popped
+        } else if report_missed && queue.missed > 0 {
             Popped::Missed(std::mem::take(&mut queue.missed))
         } else if let Some(item) = queue.items.pop_front() {
             let (item, cursor) = self.take(queue, item);
@@ -247,7 +258,7 @@ impl<T> FilterQueue<T> {
         let overwritten = overwrites.then(|| queue.items.pop_front()).flatten();
         if overwritten.is_some() {
             queue.missed += 1;
-            subscriber.count_missed();
+            subscriber.count_missed(1);
         }
         queue.items.push_back(QueuedEvent {
             seq,
@@ -269,21 +280,25 @@ impl<T> FilterQueue<T> {
         Some(pushed)
     }
 
-    /// Returns the number of unread items, and true if no more will follow them.
+    /// Returns the number of items and of replayed values to be read, and true if no more will follow
+    /// them.
     pub(crate) fn unread_and_is_last(&self) -> (usize, bool) {
         let queue = self.queue.lock();
-        (queue.items.len(), queue.complete || queue.closed.is_some())
+        (queue.stored(), queue.complete || queue.closed.is_some())
     }
 
-    /// Drops the unread items of a closed queue separately, and settles them.
+    /// Drops the unread items of a closed queue separately, and settles them. Drops the replayed values
+    /// that were not read.
     pub(crate) fn clear(&self) {
         let mut queue = self.queue.lock();
+        let replayed = queue.replayed.take();
         let items = std::mem::take(&mut queue.items);
         self.publish_len(&queue);
         let waker = queue.waker.take();
         let cause = queue.closed.clone().unwrap_or(Cause::Left);
         drop(queue);
         drop_caught(waker);
+        drop(replayed);
         for mut item in items {
             self.settle(item.ticket.take(), cause.clone());
             drop_caught(item);

@@ -4,13 +4,13 @@ use std::panic::Location;
 
 use super::join::DetachedBy;
 use super::room::Room;
-use super::{Machine, Member};
+use super::{Machine, Member, Replayed};
 use crate::channel::effects::{Effect, Effects};
 use crate::channel::filter::queue::FilterQueue;
-use crate::channel::filter::{Evaluation, FilterMatches, FilterSnapshot};
+use crate::channel::filter::{Evaluation, FilterMatches, FilterSnapshot, Interest};
 use crate::channel::ticket::Ticket;
 use crate::end_reason::DisconnectCause;
-use crate::options::{Overflow, SubscribeOptions};
+use crate::options::{Overflow, Replay, SubscribeOptions};
 use crate::receipt::{Cause, Stored};
 use crate::subscriber_id::{SubscriberId, SubscriberKind};
 use crate::util::clock::Instant;
@@ -19,17 +19,20 @@ use crate::util::sync::Arc;
 impl<E> Machine<E> {
     // ---- Joining, leaving -------------------------------------------------------------------
 
-    /// Adds a subscriber, whose queue gets the values that `predicate` returns for later events.
-    pub(crate) fn join_filtered<T, F>(
+    /// Adds a subscriber, whose queue gets the values that `interest` has for later events. Returns
+    /// the retained events to be evaluated before, and counts the events that are not retained any more
+    /// as missed.
+    pub(crate) fn join_filtered<I: Interest<E>>(
         &mut self,
         options: SubscribeOptions,
         created_at: &'static Location<'static>,
-        predicate: F,
-    ) -> Arc<FilterQueue<T>>
-    where
-        T: Send + 'static,
-        F: Fn(&E) -> Option<T> + Send + Sync + 'static,
-    {
+        interest: I,
+    ) -> (Arc<FilterQueue<I::Value>>, I::Joined, Replayed<E>) {
+        let replayed = self.replay(match options.replay {
+            // Only the evaluation shows which are wanted.
+            Replay::Newest(_) => Replay::Newest(usize::MAX),
+            replay => replay,
+        });
         let kind = match options.kind {
             // A handler with a filter.
             kind if kind.has_task() => kind,
@@ -37,13 +40,14 @@ impl<E> Machine<E> {
         };
         let subscriber =
             self.new_subscriber_state(SubscribeOptions { kind, ..options }, created_at);
+        subscriber.count_missed(replayed.missed);
         let queue = Arc::new(FilterQueue::new(Arc::clone(&subscriber)));
         let member = Member::new(&subscriber, Some(Arc::clone(&queue) as _));
         self.members.insert(member);
-        self.filters.join(Arc::clone(&queue), predicate);
+        let joined = interest.join(&mut self.filters, &queue);
         self.update_fast_path();
         self.assert_invariants();
-        queue
+        (queue, joined, replayed)
     }
 
     /// Closes the queue of a member and removes its filter: the filtered part of detaching.

@@ -2,7 +2,7 @@
 
 use std::task::Waker;
 
-use super::{FilterQueue, QueuedEvent};
+use super::{FilterQueue, Popped, QueuedEvent};
 use crate::channel::subscriber::cursor::CursorState;
 use crate::end_reason::EndReason;
 use crate::receipt::Cause;
@@ -23,8 +23,8 @@ impl<T> FilterQueue<T> {
     pub(crate) fn poll_front(&self, waker: &Waker) -> (Front, CursorState) {
         with_spare_waker(waker, None, |spare| {
             let mut queue = self.queue.lock();
-            let front = if let Some(item) = queue.items.front() {
-                Front::Event(item.seq)
+            let front = if let Some(seq) = queue.next_seq() {
+                Front::Event(seq)
             } else if let Some(Cause::Disconnected(cause)) = queue.closed {
                 Front::Ended(EndReason::Disconnected { cause })
             } else if queue.complete {
@@ -45,13 +45,17 @@ impl<T> FilterQueue<T> {
     /// the new cursor.
     pub(crate) fn pop_front(&self, seq: u64) -> Option<(QueuedEvent<T>, CursorState)> {
         let mut queue = self.queue.lock();
-        queue.items.front().filter(|item| item.seq == seq)?;
+        queue.next_seq().filter(|next| *next == seq)?;
+        if let Some(Popped::Event(item)) = queue.pop_replayed(false) {
+            self.subscriber.receive_unowed();
+            return Some((item, self.subscriber.cursor.finish()));
+        }
         let item = queue.items.pop_front()?;
         Some(self.take(queue, item))
     }
 
     /// Returns the sequence number of the next item.
     pub(crate) fn front(&self) -> Option<u64> {
-        self.queue.lock().items.front().map(|item| item.seq)
+        self.queue.lock().next_seq()
     }
 }
