@@ -30,7 +30,8 @@
 //! Publishing evaluates all predicates in turn, and does more work only for matches: about the cost
 //! of a predicate before each send. Predicates of the same closure type, such as all predicates
 //! created by the same line of code, are evaluated in a single loop, which is the cheapest case.
-//! For a subscriber that wants most events, `filter` on a plain subscription is cheaper: the channel
+//! For subscribers that each want the events with one key, [topics](crate::Topics) cost less: the
+//! publisher looks the key up. For a subscriber that wants most events, `filter` on a plain subscription is cheaper: the channel
 //! stores an event once for all plain subscriptions.
 
 use std::fmt;

@@ -221,6 +221,12 @@ impl<E> Channel<E> {
         });
     }
 
+    /// Drops the waker of a parked subscriber, whose poll is ready with something else than an event.
+    #[cold]
+    pub(crate) fn unpark_reader(&self, key: u64) {
+        self.run(|state, effects| effects.drop_waker(state.unpark(key)));
+    }
+
     /// Removes the subscriber of a dropped subscription, which has settled its event in flight.
     /// Returns whether the subscriber was attached.
     pub(crate) fn leave(&self, key: u64) -> bool {

@@ -258,6 +258,10 @@ impl<E> Subscription<E> {
         if !matches!(self.source, Source::Backlog(_)) {
             self.sync_cursor(self.subscriber.cursor.load());
         }
+        if std::mem::take(&mut self.parked) {
+            // Nothing is unread: a replay has missed the events.
+            self.channel.unpark_reader(self.subscriber.id.number);
+        }
         if let Some(stage) = self.subscriber.stage() {
             // The stage may have registered for its gate: cancel that, since the poll returns a
             // loss.

@@ -13,3 +13,4 @@ mod replay;
 mod stages;
 mod stats;
 mod subscription;
+mod topics;

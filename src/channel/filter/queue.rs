@@ -173,7 +173,13 @@ impl<T> FilterQueue<T> {
             }
             popped
         } else if report_missed && queue.missed > 0 {
-            Popped::Missed(std::mem::take(&mut queue.missed))
+            let missed = std::mem::take(&mut queue.missed);
+            // The queue may be empty, and the reader parked: a replay has missed the events.
+            let waker = queue.waker.take();
+            let cursor = self.subscriber.cursor.finish();
+            drop(queue);
+            drop_caught(waker);
+            return Some((Popped::Missed(missed), cursor));
         } else if let Some(item) = queue.items.pop_front() {
             let (item, cursor) = self.take(queue, item);
             return Some((Popped::Event(item), cursor));

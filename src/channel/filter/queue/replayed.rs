@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use super::{FilterQueue, Popped, QueueInner, QueuedEvent};
 use crate::util::panic_guard::drop_all_caught;
 
-/// The wanted events of a replay. They take no room in the window, and owe nothing.
+/// The wanted events of a replay. They take no room in the window, and owe nothing. Not empty once the reader
+/// has them.
 pub(crate) struct ReplayedValues<T> {
     /// The sequence numbers rise, and none is above the cursor's position at the join.
     values: VecDeque<(u64, T)>,
@@ -40,9 +41,12 @@ impl<T> Drop for ReplayedValues<T> {
 impl<T> FilterQueue<T> {
     /// Lets the reader begin with `replayed`. Called before the subscription is read.
     pub(crate) fn set_replayed(&self, replayed: ReplayedValues<T>) {
-        if replayed.len() > 0 || replayed.missed > 0 {
+        if replayed.len() > 0 {
             let old = self.queue.lock().replayed.replace(Box::new(replayed));
             debug_assert!(old.is_none(), "a subscription begins once");
+        } else if replayed.missed > 0 {
+            // Missed before the first live event, as events that are overwritten.
+            self.queue.lock().missed += replayed.missed;
         }
     }
 
