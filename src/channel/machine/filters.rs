@@ -75,6 +75,7 @@ impl<E> Machine<E> {
             effects.push(Effect::FilterQueue(Arc::clone(queue)));
         }
         // Publishers no longer wait for this member or evaluate its filter.
+        self.crowded.remove(&key);
         self.unblock_detached(key);
         effects.extend(self.filters.leave(id.number).map(Effect::DropFilter));
         self.update_fast_path();
@@ -125,12 +126,20 @@ impl<E> Machine<E> {
     /// known yet, and any filter may match.
     pub(crate) fn block_all_full_queues(&mut self, now: impl Fn() -> Instant) {
         let mut lossless = Vec::new();
-        self.filters.for_each_queue(|queue| {
-            let subscriber = queue.subscriber();
-            if subscriber.overflow.is_lossless() {
-                lossless.push(subscriber.id);
-            }
-        });
+        if self.have_uncrowded_queues_room() {
+            lossless.extend(
+                self.crowded
+                    .iter()
+                    .map(|key| self.member(*key).subscriber.id),
+            );
+        } else {
+            self.filters.for_each_queue(|queue| {
+                let subscriber = queue.subscriber();
+                if subscriber.overflow.is_lossless() {
+                    lossless.push(subscriber.id);
+                }
+            });
+        }
         for id in lossless {
             self.block_and_resume(id, &now);
         }
@@ -138,11 +147,16 @@ impl<E> Machine<E> {
 
     /// Returns whether every lossless filtered subscriber has room, whichever event comes.
     #[inline]
-    pub(super) fn have_queues_room(&self) -> bool {
+    pub(super) fn have_queues_room(&mut self) -> bool {
         self.filters.is_empty() || self.have_all_queues_room()
     }
 
-    fn have_all_queues_room(&self) -> bool {
+    fn have_all_queues_room(&mut self) -> bool {
+        if self.have_uncrowded_queues_room() {
+            self.drop_uncrowded();
+            let mut crowded = self.crowded.iter().map(|key| self.member(*key));
+            return crowded.all(|member| self.has_room(member));
+        }
         let mut have_room = true;
         self.filters.for_each_queue(|queue| {
             let subscriber = queue.subscriber();
@@ -150,6 +164,24 @@ impl<E> Machine<E> {
             have_room &= !(is_full && subscriber.overflow.is_lossless());
         });
         have_room
+    }
+
+    /// Returns whether the reserved places leave room in every queue that is less than half full. There may be a
+    /// million queues: only the crowded queues are looked at then.
+    fn have_uncrowded_queues_room(&self) -> bool {
+        self.reserved <= self.turns.smallest_window() / 2
+    }
+
+    /// Returns whether the queue of a member is at least half full.
+    pub(super) fn is_crowded(member: &Member<E>) -> bool {
+        let unread = member.queue.as_ref().map_or(0, |queue| queue.len());
+        2 * unread >= member.subscriber.window
+    }
+
+    /// Removes the members from `crowded` that have read on.
+    fn drop_uncrowded(&mut self) {
+        let members = &self.members;
+        (self.crowded).retain(|key| Self::is_crowded(members.get(*key)));
     }
 
     /// Marks a subscriber without room as blocking and resumes its suspended `WaitAtMost` time.
@@ -256,6 +288,9 @@ impl<E> Machine<E> {
         // Closed queues refuse the event: they are not part of the audience.
         matches.deliver(seq, ticket, |pushed| {
             effects.wake(pushed.reader);
+            if pushed.is_crowded {
+                self.crowded.insert(pushed.subscriber.id.number);
+            }
             if pushed.overwritten_seq.is_some() {
                 let id = pushed.subscriber.id;
                 effects.extend(
