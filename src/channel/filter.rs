@@ -14,15 +14,17 @@ use crate::util::one_or_many::OneOrMany;
 use crate::util::panic_guard::drop_caught;
 use crate::util::sync::Arc;
 
+mod any_group;
 mod group;
 pub(crate) mod interest;
 pub(crate) mod queue;
 mod registry;
 pub(crate) mod topics;
 
+pub(crate) use any_group::RemovedFilter;
 pub(crate) use interest::Interest;
 use interest::Panicked;
-pub(crate) use registry::{FilterRegistry, FilterSnapshot, RemovedFilter, RemovedFilters};
+pub(crate) use registry::{FilterRegistry, FilterSnapshot, RemovedFilters};
 
 /// The value that a predicate returned for an event, and the queue for that value.
 struct Match<T> {

@@ -62,7 +62,7 @@ pub(crate) static ALL: &[Curve] = &[
         cost: publish_topics,
     },
     Curve {
-        name: "publish-topics-full",
+        name: "topics-full",
         what: "read one event of a full key, the waiting publisher stores, another waits",
         number_of: "subscribers of other keys",
         numbers: UP_TO_1_000_000,
@@ -70,7 +70,7 @@ pub(crate) static ALL: &[Curve] = &[
         cost: publish_topics_full,
     },
     Curve {
-        name: "topics-come-and-go",
+        name: "topics-come",
         what: "subscribe to a new key, and leave",
         number_of: "subscribers of other keys",
         numbers: UP_TO_1_000_000,

@@ -1,47 +1,13 @@
 //! All filters of a channel.
 
 use std::any::Any;
-use std::hash::Hash;
 use std::ops::RangeInclusive;
 
+use super::any_group::{AnyGroup, RemovedFilter};
 use super::group::{Filter, FilterGroup};
-use super::topics::{SharedTopics, TopicGroup};
 use super::{Evaluation, FilterMatches};
 use crate::channel::filter::queue::{AnyQueue, FilterQueue};
 use crate::util::sync::Arc;
-
-/// A group of filters, without the types of its values and predicates.
-pub(super) trait AnyGroup<E>: Send + Sync {
-    /// Evaluates the filters with these numbers, and adds their matches to `found`. `earlier` has the
-    /// results for the filters before. Runs user code without a lock, and may panic.
-    fn evaluate(
-        &self,
-        numbers: RangeInclusive<u64>,
-        event: &E,
-        earlier: Option<&FilterMatches>,
-        found: &mut FilterMatches,
-    );
-
-    fn copy(&self) -> Arc<dyn AnyGroup<E>>;
-
-    fn is_empty(&self) -> bool;
-
-    fn contains(&self, number: u64) -> bool;
-
-    fn remove(&mut self, number: u64) -> Option<RemovedFilter>;
-
-    /// Removes and returns the filters that owners outside of the registry share with it.
-    fn take_shared(&self) -> Option<RemovedFilter>;
-
-    fn for_each_queue(&self, f: &mut dyn FnMut(&dyn AnyQueue));
-
-    fn as_any(&self) -> &dyn Any;
-
-    fn as_any_mut(&mut self) -> &mut dyn Any;
-}
-
-/// A filter that has left the registry, to be dropped without the lock.
-pub(crate) type RemovedFilter = Arc<dyn Send + Sync>;
 
 impl<E, T, F> AnyGroup<E> for FilterGroup<T, F>
 where
@@ -143,22 +109,18 @@ impl<E> FilterRegistry<E> {
         group.join(queue, predicate)
     }
 
-    /// Adds a subscriber that has joined `topics`.
-    pub(super) fn join_topics<K>(
+    /// Adds a filter that has joined a group of its own, which is `shared` with other owners. `is` tells
+    /// whether an entry of the registry is that group.
+    pub(super) fn join_shared<G: AnyGroup<E> + 'static>(
         &mut self,
-        queue: &Arc<FilterQueue<E>>,
-        topics: &Arc<TopicGroup<E, K>>,
-    ) where
-        E: Clone + Send + Sync + 'static,
-        K: Hash + Eq + Send + Sync + 'static,
-    {
-        self.newest_filter = queue.subscriber().id.number;
-        let mut shared = self
-            .groups
-            .iter()
-            .filter_map(|group| group.as_any().downcast_ref());
-        if !shared.any(|shared: &SharedTopics<E, K>| shared.is(topics)) {
-            let shared = SharedTopics::new(topics);
+        number: u64,
+        shared: G,
+        is: impl Fn(&G) -> bool,
+    ) {
+        self.newest_filter = number;
+        let groups = self.groups.iter();
+        let mut same_type = groups.filter_map(|group| group.as_any().downcast_ref());
+        if !same_type.any(is) {
             Arc::make_mut(&mut self.groups).push(Arc::new(shared));
         }
     }

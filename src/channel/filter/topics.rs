@@ -15,8 +15,9 @@ use std::hint::black_box;
 use std::ops::RangeInclusive;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::any_group::{AnyGroup, RemovedFilter};
 use super::interest::{Evaluate, Interest, Panicked};
-use super::registry::{AnyGroup, FilterRegistry, RemovedFilter};
+use super::registry::FilterRegistry;
 use super::{FilterMatches, GroupMatches, Match};
 use crate::channel::filter::queue::{AnyQueue, FilterQueue};
 use crate::util::key_table::{KeyEntry, KeyTable};
@@ -90,13 +91,14 @@ impl<E, K> TopicGroup<E, K> {
 
     /// Takes a member out of the queues of its keys, and ends the use of the keys. Returns the keys
     /// without members, to be dropped without the lock.
-    fn forget(&self, number: u64, member: TopicMember<E, K>) -> RemovedMember<E, K> {
+    fn forget(self: &Arc<Self>, number: u64, member: TopicMember<E, K>) -> RemovedMember<E, K> {
         let mut keys = Vec::new();
         for key in member.keys {
             key.value.lock().remove(number);
             keys.extend(self.keys.release(key));
         }
         RemovedMember {
+            _topics: Arc::clone(self),
             _queue: member.queue,
             _keys: keys,
         }
@@ -115,24 +117,16 @@ impl<E: 'static, K: Hash + Eq + Send + 'static> TopicGroup<E, K> {
     }
 }
 
-/// A member that has left, and its keys without other members.
+/// A member that has left, and its keys without other members. Owns the topics: the registry may be their last
+/// owner, and drops them under the lock, where the key function must not be dropped.
 struct RemovedMember<E, K> {
+    _topics: Arc<TopicGroup<E, K>>,
     _queue: Arc<FilterQueue<E>>,
     _keys: Vec<Key<E, K>>,
 }
 
 /// [`TopicGroup`] as an entry of the registry.
 pub(super) struct SharedTopics<E, K>(Arc<TopicGroup<E, K>>);
-
-impl<E, K> SharedTopics<E, K> {
-    pub(super) fn new(topics: &Arc<TopicGroup<E, K>>) -> Self {
-        Self(Arc::clone(topics))
-    }
-
-    pub(super) fn is(&self, topics: &Arc<TopicGroup<E, K>>) -> bool {
-        Arc::ptr_eq(&self.0, topics)
-    }
-}
 
 impl<E, K> AnyGroup<E> for SharedTopics<E, K>
 where
@@ -292,7 +286,9 @@ where
             numbers: keys.iter().map(|key| key.number()).collect(),
         };
         self.topics.insert(queue, keys.into());
-        filters.join_topics(queue, &self.topics);
+        let number = queue.subscriber().id.number;
+        let shared = SharedTopics(Arc::clone(&self.topics));
+        filters.join_shared(number, shared, |group| Arc::ptr_eq(&group.0, &self.topics));
         wanted
     }
 }

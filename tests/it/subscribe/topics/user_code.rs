@@ -268,6 +268,40 @@ fn an_iterator_of_keys_that_panics_leaves_nothing_behind() {
     assert_eq!((keys(&topics), manager.subscriber_count()), (0, 0));
 }
 
+/// Calls the manager when it is dropped.
+struct CallsBack(WeakEventManager<u32>);
+
+impl Drop for CallsBack {
+    fn drop(&mut self) {
+        if let Some(manager) = self.0.upgrade() {
+            _ = manager.try_notify(7);
+            drop(manager.subscribe());
+        }
+    }
+}
+
+#[test]
+fn a_key_function_may_call_the_manager_when_it_is_dropped() {
+    let manager = EventManager::new(8);
+    let mut plain = manager.subscribe();
+    for ends_with in ["leaving", "disconnecting", "closing"] {
+        let value = CallsBack(manager.downgrade());
+        let topics = manager.topics(move |n: &u32| {
+            _ = &value;
+            n % 10
+        });
+        let last = topics.subscribe(1);
+        drop(topics);
+        match ends_with {
+            "leaving" => drop(last),
+            "disconnecting" => assert!(manager.disconnect(last.id())),
+            _ => manager.close(),
+        }
+        let called = (ends_with != "closing").then_some(7);
+        assert_eq!(read(&mut plain), called, "{ends_with}");
+    }
+}
+
 #[test]
 fn a_key_function_may_publish_subscribe_and_close() {
     let manager = EventManager::new(100);
