@@ -59,6 +59,7 @@ pub(crate) mod subscriber;
 pub(crate) mod ticket;
 pub(crate) mod wait_queue;
 
+pub(crate) use filters::JoinedFiltered;
 pub(crate) use publish::{Admission, PendingEvent};
 pub(crate) use subscribe::Next;
 
@@ -73,6 +74,8 @@ pub(crate) struct Channel<E> {
     handles: AtomicUsize,
     name: Option<Arc<str>>,
     capacity: usize,
+    /// Whether the channel was made to retain events.
+    retains: bool,
     /// The names of handlers and groups, made for the first use.
     handler_names: OnceLock<Arc<HandlerNames>>,
 }
@@ -123,6 +126,7 @@ impl<E: Send + Sync + 'static> Channel<E> {
             handles: AtomicUsize::new(1),
             name,
             capacity,
+            retains: retain > 0,
             handler_names: OnceLock::new(),
         })
     }
@@ -135,6 +139,16 @@ impl<E> Channel<E> {
 
     pub(crate) fn capacity(&self) -> usize {
         self.capacity
+    }
+
+    /// Returns whether the channel was made to retain events. A closed channel retains none any more.
+    pub(crate) fn retains(&self) -> bool {
+        self.retains
+    }
+
+    /// Frees the events retained so far.
+    pub(crate) fn clear_retained(&self) {
+        self.run(|state, effects| state.machine.clear_retained(effects));
     }
 
     /// Calls `decide` under the lock, and runs the effects after unlocking.

@@ -20,7 +20,9 @@
 //! found no room, and for an event that is not published in the end. A predicate may call the
 //! manager; events published by a predicate are evaluated as well. A predicate that panics
 //! disconnects its own subscription, with
-//! [`DisconnectCause::Panicked`](crate::DisconnectCause::Panicked); the publisher continues. A
+//! [`DisconnectCause::Panicked`](crate::DisconnectCause::Panicked); the publisher continues. The same
+//! predicate is called for the retained events that a [replay](crate::SubscribeOptions::replay) asks
+//! for, by the call that subscribes, and a panic has the same effect. A
 //! predicate that owns an [`EventManager`](crate::EventManager) keeps the manager open as long as
 //! the subscription exists; use a [`WeakEventManager`](crate::WeakEventManager) instead.
 //!
@@ -28,21 +30,25 @@
 //! Publishing evaluates all predicates in turn, and does more work only for matches: about the cost
 //! of a predicate before each send. Predicates of the same closure type, such as all predicates
 //! created by the same line of code, are evaluated in a single loop, which is the cheapest case.
-//! For a subscriber that wants most events, `filter` on a plain subscription is cheaper: the channel
+//! For subscribers that each want the events with one key, [topics](crate::Topics) cost less: the
+//! publisher looks the key up. For a subscriber that wants most events, `filter` on a plain subscription is cheaper: the channel
 //! stores an event once for all plain subscriptions.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, Location};
 
-use crate::channel::Channel;
+use crate::channel::filter::Interest;
+use crate::channel::filter::interest::evaluate_retained;
 use crate::channel::filter::queue::FilterQueue;
+use crate::channel::filter::queue::replayed::ReplayedValues;
 use crate::channel::subscriber::SubscriberState;
 use crate::channel::subscriber::unacked::{AnyChannel, UnackedSet};
 use crate::channel::ticket::Ticket;
+use crate::channel::{Channel, JoinedFiltered};
 use crate::delivery::Deliveries;
 use crate::end_reason::EndReason;
 use crate::future::Disconnected;
-use crate::options::SubscribeOptions;
+use crate::options::{Replay, SubscribeOptions};
 use crate::receipt::Cause;
 use crate::subscriber_id::SubscriberId;
 use crate::subscription::WithMissed;
@@ -54,6 +60,8 @@ mod follow_up;
 mod poll;
 mod read;
 mod subscribe;
+
+pub(crate) use subscribe::check_options;
 
 /// A stream of a predicate's values for the wanted events: from
 /// [`subscribe_filter_map`](crate::EventManager::subscribe_filter_map) and
@@ -107,19 +115,30 @@ pub struct Filtered<T> {
 }
 
 impl<T: Send + 'static> Filtered<T> {
-    /// Subscribes. On a closed channel, the stream has ended.
+    /// Subscribes, and evaluates the retained events to begin with. On a closed channel, the stream has
+    /// ended.
     pub(crate) fn new<E: Send + Sync + 'static>(
         channel: &Arc<Channel<E>>,
         options: SubscribeOptions,
         created_at: &'static Location<'static>,
-        predicate: impl Fn(&E) -> Option<T> + Send + Sync + 'static,
+        interest: impl Interest<E, Value = T>,
     ) -> Self {
-        let (queue, is_open) = channel.subscribe_filtered(options, created_at, predicate);
+        let most = match options.replay {
+            Replay::Newest(events) => events,
+            Replay::Nothing | Replay::Since(_) => usize::MAX,
+        };
+        let JoinedFiltered {
+            queue,
+            joined,
+            replayed,
+            is_open,
+        } = channel.subscribe_filtered(options, created_at, interest);
         if !is_open {
             queue.subscriber().set_end(EndReason::Closed);
         }
         trace!(joined(queue.subscriber(), is_open));
-        Self {
+        // Before the evaluation: a panic drops the stream, which leaves the channel.
+        let subscription = Self {
             channel: AssertUnwindSafe(Arc::clone(channel) as _),
             queue,
             in_flight: None,
@@ -128,7 +147,16 @@ impl<T: Send + 'static> Filtered<T> {
             ended: (!is_open).then_some(EndReason::Closed),
             #[cfg(feature = "rt")]
             coop_unpaid: 0,
+        };
+        let mut values = ReplayedValues::new(replayed.missed);
+        if let Some(retained) = replayed.backlog {
+            let evaluated = evaluate_retained(*retained, most, &joined, &mut values);
+            if evaluated.is_err() {
+                channel.disconnect_panicked(subscription.id());
+            }
         }
+        subscription.queue.set_replayed(values);
+        subscription
     }
 
     /// Converts the subscription to a stream of deliveries, each with an explicit acknowledgement,
@@ -166,10 +194,10 @@ impl<T> Filtered<T> {
         self.subscriber().id
     }
 
-    /// Returns the number of unread items.
+    /// Returns the number of unread items, [replayed](SubscribeOptions::replay) events included.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.queue.len()
+        self.queue.stored()
     }
 
     /// Returns whether no item waits to be read.
@@ -237,7 +265,8 @@ impl<T> Filtered<T> {
     }
 
     /// Returns the number of wanted events overwritten so far, with
-    /// [`Overflow::DropOldest`](crate::Overflow::DropOldest).
+    /// [`Overflow::DropOldest`](crate::Overflow::DropOldest), and of all events that
+    /// [`replay_since`](SubscribeOptions::replay_since) asked for and that were not retained any more.
     #[must_use]
     pub fn missed(&self) -> u64 {
         self.subscriber().missed()

@@ -75,7 +75,9 @@
 //! [`subscribe_filter`](EventManager::subscribe_filter) or
 //! [`subscribe_filter_map`](EventManager::subscribe_filter_map). The publisher evaluates the filter
 //! before the event is queued, so unwanted events cost this subscriber nothing. See module
-//! [`filter`]. To see each event only after another subscriber has finished it, subscribe
+//! [`filter`]. For one key among many, such as a room or a user, subscribe by
+//! [`topics`](EventManager::topics): the publisher looks up the subscribers of the event's key, and all
+//! others cost nothing. To see each event only after another subscriber has finished it, subscribe
 //! [`after`](EventManager::subscribe_after) the other subscriber.
 //!
 //! # Observers
@@ -297,6 +299,7 @@ mod subscriber_id;
 mod subscription;
 #[cfg(feature = "test-util")]
 pub mod test_util;
+mod topics;
 
 /// Tests every program of the README.
 #[cfg(all(doctest, feature = "rt"))]
@@ -322,3 +325,4 @@ pub use receipt::{Cause, Receipt, Unfinished};
 pub use sink::{EventSink, SyncSink};
 pub use subscriber_id::{SubscriberId, SubscriberKind};
 pub use subscription::{Received, Subscription, WithMissed};
+pub use topics::Topics;

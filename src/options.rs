@@ -5,6 +5,10 @@ use std::time::Duration;
 
 use crate::subscriber_id::{SubscriberId, SubscriberKind};
 
+mod replay;
+
+pub(crate) use replay::Replay;
+
 /// The overflow policy of a subscriber: the action when its unread events fill its window.
 ///
 /// A policy acts only when an event is really stored. A [`try_notify`] returning `Full`, or a
@@ -138,7 +142,7 @@ pub struct SubscribeOptions {
     pub(crate) overflow: Option<Overflow>,
     pub(crate) window: Option<usize>,
     pub(crate) max_unacked: Option<usize>,
-    pub(crate) replay: usize,
+    pub(crate) replay: Replay,
     pub(crate) after: Vec<SubscriberId>,
     pub(crate) name: Option<Arc<str>>,
     pub(crate) observer: bool,
@@ -191,53 +195,6 @@ impl SubscribeOptions {
             "a stream of deliveries needs room for at least one delivery"
         );
         self.max_unacked = Some(deliveries);
-        self
-    }
-
-    /// Starts with the newest events published earlier, in their order: as many as the manager
-    /// still [retains](crate::EventManagerBuilder::retain), and at most `events`. 0 if not set. A
-    /// number above the retained events means all of them.
-    ///
-    /// Live events follow the replayed events without a gap or a duplicate, even while publishers
-    /// run. No publisher waits for replayed events: receipts do not include them, a [`flush`] does
-    /// not wait for them, and a [`Delivery`](crate::Delivery) of a replayed event owes no
-    /// acknowledgement, although the delivery counts towards [`max_unacked`](Self::max_unacked).
-    /// Replayed events take no room in the window, so overflow policies do not affect them: a
-    /// subscription that loses its oldest events, or is disconnected, still yields all replayed
-    /// events first, and reports the loss or the end afterwards. Events published meanwhile are
-    /// unread events as usual.
-    ///
-    /// [`Subscription::len`] and the stream's `size_hint` include replayed events;
-    /// [`SubscriberInfo::unread`] does not, because it counts the events that fill the window.
-    /// Replayed events stay in memory until this subscription has read them. Subscribing takes time
-    /// in proportion to the segments of the replayed events. A segment holds up to 256 events, or
-    /// only one in the worst case, where each event was read alone.
-    ///
-    /// A [filtered](crate::filter) subscription ignores this option and starts with the next event.
-    ///
-    /// # Examples
-    /// ```
-    /// use futures::{FutureExt, StreamExt};
-    /// use genevent::{EventManager, SubscribeOptions};
-    ///
-    /// let manager = EventManager::builder().capacity(1).retain(100).build();
-    /// for line in ["one", "two", "three"] {
-    ///     manager.try_notify(line).unwrap();
-    /// }
-    /// let tail = manager.subscribe_with(SubscribeOptions::new().replay(2));
-    /// assert_eq!(tail.len(), 2);
-    /// assert_eq!(manager.try_notify("four"), Ok(1), "its window is empty");
-    ///
-    /// drop(manager);
-    /// let lines = tail.collect::<Vec<_>>().now_or_never().unwrap();
-    /// assert_eq!(lines, ["two", "three", "four"]);
-    /// ```
-    ///
-    /// [`flush`]: crate::EventManager::flush
-    /// [`Subscription::len`]: crate::Subscription::len
-    /// [`SubscriberInfo::unread`]: crate::SubscriberInfo::unread
-    pub fn replay(mut self, events: usize) -> Self {
-        self.replay = events;
         self
     }
 

@@ -55,6 +55,10 @@ impl<E> Permit<E> {
 
     /// Stores `event` in the reserved room, and returns the number of subscribers the event was
     /// stored for.
+    ///
+    /// # Panics
+    /// If the key function of [topics](crate::Topics), or one of their keys, panics. The event is not
+    /// stored, and the room is returned.
     pub fn notify(mut self, event: E) -> usize {
         self.store(event, None)
     }
@@ -65,9 +69,12 @@ impl<E> Permit<E> {
     }
 
     fn store(&mut self, event: E, ticket: Option<&Arc<Ticket>>) -> usize {
-        let channel = self.channel.take().expect("a permit is used once");
+        // Taken only afterwards: if a key function panics, dropping the permit returns the room.
+        let channel = self.channel.as_ref().expect("a permit is used once");
         let stored = channel.store_permitted(event, ticket);
-        trace!(published(channel.name(), stored));
+        let channel = self.channel.take();
+        trace!(published(channel.as_ref().and_then(|it| it.name()), stored));
+        drop(channel);
         stored.audience
     }
 }

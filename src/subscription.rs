@@ -120,7 +120,7 @@ impl<E> Subscription<E> {
         options: SubscribeOptions,
         created_at: &'static Location<'static>,
     ) -> Self {
-        let (subscriber, state, source) = channel.subscribe(options, created_at);
+        let (subscriber, state, source, missed) = channel.subscribe(options, created_at);
         if let Source::Ended(reason) = source {
             subscriber.set_end(reason);
         }
@@ -141,7 +141,7 @@ impl<E> Subscription<E> {
             subscriber,
             source,
             in_flight: 0,
-            missed_before_next: 0,
+            missed_before_next: missed,
             unyielded: false,
             parked: false,
             explicit_acks: false,

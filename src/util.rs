@@ -5,6 +5,7 @@ pub(crate) mod fault;
 pub(crate) mod clock;
 #[cfg(feature = "rt")]
 pub(crate) mod coop;
+pub(crate) mod key_table;
 pub(crate) mod list;
 pub(crate) mod number_table;
 pub(crate) mod one_or_many;

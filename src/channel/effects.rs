@@ -7,7 +7,7 @@
 use std::task::Waker;
 
 use crate::channel::filter::queue::AnyQueue;
-use crate::channel::filter::{FilterSnapshot, RemovedFilter};
+use crate::channel::filter::{RemovedFilter, RemovedFilters};
 use crate::channel::log::segment::Segment;
 use crate::channel::parked::Unparked;
 use crate::channel::source::Unread;
@@ -50,7 +50,7 @@ pub(crate) enum Effect<E> {
     /// Drop a removed filter.
     DropFilter(RemovedFilter),
     /// Drop all filters: the channel is complete.
-    DropFilters(FilterSnapshot<E>),
+    DropFilters(RemovedFilters<E>),
 }
 
 /// The actions to run after unlocking, in the order in which they were decided on.

@@ -2,7 +2,10 @@
 //!
 //! Filters with the same type of predicate form a group, which is evaluated in a loop without
 //! dynamic calls. A plain list of boxed predicates would need a third less code, and makes
-//! publishing to 10,000 filters about a quarter slower (workload W7 of the benches).
+//! publishing to 10,000 filters about a quarter slower (workload W7 of the benches). The subscribers of
+//! [`topics`] are a group as well, in which the key of the event is looked up.
+
+use std::any::Any;
 
 use crate::channel::filter::queue::{FilterQueue, Pushed};
 use crate::channel::ticket::Ticket;
@@ -11,11 +14,17 @@ use crate::util::one_or_many::OneOrMany;
 use crate::util::panic_guard::drop_caught;
 use crate::util::sync::Arc;
 
+mod any_group;
 mod group;
+pub(crate) mod interest;
 pub(crate) mod queue;
 mod registry;
+pub(crate) mod topics;
 
-pub(crate) use registry::{FilterRegistry, FilterSnapshot, RemovedFilter};
+pub(crate) use any_group::RemovedFilter;
+pub(crate) use interest::Interest;
+use interest::Panicked;
+pub(crate) use registry::{FilterRegistry, FilterSnapshot, RemovedFilters};
 
 /// The value that a predicate returned for an event, and the queue for that value.
 struct Match<T> {
@@ -97,6 +106,8 @@ pub(crate) struct FilterMatches {
     /// The number of the newest filter that was evaluated.
     newest_filter: u64,
     groups: OneOrMany<Box<dyn AnyMatches>>,
+    /// The keys that topics have computed for the event: each is computed once.
+    keys: OneOrMany<Box<dyn Any + Send>>,
 }
 
 impl Evaluation {
@@ -112,10 +123,17 @@ impl Evaluation {
     }
 
     /// Evaluates the filters of a snapshot. Runs user code, and is never called under a lock.
+    ///
+    /// # Panics
+    /// If a key function or a key of topics panics. Nothing has changed then.
     pub(crate) fn evaluate<E>(&mut self, filters: &FilterSnapshot<E>, event: &E) {
-        let matches = self.0.get_or_insert_default();
-        filters.evaluate(event, |group| matches.groups.push(group));
-        matches.newest_filter = filters.newest_filter;
+        // A panic changes nothing: a partial result would deliver the event twice, if the publisher is
+        // polled again.
+        let found = filters.evaluate(event, self.0.as_deref());
+        match &mut self.0 {
+            None => self.0 = Some(Box::new(found)),
+            Some(matches) => matches.extend(found),
+        }
     }
 }
 
@@ -134,6 +152,23 @@ impl Drop for Evaluation {
 }
 
 impl FilterMatches {
+    /// Adds the matches of a group, if there are any.
+    fn push_matches<T: Send + 'static>(&mut self, group: GroupMatches<T>) {
+        if !group.matches.is_empty() || !group.panicked.is_empty() {
+            self.groups.push(Box::new(group));
+        }
+    }
+
+    /// Adds the results of newer filters.
+    fn extend(&mut self, newer: Self) {
+        self.newest_filter = newer.newest_filter;
+        newer
+            .groups
+            .into_iter()
+            .for_each(|group| self.groups.push(group));
+        newer.keys.into_iter().for_each(|key| self.keys.push(key));
+    }
+
     /// Returns the number of matches.
     pub(crate) fn count(&self) -> usize {
         self.groups.iter().map(|group| group.count()).sum()

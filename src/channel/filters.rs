@@ -3,26 +3,45 @@
 use std::panic::Location;
 
 use super::Channel;
+use crate::channel::filter::Interest;
 use crate::channel::filter::queue::FilterQueue;
+use crate::channel::machine::Replayed;
 use crate::options::SubscribeOptions;
 use crate::util::sync::Arc;
 
+/// A new filtered subscriber.
+pub(crate) struct JoinedFiltered<E, I: Interest<E>> {
+    pub(crate) queue: Arc<FilterQueue<I::Value>>,
+    /// The interest, to be asked for the values of retained events.
+    pub(crate) joined: I::Joined,
+    pub(crate) replayed: Replayed<E>,
+    /// False if the channel is closed: the queue then stays empty.
+    pub(crate) is_open: bool,
+}
+
 impl<E: 'static> Channel<E> {
-    /// Attaches a filtered subscriber.
-    ///
-    /// Returns its queue, and false if the channel is closed: the queue then stays empty.
-    pub(crate) fn subscribe_filtered<T: Send + 'static>(
+    /// Attaches a filtered subscriber. The caller evaluates the retained events, without the lock.
+    pub(crate) fn subscribe_filtered<I: Interest<E>>(
         &self,
         options: SubscribeOptions,
         created_at: &'static Location<'static>,
-        predicate: impl Fn(&E) -> Option<T> + Send + Sync + 'static,
-    ) -> (Arc<FilterQueue<T>>, bool) {
+        interest: I,
+    ) -> JoinedFiltered<E, I> {
+        let too_early = seeded_bug!("filter-replays-before-joining")
+            .then(|| self.run(|state, _| state.machine.replay(options.replay)));
         self.run(|state, effects| {
-            let queue = state.machine.join_filtered(options, created_at, predicate);
+            let (queue, joined, replayed) =
+                state.machine.join_filtered(options, created_at, interest);
+            let replayed = too_early.unwrap_or(replayed);
             if state.machine.is_closed() {
                 let key = queue.subscriber().id.number;
                 state.machine.leave(key, effects);
-                return (queue, false);
+                return JoinedFiltered {
+                    queue,
+                    joined,
+                    replayed,
+                    is_open: false,
+                };
             }
             // Under the lock that attaches the subscriber, as for a log reader.
             let subscriber = queue.subscriber();
@@ -33,7 +52,12 @@ impl<E: 'static> Channel<E> {
             state.revoke_grants(queue.subscriber());
             // Publishers whose places were taken back wait again: the time counts from now on.
             state.serve_queue(effects);
-            (queue, true)
+            JoinedFiltered {
+                queue,
+                joined,
+                replayed,
+                is_open: true,
+            }
         })
     }
 }

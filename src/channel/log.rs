@@ -54,7 +54,7 @@ pub(crate) use readers::SegmentKey;
 /// 4. The active segment is shorter than `max_segment_len`, and no segment is longer. This bounds the read
 ///    events that stay in memory beside an unread event.
 /// 5. The newest `retain` events are stored, if `retain` has not changed since they were appended.
-///    A late subscriber is promised a replay without gaps.
+///    A late subscriber is promised a replay without gaps. Events up to `cleared` are not retained.
 pub(crate) struct Log<E> {
     /// The sequence number of the newest event; 0 before the first event.
     tail: u64,
@@ -68,6 +68,8 @@ pub(crate) struct Log<E> {
     newest_ticketed: u64,
     /// The number of newest events kept after all subscribers have read them.
     retain: u64,
+    /// The newest event that is not retained although it is among the newest `retain`; 0 at first.
+    cleared: u64,
     /// The greatest length of a segment.
     max_segment_len: usize,
 }
@@ -92,6 +94,7 @@ impl<E> Log<E> {
     pub(crate) fn new(capacity: u64, retain: u64) -> Self {
         Self {
             retain,
+            cleared: 0,
             max_segment_len: max_segment_len_for(if retain > 0 { retain } else { capacity }),
             tail: 0,
             segments: VecDeque::new(),
@@ -109,14 +112,16 @@ impl<E> Log<E> {
 
     // ---- Retention --------------------------------------------------------------------------
 
-    /// Returns the newest retained events, at most `events`: the sequence number of the first, and
-    /// the segments with all of them.
-    pub(crate) fn newest_segments(&mut self, events: u64) -> (u64, VecDeque<Segment<E>>) {
-        let first = self.tail + 1 - events.min(self.retain).min(self.tail);
-        if first > self.tail {
-            return (first, VecDeque::new());
-        }
-        (first, self.segments_from(SegmentKey(first)))
+    /// Returns the sequence number of the oldest retained event, or of the next event if none is
+    /// retained.
+    pub(crate) fn first_retained(&self) -> u64 {
+        let newest = (self.tail + 1).saturating_sub(self.retain);
+        newest.max(self.cleared + 1)
+    }
+
+    /// Returns the segments with the events from `first` on, which must be retained.
+    pub(crate) fn retained_from(&mut self, first: u64) -> VecDeque<Segment<E>> {
+        self.segments_from(SegmentKey(first))
     }
 
     /// Returns whether events are retained.
@@ -140,6 +145,15 @@ impl<E> Log<E> {
     /// Stops retaining events: from now on an event is freed when all subscribers have read it.
     pub(crate) fn retain_nothing(&mut self, effects: &mut Effects<E>) {
         self.retain = 0;
+        self.trim(effects);
+    }
+
+    /// Frees the events retained so far, except for events that readers still need.
+    pub(crate) fn clear_retained(&mut self, effects: &mut Effects<E>) {
+        if !self.active.is_empty() {
+            self.seal();
+        }
+        self.cleared = self.tail;
         self.trim(effects);
     }
 
@@ -269,8 +283,7 @@ impl<E> Log<E> {
         let is_free = |counted: &CountedSegment<E>, last: u64| {
             counted.readers == 0 && counted.segment.last() <= last
         };
-        let before_retained =
-            self.tail.saturating_sub(self.retain) + u64::from(seeded_bug!("retains-too-few"));
+        let before_retained = self.first_retained() - 1 + u64::from(seeded_bug!("retains-too-few"));
         while self
             .segments
             .front()

@@ -52,6 +52,7 @@ use blockers::Blockers;
 use full_at::FullAt;
 pub(crate) use inspect::Selection;
 use members::{Member, Members};
+pub(crate) use retention::Replayed;
 pub(crate) use room::{Place, Room};
 use turns::Turns;
 
@@ -89,6 +90,8 @@ pub(crate) enum Request {
 ///    `overdue_at_permit`. Only these members may be disconnected to store a permit's event.
 /// 8. `fast_path_disabled == closed || !filters.is_empty()`. The fast path of publishing looks at
 ///    neither.
+/// 9. Every attached lossless filtered member with a queue that is at least half full is in `crowded`, and only
+///    attached members are. A place for any event is granted without a look at the other queues.
 pub(crate) struct Machine<E> {
     /// The manager's number within the process.
     id: u64,
@@ -108,6 +111,8 @@ pub(crate) struct Machine<E> {
     log: Log<E>,
     members: Members<E>,
     filters: FilterRegistry<E>,
+    /// The lossless filtered members whose queue may be half full, or fuller.
+    crowded: BTreeSet<u64>,
     /// For each lossless log reader, the tail at which its window must be checked.
     lossless: FullAt,
     /// For each lossy log reader, the tail at which its policy acts.
@@ -142,6 +147,7 @@ impl<E> Machine<E> {
             log: Log::new(capacity, retain),
             members: Members::new(id, retain > 0),
             filters: FilterRegistry::new(),
+            crowded: BTreeSet::new(),
             lossless: FullAt::new(),
             lossy: FullAt::new(),
             blockers: Blockers::default(),

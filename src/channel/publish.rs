@@ -54,6 +54,19 @@ pub(crate) struct PendingEvent<'a, E> {
     pub(crate) evaluation: &'a mut Evaluation,
 }
 
+/// An event that a key function may keep from being stored, by a panic. Its `Drop` must not panic while
+/// the thread unwinds: that would abort the process.
+struct Unstored<E>(Option<E>);
+
+impl<E> Drop for Unstored<E> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(event) = self.0.take() {
+            drop_caught(event);
+        }
+    }
+}
+
 /// Filters that joined after the evaluation of an event. The event must not be stored before they
 /// are evaluated: they are promised every event stored after they joined.
 struct Stale<E>(FilterSnapshot<E>);
@@ -123,8 +136,9 @@ impl<E> Channel<E> {
 
     #[inline(never)]
     fn try_store_slow(&self, event: E, publisher: Publisher) -> Result<Stored, TryNotifyError<E>> {
+        let mut event = Unstored(Some(event));
         let mut pending = PendingEvent {
-            event: &mut Some(event),
+            event: &mut event.0,
             ticket: None,
             evaluation: &mut Evaluation::default(),
         };
@@ -155,8 +169,9 @@ impl<E> Channel<E> {
 
     /// Stores the event with a permit.
     pub(crate) fn store_permitted(&self, event: E, ticket: Option<&Arc<Ticket>>) -> Stored {
+        let mut event = Unstored(Some(event));
         let mut pending = PendingEvent {
-            event: &mut Some(event),
+            event: &mut event.0,
             ticket,
             evaluation: &mut Evaluation::default(),
         };

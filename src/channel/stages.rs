@@ -67,12 +67,12 @@ impl<E> State<E> {
 
 impl<E> Channel<E> {
     /// Returns whether all of `subscribers` are, or were, subscribers of this channel.
-    pub(crate) fn owns(&self, subscribers: &[SubscriberId]) -> bool {
+    pub(super) fn owns(&self, subscribers: &[SubscriberId]) -> bool {
         subscribers.iter().all(|id| id.manager == self.id)
     }
 
     /// Returns whether any of `subscribers` is an observer that has not left.
-    pub(crate) fn has_observer(&self, subscribers: &[SubscriberId]) -> bool {
+    pub(super) fn has_observer(&self, subscribers: &[SubscriberId]) -> bool {
         let mut subscribers = subscribers.iter().peekable();
         subscribers.peek().is_some() && {
             let state = self.state.lock();

@@ -17,7 +17,7 @@ use crate::channel::subscriber::SubscriberState;
 use crate::channel::subscriber::cursor::CursorState;
 use crate::channel::subscriber::unacked::AnyChannel;
 use crate::end_reason::{DisconnectCause, EndReason};
-use crate::options::SubscribeOptions;
+use crate::options::{Replay, SubscribeOptions};
 use crate::subscriber_id::SubscriberId;
 use crate::util::panic_guard::drop_caught;
 use crate::util::sync::{Arc, Ordering};
@@ -128,20 +128,42 @@ impl<E> State<E> {
 }
 
 impl<E> Channel<E> {
-    /// Attaches a subscriber. Returns its state, its cursor, and its first source. The runner of a
+    /// Checks the options of a new subscriber.
+    ///
+    /// # Panics
+    /// If the subscriber is to come after one of another channel, or after an observer, or is to begin
+    /// with a replay of a channel that retains nothing.
+    #[track_caller]
+    pub(crate) fn check_options(&self, options: &SubscribeOptions) {
+        assert!(
+            self.owns(&options.after),
+            "a subscription comes after others of its own manager"
+        );
+        assert!(
+            !self.has_observer(&options.after),
+            "a subscription cannot come after an observer, for which nothing waits"
+        );
+        assert!(
+            self.retains() || options.replay == Replay::Nothing,
+            "a manager replays events only if it is built with `retain`"
+        );
+    }
+
+    /// Attaches a subscriber. Returns its state, its cursor, its first source, and how many events it
+    /// has missed before, which are not retained any more. The runner of a
     /// handler or a group counts as running from now until [`task_ended`](Self::task_ended).
     pub(crate) fn subscribe(
         &self,
         options: SubscribeOptions,
         created_at: &'static Location<'static>,
-    ) -> (Arc<SubscriberState>, CursorState, Source<E>) {
+    ) -> (Arc<SubscriberState>, CursorState, Source<E>, u64) {
         self.run(|state, effects| {
             let (subscriber, replayed) = state.machine.join(options, created_at);
             // Read the cursor under the lock: events overwritten later count as missed.
             let word = subscriber.cursor.load();
             if state.machine.is_closed() {
                 state.machine.leave(subscriber.id.number, effects);
-                return (subscriber, word, Source::Ended(EndReason::Closed));
+                return (subscriber, word, Source::Ended(EndReason::Closed), 0);
             }
             // Add the runner under the lock that attaches the subscriber: `stop` waits for the runner of
             // every handler attached before the manager was closed, observers excepted.
@@ -154,11 +176,8 @@ impl<E> Channel<E> {
             if !seeded_bug!("joiner-not-checked") {
                 state.serve_queue(effects);
             }
-            (
-                subscriber,
-                word,
-                replayed.map_or(Source::Channel, Source::Backlog),
-            )
+            let source = replayed.backlog.map_or(Source::Channel, Source::Backlog);
+            (subscriber, word, source, replayed.missed)
         })
     }
 
@@ -201,6 +220,12 @@ impl<E> Channel<E> {
         });
     }
 
+    /// Drops the waker of a parked subscriber, whose poll is ready with something else than an event.
+    #[cold]
+    pub(crate) fn unpark_reader(&self, key: u64) {
+        self.run(|state, effects| effects.drop_waker(state.unpark(key)));
+    }
+
     /// Removes the subscriber of a dropped subscription, which has settled its event in flight.
     /// Returns whether the subscriber was attached.
     pub(crate) fn leave(&self, key: u64) -> bool {
@@ -214,8 +239,16 @@ impl<E> Channel<E> {
 
     /// Disconnects a subscriber on request of the user. Returns whether the subscriber was attached.
     pub(crate) fn disconnect(&self, id: SubscriberId) -> bool {
+        self.disconnect_for(DisconnectCause::Requested, id)
+    }
+
+    /// Disconnects a filtered subscriber whose predicate has panicked for a retained event.
+    pub(crate) fn disconnect_panicked(&self, id: SubscriberId) {
+        self.disconnect_for(DisconnectCause::Panicked, id);
+    }
+
+    fn disconnect_for(&self, cause: DisconnectCause, id: SubscriberId) -> bool {
         self.run(|state, effects| {
-            let cause = DisconnectCause::Requested;
             let was_attached = state.machine.disconnect(id, cause, effects);
             if was_attached {
                 effects.wake(state.unpark(id.number));

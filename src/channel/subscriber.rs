@@ -176,9 +176,9 @@ impl SubscriberState {
         self.missed.load(Ordering::Acquire)
     }
 
-    /// Counts a missed event. Called by the channel, under its lock.
-    pub(crate) fn count_missed(&self) {
-        self.missed.fetch_add(1, Ordering::AcqRel);
+    /// Counts missed events. Called by the channel, under its lock.
+    pub(crate) fn count_missed(&self, events: u64) {
+        self.missed.fetch_add(events, Ordering::AcqRel);
     }
 
     /// Claims the event after `seen`. `ack_level` is the acknowledgement a publisher waits for,

@@ -3,6 +3,8 @@
 use std::panic::Location;
 
 use super::Filtered;
+use crate::channel::Channel;
+use crate::channel::filter::interest::Predicate;
 use crate::manager::EventManager;
 use crate::options::SubscribeOptions;
 
@@ -50,7 +52,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     ///
     /// # Panics
     /// If the options make the subscription a stage [after](SubscribeOptions::after) other
-    /// subscribers.
+    /// subscribers, or ask for a [replay](SubscribeOptions::replay) of a manager that retains nothing.
     ///
     /// # Examples
     /// ```
@@ -74,7 +76,9 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         T: Send + 'static,
         F: Fn(&E) -> Option<T> + Send + Sync + 'static,
     {
-        Filtered::new(self.channel(), checked(options), Location::caller(), filter)
+        let options = check_options(self.channel(), options);
+        let filter = Predicate::new(filter);
+        Filtered::new(self.channel(), options, Location::caller(), filter)
     }
 
     /// Subscribes to the events published from now on for which `predicate` returns true.
@@ -111,7 +115,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     ///
     /// # Panics
     /// If the options make the subscription a stage [after](SubscribeOptions::after) other
-    /// subscribers.
+    /// subscribers, or ask for a [replay](SubscribeOptions::replay) of a manager that retains nothing.
     ///
     /// # Examples
     /// ```
@@ -135,17 +139,23 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         F: Fn(&E) -> bool + Send + Sync + 'static,
     {
         let filter = move |event: &E| predicate(event).then(|| event.clone());
-        Filtered::new(self.channel(), checked(options), Location::caller(), filter)
+        let options = check_options(self.channel(), options);
+        let filter = Predicate::new(filter);
+        Filtered::new(self.channel(), options, Location::caller(), filter)
     }
 }
 
-/// Converts the options of a filtered subscription, which cannot be a stage.
+/// Converts and checks the options of a filtered subscription, which cannot be a stage.
 #[track_caller]
-fn checked(options: impl Into<SubscribeOptions>) -> SubscribeOptions {
+pub(crate) fn check_options<E: 'static>(
+    channel: &Channel<E>,
+    options: impl Into<SubscribeOptions>,
+) -> SubscribeOptions {
     let options = options.into();
     assert!(
         options.after.is_empty(),
         "a filtered subscription cannot be a stage after other subscribers"
     );
+    channel.check_options(&options);
     options
 }

@@ -1,6 +1,7 @@
 //! Handlers of an event manager.
 
 use std::future::Future;
+use std::panic::Location;
 
 use super::address::HandlerAddress;
 use super::member::Member;
@@ -11,6 +12,7 @@ use super::runner::Runner;
 use super::runner::subscription::RunnerSubscription;
 use super::{AddHandlerError, AnyHandlerRef, Handler, HandlerGroup, HandlerRef, Refused};
 use crate::channel::Channel;
+use crate::filter::check_options;
 use crate::manager::EventManager;
 use crate::options::{Overflow, SubscribeOptions};
 use crate::subscriber_id::SubscriberKind;
@@ -335,9 +337,11 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         options.overflow.get_or_insert(Overflow::Wait);
         let subscription = match filter {
             None => RunnerSubscription::All(self.subscribe_with(options)),
-            Some(filter) => RunnerSubscription::wanted(
-                self.subscribe_filter_map_with(options, filter.into_inner()),
-            ),
+            Some(filter) => {
+                let options = check_options(channel, options);
+                let subscribe = filter.into_inner();
+                RunnerSubscription::wanted(subscribe(channel, options, Location::caller()))
+            }
         };
         if subscription.end_reason().is_some() {
             return Err(AddHandlerError::Closed(Refused::new(name, ())));

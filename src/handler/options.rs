@@ -2,13 +2,19 @@
 
 use std::fmt;
 use std::future::Future;
+use std::hash::Hash;
+use std::panic::Location;
 
 use super::Handler;
 #[cfg(doc)]
 use super::StopReason;
 use super::owner::NewOwner;
 use super::restart::Restart;
+use crate::channel::Channel;
+use crate::channel::filter::interest::Predicate;
+use crate::filter::Filtered;
 use crate::options::SubscribeOptions;
+use crate::topics::Topics;
 use crate::util::panic_guard::Guarded;
 use crate::util::sync::Arc;
 
@@ -61,9 +67,22 @@ pub struct HandlerOptions<E, R = ()> {
     pub(super) restart: R,
 }
 
-/// A filter, which clones the wanted events. The filter is guarded, because other values of the user
+/// Subscribes to the wanted events only, by a filter or a topic. Guarded, because other values of the user
 /// may be dropped in the same unwinding and panic as well.
-pub(super) type Filter<E> = Guarded<Box<dyn Fn(&E) -> Option<E> + Send + Sync>>;
+pub(super) type Filter<E> = Guarded<Box<dyn SubscribeWanted<E>>>;
+
+/// A closure that subscribes with checked options.
+pub(super) trait SubscribeWanted<E>:
+    FnOnce(&Arc<Channel<E>>, SubscribeOptions, &'static Location<'static>) -> Filtered<E> + Send + Sync
+{
+}
+
+impl<E, F> SubscribeWanted<E> for F where
+    F: FnOnce(&Arc<Channel<E>>, SubscribeOptions, &'static Location<'static>) -> Filtered<E>
+        + Send
+        + Sync
+{
+}
 
 impl<E> HandlerOptions<E> {
     /// Returns the options of a handler with this name: every event, policy
@@ -172,8 +191,8 @@ impl<E, R> HandlerOptions<E, R> {
     /// [`subscribe_filter`](crate::EventManager::subscribe_filter); module
     /// [`filter`](crate::filter) has the rules. An event that is not wanted neither wakes the handler
     /// nor takes room in its window, and no publisher waits for the handler to finish it. Wanted events
-    /// are cloned. As for filtered streams, [`replay`](crate::SubscribeOptions::replay) has no effect,
-    /// and [`after`](crate::SubscribeOptions::after) panics. A filter that panics disconnects the handler. Inside of the handler, `sync_notify` is
+    /// are cloned. As for filtered streams, [`after`](crate::SubscribeOptions::after) panics, and
+    /// [`replay`](crate::SubscribeOptions::replay) begins with wanted events. A filter that panics disconnects the handler. Inside of the handler, `sync_notify` is
     /// refused for events that are not wanted, too.
     ///
     /// # Examples
@@ -194,10 +213,52 @@ impl<E, R> HandlerOptions<E, R> {
     /// ```
     pub fn filter(mut self, filter: impl Fn(&E) -> bool + Send + Sync + 'static) -> Self
     where
-        E: Clone,
+        E: Clone + Send + Sync + 'static,
     {
-        let filter = move |event: &E| filter(event).then(|| event.clone());
-        self.filter = Some(Guarded::new(Box::new(filter)));
+        let subscribe = move |channel: &Arc<Channel<E>>, options, created_at| {
+            let filter = move |event: &E| filter(event).then(|| event.clone());
+            Filtered::new(channel, options, created_at, Predicate::new(filter))
+        };
+        self.filter = Some(Guarded::new(Box::new(subscribe)));
+        self
+    }
+
+    /// Lets the handler see only the events with `key`.
+    ///
+    /// The handler subscribes as by [`Topics::subscribe_with`](crate::Topics::subscribe_with), and runs as a
+    /// handler with a [filter](Self::filter) does. The last call of `topic` or `filter` counts.
+    ///
+    /// # Panics
+    /// [`add_handler_with`](crate::EventManager::add_handler_with) panics with these options if the topics
+    /// belong to another manager.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::{EventManager, HandlerOptions};
+    /// use genevent::test_util::Probe;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = EventManager::new(8);
+    /// let last_digit = manager.topics(|n: &u32| n % 10);
+    /// let sevens = HandlerOptions::new("sevens").topic(&last_digit, 7);
+    /// let seen = Probe::new();
+    /// manager.add_handler_with(sevens, seen.clone()).unwrap();
+    /// assert!(manager.sync_notify(8).await.unwrap().is_unheard());
+    /// assert_eq!(manager.sync_notify(17).await.unwrap().acked(), 1);
+    /// assert_eq!(seen.drain(), [17]);
+    /// # }
+    /// ```
+    pub fn topic<K>(mut self, topics: &Topics<E, K>, key: K) -> Self
+    where
+        E: Clone + Send + Sync + 'static,
+        K: Hash + Eq + Send + Sync + 'static,
+    {
+        let (topics, key) = (topics.clone(), Guarded::new(key));
+        let subscribe = move |channel: &Arc<Channel<E>>, options, created_at| {
+            topics.subscribe_handler(key.into_inner(), channel, options, created_at)
+        };
+        self.filter = Some(Guarded::new(Box::new(subscribe)));
         self
     }
 

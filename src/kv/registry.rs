@@ -36,7 +36,8 @@ use crate::{EventManager, SubscribeOptions, Subscription};
 /// other policies act on a full window, which the registry alone never causes; the owner of the
 /// manager can [disconnect](crate::EventManager::disconnect) any subscriber.
 ///
-/// If the manager is closed or the runtime shuts down, the registry continues without events.
+/// If the manager is closed, the runtime shuts down, or a key function of [topics](crate::Topics) on the
+/// manager panics, the registry continues without events.
 ///
 /// # Names
 /// Any string is a name, also an empty or huge string or a string with control characters. Names

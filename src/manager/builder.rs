@@ -124,7 +124,7 @@ impl<E: Send + Sync + 'static> EventManagerBuilder<E> {
     /// publishing then still returns 0 and does not wait. Retained events take no room: publishers
     /// never wait for them. Memory is allocated as events arrive. Beyond the retained events, up to
     /// half as many more (at least 128, at most 512) stay in memory for a while. Closing the
-    /// manager frees all retained events.
+    /// manager frees all retained events, and so does [`clear_retained`](EventManager::clear_retained).
     ///
     /// # Examples
     /// ```

@@ -90,6 +90,30 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         self.channel.stop_now();
     }
 
+    /// Frees the events that the manager has [retained](crate::EventManagerBuilder::retain) so far: later
+    /// subscribers do not [replay](crate::SubscribeOptions::replay) them.
+    ///
+    /// Nothing is lost for present subscribers: events that they have yet to read, replayed events
+    /// included, stay stored until they are read. The manager goes on to retain the events published
+    /// from now on. Events that are no longer retained count as missed for
+    /// [`replay_since`](crate::SubscribeOptions::replay_since). Nothing happens on a manager that retains
+    /// nothing.
+    ///
+    /// # Examples
+    /// ```
+    /// use genevent::{EventManager, SubscribeOptions};
+    ///
+    /// let manager = EventManager::builder().retain(10).build();
+    /// manager.try_notify("secret").unwrap();
+    /// manager.clear_retained();
+    /// manager.try_notify("public").unwrap();
+    /// let late = manager.subscribe_with(SubscribeOptions::new().replay_since(0));
+    /// assert_eq!((late.len(), late.missed()), (1, 1));
+    /// ```
+    pub fn clear_retained(&self) {
+        self.channel.clear_retained();
+    }
+
     /// Waits until the manager is closed.
     ///
     /// # Cancel safety

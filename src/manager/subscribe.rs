@@ -80,7 +80,8 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     ///
     /// # Panics
     /// If the options put the stream [after](SubscribeOptions::after) a subscription of another
-    /// manager, or after an [observer](SubscribeOptions::observer).
+    /// manager, or after an [observer](SubscribeOptions::observer), or ask for a
+    /// [replay](SubscribeOptions::replay) of a manager that retains nothing.
     ///
     /// # Examples
     /// ```
@@ -97,14 +98,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     #[track_caller]
     pub fn subscribe_with(&self, options: impl Into<SubscribeOptions>) -> Subscription<E> {
         let options = options.into();
-        assert!(
-            self.channel.owns(&options.after),
-            "a subscription comes after others of its own manager"
-        );
-        assert!(
-            !self.channel.has_observer(&options.after),
-            "a subscription cannot come after an observer, for which nothing waits"
-        );
+        self.channel.check_options(&options);
         Subscription::new(Arc::clone(&self.channel), options, Location::caller())
     }
 

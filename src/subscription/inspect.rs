@@ -8,7 +8,9 @@ use crate::util::sync::Arc;
 
 impl<E> Subscription<E> {
     /// Returns how many events this subscription has missed so far, with
-    /// [`Overflow::DropOldest`](crate::Overflow::DropOldest).
+    /// [`Overflow::DropOldest`](crate::Overflow::DropOldest), or because
+    /// [`replay_since`](crate::SubscribeOptions::replay_since) asked for events that were not retained any
+    /// more.
     #[must_use]
     pub fn missed(&self) -> u64 {
         self.subscriber.missed()

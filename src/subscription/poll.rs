@@ -292,7 +292,14 @@ impl<E> Subscription<E> {
     #[inline(never)]
     fn take_missed(&mut self) -> u64 {
         self.ack();
-        self.sync_cursor(self.subscriber.cursor.load());
+        // Live events that were overwritten during a replay are reported after it.
+        if !matches!(self.source, Source::Backlog(_)) {
+            self.sync_cursor(self.subscriber.cursor.load());
+        }
+        if std::mem::take(&mut self.parked) {
+            // Nothing is unread: a replay has missed the events.
+            self.channel.unpark_reader(self.subscriber.id.number);
+        }
         if let Some(stage) = self.subscriber.stage() {
             // The stage may have registered for its gate: cancel that, since the poll returns a
             // loss.

@@ -1,5 +1,7 @@
 //! A table of values by their numbers, in memory proportional to the values present.
 
+use std::ops::RangeInclusive;
+
 use crate::util::shrink::Shrink;
 
 /// A sorted table. Numbers are issued in ascending order, so a new entry is always the last.
@@ -99,11 +101,25 @@ impl<T> NumberTable<T> {
         self.entries.iter().filter_map(|entry| entry.value.as_ref())
     }
 
+    /// Takes out the numbers and the values, by ascending number.
+    pub(crate) fn into_entries(self) -> impl Iterator<Item = (u64, T)> {
+        let entries = self.entries.into_iter();
+        entries.filter_map(|entry| Some((entry.number, entry.value?)))
+    }
+
     /// Iterates over the values by ascending number, mutably.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.entries
             .iter_mut()
             .filter_map(|entry| entry.value.as_mut())
+    }
+
+    /// Iterates over the values with these numbers, in O(log n + values).
+    pub(crate) fn values_in(&self, numbers: RangeInclusive<u64>) -> impl Iterator<Item = &T> {
+        let from = (self.entries).partition_point(|entry| entry.number < *numbers.start());
+        let entries = self.entries[from..].iter();
+        let entries = entries.take_while(move |entry| entry.number <= *numbers.end());
+        entries.filter_map(|entry| entry.value.as_ref())
     }
 
     /// Returns the entries with numbers above `number`, tombstones included.

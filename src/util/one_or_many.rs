@@ -53,6 +53,10 @@ impl<T> OneOrMany<T> {
         }
     }
 
+    pub(crate) fn into_iter(self) -> impl Iterator<Item = T> {
+        self.first.into_iter().chain(self.others)
+    }
+
     #[inline]
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.first.iter().chain(&self.others)

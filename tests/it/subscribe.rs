@@ -14,4 +14,5 @@ mod replay;
 mod stages;
 mod stats;
 mod subscription;
+mod topics;
 mod unsubscribed;

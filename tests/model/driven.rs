@@ -82,6 +82,9 @@ pub(crate) enum Events {
     Filtered(Filtered<u64>),
     FilteredWithMissed(WithMissed<u64, Filtered<u64>>),
     FilteredDeliveries(Deliveries<u64, Filtered<u64>>),
+    Keyed(Filtered<Payload>),
+    KeyedWithMissed(WithMissed<Payload, Filtered<Payload>>),
+    KeyedDeliveries(Deliveries<Payload, Filtered<Payload>>),
 }
 
 pub(crate) enum Unacked {
@@ -125,8 +128,11 @@ impl Events {
             Self::WithMissed(stream) => known!(stream, stream.get_ref()),
             Self::Deliveries(stream) => known!(stream, stream),
             Self::Filtered(stream) => known!(stream, stream),
+            Self::Keyed(stream) => known!(stream, stream),
             Self::FilteredWithMissed(stream) => known!(stream, stream.get_ref()),
+            Self::KeyedWithMissed(stream) => known!(stream, stream.get_ref()),
             Self::FilteredDeliveries(stream) => known!(stream, stream),
+            Self::KeyedDeliveries(stream) => known!(stream, stream),
         }
     }
 
@@ -136,8 +142,11 @@ impl Events {
             Self::WithMissed(stream) => stream.get_ref().disconnected(),
             Self::Deliveries(stream) => stream.disconnected(),
             Self::Filtered(stream) => stream.disconnected(),
+            Self::Keyed(stream) => stream.disconnected(),
             Self::FilteredWithMissed(stream) => stream.get_ref().disconnected(),
+            Self::KeyedWithMissed(stream) => stream.get_ref().disconnected(),
             Self::FilteredDeliveries(stream) => stream.disconnected(),
+            Self::KeyedDeliveries(stream) => stream.disconnected(),
         }
     }
 
@@ -146,7 +155,10 @@ impl Events {
     }
 
     pub(crate) fn tells_missed(&self) -> bool {
-        matches!(self, Self::WithMissed(_) | Self::FilteredWithMissed(_))
+        matches!(
+            self,
+            Self::WithMissed(_) | Self::FilteredWithMissed(_) | Self::KeyedWithMissed(_)
+        )
     }
 
     /// The number of unacked deliveries; `Some` for streams of deliveries.
@@ -154,6 +166,7 @@ impl Events {
         match self {
             Self::Deliveries(stream) => Some(stream.unacked()),
             Self::FilteredDeliveries(stream) => Some(stream.unacked()),
+            Self::KeyedDeliveries(stream) => Some(stream.unacked()),
             _ => None,
         }
     }
@@ -163,8 +176,10 @@ impl Events {
             Self::Plain(stream) => stream.ack(),
             Self::WithMissed(stream) => stream.get_mut().ack(),
             Self::Filtered(stream) => stream.ack(),
+            Self::Keyed(stream) => stream.ack(),
             Self::FilteredWithMissed(stream) => stream.get_mut().ack(),
-            Self::Deliveries(_) | Self::FilteredDeliveries(_) => {}
+            Self::KeyedWithMissed(stream) => stream.get_mut().ack(),
+            Self::Deliveries(_) | Self::FilteredDeliveries(_) | Self::KeyedDeliveries(_) => {}
         }
     }
 
@@ -174,8 +189,11 @@ impl Events {
             Self::WithMissed(stream) => stream.get_ref().follow_up(event),
             Self::Deliveries(stream) => stream.follow_ups().notify(event),
             Self::Filtered(stream) => stream.follow_ups().notify(event),
+            Self::Keyed(stream) => stream.follow_ups().notify(event),
             Self::FilteredWithMissed(stream) => stream.get_ref().follow_ups().notify(event),
+            Self::KeyedWithMissed(stream) => stream.get_ref().follow_ups().notify(event),
             Self::FilteredDeliveries(stream) => stream.follow_ups().notify(event),
+            Self::KeyedDeliveries(stream) => stream.follow_ups().notify(event),
         }
     }
 
@@ -184,8 +202,10 @@ impl Events {
             Self::Plain(stream) => stream.nack(reason),
             Self::WithMissed(stream) => stream.get_mut().nack(reason),
             Self::Filtered(stream) => stream.nack(reason),
+            Self::Keyed(stream) => stream.nack(reason),
             Self::FilteredWithMissed(stream) => stream.get_mut().nack(reason),
-            Self::Deliveries(_) | Self::FilteredDeliveries(_) => {}
+            Self::KeyedWithMissed(stream) => stream.get_mut().nack(reason),
+            Self::Deliveries(_) | Self::FilteredDeliveries(_) | Self::KeyedDeliveries(_) => {}
         }
     }
 
@@ -194,7 +214,9 @@ impl Events {
             Self::Plain(stream) => Self::WithMissed(stream.with_missed()),
             Self::WithMissed(stream) => Self::Plain(stream.into_inner()),
             Self::Filtered(stream) => Self::FilteredWithMissed(stream.with_missed()),
+            Self::Keyed(stream) => Self::KeyedWithMissed(stream.with_missed()),
             Self::FilteredWithMissed(stream) => Self::Filtered(stream.into_inner()),
+            Self::KeyedWithMissed(stream) => Self::Keyed(stream.into_inner()),
             deliveries => deliveries,
         }
     }
@@ -204,8 +226,12 @@ impl Events {
             Self::Plain(stream) => Self::Deliveries(stream.deliveries()),
             Self::WithMissed(stream) => Self::Deliveries(stream.into_inner().deliveries()),
             Self::Filtered(stream) => Self::FilteredDeliveries(stream.deliveries()),
+            Self::Keyed(stream) => Self::KeyedDeliveries(stream.deliveries()),
             Self::FilteredWithMissed(stream) => {
                 Self::FilteredDeliveries(stream.into_inner().deliveries())
+            }
+            Self::KeyedWithMissed(stream) => {
+                Self::KeyedDeliveries(stream.into_inner().deliveries())
             }
             deliveries => deliveries,
         }
@@ -279,6 +305,21 @@ impl Events {
             Self::Filtered(stream) => {
                 let event = Pin::new(stream).poll_next(cx);
                 return (event.map(|event| event.map(Item::Event)), None);
+            }
+            Self::Keyed(stream) => {
+                let event = Pin::new(stream).poll_next(cx);
+                return (
+                    event.map(|event| event.map(|event| Item::Event(event.0))),
+                    None,
+                );
+            }
+            Self::KeyedWithMissed(stream) => {
+                let event = Pin::new(stream).poll_next(cx);
+                return (event.map(|event| received(event.map(number))), None);
+            }
+            Self::KeyedDeliveries(stream) => {
+                let delivery = Pin::new(stream).poll_next(cx);
+                delivery.map(|delivery| delivery.map(|delivery| delivery.map(|event| event.0)))
             }
             Self::WithMissed(stream) => {
                 let event = Pin::new(stream).poll_next(cx);

@@ -32,7 +32,7 @@ mod world;
 use std::rc::Rc;
 
 use genevent::EventManager;
-pub(crate) use ops::{Bounded, During, Ending, Kind, Op, Policy, Sequence, Settling};
+pub(crate) use ops::{Bounded, By, During, Ending, From, Kind, Op, Policy, Sequence, Settling};
 use ops::{sequences, sequences_in_time};
 use proptest::prelude::*;
 use proptest::test_runner::{

@@ -25,10 +25,11 @@ pub(crate) enum Op {
     /// The step of an executor: polls a woken future or stream.
     Run(Pick),
     Cancel(Pick),
-    /// With a policy, a window, and a number of replayed events.
-    Subscribe(Policy, u8, u8),
+    /// With a policy, a window, and the retained events.
+    Subscribe(Policy, u8, From),
     /// With a policy and a window, for the events divisible by the last number.
-    SubscribeFilter(Policy, u8, u8),
+    SubscribeFilter(Policy, u8, By, From),
+    ClearRetained,
     /// With a policy and a window, after any earlier subscriber.
     SubscribeAfter(Policy, u8, Pick),
     Next(Pick, Which),
@@ -66,6 +67,24 @@ pub(crate) enum Op {
     Close,
     /// Advances the clock by this number of milliseconds.
     Advance(u8),
+}
+
+/// The retained events that a subscription begins with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum From {
+    Now,
+    Newest(u8),
+    /// All after the event that is this many events before the newest.
+    Since(u8),
+}
+
+/// How a subscription gets the events divisible by a number.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum By {
+    Filter(u8),
+    Key(u8),
+    /// By that key and others, which no event has.
+    Keys(u8),
 }
 
 /// The overflow policy of a subscription, or the manager's; and whether the subscriber is an
@@ -179,10 +198,10 @@ pub(crate) fn sequences_in_time() -> impl Strategy<Value = Sequence> {
         60 => op(),
         8 => (1..=12u8).prop_map(Op::Advance),
         1 => (100..=120u8).prop_map(Op::Advance),
-        5 => (policy(0.9, overflow.clone()), 1..=3u8, 0..=4u8)
-            .prop_map(|(policy, window, replay)| Op::Subscribe(policy, window, replay)),
-        3 => (policy(0.9, overflow.clone()), 1..=3u8, 1..=3u8)
-            .prop_map(|(policy, window, n)| Op::SubscribeFilter(policy, window, n)),
+        5 => (policy(0.9, overflow.clone()), 1..=3u8, from())
+            .prop_map(|(policy, window, from)| Op::Subscribe(policy, window, from)),
+        3 => (policy(0.9, overflow.clone()), 1..=3u8, by(), from())
+            .prop_map(|(policy, window, by, from)| Op::SubscribeFilter(policy, window, by, from)),
         3 => (policy(0.9, overflow.clone()), 1..=3u8, any::<Pick>())
             .prop_map(|(policy, window, other)| Op::SubscribeAfter(policy, window, other)),
         8 => (bounded(), 0..=30u8, weighted(0.9))
@@ -225,9 +244,21 @@ fn policy(own: f64, overflow: impl Strategy<Value = Overflow>) -> impl Strategy<
     (overflow, weighted(0.3)).prop_map(|(overflow, observer)| Policy { overflow, observer })
 }
 
-/// How many retained events a subscriber wants.
-fn replay() -> impl Strategy<Value = u8> {
-    prop_oneof![2 => Just(0), 3 => 1..=8u8, 1 => 9..=u8::MAX]
+fn from() -> impl Strategy<Value = From> {
+    let events = || prop_oneof![3 => 0..=8u8, 1 => 9..=u8::MAX];
+    prop_oneof![
+        2 => Just(From::Now),
+        3 => events().prop_map(From::Newest),
+        2 => events().prop_map(From::Since),
+    ]
+}
+
+fn by() -> impl Strategy<Value = By> {
+    prop_oneof![
+        3 => (1..=3u8).prop_map(By::Filter),
+        3 => (1..=3u8).prop_map(By::Key),
+        1 => (1..=3u8).prop_map(By::Keys),
+    ]
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -242,10 +273,11 @@ fn op() -> impl Strategy<Value = Op> {
         80 => (pick(), which()).prop_map(|(pick, which)| Op::Poll(pick, which)),
         150 => pick().prop_map(Op::Run),
         30 => pick().prop_map(Op::Cancel),
-        60 => (policy(0.8, overflow()), 1..=8u8, replay())
-            .prop_map(|(policy, window, replay)| Op::Subscribe(policy, window, replay)),
-        30 => (policy(0.8, overflow()), 1..=8u8, 1..=3u8)
-            .prop_map(|(policy, window, n)| Op::SubscribeFilter(policy, window, n)),
+        60 => (policy(0.8, overflow()), 1..=8u8, from())
+            .prop_map(|(policy, window, from)| Op::Subscribe(policy, window, from)),
+        50 => (policy(0.8, overflow()), 1..=8u8, by(), from())
+            .prop_map(|(policy, window, by, from)| Op::SubscribeFilter(policy, window, by, from)),
+        4 => Just(Op::ClearRetained),
         25 => (policy(0.8, overflow()), 1..=8u8, pick())
             .prop_map(|(policy, window, other)| Op::SubscribeAfter(policy, window, other)),
         180 => (pick(), which()).prop_map(|(pick, which)| Op::Next(pick, which)),

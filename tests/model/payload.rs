@@ -5,7 +5,8 @@ use std::cell::{Cell, RefCell};
 use genevent::WeakEventManager;
 use genevent::error::TryNotifyError;
 
-/// The payload of every event. Only readers clone the payload, on receiving.
+/// The payload of every event. Readers clone the payload, when they receive it, and publishers for
+/// subscribers of keys.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Payload(pub(crate) u64);
 
@@ -54,6 +55,8 @@ struct Plan {
 thread_local! {
     static ALIVE: Cell<usize> = const { Cell::new(0) };
     static PLAN: RefCell<Plan> = RefCell::default();
+    /// Whether a clone publishes.
+    static PUBLISHES: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Plans the action of the next clone.
@@ -70,17 +73,19 @@ pub(crate) fn outcome() -> Cloned {
 impl Clone for Payload {
     fn clone(&self) -> Self {
         let amid = PLAN.with_borrow_mut(|plan| {
-            plan.cloned.clones += 1;
+            plan.cloned.clones += usize::from(!PUBLISHES.get());
             std::mem::take(&mut plan.amid)
         });
         match amid {
             DuringClone::Nothing => {}
             DuringClone::Publish(manager, payloads) => {
                 let manager = manager.upgrade().expect("the world holds the manager");
+                PUBLISHES.set(true);
                 for payload in payloads {
                     let published = manager.try_notify(Self::new(payload));
                     PLAN.with_borrow_mut(|plan| plan.cloned.published.push(published));
                 }
+                PUBLISHES.set(false);
             }
             // Resuming prints no panic message.
             DuringClone::Panic => std::panic::resume_unwind(Box::new("a clone")),

@@ -11,7 +11,7 @@ mod sinks;
 mod stalled;
 mod waiting;
 
-pub(crate) use reader::{ClonePanics, End, Item, NoFollowUp, Out, Reader, Sees, State};
+pub(crate) use reader::{ClonePanics, End, Item, NoFollowUp, Out, Reader, ReplayFrom, Sees, State};
 pub(crate) use waiting::goes_on;
 
 use genevent::Cause;
@@ -33,6 +33,8 @@ pub(crate) struct Reference {
     pub(crate) capacity: usize,
     /// How many events are kept for late subscribers.
     retain: usize,
+    /// How many of the first events are kept no more.
+    cleared: usize,
     /// Whether everything is polled inside of a runtime, which has tasks.
     pub(crate) in_runtime: bool,
     pub(crate) now: Time,

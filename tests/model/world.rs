@@ -10,7 +10,7 @@ mod streams;
 use std::fmt;
 use std::rc::Rc;
 
-use genevent::{EventManager, Overflow, Permit, SubscriberId};
+use genevent::{EventManager, Overflow, Permit, SubscriberId, Topics};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use tokio::runtime::Runtime;
@@ -39,6 +39,8 @@ pub(crate) struct World<'a> {
     sinks: Vec<Sinking>,
     /// The futures that wait for the end of a subscription.
     watches: Vec<Watch>,
+    /// By the remainder of a division by 1, 2 and 3.
+    topics: [Topics<Payload, u64>; 3],
     /// The ids of all subscribers, past and present.
     ids: Vec<SubscriberId>,
     payload: u64,
@@ -88,6 +90,7 @@ impl<'a> World<'a> {
             permits: Vec::new(),
             sinks: Vec::new(),
             watches: Vec::new(),
+            topics: [1, 2, 3].map(|n| manager.topics(move |payload: &Payload| payload.0 % n)),
             ids: Vec::new(),
             payload: 0,
         }
@@ -107,6 +110,7 @@ impl<'a> World<'a> {
             permits: self.permits,
             sinks: self.sinks,
             watches: self.watches,
+            topics: self.topics,
             ids: self.ids,
             payload: self.payload,
         }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use futures::StreamExt;
-use genevent::EventManager;
+use genevent::{EventManager, Filtered, Topics};
 
 use crate::by_hand::{context, park, poll, ready, skip, take, time, typical};
 
@@ -28,6 +28,7 @@ pub(crate) enum Growth {
 }
 
 const MANY: &[usize] = &[1, 10, 100, 1_000, 10_000, 100_000];
+const UP_TO_1_000_000: &[usize] = &[1, 10, 100, 1_000, 10_000, 100_000, 1_000_000];
 const UP_TO_1_000: &[usize] = &[1, 10, 100, 1_000];
 const UP_TO_10_000: &[usize] = &[1, 10, 100, 1_000, 10_000];
 const CAPACITIES: &[usize] = &[1, 16, 256, 4_096, 65_536, 1 << 20];
@@ -51,6 +52,30 @@ pub(crate) static ALL: &[Curve] = &[
         numbers: MANY,
         grows: Growth::Level,
         cost: publish_behind,
+    },
+    Curve {
+        name: "publish-topics",
+        what: "publish and read an event, with one subscriber of its key",
+        number_of: "subscribers of other keys",
+        numbers: UP_TO_1_000_000,
+        grows: Growth::Level,
+        cost: publish_topics,
+    },
+    Curve {
+        name: "topics-full",
+        what: "read one event of a full key, the waiting publisher stores, another waits",
+        number_of: "subscribers of other keys",
+        numbers: UP_TO_1_000_000,
+        grows: Growth::Level,
+        cost: publish_topics_full,
+    },
+    Curve {
+        name: "topics-come",
+        what: "subscribe to a new key, and leave",
+        number_of: "subscribers of other keys",
+        numbers: UP_TO_1_000_000,
+        grows: Growth::Level,
+        cost: topics_come_and_go,
     },
     Curve {
         name: "deliver",
@@ -192,6 +217,58 @@ fn publish_behind(subscribers: usize) -> f64 {
         }
         elapsed
     });
+    each / BATCH as f64
+}
+
+/// Opens topics with this many subscribers of keys that no event has, one each.
+fn with_other_keys(
+    capacity: usize,
+    others: usize,
+) -> (EventManager<u64>, Topics<u64, u64>, Vec<Filtered<u64>>) {
+    let manager = EventManager::new(capacity);
+    let topics = manager.topics(|event| *event);
+    let others = (0..others as u64)
+        .map(|key| topics.subscribe(2 + key))
+        .collect();
+    (manager, topics, others)
+}
+
+fn publish_topics(others: usize) -> f64 {
+    let (manager, topics, _others) = with_other_keys(1024, others);
+    let mut reader = topics.subscribe(1);
+    let each = typical(|| {
+        time(|| {
+            for _ in 0..BATCH {
+                send(&manager);
+                take(&mut reader);
+            }
+        })
+    });
+    each / BATCH as f64
+}
+
+fn publish_topics_full(others: usize) -> f64 {
+    let (manager, topics, _others) = with_other_keys(1, others);
+    let mut reader = topics.subscribe(1);
+    send(&manager);
+    let mut waiting = Box::pin(manager.notify(1));
+    assert!(poll(&mut waiting).is_pending());
+    let each = typical(|| {
+        time(|| {
+            for _ in 0..BATCH {
+                take(&mut reader);
+                assert!(poll(&mut waiting).is_ready());
+                waiting = Box::pin(manager.notify(1));
+                assert!(poll(&mut waiting).is_pending());
+            }
+        })
+    });
+    each / BATCH as f64
+}
+
+fn topics_come_and_go(others: usize) -> f64 {
+    let (_manager, topics, _others) = with_other_keys(1024, others);
+    let each = typical(|| time(|| (0..BATCH).for_each(|_| drop(topics.subscribe(1)))));
     each / BATCH as f64
 }
 

@@ -1,4 +1,5 @@
-//! W7: ten thousand subscribers, each wanting 1 event in 100.
+//! W7: ten thousand subscribers, each wanting 1 event in 100; or 1 event in 10,000, so each event has one
+//! subscriber.
 
 use std::time::Instant;
 
@@ -6,16 +7,16 @@ use async_broadcast::Sender;
 
 use super::{Beside, Better, Cell, Figure, Kind, Load, Peer, Sample, Workload};
 use crate::peers::each::{Crossfire, Flume, Kanal, Tokio};
-use crate::peers::filtered::{self, BeforeSend, ByReaders, ONE_IN};
+use crate::peers::filtered::{self, BeforeSend, ByReaders};
 use crate::peers::{Fanout, Reader, broadcast, postage};
 use crate::runtime::{Flavor, joined, spawn};
 
 pub(super) static WORKLOAD: Workload = Workload {
     name: "W7",
     title: "one event in a hundred is wanted",
-    what: "10,000 subscribers, each wants one event in a hundred; u64, capacity 1,024. A channel \
-           each is asked by a predicate before the send, and so is ours with `subscribe_filter`; the \
-           others filter as they read",
+    what: "10,000 subscribers, each wants one event in a hundred (or in 10,000: W7-one); u64, capacity 1,024. A channel \
+           each is asked by a predicate before the send, and so is ours with `subscribe_filter`; with \
+           topics, the key is looked up; the others filter as they read",
     figure: Figure {
         name: "µs per publish",
         unit: 1e-6,
@@ -26,51 +27,55 @@ pub(super) static WORKLOAD: Workload = Workload {
 };
 
 fn cells() -> Vec<Cell> {
-    let cell = |flavor| Cell::new("W7", 10_000, flavor, peers()).headline(true);
-    Flavor::ALL.map(cell).into()
+    let hundred = |flavor| Cell::new("W7", 10_000, flavor, peers::<100>()).headline(true);
+    let each = |flavor| Cell::new("W7-one", 10_000, flavor, peers::<10_000>());
+    let cells = Flavor::ALL.map(hundred).into_iter();
+    cells.chain(Flavor::ALL.map(each)).collect()
 }
 
-fn peers() -> Vec<Peer> {
+fn peers<const ONE_IN: u64>() -> Vec<Peer> {
     vec![
-        peer::<filtered::OursBefore>(Kind::Ours),
-        peer::<filtered::Ours>(Kind::Ours),
-        peer::<ByReaders<broadcast::Lossless<u64>>>(Kind::Peer),
-        peer::<ByReaders<broadcast::LosslessStream<u64>>>(Kind::Peer),
-        peer::<ByReaders<Sender<u64>>>(Kind::Peer),
-        peer::<ByReaders<postage::Broadcast<u64>>>(Kind::Peer),
-        peer::<BeforeSend<Tokio>>(Kind::Peer),
-        peer::<BeforeSend<Flume>>(Kind::Peer),
-        peer::<BeforeSend<Kanal>>(Kind::Peer),
-        peer::<BeforeSend<Crossfire>>(Kind::Peer),
+        peer::<filtered::OursBefore<ONE_IN>, ONE_IN>(Kind::Ours),
+        peer::<filtered::OurTopics<ONE_IN>, ONE_IN>(Kind::Ours),
+        peer::<filtered::Ours<ONE_IN>, ONE_IN>(Kind::Ours),
+        peer::<ByReaders<broadcast::Lossless<u64>, ONE_IN>, ONE_IN>(Kind::Peer),
+        peer::<ByReaders<broadcast::LosslessStream<u64>, ONE_IN>, ONE_IN>(Kind::Peer),
+        peer::<ByReaders<Sender<u64>, ONE_IN>, ONE_IN>(Kind::Peer),
+        peer::<ByReaders<postage::Broadcast<u64>, ONE_IN>, ONE_IN>(Kind::Peer),
+        peer::<BeforeSend<Tokio, ONE_IN>, ONE_IN>(Kind::Peer),
+        peer::<BeforeSend<Flume, ONE_IN>, ONE_IN>(Kind::Peer),
+        peer::<BeforeSend<Kanal, ONE_IN>, ONE_IN>(Kind::Peer),
+        peer::<BeforeSend<Crossfire, ONE_IN>, ONE_IN>(Kind::Peer),
     ]
 }
 
-fn peer<F: Fanout<u64>>(kind: Kind) -> Peer {
-    // Opening takes as long as the publishes, so the time of a sample cannot set the number of events.
-    Peer::new(kind, F::NAME, sample::<F>).with_events(300)
+fn peer<F: Fanout<u64>, const ONE_IN: u64>(kind: Kind) -> Peer {
+    // Opening takes as long as the publishes, so the time of a sample cannot set the number of events. The end
+    // of ten thousand streams is measured as well, and must not outweigh the events.
+    let events = if ONE_IN == 100 { 300 } else { 3_000 };
+    Peer::new(kind, F::NAME, sample::<F, ONE_IN>).with_events(events)
 }
 
-fn sample<F: Fanout<u64>>(load: Load) -> Sample {
-    load.flavor.run(deliver_wanted::<F>(load))
+fn sample<F: Fanout<u64>, const ONE_IN: u64>(load: Load) -> Sample {
+    load.flavor.run(deliver_wanted::<F, ONE_IN>(load))
 }
 
-async fn deliver_wanted<F: Fanout<u64>>(load: Load) -> Sample {
-    // Multiples of 100, so all readers want the same number of events.
-    let wanted = load.events.div_ceil(ONE_IN);
-    let events = wanted * ONE_IN;
-    let (mut fanout, readers) = F::open(&Load { events, ..load });
+async fn deliver_wanted<F: Fanout<u64>, const ONE_IN: u64>(load: Load) -> Sample {
+    let events = load.events;
+    let (mut fanout, readers) = F::open(&load);
     let readers: Vec<_> = readers
         .into_iter()
         .enumerate()
         .map(|(index, mut reader)| {
             tokio::spawn(async move {
+                let first = index as u64 % ONE_IN;
                 let mut count = 0;
                 let mut in_order = true;
                 while let Some(event) = reader.next().await {
-                    in_order &= event == count * ONE_IN + index as u64 % ONE_IN;
+                    in_order &= event == count * ONE_IN + first;
                     count += 1;
                 }
-                (count, in_order)
+                in_order && count == events.saturating_sub(first).div_ceil(ONE_IN)
             })
         })
         .collect();
@@ -85,6 +90,6 @@ async fn deliver_wanted<F: Fanout<u64>>(load: Load) -> Sample {
     producer.await.expect("the producer never fails");
     let seen = joined(readers).await;
     let elapsed = began.elapsed();
-    assert!(seen.into_iter().all(|seen| seen == (wanted, true)));
+    assert!(seen.into_iter().all(|is_complete| is_complete));
     Sample::seconds_each(elapsed, events)
 }

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::{GroupMatches, Match};
+use super::{GroupMatches, Match, Panicked};
 use crate::channel::filter::queue::FilterQueue;
 use crate::util::number_table::NumberTable;
 use crate::util::one_or_many::OneOrMany;
@@ -11,10 +11,21 @@ use crate::util::panic_guard::{Guarded, drop_payload};
 use crate::util::sync::Arc;
 
 /// A predicate and its queue.
-pub(super) struct Filter<T, F> {
+pub(crate) struct Filter<T, F> {
     queue: Arc<FilterQueue<T>>,
     /// Guarded: the last owner may be a publisher with a snapshot.
     predicate: Guarded<F>,
+}
+
+impl<T, F> Filter<T, F> {
+    /// Evaluates the predicate for a retained event. Runs user code without a lock.
+    pub(super) fn value_of<E>(&self, event: &E) -> Result<Option<T>, Panicked>
+    where
+        F: Fn(&E) -> Option<T>,
+    {
+        let value = catch_unwind(AssertUnwindSafe(|| (self.predicate)(event)));
+        value.map_err(Panicked::from_payload)
+    }
 }
 
 /// The filters with predicates of type `F`, by the numbers of their subscribers. A loop without
@@ -38,10 +49,12 @@ impl<T, F> FilterGroup<T, F> {
         self.0.len() == 0
     }
 
-    pub(super) fn join(&mut self, queue: Arc<FilterQueue<T>>, predicate: F) {
+    pub(super) fn join(&mut self, queue: Arc<FilterQueue<T>>, predicate: F) -> Arc<Filter<T, F>> {
         let number = queue.subscriber().id.number;
         let predicate = Guarded::new(predicate);
-        self.0.insert(number, Arc::new(Filter { queue, predicate }));
+        let filter = Arc::new(Filter { queue, predicate });
+        self.0.insert(number, Arc::clone(&filter));
+        filter
     }
 
     pub(super) fn contains(&self, number: u64) -> bool {
@@ -60,7 +73,7 @@ impl<T, F> FilterGroup<T, F> {
 
 impl<T: Send + 'static, F> FilterGroup<T, F> {
     /// Evaluates the filters with numbers above `after`. Runs user code without a lock.
-    pub(super) fn evaluate<E>(&self, after: u64, event: &E) -> Option<GroupMatches<T>>
+    pub(super) fn evaluate<E>(&self, after: u64, event: &E) -> GroupMatches<T>
     where
         F: Fn(&E) -> Option<T>,
     {
@@ -88,9 +101,6 @@ impl<T: Send + 'static, F> FilterGroup<T, F> {
             let filter = entries[last].value.iter();
             panicked.extend(filter.map(|filter| filter.queue.subscriber().id));
         }
-        if values.is_empty() && panicked.is_empty() {
-            return None;
-        }
         // Prefetch the queues, which are in no cache: plain loads overlap. The increments of
         // reference counts below do not overlap, and would wait for each cache miss.
         for (queue, _) in values.iter() {
@@ -100,6 +110,6 @@ impl<T: Send + 'static, F> FilterGroup<T, F> {
             queue: Arc::clone(queue),
             value,
         });
-        Some(GroupMatches { matches, panicked })
+        GroupMatches { matches, panicked }
     }
 }

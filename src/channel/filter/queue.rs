@@ -20,6 +20,11 @@ use crate::util::sync::{Arc, AtomicU64, Mutex, MutexGuard, Ordering};
 
 #[cfg(feature = "rt")]
 pub(crate) mod ahead;
+mod any_queue;
+pub(crate) mod replayed;
+
+pub(crate) use any_queue::AnyQueue;
+use replayed::ReplayedValues;
 
 /// The wanted events of a filtered subscriber, each with the predicate's value.
 ///
@@ -45,6 +50,8 @@ pub(crate) struct FilterQueue<T> {
 }
 
 struct QueueInner<T> {
+    /// The values to be read before the items.
+    replayed: Option<Box<ReplayedValues<T>>>,
     items: VecDeque<QueuedEvent<T>>,
     waker: Option<Waker>,
     /// The number of overwritten events since the last yielded event.
@@ -79,6 +86,8 @@ pub(crate) enum Popped<T> {
 /// The work that a push leaves for the time after the channel is unlocked.
 pub(crate) struct Pushed<'a> {
     pub(crate) subscriber: &'a Arc<SubscriberState>,
+    /// Whether the queue of a lossless subscriber is at least half full.
+    pub(crate) is_crowded: bool,
     /// The sequence number of the overwritten event.
     pub(crate) overwritten_seq: Option<u64>,
     /// The ticket of the overwritten event.
@@ -88,9 +97,6 @@ pub(crate) struct Pushed<'a> {
 
 /// The closed flag in `unread`: larger than every window.
 const CLOSED: u64 = 1 << 62;
-
-/// The number of items that [`AnyQueue::settle_unread`] visits before releasing the lock.
-const SETTLED_AT_ONCE: usize = 64;
 
 /// The number of items for which an empty queue keeps memory.
 const MIN_CAPACITY: usize = 64;
@@ -102,6 +108,7 @@ impl<T> FilterQueue<T> {
             subscriber,
             unread: AtomicU64::new(0),
             queue: Mutex::new(QueueInner {
+                replayed: None,
                 items: VecDeque::new(),
                 waker: None,
                 missed: 0,
@@ -161,8 +168,19 @@ impl<T> FilterQueue<T> {
         spare: &mut Option<Waker>,
     ) -> Option<(Popped<T>, CursorState)> {
         let mut queue = self.queue.lock();
-        let popped = if report_missed && queue.missed > 0 {
-            Popped::Missed(std::mem::take(&mut queue.missed))
+        let popped = if let Some(popped) = queue.pop_replayed(report_missed) {
+            if matches!(popped, Popped::Event(_)) {
+                self.subscriber.receive_unowed();
+            }
+            popped
+        } else if report_missed && queue.missed > 0 {
+            let missed = std::mem::take(&mut queue.missed);
+            // The queue may be empty, and the reader parked: a replay has missed the events.
+            let waker = queue.waker.take();
+            let cursor = self.subscriber.cursor.finish();
+            drop(queue);
+            drop_caught(waker);
+            return Some((Popped::Missed(missed), cursor));
         } else if let Some(item) = queue.items.pop_front() {
             let (item, cursor) = self.take(queue, item);
             return Some((Popped::Event(item), cursor));
@@ -247,7 +265,7 @@ impl<T> FilterQueue<T> {
         let overwritten = overwrites.then(|| queue.items.pop_front()).flatten();
         if overwritten.is_some() {
             queue.missed += 1;
-            subscriber.count_missed();
+            subscriber.count_missed(1);
         }
         queue.items.push_back(QueuedEvent {
             seq,
@@ -256,8 +274,10 @@ impl<T> FilterQueue<T> {
             needs_ack: true,
         });
         self.publish_len(&queue);
+        let is_half_full = 2 * queue.items.len() as u64 >= self.window;
         let mut pushed = Pushed {
             subscriber,
+            is_crowded: is_half_full && subscriber.overflow.is_lossless(),
             overwritten_seq: overwritten.as_ref().map(|item| item.seq),
             overwritten_ticket: None,
             reader: queue.waker.take(),
@@ -269,21 +289,25 @@ impl<T> FilterQueue<T> {
         Some(pushed)
     }
 
-    /// Returns the number of unread items, and true if no more will follow them.
+    /// Returns the number of items and of replayed values to be read, and true if no more will follow
+    /// them.
     pub(crate) fn unread_and_is_last(&self) -> (usize, bool) {
         let queue = self.queue.lock();
-        (queue.items.len(), queue.complete || queue.closed.is_some())
+        (queue.stored(), queue.complete || queue.closed.is_some())
     }
 
-    /// Drops the unread items of a closed queue separately, and settles them.
+    /// Drops the unread items of a closed queue separately, and settles them. Drops the replayed values
+    /// that were not read.
     pub(crate) fn clear(&self) {
         let mut queue = self.queue.lock();
+        let replayed = queue.replayed.take();
         let items = std::mem::take(&mut queue.items);
         self.publish_len(&queue);
         let waker = queue.waker.take();
         let cause = queue.closed.clone().unwrap_or(Cause::Left);
         drop(queue);
         drop_caught(waker);
+        drop(replayed);
         for mut item in items {
             self.settle(item.ticket.take(), cause.clone());
             drop_caught(item);
@@ -296,91 +320,5 @@ impl<T> FilterQueue<T> {
         if let Some(ticket) = ticket {
             self.subscriber.give_up(&ticket, cause);
         }
-    }
-}
-
-/// A filter queue without the type of its values, for the channel.
-pub(crate) trait AnyQueue: Send + Sync {
-    fn subscriber(&self) -> &Arc<SubscriberState>;
-
-    fn len(&self) -> usize;
-
-    /// Returns the sequence number of the first unread event and the cursor, both under the same
-    /// lock.
-    fn front_and_cursor(&self) -> (Option<u64>, CursorState);
-
-    /// Returns true if event `seq` is unread.
-    fn contains(&self, seq: u64) -> bool;
-
-    /// Refuses further events and returns the waker. Unread events stay readable; their tickets
-    /// are left for [`settle_unread`](Self::settle_unread).
-    fn close(&self, cause: Cause) -> Option<Waker>;
-
-    /// Gives up all unread events of a closed queue. Not called under the channel's lock,
-    /// as settling wakes publishers.
-    fn settle_unread(&self);
-
-    /// Marks the queue as complete and returns the waker: no more events follow, and the
-    /// subscriber stays attached.
-    fn complete(&self) -> Option<Waker>;
-}
-
-impl<T: Send> AnyQueue for FilterQueue<T> {
-    fn subscriber(&self) -> &Arc<SubscriberState> {
-        self.subscriber()
-    }
-
-    fn len(&self) -> usize {
-        self.len()
-    }
-
-    fn front_and_cursor(&self) -> (Option<u64>, CursorState) {
-        let queue = self.queue.lock();
-        let front = queue.items.front().map(|item| item.seq);
-        (front, self.subscriber.cursor.load())
-    }
-
-    fn contains(&self, seq: u64) -> bool {
-        let queue = self.queue.lock();
-        let found = queue.items.binary_search_by_key(&seq, |item| item.seq);
-        found.is_ok()
-    }
-
-    fn close(&self, cause: Cause) -> Option<Waker> {
-        let mut queue = self.queue.lock();
-        queue.closed = Some(cause);
-        self.publish_len(&queue);
-        queue.waker.take()
-    }
-
-    fn settle_unread(&self) {
-        let mut next = 0;
-        loop {
-            // Release the lock between batches: the reader pops items at the same time, and settles
-            // popped items.
-            let mut tickets = Vec::new();
-            let mut queue = self.queue.lock();
-            let from = queue.items.partition_point(|item| item.seq < next);
-            let items = queue.items.range_mut(from..).take(SETTLED_AT_ONCE);
-            for item in items {
-                next = item.seq + 1;
-                tickets.extend(item.ticket.take());
-            }
-            let is_last = queue.items.back().is_none_or(|last| last.seq < next);
-            let cause = queue.closed.clone().unwrap_or(Cause::Left);
-            drop(queue);
-            for ticket in tickets {
-                self.subscriber.give_up(&ticket, cause.clone());
-            }
-            if is_last {
-                return;
-            }
-        }
-    }
-
-    fn complete(&self) -> Option<Waker> {
-        let mut queue = self.queue.lock();
-        queue.complete = true;
-        queue.waker.take()
     }
 }

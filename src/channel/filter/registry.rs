@@ -1,41 +1,28 @@
 //! All filters of a channel.
 
 use std::any::Any;
+use std::ops::RangeInclusive;
 
-use super::group::FilterGroup;
-use super::{AnyMatches, Evaluation};
+use super::any_group::{AnyGroup, RemovedFilter};
+use super::group::{Filter, FilterGroup};
+use super::{Evaluation, FilterMatches};
 use crate::channel::filter::queue::{AnyQueue, FilterQueue};
 use crate::util::sync::Arc;
-
-/// [`FilterGroup`] without the types of its values and predicates.
-trait AnyGroup<E>: Send + Sync {
-    fn evaluate(&self, after: u64, event: &E) -> Option<Box<dyn AnyMatches>>;
-
-    fn copy(&self) -> Arc<dyn AnyGroup<E>>;
-
-    fn is_empty(&self) -> bool;
-
-    fn contains(&self, number: u64) -> bool;
-
-    fn remove(&mut self, number: u64) -> Option<RemovedFilter>;
-
-    fn for_each_queue(&self, f: &mut dyn FnMut(&dyn AnyQueue));
-
-    fn as_any(&self) -> &dyn Any;
-
-    fn as_any_mut(&mut self) -> &mut dyn Any;
-}
-
-/// A filter that has left the registry, to be dropped without the lock.
-pub(crate) type RemovedFilter = Arc<dyn Send + Sync>;
 
 impl<E, T, F> AnyGroup<E> for FilterGroup<T, F>
 where
     T: Send + 'static,
     F: Fn(&E) -> Option<T> + Send + Sync + 'static,
 {
-    fn evaluate(&self, after: u64, event: &E) -> Option<Box<dyn AnyMatches>> {
-        Some(Box::new(self.evaluate(after, event)?))
+    fn evaluate(
+        &self,
+        numbers: RangeInclusive<u64>,
+        event: &E,
+        _: Option<&FilterMatches>,
+        found: &mut FilterMatches,
+    ) {
+        // The group is a copy, without newer filters than those of the snapshot.
+        found.push_matches(self.evaluate(*numbers.start() - 1, event));
     }
 
     fn copy(&self) -> Arc<dyn AnyGroup<E>> {
@@ -52,6 +39,10 @@ where
 
     fn remove(&mut self, number: u64) -> Option<RemovedFilter> {
         Some(self.remove(number)?)
+    }
+
+    fn take_shared(&self) -> Option<RemovedFilter> {
+        None
     }
 
     fn for_each_queue(&self, f: &mut dyn FnMut(&dyn AnyQueue)) {
@@ -95,7 +86,11 @@ impl<E> FilterRegistry<E> {
     }
 
     /// Adds a predicate with its queue.
-    pub(crate) fn join<T, F>(&mut self, queue: Arc<FilterQueue<T>>, predicate: F)
+    pub(super) fn join<T, F>(
+        &mut self,
+        queue: Arc<FilterQueue<T>>,
+        predicate: F,
+    ) -> Arc<Filter<T, F>>
     where
         T: Send + 'static,
         F: Fn(&E) -> Option<T> + Send + Sync + 'static,
@@ -111,7 +106,23 @@ impl<E> FilterRegistry<E> {
         let group = make_mut(&mut groups[at]).as_any_mut();
         let group: &mut FilterGroup<T, F> =
             (group.downcast_mut()).expect("the group was chosen by its type");
-        group.join(queue, predicate);
+        group.join(queue, predicate)
+    }
+
+    /// Adds a filter that has joined a group of its own, which is `shared` with other owners. `is` tells
+    /// whether an entry of the registry is that group.
+    pub(super) fn join_shared<G: AnyGroup<E> + 'static>(
+        &mut self,
+        number: u64,
+        shared: G,
+        is: impl Fn(&G) -> bool,
+    ) {
+        self.newest_filter = number;
+        let groups = self.groups.iter();
+        let mut same_type = groups.filter_map(|group| group.as_any().downcast_ref());
+        if !same_type.any(is) {
+            Arc::make_mut(&mut self.groups).push(Arc::new(shared));
+        }
     }
 
     /// Removes and returns a filter.
@@ -126,11 +137,14 @@ impl<E> FilterRegistry<E> {
     }
 
     /// Removes and returns all filters.
-    pub(crate) fn take(&mut self) -> FilterSnapshot<E> {
-        FilterSnapshot {
-            groups: std::mem::take(&mut self.groups),
-            after: 0,
-            newest_filter: self.newest_filter,
+    pub(crate) fn take(&mut self) -> RemovedFilters<E> {
+        let groups = std::mem::take(&mut self.groups);
+        RemovedFilters {
+            _shared: groups
+                .iter()
+                .filter_map(|group| group.take_shared())
+                .collect(),
+            _groups: groups,
         }
     }
 
@@ -163,19 +177,33 @@ fn make_mut<E>(group: &mut Arc<dyn AnyGroup<E>>) -> &mut dyn AnyGroup<E> {
     Arc::get_mut(group).expect("a fresh copy has one owner")
 }
 
+/// All filters, which have left the registry, to be dropped without the lock.
+pub(crate) struct RemovedFilters<E> {
+    _groups: Arc<Vec<Arc<dyn AnyGroup<E>>>>,
+    _shared: Vec<RemovedFilter>,
+}
+
 /// The filters at a moment, to be evaluated and dropped without the lock.
 pub(crate) struct FilterSnapshot<E> {
     groups: Arc<Vec<Arc<dyn AnyGroup<E>>>>,
     /// The number of the last filter that was evaluated before.
     after: u64,
     /// The number of the newest filter at the moment of the snapshot, which may have left already.
-    pub(super) newest_filter: u64,
+    newest_filter: u64,
 }
 
 impl<E> FilterSnapshot<E> {
-    pub(super) fn evaluate(&self, event: &E, f: impl FnMut(Box<dyn AnyMatches>)) {
-        let groups = self.groups.iter();
-        let matches = groups.filter_map(|group| group.evaluate(self.after, event));
-        matches.for_each(f);
+    /// Evaluates the filters that `earlier` does not have the results of. Runs user code without a lock, and
+    /// may panic.
+    pub(super) fn evaluate(&self, event: &E, earlier: Option<&FilterMatches>) -> FilterMatches {
+        let mut found = FilterMatches {
+            newest_filter: self.newest_filter,
+            ..FilterMatches::default()
+        };
+        for group in self.groups.iter() {
+            let numbers = self.after + 1..=self.newest_filter;
+            group.evaluate(numbers, event, earlier, &mut found);
+        }
+        found
     }
 }

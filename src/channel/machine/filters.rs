@@ -4,13 +4,13 @@ use std::panic::Location;
 
 use super::join::DetachedBy;
 use super::room::Room;
-use super::{Machine, Member};
+use super::{Machine, Member, Replayed};
 use crate::channel::effects::{Effect, Effects};
 use crate::channel::filter::queue::FilterQueue;
-use crate::channel::filter::{Evaluation, FilterMatches, FilterSnapshot};
+use crate::channel::filter::{Evaluation, FilterMatches, FilterSnapshot, Interest};
 use crate::channel::ticket::Ticket;
 use crate::end_reason::DisconnectCause;
-use crate::options::{Overflow, SubscribeOptions};
+use crate::options::{Overflow, Replay, SubscribeOptions};
 use crate::receipt::{Cause, Stored};
 use crate::subscriber_id::{SubscriberId, SubscriberKind};
 use crate::util::clock::Instant;
@@ -19,17 +19,20 @@ use crate::util::sync::Arc;
 impl<E> Machine<E> {
     // ---- Joining, leaving -------------------------------------------------------------------
 
-    /// Adds a subscriber, whose queue gets the values that `predicate` returns for later events.
-    pub(crate) fn join_filtered<T, F>(
+    /// Adds a subscriber, whose queue gets the values that `interest` has for later events. Returns
+    /// the retained events to be evaluated before, and counts the events that are not retained any more
+    /// as missed.
+    pub(crate) fn join_filtered<I: Interest<E>>(
         &mut self,
         options: SubscribeOptions,
         created_at: &'static Location<'static>,
-        predicate: F,
-    ) -> Arc<FilterQueue<T>>
-    where
-        T: Send + 'static,
-        F: Fn(&E) -> Option<T> + Send + Sync + 'static,
-    {
+        interest: I,
+    ) -> (Arc<FilterQueue<I::Value>>, I::Joined, Replayed<E>) {
+        let replayed = self.replay(match options.replay {
+            // Only the evaluation shows which are wanted.
+            Replay::Newest(_) => Replay::Newest(usize::MAX),
+            replay => replay,
+        });
         let kind = match options.kind {
             // A handler with a filter.
             kind if kind.has_task() => kind,
@@ -37,13 +40,14 @@ impl<E> Machine<E> {
         };
         let subscriber =
             self.new_subscriber_state(SubscribeOptions { kind, ..options }, created_at);
+        subscriber.count_missed(replayed.missed);
         let queue = Arc::new(FilterQueue::new(Arc::clone(&subscriber)));
         let member = Member::new(&subscriber, Some(Arc::clone(&queue) as _));
         self.members.insert(member);
-        self.filters.join(Arc::clone(&queue), predicate);
+        let joined = interest.join(&mut self.filters, &queue);
         self.update_fast_path();
         self.assert_invariants();
-        queue
+        (queue, joined, replayed)
     }
 
     /// Closes the queue of a member and removes its filter: the filtered part of detaching.
@@ -71,6 +75,7 @@ impl<E> Machine<E> {
             effects.push(Effect::FilterQueue(Arc::clone(queue)));
         }
         // Publishers no longer wait for this member or evaluate its filter.
+        self.crowded.remove(&key);
         self.unblock_detached(key);
         effects.extend(self.filters.leave(id.number).map(Effect::DropFilter));
         self.update_fast_path();
@@ -118,12 +123,20 @@ impl<E> Machine<E> {
     /// known yet, and any filter may match.
     pub(crate) fn block_all_full_queues(&mut self, now: impl Fn() -> Instant) {
         let mut lossless = Vec::new();
-        self.filters.for_each_queue(|queue| {
-            let subscriber = queue.subscriber();
-            if subscriber.overflow.is_lossless() {
-                lossless.push(subscriber.id);
-            }
-        });
+        if self.have_uncrowded_queues_room() {
+            lossless.extend(
+                self.crowded
+                    .iter()
+                    .map(|key| self.member(*key).subscriber.id),
+            );
+        } else {
+            self.filters.for_each_queue(|queue| {
+                let subscriber = queue.subscriber();
+                if subscriber.overflow.is_lossless() {
+                    lossless.push(subscriber.id);
+                }
+            });
+        }
         for id in lossless {
             self.block_and_resume(id, &now);
         }
@@ -131,11 +144,16 @@ impl<E> Machine<E> {
 
     /// Returns whether every lossless filtered subscriber has room, whichever event comes.
     #[inline]
-    pub(super) fn have_queues_room(&self) -> bool {
+    pub(super) fn have_queues_room(&mut self) -> bool {
         self.filters.is_empty() || self.have_all_queues_room()
     }
 
-    fn have_all_queues_room(&self) -> bool {
+    fn have_all_queues_room(&mut self) -> bool {
+        if self.have_uncrowded_queues_room() {
+            self.drop_uncrowded();
+            let mut crowded = self.crowded.iter().map(|key| self.member(*key));
+            return crowded.all(|member| self.has_room(member));
+        }
         let mut have_room = true;
         self.filters.for_each_queue(|queue| {
             let subscriber = queue.subscriber();
@@ -143,6 +161,24 @@ impl<E> Machine<E> {
             have_room &= !(is_full && subscriber.overflow.is_lossless());
         });
         have_room
+    }
+
+    /// Returns whether the reserved places leave room in every queue that is less than half full. There may be a
+    /// million queues: only the crowded queues are looked at then.
+    fn have_uncrowded_queues_room(&self) -> bool {
+        self.reserved <= self.turns.smallest_window() / 2
+    }
+
+    /// Returns whether the queue of a member is at least half full.
+    pub(super) fn is_crowded(member: &Member<E>) -> bool {
+        let unread = member.queue.as_ref().map_or(0, |queue| queue.len());
+        2 * unread >= member.subscriber.window
+    }
+
+    /// Removes the members from `crowded` that have read on.
+    fn drop_uncrowded(&mut self) {
+        let members = &self.members;
+        (self.crowded).retain(|key| Self::is_crowded(members.get(*key)));
     }
 
     /// Marks a subscriber without room as blocking and resumes its suspended `WaitAtMost` time.
@@ -249,6 +285,9 @@ impl<E> Machine<E> {
         // Closed queues refuse the event: they are not part of the audience.
         matches.deliver(seq, ticket, |pushed| {
             effects.wake(pushed.reader);
+            if pushed.is_crowded {
+                self.crowded.insert(pushed.subscriber.id.number);
+            }
             if pushed.overwritten_seq.is_some() {
                 let id = pushed.subscriber.id;
                 effects.extend(

@@ -47,5 +47,16 @@ impl<E> Machine<E> {
         assert!(entries <= most, "invariant 6");
         let is_slow = self.closed || !self.filters.is_empty();
         assert_eq!(self.fast_path_disabled, is_slow, "invariant 8");
+        let lossless = attached().filter(|member| member.subscriber.overflow.is_lossless());
+        for member in lossless.filter(|member| member.queue.is_some()) {
+            let key = member.subscriber.id.number;
+            assert!(
+                !Self::is_crowded(member) || self.crowded.contains(&key),
+                "invariant 9"
+            );
+        }
+        for key in &self.crowded {
+            assert!(self.member(*key).is_attached(), "invariant 9");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::panic::Location;
 use std::task::Waker;
 
-use super::{Machine, Member};
+use super::{Machine, Member, Replayed};
 use crate::channel::effects::{Effect, Effects};
 use crate::channel::log::SegmentKey;
 use crate::channel::source::{AfterBacklog, Backlog, Unread};
@@ -41,14 +41,15 @@ impl<E> Machine<E> {
     // ---- Joining ----------------------------------------------------------------------------
 
     /// Attaches a log reader, which sees every event stored from now on. Returns the retained
-    /// events to be replayed before.
+    /// events to be replayed before, and counts the events that are not retained any more as missed.
     pub(crate) fn join(
         &mut self,
         options: SubscribeOptions,
         created_at: &'static Location<'static>,
-    ) -> (Arc<SubscriberState>, Option<Box<Backlog<E>>>) {
+    ) -> (Arc<SubscriberState>, Replayed<E>) {
         let replayed = self.replay(options.replay);
         let subscriber = self.new_subscriber_state(options, created_at);
+        subscriber.count_missed(replayed.missed);
         self.members.insert(Member::new(&subscriber, None));
         self.log.add_reader().store(&subscriber);
         self.push_full_at(subscriber.id.number);

@@ -283,6 +283,7 @@ mod tests {
     use std::panic::Location;
 
     use super::*;
+    use crate::channel::filter::interest::Predicate;
     use crate::channel::machine::Machine;
     use crate::options::{Overflow, SubscribeOptions};
 
@@ -293,9 +294,9 @@ mod tests {
             subscriber.id
         };
         let mut ids = vec![join(&mut machine), join(&mut machine)];
-        let filtered =
-            machine.join_filtered(SubscribeOptions::new(), Location::caller(), |()| Some(()));
-        ids.push(filtered.subscriber().id);
+        let all = Predicate::new(|_: &()| Some(()));
+        let (queue, ..) = machine.join_filtered(SubscribeOptions::new(), Location::caller(), all);
+        ids.push(queue.subscriber().id);
         (machine, ids)
     }
 

@@ -181,7 +181,7 @@ impl<E> Machine<E> {
             return;
         };
         let overwritten = cursor.position();
-        subscriber.count_missed();
+        subscriber.count_missed(1);
         #[cfg(feature = "tracing")]
         effects.extend(
             crate::channel::trace::Record::lost(subscriber, overwritten).map(Effect::Trace),

@@ -7,19 +7,48 @@
 use super::Machine;
 use crate::channel::effects::Effects;
 use crate::channel::source::{AfterBacklog, Backlog};
+use crate::options::Replay;
+
+/// The events that a new subscriber starts with.
+pub(crate) struct Replayed<E> {
+    /// The retained events.
+    pub(crate) backlog: Option<Box<Backlog<E>>>,
+    /// The number of events that were asked for and are not retained any more.
+    pub(crate) missed: u64,
+}
 
 impl<E> Machine<E> {
-    /// Returns the newest retained events, at most `events` of them, as a backlog to replay.
-    pub(super) fn replay(&mut self, events: usize) -> Option<Box<Backlog<E>>> {
-        let (next, segments) = self.log.newest_segments(events as u64);
-        (!segments.is_empty()).then(|| {
+    /// Returns the retained events that `replay` asks for.
+    pub(crate) fn replay(&mut self, replay: Replay) -> Replayed<E> {
+        let (tail, retained) = (self.log.tail(), self.log.first_retained());
+        let wanted = match replay {
+            // A closed machine retains nothing, and has no late subscribers.
+            _ if self.closed => tail + 1,
+            Replay::Nothing => tail + 1,
+            Replay::Newest(events) => (tail + 1).saturating_sub(events as u64).max(retained),
+            Replay::Since(seq) => seq.saturating_add(1),
+        };
+        let next = wanted.max(retained);
+        let backlog = (next <= tail).then(|| {
             Box::new(Backlog {
-                segments,
+                segments: self.log.retained_from(next),
                 next,
-                end: self.log.tail(),
+                end: tail,
                 after: AfterBacklog::Live,
             })
-        })
+        });
+        Replayed {
+            backlog,
+            missed: retained.min(tail + 1).saturating_sub(wanted),
+        }
+    }
+
+    /// Frees the events retained so far: late subscribers do not get them any more.
+    pub(crate) fn clear_retained(&mut self, effects: &mut Effects<E>) {
+        if self.log.retains() {
+            self.log.clear_retained(effects);
+            self.assert_invariants();
+        }
     }
 
     /// Frees events that need not be retained any more, and enters the tail at which to do so

@@ -73,7 +73,7 @@ impl<E> Machine<E> {
 
     /// Returns whether a place can be granted for any event.
     #[inline]
-    pub(crate) fn can_grant(&self) -> bool {
+    pub(crate) fn can_grant(&mut self) -> bool {
         self.blockers.is_empty() && !self.is_fully_reserved() && self.have_queues_room()
     }
 

@@ -79,6 +79,11 @@ impl Turns {
         granted
     }
 
+    /// Returns the smallest window of a lossless member, or the capacity.
+    pub(super) fn smallest_window(&self) -> u64 {
+        self.room
+    }
+
     /// Counts the window of a lossless member that has joined.
     pub(super) fn add_window(&mut self, window: u64) {
         if window < self.capacity {

@@ -26,6 +26,7 @@ const LAYERS: [&[&str]; 5] = [
         "ack",
         "delivery",
         "filter",
+        "topics",
         "follow_up",
         "permit",
         "future",

@@ -27,8 +27,8 @@ use genevent::test_util::{Assertion, Probe, WaitFor, assert_ended, assert_next, 
 use genevent::{
     Ack, Batch, Cause, Deliveries, Delivery, DisconnectCause, EndReason, EventManager,
     EventManagerBuilder, EventSink, Filtered, FollowUps, Overflow, Permit, Receipt, Received,
-    Stats, SubscribeOptions, SubscriberId, SubscriberInfo, Subscription, SyncSink, Unfinished,
-    WeakEventManager, WithMissed,
+    Stats, SubscribeOptions, SubscriberId, SubscriberInfo, Subscription, SyncSink, Topics,
+    Unfinished, WeakEventManager, WithMissed,
 };
 
 /// `Send + Sync + 'static`, as required, and nothing else: not `Unpin`, `Clone` or `Debug`.
@@ -79,6 +79,13 @@ fn subscriptions_have_their_auto_traits() {
     unwind_safe::<WithMissed<Event>>();
     stream::<Subscription<Cloned>, Cloned>();
     stream::<WithMissed<Cloned>, Received<Cloned>>();
+}
+
+/// Keys need no traits but `Hash`, `Eq`, `Send` and `Sync`, and the handle needs none of them.
+#[test]
+fn topics_have_their_auto_traits() {
+    at_ease::<Topics<Cloned, Cloned>>();
+    unwind_safe::<Topics<Fragile, Fragile>>();
 }
 
 /// The items of a filter may be any `Send` values: not `Sync`, `Unpin` or `Clone`.

@@ -1,10 +1,16 @@
 //! Which events are retained, and how a late subscriber reads the retained events.
 
 mod acknowledgements;
+mod cleared;
 mod ends;
+mod filtered;
+#[cfg(feature = "rt")]
+mod handlers;
 mod memory;
 mod order;
+mod since;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
 use futures::StreamExt;
@@ -20,6 +26,10 @@ fn retaining<E: Send + Sync + 'static>(events: usize) -> EventManager<E> {
 
 fn replay(events: usize) -> SubscribeOptions {
     SubscribeOptions::new().replay(events)
+}
+
+fn since(seq: u64) -> SubscribeOptions {
+    SubscribeOptions::new().replay_since(seq)
 }
 
 fn publish(manager: &EventManager<usize>, events: impl IntoIterator<Item = usize>) {
@@ -53,6 +63,56 @@ fn a_long_replay_yields_to_other_tasks() {
     runtime.block_on(reading);
     assert_eq!(yielded, 10_000);
     assert!((3..=10).contains(&pending), "{pending}");
+}
+
+#[test]
+fn a_manager_that_retains_nothing_refuses_every_replay() {
+    let manager: EventManager<usize> = EventManager::new(4);
+    let even = |n: &usize| n % 2 == 0;
+    for options in [replay(1), since(0), since(9)] {
+        let refused = |subscribe: &dyn Fn(SubscribeOptions)| {
+            let subscribe = AssertUnwindSafe(|| subscribe(options.clone()));
+            let payload = catch_unwind(subscribe).expect_err("there is nothing to replay");
+            let message = payload.downcast_ref::<&str>().copied();
+            assert_eq!(
+                message,
+                Some("a manager replays events only if it is built with `retain`")
+            );
+        };
+        refused(&|options| drop(manager.subscribe_with(options)));
+        refused(&|options| drop(manager.subscribe_filter_with(options, even)));
+        refused(&|options| drop(manager.subscribe_filter_map_with(options, |n| Some(*n))));
+    }
+    assert_eq!(manager.subscriber_count(), 0);
+    drop(manager.subscribe_with(replay(0)));
+    drop(manager.subscribe_with(replay(3).replay(0)));
+}
+
+#[test]
+fn filtered_subscribers_see_no_gaps_during_publishing() {
+    const EVENTS: usize = 3_000;
+    let manager: EventManager<usize> = EventManager::builder().capacity(8).retain(100).build();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for n in 0..EVENTS {
+                block_on(manager.notify(n)).unwrap();
+            }
+            manager.close();
+        });
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !manager.is_closed() {
+                    let thirds = |n: &usize| n % 3 == 0;
+                    let late = manager.subscribe_filter_with(replay(20), thirds);
+                    let seen = block_on(late.take(60).collect::<Vec<_>>());
+                    assert!(
+                        seen.windows(2).all(|pair| pair[1] == pair[0] + 3),
+                        "{seen:?}"
+                    );
+                }
+            });
+        }
+    });
 }
 
 #[test]

@@ -33,6 +33,8 @@ pub(crate) struct Reader {
     pub(super) gap: u64,
     /// The number of the last yielded event.
     pub(crate) last: u64,
+    /// Missed before the replayed events, and not reported yet.
+    pub(super) early_gap: u64,
     pub(crate) state: State,
     /// The reason why its last poll was pending.
     pub(super) parked: Option<For>,
@@ -45,11 +47,20 @@ pub(crate) struct Sees {
     /// The reader wants only payloads divisible by this number, and no other event affects the
     /// reader.
     pub(crate) wants: Option<u64>,
+    /// Publishers clone the wanted events.
+    pub(crate) keyed: bool,
     /// The upstream subscriber: events are seen only after it has settled them and all earlier
     /// events.
     pub(crate) after: Option<Who>,
     /// The reader is an observer, and owes none of the events.
     pub(crate) observer: bool,
+}
+
+/// The retained events that a new reader begins with.
+#[derive(Clone, Copy)]
+pub(crate) enum ReplayFrom {
+    Newest(usize),
+    Since(u64),
 }
 
 /// The unacked deliveries of a stream.

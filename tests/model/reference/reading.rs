@@ -5,26 +5,26 @@ use std::task::Poll;
 
 use genevent::{Cause, DisconnectCause, Overflow};
 
-use super::{ClonePanics, End, Event, For, Item, Out, Reader, Reference, Sees, State, Who};
+use super::super::ops::From;
+use super::{
+    ClonePanics, End, Event, For, Item, Out, Reader, Reference, ReplayFrom, Sees, State, Who,
+};
 
 impl Reference {
     pub(crate) fn subscribe(
         &mut self,
         overflow: Overflow,
         window: usize,
-        replay: usize,
+        from: ReplayFrom,
         sees: Sees,
     ) -> Who {
-        let replayed = if self.closed {
-            0
-        } else {
-            replay.min(self.retain).min(self.events.len())
-        };
+        let (replayed, missed) = self.replayed(from, sees);
+        let early = if replayed.is_empty() { 0 } else { missed };
         self.readers.push(Reader {
             overflow,
             sees,
             window,
-            replayed: (self.events.len() - replayed..self.events.len()).collect(),
+            replayed,
             unread: VecDeque::new(),
             in_flight: None,
             free_in_flight: None,
@@ -33,8 +33,9 @@ impl Reference {
             blocks: false,
             waited: None,
             passed: false,
-            missed: 0,
-            gap: 0,
+            missed,
+            gap: missed - early,
+            early_gap: early,
             last: 0,
             state: if self.closed {
                 State::Ended(End::Closed)
@@ -50,6 +51,56 @@ impl Reference {
             self.serve();
         }
         who
+    }
+
+    /// Returns what a new reader begins with, as numbers: nothing if nothing is retained.
+    pub(crate) fn from(&self, from: From) -> ReplayFrom {
+        match from {
+            From::Newest(events) if self.retain > 0 => ReplayFrom::Newest(events.into()),
+            From::Since(back) if self.retain > 0 => {
+                ReplayFrom::Since(self.events.len().saturating_sub(back.into()) as u64)
+            }
+            _ => ReplayFrom::Newest(0),
+        }
+    }
+
+    /// Returns the retained events that a new reader begins with, and how many are retained no more.
+    fn replayed(&self, from: ReplayFrom, sees: Sees) -> (VecDeque<Event>, u64) {
+        if self.closed {
+            return (VecDeque::new(), 0);
+        }
+        let retained = self
+            .events
+            .len()
+            .saturating_sub(self.retain)
+            .max(self.cleared);
+        let wants = |event: &Event| {
+            let payload = self.events[*event].payload;
+            sees.wants.is_none_or(|n| payload % n == 0)
+        };
+        match from {
+            ReplayFrom::Newest(events) => {
+                let newest = (retained..self.events.len())
+                    .rev()
+                    .filter(wants)
+                    .take(events);
+                let mut newest: VecDeque<_> = newest.collect();
+                newest.make_contiguous().reverse();
+                (newest, 0)
+            }
+            ReplayFrom::Since(seq) => {
+                let seq = usize::try_from(seq).expect("it counts events");
+                let events = retained.max(seq)..self.events.len();
+                (
+                    events.filter(wants).collect(),
+                    retained.saturating_sub(seq) as u64,
+                )
+            }
+        }
+    }
+
+    pub(crate) fn clear_retained(&mut self) {
+        self.cleared = self.events.len();
     }
 
     /// Whether the reader is an observer, and has not left.
@@ -144,6 +195,10 @@ impl Reference {
             return Ok(Poll::Pending);
         }
         if !reader.replayed.is_empty() {
+            let missed = std::mem::take(&mut reader.early_gap);
+            if tell_missed && missed > 0 {
+                return Ok(Poll::Ready(Some(Item::Missed(missed))));
+            }
             return self.yield_free(who, fails, |reader| &mut reader.replayed);
         }
         if tell_missed && reader.gap > 0 {

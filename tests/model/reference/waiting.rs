@@ -243,7 +243,12 @@ impl Reference {
         if self.readers.iter().any(needs) {
             return None;
         }
-        let retained = match self.retain.min(self.events.len()) {
+        // Queued publishers keep clones for subscribers of keys.
+        let has_event = |call: &Call| call.has_event();
+        if self.readers.iter().any(|it| it.sees.keyed) && self.calls.iter().any(has_event) {
+            return None;
+        }
+        let retained = match self.retain.min(self.events.len() - self.cleared) {
             // The other events of the segment with the oldest retained event.
             retained if retained > 0 && !self.closed => retained + SEGMENT - 1,
             _ => 0,

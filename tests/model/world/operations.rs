@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::super::payload::Payload;
 use super::super::reference::Sees;
-use super::super::{Checked, Op};
+use super::super::{By, Checked, From, Op};
 use super::streams::REASON;
 use super::{Reading, World, choose, within};
 
@@ -39,23 +39,31 @@ impl World<'_> {
                     self.reference.cancel(call.id);
                 }
             }
-            Op::Subscribe(policy, window, replay) => {
+            Op::Subscribe(policy, window, from) => {
                 let sees = Sees::default();
-                self.subscribe(policy, window.into(), replay.into(), sees)?;
+                self.subscribe(policy, window.into(), from, None, sees)?;
             }
-            Op::SubscribeFilter(policy, window, n) => {
+            Op::SubscribeFilter(policy, window, by, from) => {
+                let (By::Filter(n) | By::Key(n) | By::Keys(n)) = by;
                 let sees = Sees {
                     wants: Some(n.into()),
+                    keyed: !matches!(by, By::Filter(_)),
                     ..Sees::default()
                 };
-                self.subscribe(policy, window.into(), 0, sees)?;
+                self.subscribe(policy, window.into(), from, Some(by), sees)?;
+            }
+            Op::ClearRetained => {
+                if let Some(manager) = self.manager() {
+                    manager.clear_retained();
+                    self.reference.clear_retained();
+                }
             }
             Op::SubscribeAfter(policy, window, pick) => {
                 let sees = Sees {
                     after: choose(pick, self.reference.readers.len()),
                     ..Sees::default()
                 };
-                self.subscribe(policy, window.into(), 0, sees)?;
+                self.subscribe(policy, window.into(), From::Now, None, sees)?;
             }
             Op::Next(pick, which) => {
                 if let Some(index) = choose(pick, self.streams.len()) {

@@ -11,8 +11,8 @@ use proptest::prelude::*;
 use super::super::driven::{Events, Unacked, Wakers};
 use super::super::ops::{Pick, Which};
 use super::super::payload::{self, DuringClone, Payload};
-use super::super::reference::{ClonePanics, Item, NoFollowUp, Sees, Who};
-use super::super::{Checked, During, Op, Policy, Settling};
+use super::super::reference::{ClonePanics, Item, NoFollowUp, ReplayFrom, Sees, Who};
+use super::super::{By, Checked, During, From, Op, Policy, Settling};
 use super::{Holding, Reading, World, choose};
 
 const MAX_ATTACHED: usize = 5;
@@ -64,7 +64,8 @@ impl World<'_> {
         &mut self,
         policy: Policy,
         window: usize,
-        replay: usize,
+        from: From,
+        by: Option<By>,
         sees: Sees,
     ) -> Checked {
         if self.streams.len() == MAX_STREAMS || self.reference.attached().len() == MAX_ATTACHED {
@@ -83,7 +84,6 @@ impl World<'_> {
         let max_unacked = max_unacked(self.reference.readers.len());
         let mut options = SubscribeOptions::new()
             .window(window)
-            .replay(replay)
             .max_unacked(max_unacked);
         if let Some(overflow) = policy.overflow {
             options = options.overflow(overflow);
@@ -94,11 +94,24 @@ impl World<'_> {
         if let Some(other) = sees.after {
             options = options.after(self.ids[other]);
         }
-        let stream = match sees.wants {
+        let from = self.reference.from(from);
+        options = match from {
+            ReplayFrom::Newest(events) => options.replay(events),
+            ReplayFrom::Since(seq) => options.replay_since(seq),
+        };
+        let stream = match by {
             None => Events::Plain(manager.subscribe_with(options)),
-            Some(n) => Events::Filtered(
+            Some(By::Key(n)) => {
+                let topics = &self.topics[usize::from(n) - 1];
+                Events::Keyed(topics.subscribe_with(0, options))
+            }
+            Some(By::Keys(n)) => {
+                let topics = &self.topics[usize::from(n) - 1];
+                Events::Keyed(topics.subscribe_any_with([7, 0, 8, 7], options))
+            }
+            Some(By::Filter(n)) => Events::Filtered(
                 manager.subscribe_filter_map_with(options, move |&Payload(payload)| {
-                    (payload % n == 0).then_some(payload)
+                    (payload % u64::from(n) == 0).then_some(payload)
                 }),
             ),
         };
@@ -111,7 +124,7 @@ impl World<'_> {
             observer: policy.observer,
             ..sees
         };
-        let who = self.reference.subscribe(overflow, window, replay, sees);
+        let who = self.reference.subscribe(overflow, window, from, sees);
         self.watch_end(who, &stream)?;
         self.streams.push(Reading {
             who,

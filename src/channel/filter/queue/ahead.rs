@@ -2,7 +2,7 @@
 
 use std::task::Waker;
 
-use super::{FilterQueue, QueuedEvent};
+use super::{FilterQueue, Popped, QueuedEvent};
 use crate::channel::subscriber::cursor::CursorState;
 use crate::end_reason::EndReason;
 use crate::receipt::Cause;
@@ -23,8 +23,8 @@ impl<T> FilterQueue<T> {
     pub(crate) fn poll_front(&self, waker: &Waker) -> (Front, CursorState) {
         with_spare_waker(waker, None, |spare| {
             let mut queue = self.queue.lock();
-            let front = if let Some(item) = queue.items.front() {
-                Front::Event(item.seq)
+            let front = if let Some(seq) = queue.next_seq() {
+                Front::Event(seq)
             } else if let Some(Cause::Disconnected(cause)) = queue.closed {
                 Front::Ended(EndReason::Disconnected { cause })
             } else if queue.complete {
@@ -42,10 +42,20 @@ impl<T> FilterQueue<T> {
     }
 
     /// Takes the next item if its number is `seq`; `None` if the item was overwritten. Also returns
-    /// the new cursor, and how many items were overwritten before the item.
+    /// the new cursor, and how many events were missed before the item.
     pub(crate) fn pop_front(&self, seq: u64) -> Option<(QueuedEvent<T>, CursorState, u64)> {
         let mut queue = self.queue.lock();
-        queue.items.front().filter(|item| item.seq == seq)?;
+        queue.next_seq().filter(|next| *next == seq)?;
+        let mut missed = 0;
+        let mut replayed = queue.pop_replayed(true);
+        if let Some(Popped::Missed(events)) = replayed {
+            missed = events;
+            replayed = queue.pop_replayed(true);
+        }
+        if let Some(Popped::Event(item)) = replayed {
+            self.subscriber.receive_unowed();
+            return Some((item, self.subscriber.cursor.finish(), missed));
+        }
         let item = queue.items.pop_front()?;
         let missed = queue.missed;
         let (item, cursor) = self.take(queue, item);
@@ -54,6 +64,6 @@ impl<T> FilterQueue<T> {
 
     /// Returns the sequence number of the next item.
     pub(crate) fn front(&self) -> Option<u64> {
-        self.queue.lock().items.front().map(|item| item.seq)
+        self.queue.lock().next_seq()
     }
 }

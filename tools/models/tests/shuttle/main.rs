@@ -14,6 +14,7 @@ mod permits;
 mod publishers;
 mod readers;
 mod receipts;
+mod topics;
 
 use futures::StreamExt;
 use genevent::Subscription;

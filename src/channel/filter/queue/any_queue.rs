@@ -1,0 +1,98 @@
+//! The filter queue as the channel sees it.
+
+use std::task::Waker;
+
+use super::FilterQueue;
+use crate::channel::subscriber::SubscriberState;
+use crate::channel::subscriber::cursor::CursorState;
+use crate::receipt::Cause;
+use crate::util::sync::Arc;
+
+/// The number of items that [`AnyQueue::settle_unread`] visits before releasing the lock.
+const SETTLED_AT_ONCE: usize = 64;
+
+/// A filter queue without the type of its values, for the channel.
+pub(crate) trait AnyQueue: Send + Sync {
+    fn subscriber(&self) -> &Arc<SubscriberState>;
+
+    fn len(&self) -> usize;
+
+    /// Returns the sequence number of the first unread event and the cursor, both under the same
+    /// lock.
+    fn front_and_cursor(&self) -> (Option<u64>, CursorState);
+
+    /// Returns true if event `seq` is unread.
+    fn contains(&self, seq: u64) -> bool;
+
+    /// Refuses further events and returns the waker. Unread events stay readable; their tickets
+    /// are left for [`settle_unread`](Self::settle_unread).
+    fn close(&self, cause: Cause) -> Option<Waker>;
+
+    /// Gives up all unread events of a closed queue. Not called under the channel's lock,
+    /// as settling wakes publishers.
+    fn settle_unread(&self);
+
+    /// Marks the queue as complete and returns the waker: no more events follow, and the
+    /// subscriber stays attached.
+    fn complete(&self) -> Option<Waker>;
+}
+
+impl<T: Send> AnyQueue for FilterQueue<T> {
+    fn subscriber(&self) -> &Arc<SubscriberState> {
+        self.subscriber()
+    }
+
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    fn front_and_cursor(&self) -> (Option<u64>, CursorState) {
+        let queue = self.queue.lock();
+        let front = queue.items.front().map(|item| item.seq);
+        (front, self.subscriber.cursor.load())
+    }
+
+    fn contains(&self, seq: u64) -> bool {
+        let queue = self.queue.lock();
+        let found = queue.items.binary_search_by_key(&seq, |item| item.seq);
+        found.is_ok()
+    }
+
+    fn close(&self, cause: Cause) -> Option<Waker> {
+        let mut queue = self.queue.lock();
+        queue.closed = Some(cause);
+        self.publish_len(&queue);
+        queue.waker.take()
+    }
+
+    fn settle_unread(&self) {
+        let mut next = 0;
+        loop {
+            // Release the lock between batches: the reader pops items at the same time, and settles
+            // popped items.
+            let mut tickets = Vec::new();
+            let mut queue = self.queue.lock();
+            let from = queue.items.partition_point(|item| item.seq < next);
+            let items = queue.items.range_mut(from..).take(SETTLED_AT_ONCE);
+            for item in items {
+                next = item.seq + 1;
+                tickets.extend(item.ticket.take());
+            }
+            let is_last = queue.items.back().is_none_or(|last| last.seq < next);
+            let cause = queue.closed.clone().unwrap_or(Cause::Left);
+            drop(queue);
+            for ticket in tickets {
+                self.subscriber.give_up(&ticket, cause.clone());
+            }
+            if is_last {
+                return;
+            }
+        }
+    }
+
+    fn complete(&self) -> Option<Waker> {
+        let mut queue = self.queue.lock();
+        queue.complete = true;
+        queue.waker.take()
+    }
+}

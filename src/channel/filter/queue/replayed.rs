@@ -1,0 +1,94 @@
+//! The values of retained events, which a filtered subscription yields before its live events.
+
+use std::collections::VecDeque;
+
+use super::{FilterQueue, Popped, QueueInner, QueuedEvent};
+use crate::util::panic_guard::drop_all_caught;
+
+/// The wanted events of a replay. They take no room in the window, and owe nothing. Not empty once the reader
+/// has them.
+pub(crate) struct ReplayedValues<T> {
+    /// The sequence numbers rise, and none is above the cursor's position at the join.
+    values: VecDeque<(u64, T)>,
+    /// The number of events before the values that are not retained any more.
+    missed: u64,
+}
+
+impl<T> ReplayedValues<T> {
+    pub(crate) fn new(missed: u64) -> Self {
+        Self {
+            values: VecDeque::new(),
+            missed,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Adds the value of an event that is older than all others.
+    pub(crate) fn push_older(&mut self, seq: u64, value: T) {
+        self.values.push_front((seq, value));
+    }
+}
+
+impl<T> Drop for ReplayedValues<T> {
+    fn drop(&mut self) {
+        drop_all_caught(std::mem::take(&mut self.values));
+    }
+}
+
+impl<T> FilterQueue<T> {
+    /// Lets the reader begin with `replayed`. Called before the subscription is read.
+    pub(crate) fn set_replayed(&self, replayed: ReplayedValues<T>) {
+        if replayed.len() > 0 {
+            let old = self.queue.lock().replayed.replace(Box::new(replayed));
+            debug_assert!(old.is_none(), "a subscription begins once");
+        } else if replayed.missed > 0 {
+            // Missed before the first live event, as events that are overwritten.
+            self.queue.lock().missed += replayed.missed;
+        }
+    }
+
+    /// Returns the number of items and of replayed values to be read.
+    pub(crate) fn stored(&self) -> usize {
+        self.queue.lock().stored()
+    }
+}
+
+impl<T> QueueInner<T> {
+    /// Returns the number of items and of replayed values to be read.
+    pub(super) fn stored(&self) -> usize {
+        let replayed = self.replayed.as_ref();
+        self.items.len() + replayed.map_or(0, |replayed| replayed.len())
+    }
+
+    /// Takes the next part of the replay: a value, or the number of missed events.
+    pub(super) fn pop_replayed(&mut self, report_missed: bool) -> Option<Popped<T>> {
+        let replayed = self.replayed.as_mut()?;
+        let missed = std::mem::take(&mut replayed.missed);
+        if report_missed && missed > 0 {
+            return Some(Popped::Missed(missed));
+        }
+        let next = replayed.values.pop_front();
+        if replayed.values.is_empty() {
+            self.replayed = None;
+        }
+        let (seq, value) = next?;
+        Some(Popped::Event(QueuedEvent {
+            seq,
+            value,
+            ticket: None,
+            needs_ack: false,
+        }))
+    }
+
+    /// Returns the sequence number of the next value or item to be read.
+    #[cfg(feature = "rt")]
+    pub(super) fn next_seq(&self) -> Option<u64> {
+        let replayed = self.replayed.as_ref();
+        let replayed = replayed.and_then(|replayed| replayed.values.front());
+        let replayed = replayed.map(|(seq, _)| *seq);
+        replayed.or_else(|| self.items.front().map(|item| item.seq))
+    }
+}

@@ -1,0 +1,326 @@
+//! Topics: a group of filters that want the events with certain keys.
+//!
+//! A publisher computes the key of its event, and looks up the queues of the subscribers with that key:
+//! other subscribers cost nothing. The group is shared by the registry, the snapshots and the user's
+//! handles, and is not copied when a subscriber comes or goes, as a group of predicates is. So a
+//! publisher may find subscribers that joined after its snapshot of the registry, and must leave them for
+//! its next evaluation: the numbers of the subscribers tell which.
+//!
+//! `Hash`, `Eq` and `Drop` of keys are user code. A key is hashed and compared before the channel is locked
+//! ([`TopicKeys::new`]), which only counts its uses.
+
+use std::any::Any;
+use std::hash::Hash;
+use std::hint::black_box;
+use std::ops::RangeInclusive;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::any_group::{AnyGroup, RemovedFilter};
+use super::interest::{Evaluate, Interest, Panicked};
+use super::registry::FilterRegistry;
+use super::{FilterMatches, GroupMatches, Match};
+use crate::channel::filter::queue::{AnyQueue, FilterQueue};
+use crate::util::key_table::{KeyEntry, KeyTable};
+use crate::util::number_table::NumberTable;
+use crate::util::one_or_many::OneOrMany;
+use crate::util::panic_guard::Guarded;
+use crate::util::sync::{Arc, Mutex};
+
+/// The subscribers of one key, by their numbers.
+type Queues<E> = NumberTable<Arc<FilterQueue<E>>>;
+
+/// A key with its subscribers.
+type Key<E, K> = Arc<KeyEntry<K, Mutex<Queues<E>>>>;
+
+type KeyFn<E, K> = Guarded<Box<dyn Fn(&E) -> K + Send + Sync>>;
+
+/// The subscribers of all keys that a key function returns.
+///
+/// # Invariants
+/// 1. Members, and the queues of the keys, change under the lock of the channel. A publisher that has
+///    taken a snapshot therefore finds all members up to the newest of the snapshot, except for members
+///    that have left.
+/// 2. A member uses each of its keys once, and is in the queues of each. A key without members would
+///    leak.
+pub(crate) struct TopicGroup<E, K> {
+    /// Tells apart the keys that one evaluation has computed by several key functions.
+    id: u64,
+    key_of: KeyFn<E, K>,
+    keys: KeyTable<K, Mutex<Queues<E>>>,
+    members: Mutex<NumberTable<TopicMember<E, K>>>,
+}
+
+/// A subscriber and the keys that it wants.
+struct TopicMember<E, K> {
+    queue: Arc<FilterQueue<E>>,
+    keys: Box<[Key<E, K>]>,
+}
+
+/// The key of an event, computed by the group with this id.
+pub(super) struct KnownKey<K> {
+    group: u64,
+    hash: u64,
+    key: Guarded<K>,
+}
+
+impl<E, K> TopicGroup<E, K> {
+    pub(crate) fn new(key_of: impl Fn(&E) -> K + Send + Sync + 'static) -> Arc<Self> {
+        // An atomic of `std`, not of `util::sync`: models need not explore the order of ids.
+        static NEXT_ID: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+        Arc::new(Self {
+            id: NEXT_ID.fetch_add(1, std::sync::atomic::Ordering::Relaxed),
+            key_of: Guarded::new(Box::new(key_of)),
+            keys: KeyTable::new(),
+            members: Mutex::new(NumberTable::new()),
+        })
+    }
+
+    /// Returns the number of keys with subscribers.
+    pub(crate) fn keys(&self) -> usize {
+        self.keys.len()
+    }
+
+    fn insert(&self, queue: &Arc<FilterQueue<E>>, keys: Box<[Key<E, K>]>) {
+        let number = queue.subscriber().id.number;
+        for key in &keys {
+            key.value.lock().insert(number, Arc::clone(queue));
+        }
+        let queue = Arc::clone(queue);
+        (self.members.lock()).insert(number, TopicMember { queue, keys });
+    }
+
+    /// Takes a member out of the queues of its keys, and ends the use of the keys. Returns the keys
+    /// without members, to be dropped without the lock.
+    fn forget(self: &Arc<Self>, number: u64, member: TopicMember<E, K>) -> RemovedMember<E, K> {
+        let mut keys = Vec::new();
+        for key in member.keys {
+            key.value.lock().remove(number);
+            keys.extend(self.keys.release(key));
+        }
+        RemovedMember {
+            _topics: Arc::clone(self),
+            _queue: member.queue,
+            _keys: keys,
+        }
+    }
+}
+
+impl<E: 'static, K: Hash + Eq + Send + 'static> TopicGroup<E, K> {
+    /// Returns the key of an event. A panic of user code is the caller's.
+    fn known_key(&self, event: &E) -> KnownKey<K> {
+        let key = Guarded::new((self.key_of)(event));
+        KnownKey {
+            group: self.id,
+            hash: self.keys.hash(&key),
+            key,
+        }
+    }
+}
+
+/// A member that has left, and its keys without other members. Owns the topics: the registry may be their last
+/// owner, and drops them under the lock, where the key function must not be dropped.
+struct RemovedMember<E, K> {
+    _topics: Arc<TopicGroup<E, K>>,
+    _queue: Arc<FilterQueue<E>>,
+    _keys: Vec<Key<E, K>>,
+}
+
+/// [`TopicGroup`] as an entry of the registry.
+pub(super) struct SharedTopics<E, K>(Arc<TopicGroup<E, K>>);
+
+impl<E, K> AnyGroup<E> for SharedTopics<E, K>
+where
+    E: Clone + Send + Sync + 'static,
+    K: Hash + Eq + Send + Sync + 'static,
+{
+    fn evaluate(
+        &self,
+        numbers: RangeInclusive<u64>,
+        event: &E,
+        earlier: Option<&FilterMatches>,
+        found: &mut FilterMatches,
+    ) {
+        let group = &*self.0;
+        let known = earlier.and_then(|earlier| earlier.known_key::<K>(group.id));
+        let entry = if let Some(KnownKey { hash, key, .. }) = known {
+            group.keys.find(*hash, key)
+        } else {
+            let known = group.known_key(event);
+            let entry = group.keys.find(known.hash, &known.key);
+            found.keys.push(Box::new(known));
+            entry
+        };
+        let Some(entry) = entry else { return };
+        let newer = seeded_bug!("topics-find-newer-members").then_some(u64::MAX);
+        let numbers = *numbers.start()..=newer.unwrap_or(*numbers.end());
+        let queues = queues_in(&entry.value.lock(), numbers);
+        found.push_matches(matches_of(queues, event));
+    }
+
+    fn copy(&self) -> Arc<dyn AnyGroup<E>> {
+        Arc::new(Self(Arc::clone(&self.0)))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.members.lock().len() == 0
+    }
+
+    fn contains(&self, number: u64) -> bool {
+        self.0.members.lock().get(number).is_some()
+    }
+
+    fn remove(&mut self, number: u64) -> Option<RemovedFilter> {
+        let member = self.0.members.lock().remove(number)?;
+        Some(Arc::new(self.0.forget(number, member)))
+    }
+
+    fn take_shared(&self) -> Option<RemovedFilter> {
+        let members = std::mem::replace(&mut *self.0.members.lock(), NumberTable::new());
+        let members = members.into_entries();
+        let removed = members.map(|(number, member)| self.0.forget(number, member));
+        Some(Arc::new(removed.collect::<Vec<_>>()))
+    }
+
+    fn for_each_queue(&self, f: &mut dyn FnMut(&dyn AnyQueue)) {
+        let members = self.0.members.lock();
+        members.iter().for_each(|member| f(&*member.queue));
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+}
+
+/// Returns the queues with these numbers.
+fn queues_in<E>(queues: &Queues<E>, numbers: RangeInclusive<u64>) -> Vec<Arc<FilterQueue<E>>> {
+    // Prefetch the queues, as for predicates: plain loads overlap.
+    for queue in queues.values_in(numbers.clone()) {
+        black_box(queue.has_room(0));
+    }
+    queues.values_in(numbers).map(Arc::clone).collect()
+}
+
+/// Clones the event for each queue. A `Clone` that panics harms the subscriber of its queue.
+fn matches_of<E: Clone>(queues: Vec<Arc<FilterQueue<E>>>, event: &E) -> GroupMatches<E> {
+    let mut remaining = queues.into_iter();
+    let mut matches = OneOrMany::default();
+    let mut panicked = Vec::new();
+    let mut current = None;
+    // As for predicates: catch panics around the loop, and again after each panic.
+    while let Err(payload) = catch_unwind(AssertUnwindSafe(|| {
+        for queue in remaining.by_ref() {
+            current = Some(queue.subscriber().id);
+            let value = Some(event.clone());
+            matches.push(Match { queue, value });
+        }
+    })) {
+        _ = Panicked::from_payload(payload);
+        panicked.extend(current.take());
+    }
+    GroupMatches { matches, panicked }
+}
+
+/// The keys that a new subscriber wants, each used until the subscriber has left.
+///
+/// # Invariants
+/// 1. The keys are sorted by their numbers, without duplicates.
+pub(crate) struct TopicKeys<E, K> {
+    topics: Arc<TopicGroup<E, K>>,
+    keys: Vec<Key<E, K>>,
+}
+
+impl<E, K: Hash + Eq> TopicKeys<E, K> {
+    /// Looks up the keys. Runs user code, and is never called under a lock.
+    pub(crate) fn new(topics: &Arc<TopicGroup<E, K>>, keys: impl IntoIterator<Item = K>) -> Self {
+        let mut this = Self {
+            topics: Arc::clone(topics),
+            keys: Vec::new(),
+        };
+        // One by one: user code that panics leaves no used key behind.
+        for key in keys {
+            let key = topics.keys.acquire(key, || Mutex::new(Queues::new()));
+            this.keys.push(key);
+        }
+        this.keys.sort_unstable_by_key(|key| key.number());
+        let mut duplicates = Vec::new();
+        this.keys.dedup_by(|key, before| {
+            let is_duplicate = Arc::ptr_eq(key, before);
+            duplicates.extend(is_duplicate.then(|| Arc::clone(key)));
+            is_duplicate
+        });
+        for key in duplicates {
+            topics.keys.release(key);
+        }
+        this
+    }
+}
+
+impl<E, K> Drop for TopicKeys<E, K> {
+    fn drop(&mut self) {
+        for key in std::mem::take(&mut self.keys) {
+            self.topics.keys.release(key);
+        }
+    }
+}
+
+impl<E, K> Interest<E> for TopicKeys<E, K>
+where
+    E: Clone + Send + Sync + 'static,
+    K: Hash + Eq + Send + Sync + 'static,
+{
+    type Value = E;
+    type Joined = WantedKeys<E, K>;
+
+    fn join(
+        mut self,
+        filters: &mut FilterRegistry<E>,
+        queue: &Arc<FilterQueue<E>>,
+    ) -> Self::Joined {
+        let keys = std::mem::take(&mut self.keys);
+        let wanted = WantedKeys {
+            topics: Arc::clone(&self.topics),
+            numbers: keys.iter().map(|key| key.number()).collect(),
+        };
+        self.topics.insert(queue, keys.into());
+        let number = queue.subscriber().id.number;
+        let shared = SharedTopics(Arc::clone(&self.topics));
+        filters.join_shared(number, shared, |group| Arc::ptr_eq(&group.0, &self.topics));
+        wanted
+    }
+}
+
+/// The keys of a subscriber that has joined.
+pub(crate) struct WantedKeys<E, K> {
+    topics: Arc<TopicGroup<E, K>>,
+    /// The numbers of the keys, sorted. They stay unique after the subscriber has left.
+    numbers: Vec<u64>,
+}
+
+impl<E, K> Evaluate<E, E> for WantedKeys<E, K>
+where
+    E: Clone + 'static,
+    K: Hash + Eq + Send + 'static,
+{
+    /// A panic of the key function, or of the key, is the caller's.
+    fn value_of(&self, event: &E) -> Result<Option<E>, Panicked> {
+        let known = self.topics.known_key(event);
+        let entry = self.topics.keys.find(known.hash, &known.key);
+        if !entry.is_some_and(|entry| self.numbers.binary_search(&entry.number()).is_ok()) {
+            return Ok(None);
+        }
+        let value = catch_unwind(AssertUnwindSafe(|| event.clone()));
+        value.map(Some).map_err(Panicked::from_payload)
+    }
+}
+
+impl FilterMatches {
+    /// Returns the key of the event, if the group has computed it before.
+    fn known_key<K: 'static>(&self, group: u64) -> Option<&KnownKey<K>> {
+        let keys = self.keys.iter().filter_map(|key| key.downcast_ref());
+        { keys }.find(|key: &&KnownKey<K>| key.group == group)
+    }
+}
