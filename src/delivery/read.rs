@@ -25,6 +25,10 @@ impl<E, S: AnySubscription> Deliveries<E, S> {
     /// assert_eq!((job.ack(), jobs.unacked()), ("job", 0));
     /// # }
     /// ```
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "the `next` of a stream, as everybody knows it"
+    )]
     pub fn next(&mut self) -> Next<'_, Self>
     where
         S: ReadSubscription<Item = E>,

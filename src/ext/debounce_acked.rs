@@ -92,8 +92,8 @@ where
         let is_due = match waiting.first_due() {
             _ if *this.ended => true,
             // Ask the clock first: a timer for a moment that has passed may still take a while.
-            Some(Some(due)) => due <= Instant::now() || this.timer.poll(due, cx).is_ready(),
-            Some(None) | None => false,
+            Some(due) => due <= Instant::now() || this.timer.poll(due, cx).is_ready(),
+            None => false,
         };
         if is_due {
             *this.timer = Timer::default();

@@ -48,13 +48,12 @@ impl<K: Hash + Eq, E> NewestByKey<K, E> {
         if let Some(place) = self.places.get_mut(&*key) {
             old = self.entries.remove(&std::mem::replace(place, number));
         }
-        let (key, superseded) = match old {
-            Some(old) => (old.key, Some(old.delivery)),
-            None => {
-                let key = SharedKey(Arc::new(key));
-                self.places.insert(SharedKey(Arc::clone(&key.0)), number);
-                (key, None)
-            }
+        let (key, superseded) = if let Some(old) = old {
+            (old.key, Some(old.delivery))
+        } else {
+            let key = SharedKey(Arc::new(key));
+            self.places.insert(SharedKey(Arc::clone(&key.0)), number);
+            (key, None)
         };
         let entry = Entry { key, delivery, due };
         self.entries.insert(number, entry);
@@ -84,9 +83,9 @@ impl<K, E> NewestByKey<K, E> {
         self.entries.len()
     }
 
-    /// Returns when the first delivery is due: `None` without deliveries, `Some(None)` if never.
-    pub(crate) fn first_due(&self) -> Option<Option<Instant>> {
-        self.entries.first_key_value().map(|(_, entry)| entry.due)
+    /// Returns when the first delivery is due; `None` without deliveries, and if it is never due.
+    pub(crate) fn first_due(&self) -> Option<Instant> {
+        self.entries.first_key_value()?.1.due
     }
 }
 

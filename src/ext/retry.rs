@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 
 use crate::ext::in_flight::{InFlight, OneTry};
 use crate::ext::settle::{Acks, Settle};
-use crate::ext::tries::{Progress, Tries};
+use crate::ext::tries::{Progress, Tried, Tries};
 use crate::util::panic_guard::{Guarded, catch};
 use crate::util::timer::Deadline;
 
@@ -114,14 +114,13 @@ impl<Fut: Future, V, I> Future for Try<Fut, V, I> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let output = match this.work.as_pin_mut() {
-            Some(work) => Some(ready!(work.poll(cx))),
-            None => {
-                if let Some(pause) = this.pause {
-                    ready!(pause.poll(cx));
-                }
-                None
+        let output = if let Some(work) = this.work.as_pin_mut() {
+            Some(ready!(work.poll(cx)))
+        } else {
+            if let Some(pause) = this.pause {
+                ready!(pause.poll(cx));
             }
+            None
         };
         let rest = this
             .rest
@@ -174,10 +173,7 @@ where
 {
     type Error = Error;
 
-    fn poll_result(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<(Result<(), Error>, Acks)>> {
+    fn poll_result(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Tried<Error>>> {
         let mut this = self.project();
         loop {
             let done = this.in_flight.as_mut().poll_done(cx, |item| {

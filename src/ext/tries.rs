@@ -10,6 +10,9 @@ use futures_core::Stream;
 use crate::ext::in_flight::OneTry;
 use crate::ext::settle::{Acks, Settle};
 
+/// The last result of an item, and its acknowledgements.
+pub(crate) type Tried<Error> = (Result<(), Error>, Acks);
+
 /// The ways of trying the work on items: [`OneTry`] and
 /// [`Retries`](crate::ext::Retries). Sealed.
 #[expect(
@@ -20,10 +23,7 @@ pub trait Tries: Progress {
     type Error: fmt::Display;
 
     /// Polls for the next item whose tries are over, with the last result.
-    fn poll_result(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<(Result<(), Self::Error>, Acks)>>;
+    fn poll_result(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Tried<Self::Error>>>;
 
     /// Stops taking items; the work in progress continues.
     fn stop_taking(self: Pin<&mut Self>);
@@ -51,10 +51,7 @@ where
 {
     type Error = Error;
 
-    fn poll_result(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<(Result<(), Error>, Acks)>> {
+    fn poll_result(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Tried<Error>>> {
         self.poll_done(cx)
     }
 

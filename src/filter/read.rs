@@ -25,6 +25,10 @@ impl<T: Send + 'static> Filtered<T> {
     /// # }
     /// ```
     #[inline]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "the `next` of a stream, as everybody knows it"
+    )]
     pub fn next(&mut self) -> Next<'_, Self> {
         Next::new(self)
     }

@@ -37,6 +37,10 @@ impl<E> Subscription<E> {
     #[doc(alias = "collect")]
     #[doc(alias = "recv")]
     #[inline]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "the `next` of a stream, as everybody knows it"
+    )]
     pub fn next(&mut self) -> Next<'_, Self>
     where
         E: Clone,
@@ -165,6 +169,10 @@ impl<E, S> WithMissed<E, S> {
     /// assert_eq!(newest.next().await, Some(Received::Event("new")));
     /// # }
     /// ```
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "the `next` of a stream, as everybody knows it"
+    )]
     pub fn next(&mut self) -> Next<'_, Self>
     where
         S: ReadSubscription<Item = E>,
