@@ -198,11 +198,10 @@ impl<E: Send + Sync + 'static> HandlerAddress<E> {
                 return address.request_removal_behind(0) && address.exit.reason().is_none();
             }
             match address.remove().await {
-                Some(StopReason::Removed) => return true,
+                // `None`: the future was moved into the runner, and the removal is on its way.
+                Some(StopReason::Removed) | None => return true,
                 // The name belongs to the successor: remove the successor instead.
                 Some(StopReason::Swapped) => {}
-                // The future was moved into the runner. The removal is on its way.
-                None => return true,
                 _ => return false,
             }
         }

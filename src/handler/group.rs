@@ -431,10 +431,11 @@ impl<E> Host<E> for GroupRunner<E> {
         let identity = Arc::clone(member.identity.as_ref().expect(IDENTITY));
         // Send before listing: a command ahead of the member would find no member.
         let sent = channel.join_group(*subscriber, &identity, |tail| {
-            mailbox.post(QueuedCommand {
+            let command = QueuedCommand {
                 not_before: tail,
                 command: Command::Add(member),
-            })
+            };
+            mailbox.post(command).map_err(Box::new)
         });
         match sent {
             Ok(()) => {

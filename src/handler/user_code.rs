@@ -110,8 +110,8 @@ impl<E: Send + Sync + 'static> UserCodeScope<E> {
             outcome
         });
         match outcome.await {
-            Outcome::Done(handled) => {
-                let answer = self.call(|| Answer::of(handled));
+            Outcome::Done(result) => {
+                let answer = self.call(|| Answer::of(result));
                 answer.unwrap_or_else(Answer::Panicked)
             }
             Outcome::Panicked(message) => Answer::Panicked(message),

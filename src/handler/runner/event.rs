@@ -19,9 +19,9 @@ impl<E: Send + Sync + 'static> Runner<E> {
             return;
         }
         self.answers.begin();
-        match self.subscription.take_missed() {
-            0 => {}
-            events => self.tell_missed(events).await,
+        let missed = self.subscription.take_missed();
+        if missed > 0 {
+            self.tell_missed(missed).await;
         }
         let Self {
             user_code,
