@@ -23,9 +23,12 @@ pub(crate) struct KeyTable<K, V> {
 ///    those of the entries before it in the list, and at most `newest`.
 /// 2. No list is empty: memory is O(entries).
 struct Entries<K, V> {
-    by_hash: HashMap<u64, Vec<Arc<KeyEntry<K, V>>>, BuildHasherDefault<IsHash>>,
+    by_hash: HashMap<u64, SameHash<K, V>, BuildHasherDefault<IsHash>>,
     newest: u64,
 }
+
+/// The entries whose keys have the same hash.
+type SameHash<K, V> = Vec<Arc<KeyEntry<K, V>>>;
 
 /// A key and its value. Guarded: the last owner may be any task that has looked the key up.
 pub(crate) struct KeyEntry<K, V> {

@@ -309,7 +309,7 @@ where
     fn value_of(&self, event: &E) -> Result<Option<E>, Panicked> {
         let known = self.topics.known_key(event);
         let entry = self.topics.keys.find(known.hash, &known.key);
-        if !entry.is_some_and(|entry| self.numbers.binary_search(&entry.number()).is_ok()) {
+        if entry.is_none_or(|entry| self.numbers.binary_search(&entry.number()).is_err()) {
             return Ok(None);
         }
         let value = catch_unwind(AssertUnwindSafe(|| event.clone()));

@@ -83,6 +83,51 @@ async fn a_loss_is_told_before_the_next_event() {
 }
 
 #[tokio::test]
+async fn events_not_retained_any_more_are_told_before_the_replay() {
+    type Add = fn(&EventManager<u32>, HandlerOptions<u32>, Screen);
+    let ways: [(&str, Add, &[&str]); 4] = [
+        (
+            "all",
+            |manager, options, screen| drop(manager.add_handler_with(options, screen)),
+            &["-2", "4", "5", "6"],
+        ),
+        (
+            "filtered",
+            |manager, options, screen| {
+                drop(manager.add_handler_with(options.filter(|n| n % 2 == 0), screen));
+            },
+            &["-2", "4", "6"],
+        ),
+        (
+            "filtered, without a wanted event among the retained",
+            |manager, options, screen| {
+                drop(manager.add_handler_with(options.filter(|n| n % 6 == 0), screen));
+            },
+            &["-2", "6"],
+        ),
+        (
+            "topic",
+            |manager, options, screen| {
+                let parity = manager.topics(|n: &u32| n % 2);
+                drop(manager.add_handler_with(options.topic(&parity, 1), screen));
+            },
+            &["-2", "5"],
+        ),
+    ];
+    for (way, add, expected) in ways {
+        let manager = EventManager::builder().capacity(8).retain(2).build();
+        let diary = Diary::new();
+        publish(&manager, 1..=5).await;
+        let since = SubscribeOptions::new().replay_since(1);
+        let options = HandlerOptions::new("screen").subscribe(since);
+        add(&manager, options, Screen("", diary.clone()));
+        publish(&manager, 6..=6).await;
+        manager.stop().await.unwrap();
+        assert_eq!(diary.drain(), expected, "{way}");
+    }
+}
+
+#[tokio::test]
 async fn a_loss_while_an_event_is_handled_is_told_after_the_event() {
     for filtered in [false, true] {
         let (manager, diary) = (EventManager::new(8), Diary::new());
