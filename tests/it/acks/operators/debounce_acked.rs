@@ -407,7 +407,9 @@ async fn countless_keys_come_and_go() {
         1_000_000
     };
     let manager = EventManager::new(1_000);
-    let mut quiet = deliveries(&manager).debounce_acked(DURATION, |n| *n);
+    let unbounded = SubscribeOptions::new().max_unacked(usize::MAX);
+    let jobs = manager.subscribe_with(unbounded).deliveries();
+    let mut quiet = jobs.debounce_acked(DURATION, |n| *n);
     for n in 0..keys {
         manager.notify(n).await.unwrap();
         if n % 500 == 499 {
@@ -487,13 +489,14 @@ fn debouncing_works_without_a_runtime() {
 #[test]
 fn debouncing_works_in_several_runtimes_in_succession() {
     let manager = EventManager::new(8);
-    let mut quiet = deliveries(&manager).debounce_acked(Duration::from_millis(2), tens);
+    let mut quiet = deliveries(&manager).debounce_acked(DURATION, tens);
     manager.try_notify(1).unwrap();
     let runtimes = [(); 2].map(|()| Builder::new_current_thread().build().unwrap());
     for runtime in &runtimes {
         runtime.block_on(async { assert!(futures::poll!(quiet.next()).is_pending()) });
     }
     drop(runtimes);
+    manager.close();
     assert_eq!(block_on(quiet.next()).unwrap().ack(), 1);
 }
 
