@@ -114,9 +114,8 @@ impl fmt::Debug for Identity {
 impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.id)?;
-        match &self.name {
-            Some(name) => write!(f, " {name:?}")?,
-            None => {}
+        if let Some(name) = &self.name {
+            write!(f, " {name:?}")?;
         }
         match self.group() {
             Some(group) => write!(f, " of {group:?}"),

@@ -51,12 +51,11 @@ impl<E: Send + Sync + 'static> Runner<E> {
             // Slow path: the next member needs a future, or its handler breaks or fails.
             let index = index + done;
             let member = &mut members[index];
-            let answer = match answer {
-                Some(answer) => answer,
-                None => {
-                    let awaiting = || answers.tell_awaiting(seq, ticket);
-                    user_code.handle(member, event, awaiting).await
-                }
+            let answer = if let Some(answer) = answer {
+                answer
+            } else {
+                let awaiting = || answers.tell_awaiting(seq, ticket);
+                user_code.handle(member, event, awaiting).await
             };
             let identity = member.identity.clone();
             let stop = match answer {
@@ -121,13 +120,11 @@ impl<E: Send + Sync + 'static> Runner<E> {
                 }
                 Outcome::Panicked(message) => {
                     let cause = Cause::Panicked(message.as_str().into());
-                    match self.user_code.restart(member, message).await {
-                        Some(reason) => (cause, reason),
-                        None => {
-                            index += 1;
-                            continue;
-                        }
-                    }
+                    let Some(reason) = self.user_code.restart(member, message).await else {
+                        index += 1;
+                        continue;
+                    };
+                    (cause, reason)
                 }
                 Outcome::Aborted => (Cause::Left, StopReason::Aborted),
             };
