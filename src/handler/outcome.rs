@@ -22,6 +22,7 @@ pub(super) enum Outcome<T> {
     missing_debug_implementations,
     reason = "only runners use it"
 )]
+#[non_exhaustive]
 pub enum HandledNow {
     Continue,
     Break,
