@@ -262,6 +262,14 @@ impl Events {
                 return (polled(event), None);
             }
             Self::Filtered(stream) => return (polled(stream.try_next().map(Item::Event)), None),
+            Self::Keyed(stream) => {
+                let event = stream.try_next().map(|event| Item::Event(event.0));
+                return (polled(event), None);
+            }
+            Self::KeyedWithMissed(stream) => {
+                let event = stream.try_next().map(number).map(received);
+                return (polled(event), None);
+            }
             Self::WithMissed(stream) => {
                 let event = stream.try_next().map(number).map(received);
                 return (polled(event), None);
@@ -274,6 +282,10 @@ impl Events {
                 polled(delivery.map(|delivery| delivery.map(|event| event.0)))
             }
             Self::FilteredDeliveries(stream) => polled(stream.try_next()),
+            Self::KeyedDeliveries(stream) => {
+                let delivery = stream.try_next();
+                polled(delivery.map(|delivery| delivery.map(|event| event.0)))
+            }
         };
         item_of(delivery)
     }
