@@ -294,7 +294,7 @@ mod tests {
             subscriber.id
         };
         let mut ids = vec![join(&mut machine), join(&mut machine)];
-        let all = Predicate::new(|_: &()| Some(()));
+        let all = Predicate::new(|(): &()| Some(()));
         let (queue, ..) = machine.join_filtered(SubscribeOptions::new(), Location::caller(), all);
         ids.push(queue.subscriber().id);
         (machine, ids)

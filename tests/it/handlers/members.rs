@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{FutureExt, StreamExt, poll};
+use futures::{FutureExt, poll};
 use genevent::test_util::Probe;
 use genevent::{
     Cause, DisconnectCause, EventManager, Handled, Handler, HandlerGroup, HandlerOptions,
@@ -197,7 +197,7 @@ fn a_finished_event_stays_finished_when_the_runtime_goes() {
             Ok(ControlFlow::Break(()))
         }
         async fn terminate(&mut self, _: &StopReason) {
-            pending().await
+            pending::<()>().await;
         }
     }
     for (n, acked) in [(1, 2), (13, 1)] {

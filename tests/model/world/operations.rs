@@ -52,12 +52,6 @@ impl World<'_> {
                 };
                 self.subscribe(policy, window.into(), from, Some(by), sees)?;
             }
-            Op::ClearRetained => {
-                if let Some(manager) = self.manager() {
-                    manager.clear_retained();
-                    self.reference.clear_retained();
-                }
-            }
             Op::SubscribeAfter(policy, window, pick) => {
                 let sees = Sees {
                     after: choose(pick, self.reference.readers.len()),
@@ -68,11 +62,6 @@ impl World<'_> {
             Op::Next(pick, which) => {
                 if let Some(index) = choose(pick, self.streams.len()) {
                     self.next(index, which)?;
-                }
-            }
-            Op::TryNext(pick) => {
-                if let Some(index) = choose(pick, self.streams.len()) {
-                    self.try_next(index)?;
                 }
             }
             Op::Ack(pick) => {
@@ -131,6 +120,17 @@ impl World<'_> {
     /// The operations on permits and sinks, and more on readers.
     fn operate_further(&mut self, op: Op) -> Checked {
         match op {
+            Op::ClearRetained => {
+                if let Some(manager) = self.manager() {
+                    manager.clear_retained();
+                    self.reference.clear_retained();
+                }
+            }
+            Op::TryNext(pick) => {
+                if let Some(index) = choose(pick, self.streams.len()) {
+                    self.try_next(index)?;
+                }
+            }
             Op::UsePermit(pick) => {
                 if let Some(index) = choose(pick, self.permits.len()) {
                     let payload = self.next_payload();

@@ -34,7 +34,7 @@ async fn failed_work_is_tried_again_after_each_pause() {
     for pause in [SECOND, 2 * SECOND] {
         finish(&jobs, 0, Err("busy"));
         assert_pending!(work.poll());
-        advance(pause - SECOND / 1_000).await;
+        advance(pause.saturating_sub(SECOND / 1_000)).await;
         assert_pending!(work.poll());
         assert_eq!(jobs.borrow().len(), 0, "not yet");
         advance(SECOND / 1_000).await;
@@ -155,11 +155,11 @@ struct Pauses(Rc<Cell<usize>>);
 
 impl IntoIterator for Pauses {
     type Item = Duration;
-    type IntoIter = iter::Take<iter::Repeat<Duration>>;
+    type IntoIter = iter::RepeatN<Duration>;
 
     fn into_iter(self) -> Self::IntoIter {
         let begun = self.0.replace(self.0.get() + 1);
-        iter::repeat(SECOND).take(if begun == 0 { usize::MAX } else { 0 })
+        iter::repeat_n(SECOND, if begun == 0 { usize::MAX } else { 0 })
     }
 }
 
@@ -207,12 +207,11 @@ async fn endless_tries_without_a_pause_yield_to_neighbours() {
 async fn dropping_ends_all_tries() {
     let manager = EventManager::new(8);
     let work = deliveries(&manager).try_for_each_acked(3, |n| {
-        let work = if n == 1 {
+        if n == 1 {
             ready(Err("busy")).left_future()
         } else {
             pending().right_future()
-        };
-        work
+        }
     });
     let mut work = task::spawn(work.retry([SECOND; 9]));
     let [mut paused, mut trying] = sync_notify_all(&manager, [1, 2]);

@@ -139,8 +139,8 @@ pub(crate) struct Skipping {
 impl Skipping {
     pub(crate) fn of(deliveries: Deliveries<u32>) -> Self {
         let seen = Rc::new(RefCell::new(Vec::new()));
-        let sees = Rc::clone(&seen);
-        let see = move |delivery: &Delivery<u32>| sees.borrow_mut().push(**delivery);
+        let record = Rc::clone(&seen);
+        let see = move |delivery: &Delivery<u32>| record.borrow_mut().push(**delivery);
         let stream = deliveries.inspect(Box::new(see) as _).latest();
         let item = None;
         Self { stream, seen, item }
