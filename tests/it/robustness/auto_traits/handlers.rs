@@ -24,7 +24,8 @@ impl Handler<Event> for Plain {
     }
 }
 
-/// Options hold an owner, which only has to be `Send`. Their `Made` is sealed, and only runners use it.
+/// Options hold an owner, which only has to be `Send`. Their `Made` is sealed, and only runners use it and
+/// `HandledNow`.
 fn may_be_sent<T: Send + Unpin + std::fmt::Debug + 'static>() {}
 
 #[test]
