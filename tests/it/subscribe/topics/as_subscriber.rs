@@ -3,6 +3,7 @@
 use genevent::error::TryNotifyError;
 use genevent::{
     Cause, DisconnectCause, EndReason, EventManager, Overflow, Received, SubscribeOptions,
+    SubscriberInfo,
 };
 use tokio_test::{assert_pending, assert_ready_ok, task};
 
@@ -94,7 +95,11 @@ async fn a_subscriber_of_a_key_is_disconnected_when_its_time_is_up() {
     let start = tokio::time::Instant::now();
     assert_eq!(manager.notify(11).await, Ok(0));
     assert_eq!(start.elapsed().as_secs(), 5);
-    let names: Vec<_> = manager.subscribers().iter().map(|info| info.id()).collect();
+    let names: Vec<_> = manager
+        .subscribers()
+        .iter()
+        .map(SubscriberInfo::id)
+        .collect();
     assert_eq!(names, [other.id()]);
     drop(slow);
 }

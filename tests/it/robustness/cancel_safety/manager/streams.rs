@@ -129,9 +129,12 @@ impl Item for Batch<u32> {
     }
 }
 
+/// Sees each delivery.
+type See = Box<dyn FnMut(&Delivery<u32>)>;
+
 /// The newest of the ready events, with the events that were skipped for it.
 pub(crate) struct Skipping {
-    stream: Latest<Inspect<Deliveries<u32>, Box<dyn FnMut(&Delivery<u32>)>>, u32>,
+    stream: Latest<Inspect<Deliveries<u32>, See>, u32>,
     seen: Rc<RefCell<Vec<u32>>>,
     item: Option<Delivery<u32>>,
 }
