@@ -1,0 +1,135 @@
+//! What can go wrong, one type per side.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+/// The error below another error.
+pub(crate) type Source = Box<dyn Error + Send + Sync>;
+
+/// The reason why an [`Inbound`](crate::Inbound) does not start, or has ended.
+///
+/// No message is acknowledged by the error: the broker keeps what was not finished.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum InboundError {
+    /// The broker has no such consumer, or has lost it.
+    NoConsumer {
+        /// The name of the consumer.
+        consumer: String,
+        /// The name of its stream.
+        stream: String,
+    },
+    /// The broker did not describe the consumer. The source says why.
+    Unreachable(Source),
+    /// The consumer's acknowledgement policy is not explicit, so the broker would not wait for the
+    /// subscribers.
+    NotExplicit {
+        /// The name of the consumer.
+        consumer: String,
+    },
+    /// The broker would deliver messages beside each other, which cannot be processed in order.
+    NotInOrder {
+        /// The name of the consumer.
+        consumer: String,
+        /// The number of unacknowledged messages that its configuration allows.
+        max_ack_pending: i64,
+    },
+    /// The consumer gives up before the [`Inbound`](crate::Inbound) does, so its last attempts would
+    /// never come, and no dead letter either.
+    GivesUpFirst {
+        /// The number of deliveries after which the consumer gives up.
+        consumer: u64,
+        /// The number after which the [`Inbound`](crate::Inbound) would.
+        inbound: u64,
+    },
+}
+
+impl fmt::Display for InboundError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoConsumer { consumer, stream } => {
+                write!(f, "no consumer {consumer:?} on stream {stream:?}")
+            }
+            Self::Unreachable(_) => f.write_str("the broker did not describe the consumer"),
+            Self::NotExplicit { consumer } => write!(
+                f,
+                "consumer {consumer:?} needs the acknowledgement policy `Explicit`"
+            ),
+            Self::NotInOrder {
+                consumer,
+                max_ack_pending,
+            } => write!(
+                f,
+                "consumer {consumer:?} has max_ack_pending {max_ack_pending}: set it to 1 for messages \
+                 in order, or allow several at once by `max_in_flight`"
+            ),
+            Self::GivesUpFirst { consumer, inbound } => write!(
+                f,
+                "the consumer gives up after {consumer} deliveries, before the limit of {inbound} \
+                 is reached"
+            ),
+        }
+    }
+}
+
+impl Error for InboundError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Unreachable(source) => Some(&**source),
+            _ => None,
+        }
+    }
+}
+
+/// The reason why an [`Outbound`](crate::Outbound) does not start.
+///
+/// A running one does not fail: it tries again, or refuses single events, which their receipts say.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum OutboundError {
+    /// No stream stores the subject.
+    NoStream {
+        /// The subject.
+        subject: String,
+    },
+    /// The broker did not say which stream stores the subject. The source says why.
+    Unreachable(Source),
+    /// The stream would store an event twice that is sent again: its window for doubles is missing
+    /// or too short.
+    NoDedupWindow {
+        /// The name of the stream.
+        stream: String,
+        /// The window of the stream.
+        window: Duration,
+        /// The least window needed.
+        needed: Duration,
+    },
+}
+
+impl fmt::Display for OutboundError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoStream { subject } => write!(f, "no stream stores subject {subject:?}"),
+            Self::Unreachable(_) => f.write_str("the broker did not say which stream is meant"),
+            Self::NoDedupWindow {
+                stream,
+                window,
+                needed,
+            } => write!(
+                f,
+                "stream {stream:?} drops doubles for {window:?} only: its `duplicate_window` must be \
+                 at least {needed:?}"
+            ),
+        }
+    }
+}
+
+impl Error for OutboundError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Unreachable(source) => Some(&**source),
+            _ => None,
+        }
+    }
+}
