@@ -7,6 +7,7 @@ mod dead_letter;
 mod error;
 mod headers;
 mod inbound;
+mod outbound;
 mod running;
 
 pub use backoff::Backoff;
@@ -15,4 +16,5 @@ pub use dead_letter::{Buried, DeadLetter, DeadReason};
 pub use error::{InboundError, OutboundError};
 pub use headers::ORIGIN;
 pub use inbound::{Inbound, InboundCounts, MessageInfo, WhenUnheard};
+pub use outbound::{ByEvent, Fixed, IntoSubject, Outbound, OutboundCounts};
 pub use running::Running;

@@ -74,10 +74,8 @@ impl<C: Clone + Default, X> Running<C, X> {
 }
 
 fn resume(error: JoinError) -> ! {
-    match error.try_into_panic() {
-        Ok(panic) => resume_unwind(panic),
-        Err(_) => panic!("the runtime of the bridge has shut down"),
-    }
+    assert!(error.is_panic(), "the runtime of the bridge has shut down");
+    resume_unwind(error.into_panic())
 }
 
 impl<C, X> Drop for Running<C, X> {

@@ -3,5 +3,9 @@
 #[path = "../support/server.rs"]
 mod server;
 
+#[path = "../support/proxy.rs"]
+mod proxy;
+
 mod inbound;
+mod outbound;
 mod setup;
