@@ -133,3 +133,71 @@ impl Error for OutboundError {
         }
     }
 }
+
+/// The reason why a node does not join a cluster, or an event cannot be published to the cluster.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ClusterError {
+    /// The name of the cluster or of the node is empty, or has other characters than letters, digits,
+    /// `-` and `_`.
+    InvalidName,
+    /// The broker refused, or did not answer. The source says which.
+    Unreachable(Source),
+    /// The codec refused the event, with its error as the source.
+    NotEncodable(Source),
+    /// The event is larger than the broker accepts.
+    TooLarge,
+}
+
+impl ClusterError {
+    pub(crate) fn unreachable(error: impl Error + Send + Sync + 'static) -> Self {
+        Self::Unreachable(Box::new(error))
+    }
+}
+
+impl fmt::Display for ClusterError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::InvalidName => "names have letters, digits, `-` and `_`",
+            Self::Unreachable(_) => "the broker refused or did not answer",
+            Self::NotEncodable(_) => "the event cannot be encoded",
+            Self::TooLarge => "the event is larger than the broker accepts",
+        })
+    }
+}
+
+impl Error for ClusterError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Unreachable(source) | Self::NotEncodable(source) => Some(&**source),
+            Self::InvalidName | Self::TooLarge => None,
+        }
+    }
+}
+
+/// An event of the stream that cannot be decoded: from
+/// [`Cluster::replay_since`](crate::Cluster::replay_since).
+#[derive(Debug)]
+pub struct ReplayError {
+    pub(crate) seq: u64,
+    pub(crate) source: Source,
+}
+
+impl ReplayError {
+    /// Returns the event's number in the stream.
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+}
+
+impl fmt::Display for ReplayError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "event {} cannot be decoded", self.seq)
+    }
+}
+
+impl Error for ReplayError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.source)
+    }
+}

@@ -113,6 +113,10 @@ impl<C> Clone for Counter<C> {
 pub(crate) struct Stop(watch::Receiver<bool>);
 
 impl Stop {
+    pub(crate) fn new(stop: watch::Receiver<bool>) -> Self {
+        Self(stop)
+    }
+
     /// Waits for the request.
     pub(crate) async fn requested(&mut self) {
         // The sender is gone only while the task is being aborted.

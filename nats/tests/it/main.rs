@@ -6,6 +6,7 @@ mod server;
 #[path = "../support/proxy.rs"]
 mod proxy;
 
+mod cluster;
 mod inbound;
 mod outbound;
 mod setup;
