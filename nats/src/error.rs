@@ -201,3 +201,44 @@ impl Error for ReplayError {
         Some(&*self.source)
     }
 }
+
+/// The reason why a [`SharedRegistry`](crate::SharedRegistry) does not open or change.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum RegistryError {
+    /// The name of the broker's bucket is empty, or has other characters than letters, digits, `-` and
+    /// `_`. (The names inside of the registry may be any strings.)
+    InvalidName,
+    /// There is no bucket with this name.
+    NoBucket,
+    /// The value cannot be encoded, with the reason as the source.
+    NotEncodable(Source),
+    /// The broker refused, or did not answer. The source says which.
+    Unreachable(Source),
+}
+
+impl RegistryError {
+    pub(crate) fn unreachable(error: impl Error + Send + Sync + 'static) -> Self {
+        Self::Unreachable(Box::new(error))
+    }
+}
+
+impl fmt::Display for RegistryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::InvalidName => "names have letters, digits, `-` and `_`",
+            Self::NoBucket => "there is no bucket with this name",
+            Self::NotEncodable(_) => "the value cannot be encoded",
+            Self::Unreachable(_) => "the broker refused or did not answer",
+        })
+    }
+}
+
+impl Error for RegistryError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::NotEncodable(source) | Self::Unreachable(source) => Some(&**source),
+            Self::InvalidName | Self::NoBucket => None,
+        }
+    }
+}

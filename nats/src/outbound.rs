@@ -14,6 +14,8 @@ use futures_util::{Stream, StreamExt};
 use genevent::Delivery;
 
 pub use counts::OutboundCounts;
+#[cfg(test)]
+pub(crate) use subject::is_publishable;
 pub use subject::{ByEvent, Fixed, IntoSubject};
 
 use crate::backoff::Backoff;

@@ -9,4 +9,5 @@ mod proxy;
 mod cluster;
 mod inbound;
 mod outbound;
+mod registry;
 mod setup;

@@ -9,13 +9,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::broadcast;
 
 /// A proxy on a free loopback port, before a server.
-pub struct Proxy {
+pub(crate) struct Proxy {
     address: SocketAddr,
     cuts: broadcast::Sender<()>,
 }
 
 impl Proxy {
-    pub async fn before(port: u16) -> Self {
+    pub(crate) async fn before(port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0")
             .await
             .expect("a port is free");
@@ -25,12 +25,12 @@ impl Proxy {
         Self { address, cuts }
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("nats://{}", self.address)
     }
 
     /// Cuts all connections; what is under way in them is lost.
-    pub fn cut(&self) {
+    pub(crate) fn cut(&self) {
         let _ = self.cuts.send(());
     }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 /// A server on a free loopback port, with a store of its own. Dropping it ends the server and removes
 /// the store.
-pub struct Server {
+pub(crate) struct Server {
     port: u16,
     folder: PathBuf,
     configuration: String,
@@ -19,12 +19,12 @@ pub struct Server {
 static FOLDERS: AtomicU32 = AtomicU32::new(0);
 
 impl Server {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::with("")
     }
 
     /// Starts a server with lines of configuration of its own.
-    pub fn with(configuration: &str) -> Self {
+    pub(crate) fn with(configuration: &str) -> Self {
         let number = FOLDERS.fetch_add(1, Ordering::Relaxed);
         let name = format!("genevent-nats-{}-{number}", std::process::id());
         let folder = std::env::temp_dir().join(name);
@@ -39,16 +39,16 @@ impl Server {
         server
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)
     }
 
-    pub fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.port
     }
 
     /// Ends the server at once, as a crash does.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
             let _ = process.kill();
             let _ = process.wait();
@@ -56,7 +56,7 @@ impl Server {
     }
 
     /// Starts the server again on the same port and store.
-    pub fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         self.kill();
         let file = self.folder.join("server.conf");
         let store = self.folder.join("store");
@@ -97,14 +97,14 @@ impl Server {
     }
 
     /// Sends the server a signal, such as `STOP` or `CONT`.
-    pub fn signal(&self, signal: &str) {
+    pub(crate) fn signal(&self, signal: &str) {
         let process = self.process.as_ref().expect("it was started");
         send_signal(process.id(), signal);
     }
 }
 
 /// Sends a process a signal.
-pub fn send_signal(process: u32, signal: &str) {
+pub(crate) fn send_signal(process: u32, signal: &str) {
     let kill = Command::new("kill")
         .arg(format!("-{signal}"))
         .arg(process.to_string())
