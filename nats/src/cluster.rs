@@ -64,6 +64,7 @@ const REMEMBERED: u32 = 20;
 ///
 /// # Examples
 /// ```no_run
+/// use futures::StreamExt;
 /// use genevent_nats::Cluster;
 ///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
@@ -403,7 +404,7 @@ impl<E: Send + Sync + 'static> Node<E> {
                 Err(error) => Some(Err(error)),
             };
             match result {
-                None => continue, // the confirmation may be lost with the connection
+                None => {} // the confirmation may be lost with the connection
                 Some(Ok(confirmation)) => return Ok(confirmation.sequence),
                 Some(Err(error)) if error.kind() == PublishErrorKind::MaxPayloadExceeded => {
                     return Err(ClusterError::TooLarge);

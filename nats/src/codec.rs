@@ -54,8 +54,8 @@ pub trait Codec<E>: Send + Sync + 'static {
 /// ```
 /// use genevent_nats::{Codec, Json};
 ///
-/// let payload = Json.encode(&("order", 1)).unwrap();
-/// assert_eq!(&payload[..], br#"["order",1]"#);
+/// let payload = Json.encode(&vec![1, 2]).unwrap();
+/// assert_eq!(&payload[..], b"[1,2]");
 /// assert!(Codec::<u32>::decode(&Json, payload).is_err());
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -74,8 +74,10 @@ struct Settings<E, C> {
     /// The beginning of the default message ids. It differs in each run, because the numbers begin
     /// anew in each process: the broker would drop new events as doubles of old ones.
     run: String,
-    message_id: Option<Box<dyn Fn(&E) -> String + Send + Sync>>,
+    message_id: Option<Box<MessageId<E>>>,
 }
+
+type MessageId<E> = dyn Fn(&E) -> String + Send + Sync;
 
 impl<E, C> Settings<E, C> {
     /// Returns the shortest dedup window for a single repetition.

@@ -1,5 +1,7 @@
 //! A nats-server of the test's own.
 
+#![allow(dead_code, reason = "each program uses a part of it")]
+
 use std::io::Write as _;
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -63,8 +65,10 @@ impl Server {
         let mut written = std::fs::File::create(&file).expect("the temporary folder is writable");
         writeln!(
             written,
-            "listen: \"127.0.0.1:{}\"\njetstream {{ store_dir: {store:?} }}\n{}",
-            self.port, self.configuration
+            "listen: \"127.0.0.1:{}\"\njetstream {{ store_dir: {} }}\n{}",
+            self.port,
+            quoted(&store),
+            self.configuration
         )
         .expect("the temporary folder is writable");
         let log = std::fs::File::create(self.folder.join("log")).expect("it is writable");
@@ -110,6 +114,10 @@ pub(crate) fn send_signal(process: u32, signal: &str) {
         .arg(process.to_string())
         .status();
     assert!(kill.expect("kill is installed").success());
+}
+
+fn quoted(path: &std::path::Path) -> String {
+    format!("\"{}\"", path.display())
 }
 
 fn free_port() -> u16 {
