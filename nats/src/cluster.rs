@@ -267,6 +267,9 @@ impl<E: Send + Sync + 'static> Cluster<E> {
     /// event. A member that leaves or dies is in the receipt as [`NodeOutcome::Gone`], within its
     /// heartbeat's time.
     ///
+    /// A subscriber of this cluster that awaits the call before it finishes its own event waits for
+    /// itself, as on page [`deadlocks`](genevent::deadlocks).
+    ///
     /// # Errors
     /// As [`notify`](Self::notify).
     ///

@@ -194,8 +194,8 @@ impl<E, T, C> Inbound<E, T, C> {
     /// `max_deliver`.
     ///
     /// Best together with a consumer whose own `max_deliver` is unlimited: a broker forgets a message
-    /// whose last delivery went to a process that died, and this bridge gives the message to the
-    /// dead-letter hook.
+    /// whose last delivery went to a process that died or shut down, and this bridge gives the message
+    /// to the dead-letter hook.
     ///
     /// # Panics
     /// If `deliveries` is 0.

@@ -37,9 +37,7 @@ where
     T: Send + Sync + 'static,
     C: Codec<E>,
 {
-    let Some(info) = MessageInfo::new(&message) else {
-        return Verdict::Term; // no message of a consumer, so there is nobody to answer
-    };
+    let info = MessageInfo::new(&message).expect("the pump begins only with numbered messages");
     if settings.origin.is_some() && info.origin() == settings.origin.as_deref() {
         return Verdict::Own;
     }
@@ -60,25 +58,24 @@ where
         let Ok(receipt) = manager.sync_notify(event).await else {
             return Verdict::Nak(None); // closed: another process may have room
         };
-        if receipt.is_unheard() {
-            tries += 1;
+        let causes = if receipt.is_unheard() {
             match settings.when_unheard {
                 WhenUnheard::Ack => return Verdict::Ack,
-                WhenUnheard::Nak => return Verdict::Nak(Some(settings.backoff.after(tries))),
+                WhenUnheard::Nak => "no subscriber".to_owned(),
                 WhenUnheard::Wait => {
-                    let heard = wait_for_hearers(&manager, settings.backoff.after(tries));
+                    tries += 1;
                     tokio::select! {
-                        () = heard => continue,
+                        () = hearers(&manager, settings.backoff.after(tries)) => continue,
                         () = manager.closed() => return Verdict::Nak(None),
                         () = stop.requested() => return Verdict::Nak(None),
                     }
                 }
             }
-        }
-        if receipt.all_acked() {
+        } else if receipt.all_acked() {
             return Verdict::Ack;
-        }
-        let causes = causes(&receipt);
+        } else {
+            causes(&receipt)
+        };
         tracing::warn!(
             subject = info.subject(),
             stream_sequence = info.stream_sequence(),
@@ -96,7 +93,7 @@ where
 
 /// Waits until a subscriber is there. A subscriber may be an observer, or filter the event out, so
 /// the event needs a pause as well before its next try.
-async fn wait_for_hearers<T: Send + Sync + 'static>(manager: &EventManager<T>, pause: Duration) {
+async fn hearers<T: Send + Sync + 'static>(manager: &EventManager<T>, pause: Duration) {
     if manager.subscriber_count() > 0 {
         tokio::time::sleep(pause).await;
     }

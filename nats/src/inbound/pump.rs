@@ -102,11 +102,7 @@ where
 
     /// Begins with a message.
     fn begin(&mut self, message: Message) {
-        let client = self.client.get_or_insert_with(|| message.context.client());
-        if self.held.is_empty() && self.counts.lock().acked == 0 {
-            let connects = client.statistics().connects.load(Ordering::Relaxed);
-            self.source.follow_connection(connects);
-        }
+        self.client.get_or_insert_with(|| message.context.client());
         let message = Arc::new(message);
         let Some(info) = MessageInfo::new(&message) else {
             tracing::warn!("a message without numbers cannot be acknowledged");
