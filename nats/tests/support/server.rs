@@ -114,6 +114,22 @@ pub(crate) fn send_signal(process: u32, signal: &str) {
         .arg(process.to_string())
         .status();
     assert!(kill.expect("kill is installed").success());
+    while signal == "STOP" && !is_stopped(process) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Returns whether all threads of a process have stopped, which takes time on a busy machine. Systems
+/// without `/proc` cannot tell.
+fn is_stopped(process: u32) -> bool {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{process}/task")) else {
+        return true;
+    };
+    threads.flatten().all(|thread| {
+        let status = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        let state = status.rsplit(") ").next().unwrap_or_default();
+        state.starts_with('T')
+    })
 }
 
 fn quoted(path: &std::path::Path) -> String {
