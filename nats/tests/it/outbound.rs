@@ -118,6 +118,35 @@ async fn order_survives_cut_connections_beside_another_publisher() {
     }
 }
 
+/// A message that is lost with its connection, while the next ones reach the broker by a new
+/// connection: the window is not full, so they are not held back.
+#[tokio::test]
+async fn a_lost_message_leaves_no_hole_in_the_order() {
+    const EVENTS: u32 = 1500;
+    let setup = Setup::new().await;
+    let proxy = Proxy::before(setup.server.port()).await;
+    let client = async_nats::connect(proxy.url()).await.unwrap();
+    let manager = EventManager::<u32>::new(64);
+    let outbound = Outbound::new(jetstream::new(client), "events.numbers").max_in_flight(1000);
+    let outbound = outbound.run(manager.subscribe().deliveries()).await.unwrap();
+    for number in 0..EVENTS {
+        manager.notify(number).await.unwrap();
+        if number % 2 == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        if number % 50 == 49 {
+            proxy.cut();
+        }
+    }
+    manager.flush().await.unwrap();
+    let counts = outbound.shutdown().await.unwrap();
+    assert_eq!(counts.confirmed, u64::from(EVENTS));
+    for number in 0..EVENTS {
+        let stored = setup.stream.get_raw_message(u64::from(number) + 1).await.unwrap();
+        assert_eq!(stored.payload, number.to_string());
+    }
+}
+
 #[tokio::test]
 async fn a_restarted_server_gets_what_was_unconfirmed() {
     let mut setup = Setup::new().await;
