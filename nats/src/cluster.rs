@@ -1,6 +1,7 @@
 //! A manager that spans processes.
 
 mod membership;
+mod node;
 mod options;
 mod protocol;
 mod pump;
@@ -9,38 +10,32 @@ mod reports;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use async_nats::jetstream::context::PublishErrorKind;
-use async_nats::jetstream::message::PublishMessage;
-use async_nats::jetstream::{self, Context, Message, stream};
+use async_nats::jetstream::{self, Context, stream};
 use async_nats::{Client, Subscriber};
-use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use genevent::{EventManager, SubscribeOptions, Subscription};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::timeout;
 
 pub use options::ClusterOptions;
 pub use receipt::{ClusterReceipt, NodeOutcome, NodeReceipt};
 
-use crate::backoff::Backoff;
 use crate::codec::{Codec, Json};
 use crate::error::{ClusterError, ReplayError};
-use crate::headers::ORIGIN;
-use crate::kv_stream::{self, Change};
+use crate::kv_stream;
 use crate::outbound::unique;
 use crate::reader::Reader;
 use crate::running::Stop;
-use membership::{Membership, SILENT_BEATS};
-use protocol::{Heartbeat, Names, Question, REPORT_TO, Report};
+use node::{Node, decode};
+use protocol::{Names, Question};
 use reports::Reports;
 
 /// The time after which an unconfirmed event is sent again, unless the connection breaks before.
 const CONFIRM_WITHIN: Duration = Duration::from_secs(5);
-const BACKOFF: Backoff = Backoff::new(Duration::from_millis(10), Duration::from_secs(1));
 /// The dead members of this many heartbeats are remembered by the broker.
 const REMEMBERED: u32 = 20;
 
@@ -86,24 +81,6 @@ const REMEMBERED: u32 = 20;
 pub struct Cluster<E> {
     node: Arc<Node<E>>,
     tasks: Arc<Tasks>,
-}
-
-/// A node: what its handles and its tasks share.
-struct Node<E> {
-    name: String,
-    names: Names,
-    options: ClusterOptions<E>,
-    client: Client,
-    jetstream: Context,
-    stream: stream::Stream,
-    manager: EventManager<E>,
-    membership: Arc<Membership>,
-    reports: Reports,
-    /// The number of the last message id.
-    published: AtomicU64,
-    /// The beginning of the message ids, different in each run.
-    run: String,
-    since: u64,
 }
 
 struct Tasks {
@@ -362,160 +339,6 @@ impl Tasks {
         pump.unwrap_or_else(std::sync::PoisonError::into_inner)
             .take()
     }
-}
-
-impl<E: Send + Sync + 'static> Node<E> {
-    fn next_id(&self) -> String {
-        let number = self.published.fetch_add(1, Ordering::Relaxed) + 1;
-        format!("{}.{number}", self.run)
-    }
-
-    fn encode(&self, event: &E) -> Result<Bytes, ClusterError> {
-        (self.options.encode)(event).map_err(ClusterError::NotEncodable)
-    }
-
-    fn beat_interval(&self) -> Duration {
-        self.options.heartbeat / SILENT_BEATS
-    }
-
-    /// Publishes until the stream has the event, and returns the event's number.
-    async fn publish(
-        &self,
-        id: &str,
-        payload: Bytes,
-        report_to: Option<String>,
-    ) -> Result<u64, ClusterError> {
-        let mut failures = 0;
-        loop {
-            let mut message = PublishMessage::build()
-                .payload(payload.clone())
-                .message_id(id)
-                .header(ORIGIN, self.name.as_str());
-            if let Some(report_to) = &report_to {
-                message = message.header(REPORT_TO, report_to.as_str());
-            }
-            let connects = self.connections();
-            let sent = self
-                .jetstream
-                .send_publish(self.names.events(), message)
-                .await;
-            let result = match sent {
-                Ok(confirmation) => tokio::select! {
-                    result = confirmation => Some(result),
-                    () = self.reconnected(connects) => None,
-                },
-                Err(error) => Some(Err(error)),
-            };
-            match result {
-                None => {} // the confirmation may be lost with the connection
-                Some(Ok(confirmation)) => return Ok(confirmation.sequence),
-                Some(Err(error)) if error.kind() == PublishErrorKind::MaxPayloadExceeded => {
-                    return Err(ClusterError::TooLarge);
-                }
-                Some(Err(error)) => {
-                    failures += 1;
-                    tracing::warn!(%error, failures, "the broker did not confirm; trying again");
-                    tokio::time::sleep(BACKOFF.after(failures)).await;
-                }
-            }
-        }
-    }
-
-    fn connections(&self) -> u64 {
-        self.client.statistics().connects.load(Ordering::Relaxed)
-    }
-
-    /// Waits until the connection is made anew.
-    async fn reconnected(&self, before: u64) {
-        while self.connections() == before {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    }
-
-    async fn beat(&self) -> Result<u64, jetstream::context::PublishError> {
-        let beat = Heartbeat { since: self.since };
-        let beat = serde_json::to_vec(&beat).expect("a heartbeat is plain data");
-        kv_stream::put(
-            &self.jetstream,
-            &self.names.members(),
-            &self.name,
-            beat.into(),
-        )
-        .await
-    }
-
-    async fn keep_beating(self: Arc<Self>) {
-        let mut tick = interval(self.beat_interval());
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            tick.tick().await;
-            let connects = self.connections();
-            let beat = timeout(self.beat_interval(), self.beat()).await;
-            if !matches!(beat, Ok(Ok(_))) || self.connections() != connects {
-                self.membership.forgive();
-                continue;
-            }
-            for node in self.membership.own_beat(&self.name) {
-                tracing::warn!(node, "a node of the cluster is silent");
-            }
-        }
-    }
-
-    async fn watch_members(self: Arc<Self>, mut changes: Reader) {
-        loop {
-            let read = changes.next().await;
-            let Some(Change { key, value }) = Change::new(&read.message) else {
-                continue;
-            };
-            match value.map(|it| serde_json::from_slice::<Heartbeat>(it)) {
-                Some(Ok(beat)) => self.membership.beat(key, beat.since),
-                Some(Err(error)) => tracing::error!(%error, key, "a heartbeat cannot be decoded"),
-                None => self.membership.left(key),
-            }
-        }
-    }
-
-    /// Collects the reports to this node.
-    async fn collect(self: Arc<Self>, mut reports: Subscriber) {
-        while let Some(message) = reports.next().await {
-            match serde_json::from_slice::<Report>(&message.payload) {
-                Ok(report) => self.membership.report(report),
-                Err(error) => tracing::error!(%error, "a report cannot be decoded"),
-            }
-        }
-    }
-
-    /// Repeats reports that were asked for.
-    async fn answer(self: Arc<Self>, mut questions: Subscriber) {
-        while let Some(message) = questions.next().await {
-            match serde_json::from_slice::<Question>(&message.payload) {
-                Ok(question) => {
-                    if let Some(report) = self.reports.find(&question.id) {
-                        self.send(question.report_to, &report).await;
-                    }
-                }
-                Err(error) => tracing::error!(%error, "a question cannot be decoded"),
-            }
-        }
-    }
-
-    async fn send_report(&self, report_to: &str, report: Report) {
-        self.reports.keep(report.clone());
-        self.send(report_to.to_owned(), &report).await;
-    }
-
-    /// Sends a message that may get lost.
-    async fn send(&self, subject: String, message: &impl serde::Serialize) {
-        let message = serde_json::to_vec(message).expect("messages between nodes are plain data");
-        if let Err(error) = self.client.publish(subject, message.into()).await {
-            tracing::warn!(%error, "a message to a node could not be sent");
-        }
-    }
-}
-
-/// Decodes an event of the stream.
-fn decode<E>(node: &Node<E>, message: &Message) -> Result<E, crate::error::Source> {
-    (node.options.decode)(message.payload.clone())
 }
 
 async fn get_or_create(

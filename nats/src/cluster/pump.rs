@@ -10,8 +10,8 @@ use futures_util::future::BoxFuture;
 use genevent::EventManager;
 use tokio::task::JoinSet;
 
+use super::node::{Node, decode};
 use super::protocol::{REPORT_TO, Report};
-use super::{Node, decode};
 use crate::headers::{self, MESSAGE_ID};
 use crate::reader::{Read, Reader};
 use crate::running::Stop;

@@ -128,7 +128,10 @@ async fn a_lost_message_leaves_no_hole_in_the_order() {
     let client = async_nats::connect(proxy.url()).await.unwrap();
     let manager = EventManager::<u32>::new(64);
     let outbound = Outbound::new(jetstream::new(client), "events.numbers").max_in_flight(1000);
-    let outbound = outbound.run(manager.subscribe().deliveries()).await.unwrap();
+    let outbound = outbound
+        .run(manager.subscribe().deliveries())
+        .await
+        .unwrap();
     for number in 0..EVENTS {
         manager.notify(number).await.unwrap();
         if number % 2 == 0 {
@@ -142,7 +145,11 @@ async fn a_lost_message_leaves_no_hole_in_the_order() {
     let counts = outbound.shutdown().await.unwrap();
     assert_eq!(counts.confirmed, u64::from(EVENTS));
     for number in 0..EVENTS {
-        let stored = setup.stream.get_raw_message(u64::from(number) + 1).await.unwrap();
+        let stored = setup
+            .stream
+            .get_raw_message(u64::from(number) + 1)
+            .await
+            .unwrap();
         assert_eq!(stored.payload, number.to_string());
     }
 }
