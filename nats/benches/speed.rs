@@ -23,9 +23,11 @@ type Event = (u64, String);
 const ROUNDS: usize = 7;
 const BATCH: usize = 256;
 
-#[tokio::main]
+// One thread: on few cores, the hand-over between threads measures the machine's other load.
+#[tokio::main(flavor = "current_thread")]
 async fn main() {
     let server = Server::start();
+    let url = server.url();
     println!("| work | window | by hand, events/s | genevent-nats, events/s | ratio |");
     println!("|---|---:|---:|---:|---:|");
     for (window, events) in [(1, 3_000), (64, 20_000), (256, 20_000)] {
@@ -33,8 +35,10 @@ async fn main() {
         for _ in 0..ROUNDS {
             samples
                 .by_hand
-                .push(publish_by_hand(&server, window, events).await);
-            samples.ours.push(publish(&server, window, events).await);
+                .push(run(publish_by_hand(url.clone(), window, events)).await);
+            samples
+                .ours
+                .push(run(publish(url.clone(), window, events)).await);
         }
         samples.print("publish and confirm", window);
     }
@@ -43,8 +47,10 @@ async fn main() {
         for _ in 0..ROUNDS {
             samples
                 .by_hand
-                .push(consume_by_hand(&server, window, events).await);
-            samples.ours.push(consume(&server, window, events).await);
+                .push(run(consume_by_hand(url.clone(), window, events)).await);
+            samples
+                .ours
+                .push(run(consume(url.clone(), window, events)).await);
         }
         samples.print("consume, process, acknowledge", window);
     }
@@ -53,6 +59,11 @@ async fn main() {
     for nodes in [1, 2, 4, 8] {
         grow(nodes).await;
     }
+}
+
+/// Runs a sample as a task, as a service does: the task of `main` is bound to a thread of its own.
+async fn run(sample: impl Future<Output = f64> + Send + 'static) -> f64 {
+    tokio::spawn(sample).await.unwrap()
 }
 
 #[derive(Default)]
@@ -92,8 +103,8 @@ fn event(number: u64) -> Event {
 }
 
 /// Connects, and makes an empty stream.
-async fn prepare(server: &Server) -> Context {
-    let jetstream = jetstream::new(async_nats::connect(server.url()).await.unwrap());
+async fn prepare(url: String) -> Context {
+    let jetstream = jetstream::new(async_nats::connect(url).await.unwrap());
     let _ = jetstream.delete_stream("SPEED").await;
     let config = stream::Config {
         name: "SPEED".to_owned(),
@@ -104,8 +115,8 @@ async fn prepare(server: &Server) -> Context {
     jetstream
 }
 
-async fn publish_by_hand(server: &Server, window: usize, events: u64) -> f64 {
-    let jetstream = prepare(server).await;
+async fn publish_by_hand(url: String, window: usize, events: u64) -> f64 {
+    let jetstream = prepare(url).await;
     let began = Instant::now();
     fill(&jetstream, window, events).await;
     rate(events, began)
@@ -129,8 +140,8 @@ async fn fill(jetstream: &Context, window: usize, events: u64) {
     }
 }
 
-async fn publish(server: &Server, window: usize, events: u64) -> f64 {
-    let jetstream = prepare(server).await;
+async fn publish(url: String, window: usize, events: u64) -> f64 {
+    let jetstream = prepare(url).await;
     let manager = EventManager::<Event>::new(1024);
     let outbound = Outbound::new(jetstream, "speed").max_in_flight(window);
     let outbound = outbound
@@ -147,8 +158,8 @@ async fn publish(server: &Server, window: usize, events: u64) -> f64 {
     rate
 }
 
-async fn consumer(server: &Server, window: usize, events: u64) -> (Context, PullConsumer) {
-    let jetstream = prepare(server).await;
+async fn consumer(url: String, window: usize, events: u64) -> (Context, PullConsumer) {
+    let jetstream = prepare(url).await;
     fill(&jetstream, 256, events).await;
     let stream = jetstream.get_stream("SPEED").await.unwrap();
     let config = pull::Config {
@@ -160,8 +171,8 @@ async fn consumer(server: &Server, window: usize, events: u64) -> (Context, Pull
     (jetstream, stream.create_consumer(config).await.unwrap())
 }
 
-async fn consume_by_hand(server: &Server, window: usize, events: u64) -> f64 {
-    let (jetstream, consumer) = consumer(server, window, events).await;
+async fn consume_by_hand(url: String, window: usize, events: u64) -> f64 {
+    let (jetstream, consumer) = consumer(url, window, events).await;
     let began = Instant::now();
     let messages = consumer.stream().max_messages_per_batch(BATCH).messages();
     let mut messages = messages.await.unwrap();
@@ -177,8 +188,8 @@ async fn consume_by_hand(server: &Server, window: usize, events: u64) -> f64 {
     rate(events, began)
 }
 
-async fn consume(server: &Server, window: usize, events: u64) -> f64 {
-    let (_jetstream, consumer) = consumer(server, window, events).await;
+async fn consume(url: String, window: usize, events: u64) -> f64 {
+    let (_jetstream, consumer) = consumer(url, window, events).await;
     let manager = EventManager::<Event>::new(1024);
     let mut jobs = manager.subscribe();
     let inbound = Inbound::new(consumer);

@@ -70,7 +70,7 @@ struct Settings<E, C> {
     max_in_flight: usize,
     backoff: Backoff,
     confirm_within: Duration,
-    origin: String,
+    origin: Option<String>,
     /// The beginning of the default message ids. It differs in each run, because the numbers begin
     /// anew in each process: the broker would drop new events as doubles of old ones.
     run: String,
@@ -97,7 +97,7 @@ impl<E> Outbound<E> {
             max_in_flight: 1,
             backoff: Backoff::new(Duration::from_millis(20), Duration::from_secs(2)),
             confirm_within: Duration::from_secs(5),
-            origin: run.clone(),
+            origin: None,
             run,
             message_id: None,
             jetstream,
@@ -142,9 +142,9 @@ impl<E, C> Outbound<E, C> {
     }
 
     /// Names this node in header [`ORIGIN`](crate::ORIGIN), so that an
-    /// [`Inbound`](crate::Inbound) of the same node does not hear it. The default is a random name.
+    /// [`Inbound`](crate::Inbound) of the same node does not hear it. By default, there is no such header.
     pub fn origin(mut self, node: impl Into<String>) -> Self {
-        self.settings.origin = node.into();
+        self.settings.origin = Some(node.into());
         self
     }
 

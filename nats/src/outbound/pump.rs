@@ -20,7 +20,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use super::Settings;
 use super::counts::OutboundCounts;
 use super::pace::Pace;
-use super::subject::is_publishable;
+use super::subject::{Subject, is_publishable};
 use super::target::Target;
 use crate::codec::Codec;
 use crate::error::OutboundError;
@@ -196,9 +196,11 @@ where
             let entry = &mut self.window[self.sent];
             let mut message = PublishMessage::build()
                 .payload(entry.payload.clone())
-                .message_id(&entry.id)
-                .header(ORIGIN, self.settings.origin.as_str());
-            if let Some(target) = &self.target {
+                .message_id(&entry.id);
+            if let Some(origin) = &self.settings.origin {
+                message = message.header(ORIGIN, origin.as_str());
+            }
+            if let (Subject::ByEvent(_), Some(target)) = (&self.settings.subject, &self.target) {
                 message = message.expected_stream(&target.stream);
             }
             if let Some(predecessor) = predecessor {
