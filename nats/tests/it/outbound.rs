@@ -351,3 +351,20 @@ async fn two_nodes_hear_each_other_and_not_themselves() {
         assert!(heard.next().now_or_never().is_none());
     }
 }
+
+#[tokio::test]
+async fn a_full_window_of_a_sole_publisher_never_begins_again() {
+    let setup = Setup::new().await;
+    let manager = EventManager::<u32>::new(1024);
+    let outbound = Outbound::new(setup.jetstream.clone(), "events.numbers").max_in_flight(256);
+    let outbound = outbound
+        .run(manager.subscribe().deliveries())
+        .await
+        .unwrap();
+    for number in 0..5000 {
+        manager.notify(number).await.unwrap();
+    }
+    manager.flush().await.unwrap();
+    let counts = outbound.shutdown().await.unwrap();
+    assert_eq!((counts.confirmed, counts.retries), (5000, 0));
+}
