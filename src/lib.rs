@@ -231,7 +231,8 @@
 //! - Each event is for *one* of many workers: an `mpsc` or `mpmc` channel.
 //! - Old events may be lost at any time, and no publisher asks when they were processed:
 //!   `tokio::sync::broadcast`.
-//! - Events must survive the process: a log or a broker.
+//! - Events must survive the process, or reach others: a log or a broker. Crate
+//!   [`genevent-nats`](https://docs.rs/genevent-nats) connects managers with one.
 //!
 //! [`Stream`]: futures_core::Stream
 //! [`try_notify`]: EventManager::try_notify

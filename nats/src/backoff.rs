@@ -1,0 +1,44 @@
+//! The pauses between attempts.
+
+use std::time::Duration;
+
+/// The pauses between attempts: each twice the previous pause, up to a maximum.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use genevent_nats::Backoff;
+///
+/// let backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
+/// assert_eq!(backoff.after(1), Duration::from_millis(100));
+/// assert_eq!(backoff.after(2), Duration::from_millis(200));
+/// assert_eq!(backoff.after(9), Duration::from_secs(1));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backoff {
+    first: Duration,
+    max: Duration,
+}
+
+impl Backoff {
+    /// Creates a backoff that begins with `first` and stays at `max`.
+    #[must_use]
+    pub const fn new(first: Duration, max: Duration) -> Self {
+        Self { first, max }
+    }
+
+    /// Returns the pause after `attempts` failed attempts, from 1.
+    #[must_use]
+    pub fn after(&self, attempts: u64) -> Duration {
+        let doubled = u32::try_from(attempts.saturating_sub(1)).unwrap_or(u32::MAX);
+        let factor = 1_u32.checked_shl(doubled).unwrap_or(u32::MAX);
+        self.first.saturating_mul(factor).min(self.max)
+    }
+}
+
+impl Default for Backoff {
+    /// Returns the pauses from 100 milliseconds to 30 seconds.
+    fn default() -> Self {
+        Self::new(Duration::from_millis(100), Duration::from_secs(30))
+    }
+}

@@ -1,0 +1,13 @@
+//! The headers of messages.
+
+use async_nats::HeaderMap;
+use async_nats::header::IntoHeaderName;
+pub(crate) use async_nats::header::NATS_MESSAGE_ID as MESSAGE_ID;
+
+/// The header that names the node a message comes from.
+pub const ORIGIN: &str = "Genevent-Origin";
+
+/// Returns the header's value, if there is one.
+pub(crate) fn get(headers: Option<&HeaderMap>, name: impl IntoHeaderName) -> Option<&str> {
+    Some(headers?.get(name)?.as_str())
+}

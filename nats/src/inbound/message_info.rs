@@ -1,0 +1,52 @@
+//! What a message says beside its event.
+
+use async_nats::jetstream::Message;
+
+use crate::headers::{self, MESSAGE_ID, ORIGIN};
+
+/// What a message says beside its event: for [`Inbound::map`](crate::Inbound::map).
+#[derive(Debug, Clone, Copy)]
+pub struct MessageInfo<'a> {
+    message: &'a Message,
+    stream_sequence: u64,
+    delivered: u64,
+}
+
+impl<'a> MessageInfo<'a> {
+    /// Reads the numbers of a message. `None` for a message that does not come from a consumer.
+    pub(crate) fn new(message: &'a Message) -> Option<Self> {
+        let info = message.info().ok()?;
+        Some(Self {
+            message,
+            stream_sequence: info.stream_sequence,
+            delivered: u64::try_from(info.delivered).unwrap_or(1),
+        })
+    }
+
+    /// Returns the subject that the message was published to.
+    pub fn subject(&self) -> &'a str {
+        self.message.subject.as_str()
+    }
+
+    /// Returns the number of the message in its stream, from 1. All deliveries of a message have the
+    /// same number, so it tells doubles apart.
+    pub fn stream_sequence(&self) -> u64 {
+        self.stream_sequence
+    }
+
+    /// Returns how often the message was delivered, from 1, this time included.
+    pub fn delivered(&self) -> u64 {
+        self.delivered
+    }
+
+    /// Returns the id that the publisher gave the message. An event that was published twice has the
+    /// same id twice.
+    pub fn id(&self) -> Option<&'a str> {
+        headers::get(self.message.headers.as_ref(), MESSAGE_ID)
+    }
+
+    /// Returns the node that published the message, if an [`Outbound`](crate::Outbound) did.
+    pub fn origin(&self) -> Option<&'a str> {
+        headers::get(self.message.headers.as_ref(), ORIGIN)
+    }
+}

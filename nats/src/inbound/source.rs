@@ -1,0 +1,201 @@
+//! Where the messages come from: pull requests, made again after each failure.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use async_nats::jetstream::Message;
+use async_nats::jetstream::consumer::PullConsumer;
+use async_nats::jetstream::consumer::pull::{Batch, Stream};
+use async_nats::jetstream::context::ConsumerInfoErrorKind;
+use futures_util::stream::SelectAll;
+use futures_util::{FutureExt, StreamExt};
+use tokio::time::Instant;
+
+use crate::backoff::Backoff;
+use crate::error::InboundError;
+
+/// The lifetime of a pull request. A request that the broker lost in a restart is made again after
+/// this time at the latest.
+const EXPIRES: Duration = Duration::from_secs(5);
+const HEARTBEAT: Duration = Duration::from_secs(1);
+/// The messages of a standing request. The broker stops at the consumer's `max_ack_pending` before.
+const STANDING_BATCH: usize = 256;
+/// How often a missing consumer is looked up before the source ends.
+const LOOK_UPS: u64 = 5;
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(2));
+
+/// The messages of a consumer.
+///
+/// A message waiting on our side must be among those that get progress acknowledgements, so no more
+/// may arrive than the caller has places for.
+pub(super) struct Source {
+    consumer: PullConsumer,
+    places: usize,
+    pulls: Pulls,
+    /// How often the connection had been made when the pull requests were.
+    connects: Option<u64>,
+    /// The failures since the last message.
+    failures: u64,
+    /// The end of the pause after a failure. The consumer is then looked up before the next request.
+    paused_until: Option<Instant>,
+}
+
+enum Pulls {
+    /// The broker itself keeps the number of messages within the places: one standing request.
+    Standing(Option<Box<Stream>>),
+    /// Requests for the free places, each of which ends.
+    Counted(SelectAll<Request>),
+}
+
+impl Source {
+    /// Creates the source of a caller with `places`.
+    pub(super) fn new(consumer: PullConsumer, places: usize) -> Self {
+        let pending = consumer.cached_info().config.max_ack_pending;
+        let bounded = usize::try_from(pending).is_ok_and(|pending| (1..=places).contains(&pending));
+        let pulls = if bounded {
+            Pulls::Standing(None)
+        } else {
+            Pulls::Counted(SelectAll::new())
+        };
+        Self {
+            consumer,
+            places,
+            pulls,
+            connects: None,
+            failures: 0,
+            paused_until: None,
+        }
+    }
+
+    /// Waits for the next message, with `free` places left.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses no message.
+    pub(super) async fn next(&mut self, free: usize) -> Result<Message, InboundError> {
+        loop {
+            self.recover().await?;
+            match self.pull(free).await {
+                Ok(Some(message)) => {
+                    self.failures = 0;
+                    return Ok(message);
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    self.forget_requests();
+                    self.failures += 1;
+                    self.paused_until = Some(Instant::now() + BACKOFF.after(self.failures));
+                    tracing::warn!(error, failures = self.failures, "pulling messages failed");
+                }
+            }
+        }
+    }
+
+    /// Waits for a message, or `None` when the requests are used up.
+    async fn pull(&mut self, free: usize) -> Result<Option<Message>, String> {
+        match &mut self.pulls {
+            Pulls::Standing(stream) => {
+                if stream.is_none() {
+                    let pull = self.consumer.stream();
+                    let pull = pull.max_messages_per_batch(STANDING_BATCH);
+                    let pull = pull.expires(EXPIRES * 6).heartbeat(HEARTBEAT);
+                    let messages = pull.messages().await.map_err(|it| it.to_string())?;
+                    *stream = Some(Box::new(messages));
+                }
+                let messages = stream.as_mut().expect("a missing stream was just made");
+                match messages.next().await {
+                    Some(message) => message.map(Some).map_err(|it| it.to_string()),
+                    None => Err("the stream of messages ended".to_owned()),
+                }
+            }
+            Pulls::Counted(requests) => {
+                let requested: usize = requests.iter().map(|it| it.missing).sum();
+                let missing = free.saturating_sub(requested);
+                // A request for each single place would cost a round trip for each message.
+                if missing >= self.places.div_ceil(2) || (missing > 0 && requests.is_empty()) {
+                    let pull = self.consumer.batch().max_messages(missing).expires(EXPIRES);
+                    let batch = pull.messages().await.map_err(|it| it.to_string())?;
+                    requests.push(Request { batch, missing });
+                }
+                match requests.next().await {
+                    Some(message) => message.map(Some).map_err(|it| it.to_string()),
+                    None => Ok(None),
+                }
+            }
+        }
+    }
+
+    /// After a failure: pauses, and makes sure that the consumer still exists.
+    async fn recover(&mut self) -> Result<(), InboundError> {
+        let Some(paused_until) = self.paused_until else {
+            return Ok(());
+        };
+        tokio::time::sleep_until(paused_until).await;
+        if let Err(error) = self.consumer.get_info().await
+            && error.kind() == ConsumerInfoErrorKind::NotFound
+            && self.failures >= LOOK_UPS
+        {
+            let info = self.consumer.cached_info();
+            return Err(InboundError::NoConsumer {
+                consumer: info.name.clone(),
+                stream: info.stream_name.clone(),
+            });
+        }
+        self.paused_until = None;
+        Ok(())
+    }
+
+    fn forget_requests(&mut self) {
+        match &mut self.pulls {
+            Pulls::Standing(stream) => *stream = None,
+            Pulls::Counted(requests) => *requests = SelectAll::new(),
+        }
+    }
+
+    /// Drops the pull requests if the connection was made anew, because the broker has forgotten
+    /// them. Returns the messages that had arrived.
+    pub(super) fn follow_connection(&mut self, connects: u64) -> Vec<Message> {
+        match self.connects.replace(connects) {
+            Some(before) if before != connects => self.close(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Drops the pull requests, and returns the messages that had arrived.
+    pub(super) fn close(&mut self) -> Vec<Message> {
+        let mut arrived = Vec::new();
+        match &mut self.pulls {
+            Pulls::Standing(Some(stream)) => {
+                while let Some(Some(Ok(message))) = stream.next().now_or_never() {
+                    arrived.push(message);
+                }
+            }
+            Pulls::Standing(None) => {}
+            Pulls::Counted(requests) => {
+                while let Some(Some(Ok(message))) = requests.next().now_or_never() {
+                    arrived.push(message);
+                }
+            }
+        }
+        self.forget_requests();
+        arrived
+    }
+}
+
+/// A pull request and the number of messages that it may still bring.
+struct Request {
+    batch: Batch,
+    missing: usize,
+}
+
+impl futures_util::Stream for Request {
+    type Item = <Batch as futures_util::Stream>::Item;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let message = self.batch.poll_next_unpin(cx);
+        if let Poll::Ready(Some(Ok(_))) = &message {
+            self.missing = self.missing.saturating_sub(1);
+        }
+        message
+    }
+}

@@ -1,0 +1,358 @@
+//! The task of an outbound bridge.
+
+use std::collections::VecDeque;
+use std::error::Error;
+use std::future::pending;
+use std::pin::Pin;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use async_nats::jetstream::ErrorCode;
+use async_nats::jetstream::context::{PublishError, PublishErrorKind};
+use async_nats::jetstream::message::PublishMessage;
+use async_nats::jetstream::publish::PublishAck;
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{BoxStream, StreamExt};
+use genevent::{Ack, Delivery};
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use super::Settings;
+use super::counts::OutboundCounts;
+use super::pace::Pace;
+use super::subject::{Subject, is_publishable};
+use super::target::Target;
+use crate::codec::Codec;
+use crate::error::OutboundError;
+use crate::headers::ORIGIN;
+use crate::running::{Counter, Stop};
+
+/// How often a new connection is looked for.
+const CONNECTION_CHECK: Duration = Duration::from_millis(100);
+/// The pause when the client itself has no room for another unconfirmed message.
+const CLIENT_FULL: Duration = Duration::from_millis(10);
+
+type Confirmation = BoxFuture<'static, Result<PublishAck, PublishError>>;
+
+/// The state of the task.
+pub(super) struct Pump<E, C> {
+    settings: Settings<E, C>,
+    target: Option<Target>,
+    deliveries: Option<BoxStream<'static, Delivery<E>>>,
+    counts: Counter<OutboundCounts>,
+    stop: Stop,
+    /// The unconfirmed events in order.
+    ///
+    /// # Invariants
+    /// 1. The first `sent` of them have a confirmation to wait for; the others have none.
+    /// 2. An event with a predecessor among them names the predecessor when it is sent.
+    window: VecDeque<Entry>,
+    sent: usize,
+    pace: Pace,
+    /// How often the connection had been made when the events were sent.
+    connects: u64,
+    failures: u64,
+    paused_until: Option<Instant>,
+}
+
+struct Entry {
+    ack: Ack,
+    id: String,
+    subject: String,
+    payload: Bytes,
+    first_sent: Option<Instant>,
+    confirmation: Option<Confirmation>,
+}
+
+impl<E, C> Pump<E, C>
+where
+    E: Send + Sync + 'static,
+    C: Codec<E>,
+{
+    pub(super) fn new(
+        settings: Settings<E, C>,
+        target: Option<Target>,
+        deliveries: BoxStream<'static, Delivery<E>>,
+        counts: Counter<OutboundCounts>,
+        stop: Stop,
+    ) -> Self {
+        Self {
+            pace: Pace::new(settings.max_in_flight),
+            settings,
+            target,
+            deliveries: Some(deliveries),
+            counts,
+            stop,
+            window: VecDeque::new(),
+            sent: 0,
+            connects: 0,
+            failures: 0,
+            paused_until: None,
+        }
+    }
+
+    /// Runs until the deliveries end, or the request to stop, and until the broker has confirmed what
+    /// was taken.
+    pub(super) async fn run(mut self) -> Result<(), OutboundError> {
+        let mut tick = interval(CONNECTION_CHECK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut stop = self.stop.clone();
+        self.connects = self.connections();
+        loop {
+            if self.paused_until.is_none() {
+                self.send_allowed().await;
+            }
+            if self.window.is_empty() && self.deliveries.is_none() {
+                return Ok(());
+            }
+            let has_room = self.window.len() < self.settings.max_in_flight;
+            tokio::select! {
+                biased;
+                () = stop.requested(), if self.deliveries.is_some() => self.deliveries = None,
+                result = front(&mut self.window) => self.answered(result),
+                delivery = next(&mut self.deliveries), if has_room => match delivery {
+                    Some(delivery) => self.take(delivery).await?,
+                    None => self.deliveries = None,
+                },
+                () = until(self.paused_until) => self.paused_until = None,
+                _ = tick.tick() => self.follow_connection(),
+            }
+        }
+    }
+
+    fn connections(&self) -> u64 {
+        let statistics = self.settings.jetstream.client().statistics();
+        statistics.connects.load(Ordering::Relaxed)
+    }
+
+    /// Takes an event into the window, or refuses it.
+    async fn take(&mut self, delivery: Delivery<E>) -> Result<(), OutboundError> {
+        let subject = self.settings.subject.of(&delivery);
+        if !is_publishable(&subject) {
+            self.refuse(delivery.into_parts().1, format!("no subject: {subject:?}"));
+            return Ok(());
+        }
+        if self.target.is_none() {
+            match self.find_target(&subject).await {
+                Ok(target) => self.target = Some(target),
+                Err(error @ OutboundError::NoStream { .. }) => {
+                    self.refuse(delivery.into_parts().1, error.to_string());
+                    return Ok(());
+                }
+                Err(error) => {
+                    self.refuse(delivery.into_parts().1, error.to_string());
+                    return Err(error);
+                }
+            }
+        }
+        let payload = match self.settings.codec.encode(&delivery) {
+            Ok(payload) => payload,
+            Err(error) => {
+                self.refuse(delivery.into_parts().1, format!("not encodable: {error}"));
+                return Ok(());
+            }
+        };
+        let id = match &self.settings.message_id {
+            Some(message_id) => message_id(&delivery),
+            None => format!("{}.{}", self.settings.run, delivery.seq()),
+        };
+        let (event, ack) = delivery.into_parts();
+        drop(event);
+        self.window.push_back(Entry {
+            ack,
+            id,
+            subject,
+            payload,
+            first_sent: None,
+            confirmation: None,
+        });
+        Ok(())
+    }
+
+    /// Looks up the stream until the broker answers.
+    async fn find_target(&mut self, subject: &str) -> Result<Target, OutboundError> {
+        let mut failures = 0;
+        loop {
+            let needed = self.settings.needed_window();
+            match Target::find(&self.settings.jetstream, subject, needed).await {
+                Err(OutboundError::Unreachable(error)) => {
+                    failures += 1;
+                    tracing::warn!(subject, error, "the stream could not be looked up");
+                    tokio::time::sleep(self.settings.backoff.after(failures)).await;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// Sends the events that may be under way.
+    async fn send_allowed(&mut self) {
+        let allowed = self.pace.allowed();
+        while self.sent < self.window.len().min(allowed) {
+            let predecessor = self
+                .sent
+                .checked_sub(1)
+                .map(|it| self.window[it].id.clone());
+            let entry = &mut self.window[self.sent];
+            let mut message = PublishMessage::build()
+                .payload(entry.payload.clone())
+                .message_id(&entry.id);
+            if let Some(origin) = &self.settings.origin {
+                message = message.header(ORIGIN, origin.as_str());
+            }
+            if let (Subject::ByEvent(_), Some(target)) = (&self.settings.subject, &self.target) {
+                message = message.expected_stream(&target.stream);
+            }
+            if let Some(predecessor) = predecessor {
+                message = message.expected_last_message_id(predecessor);
+            }
+            entry.first_sent.get_or_insert_with(Instant::now);
+            let subject = entry.subject.clone();
+            match self.settings.jetstream.send_publish(subject, message).await {
+                Ok(confirmation) => {
+                    entry.confirmation = Some(confirmation.into_future());
+                    self.sent += 1;
+                }
+                Err(error) if is_permanent(&error) => {
+                    let entry = self
+                        .window
+                        .remove(self.sent)
+                        .expect("the entry was just sent");
+                    self.refuse(entry.ack, describe(&error));
+                }
+                Err(error) if error.kind() == PublishErrorKind::MaxAckPending => {
+                    self.paused_until = Some(Instant::now() + CLIENT_FULL);
+                    return;
+                }
+                Err(error) => {
+                    self.fail(&error);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Takes the broker's answer about the first event.
+    fn answered(&mut self, result: Result<PublishAck, PublishError>) {
+        match result {
+            Ok(confirmation) => {
+                let entry = self.pop_front();
+                let age = entry.first_sent.map_or(Duration::ZERO, |it| it.elapsed());
+                let unchecked = self.target.as_ref().is_some_and(|it| age > it.window);
+                {
+                    let mut counts = self.counts.lock();
+                    counts.confirmed += 1;
+                    counts.duplicates += u64::from(confirmation.duplicate);
+                    counts.unchecked += u64::from(unchecked && !confirmation.duplicate);
+                }
+                self.failures = 0;
+                self.pace.confirmed();
+                entry.ack.ack();
+            }
+            Err(error) if error.kind() == PublishErrorKind::WrongLastMessageId => {
+                // Another publisher was in between, or an event before this one was lost.
+                self.pace.broken();
+                self.begin_again();
+            }
+            Err(error) if is_permanent(&error) => {
+                let entry = self.pop_front();
+                // The events behind this one name it as their predecessor.
+                self.begin_again();
+                self.refuse(entry.ack, describe(&error));
+            }
+            Err(error) => self.fail(&error),
+        }
+    }
+
+    fn pop_front(&mut self) -> Entry {
+        self.sent -= 1;
+        self.window
+            .pop_front()
+            .expect("the first event was answered")
+    }
+
+    /// After a failure: pauses, and then goes on from the first unconfirmed event.
+    fn fail(&mut self, error: &PublishError) {
+        self.failures += 1;
+        let pause = self.settings.backoff.after(self.failures);
+        tracing::warn!(
+            error = describe(error),
+            failures = self.failures,
+            unconfirmed = self.window.len(),
+            "the broker did not confirm; trying again",
+        );
+        self.paused_until = Some(Instant::now() + pause);
+        self.begin_again();
+    }
+
+    /// Goes back to the first unconfirmed event.
+    fn begin_again(&mut self) {
+        for entry in self.window.iter_mut().take(self.sent) {
+            entry.confirmation = None;
+        }
+        if self.sent > 0 {
+            self.counts.lock().retries += 1;
+        }
+        self.sent = 0;
+    }
+
+    /// Goes back to the first unconfirmed event if the connection was made anew, because the answers
+    /// may have been lost with the old connection.
+    fn follow_connection(&mut self) {
+        let connects = self.connections();
+        if std::mem::replace(&mut self.connects, connects) != connects {
+            self.paused_until = None;
+            self.begin_again();
+        }
+    }
+
+    /// Settles an event that can never be published.
+    fn refuse(&mut self, ack: Ack, reason: String) {
+        tracing::error!(seq = ack.seq(), reason, "an event cannot be published");
+        self.counts.lock().refused += 1;
+        ack.nack(reason);
+    }
+}
+
+/// Waits for the broker's answer about the first event.
+async fn front(window: &mut VecDeque<Entry>) -> Result<PublishAck, PublishError> {
+    match window.front_mut().and_then(|it| it.confirmation.as_mut()) {
+        Some(confirmation) => Pin::new(confirmation).await,
+        None => pending().await,
+    }
+}
+
+async fn next<E>(deliveries: &mut Option<BoxStream<'static, Delivery<E>>>) -> Option<Delivery<E>> {
+    match deliveries {
+        Some(deliveries) => deliveries.next().await,
+        None => pending().await,
+    }
+}
+
+async fn until(end: Option<Instant>) {
+    match end {
+        Some(end) => tokio::time::sleep_until(end).await,
+        None => pending().await,
+    }
+}
+
+/// Returns whether sending the same event again would fail the same way.
+fn is_permanent(error: &PublishError) -> bool {
+    if error.kind() == PublishErrorKind::MaxPayloadExceeded {
+        return true;
+    }
+    let answer = error
+        .source()
+        .and_then(|it| it.downcast_ref::<async_nats::jetstream::Error>());
+    answer.is_some_and(|it| {
+        let code = it.error_code();
+        code == ErrorCode::STREAM_NOT_MATCH || code == ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM
+    })
+}
+
+fn describe(error: &PublishError) -> String {
+    match error.source() {
+        Some(source) => format!("{}: {source}", error.kind()),
+        None => error.kind().to_string(),
+    }
+}
