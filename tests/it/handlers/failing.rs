@@ -60,7 +60,7 @@ async fn an_error_drops_the_event_and_the_handler_goes_on() {
     type Add = fn(&EventManager<u32>, Small);
     let ways: [(&str, Add); 6] = [
         ("alone", |manager, small| {
-            drop(manager.add_handler("small", small))
+            drop(manager.add_handler("small", small));
         }),
         ("filtered", |manager, small| {
             let options = HandlerOptions::new("small").filter(|_| true);
@@ -84,7 +84,10 @@ async fn an_error_drops_the_event_and_the_handler_goes_on() {
         }),
         ("as a closure", |manager, small| {
             let closure = handler_fn(move |n: &u32| match n {
-                0..10 => Ok(small.0.record(*n)),
+                0..10 => {
+                    small.0.record(*n);
+                    Ok(())
+                }
                 _ => Err(format!("{n} is too large")),
             });
             drop(manager.add_handler("small", closure));
@@ -198,7 +201,7 @@ impl Drop for Bad {
     }
 }
 
-async fn fail_badly(text: bool, drop: bool, in_group: bool, by_future: bool) -> Receipt {
+async fn fail_badly((text, drop): (bool, bool), (in_group, by_future): (bool, bool)) -> Receipt {
     let manager = EventManager::<u32>::new(4);
     let group = manager.handler_group("group").unwrap();
     let bad = move || {
@@ -231,12 +234,12 @@ async fn fail_badly(text: bool, drop: bool, in_group: bool, by_future: bool) -> 
 
 #[tokio::test]
 async fn an_error_that_panics_harms_its_handler_alone() {
-    for (in_group, by_future) in [(true, true), (true, false), (false, true), (false, false)] {
-        let receipt = fail_badly(true, false, in_group, by_future).await;
+    for way in [(true, true), (true, false), (false, true), (false, false)] {
+        let receipt = fail_badly((true, false), way).await;
         assert_eq!(receipt.causes(), [Cause::Panicked("its text".into())]);
-        let receipt = fail_badly(true, true, in_group, by_future).await;
+        let receipt = fail_badly((true, true), way).await;
         assert_eq!(receipt.causes(), [Cause::Panicked("its text".into())]);
-        let receipt = fail_badly(false, true, in_group, by_future).await;
+        let receipt = fail_badly((false, true), way).await;
         assert_eq!(receipt.causes(), failed("bad"));
     }
 }

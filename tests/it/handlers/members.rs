@@ -197,7 +197,7 @@ fn a_finished_event_stays_finished_when_the_runtime_goes() {
             Ok(ControlFlow::Break(()))
         }
         async fn terminate(&mut self, _: &StopReason) {
-            pending().await
+            pending::<()>().await;
         }
     }
     for (n, acked) in [(1, 2), (13, 1)] {

@@ -49,7 +49,7 @@ async fn a_loss_is_told_before_the_next_event() {
     type Add = fn(&EventManager<u32>, Screen);
     let ways: [(&str, Add); 4] = [
         ("all", |manager, screen| {
-            drop(manager.add_handler_with(newest(2), screen))
+            drop(manager.add_handler_with(newest(2), screen));
         }),
         ("filtered", |manager, screen| {
             drop(manager.add_handler_with(newest(2).filter(|_| true), screen));
@@ -152,7 +152,7 @@ async fn an_abort_cuts_the_telling_short() {
             Ok(ControlFlow::Continue(()))
         }
         async fn handle_missed(&mut self, _: u64) {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
     let manager = EventManager::new(8);

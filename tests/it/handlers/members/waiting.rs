@@ -127,7 +127,7 @@ async fn a_handler_that_is_stuck_in_terminate_is_named() {
             Ok(ControlFlow::Break(()))
         }
         async fn terminate(&mut self, _: &StopReason) {
-            pending().await
+            pending::<()>().await;
         }
     }
     let manager = EventManager::new(4);
