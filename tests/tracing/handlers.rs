@@ -26,15 +26,41 @@ async fn each_restart_is_logged_with_its_reason() {
     for n in [3, 1, 4, 5] {
         manager.sync_notify(n).await.unwrap();
     }
-    let of = |n: u8| {
-        format!("manager=\"orders\" handler=\"picky\" why=\"it panicked: {n} is too much\"")
+    let of = |what: &str, n: u8| {
+        format!("manager=\"orders\" handler=\"picky\" why=\"{what}: {n} is too much\"")
     };
-    let anew = |n| format!("WARN handler restarted: {}", of(n));
-    let stopped = format!("WARN handler stopped: {}", of(5));
+    let restarted = "it panicked and is restarted";
+    let anew = |n| format!("WARN handler restarted: {}", of(restarted, n));
+    let stopped = format!("WARN handler stopped: {}", of("it panicked", 5));
     assert_eq!(
         new_entries_at(&entries, Level::WARN),
         [anew(3), anew(4), stopped]
     );
+}
+
+#[tokio::test]
+async fn each_error_of_a_handler_is_logged_with_its_text() {
+    for in_group in [false, true] {
+        let (entries, _listening) = listen();
+        let manager = orders::<u8>(4);
+        let group = manager.handler_group("group").unwrap();
+        let picky = handler_fn(|n: &u8| match n {
+            0..3 => Ok(()),
+            _ => Err(format!("{n} is too much")),
+        });
+        if in_group {
+            group.add_handler("picky", picky).unwrap();
+        } else {
+            manager.add_handler("picky", picky).unwrap();
+        }
+        for n in [1, 3, 2] {
+            manager.notify(n).await.unwrap();
+        }
+        manager.flush().await.unwrap();
+        let failed =
+            "WARN handler failed: manager=\"orders\" handler=\"picky\" why=\"3 is too much\"";
+        assert_eq!(new_entries_at(&entries, Level::WARN), [failed]);
+    }
 }
 
 /// A listener that panics at the end of each span.

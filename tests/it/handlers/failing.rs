@@ -201,8 +201,7 @@ impl Drop for Bad {
     }
 }
 
-/// `way`: whether the handler is in a group, and whether its future returns the error.
-async fn fail_badly(text: bool, drop: bool, way: (bool, bool)) -> Receipt {
+async fn fail_badly((text, drop): (bool, bool), (in_group, by_future): (bool, bool)) -> Receipt {
     let manager = EventManager::<u32>::new(4);
     let group = manager.handler_group("group").unwrap();
     let bad = move || {
@@ -214,7 +213,7 @@ async fn fail_badly(text: bool, drop: bool, way: (bool, bool)) -> Receipt {
     };
     let sync = handler_fn(move |_: &u32| bad());
     let later = move |_: &u32| async move { bad() };
-    match way {
+    match (in_group, by_future) {
         (true, true) => assert!(group.add_handler("bad", later).is_ok()),
         (true, false) => assert!(group.add_handler("bad", sync).is_ok()),
         (false, true) => assert!(manager.add_handler("bad", later).is_ok()),
@@ -236,11 +235,11 @@ async fn fail_badly(text: bool, drop: bool, way: (bool, bool)) -> Receipt {
 #[tokio::test]
 async fn an_error_that_panics_harms_its_handler_alone() {
     for way in [(true, true), (true, false), (false, true), (false, false)] {
-        let receipt = fail_badly(true, false, way).await;
+        let receipt = fail_badly((true, false), way).await;
         assert_eq!(receipt.causes(), [Cause::Panicked("its text".into())]);
-        let receipt = fail_badly(true, true, way).await;
+        let receipt = fail_badly((true, true), way).await;
         assert_eq!(receipt.causes(), [Cause::Panicked("its text".into())]);
-        let receipt = fail_badly(false, true, way).await;
+        let receipt = fail_badly((false, true), way).await;
         assert_eq!(receipt.causes(), failed("bad"));
     }
 }
