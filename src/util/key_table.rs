@@ -18,12 +18,15 @@ pub(crate) struct KeyTable<K, V> {
     entries: Mutex<Entries<K, V>>,
 }
 
+/// Lists of entries with the same hash.
+type ByHash<T> = HashMap<u64, Vec<Arc<T>>, BuildHasherDefault<IsHash>>;
+
 /// # Invariants
 /// 1. An entry is in the list of its hash, and has a number of uses above 0. Its number is greater than
 ///    those of the entries before it in the list, and at most `newest`.
 /// 2. No list is empty: memory is O(entries).
 struct Entries<K, V> {
-    by_hash: HashMap<u64, Vec<Arc<KeyEntry<K, V>>>, BuildHasherDefault<IsHash>>,
+    by_hash: ByHash<KeyEntry<K, V>>,
     newest: u64,
 }
 

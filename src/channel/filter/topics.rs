@@ -332,7 +332,8 @@ where
     fn value_of(&self, event: &E) -> Result<Option<E>, Panicked> {
         let known = self.topics.known_key(event);
         let entry = self.topics.entry_of(&known);
-        if !entry.is_some_and(|entry| self.numbers.binary_search(&entry.number()).is_ok()) {
+        let is_wanted = |entry: Key<E, K>| self.numbers.binary_search(&entry.number()).is_ok();
+        if !entry.is_some_and(is_wanted) {
             return Ok(None);
         }
         let value = catch_unwind(AssertUnwindSafe(|| event.clone()));

@@ -94,7 +94,11 @@ async fn a_subscriber_of_a_key_is_disconnected_when_its_time_is_up() {
     let start = tokio::time::Instant::now();
     assert_eq!(manager.notify(11).await, Ok(0));
     assert_eq!(start.elapsed().as_secs(), 5);
-    let names: Vec<_> = manager.subscribers().iter().map(|info| info.id()).collect();
+    let names: Vec<_> = manager
+        .subscribers()
+        .iter()
+        .map(genevent::SubscriberInfo::id)
+        .collect();
     assert_eq!(names, [other.id()]);
     drop(slow);
 }
