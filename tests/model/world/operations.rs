@@ -39,25 +39,8 @@ impl World<'_> {
                     self.reference.cancel(call.id);
                 }
             }
-            Op::Subscribe(policy, window, from) => {
-                let sees = Sees::default();
-                self.subscribe(policy, window.into(), from, None, sees)?;
-            }
-            Op::SubscribeFilter(policy, window, by, from) => {
-                let (By::Filter(n) | By::Key(n) | By::Keys(n)) = by;
-                let sees = Sees {
-                    wants: Some(n.into()),
-                    keyed: !matches!(by, By::Filter(_)),
-                    ..Sees::default()
-                };
-                self.subscribe(policy, window.into(), from, Some(by), sees)?;
-            }
-            Op::SubscribeAfter(policy, window, pick) => {
-                let sees = Sees {
-                    after: choose(pick, self.reference.readers.len()),
-                    ..Sees::default()
-                };
-                self.subscribe(policy, window.into(), From::Now, None, sees)?;
+            Op::Subscribe(..) | Op::SubscribeFilter(..) | Op::SubscribeAfter(..) => {
+                self.join(op)?;
             }
             Op::Next(pick, which) => {
                 if let Some(index) = choose(pick, self.streams.len()) {
@@ -207,6 +190,32 @@ impl World<'_> {
             op => unreachable!("{op:?}"),
         }
         Ok(())
+    }
+
+    fn join(&mut self, op: Op) -> Checked {
+        match op {
+            Op::Subscribe(policy, window, from) => {
+                let sees = Sees::default();
+                self.subscribe(policy, window.into(), from, None, sees)
+            }
+            Op::SubscribeFilter(policy, window, by, from) => {
+                let (By::Filter(n) | By::Key(n) | By::Keys(n)) = by;
+                let sees = Sees {
+                    wants: Some(n.into()),
+                    keyed: !matches!(by, By::Filter(_)),
+                    ..Sees::default()
+                };
+                self.subscribe(policy, window.into(), from, Some(by), sees)
+            }
+            Op::SubscribeAfter(policy, window, pick) => {
+                let sees = Sees {
+                    after: choose(pick, self.reference.readers.len()),
+                    ..Sees::default()
+                };
+                self.subscribe(policy, window.into(), From::Now, None, sees)
+            }
+            op => unreachable!("{op:?}"),
+        }
     }
 }
 

@@ -3,7 +3,6 @@
 use genevent::error::TryNotifyError;
 use genevent::{
     Cause, DisconnectCause, EndReason, EventManager, Overflow, Received, SubscribeOptions,
-    SubscriberInfo,
 };
 use tokio_test::{assert_pending, assert_ready_ok, task};
 
@@ -98,7 +97,7 @@ async fn a_subscriber_of_a_key_is_disconnected_when_its_time_is_up() {
     let names: Vec<_> = manager
         .subscribers()
         .iter()
-        .map(SubscriberInfo::id)
+        .map(genevent::SubscriberInfo::id)
         .collect();
     assert_eq!(names, [other.id()]);
     drop(slow);
