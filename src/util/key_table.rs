@@ -60,6 +60,12 @@ impl<K, V> KeyTable<K, V> {
         entries.by_hash.values().map(Vec::len).sum()
     }
 
+    /// Returns whether an entry is in the table.
+    pub(crate) fn contains(&self, entry: &KeyEntry<K, V>) -> bool {
+        let _entries = self.entries.lock();
+        entry.uses.get() > 0
+    }
+
     /// Ends one use of an entry. Returns the entry if this was the last use: the caller drops the key
     /// without a lock. May be called under other locks.
     pub(crate) fn release(&self, entry: Arc<KeyEntry<K, V>>) -> Option<Arc<KeyEntry<K, V>>> {
@@ -97,10 +103,13 @@ impl<K: Hash + Eq, V> KeyTable<K, V> {
         self.hasher.hash_one(key)
     }
 
-    /// Returns the entry of a key. Runs user code, and is never called under a lock.
-    pub(crate) fn find(&self, hash: u64, key: &K) -> Option<Arc<KeyEntry<K, V>>> {
-        let (candidates, _) = self.candidates(hash);
-        candidates.into_iter().find(|entry| entry.is(key))
+    /// Returns the entry of a key if its number is above `seen`, and the number of the newest entry. Runs user
+    /// code, and is never called under a lock.
+    pub(crate) fn find(&self, hash: u64, key: &K, seen: u64) -> (Option<Arc<KeyEntry<K, V>>>, u64) {
+        let (candidates, newest) = self.candidates(hash);
+        let mut candidates = candidates.into_iter();
+        let found = candidates.find(|entry| entry.number > seen && entry.is(key));
+        (found, newest)
     }
 
     /// Returns the entry of a key, which is made by `value` if there is none, and counts a use of it. Runs
@@ -203,19 +212,18 @@ mod tests {
             .map(|n| table.acquire(Colliding(n % 15), || n))
             .collect();
         for n in 0..15 {
-            let entry = table.find(table.hash(&Colliding(n)), &Colliding(n));
+            let hash = table.hash(&Colliding(n));
+            let (entry, newest) = table.find(hash, &Colliding(n), 0);
             assert_eq!(entry.map(|entry| entry.value), Some(n));
+            assert!(table.find(hash, &Colliding(n), newest).0.is_none());
         }
         let mut removed = 0;
         for entry in used {
             removed += usize::from(table.release(entry).is_some());
         }
         assert_eq!(removed, 15);
-        assert!(
-            table
-                .find(table.hash(&Colliding(1)), &Colliding(1))
-                .is_none()
-        );
+        let hash = table.hash(&Colliding(1));
+        assert!(table.find(hash, &Colliding(1), 0).0.is_none());
         assert_eq!(table.entries.lock().by_hash.len(), 0);
     }
 

@@ -10,6 +10,7 @@
 //! ([`TopicKeys::new`]), which only counts its uses.
 
 use std::any::Any;
+use std::cell::Cell;
 use std::hash::Hash;
 use std::hint::black_box;
 use std::ops::RangeInclusive;
@@ -57,10 +58,15 @@ struct TopicMember<E, K> {
 }
 
 /// The key of an event, computed by the group with this id.
-pub(super) struct KnownKey<K> {
+struct KnownKey<E, K> {
     group: u64,
     hash: u64,
     key: Guarded<K>,
+    /// The entry of the key, if it was found.
+    entry: Cell<Option<Key<E, K>>>,
+    /// The number of the newest entry at the last search. A key is compared with each entry at most once: a
+    /// comparison that lets a subscriber join would otherwise be repeated for ever.
+    seen: Cell<u64>,
 }
 
 impl<E, K> TopicGroup<E, K> {
@@ -107,13 +113,30 @@ impl<E, K> TopicGroup<E, K> {
 
 impl<E: 'static, K: Hash + Eq + Send + 'static> TopicGroup<E, K> {
     /// Returns the key of an event. A panic of user code is the caller's.
-    fn known_key(&self, event: &E) -> KnownKey<K> {
+    fn known_key(&self, event: &E) -> KnownKey<E, K> {
         let key = Guarded::new((self.key_of)(event));
         KnownKey {
             group: self.id,
             hash: self.keys.hash(&key),
             key,
+            entry: Cell::new(None),
+            seen: Cell::new(0),
         }
+    }
+
+    /// Returns the entry of a key. A panic of user code is the caller's.
+    fn entry_of(&self, known: &KnownKey<E, K>) -> Option<Key<E, K>> {
+        let mut entry = known.entry.take();
+        if !entry
+            .as_ref()
+            .is_some_and(|entry| self.keys.contains(entry))
+        {
+            let (found, newest) = self.keys.find(known.hash, &known.key, known.seen.get());
+            known.seen.set(newest);
+            entry = found;
+        }
+        known.entry.set(entry.clone());
+        entry
     }
 }
 
@@ -141,12 +164,12 @@ where
         found: &mut FilterMatches,
     ) {
         let group = &*self.0;
-        let known = earlier.and_then(|earlier| earlier.known_key::<K>(group.id));
-        let entry = if let Some(KnownKey { hash, key, .. }) = known {
-            group.keys.find(*hash, key)
+        let known = earlier.and_then(|earlier| earlier.known_key::<E, K>(group.id));
+        let entry = if let Some(known) = known {
+            group.entry_of(known)
         } else {
             let known = group.known_key(event);
-            let entry = group.keys.find(known.hash, &known.key);
+            let entry = group.entry_of(&known);
             found.keys.push(Box::new(known));
             entry
         };
@@ -308,7 +331,7 @@ where
     /// A panic of the key function, or of the key, is the caller's.
     fn value_of(&self, event: &E) -> Result<Option<E>, Panicked> {
         let known = self.topics.known_key(event);
-        let entry = self.topics.keys.find(known.hash, &known.key);
+        let entry = self.topics.entry_of(&known);
         if entry.is_none_or(|entry| self.numbers.binary_search(&entry.number()).is_err()) {
             return Ok(None);
         }
@@ -319,8 +342,8 @@ where
 
 impl FilterMatches {
     /// Returns the key of the event, if the group has computed it before.
-    fn known_key<K: 'static>(&self, group: u64) -> Option<&KnownKey<K>> {
+    fn known_key<E: 'static, K: 'static>(&self, group: u64) -> Option<&KnownKey<E, K>> {
         let keys = self.keys.iter().filter_map(|key| key.downcast_ref());
-        { keys }.find(|key: &&KnownKey<K>| key.group == group)
+        { keys }.find(|key: &&KnownKey<E, K>| key.group == group)
     }
 }

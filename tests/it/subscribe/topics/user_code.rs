@@ -208,7 +208,7 @@ fn misbehaving(manager: &EventManager<u32>) -> (Topics<u32, Key>, impl Fn(u32) -
 
 #[test]
 fn keys_may_call_the_manager() {
-    let manager = EventManager::new(100_000);
+    let manager = EventManager::new(10_000);
     let (topics, key) = misbehaving(&manager);
     DO.set(Do::CallBack);
     let mut readers: Vec<_> = (0..10).map(|n| topics.subscribe(key(n))).collect();
