@@ -332,8 +332,7 @@ where
     fn value_of(&self, event: &E) -> Result<Option<E>, Panicked> {
         let known = self.topics.known_key(event);
         let entry = self.topics.entry_of(&known);
-        let is_wanted = |entry: Key<E, K>| self.numbers.binary_search(&entry.number()).is_ok();
-        if !entry.is_some_and(is_wanted) {
+        if entry.is_none_or(|entry| self.numbers.binary_search(&entry.number()).is_err()) {
             return Ok(None);
         }
         let value = catch_unwind(AssertUnwindSafe(|| event.clone()));
