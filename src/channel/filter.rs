@@ -107,7 +107,7 @@ pub(crate) struct FilterMatches {
     newest_filter: u64,
     groups: OneOrMany<Box<dyn AnyMatches>>,
     /// The keys that topics have computed for the event: each is computed once.
-    keys: OneOrMany<Box<dyn Any + Send>>,
+    keys: Vec<Box<dyn Any + Send>>,
 }
 
 impl Evaluation {
@@ -131,8 +131,8 @@ impl Evaluation {
         // polled again.
         let found = filters.evaluate(event, self.0.as_deref());
         match &mut self.0 {
-            None => self.0 = Some(Box::new(found)),
-            Some(matches) => matches.extend(found),
+            None => self.0 = Some(found),
+            Some(matches) => matches.extend(*found),
         }
     }
 }
@@ -166,7 +166,7 @@ impl FilterMatches {
             .groups
             .into_iter()
             .for_each(|group| self.groups.push(group));
-        newer.keys.into_iter().for_each(|key| self.keys.push(key));
+        self.keys.extend(newer.keys);
     }
 
     /// Returns the number of matches.
