@@ -129,7 +129,8 @@ impl Evaluation {
     pub(crate) fn evaluate<E>(&mut self, filters: &FilterSnapshot<E>, event: &E) {
         // A panic changes nothing: a partial result would deliver the event twice, if the publisher is
         // polled again.
-        let found = filters.evaluate(event, self.0.as_deref());
+        let mut found = Box::<FilterMatches>::default();
+        filters.evaluate(event, self.0.as_deref(), &mut found);
         match &mut self.0 {
             None => self.0 = Some(found),
             Some(matches) => matches.extend(*found),

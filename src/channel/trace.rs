@@ -146,7 +146,6 @@ mod events {
         Closed,
         Disconnected(DisconnectCause),
         /// The runner of a handler has unsubscribed, because its last handler has ended.
-        #[cfg(feature = "rt")]
         NoHandler,
     }
 
@@ -162,7 +161,6 @@ mod events {
                 Self::Dropped => f.write_str("its stream was dropped"),
                 Self::Closed => f.write_str(CLOSED),
                 Self::Disconnected(cause) => cause.fmt(f),
-                #[cfg(feature = "rt")]
                 Self::NoHandler => f.write_str("no handler reads it any more"),
             }
         }

@@ -1,6 +1,6 @@
 //! Feature `serde`: receipts, statistics and ids as JSON.
 
-use futures::{FutureExt, StreamExt};
+use futures::FutureExt;
 use genevent::{
     Cause, DisconnectCause, EndReason, EventManager, Overflow, SubscribeOptions, SubscriberKind,
 };

@@ -4,7 +4,6 @@ use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use futures::StreamExt;
 use genevent::{EventManager, Overflow, handler_fn};
 use tokio::time::advance;
 use tokio_test::{assert_pending, task};

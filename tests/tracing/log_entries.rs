@@ -3,7 +3,6 @@
 use std::cell::Cell;
 use std::panic::resume_unwind;
 
-use futures::StreamExt;
 use genevent::{EventManager, Overflow, handler_fn};
 use tokio_test::{assert_pending, assert_ready, task};
 use tracing::Level;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_nats::HeaderMap;
 use async_nats::jetstream::consumer::{AckPolicy, pull};
-use futures::{FutureExt, StreamExt};
+use futures::FutureExt;
 use genevent::{EventManager, EventStreamExt, SubscribeOptions};
 use genevent_nats::{
     Backoff, DeadReason, Inbound, InboundError, MessageInfo, ORIGIN, Raw, WhenUnheard,

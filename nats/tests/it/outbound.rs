@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_nats::jetstream::{self, stream};
-use futures::{FutureExt, StreamExt};
+use futures::FutureExt;
 use genevent::EventManager;
 use genevent_nats::{Backoff, Codec, Inbound, ORIGIN, Outbound, OutboundError, Raw};
 

@@ -4,7 +4,6 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use futures::StreamExt;
 use genevent_nats::{Cluster, ClusterOptions};
 use tokio::io::{AsyncBufReadExt, BufReader, stdin};
 

@@ -193,21 +193,18 @@ pub(crate) struct FilterSnapshot<E> {
 }
 
 impl<E> FilterSnapshot<E> {
-    /// Evaluates the filters that `earlier` does not have the results of. Runs user code without a lock, and
-    /// may panic.
+    /// Evaluates the filters that `earlier` does not have the results of, and adds their matches to
+    /// `found`. Runs user code without a lock, and may panic.
     pub(super) fn evaluate(
         &self,
         event: &E,
         earlier: Option<&FilterMatches>,
-    ) -> Box<FilterMatches> {
-        let mut found = Box::new(FilterMatches {
-            newest_filter: self.newest_filter,
-            ..FilterMatches::default()
-        });
+        found: &mut FilterMatches,
+    ) {
+        found.newest_filter = self.newest_filter;
         for group in self.groups.iter() {
             let numbers = self.after + 1..=self.newest_filter;
-            group.evaluate(numbers, event, earlier, &mut found);
+            group.evaluate(numbers, event, earlier, found);
         }
-        found
     }
 }

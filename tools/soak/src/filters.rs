@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
-use futures::StreamExt;
 use genevent::{EventManager, Overflow, Received, SubscribeOptions};
 
 use crate::book::Wants;

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use futures::StreamExt;
 use genevent::{EventManager, EventStreamExt, Overflow, Stats, SubscribeOptions, handler_fn};
 use tokio::sync::watch;
 use tokio::time::sleep;
