@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use futures::{FutureExt, StreamExt};
+use futures::FutureExt;
 use genevent::{Deliveries, Delivery, EventManager, Overflow, Received, SubscribeOptions};
 use genevent_models::{model, spawn};
 use shuttle::future::block_on;

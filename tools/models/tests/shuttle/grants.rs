@@ -1,6 +1,6 @@
 //! Granted places: taken, taken over, revoked, dropped, and voided.
 
-use futures::{FutureExt, StreamExt, poll};
+use futures::{FutureExt, poll};
 use genevent::{EventManager, Overflow, SubscribeOptions, Subscription, handler_fn};
 use genevent_models::{model, spawn};
 use shuttle::future::{block_on, yield_now};

@@ -1,6 +1,6 @@
 //! The wait queue of publishers: order, cancellation, closing.
 
-use futures::{FutureExt, StreamExt, poll};
+use futures::{FutureExt, poll};
 use genevent::{EventManager, SubscribeOptions};
 use genevent_models::{model, spawn};
 use shuttle::future::{block_on, yield_now};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use futures::{StreamExt, join};
+use futures::join;
 use genevent::{Cause, DisconnectCause, EventManager, Overflow};
 use genevent_models::{model, spawn};
 use shuttle::future::{block_on, yield_now};
