@@ -127,6 +127,7 @@ where
     /// drop(manager);
     /// assert_eq!(sevens.collect::<Vec<_>>().now_or_never().unwrap(), [7, 17]);
     /// ```
+    #[doc(alias = "PubSub.subscribe")]
     #[track_caller]
     pub fn subscribe(&self, key: K) -> Filtered<E> {
         self.subscribe_with(key, SubscribeOptions::new())

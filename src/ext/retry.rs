@@ -89,19 +89,24 @@ where
     V: Clone,
     I: Iterator<Item = Duration>,
 {
-    /// Begins a try.
-    fn begin(value: V, acks: Acks, mut backoff: Guarded<I>, f: &mut impl FnMut(V) -> Fut) -> Self {
+    /// Begins a try. `value` is guarded: the iterator and the value's `Clone` are user code that may panic.
+    fn begin(
+        value: Guarded<V>,
+        acks: Acks,
+        mut backoff: Guarded<I>,
+        f: &mut impl FnMut(V) -> Fut,
+    ) -> Self {
         // Keep the value only if another try can follow: the last try needs no clone.
         let next = backoff
             .next()
-            .map(|pause| (pause, Guarded::new(value.clone())));
+            .map(|pause| (pause, Guarded::new(V::clone(&value))));
         let rest = Rest {
             acks,
             next,
             backoff,
         };
         Self {
-            work: Some(f(value)),
+            work: Some(f(value.into_inner())),
             pause: None,
             rest: Some(rest),
         }
@@ -178,6 +183,7 @@ where
         loop {
             let done = this.in_flight.as_mut().poll_done(cx, |item| {
                 let (value, acks) = item.into_value();
+                let value = Guarded::new(value);
                 let backoff = Guarded::new(B::clone(this.backoff).into_iter());
                 Try::begin(value, acks, backoff, &mut **this.f)
             });
@@ -191,9 +197,7 @@ where
             } = rest;
             let try_again = match (output, next) {
                 // The pause is over.
-                (None, Some((_, value))) => {
-                    Try::begin(value.into_inner(), acks, backoff, &mut **this.f)
-                }
+                (None, Some((_, value))) => Try::begin(value, acks, backoff, &mut **this.f),
                 (Some(Err(error)), Some((pause, value))) => {
                     drop(Guarded::new(error));
                     Try {

@@ -105,9 +105,8 @@ impl<T: Send + 'static> ReadSubscription for Filtered<T> {
         }
     }
 
-    fn is_ready(&self, _: bool) -> bool {
-        let (unread, is_last) = self.queue.unread_and_is_last();
-        unread > 0 || is_last
+    fn is_ready(&self, report_missed: bool) -> bool {
+        self.queue.is_ready(report_missed)
     }
 
     fn finish_in_flight(&mut self) {

@@ -65,7 +65,6 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// ```
     ///
     /// [`default_overflow`]: crate::EventManagerBuilder::default_overflow
-    #[doc(alias = "PubSub.subscribe")]
     #[doc(alias = "new_receiver")]
     #[doc(alias = "resubscribe")]
     #[doc(alias = "GenEvent.stream")]

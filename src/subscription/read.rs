@@ -116,8 +116,9 @@ impl<E> Subscription<E> {
     /// Returns whether the next poll finds an event or the end of the stream, or a loss to report,
     /// unless publishers overwrite the event first.
     pub(super) fn is_ready(&self, report_missed: bool) -> bool {
-        if report_missed && !matches!(self.source, Source::Backlog(_) | Source::Ended(_)) {
-            // A loss may not be noticed yet. A stage reports it also while its gate is closed.
+        if report_missed {
+            // A loss may not be noticed yet. A stage reports it also while its gate is closed. During a
+            // replay there is an event to read before the loss, and the answer is the same.
             let overwritten = self.subscriber.cursor.load().position() - self.state.position();
             if self.missed_before_next + overwritten > 0 {
                 return true;

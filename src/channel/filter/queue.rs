@@ -296,6 +296,14 @@ impl<T> FilterQueue<T> {
         (queue.stored(), queue.complete || queue.closed.is_some())
     }
 
+    /// Returns whether the next [`pop`](Self::pop) finds anything but an empty queue.
+    pub(crate) fn is_ready(&self, report_missed: bool) -> bool {
+        let queue = self.queue.lock();
+        // A replay may have missed events and found none: the loss is then all there is to read.
+        let has_loss = report_missed && queue.missed > 0;
+        has_loss || queue.stored() > 0 || queue.complete || queue.closed.is_some()
+    }
+
     /// Drops the unread items of a closed queue separately, and settles them. Drops the replayed values
     /// that were not read.
     pub(crate) fn clear(&self) {

@@ -281,6 +281,39 @@ fn a_panicking_clone_drops_its_own_event() {
     assert_acked(&mut two);
 }
 
+/// Two panics at once would abort the process.
+#[test]
+fn an_event_may_panic_in_its_drop_after_a_panic_between_tries() {
+    struct Bomb(u32);
+    impl Clone for Bomb {
+        fn clone(&self) -> Self {
+            assert_ne!(self.0, 2, "clone");
+            Self(self.0)
+        }
+    }
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            assert_eq!(self.0, 3, "drop");
+        }
+    }
+    let manager = EventManager::new(8);
+    let jobs = futures::StreamExt::map(deliveries(&manager), |job| job.map(Bomb));
+    let work = jobs.try_for_each_acked(1, |_: Bomb| ready(Ok::<_, u8>(())));
+    let panicked = Cell::new(false);
+    let backoff = iter::repeat_with(|| {
+        assert!(panicked.replace(true), "iterator");
+        SECOND
+    });
+    let mut work = task::spawn(work.retry(backoff));
+    let [mut one, mut two, mut three] = sync_notify_all(&manager, [1, 2, 3]);
+    assert!(panics(|| work.poll()).contains("iterator"));
+    assert_dropped(&mut one);
+    assert!(panics(|| work.poll()).contains("clone"));
+    assert_dropped(&mut two);
+    assert_pending!(work.poll());
+    assert_acked(&mut three);
+}
+
 /// The value is cloned only if another try can follow, and each try gets a value.
 #[test]
 fn the_last_try_gets_the_event_itself() {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::Stream;
+use genevent::error::TryNextError;
 use genevent::{DisconnectCause, EndReason, Overflow, Received};
 use tokio_test::{assert_pending, assert_ready_ok, task};
 
@@ -65,6 +66,29 @@ fn a_stage_sees_its_losses_after_the_replay() {
     read_all(&mut first);
     let live = [Received::Missed(2), Received::Event(6)];
     assert_eq!(read_all(&mut late), live);
+}
+
+#[test]
+fn a_stage_whose_gate_is_closed_tells_its_losses_by_try_next() {
+    let manager = retaining(3);
+    publish(&manager, 1..=3);
+    let mut first = manager.subscribe();
+    let lossy = replay(1).overflow(Overflow::DropOldest).window(1);
+    let mut late = manager
+        .subscribe_with(lossy.after(first.id()))
+        .with_missed();
+    assert_eq!(late.try_next(), Ok(Received::Event(3)));
+    assert_eq!(late.try_next(), Err(TryNextError::Empty));
+    publish(&manager, 4..=5);
+    assert_eq!(late.try_next(), Ok(Received::Missed(1)));
+    assert_eq!(
+        late.try_next(),
+        Err(TryNextError::Empty),
+        "5 is not settled"
+    );
+    assert_eq!((read(&mut first), read(&mut first)), (Some(4), Some(5)));
+    first.ack();
+    assert_eq!(late.try_next(), Ok(Received::Event(5)));
 }
 
 #[test]

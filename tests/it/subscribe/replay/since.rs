@@ -1,6 +1,7 @@
 //! `replay_since`: a reader goes on where an earlier one stopped, and learns what it cannot have.
 
 use futures::StreamExt;
+use genevent::error::TryNextError;
 use genevent::{Overflow, Received};
 
 use super::{SIZES, publish, replay, retaining, since};
@@ -90,6 +91,22 @@ fn missed_events_are_reported_also_without_a_retained_event() {
     assert!(waits(&mut plain) && waits(&mut filtered));
     assert_eq!(plain.get_ref().missed(), 5);
     assert_eq!(filtered.get_ref().missed(), 5);
+}
+
+#[test]
+fn try_next_tells_missed_events_also_without_an_event_to_read() {
+    let manager = retaining(2);
+    publish(&manager, 1..=5);
+    manager.clear_retained();
+    let topics = manager.topics(|n| n % 2);
+    let mut plain = manager.subscribe_with(since(2)).with_missed();
+    let filtered = manager.subscribe_filter_with(since(2), |_| true);
+    let keyed = topics.subscribe_with(0, since(2));
+    let told = [Ok(Received::Missed(3)), Err(TryNextError::Empty)];
+    assert_eq!([plain.try_next(), plain.try_next()], told);
+    for mut stream in [filtered.with_missed(), keyed.with_missed()] {
+        assert_eq!([stream.try_next(), stream.try_next()], told);
+    }
 }
 
 #[test]
