@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::error::Error;
 use std::future::pending;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -97,6 +97,7 @@ where
         let mut tick = interval(CONNECTION_CHECK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut stop = self.stop.clone();
+        let mut stopped = pin!(stop.requested());
         self.connects = self.connections();
         loop {
             if self.paused_until.is_none() {
@@ -108,7 +109,7 @@ where
             let has_room = self.window.len() < self.settings.max_in_flight;
             tokio::select! {
                 biased;
-                () = stop.requested(), if self.deliveries.is_some() => self.deliveries = None,
+                () = &mut stopped, if self.deliveries.is_some() => self.deliveries = None,
                 result = front(&mut self.window) => self.answered(result),
                 delivery = next(&mut self.deliveries), if has_room => match delivery {
                     Some(delivery) => self.take(delivery).await?,
