@@ -42,7 +42,7 @@ impl Pace {
         self.calm += 1;
         if self.calm >= self.needed {
             self.calm = 0;
-            self.allowed = (self.allowed * 2).min(self.limit);
+            self.allowed = self.allowed.saturating_mul(2).min(self.limit);
         }
     }
 
