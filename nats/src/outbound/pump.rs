@@ -164,13 +164,12 @@ where
                 return Ok(());
             }
         };
-        let id = match &self.settings.message_id {
-            Some(message_id) => message_id(&delivery),
-            None => {
-                // Not the event's own number: events of several managers may have the same.
-                self.taken += 1;
-                format!("{}.{}", self.settings.run, self.taken)
-            }
+        let id = if let Some(message_id) = &self.settings.message_id {
+            message_id(&delivery)
+        } else {
+            // Not the event's own number: events of several managers may have the same.
+            self.taken += 1;
+            format!("{}.{}", self.settings.run, self.taken)
         };
         if !is_message_id(&id) {
             self.refuse(delivery.into_parts().1, format!("no message id: {id:?}"));
