@@ -83,4 +83,14 @@ mod tests {
         pace.confirmed();
         assert_eq!(pace.allowed(), 2);
     }
+
+    #[test]
+    fn a_limit_without_bound_is_reached_without_overflow() {
+        let mut pace = Pace::new(usize::MAX);
+        pace.broken();
+        for _ in 0..1000 {
+            pace.confirmed();
+        }
+        assert_eq!(pace.allowed(), usize::MAX);
+    }
 }
