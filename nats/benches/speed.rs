@@ -1,5 +1,6 @@
 //! The speed beside async-nats used by hand with the same window, and the growth with the nodes of a
-//! cluster: `cargo bench -p genevent-nats`, some two minutes.
+//! cluster: `cargo bench -p genevent-nats`, some two minutes; `-- publish`, `-- consume` or `-- cluster`
+//! measure a part.
 //!
 //! Both sides take turns, so that load on the machine slows both alike: read the ratios.
 
@@ -20,17 +21,22 @@ use server::Server;
 
 type Event = (u64, String);
 
+/// The windows, and the events of a sample.
+const WORK: [(usize, u64); 3] = [(1, 3_000), (64, 20_000), (256, 20_000)];
 const ROUNDS: usize = 7;
 const BATCH: usize = 256;
 
 // One thread: on few cores, the hand-over between threads measures the machine's other load.
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
+    let parts: Vec<_> = std::env::args().skip(1).collect();
+    let parts: Vec<_> = parts.iter().filter(|it| !it.starts_with("--")).collect();
+    let wanted = |part: &str| parts.is_empty() || parts.iter().any(|it| *it == part);
     let server = Server::start();
     let url = server.url();
     println!("| work | window | by hand, events/s | genevent-nats, events/s | ratio |");
     println!("|---|---:|---:|---:|---:|");
-    for (window, events) in [(1, 3_000), (64, 20_000), (256, 20_000)] {
+    for (window, events) in WORK.into_iter().filter(|_| wanted("publish")) {
         let mut samples = Samples::default();
         for _ in 0..ROUNDS {
             samples
@@ -42,7 +48,7 @@ async fn main() {
         }
         samples.print("publish and confirm", window);
     }
-    for (window, events) in [(1, 3_000), (64, 20_000), (256, 20_000)] {
+    for (window, events) in WORK.into_iter().filter(|_| wanted("consume")) {
         let mut samples = Samples::default();
         for _ in 0..ROUNDS {
             samples
@@ -53,6 +59,9 @@ async fn main() {
                 .push(run(consume(url.clone(), window, events)).await);
         }
         samples.print("consume, process, acknowledge", window);
+    }
+    if !wanted("cluster") {
+        return;
     }
     println!("\n| nodes | events/s | deliveries/s | `sync_notify`, round trips/s |");
     println!("|---:|---:|---:|---:|");

@@ -54,6 +54,8 @@ const REMEMBERED: u32 = 20;
 /// - **At least once** in the stream: an event that was published again, because its confirmation was
 ///   lost, is dropped by the broker within the stream's `duplicate_window` (two minutes by default). If
 ///   the broker is away for longer, the event may be in the stream twice.
+/// - **A node that delivers no longer is no member.** When the local manager is closed or the codec
+///   panics, the manager closes and the node leaves.
 /// - **A receipt never claims more than is known**: each node's own
 ///   [receipt](genevent::Receipt), or [`NodeOutcome::Gone`].
 ///
@@ -175,7 +177,7 @@ impl<E: Send + Sync + 'static> Cluster<E> {
         let events = reader(node.stream.clone(), since);
         let manager = node.manager.clone();
         let pump = pump::run(Arc::clone(&node), manager, events, Stop::new(stopped));
-        let beats = Arc::clone(&node).keep_beating();
+        let pump = Arc::clone(&node).beat_during(pump);
         let others = Arc::clone(&node).watch_members(reader(members, 0));
         let collect = Arc::clone(&node).collect(reports);
         let answer = Arc::clone(&node).answer(questions);
@@ -183,7 +185,6 @@ impl<E: Send + Sync + 'static> Cluster<E> {
             stop,
             pump: std::sync::Mutex::new(Some(tokio::spawn(pump))),
             others: vec![
-                tokio::spawn(beats),
                 tokio::spawn(others),
                 tokio::spawn(collect),
                 tokio::spawn(answer),
@@ -208,7 +209,7 @@ impl<E: Send + Sync + 'static> Cluster<E> {
 
     /// Returns the node's own manager, which delivers the stream's events: for handlers, filters and
     /// inspection. An event that is published there directly reaches this process alone, and comes
-    /// somewhere between the events of the cluster. Closing the manager ends the delivery.
+    /// somewhere between the events of the cluster. Closing the manager makes the node leave.
     pub fn local(&self) -> &EventManager<E> {
         &self.node.manager
     }
@@ -309,8 +310,9 @@ impl<E: Send + Sync + 'static> Cluster<E> {
         .boxed()
     }
 
-    /// Leaves the cluster: takes no more events, waits until the subscribers of this node have
-    /// finished what they got, reports, and tells the other nodes. Closes the node's manager.
+    /// Leaves the cluster: takes no more events, reports what other nodes wait for once it is finished,
+    /// tells the other nodes, and returns when the subscribers of this node have finished all that they
+    /// got. Closes the node's manager.
     ///
     /// # Cancel safety
     /// A dropped future leaves the node half gone; the others notice after the heartbeat's time.
@@ -318,17 +320,11 @@ impl<E: Send + Sync + 'static> Cluster<E> {
         self.tasks.stop.send_replace(true);
         let pump = self.tasks.take_pump();
         if let Some(pump) = pump {
-            let _ = pump.await; // a panic of user code in the pump was reported by its hook
+            let _ = pump.await; // has closed the manager, and told the other nodes
         }
-        self.node.manager.close();
         let _ = self.node.manager.flush().await;
         for task in &self.tasks.others {
             task.abort();
-        }
-        let members = self.node.names.members();
-        let farewell = kv_stream::delete(&self.node.jetstream, &members, &self.node.name);
-        if let Err(error) = farewell.await {
-            tracing::warn!(%error, "the other nodes could not be told");
         }
     }
 }

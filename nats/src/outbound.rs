@@ -3,6 +3,7 @@
 mod counts;
 mod pace;
 mod pump;
+mod refusal;
 mod subject;
 mod target;
 
@@ -72,7 +73,7 @@ struct Settings<E, C> {
     confirm_within: Duration,
     origin: Option<String>,
     /// The beginning of the default message ids. It differs in each run, because the numbers begin
-    /// anew in each process: the broker would drop new events as doubles of old ones.
+    /// anew in each run: the broker would drop new events as doubles of old ones.
     run: String,
     message_id: Option<Box<MessageId<E>>>,
 }
@@ -143,16 +144,25 @@ impl<E, C> Outbound<E, C> {
 
     /// Names this node in header [`ORIGIN`](crate::ORIGIN), so that an
     /// [`Inbound`](crate::Inbound) of the same node does not hear it. By default, there is no such header.
+    ///
+    /// # Panics
+    /// If `node` has a line break, which would end the header.
     pub fn origin(mut self, node: impl Into<String>) -> Self {
-        self.settings.origin = Some(node.into());
+        let node = node.into();
+        assert!(!node.contains(['\r', '\n']), "a node's name is one line");
+        self.settings.origin = Some(node);
         self
     }
 
     /// Sets the message id of each event. The default is a name of this run and the number of the
-    /// event in its manager.
+    /// delivery in this run.
     ///
     /// The broker drops an event whose id it has stored within its `duplicate_window`, so the ids of
-    /// different events must differ, also across processes and restarts.
+    /// different events must differ, also across processes and restarts. An event is refused if its id
+    /// is empty, has a line break, or begins or ends with white space.
+    ///
+    /// The first event of a run, and an event whose id repeats that of a recent one, are confirmed before
+    /// the next is sent.
     pub fn message_id(mut self, id: impl Fn(&E) -> String + Send + Sync + 'static) -> Self {
         self.settings.message_id = Some(Box::new(id));
         self

@@ -46,7 +46,8 @@ impl<C: Clone + Default, X> Running<C, X> {
     /// The error that ended the bridge before, if one did.
     ///
     /// # Panics
-    /// With the panic of user code in the bridge: of a codec, a closure or a dead-letter hook.
+    /// With the panic of user code in the bridge: of a codec, a closure or a dead-letter hook. When the
+    /// runtime of the bridge has shut down. After [`ended`](Self::ended) has returned.
     ///
     /// # Cancel safety
     /// Dropping the future aborts the bridge, as dropping the handle.

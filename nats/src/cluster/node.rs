@@ -1,5 +1,6 @@
 //! A node: what its handles and its tasks share, and the work of the tasks.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -9,8 +10,9 @@ use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::{self, Context, Message, stream};
 use async_nats::{Client, Subscriber};
 use bytes::Bytes;
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use genevent::EventManager;
+use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::membership::{Membership, SILENT_BEATS};
@@ -123,7 +125,25 @@ impl<E: Send + Sync + 'static> Node<E> {
         .await
     }
 
-    pub(super) async fn keep_beating(self: Arc<Self>) {
+    /// Beats for as long as `delivery` runs. Then closes the manager and tells the other nodes: they
+    /// would wait without end for a node that beats and delivers nothing.
+    pub(super) async fn beat_during(self: Arc<Self>, delivery: impl Future<Output = ()> + Send) {
+        let mut beats = JoinSet::new(); // a task of its own: decoding must not delay a beat
+        beats.spawn(Arc::clone(&self).keep_beating());
+        let ended = AssertUnwindSafe(delivery).catch_unwind().await;
+        if ended.is_err() {
+            tracing::error!(node = self.name, "the codec panicked; the node leaves");
+        }
+        self.manager.close();
+        beats.shutdown().await;
+        let members = self.names.members();
+        let farewell = kv_stream::delete(&self.jetstream, &members, &self.name);
+        if let Err(error) = farewell.await {
+            tracing::warn!(%error, "the other nodes could not be told");
+        }
+    }
+
+    async fn keep_beating(self: Arc<Self>) {
         let mut tick = interval(self.beat_interval());
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {

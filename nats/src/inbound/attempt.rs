@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_nats::jetstream::Message;
 use genevent::{EventManager, Receipt};
 
-use super::message_info::MessageInfo;
+use super::message_info::{MessageInfo, Numbers};
 use super::{Settings, WhenUnheard};
 use crate::codec::Codec;
 use crate::dead_letter::{DeadLetter, DeadReason};
@@ -26,10 +26,13 @@ pub(super) enum Verdict {
 }
 
 /// Takes one message through the manager, and returns the verdict.
+///
+/// What happens rarely is boxed, because the future of every message has room for all that it awaits.
 pub(super) async fn attempt<E, T, C>(
     settings: Arc<Settings<E, T, C>>,
     manager: EventManager<T>,
     message: Arc<Message>,
+    numbers: Numbers,
     mut stop: Stop,
 ) -> Verdict
 where
@@ -37,14 +40,14 @@ where
     T: Send + Sync + 'static,
     C: Codec<E>,
 {
-    let info = MessageInfo::new(&message).expect("the pump begins only with numbered messages");
+    let info = MessageInfo::new(&message, numbers);
     if settings.origin.is_some() && info.origin() == settings.origin.as_deref() {
         return Verdict::Own;
     }
     let limit = settings.max_deliver.unwrap_or(u64::MAX);
     if info.delivered() > limit {
         let reason = DeadReason::Exhausted(String::new());
-        return bury(&settings, &message, info, reason, stop).await;
+        return Box::pin(bury(&settings, &message, info, reason, stop)).await;
     }
     let mut tries = 0;
     loop {
@@ -52,7 +55,7 @@ where
             Ok(event) => (settings.map)(event, &info),
             Err(error) => {
                 let reason = DeadReason::Undecodable(Arc::new(error));
-                return bury(&settings, &message, info, reason, stop).await;
+                return Box::pin(bury(&settings, &message, info, reason, stop)).await;
             }
         };
         let Ok(receipt) = manager.sync_notify(event).await else {
@@ -64,11 +67,18 @@ where
                 WhenUnheard::Nak => "no subscriber".to_owned(),
                 WhenUnheard::Wait => {
                     tries += 1;
-                    tokio::select! {
-                        () = hearers(&manager, settings.backoff.after(tries)) => continue,
-                        () = manager.closed() => return Verdict::Nak(None),
-                        () = stop.requested() => return Verdict::Nak(None),
+                    let pause = settings.backoff.after(tries);
+                    let heard = Box::pin(async {
+                        tokio::select! {
+                            () = hearers(&manager, pause) => true,
+                            () = manager.closed() => false,
+                            () = stop.requested() => false,
+                        }
+                    });
+                    if heard.await {
+                        continue;
                     }
+                    return Verdict::Nak(None);
                 }
             }
         } else if receipt.all_acked() {
@@ -85,7 +95,7 @@ where
         );
         if info.delivered() >= limit {
             let reason = DeadReason::Exhausted(causes);
-            return bury(&settings, &message, info, reason, stop).await;
+            return Box::pin(bury(&settings, &message, info, reason, stop)).await;
         }
         return Verdict::Nak(Some(settings.backoff.after(info.delivered())));
     }

@@ -8,19 +8,31 @@ use crate::headers::{self, MESSAGE_ID, ORIGIN};
 #[derive(Debug, Clone, Copy)]
 pub struct MessageInfo<'a> {
     message: &'a Message,
-    stream_sequence: u64,
-    delivered: u64,
+    numbers: Numbers,
 }
 
-impl<'a> MessageInfo<'a> {
-    /// Reads the numbers of a message. `None` for a message that does not come from a consumer.
-    pub(crate) fn new(message: &'a Message) -> Option<Self> {
+/// The numbers of a delivery, which are parsed once: they are text in the message.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Numbers {
+    pub(super) stream_sequence: u64,
+    pub(super) delivered: u64,
+}
+
+impl Numbers {
+    /// Parses the numbers of a message. `None` for a message that does not come from a consumer.
+    pub(super) fn of(message: &Message) -> Option<Self> {
         let info = message.info().ok()?;
         Some(Self {
-            message,
             stream_sequence: info.stream_sequence,
             delivered: u64::try_from(info.delivered).unwrap_or(1),
         })
+    }
+}
+
+impl<'a> MessageInfo<'a> {
+    /// Joins a message and its numbers.
+    pub(super) fn new(message: &'a Message, numbers: Numbers) -> Self {
+        Self { message, numbers }
     }
 
     /// Returns the subject that the message was published to.
@@ -31,12 +43,12 @@ impl<'a> MessageInfo<'a> {
     /// Returns the number of the message in its stream, from 1. All deliveries of a message have the
     /// same number, so it tells doubles apart.
     pub fn stream_sequence(&self) -> u64 {
-        self.stream_sequence
+        self.numbers.stream_sequence
     }
 
     /// Returns how often the message was delivered, from 1, this time included.
     pub fn delivered(&self) -> u64 {
-        self.delivered
+        self.numbers.delivered
     }
 
     /// Returns the id that the publisher gave the message. An event that was published twice has the

@@ -8,16 +8,16 @@ use std::time::Duration;
 
 use async_nats::Client;
 use async_nats::jetstream::{AckKind, Message};
-use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use genevent::EventManager;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::Settings;
 use super::attempt::{Verdict, attempt};
 use super::counts::InboundCounts;
-use super::message_info::MessageInfo;
+use super::message_info::Numbers;
 use super::source::Source;
 use crate::codec::Codec;
 use crate::error::InboundError;
@@ -82,11 +82,12 @@ where
         let manager = self.manager.clone();
         let mut closed = pin!(manager.closed());
         let mut stop = self.stop.clone();
+        let mut stopped = pin!(stop.requested());
         let end = loop {
             let free = self.settings.places().saturating_sub(self.held.len());
             tokio::select! {
                 biased;
-                () = stop.requested() => break Ok(()),
+                () = &mut stopped => break Ok(()),
                 () = &mut closed => break Ok(()),
                 _ = tick.tick() => self.tick(progress).await,
                 Some((number, verdict)) = self.attempts.next() => self.settle(number, verdict).await,
@@ -104,12 +105,12 @@ where
     fn begin(&mut self, message: Message) {
         self.client.get_or_insert_with(|| message.context.client());
         let message = Arc::new(message);
-        let Some(info) = MessageInfo::new(&message) else {
+        let Some(numbers) = Numbers::of(&message) else {
             tracing::warn!("a message without numbers cannot be acknowledged");
             return;
         };
-        let number = info.stream_sequence();
-        if info.delivered() > 1 {
+        let number = numbers.stream_sequence;
+        if numbers.delivered > 1 {
             self.counts.lock().redelivered += 1;
         }
         let held = Held {
@@ -120,9 +121,9 @@ where
             return; // the first delivery is still under way
         }
         let (settings, manager) = (Arc::clone(&self.settings), self.manager.clone());
-        let attempt = attempt(settings, manager, message, self.stop.clone());
-        self.attempts
-            .push(Box::pin(async move { (number, attempt.await) }));
+        let attempt = attempt(settings, manager, message, numbers, self.stop.clone());
+        let attempt = attempt.map(move |verdict| (number, verdict));
+        self.attempts.push(attempt.boxed());
     }
 
     /// Tells the broker the verdict about a message.

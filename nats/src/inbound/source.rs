@@ -21,6 +21,8 @@ const EXPIRES: Duration = Duration::from_secs(5);
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// The messages of a standing request. The broker stops at the consumer's `max_ack_pending` before.
 const STANDING_BATCH: usize = 256;
+/// The most messages that are requested at once; a request for more is no number for the broker.
+const LARGEST_BATCH: usize = 1024;
 /// How often a missing consumer is looked up before the source ends.
 const LOOK_UPS: u64 = 5;
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(2));
@@ -31,6 +33,7 @@ const BACKOFF: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_
 /// may arrive than the caller has places for.
 pub(super) struct Source {
     consumer: PullConsumer,
+    /// The most messages to request.
     places: usize,
     pulls: Pulls,
     /// How often the connection had been made when the pull requests were.
@@ -60,7 +63,7 @@ impl Source {
         };
         Self {
             consumer,
-            places,
+            places: places.min(LARGEST_BATCH),
             pulls,
             connects: None,
             failures: 0,
@@ -110,7 +113,7 @@ impl Source {
             }
             Pulls::Counted(requests) => {
                 let requested: usize = requests.iter().map(|it| it.missing).sum();
-                let missing = free.saturating_sub(requested);
+                let missing = free.min(self.places).saturating_sub(requested);
                 // A request for each single place would cost a round trip for each message.
                 if missing >= self.places.div_ceil(2) || (missing > 0 && requests.is_empty()) {
                     let pull = self.consumer.batch().max_messages(missing).expires(EXPIRES);

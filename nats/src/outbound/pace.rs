@@ -42,7 +42,7 @@ impl Pace {
         self.calm += 1;
         if self.calm >= self.needed {
             self.calm = 0;
-            self.allowed = (self.allowed * 2).min(self.limit);
+            self.allowed = self.allowed.saturating_mul(2).min(self.limit);
         }
     }
 
@@ -82,5 +82,15 @@ mod tests {
         }
         pace.confirmed();
         assert_eq!(pace.allowed(), 2);
+    }
+
+    #[test]
+    fn a_limit_without_bound_is_reached_without_overflow() {
+        let mut pace = Pace::new(usize::MAX);
+        pace.broken();
+        for _ in 0..1000 {
+            pace.confirmed();
+        }
+        assert_eq!(pace.allowed(), usize::MAX);
     }
 }

@@ -1,13 +1,12 @@
 //! The task of an outbound bridge.
 
 use std::collections::VecDeque;
-use std::error::Error;
 use std::future::pending;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use async_nats::jetstream::ErrorCode;
+use async_nats::Subject;
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::publish::PublishAck;
@@ -20,7 +19,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use super::Settings;
 use super::counts::OutboundCounts;
 use super::pace::Pace;
-use super::subject::{Subject, is_publishable};
+use super::refusal::{describe, is_message_id, is_permanent};
+use super::subject::{self, is_publishable};
 use super::target::Target;
 use crate::codec::Codec;
 use crate::error::OutboundError;
@@ -48,6 +48,11 @@ pub(super) struct Pump<E, C> {
     /// 2. An event with a predecessor among them names the predecessor when it is sent.
     window: VecDeque<Entry>,
     sent: usize,
+    /// With ids of the user: the confirmed ids one of which may be that of the stream's last message.
+    /// Empty before the first event is stored: the last message may be of an earlier run.
+    maybe_last: Vec<String>,
+    /// The number in the last default message id.
+    taken: u64,
     pace: Pace,
     /// How often the connection had been made when the events were sent.
     connects: u64,
@@ -58,9 +63,10 @@ pub(super) struct Pump<E, C> {
 struct Entry {
     ack: Ack,
     id: String,
-    subject: String,
+    subject: Subject,
     payload: Bytes,
     first_sent: Option<Instant>,
+    sent_again: bool,
     confirmation: Option<Confirmation>,
 }
 
@@ -85,6 +91,8 @@ where
             stop,
             window: VecDeque::new(),
             sent: 0,
+            maybe_last: Vec::new(),
+            taken: 0,
             connects: 0,
             failures: 0,
             paused_until: None,
@@ -97,6 +105,7 @@ where
         let mut tick = interval(CONNECTION_CHECK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut stop = self.stop.clone();
+        let mut stopped = pin!(stop.requested());
         self.connects = self.connections();
         loop {
             if self.paused_until.is_none() {
@@ -108,7 +117,7 @@ where
             let has_room = self.window.len() < self.settings.max_in_flight;
             tokio::select! {
                 biased;
-                () = stop.requested(), if self.deliveries.is_some() => self.deliveries = None,
+                () = &mut stopped, if self.deliveries.is_some() => self.deliveries = None,
                 result = front(&mut self.window) => self.answered(result),
                 delivery = next(&mut self.deliveries), if has_room => match delivery {
                     Some(delivery) => self.take(delivery).await?,
@@ -129,7 +138,10 @@ where
     async fn take(&mut self, delivery: Delivery<E>) -> Result<(), OutboundError> {
         let subject = self.settings.subject.of(&delivery);
         if !is_publishable(&subject) {
-            self.refuse(delivery.into_parts().1, format!("no subject: {subject:?}"));
+            self.refuse(
+                delivery.into_parts().1,
+                format!("no subject: {:?}", subject.as_str()),
+            );
             return Ok(());
         }
         if self.target.is_none() {
@@ -152,10 +164,17 @@ where
                 return Ok(());
             }
         };
-        let id = match &self.settings.message_id {
-            Some(message_id) => message_id(&delivery),
-            None => format!("{}.{}", self.settings.run, delivery.seq()),
+        let id = if let Some(message_id) = &self.settings.message_id {
+            message_id(&delivery)
+        } else {
+            // Not the event's own number: events of several managers may have the same.
+            self.taken += 1;
+            format!("{}.{}", self.settings.run, self.taken)
         };
+        if !is_message_id(&id) {
+            self.refuse(delivery.into_parts().1, format!("no message id: {id:?}"));
+            return Ok(());
+        }
         let (event, ack) = delivery.into_parts();
         drop(event);
         self.window.push_back(Entry {
@@ -164,6 +183,7 @@ where
             subject,
             payload,
             first_sent: None,
+            sent_again: false,
             confirmation: None,
         });
         Ok(())
@@ -189,23 +209,25 @@ where
     async fn send_allowed(&mut self) {
         let allowed = self.pace.allowed();
         while self.sent < self.window.len().min(allowed) {
-            let predecessor = self
-                .sent
-                .checked_sub(1)
-                .map(|it| self.window[it].id.clone());
-            let entry = &mut self.window[self.sent];
+            let entry = &self.window[self.sent];
             let mut message = PublishMessage::build()
                 .payload(entry.payload.clone())
                 .message_id(&entry.id);
             if let Some(origin) = &self.settings.origin {
                 message = message.header(ORIGIN, origin.as_str());
             }
-            if let (Subject::ByEvent(_), Some(target)) = (&self.settings.subject, &self.target) {
+            if let (subject::Subject::ByEvent(_), Some(target)) =
+                (&self.settings.subject, &self.target)
+            {
                 message = message.expected_stream(&target.stream);
             }
-            if let Some(predecessor) = predecessor {
-                message = message.expected_last_message_id(predecessor);
+            if let Some(predecessor) = self.sent.checked_sub(1) {
+                if !self.is_link(predecessor) {
+                    return; // until the predecessor is confirmed
+                }
+                message = message.expected_last_message_id(&self.window[predecessor].id);
             }
+            let entry = &mut self.window[self.sent];
             entry.first_sent.get_or_insert_with(Instant::now);
             let subject = entry.subject.clone();
             match self.settings.jetstream.send_publish(subject, message).await {
@@ -232,6 +254,20 @@ where
         }
     }
 
+    /// Returns whether a successor can name this event: whether only this event, once stored, makes its
+    /// id that of the stream's last message.
+    ///
+    /// Ids of the user may repeat. Then the last message may have the id already, and the broker would
+    /// store the successor although events before it are missing.
+    fn is_link(&self, index: usize) -> bool {
+        let id = &self.window[index].id;
+        let mut before = self.window.iter().take(index);
+        self.settings.message_id.is_none()
+            || (!self.maybe_last.is_empty()
+                && !self.maybe_last.contains(id)
+                && !before.any(|it| it.id == *id))
+    }
+
     /// Takes the broker's answer about the first event.
     fn answered(&mut self, result: Result<PublishAck, PublishError>) {
         match result {
@@ -247,6 +283,9 @@ where
                 }
                 self.failures = 0;
                 self.pace.confirmed();
+                if self.settings.message_id.is_some() {
+                    self.note_last(entry.id, confirmation.duplicate, entry.sent_again);
+                }
                 entry.ack.ack();
             }
             Err(error) if error.kind() == PublishErrorKind::WrongLastMessageId => {
@@ -261,6 +300,17 @@ where
                 self.refuse(entry.ack, describe(&error));
             }
             Err(error) => self.fail(&error),
+        }
+    }
+
+    /// Notes a confirmed id that may be that of the stream's last message.
+    fn note_last(&mut self, id: String, duplicate: bool, sent_again: bool) {
+        if !duplicate {
+            self.maybe_last.clear();
+        }
+        // The double of an earlier attempt may be the last message; one of an earlier event is known.
+        if !duplicate || (sent_again && !self.maybe_last.is_empty()) {
+            self.maybe_last.push(id);
         }
     }
 
@@ -289,6 +339,7 @@ where
     fn begin_again(&mut self) {
         for entry in self.window.iter_mut().take(self.sent) {
             entry.confirmation = None;
+            entry.sent_again = true;
         }
         if self.sent > 0 {
             self.counts.lock().retries += 1;
@@ -333,26 +384,5 @@ async fn until(end: Option<Instant>) {
     match end {
         Some(end) => tokio::time::sleep_until(end).await,
         None => pending().await,
-    }
-}
-
-/// Returns whether sending the same event again would fail the same way.
-fn is_permanent(error: &PublishError) -> bool {
-    if error.kind() == PublishErrorKind::MaxPayloadExceeded {
-        return true;
-    }
-    let answer = error
-        .source()
-        .and_then(|it| it.downcast_ref::<async_nats::jetstream::Error>());
-    answer.is_some_and(|it| {
-        let code = it.error_code();
-        code == ErrorCode::STREAM_NOT_MATCH || code == ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM
-    })
-}
-
-fn describe(error: &PublishError) -> String {
-    match error.source() {
-        Some(source) => format!("{}: {source}", error.kind()),
-        None => error.kind().to_string(),
     }
 }

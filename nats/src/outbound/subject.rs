@@ -1,7 +1,6 @@
 //! The subject of each event.
 
 use std::fmt;
-use std::sync::Arc;
 
 /// A fixed subject, for [`IntoSubject`].
 #[derive(Debug)]
@@ -23,7 +22,7 @@ pub trait IntoSubject<E, Kind> {
 #[doc(hidden)]
 #[expect(unnameable_types, reason = "users give strings and closures")]
 pub enum Subject<E> {
-    Fixed(Arc<str>),
+    Fixed(async_nats::Subject),
     ByEvent(Box<dyn Fn(&E) -> String + Send + Sync>),
 }
 
@@ -54,10 +53,10 @@ where
 
 impl<E> Subject<E> {
     /// Returns the subject of `event`.
-    pub(super) fn of(&self, event: &E) -> String {
+    pub(super) fn of(&self, event: &E) -> async_nats::Subject {
         match self {
-            Self::Fixed(subject) => subject.as_ref().to_owned(),
-            Self::ByEvent(subject) => subject(event),
+            Self::Fixed(subject) => subject.clone(),
+            Self::ByEvent(subject) => subject(event).into(),
         }
     }
 }

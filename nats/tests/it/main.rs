@@ -9,5 +9,6 @@ mod proxy;
 mod cluster;
 mod inbound;
 mod outbound;
+mod outsider;
 mod registry;
 mod setup;
