@@ -120,6 +120,11 @@ impl<E: Send + Sync + 'static> Runner<E> {
             }
             return;
         }
+        // Sent by a handler of the group for a handler that was added behind events still to come.
+        let Err(give) = self.queue.push_behind_add(target, give) else {
+            return;
+        };
+        drop(give);
         let group = self.registration.as_ref().map(|group| &group.exit);
         if group.is_some_and(|exit| Arc::ptr_eq(exit, target)) {
             self.has_owner = false;

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use genevent::test_util::Probe;
-use genevent::{EventManager, Handled, Handler, StopReason, WeakHandlerGroup, handler_fn};
+use genevent::{EventManager, Handled, Handler, StopReason, Weakhandler_fn};
 use tokio::task::yield_now;
 
 /// Removes the handler `victim` of its group at event 1, and publishes event 2 before.
@@ -95,4 +95,32 @@ async fn a_group_lives_while_a_clone_of_its_handle_does() {
     assert!(weak.upgrade().is_none());
     assert_eq!(stopped.await, StopReason::Removed);
     assert_eq!(format!("{weak:?}"), "WeakHandlerGroup { name: None, .. }");
+}
+
+#[tokio::test]
+async fn a_handler_added_and_removed_inside_of_one_event_never_handles_any() {
+    let manager = EventManager::<u32>::new(4);
+    let group = manager.handler_group("group").unwrap();
+    let (weak, seen) = (group.downgrade(), Probe::new());
+    let added = seen.clone();
+    group
+        .add_handler("adder", move |n: &u32| {
+            let (weak, added, n) = (weak.clone(), added.clone(), *n);
+            async move {
+                if n == 1 {
+                    let group = weak.upgrade().unwrap();
+                    let record = handler_fn(move |n: &u32| added.record(*n));
+                    group.add_handler("new", record).unwrap();
+                    assert!(group.remove_handler("new").await);
+                }
+            }
+        })
+        .unwrap();
+    // Event 2 is stored before the handler is added, so the handler joins behind it.
+    for n in 1..=2 {
+        manager.notify(n).await.unwrap();
+    }
+    assert_eq!(manager.sync_notify(3).await.unwrap().dropped(), 0);
+    assert_eq!(group.which_handlers(), ["adder"]);
+    assert_eq!(seen.drain(), [3; 0]);
 }
