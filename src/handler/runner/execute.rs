@@ -71,8 +71,13 @@ impl<E: Send + Sync + 'static> Runner<E> {
             return;
         };
         match owner.recheck.requested() {
-            // The owner has woken before the member was added, so the command found no member.
+            // The owner has woken before the member was added, so the command found no member. A runner
+            // that ends takes no more events, and would repeat the command for ever: the member ends
+            // with the runner.
             Some(not_before) if !self.subscription.has_taken(not_before) => {
+                if self.user_code.runner.mailbox.is_closed() {
+                    return;
+                }
                 let command = Command::CheckOwner(Arc::clone(&owner.recheck));
                 self.queue.push(QueuedCommand {
                     not_before,
