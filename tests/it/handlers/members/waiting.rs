@@ -56,6 +56,27 @@ async fn a_deadline_names_the_stuck_handler_first() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_receipt_so_far_counts_handlers_that_have_ended_with_the_event() {
+    let manager = EventManager::<u32>::new(4);
+    let group = manager.handler_group("group").unwrap();
+    let breaks = handler_fn(|_: &u32| ControlFlow::Break(()));
+    group.add_handler("breaks", breaks).unwrap();
+    let panics = handler_fn(|_: &u32| -> () { panic!("broken") });
+    group.add_handler("panics", panics).unwrap();
+    let breaks = handler_fn(|_: &u32| ControlFlow::Break(()));
+    group.add_handler("breaks too", breaks).unwrap();
+    group
+        .add_handler("stuck", |_: &u32| pending::<()>())
+        .unwrap();
+    let late = manager.sync_notify(1).within(Duration::from_secs(1)).await;
+    let Err(DeadlineError::Unanswered(late)) = late else {
+        panic!("a handler is stuck");
+    };
+    assert_eq!(names(late.waiting_for()), ["stuck"]);
+    assert_eq!((late.receipt().acked(), late.receipt().dropped()), (2, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_full_window_is_that_of_the_stuck_handler() {
     let manager = EventManager::new(1);
     let (_group, _go, stuck) = gated(&manager);
