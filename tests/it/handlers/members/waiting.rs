@@ -95,6 +95,24 @@ async fn a_full_window_is_that_of_the_stuck_handler() {
     assert_eq!(queued.await, Ok(2));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_full_window_between_events_is_that_of_all_handlers() {
+    let manager = EventManager::new(1);
+    let (_group, go, gated) = gated(&manager);
+    let call = gated.call_async(|_| Box::pin(pending::<()>()));
+    let mut call = Box::pin(call);
+    assert!(poll!(&mut call).is_pending());
+    yield_now().await;
+    manager.notify(1).await.unwrap();
+    // The call is what holds up the group, and not its first handler.
+    let waiting = manager.notify(2).within(Duration::from_secs(1)).await;
+    let waiting_for = waiting.unwrap_err().waiting_for().to_vec();
+    assert_eq!(names(&waiting_for), ["first", "gated", "last"]);
+    gated.abort();
+    go.add_permits(1);
+    assert_eq!(manager.notify(2).await, Ok(2));
+}
+
 #[tokio::test]
 async fn a_handler_of_a_group_cannot_wait_for_its_group() {
     let manager = EventManager::<u32>::new(4);
