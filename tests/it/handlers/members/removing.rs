@@ -154,13 +154,13 @@ async fn an_ended_group_ends_handlers_whose_owner_is_gone_before_they_were_reach
         }
         yield_now().await;
         let (owner, gone) = oneshot::channel::<()>();
-        let owned = group
+        let member = group
             .add_mon_handler("owned", handler_fn(|_: &u32| ()), gone)
             .unwrap();
         drop(owner);
         end(&manager, &group);
         // A runner that repeats a command for ever would never get here.
-        let ended = async { (owned.stopped().await, group.stopped().await) };
+        let ended = async { (member.stopped().await, group.stopped().await) };
         let ended = tokio::time::timeout(Duration::from_secs(5), ended).await;
         assert_eq!(ended, Ok((reason.clone(), reason)));
         manager.stop().await.unwrap();
