@@ -203,7 +203,9 @@ impl SubscribeOptions {
     /// Further calls add further subscriptions to wait for.
     ///
     /// No subscription waits for an `other` after it has left. [Filtered](crate::filter)
-    /// subscriptions and handlers can be waited for too, by their [ids](crate::SubscriberInfo::id).
+    /// subscriptions and handlers can be waited for too, by their [ids](crate::SubscriberInfo::id). The
+    /// handlers of a [group](crate::HandlerGroup) share one position: the id of one of them stands for the
+    /// group with all of its handlers.
     ///
     /// # Panics
     /// [`subscribe_with`] panics if `other` belongs to another manager, or is an

@@ -22,8 +22,9 @@ use crate::util::sync::Arc;
 ///
 /// **Each handler counts as a subscriber**, with a name and an id of its own: in receipts and in the
 /// numbers that publishing calls return, from the first event stored after the handler was added, and in
-/// [`subscribers`] and errors of deadlines. A group without handlers counts for nothing. All handlers share
-/// one window, of the capacity of the manager.
+/// [`subscribers`] and errors of deadlines. All handlers share one window, of the capacity of the manager. A
+/// group without handlers is no subscriber, but its task still reads the events, and publishers that
+/// have filled the window wait until the task runs.
 ///
 /// The names in a group are separate from the names of the manager, whose [`which_handlers`] lists the
 /// group only. When the manager is closed, the newest handler ends first. The group ends with the

@@ -1,6 +1,6 @@
 //! Drawing the statistics of a manager.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
 use crate::inspect::{Named, Stats, SubscriberInfo};
@@ -60,13 +60,17 @@ impl Stats {
             draw_subscriber(to, info, "dashed")?;
         }
         let drawn = || self.subscribers.iter().chain(&self.leaving);
-        let known: BTreeSet<_> = drawn().map(SubscriberInfo::id).collect();
+        // A stage after a group comes after each of its handlers, which are drawn in its place.
+        let mut known = BTreeMap::<_, Vec<_>>::new();
         for info in drawn() {
-            for other in info.after() {
-                if known.contains(other) {
-                    let (first, then) = (other.number, info.id().number);
-                    writeln!(to, "  s{first} -> s{then} [color=blue, label=after];")?;
-                }
+            let position = info.group.as_ref().map_or(info.id, |group| group.id);
+            known.entry(position).or_default().push(info.id.number);
+        }
+        for info in drawn() {
+            let then = info.id.number;
+            let after = info.after().iter().filter_map(|other| known.get(other));
+            for first in after.flatten() {
+                writeln!(to, "  s{first} -> s{then} [color=blue, label=after];")?;
             }
         }
         if self.permits > 0 {

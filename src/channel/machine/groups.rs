@@ -1,7 +1,7 @@
 //! Groups: handlers that share a log reader, and count as a subscriber each.
 
-use super::Machine;
-use super::members::GroupHandler;
+use super::members::{Group, GroupHandler};
+use super::{Machine, Member};
 use crate::channel::effects::{Effect, Effects};
 use crate::channel::handlers::progress::GroupProgress;
 use crate::channel::log::SegmentKey;
@@ -33,6 +33,34 @@ impl<E> Machine<E> {
         };
         self.members.join_group(group.number, handler);
         self.assert_invariants();
+    }
+
+    /// Replaces the ids of handlers of groups by the ids of their groups: a stage waits for log readers.
+    pub(super) fn resolve_group_handlers(&self, mut ids: Vec<SubscriberId>) -> Vec<SubscriberId> {
+        for index in (0..ids.len()).rev() {
+            let Some(group) = self.find_group_of(ids[index]) else {
+                continue;
+            };
+            if ids.contains(&group) {
+                ids.remove(index);
+            } else {
+                ids[index] = group;
+            }
+        }
+        ids
+    }
+
+    /// Returns the group of a handler; `None` for a log reader.
+    fn find_group_of(&self, handler: SubscriberId) -> Option<SubscriberId> {
+        if self.find(handler).is_some() {
+            return None;
+        }
+        let has_handler = |member: &&Member<E>| {
+            let mut handlers = member.group().into_iter().flat_map(Group::handlers);
+            handlers.any(|other| other.identity.id == handler)
+        };
+        let group = self.members.iter().find(has_handler)?;
+        Some(group.subscriber.id)
     }
 
     /// Stops to count a handler of a group, and settles for it the unread events that count it. The

@@ -150,14 +150,12 @@ impl<E> Machine<E> {
         }
         let group_info = self.info(now, &member.subscriber);
         let first = infos.len();
-        for (index, (handler, turn)) in group.turns(in_flight).enumerate() {
+        for (handler, turn) in group.turns(in_flight) {
             let has_unread =
                 |seq| member.is_attached() && position < seq && handler.joined_at < seq;
-            // A full window is that of the group: name the handler that holds up the others.
-            let holds_up = match in_flight {
-                Some(_) => turn == HandlerTurn::Now,
-                None => index == 0,
-            };
+            // A full window is that of the group: name the handler that holds up the others. Between
+            // events, which one is called, swapped or removed is not known here, so all are named.
+            let holds_up = in_flight.is_none() || turn == HandlerTurn::Now;
             let is_wanted = match which {
                 Selection::Attached => true,
                 Selection::Blocking => holds_up,

@@ -76,7 +76,7 @@ impl<E> Machine<E> {
                 created_at,
                 group: None,
             },
-            after: options.after,
+            after: self.resolve_group_handlers(options.after),
             #[cfg(feature = "tracing")]
             manager: self.name.clone(),
             is_observer: options.observer,

@@ -107,6 +107,8 @@ impl Answers {
     /// Records that the member which may end has left the list of members.
     pub(super) fn ended(&mut self) {
         self.answered -= 1;
+        // The next member has the same index, and the answer of the ended member is still to be told.
+        self.told = None;
     }
 
     /// Records that a member has left the list before its turn, and did not finish the event.

@@ -71,8 +71,13 @@ impl<E: Send + Sync + 'static> Runner<E> {
             return;
         };
         match owner.recheck.requested() {
-            // The owner has woken before the member was added, so the command found no member.
+            // The owner has woken before the member was added, so the command found no member. A runner
+            // that ends takes no more events, and would repeat the command for ever: the member ends
+            // with the runner.
             Some(not_before) if !self.subscription.has_taken(not_before) => {
+                if self.user_code.runner.mailbox.is_closed() {
+                    return;
+                }
                 let command = Command::CheckOwner(Arc::clone(&owner.recheck));
                 self.queue.push(QueuedCommand {
                     not_before,
@@ -120,6 +125,11 @@ impl<E: Send + Sync + 'static> Runner<E> {
             }
             return;
         }
+        // Sent by a handler of the group for a handler that was added behind events still to come.
+        let Err(give) = self.queue.push_behind_add(target, give) else {
+            return;
+        };
+        drop(give);
         let group = self.registration.as_ref().map(|group| &group.exit);
         if group.is_some_and(|exit| Arc::ptr_eq(exit, target)) {
             self.has_owner = false;

@@ -285,6 +285,28 @@ async fn a_stage_comes_after_the_handlers_of_a_group() {
 }
 
 #[tokio::test]
+async fn the_id_of_a_handler_of_a_group_puts_a_stage_behind_the_group() {
+    let manager = EventManager::new(4);
+    let (group, go, stuck) = gated(&manager);
+    let last = group.handler_by_name("last").unwrap();
+    let after = SubscribeOptions::new().after(stuck.id()).after(last.id());
+    let mut stage = manager.subscribe_with(after);
+    assert_eq!(manager.subscribers()[3].after(), [group.id()]);
+    manager.notify(1).await.unwrap();
+    yield_now().await;
+    assert_eq!(stage.next().now_or_never(), None);
+    go.add_permits(1);
+    assert_eq!(stage.next().await, Some(1));
+
+    // A handler that has left is not waited for.
+    stuck.abort();
+    stuck.stopped().await;
+    let mut late = manager.subscribe_with(SubscribeOptions::new().after(stuck.id()));
+    manager.notify(2).await.unwrap();
+    assert_eq!(late.next().now_or_never(), Some(Some(2)));
+}
+
+#[tokio::test]
 async fn infos_of_handlers_of_groups_name_the_group() {
     let manager = EventManager::builder().name("orders").capacity(4).build();
     let (group, _go, stuck) = gated(&manager);

@@ -1,6 +1,6 @@
 //! Stats as a drawing: which optional parts are drawn besides the subscribers, and when.
 
-use genevent::{EventManager, Overflow};
+use genevent::{EventManager, Overflow, SubscribeOptions, handler_fn};
 use tokio_test::{assert_pending, task};
 
 use crate::drive::now;
@@ -77,4 +77,24 @@ fn without_permits_publishers_wait_for_none() {
     assert!(drawing(&manager).contains("  publishers -> s1 [color=red"));
     assert!(!drawing(&manager).contains("permits"));
     drop(reader);
+}
+
+#[tokio::test]
+async fn arrows_lead_from_each_handler_of_a_group_to_the_stage_after_it() {
+    let manager = EventManager::new(1);
+    let group = manager.handler_group("group").unwrap();
+    let stage = manager.subscribe_with(SubscribeOptions::new().after(group.id()));
+    assert!(
+        !drawing(&manager).contains("after"),
+        "no handler is drawn yet"
+    );
+    for name in ["a", "b"] {
+        group.add_handler(name, handler_fn(|_: &u8| ())).unwrap();
+    }
+    let drawing = drawing(&manager);
+    for first in ["s3", "s4"] {
+        let arrow = format!("  {first} -> s2 [color=blue, label=after];\n");
+        assert!(drawing.contains(&arrow), "{drawing}");
+    }
+    drop(stage);
 }

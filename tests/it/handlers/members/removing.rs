@@ -1,9 +1,13 @@
 //! Removing handlers from inside of their group, and handles of groups.
 
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use genevent::test_util::Probe;
-use genevent::{EventManager, Handled, Handler, StopReason, WeakHandlerGroup, handler_fn};
+use genevent::{
+    EventManager, Handled, Handler, HandlerGroup, StopReason, WeakHandlerGroup, handler_fn,
+};
+use tokio::sync::oneshot;
 use tokio::task::yield_now;
 
 /// Removes the handler `victim` of its group at event 1, and publishes event 2 before.
@@ -95,4 +99,70 @@ async fn a_group_lives_while_a_clone_of_its_handle_does() {
     assert!(weak.upgrade().is_none());
     assert_eq!(stopped.await, StopReason::Removed);
     assert_eq!(format!("{weak:?}"), "WeakHandlerGroup { name: None, .. }");
+}
+
+#[tokio::test]
+async fn a_handler_added_and_removed_inside_of_one_event_never_handles_any() {
+    let manager = EventManager::<u32>::new(4);
+    let group = manager.handler_group("group").unwrap();
+    let (weak, seen) = (group.downgrade(), Probe::new());
+    let added = seen.clone();
+    group
+        .add_handler("adder", move |n: &u32| {
+            let (weak, added, n) = (weak.clone(), added.clone(), *n);
+            async move {
+                if n == 1 {
+                    let group = weak.upgrade().unwrap();
+                    let record = handler_fn(move |n: &u32| added.record(*n));
+                    group.add_handler("new", record).unwrap();
+                    assert!(group.remove_handler("new").await);
+                }
+            }
+        })
+        .unwrap();
+    // Event 2 is stored before the handler is added, so the handler joins behind it.
+    for n in 1..=2 {
+        manager.notify(n).await.unwrap();
+    }
+    assert_eq!(manager.sync_notify(3).await.unwrap().dropped(), 0);
+    assert_eq!(group.which_handlers(), ["adder"]);
+    assert_eq!(seen.drain(), [3; 0]);
+}
+
+#[tokio::test]
+async fn an_ended_group_ends_handlers_whose_owner_is_gone_before_they_were_reached() {
+    type End = fn(&EventManager<u32>, &HandlerGroup<u32>);
+    let ends: [(End, StopReason); 3] = [
+        (|manager, _| manager.stop_now(), StopReason::Aborted),
+        (
+            |manager, group| assert!(manager.abort_handler(group.name())),
+            StopReason::Aborted,
+        ),
+        (
+            |manager, group| assert!(manager.disconnect(group.id())),
+            StopReason::Aborted,
+        ),
+    ];
+    for (end, reason) in ends {
+        let manager = EventManager::<u32>::new(4);
+        let group = manager.handler_group("group").unwrap();
+        group
+            .add_handler("stuck", |_: &u32| std::future::pending::<()>())
+            .unwrap();
+        for n in 1..=3 {
+            manager.notify(n).await.unwrap();
+        }
+        yield_now().await;
+        let (owner, gone) = oneshot::channel::<()>();
+        let member = group
+            .add_mon_handler("owned", handler_fn(|_: &u32| ()), gone)
+            .unwrap();
+        drop(owner);
+        end(&manager, &group);
+        // A runner that repeats a command for ever would never get here.
+        let ended = async { (member.stopped().await, group.stopped().await) };
+        let ended = tokio::time::timeout(Duration::from_secs(5), ended).await;
+        assert_eq!(ended, Ok((reason.clone(), reason)));
+        manager.stop().await.unwrap();
+    }
 }

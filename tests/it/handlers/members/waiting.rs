@@ -56,6 +56,27 @@ async fn a_deadline_names_the_stuck_handler_first() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_receipt_so_far_counts_handlers_that_have_ended_with_the_event() {
+    let manager = EventManager::<u32>::new(4);
+    let group = manager.handler_group("group").unwrap();
+    let breaks = handler_fn(|_: &u32| ControlFlow::Break(()));
+    group.add_handler("breaks", breaks).unwrap();
+    let panics = handler_fn(|_: &u32| -> () { panic!("broken") });
+    group.add_handler("panics", panics).unwrap();
+    let breaks = handler_fn(|_: &u32| ControlFlow::Break(()));
+    group.add_handler("breaks too", breaks).unwrap();
+    group
+        .add_handler("stuck", |_: &u32| pending::<()>())
+        .unwrap();
+    let late = manager.sync_notify(1).within(Duration::from_secs(1)).await;
+    let Err(DeadlineError::Unanswered(late)) = late else {
+        panic!("a handler is stuck");
+    };
+    assert_eq!(names(late.waiting_for()), ["stuck"]);
+    assert_eq!((late.receipt().acked(), late.receipt().dropped()), (2, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_full_window_is_that_of_the_stuck_handler() {
     let manager = EventManager::new(1);
     let (_group, _go, stuck) = gated(&manager);
@@ -72,6 +93,24 @@ async fn a_full_window_is_that_of_the_stuck_handler() {
     assert_eq!(blocking, [stuck.id()]);
     stuck.abort();
     assert_eq!(queued.await, Ok(2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_window_between_events_is_that_of_all_handlers() {
+    let manager = EventManager::new(1);
+    let (_group, go, gated) = gated(&manager);
+    let call = gated.call_async(|_| Box::pin(pending::<()>()));
+    let mut call = Box::pin(call);
+    assert!(poll!(&mut call).is_pending());
+    yield_now().await;
+    manager.notify(1).await.unwrap();
+    // The call is what holds up the group, and not its first handler.
+    let waiting = manager.notify(2).within(Duration::from_secs(1)).await;
+    let waiting_for = waiting.unwrap_err().waiting_for().to_vec();
+    assert_eq!(names(&waiting_for), ["first", "gated", "last"]);
+    gated.abort();
+    go.add_permits(1);
+    assert_eq!(manager.notify(2).await, Ok(2));
 }
 
 #[tokio::test]
