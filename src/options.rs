@@ -204,7 +204,7 @@ impl SubscribeOptions {
     ///
     /// No subscription waits for an `other` after it has left. [Filtered](crate::filter)
     /// subscriptions and handlers can be waited for too, by their [ids](crate::SubscriberInfo::id). The
-    /// handlers of a [group](crate::HandlerGroup) share one position: the id of one of them stands for the
+    /// handlers of a `HandlerGroup` share one position: the id of one of them stands for the
     /// group with all of its handlers.
     ///
     /// # Panics

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use genevent::{
     DisconnectCause, EventManager, Handled, Handler, HandlerOptions, HandlerRef, Overflow,
-    StopReason, SubscribeOptions,
+    StopReason, SubscribeOptions, SubscriberInfo,
 };
 use tokio::sync::oneshot;
 use tokio_test::{assert_pending, task};
@@ -119,5 +119,35 @@ async fn an_ended_owner_precedes_newer_backlog_events() {
         go.send(()).unwrap();
         assert!(call.await.is_err(), "it has ended before that");
         assert_eq!(handler.stopped().await, StopReason::OwnerGone);
+    }
+}
+
+#[tokio::test]
+async fn a_detached_observer_with_an_event_in_hand_is_listed_as_leaving() {
+    for filtered in [false, true] {
+        let overflow = SubscribeOptions::new().overflow(Overflow::Disconnect);
+        let mut options = HandlerOptions::new("screen").subscribe(overflow.window(1).observer());
+        if filtered {
+            options = options.filter(|n| *n > 0);
+        }
+        let (manager, (go, held)) = (EventManager::new(8), oneshot::channel());
+        let (seen, go_on) = (Vec::new(), Some(held));
+        let handler = manager.add_handler_with(options, Slow { seen, go: go_on });
+        let handler = handler.unwrap();
+        manager.notify(1).await.unwrap();
+        tokio::task::yield_now().await;
+        assert_eq!(manager.notify(2).await, Ok(1));
+        assert_eq!(manager.notify(3).await, Ok(0), "its window is full");
+
+        let leaving = |manager: &EventManager<u32>| {
+            let stats = manager.stats();
+            let ids = stats.leaving().iter().map(SubscriberInfo::id);
+            ids.collect::<Vec<_>>()
+        };
+        assert_eq!(leaving(&manager), [handler.id()]);
+        go.send(()).unwrap();
+        let cause = DisconnectCause::Overflow;
+        assert_eq!(handler.stopped().await, StopReason::Disconnected(cause));
+        assert!(leaving(&manager).is_empty());
     }
 }
