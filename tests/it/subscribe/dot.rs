@@ -1,6 +1,6 @@
 //! Stats as a drawing: which optional parts are drawn besides the subscribers, and when.
 
-use genevent::{EventManager, Overflow, SubscribeOptions, handler_fn};
+use genevent::{EventManager, Overflow, SubscribeOptions};
 use tokio_test::{assert_pending, task};
 
 use crate::drive::now;
@@ -79,6 +79,7 @@ fn without_permits_publishers_wait_for_none() {
     drop(reader);
 }
 
+#[cfg(feature = "rt")]
 #[tokio::test]
 async fn arrows_lead_from_each_handler_of_a_group_to_the_stage_after_it() {
     let manager = EventManager::new(1);
@@ -89,7 +90,8 @@ async fn arrows_lead_from_each_handler_of_a_group_to_the_stage_after_it() {
         "no handler is drawn yet"
     );
     for name in ["a", "b"] {
-        group.add_handler(name, handler_fn(|_: &u8| ())).unwrap();
+        let handler = genevent::handler_fn(|_: &u8| ());
+        group.add_handler(name, handler).unwrap();
     }
     let drawing = drawing(&manager);
     for first in ["s3", "s4"] {

@@ -8,7 +8,7 @@ use std::task::{Context, Wake, Waker};
 use std::thread;
 
 use futures::Stream;
-use genevent::error::TryNextError::{self, Empty, Ended};
+use genevent::error::TryNextError::{Empty, Ended};
 use genevent::{EventManager, Overflow, Received, SubscribeOptions};
 use tokio_test::{assert_pending, assert_ready_ok, task};
 
@@ -38,7 +38,9 @@ mod in_a_task {
     const EVENTS: usize = 10_000;
 
     /// Reads until nothing is left, after the budget of the task is used up.
-    async fn drain<T>(mut try_next: impl FnMut() -> Result<T, TryNextError>) -> usize {
+    async fn drain<T>(
+        mut try_next: impl FnMut() -> Result<T, genevent::error::TryNextError>,
+    ) -> usize {
         while tokio::task::coop::has_budget_remaining() {
             tokio::task::coop::consume_budget().await;
         }
