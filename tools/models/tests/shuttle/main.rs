@@ -7,6 +7,7 @@
 
 mod deliveries;
 mod grants;
+mod handler_ends;
 mod handlers;
 mod kept_events;
 mod observers;
