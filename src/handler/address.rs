@@ -176,6 +176,19 @@ impl<E: Send + Sync + 'static> HandlerAddress<E> {
         names.find(name)?.into_any().downcast().ok()
     }
 
+    /// Finds the handler or group listed under `name`, if it has not ended.
+    pub(super) fn find_running(names: &HandlerNames, name: &str) -> Option<Arc<Self>> {
+        loop {
+            let address = Self::find(names, name)?;
+            match address.exit.reason() {
+                None => return Some(address),
+                // A swap came in between. The successor was listed before this reason was set.
+                Some(StopReason::Swapped) => {}
+                Some(_) => return None,
+            }
+        }
+    }
+
     /// Removes the handler or the group, and returns why the handler has ended; `None` if the
     /// caller would wait for itself.
     pub(super) async fn remove(&self) -> Option<StopReason> {

@@ -147,9 +147,8 @@ impl<E> AnyHandlerRef<E> {
 impl<E: Send + Sync + 'static> AnyHandlerRef<E> {
     /// Finds the handler or group listed under `name`, if it has not ended.
     pub(super) fn find(names: &HandlerNames, name: &str) -> Option<Self> {
-        let address = HandlerAddress::find(names, name)?;
-        let is_running = address.exit.reason().is_none();
-        is_running.then(|| Self::new(name.into(), (*address).clone()))
+        let address = HandlerAddress::find_running(names, name)?;
+        Some(Self::new(name.into(), (*address).clone()))
     }
 
     /// Aborts the handler or group listed under `name`. Returns false if it has ended.

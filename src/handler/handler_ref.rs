@@ -191,10 +191,9 @@ impl<E, H> HandlerRef<E, H> {
 impl<E: Send + Sync + 'static, H: Handler<E>> HandlerRef<E, H> {
     /// Finds the handler listed under `name`, if the handler is an `H` and has not ended.
     pub(super) fn find(names: &HandlerNames, name: &str) -> Option<Self> {
-        let address = HandlerAddress::find(names, name)?;
-        let is_listed =
-            address.handler_type == TypeId::of::<H>() && address.exit.reason().is_none();
-        is_listed.then(|| Self::new(name.into(), (*address).clone()))
+        let address = HandlerAddress::find_running(names, name)?;
+        let is_h = address.handler_type == TypeId::of::<H>();
+        is_h.then(|| Self::new(name.into(), (*address).clone()))
     }
 
     /// Removes the handler behind all events stored so far, and returns the handler after its

@@ -30,6 +30,21 @@ fn an_abort_by_name_beside_a_swap_ends_the_handler_with_the_name() {
 }
 
 #[test]
+fn a_handler_is_found_by_its_name_beside_a_swap() {
+    model(|| {
+        block_on(async {
+            let manager = EventManager::<u64>::new(2);
+            let first = manager.add_handler("a", handler_fn(|_: &u64| ())).unwrap();
+            let asking = manager.clone();
+            let asking = spawn(async move { asking.handler_by_name("a").is_some() });
+            let second = first.swap(|_| handler_fn(|_: &u64| ())).await.unwrap();
+            assert!(asking.await.unwrap(), "a handler has the name all the time");
+            drop(second);
+        });
+    });
+}
+
+#[test]
 fn a_group_made_beside_stop_now_is_refused_or_ends() {
     model(|| {
         block_on(async {
