@@ -44,7 +44,7 @@ const REMEMBERED: u32 = 20;
 ///
 /// The events are in a stream of the broker, which defines their order; each node delivers the whole
 /// stream by a manager of its own. Clones are the same node. Dropping the last clone stops the node
-/// without a farewell, so that the others notice after the heartbeat's time;
+/// without a farewell, so that the other nodes notice after the heartbeat's time;
 /// [`leave`](Self::leave) tells them.
 ///
 /// What is promised:
@@ -287,7 +287,7 @@ impl<E: Send + Sync + 'static> Cluster<E> {
     /// each with its number. The stream never ends. Missing numbers are events that the stream's
     /// limits have removed.
     ///
-    /// This reads beside the node's manager, so nobody waits for this reader. An event that cannot be
+    /// This reads beside the node's manager, so no call waits for this reader. An event that cannot be
     /// decoded is an `Err` with its number.
     pub fn replay_since(
         &self,
@@ -310,12 +310,12 @@ impl<E: Send + Sync + 'static> Cluster<E> {
         .boxed()
     }
 
-    /// Leaves the cluster: takes no more events, reports what other nodes wait for once it is finished,
+    /// Leaves the cluster: takes no more events, reports the events that other nodes wait for, once finished,
     /// tells the other nodes, and returns when the subscribers of this node have finished all that they
     /// got. Closes the node's manager.
     ///
     /// # Cancel safety
-    /// A dropped future leaves the node half gone; the others notice after the heartbeat's time.
+    /// A dropped future leaves the node half gone; the other nodes notice after the heartbeat's time.
     pub async fn leave(self) {
         self.tasks.stop.send_replace(true);
         let pump = self.tasks.take_pump();

@@ -30,7 +30,7 @@ impl fmt::Display for DeadReason {
     }
 }
 
-/// A message that is given up: what a dead-letter hook receives.
+/// A message that is given up, for the dead-letter hook.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct DeadLetter {

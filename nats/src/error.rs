@@ -9,7 +9,7 @@ pub(crate) type Source = Box<dyn Error + Send + Sync>;
 
 /// The reason why an [`Inbound`](crate::Inbound) does not start, or has ended.
 ///
-/// No message is acknowledged by the error: the broker keeps what was not finished.
+/// No message is acknowledged by the error: the broker keeps unfinished messages.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum InboundError {

@@ -1,7 +1,7 @@
 //! [`genevent`] beyond one process, over NATS JetStream: event managers that are fed from a stream of
 //! a broker, publish to a stream, or span processes.
 //!
-//! | type | what it does |
+//! | type | purpose |
 //! |---|---|
 //! | [`Inbound`] | feeds a manager from a durable consumer; a message is acknowledged once every subscriber has finished its event |
 //! | [`Outbound`] | publishes a subscription's deliveries, in order; a delivery is acknowledged once the broker has the event |
@@ -9,7 +9,7 @@
 //! | [`SharedRegistry`] | a [registry](genevent::kv) that spans processes |
 //!
 //! Everything is *at least once*, in the order of a stream. Page [`across_machines`] says in plain words
-//! what is promised, what is not, and what happens in each failure.
+//! the promises, their limits, and the consequences of each failure.
 //!
 //! ```no_run
 //! use async_nats::jetstream::consumer::PullConsumer;

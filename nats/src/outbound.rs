@@ -107,7 +107,7 @@ impl<E> Outbound<E> {
     }
 }
 
-/// Returns a name that nobody else has.
+/// Returns a unique name.
 pub(crate) fn unique(jetstream: &Context) -> String {
     let inbox = jetstream.client().new_inbox();
     inbox.rsplit('.').next().unwrap_or(&inbox).to_owned()

@@ -37,7 +37,7 @@ impl<C: Clone + Default, X> Running<C, X> {
         self.counts.lock().clone()
     }
 
-    /// Takes no more, finishes what is under way, acknowledges, and returns the counts.
+    /// Takes no more, finishes the events under way, acknowledges, and returns the counts.
     ///
     /// Waits for as long as subscribers or the broker need. A time limit is the caller's, by
     /// `tokio::time::timeout`: the bridge is then aborted.

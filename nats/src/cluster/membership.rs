@@ -27,7 +27,7 @@ struct State {
 struct Member {
     since: u64,
     /// Our own confirmed beats since the last beat of this member. Comparing beats with beats needs no
-    /// clock, and nobody seems dead while the broker is away.
+    /// clock, and no node seems dead while the broker is away.
     silent: u32,
 }
 

@@ -1,4 +1,4 @@
-//! A node: what its handles and its tasks share, and the work of the tasks.
+//! The state that a node's handles and tasks share, and the work of the tasks.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use crate::reader::Reader;
 
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(10), Duration::from_secs(1));
 
-/// A node: what its handles and its tasks share.
+/// The state that a node's handles and tasks share.
 pub(super) struct Node<E> {
     pub(super) name: String,
     pub(super) names: Names,
