@@ -8,7 +8,7 @@
 //! | [`Cluster`] | a manager that spans processes: one order for all subscribers of all nodes, receipts per node |
 //! | [`SharedRegistry`] | a [registry](genevent::kv) that spans processes |
 //!
-//! Everything is *at least once*, in the order of a stream. Page [`across_machines`] says in plain words
+//! Everything is *at least once*, in the order of a stream. Page [`across_machines`] has
 //! the promises, their limits, and the consequences of each failure.
 //!
 //! ```no_run
