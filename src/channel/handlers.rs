@@ -88,7 +88,7 @@ impl<E> Channel<E> {
         })
     }
 
-    /// Stops to count a handler of a group. Called by the runner of the group.
+    /// Stops counting a handler of a group. Called by the runner of the group.
     pub(crate) fn leave_group(&self, group: SubscriberId, handler: SubscriberId) {
         self.run(|state, effects| {
             state.machine.leave_group(group, handler, effects);

@@ -63,7 +63,7 @@ impl<E> Machine<E> {
         Some(group.subscriber.id)
     }
 
-    /// Stops to count a handler of a group, and settles for it the unread events that count it. The
+    /// Stops counting a handler of a group, and settles for it the unread events that count it. The
     /// caller is the runner of the group, which answers the event in flight itself.
     pub(crate) fn leave_group(
         &mut self,
