@@ -1,9 +1,12 @@
 //! W7: ten thousand subscribers, each wanting 1 event in 100; or 1 event in 10,000, so each event has one
 //! subscriber.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use async_broadcast::Sender;
+use tokio::sync::Notify;
 
 use super::{Beside, Better, Cell, Figure, Kind, Load, Peer, Sample, Workload};
 use crate::peers::each::{Crossfire, Flume, Kanal, Tokio};
@@ -50,8 +53,7 @@ fn peers<const ONE_IN: u64>() -> Vec<Peer> {
 }
 
 fn peer<F: Fanout<u64>, const ONE_IN: u64>(kind: Kind) -> Peer {
-    // Opening takes as long as the publishes, so the time of a sample cannot set the number of events. The end
-    // of ten thousand streams is measured as well, and must not outweigh the events.
+    // Opening takes as long as the publishes, so the time of a sample cannot set the number of events.
     let events = if ONE_IN == 100 { 300 } else { 3_000 };
     Peer::new(kind, F::NAME, sample::<F, ONE_IN>).with_events(events)
 }
@@ -63,19 +65,29 @@ fn sample<F: Fanout<u64>, const ONE_IN: u64>(load: Load) -> Sample {
 async fn deliver_wanted<F: Fanout<u64>, const ONE_IN: u64>(load: Load) -> Sample {
     let events = load.events;
     let (mut fanout, readers) = F::open(&load);
+    let wanted = |index: usize| {
+        let first = index as u64 % ONE_IN;
+        (first, events.saturating_sub(first).div_ceil(ONE_IN))
+    };
+    let expecting = (0..readers.len()).filter(|index| wanted(*index).1 > 0);
+    let unfinished = Arc::new((AtomicUsize::new(expecting.count()), Notify::new()));
     let readers: Vec<_> = readers
         .into_iter()
         .enumerate()
         .map(|(index, mut reader)| {
+            let (first, wanted) = wanted(index);
+            let unfinished = Arc::clone(&unfinished);
             tokio::spawn(async move {
-                let first = index as u64 % ONE_IN;
                 let mut count = 0;
                 let mut in_order = true;
                 while let Some(event) = reader.next().await {
                     in_order &= event == count * ONE_IN + first;
                     count += 1;
+                    if count == wanted && unfinished.0.fetch_sub(1, Ordering::AcqRel) == 1 {
+                        unfinished.1.notify_one();
+                    }
                 }
-                in_order && count == events.saturating_sub(first).div_ceil(ONE_IN)
+                in_order && count == wanted
             })
         })
         .collect();
@@ -86,10 +98,14 @@ async fn deliver_wanted<F: Fanout<u64>, const ONE_IN: u64>(load: Load) -> Sample
         for number in 0..events {
             fanout.send(number).await;
         }
+        fanout
     });
-    producer.await.expect("the producer never fails");
-    let seen = joined(readers).await;
+    let fanout = producer.await.expect("the producer never fails");
+    unfinished.1.notified().await;
     let elapsed = began.elapsed();
+    // The end of ten thousand streams, which would outweigh the events, is not measured.
+    drop(fanout);
+    let seen = joined(readers).await;
     assert!(seen.into_iter().all(|is_complete| is_complete));
     Sample::seconds_each(elapsed, events)
 }
