@@ -31,11 +31,11 @@ impl<T: Send + 'static> Filtered<T> {
     /// Takes the next event if its number is `seq`, and returns with it how many events were missed
     /// before the event; `None` if the event was overwritten.
     pub(crate) fn take_ahead(&mut self, seq: u64) -> Option<(T, u64)> {
-        let (item, cursor, missed) = self.queue.pop_front(seq)?;
-        if item.needs_ack && cursor.must_report() {
+        let (taken, cursor, missed) = self.queue.pop_front(seq)?;
+        if taken.needs_ack && cursor.must_report() {
             self.channel.report_queue(self.id(), true);
         }
-        Some((self.receive(item), missed))
+        Some((self.receive(taken), missed))
     }
 }
 

@@ -7,7 +7,7 @@ use futures_core::{FusedStream, Stream};
 
 use super::Filtered;
 use crate::ack::Ack;
-use crate::channel::filter::queue::{Popped, QueuedEvent};
+use crate::channel::filter::queue::{Popped, TakenEvent};
 use crate::channel::ticket::AckLevel;
 use crate::end_reason::EndReason;
 use crate::subscription::{AnySubscription, ReadSubscription, Received};
@@ -79,7 +79,7 @@ impl<T: Send + 'static> ReadSubscription for Filtered<T> {
         ready!(self.poll_coop(cx));
         let (popped, cursor) = self.queue.pop(cx.waker(), report_missed);
         // Report only a change: room for an event, or a finished event.
-        let took = matches!(&popped, Popped::Event(item) if item.needs_ack);
+        let took = matches!(&popped, Popped::Event(taken) if taken.needs_ack);
         let finished = std::mem::take(&mut self.needs_ack);
         if cursor.must_report()
             && (took || finished)
@@ -88,7 +88,7 @@ impl<T: Send + 'static> ReadSubscription for Filtered<T> {
             self.channel.report_queue(self.id(), took);
         }
         match popped {
-            Popped::Event(item) => Poll::Ready(Some(Received::Event(self.receive(item)))),
+            Popped::Event(taken) => Poll::Ready(Some(Received::Event(self.receive(taken)))),
             Popped::Missed(events) => {
                 // A reader that gets only `Missed` values must yield to other tasks, too.
                 #[cfg(feature = "rt")]
@@ -125,8 +125,9 @@ impl<T> Filtered<T> {
 
     /// Makes the item the event in flight, and acknowledges the event at once if its publisher
     /// only waits until the event is received.
-    pub(super) fn receive(&mut self, item: QueuedEvent<T>) -> T {
-        (self.last_seq, self.needs_ack) = (item.seq, item.needs_ack);
+    pub(super) fn receive(&mut self, taken: TakenEvent<T>) -> T {
+        let TakenEvent { item, needs_ack } = taken;
+        (self.last_seq, self.needs_ack) = (item.seq, needs_ack);
         match item.ticket {
             Some(ticket) if ticket.level() == AckLevel::Received => ticket.ack(),
             ticket => self.in_flight = ticket,

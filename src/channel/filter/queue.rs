@@ -69,13 +69,18 @@ pub(crate) struct QueuedEvent<T> {
     /// The ticket of a publisher that waits for this event. `None` without such a publisher, and
     /// after [`AnyQueue::settle_unread`].
     pub(crate) ticket: Option<Arc<Ticket>>,
-    /// The item was popped while the subscriber was attached.
+}
+
+/// An event that its reader has taken.
+pub(crate) struct TakenEvent<T> {
+    pub(crate) item: QueuedEvent<T>,
+    /// The event was taken while the subscriber was attached, and is not a replayed event.
     pub(crate) needs_ack: bool,
 }
 
 /// The result of [`FilterQueue::pop`].
 pub(crate) enum Popped<T> {
-    Event(QueuedEvent<T>),
+    Event(TakenEvent<T>),
     /// The number of overwritten events before the next event.
     Missed(u64),
     Ended(EndReason),
@@ -168,11 +173,8 @@ impl<T> FilterQueue<T> {
         spare: &mut Option<Waker>,
     ) -> Option<(Popped<T>, CursorState)> {
         let mut queue = self.queue.lock();
-        let popped = if let Some(popped) = queue.pop_replayed(report_missed) {
-            if matches!(popped, Popped::Event(_)) {
-                self.subscriber.receive_unowed();
-            }
-            popped
+        let popped = if queue.replayed.is_some() {
+            self.take_replayed(&mut queue, report_missed)
         } else if report_missed && queue.missed > 0 {
             let missed = std::mem::take(&mut queue.missed);
             // The queue may be empty, and the reader parked: a replay has missed the events.
@@ -182,8 +184,8 @@ impl<T> FilterQueue<T> {
             drop_caught(waker);
             return Some((Popped::Missed(missed), cursor));
         } else if let Some(item) = queue.items.pop_front() {
-            let (item, cursor) = self.take(queue, item);
-            return Some((Popped::Event(item), cursor));
+            let (taken, cursor) = self.take(queue, item);
+            return Some((Popped::Event(taken), cursor));
         } else if let Some(Cause::Disconnected(cause)) = queue.closed {
             Popped::Ended(EndReason::Disconnected { cause })
         } else if queue.complete {
@@ -205,33 +207,38 @@ impl<T> FilterQueue<T> {
         &self,
         mut queue: MutexGuard<'_, QueueInner<T>>,
         item: QueuedEvent<T>,
-    ) -> (QueuedEvent<T>, CursorState) {
+    ) -> (TakenEvent<T>, CursorState) {
         queue.missed = 0;
+        if queue.items.is_empty() {
+            // The next items go to the front of the buffer, whose memory is in the cache.
+            queue.items.clear();
+        }
         queue.items.shrink_if_sparse(MIN_CAPACITY);
         // Publish the length before the cursor moves (invariant 5).
         self.publish_len(&queue);
         let old = queue.waker.take();
         let closed = queue.closed.clone();
-        let (mut item, cursor) = self.claim(item, closed.is_none());
+        let cursor = self.claim(&item, closed.is_none());
+        let needs_ack = closed.is_none();
+        let mut taken = TakenEvent { item, needs_ack };
         // Unlock first: dropping a waker and settling an item run user code.
         drop(queue);
         drop_caught(old);
         if let Some(cause) = closed {
-            self.settle(item.ticket.take(), cause);
+            self.settle(taken.item.ticket.take(), cause);
         }
-        (item, cursor)
+        (taken, cursor)
     }
 
     /// Moves the cursor to a popped item, under the queue's lock. The item is then in flight, or an
     /// entry of the unacked set.
-    fn claim(&self, mut item: QueuedEvent<T>, attached: bool) -> (QueuedEvent<T>, CursorState) {
+    fn claim(&self, item: &QueuedEvent<T>, attached: bool) -> CursorState {
         let subscriber = &self.subscriber;
-        item.needs_ack = attached;
         let unacked = subscriber.unacked_set();
         // A disconnected subscriber owes nothing: leave the cursor where the disconnect put it.
         if !attached {
             subscriber.receive_unowed();
-            return (item, subscriber.cursor.finish());
+            return subscriber.cursor.finish();
         }
         // Record the debt before the cursor moves: a flush finds the event unread or unacked.
         if let Some(unacked) = unacked {
@@ -240,8 +247,7 @@ impl<T> FilterQueue<T> {
         {
             subscriber.set_awaited(item.seq);
         }
-        let cursor = subscriber.cursor.move_to(item.seq, unacked.is_none());
-        (item, cursor)
+        subscriber.cursor.move_to(item.seq, unacked.is_none())
     }
 
     /// Appends a value, unless the queue is closed. Called under the channel's lock, after a check
@@ -271,7 +277,6 @@ impl<T> FilterQueue<T> {
             seq,
             value: value.take().expect("a match is delivered once"),
             ticket: ticket.filter(|_| !subscriber.is_observer).cloned(),
-            needs_ack: true,
         });
         self.publish_len(&queue);
         let is_half_full = 2 * queue.items.len() as u64 >= self.window;

@@ -2,7 +2,7 @@
 
 use std::task::Waker;
 
-use super::{FilterQueue, Popped, QueuedEvent};
+use super::{FilterQueue, Popped, TakenEvent};
 use crate::channel::subscriber::cursor::CursorState;
 use crate::end_reason::EndReason;
 use crate::receipt::Cause;
@@ -43,23 +43,25 @@ impl<T> FilterQueue<T> {
 
     /// Takes the next item if its number is `seq`; `None` if the item was overwritten. Also returns
     /// the new cursor, and how many events were missed before the item.
-    pub(crate) fn pop_front(&self, seq: u64) -> Option<(QueuedEvent<T>, CursorState, u64)> {
+    pub(crate) fn pop_front(&self, seq: u64) -> Option<(TakenEvent<T>, CursorState, u64)> {
         let mut queue = self.queue.lock();
         queue.next_seq().filter(|next| *next == seq)?;
-        let mut missed = 0;
-        let mut replayed = queue.pop_replayed(true);
-        if let Some(Popped::Missed(events)) = replayed {
-            missed = events;
-            replayed = queue.pop_replayed(true);
-        }
-        if let Some(Popped::Event(item)) = replayed {
-            self.subscriber.receive_unowed();
-            return Some((item, self.subscriber.cursor.finish(), missed));
+        if queue.replayed.is_some() {
+            let mut missed = 0;
+            loop {
+                match self.take_replayed(&mut queue, true) {
+                    Popped::Missed(events) => missed = events,
+                    Popped::Event(taken) => {
+                        return Some((taken, self.subscriber.cursor.finish(), missed));
+                    }
+                    _ => unreachable!("a replay has values and losses"),
+                }
+            }
         }
         let item = queue.items.pop_front()?;
         let missed = queue.missed;
-        let (item, cursor) = self.take(queue, item);
-        Some((item, cursor, missed))
+        let (taken, cursor) = self.take(queue, item);
+        Some((taken, cursor, missed))
     }
 
     /// Returns the sequence number of the next item.

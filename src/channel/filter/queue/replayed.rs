@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{FilterQueue, Popped, QueueInner, QueuedEvent};
+use super::{FilterQueue, Popped, QueueInner, QueuedEvent, TakenEvent};
 use crate::util::panic_guard::drop_all_caught;
 
 /// The wanted events of a replay. They take no room in the window, and owe nothing. Not empty once the reader
@@ -54,6 +54,20 @@ impl<T> FilterQueue<T> {
     pub(crate) fn stored(&self) -> usize {
         self.queue.lock().stored()
     }
+
+    /// Takes the next part of the replay out of the locked queue.
+    #[cold]
+    pub(super) fn take_replayed(
+        &self,
+        queue: &mut QueueInner<T>,
+        report_missed: bool,
+    ) -> Popped<T> {
+        let popped = queue.pop_replayed(report_missed);
+        if matches!(popped, Popped::Event(_)) {
+            self.subscriber.receive_unowed();
+        }
+        popped
+    }
 }
 
 impl<T> QueueInner<T> {
@@ -64,23 +78,22 @@ impl<T> QueueInner<T> {
     }
 
     /// Takes the next part of the replay: a value, or the number of missed events.
-    pub(super) fn pop_replayed(&mut self, report_missed: bool) -> Option<Popped<T>> {
-        let replayed = self.replayed.as_mut()?;
+    fn pop_replayed(&mut self, report_missed: bool) -> Popped<T> {
+        let replayed = (self.replayed.as_mut()).expect("called while a replay is unread");
         let missed = std::mem::take(&mut replayed.missed);
         if report_missed && missed > 0 {
-            return Some(Popped::Missed(missed));
+            return Popped::Missed(missed);
         }
         let next = replayed.values.pop_front();
+        let (seq, value) = next.expect("an unread replay has values");
         if replayed.values.is_empty() {
             self.replayed = None;
         }
-        let (seq, value) = next?;
-        Some(Popped::Event(QueuedEvent {
-            seq,
-            value,
-            ticket: None,
+        let ticket = None;
+        Popped::Event(TakenEvent {
+            item: QueuedEvent { seq, value, ticket },
             needs_ack: false,
-        }))
+        })
     }
 
     /// Returns the sequence number of the next value or item to be read.
