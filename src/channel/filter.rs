@@ -43,10 +43,10 @@ impl<T> Drop for Match<T> {
 }
 
 /// The matches of a filter group with an event.
-struct GroupMatches<T> {
+struct GroupMatches<T, G = ()> {
     matches: OneOrMany<Match<T>>,
-    /// The subscribers whose predicates panicked.
-    panicked: Vec<SubscriberId>,
+    /// What the group has found out about the event, for its next evaluation.
+    known: G,
 }
 
 /// [`GroupMatches`] without the type of the values.
@@ -63,11 +63,11 @@ trait AnyMatches: Send {
     /// Appends the values to the queues, except for closed queues, and calls `f` for each append.
     fn deliver(&mut self, seq: u64, ticket: Option<&Arc<Ticket>>, f: &mut dyn FnMut(Pushed<'_>));
 
-    /// Returns the subscribers whose predicates panicked; empty when called again.
-    fn take_panicked(&mut self) -> Vec<SubscriberId>;
+    /// Returns [`GroupMatches::known`].
+    fn known(&self) -> &dyn Any;
 }
 
-impl<T: Send> AnyMatches for GroupMatches<T> {
+impl<T: Send, G: Send + 'static> AnyMatches for GroupMatches<T, G> {
     fn count(&self) -> usize {
         self.matches.len()
     }
@@ -91,8 +91,8 @@ impl<T: Send> AnyMatches for GroupMatches<T> {
         }
     }
 
-    fn take_panicked(&mut self) -> Vec<SubscriberId> {
-        std::mem::take(&mut self.panicked)
+    fn known(&self) -> &dyn Any {
+        &self.known
     }
 }
 
@@ -106,8 +106,8 @@ pub(crate) struct FilterMatches {
     /// The number of the newest filter that was evaluated.
     newest_filter: u64,
     groups: OneOrMany<Box<dyn AnyMatches>>,
-    /// The keys that topics have computed for the event: each is computed once.
-    keys: Vec<Box<dyn Any + Send>>,
+    /// The subscribers whose predicates panicked.
+    panicked: Vec<SubscriberId>,
 }
 
 impl Evaluation {
@@ -153,11 +153,9 @@ impl Drop for Evaluation {
 }
 
 impl FilterMatches {
-    /// Adds the matches of a group, if there are any.
-    fn push_matches<T: Send + 'static>(&mut self, group: GroupMatches<T>) {
-        if !group.matches.is_empty() || !group.panicked.is_empty() {
-            self.groups.push(Box::new(group));
-        }
+    /// Adds the matches of a group.
+    fn push_group<T: Send + 'static, G: Send + 'static>(&mut self, group: GroupMatches<T, G>) {
+        self.groups.push(Box::new(group));
     }
 
     /// Adds the results of newer filters.
@@ -167,7 +165,7 @@ impl FilterMatches {
             .groups
             .into_iter()
             .for_each(|group| self.groups.push(group));
-        self.keys.extend(newer.keys);
+        self.panicked.extend(newer.panicked);
     }
 
     /// Returns the number of matches.
@@ -201,7 +199,7 @@ impl FilterMatches {
     }
 
     /// Returns the subscribers whose predicates panicked; empty when called again.
-    pub(crate) fn take_panicked(&mut self) -> impl Iterator<Item = SubscriberId> {
-        (self.groups.iter_mut()).flat_map(|group| group.take_panicked())
+    pub(crate) fn take_panicked(&mut self) -> Vec<SubscriberId> {
+        std::mem::take(&mut self.panicked)
     }
 }

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::{GroupMatches, Match, Panicked};
+use super::{FilterMatches, GroupMatches, Match, Panicked};
 use crate::channel::filter::queue::FilterQueue;
 use crate::util::number_table::NumberTable;
 use crate::util::one_or_many::OneOrMany;
@@ -72,15 +72,15 @@ impl<T, F> FilterGroup<T, F> {
 }
 
 impl<T: Send + 'static, F> FilterGroup<T, F> {
-    /// Evaluates the filters with numbers above `after`. Runs user code without a lock.
-    pub(super) fn evaluate<E>(&self, after: u64, event: &E) -> GroupMatches<T>
+    /// Evaluates the filters with numbers above `after`, and adds the matches to `found`. Runs user code
+    /// without a lock.
+    pub(super) fn evaluate<E>(&self, after: u64, event: &E, found: &mut FilterMatches)
     where
         F: Fn(&E) -> Option<T>,
     {
         let entries = self.0.entries_after(after);
         let mut remaining = entries.iter();
         let mut values = OneOrMany::default();
-        let mut panicked = Vec::new();
         loop {
             // Catch panics around the whole loop, and again after each panic: catching separately
             // for each predicate would cost more than a short predicate.
@@ -99,7 +99,10 @@ impl<T: Send + 'static, F> FilterGroup<T, F> {
             // The entry just before the remaining entries has panicked.
             let last = entries.len() - remaining.len() - 1;
             let filter = entries[last].value.iter();
-            panicked.extend(filter.map(|filter| filter.queue.subscriber().id));
+            (found.panicked).extend(filter.map(|filter| filter.queue.subscriber().id));
+        }
+        if values.is_empty() {
+            return;
         }
         // Prefetch the queues, which are in no cache: plain loads overlap. The increments of
         // reference counts below do not overlap, and would wait for each cache miss.
@@ -110,6 +113,6 @@ impl<T: Send + 'static, F> FilterGroup<T, F> {
             queue: Arc::clone(queue),
             value,
         });
-        GroupMatches { matches, panicked }
+        found.push_group(GroupMatches { matches, known: () });
     }
 }

@@ -22,7 +22,7 @@ where
         found: &mut FilterMatches,
     ) {
         // The group is a copy, without newer filters than those of the snapshot.
-        found.push_matches(self.evaluate(*numbers.start() - 1, event));
+        self.evaluate(*numbers.start() - 1, event, found);
     }
 
     fn copy(&self) -> Arc<dyn AnyGroup<E>> {

@@ -21,6 +21,7 @@ use super::interest::{Evaluate, Interest, Panicked};
 use super::registry::FilterRegistry;
 use super::{FilterMatches, GroupMatches, Match};
 use crate::channel::filter::queue::{AnyQueue, FilterQueue};
+use crate::subscriber_id::SubscriberId;
 use crate::util::key_table::{KeyEntry, KeyTable};
 use crate::util::number_table::NumberTable;
 use crate::util::one_or_many::OneOrMany;
@@ -164,20 +165,23 @@ where
         found: &mut FilterMatches,
     ) {
         let group = &*self.0;
-        let known = earlier.and_then(|earlier| earlier.known_key::<E, K>(group.id));
-        let entry = if let Some(known) = known {
-            group.entry_of(known)
-        } else {
-            let known = group.known_key(event);
-            let entry = group.entry_of(&known);
-            found.keys.push(Box::new(known));
-            entry
-        };
-        let Some(entry) = entry else { return };
         let newer = seeded_bug!("topics-find-newer-members").then_some(u64::MAX);
         let numbers = *numbers.start()..=newer.unwrap_or(*numbers.end());
-        let queues = queues_in(&entry.value.lock(), numbers);
-        found.push_matches(matches_of(queues, event));
+        let mut matches_for = |known: &KnownKey<E, K>| match group.entry_of(known) {
+            Some(entry) => {
+                let queues = queues_in(&entry.value.lock(), numbers.clone());
+                matches_of(queues, event, &mut found.panicked)
+            }
+            None => OneOrMany::default(),
+        };
+        if let Some(known) = earlier.and_then(|earlier| earlier.known_key::<E, K>(group.id)) {
+            let matches = matches_for(known);
+            found.push_group(GroupMatches { matches, known: () });
+        } else {
+            let known = group.known_key(event);
+            let matches = matches_for(&known);
+            found.push_group(GroupMatches { matches, known });
+        }
     }
 
     fn copy(&self) -> Arc<dyn AnyGroup<E>> {
@@ -227,11 +231,15 @@ fn queues_in<E>(queues: &Queues<E>, numbers: RangeInclusive<u64>) -> Vec<Arc<Fil
     queues.values_in(numbers).map(Arc::clone).collect()
 }
 
-/// Clones the event for each queue. A `Clone` that panics harms the subscriber of its queue.
-fn matches_of<E: Clone>(queues: Vec<Arc<FilterQueue<E>>>, event: &E) -> GroupMatches<E> {
+/// Clones the event for each queue. A `Clone` that panics harms the subscriber of its queue, which is added
+/// to `panicked`.
+fn matches_of<E: Clone>(
+    queues: Vec<Arc<FilterQueue<E>>>,
+    event: &E,
+    panicked: &mut Vec<SubscriberId>,
+) -> OneOrMany<Match<E>> {
     let mut remaining = queues.into_iter();
     let mut matches = OneOrMany::default();
-    let mut panicked = Vec::new();
     let mut current = None;
     // As for predicates: catch panics around the loop, and again after each panic.
     while let Err(payload) = catch_unwind(AssertUnwindSafe(|| {
@@ -244,7 +252,7 @@ fn matches_of<E: Clone>(queues: Vec<Arc<FilterQueue<E>>>, event: &E) -> GroupMat
         _ = Panicked::from_payload(payload);
         panicked.extend(current.take());
     }
-    GroupMatches { matches, panicked }
+    matches
 }
 
 /// The keys that a new subscriber wants, each used until the subscriber has left.
@@ -343,7 +351,8 @@ where
 impl FilterMatches {
     /// Returns the key of the event, if the group has computed it before.
     fn known_key<E: 'static, K: 'static>(&self, group: u64) -> Option<&KnownKey<E, K>> {
-        let keys = self.keys.iter().filter_map(|key| key.downcast_ref());
-        { keys }.find(|key: &&KnownKey<E, K>| key.group == group)
+        let known = self.groups.iter().map(|matches| matches.known());
+        let mut keys = known.filter_map(|known| known.downcast_ref());
+        keys.find(|key: &&KnownKey<E, K>| key.group == group)
     }
 }
