@@ -54,7 +54,7 @@ fn peers<const ONE_IN: u64>() -> Vec<Peer> {
 
 fn peer<F: Fanout<u64>, const ONE_IN: u64>(kind: Kind) -> Peer {
     // Opening takes as long as the publishes, so the time of a sample cannot set the number of events.
-    let events = if ONE_IN == 100 { 300 } else { 3_000 };
+    let events = if ONE_IN == 100 { 1_000 } else { 3_000 };
     Peer::new(kind, F::NAME, sample::<F, ONE_IN>).with_events(events)
 }
 
