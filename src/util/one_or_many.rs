@@ -22,6 +22,14 @@ impl<T> OneOrMany<T> {
         self.first.is_none()
     }
 
+    /// Returns an empty list with memory for so many elements.
+    pub(crate) fn with_capacity(elements: usize) -> Self {
+        Self {
+            first: None,
+            others: Vec::with_capacity(elements.saturating_sub(1)),
+        }
+    }
+
     pub(crate) fn len(&self) -> usize {
         usize::from(self.first.is_some()) + self.others.len()
     }
@@ -50,6 +58,14 @@ impl<T> OneOrMany<T> {
         }
         if !self.others.is_empty() {
             std::mem::take(&mut self.others).into_iter().for_each(f);
+        }
+    }
+
+    /// Removes the elements for which `keep` is false.
+    pub(crate) fn retain(&mut self, keep: impl Fn(&T) -> bool) {
+        self.others.retain(&keep);
+        if !self.first.as_ref().is_some_and(keep) {
+            self.first = (!self.others.is_empty()).then(|| self.others.remove(0));
         }
     }
 

@@ -167,12 +167,13 @@ where
         let group = &*self.0;
         let newer = seeded_bug!("topics-find-newer-members").then_some(u64::MAX);
         let numbers = *numbers.start()..=newer.unwrap_or(*numbers.end());
-        let mut matches_for = |known: &KnownKey<E, K>| match group.entry_of(known) {
-            Some(entry) => {
-                let queues = queues_in(&entry.value.lock(), numbers.clone());
-                matches_of(queues, event, &mut found.panicked)
-            }
-            None => OneOrMany::default(),
+        let mut matches_for = |known: &KnownKey<E, K>| {
+            let Some(entry) = group.entry_of(known) else {
+                return OneOrMany::default();
+            };
+            let mut matches = unfilled_matches(&entry.value.lock(), numbers.clone());
+            fill_matches(&mut matches, event, &mut found.panicked);
+            matches
         };
         if let Some(known) = earlier.and_then(|earlier| earlier.known_key::<E, K>(group.id)) {
             let matches = matches_for(known);
@@ -222,37 +223,47 @@ where
     }
 }
 
-/// Returns the queues with these numbers.
-fn queues_in<E>(queues: &Queues<E>, numbers: RangeInclusive<u64>) -> Vec<Arc<FilterQueue<E>>> {
+/// Returns matches without values for the queues with these numbers.
+fn unfilled_matches<E>(queues: &Queues<E>, numbers: RangeInclusive<u64>) -> OneOrMany<Match<E>> {
     // Prefetch the queues, as for predicates: plain loads overlap.
     for queue in queues.values_in(numbers.clone()) {
         black_box(queue.has_room(0));
     }
-    queues.values_in(numbers).map(Arc::clone).collect()
+    let mut matches = OneOrMany::with_capacity(queues.len());
+    for queue in queues.values_in(numbers) {
+        matches.push(Match {
+            queue: Arc::clone(queue),
+            value: None,
+        });
+    }
+    matches
 }
 
-/// Clones the event for each queue. A `Clone` that panics harms the subscriber of its queue, which is added
-/// to `panicked`.
-fn matches_of<E: Clone>(
-    queues: Vec<Arc<FilterQueue<E>>>,
+/// Clones the event for each match. A `Clone` that panics harms the subscriber of its match, which is added
+/// to `panicked` and loses the match.
+fn fill_matches<E: Clone>(
+    matches: &mut OneOrMany<Match<E>>,
     event: &E,
     panicked: &mut Vec<SubscriberId>,
-) -> OneOrMany<Match<E>> {
-    let mut remaining = queues.into_iter();
-    let mut matches = OneOrMany::default();
+) {
+    let mut unfilled = matches.iter_mut();
     let mut current = None;
+    let mut have_panicked = false;
     // As for predicates: catch panics around the loop, and again after each panic.
     while let Err(payload) = catch_unwind(AssertUnwindSafe(|| {
-        for queue in remaining.by_ref() {
-            current = Some(queue.subscriber().id);
-            let value = Some(event.clone());
-            matches.push(Match { queue, value });
+        for found in unfilled.by_ref() {
+            current = Some(found.queue.subscriber().id);
+            found.value = Some(event.clone());
         }
     })) {
         _ = Panicked::from_payload(payload);
         panicked.extend(current.take());
+        have_panicked = true;
     }
-    matches
+    drop(unfilled);
+    if have_panicked {
+        matches.retain(|found| found.value.is_some());
+    }
 }
 
 /// The keys that a new subscriber wants, each used until the subscriber has left.
