@@ -42,22 +42,22 @@ use replayed::ReplayedValues;
 ///    cursor moves. A publisher first requests reports, then reads `unread`, and therefore misses
 ///    no room without a report.
 pub(crate) struct FilterQueue<T> {
-    subscriber: Arc<SubscriberState>,
+    unread: AtomicU64,
     /// A copy of the subscriber's window, next to the other fields for publishers.
     window: u64,
-    unread: AtomicU64,
     queue: Mutex<QueueInner<T>>,
+    subscriber: Arc<SubscriberState>,
 }
 
 struct QueueInner<T> {
-    /// The values to be read before the items.
-    replayed: Option<Box<ReplayedValues<T>>>,
     items: VecDeque<QueuedEvent<T>>,
     waker: Option<Waker>,
+    /// Why the subscriber was detached. No more events follow, and unread events owe nothing.
+    closed: Option<Box<Cause>>,
+    /// The values to be read before the items.
+    replayed: Option<Box<ReplayedValues<T>>>,
     /// The number of overwritten events since the last yielded event.
     missed: u64,
-    /// Why the subscriber was detached. No more events follow, and unread events owe nothing.
-    closed: Option<Cause>,
     /// The manager is closed and no permit is outstanding.
     complete: bool,
 }
@@ -186,7 +186,7 @@ impl<T> FilterQueue<T> {
         } else if let Some(item) = queue.items.pop_front() {
             let (taken, cursor) = self.take(queue, item);
             return Some((Popped::Event(taken), cursor));
-        } else if let Some(Cause::Disconnected(cause)) = queue.closed {
+        } else if let Some(Cause::Disconnected(cause)) = queue.closed.as_deref().cloned() {
             Popped::Ended(EndReason::Disconnected { cause })
         } else if queue.complete {
             Popped::Ended(EndReason::Closed)
@@ -225,7 +225,7 @@ impl<T> FilterQueue<T> {
         drop(queue);
         drop_caught(old);
         if let Some(cause) = closed {
-            self.settle(taken.item.ticket.take(), cause);
+            self.settle(taken.item.ticket.take(), *cause);
         }
         (taken, cursor)
     }
@@ -317,7 +317,7 @@ impl<T> FilterQueue<T> {
         let items = std::mem::take(&mut queue.items);
         self.publish_len(&queue);
         let waker = queue.waker.take();
-        let cause = queue.closed.clone().unwrap_or(Cause::Left);
+        let cause = queue.closed.as_deref().cloned().unwrap_or(Cause::Left);
         drop(queue);
         drop_caught(waker);
         drop(replayed);

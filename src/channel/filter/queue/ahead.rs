@@ -25,7 +25,7 @@ impl<T> FilterQueue<T> {
             let mut queue = self.queue.lock();
             let front = if let Some(seq) = queue.next_seq() {
                 Front::Event(seq)
-            } else if let Some(Cause::Disconnected(cause)) = queue.closed {
+            } else if let Some(Cause::Disconnected(cause)) = queue.closed.as_deref().cloned() {
                 Front::Ended(EndReason::Disconnected { cause })
             } else if queue.complete {
                 Front::Ended(EndReason::Closed)

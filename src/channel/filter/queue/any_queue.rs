@@ -60,7 +60,7 @@ impl<T: Send> AnyQueue for FilterQueue<T> {
 
     fn close(&self, cause: Cause) -> Option<Waker> {
         let mut queue = self.queue.lock();
-        queue.closed = Some(cause);
+        queue.closed = Some(Box::new(cause));
         self.publish_len(&queue);
         queue.waker.take()
     }
@@ -79,7 +79,7 @@ impl<T: Send> AnyQueue for FilterQueue<T> {
                 tickets.extend(item.ticket.take());
             }
             let is_last = queue.items.back().is_none_or(|last| last.seq < next);
-            let cause = queue.closed.clone().unwrap_or(Cause::Left);
+            let cause = queue.closed.as_deref().cloned().unwrap_or(Cause::Left);
             drop(queue);
             for ticket in tickets {
                 self.subscriber.give_up(&ticket, cause.clone());
