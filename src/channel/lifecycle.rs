@@ -80,7 +80,8 @@ impl<E> State<E> {
     /// every step that may detach any.
     #[inline]
     pub(super) fn notify_detached(&mut self, effects: &mut Effects<E>) {
-        if !self.conditions.is_empty() && self.holds(Condition::Unsubscribed) {
+        let is_unsubscribed = !self.conditions.is_empty() && self.holds(Condition::Unsubscribed);
+        if is_unsubscribed && !seeded_bug!("last-leave-wakes-no-future") {
             let unsubscribed = Condition::Unsubscribed..=Condition::Unsubscribed;
             effects.wake(self.conditions.notify(unsubscribed));
         }

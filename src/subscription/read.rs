@@ -225,7 +225,9 @@ fn try_received<S: ReadSubscription>(
 ) -> Result<Received<S::Item>, TryNextError> {
     loop {
         if !subscription.is_ready(report_missed) {
-            subscription.finish_in_flight();
+            if !seeded_bug!("empty-try-next-keeps-in-flight") {
+                subscription.finish_in_flight();
+            }
             return Err(TryNextError::Empty);
         }
         match poll_now(|cx| subscription.poll_received(cx, report_missed)) {

@@ -2,8 +2,9 @@
 //! orderings allow a load to return. Run by `.ci/run`.
 #![cfg(genevent_loom)]
 
-use futures::StreamExt;
-use genevent::{EventManager, Overflow};
+use futures::{FutureExt, StreamExt};
+use genevent::error::NotifyError;
+use genevent::{EventManager, Overflow, Subscription};
 use loom::future::block_on;
 use loom::thread;
 
@@ -92,5 +93,94 @@ fn a_disconnect_and_a_claim_agree() {
         assert!(manager.disconnect(id));
         block_on(manager.flush()).unwrap();
         reading.join().unwrap();
+    });
+}
+
+// ---- Granted places -----------------------------------------------------------------------------
+
+/// A manager whose single place is taken.
+fn full() -> (EventManager<u64>, Subscription<u64>) {
+    let manager = EventManager::new(1);
+    let reader = manager.subscribe();
+    manager.try_notify(0).unwrap();
+    (manager, reader)
+}
+
+/// Reads so many events in a thread, and returns the subscription with the events.
+fn read(
+    mut reader: Subscription<u64>,
+    events: usize,
+) -> thread::JoinHandle<(Subscription<u64>, Vec<u64>)> {
+    thread::spawn(move || {
+        let read = (0..events)
+            .map(|_| block_on(reader.next()).unwrap())
+            .collect();
+        (reader, read)
+    })
+}
+
+#[test]
+fn a_place_goes_to_one_publisher_after_the_other() {
+    model(|| {
+        let (manager, reader) = full();
+        let reading = read(reader, 3);
+        let other = manager.clone();
+        let publishing = thread::spawn(move || assert_eq!(block_on(other.notify(1)), Ok(1)));
+        assert_eq!(block_on(manager.notify(2)), Ok(1));
+        publishing.join().unwrap();
+        let (_reader, read) = reading.join().unwrap();
+        assert!(read == [0, 1, 2] || read == [0, 2, 1]);
+    });
+}
+
+#[test]
+fn a_dropped_grant_is_passed_on() {
+    model(|| {
+        let (manager, reader) = full();
+        let mut dropped = Box::pin(manager.notify(1));
+        assert!(dropped.as_mut().now_or_never().is_none());
+        // The place is granted before, during or after the drop.
+        let reading = read(reader, 2);
+        drop(dropped);
+        assert_eq!(block_on(manager.notify(2)), Ok(1));
+        let (_reader, read) = reading.join().unwrap();
+        assert_eq!(read, [0, 2]);
+    });
+}
+
+#[test]
+fn a_grant_is_used_or_taken_over() {
+    model(|| {
+        let (manager, mut reader) = full();
+        let mut granted = Box::pin(manager.clone().notify_owned(1));
+        assert!(granted.as_mut().now_or_never().is_none());
+        assert_eq!(reader.try_next(), Ok(0));
+        let granted = thread::spawn(move || assert_eq!(block_on(granted), Ok(1)));
+        let reading = read(reader, 2);
+        // Stored in the place that was granted, or in the next.
+        assert_eq!(block_on(manager.notify(2)), Ok(1));
+        granted.join().unwrap();
+        let (_reader, read) = reading.join().unwrap();
+        assert!(read == [1, 2] || read == [2, 1]);
+    });
+}
+
+#[test]
+fn close_voids_a_grant_or_comes_after_its_event() {
+    model(|| {
+        let (manager, reader) = full();
+        let reading = thread::spawn(move || block_on(reader.collect::<Vec<_>>()));
+        let other = manager.clone();
+        let publishing = thread::spawn(move || block_on(other.notify(1)));
+        manager.close();
+        let published = publishing.join().unwrap();
+        let read = reading.join().unwrap();
+        match published {
+            Ok(_) => assert_eq!(read, [0, 1]),
+            Err(error) => {
+                assert_eq!(error, NotifyError::Closed(1));
+                assert_eq!(read, [0]);
+            }
+        }
     });
 }

@@ -16,6 +16,7 @@ mod publishers;
 mod readers;
 mod receipts;
 mod topics;
+mod try_next;
 
 use futures::StreamExt;
 use genevent::Subscription;
