@@ -84,21 +84,47 @@ where
         let mut stop = self.stop.clone();
         let mut stopped = pin!(stop.requested());
         let end = loop {
-            let free = self.settings.places().saturating_sub(self.held.len());
+            let free = self.free();
             tokio::select! {
                 biased;
                 () = &mut stopped => break Ok(()),
                 () = &mut closed => break Ok(()),
                 _ = tick.tick() => self.tick(progress).await,
-                Some((number, verdict)) = self.attempts.next() => self.settle(number, verdict).await,
-                message = self.source.next(free), if free > 0 => match message {
-                    Ok(message) => self.begin(message),
-                    Err(error) => break Err(error),
-                },
+                Some((number, verdict)) = self.attempts.next() => {
+                    self.settle(number, verdict).await;
+                    // Without a turn of the whole loop for each of the other verdicts.
+                    while let Some(Some((number, verdict))) = self.attempts.next().now_or_never() {
+                        self.settle(number, verdict).await;
+                    }
+                }
+                message = self.source.next(free), if free > 0 => {
+                    let begun = message.and_then(|message| {
+                        self.begin(message);
+                        self.begin_arrived()
+                    });
+                    if let Err(error) = begun {
+                        break Err(error);
+                    }
+                }
             }
         };
         self.drain(progress).await;
         end
+    }
+
+    /// Returns how many more messages may be under way.
+    fn free(&self) -> usize {
+        self.settings.places().saturating_sub(self.held.len())
+    }
+
+    /// Begins with all messages that have arrived and may be under way.
+    fn begin_arrived(&mut self) -> Result<(), InboundError> {
+        while self.free() > 0
+            && let Some(message) = self.source.next(self.free()).now_or_never()
+        {
+            self.begin(message?);
+        }
+        Ok(())
     }
 
     /// Begins with a message.

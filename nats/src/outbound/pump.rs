@@ -11,6 +11,7 @@ use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::publish::PublishAck;
 use bytes::Bytes;
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{BoxStream, StreamExt};
 use genevent::{Ack, Delivery};
@@ -118,11 +119,24 @@ where
             tokio::select! {
                 biased;
                 () = &mut stopped, if self.deliveries.is_some() => self.deliveries = None,
-                result = front(&mut self.window) => self.answered(result),
-                delivery = next(&mut self.deliveries), if has_room => match delivery {
-                    Some(delivery) => self.take(delivery).await?,
-                    None => self.deliveries = None,
-                },
+                result = front(&mut self.window) => {
+                    self.answered(result);
+                    // Without a turn of the whole loop for each of the other answers.
+                    while let Some(result) = front(&mut self.window).now_or_never() {
+                        self.answered(result);
+                    }
+                }
+                delivery = next(&mut self.deliveries), if has_room => {
+                    let mut delivery = Some(delivery);
+                    while let Some(taken) = delivery {
+                        match taken {
+                            Some(taken) => self.take(taken).await?,
+                            None => self.deliveries = None,
+                        }
+                        let has_room = self.window.len() < self.settings.max_in_flight;
+                        delivery = (has_room.then(|| next(&mut self.deliveries))).and_then(FutureExt::now_or_never);
+                    }
+                }
                 () = until(self.paused_until) => self.paused_until = None,
                 _ = tick.tick() => self.follow_connection(),
             }
