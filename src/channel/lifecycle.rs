@@ -68,7 +68,8 @@ impl<E> State<E> {
     /// in which a publisher may leave the queue.
     #[inline]
     pub(super) fn notify_if_none_queued(&mut self, effects: &mut Effects<E>) {
-        if !self.conditions.is_empty() && self.holds(Condition::NoneQueued) {
+        let is_none_queued = !self.conditions.is_empty() && self.holds(Condition::NoneQueued);
+        if is_none_queued && !seeded_bug!("last-queued-wakes-no-future") {
             let none_queued = Condition::NoneQueued..=Condition::NoneQueued;
             effects.wake(self.conditions.notify(none_queued));
         }

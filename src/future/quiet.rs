@@ -79,6 +79,9 @@ impl<E> Future for Quiet<'_, E> {
             // Then look again: handlers and readers may have published before they settled.
             if let Some(flush) = &self.flush {
                 ready!(flush.poll_settled(cx));
+                if seeded_bug!("quiet-ignores-what-follows") {
+                    return Poll::Ready(Ok(()));
+                }
             }
             self.abandon_flush();
         }

@@ -65,6 +65,8 @@ pub(crate) enum Op {
     CloneHandle,
     DropHandle,
     Close,
+    /// Closes, and disconnects every subscriber.
+    StopNow,
     /// Advances the clock by this number of milliseconds.
     Advance(u8),
 }
@@ -119,6 +121,7 @@ pub(crate) enum Kind {
     SyncNotify,
     Reserve,
     Flush,
+    Quiet,
     /// Closes the manager, too.
     Stop,
     Closed,
@@ -145,6 +148,7 @@ pub(crate) enum Bounded {
     AckNotify,
     SyncNotify,
     Flush,
+    Quiet,
     Stop,
 }
 
@@ -294,6 +298,7 @@ fn op() -> impl Strategy<Value = Op> {
         6 => Just(Op::CloneHandle),
         5 => Just(Op::DropHandle),
         3 => Just(Op::Close),
+        1 => Just(Op::StopNow),
         30 => pick().prop_map(Op::Deliver),
         70 => (pick(), settling()).prop_map(|(pick, how)| Op::Settle(pick, how)),
         10 => (pick(), any::<bool>()).prop_map(|(pick, map)| Op::Transform(pick, map)),
@@ -327,6 +332,7 @@ fn kind() -> impl Strategy<Value = Kind> {
         30 => Just(Kind::AckNotify),
         25 => Just(Kind::Reserve),
         20 => Just(Kind::Flush),
+        20 => Just(Kind::Quiet),
         5 => (0..=6u8).prop_map(Kind::WaitForSubscribers),
         3 => Just(Kind::Closed),
         5 => Just(Kind::Unsubscribed),
@@ -345,6 +351,7 @@ fn bounded() -> impl Strategy<Value = Bounded> {
         8 => Just(Bounded::AckNotify),
         12 => Just(Bounded::SyncNotify),
         8 => Just(Bounded::Flush),
+        8 => Just(Bounded::Quiet),
         1 => Just(Bounded::Stop),
     ]
 }

@@ -170,6 +170,7 @@ pub(crate) enum Question {
     SyncNotify(u64),
     Reserve,
     Flush,
+    Quiet,
     Stop,
     Closed,
     WaitForSubscribers(usize),
@@ -217,7 +218,7 @@ pub(crate) enum Answer {
         acked: usize,
         dropped: Vec<Dropped>,
     },
-    /// The answer of `flush`, `stop` and `closed`.
+    /// The answer of `flush`, `quiet`, `stop` and `closed`.
     Done,
     /// The answer of `wait_for_subscribers`.
     Here(usize),

@@ -323,6 +323,13 @@ impl Reference {
         counted
     }
 
+    pub(crate) fn stop_now(&mut self) {
+        self.close();
+        for who in self.attached() {
+            self.disconnect(who);
+        }
+    }
+
     pub(super) fn detach(&mut self, who: Who, cause: DisconnectCause) -> bool {
         let counted = self.readers[who].state == State::Attached;
         if counted {

@@ -62,6 +62,7 @@ impl Reference {
             | Question::SyncNotify(payload) => self.poll_publisher(id, payload),
             Question::Reserve => self.poll_reserve(id),
             Question::Flush => self.poll_settled(id),
+            Question::Quiet => self.poll_quiet(id),
             Question::Stop => self.poll_stop(id),
             Question::Closed if self.closed => Poll::Ready(Answer::Done),
             Question::WaitForSubscribers(n) if self.closed || self.attached().len() >= n => {
@@ -156,6 +157,31 @@ impl Reference {
         Poll::Ready(Answer::Done)
     }
 
+    /// Settles what is stored again and again, until there is nothing to settle and nobody is queued.
+    fn poll_quiet(&mut self, id: CallId) -> Poll<Answer> {
+        loop {
+            if self.is_any_queued() {
+                self.calls[id].progress = Progress::Watching;
+                return Poll::Pending;
+            }
+            if !matches!(self.calls[id].progress, Progress::Settling(_)) {
+                if (0..self.events.len()).all(|event| self.is_settled(event)) {
+                    return Poll::Ready(Answer::Done);
+                }
+                self.calls[id].progress = Progress::Settling(self.events.len());
+            }
+            if !self.is_due(id) {
+                return Poll::Pending;
+            }
+            self.calls[id].progress = Progress::Lazy;
+        }
+    }
+
+    /// Whether a publisher is queued that may still store its event.
+    fn is_any_queued(&self) -> bool {
+        !self.closed && !self.queue.is_empty()
+    }
+
     fn poll_stop(&mut self, id: CallId) -> Poll<Answer> {
         if matches!(self.calls[id].progress, Progress::Lazy) {
             self.close();
@@ -197,6 +223,11 @@ impl Reference {
                 receipt: Some(Box::new(self.receipt(id, event))),
                 pending: self.answers(id, event).owing.clone(),
             },
+            // Waits for all events, also for those that came later.
+            (_, Question::Quiet) => Answer::Unanswered {
+                receipt: None,
+                pending: owing(&self.events),
+            },
             (&Progress::Settling(events), _) => Answer::Unanswered {
                 receipt: None,
                 pending: owing(&self.events[..events]),
@@ -223,6 +254,7 @@ impl Reference {
                 match call.question {
                     Question::WaitForSubscribers(n) => self.closed || here >= n,
                     Question::Unsubscribed => here == 0,
+                    Question::Quiet => !self.is_any_queued(),
                     _ => self.closed,
                 }
             }

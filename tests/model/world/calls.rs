@@ -96,6 +96,10 @@ impl World<'_> {
                         Question::Flush,
                         Called::FlushWithin(Box::pin(manager.flush().within(time))),
                     ),
+                    Bounded::Quiet => (
+                        Question::Quiet,
+                        Called::QuietWithin(Box::pin(manager.quiet().within(time))),
+                    ),
                     Bounded::Stop => (
                         Question::Stop,
                         Called::StopWithin(Box::pin(manager.stop().within(time))),
@@ -103,6 +107,7 @@ impl World<'_> {
                 }
             }
             Kind::Flush => (Question::Flush, Called::Flush(manager.flush())),
+            Kind::Quiet => (Question::Quiet, Called::Quiet(manager.quiet())),
             Kind::Stop => (Question::Stop, Called::Stop(manager.stop())),
             Kind::Closed => (Question::Closed, Called::Closed(manager.closed())),
             Kind::WaitForSubscribers(n) => (

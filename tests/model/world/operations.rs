@@ -94,6 +94,12 @@ impl World<'_> {
                     self.reference.close();
                 }
             }
+            Op::StopNow => {
+                if let Some(manager) = self.manager() {
+                    manager.stop_now();
+                    self.reference.stop_now();
+                }
+            }
             Op::Advance(ms) => self.advance(ms)?,
             op => self.operate_further(op)?,
         }
