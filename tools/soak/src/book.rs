@@ -24,6 +24,13 @@ pub(crate) struct Wants {
 
 impl Wants {
     const ALL: Self = Self { of: 1, one: 0 };
+    /// The greatest `of`.
+    pub(crate) const MOST: u64 = 7;
+
+    /// The index of `of` among all.
+    pub(crate) fn index(self) -> usize {
+        usize::try_from(self.of - 1).expect("a small number")
+    }
 
     pub(crate) fn this(self, event: u64) -> bool {
         event % self.of == self.one
@@ -36,6 +43,8 @@ pub(crate) struct Record {
     /// Set if the subscriber may be disconnected: after a disconnect, it reads events without owing
     /// acknowledgements.
     cuttable: bool,
+    /// No receipt counts or names an observer.
+    observer: bool,
     wants: Wants,
     notes: Mutex<Notes>,
 }
@@ -55,16 +64,17 @@ struct Notes {
 impl Record {
     /// Makes a record without a subscriber id, which is set later.
     pub(crate) fn unknown(cuttable: bool) -> Arc<Self> {
-        Self::new(cuttable, Wants::ALL)
+        Arc::new(Self::new(cuttable, Wants::ALL))
     }
 
-    fn new(cuttable: bool, wants: Wants) -> Arc<Self> {
-        Arc::new(Self {
+    fn new(cuttable: bool, wants: Wants) -> Self {
+        Self {
             id: OnceLock::new(),
             cuttable,
+            observer: false,
             wants,
             notes: Mutex::default(),
-        })
+        }
     }
 
     pub(crate) fn is(&self, id: SubscriberId) {
@@ -157,9 +167,25 @@ impl Book {
         self.filtered(id, cuttable, Wants::ALL)
     }
 
+    /// Makes the record of an observer.
+    pub(crate) fn observer(&self, id: SubscriberId) -> Arc<Record> {
+        let record = Record::new(false, Wants::ALL);
+        self.subscribed(
+            id,
+            Record {
+                observer: true,
+                ..record
+            },
+        )
+    }
+
     /// Makes the record of a filtered subscription.
     pub(crate) fn filtered(&self, id: SubscriberId, cuttable: bool, wants: Wants) -> Arc<Record> {
-        let record = Record::new(cuttable, wants);
+        self.subscribed(id, Record::new(cuttable, wants))
+    }
+
+    fn subscribed(&self, id: SubscriberId, record: Record) -> Arc<Record> {
+        let record = Arc::new(record);
         record.is(id);
         self.enter(Arc::clone(&record));
         record
@@ -311,7 +337,9 @@ fn check_receipt(
             .unfinished()
             .iter()
             .any(|entry| entry.id() == record.id());
-        if outcome == EventOutcome::InHand && !counts(outcome) {
+        if record.observer {
+            assert!(!named, "{} is an observer", record.id());
+        } else if outcome == EventOutcome::InHand && !counts(outcome) {
             perhaps += usize::from(!named);
         } else if !counts(outcome) {
             assert!(

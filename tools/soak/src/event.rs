@@ -31,8 +31,15 @@ pub(crate) struct Event {
 }
 
 impl Event {
+    /// The numbers of publishers of follow-ups begin here.
+    pub(crate) const FOLLOWER: u32 = 1 << 16;
+
     pub(crate) fn new(publisher: u32, number: u32) -> Self {
         Self::of(u64::from(publisher) << 32 | u64::from(number))
+    }
+
+    pub(crate) fn is_follow_up(&self) -> bool {
+        self.id >> 32 >= u64::from(Self::FOLLOWER)
     }
 
     fn of(id: u64) -> Self {

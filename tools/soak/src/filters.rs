@@ -42,11 +42,15 @@ impl RoundContext {
             _ => End::Leaves,
         };
         let wants = wants(&mut rng);
-        // The two closure types have a filter group each.
+        // The two closure types and each key function have a filter group.
         let fails = (rng.u8(0..4) == 0).then(|| rng.u64(0..200));
         let window = rng.usize(1..20);
         let options = SubscribeOptions::new().overflow(overflow).window(window);
         let reader = match fails {
+            None if rng.bool() => {
+                let topics = &self.topics[wants.index()];
+                topics.subscribe_with(wants.one, options)
+            }
             None => manager.subscribe_filter_with(options, move |e: &Event| wants.this(e.id)),
             Some(fails) => manager.subscribe_filter_map_with(options, move |e: &Event| {
                 if e.id & 0xff == fails {
@@ -122,7 +126,7 @@ impl RoundContext {
 }
 
 fn wants(rng: &mut Rng) -> Wants {
-    let of = rng.u64(1..8);
+    let of = rng.u64(1..=Wants::MOST);
     let one = rng.u64(0..of);
     Wants { of, one }
 }

@@ -1,5 +1,6 @@
 //! Runs many lives of event managers on each kind of executor: subscribers join, leave, panic, stall
-//! and are aborted; handlers crash and restart; publishers are cancelled; managers are closed
+//! and are aborted; observers and subscribers of topics come and go; readers nack and publish follow-ups;
+//! handlers fail, crash and restart; publishers are cancelled; managers are closed
 //! meanwhile. Every event is accounted for: see [`book`].
 //!
 //! ```sh
@@ -36,7 +37,7 @@ static MEMORY: PeakAlloc = PeakAlloc;
 /// The timeout of a round, which normally takes well under a second.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The number of rounds until all lasting allocations have been made.
-const WARM_UP: u64 = 60;
+const WARM_UP: u64 = 30;
 /// The interval of rounds with a crowd coming and leaving while its manager lives: see [`crowd`].
 const TIDE: u64 = 10;
 /// The tolerance for buffers of the runtimes and of the test itself.

@@ -8,11 +8,12 @@ use std::time::Duration;
 use fastrand::Rng;
 use futures::future::Shared;
 use futures::{Stream, StreamExt, poll};
+use genevent::error::FollowUpError;
 use genevent::{
-    Delivery, EventManager, Overflow, Received, SubscribeOptions, SubscriberId, WithMissed,
+    Delivery, EventManager, Overflow, Received, SubscribeOptions, SubscriberId, Topics, WithMissed,
 };
 
-use crate::book::{Book, EventOutcome, Record};
+use crate::book::{Book, EventOutcome, Record, Sent};
 use crate::event::{Event, with_slow_clones};
 use crate::executor::{Executor, IntendedPanic, Job, Outcome, yield_now};
 use crate::stages::Before;
@@ -28,6 +29,8 @@ pub(crate) struct RoundContext {
     /// The subscribers stalling until the round is over or until they are disconnected.
     pub(crate) stalled: Arc<Mutex<Vec<SubscriberId>>>,
     pub(crate) over: Over,
+    /// Topics by the remainder of a division by 1, by 2, and so on.
+    pub(crate) topics: Vec<Topics<Event, u64>>,
 }
 
 impl RoundContext {
@@ -35,7 +38,7 @@ impl RoundContext {
     pub(crate) fn subscribe_random(&self, manager: &EventManager<Event>, rng: &mut Rng) -> Job {
         let lifetime = rng.usize(0..200);
         let own = Rng::with_seed(rng.u64(..));
-        match rng.u8(0..14) {
+        match rng.u8(0..17) {
             0 => self.lossless(manager, own, usize::MAX),
             1 => self.lossless(manager, own, lifetime),
             2 => self.panics(manager, own, lifetime),
@@ -50,6 +53,8 @@ impl RoundContext {
             8 | 9 => self.stages(manager, own, lifetime),
             10 | 11 => self.filtered(manager, own, lifetime),
             12 => self.filtered_deliveries(manager, own, lifetime),
+            13 => self.observes(manager, own, lifetime),
+            14 | 15 => self.follows_up(manager, own, lifetime),
             _ => self.deliveries(manager, own, lifetime),
         }
     }
@@ -77,8 +82,65 @@ impl RoundContext {
                         reader.ack();
                         record.finish_last();
                     }
-                    1..=4 => yield_now().await,
+                    1 => {
+                        reader.nack("by chance");
+                        record.decide(event.id, EventOutcome::GivenUp);
+                    }
+                    2..=4 => yield_now().await,
                     _ => {}
+                }
+            }
+            record.leave();
+        })
+    }
+
+    /// Reads slowly, and leaves in the middle of an event.
+    fn observes(&self, manager: &EventManager<Event>, mut rng: Rng, lifetime: usize) -> Job {
+        let mut reader = manager.subscribe_with(SubscribeOptions::new().observer());
+        let record = self.book.observer(reader.id());
+        self.executor.spawn(async move {
+            for _ in 0..lifetime {
+                let Some(event) = reader.next().await else {
+                    record.read_to_the_end();
+                    return;
+                };
+                record.see(event.id);
+                if rng.bool() {
+                    yield_now().await;
+                }
+            }
+            record.leave();
+        })
+    }
+
+    /// Publishes what follows from some events, past full windows.
+    fn follows_up(&self, manager: &EventManager<Event>, mut rng: Rng, lifetime: usize) -> Job {
+        let mut reader = manager.subscribe();
+        let record = self.book.record(reader.id(), false);
+        let book = Arc::clone(&self.book);
+        let me = Event::FOLLOWER + u32::try_from(reader.id().number()).expect("few subscribe");
+        self.executor.spawn(async move {
+            for number in 0..u32::try_from(lifetime).expect("a short life") {
+                let Some(event) = reader.next().await else {
+                    record.finish_last();
+                    record.read_to_the_end();
+                    return;
+                };
+                record.finish_last();
+                record.see(event.id);
+                // Follow-ups of follow-ups would never end.
+                if !event.is_follow_up() && rng.u8(0..8) == 0 {
+                    let next = Event::new(me, number);
+                    let id = next.id;
+                    let sent = match reader.follow_up(next) {
+                        Ok(_) => Sent::Stored,
+                        Err(FollowUpError::Closed(_)) => Sent::NotStored,
+                        Err(error) => unreachable!("{error}"),
+                    };
+                    book.sent(id, sent);
+                }
+                if rng.u8(0..8) == 0 {
+                    yield_now().await;
                 }
             }
             record.leave();
@@ -339,6 +401,9 @@ fn pick(unacked: &mut Vec<Delivery<Event>>, rng: &mut Rng) -> Delivery<Event> {
 fn settle(record: &Record, delivery: Delivery<Event>, rng: &mut Rng) {
     if rng.u8(0..4) == 0 {
         record.decide(delivery.id, EventOutcome::GivenUp);
+        if rng.bool() {
+            delivery.nack("by chance");
+        }
     } else {
         record.decide(delivery.id, EventOutcome::Finished);
         delivery.ack();

@@ -11,7 +11,7 @@ use futures::{FutureExt, poll};
 use genevent::EventManager;
 use genevent::future::Reserve;
 
-use crate::book::{Book, Totals};
+use crate::book::{Book, Totals, Wants};
 use crate::event::{Event, alive};
 use crate::executor::{Executor, Job, Outcome, yield_now};
 use crate::handlers;
@@ -50,6 +50,9 @@ async fn life(executor: &Executor, seed: u64, book: &Arc<Book>) {
         book: Arc::clone(book),
         stalled: Arc::new(Mutex::new(Vec::new())),
         over: over.shared(),
+        topics: (1..=Wants::MOST)
+            .map(|of| manager.topics(move |event: &Event| event.id % of))
+            .collect(),
     };
     let mut jobs = vec![context.lossless(&manager, rng.fork(), usize::MAX)];
     if executor.is_tokio() && rng.bool() {
@@ -88,6 +91,10 @@ async fn life(executor: &Executor, seed: u64, book: &Arc<Book>) {
         );
     }
     drop(kept);
+    if rng.bool() {
+        let quiet = manager.quiet().await;
+        quiet.expect("the call is outside of every handler");
+    }
     if rng.bool() {
         manager
             .stop()
