@@ -86,6 +86,10 @@ impl<E: Clone> Subscription<E> {
         if self.unyielded {
             return Poll::Ready(Some(Received::Event(self.yield_claimed())));
         }
+        // A stream that has ended without telling a loss stays ended.
+        if self.is_ended() {
+            return Poll::Ready(None);
+        }
         let mut tries = TRIES;
         loop {
             if tell_missed && self.missed_before_next > 0 {

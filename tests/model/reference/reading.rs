@@ -190,6 +190,9 @@ impl Reference {
         if reader.unyielded.is_some() {
             return self.yield_taken(who, fails);
         }
+        if matches!(reader.state, State::Ended(_) | State::Gone) {
+            return Ok(Poll::Ready(None));
+        }
         if reader.out.as_ref().is_some_and(Out::is_full) {
             reader.parked = Some(For::RoomOut);
             return Ok(Poll::Pending);
@@ -228,7 +231,7 @@ impl Reference {
                 return Ok(Poll::Pending);
             }
             State::Disconnected(cause) => End::Disconnected(cause),
-            State::Ended(_) | State::Gone => return Ok(Poll::Ready(None)),
+            State::Ended(_) | State::Gone => unreachable!("it has ended before"),
         };
         reader.state = State::Ended(end);
         self.serve();

@@ -1,6 +1,8 @@
 //! `replay_since`: a reader goes on where an earlier one stopped, and learns what it cannot have.
 
 use futures::StreamExt;
+use futures::executor::block_on;
+use futures::stream::FusedStream;
 use genevent::error::TryNextError;
 use genevent::{Overflow, Received};
 
@@ -156,4 +158,21 @@ fn a_closed_manager_has_nothing_to_replay_and_nothing_missed() {
     let mut filtered = manager.subscribe_filter_with(since(0), |_| true);
     assert_eq!((late.missed(), filtered.missed()), (0, 0));
     assert_eq!((read(&mut late), read(&mut filtered)), (None, None));
+}
+
+#[test]
+fn a_stream_that_has_ended_tells_no_loss() {
+    let manager = retaining(4);
+    publish(&manager, 0..2);
+    manager.clear_retained();
+    let mut plain = manager.subscribe_with(since(0));
+    let mut filtered = manager.subscribe_filter_with(since(0), |_| true);
+    assert_eq!((plain.missed(), filtered.missed()), (2, 2));
+    assert!(manager.disconnect(plain.id()) && manager.disconnect(filtered.id()));
+    assert_eq!(block_on(plain.next()), None);
+    assert_eq!(block_on(filtered.next()), None);
+    let (mut plain, mut filtered) = (plain.with_missed(), filtered.with_missed());
+    assert!(plain.is_terminated() && filtered.is_terminated());
+    assert_eq!(block_on(plain.next()), None);
+    assert_eq!(block_on(filtered.next()), None);
 }
