@@ -1,0 +1,72 @@
+//! `subscribe_filter_map`, beside an unwanted event for each wanted one.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures::Stream;
+use genevent::{EventManager, Filtered};
+
+use super::{finished, stored};
+use crate::{Channel, Event, Publishing, Receipt, Subscriber};
+
+/// An event that the subscribers of the kit want, or one that no subscriber wants.
+#[derive(Clone)]
+pub(super) enum Signal {
+    Wanted(Event),
+    Unwanted,
+}
+
+impl Signal {
+    pub(super) fn wanted(&self) -> Option<Event> {
+        match self {
+            Self::Wanted(event) => Some(event.clone()),
+            Self::Unwanted => None,
+        }
+    }
+}
+
+#[derive(Clone)]
+pub(super) struct WithFilter(EventManager<Signal>);
+
+impl Channel for WithFilter {
+    type Subscriber = Filtered<Event>;
+
+    fn subscribe(&self) -> Self::Subscriber {
+        self.0.subscribe_filter_map(Signal::wanted)
+    }
+
+    fn publish(&self, event: Event) -> Publishing {
+        unwanted(&self.0);
+        stored(&self.0, Signal::Wanted(event))
+    }
+
+    fn publish_and_wait(&self, event: Event) -> Option<Publishing<Option<Receipt>>> {
+        unwanted(&self.0);
+        Some(finished(&self.0, Signal::Wanted(event), 0))
+    }
+
+    fn close(&self) -> bool {
+        self.0.close();
+        true
+    }
+}
+
+/// Publishes an event that nobody wants, unless publishers are queued.
+pub(super) fn unwanted(manager: &EventManager<Signal>) {
+    let heard = manager.try_notify(Signal::Unwanted).unwrap_or(0);
+    assert_eq!(heard, 0, "a filter refuses the event");
+}
+
+impl Subscriber for Filtered<Event> {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        Stream::poll_next(Pin::new(self), cx)
+    }
+
+    fn finish(&mut self) {
+        self.ack();
+    }
+}
+
+pub(super) fn open(capacity: usize) -> WithFilter {
+    WithFilter(EventManager::new(capacity))
+}
