@@ -2,10 +2,16 @@
 
 mod channel;
 mod checks;
+#[cfg(feature = "table")]
+pub mod contracts;
 mod event;
+#[cfg(feature = "table")]
+mod handler_stream;
 mod kit;
 mod outcome;
 mod promise;
+#[cfg(feature = "table")]
+mod runtime;
 #[cfg(feature = "table")]
 pub mod table;
 #[cfg(feature = "table")]

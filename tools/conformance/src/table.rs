@@ -1,4 +1,4 @@
-//! The table of page `comparison`: every promise, for every channel of [`tested`](crate::tested).
+//! The table of page `comparison`: every promise, for every channel of [`tested`].
 
 use std::fmt::Write;
 

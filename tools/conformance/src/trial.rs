@@ -8,6 +8,8 @@ mod wakes;
 
 pub(crate) use publish::{Publish, Waiting};
 pub(crate) use reader::Reader;
+#[cfg(feature = "table")]
+pub(crate) use wakes::Wakes;
 
 use crate::channel::AnyChannel;
 use crate::outcome::{Stop, Verdict, ensure};

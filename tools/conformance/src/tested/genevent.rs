@@ -5,11 +5,11 @@ mod filtered;
 mod handler;
 mod keyed;
 mod plain;
-mod runtime;
 
 use ::genevent::error::NotifyError;
 use ::genevent::{EventManager, Receipt as Acked};
 
+use crate::runtime;
 use crate::{Closed, Kit, Promise, Publishing, Receipt};
 
 pub(super) fn kinds() -> Vec<Kit> {

@@ -6,7 +6,8 @@ use std::task::{Context, Poll};
 use futures::Stream;
 use genevent::{EventManager, Overflow, SubscribeOptions, Subscription, handler_fn};
 
-use super::{finished, runtime, stored};
+use super::{finished, stored};
+use crate::runtime;
 use crate::{Channel, Event, Publishing, Receipt, Subscriber};
 
 #[derive(Clone)]

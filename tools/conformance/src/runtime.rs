@@ -11,7 +11,7 @@ thread_local! {
 }
 
 /// Calls `call` where tasks can be spawned.
-pub(super) fn enter<T>(call: impl FnOnce() -> T) -> T {
+pub(crate) fn enter<T>(call: impl FnOnce() -> T) -> T {
     RUNTIME.with(|runtime| {
         let _entered = runtime.enter();
         call()
@@ -19,7 +19,7 @@ pub(super) fn enter<T>(call: impl FnOnce() -> T) -> T {
 }
 
 /// Polls the tasks until all of them wait.
-pub(super) fn run_tasks() {
+pub(crate) fn run_tasks() {
     RUNTIME.with(|runtime| {
         runtime.block_on(async {
             for _ in 0..TURNS {
