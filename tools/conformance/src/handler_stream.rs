@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
-use genevent::handler::AnyHandlerRef;
+use futures::FutureExt;
+use genevent::handler::{AnyHandlerRef, StopReason};
 use genevent::{
     EventManager, Handled, Handler, HandlerOptions, Received, SubscribeOptions, SubscriberId,
 };
@@ -83,8 +84,20 @@ impl<E: Clone + Send + Sync + 'static> HandlerStream<E> {
         let options = HandlerOptions::new(name).subscribe(options);
         let handler = Passes(Arc::clone(&inbox));
         let handler = runtime::enter(|| manager.add_handler_with(options, handler));
-        let handler = handler.map_err(drop).expect("a new name").erase();
+        let handler = handler
+            .map_err(drop)
+            .expect("the manager is open, and the name is new")
+            .erase();
         Self { inbox, handler }
+    }
+
+    /// Whether the handler ended because the channel disconnected it, not by the end of the channel.
+    pub(crate) fn is_disconnected(&self) -> bool {
+        let reason = self.handler.stopped().now_or_never();
+        matches!(
+            reason,
+            Some(StopReason::Disconnected(_) | StopReason::Aborted)
+        )
     }
 
     pub(crate) fn missed(&self) -> u64 {

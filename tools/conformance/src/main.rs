@@ -1,9 +1,10 @@
 //! Prints the table of promises as Markdown: `cargo run -p genevent-conformance`.
 //!
+//! `-- contracts` prints what each kind of subscription keeps of two contracts of others.
 //! `-- --record` writes the table into the page. `-- --seeds N` runs N random sequences instead of 200 for each
 //! kind of subscription of genevent, and nothing else.
 
-use genevent_conformance::{Promise, table, tested};
+use genevent_conformance::{Promise, contracts, table, tested};
 
 fn main() {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
@@ -14,12 +15,18 @@ fn main() {
             let page = table::replace(&page, &table::markdown(&table::run()));
             std::fs::write(table::PAGE, page).expect("the page can be written");
         }
+        ["contracts"] => print!("{}", contracts::markdown()),
+        ["contracts", "--record"] => {
+            let page = std::fs::read_to_string(contracts::PAGE).expect("the page exists");
+            let page = contracts::replace(&page, &contracts::markdown());
+            std::fs::write(contracts::PAGE, page).expect("the page can be written");
+        }
         ["--seeds", seeds] => {
             let seeds = seeds.parse().expect("a number of sequences");
             long_run(seeds);
         }
         _ => {
-            eprintln!("usage: genevent-conformance [--record | --seeds NUMBER]");
+            eprintln!("usage: genevent-conformance [contracts] [--record] | --seeds NUMBER");
             std::process::exit(2);
         }
     }

@@ -1,6 +1,6 @@
 //! The tokio runtime of handlers: it runs between the steps of a check, in the thread of the check.
 
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::yield_now;
 
 /// Enough turns for the longest chain: a handler that finishes, its stage, and the publisher's next event.
@@ -18,8 +18,11 @@ pub(crate) fn enter<T>(call: impl FnOnce() -> T) -> T {
     })
 }
 
-/// Polls the tasks until all of them wait.
+/// Polls the tasks until all of them wait. Does nothing in a task: the others run after it.
 pub(crate) fn run_tasks() {
+    if Handle::try_current().is_ok() {
+        return;
+    }
     RUNTIME.with(|runtime| {
         runtime.block_on(async {
             for _ in 0..TURNS {

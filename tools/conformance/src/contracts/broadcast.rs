@@ -23,6 +23,9 @@ trait Channels {
     /// `channel`.
     fn channel(&self, capacity: usize) -> (Self::Sender, Self::Receiver);
 
+    /// Lets other tasks run, where values pass through a task.
+    fn turn(&self) {}
+
     /// `Sender::new`.
     fn sender(&self, capacity: usize) -> Self::Sender;
 }

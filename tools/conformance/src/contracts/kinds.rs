@@ -6,8 +6,8 @@ use std::task::{Context, Poll};
 
 use futures::Stream;
 use genevent::{
-    EventManager, Filtered, Overflow, Received, SubscribeOptions, SubscriberId, Subscription,
-    Topics, WeakEventManager, WithMissed,
+    EndReason, EventManager, Filtered, Overflow, Received, SubscribeOptions, SubscriberId,
+    Subscription, Topics, WeakEventManager, WithMissed,
 };
 
 use crate::handler_stream::HandlerStream;
@@ -122,14 +122,19 @@ impl<E: Clone + Send + Sync + 'static> Manager<E> {
 
     /// Lets the stage before finish with every event, and handlers run.
     pub(crate) fn settle(&self) {
+        self.settle_before();
+        if self.kind == Kind::Handler {
+            runtime::run_tasks();
+        }
+    }
+
+    /// Lets the stage before finish with every event.
+    pub(crate) fn settle_before(&self) {
         if let Some(before) = &self.before {
             let mut before = before.lock().unwrap();
             while before.try_next().is_ok() {
                 before.ack();
             }
-        }
-        if self.kind == Kind::Handler {
-            runtime::run_tasks();
         }
     }
 }
@@ -159,6 +164,9 @@ pub(crate) trait Reader<E>: Send {
 
     /// The missed events, in total.
     fn missed(&self) -> u64;
+
+    /// Whether the channel disconnected it.
+    fn is_disconnected(&self) -> bool;
 }
 
 impl<E: Clone + Send + Sync + 'static> Reader<E> for WithMissed<E> {
@@ -181,6 +189,13 @@ impl<E: Clone + Send + Sync + 'static> Reader<E> for WithMissed<E> {
     fn missed(&self) -> u64 {
         self.get_ref().missed()
     }
+
+    fn is_disconnected(&self) -> bool {
+        matches!(
+            self.get_ref().end_reason(),
+            Some(EndReason::Disconnected { .. })
+        )
+    }
 }
 
 impl<E: Clone + Send + Sync + 'static> Reader<E> for WithMissed<E, Filtered<E>> {
@@ -202,6 +217,13 @@ impl<E: Clone + Send + Sync + 'static> Reader<E> for WithMissed<E, Filtered<E>> 
 
     fn missed(&self) -> u64 {
         self.get_ref().missed()
+    }
+
+    fn is_disconnected(&self) -> bool {
+        matches!(
+            self.get_ref().end_reason(),
+            Some(EndReason::Disconnected { .. })
+        )
     }
 }
 
@@ -230,12 +252,16 @@ impl<E: Clone + Send + Sync + 'static> Reader<E> for ByHandler<E> {
         let stored = manager.and_then(|manager| {
             let subscribers = manager.subscribers();
             let this = subscribers.iter().find(|info| info.id() == self.id());
-            this.map(|info| info.unread())
+            this.map(genevent::SubscriberInfo::unread)
         });
         stored.unwrap_or(0) + self.stream.passed_on()
     }
 
     fn missed(&self) -> u64 {
         self.stream.missed()
+    }
+
+    fn is_disconnected(&self) -> bool {
+        self.stream.is_disconnected()
     }
 }

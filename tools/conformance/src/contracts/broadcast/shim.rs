@@ -30,6 +30,10 @@ impl Channels for Genevent {
         (sender, receiver)
     }
 
+    fn turn(&self) {
+        runtime::run_tasks();
+    }
+
     fn sender(&self, capacity: usize) -> ShimSender {
         assert!(capacity <= usize::MAX / 2, "the capacity is rounded up");
         // A capacity of zero panics in the manager.
@@ -96,7 +100,8 @@ impl Sender for ShimSender {
         }
         let sent = self.manager.events.try_notify(value);
         let sent = sent.expect("every subscriber drops the oldest event");
-        self.manager.settle();
+        // As the task of a receiver, a handler gets no turn between two sends.
+        self.manager.settle_before();
         Ok(sent - self.manager.hidden())
     }
 

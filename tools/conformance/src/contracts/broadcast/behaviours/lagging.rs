@@ -47,8 +47,8 @@ pub(super) fn overwrites<C: Channels>(channels: &C) -> Held {
 
 pub(super) fn lagged<C: Channels>(channels: &C) -> Held {
     let (_sender, mut receiver) = lagging(channels);
-    let received = receiver.recv().now_or_never();
-    holds!(matches!(received, Some(Err(RecvError::Lagged(_)))));
+    let error = receiver.recv().now_or_never();
+    holds!(matches!(error, Some(Err(RecvError::Lagged(_)))));
     Ok(())
 }
 

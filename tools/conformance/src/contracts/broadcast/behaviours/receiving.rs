@@ -19,6 +19,7 @@ pub(super) fn wakes<C: Channels>(channels: &C) -> Held {
     holds!(wakes[0].poll(&mut first).is_pending());
     holds!(wakes[1].poll(&mut second).is_pending());
     send(&sender, [1]);
+    channels.turn();
     holds!(wakes.iter().all(|wakes| wakes.count() > 0));
     holds!(wakes[0].poll(&mut first).is_ready());
     holds!(wakes[1].poll(&mut second).is_ready());
@@ -30,8 +31,8 @@ pub(super) fn cancelled<C: Channels>(channels: &C) -> Held {
     holds!(receiver.recv().now_or_never().is_none());
     send(&sender, [1, 2]);
     drop(receiver.recv()); // never polled
-    let received = receiver.recv().now_or_never();
-    holds!(received.is_some_and(|value| value.is_ok_and(|value| value.number == 1)));
+    let first = receiver.recv().now_or_never();
+    holds!(first.is_some_and(|value| value.is_ok_and(|value| value.number == 1)));
     holds!(all(&mut receiver) == [2]);
     Ok(())
 }
@@ -48,12 +49,12 @@ pub(super) fn empty<C: Channels>(channels: &C) -> Held {
 pub(super) fn blocking<C: Channels>(channels: &C) -> Held {
     let (sender, mut receiver) = channels.channel(4);
     // The value may come before or after the call.
-    let received = thread::scope(|scope| {
+    let value = thread::scope(|scope| {
         let sending = scope.spawn(|| send(&sender, [1]));
-        let received = receiver.blocking_recv();
-        sending.join().map(|()| received)
+        let value = receiver.blocking_recv();
+        sending.join().map(|()| value)
     });
-    holds!(received.is_ok_and(|received| received.is_ok_and(|value| value.number == 1)));
+    holds!(value.is_ok_and(|value| value.is_ok_and(|value| value.number == 1)));
     Ok(())
 }
 

@@ -116,11 +116,9 @@ pub(super) fn threads<C: Channels>(channels: &C) -> Held {
             scope.spawn(move || send(sender, base..base + 20));
         }
     });
-    let received = all(&mut receiver);
+    let numbers = all(&mut receiver);
     for base in [100, 200] {
-        let of_one = received
-            .iter()
-            .filter(|number| **number / 100 == base / 100);
+        let of_one = numbers.iter().filter(|number| **number / 100 == base / 100);
         holds!(of_one.copied().eq(base..base + 20));
     }
     Ok(())
