@@ -1,6 +1,7 @@
-//! The tests of comparable channels, repeated for this crate: tokio's `broadcast` and `mpsc`,
+//! Tests of comparable channels, repeated for this crate: tokio's `broadcast` and `mpsc`,
 //! `async-broadcast`, and the `mpsc` of futures. Each file names its peer, and each test names the
-//! differences.
+//! differences. What the documentation of `broadcast` states, and the promises that the peers share, are
+//! checked in `tools/conformance`.
 //!
 //! Features of the peers without a counterpart here: cloning a receiver at its position
 //! (`resubscribe` and `new_receiver` begin at the newest event, and so does `subscribe`), weak

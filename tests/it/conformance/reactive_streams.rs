@@ -1,35 +1,24 @@
-//! The rules of the Reactive Streams specification (1.0.4) that make sense for a publisher of
-//! `Stream`s: a test for each, with the rule's number. A manager is the publisher, a reader's task
-//! the subscriber, a [`Subscription`](genevent::Subscription) the subscription; a poll requests an
-//! event, dropping or disconnecting cancels.
+//! Rules of the Reactive Streams specification (1.0.4) for the streams themselves: their wakers, what they keep in
+//! memory, and how subscriptions affect each other. A manager is the publisher, a reader's task the subscriber, a
+//! [`Subscription`](genevent::Subscription) the subscription; a poll requests an event, dropping or
+//! disconnecting cancels.
 //!
-//! Rules without a test:
-//!
-//! | rule | why not |
-//! |---|---|
-//! | 1.3, 2.7 signals and requests are serial | `poll_next` takes `&mut self`: the compiler enforces the rule |
-//! | 1.4, 2.4 a failure is signalled by `onError` | a stream of events has no error; `end_reason` returns the reason of the end: see 1.5 and 1.6 |
-//! | 2.1, 2.2, 2.3, 2.5, 2.6, 2.11, 2.12, 2.13 duties of a subscriber | rules for the reader's code; this crate cannot break them |
-//! | 3.1 a subscription is used in its subscriber's context alone | a subscription may be moved to any task: `Send` |
-//! | 3.8, 3.9, 3.17 requests add up; fewer than 1 is an error; up to 2^63 - 1 | each poll requests exactly 1 event |
-//! | 3.15, 3.16 `cancel` and `request` return normally | `Drop` and `poll_next` have no error to return |
-//! | 4.1, 4.2 a processor is both | a pipeline is a processor: its stream and its sink are tested separately |
+//! All rules, for each kind of subscription, are checked through `Publisher`, `Subscriber` and `Subscription` by
+//! `cargo test -p genevent-conformance --test contracts`. `tools/conformance/CONTRACTS.md` lists the rules.
 
 mod cancelling;
 #[cfg(feature = "rt")]
 mod handlers;
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
-use futures::{FutureExt, Stream, StreamExt};
-use genevent::{
-    DisconnectCause, EndReason, EventManager, Overflow, SubscribeOptions, Subscription,
-};
+use futures::{FutureExt, Stream};
+use genevent::{DisconnectCause, EndReason, EventManager, Overflow, SubscribeOptions};
 
-use crate::drive::{read, read_all, waits};
+use crate::drive::{read, read_all};
 
 /// A waker that counts its calls and its clones.
 #[derive(Default)]
@@ -67,15 +56,6 @@ fn rule_1_1_never_more_events_than_requested() {
 }
 
 #[test]
-fn rule_1_2_fewer_events_than_requested_may_come() {
-    let manager = EventManager::new(8);
-    let mut requested = manager.subscribe().take(5);
-    manager.try_notify(1).unwrap();
-    manager.close();
-    assert_eq!(read_all(&mut requested), [1]);
-}
-
-#[test]
 fn rule_1_5_a_finite_stream_signals_its_end() {
     let manager = EventManager::new(8);
     let mut reader = manager.subscribe();
@@ -104,47 +84,6 @@ fn rule_1_6_an_ended_subscription_is_cancelled() {
     assert_eq!(manager.try_notify(3), Ok(0), "it is nobody's event");
 }
 
-#[test]
-fn rule_1_7_nothing_is_signalled_after_the_end() {
-    let manager = EventManager::new(8);
-    let mut reader = manager.subscribe();
-    manager.try_notify(1).unwrap();
-    manager.close();
-    assert_eq!(read_all(&mut reader), [1]);
-    let signal = Arc::new(Signal::default());
-    let waker = Waker::from(Arc::clone(&signal));
-    for _ in 0..3 {
-        assert_eq!(poll(&mut reader, &waker), Poll::Ready(None));
-    }
-    assert!(manager.try_notify(2).is_err());
-    drop(manager);
-    assert_eq!(signal.count(), 0);
-}
-
-#[test]
-fn rule_1_9_subscribing_always_returns_a_subscription() {
-    let manager = EventManager::new(1);
-    let _full = manager.subscribe();
-    manager.try_notify(1).unwrap();
-    let mut while_full = manager.subscribe();
-    assert!(waits(&mut while_full));
-    manager.close();
-    let mut when_closed = manager.subscribe();
-    assert_eq!(
-        read(&mut when_closed),
-        None,
-        "no panic, no error: it has ended"
-    );
-}
-
-#[test]
-fn rule_1_10_a_publisher_allows_any_number_of_subscriptions() {
-    let manager = EventManager::new(8);
-    let mut readers: Vec<_> = (0..100).map(|_| manager.subscribe()).collect();
-    assert_eq!(manager.try_notify(1), Ok(100));
-    assert!(readers.iter_mut().all(|reader| read(reader) == Some(1)));
-}
-
 /// 1.11: "A Publisher MAY support multiple Subscribers and decides whether each Subscription is
 /// unicast or multicast." Each is multicast here, and a filter is the subscriber's own.
 #[test]
@@ -166,50 +105,6 @@ fn rule_1_11_every_subscriber_sees_the_same_order() {
     assert_eq!(read_all(&mut even), [2, 4]);
     assert_eq!(read_all(&mut late), [0, 1, 2, 3, 4]);
     assert_eq!(read_all(&mut stage), [1, 2, 3, 4]);
-}
-
-#[test]
-fn rules_2_9_and_2_10_the_end_needs_no_request() {
-    let manager = EventManager::<u8>::new(8);
-    let mut never_polled = manager.subscribe();
-    manager.close();
-    assert_eq!(read(&mut never_polled), None);
-}
-
-/// A waker that reads on at once, inside of `wake`, as `onNext` may call `request`.
-struct ReadsOn {
-    reader: Mutex<Option<Subscription<u32>>>,
-    read: Mutex<Vec<u32>>,
-}
-
-impl Wake for ReadsOn {
-    fn wake(self: Arc<Self>) {
-        // Absent while an outer call reads from the stream: reads do not nest.
-        let Some(mut reader) = self.reader.lock().unwrap().take() else {
-            return;
-        };
-        let waker = Waker::from(Arc::clone(&self));
-        while let Poll::Ready(Some(event)) = poll(&mut reader, &waker) {
-            self.read.lock().unwrap().push(event);
-        }
-        *self.reader.lock().unwrap() = Some(reader);
-    }
-}
-
-#[test]
-fn rules_3_2_and_3_10_requests_inside_signals_are_served() {
-    let manager = EventManager::new(8);
-    let task = Arc::new(ReadsOn {
-        reader: Mutex::new(Some(manager.subscribe())),
-        read: Mutex::default(),
-    });
-    Arc::clone(&task).wake();
-    for n in 1..=5 {
-        manager.try_notify(n).unwrap();
-        assert_eq!(task.read.lock().unwrap().last(), Some(&n));
-    }
-    // Dropped explicitly, since the task would keep itself alive otherwise.
-    drop(task.reader.lock().unwrap().take());
 }
 
 /// A waker that publishes another event, up to a hundred thousand.
@@ -237,22 +132,6 @@ fn rule_3_3_signals_and_requests_do_not_recurse_unboundedly() {
         "who is called is asleep no more"
     );
     assert_eq!(reader.len(), 100_001);
-}
-
-#[test]
-fn rule_3_4_a_request_never_waits() {
-    let manager = EventManager::new(1);
-    let mut quick = manager.subscribe();
-    let mut stuck = manager.subscribe();
-    manager.try_notify(1).unwrap();
-    let mut waiting = manager.notify(2);
-    assert!((&mut waiting).now_or_never().is_none());
-    assert_eq!(read(&mut quick), Some(1));
-    assert!(
-        waits(&mut quick),
-        "pending at once, though a publisher and a reader stand still"
-    );
-    assert_eq!(read(&mut stuck), Some(1));
 }
 
 /// 3.10: "`Subscription.request(long n)` MAY synchronously call onNext on this (or other)
@@ -305,15 +184,4 @@ fn rule_3_11_a_request_may_end_any_stream() {
         strict.end_reason(),
         Some(EndReason::Disconnected { .. })
     ));
-}
-
-#[test]
-fn rule_3_14_the_publisher_continues_without_subscriptions() {
-    let manager = EventManager::new(8);
-    drop(manager.subscribe());
-    assert!(!manager.is_closed());
-    assert_eq!(manager.try_notify(1), Ok(0));
-    let mut later = manager.subscribe();
-    assert_eq!(manager.try_notify(2), Ok(1));
-    assert_eq!(read(&mut later), Some(2));
 }

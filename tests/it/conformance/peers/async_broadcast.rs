@@ -10,21 +10,6 @@ use tokio_test::task;
 
 use crate::drive::{now, read};
 
-#[test]
-fn a_full_channel_waits_for_its_slowest_receiver() {
-    let manager = EventManager::new(2);
-    let (mut quick, mut slow) = (manager.subscribe(), manager.subscribe());
-    now(manager.notify(1)).unwrap();
-    now(manager.notify(2)).unwrap();
-    let mut third = task::spawn(manager.notify(3));
-    assert!(third.poll().is_pending());
-    assert_eq!([read(&mut quick), read(&mut quick)], [Some(1), Some(2)]);
-    assert!(third.poll().is_pending());
-    assert_eq!(read(&mut slow), Some(1));
-    assert!(third.is_woken());
-    assert!(third.poll().is_ready());
-}
-
 /// There an idle receiver blocks all senders, unless the whole channel overflows; here each
 /// receiver chooses its policy.
 #[test]
@@ -49,16 +34,6 @@ fn a_sender_may_wait_for_receivers() {
     assert_eq!(ready.poll(), Poll::Ready(1));
     manager.try_notify(1).unwrap();
     assert_eq!(read(&mut reader), Some(1));
-}
-
-#[test]
-fn a_channel_without_receivers_stays_open() {
-    let manager = EventManager::new(2);
-    drop(manager.subscribe());
-    assert!(!manager.is_closed());
-    let mut later = manager.subscribe();
-    assert_eq!(manager.try_notify(1), Ok(1));
-    assert_eq!(read(&mut later), Some(1));
 }
 
 #[test]

@@ -23,34 +23,6 @@ fn a_full_channel_returns_the_value() {
 }
 
 #[test]
-fn taking_a_value_resumes_a_waiting_sender() {
-    let manager = EventManager::new(1);
-    let mut reader = manager.subscribe();
-    now(manager.notify(1)).unwrap();
-    let mut second = task::spawn(manager.notify(2));
-    assert!(second.poll().is_pending());
-    assert_eq!(read(&mut reader), Some(1));
-    assert!(second.is_woken());
-    assert!(second.poll().is_ready());
-}
-
-#[test]
-fn a_cancelled_sender_leaves_the_queue() {
-    let manager = EventManager::new(1);
-    let mut reader = manager.subscribe();
-    now(manager.notify(1)).unwrap();
-    let mut gives_up = task::spawn(manager.notify(2));
-    let mut stays = task::spawn(manager.notify(3));
-    assert!(gives_up.poll().is_pending());
-    assert!(stays.poll().is_pending());
-    assert_eq!(read(&mut reader), Some(1));
-    drop(gives_up);
-    assert!(stays.is_woken());
-    assert!(stays.poll().is_ready());
-    assert_eq!(read(&mut reader), Some(3));
-}
-
-#[test]
 fn a_dropped_permit_returns_its_room() {
     let manager = EventManager::new(1);
     let _reader = manager.subscribe();

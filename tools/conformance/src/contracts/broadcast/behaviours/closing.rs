@@ -54,7 +54,12 @@ pub(super) fn wakes<C: Channels>(channels: &C) -> Held {
 pub(super) fn clone_left<C: Channels>(channels: &C) -> Held {
     let (sender, mut receiver) = channels.channel(4);
     let clone = sender.clone();
+    let wakes = std::sync::Arc::new(Wakes::default());
+    let mut waiting = receiver.recv();
+    holds!(wakes.poll(&mut waiting).is_pending());
     drop(sender);
+    holds!(wakes.count() == 0);
+    drop(waiting);
     holds!(receiver.try_recv().err() == Some(TryRecvError::Empty));
     send(&clone, [1]);
     holds!(next(&mut receiver) == Some(1));
