@@ -73,9 +73,11 @@ impl Promise {
         match self {
             P::InOrder => "A subscriber reads events in the order of publishing, each once",
             P::NoLoss => "A subscriber that reads late reads every event",
-            P::FastBesideSlow => "A slow subscriber keeps no stored event from others",
+            P::FastBesideSlow => "A slow subscriber delays no stored event for another subscriber",
             P::SameOrder => "Events of two publishers arrive in the same order at every subscriber",
-            P::SameOrderOnThreads => "So do events of two publishers on two threads",
+            P::SameOrderOnThreads => {
+                "Events of two publishers on two threads arrive in the same order"
+            }
             P::Bounded => {
                 "For a subscriber that reads nothing, `capacity` events are stored, and the next publish waits"
             }
@@ -95,7 +97,7 @@ impl Promise {
             P::TaskChanged => "A subscriber that moves to another task is woken there",
             P::LateJoiner => "A late subscriber misses nothing that is published after it joined",
             P::Nobody => {
-                "An event without subscribers does not wait, and is not kept for later ones"
+                "An event without subscribers does not wait, and is not kept for later subscribers"
             }
             P::Freed => "An event is freed when every subscriber has read it or left",
             P::LastPublisher => {
@@ -111,8 +113,12 @@ impl Promise {
             }
             P::AckAfterLeave => "A subscriber that leaves is not waited for",
             P::AckAfterJoin => "A subscriber that joins later is not waited for",
-            P::AckCancelled => "A dropped wait for acknowledgements takes the event from nobody",
-            P::ExactReceipt => "A receipt counts who has finished and who has left without",
+            P::AckCancelled => {
+                "Dropping the wait for acknowledgements withdraws the event from no subscriber"
+            }
+            P::ExactReceipt => {
+                "A receipt counts the subscribers that finished, and those that left before"
+            }
             P::Random => "All of these, in random sequences of operations",
         }
     }

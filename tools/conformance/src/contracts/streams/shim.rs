@@ -150,7 +150,8 @@ impl Link {
         self.0.lock().unwrap()
     }
 
-    /// Signals what demand and events allow. One call at a time: others, also from inside of a signal, leave a mark.
+    /// Signals as many events as were requested and published. A call during a call, perhaps from inside of a signal,
+    /// only leaves a mark: signals do not overlap, and do not recurse.
     fn run(self: &Arc<Self>) {
         let waker = Waker::from(Arc::clone(self));
         let mut state = self.lock();
