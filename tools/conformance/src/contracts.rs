@@ -7,6 +7,7 @@ mod kinds;
 mod matrix;
 pub mod streams;
 
+use crate::table::versions_of;
 pub use kinds::Kind;
 pub use matrix::{Cell, Matrix, Row};
 
@@ -34,7 +35,8 @@ pub fn markdown() -> String {
         .collect();
     let rules = rules.join("\n");
     format!(
-        "\n## tokio's broadcast\n\n{}\n## Reactive Streams\n\n{}\nRules that do not translate:\n\n| rules | reason |\n|---|---|\n{rules}\n\n",
+        "\n## tokio's broadcast\n\nWith {}.\n\n{}\n## Reactive Streams\n\n{}\nRules that do not translate:\n\n| rules | reason |\n|---|---|\n{rules}\n\n",
+        versions_of(&["tokio"]),
         broadcast::matrix().markdown(),
         streams::matrix().markdown(),
     )

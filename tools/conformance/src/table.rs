@@ -137,6 +137,10 @@ fn merged(kinds: &[Report], row: usize, notes: &mut Notes) -> String {
 
 /// The versions of the crates, from `Cargo.lock`.
 fn versions() -> String {
+    versions_of(&CRATES)
+}
+
+pub(crate) fn versions_of(crates: &[&str]) -> String {
     let packages = LOCK.split("[[package]]\n").filter_map(|package| {
         let field = |name: &str| {
             let prefix = format!("{name} = \"");
@@ -148,7 +152,7 @@ fn versions() -> String {
         Some((field("name")?, field("version")?))
     });
     let versions: Vec<_> = packages
-        .filter(|(name, _)| CRATES.contains(&name.as_str()))
+        .filter(|(name, _)| crates.contains(&name.as_str()))
         .map(|(name, version)| format!("{name} {version}"))
         .collect();
     versions.join(", ")
