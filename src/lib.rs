@@ -267,6 +267,14 @@ mod manager;
 pub mod combinators {}
 #[doc = include_str!("../docs/comparison.md")]
 pub mod comparison {}
+#[cfg(feature = "rt")]
+#[doc = include_str!("../docs/cookbook.md")]
+pub mod cookbook {
+    // Tested by package `genevent-cookbook` in `tools/cookbook`, which has the frameworks.
+    #[cfg_attr(not(doctest), doc = include_str!("../docs/cookbook_frameworks.md"))]
+    #[cfg_attr(doctest, doc = "Recipes with axum, tonic and ratatui.")]
+    pub mod frameworks {}
+}
 #[doc = include_str!("../docs/deadlocks.md")]
 pub mod deadlocks {}
 mod ack;
