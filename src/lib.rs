@@ -268,7 +268,11 @@ pub mod combinators {}
 #[doc = include_str!("../docs/comparison.md")]
 pub mod comparison {}
 #[cfg(feature = "rt")]
-#[doc = include_str!("../docs/cookbook.md")]
+#[cfg_attr(any(not(doctest), feature = "test-util"), doc = include_str!("../docs/cookbook.md"))]
+#[cfg_attr(
+    all(doctest, not(feature = "test-util")),
+    doc = "Tested with `test-util`."
+)]
 pub mod cookbook {
     // Tested by package `genevent-cookbook` in `tools/cookbook`, which has the frameworks.
     #[cfg_attr(not(doctest), doc = include_str!("../docs/cookbook_frameworks.md"))]
@@ -286,7 +290,11 @@ pub mod filter;
 mod follow_up;
 pub mod future;
 #[cfg(feature = "rt")]
-#[doc = include_str!("../docs/guide.md")]
+#[cfg_attr(any(not(doctest), feature = "test-util"), doc = include_str!("../docs/guide.md"))]
+#[cfg_attr(
+    all(doctest, not(feature = "test-util")),
+    doc = "Tested with `test-util`."
+)]
 pub mod guide {}
 #[cfg(feature = "rt")]
 pub mod handler;

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 const PAGE: &str = include_str!("../../../docs/migrating.md");
-const PUBLIC_API: &str = include_str!("../../../tools/api/public-api.txt");
+const PUBLIC_API: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tools/api/public-api.txt");
 
 /// The rows of the table: the name elsewhere, and the path here.
 fn rows() -> Vec<(&'static str, &'static str)> {
@@ -32,8 +32,8 @@ fn rows() -> Vec<(&'static str, &'static str)> {
 }
 
 /// The paths of the public items, without generics.
-fn public_paths() -> BTreeSet<String> {
-    PUBLIC_API
+fn public_paths(public_api: &str) -> BTreeSet<String> {
+    public_api
         .lines()
         .map(|line| {
             let mut depth = 0;
@@ -73,7 +73,10 @@ fn sources(folder: &Path, text: &mut String) {
 
 #[test]
 fn every_name_leads_to_a_public_item() {
-    let public = public_paths();
+    if super::is_package() {
+        return; // the list is in a package of its own
+    }
+    let public = public_paths(&fs::read_to_string(PUBLIC_API).unwrap());
     let rows = rows();
     assert!(rows.len() > 30, "the table was read");
     let missing = rows.iter().filter(|(_, path)| {
