@@ -3,30 +3,45 @@
 //! *finished* by every subscriber, and gets a receipt. The design is Elixir's `GenEvent`, rebuilt
 //! for async Rust with streams first.
 //!
-#![doc = include_str!("../docs/sequence.svg")]
+//! Use genevent when several parts of a program react to the same events, no event may be lost
+//! silently, and the publisher needs to know when all parts are done. Use
+//! [something else](#when-to-use-something-else) for the latest value of a state, for work shared
+//! between workers, and for events that must survive the process.
+//!
+//! After `cargo add genevent` and `cargo add tokio --features full`:
 //!
 //! ```
-//! use futures::StreamExt;
 //! use genevent::EventManager;
 //!
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() {
-//! let manager = EventManager::new(64);
+//! #[tokio::main]
+//! async fn main() {
+//!     let manager = EventManager::new(64);
 //!
-//! let mut orders = manager.subscribe();
-//! let kitchen = tokio::spawn(async move {
-//!     while let Some(order) = orders.next().await {
-//!         println!("cooking {order}"); // coming back for the next one says "done"
-//!     }
-//! });
+//!     let mut orders = manager.subscribe();
+//!     let kitchen = tokio::spawn(async move {
+//!         while let Some(order) = orders.next().await {
+//!             println!("cooking {order}"); // the next poll acknowledges the order
+//!         }
+//!     });
 //!
-//! let receipt = manager.sync_notify("order 1").await.unwrap();
-//! assert_eq!(receipt.acked(), 1); // the kitchen has finished with it
+//!     let receipt = manager.sync_notify("order 1").await.unwrap();
+//!     assert_eq!(receipt.acked(), 1); // the kitchen has finished with the order
 //!
-//! drop(manager); // closes it: the stream ends, and the task with it
-//! kitchen.await.unwrap();
-//! # }
+//!     drop(manager); // the stream ends, and the task with it
+//!     kitchen.await.unwrap();
+//! }
 //! ```
+//!
+//! | page | for |
+//! |---|---|
+//! | [`cookbook`] | complete programs for common needs, also with axum, tonic and ratatui |
+//! | [`combinators`] | the effect of each adapter of `futures` and `tokio-stream` on receipts |
+//! | [`deadlocks`] | calls that wait for themselves, and the ways out |
+//! | [`migrating`] | code before and after, for tokio's `broadcast`, `mpsc`, `async-broadcast` and `GenEvent` |
+//! | [`comparison`] | other crates and systems, and when to take these |
+//! | [`guide`] | Elixir's chapter on `GenEvent`, retold |
+//!
+#![doc = include_str!("../docs/sequence.svg")]
 //!
 //! # Four ways to publish
 //!
@@ -243,6 +258,7 @@
 #![cfg_attr(
     not(feature = "rt"),
     doc = "[`kv`]: https://docs.rs/genevent/latest/genevent/kv/
+[`cookbook`]: https://docs.rs/genevent/latest/genevent/cookbook/
 [`guide`]: https://docs.rs/genevent/latest/genevent/guide/
 [`handler`]: https://docs.rs/genevent/latest/genevent/handler/
 [`add_handler`]: https://docs.rs/genevent/latest/genevent/struct.EventManager.html#method.add_handler

@@ -21,6 +21,11 @@ use crate::ext::{FilterAcked, Latest, ReadyBatches};
 /// `Deliveries`. Those that work on each event also take streams of [batches](crate::Batch), whose work gets the
 /// events of a batch in a `Vec`.
 ///
+/// On a stream without deliveries, such as a [`Subscription`](crate::Subscription), the compiler reports that a
+/// method "exists, but its trait bounds were not satisfied": call
+/// [`deliveries()`](crate::Subscription::deliveries) first. After an adapter, the items must still be deliveries: use
+/// [`Delivery::map`] in place of a plain `map`.
+///
 /// The methods take the stream by value. To use the stream afterwards, for its
 /// [`end_reason`](crate::Deliveries::end_reason) or for further events, pass `&mut deliveries`.
 ///

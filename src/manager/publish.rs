@@ -65,6 +65,9 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// are within their windows again. A reader does the same with
     /// [`follow_up`](crate::Subscription::follow_up).
     ///
+    /// The future borrows the manager. To spawn or store a publish, use
+    /// [`notify_owned`](Self::notify_owned), or call `notify` inside of the spawned task, on a clone of the manager.
+    ///
     /// # Errors
     /// [`NotifyError::Closed`](crate::error::NotifyError::Closed) with the event, if the manager was
     /// closed before it was stored.
