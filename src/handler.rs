@@ -255,7 +255,8 @@ pub trait Handler<E>: Send + 'static {
     /// number of all losses so far.
     ///
     /// # Examples
-    /// ```
+    #[cfg_attr(feature = "test-util", doc = "```")]
+    #[cfg_attr(not(feature = "test-util"), doc = "```ignore")]
     /// use std::ops::ControlFlow;
     /// use genevent::{EventManager, Handled, Handler, HandlerOptions, Overflow, SubscribeOptions};
     /// use genevent::test_util::Probe;

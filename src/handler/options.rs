@@ -158,12 +158,15 @@ impl<E, R> HandlerOptions<E, R> {
     /// Without an overflow policy, the policy is [`Overflow::Wait`](crate::Overflow::Wait), whatever
     /// the default of the manager. Under a lossy policy, the handler is told of each loss by
     /// [`Handler::handle_missed`], and [`HandlerRef::missed`](crate::HandlerRef::missed) counts the lost
-    /// events. The name of the
+    /// events. A policy that disconnects frees the publishers, and does not interrupt the handler: a handler
+    /// that is stuck in an await keeps its name, and `stop` waits for its end, until the handler is
+    /// [aborted](crate::HandlerRef::abort). The name of the
     /// subscription is the name of the handler. `max_unacked` has no effect, because a handler
     /// handles one event at a time.
     ///
     /// # Examples
-    /// ```
+    #[cfg_attr(feature = "test-util", doc = "```")]
+    #[cfg_attr(not(feature = "test-util"), doc = "```ignore")]
     /// use genevent::{EventManager, HandlerOptions, SubscribeOptions};
     /// use genevent::test_util::Probe;
     ///
@@ -196,7 +199,8 @@ impl<E, R> HandlerOptions<E, R> {
     /// refused for events that are not wanted, too.
     ///
     /// # Examples
-    /// ```
+    #[cfg_attr(feature = "test-util", doc = "```")]
+    #[cfg_attr(not(feature = "test-util"), doc = "```ignore")]
     /// use genevent::{EventManager, HandlerOptions};
     /// use genevent::test_util::Probe;
     ///
@@ -233,7 +237,8 @@ impl<E, R> HandlerOptions<E, R> {
     /// belong to another manager.
     ///
     /// # Examples
-    /// ```
+    #[cfg_attr(feature = "test-util", doc = "```")]
+    #[cfg_attr(not(feature = "test-util"), doc = "```ignore")]
     /// use genevent::{EventManager, HandlerOptions};
     /// use genevent::test_util::Probe;
     ///
