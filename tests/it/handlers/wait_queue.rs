@@ -48,7 +48,7 @@ async fn working(manager: &EventManager<u32>, work: Work) -> Arc<Mutex<Vec<u32>>
 
 /// The events of a handler are stored past full windows, and publishers outside wait until all
 /// windows have room again.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_outside_publisher_waits_for_what_a_handler_published() {
     let manager = EventManager::new(1);
     let mut slow = manager.subscribe();
@@ -81,7 +81,7 @@ async fn an_outside_publisher_waits_for_what_a_handler_published() {
 }
 
 /// A publisher that is polled inside leaves the wait queue. The publishers behind stay queued.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_queued_publisher_moved_inside_is_stored_at_once() {
     let manager = EventManager::new(1);
     let mut slow = manager.subscribe();
@@ -119,7 +119,7 @@ async fn a_queued_publisher_moved_inside_is_stored_at_once() {
 }
 
 /// A place is granted to a publisher outside, which a handler polls before it takes the place.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_granted_publisher_moved_inside_gives_its_place_back() {
     let manager = EventManager::new(2);
     let (give, given) = oneshot::channel::<Publishing>();
