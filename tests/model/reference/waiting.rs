@@ -223,18 +223,14 @@ impl Reference {
                 receipt: Some(Box::new(self.receipt(id, event))),
                 pending: self.answers(id, event).owing.clone(),
             },
-            // Waits for all events, also for those that came later.
-            (_, Question::Quiet) => Answer::Unanswered {
+            // `quiet` waits for all events, also for those that came later.
+            (_, Question::Quiet) | (Progress::Completing, _) => Answer::Unanswered {
                 receipt: None,
                 pending: owing(&self.events),
             },
             (&Progress::Settling(events), _) => Answer::Unanswered {
                 receipt: None,
                 pending: owing(&self.events[..events]),
-            },
-            (Progress::Completing, _) => Answer::Unanswered {
-                receipt: None,
-                pending: owing(&self.events),
             },
             (progress, question) => unreachable!("{question:?} is late, and {progress:?}"),
         }
