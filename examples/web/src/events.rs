@@ -1,0 +1,167 @@
+//! `GET /events`: the stored orders as server-sent events.
+//!
+//! | event | data |
+//! |---|---|
+//! | `start-over` | a text; the orders that follow are the newest, and do not follow what the browser has seen |
+//! | `order` | the order |
+//! | `cut-off` | why the browser is cut off. It may come back, and goes on where it was |
+//! | `farewell` | why the service ends |
+
+use std::convert::Infallible;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use axum::extract::{Extension, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::{Stream, stream};
+use genevent::EndReason;
+use genevent::future::Disconnected;
+use serde::Deserialize;
+use tokio::sync::oneshot;
+use tokio::time::{sleep, timeout};
+
+use crate::feed::{Reader, Received};
+use crate::server::Connection;
+use crate::service::Shared;
+
+/// The time for a browser to read what it has missed. A browser that takes longer comes back, and goes
+/// on where it was.
+const CATCH_UP: Duration = Duration::from_secs(60);
+
+/// The pause before a browser comes back.
+const RETRY: Duration = Duration::from_millis(500);
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Since {
+    /// The same as header `Last-Event-ID`, which a script cannot set on a new `EventSource`.
+    since: Option<String>,
+}
+
+pub(crate) async fn events(
+    State(shared): State<Shared>,
+    Extension(connection): Extension<Connection>,
+    Query(Since { since }): Query<Since>,
+    headers: HeaderMap,
+) -> Response {
+    let header = headers.get("last-event-id").and_then(|id| id.to_str().ok());
+    // An id that nobody can read is as good as none: the browser starts anew.
+    let last = header.or(since.as_deref()).and_then(|id| id.parse().ok());
+    let name = format!("browser {}", connection.peer());
+    let reader = match shared.feed.read(last, &name).await {
+        Ok(reader) => reader,
+        Err(error) => {
+            return (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response();
+        }
+    };
+    let (live, is_live) = oneshot::channel();
+    connection.stay_open();
+    tokio::spawn(cut_off_if_stuck(shared.clone(), connection, is_live));
+    let events = Sse::new(write_events(shared, reader, live)).keep_alive(KeepAlive::new());
+    // The connection ends with the events, so that closing it harms no later request.
+    ([(header::CONNECTION, "close")], events).into_response()
+}
+
+/// Closes the connection of a browser that is cut off and does not read what is left for it.
+///
+/// The stream of events cannot do that: while the browser reads nothing, nobody polls the stream.
+async fn cut_off_if_stuck(
+    shared: Shared,
+    connection: Connection,
+    is_live: oneshot::Receiver<Disconnected>,
+) {
+    match timeout(CATCH_UP, is_live).await {
+        Ok(Ok(gone)) => match gone.await {
+            Some(EndReason::Disconnected { .. }) => {}
+            // The browser has left, or the service ends: the drain has a time limit of its own.
+            _ => return,
+        },
+        // The browser has left before it had caught up.
+        Ok(Err(_)) => return,
+        Err(_) => {}
+    }
+    shared.cut_off.fetch_add(1, Ordering::Relaxed);
+    // A slow browser gets its last events and `cut-off` meanwhile.
+    sleep(shared.grace).await;
+    connection.cut();
+}
+
+/// What is left to write to a browser.
+enum Step {
+    Start(Reader, oneshot::Sender<Disconnected>),
+    Read(Reader, Option<oneshot::Sender<Disconnected>>),
+    Ended,
+}
+
+fn write_events(
+    shared: Shared,
+    reader: Reader,
+    live: oneshot::Sender<Disconnected>,
+) -> impl Stream<Item = Result<Event, Infallible>> {
+    stream::unfold(Step::Start(reader, live), move |step| {
+        let shared = shared.clone();
+        async move {
+            let (event, next) = write_event(&shared, step).await?;
+            Some((Ok(event), next))
+        }
+    })
+}
+
+async fn write_event(shared: &Shared, step: Step) -> Option<(Event, Step)> {
+    let (mut reader, mut live) = match step {
+        Step::Start(reader, live) => {
+            let event = start(shared, &reader);
+            return Some((event, Step::Read(reader, Some(live))));
+        }
+        Step::Read(reader, live) => (reader, live),
+        Step::Ended => return None,
+    };
+    loop {
+        match reader.next().await {
+            Ok(Received::Order(stored)) => {
+                let id = shared.feed.id(stored.id).to_string();
+                let event = Event::default().id(id).event("order");
+                // An order consists of texts and numbers, which JSON can express.
+                let event = event.json_data(&*stored).ok()?;
+                return Some((event, Step::Read(reader, live)));
+            }
+            Ok(Received::Live(gone)) => {
+                if let Some(live) = live.take() {
+                    // An error means that the guard has cut the browser off.
+                    let _ = live.send(gone);
+                }
+            }
+            Ok(Received::End(reason)) => return Some((end(reason), Step::Ended)),
+            Err(error) => {
+                eprintln!("a browser is cut off, as the database failed: {error}");
+                let event = Event::default().event("cut-off").data(error.to_string());
+                return Some((event, Step::Ended));
+            }
+        }
+    }
+}
+
+/// Returns the first event. Its id lets a browser come back that has seen no order yet.
+fn start(shared: &Shared, reader: &Reader) -> Event {
+    let event = Event::default().retry(RETRY);
+    if reader.resumes() {
+        event.comment("resumed")
+    } else {
+        let id = shared.feed.id(reader.last()).to_string();
+        // A browser ignores an event without data.
+        let data = "the newest orders follow";
+        event.id(id).event("start-over").data(data)
+    }
+}
+
+fn end(reason: Option<EndReason>) -> Event {
+    match reason {
+        Some(reason @ EndReason::Disconnected { .. }) => {
+            Event::default().event("cut-off").data(reason.to_string())
+        }
+        _ => Event::default()
+            .event("farewell")
+            .data("the service is shutting down"),
+    }
+}

@@ -1,0 +1,116 @@
+//! The feed: the stored orders, for browsers.
+//!
+//! The feed has a manager of its own. Its events are the rows of the database, in the order of their
+//! ids, so a browser never sees an order that was not stored, and each event has an id that outlives the
+//! process. Event n of the manager is the row `newest_at_start + n`.
+//!
+//! All subscribers of the feed are observers that are disconnected when they are too slow. So
+//! publishing to the feed never waits, and neither does closing it.
+
+use std::sync::Arc;
+
+use genevent::{EventManager, Filtered, Overflow, Stats, SubscribeOptions, Topics};
+
+use crate::database::{Database, DatabaseError};
+use crate::order::{Customer, Stored};
+
+mod event_id;
+mod reader;
+
+pub(crate) use event_id::EventId;
+pub(crate) use reader::{Reader, Received};
+
+/// The number of orders that a browser starts with.
+const FIRST: i64 = 50;
+
+#[derive(Debug, Clone)]
+pub(crate) struct Feed {
+    manager: EventManager<Arc<Stored>>,
+    customers: Topics<Arc<Stored>, Customer>,
+    database: Database,
+    newest_at_start: i64,
+    window: usize,
+}
+
+impl Feed {
+    pub(crate) async fn new(
+        database: Database,
+        window: usize,
+        retain: usize,
+    ) -> Result<Self, DatabaseError> {
+        let manager = EventManager::builder()
+            .name("feed")
+            .capacity(window)
+            .retain(retain)
+            .build();
+        Ok(Self {
+            customers: manager.topics(|stored: &Arc<Stored>| stored.order.customer.clone()),
+            manager,
+            newest_at_start: database.newest().await?,
+            database,
+            window,
+        })
+    }
+
+    /// Publishes a row. Rows are published in the order of their ids, by a single task.
+    pub(crate) async fn publish(&self, stored: Stored) {
+        let id = stored.id;
+        if self.manager.notify(Arc::new(stored)).await.is_ok() {
+            debug_assert_eq!(
+                self.manager.stats().published(),
+                self.seq(id),
+                "one event per row"
+            );
+        }
+    }
+
+    /// Returns a reader that goes on after `last`, or a reader of the newest orders and what follows if
+    /// `last` names no order of this database.
+    pub(crate) async fn read(
+        &self,
+        last: Option<EventId>,
+        name: &str,
+    ) -> Result<Reader, DatabaseError> {
+        let newest = self.database.newest().await?;
+        let known = last.filter(|last| last.mark == self.database.mark() && last.id <= newest);
+        let resumes = known.is_some();
+        let after = known.map_or((newest - FIRST).max(0), |last| last.id);
+        Ok(Reader::new(self.clone(), after, resumes, name))
+    }
+
+    /// Subscribes to the orders of one customer, beginning with the newest of them that are retained.
+    pub(crate) fn of_customer(&self, customer: Customer, peer: &str) -> Filtered<Arc<Stored>> {
+        let name = format!("{} {peer}", customer.as_str());
+        let options = self.options(&name).replay(10);
+        self.customers.subscribe_with(customer, options)
+    }
+
+    /// Ends the streams of all browsers, after the events that they have not read yet.
+    pub(crate) fn close(&self) {
+        self.manager.close();
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        self.manager.stats()
+    }
+
+    pub(crate) fn id(&self, id: i64) -> EventId {
+        EventId {
+            mark: self.database.mark().to_owned(),
+            id,
+        }
+    }
+
+    fn options(&self, name: &str) -> SubscribeOptions {
+        SubscribeOptions::new()
+            .name(name)
+            .observer()
+            .overflow(Overflow::Disconnect)
+            .window(self.window)
+    }
+
+    /// Returns the sequence number of a row in the manager; 0 for rows before the start of the process.
+    fn seq(&self, id: i64) -> u64 {
+        u64::try_from(id - self.newest_at_start).unwrap_or(0)
+    }
+}

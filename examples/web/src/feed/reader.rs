@@ -1,0 +1,114 @@
+//! Reading the feed from any order on: first from the database, then live.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use genevent::{EndReason, Subscription, future::Disconnected};
+
+use super::Feed;
+use crate::database::DatabaseError;
+use crate::order::Stored;
+
+/// The number of rows that a query returns, and that a browser which reads nothing keeps in memory.
+const PAGE: u32 = 256;
+
+/// The orders after a certain order, without gap or duplicate.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    feed: Feed,
+    name: String,
+    /// The id of the last order that was returned.
+    last: i64,
+    resumes: bool,
+    source: Source,
+}
+
+#[derive(Debug)]
+enum Source {
+    Database(VecDeque<Stored>),
+    Live(Subscription<Arc<Stored>>),
+}
+
+/// A step of a reader.
+#[derive(Debug)]
+pub(crate) enum Received {
+    Order(Arc<Stored>),
+    /// The reader has caught up. The future resolves when the reader is cut off.
+    Live(Disconnected),
+    End(Option<EndReason>),
+}
+
+impl Reader {
+    pub(super) fn new(feed: Feed, last: i64, resumes: bool, name: &str) -> Self {
+        Self {
+            feed,
+            name: name.to_owned(),
+            last,
+            resumes,
+            source: Source::Database(VecDeque::new()),
+        }
+    }
+
+    /// Returns the id of the order that the reader goes on after.
+    pub(crate) fn last(&self) -> i64 {
+        self.last
+    }
+
+    /// Returns whether the reader goes on where the browser was. `false`: the browser starts anew.
+    pub(crate) fn resumes(&self) -> bool {
+        self.resumes
+    }
+
+    pub(crate) async fn next(&mut self) -> Result<Received, DatabaseError> {
+        loop {
+            match &mut self.source {
+                Source::Database(page) => {
+                    if let Some(stored) = page.pop_front() {
+                        self.last = stored.id;
+                        return Ok(Received::Order(Arc::new(stored)));
+                    }
+                    if let Some(gone) = self.go_on().await? {
+                        return Ok(Received::Live(gone));
+                    }
+                }
+                Source::Live(events) => {
+                    let Some(stored) = events.next().await else {
+                        return Ok(Received::End(events.end_reason()));
+                    };
+                    // A row is in the database a moment before it is published. A reader that found
+                    // it there would get it twice.
+                    if stored.id > self.last {
+                        self.last = stored.id;
+                        return Ok(Received::Order(stored));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Subscribes, if the manager still retains all orders that follow; otherwise reads a page of them
+    /// from the database.
+    ///
+    /// A reader does not subscribe before it has caught up: the live orders would fill its window while
+    /// it reads old ones.
+    async fn go_on(&mut self) -> Result<Option<Disconnected>, DatabaseError> {
+        if self.last >= self.feed.newest_at_start {
+            let since = self.feed.seq(self.last);
+            let options = self.feed.options(&self.name).replay_since(since);
+            let events = self.feed.manager.subscribe_with(options);
+            if events.missed() == 0 {
+                let gone = events.disconnected();
+                self.source = Source::Live(events);
+                return Ok(Some(gone));
+            }
+        }
+        let page = self.feed.database.after(self.last, PAGE).await?;
+        if page.is_empty() {
+            // Every event of the feed was a row before. Without this check, a database that lost rows
+            // would keep this loop busy for ever.
+            return Err(DatabaseError::lost_after(self.last));
+        }
+        self.source = Source::Database(page.into());
+        Ok(None)
+    }
+}

@@ -1,0 +1,192 @@
+//! The service: its parts, and the order in which they are drained.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post, put};
+use genevent::{EventManager, SubscribeOptions};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::arguments::Arguments;
+use crate::consumers::billing::Billing;
+use crate::consumers::kitchen::{self, Works};
+use crate::consumers::writer;
+use crate::database::Database;
+use crate::feed::Feed;
+use crate::order::Placed;
+use crate::{events, pages, place_order, server, stats, websocket};
+
+/// The number of orders that a consumer may have unread.
+const CAPACITY: usize = 256;
+
+/// The number of requests that may publish at once. Further requests wait for their turn.
+pub(crate) const PUBLISHERS: u32 = 1_000;
+
+/// The longest body of a request, in bytes.
+const LONGEST_BODY: usize = 16 * 1024;
+
+/// The time for each step of the drain.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// The state shared by all requests.
+#[derive(Debug, Clone)]
+pub(crate) struct Shared {
+    pub(crate) orders: EventManager<Arc<Placed>>,
+    pub(crate) feed: Feed,
+    /// A permit for each request that publishes: the drain takes all of them.
+    pub(crate) publishers: Arc<Semaphore>,
+    pub(crate) kitchen: watch::Sender<Works>,
+    pub(crate) cut_off: Arc<AtomicUsize>,
+    /// How long a request waits for the consumers.
+    pub(crate) within: Duration,
+    /// How long a browser that is cut off may take for its last events.
+    pub(crate) grace: Duration,
+}
+
+pub(crate) struct Service {
+    shared: Shared,
+    database: Database,
+    writer: JoinHandle<usize>,
+    kitchen: JoinHandle<usize>,
+}
+
+impl Service {
+    /// Opens the database and starts the consumers.
+    pub(crate) async fn start(arguments: &Arguments) -> Result<Self, Box<dyn Error>> {
+        let database = Database::open(&arguments.database, arguments.is_temporary)?;
+        let feed = Feed::new(database.clone(), arguments.window, arguments.retain).await?;
+        let orders = EventManager::builder()
+            .name("orders")
+            .capacity(CAPACITY)
+            .build();
+        let (kitchen, works) = watch::channel(true);
+
+        // Subscribed here and not in the tasks: a subscription takes effect at the call, and no order
+        // may be placed before all consumers have subscribed.
+        let named = |name: &str| SubscribeOptions::new().name(name);
+        let to_store = orders.subscribe_with(named("database"));
+        let to_cook = orders.subscribe_with(named("kitchen"));
+        orders.add_handler("billing", Billing::default())?;
+
+        Ok(Self {
+            writer: tokio::spawn(writer::write(to_store, database.clone(), feed.clone())),
+            kitchen: tokio::spawn(kitchen::cook(to_cook, works)),
+            shared: Shared {
+                orders,
+                feed,
+                publishers: Arc::new(Semaphore::new(PUBLISHERS as usize)),
+                kitchen,
+                cut_off: Arc::default(),
+                within: arguments.within,
+                grace: arguments.grace,
+            },
+            database,
+        })
+    }
+
+    /// Serves requests until `stop` is ready, then drains.
+    pub(crate) async fn run(
+        self,
+        listener: TcpListener,
+        stop: impl Future<Output = ()>,
+    ) -> Drained {
+        let open = server::accept(listener, self.router(), stop).await;
+        // No connection is accepted any more, and idle connections are closed.
+        let drained = self.drain().await;
+        // The browsers have their farewell.
+        let stuck = open.finish(self.shared.grace).await;
+        Drained { stuck, ..drained }
+    }
+
+    fn router(&self) -> Router {
+        Router::new()
+            .route("/orders", post(place_order::place_order))
+            .route("/events", get(events::events))
+            .route("/customers/{name}/ws", get(websocket::orders_of_customer))
+            .route("/kitchen", put(place_order::set_kitchen))
+            .merge(stats::routes())
+            .merge(pages::routes())
+            .layer(DefaultBodyLimit::max(LONGEST_BODY))
+            .with_state(self.shared.clone())
+    }
+
+    /// Lets publishes under way finish, then the consumers, then the database, and tells the browsers.
+    async fn drain(&self) -> Drained {
+        let Shared {
+            orders,
+            publishers,
+            within,
+            ..
+        } = &self.shared;
+        // A request publishes with a permit and within a time limit, so all permits come back. Requests
+        // without a permit are refused from now on.
+        let all = timeout(*within + DRAIN, publishers.acquire_many(PUBLISHERS)).await;
+        publishers.close();
+        drop(all);
+
+        let mut unfinished = Vec::new();
+        if let Err(late) = orders.stop().within(DRAIN).await {
+            for info in late.waiting_for() {
+                let (unread, in_flight) = (info.unread(), info.unacked());
+                let name = info.name().unwrap_or("a consumer");
+                unfinished.push(format!("{name} ({} orders)", unread + in_flight));
+            }
+            orders.stop_now();
+        }
+        if let Err(error) = self.database.flush().await {
+            unfinished.push(format!("the database ({error})"));
+        }
+        self.shared.feed.close();
+        Drained {
+            orders: orders.stats().published(),
+            unfinished,
+            cut_off: self.shared.cut_off.load(Ordering::Relaxed),
+            stuck: 0,
+        }
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // Consumers that did not finish in time must not hold the database open.
+        self.writer.abort();
+        self.kitchen.abort();
+    }
+}
+
+/// The results of the process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Drained {
+    /// Orders placed.
+    pub(crate) orders: u64,
+    /// Consumers that did not finish in time.
+    pub(crate) unfinished: Vec<String>,
+    /// Browsers that were cut off because they read too slowly.
+    pub(crate) cut_off: usize,
+    /// Connections that did not end with the drain.
+    pub(crate) stuck: usize,
+}
+
+impl fmt::Display for Drained {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} orders", self.orders)?;
+        if self.unfinished.is_empty() {
+            f.write_str(", all finished")?;
+        } else {
+            write!(f, ", not finished by {}", self.unfinished.join(", "))?;
+        }
+        write!(
+            f,
+            "; {} browsers cut off, {} connections stuck",
+            self.cut_off, self.stuck
+        )
+    }
+}
