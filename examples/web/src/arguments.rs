@@ -12,7 +12,8 @@ ADDRESS             default 127.0.0.1:3000; port 0 is any free port
 --within MS         how long a request waits for the consumers; default 2000
 --window N          how many orders a browser may have unread; default 64
 --retain N          how many orders a browser may be behind without a query to the database; default 256
---grace MS          how long a browser that is cut off may take for its last events; default 2000";
+--grace MS          how long a browser that is cut off may take for its last events; default 2000
+--drain MS          how long the consumers may take to finish after ctrl-c; default 5000";
 
 /// The settings of the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +26,7 @@ pub(crate) struct Arguments {
     pub(crate) window: usize,
     pub(crate) retain: usize,
     pub(crate) grace: Duration,
+    pub(crate) drain: Duration,
 }
 
 impl Arguments {
@@ -38,6 +40,7 @@ impl Arguments {
             window: 64,
             retain: 256,
             grace: Duration::from_secs(2),
+            drain: Duration::from_secs(5),
         };
         let mut words = words.into_iter();
         while let Some(word) = words.next() {
@@ -64,6 +67,7 @@ impl Arguments {
                 "--window" => arguments.window = events()?,
                 "--retain" => arguments.retain = events()?,
                 "--grace" => arguments.grace = duration()?,
+                "--drain" => arguments.drain = duration()?,
                 _ => return Err(format!("{word}: unknown option")),
             }
         }

@@ -33,9 +33,6 @@ pub(crate) const PUBLISHERS: u32 = 1_000;
 /// The longest body of a request, in bytes.
 const LONGEST_BODY: usize = 16 * 1024;
 
-/// The time for each step of the drain.
-const DRAIN: Duration = Duration::from_secs(5);
-
 /// The state shared by all requests.
 #[derive(Debug, Clone)]
 pub(crate) struct Shared {
@@ -56,6 +53,8 @@ pub(crate) struct Service {
     database: Database,
     writer: JoinHandle<usize>,
     kitchen: JoinHandle<usize>,
+    /// The time for the consumers to finish in the drain.
+    limit: Duration,
 }
 
 impl Service {
@@ -89,6 +88,7 @@ impl Service {
                 grace: arguments.grace,
             },
             database,
+            limit: arguments.drain,
         })
     }
 
@@ -128,12 +128,12 @@ impl Service {
         } = &self.shared;
         // A request publishes with a permit and within a time limit, so all permits come back. Requests
         // without a permit are refused from now on.
-        let all = timeout(*within + DRAIN, publishers.acquire_many(PUBLISHERS)).await;
+        let all = timeout(*within + self.limit, publishers.acquire_many(PUBLISHERS)).await;
         publishers.close();
         drop(all);
 
         let mut unfinished = Vec::new();
-        if let Err(late) = orders.stop().within(DRAIN).await {
+        if let Err(late) = orders.stop().within(self.limit).await {
             for info in late.waiting_for() {
                 let (unread, in_flight) = (info.unread(), info.unacked());
                 let name = info.name().unwrap_or("a consumer");

@@ -49,9 +49,9 @@ async fn serve(mut socket: WebSocket, mut orders: Filtered<Arc<Stored>>, shared:
                     }
                     None => return orders.end_reason(),
                 },
-                // Reading answers pings, and notices that the browser has left.
+                // Reading answers pings and a close frame, and notices that the browser has left.
                 message = socket.recv() => match message {
-                    Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
+                    Some(Err(_)) | None => return None,
                     Some(Ok(_)) => {}
                 },
             }
