@@ -14,8 +14,10 @@
 //! `service.rs` puts the parts together and drains them, and is the file to read first.
 
 use std::io::{self, Write};
+use std::pin::pin;
 use std::process::{ExitCode, exit};
 
+use futures_util::FutureExt;
 use tokio::signal::ctrl_c;
 
 use crate::arguments::Arguments;
@@ -61,25 +63,29 @@ async fn run(arguments: Arguments) -> Result<(), String> {
     let service = Service::start(&arguments)
         .await
         .map_err(|e| format!("{path}: {e}"))?;
+    // The first poll installs the handler. A ctrl-c before would kill the process without a drain, so
+    // the address is printed afterwards.
+    let mut interrupt = pin!(ctrl_c());
+    if let Some(Err(error)) = interrupt.as_mut().now_or_never() {
+        return Err(format!("ctrl-c is unavailable: {error}"));
+    }
     say(format_args!("listening on http://{address}"));
-    let drained = service.run(listener, interrupted()).await;
+    let stop = async {
+        let _ = interrupt.await;
+        say(format_args!("draining"));
+        tokio::spawn(end_at_once());
+    };
+    let drained = service.run(listener, stop).await;
     say(format_args!("drained: {drained}"));
     Ok(())
 }
 
-/// Waits for ctrl-c. From then on, another ctrl-c ends the process: nobody has to wait for a drain.
-async fn interrupted() {
-    if let Err(error) = ctrl_c().await {
-        eprintln!("draining, as ctrl-c is unavailable: {error}");
-        return;
+/// Ends the process at a second ctrl-c: nobody has to wait for a drain.
+async fn end_at_once() {
+    if ctrl_c().await.is_ok() {
+        eprintln!("ended at once, without the rest of the drain");
+        exit(130);
     }
-    say(format_args!("draining"));
-    tokio::spawn(async {
-        if ctrl_c().await.is_ok() {
-            eprintln!("ended at once, without the rest of the drain");
-            exit(130);
-        }
-    });
 }
 
 /// Prints a line. A write error is ignored: the reader of the output may be gone.

@@ -18,7 +18,9 @@ use crate::{in_time, until};
 pub(crate) struct Browser {
     driver: SocketAddr,
     session: String,
-    _process: Child,
+    /// The first process of the browser.
+    process: u64,
+    _driver: Child,
     _turn: MutexGuard<'static, ()>,
 }
 
@@ -65,7 +67,8 @@ impl Browser {
             session: session
                 .unwrap_or_else(|| panic!("{INSTALL}: {answer}"))
                 .to_owned(),
-            _process: process,
+            process: answer["capabilities"]["goog:processID"].as_u64().unwrap(),
+            _driver: process,
             _turn: turn,
         }
     }
@@ -114,6 +117,20 @@ impl Browser {
         self.run(&script).await.as_str().unwrap().to_owned()
     }
 
+    /// Stops all processes of the browser, as when a machine sleeps.
+    pub(crate) async fn stand_still(&self) {
+        self.signal("-STOP").await;
+    }
+
+    pub(crate) async fn go_on(&self) {
+        self.signal("-CONT").await;
+    }
+
+    async fn signal(&self, signal: &str) {
+        let command = signal_to_family(signal, self.process);
+        assert!(Command::from(command).status().await.unwrap().success());
+    }
+
     /// Returns the picture of the window, as PNG.
     pub(crate) async fn picture(&self) -> Vec<u8> {
         let picture = self.call("GET", "screenshot", &Value::Null).await;
@@ -138,8 +155,24 @@ async fn call(driver: SocketAddr, method: &str, path: &str, parameters: &Value) 
     value
 }
 
+/// Returns a command that sends a signal to a process and all that descend from it.
+fn signal_to_family(signal: &str, process: u64) -> std::process::Command {
+    const FAMILY: &str = "
+        family=$2 new=$2
+        while [ -n \"$new\" ]; do
+            new=$(for parent in $new; do pgrep -P $parent; done)
+            family=\"$family $new\"
+        done
+        kill $1 $family";
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", FAMILY, "sh", signal, &process.to_string()]);
+    command
+}
+
 impl Drop for Browser {
     fn drop(&mut self) {
+        // A test may have failed while the browser stood still.
+        let _ = signal_to_family("-CONT", self.process).status();
         // The driver would leave the browser running. Errors are ignored: the driver may be gone.
         let _ = BlockingStream::connect(self.driver).and_then(|mut driver| {
             let (session, host) = (&self.session, self.driver);
