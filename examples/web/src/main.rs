@@ -39,6 +39,11 @@ mod websocket;
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    let mut words = std::env::args().skip(1);
+    if words.any(|word| word == "--help" || word == "-h") {
+        say(format_args!("{}", arguments::USAGE));
+        return ExitCode::SUCCESS;
+    }
     let arguments = match Arguments::parse(std::env::args().skip(1)) {
         Ok(arguments) => arguments,
         Err(message) => {
