@@ -25,16 +25,19 @@ impl<E> Machine<E> {
         self.log.segment_at(index).up_to(settled)
     }
 
-    /// Returns whether the gate of a subscriber with unread events is open; a subscriber that is no
-    /// stage, or is detached, has none.
+    /// Returns whether a poll finds the gate of a subscriber with unread events open. A subscriber that
+    /// is no stage, or is detached, has no gate.
     pub(crate) fn may_see_next(&self, subscriber: &SubscriberState) -> bool {
         let cursor = subscriber.cursor.load();
         let Some(stage) = subscriber.stage().filter(|_| !cursor.is_detached()) else {
             return true;
         };
         let next = cursor.position() + 1;
-        if stage.with_gate(|gate| next <= gate.settled) {
-            return true;
+        let (is_awaited, settled) = stage.with_gate(|gate| (gate.waits_for(next), gate.settled));
+        // A stage that waits goes on once its predecessors have reported, and not when they have
+        // settled the event: between the two, `try_next` would poll in vain, again and again.
+        if is_awaited || next <= settled {
+            return next <= settled;
         }
         let mut members = stage.after().iter().filter_map(|id| self.find(*id));
         members.all(|member| next <= member.settled(None))

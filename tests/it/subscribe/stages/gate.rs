@@ -1,10 +1,13 @@
 //! Which events a stage sees, and when the stage is woken for them.
 
+use std::sync::{Arc, Mutex, mpsc};
+use std::task::{Context, Wake, Waker};
 use std::thread;
+use std::time::Duration;
 
-use futures::StreamExt;
 use futures::executor::block_on;
-use genevent::error::TryNotifyError;
+use futures::{FutureExt, StreamExt};
+use genevent::error::{TryNextError, TryNotifyError};
 use genevent::{EventManager, SubscribeOptions, Subscription};
 use tokio_test::{assert_pending, assert_ready_eq, assert_ready_ok, task};
 
@@ -186,4 +189,42 @@ fn stages_on_several_threads_keep_their_order() {
         }
         manager.close();
     });
+}
+
+/// Reads the stage when it is woken.
+struct ReadsWhenWoken {
+    stage: Mutex<Subscription<u64>>,
+    results: mpsc::Sender<Result<u64, TryNextError>>,
+}
+
+impl Wake for ReadsWhenWoken {
+    fn wake(self: Arc<Self>) {
+        let result = self.stage.lock().unwrap().try_next();
+        self.results.send(result).unwrap();
+    }
+}
+
+#[test]
+fn try_next_does_not_wait_for_a_predecessor_that_is_about_to_report() {
+    let manager = EventManager::new(4);
+    let mut first = manager
+        .subscribe_with(SubscribeOptions::new().max_unacked(1))
+        .deliveries();
+    let mut second = manager.subscribe_with(SubscribeOptions::new().after(first.id()));
+    publish(&manager, [1, 2]);
+    let in_flight = first.next().now_or_never().unwrap().unwrap();
+    assert!(waits(&mut second), "at the gate");
+    let (results, woken) = mpsc::channel();
+    let reads = Arc::new(ReadsWhenWoken {
+        stage: Mutex::new(second),
+        results,
+    });
+    let waker = Waker::from(Arc::clone(&reads));
+    let polled = first.poll_next_unpin(&mut Context::from_waker(&waker));
+    assert!(polled.is_pending(), "one delivery is in flight");
+    // The stream is woken once the delivery is settled, and before the gate is told.
+    thread::spawn(move || in_flight.ack());
+    let result = woken.recv_timeout(Duration::from_secs(10));
+    assert_eq!(result, Ok(Err(TryNextError::Empty)));
+    assert_eq!(block_on(reads.stage.lock().unwrap().next()), Some(1));
 }
