@@ -1,13 +1,16 @@
 //! The task that delivers the stream's events in this process.
 
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
 use async_nats::jetstream::Message;
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use genevent::EventManager;
+use genevent::error::NotifyError;
+use genevent::future::SyncNotifyOwned;
+use genevent::{EventManager, Receipt};
 use tokio::task::JoinSet;
 
 use super::node::{Node, decode};
@@ -73,9 +76,16 @@ async fn deliver<E: Send + Sync + 'static>(
         let _ = manager.notify(event).await; // a closed manager ends the loop of the caller
         return None;
     };
-    let (node, publisher) = (Arc::clone(node), manager.clone());
-    let mut work: Reporting = Box::pin(async move {
-        match publisher.sync_notify(event).await {
+    let mut delivery = manager.sync_notify_owned(event);
+    let result = stored(&mut delivery).await;
+    let is_finished = result.is_some();
+    let node = Arc::clone(node);
+    let reporting = async move {
+        let result = match result {
+            Some(result) => result,
+            None => delivery.await,
+        };
+        match result {
             Ok(receipt) => {
                 report.acked = receipt.acked();
                 let lines = receipt.unfinished().iter().map(ToString::to_string);
@@ -86,27 +96,49 @@ async fn deliver<E: Send + Sync + 'static>(
                 .push("the node's manager is closed".to_owned()),
         }
         node.send_report(&report_to, report).await;
-    });
-    let stored = stored(&mut work, manager).await;
-    (!stored).then_some(work)
+    };
+    if is_finished {
+        reporting.await;
+        return None;
+    }
+    Some(Box::pin(reporting))
 }
 
-/// Polls `work` until its event is stored, so that the next event is behind it. Returns whether the
-/// work is even done.
-async fn stored<E: Send + Sync + 'static>(work: &mut Reporting, manager: &EventManager<E>) -> bool {
-    // Publishers get room in the order in which they ask. So once there is room for a second one,
-    // the first had room before, and was polled since.
-    let mut next = manager.reserve();
-    let mut next = Pin::new(&mut next);
-    poll_fn(|cx| {
-        if work.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(true);
-        }
-        next.as_mut().poll(cx).map(|_| false)
+/// Waits until the event is stored, so that the next event is behind it. Returns the result of the
+/// delivery if the subscribers have even finished.
+async fn stored<E>(delivery: &mut SyncNotifyOwned<E>) -> Option<Result<Receipt, NotifyError<E>>> {
+    poll_fn(|cx| match delivery.poll_unpin(cx) {
+        Poll::Ready(result) => Poll::Ready(Some(result)),
+        // Waits for subscribers: only a stored event does.
+        Poll::Pending if delivery.waiting_for().is_some() => Poll::Ready(None),
+        Poll::Pending => Poll::Pending,
     })
     .await
 }
 
 fn header(message: &Message, name: &'static str) -> Option<String> {
     headers::get(message.headers.as_ref(), name).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_event_is_stored_before_the_next_is_read_also_if_this_task_is_late() {
+        let manager = EventManager::new(1);
+        let mut reader = manager.subscribe();
+        manager.try_notify(1).unwrap();
+        let mut delivery = manager.sync_notify_owned(2);
+        let mut stored = pin!(stored(&mut delivery));
+        assert!((&mut stored).now_or_never().is_none());
+        assert_eq!(reader.try_next(), Ok(1));
+        assert!(reader.try_next().is_err());
+        // A granted place that is not taken for this long goes to the next publisher that waits.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert!(stored.await.is_none(), "the reader has yet to finish");
+        assert_eq!(manager.stats().published(), 2);
+    }
 }
