@@ -36,7 +36,8 @@ use reports::Reports;
 
 /// The time after which an unconfirmed event is sent again, unless the connection breaks before.
 const CONFIRM_WITHIN: Duration = Duration::from_secs(5);
-/// The dead members of this many heartbeats are remembered by the broker.
+/// The number of heartbeat times after which the broker forgets a member that died. A node that joins
+/// earlier takes the dead member for alive, until the member was silent for one such time.
 const REMEMBERED: u32 = 20;
 
 /// A manager that spans processes: every event reaches the subscribers of every node, all in the same
@@ -138,8 +139,10 @@ impl<E: Send + Sync + 'static> Cluster<E> {
         let mut jetstream = jetstream::new(client.clone());
         let run = unique(&jetstream);
         let node = options.node.clone().unwrap_or_else(|| run.clone());
-        let names = Names::new(name).filter(|_| Names::new(&node).is_some());
-        let names = names.ok_or(ClusterError::InvalidName)?;
+        if !kv_stream::is_bucket_name(name) || !kv_stream::is_bucket_name(&node) {
+            return Err(ClusterError::InvalidName);
+        }
+        let names = Names::new(name);
 
         let config = stream::Config {
             name: names.stream(),
@@ -147,7 +150,7 @@ impl<E: Send + Sync + 'static> Cluster<E> {
             ..options.stream.clone()
         };
         let mut stream = get_or_create(&jetstream, config).await?;
-        let age = options.heartbeat * REMEMBERED;
+        let age = options.heartbeat.saturating_mul(REMEMBERED);
         let members = get_or_create(&jetstream, kv_stream::config(&names.members(), age)).await?;
         let reports = subscribe(&client, names.reports(&node)).await?;
         let questions = subscribe(&client, names.questions(&node)).await?;

@@ -27,6 +27,12 @@ pub(crate) fn config(name: &str, max_age: Duration) -> stream::Config {
     }
 }
 
+/// Returns whether a bucket can have this name: letters, digits, `-` and `_`.
+pub(crate) fn is_bucket_name(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    !name.is_empty() && name.chars().all(fits)
+}
+
 /// Sets the value of a key, and returns the number of the change.
 pub(crate) async fn put(
     jetstream: &Context,

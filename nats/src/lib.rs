@@ -46,6 +46,7 @@ pub mod across_machines {}
 mod backoff;
 mod cluster;
 mod codec;
+mod connection;
 mod dead_letter;
 mod error;
 mod headers;

@@ -83,7 +83,7 @@ type MessageId<E> = dyn Fn(&E) -> String + Send + Sync;
 impl<E, C> Settings<E, C> {
     /// Returns the shortest dedup window for a single repetition.
     fn needed_window(&self) -> Duration {
-        self.confirm_within * 2
+        self.confirm_within.saturating_mul(2)
     }
 }
 
@@ -176,7 +176,11 @@ impl<E, C> Outbound<E, C> {
 
     /// Sets after which time without an answer an event is sent again: by default, five seconds. The
     /// stream's `duplicate_window` must be at least twice as long.
+    ///
+    /// # Panics
+    /// If `time` is zero: no event would ever be confirmed.
     pub fn confirm_within(mut self, time: Duration) -> Self {
+        assert!(!time.is_zero(), "a confirmation takes time");
         self.settings.confirm_within = time;
         self
     }

@@ -1,6 +1,5 @@
 //! Reads a stream in order, over restarts of the broker.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::DeliverPolicy;
@@ -10,9 +9,8 @@ use futures_util::StreamExt;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::backoff::Backoff;
+use crate::connection;
 
-/// How often a new connection is looked for.
-const CONNECTION_CHECK: Duration = Duration::from_millis(100);
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(20), Duration::from_secs(1));
 
 /// Reads a stream in order, each message once.
@@ -22,7 +20,7 @@ pub(crate) struct Reader {
     /// The number of the next message, at least.
     next: u64,
     messages: Option<Box<Ordered>>,
-    /// How often the connection had been made when the consumer was.
+    /// How often the connection had been made when the consumer was made.
     connects: u64,
     failures: u64,
     paused_until: Option<Instant>,
@@ -40,7 +38,7 @@ impl Reader {
         Self {
             jetstream,
             stream,
-            next: after + 1,
+            next: after.saturating_add(1),
             messages: None,
             connects: 0,
             failures: 0,
@@ -53,14 +51,14 @@ impl Reader {
     /// # Cancel safety
     /// Dropping the future loses no message.
     pub(crate) async fn next(&mut self) -> Read {
-        let mut tick = interval(CONNECTION_CHECK);
+        let mut tick = interval(connection::CHECK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             if let Some(paused_until) = self.paused_until {
                 tokio::time::sleep_until(paused_until).await;
                 self.paused_until = None;
             }
-            let connects = self.connections();
+            let connects = connection::count(&self.jetstream.client());
             if self.connects != connects {
                 self.messages = None; // the broker keeps such a consumer for a connection only
             }
@@ -101,13 +99,11 @@ impl Reader {
             ..Default::default()
         };
         let consumer = self.stream.create_consumer(config).await;
-        let messages = consumer.map_err(|it| it.to_string())?.messages().await;
-        messages.map_err(|it| it.to_string())
-    }
-
-    fn connections(&self) -> u64 {
-        let statistics = self.jetstream.client().statistics();
-        statistics.connects.load(Ordering::Relaxed)
+        let messages = consumer
+            .map_err(|error| error.to_string())?
+            .messages()
+            .await;
+        messages.map_err(|error| error.to_string())
     }
 
     fn fail(&mut self, error: &str) {

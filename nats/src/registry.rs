@@ -5,7 +5,6 @@ mod token;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_nats::Client;
@@ -19,6 +18,7 @@ use serde::de::DeserializeOwned;
 use tokio::task::JoinHandle;
 
 use crate::backoff::Backoff;
+use crate::connection;
 use crate::error::RegistryError;
 use crate::kv_stream;
 use crate::reader::Reader;
@@ -91,8 +91,7 @@ impl<V: Clone + Serialize + DeserializeOwned + Send + Sync + 'static> SharedRegi
     /// # Cancel safety
     /// Dropping the future opens nothing, but the bucket may exist then.
     pub async fn open(client: Client, bucket: &str) -> Result<Self, RegistryError> {
-        let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        if bucket.is_empty() || !bucket.chars().all(fits) {
+        if !kv_stream::is_bucket_name(bucket) {
             return Err(RegistryError::InvalidName);
         }
         let jetstream = jetstream::new(client.clone());
@@ -205,7 +204,7 @@ impl<V: Clone + Serialize + DeserializeOwned + Send + Sync + 'static> SharedRegi
     pub async fn put(&self, name: &str, key: &str, value: &V) -> Result<(), RegistryError> {
         let value = serde_json::to_vec(value);
         let value: Bytes = value
-            .map_err(|it| RegistryError::NotEncodable(it.into()))?
+            .map_err(|error| RegistryError::NotEncodable(error.into()))?
             .into();
         self.set(name, key, Some(value)).await
     }
@@ -246,10 +245,11 @@ impl<V: Clone + Serialize + DeserializeOwned + Send + Sync + 'static> SharedRegi
     ) -> Result<Option<u64>, RegistryError> {
         let mut failures = 0;
         loop {
-            let connects = self.connections();
+            let client = &self.shared.client;
+            let connects = connection::count(client);
             let result = tokio::select! {
                 result = change() => result,
-                () = self.reconnected(connects) => continue,
+                () = connection::renewed(client, connects) => continue,
             };
             match result {
                 Ok(number) => return Ok(Some(number)),
@@ -265,17 +265,6 @@ impl<V: Clone + Serialize + DeserializeOwned + Send + Sync + 'static> SharedRegi
                     }
                 },
             }
-        }
-    }
-
-    fn connections(&self) -> u64 {
-        let statistics = self.shared.client.statistics();
-        statistics.connects.load(Ordering::Relaxed)
-    }
-
-    async fn reconnected(&self, before: u64) {
-        while self.connections() == before {
-            tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
 }

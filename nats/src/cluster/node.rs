@@ -20,6 +20,7 @@ use super::options::ClusterOptions;
 use super::protocol::{Heartbeat, Names, Question, REPORT_TO, Report};
 use super::reports::Reports;
 use crate::backoff::Backoff;
+use crate::connection;
 use crate::error::{ClusterError, Source};
 use crate::headers::ORIGIN;
 use crate::kv_stream::{self, Change};
@@ -55,8 +56,9 @@ impl<E: Send + Sync + 'static> Node<E> {
         (self.options.encode)(event).map_err(ClusterError::NotEncodable)
     }
 
+    /// Returns the time between two beats; never zero, which no timer takes.
     pub(super) fn beat_interval(&self) -> Duration {
-        self.options.heartbeat / SILENT_BEATS
+        (self.options.heartbeat / SILENT_BEATS).max(Duration::from_millis(1))
     }
 
     /// Publishes until the stream has the event, and returns the event's number.
@@ -75,7 +77,7 @@ impl<E: Send + Sync + 'static> Node<E> {
             if let Some(report_to) = &report_to {
                 message = message.header(REPORT_TO, report_to.as_str());
             }
-            let connects = self.connections();
+            let connects = connection::count(&self.client);
             let sent = self
                 .jetstream
                 .send_publish(self.names.events(), message)
@@ -83,7 +85,7 @@ impl<E: Send + Sync + 'static> Node<E> {
             let result = match sent {
                 Ok(confirmation) => tokio::select! {
                     result = confirmation => Some(result),
-                    () = self.reconnected(connects) => None,
+                    () = connection::renewed(&self.client, connects) => None,
                 },
                 Err(error) => Some(Err(error)),
             };
@@ -99,17 +101,6 @@ impl<E: Send + Sync + 'static> Node<E> {
                     tokio::time::sleep(BACKOFF.after(failures)).await;
                 }
             }
-        }
-    }
-
-    pub(super) fn connections(&self) -> u64 {
-        self.client.statistics().connects.load(Ordering::Relaxed)
-    }
-
-    /// Waits until the connection is made anew.
-    pub(super) async fn reconnected(&self, before: u64) {
-        while self.connections() == before {
-            tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
 
@@ -148,9 +139,9 @@ impl<E: Send + Sync + 'static> Node<E> {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tick.tick().await;
-            let connects = self.connections();
+            let connects = connection::count(&self.client);
             let beat = timeout(self.beat_interval(), self.beat()).await;
-            if !matches!(beat, Ok(Ok(_))) || self.connections() != connects {
+            if !matches!(beat, Ok(Ok(_))) || connection::count(&self.client) != connects {
                 self.membership.forgive();
                 continue;
             }
@@ -166,7 +157,7 @@ impl<E: Send + Sync + 'static> Node<E> {
             let Some(Change { key, value }) = Change::new(&read.message) else {
                 continue;
             };
-            match value.map(|it| serde_json::from_slice::<Heartbeat>(it)) {
+            match value.map(|beat| serde_json::from_slice::<Heartbeat>(beat)) {
                 Some(Ok(beat)) => self.membership.beat(key, beat.since),
                 Some(Err(error)) => tracing::error!(%error, key, "a heartbeat cannot be decoded"),
                 None => self.membership.left(key),

@@ -1,4 +1,4 @@
-//! What a user chooses for a cluster.
+//! The options of a cluster.
 
 use std::fmt;
 use std::sync::Arc;
@@ -67,8 +67,12 @@ impl<E: 'static> ClusterOptions<E> {
 
     /// Sets after which time without a sign of life a node counts as gone: by default, three seconds.
     /// A node gives three signs in that time.
+    ///
+    /// # Panics
+    /// If `time` is zero.
     #[must_use]
     pub fn heartbeat(mut self, time: Duration) -> Self {
+        assert!(!time.is_zero(), "a heartbeat takes time");
         self.heartbeat = time;
         self
     }
@@ -98,5 +102,16 @@ impl<E> fmt::Debug for ClusterOptions<E> {
             .field("capacity", &self.capacity)
             .field("heartbeat", &self.heartbeat)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "a heartbeat takes time")]
+    fn a_heartbeat_of_no_time_is_refused() {
+        let _ = ClusterOptions::<u64>::new().heartbeat(Duration::ZERO);
     }
 }

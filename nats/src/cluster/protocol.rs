@@ -1,48 +1,45 @@
-//! What the nodes of a cluster tell each other beside the stream.
+//! The messages that the nodes of a cluster send each other beside the stream.
 
 use serde::{Deserialize, Serialize};
 
 /// The header of an event whose publisher waits for reports: the subject to report to.
 pub(super) const REPORT_TO: &str = "Genevent-Report-To";
 
-/// The names at the broker.
+/// The names of everything that a cluster has at the broker.
 #[derive(Debug, Clone)]
 pub(super) struct Names {
     cluster: String,
 }
 
 impl Names {
-    /// Returns the names of a cluster; `None` if the name has other characters than letters, digits,
-    /// `-` and `_`.
-    pub(super) fn new(cluster: &str) -> Option<Self> {
-        let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        let fits = !cluster.is_empty() && cluster.chars().all(fits);
-        fits.then(|| Self {
+    /// Returns the names of a cluster, whose own name a bucket could have.
+    pub(super) fn new(cluster: &str) -> Self {
+        Self {
             cluster: cluster.to_owned(),
-        })
+        }
     }
 
-    /// The stream of all events.
+    /// Returns the name of the stream of all events.
     pub(super) fn stream(&self) -> String {
         format!("GENEVENT_{}", self.cluster)
     }
 
-    /// The subject of all events.
+    /// Returns the subject of all events.
     pub(super) fn events(&self) -> String {
         format!("genevent.{}.events", self.cluster)
     }
 
-    /// The subject of the reports to a node.
+    /// Returns the subject of the reports to a node.
     pub(super) fn reports(&self, node: &str) -> String {
         format!("genevent.{}.reports.{node}", self.cluster)
     }
 
-    /// The subject of the questions to a node.
+    /// Returns the subject of the questions to a node.
     pub(super) fn questions(&self, node: &str) -> String {
         format!("genevent.{}.questions.{node}", self.cluster)
     }
 
-    /// The bucket of the members.
+    /// Returns the name of the bucket with the heartbeats of the members.
     pub(super) fn members(&self) -> String {
         format!("GENEVENT_{}_members", self.cluster)
     }
@@ -54,7 +51,9 @@ pub(super) struct Report {
     pub(super) node: String,
     /// The message id of the event.
     pub(super) id: String,
+    /// The number of subscribers that finished the event.
     pub(super) acked: usize,
+    /// A line for each subscriber that did not.
     pub(super) unfinished: Vec<String>,
 }
 

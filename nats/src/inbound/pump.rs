@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_nats::Client;
@@ -20,6 +19,7 @@ use super::counts::InboundCounts;
 use super::message_info::Numbers;
 use super::source::Source;
 use crate::codec::Codec;
+use crate::connection;
 use crate::error::InboundError;
 use crate::running::{Counter, Stop};
 
@@ -179,7 +179,7 @@ where
             }
         }
         if let Some(client) = &self.client {
-            let connects = client.statistics().connects.load(Ordering::Relaxed);
+            let connects = connection::count(client);
             for message in self.source.follow_connection(connects) {
                 self.begin(message);
             }

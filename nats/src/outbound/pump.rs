@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::future::pending;
 use std::pin::{Pin, pin};
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_nats::Subject;
@@ -24,12 +23,11 @@ use super::refusal::{describe, is_message_id, is_permanent};
 use super::subject::{self, is_publishable};
 use super::target::Target;
 use crate::codec::Codec;
+use crate::connection;
 use crate::error::OutboundError;
 use crate::headers::ORIGIN;
 use crate::running::{Counter, Stop};
 
-/// How often a new connection is looked for.
-const CONNECTION_CHECK: Duration = Duration::from_millis(100);
 /// The pause when the client itself has no room for another unconfirmed message.
 const CLIENT_FULL: Duration = Duration::from_millis(10);
 
@@ -103,7 +101,7 @@ where
     /// Runs until the deliveries end, or the request to stop, and until the broker has confirmed what
     /// was taken.
     pub(super) async fn run(mut self) -> Result<(), OutboundError> {
-        let mut tick = interval(CONNECTION_CHECK);
+        let mut tick = interval(connection::CHECK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut stop = self.stop.clone();
         let mut stopped = pin!(stop.requested());
@@ -144,8 +142,7 @@ where
     }
 
     fn connections(&self) -> u64 {
-        let statistics = self.settings.jetstream.client().statistics();
-        statistics.connects.load(Ordering::Relaxed)
+        connection::count(&self.settings.jetstream.client())
     }
 
     /// Takes an event into the window, or refuses it.
