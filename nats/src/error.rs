@@ -1,4 +1,4 @@
-//! What can go wrong, one type per side.
+//! The errors, a type for each side.
 
 use std::error::Error;
 use std::fmt;
@@ -40,7 +40,7 @@ pub enum InboundError {
     GivesUpFirst {
         /// The number of deliveries after which the consumer gives up.
         consumer: u64,
-        /// The number after which the [`Inbound`](crate::Inbound) would.
+        /// The number of deliveries after which the [`Inbound`](crate::Inbound) gives up.
         inbound: u64,
     },
 }
@@ -84,7 +84,8 @@ impl Error for InboundError {
 
 /// The reason why an [`Outbound`](crate::Outbound) does not start.
 ///
-/// A running one does not fail: it tries again, or refuses single events, which their receipts say.
+/// A running bridge does not fail: it tries again, or refuses single events, whose receipts have the
+/// reason.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum OutboundError {
@@ -95,8 +96,8 @@ pub enum OutboundError {
     },
     /// The broker did not say which stream stores the subject. The source says why.
     Unreachable(Source),
-    /// The stream would store an event twice that is sent again: its window for doubles is missing
-    /// or too short.
+    /// The stream's window for doubles is missing or too short: an event that is sent again would be
+    /// stored twice.
     NoDedupWindow {
         /// The name of the stream.
         stream: String,

@@ -85,7 +85,7 @@ pub struct Inbound<E, T = E, C = Json> {
     settings: Settings<E, T, C>,
 }
 
-/// What a user chooses.
+/// The options of a bridge.
 struct Settings<E, T, C> {
     codec: C,
     map: Arc<Map<E, T>>,
@@ -275,7 +275,9 @@ where
                 max_ack_pending: config.max_ack_pending,
             });
         }
-        let theirs = u64::try_from(config.max_deliver).ok().filter(|it| *it > 0);
+        let theirs = u64::try_from(config.max_deliver)
+            .ok()
+            .filter(|deliveries| *deliveries > 0);
         if let (Some(consumer), Some(inbound)) = (theirs, self.settings.max_deliver)
             && consumer < inbound
         {

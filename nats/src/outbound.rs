@@ -33,12 +33,12 @@ use crate::running::Running;
 /// **In order**: the events of one bridge are stored in the order of the deliveries, also when a
 /// connection breaks and with several events unconfirmed. Each event under way names its predecessor,
 /// and the broker refuses an event whose predecessor is not the stream's last message. If several
-/// publishers share a stream they break each other's chains, so a bridge then falls back to one
+/// publishers share a stream, they break each other's chains, so a bridge then falls back to one
 /// unconfirmed event at a time.
 ///
 /// **At least once**: after a failure the bridge goes on from the first unconfirmed event, and the
 /// broker drops doubles by their message ids. A double remains only if the broker was away for longer
-/// than the stream's `duplicate_window`; it has the id of the first.
+/// than the stream's `duplicate_window`; both have the same id.
 ///
 /// # Examples
 /// ```no_run
@@ -63,7 +63,7 @@ pub struct Outbound<E, C = Json> {
     settings: Settings<E, C>,
 }
 
-/// What a user chooses.
+/// The options of a bridge.
 struct Settings<E, C> {
     jetstream: Context,
     subject: subject::Subject<E>,

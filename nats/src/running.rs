@@ -9,7 +9,7 @@ use tokio::task::{JoinError, JoinHandle};
 
 /// A running [`Inbound`](crate::Inbound) or [`Outbound`](crate::Outbound): the handle of its task.
 ///
-/// Dropping the handle aborts the task. What was under way is then not acknowledged, so it comes
+/// Dropping the handle aborts the task. Events under way are then not acknowledged, and come
 /// again: inbound, the broker delivers the message once more after its `ack_wait`; outbound, the
 /// receipt names the bridge as not finished.
 #[must_use = "dropping the handle aborts the bridge"]
@@ -56,8 +56,8 @@ impl<C: Clone + Default, X> Running<C, X> {
         self.ended().await
     }
 
-    /// Waits until the bridge has ended by itself: its manager is closed, or the broker has not what
-    /// it needs. Returns the counts.
+    /// Waits until the bridge has ended by itself: its manager is closed, or the broker lacks what the
+    /// bridge needs. Returns the counts.
     ///
     /// # Errors
     /// The error that ended the bridge.

@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use super::protocol::Report;
 use super::receipt::{ClusterReceipt, NodeOutcome, NodeReceipt};
 
-/// The beats of our own during which another node may be silent.
+/// A member is gone after this many beats of our own without a beat of the member.
 pub(super) const SILENT_BEATS: u32 = 3;
 
 /// The members as this node knows them, and the receipts that wait for them.
@@ -20,11 +20,13 @@ pub(super) struct Membership {
 #[derive(Debug, Default)]
 struct State {
     members: BTreeMap<String, Member>,
+    /// The receipts, by the message ids of their events.
     awaited: HashMap<String, Arc<Awaited>>,
 }
 
 #[derive(Debug)]
 struct Member {
+    /// The member delivers the events after this number.
     since: u64,
     /// Our own confirmed beats since the last beat of this member. Comparing beats with beats needs no
     /// clock, and no node seems dead while the broker is away.
@@ -51,8 +53,9 @@ impl Membership {
     /// Returns the members that deliver event `seq`.
     pub(super) fn of(&self, seq: u64) -> Vec<String> {
         let state = self.lock();
-        let members = state.members.iter().filter(|it| it.1.since < seq);
-        members.map(|it| it.0.clone()).collect()
+        let members = state.members.iter();
+        let members = members.filter(|(_, member)| member.since < seq);
+        members.map(|(node, _)| node.clone()).collect()
     }
 
     /// Notes a heartbeat.
@@ -89,7 +92,10 @@ impl Membership {
     /// Notes that the broker was away: the other nodes could not beat either.
     pub(super) fn forgive(&self) {
         let mut state = self.lock();
-        state.members.values_mut().for_each(|it| it.silent = 0);
+        state
+            .members
+            .values_mut()
+            .for_each(|member| member.silent = 0);
     }
 
     /// Begins to collect the outcomes of the event with message id `id`, until the guard is dropped.
@@ -127,7 +133,7 @@ impl State {
 }
 
 impl Awaited {
-    /// Notes the outcome of a node. The first one counts.
+    /// Notes the outcome of a node. The first outcome counts.
     fn set(&self, node: String, outcome: NodeOutcome) {
         self.lock().entry(node).or_insert(outcome);
         self.changed.notify_one();
@@ -150,7 +156,7 @@ impl AwaitedGuard {
     /// Returns the nodes among `members` whose outcome is missing.
     pub(super) fn missing(&self, members: &[String]) -> Vec<String> {
         let outcomes = self.awaited.lock();
-        let missing = members.iter().filter(|it| !outcomes.contains_key(*it));
+        let missing = members.iter().filter(|node| !outcomes.contains_key(*node));
         missing.cloned().collect()
     }
 

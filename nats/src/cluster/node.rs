@@ -116,7 +116,7 @@ impl<E: Send + Sync + 'static> Node<E> {
         .await
     }
 
-    /// Beats for as long as `delivery` runs. Then closes the manager and tells the other nodes: they
+    /// Beats for as long as `delivery` runs. Then closes the manager and tells the other nodes, which
     /// would wait without end for a node that beats and delivers nothing.
     pub(super) async fn beat_during(self: Arc<Self>, delivery: impl Future<Output = ()> + Send) {
         let mut beats = JoinSet::new(); // a task of its own: decoding must not delay a beat

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// What one node made of an event.
+/// How an event ended on a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NodeOutcome {
@@ -17,13 +17,13 @@ pub enum NodeOutcome {
     Gone,
 }
 
-/// What one node made of an event: an entry of a [`ClusterReceipt`].
+/// How an event ended on a node: an entry of a [`ClusterReceipt`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NodeReceipt {
     /// The name of the node.
     pub node: String,
-    /// What it made of the event.
+    /// How the event ended there.
     pub outcome: NodeOutcome,
 }
 
@@ -50,7 +50,7 @@ impl ClusterReceipt {
 
     /// Returns how many subscribers of all nodes finished the event.
     pub fn acked(&self) -> usize {
-        let acked = |it: &NodeReceipt| match &it.outcome {
+        let acked = |receipt: &NodeReceipt| match &receipt.outcome {
             NodeOutcome::Finished { acked, .. } => *acked,
             NodeOutcome::Gone => 0,
         };
@@ -59,7 +59,7 @@ impl ClusterReceipt {
 
     /// Returns whether every node reported that all its subscribers finished the event.
     pub fn all_acked(&self) -> bool {
-        self.nodes.iter().all(|it| match &it.outcome {
+        self.nodes.iter().all(|receipt| match &receipt.outcome {
             NodeOutcome::Finished { unfinished, .. } => unfinished.is_empty(),
             NodeOutcome::Gone => false,
         })
@@ -67,11 +67,9 @@ impl ClusterReceipt {
 
     /// Returns the names of the nodes that did not report.
     pub fn gone(&self) -> impl Iterator<Item = &str> {
-        let gone = self
-            .nodes
-            .iter()
-            .filter(|it| it.outcome == NodeOutcome::Gone);
-        gone.map(|it| it.node.as_str())
+        let gone = |receipt: &&NodeReceipt| receipt.outcome == NodeOutcome::Gone;
+        let gone = self.nodes.iter().filter(gone);
+        gone.map(|receipt| receipt.node.as_str())
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::protocol::Report;
 
-/// The reports kept. A publisher asks once per heartbeat.
+/// The number of reports kept. A publisher asks three times in the time of a heartbeat.
 const KEPT: usize = 16_384;
 
 /// The reports that this node has sent, the last of them.

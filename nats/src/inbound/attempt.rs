@@ -12,7 +12,7 @@ use crate::codec::Codec;
 use crate::dead_letter::{DeadLetter, DeadReason};
 use crate::running::Stop;
 
-/// What the broker is told about a message.
+/// The answer to the broker about a message.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// Finished.
@@ -27,7 +27,7 @@ pub(super) enum Verdict {
 
 /// Takes one message through the manager, and returns the verdict.
 ///
-/// What happens rarely is boxed, because the future of every message has room for all that it awaits.
+/// Rare awaits are boxed: the future of every message has room for each future that it may await.
 pub(super) async fn attempt<E, T, C>(
     settings: Arc<Settings<E, T, C>>,
     manager: EventManager<T>,

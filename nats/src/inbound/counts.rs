@@ -1,6 +1,6 @@
-//! What an inbound bridge has done.
+//! The counts of an inbound bridge.
 
-/// What an [`Inbound`](crate::Inbound) has done so far, in messages.
+/// The counts of an [`Inbound`](crate::Inbound) so far, in messages.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct InboundCounts {

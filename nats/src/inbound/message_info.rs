@@ -1,10 +1,10 @@
-//! What a message says beside its event.
+//! The subject, numbers and headers of a message.
 
 use async_nats::jetstream::Message;
 
 use crate::headers::{self, MESSAGE_ID, ORIGIN};
 
-/// What a message says beside its event: for [`Inbound::map`](crate::Inbound::map).
+/// The subject, numbers and headers of a message, for [`Inbound::map`](crate::Inbound::map).
 #[derive(Debug, Clone, Copy)]
 pub struct MessageInfo<'a> {
     message: &'a Message,

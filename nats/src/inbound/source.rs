@@ -36,7 +36,7 @@ pub(super) struct Source {
     /// The most messages to request.
     places: usize,
     pulls: Pulls,
-    /// How often the connection had been made when the pull requests were.
+    /// How often the connection had been made when the pull requests were made.
     connects: Option<u64>,
     /// The failures since the last message.
     failures: u64,
@@ -102,33 +102,33 @@ impl Source {
                     let pull = self.consumer.stream();
                     let pull = pull.max_messages_per_batch(STANDING_BATCH);
                     let pull = pull.expires(EXPIRES * 6).heartbeat(HEARTBEAT);
-                    let messages = pull.messages().await.map_err(|it| it.to_string())?;
+                    let messages = pull.messages().await.map_err(|error| error.to_string())?;
                     *stream = Some(Box::new(messages));
                 }
                 let messages = stream.as_mut().expect("a missing stream was just made");
                 match messages.next().await {
-                    Some(message) => message.map(Some).map_err(|it| it.to_string()),
+                    Some(message) => message.map(Some).map_err(|error| error.to_string()),
                     None => Err("the stream of messages ended".to_owned()),
                 }
             }
             Pulls::Counted(requests) => {
-                let requested: usize = requests.iter().map(|it| it.missing).sum();
+                let requested: usize = requests.iter().map(|request| request.missing).sum();
                 let missing = free.min(self.places).saturating_sub(requested);
                 // A request for each single place would cost a round trip for each message.
                 if missing >= self.places.div_ceil(2) || (missing > 0 && requests.is_empty()) {
                     let pull = self.consumer.batch().max_messages(missing).expires(EXPIRES);
-                    let batch = pull.messages().await.map_err(|it| it.to_string())?;
+                    let batch = pull.messages().await.map_err(|error| error.to_string())?;
                     requests.push(Request { batch, missing });
                 }
                 match requests.next().await {
-                    Some(message) => message.map(Some).map_err(|it| it.to_string()),
+                    Some(message) => message.map(Some).map_err(|error| error.to_string()),
                     None => Ok(None),
                 }
             }
         }
     }
 
-    /// After a failure: pauses, and makes sure that the consumer still exists.
+    /// Pauses after a failure, and then makes sure that the consumer still exists.
     async fn recover(&mut self) -> Result<(), InboundError> {
         let Some(paused_until) = self.paused_until else {
             return Ok(());

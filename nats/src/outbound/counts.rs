@@ -1,6 +1,6 @@
-//! What an outbound bridge has done.
+//! The counts of an outbound bridge.
 
-/// What an [`Outbound`](crate::Outbound) has done so far, in events.
+/// The counts of an [`Outbound`](crate::Outbound) so far, in events.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OutboundCounts {

@@ -1,6 +1,6 @@
-//! How many events may be unconfirmed at the moment.
+//! The number of events that may be unconfirmed at the moment.
 
-/// How many events may be unconfirmed at the moment.
+/// The number of events that may be unconfirmed at the moment.
 ///
 /// Each event under way names its predecessor, and the broker refuses an event whose predecessor is
 /// not the stream's last message. That keeps the order when a connection breaks. Another publisher of
@@ -8,10 +8,12 @@
 /// needs no predecessor; after some calm the number doubles, up to the limit.
 #[derive(Debug)]
 pub(super) struct Pace {
+    /// The most events, as the user chose.
     limit: usize,
     allowed: usize,
     /// The confirmations in a row that double `allowed`.
     needed: u32,
+    /// The confirmations since `allowed` changed.
     calm: u32,
 }
 

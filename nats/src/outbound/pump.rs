@@ -46,14 +46,15 @@ pub(super) struct Pump<E, C> {
     /// 1. The first `sent` of them have a confirmation to wait for; the others have none.
     /// 2. An event with a predecessor among them names the predecessor when it is sent.
     window: VecDeque<Entry>,
+    /// The number of events that were sent since the bridge last began again.
     sent: usize,
-    /// With ids of the user: the confirmed ids one of which may be that of the stream's last message.
-    /// Empty before the first event is stored: the last message may be of an earlier run.
+    /// With message ids of the user: the confirmed ids that the last message of the stream may have.
+    /// Empty until an event of this run is stored: the last message may be of an earlier run.
     maybe_last: Vec<String>,
-    /// The number in the last default message id.
+    /// The number in the last default message id, which counts the events taken.
     taken: u64,
     pace: Pace,
-    /// How often the connection had been made when the events were sent.
+    /// How often the connection had been made when the connection was last looked at.
     connects: u64,
     failures: u64,
     paused_until: Option<Instant>,
@@ -265,18 +266,18 @@ where
         }
     }
 
-    /// Returns whether a successor can name this event: whether only this event, once stored, makes its
-    /// id that of the stream's last message.
+    /// Returns whether the next event can name this event as its predecessor: the last message of the
+    /// stream has the id of this event only once this event is stored.
     ///
     /// Ids of the user may repeat. Then the last message may have the id already, and the broker would
-    /// store the successor although events before it are missing.
+    /// store the next event although this event is missing.
     fn is_link(&self, index: usize) -> bool {
         let id = &self.window[index].id;
         let mut before = self.window.iter().take(index);
         self.settings.message_id.is_none()
             || (!self.maybe_last.is_empty()
                 && !self.maybe_last.contains(id)
-                && !before.any(|it| it.id == *id))
+                && !before.any(|entry| entry.id == *id))
     }
 
     /// Takes the broker's answer about the first event.
@@ -284,8 +285,13 @@ where
         match result {
             Ok(confirmation) => {
                 let entry = self.pop_front();
-                let age = entry.first_sent.map_or(Duration::ZERO, |it| it.elapsed());
-                let unchecked = self.target.as_ref().is_some_and(|it| age > it.window);
+                let age = entry
+                    .first_sent
+                    .map_or(Duration::ZERO, |sent| sent.elapsed());
+                let unchecked = self
+                    .target
+                    .as_ref()
+                    .is_some_and(|target| age > target.window);
                 {
                     let mut counts = self.counts.lock();
                     counts.confirmed += 1;
@@ -314,12 +320,13 @@ where
         }
     }
 
-    /// Notes a confirmed id that may be that of the stream's last message.
+    /// Notes a confirmed id, which the last message of the stream may have.
     fn note_last(&mut self, id: String, duplicate: bool, sent_again: bool) {
         if !duplicate {
             self.maybe_last.clear();
         }
-        // The double of an earlier attempt may be the last message; one of an earlier event is known.
+        // The double of an earlier attempt may be the last message. The double of an earlier event adds
+        // nothing: if that event is the last message, its id is noted already.
         if !duplicate || (sent_again && !self.maybe_last.is_empty()) {
             self.maybe_last.push(id);
         }
@@ -332,7 +339,7 @@ where
             .expect("the first event was answered")
     }
 
-    /// After a failure: pauses, and then goes on from the first unconfirmed event.
+    /// Pauses after a failure; the first unconfirmed event is sent next.
     fn fail(&mut self, error: &PublishError) {
         self.failures += 1;
         let pause = self.settings.backoff.after(self.failures);
@@ -378,7 +385,10 @@ where
 
 /// Waits for the broker's answer about the first event.
 async fn front(window: &mut VecDeque<Entry>) -> Result<PublishAck, PublishError> {
-    match window.front_mut().and_then(|it| it.confirmation.as_mut()) {
+    match window
+        .front_mut()
+        .and_then(|entry| entry.confirmation.as_mut())
+    {
         Some(confirmation) => Pin::new(confirmation).await,
         None => pending().await,
     }

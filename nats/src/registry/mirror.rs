@@ -43,7 +43,7 @@ impl<V: Clone + DeserializeOwned + Send + Sync + 'static> Mirror<V> {
     /// Waits until the change with this number is visible.
     pub(super) async fn followed(&self, number: u64) {
         let mut applied = self.applied.subscribe();
-        let followed = applied.wait_for(|it| *it >= number).await;
+        let followed = applied.wait_for(|applied| *applied >= number).await;
         followed.expect("this mirror has the sender");
     }
 
@@ -84,7 +84,7 @@ impl<V: Clone + DeserializeOwned + Send + Sync + 'static> Mirror<V> {
         set(
             &bucket,
             key,
-            value.map(|it| serde_json::from_slice(it)),
+            value.map(|value| serde_json::from_slice(value)),
             number,
         )
         .await;
