@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::task::Waker;
 
-/// The state a future waits for.
+/// The state of the channel that a future waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Condition {
     /// The channel is closed.
@@ -73,8 +73,14 @@ impl ConditionWakers {
         self.waiting.remove(&key)
     }
 
+    /// Removes the entries of all futures that wait for `condition`, and returns their wakers.
+    #[inline]
+    pub(crate) fn notify(&mut self, condition: Condition) -> Vec<Waker> {
+        self.notify_range(condition..=condition)
+    }
+
     /// Removes the entries of all futures that wait for one of `conditions`, and returns their wakers.
-    pub(crate) fn notify(&mut self, conditions: RangeInclusive<Condition>) -> Vec<Waker> {
+    pub(crate) fn notify_range(&mut self, conditions: RangeInclusive<Condition>) -> Vec<Waker> {
         let (first, last) = conditions.into_inner();
         let first = ConditionKey {
             condition: first,

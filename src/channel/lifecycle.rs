@@ -29,7 +29,8 @@ impl<E> State<E> {
     }
 
     /// Wakes the futures and streams whose condition may hold now. Called after every step that can
-    /// make a [`Condition`] true.
+    /// make a [`Condition`] true, except for `Unsubscribed` and `Detached`, of which
+    /// [`notify_detached`](Self::notify_detached) takes care.
     pub(super) fn notify_conditions(&mut self, effects: &mut Effects<E>) {
         // Streams end when the channel is complete, and may be parked.
         if self.machine.is_complete() && !seeded_bug!("close-wakes-no-subscriber") {
@@ -41,25 +42,18 @@ impl<E> State<E> {
         }
         // A closed channel satisfies every `Subscribers` condition: no more subscribers will join.
         let attached = if self.machine.is_closed() {
-            effects.wake(
-                self.conditions
-                    .notify(Condition::Closed..=Condition::Closed),
-            );
+            effects.wake(self.conditions.notify(Condition::Closed));
             usize::MAX
         } else {
             self.machine.subscribers()
         };
         let satisfied = Condition::Subscribers(0)..=Condition::Subscribers(attached);
-        effects.wake(self.conditions.notify(satisfied));
+        effects.wake(self.conditions.notify_range(satisfied));
         if self.machine.is_complete() {
-            let complete = Condition::Complete..=Condition::Complete;
-            effects.wake(self.conditions.notify(complete));
+            effects.wake(self.conditions.notify(Condition::Complete));
         }
         if !self.is_any_running() {
-            effects.wake(
-                self.conditions
-                    .notify(Condition::NoHandlerRuns..=Condition::NoHandlerRuns),
-            );
+            effects.wake(self.conditions.notify(Condition::NoHandlerRuns));
         }
         self.notify_if_none_queued(effects);
     }
@@ -70,21 +64,17 @@ impl<E> State<E> {
     pub(super) fn notify_if_none_queued(&mut self, effects: &mut Effects<E>) {
         let is_none_queued = !self.conditions.is_empty() && self.holds(Condition::NoneQueued);
         if is_none_queued && !seeded_bug!("last-queued-wakes-no-future") {
-            let none_queued = Condition::NoneQueued..=Condition::NoneQueued;
-            effects.wake(self.conditions.notify(none_queued));
+            effects.wake(self.conditions.notify(Condition::NoneQueued));
         }
     }
-}
 
-impl<E> State<E> {
     /// Wakes the futures that wait for the end of subscribers that were just detached. Called after
     /// every step that may detach any.
     #[inline]
     pub(super) fn notify_detached(&mut self, effects: &mut Effects<E>) {
         let is_unsubscribed = !self.conditions.is_empty() && self.holds(Condition::Unsubscribed);
         if is_unsubscribed && !seeded_bug!("last-leave-wakes-no-future") {
-            let unsubscribed = Condition::Unsubscribed..=Condition::Unsubscribed;
-            effects.wake(self.conditions.notify(unsubscribed));
+            effects.wake(self.conditions.notify(Condition::Unsubscribed));
         }
         if self.machine.has_detached() && !seeded_bug!("disconnect-wakes-no-future") {
             self.notify_all_detached(effects);
@@ -95,8 +85,7 @@ impl<E> State<E> {
     #[inline(never)]
     fn notify_all_detached(&mut self, effects: &mut Effects<E>) {
         for number in self.machine.take_detached() {
-            let detached = Condition::Detached(number)..=Condition::Detached(number);
-            effects.wake(self.conditions.notify(detached));
+            effects.wake(self.conditions.notify(Condition::Detached(number)));
         }
     }
 }
