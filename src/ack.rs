@@ -79,12 +79,7 @@ impl Ack {
         &self,
         event: E,
     ) -> Result<usize, FollowUpError<E>> {
-        // No handle of the manager and no stream is left.
-        let Some(channel) = self
-            .subscriber
-            .unacked_set()
-            .and_then(|it| it.channel.upgrade())
-        else {
+        let Some(channel) = self.subscriber.channel_of_deliveries() else {
             return Err(FollowUpError::Closed(event));
         };
         match follow_up::with_type(channel) {

@@ -168,12 +168,11 @@ impl<E, S: AnySubscription> Deliveries<E, S> {
     /// # Cancel safety
     /// Dropping the future changes nothing.
     pub fn disconnected(&self) -> Disconnected {
-        let unacked = self.subscriber.unacked_set();
-        let channel = unacked.and_then(|unacked| unacked.channel.upgrade());
+        let channel = self.subscriber.channel_of_deliveries();
         Disconnected::new(&self.subscriber, channel)
     }
 
-    /// Why the stream ended, as [`Subscription::end_reason`].
+    /// Returns why the stream ended, as [`Subscription::end_reason`].
     #[must_use]
     pub fn end_reason(&self) -> Option<EndReason> {
         self.subscription.end_reason()

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::channel::Channel;
 use crate::channel::subscriber::SubscriberState;
-use crate::channel::subscriber::unacked::AnyChannel;
+use crate::channel::subscriber::any_channel::AnyChannel;
 use crate::error::FollowUpError;
 use crate::util::sync::Arc;
 

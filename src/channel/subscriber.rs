@@ -10,6 +10,7 @@ use std::panic::Location;
 use std::sync::OnceLock;
 use std::task::Waker;
 
+use crate::channel::subscriber::any_channel::AnyChannel;
 use crate::channel::subscriber::cursor::{Cursor, CursorState};
 use crate::channel::subscriber::stage::Stage;
 use crate::channel::subscriber::unacked::UnackedSet;
@@ -19,6 +20,7 @@ use crate::options::Overflow;
 use crate::subscriber_id::{Identity, SubscriberId, SubscriberKind};
 use crate::util::sync::{Arc, AtomicBool, AtomicU64, LockedU64, Ordering};
 
+pub(crate) mod any_channel;
 pub(crate) mod cursor;
 mod in_flight;
 pub(crate) mod stage;
@@ -235,6 +237,12 @@ impl SubscriberState {
     #[inline]
     pub(crate) fn unacked_set(&self) -> Option<&UnackedSet> {
         self.unacked_set.get().map(Box::as_ref)
+    }
+
+    /// Returns the channel, if the subscriber acknowledges explicitly; `None` once no handle of the manager
+    /// and no stream is left.
+    pub(crate) fn channel_of_deliveries(&self) -> Option<Arc<dyn AnyChannel>> {
+        self.unacked_set()?.channel.upgrade()
     }
 
     /// Adds the delivery of event `seq` to the deliveries in flight.

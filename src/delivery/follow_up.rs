@@ -6,8 +6,7 @@ use crate::subscription::AnySubscription;
 
 impl<E, S: AnySubscription> Deliveries<E, S> {
     pub(crate) fn erased_follow_ups<T: Send + Sync + 'static>(&self) -> FollowUps<T> {
-        let unacked = self.subscriber.unacked_set();
-        let channel = unacked.and_then(|unacked| unacked.channel.upgrade());
+        let channel = self.subscriber.channel_of_deliveries();
         FollowUps::new(channel.and_then(with_type), &self.subscriber)
     }
 }

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use crate::channel::Channel;
 use crate::channel::condition::{Condition, ConditionKey};
 use crate::channel::subscriber::SubscriberState;
-use crate::channel::subscriber::unacked::AnyChannel;
+use crate::channel::subscriber::any_channel::AnyChannel;
 use crate::end_reason::EndReason;
 use crate::util::sync::Arc;
 
@@ -123,12 +123,6 @@ impl Disconnected {
             key: None,
         }
     }
-
-    fn leave(&mut self) {
-        if let Some((channel, key)) = self.channel.as_ref().zip(self.key.take()) {
-            channel.leave_condition(key);
-        }
-    }
 }
 
 impl Future for Disconnected {
@@ -149,7 +143,9 @@ impl Future for Disconnected {
 
 impl Drop for Disconnected {
     fn drop(&mut self) {
-        self.leave();
+        if let Some((channel, key)) = self.channel.as_ref().zip(self.key.take()) {
+            channel.leave_condition(key);
+        }
     }
 }
 

@@ -1,45 +1,14 @@
 //! The deliveries in flight of a subscriber: received, and not settled yet.
 
-use std::any::Any;
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::Weak;
-use std::task::{Poll, Waker};
+use std::task::Waker;
 
-use crate::channel::condition::ConditionKey;
-use crate::subscriber_id::SubscriberId;
+use super::any_channel::AnyChannel;
 use crate::util::panic_guard::{drop_caught, wake};
 use crate::util::spare_waker::with_spare_waker;
-use crate::util::sync::{Arc, Mutex};
-
-/// The channel without the type of its events, which acknowledgements and filtered subscriptions do
-/// not know.
-pub(crate) trait AnyChannel: Send + Sync {
-    /// Reports a settled delivery of a subscriber. Called if the channel requested reports.
-    fn report_settled(&self, subscriber: SubscriberId);
-
-    /// Reports that a subscriber took an event from its filter queue (`took`), or only finished an event.
-    /// Called if the channel requested reports.
-    fn report_queue(&self, subscriber: SubscriberId, took: bool);
-
-    /// Reports that a subscription was dropped and has settled its event in flight. Returns whether
-    /// the subscriber was attached.
-    fn report_gone(&self, subscriber: SubscriberId) -> bool;
-
-    /// Completes once the subscriber is detached. `key` is the future's entry while it waits.
-    fn poll_detached(
-        &self,
-        subscriber: SubscriberId,
-        key: &mut Option<ConditionKey>,
-        waker: &Waker,
-    ) -> Poll<()>;
-
-    /// Removes the entry of a future that was dropped while it waited.
-    fn leave_condition(&self, key: ConditionKey);
-
-    /// Returns the channel, to be downcast to its type.
-    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
-}
+use crate::util::sync::Mutex;
 
 /// The deliveries in flight of a subscriber.
 ///
