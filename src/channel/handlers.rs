@@ -35,13 +35,13 @@ impl<E> Channel<E> {
         // comes later would cut its `terminate` short.
         let entries = self.handler_names().entries();
         for entry in &entries {
-            entry.abort();
+            entry.abort_by_name();
         }
         self.close();
         // Handlers that were added meanwhile. A second abort would cut a `terminate` short.
         for late in self.handler_names().entries() {
             if !entries.iter().any(|entry| Arc::ptr_eq(entry, &late)) {
-                late.abort();
+                late.abort_by_name();
             }
         }
         let attached = self.state.lock().machine.attached_ids();

@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use super::StopReason;
 use super::command::{Command, Reply};
-use super::exit::{ExitState, Place};
+use super::exit::{CurrentExit, ExitState};
 use super::runner_handle::RunnerHandle;
 use crate::channel::handlers::names::{Address, Entry, HandlerNames};
 use crate::subscriber_id::SubscriberId;
@@ -19,9 +19,9 @@ pub(super) struct HandlerAddress<E> {
     /// The id in receipts: that of the subscription, or of the handler of a group.
     pub(super) id: SubscriberId,
     pub(super) exit: Arc<ExitState>,
-    /// The place of the handler, in the entry of a name.
-    place: Option<Arc<Place>>,
-    /// Type of the handler; of a group, the type of its handle.
+    /// The exit of the handler that has the name now. Only the entry of a name has this.
+    current: Option<Arc<CurrentExit>>,
+    /// The type of the handler; for a group, the type of its handle.
     pub(super) handler_type: TypeId,
     /// The names of the handlers of a group.
     pub(super) members: Option<Arc<HandlerNames>>,
@@ -33,7 +33,7 @@ impl<E> Clone for HandlerAddress<E> {
             runner: self.runner.clone(),
             id: self.id,
             exit: Arc::clone(&self.exit),
-            place: self.place.clone(),
+            current: self.current.clone(),
             handler_type: self.handler_type,
             members: self.members.clone(),
         }
@@ -61,38 +61,23 @@ impl<E> HandlerAddress<E> {
             runner,
             id,
             exit,
-            place: None,
+            current: None,
             handler_type,
             members: None,
         }
     }
 
-    /// Ends the handler, or the group with all of its handlers, at once.
+    /// Ends this handler, or the group with all of its handlers, at once. A successor of a swap goes on.
     pub(super) fn abort(&self) {
         self.mark_members_aborted();
         self.exit.abort();
         self.runner.mailbox.request_abort();
     }
 
-    /// Ends the handler that has the name at once: the handler found by the name, or the successor of a swap
-    /// meanwhile.
-    pub(super) fn abort_by_name(&self) {
-        self.mark_aborted_by_name();
-        self.runner.mailbox.request_abort();
-    }
-
-    fn mark_aborted_by_name(&self) {
-        self.mark_members_aborted();
-        match &self.place {
-            Some(place) if !seeded_bug!("abort-misses-successor") => place.abort(),
-            _ => self.exit.abort(),
-        }
-    }
-
-    /// Returns the address as the entry of a name, with the place of the handler.
-    pub(super) fn entry(&self, place: &Arc<Place>) -> Arc<Self> {
+    /// Returns the address as the entry of a name.
+    pub(super) fn entry(&self, current: &Arc<CurrentExit>) -> Arc<Self> {
         Arc::new(Self {
-            place: Some(Arc::clone(place)),
+            current: Some(Arc::clone(current)),
             ..self.clone()
         })
     }
@@ -100,7 +85,7 @@ impl<E> HandlerAddress<E> {
     /// Marks the handlers of a group before the group: the runner looks for marked handlers then.
     fn mark_members_aborted(&self) {
         let members = self.members.iter().flat_map(|names| names.entries());
-        members.for_each(|member| member.abort());
+        members.for_each(|member| member.abort_by_name());
     }
 
     /// Requests the removal behind all events stored so far, without waiting.
@@ -111,11 +96,12 @@ impl<E> HandlerAddress<E> {
         }));
     }
 
-    /// Requests the removal behind event `not_before`. Returns false if the runner has ended.
-    fn request_removal_behind(&self, not_before: u64) -> bool {
+    /// Requests the removal ahead of the events that the runner has yet to read. Returns whether the runner
+    /// has not ended.
+    fn request_removal_ahead(&self) -> bool {
         let target = Arc::clone(&self.exit);
         let command = Command::Remove { target, give: None };
-        let refused = self.runner.send_after(not_before, command);
+        let refused = self.runner.send_after(0, command);
         let is_sent = refused.is_none();
         drop_caught(refused);
         is_sent
@@ -153,12 +139,12 @@ impl<E: Send + Sync + 'static> Address for HandlerAddress<E> {
         self.members.as_ref()?.find_subscriber(id)
     }
 
-    fn abort(&self) {
-        self.abort_by_name();
-    }
-
     fn mark_aborted(&self) {
-        self.mark_aborted_by_name();
+        self.mark_members_aborted();
+        match &self.current {
+            Some(current) if !seeded_bug!("abort-misses-successor") => current.abort(),
+            _ => self.exit.abort(),
+        }
     }
 
     fn wake_aborted(&self) {
@@ -208,7 +194,7 @@ impl<E: Send + Sync + 'static> HandlerAddress<E> {
                 return false;
             };
             if address.runner.is_current() {
-                return address.request_removal_behind(0) && address.exit.reason().is_none();
+                return address.request_removal_ahead() && address.exit.reason().is_none();
             }
             match address.remove().await {
                 // `None`: the future was moved into the runner, and the removal is on its way.

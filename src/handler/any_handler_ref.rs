@@ -5,7 +5,7 @@ use std::future::Future;
 
 use super::address::HandlerAddress;
 use super::{RemoveError, StopReason};
-use crate::channel::handlers::names::HandlerNames;
+use crate::channel::handlers::names::{Address, HandlerNames};
 use crate::subscriber_id::SubscriberId;
 use crate::util::sync::Arc;
 

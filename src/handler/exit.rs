@@ -21,16 +21,16 @@ pub(super) struct ExitState {
     reason: Arc<ToldOnce<StopReason>>,
 }
 
-/// The place of a handler, which a swap gives to another handler: the exit of the handler that has the
-/// name now. An abort by name is for this handler, also if a swap comes between finding and aborting it.
-pub(super) struct Place(Mutex<Weak<ExitState>>);
+/// The exit of the handler that has a name now; a swap replaces the exit. An abort by name is for this
+/// handler, also if a swap comes between finding the name and the abort.
+pub(super) struct CurrentExit(Mutex<Weak<ExitState>>);
 
-impl Place {
+impl CurrentExit {
     pub(super) fn new(exit: &Arc<ExitState>) -> Self {
         Self(Mutex::new(Arc::downgrade(exit)))
     }
 
-    /// Gives the place of `old` to `new`. An abort of `old` requested before is for `new`.
+    /// Replaces `old` by `new`. An abort requested of `old` before is for `new`.
     pub(super) fn hand_over(&self, old: &ExitState, new: &Arc<ExitState>) {
         let mut current = self.0.lock();
         *current = Arc::downgrade(new);
@@ -39,7 +39,7 @@ impl Place {
         }
     }
 
-    /// Requests an abort of the handler that has the place now. The caller also wakes the runner.
+    /// Requests an abort of the handler that has the name now. The caller also wakes the runner.
     pub(super) fn abort(&self) {
         let current = self.0.lock();
         let exit = current.upgrade();

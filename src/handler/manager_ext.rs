@@ -187,7 +187,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         let id = runner.subscriber;
         let mut address = HandlerAddress::new::<HandlerGroup<E>>(runner, id, exit);
         address.members = Some(Arc::clone(&names));
-        registration.listing()(address.entry(&registration.place));
+        registration.listing()(address.entry(&registration.current));
         host.spawner.spawn(host.runner.run_group(registration));
         // Disconnected before it was listed, when nobody could find it to abort it.
         if address.runner.was_disconnected_on_request() {

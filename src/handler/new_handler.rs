@@ -78,7 +78,7 @@ impl<E: Send + Sync + 'static, T: Host<E>> Slot<E, T> {
             .map_or(runner.subscriber, |identity| identity.id);
         let address = HandlerAddress::new::<H>(runner.clone(), id, exit);
         let list = registration.listing();
-        let place = Arc::clone(&registration.place);
+        let current = Arc::clone(&registration.current);
         let restart_state = made
             .restart
             .map(|(factory, restart)| RestartState::new(runner.wrap_user_value(factory), restart));
@@ -91,7 +91,7 @@ impl<E: Send + Sync + 'static, T: Host<E>> Slot<E, T> {
         };
         // The host lists the name: a command sent before the runner knows of the member would be
         // dropped.
-        let entry = address.entry(&place);
+        let entry = address.entry(&current);
         match host.start(member, || list(entry)) {
             Ok(()) => {
                 // Disconnected before it was listed, when nobody could find it to abort it.

@@ -1,7 +1,7 @@
 //! The name of a running handler or group.
 
 use super::StopReason;
-use super::exit::{ExitState, Place};
+use super::exit::{CurrentExit, ExitState};
 use crate::channel::handlers::names::{Entry, HandlerNames};
 use crate::channel::trace::HandlerLabel;
 use crate::util::sync::Arc;
@@ -14,7 +14,7 @@ pub(super) struct NameRegistration {
     names: Arc<HandlerNames>,
     key: u64,
     pub(super) exit: Arc<ExitState>,
-    pub(super) place: Arc<Place>,
+    pub(super) current: Arc<CurrentExit>,
     #[cfg_attr(
         not(feature = "tracing"),
         expect(dead_code, reason = "only trace events have a label")
@@ -33,7 +33,7 @@ impl NameRegistration {
         Some(Self {
             names: Arc::clone(names),
             key: names.reserve(name)?,
-            place: Arc::new(Place::new(&exit)),
+            current: Arc::new(CurrentExit::new(&exit)),
             exit,
             label: HandlerLabel::new(manager, name),
         })
@@ -51,7 +51,7 @@ impl NameRegistration {
     pub(super) fn hand_over(&mut self, exit: Arc<ExitState>, entry: Entry) {
         let old = std::mem::replace(&mut self.exit, exit);
         self.names.fill(self.key, entry);
-        self.place.hand_over(&old, &self.exit);
+        self.current.hand_over(&old, &self.exit);
         trace!(stopped(&self.label, &StopReason::Swapped, false));
         old.set_reason(StopReason::Swapped);
     }

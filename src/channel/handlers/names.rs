@@ -13,12 +13,18 @@ pub(crate) trait Address: Send + Sync {
     fn has_id(&self, id: SubscriberId) -> bool;
     /// Returns the handler of the group with this id.
     fn find_member(&self, id: SubscriberId) -> Option<Entry>;
-    /// Ends the handler, or all handlers of the group and the group, at once.
-    fn abort(&self);
-    /// The first half of [`abort`](Self::abort): marks the handlers, which go on until they are woken.
+    /// Ends the handler that has the name at once: the handler found by the name, or the successor of a swap
+    /// meanwhile. Ends a group with all of its handlers.
+    fn abort_by_name(&self) {
+        self.mark_aborted();
+        self.wake_aborted();
+    }
+    /// The first half of [`abort_by_name`](Self::abort_by_name): marks the handlers, which go on until their
+    /// task is woken.
     fn mark_aborted(&self);
-    /// The second half of [`abort`](Self::abort): wakes the task.
+    /// The second half of [`abort_by_name`](Self::abort_by_name): wakes the task.
     fn wake_aborted(&self);
+    /// Returns the address, to be downcast to its type.
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
 

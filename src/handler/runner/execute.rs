@@ -172,7 +172,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
                     let exit = Arc::clone(&swap.exit);
                     let runner = user_code.runner.clone();
                     let address = HandlerAddress::of_type(runner, id, exit, swap.handler_type);
-                    let entry = address.entry(&member.registration.place);
+                    let entry = address.entry(&member.registration.current);
                     (member.registration).hand_over(swap.exit, entry);
                 }
                 swap.reply.send(is_new);
