@@ -150,9 +150,7 @@ impl<E> Log<E> {
 
     /// Frees the events retained so far, except for events that readers still need.
     pub(crate) fn clear_retained(&mut self, effects: &mut Effects<E>) {
-        if !self.active.is_empty() {
-            self.seal();
-        }
+        self.seal_active();
         self.cleared = self.tail;
         self.trim(effects);
     }

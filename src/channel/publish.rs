@@ -26,7 +26,7 @@ use crate::channel::wait_queue::QueueKey;
 use crate::error::TryNotifyError;
 use crate::receipt::Stored;
 use crate::util::clock::Instant;
-use crate::util::panic_guard::drop_caught;
+use crate::util::panic_guard::{Guarded, drop_caught};
 use crate::util::spare_waker::with_spare_waker;
 use crate::util::sync::{Arc, Ordering};
 
@@ -52,19 +52,6 @@ pub(crate) struct PendingEvent<'a, E> {
     pub(crate) ticket: Option<&'a Arc<Ticket>>,
     /// The results of the filters, which stay valid while the publisher is queued.
     pub(crate) evaluation: &'a mut Evaluation,
-}
-
-/// An event that a key function may keep from being stored, by a panic. Its `Drop` must not panic while
-/// the thread unwinds: that would abort the process.
-struct Unstored<E>(Option<E>);
-
-impl<E> Drop for Unstored<E> {
-    #[inline]
-    fn drop(&mut self) {
-        if let Some(event) = self.0.take() {
-            drop_caught(event);
-        }
-    }
 }
 
 /// Filters that joined after the evaluation of an event. The event must not be stored before they
@@ -136,9 +123,11 @@ impl<E> Channel<E> {
 
     #[inline(never)]
     fn try_store_slow(&self, event: E, publisher: Publisher) -> Result<Stored, TryNotifyError<E>> {
-        let mut event = Unstored(Some(event));
+        // A key function of topics may panic and unwind past the event. Unguarded, a `Drop` that panics then
+        // would abort the process.
+        let mut event = Guarded::new(Some(event));
         let mut pending = PendingEvent {
-            event: &mut event.0,
+            event: &mut event,
             ticket: None,
             evaluation: &mut Evaluation::default(),
         };
@@ -169,9 +158,11 @@ impl<E> Channel<E> {
 
     /// Stores the event with a permit.
     pub(crate) fn store_permitted(&self, event: E, ticket: Option<&Arc<Ticket>>) -> Stored {
-        let mut event = Unstored(Some(event));
+        // A key function of topics may panic and unwind past the event. Unguarded, a `Drop` that panics then
+        // would abort the process.
+        let mut event = Guarded::new(Some(event));
         let mut pending = PendingEvent {
-            event: &mut event.0,
+            event: &mut event,
             ticket,
             evaluation: &mut Evaluation::default(),
         };

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use crate::receipt::{Entries, Receipt, Unfinished};
 use crate::util::panic_guard::{drop_caught, wake};
 use crate::util::spare_waker::with_spare_waker;
-use crate::util::sync::{Arc, AtomicUsize, Mutex, Ordering};
+use crate::util::sync::{Arc, AtomicBool, AtomicUsize, Mutex, Ordering};
 
 #[cfg(feature = "rt")]
 pub(crate) mod late;
@@ -36,8 +36,8 @@ pub(crate) enum AckLevel {
 pub(crate) struct Ticket {
     level: AckLevel,
     outstanding: AtomicUsize,
-    /// 1 if `unfinished` is not empty: a receipt without an entry needs no lock.
-    any_unfinished: AtomicUsize,
+    /// Whether `unfinished` has entries: without any, a receipt needs no lock.
+    any_unfinished: AtomicBool,
     inner: Mutex<TicketInner>,
 }
 
@@ -62,7 +62,7 @@ impl Ticket {
         Arc::new(Self {
             level,
             outstanding: AtomicUsize::new(0),
-            any_unfinished: AtomicUsize::new(0),
+            any_unfinished: AtomicBool::new(false),
             inner: Mutex::new(TicketInner {
                 unfinished: Entries::default(),
                 waker,
@@ -119,7 +119,7 @@ impl Ticket {
         let mut inner = self.inner.lock();
         inner.unfinished.push(entry);
         // Relaxed is enough: a thread that sees zero synchronizes with the decrement below.
-        self.any_unfinished.store(1, Ordering::Relaxed);
+        self.any_unfinished.store(true, Ordering::Relaxed);
         let last = self.outstanding.fetch_sub(1, Ordering::AcqRel) == 1;
         let waker = last.then(|| inner.waker.take()).flatten();
         drop(inner);
@@ -166,9 +166,10 @@ impl Ticket {
 
     /// Takes the list of `unfinished` out of a settled ticket.
     fn take_unfinished(&self) -> Entries {
-        match self.any_unfinished.load(Ordering::Relaxed) {
-            0 => Entries::default(),
-            _ => std::mem::take(&mut self.inner.lock().unfinished),
+        if self.any_unfinished.load(Ordering::Relaxed) {
+            std::mem::take(&mut self.inner.lock().unfinished)
+        } else {
+            Entries::default()
         }
     }
 

@@ -151,9 +151,7 @@ impl<E> Log<E> {
 
     /// Returns all segments from `key` to the newest event.
     pub(crate) fn segments_from(&mut self, key: SegmentKey) -> VecDeque<Segment<E>> {
-        if !self.active.is_empty() {
-            self.seal();
-        }
+        self.seal_active();
         let segments = self.segments.range(self.index(key)..);
         segments.map(|counted| counted.segment.clone()).collect()
     }

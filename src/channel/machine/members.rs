@@ -100,16 +100,14 @@ impl<E> Members<E> {
         was_attached
     }
 
-    /// Adds a handler to a group. Returns `false` if the group is detached.
-    pub(super) fn join_group(&mut self, number: u64, handler: GroupHandler) -> bool {
+    /// Adds a handler to a group.
+    pub(super) fn join_group(&mut self, number: u64, handler: GroupHandler) {
         let member = self.get_mut(number);
         member.group_mut().join(handler);
-        let is_attached = member.is_attached();
-        if is_attached {
+        if member.is_attached() {
             self.heads += 1;
             self.awaited_heads += 1;
         }
-        is_attached
     }
 
     /// Removes a handler from a group. Returns the handler, and whether the group is attached.
