@@ -5,7 +5,7 @@ use std::panic::Location;
 use std::time::Duration;
 
 use crate::options::Overflow;
-use crate::subscriber_id::{Identity, SubscriberId, SubscriberKind};
+use crate::subscriber_id::{Identity, SubscriberId, SubscriberKind, write_name};
 use crate::util::sync::Arc;
 
 mod dot;
@@ -247,13 +247,6 @@ struct Named<'a>(&'a SubscriberInfo);
 
 impl fmt::Display for Named<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.id())?;
-        if let Some(name) = self.0.name() {
-            write!(f, " {name:?}")?;
-        }
-        match self.0.group() {
-            Some(group) => write!(f, " of {group:?}"),
-            None => Ok(()),
-        }
+        write_name(f, self.0.id, self.0.name(), self.0.group())
     }
 }

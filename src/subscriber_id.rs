@@ -57,7 +57,8 @@ impl fmt::Debug for SubscriberId {
     }
 }
 
-/// What names a subscriber to people: constant, and kept by what outlives the subscriber.
+/// The names of a subscriber, for people. They never change, and receipts keep them after the subscriber has
+/// left.
 #[derive(Clone, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub(crate) struct Identity {
@@ -112,14 +113,24 @@ impl fmt::Debug for Identity {
 
 impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.id)?;
-        if let Some(name) = &self.name {
-            write!(f, " {name:?}")?;
-        }
-        match self.group() {
-            Some(group) => write!(f, " of {group:?}"),
-            None => Ok(()),
-        }
+        write_name(f, self.id, self.name.as_deref(), self.group())
+    }
+}
+
+/// Writes the number and the name of a subscriber, and the name of its group.
+pub(crate) fn write_name(
+    f: &mut fmt::Formatter<'_>,
+    id: SubscriberId,
+    name: Option<&str>,
+    group: Option<&str>,
+) -> fmt::Result {
+    write!(f, "{id}")?;
+    if let Some(name) = name {
+        write!(f, " {name:?}")?;
+    }
+    match group {
+        Some(group) => write!(f, " of {group:?}"),
+        None => Ok(()),
     }
 }
 
