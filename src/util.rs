@@ -19,3 +19,4 @@ pub(crate) mod sync;
 pub(crate) mod timer;
 #[cfg(feature = "rt")]
 pub(crate) mod told_once;
+pub(crate) mod wakers;

@@ -103,8 +103,7 @@ fn has_system_clock() -> bool {
 
 /// Returns the runtime of this module, which is driven for ever, or `None` if the polling runtime has
 /// its own clock.
-#[cfg(feature = "rt")]
-#[cfg(not(genevent_shuttle))]
+#[cfg(all(feature = "rt", not(genevent_shuttle)))]
 pub(crate) fn driven_runtime() -> Option<&'static Handle> {
     has_system_clock().then(own_runtime)
 }

@@ -1,30 +1,28 @@
 //! A value that is told once, and futures that wait for the value.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use crate::util::panic_guard::{drop_caught, wake};
 use crate::util::spare_waker::with_spare_waker;
 use crate::util::sync::{Arc, Mutex};
+use crate::util::wakers::Wakers;
 
 /// A value that is not known yet, and then never changes.
 pub(crate) struct ToldOnce<T>(Mutex<State<T>>);
 
 struct State<T> {
     value: Option<T>,
-    /// The wakers of the waiting futures, by their keys.
-    wakers: BTreeMap<u64, Waker>,
-    keys_issued: u64,
+    /// The wakers of the waiting futures.
+    wakers: Wakers,
 }
 
 impl<T> Default for ToldOnce<T> {
     fn default() -> Self {
         Self(Mutex::new(State {
             value: None,
-            wakers: BTreeMap::new(),
-            keys_issued: 0,
+            wakers: Wakers::default(),
         }))
     }
 }
@@ -41,9 +39,9 @@ impl<T: Clone> ToldOnce<T> {
         let mut state = self.0.lock();
         debug_assert!(state.value.is_none(), "the value is told once");
         state.value = Some(value);
-        let wakers = std::mem::take(&mut state.wakers);
+        let wakers = state.wakers.take_all();
         drop(state);
-        wakers.into_values().for_each(wake);
+        wakers.for_each(wake);
     }
 
     /// Returns a future of the value.
@@ -73,19 +71,13 @@ impl<T: Clone> Future for Told<T> {
             if let Some(value) = state.value.clone() {
                 return Some(Poll::Ready(value));
             }
-            let registered = key.and_then(|key| state.wakers.get(&key));
-            if registered.is_some_and(|registered| registered.will_wake(waker)) {
+            if state.wakers.would_wake(*key, waker) {
                 return Some(Poll::Pending);
             }
-            let spare = spare.take()?;
-            let key = *key.get_or_insert_with(|| {
-                state.keys_issued += 1;
-                state.keys_issued
-            });
-            let old = state.wakers.insert(key, spare);
+            let replaced = state.wakers.insert(key, spare.take()?);
             // Unlock before dropping: a drop of a waker is user code.
             drop(state);
-            drop_caught(old);
+            drop_caught(replaced);
             Some(Poll::Pending)
         })
     }
@@ -94,7 +86,7 @@ impl<T: Clone> Future for Told<T> {
 impl<T> Drop for Told<T> {
     fn drop(&mut self) {
         if let Some(key) = self.key {
-            let waker = self.source.0.lock().wakers.remove(&key);
+            let waker = self.source.0.lock().wakers.remove(key);
             drop_caught(waker);
         }
     }

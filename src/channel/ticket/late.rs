@@ -1,6 +1,5 @@
 //! Late tickets: the answers to an event whose publisher no longer waits, for futures that do.
 
-use std::collections::BTreeMap;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::task::{Context, Poll, Wake, Waker};
 
@@ -9,6 +8,7 @@ use crate::receipt::{PendingReceipt, Receipt, Stored};
 use crate::util::panic_guard::{drop_caught, wake};
 use crate::util::spare_waker::with_spare_waker;
 use crate::util::sync::{Arc, Mutex};
+use crate::util::wakers::Wakers;
 
 /// The ticket of a stored event, with any number of waiting futures. A [`Ticket`] itself has room
 /// for the waker of one future.
@@ -25,13 +25,7 @@ pub(crate) struct SharedTicket {
 ///    to the waiters holds no waker, and the channel may drop that reference, in a ticket, under its
 ///    lock.
 #[derive(Default)]
-struct Waiters(Mutex<Registered>);
-
-#[derive(Default)]
-struct Registered {
-    wakers: BTreeMap<u64, Waker>,
-    keys_issued: u64,
-}
+struct Waiters(Mutex<Wakers>);
 
 impl SharedTicket {
     /// Takes over a ticket from a publisher that gives up.
@@ -69,7 +63,7 @@ impl PendingReceipt for SharedTicket {
     }
 
     fn leave(&self, key: u64) {
-        let waker = self.waiters.0.lock().wakers.remove(&key);
+        let waker = self.waiters.0.lock().remove(key);
         drop_caught(waker);
     }
 }
@@ -78,17 +72,11 @@ impl Waiters {
     /// Registers `waker` under `key`, or under a new key.
     fn register(&self, key: &mut Option<u64>, waker: &Waker) {
         let replaced = with_spare_waker(waker, None, |spare| {
-            let mut registered = self.0.lock();
-            let known = key.and_then(|key| registered.wakers.get(&key));
-            if known.is_some_and(|known| known.will_wake(waker)) {
+            let mut wakers = self.0.lock();
+            if wakers.would_wake(*key, waker) {
                 return Some(None);
             }
-            let waker = spare.take()?;
-            let key = key.get_or_insert_with(|| {
-                registered.keys_issued += 1;
-                registered.keys_issued
-            });
-            Some(registered.wakers.insert(*key, waker))
+            Some(wakers.insert(key, spare.take()?))
         });
         drop_caught(replaced);
     }
@@ -96,7 +84,7 @@ impl Waiters {
 
 impl Wake for Waiters {
     fn wake(self: Arc<Self>) {
-        let wakers = std::mem::take(&mut self.0.lock().wakers);
-        wakers.into_values().for_each(wake);
+        let wakers = self.0.lock().take_all();
+        wakers.for_each(wake);
     }
 }
