@@ -99,13 +99,13 @@
 // Imports run in this order, from the last layer to the first: no two modules import each other.
 //
 // 1. Vocabulary: stop_reason, closure, outcome, user_value.
-// 2. One handler: exit, stopped, registration, dyn_handler, restart, owner, options,
-//    member.
+// 2. One handler: exit, registration, dyn_handler, restart, owner, options, member.
 // 3. Commands and their way to a runner: command, command_queue, mailbox, runner_handle,
 //    owner_waker, address.
-// 4. The task: user_code, runner (with runner/event and runner/execute).
-// 5. Public handles and errors: add_error, error, any_handler_ref, handler_ref, call, swap_error, swap, guard, new_handler, group,
-//    weak_group, manager_ext.
+// 4. The task: user_code, runner (with runner/answers, runner/event, runner/execute and
+//    runner/subscription).
+// 5. Public handles and errors: add_error, error, any_handler_ref, handler_ref, call, swap_error, swap,
+//    guard, new_handler, group, weak_group, manager_ext.
 mod add_error;
 mod address;
 mod any_handler_ref;
@@ -145,8 +145,6 @@ use std::ops::ControlFlow;
 pub use add_error::{AddHandlerError, Refused};
 pub use any_handler_ref::AnyHandlerRef;
 pub use closure::{HandlerFn, HandlerFuture, IntoHandled, handler_fn};
-use outcome::HandledNow;
-
 pub use dyn_handler::DynHandler;
 pub use error::{CallError, RemoveError};
 pub use group::HandlerGroup;
@@ -157,6 +155,8 @@ pub use restart::Restart;
 pub use stop_reason::StopReason;
 pub use swap_error::{SwapError, TrySwapError};
 pub use weak_group::WeakHandlerGroup;
+
+use outcome::HandledNow;
 
 /// The result of handling one event.
 ///

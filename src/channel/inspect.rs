@@ -7,8 +7,7 @@ use crate::channel::condition::Condition;
 use crate::channel::machine::Selection;
 use crate::channel::subscriber::SubscriberState;
 use crate::channel::ticket::{AckLevel, Ticket};
-use crate::inspect::Stats;
-use crate::inspect::SubscriberInfo;
+use crate::inspect::{Stats, SubscriberInfo};
 use crate::util::clock::Instant;
 use crate::util::sync::Arc;
 

@@ -93,8 +93,7 @@ mod events {
     use crate::channel::subscriber::SubscriberState;
     use crate::end_reason::{DisconnectCause, EndReason};
     use crate::error::CLOSED;
-    use crate::receipt::Receipt;
-    use crate::receipt::Stored;
+    use crate::receipt::{Receipt, Stored};
     use crate::util::sync::Arc;
 
     /// Emits an event about a subscriber, as [`emit!`] does.

@@ -59,11 +59,11 @@ use crate::util::sync::Arc;
 /// [`subscribers`]: crate::EventManager::subscribers
 #[must_use = "a group without handlers ends when it is dropped"]
 pub struct HandlerGroup<E> {
-    pub(super) held: Arc<Held<E>>,
+    pub(super) shared: Arc<Shared<E>>,
 }
 
 /// A group with handles. Dropping the last handle releases the group.
-pub(super) struct Held<E> {
+pub(super) struct Shared<E> {
     name: Arc<str>,
     /// Names of the handlers in the group.
     names: Arc<HandlerNames>,
@@ -79,7 +79,7 @@ impl<E> HandlerGroup<E> {
         address: HandlerAddress<E>,
     ) -> Self {
         Self {
-            held: Arc::new(Held {
+            shared: Arc::new(Shared {
                 name,
                 names,
                 identity: Arc::new(address.runner.identity()),
@@ -109,7 +109,7 @@ impl<E> HandlerGroup<E> {
     /// ```
     #[must_use]
     pub fn id(&self) -> SubscriberId {
-        self.held.address.id
+        self.shared.address.id
     }
 
     /// Returns the name under which the manager lists the group.
@@ -128,7 +128,7 @@ impl<E> HandlerGroup<E> {
     /// ```
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.held.name
+        &self.shared.name
     }
 
     /// Returns the names of the handlers in the group, oldest first. Never waits.
@@ -150,7 +150,7 @@ impl<E> HandlerGroup<E> {
     #[doc(alias = "GenEvent.which_handlers")]
     #[must_use]
     pub fn which_handlers(&self) -> Vec<String> {
-        self.held.names.names()
+        self.shared.names.names()
     }
 
     /// Waits until the group has ended, and returns why.
@@ -171,7 +171,7 @@ impl<E> HandlerGroup<E> {
     /// # }
     /// ```
     pub fn stopped(&self) -> impl Future<Output = StopReason> + Send + 'static + use<E> {
-        self.held.address.exit.stopped()
+        self.shared.address.exit.stopped()
     }
 }
 
@@ -205,7 +205,7 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
     /// ```
     #[must_use]
     pub fn handler<H: Handler<E>>(&self, name: &str) -> Option<HandlerRef<E, H>> {
-        HandlerRef::find(&self.held.names, name)
+        HandlerRef::find(&self.shared.names, name)
     }
 
     /// Returns a reference to the handler of the group with this name, of any type.
@@ -225,7 +225,7 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
     /// ```
     #[must_use]
     pub fn handler_by_name(&self, name: &str) -> Option<AnyHandlerRef<E>> {
-        AnyHandlerRef::find(&self.held.names, name)
+        AnyHandlerRef::find(&self.shared.names, name)
     }
 
     /// Ends the handler of the group with this name at once, as [`HandlerRef::abort`] does. Returns false
@@ -247,7 +247,7 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
     /// # }
     /// ```
     pub fn abort_handler(&self, name: &str) -> bool {
-        AnyHandlerRef::<E>::abort_by_name(&self.held.names, name)
+        AnyHandlerRef::<E>::abort_by_name(&self.shared.names, name)
     }
 
     /// Removes a handler of the group behind all events stored so far, as
@@ -273,19 +273,19 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
     /// # }
     /// ```
     pub async fn remove_handler(&self, name: &str) -> bool {
-        HandlerAddress::<E>::remove_by_name(&self.held.names, name).await
+        HandlerAddress::<E>::remove_by_name(&self.shared.names, name).await
     }
 }
 
 impl<E> Clone for HandlerGroup<E> {
     fn clone(&self) -> Self {
         Self {
-            held: Arc::clone(&self.held),
+            shared: Arc::clone(&self.shared),
         }
     }
 }
 
-impl<E> Drop for Held<E> {
+impl<E> Drop for Shared<E> {
     fn drop(&mut self) {
         drop_caught(self.address.runner.send_now(Command::ReleaseGroup));
     }
@@ -294,7 +294,7 @@ impl<E> Drop for Held<E> {
 impl<E> fmt::Debug for HandlerGroup<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HandlerGroup")
-            .field("name", &self.held.name)
+            .field("name", &self.shared.name)
             .field("handlers", &self.which_handlers())
             .finish_non_exhaustive()
     }

@@ -56,7 +56,7 @@ pub(super) struct Runner<E> {
     /// Some member may have been aborted.
     abort_requested: bool,
     /// The handle of the group has not been dropped.
-    has_owner: bool,
+    has_handle: bool,
     /// The answers to the event in flight.
     answers: Answers,
     /// Steps since the task last yielded to the runtime.
@@ -112,7 +112,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
             },
             members: VecDeque::new(),
             abort_requested: false,
-            has_owner: false,
+            has_handle: false,
             answers: Answers::new(channel.group_progress(subscriber.id)),
             steps_since_yield: 0,
             subscription,
@@ -133,14 +133,14 @@ impl<E: Send + Sync + 'static> Runner<E> {
     /// Runs the handlers of a group until the handle of the group is dropped and no handler is
     /// left.
     pub(super) async fn run_group(mut self, registration: NameRegistration) {
-        self.has_owner = true;
+        self.has_handle = true;
         self.registration = Some(registration);
         self.run().await;
     }
 
     async fn run(mut self) {
         let reason = loop {
-            if self.members.is_empty() && !self.has_owner {
+            if self.members.is_empty() && !self.has_handle {
                 break StopReason::Removed;
             }
             let step = poll_fn(|cx| self.poll_step(cx)).await;
@@ -152,7 +152,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
             match step {
                 Step::Abort(index) => drop(self.remove(index, StopReason::Aborted).await),
                 Step::AbortGroup => {
-                    self.has_owner = false;
+                    self.has_handle = false;
                     self.remove_all(&StopReason::Aborted).await;
                     break StopReason::Aborted;
                 }
@@ -232,7 +232,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
     async fn remove(&mut self, index: usize, reason: StopReason) -> Removed<E> {
         let member = self.members.remove(index).expect(MEMBER_INDEX);
         self.members.shrink_if_sparse(MIN_CAPACITY);
-        let last = self.members.is_empty() && !self.has_owner;
+        let last = self.members.is_empty() && !self.has_handle;
         self.user_code.end(member, reason, last).await
     }
 

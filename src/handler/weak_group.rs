@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Weak;
 
-use super::group::{HandlerGroup, Held};
+use super::group::{HandlerGroup, Shared};
 use crate::util::sync::Arc;
 
 /// A handle that does not keep its group, made by [`HandlerGroup::downgrade`].
@@ -23,7 +23,7 @@ use crate::util::sync::Arc;
 /// # }
 /// ```
 pub struct WeakHandlerGroup<E> {
-    held: Weak<Held<E>>,
+    shared: Weak<Shared<E>>,
 }
 
 impl<E> HandlerGroup<E> {
@@ -56,7 +56,7 @@ impl<E> HandlerGroup<E> {
     #[must_use]
     pub fn downgrade(&self) -> WeakHandlerGroup<E> {
         WeakHandlerGroup {
-            held: Arc::downgrade(&self.held),
+            shared: Arc::downgrade(&self.shared),
         }
     }
 }
@@ -80,15 +80,15 @@ impl<E> WeakHandlerGroup<E> {
     /// ```
     #[must_use]
     pub fn upgrade(&self) -> Option<HandlerGroup<E>> {
-        let held = self.held.upgrade()?;
-        Some(HandlerGroup { held })
+        let shared = self.shared.upgrade()?;
+        Some(HandlerGroup { shared })
     }
 }
 
 impl<E> Clone for WeakHandlerGroup<E> {
     fn clone(&self) -> Self {
         Self {
-            held: Weak::clone(&self.held),
+            shared: Weak::clone(&self.shared),
         }
     }
 }

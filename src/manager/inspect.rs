@@ -2,8 +2,7 @@
 
 use super::EventManager;
 use crate::future::{Unsubscribed, WaitForSubscribers};
-use crate::inspect::Stats;
-use crate::inspect::SubscriberInfo;
+use crate::inspect::{Stats, SubscriberInfo};
 
 impl<E: Send + Sync + 'static> EventManager<E> {
     /// Returns how many subscribers the next event would be stored for. Each handler of a group counts.

@@ -128,12 +128,12 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
     #[track_caller]
     fn slot(&self, name: Arc<str>) -> Result<Slot<E, GroupRunner<E>>, AddHandlerError<()>> {
         let created_at = Location::caller();
-        let runner = &self.held.address.runner;
+        let runner = &self.shared.address.runner;
         if runner.mailbox.is_closed() || runner.channel.is_closed() {
             return Err(AddHandlerError::Closed(Refused::new(name, ())));
         }
         let manager = runner.channel.name();
-        let Some(registration) = NameRegistration::new(&self.held.names, &name, manager) else {
+        let Some(registration) = NameRegistration::new(&self.shared.names, &name, manager) else {
             return Err(AddHandlerError::AlreadyPresent(Refused::new(name, ())));
         };
         let identity = Identity {
@@ -141,7 +141,7 @@ impl<E: Send + Sync + 'static> HandlerGroup<E> {
             name: Some(Arc::clone(&name)),
             kind: SubscriberKind::Handler,
             created_at,
-            group: Some(Arc::clone(&self.held.identity)),
+            group: Some(Arc::clone(&self.shared.identity)),
         };
         Ok(Slot {
             name,

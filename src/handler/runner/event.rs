@@ -96,7 +96,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
             let member = members.remove(index).expect(MEMBER_INDEX);
             answers.ended();
             members.shrink_if_sparse(MIN_CAPACITY);
-            let last = members.is_empty() && !self.has_owner;
+            let last = members.is_empty() && !self.has_handle;
             drop(user_code.end(member, reason, last).await);
             answers.tell_ended(ticket);
             yield_if_due(steps_since_yield).await;

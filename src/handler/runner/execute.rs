@@ -49,7 +49,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
                     self.check_owner(index).await;
                 }
             }
-            Command::ReleaseGroup => self.has_owner = false,
+            Command::ReleaseGroup => self.has_handle = false,
         }
     }
 
@@ -132,7 +132,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
         drop(give);
         let group = self.registration.as_ref().map(|group| &group.exit);
         if group.is_some_and(|exit| Arc::ptr_eq(exit, target)) {
-            self.has_owner = false;
+            self.has_handle = false;
             self.remove_all(&StopReason::Removed).await;
         }
     }
