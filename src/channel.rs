@@ -154,7 +154,10 @@ impl<E> Channel<E> {
     /// Calls `decide` under the lock, and runs the effects after unlocking.
     fn run<R>(&self, decide: impl FnOnce(&mut State<E>, &mut Effects<E>) -> R) -> R {
         let mut effects = Effects::new();
-        let result = decide(&mut self.state.lock(), &mut effects);
+        let mut state = self.state.lock();
+        let result = decide(&mut state, &mut effects);
+        state.queue.assert_invariants();
+        drop(state);
         effects.run();
         result
     }

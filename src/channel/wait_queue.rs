@@ -15,6 +15,7 @@ use crate::util::clock::Instant;
 use crate::util::shrink::Shrink;
 
 mod grants;
+mod invariants;
 
 pub(crate) use grants::GrantNumber;
 use grants::Grants;
@@ -43,9 +44,9 @@ pub(crate) struct QueueKey {
 ///    in `waiters` are strictly increasing, so a binary search finds an entry.
 /// 2. The front of `waiters` is live, and so are at least half of all its entries; the rest are
 ///    tombstones.
-/// 3. A waiter has a waker exactly while it is asleep; `asleep` counts these. An awake waiter has
-///    been woken, and polls unless its future is kept without being polled: so no other publisher
-///    waits behind an awake waiter.
+/// 3. A waiter has a waker exactly while it is asleep; `asleep` counts the sleepers. An awake waiter was
+///    woken, but its future may be kept without being polled: only sleepers keep the publishers behind
+///    them waiting.
 /// 4. A displaced publisher has been woken and has not polled since. In its next poll it enters
 ///    `waiters` with its old number.
 #[derive(Default)]
@@ -67,7 +68,7 @@ struct Waiter {
     /// False in a tombstone: the publisher is not in `waiters` any more.
     live: bool,
     waker: Option<Waker>,
-    /// Set when the publisher has yielded to all grants before this one.
+    /// The publisher has yielded to all grants with smaller numbers; `None` if it has yielded to none.
     yielded_to: Option<GrantNumber>,
 }
 
@@ -177,7 +178,7 @@ impl WaitQueue {
         (key, self.wake(at))
     }
 
-    /// Returns the waiter of a publisher, which may have to be entered into `waiters`.
+    /// Returns the index and the key of a publisher in `waiters`. Adds a publisher that is new or displaced.
     #[inline]
     fn enter(&mut self, key: Option<QueueKey>, request: Request) -> (usize, QueueKey) {
         let at = match key {

@@ -34,8 +34,11 @@ impl<E> Machine<E> {
             let blocking = usize::from(member.blocker.is_blocking());
             assert_eq!(entries + blocking, 1, "invariant 3");
         }
-        let blocking = attached().filter(|member| member.blocker.is_blocking());
-        let lossless = blocking.filter(|member| member.subscriber.overflow.is_lossless());
+        let blocking = || attached().filter(|member| member.blocker.is_blocking());
+        for member in blocking() {
+            assert!(member.subscriber.cursor.load().must_report(), "invariant 4");
+        }
+        let lossless = blocking().filter(|member| member.subscriber.overflow.is_lossless());
         let blockers = self.blockers.numbers().len();
         assert_eq!(lossless.count(), blockers, "invariant 4");
         let most = self.capacity + self.past_windows;

@@ -8,9 +8,9 @@ use crate::util::shrink::Shrink;
 /// The publishers with a place that they have not taken yet.
 ///
 /// # Invariants
-/// 1. The numbers of the publishers are strictly increasing, so a binary search finds one.
+/// 1. The numbers of the publishers are strictly increasing, so a binary search finds a publisher.
 /// 2. The numbers of the grants are below `next`, and differ. They are not sorted: a publisher that
-///    lost a place may get another one, before later publishers have taken theirs.
+///    lost a place may be granted another place before later publishers have taken theirs.
 #[derive(Default)]
 pub(super) struct Grants {
     grants: VecDeque<Grant>,
@@ -95,6 +95,17 @@ impl Grants {
     /// Takes all places.
     pub(super) fn clear(&mut self) {
         self.grants = VecDeque::new();
+    }
+
+    /// Asserts the invariants.
+    pub(super) fn check(&self) {
+        let publishers = self.grants.iter().map(|grant| grant.key.number);
+        assert!(publishers.is_sorted_by(|a, b| a < b), "grants: invariant 1");
+        let mut numbers: Vec<_> = self.grants.iter().map(|grant| grant.number).collect();
+        numbers.sort_unstable();
+        assert!(numbers.is_sorted_by(|a, b| a < b), "grants: invariant 2");
+        let is_given = |number: &GrantNumber| *number < self.next;
+        assert!(numbers.last().is_none_or(is_given), "grants: invariant 2");
     }
 
     /// Returns the memory kept for places.
