@@ -9,7 +9,8 @@ use crate::follow_up;
 use crate::receipt::Cause;
 use crate::util::sync::Arc;
 
-/// The acknowledgement of a delivery, without the event: from [`Delivery::into_parts`](crate::Delivery::into_parts).
+/// The acknowledgement of a delivery, without the event: from
+/// [`Delivery::into_parts`](crate::Delivery::into_parts).
 #[must_use = "dropping an ack discards its event: call `ack` when the event is finished"]
 pub struct Ack {
     seq: u64,

@@ -27,12 +27,12 @@
 //! the subscription exists; use a [`WeakEventManager`](crate::WeakEventManager) instead.
 //!
 //! # Cost
-//! Publishing evaluates all predicates in turn, and does more work only for matches: about the cost
-//! of a predicate before each send. Predicates of the same closure type, such as all predicates
-//! created by the same line of code, are evaluated in a single loop, which is the cheapest case.
-//! For subscribers that each want the events with one key, [topics](crate::Topics) cost less: the
-//! publisher looks the key up. For a subscriber that wants most events, `filter` on a plain subscription is cheaper: the channel
-//! stores an event once for all plain subscriptions.
+//! Publishing evaluates all predicates in turn, and does more work only for matches: about the cost of a
+//! predicate before each send. Predicates of the same closure type, such as all predicates created by the
+//! same line of code, are evaluated in a single loop, which is the cheapest case. For subscribers that each
+//! want the events with one key, [topics](crate::Topics) cost less: the publisher looks the key up. For a
+//! subscriber that wants most events, `filter` on a plain subscription is cheaper: the channel stores an
+//! event once for all plain subscriptions.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, Location};

@@ -86,9 +86,9 @@ impl SubscriberInfo {
     /// Returns the name of the group, if the subscriber is a handler of a group.
     ///
     /// A handler of a group has the window of its group. The event that the group handles is in flight
-    /// ([`unacked`](Self::unacked)) for one handler; for the handlers behind that handler, the event is still
-    /// unread. A full window is [held up](Self::blocking_for) by the handler with the event in flight; between
-    /// events, by all handlers.
+    /// ([`unacked`](Self::unacked)) for one handler; for the handlers behind that handler, the event is
+    /// still unread. A full window is [held up](Self::blocking_for) by the handler with the event in
+    /// flight; between events, by all handlers.
     ///
     /// # Examples
     #[cfg_attr(feature = "rt", doc = "```")]

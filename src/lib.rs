@@ -203,7 +203,8 @@
 //!
 //! - every publish (`TRACE`), and the counts of its receipt (`TRACE`);
 //! - subscribers that join (as an observer or not), leave or lose events, with the reason (`DEBUG`);
-//! - handlers that end (`DEBUG`; `WARN` for a panic) or return an error (`WARN`). Handler code runs in span `handler`.
+//! - handlers that end (`DEBUG`; `WARN` for a panic) or return an error (`WARN`). Handler code runs in span
+//!   `handler`.
 //!
 //! User events are never formatted. The `tracing` subscriber is called without a lock, may call
 //! back into the manager, and does no harm by a panic. Events caused by the `tracing` subscriber on
@@ -229,12 +230,12 @@
 //!
 //! # Time limits
 //!
-//! Everything with a time limit (`within`, `WaitAtMost`, `batches`, the assertions of
-//! `test_util`) waits on any executor, and may be polled in several of them in succession. Inside of
-//! tokio the clock is tokio's, also a
-//! [paused clock](https://docs.rs/tokio/latest/tokio/time/fn.pause.html); elsewhere it is the
-//! system's. A thread named `genevent-timer` fires the timers; the first wait with a time limit
-//! starts the thread, and so does the first publisher that waits behind another inside of tokio. So no runtime needs `enable_time`.
+//! Everything with a time limit (`within`, `WaitAtMost`, `batches`, the assertions of `test_util`) waits on
+//! any executor, and may be polled in several of them in succession. Inside of tokio the clock is tokio's,
+//! also a [paused clock](https://docs.rs/tokio/latest/tokio/time/fn.pause.html); elsewhere it is the
+//! system's. A thread named `genevent-timer` fires the timers; the first wait with a time limit starts the
+//! thread, and so does the first publisher that waits behind another inside of tokio. So no runtime needs
+//! `enable_time`.
 //!
 //! The timers of a paused clock are fired by its runtime, which therefore needs `enable_time`; tokio
 //! panics otherwise. Pause the clock before the wait begins: a clock that is paused later is noticed

@@ -17,8 +17,8 @@ use crate::util::list::list;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Stored {
     pub(crate) seq: u64,
-    /// The number of subscribers the event was stored for, each handler of a group counted; if its publisher waits for
-    /// acknowledgements, without observers.
+    /// The number of subscribers the event was stored for, each handler of a group counted; if its
+    /// publisher waits for acknowledgements, without observers.
     pub(crate) audience: usize,
 }
 

@@ -14,8 +14,8 @@ use crate::util::sync::Arc;
 /// The events of a manager by their keys, such as the room of a chat message or the symbol of a price:
 /// from [`EventManager::topics`].
 ///
-/// A subscriber of a key gets the events with that key. A publisher computes the key of its event
-/// once, before the event is stored and outside of every lock, and looks up the subscribers of the key. So an
+/// A subscriber of a key gets the events with that key. A publisher computes the key of its event once,
+/// before the event is stored and outside of every lock, and looks up the subscribers of the key. So an
 /// event costs the same beside ten subscribers of other keys as beside a million. A
 /// [`filter`](crate::filter) for each key would be evaluated for each event.
 ///
@@ -26,8 +26,8 @@ use crate::util::sync::Arc;
 /// any. `HandlerOptions::topic` subscribes a handler.
 ///
 /// Keys come and go with their subscribers, and need no declaration: a key without subscribers takes no
-/// memory. A manager may have several topics, by different keys. A clone of the handle is another handle of the
-/// same topics. Dropping all handles ends no subscription; a handle does not keep the manager open.
+/// memory. A manager may have several topics, by different keys. A clone of the handle is another handle of
+/// the same topics. Dropping all handles ends no subscription; a handle does not keep the manager open.
 ///
 /// # The key function
 /// The key function is called once for each event, by the publishing call, while the topics have
@@ -35,9 +35,10 @@ use crate::util::sync::Arc;
 /// end, because its publisher gives up, may have been given to it as well. A subscriber that begins with a
 /// [replay](SubscribeOptions::replay) calls it for retained events.
 ///
-/// A panic of the key function, or of the key's `Hash` or `Eq`, is a panic of the publishing call, or of the
-/// call that subscribes. The event is not stored then, for no subscriber at all. A panic of the event's `Clone`
-/// disconnects the subscriber that the clone is for, as with a filter, and a panic of a key's `Drop` is caught.
+/// A panic of the key function, or of the key's `Hash` or `Eq`, is a panic of the publishing call, or of
+/// the call that subscribes. The event is not stored then, for no subscriber at all. A panic of the event's
+/// `Clone` disconnects the subscriber that the clone is for, as with a filter, and a panic of a key's
+/// `Drop` is caught.
 ///
 /// # Examples
 /// ```
@@ -74,8 +75,8 @@ pub struct Topics<E, K> {
 impl<E: Send + Sync + 'static> EventManager<E> {
     /// Sorts the events by a key, for subscribers of single keys.
     ///
-    /// [`Topics`] has the details. The key is any value with `Hash` and `Eq`. Without subscribers, topics cost
-    /// nothing.
+    /// [`Topics`] has the details. The key is any value with `Hash` and `Eq`. Without subscribers, topics
+    /// cost nothing.
     ///
     /// # Examples
     /// ```
@@ -110,8 +111,8 @@ where
     /// Subscribes to the events with this key that are published from now on.
     ///
     /// The publisher clones each of these events for this subscription. The overflow policy is the
-    /// manager's [`default_overflow`](crate::EventManagerBuilder::default_overflow). On a closed manager, the
-    /// returned stream has ended.
+    /// manager's [`default_overflow`](crate::EventManagerBuilder::default_overflow). On a closed manager,
+    /// the returned stream has ended.
     ///
     /// # Examples
     /// ```

@@ -313,9 +313,9 @@ impl<E: Send + Sync + 'static> Cluster<E> {
         .boxed()
     }
 
-    /// Leaves the cluster: takes no more events, reports the events that other nodes wait for, once finished,
-    /// tells the other nodes, and returns when the subscribers of this node have finished all that they
-    /// got. Closes the node's manager.
+    /// Leaves the cluster: takes no more events, reports the events that other nodes wait for, once
+    /// finished, tells the other nodes, and returns when the subscribers of this node have finished all
+    /// that they got. Closes the node's manager.
     ///
     /// # Cancel safety
     /// A dropped future leaves the node half gone; the other nodes notice after the heartbeat's time.

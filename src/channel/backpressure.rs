@@ -33,11 +33,11 @@ const GRACE: Duration = Duration::from_millis(1);
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Publisher {
     Waits,
-    /// The publisher goes past full windows: what it waits for might wait for the publisher.
+    /// The publisher goes past full windows: code of a handler might wait for its own handler.
     NeverWaits,
 }
 
-/// What becomes of a publisher that is polled.
+/// The rule that decides about a polled publisher.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Standing {
     /// The channel is closed.
@@ -55,7 +55,7 @@ pub(super) enum Standing {
 impl<E> State<E> {
     // ---- Admission --------------------------------------------------------------------------
 
-    /// Returns what becomes of a publisher that is polled; `key` is its entry in the queue.
+    /// Returns the standing of a polled publisher, with its entry in the queue.
     pub(super) fn standing(&self, publisher: Publisher, key: Option<QueueKey>) -> Standing {
         if self.machine.is_closed() {
             Standing::Closed
@@ -64,8 +64,8 @@ impl<E> State<E> {
         } else if key.is_some_and(|key| self.queue.has_place(key)) {
             Standing::Granted
         } else if !self.queue.has_sleeper_before(key)
-            // All sleeping publishers wake when the blocking subscribers are overdue, and any of
-            // these publishers may be polled first, or alone.
+            // All sleeping publishers wake when the blocking subscribers are overdue. The first to be
+            // polled, perhaps the only one, must disconnect these subscribers.
             || self.machine.are_all_overdue(Instant::now)
         {
             Standing::Next
@@ -115,8 +115,8 @@ impl<E> State<E> {
                 }
             }
         };
-        // A place is granted only if every window has room for it. So the overdue members have room but
-        // for granted places: take one over, and disconnect nobody.
+        // A place is granted only if every window has room. So the overdue members block because of granted
+        // places, and not of unread events: take a granted place over, and disconnect no subscriber.
         if room == Room::Free && self.has_room_but_for_grants() {
             self.queue.displace(self.queue.next_grant());
             room = self.take_displaced();
@@ -128,12 +128,13 @@ impl<E> State<E> {
         Some(Admission::Done(room))
     }
 
-    /// Returns whether a publisher without room is to take over a granted place, after yielding once
-    /// to the publisher that has the place. It overtakes no sleeping publisher.
+    /// Returns whether a publisher without room takes over a granted place, once it has yielded to the
+    /// publisher that was granted the place. A publisher behind a sleeping publisher waits.
     fn competes_with_granted(&self, key: Option<QueueKey>) -> bool {
         self.queue.granted() > 0
             && !self.queue.has_sleeper_before(key)
-            // While reading makes room as well, the grant monitor waits longer than a publisher can.
+            // If reading would make room, leave the place to the grant monitor, which gives the granted
+            // publisher more time.
             && (self.machine.is_held_by_reserved() || !self.can_monitor_grants())
     }
 
@@ -150,7 +151,7 @@ impl<E> State<E> {
         self.machine.has_blockers() && self.queue.granted() > 0
     }
 
-    /// Ends the turn of the publishers that find room: this one gets a place, and yields to the
+    /// Ends the turn of the publishers that find room: this publisher is granted a place, and yields to the
     /// publishers that were granted places before.
     fn yield_turn(
         &mut self,
@@ -166,9 +167,9 @@ impl<E> State<E> {
         Some(queued)
     }
 
-    /// Queues the publisher awake. Places are granted and not taken yet, perhaps to publishers that
-    /// are kept without being polled. The tasks that are ready are polled once, before this publisher
-    /// takes over a place.
+    /// Queues the publisher awake, so that all tasks that are ready are polled once before this publisher
+    /// takes over a granted place. The granted publishers may be among these tasks, or be kept without
+    /// being polled.
     fn yield_to_granted(
         &mut self,
         request: Request,
@@ -182,8 +183,8 @@ impl<E> State<E> {
         Some(queued)
     }
 
-    /// Queues the publisher by `enter`, and wakes its task, so that it is polled after the tasks that
-    /// are ready. `enter` returns the publisher's key, and the waker that it had left.
+    /// Queues the publisher by `enter`, and wakes its task, which is then polled after the tasks that are
+    /// ready. `enter` returns the publisher's key, and its waker from an earlier poll.
     fn yield_once(
         &mut self,
         slot: &mut QueueSlot<'_>,
@@ -208,8 +209,9 @@ impl<E> State<E> {
         effects: &mut Effects<E>,
     ) -> Option<Admission<Room>> {
         if standing == Standing::Next {
-            // The queues that block are now those of this publisher. Before the waker: without one, the
-            // next attempt may find that it is behind others, which must not wait for these queues.
+            // The filter queues that block now are full for this publisher. Record that before the waker is
+            // needed: without a waker, the next attempt may find the publisher behind others, which must not
+            // wait for these queues.
             self.stalled.is_unchecked = false;
             self.checked = *slot.key;
         }
@@ -224,7 +226,7 @@ impl<E> State<E> {
         };
         *slot.key = Some(key);
         if !queue.set_timer(key, deadline) {
-            // The front may be kept without being polled. All others check a little later.
+            // The front may be kept without being polled, so all others check too, a little later.
             deadline = deadline.and_then(|deadline| deadline.checked_add(GRACE));
         }
         if standing == Standing::Next {
@@ -240,8 +242,8 @@ impl<E> State<E> {
 
     // ---- Grants -----------------------------------------------------------------------------
 
-    /// Grants every free place to the publisher that has waited longest without one. Also wakes
-    /// the front if it must poll at another time than its timer is set to.
+    /// Grants each free place to the publisher that has waited longest without a place. Also wakes the
+    /// front if its timer is set to another time than it must poll at.
     #[inline]
     pub(super) fn serve_queue(&mut self, effects: &mut Effects<E>) {
         if !self.queue.has_no_waiters() || self.checked.is_some() {
@@ -273,9 +275,9 @@ impl<E> State<E> {
                 Place::Unknown => {
                     self.stalled.is_unchecked = true;
                     effects.wake(self.queue.wake_front());
-                    // Reading a full filter queue may make room for the front, or for those behind
-                    // it, before the front is polled: have it reported. The queue blocks the front as
-                    // it blocks a permit, whose event is not known either.
+                    // A read of a full filter queue may make room before the front is polled, so the read
+                    // must be reported. The queue blocks the front as it blocks a permit, whose event is
+                    // not known either.
                     if !self.machine.has_blockers() {
                         self.machine.block_all_full_queues(Instant::now);
                         self.machine.start_clocks(Instant::now);

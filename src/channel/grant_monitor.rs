@@ -6,16 +6,16 @@ use crate::util::spawn::Spawner;
 
 /// A channel whose grants are monitored, without the type of its events.
 pub(crate) trait MonitorGrants: Send + Sync {
-    /// Grants the stalled places to sleeping publishers. Returns whether there is more to monitor;
-    /// the channel takes the task for ended otherwise.
+    /// Grants the stalled places to sleeping publishers. Returns whether there is more to monitor; if not,
+    /// the channel takes the task for ended.
     fn check_grants(&self) -> bool;
 
-    /// A runtime has dropped the task before the end.
+    /// Records that a runtime has dropped the task before its end.
     fn monitor_lost(&self);
 }
 
-/// The task that monitors granted places. Reports when a runtime drops it before its end, perhaps
-/// before its first poll: a runtime that shuts down drops each task at once.
+/// The task that monitors granted places. Tells the channel if a runtime drops the task before its end,
+/// perhaps before its first poll: a runtime that shuts down drops new tasks at once.
 pub(crate) struct GrantMonitor {
     channel: Weak<dyn MonitorGrants>,
     has_ended: bool,

@@ -90,8 +90,8 @@ pub(crate) enum Request {
 ///    `overdue_at_permit`. Only these members may be disconnected to store a permit's event.
 /// 8. `fast_path_disabled == closed || !filters.is_empty()`. The fast path of publishing looks at
 ///    neither.
-/// 9. Every attached lossless filtered member with a queue that is at least half full is in `crowded`, and only
-///    attached members are. A place for any event is granted without a look at the other queues.
+/// 9. Every attached lossless filtered member with a queue that is at least half full is in `crowded`, and
+///    only attached members are. A place for any event is granted without a look at the other queues.
 pub(crate) struct Machine<E> {
     /// The manager's number within the process.
     id: u64,

@@ -23,8 +23,8 @@ use crate::{
     util::spawn::Spawner,
 };
 
-/// While reading makes room as well, only each check of this number looks for stalled grants: the thread
-/// of a granted publisher may not be running.
+/// While reading would make room as well, only one in this many checks looks for stalled grants. Sleeping
+/// publishers can wait for the readers, and a granted publisher is late if its thread is not scheduled.
 const LONG_CHECK: u64 = 10;
 
 /// The search for stalled grants.
@@ -66,13 +66,14 @@ impl StalledGrants {
 }
 
 impl<E> State<E> {
-    /// Returns whether publishers sleep beside granted places or an unchecked place, which no task
-    /// monitors.
+    /// Returns whether the places for which publishers sleep may stall, and no task monitors them.
     #[inline]
     fn must_monitor_grants(&self) -> bool {
         self.may_stall() && !self.stalled.is_monitored
     }
 
+    /// Returns whether publishers sleep while places are granted, or while a woken waiter has yet to check
+    /// for room.
     #[inline]
     fn may_stall(&self) -> bool {
         self.queue.has_sleepers() && (self.queue.granted() > 0 || self.stalled.is_unchecked)
@@ -108,7 +109,8 @@ impl<E> State<E> {
             }
             stalled = std::mem::replace(next_at_long_check, next_grant);
         }
-        // All stalled places at once: one each time would cost the publishers a check per kept future.
+        // Take all stalled places at once. With one place in each check, many kept futures would delay the
+        // sleeping publishers by a check each.
         let mut are_free = false;
         while self.may_stall() && self.queue.displace(stalled) {
             self.machine.release_grant();
@@ -120,7 +122,7 @@ impl<E> State<E> {
         self.may_stall()
     }
 
-    /// Has granted places monitored by a task, if it must and the caller runs in a runtime.
+    /// Spawns the grant monitor, if publishers need it and a runtime is known.
     #[cfg(feature = "rt")]
     #[inline]
     pub(super) fn monitor_grants(&mut self, effects: &mut Effects<E>) {
@@ -162,7 +164,7 @@ impl<E> State<E> {
 impl<E: Send + Sync> MonitorGrants for Channel<E> {
     fn check_grants(&self) -> bool {
         self.run(|state, effects| {
-            // Ended under the same lock: the next publisher that sleeps spawns another task.
+            // Record the end of the task under this lock: the next publisher to sleep spawns another task.
             state.stalled.is_monitored = state.reassign_stalled(effects);
             state.stalled.is_monitored
         })

@@ -1,8 +1,8 @@
 //! The wait queue: publishers waiting for room, first in, first out.
 //!
-//! Each place that becomes free is *granted* to the publisher that has waited longest without one,
-//! which is woken and stores its event in its next poll. A grant holds its own place and nothing
-//! else: other publishers use all places that are free.
+//! Each place that becomes free is *granted* to the publisher that has waited longest without a place.
+//! That publisher is woken, and stores its event in its next poll. A grant reserves a single place: other
+//! publishers use all places that are free.
 //!
 //! A publisher may be kept without being polled. Such a publisher must not delay the others, so
 //! another publisher that has yielded once takes over its grant ([`WaitQueue::take_over`]).
@@ -229,8 +229,7 @@ impl WaitQueue {
         self.timer_at == Some(time)
     }
 
-    /// Records that the timer of waiter `key` is set to `time`, if the waiter is at the front.
-    /// Returns `false` if the waiter is not.
+    /// Records the time of the timer of waiter `key`, if the waiter is at the front. Returns whether it is.
     #[inline]
     pub(crate) fn set_timer(&mut self, key: QueueKey, time: Option<Instant>) -> bool {
         let front = self.waiters.front();
@@ -303,23 +302,23 @@ impl WaitQueue {
         self.granted.next()
     }
 
-    /// Takes over a place that was granted before the publisher `key` yielded, and has not been
-    /// taken since. Returns `false` if there is none.
+    /// Takes over a place that was granted before publisher `key` yielded and was not taken since. Returns
+    /// `false` if no place is left of these.
     pub(crate) fn take_over(&mut self, key: QueueKey) -> bool {
         let waiter = self.index(key).map(|at| &self.waiters[at]);
         let yielded_to = waiter.and_then(|waiter| waiter.yielded_to);
         yielded_to.is_some_and(|yielded_to| self.displace(yielded_to))
     }
 
-    /// Takes the first granted place from its publisher, if it was granted before `next`. Returns
-    /// `false` if it was not.
+    /// Takes the first granted place from its publisher, if its grant is before `next`. Returns whether the
+    /// place was taken.
     pub(crate) fn displace(&mut self, next: GrantNumber) -> bool {
         let is_stalled = self.granted.take_first_before(next);
         self.displaced += usize::from(is_stalled);
         is_stalled
     }
 
-    /// Takes back the place of the publisher that came last. It waits at its old position.
+    /// Takes back the place of the publisher that came last, which then waits at its old position.
     pub(crate) fn revoke_last(&mut self) {
         if let Some(key) = self.granted.take_last() {
             self.displaced += 1;

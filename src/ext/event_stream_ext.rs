@@ -17,9 +17,9 @@ use crate::ext::settle::Settle;
 use crate::ext::{Batches, DebounceAcked, ForEachAcked, OneTry, TryForEachAcked};
 use crate::ext::{FilterAcked, Latest, ReadyBatches};
 
-/// Operators on any stream of [deliveries](Delivery): [`Deliveries`], and any combinator over
-/// `Deliveries`. Those that work on each event also take streams of [batches](crate::Batch), whose work gets the
-/// events of a batch in a `Vec`.
+/// Operators on any stream of [deliveries](Delivery): [`Deliveries`], and any combinator over `Deliveries`.
+/// Those that work on each event also take streams of [batches](crate::Batch), whose work gets the events
+/// of a batch in a `Vec`.
 ///
 /// On a stream without deliveries, such as a [`Subscription`](crate::Subscription), the compiler reports that a
 /// method "exists, but its trait bounds were not satisfied": call
@@ -146,8 +146,8 @@ pub trait EventStreamExt<E>: Stream {
     /// event is taken until a key is quiet and its delivery is settled.
     ///
     /// # Panics
-    /// A panic of `key`, or of the key's `Hash` or `Eq`, is a panic of `poll_next`. The delivery that was just
-    /// taken counts as dropped, and the next poll continues with the next delivery.
+    /// A panic of `key`, or of the key's `Hash` or `Eq`, is a panic of `poll_next`. The delivery that was
+    /// just taken counts as dropped, and the next poll continues with the next delivery.
     ///
     /// # Cancel safety
     /// Dropping the future of `next()` loses nothing: the waiting deliveries and their times stay in the

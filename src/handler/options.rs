@@ -112,11 +112,11 @@ impl<E> HandlerOptions<E> {
     /// Restarts the handler when it panics, as often as `restart` allows. In place of a handler,
     /// [`add_handler_with`](crate::EventManager::add_handler_with) takes a factory of handlers then.
     ///
-    /// The subscription survives. The event at which the handler panicked counts as dropped and is
-    /// not handled again; every other event is handled once, by the old handler or by the new
-    /// handler. The old handler's `terminate` is called with [`StopReason::Restarted`]. An error returned by
-    /// the handler is no failure that restarts: the handler goes on. [`stopped`](crate::HandlerRef::stopped) is
-    /// ready when no more restart is allowed, or when the handler has ended for another reason.
+    /// The subscription survives. The event at which the handler panicked counts as dropped and is not
+    /// handled again; every other event is handled once, by the old handler or by the new handler. The old
+    /// handler's `terminate` is called with [`StopReason::Restarted`]. An error returned by the handler is
+    /// no failure that restarts: the handler goes on. [`stopped`](crate::HandlerRef::stopped) is ready when
+    /// no more restart is allowed, or when the handler has ended for another reason.
     ///
     /// # Examples
     /// ```
@@ -191,12 +191,12 @@ impl<E, R> HandlerOptions<E, R> {
     /// Lets the handler see only the events that `filter` wants.
     ///
     /// The filter is evaluated by publishers, before an event is stored, as for
-    /// [`subscribe_filter`](crate::EventManager::subscribe_filter); module
-    /// [`filter`](crate::filter) has the rules. An event that is not wanted neither wakes the handler
-    /// nor takes room in its window, and no publisher waits for the handler to finish it. Wanted events
-    /// are cloned. As for filtered streams, [`after`](crate::SubscribeOptions::after) panics, and
-    /// [`replay`](crate::SubscribeOptions::replay) begins with wanted events. A filter that panics disconnects the handler. Inside of the handler, `sync_notify` is
-    /// refused for events that are not wanted, too.
+    /// [`subscribe_filter`](crate::EventManager::subscribe_filter); module [`filter`](crate::filter) has
+    /// the rules. An event that is not wanted neither wakes the handler nor takes room in its window, and
+    /// no publisher waits for the handler to finish it. Wanted events are cloned. As for filtered streams,
+    /// [`after`](crate::SubscribeOptions::after) panics, and [`replay`](crate::SubscribeOptions::replay)
+    /// begins with wanted events. A filter that panics disconnects the handler. Inside of the handler,
+    /// `sync_notify` is refused for events that are not wanted, too.
     ///
     /// # Examples
     #[cfg_attr(feature = "test-util", doc = "```")]

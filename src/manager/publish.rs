@@ -217,8 +217,9 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         Reserve::new(&self.channel)
     }
 
-    /// Waits until every event stored before the first poll is settled: finished or given up. Does
-    /// not wait for [observers](crate::SubscribeOptions::observer), and does not close the manager. [`quiet`](Self::quiet) also waits for what is published meanwhile.
+    /// Waits until every event stored before the first poll is settled: finished or given up. Does not wait
+    /// for [observers](crate::SubscribeOptions::observer), and does not close the manager.
+    /// [`quiet`](Self::quiet) also waits for what is published meanwhile.
     ///
     /// # Memory
     /// Events are stored in segments of at most 256 neighbours, and freed by the segment. Of the
@@ -230,9 +231,10 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// - the neighbours, in the same segment, of such an event, of a newer unread event, and of an
     ///   event that a stream has missed since its last poll or `ack`.
     ///
-    /// Without a flush, a subscriber also keeps the last segment it has read, or the events just before
-    /// it joined, until the subscriber is polled for the next event. The call that lets go of an event last drops the event. The flush
-    /// does not wait for such a call on another thread, which may be about to drop the event.
+    /// Without a flush, a subscriber also keeps the last segment it has read, or the events just before it
+    /// joined, until the subscriber is polled for the next event. The call that lets go of an event last
+    /// drops the event. The flush does not wait for such a call on another thread, which may be about to
+    /// drop the event.
     ///
     /// # Errors
     /// [`WouldDeadlock`](crate::error::WouldDeadlock) if the caller is a handler of this manager

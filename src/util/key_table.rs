@@ -103,8 +103,8 @@ impl<K: Hash + Eq, V> KeyTable<K, V> {
         self.hasher.hash_one(key)
     }
 
-    /// Returns the entry of a key if its number is above `seen`, and the number of the newest entry. Runs user
-    /// code, and is never called under a lock.
+    /// Returns the entry of a key if its number is above `seen`, and the number of the newest entry. Runs
+    /// user code, and is never called under a lock.
     pub(crate) fn find(&self, hash: u64, key: &K, seen: u64) -> (Option<Arc<KeyEntry<K, V>>>, u64) {
         let (candidates, newest) = self.candidates(hash);
         let mut candidates = candidates.into_iter();

@@ -141,8 +141,8 @@ impl<E: 'static, K: Hash + Eq + Send + 'static> TopicGroup<E, K> {
     }
 }
 
-/// A member that has left, and its keys without other members. Owns the topics: the registry may be their last
-/// owner, and drops them under the lock, where the key function must not be dropped.
+/// A member that has left, and its keys without other members. Owns the topics: the registry may be their
+/// last owner, and drops them under the lock, where the key function must not be dropped.
 struct RemovedMember<E, K> {
     _topics: Arc<TopicGroup<E, K>>,
     _queue: Arc<FilterQueue<E>>,

@@ -163,8 +163,8 @@ impl<E> Machine<E> {
         have_room
     }
 
-    /// Returns whether the reserved places leave room in every queue that is less than half full. There may be a
-    /// million queues: only the crowded queues are looked at then.
+    /// Returns whether the reserved places leave room in every queue that is less than half full. There may
+    /// be a million queues: only the crowded queues are looked at then.
     fn have_uncrowded_queues_room(&self) -> bool {
         self.reserved <= self.turns.smallest_window() / 2
     }

@@ -77,8 +77,8 @@ impl Grants {
         true
     }
 
-    /// Takes the place of the first publisher, if it was granted before `next`. Returns `false` if
-    /// it was not.
+    /// Takes the place of the first publisher, if its grant is before `next`. Returns whether the place was
+    /// taken.
     pub(super) fn take_first_before(&mut self, next: GrantNumber) -> bool {
         let is_before = (self.grants.front()).is_some_and(|grant| grant.number < next);
         if is_before {

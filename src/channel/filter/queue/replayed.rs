@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use super::{FilterQueue, Popped, QueueInner, QueuedEvent, TakenEvent};
 use crate::util::panic_guard::drop_all_caught;
 
-/// The wanted events of a replay. They take no room in the window, and owe nothing. Not empty once the reader
-/// has them.
+/// The wanted events of a replay. They take no room in the window, and owe nothing. Not empty once the
+/// reader has them.
 pub(crate) struct ReplayedValues<T> {
     /// The sequence numbers rise, and none is above the cursor's position at the join.
     values: VecDeque<(u64, T)>,
